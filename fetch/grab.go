@@ -1,0 +1,350 @@
+// Package fetch copies the logs of an Expressway over SSH before they rotate
+// away.
+//
+// It takes hold first: every file of every family is opened before much of any
+// is read, for an open handle survives rename and unlink and a name does not.
+// Then it finds the window in each file by search, copies just those bytes,
+// verbatim and never half a record, and says which parts of the window it could
+// not get, and why. A pass can be repeated: what is on disk is not copied again.
+//
+// It only reads: no function of this package changes anything on a host. It
+// knows nothing of mail, incidents or bundles.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// unknownClock is by how much a window is widened on either side for a host
+// whose clock could not be measured.
+const unknownClock = 60 * time.Second
+
+// rounds is how often a pass holds and plans anew when files change under it.
+const rounds = 5
+
+// A Conn is a connection to one host. Its calls end when it is closed. The
+// Session of this package is the one that speaks SFTP.
+type Conn interface {
+	// List lists a folder. Entries are not followed if they are links.
+	List(ctx context.Context, dir string) ([]Entry, error)
+	// Open opens a file for reading.
+	Open(ctx context.Context, name string) (Handle, error)
+	// Clock measures the host's clock against this machine's: host minus
+	// collector. An error says that it cannot be measured.
+	Clock(ctx context.Context) (time.Duration, error)
+	// HostKey is the key's fingerprint, "SHA256:…".
+	HostKey() string
+	// Close gives the connection back. broken says that it is of no more use.
+	Close(broken bool)
+}
+
+// An Entry is one name in a folder.
+type Entry struct {
+	Name    string
+	Size    int64
+	MTime   time.Time
+	Regular bool
+}
+
+// A Handle is an open file: it stays the same file when its name goes.
+type Handle interface {
+	io.ReaderAt
+	io.Closer
+	// Stat gives size and mtime of the open file, never of its name.
+	Stat() (int64, time.Time, error)
+}
+
+// Host says which logs are wanted of which peer.
+type Host struct {
+	Name, Role, Address string
+	Dir                 string         // folder of the logs on the host
+	Families            []string       // e.g. network_log
+	Zone                *time.Location // for records that name none; nil is UTC
+	Dial                func(context.Context) (Conn, error)
+}
+
+// Progress tells how far a grab is.
+type Progress struct {
+	Host  string
+	Total int64 // bytes that this pass is about to take; of gzip files their compressed size
+	Done  int64
+}
+
+// A Grab takes the logs of one host for one incident. Its exported fields are
+// set before the first call; it is not for concurrent use.
+type Grab struct {
+	Host     Host
+	Dir      string         // local folder for slices and state; made if missing
+	Log      *slog.Logger   // nil is silent
+	Progress func(Progress) // may be nil
+
+	now    func() time.Time // collector's clock; nil is time.Now
+	create func(name string, flag int) (file, error)
+
+	conn      Conn
+	held      map[string][]*held // by family
+	truncated []*held            // closed: what they held was cut off under the hand
+	missed    []missed           // listed and not held, at the last hold
+	restless  bool               // the folder never came to rest, at the last hold
+	state     *state
+	surveyed  map[string]surveyed
+}
+
+// file is what slices are written to: a seam for the tests.
+type file interface {
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(int64) error
+}
+
+// A Fault is an error with a reason of package evidence.
+type Fault struct {
+	Why  string // evidence.Reason…
+	Err  error
+	Stop bool // trying again is of no use
+}
+
+func (f *Fault) Error() string { return f.Err.Error() }
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Permanent reports whether trying again is of no use.
+func (f *Fault) Permanent() bool { return f.Stop }
+
+// Reason is the evidence.Reason… for what the error made missing.
+func (f *Fault) Reason() string { return f.Why }
+
+// Pass reaches the host, unless it is connected already, holds its files and
+// copies what there is of the asked window. It returns the host's row as it
+// stands, whatever the error. onHeld, which may be nil, is called when all files
+// are held. A further Pass goes on with what is held and on disk; an error that
+// is Permanent() will come again.
+func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (evidence.Host, error) {
+	err := g.load()
+	if err == nil {
+		err = g.pass(ctx, asked, onHeld)
+	}
+	if err != nil {
+		g.drop(true)
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+	}
+	row, rowErr := g.row(asked, err)
+	return row, errors.Join(err, rowErr)
+}
+
+func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (err error) {
+	if err := g.connect(ctx); err != nil {
+		return err
+	}
+	// cancelling must not wait for the peer
+	conn := g.conn
+	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
+
+	clock := g.measure(ctx)
+	defer func() {
+		if err != nil {
+			conn.Close(true)
+		}
+		<-clock
+	}()
+	// Files may turn out to have been truncated under the hand (copy and
+	// truncate): then their siblings are looked for and the rest is taken there.
+	for try := range rounds {
+		listed := g.clock()
+		if err := g.hold(ctx, g.cut(asked).Since.Add(-oldEnough)); err != nil {
+			return err
+		}
+		if try == 0 {
+			g.state.setClock(<-clock)
+			if g.state.offset().Abs() > unknownClock { // its mtimes are not what they seemed
+				if err := g.hold(ctx, g.cut(asked).Since.Add(-oldEnough)); err != nil {
+					return err
+				}
+			}
+			if onHeld != nil {
+				onHeld()
+			}
+		}
+		again, err := g.take(ctx, asked, listed, try == rounds-1)
+		if err != nil || !again {
+			return errors.Join(err, g.save())
+		}
+		select {
+		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	g.note("files were truncated again and again while they were read")
+	return g.save()
+}
+
+// connect dials unless there is a connection.
+func (g *Grab) connect(ctx context.Context) error {
+	if g.conn != nil {
+		return nil
+	}
+	conn, err := g.Host.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	g.conn, g.held = conn, map[string][]*held{}
+	g.state.HostKey = conn.HostKey()
+	g.state.Clock = nil
+	return nil
+}
+
+// measured is the outcome of asking a host for its time.
+type measured struct {
+	offset time.Duration
+	ok     bool
+}
+
+// measure asks for the host's clock, once a connection, beside other work.
+func (g *Grab) measure(ctx context.Context) <-chan measured {
+	c := make(chan measured, 1)
+	if known := g.state.Clock; known != nil {
+		c <- measured{time.Duration(*known) * time.Millisecond, true}
+		close(c)
+		return c
+	}
+	conn := g.conn
+	go func() { // pass waits for it
+		defer close(c)
+		offset, err := conn.Clock(ctx)
+		c <- measured{offset, err == nil}
+	}()
+	return c
+}
+
+// take locates and copies the window in all held files. It asks for another
+// round if a file was no longer what was held.
+func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time, final bool) (again bool, err error) {
+	cut := g.cut(asked)
+	var plans []*plan
+	var total int64
+	for _, family := range g.Host.Families {
+		p, err := g.plan(ctx, family, cut)
+		if err != nil {
+			return false, err
+		}
+		p.final = final
+		again = again || p.again
+		plans = append(plans, p)
+		total += p.bytes()
+	}
+	meter := &meter{grab: g, total: total}
+	meter.add(0)
+	for _, p := range plans {
+		more, err := g.copyPlan(ctx, p, asked, listed, meter)
+		if err != nil {
+			return false, err
+		}
+		again = again || more
+	}
+	return again, nil
+}
+
+// cut is the window in the host's time, widened if its clock is unknown.
+func (g *Grab) cut(asked evidence.Window) evidence.Window {
+	if g.state.Clock == nil {
+		return asked.Widen(unknownClock)
+	}
+	return asked.Shift(g.state.offset())
+}
+
+// drop lets go of all handles and of the connection.
+func (g *Grab) drop(broken bool) {
+	conn := g.conn
+	g.conn = nil
+	if conn != nil && broken {
+		conn.Close(true) // first: a sick peer answers no CLOSE
+	}
+	for _, hs := range g.held {
+		for _, h := range hs {
+			h.file.Close()
+		}
+	}
+	g.held = nil
+	if conn != nil && !broken {
+		conn.Close(false)
+	}
+}
+
+// Close lets go of the host. What was copied stays in Dir.
+func (g *Grab) Close() error {
+	g.drop(g.conn == nil)
+	return nil
+}
+
+func (g *Grab) clock() time.Time {
+	if g.now != nil {
+		return g.now()
+	}
+	return time.Now()
+}
+
+func (g *Grab) log() *slog.Logger {
+	if g.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return g.Log
+}
+
+func (g *Grab) open(name string, flag int) (file, error) {
+	if g.create != nil {
+		return g.create(name, flag)
+	}
+	return os.OpenFile(filepath.Join(g.Dir, name), flag, 0o600)
+}
+
+func (g *Grab) ref(mtime time.Time) expressway.Ref {
+	return expressway.Ref{MTime: mtime, Zone: g.Host.Zone}
+}
+
+// Open returns the joined slice of a family as it is on disk now.
+func (g *Grab) Open(family string) (io.ReadCloser, error) {
+	if err := g.load(); err != nil {
+		return nil, err
+	}
+	return g.state.family(family).open(g.Dir)
+}
+
+// note writes a remark about the host down, once.
+func (g *Grab) note(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if !slices.Contains(g.state.Notes, s) && len(g.state.Notes) < 100 {
+		g.state.Notes = append(g.state.Notes, s)
+	}
+}
+
+// meter counts bytes of a pass. It is safe for concurrent use.
+type meter struct {
+	grab  *Grab
+	total int64
+	mu    sync.Mutex
+	done  int64
+}
+
+func (m *meter) add(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += n
+	if m.grab.Progress != nil {
+		m.grab.Progress(Progress{Host: m.grab.Host.Name, Total: m.total, Done: m.done})
+	}
+}

@@ -1,0 +1,337 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	headSize  = 4 << 10 // bytes by which a file is known again
+	tinyHead  = 64      // fewer bytes do not tell files apart
+	oldEnough = 10 * time.Minute
+	relist    = 5  // listings before a folder that never rests is reported
+	openAtOne = 16 // files opened at once
+	restless  = 5 * time.Second
+)
+
+// held is an open file of a host.
+type held struct {
+	name  string // under which it was last seen
+	file  Handle
+	size  int64 // as stored, when last looked at
+	mtime time.Time
+	head  []byte // the first uncompressed bytes, at most headSize
+	gzip  bool
+
+	first     time.Time // of its first record, zero if it has none within reach
+	found     *extent   // what locate said of this size and cut
+	cut       evidence.Window
+	foundSize int64
+	stale     bool // the handle no longer shows the file that was held
+}
+
+// hold opens every file of every family that may have records after oldest, and
+// lists again until nothing unheld shows.
+func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
+	g.missed, g.restless = nil, false
+	if err := g.dropStale(); err != nil {
+		return err
+	}
+	for range relist {
+		entries, err := g.list(ctx)
+		if err != nil {
+			return err
+		}
+		fresh, err := g.openAll(ctx, g.unheld(entries, oldest))
+		if err != nil {
+			return err
+		}
+		if !g.adopt(fresh) {
+			return nil
+		}
+	}
+	g.restless = true
+	return nil
+}
+
+// dropStale lets go of handles that no longer show what was held. What is
+// missing of those files is looked for in their siblings.
+func (g *Grab) dropStale() error {
+	for family, hs := range g.held {
+		errs := make([]error, len(hs))
+		each(len(hs), func(i int) { errs[i] = hs[i].refresh() })
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		var kept []*held
+		for _, h := range hs {
+			// a file that was too short to be known may turn out to be another
+			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= tinyHead && sameFile(o, h) && !longer(h, o) })
+			if !h.stale && !double {
+				kept = append(kept, h)
+				continue
+			}
+			h.file.Close()
+			if h.stale {
+				g.truncated = append(g.truncated, h)
+			}
+		}
+		g.held[family] = kept
+	}
+	return nil
+}
+
+// list lists the folder and sorts the families' files into the order in which
+// they are opened: the bare name, then the newest first.
+func (g *Grab) list(ctx context.Context) ([]Entry, error) {
+	all, err := g.conn.List(ctx, g.Host.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, f := range g.Host.Families {
+			g.state.family(f).Absent = true
+		}
+		return nil, &Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + g.Host.Dir), Stop: true}
+	}
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	entries := slices.DeleteFunc(all, func(e Entry) bool {
+		f := expressway.FamilyOf(e.Name, g.Host.Families)
+		if f == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
+			return true
+		}
+		seen[f] = true
+		return false
+	})
+	for _, f := range g.Host.Families {
+		g.state.family(f).Absent = !seen[f] && len(g.held[f]) == 0
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		if ab, bb := slices.Contains(g.Host.Families, a.Name), slices.Contains(g.Host.Families, b.Name); ab != bb {
+			if ab {
+				return -1
+			}
+			return 1
+		}
+		if c := b.MTime.Compare(a.MTime); c != 0 {
+			return c
+		}
+		if expressway.NaturalLess(a.Name, b.Name) {
+			return -1
+		}
+		return 1
+	})
+	return entries, nil
+}
+
+// unheld picks the entries that have to be opened. Of the files too old for the
+// window the newest of each family is held too: it proves where the window's
+// start is. An entry at rest counts as held if a handle has its size and mtime;
+// each handle counts once.
+func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
+	var newest time.Time
+	for _, e := range entries {
+		if e.MTime.After(newest) {
+			newest = e.MTime
+		}
+	}
+	claimed := map[*held]bool{}
+	proven := map[string]bool{}
+	var todo []Entry
+	for _, e := range entries {
+		family := expressway.FamilyOf(e.Name, g.Host.Families)
+		if e.MTime.Before(oldest) && e.Name != family {
+			if proven[family] {
+				continue
+			}
+			proven[family] = e.Size > 0
+		}
+		same := slices.IndexFunc(g.held[family], func(h *held) bool {
+			return !claimed[h] && h.size == e.Size && h.mtime.Equal(e.MTime)
+		})
+		if same >= 0 && e.MTime.Before(newest.Add(-restless)) {
+			claimed[g.held[family][same]] = true
+			continue
+		}
+		todo = append(todo, e)
+	}
+	return todo
+}
+
+// openAll opens files, all of them before any is read. One that is gone, or
+// that cannot be opened, is written down and passed over.
+func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
+	files := make([]*held, len(entries))
+	errs := make([]error, len(entries))
+	each(len(entries), func(i int) {
+		var f Handle
+		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, entries[i].Name)); errs[i] == nil {
+			files[i] = &held{name: entries[i].Name, file: f}
+		}
+	})
+	each(len(entries), func(i int) {
+		if files[i] != nil {
+			errs[i] = files[i].look()
+		}
+	})
+	var out []*held
+	var lost error
+	for i, h := range files {
+		switch {
+		case errs[i] == nil:
+			out = append(out, h)
+			continue
+		case errors.Is(errs[i], fs.ErrNotExist):
+			g.missed = append(g.missed, missed{entries[i], evidence.ReasonVanished})
+		case isAnswer(errs[i]):
+			g.missed = append(g.missed, missed{entries[i], evidence.ReasonRead})
+			g.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
+		default:
+			lost = errs[i]
+		}
+		if h != nil {
+			h.file.Close()
+		}
+	}
+	if lost != nil {
+		for _, h := range out {
+			h.file.Close()
+		}
+	}
+	return out, lost
+}
+
+// missed is a file that was listed and could not be held.
+type missed struct {
+	Entry
+	reason string
+}
+
+// each runs f(0) … f(n-1), some at a time, begun in order, and waits.
+func each(n int, f func(int)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, openAtOne)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
+
+// look reads size, mtime and head of a file just opened.
+func (h *held) look() error {
+	var err error
+	if h.size, h.mtime, err = h.file.Stat(); err != nil {
+		return err
+	}
+	raw := make([]byte, min(h.size, 4*headSize))
+	if err := readFull(h.file, raw, 0); err != nil && !errors.Is(err, errShort) {
+		return err
+	}
+	if h.gzip = isGzip(raw); h.gzip {
+		h.head = gzipHead(raw)
+		return nil
+	}
+	h.head = bytes.Clone(raw[:min(len(raw), headSize)])
+	return nil
+}
+
+// adopt takes newly opened files into what is held, unless they are held under
+// another name, and reports whether any was new. Of two the longer one stays.
+func (g *Grab) adopt(fresh []*held) bool {
+	news := false
+	for _, h := range fresh {
+		family := expressway.FamilyOf(h.name, g.Host.Families)
+		hs := g.held[family]
+		i := slices.IndexFunc(hs, func(o *held) bool { return sameFile(o, h) })
+		switch {
+		case i < 0:
+			g.held[family] = append(hs, h)
+			news = true
+		case longer(h, hs[i]) || len(hs[i].head) < tinyHead:
+			hs[i].file.Close()
+			hs[i] = h
+		default:
+			hs[i].name = h.name
+			if !h.gzip || hs[i].gzip {
+				hs[i].mtime = h.mtime
+			}
+			h.file.Close()
+		}
+	}
+	return news
+}
+
+// sameFile tells files by their heads, never by name, number or mtime alone.
+// Heads of a few bytes tell nothing: such a file is the one of the same name, if
+// a second look still shows no more.
+func sameFile(o, h *held) bool {
+	if len(o.head) < tinyHead && o.refresh() != nil {
+		return false
+	}
+	n := min(len(o.head), len(h.head))
+	if n < tinyHead && (o.name != h.name || o.gzip != h.gzip || len(o.head) > n) {
+		return false
+	}
+	return bytes.Equal(o.head[:n], h.head[:n])
+}
+
+// longer reports whether b's contents go further than a's. A gzip file's length
+// is not known before it is read: it never displaces a plain one.
+func longer(b, a *held) bool {
+	switch {
+	case a.gzip && !b.gzip:
+		return true
+	case b.gzip && !a.gzip:
+		return false
+	}
+	return b.size > a.size
+}
+
+// refresh looks at the handle again: it has grown, or it was truncated and is
+// stale, for its head is another or it is shorter than it was.
+func (h *held) refresh() error {
+	size, mtime, err := h.file.Stat()
+	if err != nil {
+		return err
+	}
+	if size < h.size {
+		h.stale = true
+		return nil
+	}
+	if same, err := h.sameHead(); err != nil || !same {
+		h.stale = !same
+		return err
+	}
+	if len(h.head) < headSize && size > h.size {
+		h.size = size
+		return h.look()
+	}
+	h.size, h.mtime = size, mtime
+	return nil
+}
+
+// sameHead reports whether the handle still shows the head that it had.
+func (h *held) sameHead() (bool, error) {
+	if h.gzip || len(h.head) == 0 {
+		return true, nil
+	}
+	b := make([]byte, len(h.head))
+	err := readFull(h.file, b, 0)
+	if errors.Is(err, errShort) {
+		return false, nil
+	}
+	return bytes.Equal(b, h.head), err
+}

@@ -1,0 +1,351 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	// disorder is by how much a record may be older than one before it.
+	disorder = 5 * time.Second
+	// probeReach is how far ahead of a probe a record is looked for.
+	probeReach = 256 << 10
+	probeStep  = 16 << 10
+	gridSize   = 8
+	cell       = 64 << 10 // a stretch that is read instead of searched further
+)
+
+// linearBelow is the size up to which a file is read whole instead of searched:
+// one round trip costs about as much. A variable for the tests.
+var linearBelow int64 = 1 << 20
+
+// An extent is the part of one file that holds the records of a window.
+type extent struct {
+	size      int64 // of the file as it was searched
+	from, to  int64 // whole records; from == to is none
+	firstAt   int64 // offset of the first record, size if there is none
+	first     time.Time
+	last      time.Time       // time of the last record in the file
+	stepped   bool            // times contradict each other: a clock was set
+	holes     []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
+	unbounded bool            // the last record of the range ends with the file
+}
+
+func (e extent) empty() bool { return e.from == e.to }
+
+// point is a record start that was seen.
+type point struct {
+	off int64
+	t   time.Time
+}
+
+// locate finds the byte range of a window in the first size bytes of a log.
+//
+// Guaranteed for records up to 5 s out of order: every record whose time is in
+// the window is in the range, and what else is in it lies at most 5 s outside.
+// Probes that contradict each other cause a linear scan, and then the range runs
+// from the first to the last record of the window.
+func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
+	if size <= linearBelow {
+		return scan(r, size, w, ref)
+	}
+	s := &search{r: r, size: size, w: w, ref: ref}
+	points, err := s.grid()
+	if err != nil {
+		return extent{}, err
+	}
+	if len(points) < 2 || contradict(points) {
+		return scan(r, size, w, ref)
+	}
+	e := extent{size: size, firstAt: points[0].off, first: points[0].t}
+	if e.from, err = s.start(points); err != nil {
+		return extent{}, err
+	}
+	if e.to, err = s.end(points, e.from); err != nil {
+		return extent{}, err
+	}
+	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
+	if contradict(s.seen) {
+		return scan(r, size, w, ref)
+	}
+	e.last, e.unbounded = s.seen[len(s.seen)-1].t, e.to == size
+	e.holes = s.holes
+	return e, nil
+}
+
+func contradict(points []point) bool {
+	var latest time.Time
+	for _, p := range points {
+		if p.t.Before(latest.Add(-disorder)) {
+			return true
+		}
+		if p.t.After(latest) {
+			latest = p.t
+		}
+	}
+	return false
+}
+
+// scan is locate by reading everything.
+func scan(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
+	e := extent{size: size, from: -1, firstAt: size}
+	var latest time.Time
+	open := false // the last record seen is in the window
+	hole := holeFinder{}
+	err := eachHead(r, 0, size, ref, func(p point) bool {
+		if e.first.IsZero() {
+			e.first, e.firstAt = p.t, p.off
+		}
+		hole.see(p, &e)
+		if p.t.Before(latest.Add(-disorder)) {
+			e.stepped = true
+		}
+		if p.t.After(latest) {
+			latest = p.t
+		}
+		e.last = p.t
+		if open {
+			e.to = p.off
+		}
+		if open = w.Contains(p.t); open && e.from < 0 {
+			e.from = p.off
+		}
+		return true
+	})
+	if open {
+		e.to, e.unbounded = size, true
+	}
+	if e.from < 0 {
+		e.from, e.to = 0, 0
+	}
+	hole.end(size, &e)
+	return e, err
+}
+
+// holeFinder reports stretches without a record during a scan.
+type holeFinder struct{ prev point }
+
+func (h *holeFinder) see(p point, e *extent) {
+	if p.off-h.prev.off > probeReach && !h.prev.t.IsZero() {
+		e.holes = append(e.holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
+	}
+	h.prev = p
+}
+
+func (h *holeFinder) end(size int64, e *extent) {
+	if size-h.prev.off > probeReach && !h.prev.t.IsZero() {
+		e.holes = append(e.holes, evidence.Span{Since: h.prev.t, Reason: evidence.ReasonRead})
+	}
+}
+
+// eachHead calls f for every record start in [from, to) until it returns false.
+// from must be the start of a line.
+func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) bool) error {
+	lines := expressway.NewLineReader(readAhead(r, from, to-from), from, ref)
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read at %d: %w", from, err)
+		}
+		if line.Head && !f(point{line.Offset, line.Time}) {
+			return nil
+		}
+	}
+}
+
+// search looks for the two ends of a window by probes.
+type search struct {
+	r     io.ReaderAt
+	size  int64
+	w     evidence.Window
+	ref   expressway.Ref
+	seen  []point
+	holes []evidence.Span
+}
+
+// probe returns the first record that starts at or after off and within
+// probeReach, or false.
+func (s *search) probe(off int64) (point, bool, error) {
+	var p point
+	found := false
+	from := max(off-1, 0) // a line that starts at off is seen by the line end before it
+	for reach := int64(probeStep); !found; reach *= 4 {
+		end := min(from+reach, s.size)
+		b := make([]byte, end-from)
+		if err := readFull(s.r, b, from); err != nil {
+			return p, false, err
+		}
+		p, found = firstHead(b, from, end == s.size, s.ref)
+		if end == s.size || reach >= probeReach {
+			break
+		}
+	}
+	if found {
+		s.seen = append(s.seen, p)
+	}
+	return p, found, nil
+}
+
+// grid probes the file at even distances, and its end, at once: a first map of
+// its times, sorted by offset.
+func (s *search) grid() ([]point, error) {
+	type hit struct {
+		p   point
+		ok  bool
+		err error
+	}
+	hits := make([]hit, gridSize+1)
+	var wg sync.WaitGroup
+	for i := range hits {
+		wg.Go(func() {
+			probe := &search{r: s.r, size: s.size, ref: s.ref}
+			off := s.size / gridSize * int64(i)
+			if i == gridSize {
+				off = max(s.size-cell, 0)
+			}
+			h := &hits[i]
+			h.p, h.ok, h.err = probe.probe(off)
+		})
+	}
+	wg.Wait()
+	var points []point
+	for _, h := range hits {
+		if h.err != nil {
+			return nil, h.err
+		}
+		if h.ok && (len(points) == 0 || points[len(points)-1].off < h.p.off) {
+			points = append(points, h.p)
+		}
+	}
+	s.seen = append(s.seen, points...)
+	return points, nil
+}
+
+// start returns the offset of the first record of the window, or where it would
+// be. Every record before a point earlier than since-disorder is too early.
+func (s *search) start(points []point) (int64, error) {
+	limit := s.w.Since.Add(-disorder)
+	lo, hi, err := s.narrow(points, limit)
+	if err != nil {
+		return 0, err
+	}
+	found := int64(-1)
+	look := func(p point) bool {
+		// what comes after such a point is too late for the window
+		late := p.off >= hi.off && !p.t.Before(s.w.Until.Add(disorder))
+		if late || s.w.Contains(p.t) {
+			found = p.off
+		}
+		return found < 0
+	}
+	if hi.off-lo.off > probeReach { // a hole: read its edge only
+		if err := eachHead(s.r, lo.off, lo.off+probeReach, s.ref, look); err != nil {
+			return 0, err
+		}
+		lo = hi
+	}
+	if found < 0 {
+		err = eachHead(s.r, lo.off, s.size, s.ref, look)
+	}
+	if found < 0 {
+		found = s.size
+	}
+	return found, err
+}
+
+// end returns the end of the last record of the window; from if there is none.
+// Every record after a point later than until+disorder is too late.
+func (s *search) end(points []point, from int64) (int64, error) {
+	lo, hi, err := s.narrow(points, s.w.Until.Add(disorder))
+	if err != nil || hi.off <= from {
+		return from, err
+	}
+	if hi.off-lo.off > probeReach { // a hole: its edge only
+		hi.off = lo.off + probeReach
+	}
+	// go back from hi in growing pieces until one holds a record of the window
+	for width := int64(cell); ; width *= 2 {
+		lower := s.lineStart(hi.off-width, from)
+		end, inside := int64(-1), false
+		err := eachHead(s.r, lower, hi.off, s.ref, func(p point) bool {
+			if inside {
+				end = p.off
+			}
+			inside = s.w.Contains(p.t)
+			return true
+		})
+		if inside {
+			end = hi.off
+		}
+		switch {
+		case err != nil:
+			return from, err
+		case end >= 0:
+			return end, nil
+		case lower == from:
+			return from, nil
+		}
+	}
+}
+
+// lineStart finds the start of a line at or after off, within one MaxLine;
+// failing that, from.
+func (s *search) lineStart(off, from int64) int64 {
+	if off <= from {
+		return from
+	}
+	b := make([]byte, min(expressway.MaxLine, s.size-off+1))
+	if err := readFull(s.r, b, off-1); err != nil {
+		return from
+	}
+	i := expressway.LineBreak(b)
+	if i < 0 {
+		return from
+	}
+	if b[i] == '\n' {
+		i++
+	}
+	return off - 1 + int64(i)
+}
+
+// readAhead reads [from, from+n) of r front to back, in pieces that grow, so
+// that a short look costs little and a long one few round trips.
+func readAhead(r io.ReaderAt, from, n int64) io.Reader {
+	return &aheadReader{r: r, off: from, left: n, step: cell / 2}
+}
+
+type aheadReader struct {
+	r         io.ReaderAt
+	off, left int64
+	step      int64
+	buf       []byte
+}
+
+func (a *aheadReader) Read(b []byte) (int, error) {
+	if len(a.buf) == 0 {
+		if a.left <= 0 {
+			return 0, io.EOF
+		}
+		a.buf = make([]byte, min(a.step, a.left))
+		if err := readFull(a.r, a.buf, a.off); err != nil {
+			a.buf = nil
+			return 0, err
+		}
+		a.off += int64(len(a.buf))
+		a.left -= int64(len(a.buf))
+		a.step = min(a.step*2, 4<<20)
+	}
+	n := copy(b, a.buf)
+	a.buf = a.buf[n:]
+	return n, nil
+}

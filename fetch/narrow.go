@@ -1,0 +1,148 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// narrow closes in on the first record at or after limit: lo is a record before
+// limit, or the first of all; hi is one at or after it, or the end of the file.
+// Between them lie at most `cell` bytes, or a hole. Places are guessed by
+// interpolation on time and by halving in turn.
+func (s *search) narrow(points []point, limit time.Time) (lo, hi point, err error) {
+	lo, hi = points[0], point{off: s.size}
+	for _, p := range points {
+		if !p.t.Before(limit) {
+			hi = p
+			break
+		}
+		lo = p
+	}
+	for turn := 0; hi.off-lo.off > cell; turn++ {
+		mid := lo.off + (hi.off-lo.off)/2
+		if turn%2 == 0 {
+			mid = interpolate(lo, hi, limit)
+		}
+		p, ok, err := s.between(lo, hi, mid)
+		if err != nil {
+			return lo, hi, err
+		}
+		if !ok {
+			if p, ok, err = s.creep(lo, hi, limit); err != nil {
+				return lo, hi, err
+			}
+		}
+		switch {
+		case !ok:
+			s.hole(lo, hi)
+			return lo, hi, nil
+		case p.t.Before(limit):
+			lo = p
+		default:
+			hi = p
+		}
+	}
+	return lo, hi, nil
+}
+
+// interpolate guesses the offset of a time and keeps off the two ends, so that
+// every step takes something away.
+func interpolate(lo, hi point, limit time.Time) int64 {
+	span, width := hi.t.Sub(lo.t), hi.off-lo.off
+	if hi.t.IsZero() || span <= 0 {
+		return lo.off + width/2
+	}
+	part := float64(limit.Sub(lo.t)) / float64(span)
+	guess := lo.off + int64(part*float64(width)) - cell/2
+	return min(max(guess, lo.off+width/16), hi.off-width/16)
+}
+
+// between probes for a record strictly between lo and hi, at mid if possible,
+// else nearer to lo, else nearer to hi.
+func (s *search) between(lo, hi point, mid int64) (point, bool, error) {
+	for _, off := range []int64{mid, lo.off + (mid-lo.off)/2, lo.off + (mid-lo.off)/8, mid + (hi.off-mid)/2, hi.off - cell} {
+		if off <= lo.off {
+			continue
+		}
+		p, ok, err := s.probe(off)
+		if err != nil {
+			return p, false, err
+		}
+		if ok && p.off > lo.off && p.off < hi.off {
+			return p, true, nil
+		}
+	}
+	return point{}, false, nil
+}
+
+// creep reads on from lo as far as a probe reaches: the first record at or after
+// limit, else the last one before it.
+func (s *search) creep(lo, hi point, limit time.Time) (point, bool, error) {
+	var at point
+	ok := false
+	err := eachHead(s.r, lo.off, min(lo.off+probeReach, hi.off), s.ref, func(p point) bool {
+		if p.off > lo.off {
+			at, ok = p, true
+		}
+		return !ok || at.t.Before(limit)
+	})
+	return at, ok, err
+}
+
+// hole writes down a stretch between two records in which no probe finds one: a
+// run of NULs after a crash, a sparse part. What was there is missing.
+func (s *search) hole(lo, hi point) {
+	if hi.off-lo.off > probeReach {
+		s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
+	}
+}
+
+// firstHead finds the first record start in b, which begins at offset from of
+// its file. Unless from is 0 the bytes up to the first line end are passed over.
+// A line that is cut off at the end of b counts only if the file ends there or
+// its time is whole.
+func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
+	off := from
+	if from > 0 {
+		i := expressway.LineBreak(b)
+		if i < 0 {
+			return point{}, false
+		}
+		if b[i] == '\n' {
+			i++
+		}
+		b, off = b[i:], off+int64(i)
+	}
+	lines := expressway.NewLineReader(bytes.NewReader(b), off, ref)
+	for {
+		line, err := lines.Next()
+		if err != nil {
+			return point{}, false
+		}
+		whole := last || line.Offset+line.Length < off+int64(len(b))
+		if line.Head && (whole || line.Length >= expressway.MaxLine) {
+			return point{line.Offset, line.Time}, true
+		}
+	}
+}
+
+// readFull fills b from off; a short answer is an error, never silence.
+func readFull(r io.ReaderAt, b []byte, off int64) error {
+	n, err := r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = errShort
+	}
+	return fmt.Errorf("read %d bytes at %d: got %d: %w", len(b), off, n, err)
+}
+
+// errShort says that a file ended before the size that it was known to have.
+var errShort = errors.New("the file is shorter than it was")

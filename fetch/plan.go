@@ -1,0 +1,248 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// plan is what has to be copied of one family, the oldest file first.
+type plan struct {
+	family string
+	cut    evidence.Window // in the host's time
+	parts  []*held
+	again  bool // a file was truncated: hold and plan once more
+	final  bool // there is no once more
+}
+
+// plan looks at the held files of a family again and locates the window in each.
+// Gzip files are read whole when they are copied, not before.
+func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*plan, error) {
+	p := &plan{family: family, cut: cut, parts: slices.Clone(g.held[family])}
+	errs := make([]error, len(p.parts))
+	each(len(p.parts), func(i int) { errs[i] = g.locate(p.parts[i], cut) })
+	for i, h := range p.parts {
+		switch {
+		case errors.Is(errs[i], errShort) || h.stale:
+			h.stale, p.again = true, true
+		case errs[i] != nil && isAnswer(errs[i]):
+			g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
+			h.found = &extent{size: h.size, firstAt: h.size}
+		case errs[i] != nil:
+			return nil, errs[i]
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.parts = slices.DeleteFunc(p.parts, func(h *held) bool { return h.stale })
+	slices.SortStableFunc(p.parts, inTime)
+	return p, nil
+}
+
+// inTime orders files by the times inside them, then mtime, then name from the
+// highest number down. Files without records go by mtime.
+func inTime(a, b *held) int {
+	at, bt := a.first, b.first
+	if at.IsZero() {
+		at = a.mtime
+	}
+	if bt.IsZero() {
+		bt = b.mtime
+	}
+	if c := at.Compare(bt); c != 0 {
+		return c
+	}
+	if c := a.mtime.Compare(b.mtime); c != 0 {
+		return c
+	}
+	if expressway.NaturalLess(b.name, a.name) {
+		return -1
+	}
+	return 1
+}
+
+// locate refreshes h and finds the window in it, unless that is known.
+func (g *Grab) locate(h *held, cut evidence.Window) error {
+	if err := h.refresh(); err != nil || h.stale {
+		return err
+	}
+	if h.first.IsZero() {
+		if p, ok := firstHead(h.head, 0, false, g.ref(h.mtime)); ok {
+			h.first = p.t
+		}
+	}
+	if h.found != nil && h.cut == cut && h.foundSize == h.size {
+		return nil
+	}
+	h.found, h.cut, h.foundSize = nil, cut, h.size
+	if h.mtime.Before(cut.Since.Add(-oldEnough)) && !h.first.IsZero() {
+		h.found = &extent{size: h.size, first: h.first} // too old: held as a proof of the window's start
+		return nil
+	}
+	if h.gzip {
+		return nil
+	}
+	e, err := locate(h.file, h.size, cut, g.ref(h.mtime))
+	if err != nil {
+		return err
+	}
+	h.found, h.first = &e, e.first
+	return nil
+}
+
+// bytes is how much the plan is about to take off the host.
+func (p *plan) bytes() int64 {
+	var n int64
+	for _, h := range p.parts {
+		if h.found == nil {
+			n += h.size
+		} else {
+			n += h.found.to - h.found.from
+		}
+	}
+	return n
+}
+
+// copyPlan copies what of the plan is not on disk, the oldest first, and writes
+// down which time is covered now.
+func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, listed time.Time, m *meter) (again bool, err error) {
+	f := g.state.family(p.family)
+	again = p.again
+	carry := true // the record that the file before ends with belongs to the window
+	for i, h := range p.parts {
+		changed, err := g.copyPart(ctx, f, h, p.cut, carry, m)
+		if err != nil {
+			f.cover(g.reached(f, p, i), asked, g.state.offset())
+			return again, errors.Join(err, g.save())
+		}
+		if again = again || changed; changed {
+			if p.final {
+				g.truncated = append(g.truncated, h)
+			}
+			continue
+		}
+		e := h.found
+		carry = carry && e.firstAt == e.size && e.empty() || !e.empty() && e.to == e.size
+		if e.stepped {
+			g.note("the times in %s contradict each other (a clock was set); it was read whole", evidence.Printable(h.name, 80))
+		}
+		f.holes(e.holes, g.nextFirst(p, i, listed), g.state.offset())
+	}
+	if again && !p.final {
+		return true, nil
+	}
+	g.gaps(f, p, listed)
+	if oldest, ok := p.oldest(); ok {
+		f.cover(evidence.Window{Since: oldest, Until: listed.Add(g.state.offset())}, asked, g.state.offset())
+	}
+	f.Empty, f.NoRecords = p.nothing()
+	return again, nil
+}
+
+// copyPart copies one file's range and reports whether the file was truncated
+// meanwhile; then nothing of this copy stays.
+func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *meter) (changed bool, err error) {
+	if h.found == nil {
+		err := g.copyGzip(ctx, f, h, cut, carry, m)
+		if errors.Is(err, errShort) {
+			return true, nil
+		}
+		return false, err
+	}
+	from, to := h.found.withPreamble(carry)
+	if from == to {
+		return false, nil
+	}
+	pc := f.piece(h)
+	before := *pc
+	err = g.fill(ctx, h.file, f, pc, from, to, m)
+	if err == nil && h.found.to == h.found.size {
+		err = g.wholeRecord(ctx, h, f, pc, m)
+	}
+	if errors.Is(err, errShort) {
+		h.stale = true
+	} else if err != nil {
+		return false, err
+	}
+	same, err := h.sameHead()
+	if err != nil {
+		return false, err
+	}
+	if h.stale = h.stale || !same; h.stale {
+		*pc = before
+		return true, g.save()
+	}
+	pc.seen(h)
+	return false, g.save()
+}
+
+// withPreamble is the range to copy. The bytes before a file's first record end
+// the last record of the file before: they go where that record goes.
+func (e *extent) withPreamble(carry bool) (from, to int64) {
+	switch {
+	case e.firstAt == 0 || !carry:
+		return e.from, e.to
+	case e.empty():
+		return 0, e.firstAt
+	case e.from == e.firstAt:
+		return 0, e.to
+	}
+	return e.from, e.to
+}
+
+// wholeRecord copies the rest of a record that was being written when its file
+// was looked at: what has come since, up to the next record.
+func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, pc *piece, m *meter) error {
+	size, _, err := h.file.Stat()
+	end := pc.Offset + pc.Length
+	if err != nil || size <= end {
+		return err
+	}
+	b := make([]byte, min(size-end+1, probeReach))
+	if err := readFull(h.file, b, end-1); err != nil {
+		return err
+	}
+	to := end - 1 + int64(len(b))
+	if p, ok := firstHead(b, end-1, true, g.ref(h.mtime)); ok {
+		to = p.off
+	} else if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+		to = end + int64(i)
+	}
+	return g.fill(ctx, h.file, f, pc, pc.Offset, to, m)
+}
+
+// oldest is the time of the oldest record held, if there is any.
+func (p *plan) oldest() (t time.Time, ok bool) {
+	for _, h := range p.parts {
+		if !h.first.IsZero() && (!ok || h.first.Before(t)) {
+			t, ok = h.first, true
+		}
+	}
+	return t, ok
+}
+
+// nothing reports whether all files are empty, or hold bytes and no record.
+func (p *plan) nothing() (empty, noRecords bool) {
+	var size int64
+	for _, h := range p.parts {
+		size += h.size
+	}
+	_, ok := p.oldest()
+	return size == 0, !ok && size > 0
+}
+
+// nextFirst is the time of the first record after part i, or of the listing.
+func (g *Grab) nextFirst(p *plan, i int, listed time.Time) time.Time {
+	for _, h := range p.parts[i+1:] {
+		if !h.first.IsZero() {
+			return h.first
+		}
+	}
+	return listed.Add(g.state.offset())
+}

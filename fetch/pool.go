@@ -1,0 +1,97 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"rtmtgrab/internal/sshdial"
+)
+
+// A Pool shares one Session per host between all that want it at the same time:
+// a host may stand in several sites, and it is logged in to once.
+type Pool struct {
+	mu    sync.Mutex
+	slots map[string]*slot
+}
+
+type slot struct {
+	turn    chan struct{} // held while dialing
+	session *Session
+	users   int
+}
+
+// Get returns the session for key, dialing if there is none that stands. The
+// Conn's Close gives it back; the last one ends it.
+func (p *Pool) Get(ctx context.Context, key string, commands bool, dial func(context.Context) (*sshdial.Client, error)) (Conn, error) {
+	p.mu.Lock()
+	if p.slots == nil {
+		p.slots = map[string]*slot{}
+	}
+	s := p.slots[key]
+	if s == nil {
+		s = &slot{turn: make(chan struct{}, 1)}
+		p.slots[key] = s
+	}
+	s.users++
+	p.mu.Unlock()
+
+	session, err := s.get(ctx, commands, dial)
+	if err != nil {
+		p.leave(key, s)
+		return nil, err
+	}
+	return &shared{Session: session, leave: sync.OnceFunc(func() { p.leave(key, s) })}, nil
+}
+
+func (s *slot) get(ctx context.Context, commands bool, dial func(context.Context) (*sshdial.Client, error)) (*Session, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if s.session != nil && s.session.Lost() == nil {
+		return s.session, nil
+	}
+	if s.session != nil {
+		s.session.Close()
+		s.session = nil
+	}
+	client, err := dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.session, err = NewSession(ctx, client, commands)
+	return s.session, err
+}
+
+// leave ends a slot's session with its last user.
+func (p *Pool) leave(key string, s *slot) {
+	p.mu.Lock()
+	s.users--
+	last := s.users == 0
+	if last {
+		delete(p.slots, key)
+	}
+	p.mu.Unlock()
+	if last && s.session != nil {
+		s.session.Close()
+	}
+}
+
+var errBroken = errors.New("the connection was given up")
+
+// shared is one user's share of a session.
+type shared struct {
+	*Session
+	leave func()
+}
+
+// Close gives the session back; broken ends it for all.
+func (s *shared) Close(broken bool) {
+	if broken {
+		s.abort(errBroken)
+	}
+	s.leave()
+}

@@ -1,0 +1,243 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// surveyed remembers what was said of a slice, to be said again while it does
+// not change.
+type surveyed struct {
+	key    string
+	file   evidence.File
+	survey expressway.Survey
+}
+
+// row is the host's row as it stands: what is on disk, and what of asked is
+// missing, because of err or for other reasons.
+func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
+	h := evidence.Host{Host: g.Host.Name, Role: g.Host.Role, Address: g.Host.Address, ClockFrom: "none", BodiesLogged: "unknown"}
+	if err != nil {
+		h.Error = evidence.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
+	}
+	if g.state == nil {
+		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil
+	}
+	h.HostKey, h.Notes = g.state.HostKey, slices.Clone(g.state.Notes)
+	if g.state.Clock != nil {
+		ms := *g.state.Clock
+		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
+	} else if g.state.Widened {
+		h.WidenedMS = unknownClock.Milliseconds()
+	}
+	if g.restless {
+		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
+	}
+	var all expressway.Survey
+	var fail error
+	for _, name := range g.Host.Families {
+		s, err2 := g.survey(name)
+		if err2 != nil {
+			fail = errors.Join(fail, err2)
+		}
+		f := g.state.family(name)
+		s.file.Missing = f.missing(asked, err, g.state.Ahead)
+		s.file.Coverage = evidence.Judge(asked, s.file.Missing)
+		if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
+			s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
+		}
+		h.Files = append(h.Files, s.file)
+		all.Join(&s.survey)
+	}
+	h.BodiesLogged, h.Credentials = all.BodiesLogged(), all.Credentials
+	h.OwnAddresses, h.PeersNamed = all.Own(), all.Peers()
+	h.Conclude()
+	return h, fail
+}
+
+// survey reads a family's slice from disk: hashes, records, what they tell.
+func (g *Grab) survey(name string) (surveyed, error) {
+	f := g.state.family(name)
+	pieces := f.sorted()
+	key := ""
+	for _, pc := range pieces {
+		key += fmt.Sprintf("%s:%d:%d:%s;", pc.File, pc.Offset, pc.Length, pc.Name)
+	}
+	if s, ok := g.surveyed[name]; ok && s.key == key {
+		return s, nil
+	}
+	s := surveyed{key: key, file: evidence.File{Family: name, Sources: []evidence.Source{}}}
+	r, err := f.open(g.Dir)
+	if err != nil {
+		return s, fmt.Errorf("read the slice of %s: %w", name, err)
+	}
+	defer r.Close()
+	whole, ref := sha256.New(), expressway.Ref{Zone: g.Host.Zone}
+	var parts []io.Reader
+	hashes := make([]*countHash, len(pieces))
+	for i, pc := range pieces {
+		hashes[i] = &countHash{Hash: sha256.New()}
+		parts = append(parts, io.TeeReader(r.(*joined).readers[i], hashes[i]))
+		ref.MTime = pc.MTime
+	}
+	if err := s.survey.Add(io.TeeReader(io.MultiReader(parts...), whole), ref); err != nil {
+		return s, fmt.Errorf("read the slice of %s: %w", name, err)
+	}
+	for i, pc := range pieces {
+		s.file.Bytes += hashes[i].n
+		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(pc.Name, 255), Offset: pc.Offset, Length: hashes[i].n,
+			Size: pc.Size, MTime: pc.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: "host"})
+	}
+	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records
+	if s.survey.Records > 0 {
+		first, last := s.survey.First, s.survey.Last
+		s.file.First, s.file.Last = &first, &last
+	}
+	g.surveyed[name] = s
+	return s, nil
+}
+
+type countHash struct {
+	hash.Hash
+	n int64
+}
+
+func (c *countHash) Write(b []byte) (int, error) {
+	c.n += int64(len(b))
+	return c.Hash.Write(b)
+}
+
+// missing lists the parts of asked that are not covered.
+func (f *family) missing(asked evidence.Window, err error, ahead time.Duration) []evidence.Span {
+	reason := evidence.ReasonRotated
+	switch {
+	case err != nil && len(f.Covered) == 0:
+		reason = faultReason(err)
+	case f.Absent:
+		reason = evidence.ReasonAbsent
+	case f.NoRecords:
+		reason = evidence.ReasonRead
+	}
+	spans := slices.Clone(f.Gaps)
+	at := asked.Since
+	for _, c := range f.Covered {
+		if c.Since.After(at) {
+			spans = append(spans, evidence.Span{Since: at, Until: c.Since, Reason: reason})
+		}
+		if c.Until.After(at) {
+			at = c.Until
+		}
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		reason = faultReason(err)
+	}
+	if at.Before(asked.Until) {
+		spans = append(spans, evidence.Span{Since: at, Until: asked.Until, Reason: reason})
+	}
+	if ahead > unknownClock {
+		spans = append(spans, evidence.Span{Since: asked.Until.Add(unknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
+	}
+	return evidence.Merge(asked, spans)
+}
+
+// faultReason finds the evidence.Reason… that an error stands for.
+func faultReason(err error) string {
+	if f, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok {
+		return f.Reason()
+	}
+	switch {
+	case atomicfile.Full(err):
+		return evidence.ReasonDisk
+	case isAnswer(err):
+		return evidence.ReasonRead
+	}
+	return evidence.ReasonUnreachable
+}
+
+// reached is the time up to which all records are on disk, in the host's time,
+// when copying stopped at part i.
+func (g *Grab) reached(f *family, p *plan, i int) evidence.Window {
+	oldest, ok := p.oldest()
+	until := p.parts[i].first
+	if pc := f.piece(p.parts[i]); pc.Length > 0 {
+		until = g.lastRecord(pc)
+	}
+	if !ok || until.IsZero() {
+		return evidence.Window{}
+	}
+	return evidence.Window{Since: oldest, Until: until}
+}
+
+// gaps notes what is missing of files that were listed and could not be held,
+// and of files that were cut off before they were read to the end.
+func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
+	offset := g.state.offset()
+	now := listed.Add(offset)
+	for _, m := range g.missed {
+		if expressway.FamilyOf(m.Name, g.Host.Families) != f.name || m.Size == 0 || (m.reason == evidence.ReasonVanished && p.holds(m.Entry)) {
+			continue
+		}
+		since := p.cut.Since
+		for _, h := range p.parts {
+			if h.mtime.Before(m.MTime) && h.mtime.After(since) {
+				since = h.mtime
+			}
+		}
+		f.gap(since, m.MTime.Add(time.Second), m.reason, offset)
+	}
+	for _, t := range g.truncated {
+		if expressway.FamilyOf(t.name, g.Host.Families) != f.name || slices.ContainsFunc(p.parts, func(h *held) bool { return !h.stale && sameFile(h, t) }) {
+			continue
+		}
+		since := t.first
+		if pc := f.piece(t); pc.Length > 0 {
+			since = g.lastRecord(pc)
+		}
+		until := now
+		for _, h := range p.parts {
+			if h.first.After(since) && h.first.Before(until) {
+				until = h.first
+			}
+		}
+		f.gap(since, until, evidence.ReasonVanished, offset)
+	}
+	g.truncated = nil
+	g.ahead(p, now)
+}
+
+// holds reports whether a file at rest is among the parts.
+func (p *plan) holds(e Entry) bool {
+	return slices.ContainsFunc(p.parts, func(h *held) bool { return h.size == e.Size && h.mtime.Equal(e.MTime) })
+}
+
+// ahead notes by how much a clock that could not be measured is ahead for
+// certain: a file cannot have been written in the future.
+func (g *Grab) ahead(p *plan, now time.Time) {
+	if g.state.Clock != nil {
+		g.state.Ahead = 0
+		return
+	}
+	for _, h := range p.parts {
+		if d := h.mtime.Sub(now); d > g.state.Ahead {
+			g.state.Ahead = d
+		}
+	}
+	if g.state.Ahead > unknownClock {
+		g.note("the clock could not be measured and is at least %s ahead", g.state.Ahead.Round(time.Second))
+	}
+}

@@ -1,0 +1,237 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/sshdial"
+)
+
+const (
+	// silence is how long an answer may take before the connection counts as lost.
+	silence = 30 * time.Second
+	// clockWait bounds asking for the time: a restricted key may not answer.
+	clockWait = 3 * time.Second
+	packet    = 32 << 10 // bytes of an SFTP read that every server answers whole
+)
+
+// A Session is an SSH connection with SFTP on it, read only. It is safe for
+// concurrent use; a host has one, for appliances ban addresses that log in too
+// often.
+type Session struct {
+	ssh      *sshdial.Client
+	sftp     *sftp.Client
+	commands bool
+	aborted  atomic.Pointer[error] // why this side gave the connection up
+}
+
+// NewSession starts SFTP on a connection, which it owns from then on. commands
+// says whether `date` may be run on the host to measure its clock.
+func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Session, error) {
+	s := &Session{ssh: client, commands: commands}
+	defer context.AfterFunc(ctx, client.Abort)()
+	err := s.guard(func() (err error) {
+		s.sftp, err = sftp.NewClient(client.Client, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
+		return err
+	})
+	if err == nil {
+		return s, nil
+	}
+	lost := client.Lost()
+	client.Close()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if lost != nil {
+		return nil, fmt.Errorf("start SFTP: %w", lost)
+	}
+	return nil, &Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%w: %w", ErrNoSFTP, err), Stop: true}
+}
+
+// ErrNoSFTP says that a host let us in and offers no SFTP.
+var ErrNoSFTP = errors.New("the host refuses SFTP")
+
+// guard runs f and gives the connection up if f takes too long.
+func (s *Session) guard(f func() error) error {
+	timer := time.AfterFunc(silence, func() { s.abort(fmt.Errorf("no answer for %v, connection given up", silence)) })
+	defer timer.Stop()
+	return f()
+}
+
+// abort drops the connection, so that every call on it returns.
+func (s *Session) abort(why error) {
+	s.aborted.CompareAndSwap(nil, &why)
+	s.ssh.Abort()
+}
+
+// Lost reports why the connection is gone, nil while it stands.
+func (s *Session) Lost() error {
+	if why := s.aborted.Load(); why != nil {
+		return *why
+	}
+	return s.ssh.Lost()
+}
+
+// List lists a folder on the host.
+func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err error) {
+	err = s.guard(func() error {
+		infos, err := s.sftp.ReadDirContext(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", dir, s.why(err))
+		}
+		for _, i := range infos {
+			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: i.ModTime(), Regular: i.Mode().IsRegular()})
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// Open opens a file on the host for reading.
+func (s *Session) Open(ctx context.Context, name string) (h Handle, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err = s.guard(func() error {
+		f, err := s.sftp.Open(name)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", evidence.Printable(name, 300), s.why(err))
+		}
+		h = &sftpHandle{s, f}
+		return nil
+	})
+	return h, err
+}
+
+// why puts the reason for which a connection was lost in place of its echo.
+func (s *Session) why(err error) error {
+	if lost := s.Lost(); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// Clock runs `date` on the host and compares. Its error is at most half a round
+// trip and what the host's answer leaves out.
+func (s *Session) Clock(ctx context.Context) (time.Duration, error) {
+	if !s.commands {
+		return 0, errors.New("commands are not allowed")
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockWait)
+	defer cancel()
+	c, err := s.ssh.NewSession()
+	if err != nil {
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	defer c.Close()
+	out := &capped{left: 256}
+	c.Stdout = out
+	before := time.Now()
+	if err := c.Run("date -u +%s.%N"); err != nil {
+		return 0, fmt.Errorf("run date: %w", err)
+	}
+	trip := time.Since(before)
+	host, err := parseDate(out.String())
+	if err != nil {
+		return 0, err
+	}
+	return host.Sub(before.Add(trip / 2)), nil
+}
+
+// parseDate reads seconds and, where the host's date knows %N, nanoseconds.
+func parseDate(s string) (time.Time, error) {
+	sec, frac, _ := strings.Cut(strings.TrimSpace(s), ".")
+	n, err := strconv.ParseInt(sec, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("date answered %q", evidence.Printable(s, 40))
+	}
+	if len(frac) != 9 {
+		frac = "500000000" // whole seconds: the middle
+	}
+	ns, err := strconv.ParseInt(frac, 10, 64)
+	if err != nil {
+		ns = int64(time.Second / 2)
+	}
+	return time.Unix(n, ns), nil
+}
+
+// capped keeps the first bytes of what a host prints.
+type capped struct {
+	strings.Builder
+	left int
+}
+
+func (c *capped) Write(b []byte) (int, error) {
+	n := min(len(b), c.left)
+	c.left -= n
+	c.Builder.Write(b[:n])
+	return len(b), nil
+}
+
+// HostKey is the fingerprint of the host's key.
+func (s *Session) HostKey() string { return s.ssh.HostKey }
+
+// Close ends the session. It closes the connection first: an SFTP client waits
+// for its peer to hang up, and a sick appliance may never do that.
+func (s *Session) Close() error {
+	err := s.ssh.Close()
+	s.sftp.Close()
+	return err
+}
+
+// sftpHandle is an open file of a session.
+type sftpHandle struct {
+	s *Session
+	f *sftp.File
+}
+
+func (h *sftpHandle) ReadAt(b []byte, off int64) (n int, err error) {
+	err = h.s.guard(func() error {
+		n, err = h.f.ReadAt(b, off)
+		return err
+	})
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = h.s.why(err)
+	}
+	return n, err
+}
+
+func (h *sftpHandle) Stat() (int64, time.Time, error) {
+	var info fs.FileInfo
+	err := h.s.guard(func() (err error) {
+		info, err = h.f.Stat() // FSTAT: of the handle
+		return err
+	})
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("stat %s: %w", evidence.Printable(h.f.Name(), 300), h.s.why(err))
+	}
+	return info.Size(), info.ModTime(), nil
+}
+
+func (h *sftpHandle) Close() error {
+	if h.s.Lost() != nil {
+		return nil
+	}
+	return h.s.guard(h.f.Close)
+}
+
+// isAnswer tells a host's refusal of one request from a lost connection.
+func isAnswer(err error) bool {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	_, ok := errors.AsType[*sftp.StatusError](err)
+	return ok
+}

@@ -1,0 +1,107 @@
+// Package atomicfile writes files that are wholly there or not there: a
+// temporary file beside the target is filled, fsynced, closed and renamed, then
+// the folder is fsynced.
+//
+// It guarantees that after Write returned nil the contents survive a power cut,
+// and that after an error the old contents are untouched. On Windows the fsync
+// of the folder is skipped and a rename that meets a sharing violation is tried
+// again for 2 s. It does not know what it writes.
+package atomicfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// PartSuffix ends the names of temporary files: leftovers of a crash, garbage.
+const PartSuffix = ".part"
+
+// Write replaces the file name (mode 0600) by what fill writes.
+func Write(name string, fill func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*"+PartSuffix)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := fill(f); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return Rename(f.Name(), name)
+}
+
+// WriteBytes is Write of contents that are at hand.
+func WriteBytes(name string, b []byte) error {
+	return Write(name, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// WriteJSON is Write of v as indented JSON.
+func WriteJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return WriteBytes(name, append(b, '\n'))
+}
+
+// ReadJSON reads a file of at most 64 MiB into v.
+func ReadJSON(name string, v any) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := json.NewDecoder(io.LimitReader(f, 64<<20)).Decode(v); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// Rename moves a finished file into place and makes the move durable.
+func Rename(from, to string) error {
+	err := os.Rename(from, to)
+	for deadline := time.Now().Add(2 * time.Second); err != nil && sharing(err) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond) // a virus scanner or a reader on Windows
+		err = os.Rename(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
+func sharing(err error) bool {
+	return runtime.GOOS == "windows" && (errors.Is(err, os.ErrPermission) || isSharingViolation(err))
+}
+
+// SyncDir makes the entries of a folder durable.
+func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

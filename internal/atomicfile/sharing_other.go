@@ -1,0 +1,7 @@
+//go:build !windows
+
+package atomicfile
+
+func isSharingViolation(error) bool { return false }
+
+func isDiskFull(error) bool { return false }

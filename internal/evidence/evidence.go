@@ -1,0 +1,181 @@
+// Package evidence holds the nouns that the rest of grab shares: the window of
+// time, the alert that asked for it, the hosts, files and byte ranges that were
+// got, and what is missing. They are pure data; their JSON is the manifest of a
+// bundle and the output of `grab now --json`.
+//
+// It guarantees that times are written as UTC and that lists are never null. It
+// does not know how anything is obtained: no network, no files, no mail.
+package evidence
+
+import (
+	"time"
+)
+
+// Reasons why a part of a window is missing. Readers must accept new values.
+const (
+	ReasonRotated     = "rotated_or_never_written" // no held record is old enough
+	ReasonUnreachable = "unreachable"              // the host could not be reached, or the connection was lost for good
+	ReasonLogin       = "login_refused"            // the host refused the login, or an earlier refusal forbids another
+	ReasonHostKey     = "host_key"                 // the host's key is not the pinned one
+	ReasonAbsent      = "absent"                   // no file of the family, or no folder
+	ReasonVanished    = "vanished"                 // a file was listed and gone before it could be held
+	ReasonRead        = "read_error"               // bytes could not be read, or hold no records
+	ReasonClock       = "clock"                    // the host's clock does not allow a statement
+	ReasonDisk        = "disk"                     // no room on this machine
+)
+
+// Where an alert's time was taken from, in order of trust (facts: rtmt-mail.md).
+const (
+	TimeFromSentence  = "sentence"     // the sentence's own date
+	TimeFromTimeStamp = "timestamp"    // the line "TimeStamp : …"
+	TimeFromDate      = "date"         // the mail's Date header
+	TimeFromReceived  = "received"     // the first Received header
+	TimeFromInternal  = "internaldate" // IMAP INTERNALDATE
+)
+
+// A Window is a half-open span of time, [Since, Until), in UTC.
+type Window struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+}
+
+// NewWindow returns [since, until) in UTC, without monotonic clock readings.
+func NewWindow(since, until time.Time) Window {
+	return Window{since.UTC().Round(0), until.UTC().Round(0)}
+}
+
+// Contains reports whether t lies in the window.
+func (w Window) Contains(t time.Time) bool { return !t.Before(w.Since) && t.Before(w.Until) }
+
+// Overlaps reports whether both windows share an instant.
+func (w Window) Overlaps(o Window) bool { return w.Since.Before(o.Until) && o.Since.Before(w.Until) }
+
+// Union is the smallest window that holds both.
+func (w Window) Union(o Window) Window {
+	if o.Since.Before(w.Since) {
+		w.Since = o.Since
+	}
+	if o.Until.After(w.Until) {
+		w.Until = o.Until
+	}
+	return w
+}
+
+// Shift moves both ends by d.
+func (w Window) Shift(d time.Duration) Window { return Window{w.Since.Add(d), w.Until.Add(d)} }
+
+// Widen moves the ends apart by d on either side.
+func (w Window) Widen(d time.Duration) Window { return Window{w.Since.Add(-d), w.Until.Add(d)} }
+
+// Length is the window's duration.
+func (w Window) Length() time.Duration { return w.Until.Sub(w.Since) }
+
+// Empty reports whether the window holds no instant.
+func (w Window) Empty() bool { return !w.Since.Before(w.Until) }
+
+// An Alert is what was read out of one mail of RTMT. Every field but ID, Time
+// and TimeFrom may be empty: facts/rtmt-mail.md says how little is certain.
+type Alert struct {
+	ID       string    `json:"id"` // hex SHA-256, see house.md "IDs"
+	Name     string    `json:"name"`
+	Cluster  string    `json:"cluster"`
+	Node     string    `json:"node"`  // where it happened: name, FQDN or address as written
+	Count    *int      `json:"count"` // the counter's value; nil if the text names none
+	Devices  []string  `json:"devices"`
+	Time     time.Time `json:"time"`      // UTC; all comparisons of alerts use it
+	TimeFrom string    `json:"time_from"` // one of TimeFrom…
+	File     string    `json:"file"`      // the mail's path in the bundle
+
+	Subject   string            `json:"subject,omitempty"` // printable, at most 200 characters
+	From      map[string]string `json:"from,omitempty"`    // field name -> where it was found
+	MailDate  *time.Time        `json:"mail_date,omitempty"`
+	Received  *time.Time        `json:"received,omitempty"` // INTERNALDATE
+	Truncated bool              `json:"truncated,omitempty"`
+	Notes     []string          `json:"notes,omitempty"`
+}
+
+// A Span is a missing part of a window and why it is missing.
+type Span struct {
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+}
+
+// A Source is one byte range that was read from one file of a host. Offsets and
+// lengths are in bytes, of the uncompressed contents for gzip files.
+type Source struct {
+	Name   string    `json:"name"`
+	Offset int64     `json:"offset"`
+	Length int64     `json:"length"`
+	Size   int64     `json:"size"` // of the file when it was last looked at, as stored there
+	MTime  time.Time `json:"mtime"`
+	SHA256 string    `json:"sha256"`
+	From   string    `json:"from"` // "host" or "ring"
+}
+
+// A File is one family of logs of one host: the ranges of its siblings joined
+// in time order, byte for byte.
+type File struct {
+	Family   string     `json:"family"`
+	Path     string     `json:"path"` // in the bundle, slashes
+	Coverage Coverage   `json:"coverage"`
+	First    *time.Time `json:"first"` // time of the first record, nil without records
+	Last     *time.Time `json:"last"`
+	Bytes    int64      `json:"bytes"`
+	SHA256   string     `json:"sha256"`
+	Records  int64      `json:"records"`
+	Missing  []Span     `json:"missing"`
+	Sources  []Source   `json:"sources"`
+}
+
+// A Host is what was got from one peer. A host that could not be reached is a
+// row too, with Error and every family missing.
+type Host struct {
+	Host          string   `json:"host"`
+	Role          string   `json:"role"` // "C", "E" or ""
+	Address       string   `json:"address"`
+	HostKey       string   `json:"host_key"`        // "SHA256:…", empty if never seen
+	ClockOffsetMS *int64   `json:"clock_offset_ms"` // host minus collector; nil if not measured
+	ClockFrom     string   `json:"clock_from"`      // "date" or "none"
+	Coverage      Coverage `json:"coverage"`
+	Error         string   `json:"error"`
+	BodiesLogged  string   `json:"bodies_logged"` // yes, no, mixed, unknown
+	Files         []File   `json:"files"`
+
+	WidenedMS    int64    `json:"window_widened_ms,omitempty"` // by which the cut was widened on either side, for want of a clock
+	OwnAddresses []string `json:"own_addresses,omitempty"`     // local addresses that this host's records name
+	PeersNamed   []string `json:"peers_named,omitempty"`       // other Expressways that this host's records name
+
+	Credentials int64    `json:"credentials"` // Authorization and Proxy-Authorization headers seen
+	Notes       []string `json:"notes,omitempty"`
+}
+
+// Timing is the ledger of one grab. A zero time is left out: it did not happen.
+type Timing struct {
+	Alert   time.Time `json:"alert,omitzero"`   // when it happened, by the alert
+	Mail    time.Time `json:"mail,omitzero"`    // the mail's INTERNALDATE
+	Seen    time.Time `json:"seen,omitzero"`    // the watcher read the mail
+	Claimed time.Time `json:"claimed,omitzero"` // the incident was safe on disk
+	Held    time.Time `json:"held,omitzero"`    // every reachable host's files were held
+	Copied  time.Time `json:"copied,omitzero"`  // the first pass over all reachable hosts was on disk
+	Sealed  time.Time `json:"sealed,omitzero"`  // the manifest was written
+}
+
+// A Manifest is the whole statement about one bundle.
+type Manifest struct {
+	Incident    string   `json:"incident"`
+	Revision    int      `json:"revision"`
+	Coverage    Coverage `json:"coverage"`
+	Window      Window   `json:"window"` // what was cut, in the collector's time
+	Asked       Window   `json:"asked"`  // what coverage is judged against
+	Site        string   `json:"site"`
+	TimeZone    string   `json:"time_zone"` // IANA name of the site, for people
+	Reason      string   `json:"reason"`
+	Case        string   `json:"case"`
+	PhonesNamed []string `json:"phones_named"`
+	Alerts      []Alert  `json:"alerts"`
+	Notes       []string `json:"notes"`
+	Hosts       []Host   `json:"hosts"`
+	Timing      Timing   `json:"timing"`
+	Grab        string   `json:"grab"` // version of the program
+}

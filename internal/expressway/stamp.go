@@ -1,0 +1,192 @@
+package expressway
+
+import (
+	"bytes"
+	"time"
+)
+
+// Ref is what a record without a full date is dated by: syslog's form has
+// neither a year nor a zone. The zero value is UTC and the current year.
+type Ref struct {
+	MTime time.Time      // of the file
+	Zone  *time.Location // of the appliance
+}
+
+// HeadTime tells whether a line starts a record, and when that record was made:
+// UTCTime if the line has one, else the time in front. It reads the ISO form
+// `2006-01-02T15:04:05.000-05:00 ` with or without a fraction, and syslog's
+// `Jan _2 15:04:05 host`, which is dated by ref. The result is UTC.
+func HeadTime(line []byte, ref Ref) (time.Time, bool) {
+	t, ok := isoTime(line)
+	if !ok {
+		t, ok = syslogTime(line, ref)
+	}
+	if !ok {
+		return time.Time{}, false
+	}
+	if u, ok := utcTime(line); ok {
+		return u, true
+	}
+	return t, true
+}
+
+// IsHead reports whether the line starts a record.
+func IsHead(line []byte) bool {
+	if _, ok := isoTime(line); ok {
+		return true
+	}
+	_, ok := syslogTime(line, Ref{})
+	return ok
+}
+
+func isoTime(b []byte) (time.Time, bool) {
+	// 2026-03-02T09:14:07-05:00 and a blank are 26 bytes
+	if len(b) < 26 || b[4] != '-' || b[7] != '-' || b[10] != 'T' {
+		return time.Time{}, false
+	}
+	day, ok := clock(b[11:])
+	if !ok {
+		return time.Time{}, false
+	}
+	y, m, d := num(b[0:4]), num(b[5:7]), num(b[8:10])
+	i, nanos := 19, 0
+	if b[i] == '.' {
+		n := 1
+		for i+n < len(b) && isDigit(b[i+n]) {
+			n++
+		}
+		nanos = fraction(b[i+1 : i+n])
+		if i += n; n == 1 {
+			return time.Time{}, false
+		}
+	}
+	if len(b) < i+7 || (b[i] != '+' && b[i] != '-') || b[i+3] != ':' || b[i+6] != ' ' {
+		return time.Time{}, false
+	}
+	zh, zm := num(b[i+1:i+3]), num(b[i+4:i+6])
+	if y < 0 || !validDay(y, m, d) || zh < 0 || zm < 0 || zh > 23 || zm > 59 {
+		return time.Time{}, false
+	}
+	off := time.Duration(zh)*time.Hour + time.Duration(zm)*time.Minute
+	if b[i] == '-' {
+		off = -off
+	}
+	t := time.Date(y, time.Month(m), d, 0, 0, 0, nanos, time.UTC)
+	return t.Add(day - off), true
+}
+
+var utcKey = []byte(`UTCTime="`)
+
+// utcTime reads UTCTime="2026-03-02 14:14:07,511". The fraction counts
+// milliseconds and is not always padded ("17:46:20,92"); it may be missing.
+func utcTime(line []byte) (time.Time, bool) {
+	i := bytes.Index(line, utcKey)
+	if i < 0 {
+		return time.Time{}, false
+	}
+	b := line[i+len(utcKey):]
+	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != ' ' {
+		return time.Time{}, false
+	}
+	y, m, d := num(b[0:4]), num(b[5:7]), num(b[8:10])
+	day, ok := clock(b[11:])
+	if !ok || y < 0 || !validDay(y, m, d) {
+		return time.Time{}, false
+	}
+	nanos, i := 0, 19
+	if b[i] == ',' || b[i] == '.' {
+		n := 1
+		for i+n < len(b) && isDigit(b[i+n]) {
+			n++
+		}
+		if frac := b[i+1 : i+n]; len(frac) <= 3 {
+			nanos = max(num(frac), 0) * int(time.Millisecond)
+		} else {
+			nanos = fraction(frac)
+		}
+		i += n
+	}
+	if i >= len(b) || b[i] != '"' {
+		return time.Time{}, false
+	}
+	return time.Date(y, time.Month(m), d, 0, 0, 0, nanos, time.UTC).Add(day), true
+}
+
+// syslogTime reads `Jun 17 23:56:04 host`. The year is the one that brings the
+// time nearest to the file's mtime.
+func syslogTime(b []byte, ref Ref) (time.Time, bool) {
+	if len(b) < 17 || b[3] != ' ' || b[6] != ' ' || b[15] != ' ' || b[16] <= ' ' {
+		return time.Time{}, false
+	}
+	m := bytes.Index([]byte("JanFebMarAprMayJunJulAugSepOctNovDec"), b[:3])
+	if m < 0 || m%3 != 0 {
+		return time.Time{}, false
+	}
+	day, ok := clock(b[7:])
+	d := num(bytes.TrimLeft(b[4:6], " "))
+	if !ok || d < 1 || d > 31 {
+		return time.Time{}, false
+	}
+	near, zone := ref.MTime, ref.Zone
+	if near.IsZero() {
+		near = time.Now()
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	var best time.Time
+	for y := near.Year() - 1; y <= near.Year()+1; y++ {
+		t := time.Date(y, time.Month(m/3+1), d, 0, 0, 0, 0, zone)
+		t = time.Date(t.Year(), t.Month(), t.Day(), int(day/time.Hour), int(day/time.Minute)%60, int(day/time.Second)%60, 0, zone)
+		if t.Day() == d && (best.IsZero() || t.Sub(near).Abs() < best.Sub(near).Abs()) {
+			best = t
+		}
+	}
+	return best.UTC(), !best.IsZero()
+}
+
+// clock reads 15:04:05 as the time since midnight.
+func clock(b []byte) (time.Duration, bool) {
+	if len(b) < 8 || b[2] != ':' || b[5] != ':' {
+		return 0, false
+	}
+	h, m, s := num(b[0:2]), num(b[3:5]), num(b[6:8])
+	if h < 0 || m < 0 || s < 0 || h > 23 || m > 59 || s > 60 {
+		return 0, false
+	}
+	return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second, true
+}
+
+func validDay(y, m, d int) bool {
+	return m >= 1 && m <= 12 && d >= 1 && d <= 31 && y >= 1 &&
+		(d <= 28 || time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).Day() == d)
+}
+
+// num reads decimal digits; -1 is anything else.
+func num(b []byte) int {
+	if len(b) == 0 || len(b) > 9 {
+		return -1
+	}
+	n := 0
+	for _, c := range b {
+		if !isDigit(c) {
+			return -1
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// fraction reads the digits after a decimal point as nanoseconds.
+func fraction(b []byte) int {
+	n := 0
+	for i := range 9 {
+		n *= 10
+		if i < len(b) {
+			n += int(b[i] - '0')
+		}
+	}
+	return n
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
