@@ -16,7 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,8 +42,9 @@ type Conn interface {
 	// Open opens a file for reading.
 	Open(ctx context.Context, name string) (Handle, error)
 	// Clock measures the host's clock against this machine's: host minus
-	// collector. An error says that it cannot be measured.
-	Clock(ctx context.Context) (time.Duration, error)
+	// collector, and by how much that may be wrong either way. An error says
+	// that it cannot be measured.
+	Clock(ctx context.Context) (offset, error time.Duration, err error)
 	// HostKey is the key's fingerprint, "SHA256:…".
 	HostKey() string
 	// Close gives the connection back. broken says that it is of no more use.
@@ -85,9 +86,9 @@ type Progress struct {
 // A Grab takes the logs of one host for one incident. Its exported fields are
 // set before the first call; it is not for concurrent use.
 type Grab struct {
-	Host     Host
-	Dir      string         // local folder for slices and state; made if missing
-	Log      *slog.Logger   // nil is silent
+	Host Host
+	Dir  string // local folder for slices and state; made if missing
+
 	Progress func(Progress) // may be nil
 
 	now    func() time.Time // collector's clock; nil is time.Now
@@ -210,23 +211,23 @@ func (g *Grab) connect(ctx context.Context) error {
 
 // measured is the outcome of asking a host for its time.
 type measured struct {
-	offset time.Duration
-	ok     bool
+	offset, error time.Duration
+	ok            bool
 }
 
 // measure asks for the host's clock, once a connection, beside other work.
 func (g *Grab) measure(ctx context.Context) <-chan measured {
 	c := make(chan measured, 1)
 	if known := g.state.Clock; known != nil {
-		c <- measured{time.Duration(*known) * time.Millisecond, true}
+		c <- measured{*known, g.state.Doubt, true}
 		close(c)
 		return c
 	}
 	conn := g.conn
 	go func() { // pass waits for it
 		defer close(c)
-		offset, err := conn.Clock(ctx)
-		c <- measured{offset, err == nil}
+		offset, doubt, err := conn.Clock(ctx)
+		c <- measured{offset, doubt, err == nil}
 	}()
 	return c
 }
@@ -259,12 +260,9 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 	return again, nil
 }
 
-// cut is the window in the host's time, widened if its clock is unknown.
+// cut is the window in the host's time, widened by what is not known of its clock.
 func (g *Grab) cut(asked evidence.Window) evidence.Window {
-	if g.state.Clock == nil {
-		return asked.Widen(unknownClock)
-	}
-	return asked.Shift(g.state.offset())
+	return asked.Shift(g.state.offset()).Widen(g.state.doubt())
 }
 
 // drop lets go of all handles and of the connection.
@@ -296,13 +294,6 @@ func (g *Grab) clock() time.Time {
 		return g.now()
 	}
 	return time.Now()
-}
-
-func (g *Grab) log() *slog.Logger {
-	if g.Log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return g.Log
 }
 
 func (g *Grab) open(name string, flag int) (file, error) {

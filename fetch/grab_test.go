@@ -61,11 +61,11 @@ func (c *localConn) Open(_ context.Context, name string) (Handle, error) {
 	return &localHandle{f, c}, nil
 }
 
-func (c *localConn) Clock(context.Context) (time.Duration, error) {
+func (c *localConn) Clock(context.Context) (offset, doubt time.Duration, err error) {
 	if c.noClock {
-		return 0, errors.New("no commands")
+		return 0, 0, errors.New("no commands")
 	}
-	return c.offset, nil
+	return c.offset, 0, nil
 }
 
 func (c *localConn) HostKey() string { return "SHA256:local" }

@@ -37,11 +37,10 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 	}
 	h.HostKey, h.Notes = g.state.HostKey, slices.Clone(g.state.Notes)
 	if g.state.Clock != nil {
-		ms := *g.state.Clock
+		ms := g.state.offset().Milliseconds()
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
-	} else if g.state.Widened {
-		h.WidenedMS = unknownClock.Milliseconds()
 	}
+	h.WidenedMS = g.state.doubt().Round(time.Millisecond).Milliseconds()
 	if g.restless {
 		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
 	}

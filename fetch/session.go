@@ -121,17 +121,18 @@ func (s *Session) why(err error) error {
 	return err
 }
 
-// Clock runs `date` on the host and compares. Its error is at most half a round
-// trip and what the host's answer leaves out.
-func (s *Session) Clock(ctx context.Context) (time.Duration, error) {
+// Clock runs `date` on the host and compares. The answer was made at some moment
+// of the round trip: half of it either way is in doubt, and half a second more
+// where the host's date knows whole seconds only.
+func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err error) {
 	if !s.commands {
-		return 0, errors.New("commands are not allowed")
+		return 0, 0, errors.New("commands are not allowed")
 	}
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
 	c, err := s.ssh.NewSession()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
@@ -140,31 +141,29 @@ func (s *Session) Clock(ctx context.Context) (time.Duration, error) {
 	c.Stdout = out
 	before := time.Now()
 	if err := c.Run("date -u +%s.%N"); err != nil {
-		return 0, fmt.Errorf("run date: %w", err)
+		return 0, 0, fmt.Errorf("run date: %w", err)
 	}
 	trip := time.Since(before)
-	host, err := parseDate(out.String())
+	host, coarse, err := parseDate(out.String())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return host.Sub(before.Add(trip / 2)), nil
+	return host.Sub(before.Add(trip / 2)), trip/2 + coarse, nil
 }
 
-// parseDate reads seconds and, where the host's date knows %N, nanoseconds.
-func parseDate(s string) (time.Time, error) {
+// parseDate reads seconds and, where the host's date knows %N, nanoseconds;
+// coarse is by how much the answer may be off for want of them.
+func parseDate(s string) (t time.Time, coarse time.Duration, err error) {
 	sec, frac, _ := strings.Cut(strings.TrimSpace(s), ".")
 	n, err := strconv.ParseInt(sec, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("date answered %q", evidence.Printable(s, 40))
-	}
-	if len(frac) != 9 {
-		frac = "500000000" // whole seconds: the middle
+		return time.Time{}, 0, fmt.Errorf("date answered %q", evidence.Printable(s, 40))
 	}
 	ns, err := strconv.ParseInt(frac, 10, 64)
-	if err != nil {
-		ns = int64(time.Second / 2)
+	if err != nil || len(frac) != 9 {
+		return time.Unix(n, int64(time.Second/2)), time.Second / 2, nil
 	}
-	return time.Unix(n, ns), nil
+	return time.Unix(n, ns), 0, nil
 }
 
 // capped keeps the first bytes of what a host prints.

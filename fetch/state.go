@@ -21,8 +21,8 @@ const stateFile = "state.json"
 // state is what is known of one host's grab, as it is on disk.
 type state struct {
 	HostKey  string             `json:"host_key"`
-	Clock    *int64             `json:"clock_ms"` // host minus collector, of the last connection
-	Widened  bool               `json:"widened"`  // the last cut was made without a clock
+	Clock    *time.Duration     `json:"clock"`    // host minus collector, of the last connection
+	Doubt    time.Duration      `json:"doubt"`    // by how much Clock may be wrong either way
 	Ahead    time.Duration      `json:"ahead"`    // by how much an unmeasured clock is certainly ahead
 	Families map[string]*family `json:"families"`
 	Notes    []string           `json:"notes"`
@@ -100,11 +100,18 @@ func (s *state) family(name string) *family {
 }
 
 func (s *state) setClock(m measured) {
-	s.Clock, s.Widened = nil, !m.ok
+	s.Clock, s.Doubt = nil, 0
 	if m.ok {
-		ms := m.offset.Milliseconds()
-		s.Clock = &ms
+		s.Clock, s.Doubt = &m.offset, min(m.error, unknownClock)
 	}
+}
+
+// doubt is by how much the host's clock may differ from what is known of it.
+func (s *state) doubt() time.Duration {
+	if s.Clock == nil {
+		return unknownClock
+	}
+	return s.Doubt
 }
 
 // offset is the host's clock minus the collector's, zero if not measured.
@@ -112,7 +119,7 @@ func (s *state) offset() time.Duration {
 	if s.Clock == nil {
 		return 0
 	}
-	return time.Duration(*s.Clock) * time.Millisecond
+	return *s.Clock
 }
 
 // piece finds the piece of a held file, by its head, or begins one. A piece of

@@ -1,0 +1,283 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A checker judges a Config that was decoded, and brings addresses into their
+// final form.
+type checker struct {
+	*book
+	opts  Options
+	cfg   *Config
+	known map[string]bool // known_hosts files that were looked at
+}
+
+func (c *checker) all() {
+	c.mail()
+	c.alerts()
+	c.times()
+	c.required("store", c.cfg.Store)
+	c.ssh("ssh", c.cfg.SSH)
+	c.logs("logs", c.cfg.Logs)
+	c.ring("ring", c.cfg.Ring)
+	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
+	c.allSites()
+}
+
+// required records a fault if a text is missing or empty; of several faults of
+// one key the first is enough.
+func (c *checker) required(path, value string) bool {
+	switch {
+	case !c.sound(path):
+		return false
+	case strings.TrimSpace(value) != "":
+		return true
+	case c.has(path):
+		c.bad(path, "the value is empty")
+	default:
+		c.bad(path, "this key is missing")
+	}
+	return false
+}
+
+func (c *checker) oneOf(path, value string, allowed ...string) {
+	if !c.sound(path) || slices.Contains(allowed, value) {
+		return
+	}
+	for i, a := range allowed {
+		if a == "" {
+			allowed[i] = `""`
+		}
+	}
+	c.bad(path, "%s is none of %s", quote(value), strings.Join(allowed, ", "))
+}
+
+// words checks a list of names that are compared with what mails say.
+func (c *checker) words(path string, list []string) {
+	seen := map[string]string{}
+	for i, w := range list {
+		at := indexed(path, i)
+		if c.required(at, w) {
+			c.unique(at, w, seen)
+		}
+	}
+}
+
+func (c *checker) mail() {
+	m := c.cfg.Mail
+	if m == nil || c.lost("mail") {
+		return
+	}
+	c.oneOf("mail.tls", m.TLS, TLSImplicit, TLSStartTLS, TLSNone)
+	c.oneOf("mail.login", m.Login, "auto", "plain", "login")
+	c.oneOf("mail.mark", m.Mark, "none", "seen", "flagged")
+	c.required("mail.user", m.User)
+	c.required("mail.mailbox", m.Mailbox)
+	if !c.has("mail.password") {
+		c.bad("mail.password", "this key is missing: use {file: NAME} or {env: NAME}")
+	}
+	c.secret("mail.password", m.Password)
+	c.positive("mail.poll", m.Poll)
+	c.positive("mail.max_age", m.MaxAge)
+	c.server(m)
+	if m.CAFile != "" && c.sound("mail.ca_file") {
+		if _, err := m.Roots(); err != nil {
+			c.bad("mail.ca_file", "%s", err)
+		}
+	}
+}
+
+func (c *checker) server(m *Mail) {
+	if !c.required("mail.server", m.Server) {
+		return
+	}
+	port := 143
+	if m.TLS == TLSImplicit {
+		port = 993
+	}
+	a, err := parseAddress(m.Server, port)
+	if err != nil {
+		c.bad("mail.server", "%s", err)
+		return
+	}
+	m.Server = a
+	if m.TLS == TLSNone && !loopback(a) {
+		c.bad("mail.tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
+	}
+}
+
+func (c *checker) alerts() {
+	a := &c.cfg.Alerts
+	if len(a.Match) == 0 && c.sound("alerts.match") {
+		c.bad("alerts.match", "the list is empty: no mail would ever be an alert")
+	}
+	for i, from := range a.From {
+		at := indexed("alerts.from", i)
+		if !c.required(at, from) {
+			continue
+		}
+		_, domain, found := strings.Cut(from, "@")
+		if !found || domain == "" || strings.ContainsAny(domain, "@ <>") || strings.ContainsAny(from, " <>") {
+			c.bad(at, "%s is no address: write rtmt@example.com, or \"@example.com\" for a whole domain", quote(from))
+		}
+		a.From[i] = strings.ToLower(from)
+	}
+}
+
+func (c *checker) times() {
+	w := c.cfg.Window
+	c.positive("window.before", w.Before)
+	c.positive("window.max", w.Max)
+	c.positive("patience", c.cfg.Patience)
+	c.positive("cooldown", c.cfg.Cooldown)
+	c.positive("again", c.cfg.Again)
+	c.positive("keep.age", c.cfg.Keep.Age)
+	if w.Before+w.After > w.Max && c.sound("window.before", "window.after", "window.max") {
+		at := "window"
+		if c.has("window.max") {
+			at = "window.max"
+		}
+		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", w.Before, w.After, w.Max)
+	}
+}
+
+func (c *checker) positive(path string, d time.Duration) {
+	if d <= 0 && c.sound(path) {
+		c.bad(path, "the duration must be longer than 0")
+	}
+}
+
+// ssh checks one ssh: of the file, where it stands. s may be merged: only what
+// the file gives at path is judged.
+func (c *checker) ssh(path string, s SSH) {
+	key, password := c.has(path+".key"), c.has(path+".password")
+	if path == "ssh" || c.has(path+".user") {
+		c.required(path+".user", s.User)
+	}
+	if c.has(path + ".login") {
+		c.oneOf(path+".login", s.Login, "auto", "password", "keyboard-interactive")
+	}
+	switch {
+	case key && password:
+		c.bad(path+".password", "either key or password, not both: a host gets one method and one try")
+	case c.has(path+".passphrase") && !key && (path == "ssh" || s.Key.IsZero()):
+		c.bad(path+".passphrase", "a passphrase needs the key that it opens")
+	case c.has(path+".passphrase") && s.Key.Agent != "":
+		c.bad(path+".passphrase", "the agent's keys need no passphrase")
+	}
+	if key {
+		c.secret(path+".key", s.Key.Secret)
+		c.agent(path+".key", s.Key.Agent)
+	}
+	if password {
+		c.secret(path+".password", s.Password)
+	}
+	if c.has(path + ".passphrase") {
+		c.secret(path+".passphrase", s.Passphrase)
+	}
+}
+
+func (c *checker) agent(at, agent string) {
+	if agent == "" || fingerprint(agent) || c.opts.MissingSecrets || !c.sound(at) {
+		return
+	}
+	f, err := openRegular(agent)
+	if err != nil {
+		c.bad(at, "%s", plain(err))
+		return
+	}
+	f.Close()
+}
+
+// knownHosts looks at each file once, however many hosts need it.
+func (c *checker) knownHosts(host, file string) {
+	at := host + ".ssh.known_hosts"
+	if !c.has(at) {
+		at = "ssh.known_hosts"
+	}
+	if c.known[file] || c.opts.MissingKnownHosts || !c.sound(at) {
+		return
+	}
+	if c.known == nil {
+		c.known = map[string]bool{}
+	}
+	c.known[file] = true
+	f, err := openRegular(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if !c.has(at) {
+			at = host
+		}
+		c.bad(at, "%s is not there: `grab trust` shows the hosts' keys and writes it", file)
+	case err != nil:
+		c.bad(at, "%s", plain(err))
+	default:
+		f.Close()
+	}
+}
+
+func (c *checker) logs(at string, l Logs) {
+	given := func(key string) bool { return at == "logs" || c.has(join(at, key)) }
+	if given("dir") && c.required(at+".dir", l.Dir) && (!path.IsAbs(l.Dir) || path.Clean(l.Dir) != strings.TrimSuffix(l.Dir, "/") && l.Dir != "/") {
+		c.bad(at+".dir", "%s: the folder is a whole path with slashes, such as /mnt/harddisk/log", quote(l.Dir))
+	}
+	if !given("families") {
+		return
+	}
+	if len(l.Families) == 0 && c.sound(at+".families") {
+		c.bad(at+".families", "the list is empty: nothing would be copied")
+	}
+	seen := map[string]string{}
+	for i, f := range l.Families {
+		if c.name(indexed(at+".families", i), f) {
+			c.unique(indexed(at+".families", i), f, seen)
+		}
+	}
+}
+
+func (c *checker) ring(path string, r Ring) {
+	every, keep := path+".every", path+".keep"
+	if r.Enabled && c.has(path+".enabled") {
+		c.bad(path+".enabled", "the ring is not built yet: remove this key or set it to false")
+	}
+	if c.has(every) {
+		c.positive(every, r.Every)
+	}
+	if c.has(keep) {
+		c.positive(keep, r.Keep)
+	}
+	if r.Keep < r.Every && (c.has(every) || c.has(keep)) && c.sound(every, keep) {
+		c.bad(path, "keep (%s) is shorter than every (%s)", r.Keep, r.Every)
+	}
+	if r.MaxSize <= 0 && c.has(path+".max_size") && c.sound(path+".max_size") {
+		c.bad(path+".max_size", "the size must be more than 0")
+	}
+}
+
+// secret checks that a secret is there and for its owner alone.
+func (c *checker) secret(path string, s Secret) {
+	if s.s == nil || c.opts.MissingSecrets || !c.sound(path) {
+		return
+	}
+	if s.s.env != "" {
+		if os.Getenv(s.s.env) == "" {
+			c.bad(path, "the environment variable %s is not set, or empty", evidence.Printable(s.s.env, 60))
+		}
+		return
+	}
+	if what := secretFile(s.s.file); what != "" {
+		c.bad(path, "%s", what)
+	}
+}
+
+func indexed(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,151 @@
+// Package config turns grab.yaml into a Config: typed, with defaults, merged per
+// host, and judged whole.
+//
+// It guarantees that a Config it returns without an error can be acted on: every
+// key is known, every value has its type and its bounds, every file that is named
+// exists. All faults of a file are reported at once, each with its line and its
+// key path. Secrets are named in the file, never written there; they are read
+// when they are used, and nothing that prints a Config prints one.
+//
+// It does not know whether a server answers, a login works or a key fits.
+package config
+
+import (
+	"regexp"
+	"time"
+)
+
+// Config is one configuration file with all defaults filled in. It is not
+// changed after Load and safe for concurrent use.
+type Config struct {
+	Path string // the file it was read from, absolute
+
+	Store    string        `yaml:"store,path"`
+	Mail     *Mail         `yaml:"mail"` // nil: no mailbox is watched, only `grab now` works
+	Alerts   Alerts        `yaml:"alerts"`
+	Window   Window        `yaml:"window"`
+	Settle   time.Duration `yaml:"settle"`   // between the window's end and the second pass
+	Patience time.Duration `yaml:"patience"` // how long a host may stay unreachable after the window's end
+	Cooldown time.Duration `yaml:"cooldown"` // silence after which the same alert is news
+	Again    time.Duration `yaml:"again"`    // first interval of fresh incidents while a storm lasts; doubles
+	SSH      SSH           `yaml:"ssh"`      // what hosts begin with; Host.SSH is what counts
+	Logs     Logs          `yaml:"logs"`     // the same
+	Ring     Ring          `yaml:"ring"`     // the same
+	Bundle   Bundle        `yaml:"bundle"`
+	Keep     Keep          `yaml:"keep"`
+	Sites    []Site        `yaml:"sites,later"`
+}
+
+// Ways to protect the connection to the mail server.
+const (
+	TLSImplicit = "implicit"
+	TLSStartTLS = "starttls"
+	TLSNone     = "none" // loopback addresses only
+)
+
+// Mail is the mailbox that RTMT's alerts arrive in.
+type Mail struct {
+	Server   string        `yaml:"server"`       // host:port; the port defaults to 993, or 143 without implicit TLS
+	TLS      string        `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
+	CAFile   string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
+	User     string        `yaml:"user"`
+	Password Secret        `yaml:"password"`
+	Login    string        `yaml:"login"` // auto, plain (SASL PLAIN) or login (the LOGIN command)
+	Mailbox  string        `yaml:"mailbox"`
+	Poll     time.Duration `yaml:"poll"`
+	CatchUp  time.Duration `yaml:"catch_up"` // how far back the very first start looks
+	MaxAge   time.Duration `yaml:"max_age"`  // older alerts are recorded as expired
+	Mark     string        `yaml:"mark"`     // none, seen or flagged
+}
+
+// Alerts says which mails are alerts.
+type Alerts struct {
+	Match []*regexp.Regexp `yaml:"match"` // without regard to case, in subject or body; one must match
+	From  []string         `yaml:"from"`  // addresses or "@domain", lower case; empty: anyone. See Allows
+}
+
+// Window is how much is cut around an alert's time.
+type Window struct {
+	Before time.Duration `yaml:"before"`
+	After  time.Duration `yaml:"after"`
+	Max    time.Duration `yaml:"max"` // the longest window that joined alerts may make; at least Before + After
+}
+
+// SSH is how to log in to a host. Exactly one of Key and Password is set on
+// every host, for a host gets one method and one try.
+type SSH struct {
+	User       string `yaml:"user"`
+	Key        Key    `yaml:"key"`
+	Passphrase Secret `yaml:"passphrase"` // of an encrypted Key
+	Password   Secret `yaml:"password"`
+	Login      string `yaml:"login"`            // auto, password or keyboard-interactive: how Password is given
+	KnownHosts string `yaml:"known_hosts,path"` // unused where Host.HostKey is set
+	Commands   bool   `yaml:"commands"`         // whether remote commands (such as date) may be run
+}
+
+// Key is the private key for a login: a Secret that holds it as PEM, or one of
+// the agent's keys.
+type Key struct {
+	Secret Secret
+	Agent  string // "SHA256:…", or the path of a public key file; empty if Secret is set
+}
+
+// IsZero reports whether no key is named.
+func (k Key) IsZero() bool { return k.Agent == "" && k.Secret.IsZero() }
+
+// Logs says where the logs of a host are.
+type Logs struct {
+	Dir      string   `yaml:"dir"`      // absolute, slashes
+	Families []string `yaml:"families"` // names without .txt or .1, in the order of the bundle
+}
+
+// Ring is the rolling copy kept beforehand. It is read and checked, but cannot
+// be enabled yet.
+type Ring struct {
+	Enabled bool          `yaml:"enabled"`
+	Every   time.Duration `yaml:"every"`
+	Keep    time.Duration `yaml:"keep"`
+	MaxSize int64         `yaml:"max_size,size"` // bytes per host
+}
+
+// Site is a group of hosts and the clusters and nodes whose alerts concern them.
+type Site struct {
+	Name     string         `yaml:"name"`
+	Clusters []string       `yaml:"clusters"`
+	Nodes    []string       `yaml:"nodes"`
+	TimeZone *time.Location `yaml:"time_zone"` // nil if none is given. See Zone
+	Hosts    []Host         `yaml:"hosts"`
+}
+
+// CatchAll reports whether the site takes the alerts that no other site claims.
+func (s *Site) CatchAll() bool { return len(s.Clusters) == 0 && len(s.Nodes) == 0 }
+
+// Zone is the site's time zone, UTC if none is given.
+func (s *Site) Zone() *time.Location {
+	if s.TimeZone == nil {
+		return time.UTC
+	}
+	return s.TimeZone
+}
+
+// Host is one peer, with the settings that are in effect for it: its own keys
+// over the file's ssh:, logs: and ring:.
+type Host struct {
+	Name    string `yaml:"name"`
+	Role    string `yaml:"role"`     // "C", "E" or ""
+	Address string `yaml:"address"`  // host:port or [v6]:port, lower case
+	HostKey string `yaml:"host_key"` // "SHA256:…"; empty: SSH.KnownHosts decides
+	SSH     SSH    `yaml:"ssh"`
+	Logs    Logs   `yaml:"logs"`
+	Ring    Ring   `yaml:"ring"`
+}
+
+// Bundle is the form of what analysts get.
+type Bundle struct {
+	Format string `yaml:"format"` // zip or tar.zst
+}
+
+// Keep bounds what stays in the store.
+type Keep struct {
+	Age time.Duration `yaml:"age"`
+}

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// defaults is what an empty file means. base is the configuration's folder.
+func defaults(base string) Config {
+	return Config{
+		Store:    defaultStore(),
+		Alerts:   Alerts{Match: []*regexp.Regexp{regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)}},
+		Window:   Window{Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour},
+		Settle:   2 * time.Second,
+		Patience: 2 * time.Minute,
+		Cooldown: 10 * time.Minute,
+		Again:    time.Hour,
+		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true},
+		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
+		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
+		Bundle:   Bundle{Format: "zip"},
+		Keep:     Keep{Age: 30 * day},
+	}
+}
+
+func defaultMail() Mail {
+	return Mail{TLS: TLSImplicit, Login: "auto", Mailbox: "INBOX", Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
+}
+
+func defaultStore() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(programData(), "grab", "store")
+	}
+	return "/var/lib/grab"
+}
+
+func programData() string {
+	if p := os.Getenv("ProgramData"); p != "" {
+		return p
+	}
+	return `C:\ProgramData`
+}
+
+// Default is what holds without any configuration file.
+func Default() Config { return defaults(".") }

@@ -1,0 +1,207 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const site = "sites: [{name: hq, clusters: [A], hosts: [{name: c1, address: 10.0.0.1}]}]\n"
+
+// hosts is a file whose hosts begin in line 4.
+func hosts(lines ...string) string {
+	return "ssh: {key: {file: id_ecdsa}}\nsites:\n- {name: hq, clusters: [A], hosts: [\n  " + strings.Join(lines, ",\n  ") + "]}\n"
+}
+
+func mailbox(lines string) string {
+	return minimal + "mail:\n  user: u\n  password: {file: imap.secret}\n" + lines
+}
+
+// Each case is a file and its faults, all of them: "line path: part of the text".
+var faultCases = []struct {
+	name, text string
+	want       []string
+}{
+	{"unknown keys", minimal + "stor: x\nlogs:\n  famlies: [a]\nuser: root\nxyzzy: 1\n", []string{
+		"3 stor: did you mean store?", "5 logs.famlies: did you mean families?", "6 user: did you mean mail.user?", "7 xyzzy: this key is not known"}},
+	{"unknown key of a host", hosts("{name: c1,\n adress: x, address: y, user: root}"), []string{
+		"5 sites[0].hosts[0].adress: did you mean address?", "5 sites[0].hosts[0].user: did you mean ssh.user?"}},
+	{"everything at once", "store: [a]\nsettle: soon\npatience: -1s\nalerts:\n  match: ['(']\nbundle: {format: rar}\nring:\n  enabled: true\nsettle: 1s\n", []string{
+		"1 store: a single value is wanted", "1 ssh: no", "1 sites: no sites", "2 settle: \"soon\" is no duration", "3 patience: negative",
+		"5 alerts.match[0]: is no regular expression: missing closing )", "6 bundle.format: \"rar\" is none of zip, tar.zst", "8 ring.enabled: not built yet", "9 settle: given twice, first in line 2"}},
+	{"empty", "", []string{"1 : the file is empty"}},
+	{"only comments", "# a\n# b\n", []string{"1 : the file is empty"}},
+	{"a list", "- a\n", []string{"1 : keys with values are wanted here, this is a list"}},
+	{"two documents", minimal + "---\nstore: x\n", []string{"4 : one YAML document"}},
+	{"alias", "store: &a x\n" + minimal + "alerts: {from: [*a]}\n<<: {a: b}\n", []string{
+		"1 store: not allowed", "4 alerts.from[0]: not allowed", "5 <<: not known"}},
+	{"tag", "store: !!str x\n" + minimal, []string{"1 store: not allowed"}},
+	{"complex key", minimal + "? {a: b}\n: c\n", []string{"4 : not YAML here"}},
+	{"tab", minimal + "\tstore: x\n", []string{"3 : not YAML here"}},
+	{"broken quotes", minimal + "store: \"x\n", []string{"3 : not YAML here"}},
+	{"windows line ends", "store: x\r\nsettle: soon\r\n" + minimal, []string{"2 settle: no duration"}},
+	{"not UTF-8", "store: x\n# \xff\n" + minimal, []string{"2 : not UTF-8"}},
+	{"control character", "store: x\n# \x1b[2J\n" + minimal, []string{"2 : control character"}},
+	{"no values", "store:\nmail:\nlogs: {families: }\n" + minimal, []string{"1 store: no value", "2 mail: no value", "3 logs.families: no value"}},
+	{"kinds", "store: {a: b}\nsettle: [1s]\nssh: {key: {file: id_ecdsa}, commands: yes}\nlogs: {families: network_log}\nwindow: 5m\nalerts:\n  from:\n  - true\n  - {}\n" + site, []string{
+		"1 store: a single value is wanted here, this is a group of keys", "2 settle: this is a list", "3 ssh.commands: true or false is wanted here, this is text",
+		"4 logs.families: a list is wanted here, this is text", "5 window: keys with values are wanted here, this is text", "8 alerts.from[0]: text is wanted", "9 alerts.from[1]: a single value"}},
+
+	{"no sites", "ssh: {key: {file: id_ecdsa}}\n", []string{"1 sites: no sites are given"}},
+	{"sites empty", "ssh: {key: {file: id_ecdsa}}\nsites: []\n", []string{"2 sites: no sites are given"}},
+	{"sites null", "ssh: {key: {file: id_ecdsa}}\nsites:\n", []string{"2 sites: no value"}},
+	{"sites of another kind", "ssh: {key: {file: id_ecdsa}}\nsites: [x, {name: a, clusters: [A], hosts: [y]}]\n", []string{"2 sites[0]: keys with values", "2 sites[1].hosts[0]: keys with values"}},
+	{"sites", "ssh: {key: {file: id_ecdsa}}\nsites:\n- clusters: [A, '', a]\n- name: .x\n  nodes: [b]\n  hosts: []\n- {name: a, hosts: [{name: c1, address: x}]}\n- {name: A, time_zone: EST5,\n   hosts: [{name: c2, address: y}]}\n", []string{
+		"3 sites[0].name: missing", "3 sites[0].clusters[1]: empty", "3 sites[0].clusters[2]: \"a\" is used twice", "3 sites[0].hosts: no hosts",
+		"4 sites[1].name: starts with a letter", "6 sites[1].hosts: no hosts", "8 sites[3].name: used twice (case does not count), first at sites[2].name in line 7",
+		"8 sites[3].time_zone: IANA", "8 sites[3]: only one site may be without clusters and nodes"}},
+	{"zones", "ssh: {key: {file: id_ecdsa}}\nsites:\n- {name: a, time_zone: Local,\n   nodes: [b], hosts: [{name: c1, address: x}]}\n- {name: b, time_zone: ../x,\n   nodes: [b], hosts: [{name: c2, address: x}]}\n", []string{
+		"3 sites[0].time_zone: IANA", "5 sites[1].time_zone: IANA"}},
+
+	{"hosts", hosts("{name: con, address: a}", "{name: c2, role: c, address: b}", "{name: c3}", "{address: d}", "{name: c5, address: ''}", "{name: c6, address: e, host_key: 'MD5:x'}"), []string{
+		"4 sites[0].hosts[0].name: reserved", "5 sites[0].hosts[1].role: none of C, E, \"\"", "6 sites[0].hosts[2].address: missing", "7 sites[0].hosts[3].name: missing",
+		"8 sites[0].hosts[4].address: empty", "9 sites[0].hosts[5].host_key: no fingerprint"}},
+	{"addresses", hosts("{name: a, address: '10.0.0.1:0'}", "{name: b, address: 'h:ssh'}", "{name: c, address: '[::1'}", "{name: d, address: 'user@h'}", "{name: e, address: 10.0.30}", "{name: f, address: '[10.0.0.1]:22'}", "{name: g, address: '::1:99999'}"), []string{
+		"4 sites[0].hosts[0].address: a port is", "5 sites[0].hosts[1].address: a port is", "6 sites[0].hosts[2].address: no address", "7 sites[0].hosts[3].address: no address",
+		"8 sites[0].hosts[4].address: no address", "9 sites[0].hosts[5].address: no address", "10 sites[0].hosts[6].address: no address"}},
+	{"address without quotes", "ssh: {key: {file: id_ecdsa}}\nsites:\n- name: hq\n  nodes: [a]\n  hosts:\n  - name: c1\n    address: [::1]\n", []string{"7 sites[0].hosts[0].address: text that begins with [ or { needs quotes"}},
+	{"address without quotes in braces", hosts("{name: h, address: [::1]}"), []string{"4 : needs quotes"}},
+	{"host twice in a site", hosts("{name: c1, address: a}", "{name: C1, address: a}"), []string{"5 sites[0].hosts[1].name: used twice (case does not count), first at sites[0].hosts[0].name in line 4"}},
+	{"host means two things", "ssh: {key: {file: id_ecdsa}}\nsites:\n- {name: a, nodes: [a], hosts: [{name: c1, address: x}]}\n- {name: b, nodes: [b], hosts: [{name: c1, address: y}]}\n- {name: c, nodes: [c], hosts: [{name: c1, address: x, role: E}]}\n- {name: d, nodes: [d], hosts: [{name: C1, address: x}]}\n", []string{
+		"4 sites[1].hosts[0].address: \"c1\" is y:22 here and x:22 in line 3", "5 sites[2].hosts[0]: other settings here than in line 3", "6 sites[3].hosts[0].name: is written \"c1\" in line 3"}},
+
+	{"no login", site, []string{"1 ssh: no login is given"}},
+	{"no login of one host", "sites:\n- {name: hq, nodes: [a], hosts: [\n {name: c1, address: x},\n {name: c2, address: y, ssh: {key: {file: id_ecdsa}}}]}\n", []string{"3 sites[0].hosts[0]: no login is given"}},
+	{"two methods", "ssh:\n  key: {file: id_ecdsa}\n  password: {file: imap.secret}\n" + site, []string{"3 ssh.password: either key or password"}},
+	{"two methods of a host", hosts("{name: c1, address: x, ssh: {key: {file: id_ecdsa},\n password: {file: imap.secret}}}"), []string{"5 sites[0].hosts[0].ssh.password: either key or password"}},
+	{"passphrases", "ssh:\n  password: {file: imap.secret}\n  passphrase: {file: imap.secret}\n" + site + "patience: 0s\n", []string{"3 ssh.passphrase: needs the key", "5 patience: longer than 0"}},
+	{"passphrase of an agent's key", "ssh:\n  key: {agent: id_ecdsa.pub}\n  passphrase: {file: imap.secret}\n" + site, []string{"3 ssh.passphrase: need no passphrase"}},
+	{"login", hosts("{name: c1, address: x, ssh: {login: kbd, user: ''}}"), []string{"4 sites[0].hosts[0].ssh.login: none of auto, password, keyboard-interactive", "4 sites[0].hosts[0].ssh.user: empty"}},
+	{"secrets", "ssh:\n  key: {file: gone}\n  passphrase: {env: GRAB_NO_SUCH}\nmail:\n  server: h\n  user: u\n  password: {file: empty.secret}\n" + site, []string{
+		"2 ssh.key: gone is not there", "3 ssh.passphrase: variable GRAB_NO_SUCH is not set", "7 mail.password: empty.secret is empty"}},
+	{"secrets' forms", hosts("{name: c1, address: x, ssh: {key: {}}}", "{name: c2, address: y, ssh: {password: {file: a, env: B}}}", "{name: c3, address: z, ssh: {password: {agent: x}}}",
+		"{name: c4, address: w, ssh: {key: {agent: 'SHA256:x'}}}", "{name: c5, address: v, ssh: {key: {agent: gone.pub}}}", "{name: c6, address: u, ssh: {password: {file: .}}}", "{name: c7, address: t, ssh: {password: {file: ''}}}"), []string{
+		"4 sites[0].hosts[0].ssh.key: exactly one of", "5 sites[0].hosts[1].ssh.password: exactly one of", "6 sites[0].hosts[2].ssh.password: a key here that is not known",
+		"7 sites[0].hosts[3].ssh.key.agent: no fingerprint", "8 sites[0].hosts[4].ssh.key: gone.pub is not there", "9 sites[0].hosts[5].ssh.password: is not a file", "10 sites[0].hosts[6].ssh.password.file: empty"}},
+	{"known_hosts", "ssh: {key: {file: id_ecdsa}}\nsites:\n- {name: hq, nodes: [a], hosts: [\n {name: c1, address: x, ssh: {known_hosts: gone}},\n {name: c2, address: y, host_key: '" + print1 + "', ssh: {known_hosts: gone}}, {name: c3, address: z, ssh: {known_hosts: gone}}]}\n", []string{
+		"4 sites[0].hosts[0].ssh.known_hosts: `grab trust`"}},
+
+	{"mail", "mail: {tls: ssl, login: x, mark: y, mailbox: '', poll: 0s, max_age: 0, ca_file: gone}\n" + minimal, []string{
+		"1 mail.server: missing", "1 mail.user: missing", "1 mail.password: missing", "1 mail.tls: none of implicit, starttls, none", "1 mail.login: none of", "1 mail.mark: none of",
+		"1 mail.mailbox: empty", "1 mail.poll: longer than 0", "1 mail.max_age: longer than 0", "1 mail.ca_file: gone is not there"}},
+	{"mail in the clear", mailbox("  server: 10.0.0.9\n  tls: none\n"), []string{"7 mail.tls: none would send the password in the clear to 10.0.0.9:143"}},
+	{"mail server", mailbox("  server: 'imaps://h'\n  ca_file: notes.pem\n"), []string{"6 mail.server: no address", "7 mail.ca_file: holds no certificate"}},
+	{"mail of another kind", minimal + "mail: imap.example.com\n", []string{"3 mail: keys with values"}},
+	{"alerts", "alerts:\n  match: []\n  from: [x, '@', 'a b@c', '<a@b>', '']\n" + minimal, []string{
+		"2 alerts.match: no mail would", "3 alerts.from[0]: no address", "3 alerts.from[1]: no address", "3 alerts.from[2]: no address", "3 alerts.from[3]: no address", "3 alerts.from[4]: empty"}},
+
+	{"window", minimal + "window:\n  before: 40m\n  after: 30m\n", []string{"3 window: before (40m0s) and after (30m0s) together are longer than max (1h0m0s)"}},
+	{"window max", minimal + "window:\n  before: 0s\n  max: 10m\ncooldown: 5\nagain: 1y\nkeep: {age: 99999d}\n", []string{
+		"4 window.before: longer than 0", "6 cooldown: no duration", "7 again: no duration", "8 keep.age: ten years"}},
+	{"logs", "logs:\n  dir: log\n  families: [a, A, 'b/c']\n" + minimal, []string{"2 logs.dir: whole path", "3 logs.families[1]: used twice", "3 logs.families[2]: starts with"}},
+	{"logs of a host", hosts("{name: c1, address: x, logs: {dir: /a/../b, families: []}}"), []string{"4 sites[0].hosts[0].logs.dir: whole path", "4 sites[0].hosts[0].logs.families: nothing would"}},
+	{"ring", minimal + "ring:\n  every: 0s\n  max_size: 1GB\n", []string{"4 ring.every: longer than 0", "5 ring.max_size: no size"}},
+	{"ring of a host", hosts("{name: c1, address: x, ring: {enabled: true, keep: 1s, max_size: 0}}"), []string{
+		"4 sites[0].hosts[0].ring.enabled: not built yet", "4 sites[0].hosts[0].ring: shorter than every", "4 sites[0].hosts[0].ring.max_size: more than 0"}},
+	{"the file's faults are not the hosts'", "ssh: {key: {file: id_ecdsa}, user: ''}\nlogs: {families: []}\nring: {keep: 0s}\n" + site, []string{"1 ssh.user: empty", "2 logs.families: nothing", "3 ring.keep: longer than 0"}},
+	{"deep", strings.Repeat("[", 5000), []string{"1 : nested too deeply"}},
+	{"deep lists", "a: x\n" + strings.Repeat("- ", 5000), []string{"2 : nested too deeply"}},
+	{"long key", "a: x\n" + strings.Repeat("k", 200) + ": 1\n", []string{"2 : too long"}},
+	{"long value", "a: x\nb: " + strings.Repeat("k", 5000) + "\n", []string{"2 : more than 4096"}},
+	{"indented", "a: x\nb:\n" + strings.Repeat(" ", 300) + "c: d\n", []string{"3 : indented too far"}},
+	{"many words", strings.Repeat("- a\n", 40000), []string{"25001 : too many"}},
+	{"many lines", "a: |\n" + strings.Repeat("\n", 1_000_000), []string{"1002 : too many"}},
+	{"large", strings.Repeat("#", maxFile+1), []string{"1 : 1 MiB"}},
+}
+
+func TestFaults(t *testing.T) {
+	dir := folder(t)
+	for _, c := range faultCases {
+		t.Run(c.name, func(t *testing.T) {
+			file := put(t, dir, "grab.yaml", c.text)
+			cfg, err := Load(file)
+			var faults Faults
+			if !errors.As(err, &faults) || cfg != nil {
+				t.Fatalf("Load: %v, %v", cfg, err)
+			}
+			matchFaults(t, faults, c.want)
+			for i, line := range strings.Split(err.Error(), "\n") {
+				if want := fmt.Sprintf("%s:%d: ", file, faults[i].Line); !strings.HasPrefix(line, want) {
+					t.Errorf("%q does not begin with %q", line, want)
+				}
+			}
+		})
+	}
+}
+
+// matchFaults wants each fault of want once and no other, in the order of lines.
+func matchFaults(t *testing.T, faults Faults, want []string) {
+	t.Helper()
+	left := append(Faults(nil), faults...)
+	for _, w := range want {
+		where, what, _ := strings.Cut(w, ": ")
+		found := false
+		for i, f := range left {
+			if fmt.Sprintf("%d %s", f.Line, f.Path) == where && strings.Contains(f.What, what) {
+				left = append(left[:i], left[i+1:]...)
+				found = true
+				break
+			}
+		}
+		if !found {
+			t.Errorf("lacks %q", w)
+		}
+	}
+	for _, f := range left {
+		t.Errorf("not expected: %d %s: %s", f.Line, f.Path, f.What)
+	}
+	for i := 1; i < len(faults); i++ {
+		if faults[i].Line < faults[i-1].Line {
+			t.Errorf("line %d after line %d", faults[i].Line, faults[i-1].Line)
+		}
+	}
+}
+
+func TestOpenSecret(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // access lists there
+	}
+	_, err := load(t, "ssh:\n  key: {file: open.secret}\n"+site)
+	if err == nil || !strings.Contains(err.Error(), "grab.yaml:2: ssh.key: ") || !strings.Contains(err.Error(), "open.secret can be read by others (mode 0644): chmod 600 ") {
+		t.Errorf("a secret that others can read: %v", err)
+	}
+}
+
+// systemd's credentials may look group-readable, for their access list does.
+func TestCredentials(t *testing.T) {
+	dir := folder(t)
+	key := filepath.Join(dir, "id_ecdsa")
+	file := put(t, dir, "grab.yaml", minimal)
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o440: true, 0o600: true, 0o444: runtime.GOOS == "windows", 0o460: runtime.GOOS == "windows"} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(file); (err == nil) != ok {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+}
+
+// What stands where a secret does not belong is never repeated.
+func TestFaultsHideSecrets(t *testing.T) {
+	for _, text := range []string{
+		"ssh: {password: hunter2}", "ssh: {password: [hunter2]}", "ssh: {password: {hunter2}}", "ssh: {password: {hunter2: file}}", "ssh: {password: {env: hunter-2, file: {hunter2: hunter2}}}",
+		"ssh: {password: {env: 'hunter2 '}}", "ssh: {password: !hunter2 x}", "ssh: {password: *hunter2}", "ssh: {password: hunter2: x}", "ssh: {password: \"hunter2}", "ssh: {password: 'hunter2}",
+		"ssh: {key: {agent: 'SHA256:hunter2'}}", "ssh:\n  password: |\n    hunter2\n", "ssh:\n  password:\n    hunter2: \n  - x\n", "ssh: {password: {? hunter2 : x}}", "ssh: {password: {file: [hunter2]}}", "ssh: {password: {hunter2: 1, hunter2: 2}}", "ssh:\n  password: @hunter2",
+	} {
+		_, err := load(t, text+"\n"+site)
+		if err == nil || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

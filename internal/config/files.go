@@ -1,0 +1,100 @@
+package config
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Roots is the authorities of CAFile, or nil for the system's if there is none.
+func (m *Mail) Roots() (*x509.CertPool, error) {
+	if m.CAFile == "" {
+		return nil, nil
+	}
+	f, err := openRegular(m.CAFile)
+	if err != nil {
+		return nil, errors.New(plain(err))
+	}
+	defer f.Close()
+	rest, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, errors.New(plain(err))
+	}
+	pool, n := x509.NewCertPool(), 0
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: a certificate in it is damaged", m.CAFile)
+		}
+		pool.AddCert(cert)
+		n++
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", m.CAFile)
+	}
+	return pool, nil
+}
+
+// secretFile says what is wrong with a file that holds a secret, or "".
+func secretFile(name string) string {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return plain(err)
+	}
+	switch {
+	case !fi.Mode().IsRegular():
+		return name + " is not a file"
+	case fi.Size() == 0:
+		return name + " is empty"
+	case fi.Size() > maxSecret+2:
+		return name + " has more than 64 KiB"
+	case runtime.GOOS != "windows" && fi.Mode().Perm()&^allowed(name) != 0:
+		return fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 %s", name, fi.Mode().Perm(), name)
+	}
+	f, err := openRegular(name)
+	if err != nil {
+		return plain(err)
+	}
+	f.Close()
+	return ""
+}
+
+// allowed is the permissions that a secret's file may have. The files that
+// systemd lays out for LoadCredential= may show group-readable, for their access
+// list does (the folder above them is closed).
+func allowed(name string) fs.FileMode {
+	for _, dir := range []string{os.Getenv("CREDENTIALS_DIRECTORY"), "/run/credentials"} {
+		if dir != "" && strings.HasPrefix(name, filepath.Clean(dir)+string(filepath.Separator)) {
+			return 0o740
+		}
+	}
+	return 0o700
+}
+
+// plain is an error of the file system in the words "NAME: reason".
+func plain(err error) string {
+	var p *fs.PathError
+	switch {
+	case !errors.As(err, &p):
+		return err.Error()
+	case errors.Is(err, fs.ErrNotExist):
+		return p.Path + " is not there"
+	case errors.Is(err, fs.ErrPermission):
+		return p.Path + " cannot be read by this user"
+	}
+	return fmt.Sprintf("%s: %v", p.Path, p.Err)
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// sites decodes the sites, last of all: a host begins with the file's ssh:,
+// logs: and ring:, and what it says itself is written over that. Its login is
+// whole or inherited: a host's password ends the file's key, and the reverse.
+func (d *decoder) sites(cfg *Config) {
+	switch {
+	case d.lost(""):
+		return
+	case !d.has("sites"):
+		d.bad("sites", "no sites are given: nothing to grab from")
+		return
+	}
+	blank := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
+	blank.SSH.Key, blank.SSH.Password, blank.SSH.Passphrase = Key{}, Secret{}, Secret{}
+	d.blank[reflect.TypeFor[Host]()] = reflect.ValueOf(blank)
+	d.value(d.later, "sites", reflect.ValueOf(&cfg.Sites).Elem(), "")
+	for i := range cfg.Sites {
+		for j := range cfg.Sites[i].Hosts {
+			d.inherit(hostPath(i, j)+".ssh", &cfg.Sites[i].Hosts[j].SSH, cfg.SSH)
+		}
+	}
+}
+
+func sitePath(i int) string { return fmt.Sprintf("sites[%d]", i) }
+
+func hostPath(i, j int) string { return fmt.Sprintf("sites[%d].hosts[%d]", i, j) }
+
+// inherit gives a host without a login of its own that of the file. path is the
+// host's ssh:.
+func (d *decoder) inherit(path string, host *SSH, global SSH) {
+	if d.has(path+".key") || d.has(path+".password") {
+		return
+	}
+	own := d.has(path + ".passphrase")
+	host.Key, host.Password = global.Key, global.Password
+	if !own {
+		host.Passphrase = global.Passphrase
+	}
+}
+
+// allSites checks what concerns sites and hosts together.
+func (c *checker) allSites() {
+	if c.cfg.Sites != nil && len(c.cfg.Sites) == 0 {
+		c.bad("sites", "no sites are given: nothing to grab from")
+	}
+	names := map[string]string{}
+	hosts := map[string]placed{}
+	catchAll := ""
+	for i := range c.cfg.Sites {
+		s, path := &c.cfg.Sites[i], sitePath(i)
+		if c.lost(path) {
+			continue
+		}
+		if c.name(path+".name", s.Name) {
+			c.unique(path+".name", s.Name, names)
+		}
+		c.words(path+".clusters", s.Clusters)
+		c.words(path+".nodes", s.Nodes)
+		if s.CatchAll() && c.sound(path+".clusters", path+".nodes") {
+			if catchAll != "" {
+				c.bad(path, "only one site may be without clusters and nodes (it takes what no other claims), %s is the first", catchAll)
+			} else {
+				catchAll = path
+			}
+		}
+		if len(s.Hosts) == 0 && c.sound(path+".hosts") {
+			c.bad(join(path, "hosts"), "the site has no hosts")
+		}
+		here := map[string]string{}
+		for j := range s.Hosts {
+			if !c.lost(hostPath(i, j)) {
+				c.host(hostPath(i, j), &s.Hosts[j])
+				c.place(hostPath(i, j), &s.Hosts[j], here, hosts)
+			}
+		}
+	}
+	c.logins()
+}
+
+// unique records a fault if a name was seen before without regard to case.
+func (c *checker) unique(path, name string, seen map[string]string) bool {
+	low := strings.ToLower(name)
+	if first, ok := seen[low]; ok {
+		c.bad(path, "%s is used twice (case does not count), first at %s in line %d", quote(name), first, c.line(first))
+		return false
+	}
+	seen[low] = path
+	return true
+}
+
+// placed is a host and where it stands.
+type placed struct {
+	path string
+	host *Host
+}
+
+// place sees to it that a name means one host in the whole file: it may stand in
+// several sites if all of it is the same.
+func (c *checker) place(path string, h *Host, site map[string]string, all map[string]placed) {
+	if !c.sound(path+".name", path+".address") || !c.unique(path+".name", h.Name, site) {
+		return
+	}
+	low := strings.ToLower(h.Name)
+	first, ok := all[low]
+	switch {
+	case !ok:
+		all[low] = placed{path, h}
+	case first.host.Name != h.Name:
+		c.bad(path+".name", "%s is written %s in line %d: names that differ in case alone are the same to some systems", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
+	case first.host.Address != h.Address:
+		c.bad(path+".address", "%s is %s here and %s in line %d: a name means one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
+	case c.sound(path, first.path) && !reflect.DeepEqual(first.host, h):
+		c.bad(path, "%s has other settings here than in line %d: a host that stands in several sites is the same in all", quote(h.Name), c.line(first.path))
+	}
+}
+
+func (c *checker) host(path string, h *Host) {
+	c.name(path+".name", h.Name)
+	c.oneOf(path+".role", h.Role, "C", "E", "")
+	if c.required(path+".address", h.Address) {
+		if a, err := parseAddress(h.Address, 22); err != nil {
+			c.bad(path+".address", "%s", err)
+		} else {
+			h.Address = a
+		}
+	}
+	if c.has(path+".host_key") && c.sound(path+".host_key") && !fingerprint(h.HostKey) {
+		c.bad(path+".host_key", "this is no fingerprint: it begins with SHA256: and has 43 characters after it; `grab trust --fingerprint` prints it")
+	}
+	c.ssh(path+".ssh", h.SSH)
+	c.logs(path+".logs", h.Logs)
+	c.ring(path+".ring", h.Ring)
+	if h.HostKey == "" {
+		c.knownHosts(path, h.SSH.KnownHosts)
+	}
+}
+
+// name checks a name of a site, host or family.
+func (c *checker) name(path, name string) bool {
+	if !c.required(path, name) {
+		return false
+	}
+	if err := evidence.CheckName(name); err != nil {
+		c.bad(path, "%s", err)
+		return false
+	}
+	return true
+}
+
+// logins sees to it that every host has a way in.
+func (c *checker) logins() {
+	if c.has("ssh.key") || c.has("ssh.password") || c.lost("ssh") || c.lost("sites") {
+		return
+	}
+	var without []string
+	some := false
+	for i := range c.cfg.Sites {
+		for j := range c.cfg.Sites[i].Hosts {
+			path := hostPath(i, j)
+			switch {
+			case c.has(path+".ssh.key") || c.has(path+".ssh.password"):
+				some = true
+			case !c.lost(path + ".ssh"):
+				without = append(without, path)
+			}
+		}
+	}
+	const what = "no login is given: neither key nor password"
+	if !some {
+		c.bad("ssh", what)
+		return
+	}
+	for _, path := range without {
+		c.bad(path, what+", here or in the file's ssh")
+	}
+}

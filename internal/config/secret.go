@@ -1,0 +1,132 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+const maxSecret = 64 << 10
+
+const stars = "***"
+
+// A Secret says where a password, passphrase or private key is to be found. It
+// holds a pointer and prints as stars, whoever prints it. The zero Secret is
+// none.
+type Secret struct{ s *source }
+
+type source struct {
+	file, env string
+	value     *string // for NewSecret
+}
+
+// NewSecret is a secret that this process made up itself and keeps in memory.
+func NewSecret(value string) Secret { return Secret{&source{value: &value}} }
+
+// SecretFile is the secret in a file.
+func SecretFile(name string) Secret { return Secret{&source{file: name}} }
+
+// SecretEnv is the secret in a variable of the environment.
+func SecretEnv(name string) Secret { return Secret{&source{env: name}} }
+
+// IsZero reports whether no secret is named.
+func (s Secret) IsZero() bool { return s.s == nil }
+
+// Source tells a person where the secret is: "file NAME", "environment variable
+// NAME", "memory", or "" of the zero Secret.
+func (s Secret) Source() string {
+	switch {
+	case s.s == nil:
+		return ""
+	case s.s.file != "":
+		return "file " + s.s.file
+	case s.s.env != "":
+		return "environment variable " + s.s.env
+	}
+	return "memory"
+}
+
+// Read fetches the secret anew, less one newline at its end. It is at most
+// 64 KiB and never empty.
+func (s Secret) Read() (string, error) {
+	var v string
+	var err error
+	switch {
+	case s.s == nil:
+		return "", errors.New("no secret is configured")
+	case s.s.file != "":
+		v, err = readSecret(s.s.file)
+	case s.s.env != "":
+		v, err = s.fromEnv()
+	default:
+		return *s.s.value, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	v = strings.TrimSuffix(strings.TrimSuffix(v, "\n"), "\r")
+	switch {
+	case len(v) > maxSecret:
+		return "", fmt.Errorf("read secret: %s has more than 64 KiB", s.Source())
+	case v == "":
+		return "", fmt.Errorf("read secret: %s is empty", s.Source())
+	}
+	return v, nil
+}
+
+func (s Secret) fromEnv() (string, error) {
+	v, ok := os.LookupEnv(s.s.env)
+	if !ok {
+		return "", fmt.Errorf("%s is not set", s.Source())
+	}
+	return v, nil
+}
+
+func readSecret(name string) (string, error) {
+	f, err := openRegular(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret+3)) // room for the newline that is cut off
+	return string(b), err
+}
+
+// openRegular opens a file that is no pipe, device or folder: opening those may
+// block for ever.
+func openRegular(name string) (*os.File, error) {
+	fi, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	return os.Open(name)
+}
+
+// String is stars, or nothing of the zero Secret.
+func (s Secret) String() string {
+	if s.s == nil {
+		return ""
+	}
+	return stars
+}
+
+// GoString is String.
+func (s Secret) GoString() string { return s.String() }
+
+// Format writes String, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// MarshalText is String.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON is String, quoted.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
+
+// LogValue is String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,0 +1,228 @@
+package config
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"rtmtgrab/internal/evidence"
+)
+
+const maxDuration = 3650 * day
+
+var daysRE = regexp.MustCompile(`^([0-9]{1,6}(?:\.[0-9]{1,6})?)d(.*)$`)
+
+// quote shows a value of the file in a fault.
+func quote(s string) string { return strconv.Quote(evidence.Printable(s, 60)) }
+
+// parseDuration reads Go's durations, and days in front: 30d, 1d12h.
+func parseDuration(s string) (time.Duration, error) {
+	bad := fmt.Errorf("%s is no duration: write 2s, 15m, 1h30m or 30d", quote(s))
+	var days float64
+	rest := s
+	if m := daysRE.FindStringSubmatch(s); m != nil {
+		days, _ = strconv.ParseFloat(m[1], 64)
+		if rest = m[2]; rest == "" {
+			rest = "0"
+		}
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || rest != s && strings.ContainsAny(rest, "+-") {
+		return 0, bad
+	}
+	switch {
+	case d < 0:
+		return 0, fmt.Errorf("%s: a duration may not be negative", quote(s))
+	case d > maxDuration || days*float64(day) > float64(maxDuration-d):
+		return 0, fmt.Errorf("%s is longer than ten years", quote(s))
+	}
+	return d + time.Duration(days*float64(day)), nil
+}
+
+var sizeRE = regexp.MustCompile(`^([0-9]{1,18}) ?(B|KiB|MiB|GiB)?$`)
+
+// parseSize reads a number of bytes: 65536, 512KiB, 64MiB, 1GiB.
+func parseSize(s string) (int64, error) {
+	m := sizeRE.FindStringSubmatch(s)
+	if m == nil {
+		return 0, fmt.Errorf("%s is no size: write 64MiB or 1GiB", quote(s))
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	unit := map[string]int64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[m[2]]
+	if n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%s is too large", quote(s))
+	}
+	return n * unit, nil
+}
+
+// parsePattern compiles a regular expression that does not regard case.
+func parsePattern(s string) (*regexp.Regexp, error) {
+	if s == "" || len(s) > 1000 {
+		return nil, errors.New("a pattern has 1 to 1000 characters")
+	}
+	if _, err := regexp.Compile(s); err != nil {
+		why := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		return nil, fmt.Errorf("%s is no regular expression: %s", quote(s), evidence.Printable(why, 100))
+	}
+	re, err := regexp.Compile("(?i)" + s)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no regular expression", quote(s))
+	}
+	return re, nil
+}
+
+func parseZone(s string) (*time.Location, error) {
+	if s == "" || s == "Local" {
+		return nil, fmt.Errorf("%s is no time zone: write an IANA name such as America/New_York", quote(s))
+	}
+	z, err := time.LoadLocation(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no known time zone: write an IANA name such as America/New_York", quote(s))
+	}
+	return z, nil
+}
+
+var labelsRE = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?\.?$`)
+
+// parseAddress reads host, host:port, v6, [v6] and [v6]:port, and returns
+// host:port in lower case, IPv6 in brackets.
+func parseAddress(s string, port int) (string, error) {
+	bad := fmt.Errorf("%s is no address: write name, name:port, 10.0.0.1:22 or \"[2001:db8::1]:22\"", quote(s))
+	host := s
+	if a, ok := parseIP(s); ok && a.Is6() {
+		return net.JoinHostPort(a.String(), strconv.Itoa(port)), nil
+	}
+	if in, found := strings.CutPrefix(s, "["); found && strings.HasSuffix(in, "]") {
+		host = strings.TrimSuffix(in, "]")
+	} else if strings.Contains(s, ":") {
+		h, p, err := net.SplitHostPort(s)
+		if err != nil || strings.Contains(p, "/") {
+			return "", bad
+		}
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n == 0 {
+			return "", fmt.Errorf("%s: a port is a number from 1 to 65535", quote(s))
+		}
+		host, port = h, int(n)
+	}
+	if a, ok := parseIP(host); ok && a.Is6() == strings.HasPrefix(s, "[") {
+		return net.JoinHostPort(a.String(), strconv.Itoa(port)), nil
+	}
+	if strings.HasPrefix(s, "[") || !labelsRE.MatchString(host) || allDigits(host) {
+		return "", bad
+	}
+	return net.JoinHostPort(strings.ToLower(host), strconv.Itoa(port)), nil
+}
+
+var zoneRE = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
+
+// parseIP is netip.ParseAddr, less the zones that it takes with any characters.
+func parseIP(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a, err == nil && zoneRE.MatchString(a.Zone())
+}
+
+// allDigits finds addresses such as 10.0.30 and 10.0.30.256 that are no names.
+func allDigits(host string) bool { return strings.Trim(host, "0123456789.") == "" }
+
+// loopback reports whether host:port cannot leave this machine.
+func loopback(hostport string) bool {
+	host, _, _ := net.SplitHostPort(hostport)
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+}
+
+// fingerprint reports whether s is "SHA256:" and 32 bytes as OpenSSH prints them.
+func fingerprint(s string) bool {
+	b, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimPrefix(s, "SHA256:"))
+	return err == nil && len(b) == 32 && strings.HasPrefix(s, "SHA256:")
+}
+
+func (d *decoder) path(s string) string {
+	if filepath.IsAbs(s) {
+		return filepath.Clean(s)
+	}
+	return filepath.Join(d.base, s)
+}
+
+// secret decodes {file: NAME} or {env: NAME}.
+func (d *decoder) secret(n ast.Node, path string, to *Secret) {
+	var raw struct {
+		File string `yaml:"file,path"`
+		Env  string `yaml:"env"`
+	}
+	if d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME} or {env: NAME}") {
+		*to = d.source(path, raw.File, raw.Env)
+	}
+}
+
+// key is secret with {agent: …} as a third form.
+func (d *decoder) key(n ast.Node, path string, to *Key) {
+	var raw struct {
+		File  string `yaml:"file,path"`
+		Env   string `yaml:"env"`
+		Agent string `yaml:"agent"`
+	}
+	if !d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME}, {env: NAME} or {agent: KEY}") {
+		return
+	}
+	switch {
+	case raw.Agent == "":
+		to.Secret = d.source(path, raw.File, raw.Env)
+	case fingerprint(raw.Agent):
+		to.Agent = raw.Agent
+	case strings.HasPrefix(raw.Agent, "SHA256:"):
+		d.bad(join(path, "agent"), "this is no fingerprint as `ssh-add -l` prints it")
+	default:
+		to.Agent = d.path(raw.Agent)
+	}
+}
+
+// hidden decodes the mapping that names a secret, exactly one way, and quotes
+// nothing of it.
+func (d *decoder) hidden(n ast.Node, path string, raw reflect.Value, forms string) bool {
+	if _, ok := pairs(n); !ok {
+		d.bad(path, "a secret is never written into this file: use %s", forms)
+		return false
+	}
+	d.quiet = true
+	d.mapping(n, path, raw)
+	d.quiet = false
+	given := 0
+	for f := range fields(raw.Type()) {
+		if d.has(join(path, f.key)) {
+			given++
+		}
+		if d.has(join(path, f.key)) && raw.Field(f.index).String() == "" && d.sound(join(path, f.key)) {
+			d.bad(join(path, f.key), "the value is empty")
+		}
+	}
+	if given != 1 && d.sound(path) {
+		d.bad(path, "exactly one of %s is wanted", forms)
+	}
+	return d.sound(path)
+}
+
+var envRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (d *decoder) source(path, file, env string) Secret {
+	if env == "" {
+		return SecretFile(file)
+	}
+	if !envRE.MatchString(env) {
+		d.bad(join(path, "env"), "this is no name of an environment variable (it is not shown, as it may be a secret)")
+		return Secret{}
+	}
+	return SecretEnv(env)
+}

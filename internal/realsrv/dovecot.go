@@ -1,0 +1,340 @@
+package realsrv
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+)
+
+// DovecotOptions say how a Dovecot is to be; the zero value is a usual one.
+type DovecotOptions struct {
+	NoIdle   bool   // IDLE is not offered
+	User     string // empty means "rtmt@example.com"
+	Password string // empty means "correct horse"
+	ExtraCfg string // appended to the configuration as it is
+}
+
+// A Dovecot is Debian's IMAP server with one user, in a folder of its own, with
+// Maildir mailboxes. Its certificate names 127.0.0.1 and localhost.
+type Dovecot struct {
+	IMAPS    string // address of the port with TLS from the start
+	IMAP     string // address of the port with STARTTLS
+	CA       []byte // PEM of the authority, which is the certificate itself
+	User     string
+	Password string
+	Dir      string
+
+	tb     testing.TB
+	opts   DovecotOptions
+	binary string
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+// StartDovecot starts a Dovecot that ends with the test.
+func StartDovecot(tb testing.TB, opts DovecotOptions) *Dovecot {
+	tb.Helper()
+	d := &Dovecot{tb: tb, opts: opts, binary: Need(tb, "dovecot"), User: opts.User, Password: opts.Password}
+	if d.User == "" {
+		d.User = "rtmt@example.com"
+	}
+	if d.Password == "" {
+		d.Password = "correct horse"
+	}
+	dir, err := os.MkdirTemp("", "dc") // short, for its sockets' names have at most 107 bytes
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d.Dir = dir
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	ShowLog(tb, filepath.Join(dir, "log"))
+	tb.Cleanup(d.Stop)
+	d.prepare()
+	for try := 0; ; try++ { // another process may take a port that was free
+		d.configure(FreePort(tb), FreePort(tb))
+		err := d.start()
+		if err == nil {
+			return d
+		}
+		d.Stop()
+		if try == 2 {
+			tb.Fatalf("start dovecot: %v\n%s", err, Tail(filepath.Join(dir, "log")))
+		}
+	}
+}
+
+var dovecotConf = template.Must(template.New("").Parse(`
+base_dir = {{.Dir}}/run
+state_dir = {{.Dir}}/state
+log_path = {{.Dir}}/log
+protocols = imap
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{{.Dir}}/cert.pem
+ssl_key = <{{.Dir}}/key.pem
+disable_plaintext_auth = yes
+auth_mechanisms = plain login
+auth_failure_delay = 0
+mail_location = maildir:{{.Dir}}/mail
+mailbox_list_index = no
+first_valid_uid = 1
+mail_max_userip_connections = 50
+passdb {
+  driver = passwd-file
+  args = {{.Dir}}/users
+}
+userdb {
+  driver = static
+  args = uid={{.UID}} gid={{.GID}} home={{.Dir}}/home
+}
+namespace inbox {
+  inbox = yes
+  separator = /
+}
+service imap-login {
+  {{if .Me}}chroot ={{end}}
+  inet_listener imap {
+    port = {{.Start}}
+  }
+  inet_listener imaps {
+    port = {{.TLS}}
+    ssl = yes
+  }
+}
+{{if .Me}}
+default_internal_user = {{.Me}}
+default_internal_group = {{.GID}}
+default_login_user = {{.Me}}
+service anvil {
+  chroot =
+}
+{{end}}
+{{if .NoIdle}}imap_capability = IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+ UIDPLUS ESEARCH
+{{end}}
+{{.Extra}}
+`))
+
+// prepare makes the folders, the certificate and the user.
+func (d *Dovecot) prepare() {
+	d.tb.Helper()
+	d.check(os.Chmod(d.Dir, 0o755))
+	for _, name := range []string{"mail", "home", "state", "mail/new", "mail/cur", "mail/tmp"} {
+		d.check(os.Mkdir(filepath.Join(d.Dir, name), 0o700))
+	}
+	for _, name := range []string{"mail", "home", "mail/new", "mail/cur", "mail/tmp"} {
+		d.own(filepath.Join(d.Dir, name))
+	}
+	d.certify()
+	d.check(os.WriteFile(filepath.Join(d.Dir, "users"), []byte(d.User+":{PLAIN}"+d.Password+"\n"), 0o644))
+}
+
+// ids are the user and group that the mails belong to; me is set if this is not root.
+func ids() (uid, gid int, me string) {
+	if os.Geteuid() == 0 {
+		return 65534, 65534, "" // nobody: Dovecot serves no mails of root
+	}
+	if u, err := user.Current(); err == nil {
+		me = u.Username
+	}
+	return os.Geteuid(), os.Getegid(), me
+}
+
+// own gives a file to the user of the mails.
+func (d *Dovecot) own(name string) {
+	d.tb.Helper()
+	if uid, gid, me := ids(); me == "" {
+		d.check(os.Chown(name, uid, gid))
+	}
+}
+
+func (d *Dovecot) check(err error) {
+	d.tb.Helper()
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+}
+
+func (d *Dovecot) configure(start, tlsPort int) {
+	d.tb.Helper()
+	uid, gid, me := ids()
+	var b bytes.Buffer
+	d.check(dovecotConf.Execute(&b, map[string]any{
+		"Dir": d.Dir, "UID": uid, "GID": gid, "Me": me, "Start": start, "TLS": tlsPort, "NoIdle": d.opts.NoIdle, "Extra": d.opts.ExtraCfg,
+	}))
+	d.check(os.WriteFile(filepath.Join(d.Dir, "dovecot.conf"), b.Bytes(), 0o644))
+	d.IMAP = fmt.Sprintf("127.0.0.1:%d", start)
+	d.IMAPS = fmt.Sprintf("127.0.0.1:%d", tlsPort)
+}
+
+// certify makes a certificate that is its own authority.
+func (d *Dovecot) certify() {
+	d.tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	d.check(err)
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dovecot of a test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
+	d.check(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	d.check(err)
+	d.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	d.check(os.WriteFile(filepath.Join(d.Dir, "cert.pem"), d.CA, 0o644))
+	d.check(os.WriteFile(filepath.Join(d.Dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+}
+
+// ClientTLS trusts this Dovecot and nothing else.
+func (d *Dovecot) ClientTLS() *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(d.CA)
+	return &tls.Config{RootCAs: pool}
+}
+
+func (d *Dovecot) start() error {
+	d.cmd = exec.Command(d.binary, "-F", "-c", filepath.Join(d.Dir, "dovecot.conf"))
+	var out bytes.Buffer
+	d.cmd.Stdout, d.cmd.Stderr = &out, &out
+	if err := d.cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	cmd := d.cmd
+	d.exited = exited
+	go func() { // ends when Stop has ended the process
+		cmd.Wait()
+		close(exited)
+	}()
+	alive := func() error {
+		select {
+		case <-exited:
+			return fmt.Errorf("dovecot ended: %s", out.String())
+		default:
+			return nil
+		}
+	}
+	for _, addr := range []string{d.IMAP, d.IMAPS} {
+		if err := WaitPort(addr, alive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop ends the server and all its connections; Start brings it back.
+func (d *Dovecot) Stop() {
+	if d.exited == nil {
+		return
+	}
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-d.exited:
+	case <-time.After(patience):
+		d.cmd.Process.Kill()
+		<-d.exited
+	}
+	d.exited = nil
+}
+
+// Start starts a server that was stopped, on the same ports.
+func (d *Dovecot) Start() {
+	d.tb.Helper()
+	if err := d.start(); err != nil {
+		d.tb.Fatalf("start dovecot again: %v", err)
+	}
+}
+
+// Restart is Stop and Start.
+func (d *Dovecot) Restart() {
+	d.tb.Helper()
+	d.Stop()
+	d.Start()
+}
+
+// folder is the Maildir of a mailbox.
+func (d *Dovecot) folder(mailbox string) string {
+	if mailbox == "" || strings.EqualFold(mailbox, "INBOX") {
+		return filepath.Join(d.Dir, "mail")
+	}
+	return filepath.Join(d.Dir, "mail", "."+mailbox)
+}
+
+// Deliver puts a mail into a mailbox (empty means INBOX), as a mail server would
+// do: whole, and unseen. It makes the mailbox if it is not there.
+func (d *Dovecot) Deliver(mailbox string, raw []byte) {
+	d.tb.Helper()
+	dir := d.folder(mailbox)
+	for _, sub := range []string{"", "tmp", "new", "cur"} {
+		name := filepath.Join(dir, sub)
+		if err := os.Mkdir(name, 0o700); err == nil {
+			d.own(name)
+		} else if !os.IsExist(err) {
+			d.tb.Fatal(err)
+		}
+	}
+	name := fmt.Sprintf("%d.%06d.test", time.Now().UnixNano(), delivered.Add(1))
+	tmp := filepath.Join(dir, "tmp", name)
+	d.check(os.WriteFile(tmp, raw, 0o600))
+	d.own(tmp)
+	d.check(os.Rename(tmp, filepath.Join(dir, "new", name)))
+}
+
+// delivered makes names unique and keeps their order.
+var delivered atomic.Int64
+
+// Flags are the flags of every mail of a mailbox as Maildir writes them ("S" is
+// seen, "F" flagged), in the order of delivery.
+func (d *Dovecot) Flags(mailbox string) []string {
+	d.tb.Helper()
+	names := map[string]string{}
+	for _, sub := range []string{"new", "cur"} {
+		list, err := os.ReadDir(filepath.Join(d.folder(mailbox), sub))
+		d.check(err)
+		for _, e := range list {
+			name, flags, _ := strings.Cut(e.Name(), ":2,")
+			names[strings.SplitN(name, ",", 2)[0]] = flags
+		}
+	}
+	return sortedValues(names)
+}
+
+// SetUIDValidity gives a mailbox another UIDVALIDITY, which throws clients out
+// of it, and new UIDs from one on.
+func (d *Dovecot) SetUIDValidity(mailbox string, n uint32) {
+	d.tb.Helper()
+	if mailbox == "" {
+		mailbox = "INBOX"
+	}
+	d.Stop()
+	defer d.Start()
+	list, err := filepath.Glob(filepath.Join(d.folder(mailbox), "dovecot*"))
+	d.check(err)
+	for _, name := range list {
+		d.check(os.Remove(name))
+	}
+	// A list without mails: Dovecot gives every mail it finds a UID anew.
+	name := filepath.Join(d.folder(mailbox), "dovecot-uidlist")
+	d.check(os.WriteFile(name, fmt.Appendf(nil, "3 V%d N1 G%032x\n", n, n), 0o600))
+	d.own(name)
+}

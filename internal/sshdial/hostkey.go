@@ -1,0 +1,209 @@
+package sshdial
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+)
+
+// hostKeyAlgorithms are those that are accepted, in the order in which they are
+// asked for. Groups of the same key type stand together.
+var hostKeyAlgorithms = []string{
+	ssh.KeyAlgoED25519,
+	ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+	ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+}
+
+// ParseFingerprint returns "SHA256:…" as OpenSSH prints it.
+func ParseFingerprint(s string) (string, error) {
+	b64, ok := strings.CutPrefix(strings.TrimSpace(s), "SHA256:")
+	b64 = strings.TrimRight(b64, "=")
+	sum, err := base64.RawStdEncoding.DecodeString(b64)
+	if !ok || err != nil || len(sum) != 32 {
+		return "", fmt.Errorf("%q is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it", s)
+	}
+	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum), nil
+}
+
+// A trust decides about host keys during one Dial.
+type trust struct {
+	algorithms []string // to ask the server for
+	pin        string   // fingerprint, or empty
+	address    string
+	known      *knownhosts.HostKeyDB
+	want, got  []string
+}
+
+// pinnedTypes remembers the type of a key by its fingerprint, once it was seen,
+// so that a host with several keys costs one connection the next time. It holds
+// facts about keys, true for ever, and one for each configured host.
+var pinnedTypes sync.Map
+
+var errNotPinned = errors.New("host key is not the pinned one")
+
+func (c Config) trust() (*trust, error) {
+	t := &trust{address: c.Address, algorithms: slices.Clone(hostKeyAlgorithms)}
+	switch {
+	case (c.HostKey == "") == (c.KnownHosts == ""):
+		return nil, errors.New("exactly one of a host key and a known_hosts file is needed")
+	case c.HostKey != "":
+		var err error
+		t.pin, err = ParseFingerprint(c.HostKey)
+		t.want = []string{t.pin}
+		if first, ok := pinnedTypes.Load(t.pin); ok {
+			t.algorithms = append(slices.Clone(first.([]string)), without(t.algorithms, first.([]string)...)...)
+		}
+		return t, err
+	}
+	if st, err := os.Stat(c.KnownHosts); err != nil {
+		return nil, fmt.Errorf("known_hosts: %w", err)
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("known_hosts: %s is not a file", c.KnownHosts)
+	}
+	var err error
+	if t.known, err = knownhosts.NewDB(c.KnownHosts); err != nil {
+		return nil, fmt.Errorf("read known_hosts: %w", err)
+	}
+	pinned := t.known.HostKeyAlgorithms(c.Address)
+	for _, k := range t.known.HostKeys(c.Address) {
+		t.want = append(t.want, ssh.FingerprintSHA256(k.PublicKey))
+	}
+	if len(pinned) > 0 {
+		// Only what is pinned is asked for: another type's key would look like a change.
+		t.algorithms = without(pinned, ssh.InsecureAlgorithms().HostKeys...)
+		t.algorithms = slices.DeleteFunc(t.algorithms, func(a string) bool { return strings.HasPrefix(a, "sk-") })
+		if len(t.algorithms) == 0 {
+			return nil, fmt.Errorf("known_hosts has only keys of a kind for %s that is not used any more: %s", c.Address, strings.Join(pinned, ", "))
+		}
+	}
+	return t, nil
+}
+
+// verify is called between the key exchange and the login.
+func (t *trust) verify(host string, remote net.Addr, key ssh.PublicKey) error {
+	print := ssh.FingerprintSHA256(key)
+	if t.pin != "" && print == t.pin {
+		pinnedTypes.Store(t.pin, algorithmsOf(key))
+		return nil
+	}
+	if t.pin == "" {
+		err := t.known.HostKeyCallback()(host, remote, key)
+		if err == nil {
+			return nil
+		}
+		if _, revoked := errors.AsType[*xknownhosts.RevokedError](err); revoked {
+			t.got = []string{print}
+			return &Error{Kind: KindHostKeyChanged, Stage: StageExchange, Want: t.want, Got: t.got, Err: errors.New("the key is marked as revoked")}
+		}
+	}
+	t.got = append(t.got, print)
+	t.algorithms = without(t.algorithms, algorithmsOf(key)...)
+	return errNotPinned
+}
+
+// next reports whether another handshake can still find the pinned key: a
+// fingerprint does not say of what type the key is, and the server may have
+// several. No login has begun then.
+func (t *trust) next(err error) bool {
+	return t.pin != "" && errors.Is(err, errNotPinned) && len(t.algorithms) > 0
+}
+
+// conclude makes the final error of a Dial.
+func (t *trust) conclude(ctx context.Context, c Config, err error) error {
+	ae, none := errors.AsType[*ssh.AlgorithmNegotiationError](err)
+	none = none && ae.What == "host key"
+	switch {
+	case none && len(t.got) == 0 && len(t.want) > 0:
+		// The server has no key of the pinned type any more: say which it has.
+		keys, scanErr := ScanHostKeys(ctx, c.Address)
+		if scanErr != nil {
+			return err
+		}
+		for _, k := range keys {
+			t.got = append(t.got, ssh.FingerprintSHA256(k))
+		}
+	case none && len(t.got) > 0, errors.Is(err, errNotPinned):
+	default:
+		return err
+	}
+	if len(t.got) == 0 {
+		return err
+	}
+	if len(t.want) == 0 {
+		return &Error{Kind: KindHostKeyUnknown, Stage: StageExchange, Got: t.got}
+	}
+	return &Error{Kind: KindHostKeyChanged, Stage: StageExchange, Want: t.want, Got: t.got}
+}
+
+// ScanHostKeys asks a server for its host keys, one of each type, in the order
+// in which Dial prefers them: pin the first. It makes a connection for each and
+// ends it before the login, so not even a user's name is sent. It ends with ctx
+// and after DefaultTimeout. The error is an *Error.
+func ScanHostKeys(ctx context.Context, address string) ([]ssh.PublicKey, error) {
+	limited, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	var keys []ssh.PublicKey
+	left := slices.Clone(hostKeyAlgorithms)
+	for len(left) > 0 {
+		key, err := scanOne(limited, address, left)
+		ae, none := errors.AsType[*ssh.AlgorithmNegotiationError](err)
+		if none && ae.What == "host key" && len(keys) > 0 {
+			break
+		}
+		if err != nil {
+			e := asError(err)
+			e.Host, e.Address = address, address
+			if ctx.Err() == context.Canceled {
+				e.Kind, e.Err = KindCanceled, context.Cause(ctx)
+			}
+			return nil, e
+		}
+		keys = append(keys, key)
+		left = without(left, algorithmsOf(key)...)
+	}
+	return keys, nil
+}
+
+var errSeen = errors.New("host key seen")
+
+func scanOne(ctx context.Context, address string, algorithms []string) (ssh.PublicKey, error) {
+	cn, release, err := connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	defer cn.Close()
+	var key ssh.PublicKey
+	conf := clientConfig(algorithms)
+	conf.HostKeyCallback = func(_ string, _ net.Addr, k ssh.PublicKey) error {
+		key = k
+		return errSeen
+	}
+	_, _, _, err = ssh.NewClientConn(cn, address, conf)
+	if key != nil {
+		return key, nil
+	}
+	return nil, handshakeError(ctx, err, cn, &login{})
+}
+
+// algorithmsOf are the host key algorithms of a key's type.
+func algorithmsOf(k ssh.PublicKey) []string {
+	if k.Type() == ssh.KeyAlgoRSA {
+		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+	}
+	return []string{k.Type()}
+}
+
+func without(list []string, drop ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(drop, s) })
+}

@@ -1,0 +1,289 @@
+package sshdial
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// A Ledger remembers logins, so that a refused one is not repeated by whatever
+// process uses the same folder (house.md, "One refused login, then stop").
+//
+// Just before a key or secret is sent, the attempt is written to <Dir>/<host>;
+// after a success the file goes. What it says about a user at an address counts
+// for every host's name. Logins of one user at one address wait for each other.
+type Ledger struct {
+	Dir string // made when it is missing
+
+	now func() time.Time // nil: time.Now
+}
+
+const (
+	openAttempts = 3                // attempts in a row that may end without an outcome
+	openWithin   = 10 * time.Minute // attempts further apart do not add up
+	lockPoll     = 20 * time.Millisecond
+)
+
+// An Attempt is a login that was refused, or of which nobody knows how it ended.
+type Attempt struct {
+	Host    string    `json:"host"`
+	Address string    `json:"address"` // as configured
+	Remote  string    `json:"remote"`  // in numbers, as connected
+	User    string    `json:"user"`
+	Secret  string    `json:"secret"`  // keyed hash of the public key or the password
+	First   time.Time `json:"first"`   // of those that Count counts
+	Last    time.Time `json:"last"`    // of the latest
+	Count   int       `json:"count"`   // attempts without an outcome
+	Refused bool      `json:"refused"` // the server has said no to the latest
+}
+
+// An attempt is the ledger's side of one Dial. All its methods do nothing if the
+// Dial has no ledger.
+type attempt struct {
+	ledger   *Ledger
+	material []byte
+	override bool
+	row      Attempt
+	before   *Attempt // what the host's file said before begin
+	lock     *flock.Flock
+}
+
+func (l *Ledger) attempt(c Config, cred *credential) *attempt {
+	return &attempt{ledger: l, material: cred.material(), override: c.Override,
+		row: Attempt{Host: c.Name, Address: strings.ToLower(c.Address), User: c.User}}
+}
+
+// allowed returns a KindLoginBlocked error if an earlier attempt forbids this
+// one. remote may be empty.
+func (a *attempt) allowed(ctx context.Context, remote string) error {
+	if a.ledger == nil {
+		return nil
+	}
+	if a.row.Secret == "" {
+		key, err := a.ledger.key(ctx)
+		if err != nil {
+			return &Error{Kind: KindLedger, Err: err}
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write(a.material)
+		a.row.Secret = hex.EncodeToString(mac.Sum(nil))
+	}
+	a.row.Remote = remote
+	rows, err := a.ledger.rows()
+	if err != nil {
+		return &Error{Kind: KindLedger, Err: err}
+	}
+	if a.override {
+		return nil
+	}
+	open := 0
+	for _, r := range rows {
+		if !r.same(a.row) {
+			continue
+		}
+		if r.Refused {
+			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
+				"%s was refused at %s, and neither address, user nor secret has changed since", r.User, r.Last.Format(time.RFC3339))}
+		}
+		if r.Count >= openAttempts || a.ledger.time().Sub(r.First) <= openWithin {
+			open += r.Count
+		}
+		if open >= openAttempts {
+			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
+				"the last %d logins as %s, until %s, broke off without an answer", open, r.User, r.Last.Format(time.RFC3339))}
+		}
+	}
+	return nil
+}
+
+// same reports whether two rows are of the same budget.
+func (r Attempt) same(o Attempt) bool {
+	return r.User == o.User && r.Secret == o.Secret && (r.Address == o.Address || r.Remote != "" && r.Remote == o.Remote)
+}
+
+// begin waits for logins of the same user at the same address, looks again, and
+// writes the attempt down. After nil one of succeeded, refused, cancel and
+// release is due.
+func (a *attempt) begin(ctx context.Context, remote string) error {
+	if a.ledger == nil {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(remote + "|" + a.row.User))
+	a.lock = flock.New(filepath.Join(a.ledger.Dir, ".lock-"+hex.EncodeToString(sum[:8])))
+	if _, err := a.lock.TryLockContext(ctx, lockPoll); err != nil {
+		if ctx.Err() != nil {
+			return &Error{Kind: KindTimeout, Stage: StageLogin, Err: errors.New("another login to this address has not ended")}
+		}
+		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
+	}
+	if err := a.allowed(ctx, remote); err != nil {
+		a.release()
+		return err
+	}
+	a.before = a.ledger.row(a.row.Host)
+	a.row.First, a.row.Count = a.ledger.time(), 0
+	if b := a.before; b != nil && b.same(a.row) {
+		a.row.Refused = b.Refused // until one succeeds
+		if a.ledger.time().Sub(b.First) <= openWithin {
+			a.row.First, a.row.Count = b.First, b.Count
+		}
+	}
+	a.row.Last = a.ledger.time()
+	a.row.Count++
+	if err := a.write(a.row); err != nil {
+		a.release()
+		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
+	}
+	return nil
+}
+
+// succeeded forgets all that was held against this user and secret at this address.
+func (a *attempt) succeeded() {
+	if a.ledger == nil {
+		return
+	}
+	rows, _ := a.ledger.rows()
+	for file, r := range rows {
+		if r.same(a.row) {
+			os.Remove(filepath.Join(a.ledger.Dir, file))
+		}
+	}
+	os.Remove(a.ledger.file(a.row.Host))
+	a.release()
+}
+
+// refused remembers the refusal. If that cannot be written, what begin has
+// written still counts, and the next begin fails likewise.
+func (a *attempt) refused() {
+	if a.ledger != nil {
+		a.row.Refused = true
+		a.write(a.row)
+	}
+	a.release()
+}
+
+// cancel undoes begin: nothing was attempted.
+func (a *attempt) cancel() {
+	switch {
+	case a.ledger == nil:
+	case a.before != nil:
+		a.write(*a.before)
+	default:
+		os.Remove(a.ledger.file(a.row.Host))
+	}
+	a.release()
+}
+
+// release lets other logins go on; the attempt stays without an outcome.
+func (a *attempt) release() {
+	if a.lock != nil {
+		a.lock.Close()
+	}
+}
+
+func (a *attempt) write(r Attempt) error {
+	return atomicfile.WriteJSON(a.ledger.file(a.row.Host), r)
+}
+
+func (l *Ledger) time() time.Time {
+	if l.now != nil {
+		return l.now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// file is the path of a host's row. A name that makes no file name, such as
+// user@address, is hashed.
+func (l *Ledger) file(host string) string {
+	if evidence.CheckName(host) != nil || strings.HasSuffix(host, atomicfile.PartSuffix) {
+		sum := sha256.Sum256([]byte(host))
+		host = "adhoc-" + hex.EncodeToString(sum[:12])
+	}
+	return filepath.Join(l.Dir, host)
+}
+
+func (l *Ledger) row(host string) *Attempt {
+	var r Attempt
+	if atomicfile.ReadJSON(l.file(host), &r) != nil {
+		return nil
+	}
+	return &r
+}
+
+// rows are all attempts that are written down, by file name. A file that cannot
+// be read is an error: it may forbid a login.
+func (l *Ledger) rows() (map[string]Attempt, error) {
+	entries, err := os.ReadDir(l.Dir)
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]Attempt{}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) || !e.Type().IsRegular() {
+			continue
+		}
+		var r Attempt
+		err := atomicfile.ReadJSON(filepath.Join(l.Dir, e.Name()), &r)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // another login has just succeeded
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows[e.Name()] = r
+	}
+	return rows, nil
+}
+
+// refusalAt is an attempt at an address that was refused or broke off, nil if
+// there is none.
+func (l *Ledger) refusalAt(address string) *Attempt {
+	if l == nil {
+		return nil
+	}
+	rows, _ := l.rows()
+	var latest *Attempt
+	for _, r := range rows {
+		if (r.Address == strings.ToLower(address) || r.Remote == address) && (latest == nil || r.Last.After(latest.Last)) {
+			latest = &r
+		}
+	}
+	return latest
+}
+
+// key is the ledger's own random key: without it a hash in the ledger says
+// nothing about a password. It is made at the first use.
+func (l *Ledger) key(ctx context.Context) ([]byte, error) {
+	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(l.Dir, ".lock-key"))
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, fmt.Errorf("wait for the ledger's key: %w", err)
+	}
+	defer lock.Close()
+	name := filepath.Join(l.Dir, ".key")
+	key, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key)
+		err = atomicfile.WriteBytes(name, key)
+	}
+	if err == nil && len(key) != 32 {
+		err = fmt.Errorf("%s is damaged; if it is removed, earlier refusals are forgotten", name)
+	}
+	return key, err
+}

@@ -1,0 +1,134 @@
+package sshdial
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A login is the one login of one Dial. It can be handed to several handshakes,
+// for those that end at the host key come before it; it submits at most once.
+type login struct {
+	cred    *credential
+	attempt *attempt
+
+	reached bool     // the server has let us ask what it offers
+	began   bool     // the key or secret is on its way: an attempt that counts
+	partial bool     // it was accepted, but does not suffice
+	offered []string // methods
+	odd     error    // the server asks what we do not answer
+	signing error    // the key (an agent's) has not signed
+}
+
+// next is ssh.ClientConfig.AuthCallback: x/crypto asks it after "none" and after
+// every answer. It gives away one method, once. Nil and nil thereafter ends the
+// login with the server's own error, as ClientConfig.Auth is empty.
+func (l *login) next(ctx context.Context, ac *ssh.ClientAuthContext, remote string) (ssh.AuthMethod, error) {
+	l.reached = true
+	if l.began {
+		l.partial = l.partial || len(ac.PartialSuccessMethods) > 0
+		l.offered = ac.AllowedMethods
+		return nil, nil
+	}
+	l.offered = ac.AllowedMethods
+	if len(ac.AllowedMethods) == 0 {
+		return nil, nil // the connection broke during "none"
+	}
+	m := l.cred.method(ac.AllowedMethods)
+	if m == "" {
+		return nil, &Error{Kind: KindNotOffered, Stage: StageLogin, Offered: l.offered,
+			Err: fmt.Errorf("it offers %s", strings.Join(l.offered, ", "))}
+	}
+	if err := l.attempt.begin(ctx, remote); err != nil {
+		return nil, err
+	}
+	l.began = true
+	switch m {
+	case "publickey":
+		return ssh.PublicKeys(watched{l.cred.signer, &l.signing}), nil
+	case "password":
+		return ssh.Password(l.cred.password), nil
+	}
+	return ssh.KeyboardInteractive(l.answer()), nil
+}
+
+// answer answers one hidden prompt, once. Messages without a prompt are let pass.
+func (l *login) answer() ssh.KeyboardInteractiveChallenge {
+	asked := false
+	return func(_, _ string, questions []string, echos []bool) ([]string, error) {
+		switch {
+		case len(questions) == 0:
+			return nil, nil
+		case len(questions) > 1:
+			l.odd = fmt.Errorf("the server asks %d questions at once", len(questions))
+		case asked:
+			l.odd = fmt.Errorf("the server asks again: %q", questions[0])
+		case echos[0]:
+			l.odd = fmt.Errorf("the server asks for something that is no secret: %q", questions[0])
+		}
+		if l.odd != nil {
+			return nil, l.odd
+		}
+		asked = true
+		return []string{l.cred.password}, nil
+	}
+}
+
+// conclude tells the ledger how the login ended; err is the handshake's.
+func (l *login) conclude(err error) {
+	if err == nil {
+		l.attempt.succeeded()
+		return
+	}
+	if !l.began {
+		return
+	}
+	switch {
+	case l.signing != nil, notSent(err): // it never came to an attempt
+		l.attempt.cancel()
+	case isWire(err): // nobody knows
+		l.attempt.release()
+	default:
+		l.attempt.refused()
+	}
+}
+
+// explain finds the kind of an error after the server has let us ask.
+func (l *login) explain(e *Error, wire bool) {
+	switch {
+	case !l.began || wire:
+		// A connection that breaks, or that the server ends before we try.
+	case notSent(e.Err):
+		e.Kind = KindNoCommon
+	case l.odd != nil:
+		e.Kind, e.Err = KindLoginRefused, l.odd
+	case l.partial:
+		e.Kind, e.Offered = KindLoginRefused, l.offered
+		e.Err = fmt.Errorf("the server accepts this but asks for more: %s", strings.Join(l.offered, ", "))
+	default:
+		// Every other answer counts as a no, an ill-formed one too: better stop
+		// once too often than be banned.
+		e.Kind, e.Offered = KindLoginRefused, l.offered
+	}
+}
+
+// watched remembers why a signer has not signed.
+type watched struct {
+	ssh.MultiAlgorithmSigner
+	err *error
+}
+
+func (w watched) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	sig, err := w.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
+	*w.err = err
+	return sig, err
+}
+
+// notSent reports that x/crypto has found no algorithm to sign with and has left
+// it at that. The error has no type; a test watches over the text.
+func notSent(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "no common public key signature algorithm")
+}
