@@ -21,9 +21,9 @@ const stateFile = "state.json"
 // state is what is known of one host's grab, as it is on disk.
 type state struct {
 	HostKey  string             `json:"host_key"`
-	Clock    *time.Duration     `json:"clock"`    // host minus collector, of the last connection
-	Doubt    time.Duration      `json:"doubt"`    // by how much Clock may be wrong either way
-	Ahead    time.Duration      `json:"ahead"`    // by how much an unmeasured clock is certainly ahead
+	Clock    *time.Duration     `json:"clock"` // host minus collector, of the last connection
+	Doubt    time.Duration      `json:"doubt"` // by how much Clock may be wrong either way
+	Ahead    time.Duration      `json:"ahead"` // by how much an unmeasured clock is certainly ahead
 	Families map[string]*family `json:"families"`
 	Notes    []string           `json:"notes"`
 }

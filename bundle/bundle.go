@@ -1,0 +1,172 @@
+// Package bundle turns the slices of one incident into one archive for an
+// analyst, and tells whether such an archive is still what was written.
+//
+// It guarantees that the same input gives the same bytes, that a bundle appears
+// under its name only after it was written, fsynced and read back without a
+// fault, that every log in it has the length and the hash that its manifest
+// states, and that Verify finds every changed, missing or added byte. A seal is
+// a checksum: it shows damage, not a forger who computes all sums anew.
+//
+// It knows nothing of networks, mails or incidents: slices and mails come as
+// readers, everything else is in the manifest. Nothing large is held in memory.
+package bundle
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// An Input is all that goes into a bundle.
+type Input struct {
+	// Manifest is written as it is: coverage concluded, Timing.Sealed set.
+	// Alerts[i].File names a mail of Mails, or is empty.
+	Manifest evidence.Manifest
+	// Mails have names of the form "alerts/<id>.eml".
+	Mails []Part
+	// Log opens the slice of each Hosts[].Files[] that has a Path. What it
+	// gives must have the length and the hash of the manifest.
+	Log func(host, family string) (io.ReadCloser, error)
+	// Reports have names of the form "report/<name>".
+	Reports []Part
+	// Zone is the site's, for README.txt; nil is UTC.
+	Zone *time.Location
+
+	create func(path string) (partFile, error) // nil is createPart; tests inject faults here
+}
+
+// A Part is a file of a bundle whose hash the manifest does not hold. It is
+// opened twice, once to be hashed and once to be written.
+type Part struct {
+	Name string // in the bundle, slashes, without the top folder
+	Open func() (io.ReadCloser, error)
+}
+
+// Info describes a bundle that was written.
+type Info struct {
+	Path   string
+	Bytes  int64
+	SHA256 string // of the whole archive, hex
+}
+
+// Name is the stem of a bundle's file and the name of its top folder:
+// the incident, and from the second revision on "-r<revision>".
+func Name(m evidence.Manifest) string {
+	if m.Revision > 1 {
+		return fmt.Sprintf("%s-r%d", m.Incident, m.Revision)
+	}
+	return m.Incident
+}
+
+type partFile interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+// createPart makes a new file. A leftover of a crash is removed first, so that
+// neither its mode nor, if it is a link, its target matters.
+func createPart(path string) (partFile, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// Write makes the bundle path, which ends in ".zip" or ".tar.zst"; a file of
+// that name is replaced. The bundle grows beside it as path + ".part" (mode
+// 0600), is fsynced, verified by reading it back and renamed, then the folder is
+// fsynced.
+//
+// After an error, a cancelled ctx or a full disk (atomicfile.Full) among them,
+// the ".part" is gone and what was at path is untouched: a bundle can always be made
+// again from its slices, and on a full disk its room is worth more. The one
+// exception is a failed fsync of the folder, after which the verified bundle
+// may or may not survive a power cut.
+func Write(ctx context.Context, path string, in Input) (info Info, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write bundle %s: %w", filepath.Base(path), err)
+		}
+	}()
+	f, ok := formatOf(path)
+	if !ok {
+		return Info{}, errors.New("its name must end in .zip or .tar.zst")
+	}
+	pl, err := newPlan(ctx, in)
+	if err != nil {
+		return Info{}, err
+	}
+	part := path + atomicfile.PartSuffix
+	defer func() {
+		if err != nil {
+			os.Remove(part)
+		}
+	}()
+	seal, err := writePart(ctx, part, f, pl, in.create)
+	if err != nil {
+		return Info{}, err
+	}
+	if err := readBack(ctx, part, f, seal); err != nil {
+		return Info{}, err
+	}
+	if err := atomicfile.Rename(part, path); err != nil {
+		return Info{}, err
+	}
+	return Info{Path: path, Bytes: seal.bytes, SHA256: seal.whole}, nil
+}
+
+func writePart(ctx context.Context, part string, f format, pl *plan, create func(string) (partFile, error)) (s sealed, err error) {
+	if create == nil {
+		create = createPart
+	}
+	file, err := create(part)
+	if err != nil {
+		return sealed{}, err
+	}
+	closed := false
+	defer func() {
+		if !closed {
+			file.Close()
+		}
+	}()
+	buf := bufio.NewWriterSize(file, 256<<10)
+	sw := newSealWriter(buf)
+	if err := pl.writeTo(ctx, newContainer(f, sw, pl.top, pl.time)); err != nil {
+		return sealed{}, err
+	}
+	if s, err = sw.finish(); err != nil {
+		return sealed{}, err
+	}
+	if err := buf.Flush(); err != nil {
+		return sealed{}, err
+	}
+	if err := file.Sync(); err != nil {
+		return sealed{}, err
+	}
+	closed = true
+	return s, file.Close()
+}
+
+// readBack verifies what lies on disk, and that it is what was written.
+func readBack(ctx context.Context, part string, f format, want sealed) error {
+	res, got, err := verifyFile(ctx, part, f)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read back: %w", err)
+	case !res.OK:
+		return fmt.Errorf("read back: %s: %s", res.Bad[0].File, res.Bad[0].What)
+	case got != want.seal:
+		return fmt.Errorf("read back: the archive is not the one that was written: its SHA-256 is %s instead of %s", got, want.seal)
+	}
+	return nil
+}

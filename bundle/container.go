@@ -1,0 +1,145 @@
+package bundle
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"encoding/binary"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+)
+
+type format int
+
+const (
+	formatZip format = iota
+	formatTarZst
+)
+
+func formatOf(path string) (format, bool) {
+	lower := strings.ToLower(path)
+	switch {
+	case strings.HasSuffix(lower, ".zip"):
+		return formatZip, true
+	case strings.HasSuffix(lower, ".tar.zst"):
+		return formatTarZst, true
+	}
+	return 0, false
+}
+
+const (
+	deflateLevel = 6
+	zstdWindow   = 8 << 20 // within what every zstd decoder takes
+)
+
+// A container is an archive being written. Each file gets the same mode (0600)
+// and time; size must be true.
+type container interface {
+	create(name string, size int64) (io.Writer, error)
+	close() error
+}
+
+func newContainer(f format, w io.Writer, top string, t time.Time) container {
+	if f == formatTarZst {
+		return newTarZst(w, top, t)
+	}
+	return newZip(w, top, t)
+}
+
+type zipContainer struct {
+	zip *zip.Writer
+	top string
+	t   time.Time
+}
+
+func newZip(w io.Writer, top string, t time.Time) *zipContainer {
+	z := &zipContainer{zip: zip.NewWriter(w), top: top, t: t}
+	var one *flate.Writer // entries follow each other: one compressor serves all
+	z.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		if one != nil {
+			one.Reset(w)
+			return one, nil
+		}
+		var err error
+		one, err = flate.NewWriter(w, deflateLevel)
+		return one, err
+	})
+	return z
+}
+
+func (z *zipContainer) create(name string, _ int64) (io.Writer, error) {
+	h := &zip.FileHeader{Name: z.top + "/" + name, Method: zip.Deflate, Modified: z.t}
+	h.SetMode(0o600)
+	return z.zip.CreateHeader(h)
+}
+
+func (z *zipContainer) close() error {
+	if err := z.zip.SetComment(sealBlank()); err != nil {
+		return err
+	}
+	return z.zip.Close()
+}
+
+// A tarZst has one zstd frame for each file, so that damage is told, by the
+// frame's own checksum, where it is.
+type tarZst struct {
+	out  io.Writer
+	zstd *zstd.Encoder
+	tar  *tar.Writer
+	err  error // of making the encoder
+	top  string
+	t    time.Time
+}
+
+func newTarZst(w io.Writer, top string, t time.Time) *tarZst {
+	enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow))
+	return &tarZst{out: w, zstd: enc, tar: tar.NewWriter(enc), err: err, top: top, t: t}
+}
+
+func (z *tarZst) create(name string, size int64) (io.Writer, error) {
+	if err := z.endFrame(); err != nil {
+		return nil, err
+	}
+	return z.tar, z.tar.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: z.top + "/" + name, Size: size, Mode: 0o600, ModTime: z.t,
+	})
+}
+
+// endFrame ends the frame of the file before, if there is one, and begins another.
+func (z *tarZst) endFrame() error {
+	if z.err != nil {
+		return z.err
+	}
+	if err := z.tar.Flush(); err != nil {
+		return err
+	}
+	if err := z.zstd.Close(); err != nil { // writes nothing where nothing was written
+		return err
+	}
+	z.zstd.Reset(z.out)
+	return nil
+}
+
+// skippable is the magic number of a zstd frame that decoders pass over
+// (RFC 8878, 3.1.2).
+const skippable = 0x184d2a5f
+
+func (z *tarZst) close() error {
+	if err := z.endFrame(); err != nil {
+		return err
+	}
+	if err := z.tar.Close(); err != nil {
+		return err
+	}
+	if err := z.zstd.Close(); err != nil {
+		return err
+	}
+	blank := sealBlank()
+	frame := binary.LittleEndian.AppendUint32(nil, skippable)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(blank)))
+	_, err := z.out.Write(append(frame, blank...))
+	return err
+}

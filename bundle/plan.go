@@ -1,0 +1,225 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// maxEntries bounds what a reader of a foreign archive keeps of it.
+const maxEntries = 65_000
+
+// maxManifest is the largest manifest.json that is written or read.
+const maxManifest = 64 << 20
+
+// A planned file has its hash before it is written.
+type planned struct {
+	name   string
+	size   int64
+	sha256 string // hex
+	open   func() (io.ReadCloser, error)
+}
+
+// A plan is the whole bundle, in its order, with every hash.
+type plan struct {
+	top   string
+	time  time.Time
+	files []planned
+	names nameSet
+}
+
+// newPlan orders the files: README.txt, manifest.json, manifest-sha256.txt,
+// mails, logs in the manifest's order, reports.
+func newPlan(ctx context.Context, in Input) (*plan, error) {
+	m := in.Manifest
+	p := &plan{top: Name(m), time: stamp(m), names: nameSet{}}
+	if err := checkSimple(p.top); err != nil {
+		return nil, fmt.Errorf("incident: %w", err)
+	}
+	if m.Coverage == "" {
+		return nil, errors.New("the manifest has no coverage: it was not concluded")
+	}
+	var readme, sums bytes.Buffer
+	if err := Readme(&readme, m, in.Zone); err != nil {
+		return nil, err
+	}
+	manifest, err := encodeManifest(m)
+	if err != nil {
+		return nil, err
+	}
+	p.addBytes(readmeName, readme.Bytes())
+	p.addBytes(manifestName, manifest)
+	p.files = append(p.files, planned{}) // the sums, when they are known
+	if err := p.addParts(ctx, in.Mails, "alerts/"); err != nil {
+		return nil, err
+	}
+	for _, a := range m.Alerts {
+		if a.File != "" && !p.names[strings.ToLower(a.File)] {
+			return nil, fmt.Errorf("%s: the manifest names this mail, and it is not there", evidence.Printable(a.File, 200))
+		}
+	}
+	if err := p.addLogs(in); err != nil {
+		return nil, err
+	}
+	if err := p.addParts(ctx, in.Reports, "report/"); err != nil {
+		return nil, err
+	}
+	if len(p.files) > maxEntries {
+		return nil, fmt.Errorf("%d files are more than a bundle may have (%d)", len(p.files), maxEntries)
+	}
+	for _, f := range p.files {
+		if f.name != "" {
+			fmt.Fprintf(&sums, "%s  %s\n", f.sha256, f.name)
+		}
+	}
+	p.files[2] = plannedBytes(sumsName, sums.Bytes())
+	return p, nil
+}
+
+// encodeManifest is manifest.json: indented, with a line feed at its end, and
+// small enough for every reader.
+func encodeManifest(m evidence.Manifest) ([]byte, error) {
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestName, err)
+	}
+	b = append(b, '\n')
+	if _, err := decodeManifest(bytes.NewReader(b)); err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestName, err)
+	}
+	return b, nil
+}
+
+func plannedBytes(name string, b []byte) planned {
+	sum := sha256.Sum256(b)
+	return planned{name: name, size: int64(len(b)), sha256: hex.EncodeToString(sum[:]), open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}}
+}
+
+func (p *plan) addBytes(name string, b []byte) {
+	p.names.add(name)
+	p.files = append(p.files, plannedBytes(name, b))
+}
+
+func (p *plan) add(f planned) error {
+	if err := checkInside(f.name); err != nil {
+		return fmt.Errorf("%q: %w", f.name, err)
+	}
+	if err := p.names.add(f.name); err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	p.files = append(p.files, f)
+	return nil
+}
+
+func (p *plan) addParts(ctx context.Context, parts []Part, folder string) error {
+	for _, part := range parts {
+		if !strings.HasPrefix(part.Name, folder) {
+			return fmt.Errorf("%q: its name must begin with %s", part.Name, folder)
+		}
+		f := planned{name: part.Name, open: part.Open}
+		var err error
+		if f.size, f.sha256, err = hashPart(ctx, part); err != nil {
+			return fmt.Errorf("%s: %w", part.Name, err)
+		}
+		if err := p.add(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *plan) addLogs(in Input) error {
+	for _, h := range in.Manifest.Hosts {
+		for _, file := range h.Files {
+			if file.Path == "" {
+				continue
+			}
+			name := logName(h.Host, file.Family)
+			if file.Path != name {
+				return fmt.Errorf("%q: the manifest's path of this log must be %q", file.Path, name)
+			}
+			if in.Log == nil {
+				return fmt.Errorf("%s: no logs were given", name)
+			}
+			host, family := h.Host, file.Family
+			err := p.add(planned{name: name, size: file.Bytes, sha256: file.SHA256, open: func() (io.ReadCloser, error) {
+				return in.Log(host, family)
+			}})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func hashPart(ctx context.Context, part Part) (size int64, sum string, err error) {
+	r, err := part.Open()
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Close()
+	h := newMeter()
+	if err := copyTo(ctx, h, r); err != nil {
+		return 0, "", err
+	}
+	return h.n, h.sum(), nil
+}
+
+func (p *plan) writeTo(ctx context.Context, c container) error {
+	for _, f := range p.files {
+		if err := writeFile(ctx, c, f); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return c.close()
+}
+
+// writeFile copies one file and holds it against what is known of it. At most
+// one byte more than its size is read.
+func writeFile(ctx context.Context, c container, f planned) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w, err := c.create(f.name, f.size)
+	if err != nil {
+		return err
+	}
+	m := newMeter()
+	if err := copyTo(ctx, io.MultiWriter(m, w), io.LimitReader(r, f.size)); err != nil {
+		return err
+	}
+	if n, _ := fill(ctx, r, make([]byte, 1)); n > 0 {
+		return fmt.Errorf("there are more than the %d bytes that its entry names", f.size)
+	}
+	if m.n != f.size || m.sum() != f.sha256 {
+		return fmt.Errorf("%d bytes with SHA-256 %s were read, its entry names %d with %s", m.n, m.sum(), f.size, f.sha256)
+	}
+	return nil
+}
+
+// stamp is the time that all files of the bundle bear: the end of the window, in
+// whole seconds, within what a zip can express.
+func stamp(m evidence.Manifest) time.Time {
+	t := m.Window.Until.UTC().Truncate(time.Second)
+	if t.Year() < 1980 || t.Year() > 2100 {
+		t = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return t
+}

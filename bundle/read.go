@@ -1,0 +1,257 @@
+package bundle
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// maxDirectory is the most that is read of a zip's directory, in bytes.
+const maxDirectory = 16 << 20
+
+// openBundle opens a regular file, and only that: a pipe could block for ever.
+func openBundle(path string) (*os.File, int64, error) {
+	if st, err := os.Stat(path); err != nil {
+		return nil, 0, err
+	} else if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("open %s: it is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, st.Size(), nil
+}
+
+// sniff takes the format from the name, or else from the first bytes.
+func sniff(path string, r io.ReaderAt) (format, bool) {
+	if f, ok := formatOf(path); ok {
+		return f, true
+	}
+	var magic [4]byte
+	r.ReadAt(magic[:], 0) // too short a file matches nothing
+	switch string(magic[:]) {
+	case "PK\x03\x04":
+		return formatZip, true
+	case "\x28\xb5\x2f\xfd":
+		return formatTarZst, true
+	}
+	return 0, false
+}
+
+// A visitor gets each file of an archive under its full name. err says why the
+// file cannot be read; then body is nil. A visitor's own error ends the walk.
+type visitor func(full string, body io.Reader, err error) error
+
+// walk goes through an archive. Its errors are the visitor's, or damage.
+func walk(ctx context.Context, f format, r io.ReaderAt, size int64, visit visitor) error {
+	if f == formatTarZst {
+		return walkTarZst(ctx, r, size, visit)
+	}
+	return walkZip(ctx, r, size, visit)
+}
+
+func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
+	quota := &quotaReaderAt{r: r, left: maxDirectory}
+	z, err := zip.NewReader(quota, size)
+	if err != nil {
+		return err
+	}
+	quota.left = math.MaxInt64
+	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
+	var total uint64
+	for _, f := range z.File {
+		if f.CompressedSize64 > uint64(size) {
+			return fmt.Errorf("%q: its size is beyond the archive's", printable(f.Name))
+		}
+		if total += f.CompressedSize64; total > uint64(size) {
+			return errors.New("its files overlap")
+		}
+	}
+	for _, f := range z.File {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := visitZip(f, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func visitZip(f *zip.File, visit visitor) error {
+	if f.Method != zip.Deflate || !f.Mode().IsRegular() {
+		return visit(f.Name, nil, errors.New("it is not a plain, deflated file"))
+	}
+	body, err := f.Open()
+	if err != nil {
+		return visit(f.Name, nil, err)
+	}
+	defer body.Close()
+	return visit(f.Name, body, nil)
+}
+
+// A quotaReaderAt refuses to read more than left bytes, so that a directory of
+// millions of names is not built up in memory.
+type quotaReaderAt struct {
+	r    io.ReaderAt
+	left int64
+}
+
+func (q *quotaReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if int64(len(p)) > q.left {
+		return 0, errors.New("its directory is too large")
+	}
+	n, err := q.r.ReadAt(p, off)
+	q.left -= int64(n)
+	return n, err
+}
+
+// decoders saves clearing 8 MiB for each archive. Without concurrency a decoder
+// has no goroutines and need not be closed.
+var decoders sync.Pool // of *zstd.Decoder
+
+// newDecoder takes a decoder whose memory is bounded whatever it is given.
+func newDecoder(r io.Reader) (*zstd.Decoder, error) {
+	if dec, ok := decoders.Get().(*zstd.Decoder); ok {
+		return dec, dec.Reset(r)
+	}
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(2*zstdWindow))
+}
+
+func walkTarZst(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
+	dec, err := newDecoder(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		dec.Reset(nil) // lets go of r
+		decoders.Put(dec)
+	}()
+	tr := tar.NewReader(dec)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := visitTar(h, tr, visit); err != nil {
+			return err
+		}
+	}
+	switch _, err := io.ReadFull(dec, make([]byte, 1)); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errors.New("something follows the end of the tar archive")
+	default:
+		return err
+	}
+}
+
+// visitTar lets plain files pass: no links, no sparse files, nothing that an
+// extended header could change but a long name and a large size.
+func visitTar(h *tar.Header, tr *tar.Reader, visit visitor) error {
+	plain := h.Typeflag == tar.TypeReg
+	for key := range h.PAXRecords {
+		plain = plain && (key == "path" || key == "size")
+	}
+	if !plain {
+		return visit(h.Name, nil, errors.New("it is not a plain file"))
+	}
+	return visit(h.Name, tr, nil)
+}
+
+var errFound = errors.New("found")
+
+// ReadManifest reads the manifest of a bundle without verifying anything else.
+func ReadManifest(path string) (evidence.Manifest, error) {
+	m, err := readManifest(path)
+	if err != nil {
+		return m, fmt.Errorf("read the manifest of %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func readManifest(path string) (m evidence.Manifest, err error) {
+	file, size, err := openBundle(path)
+	if err != nil {
+		return m, err
+	}
+	defer file.Close()
+	f, ok := sniff(path, file)
+	if !ok {
+		return m, errors.New("it is neither a zip nor a tar.zst")
+	}
+	n := 0
+	err = walk(context.Background(), f, file, size, func(full string, body io.Reader, err error) error {
+		if n++; n > 3 { // it is the second; what lies behind it may be gigabytes
+			return errors.New("there is no manifest.json at its beginning")
+		}
+		if _, inside, nerr := splitTop(full); nerr != nil || inside != manifestName {
+			return nil
+		}
+		if err == nil {
+			m, err = decodeManifest(body)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", manifestName, err)
+		}
+		return errFound
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return m, nil
+	case err == nil:
+		err = errors.New("there is no manifest.json in it")
+	}
+	return evidence.Manifest{}, err
+}
+
+// Bounds on what a manifest may unfold to in memory: {} and "" are short in JSON.
+const (
+	maxObjects = 200_000
+	maxValues  = 2_000_000
+)
+
+func decodeManifest(r io.Reader) (m evidence.Manifest, err error) {
+	var raw bytes.Buffer
+	if _, err := raw.ReadFrom(io.LimitReader(r, maxManifest+1)); err != nil {
+		return m, err
+	}
+	b := raw.Bytes()
+	switch {
+	case len(b) > maxManifest:
+		return m, fmt.Errorf("it is larger than %d MiB", maxManifest>>20)
+	case bytes.Count(b, []byte("{")) > maxObjects || bytes.Count(b, []byte(",")) > maxValues:
+		return m, errors.New("it holds too many values")
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return evidence.Manifest{}, err
+	}
+	return m, nil
+}

@@ -1,0 +1,125 @@
+package bundle
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := read(t, path); !bytes.Equal(want, got) {
+		t.Errorf("%s differs (go test -update writes it anew):\n%s", name, got)
+	}
+}
+
+// now is a grab by hand: no alert, no zone, complete.
+func now(t *testing.T) evidence.Manifest {
+	m := newSample(t, 1000).Manifest
+	m.Incident, m.Alerts, m.Notes, m.TimeZone = "20260302T141407Z-adhoc-0a1b2c", nil, nil, ""
+	m.Reason, m.Case, m.PhonesNamed = "phones in building 4 lose lines", "697001234", []string{"SEP00EBD5D5D8C6"}
+	m.Hosts = m.Hosts[:1]
+	m.Hosts[0].ClockOffsetMS = nil
+	m.Hosts[0].ClockFrom = "none"
+	m.Window = m.Asked.Widen(time.Minute)
+	m.Conclude()
+	return m
+}
+
+// lost has hostile texts, no zone in common with UTC's date, and nothing got.
+func lost(t *testing.T) evidence.Manifest {
+	m := newSample(t, 1000).Manifest
+	w := evidence.NewWindow(at("2026-11-01T04:45:00Z"), at("2026-11-01T06:15:00Z")) // the night when daylight saving ends
+	m.Window, m.Asked = w, w
+	m.Alerts = m.Alerts[:1]
+	m.Alerts[0].Time = at("2026-11-01T05:59:59.5Z")
+	m.Alerts[0].Name, m.Alerts[0].Node = "\x1b[31mPartially\nRegistered\u202ePhone\u00e9 "+strings.Repeat("x", 200), ""
+	m.Hosts = nil
+	for i, reason := range []string{evidence.ReasonUnreachable, evidence.ReasonLogin, evidence.ReasonHostKey, evidence.ReasonAbsent, evidence.ReasonVanished,
+		evidence.ReasonRead, evidence.ReasonClock, evidence.ReasonDisk, "quantum_flux"} {
+		h := evidence.Host{Host: "exp" + string(rune('a'+i)), Error: "\x07error " + reason}
+		m.Hosts = append(m.Hosts, evidence.Lacking(h, []string{"network_log"}, w, reason))
+	}
+	m.Conclude()
+	return m
+}
+
+func TestGolden(t *testing.T) {
+	zone := newYork(t)
+	for _, c := range []struct {
+		name string
+		m    evidence.Manifest
+		zone *time.Location
+	}{
+		{"partial", newSample(t, 1000).Manifest, zone},
+		{"now", now(t), nil},
+		{"lost", lost(t), zone},
+	} {
+		var readme, show bytes.Buffer
+		if err := Readme(&readme, c.m, c.zone); err != nil {
+			t.Fatal(err)
+		}
+		if err := Describe(&show, c.m, c.zone); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "readme-"+c.name+".txt", readme.Bytes())
+		golden(t, "show-"+c.name+".txt", show.Bytes())
+	}
+}
+
+// Every reason of package evidence has its words.
+func TestEveryReasonHasWords(t *testing.T) {
+	for _, r := range []string{evidence.ReasonRotated, evidence.ReasonUnreachable, evidence.ReasonLogin, evidence.ReasonHostKey, evidence.ReasonAbsent,
+		evidence.ReasonVanished, evidence.ReasonRead, evidence.ReasonClock, evidence.ReasonDisk} {
+		if w := reasons[r]; w.means == "" || w.next == "" {
+			t.Errorf("%s has no words", r)
+		}
+	}
+}
+
+// FuzzReadme: whatever mails and hosts say, README.txt is ASCII, without
+// control characters, at most 100 columns wide.
+func FuzzReadme(f *testing.F) {
+	f.Add("PartiallyRegisteredPhone", "cucm01", "note")
+	f.Add("\x1b]0;x\x07", strings.Repeat("long", 100), "\u202e\r\n")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		m := newSample(t, 100).Manifest
+		m.Alerts[0].Name, m.Alerts[0].Node, m.Alerts[0].Cluster, m.Alerts[0].Devices = a, b, c, []string{a, b}
+		m.Hosts[0].Error, m.Hosts[0].Address, m.Hosts[0].Notes, m.Notes = a, b, []string{c}, []string{a, b, c}
+		m.Reason, m.Case, m.PhonesNamed, m.Grab, m.Site = c, b, []string{a}, a, b
+		m.Hosts[1].Files[0].Missing[0].Reason = c
+		m.Hosts[1].BodiesLogged, m.Hosts[1].Files[0].Family = a, b
+		var out bytes.Buffer
+		if err := Readme(&out, m, nil); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if line = strings.TrimSuffix(line, "\n"); len(line) > columns {
+				t.Errorf("%d columns: %s", len(line), line)
+			}
+		}
+		var show bytes.Buffer
+		if err := Describe(&show, m, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.String() + show.String() {
+			if r != '\n' && (r < ' ' || r > '~') {
+				t.Errorf("character %q", r)
+			}
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package bundle
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// printable makes foreign text fit for one line of ASCII.
+func printable(s string) string { return asciiLine(s, 1000) }
+
+func asciiLine(s string, limit int) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0x7e {
+			return '?'
+		}
+		return r
+	}, evidence.Printable(s, limit))
+}
+
+// A reason in words: what it means and the next move.
+type reasonWords struct{ means, next string }
+
+var reasons = map[string]reasonWords{
+	evidence.ReasonRotated: {
+		"no file that could be held has a record as old as this: it was overwritten before it could be held, or was never written.",
+		"Grab sooner, or let the logs reach further back (lower log levels, fewer records); look for a remote syslog server or a diagnostic log of that time."},
+	evidence.ReasonUnreachable: {
+		"the host did not answer, or the connection was lost for good.",
+		"Run `grab check HOST`, mend the way to the host, then `grab retry INCIDENT` before its logs wrap."},
+	evidence.ReasonLogin: {
+		"the host refused the login, or an earlier refusal forbids another try (the appliance bans addresses that try again).",
+		"Correct user, key or password, run `grab check HOST`, then `grab retry INCIDENT`."},
+	evidence.ReasonHostKey: {
+		"the host showed another key than the one that is pinned: another machine, or a key that was made anew.",
+		"Compare the fingerprints out of band, pin the new key with `grab trust HOST` if it is right, then `grab retry INCIDENT`."},
+	evidence.ReasonAbsent: {
+		"the host has no file of this family, or not the folder.",
+		"Check the folder and the families under logs: in the configuration with `grab check HOST`."},
+	evidence.ReasonVanished: {
+		"a file was listed, and was gone before it could be held: the logs rotate very fast.",
+		"Lower the log levels or grab sooner; run `grab retry INCIDENT` at once, for parts may be in other files."},
+	evidence.ReasonRead: {
+		"bytes of the log could not be read, or hold no records (a damaged disk, a cut file).",
+		"Run `grab retry INCIDENT`; if it stays so, look at the host's disk and at the file by hand."},
+	evidence.ReasonClock: {
+		"the clocks or the time stamps in the logs contradict each other, so that nothing can be said of this span.",
+		"Check NTP on the host and on the collector; read the log around this span by eye."},
+	evidence.ReasonDisk: {
+		"there was no room left on the collector.",
+		"Make room in the store, then `grab retry INCIDENT` before the host's logs wrap."},
+}
+
+func wordsOf(reason string) reasonWords {
+	if w, ok := reasons[reason]; ok {
+		return w
+	}
+	return reasonWords{"a reason that this version of grab does not know.", "Read the manifest with a newer version."}
+}
+
+// A clock prints times for people: in a zone, and in UTC where that differs.
+type clock struct{ zone *time.Location }
+
+func newClock(zone *time.Location) clock {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return clock{zone}
+}
+
+func (c clock) isUTC(t time.Time) bool {
+	name, offset := t.In(c.zone).Zone()
+	return offset == 0 && (name == "UTC" || c.zone == time.UTC)
+}
+
+const day = "2006-01-02 "
+
+// hms shows milliseconds only where there are some.
+func hms(t time.Time) string {
+	if t.Nanosecond() >= int(time.Millisecond) {
+		return t.Format("15:04:05.000")
+	}
+	return t.Format("15:04:05")
+}
+
+// at is "2026-03-02 09:14:07 EST (14:14:07 UTC)"; the date is said again where
+// it differs.
+func (c clock) at(t time.Time) string {
+	local, utc := t.In(c.zone), t.UTC()
+	s := local.Format(day) + hms(local) + local.Format(" MST")
+	if c.isUTC(t) {
+		return s
+	}
+	return s + " (" + dateUnless(utc, local) + hms(utc) + " UTC)"
+}
+
+// span is "2026-03-02 08:59:07 to 09:19:07 EST (13:59:07 to 14:19:07 UTC)".
+func (c clock) span(a, b time.Time) string {
+	la, lb, ua, ub := a.In(c.zone), b.In(c.zone), a.UTC(), b.UTC()
+	s := la.Format(day) + hms(la)
+	if la.Format("MST") != lb.Format("MST") {
+		s += la.Format(" MST")
+	}
+	s += " to " + dateUnless(lb, la) + hms(lb) + lb.Format(" MST")
+	if c.isUTC(a) && c.isUTC(b) {
+		return s
+	}
+	return s + " (" + dateUnless(ua, la) + hms(ua) + " to " + dateUnless(ub, ua) + hms(ub) + " UTC)"
+}
+
+func dateUnless(t, shown time.Time) string {
+	if t.Format(day) == shown.Format(day) {
+		return ""
+	}
+	return t.Format(day)
+}
+
+// lasting is a duration with at most three figures behind the point.
+func lasting(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, u := float64(n)/1024, 0
+	for ; v >= 1024 && u < len(units)-1; u++ {
+		v /= 1024
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[u])
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// orUnknown keeps the place of an empty field.
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return printable(s)
+}
+
+// missingSpans is a line for each missing part: when, how long, why.
+func missingSpans(f evidence.File, c clock) []string {
+	var lines []string
+	for _, s := range f.Missing {
+		lines = append(lines, fmt.Sprintf("missing %s, %s: %s", c.span(s.Since, s.Until), lasting(s.Until.Sub(s.Since)), printable(s.Reason)))
+	}
+	return lines
+}
+
+// coverageSentence sums up the hosts.
+func coverageSentence(m evidence.Manifest, c clock) string {
+	window := c.span(m.Asked.Since, m.Asked.Until)
+	n := map[evidence.Coverage]int{}
+	for _, h := range m.Hosts {
+		n[h.Coverage]++
+	}
+	switch {
+	case len(m.Hosts) == 0:
+		return fmt.Sprintf("Coverage: lost. No host was asked for the window %s.", window)
+	case m.Coverage == evidence.Complete:
+		return fmt.Sprintf("Coverage: complete. Every log of %s is here for the whole window %s.", plural(len(m.Hosts), "configured host"), window)
+	case m.Coverage == evidence.Lost:
+		return fmt.Sprintf("Coverage: lost. Nothing of the window %s was found on %s.", window, plural(len(m.Hosts), "configured host"))
+	}
+	return fmt.Sprintf("Coverage: %s. Of %s, %d complete, %d partial, %d lost, for the window %s.",
+		orUnknown(string(m.Coverage)), plural(len(m.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
+}
+
+// clocksApart warns when hosts' measured clocks differ by more than a second;
+// "" if they do not.
+func clocksApart(m evidence.Manifest) string {
+	var slow, fast *evidence.Host
+	for i := range m.Hosts {
+		h := &m.Hosts[i]
+		if h.ClockOffsetMS == nil {
+			continue
+		}
+		if slow == nil || *h.ClockOffsetMS < *slow.ClockOffsetMS {
+			slow = h
+		}
+		if fast == nil || *h.ClockOffsetMS > *fast.ClockOffsetMS {
+			fast = h
+		}
+	}
+	if slow == nil || *fast.ClockOffsetMS-*slow.ClockOffsetMS <= 1000 {
+		return ""
+	}
+	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Times of one log cannot be held against those of another without that; check NTP.",
+		printable(slow.Host), printable(fast.Host), lasting(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
+}

@@ -1,0 +1,209 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	inspectTail = 256 << 10 // of the network log, for what it tells of the peer
+	inspectHead = 256 << 10 // of a file whose first 4 KiB hold no record start; as stored
+	sipFamily   = "network_log"
+)
+
+// Depths is what a look at a host's logs shows. All times are the host's own.
+type Depths struct {
+	HostKey    string        // "SHA256:…"
+	Clock      time.Duration // host minus collector; of no meaning if ClockErr is set
+	ClockDoubt time.Duration // by how much Clock may be wrong either way
+	ClockErr   error         // why the clock was not measured
+	Families   []Depth       // in the order of Host.Families
+
+	BodiesLogged string   // yes, no, mixed, unknown: in the network log's last 256 KiB
+	Own, Peers   []string // addresses that these 256 KiB name; see expressway.Survey
+	Notes        []string // what could not be read, and why
+}
+
+// Depth is how far back one family goes.
+type Depth struct {
+	Family  string
+	Files   int       // that could be opened
+	Bytes   int64     // of them as stored, compressed or not
+	Gzip    int       // how many of them are compressed
+	Missed  int       // files that were listed and could not be opened
+	Oldest  time.Time // of the oldest record; zero if none was found
+	Written time.Time // the newest file's modification time; zero without files
+	PerMin  int64     // bytes a minute, uncompressed, over the time that the plain files cover; 0 if unknown
+}
+
+// Inspect connects, opens the logs as a Grab does, reads the files' heads and at
+// most the last 256 KiB of the network log, and lets go. It changes nothing and
+// writes nothing, here or there. After an error the Depths hold what was found
+// up to it; a folder that is not there is a Fault with ReasonAbsent.
+func Inspect(ctx context.Context, host Host) (d Depths, err error) {
+	g := &Grab{Host: host, state: &state{}}
+	if err := g.connect(ctx); err != nil {
+		return d, err
+	}
+	conn := g.conn
+	defer context.AfterFunc(ctx, func() { conn.Close(true) })() // cancelling must not wait for the peer
+	defer func() { g.drop(err != nil && !ofTheHost(err)) }()
+	d.HostKey = conn.HostKey()
+	if err := g.hold(ctx, time.Time{}); err != nil {
+		return d, inspectError(ctx, err)
+	}
+	for _, family := range host.Families {
+		depth, err := g.depth(family)
+		if err != nil {
+			return d, inspectError(ctx, err)
+		}
+		d.Families = append(d.Families, depth)
+	}
+	if err := g.surveyTail(&d); err != nil {
+		return d, inspectError(ctx, err)
+	}
+	d.Clock, d.ClockDoubt, d.ClockErr = conn.Clock(ctx)
+	d.Notes = slices.Clone(g.state.Notes)
+	return d, inspectError(ctx, nil)
+}
+
+// ofTheHost tells a host's answer from a lost connection.
+func ofTheHost(err error) bool {
+	_, fault := errors.AsType[*Fault](err)
+	return fault || isAnswer(err)
+}
+
+func inspectError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+// depth sums a family's held files up, and sorts them, the oldest first.
+func (g *Grab) depth(family string) (Depth, error) {
+	d := Depth{Family: family}
+	for _, m := range g.missed {
+		if expressway.FamilyOf(m.Name, g.Host.Families) == family {
+			d.Missed++
+		}
+	}
+	files := g.held[family]
+	errs := make([]error, len(files))
+	each(len(files), func(i int) { files[i].first, errs[i] = g.firstRecord(files[i]) })
+	for i, h := range files {
+		switch {
+		case errs[i] != nil && !isAnswer(errs[i]):
+			return d, errs[i]
+		case errs[i] != nil:
+			g.note("%s could not be read: %v", evidence.Printable(h.name, 80), errs[i])
+		}
+		d.Files++
+		d.Bytes += h.size
+		if h.gzip {
+			d.Gzip++
+		}
+		if !h.first.IsZero() && (d.Oldest.IsZero() || h.first.Before(d.Oldest)) {
+			d.Oldest = h.first
+		}
+		if h.mtime.After(d.Written) {
+			d.Written = h.mtime
+		}
+	}
+	slices.SortStableFunc(files, inTime)
+	d.PerMin = rate(files, d.Written)
+	return d, nil
+}
+
+// rate is bytes a minute over the plain files that stand after the last
+// compressed one, whose true size is not known.
+func rate(sorted []*held, until time.Time) int64 {
+	var since time.Time
+	var n int64
+	for _, h := range slices.Backward(sorted) {
+		if h.gzip {
+			break
+		}
+		n += h.size
+		if !h.first.IsZero() {
+			since = h.first
+		}
+	}
+	span := until.Sub(since)
+	if since.IsZero() || span < time.Second {
+		return 0
+	}
+	return int64(float64(n) / span.Minutes())
+}
+
+// firstRecord is the time of a file's first record: out of the head that is
+// known already, else out of the file's first inspectHead bytes as stored.
+func (g *Grab) firstRecord(h *held) (time.Time, error) {
+	if p, ok := firstHead(h.head, 0, false, g.ref(h.mtime)); ok {
+		return p.t, nil
+	}
+	raw := make([]byte, min(h.size, inspectHead))
+	if err := readFull(h.file, raw, 0); err != nil {
+		if errors.Is(err, errShort) { // truncated meanwhile: its records are gone
+			err = nil
+		}
+		return time.Time{}, err
+	}
+	var r io.Reader = bytes.NewReader(raw)
+	if h.gzip {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return time.Time{}, nil // no gzip file after all: no records
+		}
+		r = io.LimitReader(z, 4*inspectHead)
+	}
+	lines := expressway.NewLineReader(r, 0, g.ref(h.mtime))
+	for {
+		line, err := lines.Next()
+		if err != nil { // the end of what was read, which cuts a gzip file off
+			return time.Time{}, nil
+		}
+		if line.Head {
+			return line.Time, nil
+		}
+	}
+}
+
+// surveyTail looks over the end of the network log: of the newest files, for the
+// live one may have been rotated a moment ago. depth has sorted them.
+func (g *Grab) surveyTail(d *Depths) error {
+	d.BodiesLogged = "unknown"
+	var s expressway.Survey
+	left := int64(inspectTail)
+	for _, h := range slices.Backward(g.held[sipFamily]) {
+		if h.gzip || left <= 0 {
+			break
+		}
+		n := min(h.size, left)
+		left -= n
+		tail := make([]byte, n)
+		if err := readFull(h.file, tail, h.size-n); err != nil {
+			if errors.Is(err, errShort) || isAnswer(err) {
+				continue
+			}
+			return err
+		}
+		if n < h.size { // not from the file's start: from the next line's
+			tail = tail[expressway.LineBreak(tail)+1:]
+		}
+		if err := s.Add(bytes.NewReader(tail), g.ref(h.mtime)); err != nil {
+			return err
+		}
+	}
+	d.BodiesLogged, d.Own, d.Peers = s.BodiesLogged(), s.Own(), s.Peers()
+	return nil
+}
