@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/sshdial"
+)
+
+// adhocSource is a host given as user@address[:port].
+func adhocSource(arg string, f *nowFlags) (source, error) {
+	user, rest, _ := strings.Cut(arg, "@")
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil {
+		host, port = strings.Trim(rest, "[]"), "22"
+	}
+	if user == "" || host == "" || strings.ContainsAny(arg, " \t\r\n") {
+		return source{}, usage{fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100))}
+	}
+	name := strings.NewReplacer(":", "-", "%", "-").Replace(host)
+	if port != "22" {
+		name += "-" + port
+	}
+	name = strings.TrimLeft(name, "-.")
+	if err := evidence.CheckName(name); err != nil {
+		return source{}, usage{fmt.Errorf("host %w", err)}
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return source{}, err
+	}
+	auth, err := adhocAuth(filepath.Join(home, ".ssh"), f.key)
+	if err != nil {
+		return source{}, err
+	}
+	address := net.JoinHostPort(host, port)
+	return source{
+		host:     fetch.Host{Name: name, Address: address, Dir: f.dir, Families: config.Default().Logs.Families, Zone: time.Local},
+		dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
+		commands: true,
+	}, nil
+}
+
+// adhocAuth picks the one key that is offered: the file that is named, else the
+// first of ~/.ssh, ECDSA and RSA before Ed25519, which Expressways may refuse. An
+// encrypted key is used by way of the agent. Without a file, the agent's only key.
+func adhocAuth(dir, named string) (sshdial.Auth, error) {
+	files := []string{filepath.Join(dir, "id_ecdsa"), filepath.Join(dir, "id_rsa"), filepath.Join(dir, "id_ed25519")}
+	if named != "" {
+		files = []string{named}
+	}
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) && named == "" {
+			continue
+		}
+		if err != nil {
+			return sshdial.Auth{}, fmt.Errorf("read the key: %w", err)
+		}
+		if _, err := ssh.ParsePrivateKey(pem); err != nil {
+			if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); !locked {
+				return sshdial.Auth{}, fmt.Errorf("read the key %s: %w", file, err)
+			}
+			pub, err := os.ReadFile(file + ".pub")
+			if err != nil {
+				return sshdial.Auth{}, hinted{fmt.Errorf("the key %s is encrypted and its public half is not beside it", file), "load it into the agent and keep its .pub file"}
+			}
+			return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: string(pub)}, nil
+		}
+		return sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return pem, nil }}, nil
+	}
+	return agentOnly(dir)
+}
+
+// agentOnly takes the agent's key if it holds exactly one: more would be several tries.
+func agentOnly(dir string) (sshdial.Auth, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	keys, err := sshdial.AgentKeys(ctx)
+	switch {
+	case err != nil:
+		return sshdial.Auth{}, hinted{fmt.Errorf("there is no key in %s, and no agent answers: %w", dir, err), "name a key with --key FILE"}
+	case len(keys) == 0:
+		return sshdial.Auth{}, hinted{fmt.Errorf("there is no key in %s, and the agent holds none", dir), "name a key with --key FILE"}
+	case len(keys) > 1:
+		return sshdial.Auth{}, hinted{fmt.Errorf("the agent holds %d keys, and only one may be tried", len(keys)), "name the one with --key FILE (the .pub file beside an encrypted key will do)"}
+	}
+	return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: keys[0]}, nil
+}
+
+// localZone is this machine's time zone by name, if it has one.
+func localZone() string {
+	if name := time.Local.String(); name != "Local" {
+		return name
+	}
+	if target, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, name, ok := strings.Cut(target, "zoneinfo/"); ok {
+			return name
+		}
+	}
+	return "UTC"
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/sshdial"
+)
+
+// Exit codes, as house.md promises them.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitPartial = 3 // of now, retry and demo
+	exitLost    = 4 // of now, retry and demo
+)
+
+// usage marks errors of the command line or the configuration.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+// hinted is an error with the next move for the person.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// fail prints an error and its hint, and returns the exit code.
+func (a *app) fail(err error) int {
+	hint := hintFor(err)
+	if a.json {
+		doc := struct {
+			Error string `json:"error"`
+			Hint  string `json:"hint"`
+		}{err.Error(), hint}
+		if a.print(doc) != nil {
+			return exitFailed
+		}
+	} else {
+		fmt.Fprintln(a.err, "grab: error:", strings.ReplaceAll(err.Error(), "\n", "\ngrab: error: "))
+		if hint != "" {
+			fmt.Fprintln(a.err, "grab: hint:", hint)
+		}
+	}
+	_, isUsage := errors.AsType[usage](err)
+	_, isFaults := errors.AsType[config.Faults](err)
+	if isUsage || isFaults || errors.Is(err, config.ErrNotFound) || strings.HasPrefix(err.Error(), "unknown command") {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// print writes the one JSON document of a command.
+func (a *app) print(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// say writes a word about progress.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.err, format+"\n", args...)
+}
+
+// covered is the exit code for a verdict.
+func covered(c evidence.Coverage) int {
+	switch c {
+	case evidence.Complete:
+		return exitOK
+	case evidence.Lost:
+		return exitLost
+	}
+	return exitPartial
+}
+
+// hintFor names the next move after an error, "" if there is none to name.
+func hintFor(err error) string {
+	if h, ok := errors.AsType[hinted](err); ok {
+		return h.hint
+	}
+	if e, ok := errors.AsType[*sshdial.Error](err); ok {
+		return sshHint(e)
+	}
+	_, faults := errors.AsType[config.Faults](err)
+	switch {
+	case faults:
+		return "mend the lines above; configs/grab.example.yaml explains every key"
+	case errors.Is(err, config.ErrNotFound):
+		return "write one with `grab init`, or name one with --config"
+	case errors.Is(err, incident.ErrNotFound):
+		return "`grab list` shows what there is"
+	case atomicfile.Full(err):
+		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
+	case strings.HasPrefix(err.Error(), "unknown command"):
+		return "`grab --help` lists the commands"
+	}
+	return ""
+}
+
+// sshHint names the next move after a failed login or connection.
+func sshHint(e *sshdial.Error) string {
+	host := e.Host
+	ban := ""
+	if e.Refusal != nil && e.Refusal.Refused {
+		ban = "; a login was refused here earlier, so this may be a ban: see System > Protection > Automated detection on the peer, and exempt this machine"
+	}
+	switch e.Kind {
+	case sshdial.KindRefused:
+		return "nothing listens on " + e.Address + ": is SSH on, and is the port right (22, on some virtual machines 5022)?"
+	case sshdial.KindTimeout:
+		return "packets are dropped or nobody speaks: a firewall, the wrong interface, or a ban by intrusion protection" + ban
+	case sshdial.KindUnreachable:
+		return "check the address and the route to " + e.Address
+	case sshdial.KindNotSSH:
+		return "something other than SSH answers on " + e.Address + ": check the port"
+	case sshdial.KindNoCommon:
+		return "the host offers no algorithm that is thought safe"
+	case sshdial.KindHostKeyChanged:
+		return "the key changed (regenerated, factory reset, or somebody in between): compare it on the peer's console, then `grab trust " + host + "`"
+	case sshdial.KindHostKeyUnknown:
+		return "compare the key on the peer's console, then pin it with `grab trust " + host + "`"
+	case sshdial.KindLoginRefused:
+		return "no second try is made, for the appliance bans addresses. Check user, key or password (root access switched off looks the same), then `grab check " + host + "`"
+	case sshdial.KindLoginBlocked:
+		return "mend the login and lift the block with `grab check " + host + "`, which makes one try"
+	case sshdial.KindNotOffered:
+		return "the host wants another kind of login: see ssh.key, ssh.password and ssh.login in the configuration"
+	case sshdial.KindLocal:
+		return "check the key file, its passphrase or the agent on this machine"
+	}
+	return ""
+}

@@ -1,0 +1,106 @@
+// Command grab takes the logs of Expressway peers when RTMT reports partially
+// registered phones, or when a person asks for it, and puts them into a bundle
+// for an analyst. README.md shows how it is used.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // sites have time zones, and Windows has no database of them
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	first := make(chan struct{})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // a second one ends the program at once
+		close(first)
+	}()
+	os.Exit(run(first, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// app is what all commands share.
+type app struct {
+	in          io.Reader
+	out, err    io.Writer
+	interrupted <-chan struct{} // closed by the first signal
+	config      string          // --config
+	json        bool            // --json
+	exit        int             // of a command that came to its end; see house.md
+}
+
+// run is the program: it returns the exit code.
+func run(interrupted <-chan struct{}, args []string, in io.Reader, out, errOut io.Writer) int {
+	a := &app{in: in, out: out, err: errOut, interrupted: interrupted}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	if err := root.ExecuteContext(context.Background()); err != nil {
+		return a.fail(err)
+	}
+	return a.exit
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "grab",
+		Short: "Takes Expressway logs before they rotate away",
+		Long: "grab waits for RTMT's mails about partially registered phones, takes hold of the logs of all Expressway\n" +
+			"peers before they rotate, and leaves a bundle with the minutes that matter. `grab now` does it by hand.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(a.err)
+			return errors.Join(usage{errors.New("a command is missing")}, cmd.Help())
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml)")
+	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	for _, c := range a.commands() {
+		if check := c.Args; check != nil {
+			c.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return usage{err}
+				}
+				return nil
+			}
+		}
+		root.AddCommand(c)
+	}
+	return root
+}
+
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.showCmd(),
+		a.verifyCmd(), a.retryCmd(), a.demoCmd(), a.versionCmd()}
+}
+
+func (a *app) versionCmd() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		if a.json {
+			return a.print(struct {
+				Version string `json:"version"`
+			}{version})
+		}
+		_, err := fmt.Fprintln(a.out, "grab", version)
+		return err
+	}}
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// nowFlags are those of `grab now`.
+type nowFlags struct {
+	site, at, reason, ticket, out, dir, key string
+	before, after, patience                 time.Duration
+	phones                                  []string
+}
+
+func (a *app) nowCmd() *cobra.Command {
+	f := &nowFlags{}
+	cmd := &cobra.Command{
+		Use:   "now [HOST...]",
+		Short: "Grab once, now",
+		Long: "Takes the logs around a time from all hosts of a site, or from those named, and makes a bundle.\n" +
+			"HOST is a name from the configuration, or user@address[:port] without any configuration.\n" +
+			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.now(cmd.Context(), f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.site, "site", "", "`site` whose hosts are asked")
+	fl.StringVar(&f.at, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
+	fl.DurationVar(&f.before, "before", 0, "how much before that time (default window.before)")
+	fl.DurationVar(&f.after, "after", 0, "how much after it")
+	fl.DurationVar(&f.patience, "patience", incident.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
+	fl.StringSliceVar(&f.phones, "phone", nil, "a phone that is affected: SEP… or its number; may be repeated")
+	fl.StringVar(&f.ticket, "case", "", "case number for the manifest")
+	fl.StringVar(&f.reason, "reason", "", "why the grab is made")
+	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's, or . without a configuration)")
+	fl.StringVar(&f.dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
+	fl.StringVar(&f.key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
+	return cmd
+}
+
+// grabbing is a grab by hand, ready to start.
+type grabbing struct {
+	store  string
+	zone   *time.Location
+	before time.Duration // default of --before
+	format string
+	out    string
+	site   incident.Site
+	policy incident.Policy
+	all    []incident.Site
+	find   func(site, host string) (source, bool)
+	notes  []string
+}
+
+func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
+	g, err := a.prepare(f, hosts)
+	if err != nil {
+		return err
+	}
+	asked, err := g.window(f, time.Now())
+	if err != nil {
+		return usage{err}
+	}
+	if a.ended() {
+		return errors.New("interrupted before it began")
+	}
+	a.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
+		asked.Since.In(g.zone).Format("15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
+	store, err := incident.OpenStore(g.store)
+	if err != nil {
+		return err
+	}
+	pool := &fetch.Pool{}
+	p := a.progress()
+	runner := g.runner(store, pool, p)
+	in, err := runner.Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.reason, Case: f.ticket, Phones: f.phones,
+		Out: g.out, Patience: f.patience, Stop: a.interrupted})
+	p.wait()
+	if err != nil {
+		return fmt.Errorf("incident %s: %w", in.ID, err)
+	}
+	if err := a.result(store, in, g.zone); err != nil {
+		return err
+	}
+	if f.after == 0 && !a.json {
+		again := asked.Until.Add(5 * time.Minute)
+		a.say("the window ends at %s: for the recovery run this again after %s (with --at %s --after 5m)", asked.Until.In(g.zone).Format("15:04:05"),
+			again.In(g.zone).Format("15:04"), asked.Until.In(g.zone).Format("15:04:05"))
+	}
+	return nil
+}
+
+func (a *app) ended() bool {
+	select {
+	case <-a.interrupted:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *grabbing) runner(store *incident.Store, pool *fetch.Pool, p *progress) *incident.Runner {
+	return &incident.Runner{
+		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
+		NewPuller: pullers(pool, g.find, p.fetched), Seal: sealer(g.format), VerifyBundle: intact, Events: p.event, Version: version,
+	}
+}
+
+// prepare finds out which hosts are meant and what is known of them.
+func (a *app) prepare(f *nowFlags, hosts []string) (*grabbing, error) {
+	adhoc := 0
+	for _, h := range hosts {
+		if strings.Contains(h, "@") {
+			adhoc++
+		}
+	}
+	switch {
+	case adhoc == 0:
+		return a.prepareConfigured(f, hosts)
+	case adhoc < len(hosts):
+		return nil, usage{errors.New("names from the configuration and user@address cannot be mixed in one grab")}
+	}
+	return prepareAdhoc(f, hosts)
+}
+
+func (a *app) prepareConfigured(f *nowFlags, hosts []string) (*grabbing, error) {
+	cfg, err := a.load(config.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s, chosen, err := cfg.Select(f.site, hosts...)
+	if err != nil {
+		return nil, usage{err}
+	}
+	var list []config.Host
+	for _, h := range chosen {
+		list = append(list, *h)
+	}
+	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, format: cfg.Bundle.Format, out: f.out,
+		site: siteOf(s, list), policy: policy(cfg), all: sites(cfg), find: finder(cfg)}, nil
+}
+
+// window is what the flags ask for.
+func (g *grabbing) window(f *nowFlags, now time.Time) (evidence.Window, error) {
+	at := now
+	if f.at != "" {
+		var err error
+		if at, err = parseTime(f.at, now, g.zone); err != nil {
+			return evidence.Window{}, err
+		}
+	}
+	before := f.before
+	if before == 0 {
+		before = g.before
+	}
+	switch {
+	case before < 0 || f.after < 0 || f.patience < 0:
+		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
+	case before+f.after > 7*24*time.Hour:
+		return evidence.Window{}, errors.New("a window is at most seven days long")
+	}
+	w := evidence.NewWindow(at.Add(-before), at.Add(f.after))
+	if w.Since.After(now) {
+		return w, fmt.Errorf("the window begins at %s, which has not come yet", w.Since.In(g.zone).Format(time.RFC3339))
+	}
+	return w, nil
+}
+
+// parseTime reads RFC 3339, a local time with date, or the last such time of day.
+func parseTime(s string, now time.Time, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		y, m, d := now.In(zone).Date()
+		at := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, zone)
+		if at.After(now) {
+			at = time.Date(y, m, d-1, t.Hour(), t.Minute(), t.Second(), 0, zone)
+		}
+		return at, nil
+	}
+	return time.Time{}, fmt.Errorf("--at %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
+}
+
+func zoneName(t time.Time, zone *time.Location) string {
+	name, _ := t.In(zone).Zone()
+	return name
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// outcome is the JSON of now, retry and demo.
+type outcome struct {
+	evidence.Manifest
+	Bundle string `json:"bundle"`
+}
+
+// result prints what came of a grab and sets the exit code.
+func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Location) error {
+	m, err := store.Manifest(in)
+	if err != nil {
+		return err
+	}
+	a.exit = covered(m.Coverage)
+	if a.json {
+		return a.print(outcome{m, in.Bundle})
+	}
+	printManifest(a.out, m, zone)
+	fmt.Fprintln(a.out)
+	if info, err := os.Stat(in.Bundle); err == nil {
+		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", in.Bundle, size(info.Size()))
+	}
+	return nil
+}
+
+// prepareAdhoc makes a site of hosts that no configuration knows.
+func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
+	if f.site != "" {
+		return nil, usage{errors.New("--site needs names from the configuration, not user@address")}
+	}
+	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, format: "zip", out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
+		policy: incident.Policy{Settle: 2 * time.Second}}
+	if g.out == "" {
+		g.out = "."
+	}
+	sources := map[string]source{}
+	for _, arg := range hosts {
+		s, err := adhocSource(arg, f)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := sources[s.host.Name]; twice {
+			return nil, usage{fmt.Errorf("%s is named twice", arg)}
+		}
+		sources[s.host.Name] = s
+		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.host.Name, Address: s.host.Address})
+	}
+	g.site.Families = config.Default().Logs.Families
+	g.all = []incident.Site{g.site}
+	g.find = func(_, host string) (source, bool) { s, ok := sources[host]; return s, ok }
+	dir, err := os.MkdirTemp("", "grab-adhoc-")
+	g.store = dir
+	return g, err
+}

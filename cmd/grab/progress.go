@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/incident"
+)
+
+// progress shows how far a grab is: a bar for each host on a terminal, a line
+// for each step elsewhere.
+type progress struct {
+	mu    sync.Mutex
+	lines io.Writer
+	bars  *mpb.Progress // nil: no terminal
+	hosts map[string]*hostProgress
+}
+
+type hostProgress struct {
+	said int64 // total that was said
+	bar  *mpb.Bar
+}
+
+func (a *app) progress() *progress {
+	p := &progress{lines: a.err, hosts: map[string]*hostProgress{}}
+	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(48))
+		p.lines = p.bars
+	}
+	return p
+}
+
+// fetched says how much a host is about to give, then moves its bar.
+func (p *progress) fetched(f fetch.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[f.Host]
+	if h == nil {
+		h = &hostProgress{said: -1}
+		p.hosts[f.Host] = h
+	}
+	if f.Done == 0 && f.Total > 0 && h.said != f.Total {
+		h.said = f.Total
+		fmt.Fprintf(p.lines, "%s: taking %s\n", f.Host, size(f.Total))
+		if p.bars != nil && h.bar == nil {
+			h.bar = p.bars.AddBar(f.Total, mpb.PrependDecorators(decor.Name(f.Host, decor.WCSyncSpaceR)),
+				mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Name(" "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
+		}
+		if h.bar != nil {
+			h.bar.SetTotal(f.Total, false)
+		}
+	}
+	if h.bar != nil {
+		h.bar.SetCurrent(f.Done)
+	}
+}
+
+func (p *progress) event(e incident.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.What {
+	case incident.EventHeld:
+		fmt.Fprintf(p.lines, "%s: files held\n", e.Host)
+	case incident.EventPass:
+		if e.Err != nil {
+			fmt.Fprintf(p.lines, "%s: %v\n", e.Host, e.Err)
+		}
+	case incident.EventSealing:
+		fmt.Fprintf(p.lines, "sealing, coverage %s\n", e.Coverage)
+	}
+}
+
+// wait ends the bars.
+func (p *progress) wait() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bars == nil {
+		return
+	}
+	for _, h := range p.hosts {
+		if h.bar != nil {
+			h.bar.SetTotal(-1, true)
+		}
+	}
+	p.bars.Wait()
+}
+
+// size prints bytes for people.
+func size(n int64) string {
+	switch f := float64(n); {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", f/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", f/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", f/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,4 @@
+package main
+
+// onReload does nothing: Windows has no SIGHUP. Restart the program instead.
+func onReload(chan<- struct{}) (stop func()) { return func() {} }

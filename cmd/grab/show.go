@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) {
+	bundle.Describe(w, m, zone)
+}
+
+func (a *app) showCmd() *cobra.Command {
+	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1),
+		Long: "BUNDLE is a file, or the name of an incident in the store; an open incident shows what was got so far.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			m, path, err := a.manifest(args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.print(outcome{m, path})
+			}
+			printManifest(a.out, m, zone(m.TimeZone))
+			return nil
+		}}
+}
+
+// manifest reads that of a bundle's file or of an incident in the store.
+func (a *app) manifest(name string) (evidence.Manifest, string, error) {
+	_, err := os.Stat(name)
+	if err == nil {
+		m, err := bundle.ReadManifest(name)
+		return m, name, err
+	}
+	store, err2 := a.openStore()
+	if err2 != nil {
+		return evidence.Manifest{}, "", errors.Join(err, err2)
+	}
+	in, err2 := store.Load(name)
+	if err2 != nil {
+		return evidence.Manifest{}, "", fmt.Errorf("no file %s, and %w", name, err2)
+	}
+	m, err := store.Manifest(in)
+	return m, in.Bundle, err
+}
+
+// openStore opens the configured store for reading.
+func (a *app) openStore() (*incident.Store, error) {
+	cfg, err := a.load(config.Options{MissingKnownHosts: true, MissingSecrets: true})
+	if err != nil {
+		return nil, err
+	}
+	return incident.OpenStore(cfg.Store)
+}
+
+func (a *app) verifyCmd() *cobra.Command {
+	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			res, err := bundle.Verify(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if !res.OK {
+				a.exit = exitFailed
+			}
+			if a.json {
+				return a.print(res)
+			}
+			if res.OK {
+				_, err = fmt.Fprintln(a.out, "intact:", args[0])
+				return err
+			}
+			for _, b := range res.Bad {
+				fmt.Fprintf(a.out, "%s: %s\n", b.File, b.What)
+			}
+			fmt.Fprintln(a.err, "grab: error: the bundle is not as it was written")
+			fmt.Fprintln(a.err, "grab: hint: get it again from the collector's store; what verifies of it can still be read")
+			return nil
+		}}
+}
+
+func (a *app) listCmd() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			store, err := a.openStore()
+			if err != nil {
+				return err
+			}
+			list, err := store.List()
+			if list == nil {
+				return err
+			}
+			if err != nil {
+				a.say("grab: warning: %v", err)
+			}
+			if a.json {
+				return a.print(list)
+			}
+			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "INCIDENT\tSITE\tSTATE\tCOVERAGE\tBUNDLE")
+			for _, l := range list {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, dash(string(l.Coverage)), dash(l.Bundle))
+			}
+			return w.Flush()
+		}}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func (a *app) retryCmd() *cobra.Command {
+	var out string
+	var patience time.Duration
+	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Take up a failed or partial incident again", Args: cobra.ExactArgs(1),
+		Long: "Makes a later revision of the bundle, which holds all that the earlier one held.\nExit codes as of `grab now`.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := a.load(config.Options{})
+			if err != nil {
+				return err
+			}
+			store, err := incident.OpenStore(cfg.Store)
+			if err != nil {
+				return err
+			}
+			g := &grabbing{format: cfg.Bundle.Format, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
+			p := a.progress()
+			in, err := g.runner(store, &fetch.Pool{}, p).Retry(cmd.Context(), args[0], incident.RetryRequest{Out: out, Patience: patience, Stop: a.interrupted})
+			p.wait()
+			switch {
+			case errors.Is(err, incident.ErrComplete):
+				a.say("%v", err)
+			case errors.Is(err, incident.ErrLess):
+				a.say("nothing more was got: %v", err)
+			case err != nil:
+				return err
+			}
+			return a.result(store, in, zone(in.TimeZone))
+		}}
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is)")
+	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
+	return cmd
+}

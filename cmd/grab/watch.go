@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/mailwatch"
+)
+
+func (a *app) watchCmd() *cobra.Command {
+	return &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
+		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			return a.watch(ctx)
+		}}
+}
+
+// watching is a running `grab watch`.
+type watching struct {
+	app     *app
+	log     *slog.Logger
+	cfg     atomic.Pointer[config.Config]
+	store   *incident.Store
+	journal *incident.Journal
+	runner  *incident.Runner
+}
+
+func (a *app) watch(ctx context.Context) error {
+	w := &watching{app: a, log: slog.New(slog.NewTextHandler(a.err, nil))}
+	cfg, err := a.load(config.Options{})
+	if err != nil {
+		return err
+	}
+	if cfg.Mail == nil {
+		return usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
+	}
+	w.cfg.Store(cfg)
+	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
+		return err
+	}
+	if w.journal, err = incident.OpenJournal(w.store, sites(cfg), policy(cfg), w.log, nil); err != nil {
+		return err
+	}
+	defer w.journal.Close()
+	pool := &fetch.Pool{}
+	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
+	w.runner = &incident.Runner{
+		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
+		NewPuller: pullers(pool, find, nil), VerifyBundle: intact, Log: w.log, Version: version, Events: w.event,
+		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
+			return sealer(w.cfg.Load().Bundle.Format)(ctx, job)
+		},
+	}
+	return w.run(ctx)
+}
+
+// run keeps the runner and the mailbox's watcher going, and starts the watcher
+// anew after a reload.
+func (w *watching) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var ended error
+	wg.Go(func() {
+		defer cancel()
+		ended = w.runner.Run(ctx, w.journal)
+	})
+	reloads := make(chan struct{}, 1)
+	stop := onReload(reloads)
+	defer stop()
+	notify(daemon.SdNotifyReady)
+	w.log.Info("watching", "config", w.cfg.Load().Path, "mailbox", w.cfg.Load().Mail.User, "server", w.cfg.Load().Mail.Server, "version", version)
+	var err error
+	for ctx.Err() == nil && err == nil {
+		err = w.mailbox(ctx, reloads)
+	}
+	notify(daemon.SdNotifyStopping)
+	cancel()
+	wg.Wait()
+	w.log.Info("stopped")
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, ended)
+}
+
+// mailbox watches the mailbox until ctx ends or a reload came through.
+func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
+	watcher, err := w.watcher()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- watcher.Run(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-reloads:
+			if w.reload() {
+				cancel()
+				<-done
+				return nil
+			}
+		}
+	}
+}
+
+// reload reads the configuration again, by the same way as the start.
+func (w *watching) reload() bool {
+	notify(daemon.SdNotifyReloading)
+	defer notify(daemon.SdNotifyReady)
+	old := w.cfg.Load()
+	cfg, err := w.app.load(config.Options{})
+	if err == nil && cfg.Mail == nil {
+		err = errNoMail
+	}
+	if err == nil && cfg.Store != old.Store {
+		err = fmt.Errorf("store: it cannot change while grab watch runs (from %s to %s)", old.Store, cfg.Store)
+	}
+	if err == nil {
+		err = w.journal.Configure(sites(cfg), policy(cfg))
+	}
+	if err != nil {
+		w.log.Error("reload: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return false
+	}
+	w.cfg.Store(cfg)
+	w.journal.Wake()
+	w.log.Info("reloaded", "config", cfg.Path)
+	return true
+}
+
+// watcher makes the mailbox's watcher by the configuration in force.
+func (w *watching) watcher() (*mailwatch.Watcher, error) {
+	cfg := w.cfg.Load()
+	server, err := mailServer(cfg.Mail)
+	if err != nil {
+		return nil, err
+	}
+	cursor := filepath.Join(cfg.Store, "cursors", cursorName(cfg.Mail))
+	if err := os.MkdirAll(filepath.Dir(cursor), 0o700); err != nil {
+		return nil, err
+	}
+	list := sites(cfg)
+	return &mailwatch.Watcher{
+		Server: server, Mailbox: cfg.Mail.Mailbox, Poll: cfg.Mail.Poll, CatchUp: cfg.Mail.CatchUp, Mark: cfg.Mail.Mark, Log: w.log,
+		Reader: &mailwatch.Reader{Match: cfg.Alerts.Match, From: cfg.Alerts.From, Zone: func(cluster, node string) *time.Location {
+			return alertZone(cfg, list, cluster, node)
+		}},
+		Load: func() (c mailwatch.Cursor, ok bool, err error) {
+			err = atomicfile.ReadJSON(cursor, &c)
+			if errors.Is(err, fs.ErrNotExist) {
+				return c, false, nil
+			}
+			return c, err == nil, err
+		},
+		Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
+		Handle: func(ctx context.Context, m mailwatch.Mail) error {
+			fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+			if fresh {
+				w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)
+			}
+			return err
+		},
+		Flush: func(context.Context) error {
+			_, err := w.journal.Decide(time.Now())
+			return err
+		},
+		State: w.alive(),
+	}, nil
+}
+
+// alertZone is the zone of the site that claims the cluster or node, if one does
+// and has one.
+func alertZone(cfg *config.Config, list []incident.Site, cluster, node string) *time.Location {
+	for _, name := range incident.Route(list, cluster, node) {
+		if s := cfg.Site(name); s != nil && s.TimeZone != nil {
+			return s.TimeZone
+		}
+	}
+	return nil
+}
+
+// cursorName tells mailboxes apart on disk.
+func cursorName(m *config.Mail) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{m.Server, m.User, m.Mailbox}, "\x00")))
+	return hex.EncodeToString(sum[:8]) + ".json"
+}
+
+// alive feeds systemd's watchdog from the mailbox loop's own signs of life.
+func (w *watching) alive() func(mailwatch.State) {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
+		return nil
+	}
+	return func(mailwatch.State) { notify(daemon.SdNotifyWatchdog) }
+}
+
+func notify(state string) { daemon.SdNotify(false, state) }
+
+// event logs the steps of incidents.
+func (w *watching) event(e incident.Event) {
+	switch e.What {
+	case incident.EventStarted, incident.EventGrown:
+		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
+	case incident.EventHeld:
+		w.log.Info("held", "incident", e.Incident, "host", e.Host)
+	case incident.EventFirstPass:
+		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
+	case incident.EventPass:
+		if e.Err != nil {
+			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", hintFor(e.Err))
+		}
+	}
+}

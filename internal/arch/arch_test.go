@@ -1,0 +1,122 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "rtmtgrab"
+
+// rules say who may not import what, in the program itself. A pattern ends in
+// "/" for everything below it.
+var rules = []struct {
+	what   string
+	except []string // packages that may; empty if only is set
+	only   []string // packages that may not; empty if except is set
+}{
+	{what: module + "/mailwatch", only: []string{"fetch", "bundle"}},
+	{what: module + "/fetch", only: []string{"mailwatch", "bundle"}},
+	{what: module + "/bundle", only: []string{"mailwatch", "fetch"}},
+	{what: module + "/internal/incident", only: []string{"mailwatch", "fetch", "bundle"}},
+	{what: module + "/internal/config", only: []string{"mailwatch", "fetch", "bundle", "internal/incident"}},
+	{what: "net", only: []string{"bundle", "internal/expressway", "internal/registration", "internal/evidence"}},
+	{what: "net/http", only: []string{"bundle", "internal/expressway", "internal/registration", "internal/evidence"}},
+	{what: "github.com/emersion/go-imap/", except: []string{"mailwatch", "internal/lab"}},
+	{what: "golang.org/x/crypto/ssh", except: []string{"internal/sshdial", "fetch", "internal/lab", "internal/realsrv", "cmd/grab"}},
+	{what: "github.com/pkg/sftp", except: []string{"fetch", "internal/lab"}},
+	{what: "github.com/spf13/", except: []string{"cmd/grab"}},
+	{what: "os/signal", except: []string{"cmd/grab"}},
+	{what: module + "/internal/lab", except: []string{"cmd/grab"}},
+	{what: module + "/internal/realsrv", except: []string{}},
+	{what: module + "/cmd/", except: []string{}},
+	{what: "testing", except: []string{"internal/realsrv"}},
+	{what: "C", except: []string{}},
+}
+
+// imports maps each package of the program, by its folder, to what it imports.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	all := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(rel)
+		for _, i := range f.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			all[pkg] = append(all[pkg], name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestImports(t *testing.T) {
+	all := imports(t)
+	if len(all) < 10 {
+		t.Fatalf("only %d packages were found", len(all))
+	}
+	for pkg, names := range all {
+		for _, name := range names {
+			for _, r := range rules {
+				if name != r.what && !(strings.HasSuffix(r.what, "/") && strings.HasPrefix(name, r.what)) {
+					continue
+				}
+				if slices.Contains(r.only, pkg) || r.only == nil && !slices.Contains(r.except, pkg) && module+"/"+pkg != r.what {
+					t.Errorf("%s imports %s", pkg, name)
+				}
+			}
+		}
+	}
+}
+
+// TestExit: only cmd ends the program.
+func TestExit(t *testing.T) {
+	root := filepath.Join("..", "..")
+	for pkg := range imports(t) {
+		if strings.HasPrefix(pkg, "cmd/") {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pkg), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(f, "_test.go") && (strings.Contains(string(b), "os.Exit(") || strings.Contains(string(b), "log.Fatal")) {
+				t.Errorf("%s ends the program", f)
+			}
+		}
+	}
+}

@@ -1,0 +1,3 @@
+// Package arch holds no code, only a test: which package of grab may import
+// which. It guarantees that the layers stay layers; it does not know why.
+package arch
