@@ -43,25 +43,34 @@ type watching struct {
 	store   *incident.Store
 	journal *incident.Journal
 	runner  *incident.Runner
+	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 }
 
 func (a *app) watch(ctx context.Context) error {
-	w := &watching{app: a, log: slog.New(slog.NewTextHandler(a.err, nil))}
 	cfg, err := a.load(config.Options{})
 	if err != nil {
 		return err
 	}
-	if cfg.Mail == nil {
-		return usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
+	w, err := a.newWatching(cfg, slog.New(slog.NewTextHandler(a.err, nil)))
+	if err != nil {
+		return err
 	}
+	return w.run(ctx)
+}
+
+// newWatching opens the store, which no other watcher may have open. run closes it.
+func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
+	if cfg.Mail == nil {
+		return nil, usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
+	}
+	w = &watching{app: a, log: log}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
-		return err
+		return nil, err
 	}
 	if w.journal, err = incident.OpenJournal(w.store, sites(cfg), policy(cfg), w.log, nil); err != nil {
-		return err
+		return nil, err
 	}
-	defer w.journal.Close()
 	pool := &fetch.Pool{}
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
 	w.runner = &incident.Runner{
@@ -71,12 +80,13 @@ func (a *app) watch(ctx context.Context) error {
 			return sealer(w.cfg.Load().Bundle.Format)(ctx, job)
 		},
 	}
-	return w.run(ctx)
+	return w, nil
 }
 
 // run keeps the runner and the mailbox's watcher going, and starts the watcher
 // anew after a reload.
 func (w *watching) run(ctx context.Context) error {
+	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -182,6 +192,9 @@ func (w *watching) watcher() (*mailwatch.Watcher, error) {
 			fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 			if fresh {
 				w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)
+			}
+			if fresh && w.onMail != nil {
+				w.onMail(m)
 			}
 			return err
 		},

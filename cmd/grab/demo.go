@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/mailwatch"
+)
+
+// The demo's clockwork: phones register every 12 s instead of every 120.
+const (
+	demoExpires = 12 * time.Second
+	demoPast    = 70 * time.Second // of logs when it begins
+	demoPoll    = 2 * time.Second  // between going partial and RTMT's mail
+	demoLimit   = 40 * time.Second
+)
+
+func (a *app) demoCmd() *cobra.Command {
+	dir := "grab-demo"
+	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
+		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, the real watcher\n" +
+			"and the real bundle, which stays in ./grab-demo. Exit code 0 only if the bundle is complete and verified.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
+			defer cancel()
+			return a.demo(ctx, dir)
+		}}
+	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; an earlier demo's are replaced")
+	return cmd
+}
+
+// demo is a running demonstration.
+type demo struct {
+	app   *app
+	dir   string
+	begin time.Time
+	peers []*lab.Expressway
+	site  *lab.Site
+	mail  *lab.Mailbox
+
+	mu     sync.Mutex
+	victim *lab.Happening // the keep-alive that was taken for a new registration
+	sealed chan incident.Event
+}
+
+func (a *app) demo(ctx context.Context, dir string) error {
+	d := &demo{app: a, dir: dir, begin: time.Now(), sealed: make(chan incident.Event, 1)}
+	if err := d.clean(); err != nil {
+		return err
+	}
+	defer d.close()
+	d.step("a laboratory starts: Expressway-C and -E, two peers each, logs that wrap in about a minute, CUCM, a mailbox")
+	if err := d.build(ctx); err != nil {
+		return fmt.Errorf("build the laboratory: %w", err)
+	}
+	cfg, err := config.Load(filepath.Join(dir, "grab.yaml"))
+	if err != nil {
+		return err
+	}
+	logFile, err := os.OpenFile(filepath.Join(dir, "watch.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	w, err := a.newWatching(cfg, slog.New(slog.NewTextHandler(logFile, nil)))
+	if err != nil {
+		return err
+	}
+	return d.show(ctx, w)
+}
+
+// clean makes the folder, and empties it if an earlier demo filled it.
+func (d *demo) clean() error {
+	mark := filepath.Join(d.dir, ".grab-demo")
+	entries, err := os.ReadDir(d.dir)
+	if err == nil && len(entries) > 0 {
+		if _, err := os.Stat(mark); err != nil {
+			return hinted{fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out"}
+		}
+		if err := os.RemoveAll(d.dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(mark, nil, 0o600)
+}
+
+// build starts the peers, the mailbox and the phones, and writes grab.yaml.
+func (d *demo) build(ctx context.Context) error {
+	login, err := lab.NewLogin()
+	if err != nil {
+		return err
+	}
+	if d.mail, err = lab.NewMailbox(ctx); err != nil {
+		return err
+	}
+	for i, p := range []struct{ role, name, ip string }{{"C", "expc01", "10.0.30.2"}, {"C", "expc02", "10.0.30.3"}, {"E", "expe01", "10.0.40.5"}, {"E", "expe02", "10.0.40.6"}} {
+		e, err := lab.NewExpressway(ctx, lab.ExpresswayConfig{Name: p.name, Role: p.role, IP: p.ip, AuthorizedKey: login.Public, Logs: lab.LogConfig{
+			Rate: 60, RotateSize: 256 << 10, RotateKeep: 8, Style: []lab.Rotation{lab.Numbered, lab.Dated, lab.Gzip, lab.CopyTruncate}[i], Seed: uint64(i + 1)}})
+		if err != nil {
+			return err
+		}
+		d.peers = append(d.peers, e)
+	}
+	d.site, err = lab.NewSite(lab.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, Notify: d.happened})
+	if err != nil {
+		return err
+	}
+	d.site.Backfill(time.Now().Add(-demoPast))
+	if err := d.site.Schedule(lab.Event{At: time.Now().Add(4 * time.Second), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+		return err
+	}
+	d.site.Start(ctx)
+	return d.write(login)
+}
+
+func (d *demo) write(login *lab.Login) error {
+	var hosts strings.Builder
+	for _, e := range d.peers {
+		fmt.Fprintf(&hosts, "      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), filepath.ToSlash(e.Dir()))
+	}
+	files := map[string]string{
+		"known_hosts": string(lab.KnownHosts(d.peers...)),
+		"id_ecdsa":    string(login.PEM),
+		"imap.secret": d.mail.Password + "\n",
+		"ca.pem":      string(d.mail.CAPEM()),
+		"grab.yaml": fmt.Sprintf(`# written by grab demo; configs/grab.example.yaml explains every key
+store: store
+mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}
+window: {before: 30s, after: 4s}
+settle: 1s
+ssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
+sites:
+  - name: demo
+    clusters: [StandAloneCluster]
+    time_zone: America/New_York
+    hosts:
+%s`, d.mail.Addr(), d.mail.User, hosts.String()),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// happened hears from the laboratory, in its own goroutine.
+func (d *demo) happened(h lab.Happening) {
+	if h.Time.Before(d.begin) {
+		return
+	}
+	switch h.What {
+	case lab.Dropped:
+		d.step("%s has been silent for too long: CUCM drops it, and no message says so", h.Device)
+	case lab.CameBack:
+		d.mu.Lock()
+		first := d.victim == nil
+		if first {
+			d.victim = &h
+		}
+		d.mu.Unlock()
+		if first {
+			d.step("%s sends a keep-alive, %.1f s after the last; CUCM takes it for a new registration of one line: the phone is partial", h.Device, h.Gap.Seconds())
+		}
+	}
+}
+
+// show runs the watcher until its bundle is there, and plays RTMT meanwhile.
+func (d *demo) show(ctx context.Context, w *watching) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.runner.Events = d.event
+	w.onMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx) }()
+	mailed := make(chan error, 1)
+	go func() { mailed <- d.rtmt(ctx) }()
+	var err error
+	select {
+	case e := <-d.sealed:
+		d.step("sealed, coverage %s: written, fsynced, read back, renamed", e.Coverage)
+		cancel()
+		err = errors.Join(<-done, ignoreCancel(<-mailed))
+		if err == nil {
+			err = d.report(w, e)
+		}
+		return err
+	case err = <-done:
+	case <-ctx.Done():
+		err = errors.Join(context.Cause(ctx), ignoreCancel(<-done))
+	}
+	cancel()
+	<-mailed
+	if err == nil {
+		err = errors.New("the watcher ended")
+	}
+	return err
+}
+
+func ignoreCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// rtmt looks at the counter every now and then and sends the mail.
+func (d *demo) rtmt(ctx context.Context) error {
+	tick := time.NewTicker(demoPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		d.mu.Lock()
+		victim := d.victim
+		d.mu.Unlock()
+		if victim == nil {
+			continue
+		}
+		node, _, _ := strings.Cut(victim.CUCM, ".")
+		d.step("RTMT sees PartiallyRegisteredPhone = %d on %s and sends its mail", d.site.Partial(node), node)
+		now := time.Now()
+		return d.mail.Deliver(lab.Mail(lab.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: zone("America/New_York")}), now)
+	}
+}
+
+// event hears from the runner.
+func (d *demo) event(e incident.Event) {
+	switch e.What {
+	case incident.EventStarted:
+		d.step("incident %s: window %s to %s UTC", e.Incident, e.Window.Since.Format("15:04:05"), e.Window.Until.Format("15:04:05"))
+	case incident.EventHeld:
+		d.step("%s: every file of three families is held open", e.Host)
+	case incident.EventFirstPass:
+		d.step("first pass copied; the window's end is waited for")
+	case incident.EventSealed, incident.EventFailed:
+		select {
+		case d.sealed <- e:
+		default:
+		}
+	}
+}
+
+// step prints one line with the time since the beginning.
+func (d *demo) step(format string, args ...any) {
+	d.app.say("%5.1f s  %s", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (d *demo) close() {
+	if d.site != nil {
+		d.site.Close()
+	}
+	for _, e := range d.peers {
+		e.Close()
+	}
+	if d.mail != nil {
+		d.mail.Close()
+	}
+}

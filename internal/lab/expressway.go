@@ -1,0 +1,231 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// ExpresswayConfig says what an Expressway is like. The zero value is an
+// Expressway-C on a free port of 127.0.0.1 that lets nobody in and whose logs
+// hold what is written to them by calls.
+type ExpresswayConfig struct {
+	Name string // host name in the log lines; zero: expc01 or expe01 by Role
+	Role string // "C" or "E"; zero: "C"
+	IP   string // its address in the log lines; zero: 10.0.30.2 (C) or 10.0.40.5 (E)
+	Dir  string // folder of the logs, shown over SFTP by its real path; zero: a temporary one, removed by Close
+	Addr string // where SSH listens; zero: 127.0.0.1:0
+
+	User                string        // the only user; zero: root
+	AuthorizedKey       ssh.PublicKey // the only key let in; nil: no login by key
+	Password            string        // zero: no login by password
+	KeyboardInteractive bool          // the password is asked for by keyboard-interactive, not as password
+	BanAfter            int           // refused logins until the Ban, which begins when that login is over; zero: never
+	HostKey             ssh.Signer    // nil: a fresh ECDSA P-256 key
+
+	NoSFTP     bool // the subsystem is refused
+	NoCommands bool // as with command="internal-sftp -R": every exec and shell is an SFTP server
+	// ClockOffset is this host's clock minus the real one. It moves log stamps,
+	// modification times and the answers of date.
+	ClockOffset time.Duration
+	Logs        LogConfig
+}
+
+// Stats counts what an Expressway has seen since it was made.
+type Stats struct {
+	Connections int      // accepted by the listener, in any mode
+	Accepted    int      // logins let in
+	Refused     int      // login attempts refused: one per key, password or prompt that was wrong
+	Banned      bool     // BanAfter was reached; SetMode(Normal) lifts the ban for good
+	SFTP        int      // SFTP servers started
+	Commands    []string // commands asked for, answered or not, at most the last 1000
+}
+
+// An Expressway is an SSH server with an appliance's algorithms, its log folder
+// behind SFTP, and the logs themselves. It is safe for concurrent use.
+type Expressway struct {
+	cfg    ExpresswayConfig
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // connections, channels, the listener and the clockwork
+	stop   func() bool
+	tmp    string // temporary folder of its own, or empty
+	logs   map[string]*logFile
+	noise  map[string]*noise
+	time   *timeline // its own clockwork, used when no Site drives it
+
+	mu      sync.Mutex
+	addr    string
+	ln      net.Listener // nil while down
+	hostKey ssh.Signer
+	offset  time.Duration
+	faults  faults
+	conns   map[*conn]struct{}
+	stats   Stats
+	closed  bool
+}
+
+// NewExpressway starts one. It lives until Close or until ctx is done; Close must
+// be called in either case.
+func NewExpressway(ctx context.Context, cfg ExpresswayConfig) (*Expressway, error) {
+	cfg.setDefaults()
+	e := &Expressway{cfg: cfg, offset: cfg.ClockOffset, conns: map[*conn]struct{}{}}
+	e.faults.changed = make(chan struct{})
+	e.ctx, e.cancel = context.WithCancel(ctx)
+	if err := e.open(); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("start expressway %s: %w", cfg.Name, err)
+	}
+	e.stop = context.AfterFunc(ctx, func() { e.hangUp() })
+	return e, nil
+}
+
+func (c *ExpresswayConfig) setDefaults() {
+	if c.Role == "" {
+		c.Role = "C"
+	}
+	def := func(s *string, ifC, ifE string) {
+		if *s == "" {
+			*s = ifC
+			if c.Role == "E" {
+				*s = ifE
+			}
+		}
+	}
+	def(&c.Name, "expc01", "expe01")
+	def(&c.IP, "10.0.30.2", "10.0.40.5")
+	def(&c.Addr, "127.0.0.1:0", "127.0.0.1:0")
+	def(&c.User, "root", "root")
+	c.Logs.setDefaults()
+}
+
+func (e *Expressway) open() (err error) {
+	if e.hostKey = e.cfg.HostKey; e.hostKey == nil {
+		if e.hostKey, err = NewHostKey("ecdsa"); err != nil {
+			return err
+		}
+	}
+	if e.cfg.Dir == "" {
+		if e.tmp, err = os.MkdirTemp("", "grab-lab-"); err != nil {
+			return err
+		}
+		e.cfg.Dir = e.tmp
+	}
+	if err := os.MkdirAll(e.cfg.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := e.openLogs(); err != nil {
+		return err
+	}
+	e.addr = e.cfg.Addr
+	return e.listen()
+}
+
+// Name is the host name in its log lines.
+func (e *Expressway) Name() string { return e.cfg.Name }
+
+// Role is "C" or "E".
+func (e *Expressway) Role() string { return e.cfg.Role }
+
+// IP is its address in its log lines.
+func (e *Expressway) IP() string { return e.cfg.IP }
+
+// Dir is the folder of the logs, the same path over SFTP.
+func (e *Expressway) Dir() string { return e.cfg.Dir }
+
+// Addr is where SSH listens, host:port; it stays the same while it is down.
+func (e *Expressway) Addr() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.addr
+}
+
+// HostKey is the host's present public key.
+func (e *Expressway) HostKey() ssh.PublicKey {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hostKey.PublicKey()
+}
+
+// SetHostKey changes the key for the connections to come.
+func (e *Expressway) SetHostKey(s ssh.Signer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hostKey = s
+}
+
+// Stats is what was counted so far.
+func (e *Expressway) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.stats
+	s.Commands = slices.Clone(s.Commands)
+	return s
+}
+
+// SetClockOffset lets the host's clock leap: it is then the real one plus d.
+func (e *Expressway) SetClockOffset(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.offset = d
+}
+
+// HostTime is the real instant t by the host's own clock, in its zone.
+func (e *Expressway) HostTime(t time.Time) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return t.Add(e.offset).In(e.cfg.Logs.Zone)
+}
+
+// Close hangs up, stops the logs, waits for all that was started and returns the
+// first fault of the logs. A second Close does nothing.
+func (e *Expressway) Close() error {
+	e.mu.Lock()
+	done := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if done {
+		return nil
+	}
+	if e.stop != nil {
+		e.stop()
+	}
+	e.cancel()
+	e.hangUp()
+	e.wg.Wait()
+	var first error
+	for _, f := range e.cfg.Logs.Families {
+		l := e.logs[f]
+		if l == nil {
+			continue
+		}
+		if err := l.close(); err != nil && first == nil {
+			first = fmt.Errorf("write log %s: %w", f, err)
+		}
+	}
+	if e.tmp != "" {
+		if err := os.RemoveAll(e.tmp); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// hangUp closes the listener and every connection.
+func (e *Expressway) hangUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ln != nil {
+		e.ln.Close()
+		e.ln = nil
+	}
+	for c := range e.conns {
+		c.hangUp()
+	}
+}

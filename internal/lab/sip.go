@@ -1,0 +1,179 @@
+package lab
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A message is a REGISTER or an answer to one, as it is on one hop.
+type message struct {
+	start  string // request or status line
+	method string // of the CSeq
+	code   int    // 0: a request
+	dialog *dialog
+	cseq   int
+	to     string   // To-Tag, empty in requests
+	vias   []string // topmost first
+	head   []string // further headers, in order
+	paths  []string // before User-Agent
+	tail   []string // headers after the paths
+	body   string   // with CRLF
+}
+
+// A dialog is what stays the same between a phone and one CUCM node.
+type dialog struct {
+	cucm   *cucm
+	callID string
+	tag    string // From-Tag
+	number string
+	cseq   int
+}
+
+func (d *dialog) uri() string { return "sip:" + d.number + "@" + d.cucm.name }
+
+// lines are the message's lines without line ends.
+func (m *message) lines() []string {
+	d := m.dialog
+	out := []string{m.start}
+	for _, v := range m.vias {
+		out = append(out, "Via: "+v)
+	}
+	to := "<" + d.uri() + ">"
+	if m.to != "" {
+		to += ";tag=" + m.to
+	}
+	out = append(out, "Call-ID: "+d.callID, "CSeq: "+strconv.Itoa(m.cseq)+" "+m.method)
+	out = append(out, m.head...)
+	out = append(out, "From: <"+d.uri()+">;tag="+d.tag, "To: "+to)
+	for _, p := range m.paths {
+		out = append(out, "Path: "+p)
+	}
+	out = append(out, m.tail...)
+	out = append(out, "Content-Length: "+strconv.Itoa(len(m.body)), "")
+	if m.body != "" {
+		out = append(out, strings.Split(strings.TrimSuffix(m.body, "\r\n"), "\r\n")...)
+	}
+	return out
+}
+
+// dump is the SIPMSG part of a DEBUG record, from the line end after Msg-Hash on.
+func (m *message) dump() string {
+	var b strings.Builder
+	b.WriteString("\n SIPMSG:\n")
+	for i, l := range m.lines() {
+		b.WriteByte(' ')
+		if i == 0 {
+			b.WriteByte('|')
+		}
+		b.WriteString(l)
+		b.WriteByte('\n')
+	}
+	b.WriteString(" |\n")
+	return b.String()
+}
+
+// detail is the Detail of the INFO record.
+func (m *message) detail(sent bool, hash uint64) string {
+	verb := "Receive "
+	if sent {
+		verb = "Sending "
+	}
+	if m.code == 0 {
+		verb += "Request Method=" + m.method
+	} else {
+		verb += fmt.Sprintf("Response Code=%d, Method=%s", m.code, m.method)
+	}
+	d := m.dialog
+	return fmt.Sprintf("%s, CSeq=%d, To=%s, Call-ID=%s, From-Tag=%s, To-Tag=%s, Msg-Hash=%d, Local-SessionID=, Remote-SessionID=",
+		verb, m.cseq, d.uri(), d.callID, d.tag, m.to, hash)
+}
+
+// forward is the request one hop on: a Via on top, which notes where it came from
+// in the one below, and a Path on top.
+func (m message) forward(via, cameFrom, path string) *message {
+	m.vias = append([]string{via, m.vias[0] + cameFrom}, m.vias[1:]...)
+	m.paths = append([]string{path}, m.paths...)
+	return &m
+}
+
+// back is the answer one hop back: its topmost Via is gone.
+func (m message) back() *message {
+	m.vias = m.vias[1:]
+	return &m
+}
+
+// answer makes the response to a request as it arrived.
+func (m message) answer(code int, phrase, toTag string, tail ...string) *message {
+	return &message{start: fmt.Sprintf("SIP/2.0 %d %s", code, phrase), method: m.method, code: code, dialog: m.dialog, cseq: m.cseq,
+		to: toTag, vias: m.vias, tail: tail}
+}
+
+// bulkBody is what tells a full REGISTER: all lines are to be registered.
+func bulkBody() string {
+	part := func(xml string) string {
+		return "--uniqueBoundary\r\nContent-Type: application/x-cisco-remotecc-request+xml\r\nContent-Disposition: session;handling=optional\r\n\r\n" +
+			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<x-cisco-remotecc-request>\r\n" + xml + "\r\n</x-cisco-remotecc-request>\r\n"
+	}
+	return part("<bulkregisterreq>\r\n<contact all=\"true\">\r\n<register></register>\r\n</contact>\r\n</bulkregisterreq>") +
+		part("<optionsind>\r\n<combine max=\"6\">\r\n<remotecc><status></status></remotecc>\r\n<service-control></service-control>\r\n</combine>\r\n"+
+			"<dialog usage=\"hook status\"><unot></unot><sub></sub></dialog>\r\n<presence usage=\"blf speed dial\"><unot></unot><sub></sub></presence>\r\n"+
+			"<joinreq></joinreq>\r\n<cfwdall-anyline></cfwdall-anyline>\r\n</optionsind>") +
+		"--uniqueBoundary--\r\n"
+}
+
+const supported = "Supported: replaces,join,sdp-anat,norefersub,resource-priority,extended-refer,X-cisco-callinfo,X-cisco-serviceuri,X-cisco-escapecodes,X-cisco-service-control,X-cisco-srtp-fallback,X-cisco-monrec,X-cisco-config,X-cisco-sis-7.0.0,X-cisco-xsi-8.5.1,X-cisco-graceful-reg,X-cisco-duplicate-reg,path"
+
+const realm = "ccmsipline"
+
+// authorization answers a digest challenge; the password is the laboratory's.
+func authorization(user, uri, nonce string) string {
+	h := func(s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) }
+	response := h(h(user+":"+realm+":laboratory") + ":" + nonce + ":" + h("REGISTER:"+uri))
+	return fmt.Sprintf(`Authorization: Digest username="%s",realm="%s",uri="%s",response="%s",nonce="%s",algorithm=MD5`, user, realm, uri, response, nonce)
+}
+
+// logSIP lets an Expressway log one message that it sent or received at the real
+// time at: the INFO record, and at DEBUG the body with the same Msg-Hash.
+func (s *Site) logSIP(at time.Time, e *Expressway, sent bool, localPort int, peerIP string, peerPort int, m *message) {
+	action, peer := "Received", "Src"
+	if sent {
+		action, peer = "Sent", "Dst"
+	}
+	hash := s.rng.Uint64() | 1
+	mark := strconv.FormatUint(hash, 10)
+	ends := fmt.Sprintf(`Action="%s" Local-ip="%s" Local-port="%d" %s-ip="%s" %s-port="%d" `, action, e.cfg.IP, localPort, peer, peerIP, peer, peerPort)
+	s.log(at, e, "network.sip", "INFO", mark, ends+`Detail="`+m.detail(sent, hash)+`"`)
+	if e.cfg.Logs.Level == "DEBUG" {
+		s.log(at, e, "network.sip", "DEBUG", mark, ends+`Msg-Hash="`+mark+`"`+m.dump())
+	}
+}
+
+// logTCP is a record of network.tcp, which only DEBUG shows.
+func (s *Site) logTCP(at time.Time, e *Expressway, l *link, detail string) {
+	if e.cfg.Logs.Level != "DEBUG" {
+		return
+	}
+	mark := fmt.Sprintf("%016x", s.rng.Uint64())
+	s.log(at, e, "network.tcp", "DEBUG", mark, fmt.Sprintf(`Src-ip="%s" Src-port="%d" Dst-ip="%s" Dst-port="%d" Connection-ID="%s" Detail=%s`,
+		e.cfg.IP, l.port, l.cucm.ip, sipPort, mark, detail))
+}
+
+// log has a record of what happened at the time at written a moment later: so the
+// lines are not in the order of their UTCTimes.
+func (s *Site) log(at time.Time, e *Expressway, module, level, mark, text string) {
+	l := e.logs[NetworkLog]
+	if l == nil {
+		return
+	}
+	written := at
+	if d := e.cfg.Logs.Disorder; d > 0 {
+		written = at.Add(time.Duration(s.rng.Int64N(int64(d) + 1)))
+	}
+	s.time.at(written, func(now time.Time) {
+		l.add(&entry{proc: "tvcs:", module: module, level: level, marker: mark, text: []byte(text), created: e.HostTime(at)}, e.HostTime(now))
+	})
+}

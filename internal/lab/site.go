@@ -1,0 +1,271 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+)
+
+// SiteConfig says what a Site is like. Only C and E are required.
+type SiteConfig struct {
+	C, E   []*Expressway // at least one each; the Site fills and grows their logs
+	CUCM   []string      // nodes as FQDN, the primary first; zero: cucm01.example.com, cucm02.example.com
+	Phones int           // zero: 4
+	Lines  int           // of each phone; zero: 2
+	// Expires is CUCM's answer, in whole seconds; zero: the real 120 s. Phones send
+	// their keep-alives Delta before it, zero: Expires/24 (5 s); CUCM forgets a phone
+	// Grace after it, zero: Expires/8 (15 s).
+	Expires, Delta, Grace time.Duration
+	Seed                  uint64
+	Notify                func(Happening) // told of everything, in order, by the Site's own goroutine; nil: nobody
+}
+
+// A Site is a CUCM cluster with phones that register through Expressways. It runs
+// through the past at once (Backfill) and through the present by the clock (Start).
+type Site struct {
+	cfg    SiteConfig
+	time   *timeline
+	rng    *rand.Rand // used by the timeline's runner alone
+	nodes  []*cucm
+	phones []*phone
+	links  map[string]*link
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu        sync.Mutex
+	happened  []Happening
+	begun     bool
+	scheduled []Event // before the beginning
+}
+
+// What can happen, as it is told to Notify.
+const (
+	Registered   = "registered"             // a full REGISTER was accepted: all lines
+	KeptAlive    = "kept_alive"             // a keep-alive reached CUCM in time
+	CameBack     = "came_back_by_keepalive" // a keep-alive was taken for a new registration: one line
+	Dropped      = "dropped"                // CUCM forgot the phone; no message says so
+	Unregistered = "unregistered"           // by the phone
+	TCPClosed    = "tcp_closed"             // the connection from an Expressway-C to CUCM
+)
+
+// A Happening is one thing that happened at a Site, and the truth about it.
+type Happening struct {
+	Time   time.Time // real, when it happened at CUCM
+	What   string    // one of the constants above
+	Device string    // SEP…; empty for TCPClosed
+	Number string    // the first directory number
+	CallID string
+	CSeq   int
+	CUCM   string // node
+	C, E   string // names of the peers it went through; E is empty for TCPClosed
+	Lines  int    // lines registered afterwards
+	NewReg bool   // the answer had x-cisco-newreg
+	// Sent is when Expressway-C sent the REGISTER on to CUCM, Gap the time since
+	// the one before it of the same Call-ID; zero without one.
+	Sent time.Time
+	Gap  time.Duration
+}
+
+// An Event makes something go wrong, or well again.
+type Event struct {
+	At    time.Time // real time; past ones are for Backfill
+	Kind  EventKind
+	Phone int // index, from 0
+}
+
+// EventKind says what an Event does.
+type EventKind string
+
+// The events.
+const (
+	// LateKeepAlive is cause A: the phone's keep-alive is sent at At, after a silence
+	// that CUCM did not wait out. Scheduled too late for that, it is sent as soon as
+	// CUCM has forgotten the phone.
+	LateKeepAlive EventKind = "late_keepalive"
+	// DropTCP is cause B: at At the connection from the phone's Expressway-C to the
+	// primary CUCM closes; every phone on it goes partial with its next keep-alive.
+	DropTCP EventKind = "tcp_dropped"
+	// Reset cures: the phone unregisters, starts anew and registers all its lines.
+	Reset EventKind = "reset"
+)
+
+// NewSite makes one. Nothing happens until Backfill or Start.
+func NewSite(cfg SiteConfig) (*Site, error) {
+	if len(cfg.C) == 0 || len(cfg.E) == 0 {
+		return nil, errors.New("make site: an Expressway-C and an -E are needed")
+	}
+	names := map[string]bool{}
+	for _, e := range append(append([]*Expressway{}, cfg.C...), cfg.E...) {
+		if names[e.cfg.Name] {
+			return nil, fmt.Errorf("make site: the name %s is used twice", e.cfg.Name)
+		}
+		names[e.cfg.Name] = true
+	}
+	cfg.setDefaults()
+	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}}
+	s.time = newTimeline(func() {
+		for _, e := range s.peers() {
+			e.flush()
+		}
+	})
+	for _, n := range cfg.CUCM {
+		s.nodes = append(s.nodes, &cucm{site: s, name: n, ip: NodeAddress(n), regs: map[string]*registration{}})
+	}
+	for i := range cfg.Phones {
+		s.phones = append(s.phones, newPhone(s, i))
+	}
+	return s, nil
+}
+
+func (c *SiteConfig) setDefaults() {
+	if len(c.CUCM) == 0 {
+		c.CUCM = []string{"cucm01.example.com", "cucm02.example.com"}
+	}
+	if c.Phones == 0 {
+		c.Phones = 4
+	}
+	if c.Lines == 0 {
+		c.Lines = 2
+	}
+	if c.Expires == 0 {
+		c.Expires = 120 * time.Second
+	}
+	if c.Delta == 0 {
+		c.Delta = c.Expires / 24
+	}
+	if c.Grace == 0 {
+		c.Grace = c.Expires / 8
+	}
+}
+
+func (s *Site) peers() []*Expressway {
+	return append(append([]*Expressway{}, s.cfg.C...), s.cfg.E...)
+}
+
+// begin lets the background grow and the phones register, from t on.
+func (s *Site) begin(t time.Time) {
+	s.mu.Lock()
+	s.begun = true
+	todo := s.scheduled
+	s.mu.Unlock()
+	for _, e := range s.peers() {
+		e.makeNoise(s.time, t)
+	}
+	for _, p := range s.phones {
+		p.boot(t.Add(time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
+	}
+	for _, ev := range todo {
+		s.plan(ev)
+	}
+}
+
+// interval is the phones' cadence.
+func (s *Site) interval() time.Duration { return s.cfg.Expires - s.cfg.Delta }
+
+// Backfill lets everything of [since, now) happen at once. Call it before Start,
+// and at most once.
+func (s *Site) Backfill(since time.Time) {
+	s.begin(since)
+	s.time.runUntil(time.Now())
+}
+
+// Start goes on in real time until Close or until ctx is done. It returns at once.
+func (s *Site) Start(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.mu.Lock()
+	begun := s.begun
+	s.mu.Unlock()
+	if !begun {
+		s.begin(time.Now())
+	}
+	s.wg.Go(func() { s.time.live(ctx) })
+}
+
+// Close stops the Site and waits for it. Close it before its Expressways.
+func (s *Site) Close() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.wg.Wait()
+}
+
+// Schedule plans an event, before or while the Site runs.
+func (s *Site) Schedule(ev Event) error {
+	if ev.Phone < 0 || ev.Phone >= len(s.phones) {
+		return fmt.Errorf("schedule %s: no phone %d", ev.Kind, ev.Phone)
+	}
+	s.mu.Lock()
+	begun := s.begun
+	if !begun {
+		s.scheduled = append(s.scheduled, ev)
+	}
+	s.mu.Unlock()
+	if begun {
+		s.plan(ev)
+	}
+	return nil
+}
+
+// plan hands an event to the timeline's runner, which owns the phones.
+func (s *Site) plan(ev Event) {
+	p := s.phones[ev.Phone]
+	switch ev.Kind {
+	case LateKeepAlive:
+		s.time.at(ev.At.Add(-s.silence()-s.interval()), func(now time.Time) { p.beLate(now, ev.At) })
+	case DropTCP:
+		s.time.at(ev.At, func(now time.Time) { s.link(p.c, s.nodes[0]).drop(now) })
+	case Reset:
+		s.time.at(ev.At, p.reset)
+	}
+}
+
+// silence is how long a phone must not be heard of for CUCM to forget it for sure.
+func (s *Site) silence() time.Duration { return s.cfg.Expires + s.cfg.Grace + 100*time.Millisecond }
+
+// Happened is everything that happened so far. It is a copy.
+func (s *Site) Happened() []Happening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Happening{}, s.happened...)
+}
+
+func (s *Site) tell(h Happening) {
+	s.mu.Lock()
+	s.happened = append(s.happened, h)
+	s.mu.Unlock()
+	if s.cfg.Notify != nil {
+		s.cfg.Notify(h)
+	}
+}
+
+// Devices are the phones' names, in the order of their indices.
+func (s *Site) Devices() []string {
+	var out []string
+	for _, p := range s.phones {
+		out = append(out, p.device)
+	}
+	return out
+}
+
+// Partial is the counter PartiallyRegisteredPhone of a node, a name or FQDN, as
+// of what has happened so far.
+func (s *Site) Partial(node string) int {
+	lines := map[string]int{}
+	for _, h := range s.Happened() {
+		short, _, _ := strings.Cut(h.CUCM, ".")
+		if h.Device != "" && (node == h.CUCM || node == short) {
+			lines[h.Device] = h.Lines
+		}
+	}
+	n := 0
+	for _, l := range lines {
+		if l > 0 && l < s.cfg.Lines {
+			n++
+		}
+	}
+	return n
+}
