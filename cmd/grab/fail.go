@@ -98,6 +98,10 @@ func hintFor(err error) string {
 		return "mend the lines above; configs/grab.example.yaml explains every key"
 	case errors.Is(err, config.ErrNotFound):
 		return "write one with `grab init`, or name one with --config"
+	case errors.Is(err, incident.ErrWatching):
+		return "`grab now`, `list`, `show` and `retry` work beside it; to watch a second mailbox use another store"
+	case errors.Is(err, incident.ErrBusy):
+		return "wait until it is sealed: `grab list`"
 	case errors.Is(err, incident.ErrNotFound):
 		return "`grab list` shows what there is"
 	case atomicfile.Full(err):

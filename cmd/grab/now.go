@@ -68,6 +68,9 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 	if err != nil {
 		return err
 	}
+	if err := prepareOut(g.out); err != nil {
+		return usage{err}
+	}
 	asked, err := g.window(f, time.Now())
 	if err != nil {
 		return usage{err}
@@ -99,6 +102,22 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 			again.In(g.zone).Format("15:04"), asked.Until.In(g.zone).Format("15:04:05"))
 	}
 	return nil
+}
+
+// prepareOut makes the folder for bundles, and sees to it before anything is
+// copied that a file can be made there.
+func prepareOut(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	f, err := os.CreateTemp(dir, "grab-*.part")
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (a *app) ended() bool {

@@ -25,20 +25,20 @@ import (
 // realSite is a Dovecot and two OpenSSH servers that offer what an Expressway
 // offers, over logs that grow and rotate.
 type realSite struct {
-	t      *testing.T
-	dir    string
-	config string
-	mail   *realsrv.Dovecot
-	peers  []*lab.Expressway // they write the logs
-	sshd   []*realsrv.SSHD   // they serve them
-	key    realsrv.Key
-	window string
-	extra  string // further lines of configuration
+	t              *testing.T
+	dir            string
+	config         string
+	mail           *realsrv.Dovecot
+	peers          []*lab.Expressway // they write the logs
+	sshd           []*realsrv.SSHD   // they serve them
+	key            realsrv.Key
+	window         string
+	store, mailbox string
 }
 
 func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) *realSite {
 	t.Helper()
-	s := &realSite{t: t, dir: t.TempDir(), key: realsrv.NewKey(t, "ecdsa"), window: "{before: 20s, after: 2s}"}
+	s := &realSite{t: t, dir: t.TempDir(), key: realsrv.NewKey(t, "ecdsa"), window: "{before: 20s, after: 2s}", store: "store", mailbox: "INBOX"}
 	line := realsrv.AuthorizedKey(s.key.Public, "")
 	sshd := []realsrv.SSHDOptions{{AuthorizedKeys: []string{line}}, {AuthorizedKeys: []string{line}}}
 	for _, o := range opts {
@@ -88,13 +88,12 @@ func (s *realSite) write() {
 	s.file("id", s.key.PEM)
 	s.file("imap.secret", []byte(s.mail.Password+"\n"))
 	s.file("ca.pem", s.mail.CA)
-	s.config = s.file("grab.yaml", fmt.Appendf(nil, `store: %[1]s/store
-mail: {server: %[2]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
+	s.config = s.file("grab.yaml", fmt.Appendf(nil, `store: %[10]q
+mail: {server: %[2]q, mailbox: %[1]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
 window: %[4]s
 settle: 500ms
 patience: 3s
 ssh: {user: %[5]q, key: {file: id}, known_hosts: known_hosts}
-%[10]s
 sites:
   - name: hq
     clusters: [StandAloneCluster]
@@ -102,7 +101,7 @@ sites:
     hosts:
       - {name: expc01, role: C, address: %[6]q, logs: {dir: %[7]q}}
       - {name: expe01, role: E, address: %[8]q, logs: {dir: %[9]q}}
-`, s.dir, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), s.extra))
+`, s.mailbox, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), filepath.Join(s.dir, s.store)))
 }
 
 // grab runs the program in this process.
@@ -149,7 +148,7 @@ func (s *realSite) watch() (stop func(os.Signal) string) {
 
 func (s *realSite) alert(o lab.MailOptions) {
 	s.t.Helper()
-	s.mail.Deliver("INBOX", lab.Mail(o))
+	s.mail.Deliver(s.mailbox, lab.Mail(o))
 }
 
 // sealed waits until n incidents are sealed.
@@ -304,7 +303,7 @@ func TestRealChangedHostKey(t *testing.T) {
 
 func TestRealStop(t *testing.T) {
 	s := newRealSite(t)
-	s.window = "{before: 20s, after: 30s}"
+	s.window = "{before: 20s, after: 10s}"
 	s.write()
 	stop := s.watch()
 	s.alert(lab.MailOptions{Time: time.Now(), Zone: zone("America/New_York")})
