@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -137,7 +138,7 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 	if err == nil {
 		err = g.pass(ctx, asked, onHeld)
 	}
-	if err != nil {
+	if err != nil && (ctx.Err() != nil || !atomicfile.Full(err)) { // while room is waited for, what is held stays held
 		g.drop(true)
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
@@ -157,7 +158,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 
 	clock := g.measure(ctx)
 	defer func() {
-		if err != nil {
+		if err != nil && !atomicfile.Full(err) {
 			conn.Close(true)
 		}
 		<-clock

@@ -458,6 +458,11 @@ func TestDiskFull(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || row.Files[0].Missing[0].Reason != evidence.ReasonDisk {
 		t.Errorf("%v %+v", err, row.Files[0])
 	}
+	// what is held stays held while room is waited for
+	if err := os.Remove(filepath.Join(dir, "network_log")); err != nil {
+		t.Fatal(err)
+	}
+	logs(t, filepath.Join(dir, "network_log"), now, now.Add(time.Second), &n)
 	g.create = nil
 	if row, err = g.Pass(t.Context(), w, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %+v", err, row)

@@ -1,0 +1,194 @@
+package incident
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// build is the manifest of a frozen incident.
+func (u *run) build(in Incident) (evidence.Manifest, error) {
+	now := u.r.now().UTC().Round(0)
+	m, err := u.r.Store.assemble(in, u.states(), u.r.addresses())
+	if err != nil {
+		return m, err
+	}
+	m.Timing.Sealed, m.Grab = now, u.r.Version
+	return m, u.r.Store.mayReplace(in, m)
+}
+
+// draft is the manifest of an incident as far as it has come.
+func (s *Store) draft(in Incident) (evidence.Manifest, error) {
+	var states []HostState
+	for _, ref := range in.Hosts {
+		h, err := s.readRow(in.Key, ref.Name)
+		if err != nil {
+			return evidence.Manifest{}, err
+		}
+		states = append(states, h)
+	}
+	return s.assemble(in, states, nil)
+}
+
+// assemble makes the manifest of what is known: states are the hosts' in the order
+// of in.Hosts, configured holds the addresses of all configured hosts.
+func (s *Store) assemble(in Incident, states []HostState, configured []string) (evidence.Manifest, error) {
+	m := evidence.Manifest{
+		Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Reason: in.Reason, Case: in.Case,
+		PhonesNamed: in.Phones, Asked: in.Asked,
+	}
+	m.Timing.Claimed = in.Created
+	if err := s.addAlerts(&m, in); err != nil {
+		return m, err
+	}
+	var widen int64
+	for i, h := range states {
+		row := h.Row
+		switch {
+		case !h.asked():
+			ref := in.Hosts[i]
+			row = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
+			row = evidence.Lacking(row, in.Families, in.Asked, evidence.ReasonUnreachable)
+		case !sameWindow(h.Judged, in.Asked):
+			row = stretched(row, h.Judged, in.Asked)
+		}
+		row.Files = slices.Clone(row.Files)
+		m.Hosts = append(m.Hosts, row)
+		widen = max(widen, row.WidenedMS)
+		m.Timing.Held, m.Timing.Copied = later(m.Timing.Held, h.Held), later(m.Timing.Copied, h.Copied)
+	}
+	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
+	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
+	m.Conclude()
+	return m, nil
+}
+
+// addAlerts puts the members' alerts in, in alert order, and what follows from them.
+func (s *Store) addAlerts(m *evidence.Manifest, in Incident) error {
+	for i, mem := range in.Members {
+		rec, err := s.Alert(mem.Alert)
+		if err != nil {
+			return fmt.Errorf("alert of incident %s: %w", in.ID, err)
+		}
+		a := rec.Alert
+		a.File = ""
+		if s.hasMail(a.ID) {
+			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + ".eml"
+		}
+		m.Alerts = append(m.Alerts, a)
+		if i == 0 || rec.Seen.Before(m.Timing.Seen) { // the mail that was read first started it
+			m.Timing.Seen, m.Timing.Mail = rec.Seen, time.Time{}
+			if a.Received != nil {
+				m.Timing.Mail = a.Received.UTC()
+			}
+		}
+		if i == 0 {
+			m.Timing.Alert = a.Time
+		}
+		if i == 0 && m.Reason == "" {
+			m.Reason = strings.TrimSpace("alert " + evidence.Printable(a.Name, 80))
+			if a.Node != "" {
+				m.Reason += " on node " + evidence.Printable(a.Node, 80)
+			}
+		}
+	}
+	return nil
+}
+
+func incidentNotes(in Incident) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if n := len(in.Members); n > 1 {
+		news := 0
+		for _, m := range in.Members[1:] {
+			if m.Why != WhyJoined {
+				news++
+			}
+		}
+		add("%d more alerts joined this incident, %d of them with news", n-1, news)
+	}
+	if !in.Opened.Since.IsZero() && !sameWindow(in.Opened, in.Asked) {
+		add("the window was [%s, %s) when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
+	}
+	if len(in.Aliases) > 0 {
+		add("this incident was also known as %s", strings.Join(in.Aliases, ", "))
+	}
+	if n := in.Starts - len(in.Revisions); n > 1 {
+		add("the work at this incident was interrupted and taken up again %d times", n-1)
+	}
+	for _, r := range in.Revisions {
+		add("revision %d, sealed %s, was %s: this one holds all that it held", r.Revision, stamp(r.Sealed), r.Coverage)
+	}
+	return notes
+}
+
+func hostNotes(states []HostState) []string {
+	var notes []string
+	for _, h := range states {
+		for _, n := range h.Row.Notes {
+			notes = append(notes, h.Row.Host+": "+n)
+		}
+		bad, first := 0, ""
+		for _, a := range h.Attempts {
+			if a.Error != "" {
+				if bad++; bad == 1 {
+					first = a.Error
+				}
+			}
+		}
+		if bad > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Row.Host, bad, len(h.Attempts), first))
+		}
+	}
+	return notes
+}
+
+// unknownPeers names the peers that logs mention and no host configures.
+func unknownPeers(rows []evidence.Host, refs []HostRef, configured []string) []string {
+	known := map[string]bool{}
+	for _, a := range configured {
+		known[bareAddress(a)] = true
+	}
+	for _, r := range refs {
+		known[bareAddress(r.Address)] = true
+	}
+	for _, r := range rows {
+		known[bareAddress(r.Address)] = true
+		for _, a := range r.OwnAddresses {
+			known[bareAddress(a)] = true
+		}
+	}
+	by := map[string][]string{}
+	for _, r := range rows {
+		for _, a := range r.PeersNamed {
+			if a = bareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
+				by[a] = append(by[a], r.Host)
+			}
+		}
+	}
+	var notes []string
+	for a, hosts := range by {
+		notes = append(notes, fmt.Sprintf("peer %s is named in the logs of %s and no host configures it: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(hosts, ", ")))
+	}
+	slices.Sort(notes)
+	return notes
+}
+
+// bareAddress is an address or name without its port, folded.
+func bareAddress(a string) string {
+	a = strings.ToLower(strings.TrimSpace(a))
+	if ap, err := netip.ParseAddrPort(a); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil {
+		return ip.Unmap().String()
+	}
+	host, _, _ := strings.Cut(a, ":")
+	return strings.TrimSuffix(host, ".")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,185 @@
+// Package incident owns what grab knows about incidents: which alert belongs to
+// which, what was got of each, and what is to be done next, after a crash too.
+//
+// A Journal keeps alerts and decides what they start; a Runner asks every host of
+// an incident, through a Puller, and hands what came back to a sealer. Each step
+// is a state on disk, written whole or not at all, and may be repeated: after a
+// kill at any point a restart leads to exactly one bundle per incident and
+// revision.
+//
+// It does not know how logs are fetched, what a bundle looks like inside, or how
+// a mail is read: those are passed in.
+package incident
+
+import (
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A State is how far an incident has come.
+type State string
+
+// The states, in order. A failed incident has what it has on disk; watch tries it
+// again, and so does a retry.
+const (
+	Waiting State = "waiting" // safe on disk, no host was asked yet
+	Running State = "running" // hosts are being asked
+	Sealing State = "sealing" // nothing joins any more, the manifest is written
+	Sealed  State = "sealed"  // the bundle is there
+	Failed  State = "failed"  // neither sealed nor being worked on; Error says why
+)
+
+// A Kind says what an incident came from.
+type Kind string
+
+// The kinds. No alert ever joins an incident of kind now.
+const (
+	KindAlert Kind = "alert"
+	KindNow   Kind = "now"
+)
+
+// A HostRef is one configured peer.
+type HostRef struct {
+	Name    string `json:"name"`
+	Role    string `json:"role"` // "C", "E" or ""
+	Address string `json:"address"`
+}
+
+// A Site is a set of peers that are asked together, and what it claims.
+type Site struct {
+	Name     string
+	Clusters []string // claimed clusters, as in the mail's subject
+	Nodes    []string // claimed nodes; without clusters and nodes it takes what no other claims
+	TimeZone string   // IANA name, for people
+	Hosts    []HostRef
+	Families []string
+}
+
+// A Policy holds the times that decide. See house.md "Alerts and incidents".
+type Policy struct {
+	Before   time.Duration `json:"before"` // an alert at t asks for [t-Before, t+After)
+	After    time.Duration `json:"after"`
+	Max      time.Duration `json:"max"`      // longest window of one incident; zero: no bound
+	Settle   time.Duration `json:"settle"`   // after the window's end, before the second pass
+	Patience time.Duration `json:"patience"` // after the window's end, for reaching a host
+	Cooldown time.Duration `json:"cooldown"`
+	Again    time.Duration `json:"again"`   // zero: an unchanged storm never opens a second incident
+	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
+	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
+}
+
+// Window is what one alert asks for.
+func (p Policy) Window(t time.Time) evidence.Window {
+	return evidence.NewWindow(t.Add(-p.Before), t.Add(p.After))
+}
+
+// A Why says why an alert got its decision.
+type Why string
+
+// The reasons.
+const (
+	WhyNews   Why = "news"   // a node, a name or a rise of the counter that was not there before
+	WhyAgain  Why = "again"  // an unchanged storm lasts
+	WhyJoined Why = "joined" // without news, but its window overlaps an open incident
+)
+
+// A Member is an alert of an incident. Members are kept in alert order.
+type Member struct {
+	Alert string    `json:"alert"` // ID
+	Time  time.Time `json:"time"`
+	Why   Why       `json:"why"`
+}
+
+// A Revision is one sealed bundle of an incident.
+type Revision struct {
+	Revision int               `json:"revision"`
+	Bundle   string            `json:"bundle"`
+	Coverage evidence.Coverage `json:"coverage"`
+	Sealed   time.Time         `json:"sealed"`
+}
+
+// An Incident is one grab, from the alert (or the command) to its bundle.
+type Incident struct {
+	Key     string   `json:"key"`               // its folder's name, never changes
+	ID      string   `json:"incident"`          // may change until it is frozen, when an earlier alert joins
+	Aliases []string `json:"aliases,omitempty"` // earlier IDs
+	Site    string   `json:"site"`
+	Kind    Kind     `json:"kind"`
+	State   State    `json:"state"`
+	Frozen  bool     `json:"frozen,omitempty"` // sealed once, or about to be: nothing joins, ID and Asked stay
+
+	Asked   evidence.Window `json:"asked"`
+	Opened  evidence.Window `json:"opened"` // the window when the first host was asked
+	Members []Member        `json:"members,omitempty"`
+
+	Reason   string    `json:"reason,omitempty"`
+	Case     string    `json:"case,omitempty"`
+	Phones   []string  `json:"phones,omitempty"`
+	TimeZone string    `json:"time_zone,omitempty"`
+	Hosts    []HostRef `json:"hosts"`
+	Families []string  `json:"families"`
+	Out      string    `json:"out,omitempty"` // folder for the bundle if not the store's
+
+	Created time.Time `json:"created"` // safe on disk
+	Starts  int       `json:"starts"`  // how often the work was taken up
+
+	Revision  int               `json:"revision"`
+	Coverage  evidence.Coverage `json:"coverage,omitempty"` // of the newest manifest
+	Bundle    string            `json:"bundle,omitempty"`   // of the newest sealed revision
+	Revisions []Revision        `json:"revisions,omitempty"`
+	Error     string            `json:"error,omitempty"`
+}
+
+func (in Incident) clone() Incident {
+	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
+	in.Revisions = slices.Clone(in.Revisions)
+	return in
+}
+
+// open reports whether alerts can still join.
+func (in Incident) open() bool { return in.Kind == KindAlert && !in.Frozen }
+
+// is reports whether id is one of the names of the incident.
+func (in Incident) is(id string) bool {
+	return in.ID == id || in.Key == id || slices.Contains(in.Aliases, id)
+}
+
+// makeID builds a public ID of a time, a site and a hex string of six or more.
+func makeID(t time.Time, site, hex string) string {
+	return t.UTC().Format("20060102T150405Z") + "-" + site + "-" + hex[:6]
+}
+
+func sameWindow(a, b evidence.Window) bool {
+	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
+}
+
+// An Event is told while an incident is worked on. Fields that do not apply are
+// empty. Events come from several goroutines.
+type Event struct {
+	Time     time.Time
+	What     string // one of Event…
+	Incident string // ID
+	Key      string
+	Site     string
+	Host     string
+	Window   evidence.Window
+	Row      *evidence.Host // of EventPass; not to be changed
+	Coverage evidence.Coverage
+	Bundle   string
+	Err      error
+}
+
+// What an Event can tell.
+const (
+	EventStarted   = "started"    // hosts are about to be asked
+	EventHeld      = "held"       // one host's files are held
+	EventPass      = "pass"       // a pass over one host ended; Row, and Err if it did not go well
+	EventFirstPass = "first_pass" // every host was asked once; Coverage so far
+	EventGrown     = "grown"      // Window is the new one
+	EventFull      = "full"       // no room on this machine; watch waits
+	EventSealing   = "sealing"
+	EventSealed    = "sealed" // Bundle, Coverage
+	EventFailed    = "failed" // Err
+)

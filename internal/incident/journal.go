@@ -1,0 +1,279 @@
+package incident
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// What became of an alert.
+type What string
+
+// The outcomes. Empty means that it was not decided yet.
+const (
+	InIncident What = "incident"
+	Repeat     What = "repeat"
+	Expired    What = "expired"  // older than Policy.MaxAge when it was read
+	Unrouted   What = "unrouted" // no site claims it
+)
+
+// A Decision is what one site does about an alert.
+type Decision struct {
+	Site     string `json:"site"`
+	What     What   `json:"what"`
+	Incident string `json:"incident,omitempty"` // key, of InIncident
+	Why      Why    `json:"why,omitempty"`
+	Of       string `json:"of,omitempty"` // of Repeat: the alert that it repeats
+}
+
+// An AlertRecord is one alert on disk: every mail is accounted for by one.
+type AlertRecord struct {
+	Alert evidence.Alert `json:"alert"`
+	Seen  time.Time      `json:"seen"`           // when the mail was read
+	What  What           `json:"what,omitempty"` // Expired or Unrouted
+	Sites []Decision     `json:"sites"`          // of the sites that claim it
+}
+
+// SeenFor is how long an alert's ID is remembered. The mail of a mere repeat is
+// kept for RepeatsFor.
+const (
+	SeenFor    = 30 * 24 * time.Hour
+	RepeatsFor = 24 * time.Hour
+)
+
+// A Journal is the one owner of the alerts of a store and of the incidents that
+// they start. It holds watch.lock, and an index of all alerts that are remembered,
+// read once. It is safe for concurrent use.
+type Journal struct {
+	records
+	log  *slog.Logger
+	now  func() time.Time
+	lock *Lock
+
+	adding sync.Mutex // serialises Add and Prune, is taken before records.mu
+
+	// under records.mu
+	sites  []Site
+	policy Policy
+	cutoff time.Time // repeats seen before it were judged under another policy, and stay
+	index  map[string]*siteIndex
+	seen   map[string]time.Time // alert ID -> when it was read
+	dirty  bool                 // something is undecided
+	wake   chan struct{}        // size 1: the Runner looks again
+}
+
+// siteIndex is what one site makes of its alerts.
+type siteIndex struct {
+	entries []*entry // in alert order
+	byID    map[string]*entry
+	plan    *planner
+	planned int  // entries[:planned] went through plan
+	stale   bool // an alert came out of order: plan from the beginning
+}
+
+func (x *siteIndex) insert(e *entry) {
+	i, _ := slices.BinarySearchFunc(x.entries, e, (*entry).before)
+	x.entries = slices.Insert(x.entries, i, e)
+	x.byID[e.id] = e
+	x.stale = x.stale || i < x.planned
+}
+
+// OpenJournal takes watch.lock (ErrWatching) and reads the store. What a crash
+// left half written is removed.
+func OpenJournal(st *Store, sites []Site, policy Policy, log *slog.Logger, now func() time.Time) (*Journal, error) {
+	lock, err := st.LockWatch()
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	j := &Journal{
+		records: records{st: st, m: map[string]*Incident{}}, log: log, now: now, lock: lock, sites: sites,
+		index: map[string]*siteIndex{}, seen: map[string]time.Time{}, wake: make(chan struct{}, 1),
+	}
+	j.onFreeze = j.freezeEntries
+	if err := j.load(policy); err != nil {
+		lock.Release()
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return j, nil
+}
+
+// Close releases watch.lock.
+func (j *Journal) Close() error { return j.lock.Release() }
+
+// Configure puts another configuration in force. Alerts that are there keep their
+// sites; repeats stay repeats.
+func (j *Journal) Configure(sites []Site, policy Policy) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sites = sites
+	return j.setPolicy(policy)
+}
+
+// planState is plan.json.
+type planState struct {
+	Policy Policy    `json:"policy"` // as far as it decides about alerts
+	Cutoff time.Time `json:"cutoff,omitzero"`
+}
+
+// setPolicy changes the policy in force, and what is decided stays decided: a
+// shorter cooldown must not make incidents of yesterday's repeats.
+func (j *Journal) setPolicy(p Policy) error {
+	plan := p
+	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
+	var was planState
+	err := atomicfile.ReadJSON(j.st.planFile(), &was)
+	if err == nil && was.Policy == plan {
+		j.cutoff, j.policy = was.Cutoff, p
+		return nil
+	}
+	if err == nil {
+		was.Cutoff = j.now().UTC()
+	}
+	was.Policy = plan
+	if err := j.st.writeJSON(j.st.planFile(), was); err != nil {
+		return fmt.Errorf("save policy: %w", err)
+	}
+	j.cutoff, j.policy = was.Cutoff, p
+	for _, x := range j.index {
+		x.stale = true
+	}
+	return nil
+}
+
+// Add makes one mail safe on disk: after a nil error it may be forgotten
+// elsewhere. fresh is false if the alert was seen before, which is harmless. raw
+// is the mail, of which truncated says that it was cut. What the alert starts is
+// left to Decide.
+func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+	if !isID(a.ID) {
+		return false, fmt.Errorf("add alert: ID %q is not a SHA-256 in hex", evidence.Printable(a.ID, 80))
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	j.adding.Lock()
+	defer j.adding.Unlock()
+	j.mu.Lock()
+	_, known := j.seen[a.ID]
+	sites, policy := j.sites, j.policy
+	j.mu.Unlock()
+	if known {
+		return false, nil
+	}
+	rec := newRecord(a, truncated, seen, sites, policy)
+	if err := j.st.writeBytes(j.st.mail(a.ID), raw); err != nil {
+		return false, fmt.Errorf("save mail of alert %.12s: %w", a.ID, err)
+	}
+	if err := j.st.writeJSON(j.st.alert(a.ID), rec); err != nil {
+		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.enter(rec)
+	if rec.What != "" {
+		j.log.Warn("alert is "+string(rec.What)+": nothing is grabbed", "alert", a.ID[:12], "time", rec.Alert.Time,
+			"cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80))
+	}
+	return true, nil
+}
+
+// newRecord routes an alert. A time that cannot be (none, or far in the future)
+// becomes the time of reading, for a window in 2099 would never end.
+func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, policy Policy) AlertRecord {
+	seen = seen.UTC().Round(0)
+	if a.Time.IsZero() || a.Time.After(seen.Add(time.Hour)) {
+		a.Notes = append(slices.Clone(a.Notes), "the alert's time was not usable; the time of reading was taken")
+		a.Time = seen
+	}
+	a.Time = a.Time.UTC().Round(0)
+	a.Truncated = a.Truncated || truncated
+	rec := AlertRecord{Alert: a, Seen: seen, Sites: []Decision{}}
+	names := Route(sites, a.Cluster, a.Node)
+	switch {
+	case policy.MaxAge > 0 && seen.Sub(a.Time) > policy.MaxAge:
+		rec.What = Expired
+	case len(names) == 0:
+		rec.What = Unrouted
+	default:
+		for _, n := range names {
+			rec.Sites = append(rec.Sites, Decision{Site: n})
+		}
+	}
+	return rec
+}
+
+// enter puts a record into the index.
+func (j *Journal) enter(rec AlertRecord) {
+	a := rec.Alert
+	j.seen[a.ID] = rec.Seen
+	for _, d := range rec.Sites {
+		x := j.index[d.Site]
+		if x == nil {
+			x = &siteIndex{byID: map[string]*entry{}, stale: true}
+			j.index[d.Site] = x
+		}
+		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), n: a.Count, d: d}
+		x.insert(e)
+		j.dirty = true
+	}
+}
+
+// freezeEntries is told that nothing joins the incident any more.
+func (j *Journal) freezeEntries(in Incident) {
+	x := j.index[in.Site]
+	if x == nil {
+		return
+	}
+	for _, m := range in.Members {
+		if e := x.byID[m.Alert]; e != nil {
+			e.frozen = true
+		}
+	}
+	if x.plan != nil {
+		x.plan.drop(in.Key)
+	}
+}
+
+// Wake makes the Runner look again.
+func (j *Journal) Wake() {
+	select {
+	case j.wake <- struct{}{}:
+	default: // it is going to look
+	}
+}
+
+// Alert reads what is known of an alert.
+func (s *Store) Alert(id string) (AlertRecord, error) {
+	var rec AlertRecord
+	if !isID(id) {
+		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
+	}
+	err := atomicfile.ReadJSON(s.alert(id), &rec)
+	return rec, err
+}
+
+// hasMail reports whether the mail of an alert is still kept.
+func (s *Store) hasMail(id string) bool {
+	_, err := os.Stat(s.mail(id))
+	return err == nil
+}
+
+func isID(id string) bool {
+	b, err := hex.DecodeString(id)
+	return err == nil && len(b) == 32 && strings.ToLower(id) == id
+}

@@ -1,0 +1,349 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+var testSites = []Site{{
+	Name: "hq", Clusters: []string{"c1"}, TimeZone: "America/New_York", Families: []string{"network_log", "messages"},
+	Hosts: []HostRef{{"expc01", "C", "10.0.0.1:22"}, {"expe01", "E", "10.0.0.2:22"}},
+}}
+
+func alertAt(at time.Duration, node string, n int) evidence.Alert {
+	a := evidence.Alert{ID: alertID(fmt.Sprint(at, node, n)), Name: "PartiallyRegisteredPhone", Cluster: "c1", Node: node, Time: t0.Add(at), TimeFrom: evidence.TimeFromDate}
+	if n >= 0 {
+		a.Count = &n
+	}
+	return a
+}
+
+func testStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	st, err := OpenStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// fastStore is a store without fsync, for tests of many small steps.
+func fastStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	st := testStore(t, dir)
+	st.write = func(name string, b []byte) error {
+		if err := os.WriteFile(name+".part", b, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(name+".part", name)
+	}
+	return st
+}
+
+func testJournal(t testing.TB, st *Store) *Journal {
+	t.Helper()
+	j, err := OpenJournal(st, testSites, testPolicy(), slog.New(slog.DiscardHandler), func() time.Time { return t0.Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func add(t testing.TB, j *Journal, a evidence.Alert) bool {
+	t.Helper()
+	fresh, err := j.Add(context.Background(), a, []byte("mail "+a.ID), false, a.Time.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fresh
+}
+
+func decide(t testing.TB, j *Journal) []Incident {
+	t.Helper()
+	in, err := j.Decide(t0.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// onDisk shows all incidents as an observer finds them, without keys and aliases.
+func onDisk(t testing.TB, st *Store) string {
+	t.Helper()
+	all, err := st.incidentsOnDisk(func(m string, a ...any) { t.Error(m, a) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, in := range all {
+		s := fmt.Sprintf("%s %s..%s", in.ID, in.Asked.Since.Format("15:04:05"), in.Asked.Until.Format("15:04:05"))
+		for _, m := range in.Members {
+			s += fmt.Sprintf(" %.6s:%s", m.Alert, m.Why)
+		}
+		lines = append(lines, s)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func TestAddIsDurableAndOnce(t *testing.T) {
+	dir := t.TempDir()
+	st := testStore(t, dir)
+	j := testJournal(t, st)
+	a := alertAt(0, "n1", 1)
+	if !add(t, j, a) {
+		t.Error("a new alert is not fresh")
+	}
+	if add(t, j, a) {
+		t.Error("the second sight is fresh")
+	}
+	j.Close()
+	j = testJournal(t, testStore(t, dir)) // without a Decide in between: a kill
+	defer j.Close()
+	if add(t, j, a) {
+		t.Error("after a restart the alert is fresh")
+	}
+	if in := decide(t, j); len(in) != 1 || in[0].ID != "20260302T140000Z-hq-"+a.ID[:6] {
+		t.Errorf("started %+v", in)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "mails", a.ID+".eml")); err != nil || string(b) != "mail "+a.ID {
+		t.Errorf("mail: %q, %v", b, err)
+	}
+}
+
+func TestAddRefusesWhatIsNoID(t *testing.T) {
+	j := testJournal(t, testStore(t, t.TempDir()))
+	defer j.Close()
+	for _, id := range []string{"", "../../x", strings.Repeat("G", 64), strings.Repeat("A", 64), strings.Repeat("a", 63)} {
+		a := alertAt(0, "n1", 1)
+		a.ID = id
+		if _, err := j.Add(context.Background(), a, nil, false, t0); err == nil {
+			t.Errorf("ID %q was taken", id)
+		}
+	}
+}
+
+func TestAddTimeThatCannotBe(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	a := alertAt(0, "n1", 1)
+	a.Time = t0.AddDate(73, 0, 0)
+	if _, err := j.Add(context.Background(), a, nil, true, t0); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := st.Alert(a.ID)
+	if err != nil || !rec.Alert.Time.Equal(t0) || len(rec.Alert.Notes) != 1 || !rec.Alert.Truncated {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
+func TestExpiredAndUnrouted(t *testing.T) {
+	var said strings.Builder
+	st := testStore(t, t.TempDir())
+	j, err := OpenJournal(st, testSites, testPolicy(), slog.New(slog.NewTextHandler(&said, nil)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	old, foreign := alertAt(0, "n1", 1), alertAt(time.Minute, "n1", 1)
+	foreign.Cluster = "elsewhere"
+	for a, seen := range map[*evidence.Alert]time.Time{&old: t0.Add(24*time.Hour + time.Second), &foreign: t0.Add(time.Minute)} {
+		if _, err := j.Add(context.Background(), *a, nil, false, seen); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in := decide(t, j); len(in) != 0 {
+		t.Errorf("they started %v", in)
+	}
+	for id, want := range map[string]What{old.ID: Expired, foreign.ID: Unrouted} {
+		if rec, err := st.Alert(id); err != nil || rec.What != want {
+			t.Errorf("recorded as %q, %v; want %q", rec.What, err, want)
+		}
+		if !strings.Contains(said.String(), "level=WARN msg=\"alert is "+string(want)) {
+			t.Errorf("%s was not said aloud: %s", want, said.String())
+		}
+	}
+	// What expired must not make a repeat of the first that did not.
+	add(t, j, alertAt(5*time.Minute, "n1", 1))
+	if in := decide(t, j); len(in) != 1 {
+		t.Errorf("the alert after an expired one started %v", in)
+	}
+}
+
+func TestEverySiteThatClaims(t *testing.T) {
+	sites := append(slices.Clone(testSites), Site{Name: "west", Clusters: []string{"C1"}}, Site{Name: "rest"})
+	st := testStore(t, t.TempDir())
+	j, err := OpenJournal(st, sites, testPolicy(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	a := alertAt(0, "n1", 1)
+	add(t, j, a)
+	in := decide(t, j)
+	if len(in) != 2 {
+		t.Fatalf("%d incidents, want one of hq and one of west", len(in))
+	}
+	rec, err := st.Alert(a.ID)
+	if err != nil || len(rec.Sites) != 2 || rec.Sites[0].What != InIncident || rec.Sites[1].What != InIncident || rec.Sites[0].Incident == rec.Sites[1].Incident {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
+func TestEarlierAlertChangesTheID(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	late, early := alertAt(time.Minute, "n1", 1), alertAt(0, "n1", 1)
+	add(t, j, late)
+	was := decide(t, j)[0]
+	add(t, j, early)
+	now := decide(t, j)[0]
+	if now.Key != was.Key || now.ID == was.ID || !strings.HasSuffix(now.ID, early.ID[:6]) {
+		t.Errorf("was %s (%s), is %s (%s)", was.ID, was.Key, now.ID, now.Key)
+	}
+	for _, id := range []string{was.ID, now.ID} {
+		if in, err := st.Load(id); err != nil || in.Key != was.Key {
+			t.Errorf("Load(%s) = %s, %v", id, in.Key, err)
+		}
+	}
+	if _, err := st.Load("nothing"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAfterSealing(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	add(t, j, alertAt(0, "n1", 1))
+	x := decide(t, j)[0]
+	if _, err := j.start(x.Key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.freeze(x.Key, evidence.Window{}, nil); !errors.Is(err, errGrew) {
+		t.Fatalf("frozen with another window: %v", err)
+	}
+	if _, err := j.freeze(x.Key, x.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	outcome := func(a evidence.Alert) Decision {
+		add(t, j, a)
+		decide(t, j)
+		rec, err := st.Alert(a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec.Sites[0]
+	}
+	// Its window overlaps, but nothing joins a frozen incident.
+	if d := outcome(alertAt(time.Minute, "n1", 1)); d.What != Repeat || d.Of != alertAt(0, "n1", 1).ID {
+		t.Errorf("without news: %+v", d)
+	}
+	if d := outcome(alertAt(2*time.Minute, "n1", 2)); d.What != InIncident || d.Incident == x.Key || d.Why != WhyNews {
+		t.Errorf("with news: %+v", d)
+	}
+}
+
+// A policy that changes leaves yesterday's repeats alone.
+func TestPolicyChange(t *testing.T) {
+	st := fastStore(t, t.TempDir())
+	j := testJournal(t, st)
+	for i := range 60 { // 30 min: joins, then repeats
+		add(t, j, alertAt(time.Duration(i)*30*time.Second, "n1", 1))
+	}
+	decide(t, j)
+	j.Close()
+	before := onDisk(t, st)
+	p := testPolicy()
+	p.Cooldown = time.Second
+	j, err := OpenJournal(st, testSites, p, nil, func() time.Time { return t0.Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	decide(t, j)
+	all, _ := st.keys()
+	if len(all) != 1 {
+		t.Errorf("the new cooldown made %d incidents of one storm; before:\n%s", len(all), before)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	st := fastStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	var repeat evidence.Alert
+	for i := range 60 {
+		repeat = alertAt(time.Duration(i)*30*time.Second, "n1", 1)
+		add(t, j, repeat)
+	}
+	decide(t, j)
+	first := alertAt(0, "n1", 1)
+	if err := j.Prune(t0.Add(25 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if st.hasMail(repeat.ID) || !st.hasMail(first.ID) {
+		t.Error("after a day the mails of repeats go, those of members stay")
+	}
+	if add(t, j, repeat) {
+		t.Error("a repeat was forgotten after a day")
+	}
+	if err := j.Prune(t0.Add(31 * 24 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Alert(repeat.ID); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after 30 days: %v", err)
+	}
+	if _, err := st.Alert(first.ID); err != nil {
+		t.Errorf("an alert of an incident that is there: %v", err)
+	}
+	if x := j.index["hq"]; x.planned != len(x.entries) {
+		t.Errorf("planned %d of %d", x.planned, len(x.entries))
+	}
+	if in := decide(t, j); len(in) != 0 {
+		t.Errorf("forgetting started %v", in)
+	}
+}
+
+// Alerts in order are judged one by one, not all again; one out of order is.
+func TestDecideGoesOn(t *testing.T) {
+	st := fastStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	var plan *planner
+	for i := range 100 {
+		add(t, j, alertAt(time.Duration(i)*30*time.Second, "n1", i))
+		decide(t, j)
+		if x := j.index["hq"]; plan != nil && x.plan != plan {
+			t.Fatalf("alert %d made everything be planned again", i)
+		} else {
+			plan = x.plan
+		}
+	}
+	want := onDisk(t, st)
+	j.Close()
+	j = testJournal(t, st)
+	decide(t, j)
+	if got := onDisk(t, st); got != want {
+		t.Errorf("planned whole:\n%s\none by one:\n%s", got, want)
+	}
+	plan = j.index["hq"].plan
+	add(t, j, alertAt(5*time.Second, "n1", 0))
+	decide(t, j)
+	if j.index["hq"].plan == plan {
+		t.Error("an alert out of order was not")
+	}
+}

@@ -1,0 +1,112 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A Listed is one line of `grab list`.
+type Listed struct {
+	Incident string            `json:"incident"`
+	Site     string            `json:"site"`
+	State    State             `json:"state"`
+	Coverage evidence.Coverage `json:"coverage"` // of an open incident: so far; "" before any host was asked
+	Bundle   string            `json:"bundle"`   // "" until sealed
+}
+
+// List lists every incident of the store, newest first. It needs no lock. An
+// incident that cannot be read is left out and makes an error beside the list.
+func (s *Store) List() ([]Listed, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	list := []Listed{}
+	var errs []error
+	for _, k := range keys {
+		in, err := s.read(k)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // just claimed, or just removed
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle}
+		if in.State != Sealed && in.State != Sealing {
+			l.Coverage, err = s.soFar(in)
+			errs = append(errs, err)
+		}
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(a, b Listed) int { return strings.Compare(b.Incident, a.Incident) })
+	return list, errors.Join(errs...)
+}
+
+// soFar is the coverage of an open incident by what was saved.
+func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
+	var parts []evidence.Coverage
+	asked := false
+	for _, ref := range in.Hosts {
+		h, err := s.readRow(in.Key, ref.Name)
+		if err != nil {
+			return "", err
+		}
+		if h.asked() {
+			asked = true
+			parts = append(parts, h.Row.Coverage)
+		} else {
+			parts = append(parts, evidence.Lost)
+		}
+	}
+	if !asked {
+		return "", nil
+	}
+	return evidence.Sum(parts...), nil
+}
+
+// Load finds an incident by its ID, its key or an earlier ID. Store.Manifest then
+// has what was got of it, of an open one too.
+func (s *Store) Load(id string) (Incident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return Incident{}, err
+	}
+	var found *Incident
+	for _, k := range keys {
+		in, err := s.read(k)
+		if err != nil {
+			continue // another one's fault; List tells of it
+		}
+		if in.ID == id {
+			return in, nil
+		}
+		if in.is(id) {
+			found = &in
+		}
+	}
+	if found == nil {
+		return Incident{}, fmt.Errorf("incident %q: %w", evidence.Printable(id, 100), ErrNotFound)
+	}
+	return *found, nil
+}
+
+// Rows are the states of an incident's hosts as saved, by host.
+func (s *Store) Rows(in Incident) (map[string]HostState, error) {
+	rows := map[string]HostState{}
+	for _, ref := range in.Hosts {
+		h, err := s.readRow(in.Key, ref.Name)
+		if err != nil {
+			return rows, err
+		}
+		if h.asked() {
+			rows[ref.Name] = h
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,146 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// load reads the store into the index.
+func (j *Journal) load(policy Policy) error {
+	if err := j.setPolicy(policy); err != nil {
+		return err
+	}
+	j.st.removeParts(j.st.Dir, noKeep)
+	j.st.removeParts(j.st.alerts(), noKeep)
+	j.st.removeParts(j.st.mails(), noKeep)
+	all, err := j.st.incidentsOnDisk(j.log.Error)
+	if err != nil {
+		return err
+	}
+	j.st.removeParts(j.st.Bundles(), func(name string) bool { return j.st.inUse(all, name) })
+	if err := j.loadAlerts(); err != nil {
+		return err
+	}
+	for _, in := range all {
+		if err := j.place(in); err != nil {
+			return err
+		}
+	}
+	j.dirty = true
+	return nil
+}
+
+// inUse reports whether the bundle of that name may be one that another process is
+// writing at this moment.
+func (s *Store) inUse(all []Incident, name string) bool {
+	for _, in := range all {
+		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) busy(key string) bool {
+	l, err := s.lockIncident(key)
+	if err == nil {
+		l.Release()
+	}
+	return errors.Is(err, ErrBusy)
+}
+
+// incidentsOnDisk reads every incident. What cannot be read is said and left out;
+// an empty folder that a crash left is removed.
+func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	var all []Incident
+	for _, k := range keys {
+		in, err := s.read(k)
+		switch {
+		case err == nil:
+			all = append(all, in)
+		case errors.Is(err, fs.ErrNotExist):
+			if fi, err := os.Stat(s.folder(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.folder(k)) // a claim that never was one; the next start tries again
+			}
+		default:
+			say("incident cannot be read", "key", k, "err", err)
+		}
+	}
+	return all, nil
+}
+
+func (j *Journal) loadAlerts() error {
+	entries, err := os.ReadDir(j.st.alerts())
+	if err != nil {
+		return fmt.Errorf("read alerts: %w", err)
+	}
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !isID(id) {
+			continue
+		}
+		var rec AlertRecord
+		if err := atomicfile.ReadJSON(filepath.Join(j.st.alerts(), f.Name()), &rec); err != nil || rec.Alert.ID != id {
+			j.log.Error("alert cannot be read; its mail counts as not seen", "alert", id[:12], "err", err)
+			continue
+		}
+		j.enter(rec)
+	}
+	return j.dropOrphans()
+}
+
+// dropOrphans removes mails without a record: the crash came between the two, and
+// the mailbox still has the mail.
+func (j *Journal) dropOrphans() error {
+	entries, err := os.ReadDir(j.st.mails())
+	if err != nil {
+		return fmt.Errorf("read mails: %w", err)
+	}
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".eml")
+		if _, known := j.seen[id]; ok && isID(id) && !known {
+			if err := j.st.remove(j.st.mail(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// place takes up an incident that is on disk. What it says about its members is
+// the truth, for it is written before their records are.
+func (j *Journal) place(in Incident) error {
+	if in.State != Sealed {
+		c := in.clone()
+		j.m[in.Key] = &c
+	}
+	x := j.index[in.Site]
+	if x == nil || in.Kind != KindAlert {
+		return nil
+	}
+	for _, m := range in.Members {
+		e := x.byID[m.Alert]
+		if e == nil {
+			continue
+		}
+		d := Decision{Site: in.Site, What: InIncident, Incident: in.Key, Why: m.Why}
+		if e.d != d && in.Frozen {
+			if err := j.saveDecision(e.id, d); err != nil {
+				return err
+			}
+		}
+		e.d, e.frozen = d, in.Frozen
+	}
+	return nil
+}

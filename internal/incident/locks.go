@@ -1,0 +1,49 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// What a lock that is held by someone else means.
+var (
+	ErrWatching = errors.New("another grab watch works on this store")
+	ErrBusy     = errors.New("another grab works on this incident")
+)
+
+// A Lock is an OS lock on a file: it dies with the process that holds it. The
+// file stays.
+type Lock struct{ f *flock.Flock }
+
+// Release gives the lock back; nil is a lock that was never taken.
+func (l *Lock) Release() error {
+	if l == nil {
+		return nil
+	}
+	return l.f.Unlock()
+}
+
+// LockWatch takes watch.lock, or says ErrWatching.
+func (s *Store) LockWatch() (*Lock, error) {
+	return tryLock(filepath.Join(s.Dir, "watch.lock"), ErrWatching)
+}
+
+// lockIncident takes one incident's lock, or says ErrBusy.
+func (s *Store) lockIncident(key string) (*Lock, error) {
+	return tryLock(filepath.Join(s.folder(key), "lock"), ErrBusy)
+}
+
+func tryLock(name string, taken error) (*Lock, error) {
+	f := flock.New(name, flock.SetPermissions(0o600))
+	ok, err := f.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !ok {
+		return nil, taken
+	}
+	return &Lock{f}, nil
+}

@@ -1,0 +1,140 @@
+package incident
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Two incidents that a late alert bridges become one, as long as no host was asked.
+func TestBridge(t *testing.T) {
+	for _, started := range []bool{false, true} {
+		st := testStore(t, t.TempDir())
+		j := testJournal(t, st)
+		add(t, j, alertAt(0, "n1", 1))
+		add(t, j, alertAt(38*time.Minute, "n1", 1))
+		in := decide(t, j)
+		if len(in) != 2 {
+			t.Fatalf("%+v", in)
+		}
+		want := 1
+		if started {
+			want = 2
+			for _, in := range in {
+				if _, err := j.start(in.Key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		add(t, j, alertAt(19*time.Minute, "n2", 1))
+		decide(t, j)
+		all, err := st.incidentsOnDisk(nil)
+		if err != nil || len(all) != want {
+			t.Errorf("started %v: %d incidents, want %d: %+v, %v", started, len(all), want, all, err)
+		}
+		if got := len(j.unsealed()); got != want {
+			t.Errorf("started %v: %d to be run", started, got)
+		}
+		j.Close()
+	}
+}
+
+// A late alert takes the news from the opener of an incident that has been started
+// and is too far away to join it: the opener stays where its hosts were asked for it.
+func TestOpenerStays(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	opener := alertAt(9*time.Minute, "n1", 1)
+	add(t, j, opener)
+	add(t, j, alertAt(27*time.Minute, "n2", 1))
+	add(t, j, alertAt(45*time.Minute, "n3", 1))
+	x := decide(t, j)[0]
+	if _, err := j.start(x.Key); err != nil {
+		t.Fatal(err)
+	}
+	add(t, j, alertAt(0, "n1", 1))
+	for range 2 {
+		decide(t, j)
+		in, err := st.read(x.Key)
+		if err != nil || len(in.Members) != 3 || in.Members[0].Alert != opener.ID || !sameWindow(in.Asked, x.Asked) {
+			t.Errorf("%+v, %v", in, err)
+		}
+		if l, err := st.List(); err != nil || len(l) != 2 {
+			t.Errorf("%+v, %v", l, err)
+		}
+		j.Close()
+		j = testJournal(t, st)
+	}
+	j.Close()
+}
+
+// What another process sealed in the meantime is left alone.
+func TestReload(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	in := Incident{Key: "20260302T140000Z-hq-abcdef", ID: "20260302T140000Z-hq-abcdef", Site: "hq", Kind: KindNow, State: Failed, Frozen: true}
+	if err := errors.Join(st.create(in.Key), st.save(in)); err != nil {
+		t.Fatal(err)
+	}
+	j := testJournal(t, st)
+	defer j.Close()
+	if todo, err := j.reload(in.Key); err != nil || !todo {
+		t.Errorf("failed: %v, %v", todo, err)
+	}
+	in.State = Sealed
+	if err := st.save(in); err != nil {
+		t.Fatal(err)
+	}
+	if todo, err := j.reload(in.Key); err != nil || todo {
+		t.Errorf("sealed by another: %v, %v", todo, err)
+	}
+	if todo, err := j.reload("gone"); err != nil || todo {
+		t.Errorf("gone: %v, %v", todo, err)
+	}
+}
+
+// What a kill left of a mail without a record is removed, and so are temporary
+// files, but for a bundle that another process is writing.
+func TestLeftovers(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	in := Incident{Key: "20260302T140000Z-hq-abcdef", ID: "20260302T140000Z-hq-abcdef", Site: "hq", Kind: KindNow, State: Running}
+	if err := errors.Join(st.create(in.Key), st.save(in)); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := st.lockIncident(in.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	busy := filepath.Join(st.Bundles(), in.ID+"-r2.zip.part")
+	gone := []string{
+		st.mail(alertID("x")), st.mail(alertID("y")) + ".1.part", st.alert(alertID("y")) + ".1.part", filepath.Join(st.Bundles(), "20260302T140000Z-hq-000000.zip.part"),
+	}
+	for _, name := range append(gone, busy) {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testJournal(t, st).Close()
+	for _, name := range gone {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(busy); err != nil {
+		t.Errorf("the bundle that is being written is gone: %v", err)
+	}
+}
+
+func TestSecondWatch(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	if _, err := OpenJournal(st, testSites, testPolicy(), nil, nil); !errors.Is(err, ErrWatching) {
+		t.Errorf("a second watch: %v", err)
+	}
+	j.Close()
+	j = testJournal(t, st)
+	j.Close()
+}

@@ -1,0 +1,185 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// maxAttempts bounds what is kept of a host's attempts; the newest go on.
+const maxAttempts = 200
+
+// record takes up what came of a pass, and saves it.
+func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, row evidence.Host, err error, began time.Time) {
+	if row.Host == "" {
+		row = u.lacking(h, w)
+	}
+	row.Host, row.Role = h.ref.Name, h.ref.Role
+	if row.Address == "" {
+		row.Address = h.ref.Address
+	}
+	if err != nil {
+		row.Error = evidence.Printable(errorText(row.Error, err), 500)
+	}
+	a := Attempt{Began: began.UTC().Round(0), Ended: u.r.now().UTC().Round(0), What: "pass"}
+	if err != nil {
+		a.Error = row.Error
+	}
+	u.mu.Lock()
+	s := &h.state
+	s.Row, s.Judged, h.saved = row, w, false
+	s.Attempts = append(slices.Clone(s.Attempts), a)
+	if n := len(s.Attempts); n > maxAttempts {
+		s.Attempts = slices.Delete(s.Attempts, 1, n-maxAttempts+1)
+	}
+	if err == nil && s.Copied.IsZero() {
+		s.Copied = a.Ended
+	}
+	h.tried = true
+	all := !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
+	u.mu.Unlock()
+	u.save(ctx, h)
+	u.report(ctx, h, row, err)
+	if all {
+		u.firstPass()
+	}
+}
+
+// lacking is the row of a host from which nothing came, not even a row: what an
+// earlier pass got stays.
+func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if h.state.Row.Host != "" {
+		return stretched(h.state.Row, h.state.Judged, w)
+	}
+	row := evidence.Host{Host: h.ref.Name, Role: h.ref.Role, Address: h.ref.Address, ClockFrom: "none"}
+	return evidence.Lacking(row, u.families, w, evidence.ReasonUnreachable)
+}
+
+func (u *run) report(ctx context.Context, h *hostRun, row evidence.Host, err error) {
+	u.tell(Event{What: EventPass, Host: h.ref.Name, Row: &row, Coverage: row.Coverage, Err: err})
+	if err != nil && ctx.Err() == nil {
+		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", row.Coverage, "final", permanent(err), "err", row.Error)
+	}
+}
+
+// errorText is the row's own words if it has some, for they say more than the error.
+func errorText(own string, err error) string {
+	for _, e := range []error{errStopped, errPatience} {
+		if errors.Is(err, e) {
+			return err.Error()
+		}
+	}
+	if own != "" {
+		return own
+	}
+	return err.Error()
+}
+
+func (u *run) markHeld(h *hostRun) {
+	u.mu.Lock()
+	first := h.state.Held.IsZero()
+	if first {
+		h.state.Held = u.r.now().UTC().Round(0)
+	}
+	u.mu.Unlock()
+	if first {
+		u.tell(Event{What: EventHeld, Host: h.ref.Name})
+	}
+}
+
+// save writes a host's state. An error other than a full disk is logged; the state
+// is written again before the incident is frozen.
+func (u *run) save(ctx context.Context, h *hostRun) {
+	if err := u.write(ctx, h); err != nil && ctx.Err() == nil {
+		u.r.log().Error("host's result cannot be saved yet", "incident", u.id, "host", h.ref.Name, "err", err)
+	}
+}
+
+func (u *run) write(ctx context.Context, h *hostRun) error {
+	u.mu.Lock()
+	state, saved := h.state, h.saved
+	u.mu.Unlock()
+	if saved {
+		return nil
+	}
+	if err := u.retryFull(ctx, func() error { return u.r.Store.writeJSON(u.r.Store.row(u.key, h.ref.Name), state) }); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	h.saved = true
+	u.mu.Unlock()
+	return nil
+}
+
+// firstPass says once that every host was asked once.
+func (u *run) firstPass() {
+	u.once.Do(func() {
+		u.mu.Lock()
+		var parts []evidence.Coverage
+		for _, h := range u.hosts {
+			parts = append(parts, h.state.Row.Coverage)
+		}
+		u.mu.Unlock()
+		u.tell(Event{What: EventFirstPass, Coverage: evidence.Sum(parts...)})
+		if u.first != nil {
+			u.first()
+		}
+	})
+}
+
+// states are all hosts' states, in the site's order.
+func (u *run) states() []HostState {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var all []HostState
+	for _, h := range u.hosts {
+		all = append(all, h.state)
+	}
+	return all
+}
+
+func (u *run) newPuller(host string) (Puller, error) {
+	dir := u.r.Store.host(u.key, host)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return u.r.NewPuller(u.site, host, dir)
+}
+
+// open gives one slice to the sealer.
+func (u *run) open(host, family string) (io.ReadCloser, error) {
+	for _, h := range u.hosts {
+		if h.ref.Name != host {
+			continue
+		}
+		if h.puller == nil {
+			p, err := u.newPuller(host)
+			if err != nil {
+				return nil, err
+			}
+			h.puller = p
+		}
+		return h.puller.Open(family)
+	}
+	return nil, fmt.Errorf("no host %q", host)
+}
+
+func (u *run) closePullers() {
+	for _, h := range u.hosts {
+		if h.puller == nil {
+			continue
+		}
+		if err := h.puller.Close(); err != nil {
+			u.r.log().Debug("host closed badly", "incident", u.id, "host", h.ref.Name, "err", err)
+		}
+		h.puller = nil
+	}
+}

@@ -1,0 +1,138 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// schedule starts incidents. At most Parallel are in their first pass; the others
+// only wait for their windows to end, and must not keep a new one from its hosts.
+type schedule struct {
+	r  *Runner
+	j  *Journal
+	wg *sync.WaitGroup
+
+	mu     sync.Mutex
+	active map[string]bool // key -> still in its first pass
+	freed  chan struct{}   // size 1
+}
+
+func (s *schedule) dispatch(ctx context.Context) {
+	for ctx.Err() == nil {
+		key := s.next()
+		if key == "" {
+			return
+		}
+		s.wg.Go(func() {
+			defer s.set(key, false, true)
+			s.r.tend(ctx, s.j, key, func() { s.set(key, false, false) })
+		})
+	}
+}
+
+// next takes the newest incident that nobody works at, if there is room for it.
+func (s *schedule) next() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	busy := 0
+	for _, first := range s.active {
+		if first {
+			busy++
+		}
+	}
+	if busy >= s.r.parallel() {
+		return ""
+	}
+	for _, in := range s.j.unsealed() {
+		if _, ok := s.active[in.Key]; !ok {
+			s.active[in.Key] = true
+			return in.Key
+		}
+	}
+	return ""
+}
+
+func (s *schedule) set(key string, first, gone bool) {
+	s.mu.Lock()
+	s.active[key] = first
+	if gone {
+		delete(s.active, key)
+	}
+	s.mu.Unlock()
+	select {
+	case s.freed <- struct{}{}:
+	default: // it is said already
+	}
+}
+
+// unsealed are all incidents that want work, newest first.
+func (j *Journal) unsealed() []Incident {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []Incident
+	for _, in := range j.m {
+		if in.State != Sealed {
+			all = append(all, in.clone())
+		}
+	}
+	slices.SortFunc(all, newestFirst)
+	return all
+}
+
+// tend works at one incident until it is sealed, gone, somebody else's, or ctx
+// ends.
+func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func()) {
+	lock, err := r.Store.lockIncident(key)
+	if err != nil {
+		if _, gone := j.get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
+			r.log().Warn("incident is left alone for now", "key", key, "err", err)
+			first()
+			sleep(ctx, againFirst, nil)
+		}
+		return
+	}
+	defer lock.Release()
+	if todo, err := j.reload(key); err != nil || !todo {
+		if err != nil {
+			r.log().Error("incident cannot be taken up", "key", key, "err", err)
+		}
+		j.drop(key)
+		return
+	}
+	for wait := againFirst; ; wait = min(2*wait, againMax) {
+		p := r.Policy()
+		u := &run{r: r, rec: &j.records, key: key, settle: p.Settle, patience: p.Patience, waitRoom: true, first: first}
+		err := u.work(ctx)
+		if err = r.concluded(u, err); err == nil || errors.Is(err, errGone) {
+			j.drop(key)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		u.fail(err)
+		first()
+		if !sleep(ctx, wait, nil) {
+			return
+		}
+	}
+}
+
+// reload takes up what another process may have made of a frozen incident, and
+// reports whether there is anything left to do.
+func (j *Journal) reload(key string) (todo bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	cur := j.m[key]
+	if cur == nil || cur.open() {
+		return cur != nil, nil // gone, or the journal's alone
+	}
+	in, err := j.st.read(key)
+	if err != nil {
+		return false, err
+	}
+	j.m[key] = &in
+	return in.State != Sealed, nil
+}

@@ -1,0 +1,152 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// A SealJob is all that a sealer needs for one bundle.
+type SealJob struct {
+	Manifest evidence.Manifest
+	Base     string                                           // the bundle's path without its ending
+	Open     func(host, family string) (io.ReadCloser, error) // a slice, for each file of the manifest with a path
+	Mail     func(alertID string) (io.ReadCloser, error)      // a mail, for each alert with a file
+}
+
+// ErrLess says that a retry would hold less than the revision before it.
+var ErrLess = errors.New("it would hold less than the revision before it")
+
+// base is where the bundle of the incident's revision goes, without its ending.
+func (s *Store) base(in Incident) string {
+	name := in.ID
+	if in.Revision > 1 {
+		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
+	}
+	if in.Out != "" {
+		return filepath.Join(in.Out, name)
+	}
+	return filepath.Join(s.Bundles(), name)
+}
+
+// seal makes the bundle of a frozen incident, or adopts the one that is there,
+// writes down that it is sealed, and removes slices that nobody needs any more.
+func (u *run) seal(ctx context.Context) error {
+	var m evidence.Manifest
+	if err := atomicfile.ReadJSON(u.r.Store.manifest(u.key, u.inc.Revision), &m); err != nil {
+		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
+	}
+	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
+	path, err := u.bundle(ctx, m)
+	if err != nil {
+		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
+	}
+	rev := Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed}
+	err = u.retryFull(ctx, func() (err error) {
+		u.inc, err = u.rec.update(u.key, func(in *Incident) {
+			in.State, in.Coverage, in.Bundle, in.Error = Sealed, m.Coverage, path, ""
+			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r Revision) bool { return r.Revision == rev.Revision }), rev)
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	u.r.log().Info("incident sealed", "incident", u.inc.ID, "site", u.inc.Site, "revision", u.inc.Revision, "coverage", m.Coverage, "bundle", path)
+	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
+	u.closePullers() // first: Windows removes no open file
+	if err := u.r.Store.dropSlices(u.inc); err != nil {
+		u.r.log().Warn("slices stay for now", "incident", u.inc.ID, "err", err) // the next start removes them
+	}
+	return nil
+}
+
+// dropSlices removes the slices of a complete incident; those of any other are
+// kept for a retry.
+func (s *Store) dropSlices(in Incident) error {
+	if in.State != Sealed || in.Coverage != evidence.Complete {
+		return nil
+	}
+	if err := s.remove(s.hosts(in.Key)); err != nil {
+		return fmt.Errorf("remove slices of %s: %w", in.ID, err)
+	}
+	return nil
+}
+
+// bundle adopts or makes the bundle.
+func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
+	base := u.r.Store.base(u.inc)
+	if path := u.r.adopt(ctx, base, u.inc); path != "" {
+		return path, nil
+	}
+	select {
+	case u.r.sealing() <- struct{}{}:
+		defer func() { <-u.r.sealing() }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	var path string
+	err := u.retryFull(ctx, func() (err error) {
+		path, err = u.r.Seal(ctx, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.openMail})
+		return err
+	})
+	return path, err
+}
+
+// adopt returns the path of a bundle of that incident and revision that is there
+// and verifies: the crash came after the bundle was done.
+func (r *Runner) adopt(ctx context.Context, base string, in Incident) string {
+	entries, err := os.ReadDir(filepath.Dir(base))
+	if err != nil || r.VerifyBundle == nil {
+		return "" // nothing to adopt
+	}
+	for _, e := range entries {
+		ext, ok := strings.CutPrefix(e.Name(), filepath.Base(base)+".")
+		if !ok || !e.Type().IsRegular() || strings.HasSuffix(ext, "part") {
+			continue
+		}
+		path := filepath.Join(filepath.Dir(base), e.Name())
+		if err := r.VerifyBundle(ctx, path, in.ID, in.Revision); err != nil {
+			r.log().Warn("a bundle of this name is there and does not verify; it is made anew", "incident", in.ID, "bundle", path, "err", err)
+			continue
+		}
+		r.log().Info("bundle of an earlier start adopted", "incident", in.ID, "bundle", path)
+		return path
+	}
+	return ""
+}
+
+// mayReplace refuses a revision that holds less than the one before it.
+func (s *Store) mayReplace(in Incident, m evidence.Manifest) error {
+	if len(in.Revisions) == 0 {
+		return nil
+	}
+	var was evidence.Manifest
+	last := in.Revisions[len(in.Revisions)-1]
+	if err := atomicfile.ReadJSON(s.manifest(in.Key, last.Revision), &was); err != nil {
+		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
+	}
+	type slice struct{ host, family string }
+	now := map[slice]int64{}
+	for _, h := range m.Hosts {
+		for _, f := range h.Files {
+			now[slice{h.Host, f.Family}] = f.Bytes
+		}
+	}
+	for _, h := range was.Hosts {
+		for _, f := range h.Files {
+			if got := now[slice{h.Host, f.Family}]; got < f.Bytes {
+				return fmt.Errorf("revision %d: %w: %s of %s had %d bytes and has %d", in.Revision, ErrLess, f.Family, h.Host, f.Bytes, got)
+			}
+		}
+	}
+	return nil
+}

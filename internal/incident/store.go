@@ -1,0 +1,239 @@
+package incident
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// A Store is the folder in which everything is kept:
+//
+//	watch.lock                      held by grab watch
+//	plan.json                       the policy under which old decisions were made
+//	mails/<alert ID>.eml            written before the alert's record
+//	alerts/<alert ID>.json          an alert and what was decided about it
+//	incidents/<key>/incident.json
+//	incidents/<key>/lock
+//	incidents/<key>/rows/<host>.json      what was got of a host, with every attempt
+//	incidents/<key>/hosts/<host>/         the puller's own
+//	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
+//	bundles/                        finished bundles
+//	removed.jsonl                   what keep.age removed
+//
+// Reading works beside a running watch and needs no lock.
+type Store struct {
+	Dir string
+
+	fault func(op, name string) error       // tests: called before ("op") and after ("op done") each change
+	write func(name string, b []byte) error // tests that need no fsync; nil: atomicfile.WriteBytes
+}
+
+// OpenStore makes the folders (0700) that are not there.
+func OpenStore(dir string) (*Store, error) {
+	s := &Store{Dir: dir}
+	for _, d := range []string{dir, s.mails(), s.alerts(), s.incidents(), s.Bundles()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Bundles is the folder of finished bundles.
+func (s *Store) Bundles() string { return filepath.Join(s.Dir, "bundles") }
+
+func (s *Store) mails() string             { return filepath.Join(s.Dir, "mails") }
+func (s *Store) alerts() string            { return filepath.Join(s.Dir, "alerts") }
+func (s *Store) incidents() string         { return filepath.Join(s.Dir, "incidents") }
+func (s *Store) folder(key string) string  { return filepath.Join(s.incidents(), key) }
+func (s *Store) mail(id string) string     { return filepath.Join(s.mails(), id+".eml") }
+func (s *Store) alert(id string) string    { return filepath.Join(s.alerts(), id+".json") }
+func (s *Store) record(key string) string  { return filepath.Join(s.folder(key), "incident.json") }
+func (s *Store) hosts(key string) string   { return filepath.Join(s.folder(key), "hosts") }
+func (s *Store) rows(key string) string    { return filepath.Join(s.folder(key), "rows") }
+func (s *Store) row(key, h string) string  { return filepath.Join(s.rows(key), h+".json") }
+func (s *Store) removed() string           { return filepath.Join(s.Dir, "removed.jsonl") }
+func (s *Store) planFile() string          { return filepath.Join(s.Dir, "plan.json") }
+func (s *Store) host(key, h string) string { return filepath.Join(s.hosts(key), h) }
+
+func (s *Store) manifest(key string, rev int) string {
+	return filepath.Join(s.folder(key), fmt.Sprintf("manifest-r%d.json", rev))
+}
+
+// do makes one change to the disk, with the tests' faults around it.
+func (s *Store) do(op, name string, change func() error) error {
+	if s.fault != nil {
+		if err := s.fault(op, name); err != nil {
+			return err
+		}
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	if s.fault != nil {
+		return s.fault(op+" done", name)
+	}
+	return nil
+}
+
+func (s *Store) writeJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return s.writeBytes(name, append(b, '\n'))
+}
+
+func (s *Store) writeBytes(name string, b []byte) error {
+	write := s.write
+	if write == nil {
+		write = atomicfile.WriteBytes
+	}
+	return s.do("write", name, func() error { return write(name, b) })
+}
+
+func (s *Store) remove(name string) error {
+	return s.do("remove", name, func() error { return os.RemoveAll(name) })
+}
+
+// create makes an incident's folder, which must be new, with what is in it.
+func (s *Store) create(key string) error {
+	return s.do("create", s.folder(key), func() error {
+		if err := os.Mkdir(s.folder(key), 0o700); err != nil {
+			return err
+		}
+		for _, d := range []string{s.hosts(key), s.rows(key)} {
+			if err := os.Mkdir(d, 0o700); err != nil {
+				return err
+			}
+		}
+		if s.write != nil {
+			return nil
+		}
+		return errors.Join(atomicfile.SyncDir(s.folder(key)), atomicfile.SyncDir(s.incidents()))
+	})
+}
+
+func (s *Store) save(in Incident) error {
+	if err := s.writeJSON(s.record(in.Key), in); err != nil {
+		return fmt.Errorf("save incident %s: %w", in.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) read(key string) (Incident, error) {
+	var in Incident
+	err := atomicfile.ReadJSON(s.record(key), &in)
+	if err == nil && in.Key != key {
+		err = fmt.Errorf("read %s: it says that its key is %q", s.record(key), in.Key)
+	}
+	return in, err
+}
+
+// keys lists the folders of incidents; a store that is not there has none.
+func (s *Store) keys() ([]string, error) {
+	entries, err := os.ReadDir(s.incidents())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	var keys []string
+	for _, e := range entries {
+		if e.IsDir() {
+			keys = append(keys, e.Name())
+		}
+	}
+	return keys, nil
+}
+
+// An Attempt is one pass over a host, whatever came of it.
+type Attempt struct {
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	What  string    `json:"what"`            // "pass"
+	Error string    `json:"error,omitempty"` // "" if all went well
+}
+
+// A HostState is what is known of one host of an incident.
+type HostState struct {
+	Row      evidence.Host   `json:"row"`
+	Judged   evidence.Window `json:"judged"`          // the window that Row speaks of
+	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
+	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
+	Attempts []Attempt       `json:"attempts"`
+}
+
+// asked reports whether the host was tried at all.
+func (h HostState) asked() bool { return len(h.Attempts) > 0 }
+
+func (s *Store) readRow(key, host string) (HostState, error) {
+	var h HostState
+	err := atomicfile.ReadJSON(s.row(key, host), &h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return HostState{}, nil
+	}
+	return h, err
+}
+
+// Manifest reads the manifest of the incident's newest sealed (or sealing)
+// revision, or drafts one of what was got so far.
+func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
+	var m evidence.Manifest
+	if in.Frozen {
+		err := atomicfile.ReadJSON(s.manifest(in.Key, in.Revision), &m)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return m, err
+		}
+	}
+	return s.draft(in)
+}
+
+// removeParts removes what a crash left half written in a folder of this store.
+func (s *Store) removeParts(dir string, keep func(name string) bool) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // not there: nothing is left over
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && !keep(e.Name()) {
+			os.Remove(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
+		}
+	}
+}
+
+func noKeep(string) bool { return false }
+
+// appendJSONL adds one line to a file and fsyncs it.
+func (s *Store) appendJSONL(name string, v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.do("append", name, func() (err error) {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if _, err := f.Write(append(line, '\n')); err != nil {
+			return err
+		}
+		return f.Sync()
+	})
+}
+
+// openMail opens a mail as it came.
+func (s *Store) openMail(id string) (io.ReadCloser, error) {
+	if !isID(id) {
+		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
+	}
+	return os.Open(s.mail(id))
+}
