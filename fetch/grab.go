@@ -274,9 +274,7 @@ func (g *Grab) drop(broken bool) {
 		conn.Close(true) // first: a sick peer answers no CLOSE
 	}
 	for _, hs := range g.held {
-		for _, h := range hs {
-			h.file.Close()
-		}
+		each(len(hs), func(i int) { hs[i].file.Close() })
 	}
 	g.held = nil
 	if conn != nil && !broken {

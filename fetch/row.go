@@ -219,9 +219,12 @@ func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
 	g.ahead(p, now)
 }
 
-// holds reports whether a file at rest is among the parts.
+// holds reports whether a file that was listed is among the parts, under whatever
+// name. The live file may have grown before it was renamed.
 func (p *plan) holds(e Entry) bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool { return h.size == e.Size && h.mtime.Equal(e.MTime) })
+	return slices.ContainsFunc(p.parts, func(h *held) bool {
+		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime)
+	})
 }
 
 // ahead notes by how much a clock that could not be measured is ahead for

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,10 @@ const (
 // often.
 type Session struct {
 	ssh      *sshdial.Client
-	sftp     *sftp.Client
+	sftp     *sftp.Client // for files
+	folders  *sftp.Client // for listings, on a channel of its own whose answers are counted
+	listing  sync.Mutex   // one listing at a time
+	budget   *budgetReader
 	commands bool
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 }
@@ -38,11 +42,23 @@ type Session struct {
 // NewSession starts SFTP on a connection, which it owns from then on. commands
 // says whether `date` may be run on the host to measure its clock.
 func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Session, error) {
-	s := &Session{ssh: client, commands: commands}
+	s := &Session{ssh: client, commands: commands, budget: &budgetReader{}}
 	defer context.AfterFunc(ctx, client.Abort)()
-	err := s.guard(func() (err error) {
-		s.sftp, err = sftp.NewClient(client.Client, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
-		return err
+	var errs [2]error
+	err := s.guard(func() error {
+		var wg sync.WaitGroup
+		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{}) })
+		wg.Go(func() { s.folders, errs[1] = s.channel(s.budget) })
+		wg.Wait()
+		switch { // a host that allows one channel only gets by with it
+		case errs[0] != nil && errs[1] != nil:
+			return errs[0]
+		case errs[0] != nil:
+			s.sftp = s.folders
+		case errs[1] != nil:
+			s.folders = s.sftp
+		}
+		return nil
 	})
 	if err == nil {
 		return s, nil
@@ -57,6 +73,45 @@ func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Se
 	}
 	return nil, &Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%w: %w", ErrNoSFTP, err), Stop: true}
 }
+
+// channel opens a channel with an SFTP client on it, whose answers pass through r.
+func (s *Session) channel(r *budgetReader) (*sftp.Client, error) {
+	c, err := s.ssh.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.RequestSubsystem("sftp"); err != nil {
+		return nil, err
+	}
+	w, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if r.r, err = c.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
+}
+
+// budgetReader bounds what a peer may answer: a folder without an end must not
+// fill the memory. A limit of zero is none.
+type budgetReader struct {
+	r           io.Reader
+	limit, used atomic.Int64
+}
+
+func (b *budgetReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
+		return n, errLongFolder
+	}
+	return n, err
+}
+
+var errLongFolder = fmt.Errorf("the folder's listing is longer than %d MiB", maxListing>>20)
+
+// maxListing is how many bytes of answers one listing may take: 200,000 names.
+const maxListing = 32 << 20
 
 // ErrNoSFTP says that a host let us in and offers no SFTP.
 var ErrNoSFTP = errors.New("the host refuses SFTP")
@@ -84,8 +139,14 @@ func (s *Session) Lost() error {
 
 // List lists a folder on the host.
 func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err error) {
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	if s.folders != s.sftp {
+		s.budget.used.Store(0)
+		s.budget.limit.Store(maxListing)
+	}
 	err = s.guard(func() error {
-		infos, err := s.sftp.ReadDirContext(ctx, dir)
+		infos, err := s.folders.ReadDirContext(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", dir, s.why(err))
 		}
@@ -187,6 +248,7 @@ func (s *Session) HostKey() string { return s.ssh.HostKey }
 func (s *Session) Close() error {
 	err := s.ssh.Close()
 	s.sftp.Close()
+	s.folders.Close()
 	return err
 }
 

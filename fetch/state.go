@@ -67,16 +67,18 @@ func (g *Grab) load() error {
 	if err := atomicfile.ReadJSON(g.path(stateFile), s); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	g.state, g.surveyed = s, map[string]surveyed{}
 	for name, f := range s.Families {
 		f.name = name
 		for _, pc := range f.Pieces {
-			// a slice is trusted up to its journaled length, and only if it is there
+			// A slice is trusted up to its journaled length, and only if it is there;
+			// otherwise it is copied anew, as far as the host still has it.
 			if info, err := os.Stat(g.path(pc.File)); pc.Length > 0 && (err != nil || info.Size() < pc.Length) {
-				return fmt.Errorf("slice %s is shorter than the %d bytes written down", g.path(pc.File), pc.Length)
+				g.note("the slice of %s on this machine was damaged: %s is shorter than the %d bytes written down", name, pc.File, pc.Length)
+				pc.Length, f.Covered = 0, nil
 			}
 		}
 	}
-	g.state, g.surveyed = s, map[string]surveyed{}
 	return nil
 }
 
