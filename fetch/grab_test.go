@@ -415,14 +415,14 @@ func TestResume(t *testing.T) {
 	for cut := int64(1); cut < 30; cut++ {
 		store := t.TempDir()
 		conn := &localConn{failAfter: cut}
-		pass := func(c Conn) (evidence.Host, error, string) {
+		pass := func(c Conn) (evidence.Host, string, error) {
 			g := newGrab(t, dir, c)
 			g.Dir = store
 			row, err := g.Pass(t.Context(), w, nil)
 			g.Close()
-			return row, err, slice(t, g, "network_log")
+			return row, slice(t, g, "network_log"), err
 		}
-		row, err, got := pass(conn)
+		row, got, err := pass(conn)
 		if err == nil {
 			return // cut later than everything
 		}
@@ -432,7 +432,7 @@ func TestResume(t *testing.T) {
 		if !strings.Contains(a+b, got) {
 			t.Fatalf("cut at %d: the slice of %d bytes is not what was written", cut, len(got))
 		}
-		row, err, got = pass(&localConn{})
+		row, got, err = pass(&localConn{})
 		if err != nil || row.Coverage != evidence.Complete || !strings.HasSuffix(a+b, got) || row.Files[0].Records != 3*3600 {
 			t.Fatalf("cut at %d, then whole: %v %s %d records", cut, err, row.Coverage, row.Files[0].Records)
 		}

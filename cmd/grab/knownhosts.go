@@ -37,10 +37,10 @@ func pinnedKeys(file, address string) ([]ssh.PublicKey, error) {
 	return keys, nil
 }
 
-// pinKeys adds keys of host:port to a known_hosts file, and takes those away
-// that the host does not show any more. All other lines stay byte for byte. The
+// pinKeys sees to it that the keys in good are pinned for host:port, and takes
+// those away that the host does not show any more. All other lines stay byte for byte. The
 // file is whole at every moment, mode 0600.
-func pinKeys(file, address string, add, shown []ssh.PublicKey) error {
+func pinKeys(file, address string, good, shown []ssh.PublicKey) error {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
 	}
@@ -48,8 +48,13 @@ func pinKeys(file, address string, add, shown []ssh.PublicKey) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read known_hosts: %w", err)
 	}
+	there, err := pinnedKeys(file, address)
+	if err != nil {
+		return err
+	}
+	add := slices.DeleteFunc(slices.Clone(good), func(k ssh.PublicKey) bool { return hasKey(there, k) })
 	text := repin(old, address, add, shown)
-	if err := provePin(text, address, add, shown); err != nil {
+	if err := provePin(text, address, good, shown); err != nil {
 		return fmt.Errorf("pin in %s: %w", file, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -61,7 +66,7 @@ func pinKeys(file, address string, add, shown []ssh.PublicKey) error {
 	return nil
 }
 
-// repin is the text of a known_hosts file with the keys pinned.
+// repin is the text of a known_hosts file with the keys added and the stale gone.
 func repin(old []byte, address string, add, shown []ssh.PublicKey) []byte {
 	var b bytes.Buffer
 	for line := range bytes.Lines(old) {
@@ -110,7 +115,7 @@ func namesAddress(name, address string) bool {
 }
 
 // provePin tries a text out before it becomes the file.
-func provePin(text []byte, address string, add, shown []ssh.PublicKey) error {
+func provePin(text []byte, address string, good, shown []ssh.PublicKey) error {
 	f, err := os.CreateTemp("", "grab-known-hosts-")
 	if err != nil {
 		return err
@@ -129,7 +134,7 @@ func provePin(text []byte, address string, add, shown []ssh.PublicKey) error {
 			return fmt.Errorf("a line with a pattern pins %s, which the host does not show: take it out by hand", ssh.FingerprintSHA256(k.PublicKey))
 		}
 	}
-	for _, k := range add {
+	for _, k := range good {
 		if err := db.HostKeyCallback()(address, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}, k); err != nil {
 			return fmt.Errorf("the key %s is still not accepted: %w", ssh.FingerprintSHA256(k), err)
 		}

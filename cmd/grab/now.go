@@ -60,7 +60,6 @@ type grabbing struct {
 	policy incident.Policy
 	all    []incident.Site
 	find   func(site, host string) (source, bool)
-	notes  []string
 }
 
 func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -178,7 +177,6 @@ func (s *realSite) sealed(n int) []incident.Listed {
 	return nil
 }
 
-var hash = regexp.MustCompile(`Msg-Hash="?=?(\d+)`)
 
 // checkSlices compares every slice of a bundle with what the peers wrote.
 func (s *realSite) checkSlices(path string, w evidence.Window) evidence.Manifest {

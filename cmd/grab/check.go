@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/sshdial"
+)
+
+func (a *app) checkCmd() *cobra.Command {
+	var offline bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "check [HOST...]",
+		Short: "Say what is wrong and how to mend it",
+		Long: "Checks the configuration, the mailbox, the way to every host, its logs, its clock, and this machine's disk. It changes\n" +
+			"nothing on a host and logs in once. `grab check HOST` looks at the hosts named alone, and logs in although an earlier\n" +
+			"refusal forbids it: if that succeeds the block is lifted. Exit code 1 if anything is marked FAIL.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			cfg, err := a.load(config.Options{})
+			if err != nil {
+				return err
+			}
+			hosts, err := cfg.HostsOf(args...)
+			if err != nil {
+				return usage{err}
+			}
+			c := &checkup{app: a, cfg: cfg, hosts: hosts, named: len(args) > 0, timeout: timeout}
+			if offline {
+				c.configuration()
+			} else {
+				c.run(ctx)
+			}
+			return c.conclude()
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
+	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a host may take until it has let us in")
+	return cmd
+}
+
+// How a check ended.
+const (
+	statusOK   = "ok"
+	statusWarn = "warn"
+	statusFail = "FAIL"
+)
+
+// finding is the result of one check.
+type finding struct {
+	Host   string `json:"host"` // empty: not of a host
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, sftp, logs, a family's name, log_level, clock, peers
+	Status string `json:"status"`
+	Detail string `json:"detail"`
+	Hint   string `json:"hint"`
+}
+
+// checkReport is the JSON of `grab check`.
+type checkReport struct {
+	OK     bool      `json:"ok"` // nothing failed
+	Checks []finding `json:"checks"`
+}
+
+// checkup is one run of `grab check`.
+type checkup struct {
+	app     *app
+	cfg     *config.Config
+	hosts   []*config.Host
+	named   bool          // the hosts were named: they alone are of interest
+	timeout time.Duration // zero: sshdial's
+
+	checks []finding
+}
+
+func (c *checkup) run(ctx context.Context) {
+	c.configuration()
+	c.store()
+	mail := make(chan finding, 1)
+	if !c.named {
+		go func() { mail <- c.mailbox(ctx) }() // waited for below
+	}
+	visits := c.visitHosts(ctx)
+	if !c.named {
+		c.add(<-mail)
+	}
+	var all []visit
+	for _, v := range visits {
+		done := <-v
+		all = append(all, done)
+		c.add(done.findings...)
+	}
+	c.together(all)
+	c.disk(all)
+}
+
+// add takes findings down and, for people, prints them at once.
+func (c *checkup) add(fs ...finding) {
+	for _, f := range fs {
+		f.Detail, f.Hint = evidence.Printable(f.Detail, 900), evidence.Printable(f.Hint, 600)
+		c.checks = append(c.checks, f)
+		if c.app.json {
+			continue
+		}
+		width := 1
+		for _, h := range c.hosts {
+			width = max(width, len(h.Name))
+		}
+		fmt.Fprintf(c.app.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, dash(f.Host), f.What, f.Detail)
+		if f.Hint != "" {
+			fmt.Fprintf(c.app.out, "      hint: %s\n", f.Hint)
+		}
+	}
+}
+
+func (c *checkup) report() checkReport {
+	rep := checkReport{OK: true, Checks: c.checks}
+	for _, f := range c.checks {
+		rep.OK = rep.OK && f.Status != statusFail
+	}
+	return rep
+}
+
+// conclude prints the end and sets the exit code.
+func (c *checkup) conclude() error {
+	rep := c.report()
+	if !rep.OK {
+		c.app.exit = exitFailed
+	}
+	if c.app.json {
+		return c.app.print(rep)
+	}
+	count := map[string]int{}
+	for _, f := range c.checks {
+		count[f.Status]++
+	}
+	prefix := ""
+	if !rep.OK {
+		prefix = "grab: error: "
+	}
+	c.app.say("%s%d ok, %d to look at, %d failed", prefix, count[statusOK], count[statusWarn], count[statusFail])
+	return nil
+}
+
+func (c *checkup) configuration() {
+	n := 0
+	for i := range c.cfg.Sites {
+		n += len(c.cfg.Sites[i].Hosts)
+	}
+	c.add(finding{What: "configuration", Status: statusOK, Detail: fmt.Sprintf("%s: %s, %s", c.cfg.Path, plural(len(c.cfg.Sites), "site"), plural(n, "host"))})
+}
+
+// store sees whether incidents can be kept, and whether grab watch runs.
+func (c *checkup) store() {
+	if err := storeWritable(c.cfg.Store); err != nil {
+		c.add(finding{What: "store", Status: statusFail, Detail: err.Error(), Hint: "give " + c.cfg.Store + " to the user that runs grab, or name another folder under store:"})
+		return
+	}
+	c.add(finding{What: "store", Status: statusOK, Detail: c.cfg.Store + " can be written"})
+	if c.named {
+		return
+	}
+	lock, err := (&incident.Store{Dir: c.cfg.Store}).LockWatch()
+	f := finding{What: "watch", Status: statusOK}
+	switch {
+	case errors.Is(err, incident.ErrWatching):
+		f.Detail = "a grab watch runs on this store"
+	case err != nil:
+		f.Status, f.Detail, f.Hint = statusWarn, "the store cannot be locked: "+err.Error(), "run this as the user that runs grab watch"
+	default:
+		f.Detail = "no grab watch runs on this store at the moment"
+	}
+	lock.Release() // of a lock that is held or nil; the process's end would do it too
+	c.add(f)
+}
+
+// storeWritable makes the folder if it is missing, writes a file and removes it.
+func storeWritable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".check-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.WriteString(f, "grab check\n")
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Bounds for the disk. What an incident takes is its logs once, and once more in
+// the bundle, compressed; there may be several before a person looks.
+const (
+	incidentsToKeep = 20
+	leastFree       = 1 << 30
+)
+
+// disk compares the room in the store with what an incident will take, by the
+// rates that were measured.
+func (c *checkup) disk(visits []visit) {
+	free, err := freeSpace(c.cfg.Store)
+	if err != nil {
+		c.add(finding{What: "disk", Status: statusWarn, Detail: "the free space of " + c.cfg.Store + " is not known: " + err.Error()})
+		return
+	}
+	var perMin int64
+	for _, v := range visits {
+		for _, d := range v.depths.Families {
+			perMin += d.PerMin
+		}
+	}
+	one := perMin * int64(c.windowLength()/time.Second) / 60 * 5 / 4
+	f := finding{What: "disk", Status: statusOK, Detail: fmt.Sprintf("%s free for %s", size(free), c.cfg.Store)}
+	if perMin > 0 {
+		f.Detail += fmt.Sprintf("; an incident will take about %s (%s of logs a minute)", size(one), size(perMin))
+	}
+	hint := fmt.Sprintf("make room: the store keeps everything for %v (keep.age)", c.cfg.Keep.Age)
+	switch {
+	case free < one || free < 64<<20:
+		f.Status, f.Hint = statusFail, hint
+	case free < incidentsToKeep*one || free < leastFree:
+		f.Status, f.Hint = statusWarn, hint
+	}
+	c.add(f)
+}
+
+// windowLength is how much log an alert asks for.
+func (c *checkup) windowLength() time.Duration { return c.cfg.Window.Before + c.cfg.Window.After }

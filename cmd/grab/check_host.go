@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/sshdial"
+)
+
+// visitWait bounds the look at one address, whatever it does.
+const visitWait = 2 * time.Minute
+
+// visit is what was seen of one host.
+type visit struct {
+	host     *config.Host
+	findings []finding
+	keys     []string // fingerprints that it showed
+	depths   fetch.Depths
+	looked   bool // depths are whole
+}
+
+func (v *visit) add(what, status, detail, hint string) {
+	v.findings = append(v.findings, finding{v.host.Name, what, status, detail, hint})
+}
+
+// visitHosts looks at all hosts at the same time, each address once, and returns
+// a channel of each host's visit, in the hosts' order.
+func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
+	groups := map[string][]int{}
+	var order []string
+	var out []<-chan visit
+	in := make([]chan visit, len(c.hosts))
+	for i, h := range c.hosts {
+		if groups[h.Address] == nil {
+			order = append(order, h.Address)
+		}
+		groups[h.Address] = append(groups[h.Address], i)
+		in[i] = make(chan visit, 1)
+		out = append(out, in[i])
+	}
+	for _, address := range order {
+		go func() { // ends with the visits, which run waits for
+			ctx, cancel := context.WithTimeout(ctx, visitWait)
+			defer cancel()
+			var hosts []*config.Host
+			for _, i := range groups[address] {
+				hosts = append(hosts, c.hosts[i])
+			}
+			for j, v := range c.visitAddress(ctx, hosts) {
+				in[groups[address][j]] <- v
+			}
+		}()
+	}
+	return out
+}
+
+// lent is a session that outlives the look at one host.
+type lent struct{ *fetch.Session }
+
+// Close ends it only if it is of no more use.
+func (l lent) Close(broken bool) {
+	if broken {
+		l.Session.Close()
+	}
+}
+
+// visitAddress logs in once, whatever number of hosts share the address.
+func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visit {
+	visits := make([]visit, len(hosts))
+	for i, h := range hosts {
+		visits[i].host = h
+	}
+	ledger := &sshdial.Ledger{Dir: filepath.Join(c.cfg.Store, "logins")}
+	src := configured(hosts[0], time.UTC, ledger)
+	src.dial.Override, src.dial.Timeout = c.named, c.timeout
+	earlier := refusedBefore(ledger, hosts)
+	client, err := sshdial.Dial(ctx, src.dial)
+	if err != nil {
+		for i := range visits {
+			visits[i].unreached(err, earlier)
+		}
+		return visits
+	}
+	for i := range visits {
+		visits[i].reached(client, hosts[0], earlier)
+	}
+	session, err := fetch.NewSession(ctx, client, src.commands)
+	if err != nil {
+		for i := range visits {
+			visits[i].add("sftp", statusFail, err.Error(), sftpHint(err))
+		}
+		return visits
+	}
+	defer session.Close()
+	for i, h := range hosts {
+		host := configured(h, c.cfg.SitesOf(h.Name)[0].Zone(), nil).host
+		host.Dial = func(context.Context) (fetch.Conn, error) { return lent{session}, nil }
+		c.look(ctx, &visits[i], host)
+	}
+	return visits
+}
+
+// refusedBefore is what the ledger holds against the hosts, nil if nothing.
+func refusedBefore(ledger *sshdial.Ledger, hosts []*config.Host) *sshdial.Attempt {
+	for _, h := range hosts {
+		var a sshdial.Attempt
+		if atomicfile.ReadJSON(filepath.Join(ledger.Dir, h.Name), &a) == nil && a.Refused {
+			return &a
+		}
+	}
+	return nil
+}
+
+// unreached says why there is no connection.
+func (v *visit) unreached(err error, earlier *sshdial.Attempt) {
+	e, ok := errors.AsType[*sshdial.Error](err)
+	if !ok {
+		v.add("connect", statusFail, err.Error(), "")
+		return
+	}
+	own := *e
+	own.Host, own.Address = "", ""
+	detail := v.host.Address + strings.TrimPrefix(own.Error(), " ")
+	own.Host, own.Address = v.host.Name, v.host.Address
+	if own.Refusal == nil {
+		own.Refusal = earlier
+	}
+	v.keys = e.Got
+	v.add(stageOf(e), statusFail, detail, unreachedHint(&own))
+}
+
+// stageOf names the check that an error belongs to.
+func stageOf(e *sshdial.Error) string {
+	switch e.Kind {
+	case sshdial.KindHostKeyChanged, sshdial.KindHostKeyUnknown:
+		return "host_key"
+	case sshdial.KindLoginRefused, sshdial.KindLoginBlocked, sshdial.KindNotOffered, sshdial.KindLocal, sshdial.KindLedger:
+		return "login"
+	}
+	if e.Stage == sshdial.StageLogin {
+		return "login"
+	}
+	return "connect"
+}
+
+const exemptions = "System > Protection > Automated detection > Exemptions"
+
+func unreachedHint(e *sshdial.Error) string {
+	if e.Kind != sshdial.KindTimeout {
+		return sshHint(e)
+	}
+	hint := "packets are dropped: a firewall, the wrong interface or address, or a ban by the peer's intrusion protection"
+	if e.Stage != sshdial.StageConnect {
+		hint = "the connection is taken and nobody speaks: an overloaded peer, a firewall in between, or a ban by the peer's intrusion protection"
+	}
+	if r := e.Refusal; r != nil && r.Refused {
+		return fmt.Sprintf("%s; a login was refused here at %s, so a ban is likely: unblock this machine on the peer and list it under %s", hint, r.Last.UTC().Format(time.RFC3339), exemptions)
+	}
+	return hint + " (list this machine under " + exemptions + ")"
+}
+
+func sftpHint(err error) string {
+	if errors.Is(err, fetch.ErrNoSFTP) {
+		return "the account needs SFTP: log in as root, or let the key's line in authorized_keys say command=\"internal-sftp -R\""
+	}
+	return "the connection broke; try again"
+}
+
+// reached says how far the connection came.
+func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *sshdial.Attempt) {
+	v.keys = []string{client.HostKey}
+	v.add("connect", statusOK, v.host.Address+" answers: "+client.Server, "")
+	v.add("host_key", statusOK, client.HostKeyType+" "+client.HostKey+", as pinned", "")
+	by := "by key"
+	if !first.SSH.Password.IsZero() {
+		by = "by password"
+	}
+	detail := "as " + first.SSH.User + " " + by
+	if earlier != nil {
+		detail += fmt.Sprintf("; the refusal of %s is forgotten, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
+	}
+	v.add("login", statusOK, detail, "")
+}
+
+// look inspects the logs and judges them.
+func (c *checkup) look(ctx context.Context, v *visit, host fetch.Host) {
+	d, err := fetch.Inspect(ctx, host)
+	v.depths, v.looked = d, err == nil
+	switch f, fault := errors.AsType[*fetch.Fault](err); {
+	case err == nil:
+		v.add("sftp", statusOK, "reads "+host.Dir, "")
+	case fault && f.Why == evidence.ReasonAbsent:
+		v.add("logs", statusFail, err.Error(), "name the folder of the logs under logs.dir; on an Expressway it is /mnt/harddisk/log")
+		return
+	default:
+		v.add("logs", statusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
+		return
+	}
+	v.judgeLogs(d, host.Dir, c.windowLength(), time.Now())
+	v.judgeLevel(d)
+	v.judgeClock(d)
+}
+
+// together says what shows only when all hosts are seen.
+func (c *checkup) together(visits []visit) {
+	by := map[string][]*config.Host{}
+	for _, v := range visits {
+		for _, k := range v.keys {
+			by[k] = append(by[k], v.host)
+		}
+	}
+	for _, w := range sharedWarnings(by) {
+		c.add(finding{What: "host_key", Status: statusWarn, Detail: w, Hint: "whoever has such an appliance has this key: make new keys on the peers, then `grab trust`"})
+	}
+	if !c.named {
+		c.add(unknownPeers(c.cfg, visits)...)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+)
+
+const networkLog = "network_log" // the family that SIP is logged in
+
+// judgeLogs says of each family whether it is there and reaches back far enough.
+// window is how much an alert asks for.
+func (v *visit) judgeLogs(d fetch.Depths, dir string, window time.Duration, now time.Time) {
+	if d.ClockErr == nil {
+		now = now.Add(d.Clock)
+	}
+	for _, f := range d.Families {
+		status, detail, hint := judgeFamily(f, dir, window, now)
+		v.add(f.Family, status, detail, hint)
+	}
+	for _, n := range d.Notes {
+		v.add("logs", statusWarn, n, "")
+	}
+}
+
+func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
+	switch {
+	case f.Files == 0 && f.Missed > 0:
+		return statusFail, fmt.Sprintf("%s in %s, none could be opened", plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
+	case f.Files == 0:
+		return statusFail, "there is no file of this family in " + dir, "check logs.dir and logs.families: every bundle would lack it"
+	}
+	detail = fmt.Sprintf("%s, %s", plural(f.Files, "file"), size(f.Bytes))
+	if f.Gzip > 0 {
+		detail += fmt.Sprintf(" (%d compressed)", f.Gzip)
+	}
+	if f.Missed > 0 {
+		detail += fmt.Sprintf(", %d more could not be opened", f.Missed)
+	}
+	if f.Oldest.IsZero() {
+		return statusWarn, detail + ", no record found", "nothing is logged there, or it is no log"
+	}
+	depth := now.Sub(f.Oldest)
+	detail += fmt.Sprintf(", depth %s (back to %s UTC)", depth.Round(time.Second), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
+	if f.PerMin > 0 {
+		detail += fmt.Sprintf(", %s a minute", size(f.PerMin))
+	}
+	detail += ", last written " + ago(max(now.Sub(f.Written), 0))
+	mend := "shorten window.before, or let less be logged at DEBUG"
+	if f.Files == 1 {
+		mend = "there is no rotated file yet: if the log is young it will reach further back by itself; else " + mend
+	}
+	switch {
+	case depth < window:
+		return statusWarn, detail, fmt.Sprintf("this is less than the window of an alert (%s): its start would be lost; %s", window, mend)
+	case depth < 2*window:
+		return statusWarn, detail, fmt.Sprintf("this is less than twice the window of an alert (%s): a busy hour would lose its start; %s", window, mend)
+	}
+	return statusOK, detail, ""
+}
+
+const levelHint = "without bodies nobody can tell whether a phone registered with one line or with all (the bulk register), nor read Contact, Expires and Reason. " +
+	"Set module network.sip to DEBUG on the peer: Maintenance > Diagnostics > Advanced > Support Log configuration and Network Log configuration; " +
+	"the logs then wrap sooner. grab changes nothing there itself"
+
+// judgeLevel says whether SIP messages are logged in full.
+func (v *visit) judgeLevel(d fetch.Depths) {
+	if !slices.ContainsFunc(d.Families, func(f fetch.Depth) bool { return f.Family == networkLog && f.Files > 0 }) {
+		return
+	}
+	switch d.BodiesLogged {
+	case "yes":
+		v.add("log_level", statusOK, "SIP bodies are logged (network.sip at DEBUG)", "")
+	case "no":
+		v.add("log_level", statusWarn, "SIP bodies are not logged: network.sip is at INFO", levelHint)
+	case "mixed":
+		v.add("log_level", statusWarn, "SIP bodies are logged in part: the level changed lately", levelHint)
+	default:
+		v.add("log_level", statusWarn, "no SIP message in the last 256 KiB of "+networkLog+": the level is not known", levelHint)
+	}
+}
+
+// judgeClock compares the host's clock with this machine's.
+func (v *visit) judgeClock(d fetch.Depths) {
+	if d.ClockErr != nil {
+		v.add("clock", statusWarn, "not measured: "+d.ClockErr.Error(),
+			"every window is cut up to 60 s wider for it. To measure, allow `date`: ssh.commands, and a key that is not restricted to SFTP. Keep both clocks on NTP")
+		return
+	}
+	where := "ahead of this machine"
+	if d.Clock < 0 {
+		where = "behind this machine"
+	}
+	detail := fmt.Sprintf("%s %s (+- %s)", d.Clock.Abs().Round(time.Millisecond), where, d.ClockDoubt.Round(time.Millisecond))
+	if d.Clock.Abs()-d.ClockDoubt > time.Second {
+		v.add("clock", statusWarn, detail, "windows are shifted by this, but times of several hosts are hard to compare: check NTP there (System > Time) and here")
+		return
+	}
+	v.add("clock", statusOK, detail, "")
+}
+
+// unknownPeers names other Expressways that the logs mention and nobody has
+// configured. A host that was not reached may be one of them.
+func unknownPeers(cfg *config.Config, visits []visit) []finding {
+	known := map[string]bool{}
+	all := true
+	for i := range cfg.Sites {
+		for _, h := range cfg.Sites[i].Hosts {
+			name, _, _ := net.SplitHostPort(h.Address)
+			known[plainAddress(name)] = true
+		}
+	}
+	for _, v := range visits {
+		all = all && v.looked
+		for _, a := range v.depths.Own {
+			known[a] = true
+		}
+	}
+	var out []finding
+	for _, v := range visits {
+		unknown := slices.DeleteFunc(slices.Clone(v.depths.Peers), func(a string) bool { return known[a] })
+		if len(unknown) == 0 {
+			continue
+		}
+		hint := "if it is an Expressway of this site, add it under hosts:, for its logs are in no bundle"
+		if !all {
+			hint += " (it may be one of those that could not be looked at)"
+		}
+		out = append(out, finding{v.host.Name, "peers", statusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, which no host configures", hint})
+	}
+	return out
+}
+
+// plainAddress is an IP address in its usual form, or the name as it is.
+func plainAddress(s string) string {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().String()
+	}
+	return s
+}

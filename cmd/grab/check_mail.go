@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rtmtgrab/mailwatch"
+)
+
+// mailWait bounds the whole look at the mailbox.
+const mailWait = time.Minute
+
+// mailbox logs in to the mailbox, once, and looks around.
+func (c *checkup) mailbox(ctx context.Context) finding {
+	f := finding{What: "mailbox", Status: statusOK}
+	m := c.cfg.Mail
+	if m == nil {
+		f.Status, f.Detail, f.Hint = statusWarn, errNoMail.Error(), "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"
+		return f
+	}
+	server, err := mailServer(m)
+	var rep mailwatch.Report
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, mailWait)
+		defer cancel()
+		rep, err = mailwatch.Check(ctx, server, m.Mailbox)
+	}
+	who := fmt.Sprintf("%s at %s", m.User, m.Server)
+	if err != nil {
+		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), mailHint(err)
+		return f
+	}
+	f.Detail = fmt.Sprintf("%s, %s: %s", who, m.Mailbox, plural(int(rep.Messages), "mail"))
+	if !rep.Newest.IsZero() {
+		f.Detail += ", the last " + ago(time.Since(rep.Newest))
+	}
+	if rep.TLS != "" {
+		f.Detail += ", " + rep.TLS
+	} else {
+		f.Detail += ", not encrypted"
+	}
+	if !rep.Idle {
+		f.Detail += ", no IDLE: new mails are seen by polling"
+	}
+	return f
+}
+
+// mailHint names the next move for each stage at which the mailbox can fail.
+func mailHint(err error) string {
+	e, ok := errors.AsType[*mailwatch.StageError](err)
+	if !ok {
+		return "check mail: in the configuration"
+	}
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	switch {
+	case authority:
+		return "name the authority that signed the server's certificate under mail.ca_file"
+	case name:
+		return "the certificate is for another name: write the name that it bears under mail.server"
+	case plain:
+		return "no TLS is spoken on this port: mail.tls: starttls is usual on 143, implicit on 993"
+	}
+	switch e.Stage {
+	case mailwatch.StageDial:
+		return "check mail.server and mail.tls (port 993 is implicit, 143 starttls), the name's address, and the firewall"
+	case mailwatch.StageTLS:
+		return "check mail.tls (port 993 is implicit, 143 starttls) and the server's certificate (mail.ca_file)"
+	case mailwatch.StageLogin:
+		return "check mail.user and the password's file; this was tried once"
+	}
+	return "check mail.mailbox: the folder's name as the server lists it"
+}
+
+// ago words an age.
+func ago(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "in the future"
+	case d < 2*time.Hour:
+		return d.Round(time.Second).String() + " ago"
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}

@@ -1,0 +1,339 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/sshdial"
+)
+
+func two() []lab.ExpresswayConfig {
+	return []lab.ExpresswayConfig{{Role: "C"}, {Role: "E"}}
+}
+
+func TestCheckAllIsWell(t *testing.T) {
+	c := newLab(t, two()...).withMail()
+	if err := c.mail.Deliver(lab.Mail(lab.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	rep, r := c.check()
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	for _, host := range []string{"expc01", "expe01"} {
+		for _, what := range []string{"connect", "host_key", "login", "sftp", "network_log", "messages", "developer_log", "log_level", "clock"} {
+			rep.want(t, host, what, statusOK, "", "")
+		}
+	}
+	rep.want(t, "", "mailbox", statusOK, "1 mail, the last 1h0m", "")
+	rep.want(t, "", "configuration", statusOK, "1 site, 2 hosts", "")
+	rep.want(t, "", "store", statusOK, "store", "")
+	rep.want(t, "", "watch", statusOK, "no grab watch runs", "")
+	if f := rep.find("", "disk"); f.Status == statusFail || !strings.Contains(f.Detail, "of logs a minute") {
+		t.Errorf("%+v", f)
+	}
+	for _, e := range c.peers {
+		if s := e.Stats(); s.Accepted != 1 || s.Refused != 0 || s.Connections != 1 {
+			t.Errorf("%s: %+v", e.Name(), s)
+		}
+	}
+	left, _ := filepath.Glob(filepath.Join(c.dir, "store", ".check-*"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+
+	text := c.grab("check")
+	if text.code != 0 || !strings.Contains(text.out, "ok    expc01  network_log    ") || !strings.Contains(text.out, "ok    -       mailbox ") || !strings.Contains(text.err, "0 failed") {
+		t.Error(text)
+	}
+}
+
+func TestCheckTellsApart(t *testing.T) {
+	other, err := lab.NewLogin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name                       string
+		cfg                        lab.ExpresswayConfig
+		spoil                      func(*testing.T, *labConfig, *lab.Expressway)
+		args                       []string
+		what, status, detail, hint string
+	}{
+		{name: "refused", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetDown(true) },
+			what: "connect", status: statusFail, detail: "connection refused", hint: "5022"},
+		{name: "silence", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Ban) }, args: []string{"--timeout", "300ms"},
+			what: "connect", status: statusFail, detail: "no answer in time", hint: "Exemptions"},
+		{name: "tarpit", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Tarpit) }, args: []string{"--timeout", "500ms"},
+			what: "connect", status: statusFail, detail: "no SSH server answers there", hint: "check the port"},
+		{name: "not SSH", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.NotSSH) },
+			what: "connect", status: statusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
+		{name: "unknown key", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.known = []byte("# nothing\n") },
+			what: "host_key", status: statusFail, detail: "not known", hint: "grab trust expc01"},
+		{name: "login refused", cfg: lab.ExpresswayConfig{AuthorizedKey: other.Public},
+			what: "login", status: statusFail, detail: "login refused", hint: "root access switched off looks the same"},
+		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
+			what: "login", status: statusFail, detail: "it offers password", hint: "ssh.password"},
+		{name: "no SFTP", cfg: lab.ExpresswayConfig{NoSFTP: true},
+			what: "sftp", status: statusFail, detail: "refuses SFTP", hint: "internal-sftp"},
+		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
+			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.Dir(), e.Dir()+"/nowhere")
+		}, what: "logs", status: statusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
+		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
+			what: "developer_log", status: statusFail, detail: "no file of this family", hint: "logs.families"},
+		{name: "an empty family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
+			spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) {
+				if err := os.WriteFile(filepath.Join(e.Dir(), "developer_log"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, what: "developer_log", status: statusWarn, detail: "no record found", hint: "nothing is logged"},
+		{name: "INFO", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Level: "INFO"}},
+			what: "log_level", status: statusWarn, detail: "not logged", hint: "Support Log configuration"},
+		{name: "shallow", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 10m, after: 1m}" },
+			what: "network_log", status: statusWarn, detail: "depth ", hint: "less than the window of an alert (11m0s)"},
+		{name: "barely", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 80s, after: 1s}" },
+			what: "network_log", status: statusWarn, detail: "depth ", hint: "less than twice the window"},
+		{name: "clock", cfg: lab.ExpresswayConfig{ClockOffset: -7 * time.Second},
+			what: "clock", status: statusWarn, detail: "behind this machine", hint: "NTP"},
+		{name: "no clock", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
+			c.hosts = c.row("expc01", e, ", ssh: {commands: false}")
+		},
+			what: "clock", status: statusWarn, detail: "not measured", hint: "60 s wider"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newLab(t, tt.cfg)
+			if tt.spoil != nil {
+				tt.spoil(t, c, c.peers[0])
+				c.write()
+			}
+			rep, r := c.check(tt.args...)
+			rep.want(t, "expc01", tt.what, tt.status, tt.detail, tt.hint)
+			if fails := tt.status == statusFail; (r.code == 1) != fails {
+				t.Errorf("code %d; %+v", r.code, rep.Checks)
+			}
+			if s := c.peers[0].Stats(); s.Accepted+s.Refused > 1 {
+				t.Errorf("it logged in more than once: %+v", s)
+			}
+			text := c.grab(append([]string{"check"}, tt.args...)...)
+			if !strings.Contains(text.out, "      hint: ") || !strings.Contains(text.out, tt.status) {
+				t.Error(text)
+			}
+		})
+	}
+}
+
+func TestCheckChangedKeyShowsBoth(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	old := ssh.FingerprintSHA256(c.peers[0].HostKey())
+	key, err := lab.NewHostKey("rsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.peers[0].SetHostKey(key)
+	rep, _ := c.check()
+	rep.want(t, "expc01", "host_key", statusFail, old, "grab trust expc01")
+	rep.want(t, "expc01", "host_key", statusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
+	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
+		t.Errorf("a login was tried: %+v", s)
+	}
+}
+
+func TestCheckFactoryKeyAndPeers(t *testing.T) {
+	key, err := lab.NewHostKey("ecdsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newLab(t, lab.ExpresswayConfig{Role: "C", HostKey: key}, lab.ExpresswayConfig{Role: "E", HostKey: key})
+	for far, port := range map[string]string{"10.0.40.5": "7001", "10.0.40.99": "7002", "198.51.100.9": "5061"} {
+		text := `Action="Sent" Local-ip="10.0.30.2" Local-port="25002" Dst-ip="` + far + `" Dst-port="` + port + `" Detail="Sending Request Method=OPTIONS, CSeq=1"`
+		raw := time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00") + ` expc01 tvcs: Module="network.sip" Level="INFO":  ` + text + "\n"
+		if err := c.peers[0].WriteRaw(lab.NetworkLog, []byte(raw), lab.Record{Time: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rep, r := c.check()
+	rep.want(t, "", "host_key", statusWarn, "expc01 and expe01 show the same key", "grab trust")
+	rep.want(t, "expc01", "peers", statusWarn, "its log names 10.0.40.99 at", "hosts:")
+	if r.code != 0 {
+		t.Error(r)
+	}
+	if f := func() finding { rep, _ := c.check("expc01"); return rep.find("expc01", "peers") }(); f.Status != "" {
+		t.Errorf("with one host named the others' addresses are not known: %+v", f)
+	}
+}
+
+// Two names for one address are one login.
+func TestCheckOneLoginPerAddress(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	c.hosts = c.row("one", c.peers[0], "") + c.row("two", c.peers[0], "")
+	c.write()
+	rep, _ := c.check()
+	rep.want(t, "one", "network_log", statusOK, "", "")
+	rep.want(t, "two", "network_log", statusOK, "", "")
+	if s := c.peers[0].Stats(); s.Accepted != 1 || s.Connections != 1 {
+		t.Errorf("%+v", s)
+	}
+	if f := rep.find("", "host_key"); f.Status != "" {
+		t.Errorf("one host is no shared key: %+v", f)
+	}
+}
+
+func TestCheckOffline(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	rep, r := c.check("--offline")
+	if r.code != 0 || len(rep.Checks) != 1 || rep.Checks[0].What != "configuration" || c.peers[0].Stats().Connections != 0 {
+		t.Errorf("%s %+v", r, c.peers[0].Stats())
+	}
+	c.extra = "settle: soon\npatience: never"
+	c.write()
+	for _, args := range [][]string{{"check"}, {"check", "--offline"}} {
+		if r := c.grab(args...); r.code != 2 || strings.Count(r.err, "grab: error: ") != 2 || !strings.Contains(r.err, "patience") || !strings.Contains(r.err, "hint") {
+			t.Error(r)
+		}
+	}
+	c.extra = ""
+	c.write()
+	if r := c.grab("check", "nobody"); r.code != 2 || !strings.Contains(r.err, "expc01") {
+		t.Error(r)
+	}
+}
+
+func TestCheckWatchRuns(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	store, err := incident.OpenStore(filepath.Join(c.dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := store.LockWatch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, _ := c.check()
+	rep.want(t, "", "watch", statusOK, "a grab watch runs", "")
+	rep.want(t, "", "mailbox", statusWarn, "no mailbox", "grab now")
+	lock.Release()
+	c.check()
+	if lock, err = store.LockWatch(); err != nil {
+		t.Errorf("check keeps the lock: %v", err)
+	}
+	lock.Release()
+}
+
+func TestCheckMailbox(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		spoil        func(*labConfig)
+		detail, hint string
+	}{
+		{"down", func(c *labConfig) { c.mail.SetDown(true) }, "mailbox dial", "mail.server"},
+		{"password", func(c *labConfig) { c.file("imap.secret", "wrong\n") }, "mailbox login", "tried once"},
+		{"authority", func(c *labConfig) { c.replace("ca_file: ca.pem, ", "") }, "mailbox tls", "mail.ca_file"},
+		{"name", func(c *labConfig) {
+			c.replace(c.mail.Addr(), strings.Replace(c.mail.Addr(), "127.0.0.1", "127.0.0.2", 1))
+		}, "mailbox", "mail.server"},
+		{"folder", func(c *labConfig) { c.replace("ca_file:", "mailbox: Nowhere, ca_file:") }, "mailbox mailbox", "mail.mailbox"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newLab(t, lab.ExpresswayConfig{}).withMail()
+			tt.spoil(c)
+			rep, r := c.check()
+			rep.want(t, "", "mailbox", statusFail, tt.detail, tt.hint)
+			rep.want(t, "expc01", "login", statusOK, "", "")
+			if r.code != 1 {
+				t.Error(r)
+			}
+			if rep, r := c.check("expc01"); r.code != 0 || rep.find("", "mailbox").Status != "" {
+				t.Errorf("the mailbox is of no interest to check HOST: %s", r)
+			}
+		})
+	}
+}
+
+// replace changes the configuration's text.
+func (c *labConfig) replace(old, new string) {
+	c.t.Helper()
+	text := c.read("grab.yaml")
+	if !strings.Contains(text, old) {
+		c.t.Fatalf("%q is not in %s", old, text)
+	}
+	c.file("grab.yaml", strings.Replace(text, old, new, 1))
+}
+
+// A refused login blocks; only check HOST tries again, and lifts the block.
+func TestRealCheckLiftsTheBlock(t *testing.T) {
+	key := realsrv.NewKey(t, "ecdsa")
+	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
+	dir := t.TempDir()
+	c := &labConfig{t: t, dir: dir, login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}"}
+	known, err := os.ReadFile(d.KnownHosts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.known = known
+	c.extra = "logs: {families: [network_log]}"
+	c.file("network_log", time.Now().UTC().Add(-time.Minute).Format("2006-01-02T15:04:05.000-07:00")+" expc01 tvcs: text\n")
+	c.hosts = "      - {name: expc01, role: C, address: \"" + d.Addr() + "\", ssh: {user: " + d.User + "}, logs: {dir: \"" + filepath.ToSlash(dir) + "\"}}\n"
+	c.write()
+
+	rep, _ := c.check()
+	rep.want(t, "expc01", "login", statusFail, "login refused", "grab check expc01")
+	tries := strings.Count(d.Log(), "Connection from")
+	rep, _ = c.check()
+	rep.want(t, "expc01", "login", statusFail, "login not tried again", "grab check expc01")
+	if n := strings.Count(d.Log(), "Connection from"); n != tries {
+		t.Errorf("%d connections after the refusal", n-tries)
+	}
+	rep, _ = c.check("expc01") // named: one try
+	rep.want(t, "expc01", "login", statusFail, "login refused", "")
+	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, ""))
+	rep, _ = c.check()
+	rep.want(t, "expc01", "login", statusFail, "login not tried again", "")
+	rep, r := c.check("expc01")
+	rep.want(t, "expc01", "login", statusOK, "the block is lifted", "")
+	rep.want(t, "expc01", "network_log", statusOK, "1 file", "")
+	rep.want(t, "expc01", "clock", statusOK, "", "")
+	if r.code != 0 {
+		t.Error(r)
+	}
+	rep, _ = c.check()
+	rep.want(t, "expc01", "login", statusOK, "by key", "")
+
+	// a key that is restricted to SFTP is enough for all but the clock
+	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, realsrv.ReadOnlySFTP))
+	rep, _ = c.check()
+	rep.want(t, "expc01", "network_log", statusOK, "1 file", "")
+	rep.want(t, "expc01", "clock", statusWarn, "not measured", "")
+}
+
+// What cannot be made on a loopback address: packets that are dropped.
+func TestHintOfABan(t *testing.T) {
+	e := &sshdial.Error{Kind: sshdial.KindTimeout, Stage: sshdial.StageConnect, Host: "expc01"}
+	if h := unreachedHint(e); !strings.Contains(h, "packets are dropped") || strings.Contains(h, "ban is likely") || !strings.Contains(h, exemptions) {
+		t.Error(h)
+	}
+	e.Refusal = &sshdial.Attempt{Refused: true, Last: time.Now()}
+	if h := unreachedHint(e); !strings.Contains(h, "ban is likely") || !strings.Contains(h, exemptions) {
+		t.Error(h)
+	}
+}
+
+// A ban after a refusal: the hint knows of the refusal.
+func TestCheckBanAfterRefusal(t *testing.T) {
+	other, err := lab.NewLogin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newLab(t, lab.ExpresswayConfig{AuthorizedKey: other.Public, BanAfter: 1})
+	rep, _ := c.check()
+	rep.want(t, "expc01", "login", statusFail, "login refused", "")
+	rep, _ = c.check("expc01", "--timeout", "300ms")
+	rep.want(t, "expc01", "connect", statusFail, "no answer in time", "a ban is likely")
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+)
+
+func (a *app) initCmd() *cobra.Command {
+	f := &answers{}
+	var prints []string
+	noCheck := false
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write grab.yaml, pin host keys, check everything",
+		Long: "Writes a commented configuration (./grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
+			"answers to questions; then pins the hosts' keys as `grab trust` does and runs `grab check`. An existing file is never\n" +
+			"overwritten. Passwords and keys stay in files of their own; the configuration names them.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			given, err := parsePrints(prints)
+			if err != nil {
+				return err
+			}
+			ask := a.asker()
+			cfg, err := a.writeConfig(f, ask)
+			if err != nil {
+				return err
+			}
+			if noCheck && len(given) == 0 && ask == nil {
+				return a.written(cfg)
+			}
+			return a.tryOut(ctx, cfg, given, ask, noCheck)
+		},
+	}
+	f.flags(cmd)
+	fl := cmd.Flags()
+	fl.StringArrayVar(&prints, "fingerprint", nil, "pin a host key with this `fingerprint` (SHA256:...) without asking; may be repeated")
+	fl.BoolVar(&noCheck, "no-check", false, "do not run `grab check`; without a terminal and --fingerprint contact nobody at all")
+	return cmd
+}
+
+// initReport is the JSON of `grab init`.
+type initReport struct {
+	OK     bool   `json:"ok"` // the configuration is written, every host is pinned, nothing failed
+	Config string `json:"config"`
+	trustReport
+	Checks []finding `json:"checks"` // empty if no check was made
+}
+
+// writeConfig makes the configuration file and loads it.
+func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
+	path := a.config
+	if path == "" {
+		path = os.Getenv("GRAB_CONFIG")
+	}
+	if path == "" {
+		path = "grab.yaml"
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return nil, usage{hinted{fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"}}
+	}
+	if missing := f.missing(); len(missing) > 0 {
+		if ask == nil {
+			return nil, usage{hinted{fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"}}
+		}
+		if err := f.ask(ask); err != nil {
+			return nil, err
+		}
+	}
+	text, err := f.render()
+	if err != nil {
+		return nil, usage{err}
+	}
+	cfg, err := placeConfig(path, text)
+	if err != nil {
+		return nil, err
+	}
+	a.config = path
+	a.say("written: %s", cfg.Path)
+	return cfg, nil
+}
+
+// placeConfig writes the file, which must be new, and takes it away again if it
+// does not load.
+func placeConfig(path string, text []byte) (*config.Config, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	_, err = out.Write(text)
+	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
+		err = atomicfile.SyncDir(filepath.Dir(path))
+	}
+	var cfg *config.Config
+	if err == nil {
+		cfg, err = config.Options{MissingKnownHosts: true}.Load(path)
+	}
+	if err == nil {
+		return cfg, nil
+	}
+	if rm := os.Remove(path); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	var lines []string
+	for _, f := range faults { // without line numbers: the file is gone
+		lines = append(lines, f.Path+": "+f.What)
+	}
+	return nil, usage{hinted{errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"}}
+}
+
+// written ends an init that contacts nobody.
+func (a *app) written(cfg *config.Config) error {
+	a.say("grab: hint: pin the hosts' keys with `grab trust`, then run `grab check`")
+	if a.json {
+		return a.print(initReport{OK: true, Config: cfg.Path, trustReport: trustReport{OK: true, Hosts: []trustHost{}, Warnings: []string{}}, Checks: []finding{}})
+	}
+	return nil
+}
+
+// tryOut pins the hosts' keys and runs the check with the new configuration.
+func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, ask *asker, noCheck bool) error {
+	hosts, err := cfg.HostsOf()
+	if err != nil {
+		return err
+	}
+	rep := initReport{Config: cfg.Path, trustReport: a.trust(ctx, hosts, prints, ask), Checks: []finding{}}
+	rep.OK = rep.trustReport.OK
+	if !rep.OK {
+		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")
+	}
+	full, err := config.Load(cfg.Path) // known_hosts must be there by now
+	if err == nil && !noCheck && ctx.Err() == nil {
+		c := &checkup{app: a, cfg: full, hosts: hosts}
+		c.run(ctx)
+		checked := c.report()
+		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks
+	}
+	if !rep.OK {
+		a.exit = exitFailed
+	}
+	if a.json {
+		return a.print(rep)
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+)
+
+// answers are what a configuration is written from. Paths may be relative to
+// the current folder.
+type answers struct {
+	Store                                                            string
+	MailServer, MailTLS, MailUser, MailPasswordFile, Mailbox, CAFile string
+	Site, TimeZone                                                   string
+	Clusters, Nodes                                                  []string
+	hosts                                                            []string // name,role,address
+	User, KeyFile, PasswordFile                                      string
+	KnownHosts, LogsDir                                              string
+}
+
+func (f *answers) flags(cmd *cobra.Command) {
+	preset := config.Default()
+	fl := cmd.Flags()
+	fl.StringVar(&f.Store, "store", preset.Store, "`folder` in which incidents and bundles are kept")
+	fl.StringVar(&f.MailServer, "mail-server", "", "IMAP server, `host[:port]`; without it only `grab now` works")
+	fl.StringVar(&f.MailTLS, "mail-tls", config.TLSImplicit, "implicit or starttls")
+	fl.StringVar(&f.MailUser, "mail-user", "", "`user` of the mailbox")
+	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")
+	fl.StringVar(&f.Mailbox, "mailbox", "INBOX", "`folder` of the mailbox")
+	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the authority of the mail server's certificate (default the system's)")
+	fl.StringVar(&f.Site, "site", "hq", "`name` of the site")
+	fl.StringVar(&f.TimeZone, "time-zone", localZone(), "the cluster's time zone, an IANA `name`")
+	fl.StringArrayVar(&f.Clusters, "cluster", nil, "CUCM cluster `name` as in the mail's subject; may be repeated (default all clusters)")
+	fl.StringArrayVar(&f.Nodes, "node", nil, "CUCM node, `name` or address; may be repeated")
+	fl.StringArrayVar(&f.hosts, "host", nil, "an Expressway as `name,role,address[:port]`, role C or E; may be repeated")
+	fl.StringVar(&f.User, "user", preset.SSH.User, "SSH `user`")
+	fl.StringVar(&f.KeyFile, "key-file", "", "`file` that holds the private key, mode 0600")
+	fl.StringVar(&f.PasswordFile, "password-file", "", "`file` that holds the SSH password, mode 0600, instead of --key-file")
+	fl.StringVar(&f.KnownHosts, "known-hosts", "", "`file` for the hosts' keys (default known_hosts beside the configuration)")
+	fl.StringVar(&f.LogsDir, "logs-dir", preset.Logs.Dir, "`folder` of the logs on the hosts")
+}
+
+// mail reports whether anything was said of a mailbox.
+func (f *answers) mail() bool {
+	return f.MailServer != "" || f.MailUser != "" || f.MailPasswordFile != ""
+}
+
+// missing names the flags that are needed and not given.
+func (f *answers) missing() []string {
+	var out []string
+	need := func(given bool, flag string) {
+		if !given {
+			out = append(out, flag)
+		}
+	}
+	need(len(f.hosts) > 0, "--host NAME,ROLE,ADDRESS")
+	need(f.KeyFile != "" || f.PasswordFile != "", "--key-file FILE or --password-file FILE")
+	if f.mail() {
+		need(f.MailServer != "", "--mail-server HOST:PORT")
+		need(f.MailUser != "", "--mail-user USER")
+		need(f.MailPasswordFile != "", "--mail-password-file FILE")
+	} else if len(out) > 0 {
+		out = append(out, "and for `grab watch` --mail-server HOST:PORT, --mail-user USER, --mail-password-file FILE")
+	}
+	return out
+}
+
+var errInterrupted = errors.New("interrupted; nothing was written")
+
+// ask asks for everything, with what is known as the default.
+func (f *answers) ask(q *asker) error {
+	ok := true
+	one := func(value *string, question string) {
+		if ok {
+			*value, ok = q.or(*value, "%s", question)
+		}
+	}
+	must := func(value *string, question string) {
+		for ok {
+			if one(value, question); *value != "" {
+				return
+			}
+		}
+	}
+	one(&f.Store, "Folder for incidents and bundles")
+	one(&f.MailServer, "IMAP server of the mailbox that RTMT writes to, host:port (empty: none, `grab now` only)")
+	if f.MailServer != "" {
+		one(&f.MailTLS, "Its encryption, implicit (port 993) or starttls (port 143)")
+		must(&f.MailUser, "User of the mailbox")
+		must(&f.MailPasswordFile, "File that holds its password (mode 0600)")
+		one(&f.Mailbox, "Folder of the mailbox")
+		one(&f.CAFile, "File with the authority of its certificate (empty: the system's)")
+	} else {
+		f.MailUser, f.MailPasswordFile = "", ""
+	}
+	must(&f.Site, "Name of the site")
+	one(&f.TimeZone, "Time zone of the cluster")
+	if len(f.Clusters)+len(f.Nodes) == 0 {
+		names := ""
+		one(&names, "Cluster names as in RTMT's subjects, comma between (empty: all)")
+		f.Clusters = splitList(names)
+	}
+	for ok && len(f.hosts) == 0 {
+		f.askHosts(q, &ok)
+	}
+	must(&f.User, "SSH user")
+	if f.KeyFile == "" && f.PasswordFile == "" {
+		one(&f.KeyFile, "File that holds the private key, ECDSA or RSA (empty: a password)")
+		if f.KeyFile == "" {
+			must(&f.PasswordFile, "File that holds the SSH password (mode 0600)")
+		}
+	}
+	if !ok {
+		return errInterrupted
+	}
+	return nil
+}
+
+func (f *answers) askHosts(q *asker, ok *bool) {
+	for *ok {
+		var line string
+		if line, *ok = q.ask("An Expressway as name,role,address (such as expc01,C,10.0.30.2:22; empty: no more):"); line == "" {
+			return
+		}
+		if _, err := parseHost(line); err != nil {
+			fmt.Fprintln(q.out, err)
+			continue
+		}
+		f.hosts = append(f.hosts, line)
+	}
+}
+
+func splitList(s string) []string {
+	var out []string
+	for word := range strings.SplitSeq(s, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// initHost is one --host.
+type initHost struct{ Name, Role, Address string }
+
+func parseHost(s string) (initHost, error) {
+	parts := strings.Split(s, ",")
+	if len(parts) != 3 {
+		return initHost{}, fmt.Errorf("--host %q: want name,role,address, such as expc01,C,10.0.30.2:22", s)
+	}
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	h := initHost{parts[0], strings.ToUpper(parts[1]), parts[2]}
+	if _, _, err := net.SplitHostPort(h.Address); err != nil && net.ParseIP(h.Address) == nil && strings.Contains(h.Address, ":") {
+		return h, fmt.Errorf("--host %q: the address is host or host:port, an IPv6 address with a port in brackets", s)
+	}
+	return h, nil
+}
+
+//go:embed init.yaml.tmpl
+var initTemplate string
+
+// render is the text of the configuration. Every value is quoted, so that it
+// comes back as it was given.
+func (f *answers) render() ([]byte, error) {
+	data := struct {
+		answers
+		Mail  bool
+		Hosts []initHost
+	}{answers: *f, Mail: f.mail()}
+	if f.KeyFile != "" && f.PasswordFile != "" {
+		return nil, errors.New("--key-file and --password-file exclude each other: a host gets one method and one try")
+	}
+	for _, s := range f.hosts {
+		h, err := parseHost(s)
+		if err != nil {
+			return nil, err
+		}
+		data.Hosts = append(data.Hosts, h)
+	}
+	for _, p := range []*string{&data.Store, &data.MailPasswordFile, &data.CAFile, &data.KeyFile, &data.PasswordFile, &data.KnownHosts} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return nil, err
+		}
+		*p = abs
+	}
+	t, err := template.New("grab.yaml").Funcs(template.FuncMap{"q": quoted, "list": quotedList}).Parse(initTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, data); err != nil {
+		if bad, ok := errors.AsType[unwritable](err); ok {
+			return nil, bad
+		}
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// unwritable is a value that no configuration can hold.
+type unwritable struct{ value string }
+
+func (u unwritable) Error() string {
+	return fmt.Sprintf("%q: a value has no control characters and is UTF-8", u.value)
+}
+
+// quoted is s as a YAML scalar: JSON's strings are YAML's.
+func quoted(s string) (string, error) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return "", unwritable{s}
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+func quotedList(list []string) (string, error) {
+	var out []string
+	for _, s := range list {
+		q, err := quoted(s)
+		if err != nil {
+			return "", err
+		}
+		out = append(out, q)
+	}
+	return "[" + strings.Join(out, ", ") + "]", nil
+}

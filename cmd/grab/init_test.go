@@ -1,0 +1,160 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/lab"
+)
+
+func loadConfig(t testing.TB, path string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// initArgs are the flags for a lab of one Expressway and a mailbox.
+func (c *labConfig) initArgs(path string, more ...string) []string {
+	return append([]string{"-c", path, "init", "--store", filepath.Join(c.dir, "store"), "--mail-server", c.mail.Addr(), "--mail-user", c.mail.User,
+		"--mail-password-file", filepath.Join(c.dir, "imap.secret"), "--ca-file", filepath.Join(c.dir, "ca.pem"), "--site", "berlin", "--time-zone", "Europe/Berlin",
+		"--cluster", "A", "--cluster", "B", "--node", "cucm01", "--host", "expc01,C," + c.peers[0].Addr(), "--key-file", filepath.Join(c.dir, "id"),
+		"--logs-dir", c.peers[0].Dir()}, more...)
+}
+
+func TestInitRoundTrip(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{}).withMail()
+	path := filepath.Join(c.dir, "deep", "grab.yaml")
+	r := runGrab(c.initArgs(path, "--json", "--fingerprint", printOf(c.peers[0]))...)
+	var rep initReport
+	r.decode(t, &rep)
+	if r.code != 0 || !rep.OK || rep.Config != path || rep.Hosts[0].State != trustAdded || len(rep.Checks) < 10 {
+		t.Fatal(r)
+	}
+	checkReport{Checks: rep.Checks}.want(t, "expc01", "login", statusOK, "", "")
+	cfg := loadConfig(t, path)
+	if s := cfg.Sites[0]; s.Name != "berlin" || !slices.Equal(s.Clusters, []string{"A", "B"}) || !slices.Equal(s.Nodes, []string{"cucm01"}) || s.Zone().String() != "Europe/Berlin" {
+		t.Errorf("%+v", s)
+	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if r := runGrab("-c", path, "check"); r.code != 0 {
+		t.Error(r)
+	}
+	// never again
+	before, _ := os.ReadFile(path)
+	if r := runGrab(c.initArgs(path)...); r.code != 2 || !strings.Contains(r.err, "is there already") || !strings.Contains(r.err, "grab: hint: ") {
+		t.Error(r)
+	}
+	if after, _ := os.ReadFile(path); string(before) != string(after) {
+		t.Error("it was overwritten")
+	}
+}
+
+func TestInitWithoutPins(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{}).withMail()
+	path := filepath.Join(c.dir, "a.yaml")
+	known := filepath.Join(c.dir, "kh")
+	// nobody to ask and no fingerprint: the file stays, the exit code says that work is left
+	if r := runGrab(c.initArgs(path, "--known-hosts", known)...); r.code != 1 || !strings.Contains(r.out, "not pinned") || !strings.Contains(r.err, "grab trust") {
+		t.Error(r)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	if r := runGrab("-c", path, "trust", "--fingerprint", printOf(c.peers[0])); r.code != 0 {
+		t.Error(r)
+	}
+	if r := runGrab("-c", path, "check"); r.code != 0 {
+		t.Error(r)
+	}
+	// the file alone
+	seen := c.peers[0].Stats().Connections
+	path = filepath.Join(c.dir, "b.yaml")
+	r := runGrab(c.initArgs(path, "--no-check", "--json")...)
+	var rep initReport
+	r.decode(t, &rep)
+	if r.code != 0 || !rep.OK || rep.Checks == nil || rep.Hosts == nil || c.peers[0].Stats().Connections != seen {
+		t.Error(r)
+	}
+	// pins, but no check
+	path = filepath.Join(c.dir, "d.yaml")
+	r = runGrab(c.initArgs(path, "--no-check", "--json", "--known-hosts", known+"2", "--fingerprint", printOf(c.peers[0]))...)
+	r.decode(t, &rep)
+	if r.code != 0 || rep.Hosts[0].State != trustAdded || len(rep.Checks) != 0 || c.peers[0].Stats().Accepted != 1 {
+		t.Errorf("%s %+v", r, c.peers[0].Stats())
+	}
+}
+
+func TestInitBadAnswers(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{}).withMail()
+	path := filepath.Join(c.dir, "x.yaml")
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"--host", "--key-file", "--password-file", "--mail-server"}},
+		{[]string{"--mail-server", "imap.example.com", "--key-file", "k"}, []string{"--host", "--mail-user", "--mail-password-file"}},
+		{[]string{"--host", "expc01,C"}, []string{"--key-file"}},
+		{[]string{"--host", "expc01,C", "--key-file", filepath.Join(c.dir, "id")}, []string{"name,role,address"}},
+		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none is not there"}},
+		{[]string{"--host", "a,C,10.0.0.1", "--key-file", "k", "--password-file", "p"}, []string{"exclude"}},
+		{[]string{"--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.dir, "id"), "--site", "a\nb"}, []string{"control characters"}},
+		{[]string{"--fingerprint", "x"}, []string{"fingerprint"}},
+	} {
+		r := runGrab(append([]string{"-c", path, "init"}, tt.args...)...)
+		for _, w := range tt.want {
+			if r.code != 2 || !strings.Contains(r.err, w) {
+				t.Errorf("%v: no %q: %s", tt.args, w, r)
+			}
+		}
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Fatalf("%v: something was written: %v", tt.args, err)
+		}
+	}
+}
+
+// Whatever is answered comes back from the file as it was given.
+func TestRenderProperty(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "it's a \"secret\": #1 {x}")
+	if err := os.WriteFile(secret, []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	word := rapid.StringMatching(`[!-~ äß漢\x{2028}\x{feff}'"#:{}\[\],&*!|>%@\\-]{0,12}[a-z~"':]`)
+	rapid.Check(t, func(t *rapid.T) {
+		f := &answers{Store: filepath.Join(dir, "store"), MailServer: "imap.example.com:993", MailTLS: "implicit", MailUser: "u" + word.Draw(t, "user"), MailPasswordFile: secret,
+			Mailbox: "b" + word.Draw(t, "mailbox"), Site: "hq", TimeZone: "UTC", Clusters: []string{"c" + word.Draw(t, "cluster")}, Nodes: []string{"n" + word.Draw(t, "node")},
+			hosts: []string{"a,C,10.0.0.1", "b,,[2001:db8::1]:5022"}, User: "r" + word.Draw(t, "ssh"), KeyFile: secret, LogsDir: "/logs/" + strings.ReplaceAll(word.Draw(t, "dir"), "/", "")}
+		if rapid.Bool().Draw(t, "password") {
+			f.KeyFile, f.PasswordFile = "", secret
+		}
+		text, err := f.render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := placeConfig(filepath.Join(dir, "grab.yaml"), text)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		os.Remove(cfg.Path)
+		s := cfg.Sites[0]
+		if cfg.Mail.User != f.MailUser || cfg.Mail.Mailbox != f.Mailbox || s.Clusters[0] != f.Clusters[0] || s.Nodes[0] != f.Nodes[0] || cfg.SSH.User != f.User || cfg.Logs.Dir != f.LogsDir {
+			t.Fatalf("%+v\n%s", cfg, text)
+		}
+		h := s.Hosts[1]
+		if h.Role != "" || h.Address != "[2001:db8::1]:5022" || h.SSH.Password.IsZero() == (f.PasswordFile != "") {
+			t.Fatalf("%+v", h)
+		}
+	})
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
+
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/realsrv"
+)
+
+// typing is a real terminal on which somebody types the lines.
+func typing(t testing.TB, lines ...string) *os.File {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tty.Close() })
+	for _, l := range append(lines, "\x04") { // and then ends the input
+		if !strings.HasSuffix(l, "\x04") {
+			l += "\n"
+		}
+		if _, err := master.WriteString(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tty
+}
+
+func TestTrustOnATerminal(t *testing.T) {
+	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
+	rsa, ecdsa := ssh.FingerprintSHA256(d.HostKeys["rsa"]), ssh.FingerprintSHA256(d.HostKeys["ecdsa"])
+	for _, tt := range []struct {
+		typed  []string
+		code   int
+		pinned []string
+	}{
+		{[]string{"yes"}, 0, []string{ecdsa}},
+		{[]string{"no"}, 1, nil},
+		{[]string{""}, 1, nil},
+		{[]string{"maybe"}, 1, nil},
+		{nil, 1, nil},
+		{[]string{rsa}, 0, []string{rsa}},
+		{[]string{"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}, 1, nil},
+		{[]string{"SHA256:short"}, 1, nil},
+	} {
+		c := &labConfig{t: t, dir: t.TempDir(), login: &lab.Login{}, window: "{before: 1s, after: 1s}", known: []byte("# empty\n")}
+		c.hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
+		c.write()
+		r := runGrabIn(typing(t, tt.typed...), "-c", c.path, "trust")
+		if r.code != tt.code || !strings.Contains(r.err, "Compare it on the peer's console") || !strings.Contains(r.out, rsa) {
+			t.Errorf("%v: %s", tt.typed, r)
+		}
+		keys, err := pinnedKeys(filepath.Join(c.dir, "known_hosts"), d.Addr())
+		if got := fingerprints(keys); err != nil || !slices.Equal(got, tt.pinned) {
+			t.Errorf("%v: pinned %v, want %v", tt.typed, got, tt.pinned)
+		}
+	}
+}
+
+// The first Ctrl-C ends a question that nobody answers.
+func TestAskInterrupted(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	interrupted := make(chan struct{})
+	close(interrupted)
+	q := &asker{in: bufio.NewReader(read), out: io.Discard, interrupted: interrupted}
+	if line, ok := q.ask("really?"); ok || line != "" {
+		t.Errorf("%q %v", line, ok)
+	}
+}
+
+// Questions and answers make a configuration, pins and a check.
+func TestInitOnATerminal(t *testing.T) {
+	c := newLab(t, two()...).withMail()
+	path := filepath.Join(c.dir, "new", "grab.yaml")
+	r := runGrabIn(typing(t, filepath.Join(c.dir, "store2"), c.mail.Addr(), "", c.mail.User, filepath.Join(c.dir, "imap.secret"), "", filepath.Join(c.dir, "ca.pem"),
+		"", "America/New_York", "StandAloneCluster, other", "nonsense", "expc01,c,"+c.peers[0].Addr(), "expe01,E,"+c.peers[1].Addr(), "",
+		"", filepath.Join(c.dir, "id"), "yes", "yes"), "-c", path, "init", "--logs-dir", c.peers[0].Dir())
+	// expe01's logs lie elsewhere, but one process serves both
+	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
+		t.Fatal(r)
+	}
+	cfg := loadConfig(t, path)
+	if s := cfg.Sites[0]; s.Name != "hq" || !slices.Equal(s.Clusters, []string{"StandAloneCluster", "other"}) || len(s.Hosts) != 2 || s.Hosts[0].Role != "C" || s.Zone().String() != "America/New_York" {
+		t.Errorf("%+v", s)
+	}
+	if cfg.Mail == nil || cfg.Mail.User != c.mail.User || cfg.Mail.Mailbox != "INBOX" {
+		t.Errorf("%+v", cfg.Mail)
+	}
+	// the input ends in the middle: nothing is written
+	path = filepath.Join(c.dir, "half.yaml")
+	if r := runGrabIn(typing(t, "", ""), "-c", path, "init"); r.code != 1 || !strings.Contains(r.err, "nothing was written") {
+		t.Error(r)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/sshdial"
+)
+
+// trustOne compares a host's keys with what is pinned, and pins what is confirmed.
+func trustOne(h *config.Host, s scan, prints []string, ask *asker) trustHost {
+	t := trustHost{Host: h.Name, Address: h.Address, State: trustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
+	for _, k := range s.keys {
+		t.Keys = append(t.Keys, trustKey{k.Type(), ssh.FingerprintSHA256(k)})
+	}
+	switch {
+	case s.err != nil:
+		return t.not(s.err.Error(), hintFor(s.err))
+	case h.HostKey != "":
+		return t.compare(h)
+	}
+	t.KnownHosts = h.SSH.KnownHosts
+	pinned, err := pinnedKeys(t.KnownHosts, h.Address)
+	if err != nil {
+		return t.not(err.Error(), "mend the line, or move the file away and pin anew")
+	}
+	t.Before, t.Pinned = fingerprints(pinned), fingerprints(pinned)
+	if stands(pinned, s.keys) {
+		t.State = trustPinned
+		return t
+	}
+	add, why, hint := confirm(h, pinned, s.keys, prints, ask)
+	if len(add) == 0 {
+		return t.not(why, hint)
+	}
+	if err := pinKeys(t.KnownHosts, h.Address, add, s.keys); err != nil {
+		return t.not(err.Error(), hintFor(err))
+	}
+	if pinned, err = pinnedKeys(t.KnownHosts, h.Address); err != nil {
+		return t.not(err.Error(), "")
+	}
+	t.Pinned, t.State = fingerprints(pinned), trustAdded
+	if len(t.Before) > 0 {
+		t.State = trustReplaced
+	}
+	return t
+}
+
+func (t trustHost) not(why, hint string) trustHost {
+	t.State, t.Error, t.Hint = trustNot, why, hint
+	return t
+}
+
+// compare is for a host whose key stands in the configuration, which nobody but
+// a person changes.
+func (t trustHost) compare(h *config.Host) trustHost {
+	t.Before, t.Pinned = []string{h.HostKey}, []string{h.HostKey}
+	var lines []string
+	for _, k := range t.Keys {
+		if k.Fingerprint == h.HostKey {
+			t.State = trustPinned
+			return t
+		}
+		lines = append(lines, fmt.Sprintf("host_key: %q", k.Fingerprint))
+	}
+	return t.not("the configuration's host_key is "+h.HostKey+", and the host does not show it",
+		"compare on the peer's console; if the new key is right, write in the configuration "+strings.Join(lines, " or "))
+}
+
+// stands reports whether a login would find a pinned key: one that is shown is
+// pinned, and no type is pinned with another key.
+func stands(pinned, shown []ssh.PublicKey) bool {
+	good := false
+	for _, p := range pinned {
+		if hasKey(shown, p) {
+			good = true
+		} else if slices.ContainsFunc(shown, func(k ssh.PublicKey) bool { return k.Type() == p.Type() }) {
+			return false
+		}
+	}
+	return good
+}
+
+// confirm finds the keys to pin: those whose fingerprint is given, else the
+// preferred one, or the one whose fingerprint is typed.
+func confirm(h *config.Host, pinned, shown []ssh.PublicKey, prints []string, ask *asker) (add []ssh.PublicKey, why, hint string) {
+	changed := ""
+	if len(pinned) > 0 {
+		changed = "the key has changed: pinned is " + strings.Join(fingerprints(pinned), " ") + ", it shows " + strings.Join(fingerprints(shown), " ")
+	}
+	fresh := slices.DeleteFunc(slices.Clone(shown), func(k ssh.PublicKey) bool { return hasKey(pinned, k) })
+	if len(fresh) == 0 { // only stale lines are in the way
+		fresh = shown
+	}
+	const out = "compare the fingerprint on the peer's console, then "
+	switch {
+	case len(prints) > 0:
+		add = ofPrints(shown, prints)
+		return add, orText(changed+"; ", changed) + "none of its keys has a fingerprint that was given", out + "give it with --fingerprint"
+	case ask == nil:
+		return nil, orText(changed+"; ", changed) + "there is no terminal to ask at", out + "`grab trust --fingerprint " + ssh.FingerprintSHA256(fresh[0]) + " " + h.Name + "`"
+	case changed != "":
+		fmt.Fprintf(ask.out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.Name, changed)
+	}
+	line, ok := ask.ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.Name)
+	switch answer := strings.ToLower(line); {
+	case !ok:
+		return nil, "no answer was given", ""
+	case answer == "yes" || answer == "y":
+		return fresh[:1], "", ""
+	case strings.HasPrefix(line, "SHA256:"):
+		print, err := sshdial.ParseFingerprint(line)
+		if err == nil {
+			add = ofPrints(shown, []string{print})
+			err = errors.New("none of its keys has the fingerprint that was typed")
+		}
+		return add, err.Error(), "do not pin it: find out which machine answers at " + h.Address
+	}
+	return nil, "the answer was no", ""
+}
+
+func ofPrints(keys []ssh.PublicKey, prints []string) []ssh.PublicKey {
+	return slices.DeleteFunc(slices.Clone(keys), func(k ssh.PublicKey) bool { return !slices.Contains(prints, ssh.FingerprintSHA256(k)) })
+}
+
+// orText is text unless the condition is empty.
+func orText(text, condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+	"pgregory.net/rapid"
+
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/realsrv"
+)
+
+// trusting runs `grab trust --json`.
+func (c *labConfig) trusting(args ...string) (trustReport, result) {
+	c.t.Helper()
+	r := c.grab(append([]string{"trust", "--json"}, args...)...)
+	var rep trustReport
+	r.decode(c.t, &rep)
+	if (r.code == 0) != rep.OK {
+		c.t.Errorf("ok is %v, %s", rep.OK, r)
+	}
+	return rep, r
+}
+
+func printOf(e *lab.Expressway) string { return ssh.FingerprintSHA256(e.HostKey()) }
+
+func TestTrustNeedsAYes(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	os.Remove(filepath.Join(c.dir, "known_hosts"))
+	r := runGrabIn(strings.NewReader("yes\n"), "-c", c.path, "trust") // no terminal: nobody said yes
+	if r.code != 1 || !strings.Contains(r.out, printOf(c.peers[0])) || !strings.Contains(r.out, "hint: compare") || !strings.Contains(r.out, "--fingerprint "+printOf(c.peers[0])+" expc01") {
+		t.Error(r)
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, "known_hosts")); !os.IsNotExist(err) {
+		t.Errorf("known_hosts was written: %v", err)
+	}
+	rep, _ := c.trusting("--fingerprint", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
+	if h := rep.Hosts[0]; h.State != trustNot || h.Error == "" || c.read("known_hosts") != "" {
+		t.Errorf("%+v", h)
+	}
+	if r := c.grab("trust", "--fingerprint", "MD5:00"); r.code != 2 {
+		t.Error(r)
+	}
+	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
+		t.Errorf("trust logged in: %+v", s)
+	}
+}
+
+func TestTrustByFingerprint(t *testing.T) {
+	c := newLab(t, two()...)
+	c.known = []byte("# mine\n")
+	c.write()
+	if err := os.Chmod(filepath.Join(c.dir, "known_hosts"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	rep, _ := c.trusting("--fingerprint", printOf(c.peers[0]))
+	if rep.Hosts[0].State != trustAdded || rep.Hosts[1].State != trustNot || rep.Hosts[0].Keys[0].Type != "ecdsa-sha2-nistp256" {
+		t.Fatalf("%+v", rep)
+	}
+	want := "# mine\n" + string(lab.KnownHosts(c.peers[0]))
+	if got := c.read("known_hosts"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if info, err := os.Stat(filepath.Join(c.dir, "known_hosts")); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	// only the one named is asked; both fingerprints at once pin the rest
+	if rep, r := c.trusting("expc01"); r.code != 0 || rep.Hosts[0].State != trustPinned || len(rep.Hosts) != 1 {
+		t.Error(r)
+	}
+	if rep, r := c.trusting("--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1])); r.code != 0 || rep.Hosts[1].State != trustAdded {
+		t.Error(r)
+	}
+	if rep, _ := c.check(); rep.find("expe01", "host_key").Status != statusOK {
+		t.Errorf("%+v", rep)
+	}
+}
+
+func TestTrustChangedKey(t *testing.T) {
+	c := newLab(t, two()...)
+	host, port, _ := strings.Cut(c.peers[0].Addr(), ":")
+	name := fmt.Sprintf("[%s]:%s", host, port)
+	old := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(c.peers[0].HostKey())))
+	foreign := "\n  # a comment, blanks\t\r\nother.example.com,192.0.2.7 " + old + " kept\n@revoked * " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(newKey(t)))) + "\n"
+	c.known = []byte("shared.example.com," + name + " " + old + " c1\n" + foreign + xknownhosts.HashHostname(name) + " " + old + "\n" + string(lab.KnownHosts(c.peers[1])) + name + " " + old)
+	c.write()
+	before := ssh.FingerprintSHA256(c.peers[0].HostKey())
+	key, err := lab.NewHostKey("ecdsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.peers[0].SetHostKey(key)
+	after := printOf(c.peers[0])
+
+	rep, r := c.trusting()
+	if h := rep.Hosts[0]; r.code != 1 || h.State != trustNot || !strings.Contains(h.Error, before) || !strings.Contains(h.Error, after) || rep.Hosts[1].State != trustPinned {
+		t.Errorf("%+v", rep)
+	}
+	if got := c.read("known_hosts"); got != string(c.known) {
+		t.Errorf("changed without a yes:\n%s", got)
+	}
+	rep, r = c.trusting("--fingerprint", after)
+	if h := rep.Hosts[0]; r.code != 0 || h.State != trustReplaced || !slices.Equal(h.Pinned, []string{after}) || !slices.Contains(h.Before, before) {
+		t.Errorf("%+v", rep)
+	}
+	want := "shared.example.com " + old + " c1\n" + foreign + string(lab.KnownHosts(c.peers[1])) + string(lab.KnownHosts(c.peers[0]))
+	if got := c.read("known_hosts"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if rep, _ := c.check(); rep.find("expc01", "login").Status != statusOK {
+		t.Errorf("%+v", rep)
+	}
+}
+
+func newKey(t testing.TB) ssh.PublicKey {
+	t.Helper()
+	pub, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// A pattern that still pins another key cannot be mended by a program.
+func TestTrustPatternInTheWay(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	_, port, _ := strings.Cut(c.peers[0].Addr(), ":")
+	c.known = []byte("[127.0.0.*]:" + port + " " + string(ssh.MarshalAuthorizedKey(newKey(t))))
+	c.write()
+	rep, _ := c.trusting("--fingerprint", printOf(c.peers[0]))
+	if h := rep.Hosts[0]; h.State != trustNot || !strings.Contains(h.Error, "pattern") || c.read("known_hosts") != string(c.known) {
+		t.Errorf("%+v", h)
+	}
+	// nor is a revoked key pinned
+	c.known = []byte("@revoked * " + string(ssh.MarshalAuthorizedKey(c.peers[0].HostKey())))
+	c.write()
+	rep, _ = c.trusting("--fingerprint", printOf(c.peers[0]))
+	if h := rep.Hosts[0]; h.State != trustNot || c.read("known_hosts") != string(c.known) {
+		t.Errorf("%+v", h)
+	}
+	c.known = []byte("damaged line\n")
+	c.write()
+	rep, _ = c.trusting("--fingerprint", printOf(c.peers[0]))
+	if h := rep.Hosts[0]; h.State != trustNot || h.Hint == "" {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestTrustHostKeyInTheConfiguration(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	c.hosts = c.row("expc01", c.peers[0], ", host_key: \""+printOf(c.peers[0])+"\"")
+	c.known = []byte{}
+	c.write()
+	if rep, r := c.trusting(); r.code != 0 || rep.Hosts[0].State != trustPinned || rep.Hosts[0].KnownHosts != "" {
+		t.Error(r)
+	}
+	key, err := lab.NewHostKey("ecdsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := printOf(c.peers[0])
+	c.peers[0].SetHostKey(key)
+	rep, r := c.trusting("--fingerprint", printOf(c.peers[0])) // the configuration is a person's
+	if h := rep.Hosts[0]; r.code != 1 || !strings.Contains(h.Error, old) || !strings.Contains(h.Hint, "host_key: \""+printOf(c.peers[0])+"\"") || c.read("known_hosts") != "" {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
+	key, err := lab.NewHostKey("ecdsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newLab(t, lab.ExpresswayConfig{Role: "C", HostKey: key}, lab.ExpresswayConfig{Role: "E", HostKey: key}, lab.ExpresswayConfig{Name: "expc02"})
+	c.peers[2].SetDown(true)
+	c.known = []byte{}
+	c.write()
+	rep, r := c.trusting("--fingerprint", printOf(c.peers[0]))
+	if r.code != 1 || len(rep.Warnings) != 1 || !strings.Contains(rep.Warnings[0], "expc01 and expe01 show the same key") {
+		t.Errorf("%+v", rep)
+	}
+	if rep.Hosts[0].State != trustAdded || rep.Hosts[1].State != trustAdded || rep.Hosts[2].State != trustNot || !strings.Contains(rep.Hosts[2].Error, "refused") || rep.Hosts[2].Hint == "" {
+		t.Errorf("%+v", rep.Hosts)
+	}
+	if r := c.grab("trust"); !strings.Contains(r.out, "warning: ") {
+		t.Error(r)
+	}
+}
+
+// A server with several keys: the one that is confirmed is pinned, and a login
+// finds it.
+func TestRealTrustSeveralKeys(t *testing.T) {
+	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa", "ecdsa", "ed25519"}})
+	c := &labConfig{t: t, dir: t.TempDir(), login: &lab.Login{PEM: realsrv.NewKey(t, "ecdsa").PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}
+	c.hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
+	c.write()
+	rsa := ssh.FingerprintSHA256(d.HostKeys["rsa"])
+	rep, r := c.trusting("--fingerprint", rsa)
+	if h := rep.Hosts[0]; r.code != 0 || len(h.Keys) != 3 || h.Keys[0].Type != ssh.KeyAlgoED25519 || !slices.Equal(h.Pinned, []string{rsa}) {
+		t.Fatalf("%+v", rep)
+	}
+	if rep, _ := c.check(); rep.find("expc01", "login").Status != statusFail { // the host key was no obstacle
+		t.Errorf("%+v", rep)
+	}
+	d.ChangeHostKeys()
+	d.Restart()
+	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["ecdsa"])); r.code != 0 || rep.Hosts[0].State != trustReplaced || strings.Contains(c.read("known_hosts"), "rsa") {
+		t.Errorf("%s\n%s", r, c.read("known_hosts"))
+	}
+}
+
+// Whatever stands in a known_hosts file: what is not the address's stays byte for
+// byte, and the file then proves the key.
+func TestRepinProperty(t *testing.T) {
+	keys := []ssh.PublicKey{newKey(t), newKey(t), newKey(t)}
+	const address = "10.0.40.5:5022"
+	mine := []string{"[10.0.40.5]:5022", "[10.0.40.5]:5022,[10.0.40.5]:5022", xknownhosts.HashHostname("[10.0.40.5]:5022")}
+	rapid.Check(t, func(t *rapid.T) {
+		var old, want bytes.Buffer
+		for range rapid.IntRange(0, 8).Draw(t, "lines") {
+			key := rapid.SampledFrom(keys).Draw(t, "key")
+			host := rapid.SampledFrom(append([]string{"10.0.40.5", "[10.0.40.5]:22", "a,[10.0.40.5]:50222", xknownhosts.HashHostname("10.0.40.5"), "#"}, mine...)).Draw(t, "host")
+			line := host + rapid.SampledFrom([]string{" ", "\t "}).Draw(t, "blank") + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + rapid.SampledFrom([]string{"\n", " c\n", "\r\n"}).Draw(t, "end")
+			old.WriteString(line)
+			if !slices.Contains(mine, host) || hasKey(keys[:1], key) {
+				want.WriteString(line)
+			}
+		}
+		add := keys[:1]
+		if strings.Contains(want.String(), knownhosts.Line([]string{address}, keys[0])) && rapid.Bool().Draw(t, "there") {
+			add = nil
+		}
+		got := repin(old.Bytes(), address, add, keys[:1])
+		for _, k := range add {
+			want.WriteString(knownhosts.Line([]string{address}, k) + "\n")
+		}
+		if !bytes.Equal(got, want.Bytes()) {
+			t.Fatalf("got\n%s\nwant\n%s", got, want.String())
+		}
+		if err := provePin(got, address, keys[:1], keys[:1]); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
