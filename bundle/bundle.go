@@ -79,7 +79,11 @@ func createPart(path string) (partFile, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		atomicfile.Adopt(path)
+	}
+	return f, err
 }
 
 // Write makes the bundle path, which ends in ".zip" or ".tar.zst"; a file of

@@ -18,7 +18,6 @@ import (
 	"io"
 
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -299,7 +298,11 @@ func (g *Grab) open(name string, flag int) (file, error) {
 	if g.create != nil {
 		return g.create(name, flag)
 	}
-	return os.OpenFile(filepath.Join(g.Dir, name), flag, 0o600)
+	f, err := os.OpenFile(g.path(name), flag, 0o600)
+	if err == nil && flag&os.O_CREATE != 0 {
+		atomicfile.Adopt(g.path(name))
+	}
+	return f, err
 }
 
 func (g *Grab) ref(mtime time.Time) expressway.Ref {

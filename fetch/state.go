@@ -60,7 +60,7 @@ func (g *Grab) load() error {
 	if g.state != nil {
 		return nil
 	}
-	if err := os.MkdirAll(g.Dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(g.Dir); err != nil {
 		return err
 	}
 	s := &state{}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
@@ -28,7 +29,7 @@ func (d *demo) report(w *watching, e incident.Event) error {
 		return err
 	}
 	path := filepath.Join(d.dir, filepath.Base(in.Bundle))
-	if err := os.Rename(in.Bundle, path); err != nil {
+	if err := copyFile(path, in.Bundle); err != nil {
 		return err
 	}
 	res, err := bundle.Verify(context.Background(), path)
@@ -50,6 +51,19 @@ func (d *demo) report(w *watching, e incident.Event) error {
 	fmt.Fprintf(a.out, "\nbundle    %s (intact: %v)\nlook at   grab show %s\n          README.txt in it, then hosts/expc01/network_log.txt\nwatcher   its log is %s\n",
 		path, res.OK, path, filepath.Join(d.dir, "watch.log"))
 	return nil
+}
+
+// copyFile copies a bundle out of the store.
+func copyFile(to, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return atomicfile.Write(to, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
 }
 
 // found shows where in the bundle CUCM's answer stands that made the phone partial.

@@ -57,7 +57,7 @@ func pinKeys(file, address string, good, shown []ssh.PublicKey) error {
 	if err := provePin(text, address, good, shown); err != nil {
 		return fmt.Errorf("pin in %s: %w", file, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(file)); err != nil {
 		return err
 	}
 	if err := atomicfile.WriteBytes(file, text); err != nil {

@@ -70,7 +70,7 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml)")
+	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true

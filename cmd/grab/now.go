@@ -40,7 +40,7 @@ func (a *app) nowCmd() *cobra.Command {
 	fl.DurationVar(&f.before, "before", 0, "how much before that time (default window.before)")
 	fl.DurationVar(&f.after, "after", 0, "how much after it")
 	fl.DurationVar(&f.patience, "patience", incident.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
-	fl.StringSliceVar(&f.phones, "phone", nil, "a phone that is affected: SEP… or its number; may be repeated")
+	fl.StringSliceVar(&f.phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.ticket, "case", "", "case number for the manifest")
 	fl.StringVar(&f.reason, "reason", "", "why the grab is made")
 	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's, or . without a configuration)")
@@ -60,6 +60,8 @@ type grabbing struct {
 	policy incident.Policy
 	all    []incident.Site
 	find   func(site, host string) (source, bool)
+
+	scratch bool // the store is a temporary folder
 }
 
 func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
@@ -95,7 +97,10 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 	if err := a.result(store, in, g.zone); err != nil {
 		return err
 	}
-	if f.after == 0 && !a.json {
+	if g.scratch {
+		os.RemoveAll(g.store) // the bundle is in --out
+	}
+	if f.after == 0 && !a.json && a.exit != exitLost {
 		again := asked.Until.Add(5 * time.Minute)
 		a.say("the window ends at %s: for the recovery run this again after %s (with --at %s --after 5m)", asked.Until.In(g.zone).Format("15:04:05"),
 			again.In(g.zone).Format("15:04"), asked.Until.In(g.zone).Format("15:04:05"))
@@ -282,6 +287,6 @@ func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 	g.all = []incident.Site{g.site}
 	g.find = func(_, host string) (source, bool) { s, ok := sources[host]; return s, ok }
 	dir, err := os.MkdirTemp("", "grab-adhoc-")
-	g.store = dir
+	g.store, g.scratch = dir, true
 	return g, err
 }

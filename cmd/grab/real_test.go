@@ -177,7 +177,6 @@ func (s *realSite) sealed(n int) []incident.Listed {
 	return nil
 }
 
-
 // checkSlices compares every slice of a bundle with what the peers wrote.
 func (s *realSite) checkSlices(path string, w evidence.Window) evidence.Manifest {
 	s.t.Helper()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -171,7 +170,7 @@ func (w *watching) watcher() (*mailwatch.Watcher, error) {
 		return nil, err
 	}
 	cursor := filepath.Join(cfg.Store, "cursors", cursorName(cfg.Mail))
-	if err := os.MkdirAll(filepath.Dir(cursor), 0o700); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
 		return nil, err
 	}
 	list := sites(cfg)

@@ -3,7 +3,8 @@
 // the folder is fsynced.
 //
 // It guarantees that after Write returned nil the contents survive a power cut,
-// and that after an error the old contents are untouched. On Windows the fsync
+// that after an error the old contents are untouched, and that what root writes
+// for a service stays the service's. On Windows the fsync
 // of the folder is skipped and a rename that meets a sharing violation is tried
 // again for 2 s. It does not know what it writes.
 package atomicfile
@@ -43,7 +44,29 @@ func Write(name string, fill func(io.Writer) error) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	give(f.Name(), name)
 	return Rename(f.Name(), name)
+}
+
+// MkdirAll makes a folder (mode 0700) and those above it; what root makes belongs
+// to the owner of the folder it is in.
+func MkdirAll(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		Adopt(dir)
+	}
+	return err
 }
 
 // WriteBytes is Write of contents that are at hand.

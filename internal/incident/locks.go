@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"rtmtgrab/internal/atomicfile"
 )
 
 // What a lock that is held by someone else means.
@@ -39,6 +41,7 @@ func (s *Store) lockIncident(key string) (*Lock, error) {
 func tryLock(name string, taken error) (*Lock, error) {
 	f := flock.New(name, flock.SetPermissions(0o600))
 	ok, err := f.TryLock()
+	atomicfile.Adopt(name)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}

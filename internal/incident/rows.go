@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -148,7 +148,7 @@ func (u *run) states() []HostState {
 
 func (u *run) newPuller(host string) (Puller, error) {
 	dir := u.r.Store.host(u.key, host)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	return u.r.NewPuller(u.site, host, dir)

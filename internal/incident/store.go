@@ -41,7 +41,7 @@ type Store struct {
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{Dir: dir}
 	for _, d := range []string{dir, s.mails(), s.alerts(), s.incidents(), s.Bundles()} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := atomicfile.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
@@ -111,8 +111,9 @@ func (s *Store) create(key string) error {
 		if err := os.Mkdir(s.folder(key), 0o700); err != nil {
 			return err
 		}
+		atomicfile.Adopt(s.folder(key))
 		for _, d := range []string{s.hosts(key), s.rows(key)} {
-			if err := os.Mkdir(d, 0o700); err != nil {
+			if err := atomicfile.MkdirAll(d); err != nil {
 				return err
 			}
 		}
