@@ -16,8 +16,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"strings"
-	"sync/atomic"
+	"strconv"
 	"syscall"
 	"testing"
 	"text/template"
@@ -119,13 +118,21 @@ service imap-login {
     ssl = yes
   }
 }
+service stats {
+  unix_listener stats-writer {
+    mode = 0
+  }
+}
+service anvil {
+  {{if .Me}}chroot ={{end}}
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 {{if .Me}}
 default_internal_user = {{.Me}}
-default_internal_group = {{.GID}}
+default_internal_group = {{.Group}}
 default_login_user = {{.Me}}
-service anvil {
-  chroot =
-}
 {{end}}
 {{if .NoIdle}}imap_capability = IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+ UIDPLUS ESEARCH
 {{end}}
@@ -157,6 +164,14 @@ func ids() (uid, gid int, me string) {
 	return os.Geteuid(), os.Getegid(), me
 }
 
+// group is a group's name, or its number if it has none.
+func group(gid int) string {
+	if g, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
+		return g.Name
+	}
+	return strconv.Itoa(gid)
+}
+
 // own gives a file to the user of the mails.
 func (d *Dovecot) own(name string) {
 	d.tb.Helper()
@@ -177,7 +192,7 @@ func (d *Dovecot) configure(start, tlsPort int) {
 	uid, gid, me := ids()
 	var b bytes.Buffer
 	d.check(dovecotConf.Execute(&b, map[string]any{
-		"Dir": d.Dir, "UID": uid, "GID": gid, "Me": me, "Start": start, "TLS": tlsPort, "NoIdle": d.opts.NoIdle, "Extra": d.opts.ExtraCfg,
+		"Dir": d.Dir, "UID": uid, "GID": gid, "Me": me, "Group": group(gid), "Start": start, "TLS": tlsPort, "NoIdle": d.opts.NoIdle, "Extra": d.opts.ExtraCfg,
 	}))
 	d.check(os.WriteFile(filepath.Join(d.Dir, "dovecot.conf"), b.Bytes(), 0o644))
 	d.IMAP = fmt.Sprintf("127.0.0.1:%d", start)
@@ -214,6 +229,7 @@ func (d *Dovecot) ClientTLS() *tls.Config {
 
 func (d *Dovecot) start() error {
 	d.cmd = exec.Command(d.binary, "-F", "-c", filepath.Join(d.Dir, "dovecot.conf"))
+	ownGroup(d.cmd)
 	var out bytes.Buffer
 	d.cmd.Stdout, d.cmd.Stderr = &out, &out
 	if err := d.cmd.Start(); err != nil {
@@ -242,7 +258,8 @@ func (d *Dovecot) start() error {
 	return nil
 }
 
-// Stop ends the server and all its connections; Start brings it back.
+// Stop ends the server and all its connections; Start brings it back. Dovecot
+// may take six seconds to end by itself: it has a moment for its farewells.
 func (d *Dovecot) Stop() {
 	if d.exited == nil {
 		return
@@ -250,10 +267,10 @@ func (d *Dovecot) Stop() {
 	d.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-d.exited:
-	case <-time.After(patience):
-		d.cmd.Process.Kill()
-		<-d.exited
+	case <-time.After(300 * time.Millisecond):
 	}
+	killGroup(d.cmd) // whoever is left
+	<-d.exited
 	d.exited = nil
 }
 
@@ -270,71 +287,4 @@ func (d *Dovecot) Restart() {
 	d.tb.Helper()
 	d.Stop()
 	d.Start()
-}
-
-// folder is the Maildir of a mailbox.
-func (d *Dovecot) folder(mailbox string) string {
-	if mailbox == "" || strings.EqualFold(mailbox, "INBOX") {
-		return filepath.Join(d.Dir, "mail")
-	}
-	return filepath.Join(d.Dir, "mail", "."+mailbox)
-}
-
-// Deliver puts a mail into a mailbox (empty means INBOX), as a mail server would
-// do: whole, and unseen. It makes the mailbox if it is not there.
-func (d *Dovecot) Deliver(mailbox string, raw []byte) {
-	d.tb.Helper()
-	dir := d.folder(mailbox)
-	for _, sub := range []string{"", "tmp", "new", "cur"} {
-		name := filepath.Join(dir, sub)
-		if err := os.Mkdir(name, 0o700); err == nil {
-			d.own(name)
-		} else if !os.IsExist(err) {
-			d.tb.Fatal(err)
-		}
-	}
-	name := fmt.Sprintf("%d.%06d.test", time.Now().UnixNano(), delivered.Add(1))
-	tmp := filepath.Join(dir, "tmp", name)
-	d.check(os.WriteFile(tmp, raw, 0o600))
-	d.own(tmp)
-	d.check(os.Rename(tmp, filepath.Join(dir, "new", name)))
-}
-
-// delivered makes names unique and keeps their order.
-var delivered atomic.Int64
-
-// Flags are the flags of every mail of a mailbox as Maildir writes them ("S" is
-// seen, "F" flagged), in the order of delivery.
-func (d *Dovecot) Flags(mailbox string) []string {
-	d.tb.Helper()
-	names := map[string]string{}
-	for _, sub := range []string{"new", "cur"} {
-		list, err := os.ReadDir(filepath.Join(d.folder(mailbox), sub))
-		d.check(err)
-		for _, e := range list {
-			name, flags, _ := strings.Cut(e.Name(), ":2,")
-			names[strings.SplitN(name, ",", 2)[0]] = flags
-		}
-	}
-	return sortedValues(names)
-}
-
-// SetUIDValidity gives a mailbox another UIDVALIDITY, which throws clients out
-// of it, and new UIDs from one on.
-func (d *Dovecot) SetUIDValidity(mailbox string, n uint32) {
-	d.tb.Helper()
-	if mailbox == "" {
-		mailbox = "INBOX"
-	}
-	d.Stop()
-	defer d.Start()
-	list, err := filepath.Glob(filepath.Join(d.folder(mailbox), "dovecot*"))
-	d.check(err)
-	for _, name := range list {
-		d.check(os.Remove(name))
-	}
-	// A list without mails: Dovecot gives every mail it finds a UID anew.
-	name := filepath.Join(d.folder(mailbox), "dovecot-uidlist")
-	d.check(os.WriteFile(name, fmt.Appendf(nil, "3 V%d N1 G%032x\n", n, n), 0o600))
-	d.own(name)
 }

@@ -122,8 +122,11 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		return nil
 	}
 	sum := sha256.Sum256([]byte(remote + "|" + a.row.User))
-	a.lock = flock.New(filepath.Join(a.ledger.Dir, ".lock-"+hex.EncodeToString(sum[:8])))
-	if _, err := a.lock.TryLockContext(ctx, lockPoll); err != nil {
+	name := filepath.Join(a.ledger.Dir, ".lock-"+hex.EncodeToString(sum[:8]))
+	a.lock = flock.New(name)
+	_, err := a.lock.TryLockContext(ctx, lockPoll)
+	atomicfile.Adopt(name)
+	if err != nil {
 		if ctx.Err() != nil {
 			return &Error{Kind: KindTimeout, Stage: StageLogin, Err: errors.New("another login to this address has not ended")}
 		}
@@ -267,11 +270,13 @@ func (l *Ledger) refusalAt(address string) *Attempt {
 // key is the ledger's own random key: without it a hash in the ledger says
 // nothing about a password. It is made at the first use.
 func (l *Ledger) key(ctx context.Context) ([]byte, error) {
-	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return nil, err
 	}
 	lock := flock.New(filepath.Join(l.Dir, ".lock-key"))
-	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+	_, err := lock.TryLockContext(ctx, lockPoll)
+	atomicfile.Adopt(lock.Path())
+	if err != nil {
 		return nil, fmt.Errorf("wait for the ledger's key: %w", err)
 	}
 	defer lock.Close()

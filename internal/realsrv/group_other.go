@@ -1,0 +1,10 @@
+//go:build !unix
+
+package realsrv
+
+import "os/exec"
+
+// There are no such servers here; these let the tests compile.
+func ownGroup(*exec.Cmd) {}
+
+func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() }

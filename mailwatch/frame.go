@@ -1,0 +1,250 @@
+package mailwatch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// What a server may send. The parser behind the guard recurses and buffers
+// without limits of its own, so that everything is bounded before it gets there.
+const (
+	maxResponse = 64 << 10 // one response, literals aside
+	maxLiterals = 32 << 20 // all literals of one response
+	maxDepth    = 64       // parentheses in parentheses
+	maxStatus   = 300      // of a status text that is kept
+)
+
+var (
+	errResponse = fmt.Errorf("the server sent a response of more than %d bytes", maxResponse)
+	errLiteral  = fmt.Errorf("the server sent literals of more than %d bytes", maxLiterals)
+	errDepth    = fmt.Errorf("the server sent more than %d nested lists", maxDepth)
+	errShape    = errors.New("the server sent a malformed response")
+)
+
+// Kinds of responses, as the parser behind the guard reads them.
+const (
+	opening  = iota // not yet known
+	textual         // a status or continuation: text to the end of the line
+	untagged        // data: atoms, strings, lists and literals
+)
+
+// A frame follows the framing of a server's responses, byte by byte. It must
+// never see less structure than the parser behind it, else a server could hide
+// one from the other: what the two might read differently is an error.
+type frame struct {
+	kind     int
+	size     int   // of this response so far, literals aside
+	literals int64 // of this response so far
+	skip     int64 // bytes of the present literal still to come
+	depth    int
+	quoted   bool
+	escaped  bool
+	brace    int   // how far "{digits} CRLF" has come: 0 not begun, 1 digits, 2 "}", 3 SP, 4 CR
+	literal  int64 // the digits' value
+
+	token int // which word of the opening
+	word  []byte
+	star  bool
+
+	text []byte // of a status: what follows the word
+	code bool   // within its [code]
+
+	count  int    // responses seen
+	tagged int    // tagged ones
+	bye    string // text of BYE, or a word if it has none
+	alert  string // text of an [ALERT]
+}
+
+// feed takes bytes as they come off the wire.
+func (f *frame) feed(p []byte) error {
+	for len(p) > 0 {
+		if f.skip > 0 {
+			n := min(f.skip, int64(len(p)))
+			f.skip -= n
+			p = p[n:]
+			continue
+		}
+		b := p[0]
+		p = p[1:]
+		if f.size++; f.size > maxResponse {
+			return errResponse
+		}
+		if f.kind == opening && !f.open(b) {
+			if len(f.word) > 64 {
+				return errShape
+			}
+			continue
+		}
+		if err := f.next(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open takes a byte of the response's first words and reports whether it ended
+// them; if so the kind is known and the byte is still to be looked at.
+func (f *frame) open(b byte) bool {
+	first := f.token == 0 && len(f.word) == 0
+	if first && b == '+' {
+		f.kind = textual
+		f.text = append(f.text[:0], "continue"...) // no code can follow
+		return true
+	}
+	if isAtom(b) || first && b == '*' {
+		f.word = append(f.word, b)
+		return false
+	}
+	word := string(bytes.ToUpper(f.word))
+	status := word == "OK" || word == "NO" || word == "BAD" || word == "BYE" || word == "PREAUTH"
+	switch {
+	case f.token == 0 && b == ' ':
+		f.star = word == "*"
+		f.token, f.word = 1, f.word[:0]
+		return false
+	case f.token == 1 && (!f.star || status):
+		f.kind = textual
+		f.text = f.text[:0]
+		if !f.star {
+			f.tagged++
+		}
+	case f.token == 1 && b == ' ' && digits(word):
+		f.token, f.word = 2, f.word[:0]
+		return false
+	case f.token == 2 && status:
+		f.kind, f.depth = untagged, maxDepth+1 // "* 1 OK": nobody sends that
+	default:
+		f.kind = untagged
+	}
+	return true
+}
+
+func (f *frame) next(b byte) error {
+	if f.depth > maxDepth {
+		return errShape
+	}
+	if f.kind == textual {
+		return f.status(b)
+	}
+	return f.data(b)
+}
+
+// status takes a byte of a status text. A [code] must end on its line: the
+// parser looks for its end beyond it.
+func (f *frame) status(b byte) error {
+	switch {
+	case b == '\n':
+		if f.code {
+			return errShape
+		}
+		f.keep()
+		f.end()
+		return nil
+	case b == '[' && len(f.text) == 1 && f.text[0] == ' ':
+		f.code = true
+	case b == ']':
+		f.code = false
+	}
+	if len(f.text) < maxStatus {
+		f.text = append(f.text, b)
+	}
+	return nil
+}
+
+func (f *frame) keep() {
+	text := strings.TrimSpace(string(f.text))
+	if f.star && bytes.EqualFold(f.word, []byte("BYE")) {
+		f.bye = "BYE " + text
+	}
+	if strings.HasPrefix(strings.ToUpper(text), "[ALERT]") {
+		f.alert = text
+	}
+}
+
+func (f *frame) data(b byte) error {
+	if f.quoted {
+		switch {
+		case b == '\r' || b == '\n':
+			return errShape
+		case f.escaped:
+			f.escaped = false
+		case b == '\\':
+			f.escaped = true
+		case b == '"':
+			f.quoted = false
+		}
+		return nil
+	}
+	if b == '\n' {
+		return f.line()
+	}
+	switch {
+	case b == '"':
+		f.quoted = true
+	case b == '(':
+		if f.depth++; f.depth > maxDepth {
+			return errDepth
+		}
+	case b == ')':
+		if f.depth--; f.depth < 0 {
+			return errShape
+		}
+	}
+	switch {
+	case b == '{':
+		f.brace, f.literal = 1, 0
+	case f.brace == 1 && b >= '0' && b <= '9':
+		if f.literal = f.literal*10 + int64(b-'0'); f.literal > maxLiterals {
+			return errLiteral
+		}
+	case f.brace == 1 && b == '}':
+		f.brace = 2
+	case f.brace == 2 && b == ' ':
+		f.brace = 3
+	case (f.brace == 2 || f.brace == 3) && b == '\r':
+		f.brace = 4
+	default:
+		f.brace = 0
+	}
+	return nil
+}
+
+// line ends a line of data: a literal follows, or the response is over.
+func (f *frame) line() error {
+	if f.brace >= 2 {
+		if f.literals += f.literal; f.literals > maxLiterals {
+			return errLiteral
+		}
+		f.skip, f.brace = f.literal, 0
+		return nil
+	}
+	if f.depth > 0 {
+		return errShape
+	}
+	f.end()
+	return nil
+}
+
+// end makes ready for the next response.
+func (f *frame) end() {
+	f.count++
+	f.kind, f.size, f.literals, f.depth, f.brace = opening, 0, 0, 0, 0
+	f.quoted, f.escaped, f.code, f.star = false, false, false, false
+	f.token, f.word, f.text = 0, f.word[:0], f.text[:0]
+}
+
+// isAtom reports whether b belongs to an atom, as go-imap reads them.
+func isAtom(b byte) bool {
+	switch b {
+	case '(', ')', '{', ' ', '%', '*', '"', '\\', ']':
+		return false
+	}
+	return !unicode.IsControl(rune(b))
+}
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

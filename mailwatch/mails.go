@@ -1,0 +1,142 @@
+package mailwatch
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// A meta is what is known of a mail before it is read.
+type meta struct {
+	uid      uint32
+	internal time.Time
+	size     int64
+	seen     time.Time
+}
+
+// chunk is the most mails that are looked at in one go.
+const chunk = 512
+
+// list returns the mails with UIDs from lo to hi (zero: all from lo on) in the
+// order of UIDs, the lowest chunk of them; more says that there are others.
+func (s *session) list(lo, hi uint32) (mails []meta, more bool, err error) {
+	var set imap.UIDSet
+	set.AddRange(imap.UID(lo), imap.UID(hi))
+	now := time.Now()
+	err = s.do(commandLimit, func() error {
+		cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true})
+		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+			m := meta{seen: now.UTC()}
+			for item := msg.Next(); item != nil; item = msg.Next() {
+				m.take(item)
+			}
+			if m.uid < lo { // "n:*" names the last mail even if it lies below n
+				continue
+			}
+			m.internal = sane(m.internal, now)
+			mails, more = insert(mails, m, more)
+		}
+		return cmd.Close()
+	})
+	return mails, more, err
+}
+
+func (m *meta) take(item imapclient.FetchItemData) {
+	switch item := item.(type) {
+	case imapclient.FetchItemDataUID:
+		m.uid = uint32(item.UID)
+	case imapclient.FetchItemDataInternalDate:
+		m.internal = item.Time
+	case imapclient.FetchItemDataRFC822Size:
+		m.size = item.Size
+	}
+}
+
+// insert keeps the lowest chunk of mails, sorted.
+func insert(mails []meta, m meta, more bool) ([]meta, bool) {
+	i, dup := slices.BinarySearchFunc(mails, m, func(a, b meta) int { return cmp.Compare(a.uid, b.uid) })
+	switch {
+	case dup:
+	case i == chunk:
+		return mails, true
+	case len(mails) == chunk:
+		return slices.Insert(mails[:chunk-1], i, m), true
+	default:
+		mails = slices.Insert(mails, i, m)
+	}
+	return mails, more
+}
+
+// sane replaces an INTERNALDATE that cannot be one.
+func sane(t, now time.Time) time.Time {
+	if t.Year() < 1970 || t.Year() > 9998 {
+		return now.UTC()
+	}
+	return t.UTC()
+}
+
+// body reads the first MaxRaw bytes of a mail; found is false if it is gone.
+func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
+	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: MaxRaw}}
+	err = s.do(bodyLimit, func() error {
+		cmd := s.c.Fetch(imap.UIDSetNum(imap.UID(uid)), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
+		var bad error
+		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+			for item := msg.Next(); item != nil; item = msg.Next() {
+				if b, ok := item.(imapclient.FetchItemDataBodySection); ok && !found {
+					found = true
+					raw, bad = readBody(b.Literal)
+				}
+			}
+		}
+		return cmp.Or(cmd.Close(), bad)
+	})
+	return raw, found, err
+}
+
+// readBody reads at most MaxRaw bytes; the client drops what is over. It takes
+// a connection that ends within a literal for the literal's end.
+func readBody(lit imap.LiteralReader) ([]byte, error) {
+	if lit == nil {
+		return nil, nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(lit, MaxRaw))
+	if err == nil && int64(len(raw)) < min(lit.Size(), MaxRaw) {
+		err = io.ErrUnexpectedEOF
+	}
+	return raw, err
+}
+
+// oldest returns the lowest UID among the mails since a day, which servers
+// count in a zone of their own; zero if there is none. total is the number of
+// mails in the mailbox.
+func (s *session) oldest(since time.Time, total uint32) (lowest uint32, err error) {
+	const step = 5000 // mails: their UIDs fit a response
+	for from := uint64(1); from <= uint64(total); from += step {
+		var seq imap.SeqSet
+		seq.AddRange(uint32(from), uint32(min(from+step-1, uint64(total))))
+		criteria := &imap.SearchCriteria{SeqNum: []imap.SeqSet{seq}, Since: since.UTC().AddDate(0, 0, -1)}
+		err := s.do(commandLimit, func() error {
+			data, err := s.c.UIDSearch(criteria, nil).Wait()
+			if err != nil {
+				return err
+			}
+			set, _ := data.All.(imap.UIDSet)
+			for _, r := range set { // ranges as sent: never expanded
+				if r.Start != 0 && (lowest == 0 || uint32(r.Start) < lowest) {
+					lowest = uint32(r.Start)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("search: %w", err)
+		}
+	}
+	return lowest, nil
+}

@@ -1,0 +1,230 @@
+package mailwatch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message"
+	"github.com/emersion/go-message/charset" // registers the character sets too
+	"golang.org/x/text/encoding/charmap"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Limits on what is read out of one mail.
+const (
+	maxText   = 256 << 10 // decoded text, bytes; RTMT's are of some KiB
+	maxLevels = 10        // multiparts in multiparts
+	maxParts  = 100
+	maxFields = 1000
+	maxNotes  = 10
+)
+
+// A letter is what a mail says, decoded as far as it can be.
+type letter struct {
+	fields []field
+	text   string   // plain parts, then HTML parts as text, then the mail as it is if any of it could not be read
+	notes  []string // what could not be read, for people
+}
+
+type field struct{ name, value string } // name in lower case, value unfolded
+
+// get is the first field of that name, or "".
+func (l *letter) get(name string) string {
+	for _, f := range l.fields {
+		if f.name == name {
+			return f.value
+		}
+	}
+	return ""
+}
+
+func (l *letter) note(s string) {
+	if len(l.notes) < maxNotes {
+		l.notes = append(l.notes, evidence.Printable(s, 200))
+	}
+}
+
+// readLetter reads a mail. Nothing is too broken: what cannot be decoded stays
+// in the text as it came.
+func readLetter(raw []byte) *letter {
+	raw = raw[:min(len(raw), MaxRaw)]
+	l := &letter{}
+	clean, body, dropped := l.header(raw)
+	text, html, err := parts(clean, body)
+	if err != nil {
+		l.note("the mail could not be decoded as a whole: " + err.Error())
+	}
+	if dropped {
+		l.note("the mail's header has lines that are none")
+	}
+	all := []string{text, html}
+	if err != nil || dropped || strings.TrimSpace(text+html) == "" {
+		rest := body
+		if dropped {
+			rest = raw
+		}
+		all = append(all, asIs(rest))
+	}
+	l.text = cut(strings.Join(all, "\n"), maxText)
+	return l
+}
+
+// header splits a mail into fields and body. clean is the header without lines
+// that are none; dropped says that there were such lines.
+func (l *letter) header(raw []byte) (clean, body []byte, dropped bool) {
+	keep := false
+	name, value := "", []byte(nil) // of the field that may go on
+	end := func() {
+		if name != "" {
+			l.fields = append(l.fields, field{name, string(bytes.TrimSpace(value))})
+		}
+		name, value = "", nil
+	}
+	for len(raw) > 0 {
+		line, rest, _ := bytes.Cut(raw, []byte("\n"))
+		raw = rest
+		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+			break
+		}
+		before, after, ok := bytes.Cut(line, []byte(":"))
+		switch before = bytes.TrimRight(before, " \t"); {
+		case line[0] == ' ' || line[0] == '\t':
+			if keep && len(value) < 64<<10 {
+				value = append(append(value, ' '), bytes.TrimSpace(line)...)
+			}
+		case ok && token(before) && len(l.fields) < maxFields:
+			end()
+			keep, name, value = true, strings.ToLower(string(before)), bytes.Clone(after)
+		default:
+			end()
+			keep = false
+			dropped = dropped || !bytes.HasPrefix(line, []byte("From "))
+		}
+		if keep {
+			clean = append(append(clean, line...), '\r', '\n')
+		}
+	}
+	end()
+	return append(clean, '\r', '\n'), raw, dropped
+}
+
+// token reports whether b may be a header field's name.
+func token(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+var (
+	errDeep = errors.New("parts within parts within parts")
+	errMany = errors.New("too many parts")
+)
+
+// parts returns the mail's text, from its plain parts and from its HTML parts.
+// With an error it returns what came before.
+func parts(header, body []byte) (text, html string, err error) {
+	var plain, marked strings.Builder
+	e, flaw := message.Read(io.MultiReader(bytes.NewReader(header), bytes.NewReader(body)))
+	if e == nil {
+		return "", "", flaw
+	}
+	n := 0 // parts; flaw becomes the first that could not be decoded
+	err = e.Walk(func(path []int, part *message.Entity, err error) error {
+		if n++; n > maxParts {
+			return errMany
+		}
+		if err != nil && flaw == nil {
+			flaw = err
+		}
+		kind, _, _ := part.Header.ContentType()
+		if strings.HasPrefix(kind, "multipart/") {
+			if len(path) >= maxLevels {
+				return errDeep
+			}
+			return nil
+		}
+		if kind != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "message/") {
+			return nil
+		}
+		to := &plain
+		if kind == "text/html" {
+			to = &marked
+		}
+		b, err := io.ReadAll(io.LimitReader(part.Body, int64(maxText-plain.Len()-marked.Len())))
+		to.WriteString(legible(b) + "\n")
+		if err != nil && flaw == nil {
+			flaw = err
+		}
+		if plain.Len()+marked.Len() >= maxText {
+			return errMany
+		}
+		return nil
+	})
+	if err == nil {
+		err = flaw
+	}
+	return lines(plain.String()), htmlText(marked.String()), err
+}
+
+// asIs is text that could not be decoded, with quoted-printable undone as far
+// as it goes and tags left out: the last resort.
+func asIs(b []byte) string {
+	b = b[:min(len(b), maxText)]
+	text := lines(legible(b))
+	if bytes.Contains(b, []byte("=\n")) || bytes.Contains(b, []byte("=\r\n")) || bytes.Contains(b, []byte("=20")) {
+		if q, _ := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(b))); len(q) > 0 {
+			text += "\n" + lines(legible(q))
+		}
+	}
+	if strings.Contains(text, "</") {
+		text += "\n" + htmlText(text)
+	}
+	return text
+}
+
+// legible makes UTF-8 of bytes without a known character set.
+func legible(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	s, err := charmap.Windows1252.NewDecoder().Bytes(b)
+	if err != nil {
+		return strings.ToValidUTF8(string(b), "?")
+	}
+	return string(s)
+}
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "#015#012", "\n", "#012", "\n", "#011", "\t", "\u00a0", " ")
+
+// lines makes every kind of line end a "\n": CR LF, and the "#012" of syslog.
+func lines(s string) string { return lineEnds.Replace(s) }
+
+// decoded is a header field's value without encoded words.
+func decoded(v string) string {
+	v = legible([]byte(cut(v, 20000)))
+	dec := mime.WordDecoder{CharsetReader: charset.Reader}
+	if s, err := dec.DecodeHeader(v); err == nil {
+		v = s
+	}
+	return strings.ToValidUTF8(v, "?")
+}
+
+// cut is s, at most limit bytes of it and no half rune at its end.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}

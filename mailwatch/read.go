@@ -1,0 +1,242 @@
+package mailwatch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/mail"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Limits of an alert's fields, in characters.
+const (
+	maxSubject = 197 // and "..."
+	maxName    = 100
+	maxNode    = 253
+	maxCluster = 100
+	maxDevices = 100
+)
+
+// A Reader reads alerts out of mails.
+type Reader struct {
+	Match []*regexp.Regexp // a mail matches if one of them is found in its subject or text; none means the counter of both spellings
+	From  []string         // only mails from these senders match: addresses, or "@domain"; without regard to case; none means any
+
+	// Zone is the time zone of the site that a cluster or node belongs to, nil if
+	// it is not known. Nil knows none.
+	Zone func(cluster, node string) *time.Location
+}
+
+// DefaultMatch is the counter's name in both spellings and with its siblings
+// (facts/rtmt-mail.md).
+var DefaultMatch = regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)
+
+// Read reads the alert out of a mail that the server got at internal; false if
+// the mail does not match. A mail that matches always gives an alert with an ID
+// and a time, however broken it is: Alert.From and Alert.Notes tell how each
+// field was got. It is a pure function of its input. Alert.Truncated and
+// Alert.File are left to others.
+func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
+	internal = sane(internal, time.Unix(0, 0)).Round(0)
+	l := readLetter(raw)
+	subject := flatten(decoded(l.get("subject")))
+	if !r.matches(subject) && !r.matches(l.text) || !r.sender(l.get("from")) {
+		return evidence.Alert{}, false
+	}
+	x := &extract{letter: l, flat: flatten(l.text), values: findValues(l.text), alert: &evidence.Alert{
+		ID:       l.id(),
+		Subject:  evidence.Printable(subject, maxSubject),
+		From:     map[string]string{},
+		Received: &internal,
+	}}
+	x.sentence = findSentence(x.flat, r.matches)
+	x.setName(r, subject)
+	x.setCluster(subject)
+	x.setNode()
+	x.setCount(r)
+	x.setDevices()
+	var zone *time.Location
+	if r.Zone != nil {
+		zone = r.Zone(x.alert.Cluster, x.alert.Node)
+	}
+	x.setTime(zone, internal)
+	x.alert.Notes = l.notes
+	return *x.alert, true
+}
+
+func (r *Reader) match() []*regexp.Regexp {
+	if len(r.Match) == 0 {
+		return []*regexp.Regexp{DefaultMatch}
+	}
+	return r.Match
+}
+
+func (r *Reader) matches(s string) bool {
+	for _, re := range r.match() {
+		if re.MatchString(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// sender reports whether mails with this From header are wanted.
+func (r *Reader) sender(from string) bool {
+	if len(r.From) == 0 {
+		return true
+	}
+	address, _, _ := strings.Cut(from[strings.LastIndexByte(from, '<')+1:], ">")
+	address = strings.TrimSpace(address)
+	if a, err := mail.ParseAddress(from); err == nil {
+		address = a.Address
+	}
+	for _, want := range r.From {
+		at := strings.LastIndexByte(address, '@')
+		if strings.EqualFold(address, want) || strings.HasPrefix(want, "@") && at >= 0 && strings.EqualFold(address[at:], want) {
+			return true
+		}
+	}
+	return false
+}
+
+// id is the SHA-256, in hex, of the Message-ID, or else of what the mail says.
+func (l *letter) id() string {
+	h := sha256.New()
+	if id := strings.Join(strings.Fields(l.get("message-id")), ""); len(id) > 2 {
+		io.WriteString(h, id)
+	} else {
+		for _, s := range []string{l.get("from"), l.get("date"), l.get("subject"), l.text} {
+			io.WriteString(h, s+"\x00")
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// An extract is the work on one mail.
+type extract struct {
+	letter   *letter
+	flat     string // the text on one line
+	sentence sentence
+	values   map[string]string // "Name : Value", names in lower case
+	alert    *evidence.Alert
+}
+
+func (x *extract) from(field, where string) { x.alert.From[field] = where }
+
+// setName takes the counter as it is written, with what sticks to it:
+// EncryptedPartiallyRegisteredPhones is another counter.
+func (x *extract) setName(r *Reader, subject string) {
+	what := ""
+	if x.sentence.rank == 3 {
+		what = x.sentence.what
+	}
+	for _, in := range []struct{ where, text string }{{"sentence", what}, {"subject", subject}, {"text", x.letter.text}} {
+		for _, re := range r.match() {
+			if m := re.FindStringIndex(in.text); m != nil {
+				x.alert.Name = evidence.Printable(flatten(in.text[wordStart(in.text, m[0]):wordEnd(in.text, m[1])]), maxName)
+				x.from("name", in.where)
+				return
+			}
+		}
+	}
+}
+
+func wordStart(s string, i int) int {
+	for low := max(0, i-maxName); i > low && isWord(s[i-1]); i-- {
+	}
+	return i
+}
+
+func wordEnd(s string, i int) int {
+	for high := min(len(s), i+maxName); i < high && isWord(s[i]); i++ {
+	}
+	return i
+}
+
+func isWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+}
+
+var subjectRE = regexp.MustCompile(`(?i)\[RTMT-ALERT-([^\]]*)\]`)
+
+func (x *extract) setCluster(subject string) {
+	where, cluster := "ClusterID", x.values["clusterid"]
+	if m := subjectRE.FindStringSubmatch(subject); m != nil && strings.TrimSpace(m[1]) != "" {
+		where, cluster = "subject", m[1]
+	}
+	if cluster = strings.TrimSpace(cluster); cluster != "" {
+		x.alert.Cluster = evidence.Printable(cluster, maxCluster)
+		x.from("cluster", where)
+	}
+}
+
+func (x *extract) setNode() {
+	if x.sentence.rank > 0 && x.sentence.node != "" {
+		x.alert.Node = x.sentence.node
+		x.from("node", "sentence")
+	} else if node := nodeName(x.values["nodeid"]); node != "" {
+		x.alert.Node = evidence.Printable(node, maxNode)
+		x.from("node", "NodeID, the collecting node: it may have happened on another")
+	}
+}
+
+// setCount takes the counter's value: "(3) is over", a line "<counter> : 3", or
+// a line that is known to hold it.
+func (x *extract) setCount(r *Reader) {
+	set := func(digits, where string) {
+		n, err := strconv.Atoi(digits)
+		if err == nil && x.alert.Count == nil {
+			x.alert.Count = &n
+			x.from("count", where)
+		}
+	}
+	over := countRE.FindAllStringSubmatchIndex(x.flat, maxSentences)
+	for _, m := range over {
+		if r.matches(x.flat[max(0, m[0]-lookBack):m[0]]) {
+			set(x.flat[m[2]:m[3]], "sentence")
+		}
+	}
+	text := x.letter.text
+	for n := 0; n < 5000 && text != "" && x.alert.Count == nil; n++ {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		name, value, ok := strings.Cut(line, ":")
+		if m := wholeRE.FindStringSubmatch(value); ok && m != nil && r.matches(cut(name, 200)) {
+			set(m[1], "line of the counter")
+		}
+	}
+	for _, key := range []string{"pollvalue", "countervalue", "currentvalue"} {
+		if m := wholeRE.FindStringSubmatch(x.values[key]); m != nil {
+			set(m[1], key)
+		}
+	}
+	for _, m := range over {
+		set(x.flat[m[2]:m[3]], "another sentence")
+	}
+}
+
+var deviceRE = regexp.MustCompile(`(?i)\b(SEP[0-9A-F]{12})\b|\bDeviceName[ \t]*[=:][ \t]*\[?([A-Za-z0-9][A-Za-z0-9._-]{0,127})`)
+
+func (x *extract) setDevices() {
+	seen := map[string]bool{}
+	x.alert.Devices = []string{}
+	for _, m := range deviceRE.FindAllStringSubmatch(x.letter.text, 1000) {
+		name := m[1] + m[2]
+		if up := strings.ToUpper(name); strings.HasPrefix(up, "SEP") {
+			name = up
+		}
+		if seen[name] || len(seen) == maxDevices {
+			continue
+		}
+		seen[name] = true
+		x.alert.Devices = append(x.alert.Devices, name)
+	}
+	if len(seen) > 0 {
+		x.from("devices", "text")
+	}
+}
