@@ -1,11 +1,14 @@
 package fetch
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,17 +25,33 @@ const (
 	maxGunzip = 8 << 30
 )
 
-// fill brings a piece up to the range [from, to) of src and makes it durable.
-// Of a range that starts earlier than the piece all is copied anew.
-func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, pc *piece, from, to int64, m *meter) error {
-	if pc.Length == 0 || from < pc.Offset {
-		f.Seq++
-		pc.File, pc.Offset, pc.Length = fmt.Sprintf("%s.%d.raw", f.name, f.Seq), from, 0
+// saveEvery is after how many copied bytes the state is written to disk.
+const saveEvery = 16 << 20
+
+// fill copies what of [from, to) of a held file is not on disk, and makes it
+// durable. src is the file's uncompressed contents.
+func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *meter) error {
+	for _, l := range f.lacking(h, from, to) {
+		pc := l.piece
+		if pc == nil {
+			f.Seq++
+			pc = &piece{Name: h.name, Head: h.head, At: h.at, Size: h.size, MTime: h.mtime, First: h.first, Offset: l.from,
+				File: fmt.Sprintf("%s.%d.raw", f.name, f.Seq), owner: h}
+			f.Pieces = append(f.Pieces, pc)
+		}
+		if err := g.extend(ctx, src, pc, l.to, m); err != nil {
+			return err
+		}
 	}
-	at := pc.Offset + pc.Length
-	if to <= at {
+	if g.saved += to - from; g.saved < saveEvery {
 		return nil
 	}
+	g.saved = 0
+	return g.save()
+}
+
+// extend appends what lies between a piece's end and to.
+func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64, m *meter) error {
 	dst, err := g.open(pc.File, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
@@ -42,61 +61,41 @@ func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, pc *piece, 
 		dst.Close()
 		return err
 	}
-	n, err := copyRange(ctx, src, dst, pc.Length, at, to, m)
+	n, err := copyRange(ctx, src, dst, pc.Length, pc.Offset+pc.Length, to, m)
 	if syncErr := dst.Sync(); err == nil {
 		err = syncErr
 	}
 	if closeErr := dst.Close(); err == nil {
 		err = closeErr
 	}
-	if err == nil || !errors.Is(err, errShort) {
+	if err == nil {
 		pc.Length += n
+		pc.Cut = 0
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", pc.Name, err)
+	if !errors.Is(err, errShort) {
+		pc.Length += n
+		_, whole := g.lastRecord(pc)
+		pc.Cut = pc.Length - whole
 	}
-	return nil
+	return fmt.Errorf("copy %s: %w", evidence.Printable(pc.Name, 80), err)
 }
 
 // copyRange copies [from, to) of src to dst at off, several reads at once, and
 // returns how many bytes from the start on are whole.
 func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from, to int64, m *meter) (int64, error) {
-	chunks := int((to - from + chunk - 1) / chunk)
-	var (
-		mu   sync.Mutex
-		next int
-		fail error
-		done = make([]bool, chunks)
-		wg   sync.WaitGroup
-	)
-	claim := func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		if fail == nil {
-			fail = ctx.Err()
-		}
-		if fail != nil || next == chunks {
-			return -1
-		}
-		next++
-		return next - 1
-	}
-	for range min(readers, chunks) {
+	c := &copying{from: from, to: to, done: map[int64]bool{}}
+	var wg sync.WaitGroup
+	for range min(readers, (to-from+chunk-1)/chunk) {
 		wg.Go(func() {
 			buf := make([]byte, min(chunk, to-from))
-			for i := claim(); i >= 0; i = claim() {
-				at := int64(i) * chunk
+			for at, ok := c.claim(ctx); ok; at, ok = c.claim(ctx) {
 				b := buf[:min(chunk, to-from-at)]
 				err := readFull(src, b, from+at)
 				if err == nil {
 					_, err = dst.WriteAt(b, off+at)
 				}
-				mu.Lock()
-				done[i] = err == nil
-				if fail == nil {
-					fail = err
-				}
-				mu.Unlock()
+				c.finish(at, err)
 				if err == nil {
 					m.add(int64(len(b)))
 				}
@@ -104,11 +103,44 @@ func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from,
 		})
 	}
 	wg.Wait()
-	whole := 0
-	for whole < chunks && done[whole] {
-		whole++
+	return min(c.whole, to-from), c.err
+}
+
+// copying hands out chunks and knows how far all of them are done.
+type copying struct {
+	from, to int64
+	mu       sync.Mutex
+	next     int64          // offset of the chunk that is claimed next
+	whole    int64          // all before it is copied
+	done     map[int64]bool // chunks after whole that are copied: at most `readers`
+	err      error
+}
+
+func (c *copying) claim(ctx context.Context) (int64, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = ctx.Err()
 	}
-	return min(int64(whole)*chunk, to-from), fail
+	if c.err != nil || c.next >= c.to-c.from {
+		return 0, false
+	}
+	c.next += chunk
+	return c.next - chunk, true
+}
+
+func (c *copying) finish(at int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		if c.err == nil {
+			c.err = err
+		}
+		return
+	}
+	for c.done[at] = true; c.done[c.whole]; c.whole += chunk {
+		delete(c.done, c.whole)
+	}
 }
 
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
@@ -123,13 +155,14 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 	defer os.Remove(g.path(name))
 	defer tmp.Close()
 	size, err := gunzip(ctx, h, tmp, m)
+	h.unpacked = size
 	if err != nil && !isGzipFault(err) {
 		return fmt.Errorf("unpack %s: %w", h.name, err)
 	}
 	if grown := h.grown(); err != nil && grown {
 		return errShort // it is being written: look again
 	}
-	if err != nil {
+	if err != nil && !(size == 0 && g.plainOf(f, h)) {
 		g.note("%s could be unpacked only in part (%d bytes): %v", evidence.Printable(h.name, 80), size, err)
 		g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
 	}
@@ -144,14 +177,19 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 	}
 	h.first = e.first
 	if from, to := e.withPreamble(carry); from < to {
-		pc := f.piece(h)
-		if err := g.fill(ctx, plain, f, pc, from, to, &meter{grab: &Grab{}}); err != nil {
+		if err := g.fill(ctx, plain, f, h, from, to, &meter{grab: &Grab{}}); err != nil {
 			return err
 		}
-		pc.seen(h)
+		f.seen(h)
 	}
 	h.found = &e
-	return g.save()
+	return nil
+}
+
+// plainOf reports whether the file from which h is being compressed is held: its
+// name is that of h without an ending.
+func (g *Grab) plainOf(f *family, h *held) bool {
+	return slices.ContainsFunc(g.held[f.name], func(o *held) bool { return !o.gzip && strings.HasPrefix(h.name, o.name+".") })
 }
 
 // grown reports whether a file has become longer since it was looked at.
@@ -162,15 +200,43 @@ func (h *held) grown() bool {
 
 func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *meter) (int64, error) {
 	src := &countReader{ctx: ctx, r: readAhead(h.file, 0, h.size), m: m}
-	z, err := gzip.NewReader(src)
+	in := bufio.NewReaderSize(src, 64<<10)
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		return 0, errors.Join(src.err, err)
 	}
-	n, err := io.Copy(io.NewOffsetWriter(dst, 0), io.LimitReader(z, maxGunzip))
-	if n == maxGunzip {
-		err = fmt.Errorf("%w: it unpacks to more than %d bytes", errGzip, int64(maxGunzip))
+	out := io.NewOffsetWriter(dst, 0)
+	var n int64
+	for err == nil {
+		z.Multistream(false)
+		var m int64
+		m, err = io.Copy(out, io.LimitReader(z, maxGunzip-n))
+		if n += m; err == nil && n == maxGunzip {
+			err = fmt.Errorf("%w: it unpacks to more than %d bytes", errGzip, int64(maxGunzip))
+		}
+		if err == nil && padding(in) {
+			return n, nil
+		}
+		if err == nil {
+			err = z.Reset(in)
+		}
 	}
 	return n, errors.Join(src.err, err)
+}
+
+// padding passes zeros behind a gzip member over, as gzip(1) does, and reports
+// whether nothing else follows.
+func padding(in *bufio.Reader) bool {
+	for {
+		b, err := in.ReadByte()
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if b != 0 {
+			in.UnreadByte()
+			return false
+		}
+	}
 }
 
 var errGzip = errors.New("compressed file")
@@ -205,22 +271,34 @@ func (c *countReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// lastRecord is the time of the last record in a piece on disk.
-func (g *Grab) lastRecord(pc *piece) (t time.Time) {
+// lastRecord is the time of the last record in a piece on disk and the offset at
+// which it starts; zero and 0 if there is none within reach of the end.
+func (g *Grab) lastRecord(pc *piece) (t time.Time, off int64) {
 	file, err := os.Open(g.path(pc.File))
 	if err != nil {
-		return t
+		return t, 0
 	}
 	defer file.Close()
-	at := max(pc.Length-probeReach, 0)
+	at := max(pc.Length-4*probeReach, 0)
 	lines := expressway.NewLineReader(io.NewSectionReader(file, at, pc.Length-at), at, g.ref(pc.MTime))
 	for {
 		line, err := lines.Next()
 		if err != nil {
-			return t
+			return t, off
 		}
 		if line.Head {
-			t = line.Time
+			t, off = line.Time, line.Offset
 		}
 	}
+}
+
+// lastOf is the time of the last record on disk of a held file, else of its first.
+func (g *Grab) lastOf(f *family, h *held) time.Time {
+	pieces := f.of(h)
+	for i := len(pieces) - 1; i >= 0; i-- {
+		if t, _ := g.lastRecord(pieces[i]); !t.IsZero() {
+			return t
+		}
+	}
+	return h.first
 }

@@ -98,7 +98,10 @@ type Grab struct {
 	held      map[string][]*held // by family
 	truncated []*held            // closed: what they held was cut off under the hand
 	missed    []missed           // listed and not held, at the last hold
-	restless  bool               // the folder never came to rest, at the last hold
+	restless  time.Time          // from when on the folder never came to rest, at the last hold; zero: it did
+	round     int                // counts listings of this connection and of earlier ones
+	breaks    []broken           // where files may have come and gone between two listings
+	saved     int64              // bytes copied when the state was last saved
 	state     *state
 	surveyed  map[string]surveyed
 }
@@ -243,7 +246,9 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 		if err != nil {
 			return false, err
 		}
-		p.final = final
+		if p.final = final; final {
+			g.truncated = append(g.truncated, p.stale...)
+		}
 		again = again || p.again
 		plans = append(plans, p)
 		total += p.bytes()

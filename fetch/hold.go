@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -20,6 +21,8 @@ const (
 	oldEnough = 10 * time.Minute
 	relist    = 5  // listings before a folder that never rests is reported
 	openAtOne = 16 // files opened at once
+	maxOpen   = 4096
+	nulReach  = 1 << 20 // how far a head is looked for behind NULs
 	restless  = 5 * time.Second
 )
 
@@ -30,23 +33,28 @@ type held struct {
 	size  int64 // as stored, when last looked at
 	mtime time.Time
 	head  []byte // the first uncompressed bytes, at most headSize
+	at    int64  // where head stands, behind the NULs that some files begin with
 	gzip  bool
 
 	first     time.Time // of its first record, zero if it has none within reach
 	found     *extent   // what locate said of this size and cut
 	cut       evidence.Window
 	foundSize int64
-	stale     bool // the handle no longer shows the file that was held
+	unpacked  int64 // bytes that a gzip file gave
+	stale     bool  // the handle no longer shows the file that was held
+	born      int   // round of listing in which it was held first
+	listed    int   // round in which the folder last showed it
 }
 
 // hold opens every file of every family that may have records after oldest, and
 // lists again until nothing unheld shows.
 func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
-	g.missed, g.restless = nil, false
+	g.missed, g.restless = nil, time.Time{}
 	if err := g.dropStale(); err != nil {
 		return err
 	}
 	for range relist {
+		g.round++
 		entries, err := g.list(ctx)
 		if err != nil {
 			return err
@@ -55,12 +63,52 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 		if err != nil {
 			return err
 		}
-		if !g.adopt(fresh) {
+		news := g.adopt(fresh)
+		g.findBreaks()
+		if !news {
 			return nil
 		}
 	}
-	g.restless = true
+	for _, hs := range g.held { // what showed only now tells what else may show
+		for _, h := range hs {
+			if h.born == g.round && !h.first.IsZero() && (g.restless.IsZero() || h.first.Before(g.restless)) {
+				g.restless = h.first
+			}
+		}
+	}
 	return nil
+}
+
+// A broken is a place between two held files where others may have come and gone.
+type broken struct {
+	family        string
+	before, after *held
+}
+
+// findBreaks looks for files that came and went unseen. Of the files held before
+// this listing the newest must still be in the folder: then whatever is newer is
+// there too, for the oldest go first. If it is gone, what was written between it
+// and the oldest of the new files may be gone as well.
+func (g *Grab) findBreaks() {
+	for family, hs := range g.held {
+		var before, after *held
+		for _, h := range hs {
+			if h.born < g.round && (before == nil || inTime(before, h) < 0) {
+				before = h
+			}
+		}
+		if before == nil || before.listed == g.round {
+			continue
+		}
+		for _, h := range hs {
+			if h.born == g.round && !h.first.IsZero() && inTime(before, h) < 0 && (after == nil || inTime(h, after) < 0) {
+				after = h
+			}
+		}
+		if after != nil {
+			g.breaks = append(g.breaks, broken{family, before, after})
+		}
+	}
 }
 
 // dropStale lets go of handles that no longer show what was held. What is
@@ -135,8 +183,8 @@ func (g *Grab) list(ctx context.Context) ([]Entry, error) {
 
 // unheld picks the entries that have to be opened. Of the files too old for the
 // window the newest of each family is held too: it proves where the window's
-// start is. An entry at rest counts as held if a handle has its size and mtime;
-// each handle counts once.
+// start is. An entry at rest counts as held if one handle has its size and mtime,
+// and no other entry or handle has.
 func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 	var newest time.Time
 	for _, e := range entries {
@@ -144,7 +192,6 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 			newest = e.MTime
 		}
 	}
-	claimed := map[*held]bool{}
 	proven := map[string]bool{}
 	var todo []Entry
 	for _, e := range entries {
@@ -155,16 +202,33 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 			}
 			proven[family] = e.Size > 0
 		}
-		same := slices.IndexFunc(g.held[family], func(h *held) bool {
-			return !claimed[h] && h.size == e.Size && h.mtime.Equal(e.MTime)
-		})
-		if same >= 0 && e.MTime.Before(newest.Add(-restless)) {
-			claimed[g.held[family][same]] = true
+		same := slices.IndexFunc(g.held[family], func(h *held) bool { return h.size == e.Size && h.mtime.Equal(e.MTime) })
+		if same >= 0 && e.MTime.Before(newest.Add(-restless)) && g.unique(entries, family, e) {
+			g.held[family][same].listed = g.round
 			continue
 		}
-		todo = append(todo, e)
+		if todo = append(todo, e); len(todo) == maxOpen {
+			g.note("the folder has over %d files of the logs; the oldest were left out", maxOpen)
+			return todo
+		}
 	}
 	return todo
+}
+
+// unique reports whether one entry and one handle alone have that size and mtime.
+func (g *Grab) unique(entries []Entry, family string, e Entry) bool {
+	n := 0
+	for _, o := range entries {
+		if o.Size == e.Size && o.MTime.Equal(e.MTime) && expressway.FamilyOf(o.Name, g.Host.Families) == family {
+			n++
+		}
+	}
+	for _, h := range g.held[family] {
+		if h.size == e.Size && h.mtime.Equal(e.MTime) {
+			n++
+		}
+	}
+	return n == 2
 }
 
 // openAll opens files, all of them before any is read. One that is gone, or
@@ -236,6 +300,9 @@ func (h *held) look() error {
 	if h.size, h.mtime, err = h.file.Stat(); err != nil {
 		return err
 	}
+	if h.size < 0 {
+		return fmt.Errorf("%s: the host says that it has %d bytes", h.name, h.size)
+	}
 	raw := make([]byte, min(h.size, 4*headSize))
 	if err := readFull(h.file, raw, 0); err != nil && !errors.Is(err, errShort) {
 		return err
@@ -243,6 +310,13 @@ func (h *held) look() error {
 	if h.gzip = isGzip(raw); h.gzip {
 		h.head = gzipHead(raw)
 		return nil
+	}
+	for h.at = 0; len(raw) > 0 && raw[0] == 0 && h.at < nulReach; {
+		h.at += int64(len(raw) - len(bytes.TrimLeft(raw, "\x00")))
+		raw = make([]byte, max(min(h.size-h.at, 4*headSize), 0))
+		if err := readFull(h.file, raw, h.at); err != nil && !errors.Is(err, errShort) {
+			return err
+		}
 	}
 	h.head = bytes.Clone(raw[:min(len(raw), headSize)])
 	return nil
@@ -256,15 +330,20 @@ func (g *Grab) adopt(fresh []*held) bool {
 		family := expressway.FamilyOf(h.name, g.Host.Families)
 		hs := g.held[family]
 		i := slices.IndexFunc(hs, func(o *held) bool { return sameFile(o, h) })
+		h.born, h.listed = g.round, g.round
+		if p, ok := firstHead(h.head, 0, false, g.ref(h.mtime)); ok {
+			h.first = p.t
+		}
 		switch {
 		case i < 0:
 			g.held[family] = append(hs, h)
 			news = true
-		case longer(h, hs[i]) || len(hs[i].head) < tinyHead:
+		case longer(h, hs[i]):
 			hs[i].file.Close()
+			h.born = hs[i].born
 			hs[i] = h
 		default:
-			hs[i].name = h.name
+			hs[i].name, hs[i].listed = h.name, g.round
 			if !h.gzip || hs[i].gzip {
 				hs[i].mtime = h.mtime
 			}
@@ -275,17 +354,21 @@ func (g *Grab) adopt(fresh []*held) bool {
 }
 
 // sameFile tells files by their heads, never by name, number or mtime alone.
-// Heads of a few bytes tell nothing: such a file is the one of the same name, if
-// a second look still shows no more.
+// Heads of a few bytes tell little: such a file is the one of the same name, if a
+// second look still shows no more, or the one that is the same altogether.
 func sameFile(o, h *held) bool {
 	if len(o.head) < tinyHead && o.refresh() != nil {
 		return false
 	}
 	n := min(len(o.head), len(h.head))
-	if n < tinyHead && (o.name != h.name || o.gzip != h.gzip || len(o.head) > n) {
+	if o.at != h.at || !bytes.Equal(o.head[:n], h.head[:n]) {
 		return false
 	}
-	return bytes.Equal(o.head[:n], h.head[:n])
+	if n >= tinyHead {
+		return true
+	}
+	whole := n > 0 && o.size == h.size && o.mtime.Equal(h.mtime) && len(o.head) == len(h.head)
+	return o.gzip == h.gzip && (whole || o.name == h.name && len(o.head) == n)
 }
 
 // longer reports whether b's contents go further than a's. A gzip file's length
@@ -329,7 +412,7 @@ func (h *held) sameHead() (bool, error) {
 		return true, nil
 	}
 	b := make([]byte, len(h.head))
-	err := readFull(h.file, b, 0)
+	err := readFull(h.file, b, h.at)
 	if errors.Is(err, errShort) {
 		return false, nil
 	}

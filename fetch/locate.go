@@ -16,7 +16,7 @@ const (
 	// disorder is by how much a record may be older than one before it.
 	disorder = 5 * time.Second
 	// probeReach is how far ahead of a probe a record is looked for.
-	probeReach = 256 << 10
+	probeReach = expressway.HoleSize
 	probeStep  = 16 << 10
 	gridSize   = 8
 	cell       = 64 << 10 // a stretch that is read instead of searched further
@@ -42,8 +42,9 @@ func (e extent) empty() bool { return e.from == e.to }
 
 // point is a record start that was seen.
 type point struct {
-	off int64
-	t   time.Time
+	off  int64
+	t    time.Time
+	nuls int64 // NUL bytes passed since the record before it, in a scan
 }
 
 // locate finds the byte range of a window in the first size bytes of a log.
@@ -125,7 +126,6 @@ func scan(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (ext
 	if e.from < 0 {
 		e.from, e.to = 0, 0
 	}
-	hole.end(size, &e)
 	return e, err
 }
 
@@ -133,22 +133,17 @@ func scan(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (ext
 type holeFinder struct{ prev point }
 
 func (h *holeFinder) see(p point, e *extent) {
-	if p.off-h.prev.off > probeReach && !h.prev.t.IsZero() {
+	if p.nuls > probeReach && !h.prev.t.IsZero() {
 		e.holes = append(e.holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
 	}
 	h.prev = p
-}
-
-func (h *holeFinder) end(size int64, e *extent) {
-	if size-h.prev.off > probeReach && !h.prev.t.IsZero() {
-		e.holes = append(e.holes, evidence.Span{Since: h.prev.t, Reason: evidence.ReasonRead})
-	}
 }
 
 // eachHead calls f for every record start in [from, to) until it returns false.
 // from must be the start of a line.
 func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) bool) error {
 	lines := expressway.NewLineReader(readAhead(r, from, to-from), from, ref)
+	var nuls int64
 	for {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
@@ -157,8 +152,14 @@ func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) b
 		if err != nil {
 			return fmt.Errorf("read at %d: %w", from, err)
 		}
-		if line.Head && !f(point{line.Offset, line.Time}) {
-			return nil
+		if line.NUL() {
+			nuls += line.Length
+		}
+		if line.Head {
+			if !f(point{line.Offset, line.Time, nuls}) {
+				return nil
+			}
+			nuls = 0
 		}
 	}
 }

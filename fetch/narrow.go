@@ -95,9 +95,14 @@ func (s *search) creep(lo, hi point, limit time.Time) (point, bool, error) {
 	return at, ok, err
 }
 
-// hole writes down a stretch between two records in which no probe finds one: a
-// run of NULs after a crash, a sparse part. What was there is missing.
+// hole writes down a stretch between two records in which no probe finds one, if
+// it is a run of NULs after a crash, a sparse part: what was there is missing. A
+// long line is none.
 func (s *search) hole(lo, hi point) {
+	b := make([]byte, min(4<<10, hi.off-lo.off))
+	if err := readFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
+		return
+	}
 	if hi.off-lo.off > probeReach {
 		s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
 	}
@@ -127,7 +132,7 @@ func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool
 		}
 		whole := last || line.Offset+line.Length < off+int64(len(b))
 		if line.Head && (whole || line.Length >= expressway.MaxLine) {
-			return point{line.Offset, line.Time}, true
+			return point{off: line.Offset, t: line.Time}, true
 		}
 	}
 }

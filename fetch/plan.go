@@ -2,9 +2,11 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -16,8 +18,9 @@ type plan struct {
 	family string
 	cut    evidence.Window // in the host's time
 	parts  []*held
-	again  bool // a file was truncated: hold and plan once more
-	final  bool // there is no once more
+	stale  []*held // were truncated since they were held
+	again  bool    // a file was truncated: hold and plan once more
+	final  bool    // there is no once more
 }
 
 // plan looks at the held files of a family again and locates the window in each.
@@ -29,7 +32,7 @@ func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*p
 	for i, h := range p.parts {
 		switch {
 		case errors.Is(errs[i], errShort) || h.stale:
-			h.stale, p.again = true, true
+			h.stale, p.again, p.stale = true, true, append(p.stale, h)
 		case errs[i] != nil && isAnswer(errs[i]):
 			g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
 			h.found = &extent{size: h.size, firstAt: h.size}
@@ -45,8 +48,8 @@ func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*p
 	return p, nil
 }
 
-// inTime orders files by the times inside them, then mtime, then name from the
-// highest number down. Files without records go by mtime.
+// inTime orders files by the times inside them, then mtime, then name: numbers
+// from the highest down, dates up. Files without records go by mtime.
 func inTime(a, b *held) int {
 	at, bt := a.first, b.first
 	if at.IsZero() {
@@ -55,16 +58,24 @@ func inTime(a, b *held) int {
 	if bt.IsZero() {
 		bt = b.mtime
 	}
-	if c := at.Compare(bt); c != 0 {
+	c := cmp.Or(at.Compare(bt), a.mtime.Compare(b.mtime))
+	if c != 0 || a.name == b.name {
 		return c
 	}
-	if c := a.mtime.Compare(b.mtime); c != 0 {
-		return c
-	}
-	if expressway.NaturalLess(b.name, a.name) {
+	down := numbered(a.name) || numbered(b.name)
+	if expressway.NaturalLess(a.name, b.name) != down {
 		return -1
 	}
 	return 1
+}
+
+// numbered reports whether a name ends in a short number, as in network_log.12 or
+// network_log.12.gz: the higher, the older.
+func numbered(name string) bool {
+	name = strings.TrimSuffix(name, ".gz")
+	digits := name[strings.LastIndexAny(name, ".-_")+1:]
+	return len(digits) > 0 && len(digits) < len(name) && len(digits) <= 3 && strings.Trim(digits, "0123456789") == "" &&
+		!strings.Contains(name, "-20")
 }
 
 // locate refreshes h and finds the window in it, unless that is known.
@@ -112,16 +123,19 @@ func (p *plan) bytes() int64 {
 // copyPlan copies what of the plan is not on disk, the oldest first, and writes
 // down which time is covered now.
 func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, listed time.Time, m *meter) (again bool, err error) {
-	f := g.state.family(p.family)
+	f, offset := g.state.family(p.family), g.state.offset()
 	again = p.again
+	skipped := len(p.parts)
 	carry := true // the record that the file before ends with belongs to the window
 	for i, h := range p.parts {
 		changed, err := g.copyPart(ctx, f, h, p.cut, carry, m)
 		if err != nil {
-			f.cover(g.reached(f, p, i), asked, g.state.offset())
+			g.gaps(f, p, listed)
+			f.cover(g.reached(f, p, min(i, skipped)), asked, offset)
 			return again, errors.Join(err, g.save())
 		}
-		if again = again || changed; changed {
+		if changed {
+			again, skipped = true, min(skipped, i)
 			if p.final {
 				g.truncated = append(g.truncated, h)
 			}
@@ -132,14 +146,22 @@ func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, lis
 		if e.stepped {
 			g.note("the times in %s contradict each other (a clock was set); it was read whole", evidence.Printable(h.name, 80))
 		}
-		f.holes(e.holes, g.nextFirst(p, i, listed), g.state.offset())
 	}
 	if again && !p.final {
 		return true, nil
 	}
+	oldest, ok := p.oldest()
+	if ok {
+		f.forget(oldest, offset)
+	}
+	for i, h := range p.parts {
+		if h.found != nil {
+			f.holes(h.found.holes, g.nextFirst(p, i, listed), offset)
+		}
+	}
 	g.gaps(f, p, listed)
-	if oldest, ok := p.oldest(); ok {
-		f.cover(evidence.Window{Since: oldest, Until: listed.Add(g.state.offset())}, asked, g.state.offset())
+	if ok {
+		f.cover(evidence.Window{Since: oldest, Until: listed.Add(offset)}, asked, offset)
 	}
 	f.Empty, f.NoRecords = p.nothing()
 	return again, nil
@@ -148,7 +170,10 @@ func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, lis
 // copyPart copies one file's range and reports whether the file was truncated
 // meanwhile; then nothing of this copy stays.
 func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *meter) (changed bool, err error) {
-	if h.found == nil {
+	switch {
+	case h.gzip && h.found != nil:
+		return false, nil // it is on disk
+	case h.gzip:
 		err := g.copyGzip(ctx, f, h, cut, carry, m)
 		if errors.Is(err, errShort) {
 			return true, nil
@@ -157,13 +182,15 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 	}
 	from, to := h.found.withPreamble(carry)
 	if from == to {
+		if h.found.firstAt == h.found.size && h.size > 0 {
+			g.note("%s holds no record", evidence.Printable(h.name, 80))
+		}
 		return false, nil
 	}
-	pc := f.piece(h)
-	before := *pc
-	err = g.fill(ctx, h.file, f, pc, from, to, m)
+	before := f.snapshot()
+	err = g.fill(ctx, h.file, f, h, from, to, m)
 	if err == nil && h.found.to == h.found.size {
-		err = g.wholeRecord(ctx, h, f, pc, m)
+		err = g.wholeRecord(ctx, h, f, to, m)
 	}
 	if errors.Is(err, errShort) {
 		h.stale = true
@@ -175,18 +202,28 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return false, err
 	}
 	if h.stale = h.stale || !same; h.stale {
-		*pc = before
+		f.Pieces = before
 		return true, g.save()
 	}
-	pc.seen(h)
-	return false, g.save()
+	f.seen(h)
+	return false, nil
+}
+
+// snapshot copies the list of pieces, to go back to.
+func (f *family) snapshot() []*piece {
+	var out []*piece
+	for _, pc := range f.Pieces {
+		c := *pc
+		out = append(out, &c)
+	}
+	return out
 }
 
 // withPreamble is the range to copy. The bytes before a file's first record end
 // the last record of the file before: they go where that record goes.
 func (e *extent) withPreamble(carry bool) (from, to int64) {
 	switch {
-	case e.firstAt == 0 || !carry:
+	case e.firstAt == 0 || !carry || e.firstAt > probeReach:
 		return e.from, e.to
 	case e.empty():
 		return 0, e.firstAt
@@ -197,10 +234,9 @@ func (e *extent) withPreamble(carry bool) (from, to int64) {
 }
 
 // wholeRecord copies the rest of a record that was being written when its file
-// was looked at: what has come since, up to the next record.
-func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, pc *piece, m *meter) error {
-	size, _, err := h.file.Stat()
-	end := pc.Offset + pc.Length
+// was looked at: what has come since its end, up to the next record.
+func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, end int64, m *meter) error {
+	size, mtime, err := h.file.Stat()
 	if err != nil || size <= end {
 		return err
 	}
@@ -214,7 +250,8 @@ func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, pc *piece, m
 	} else if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 		to = end + int64(i)
 	}
-	return g.fill(ctx, h.file, f, pc, pc.Offset, to, m)
+	h.size, h.mtime = size, mtime
+	return g.fill(ctx, h.file, f, h, end, to, m)
 }
 
 // oldest is the time of the oldest record held, if there is any.

@@ -38,10 +38,11 @@ func (p *Pool) Get(ctx context.Context, key string, commands bool, dial func(con
 
 	session, err := s.get(ctx, commands, dial)
 	if err != nil {
-		p.leave(key, s)
+		p.leave(key, s, false)
 		return nil, err
 	}
-	return &shared{Session: session, leave: sync.OnceFunc(func() { p.leave(key, s) })}, nil
+	var once sync.Once
+	return &shared{Session: session, leave: func(broken bool) { once.Do(func() { p.leave(key, s, broken) }) }}, nil
 }
 
 func (s *slot) get(ctx context.Context, commands bool, dial func(context.Context) (*sshdial.Client, error)) (*Session, error) {
@@ -66,11 +67,15 @@ func (s *slot) get(ctx context.Context, commands bool, dial func(context.Context
 	return s.session, err
 }
 
-// leave ends a slot's session with its last user.
-func (p *Pool) leave(key string, s *slot) {
+// leave ends a slot's session with its last user. A broken one is ended at once
+// if nobody else has files open on it.
+func (p *Pool) leave(key string, s *slot, broken bool) {
 	p.mu.Lock()
 	s.users--
 	last := s.users == 0
+	if broken && last && s.session != nil {
+		s.session.abort(errBroken)
+	}
 	if last {
 		delete(p.slots, key)
 	}
@@ -85,13 +90,10 @@ var errBroken = errors.New("the connection was given up")
 // shared is one user's share of a session.
 type shared struct {
 	*Session
-	leave func()
+	leave func(broken bool)
 }
 
-// Close gives the session back; broken ends it for all.
-func (s *shared) Close(broken bool) {
-	if broken {
-		s.abort(errBroken)
-	}
-	s.leave()
-}
+// Close gives the session back. broken says that its user has given up on it: if
+// there is no other it ends at once, and calls on it return. Others notice for
+// themselves when it is lost; what they hold must not be let go for one.
+func (s *shared) Close(broken bool) { s.leave(broken) }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,7 +42,7 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
 	}
 	h.WidenedMS = g.state.doubt().Round(time.Millisecond).Milliseconds()
-	if g.restless {
+	if !g.restless.IsZero() {
 		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
 	}
 	var all expressway.Survey
@@ -52,7 +53,7 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 			fail = errors.Join(fail, err2)
 		}
 		f := g.state.family(name)
-		s.file.Missing = f.missing(asked, err, g.state.Ahead)
+		s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
 		s.file.Coverage = evidence.Judge(asked, s.file.Missing)
 		if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
 			s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
@@ -72,7 +73,7 @@ func (g *Grab) survey(name string) (surveyed, error) {
 	pieces := f.sorted()
 	key := ""
 	for _, pc := range pieces {
-		key += fmt.Sprintf("%s:%d:%d:%s;", pc.File, pc.Offset, pc.Length, pc.Name)
+		key += fmt.Sprintf("%s:%d:%d:%s;", pc.File, pc.Offset, pc.whole(), pc.Name)
 	}
 	if s, ok := g.surveyed[name]; ok && s.key == key {
 		return s, nil
@@ -118,8 +119,24 @@ func (c *countHash) Write(b []byte) (int, error) {
 	return c.Hash.Write(b)
 }
 
-// missing lists the parts of asked that are not covered.
-func (f *family) missing(asked evidence.Window, err error, ahead time.Duration) []evidence.Span {
+// holes are what runs of NULs in a slice say is missing, and what a clock that is
+// certainly wrong says.
+func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []evidence.Span) {
+	offset := g.state.offset()
+	for _, h := range holes {
+		if h.Before.IsZero() {
+			h.Before = asked.Until.Add(offset)
+		}
+		spans = append(spans, span(h.After, h.Before, evidence.ReasonRead, offset)...)
+	}
+	if ahead := g.state.Ahead; ahead > unknownClock {
+		spans = append(spans, evidence.Span{Since: asked.Until.Add(unknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
+	}
+	return spans
+}
+
+// missing lists the parts of asked that are not covered, and those in spans.
+func (f *family) missing(asked evidence.Window, err error, spans []evidence.Span) []evidence.Span {
 	reason := evidence.ReasonRotated
 	switch {
 	case err != nil && len(f.Covered) == 0:
@@ -129,7 +146,7 @@ func (f *family) missing(asked evidence.Window, err error, ahead time.Duration) 
 	case f.NoRecords:
 		reason = evidence.ReasonRead
 	}
-	spans := slices.Clone(f.Gaps)
+	spans = slices.Concat(spans, f.Lost, f.Gaps)
 	at := asked.Since
 	for _, c := range f.Covered {
 		if c.Since.After(at) {
@@ -144,9 +161,6 @@ func (f *family) missing(asked evidence.Window, err error, ahead time.Duration) 
 	}
 	if at.Before(asked.Until) {
 		spans = append(spans, evidence.Span{Since: at, Until: asked.Until, Reason: reason})
-	}
-	if ahead > unknownClock {
-		spans = append(spans, evidence.Span{Since: asked.Until.Add(unknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
 	}
 	return evidence.Merge(asked, spans)
 }
@@ -168,74 +182,127 @@ func faultReason(err error) string {
 	return evidence.ReasonUnreachable
 }
 
-// reached is the time up to which all records are on disk, in the host's time,
-// when copying stopped at part i.
+// reached is what is on disk for certain when copying stopped at part i, in the
+// host's time: records that follow may be a little older than those before them.
 func (g *Grab) reached(f *family, p *plan, i int) evidence.Window {
 	oldest, ok := p.oldest()
-	until := p.parts[i].first
-	if pc := f.piece(p.parts[i]); pc.Length > 0 {
-		until = g.lastRecord(pc)
+	h := p.parts[i]
+	until := h.first
+	if h.found != nil {
+		from, to := h.found.withPreamble(true)
+		lacks := f.lacking(h, from, to)
+		switch {
+		case len(lacks) == 0:
+			until = g.lastOf(f, h)
+		case lacks[0].piece != nil:
+			until, _ = g.lastRecord(lacks[0].piece)
+		}
 	}
 	if !ok || until.IsZero() {
 		return evidence.Window{}
 	}
-	return evidence.Window{Since: oldest, Until: until}
+	return evidence.Window{Since: oldest, Until: until.Add(-disorder)}
 }
 
-// gaps notes what is missing of files that were listed and could not be held,
-// and of files that were cut off before they were read to the end.
+// gaps notes what is missing of files that were listed and could not be held, of
+// files that were cut off before they were read to the end, of files that came
+// and went between two listings, and of stamps that can be read in two ways.
 func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
 	offset := g.state.offset()
 	now := listed.Add(offset)
 	for _, m := range g.missed {
-		if expressway.FamilyOf(m.Name, g.Host.Families) != f.name || m.Size == 0 || (m.reason == evidence.ReasonVanished && p.holds(m.Entry)) {
-			continue
+		if expressway.FamilyOf(m.Name, g.Host.Families) == f.name && m.Size > 0 && !(m.reason == evidence.ReasonVanished && p.holds(m.Entry)) {
+			f.gap(p.lastBefore(m.Entry), m.MTime.Add(time.Second), m.reason, offset)
 		}
-		since := p.cut.Since
-		for _, h := range p.parts {
-			if h.mtime.Before(m.MTime) && h.mtime.After(since) {
-				since = h.mtime
-			}
-		}
-		f.gap(since, m.MTime.Add(time.Second), m.reason, offset)
 	}
-	for _, t := range g.truncated {
-		if expressway.FamilyOf(t.name, g.Host.Families) != f.name || slices.ContainsFunc(p.parts, func(h *held) bool { return !h.stale && sameFile(h, t) }) {
-			continue
+	g.truncated = slices.DeleteFunc(g.truncated, func(t *held) bool {
+		if expressway.FamilyOf(t.name, g.Host.Families) != f.name {
+			return false
 		}
-		since := t.first
-		if pc := f.piece(t); pc.Length > 0 {
-			since = g.lastRecord(pc)
+		if !p.goesOn(t) {
+			since := g.lastOf(f, t)
+			f.lose(since, p.firstAfter(since, now), evidence.ReasonVanished, offset)
 		}
-		until := now
-		for _, h := range p.parts {
-			if h.first.After(since) && h.first.Before(until) {
-				until = h.first
-			}
+		return true
+	})
+	g.breaks = slices.DeleteFunc(g.breaks, func(b broken) bool {
+		if b.family == f.name {
+			f.lose(g.lastOf(f, b.before), b.after.first, evidence.ReasonRotated, offset)
 		}
-		f.gap(since, until, evidence.ReasonVanished, offset)
+		return b.family == f.name
+	})
+	if !g.restless.IsZero() {
+		f.gap(g.restless, now, evidence.ReasonVanished, offset)
 	}
-	g.truncated = nil
+	if from, to, ok := expressway.Doubled(g.Host.Zone, p.cut.Since, p.cut.Until); ok && p.syslogDated() {
+		f.gap(from, to, evidence.ReasonClock, offset)
+	}
 	g.ahead(p, now)
 }
 
+// lastBefore is the time of the last record known of before a file that is not
+// there, or the start of the cut.
+func (p *plan) lastBefore(e Entry) time.Time {
+	since := p.cut.Since
+	for _, h := range p.parts {
+		var last time.Time
+		switch {
+		case h.found != nil && !h.found.last.IsZero():
+			last = h.found.last
+		case !h.gzip:
+			last = h.mtime
+		}
+		if last.Before(e.MTime) && last.After(since) {
+			since = last
+		}
+	}
+	return since
+}
+
+// goesOn reports whether a file that was truncated is held under another name,
+// with all that it had.
+func (p *plan) goesOn(t *held) bool {
+	return slices.ContainsFunc(p.parts, func(h *held) bool {
+		return !h.stale && sameFile(h, t) && max(h.unpacked, h.size) >= t.size
+	})
+}
+
+// firstAfter is the time of the first record of the next file after t, or now.
+func (p *plan) firstAfter(t, now time.Time) time.Time {
+	for _, h := range p.parts {
+		if h.first.After(t) && h.first.Before(now) {
+			now = h.first
+		}
+	}
+	return now
+}
+
+func (p *plan) syslogDated() bool {
+	return slices.ContainsFunc(p.parts, func(h *held) bool {
+		line, _, _ := bytes.Cut(h.head, []byte("\n"))
+		return expressway.SyslogDated(line)
+	})
+}
+
 // holds reports whether a file that was listed is among the parts, under whatever
-// name. The live file may have grown before it was renamed.
+// name. The live file may have grown before it was renamed; a file may have been
+// compressed.
 func (p *plan) holds(e Entry) bool {
 	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime)
+		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime) ||
+			h.gzip && h.mtime.Equal(e.MTime)
 	})
 }
 
 // ahead notes by how much a clock that could not be measured is ahead for
-// certain: a file cannot have been written in the future.
+// certain: the live file cannot have been written in the future.
 func (g *Grab) ahead(p *plan, now time.Time) {
 	if g.state.Clock != nil {
 		g.state.Ahead = 0
 		return
 	}
 	for _, h := range p.parts {
-		if d := h.mtime.Sub(now); d > g.state.Ahead {
+		if d := h.mtime.Sub(now); h.name == p.family && d > g.state.Ahead {
 			g.state.Ahead = d
 		}
 	}

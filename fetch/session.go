@@ -37,17 +37,20 @@ type Session struct {
 	budget   *budgetReader
 	commands bool
 	aborted  atomic.Pointer[error] // why this side gave the connection up
+	answers  atomic.Int64          // bytes that SFTP has answered
+	wg       sync.WaitGroup        // calls that outlive their callers' patience; they end with the connection
 }
 
 // NewSession starts SFTP on a connection, which it owns from then on. commands
 // says whether `date` may be run on the host to measure its clock.
 func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Session, error) {
-	s := &Session{ssh: client, commands: commands, budget: &budgetReader{}}
+	s := &Session{ssh: client, commands: commands}
+	s.budget = &budgetReader{total: &s.answers}
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
 		var wg sync.WaitGroup
-		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{}) })
+		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{total: &s.answers}) })
 		wg.Go(func() { s.folders, errs[1] = s.channel(s.budget) })
 		wg.Wait()
 		switch { // a host that allows one channel only gets by with it
@@ -60,7 +63,7 @@ func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Se
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && ctx.Err() == nil {
 		return s, nil
 	}
 	lost := client.Lost()
@@ -98,10 +101,14 @@ func (s *Session) channel(r *budgetReader) (*sftp.Client, error) {
 type budgetReader struct {
 	r           io.Reader
 	limit, used atomic.Int64
+	total       *atomic.Int64 // of the whole session; may be nil
 }
 
 func (b *budgetReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
+	if b.total != nil {
+		b.total.Add(int64(n))
+	}
 	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
 		return n, errLongFolder
 	}
@@ -116,11 +123,30 @@ const maxListing = 32 << 20
 // ErrNoSFTP says that a host let us in and offers no SFTP.
 var ErrNoSFTP = errors.New("the host refuses SFTP")
 
-// guard runs f and gives the connection up if f takes too long.
+// guard runs f and gives the connection up if meanwhile not a byte is answered for
+// too long. A slow line is not a silent one.
 func (s *Session) guard(f func() error) error {
-	timer := time.AfterFunc(silence, func() { s.abort(fmt.Errorf("no answer for %v, connection given up", silence)) })
-	defer timer.Stop()
-	return f()
+	var timer *time.Timer
+	var mu sync.Mutex // orders the timer's own restart and the end of f
+	seen, done := s.answers.Load(), false
+	mu.Lock()
+	timer = time.AfterFunc(silence, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := s.answers.Load(); now != seen && !done {
+			seen = now
+			timer.Reset(silence)
+		} else if !done {
+			s.abort(fmt.Errorf("no answer for %v, connection given up", silence))
+		}
+	})
+	mu.Unlock()
+	err := f()
+	mu.Lock()
+	done = true
+	mu.Unlock()
+	timer.Stop()
+	return err
 }
 
 // abort drops the connection, so that every call on it returns.
@@ -141,17 +167,16 @@ func (s *Session) Lost() error {
 func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err error) {
 	s.listing.Lock()
 	defer s.listing.Unlock()
-	if s.folders != s.sftp {
-		s.budget.used.Store(0)
-		s.budget.limit.Store(maxListing)
-	}
+	s.budget.used.Store(0)
+	s.budget.limit.Store(maxListing)
+	defer s.budget.limit.Store(0)
 	err = s.guard(func() error {
 		infos, err := s.folders.ReadDirContext(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", dir, s.why(err))
 		}
 		for _, i := range infos {
-			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: i.ModTime(), Regular: i.Mode().IsRegular()})
+			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: i.ModTime(), Regular: i.Mode().IsRegular() && i.Size() >= 0})
 		}
 		return nil
 	})
@@ -191,25 +216,46 @@ func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err e
 	}
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
+	type answer struct {
+		before time.Time
+		trip   time.Duration
+		out    string
+		err    error
+	}
+	answers := make(chan answer, 1)
+	s.wg.Go(func() { // a host that never answers must not stop the caller
+		out, before, err := s.run(ctx, "date -u +%s.%N")
+		answers <- answer{before, time.Since(before), out, err}
+	})
+	var a answer
+	select {
+	case a = <-answers:
+	case <-ctx.Done():
+		return 0, 0, context.Cause(ctx)
+	}
+	if a.err != nil {
+		return 0, 0, fmt.Errorf("run date: %w", a.err)
+	}
+	host, coarse, err := parseDate(a.out)
+	if err != nil {
+		return 0, 0, err
+	}
+	return host.Sub(a.before.Add(a.trip / 2)), a.trip/2 + coarse, nil
+}
+
+// run runs a command that prints little.
+func (s *Session) run(ctx context.Context, command string) (out string, began time.Time, err error) {
 	c, err := s.ssh.NewSession()
 	if err != nil {
-		return 0, 0, err
+		return "", began, err
 	}
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	defer c.Close()
-	out := &capped{left: 256}
-	c.Stdout = out
-	before := time.Now()
-	if err := c.Run("date -u +%s.%N"); err != nil {
-		return 0, 0, fmt.Errorf("run date: %w", err)
-	}
-	trip := time.Since(before)
-	host, coarse, err := parseDate(out.String())
-	if err != nil {
-		return 0, 0, err
-	}
-	return host.Sub(before.Add(trip / 2)), trip/2 + coarse, nil
+	b := &capped{left: 256}
+	c.Stdout = b
+	began = time.Now()
+	err = c.Run(command)
+	return b.String(), began, err
 }
 
 // parseDate reads seconds and, where the host's date knows %N, nanoseconds;
@@ -249,6 +295,7 @@ func (s *Session) Close() error {
 	err := s.ssh.Close()
 	s.sftp.Close()
 	s.folders.Close()
+	s.wg.Wait()
 	return err
 }
 

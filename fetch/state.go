@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +36,8 @@ type family struct {
 	Seq       int               `json:"seq"`
 	Pieces    []*piece          `json:"pieces"`
 	Covered   []evidence.Window `json:"covered"`
-	Gaps      []evidence.Span   `json:"gaps"`
+	Gaps      []evidence.Span   `json:"gaps"` // found at the last pass; a later one may fill them
+	Lost      []evidence.Span   `json:"lost"` // for good
 	Absent    bool              `json:"absent"`
 	Empty     bool              `json:"empty"`
 	NoRecords bool              `json:"no_records"`
@@ -47,10 +50,13 @@ type piece struct {
 	Head   []byte    `json:"head"`
 	Offset int64     `json:"offset"`
 	Length int64     `json:"length"`
+	Cut    int64     `json:"cut,omitempty"` // bytes at the end that are a part of a record
+	At     int64     `json:"at,omitempty"`  // where Head stands in the file
 	Size   int64     `json:"size"`
 	MTime  time.Time `json:"mtime"`
 	First  time.Time `json:"first"` // of the file's first record, by the host's clock
 	File   string    `json:"file"`
+	owner  *held
 }
 
 func (g *Grab) path(name string) string { return filepath.Join(g.Dir, name) }
@@ -75,7 +81,7 @@ func (g *Grab) load() error {
 			// otherwise it is copied anew, as far as the host still has it.
 			if info, err := os.Stat(g.path(pc.File)); pc.Length > 0 && (err != nil || info.Size() < pc.Length) {
 				g.note("the slice of %s on this machine was damaged: %s is shorter than the %d bytes written down", name, pc.File, pc.Length)
-				pc.Length, f.Covered = 0, nil
+				pc.Length, pc.Cut, f.Covered = 0, 0, nil
 			}
 		}
 	}
@@ -83,7 +89,11 @@ func (g *Grab) load() error {
 }
 
 func (g *Grab) save() error {
-	if err := atomicfile.WriteJSON(g.path(stateFile), g.state); err != nil {
+	b, err := json.Marshal(g.state)
+	if err == nil {
+		err = atomicfile.WriteBytes(g.path(stateFile), b)
+	}
+	if err != nil {
 		return fmt.Errorf("save the state of %s: %w", g.Host.Name, err)
 	}
 	return nil
@@ -124,46 +134,84 @@ func (s *state) offset() time.Duration {
 	return *s.Clock
 }
 
-// piece finds the piece of a held file, by its head, or begins one. A piece of
-// a file of which only a few bytes were known is copied anew.
-func (f *family) piece(h *held) *piece {
+// of lists the pieces of a held file in the order of their offsets.
+func (f *family) of(h *held) []*piece {
+	var out []*piece
 	for _, pc := range f.Pieces {
-		n := min(len(pc.Head), len(h.head))
-		switch {
-		case !bytes.Equal(pc.Head[:n], h.head[:n]):
-		case n >= tinyHead:
-			return pc
-		case pc.Name == h.name && len(pc.Head) == n:
-			pc.Length = 0
-			return pc
+		if pc.owner == h || pc.isOf(h) {
+			out = append(out, pc)
 		}
 	}
-	pc := &piece{Name: h.name, Head: h.head, Size: h.size, MTime: h.mtime, First: h.first}
-	f.Pieces = append(f.Pieces, pc)
-	return pc
+	slices.SortStableFunc(out, func(a, b *piece) int { return cmp.Compare(a.Offset, b.Offset) })
+	return out
 }
 
-// seen brings the piece's description of its file up to date.
-func (pc *piece) seen(h *held) {
-	pc.Name, pc.Size, pc.MTime, pc.First = h.name, h.size, h.mtime, h.first
-	if len(h.head) > len(pc.Head) {
-		pc.Head = h.head
+// isOf knows a file again by its head, or if that is short by all of it.
+func (pc *piece) isOf(h *held) bool {
+	n := min(len(pc.Head), len(h.head))
+	if pc.At != h.at || !bytes.Equal(pc.Head[:n], h.head[:n]) {
+		return false
+	}
+	return n >= tinyHead || n > 0 && len(pc.Head) == len(h.head) && pc.Size == h.size
+}
+
+// lacking lists the parts of [from, to) of a file that are not on disk, and the
+// piece that each of them continues, nil if none.
+func (f *family) lacking(h *held, from, to int64) (spans []lack) {
+	var last *piece
+	for _, pc := range f.of(h) {
+		if pc.Length == 0 {
+			continue
+		}
+		if pc.Offset > from && from < to {
+			spans = append(spans, lack{from, min(pc.Offset, to), last})
+		}
+		last = nil
+		if end := pc.Offset + pc.Length; end >= from {
+			from, last = end, pc
+		}
+	}
+	if from < to {
+		spans = append(spans, lack{from, to, last})
+	}
+	return spans
+}
+
+type lack struct {
+	from, to int64
+	piece    *piece // ends at from
+}
+
+// seen brings the description of a file's pieces up to date.
+func (f *family) seen(h *held) {
+	for _, pc := range f.of(h) {
+		pc.Name, pc.Size, pc.MTime, pc.First, pc.owner = h.name, h.size, h.mtime, h.first, h
+		if len(h.head) > len(pc.Head) {
+			pc.Head = h.head
+		}
 	}
 }
 
-// sorted lists the pieces that hold bytes in time order.
+// sorted lists the pieces that hold whole records in time order.
 func (f *family) sorted() []*piece {
 	var out []*piece
 	for _, pc := range f.Pieces {
-		if pc.Length > 0 {
+		if pc.whole() > 0 {
 			out = append(out, pc)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *piece) int {
-		return inTime(&held{name: a.Name, first: a.First, mtime: a.MTime}, &held{name: b.Name, first: b.First, mtime: b.MTime})
+		if c := inTime(&held{name: a.Name, first: a.First, mtime: a.MTime}, &held{name: b.Name, first: b.First, mtime: b.MTime}); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.Offset, b.Offset)
 	})
 	return out
 }
+
+// whole is the length of the piece without a record at its end of which the rest
+// was not got.
+func (pc *piece) whole() int64 { return pc.Length - pc.Cut }
 
 // cover notes that all records of w, in the host's time, that lie in asked are
 // on disk.
@@ -191,12 +239,29 @@ func (f *family) cover(w, asked evidence.Window, offset time.Duration) {
 	f.Covered = merged
 }
 
-// gap notes a missing span, given in the host's time.
-func (f *family) gap(since, until time.Time, reason string, offset time.Duration) {
+// span is a missing span of the host's time in the collector's.
+func span(since, until time.Time, reason string, offset time.Duration) []evidence.Span {
 	s := evidence.Span{Since: since.Add(-offset).UTC(), Until: until.Add(-offset).UTC(), Reason: reason}
-	if s.Since.Before(s.Until) && !slices.Contains(f.Gaps, s) {
-		f.Gaps = append(f.Gaps, s)
+	if !s.Since.Before(s.Until) {
+		return nil
 	}
+	return []evidence.Span{s}
+}
+
+// gap notes a missing span, given in the host's time, that a later pass may fill.
+func (f *family) gap(since, until time.Time, reason string, offset time.Duration) {
+	f.Gaps = append(f.Gaps, span(since, until, reason, offset)...)
+}
+
+// lose notes a span, given in the host's time, that is missing for good.
+func (f *family) lose(since, until time.Time, reason string, offset time.Duration) {
+	f.Lost = append(f.Lost, span(since, until, reason, offset)...)
+}
+
+// forget drops the gaps that the pass under way finds again if they are still
+// there: those after t, the host's time of the oldest record held.
+func (f *family) forget(t time.Time, offset time.Duration) {
+	f.Gaps = slices.DeleteFunc(f.Gaps, func(s evidence.Span) bool { return s.Until.After(t.Add(-offset)) })
 }
 
 // holes notes stretches without records; one that ends with its file ends with
@@ -220,7 +285,7 @@ func (f *family) open(dir string) (io.ReadCloser, error) {
 			return nil, err
 		}
 		j.files = append(j.files, file)
-		j.readers = append(j.readers, io.NewSectionReader(file, 0, pc.Length))
+		j.readers = append(j.readers, io.NewSectionReader(file, 0, pc.whole()))
 	}
 	j.Reader = io.MultiReader(j.readers...)
 	return j, nil

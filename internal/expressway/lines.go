@@ -21,6 +21,9 @@ type Line struct {
 	Time   time.Time // of the record that it starts
 }
 
+// NUL reports whether the line is a run of NUL bytes.
+func (l *Line) NUL() bool { return len(l.Text) > 0 && l.Text[0] == 0 }
+
 // A LineReader reads a log line by line in 128 KiB of memory.
 type LineReader struct {
 	r        io.Reader

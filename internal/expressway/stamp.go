@@ -145,6 +145,32 @@ func syslogTime(b []byte, ref Ref) (time.Time, bool) {
 	return best.UTC(), !best.IsZero()
 }
 
+// SyslogDated reports whether a line starts a record that names neither a year
+// nor a zone.
+func SyslogDated(line []byte) bool {
+	_, utc := utcTime(line)
+	_, ok := syslogTime(line, Ref{MTime: time.Unix(0, 0)})
+	return ok && !utc
+}
+
+// Doubled finds the hours of [since, until) that local time in a zone has twice,
+// for daylight saving ends: syslog's stamps do not tell them apart.
+func Doubled(zone *time.Location, since, until time.Time) (from, to time.Time, ok bool) {
+	if zone == nil || until.Sub(since) > 31*24*time.Hour {
+		return from, to, false
+	}
+	const step = 15 * time.Minute
+	for t := since.Add(-3 * time.Hour).Truncate(step); t.Before(until.Add(3 * time.Hour)); t = t.Add(step) {
+		_, before := t.In(zone).Zone()
+		_, after := t.Add(step).In(zone).Zone()
+		if back := time.Duration(before-after) * time.Second; back > 0 {
+			change := t.Add(step)
+			return change.Add(-back), change.Add(back), change.Add(-back).Before(until) && change.Add(back).After(since)
+		}
+	}
+	return from, to, false
+}
+
 // clock reads 15:04:05 as the time since midnight.
 func clock(b []byte) (time.Duration, bool) {
 	if len(b) < 8 || b[2] != ':' || b[5] != ':' {

@@ -17,8 +17,20 @@ type Survey struct {
 	SIP         int64     // one-line notes of SIP messages (INFO)
 	Bodies      int64     // SIP messages in full (DEBUG)
 	Credentials int64     // Authorization and Proxy-Authorization headers
+	Holes       []Hole
 	own, peers  map[netip.Addr]bool
+	nuls        int64 // NUL bytes since the last record began
+	latest      time.Time
 }
+
+// A Hole is a stretch of NUL bytes between two records, as a crash leaves it.
+type Hole struct{ After, Before time.Time } // times of the records around it; Before is zero at the end
+
+// HoleSize is from how many NUL bytes on a stretch counts as a hole.
+const HoleSize = 256 << 10
+
+// maxHoles bounds what is remembered of holes.
+const maxHoles = 1000
 
 // maxAddrs bounds what is remembered of addresses that a log names.
 const maxAddrs = 4096
@@ -29,17 +41,31 @@ func (s *Survey) Add(r io.Reader, ref Ref) error {
 	for {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
+			s.hole(time.Time{})
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if line.Head {
+		switch {
+		case line.Head:
+			s.hole(line.Time)
+			s.latest = line.Time
 			s.head(line)
-		} else {
+		case line.NUL():
+			s.nuls += line.Length
+		default:
 			s.body(line.Text)
 		}
 	}
+}
+
+// hole ends a run of NULs at a record of that time.
+func (s *Survey) hole(before time.Time) {
+	if s.nuls > HoleSize && !s.latest.IsZero() && len(s.Holes) < maxHoles {
+		s.Holes = append(s.Holes, Hole{s.latest, before})
+	}
+	s.nuls = 0
 }
 
 func (s *Survey) head(line Line) {
