@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -79,11 +80,13 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// plain says in words what the two commonest errors mean.
+// plain says in words what the commonest errors mean.
 func plain(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return errBye
+	case errors.Is(err, io.ErrClosedPipe), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("%w: %w", errBye, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("the server fell silent: %w", err)
 	}
@@ -130,7 +133,7 @@ func (g *guard) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if err := g.Conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return 0, g.fail(err)
+		return 0, g.fail(plain(err))
 	}
 	n, err := g.Conn.Write(p)
 	if err != nil {
