@@ -37,6 +37,7 @@ type Session struct {
 	budget   *budgetReader
 	commands bool
 	aborted  atomic.Pointer[error] // why this side gave the connection up
+	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
 	answers  atomic.Int64          // bytes that SFTP has answered
 	wg       sync.WaitGroup        // calls that outlive their callers' patience; they end with the connection
 }
@@ -328,11 +329,27 @@ func (h *sftpHandle) Stat() (int64, time.Time, error) {
 	return info.Size(), info.ModTime(), nil
 }
 
+// closeWait bounds how long the host's answer to a CLOSE is waited for.
+const closeWait = 2 * time.Second
+
+// Close gives the handle back. A host that does not answer is not waited for: the
+// handle goes with the connection.
 func (h *sftpHandle) Close() error {
 	if h.s.Lost() != nil {
 		return nil
 	}
-	return h.s.guard(h.f.Close)
+	done := make(chan error, 1)
+	h.s.wg.Go(func() { done <- h.f.Close() })
+	if h.s.frozen.Load() {
+		return nil
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(closeWait):
+		h.s.frozen.Store(true)
+		return nil
+	}
 }
 
 // isAnswer tells a host's refusal of one request from a lost connection.

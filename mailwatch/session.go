@@ -3,9 +3,11 @@ package mailwatch
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -95,7 +97,9 @@ func answered(no *imap.Error) error {
 
 // login logs in once, in the way that is configured or offered, and learns
 // what the server can do then.
-func (s *session) login(srv *Server) error {
+func (s *session) login(srv *Server) (err error) {
+	var password string
+	defer func() { err = hide(err, srv.User, password) }()
 	var caps imap.CapSet
 	if err := s.do(commandLimit, func() error { caps = s.c.Caps(); return nil }); err != nil {
 		return at(StageLogin, err)
@@ -112,8 +116,7 @@ func (s *session) login(srv *Server) error {
 	if !plain && caps.Has(imap.CapLoginDisabled) {
 		return &StageError{Stage: StageLogin, Refused: true, Err: errors.New("the server forbids LOGIN on this connection and PLAIN is not chosen or not offered")}
 	}
-	password, err := srv.Password()
-	if err != nil {
+	if password, err = srv.Password(); err != nil {
 		return at(StageLogin, fmt.Errorf("read password: %w", err))
 	}
 	err = s.do(commandLimit, func() error {
@@ -134,6 +137,25 @@ func (s *session) login(srv *Server) error {
 	err = s.do(commandLimit, func() error { caps = s.c.Caps(); return s.g.Err() })
 	s.idle = caps.Has(imap.CapIdle) || caps.Has(imap.CapIMAP4rev2)
 	return at(StageLogin, err)
+}
+
+// hide takes a password out of an error, for a server may repeat what it was sent.
+func hide(err error, user, password string) error {
+	if err == nil || password == "" {
+		return err
+	}
+	text := err.Error()
+	for _, secret := range []string{password, base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))} {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	if text == err.Error() {
+		return err
+	}
+	e, ok := errors.AsType[*StageError](err)
+	if !ok {
+		return errors.New(text)
+	}
+	return &StageError{Stage: e.Stage, Refused: e.Refused, Err: errors.New(strings.TrimPrefix(text, "mailbox "+e.Stage+": "))}
 }
 
 // refused tells a login that was judged from one that could not be.

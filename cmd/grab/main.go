@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // sites have time zones, and Windows has no database of them
 
@@ -23,6 +24,9 @@ func main() {
 	first := make(chan struct{})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !slices.Contains(os.Args[1:], "watch") {
+		signal.Notify(signals, syscall.SIGHUP) // the terminal went; for watch it means reload
+	}
 	go func() {
 		<-signals
 		signal.Stop(signals) // a second one ends the program at once
@@ -50,6 +54,7 @@ func run(interrupted <-chan struct{}, args []string, in io.Reader, out, errOut i
 	root.SetOut(out)
 	root.SetErr(errOut)
 	if err := root.ExecuteContext(context.Background()); err != nil {
+		a.json = a.json || slices.Contains(args, "--json") // a fault before it was read
 		return a.fail(err)
 	}
 	return a.exit

@@ -20,6 +20,7 @@ import (
 type nowFlags struct {
 	site, at, reason, ticket, out, dir, key string
 	before, after, patience                 time.Duration
+	beforeSet                               bool // --before was given
 	phones                                  []string
 }
 
@@ -32,7 +33,10 @@ func (a *app) nowCmd() *cobra.Command {
 			"HOST is a name from the configuration, or user@address[:port] without any configuration.\n" +
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.now(cmd.Context(), f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.beforeSet = cmd.Flags().Changed("before")
+			return a.now(cmd.Context(), f, args)
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.site, "site", "", "`site` whose hosts are asked")
@@ -80,7 +84,7 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 		return errors.New("interrupted before it began")
 	}
 	a.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
-		asked.Since.In(g.zone).Format("15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
+		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
 	store, err := incident.OpenStore(g.store)
 	if err != nil {
 		return err
@@ -101,9 +105,12 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 		os.RemoveAll(g.store) // the bundle is in --out
 	}
 	if f.after == 0 && !a.json && a.exit != exitLost {
-		again := asked.Until.Add(5 * time.Minute)
-		a.say("the window ends at %s: for the recovery run this again after %s (with --at %s --after 5m)", asked.Until.In(g.zone).Format("15:04:05"),
-			again.In(g.zone).Format("15:04"), asked.Until.In(g.zone).Format("15:04:05"))
+		again, when := asked.Until.Add(5*time.Minute), ""
+		if again.After(time.Now()) {
+			when = " after " + again.In(g.zone).Format("15:04:05 MST")
+		}
+		a.say("the window ends at %s: for the recovery run this again%s, with --at %s --after 5m", asked.Until.In(g.zone).Format("15:04:05 MST"),
+			when, asked.Until.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -183,13 +190,17 @@ func (g *grabbing) window(f *nowFlags, now time.Time) (evidence.Window, error) {
 			return evidence.Window{}, err
 		}
 	}
-	before := f.before
-	if before == 0 {
-		before = g.before
+	before := g.before
+	if f.beforeSet {
+		before = f.before
 	}
 	switch {
 	case before < 0 || f.after < 0 || f.patience < 0:
 		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
+	case before+f.after == 0:
+		return evidence.Window{}, errors.New("a window of no length holds nothing: give --before or --after")
+	case at.Year() < 1970:
+		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.at)
 	case before+f.after > 7*24*time.Hour:
 		return evidence.Window{}, errors.New("a window is at most seven days long")
 	}
@@ -216,13 +227,27 @@ func parseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 			continue
 		}
 		y, m, d := now.In(zone).Date()
-		at := time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, zone)
-		if at.After(now) {
-			at = time.Date(y, m, d-1, t.Hour(), t.Minute(), t.Second(), 0, zone)
+		for back := range 3 {
+			if at, ok := lastLocal(time.Date(y, m, d-back, t.Hour(), t.Minute(), t.Second(), 0, zone), t, now); ok {
+				return at, nil
+			}
 		}
-		return at, nil
 	}
 	return time.Time{}, fmt.Errorf("--at %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
+}
+
+// lastLocal is the last moment not after now at which clocks showed the time of day
+// of clock, near at: when daylight saving ends an hour comes twice, and when it
+// begins one is left out.
+func lastLocal(at, clock, now time.Time) (best time.Time, ok bool) {
+	for shift := -2 * time.Hour; shift <= 2*time.Hour; shift += 30 * time.Minute {
+		c := at.Add(shift)
+		same := c.Hour() == clock.Hour() && c.Minute() == clock.Minute() && c.Day() == at.Day()
+		if same && !c.After(now) && (!ok || c.After(best)) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
 }
 
 func zoneName(t time.Time, zone *time.Location) string {
@@ -253,7 +278,9 @@ func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Loc
 	if a.json {
 		return a.print(outcome{m, in.Bundle})
 	}
-	printManifest(a.out, m, zone)
+	if err := printManifest(a.out, m, zone); err != nil {
+		return fmt.Errorf("write the result (the bundle is %s): %w", in.Bundle, err)
+	}
 	fmt.Fprintln(a.out)
 	if info, err := os.Stat(in.Bundle); err == nil {
 		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", in.Bundle, size(info.Size()))

@@ -150,6 +150,18 @@ func (s *realSite) alert(o lab.MailOptions) {
 	s.mail.Deliver(s.mailbox, lab.Mail(o))
 }
 
+// until waits until list says something.
+func (s *realSite) until(what string) {
+	s.t.Helper()
+	out := ""
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, out, _ = s.grab("list", "--json"); strings.Contains(out, what) {
+			return
+		}
+	}
+	s.t.Fatalf("list never says %s: %s", what, out)
+}
+
 // sealed waits until n incidents are sealed.
 func (s *realSite) sealed(n int) []incident.Listed {
 	s.t.Helper()
@@ -304,15 +316,7 @@ func TestRealStop(t *testing.T) {
 	s.write()
 	stop := s.watch()
 	s.alert(lab.MailOptions{Time: time.Now(), Zone: zone("America/New_York")})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		_, out, _ := s.grab("list", "--json")
-		if strings.Contains(out, `"coverage": "partial"`) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no first pass: ", out)
-		}
-	}
+	s.until(`"coverage": "partial"`)
 	began := time.Now()
 	stop(syscall.SIGTERM)
 	if took := time.Since(began); took > 5*time.Second {

@@ -17,8 +17,8 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) {
-	bundle.Describe(w, m, zone)
+func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error {
+	return bundle.Describe(w, m, zone)
 }
 
 func (a *app) showCmd() *cobra.Command {
@@ -32,8 +32,7 @@ func (a *app) showCmd() *cobra.Command {
 			if a.json {
 				return a.print(outcome{m, path})
 			}
-			printManifest(a.out, m, zone(m.TimeZone))
-			return nil
+			return printManifest(a.out, m, zone(m.TimeZone))
 		}}
 }
 
@@ -62,7 +61,7 @@ func (a *app) openStore() (*incident.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return incident.OpenStore(cfg.Store)
+	return &incident.Store{Dir: cfg.Store}, nil // reading makes no folders
 }
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -135,6 +134,9 @@ func (a *app) retryCmd() *cobra.Command {
 			cfg, err := a.load(config.Options{})
 			if err != nil {
 				return err
+			}
+			if err := prepareOut(out); err != nil {
+				return usage{err}
 			}
 			store, err := incident.OpenStore(cfg.Store)
 			if err != nil {

@@ -98,7 +98,11 @@ var labelsRE = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9
 // parseAddress reads host, host:port, v6, [v6] and [v6]:port, and returns
 // host:port in lower case, IPv6 in brackets.
 func parseAddress(s string, port int) (string, error) {
-	bad := fmt.Errorf("%s is no address: write name, name:port, 10.0.0.1:22 or \"[2001:db8::1]:22\"", quote(s))
+	shown := quote(s)
+	if strings.Contains(s, "@") { // there may be a password in it
+		shown = "this"
+	}
+	bad := fmt.Errorf("%s is no address: write name, name:port, 10.0.0.1:22 or \"[2001:db8::1]:22\"", shown)
 	host := s
 	if a, ok := parseIP(s); ok && a.Is6() {
 		return net.JoinHostPort(a.String(), strconv.Itoa(port)), nil

@@ -63,6 +63,9 @@ func (s *Store) assemble(in Incident, states []HostState, configured []string) (
 	}
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
 	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
+	if !in.Stopped.IsZero() {
+		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": what was missing then was not waited for")
+	}
 	m.Conclude()
 	return m, nil
 }

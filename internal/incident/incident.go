@@ -125,6 +125,8 @@ type Incident struct {
 	Created time.Time `json:"created"` // safe on disk
 	Starts  int       `json:"starts"`  // how often the work was taken up
 
+	Stopped time.Time `json:"stopped,omitzero"` // by hand, before its end
+
 	Revision  int               `json:"revision"`
 	Coverage  evidence.Coverage `json:"coverage,omitempty"` // of the newest manifest
 	Bundle    string            `json:"bundle,omitempty"`   // of the newest sealed revision

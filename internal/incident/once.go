@@ -134,7 +134,7 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (Incident
 		}
 	}
 	if in.State == Sealed {
-		in.State = Running
+		in.State, in.Stopped = Running, time.Time{}
 		in.Revision++
 	}
 	if err := r.Store.save(in); err != nil {

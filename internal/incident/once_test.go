@@ -108,7 +108,10 @@ func TestOnceOnAFullDisk(t *testing.T) {
 		b := newBench(t, st)
 		var disk full
 		st.fault = disk.fault
-		b.hosts["expe01"].script = func(context.Context, int, Pass) error { return syscall.ENOSPC }
+		b.hosts["expe01"].script = func(context.Context, int, Pass) error {
+			time.Sleep(100 * time.Millisecond) // the other host has given what it has
+			return syscall.ENOSPC
+		}
 		start := time.Now()
 		in, err := b.r.Once(t.Context(), request())
 		if !atomicfile.Full(err) || time.Since(start) > time.Second {

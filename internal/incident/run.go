@@ -115,6 +115,9 @@ func (u *run) pull(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errStopped): // what there is
+		if u.inc, err = u.rec.update(u.key, func(in *Incident) { in.Stopped = u.r.now().UTC().Round(0) }); err != nil {
+			return err
+		}
 		return u.freeze(ctx, u.inc.Asked)
 	}
 	return err
