@@ -75,6 +75,13 @@ func describeTable(w io.Writer, m evidence.Manifest, c clock) {
 		}
 	}
 	t.Flush()
+	first := "\n"
+	for _, h := range m.Hosts {
+		for _, s := range reached(h) {
+			fmt.Fprintf(w, "%s%s: %s\n", first, printable(h.Host), s)
+			first = ""
+		}
+	}
 }
 
 func dash(s string) string {

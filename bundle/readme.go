@@ -109,6 +109,9 @@ func (r *readme) coverage() {
 		if h.Error != "" {
 			r.p.para("    ", "error: "+printable(h.Error))
 		}
+		for _, s := range reached(h) {
+			r.p.para("    ", s)
+		}
 		for _, f := range h.Files {
 			r.p.para("    ", r.fileLine(f))
 			for _, line := range missingSpans(f, r.clock) {
@@ -120,6 +123,21 @@ func (r *readme) coverage() {
 		}
 	}
 	r.p.blank()
+}
+
+// reached says what is unusual about how a host was reached.
+func reached(h evidence.Host) []string {
+	var lines []string
+	if h.Transport == evidence.TransportCommands {
+		lines = append(lines, "read by commands over SSH, for the host refuses SFTP")
+	}
+	if len(h.Via) > 0 {
+		lines = append(lines, "reached through "+printable(strings.Join(h.Via, ", ")))
+	}
+	if len(h.Legacy) > 0 {
+		lines = append(lines, "legacy algorithms in use: "+printable(strings.Join(h.Legacy, ", ")))
+	}
+	return lines
 }
 
 func hostTitle(h evidence.Host) string {

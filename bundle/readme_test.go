@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -122,4 +123,21 @@ func FuzzReadme(f *testing.F) {
 			}
 		}
 	})
+}
+
+// How a host was reached is said where it is not the plain way.
+func TestReached(t *testing.T) {
+	m := newSample(t, 10).Manifest
+	m.Hosts[1].Via = []string{"10.0.0.1:22", "[fe80::1%eth0]:22\x1b[2J"}
+	m.Hosts[1].Legacy = []string{"ssh-rsa (host key)"}
+	m.Hosts[0].Transport, m.Hosts[1].Transport = evidence.TransportSFTP, evidence.TransportCommands
+	var readme, shown strings.Builder
+	if err := errors.Join(Readme(&readme, m, nil), Describe(&shown, m, nil)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"reached through 10.0.0.1:22, [fe80::1%eth0]:22", "legacy algorithms in use: ssh-rsa (host key)", "read by commands over SSH, for the host refuses SFTP"} {
+		if strings.Count(readme.String(), "    "+s) != 1 || strings.Count(shown.String(), "\nexpe01: "+s) != 1 || strings.Contains(readme.String()+shown.String(), "\x1b") {
+			t.Errorf("%q in\n%s\n%s", s, readme.String(), shown.String())
+		}
+	}
 }

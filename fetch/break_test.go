@@ -661,7 +661,7 @@ func TestBreakGapAfterLateMTime(t *testing.T) {
 
 func labConn(t *testing.T, e *lab.Expressway, pool *Pool, commands bool) func(context.Context) (Conn, error) {
 	return func(ctx context.Context) (Conn, error) {
-		return pool.Get(ctx, e.Addr(), commands, func(ctx context.Context) (*sshdial.Client, error) {
+		return pool.Get(ctx, e.Addr(), Commands{Allowed: commands}, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, sshdial.Config{Address: e.Addr(), User: "root", HostKey: ssh.FingerprintSHA256(e.HostKey()),
 				Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return "secret", nil }}})
 		})
@@ -785,7 +785,7 @@ func TestBreakClockNeverAnswered(t *testing.T) {
 	pool := &Pool{}
 	g := newGrab(t, w.dir, nil)
 	g.Host.Dial = func(ctx context.Context) (Conn, error) {
-		return pool.Get(ctx, addr, true, func(ctx context.Context) (*sshdial.Client, error) {
+		return pool.Get(ctx, addr, Commands{Allowed: true}, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, sshdial.Config{Address: addr, User: "root", HostKey: key,
 				Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return "x", nil }}})
 		})

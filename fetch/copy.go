@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	chunk   = 1 << 20 // bytes of one read
+	chunk   = 1 << 20 // bytes of one read, unless the source has a unit of its own
 	readers = 4       // reads under way at once
 	// maxGunzip bounds what one compressed file may become on this disk.
 	maxGunzip = 8 << 30
@@ -84,13 +84,13 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 // copyRange copies [from, to) of src to dst at off, several reads at once, and
 // returns how many bytes from the start on are whole.
 func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from, to int64, m *meter) (int64, error) {
-	c := &copying{from: from, to: to, done: map[int64]bool{}}
+	c := &copying{from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{}}
 	var wg sync.WaitGroup
-	for range min(readers, (to-from+chunk-1)/chunk) {
+	for range min(readers, (to-from+c.chunk-1)/c.chunk) {
 		wg.Go(func() {
-			buf := make([]byte, min(chunk, to-from))
+			buf := make([]byte, min(c.chunk, to-from))
 			for at, ok := c.claim(ctx); ok; at, ok = c.claim(ctx) {
-				b := buf[:min(chunk, to-from-at)]
+				b := buf[:min(c.chunk, to-from-at)]
 				err := readFull(src, b, from+at)
 				if err == nil {
 					_, err = dst.WriteAt(b, off+at)
@@ -109,6 +109,7 @@ func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from,
 // copying hands out chunks and knows how far all of them are done.
 type copying struct {
 	from, to int64
+	chunk    int64 // bytes of one read
 	mu       sync.Mutex
 	next     int64          // offset of the chunk that is claimed next
 	whole    int64          // all before it is copied
@@ -125,8 +126,8 @@ func (c *copying) claim(ctx context.Context) (int64, bool) {
 	if c.err != nil || c.next >= c.to-c.from {
 		return 0, false
 	}
-	c.next += chunk
-	return c.next - chunk, true
+	c.next += c.chunk
+	return c.next - c.chunk, true
 }
 
 func (c *copying) finish(at int64, err error) {
@@ -138,7 +139,7 @@ func (c *copying) finish(at int64, err error) {
 		}
 		return
 	}
-	for c.done[at] = true; c.done[c.whole]; c.whole += chunk {
+	for c.done[at] = true; c.done[c.whole]; c.whole += c.chunk {
 		delete(c.done, c.whole)
 	}
 }

@@ -51,6 +51,19 @@ type Conn interface {
 	Close(broken bool)
 }
 
+// A transporter is a Conn that knows how files are read: evidence.Transport…, and
+// what there is to say of it.
+type transporter interface {
+	Transport() string
+	Notes() []string
+}
+
+// A router is a Conn that knows how its host was reached: the fields Via and
+// Legacy of evidence.Host.
+type router interface {
+	Route() (via, legacy []string)
+}
+
 // An Entry is one name in a folder.
 type Entry struct {
 	Name    string
@@ -97,6 +110,7 @@ type Grab struct {
 	conn      Conn
 	held      map[string][]*held // by family
 	truncated []*held            // closed: what they held was cut off under the hand
+	suspects  []suspect          // gaps of those that were
 	missed    []missed           // listed and not held, at the last hold
 	restless  time.Time          // from when on the folder never came to rest, at the last hold; zero: it did
 	round     int                // counts listings of this connection and of earlier ones
@@ -208,7 +222,16 @@ func (g *Grab) connect(ctx context.Context) error {
 	}
 	g.conn, g.held = conn, map[string][]*held{}
 	g.state.HostKey = conn.HostKey()
+	if r, ok := conn.(router); ok {
+		g.state.Via, g.state.Legacy = r.Route()
+	}
 	g.state.Clock = nil
+	if t, ok := conn.(transporter); ok {
+		g.state.Transport = t.Transport()
+		for _, n := range t.Notes() {
+			g.note("%s", n)
+		}
+	}
 	return nil
 }
 

@@ -40,10 +40,11 @@ type held struct {
 	found     *extent   // what locate said of this size and cut
 	cut       evidence.Window
 	foundSize int64
-	unpacked  int64 // bytes that a gzip file gave
-	stale     bool  // the handle no longer shows the file that was held
-	born      int   // round of listing in which it was held first
-	listed    int   // round in which the folder last showed it
+	unpacked  int64     // bytes that a gzip file gave
+	stale     bool      // the handle no longer shows the file that was held
+	born      int       // round of listing in which it was held first
+	listed    int       // round in which the folder last showed it
+	looked    time.Time // when size and mtime were seen, by the collector's clock
 }
 
 // hold opens every file of every family that may have records after oldest, and
@@ -64,7 +65,7 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 			return err
 		}
 		news := g.adopt(fresh)
-		g.findBreaks()
+		g.findBreaks(entries)
 		if !news {
 			return nil
 		}
@@ -89,7 +90,7 @@ type broken struct {
 // this listing the newest must still be in the folder: then whatever is newer is
 // there too, for the oldest go first. If it is gone, what was written between it
 // and the oldest of the new files may be gone as well.
-func (g *Grab) findBreaks() {
+func (g *Grab) findBreaks(entries []Entry) {
 	for family, hs := range g.held {
 		var before, after *held
 		for _, h := range hs {
@@ -97,7 +98,7 @@ func (g *Grab) findBreaks() {
 				before = h
 			}
 		}
-		if before == nil || before.listed == g.round {
+		if before == nil || before.listed == g.round || before.among(entries) {
 			continue
 		}
 		for _, h := range hs {
@@ -136,6 +137,16 @@ func (g *Grab) dropStale() error {
 		g.held[family] = kept
 	}
 	return nil
+}
+
+// among reports whether a listing shows the held file under some name that was
+// not opened: by what it was when it was last looked at, by what it is now, or by
+// something in between.
+func (h *held) among(entries []Entry) bool {
+	size, mtime, err := h.file.Stat()
+	return err == nil && slices.ContainsFunc(entries, func(e Entry) bool {
+		return e.Size >= h.size && e.Size <= size && !e.MTime.Before(h.mtime) && !e.MTime.After(mtime)
+	})
 }
 
 // list lists the folder and sorts the families' files into the order in which
@@ -303,6 +314,7 @@ func (h *held) look() error {
 	if h.size < 0 {
 		return fmt.Errorf("%s: the host says that it has %d bytes", h.name, h.size)
 	}
+	h.looked = time.Now()
 	raw := make([]byte, min(h.size, 4*headSize))
 	if err := readFull(h.file, raw, 0); err != nil && !errors.Is(err, errShort) {
 		return err
@@ -384,16 +396,26 @@ func longer(b, a *held) bool {
 }
 
 // refresh looks at the handle again: it has grown, or it was truncated and is
-// stale, for its head is another or it is shorter than it was.
+// stale, for its head is another or it is shorter than it was, or nothing leads
+// to it any more.
 func (h *held) refresh() error {
+	err := h.lookAgain()
+	if errors.Is(err, errShort) {
+		h.stale = true
+		return nil
+	}
+	return err
+}
+
+func (h *held) lookAgain() error {
 	size, mtime, err := h.file.Stat()
 	if err != nil {
 		return err
 	}
 	if size < h.size {
-		h.stale = true
-		return nil
+		return errShort
 	}
+	h.looked = time.Now()
 	if same, err := h.sameHead(); err != nil || !same {
 		h.stale = !same
 		return err

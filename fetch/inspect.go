@@ -23,6 +23,7 @@ const (
 // Depths is what a look at a host's logs shows. All times are the host's own.
 type Depths struct {
 	HostKey    string        // "SHA256:…"
+	Transport  string        // evidence.Transport…; empty if the Conn does not say
 	Clock      time.Duration // host minus collector; of no meaning if ClockErr is set
 	ClockDoubt time.Duration // by how much Clock may be wrong either way
 	ClockErr   error         // why the clock was not measured
@@ -57,7 +58,8 @@ func Inspect(ctx context.Context, host Host) (d Depths, err error) {
 	conn := g.conn
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })() // cancelling must not wait for the peer
 	defer func() { g.drop(err != nil && !ofTheHost(err)) }()
-	d.HostKey = conn.HostKey()
+	d.HostKey, d.Transport = conn.HostKey(), g.state.Transport
+	g.state.Notes = nil // of the connection: Transport says it
 	if err := g.hold(ctx, time.Time{}); err != nil {
 		return d, inspectError(ctx, err)
 	}

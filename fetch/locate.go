@@ -322,7 +322,7 @@ func (s *search) lineStart(off, from int64) int64 {
 // readAhead reads [from, from+n) of r front to back, in pieces that grow, so
 // that a short look costs little and a long one few round trips.
 func readAhead(r io.ReaderAt, from, n int64) io.Reader {
-	return &aheadReader{r: r, off: from, left: n, step: cell / 2}
+	return &aheadReader{r: r, off: from, left: n, step: min(unitOf(r, cell/2), 1<<20)}
 }
 
 type aheadReader struct {

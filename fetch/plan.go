@@ -18,8 +18,8 @@ type plan struct {
 	family string
 	cut    evidence.Window // in the host's time
 	parts  []*held
-	stale  []*held // were truncated since they were held
-	again  bool    // a file was truncated: hold and plan once more
+	stale  []*held // truncated or gone since they were held
+	again  bool    // something was in them: hold and plan once more
 	final  bool    // there is no once more
 }
 
@@ -32,7 +32,8 @@ func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*p
 	for i, h := range p.parts {
 		switch {
 		case errors.Is(errs[i], errShort) || h.stale:
-			h.stale, p.again, p.stale = true, true, append(p.stale, h)
+			h.stale, p.stale = true, append(p.stale, h)
+			p.again = p.again || !g.whole(g.state.family(family), h, cut)
 		case errs[i] != nil && isAnswer(errs[i]):
 			g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
 			h.found = &extent{size: h.size, firstAt: h.size}

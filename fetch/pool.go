@@ -23,7 +23,7 @@ type slot struct {
 
 // Get returns the session for key, dialing if there is none that stands. The
 // Conn's Close gives it back; the last one ends it.
-func (p *Pool) Get(ctx context.Context, key string, commands bool, dial func(context.Context) (*sshdial.Client, error)) (Conn, error) {
+func (p *Pool) Get(ctx context.Context, key string, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) (Conn, error) {
 	p.mu.Lock()
 	if p.slots == nil {
 		p.slots = map[string]*slot{}
@@ -36,7 +36,7 @@ func (p *Pool) Get(ctx context.Context, key string, commands bool, dial func(con
 	s.users++
 	p.mu.Unlock()
 
-	session, err := s.get(ctx, commands, dial)
+	session, err := s.get(ctx, allowed, dial)
 	if err != nil {
 		p.leave(key, s, false)
 		return nil, err
@@ -45,7 +45,7 @@ func (p *Pool) Get(ctx context.Context, key string, commands bool, dial func(con
 	return &shared{Session: session, leave: func(broken bool) { once.Do(func() { p.leave(key, s, broken) }) }}, nil
 }
 
-func (s *slot) get(ctx context.Context, commands bool, dial func(context.Context) (*sshdial.Client, error)) (*Session, error) {
+func (s *slot) get(ctx context.Context, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) (*Session, error) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -63,7 +63,7 @@ func (s *slot) get(ctx context.Context, commands bool, dial func(context.Context
 	if err != nil {
 		return nil, err
 	}
-	s.session, err = NewSession(ctx, client, commands)
+	s.session, err = NewSession(ctx, client, allowed)
 	return s.session, err
 }
 

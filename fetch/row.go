@@ -37,6 +37,8 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil
 	}
 	h.HostKey, h.Notes = g.state.HostKey, slices.Clone(g.state.Notes)
+	h.Transport = g.state.Transport
+	h.Via, h.Legacy = slices.Clone(g.state.Via), slices.Clone(g.state.Legacy)
 	if g.state.Clock != nil {
 		ms := g.state.offset().Milliseconds()
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
@@ -215,16 +217,7 @@ func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
 			f.gap(p.lastBefore(m.Entry), m.MTime.Add(time.Second), m.reason, offset)
 		}
 	}
-	g.truncated = slices.DeleteFunc(g.truncated, func(t *held) bool {
-		if expressway.FamilyOf(t.name, g.Host.Families) != f.name {
-			return false
-		}
-		if !p.goesOn(t) {
-			since := g.lastOf(f, t)
-			f.lose(since, p.firstAfter(since, now), evidence.ReasonVanished, offset)
-		}
-		return true
-	})
+	g.cutOff(f, p, now)
 	g.breaks = slices.DeleteFunc(g.breaks, func(b broken) bool {
 		if b.family == f.name {
 			f.lose(g.lastOf(f, b.before), b.after.first, evidence.ReasonRotated, offset)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
@@ -26,7 +27,8 @@ const (
 	packet    = 32 << 10 // bytes of an SFTP read that every server answers whole
 )
 
-// A Session is an SSH connection with SFTP on it, read only. It is safe for
+// A Session is an SSH connection with SFTP on it, or with commands in its place
+// where SFTP is refused, read only. It is safe for
 // concurrent use; a host has one, for appliances ban addresses that log in too
 // often.
 type Session struct {
@@ -35,18 +37,20 @@ type Session struct {
 	folders  *sftp.Client // for listings, on a channel of its own whose answers are counted
 	listing  sync.Mutex   // one listing at a time
 	budget   *budgetReader
-	commands bool
+	allowed  Commands
+	commands *commands             // in place of SFTP; nil: there is SFTP
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
 	answers  atomic.Int64          // bytes that SFTP has answered
 	wg       sync.WaitGroup        // calls that outlive their callers' patience; they end with the connection
 }
 
-// NewSession starts SFTP on a connection, which it owns from then on. commands
-// says whether `date` may be run on the host to measure its clock.
-func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Session, error) {
-	s := &Session{ssh: client, commands: commands}
-	s.budget = &budgetReader{total: &s.answers}
+// NewSession starts SFTP on a connection, which it owns from then on. Where SFTP
+// is refused it makes do with commands, if they are allowed and work; if not, the
+// error is an ErrNoSFTP.
+func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
+	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}}
+	s.budget.total = &s.answers
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
@@ -67,7 +71,14 @@ func NewSession(ctx context.Context, client *sshdial.Client, commands bool) (*Se
 	if err == nil && ctx.Err() == nil {
 		return s, nil
 	}
-	lost := client.Lost()
+	if allowed.Allowed && ctx.Err() == nil && s.Lost() == nil {
+		var err2 error
+		if s.commands, err2 = newCommands(s, allowed.Gzip); err2 == nil {
+			return s, nil
+		}
+		err = fmt.Errorf("%w; %w", err, err2)
+	}
+	lost := s.Lost()
 	client.Close()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -85,6 +96,7 @@ func (s *Session) channel(r *budgetReader) (*sftp.Client, error) {
 		return nil, err
 	}
 	if err := c.RequestSubsystem("sftp"); err != nil {
+		c.Close() // a host allows few channels
 		return nil, err
 	}
 	w, err := c.StdinPipe()
@@ -166,6 +178,9 @@ func (s *Session) Lost() error {
 
 // List lists a folder on the host.
 func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err error) {
+	if s.commands != nil {
+		return s.commands.list(ctx, dir)
+	}
 	s.listing.Lock()
 	defer s.listing.Unlock()
 	s.budget.used.Store(0)
@@ -186,6 +201,13 @@ func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err er
 
 // Open opens a file on the host for reading.
 func (s *Session) Open(ctx context.Context, name string) (h Handle, err error) {
+	if s.commands != nil {
+		f, err := s.commands.open(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -212,7 +234,7 @@ func (s *Session) why(err error) error {
 // of the round trip: half of it either way is in doubt, and half a second more
 // where the host's date knows whole seconds only.
 func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err error) {
-	if !s.commands {
+	if !s.allowed.Allowed {
 		return 0, 0, errors.New("commands are not allowed")
 	}
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
@@ -237,7 +259,8 @@ func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err e
 	if a.err != nil {
 		return 0, 0, fmt.Errorf("run date: %w", a.err)
 	}
-	host, coarse, err := parseDate(a.out)
+	text := strings.TrimSpace(a.out) // a login script may print lines before
+	host, coarse, err := parseDate(text[strings.LastIndexByte(text, '\n')+1:])
 	if err != nil {
 		return 0, 0, err
 	}
@@ -246,7 +269,16 @@ func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err e
 
 // run runs a command that prints little.
 func (s *Session) run(ctx context.Context, command string) (out string, began time.Time, err error) {
-	c, err := s.ssh.NewSession()
+	var c *ssh.Session
+	open := func() (err error) { c, err = s.ssh.NewSession(); return err }
+	if s.commands == nil {
+		err = open()
+	} else {
+		var release func()
+		if release, err = s.commands.slot(open); err == nil {
+			defer release()
+		}
+	}
 	if err != nil {
 		return "", began, err
 	}
@@ -287,15 +319,37 @@ func (c *capped) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Transport is evidence.TransportSFTP or evidence.TransportCommands.
+func (s *Session) Transport() string {
+	if s.commands != nil {
+		return evidence.TransportCommands
+	}
+	return evidence.TransportSFTP
+}
+
+// Notes are what a manifest should say of the transport.
+func (s *Session) Notes() []string {
+	if s.commands == nil {
+		return nil
+	}
+	return s.commands.notes(s.allowed.Gzip)
+}
+
 // HostKey is the fingerprint of the host's key.
 func (s *Session) HostKey() string { return s.ssh.HostKey }
+
+// Route is by way of which hosts, and with what of SHA-1, the host was reached.
+func (s *Session) Route() (via, legacy []string) { return s.ssh.Via, s.ssh.Legacy }
 
 // Close ends the session. It closes the connection first: an SFTP client waits
 // for its peer to hang up, and a sick appliance may never do that.
 func (s *Session) Close() error {
 	err := s.ssh.Close()
-	s.sftp.Close()
-	s.folders.Close()
+	for _, c := range []*sftp.Client{s.sftp, s.folders} {
+		if c != nil {
+			c.Close()
+		}
+	}
 	s.wg.Wait()
 	return err
 }
@@ -355,6 +409,9 @@ func (h *sftpHandle) Close() error {
 // isAnswer tells a host's refusal of one request from a lost connection.
 func isAnswer(err error) bool {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	if _, ok := errors.AsType[*commandError](err); ok {
 		return true
 	}
 	_, ok := errors.AsType[*sftp.StatusError](err)

@@ -13,7 +13,7 @@ import (
 )
 
 // realConn is a connection to Debian's sshd with the given options.
-func realConn(t *testing.T, o realsrv.SSHDOptions, commands bool) (*Session, error) {
+func realConn(t testing.TB, o realsrv.SSHDOptions, allowed Commands) (*Session, error) {
 	t.Helper()
 	key := realsrv.NewKey(t, "ecdsa")
 	o.AuthorizedKeys = []string{realsrv.AuthorizedKey(key.Public, "")}
@@ -24,12 +24,12 @@ func realConn(t *testing.T, o realsrv.SSHDOptions, commands bool) (*Session, err
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	return NewSession(t.Context(), client, commands)
+	return NewSession(t.Context(), client, allowed)
 }
 
 // A server that allows one channel at a time is enough for everything but the clock.
 func TestOneChannelOnly(t *testing.T) {
-	s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: 1}, true)
+	s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: 1}, Commands{Allowed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,17 +47,9 @@ func TestOneChannelOnly(t *testing.T) {
 	}
 }
 
-func TestNoSFTP(t *testing.T) {
-	_, err := realConn(t, realsrv.SSHDOptions{NoSFTP: true}, true)
-	var f *Fault
-	if !errors.Is(err, ErrNoSFTP) || !errors.As(err, &f) || !f.Permanent() {
-		t.Errorf("%v", err)
-	}
-}
-
 // The clock's doubt covers what was measured wrongly.
 func TestClock(t *testing.T) {
-	s, err := realConn(t, realsrv.SSHDOptions{}, true)
+	s, err := realConn(t, realsrv.SSHDOptions{}, Commands{Allowed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

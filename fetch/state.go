@@ -22,12 +22,15 @@ const stateFile = "state.json"
 
 // state is what is known of one host's grab, as it is on disk.
 type state struct {
-	HostKey  string             `json:"host_key"`
-	Clock    *time.Duration     `json:"clock"` // host minus collector, of the last connection
-	Doubt    time.Duration      `json:"doubt"` // by how much Clock may be wrong either way
-	Ahead    time.Duration      `json:"ahead"` // by how much an unmeasured clock is certainly ahead
-	Families map[string]*family `json:"families"`
-	Notes    []string           `json:"notes"`
+	HostKey   string             `json:"host_key"`
+	Via       []string           `json:"via,omitempty"` // of the last connection, as evidence.Host
+	Legacy    []string           `json:"legacy,omitempty"`
+	Transport string             `json:"transport,omitempty"` // evidence.Transport…, of the last connection
+	Clock     *time.Duration     `json:"clock"`               // host minus collector, of the last connection
+	Doubt     time.Duration      `json:"doubt"`               // by how much Clock may be wrong either way
+	Ahead     time.Duration      `json:"ahead"`               // by how much an unmeasured clock is certainly ahead
+	Families  map[string]*family `json:"families"`
+	Notes     []string           `json:"notes"`
 }
 
 // family is what was got of one family. Times are the collector's.
@@ -254,8 +257,10 @@ func (f *family) gap(since, until time.Time, reason string, offset time.Duration
 }
 
 // lose notes a span, given in the host's time, that is missing for good.
-func (f *family) lose(since, until time.Time, reason string, offset time.Duration) {
-	f.Lost = append(f.Lost, span(since, until, reason, offset)...)
+func (f *family) lose(since, until time.Time, reason string, offset time.Duration) []evidence.Span {
+	lost := span(since, until, reason, offset)
+	f.Lost = append(f.Lost, lost...)
+	return lost
 }
 
 // forget drops the gaps that the pass under way finds again if they are still

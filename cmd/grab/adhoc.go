@@ -48,7 +48,7 @@ func adhocSource(arg string, f *nowFlags) (source, error) {
 	return source{
 		host:     fetch.Host{Name: name, Address: address, Dir: f.dir, Families: config.Default().Logs.Families, Zone: time.Local},
 		dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
-		commands: true,
+		commands: fetch.Commands{Allowed: true},
 	}, nil
 }
 

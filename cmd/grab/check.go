@@ -61,7 +61,7 @@ const (
 // finding is the result of one check.
 type finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, sftp, logs, a family's name, log_level, clock, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, algorithms, sftp, logs, a family's name, log_level, clock, peers
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -80,11 +80,13 @@ type checkup struct {
 	hosts   []*config.Host
 	named   bool          // the hosts were named: they alone are of interest
 	timeout time.Duration // zero: sshdial's
+	began   time.Time     // set by run
 
 	checks []finding
 }
 
 func (c *checkup) run(ctx context.Context) {
+	c.began = time.Now().UTC()
 	c.configuration()
 	c.store()
 	mail := make(chan finding, 1)

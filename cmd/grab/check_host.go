@@ -31,7 +31,7 @@ func (v *visit) add(what, status, detail, hint string) {
 	v.findings = append(v.findings, finding{v.host.Name, what, status, detail, hint})
 }
 
-// visitHosts looks at all hosts at the same time, each address once, and returns
+// visitHosts looks at all hosts at the same time, each route once, and returns
 // a channel of each host's visit, in the hosts' order.
 func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
 	groups := map[string][]int{}
@@ -39,23 +39,24 @@ func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
 	var out []<-chan visit
 	in := make([]chan visit, len(c.hosts))
 	for i, h := range c.hosts {
-		if groups[h.Address] == nil {
-			order = append(order, h.Address)
+		way := route(dialing(h, nil))
+		if groups[way] == nil {
+			order = append(order, way)
 		}
-		groups[h.Address] = append(groups[h.Address], i)
+		groups[way] = append(groups[way], i)
 		in[i] = make(chan visit, 1)
 		out = append(out, in[i])
 	}
-	for _, address := range order {
+	for _, way := range order {
 		go func() { // ends with the visits, which run waits for
 			ctx, cancel := context.WithTimeout(ctx, visitWait)
 			defer cancel()
 			var hosts []*config.Host
-			for _, i := range groups[address] {
+			for _, i := range groups[way] {
 				hosts = append(hosts, c.hosts[i])
 			}
 			for j, v := range c.visitAddress(ctx, hosts) {
-				in[groups[address][j]] <- v
+				in[groups[way][j]] <- v
 			}
 		}()
 	}
@@ -78,9 +79,9 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	for i, h := range hosts {
 		visits[i].host = h
 	}
-	ledger := &sshdial.Ledger{Dir: filepath.Join(c.cfg.Store, "logins")}
+	ledger := logins(c.cfg)
 	src := configured(hosts[0], time.UTC, ledger)
-	src.dial.Override, src.dial.Timeout = c.named, c.timeout
+	src.dial.Override, src.dial.OverrideBefore, src.dial.Timeout = c.named, c.began, c.timeout
 	earlier := refusedBefore(ledger, hosts)
 	client, err := sshdial.Dial(ctx, src.dial)
 	if err != nil {
@@ -127,13 +128,16 @@ func (v *visit) unreached(err error, earlier *sshdial.Attempt) {
 		return
 	}
 	own := *e
-	own.Host, own.Address = "", ""
+	own.Host = ""
+	if own.Hop == 0 {
+		own.Address = ""
+		v.keys = e.Got
+	}
 	detail := v.host.Address + strings.TrimPrefix(own.Error(), " ")
-	own.Host, own.Address = v.host.Name, v.host.Address
+	own.Host, own.Address = v.host.Name, e.Address
 	if own.Refusal == nil {
 		own.Refusal = earlier
 	}
-	v.keys = e.Got
 	v.add(stageOf(e), statusFail, detail, unreachedHint(&own))
 }
 
@@ -169,7 +173,7 @@ func unreachedHint(e *sshdial.Error) string {
 
 func sftpHint(err error) string {
 	if errors.Is(err, fetch.ErrNoSFTP) {
-		return "the account needs SFTP: log in as root, or let the key's line in authorized_keys say command=\"internal-sftp -R\""
+		return "the account needs SFTP: log in as root, or let the key's line in authorized_keys say command=\"internal-sftp -R\"; or let the logs be read by commands: ssh.commands: true, and a shell"
 	}
 	return "the connection broke; try again"
 }
@@ -177,7 +181,11 @@ func sftpHint(err error) string {
 // reached says how far the connection came.
 func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *sshdial.Attempt) {
 	v.keys = []string{client.HostKey}
-	v.add("connect", statusOK, v.host.Address+" answers: "+client.Server, "")
+	way := ""
+	if len(client.Via) > 0 {
+		way = "through " + strings.Join(client.Via, ", ") + ", "
+	}
+	v.add("connect", statusOK, way+v.host.Address+" answers: "+client.Server, "")
 	v.add("host_key", statusOK, client.HostKeyType+" "+client.HostKey+", as pinned", "")
 	by := "by key"
 	if !first.SSH.Password.IsZero() {
@@ -188,6 +196,19 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 		detail += fmt.Sprintf("; the refusal of %s is forgotten, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
 	}
 	v.add("login", statusOK, detail, "")
+	if len(client.Legacy) > 0 {
+		v.add("algorithms", statusWarn, "legacy algorithms in use: "+strings.Join(client.Legacy, ", "), "what SHA-1 protects can be forged: update the host, then remove ssh.compat")
+	}
+}
+
+// transport says how the logs are read.
+func (v *visit) transport(d fetch.Depths, dir string) {
+	if d.Transport != evidence.TransportCommands {
+		v.add("sftp", statusOK, "reads "+dir, "")
+		return
+	}
+	v.add("sftp", statusWarn, "the host refuses SFTP; reads "+dir+" by commands instead (stat, head, tail)",
+		"grab works so too, but more slowly, and a file that is removed before it is copied is lost: allow SFTP (Subsystem sftp) if that can be done")
 }
 
 // look inspects the logs and judges them.
@@ -196,7 +217,7 @@ func (c *checkup) look(ctx context.Context, v *visit, host fetch.Host) {
 	v.depths, v.looked = d, err == nil
 	switch f, fault := errors.AsType[*fetch.Fault](err); {
 	case err == nil:
-		v.add("sftp", statusOK, "reads "+host.Dir, "")
+		v.transport(d, host.Dir)
 	case fault && f.Why == evidence.ReasonAbsent:
 		v.add("logs", statusFail, err.Error(), "name the folder of the logs under logs.dir; on an Expressway it is /mnt/harddisk/log")
 		return

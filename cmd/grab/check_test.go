@@ -83,7 +83,10 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
 			what: "login", status: statusFail, detail: "it offers password", hint: "ssh.password"},
 		{name: "no SFTP", cfg: lab.ExpresswayConfig{NoSFTP: true},
-			what: "sftp", status: statusFail, detail: "refuses SFTP", hint: "internal-sftp"},
+			what: "sftp", status: statusWarn, detail: "by commands instead", hint: "more slowly"},
+		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{NoSFTP: true}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
+			c.hosts = c.row("expc01", e, ", ssh: {commands: false, compress: gzip}")
+		}, what: "sftp", status: statusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.Dir(), e.Dir()+"/nowhere")
 		}, what: "logs", status: statusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},

@@ -114,6 +114,14 @@ func hintFor(err error) string {
 
 // sshHint names the next move after a failed login or connection.
 func sshHint(e *sshdial.Error) string {
+	hint := hostHint(e)
+	if e.Hop > 0 && hint != "" {
+		hint += fmt.Sprintf(" (this is hop %d on the way to %s, see ssh.jump)", e.Hop, e.Host)
+	}
+	return hint
+}
+
+func hostHint(e *sshdial.Error) string {
 	host := e.Host
 	ban := ""
 	if e.Refusal != nil && e.Refusal.Refused {
@@ -129,7 +137,9 @@ func sshHint(e *sshdial.Error) string {
 	case sshdial.KindNotSSH:
 		return "something other than SSH answers on " + e.Address + ": check the port"
 	case sshdial.KindNoCommon:
-		return "the host offers no algorithm that is thought safe"
+		return "the host offers no algorithm that is thought safe; if it is an old release that is still needed, compat: legacy lets SHA-1 pass for it alone"
+	case sshdial.KindNotForwarded:
+		return "let the jump host forward connections to " + e.Address + ": AllowTcpForwarding and PermitOpen in sshd_config, no `restrict` without port-forwarding in authorized_keys"
 	case sshdial.KindHostKeyChanged:
 		return "the key changed (regenerated, factory reset, or somebody in between): compare it on the peer's console, then `grab trust " + host + "`"
 	case sshdial.KindHostKeyUnknown:

@@ -22,7 +22,7 @@ func (a *app) trustCmd() *cobra.Command {
 		Short: "Show host keys and pin them on a yes",
 		Long: "Shows the keys of all hosts, or of those named, and pins them in known_hosts after a yes on the terminal.\n" +
 			"Compare them on the peers' consoles first. For scripts, --fingerprint pins a key that has that fingerprint and no other.\n" +
-			"Nobody is logged in. Exit code 0 only if every host is pinned at the end.",
+			"Only hosts on the way (ssh.jump) are logged in to; they are pinned first. Exit code 0 only if every host is pinned at the end.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -39,7 +39,7 @@ func (a *app) trustCmd() *cobra.Command {
 			if err != nil {
 				return usage{err}
 			}
-			rep := a.trust(ctx, hosts, given, a.asker())
+			rep := a.trust(ctx, hosts, logins(cfg), given, a.asker())
 			if !rep.OK {
 				a.exit = exitFailed
 			}
@@ -85,6 +85,7 @@ const (
 
 type trustHost struct {
 	Host       string     `json:"host"`
+	Hop        int        `json:"hop,omitempty"` // of the way to the host, from 1; else it is the host itself
 	Address    string     `json:"address"`
 	State      string     `json:"state"`       // one of trust…
 	Keys       []trustKey `json:"keys"`        // that the host shows
@@ -107,47 +108,93 @@ type scan struct {
 }
 
 // trust shows the hosts' keys and pins what is confirmed: by fingerprints, or by
-// the person at the terminal if there are none. ask may be nil.
-func (a *app) trust(ctx context.Context, hosts []*config.Host, prints []string, ask *asker) trustReport {
+// the person at the terminal if there are none. Hosts on the way come first, for
+// what is behind them can be reached only then. ask may be nil.
+func (a *app) trust(ctx context.Context, hosts []*config.Host, ledger *sshdial.Ledger, prints []string, ask *asker) trustReport {
 	w := a.out
 	if a.json && ask != nil {
 		w = a.err
 	} else if a.json {
 		w = io.Discard
 	}
-	scans := scanHosts(ctx, hosts)
-	rep := trustReport{OK: true, Warnings: sharedKeys(hosts, scans)}
-	for _, h := range hosts {
-		showKeys(w, h, scans[h.Address])
-	}
-	for _, s := range rep.Warnings {
-		fmt.Fprintln(w, "warning:", s)
-	}
-	for _, h := range hosts {
-		t := trustOne(h, scans[h.Address], prints, ask)
-		rep.OK = rep.OK && t.State != trustNot
-		rep.Hosts = append(rep.Hosts, t)
-		t.show(w)
+	rep := trustReport{OK: true, Warnings: []string{}}
+	for _, marks := range rounds(hosts, ledger) {
+		scans := scanAll(ctx, marks)
+		warnings := sharedKeys(marks, scans)
+		for _, m := range marks {
+			m.showKeys(w, scans[route(m.dial)])
+		}
+		for _, s := range warnings {
+			fmt.Fprintln(w, "warning:", s)
+		}
+		for _, m := range marks {
+			t := trustOne(m, scans[route(m.dial)], prints, ask)
+			rep.OK = rep.OK && t.State != trustNot
+			rep.Hosts = append(rep.Hosts, t)
+			t.show(w)
+		}
+		rep.Warnings = append(rep.Warnings, warnings...)
 	}
 	return rep
 }
 
-// scanHosts asks each address once for its keys, all at the same time.
-func scanHosts(ctx context.Context, hosts []*config.Host) map[string]scan {
+// A mark is one machine whose key is to be pinned: a host or a hop on its way.
+type mark struct {
+	*config.Host     // of a hop: its address and key, and the name of the host
+	hop          int // from 1; zero: the host itself
+	dial         sshdial.Config
+}
+
+func (m mark) label() string {
+	if m.hop > 0 {
+		return fmt.Sprintf("%s, hop %d", m.Name, m.hop)
+	}
+	return m.Name
+}
+
+// rounds are the machines to pin, by the number of hops before them. A hop that
+// several hosts share stands there once.
+func rounds(hosts []*config.Host, ledger *sshdial.Ledger) [][]mark {
+	var out [][]mark
+	add := func(m mark) {
+		for len(out) <= len(m.dial.Jump) {
+			out = append(out, nil)
+		}
+		out[len(m.dial.Jump)] = append(out[len(m.dial.Jump)], m)
+	}
+	seen := map[string]bool{}
+	for _, h := range hosts {
+		d := dialing(h, ledger)
+		for i, j := range d.Jump {
+			m := mark{&config.Host{Name: h.Name, Address: j.Address, HostKey: j.HostKey, SSH: config.SSH{KnownHosts: j.KnownHosts}}, i + 1,
+				sshdial.Config{Name: h.Name, Address: j.Address, Legacy: j.Legacy, Jump: d.Jump[:i], Ledger: ledger}}
+			if same := route(m.dial) + " " + j.HostKey + " " + j.KnownHosts; !seen[same] {
+				seen[same] = true
+				add(m)
+			}
+		}
+		add(mark{h, 0, d})
+	}
+	return out
+}
+
+// scanAll asks each machine once for its keys, all at the same time.
+func scanAll(ctx context.Context, marks []mark) map[string]scan {
 	scans := map[string]scan{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var begun []string
-	for _, h := range hosts {
-		if slices.Contains(begun, h.Address) {
+	for _, m := range marks {
+		way := route(m.dial)
+		if slices.Contains(begun, way) {
 			continue
 		}
-		begun = append(begun, h.Address)
+		begun = append(begun, way)
 		wg.Go(func() {
-			keys, err := sshdial.ScanHostKeys(ctx, h.Address)
+			keys, err := m.dial.ScanHostKeys(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			scans[h.Address] = scan{keys, err}
+			scans[way] = scan{keys, err}
 		})
 	}
 	wg.Wait()
@@ -155,11 +202,11 @@ func scanHosts(ctx context.Context, hosts []*config.Host) map[string]scan {
 }
 
 // sharedKeys warns of keys that several addresses show: the vendor's factory key.
-func sharedKeys(hosts []*config.Host, scans map[string]scan) []string {
+func sharedKeys(marks []mark, scans map[string]scan) []string {
 	by := map[string][]*config.Host{}
-	for _, h := range hosts {
-		for _, f := range fingerprints(scans[h.Address].keys) {
-			by[f] = append(by[f], h)
+	for _, m := range marks {
+		for _, f := range fingerprints(scans[route(m.dial)].keys) {
+			by[f] = append(by[f], &config.Host{Name: m.label(), Address: m.Address})
 		}
 	}
 	return sharedWarnings(by)
@@ -184,8 +231,8 @@ func sharedWarnings(by map[string][]*config.Host) []string {
 	return out
 }
 
-func showKeys(w io.Writer, h *config.Host, s scan) {
-	fmt.Fprintf(w, "%s (%s)\n", h.Name, h.Address)
+func (m mark) showKeys(w io.Writer, s scan) {
+	fmt.Fprintf(w, "%s (%s)\n", m.label(), m.Address)
 	for _, k := range s.keys {
 		fmt.Fprintf(w, "  shows   %-20s %s\n", k.Type(), ssh.FingerprintSHA256(k))
 	}
@@ -193,13 +240,17 @@ func showKeys(w io.Writer, h *config.Host, s scan) {
 
 // show says what became of a host.
 func (t trustHost) show(w io.Writer) {
+	name := t.Host
+	if t.Hop > 0 {
+		name += fmt.Sprintf(", hop %d", t.Hop)
+	}
 	switch t.State {
 	case trustPinned:
-		fmt.Fprintf(w, "%s: already pinned: %s\n", t.Host, strings.Join(t.Pinned, " "))
+		fmt.Fprintf(w, "%s: already pinned: %s\n", name, strings.Join(t.Pinned, " "))
 	case trustAdded, trustReplaced:
-		fmt.Fprintf(w, "%s: %s in %s: %s\n", t.Host, t.State, t.KnownHosts, strings.Join(t.Pinned, " "))
+		fmt.Fprintf(w, "%s: %s in %s: %s\n", name, t.State, t.KnownHosts, strings.Join(t.Pinned, " "))
 	default:
-		fmt.Fprintf(w, "%s: not pinned: %s\n", t.Host, t.Error)
+		fmt.Fprintf(w, "%s: not pinned: %s\n", name, t.Error)
 		if t.Hint != "" {
 			fmt.Fprintln(w, "  hint:", t.Hint)
 		}

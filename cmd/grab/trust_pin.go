@@ -13,8 +13,8 @@ import (
 )
 
 // trustOne compares a host's keys with what is pinned, and pins what is confirmed.
-func trustOne(h *config.Host, s scan, prints []string, ask *asker) trustHost {
-	t := trustHost{Host: h.Name, Address: h.Address, State: trustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
+func trustOne(h mark, s scan, prints []string, ask *asker) trustHost {
+	t := trustHost{Host: h.Name, Hop: h.hop, Address: h.Address, State: trustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
 	for _, k := range s.keys {
 		t.Keys = append(t.Keys, trustKey{k.Type(), ssh.FingerprintSHA256(k)})
 	}
@@ -22,7 +22,7 @@ func trustOne(h *config.Host, s scan, prints []string, ask *asker) trustHost {
 	case s.err != nil:
 		return t.not(s.err.Error(), hintFor(s.err))
 	case h.HostKey != "":
-		return t.compare(h)
+		return t.compare(h.Host)
 	}
 	t.KnownHosts = h.SSH.KnownHosts
 	pinned, err := pinnedKeys(t.KnownHosts, h.Address)
@@ -88,7 +88,7 @@ func stands(pinned, shown []ssh.PublicKey) bool {
 
 // confirm finds the keys to pin: those whose fingerprint is given, else the
 // preferred one, or the one whose fingerprint is typed.
-func confirm(h *config.Host, pinned, shown []ssh.PublicKey, prints []string, ask *asker) (add []ssh.PublicKey, why, hint string) {
+func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *asker) (add []ssh.PublicKey, why, hint string) {
 	changed := ""
 	if len(pinned) > 0 {
 		changed = "the key has changed: pinned is " + strings.Join(fingerprints(pinned), " ") + ", it shows " + strings.Join(fingerprints(shown), " ")
@@ -105,9 +105,9 @@ func confirm(h *config.Host, pinned, shown []ssh.PublicKey, prints []string, ask
 	case ask == nil:
 		return nil, orText(changed+"; ", changed) + "there is no terminal to ask at", out + "`grab trust --fingerprint " + ssh.FingerprintSHA256(fresh[0]) + " " + h.Name + "`"
 	case changed != "":
-		fmt.Fprintf(ask.out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.Name, changed)
+		fmt.Fprintf(ask.out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.label(), changed)
 	}
-	line, ok := ask.ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.Name)
+	line, ok := ask.ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.label())
 	switch answer := strings.ToLower(line); {
 	case !ok:
 		return nil, "no answer was given", ""

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -46,29 +47,52 @@ func (a *app) context(parent context.Context) (context.Context, context.CancelFu
 	return ctx, cancel
 }
 
+// logins is the ledger of a configuration's store.
+func logins(cfg *config.Config) *sshdial.Ledger {
+	return &sshdial.Ledger{Dir: filepath.Join(cfg.Store, "logins")}
+}
+
 // dialing says how to reach a configured host.
 func dialing(h *config.Host, ledger *sshdial.Ledger) sshdial.Config {
-	c := sshdial.Config{Name: h.Name, Address: h.Address, User: h.SSH.User, HostKey: h.HostKey, Ledger: ledger}
+	c := sshdial.Config{Name: h.Name, Address: h.Address, User: h.SSH.User, HostKey: h.HostKey, Ledger: ledger,
+		Legacy: h.SSH.Compat == config.CompatLegacy, Bandwidth: h.SSH.Bandwidth}
 	if h.HostKey == "" {
 		c.KnownHosts = h.SSH.KnownHosts
 	}
-	c.Auth = auth(h.SSH)
+	c.Auth = auth(h.SSH.Key, h.SSH.Passphrase, h.SSH.Password, h.SSH.Login)
+	for _, j := range h.SSH.Jump {
+		hop := sshdial.Config{Address: j.Address, User: j.User, HostKey: j.HostKey, Legacy: j.Compat == config.CompatLegacy,
+			Auth: auth(j.Key, j.Passphrase, j.Password, j.Login)}
+		if j.HostKey == "" {
+			hop.KnownHosts = j.KnownHosts
+		}
+		c.Jump = append(c.Jump, hop)
+	}
 	return c
 }
 
-func auth(s config.SSH) sshdial.Auth {
+// route tells ways to hosts apart: equal routes end at the same machine.
+func route(c sshdial.Config) string {
+	var b strings.Builder
+	for _, j := range c.Jump {
+		b.WriteString(j.Address + " > ")
+	}
+	return b.String() + c.Address
+}
+
+func auth(key config.Key, passphrase, password config.Secret, login string) sshdial.Auth {
 	switch {
-	case !s.Password.IsZero():
-		return sshdial.Auth{Kind: sshdial.AuthPassword, Password: s.Password.Read, Login: s.Login}
-	case s.Key.Agent != "":
-		return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: agentKey(s.Key.Agent)}
+	case !password.IsZero():
+		return sshdial.Auth{Kind: sshdial.AuthPassword, Password: password.Read, Login: login}
+	case key.Agent != "":
+		return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: agentKey(key.Agent)}
 	}
 	auth := sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) {
-		pem, err := s.Key.Secret.Read()
+		pem, err := key.Secret.Read()
 		return []byte(pem + "\n"), err
 	}}
-	if !s.Passphrase.IsZero() {
-		auth.Passphrase = s.Passphrase.Read
+	if !passphrase.IsZero() {
+		auth.Passphrase = passphrase.Read
 	}
 	return auth
 }
@@ -85,14 +109,14 @@ func agentKey(s string) string {
 type source struct {
 	host     fetch.Host
 	dial     sshdial.Config
-	commands bool
+	commands fetch.Commands
 }
 
 func configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) source {
 	return source{
 		host:     fetch.Host{Name: h.Name, Role: h.Role, Address: h.Address, Dir: h.Logs.Dir, Families: h.Logs.Families, Zone: zone},
 		dial:     dialing(h, ledger),
-		commands: h.SSH.Commands,
+		commands: fetch.Commands{Allowed: h.SSH.Commands, Gzip: h.SSH.Compress == "gzip"},
 	}
 }
 
@@ -100,7 +124,7 @@ func configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) sou
 func (s source) connect(pool *fetch.Pool) fetch.Host {
 	h := s.host
 	h.Dial = func(ctx context.Context) (fetch.Conn, error) {
-		return pool.Get(ctx, s.dial.User+"@"+s.dial.Address, s.commands, func(ctx context.Context) (*sshdial.Client, error) {
+		return pool.Get(ctx, s.dial.User+"@"+route(s.dial), s.commands, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, s.dial)
 		})
 	}
@@ -135,7 +159,7 @@ func pullers(pool *fetch.Pool, find func(site, host string) (source, bool), prog
 
 // finder looks hosts up in a configuration.
 func finder(cfg *config.Config) func(site, host string) (source, bool) {
-	ledger := &sshdial.Ledger{Dir: filepath.Join(cfg.Store, "logins")}
+	ledger := logins(cfg)
 	return func(site, host string) (source, bool) {
 		s := cfg.Site(site)
 		if s == nil || s.Host(host) == nil {

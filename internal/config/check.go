@@ -167,6 +167,16 @@ func (c *checker) ssh(path string, s SSH) {
 	if c.has(path + ".login") {
 		c.oneOf(path+".login", s.Login, "auto", "password", "keyboard-interactive")
 	}
+	if c.has(path + ".compat") {
+		c.oneOf(path+".compat", s.Compat, CompatNone, CompatLegacy)
+	}
+	if c.has(path+".bandwidth") && c.sound(path+".bandwidth") && s.Bandwidth != 0 && s.Bandwidth < minBandwidth {
+		c.bad(path+".bandwidth", "less than 16KiB per second would take hours for a window; 0 is no limit")
+	}
+	c.jumps(path+".jump", s.Jump)
+	if c.has(path + ".compress") {
+		c.oneOf(path+".compress", s.Compress, "none", "gzip")
+	}
 	switch {
 	case key && password:
 		c.bad(path+".password", "either key or password, not both: a host gets one method and one try")
@@ -199,9 +209,9 @@ func (c *checker) agent(at, agent string) {
 	f.Close()
 }
 
-// knownHosts looks at each file once, however many hosts need it.
-func (c *checker) knownHosts(host, file string) {
-	at := host + ".ssh.known_hosts"
+// knownHosts looks at each file once, however many hosts need it. at is the key
+// that may name it for what stands at host; else the file's own does.
+func (c *checker) knownHosts(host, at, file string) {
 	if !c.has(at) {
 		at = "ssh.known_hosts"
 	}

@@ -80,7 +80,31 @@ type SSH struct {
 	Password   Secret `yaml:"password"`
 	Login      string `yaml:"login"`            // auto, password or keyboard-interactive: how Password is given
 	KnownHosts string `yaml:"known_hosts,path"` // unused where Host.HostKey is set
-	Commands   bool   `yaml:"commands"`         // whether remote commands (such as date) may be run
+	Commands   bool   `yaml:"commands"`         // whether remote commands may be run: date, and stat, head, tail where SFTP is refused
+	Compress   string `yaml:"compress"`         // none or gzip: what commands send is compressed there; with SFTP of no effect
+	Compat     string `yaml:"compat"`           // CompatNone or CompatLegacy
+	Jump       []Jump `yaml:"jump"`             // hosts on the way, the first one first
+	Bandwidth  int64  `yaml:"bandwidth,size"`   // bytes per second that are read from the host at most; 0: no limit
+}
+
+// What a host's algorithms may be.
+const (
+	CompatNone   = "none"   // those that are safe
+	CompatLegacy = "legacy" // SHA-1 too, where a host knows nothing better
+)
+
+// Jump is a host on the way to another, with a login and a host key of its own.
+// Exactly one of Key and Password is set.
+type Jump struct {
+	Address    string `yaml:"address"` // as of Host
+	User       string `yaml:"user"`
+	Key        Key    `yaml:"key"`
+	Passphrase Secret `yaml:"passphrase"`
+	Password   Secret `yaml:"password"`
+	Login      string `yaml:"login"`
+	HostKey    string `yaml:"host_key"`         // "SHA256:…"; empty: KnownHosts decides
+	KnownHosts string `yaml:"known_hosts,path"` // of the SSH it stands in, if it has none itself; unused where HostKey is set
+	Compat     string `yaml:"compat"`
 }
 
 // Key is the private key for a login: a Secret that holds it as PEM, or one of

@@ -153,6 +153,47 @@ sites:
 	}
 }
 
+// A host's own jump: stands in place of the file's; hops inherit nothing but
+// known_hosts.
+func TestReachingAHost(t *testing.T) {
+	cfg := mustLoad(t, `ssh:
+  key: {file: id_ecdsa}
+  compat: legacy
+  bandwidth: 2MiB
+  jump:
+  - {address: Bastion, user: grab, password: {file: imap.secret}}
+  - {address: "fe80::1%eth0", user: b, key: {file: id_ecdsa}, host_key: "`+print1+`", compat: legacy}
+sites:
+  - name: hq
+    nodes: [n]
+    hosts:
+      - {name: inherits, address: "[2001:DB8::2]:5022"}
+      - {name: direct, address: b, ssh: {jump: [], compat: none, bandwidth: 0}}
+      - {name: own, address: c, ssh: {known_hosts: id_ecdsa.pub, jump: [{address: "J:2022", user: u, key: {agent: "`+print1+`"}}], bandwidth: 16KiB}}
+`)
+	base := filepath.Dir(cfg.Path)
+	s := cfg.Host("inherits").SSH
+	if s.Compat != CompatLegacy || s.Bandwidth != 2<<20 || len(s.Jump) != 2 || cfg.Host("inherits").Address != "[2001:db8::2]:5022" {
+		t.Fatalf("inherits: %+v", s)
+	}
+	a, b := s.Jump[0], s.Jump[1]
+	if a.Address != "bastion:22" || a.User != "grab" || a.Password.IsZero() || !a.Key.IsZero() || a.Compat != CompatNone || a.Login != "auto" || a.KnownHosts != filepath.Join(base, "known_hosts") {
+		t.Errorf("first hop: %+v", a)
+	}
+	if b.Address != "[fe80::1%eth0]:22" || b.HostKey != print1 || b.Compat != CompatLegacy || b.Key.IsZero() {
+		t.Errorf("second hop: %+v", b)
+	}
+	if s := cfg.Host("direct").SSH; len(s.Jump) != 0 || s.Compat != CompatNone || s.Bandwidth != 0 {
+		t.Errorf("direct: %+v", s)
+	}
+	if s := cfg.Host("own").SSH; len(s.Jump) != 1 || s.Jump[0].Address != "j:2022" || s.Jump[0].Key.Agent != print1 || s.Jump[0].KnownHosts != filepath.Join(base, "id_ecdsa.pub") || s.Bandwidth != 16<<10 {
+		t.Errorf("own: %+v", s)
+	}
+	if len(cfg.SSH.Jump) != 2 || cfg.SSH.Jump[0].Address != "bastion:22" {
+		t.Errorf("file's: %+v", cfg.SSH.Jump)
+	}
+}
+
 func TestHostInSeveralSites(t *testing.T) {
 	cfg := mustLoad(t, `ssh: {key: {file: id_ecdsa}}
 sites:

@@ -20,7 +20,7 @@ func defaults(base string) Config {
 		Patience: 2 * time.Minute,
 		Cooldown: 10 * time.Minute,
 		Again:    time.Hour,
-		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true},
+		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true, Compress: "none", Compat: CompatNone, Jump: []Jump{}},
 		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
 		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
 		Bundle:   Bundle{Format: "zip"},
@@ -31,6 +31,8 @@ func defaults(base string) Config {
 func defaultMail() Mail {
 	return Mail{TLS: TLSImplicit, Login: "auto", Mailbox: "INBOX", Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
 }
+
+func defaultJump() Jump { return Jump{Login: "auto", Compat: CompatNone} }
 
 func defaultStore() string {
 	if runtime.GOOS == "windows" {

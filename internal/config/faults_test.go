@@ -80,7 +80,16 @@ var faultCases = []struct {
 	{"two methods of a host", hosts("{name: c1, address: x, ssh: {key: {file: id_ecdsa},\n password: {file: imap.secret}}}"), []string{"5 sites[0].hosts[0].ssh.password: either key or password"}},
 	{"passphrases", "ssh:\n  password: {file: imap.secret}\n  passphrase: {file: imap.secret}\n" + site + "patience: 0s\n", []string{"3 ssh.passphrase: needs the key", "5 patience: longer than 0"}},
 	{"passphrase of an agent's key", "ssh:\n  key: {agent: id_ecdsa.pub}\n  passphrase: {file: imap.secret}\n" + site, []string{"3 ssh.passphrase: need no passphrase"}},
+	{"compress", hosts("{name: c1, address: x, ssh: {compress: zstd}}"), []string{"4 sites[0].hosts[0].ssh.compress: none of none, gzip"}},
 	{"login", hosts("{name: c1, address: x, ssh: {login: kbd, user: ''}}"), []string{"4 sites[0].hosts[0].ssh.login: none of auto, password, keyboard-interactive", "4 sites[0].hosts[0].ssh.user: empty"}},
+	{"compat and bandwidth", "ssh:\n  key: {file: id_ecdsa}\n  compat: sha1\n  bandwidth: 2MB\n" + site + "patience: 0s\n", []string{"3 ssh.compat: \"sha1\" is none of none, legacy", "4 ssh.bandwidth: is no size", "6 patience: longer"}},
+	{"bandwidth of a host", hosts("{name: c1, address: x, ssh: {bandwidth: 0}}", "{name: c2, address: y, ssh: {bandwidth: 16383}}"), []string{"5 sites[0].hosts[1].ssh.bandwidth: less than 16KiB"}},
+	{"jump", "ssh:\n  key: {file: id_ecdsa}\n  jump:\n  - {address: 'a:0', user: u, key: {file: gone}}\n  - {address: b, key: {file: id_ecdsa}, password: {file: imap.secret}}\n  - user: u\n    usr: v\n    passphrase: {file: imap.secret}\n  - x\n  - {address: c, user: u, login: kbd,\n     compat: old, password: {file: imap.secret}, host_key: 'MD5:x'}\n" +
+		site, []string{"4 ssh.jump[0].address: a port is", "4 ssh.jump[0].key: gone is not there", "5 ssh.jump[1].user: missing", "5 ssh.jump[1].password: either key or password", "6 ssh.jump[2]: no login is given",
+		"6 ssh.jump[2].address: missing", "7 ssh.jump[2].usr: did you mean user?", "9 ssh.jump[3]: keys with values", "10 ssh.jump[4].login: none of", "11 ssh.jump[4].compat: none of none, legacy", "11 ssh.jump[4].host_key: no fingerprint"}},
+	{"jump of a host", hosts("{name: c1, address: x, ssh: {jump: y}}", "{name: c2, address: y, ssh: {jump: [\n{address: j, user: u, key: {agent: id_ecdsa.pub}, passphrase: {file: imap.secret}}]}}", "{name: c3, address: z, ssh: {jump: [{address: j, user: u, key: {file: id_ecdsa},\nknown_hosts: gone}]}}"), []string{
+		"4 sites[0].hosts[0].ssh.jump: a list is wanted", "6 sites[0].hosts[1].ssh.jump[0].passphrase: need no passphrase", "8 sites[0].hosts[2].ssh.jump[0].known_hosts: gone is not there"}},
+	{"many jumps", "ssh:\n  key: {file: id_ecdsa}\n  jump: [" + strings.Repeat("{address: a, user: u, key: {file: id_ecdsa}}, ", 9) + "]\n" + site, []string{"3 ssh.jump: more than 8"}},
 	{"secrets", "ssh:\n  key: {file: gone}\n  passphrase: {env: GRAB_NO_SUCH}\nmail:\n  server: h\n  user: u\n  password: {file: empty.secret}\n" + site, []string{
 		"2 ssh.key: gone is not there", "3 ssh.passphrase: variable GRAB_NO_SUCH is not set", "7 mail.password: empty.secret is empty"}},
 	{"secrets' forms", hosts("{name: c1, address: x, ssh: {key: {}}}", "{name: c2, address: y, ssh: {password: {file: a, env: B}}}", "{name: c3, address: z, ssh: {password: {agent: x}}}",

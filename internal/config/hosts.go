@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/evidence"
@@ -25,9 +26,13 @@ func (d *decoder) sites(cfg *Config) {
 	d.value(d.later, "sites", reflect.ValueOf(&cfg.Sites).Elem(), "")
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
-			d.inherit(hostPath(i, j)+".ssh", &cfg.Sites[i].Hosts[j].SSH, cfg.SSH)
+			ssh := &cfg.Sites[i].Hosts[j].SSH
+			d.inherit(hostPath(i, j)+".ssh", ssh, cfg.SSH)
+			ssh.Jump = slices.Clone(ssh.Jump) // a host's own: its known_hosts may differ
+			ssh.fillJumps()
 		}
 	}
+	cfg.SSH.fillJumps()
 }
 
 func sitePath(i int) string { return fmt.Sprintf("sites[%d]", i) }
@@ -140,7 +145,10 @@ func (c *checker) host(path string, h *Host) {
 	c.logs(path+".logs", h.Logs)
 	c.ring(path+".ring", h.Ring)
 	if h.HostKey == "" {
-		c.knownHosts(path, h.SSH.KnownHosts)
+		c.knownHosts(path, path+".ssh.known_hosts", h.SSH.KnownHosts)
+	}
+	for i := range h.SSH.Jump {
+		c.jumpKnownHosts(path, i, h.SSH.Jump[i])
 	}
 }
 

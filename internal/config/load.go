@@ -53,9 +53,12 @@ func (o Options) Load(path string) (*Config, error) {
 func (o Options) parse(file, abs string, data []byte) (*Config, error) {
 	base := filepath.Dir(abs)
 	d := &decoder{
-		book:  book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}},
-		base:  base,
-		blank: map[reflect.Type]reflect.Value{reflect.TypeFor[Mail](): reflect.ValueOf(defaultMail())},
+		book: book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}},
+		base: base,
+		blank: map[reflect.Type]reflect.Value{
+			reflect.TypeFor[Mail](): reflect.ValueOf(defaultMail()),
+			reflect.TypeFor[Jump](): reflect.ValueOf(defaultJump()),
+		},
 	}
 	cfg := defaults(base)
 	cfg.Path = abs

@@ -33,6 +33,12 @@ const (
 	TimeFromInternal  = "internaldate" // IMAP INTERNALDATE
 )
 
+// How the bytes of a host were read.
+const (
+	TransportSFTP     = "sftp"
+	TransportCommands = "commands" // stat, head and tail over SSH, for the host refuses SFTP
+)
+
 // A Window is a half-open span of time, [Since, Until), in UTC.
 type Window struct {
 	Since time.Time `json:"since"`
@@ -134,13 +140,17 @@ type Host struct {
 	Host          string   `json:"host"`
 	Role          string   `json:"role"` // "C", "E" or ""
 	Address       string   `json:"address"`
-	HostKey       string   `json:"host_key"`        // "SHA256:…", empty if never seen
-	ClockOffsetMS *int64   `json:"clock_offset_ms"` // host minus collector; nil if not measured
-	ClockFrom     string   `json:"clock_from"`      // "date" or "none"
+	HostKey       string   `json:"host_key"`            // "SHA256:…", empty if never seen
+	Transport     string   `json:"transport,omitempty"` // one of Transport…; empty: it was never reached, or an older grab has written this
+	ClockOffsetMS *int64   `json:"clock_offset_ms"`     // host minus collector; nil if not measured
+	ClockFrom     string   `json:"clock_from"`          // "date" or "none"
 	Coverage      Coverage `json:"coverage"`
 	Error         string   `json:"error"`
 	BodiesLogged  string   `json:"bodies_logged"` // yes, no, mixed, unknown
 	Files         []File   `json:"files"`
+
+	Via    []string `json:"via,omitempty"`               // addresses of the jump hosts, the first one first
+	Legacy []string `json:"legacy_algorithms,omitempty"` // what of SHA-1 was in use, jump hosts too: "ssh-rsa (host key)"
 
 	WidenedMS    int64    `json:"window_widened_ms,omitempty"` // by which the cut was widened on either side, for want of a clock
 	OwnAddresses []string `json:"own_addresses,omitempty"`     // local addresses that this host's records name

@@ -68,6 +68,7 @@ type Expressway struct {
 	faults  faults
 	conns   map[*conn]struct{}
 	stats   Stats
+	numbers []os.FileInfo // files that commands were told of, by the number they were given
 	closed  bool
 }
 

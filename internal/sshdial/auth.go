@@ -47,8 +47,9 @@ type credential struct {
 	close    func() // of the agent's connection
 }
 
-// load fetches the key or the secret; nothing has been sent to the host yet.
-func (a Auth) load(ctx context.Context) (*credential, error) {
+// load fetches the key or the secret; nothing has been sent to the host yet. With
+// legacy an RSA key may sign with SHA-1 where the server knows nothing better.
+func (a Auth) load(ctx context.Context, legacy bool) (*credential, error) {
 	c := &credential{close: func() {}, login: a.Login}
 	var signer ssh.Signer
 	var err error
@@ -69,7 +70,7 @@ func (a Auth) load(ctx context.Context) (*credential, error) {
 		err = fmt.Errorf("unknown way to submit a password: %q", a.Login)
 	}
 	if err == nil && signer != nil {
-		c.signer, err = modern(signer)
+		c.signer, err = modern(signer, legacy)
 	}
 	if err != nil {
 		c.close()
@@ -108,15 +109,15 @@ func (a Auth) loadKey() (ssh.Signer, error) {
 }
 
 // modern keeps SHA-1 away from a signer: x/crypto falls back to it where a
-// server does not name its algorithms.
-func modern(s ssh.Signer) (ssh.MultiAlgorithmSigner, error) {
+// server does not name its algorithms. With legacy it may.
+func modern(s ssh.Signer, legacy bool) (ssh.MultiAlgorithmSigner, error) {
 	as, ok := s.(ssh.AlgorithmSigner)
 	if !ok {
 		return nil, errors.New("this key signs with SHA-1 only")
 	}
 	switch typ := s.PublicKey().Type(); {
 	case typ == ssh.KeyAlgoRSA:
-		return ssh.NewSignerWithAlgorithms(as, []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256})
+		return ssh.NewSignerWithAlgorithms(as, rsaSignatures(legacy))
 	case slices.Contains(ssh.SupportedAlgorithms().PublicKeyAuths, typ):
 		return ssh.NewSignerWithAlgorithms(as, []string{typ})
 	default:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,8 +23,12 @@ type Client struct {
 	HostKeyType string // "ssh-rsa", "ecdsa-sha2-nistp256", …
 	Server      string // its version line, "SSH-2.0-OpenSSH_9.2", as it said it, at most 255 bytes
 
+	Via    []string // addresses of the hops, the first one first; nil: none
+	Legacy []string // what is in use that Config.Legacy allows, of hops too: "ssh-rsa (host key)"
+
 	config Config
 	conn   *conn
+	hop    *Client       // carries the connection, and ends with it; nil: none
 	ours   atomic.Bool   // we have ended it
 	done   chan struct{} // closed when it has ended
 	lost   error         // why; set before done is closed
@@ -35,10 +41,16 @@ func newClient(c Config, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, req
 		HostKey:     ssh.FingerprintSHA256(key),
 		HostKeyType: key.Type(),
 		Server:      string(sc.ServerVersion()),
+		Via:         c.via,
 		config:      c,
 		conn:        cn,
+		hop:         cn.below,
 		done:        make(chan struct{}),
 	}
+	if cl.hop != nil {
+		cl.Legacy = slices.Clone(cl.hop.Legacy)
+	}
+	cl.SetBandwidth(0)
 	cn.guard(c.silence)
 	cl.wg.Go(cl.watch)
 	cl.wg.Go(cl.keepAlive)
@@ -49,16 +61,39 @@ func newClient(c Config, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, req
 func (c *Client) watch() {
 	err := c.Client.Wait()
 	if !c.ours.Load() {
-		switch {
-		case errors.Is(err, io.EOF):
-			err = errors.New("the server has hung up")
-		case isTimeout(err):
-			err = fmt.Errorf("not a byte for %v: %w", c.config.silence, err)
-		}
-		c.lost = &Error{Kind: KindLost, Stage: StageSession, Host: c.config.Name, Address: c.config.Address, Err: err}
+		c.lost = c.broke(err)
 	}
 	close(c.done)
-	c.conn.Close()
+	c.conn.abort()
+}
+
+// broke explains the end of a connection that we have not ended, by err. If it
+// ended because a hop did, the hop is what is said.
+func (c *Client) broke(err error) *Error {
+	if c.hop != nil {
+		if cause := c.hop.failed(isTimeout(err)); cause != nil {
+			return c.hop.broke(cause)
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		err = errors.New("the server has hung up")
+	case isTimeout(err):
+		err = fmt.Errorf("not a byte for %v: %w", c.config.silence, err)
+	}
+	return &Error{Kind: KindLost, Stage: StageSession, Host: c.config.target, Address: c.config.Address, Hop: c.config.hop, Err: err}
+}
+
+// failed is why a hop has ended, or nil. silent says that what it carries was
+// silent: so was the hop itself if it has not even answered keepalives.
+func (c *Client) failed(silent bool) error {
+	if err := c.conn.failure(); err != nil {
+		return err
+	}
+	if quiet := time.Since(time.Unix(0, c.conn.heard.Load())); silent && quiet > c.config.KeepAlive*3/2 {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 // keepAlive gives the server something to answer, as OpenSSH's client does; the
@@ -92,23 +127,37 @@ func (c *Client) Lost() error {
 	}
 }
 
-// Abort drops the connection without waiting, so that every call on the Client
-// returns; Close is still due.
-func (c *Client) Abort() {
-	c.ours.Store(true)
-	c.conn.Close()
+// SetBandwidth limits what is read over the connection, by all of its channels
+// together, to bytes per second. Zero, and more than Config.Bandwidth, is
+// Config.Bandwidth. It may be called at any time and holds at once.
+func (c *Client) SetBandwidth(bytesPerSecond int64) {
+	if most := c.config.Bandwidth; bytesPerSecond <= 0 || most > 0 && bytesPerSecond > most {
+		bytesPerSecond = most
+	}
+	c.conn.cap.set(time.Now(), bytesPerSecond)
 }
 
-// Close ends the connection. It closes the socket first, so it never waits for
-// the peer, and returns when the Client's goroutines have ended. What uses the
+// Abort drops the connection, and those of its hops, without waiting, so that
+// every call on the Client returns; Close is still due.
+func (c *Client) Abort() {
+	c.ours.Store(true)
+	c.conn.abort()
+}
+
+// Close ends the connection, then those of its hops, the last one first. It
+// closes the socket before all that, so it never waits for a peer, and returns
+// when the goroutines of all have ended. What uses the
 // Client (an SFTP client, sessions) is closed afterwards. Closing twice is
 // harmless.
 func (c *Client) Close() error {
 	c.Abort()
 	c.Client.Close() // waits for x/crypto's own loops
 	c.wg.Wait()
+	if c.hop != nil {
+		return c.hop.Close()
+	}
 	return nil
 }
 
-// Remote is the address that was reached, in numbers.
+// Remote is the address that was reached, in numbers; through a hop, as configured.
 func (c *Client) Remote() net.Addr { return c.conn.RemoteAddr() }

@@ -9,13 +9,22 @@ import (
 	"time"
 )
 
-// A conn is a TCP connection that remembers its peer's first words and, once
-// there is a session, takes silence for the end.
+// A conn is a TCP connection, or one through a hop, that remembers its peer's
+// first words and, once there is a session, takes silence for the end and reads
+// no faster than it may.
 type conn struct {
 	net.Conn
-	idle atomic.Int64 // longest silence in nanoseconds; zero: no limit
+	below *Client      // the hop that carries it; nil: none
+	idle  atomic.Int64 // longest silence in nanoseconds; zero: no limit
+	heard atomic.Int64 // when the last bytes came, in nanoseconds since 1970; zero: before there was a session
+	cap   bucket
+
+	ended  atomic.Bool // we have ended it
+	once   sync.Once
+	closed chan struct{}
 
 	mu      sync.Mutex
+	broken  error  // why reading ended, if we have not ended it
 	first   []byte // the start of what the peer said
 	line    []byte // the start of the line it is saying, until greeted
 	greeted bool   // the version line has come
@@ -23,23 +32,83 @@ type conn struct {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	if idle := c.idle.Load(); idle > 0 {
+	allowed, err := c.pace(len(b))
+	if err != nil {
+		return 0, err
+	}
+	idle := c.idle.Load()
+	if idle > 0 {
 		c.Conn.SetReadDeadline(time.Now().Add(time.Duration(idle)))
 	}
-	n, err := c.Conn.Read(b)
-	if err == nil && c.idle.Load() > 0 {
+	n, err := c.Conn.Read(b[:allowed])
+	c.cap.took(n)
+	if err == nil && idle > 0 {
+		c.heard.Store(time.Now().UnixNano())
 		return n, nil
 	}
+	if over := c.judge(b[:n], err); over {
+		c.Close() // nothing more will come: whoever writes must not wait for it either
+	}
+	return n, err
+}
+
+// pace waits until bytes may be read, and says how many of want.
+func (c *conn) pace(want int) (int, error) {
+	for {
+		n, wait, changed := c.cap.ask(time.Now(), want)
+		if wait == 0 {
+			return n, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-c.closed:
+			timer.Stop()
+			return 0, net.ErrClosed
+		}
+		timer.Stop()
+	}
+}
+
+// judge looks at what the peer says before there is a session, and reports
+// whether that is the end.
+func (c *conn) judge(b []byte, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.greeted {
-		c.listen(b[:n])
+		c.listen(b)
 	}
-	if c.alien || err != nil {
-		// Nothing more will come: whoever writes must not wait for it either.
-		c.Conn.Close()
+	if err != nil && c.broken == nil && !c.ended.Load() {
+		c.broken = err
 	}
-	return n, err
+	return c.alien || err != nil
+}
+
+// Close ends the connection, not those of the hops that carry it.
+func (c *conn) Close() (err error) {
+	c.once.Do(func() {
+		close(c.closed)
+		err = c.Conn.Close()
+	})
+	return err
+}
+
+// abort ends the connection and those of all hops, from the lowest on: whatever
+// waits for any of them returns, though a hop may be frozen.
+func (c *conn) abort() {
+	c.ended.Store(true)
+	if c.below != nil {
+		c.below.Abort()
+	}
+	c.Close()
+}
+
+// failure is why reading ended, nil if it goes on or we have ended it.
+func (c *conn) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
 }
 
 // listen looks for the version line. Lines before it are allowed (RFC 4253, 4.2),

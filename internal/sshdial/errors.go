@@ -20,13 +20,14 @@ import (
 type Kind string
 
 const (
-	KindRefused     Kind = "refused"     // the TCP connection was refused: nothing listens there
-	KindTimeout     Kind = "timeout"     // no answer in time; Stage says to what (connect: packets are dropped)
-	KindUnreachable Kind = "unreachable" // no route, no such name
-	KindNotSSH      Kind = "not_ssh"     // something else answers there, or it hangs up before greeting
-	KindNoCommon    Kind = "no_common"   // no common algorithm; Err names what the server offers
-	KindLost        Kind = "lost"        // the connection broke later than that
-	KindCanceled    Kind = "canceled"    // the context was cancelled
+	KindRefused      Kind = "refused"       // the TCP connection was refused: nothing listens there
+	KindTimeout      Kind = "timeout"       // no answer in time; Stage says to what (connect: packets are dropped)
+	KindUnreachable  Kind = "unreachable"   // no route, no such name
+	KindNotSSH       Kind = "not_ssh"       // something else answers there, or it hangs up before greeting
+	KindNotForwarded Kind = "not_forwarded" // the hop before refuses to forward connections
+	KindNoCommon     Kind = "no_common"     // no common algorithm; Err names what the server offers
+	KindLost         Kind = "lost"          // the connection broke later than that
+	KindCanceled     Kind = "canceled"      // the context was cancelled
 
 	KindHostKeyChanged Kind = "host_key_changed" // the host's key is not the pinned one: Want, Got
 	KindHostKeyUnknown Kind = "host_key_unknown" // known_hosts does not have the host: Got
@@ -56,6 +57,7 @@ type Error struct {
 	Stage   Stage  // empty for what happened before the first packet
 	Host    string // Config.Name
 	Address string
+	Hop     int // the jump host that failed, from 1, Address being its address; zero: the host itself
 	Err     error
 
 	Want, Got []string // fingerprints "SHA256:…": pinned, seen; for KindHostKey…
@@ -70,7 +72,10 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Host)
-	if e.Address != "" && e.Address != e.Host {
+	switch {
+	case e.Hop > 0:
+		fmt.Fprintf(&b, ", hop %d (%s)", e.Hop, e.Address)
+	case e.Address != "" && e.Address != e.Host:
 		fmt.Fprintf(&b, " (%s)", e.Address)
 	}
 	b.WriteString(": " + e.says())
@@ -96,6 +101,8 @@ func (e *Error) says() string {
 		return "not reachable"
 	case KindNotSSH:
 		return "no SSH server answers there"
+	case KindNotForwarded:
+		return "the hop before it does not forward the connection"
 	case KindNoCommon:
 		return "no common algorithm"
 	case KindHostKeyChanged:

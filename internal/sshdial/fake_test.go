@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -26,11 +27,14 @@ const hang = 60 * time.Second
 type fake struct {
 	Password  string // the right one; offered if not empty
 	Kbd       func(c ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error)
-	Key       ssh.PublicKey                // the right one; offered if KeyLogin
-	KeyLogin  bool                         // offer publickey
-	OnSecret  func(c net.Conn)             // called when a secret has come
-	Configure func(conf *ssh.ServerConfig) // last word
-	HostKeys  []realsrv.Key                // nil: one ECDSA key
+	Key       ssh.PublicKey                       // the right one; offered if KeyLogin
+	KeyLogin  bool                                // offer publickey
+	OnSecret  func(c net.Conn)                    // called when a secret has come
+	Configure func(conf *ssh.ServerConfig)        // last word
+	HostKeys  []realsrv.Key                       // nil: one ECDSA key
+	Forward   func(addr string) (net.Conn, error) // of a hop; nil: forbidden
+	Listen    string                              // empty: 127.0.0.1:0
+	Sign      []string                            // algorithms of the host keys; nil: all
 
 	Addr      string
 	conns     atomic.Int32 // TCP connections
@@ -53,7 +57,10 @@ func (f *fake) start(t *testing.T) *fake {
 	}
 	f.cs = map[net.Conn]bool{}
 	var err error
-	if f.l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if f.Listen == "" {
+		f.Listen = "127.0.0.1:0"
+	}
+	if f.l, err = net.Listen("tcp", f.Listen); err != nil {
 		t.Fatal(err)
 	}
 	f.Addr = f.l.Addr().String()
@@ -133,6 +140,11 @@ func (f *fake) config(c net.Conn) *ssh.ServerConfig {
 		if err != nil {
 			panic(err)
 		}
+		if f.Sign != nil {
+			if s, err = ssh.NewSignerWithAlgorithms(s.(ssh.AlgorithmSigner), f.Sign); err != nil {
+				panic(err)
+			}
+		}
 		conf.AddHostKey(s)
 	}
 	if f.Configure != nil {
@@ -155,11 +167,42 @@ func (f *fake) serve(c net.Conn) {
 	})
 	f.wg.Go(func() {
 		for ch := range chans {
-			ch.Reject(ssh.Prohibited, "no")
+			f.wg.Go(func() { f.forward(ch) })
 		}
 	})
 	sc.Wait()
 }
+
+// forward is direct-tcpip, as a hop does it.
+func (f *fake) forward(nc ssh.NewChannel) {
+	var to struct {
+		Host   string
+		Port   uint32
+		Origin string
+		From   uint32
+	}
+	if f.Forward == nil || nc.ChannelType() != "direct-tcpip" || ssh.Unmarshal(nc.ExtraData(), &to) != nil {
+		nc.Reject(ssh.Prohibited, "open failed")
+		return
+	}
+	out, err := f.Forward(net.JoinHostPort(to.Host, fmt.Sprint(to.Port)))
+	if err != nil {
+		nc.Reject(ssh.ConnectionFailed, err.Error())
+		return
+	}
+	ch, reqs, err := nc.Accept()
+	if err != nil {
+		out.Close()
+		return
+	}
+	f.wg.Go(func() { ssh.DiscardRequests(reqs) })
+	f.wg.Go(func() { io.Copy(out, ch); out.Close() })
+	io.Copy(ch, out)
+	ch.Close()
+	out.Close()
+}
+
+func forwarding(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }
 
 // conf is a Config for the fake with the right host key pinned.
 func (f *fake) conf(a Auth) Config {

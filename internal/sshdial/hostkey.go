@@ -16,14 +16,6 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 )
 
-// hostKeyAlgorithms are those that are accepted, in the order in which they are
-// asked for. Groups of the same key type stand together.
-var hostKeyAlgorithms = []string{
-	ssh.KeyAlgoED25519,
-	ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-	ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
-}
-
 // ParseFingerprint returns "SHA256:…" as OpenSSH prints it.
 func ParseFingerprint(s string) (string, error) {
 	b64, ok := strings.CutPrefix(strings.TrimSpace(s), "SHA256:")
@@ -39,7 +31,6 @@ func ParseFingerprint(s string) (string, error) {
 type trust struct {
 	algorithms []string // to ask the server for
 	pin        string   // fingerprint, or empty
-	address    string
 	known      *knownhosts.HostKeyDB
 	want, got  []string
 }
@@ -52,7 +43,7 @@ var pinnedTypes sync.Map
 var errNotPinned = errors.New("host key is not the pinned one")
 
 func (c Config) trust() (*trust, error) {
-	t := &trust{address: c.Address, algorithms: slices.Clone(hostKeyAlgorithms)}
+	t := &trust{algorithms: hostKeyAlgorithms(c.Legacy)}
 	switch {
 	case (c.HostKey == "") == (c.KnownHosts == ""):
 		return nil, errors.New("exactly one of a host key and a known_hosts file is needed")
@@ -61,7 +52,7 @@ func (c Config) trust() (*trust, error) {
 		t.pin, err = ParseFingerprint(c.HostKey)
 		t.want = []string{t.pin}
 		if first, ok := pinnedTypes.Load(t.pin); ok {
-			t.algorithms = append(slices.Clone(first.([]string)), without(t.algorithms, first.([]string)...)...)
+			t.algorithms = append(among(t.algorithms, first.([]string)), without(t.algorithms, first.([]string)...)...)
 		}
 		return t, err
 	}
@@ -80,7 +71,11 @@ func (c Config) trust() (*trust, error) {
 	}
 	if len(pinned) > 0 {
 		// Only what is pinned is asked for: another type's key would look like a change.
-		t.algorithms = without(pinned, ssh.InsecureAlgorithms().HostKeys...)
+		old := ssh.InsecureAlgorithms().HostKeys
+		if c.Legacy {
+			old = without(old, ssh.KeyAlgoRSA)
+		}
+		t.algorithms = without(pinned, old...)
 		t.algorithms = slices.DeleteFunc(t.algorithms, func(a string) bool { return strings.HasPrefix(a, "sk-") })
 		if len(t.algorithms) == 0 {
 			return nil, fmt.Errorf("known_hosts has only keys of a kind for %s that is not used any more: %s", c.Address, strings.Join(pinned, ", "))
@@ -119,13 +114,13 @@ func (t *trust) next(err error) bool {
 }
 
 // conclude makes the final error of a Dial.
-func (t *trust) conclude(ctx context.Context, c Config, err error) error {
+func (t *trust) conclude(ctx context.Context, c Config, hop *Client, err error) error {
 	ae, none := errors.AsType[*ssh.AlgorithmNegotiationError](err)
 	none = none && ae.What == "host key"
 	switch {
 	case none && len(t.got) == 0 && len(t.want) > 0:
 		// The server has no key of the pinned type any more: say which it has.
-		keys, scanErr := ScanHostKeys(ctx, c.Address)
+		keys, scanErr := c.scan(ctx, hop)
 		if scanErr != nil {
 			return err
 		}
@@ -150,23 +145,43 @@ func (t *trust) conclude(ctx context.Context, c Config, err error) error {
 // ends it before the login, so not even a user's name is sent. It ends with ctx
 // and after DefaultTimeout. The error is an *Error.
 func ScanHostKeys(ctx context.Context, address string) ([]ssh.PublicKey, error) {
-	limited, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	return Config{Address: address}.ScanHostKeys(ctx)
+}
+
+// ScanHostKeys is the function of that name by way of the Config's hops, which
+// are logged in to, once. Of the host itself Address and Legacy count.
+func (c Config) ScanHostKeys(ctx context.Context) ([]ssh.PublicKey, error) {
+	c.fill()
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	path := c.path()
+	last := len(path) - 1
+	hop, at, err := dialAll(limited, path[:last])
+	if err != nil {
+		return nil, at.final(ctx, err)
+	}
+	if hop != nil {
+		defer hop.Close()
+	}
+	keys, err := path[last].scan(limited, hop)
+	if err != nil {
+		return nil, path[last].final(ctx, err)
+	}
+	return keys, nil
+}
+
+// scan is ScanHostKeys from the hop on.
+func (c Config) scan(ctx context.Context, hop *Client) ([]ssh.PublicKey, error) {
 	var keys []ssh.PublicKey
-	left := slices.Clone(hostKeyAlgorithms)
+	left := hostKeyAlgorithms(c.Legacy)
 	for len(left) > 0 {
-		key, err := scanOne(limited, address, left)
+		key, err := c.scanOne(ctx, hop, left)
 		ae, none := errors.AsType[*ssh.AlgorithmNegotiationError](err)
 		if none && ae.What == "host key" && len(keys) > 0 {
 			break
 		}
 		if err != nil {
-			e := asError(err)
-			e.Host, e.Address = address, address
-			if ctx.Err() == context.Canceled {
-				e.Kind, e.Err = KindCanceled, context.Cause(ctx)
-			}
-			return nil, e
+			return nil, err
 		}
 		keys = append(keys, key)
 		left = without(left, algorithmsOf(key)...)
@@ -176,20 +191,20 @@ func ScanHostKeys(ctx context.Context, address string) ([]ssh.PublicKey, error) 
 
 var errSeen = errors.New("host key seen")
 
-func scanOne(ctx context.Context, address string, algorithms []string) (ssh.PublicKey, error) {
-	cn, release, err := connect(ctx, address)
+func (c Config) scanOne(ctx context.Context, hop *Client, algorithms []string) (ssh.PublicKey, error) {
+	cn, release, err := c.connect(ctx, hop)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	defer cn.Close()
 	var key ssh.PublicKey
-	conf := clientConfig(algorithms)
+	conf := clientConfig(algorithms, c.Legacy)
 	conf.HostKeyCallback = func(_ string, _ net.Addr, k ssh.PublicKey) error {
 		key = k
 		return errSeen
 	}
-	_, _, _, err = ssh.NewClientConn(cn, address, conf)
+	_, _, _, err = ssh.NewClientConn(cn, c.Address, conf)
 	if key != nil {
 		return key, nil
 	}
@@ -199,11 +214,16 @@ func scanOne(ctx context.Context, address string, algorithms []string) (ssh.Publ
 // algorithmsOf are the host key algorithms of a key's type.
 func algorithmsOf(k ssh.PublicKey) []string {
 	if k.Type() == ssh.KeyAlgoRSA {
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+		return rsaSignatures(true)
 	}
 	return []string{k.Type()}
 }
 
 func without(list []string, drop ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(drop, s) })
+}
+
+// among is the elements of list that are in allowed.
+func among(allowed, list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return !slices.Contains(allowed, s) })
 }

@@ -40,8 +40,9 @@ const (
 // An Attempt is a login that was refused, or of which nobody knows how it ended.
 type Attempt struct {
 	Host    string    `json:"host"`
-	Address string    `json:"address"` // as configured
-	Remote  string    `json:"remote"`  // in numbers, as connected
+	Address string    `json:"address"`       // as configured
+	Remote  string    `json:"remote"`        // in numbers, as connected; through a hop as configured
+	Via     string    `json:"via,omitempty"` // addresses of the hops, with commas between
 	User    string    `json:"user"`
 	Secret  string    `json:"secret"`  // keyed hash of the public key or the password
 	First   time.Time `json:"first"`   // of those that Count counts
@@ -56,15 +57,28 @@ type attempt struct {
 	ledger   *Ledger
 	material []byte
 	override bool
+	until    time.Time // what was refused later is not overridden
+	hop      bool
 	row      Attempt
 	before   *Attempt // what the host's file said before begin
 	lock     *flock.Flock
 }
 
 func (l *Ledger) attempt(c Config, cred *credential) *attempt {
-	return &attempt{ledger: l, material: cred.material(), override: c.Override,
-		row: Attempt{Host: c.Name, Address: strings.ToLower(c.Address), User: c.User}}
+	return &attempt{ledger: l, material: cred.material(), override: c.Override, until: c.OverrideBefore, hop: c.hop > 0,
+		row: Attempt{Host: c.Name, Address: strings.ToLower(c.Address), User: c.User, Via: viaOf(c)}}
 }
+
+// name is that of the attempt's file. A hop's has the secret in it, for hosts
+// that share a hop may log in to it with different ones.
+func (a *attempt) name() string {
+	if a.hop {
+		return a.row.Host + "|" + a.row.Via + "|" + a.row.Secret
+	}
+	return a.row.Host
+}
+
+func viaOf(c Config) string { return strings.ToLower(strings.Join(c.via, ",")) }
 
 // allowed returns a KindLoginBlocked error if an earlier attempt forbids this
 // one. remote may be empty.
@@ -86,12 +100,9 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 	if err != nil {
 		return &Error{Kind: KindLedger, Err: err}
 	}
-	if a.override {
-		return nil
-	}
 	open := 0
 	for _, r := range rows {
-		if !r.same(a.row) {
+		if !r.same(a.row) || a.override && !r.Last.After(a.until) {
 			continue
 		}
 		if r.Refused {
@@ -111,7 +122,7 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 
 // same reports whether two rows are of the same budget.
 func (r Attempt) same(o Attempt) bool {
-	return r.User == o.User && r.Secret == o.Secret && (r.Address == o.Address || r.Remote != "" && r.Remote == o.Remote)
+	return r.User == o.User && r.Secret == o.Secret && r.Via == o.Via && (r.Address == o.Address || r.Remote != "" && r.Remote == o.Remote)
 }
 
 // begin waits for logins of the same user at the same address, looks again, and
@@ -121,7 +132,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 	if a.ledger == nil {
 		return nil
 	}
-	sum := sha256.Sum256([]byte(remote + "|" + a.row.User))
+	sum := sha256.Sum256([]byte(remote + "|" + a.row.User + a.row.Via))
 	name := filepath.Join(a.ledger.Dir, ".lock-"+hex.EncodeToString(sum[:8]))
 	a.lock = flock.New(name)
 	_, err := a.lock.TryLockContext(ctx, lockPoll)
@@ -136,7 +147,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		a.release()
 		return err
 	}
-	a.before = a.ledger.row(a.row.Host)
+	a.before = a.ledger.row(a.name())
 	a.row.First, a.row.Count = a.ledger.time(), 0
 	if b := a.before; b != nil && b.same(a.row) {
 		a.row.Refused = b.Refused // until one succeeds
@@ -164,7 +175,7 @@ func (a *attempt) succeeded() {
 			os.Remove(filepath.Join(a.ledger.Dir, file))
 		}
 	}
-	os.Remove(a.ledger.file(a.row.Host))
+	os.Remove(a.ledger.file(a.name()))
 	a.release()
 }
 
@@ -185,7 +196,7 @@ func (a *attempt) cancel() {
 	case a.before != nil:
 		a.write(*a.before)
 	default:
-		os.Remove(a.ledger.file(a.row.Host))
+		os.Remove(a.ledger.file(a.name()))
 	}
 	a.release()
 }
@@ -198,7 +209,7 @@ func (a *attempt) release() {
 }
 
 func (a *attempt) write(r Attempt) error {
-	return atomicfile.WriteJSON(a.ledger.file(a.row.Host), r)
+	return atomicfile.WriteJSON(a.ledger.file(a.name()), r)
 }
 
 func (l *Ledger) time() time.Time {
@@ -251,16 +262,16 @@ func (l *Ledger) rows() (map[string]Attempt, error) {
 	return rows, nil
 }
 
-// refusalAt is an attempt at an address that was refused or broke off, nil if
-// there is none.
-func (l *Ledger) refusalAt(address string) *Attempt {
+// refusalAt is an attempt at an address, by the same way, that was refused or
+// broke off, nil if there is none.
+func (l *Ledger) refusalAt(c Config) *Attempt {
 	if l == nil {
 		return nil
 	}
 	rows, _ := l.rows()
 	var latest *Attempt
 	for _, r := range rows {
-		if (r.Address == strings.ToLower(address) || r.Remote == address) && (latest == nil || r.Last.After(latest.Last)) {
+		if r.Via == viaOf(c) && (r.Address == strings.ToLower(c.Address) || r.Remote == c.Address) && (latest == nil || r.Last.After(latest.Last)) {
 			latest = &r
 		}
 	}

@@ -21,6 +21,7 @@ type login struct {
 	offered []string // methods
 	odd     error    // the server asks what we do not answer
 	signing error    // the key (an agent's) has not signed
+	signed  string   // the algorithm by which it has
 }
 
 // next is ssh.ClientConfig.AuthCallback: x/crypto asks it after "none" and after
@@ -48,7 +49,7 @@ func (l *login) next(ctx context.Context, ac *ssh.ClientAuthContext, remote stri
 	l.began = true
 	switch m {
 	case "publickey":
-		return ssh.PublicKeys(watched{l.cred.signer, &l.signing}), nil
+		return ssh.PublicKeys(watched{l.cred.signer, l}), nil
 	case "password":
 		return ssh.Password(l.cred.password), nil
 	}
@@ -115,15 +116,15 @@ func (l *login) explain(e *Error, wire bool) {
 	}
 }
 
-// watched remembers why a signer has not signed.
+// watched remembers how a signer has signed, or why it has not.
 type watched struct {
 	ssh.MultiAlgorithmSigner
-	err *error
+	login *login
 }
 
 func (w watched) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
 	sig, err := w.MultiAlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
-	*w.err = err
+	w.login.signing, w.login.signed = err, algorithm
 	return sig, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,7 +28,7 @@ const DefaultTimeout = 15 * time.Second
 // A Config says how to reach one host and who logs in.
 type Config struct {
 	Name    string // of the host, for messages and the ledger's file; empty: Address
-	Address string // host:port
+	Address string // host:port; IPv6 in brackets, with its zone if it needs one
 	User    string
 	Auth    Auth
 
@@ -35,19 +36,51 @@ type Config struct {
 	HostKey    string // fingerprint "SHA256:…" of the host's key, of any type
 	KnownHosts string // path of a known_hosts file
 
-	Timeout   time.Duration // over connect, handshake and login together; zero: DefaultTimeout
+	Legacy bool // accept SHA-1 too, after all else, for releases that know nothing better; Client.Legacy says what came of it
+
+	// Jump is the hosts on the way, in the order in which they are dialed: each
+	// through the one before it, with its own login and host key. The fields of a
+	// hop above this one count; of those below the host's hold for all, and Name is
+	// made of User and Address.
+	Jump []Config
+
+	Timeout   time.Duration // over connect, handshake and login together, hops and all; zero: DefaultTimeout
 	KeepAlive time.Duration // between two keepalives; 3 times as long without a byte, and the connection is lost; zero: 10 s
+	Bandwidth int64         // bytes per second that are read at most; zero: no limit. See Client.SetBandwidth
 
 	Ledger   *Ledger // nil: nothing is remembered
 	Override bool    // log in although an earlier refusal forbids it (`grab check HOST`)
 
+	// OverrideBefore is until when a refusal counts as earlier; zero: until the
+	// Dial. Hosts that are dialed together and share a hop need one for all, that
+	// the hop is tried once.
+	OverrideBefore time.Time
+
 	silence time.Duration // zero: 3 times KeepAlive
+
+	// Of one leg of the way.
+	target string   // Name of the host at its end
+	hop    int      // from 1; zero: the host itself
+	via    []string // addresses of the hops before it
 }
 
-// Dial connects, checks the host key and logs in, with one method, once. The
-// error is an *Error. ctx bounds the dialing alone, as with net.Dialer: ending
-// it ends Dial at once, but not a Client that Dial has returned.
+// Dial connects, checks the host key and logs in, with one method, once; so it
+// does on every hop before. The error is an *Error. ctx bounds the dialing alone,
+// as with net.Dialer: ending it ends Dial at once, but not a Client that Dial has
+// returned.
 func Dial(ctx context.Context, c Config) (*Client, error) {
+	c.fill()
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	cl, at, err := dialAll(limited, c.path())
+	if err != nil {
+		return nil, at.final(ctx, err)
+	}
+	return cl, nil
+}
+
+// fill puts in what zero values stand for.
+func (c *Config) fill() {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
@@ -60,24 +93,85 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	if c.Name == "" {
 		c.Name = c.Address
 	}
-	limited, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	cl, err := dial(limited, c)
-	if err == nil {
-		return cl, nil
+	c.target = c.Name
+	if c.OverrideBefore.IsZero() && c.Ledger != nil {
+		c.OverrideBefore = c.Ledger.time()
 	}
+}
+
+// path is the legs in the order in which they are dialed, the host last.
+func (c Config) path() []Config {
+	var path []Config
+	var via []string
+	for i, h := range c.Jump {
+		leg := c
+		leg.Name, leg.Address, leg.User, leg.Auth = h.User+"@"+h.Address, h.Address, h.User, h.Auth
+		leg.HostKey, leg.KnownHosts, leg.Legacy, leg.Jump = h.HostKey, h.KnownHosts, h.Legacy, h.Jump
+		leg.Bandwidth, leg.hop, leg.via = 0, i+1, slices.Clone(via)
+		path = append(path, leg)
+		via = append(via, h.Address)
+	}
+	c.Jump, c.via = nil, via
+	return append(path, c)
+}
+
+// final is what Dial returns for a leg's error. ctx is the caller's.
+func (c Config) final(ctx context.Context, err error) *Error {
 	e := asError(err)
-	e.Host, e.Address = c.Name, c.Address
+	if e.Host == "" {
+		e.Host, e.Address, e.Hop = c.target, c.Address, c.hop
+	}
 	if ctx.Err() == context.Canceled && !e.Permanent() {
 		e.Kind, e.Err = KindCanceled, context.Cause(ctx)
 	}
 	if e.Kind == KindTimeout && e.Stage == StageConnect {
-		e.Refusal = c.Ledger.refusalAt(c.Address)
+		e.Refusal = c.Ledger.refusalAt(c)
 	}
-	return nil, e
+	return e
 }
 
-func dial(ctx context.Context, c Config) (*Client, error) {
+// A leg is a Config with all that this side must have to dial it.
+type leg struct {
+	Config
+	trust *trust
+	login *login
+}
+
+// dialAll dials the legs, each through the one before it. The error is of the
+// Config that comes with it. Without legs it returns a nil Client.
+func dialAll(ctx context.Context, path []Config) (*Client, Config, error) {
+	var legs []*leg
+	defer func() {
+		for _, l := range legs {
+			l.login.cred.close()
+		}
+	}()
+	for _, c := range path { // what forbids any of it does so before a single packet
+		l, err := c.prepare(ctx)
+		if err != nil {
+			return nil, c, err
+		}
+		legs = append(legs, l)
+	}
+	var last *Client
+	for _, l := range legs {
+		next, err := l.dial(ctx, last)
+		if err == nil {
+			last = next
+			continue
+		}
+		if last != nil {
+			if cause := last.failed(false); cause != nil {
+				err = last.broke(cause)
+			}
+			last.Close()
+		}
+		return nil, l.Config, err
+	}
+	return last, Config{}, nil
+}
+
+func (c Config) prepare(ctx context.Context) (*leg, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{Kind: KindLocal, Err: err}
 	}
@@ -85,22 +179,28 @@ func dial(ctx context.Context, c Config) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindLocal, Err: err}
 	}
-	cred, err := c.Auth.load(ctx)
+	cred, err := c.Auth.load(ctx, c.Legacy)
 	if err != nil {
 		return nil, &Error{Kind: KindLocal, Err: err}
 	}
-	defer cred.close()
 	l := &login{cred: cred, attempt: c.Ledger.attempt(c, cred)}
 	if err := l.attempt.allowed(ctx, ""); err != nil {
-		return nil, err // before a single packet
+		cred.close()
+		return nil, err
 	}
+	return &leg{c, trust, l}, nil
+}
+
+// dial makes the connection of one leg; hop is the Client of the one before, nil
+// for the first, and belongs to the new Client from then on.
+func (l *leg) dial(ctx context.Context, hop *Client) (*Client, error) {
 	for {
-		cl, err := handshake(ctx, c, trust, l)
+		cl, err := l.handshake(ctx, hop)
 		if err == nil {
 			return cl, nil
 		}
-		if again := trust.next(err); !again {
-			return nil, trust.conclude(ctx, c, err)
+		if again := l.trust.next(err); !again {
+			return nil, l.trust.conclude(ctx, l.Config, hop, err)
 		}
 	}
 }
@@ -112,38 +212,46 @@ func (c Config) check() error {
 	if c.User == "" {
 		return errors.New("no user is named")
 	}
+	if len(c.Jump) > 0 {
+		return errors.New("a hop cannot have hops of its own")
+	}
 	return nil
 }
 
-// connect opens the TCP connection; until release is called, the end of ctx
-// closes it.
-func connect(ctx context.Context, address string) (cn *conn, release func() bool, err error) {
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, nil, connectError(err)
+// connect opens the TCP connection, or one through a hop; until release is
+// called, the end of ctx closes it.
+func (c Config) connect(ctx context.Context, hop *Client) (cn *conn, release func() bool, err error) {
+	var raw net.Conn
+	if hop != nil {
+		raw, err = hop.tunnel(ctx, c.Address)
+	} else if raw, err = new(net.Dialer).DialContext(ctx, "tcp", c.Address); err != nil {
+		err = connectError(err)
 	}
-	cn = &conn{Conn: raw}
-	return cn, context.AfterFunc(ctx, func() { cn.Close() }), nil
+	if err != nil {
+		return nil, nil, err
+	}
+	cn = &conn{Conn: raw, below: hop, closed: make(chan struct{})}
+	return cn, context.AfterFunc(ctx, cn.abort), nil
 }
 
 // handshake makes one connection and, if its host key is trusted, logs in.
-func handshake(ctx context.Context, c Config, t *trust, l *login) (*Client, error) {
-	cn, release, err := connect(ctx, c.Address)
+func (l *leg) handshake(ctx context.Context, hop *Client) (*Client, error) {
+	cn, release, err := l.connect(ctx, hop)
 	if err != nil {
 		return nil, err
 	}
 	var key ssh.PublicKey
-	conf := clientConfig(t.algorithms)
-	conf.User = c.User
+	conf := clientConfig(l.trust.algorithms, l.Legacy)
+	conf.User = l.User
 	conf.HostKeyCallback = func(host string, remote net.Addr, k ssh.PublicKey) error {
 		key = k
-		return t.verify(host, remote, k)
+		return l.trust.verify(host, remote, k)
 	}
 	conf.AuthCallback = func(ac *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-		return l.next(ctx, ac, cn.RemoteAddr().String())
+		return l.login.next(ctx, ac, cn.RemoteAddr().String())
 	}
-	sc, chans, reqs, err := ssh.NewClientConn(cn, c.Address, conf)
-	l.conclude(err)
+	sc, chans, reqs, err := ssh.NewClientConn(cn, l.Address, conf)
+	l.login.conclude(err)
 	if err == nil && !release() {
 		sc.Close()
 		err = context.Cause(ctx)
@@ -151,20 +259,9 @@ func handshake(ctx context.Context, c Config, t *trust, l *login) (*Client, erro
 	if err != nil {
 		release()
 		cn.Close()
-		return nil, handshakeError(ctx, err, cn, l)
+		return nil, handshakeError(ctx, err, cn, l.login)
 	}
-	return newClient(c, cn, sc, chans, reqs, key), nil
-}
-
-// clientConfig has the algorithms that are safe, fastest cipher first: all that
-// x/crypto has but those with SHA-1. Every Expressway since X8 knows some.
-func clientConfig(hostKeys []string) *ssh.ClientConfig {
-	a := ssh.SupportedAlgorithms()
-	var conf ssh.ClientConfig
-	conf.KeyExchanges = a.KeyExchanges
-	conf.Ciphers = a.Ciphers // aes128-gcm is the first
-	conf.MACs = without(a.MACs, ssh.HMACSHA1)
-	conf.HostKeyAlgorithms = hostKeys
-	conf.ClientVersion = "SSH-2.0-grab"
-	return &conf
+	cl := newClient(l.Config, cn, sc, chans, reqs, key)
+	cl.Legacy = append(cl.Legacy, l.legacy(sc, l.login.signed)...)
+	return cl, nil
 }

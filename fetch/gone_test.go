@@ -1,0 +1,127 @@
+package fetch
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Files of two families that were cut off are each a gap of their own family; one
+// that turns up again is none any more; one at rest that was copied never was.
+func TestCutOff(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	offset := time.Duration(0)
+	g := newGrab(t, t.TempDir(), &localConn{})
+	g.Host.Families = []string{"network_log", "messages"}
+	if err := g.load(); err != nil {
+		t.Fatal(err)
+	}
+	g.state.Clock = &offset
+	cut := evidence.NewWindow(now.Add(-time.Hour), now)
+	lost := func(name, head string) *held {
+		return &held{name: name, head: []byte(strings.Repeat(head, 100)), size: 1000, mtime: now.Add(-10 * time.Minute), first: now.Add(-20 * time.Minute),
+			cut: cut, looked: now, found: &extent{from: 0, to: 500, size: 1000}, foundSize: 1000}
+	}
+	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
+	g.truncated = []*held{a, b, done}
+	m, n := g.state.family("messages"), g.state.family("network_log")
+	m.Pieces = []*piece{{Name: "messages.2", Head: done.head, Length: 500, File: "none"}}
+	for _, f := range []*family{n, m} {
+		g.gaps(f, &plan{family: f.name, cut: cut}, now)
+		want := evidence.Span{Since: now.Add(-20 * time.Minute), Until: now, Reason: evidence.ReasonVanished}
+		if len(f.Lost) != 1 || f.Lost[0] != want {
+			t.Errorf("%s: %+v", f.name, f.Lost)
+		}
+	}
+	if len(g.truncated) != 0 {
+		t.Errorf("%d are left", len(g.truncated))
+	}
+	g.gaps(m, &plan{family: m.name, cut: cut, parts: []*held{lost("messages.5", "b")}}, now)
+	g.gaps(n, &plan{family: n.name, cut: cut, parts: []*held{lost("network_log.5", "x")}}, now)
+	if len(m.Lost) != 0 || len(n.Lost) != 1 {
+		t.Errorf("%+v %+v", m.Lost, n.Lost)
+	}
+	for what, spoil := range map[string]func(*held){
+		"the live file":       func(h *held) { h.name = "messages" },
+		"one still written":   func(h *held) { h.mtime = now.Add(-time.Second) },
+		"one never located":   func(h *held) { h.found = nil },
+		"one grown since":     func(h *held) { h.size++ },
+		"one of another cut":  func(h *held) { h.cut = cut.Shift(time.Second) },
+		"one copied in part":  func(h *held) { h.found.to = 501 },
+		"one that was copied": func(h *held) {},
+	} {
+		h := lost("messages.2", "c")
+		spoil(h)
+		if g.whole(m, h, cut) != (what == "one that was copied") {
+			t.Error(what)
+		}
+	}
+}
+
+// A file whose handle leads to nothing any more is a gap, not the end of the pass.
+func TestGoneWhileHeld(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now().UTC().Truncate(time.Second)
+	n := 0
+	logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
+	logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
+	logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
+	conn := &vanishing{localConn: &localConn{}, dir: dir, name: "network_log.1"}
+	g := newGrab(t, dir, conn)
+	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func() { conn.vanish(t) })
+	want := evidence.Span{Since: now.Add(-40 * time.Minute), Until: now.Add(-20 * time.Minute), Reason: evidence.ReasonVanished}
+	if err != nil || len(row.Files[0].Missing) != 1 || row.Files[0].Missing[0] != want || row.Files[0].Records != 30*60 {
+		t.Errorf("%v %+v", err, row.Files[0])
+	}
+}
+
+// vanishing is a localConn that, like commands, cannot read a file without a name.
+type vanishing struct {
+	*localConn
+	dir, name string
+}
+
+func (c *vanishing) vanish(t *testing.T) {
+	if err := os.Remove(filepath.Join(c.dir, c.name)); err != nil {
+		t.Error(err)
+	}
+}
+
+func (c *vanishing) Open(ctx context.Context, name string) (Handle, error) {
+	h, err := c.localConn.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &vanishingHandle{h, name}, nil
+}
+
+type vanishingHandle struct {
+	Handle
+	name string
+}
+
+func (h *vanishingHandle) gone() error {
+	if _, err := os.Stat(h.name); err != nil {
+		return goneError("gone")
+	}
+	return nil
+}
+
+func (h *vanishingHandle) ReadAt(b []byte, off int64) (int, error) {
+	if err := h.gone(); err != nil {
+		return 0, err
+	}
+	return h.Handle.ReadAt(b, off)
+}
+
+func (h *vanishingHandle) Stat() (int64, time.Time, error) {
+	if err := h.gone(); err != nil {
+		return 0, time.Time{}, err
+	}
+	return h.Handle.Stat()
+}

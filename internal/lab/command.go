@@ -1,0 +1,165 @@
+package lab
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/hostcmd"
+)
+
+// hostCommand answers the commands of package hostcmd out of the log folder, as
+// their scripts would. There is no shell: a line that package hostcmd has not
+// made is refused before, and a name outside of the folder is not there.
+func (e *Expressway) hostCommand(ch ssh.Channel, verb string, args []string) uint32 {
+	switch {
+	case verb == hostcmd.VerbProbe && len(args) > 0:
+		put(ch, args[0], "1:1")
+		return 0
+	case verb == hostcmd.VerbList && len(args) == 2:
+		return e.commandList(ch, args[0], args[1])
+	case verb == hostcmd.VerbLook:
+		if l, err := hostcmd.ParseLook(args); err == nil {
+			return e.commandLook(ch, l)
+		}
+	case verb == hostcmd.VerbRead:
+		if r, err := hostcmd.ParseRead(args); err == nil {
+			return e.commandRead(ch, r)
+		}
+	}
+	return 2
+}
+
+// put writes fields that end with a NUL.
+func put(w io.Writer, fields ...string) {
+	for _, f := range fields {
+		io.WriteString(w, f+"\x00")
+	}
+}
+
+// inside reports whether a path is in the log folder.
+func (e *Expressway) inside(path string) bool {
+	return filepath.Clean(path) == path && filepath.Dir(path) == filepath.Clean(e.cfg.Dir)
+}
+
+// number is "device:inode" of a file, which stays the same when its name changes.
+func (e *Expressway) number(info os.FileInfo) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, known := range e.numbers {
+		if os.SameFile(known, info) {
+			return fmt.Sprintf("1:%d", i+2)
+		}
+	}
+	e.numbers = append(e.numbers, info)
+	return fmt.Sprintf("1:%d", len(e.numbers)+1)
+}
+
+// statLine is what stat prints of a file.
+func (e *Expressway) statLine(info os.FileInfo) string {
+	mode := 0o100000 | int(info.Mode().Perm())
+	if !info.Mode().IsRegular() {
+		mode = 0o040000
+	}
+	return fmt.Sprintf("%x %d %d %s", mode, info.Size(), info.ModTime().Unix(), e.number(info))
+}
+
+func (e *Expressway) commandList(ch ssh.Channel, nonce, dir string) uint32 {
+	if filepath.Clean(dir) != filepath.Clean(e.cfg.Dir) {
+		fmt.Fprintf(ch.Stderr(), "stat: cannot statx '%s': No such file or directory\n", dir)
+		return hostcmd.ExitStat
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return hostcmd.ExitKind
+	}
+	put(ch, nonce)
+	for _, de := range entries {
+		if info, err := de.Info(); err == nil && !strings.HasPrefix(de.Name(), ".") {
+			put(ch, "1", "./"+de.Name(), e.statLine(info))
+		}
+	}
+	put(ch, "0", nonce)
+	return 0
+}
+
+// find opens the wanted file, under whichever name it has.
+func (e *Expressway) find(want hostcmd.File) (f *os.File, path string, line string) {
+	names := []string{want.Path}
+	if entries, err := os.ReadDir(e.cfg.Dir); err == nil && want.ID != "" {
+		for _, de := range entries {
+			if p := e.cfg.Dir + "/" + de.Name(); strings.HasPrefix(p, want.Prefix) {
+				names = append(names, p)
+			}
+		}
+	}
+	for _, name := range names {
+		before, err := os.Lstat(name)
+		if err != nil || !before.Mode().IsRegular() || !e.inside(name) {
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			continue
+		}
+		if info, err := f.Stat(); err == nil && os.SameFile(before, info) {
+			if line := e.statLine(info); want.ID == "" || strings.HasSuffix(line, " "+want.ID) {
+				return f, name, line
+			}
+		}
+		f.Close()
+	}
+	return nil, "", ""
+}
+
+func (e *Expressway) commandLook(ch ssh.Channel, l hostcmd.Look) uint32 {
+	put(ch, l.Nonce)
+	for _, want := range l.Files {
+		f, path, line := e.find(want)
+		switch {
+		case f != nil:
+			put(ch, "=", line, path)
+			io.Copy(ch, io.NewSectionReader(f, 0, l.Head))
+			put(ch, "", l.Nonce)
+			f.Close()
+		case want.ID != "":
+			put(ch, "!", fmt.Sprint(hostcmd.ExitGone), "")
+		default:
+			put(ch, "!", fmt.Sprint(hostcmd.ExitStat), "stat: cannot statx '"+want.Path+"': No such file or directory")
+		}
+	}
+	put(ch, l.Nonce)
+	return 0
+}
+
+func (e *Expressway) commandRead(ch ssh.Channel, r hostcmd.Read) uint32 {
+	f, path, line := e.find(r.File)
+	if f == nil {
+		return hostcmd.ExitGone
+	}
+	defer f.Close()
+	put(ch, r.Nonce, line, path)
+	var out io.WriteCloser = nopCloser{ch}
+	if r.Gzip {
+		out, _ = gzip.NewWriterLevel(ch, gzip.BestSpeed)
+	}
+	io.Copy(out, io.NewSectionReader(f, r.From, r.Count))
+	out.Close()
+	put(ch, "", r.Nonce)
+	io.Copy(ch, io.NewSectionReader(f, 0, r.Head))
+	info, err := f.Stat()
+	if err != nil {
+		return hostcmd.ExitKind
+	}
+	put(ch, "", r.Nonce, e.statLine(info))
+	return 0
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
