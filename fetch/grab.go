@@ -32,7 +32,7 @@ import (
 const unknownClock = 60 * time.Second
 
 // rounds is how often a pass holds and plans anew when files change under it.
-const rounds = 5
+const rounds = 10
 
 // A Conn is a connection to one host. Its calls end when it is closed. The
 // Session of this package is the one that speaks SFTP.
@@ -202,7 +202,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 			return errors.Join(err, g.save())
 		}
 		select {
-		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		case <-time.After(min(time.Duration(try)*20*time.Millisecond, 100*time.Millisecond)):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

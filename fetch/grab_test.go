@@ -354,7 +354,7 @@ func TestRotationRace(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					case <-time.After(time.Duration(rnd.IntN(10000)) * time.Microsecond):
+					case <-time.After(time.Duration(rnd.IntN(20000)) * time.Microsecond):
 						for range 20 {
 							w.write(t)
 						}

@@ -84,6 +84,7 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 type broken struct {
 	family        string
 	before, after *held
+	round         int
 }
 
 // findBreaks looks for files that came and went unseen. Of the files held before
@@ -107,7 +108,7 @@ func (g *Grab) findBreaks(entries []Entry) {
 			}
 		}
 		if after != nil {
-			g.breaks = append(g.breaks, broken{family, before, after})
+			g.breaks = append(g.breaks, broken{family, before, after, g.round})
 		}
 	}
 }

@@ -219,7 +219,7 @@ func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
 	}
 	g.cutOff(f, p, now)
 	g.breaks = slices.DeleteFunc(g.breaks, func(b broken) bool {
-		if b.family == f.name {
+		if b.family == f.name && !p.showsAfter(b) {
 			f.lose(g.lastOf(f, b.before), b.after.first, evidence.ReasonRotated, offset)
 		}
 		return b.family == f.name
@@ -231,6 +231,14 @@ func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
 		f.gap(from, to, evidence.ReasonClock, offset)
 	}
 	g.ahead(p, now)
+}
+
+// showsAfter reports whether a later listing showed the file before the break: then
+// all that is newer was there to be held.
+func (p *plan) showsAfter(b broken) bool {
+	return b.before.listed > b.round || slices.ContainsFunc(p.parts, func(h *held) bool {
+		return h.listed > b.round && !h.stale && sameFile(h, b.before) && max(h.unpacked, h.size) >= b.before.size
+	})
 }
 
 // lastBefore is the time of the last record known of before a file that is not
