@@ -1,0 +1,83 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"time"
+)
+
+// sameFile tells files by their heads, never by name, number or mtime alone.
+// Heads of a few bytes tell little: such a file is the one of the same name, if a
+// second look still shows no more, or the one that is the same altogether.
+func sameFile(o, h *held) bool {
+	if len(o.head) < tinyHead && o.refresh() != nil {
+		return false
+	}
+	n := min(len(o.head), len(h.head))
+	if o.at != h.at || !bytes.Equal(o.head[:n], h.head[:n]) {
+		return false
+	}
+	if n >= tinyHead {
+		return true
+	}
+	whole := n > 0 && o.size == h.size && o.mtime.Equal(h.mtime) && len(o.head) == len(h.head)
+	return o.gzip == h.gzip && (whole || o.name == h.name && len(o.head) == n)
+}
+
+// longer reports whether b's contents go further than a's. A gzip file's length
+// is not known before it is read: it never displaces a plain one.
+func longer(b, a *held) bool {
+	switch {
+	case a.gzip && !b.gzip:
+		return true
+	case b.gzip && !a.gzip:
+		return false
+	}
+	return b.size > a.size
+}
+
+// refresh looks at the handle again: it has grown, or it was truncated and is
+// stale, for its head is another or it is shorter than it was, or nothing leads
+// to it any more.
+func (h *held) refresh() error {
+	err := h.lookAgain()
+	if errors.Is(err, errShort) {
+		h.stale = true
+		return nil
+	}
+	return err
+}
+
+func (h *held) lookAgain() error {
+	size, mtime, err := h.file.Stat()
+	if err != nil {
+		return err
+	}
+	if size < h.size {
+		return errShort
+	}
+	h.looked = time.Now()
+	if same, err := h.sameHead(); err != nil || !same {
+		h.stale = !same
+		return err
+	}
+	if len(h.head) < headSize && size > h.size {
+		h.size = size
+		return h.look()
+	}
+	h.size, h.mtime = size, mtime
+	return nil
+}
+
+// sameHead reports whether the handle still shows the head that it had.
+func (h *held) sameHead() (bool, error) {
+	if h.gzip || len(h.head) == 0 {
+		return true, nil
+	}
+	b := make([]byte, len(h.head))
+	err := readFull(h.file, b, h.at)
+	if errors.Is(err, errShort) {
+		return false, nil
+	}
+	return bytes.Equal(b, h.head), err
+}
