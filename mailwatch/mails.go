@@ -90,11 +90,16 @@ func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 			for item := msg.Next(); item != nil; item = msg.Next() {
 				if b, ok := item.(imapclient.FetchItemDataBodySection); ok && !found {
 					found = true
-					raw, bad = readBody(b.Literal)
+					if raw, bad = readBody(b.Literal); bad != nil {
+						// the connection ended within it: the client must not be
+						// asked for the rest, for its own reader has gone on
+						s.g.Close()
+						return bad
+					}
 				}
 			}
 		}
-		return cmp.Or(cmd.Close(), bad)
+		return cmd.Close()
 	})
 	return raw, found, err
 }
