@@ -146,7 +146,9 @@ func (f *Fault) Reason() string { return f.Why }
 
 // Pass reaches the host, unless it is connected already, holds its files and
 // copies what there is of the asked window. It returns the host's row as it
-// stands, whatever the error. onHeld, which may be nil, is called when all files
+// stands, whatever the error; only a context that was cancelled without a cause,
+// as at the end of the program, leaves it empty, for reading the slices would take
+// its time: the next Pass tells. onHeld, which may be nil, is called when all files
 // are held. A further Pass goes on with what is held and on disk; an error that
 // is Permanent() will come again.
 func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (evidence.Host, error) {
@@ -160,7 +162,10 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 			err = errors.Join(context.Cause(ctx), err)
 		}
 	}
-	row, rowErr := g.row(asked, err)
+	row, rowErr := g.row(ctx, asked, err)
+	if stopping(ctx) {
+		return evidence.Host{}, errors.Join(context.Cause(ctx), err)
+	}
 	return row, errors.Join(err, rowErr)
 }
 

@@ -28,7 +28,7 @@ type surveyed struct {
 
 // row is the host's row as it stands: what is on disk, and what of asked is
 // missing, because of err or for other reasons.
-func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
+func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evidence.Host, error) {
 	h := evidence.Host{Host: g.Host.Name, Role: g.Host.Role, Address: g.Host.Address, ClockFrom: "none", BodiesLogged: "unknown"}
 	if err != nil {
 		h.Error = evidence.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
@@ -50,7 +50,7 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
-		s, err2 := g.survey(name)
+		s, err2 := g.survey(ctx, name)
 		if err2 != nil {
 			fail = errors.Join(fail, err2)
 		}
@@ -70,7 +70,7 @@ func (g *Grab) row(asked evidence.Window, err error) (evidence.Host, error) {
 }
 
 // survey reads a family's slice from disk: hashes, records, what they tell.
-func (g *Grab) survey(name string) (surveyed, error) {
+func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	f := g.state.family(name)
 	pieces := f.sorted()
 	key := ""
@@ -94,7 +94,7 @@ func (g *Grab) survey(name string) (surveyed, error) {
 		parts = append(parts, io.TeeReader(r.(*joined).readers[i], hashes[i]))
 		ref.MTime = pc.MTime
 	}
-	if err := s.survey.Add(io.TeeReader(io.MultiReader(parts...), whole), ref); err != nil {
+	if err := s.survey.Add(stoppable{ctx, io.TeeReader(io.MultiReader(parts...), whole)}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	for i, pc := range pieces {
@@ -109,6 +109,23 @@ func (g *Grab) survey(name string) (surveyed, error) {
 	}
 	g.surveyed[name] = s
 	return s, nil
+}
+
+// stopping reports whether ctx was cancelled without a cause: nobody waits for an
+// answer.
+func stopping(ctx context.Context) bool { return context.Cause(ctx) == context.Canceled }
+
+// stoppable is a reader that ends when nobody waits for it any more.
+type stoppable struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (s stoppable) Read(b []byte) (int, error) {
+	if stopping(s.ctx) {
+		return 0, context.Canceled
+	}
+	return s.Reader.Read(b)
 }
 
 type countHash struct {

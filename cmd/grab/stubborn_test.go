@@ -28,7 +28,7 @@ func TestStopWithFrozenHost(t *testing.T) {
 	s.sshd[1].Freeze()
 	began := time.Now()
 	stop(syscall.SIGTERM)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // silence would be noticed after 30 s
 		t.Errorf("it took %v to stop", took)
 	}
 }

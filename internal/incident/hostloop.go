@@ -21,7 +21,8 @@ type Pass struct {
 
 // A Puller takes the logs of one host for one incident into a folder of its own.
 //
-// Pass always returns the host's whole row, whatever the error. It is repeatable
+// Pass returns the host's whole row, whatever the error; or none at all, where it
+// cannot or its context was cancelled without a cause. It is repeatable
 // and incremental: an open handle and what was copied are kept between calls, and
 // what is on disk is taken up after a restart. It returns soon after its context
 // ends. An error with a method Permanent() bool that returns true is not tried
