@@ -114,6 +114,9 @@ func (r *readme) coverage() {
 		}
 		for _, f := range h.Files {
 			r.p.para("    ", r.fileLine(f))
+			if s := r.depthLine(f); s != "" {
+				r.p.para("      ", s)
+			}
 			for _, line := range missingSpans(f, r.clock) {
 				r.p.para("      ", line)
 			}
@@ -165,6 +168,21 @@ func (r *readme) fileLine(f evidence.File) string {
 		return s + ", no record in the window"
 	}
 	return fmt.Sprintf("%s, %d records, %s", s, f.Records, r.span(*f.First, *f.Last))
+}
+
+// depthLine says how long the host keeps such records.
+func (r *readme) depthLine(f evidence.File) string {
+	if f.Oldest == nil {
+		return ""
+	}
+	s := "the host's log went back " + (time.Duration(f.DepthS) * time.Second).String()
+	if f.BytesPerMinute > 0 {
+		s += ", " + size(f.BytesPerMinute) + " a minute"
+	}
+	if f.Overwritten != nil {
+		s += "; at that rate the minutes asked for are overwritten from " + r.at(*f.Overwritten) + " on"
+	}
+	return s
 }
 
 func (r *readme) reasons() {

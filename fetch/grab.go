@@ -109,6 +109,8 @@ type Grab struct {
 
 	conn      Conn
 	held      map[string][]*held // by family
+	listing   []Entry            // of the families' files, the last
+	foreseen  bool               // how far back the logs go was noted
 	truncated []*held            // closed: what they held was cut off under the hand
 	suspects  []suspect          // gaps of those that were
 	missed    []missed           // listed and not held, at the last hold
@@ -204,6 +206,9 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 		}
 		again, err := g.take(ctx, asked, listed, try == rounds-1)
 		if err != nil || !again {
+			if err == nil && !g.foreseen {
+				g.foreseen = g.foresee(ctx) == nil // what was copied does not depend on it
+			}
 			return errors.Join(err, g.save())
 		}
 		select {

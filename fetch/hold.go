@@ -190,6 +190,7 @@ func (g *Grab) list(ctx context.Context) ([]Entry, error) {
 		}
 		return 1
 	})
+	g.listing = entries
 	return entries, nil
 }
 

@@ -60,6 +60,7 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 		if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
 			s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
 		}
+		f.Foresight.tell(&s.file, asked, g.state.offset())
 		h.Files = append(h.Files, s.file)
 		all.Join(&s.survey)
 	}

@@ -44,6 +44,7 @@ type family struct {
 	Absent    bool              `json:"absent"`
 	Empty     bool              `json:"empty"`
 	NoRecords bool              `json:"no_records"`
+	Foresight *Foresight        `json:"foresight,omitempty"`
 }
 
 // piece is one byte range of one file of a host and where it is on disk. Head

@@ -51,6 +51,9 @@ func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time)
 	if f.PerMin > 0 {
 		detail += fmt.Sprintf(", %s a minute", size(f.PerMin))
 	}
+	if depth > window {
+		detail += ", the minutes of an alert now would be overwritten from " + now.Add(depth-window).UTC().Format("15:04:05") + " UTC on"
+	}
 	detail += ", last written " + ago(max(now.Sub(f.Written), 0))
 	mend := "shorten window.before, or let less be logged at DEBUG"
 	if f.Files == 1 {

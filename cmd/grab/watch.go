@@ -42,6 +42,7 @@ type watching struct {
 	store   *incident.Store
 	journal *incident.Journal
 	runner  *incident.Runner
+	shallow shallow
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 }
 
@@ -62,7 +63,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if cfg.Mail == nil {
 		return nil, usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
 	}
-	w = &watching{app: a, log: log}
+	w = &watching{app: a, log: log, shallow: shallow{log: log}}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -243,6 +244,9 @@ func (w *watching) event(e incident.Event) {
 	case incident.EventFirstPass:
 		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
 	case incident.EventPass:
+		if cfg := w.cfg.Load(); e.Row != nil {
+			w.shallow.row(e.Row, cfg.Window.Before+cfg.Window.After)
+		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", hintFor(e.Err))
 		}

@@ -132,6 +132,13 @@ type File struct {
 	Records  int64      `json:"records"`
 	Missing  []Span     `json:"missing"`
 	Sources  []Source   `json:"sources"`
+
+	// How long the host keeps these records, as seen at the first pass; all absent if
+	// that is not known. Oldest is in the collector's time.
+	Oldest         *time.Time `json:"oldest,omitempty"`           // of the oldest record on the host
+	DepthS         int64      `json:"depth_s,omitempty"`          // its age in seconds
+	BytesPerMinute int64      `json:"bytes_per_minute,omitempty"` // written, uncompressed
+	Overwritten    *time.Time `json:"overwritten,omitempty"`      // from when on the minutes asked for are gone, if the rate stays; absent for a log that never rotated
 }
 
 // A Host is what was got from one peer. A host that could not be reached is a
