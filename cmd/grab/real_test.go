@@ -46,7 +46,7 @@ func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) 
 	s.mail = realsrv.StartDovecot(t, realsrv.DovecotOptions{})
 	for i, role := range []string{"C", "E"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Role: role, Dir: t.TempDir(),
-			Logs: lab.LogConfig{Rate: 200, RotateSize: 300 << 10, RotateKeep: 12, Torn: true}})
+			Logs: lab.LogConfig{Rate: 80, RotateSize: 120 << 10, RotateKeep: 12, Torn: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
