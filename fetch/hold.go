@@ -22,7 +22,6 @@ const (
 	relist    = 5  // listings before a folder that never rests is reported
 	openAtOne = 16 // files opened at once
 	maxOpen   = 4096
-	nulReach  = 1 << 20 // how far a head is looked for behind NULs
 	restless  = 5 * time.Second
 )
 
@@ -325,8 +324,11 @@ func (h *held) look() error {
 		h.head = gzipHead(raw)
 		return nil
 	}
-	for h.at = 0; len(raw) > 0 && raw[0] == 0 && h.at < nulReach; {
-		h.at += int64(len(raw) - len(bytes.TrimLeft(raw, "\x00")))
+	if h.at = 0; len(raw) > 0 && raw[0] == 0 {
+		var err error
+		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, errShort) {
+			return err
+		}
 		raw = make([]byte, max(min(h.size-h.at, 4*headSize), 0))
 		if err := readFull(h.file, raw, h.at); err != nil && !errors.Is(err, errShort) {
 			return err

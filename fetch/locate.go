@@ -55,15 +55,19 @@ type point struct {
 // from the first to the last record of the window.
 func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
 	if size <= linearBelow {
-		return scan(r, size, w, ref)
+		return scan(r, 0, size, w, ref)
 	}
-	s := &search{r: r, size: size, w: w, ref: ref}
+	base, err := leadingNULs(r, size)
+	if err != nil {
+		return extent{}, err
+	}
+	s := &search{r: r, base: base, size: size, w: w, ref: ref}
 	points, err := s.grid()
 	if err != nil {
 		return extent{}, err
 	}
 	if len(points) < 2 || contradict(points) {
-		return scan(r, size, w, ref)
+		return scan(r, base, size, w, ref)
 	}
 	e := extent{size: size, firstAt: points[0].off, first: points[0].t}
 	if e.from, err = s.start(points); err != nil {
@@ -74,7 +78,7 @@ func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (e
 	}
 	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
 	if contradict(s.seen) {
-		return scan(r, size, w, ref)
+		return scan(r, base, size, w, ref)
 	}
 	e.last, e.unbounded = s.seen[len(s.seen)-1].t, e.to == size
 	e.holes = s.holes
@@ -94,13 +98,13 @@ func contradict(points []point) bool {
 	return false
 }
 
-// scan is locate by reading everything.
-func scan(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
+// scan is locate by reading everything from base on; before it are NULs.
+func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
 	e := extent{size: size, from: -1, firstAt: size}
 	var latest time.Time
 	open := false // the last record seen is in the window
 	hole := holeFinder{}
-	err := eachHead(r, 0, size, ref, func(p point) bool {
+	err := eachHead(r, base, size, ref, func(p point) bool {
 		if e.first.IsZero() {
 			e.first, e.firstAt = p.t, p.off
 		}
@@ -167,6 +171,7 @@ func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) b
 // search looks for the two ends of a window by probes.
 type search struct {
 	r     io.ReaderAt
+	base  int64 // before it are NULs
 	size  int64
 	w     evidence.Window
 	ref   expressway.Ref
@@ -210,9 +215,9 @@ func (s *search) grid() ([]point, error) {
 	for i := range hits {
 		wg.Go(func() {
 			probe := &search{r: s.r, size: s.size, ref: s.ref}
-			off := s.size / gridSize * int64(i)
+			off := s.base + (s.size-s.base)/gridSize*int64(i)
 			if i == gridSize {
-				off = max(s.size-cell, 0)
+				off = max(s.size-cell, s.base)
 			}
 			h := &hits[i]
 			h.p, h.ok, h.err = probe.probe(off)

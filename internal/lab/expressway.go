@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -28,6 +29,10 @@ type ExpresswayConfig struct {
 	KeyboardInteractive bool          // the password is asked for by keyboard-interactive, not as password
 	BanAfter            int           // refused logins until the Ban, which begins when that login is over; zero: never
 	HostKey             ssh.Signer    // nil: a fresh ECDSA P-256 key
+
+	// Wire, if given, stands between an SFTP server and its client: it may count, cut
+	// and change what passes. It must end when the channel does.
+	Wire func(io.ReadWriteCloser) io.ReadWriteCloser
 
 	NoSFTP     bool // the subsystem is refused
 	NoCommands bool // as with command="internal-sftp -R": every exec and shell is an SFTP server

@@ -235,7 +235,11 @@ func (e *Expressway) serveSFTP(ch ssh.Channel) uint32 {
 	e.mu.Lock()
 	e.stats.SFTP++
 	e.mu.Unlock()
-	s, err := sftp.NewServer(ch, sftp.ReadOnly(), sftp.WithServerWorkingDirectory(e.cfg.Dir))
+	var wire io.ReadWriteCloser = ch
+	if e.cfg.Wire != nil {
+		wire = e.cfg.Wire(ch)
+	}
+	s, err := sftp.NewServer(wire, sftp.ReadOnly(), sftp.WithServerWorkingDirectory(e.cfg.Dir))
 	if err != nil {
 		return 1
 	}
