@@ -236,7 +236,7 @@ func TestBreakCopyTruncateLosesTail(t *testing.T) {
 	w.put("network_log", head+tail, 20*time.Minute)
 	g := newGrab(t, w.dir, &hookConn{})
 	asked := w.window(55*time.Minute, 0)
-	row, err := g.Pass(t.Context(), asked, func() {
+	row, err := g.Pass(t.Context(), asked, func(time.Time) {
 		w.put("network_log.1", head, 20*time.Minute)
 		w.put("network_log", w.text(10*time.Minute, 0), 0)
 	})
@@ -601,7 +601,7 @@ func TestBreakNegativeSize(t *testing.T) {
 			t.Errorf("in a goroutine of its own this ends the program: %v", r)
 		}
 	}()
-	(&held{name: "network_log", file: h}).look()
+	(&held{name: "network_log", file: h}).look(0)
 }
 
 // A stray file without a single record is no part of the logs around it.
@@ -685,7 +685,7 @@ func TestBreakPoolCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := b.Pass(ctx, asked, cancel); !errors.Is(err, context.Canceled) {
+	if _, err := b.Pass(ctx, asked, func(time.Time) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	b.Close()

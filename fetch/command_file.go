@@ -173,7 +173,7 @@ func (f *commandFile) unit() int64 { return commandBytes }
 
 // unitOf is how many bytes of r are best read at once, usual if it does not say.
 func unitOf(r io.ReaderAt, usual int64) int64 {
-	if u, ok := r.(interface{ unit() int64 }); ok {
+	if u, ok := r.(interface{ unit() int64 }); ok && u.unit() > 0 {
 		return u.unit()
 	}
 	return usual

@@ -43,7 +43,7 @@ func byCommands(t testing.TB, o realsrv.SSHDOptions, zip bool) *Session {
 	return s
 }
 
-func share(s *Session) Conn { return &shared{Session: s, leave: func(bool) {}} }
+func share(s *Session) Conn { return newShared(s, nil, func(bool) {}) }
 
 // A whole pass over commands: complete, verbatim, its transport named.
 func TestCommandsPass(t *testing.T) {

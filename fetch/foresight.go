@@ -109,7 +109,7 @@ func (g *Grab) firstIn(ctx context.Context, e Entry) (time.Time, error) {
 	if err == nil {
 		defer f.Close()
 		h := &held{name: e.Name, file: f}
-		if err = h.look(); err == nil {
+		if err = h.look(e.Size); err == nil {
 			var t time.Time
 			if t, err = g.firstRecord(h); err == nil {
 				return t, nil

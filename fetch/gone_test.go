@@ -73,7 +73,7 @@ func TestGoneWhileHeld(t *testing.T) {
 	logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
 	conn := &vanishing{localConn: &localConn{}, dir: dir, name: "network_log.1"}
 	g := newGrab(t, dir, conn)
-	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func() { conn.vanish(t) })
+	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func(time.Time) { conn.vanish(t) })
 	want := evidence.Span{Since: now.Add(-40 * time.Minute), Until: now.Add(-20 * time.Minute), Reason: evidence.ReasonVanished}
 	if err != nil || len(row.Files[0].Missing) != 1 || row.Files[0].Missing[0] != want || row.Files[0].Records != 30*60 {
 		t.Errorf("%v %+v", err, row.Files[0])

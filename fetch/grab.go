@@ -115,6 +115,7 @@ type Grab struct {
 	suspects  []suspect          // gaps of those that were
 	missed    []missed           // listed and not held, at the last hold
 	restless  time.Time          // from when on the folder never came to rest, at the last hold; zero: it did
+	heldAt    time.Time          // when the last file was held that was new; zero: none on this connection
 	round     int                // counts listings of this connection and of earlier ones
 	breaks    []broken           // where files may have come and gone between two listings
 	saved     int64              // bytes copied when the state was last saved
@@ -151,9 +152,10 @@ func (f *Fault) Reason() string { return f.Why }
 // stands, whatever the error; only a context that was cancelled without a cause,
 // as at the end of the program, leaves it empty, for reading the slices would take
 // its time: the next Pass tells. onHeld, which may be nil, is called when all files
-// are held. A further Pass goes on with what is held and on disk; an error that
-// is Permanent() will come again.
-func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (evidence.Host, error) {
+// are held, and told since when they are: looking whether there are more takes
+// longer than to hold them. A further Pass goes on with what is held and on disk;
+// an error that is Permanent() will come again.
+func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (evidence.Host, error) {
 	err := g.load()
 	if err == nil {
 		err = g.pass(ctx, asked, onHeld)
@@ -171,7 +173,7 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 	return row, errors.Join(err, rowErr)
 }
 
-func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (err error) {
+func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (err error) {
 	if err := g.connect(ctx); err != nil {
 		return err
 	}
@@ -200,8 +202,11 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func()) (
 					return err
 				}
 			}
+			if g.heldAt.IsZero() { // there is no file
+				g.heldAt = g.clock()
+			}
 			if onHeld != nil {
-				onHeld()
+				onHeld(g.heldAt)
 			}
 		}
 		again, err := g.take(ctx, asked, listed, try == rounds-1)
@@ -230,7 +235,7 @@ func (g *Grab) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.conn, g.held = conn, map[string][]*held{}
+	g.conn, g.held, g.heldAt = conn, map[string][]*held{}, time.Time{}
 	g.state.HostKey = conn.HostKey()
 	if r, ok := conn.(router); ok {
 		g.state.Via, g.state.Legacy = r.Route()

@@ -170,7 +170,7 @@ func TestPassJoinsSiblings(t *testing.T) {
 	g := newGrab(t, dir, &localConn{})
 	w := evidence.NewWindow(now.Add(-50*time.Minute), now)
 	held := 0
-	row, err := g.Pass(t.Context(), w, func() { held++ })
+	row, err := g.Pass(t.Context(), w, func(time.Time) { held++ })
 	if err != nil {
 		t.Fatal(err)
 	}

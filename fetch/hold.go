@@ -55,15 +55,18 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 	}
 	for range relist {
 		g.round++
-		entries, err := g.list(ctx)
+		entries, opened, at, err := g.listAndOpen(ctx, oldest)
 		if err != nil {
 			return err
 		}
+		news := g.adoptKnown(opened, at)
 		fresh, err := g.openAll(ctx, g.unheld(entries, oldest))
 		if err != nil {
 			return err
 		}
-		news := g.adopt(fresh)
+		if at = g.clock(); g.adopt(fresh) {
+			news, g.heldAt = true, at
+		}
 		g.findBreaks(entries)
 		if !news {
 			return nil
@@ -256,7 +259,7 @@ func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
 	})
 	each(len(entries), func(i int) {
 		if files[i] != nil {
-			errs[i] = files[i].look()
+			errs[i] = files[i].look(entries[i].Size)
 		}
 	})
 	var out []*held
@@ -293,9 +296,12 @@ type missed struct {
 }
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
-func each(n int, f func(int)) {
+func each(n int, f func(int)) { eachOf(n, openAtOne, f) }
+
+// eachOf is each, with at most so many at a time.
+func eachOf(n, most int, f func(int)) {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, openAtOne)
+	slots := make(chan struct{}, most)
 	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -306,19 +312,15 @@ func each(n int, f func(int)) {
 	wg.Wait()
 }
 
-// look reads size, mtime and head of a file just opened.
-func (h *held) look() error {
-	var err error
-	if h.size, h.mtime, err = h.file.Stat(); err != nil {
+// look reads size, mtime and head of a file just opened. hint is how long it was
+// when it was listed, zero if that is not known.
+func (h *held) look(hint int64) error {
+	raw, err := h.start(hint)
+	if err != nil {
 		return err
 	}
 	if h.size < 0 {
 		return fmt.Errorf("%s: the host says that it has %d bytes", h.name, h.size)
-	}
-	h.looked = time.Now()
-	raw := make([]byte, min(h.size, 4*headSize))
-	if err := readFull(h.file, raw, 0); err != nil && !errors.Is(err, errShort) {
-		return err
 	}
 	if h.gzip = isGzip(raw); h.gzip {
 		h.head = gzipHead(raw)

@@ -63,7 +63,7 @@ func (h *held) lookAgain() error {
 	}
 	if len(h.head) < headSize && size > h.size {
 		h.size = size
-		return h.look()
+		return h.look(0)
 	}
 	h.size, h.mtime = size, mtime
 	return nil

@@ -47,7 +47,7 @@ func TestLabRotation(t *testing.T) {
 			asked := evidence.NewWindow(time.Now().Add(-3*time.Second), time.Now())
 			began := time.Now()
 			var held time.Time
-			row, err := g.Pass(t.Context(), asked, func() { held = time.Now() })
+			row, err := g.Pass(t.Context(), asked, func(time.Time) { held = time.Now() })
 			close(stop)
 			<-done
 			if err != nil {

@@ -19,30 +19,36 @@ type slot struct {
 	turn    chan struct{} // held while dialing
 	session *Session
 	users   int
+	dialed  chan struct{} // holds one after a dial went well, for the keeper
+	memory  memory        // outlives the session
 }
 
 // Get returns the session for key, dialing if there is none that stands. The
 // Conn's Close gives it back; the last one ends it.
 func (p *Pool) Get(ctx context.Context, key string, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) (Conn, error) {
-	p.mu.Lock()
-	if p.slots == nil {
-		p.slots = map[string]*slot{}
-	}
-	s := p.slots[key]
-	if s == nil {
-		s = &slot{turn: make(chan struct{}, 1)}
-		p.slots[key] = s
-	}
-	s.users++
-	p.mu.Unlock()
-
+	s := p.enter(key)
 	session, err := s.get(ctx, allowed, dial)
 	if err != nil {
 		p.leave(key, s, false)
 		return nil, err
 	}
-	var once sync.Once
-	return &shared{Session: session, leave: func(broken bool) { once.Do(func() { p.leave(key, s, broken) }) }}, nil
+	return newShared(session, &s.memory, func(broken bool) { p.leave(key, s, broken) }), nil
+}
+
+// enter makes its caller a user of key's slot, until it leaves.
+func (p *Pool) enter(key string) *slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slots == nil {
+		p.slots = map[string]*slot{}
+	}
+	s := p.slots[key]
+	if s == nil {
+		s = &slot{turn: make(chan struct{}, 1), dialed: make(chan struct{}, 1)}
+		p.slots[key] = s
+	}
+	s.users++
+	return s
 }
 
 func (s *slot) get(ctx context.Context, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) (*Session, error) {
@@ -63,8 +69,14 @@ func (s *slot) get(ctx context.Context, allowed Commands, dial func(context.Cont
 	if err != nil {
 		return nil, err
 	}
-	s.session, err = NewSession(ctx, client, allowed)
-	return s.session, err
+	if s.session, err = NewSession(ctx, client, allowed); err != nil {
+		return nil, err
+	}
+	select {
+	case s.dialed <- struct{}{}:
+	default:
+	}
+	return s.session, nil
 }
 
 // leave ends a slot's session with its last user. A broken one is ended at once
@@ -86,14 +98,3 @@ func (p *Pool) leave(key string, s *slot, broken bool) {
 }
 
 var errBroken = errors.New("the connection was given up")
-
-// shared is one user's share of a session.
-type shared struct {
-	*Session
-	leave func(broken bool)
-}
-
-// Close gives the session back. broken says that its user has given up on it: if
-// there is no other it ends at once, and calls on it return. Others notice for
-// themselves when it is lost; what they hold must not be let go for one.
-func (s *shared) Close(broken bool) { s.leave(broken) }

@@ -42,7 +42,7 @@ type Session struct {
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
 	answers  atomic.Int64          // bytes that SFTP has answered
-	wg       sync.WaitGroup        // calls that outlive their callers' patience; they end with the connection
+	wg       crew                  // calls that outlive their callers' patience; they end with the connection
 }
 
 // NewSession starts SFTP on a connection, which it owns from then on. Where SFTP

@@ -70,7 +70,7 @@ func (p *fakePuller) Pass(ctx context.Context, q Pass) (evidence.Host, error) {
 			return row, err
 		}
 	}
-	q.Held()
+	q.Held(time.Now())
 	row := evidence.Host{Host: p.host, ClockFrom: "none", BodiesLogged: "yes"}
 	for _, fam := range testSites[0].Families {
 		text := fmt.Sprintf("%s %s %s %s\n", p.host, fam, q.Asked.Since.Format(time.RFC3339), strings.Repeat("x", n))

@@ -16,7 +16,7 @@ import (
 // A Pass asks a Puller for what there is of a window by now.
 type Pass struct {
 	Asked evidence.Window // in the collector's time
-	Held  func()          // to be called in every pass, as soon as the host's files are held
+	Held  func(time.Time) // to be called in every pass, as soon as the host's files are held, with the time since when they are
 }
 
 // A Puller takes the logs of one host for one incident into a folder of its own.
@@ -142,9 +142,9 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 	defer cancel(nil)
 	guard := time.AfterFunc(reach.Sub(began), func() { cancel(errPatience) })
 	defer guard.Stop()
-	held := func() {
+	held := func(at time.Time) {
 		guard.Stop()
-		u.markHeld(h)
+		u.markHeld(h, at)
 	}
 	row, err := h.call(pctx, Pass{Asked: w, Held: held})
 	if err != nil && context.Cause(pctx) == errPatience {

@@ -149,7 +149,7 @@ func TestLostWhileCopying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, fastStore(t, t.TempDir()))
 		b.hosts["expe01"].script = func(ctx context.Context, n int, p Pass) error {
-			p.Held()
+			p.Held(time.Now())
 			waitFor(ctx, 10*time.Minute)
 			return nil
 		}

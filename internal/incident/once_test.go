@@ -63,7 +63,7 @@ func TestOnceStopSealsWhatThereIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, fastStore(t, t.TempDir()))
 		b.hosts["expe01"].script = func(ctx context.Context, _ int, p Pass) error {
-			p.Held()
+			p.Held(time.Now())
 			<-ctx.Done()
 			return ctx.Err()
 		}

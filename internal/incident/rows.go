@@ -83,11 +83,11 @@ func errorText(own string, err error) string {
 	return err.Error()
 }
 
-func (u *run) markHeld(h *hostRun) {
+func (u *run) markHeld(h *hostRun, at time.Time) {
 	u.mu.Lock()
 	first := h.state.Held.IsZero()
 	if first {
-		h.state.Held = u.r.now().UTC().Round(0)
+		h.state.Held = at.UTC().Round(0)
 	}
 	u.mu.Unlock()
 	if first {

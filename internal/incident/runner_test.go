@@ -193,7 +193,7 @@ func TestPatienceBoundsReachingNotCopying(t *testing.T) {
 		}
 		b.hosts["expc01"].script = func(ctx context.Context, n int, p Pass) error {
 			if n == 0 {
-				p.Held()
+				p.Held(time.Now())
 				return errors.Join(context.Cause(waitFor(ctx, 30*time.Minute)))
 			}
 			return nil

@@ -144,6 +144,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
 	}
 	if err := a.allowed(ctx, remote); err != nil {
+		a.inherit(err)
 		a.release()
 		return err
 	}
@@ -162,6 +163,16 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
 	}
 	return nil
+}
+
+// inherit writes a refusal down that blocks this login because of the address in
+// numbers, which shows only with a connection: the next Dial is not to make one.
+func (a *attempt) inherit(err error) {
+	if e, ok := errors.AsType[*Error](err); ok && e.Refusal != nil && e.Refusal.Refused {
+		row := *e.Refusal
+		row.Host, row.Address, row.Via = a.row.Host, a.row.Address, a.row.Via
+		a.write(row)
+	}
 }
 
 // succeeded forgets all that was held against this user and secret at this address.

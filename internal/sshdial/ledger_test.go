@@ -68,6 +68,9 @@ func TestRefusalBlocks(t *testing.T) {
 	c = with(withPassword("wrong"))
 	c.Name, c.Address = "by-name", "localhost:"+port // a new address as written, the old one in numbers
 	wantKind(t, c, KindLoginBlocked)
+	conns = f.conns.Load()
+	wantKind(t, c, KindLoginBlocked)
+	want(t, "connections by name while blocked", f.conns.Load(), conns)
 	want(t, "passwords", f.passwords.Load(), 1)
 
 	c = with(withPassword("wrong"))
@@ -81,7 +84,7 @@ func TestRefusalBlocks(t *testing.T) {
 
 	wantKind(t, with(withKey(realsrv.NewKey(t, "ecdsa"))), KindLoginRefused) // another secret
 	wantLogin(t, with(withPassword("right")))
-	want(t, "rows", len((&Ledger{Dir: dir}).all(t)), 1) // admin's is left
+	want(t, "rows", len((&Ledger{Dir: dir}).all(t)), 2) // admin's and by-name's are left
 	want(t, "passwords", f.passwords.Load(), 4)
 }
 

@@ -1,0 +1,148 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"rtmtgrab/internal/sshdial"
+)
+
+const (
+	keepFirst  = 5 * time.Second // before the first redial; doubles
+	keepMost   = 5 * time.Minute
+	keepLogin  = 11 * time.Minute // after a login without an answer: the ledger adds up those within 10 min
+	keepNoSFTP = time.Hour        // after a login that was of no use
+	keepNames  = time.Minute      // between two looks at the names of the files
+	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
+)
+
+// A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
+// trip, the files' names are known, and so is the clock. A session that is lost is
+// dialed again with backoff. While logins are refused or blocked, or the host key
+// is another, it looks again every 5 minutes; package sshdial sees to it that
+// nothing is sent then, until it may be.
+//
+// It never stands in the way of others: they dial at once while it waits, and it
+// takes over what they have dialed.
+type Keeper struct {
+	Pool     *Pool
+	Key      string // of the session, as in Pool.Get
+	Commands Commands
+	Dial     func(context.Context) (*sshdial.Client, error)
+	Hosts    []Host // whose logs are read over it; the first one's name is logged
+	Log      *slog.Logger
+
+	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
+}
+
+// Run keeps the session until ctx ends, and lets go of it.
+func (k *Keeper) Run(ctx context.Context) {
+	s := k.Pool.enter(k.Key) // what is known of the host outlives a session
+	defer k.Pool.leave(k.Key, s, false)
+	var step time.Duration
+	down := false
+	for {
+		began := time.Now()
+		conn, err := k.Pool.Get(ctx, k.Key, k.Commands, k.Dial)
+		if err == nil {
+			select { // it may have been this dial
+			case <-s.dialed:
+			default:
+			}
+			if down {
+				k.Log.Info("warm session is back", "host", k.Hosts[0].Name)
+			}
+			down = false
+			k.tend(ctx, conn.(*shared))
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !down { // an outage that the first redial ends is none
+			k.Log.Warn("warm session is down", "host", k.Hosts[0].Name, "err", err)
+			down = true
+		}
+		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
+			step = keepFirst
+		}
+		if !k.sleep(ctx, s, max(step, calm(err))) {
+			return
+		}
+	}
+}
+
+// calm is how long to let a host be after an error, at least.
+func calm(err error) time.Duration {
+	if errors.Is(err, ErrNoSFTP) {
+		return keepNoSFTP
+	}
+	if p, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err); ok && p.Permanent() {
+		return keepMost
+	}
+	if e, ok := errors.AsType[*sshdial.Error](err); ok && e.Stage == sshdial.StageLogin {
+		return keepLogin
+	}
+	return 0
+}
+
+// sleep waits for about d, or until someone else has dialed. False: ctx has ended.
+func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
+	if k.wait != nil {
+		d = k.wait(d)
+	} else {
+		d += rand.N(d/4 + 1) // many hosts behind one line are not to come at the same time
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.dialed:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// tend keeps what is known of the host fresh until its session or ctx ends.
+func (k *Keeper) tend(ctx context.Context, conn *shared) {
+	defer conn.Close(false)
+	tick := time.NewTicker(keepNames)
+	defer tick.Stop()
+	for {
+		k.look(ctx, conn)
+		select {
+		case <-tick.C:
+		case <-conn.ssh.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look asks for the names of the files, and for the time if the last answer is
+// old. Errors are for those to tell who need an answer; a lost connection shows.
+func (k *Keeper) look(ctx context.Context, conn *shared) {
+	now := time.Now()
+	if _, _, _, ok := conn.memory.clock(conn.Session, now.Add(clockFresh-clockEvery)); !ok {
+		var offset, doubt time.Duration
+		var err error
+		if gone := conn.do(ctx, func() { offset, doubt, err = conn.Session.Clock(ctx) }); gone != nil {
+			return
+		}
+		if ctx.Err() == nil {
+			conn.memory.setClock(conn.Session, now, offset, doubt, err)
+		}
+	}
+	for _, h := range k.Hosts {
+		g := &Grab{Host: h, state: &state{}, conn: conn}
+		if entries, err := g.list(ctx); err == nil {
+			conn.remember(h, entries)
+		}
+	}
+}
