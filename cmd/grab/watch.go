@@ -43,6 +43,7 @@ type watching struct {
 	journal *incident.Journal
 	runner  *incident.Runner
 	shallow shallow
+	warm    warmth
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 }
 
@@ -72,6 +73,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		return nil, err
 	}
 	pool := &fetch.Pool{}
+	w.warm = warmth{pool: pool, log: w.log}
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
 	w.runner = &incident.Runner{
 		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
@@ -98,15 +100,18 @@ func (w *watching) run(ctx context.Context) error {
 	reloads := make(chan struct{}, 1)
 	stop := onReload(reloads)
 	defer stop()
+	w.warm.configure(ctx, w.cfg.Load())
 	notify(daemon.SdNotifyReady)
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailbox", w.cfg.Load().Mail.User, "server", w.cfg.Load().Mail.Server, "version", version)
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
+		w.warm.configure(ctx, w.cfg.Load())
 	}
 	notify(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
+	w.warm.close()
 	w.log.Info("stopped")
 	if errors.Is(err, context.Canceled) {
 		err = nil

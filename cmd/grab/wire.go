@@ -120,11 +120,14 @@ func configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) sou
 	}
 }
 
+// key tells sessions apart.
+func (s source) key() string { return s.dial.User + "@" + route(s.dial) }
+
 // connect gives the source's fetch.Host its way to the host.
 func (s source) connect(pool *fetch.Pool) fetch.Host {
 	h := s.host
 	h.Dial = func(ctx context.Context) (fetch.Conn, error) {
-		return pool.Get(ctx, s.dial.User+"@"+route(s.dial), s.commands, func(ctx context.Context) (*sshdial.Client, error) {
+		return pool.Get(ctx, s.key(), s.commands, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, s.dial)
 		})
 	}

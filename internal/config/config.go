@@ -84,6 +84,7 @@ type SSH struct {
 	Compress   string `yaml:"compress"`         // none or gzip: what commands send is compressed there; with SFTP of no effect
 	Compat     string `yaml:"compat"`           // CompatNone or CompatLegacy
 	Jump       []Jump `yaml:"jump"`             // hosts on the way, the first one first
+	Warm       bool   `yaml:"warm"`             // watch keeps a session to the host, for the next alert
 	Bandwidth  int64  `yaml:"bandwidth,size"`   // bytes per second that are read from the host at most; 0: no limit
 }
 

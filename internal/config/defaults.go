@@ -20,7 +20,7 @@ func defaults(base string) Config {
 		Patience: 2 * time.Minute,
 		Cooldown: 10 * time.Minute,
 		Again:    time.Hour,
-		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true, Compress: "none", Compat: CompatNone, Jump: []Jump{}},
+		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true, Warm: true, Compress: "none", Compat: CompatNone, Jump: []Jump{}},
 		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
 		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
 		Bundle:   Bundle{Format: "zip"},

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/sshdial"
+)
+
+// warmth keeps a session to each host that is to be warm, one for each way of
+// logging in to an address, whatever number of hosts and sites share it. It is
+// not for concurrent use.
+type warmth struct {
+	pool    *fetch.Pool
+	log     *slog.Logger
+	keepers map[string]*keeping // by source.key
+}
+
+// keeping is a keeper at work.
+type keeping struct {
+	hosts  []config.Host // for which it works
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// configure lets the keepers work by cfg until ctx ends: it stops those that are
+// not wanted any more or whose hosts have changed, and starts what is missing.
+func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
+	hosts, sources := warmHosts(cfg)
+	var stopped sync.WaitGroup
+	for key, k := range w.keepers {
+		if !reflect.DeepEqual(k.hosts, hosts[key]) {
+			stopped.Go(k.stop)
+			delete(w.keepers, key)
+		}
+	}
+	stopped.Wait()
+	if w.keepers == nil {
+		w.keepers = map[string]*keeping{}
+	}
+	for key, list := range sources {
+		if w.keepers[key] != nil {
+			continue
+		}
+		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log,
+			Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) }}
+		for _, s := range list {
+			keeper.Hosts = append(keeper.Hosts, s.host)
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
+		w.keepers[key] = k
+		go func() {
+			defer close(k.done)
+			keeper.Run(ctx)
+		}()
+	}
+}
+
+// close stops all keepers and waits for them.
+func (w *warmth) close() {
+	var stopped sync.WaitGroup
+	for _, k := range w.keepers {
+		stopped.Go(k.stop)
+	}
+	stopped.Wait()
+	w.keepers = nil
+}
+
+func (k *keeping) stop() {
+	k.cancel()
+	<-k.done
+}
+
+// warmHosts are the hosts with ssh.warm, each once, by source.key.
+func warmHosts(cfg *config.Config) (hosts map[string][]config.Host, sources map[string][]source) {
+	hosts, sources = map[string][]config.Host{}, map[string][]source{}
+	seen := map[string]bool{}
+	ledger := logins(cfg)
+	for i := range cfg.Sites {
+		site := &cfg.Sites[i]
+		for j := range site.Hosts {
+			h := &site.Hosts[j]
+			if !h.SSH.Warm || seen[h.Name] {
+				continue
+			}
+			seen[h.Name] = true
+			s := configured(h, site.Zone(), ledger)
+			hosts[s.key()] = append(hosts[s.key()], *h)
+			sources[s.key()] = append(sources[s.key()], s)
+		}
+	}
+	return hosts, sources
+}
