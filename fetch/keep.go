@@ -43,7 +43,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	s := k.Pool.enter(k.Key) // what is known of the host outlives a session
 	defer k.Pool.leave(k.Key, s, false)
 	var step time.Duration
-	down := false
+	down, final := false, false // what has been said of this outage
 	for {
 		began := time.Now()
 		conn, err := k.Pool.Get(ctx, k.Key, k.Commands, k.Dial)
@@ -55,15 +55,16 @@ func (k *Keeper) Run(ctx context.Context) {
 			if down {
 				k.Log.Info("warm session is back", "host", k.Hosts[0].Name)
 			}
-			down = false
+			down, final = false, false
 			k.tend(ctx, conn.(*shared))
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil && !down { // an outage that the first redial ends is none
+		// an outage that the first redial ends is none
+		if err != nil && (!down || permanent(err) && !final) {
 			k.Log.Warn("warm session is down", "host", k.Hosts[0].Name, "err", err)
-			down = true
+			down, final = true, permanent(err)
 		}
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
 			step = keepFirst
@@ -79,16 +80,22 @@ func calm(err error) time.Duration {
 	if errors.Is(err, ErrNoSFTP) {
 		return keepNoSFTP
 	}
-	if p, ok := errors.AsType[interface {
-		error
-		Permanent() bool
-	}](err); ok && p.Permanent() {
+	if permanent(err) {
 		return keepMost
 	}
 	if e, ok := errors.AsType[*sshdial.Error](err); ok && e.Stage == sshdial.StageLogin {
 		return keepLogin
 	}
 	return 0
+}
+
+// permanent reports whether a person has to do something about an error.
+func permanent(err error) bool {
+	p, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err)
+	return ok && p.Permanent()
 }
 
 // sleep waits for about d, or until someone else has dialed. False: ctx has ended.

@@ -79,6 +79,9 @@ func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (
 		err = fmt.Errorf("%w; %w", err, err2)
 	}
 	lost := s.Lost()
+	if lost == nil && ctx.Err() == nil { // a connection that breaks is no refusal, and shows only a little later
+		lost = s.guard(func() error { _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); return s.why(err) })
+	}
 	client.Close()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
