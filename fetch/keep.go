@@ -16,6 +16,7 @@ const (
 	keepLogin  = 11 * time.Minute // after a login without an answer: the ledger adds up those within 10 min
 	keepNoSFTP = time.Hour        // after a login that was of no use
 	keepNames  = time.Minute      // between two looks at the names of the files
+	clockEvery = 5                // looks between two measurements of the clock
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
@@ -120,8 +121,11 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer conn.Close(false)
 	tick := time.NewTicker(keepNames)
 	defer tick.Stop()
-	for {
-		k.look(ctx, conn)
+	for n := 0; ; n++ {
+		k.names(ctx, conn)
+		if n%clockEvery == 0 {
+			conn.measure(ctx)
+		}
 		select {
 		case <-tick.C:
 		case <-conn.ssh.Done():
@@ -132,20 +136,9 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	}
 }
 
-// look asks for the names of the files, and for the time if the last answer is
-// old. Errors are for those to tell who need an answer; a lost connection shows.
-func (k *Keeper) look(ctx context.Context, conn *shared) {
-	now := time.Now()
-	if _, _, _, ok := conn.memory.clock(conn.Session, now.Add(clockFresh-clockEvery)); !ok {
-		var offset, doubt time.Duration
-		var err error
-		if gone := conn.do(ctx, func() { offset, doubt, err = conn.Session.Clock(ctx) }); gone != nil {
-			return
-		}
-		if ctx.Err() == nil {
-			conn.memory.setClock(conn.Session, now, offset, doubt, err)
-		}
-	}
+// names asks which files there are. Errors are for those to tell who need an
+// answer; a lost connection shows.
+func (k *Keeper) names(ctx context.Context, conn *shared) {
 	for _, h := range k.Hosts {
 		g := &Grab{Host: h, state: &state{}, conn: conn}
 		if entries, err := g.list(ctx); err == nil {

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	clockEvery = 5 * time.Minute // between two looks at a warm host's clock
-	clockFresh = clockEvery + time.Minute
+	clockFresh = (clockEvery + 1) * keepNames // how long a measurement is used
 	// clockDrift is by how much two clocks come apart, in parts per million.
 	clockDrift = 200
 )
@@ -22,7 +21,6 @@ type memory struct {
 	at     time.Time          // when
 	offset time.Duration
 	doubt  time.Duration
-	err    error
 }
 
 func namesKey(h Host) string { return strings.Join(append([]string{h.Dir}, h.Families...), "\x00") }
@@ -45,25 +43,24 @@ func (m *memory) recall(h Host) []Entry {
 	return slices.Clone(m.names[namesKey(h)])
 }
 
-// setClock keeps what a session's clock was found to be at a time, or why it could
-// not be measured.
-func (m *memory) setClock(s *Session, at time.Time, offset, doubt time.Duration, err error) {
+// setClock keeps what a session's clock was found to be at a time.
+func (m *memory) setClock(s *Session, at time.Time, offset, doubt time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked, m.at, m.offset, m.doubt, m.err = s, at, offset, doubt, err
+	m.asked, m.at, m.offset, m.doubt = s, at, offset, doubt
 }
 
 // clock is what setClock has kept of a session, in doubt by what the clocks may
 // have drifted since; ok is false if that is too old.
-func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, err error, ok bool) {
+func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, ok bool) {
 	if m == nil {
-		return 0, 0, nil, false
+		return 0, 0, false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	age := now.Sub(m.at)
 	if m.asked != s || age < 0 || age > clockFresh {
-		return 0, 0, nil, false
+		return 0, 0, false
 	}
-	return m.offset, m.doubt + age*clockDrift/1e6, m.err, true
+	return m.offset, m.doubt + age*clockDrift/1e6, true
 }

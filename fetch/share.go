@@ -107,14 +107,24 @@ func (s *shared) add(h Handle) Handle {
 }
 
 // Clock is Session.Clock, out of memory if there it is fresh.
-func (s *shared) Clock(ctx context.Context) (offset, doubt time.Duration, err error) {
-	if offset, doubt, err, ok := s.memory.clock(s.Session, time.Now()); ok {
-		return offset, doubt, err
+func (s *shared) Clock(ctx context.Context) (time.Duration, time.Duration, error) {
+	if offset, doubt, ok := s.memory.clock(s.Session, time.Now()); ok {
+		return offset, doubt, nil
 	}
+	var offset, doubt time.Duration
+	var err error
 	if gone := s.do(ctx, func() { offset, doubt, err = s.Session.Clock(ctx) }); gone != nil {
 		return 0, 0, gone
 	}
 	return offset, doubt, err
+}
+
+// measure puts the host's clock into memory, if it can be measured.
+func (s *shared) measure(ctx context.Context) {
+	now := time.Now()
+	if offset, doubt, err := s.Session.Clock(ctx); err == nil {
+		s.memory.setClock(s.Session, now, offset, doubt)
+	}
 }
 
 // sharedFile is an open file of a share.
