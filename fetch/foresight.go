@@ -37,22 +37,28 @@ func Foresee(ctx context.Context, host Host) (map[string]Foresight, error) {
 	}
 	conn := g.conn
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
-	_, err := g.list(ctx)
-	if err == nil {
-		g.state.setClock(<-g.measure(ctx))
-		err = g.foresee(ctx)
-	}
+	out, err := g.foresights(ctx)
 	g.drop(err != nil && !ofTheHost(err))
 	if err = inspectError(ctx, err); err != nil {
 		return nil, err
 	}
+	return out, nil
+}
+
+// foresights lists the folder and looks at each family, over g's connection.
+func (g *Grab) foresights(ctx context.Context) (map[string]Foresight, error) {
+	if _, err := g.list(ctx); err != nil {
+		return nil, err
+	}
+	g.state.setClock(<-g.measure(ctx))
+	err := g.foresee(ctx)
 	out := map[string]Foresight{}
 	for name, f := range g.state.Families {
 		if f.Foresight != nil {
 			out[name] = *f.Foresight
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // foresee notes of each family how far back it went when the folder was listed

@@ -17,6 +17,7 @@ const (
 	keepNoSFTP = time.Hour        // after a login that was of no use
 	keepNames  = time.Minute      // between two looks at the names of the files
 	clockEvery = 5                // looks between two measurements of the clock
+	depthEvery = 30               // looks between two at how far back the logs go
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
@@ -35,6 +36,7 @@ type Keeper struct {
 	Dial     func(context.Context) (*sshdial.Client, error)
 	Hosts    []Host // whose logs are read over it; the first one's name is logged
 	Log      *slog.Logger
+	Foreseen func(host string, families map[string]Foresight) // told twice an hour how far back the logs go; may be nil
 
 	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
 }
@@ -126,12 +128,26 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 		if n%clockEvery == 0 {
 			conn.measure(ctx)
 		}
+		if n%depthEvery == 0 && k.Foreseen != nil {
+			k.depths(ctx, conn)
+		}
 		select {
 		case <-tick.C:
 		case <-conn.ssh.Done():
 			return
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// depths looks at how far back the logs go. A host that cannot tell is looked at
+// again the next time.
+func (k *Keeper) depths(ctx context.Context, conn *shared) {
+	for _, h := range k.Hosts {
+		g := &Grab{Host: h, state: &state{}, conn: conn}
+		if all, err := g.foresights(ctx); err == nil {
+			k.Foreseen(h.Name, all)
 		}
 	}
 }

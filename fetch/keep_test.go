@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,8 @@ type warmHost struct {
 	now  time.Time
 	log  lockedBuffer
 	slot *slot // that the keeper uses
+
+	depth atomic.Int64 // as the keeper tells it
 }
 
 type lockedBuffer struct {
@@ -69,7 +72,7 @@ func newWarmHost(t *testing.T) *warmHost {
 
 // keep runs a keeper until stop is called, or the test ends.
 func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
-	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
+	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Foreseen: w.foreseen, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	w.slot = w.pool.enter("k")
 	w.pool.leave("k", w.slot, false)
@@ -117,6 +120,13 @@ func (w *warmHost) until(what string, ok func() bool) {
 
 func (w *warmHost) logins() int { return strings.Count(w.Log(), "Accepted publickey") }
 
+// foreseen keeps what the keeper tells.
+func (w *warmHost) foreseen(host string, families map[string]Foresight) {
+	if host == w.host.Name {
+		w.depth.Store(int64(families["network_log"].Depth()))
+	}
+}
+
 func soon(time.Duration) time.Duration { return 20 * time.Millisecond }
 
 // One login serves grabs one after the other and at once; a restarted server is
@@ -140,6 +150,7 @@ func TestKeeper(t *testing.T) {
 	}
 	defer stop()
 	w.warm()
+	w.until("how far back the log goes", func() bool { return time.Duration(w.depth.Load()) > 10*time.Minute })
 	asked := evidence.NewWindow(w.now.Add(-30*time.Minute), w.now)
 	for range 3 {
 		a, b := w.grab(), w.grab()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,11 +8,6 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/evidence"
-)
-
-const (
-	foreseeFirst = 10 * time.Second // after the start: the mailbox comes first
-	foreseeEvery = 30 * time.Minute
 )
 
 // shallow warns once of each family whose records do not last for twice the window
@@ -54,13 +48,11 @@ func (s *shallow) row(h *evidence.Host, window time.Duration) {
 	}
 }
 
-// look asks a host, over the session that is there.
-func (s *shallow) look(ctx context.Context, host fetch.Host, window time.Duration) error {
-	all, err := fetch.Foresee(ctx, host)
-	for family, fs := range all {
+// depths judges what a look at a host tells.
+func (s *shallow) depths(host string, families map[string]fetch.Foresight, window time.Duration) {
+	for family, fs := range families {
 		if !fs.Young {
-			s.judge(host.Name, family, fs.Depth(), window, fs.PerMin)
+			s.judge(host, family, fs.Depth(), window, fs.PerMin)
 		}
 	}
-	return err
 }

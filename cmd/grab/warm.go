@@ -17,6 +17,7 @@ import (
 type warmth struct {
 	pool    *fetch.Pool
 	log     *slog.Logger
+	depths  func(host string, families map[string]fetch.Foresight)
 	keepers map[string]*keeping // by source.key
 }
 
@@ -46,7 +47,7 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log,
+		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log, Foreseen: w.depths,
 			Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) }}
 		for _, s := range list {
 			keeper.Hosts = append(keeper.Hosts, s.host)

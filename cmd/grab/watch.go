@@ -73,7 +73,9 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		return nil, err
 	}
 	pool := &fetch.Pool{}
-	w.warm = warmth{pool: pool, log: w.log}
+	w.warm = warmth{pool: pool, log: w.log, depths: func(host string, families map[string]fetch.Foresight) {
+		w.shallow.depths(host, families, w.window())
+	}}
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
 	w.runner = &incident.Runner{
 		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
@@ -239,6 +241,12 @@ func (w *watching) alive() func(mailwatch.State) {
 
 func notify(state string) { daemon.SdNotify(false, state) }
 
+// window is how much an alert asks for.
+func (w *watching) window() time.Duration {
+	cfg := w.cfg.Load()
+	return cfg.Window.Before + cfg.Window.After
+}
+
 // event logs the steps of incidents.
 func (w *watching) event(e incident.Event) {
 	switch e.What {
@@ -249,8 +257,8 @@ func (w *watching) event(e incident.Event) {
 	case incident.EventFirstPass:
 		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
 	case incident.EventPass:
-		if cfg := w.cfg.Load(); e.Row != nil {
-			w.shallow.row(e.Row, cfg.Window.Before+cfg.Window.After)
+		if e.Row != nil {
+			w.shallow.row(e.Row, w.window())
 		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", hintFor(e.Err))
