@@ -36,7 +36,7 @@ func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, fr
 		if pc == nil {
 			f.Seq++
 			pc = &piece{Name: h.name, Head: h.head, At: h.at, Size: h.size, MTime: h.mtime, First: h.first, Offset: l.from,
-				File: fmt.Sprintf("%s.%d.raw", f.name, f.Seq), owner: h}
+				File: fmt.Sprintf("%s.%d.raw", f.name, f.Seq), From: h.origin, owner: h}
 			f.Pieces = append(f.Pieces, pc)
 		}
 		if err := g.extend(ctx, src, pc, l.to, m); err != nil {
@@ -177,11 +177,15 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return err
 	}
 	h.first = e.first
+	if err := g.compareRing(f, h, plain); err != nil {
+		return err
+	}
 	if from, to := e.withPreamble(carry); from < to {
 		if err := g.fill(ctx, plain, f, h, from, to, &meter{grab: &Grab{}}); err != nil {
 			return err
 		}
 		f.seen(h)
+		f.asHost(h)
 	}
 	h.found = &e
 	return nil

@@ -103,9 +103,11 @@ type Grab struct {
 	Dir  string // local folder for slices and state; made if missing
 
 	Progress func(Progress) // may be nil
+	Ring     string         // folder of the host's ring; empty: there is none
 
 	now    func() time.Time // collector's clock; nil is time.Now
 	create func(name string, flag int) (file, error)
+	skip   func(listed []Entry, e Entry) bool // an entry that need not be held; nil: none. It is asked while entries are chosen
 
 	conn      Conn
 	held      map[string][]*held // by family
@@ -121,6 +123,7 @@ type Grab struct {
 	saved     int64              // bytes copied when the state was last saved
 	state     *state
 	surveyed  map[string]surveyed
+	ring      ringUse
 }
 
 // file is what slices are written to: a seam for the tests.
@@ -159,6 +162,7 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	err := g.load()
 	if err == nil {
 		err = g.pass(ctx, asked, onHeld)
+		err = g.joinRing(ctx, asked, err)
 	}
 	if err != nil && (ctx.Err() != nil || !atomicfile.Full(err)) { // while room is waited for, what is held stays held
 		g.drop(true)
@@ -208,6 +212,9 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 			if onHeld != nil {
 				onHeld(g.heldAt)
 			}
+		}
+		if err := g.takeRing(ctx, asked); err != nil {
+			return err
 		}
 		again, err := g.take(ctx, asked, listed, try == rounds-1)
 		if err != nil || !again {

@@ -44,6 +44,7 @@ type held struct {
 	born      int       // round of listing in which it was held first
 	listed    int       // round in which the folder last showed it
 	looked    time.Time // when size and mtime were seen, by the collector's clock
+	origin    string    // fromRing: it is the ring's copy; empty: the host's
 }
 
 // hold opens every file of every family that may have records after oldest, and
@@ -101,7 +102,13 @@ func (g *Grab) findBreaks(entries []Entry) {
 				before = h
 			}
 		}
-		if before == nil || before.listed == g.round || before.among(entries) {
+		if before == nil || before.listed == g.round {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { // of the same size and second, and new
+			return slices.ContainsFunc(hs, func(h *held) bool { return h.born == g.round && h.name == e.Name })
+		})
+		if before.among(others) {
 			continue
 		}
 		for _, h := range hs {
@@ -220,6 +227,9 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 		same := slices.IndexFunc(g.held[family], func(h *held) bool { return h.size == e.Size && h.mtime.Equal(e.MTime) })
 		if same >= 0 && e.MTime.Before(newest.Add(-restless)) && g.unique(entries, family, e) {
 			g.held[family][same].listed = g.round
+			continue
+		}
+		if g.skip != nil && g.skip(entries, e) {
 			continue
 		}
 		if todo = append(todo, e); len(todo) == maxOpen {

@@ -181,6 +181,9 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		}
 		return false, err
 	}
+	if err := g.compareRing(f, h, h.file); err != nil {
+		return false, err
+	}
 	from, to := h.found.withPreamble(carry)
 	if from == to {
 		if h.found.firstAt == h.found.size && h.size > 0 {
@@ -207,6 +210,7 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return true, g.save()
 	}
 	f.seen(h)
+	f.asHost(h)
 	return false, nil
 }
 

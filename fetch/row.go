@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -47,6 +48,7 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	if !g.restless.IsZero() {
 		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
 	}
+	h.Ring = g.ring.costs
 	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
@@ -101,7 +103,7 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	for i, pc := range pieces {
 		s.file.Bytes += hashes[i].n
 		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(pc.Name, 255), Offset: pc.Offset, Length: hashes[i].n,
-			Size: pc.Size, MTime: pc.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: "host"})
+			Size: pc.Size, MTime: pc.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(pc.From, "host")})
 	}
 	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records
 	if s.survey.Records > 0 {
@@ -166,9 +168,9 @@ func (f *family) missing(asked evidence.Window, err error, spans []evidence.Span
 	case f.NoRecords:
 		reason = evidence.ReasonRead
 	}
-	spans = slices.Concat(spans, f.Lost, f.Gaps)
+	spans = slices.Concat(spans, f.unlessRing(f.Lost), f.unlessRing(f.Gaps))
 	at := asked.Since
-	for _, c := range f.Covered {
+	for _, c := range f.withRing(asked) {
 		if c.Since.After(at) {
 			spans = append(spans, evidence.Span{Since: at, Until: c.Since, Reason: reason})
 		}

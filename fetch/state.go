@@ -45,6 +45,8 @@ type family struct {
 	Empty     bool              `json:"empty"`
 	NoRecords bool              `json:"no_records"`
 	Foresight *Foresight        `json:"foresight,omitempty"`
+	Ring      []evidence.Window `json:"ring,omitempty"`     // as Covered, by what the ring had
+	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
 }
 
 // piece is one byte range of one file of a host and where it is on disk. Head
@@ -60,7 +62,10 @@ type piece struct {
 	MTime  time.Time `json:"mtime"`
 	First  time.Time `json:"first"` // of the file's first record, by the host's clock
 	File   string    `json:"file"`
+	From   string    `json:"from,omitempty"` // fromRing; empty: the host
+	Open   bool      `json:"open,omitempty"` // ends where the ring ends, maybe within a record
 	owner  *held
+	agrees bool // with the host, as far as it was looked at
 }
 
 func (g *Grab) path(name string) string { return filepath.Join(g.Dir, name) }
@@ -173,6 +178,9 @@ func (f *family) lacking(h *held, from, to int64) (spans []lack) {
 		last = nil
 		if end := pc.Offset + pc.Length; end >= from {
 			from, last = end, pc
+			if pc.From != h.origin {
+				last = nil // a source of its own
+			}
 		}
 	}
 	if from < to {
@@ -220,7 +228,11 @@ func (pc *piece) whole() int64 { return pc.Length - pc.Cut }
 // cover notes that all records of w, in the host's time, that lie in asked are
 // on disk.
 func (f *family) cover(w, asked evidence.Window, offset time.Duration) {
-	w = w.Shift(-offset)
+	f.Covered = covering(f.Covered, w.Shift(-offset), asked)
+}
+
+// covering adds what w has of asked to a list of windows that it changes.
+func covering(list []evidence.Window, w, asked evidence.Window) []evidence.Window {
 	if w.Since.Before(asked.Since) {
 		w.Since = asked.Since
 	}
@@ -228,19 +240,19 @@ func (f *family) cover(w, asked evidence.Window, offset time.Duration) {
 		w.Until = asked.Until
 	}
 	if w.Empty() {
-		return
+		return list
 	}
-	f.Covered = append(f.Covered, evidence.NewWindow(w.Since, w.Until))
-	slices.SortFunc(f.Covered, func(a, b evidence.Window) int { return a.Since.Compare(b.Since) })
-	merged := f.Covered[:1]
-	for _, c := range f.Covered[1:] {
+	list = append(list, evidence.NewWindow(w.Since, w.Until))
+	slices.SortFunc(list, func(a, b evidence.Window) int { return a.Since.Compare(b.Since) })
+	merged := list[:1]
+	for _, c := range list[1:] {
 		if last := &merged[len(merged)-1]; c.Since.After(last.Until) {
 			merged = append(merged, c)
 		} else {
 			*last = last.Union(c)
 		}
 	}
-	f.Covered = merged
+	return merged
 }
 
 // span is a missing span of the host's time in the collector's.

@@ -163,8 +163,22 @@ type Host struct {
 	OwnAddresses []string `json:"own_addresses,omitempty"`     // local addresses that this host's records name
 	PeersNamed   []string `json:"peers_named,omitempty"`       // other Expressways that this host's records name
 
+	Ring []RingFamily `json:"ring,omitempty"` // the copy that was kept beforehand, where there is one
+
 	Credentials int64    `json:"credentials"` // Authorization and Proxy-Authorization headers seen
 	Notes       []string `json:"notes,omitempty"`
+}
+
+// A RingFamily says how deep the ring of one family of a host is and what it costs.
+type RingFamily struct {
+	Family       string    `json:"family"`
+	Since        time.Time `json:"since,omitzero"` // from which on it lacks nothing, in the collector's time; zero: nothing is whole
+	Until        time.Time `json:"until,omitzero"` // of the last increment
+	Bytes        int64     `json:"bytes"`          // on this machine's disk
+	PerMin       int64     `json:"per_min"`        // bytes a minute that the host logged lately; 0 if unknown
+	StoredPerMin int64     `json:"stored_per_min"` // what these take here
+	Breaks       int       `json:"breaks"`         // places at which something may be missing
+	Damaged      int64     `json:"damaged"`        // frames that are damaged or missing
 }
 
 // Timing is the ledger of one grab. A zero time is left out: it did not happen.

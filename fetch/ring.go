@@ -1,0 +1,268 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/klauspost/compress/zstd"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+const (
+	ringBackoff = time.Minute      // the longest wait after an error
+	ringClock   = 10 * time.Minute // between two looks at the host's clock
+	ringRoom    = 256 << 20        // bytes that a ring leaves free on the disk
+)
+
+// A Ring keeps a rolling copy of one host's logs on this machine: what an alert that
+// comes late would not find on the host any more. Its exported fields are set before
+// Run. The folder is read beside it by a Grab, in this process or another.
+type Ring struct {
+	Host    Host
+	Dir     string        // made if missing
+	Every   time.Duration // between two increments
+	Keep    time.Duration // how far back
+	MaxSize int64         // bytes on disk, of all families together
+	Free    func(dir string) (int64, error)
+	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
+
+	families []*ringFamily
+	grab     Grab // holds the files; it copies nothing
+	conn     Conn // of the last increment
+	clocked  time.Time
+	listing  []Entry // the last one
+	pace     pacer
+	raw      []byte
+}
+
+var (
+	// ErrRingTaken says that another process writes the ring.
+	ErrRingTaken = errors.New("another process keeps this ring")
+	errNoRoom    = errors.New("too little room is left on the disk for a ring")
+)
+
+// Run keeps the ring until ctx ends. It goes on after errors, ever more slowly, at
+// least once a minute; an address that has refused a login is not troubled again, for
+// the login's own record sees to that. It returns an error only if it cannot begin.
+func (r *Ring) Run(ctx context.Context) error {
+	release, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer release()
+	up, first, wait := false, true, r.Every
+	for {
+		began := time.Now()
+		err := r.increment(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.grab.drop(true)
+			wait = min(2*wait, max(ringBackoff, r.Every))
+			if p, ok := errors.AsType[interface {
+				error
+				Permanent() bool
+			}](err); ok && p.Permanent() || atomicfile.Full(err) {
+				wait = max(ringBackoff, r.Every)
+			}
+		} else {
+			wait = max(r.Every-time.Since(began), r.Every/10)
+		}
+		if r.Event != nil && (first || up != (err == nil)) {
+			r.Event(err)
+		}
+		up, first = err == nil, false
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		wait = max(wait, r.Every)
+	}
+}
+
+// open locks the folder and takes up what is in it.
+func (r *Ring) open() (release func(), err error) {
+	if err := atomicfile.MkdirAll(r.Dir); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(r.Dir, "lock")
+	lock := flock.New(name, flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	atomicfile.Adopt(name)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", r.Dir, ErrRingTaken)
+	}
+	release = func() {
+		r.grab.drop(true)
+		for _, f := range r.families {
+			f.end()
+		}
+		lock.Unlock() // the process's end would do it too
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(512<<10))
+	if err != nil {
+		release()
+		return nil, err
+	}
+	r.pace.rate = carefulRate
+	r.grab = Grab{Host: r.Host, state: &state{}, now: r.grab.now, skip: r.atRest}
+	r.families = nil
+	for _, name := range r.Host.Families {
+		f := &ringFamily{name: name, ring: r, ringStore: ringStore{dir: filepath.Join(r.Dir, name), enc: enc}}
+		r.families = append(r.families, f)
+		if err := f.takeUp(r.grab.clock()); err != nil {
+			release()
+			return nil, err
+		}
+		os.Remove(f.unpacked()) // of a process that died
+	}
+	return release, nil
+}
+
+// increment brings the ring up to what the host has now.
+func (r *Ring) increment(ctx context.Context) error {
+	g := &r.grab
+	if err := r.room(); err != nil {
+		return err
+	}
+	if err := g.connect(ctx); err != nil {
+		return err
+	}
+	conn := g.conn
+	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
+	if r.conn != conn {
+		r.conn, r.clocked = conn, time.Time{}
+		for _, f := range r.families {
+			f.reconnected = true
+		}
+	}
+	r.askClock(ctx)
+	g.state.Notes = nil
+	for try := range rounds {
+		listed := g.clock()
+		since := listed.Add(g.state.offset() - r.Keep)
+		if err := g.hold(ctx, since.Add(-oldEnough)); err != nil {
+			return err
+		}
+		again := false
+		for _, f := range r.families {
+			changed, err := f.take(ctx, listed, since, try == rounds-1)
+			if err != nil {
+				return err
+			}
+			again = again || changed
+		}
+		if !again {
+			break
+		}
+	}
+	g.breaks, g.truncated = nil, nil
+	for _, f := range r.families {
+		f.trim()
+	}
+	return r.prune(g.clock())
+}
+
+// askClock measures the host's clock now and then, where that is possible.
+func (r *Ring) askClock(ctx context.Context) {
+	if !r.clocked.IsZero() && r.grab.clock().Sub(r.clocked) < ringClock {
+		return
+	}
+	r.clocked, r.grab.state.Clock = r.grab.clock(), nil
+	r.grab.state.setClock(<-r.grab.measure(ctx))
+}
+
+// hostTime is t, of the collector's clock, by the host's.
+func (r *Ring) hostTime(t time.Time) time.Time { return t.Add(r.grab.state.offset()) }
+
+// room gives up the oldest part of the ring rather than fill the disk: incidents
+// need it more.
+func (r *Ring) room() error {
+	if r.Free == nil {
+		return nil
+	}
+	free, err := r.Free(r.Dir)
+	if err != nil || free >= ringRoom {
+		return nil // unknown: writing will tell
+	}
+	if err := r.dropOldest(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %d MiB", errNoRoom, free>>20)
+}
+
+// bytes is what the ring takes on disk.
+func (r *Ring) bytes() (n int64) {
+	for _, f := range r.families {
+		for _, s := range f.segs {
+			n += s.bytes
+		}
+	}
+	return n
+}
+
+// prune removes whole segments that are older than Keep, and the oldest ones while
+// there are too many bytes.
+func (r *Ring) prune(now time.Time) error {
+	var errs []error
+	for _, f := range r.families {
+		errs = append(errs, f.roll(now, r.Keep/segments, r.MaxSize/segments))
+		for len(f.segs) > 0 && f.segs[0].last.Before(now.Add(-r.Keep)) {
+			if f.drop() != nil {
+				break
+			}
+		}
+		f.forgetFiles(now.Add(-r.Keep - oldEnough))
+	}
+	for r.bytes() > r.MaxSize {
+		if r.dropOldest() != nil {
+			break // on Windows, while someone reads it
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dropOldest removes the segment that was written to least recently.
+func (r *Ring) dropOldest() error {
+	var oldest *ringFamily
+	for _, f := range r.families {
+		if len(f.segs) > 0 && (oldest == nil || f.segs[0].last.Before(oldest.segs[0].last)) {
+			oldest = f
+		}
+	}
+	if oldest == nil {
+		return nil
+	}
+	return oldest.drop()
+}
+
+// atRest reports whether the ring has had all of a file that is at rest: size and
+// mtime are its, and no other entry's. It looks at each listing first of all.
+func (r *Ring) atRest(entries []Entry, e Entry) bool {
+	r.listing = entries
+	for _, f := range r.families {
+		if _, known := f.known[stampOf(e)]; known && f.owns(e) {
+			return f.alone(entries, e)
+		}
+	}
+	return false
+}
+
+// giveWay drops the oldest segment when the disk is full, and returns err.
+func (r *Ring) giveWay(err error) error {
+	if atomicfile.Full(err) {
+		r.dropOldest() // if that fails too, the next increment tries again
+	}
+	return err
+}

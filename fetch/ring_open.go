@@ -1,0 +1,167 @@
+package fetch
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A ringLog is one family's part of a ring, open for reading. A writer in another
+// process may go on meanwhile, and remove what is the oldest: what is open stays.
+type ringLog struct {
+	segs    []*ringSegment // the oldest first
+	entries []ringEntry    // in order of N
+	files   map[int64]*ringFile
+}
+
+// ringSegment is a pair of files: NNNNNN.zst and NNNNNN.idx.
+type ringSegment struct {
+	num   int
+	zst   *os.File // nil: it is missing
+	bytes int64    // of both
+}
+
+type ringEntry struct {
+	entry
+	seg *ringSegment
+	bad bool // of a frame: its bytes are not what they were
+}
+
+// segmentNumbers lists the segments of a folder, in order. A folder that is not
+// there has none.
+func segmentNumbers(dir string) ([]int, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var nums []int
+	for _, d := range names {
+		name, ok := strings.CutSuffix(d.Name(), ".idx")
+		if !ok {
+			name, ok = strings.CutSuffix(d.Name(), ".zst")
+		}
+		if n, err := strconv.Atoi(name); ok && err == nil && n > 0 && len(name) >= 6 && d.Type().IsRegular() {
+			nums = append(nums, n)
+		}
+	}
+	slices.Sort(nums)
+	return slices.Compact(nums), nil
+}
+
+func segmentPath(dir string, num int, ext string) string {
+	return filepath.Join(dir, fmt.Sprintf("%06d%s", num, ext))
+}
+
+// openRing reads the indexes of one family. Close it.
+func openRing(dir string) (*ringLog, error) {
+	nums, err := segmentNumbers(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the ring: %w", err)
+	}
+	l := &ringLog{files: map[int64]*ringFile{}}
+	for _, num := range nums {
+		if err := l.add(dir, num); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("read the ring: %w", err)
+		}
+	}
+	slices.SortStableFunc(l.entries, func(a, b ringEntry) int { return cmp.Compare(a.N, b.N) })
+	return l, nil
+}
+
+// add opens one segment. A part that is not there was removed meanwhile, or is
+// missing: then its entries are, too, and that shows.
+func (l *ringLog) add(dir string, num int) error {
+	idx, err := os.Open(segmentPath(dir, num, ".idx"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer idx.Close()
+	s := &ringSegment{num: num}
+	s.zst, err = os.Open(segmentPath(dir, num, ".zst"))
+	if _, gone := os.Stat(idx.Name()); errors.Is(err, fs.ErrNotExist) && gone != nil {
+		return nil // the writer has removed both just now
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l.segs = append(l.segs, s)
+	entries := readEntries(idx) // before the size is looked at: frames come first
+	var size int64
+	if s.zst != nil {
+		info, err := s.zst.Stat()
+		if err != nil {
+			return err
+		}
+		size = info.Size()
+	}
+	s.bytes = size
+	if info, err := idx.Stat(); err == nil {
+		s.bytes += info.Size()
+	}
+	for _, e := range entries {
+		l.entries = append(l.entries, ringEntry{entry: e, seg: s, bad: e.Frame != nil && e.Frame.Pos+e.Frame.Packed > size})
+		if e.File != nil {
+			l.files[e.File.ID] = e.File
+		}
+	}
+	return nil
+}
+
+// Close closes the segments.
+func (l *ringLog) Close() {
+	for _, s := range l.segs {
+		if s.zst != nil {
+			s.zst.Close()
+		}
+	}
+}
+
+var errRingDamaged = errors.New("a frame of the ring is damaged")
+
+// unpacker gives back the contents of frames, in memory of its own that is bounded.
+type unpacker struct {
+	dec         *zstd.Decoder
+	packed, out []byte
+}
+
+func newUnpacker() (*unpacker, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxFrame), zstd.WithDecoderMaxWindow(maxFrame))
+	return &unpacker{dec: dec}, err
+}
+
+// frame reads the bytes of a frame and proves them; they are valid until the next call.
+func (u *unpacker) frame(e *ringEntry) ([]byte, error) {
+	f := e.Frame
+	if e.bad || e.seg.zst == nil {
+		return nil, errRingDamaged
+	}
+	u.packed = slices.Grow(u.packed[:0], int(f.Packed))[:f.Packed]
+	if err := readFull(e.seg.zst, u.packed, f.Pos); err != nil {
+		if errors.Is(err, errShort) {
+			err = errRingDamaged
+		}
+		return nil, err
+	}
+	out, err := u.dec.DecodeAll(u.packed, u.out[:0])
+	u.out = out
+	if sum := sha256.Sum256(out); err != nil || int64(len(out)) != f.Length || !bytes.Equal(sum[:], f.SHA256) {
+		return nil, errRingDamaged
+	}
+	return out, nil
+}
+
+func (u *unpacker) close() { u.dec.Close() }

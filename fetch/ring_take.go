@@ -1,0 +1,274 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// A ringFamily is one family of a ring that is being kept.
+type ringFamily struct {
+	ringStore
+	name string
+	ring *Ring
+
+	newest *ringFile // was the newest at the last increment: what is newer is still there if it is
+	from   time.Time // host's time from which on nothing is missing; zero: nothing is known yet
+	at     time.Time // of the last increment, by the collector's clock
+
+	reconnected bool
+	known       map[stamp]*ringFile // files at rest of which the ring has had all it wants; nil: it is too old
+	missed      map[stamp]bool      // those that could not be held the last time
+	taken       map[*held]bool      // of which there is no more to have now
+}
+
+// stamp tells files at rest from each other.
+type stamp struct {
+	size  int64
+	mtime int64
+}
+
+func stampOf(e Entry) stamp { return stamp{e.Size, e.MTime.Unix()} }
+
+func (f *ringFamily) owns(e Entry) bool {
+	return expressway.FamilyOf(e.Name, f.ring.Host.Families) == f.name
+}
+
+// alone reports whether one entry alone of a listing has that size and mtime.
+func (f *ringFamily) alone(entries []Entry, e Entry) bool {
+	n := 0
+	for _, o := range entries {
+		if stampOf(o) == stampOf(e) && f.owns(o) {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// takeUp goes on with what an earlier process has left.
+func (f *ringFamily) takeUp(now time.Time) error {
+	f.known, f.missed, f.reconnected = map[stamp]*ringFile{}, map[stamp]bool{}, true
+	l, err := f.open(now)
+	if err != nil {
+		return err
+	}
+	for _, e := range l.entries {
+		if e.Seen != nil {
+			f.from, f.at, f.newest = e.Seen.From, e.Seen.At, l.files[e.Seen.Newest]
+		}
+	}
+	if f.newest == nil {
+		f.from = time.Time{}
+	}
+	return nil
+}
+
+// take copies what the family has that the ring has not, the oldest first, and says
+// how far the ring is whole now. It asks for another round if a file was no longer
+// what was held.
+func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bool) (again bool, err error) {
+	g := &f.ring.grab
+	if f.at.Before(listed.Add(-f.ring.Keep)) { // what there was is of no more use
+		f.newest, f.from = nil, time.Time{}
+	}
+	p := &plan{family: f.name, parts: slices.Clone(g.held[f.name])}
+	slices.SortStableFunc(p.parts, inTime)
+	before := slices.Clone(f.files)
+	unsure, bad := false, false
+	f.taken = map[*held]bool{}
+	for _, h := range p.parts {
+		err := f.takeFile(ctx, h, since)
+		switch f.taken[h] = err == nil; {
+		case errors.Is(err, errShort):
+			h.stale, again = true, true
+		case errors.Is(err, errNotYet):
+			unsure = true
+		case err != nil && (isAnswer(err) || isGzipFault(err) || errors.Is(err, errUnreadable)):
+			f.taken[h], bad = true, true
+		case err != nil:
+			return false, err
+		}
+	}
+	if again && !final {
+		return true, nil
+	}
+	if err := f.flushPending(); err != nil {
+		return false, err
+	}
+	p.parts = slices.DeleteFunc(p.parts, func(h *held) bool { return h.stale })
+	f.continuity(p, before, listed, since, bad || again)
+	if len(p.parts) == 0 {
+		return false, nil
+	}
+	if newest := f.file(p.parts[len(p.parts)-1]); newest != nil {
+		f.newest = newest
+	}
+	if unsure {
+		return false, nil
+	}
+	f.at = listed
+	return false, f.seen(g.clock(), f.newest, ringSeen{From: f.from.UTC().Round(0), At: listed.UTC().Round(0), Clock: g.state.Clock, Doubt: g.state.Doubt})
+}
+
+var (
+	errNotYet     = errors.New("the file shows too little of itself yet")
+	errUnreadable = errors.New("the file is not what a log is")
+)
+
+// takeFile copies what the ring lacks of one held file.
+func (f *ringFamily) takeFile(ctx context.Context, h *held, since time.Time) error {
+	now := f.ring.grab.clock()
+	if len(h.head) < tinyHead {
+		old := h.name != f.name && f.ring.hostTime(now).Sub(h.mtime) > 2*restless
+		switch {
+		case h.size == 0 || old && h.mtime.Before(since):
+			return nil
+		case old:
+			return errUnreadable
+		}
+		return errNotYet
+	}
+	if h.first.IsZero() {
+		if p, ok := firstHead(h.head, 0, false, f.ring.grab.ref(h.mtime)); ok {
+			h.first = p.t
+		}
+	}
+	known := f.file(h)
+	if known != nil && (known.whole || !h.gzip && h.size <= known.End) {
+		f.describe(known, h, now)
+		return nil
+	}
+	if h.mtime.Before(since.Add(-oldEnough)) { // a proof of how far the others reach back
+		return nil
+	}
+	if h.gzip {
+		return f.takeGzip(ctx, h, known, since)
+	}
+	from, err := f.start(h.file, h.size, h, known, since)
+	if err != nil {
+		return err
+	}
+	file := f.describe(known, h, now)
+	return f.copy(ctx, h.file, file, h, from, h.size, &f.ring.pace)
+}
+
+// start is where the ring begins with a file: at what it has, or at the records that
+// are young enough.
+func (f *ringFamily) start(src io.ReaderAt, size int64, h *held, known *ringFile, since time.Time) (int64, error) {
+	if known != nil && f.newest != nil {
+		return known.End, nil
+	}
+	if known == nil && h.at <= probeReach && !h.first.IsZero() && !h.first.Before(since) {
+		return 0, nil
+	}
+	e, err := locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.grab.ref(h.mtime))
+	if err != nil {
+		return 0, err
+	}
+	h.first = e.first
+	from := e.from
+	if e.empty() {
+		from = size
+	}
+	if known != nil {
+		from = max(from, known.End)
+	}
+	return from, nil
+}
+
+// copy takes [from, to) of a file into the ring.
+func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *held, from, to int64, pace *pacer) error {
+	r := f.ring
+	for at := from; at < to; {
+		n := min(maxFrame, to-at)
+		if err := pace.wait(ctx, n); err != nil {
+			return err
+		}
+		r.raw = slices.Grow(r.raw[:0], int(n))[:n]
+		if err := readFull(src, r.raw, at); err != nil {
+			f.forget()
+			return err
+		}
+		f.add(file, h, at, r.raw, r.grab.ref(h.mtime))
+		at += n
+		if len(f.pending) < flushFrames && at < to {
+			continue
+		}
+		// what was read is the file's only if it still is that file
+		if same, err := h.sameHead(); err != nil || !same {
+			f.forget()
+			return errors.Join(err, errShort)
+		}
+		if err := f.flushPending(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushPending writes, and keeps within the ring's size.
+func (f *ringFamily) flushPending() error {
+	now := f.ring.grab.clock()
+	if err := f.flush(now); err != nil {
+		if errFull := f.ring.giveWay(err); errFull != nil {
+			return errFull
+		}
+		return err
+	}
+	return f.ring.prune(now)
+}
+
+// takeGzip unpacks a compressed sibling whole and takes what the ring lacks of it.
+func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, since time.Time) error {
+	g := &f.ring.grab
+	if err := f.ring.pace.wait(ctx, h.size); err != nil {
+		return err
+	}
+	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.unpacked())
+	defer tmp.Close()
+	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &meter{grab: &Grab{}})
+	h.unpacked = size
+	if err != nil && isGzipFault(err) && (h.grown() || f.ring.hostTime(g.clock()).Sub(h.mtime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
+		return errNotYet // it is being written
+	}
+	if err != nil && !isGzipFault(err) {
+		return f.ring.giveWay(err)
+	}
+	from, err2 := f.start(tmp, size, h, known, since)
+	if err2 != nil {
+		return err2
+	}
+	file := f.describe(known, h, g.clock())
+	if err2 := f.copy(ctx, tmp, file, h, from, size, nil); err2 != nil {
+		return err2
+	}
+	file.whole = true
+	return err
+}
+
+func (f *ringFamily) unpacked() string { return filepath.Join(f.dir, "unpacked.tmp") }
+
+// limitedAt lets no more than max bytes be written.
+type limitedAt struct {
+	io.WriterAt
+	max int64
+}
+
+func (l *limitedAt) WriteAt(b []byte, off int64) (int, error) {
+	if off+int64(len(b)) > l.max {
+		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", errGzip, l.max)
+	}
+	return l.WriterAt.WriteAt(b, off)
+}

@@ -1,0 +1,124 @@
+package fetch
+
+import (
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/expressway"
+)
+
+// continuity finds out from when on nothing is missing. before are the files that
+// the ring knew at the last increment.
+func (f *ringFamily) continuity(p *plan, before []*ringFile, listed, since time.Time, bad bool) {
+	g := &f.ring.grab
+	now := listed.Add(g.state.offset())
+	fresh := func(h *held) bool { return !slices.Contains(before, f.file(h)) }
+	switch {
+	case f.newest == nil || f.from.IsZero(): // the ring begins
+		f.from = f.beginning(p, since, now)
+	case f.reconnected && !f.still(p):
+		f.from = now
+		for _, h := range p.parts {
+			if fresh(h) && !h.first.IsZero() && h.first.Before(f.from) {
+				f.from = h.first
+			}
+		}
+	}
+	f.reconnected = false
+	lose := func(t time.Time) { f.from = latest(f.from, t) }
+	for _, b := range g.breaks {
+		if b.family == f.name && !p.showsAfter(b) {
+			lose(b.after.first)
+		}
+	}
+	for _, t := range g.truncated {
+		file := f.file(t)
+		gone := file == nil || !file.whole
+		if expressway.FamilyOf(t.name, g.Host.Families) == f.name && gone && !p.goesOn(t) {
+			lose(now)
+		}
+	}
+	missed := map[stamp]bool{}
+	for _, m := range g.missed {
+		if !f.owns(m.Entry) || m.Size == 0 || m.MTime.Before(since) || p.holds(m.Entry) {
+			continue
+		}
+		missed[stampOf(m.Entry)] = true
+		if !f.missed[stampOf(m.Entry)] {
+			bad = true
+		}
+	}
+	f.missed = missed
+	if bad || !g.restless.IsZero() {
+		lose(now)
+	}
+}
+
+// beginning is the host's time from which on a new ring has everything.
+func (f *ringFamily) beginning(p *plan, since, now time.Time) time.Time {
+	from := now
+	for _, h := range p.parts {
+		if h.first.IsZero() {
+			continue
+		}
+		if h.first.Before(since) {
+			return since
+		}
+		if h.first.Before(from) {
+			from = h.first
+		}
+	}
+	return from
+}
+
+// still reports whether the file that was the newest is still there, with all that
+// the ring has of it.
+func (f *ringFamily) still(p *plan) bool {
+	for _, e := range f.ring.listing {
+		if file := f.known[stampOf(e)]; file == f.newest && f.owns(e) && f.alone(f.ring.listing, e) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.parts, func(h *held) bool {
+		return f.file(h) == f.newest && (f.newest.whole || max(h.size, h.unpacked) >= f.newest.End)
+	})
+}
+
+// trim lets go of what is at rest and in the ring whole, but for the newest file.
+func (f *ringFamily) trim() {
+	g := &f.ring.grab
+	var newest time.Time
+	for _, e := range f.ring.listing {
+		newest = latest(newest, e.MTime)
+	}
+	parts := slices.Clone(g.held[f.name])
+	slices.SortStableFunc(parts, inTime)
+	var kept []*held
+	for i, h := range parts {
+		file := f.file(h)
+		if !f.taken[h] || i == len(parts)-1 || h.name == f.name || !h.mtime.Before(newest.Add(-restless)) {
+			kept = append(kept, h)
+			continue
+		}
+		if file != nil {
+			file.whole = true
+		}
+		if e := (Entry{Name: h.name, Size: h.size, MTime: h.mtime}); f.alone(f.ring.listing, e) {
+			f.known[stampOf(e)] = file
+		}
+		h.file.Close()
+	}
+	if _, ok := g.held[f.name]; ok {
+		g.held[f.name] = kept
+	}
+}
+
+// forgetFiles drops what is known of files that were not held since t.
+func (f *ringFamily) forgetFiles(t time.Time) {
+	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o.used.Before(t) })
+	for s := range f.known {
+		if time.Unix(s.mtime, 0).Before(t.Add(-oldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e Entry) bool { return stampOf(e) == s }) {
+			delete(f.known, s)
+		}
+	}
+}
