@@ -61,7 +61,7 @@ const (
 // finding is the result of one check.
 type finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, algorithms, sftp, logs, a family's name, log_level, clock, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -102,6 +102,7 @@ func (c *checkup) run(ctx context.Context) {
 		done := <-v
 		all = append(all, done)
 		c.add(done.findings...)
+		c.add(c.judgeRing(done.host)...)
 	}
 	c.together(all)
 	c.disk(all)

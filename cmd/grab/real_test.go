@@ -33,6 +33,7 @@ type realSite struct {
 	key            realsrv.Key
 	window         string
 	store, mailbox string
+	more           string // lines of configuration
 }
 
 func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) *realSite {
@@ -88,7 +89,7 @@ func (s *realSite) write() {
 	s.file("imap.secret", []byte(s.mail.Password+"\n"))
 	s.file("ca.pem", s.mail.CA)
 	s.config = s.file("grab.yaml", fmt.Appendf(nil, `store: %[10]q
-mail: {server: %[2]q, mailbox: %[1]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
+%[11]smail: {server: %[2]q, mailbox: %[1]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
 window: %[4]s
 settle: 500ms
 patience: 3s
@@ -100,7 +101,7 @@ sites:
     hosts:
       - {name: expc01, role: C, address: %[6]q, logs: {dir: %[7]q}}
       - {name: expe01, role: E, address: %[8]q, logs: {dir: %[9]q}}
-`, s.mailbox, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), filepath.Join(s.dir, s.store)))
+`, s.mailbox, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), filepath.Join(s.dir, s.store), s.more))
 }
 
 // grab runs the program in this process.

@@ -128,7 +128,10 @@ func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	var rings sync.WaitGroup
+	defer rings.Wait() // after cancel
 	defer cancel()
+	w.rings(ctx, &rings)
 	done := make(chan error, 1)
 	go func() { done <- watcher.Run(ctx) }()
 	for {

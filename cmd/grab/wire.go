@@ -110,6 +110,7 @@ type source struct {
 	host     fetch.Host
 	dial     sshdial.Config
 	commands fetch.Commands
+	ring     string // folder of the host's ring; empty: it has none
 }
 
 func configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) source {
@@ -156,7 +157,7 @@ func pullers(pool *fetch.Pool, find func(site, host string) (source, bool), prog
 		} else {
 			s.host = s.connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.host, Dir: dir, Progress: progress}}, nil
+		return puller{&fetch.Grab{Host: s.host, Dir: dir, Ring: s.ring, Progress: progress}}, nil
 	}
 }
 
@@ -168,7 +169,11 @@ func finder(cfg *config.Config) func(site, host string) (source, bool) {
 		if s == nil || s.Host(host) == nil {
 			return source{}, false
 		}
-		return configured(s.Host(host), s.Zone(), ledger), true
+		src := configured(s.Host(host), s.Zone(), ledger)
+		if s.Host(host).Ring.Enabled {
+			src.ring = ringDir(cfg, host)
+		}
+		return src, true
 	}
 }
 

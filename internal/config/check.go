@@ -255,13 +255,12 @@ func (c *checker) logs(at string, l Logs) {
 	}
 }
 
+const minRing = 16 << 20
+
 func (c *checker) ring(path string, r Ring) {
 	every, keep := path+".every", path+".keep"
-	if r.Enabled && c.has(path+".enabled") {
-		c.bad(path+".enabled", "the ring is not built yet: remove this key or set it to false")
-	}
-	if c.has(every) {
-		c.positive(every, r.Every)
+	if c.has(every) && c.sound(every) && r.Every < time.Second {
+		c.bad(every, "the duration must be at least 1s: each increment asks the host for its listing")
 	}
 	if c.has(keep) {
 		c.positive(keep, r.Keep)
@@ -269,8 +268,8 @@ func (c *checker) ring(path string, r Ring) {
 	if r.Keep < r.Every && (c.has(every) || c.has(keep)) && c.sound(every, keep) {
 		c.bad(path, "keep (%s) is shorter than every (%s)", r.Keep, r.Every)
 	}
-	if r.MaxSize <= 0 && c.has(path+".max_size") && c.sound(path+".max_size") {
-		c.bad(path+".max_size", "the size must be more than 0")
+	if r.MaxSize < minRing && c.has(path+".max_size") && c.sound(path+".max_size") {
+		c.bad(path+".max_size", "the size must be at least 16MiB")
 	}
 }
 

@@ -124,13 +124,12 @@ type Logs struct {
 	Families []string `yaml:"families"` // names without .txt or .1, in the order of the bundle
 }
 
-// Ring is the rolling copy kept beforehand. It is read and checked, but cannot
-// be enabled yet.
+// Ring is the rolling copy of a host's logs that grab watch keeps beforehand.
 type Ring struct {
 	Enabled bool          `yaml:"enabled"`
-	Every   time.Duration `yaml:"every"`
-	Keep    time.Duration `yaml:"keep"`
-	MaxSize int64         `yaml:"max_size,size"` // bytes per host
+	Every   time.Duration `yaml:"every"`         // between two increments, at least a second
+	Keep    time.Duration `yaml:"keep"`          // how far back
+	MaxSize int64         `yaml:"max_size,size"` // compressed bytes per host, all families together
 }
 
 // Site is a group of hosts and the clusters and nodes whose alerts concern them.

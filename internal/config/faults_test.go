@@ -30,9 +30,9 @@ var faultCases = []struct {
 		"3 stor: did you mean store?", "5 logs.famlies: did you mean families?", "6 user: did you mean mail.user?", "7 xyzzy: this key is not known"}},
 	{"unknown key of a host", hosts("{name: c1,\n adress: x, address: y, user: root}"), []string{
 		"5 sites[0].hosts[0].adress: did you mean address?", "5 sites[0].hosts[0].user: did you mean ssh.user?"}},
-	{"everything at once", "store: [a]\nsettle: soon\npatience: -1s\nalerts:\n  match: ['(']\nbundle: {format: rar}\nring:\n  enabled: true\nsettle: 1s\n", []string{
+	{"everything at once", "store: [a]\nsettle: soon\npatience: -1s\nalerts:\n  match: ['(']\nbundle: {format: rar}\nring:\n  enabled: 7\nsettle: 1s\n", []string{
 		"1 store: a single value is wanted", "1 ssh: no", "1 sites: no sites", "2 settle: \"soon\" is no duration", "3 patience: negative",
-		"5 alerts.match[0]: is no regular expression: missing closing )", "6 bundle.format: \"rar\" is none of zip, tar.zst", "8 ring.enabled: not built yet", "9 settle: given twice, first in line 2"}},
+		"5 alerts.match[0]: is no regular expression: missing closing )", "6 bundle.format: \"rar\" is none of zip, tar.zst", "8 ring.enabled: true or false", "9 settle: given twice, first in line 2"}},
 	{"empty", "", []string{"1 : the file is empty"}},
 	{"only comments", "# a\n# b\n", []string{"1 : the file is empty"}},
 	{"a list", "- a\n", []string{"1 : keys with values are wanted here, this is a list"}},
@@ -113,9 +113,9 @@ var faultCases = []struct {
 		"4 window.before: longer than 0", "6 cooldown: no duration", "7 again: no duration", "8 keep.age: ten years"}},
 	{"logs", "logs:\n  dir: log\n  families: [a, A, 'b/c']\n" + minimal, []string{"2 logs.dir: whole path", "3 logs.families[1]: used twice", "3 logs.families[2]: starts with"}},
 	{"logs of a host", hosts("{name: c1, address: x, logs: {dir: /a/../b, families: []}}"), []string{"4 sites[0].hosts[0].logs.dir: whole path", "4 sites[0].hosts[0].logs.families: nothing would"}},
-	{"ring", minimal + "ring:\n  every: 0s\n  max_size: 1GB\n", []string{"4 ring.every: longer than 0", "5 ring.max_size: no size"}},
+	{"ring", minimal + "ring:\n  every: 0s\n  max_size: 1GB\n", []string{"4 ring.every: at least 1s", "5 ring.max_size: no size"}},
 	{"ring of a host", hosts("{name: c1, address: x, ring: {enabled: true, keep: 1s, max_size: 0}}"), []string{
-		"4 sites[0].hosts[0].ring.enabled: not built yet", "4 sites[0].hosts[0].ring: shorter than every", "4 sites[0].hosts[0].ring.max_size: more than 0"}},
+		"4 sites[0].hosts[0].ring: shorter than every", "4 sites[0].hosts[0].ring.max_size: at least 16MiB"}},
 	{"the file's faults are not the hosts'", "ssh: {key: {file: id_ecdsa}, user: ''}\nlogs: {families: []}\nring: {keep: 0s}\n" + site, []string{"1 ssh.user: empty", "2 logs.families: nothing", "3 ring.keep: longer than 0"}},
 	{"deep", strings.Repeat("[", 5000), []string{"1 : nested too deeply"}},
 	{"deep lists", "a: x\n" + strings.Repeat("- ", 5000), []string{"2 : nested too deeply"}},
