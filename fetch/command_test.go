@@ -47,6 +47,7 @@ func share(s *Session) Conn { return newShared(s, nil, func(bool) {}) }
 
 // A whole pass over commands: complete, verbatim, its transport named.
 func TestCommandsPass(t *testing.T) {
+	t.Parallel()
 	for _, zip := range []bool{false, true} {
 		t.Run(fmt.Sprintf("gzip=%v", zip), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), `it's a "dir" $(id)`)
@@ -175,6 +176,7 @@ func TestCommandsEndless(t *testing.T) {
 
 // Large reads, several at once, are whole, packed or not.
 func TestCommandsLarge(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "network_log")
 	want := make([]byte, 20<<20+12345)
 	rnd := rand.NewChaCha8([32]byte{1})

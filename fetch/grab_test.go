@@ -406,6 +406,7 @@ func TestRotationRace(t *testing.T) {
 // TestResume cuts the connection at every read, and goes on with a new Grab over
 // the same folder: at the end the slice is whole and nothing is in it twice.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0

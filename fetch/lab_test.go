@@ -15,6 +15,7 @@ import (
 // the files were held is in the slice, once. What copy-and-truncate took from under
 // the hand may be said to be missing instead.
 func TestLabRotation(t *testing.T) {
+	t.Parallel()
 	for _, style := range []lab.Rotation{lab.Numbered, lab.Dated, lab.Gzip, lab.CopyTruncate} {
 		t.Run(string(style), func(t *testing.T) {
 			e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Password: "secret", Logs: lab.LogConfig{Rate: 300, RotateSize: -1, RotateKeep: 45, Style: style, Odd: -1}})

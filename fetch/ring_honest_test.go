@@ -40,6 +40,7 @@ func damaged(t testing.TB, dir string, f func(name string, b []byte) []byte) str
 // A ring that was cut off or spoiled anywhere: nothing wrong is handed on, all that
 // lacks is said to be missing, and the ring can be taken up again.
 func TestRingDamage(t *testing.T) {
+	t.Parallel()
 	w := &writer{dir: t.TempDir(), keep: 1}
 	r := newRing(t, w.dir, &localConn{})
 	r.Keep = 1600 * time.Millisecond // many segments
@@ -99,6 +100,7 @@ func TestRingDamage(t *testing.T) {
 // every kind, more of them than the host keeps, a host that is there at the alert or
 // not. Nothing wrong is handed on, and nothing is missing unsaid.
 func TestRingHonest(t *testing.T) {
+	t.Parallel()
 	complete := 0
 	for seed := range uint64(ringSeeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

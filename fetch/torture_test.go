@@ -67,6 +67,7 @@ func (w *world) grabOver(t *testing.T, e *lab.Expressway) (*Grab, evidence.Windo
 // The connection is cut at each request in turn; the next pass takes up where that
 // one ended, and copies nothing again.
 func TestTortureCutAtEachRequest(t *testing.T) {
+	t.Parallel()
 	for n := int64(1); ; n++ {
 		var e *lab.Expressway
 		var did atomic.Bool
