@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -19,8 +21,9 @@ import (
 )
 
 const (
-	chunk   = 1 << 20 // bytes of one read, unless the source has a unit of its own
-	readers = 4       // reads under way at once
+	chunk      = 4 * largestPacket // bytes of one read, unless the source has a unit of its own
+	readers    = 4                 // reads under way at once
+	flushEvery = 64 << 20          // bytes after which what was written is brought to the disk
 	// maxGunzip bounds what one compressed file may become on this disk.
 	maxGunzip = 8 << 30
 )
@@ -84,16 +87,42 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 // copyRange copies [from, to) of src to dst at off, several reads at once, and
 // returns how many bytes from the start on are whole.
 func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from, to int64, m *meter) (int64, error) {
-	c := &copying{from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{}}
+	c := &copying{dst: dst, off: off, from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{}, drained: make(chan struct{}), flush: make(chan struct{}, 1)}
+	var flushing, wg sync.WaitGroup
+	flushing.Go(c.flushing)
+	if w, ok := src.(*wide); ok {
+		wg.Go(func() { w.copy(ctx, c, m) })
+	}
+	c.read(ctx, src, m, c.lanes.Load) // until lanes are faster
+	wg.Wait()
+	c.read(ctx, src, m, func() bool { return false }) // what they have left
+	close(c.flush)
+	flushing.Wait()
+	return min(c.whole, to-from), c.err
+}
+
+// read copies by several reads of src at once, until nothing is left or enough
+// says so.
+func (c *copying) read(ctx context.Context, src io.ReaderAt, m *meter, enough func() bool) {
+	if !c.left() {
+		return
+	}
 	var wg sync.WaitGroup
-	for range min(readers, (to-from+c.chunk-1)/c.chunk) {
+	for range min(readers, (c.to-c.from+c.chunk-1)/c.chunk) {
 		wg.Go(func() {
-			buf := make([]byte, min(c.chunk, to-from))
-			for at, ok := c.claim(ctx); ok; at, ok = c.claim(ctx) {
-				b := buf[:min(c.chunk, to-from-at)]
-				err := readFull(src, b, from+at)
+			buf := make([]byte, min(c.chunk, c.to-c.from))
+			for !enough() {
+				at, ok := c.claim(ctx)
+				if !ok {
+					return
+				}
+				b := buf[:c.length(at)]
+				err := m.wait(ctx, int64(len(b)))
 				if err == nil {
-					_, err = dst.WriteAt(b, off+at)
+					err = readFull(src, b, c.from+at)
+				}
+				if err == nil {
+					err = c.write(b, c.from+at)
 				}
 				c.finish(at, err)
 				if err == nil {
@@ -103,18 +132,35 @@ func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from,
 		})
 	}
 	wg.Wait()
-	return min(c.whole, to-from), c.err
 }
 
-// copying hands out chunks and knows how far all of them are done.
+// copying hands out chunks and knows how far all of them are done. Chunks are known
+// by their offset in the range.
 type copying struct {
+	dst      io.WriterAt
+	off      int64 // of the range in dst
 	from, to int64
-	chunk    int64 // bytes of one read
+	chunk    int64       // bytes of one chunk
+	lanes    atomic.Bool // lanes are at work
 	mu       sync.Mutex
-	next     int64          // offset of the chunk that is claimed next
+	next     int64          // the chunk that is claimed next
+	todo     []int64        // chunks to be copied once more
 	whole    int64          // all before it is copied
-	done     map[int64]bool // chunks after whole that are copied: at most `readers`
+	done     map[int64]bool // chunks after whole that are copied: about as many as are read at once
 	err      error
+	drained  chan struct{} // closed when there was nothing to claim
+	empty    bool          // drained is closed
+	flush    chan struct{}
+	flushed  int64
+}
+
+// length is how many bytes a chunk has.
+func (c *copying) length(at int64) int64 { return min(c.chunk, c.to-c.from-at) }
+
+// write writes bytes of the source at off to their place.
+func (c *copying) write(b []byte, off int64) error {
+	_, err := c.dst.WriteAt(b, c.off+off-c.from)
+	return err
 }
 
 func (c *copying) claim(ctx context.Context) (int64, bool) {
@@ -123,11 +169,44 @@ func (c *copying) claim(ctx context.Context) (int64, bool) {
 	if c.err == nil {
 		c.err = ctx.Err()
 	}
+	if n := len(c.todo); c.err == nil && n > 0 {
+		at := c.todo[n-1]
+		c.todo = c.todo[:n-1]
+		return at, true
+	}
 	if c.err != nil || c.next >= c.to-c.from {
+		if !c.empty {
+			close(c.drained)
+		}
+		c.empty = true
 		return 0, false
 	}
 	c.next += c.chunk
 	return c.next - c.chunk, true
+}
+
+func (c *copying) left() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.next < c.to-c.from || len(c.todo) > 0
+}
+
+func (c *copying) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
+}
+
+// again hands a chunk out once more, which may be done already.
+func (c *copying) again(at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.done, at)
+	for o := at + c.chunk; o < c.whole; o += c.chunk {
+		c.done[o] = true
+	}
+	c.whole = min(c.whole, at)
+	c.todo = append(c.todo, at)
 }
 
 func (c *copying) finish(at int64, err error) {
@@ -141,6 +220,29 @@ func (c *copying) finish(at int64, err error) {
 	}
 	for c.done[at] = true; c.done[c.whole]; c.whole += c.chunk {
 		delete(c.done, c.whole)
+	}
+	if c.whole-c.flushed >= flushEvery {
+		c.flushed = c.whole
+		select {
+		case c.flush <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// flushing brings what is written to the disk beside the copying, so that little
+// is left to wait for at its end.
+func (c *copying) flushing() {
+	for range c.flush {
+		d, ok := c.dst.(interface{ Sync() error })
+		if !ok {
+			continue
+		}
+		if err := d.Sync(); err != nil {
+			c.mu.Lock()
+			c.err = cmp.Or(c.err, err)
+			c.mu.Unlock()
+		}
 	}
 }
 

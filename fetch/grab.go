@@ -379,6 +379,7 @@ func (g *Grab) note(format string, args ...any) {
 type meter struct {
 	grab  *Grab
 	total int64
+	pace  *pacer
 	mu    sync.Mutex
 	done  int64
 }

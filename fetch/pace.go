@@ -44,3 +44,6 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 		return context.Cause(ctx)
 	}
 }
+
+// wait returns when a pass may read n bytes more.
+func (m *meter) wait(ctx context.Context, n int64) error { return m.pace.wait(ctx, n) }

@@ -192,7 +192,7 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return false, nil
 	}
 	before := f.snapshot()
-	err = g.fill(ctx, h.file, f, h, from, to, m)
+	err = g.fill(ctx, g.wideOf(h, from, to), f, h, from, to, m)
 	if err == nil && h.found.to == h.found.size {
 		err = g.wholeRecord(ctx, h, f, to, m)
 	}

@@ -43,6 +43,7 @@ type Session struct {
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
 	answers  atomic.Int64          // bytes that SFTP has answered
 	wg       crew                  // calls that outlive their callers' patience; they end with the connection
+	lanes    laneSet
 }
 
 // NewSession starts SFTP on a connection, which it owns from then on. Where SFTP
@@ -347,6 +348,7 @@ func (s *Session) Route() (via, legacy []string) { return s.ssh.Via, s.ssh.Legac
 // Close ends the session. It closes the connection first: an SFTP client waits
 // for its peer to hang up, and a sick appliance may never do that.
 func (s *Session) Close() error {
+	s.stopLanes()
 	err := s.ssh.Close()
 	for _, c := range []*sftp.Client{s.sftp, s.folders} {
 		if c != nil {
