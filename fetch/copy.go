@@ -87,7 +87,7 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 // copyRange copies [from, to) of src to dst at off, several reads at once, and
 // returns how many bytes from the start on are whole.
 func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from, to int64, m *meter) (int64, error) {
-	c := &copying{dst: dst, off: off, from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{}, drained: make(chan struct{}), flush: make(chan struct{}, 1)}
+	c := newCopying(src, dst, off, from, to)
 	var flushing, wg sync.WaitGroup
 	flushing.Go(c.flushing)
 	if w, ok := src.(*wide); ok {
@@ -152,6 +152,11 @@ type copying struct {
 	empty    bool          // drained is closed
 	flush    chan struct{}
 	flushed  int64
+}
+
+func newCopying(src io.ReaderAt, dst io.WriterAt, off, from, to int64) *copying {
+	return &copying{dst: dst, off: off, from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{},
+		drained: make(chan struct{}), flush: make(chan struct{}, 1)}
 }
 
 // length is how many bytes a chunk has.
@@ -371,6 +376,9 @@ func (c *countReader) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.r.Read(b)
+	if wait := c.m.wait(c.ctx, int64(n)); err == nil {
+		err = wait
+	}
 	c.m.add(int64(n))
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.err = errors.Join(errSource, err)

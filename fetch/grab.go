@@ -104,6 +104,7 @@ type Grab struct {
 
 	Progress func(Progress) // may be nil
 	Ring     string         // folder of the host's ring; empty: there is none
+	Copied   func()         // called by a Pass that has on disk all that it wanted, before it reads that back; may be nil
 
 	now    func() time.Time // collector's clock; nil is time.Now
 	create func(name string, flag int) (file, error)
@@ -120,6 +121,7 @@ type Grab struct {
 	heldAt    time.Time          // when the last file was held that was new; zero: none on this connection
 	round     int                // counts listings of this connection and of earlier ones
 	breaks    []broken           // where files may have come and gone between two listings
+	took      time.Time          // when the last pass over this connection began that got all; zero: there was none
 	saved     int64              // bytes copied when the state was last saved
 	state     *state
 	surveyed  map[string]surveyed
@@ -163,6 +165,9 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	if err == nil {
 		err = g.pass(ctx, asked, onHeld)
 		err = g.joinRing(ctx, asked, err)
+	}
+	if err == nil && g.Copied != nil {
+		g.Copied()
 	}
 	if err != nil && (ctx.Err() != nil || !atomicfile.Full(err)) { // while room is waited for, what is held stays held
 		g.drop(true)
@@ -238,6 +243,7 @@ func (g *Grab) connect(ctx context.Context) error {
 	if g.conn != nil {
 		return nil
 	}
+	g.took = time.Time{}
 	conn, err := g.Host.Dial(ctx)
 	if err != nil {
 		return err
@@ -298,7 +304,7 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 		plans = append(plans, p)
 		total += p.bytes()
 	}
-	meter := &meter{grab: g, total: total}
+	meter := &meter{grab: g, total: total, pace: g.careful(plans, listed)}
 	meter.add(0)
 	for _, p := range plans {
 		more, err := g.copyPlan(ctx, p, asked, listed, meter)

@@ -45,5 +45,33 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 	}
 }
 
+// careful is the pace of a pass. What the first pass over a connection takes may be
+// gone soon: it has none. Later ones take what has come to files that are held,
+// four times as fast as it came if that is more than the careful rate.
+func (g *Grab) careful(plans []*plan, listed time.Time) *pacer {
+	if g.took.IsZero() {
+		return nil
+	}
+	var n int64
+	for _, p := range plans {
+		for _, h := range p.parts {
+			n += g.state.family(p.family).missingOf(h)
+		}
+	}
+	since := max(listed.Sub(g.took).Seconds(), 1)
+	return &pacer{rate: max(carefulRate, int64(4*float64(n)/since))}
+}
+
+// missingOf is how many bytes of what is wanted of a file are not on disk.
+func (f *family) missingOf(h *held) (n int64) {
+	if h.found == nil {
+		return h.size
+	}
+	for _, l := range f.lacking(h, h.found.from, h.found.to) {
+		n += l.to - l.from
+	}
+	return n
+}
+
 // wait returns when a pass may read n bytes more.
 func (m *meter) wait(ctx context.Context, n int64) error { return m.pace.wait(ctx, n) }

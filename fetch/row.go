@@ -97,7 +97,13 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 		parts = append(parts, io.TeeReader(r.(*joined).readers[i], hashes[i]))
 		ref.MTime = pc.MTime
 	}
-	if err := s.survey.Add(stoppable{ctx, io.TeeReader(io.MultiReader(parts...), whole)}, ref); err != nil {
+	joined := io.MultiReader(parts...)
+	if len(pieces) == 1 {
+		whole = hashes[0].Hash // the same bytes
+	} else {
+		joined = io.TeeReader(joined, whole)
+	}
+	if err := s.survey.Add(stoppable{ctx, joined}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	for i, pc := range pieces {

@@ -139,6 +139,7 @@ func (s source) connect(pool *fetch.Pool) fetch.Host {
 type puller struct{ grab *fetch.Grab }
 
 func (p puller) Pass(ctx context.Context, req incident.Pass) (evidence.Host, error) {
+	p.grab.Copied = req.Copied
 	return p.grab.Pass(ctx, req.Asked, req.Held)
 }
 func (p puller) Open(family string) (io.ReadCloser, error) { return p.grab.Open(family) }

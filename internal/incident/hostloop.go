@@ -15,8 +15,9 @@ import (
 
 // A Pass asks a Puller for what there is of a window by now.
 type Pass struct {
-	Asked evidence.Window // in the collector's time
-	Held  func(time.Time) // to be called in every pass, as soon as the host's files are held, with the time since when they are
+	Asked  evidence.Window // in the collector's time
+	Held   func(time.Time) // to be called in every pass, as soon as the host's files are held, with the time since when they are
+	Copied func()          // to be called in every pass that copied all it wanted, as soon as that is on disk; may be left out
 }
 
 // A Puller takes the logs of one host for one incident into a folder of its own.
@@ -51,9 +52,10 @@ type hostRun struct {
 	ref    HostRef
 	state  HostState
 	puller Puller
-	dead   error // permanent: no more passes
-	tried  bool  // a first pass of this run ended
-	saved  bool  // state is on disk
+	dead   error     // permanent: no more passes
+	tried  bool      // a first pass of this run ended
+	copied time.Time // when the pass under way had all on disk
+	saved  bool      // state is on disk
 }
 
 // loop asks the host until nothing more is to be had, for each window that the
@@ -146,7 +148,8 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 		guard.Stop()
 		u.markHeld(h, at)
 	}
-	row, err := h.call(pctx, Pass{Asked: w, Held: held})
+	h.copied = time.Time{}
+	row, err := h.call(pctx, Pass{Asked: w, Held: held, Copied: func() { h.copied = u.r.now() }})
 	if err != nil && context.Cause(pctx) == errPatience {
 		err = fmt.Errorf("%w: %w", errPatience, err)
 	}

@@ -40,6 +40,9 @@ func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, row evi
 	}
 	if err == nil && s.Copied.IsZero() {
 		s.Copied = a.Ended
+		if !h.copied.IsZero() { // what follows is reading it back
+			s.Copied = h.copied.UTC().Round(0)
+		}
 	}
 	h.tried = true
 	all := !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
