@@ -1,18 +1,19 @@
-# make build | deps | test | lint | bench | cover | fuzz | cross
+# make build | deps | bench-deps | test | lint | bench | cover | fuzz | cross
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X main.version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps test lint bench cover fuzz cross
+.PHONY: build deps bench-deps test lint bench cover fuzz cross
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
 
 # The servers and tools that the tests start by themselves on loopback ports.
 NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd
-deps:
+bench-deps: NEED += rsync:rsync lftp:lftp
+deps bench-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
 	if [ -n "$$missing" ]; then \
@@ -33,8 +34,11 @@ cross:
 	@set -e; for t in $(TARGETS); do echo "build $$t"; \
 	  CGO_ENABLED=0 GOOS=$${t%%/*} GOARCH=$${t##*/} $(GO) build -o /dev/null ./cmd/grab; done
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# Against scp, sftp, rsync and lftp: docs/benchmarks.md. GRAB_BENCH_SIZE, say 64MiB,
+# GRAB_BENCH_TRIPS, say 0,30, and GRAB_BENCH_ROTATIONS make it shorter; BENCH picks.
+BENCH ?= .
+bench: bench-deps
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 60m ./internal/bench
 
 cover:
 	$(GO) test -coverprofile=cover.out ./...

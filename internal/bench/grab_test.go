@@ -45,6 +45,9 @@ func (r *rig) now(logs string, families []string, end time.Time, before time.Dur
 	var out bytes.Buffer
 	m := r.start("grab now", &out, r.grab, "now", "-c", conf, "--json", "--at", end.UTC().Format(time.RFC3339), "--before", before.String())
 	var o outcome
+	if r.tb.Failed() {
+		r.tb.FailNow()
+	}
 	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
 		r.tb.Fatalf("grab now --json: %v\n%s", err, out.String())
 	}

@@ -3,14 +3,46 @@
 package bench
 
 import (
+	"fmt"
 	"os"
-	"syscall"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 )
 
-// usage takes over what a program has used. Linux counts the memory in KiB.
-func (m *measured) usage(s *os.ProcessState) {
-	m.cpu += s.UserTime() + s.SystemTime()
-	if u, ok := s.SysUsage().(*syscall.Rusage); ok {
-		m.rss = max(m.rss, u.Maxrss<<10)
+// watch looks at the peak of a program's memory every 20 ms, until the returned
+// function is called. What getrusage says would do if it did not begin with the
+// memory of the process that has started the program.
+func (m *measured) watch(pid int) (stop func()) {
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			m.rss = max(m.rss, peak(pid))
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() { close(end); wg.Wait() }
+}
+
+// peak is the peak of a process's memory so far; 0 if it has ended.
+func peak(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
 	}
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kib, _ := strconv.ParseInt(fields[0], 10, 64)
+	return kib << 10
 }
