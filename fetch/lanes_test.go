@@ -1,0 +1,128 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/realsrv"
+)
+
+// bigLog writes a log of n bytes over the ten minutes before end.
+func bigLog(t *testing.T, dir string, n int64, end time.Time) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := lab.WriteLog(&b, lab.BulkOptions{Since: end.Add(-10 * time.Minute), Until: end, Size: n}); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "network_log")
+	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(name, end, end); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A big file comes whole over as many channels as OpenSSH allows, in the packets
+// that it says it can.
+func TestLanesOnOpenSSH(t *testing.T) {
+	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
+	want := bigLog(t, dir, 12<<20, end)
+	for what, c := range map[string]struct{ sessions, lanes int }{"as it comes": {10, laneCount}, "four channels": {4, 2}, "one channel": {1, 0}} {
+		t.Run(what, func(t *testing.T) {
+			s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: c.sessions}, Commands{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			h, err := s.Open(t.Context(), filepath.Join(dir, "network_log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			free := s.useLanes()
+			var lanes []*lane
+			for len(lanes) < c.lanes {
+				l := <-free
+				if l.packet != largestPacket {
+					t.Errorf("packets of %d bytes", l.packet)
+				}
+				lanes = append(lanes, l)
+			}
+			for _, l := range lanes {
+				s.giveLane(l)
+			}
+			w := &wide{sftpHandle: h.(*sftpHandle), name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want)), to: int64(len(want))}
+			dst := &sliceFile{b: make([]byte, len(want))}
+			n, err := copyRange(t.Context(), w, dst, 0, 0, w.to, &meter{grab: &Grab{}})
+			if err != nil || n < w.to || !bytes.Equal(dst.b, want) {
+				t.Errorf("%d of %d bytes, %v", n, len(want), err)
+			}
+			s.leaveLanes()
+			s.closeLanes()
+			if s.lanes.open != 0 {
+				t.Errorf("%d lanes are open after the copy", s.lanes.open)
+			}
+		})
+	}
+}
+
+// While a big file is copied it is rotated: its name is another file's then. Not a
+// byte of that file gets into the slice.
+func TestLanesRotation(t *testing.T) {
+	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
+	want := bigLog(t, dir, 12<<20, end)
+	s, err := realConn(t, realsrv.SSHDOptions{}, Commands{Allowed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGrab(t, dir, &shared{Session: s, leave: func(bool) {}})
+	defer s.Close()
+	row, err := g.Pass(t.Context(), evidence.NewWindow(end.Add(-9*time.Minute), end), func() {
+		name := filepath.Join(dir, "network_log")
+		if err := os.Rename(name, name+".1"); err != nil {
+			t.Error(err)
+		}
+		if err := os.WriteFile(name, bytes.Repeat([]byte("something else\n"), 1<<20), 0o600); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []byte(slice(t, g, "network_log"))
+	if !bytes.Contains(want, got) || len(got) < len(want)*8/10 {
+		t.Errorf("%d of %d bytes, a part of the file: %v; %+v", len(got), len(want), bytes.Contains(want, got), row.Files)
+	}
+}
+
+// What comes later is read carefully, unless the log grows faster than that.
+func TestCarefulPace(t *testing.T) {
+	g := &Grab{state: &state{}}
+	now := time.Now()
+	part := func(n int64) []*plan {
+		return []*plan{{family: "network_log", parts: []*held{{name: "network_log", found: &extent{to: n}}}}}
+	}
+	if p := g.careful(part(1<<30), now); p != nil {
+		t.Errorf("the first pass goes at %d bytes a second", p.rate)
+	}
+	g.took = now.Add(-100 * time.Second)
+	if p := g.careful(part(1<<20), now); p.rate != carefulRate {
+		t.Errorf("a later one goes at %d", p.rate)
+	}
+	if p, want := g.careful(part(1<<30), now), int64(4*(1<<30)/100); p.rate < want-1000 || p.rate > want+1000 {
+		t.Errorf("one that has much to take goes at %d, not %d", p.rate, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&pacer{rate: 1}).wait(ctx, 1<<20); err == nil {
+		t.Error("a pacer waits on after its context has ended")
+	}
+}
