@@ -35,6 +35,7 @@ var rules = []struct {
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/lab", except: []string{"cmd/grab"}},
 	{what: module + "/internal/realsrv", except: []string{}},
+	{what: module + "/internal/netproxy", except: []string{}},
 	{what: module + "/cmd/", except: []string{}},
 	{what: "testing", except: []string{"internal/realsrv"}},
 	{what: "C", except: []string{}},
