@@ -156,7 +156,8 @@ func (s *Session) startLane(f func()) bool {
 // wide is a held file that lanes may read too, by the name under which it is held.
 // Itself it reads by the handle, which always works.
 type wide struct {
-	*sftpHandle
+	Handle
+	s    *Session
 	name string
 	head []byte
 	at   int64 // where head stands
@@ -167,11 +168,15 @@ type wide struct {
 
 // wideOf is the source to copy [from, to) of a held file from.
 func (g *Grab) wideOf(h *held, from, to int64) io.ReaderAt {
-	f, ok := h.file.(*sftpHandle)
+	file := h.file
+	if f, ok := file.(*sharedFile); ok {
+		file = f.Handle
+	}
+	f, ok := file.(*sftpHandle)
 	if !ok || h.gzip || to-from < laneFrom || len(h.head) < tinyHead {
 		return h.file
 	}
-	return &wide{sftpHandle: f, name: path.Join(g.Host.Dir, h.name), head: h.head, at: h.at, size: h.size, to: to}
+	return &wide{Handle: h.file, s: f.s, name: path.Join(g.Host.Dir, h.name), head: h.head, at: h.at, size: h.size, to: to}
 }
 
 // copy lets lanes copy what c hands out. What lanes fail at is handed out again, so

@@ -59,7 +59,7 @@ func TestLanesOnOpenSSH(t *testing.T) {
 			for _, l := range lanes {
 				s.giveLane(l)
 			}
-			w := &wide{sftpHandle: h.(*sftpHandle), name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want)), to: int64(len(want))}
+			w := &wide{Handle: h, s: s, name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want)), to: int64(len(want))}
 			dst := &sliceFile{b: make([]byte, len(want))}
 			n, err := copyRange(t.Context(), w, dst, 0, 0, w.to, &meter{grab: &Grab{}})
 			if err != nil || n < w.to || !bytes.Equal(dst.b, want) {
@@ -83,9 +83,9 @@ func TestLanesRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGrab(t, dir, &shared{Session: s, leave: func(bool) {}})
+	g := newGrab(t, dir, newShared(s, &memory{}, func(bool) {}))
 	defer s.Close()
-	row, err := g.Pass(t.Context(), evidence.NewWindow(end.Add(-9*time.Minute), end), func() {
+	row, err := g.Pass(t.Context(), evidence.NewWindow(end.Add(-9*time.Minute), end), func(time.Time) {
 		name := filepath.Join(dir, "network_log")
 		if err := os.Rename(name, name+".1"); err != nil {
 			t.Error(err)
@@ -96,6 +96,9 @@ func TestLanesRotation(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s.lanes.free == nil {
+		t.Error("no lanes were asked for")
 	}
 	got := []byte(slice(t, g, "network_log"))
 	if !bytes.Contains(want, got) || len(got) < len(want)*8/10 {
