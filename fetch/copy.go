@@ -22,7 +22,7 @@ import (
 
 const (
 	chunk      = 4 * largestPacket // bytes of one read, unless the source has a unit of its own
-	readers    = 4                 // reads under way at once
+	readers    = 2                 // reads of a file under way at once: one SSH channel lets 2 MiB through in a round trip
 	flushEvery = 64 << 20          // bytes after which what was written is brought to the disk
 	// maxGunzip bounds what one compressed file may become on this disk.
 	maxGunzip = 8 << 30
@@ -64,13 +64,17 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 		dst.Close()
 		return err
 	}
-	n, err := copyRange(ctx, src, dst, pc.Length, pc.Offset+pc.Length, to, m)
-	if syncErr := dst.Sync(); err == nil {
-		err = syncErr
-	}
-	if closeErr := dst.Close(); err == nil {
-		err = closeErr
-	}
+	var n int64
+	off := pc.Length
+	g.waiting(func() {
+		n, err = copyRange(ctx, src, dst, off, pc.Offset+off, to, m)
+		if syncErr := dst.Sync(); err == nil {
+			err = syncErr
+		}
+		if closeErr := dst.Close(); err == nil {
+			err = closeErr
+		}
+	})
 	if err == nil {
 		pc.Length += n
 		pc.Cut = 0
@@ -262,12 +266,17 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 	}
 	defer os.Remove(g.path(name))
 	defer tmp.Close()
-	size, err := gunzip(ctx, h, tmp, m)
+	var size int64
+	var grown bool
+	g.waiting(func() {
+		size, err = gunzip(ctx, h, tmp, m)
+		grown = err != nil && h.grown()
+	})
 	h.unpacked = size
 	if err != nil && !isGzipFault(err) {
 		return fmt.Errorf("unpack %s: %w", h.name, err)
 	}
-	if grown := h.grown(); err != nil && grown {
+	if grown {
 		return errShort // it is being written: look again
 	}
 	if err != nil && !(size == 0 && g.plainOf(f, h)) {

@@ -110,6 +110,7 @@ type Grab struct {
 	create func(name string, flag int) (file, error)
 	skip   func(listed []Entry, e Entry) bool // an entry that need not be held; nil: none. It is asked while entries are chosen
 
+	turn      *sync.Mutex // who has the Grab while families are worked at side by side
 	conn      Conn
 	held      map[string][]*held // by family
 	listing   []Entry            // of the families' files, the last
@@ -290,30 +291,30 @@ func (g *Grab) measure(ctx context.Context) <-chan measured {
 // round if a file was no longer what was held.
 func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time, final bool) (again bool, err error) {
 	cut := g.cut(asked)
-	var plans []*plan
-	var total int64
-	for _, family := range g.Host.Families {
-		p, err := g.plan(ctx, family, cut)
-		if err != nil {
-			return false, err
-		}
+	plans := make([]*plan, len(g.Host.Families))
+	meter := &meter{grab: g}
+	err = g.sideBySide(func(i int, family string) (err error) {
+		plans[i], err = g.plan(ctx, family, cut)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, p := range plans {
 		if p.final = final; final {
 			g.truncated = append(g.truncated, p.stale...)
 		}
 		again = again || p.again
-		plans = append(plans, p)
-		total += p.bytes()
+		meter.total += p.bytes()
 	}
-	meter := &meter{grab: g, total: total, pace: g.careful(plans, listed)}
+	meter.pace = g.careful(plans, listed)
 	meter.add(0)
-	for _, p := range plans {
-		more, err := g.copyPlan(ctx, p, asked, listed, meter)
-		if err != nil {
-			return false, err
-		}
+	err = g.sideBySide(func(i int, _ string) error {
+		more, err := g.copyPlan(ctx, plans[i], asked, listed, meter)
 		again = again || more
-	}
-	return again, nil
+		return err
+	})
+	return again && err == nil, err
 }
 
 // cut is the window in the host's time, widened by what is not known of its clock.

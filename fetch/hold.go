@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -307,20 +306,6 @@ type missed struct {
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
 func each(n int, f func(int)) { eachOf(n, openAtOne, f) }
-
-// eachOf is each, with at most so many at a time.
-func eachOf(n, most int, f func(int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, most)
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			f(i)
-		})
-	}
-	wg.Wait()
-}
 
 // look reads size, mtime and head of a file just opened. hint is how long it was
 // when it was listed, zero if that is not known.

@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -49,7 +50,12 @@ func (h *held) refresh() error {
 }
 
 func (h *held) lookAgain() error {
+	var same bool
+	var headErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { same, headErr = h.sameHead() }) // in the same round trip
 	size, mtime, err := h.file.Stat()
+	wg.Wait()
 	if err != nil {
 		return err
 	}
@@ -57,9 +63,9 @@ func (h *held) lookAgain() error {
 		return errShort
 	}
 	h.looked = time.Now()
-	if same, err := h.sameHead(); err != nil || !same {
+	if headErr != nil || !same {
 		h.stale = !same
-		return err
+		return headErr
 	}
 	if len(h.head) < headSize && size > h.size {
 		h.size = size

@@ -19,7 +19,8 @@ const (
 	probeReach = expressway.HoleSize
 	probeStep  = 16 << 10
 	gridSize   = 8
-	cell       = 64 << 10 // a stretch that is read instead of searched further
+	cell       = 64 << 10  // a stretch that is read instead of searched further
+	stretch    = 256 << 10 // what is read at once where records are read one after the other
 )
 
 // linearBelow is the size up to which a file is read whole instead of searched:
@@ -70,10 +71,14 @@ func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (e
 		return scan(r, base, size, w, ref)
 	}
 	e := extent{size: size, firstAt: points[0].off, first: points[0].t}
-	if e.from, err = s.start(points); err != nil {
+	start, end, err := s.edges(points)
+	if err != nil {
 		return extent{}, err
 	}
-	if e.to, err = s.end(points, e.from); err != nil {
+	if e.from, err = s.start(start); err != nil {
+		return extent{}, err
+	}
+	if e.to, err = s.end(end, e.from); err != nil {
 		return extent{}, err
 	}
 	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
@@ -237,14 +242,31 @@ func (s *search) grid() ([]point, error) {
 	return points, nil
 }
 
+// edge is two points between which an end of the window lies.
+type edge struct{ lo, hi point }
+
+// edges closes in on both ends of the window at once. Every record before a point
+// earlier than since-disorder is too early, every one after a point later than
+// until+disorder too late.
+func (s *search) edges(points []point) (start, end edge, err error) {
+	other := &search{r: s.r, base: s.base, size: s.size, w: s.w, ref: s.ref}
+	var err2 error
+	eachOf(2, 2, func(i int) {
+		if i == 0 {
+			start.lo, start.hi, err = s.narrow(points, s.w.Since.Add(-disorder))
+		} else {
+			end.lo, end.hi, err2 = other.narrow(points, s.w.Until.Add(disorder))
+		}
+	})
+	s.seen, s.holes = append(s.seen, other.seen...), append(s.holes, other.holes...)
+	return start, end, errors.Join(err, err2)
+}
+
 // start returns the offset of the first record of the window, or where it would
-// be. Every record before a point earlier than since-disorder is too early.
-func (s *search) start(points []point) (int64, error) {
-	limit := s.w.Since.Add(-disorder)
-	lo, hi, err := s.narrow(points, limit)
-	if err != nil {
-		return 0, err
-	}
+// be.
+func (s *search) start(at edge) (int64, error) {
+	lo, hi := at.lo, at.hi
+	var err error
 	found := int64(-1)
 	look := func(p point) bool {
 		// what comes after such a point is too late for the window
@@ -270,17 +292,16 @@ func (s *search) start(points []point) (int64, error) {
 }
 
 // end returns the end of the last record of the window; from if there is none.
-// Every record after a point later than until+disorder is too late.
-func (s *search) end(points []point, from int64) (int64, error) {
-	lo, hi, err := s.narrow(points, s.w.Until.Add(disorder))
-	if err != nil || hi.off <= from {
-		return from, err
+func (s *search) end(at edge, from int64) (int64, error) {
+	lo, hi := at.lo, at.hi
+	if hi.off <= from {
+		return from, nil
 	}
 	if hi.off-lo.off > probeReach { // a hole: its edge only
 		hi.off = lo.off + probeReach
 	}
 	// go back from hi in growing pieces until one holds a record of the window
-	for width := int64(cell); ; width *= 2 {
+	for width := int64(stretch); ; width *= 2 {
 		lower := s.lineStart(hi.off-width, from)
 		end, inside := int64(-1), false
 		err := eachHead(s.r, lower, hi.off, s.ref, func(p point) bool {
@@ -327,7 +348,7 @@ func (s *search) lineStart(off, from int64) int64 {
 // readAhead reads [from, from+n) of r front to back, in pieces that grow, so
 // that a short look costs little and a long one few round trips.
 func readAhead(r io.ReaderAt, from, n int64) io.Reader {
-	return &aheadReader{r: r, off: from, left: n, step: min(unitOf(r, cell/2), 1<<20)}
+	return &aheadReader{r: r, off: from, left: n, step: min(unitOf(r, stretch), 1<<20)}
 }
 
 type aheadReader struct {

@@ -28,7 +28,7 @@ type plan struct {
 func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*plan, error) {
 	p := &plan{family: family, cut: cut, parts: slices.Clone(g.held[family])}
 	errs := make([]error, len(p.parts))
-	each(len(p.parts), func(i int) { errs[i] = g.locate(p.parts[i], cut) })
+	g.waiting(func() { each(len(p.parts), func(i int) { errs[i] = g.locate(p.parts[i], cut) }) })
 	for i, h := range p.parts {
 		switch {
 		case errors.Is(errs[i], errShort) || h.stale:
@@ -201,7 +201,8 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 	} else if err != nil {
 		return false, err
 	}
-	same, err := h.sameHead()
+	var same bool
+	g.waiting(func() { same, err = h.sameHead() })
 	if err != nil {
 		return false, err
 	}
@@ -241,12 +242,17 @@ func (e *extent) withPreamble(carry bool) (from, to int64) {
 // wholeRecord copies the rest of a record that was being written when its file
 // was looked at: what has come since its end, up to the next record.
 func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, end int64, m *meter) error {
-	size, mtime, err := h.file.Stat()
+	var b []byte
+	var size int64
+	var mtime time.Time
+	var err error
+	g.waiting(func() {
+		if size, mtime, err = h.file.Stat(); err == nil && size > end {
+			b = make([]byte, min(size-end+1, probeReach))
+			err = readFull(h.file, b, end-1)
+		}
+	})
 	if err != nil || size <= end {
-		return err
-	}
-	b := make([]byte, min(size-end+1, probeReach))
-	if err := readFull(h.file, b, end-1); err != nil {
 		return err
 	}
 	to := end - 1 + int64(len(b))

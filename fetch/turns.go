@@ -1,0 +1,58 @@
+package fetch
+
+import (
+	"errors"
+	"sync"
+)
+
+// sideBySide works at all families at once. One at a time has the Grab to itself,
+// and lets another have it while it waits for the host or the disk.
+func (g *Grab) sideBySide(f func(i int, family string) error) error {
+	errs := make([]error, len(g.Host.Families))
+	g.turn = &sync.Mutex{}
+	defer func() { g.turn = nil }()
+	eachOf(len(errs), len(errs), func(i int) {
+		g.turn.Lock()
+		defer g.turn.Unlock()
+		errs[i] = f(i, g.Host.Families[i])
+	})
+	return errors.Join(errs...)
+}
+
+// waiting runs f, which must not touch the Grab, while others have their turn.
+func (g *Grab) waiting(f func()) {
+	if g.turn == nil {
+		f()
+		return
+	}
+	g.turn.Unlock()
+	defer g.turn.Lock()
+	f()
+}
+
+// eachOf runs f(0) … f(n-1), at most so many at a time, begun in order, and waits.
+// A panic in one of them is one of the caller's.
+func eachOf(n, most int, f func(int)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, most)
+	var mu sync.Mutex
+	var caught any
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			defer func() {
+				if v := recover(); v != nil {
+					mu.Lock()
+					caught = v
+					mu.Unlock()
+				}
+			}()
+			f(i)
+		})
+	}
+	wg.Wait()
+	if caught != nil {
+		panic(caught)
+	}
+}
