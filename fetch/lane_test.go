@@ -134,7 +134,7 @@ func (g *rogue) dial(t *testing.T, s *Session) *lane {
 	stop := func() { once.Do(func() { close(g.end); r.Close(); w.Close() }) }
 	t.Cleanup(stop)
 	go g.serve()
-	l, err := newLane(closer(stop), &budgetReader{r: r, total: &s.answers}, w)
+	l, err := newLane(closer(stop), &budgetReader{r: r, heard: &s.heard}, w)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (s *Session) newLane() (*lane, error) {
 		var r io.Reader
 		if r, err = c.StdoutPipe(); err == nil {
 			if err = c.RequestSubsystem("sftp"); err == nil {
-				l, err = newLane(c, &budgetReader{r: r, total: &s.answers}, w)
+				l, err = newLane(c, &budgetReader{r: r, heard: &s.heard}, w)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ type Session struct {
 	commands *commands             // in place of SFTP; nil: there is SFTP
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
-	answers  atomic.Int64          // bytes that SFTP has answered
+	heard    atomic.Int64          // when SFTP last answered a byte, as uptime
 	wg       crew                  // calls that outlive their callers' patience; they end with the connection
 	lanes    laneSet
 }
@@ -51,12 +51,12 @@ type Session struct {
 // error is an ErrNoSFTP.
 func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
 	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}}
-	s.budget.total = &s.answers
+	s.budget.heard = &s.heard
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
 		var wg sync.WaitGroup
-		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{total: &s.answers}) })
+		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{heard: &s.heard}) })
 		wg.Go(func() { s.folders, errs[1] = s.channel(s.budget) })
 		wg.Wait()
 		switch { // a host that allows one channel only gets by with it
@@ -118,13 +118,13 @@ func (s *Session) channel(r *budgetReader) (*sftp.Client, error) {
 type budgetReader struct {
 	r           io.Reader
 	limit, used atomic.Int64
-	total       *atomic.Int64 // of the whole session; may be nil
+	heard       *atomic.Int64 // of the whole session; may be nil
 }
 
 func (b *budgetReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if b.total != nil {
-		b.total.Add(int64(n))
+	if b.heard != nil && n > 0 {
+		b.heard.Store(int64(uptime()))
 	}
 	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
 		return n, errLongFolder
@@ -140,19 +140,24 @@ const maxListing = 32 << 20
 // ErrNoSFTP says that a host let us in and offers no SFTP.
 var ErrNoSFTP = errors.New("the host refuses SFTP")
 
+var started = time.Now()
+
+// uptime is a clock that nobody sets.
+func uptime() time.Duration { return time.Since(started) }
+
 // guard runs f and gives the connection up if meanwhile not a byte is answered for
 // too long. A slow line is not a silent one.
 func (s *Session) guard(f func() error) error {
 	var timer *time.Timer
 	var mu sync.Mutex // orders the timer's own restart and the end of f
-	seen, done := s.answers.Load(), false
+	began, done := uptime(), false
 	mu.Lock()
 	timer = time.AfterFunc(silence, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if now := s.answers.Load(); now != seen && !done {
-			seen = now
-			timer.Reset(silence)
+		quiet := uptime() - max(began, time.Duration(s.heard.Load()))
+		if quiet < silence && !done {
+			timer.Reset(silence - quiet)
 		} else if !done {
 			s.abort(fmt.Errorf("no answer for %v, connection given up", silence))
 		}
