@@ -25,6 +25,7 @@ type ringFamily struct {
 	at     time.Time // of the last increment, by the collector's clock
 
 	reconnected bool
+	copying     *ringFile           // being copied now, however long that takes
 	known       map[stamp]*ringFile // files at rest of which the ring has had all it wants; nil: it is too old
 	missed      map[stamp]bool      // those that could not be held the last time
 	taken       map[*held]bool      // of which there is no more to have now
@@ -187,6 +188,8 @@ func (f *ringFamily) start(src io.ReaderAt, size int64, h *held, known *ringFile
 // copy takes [from, to) of a file into the ring.
 func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *held, from, to int64, pace *pacer) error {
 	r := f.ring
+	f.copying = file
+	defer func() { f.copying = nil }()
 	for at := from; at < to; {
 		n := min(maxFrame, to-at)
 		if err := pace.wait(ctx, n); err != nil {

@@ -115,7 +115,7 @@ func (f *ringFamily) trim() {
 
 // forgetFiles drops what is known of files that were not held since t.
 func (f *ringFamily) forgetFiles(t time.Time) {
-	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o.used.Before(t) })
+	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o != f.copying && o.used.Before(t) })
 	for s := range f.known {
 		if time.Unix(s.mtime, 0).Before(t.Add(-oldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e Entry) bool { return stampOf(e) == s }) {
 			delete(f.known, s)
