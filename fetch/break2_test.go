@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,4 +22,62 @@ func TestBreakRingSlowLine(t *testing.T) {
 	c.onRead = func() { later.Add(int64(10 * time.Minute)) }
 	r.pace.rate = 1 << 40
 	step(t, r)
+}
+
+// The ring begins in the midst of a file: the first record that it wants is in it.
+func TestBreakRingFirstRecord(t *testing.T) {
+	w := newWorld(t)
+	r := newRing(t, w.dir, &localConn{})
+	r.Keep = 10 * time.Minute
+	r.grab.now = func() time.Time { return w.now }
+	w.put("network_log", w.text(1200*sec, 0), 0)
+	step(t, r)
+	w.rm("network_log")
+	w.put("network_log", "", 0)
+	g := newGrab(t, w.dir, &localConn{})
+	g.Ring = r.Dir
+	asked := w.window(600*sec, 0)
+	w.honest(g, w.pass(g, asked), asked)
+}
+
+// taken is how many bytes the frames of a ring have.
+func taken(t *testing.T, r *Ring) (n int64) {
+	t.Helper()
+	l, err := openRing(filepath.Join(r.Dir, "network_log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, e := range l.entries {
+		if e.Frame != nil {
+			n += e.Frame.Length
+		}
+	}
+	return n
+}
+
+// A log that is quiet has nothing in it that is young enough: nothing of it is taken.
+func TestBreakRingQuietLog(t *testing.T) {
+	w := newWorld(t)
+	r := newRing(t, w.dir, &localConn{})
+	r.Keep = 10 * time.Minute
+	r.grab.now = func() time.Time { return w.now }
+	w.put("network_log", w.text(3600*sec, 900*sec), 900*sec)
+	for range 3 {
+		step(t, r)
+	}
+	if n := taken(t, r); n > 0 {
+		t.Errorf("the ring took %d bytes that are older than it keeps", n)
+	}
+	w.grow("network_log", w.text(5*sec, 0), 0)
+	step(t, r)
+	if n := taken(t, r); n == 0 || n > 5000 {
+		t.Errorf("the ring took %d bytes of 5 records", n)
+	}
+	w.rm("network_log")
+	w.put("network_log", "", 0)
+	g := newGrab(t, w.dir, &localConn{})
+	g.Ring = r.Dir
+	asked := w.window(500*sec, 0)
+	w.honest(g, w.pass(g, asked), asked)
 }

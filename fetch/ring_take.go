@@ -158,6 +158,9 @@ func (f *ringFamily) takeFile(ctx context.Context, h *held, since time.Time) err
 		return err
 	}
 	file := f.describe(known, h, now)
+	if err := f.passOver(h.file, file, from); err != nil {
+		return err
+	}
 	return f.copy(ctx, h.file, file, h, from, h.size, &f.ring.pace)
 }
 
@@ -183,6 +186,21 @@ func (f *ringFamily) start(src io.ReaderAt, size int64, h *held, known *ringFile
 		from = max(from, known.End)
 	}
 	return from, nil
+}
+
+// passOver notes that a file is wanted from there on only, and whether that is where
+// a line begins: the first record counts then.
+func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error {
+	if from <= file.End {
+		return nil
+	}
+	b := make([]byte, 1)
+	if err := readFull(src, b, from-1); err != nil {
+		return err
+	}
+	file.End, file.NL = from, b[0] == '\n' || b[0] == 0
+	delete(f.described, file.ID)
+	return nil
 }
 
 // copy takes [from, to) of a file into the ring.
@@ -254,6 +272,9 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, sin
 		return err2
 	}
 	file := f.describe(known, h, g.clock())
+	if err2 := f.passOver(tmp, file, from); err2 != nil {
+		return err2
+	}
 	if err2 := f.copy(ctx, tmp, file, h, from, size, nil); err2 != nil {
 		return err2
 	}
