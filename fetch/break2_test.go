@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -80,4 +82,54 @@ func TestBreakRingQuietLog(t *testing.T) {
 	g.Ring = r.Dir
 	asked := w.window(500*sec, 0)
 	w.honest(g, w.pass(g, asked), asked)
+}
+
+// The line of an index that says which file frames are of is damaged.
+func TestBreakRingUnknownFile(t *testing.T) {
+	w := newWorld(t)
+	r := newRing(t, w.dir, &localConn{})
+	r.Keep = 10 * time.Hour // one segment
+	r.grab.now = func() time.Time { return w.now.Add(-400 * sec) }
+	w.put("network_log", w.text(600*sec, 400*sec), 400*sec)
+	step(t, r)
+	r.grab.now = func() time.Time { return w.now }
+	w.mv("network_log", "network_log.1")
+	w.put("network_log", w.text(400*sec, 0), 0)
+	step(t, r)
+	w.rm("network_log")
+	w.rm("network_log.1")
+	w.put("network_log", "", 0)
+	spoilt := damaged(t, r.Dir, func(name string, b []byte) []byte {
+		if strings.HasSuffix(name, ".idx") {
+			lines := strings.SplitAfter(string(b), "\n")
+			for i := len(lines) - 1; i >= 0; i-- {
+				if strings.Contains(lines[i], `"file":{`) {
+					lines[i] = "x" + lines[i][1:]
+					break
+				}
+			}
+			return []byte(strings.Join(lines, ""))
+		}
+		return b
+	})
+	asked := w.window(500*sec, -60*sec)
+	look := func() {
+		t.Helper()
+		g := newGrab(t, t.TempDir(), nil)
+		g.Ring, g.Host.Dial = spoilt, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
+		row, _ := g.Pass(t.Context(), asked, nil)
+		w.honest(g, row, asked)
+	}
+	look()
+	// another file comes in its place
+	w.put("network_log", w.text(0, -30*sec), -30*sec)
+	other := again(r, spoilt)
+	release, err := other.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	other.grab.now = func() time.Time { return w.now.Add(31 * sec) }
+	step(t, other)
+	look()
 }

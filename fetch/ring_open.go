@@ -34,7 +34,7 @@ type ringSegment struct {
 type ringEntry struct {
 	entry
 	seg *ringSegment
-	bad bool // of a frame: its bytes are not what they were
+	bad bool // of a frame: its bytes are not what they were, or its file is not known
 }
 
 // segmentNumbers lists the segments of a folder, in order. A folder that is not
@@ -76,6 +76,11 @@ func openRing(dir string) (*ringLog, error) {
 		}
 	}
 	slices.SortStableFunc(l.entries, func(a, b ringEntry) int { return cmp.Compare(a.N, b.N) })
+	for i := range l.entries { // nobody can tell of which file they are
+		if e := &l.entries[i]; e.Frame != nil && l.files[e.Frame.File] == nil {
+			e.bad = true
+		}
+	}
 	return l, nil
 }
 

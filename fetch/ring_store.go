@@ -27,6 +27,7 @@ type ringStore struct {
 
 	n     int64 // of the last entry
 	num   int   // of the last segment
+	id    int64 // of the last file: none is given twice
 	files []*ringFile
 	segs  []*stored // the oldest first, the last one may be under way
 
@@ -73,6 +74,14 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 	}
 	for _, e := range l.entries {
 		s.n = max(s.n, e.N)
+		switch {
+		case e.File != nil:
+			s.id = max(s.id, e.File.ID)
+		case e.Frame != nil: // its file may not be known
+			s.id = max(s.id, e.Frame.File)
+		case e.Seen != nil:
+			s.id = max(s.id, e.Seen.Newest)
+		}
 		if f := e.Frame; f != nil && !e.bad && l.files[f.File] != nil && f.end() > l.files[f.File].End {
 			l.files[f.File].End, l.files[f.File].NL = f.end(), f.NL
 		}
@@ -97,11 +106,8 @@ func (s *ringStore) file(h *held) *ringFile {
 // describe makes a file known, or brings what is known of it up to date.
 func (s *ringStore) describe(f *ringFile, h *held, now time.Time) *ringFile {
 	if f == nil {
-		f = &ringFile{At: h.at}
-		for _, o := range s.files {
-			f.ID = max(f.ID, o.ID)
-		}
-		f.ID++
+		s.id++
+		f = &ringFile{ID: s.id, At: h.at}
 		s.files = append(s.files, f)
 	}
 	if len(h.head) > len(f.Head) || f.Name != h.name || !h.first.IsZero() && !f.First.Equal(h.first) {
