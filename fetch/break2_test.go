@@ -133,3 +133,34 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	step(t, other)
 	look()
 }
+
+// A process that has not noticed the rotation writes one more record into the file
+// that was the live one, when the ring has let go of it already.
+func TestBreakRingLateRecord(t *testing.T) {
+	w := newWorld(t)
+	now := w.now.Add(-27 * sec)
+	r := newRing(t, w.dir, &localConn{})
+	r.grab.now = func() time.Time { return now }
+	w.put("network_log", w.text(600*sec, 30*sec), 30*sec)
+	step(t, r)
+	w.mv("network_log", "network_log.1")
+	w.put("network_log", w.text(29*sec, 27*sec), 27*sec)
+	step(t, r)
+	now = w.now.Add(-10 * sec)
+	w.grow("network_log", w.text(26*sec, 10*sec), 10*sec)
+	step(t, r)
+	if n := len(r.grab.held["network_log"]); n != 1 {
+		t.Fatalf("%d files are held", n)
+	}
+	now = w.now.Add(-8 * sec)
+	w.grow("network_log.1", w.text(9*sec, 8*sec), 8*sec)
+	step(t, r)
+	now = w.now
+	w.grow("network_log", w.text(7*sec, 0), 0)
+	step(t, r)
+	g := newGrab(t, t.TempDir(), nil)
+	g.Ring, g.Host.Dial = r.Dir, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
+	asked := w.window(500*sec, 0)
+	row, _ := g.Pass(t.Context(), asked, nil)
+	w.honest(g, row, asked)
+}

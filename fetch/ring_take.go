@@ -143,7 +143,7 @@ func (f *ringFamily) takeFile(ctx context.Context, h *held, since time.Time) err
 		}
 	}
 	known := f.file(h)
-	if known != nil && (known.whole || !h.gzip && h.size <= known.End) {
+	if known != nil && (known.whole && h.gzip || !h.gzip && h.size <= known.End) { // a plain file may grow yet
 		f.describe(known, h, now)
 		return nil
 	}
