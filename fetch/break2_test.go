@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -163,4 +164,39 @@ func TestBreakRingLateRecord(t *testing.T) {
 	asked := w.window(500*sec, 0)
 	row, _ := g.Pass(t.Context(), asked, nil)
 	w.honest(g, row, asked)
+}
+
+// A host falls silent while the keeper looks at how far back its logs go. The keeper
+// stops when it is told to, and does not wait until the connection is given up.
+func TestBreakKeeperStopsWhileItReads(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	e, w := tortured(t, &tap{answer: func([]byte) [][]byte {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return nil
+	}})
+	pool := &Pool{}
+	dial := labConn(t, e, pool, false)
+	conn, err := dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(true)
+	k := &Keeper{Pool: pool, Key: e.Addr(), Hosts: []Host{{Name: "expc01", Dir: w.dir, Families: []string{"messages"}}},
+		Log: slog.New(slog.DiscardHandler), Foreseen: func(string, map[string]Foresight) {}}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Run(ctx)
+	}()
+	<-asked
+	cancel()
+	<-done
+	if err := conn.(*shared).Lost(); err != nil {
+		t.Errorf("it has waited until the connection was lost: %v", err)
+	}
 }

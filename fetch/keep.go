@@ -121,6 +121,7 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
 // tend keeps what is known of the host fresh until its session or ctx ends.
 func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer conn.Close(false)
+	defer context.AfterFunc(ctx, func() { conn.Close(false) })() // reads know no context
 	tick := time.NewTicker(keepNames)
 	defer tick.Stop()
 	for n := 0; ; n++ {
