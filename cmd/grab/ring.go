@@ -30,6 +30,7 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 			begun[h.Name] = true
 			ring := w.ring(cfg, h, cfg.Sites[i].Zone())
 			wg.Go(func() {
+				defer survive(w.log, "ring", h.Name)
 				if err := ring.Run(ctx); err != nil {
 					w.log.Error("ring: it is not kept", "host", h.Name, "err", err)
 				}

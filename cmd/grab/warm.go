@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"runtime/debug"
 	"sync"
 
 	"rtmtgrab/fetch"
@@ -57,8 +58,17 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		w.keepers[key] = k
 		go func() {
 			defer close(k.done)
+			defer survive(w.log, "warm session", list[0].host.Name)
 			keeper.Run(ctx)
 		}()
+	}
+}
+
+// survive keeps the watcher alive when what it does beside incidents panics over
+// what a host sent: it ends for that host.
+func survive(log *slog.Logger, what, host string) {
+	if v := recover(); v != nil {
+		log.Error("panic: it goes on without", "what", what, "host", host, "panic", v, "stack", string(debug.Stack()))
 	}
 }
 
