@@ -71,8 +71,7 @@ func isoTime(b []byte) (time.Time, bool) {
 	if b[i] == '-' {
 		off = -off
 	}
-	t := time.Date(y, time.Month(m), d, 0, 0, 0, nanos, time.UTC)
-	return t.Add(day - off), true
+	return utcDay(y, m, d).Add(day - off + time.Duration(nanos)), true
 }
 
 var utcKey = []byte(`UTCTime="`)
@@ -109,7 +108,7 @@ func utcTime(line []byte) (time.Time, bool) {
 	if i >= len(b) || b[i] != '"' {
 		return time.Time{}, false
 	}
-	return time.Date(y, time.Month(m), d, 0, 0, 0, nanos, time.UTC).Add(day), true
+	return utcDay(y, m, d).Add(day + time.Duration(nanos)), true
 }
 
 // syslogTime reads `Jun 17 23:56:04 host`. The year is the one that brings the
@@ -188,8 +187,25 @@ func validDay(y, m, d int) bool {
 		(d <= 28 || time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).Day() == d)
 }
 
+// utcDay is the beginning of a valid day in UTC. It is time.Date for that case, which
+// is asked for with every record, and cheaper.
+func utcDay(y, m, d int) time.Time {
+	if m < 3 { // years from March on have their leap day last
+		y, m = y-1, m+12
+	}
+	days := 365*y + y/4 - y/100 + y/400 + (153*m-457)/5 + d - 719469
+	return time.Unix(int64(days)*86400, 0).UTC()
+}
+
 // num reads decimal digits; -1 is anything else.
 func num(b []byte) int {
+	if len(b) == 2 { // most often
+		tens, ones := b[0]-'0', b[1]-'0'
+		if tens > 9 || ones > 9 {
+			return -1
+		}
+		return int(tens)*10 + int(ones)
+	}
 	if len(b) == 0 || len(b) > 9 {
 		return -1
 	}

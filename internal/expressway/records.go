@@ -1,0 +1,180 @@
+package expressway
+
+import (
+	"bytes"
+	"io"
+	"time"
+)
+
+// MaxRecord is how much of one record is kept. The rest of a longer record is
+// counted and passed over.
+const MaxRecord = 256 << 10
+
+// A Record is a log record: its head line and all lines up to the next one, or a
+// stretch of bytes that is none. Records joined are the input.
+type Record struct {
+	Offset, Length int64     // in the stream; Length is more than len(Text) for a record over MaxRecord
+	Time           time.Time // as HeadTime has it, UTC; zero if Head is false
+	Text           []byte    // with its line ends, at most MaxRecord; valid until the next call
+	Head           bool      // false: bytes before the first record, or from a run of NUL bytes to the next record
+}
+
+// headSize is how many bytes of a line tell whether it starts a record.
+const headSize = 256
+
+// readSize is the least room that a Read is given.
+const readSize = 512 << 10
+
+// A RecordReader reads a log record by record in 1.3 MiB of memory. It takes
+// remote syslog files as well: a record may stand behind a syslog header.
+type RecordReader struct {
+	r       io.Reader
+	ref     Ref
+	buf     []byte
+	from    int  // where the record in hand starts in buf
+	at      int  // how far it was looked through
+	to      int  // end of the bytes in buf
+	nul     int  // the first NUL at or after at, or to
+	newLine bool // the byte at at begins a line
+	headed  bool // and that line starts a record
+	begun   bool
+	long    []byte // the first MaxRecord bytes of a longer record
+	over    int64  // how many bytes of it are out of buf
+	offset  int64  // of the record in hand
+	err     error
+}
+
+// NewRecordReader reads from r, whose first byte is at offset of its file.
+func NewRecordReader(r io.Reader, offset int64, ref Ref) *RecordReader {
+	if ref.MTime.IsZero() {
+		ref.MTime = time.Now()
+	}
+	return &RecordReader{r: r, ref: ref, offset: offset, buf: make([]byte, 2*MaxRecord+readSize)}
+}
+
+// Next returns the next record; io.EOF after the last. Another error of the
+// reader comes after all records that were read before it.
+func (r *RecordReader) Next() (Record, error) {
+	r.from, r.newLine, r.over = r.at, false, 0
+	for r.to-r.at < headSize && r.fill() {
+	}
+	if r.from == r.to {
+		return Record{}, r.err
+	}
+	if !r.begun {
+		r.begun, r.headed = true, r.head()
+	}
+	rec := Record{Offset: r.offset, Head: r.headed}
+	for !r.find(rec.Head) && r.fill() {
+	}
+	rec.Text = r.buf[r.from:r.at]
+	rec.Length = r.over + int64(len(rec.Text))
+	if r.over > 0 {
+		rec.Text = r.long
+	} else if len(rec.Text) > MaxRecord {
+		rec.Text = rec.Text[:MaxRecord]
+	}
+	if rec.Head {
+		rec.Time, _ = headTime(firstLine(rec.Text), r.ref)
+	}
+	r.offset += rec.Length
+	return rec, nil
+}
+
+// find moves at to the end of the record, true, or as far as the bytes in buf go.
+// A record ends at the next head; one with a head ends at a NUL as well.
+func (r *RecordReader) find(head bool) bool {
+	if r.at == r.from && r.over == 0 {
+		r.at++ // its first byte is its own, head or not
+		r.newLine = r.buf[r.from] == '\n' || r.buf[r.from] == 0
+		r.seekNUL()
+	}
+	for r.at < r.to {
+		if r.newLine {
+			if r.to-r.at < headSize && r.err == nil {
+				return false
+			}
+			if r.headed = r.head(); r.headed {
+				return true
+			}
+			r.newLine = false
+		}
+		switch i := bytes.IndexByte(r.buf[r.at:r.nul], '\n'); {
+		case i >= 0:
+			r.at += i + 1
+			r.newLine = true
+		case r.nul == r.to:
+			r.at = r.to
+		case head:
+			r.at, r.headed = r.nul, false
+			return true
+		default:
+			r.at = r.nul + 1
+			for r.at < r.to && r.buf[r.at] == 0 {
+				r.at++
+			}
+			r.newLine = true
+			r.seekNUL()
+		}
+	}
+	return false
+}
+
+// seekNUL sets nul anew after at has passed it.
+func (r *RecordReader) seekNUL() {
+	if r.nul < r.at {
+		r.nul = nulFrom(r.buf[:r.to], r.at)
+	}
+}
+
+func nulFrom(b []byte, at int) int {
+	if i := bytes.IndexByte(b[at:], 0); i >= 0 {
+		return at + i
+	}
+	return len(b)
+}
+
+// head reports whether the line at at starts a record. Most lines of bodies begin
+// with a blank: the first byte decides.
+func (r *RecordReader) head() bool {
+	switch c := r.buf[r.at]; {
+	case isDigit(c), c == '<', c >= 'A' && c <= 'S':
+		return isHead(firstLine(r.buf[r.at:min(r.to, r.at+headSize)]), r.ref)
+	}
+	return false
+}
+
+// firstLine is b up to its first line end or NUL.
+func firstLine(b []byte) []byte {
+	if i := LineBreak(b); i >= 0 {
+		return b[:i]
+	}
+	return b
+}
+
+// fill reads more; false: there is nothing more.
+func (r *RecordReader) fill() bool {
+	if r.err != nil {
+		return false
+	}
+	if n := r.at - r.from; n > MaxRecord || r.over > 0 {
+		if r.over == 0 {
+			r.long = append(r.long[:0], r.buf[r.from:r.from+MaxRecord]...)
+		}
+		r.over += int64(n)
+		r.from = r.at
+	}
+	if len(r.buf)-r.to < readSize {
+		n := copy(r.buf, r.buf[r.from:r.to])
+		r.at, r.nul = r.at-r.from, r.nul-r.from
+		r.from, r.to = 0, n
+	}
+	old := r.to
+	n, err := r.r.Read(r.buf[r.to:])
+	r.to += n
+	r.err = err
+	if r.nul == old {
+		r.nul = nulFrom(r.buf[:r.to], old)
+	}
+	return true
+}
