@@ -12,13 +12,15 @@ const sipPort = 5060 // of CUCM, TCP
 type cucm struct {
 	site     *Site
 	name, ip string
-	regs     map[string]*registration // by device
+	regs     map[string]*registration // by phone.key
+	down     bool
 }
 
 type registration struct {
-	until time.Time // forgotten after this
-	lines int
-	link  *link
+	until  time.Time // forgotten after this
+	lines  int
+	link   *link
+	dialog *dialog
 }
 
 // A link is the TCP connection from one Expressway-C to one node. Many phones share it.
@@ -38,15 +40,23 @@ func (s *Site) link(c *Expressway, u *cucm) *link {
 	return s.links[key]
 }
 
-// connect opens the connection if need be and returns when it can be used.
-func (l *link) connect(at time.Time) time.Time {
+// connect opens the connection if need be and returns when it can be used, or
+// false and when it is known that it cannot.
+func (l *link) connect(at time.Time) (time.Time, bool) {
 	if l.up {
-		return at
+		return at, true
+	}
+	if l.cucm.down {
+		l.port = 25000 + l.site.rng.IntN(5000)
+		l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
+		at = at.Add(l.site.cfg.Expires / 120)
+		l.site.logFailed(at, l.c, l.cucm.ip, sipPort)
+		return at, false
 	}
 	l.up, l.port = true, 25000+l.site.rng.IntN(5000)
 	l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
 	l.site.logTCP(at.Add(2*time.Millisecond), l.c, l, `"TCP Connection Established"`)
-	return at.Add(3 * time.Millisecond)
+	return at.Add(3 * time.Millisecond), true
 }
 
 // drop is cause B: the connection closes and the node unregisters its phones.
@@ -57,16 +67,18 @@ func (l *link) drop(at time.Time) {
 	l.up = false
 	l.site.logTCP(at, l.c, l, `"TCP Connection Closed" Reason="Got EOF on socket"`)
 	l.site.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.cfg.Name})
-	for _, p := range l.site.phones {
-		if r := l.cucm.regs[p.device]; r != nil && r.link == l {
+	for _, p := range l.site.all() {
+		if r := l.cucm.regs[p.key()]; r != nil && r.link == l {
 			l.cucm.forget(at, p)
 		}
 	}
 }
 
 func (u *cucm) forget(at time.Time, p *phone) {
-	delete(u.regs, p.device)
-	u.site.tell(Happening{Time: at, What: Dropped, Device: p.device, Number: p.numbers[0], CallID: p.main.callID, CUCM: u.name, C: p.c.cfg.Name, E: p.e.cfg.Name})
+	delete(u.regs, p.key())
+	h := p.happening(at, p.main, Dropped)
+	h.CUCM = u.name
+	u.site.tell(h)
 }
 
 // A register is what the phone wants with one REGISTER.
@@ -81,7 +93,7 @@ type register struct {
 // handle is the node's answer to a REGISTER at the time at, and the truth about it.
 func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (*message, Happening) {
 	tag := fmt.Sprintf("%d", u.site.rng.Uint32())
-	h := Happening{Time: at, Device: p.device, Number: p.numbers[0], CallID: m.dialog.callID, CSeq: m.cseq, CUCM: u.name, C: p.c.cfg.Name, E: p.e.cfg.Name}
+	h := p.happening(at, m.dialog, "")
 	date := "Date: " + at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	const server = "Server: Cisco-CUCM12.5"
 	ok := func(newreg bool, expires int) *message {
@@ -94,29 +106,37 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 	switch {
 	case r.second:
 		return ok(false, 0), h
-	case r.full && r.auth == "":
-		nonce := strings.ToUpper(fmt.Sprintf("%016x%016x", u.site.rng.Uint64(), u.site.rng.Uint64()))
-		p.nonce = nonce
-		return m.answer(401, "Unauthorized", tag, date, `WWW-Authenticate: Digest realm="`+realm+`", nonce="`+nonce+`", algorithm=MD5`, server), h
+	case at.Before(p.refused):
+		delete(u.regs, p.key())
+		h.What, h.Code, h.By = Refused, 403, u.name
+		short, _, _ := strings.Cut(u.name, ".")
+		return m.answer(403, "Forbidden", tag, date, `Warning: 399 `+short+` "Unable to find a device handler for the request received on port 5060 from `+p.c.cfg.IP+`"`,
+			fmt.Sprintf("Retry-After: %d", p.retryAfter()/time.Second), server), h
+	case p.challengedByCUCM(r):
+		p.nonce = strings.ToUpper(fmt.Sprintf("%016x%016x", u.site.rng.Uint64(), u.site.rng.Uint64()))
+		return m.answer(401, "Unauthorized", tag, date, `WWW-Authenticate: Digest realm="`+realm+`", nonce="`+p.nonce+`", algorithm=MD5`, server), h
 	case r.expires == 0:
-		delete(u.regs, p.device)
+		delete(u.regs, p.key())
 		h.What = Unregistered
 		return ok(false, 0), h
 	}
-	known := u.regs[p.device]
+	known := u.regs[p.key()]
+	if known != nil && known.dialog != m.dialog {
+		known = nil // another Call-ID: a new registration takes the place of the old one
+	}
 	h.What, h.NewReg = KeptAlive, known == nil
 	if known == nil {
-		known = &registration{lines: 1}
-		u.regs[p.device] = known
+		known = &registration{lines: 1, dialog: m.dialog}
+		u.regs[p.key()] = known
 		h.What = CameBack
 	}
 	if r.full {
-		known.lines = u.site.cfg.Lines
+		known.lines = len(p.numbers)
 		h.What = Registered
 	}
 	known.until, known.link, h.Lines = at.Add(u.site.cfg.Expires+u.site.cfg.Grace), l, known.lines
 	u.site.time.at(known.until, func(now time.Time) {
-		if u.regs[p.device] == known && !now.Before(known.until) {
+		if u.regs[p.key()] == known && !now.Before(known.until) {
 			u.forget(now, p)
 		}
 	})

@@ -9,6 +9,9 @@
 // facts/expressway-ssh.md, facts/partial-registration.md and facts/rtmt-mail.md;
 // names and addresses in them are examples.
 //
+// [Scenarios] is a table of sites with a truth of their own: what happens to their
+// phones, and what a report made from the logs alone may say and must not.
+//
 // It does not know the rest of grab: neither what is fetched nor what is
 // concluded. It listens on loopback addresses only. Whoever logs in to one of its
 // Expressways may read, and only read, every file that this process may read.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -63,7 +64,8 @@ type Expressway struct {
 	tmp    string // temporary folder of its own, or empty
 	logs   map[string]*logFile
 	noise  map[string]*noise
-	time   *timeline // its own clockwork, used when no Site drives it
+	time   *timeline   // its own clockwork, used when no Site drives it
+	silent atomic.Bool // stopped by a Site: nothing is logged
 
 	mu      sync.Mutex
 	addr    string

@@ -41,7 +41,9 @@ func (e *Expressway) makeNoise(tl *timeline, t time.Time) {
 		gap := func() time.Duration { return time.Duration(n.rng.ExpFloat64() / rate * float64(time.Second)) }
 		var next func(at time.Time)
 		next = func(at time.Time) {
-			l.add(n.next(), e.HostTime(at))
+			if en := n.next(); !e.silent.Load() {
+				l.add(en, e.HostTime(at))
+			}
 			tl.at(at.Add(gap()), next)
 		}
 		tl.at(t.Add(gap()), next)

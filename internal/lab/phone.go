@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,32 +14,73 @@ type phone struct {
 	device  string // SEP and the MAC
 	mac     string // lower case
 	numbers []string
+	cfg     PhoneConfig
+	index   int
+	path    int    // 2: the second registration of a phone with HA
+	twin    *phone // that one, or nil
+	user    string // empty: not named
+	pair    int    // number of the peers in use
 	e, c    *Expressway
-	tunnel  int    // port of the C peer in the traversal link
 	ip      string // at home
 	nat     string // as E sees it
 	port    int
+	natPort int    // as E sees it
 	uuid    string // user part of the Contact
 	nonce   string // of the last challenge
 	main    *dialog
 	second  *dialog // nil with one node
 
+	life     int       // number of boots: answers to what an earlier life sent do nothing
 	plan     int       // number of the plan in force; older ones do nothing
 	sent     time.Time // when the last REGISTER to the primary was sent; zero until registered
 	next     time.Time // when the next will be
 	lateAt   time.Time // a late keep-alive that is wanted, or zero
 	upstream time.Time // when C sent the last one of this Call-ID to the primary
+	accepted bool      // the main dialog was registered once
+
+	refused, busy, expired time.Time // until then CUCM answers 403, C 503, E 407
+	delay                  delay     // of the next keep-alive
 }
 
 func newPhone(s *Site, i int) *phone {
 	mac := fmt.Sprintf("00ebd5%06x", (0xd5d8c6+i*0x11)&0xffffff)
 	p := &phone{site: s, mac: mac, device: "SEP" + strings.ToUpper(mac), ip: fmt.Sprintf("192.0.2.%d", 35+i%200), nat: fmt.Sprintf("198.51.100.%d", 7+i%200)}
-	p.e, p.c = s.cfg.E[i%len(s.cfg.E)], s.cfg.C[i%len(s.cfg.C)]
-	p.tunnel = 25013 + 2*(i%len(s.cfg.E))
-	for n := range s.cfg.Lines {
+	p.index = i
+	if i < len(s.cfg.Sets) {
+		p.cfg = s.cfg.Sets[i]
+	}
+	p.cfg.setDefaults(s.cfg.Lines)
+	p.numbers, p.user = p.cfg.Numbers, p.cfg.User
+	for n := len(p.numbers); n < p.cfg.Lines; n++ {
 		p.numbers = append(p.numbers, fmt.Sprint(7022+i*10+n))
 	}
+	if p.cfg.Pair > 0 {
+		i = p.cfg.Pair - 1
+	}
+	p.take(i)
 	return p
+}
+
+// newTwin is the second registration of a phone, through the next pair of peers.
+func newTwin(of *phone) *phone {
+	p := newPhone(of.site, of.index)
+	p.path = 2
+	p.take(of.pair + 1)
+	return p
+}
+
+// take lets the phone use the pair of peers with that number.
+func (p *phone) take(pair int) {
+	p.pair = pair
+	p.e, p.c = p.site.cfg.E[pair%len(p.site.cfg.E)], p.site.cfg.C[pair%len(p.site.cfg.C)]
+}
+
+// key tells the phone's registration from others at CUCM.
+func (p *phone) key() string { return p.device + strings.Repeat("/2", p.path/2) }
+
+func (p *phone) happening(at time.Time, d *dialog, what string) Happening {
+	return Happening{Time: at, What: what, Device: p.device, Number: p.numbers[0], CallID: d.callID, CSeq: d.cseq, CUCM: d.cucm.name,
+		C: p.c.cfg.Name, E: p.e.cfg.Name, All: len(p.numbers)}
 }
 
 func (p *phone) hex(digits int) string {
@@ -52,7 +94,7 @@ func (p *phone) newDialog(u *cucm) *dialog {
 
 // boot registers all lines at the time at, on new connections and with a new Call-ID.
 func (p *phone) boot(at time.Time, alarm, last string) {
-	p.plan++
+	p.stop()
 	plan := p.plan
 	p.site.time.at(at, func(now time.Time) {
 		if plan != p.plan {
@@ -60,10 +102,20 @@ func (p *phone) boot(at time.Time, alarm, last string) {
 		}
 		s := p.site
 		p.port, p.uuid, p.upstream = 40000+s.rng.IntN(20000), p.hex(8)+"-"+p.hex(4)+"-"+p.hex(4)+"-"+p.hex(4)+"-"+p.hex(12), time.Time{}
-		p.main, p.second = p.newDialog(s.nodes[0]), nil
-		if len(s.nodes) > 1 {
-			p.second = p.newDialog(s.nodes[1])
+		p.natPort, p.accepted = p.port, false
+		p.main, p.second = nil, nil
+		for _, u := range s.nodes {
+			switch {
+			case p.main == nil && (!u.down || len(s.nodes) == 1):
+				p.main = p.newDialog(u)
+			case p.second == nil:
+				p.second = p.newDialog(u)
+			}
 		}
+		if p.main == nil { // none answers: the first is as good as any
+			p.main, p.second = p.newDialog(s.nodes[0]), nil
+		}
+		s.logPhone(now, p, `"TCP Connection Established"`)
 		reason := fmt.Sprintf(`Reason: SIP;cause=200;text="cisco-alarm:%s Name=%s ActiveLoad=sip8865.14-1-1-0001-125.loads InactiveLoad=sip8865.12-8-1-0001-455.loads Last=%s"`, alarm, p.device, last)
 		p.full(now, reason)
 	})
@@ -71,26 +123,51 @@ func (p *phone) boot(at time.Time, alarm, last string) {
 
 // full is a REGISTER of all lines: refused without credentials, then with them.
 func (p *phone) full(at time.Time, reason string) {
-	r := register{full: true, expires: 3600, reason: reason}
-	plan := p.plan
-	p.exchange(at, p.main, r, func(now time.Time, _ *message) {
-		if plan != p.plan {
-			return // reset meanwhile
+	p.register(at, p.main, register{full: true, expires: 3600, reason: reason}, func(now time.Time, m *message) {
+		if m.code != 200 {
+			p.failed(now, m)
+			return
 		}
-		r.auth = authorization(p.device, "sip:"+p.main.cucm.name, p.nonce)
-		now = now.Add(15 * time.Millisecond)
-		p.exchange(now, p.main, r, nil)
+		p.accepted = true
 		p.wait(now)
 	})
 }
 
+// failed does what a phone does whose REGISTER was refused: it waits and registers
+// all its lines, or, if it is stubborn, repeats its keep-alive.
+func (p *phone) failed(now time.Time, m *message) {
+	switch again := now.Add(p.retryAfter()); {
+	case p.accepted && p.cfg.Stubborn && m.code != 403:
+		p.next = again
+		p.planNext(now)
+	case m.code == 403:
+		p.boot(again, "24", "Phone-Reg-Rej")
+	default:
+		p.boot(again, "10", "TCP-timeout")
+	}
+}
+
+// retryAfter is how long a phone waits after a refusal.
+func (p *phone) retryAfter() time.Duration { return max(p.site.cfg.Expires/4, time.Second) }
+
+// stop ends all that the phone had in mind.
+func (p *phone) stop() {
+	p.plan++
+	p.life++
+	p.lateAt, p.sent = time.Time{}, time.Time{}
+}
+
 // keepAlive is a REGISTER without a body, to the primary and to the secondary.
 func (p *phone) keepAlive(at time.Time) {
-	p.exchange(at, p.main, register{expires: 3600}, nil)
-	if p.second != nil {
-		p.exchange(at.Add(12*time.Millisecond), p.second, register{second: true}, nil)
-	}
 	p.wait(at)
+	p.register(at, p.main, register{expires: 3600}, func(now time.Time, m *message) {
+		if m.code != 200 {
+			p.failed(now, m)
+		}
+	})
+	if p.second != nil {
+		p.register(at.Add(12*time.Millisecond), p.second, register{second: true}, nil)
+	}
 }
 
 // wait plans the next keep-alive after one that was sent at the time at.
@@ -128,20 +205,37 @@ func (p *phone) planNext(now time.Time) {
 }
 
 // reset unregisters and starts the phone anew, which takes a while.
-func (p *phone) reset(at time.Time) {
-	p.plan++
-	p.lateAt, p.sent = time.Time{}, time.Time{}
-	if p.main == nil {
-		return
+func (p *phone) reset(at time.Time, alarm int) {
+	last := map[int]string{20: "Phone-Keypad", 22: "Reset-Reset"}[alarm]
+	if last == "" {
+		alarm, last = 23, "Reset-Restart"
 	}
-	p.exchange(at, p.main, register{}, nil)
-	p.boot(at.Add(p.site.cfg.Expires/24), "23", "Reset-Restart")
+	if p.leave(at) {
+		p.boot(at.Add(p.site.cfg.Expires/24), strconv.Itoa(alarm), last)
+	}
+}
+
+// leave unregisters the phone. It is false before the phone has begun.
+func (p *phone) leave(at time.Time) bool {
+	p.stop()
+	if p.main == nil {
+		return false
+	}
+	p.register(at, p.main, register{}, nil)
+	p.site.logPhone(at.Add(time.Second), p, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+	return true
 }
 
 // request is the REGISTER as it leaves the phone at the time at.
 func (p *phone) request(at time.Time, d *dialog, r register) *message {
 	contact := fmt.Sprintf(`Contact: <sip:%s@%s:%d;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="36217";video;bfcp`,
 		p.uuid, p.ip, p.port, p.mac, p.device)
+	if p.user != "" {
+		contact += `;+u.sip!userid.ccm.cisco.com="` + p.user + `"`
+	}
+	if p.cfg.HA {
+		contact += fmt.Sprintf(";reg-id=%d", max(p.path, 1))
+	}
 	if r.second {
 		contact += ";expires=0;cisco-keep-alive"
 	}
@@ -156,7 +250,7 @@ func (p *phone) request(at time.Time, d *dialog, r register) *message {
 	m.tail = append(m.tail, supported)
 	if r.full {
 		m.tail = append(m.tail, r.reason, "Mime-Version: 1.0", "Content-Type: multipart/mixed;boundary=uniqueBoundary")
-		m.body = bulkBody()
+		m.body = registerBody(len(p.numbers) > 1)
 	}
 	return m
 }

@@ -112,13 +112,18 @@ func (m message) answer(code int, phrase, toTag string, tail ...string) *message
 		to: toTag, vias: m.vias, tail: tail}
 }
 
-// bulkBody is what tells a full REGISTER: all lines are to be registered.
-func bulkBody() string {
+// registerBody is the body of a full REGISTER. What tells that all lines are to be
+// registered is the bulk part, which a phone with one line does not need.
+func registerBody(bulk bool) string {
 	part := func(xml string) string {
 		return "--uniqueBoundary\r\nContent-Type: application/x-cisco-remotecc-request+xml\r\nContent-Disposition: session;handling=optional\r\n\r\n" +
 			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<x-cisco-remotecc-request>\r\n" + xml + "\r\n</x-cisco-remotecc-request>\r\n"
 	}
-	return part("<bulkregisterreq>\r\n<contact all=\"true\">\r\n<register></register>\r\n</contact>\r\n</bulkregisterreq>") +
+	all := ""
+	if bulk {
+		all = part("<bulkregisterreq>\r\n<contact all=\"true\">\r\n<register></register>\r\n</contact>\r\n</bulkregisterreq>")
+	}
+	return all +
 		part("<optionsind>\r\n<combine max=\"6\">\r\n<remotecc><status></status></remotecc>\r\n<service-control></service-control>\r\n</combine>\r\n"+
 			"<dialog usage=\"hook status\"><unot></unot><sub></sub></dialog>\r\n<presence usage=\"blf speed dial\"><unot></unot><sub></sub></presence>\r\n"+
 			"<joinreq></joinreq>\r\n<cfwdall-anyline></cfwdall-anyline>\r\n</optionsind>") +
@@ -129,11 +134,11 @@ const supported = "Supported: replaces,join,sdp-anat,norefersub,resource-priorit
 
 const realm = "ccmsipline"
 
-// authorization answers a digest challenge; the password is the laboratory's.
-func authorization(user, uri, nonce string) string {
+// digest answers a digest challenge; the password is the laboratory's.
+func digest(user, realm, uri, nonce string) string {
 	h := func(s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) }
 	response := h(h(user+":"+realm+":laboratory") + ":" + nonce + ":" + h("REGISTER:"+uri))
-	return fmt.Sprintf(`Authorization: Digest username="%s",realm="%s",uri="%s",response="%s",nonce="%s",algorithm=MD5`, user, realm, uri, response, nonce)
+	return fmt.Sprintf(`Digest username="%s",realm="%s",uri="%s",response="%s",nonce="%s",algorithm=MD5`, user, realm, uri, response, nonce)
 }
 
 // logSIP lets an Expressway log one message that it sent or received at the real
@@ -152,14 +157,9 @@ func (s *Site) logSIP(at time.Time, e *Expressway, sent bool, localPort int, pee
 	}
 }
 
-// logTCP is a record of network.tcp, which only DEBUG shows.
+// logTCP is a record of the connection to CUCM.
 func (s *Site) logTCP(at time.Time, e *Expressway, l *link, detail string) {
-	if e.cfg.Logs.Level != "DEBUG" {
-		return
-	}
-	mark := fmt.Sprintf("%016x", s.rng.Uint64())
-	s.log(at, e, "network.tcp", "DEBUG", mark, fmt.Sprintf(`Src-ip="%s" Src-port="%d" Dst-ip="%s" Dst-port="%d" Connection-ID="%s" Detail=%s`,
-		e.cfg.IP, l.port, l.cucm.ip, sipPort, mark, detail))
+	s.logConnection(at, e, e.cfg.IP, l.port, l.cucm.ip, sipPort, detail)
 }
 
 // log has a record of what happened at the time at written a moment later: so the
@@ -174,6 +174,9 @@ func (s *Site) log(at time.Time, e *Expressway, module, level, mark, text string
 		written = at.Add(time.Duration(s.rng.Int64N(int64(d) + 1)))
 	}
 	s.time.at(written, func(now time.Time) {
+		if e.silent.Load() {
+			return
+		}
 		l.add(&entry{proc: "tvcs:", module: module, level: level, marker: mark, text: []byte(text), created: e.HostTime(at)}, e.HostTime(now))
 	})
 }

@@ -16,6 +16,7 @@ type SiteConfig struct {
 	CUCM   []string      // nodes as FQDN, the primary first; zero: cucm01.example.com, cucm02.example.com
 	Phones int           // zero: 4
 	Lines  int           // of each phone; zero: 2
+	Sets   []PhoneConfig // how the first phones differ from the others
 	// Expires is CUCM's answer, in whole seconds; zero: the real 120 s. Phones send
 	// their keep-alives Delta before it, zero: Expires/24 (5 s); CUCM forgets a phone
 	// Grace after it, zero: Expires/8 (15 s).
@@ -27,14 +28,16 @@ type SiteConfig struct {
 // A Site is a CUCM cluster with phones that register through Expressways. It runs
 // through the past at once (Backfill) and through the present by the clock (Start).
 type Site struct {
-	cfg    SiteConfig
-	time   *timeline
-	rng    *rand.Rand // used by the timeline's runner alone
-	nodes  []*cucm
-	phones []*phone
-	links  map[string]*link
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	cfg     SiteConfig
+	time    *timeline
+	rng     *rand.Rand // used by the timeline's runner alone
+	nodes   []*cucm
+	phones  []*phone
+	links   map[string]*link
+	zones   map[*Expressway]*zone
+	logFrom time.Time // the logs begin there, if the Site begins before
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
 
 	mu        sync.Mutex
 	happened  []Happening
@@ -45,24 +48,33 @@ type Site struct {
 // What can happen, as it is told to Notify.
 const (
 	Registered   = "registered"             // a full REGISTER was accepted: all lines
+	Refused      = "refused"                // a REGISTER was answered with an error that is no challenge
 	KeptAlive    = "kept_alive"             // a keep-alive reached CUCM in time
 	CameBack     = "came_back_by_keepalive" // a keep-alive was taken for a new registration: one line
 	Dropped      = "dropped"                // CUCM forgot the phone; no message says so
 	Unregistered = "unregistered"           // by the phone
 	TCPClosed    = "tcp_closed"             // the connection from an Expressway-C to CUCM
+	ZoneFailed   = "zone_failed"            // the traversal zone of an Expressway-E
+	ZoneBack     = "zone_back"              // and it works again
+	NodeFailed   = "node_failed"            // a CUCM node answers no more
+	NodeBack     = "node_back"              // and answers again
+	PeerFailed   = "peer_failed"            // an Expressway-E stopped
 )
 
 // A Happening is one thing that happened at a Site, and the truth about it.
 type Happening struct {
 	Time   time.Time // real, when it happened at CUCM
 	What   string    // one of the constants above
-	Device string    // SEP…; empty for TCPClosed
+	Device string    // SEP…; empty for what happens to connections, zones, nodes and peers
 	Number string    // the first directory number
 	CallID string
 	CSeq   int
 	CUCM   string // node
-	C, E   string // names of the peers it went through; E is empty for TCPClosed
+	C, E   string // names of the peers it went through, as far as there are any
 	Lines  int    // lines registered afterwards
+	All    int    // lines that the phone has
+	Code   int    // of a Refused
+	By     string // who made the answer of a Refused: a node or a peer
 	NewReg bool   // the answer had x-cisco-newreg
 	// Sent is when Expressway-C sent the REGISTER on to CUCM, Gap the time since
 	// the one before it of the same Call-ID; zero without one.
@@ -75,6 +87,12 @@ type Event struct {
 	At    time.Time // real time; past ones are for Backfill
 	Kind  EventKind
 	Phone int // index, from 0
+
+	// What some kinds need beside; see there.
+	For   time.Duration
+	Where string
+	Alarm int
+	User  string
 }
 
 // EventKind says what an Event does.
@@ -90,6 +108,7 @@ const (
 	// primary CUCM closes; every phone on it goes partial with its next keep-alive.
 	DropTCP EventKind = "tcp_dropped"
 	// Reset cures: the phone unregisters, starts anew and registers all its lines.
+	// Alarm is 20 (by the user), 22 (a reset by CUCM) or 23 (a restart by CUCM, and zero).
 	Reset EventKind = "reset"
 )
 
@@ -106,7 +125,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		names[e.cfg.Name] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}}
+	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}}
 	s.time = newTimeline(func() {
 		for _, e := range s.peers() {
 			e.flush()
@@ -116,7 +135,10 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		s.nodes = append(s.nodes, &cucm{site: s, name: n, ip: NodeAddress(n), regs: map[string]*registration{}})
 	}
 	for i := range cfg.Phones {
-		s.phones = append(s.phones, newPhone(s, i))
+		p := newPhone(s, i)
+		if s.phones = append(s.phones, p); p.cfg.HA {
+			p.twin = newTwin(p)
+		}
 	}
 	return s, nil
 }
@@ -153,9 +175,9 @@ func (s *Site) begin(t time.Time) {
 	todo := s.scheduled
 	s.mu.Unlock()
 	for _, e := range s.peers() {
-		e.makeNoise(s.time, t)
+		e.makeNoise(s.time, later(t, s.logFrom))
 	}
-	for _, p := range s.phones {
+	for _, p := range s.all() {
 		p.boot(t.Add(time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
 	}
 	for _, ev := range todo {
@@ -168,9 +190,13 @@ func (s *Site) interval() time.Duration { return s.cfg.Expires - s.cfg.Delta }
 
 // Backfill lets everything of [since, now) happen at once. Call it before Start,
 // and at most once.
-func (s *Site) Backfill(since time.Time) {
+func (s *Site) Backfill(since time.Time) { s.BackfillUntil(since, time.Now()) }
+
+// BackfillUntil does the same for [since, until), whatever the clock says. A Site
+// that goes on with Start wants until to be now.
+func (s *Site) BackfillUntil(since, until time.Time) {
 	s.begin(since)
-	s.time.runUntil(time.Now())
+	s.time.runUntil(until)
 }
 
 // Start goes on in real time until Close or until ctx is done. It returns at once.
@@ -219,7 +245,9 @@ func (s *Site) plan(ev Event) {
 	case DropTCP:
 		s.time.at(ev.At, func(now time.Time) { s.link(p.c, s.nodes[0]).drop(now) })
 	case Reset:
-		s.time.at(ev.At, p.reset)
+		s.time.at(ev.At, func(now time.Time) { p.reset(now, ev.Alarm) })
+	default:
+		s.time.at(ev.At, func(now time.Time) { s.happen(now, p, ev) })
 	}
 }
 
@@ -254,16 +282,16 @@ func (s *Site) Devices() []string {
 // Partial is the counter PartiallyRegisteredPhone of a node, a name or FQDN, as
 // of what has happened so far.
 func (s *Site) Partial(node string) int {
-	lines := map[string]int{}
+	partial := map[string]bool{}
 	for _, h := range s.Happened() {
 		short, _, _ := strings.Cut(h.CUCM, ".")
 		if h.Device != "" && (node == h.CUCM || node == short) {
-			lines[h.Device] = h.Lines
+			partial[h.Device] = h.Lines > 0 && h.Lines < h.All
 		}
 	}
 	n := 0
-	for _, l := range lines {
-		if l > 0 && l < s.cfg.Lines {
+	for _, p := range partial {
+		if p {
 			n++
 		}
 	}

@@ -1,0 +1,226 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Scenario is a site to which something happens, and what a report made from its
+// logs alone may say about it. It is data; Play lets it take place.
+type Scenario struct {
+	Name  string // fit for a file name
+	About string // one sentence
+
+	Site   SiteConfig               // without C and E
+	Pairs  int                      // of peers: expc01 and expe01, expc02 and expe02, …; zero: 2
+	Level  string                   // of the logs; zero: DEBUG
+	Clocks map[string]time.Duration // by host, its clock minus the real one
+	Before time.Duration            // for so long phones were registered when the logs begin; zero: they begin together
+	Length time.Duration            // of the logs; zero: 20 minutes
+	Steps  []Step
+	Alert  time.Duration // after the logs' beginning one was raised; zero: none
+
+	LeaveOut []string // hosts whose logs the analysis does not get
+	Want     Want
+}
+
+// A Step is an Event so long after the logs' beginning; its At does not count.
+type Step struct {
+	After time.Duration
+	Event Event
+}
+
+// Want is what may be said about a Scenario, in the words of registrations.json.
+// Of a list each word is right; a nil list is not looked at.
+type Want struct {
+	Verdict []string // of the report
+	Bodies  string   // bodies_logged
+	Notes   []string // regular expressions; each fits the summary, a note, or a phone's summary
+	Phones  []PhoneWant
+	Others  PhoneWant // what holds for every phone that is not in Phones
+}
+
+// PhoneWant is what happened to a phone and what may be said about it.
+type PhoneWant struct {
+	Phone      int    // index
+	Story      string // regular expression for the whole of Site.Story
+	Partial    bool   // the truth: some lines are not registered at the end
+	Verdict    []string
+	Cause      []string
+	Confidence []string
+	Never      []string   // stands neither in verdict nor in cause nor in late_at
+	LateBy     [2]float64 // late_by_s is at least and at most so much, if they are not both 0
+	Shares     int        // so many other phones went with it
+}
+
+// Of is what is wanted of the phone with that index.
+func (w Want) Of(phone int) PhoneWant {
+	for _, p := range w.Phones {
+		if p.Phone == phone {
+			return p
+		}
+	}
+	p := w.Others
+	p.Phone = phone
+	return p
+}
+
+// A Log is one file of a Scenario's that the analysis gets.
+type Log struct {
+	Host, Role, Family string
+	Path               string
+	Zone               *time.Location
+	Clock              time.Duration // the host's clock minus the real one; an analysis need not be told
+}
+
+// A Played is a Scenario that took place.
+type Played struct {
+	Scenario
+	Site         *Site
+	C, E         []*Expressway
+	Since, Until time.Time // by the real clock
+	AlertAt      time.Time // zero: none was raised
+}
+
+// Play lets a scenario take place at once, so that its logs end at until, and
+// leaves them in a folder for each host under dir. Close the result.
+func (sc Scenario) Play(ctx context.Context, dir string, until time.Time) (_ *Played, err error) {
+	sc.setDefaults()
+	p := &Played{Scenario: sc, Since: until.Add(-sc.Length), Until: until}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("play %s: %w", sc.Name, err), p.Close())
+		}
+	}()
+	for i := 1; i <= sc.Pairs; i++ {
+		for _, role := range []string{"C", "E"} {
+			e, err := sc.peer(ctx, dir, role, i)
+			if err != nil {
+				return nil, err
+			}
+			if role == "C" {
+				p.C = append(p.C, e)
+			} else {
+				p.E = append(p.E, e)
+			}
+		}
+	}
+	cfg := sc.Site
+	cfg.C, cfg.E = p.C, p.E
+	if p.Site, err = NewSite(cfg); err != nil {
+		return nil, err
+	}
+	for _, st := range sc.Steps {
+		st.Event.At = p.Since.Add(st.After)
+		if err := p.Site.Schedule(st.Event); err != nil {
+			return nil, err
+		}
+	}
+	if sc.Alert != 0 {
+		p.AlertAt = p.Since.Add(sc.Alert)
+	}
+	if sc.Before > 0 {
+		p.Site.quietUntil(p.Since)
+	}
+	p.Site.BackfillUntil(p.Since.Add(-sc.Before), until)
+	return p, nil
+}
+
+func (sc *Scenario) setDefaults() {
+	if sc.Pairs == 0 {
+		sc.Pairs = 2
+	}
+	if sc.Length == 0 {
+		sc.Length = 20 * time.Minute
+	}
+	if sc.Site.Seed == 0 {
+		for _, c := range sc.Name {
+			sc.Site.Seed = mix(sc.Site.Seed ^ uint64(c))
+		}
+	}
+}
+
+func (sc *Scenario) peer(ctx context.Context, dir, role string, i int) (*Expressway, error) {
+	name := fmt.Sprintf("exp%s%02d", strings.ToLower(role), i)
+	ip := fmt.Sprintf("10.0.30.%d", 1+i)
+	if role == "E" {
+		ip = fmt.Sprintf("10.0.40.%d", 4+i)
+	}
+	return NewExpressway(ctx, ExpresswayConfig{Name: name, Role: role, IP: ip, Dir: filepath.Join(dir, name), ClockOffset: sc.Clocks[name],
+		Logs: LogConfig{Level: sc.Level, Rate: 0.3, RotateSize: -1, Zone: time.FixedZone("EST", -5*3600), Seed: sc.Site.Seed}})
+}
+
+// quietUntil keeps the peers from logging before t.
+func (s *Site) quietUntil(t time.Time) {
+	s.logFrom = t
+	for _, e := range s.peers() {
+		e.silent.Store(true)
+	}
+	s.time.at(t, func(time.Time) {
+		for _, e := range s.peers() {
+			e.silent.Store(false)
+		}
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// Seen tells whether the analysis gets a log in which the phone with that index
+// stands; of others a report cannot speak.
+func (p *Played) Seen(phone int) bool {
+	device := p.Site.Devices()[phone]
+	for _, h := range p.Site.Happened() {
+		if h.Device == device && h.What != Dropped && !h.Time.Before(p.Since) && (!slices.Contains(p.LeaveOut, h.C) || !slices.Contains(p.LeaveOut, h.E)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Logs are the files for the analysis, C peers first.
+func (p *Played) Logs() []Log {
+	var out []Log
+	for _, e := range p.Site.peers() {
+		if slices.Contains(p.LeaveOut, e.cfg.Name) {
+			continue
+		}
+		for _, family := range e.cfg.Logs.Families {
+			out = append(out, Log{Host: e.cfg.Name, Role: e.cfg.Role, Family: family, Path: filepath.Join(e.cfg.Dir, family),
+				Zone: e.cfg.Logs.Zone, Clock: p.Clocks[e.cfg.Name]})
+		}
+	}
+	return out
+}
+
+// Close stops the Site and its Expressways; the logs stay.
+func (p *Played) Close() error {
+	if p.Site != nil {
+		p.Site.Close()
+	}
+	var err error
+	for _, e := range append(append([]*Expressway{}, p.C...), p.E...) {
+		err = errors.Join(err, e.Close())
+	}
+	return err
+}
+
+// Story is what happened to a device, in order, repetitions told once.
+func (s *Site) Story(device string) string {
+	var words []string
+	for _, h := range s.Happened() {
+		if h.Device == device && (len(words) == 0 || words[len(words)-1] != h.What) {
+			words = append(words, h.What)
+		}
+	}
+	return strings.Join(words, " ")
+}

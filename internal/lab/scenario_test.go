@@ -1,0 +1,232 @@
+package lab
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var playedUntil = time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
+
+func play(t *testing.T, sc Scenario) *Played {
+	t.Helper()
+	p, err := sc.Play(t.Context(), t.TempDir(), playedUntil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// TestScenarios: what the table says of each phone is what happened in the
+// laboratory, and the logs are what such a site would log.
+func TestScenarios(t *testing.T) {
+	names := map[string]bool{}
+	for _, sc := range Scenarios() {
+		if names[sc.Name] || sc.About == "" {
+			t.Errorf("%s stands twice in the table, or says nothing", sc.Name)
+		}
+		names[sc.Name] = true
+		t.Run(sc.Name, func(t *testing.T) {
+			p := play(t, sc)
+			devices := p.Site.Devices()
+			for i, device := range devices {
+				checkStory(t, p, sc.Want.Of(i), device)
+			}
+			for _, w := range sc.Want.Phones {
+				if w.Phone >= len(devices) {
+					t.Errorf("there is no phone %d", w.Phone)
+				}
+			}
+			checkLogs(t, p)
+			checkMarks(t, p)
+			checkSeen(t, p)
+		})
+	}
+	for name := range marks {
+		if !names[name] {
+			t.Errorf("there is no scenario %s", name)
+		}
+	}
+}
+
+func checkStory(t *testing.T, p *Played, w PhoneWant, device string) {
+	t.Helper()
+	story := p.Site.Story(device)
+	if !regexp.MustCompile(`^(?:` + w.Story + `)$`).MatchString(story) {
+		t.Errorf("%s: %s, want %s", device, story, w.Story)
+	}
+	var last Happening
+	for _, h := range of(p.Site, device) {
+		last = h
+	}
+	if partial := last.Lines > 0 && last.Lines < last.All; partial != w.Partial {
+		t.Errorf("%s has %d lines of %d at the end, partial should be %v", device, last.Lines, last.All, w.Partial)
+	}
+	checkBack(t, p, w, device)
+	if slices.ContainsFunc(w.Verdict, func(v string) bool { return slices.Contains(w.Never, v) }) || slices.ContainsFunc(w.Cause, func(c string) bool { return slices.Contains(w.Never, c) }) {
+		t.Errorf("%s: what is right must not be said: %+v", device, w)
+	}
+	if blind := p.Level == "INFO" || len(p.LeaveOut) > 0; w.Partial && !blind && !slices.Contains(w.Verdict, wPartial) || !w.Partial && slices.Contains(w.Verdict, wPartial) {
+		t.Errorf("%s: partial is %v, and right would be %v", device, w.Partial, w.Verdict)
+	}
+}
+
+// checkBack compares what is wanted of a phone that came back by keep-alive.
+func checkBack(t *testing.T, p *Played, w PhoneWant, device string) {
+	t.Helper()
+	shares, by := 0, ""
+	for _, h := range p.Site.Happened() {
+		if h.What != CameBack {
+			continue
+		}
+		if shares++; h.Device != device {
+			continue
+		}
+		by = h.C
+		late := (h.Gap - p.Site.interval()).Seconds()
+		if w.LateBy[1] != 0 && (late < w.LateBy[0] || late > w.LateBy[1]) || w.LateBy[1] == 0 && slices.Equal(w.Cause, words(wTCP)) && late > 1 {
+			t.Errorf("%s is %.1f s late, want %v", device, late, w.LateBy)
+		}
+	}
+	if (by == "" && w.LateBy[1] != 0) || (w.Shares != 0 && w.Shares != shares-1) {
+		t.Errorf("%s came back over %q with %d phones: %+v", device, by, shares, w)
+	}
+}
+
+// checkLogs looks at every network_log: within the span, one body for each SIP line
+// at DEBUG and none at INFO.
+func checkLogs(t *testing.T, p *Played) {
+	t.Helper()
+	for _, e := range p.Site.peers() {
+		text, err := os.ReadFile(filepath.Join(e.Dir(), NetworkLog))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := func(line []byte, before, after string) string {
+			_, line, _ = bytes.Cut(line, []byte(before))
+			line, _, _ = bytes.Cut(line, []byte(after))
+			return string(line)
+		}
+		bodies, lines, paired := map[string]bool{}, map[string]bool{}, 0
+		for line := range bytes.Lines(text) {
+			switch {
+			case bytes.Contains(line, []byte(`, Method=REGISTER, `)), bytes.Contains(line, []byte(` Request Method=REGISTER, `)):
+				lines[hash(line, "Msg-Hash=", ",")] = true
+			case bytes.Contains(line, []byte(`" Msg-Hash="`)):
+				bodies[hash(line, `Msg-Hash="`, `"`)] = true
+			}
+		}
+		for h := range lines {
+			if bodies[h] {
+				paired++
+			}
+		}
+		want := len(lines)
+		if p.Level == "INFO" {
+			want = 0
+		}
+		if len(lines) < 20 || paired < want-1 || paired > want { // the last body may be written after the end
+			t.Errorf("%s: %d SIP lines with %d bodies", e.Name(), len(lines), paired)
+		}
+		if p.Level == "INFO" && (bytes.Contains(text, []byte("SIPMSG")) || bytes.Contains(text, []byte("TCP Connection Closed"))) {
+			t.Errorf("%s logs at DEBUG", e.Name())
+		}
+		for _, r := range e.Truth(NetworkLog) {
+			if real := r.Prefix.Add(-p.Clocks[e.Name()]); real.Before(p.Since) || real.After(p.Until) {
+				t.Fatalf("%s: a record of %v", e.Name(), r.Prefix)
+			}
+		}
+	}
+}
+
+const contact = `(?m)^ Contact: .*`
+
+// marks are what tells scenarios from the others in their logs, by scenario and
+// host or host/family: regular expressions, after a ! for what is not there.
+var marks = map[string]map[string][]string{
+	"tcp-30":             {"expc01": {`10\.0\.20\.11" Dst-port="5060".*Detail="TCP Connection Closed" Reason="Got EOF on socket"`, contact + `;x-cisco-newreg\n Expires: 120\n`}},
+	"late-one-line":      {"expc02": {contact + `;x-cisco-newreg`, `<optionsind>`, `!bulkregisterreq`}},
+	"late-lines-unknown": {"expc02": {contact + `;x-cisco-newreg`, `!bulkregisterreq`, `!cisco-alarm`}},
+	"refused-403":        {"expc02": {` \|SIP/2\.0 403 Forbidden\n`, `Warning: 399 cucm01 "`, `Retry-After: 30\n`, `cisco-alarm:24 .*Last=Phone-Reg-Rej`}},
+	"refused-503":        {"expc02": {` \|SIP/2\.0 503 Service Unavailable\n`, `Server: TANDBERG/4137 \(X14\.0\.3\)`, `Retry-After: 30`}, "expe02": {`Response Code=503, Method=REGISTER`}},
+	"refused-token":      {"expe02": {` \|SIP/2\.0 407 Proxy Authentication Required\n`, `Proxy-Authenticate: Bearer realm="expe02", error="invalid_token"`}},
+	"late-challenged": {"expe01": {`Proxy-Authenticate: Bearer realm="expe01"\n`, `Proxy-Authorization: Bearer ey`, `\+u\.sip!userid\.ccm\.cisco\.com="asmith"`},
+		"expe02": {`Proxy-Authenticate: Digest realm="expe02"`, `Proxy-Authorization: Digest username="bjones"`}, "expc01": {`WWW-Authenticate: Digest`, `!Proxy-Auth`}},
+	"healthy-secondary":  {"expc01": {contact + `;expires=0;cisco-keep-alive\n`, `\n Expires: 0\n`}},
+	"healthy-ha":         {"expe01": {`;reg-id=1`, `;reg-id=2`}, "expe02": {`;reg-id=1`, `;reg-id=2`}},
+	"nat-rebinding":      {"expe02": {`Src-ip="198\.51\.100\.8" .*"TCP Connection Closed" Reason="Idle countdown expired"`}},
+	"unregistered":       {"expc02": {contact + `\.com="36217";video;bfcp\n(?: .*\n)+? Expires: 0\n`}},
+	"extension-mobility": {"expc02": {`To=sip:8032@`, `To=sip:7032@`, `userid\.ccm\.cisco\.com="asmith"`, `cisco-alarm:23 `}},
+	"resets":             {"expc01": {`cisco-alarm:20 .*Last=Phone-Keypad`, `cisco-alarm:23 .*Last=Reset-Restart`}, "expc02": {`cisco-alarm:22 .*Last=Reset-Reset`}},
+	"zone-down": {"expe01": {` \|SIP/2\.0 504 Server Time-out\n`, `Dst-port="7001".*"TCP Connection Closed"`}, "expc01": {`Dst-port="7001" Detail="TCP Connection Failed"`, `10\.0\.40\.5" Dst-port="7001".*"TCP Connection Closed"`},
+		"expc01/messages": {`Event="External Server Communications Failure" .*Level="1" UTCTime="`}, "expe01/messages": {`Event="External Server Communications Failure"`}},
+	"cucm-failover": {"expc01": {`Code=408, Method=REGISTER`, `Code=503, Method=REGISTER`, `Dst-ip="10\.0\.20\.11" Dst-port="5060" Detail="TCP Connection Failed"`, `REGISTER sip:cucm02\.example\.com SIP/2\.0\n(?: .*\n)+? Content-Type: multipart/mixed`}},
+	"cucm-failback": {"expc01": {`cisco-alarm:18 .*Last=Failback`}},
+	"peer-failover": {"expc02": {`SEP00EBD5D5D8C6`}, "expe02": {`cisco-alarm:10 Name=SEP00EBD5D5D8C6`}},
+}
+
+func checkMarks(t *testing.T, p *Played) {
+	t.Helper()
+	for where, res := range marks[p.Name] {
+		host, family, _ := strings.Cut(where, "/")
+		if family == "" {
+			family = NetworkLog
+		}
+		i := slices.IndexFunc(p.Site.peers(), func(e *Expressway) bool { return e.Name() == host })
+		text := contents(t, p.Site.peers()[i], family)
+		for _, re := range res {
+			re, no := strings.CutPrefix(re, "!")
+			if regexp.MustCompile(re).Match(text) == no {
+				t.Errorf("%s: %s found is %v", where, re, !no)
+			}
+		}
+	}
+}
+
+// checkSeen compares Seen with the logs themselves.
+func checkSeen(t *testing.T, p *Played) {
+	t.Helper()
+	var all []byte
+	for _, l := range p.Logs() {
+		b, err := os.ReadFile(l.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	for i, device := range p.Site.Devices() {
+		mac := strings.ToLower(device[3:])
+		if got := bytes.Contains(all, []byte("Call-ID="+mac[:8]+"-"+mac[8:])); got != p.Seen(i) {
+			t.Errorf("%s stands in the logs: %v, Seen says %v", device, got, p.Seen(i))
+		}
+	}
+}
+
+// TestPlayedLogs: what is left out is not handed over, and the same scenario makes
+// the same bytes.
+func TestPlayedLogs(t *testing.T) {
+	i := slices.IndexFunc(Scenarios(), func(sc Scenario) bool { return sc.Name == "peer-missing" })
+	sc := Scenarios()[i]
+	a, b := play(t, sc), play(t, sc)
+	logs := a.Logs()
+	if len(logs) != 9 || logs[0].Host != "expc01" || slices.ContainsFunc(logs, func(l Log) bool { return l.Host == "expc02" }) {
+		t.Errorf("logs: %+v", logs)
+	}
+	for i, l := range b.Logs() {
+		x, err := os.ReadFile(l.Path)
+		y, err2 := os.ReadFile(logs[i].Path)
+		if err != nil || err2 != nil || !bytes.Equal(x, y) || len(x) < 1000 {
+			t.Errorf("%s of %s: %d and %d bytes, %v, %v", l.Family, l.Host, len(x), len(y), err, err2)
+		}
+	}
+}
