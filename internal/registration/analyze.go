@@ -1,0 +1,138 @@
+package registration
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A Source is one log of one peer, or of several where a syslog server wrote it.
+type Source struct {
+	Host         string         // empty: as its records name it
+	Role         string         // "C", "E" or "": told from the records
+	Family, File string         // as shown in evidence
+	Zone         *time.Location // of times without one; nil: UTC
+	MTime        time.Time      // dates times without a year
+	Open         func() (io.ReadCloser, error)
+	Offset       int64 // of the first byte that Open gives in File
+
+	// Complete and Missing say how much of Options.Window the source covers, in the
+	// collector's time. Neither: that is not known, and so it is not complete.
+	Complete bool
+	Missing  []evidence.Span
+	// ClockOffset is the host's clock minus the collector's; nil: not measured.
+	ClockOffset *time.Duration
+}
+
+// Options say what is known beside the logs. The zero value knows nothing.
+type Options struct {
+	Window      evidence.Window // that the logs were asked for; empty: not known, then no coverage is
+	Alerts      []evidence.Alert
+	PhonesNamed []string // devices, MACs or numbers that somebody asked for
+	// Grace is how long CUCM waits beyond Expires; zero: an eighth of Expires, which is
+	// 15 s of 120 s.
+	Grace time.Duration
+	Peers []string // Expressways that the logs name and nobody configured
+	// Hops is how many messages are shown one by one, those of affected phones first;
+	// zero: 100,000.
+	Hops int
+}
+
+// Analyze reads the sources, two at a time, and says how the phones registered. The
+// order of the sources, and of records up to 5 s, does not matter. A source that
+// cannot be read is said in the notes; the error is that of ctx.
+func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) {
+	if o.Hops == 0 {
+		o.Hops = 100_000
+	}
+	sources = slices.Clone(sources)
+	slices.SortStableFunc(sources, bySource)
+	sc := &scanner{texts: newTexts(), sources: sources}
+	scans := make([]*scan, len(sources))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	defects := make(chan any, len(sources))
+	read := func(i int) {
+		defer func() {
+			if p := recover(); p != nil {
+				defects <- p
+			}
+		}()
+		scans[i] = sc.read(ctx, i)
+	}
+	for range 2 {
+		wg.Go(func() {
+			for i := range next {
+				read(i)
+			}
+		})
+	}
+	for i := range sources {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if len(defects) > 0 {
+		panic(<-defects) // where the caller can recover
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a := &analysis{Options: o, texts: sc.texts, sources: sources, scans: scans}
+	return a.report(), nil
+}
+
+func bySource(a, b Source) int {
+	for _, c := range []int{compare(a.Host, b.Host), compare(a.File, b.File), compare(a.Family, b.Family)} {
+		if c != 0 {
+			return c
+		}
+	}
+	return compare(a.Offset, b.Offset)
+}
+
+// An analysis is the work between the reading and the report.
+type analysis struct {
+	Options
+	texts   *texts
+	sources []Source
+	scans   []*scan
+
+	hosts     []*host
+	byName    map[text]*host
+	own       map[uint32]string // ends of the hosts themselves
+	msgs      []*message
+	tcps      []tcpNote
+	events    []event
+	lines     []*timeline
+	clocks    []apart
+	links     []*link
+	carried   carriedBy
+	phones    []*phone
+	bodies    string
+	strangers map[string][]string // addresses of peers without logs, by role
+	last      int64               // see end
+	hidden    int                 // transactions whose hops are not shown
+}
+
+// report runs the steps, each of which needs what those before it found.
+func (a *analysis) report() *Report {
+	a.gather()
+	a.tellRoles()
+	a.bodies = a.bodiesLogged()
+	a.findStrangers()
+	a.join()
+	a.compareClocks()
+	a.connect()
+	a.transact()
+	a.group()
+	for _, p := range a.phones {
+		a.judge(p)
+	}
+	a.share()
+	return a.write()
+}

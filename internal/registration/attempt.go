@@ -1,0 +1,194 @@
+package registration
+
+import (
+	"slices"
+	"time"
+)
+
+// A stage is where on its way a message was seen.
+type stage uint8
+
+const (
+	phoneToE stage = iota // E received the REGISTER
+	outOfE                // E sent it
+	intoC                 // C received it
+	toCUCM                // C sent it
+	fromCUCM              // C received the answer
+	outOfC                // C sent it
+	intoE                 // E received it
+	eToPhone              // E sent it
+	stages
+)
+
+// stage follows from the role of the peer that logged the message.
+func (a *analysis) stage(m *message) stage {
+	role := a.byName[m.host].role
+	request, sent := m.is(isRequest), m.is(isSent)
+	switch {
+	case role == "E" && request && !sent:
+		return phoneToE
+	case role == "E" && request:
+		return outOfE
+	case role == "C" && request && !sent:
+		return intoC
+	case role == "C" && request:
+		return toCUCM
+	case role == "C" && !sent:
+		return fromCUCM
+	case role == "C":
+		return outOfC
+	case role == "E" && !sent:
+		return intoE
+	case role == "E":
+		return eToPhone
+	}
+	return stages
+}
+
+// An attempt is one REGISTER, by its Call-ID, host in To and CSeq, with all that was
+// logged of it and its answers.
+type attempt struct {
+	msgs   []*message       // in time order
+	at     [stages]*message // the first of each stage; of answers the final ones; of toCUCM the one that was answered
+	first  *message         // first answer from CUCM, 100 too
+	code   uint16           // of the answer that counts; 0: none was seen
+	answer *message         // that answer
+	begin  int64            // by the reference clock
+}
+
+// longest is how long one attempt may take, with all repetitions (64 times T1).
+const longest = int64(64 * time.Second)
+
+// join sorts the messages and makes attempts of them, grouped by timeline.
+func (a *analysis) join() {
+	slices.SortFunc(a.msgs, func(x, y *message) int {
+		return first(compare(x.call, y.call), compare(x.to, y.to), compare(x.cseq, y.cseq), compare(x.at, y.at),
+			compare(a.stage(x), a.stage(y)), compare(x.code, y.code), compare(x.hash, y.hash), compare(x.place().source, y.place().source), compare(x.place().offset, y.place().offset))
+	})
+	var line *timeline
+	from := 0
+	for i := 1; i <= len(a.msgs); i++ {
+		if i < len(a.msgs) && sameAttempt(a.msgs[from:i], a.msgs[i]) {
+			continue
+		}
+		m := a.msgs[from]
+		if line == nil || line.call != m.call || line.to != m.to {
+			line = &timeline{call: m.call, to: m.to}
+			a.lines = append(a.lines, line)
+		}
+		line.attempts = append(line.attempts, a.newAttempt(a.msgs[from:i:i]))
+		from = i
+	}
+}
+
+// sameAttempt reports whether a message goes with those before it. The times of one
+// peer are compared, for the clocks of two may differ.
+func sameAttempt(of []*message, m *message) bool {
+	if f := of[0]; f.call != m.call || f.to != m.to || f.cseq != m.cseq {
+		return false
+	}
+	for _, o := range of {
+		if o.host == m.host {
+			return m.at-o.at <= longest || !m.is(isRequest)
+		}
+	}
+	return true
+}
+
+func (a *analysis) newAttempt(msgs []*message) *attempt {
+	t := &attempt{msgs: msgs}
+	for _, m := range msgs {
+		s := a.stage(m)
+		if s == stages {
+			continue
+		}
+		if !m.is(isRequest) && m.code < 200 {
+			if s == fromCUCM && t.first == nil {
+				t.first = m
+			}
+			continue
+		}
+		old := t.at[s]
+		if old == nil || s >= fromCUCM && better(m, old) {
+			t.at[s] = m
+		}
+		if s == fromCUCM && t.first == nil {
+			t.first = m
+		}
+	}
+	for _, s := range []stage{fromCUCM, outOfC, intoE, eToPhone} {
+		if m := t.at[s]; m != nil && (t.answer == nil || better(m, t.answer)) {
+			t.answer, t.code = m, m.code
+		}
+	}
+	t.answered(a)
+	return t
+}
+
+// better: a success counts more than a failure before or after it, and a later
+// failure more than an earlier one of the same stage.
+func better(m, old *message) bool {
+	ok, was := m.code < 300, old.code < 300
+	return ok && !was || ok == was && !ok && m.at > old.at && m.host == old.host
+}
+
+// answered picks, of several requests that C sent, the one that has the answer: C
+// tries another node or connection with the same CSeq and another branch.
+func (t *attempt) answered(a *analysis) {
+	got := t.at[fromCUCM]
+	if got == nil || t.at[toCUCM] == nil {
+		return
+	}
+	for _, m := range t.msgs {
+		if a.stage(m) != toCUCM || m.at > got.at || m.host != got.host {
+			continue
+		}
+		if got.branch != 0 && m.branch == got.branch && t.at[toCUCM].branch != got.branch || got.branch == 0 && m.local == got.local && t.at[toCUCM].local != got.local {
+			t.at[toCUCM] = m
+		}
+	}
+	for _, m := range t.msgs {
+		if a.stage(m) == fromCUCM && m.at >= t.at[toCUCM].at && (m.branch == got.branch || m.branch == 0) {
+			t.first = m
+			break
+		}
+	}
+}
+
+// challenged reports whether the attempt was answered by a challenge.
+func (t *attempt) challenged() bool { return t.code == 401 || t.code == 407 }
+
+// requests is how often the REGISTER was sent, as the peer saw it that is nearest to
+// the phone.
+func (a *analysis) requests(t *attempt) int {
+	for s := phoneToE; s <= toCUCM; s++ {
+		if t.at[s] == nil {
+			continue
+		}
+		n := 0
+		for _, m := range t.msgs {
+			if a.stage(m) == s && (s != toCUCM || m.branch == t.at[s].branch) {
+				n++
+			}
+		}
+		return n
+	}
+	return 1
+}
+
+// reached is the time at which the attempt was sent on to CUCM, or the nearest to it
+// that was logged, by the reference clock. It is exact if C's Sent was logged.
+func (a *analysis) reached(t *attempt) (at int64, exact bool) {
+	if m := t.at[toCUCM]; m != nil {
+		return a.steady(m), true
+	}
+	for _, s := range []stage{intoC, fromCUCM, outOfE, phoneToE, outOfC, intoE, eToPhone} {
+		if m := t.at[s]; m != nil {
+			return a.steady(m), false
+		}
+	}
+	return a.steady(t.msgs[0]), false
+}
+
+// steady is a message's time by the reference clock.
+func (a *analysis) steady(m *message) int64 { return m.at - a.byName[m.host].shift }

@@ -1,0 +1,136 @@
+package registration
+
+import (
+	"slices"
+	"time"
+)
+
+// pairs joins the INFO and the DEBUG record of one message while a log is read: they
+// are near each other, so that only the last few messages need be looked at.
+type pairs struct {
+	byHash map[uint64]*message
+	ring   [4096]uint64
+	next   int
+}
+
+func newPairs() *pairs { return &pairs{byHash: map[uint64]*message{}} }
+
+// add reports whether the message was joined to one that is kept already.
+func (p *pairs) add(m *message) bool {
+	if m.hash == 0 {
+		return false
+	}
+	if o := p.byHash[m.hash]; o != nil && o.host == m.host && o.mate(m) {
+		o.take(m)
+		delete(p.byHash, m.hash)
+		return true
+	}
+	delete(p.byHash, p.ring[p.next])
+	p.byHash[m.hash], p.ring[p.next] = m, m.hash
+	p.next = (p.next + 1) % len(p.ring)
+	return false
+}
+
+// nearby is how far apart the two records of one message may be.
+const nearby = int64(5 * time.Second)
+
+// mate reports whether two records of the same peer and hash are of one message.
+func (m *message) mate(o *message) bool {
+	return m.call == o.call && m.cseq == o.cseq && m.code == o.code && (m.flags^o.flags)&(isRequest|isSent) == 0 &&
+		(m.info.length == 0) != (o.info.length == 0) && (m.body.length == 0) != (o.body.length == 0) && abs(m.at-o.at) <= nearby
+}
+
+// take joins the other record of a message to it. Of the two times the later counts: one
+// without a fraction is too early.
+func (m *message) take(o *message) {
+	info, body := m.info, m.body
+	if o.body.length > 0 {
+		at, user := m.at, m.user
+		*m = *o
+		m.at = max(m.at, at)
+		if m.user == 0 {
+			m.user = user
+		}
+		m.info = info
+		return
+	}
+	m.at, m.info, m.body = max(m.at, o.at), o.info, body
+}
+
+// gather joins what the sources gave: records of one message that stand in two files,
+// and files that were given twice or overlap.
+func (a *analysis) gather() {
+	for _, s := range a.scans {
+		a.msgs = append(a.msgs, s.msgs...)
+		a.tcps = append(a.tcps, s.tcps...)
+		a.events = append(a.events, s.events...)
+		s.msgs, s.tcps, s.events = nil, nil, nil
+	}
+	slices.SortFunc(a.msgs, func(x, y *message) int {
+		return first(compare(x.host, y.host), compare(x.hash, y.hash), compare(x.call, y.call), compare(x.at, y.at),
+			compare(x.info.source, y.info.source), compare(x.place().offset, y.place().offset))
+	})
+	kept := a.msgs[:0]
+	from := 0 // where the run of equal hashes begins in kept
+	for _, m := range a.msgs {
+		if len(kept) > from && (m.hash == 0 || kept[from].hash != m.hash || kept[from].host != m.host || kept[from].call != m.call) {
+			from = len(kept)
+		}
+		if !absorbed(kept[from:], m) {
+			kept = append(kept, m)
+		}
+	}
+	clear(a.msgs[len(kept):])
+	a.msgs = kept
+	a.tcps = unique(a.tcps, func(x, y tcpNote) int {
+		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.src, y.src), compare(x.dst, y.dst), compare(x.what, y.what), compare(x.reason, y.reason))
+	})
+	a.events = unique(a.events, func(x, y event) int {
+		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.what, y.what))
+	})
+}
+
+// absorbed joins a message to one of a run of equal hash: its other record, or the
+// same record in another file.
+func absorbed(run []*message, m *message) bool {
+	for i := len(run) - 1; i >= 0 && m.at-run[i].at <= nearby; i-- {
+		o := run[i]
+		if o.mate(m) {
+			o.take(m)
+			return true
+		}
+		same := o.at == m.at && o.cseq == m.cseq && o.code == m.code && (o.flags^m.flags)&(isRequest|isSent) == 0 && o.far == m.far
+		if same && place2(o, m) {
+			if o.body.length == 0 && m.body.length > 0 {
+				info := o.info
+				*o = *m
+				o.info = info
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// place2 reports whether two messages stand in different files, or are the same record.
+func place2(o, m *message) bool {
+	x, y := o.place(), m.place()
+	return x.source != y.source || x.offset == y.offset
+}
+
+// unique sorts and drops what stands in two files.
+func unique[T any](in []T, by func(x, y T) int) []T {
+	slices.SortStableFunc(in, by)
+	return slices.CompactFunc(in, func(x, y T) bool { return by(x, y) == 0 })
+}
+
+func first(cs ...int) int {
+	for _, c := range cs {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -1,0 +1,182 @@
+// Package registration reads from the logs of Expressways how phones registered:
+// it joins records to messages, messages to transactions, transactions to timelines,
+// and says of each phone whether it is partially registered, why, and how certain
+// that is (facts/partial-registration.md).
+//
+// It is pure: records in, a Report out. It guarantees that every statement names the
+// records that prove it, and that what rests on an absence is never above "cannot
+// tell" unless the logs are completely covered. It does not know what CUCM did but
+// by its answers.
+package registration
+
+import (
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Verdicts of a Report. Readers must accept new values.
+const (
+	VerdictPartial   = "partial"
+	VerdictRecovered = "recovered"
+	VerdictHealthy   = "healthy"
+	VerdictUnknown   = "unknown"
+)
+
+// Verdicts of a Phone, beside VerdictPartial, VerdictRecovered and VerdictUnknown.
+const (
+	PhoneCameBack     = "came_back_by_keepalive"
+	PhoneRegistered   = "registered"
+	PhoneUnregistered = "unregistered"
+	PhoneRefused      = "refused"
+)
+
+// Causes.
+const (
+	CauseLate         = "late_keepalive"
+	CauseTCP          = "tcp_dropped"
+	CauseTraversal    = "traversal_down"
+	CausePath         = "path_changed"
+	CauseFailover     = "cucm_failover"
+	CauseAuth         = "auth"
+	CauseRefused      = "refused"
+	CauseResetOrLogin = "reset_or_login"
+	CauseUnknown      = "unknown"
+)
+
+// Confidences.
+const (
+	Certain    = "certain"
+	Likely     = "likely"
+	CannotTell = "cannot_tell"
+)
+
+// A Report is registrations.json, and what `grab report --json` prints. All times
+// are UTC by the collector's clock where the peer's offset is known.
+type Report struct {
+	Records      int64            `json:"records"`       // of all files
+	Unread       int64            `json:"unread"`        // stretches that are no record
+	BodiesLogged string           `json:"bodies_logged"` // yes, no, mixed, unknown
+	Verdict      string           `json:"verdict"`
+	Summary      string           `json:"summary"` // one sentence
+	Notes        []string         `json:"notes"`
+	Files        []File           `json:"files"`
+	Window       *evidence.Window `json:"window,omitempty"`
+	Alerts       []evidence.Alert `json:"alerts,omitempty"`
+	TimeZone     string           `json:"time_zone,omitempty"` // IANA name of the site's, for people
+	Connections  []Connection     `json:"connections"`         // between Expressway-C and CUCM, as far as DEBUG shows them
+	Phones       []Phone          `json:"phones"`              // those named first, then the affected ones
+}
+
+// A File is one log that was read.
+type File struct {
+	Host     string     `json:"host"`
+	Role     string     `json:"role"` // "C", "E" or ""
+	Family   string     `json:"family"`
+	File     string     `json:"file"`
+	Records  int64      `json:"records"`
+	First    *time.Time `json:"first"`
+	Last     *time.Time `json:"last"`
+	Coverage string     `json:"coverage,omitempty"` // of the window, where it is known
+}
+
+// A Proof is one record: where it is and what it shows.
+type Proof struct {
+	Host   string    `json:"host"`
+	File   string    `json:"file"`
+	Offset int64     `json:"offset"` // of the record's first byte in the file
+	Length int64     `json:"length"`
+	Time   time.Time `json:"time"`
+	What   string    `json:"what"`
+}
+
+// A Connection is a TCP connection from an Expressway-C to a CUCM node.
+type Connection struct {
+	C       string     `json:"c"`
+	CUCM    string     `json:"cucm"`  // address, or name where it is known
+	Local   string     `json:"local"` // address and port
+	Opened  *time.Time `json:"opened"`
+	Closed  *time.Time `json:"closed"`
+	How     string     `json:"how,omitempty"` // why it closed or failed, in the log's words
+	Failed  bool       `json:"failed,omitempty"`
+	Devices []string   `json:"devices"` // whose messages it carried
+	Proofs  []Proof    `json:"evidence"`
+}
+
+// A Phone is a device, or a Call-ID where no device is named.
+type Phone struct {
+	Device   string   `json:"device"` // "SEP…", or another name; empty if no record names it
+	MAC      string   `json:"mac"`
+	Numbers  []string `json:"numbers"`
+	Model    string   `json:"model,omitempty"`
+	User     string   `json:"user,omitempty"`
+	Software string   `json:"software,omitempty"`
+	CallIDs  []string `json:"call_ids"`
+	Named    bool     `json:"named,omitempty"` // somebody asked for it
+
+	Verdict    string `json:"verdict"`
+	Cause      string `json:"cause,omitempty"`
+	Confidence string `json:"confidence"` // of the verdict
+	// CauseConfidence is that of the cause: CUCM does not say why it dropped a phone.
+	CauseConfidence string     `json:"cause_confidence,omitempty"`
+	At              *time.Time `json:"at,omitempty"`        // the REGISTER that was taken for a new registration was sent on to CUCM
+	LateByS         *float64   `json:"late_by_s,omitempty"` // beyond the phone's own cadence
+	// The other two of the three numbers.
+	BeyondExpiresS *float64   `json:"beyond_expires_s,omitempty"`
+	BeyondGraceS   *float64   `json:"beyond_grace_s,omitempty"`
+	LateAt         string     `json:"late_at,omitempty"` // where: "before E", "between E and C", "between C and CUCM", "" not known
+	LostAt         *time.Time `json:"lost_at,omitempty"` // when the registration was lost, as far as that can be said
+	BackAt         *time.Time `json:"back_at,omitempty"` // when all lines registered again
+	Summary        string     `json:"summary"`
+	Advice         string     `json:"advice,omitempty"`
+	Shares         []string   `json:"shares,omitempty"` // devices that went with it, for one connection carried them
+	Proofs         []Proof    `json:"evidence"`
+
+	Transactions []Transaction `json:"transactions"`
+}
+
+// Kinds of a Transaction.
+const (
+	KindFull       = "full"                // all lines
+	KindKeepAlive  = "keepalive"           // no body
+	KindSecondary  = "keepalive_secondary" // Expires: 0 and cisco-keep-alive
+	KindUnregister = "unregister"
+	KindRegister   = "register" // no body was logged: which kind is not known
+)
+
+// A Transaction is one REGISTER with its answer, its challenges and repetitions
+// folded in.
+type Transaction struct {
+	CallID    string    `json:"call_id"`
+	CUCM      string    `json:"cucm"` // host in To
+	CSeq      uint32    `json:"cseq"` // of the last attempt
+	Kind      string    `json:"kind"`
+	At        time.Time `json:"at"`       // the first record of it
+	Attempts  int       `json:"attempts"` // requests, challenged ones included
+	Code      int       `json:"code"`     // of the last answer; 0: none seen
+	Answer    string    `json:"answer,omitempty"`
+	NewReg    bool      `json:"new_registration,omitempty"` // x-cisco-newreg in the answer
+	Expires   int       `json:"expires,omitempty"`          // of the answer, seconds
+	GapS      *float64  `json:"gap_s,omitempty"`            // since the one before of this timeline, at C's Sent
+	LateByS   *float64  `json:"late_by_s,omitempty"`
+	Challenge string    `json:"challenge,omitempty"` // digest, bearer
+	C         string    `json:"c,omitempty"`
+	E         string    `json:"e,omitempty"`
+	Hops      []Hop     `json:"hops"` // in time order
+}
+
+// Ends of a Hop that are no peers.
+const (
+	AtPhone = "phone"
+	AtCUCM  = "cucm"
+)
+
+// A Hop is one message between two neighbours, as one record or two show it.
+type Hop struct {
+	Time    time.Time `json:"time"`
+	From    string    `json:"from"` // AtPhone, AtCUCM, or a peer's host
+	To      string    `json:"to"`
+	What    string    `json:"what"`               // "REGISTER", "401 Unauthorized", …
+	DelayMS *float64  `json:"delay_ms,omitempty"` // since the hop before of the same message
+	Proofs  []Proof   `json:"evidence"`
+}
