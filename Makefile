@@ -11,7 +11,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
 
 # The servers and tools that the tests start by themselves on loopback ports.
-NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd
+NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium
 bench-deps: NEED += rsync:rsync lftp:lftp
 deps bench-deps:
 	@missing=""; for n in $(NEED); do \

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"bufio"
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration"
+)
+
+// columns of the CSV, in order: docs/report.md says what they hold.
+var columns = []string{
+	"device", "mac", "numbers", "model", "user", "software", "verdict", "confidence", "cause", "cause_confidence",
+	"time_utc", "kind", "cucm", "e", "c", "call_id", "cseq", "attempts", "challenge",
+	"code", "answer", "new_registration", "expires_s", "gap_s", "late_by_s",
+	"answered_utc", "host", "file", "offset", "length",
+}
+
+// CSV writes one row for each transaction, in the order of the report, and one row
+// without a transaction for a phone that has none. It is UTF-8 with a byte order mark
+// and CRLF, as Excel reads it; a cell of text that would begin with = + - @ has an
+// apostrophe in front, so that no spreadsheet takes it for a formula.
+func CSV(w io.Writer, r *registration.Report) error {
+	b := bufio.NewWriter(w)
+	b.WriteString("\ufeff")
+	c := csv.NewWriter(b)
+	c.UseCRLF = true
+	c.Write(columns)
+	for i := range r.Phones {
+		p := &r.Phones[i]
+		for j := range p.Transactions {
+			c.Write(append(phoneCells(p), transactionCells(&p.Transactions[j])...))
+		}
+		if len(p.Transactions) == 0 {
+			row := make([]string, len(columns))
+			copy(row, phoneCells(p))
+			c.Write(row)
+		}
+	}
+	c.Flush()
+	if err := c.Error(); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+func phoneCells(p *registration.Phone) []string {
+	return []string{cell(p.Device), cell(p.MAC), cell(strings.Join(p.Numbers, " ")), cell(p.Model), cell(p.User), cell(p.Software),
+		cell(p.Verdict), cell(p.Confidence), cell(p.Cause), cell(p.CauseConfidence)}
+}
+
+func transactionCells(t *registration.Transaction) []string {
+	row := []string{moment(t.At), cell(t.Kind), cell(t.CUCM), cell(t.E), cell(t.C), cell(t.CallID), strconv.FormatUint(uint64(t.CSeq), 10),
+		strconv.Itoa(t.Attempts), cell(t.Challenge), known(t.Code), cell(t.Answer), strconv.FormatBool(t.NewReg), known(t.Expires),
+		number(t.GapS), number(t.LateByS)}
+	answered, where := time.Time{}, registration.Proof{}
+	for _, h := range t.Hops {
+		if h.From == registration.AtCUCM && finalAnswer(h.What) {
+			answered = h.Time
+		}
+		if where.File == "" && len(h.Proofs) > 0 {
+			where = h.Proofs[0]
+		}
+	}
+	row = append(row, moment(answered))
+	if where.File == "" {
+		return append(row, "", "", "", "")
+	}
+	return append(row, cell(where.Host), cell(where.File), strconv.FormatInt(where.Offset, 10), strconv.FormatInt(where.Length, 10))
+}
+
+// finalAnswer reports whether a message is an answer of 200 or more.
+func finalAnswer(what string) bool { return status(what) >= 200 }
+
+// cell makes text fit for one cell.
+func cell(s string) string {
+	s = evidence.Printable(s, 32000)
+	if t := strings.TrimLeft(s, " "); t != "" && strings.ContainsRune("=+-@", rune(t[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+func known(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func number(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*f, 'f', -1, 64)
+}
