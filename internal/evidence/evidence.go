@@ -209,4 +209,6 @@ type Manifest struct {
 	Hosts       []Host   `json:"hosts"`
 	Timing      Timing   `json:"timing"`
 	Grab        string   `json:"grab"` // version of the program
+
+	Registration *Registration `json:"registration,omitempty"` // absent: no report was made, and a note says why
 }

@@ -1,0 +1,197 @@
+package sources
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/registration"
+)
+
+// Bounds on a folder that is gone through.
+const (
+	maxFiles = 20_000
+	maxDepth = 12
+)
+
+// addFolder takes an unpacked bundle, or every log below a folder.
+func (s *Set) addFolder(dir string, several bool) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	s.roots = append(s.roots, root)
+	prefix := ""
+	if several {
+		prefix = filepath.Base(dir) + "/"
+	}
+	if top, ok := bundleTop(root); ok {
+		return wrap(dir, s.addUnpacked(root, top, prefix))
+	}
+	n := 0
+	return wrap(dir, fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err == nil {
+			err = s.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
+			s.note("%s%s is nested too deep: what is in it was not read", prefix, name)
+			return fs.SkipDir
+		case !e.Type().IsRegular() || strings.HasSuffix(name, ".part"):
+			return nil
+		}
+		if n++; n > maxFiles {
+			return fmt.Errorf("it has more than %d files", maxFiles)
+		}
+		return s.addTreeFile(root, dir, prefix, name, e)
+	}))
+}
+
+// addTreeFile takes a file of a folder if it is a log, and passes any other over.
+func (s *Set) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEntry) error {
+	st, err := e.Info()
+	if err != nil {
+		return err
+	}
+	open := func() (io.ReadCloser, error) {
+		f, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return nil, err
+		}
+		return inflated(f)
+	}
+	fo := &found{dir: path.Join(filepath.ToSlash(dir), path.Dir(name)), base: path.Base(name), name: prefix + name, mtime: st.ModTime(), open: open, size: st.Size()}
+	if isArchive(fo.base) && expressway.FamilyOf(fo.base, families) == "" {
+		if err := s.addFile(filepath.Join(dir, filepath.FromSlash(name)), fo.name, true, st); err != nil {
+			if s.ctx.Err() != nil || errors.Is(err, errTooMuch) {
+				return err
+			}
+			s.note("%s was passed over: %v", fo.name, err)
+		}
+		return nil
+	}
+	ok, err := fo.look()
+	switch {
+	case err != nil:
+		s.note("%s was passed over: %v", fo.name, err)
+	case ok:
+		s.found = append(s.found, fo)
+	}
+	return nil
+}
+
+func isArchive(base string) bool {
+	base = strings.ToLower(base)
+	for _, ext := range []string{".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.bz2"} {
+		if strings.HasSuffix(base, ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// group joins siblings to logs, in the order of what is in them: the records' times,
+// then the names.
+func (s *Set) group() {
+	type key struct{ dir, family string }
+	by := map[key][]*found{}
+	var keys []key
+	hasFamily := map[string]bool{}
+	for _, f := range s.found {
+		hasFamily[f.dir] = hasFamily[f.dir] || f.family != ""
+	}
+	for _, f := range s.found {
+		k := key{f.dir, f.family}
+		switch {
+		case f.family == "" && hasFamily[f.dir] && !f.named && !isSnapshot(f.base):
+			s.note("%s was passed over: it is none of %s", f.name, strings.Join(families, ", "))
+			continue
+		case f.family == "":
+			k.family = "/" + f.name // alone
+		}
+		if by[k] == nil {
+			keys = append(keys, k)
+		}
+		by[k] = append(by[k], f)
+	}
+	for _, k := range keys {
+		s.join(by[k])
+	}
+	s.found = nil
+}
+
+func isSnapshot(base string) bool { return strings.HasPrefix(base, "loggingsnapshot") }
+
+// join makes one log of siblings.
+func (s *Set) join(siblings []*found) {
+	siblings = s.distinct(siblings)
+	slices.SortStableFunc(siblings, func(a, b *found) int {
+		return cmp.Or(a.first.Compare(b.first), order(a.base, b.base))
+	})
+	l := &logFile{}
+	src := registration.Source{Family: siblings[0].family, File: siblings[0].name}
+	for _, f := range siblings {
+		l.parts = append(l.parts, &part{name: f.name, open: f.open, length: -1, lenient: f.packed})
+		src.MTime = latest(src.MTime, f.mtime)
+	}
+	if isSnapshot(siblings[0].base) {
+		src.Family = "loggingsnapshot"
+	}
+	if n := len(siblings); n > 1 {
+		src.File = fmt.Sprintf("%s (%d files)", path.Join(path.Dir(siblings[0].name), siblings[0].family), n)
+	}
+	s.source(src, l)
+}
+
+// order puts network_log.2 before network_log.1, and the bare name last.
+func order(a, b string) int {
+	switch {
+	case a == b:
+		return 0
+	case expressway.NaturalLess(a, b):
+		return 1
+	}
+	return -1
+}
+
+// distinct leaves out siblings that are the beginning of another: a copy that a
+// rotation left, or that was made twice. Files are told by their first bytes; of
+// two the longer stays, and of a compressed one the length is not known.
+func (s *Set) distinct(siblings []*found) []*found {
+	var out []*found
+next:
+	for _, f := range siblings {
+		for i, o := range out {
+			n := min(len(f.head), len(o.head))
+			if !bytes.Equal(f.head[:n], o.head[:n]) {
+				continue
+			}
+			if longer(f, o) {
+				out[i], o = f, f
+			}
+			s.note("a copy of %s that is named otherwise was passed over", o.name)
+			continue next
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func longer(b, a *found) bool {
+	if a.packed != b.packed {
+		return a.packed
+	}
+	return b.size > a.size
+}
