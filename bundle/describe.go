@@ -22,6 +22,7 @@ func Describe(w io.Writer, m evidence.Manifest, zone *time.Location) error {
 	if s := clocksApart(m); s != "" {
 		fmt.Fprintf(out, "\n%s\n", s)
 	}
+	describeRegistration(out, m.Registration)
 	for i, n := range m.Notes {
 		if i == 0 {
 			fmt.Fprintf(out, "\nNotes\n")

@@ -17,7 +17,7 @@ import (
 func Readme(w io.Writer, m evidence.Manifest, zone *time.Location) error {
 	r := &readme{m: m, clock: newClock(zone), p: &page{w: w}}
 	for _, part := range []func(){
-		r.opening, r.secrets, r.bodies, r.coverage, r.reasons, r.clocks, r.notes, r.alerts, r.elsewhere, r.contents, r.verifying,
+		r.opening, r.secrets, r.registration, r.bodies, r.coverage, r.reasons, r.clocks, r.notes, r.alerts, r.elsewhere, r.contents, r.verifying,
 	} {
 		part()
 	}

@@ -37,6 +37,12 @@ func now(t *testing.T) evidence.Manifest {
 	m.Hosts[0].ClockOffsetMS = nil
 	m.Hosts[0].ClockFrom = "none"
 	m.Window = m.Asked.Widen(time.Minute)
+	m.Registration = &evidence.Registration{Verdict: "partial", Summary: "One phone of 42 is partially registered: SEP00EBD5D5D8C6 since 14:14:07 UTC.",
+		Phones: []evidence.PhoneRegistration{
+			{Device: "SEP00EBD5D5D8C6", Verdict: "partial", Cause: "late_keepalive", Confidence: "certain", Advice: "Reset the phone; set Timer Register Delta to 20 in a copy of the SIP profile.",
+				Summary: "SEP00EBD5D5D8C6 came back with one line at 14:14:07 UTC, for its keep-alive came 27.4 s late."},
+			{Device: "7023", Verdict: "came_back_by_keepalive", Confidence: "cannot_tell", Summary: "came back by a keep-alive; partial if it has more lines."}},
+		Healthy: 40, Notes: []string{"Nothing is known of expe01: its log is not here."}}
 	m.Conclude()
 	return m
 }
@@ -104,6 +110,8 @@ func FuzzReadme(f *testing.F) {
 		m.Reason, m.Case, m.PhonesNamed, m.Grab, m.Site = c, b, []string{a}, a, b
 		m.Hosts[1].Files[0].Missing[0].Reason = c
 		m.Hosts[1].BodiesLogged, m.Hosts[1].Files[0].Family = a, b
+		m.Registration = &evidence.Registration{Summary: a, Notes: []string{b}, More: 3, Unknown: 1,
+			Phones: []evidence.PhoneRegistration{{Device: a, Summary: b, Confidence: c, Advice: a}, {Device: c, Verdict: b}}}
 		var out bytes.Buffer
 		if err := Readme(&out, m, nil); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 const (
 	demoExpires = 12 * time.Second
 	demoPast    = 70 * time.Second // of logs when it begins
+	demoRestart = 33 * time.Second // before it begins the phone was restarted: its full REGISTER is in the window
 	demoPoll    = 2 * time.Second  // between going partial and RTMT's mail
 	demoLimit   = 40 * time.Second
 )
@@ -122,6 +123,9 @@ func (d *demo) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.site.Schedule(lab.Event{At: time.Now().Add(-demoRestart), Kind: lab.Reset, Phone: 2}); err != nil {
+		return err
+	}
 	d.site.Backfill(time.Now().Add(-demoPast))
 	if err := d.site.Schedule(lab.Event{At: time.Now().Add(4 * time.Second), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
 		return err
@@ -143,7 +147,7 @@ func (d *demo) write(login *lab.Login) error {
 		"grab.yaml": fmt.Sprintf(`# written by grab demo; configs/grab.example.yaml explains every key
 store: store
 mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}
-window: {before: 30s, after: 4s}
+window: {before: 45s, after: 4s}
 settle: 1s
 ssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
 sites:

@@ -1,30 +1,28 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/registration"
 )
 
-// report says what was got and where it lies, and checks the bundle once more.
+// report says what was got, what it shows and where it lies, and checks the bundle
+// once more.
 func (d *demo) report(w *watching, e incident.Event) error {
 	if e.Err != nil {
 		return e.Err
 	}
 	in, err := w.store.Load(e.Incident)
-	if err != nil {
-		return err
-	}
-	m, err := w.store.Manifest(in)
 	if err != nil {
 		return err
 	}
@@ -36,6 +34,7 @@ func (d *demo) report(w *watching, e incident.Event) error {
 	if err != nil {
 		return err
 	}
+	m := res.Manifest
 	a := d.app
 	if a.exit = covered(m.Coverage); !res.OK {
 		a.exit = exitFailed
@@ -47,10 +46,9 @@ func (d *demo) report(w *watching, e incident.Event) error {
 	if err := bundle.Describe(a.out, m, zone(m.TimeZone)); err != nil {
 		return err
 	}
-	d.found(m, path)
 	fmt.Fprintf(a.out, "\nbundle    %s (intact: %v)\nlook at   grab show %s\n          README.txt in it, then hosts/expc01/network_log.txt\nwatcher   its log is %s\n",
 		path, res.OK, path, filepath.Join(d.dir, "watch.log"))
-	return nil
+	return d.answer(m, path)
 }
 
 // copyFile copies a bundle out of the store.
@@ -66,58 +64,47 @@ func copyFile(to, from string) error {
 	})
 }
 
-// found shows where in the bundle CUCM's answer stands that made the phone partial.
-func (d *demo) found(m evidence.Manifest, path string) {
+// answer ends the demo with what the report in the bundle says, beside what the
+// laboratory knows, and takes the page out.
+func (d *demo) answer(m evidence.Manifest, path string) error {
+	if m.Registration == nil {
+		return fmt.Errorf("there is no report in %s, its notes say why", path)
+	}
 	d.mu.Lock()
 	v := d.victim
 	d.mu.Unlock()
-	if v == nil {
-		return
+	out := d.app.out
+	if v != nil {
+		fmt.Fprintf(out, "\ntruth     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
+			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
-	fmt.Fprintf(d.app.out, "\nphone     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
-		v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
-	for _, h := range m.Hosts {
-		for _, f := range h.Files {
-			if f.Family != "network_log" || f.Path == "" {
-				continue
-			}
-			err := bundle.ReadFile(context.Background(), path, f.Path, func(r io.Reader) error {
-				if off, ok := newRegistration(r, v.CallID); ok {
-					fmt.Fprintf(d.app.out, "evidence  %s at byte %d: the answer says x-cisco-newreg to a REGISTER without a body\n", f.Path, off)
-				}
-				return nil
-			})
-			if err != nil {
-				d.app.say("look for the evidence: %v", err)
-			}
-		}
+	fmt.Fprintf(out, "verdict   %s\n", verdictLine(m.Registration))
+	for _, p := range m.Registration.Phones {
+		fmt.Fprintf(out, "phone     %s\n", phoneWords(p))
 	}
-}
-
-// newRegistration finds the last SIP message of a Call-ID whose Contact says
-// x-cisco-newreg, and returns the offset of that line.
-func newRegistration(r io.Reader, callID string) (int64, bool) {
-	lines := bufio.NewReaderSize(r, 64<<10)
-	var at, contact, found int64
-	found = -1
-	contact = -1
-	ours := false
-	for {
-		line, err := lines.ReadString('\n')
-		switch {
-		case strings.Contains(line, "SIPMSG:"):
-			contact, ours = -1, false
-		case strings.Contains(line, "Call-ID: "+callID):
-			ours = true
-		case strings.Contains(line, "x-cisco-newreg"):
-			contact = at
+	var rep registration.Report
+	err := bundle.ReadFile(context.Background(), path, "report/"+jsonName, func(r io.Reader) error { return json.NewDecoder(r).Decode(&rep) })
+	if err != nil {
+		return err
+	}
+	for _, p := range rep.Phones {
+		if v == nil || p.Device != v.Device {
+			continue
 		}
-		if ours && contact >= 0 {
-			found = contact
-		}
-		at += int64(len(line))
-		if err != nil {
-			return found, found >= 0
+		for _, e := range p.Proofs {
+			fmt.Fprintf(out, "evidence  %s at byte %d, %s UTC: %s\n", e.File, e.Offset, e.Time.Format(time.TimeOnly+".000"), e.What)
 		}
 	}
+	page := filepath.Join(d.dir, pageName)
+	err = bundle.ReadFile(context.Background(), path, "report/"+pageName, func(r io.Reader) error {
+		return atomicfile.Write(page, func(w io.Writer) error {
+			_, err := io.Copy(w, r)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "page      %s: open it in a browser\n", page)
+	return err
 }

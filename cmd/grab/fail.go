@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/sources"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -104,6 +105,8 @@ func hintFor(err error) string {
 		return "wait until it is sealed: `grab list`"
 	case errors.Is(err, incident.ErrNotFound):
 		return "`grab list` shows what there is"
+	case errors.Is(err, sources.ErrNoLog):
+		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case atomicfile.Full(err):
 		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
 	case strings.HasPrefix(err.Error(), "unknown command"):

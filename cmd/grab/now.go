@@ -270,7 +270,7 @@ type outcome struct {
 
 // result prints what came of a grab and sets the exit code.
 func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Location) error {
-	m, err := store.Manifest(in)
+	m, err := manifestOf(store, in)
 	if err != nil {
 		return err
 	}
@@ -282,6 +282,9 @@ func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Loc
 		return fmt.Errorf("write the result (the bundle is %s): %w", in.Bundle, err)
 	}
 	fmt.Fprintln(a.out)
+	if m.Registration != nil {
+		fmt.Fprintf(a.out, "verdict   %s\n", verdictLine(m.Registration))
+	}
 	if info, err := os.Stat(in.Bundle); err == nil {
 		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", in.Bundle, size(info.Size()))
 	}

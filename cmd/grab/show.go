@@ -51,8 +51,19 @@ func (a *app) manifest(name string) (evidence.Manifest, string, error) {
 	if err2 != nil {
 		return evidence.Manifest{}, "", fmt.Errorf("no file %s, and %w", name, err2)
 	}
-	m, err := store.Manifest(in)
+	m, err := manifestOf(store, in)
 	return m, in.Bundle, err
+}
+
+// manifestOf is the manifest of an incident: the bundle's if there is one, for what
+// the report found is only there.
+func manifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest, error) {
+	if in.State == incident.Sealed && in.Bundle != "" {
+		if m, err := bundle.ReadManifest(in.Bundle); err == nil && m.Incident == in.ID {
+			return m, nil
+		}
+	}
+	return store.Manifest(in)
 }
 
 // openStore opens the configured store for reading.

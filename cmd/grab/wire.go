@@ -220,7 +220,12 @@ func sealer(format string) func(context.Context, incident.SealJob) (string, erro
 				in.Mails = append(in.Mails, bundle.Part{Name: al.File, Open: func() (io.ReadCloser, error) { return job.Mail(al.ID) }})
 			}
 		}
-		_, err := bundle.Write(ctx, path, in)
+		remove, err := addReport(ctx, job, &in)
+		defer remove()
+		if err != nil {
+			return path, err
+		}
+		_, err = bundle.Write(ctx, path, in)
 		return path, err
 	}
 }

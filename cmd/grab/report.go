@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/report"
+	"rtmtgrab/internal/sources"
+)
+
+// The files of a report, in a bundle's report/ and in --out.
+const (
+	pageName = "registration.html"
+	csvName  = "registrations.csv"
+	jsonName = "registrations.json"
+)
+
+// reportFlags are those of `grab report`.
+type reportFlags struct {
+	out    string
+	open   bool
+	phones []string
+	grace  time.Duration
+}
+
+func (a *app) reportCmd() *cobra.Command {
+	f := &reportFlags{out: "grab-report"}
+	cmd := &cobra.Command{
+		Use:   "report BUNDLE|DIR|FILE...",
+		Short: "Say what the REGISTER messages show: which phone is partially registered, and why",
+		Long: "Reads a bundle, a folder of logs (or a bundle that was unpacked), log files of Expressway-C and -E, files of a\n" +
+			"remote syslog server, or an appliance's diagnostic archive, and writes " + pageName + ", " + csvName + "\n" +
+			"and " + jsonName + ". Give C and E together. The exit code is 0 whatever the verdict.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.report(cmd.Context(), f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.out, "out", f.out, "`folder` for the three files; those of an earlier report are replaced")
+	fl.BoolVar(&f.open, "open", false, "open the page in a browser")
+	fl.StringSliceVar(&f.phones, "phone", nil, "a phone that it is about, SEP... or its number; may be repeated")
+	fl.DurationVar(&f.grace, "grace", 0, "how long beyond Expires CUCM keeps a phone (default what CUCM is known to wait)")
+	return cmd
+}
+
+func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
+	if f.grace < 0 {
+		return usage{errors.New("--grace cannot be negative")}
+	}
+	if err := prepareOut(f.out); err != nil {
+		return usage{err}
+	}
+	ctx, cancel := a.context(ctx)
+	defer cancel()
+	defer boundMemory()()
+	set, err := sources.Open(ctx, f.out, args...)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	var mu sync.Mutex
+	set.Opened = func(file string) {
+		mu.Lock()
+		defer mu.Unlock()
+		a.say("reading %s", evidence.Printable(file, 300))
+	}
+	rep, err := analyze(ctx, set, f.phones, f.grace)
+	if err != nil {
+		return err
+	}
+	a.say("writing %s", f.out)
+	for name, write := range reportFiles(set, rep) {
+		if err := atomicfile.Write(filepath.Join(f.out, name), write); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	page := filepath.Join(f.out, pageName)
+	if a.json {
+		err = report.JSON(a.out, rep)
+	} else {
+		err = printReport(a.out, rep, page)
+	}
+	if err == nil && f.open {
+		a.openPage(page)
+	}
+	return err
+}
+
+// reportMemory is from where on memory is collected more often than it costs least:
+// what a report of 2 GB of logs needs at once is less.
+const reportMemory = 210 << 20
+
+// boundMemory does so until the returned function is called, unless $GOMEMLIMIT says
+// otherwise.
+func boundMemory() (undo func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	was := debug.SetMemoryLimit(reportMemory)
+	return func() { debug.SetMemoryLimit(was) }
+}
+
+// analyze makes the report of a set. phones are named beside those that the
+// set's bundles name.
+func analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
+	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers}
+	rep, err := registration.Analyze(ctx, set.Sources, o)
+	if err != nil {
+		return nil, err
+	}
+	set.Settle(rep)
+	return rep, nil
+}
+
+// reportFiles are the three files and what writes them.
+func reportFiles(set *sources.Set, rep *registration.Report) map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		pageName: func(w io.Writer) error { return report.Page(w, rep, set.Text(rep)) },
+		csvName:  func(w io.Writer) error { return report.CSV(w, rep) },
+		jsonName: func(w io.Writer) error { return report.JSON(w, rep) },
+	}
+}
+
+// printReport is the answer for a person.
+func printReport(w io.Writer, rep *registration.Report, page string) error {
+	b := brief(rep)
+	fmt.Fprintf(w, "%s\n", evidence.Printable(rep.Summary, 2000))
+	for _, p := range b.Phones {
+		fmt.Fprintf(w, "\n%s\n", phoneWords(p))
+		if p.Advice != "" {
+			fmt.Fprintf(w, "  next: %s\n", evidence.Printable(p.Advice, 2000))
+		}
+	}
+	if b.More > 0 {
+		fmt.Fprintf(w, "\n%s that something happened to, in the files\n", plural(b.More, "more phone"))
+	}
+	for i, n := range rep.Notes {
+		if i == 0 {
+			fmt.Fprintf(w, "\nNotes\n")
+		}
+		fmt.Fprintf(w, "  %s\n", evidence.Printable(n, 2000))
+	}
+	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, csvName, jsonName)
+	return err
+}
+
+// phoneWords is the sentence on a phone, with its name and how certain it is.
+func phoneWords(p evidence.PhoneRegistration) string {
+	s := evidence.Printable(p.Summary, 2000)
+	if p.Device != "" && !strings.Contains(s, p.Device) {
+		s = evidence.Printable(p.Device, 100) + ": " + s
+	}
+	if p.Confidence != "" {
+		s = "[" + strings.ReplaceAll(evidence.Printable(p.Confidence, 50), "_", " ") + "] " + s
+	}
+	return s
+}
+
+// verdictLine is the verdict and its sentence.
+func verdictLine(reg *evidence.Registration) string {
+	return evidence.Printable(reg.Verdict, 50) + ": " + evidence.Printable(reg.Summary, 1000)
+}
+
+// maxBrief bounds the phones in a manifest.
+const maxBrief = 200
+
+// brief is what a manifest says of a report.
+func brief(rep *registration.Report) *evidence.Registration {
+	b := &evidence.Registration{Verdict: rep.Verdict, Summary: rep.Summary, Phones: []evidence.PhoneRegistration{}, Notes: slices.Concat([]string{}, rep.Notes)}
+	for i := range rep.Phones {
+		p := &rep.Phones[i]
+		switch {
+		case p.Named || happened(p):
+			if len(b.Phones) == maxBrief {
+				b.More++
+				continue
+			}
+			b.Phones = append(b.Phones, evidence.PhoneRegistration{Device: phoneName(p), Verdict: p.Verdict, Cause: p.Cause,
+				Confidence: p.Confidence, At: p.At, Summary: p.Summary, Advice: p.Advice})
+		case p.Verdict == registration.PhoneRegistered:
+			b.Healthy++
+		default:
+			b.Unknown++
+		}
+	}
+	return b
+}
+
+// happened reports whether there is something to say of a phone that nobody named.
+func happened(p *registration.Phone) bool {
+	switch p.Verdict {
+	case registration.PhoneRegistered:
+		return false
+	case registration.VerdictUnknown:
+		return p.At != nil || p.LostAt != nil
+	}
+	return true
+}
+
+func phoneName(p *registration.Phone) string {
+	for _, names := range [][]string{{p.Device, p.MAC}, p.Numbers, p.CallIDs} {
+		for _, n := range names {
+			if n != "" {
+				return n
+			}
+		}
+	}
+	return ""
+}
+
+// openPage shows a file in the browser. Failing is no failure of the report.
+func (a *app) openPage(path string) {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	var cmd *exec.Cmd
+	switch runtime.GOOS {
+	case "windows":
+		cmd = exec.Command("rundll32", "url.dll,FileProtocolHandler", path)
+	case "darwin":
+		cmd = exec.Command("open", path)
+	default:
+		cmd = exec.Command("xdg-open", path)
+	}
+	err := cmd.Start()
+	if err == nil {
+		err = cmd.Process.Release() // the browser outlives this program
+	}
+	if err != nil {
+		a.say("grab: warning: the page could not be opened: %v; open %s by hand", err, path)
+	}
+}

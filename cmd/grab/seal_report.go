@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/sources"
+)
+
+// reportLimit is the most time that a report may take of a bundle.
+const reportLimit = 15 * time.Minute
+
+// addReport adds to a bundle what the REGISTER messages in its logs show. What goes
+// wrong with that costs the report and never the bundle: then a note says why, and
+// the only error is that of a ctx that is done. The files lie beside the bundle
+// until remove is called.
+func addReport(ctx context.Context, job incident.SealJob, in *bundle.Input) (remove func(), err error) {
+	var files []string
+	remove = func() {
+		for _, f := range files {
+			os.Remove(f) // a ".part" in the store is garbage at its next start
+		}
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, reportLimit, fmt.Errorf("it took more than %v", reportLimit))
+	defer cancel()
+	reg, parts, err := sealReport(limited, job, &files)
+	if err != nil {
+		if ctx.Err() != nil {
+			return remove, ctx.Err()
+		}
+		if limited.Err() != nil {
+			err = context.Cause(limited)
+		}
+		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(
+			"there is no report on the REGISTER messages: %v; `grab report` on this bundle tries again", err), 500))
+		return remove, nil
+	}
+	in.Manifest.Registration, in.Reports = reg, parts
+	return remove, nil
+}
+
+// sealReport analyses the slices and writes the three files beside the bundle; it
+// appends their names to files as soon as they are there.
+func sealReport(ctx context.Context, job incident.SealJob, files *[]string) (reg *evidence.Registration, parts []bundle.Part, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a defect in the analysis: %v", p)
+		}
+	}()
+	var mu sync.Mutex // a job opens one slice at a time
+	set := sources.Of(ctx, filepath.Dir(job.Base), job.Manifest, func(host, family string) (io.ReadCloser, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return job.Open(host, family)
+	})
+	defer func() { err = errors.Join(err, set.Close()) }()
+	rep, err := analyze(ctx, set, nil, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	writers := reportFiles(set, rep)
+	for _, name := range []string{pageName, csvName, jsonName} {
+		path, err := writeTemp(ctx, job.Base, writers[name], files)
+		if err != nil {
+			return nil, nil, fmt.Errorf("write %s: %w", name, err)
+		}
+		parts = append(parts, bundle.Part{Name: "report/" + name, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	}
+	return brief(rep), parts, nil
+}
+
+// writeTemp fills a new file beside the bundle.
+func writeTemp(ctx context.Context, base string, fill func(io.Writer) error, files *[]string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(base), filepath.Base(base)+".report-*"+atomicfile.PartSuffix)
+	if err != nil {
+		return "", err
+	}
+	*files = append(*files, f.Name())
+	err = fill(cancelled{ctx, f})
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// cancelled writes until ctx is done.
+type cancelled struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c cancelled) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(b)
+}
