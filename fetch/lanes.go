@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path"
 	"sync"
 	"time"
 )
@@ -151,109 +150,6 @@ func (s *Session) startLane(f func()) bool {
 		s.wg.Go(f)
 	}
 	return !s.lanes.closed
-}
-
-// wide is a held file that lanes may read too, by the name under which it is held.
-// Itself it reads by the handle, which always works.
-type wide struct {
-	Handle
-	s    *Session
-	name string
-	head []byte
-	at   int64 // where head stands
-	size int64
-	to   int64  // end of what is wanted
-	tail []byte // the bytes before to
-}
-
-// wideOf is the source to copy [from, to) of a held file from.
-func (g *Grab) wideOf(h *held, from, to int64) io.ReaderAt {
-	file := h.file
-	if f, ok := file.(*sharedFile); ok {
-		file = f.Handle
-	}
-	f, ok := file.(*sftpHandle)
-	if !ok || h.gzip || to-from < laneFrom || len(h.head) < tinyHead {
-		return h.file
-	}
-	return &wide{Handle: h.file, s: f.s, name: path.Join(g.Host.Dir, h.name), head: h.head, at: h.at, size: h.size, to: to}
-}
-
-// copy lets lanes copy what c hands out. What lanes fail at is handed out again, so
-// whoever calls must see to what is left.
-func (w *wide) copy(ctx context.Context, c *copying, m *meter) {
-	tail := make([]byte, tailSize)
-	if err := readFull(w, tail, w.to-tailSize); err != nil {
-		return // the handle itself will tell
-	}
-	w.tail = tail
-	free := w.s.useLanes()
-	defer w.s.leaveLanes()
-	ended := make(chan error)
-	drained := c.drained
-	for running := 0; ; {
-		select {
-		case l := <-free:
-			running++
-			go func() { ended <- w.drive(ctx, l, c, m) }() // waited for below
-			continue
-		case err := <-ended:
-			running--
-			if err != nil && running > 0 {
-				continue
-			}
-		case <-drained:
-		}
-		if running == 0 {
-			return
-		}
-		free, drained = nil, nil // nothing is left to begin with
-	}
-}
-
-// drive lets one lane copy until there is nothing left or it fails; then what it
-// has not done for certain is handed out again.
-func (w *wide) drive(ctx context.Context, l *lane, c *copying, m *meter) (err error) {
-	done := make(chan error, 1)
-	l.claimed, l.copied = map[int64]int64{}, nil
-	if !w.s.startLane(func() { done <- l.run(ctx, w, c, m) }) {
-		return errBroken
-	}
-	if err = w.watch(ctx, l, done); err == nil {
-		w.s.giveLane(l)
-		return nil
-	}
-	w.s.endLane(l)
-	// Of a connection that is lost what came before stays, as with the handle itself.
-	// Of a lane that failed alone nothing is believed.
-	_, _, lost := w.Stat()
-	l.abandon(c, m, lost == nil && ctx.Err() == nil && !c.failed())
-	return err
-}
-
-var errSilentLane = errors.New("a channel has fallen silent")
-
-// watch waits until a lane ends, or is of no more use.
-func (w *wide) watch(ctx context.Context, l *lane, done <-chan error) error {
-	tick := time.NewTicker(laneSilence)
-	defer tick.Stop()
-	for heard := l.heard.Load(); ; {
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-		if now := l.heard.Load(); now != heard {
-			heard = now
-			continue
-		}
-		w.Stat() // answered, or the connection is given up and the lane ends with it
-		if l.heard.Load() == heard {
-			return errSilentLane
-		}
-	}
 }
 
 // abandon takes what a lane was copying away from it, and what it has copied too
