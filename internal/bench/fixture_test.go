@@ -171,6 +171,7 @@ type measured struct {
 	bytes      int64         // that came from the servers
 	cpu        time.Duration // of the program and its children
 	rss        int64         // the most that the program itself had in memory
+	rose       []rise        // how it came to that
 	held, seal time.Duration // of grab: from its start
 }
 

@@ -21,7 +21,9 @@ func (m *measured) watch(pid int) (stop func()) {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			m.rss = max(m.rss, peak(pid))
+			if p := peak(pid); p > m.rss {
+				m.rss, m.rose = p, append(m.rose, rise{time.Now(), p})
+			}
 			select {
 			case <-end:
 				return
@@ -30,6 +32,22 @@ func (m *measured) watch(pid int) (stop func()) {
 		}
 	})
 	return func() { close(end); wg.Wait() }
+}
+
+// A rise is when a program's peak was seen to have come to so many bytes.
+type rise struct {
+	at    time.Time
+	bytes int64
+}
+
+// rssAt is the peak as it was at that time.
+func (m *measured) rssAt(t time.Time) (n int64) {
+	for _, r := range m.rose {
+		if !r.at.After(t) {
+			n = r.bytes
+		}
+	}
+	return n
 }
 
 // peak is the peak of a process's memory so far; 0 if it has ended.
