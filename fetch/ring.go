@@ -66,10 +66,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		if err != nil {
 			r.grab.drop(true)
 			wait = min(2*wait, max(ringBackoff, r.Every))
-			if p, ok := errors.AsType[interface {
-				error
-				Permanent() bool
-			}](err); ok && p.Permanent() || atomicfile.Full(err) {
+			if permanent(err) || atomicfile.Full(err) {
 				wait = max(ringBackoff, r.Every)
 			}
 		} else {
