@@ -1,0 +1,180 @@
+// Package status holds what a running watcher says of itself: the document of
+// `grab status --json`, from which the notices and the metrics are taken too. It
+// is pure data and words about them.
+//
+// It guarantees that lists are never null and that Report.Works follows from
+// Report.Problems alone. It does not know how anything is found out.
+package status
+
+import (
+	"slices"
+	"time"
+)
+
+// A Problem is something that is in the way of an alert, or soon will be. The
+// same problem has the same Key in every report for as long as it lasts.
+type Problem struct {
+	Key    string    `json:"key"`    // "mailbox/<name>", "host/<host>/login", "disk", "canary/<name>", …
+	What   string    `json:"what"`   // one sentence
+	Hint   string    `json:"hint"`   // the next move; "" if there is none
+	Since  time.Time `json:"since"`  // since when, as far as it is known
+	Blocks bool      `json:"blocks"` // an alert that came now would lose something by it
+}
+
+// Report is the whole document. Times are UTC; zero times are left out.
+type Report struct {
+	Works     bool        `json:"works"`    // an alert that came now would be seen and every host asked: no problem blocks
+	Problems  []Problem   `json:"problems"` // those that block first
+	Now       time.Time   `json:"now"`
+	Started   time.Time   `json:"started"`
+	Version   string      `json:"version"`
+	Config    string      `json:"config"` // path
+	Store     string      `json:"store"`  // path
+	Disk      Disk        `json:"disk"`
+	Mailboxes []Mailbox   `json:"mailboxes"`
+	Clusters  []Cluster   `json:"clusters"`
+	Hosts     []Host      `json:"hosts"`
+	Incidents []Incident  `json:"incidents"` // that are open
+	Canaries  []Canary    `json:"canaries"`
+	Beats     []Heartbeat `json:"heartbeats"`
+	Pauses    []Pause     `json:"pauses"`     // in force
+	Held      int         `json:"quarantine"` // alerts in quarantine
+}
+
+// Disk is the room of the store.
+type Disk struct {
+	FreeBytes int64   `json:"free_bytes"`
+	UsedBytes int64   `json:"used_bytes"`          // by the store
+	DaysLeft  float64 `json:"days_left,omitempty"` // at the rate of the last days; 0: not known
+}
+
+// Mailbox is one watched mailbox.
+type Mailbox struct {
+	Name        string    `json:"name"` // user and folder
+	Server      string    `json:"server"`
+	Connected   bool      `json:"connected"`
+	Idle        bool      `json:"idle"`            // the server announces mails; otherwise it is polled
+	Since       time.Time `json:"since,omitzero"`  // connected, or down, since
+	Answer      time.Time `json:"answer,omitzero"` // the last good answer to IDLE, NOOP or a look
+	Turned      time.Time `json:"turned,omitzero"` // the loop's last sign of life
+	UIDValidity uint32    `json:"uid_validity"`    // of the cursor
+	UID         uint32    `json:"uid"`             // of the cursor
+	Newest      time.Time `json:"newest,omitzero"` // INTERNALDATE of the newest mail that was dealt with
+	Retry       time.Time `json:"retry,omitzero"`  // next attempt
+	Error       string    `json:"error,omitempty"` // why it is down
+	TokenTill   time.Time `json:"token,omitzero"`  // OAuth2: the access token lasts until then
+	Attempts    int       `json:"attempts,omitempty"`
+}
+
+// Cluster tells when a cluster's last mail came.
+type Cluster struct {
+	Name string    `json:"name"`
+	Mail time.Time `json:"mail"` // INTERNALDATE
+}
+
+// Host is one peer.
+type Host struct {
+	Name     string    `json:"name"`
+	Address  string    `json:"address"`
+	Sites    []string  `json:"sites"`
+	Warm     string    `json:"warm"`           // "up", "down", "off", "blocked"
+	Since    time.Time `json:"since,omitzero"` // of Warm
+	Login    time.Time `json:"login,omitzero"` // the last that succeeded
+	Refused  time.Time `json:"refused,omitzero"`
+	Banned   bool      `json:"banned_maybe"` // silence after a refusal
+	HostKey  string    `json:"host_key"`     // the pinned one's fingerprint as last seen; "" if never
+	ClockMS  *int64    `json:"clock_offset_ms,omitempty"`
+	Families []Family  `json:"families"`
+	Level    string    `json:"bodies_logged"` // yes, no, mixed, unknown: of the newest bundle
+	Ring     *Ring     `json:"ring,omitempty"`
+	Error    string    `json:"error,omitempty"`
+}
+
+// Family is how far back one log of a host reaches.
+type Family struct {
+	Name   string  `json:"name"`
+	DepthS float64 `json:"depth_s"`
+	PerMin int64   `json:"bytes_per_minute"`
+}
+
+// Ring is a host's rolling copy.
+type Ring struct {
+	DepthS float64   `json:"depth_s"` // of its shallowest family
+	Bytes  int64     `json:"bytes"`   // on disk
+	PerMin int64     `json:"bytes_per_minute"`
+	Last   time.Time `json:"last,omitzero"` // its newest record's increment
+}
+
+// Incident is one that is not sealed yet.
+type Incident struct {
+	Incident string    `json:"incident"`
+	Site     string    `json:"site"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"`
+	Coverage string    `json:"coverage"`
+	Error    string    `json:"error,omitempty"`
+}
+
+// Canary is the mail that a mailbox is sent by its own watcher.
+type Canary struct {
+	Mailbox string    `json:"mailbox"`
+	Every   float64   `json:"every_s"`
+	Sent    time.Time `json:"sent,omitzero"`
+	Seen    time.Time `json:"seen,omitzero"`
+	DelayS  float64   `json:"delay_s"` // of the last that was seen
+	Missing bool      `json:"missing"`
+	Error   string    `json:"error,omitempty"` // of the last attempt to send
+}
+
+// Heartbeat is an alert that is to come every so often.
+type Heartbeat struct {
+	Name    string    `json:"name"`
+	Every   float64   `json:"every_s"`
+	Last    time.Time `json:"last,omitzero"`
+	Missing bool      `json:"missing"`
+}
+
+// Pause is a maintenance that is in force.
+type Pause struct {
+	Site   string    `json:"site"` // "": all
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"` // a user, or "schedule"
+}
+
+// Add notes a problem.
+func (r *Report) Add(p Problem) { r.Problems = append(r.Problems, p) }
+
+// Finish puts the problems in order, says whether an alert would work, and makes
+// lists of what is null.
+func (r *Report) Finish() {
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
+		switch {
+		case a.Blocks == b.Blocks:
+			return 0
+		case a.Blocks:
+			return -1
+		}
+		return 1
+	})
+	r.Works = !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Blocks })
+	some(&r.Problems)
+	some(&r.Mailboxes)
+	some(&r.Clusters)
+	some(&r.Hosts)
+	some(&r.Incidents)
+	some(&r.Canaries)
+	some(&r.Beats)
+	some(&r.Pauses)
+	for i := range r.Hosts {
+		some(&r.Hosts[i].Sites)
+		some(&r.Hosts[i].Families)
+	}
+}
+
+func some[T any](list *[]T) {
+	if *list == nil {
+		*list = []T{}
+	}
+}
