@@ -23,8 +23,10 @@ const (
 	maxGunzip = 8 << 30
 )
 
-// saveEvery is after how many copied bytes the state is written to disk.
-const saveEvery = 16 << 20
+const (
+	saveEvery   = 16 << 20        // bytes after which the state is written to disk, and what is in doubt is settled
+	settleAfter = 2 * time.Second // after which it is settled, too
+)
 
 // fill copies what of [from, to) of a held file is not on disk, and makes it
 // durable. src is the file's uncompressed contents.
@@ -37,11 +39,18 @@ func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, fr
 				File: fmt.Sprintf("%s.%d.raw", f.name, f.Seq), From: h.origin, owner: h}
 			f.Pieces = append(f.Pieces, pc)
 		}
-		if err := g.extend(ctx, src, pc, l.to, m); err != nil {
+		if err := g.extend(ctx, src, f, h, pc, l.to, m); err != nil {
 			return err
 		}
 	}
-	if g.saved += to - from; g.saved < saveEvery {
+	g.saved += to - from
+	return g.saveSometimes(f)
+}
+
+// saveSometimes saves the state when much was copied since that was done, unless
+// what was copied of f is in doubt.
+func (g *Grab) saveSometimes(f *family) error {
+	if f.sure != nil || g.saved < saveEvery {
 		return nil
 	}
 	g.saved = 0
@@ -49,7 +58,7 @@ func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, fr
 }
 
 // extend appends what lies between a piece's end and to.
-func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64, m *meter) error {
+func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *meter) error {
 	dst, err := g.open(pc.File, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
@@ -61,8 +70,12 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 	}
 	var n int64
 	off := pc.Length
+	c := newCopying(src, dst, off, pc.Offset+off, to)
+	if f.sure != nil {
+		c.settle = func(n int64, synced bool) { g.settle(f, h, pc, off+n, synced) }
+	}
 	g.waiting(func() {
-		n, err = copyRange(ctx, src, dst, off, pc.Offset+off, to, m)
+		n, err = c.copy(ctx, src, m)
 		if syncErr := dst.Sync(); err == nil {
 			err = syncErr
 		}
@@ -83,10 +96,9 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, pc *piece, to int64,
 	return fmt.Errorf("copy %s: %w", evidence.Printable(pc.Name, 80), err)
 }
 
-// copyRange copies [from, to) of src to dst at off, several reads at once, and
-// returns how many bytes from the start on are whole.
-func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from, to int64, m *meter) (int64, error) {
-	c := newCopying(src, dst, off, from, to)
+// copy copies the range of src, several reads at once, and returns how many bytes
+// from the start on are whole.
+func (c *copying) copy(ctx context.Context, src io.ReaderAt, m *meter) (int64, error) {
 	var flushing, wg sync.WaitGroup
 	flushing.Go(c.flushing)
 	if w, ok := src.(*wide); ok {
@@ -97,7 +109,7 @@ func copyRange(ctx context.Context, src io.ReaderAt, dst io.WriterAt, off, from,
 	c.read(ctx, src, m, func() bool { return false }) // what they have left
 	close(c.flush)
 	flushing.Wait()
-	return min(c.whole, to-from), c.err
+	return min(c.whole, c.to-c.from), c.err
 }
 
 // read copies by several reads of src at once, until nothing is left or enough
@@ -150,12 +162,14 @@ type copying struct {
 	drained  chan struct{} // closed when there was nothing to claim
 	empty    bool          // drained is closed
 	flush    chan struct{}
-	flushed  int64
+	flushed  int64                          // what was whole when flush was told last
+	told     time.Time                      // when
+	settle   func(whole int64, synced bool) // told now and then how far it is, and whether that is on the disk for good; may be nil
 }
 
 func newCopying(src io.ReaderAt, dst io.WriterAt, off, from, to int64) *copying {
 	return &copying{dst: dst, off: off, from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{},
-		drained: make(chan struct{}), flush: make(chan struct{}, 1)}
+		drained: make(chan struct{}), flush: make(chan struct{}, 1), told: time.Now()}
 }
 
 // length is how many bytes a chunk has.
@@ -225,8 +239,8 @@ func (c *copying) finish(at int64, err error) {
 	for c.done[at] = true; c.done[c.whole]; c.whole += c.chunk {
 		delete(c.done, c.whole)
 	}
-	if c.whole-c.flushed >= flushEvery {
-		c.flushed = c.whole
+	if n := c.whole - c.flushed; c.whole < c.to-c.from && (n >= saveEvery || n > 0 && time.Since(c.told) >= settleAfter) {
+		c.flushed, c.told = c.whole, time.Now()
 		select {
 		case c.flush <- struct{}{}:
 		default:
@@ -235,17 +249,25 @@ func (c *copying) finish(at int64, err error) {
 }
 
 // flushing brings what is written to the disk beside the copying, so that little
-// is left to wait for at its end.
+// is left to wait for at its end, and lets settle know how far it is.
 func (c *copying) flushing() {
+	var synced int64
 	for range c.flush {
+		c.mu.Lock()
+		whole := c.whole
+		c.mu.Unlock()
 		d, ok := c.dst.(interface{ Sync() error })
-		if !ok {
-			continue
+		if ok = ok && whole-synced >= flushEvery; ok {
+			synced = whole
+			if err := d.Sync(); err != nil {
+				c.mu.Lock()
+				c.err = cmp.Or(c.err, err)
+				c.mu.Unlock()
+				continue
+			}
 		}
-		if err := d.Sync(); err != nil {
-			c.mu.Lock()
-			c.err = cmp.Or(c.err, err)
-			c.mu.Unlock()
+		if c.settle != nil {
+			c.settle(whole, ok)
 		}
 	}
 }

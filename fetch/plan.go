@@ -169,7 +169,7 @@ func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, lis
 }
 
 // copyPart copies one file's range and reports whether the file was truncated
-// meanwhile; then nothing of this copy stays.
+// meanwhile; then of this copy only what is certain stays.
 func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *meter) (changed bool, err error) {
 	switch {
 	case h.gzip && h.found != nil:
@@ -191,38 +191,33 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		}
 		return false, nil
 	}
-	before := f.snapshot()
+	f.doubt()
 	err = g.fill(ctx, g.wideOf(h, from, to), f, h, from, to, m)
 	if err == nil && h.found.to == h.found.size {
 		err = g.wholeRecord(ctx, h, f, to, m)
 	}
-	if errors.Is(err, errShort) {
-		h.stale = true
-	} else if err != nil {
-		return false, err
-	}
 	var same bool
-	g.waiting(func() { same, err = h.sameHead() })
+	var lost error
+	g.waiting(func() { same, lost = h.sameHead() })
+	switch {
+	case lost != nil: // nobody can tell
+		g.goBack(f)
+		if err == nil || errors.Is(err, errShort) {
+			err = lost
+		}
+		return false, err
+	case errors.Is(err, errShort) || !same:
+		h.stale = true
+		g.goBack(f)
+		return true, g.save()
+	}
+	f.sure = nil
 	if err != nil {
 		return false, err
 	}
-	if h.stale = h.stale || !same; h.stale {
-		f.Pieces = before
-		return true, g.save()
-	}
 	f.seen(h)
 	f.asHost(h)
-	return false, nil
-}
-
-// snapshot copies the list of pieces, to go back to.
-func (f *family) snapshot() []*piece {
-	var out []*piece
-	for _, pc := range f.Pieces {
-		c := *pc
-		out = append(out, &c)
-	}
-	return out
+	return false, g.saveSometimes(f)
 }
 
 // withPreamble is the range to copy. The bytes before a file's first record end

@@ -47,6 +47,7 @@ type family struct {
 	Foresight *Foresight        `json:"foresight,omitempty"`
 	Ring      []evidence.Window `json:"ring,omitempty"`     // as Covered, by what the ring had
 	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
+	sure      []*piece          // Pieces without what is in doubt; nil: nothing is
 }
 
 // piece is one byte range of one file of a host and where it is on disk. Head

@@ -30,6 +30,15 @@ func (g *Grab) waiting(f func()) {
 	f()
 }
 
+// within runs f, which may touch the Grab, beside one that is waiting.
+func (g *Grab) within(f func()) {
+	if g.turn != nil {
+		g.turn.Lock()
+		defer g.turn.Unlock()
+	}
+	f()
+}
+
 // eachOf runs f(0) … f(n-1), at most so many at a time, begun in order, and waits.
 // A panic in one of them is one of the caller's.
 func eachOf(n, most int, f func(int)) {
