@@ -191,11 +191,17 @@ func (l *ringLog) settled(last *ringEntry) bool {
 		if e.N > last.N && e.Seen != nil {
 			n++
 		}
-		if e.N > last.N && e.Frame != nil { // of a file that comes after it in time
+		if e.N > last.N && e.Frame != nil && l.after(e, last) {
 			n += 2
 		}
 	}
 	return last.Frame.NL && n >= 2
+}
+
+// after reports whether e is of a file that comes after that of o in time.
+func (l *ringLog) after(e, o *ringEntry) bool {
+	a, b := l.files[e.Frame.File], l.files[o.Frame.File]
+	return a != nil && b != nil && a.First.After(b.First)
 }
 
 // damaged counts frames that cannot be read, and numbers that no entry has.
