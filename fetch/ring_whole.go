@@ -84,7 +84,8 @@ func (f *ringFamily) still(p *plan) bool {
 	})
 }
 
-// trim lets go of what is at rest and in the ring whole, but for the newest file.
+// trim lets go of what is at rest and in the ring whole, but for the newest file and
+// the live one. A rotated file may be held by the live one's name still.
 func (f *ringFamily) trim() {
 	g := &f.ring.grab
 	var newest time.Time
@@ -96,7 +97,8 @@ func (f *ringFamily) trim() {
 	var kept []*held
 	for i, h := range parts {
 		file := f.file(h)
-		if !f.taken[h] || i == len(parts)-1 || h.name == f.name || !h.mtime.Before(newest.Add(-restless)) {
+		live := h.name == f.name && !slices.ContainsFunc(parts[i+1:], func(o *held) bool { return o.name == f.name })
+		if !f.taken[h] || i == len(parts)-1 || live || !h.mtime.Before(newest.Add(-restless)) {
 			kept = append(kept, h)
 			continue
 		}
