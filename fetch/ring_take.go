@@ -247,19 +247,17 @@ func (f *ringFamily) flushPending() error {
 	return f.ring.prune(now)
 }
 
-// takeGzip unpacks a compressed sibling whole and takes what the ring lacks of it.
+// takeGzip unpacks a compressed sibling whole, at the pace at which it is read, and
+// takes what the ring lacks of it.
 func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, since time.Time) error {
 	g := &f.ring.grab
-	if err := f.ring.pace.wait(ctx, h.size); err != nil {
-		return err
-	}
 	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &meter{grab: &Grab{}})
+	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &meter{grab: &Grab{}, pace: &f.ring.pace})
 	h.unpacked = size
 	if err != nil && isGzipFault(err) && (h.grown() || f.ring.hostTime(g.clock()).Sub(h.mtime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
 		return errNotYet // it is being written
