@@ -1,0 +1,53 @@
+package fetch
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// The ring has a file that the host has compressed since. Where they overlap they are
+// compared: what agrees is taken from the ring, with the rest from the sibling; of
+// what does not the host is believed, also by a sibling that is shorter than what the
+// ring has.
+func TestRingOverlapsGzip(t *testing.T) {
+	for what, spoil := range map[string]func(string) string{
+		"agrees":              func(s string) string { return s },
+		"another last record": func(s string) string { return s[:len(s)-9] + "y" + s[len(s)-8:] },
+		"shorter, and another": func(s string) string {
+			s = s[:len(s)-len(line(time.Now(), 0))*10]
+			return s[:len(s)-9] + "y" + s[len(s)-8:]
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			r := newRing(t, w.dir, &localConn{})
+			old := w.text(20*time.Minute, 12*time.Minute)
+			w.put("network_log", old, 12*time.Minute)
+			step(t, r)
+			rest := w.text(12*time.Minute, 10*time.Minute) // the ring has not seen it
+			if what != "agrees" {
+				rest = ""
+			}
+			host := spoil(old) + rest
+			live := w.text(10*time.Minute, 0)
+			w.put("network_log.1.gz", string(zipped(host)), 10*time.Minute)
+			w.put("network_log", live, 0)
+			g := newGrab(t, w.dir, &localConn{})
+			g.Ring = r.Dir
+			row := w.pass(g, w.window(20*time.Minute, 0))
+			got, disagrees := slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")
+			if got != host+live || row.Coverage != evidence.Complete {
+				t.Errorf("%d bytes, want %d: %s %+v", len(got), len(host+live), row.Coverage, row.Files[0].Missing)
+			}
+			if agrees := what == "agrees"; disagrees == agrees || from(row, fromRing) > 0 != agrees {
+				t.Errorf("%d bytes are the ring's: %+v %v", from(row, fromRing), row.Files[0].Sources, row.Notes)
+			}
+			if what == "agrees" && (from(row, fromRing) != int64(len(old)) || from(row, "host") != int64(len(rest+live))) {
+				t.Errorf("%+v", row.Files[0].Sources)
+			}
+		})
+	}
+}
