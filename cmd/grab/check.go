@@ -162,6 +162,7 @@ func (c *checkup) configuration() {
 		n += len(c.cfg.Sites[i].Hosts)
 	}
 	c.add(finding{What: "configuration", Status: statusOK, Detail: fmt.Sprintf("%s: %s, %s", c.cfg.Path, plural(len(c.cfg.Sites), "site"), plural(n, "host"))})
+	c.judgeRings()
 }
 
 // store sees whether incidents can be kept, and whether grab watch runs.

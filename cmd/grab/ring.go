@@ -28,6 +28,9 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 				continue
 			}
 			begun[h.Name] = true
+			if why, hint := shortRing(cfg, h); why != "" {
+				w.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
+			}
 			ring := w.ring(cfg, h, cfg.Sites[i].Zone())
 			wg.Go(func() {
 				defer survive(w.log, "ring", h.Name)

@@ -55,7 +55,7 @@ func TestExampleLoads(t *testing.T) {
 	if want := []string{"network_log", "messages"}; !reflect.DeepEqual(e.Logs.Families, want) || e.Logs.Dir != "/mnt/harddisk/log" || len(c.Logs.Families) != 3 {
 		t.Errorf("logs: %v, %v", c.Logs, e.Logs)
 	}
-	if e.Ring.Keep != 10*time.Minute || e.Ring.Every != 5*time.Second {
+	if e.Ring.Keep != 40*time.Minute || e.Ring.Every != 5*time.Second {
 		t.Errorf("ring: %v", e.Ring)
 	}
 }
