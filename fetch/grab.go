@@ -77,7 +77,10 @@ type Grab struct {
 func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (evidence.Host, error) {
 	err := g.load()
 	if err == nil {
-		err = g.pass(ctx, asked, onHeld)
+		if err = g.pass(ctx, asked, onHeld); errors.Is(err, errSilent) { // another session is ready
+			g.drop(true)
+			err = g.pass(ctx, asked, onHeld)
+		}
 		err = g.joinRing(ctx, asked, err)
 	}
 	if err == nil && g.Copied != nil {

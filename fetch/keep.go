@@ -44,7 +44,7 @@ type Keeper struct {
 // Run keeps the session until ctx ends, and lets go of it.
 func (k *Keeper) Run(ctx context.Context) {
 	s := k.Pool.enter(k.Key) // what is known of the host outlives a session
-	defer k.Pool.leave(k.Key, s, false)
+	defer k.Pool.leave(k.Key, s, nil, false)
 	var step time.Duration
 	down, final := false, false // what has been said of this outage
 	for {
@@ -135,6 +135,8 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 		select {
 		case <-tick.C:
 		case <-conn.ssh.Done():
+			return
+		case <-conn.replaced:
 			return
 		case <-ctx.Done():
 			return

@@ -75,7 +75,7 @@ func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
 	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Foreseen: w.foreseen, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	w.slot = w.pool.enter("k")
-	w.pool.leave("k", w.slot, false)
+	w.pool.leave("k", w.slot, nil, false)
 	w.slot = w.pool.enter("k") // so that it stays the keeper's
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -88,7 +88,7 @@ func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
 		once.Do(func() {
 			cancel()
 			<-done
-			w.pool.leave("k", w.slot, false)
+			w.pool.leave("k", w.slot, nil, false)
 		})
 	}
 	w.t.Cleanup(stop)

@@ -41,13 +41,17 @@ type Session struct {
 	heard    atomic.Int64          // when SFTP last answered a byte, as uptime
 	wg       crew                  // calls that outlive their callers' patience; they end with the connection
 	lanes    laneSet
+
+	users    int           // of a Pool, under its mu
+	doubted  bool          // it was tried to replace it, under the slot's turn
+	replaced chan struct{} // closed when another took its place; nil: never
 }
 
 // NewSession starts SFTP on a connection, which it owns from then on. Where SFTP
 // is refused it makes do with commands, if they are allowed and work; if not, the
 // error is an ErrNoSFTP.
 func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
-	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}}
+	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}, replaced: make(chan struct{})}
 	s.budget.heard = &s.heard
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error

@@ -16,6 +16,7 @@ type shared struct {
 	memory *memory
 	leave  func(broken bool)
 	gone   chan struct{} // closed with the share
+	silent chan struct{} // closed when another session took the place of its silent one
 
 	mu     sync.Mutex
 	closed bool
@@ -23,7 +24,7 @@ type shared struct {
 }
 
 func newShared(s *Session, m *memory, leave func(broken bool)) *shared {
-	return &shared{Session: s, memory: m, leave: leave, gone: make(chan struct{}), files: map[*sharedFile]struct{}{}}
+	return &shared{Session: s, memory: m, leave: leave, gone: make(chan struct{}), silent: make(chan struct{}), files: map[*sharedFile]struct{}{}}
 }
 
 // Close gives the session back, and all files that are open. broken says that its
@@ -51,6 +52,8 @@ func (s *shared) do(ctx context.Context, f func()) error {
 	select {
 	case <-s.gone:
 		return errBroken
+	case <-s.silent:
+		return errSilent
 	default:
 	}
 	done := make(chan struct{})
@@ -63,6 +66,8 @@ func (s *shared) do(ctx context.Context, f func()) error {
 		return nil
 	case <-s.gone:
 		return errBroken
+	case <-s.silent:
+		return errSilent
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

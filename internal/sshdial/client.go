@@ -127,6 +127,9 @@ func (c *Client) Lost() error {
 	}
 }
 
+// Heard is when the last byte came from the server.
+func (c *Client) Heard() time.Time { return time.Unix(0, c.conn.heard.Load()) }
+
 // SetBandwidth limits what is read over the connection, by all of its channels
 // together, to bytes per second. Zero, and more than Config.Bandwidth, is
 // Config.Bandwidth. It may be called at any time and holds at once.
