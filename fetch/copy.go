@@ -225,6 +225,9 @@ func (c *copying) again(at int64) {
 	}
 	c.whole = min(c.whole, at)
 	c.todo = append(c.todo, at)
+	if c.whole < c.flushed { // what was settled is not
+		c.tell()
+	}
 }
 
 func (c *copying) finish(at int64, err error) {
@@ -240,11 +243,16 @@ func (c *copying) finish(at int64, err error) {
 		delete(c.done, c.whole)
 	}
 	if n := c.whole - c.flushed; c.whole < c.to-c.from && (n >= saveEvery || n > 0 && time.Since(c.told) >= settleAfter) {
-		c.flushed, c.told = c.whole, time.Now()
-		select {
-		case c.flush <- struct{}{}:
-		default:
-		}
+		c.tell()
+	}
+}
+
+// tell lets flushing know how far the copying is.
+func (c *copying) tell() {
+	c.flushed, c.told = c.whole, time.Now()
+	select {
+	case c.flush <- struct{}{}:
+	default:
 	}
 }
 
@@ -257,7 +265,7 @@ func (c *copying) flushing() {
 		whole := c.whole
 		c.mu.Unlock()
 		d, ok := c.dst.(interface{ Sync() error })
-		if ok = ok && whole-synced >= flushEvery; ok {
+		if ok = ok && (whole-synced >= flushEvery || whole < synced); ok {
 			synced = whole
 			if err := d.Sync(); err != nil {
 				c.mu.Lock()

@@ -223,6 +223,33 @@ func TestSettledIsWritten(t *testing.T) {
 	}
 }
 
+// What a lane that failed alone has given is copied again, and not sure until then.
+func TestSettledIsTakenBack(t *testing.T) {
+	c := newCopying(zeros{}, discard{}, 0, 0, 10*flushEvery)
+	told := make(chan int64, 1)
+	c.settle = func(n int64, synced bool) {
+		if synced {
+			told <- n
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(c.flushing)
+	defer wg.Wait()
+	defer close(c.flush)
+	for at := int64(0); at < flushEvery+2*saveEvery; at += c.chunk {
+		c.claim(t.Context())
+		c.finish(at, nil)
+	}
+	whole := c.whole
+	if n := <-told; n < flushEvery || n > whole {
+		t.Errorf("%d bytes of %d are told", n, whole)
+	}
+	c.again(3 * c.chunk)
+	if n := <-told; n != 3*c.chunk {
+		t.Errorf("%d bytes are told then", n)
+	}
+}
+
 // zeros is a file that waits near the end of so much that is synced at once.
 type zeros struct{ stop chan struct{} }
 
