@@ -42,7 +42,9 @@ func (s *Session) useLanes() <-chan *lane {
 		set.idle = time.AfterFunc(time.Hour, s.closeLanes)
 	}
 	set.idle.Stop()
-	set.users++
+	if set.users++; set.users == 1 {
+		letGarbage(1)
+	}
 	for set.open < set.most && !set.closed {
 		set.open++
 		s.wg.Go(s.addLane)
@@ -54,7 +56,11 @@ func (s *Session) leaveLanes() {
 	set := &s.lanes
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	if set.users--; set.users == 0 && !set.closed {
+	if set.users--; set.users > 0 {
+		return
+	}
+	letGarbage(-1)
+	if !set.closed {
 		set.idle.Reset(laneIdle)
 	}
 }
