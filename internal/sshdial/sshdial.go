@@ -250,7 +250,7 @@ func (l *leg) handshake(ctx context.Context, hop *Client) (*Client, error) {
 	conf.AuthCallback = func(ac *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 		return l.login.next(ctx, ac, cn.RemoteAddr().String())
 	}
-	sc, chans, reqs, err := ssh.NewClientConn(cn, l.Address, conf)
+	sc, chans, reqs, err := ssh.NewClientConn(newAhead(cn), l.Address, conf)
 	l.login.conclude(err)
 	if err == nil && !release() {
 		sc.Close()
