@@ -34,7 +34,7 @@ cross:
 	@set -e; for t in $(TARGETS); do echo "build $$t"; \
 	  CGO_ENABLED=0 GOOS=$${t%%/*} GOARCH=$${t##*/} $(GO) build -o /dev/null ./cmd/grab; done
 
-# Against scp, sftp, rsync and lftp: docs/benchmarks.md. GRAB_BENCH_SIZE, say 64MiB,
+# Against scp, sftp, rsync and lftp: docs/benchmarks.md. GRAB_BENCH_SIZE, say 64MiB (1GiB is the full size),
 # GRAB_BENCH_TRIPS, say 0,30, and GRAB_BENCH_ROTATIONS make it shorter; BENCH picks.
 BENCH ?= .
 bench: bench-deps

@@ -20,7 +20,7 @@ import (
 
 // What can be set by the environment.
 var (
-	size      = bytesOf("GRAB_BENCH_SIZE", 1<<30)           // of one family
+	size      = bytesOf("GRAB_BENCH_SIZE", 512<<20)         // of one family
 	rotations = int(bytesOf("GRAB_BENCH_ROTATIONS", 100))   // of each style
 	trips     = durationsOf("GRAB_BENCH_TRIPS", 0, 30, 100) // round trips, ms
 )
@@ -85,6 +85,7 @@ type rig struct {
 
 // newRig starts servers and builds the program.
 func newRig(tb testing.TB, hosts int) *rig {
+	clock(tb)
 	r := &rig{tb: tb, dir: tb.TempDir(), key: realsrv.NewKey(tb, "ecdsa")}
 	r.grab = r.path("grab")
 	out, err := exec.Command("go", "build", "-trimpath", "-o", r.grab, "rtmtgrab/cmd/grab").CombinedOutput()

@@ -35,6 +35,7 @@ func BenchmarkRotation(b *testing.B) {
 	for _, style := range []lab.Rotation{lab.Numbered, lab.CopyTruncate} {
 		for i, s := range r.race(programs, style) {
 			fmt.Fprintf(&out, "| %s | %s | %d | %d | %d | %d | %d | %d |\n", style, programs[i].name, s.copies, s.bad, s.rotations, s.lost, s.twice, s.foreign)
+			fmt.Fprintf(&summary, "| 4. %s, %s: %d of %d copies bad | 30ms | | | | |\n", style, programs[i].name, s.bad, s.copies)
 			if programs[i].args == nil && s.bad > 0 {
 				b.Errorf("%s: %d of %d grabs have lost or damaged records", style, s.bad, s.copies)
 			}

@@ -54,6 +54,7 @@ func (t *table) print() {
 	}
 	w.Flush()
 	fmt.Println(b.String())
+	t.summarize()
 }
 
 func ratio(a, b float64) string {

@@ -11,7 +11,7 @@ import (
 	"rtmtgrab/internal/lab"
 )
 
-// BenchmarkWhole: one file of 1 GiB, wanted whole, until it is on disk. Goal: at
+// BenchmarkWhole: one file of size, wanted whole, until it is on disk. Goal: at
 // least as fast as OpenSSH's sftp.
 func BenchmarkWhole(b *testing.B) {
 	r := newRig(b, 1)
