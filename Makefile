@@ -1,11 +1,11 @@
-# make build | deps | bench-deps | test | lint | bench | cover | fuzz | cross
+# make build | deps | bench-deps | test | lint | bench | chaos | cover | fuzz | cross
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X main.version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps bench-deps test lint bench cover fuzz cross
+.PHONY: build deps bench-deps test lint bench chaos cover fuzz cross
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -39,6 +39,11 @@ cross:
 BENCH ?= .
 bench: bench-deps
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 60m ./internal/bench
+
+# 10,000 mails while everything goes wrong: docs/reliability.md. GRAB_CHAOS_SEED is
+# another course of events.
+chaos: deps
+	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$${GRAB_CHAOS_SECONDS:-600} $(GO) test -count 1 -v -run TestChaos -timeout 60m ./internal/chaos
 
 cover:
 	$(GO) test -coverprofile=cover.out ./...

@@ -1,5 +1,6 @@
 // Package netproxy is a TCP proxy in user space that makes a loopback connection
-// like a long line: it delays what passes, caps the rate and cuts connections.
+// like a long line: it delays what passes, caps the rate, stalls, repeats itself
+// and cuts connections.
 //
 // Delay is true latency: bytes are held back, not slowed down, and any number of
 // them are on their way at once, up to what a line of 1 GB/s would hold. It is for
@@ -29,6 +30,8 @@ type Proxy struct {
 	up      limiter
 	carried atomic.Int64 // bytes from the target
 	cut     atomic.Int64 // of carried, at which connections end; negative: never
+	twice   atomic.Int64 // pieces from the target that are yet to be passed on twice
+	stalled atomic.Bool  // nothing is passed on
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
 }
@@ -86,6 +89,13 @@ func (p *Proxy) Cut() {
 		c.Close()
 	}
 }
+
+// Stall holds back whatever is on its way, both ways, until it is called with
+// false; connections stay open, and nobody is told.
+func (p *Proxy) Stall(on bool) { p.stalled.Store(on) }
+
+// Duplicate passes the next n pieces of what the target sends on twice.
+func (p *Proxy) Duplicate(n int) { p.twice.Add(int64(n)) }
 
 // Close ends everything and waits for it.
 func (p *Proxy) Close() error {
@@ -205,7 +215,7 @@ func (p *Proxy) pipe(dst, src net.Conn, l *limiter, count func(int) (int, bool))
 // itself.
 func (p *Proxy) deliver(dst io.Writer, way <-chan parcel, l *limiter, count func(int) (int, bool)) bool {
 	for o := range way {
-		if !p.sleep(time.Until(o.due)) || !p.sleep(l.take(len(o.b))) {
+		if !p.sleep(time.Until(o.due)) || !p.sleep(l.take(len(o.b))) || !p.flows() {
 			return false
 		}
 		n, cut := len(o.b), false
@@ -213,6 +223,9 @@ func (p *Proxy) deliver(dst io.Writer, way <-chan parcel, l *limiter, count func
 			n, cut = count(n)
 		}
 		_, err := dst.Write(o.b[:n])
+		if err == nil && !cut && count != nil && p.again() {
+			_, err = dst.Write(o.b[:n])
+		}
 		b := o.b[:piece]
 		buffers.Put(&b)
 		if cut {
@@ -223,6 +236,26 @@ func (p *Proxy) deliver(dst io.Writer, way <-chan parcel, l *limiter, count func
 		}
 	}
 	return true
+}
+
+// flows waits while the proxy is stalled, and reports whether it still runs.
+func (p *Proxy) flows() bool {
+	for p.stalled.Load() {
+		if !p.sleep(10 * time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
+// again reports whether this piece is to be passed on twice.
+func (p *Proxy) again() bool {
+	for n := p.twice.Load(); n > 0; n = p.twice.Load() {
+		if p.twice.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+	return false
 }
 
 // sleep reports whether the proxy still runs after d.

@@ -114,3 +114,37 @@ func TestCutAfter(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is stalled comes when it is over, once; what is doubled comes twice.
+func TestStallAndDuplicate(t *testing.T) {
+	p := echo(t, 0)
+	c := dial(t, p)
+	p.Stall(true)
+	if _, err := c.Write([]byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string)
+	go func() {
+		b := make([]byte, 9)
+		n, _ := io.ReadFull(c, b[:3])
+		got <- string(b[:n])
+		n, _ = io.ReadFull(c, b[:6])
+		got <- string(b[:n])
+	}()
+	select {
+	case s := <-got:
+		t.Fatalf("%q came through", s)
+	case <-time.After(100 * time.Millisecond):
+	}
+	p.Stall(false)
+	if s := <-got; s != "one" {
+		t.Errorf("after the stall came %q", s)
+	}
+	p.Duplicate(1)
+	if _, err := c.Write([]byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-got; s != "twotwo" {
+		t.Errorf("doubled came %q", s)
+	}
+}
