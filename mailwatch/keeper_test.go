@@ -23,6 +23,8 @@ type keeper struct {
 	have    bool
 	events  []string // "handle ID", "save UID", "flush"
 	state   State
+	told    int                      // states
+	nows    []time.Time              // of all states, if not nil
 	fail    func(event string) error // for Handle, Save and Flush
 	log     strings.Builder
 }
@@ -66,8 +68,16 @@ func (k *keeper) watcher(s Server) *Watcher {
 			return k.note(fmt.Sprintf("handle %d", m.UID), func() { k.mails = append(k.mails, m) })
 		},
 		Flush: func(context.Context) error { return k.note("flush", func() {}) },
-		State: func(s State) { k.note("", func() { k.state = s }) },
-		Log:   slog.New(slog.NewTextHandler(k, nil)),
+		State: func(s State) {
+			k.note("", func() {
+				k.state = s
+				k.told++
+				if k.nows != nil {
+					k.nows = append(k.nows, s.Now)
+				}
+			})
+		},
+		Log: slog.New(slog.NewTextHandler(k, nil)),
 	}
 }
 

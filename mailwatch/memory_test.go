@@ -20,36 +20,42 @@ import (
 
 // A memory is an IMAP server in this process.
 type memory struct {
-	t    testing.TB
-	user *imapmemserver.User
-	addr string
+	t      testing.TB
+	user   *imapmemserver.User
+	addr   string
+	server *imapserver.Server
 }
 
-func startMemory(t testing.TB) *memory {
+func newMemory(t testing.TB) *memory {
 	m := &memory{t: t, user: imapmemserver.NewUser("u", "p")}
 	store := imapmemserver.New()
 	store.AddUser(m.user)
 	if err := m.user.Create("INBOX", nil); err != nil {
 		t.Fatal(err)
 	}
-	srv := imapserver.New(&imapserver.Options{
+	m.server = imapserver.New(&imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return store.NewSession(), nil, nil
 		},
 		InsecureAuth: true, Logger: log.New(io.Discard, "", 0),
 	})
+	return m
+}
+
+func startMemory(t testing.TB) *memory {
+	m := newMemory(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.addr = l.Addr().String()
 	done := make(chan struct{})
-	go func() { srv.Serve(l); close(done) }()
-	t.Cleanup(func() { srv.Close(); <-done })
+	go func() { m.server.Serve(l); close(done) }()
+	t.Cleanup(func() { m.server.Close(); <-done })
 	return m
 }
 
-func (m *memory) server() Server {
+func (m *memory) login() Server {
 	return Server{Addr: m.addr, TLS: TLSNone, User: "u", Password: func() (string, error) { return "p", nil }}
 }
 
@@ -67,7 +73,7 @@ func (l literal) Size() int64 { return l.Reader.Size() }
 
 func TestIdle(t *testing.T) {
 	m, k := startMemory(t), newKeeper(t)
-	w := k.watcher(m.server())
+	w := k.watcher(m.login())
 	w.Poll = 200 * time.Millisecond // IDLE of the memory server loses wake-ups
 	k.run(w)
 	k.scanned()
@@ -114,7 +120,7 @@ func TestFirstStart(t *testing.T) {
 	m.add(alertAt("a", now), now.Add(-30*time.Minute))
 	m.add(alertAt("older-than-an-hour", now), now.Add(-2*time.Hour)) // the same day, perhaps: SEARCH finds it
 	m.add(alertAt("b", now), now.Add(-5*time.Minute))
-	stop := k.run(k.watcher(m.server()))
+	stop := k.run(k.watcher(m.login()))
 	k.gets("a", "b")
 	k.scanned()
 	stop()
@@ -123,17 +129,17 @@ func TestFirstStart(t *testing.T) {
 	}
 	// Later starts go on from the cursor, however old the mails are.
 	m.add(alertAt("c", now), now.Add(-48*time.Hour))
-	k.run(k.watcher(m.server()))
+	k.run(k.watcher(m.login()))
 	k.gets("a", "b", "c")
 }
 
 func TestFirstStartWithNothingNew(t *testing.T) {
 	m, k := startMemory(t), newKeeper(t)
 	m.add(alert("old"), time.Now().Add(-72*time.Hour))
-	k.run(k.watcher(m.server()))
+	k.run(k.watcher(m.login()))
 	k.scanned()
 	m.add(alert("new"), time.Now())
-	w := k.watcher(m.server())
+	w := k.watcher(m.login())
 	w.Poll = 50 * time.Millisecond
 	k.run(w)
 	k.gets("new")
@@ -146,7 +152,7 @@ func TestOrder(t *testing.T) {
 		m.add(alert(fmt.Sprint(i)), time.Now())
 	}
 	m.add([]byte("Subject: no alert\r\n\r\n"), time.Now())
-	stop := k.run(k.watcher(m.server()))
+	stop := k.run(k.watcher(m.login()))
 	k.scanned()
 	stop()
 	if want := []string{"save 0", "handle 1", "save 1", "handle 2", "save 2", "handle 3", "save 3", "save 4", "flush"}; !slices.Equal(k.events, want) {
@@ -174,7 +180,7 @@ func TestHandleFails(t *testing.T) {
 			for _, name := range []string{"a", "b", "c"} {
 				m.add(alert(name), time.Now())
 			}
-			stop := k.run(k.watcher(m.server()))
+			stop := k.run(k.watcher(m.login()))
 			k.gets("a", "b", "c")
 			k.until("flush", func() bool { return slices.Contains(k.events, "flush") })
 			k.scanned()
@@ -198,7 +204,7 @@ func TestBigMail(t *testing.T) {
 	big := append(alert("big"), bytes.Repeat([]byte("x\r\n"), 1<<19)...)
 	m.add(big, time.Now())
 	m.add(alert("small"), time.Now())
-	k.run(k.watcher(m.server()))
+	k.run(k.watcher(m.login()))
 	k.gets("big", "small")
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -220,7 +226,7 @@ func TestManyMails(t *testing.T) {
 		}
 		m.add([]byte("Subject: x\r\n\r\n"), time.Now())
 	}
-	stop := k.run(k.watcher(m.server()))
+	stop := k.run(k.watcher(m.login()))
 	k.gets(want...)
 	k.scanned()
 	stop()
@@ -308,7 +314,7 @@ func TestMarks(t *testing.T) {
 			m, k := startMemory(t), newKeeper(t)
 			m.add([]byte("Subject: other\r\n\r\n"), time.Now())
 			m.add(alert("a"), time.Now())
-			w := k.watcher(m.server())
+			w := k.watcher(m.login())
 			w.Mark = mark
 			stop := k.run(w)
 			k.gets("a")
@@ -364,7 +370,7 @@ func TestCheckStages(t *testing.T) {
 		}},
 		{StageMailbox, false, func(*Server) string { return "Nowhere" }},
 	} {
-		s := m.server()
+		s := m.login()
 		box := tc.change(&s)
 		_, err := Check(t.Context(), s, box)
 		stage := (*StageError)(nil)
@@ -372,13 +378,13 @@ func TestCheckStages(t *testing.T) {
 			t.Errorf("want %s: %v", tc.stage, err)
 		}
 	}
-	rep, err := Check(t.Context(), m.server(), "")
+	rep, err := Check(t.Context(), m.login(), "")
 	if err != nil || !rep.Idle || rep.Messages != 1 || time.Since(rep.Newest) > time.Hour || rep.UIDValidity == 0 {
 		t.Errorf("%+v %v", rep, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Check(ctx, m.server(), ""); !errors.Is(err, context.Canceled) {
+	if _, err := Check(ctx, m.login(), ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 }
