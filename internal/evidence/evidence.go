@@ -98,6 +98,16 @@ type Alert struct {
 	Received  *time.Time        `json:"received,omitempty"` // INTERNALDATE
 	Truncated bool              `json:"truncated,omitempty"`
 	Notes     []string          `json:"notes,omitempty"`
+
+	Auth *Auth `json:"auth,omitempty"` // absent: anyone may trigger
+}
+
+// Auth says whether the mail of an alert may trigger, and why.
+type Auth struct {
+	OK        bool   `json:"ok"`
+	How       string `json:"how,omitempty"` // by what it may: "from", "results: dmarc", "dkim", "released"
+	Why       string `json:"why"`
+	Temporary bool   `json:"temporary,omitempty"` // it could not be found out yet
 }
 
 // A Span is a missing part of a window and why it is missing.
