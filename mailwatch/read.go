@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"net/mail"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,7 +24,6 @@ const (
 // A Reader reads alerts out of mails.
 type Reader struct {
 	Match []*regexp.Regexp // a mail matches if one of them is found in its subject or text; none means the counter of both spellings
-	From  []string         // only mails from these senders match: addresses, or "@domain"; without regard to case; none means any
 
 	// Zone is the time zone of the site that a cluster or node belongs to, nil if
 	// it is not known. Nil knows none.
@@ -45,7 +43,7 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	internal = sane(internal, time.Unix(0, 0)).Round(0)
 	l := readLetter(raw)
 	subject := flatten(decoded(l.get("subject")))
-	if !r.matches(subject) && !r.matches(l.text) || !r.sender(l.get("from")) {
+	if !r.matches(subject) && !r.matches(l.text) {
 		return evidence.Alert{}, false
 	}
 	x := &extract{letter: l, flat: flatten(l.text), values: findValues(l.text), alert: &evidence.Alert{
@@ -79,25 +77,6 @@ func (r *Reader) match() []*regexp.Regexp {
 func (r *Reader) matches(s string) bool {
 	for _, re := range r.match() {
 		if re.MatchString(s) {
-			return true
-		}
-	}
-	return false
-}
-
-// sender reports whether mails with this From header are wanted.
-func (r *Reader) sender(from string) bool {
-	if len(r.From) == 0 {
-		return true
-	}
-	address, _, _ := strings.Cut(from[strings.LastIndexByte(from, '<')+1:], ">")
-	address = strings.TrimSpace(address)
-	if a, err := mail.ParseAddress(from); err == nil {
-		address = a.Address
-	}
-	for _, want := range r.From {
-		at := strings.LastIndexByte(address, '@')
-		if strings.EqualFold(address, want) || strings.HasPrefix(want, "@") && at >= 0 && strings.EqualFold(address[at:], want) {
 			return true
 		}
 	}

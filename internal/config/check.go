@@ -25,6 +25,7 @@ type checker struct {
 func (c *checker) all() {
 	c.mail()
 	c.alerts()
+	c.authenticity()
 	c.times()
 	c.required("store", c.cfg.Store)
 	c.ssh("ssh", c.cfg.SSH)

@@ -61,7 +61,10 @@ type Mail struct {
 // Alerts says which mails are alerts.
 type Alerts struct {
 	Match []*regexp.Regexp `yaml:"match"` // without regard to case, in subject or body; one must match
-	From  []string         `yaml:"from"`  // addresses or "@domain", lower case; empty: anyone. See Allows
+	From  []string         `yaml:"from"`  // addresses or "@domain", lower case; empty: anyone
+
+	Authenticity Authenticity `yaml:"authenticity"`
+	Limit        int          `yaml:"limit"` // incidents an hour and site; 0: no limit
 }
 
 // Window is how much is cut around an alert's time.

@@ -239,18 +239,6 @@ sites:
 	}
 }
 
-func TestAllows(t *testing.T) {
-	a := mustLoad(t, "alerts: {from: [RTMT@Example.com, \"@cucm.example.org\"]}\n"+minimal).Alerts
-	for addr, want := range map[string]bool{"rtmt@example.com": true, "x@example.com": false, "any@CUCM.example.org": true, "x@evil-cucm.example.org": false, "": false, "cucm.example.org": false} {
-		if a.Allows(addr) != want {
-			t.Errorf("Allows(%q) is not %v", addr, want)
-		}
-	}
-	if !(Alerts{}).Allows("") {
-		t.Error("an empty list does not allow everyone")
-	}
-}
-
 func TestOptions(t *testing.T) {
 	text := "ssh: {key: {file: gone}, known_hosts: gone_too}\n" + minimal[strings.Index(minimal, "\n")+1:]
 	path := put(t, folder(t), "grab.yaml", text)

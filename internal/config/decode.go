@@ -68,6 +68,8 @@ func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 		text(d, n, path, p, parseZone)
 	case *int64:
 		text(d, n, path, p, parseSize)
+	case *int:
+		text(d, n, path, p, parseCount)
 	case *bool:
 		d.bool(n, path, p)
 	case *string:

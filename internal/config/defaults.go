@@ -14,7 +14,7 @@ const day = 24 * time.Hour
 func defaults(base string) Config {
 	return Config{
 		Store:    defaultStore(),
-		Alerts:   Alerts{Match: []*regexp.Regexp{regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)}},
+		Alerts:   Alerts{Match: []*regexp.Regexp{regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)}, Authenticity: Authenticity{Check: "none"}, Limit: 12},
 		Window:   Window{Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour},
 		Settle:   2 * time.Second,
 		Patience: 2 * time.Minute,

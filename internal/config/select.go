@@ -146,13 +146,3 @@ func (c *Config) hostNames() []string {
 	}
 	return names
 }
-
-// Allows reports whether an alert from that address may trigger: anyone's if
-// From is empty. It says nothing of whether the address is genuine.
-func (a Alerts) Allows(address string) bool {
-	address = strings.ToLower(strings.TrimSpace(address))
-	_, domain, found := strings.Cut(address, "@")
-	return len(a.From) == 0 || slices.ContainsFunc(a.From, func(from string) bool {
-		return from == address || found && from == "@"+domain
-	})
-}

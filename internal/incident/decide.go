@@ -112,9 +112,10 @@ func (j *Journal) replan(site string, x *siteIndex, now time.Time) {
 			e.frozen = true // sealed, or removed since
 		}
 		e.pin, e.pinWhy = keys[e.id], pins[e.id].Why
-		e.fixed = e.frozen || e.d.What == Repeat && (e.t.Before(horizon) || e.seen.Before(j.cutoff))
+		e.fixed = e.frozen || (e.d.What == Repeat || e.d.What == Limited) && (e.t.Before(horizon) || e.seen.Before(j.cutoff))
 	}
 	x.plan, x.planned = newPlanner(j.policy, started), 0
+	x.plan.taken = j.openings(x.entries)
 }
 
 // saveGroups gives each group its incident and saves what changed. kept holds the
@@ -230,6 +231,9 @@ func (j *Journal) claim(site string, g *group) (Incident, error) {
 func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
 	for _, v := range verdicts {
 		d := Decision{Site: site, What: Repeat, Of: v.of}
+		if v.limited {
+			d = Decision{Site: site, What: Limited}
+		}
 		if v.g != nil {
 			d = Decision{Site: site, What: InIncident, Incident: v.g.key, Why: v.why}
 		}
@@ -240,6 +244,7 @@ func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
 			return err
 		}
 		v.e.d = d
+		j.sayLimited(d)
 	}
 	return nil
 }

@@ -68,6 +68,8 @@ type Policy struct {
 	Again    time.Duration `json:"again"`   // zero: an unchanged storm never opens a second incident
 	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
 	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
+
+	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
 }
 
 // Window is what one alert asks for.

@@ -39,8 +39,10 @@ type Decision struct {
 type AlertRecord struct {
 	Alert evidence.Alert `json:"alert"`
 	Seen  time.Time      `json:"seen"`           // when the mail was read
-	What  What           `json:"what,omitempty"` // Expired or Unrouted
+	What  What           `json:"what,omitempty"` // Expired, Unrouted, Quarantined, …
 	Sites []Decision     `json:"sites"`          // of the sites that claim it
+
+	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }
 
 // SeenFor is how long an alert's ID is remembered. The mail of a mere repeat is
@@ -68,6 +70,8 @@ type Journal struct {
 	index  map[string]*siteIndex
 	seen   map[string]time.Time // alert ID -> when it was read
 	dirty  bool                 // something is undecided
+	held   quarantine
+	limits map[string]*Limiting // by site
 	wake   chan struct{}        // size 1: the Runner looks again
 }
 
@@ -172,7 +176,7 @@ func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncat
 	_, known := j.seen[a.ID]
 	sites, policy := j.sites, j.policy
 	j.mu.Unlock()
-	if known {
+	if known && !j.redeems(a) {
 		return false, nil
 	}
 	rec := newRecord(a, truncated, seen, sites, policy)
@@ -185,9 +189,10 @@ func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncat
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enter(rec)
+	j.boundQuarantine()
 	if rec.What != "" {
 		j.log.Warn("alert is "+string(rec.What)+": nothing is grabbed", "alert", a.ID[:12], "time", rec.Alert.Time,
-			"cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80))
+			"cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80), "why", rec.why())
 	}
 	return true, nil
 }
@@ -205,6 +210,8 @@ func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, p
 	rec := AlertRecord{Alert: a, Seen: seen, Sites: []Decision{}}
 	names := Route(sites, a.Cluster, a.Node)
 	switch {
+	case a.Auth != nil && !a.Auth.OK:
+		rec.What = Quarantined
 	case policy.MaxAge > 0 && seen.Sub(a.Time) > policy.MaxAge:
 		rec.What = Expired
 	case len(names) == 0:
@@ -221,6 +228,7 @@ func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, p
 func (j *Journal) enter(rec AlertRecord) {
 	a := rec.Alert
 	j.seen[a.ID] = rec.Seen
+	j.hold(rec)
 	for _, d := range rec.Sites {
 		x := j.index[d.Site]
 		if x == nil {

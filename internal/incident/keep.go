@@ -138,7 +138,7 @@ func (j *Journal) needed(id string) bool {
 	for _, x := range j.index {
 		e := x.byID[id]
 		switch {
-		case e == nil, e.d.What == Repeat:
+		case e == nil, e.d.What == Repeat, e.d.What == Limited:
 			continue
 		case e.d.What == "":
 			return true
@@ -155,7 +155,7 @@ func (j *Journal) onlyRepeats(id string) bool {
 	for _, x := range j.index {
 		if e := x.byID[id]; e != nil {
 			any = true
-			if e.d.What != Repeat {
+			if e.d.What != Repeat && e.d.What != Limited {
 				return false
 			}
 		}
@@ -165,6 +165,7 @@ func (j *Journal) onlyRepeats(id string) bool {
 
 func (j *Journal) forget(id string) {
 	delete(j.seen, id)
+	j.unhold(id)
 	for _, x := range j.index {
 		e := x.byID[id]
 		if e == nil {

@@ -81,6 +81,14 @@ func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 }
 
 func (j *Journal) loadAlerts() error {
+	if err := j.readAlerts(); err != nil {
+		return err
+	}
+	j.boundQuarantine()
+	return j.dropOrphans()
+}
+
+func (j *Journal) readAlerts() error {
 	entries, err := os.ReadDir(j.st.alerts())
 	if err != nil {
 		return fmt.Errorf("read alerts: %w", err)
@@ -97,7 +105,7 @@ func (j *Journal) loadAlerts() error {
 		}
 		j.enter(rec)
 	}
-	return j.dropOrphans()
+	return nil
 }
 
 // dropOrphans removes mails without a record: the crash came between the two, and

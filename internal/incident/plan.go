@@ -46,6 +46,7 @@ type verdict struct {
 	why     Why
 	of      string
 	settled bool
+	limited bool // it would open an incident, but the limit is reached
 }
 
 type nodeName struct{ node, name string }
@@ -65,6 +66,8 @@ type planner struct {
 	fresh   string        // alert that last brought or opened something
 	freshAt time.Time     // when
 	gap     time.Duration // from freshAt to the next incident of an unchanged storm
+
+	taken []time.Time // of the alerts that opened incidents, sorted, see full
 }
 
 // maxGap bounds the doubling of Policy.Again.
@@ -82,8 +85,12 @@ func newPlanner(p Policy, started []*group) *planner {
 }
 
 // step judges the next entry in alert order.
-func (p *planner) step(e *entry) verdict {
-	defer p.remember(e)
+func (p *planner) step(e *entry) (v verdict) {
+	defer func() {
+		if !v.limited { // else it is news still
+			p.remember(e)
+		}
+	}()
 	p.open = slices.DeleteFunc(p.open, func(g *group) bool { // later alerts cannot reach it
 		return !g.window.Until.After(e.t.Add(-p.policy.Before))
 	})
@@ -91,7 +98,7 @@ func (p *planner) step(e *entry) verdict {
 		if e.d.What == InIncident && e.d.Why != WhyJoined {
 			p.freshen(e, e.d.Why, true)
 		}
-		return verdict{e: e, settled: true}
+		return verdict{e: e, settled: true, limited: e.d.What == Limited}
 	}
 	if g := p.take(e.pin); g != nil {
 		return p.join(g, e, e.pinWhy)
@@ -115,6 +122,10 @@ func (p *planner) step(e *entry) verdict {
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
 		return p.join(p.take(g.key), e, why)
 	}
+	if p.full(e.t) {
+		return verdict{e: e, limited: true}
+	}
+	p.charge(e.t)
 	g := &group{window: p.policy.Window(e.t)}
 	p.open = append(p.open, g)
 	return p.join(g, e, why)

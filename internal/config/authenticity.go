@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Ways to make sure of who sent a mail, Authenticity.Check.
+const (
+	CheckNone    = "none"
+	CheckResults = "results" // by the mail server's own Authentication-Results
+	CheckDKIM    = "dkim"    // by the mail's DKIM signature, verified here
+)
+
+// Authenticity says how to make sure of who sent a mail.
+type Authenticity struct {
+	Check      string   `yaml:"check"`       // CheckNone, CheckResults or CheckDKIM
+	AuthServID string   `yaml:"authserv_id"` // of CheckResults: the name that the server writes first, as it writes it
+	Hops       int      `yaml:"hops"`        // of CheckResults: Received fields that may stand above the server's
+	Domains    []string `yaml:"domains"`     // of senders, with what is below them, lower case; empty: those of alerts.from
+}
+
+const (
+	maxLimit = 1000
+	maxHops  = 10
+)
+
+var countRE = regexp.MustCompile(`^[0-9]{1,9}$`)
+
+func parseCount(s string) (int, error) {
+	if !countRE.MatchString(s) {
+		return 0, fmt.Errorf("%s is no number", quote(s))
+	}
+	return strconv.Atoi(s)
+}
+
+// authenticity checks alerts.authenticity and alerts.limit.
+func (c *checker) authenticity() {
+	const at = "alerts.authenticity"
+	alerts := &c.cfg.Alerts
+	a := &alerts.Authenticity
+	if alerts.Limit > maxLimit && c.sound("alerts.limit") {
+		c.bad("alerts.limit", "at most %d; 0 is no limit", maxLimit)
+	}
+	c.oneOf(at+".check", a.Check, CheckNone, CheckResults, CheckDKIM)
+	for i, d := range a.Domains {
+		if c.required(indexed(at+".domains", i), d) && (!labelsRE.MatchString(d) || strings.HasSuffix(d, ".") || allDigits(d)) {
+			c.bad(indexed(at+".domains", i), "%s is no domain: write example.com", quote(d))
+		}
+		a.Domains[i] = strings.ToLower(d)
+	}
+	if a.Check == CheckResults && !c.has(at+".authserv_id") {
+		c.bad(at+".authserv_id", "this key is missing: the name that your mail server writes first in its Authentication-Results")
+	}
+	if c.has(at+".authserv_id") && c.required(at+".authserv_id", a.AuthServID) && strings.ContainsAny(a.AuthServID, " \t()<>,;:\\\"[]?=") {
+		c.bad(at+".authserv_id", "%s is no name of a server", quote(a.AuthServID))
+	}
+	if a.Hops > maxHops && c.sound(at+".hops") {
+		c.bad(at+".hops", "at most %d", maxHops)
+	}
+	if a.Check != CheckNone && len(a.Domains) == 0 && len(alerts.From) == 0 && c.sound(at, at+".check", at+".domains", "alerts.from") {
+		c.bad(at, "with a check, say whose mails may trigger: alerts.from or %s.domains", at)
+	}
+}
