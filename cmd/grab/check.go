@@ -18,6 +18,7 @@ import (
 
 func (a *app) checkCmd() *cobra.Command {
 	var offline bool
+	var eml string
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "check [HOST...]",
@@ -29,6 +30,9 @@ func (a *app) checkCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
+			if eml != "" {
+				return a.checkEML(ctx, eml, args)
+			}
 			cfg, err := a.load(config.Options{})
 			if err != nil {
 				return err
@@ -46,6 +50,7 @@ func (a *app) checkCmd() *cobra.Command {
 			return c.conclude()
 		},
 	}
+	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
 	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
 	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a host may take until it has let us in")
 	return cmd

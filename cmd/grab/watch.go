@@ -44,6 +44,7 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
+	keys    keys                 // of DKIM
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 }
 
@@ -99,6 +100,7 @@ func (w *watching) run(ctx context.Context) error {
 		defer cancel()
 		ended = w.runner.Run(ctx, w.journal)
 	})
+	wg.Go(func() { w.guardQuarantine(ctx) })
 	reloads := make(chan struct{}, 1)
 	stop := onReload(reloads)
 	defer stop()
@@ -184,12 +186,10 @@ func (w *watching) watcher() (*mailwatch.Watcher, error) {
 	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
 		return nil, err
 	}
-	list := sites(cfg)
+	judge := newJudge(cfg, w.keys.txt)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: cfg.Mail.Mailbox, Poll: cfg.Mail.Poll, CatchUp: cfg.Mail.CatchUp, Mark: cfg.Mail.Mark, Log: w.log,
-		Reader: &mailwatch.Reader{Match: cfg.Alerts.Match, From: cfg.Alerts.From, Zone: func(cluster, node string) *time.Location {
-			return alertZone(cfg, list, cluster, node)
-		}},
+		Reader: alertReader(cfg),
 		Load: func() (c mailwatch.Cursor, ok bool, err error) {
 			err = atomicfile.ReadJSON(cursor, &c)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -199,6 +199,7 @@ func (w *watching) watcher() (*mailwatch.Watcher, error) {
 		},
 		Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
 		Handle: func(ctx context.Context, m mailwatch.Mail) error {
+			m.Alert = judge.mail(ctx, m).Alert
 			fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 			if fresh {
 				w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)

@@ -107,6 +107,7 @@ type Auth struct {
 	OK        bool   `json:"ok"`
 	How       string `json:"how,omitempty"` // by what it may: "from", "results: dmarc", "dkim", "released"
 	Why       string `json:"why"`
+	Sender    string `json:"sender,omitempty"`    // From's address
 	Temporary bool   `json:"temporary,omitempty"` // it could not be found out yet
 }
 

@@ -50,8 +50,7 @@ type Looked struct {
 // A Verdict is a judgement with what it rests on.
 type Verdict struct {
 	evidence.Auth
-	Sender string   // From's address; "" if there is none that can be read
-	Looked []Looked // in the order of the mail
+	Looked []Looked // in the order in which they were looked at
 }
 
 // Judge judges a mail, of which truncated says that raw is not the whole. A rule
@@ -62,7 +61,7 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 	if !r.Judges() {
 		v.OK = true
 		if a, err := h.from(); err == nil {
-			v.Sender = a.String()
+			v.Sender = shown(a)
 		}
 		return v
 	}
@@ -74,7 +73,7 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 	if err != nil {
 		return v.refuse(err.Error())
 	}
-	v.Sender = from.String()
+	v.Sender = shown(from)
 	if len(r.From) > 0 && !r.listed(from) {
 		return v.refuse(from.String() + " is not in alerts.from")
 	}
@@ -94,14 +93,16 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 }
 
 func (v Verdict) accept(how, why string) Verdict {
-	v.Auth = evidence.Auth{OK: true, How: how, Why: evidence.Printable(why, 300)}
+	v.Auth = evidence.Auth{OK: true, How: how, Why: evidence.Printable(why, 300), Sender: v.Sender}
 	return v
 }
 
 func (v Verdict) refuse(why string) Verdict {
-	v.Auth = evidence.Auth{Why: evidence.Printable(why, 300)}
+	v.Auth = evidence.Auth{Why: evidence.Printable(why, 300), Sender: v.Sender}
 	return v
 }
+
+func shown(a address) string { return evidence.Printable(a.String(), 254) }
 
 const maxLooked = 50
 

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/mail"
+	"os"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/mailauth"
+	"rtmtgrab/mailwatch"
+)
+
+// emlReport is the JSON of `grab check --mail`.
+type emlReport struct {
+	File         string            `json:"file"`
+	Outcome      string            `json:"outcome"` // incident, repeat, limited, quarantined, expired, unrouted, …; ignored: it is no alert; seen: it was dealt with before
+	Why          string            `json:"why"`
+	Received     time.Time         `json:"received"` // when the server got it
+	ReceivedFrom string            `json:"received_from"`
+	Alert        *evidence.Alert   `json:"alert"`  // null if it is none
+	Sender       *evidence.Auth    `json:"sender"` // null: it was not judged
+	Looked       []mailauth.Looked `json:"looked"` // header fields that were looked at
+	Sites        []emlSite         `json:"sites"`
+	Notes        []string          `json:"notes"`
+}
+
+// emlSite is what one site would do.
+type emlSite struct {
+	Site     string           `json:"site"`
+	What     incident.What    `json:"what"`
+	Why      incident.Why     `json:"why"`
+	Incident string           `json:"incident"` // that is there already
+	Window   *evidence.Window `json:"window"`
+	Zone     string           `json:"time_zone"`
+}
+
+// checkEML prints what would be done with a mail, and why. It contacts nobody but,
+// for alerts.authenticity.check: dkim, the DNS.
+func (a *app) checkEML(ctx context.Context, file string, args []string) error {
+	if len(args) > 0 {
+		return usage{errors.New("--mail and hosts do not go together")}
+	}
+	cfg, err := a.load(offline)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, mailwatch.MaxRaw+1))
+	if err != nil {
+		return err
+	}
+	rep := emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
+	rep.read(ctx, cfg, raw)
+	if a.json {
+		return a.print(rep)
+	}
+	_, err = io.WriteString(a.out, rep.text())
+	return err
+}
+
+// read does with a mail what grab watch does, but for writing anything down.
+func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
+	now := time.Now()
+	m := mailwatch.Mail{Truncated: len(raw) > mailwatch.MaxRaw, Raw: raw[:min(len(raw), mailwatch.MaxRaw)], Seen: now}
+	m.Internal, r.ReceivedFrom = receivedAt(m.Raw, now)
+	r.Received = m.Internal
+	var ok bool
+	if m.Alert, ok = alertReader(cfg).Read(m.Raw, m.Internal); !ok {
+		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match"
+		return
+	}
+	j := newJudge(cfg, (&keys{}).txt)
+	d := j.mail(ctx, m)
+	r.Alert, r.Sender = &d.Alert, d.Alert.Auth
+	r.Looked = append(r.Looked, d.Verdict.Looked...)
+	r.decide(cfg, m, d.Alert, now)
+}
+
+// decide tells what becomes of the alert, by the store if that can be read.
+func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
+	st, p := &incident.Store{Dir: cfg.Store}, policy(cfg)
+	rec := incident.Draft(alert, m.Truncated, m.Seen, sites(cfg), p)
+	r.Alert = &rec.Alert
+	r.Outcome = string(rec.What)
+	switch rec.What {
+	case incident.Expired:
+		r.Why = fmt.Sprintf("it happened %s, which is longer than mail.max_age (%v)", ago(now.Sub(rec.Alert.Time)), p.MaxAge)
+	case incident.Unrouted:
+		r.Why = "no site claims its cluster or its node"
+	case incident.Quarantined:
+		r.Why = rec.Alert.Auth.Why
+	}
+	if rec.What == incident.Expired || rec.What == incident.Quarantined { // and if it were not?
+		free, always := alert, p
+		free.Auth, always.MaxAge = nil, 0
+		then := incident.Draft(free, m.Truncated, m.Seen, sites(cfg), always)
+		for _, d := range then.Sites {
+			w := p.Window(then.Alert.Time)
+			r.add(cfg, incident.Preview{Decision: incident.Decision{Site: d.Site, What: rec.What}, Window: w})
+		}
+		if then.What == incident.Unrouted {
+			r.Notes = append(r.Notes, "no site claims its cluster or its node either")
+		}
+	}
+	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" {
+		r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
+		for _, d := range was.Sites {
+			r.add(cfg, incident.Preview{Decision: d, Window: p.Window(was.Alert.Time)})
+		}
+		if was.What != "" {
+			r.Why += " and is " + string(was.What)
+		}
+		return
+	}
+	if rec.What != "" {
+		return
+	}
+	list, err := st.Preview(rec, p, now)
+	if err != nil {
+		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
+		for _, d := range rec.Sites {
+			list = append(list, incident.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.Window(rec.Alert.Time)})
+		}
+	}
+	for i, pre := range list {
+		r.add(cfg, pre)
+		if i == 0 || pre.What == incident.InIncident {
+			r.Outcome = string(pre.What)
+		}
+	}
+}
+
+func (r *emlReport) add(cfg *config.Config, p incident.Preview) {
+	s := emlSite{Site: p.Site, What: p.What, Why: p.Why, Incident: p.Incident}
+	if !p.Window.Empty() {
+		s.Window = &p.Window
+	}
+	if site := cfg.Site(p.Site); site != nil {
+		s.Zone = site.Zone().String()
+	}
+	r.Sites = append(r.Sites, s)
+}
+
+// receivedAt is when a server got a mail, as far as the mail tells.
+func receivedAt(raw []byte, now time.Time) (t time.Time, from string) {
+	msg, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		return now.UTC(), "now: its header cannot be read"
+	}
+	line := msg.Header.Get("Received")
+	if t, err := mail.ParseDate(strings.TrimSpace(line[strings.LastIndexByte(line, ';')+1:])); err == nil {
+		return t.UTC(), "its first Received"
+	}
+	if t, err := msg.Header.Date(); err == nil {
+		return t.UTC(), "its Date"
+	}
+	return now.UTC(), "now: it bears no date"
+}
+
+// text is the report for people.
+func (r *emlReport) text() string {
+	var b strings.Builder
+	line := func(what, format string, args ...any) {
+		fmt.Fprintf(&b, "%-9s  %s\n", what, evidence.Printable(fmt.Sprintf(format, args...), 900))
+	}
+	line("mail", "%s, received %s (%s)", r.File, r.Received.Format(time.RFC3339), r.ReceivedFrom)
+	if al := r.Alert; al != nil {
+		found := func(what, value string) {
+			if where := al.From[what]; where != "" {
+				value += " (" + where + ")"
+			}
+			line(what, "%s", dash(value))
+		}
+		found("name", al.Name)
+		found("cluster", al.Cluster)
+		found("node", al.Node)
+		if al.Count != nil {
+			found("count", fmt.Sprint(*al.Count))
+		}
+		found("time", al.Time.Format(time.RFC3339))
+		for _, n := range al.Notes {
+			line("note", "%s", n)
+		}
+		r.textSender(line)
+	}
+	for _, s := range r.Sites {
+		line("site", "%s", s.words())
+	}
+	for _, n := range r.Notes {
+		line("note", "%s", n)
+	}
+	end := r.Outcome
+	if r.Why != "" {
+		end += ": " + r.Why
+	}
+	line("outcome", "%s", end)
+	return b.String()
+}
+
+func (r *emlReport) textSender(line func(string, string, ...any)) {
+	switch au := r.Sender; {
+	case au == nil:
+		line("sender", "anyone may trigger (alerts.from and alerts.authenticity are not set)")
+	case au.OK:
+		line("sender", "%s may trigger: %s", dash(au.Sender), au.Why)
+	default:
+		line("sender", "%s may not trigger: %s", dash(au.Sender), au.Why)
+	}
+	for _, l := range r.Looked {
+		line("", "%s", l.Field)
+		line("", "  -> %s", l.What)
+	}
+}
+
+// words says what a site would do.
+func (s emlSite) words() string {
+	text := s.Site + ": "
+	switch {
+	case s.What == incident.Repeat:
+		text += "a repeat of an alert before it, nothing is grabbed"
+	case s.What == incident.Limited:
+		text += "alerts.limit is reached, nothing is grabbed"
+	case s.What != incident.InIncident:
+		text += "it would be grabbed for if it were not " + string(s.What)
+	case s.Incident == "":
+		text += "opens an incident (" + string(s.Why) + ")"
+	default:
+		text += "is part of incident " + s.Incident + " (" + string(s.Why) + ")"
+	}
+	if s.Window != nil {
+		text += "; window " + span(*s.Window, time.UTC) + " UTC"
+		if z := zone(s.Zone); z != time.UTC {
+			text += ", " + span(*s.Window, z) + " " + s.Zone
+		}
+	}
+	return text
+}
+
+func span(w evidence.Window, z *time.Location) string {
+	const day, clock = "2006-01-02 15:04:05", "15:04:05"
+	since, until := w.Since.In(z), w.Until.In(z)
+	if since.YearDay() == until.YearDay() {
+		return since.Format(day) + " to " + until.Format(clock)
+	}
+	return since.Format(day) + " to " + until.Format(day)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/mailauth"
+	"rtmtgrab/mailwatch"
+)
+
+// A judge says of a mail what the configuration makes of it: for grab watch and for
+// `grab check --mail`, so that the two cannot differ.
+type judge struct {
+	rule mailauth.Rule
+}
+
+// judged is a mail's alert with all that was found out, and what that rests on.
+type judged struct {
+	Alert   evidence.Alert
+	Verdict mailauth.Verdict // of the sender
+}
+
+func newJudge(cfg *config.Config, lookup func(context.Context, string) ([]string, error)) judge {
+	a := cfg.Alerts.Authenticity
+	return judge{rule: mailauth.Rule{From: cfg.Alerts.From, Check: a.Check, AuthServID: a.AuthServID, Hops: a.Hops, Domains: a.Domains, LookupTXT: lookup}}
+}
+
+// mail judges a mail that is an alert. It may ask the DNS, for
+// mailauth.LookupLimit at most.
+func (j judge) mail(ctx context.Context, m mailwatch.Mail) judged {
+	d := judged{Alert: m.Alert, Verdict: j.rule.Judge(ctx, m.Raw, m.Truncated)}
+	if j.rule.Judges() {
+		d.Alert.Auth = &d.Verdict.Auth
+	}
+	return d
+}
+
+// alertReader reads alerts by a configuration.
+func alertReader(cfg *config.Config) *mailwatch.Reader {
+	list := sites(cfg)
+	return &mailwatch.Reader{Match: cfg.Alerts.Match, Zone: func(cluster, node string) *time.Location {
+		return alertZone(cfg, list, cluster, node)
+	}}
+}
+
+// keys gets the keys of DKIM from the DNS. After a failure that may pass it says the
+// same for a while without asking: mails must not wait for a dead server one by one.
+type keys struct {
+	ask func(context.Context, string) ([]string, error) // nil: the system's resolver
+
+	mu    sync.Mutex
+	err   error
+	until time.Time // err is the answer
+}
+
+const keyPause = 20 * time.Second // shorter than unsureEvery
+
+func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
+	k.mu.Lock()
+	err, until := k.err, k.until
+	k.mu.Unlock()
+	if time.Now().Before(until) {
+		return nil, err
+	}
+	ask := k.ask
+	if ask == nil {
+		ask = net.DefaultResolver.LookupTXT
+	}
+	txt, err := ask(ctx, name)
+	if e, ok := err.(net.Error); ok && e.Temporary() && ctx.Err() != context.Canceled {
+		k.mu.Lock()
+		k.err, k.until = err, time.Now().Add(keyPause)
+		k.mu.Unlock()
+	}
+	return txt, err
+}

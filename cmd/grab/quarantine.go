@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+func (a *app) quarantineCmd() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: usageArgs(cobra.NoArgs),
+		Long: "Alerts whose sender alerts.from or alerts.authenticity does not let pass trigger nothing and are kept for 30 days.\n" +
+			"Only who may write in the store can release one.",
+		RunE: func(*cobra.Command, []string) error { return a.listQuarantine() }}
+	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: usageArgs(cobra.MinimumNArgs(1)),
+		Long: "The watcher acts on it within seconds: what the alert's own minutes have left is grabbed. An ID may be cut to 6 digits.",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			return a.askQuarantine(ctx, incident.RequestRelease, ids, force)
+		}}
+	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes will be overwritten")
+	drop := &cobra.Command{Use: "drop ID...", Short: "Put alerts away for good", Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			return a.askQuarantine(ctx, incident.RequestDrop, ids, false)
+		}}
+	cmd.AddCommand(release, drop)
+	return cmd
+}
+
+// usageArgs makes faults of the command line of what check finds.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage{err}
+		}
+		return nil
+	}
+}
+
+// heldJSON is one row of `grab quarantine --json`.
+type heldJSON struct {
+	ID     string         `json:"id"`
+	Seen   time.Time      `json:"seen"`
+	Mail   bool           `json:"mail"` // is still kept
+	Alert  evidence.Alert `json:"alert"`
+	Why    string         `json:"why"`
+	Sender string         `json:"sender"`
+}
+
+// offline are the faults of a configuration that do not concern who contacts nobody.
+var offline = config.Options{MissingKnownHosts: true, MissingSecrets: true}
+
+func (a *app) listQuarantine() error {
+	cfg, err := a.load(offline)
+	if err != nil {
+		return err
+	}
+	st := &incident.Store{Dir: cfg.Store}
+	list, err := st.Quarantine()
+	rows := []heldJSON{}
+	for _, rec := range list {
+		h := heldJSON{ID: rec.Alert.ID, Seen: rec.Seen, Mail: st.HasMail(rec.Alert.ID), Alert: rec.Alert}
+		if au := rec.Alert.Auth; au != nil {
+			h.Why, h.Sender = au.Why, au.Sender
+		}
+		rows = append(rows, h)
+	}
+	if a.json {
+		return errors.Join(a.print(rows), err)
+	}
+	if len(rows) == 0 && err == nil {
+		a.say("nothing is in quarantine")
+	}
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	for i, h := range rows {
+		if i == 0 {
+			fmt.Fprintln(w, "ID\tSEEN\tSENDER\tALERT\tCLUSTER\tNODE\tWHY")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], h.Seen.Format(time.RFC3339), dash(h.Sender), dash(h.Alert.Name), dash(h.Alert.Cluster), dash(h.Alert.Node), h.Why)
+	}
+	return errors.Join(w.Flush(), err)
+}
+
+// askedJSON is one row of `grab quarantine release|drop --json`.
+type askedJSON struct {
+	ID    string              `json:"id"`
+	What  string              `json:"what"` // released, dropped; pending: no watcher runs
+	Sites []incident.Decision `json:"sites"`
+	Note  string              `json:"note,omitempty"`
+}
+
+// answerWait bounds the wait for the watcher.
+const answerWait = 5 * releaseEvery
+
+func (a *app) askQuarantine(ctx context.Context, what string, ids []string, force bool) error {
+	cfg, err := a.load(offline)
+	if err != nil {
+		return err
+	}
+	st := &incident.Store{Dir: cfg.Store}
+	list, err := st.Quarantine()
+	if err != nil {
+		return err
+	}
+	var recs []incident.AlertRecord
+	for _, id := range ids {
+		rec, err := pick(list, id)
+		if err != nil {
+			return err
+		}
+		if age, p := time.Since(rec.Alert.Time), policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
+			return hinted{fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], ago(age), incident.ErrTooOld), "--force tries all the same"}
+		}
+		recs = append(recs, rec)
+	}
+	rows := []askedJSON{}
+	watched := isWatched(st)
+	for _, rec := range recs {
+		row, err := a.ask(ctx, st, rec, incident.HeldRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	if a.json {
+		return a.print(rows)
+	}
+	for _, r := range rows {
+		fmt.Fprintf(a.out, "%s  %s", r.ID[:12], r.What)
+		for _, d := range r.Sites {
+			fmt.Fprintf(a.out, "  %s: %s %s", d.Site, dash(string(d.What)), d.Incident)
+		}
+		fmt.Fprintln(a.out)
+		if r.Note != "" {
+			a.say("%s", r.Note)
+		}
+	}
+	return nil
+}
+
+// ask leaves one request and waits for the watcher, if one runs.
+func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req incident.HeldRequest, watched bool) (askedJSON, error) {
+	id := req.Alert
+	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
+	if err := st.Ask(req); err != nil {
+		return row, hinted{err, "run this as the owner of " + st.Dir}
+	}
+	if !watched {
+		row.Note = "no grab watch runs on this store: it is done when one starts. Until then `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs"
+		return row, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	for {
+		now, err := st.Alert(id)
+		undecided := now.What == "" && len(now.Sites) > 0 && now.Sites[0].What == ""
+		if err == nil && now.What != incident.Quarantined && !undecided {
+			row.What, row.Sites = "released", now.Sites
+			if now.What != "" {
+				row.What = string(now.What)
+			}
+			if age := time.Since(now.Alert.Time); row.What == "released" && age > 30*time.Minute {
+				row.Note = "the alert is of " + ago(age) + ": of its minutes there may be nothing left on the hosts"
+			}
+			return row, nil
+		}
+		select {
+		case <-ctx.Done():
+			row.Note = "the watcher has not answered yet; see its log, and `grab quarantine`"
+			return row, nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// isWatched reports whether a grab watch runs on the store.
+func isWatched(st *incident.Store) bool {
+	lock, err := st.LockWatch()
+	lock.Release() // of a lock that is held or nil
+	return errors.Is(err, incident.ErrWatching)
+}
+
+// pick finds the alert that an ID, or its first digits, names.
+func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, err error) {
+	id = strings.ToLower(id)
+	if len(id) < 6 || strings.Trim(id, "0123456789abcdef") != "" {
+		return found, usage{fmt.Errorf("%q: an ID has 6 or more hexadecimal digits", evidence.Printable(id, 80))}
+	}
+	n := 0
+	for _, rec := range list {
+		if strings.HasPrefix(rec.Alert.ID, id) {
+			found = rec
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return found, hinted{fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is"}
+	case 1:
+		return found, nil
+	}
+	return found, usage{fmt.Errorf("%s is the beginning of %d IDs", id, n)}
+}
