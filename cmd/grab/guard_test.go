@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/status"
+	"rtmtgrab/mailwatch"
+)
+
+// newGuarded is a watcher that does not run, by a configuration with these lines.
+func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.Watcher) {
+	t.Helper()
+	c := newLab(t)
+	c.hosts, c.extra = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n", extra
+	c.withMail()
+	cfg, err := config.Load(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := (&app{}).newWatching(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.journal.Close() })
+	m, err := w.watcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, w, m
+}
+
+// handle gives the watcher a mail as if it had come from the mailbox.
+func handle(t *testing.T, m *mailwatch.Watcher, raw []byte) string {
+	t.Helper()
+	now := time.Now().UTC()
+	internal, _ := receivedAt(raw, now)
+	a, ok := m.Reader.Read(raw, internal)
+	if !ok {
+		return ""
+	}
+	if err := m.Handle(t.Context(), mailwatch.Mail{Alert: a, Raw: raw, Internal: internal, Seen: now}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a.ID
+}
+
+// While the DNS does not answer an alert is held; when it does it triggers by itself.
+func TestUnsureIsJudgedAgain(t *testing.T) {
+	pub, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, w, m := newGuarded(t, "alerts: {authenticity: {check: dkim, domains: [example.com]}}")
+	down, asked := true, 0
+	w.keys.ask = func(_ context.Context, name string) ([]string, error) {
+		asked++
+		if down {
+			return nil, &net.DNSError{Err: "no answer", Name: name, IsTemporary: true}
+		}
+		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)}, nil
+	}
+	sign := func(o lab.MailOptions) []byte {
+		var out bytes.Buffer
+		if err := dkim.Sign(&out, bytes.NewReader(lab.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	id := handle(t, m, sign(lab.MailOptions{Time: time.Now()}))
+	forged := handle(t, m, append([]byte("X-A: b\r\n"), lab.Mail(lab.MailOptions{Node: "n2"})...))
+	second := handle(t, m, sign(lab.MailOptions{Time: time.Now(), Node: "n3"}))
+	if asked != 1 {
+		t.Errorf("a dead server was asked %d times", asked)
+	}
+	rec, err := w.store.Alert(id)
+	if err != nil || rec.What != incident.Quarantined || !rec.Alert.Auth.Temporary || !strings.Contains(rec.Alert.Auth.Why, "for the time being") {
+		t.Fatalf("%+v %+v, %v", rec, rec.Alert.Auth, err)
+	}
+	var rep status.Report
+	if w.reportQuarantine(&rep); rep.Held != 3 || len(rep.Problems) != 1 || rep.Problems[0].Key != "quarantine" {
+		t.Errorf("%+v", rep)
+	}
+	if w.judgeAgain(t.Context()) {
+		t.Error("it passed without a key")
+	}
+	down, w.keys.until = false, time.Time{}
+	if !w.judgeAgain(t.Context()) || w.judgeAgain(t.Context()) {
+		t.Error("with the key it was to pass, once")
+	}
+	if in, err := w.journal.Decide(time.Now()); err != nil || len(in) != 1 {
+		t.Errorf("it started %v, %v", in, err)
+	}
+	for id, how := range map[string]string{id: "dkim", second: "dkim", forged: ""} {
+		if rec, err := w.store.Alert(id); err != nil || rec.Alert.Auth.How != how || (how == "") != (rec.What == incident.Quarantined) {
+			t.Errorf("%+v %+v, %v", rec, rec.Alert.Auth, err)
+		}
+	}
+}
+
+// What `grab check --mail` says of a mail is what the watcher then does.
+func TestCheckMailIsWhatWatchDoes(t *testing.T) {
+	c, w, m := newGuarded(t, "alerts: {limit: 3, authenticity: {check: results, authserv_id: mx.lab, hops: 1, domains: [example.com]}}")
+	stamp := func(result string) string { return "Authentication-Results: mx.lab; " + result + "\r\n" }
+	genuine := stamp("dmarc=pass header.from=cucm01.example.com")
+	now := time.Now()
+	for i, x := range []struct {
+		head, want string
+		o          lab.MailOptions
+	}{
+		{genuine, "incident", lab.MailOptions{Time: now.Add(-10 * time.Minute)}},
+		{genuine, "incident", lab.MailOptions{Time: now.Add(-10*time.Minute + 2*time.Second)}}, // joins
+		{genuine, "repeat", lab.MailOptions{Time: now.Add(-8 * time.Minute)}},
+		{"", "quarantined", lab.MailOptions{Time: now}},
+		{stamp("dmarc=fail header.from=example.com") + genuine, "quarantined", lab.MailOptions{Time: now, Node: "n4"}},
+		{genuine, "incident", lab.MailOptions{Time: now.Add(-6 * time.Minute), Node: "n5"}},
+		{genuine, "expired", lab.MailOptions{Time: now.Add(-25 * time.Hour)}},
+		{genuine, "incident", lab.MailOptions{Time: now.Add(-4 * time.Minute), Node: "n6"}},
+		{genuine, "limited", lab.MailOptions{Time: now.Add(-2 * time.Minute), Node: "n7"}},
+		{genuine, "ignored", lab.MailOptions{Time: now, Name: "Other"}},
+	} {
+		raw := append([]byte("Received: from x by mx.lab; "+x.o.Time.Add(5*time.Second).Format(time.RFC1123Z)+"\r\n"+x.head), lab.Mail(x.o)...)
+		file := filepath.Join(t.TempDir(), "x.eml")
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var rep emlReport
+		r := c.grab("check", "--mail", file, "--json")
+		r.decode(t, &rep)
+		id := handle(t, m, raw)
+		got := "ignored"
+		if id != "" {
+			rec, err := w.store.Alert(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = string(rec.What); got == "" {
+				got = string(rec.Sites[0].What)
+				if rep.Sites[0].Why != rec.Sites[0].Why {
+					t.Errorf("%d: why %+v, then %+v", i, rep.Sites[0], rec.Sites[0])
+				}
+			}
+			if fmt.Sprint(rec.Alert.Auth) != fmt.Sprint(rep.Sender) || rec.Alert.ID != rep.Alert.ID {
+				t.Errorf("%d: %+v, then %+v", i, rep.Sender, rec.Alert.Auth)
+			}
+		}
+		if rep.Outcome != x.want || got != x.want {
+			t.Errorf("%d: check says %s (%s), watch did %s, want %s", i, rep.Outcome, rep.Why, got, x.want)
+		}
+	}
+	again := c.grab("check", "--mail", c.file("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))))
+	if !strings.Contains(again.out, "outcome    seen: a mail with this Message-ID") {
+		t.Error(again)
+	}
+	var rep status.Report
+	if w.reportQuarantine(&rep); rep.Held != 2 || len(rep.Problems) != 2 || rep.Problems[1].Key != "limit/hq" {
+		t.Errorf("%+v", rep)
+	}
+}
