@@ -75,6 +75,9 @@ func (a *app) listQuarantine() error {
 		if au := rec.Alert.Auth; au != nil {
 			h.Why, h.Sender = au.Why, au.Sender
 		}
+		if !h.Mail {
+			h.Why += " (its mail is not kept any more)"
+		}
 		rows = append(rows, h)
 	}
 	if a.json {

@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"time"
@@ -32,7 +34,7 @@ func (s *Store) Preview(rec AlertRecord, policy Policy, now time.Time) ([]Previe
 	if err := atomicfile.ReadJSON(s.planFile(), &was); err == nil {
 		j.cutoff = was.Cutoff
 	}
-	if err := j.readAlerts(); err != nil {
+	if err := j.readAlerts(); err != nil && !errors.Is(err, fs.ErrNotExist) { // no store yet: an empty one
 		return nil, err
 	}
 	keys, err := s.keys()

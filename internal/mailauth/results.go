@@ -49,7 +49,7 @@ func (r Rule) first(f field, received int, from address) Verdict {
 	case id != r.AuthServID:
 		return Verdict{}.refuse(fmt.Sprintf("the first Authentication-Results is of %q, not of %q", id, r.AuthServID))
 	case received > r.Hops:
-		return Verdict{}.refuse(fmt.Sprintf("the first Authentication-Results stands below %d Received fields, where a sender could have written it; if that is how your servers write it, and they remove what others write in their name, set alerts.authenticity.hops: %d", received, received))
+		return Verdict{}.refuse(fmt.Sprintf("the first Authentication-Results stands below Received lines (%d), where a sender could have written it; if that is how your servers write it, and they remove what others write in their name, set alerts.authenticity.hops: %d", received, received))
 	}
 	return r.weigh(list, from)
 }

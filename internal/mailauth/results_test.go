@@ -53,7 +53,7 @@ func TestForged(t *testing.T) {
 	for name, c := range map[string]struct{ head, why string }{
 		"none at all":                       {hop + from, "there is no Authentication-Results"},
 		"own id below a foreign one":        {alien + ours + pass + "\n" + from, "is of \"mx.elsewhere.net\""},
-		"without any genuine":               {hop + ours + pass + "\n" + from, "below 1 Received fields"},
+		"without any genuine":               {hop + ours + pass + "\n" + from, "below Received lines (1)"},
 		"below two":                         {hop + hop + ours + pass + "\n" + from, "hops: 2"},
 		"duplicate below a genuine fail":    {ours + "dmarc=fail header.from=example.com\n" + ours + pass + "\n" + from, "dmarc=fail"},
 		"duplicate below a genuine none":    {ours + "none\n" + ours + pass + "\n" + from, "says nothing"},
