@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -71,7 +72,7 @@ func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
 		ask = net.DefaultResolver.LookupTXT
 	}
 	txt, err := ask(ctx, name)
-	if e, ok := err.(net.Error); ok && e.Temporary() && ctx.Err() != context.Canceled {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && (e.IsTemporary || e.IsTimeout) && !errors.Is(ctx.Err(), context.Canceled) {
 		k.mu.Lock()
 		k.err, k.until = err, time.Now().Add(keyPause)
 		k.mu.Unlock()

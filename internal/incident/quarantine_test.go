@@ -1,11 +1,11 @@
 package incident
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -160,21 +160,26 @@ func TestRequests(t *testing.T) {
 func TestQuarantineIsBounded(t *testing.T) {
 	var said strings.Builder
 	st := fastStore(t, t.TempDir())
-	j, err := OpenJournal(st, testSites, testPolicy(), slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError})), nil)
+	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+	j, err := OpenJournal(st, testSites, testPolicy(), log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
-	big := make([]byte, 1<<20)
+	defer func() { j.Close() }()
 	var first, last evidence.Alert
 	for i := range 100 {
 		last = heldAt(time.Duration(i)*time.Second, "n1")
 		if i == 0 {
 			first = last
 		}
-		if _, err := j.Add(context.Background(), last, big, false, last.Time); err != nil {
+		add(t, j, last)
+		if err := os.Truncate(st.mail(last.ID), 1<<20); err != nil {
 			t.Fatal(err)
 		}
+	}
+	j.Close()
+	if j, err = OpenJournal(st, testSites, testPolicy(), log, nil); err != nil {
+		t.Fatal(err)
 	}
 	if st.HasMail(first.ID) || !st.HasMail(last.ID) || j.held.bytes > maxHeldBytes || j.held.mails != maxHeldBytes>>20 {
 		t.Errorf("%d mails of %d bytes are kept", j.held.mails, j.held.bytes)

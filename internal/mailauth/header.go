@@ -96,18 +96,18 @@ func (h header) from() (address, error) {
 	value := all[0].value
 	rest, err := bare(value)
 	if err != nil {
-		return address{}, fmt.Errorf("From cannot be read: %w", err)
+		return address{}, fmt.Errorf("the From field cannot be read: %w", err)
 	}
 	if strings.ContainsAny(rest, ",:;") || strings.Count(rest, "@") != 1 {
-		return address{}, errors.New("From does not name exactly one address")
+		return address{}, errors.New("the From field does not name exactly one address")
 	}
 	a, err := words.Parse(value)
 	if err != nil {
-		return address{}, fmt.Errorf("From cannot be read: %w", err)
+		return address{}, fmt.Errorf("the From field cannot be read: %w", err)
 	}
 	at := strings.LastIndexByte(a.Address, '@')
 	if at <= 0 || at == len(a.Address)-1 || strings.ContainsAny(a.Address, "\r\n\t\x00 ") {
-		return address{}, errors.New("From does not name exactly one address")
+		return address{}, errors.New("the From field does not name exactly one address")
 	}
 	return address{a.Address[:at], fold(a.Address[at+1:])}, nil
 }
