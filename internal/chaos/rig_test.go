@@ -76,6 +76,7 @@ func (r *rig) configure() {
 		"grab.yaml": fmt.Sprintf(`store: store
 mail: {server: %q, tls: none, user: %q, password: {file: imap.secret}, poll: 2s, catch_up: 1h, max_age: 24h}
 window: {before: 30s, after: 1s, max: 2m}
+alerts: {limit: 0}
 settle: 1ms
 patience: 1s
 ssh: {password: {file: ssh.secret}, warm: false}
