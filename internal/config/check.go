@@ -32,6 +32,7 @@ func (c *checker) all() {
 	c.logs("logs", c.cfg.Logs)
 	c.ring("ring", c.cfg.Ring)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
+	c.socket()
 	c.allSites()
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Ring     Ring          `yaml:"ring"`     // the same
 	Bundle   Bundle        `yaml:"bundle"`
 	Keep     Keep          `yaml:"keep"`
+	Socket   Socket        `yaml:"socket"`
 	Sites    []Site        `yaml:"sites,later"`
 }
 

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// SocketNone is the Socket.Path of a watch that answers nobody.
+const SocketNone = "none"
+
+// Socket is where a running grab watch answers the other commands of its machine.
+type Socket struct {
+	Path  string `yaml:"path"`  // absolute, or SocketNone; empty: see local.Path
+	Group string `yaml:"group"` // whose members may use it, by name or number; empty: the watcher's user alone
+}
+
+func (c *checker) socket() {
+	s := c.cfg.Socket
+	if s.Path == "" || s.Path == SocketNone || !c.sound("socket.path") {
+		return
+	}
+	if pipe := strings.HasPrefix(s.Path, `\\.\pipe\`); runtime.GOOS == "windows" && !pipe {
+		c.bad("socket.path", `%s is no named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
+	} else if !pipe && !filepath.IsAbs(s.Path) {
+		c.bad("socket.path", "%s: write a whole path, such as /run/grab/grab.sock, or none", quote(s.Path))
+	}
+}
+
+// A Glance is what of a configuration tells where its watcher is to be found.
+type Glance struct {
+	Path   string // the file, absolute
+	Store  string `yaml:"store,path"`
+	Socket Socket `yaml:"socket"`
+}
+
+// Look reads as much of the file at path as Glance holds and judges nothing: whoever
+// may not read what else it names can still ask the watcher that runs by it.
+func Look(path string) (Glance, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return Glance{}, fmt.Errorf("read configuration: %w", err)
+	}
+	g := Glance{Path: abs, Store: defaultStore()}
+	f, err := openRegular(abs)
+	if err != nil {
+		return g, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return g, fmt.Errorf("read configuration: %w", err)
+	}
+	d := &decoder{book: book{file: abs, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}}, base: filepath.Dir(abs)}
+	root, ok := d.tree(data)
+	if !ok {
+		return g, errors.New("read configuration: it is not YAML")
+	}
+	d.value(root, "", reflect.ValueOf(&g).Elem(), "") // its faults are for Load to find
+	return g, nil
+}
