@@ -105,6 +105,9 @@ func (s *Store) addAlerts(m *evidence.Manifest, in Incident) error {
 func incidentNotes(in Incident) []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if in.By != "" {
+		add("asked for by %s, by way of the running grab watch", evidence.Printable(in.By, 100))
+	}
 	if n := len(in.Members); n > 1 {
 		news := 0
 		for _, m := range in.Members[1:] {

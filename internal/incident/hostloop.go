@@ -120,7 +120,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			u.room()
 			wait, fair, backoff = due.Sub(now), now, backoffFirst
 		}
-		if !sleep(ctx, wait, changed) {
+		if !u.r.rest(ctx, u.key, wait, changed) {
 			return false
 		}
 	}

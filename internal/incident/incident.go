@@ -117,6 +117,7 @@ type Incident struct {
 	Members []Member        `json:"members,omitempty"`
 
 	Reason   string    `json:"reason,omitempty"`
+	By       string    `json:"by,omitempty"` // who had the watcher do it; empty: nobody, or a command of its own
 	Case     string    `json:"case,omitempty"`
 	Phones   []string  `json:"phones,omitempty"`
 	TimeZone string    `json:"time_zone,omitempty"`

@@ -22,6 +22,7 @@ type Request struct {
 	Site     Site // Hosts are those to be asked
 	Asked    evidence.Window
 	Reason   string
+	By       string // as in Incident
 	Case     string
 	Phones   []string
 	Out      string          // folder for the bundle; "": the store's
@@ -46,7 +47,7 @@ func (r *Runner) Once(ctx context.Context, q Request) (Incident, error) {
 	}
 	now := r.now().UTC().Round(0)
 	in := Incident{
-		Site: q.Site.Name, Kind: KindNow, State: Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), Reason: q.Reason, Case: q.Case,
+		Site: q.Site.Name, Kind: KindNow, State: Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), Reason: q.Reason, By: q.By, Case: q.Case,
 		Phones: q.Phones, TimeZone: q.Site.TimeZone, Hosts: slices.Clone(q.Site.Hosts), Families: q.Site.Families, Out: out,
 		Created: now, Revision: 1,
 	}
@@ -101,6 +102,7 @@ var (
 // A RetryRequest says how a retry is made.
 type RetryRequest struct {
 	Out      string          // folder for the bundle; "": where the earlier one is
+	By       string          // as in Incident; "": as it was
 	Patience time.Duration   // as in Request
 	Stop     <-chan struct{} // as in Request
 }
@@ -132,6 +134,9 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (Incident
 		if in.Out, err = filepath.Abs(q.Out); err != nil {
 			return in, err
 		}
+	}
+	if q.By != "" {
+		in.By = q.By
 	}
 	if in.State == Sealed {
 		in.State, in.Stopped = Running, time.Time{}

@@ -35,6 +35,9 @@ type Runner struct {
 	mu    sync.Mutex
 	runs  map[string]*run // that ask hosts, by key
 	seals chan struct{}
+
+	nudges map[string]*nudge // by key, of incidents that wait
+	tended map[string]bool   // by key, that Run works at
 }
 
 const (

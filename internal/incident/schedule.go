@@ -94,6 +94,7 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 		return
 	}
 	defer lock.Release()
+	defer r.tending(key)()
 	if todo, err := j.reload(key); err != nil || !todo {
 		if err != nil {
 			r.log().Error("incident cannot be taken up", "key", key, "err", err)
@@ -114,7 +115,7 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 		}
 		u.fail(err)
 		first()
-		if !sleep(ctx, wait, nil) {
+		if !r.rest(ctx, key, wait, nil) {
 			return
 		}
 	}
