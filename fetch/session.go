@@ -47,6 +47,9 @@ type Session struct {
 	replaced chan struct{} // closed when another took its place; nil: never
 }
 
+// SSH is the connection that carries the session; it is the session's to close.
+func (s *Session) SSH() *sshdial.Client { return s.ssh }
+
 // NewSession starts SFTP on a connection, which it owns from then on. Where SFTP
 // is refused it makes do with commands, if they are allowed and work; if not, the
 // error is an ErrNoSFTP.

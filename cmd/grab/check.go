@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/fetch"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -20,6 +21,7 @@ func (a *app) checkCmd() *cobra.Command {
 	var offline bool
 	var eml string
 	var timeout time.Duration
+	var direct bool
 	cmd := &cobra.Command{
 		Use:   "check [HOST...]",
 		Short: "Say what is wrong and how to mend it",
@@ -28,29 +30,32 @@ func (a *app) checkCmd() *cobra.Command {
 			"refusal forbids it: if that succeeds the block is lifted. Exit code 1 if anything is marked FAIL.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := a.context(cmd.Context())
-			defer cancel()
 			if eml != "" {
+				ctx, cancel := a.context(cmd.Context())
+				defer cancel()
 				return a.checkEML(ctx, eml, args)
 			}
+			q := checkAsk{Hosts: args, Offline: offline, Timeout: timeout}
+			if w := a.watcher(cmd.Context(), direct); w != nil {
+				return a.checkThrough(cmd.Context(), w, q)
+			}
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
 			cfg, err := a.load(config.Options{})
 			if err != nil {
 				return err
 			}
-			hosts, err := cfg.HostsOf(args...)
+			c, err := q.checkup(cfg)
 			if err != nil {
-				return usage{err}
+				return err
 			}
-			c := &checkup{app: a, cfg: cfg, hosts: hosts, named: len(args) > 0, timeout: timeout}
-			if offline {
-				c.configuration()
-			} else {
-				c.run(ctx)
-			}
-			return c.conclude()
+			c.tell = a.showFinding
+			c.perform(ctx, q)
+			return a.concludeCheck(c.report())
 		},
 	}
 	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
+	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
 	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a host may take until it has let us in")
 	return cmd
@@ -66,7 +71,7 @@ const (
 // finding is the result of one check.
 type finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -80,14 +85,38 @@ type checkReport struct {
 
 // checkup is one run of `grab check`.
 type checkup struct {
-	app     *app
 	cfg     *config.Config
 	hosts   []*config.Host
-	named   bool          // the hosts were named: they alone are of interest
-	timeout time.Duration // zero: sshdial's
-	began   time.Time     // set by run
+	named   bool                         // the hosts were named: they alone are of interest
+	timeout time.Duration                // zero: sshdial's
+	began   time.Time                    // set by run
+	pool    *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
+	tell    func(f finding, columns int) // is told each finding at once, and how wide the hosts' names are
 
 	checks []finding
+}
+
+// checkAsk is what `grab check` is asked for.
+type checkAsk struct {
+	Hosts   []string      `json:"hosts,omitempty"`
+	Offline bool          `json:"offline,omitempty"`
+	Timeout time.Duration `json:"timeout_ns,omitempty"`
+}
+
+func (q checkAsk) checkup(cfg *config.Config) (*checkup, error) {
+	hosts, err := cfg.HostsOf(q.Hosts...)
+	if err != nil {
+		return nil, usage{err}
+	}
+	return &checkup{cfg: cfg, hosts: hosts, named: len(q.Hosts) > 0, timeout: q.Timeout}, nil
+}
+
+func (c *checkup) perform(ctx context.Context, q checkAsk) {
+	if q.Offline {
+		c.configuration()
+	} else {
+		c.run(ctx)
+	}
 }
 
 func (c *checkup) run(ctx context.Context) {
@@ -113,22 +142,27 @@ func (c *checkup) run(ctx context.Context) {
 	c.disk(all)
 }
 
-// add takes findings down and, for people, prints them at once.
+// add takes findings down and tells them.
 func (c *checkup) add(fs ...finding) {
 	for _, f := range fs {
 		f.Detail, f.Hint = evidence.Printable(f.Detail, 900), evidence.Printable(f.Hint, 600)
 		c.checks = append(c.checks, f)
-		if c.app.json {
-			continue
-		}
 		width := 1
 		for _, h := range c.hosts {
 			width = max(width, len(h.Name))
 		}
-		fmt.Fprintf(c.app.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, dash(f.Host), f.What, f.Detail)
-		if f.Hint != "" {
-			fmt.Fprintf(c.app.out, "      hint: %s\n", f.Hint)
-		}
+		c.tell(f, width)
+	}
+}
+
+// showFinding prints it for people.
+func (a *app) showFinding(f finding, width int) {
+	if a.json {
+		return
+	}
+	fmt.Fprintf(a.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, dash(f.Host), f.What, f.Detail)
+	if f.Hint != "" {
+		fmt.Fprintf(a.out, "      hint: %s\n", f.Hint)
 	}
 }
 
@@ -140,24 +174,23 @@ func (c *checkup) report() checkReport {
 	return rep
 }
 
-// conclude prints the end and sets the exit code.
-func (c *checkup) conclude() error {
-	rep := c.report()
+// concludeCheck prints the end and sets the exit code.
+func (a *app) concludeCheck(rep checkReport) error {
 	if !rep.OK {
-		c.app.exit = exitFailed
+		a.exit = exitFailed
 	}
-	if c.app.json {
-		return c.app.print(rep)
+	if a.json {
+		return a.print(rep)
 	}
 	count := map[string]int{}
-	for _, f := range c.checks {
+	for _, f := range rep.Checks {
 		count[f.Status]++
 	}
 	prefix := ""
 	if !rep.OK {
 		prefix = "grab: error: "
 	}
-	c.app.say("%s%d ok, %d to look at, %d failed", prefix, count[statusOK], count[statusWarn], count[statusFail])
+	a.say("%s%d ok, %d to look at, %d failed", prefix, count[statusOK], count[statusWarn], count[statusFail])
 	return nil
 }
 

@@ -83,6 +83,9 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	src := configured(hosts[0], time.UTC, ledger)
 	src.dial.Override, src.dial.OverrideBefore, src.dial.Timeout = c.named, c.began, c.timeout
 	earlier := refusedBefore(ledger, hosts)
+	if c.visitWarm(ctx, src, visits) {
+		return visits
+	}
 	client, err := sshdial.Dial(ctx, src.dial)
 	if err != nil {
 		for i := range visits {
@@ -101,12 +104,47 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 		return visits
 	}
 	defer session.Close()
-	for i, h := range hosts {
+	c.lookAll(ctx, visits, func(context.Context) (fetch.Conn, error) { return lent{session}, nil })
+	return visits
+}
+
+// lookAll looks at the hosts that share a session.
+func (c *checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (fetch.Conn, error)) {
+	for i := range visits {
+		h := visits[i].host
 		host := configured(h, c.cfg.SitesOf(h.Name)[0].Zone(), nil).host
-		host.Dial = func(context.Context) (fetch.Conn, error) { return lent{session}, nil }
+		host.Dial = dial
 		c.look(ctx, &visits[i], host)
 	}
-	return visits
+}
+
+var errNotWarm = errors.New("there is no session to the host any more")
+
+// visitWarm looks at the hosts over a session of the pool; false if there is none, or
+// if hosts are named, for then it is the login that is to be seen.
+func (c *checkup) visitWarm(ctx context.Context, src source, visits []visit) bool {
+	if c.pool == nil || c.named {
+		return false
+	}
+	get := func(ctx context.Context) (fetch.Conn, error) {
+		return c.pool.Get(ctx, src.key(), src.commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
+	}
+	conn, err := get(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Close(false)
+	session, ok := conn.(interface{ SSH() *sshdial.Client })
+	if !ok {
+		return false
+	}
+	for i := range visits {
+		v := &visits[i]
+		v.reached(session.SSH(), visits[0].host, nil)
+		v.add("session", statusOK, "it is the one that grab watch keeps; `grab check HOST` logs in anew", "")
+	}
+	c.lookAll(ctx, visits, get)
+	return true
 }
 
 // refusedBefore is what the ledger holds against the hosts, nil if nothing.

@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/sources"
 	"rtmtgrab/internal/sshdial"
 )
@@ -53,6 +54,14 @@ func (a *app) fail(err error) int {
 			fmt.Fprintln(a.err, "grab: hint:", hint)
 		}
 	}
+	return exitOf(err)
+}
+
+// exitOf is the exit code of a command that ends with an error.
+func exitOf(err error) int {
+	if f, ok := errors.AsType[*local.Failure](err); ok {
+		return f.Exit
+	}
 	_, isUsage := errors.AsType[usage](err)
 	_, isFaults := errors.AsType[config.Faults](err)
 	if isUsage || isFaults || errors.Is(err, config.ErrNotFound) || strings.HasPrefix(err.Error(), "unknown command") {
@@ -92,6 +101,9 @@ func hintFor(err error) string {
 	}
 	if e, ok := errors.AsType[*sshdial.Error](err); ok {
 		return sshHint(e)
+	}
+	if f, ok := errors.AsType[*local.Failure](err); ok {
+		return f.Hint
 	}
 	_, faults := errors.AsType[config.Faults](err)
 	switch {

@@ -149,7 +149,7 @@ func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, a
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {
-		c := &checkup{app: a, cfg: full, hosts: hosts}
+		c := &checkup{cfg: full, hosts: hosts, tell: a.showFinding}
 		c.run(ctx)
 		checked := c.report()
 		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks

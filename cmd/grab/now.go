@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type nowFlags struct {
 	site, at, reason, ticket, out, dir, key string
 	before, after, patience                 time.Duration
 	beforeSet                               bool // --before was given
+	direct                                  bool
 	phones                                  []string
 }
 
@@ -49,6 +51,7 @@ func (a *app) nowCmd() *cobra.Command {
 	fl.StringVar(&f.reason, "reason", "", "why the grab is made")
 	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's, or . without a configuration)")
 	fl.StringVar(&f.dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
+	directFlag(fl, &f.direct)
 	fl.StringVar(&f.key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
 	return cmd
 }
@@ -69,6 +72,11 @@ type grabbing struct {
 }
 
 func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
+	if adhocHosts(hosts) == 0 {
+		if w := a.watcher(ctx, f.direct); w != nil {
+			return a.nowThrough(ctx, w, f, hosts)
+		}
+	}
 	g, err := a.prepare(f, hosts)
 	if err != nil {
 		return err
@@ -76,27 +84,14 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 	if err := prepareOut(g.out); err != nil {
 		return usage{err}
 	}
-	asked, err := g.window(f, time.Now())
-	if err != nil {
-		return usage{err}
-	}
 	if a.ended() {
-		return errors.New("interrupted before it began")
+		return errBeforeBegun
 	}
-	a.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
-		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
-	store, err := incident.OpenStore(g.store)
-	if err != nil {
-		return err
-	}
-	pool := &fetch.Pool{}
 	p := a.progress()
-	runner := g.runner(store, pool, p)
-	in, err := runner.Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.reason, Case: f.ticket, Phones: f.phones,
-		Out: g.out, Patience: f.patience, Stop: a.interrupted})
+	store, in, err := g.once(ctx, f, effort{pool: &fetch.Pool{}, say: a.say, fetched: p.fetched, event: p.event, stop: a.interrupted})
 	p.wait()
 	if err != nil {
-		return fmt.Errorf("incident %s: %w", in.ID, err)
+		return err
 	}
 	if err := a.result(store, in, g.zone); err != nil {
 		return err
@@ -104,15 +99,54 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 	if g.scratch {
 		os.RemoveAll(g.store) // the bundle is in --out
 	}
-	if f.after == 0 && !a.json && a.exit != exitLost {
-		again, when := asked.Until.Add(5*time.Minute), ""
-		if again.After(time.Now()) {
-			when = " after " + again.In(g.zone).Format("15:04:05 MST")
-		}
-		a.say("the window ends at %s: for the recovery run this again%s, with --at %s --after 5m", asked.Until.In(g.zone).Format("15:04:05 MST"),
-			when, asked.Until.Format(time.RFC3339))
-	}
+	a.recovery(f, in.Asked, g.zone)
 	return nil
+}
+
+var errBeforeBegun = errors.New("interrupted before it began")
+
+// effort is with what a grab is made and who is told how far it is.
+type effort struct {
+	pool    *fetch.Pool
+	say     func(format string, args ...any)
+	fetched func(fetch.Progress)
+	event   func(incident.Event)
+	stop    <-chan struct{} // closed: seal what there is
+	by      string          // as in incident.Incident
+	log     *slog.Logger    // may be nil
+}
+
+// once makes the grab that the flags ask for.
+func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.Store, incident.Incident, error) {
+	asked, err := g.window(f, time.Now())
+	if err != nil {
+		return nil, incident.Incident{}, usage{err}
+	}
+	e.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
+		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
+	store, err := incident.OpenStore(g.store)
+	if err != nil {
+		return nil, incident.Incident{}, err
+	}
+	in, err := g.runner(store, e).Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.reason, By: e.by, Case: f.ticket, Phones: f.phones,
+		Out: g.out, Patience: f.patience, Stop: e.stop})
+	if err != nil {
+		err = fmt.Errorf("incident %s: %w", in.ID, err)
+	}
+	return store, in, err
+}
+
+// recovery says how to get what comes after a window that ended with the event.
+func (a *app) recovery(f *nowFlags, asked evidence.Window, zone *time.Location) {
+	if f.after != 0 || a.json || a.exit == exitLost {
+		return
+	}
+	again, when := asked.Until.Add(5*time.Minute), ""
+	if again.After(time.Now()) {
+		when = " after " + again.In(zone).Format("15:04:05 MST")
+	}
+	a.say("the window ends at %s: for the recovery run this again%s, with --at %s --after 5m", asked.Until.In(zone).Format("15:04:05 MST"),
+		when, asked.Until.Format(time.RFC3339))
 }
 
 // prepareOut makes the folder for bundles, and sees to it before anything is
@@ -140,35 +174,39 @@ func (a *app) ended() bool {
 	}
 }
 
-func (g *grabbing) runner(store *incident.Store, pool *fetch.Pool, p *progress) *incident.Runner {
+func (g *grabbing) runner(store *incident.Store, e effort) *incident.Runner {
 	return &incident.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: pullers(pool, g.find, p.fetched), Seal: sealer(g.format), VerifyBundle: intact, Events: p.event, Version: version,
+		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.format), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version,
 	}
 }
 
 // prepare finds out which hosts are meant and what is known of them.
 func (a *app) prepare(f *nowFlags, hosts []string) (*grabbing, error) {
-	adhoc := 0
-	for _, h := range hosts {
-		if strings.Contains(h, "@") {
-			adhoc++
-		}
-	}
-	switch {
+	switch adhoc := adhocHosts(hosts); {
 	case adhoc == 0:
-		return a.prepareConfigured(f, hosts)
+		cfg, err := a.load(config.Options{})
+		if err != nil {
+			return nil, err
+		}
+		return prepareConfigured(cfg, f, hosts)
 	case adhoc < len(hosts):
 		return nil, usage{errors.New("names from the configuration and user@address cannot be mixed in one grab")}
 	}
 	return prepareAdhoc(f, hosts)
 }
 
-func (a *app) prepareConfigured(f *nowFlags, hosts []string) (*grabbing, error) {
-	cfg, err := a.load(config.Options{})
-	if err != nil {
-		return nil, err
+// adhocHosts is how many of the hosts are given as user@address.
+func adhocHosts(hosts []string) (n int) {
+	for _, h := range hosts {
+		if strings.Contains(h, "@") {
+			n++
+		}
 	}
+	return n
+}
+
+func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbing, error) {
 	s, chosen, err := cfg.Select(f.site, hosts...)
 	if err != nil {
 		return nil, usage{err}
@@ -274,19 +312,25 @@ func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Loc
 	if err != nil {
 		return err
 	}
+	return a.tell(outcome{m, in.Bundle}, zone)
+}
+
+// tell prints an outcome and sets the exit code.
+func (a *app) tell(o outcome, zone *time.Location) error {
+	m := o.Manifest
 	a.exit = covered(m.Coverage)
 	if a.json {
-		return a.print(outcome{m, in.Bundle})
+		return a.print(o)
 	}
 	if err := printManifest(a.out, m, zone); err != nil {
-		return fmt.Errorf("write the result (the bundle is %s): %w", in.Bundle, err)
+		return fmt.Errorf("write the result (the bundle is %s): %w", o.Bundle, err)
 	}
 	fmt.Fprintln(a.out)
 	if m.Registration != nil {
 		fmt.Fprintf(a.out, "verdict   %s\n", verdictLine(m.Registration))
 	}
-	if info, err := os.Stat(in.Bundle); err == nil {
-		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", in.Bundle, size(info.Size()))
+	if info, err := os.Stat(o.Bundle); err == nil {
+		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", o.Bundle, size(info.Size()))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -139,9 +140,13 @@ func dash(s string) string {
 func (a *app) retryCmd() *cobra.Command {
 	var out string
 	var patience time.Duration
+	var direct bool
 	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Take up a failed or partial incident again", Args: cobra.ExactArgs(1),
 		Long: "Makes a later revision of the bundle, which holds all that the earlier one held.\nExit codes as of `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if w := a.watcher(cmd.Context(), direct); w != nil {
+				return a.retryThrough(cmd.Context(), w, retryAsk{Incident: args[0], Patience: patience}, out)
+			}
 			cfg, err := a.load(config.Options{})
 			if err != nil {
 				return err
@@ -153,21 +158,33 @@ func (a *app) retryCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			g := &grabbing{format: cfg.Bundle.Format, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
 			p := a.progress()
-			in, err := g.runner(store, &fetch.Pool{}, p).Retry(cmd.Context(), args[0], incident.RetryRequest{Out: out, Patience: patience, Stop: a.interrupted})
+			in, err := again(cmd.Context(), cfg, store, args[0], incident.RetryRequest{Out: out, Patience: patience},
+				effort{pool: &fetch.Pool{}, say: a.say, fetched: p.fetched, event: p.event, stop: a.interrupted})
 			p.wait()
-			switch {
-			case errors.Is(err, incident.ErrComplete):
-				a.say("%v", err)
-			case errors.Is(err, incident.ErrLess):
-				a.say("nothing more was got: %v", err)
-			case err != nil:
+			if err != nil {
 				return err
 			}
 			return a.result(store, in, zone(in.TimeZone))
 		}}
+	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is)")
 	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
 	return cmd
+}
+
+// again retries an incident. That nothing is to be had is said and no error.
+func again(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e effort) (incident.Incident, error) {
+	g := &grabbing{format: cfg.Bundle.Format, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
+	q.By, q.Stop = e.by, e.stop
+	in, err := g.runner(store, e).Retry(ctx, id, q)
+	switch {
+	case errors.Is(err, incident.ErrComplete):
+		e.say("%v", err)
+	case errors.Is(err, incident.ErrLess):
+		e.say("nothing more was got: %v", err)
+	default:
+		return in, err
+	}
+	return in, nil
 }

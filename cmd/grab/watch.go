@@ -46,6 +46,7 @@ type watching struct {
 	warm    warmth
 	keys    keys                 // of DKIM
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
+	local   answering
 }
 
 func (a *app) watch(ctx context.Context) error {
@@ -105,6 +106,7 @@ func (w *watching) run(ctx context.Context) error {
 	stop := onReload(reloads)
 	defer stop()
 	w.warm.configure(ctx, w.cfg.Load())
+	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailbox", w.cfg.Load().Mail.User, "server", w.cfg.Load().Mail.Server, "version", version)
 	var err error
@@ -168,6 +170,9 @@ func (w *watching) reload() bool {
 	if err != nil {
 		w.log.Error("reload: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return false
+	}
+	if cfg.Socket != old.Socket {
+		w.log.Warn("reload: the socket stays as it is until grab watch is started again")
 	}
 	w.cfg.Store(cfg)
 	w.journal.Wake()
@@ -253,6 +258,7 @@ func (w *watching) window() time.Duration {
 
 // event logs the steps of incidents.
 func (w *watching) event(e incident.Event) {
+	w.local.event(e)
 	switch e.What {
 	case incident.EventStarted, incident.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)

@@ -96,14 +96,10 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	return nil
 }
 
-// Get is the answer to a request for bytes, to be closed. The context bounds the
-// reading too.
-func (c *Client) Get(ctx context.Context, path string) (io.ReadCloser, http.Header, error) {
-	resp, err := c.send(ctx, http.MethodGet, path, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return resp.Body, resp.Header, nil
+// Get is the answer to a request for bytes, whose body is to be closed. The context
+// bounds the reading too.
+func (c *Client) Get(ctx context.Context, path string) (*http.Response, error) {
+	return c.send(ctx, http.MethodGet, path, nil)
 }
 
 // send makes a request; an answer other than 200 is a *Failure.

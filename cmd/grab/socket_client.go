@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/local"
+)
+
+func directFlag(fl *pflag.FlagSet, direct *bool) {
+	fl.BoolVar(direct, "direct", false, "do it in this process although a grab watch runs, with files that this user can read")
+}
+
+// remote is a running grab watch.
+type remote struct {
+	*local.Client
+	hello hello
+}
+
+// helloWait bounds the asking who is there.
+const helloWait = 5 * time.Second
+
+// watcher finds the grab watch that runs by the configuration this command would use,
+// and says so; nil if there is none, or none for this user.
+func (a *app) watcher(ctx context.Context, direct bool) *remote {
+	if direct {
+		return nil
+	}
+	w, err := a.findWatcher(ctx)
+	switch {
+	case w == nil && err != nil:
+		a.say("grab: warning: %v; going on without grab watch", err)
+	case w == nil:
+	case w.hello.Version != version:
+		a.say("by way of the grab watch that answers on %s; it is of version %s, this is %s", w.Path, w.hello.Version, version)
+	default:
+		a.say("by way of the grab watch that answers on %s", w.Path)
+	}
+	return w
+}
+
+// findWatcher is watcher without a word. Its error says why one that may be there
+// could not be spoken to.
+func (a *app) findWatcher(ctx context.Context) (*remote, error) {
+	path, places, ok := a.whereWatcher()
+	if !ok {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, helloWait)
+	defer cancel()
+	var failed error
+	for _, place := range places {
+		w := &remote{Client: &local.Client{Path: place}}
+		err := w.Do(ctx, http.MethodGet, "/hello", nil, &w.hello)
+		switch {
+		case errors.Is(err, local.ErrNone):
+		case err != nil:
+			failed = err
+		case path == "" || sameFile(path, w.hello.Config):
+			return w, nil
+		}
+	}
+	return nil, failed
+}
+
+// whereWatcher is the configuration's file, "" if there is none that this user can
+// find, and where its watcher may answer. A file that this user may not read counts:
+// its watcher may. false: nobody is to be asked.
+func (a *app) whereWatcher() (path string, places []string, ok bool) {
+	path, err := config.Find(a.config)
+	switch {
+	case err == nil:
+	case errors.Is(err, config.ErrNotFound):
+		return "", local.Paths(config.Default().Store), true
+	case !errors.Is(err, fs.ErrPermission):
+		return "", nil, false // a name that is wrong is the user's to mend
+	default:
+		if path = a.config; path == "" {
+			path = os.Getenv("GRAB_CONFIG")
+		}
+	}
+	look, err := config.Look(path)
+	switch {
+	case err != nil:
+		return path, local.Paths(config.Default().Store), true
+	case look.Socket.Path == config.SocketNone:
+		return "", nil, false
+	case look.Socket.Path != "":
+		return path, []string{look.Socket.Path}, true
+	}
+	return path, local.Paths(look.Store), true
+}
+
+// sameFile compares files, one of which may be hidden from this user.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	if errX == nil && errY == nil {
+		return os.SameFile(x, y)
+	}
+	abs, err := filepath.Abs(a)
+	return err == nil && abs == filepath.Clean(b)
+}
+
+// ask has the watcher work at a request and decodes the result. name is the incident
+// that it works at, as soon as it is known.
+func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) (name string, err error) {
+	p := a.progress()
+	defer p.wait()
+	b, err := w.Work(ctx, path, req, a.interrupted, func(raw json.RawMessage) {
+		var got word
+		if json.Unmarshal(raw, &got) != nil {
+			return // a word of another version
+		}
+		switch {
+		case got.Say != "":
+			fmt.Fprintln(p.lines, got.Say)
+		case got.Fetched != nil:
+			p.fetched(*got.Fetched)
+		case got.Finding != nil:
+			a.showFinding(*got.Finding, got.Columns)
+		case got.Event != nil:
+			name = got.Event.Incident
+			p.event(got.Event.event())
+		}
+	})
+	if err != nil {
+		return name, err
+	}
+	if err := json.Unmarshal(b, result); err != nil {
+		return name, fmt.Errorf("%w: its result is not understood: %w", local.ErrLost, err)
+	}
+	return name, nil
+}
+
+func (s *step) event() incident.Event {
+	e := incident.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
+	if s.Error != "" {
+		e.Err = errors.New(s.Error)
+	}
+	return e
+}
+
+// grab has the watcher grab, and its bundle brought to where this user can open it:
+// to out if it is given, to the current folder if the store is closed to him.
+func (w *remote) grab(ctx context.Context, a *app, path string, req any, out string) (o outcome, err error) {
+	if out == "" && !readable(w.hello.Bundles) {
+		out = "."
+	}
+	if err := prepareOut(out); err != nil {
+		return o, usage{err}
+	}
+	if a.ended() {
+		return o, errBeforeBegun
+	}
+	name, err := w.ask(ctx, a, path, req, &o)
+	if errors.Is(err, local.ErrLost) && name != "" {
+		return o, hinted{fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry " + name + "` brings its bundle"}
+	}
+	if err != nil {
+		return o, err
+	}
+	if out == "" && !opens(o.Bundle) {
+		out = "."
+	}
+	if out == "" {
+		return o, nil
+	}
+	brought, err := w.bring(ctx, o, out)
+	if err != nil {
+		return o, hinted{fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is"}
+	}
+	o.Bundle = brought
+	return o, nil
+}
+
+// readable reports whether this user can read a folder.
+func readable(dir string) bool {
+	_, err := os.ReadDir(dir)
+	return err == nil
+}
+
+func opens(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+func (a *app) nowThrough(ctx context.Context, w *remote, f *nowFlags, hosts []string) error {
+	o, err := w.grab(ctx, a, "/now", f.ask(hosts), f.out)
+	if err != nil {
+		return err
+	}
+	if err := a.tell(o, zone(o.TimeZone)); err != nil {
+		return err
+	}
+	a.recovery(f, o.Asked, zone(o.TimeZone))
+	return nil
+}
+
+func (a *app) retryThrough(ctx context.Context, w *remote, q retryAsk, out string) error {
+	o, err := w.grab(ctx, a, "/retry", q, out)
+	if err != nil {
+		return err
+	}
+	return a.tell(o, zone(o.TimeZone))
+}
+
+func (a *app) checkThrough(ctx context.Context, w *remote, q checkAsk) error {
+	var rep checkReport
+	if _, err := w.ask(ctx, a, "/check", q, &rep); err != nil {
+		return err
+	}
+	return a.concludeCheck(rep)
+}

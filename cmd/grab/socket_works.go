@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+)
+
+// nowAsk is what `grab now` is asked for. Nothing in it is a path.
+type nowAsk struct {
+	Hosts    []string       `json:"hosts,omitempty"`
+	Site     string         `json:"site,omitempty"`
+	At       string         `json:"at,omitempty"`
+	Before   *time.Duration `json:"before_ns,omitempty"` // nil: the configuration's
+	After    time.Duration  `json:"after_ns,omitempty"`
+	Patience time.Duration  `json:"patience_ns,omitempty"`
+	Phones   []string       `json:"phones,omitempty"`
+	Case     string         `json:"case,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+}
+
+// retryAsk is what `grab retry` is asked for.
+type retryAsk struct {
+	Incident string        `json:"incident"`
+	Patience time.Duration `json:"patience_ns,omitempty"`
+}
+
+func (q nowAsk) flags() *nowFlags {
+	f := &nowFlags{site: q.Site, at: q.At, reason: q.Reason, ticket: q.Case, after: q.After, patience: q.Patience, phones: q.Phones}
+	if q.Before != nil {
+		f.before, f.beforeSet = *q.Before, true
+	}
+	return f
+}
+
+func (f *nowFlags) ask(hosts []string) nowAsk {
+	q := nowAsk{Hosts: hosts, Site: f.site, At: f.at, After: f.after, Patience: f.patience, Phones: f.phones, Case: f.ticket, Reason: f.reason}
+	if f.beforeSet {
+		q.Before = &f.before
+	}
+	return q
+}
+
+// serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
+func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
+	var q nowAsk
+	w.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
+		f := q.flags()
+		g, err := prepareConfigured(w.cfg.Load(), f, q.Hosts)
+		if err != nil {
+			return nil, err
+		}
+		store, in, err := g.once(w.local.ctx, f, w.effort(d))
+		if err != nil {
+			return nil, err
+		}
+		return w.outcome(store, in)
+	})
+}
+
+func (w *watching) outcome(store *incident.Store, in incident.Incident) (any, error) {
+	m, err := manifestOf(store, in)
+	return outcome{m, in.Bundle}, err
+}
+
+// serveRetry takes an incident up again, or makes the watcher try its own again now.
+func (w *watching) serveRetry(rw http.ResponseWriter, r *http.Request) {
+	var q retryAsk
+	w.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
+		in, err := w.store.Load(q.Incident)
+		if err != nil {
+			return nil, err
+		}
+		home := ""
+		if in.Out != "" { // a folder of whoever had it made without the watcher
+			home = w.store.Bundles()
+		}
+		in, err = again(w.local.ctx, w.cfg.Load(), w.store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
+		if errors.Is(err, incident.ErrBusy) && w.runner.Tends(in.Key) {
+			in, err = w.follow(ctx, in, d)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return w.outcome(w.store, in)
+	})
+}
+
+// tendEvery is how often it is looked whether the watcher still works at an incident
+// that is followed, beside what its events say.
+const tendEvery = time.Second
+
+// follow makes the watcher try an incident of its own again now if it waits to, and
+// waits until that has come to an end. A client's leaving ends the following alone.
+func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
+	ended := make(chan error, 1)
+	end := w.local.follow(&follower{in.Key, func(e incident.Event) {
+		d.event(e)
+		if e.What == incident.EventFailed {
+			select {
+			case ended <- e.Err:
+			default:
+			}
+		}
+	}})
+	defer end()
+	d.say("grab watch is at work on %s: it tries again now", in.ID)
+	look := time.NewTicker(tendEvery)
+	defer look.Stop()
+	for w.runner.Nudge(in.Key); w.runner.Tends(in.Key); {
+		select {
+		case err := <-ended:
+			return in, hinted{fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`"}
+		case <-d.job.Stop:
+			return in, hinted{fmt.Errorf("incident %s: not waited for; grab watch goes on with it", in.ID), "`grab list`"}
+		case <-ctx.Done():
+			return in, fmt.Errorf("incident %s: %w", in.ID, ctx.Err())
+		case <-look.C:
+		}
+	}
+	in, err := w.store.Load(in.Key)
+	if err == nil && in.State != incident.Sealed {
+		err = fmt.Errorf("incident %s: %w", in.ID, context.Cause(w.local.ctx))
+		if w.local.ctx.Err() == nil {
+			err = fmt.Errorf("incident %s is %s", in.ID, in.State)
+		}
+	}
+	return in, err
+}
+
+// serveCheck checks the configuration as it is on disk: it may be about to be put in
+// force.
+func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
+	var q checkAsk
+	w.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
+		cfg, err := config.Load(w.cfg.Load().Path)
+		if err != nil {
+			return nil, usage{err}
+		}
+		c, err := q.checkup(cfg)
+		if err != nil {
+			return nil, err
+		}
+		c.pool = w.warm.pool
+		c.tell = func(f finding, columns int) { d.job.Progress(word{Finding: &f, Columns: columns}) }
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-d.job.Stop:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		c.perform(ctx, q)
+		return c.report(), nil
+	})
+}
