@@ -33,6 +33,8 @@ func (a *app) nowCmd() *cobra.Command {
 		Short: "Grab once, now",
 		Long: "Takes the logs around a time from all hosts of a site, or from those named, and makes a bundle.\n" +
 			"HOST is a name from the configuration, or user@address[:port] without any configuration.\n" +
+			"If a grab watch runs by the same configuration and this user may use its socket, it does the work, over the sessions\n" +
+			"that it has; --direct does it here.\n" +
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

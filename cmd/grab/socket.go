@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -64,6 +65,9 @@ func (w *watching) answer(ctx context.Context, wg *sync.WaitGroup) {
 	if err != nil {
 		w.log.Error("nobody can ask this watcher for anything: there is no socket", "err", err)
 		return
+	}
+	if info, err := os.Stat(filepath.Dir(path)); cfg.Socket.Group != "" && err == nil && info.Mode().Perm()&0o011 == 0 {
+		w.log.Warn("the members of socket.group cannot come to the socket: its folder is closed to them; name another one under socket.path", "folder", filepath.Dir(path))
 	}
 	w.log.Info("answering", "socket", path, "group", cfg.Socket.Group)
 	wg.Go(func() {

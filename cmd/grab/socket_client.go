@@ -155,7 +155,7 @@ func (s *step) event() incident.Event {
 // grab has the watcher grab, and its bundle brought to where this user can open it:
 // to out if it is given, to the current folder if the store is closed to him.
 func (w *remote) grab(ctx context.Context, a *app, path string, req any, out string) (o outcome, err error) {
-	if out == "" && !readable(w.hello.Bundles) {
+	if out == "" && !opens(w.hello.Bundles) {
 		out = "."
 	}
 	if err := prepareOut(out); err != nil {
@@ -185,12 +185,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 	return o, nil
 }
 
-// readable reports whether this user can read a folder.
-func readable(dir string) bool {
-	_, err := os.ReadDir(dir)
-	return err == nil
-}
-
+// opens reports whether this user can read a file or folder.
 func opens(file string) bool {
 	f, err := os.Open(file)
 	if err != nil {
