@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -83,7 +84,7 @@ func (w *remote) bring(ctx context.Context, o outcome, dir string) (path string,
 		return "", err
 	}
 	name := filepath.Base(o.Bundle)
-	if i := len(o.Incident); len(name) <= i || name[:i] != o.Incident || filepath.Base(o.Incident) != o.Incident {
+	if !strings.HasPrefix(name, o.Incident+".") && !strings.HasPrefix(name, o.Incident+"-r") || o.Incident != filepath.Base(o.Incident) || o.Incident[0] == '.' {
 		return "", fmt.Errorf("the watcher names its bundle %q", evidence.Printable(o.Bundle, 200))
 	}
 	resp, err := w.Get(ctx, "/bundle?"+url.Values{"incident": {o.Incident}, "revision": {strconv.Itoa(o.Revision)}}.Encode())

@@ -39,6 +39,8 @@ func (a *app) watcher(ctx context.Context, direct bool) *remote {
 	}
 	w, err := a.findWatcher(ctx)
 	switch {
+	case w == nil && errors.Is(err, local.ErrDenied):
+		a.say("grab: warning: %v; going on without grab watch (members of the group that socket.group names may use it)", err)
 	case w == nil && err != nil:
 		a.say("grab: warning: %v; going on without grab watch", err)
 	case w == nil:

@@ -1,0 +1,98 @@
+//go:build !windows
+
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/local"
+)
+
+// A bundle that does not come whole, or would go elsewhere, leaves nothing.
+func TestBring(t *testing.T) {
+	const id = "20260302T141407Z-hq-3fa2c1"
+	const sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" // of "hello"
+	for _, tt := range []struct {
+		name, incident, bundle, length, body, sum string
+		abort, good                               bool
+	}{
+		{name: "whole", bundle: "/x/" + id + ".zip", length: "5", body: "hello", sum: sum, good: true},
+		{name: "changed", bundle: "/x/" + id + ".zip", length: "5", body: "hellO", sum: sum},
+		{name: "no sum", bundle: "/x/" + id + ".zip", length: "5", body: "hello"},
+		{name: "short", bundle: "/x/" + id + ".zip", length: "6", body: "hello", sum: sum},
+		{name: "long", bundle: "/x/" + id + ".zip", length: "5", body: "hello!", sum: sum},
+		{name: "no length", bundle: "/x/" + id + ".zip", body: "hello", sum: sum},
+		{name: "broken", bundle: "/x/" + id + ".zip", length: "5", body: "hello", sum: sum, abort: true},
+		{name: "elsewhere", bundle: "/etc/cron.d/job", length: "5", body: "hello", sum: sum},
+		{name: "above", incident: "..", bundle: "/x/...zip", length: "5", body: "hello", sum: sum},
+		{name: "none", incident: "/", bundle: "/", length: "5", body: "hello", sum: sum},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			l, err := local.Listen(filepath.Join(dir, "s"), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- local.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set(lengthHeader, tt.length)
+					w.Header().Set("Trailer", sumTrailer)
+					w.Write([]byte(tt.body))
+					w.Header().Set(sumTrailer, tt.sum)
+					if tt.abort {
+						panic(http.ErrAbortHandler)
+					}
+				}), slog.New(slog.DiscardHandler))
+			}()
+			defer func() { cancel(); <-ended }()
+			out := filepath.Join(dir, "out")
+			if err := os.Mkdir(out, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			w := &remote{Client: &local.Client{Path: filepath.Join(dir, "s")}}
+			o := outcome{Manifest: evidence.Manifest{Incident: id, Revision: 1}, Bundle: tt.bundle}
+			if tt.incident != "" {
+				o.Incident = tt.incident
+			}
+			path, err := w.bring(t.Context(), o, out)
+			if (err == nil) != tt.good || tt.good && path != filepath.Join(out, id+".zip") {
+				t.Errorf("%s %v", path, err)
+			}
+			if list, err := os.ReadDir(out); err != nil || (len(list) == 1) != tt.good {
+				t.Errorf("%v %v", list, err)
+			}
+		})
+	}
+}
+
+// A watcher that does enough for others says so at once.
+func TestTooManyWorks(t *testing.T) {
+	w := &watching{log: slog.New(slog.DiscardHandler)}
+	w.local.ctx, w.local.works = t.Context(), make(chan struct{}, 1)
+	w.local.works <- struct{}{}
+	s := httptest.NewServer(w.mux())
+	defer s.Close()
+	resp, err := http.Post(s.URL+"/now", "", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Error(resp.Status)
+	}
+	f := w.failure(usage{errors.New("x")})
+	if f.Exit != exitUsage || exitOf(f) != exitUsage || hintFor(&local.Failure{Hint: "y"}) != "y" {
+		t.Errorf("%+v", f)
+	}
+}
