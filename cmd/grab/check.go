@@ -123,13 +123,13 @@ func (c *checkup) run(ctx context.Context) {
 	c.began = time.Now().UTC()
 	c.configuration()
 	c.store()
-	mail := make(chan finding, 1)
+	mail := make(chan []finding, 1)
 	if !c.named {
-		go func() { mail <- c.mailbox(ctx) }() // waited for below
+		go func() { mail <- c.mailboxes(ctx) }() // waited for below
 	}
 	visits := c.visitHosts(ctx)
 	if !c.named {
-		c.add(<-mail)
+		c.add(<-mail...)
 	}
 	var all []visit
 	for _, v := range visits {

@@ -6,36 +6,63 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"rtmtgrab/internal/config"
 	"rtmtgrab/mailwatch"
 )
 
-// mailWait bounds the whole look at the mailbox.
+// mailWait bounds the whole look at a mailbox.
 const mailWait = time.Minute
 
-// mailbox logs in to the mailbox, once, and looks around.
-func (c *checkup) mailbox(ctx context.Context) finding {
-	f := finding{What: "mailbox", Status: statusOK}
-	m := c.cfg.Mail
-	if m == nil {
-		f.Status, f.Detail, f.Hint = statusWarn, errNoMail.Error(), "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"
-		return f
+// mailboxes looks at every mailbox that is configured, all at once.
+func (c *checkup) mailboxes(ctx context.Context) []finding {
+	if len(c.cfg.Mails) == 0 {
+		return []finding{{What: "mailbox", Status: statusWarn, Detail: errNoMail.Error(),
+			Hint: "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"}}
 	}
+	found := make([][]finding, len(c.cfg.Mails))
+	var wg sync.WaitGroup
+	for i := range c.cfg.Mails {
+		wg.Go(func() { found[i] = mailFolders(ctx, &c.cfg.Mails[i]) })
+	}
+	wg.Wait()
+	return slices.Concat(found...)
+}
+
+// mailFolders logs in once for each folder and looks around. What hinders one
+// before its folder is reached hinders all, and is not tried again.
+func mailFolders(ctx context.Context, m *config.Mail) (found []finding) {
+	ctx, cancel := context.WithTimeout(ctx, mailWait)
+	defer cancel()
 	server, err := mailServer(m)
-	var rep mailwatch.Report
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, mailWait)
-		defer cancel()
-		rep, err = mailwatch.Check(ctx, server, m.Mailbox)
+	for _, folder := range m.Mailboxes {
+		var rep mailwatch.Report
+		if err == nil {
+			rep, err = mailwatch.Check(ctx, server, folder)
+		}
+		f := mailFinding(m, folder, rep, err)
+		found = append(found, f)
+		if e, ok := errors.AsType[*mailwatch.StageError](err); err != nil && (!ok || e.Stage != mailwatch.StageMailbox) {
+			break
+		}
+		err = nil
 	}
+	return found
+}
+
+// mailFinding words what was found in one folder.
+func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error) finding {
+	f := finding{What: "mailbox", Status: statusOK}
 	who := fmt.Sprintf("%s at %s", m.User, m.Server)
 	if err != nil {
 		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), mailHint(err)
 		return f
 	}
-	f.Detail = fmt.Sprintf("%s, %s: %s", who, m.Mailbox, plural(int(rep.Messages), "mail"))
+	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, plural(int(rep.Messages), "mail"))
 	if !rep.Newest.IsZero() {
 		f.Detail += ", the last " + ago(time.Since(rep.Newest))
 	}

@@ -149,7 +149,7 @@ func TestRenderProperty(t *testing.T) {
 		}
 		os.Remove(cfg.Path)
 		s := cfg.Sites[0]
-		if cfg.Mail.User != f.MailUser || cfg.Mail.Mailbox != f.Mailbox || s.Clusters[0] != f.Clusters[0] || s.Nodes[0] != f.Nodes[0] || cfg.SSH.User != f.User || cfg.Logs.Dir != f.LogsDir {
+		if cfg.Mails[0].User != f.MailUser || cfg.Mails[0].Mailboxes[0] != f.Mailbox || s.Clusters[0] != f.Clusters[0] || s.Nodes[0] != f.Nodes[0] || cfg.SSH.User != f.User || cfg.Logs.Dir != f.LogsDir {
 			t.Fatalf("%+v\n%s", cfg, text)
 		}
 		h := s.Hosts[1]

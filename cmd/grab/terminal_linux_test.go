@@ -109,8 +109,8 @@ func TestInitOnATerminal(t *testing.T) {
 	if s := cfg.Sites[0]; s.Name != "hq" || !slices.Equal(s.Clusters, []string{"StandAloneCluster", "other"}) || len(s.Hosts) != 2 || s.Hosts[0].Role != "C" || s.Zone().String() != "America/New_York" {
 		t.Errorf("%+v", s)
 	}
-	if cfg.Mail == nil || cfg.Mail.User != c.mail.User || cfg.Mail.Mailbox != "INBOX" {
-		t.Errorf("%+v", cfg.Mail)
+	if m := cfg.Mails; len(m) != 1 || m[0].User != c.mail.User || len(m[0].Mailboxes) != 1 || m[0].Mailboxes[0] != "INBOX" {
+		t.Errorf("%+v", m)
 	}
 	// the input ends in the middle: nothing is written
 	path = filepath.Join(c.dir, "half.yaml")

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/mailwatch"
@@ -45,6 +42,7 @@ type watching struct {
 	shallow shallow
 	warm    warmth
 	keys    keys                 // of DKIM
+	boxes   boxStates            // what each mailbox's watcher said last
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 	local   answering
 }
@@ -63,7 +61,7 @@ func (a *app) watch(ctx context.Context) error {
 
 // newWatching opens the store, which no other watcher may have open. run closes it.
 func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
-	if cfg.Mail == nil {
+	if len(cfg.Mails) == 0 {
 		return nil, usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
 	}
 	w = &watching{app: a, log: log, shallow: shallow{log: log}}
@@ -89,7 +87,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	return w, nil
 }
 
-// run keeps the runner and the mailbox's watcher going, and starts the watcher
+// run keeps the runner and the mailboxes' watchers going, and starts the watchers
 // anew after a reload.
 func (w *watching) run(ctx context.Context) error {
 	defer w.journal.Close()
@@ -108,7 +106,7 @@ func (w *watching) run(ctx context.Context) error {
 	w.warm.configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
-	w.log.Info("watching", "config", w.cfg.Load().Path, "mailbox", w.cfg.Load().Mail.User, "server", w.cfg.Load().Mail.Server, "version", version)
+	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version)
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
@@ -125,19 +123,15 @@ func (w *watching) run(ctx context.Context) error {
 	return errors.Join(err, ended)
 }
 
-// mailbox watches the mailbox until ctx ends or a reload came through.
+// mailbox watches the mailboxes until ctx ends or a reload came through.
 func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
-	watcher, err := w.watcher()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	var rings sync.WaitGroup
 	defer rings.Wait() // after cancel
 	defer cancel()
 	w.rings(ctx, &rings)
 	done := make(chan error, 1)
-	go func() { done <- watcher.Run(ctx) }()
+	go func() { done <- w.watchAll(ctx) }()
 	for {
 		select {
 		case err := <-done:
@@ -158,7 +152,7 @@ func (w *watching) reload() bool {
 	defer notify(daemon.SdNotifyReady)
 	old := w.cfg.Load()
 	cfg, err := w.app.load(config.Options{})
-	if err == nil && cfg.Mail == nil {
+	if err == nil && len(cfg.Mails) == 0 {
 		err = errNoMail
 	}
 	if err == nil && cfg.Store != old.Store {
@@ -180,48 +174,6 @@ func (w *watching) reload() bool {
 	return true
 }
 
-// watcher makes the mailbox's watcher by the configuration in force.
-func (w *watching) watcher() (*mailwatch.Watcher, error) {
-	cfg := w.cfg.Load()
-	server, err := mailServer(cfg.Mail)
-	if err != nil {
-		return nil, err
-	}
-	cursor := filepath.Join(cfg.Store, "cursors", cursorName(cfg.Mail))
-	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
-		return nil, err
-	}
-	judge := newJudge(cfg, w.keys.txt)
-	return &mailwatch.Watcher{
-		Server: server, Mailbox: cfg.Mail.Mailbox, Poll: cfg.Mail.Poll, CatchUp: cfg.Mail.CatchUp, Mark: cfg.Mail.Mark, Log: w.log,
-		Reader: alertReader(cfg),
-		Load: func() (c mailwatch.Cursor, ok bool, err error) {
-			err = atomicfile.ReadJSON(cursor, &c)
-			if errors.Is(err, fs.ErrNotExist) {
-				return c, false, nil
-			}
-			return c, err == nil, err
-		},
-		Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
-		Handle: func(ctx context.Context, m mailwatch.Mail) error {
-			m.Alert = judge.mail(ctx, m).Alert
-			fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
-			if fresh {
-				w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)
-			}
-			if fresh && w.onMail != nil {
-				w.onMail(m)
-			}
-			return err
-		},
-		Flush: func(context.Context) error {
-			_, err := w.journal.Decide(time.Now())
-			return err
-		},
-		State: w.alive(),
-	}, nil
-}
-
 // alertZone is the zone of the site that claims the cluster or node, if one does
 // and has one.
 func alertZone(cfg *config.Config, list []incident.Site, cluster, node string) *time.Location {
@@ -234,18 +186,23 @@ func alertZone(cfg *config.Config, list []incident.Site, cluster, node string) *
 }
 
 // cursorName tells mailboxes apart on disk.
-func cursorName(m *config.Mail) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{m.Server, m.User, m.Mailbox}, "\x00")))
+func cursorName(m *config.Mail, folder string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{m.Server, m.User, folder}, "\x00")))
 	return hex.EncodeToString(sum[:8]) + ".json"
 }
 
-// alive feeds systemd's watchdog from the mailbox loop's own signs of life.
+// alive feeds systemd's watchdog from the mailbox loops' own signs of life, as
+// long as all of them turn.
 func (w *watching) alive() func(mailwatch.State) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
-		return nil
+		return func(mailwatch.State) {}
 	}
-	return func(mailwatch.State) { notify(daemon.SdNotifyWatchdog) }
+	return func(st mailwatch.State) {
+		if w.boxes.turning(st.Now) {
+			notify(daemon.SdNotifyWatchdog)
+		}
+	}
 }
 
 func notify(state string) { daemon.SdNotify(false, state) }

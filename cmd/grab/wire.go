@@ -204,9 +204,7 @@ func siteOf(s *config.Site, hosts []config.Host) incident.Site {
 func policy(cfg *config.Config) incident.Policy {
 	p := incident.Policy{Before: cfg.Window.Before, After: cfg.Window.After, Max: cfg.Window.Max, Settle: cfg.Settle,
 		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, Limit: cfg.Alerts.Limit}
-	if cfg.Mail != nil {
-		p.MaxAge = cfg.Mail.MaxAge
-	}
+	p.MaxAge = maxAge(cfg)
 	return p
 }
 

@@ -23,7 +23,7 @@ type checker struct {
 }
 
 func (c *checker) all() {
-	c.mail()
+	c.mails()
 	c.alerts()
 	c.authenticity()
 	c.times()
@@ -72,49 +72,6 @@ func (c *checker) words(path string, list []string) {
 		if c.required(at, w) {
 			c.unique(at, w, seen)
 		}
-	}
-}
-
-func (c *checker) mail() {
-	m := c.cfg.Mail
-	if m == nil || c.lost("mail") {
-		return
-	}
-	c.oneOf("mail.tls", m.TLS, TLSImplicit, TLSStartTLS, TLSNone)
-	c.oneOf("mail.login", m.Login, "auto", "plain", "login")
-	c.oneOf("mail.mark", m.Mark, "none", "seen", "flagged")
-	c.required("mail.user", m.User)
-	c.required("mail.mailbox", m.Mailbox)
-	if !c.has("mail.password") {
-		c.bad("mail.password", "this key is missing: use {file: NAME} or {env: NAME}")
-	}
-	c.secret("mail.password", m.Password)
-	c.positive("mail.poll", m.Poll)
-	c.positive("mail.max_age", m.MaxAge)
-	c.server(m)
-	if m.CAFile != "" && c.sound("mail.ca_file") {
-		if _, err := m.Roots(); err != nil {
-			c.bad("mail.ca_file", "%s", err)
-		}
-	}
-}
-
-func (c *checker) server(m *Mail) {
-	if !c.required("mail.server", m.Server) {
-		return
-	}
-	port := 143
-	if m.TLS == TLSImplicit {
-		port = 993
-	}
-	a, err := parseAddress(m.Server, port)
-	if err != nil {
-		c.bad("mail.server", "%s", err)
-		return
-	}
-	m.Server = a
-	if m.TLS == TLSNone && !loopback(a) {
-		c.bad("mail.tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
 	}
 }
 

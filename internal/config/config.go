@@ -21,7 +21,7 @@ type Config struct {
 	Path string // the file it was read from, absolute
 
 	Store    string        `yaml:"store,path"`
-	Mail     *Mail         `yaml:"mail"` // nil: no mailbox is watched, only `grab now` works
+	Mails    []Mail        `yaml:"mail,some"` // none: no mailbox is watched, only `grab now` works
 	Alerts   Alerts        `yaml:"alerts"`
 	Window   Window        `yaml:"window"`
 	Settle   time.Duration `yaml:"settle"`   // between the window's end and the second pass
@@ -44,19 +44,20 @@ const (
 	TLSNone     = "none" // loopback addresses only
 )
 
-// Mail is the mailbox that RTMT's alerts arrive in.
+// Mail is a mailbox that RTMT's alerts arrive in.
 type Mail struct {
-	Server   string        `yaml:"server"`       // host:port; the port defaults to 993, or 143 without implicit TLS
-	TLS      string        `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
-	CAFile   string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
-	User     string        `yaml:"user"`
-	Password Secret        `yaml:"password"`
-	Login    string        `yaml:"login"` // auto, plain (SASL PLAIN) or login (the LOGIN command)
-	Mailbox  string        `yaml:"mailbox"`
-	Poll     time.Duration `yaml:"poll"`
-	CatchUp  time.Duration `yaml:"catch_up"` // how far back the very first start looks
-	MaxAge   time.Duration `yaml:"max_age"`  // older alerts are recorded as expired
-	Mark     string        `yaml:"mark"`     // none, seen or flagged
+	Name      string        `yaml:"name"`         // tells mailboxes apart; User if none is given
+	Server    string        `yaml:"server"`       // host:port; the port defaults to 993, or 143 without implicit TLS
+	TLS       string        `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
+	CAFile    string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
+	User      string        `yaml:"user"`
+	Password  Secret        `yaml:"password"`
+	Login     string        `yaml:"login"`        // auto, plain (SASL PLAIN) or login (the LOGIN command)
+	Mailboxes []string      `yaml:"mailbox,some"` // folders, at least one
+	Poll      time.Duration `yaml:"poll"`
+	CatchUp   time.Duration `yaml:"catch_up"` // how far back the very first start looks
+	MaxAge    time.Duration `yaml:"max_age"`  // older alerts are recorded as expired
+	Mark      string        `yaml:"mark"`     // none, seen or flagged
 }
 
 // Alerts says which mails are alerts.

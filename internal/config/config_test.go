@@ -25,7 +25,7 @@ func example(t testing.TB) string {
 func TestExampleLoads(t *testing.T) {
 	cfg := mustLoad(t, strings.ReplaceAll(example(t), "/etc/grab/", ""))
 	base := filepath.Dir(cfg.Path)
-	m := cfg.Mail
+	m := &cfg.Mails[0]
 	if m.Server != "imap.example.com:993" || m.CAFile != filepath.Join(base, "ca.pem") || m.Poll != time.Minute || m.MaxAge != 24*time.Hour || m.CatchUp != time.Hour {
 		t.Errorf("mail: %+v", *m)
 	}
@@ -65,7 +65,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	shown := mustLoad(t, strings.ReplaceAll(example(t), "/etc/grab/", ""))
 	bare := mustLoad(t, "mail: {server: imap.example.com, user: rtmt@example.com, password: {file: imap.secret}}\n"+minimal)
 	bare.Path, bare.Sites, shown.Sites = shown.Path, nil, nil
-	bare.Mail.CAFile, bare.Mail.Password = shown.Mail.CAFile, shown.Mail.Password
+	bare.Mails[0].CAFile, bare.Mails[0].Password = shown.Mails[0].CAFile, shown.Mails[0].Password
 	bare.SSH.Key, bare.SSH.KnownHosts = shown.SSH.Key, shown.SSH.KnownHosts
 	if runtime.GOOS == "windows" {
 		bare.Store = shown.Store
@@ -77,7 +77,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	}
 	bare.Alerts, shown.Alerts = Alerts{}, Alerts{}
 	if !reflect.DeepEqual(bare, shown) {
-		t.Errorf("shown %+v %+v\ndefault %+v %+v", shown, shown.Mail, bare, bare.Mail)
+		t.Errorf("shown %+v %+v\ndefault %+v %+v", shown, shown.Mails, bare, bare.Mails)
 	}
 }
 
@@ -113,8 +113,8 @@ func TestByteOrderMarkAndWindowsLines(t *testing.T) {
 }
 
 func TestWithoutMail(t *testing.T) {
-	if cfg := mustLoad(t, minimal); cfg.Mail != nil {
-		t.Errorf("mail %+v", cfg.Mail)
+	if cfg := mustLoad(t, minimal); len(cfg.Mails) != 0 {
+		t.Errorf("mail %+v", cfg.Mails)
 	}
 }
 

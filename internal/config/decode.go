@@ -41,7 +41,7 @@ func fields(t reflect.Type) iter.Seq[field] {
 	}
 }
 
-// value decodes n into v. opt is the option of v's field: path, size or later.
+// value decodes n into v. opt is the option of v's field: path, size, some or later.
 func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 	if opt == "later" {
 		d.later = n
@@ -53,6 +53,10 @@ func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 		return
 	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
 		d.misfits(path, "anchors (&), aliases (*) and tags (!) are not allowed; put text that begins so in quotes")
+		return
+	}
+	if opt == "some" {
+		d.some(n, path, v)
 		return
 	}
 	switch p := v.Addr().Interface().(type) {

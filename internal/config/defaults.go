@@ -29,7 +29,7 @@ func defaults(base string) Config {
 }
 
 func defaultMail() Mail {
-	return Mail{TLS: TLSImplicit, Login: "auto", Mailbox: "INBOX", Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
+	return Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
 }
 
 func defaultJump() Jump { return Jump{Login: "auto", Compat: CompatNone} }

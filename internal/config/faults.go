@@ -124,7 +124,7 @@ func meant(key string, t reflect.Type) string {
 		if d := distance(key, f.key); d < least {
 			best, least = f.key, d
 		}
-		if f.typ.Kind() == reflect.Pointer {
+		if f.typ.Kind() == reflect.Pointer || f.opt == "some" {
 			f.typ = f.typ.Elem()
 		}
 		if f.typ.Kind() != reflect.Struct {

@@ -30,7 +30,7 @@ sites: [{name: hq, nodes: [a], hosts: [{name: c1, address: x, ssh: {password: {e
 		}
 	}
 	var out bytes.Buffer
-	for _, v := range []any{cfg, *cfg, cfg.Mail, *cfg.Mail, cfg.SSH, cfg.Sites, cfg.Sites[0].Hosts[0].SSH.Passphrase, &cfg.Sites[0].Hosts[0].SSH.Passphrase, []any{NewSecret("hunter7")}, map[string]Secret{"x": NewSecret("hunter8")}} {
+	for _, v := range []any{cfg, *cfg, cfg.Mails, cfg.Mails[0], cfg.SSH, cfg.Sites, cfg.Sites[0].Hosts[0].SSH.Passphrase, &cfg.Sites[0].Hosts[0].SSH.Passphrase, []any{NewSecret("hunter7")}, map[string]Secret{"x": NewSecret("hunter8")}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}

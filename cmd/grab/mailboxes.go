@@ -1,0 +1,198 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/mailwatch"
+)
+
+// A box is one folder of a configured mailbox: what one watcher watches.
+type box struct {
+	mail   *config.Mail
+	folder string
+}
+
+// name tells boxes apart in status and logs.
+func (b box) name() string { return b.mail.Name + "/" + b.folder }
+
+func boxesOf(cfg *config.Config) []box {
+	var list []box
+	for i := range cfg.Mails {
+		for _, folder := range cfg.Mails[i].Mailboxes {
+			list = append(list, box{&cfg.Mails[i], folder})
+		}
+	}
+	return list
+}
+
+// A boxState is what a box's watcher said last.
+type boxState struct {
+	Name      string // as of box
+	Mail      string // as of config.Mail
+	Folder    string
+	Server    string
+	State     mailwatch.State // the zero State until the watcher has spoken
+	Never     bool            // it can never work as it is configured: State.Err says why, nobody watches it
+	TokenTill time.Time       // OAuth2: the access token lasts until then; zero without
+}
+
+// boxStates holds the newest state of each box that is configured.
+type boxStates struct {
+	mu   sync.Mutex
+	list []boxState // in the order of the configuration
+}
+
+// all is a copy.
+func (s *boxStates) all() []boxState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+// begin makes the list anew after a start or a reload; what is known of a box
+// that stays is kept.
+func (s *boxStates) begin(boxes []box) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.list
+	s.list = make([]boxState, len(boxes))
+	for i, b := range boxes {
+		s.list[i] = boxState{Name: b.name(), Mail: b.mail.Name, Folder: b.folder, Server: b.mail.Server}
+		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.name() }); k >= 0 {
+			s.list[i].State = was[k].State
+		}
+		s.list[i].State.Now = time.Now()
+	}
+}
+
+// note changes the state of a box.
+func (s *boxStates) note(name string, change func(*boxState)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.list {
+		if s.list[i].Name == name {
+			change(&s.list[i])
+		}
+	}
+}
+
+// turning reports whether every watcher that can work gave a sign of life lately.
+func (s *boxStates) turning(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.ContainsFunc(s.list, func(b boxState) bool { return !b.Never && now.Sub(b.State.Now) > 2*time.Minute })
+}
+
+// watchAll watches every box until ctx ends. One that can never work is told of
+// and left out; the error is theirs if none is left.
+func (w *watching) watchAll(ctx context.Context) error {
+	cfg := w.cfg.Load()
+	boxes := boxesOf(cfg)
+	w.boxes.begin(boxes)
+	errs := make([]error, len(boxes))
+	var wg sync.WaitGroup
+	for i, b := range boxes {
+		wg.Go(func() {
+			errs[i] = w.watchBox(ctx, cfg, b)
+			if errs[i] != nil && ctx.Err() == nil {
+				w.log.Error("mailbox cannot be watched as it is configured", "name", b.name(), "err", errs[i])
+				w.boxes.note(b.name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil || slices.Contains(errs, nil) {
+		return nil
+	}
+	return errors.Join(errs...)
+}
+
+func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b box) error {
+	watcher, err := w.watcher(cfg, b)
+	if err != nil {
+		return fmt.Errorf("mailbox %s: %w", b.name(), err)
+	}
+	return watcher.Run(ctx)
+}
+
+// watcher makes the watcher of a box.
+func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error) {
+	server, err := mailServer(b.mail)
+	if err != nil {
+		return nil, err
+	}
+	cursor := filepath.Join(cfg.Store, "cursors", cursorName(b.mail, b.folder))
+	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
+		return nil, err
+	}
+	log := w.log
+	if len(cfg.Mails) > 1 {
+		log = log.With("name", b.mail.Name)
+	}
+	alive, judge := w.alive(), newJudge(cfg, w.keys.txt)
+	return &mailwatch.Watcher{
+		Server: server, Mailbox: b.folder, Poll: b.mail.Poll, CatchUp: b.mail.CatchUp, Mark: b.mail.Mark, Log: log,
+		Reader: alertReader(cfg),
+		Load: func() (c mailwatch.Cursor, ok bool, err error) {
+			err = atomicfile.ReadJSON(cursor, &c)
+			if errors.Is(err, fs.ErrNotExist) {
+				return c, false, nil
+			}
+			return c, err == nil, err
+		},
+		Save:   func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
+		Handle: func(ctx context.Context, m mailwatch.Mail) error {
+			m.Alert = judge.mail(ctx, m).Alert
+			return w.handle(ctx, m)
+		},
+		Flush: func(context.Context) error {
+			_, err := w.journal.Decide(time.Now())
+			return err
+		},
+		State: func(st mailwatch.State) {
+			w.boxes.note(b.name(), func(s *boxState) { s.State = st })
+			alive(st)
+		},
+	}, nil
+}
+
+// handle makes an alert safe on disk.
+func (w *watching) handle(ctx context.Context, m mailwatch.Mail) error {
+	fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	if fresh {
+		w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)
+	}
+	if fresh && w.onMail != nil {
+		w.onMail(m)
+	}
+	return err
+}
+
+// names lists the boxes for a line of the log.
+func names(boxes []box) string {
+	var list []string
+	for _, b := range boxes {
+		list = append(list, b.name()+" at "+b.mail.Server)
+	}
+	return strings.Join(list, ", ")
+}
+
+// maxAge is how old an alert may be: the longest of all mailboxes, for the same
+// mail may lie in several of them.
+func maxAge(cfg *config.Config) time.Duration {
+	if len(cfg.Mails) == 0 {
+		return 0
+	}
+	return slices.MaxFunc(cfg.Mails, func(a, b config.Mail) int { return cmp.Compare(a.MaxAge, b.MaxAge) }).MaxAge
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// maxMails bounds the folders that are watched: each is a connection of its own.
+const maxMails = 50
+
+// some decodes a list, or a lone element that is written without a list around
+// it; the element then stands at the list's own path.
+func (d *decoder) some(n ast.Node, path string, v reflect.Value) {
+	if _, ok := n.(*ast.SequenceNode); ok {
+		d.list(n, path, v)
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), 1, 1)
+	d.begin(list.Index(0))
+	d.value(n, path, list.Index(0), "")
+	v.Set(list)
+}
+
+// element is the path of a list's element that some has decoded.
+func (c *checker) element(path string, i int) string {
+	if at := indexed(path, i); c.has(at) {
+		return at
+	}
+	return path
+}
+
+func (c *checker) mails() {
+	if c.has("mail") && len(c.cfg.Mails) == 0 && c.sound("mail") {
+		c.bad("mail", "the list is empty: leave mail: away if there is no mailbox")
+	}
+	names, boxes, n := map[string]string{}, map[string]string{}, 0
+	for i := range c.cfg.Mails {
+		m, at := &c.cfg.Mails[i], c.element("mail", i)
+		if c.lost(at) {
+			continue
+		}
+		c.mail(at, m)
+		c.mailName(at, m, names)
+		c.mailboxes(at, m, boxes)
+		n += len(m.Mailboxes)
+	}
+	if n > maxMails {
+		c.bad("mail", "%d folders are too many: each is a connection of its own, and there may be %d", n, maxMails)
+	}
+}
+
+func (c *checker) mail(at string, m *Mail) {
+	c.oneOf(at+".tls", m.TLS, TLSImplicit, TLSStartTLS, TLSNone)
+	c.oneOf(at+".login", m.Login, "auto", "plain", "login")
+	c.oneOf(at+".mark", m.Mark, "none", "seen", "flagged")
+	c.required(at+".user", m.User)
+	if !c.has(at + ".password") {
+		c.bad(at+".password", "this key is missing: use {file: NAME} or {env: NAME}")
+	}
+	c.secret(at+".password", m.Password)
+	c.positive(at+".poll", m.Poll)
+	c.positive(at+".max_age", m.MaxAge)
+	c.server(at, m)
+	if m.CAFile != "" && c.sound(at+".ca_file") {
+		if _, err := m.Roots(); err != nil {
+			c.bad(at+".ca_file", "%s", err)
+		}
+	}
+}
+
+// mailName sees to it that every mailbox has a name of its own.
+func (c *checker) mailName(at string, m *Mail, names map[string]string) {
+	if c.has(at + ".name") {
+		if c.required(at+".name", m.Name) {
+			c.unique(at+".name", m.Name, names)
+		}
+		return
+	}
+	m.Name = m.User
+	if first, ok := names[strings.ToLower(m.Name)]; ok && m.Name != "" {
+		c.bad(at, "the mailbox in line %d is called %s too: give this one a name:", c.line(first), quote(m.Name))
+	}
+	names[strings.ToLower(m.Name)] = at
+}
+
+// mailboxes checks the folders of a mailbox. One that is watched twice would
+// have one cursor with two owners.
+func (c *checker) mailboxes(at string, m *Mail, boxes map[string]string) {
+	path := at + ".mailbox"
+	if len(m.Mailboxes) == 0 && c.sound(path) {
+		c.bad(path, "the list is empty: nothing would be watched")
+	}
+	for i, folder := range m.Mailboxes {
+		at := c.element(path, i)
+		if !c.required(at, folder) {
+			continue
+		}
+		if strings.EqualFold(folder, "INBOX") {
+			folder = "INBOX" // IMAP's one name without regard to case
+		}
+		key := strings.Join([]string{m.Server, m.User, folder}, "\x00")
+		if first, ok := boxes[key]; ok && m.Server != "" && m.User != "" {
+			c.bad(at, "%s is watched twice, first at %s in line %d", quote(folder), first, c.line(first))
+		}
+		boxes[key] = at
+	}
+}
+
+func (c *checker) server(at string, m *Mail) {
+	if !c.required(at+".server", m.Server) {
+		return
+	}
+	port := 143
+	if m.TLS == TLSImplicit {
+		port = 993
+	}
+	a, err := parseAddress(m.Server, port)
+	if err != nil {
+		c.bad(at+".server", "%s", err)
+		return
+	}
+	m.Server = a
+	if m.TLS == TLSNone && !loopback(a) {
+		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
+	}
+}
