@@ -151,7 +151,7 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			}
 			return c, err == nil, err
 		},
-		Save:   func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
+		Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
 		Handle: func(ctx context.Context, m mailwatch.Mail) error {
 			m.Alert = judge.mail(ctx, m).Alert
 			return w.handle(ctx, m)
