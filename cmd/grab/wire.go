@@ -140,6 +140,9 @@ type puller struct{ grab *fetch.Grab }
 
 func (p puller) Pass(ctx context.Context, req incident.Pass) (evidence.Host, error) {
 	p.grab.Copied = req.Copied
+	if len(req.Only) > 0 { // the same in every pass of an incident
+		p.grab.Host.Families = req.Only
+	}
 	return p.grab.Pass(ctx, req.Asked, req.Held)
 }
 func (p puller) Open(family string) (io.ReadCloser, error) { return p.grab.Open(family) }

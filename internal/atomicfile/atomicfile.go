@@ -101,15 +101,19 @@ func ReadJSON(name string, v any) error {
 
 // Rename moves a finished file into place and makes the move durable.
 func Rename(from, to string) error {
+	if err := rename(from, to); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
+func rename(from, to string) error {
 	err := os.Rename(from, to)
 	for deadline := time.Now().Add(2 * time.Second); err != nil && sharing(err) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond) // a virus scanner or a reader on Windows
 		err = os.Rename(from, to)
 	}
-	if err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(to))
+	return err
 }
 
 func sharing(err error) bool {

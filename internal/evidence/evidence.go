@@ -24,6 +24,9 @@ const (
 	ReasonDisk        = "disk"                     // no room on this machine
 )
 
+// DefaultKind is the kind of the alerts that match alerts.match.
+const DefaultKind = "partial"
+
 // Where an alert's time was taken from, in order of trust (facts: rtmt-mail.md).
 const (
 	TimeFromSentence  = "sentence"     // the sentence's own date
@@ -98,6 +101,11 @@ type Alert struct {
 	Received  *time.Time        `json:"received,omitempty"` // INTERNALDATE
 	Truncated bool              `json:"truncated,omitempty"`
 	Notes     []string          `json:"notes,omitempty"`
+
+	Kind       string   `json:"kind,omitempty"`       // of alert; empty: DefaultKind
+	Recipients []string `json:"recipients,omitempty"` // addresses as written, printable, at most 50
+	Mailbox    string   `json:"mailbox,omitempty"`    // the name of the mailbox in which it was found first
+	Folder     string   `json:"folder,omitempty"`     // and the folder there
 
 	Auth *Auth `json:"auth,omitempty"` // absent: anyone may trigger
 }

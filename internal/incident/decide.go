@@ -96,7 +96,7 @@ func (j *Journal) replan(site string, x *siteIndex, now time.Time) {
 		if in.Site != site || !in.open() || in.State == Waiting {
 			continue
 		}
-		started = append(started, &group{key: in.Key, window: in.Asked})
+		started = append(started, &group{key: in.Key, kind: kindOf(in.AlertKind), window: in.Asked})
 		for _, m := range in.Members {
 			if m.Why != WhyJoined { // hosts were asked for its window
 				pins[m.Alert], keys[m.Alert] = m, in.Key
@@ -105,7 +105,7 @@ func (j *Journal) replan(site string, x *siteIndex, now time.Time) {
 	}
 	horizon := now.Add(-SeenFor)
 	if p := j.policy; p.MaxAge > 0 { // nothing that still can come reaches further back
-		horizon = now.Add(-(p.MaxAge + p.Cooldown + p.Max + p.Before + p.After))
+		horizon = now.Add(-(p.MaxAge + p.Cooldown + p.Max + p.widest()))
 	}
 	for _, e := range x.entries {
 		if e.d.What == InIncident && j.m[e.d.Incident] == nil {
@@ -201,11 +201,14 @@ func (j *Journal) claim(site string, g *group) (Incident, error) {
 	first := g.members[0]
 	in := Incident{
 		ID: makeID(first.Time, site, first.Alert), Site: site, Kind: KindAlert, State: Waiting,
-		Asked: g.window, Members: slices.Clone(g.members), Revision: 1,
+		Asked: g.window, AlertKind: g.kind, Members: slices.Clone(g.members), Revision: 1,
 	}
 	if i := slices.IndexFunc(j.sites, func(s Site) bool { return s.Name == site }); i >= 0 {
 		s := j.sites[i]
 		in.TimeZone, in.Hosts, in.Families = s.TimeZone, slices.Clone(s.Hosts), slices.Clone(s.Families)
+	}
+	if only := j.policy.of(g.kind).Families; len(only) > 0 {
+		in.Only, in.Families = slices.Clone(only), slices.Clone(only)
 	}
 	in.Key = in.ID
 	for n := 2; ; n++ {
@@ -229,6 +232,18 @@ func (j *Journal) claim(site string, g *group) (Incident, error) {
 
 // saveVerdicts writes what was decided into the alerts' records.
 func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
+	for some := range slices.Chunk(verdicts, maxIntake) {
+		if err := j.saveSome(site, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) saveSome(site string, verdicts []verdict) error {
+	files := storeBatch{st: j.st}
+	defer files.b.Drop()
+	decided := map[*entry]Decision{}
 	for _, v := range verdicts {
 		d := Decision{Site: site, What: Repeat, Of: v.of}
 		if v.limited {
@@ -240,24 +255,40 @@ func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
 		if d == v.e.d {
 			continue
 		}
-		if err := j.saveDecision(v.e.id, d); err != nil {
+		rec, err := j.decided(v.e.id, d)
+		if err == nil {
+			err = files.writeJSON(j.st.alert(v.e.id), rec)
+		}
+		if err != nil {
 			return err
 		}
-		v.e.d = d
+		decided[v.e] = d
+	}
+	if err := files.commit(); err != nil {
+		return err
+	}
+	for e, d := range decided {
+		e.d = d
 		j.sayLimited(d)
 	}
 	return nil
 }
 
 func (j *Journal) saveDecision(id string, d Decision) error {
-	rec, err := j.st.Alert(id)
+	rec, err := j.decided(id, d)
 	if err != nil {
 		return err
 	}
+	return j.st.writeJSON(j.st.alert(id), rec)
+}
+
+// decided is an alert's record with a site's decision in it.
+func (j *Journal) decided(id string, d Decision) (AlertRecord, error) {
+	rec, err := j.st.Alert(id)
 	if i := slices.IndexFunc(rec.Sites, func(o Decision) bool { return o.Site == d.Site }); i >= 0 {
 		rec.Sites[i] = d
 	}
-	return j.st.writeJSON(j.st.alert(id), rec)
+	return rec, err
 }
 
 // dissolve removes waiting incidents of which nothing is left: their alerts have

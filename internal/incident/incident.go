@@ -55,6 +55,7 @@ type Site struct {
 	TimeZone string   // IANA name, for people
 	Hosts    []HostRef
 	Families []string
+	Quiet    []Quiet // hours in which its alerts trigger nothing
 }
 
 // A Policy holds the times that decide. See house.md "Alerts and incidents".
@@ -70,11 +71,9 @@ type Policy struct {
 	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
 
 	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
-}
 
-// Window is what one alert asks for.
-func (p Policy) Window(t time.Time) evidence.Window {
-	return evidence.NewWindow(t.Add(-p.Before), t.Add(p.After))
+	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
+	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
 }
 
 // A Why says why an alert got its decision.
@@ -104,13 +103,14 @@ type Revision struct {
 
 // An Incident is one grab, from the alert (or the command) to its bundle.
 type Incident struct {
-	Key     string   `json:"key"`               // its folder's name, never changes
-	ID      string   `json:"incident"`          // may change until it is frozen, when an earlier alert joins
-	Aliases []string `json:"aliases,omitempty"` // earlier IDs
-	Site    string   `json:"site"`
-	Kind    Kind     `json:"kind"`
-	State   State    `json:"state"`
-	Frozen  bool     `json:"frozen,omitempty"` // sealed once, or about to be: nothing joins, ID and Asked stay
+	Key       string   `json:"key"`               // its folder's name, never changes
+	ID        string   `json:"incident"`          // may change until it is frozen, when an earlier alert joins
+	Aliases   []string `json:"aliases,omitempty"` // earlier IDs
+	Site      string   `json:"site"`
+	Kind      Kind     `json:"kind"`
+	AlertKind string   `json:"alert_kind,omitempty"` // of kind alert: of all its alerts; empty: evidence.DefaultKind
+	State     State    `json:"state"`
+	Frozen    bool     `json:"frozen,omitempty"` // sealed once, or about to be: nothing joins, ID and Asked stay
 
 	Asked   evidence.Window `json:"asked"`
 	Opened  evidence.Window `json:"opened"` // the window when the first host was asked
@@ -123,7 +123,8 @@ type Incident struct {
 	TimeZone string    `json:"time_zone,omitempty"`
 	Hosts    []HostRef `json:"hosts"`
 	Families []string  `json:"families"`
-	Out      string    `json:"out,omitempty"` // folder for the bundle if not the store's
+	Only     []string  `json:"only,omitempty"` // families that its alerts' kind asks for, in place of each host's own; empty: each host's own
+	Out      string    `json:"out,omitempty"`  // folder for the bundle if not the store's
 
 	Created time.Time `json:"created"` // safe on disk
 	Starts  int       `json:"starts"`  // how often the work was taken up

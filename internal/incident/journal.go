@@ -1,11 +1,11 @@
 package incident
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -32,15 +32,17 @@ type Decision struct {
 	What     What   `json:"what"`
 	Incident string `json:"incident,omitempty"` // key, of InIncident
 	Why      Why    `json:"why,omitempty"`
-	Of       string `json:"of,omitempty"` // of Repeat: the alert that it repeats
+	Of       string `json:"of,omitempty"`   // of Repeat: the alert that it repeats
+	Note     string `json:"note,omitempty"` // of Paused: by what
 }
 
 // An AlertRecord is one alert on disk: every mail is accounted for by one.
 type AlertRecord struct {
-	Alert evidence.Alert `json:"alert"`
-	Seen  time.Time      `json:"seen"`           // when the mail was read
-	What  What           `json:"what,omitempty"` // Expired, Unrouted, Quarantined, …
-	Sites []Decision     `json:"sites"`          // of the sites that claim it
+	Alert  evidence.Alert `json:"alert"`
+	Seen   time.Time      `json:"seen"`             // when the mail was read
+	What   What           `json:"what,omitempty"`   // Expired, Unrouted, Quarantined, …
+	Sites  []Decision     `json:"sites"`            // of the sites that it goes to
+	Routed string         `json:"routed,omitempty"` // why to these, or to none
 
 	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }
@@ -61,7 +63,9 @@ type Journal struct {
 	now  func() time.Time
 	lock *Lock
 
-	adding sync.Mutex // serialises Add and Prune, is taken before records.mu
+	adding sync.Mutex // serialises Take, Commit and Prune, is taken before records.mu
+	taken  intake     // under adding
+	pauses pauseFile  // under adding
 
 	// under records.mu
 	sites  []Site
@@ -117,7 +121,12 @@ func OpenJournal(st *Store, sites []Site, policy Policy, log *slog.Logger, now f
 }
 
 // Close releases watch.lock.
-func (j *Journal) Close() error { return j.lock.Release() }
+func (j *Journal) Close() error {
+	j.adding.Lock()
+	defer j.adding.Unlock()
+	j.taken.files.b.Drop()
+	return j.lock.Release()
+}
 
 // Configure puts another configuration in force. Alerts that are there keep their
 // sites; repeats stay repeats.
@@ -138,10 +147,11 @@ type planState struct {
 // shorter cooldown must not make incidents of yesterday's repeats.
 func (j *Journal) setPolicy(p Policy) error {
 	plan := p
+	plan.Rules = nil
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
 	var was planState
 	err := atomicfile.ReadJSON(j.st.planFile(), &was)
-	if err == nil && was.Policy == plan {
+	if err == nil && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.policy = was.Cutoff, p
 		return nil
 	}
@@ -159,44 +169,6 @@ func (j *Journal) setPolicy(p Policy) error {
 	return nil
 }
 
-// Add makes one mail safe on disk: after a nil error it may be forgotten
-// elsewhere. fresh is false if the alert was seen before, which is harmless. raw
-// is the mail, of which truncated says that it was cut. What the alert starts is
-// left to Decide.
-func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
-	if !isID(a.ID) {
-		return false, fmt.Errorf("add alert: ID %q is not a SHA-256 in hex", evidence.Printable(a.ID, 80))
-	}
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	j.mu.Lock()
-	_, known := j.seen[a.ID]
-	sites, policy := j.sites, j.policy
-	j.mu.Unlock()
-	if known && !j.redeems(a) {
-		return false, nil
-	}
-	rec := newRecord(a, truncated, seen, sites, policy)
-	if err := j.st.writeBytes(j.st.mail(a.ID), raw); err != nil {
-		return false, fmt.Errorf("save mail of alert %.12s: %w", a.ID, err)
-	}
-	if err := j.st.writeJSON(j.st.alert(a.ID), rec); err != nil {
-		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.enter(rec)
-	j.boundQuarantine()
-	if rec.What != "" {
-		j.log.Warn("alert is "+string(rec.What)+": nothing is grabbed", "alert", a.ID[:12], "time", rec.Alert.Time,
-			"cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80), "why", rec.why())
-	}
-	return true, nil
-}
-
 // newRecord routes an alert. A time that cannot be (none, or far in the future)
 // becomes the time of reading, for a window in 2099 would never end.
 func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, policy Policy) AlertRecord {
@@ -208,7 +180,8 @@ func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, p
 	a.Time = a.Time.UTC().Round(0)
 	a.Truncated = a.Truncated || truncated
 	rec := AlertRecord{Alert: a, Seen: seen, Sites: []Decision{}}
-	names := Route(sites, a.Cluster, a.Node)
+	names, routed := RouteAlert(sites, policy.Rules, a)
+	rec.Routed = routed
 	switch {
 	case a.Auth != nil && !a.Auth.OK:
 		rec.What = Quarantined
@@ -230,12 +203,15 @@ func (j *Journal) enter(rec AlertRecord) {
 	j.seen[a.ID] = rec.Seen
 	j.hold(rec)
 	for _, d := range rec.Sites {
+		if d.What == Paused { // it is no news, and no older news, of anything
+			continue
+		}
 		x := j.index[d.Site]
 		if x == nil {
 			x = &siteIndex{byID: map[string]*entry{}, stale: true}
 			j.index[d.Site] = x
 		}
-		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), n: a.Count, d: d}
+		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: kindOf(a.Kind), n: a.Count, d: d}
 		x.insert(e)
 		j.dirty = true
 	}

@@ -15,6 +15,7 @@ type entry struct {
 	seen time.Time
 	node string // folded
 	name string // folded
+	kind string // kindOf
 	n    *int   // the counter
 
 	d      Decision
@@ -34,6 +35,7 @@ func (e *entry) before(o *entry) int {
 // A group is a set of alerts that make one incident.
 type group struct {
 	key     string // of its incident; "" until it has one
+	kind    string
 	window  evidence.Window
 	members []Member
 }
@@ -59,6 +61,13 @@ type planner struct {
 	open   []*group // that an alert may still join, in the order of opening
 	ahead  []*group // started ones whose first alert has not been reached
 
+	kinds map[string]*memory
+
+	taken []time.Time // of the alerts that opened incidents, sorted, see full
+}
+
+// A memory is what the alerts of one kind have said so far.
+type memory struct {
 	nodes  map[string]time.Time // last seen
 	names  map[string]time.Time
 	counts map[nodeName]int
@@ -66,8 +75,15 @@ type planner struct {
 	fresh   string        // alert that last brought or opened something
 	freshAt time.Time     // when
 	gap     time.Duration // from freshAt to the next incident of an unchanged storm
+}
 
-	taken []time.Time // of the alerts that opened incidents, sorted, see full
+func (p *planner) of(kind string) *memory {
+	m := p.kinds[kind]
+	if m == nil {
+		m = &memory{nodes: map[string]time.Time{}, names: map[string]time.Time{}, counts: map[nodeName]int{}}
+		p.kinds[kind] = m
+	}
+	return m
 }
 
 // maxGap bounds the doubling of Policy.Again.
@@ -81,7 +97,7 @@ func newPlanner(p Policy, started []*group) *planner {
 		}
 		return strings.Compare(a.key, b.key)
 	})
-	return &planner{policy: p, ahead: ahead, nodes: map[string]time.Time{}, names: map[string]time.Time{}, counts: map[nodeName]int{}}
+	return &planner{policy: p, ahead: ahead, kinds: map[string]*memory{}}
 }
 
 // step judges the next entry in alert order.
@@ -92,7 +108,7 @@ func (p *planner) step(e *entry) (v verdict) {
 		}
 	}()
 	p.open = slices.DeleteFunc(p.open, func(g *group) bool { // later alerts cannot reach it
-		return !g.window.Until.After(e.t.Add(-p.policy.Before))
+		return !g.window.Until.After(e.t.Add(-p.policy.of(g.kind).Before))
 	})
 	if e.fixed {
 		if e.d.What == InIncident && e.d.Why != WhyJoined {
@@ -117,7 +133,7 @@ func (p *planner) step(e *entry) (v verdict) {
 	case again:
 		why = WhyAgain
 	default:
-		return verdict{e: e, of: p.fresh}
+		return verdict{e: e, of: p.of(e.kind).fresh}
 	}
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
 		return p.join(p.take(g.key), e, why)
@@ -126,14 +142,14 @@ func (p *planner) step(e *entry) (v verdict) {
 		return verdict{e: e, limited: true}
 	}
 	p.charge(e.t)
-	g := &group{window: p.policy.Window(e.t)}
+	g := &group{kind: e.kind, window: p.policy.WindowOf(e.kind, e.t)}
 	p.open = append(p.open, g)
 	return p.join(g, e, why)
 }
 
 func (p *planner) join(g *group, e *entry, why Why) verdict {
 	if why != WhyJoined {
-		g.window = g.window.Union(p.policy.Window(e.t))
+		g.window = g.window.Union(p.policy.WindowOf(e.kind, e.t))
 		p.freshen(e, why, len(g.members) == 0)
 	}
 	g.members = append(g.members, Member{Alert: e.id, Time: e.t, Why: why})
@@ -157,12 +173,12 @@ func (p *planner) take(key string) *group {
 	return nil
 }
 
-// joinable is the last of the groups whose window overlaps the alert's with a
-// union that is not too long.
+// joinable is the last of the groups of the alert's kind whose window overlaps the
+// alert's with a union that is not too long.
 func (p *planner) joinable(groups []*group, e *entry) *group {
-	w := p.policy.Window(e.t)
+	w := p.policy.WindowOf(e.kind, e.t)
 	for _, g := range slices.Backward(groups) {
-		if g.window.Overlaps(w) && (p.policy.Max <= 0 || g.window.Union(w).Length() <= p.policy.Max) {
+		if g.kind == e.kind && g.window.Overlaps(w) && (p.policy.Max <= 0 || g.window.Union(w).Length() <= p.policy.Max) {
 			return g
 		}
 	}
@@ -173,35 +189,39 @@ func (p *planner) joinable(groups []*group, e *entry) *group {
 // counter is above the node's previous value for that name.
 func (p *planner) news(e *entry) bool {
 	unseen := func(last time.Time, ok bool) bool { return !ok || e.t.Sub(last) >= p.policy.Cooldown }
-	node, okNode := p.nodes[e.node]
-	name, okName := p.names[e.name]
+	m := p.of(e.kind)
+	node, okNode := m.nodes[e.node]
+	name, okName := m.names[e.name]
 	if unseen(node, okNode) || unseen(name, okName) {
 		return true
 	}
-	last, ok := p.counts[nodeName{e.node, e.name}]
+	last, ok := m.counts[nodeName{e.node, e.name}]
 	return ok && e.n != nil && *e.n > last
 }
 
 // due reports whether an unchanged storm has lasted long enough for another incident.
 func (p *planner) due(e *entry) bool {
-	return p.policy.Again > 0 && !e.t.Before(p.freshAt.Add(p.gap))
+	m := p.of(e.kind)
+	return p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap))
 }
 
 // freshen notes that e opened an incident, or brought news to one.
 func (p *planner) freshen(e *entry, why Why, opened bool) {
-	p.fresh, p.freshAt = e.id, e.t
+	m := p.of(e.kind)
+	m.fresh, m.freshAt = e.id, e.t
 	switch {
 	case why != WhyAgain:
-		p.gap = p.policy.Again
+		m.gap = p.policy.Again
 	case opened:
-		p.gap = min(2*p.gap, max(maxGap, p.policy.Again))
+		m.gap = min(2*m.gap, max(maxGap, p.policy.Again))
 	}
 }
 
 func (p *planner) remember(e *entry) {
-	p.nodes[e.node], p.names[e.name] = e.t, e.t
+	m := p.of(e.kind)
+	m.nodes[e.node], m.names[e.name] = e.t, e.t
 	if e.n != nil {
-		p.counts[nodeName{e.node, e.name}] = *e.n
+		m.counts[nodeName{e.node, e.name}] = *e.n
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 //	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
 //	bundles/                        finished bundles
 //	removed.jsonl                   what keep.age removed
+//	pauses.json                     maintenance by hand, written by grab pause
 //
 // Reading works beside a running watch and needs no lock.
 type Store struct {

@@ -1,0 +1,121 @@
+package incident
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A ListedAlert is one line of `grab list --alerts`: a mail, and what became of it.
+type ListedAlert struct {
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"` // of the alert
+	Seen    time.Time `json:"seen"` // when its mail was read
+	Kind    string    `json:"kind"`
+	Name    string    `json:"name"`
+	Cluster string    `json:"cluster"`
+	Node    string    `json:"node"`
+	Mailbox string    `json:"mailbox"`
+	Folder  string    `json:"folder"`
+
+	What   What         `json:"what"`   // of the alert as a whole: expired, unrouted, quarantined, …; "" if its sites decide
+	Why    string       `json:"why"`    // in words
+	Routed string       `json:"routed"` // why it goes to these sites
+	Sites  []ListedSite `json:"sites"`
+}
+
+// ListedSite is what a site did about an alert.
+type ListedSite struct {
+	Site     string `json:"site"`
+	What     What   `json:"what"` // "undecided" until it is decided
+	Why      string `json:"why"`
+	Incident string `json:"incident"` // ID; "" if there is none, or it was removed
+	Of       string `json:"of"`       // of a repeat: the alert that it repeats
+}
+
+// Undecided is how an alert is listed that was not decided yet.
+const Undecided What = "undecided"
+
+// ListAlerts lists every alert of the store, the newest first. It needs no lock. A
+// record that cannot be read makes an error beside the list.
+func (s *Store) ListAlerts() ([]ListedAlert, error) {
+	entries, err := os.ReadDir(s.alerts())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	ids, err := s.incidentIDs()
+	errs := []error{err}
+	list := []ListedAlert{}
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !isID(id) {
+			continue
+		}
+		rec, err := s.Alert(id)
+		switch {
+		case err == nil:
+			list = append(list, rec.listed(ids))
+		case !errors.Is(err, fs.ErrNotExist):
+			errs = append(errs, err)
+		}
+	}
+	slices.SortFunc(list, func(a, b ListedAlert) int {
+		return cmp.Or(b.Time.Compare(a.Time), b.Seen.Compare(a.Seen), strings.Compare(a.ID, b.ID))
+	})
+	return list, errors.Join(errs...)
+}
+
+// incidentIDs maps keys to IDs.
+func (s *Store) incidentIDs() (map[string]string, error) {
+	keys, err := s.keys()
+	ids := map[string]string{}
+	for _, k := range keys {
+		if in, err := s.read(k); err == nil { // List tells of what cannot be read
+			ids[k] = in.ID
+		}
+	}
+	return ids, err
+}
+
+func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
+	a := rec.Alert
+	text := func(s string) string { return evidence.Printable(s, 100) }
+	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: kindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
+		Mailbox: text(a.Mailbox), Folder: text(a.Folder), What: rec.What, Routed: rec.Routed, Sites: []ListedSite{}}
+	switch rec.What {
+	case "":
+	case Expired:
+		l.Why = "older than mail.max_age when it was read"
+	case Unrouted:
+		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
+	default:
+		l.Why = cmp.Or(rec.why(), string(rec.What))
+	}
+	for _, d := range rec.Sites {
+		ls := ListedSite{Site: d.Site, What: cmp.Or(d.What, Undecided), Incident: ids[d.Incident], Of: d.Of}
+		switch d.What {
+		case InIncident:
+			ls.Why = whyWords[d.Why]
+		case Repeat:
+			ls.Why = "says nothing new"
+		case Limited:
+			ls.Why = "alerts.limit was reached"
+		default:
+			ls.Why = d.Note
+		}
+		l.Sites = append(l.Sites, ls)
+	}
+	return l
+}
+
+var whyWords = map[Why]string{
+	WhyNews:   "news",
+	WhyAgain:  "an unchanged storm lasts",
+	WhyJoined: "nothing new, but its window overlaps",
+}

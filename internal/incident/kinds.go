@@ -1,0 +1,50 @@
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A KindPolicy is what the alerts of one kind ask for. Alerts of different kinds
+// never share an incident, and are no news to each other.
+type KindPolicy struct {
+	Name     string        `json:"name"`
+	Before   time.Duration `json:"before"`
+	After    time.Duration `json:"after"`
+	Families []string      `json:"families,omitempty"` // in place of those of each host; empty: those
+}
+
+// of is what a kind asks for; one that is not configured (any more) asks for what
+// the default kind does.
+func (p Policy) of(kind string) KindPolicy {
+	if i := slices.IndexFunc(p.Kinds, func(k KindPolicy) bool { return k.Name == kind }); i >= 0 {
+		return p.Kinds[i]
+	}
+	return KindPolicy{Name: kind, Before: p.Before, After: p.After}
+}
+
+// widest is the longest window that one alert can ask for.
+func (p Policy) widest() time.Duration {
+	w := p.Before + p.After
+	for _, k := range p.Kinds {
+		w = max(w, k.Before+k.After)
+	}
+	return w
+}
+
+// Window is what one alert of the default kind asks for.
+func (p Policy) Window(t time.Time) evidence.Window {
+	return p.WindowOf(evidence.DefaultKind, t)
+}
+
+// WindowOf is what one alert of a kind asks for.
+func (p Policy) WindowOf(kind string, t time.Time) evidence.Window {
+	k := p.of(kindOf(kind))
+	return evidence.NewWindow(t.Add(-k.Before), t.Add(k.After))
+}
+
+// kindOf is the kind by its one name.
+func kindOf(kind string) string { return cmp.Or(kind, evidence.DefaultKind) }

@@ -1,0 +1,155 @@
+package incident
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// intake is what was taken and is not safe yet. It is under Journal.adding.
+type intake struct {
+	files storeBatch
+	recs  []AlertRecord
+	ids   map[string]bool
+}
+
+// maxIntake bounds an intake: Take commits what is more.
+const maxIntake = 512
+
+// Add makes one mail safe on disk: after a nil error it may be forgotten
+// elsewhere. fresh is false if the alert was seen before, which is harmless. raw
+// is the mail, of which truncated says that it was cut. What the alert starts is
+// left to Decide.
+func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+	if fresh, err = j.Take(ctx, a, raw, truncated, seen); err == nil {
+		err = j.Commit(a.ID)
+	}
+	return fresh && err == nil, err
+}
+
+// Take is Add for one of many mails: it is safe only after Commit.
+func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+	if !isID(a.ID) {
+		return false, fmt.Errorf("add alert: ID %q is not a SHA-256 in hex", evidence.Printable(a.ID, 80))
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	j.adding.Lock()
+	defer j.adding.Unlock()
+	j.mu.Lock()
+	_, known := j.seen[a.ID]
+	sites, policy := j.sites, j.policy
+	j.mu.Unlock()
+	t := &j.taken
+	if t.ids[a.ID] || known && !j.redeems(a) {
+		return false, nil
+	}
+	if len(t.recs) >= maxIntake {
+		if err := j.commit(); err != nil {
+			return false, err
+		}
+	}
+	rec := newRecord(a, truncated, seen, sites, policy)
+	j.hush(&rec, sites)
+	t.files.st = j.st
+	if err := t.files.write(j.st.mail(a.ID), raw); err != nil {
+		return false, fmt.Errorf("save mail of alert %.12s: %w", a.ID, err)
+	}
+	if err := t.files.writeJSON(j.st.alert(a.ID), rec); err != nil {
+		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
+	}
+	if t.ids == nil {
+		t.ids = map[string]bool{}
+	}
+	t.ids[a.ID] = true
+	t.recs = append(t.recs, rec)
+	return true, nil
+}
+
+// Commit makes all that was taken safe on disk, and reports whether the alerts of
+// these IDs are: after an error they are to be taken again.
+func (j *Journal) Commit(ids ...string) error {
+	j.adding.Lock()
+	defer j.adding.Unlock()
+	err := j.commit()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, id := range ids {
+		if _, ok := j.seen[id]; !ok {
+			return errors.Join(err, fmt.Errorf("alert %.12s is not safe on disk", id))
+		}
+	}
+	return nil
+}
+
+func (j *Journal) commit() error {
+	recs := j.taken.recs
+	if len(recs) == 0 {
+		return nil
+	}
+	j.taken.recs, j.taken.ids = nil, nil
+	if err := j.taken.files.commit(); err != nil {
+		return fmt.Errorf("save %d alerts: %w", len(recs), err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, rec := range recs {
+		j.enter(rec)
+		j.sayRecord(rec)
+	}
+	j.boundQuarantine()
+	return nil
+}
+
+// sayRecord says aloud of what nothing will come.
+func (j *Journal) sayRecord(rec AlertRecord) {
+	a := rec.Alert
+	about := []any{"alert", a.ID[:12], "time", a.Time, "cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80)}
+	if rec.What != "" {
+		j.log.Warn("alert is "+string(rec.What)+": nothing is grabbed", append(about, "why", rec.why())...)
+	}
+	for _, d := range rec.Sites {
+		if d.What == Paused {
+			j.log.Info("alert is paused: nothing is grabbed", append(about, "site", d.Site, "why", d.Note)...)
+		}
+	}
+}
+
+// storeBatch is a Batch of a store's files, with the tests' faults around it.
+type storeBatch struct {
+	st *Store
+	b  atomicfile.Batch
+}
+
+func (s *storeBatch) write(name string, contents []byte) error {
+	if s.st.write != nil {
+		return s.st.writeBytes(name, contents)
+	}
+	return s.st.do("write", name, func() error { return s.b.Write(name, contents) })
+}
+
+func (s *storeBatch) writeJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return s.write(name, append(b, '\n'))
+}
+
+func (s *storeBatch) commit() error {
+	if s.b.Len() == 0 {
+		return nil
+	}
+	if err := s.st.do("commit", s.st.Dir, s.b.Commit); err != nil {
+		s.b.Drop()
+		return err
+	}
+	return nil
+}
