@@ -82,13 +82,29 @@ func sane(t, now time.Time) time.Time {
 
 // body reads the first MaxRaw bytes of a mail; found is false if it is gone.
 func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
+	err = s.fetchBodies(imap.UIDSetNum(imap.UID(uid)), func(_ uint32, b []byte) { raw, found = b, true }, func() bool { return !found })
+	return raw, found, err
+}
+
+// fetchBodies gives the texts of mails to take, as long as more says so; what comes
+// then is dropped.
+func (s *session) fetchBodies(set imap.UIDSet, take func(uid uint32, raw []byte), more func() bool) error {
 	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: MaxRaw}}
-	err = s.do(bodyLimit, func() error {
-		cmd := s.c.Fetch(imap.UIDSetNum(imap.UID(uid)), &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
+	return s.do(bodyLimit, func() error {
+		cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		var bad error
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+			var uid uint32
+			var raw []byte
+			found := false
 			for item := msg.Next(); item != nil; item = msg.Next() {
-				if b, ok := item.(imapclient.FetchItemDataBodySection); ok && !found {
+				switch b := item.(type) {
+				case imapclient.FetchItemDataUID:
+					uid = uint32(b.UID)
+				case imapclient.FetchItemDataBodySection:
+					if found || !more() {
+						continue
+					}
 					found = true
 					if raw, bad = readBody(b.Literal); bad != nil {
 						// the connection ended within it: the client must not be
@@ -98,10 +114,12 @@ func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 					}
 				}
 			}
+			if found {
+				take(uid, raw)
+			}
 		}
 		return cmd.Close()
 	})
-	return raw, found, err
 }
 
 // readBody reads at most MaxRaw bytes; the client drops what is over. It takes

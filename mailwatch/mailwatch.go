@@ -3,8 +3,8 @@
 // that match and hands each to its owner.
 //
 // It guarantees that the cursor passes a matching mail only after Handle has
-// returned without an error, that mails come in the order of their UIDs, that
-// one mail costs at most 1 MiB of memory, and that a server which falls silent,
+// returned without an error (and Sync, where there is one), that mails come in the order of their UIDs, that
+// the mails that are read cost at most some MiB of memory, and that a server which falls silent,
 // goes away or sends nonsense is noticed within a minute. IDLE only makes it
 // fast: the poll and the cursor make it right. A mail can be handed over twice
 // (after a crash, a changed UIDVALIDITY, a failed Save): Alert.ID tells.
@@ -92,6 +92,7 @@ type Watcher struct {
 	Load   func() (Cursor, bool, error)      // the saved cursor, false if there is none yet
 	Save   func(Cursor) error                // must be durable when it returns
 	Handle func(context.Context, Mail) error // returns only after the alert is safe on disk; an error holds the cursor and is tried again with backoff
+	Sync   func(context.Context) error       // makes safe what Handle took, which then need not be safe when Handle returns: called once for many mails, before the cursor passes them; after an error they are handled again; nil: Handle does it
 	Flush  func(context.Context) error       // called after the mails of one look were handled; an error is tried again; may be nil
 	State  func(State)                       // told at least every minute except while Handle or Flush run; must be quick; may be nil
 	Log    *slog.Logger                      // nil means slog.Default

@@ -25,9 +25,17 @@ const (
 type Reader struct {
 	Match []*regexp.Regexp // a mail matches if one of them is found in its subject or text; none means the counter of both spellings
 
-	// Zone is the time zone of the site that a cluster or node belongs to, nil if
-	// it is not known. Nil knows none.
-	Zone func(cluster, node string) *time.Location
+	Kinds []Kind // other kinds of alerts, of which the first one that matches counts; Match is looked for last
+
+	// Zone is the time zone of the site that an alert is for, of which all is known
+	// but for its count, devices and time; nil if it is not known. Nil knows none.
+	Zone func(a evidence.Alert) *time.Location
+}
+
+// A Kind is a kind of alerts beside evidence.DefaultKind.
+type Kind struct {
+	Name  string
+	Match *regexp.Regexp // looked for in subject and text
 }
 
 // DefaultMatch is the counter's name in both spellings and with its siblings
@@ -43,7 +51,8 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	internal = sane(internal, time.Unix(0, 0)).Round(0)
 	l := readLetter(raw)
 	subject := flatten(decoded(l.get("subject")))
-	if !r.matches(subject) && !r.matches(l.text) {
+	r, kind := r.kind(subject, l.text)
+	if r == nil {
 		return evidence.Alert{}, false
 	}
 	x := &extract{letter: l, flat: flatten(l.text), values: findValues(l.text), alert: &evidence.Alert{
@@ -51,6 +60,9 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 		Subject:  evidence.Printable(subject, maxSubject),
 		From:     map[string]string{},
 		Received: &internal,
+		Kind:     kind,
+
+		Recipients: l.recipients(),
 	}}
 	x.sentence = findSentence(x.flat, r.matches)
 	x.setName(r, subject)
@@ -60,11 +72,25 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	x.setDevices()
 	var zone *time.Location
 	if r.Zone != nil {
-		zone = r.Zone(x.alert.Cluster, x.alert.Node)
+		zone = r.Zone(*x.alert)
 	}
 	x.setTime(zone, internal)
 	x.alert.Notes = l.notes
 	return *x.alert, true
+}
+
+// kind is a Reader of the kind that the mail is of, nil if it is of none.
+func (r *Reader) kind(subject, text string) (*Reader, string) {
+	for _, k := range r.Kinds {
+		own := &Reader{Match: []*regexp.Regexp{k.Match}, Zone: r.Zone}
+		if own.matches(subject) || own.matches(text) {
+			return own, k.Name
+		}
+	}
+	if r.matches(subject) || r.matches(text) {
+		return r, evidence.DefaultKind
+	}
+	return nil, ""
 }
 
 func (r *Reader) match() []*regexp.Regexp {

@@ -20,12 +20,12 @@ func utc(s string) time.Time {
 	return t.UTC()
 }
 
-func newYork(t testing.TB) func(string, string) *time.Location {
+func newYork(t testing.TB) func(evidence.Alert) *time.Location {
 	loc, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(string, string) *time.Location { return loc }
+	return func(evidence.Alert) *time.Location { return loc }
 }
 
 const sentence1 = "2026-03-02T14:14:07Z"
@@ -160,7 +160,7 @@ func TestSiteZone(t *testing.T) {
 // TestZoneIsAsked for the cluster and node of the mail.
 func TestZoneIsAsked(t *testing.T) {
 	var cluster, node string
-	r := &Reader{Zone: func(c, n string) *time.Location { cluster, node = c, n; return nil }}
+	r := &Reader{Zone: func(a evidence.Alert) *time.Location { cluster, node = a.Cluster, a.Node; return nil }}
 	r.Read(rtmt(family1), got)
 	if cluster != "StandAloneCluster" || node != "cucm01" {
 		t.Errorf("asked for %q %q", cluster, node)
@@ -311,7 +311,7 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	readers := []*Reader{{}, {Match: []*regexp.Regexp{regexp.MustCompile(`(?i)node|x*`)}, Zone: func(string, string) *time.Location { return zone }}}
+	readers := []*Reader{{}, {Match: []*regexp.Regexp{regexp.MustCompile(`(?i)node|x*`)}, Zone: func(evidence.Alert) *time.Location { return zone }}}
 	f.Fuzz(func(t *testing.T, raw []byte, sec int64) {
 		internal := time.Unix(sec%(1<<38), 0)
 		for _, r := range readers {

@@ -26,14 +26,17 @@ type run struct {
 	*Watcher
 	log      *slog.Logger
 	loaded   bool
-	have     bool      // cur was saved once
-	cur      Cursor    // dealt with up to here
-	saved    Cursor    // as on disk
-	floor    time.Time // mails older than this are passed over until the backlog is through
-	backlog  uint32    // the first UID that was not yet given when the mailbox was opened; zero if unknown
-	handled  bool      // mails were handled since the last Flush
-	pollTill time.Time // no IDLE before
-	sick     struct {  // the mail whose text could not be read, and how often
+	have     bool              // cur was saved once
+	cur      Cursor            // dealt with up to here
+	saved    Cursor            // as on disk
+	floor    time.Time         // mails older than this are passed over until the backlog is through
+	backlog  uint32            // the first UID that was not yet given when the mailbox was opened; zero if unknown
+	handled  bool              // mails were handled since the last Flush
+	loose    []uint32          // UIDs of mails that were handled since the last Sync; the cursor on disk is below them
+	ahead    map[uint32][]byte // texts that were read ahead, by UID
+	singly   bool              // nothing is read ahead until a look has succeeded
+	pollTill time.Time         // no IDLE before
+	sick     struct {          // the mail whose text could not be read, and how often
 		uid   uint32
 		tries int
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 const (
@@ -49,7 +51,12 @@ func (r *run) save() error {
 func (r *run) look(ctx context.Context, s *session) error {
 	err := r.scan(ctx, s)
 	if err == nil {
-		r.floor = time.Time{}
+		r.floor, r.singly = time.Time{}, false
+	}
+	if len(r.loose) > 0 && ctx.Err() == nil { // the connection broke in between
+		if bad := r.settle(ctx, s); bad != nil {
+			return errors.Join(err, bad)
+		}
 	}
 	if r.handled && r.Flush != nil && ctx.Err() == nil {
 		s.g.setLimit(heldLimit)
@@ -67,6 +74,7 @@ func (r *run) look(ctx context.Context, s *session) error {
 // can be left behind; above it everything is asked for.
 func (r *run) scan(ctx context.Context, s *session) error {
 	step := uint32(chunk)
+	r.ahead = nil
 	for {
 		if r.cur.UID == ^uint32(0) {
 			return nil
@@ -79,11 +87,11 @@ func (r *run) scan(ctx context.Context, s *session) error {
 		if err != nil {
 			return fmt.Errorf("list mails: %w", err)
 		}
-		for _, m := range mails {
+		for i, m := range mails {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := r.mail(ctx, s, m); err != nil {
+			if err := r.mail(ctx, s, m, mails[i+1:]); err != nil {
 				return err
 			}
 			r.alive(s)
@@ -91,7 +99,7 @@ func (r *run) scan(ctx context.Context, s *session) error {
 		if hi != 0 && !more {
 			r.cur.UID = hi
 		}
-		if err := r.save(); err != nil {
+		if err := r.settle(ctx, s); err != nil {
 			return err
 		}
 		if hi == 0 && !more {
@@ -111,13 +119,13 @@ func (r *run) alive(s *session) {
 	}
 }
 
-// mail deals with one mail. The cursor passes it last.
-func (r *run) mail(ctx context.Context, s *session, m meta) error {
+// mail deals with one mail, before those that come next. The cursor passes it last.
+func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
 	if m.internal.Before(r.floor) {
 		r.pass(m)
 		return nil
 	}
-	raw, found, err := r.text(s, m)
+	raw, found, err := r.text(ctx, s, m, next)
 	if err != nil {
 		return fmt.Errorf("read mail %d: %w", m.uid, err)
 	}
@@ -132,16 +140,8 @@ func (r *run) mail(ctx context.Context, s *session, m meta) error {
 	}
 	mail := Mail{Alert: alert, Raw: raw, Truncated: len(raw) >= MaxRaw && m.size > MaxRaw, Size: m.size,
 		UID: m.uid, UIDValidity: r.cur.UIDValidity, Internal: m.internal, Seen: m.seen}
-	mail.Alert.Truncated = mail.Truncated
-	if err := r.handle(ctx, s, mail); err != nil {
-		return err
-	}
-	if r.marks() {
-		if err := s.setFlag(m.uid, r.Mark); err != nil {
-			r.log.Warn("mail could not be marked", "uid", m.uid, "mark", r.Mark, "err", err)
-		}
-	}
-	return nil
+	mail.Alert.Truncated, mail.Alert.Folder = mail.Truncated, evidence.Printable(r.mailbox(), 200)
+	return r.handle(ctx, s, mail)
 }
 
 func (r *run) handle(ctx context.Context, s *session, mail Mail) error {
@@ -153,16 +153,21 @@ func (r *run) handle(ctx context.Context, s *session, mail Mail) error {
 	r.handled = true
 	before := r.cur
 	r.pass(meta{uid: mail.UID, internal: mail.Internal})
+	if r.Sync != nil {
+		r.loose = append(r.loose, mail.UID)
+		return nil
+	}
 	if err := r.save(); err != nil {
 		r.cur = before // the mail comes again; its ID tells
 		return err
 	}
+	r.mark(s, mail.UID)
 	return nil
 }
 
-// text reads a mail. One that the server fails to give again and again is left
+// single reads one mail. One that the server fails to give again and again is left
 // behind with a line in the log, for it would hold up all that come after it.
-func (r *run) text(s *session, m meta) (raw []byte, found bool, err error) {
+func (r *run) single(ctx context.Context, s *session, m meta) (raw []byte, found bool, err error) {
 	raw, found, err = s.body(m.uid)
 	if err == nil {
 		return raw, found, nil
@@ -176,7 +181,7 @@ func (r *run) text(s *session, m meta) (raw []byte, found bool, err error) {
 	r.log.Error("mail cannot be read and is passed over: look at it by hand", "mailbox", r.mailbox(), "uid", m.uid, "received", m.internal, "attempts", r.sick.tries, "err", err)
 	r.sick.uid = 0
 	r.pass(m)
-	if bad := r.save(); bad != nil {
+	if bad := r.settle(ctx, s); bad != nil {
 		return nil, false, bad
 	}
 	return nil, false, err

@@ -187,14 +187,18 @@ func (s *session) noop() error {
 	return s.do(commandLimit, func() error { return s.c.Noop().Wait() })
 }
 
-// setFlag marks a mail.
-func (s *session) setFlag(uid uint32, mark string) error {
+// setFlag marks mails.
+func (s *session) setFlag(uids []uint32, mark string) error {
+	var set imap.UIDSet
+	for _, uid := range uids {
+		set.AddNum(imap.UID(uid))
+	}
 	flag := imap.FlagSeen
 	if mark == MarkFlagged {
 		flag = imap.FlagFlagged
 	}
 	return s.do(commandLimit, func() error {
-		return s.c.Store(imap.UIDSetNum(imap.UID(uid)), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}, nil).Close()
+		return s.c.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}, nil).Close()
 	})
 }
 
