@@ -34,6 +34,7 @@ func (c *checker) all() {
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
 	c.socket()
 	c.allSites()
+	c.routing()
 }
 
 // required records a fault if a text is missing or empty; of several faults of

@@ -34,6 +34,7 @@ type Config struct {
 	Bundle   Bundle        `yaml:"bundle"`
 	Keep     Keep          `yaml:"keep"`
 	Socket   Socket        `yaml:"socket"`
+	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
 	Sites    []Site        `yaml:"sites,later"`
 }
 
@@ -67,6 +68,7 @@ type Alerts struct {
 
 	Authenticity Authenticity `yaml:"authenticity"`
 	Limit        int          `yaml:"limit"` // incidents an hour and site; 0: no limit
+	Kinds        []Kind       `yaml:"kinds"` // looked for before Match, in order
 }
 
 // Window is how much is cut around an alert's time.
@@ -144,6 +146,7 @@ type Site struct {
 	Nodes    []string       `yaml:"nodes"`
 	TimeZone *time.Location `yaml:"time_zone"` // nil if none is given. See Zone
 	Hosts    []Host         `yaml:"hosts"`
+	Quiet    []Quiet        `yaml:"quiet"`
 }
 
 // CatchAll reports whether the site takes the alerts that no other site claims.

@@ -65,6 +65,10 @@ func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 	case *Key:
 		d.key(n, path, p)
 	case *time.Duration:
+		if opt == "clock" {
+			d.clock(n, path, p)
+			return
+		}
 		text(d, n, path, p, parseDuration)
 	case **regexp.Regexp:
 		text(d, n, path, p, parsePattern)

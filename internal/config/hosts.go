@@ -70,7 +70,7 @@ func (c *checker) allSites() {
 		}
 		c.words(path+".clusters", s.Clusters)
 		c.words(path+".nodes", s.Nodes)
-		if s.CatchAll() && c.sound(path+".clusters", path+".nodes") {
+		if s.CatchAll() && !c.routed(s.Name) && c.sound(path+".clusters", path+".nodes") {
 			if catchAll != "" {
 				c.bad(path, "only one site may be without clusters and nodes (it takes what no other claims), %s is the first", catchAll)
 			} else {

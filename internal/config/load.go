@@ -56,8 +56,9 @@ func (o Options) parse(file, abs string, data []byte) (*Config, error) {
 		book: book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}},
 		base: base,
 		blank: map[reflect.Type]reflect.Value{
-			reflect.TypeFor[Mail](): reflect.ValueOf(defaultMail()),
-			reflect.TypeFor[Jump](): reflect.ValueOf(defaultJump()),
+			reflect.TypeFor[Mail]():  reflect.ValueOf(defaultMail()),
+			reflect.TypeFor[Jump]():  reflect.ValueOf(defaultJump()),
+			reflect.TypeFor[Quiet](): reflect.ValueOf(defaultQuiet()),
 		},
 	}
 	cfg := defaults(base)

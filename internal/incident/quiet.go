@@ -37,21 +37,3 @@ func (q Quiet) Span(t time.Time, zone *time.Location) (from, until time.Time, in
 func clock(y int, m time.Month, d int, at time.Duration, zone *time.Location) time.Time {
 	return time.Date(y, m, d, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
-
-// Whole reports whether quiet hours leave no minute of the week.
-func Whole(list []Quiet) bool {
-	monday := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a week in a zone that never sets its clocks
-	for at := monday; at.Before(monday.AddDate(0, 0, 7)); {
-		next := at
-		for _, q := range list {
-			if _, until, in := q.Span(at, time.UTC); in && until.After(next) {
-				next = until
-			}
-		}
-		if next.Equal(at) {
-			return false
-		}
-		at = next
-	}
-	return true
-}

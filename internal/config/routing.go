@@ -1,0 +1,216 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Kind is a kind of alerts beside the one of Alerts.Match.
+type Kind struct {
+	Name     string         `yaml:"name"`
+	Match    *regexp.Regexp `yaml:"match"`
+	Window   KindWindow     `yaml:"window"`
+	Families []string       `yaml:"families"` // in place of logs.families of each host; empty: those
+}
+
+// KindWindow is how much one alert of a kind asks for; what is not given is as in
+// Config.Window.
+type KindWindow struct {
+	Before time.Duration `yaml:"before"`
+	After  time.Duration `yaml:"after"`
+}
+
+// Route sends alerts that meet all conditions given to its sites.
+type Route struct {
+	To      string   `yaml:"to"`     // a recipient's address; * stands for any characters, here and below
+	Folder  string   `yaml:"folder"` // of the mailbox
+	Cluster string   `yaml:"cluster"`
+	Node    string   `yaml:"node"`
+	Kind    string   `yaml:"kind"`
+	Sites   []string `yaml:"sites"` // as the sites are written
+}
+
+// Quiet is a span of hours in the site's zone in which nothing is grabbed.
+type Quiet struct {
+	Days   []string      `yaml:"days"` // mon to sun, on which it begins; empty: every day
+	From   time.Duration `yaml:"from,clock"`
+	To     time.Duration `yaml:"to,clock"` // not after From: on the next day
+	Reason string        `yaml:"reason"`
+}
+
+// Weekdays are Days by number.
+func (q Quiet) Weekdays() []time.Weekday {
+	var days []time.Weekday
+	for _, d := range q.Days {
+		days = append(days, time.Weekday(slices.Index(weekdays, d)))
+	}
+	return days
+}
+
+var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// ParseDuration reads a duration as the file does: 90m, 2h, 1d12h.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
+var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
+
+// parseClock reads a time of day, 00:00 to 24:00, as what has passed since midnight.
+func parseClock(s string) (time.Duration, error) {
+	m := clockRE.FindStringSubmatch(s)
+	bad := fmt.Errorf("%s is no time of day: write \"22:00\", in quotes", quote(s))
+	if m == nil {
+		return 0, bad
+	}
+	d, err := time.ParseDuration(m[1] + "h" + m[2] + "m")
+	if err != nil || d > day || m[2] > "59" {
+		return 0, bad
+	}
+	return d, nil
+}
+
+func (d *decoder) clock(n ast.Node, path string, to *time.Duration) { text(d, n, path, to, parseClock) }
+
+func defaultQuiet() Quiet { return Quiet{To: day} }
+
+// routing judges kinds and routes, and fills in what kinds leave out.
+func (c *checker) routing() {
+	names := map[string]string{evidence.DefaultKind: "alerts.match"}
+	for i := range c.cfg.Alerts.Kinds {
+		if at := indexed("alerts.kinds", i); !c.lost(at) {
+			c.kind(at, &c.cfg.Alerts.Kinds[i], names)
+		}
+	}
+	for i := range c.cfg.Routes {
+		if at := indexed("routes", i); !c.lost(at) {
+			c.route(at, &c.cfg.Routes[i], names)
+		}
+	}
+	for i := range c.cfg.Sites {
+		c.quiet(sitePath(i)+".quiet", c.cfg.Sites[i].Quiet)
+	}
+}
+
+func (c *checker) kind(at string, k *Kind, names map[string]string) {
+	if c.name(at+".name", k.Name) {
+		if strings.EqualFold(k.Name, evidence.DefaultKind) {
+			c.bad(at+".name", "%s is the kind of what alerts.match matches", quote(k.Name))
+		} else {
+			c.unique(at+".name", k.Name, names)
+		}
+	}
+	if k.Match == nil && c.sound(at+".match") {
+		c.bad(at+".match", "this key is missing: which alerts are of this kind?")
+	}
+	if !c.has(at + ".window.before") {
+		k.Window.Before = c.cfg.Window.Before
+	}
+	if !c.has(at + ".window.after") {
+		k.Window.After = c.cfg.Window.After
+	}
+	c.positive(at+".window.before", k.Window.Before)
+	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
+		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", k.Window.Before, k.Window.After, c.cfg.Window.Max)
+	}
+	seen := map[string]string{}
+	for i, f := range k.Families {
+		if c.name(indexed(at+".families", i), f) {
+			c.unique(indexed(at+".families", i), f, seen)
+		}
+	}
+}
+
+func (c *checker) route(at string, r *Route, kinds map[string]string) {
+	if r.To == "" && r.Folder == "" && r.Cluster == "" && r.Node == "" && r.Kind == "" && c.sound(at) {
+		c.bad(at, "there is no condition: to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
+	}
+	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
+		c.bad(at+".to", "%s is no address: write rtmt+hq@example.com", quote(r.To))
+	}
+	if r.Kind != "" {
+		known := false
+		for name := range kinds {
+			known = known || name == strings.ToLower(r.Kind)
+		}
+		if !known {
+			c.bad(at+".kind", "no kind of alerts.kinds is called %s; that of alerts.match is called %s", quote(r.Kind), evidence.DefaultKind)
+		}
+		for _, k := range c.cfg.Alerts.Kinds {
+			if strings.EqualFold(k.Name, r.Kind) {
+				r.Kind = k.Name
+			}
+		}
+	}
+	if len(r.Sites) == 0 && c.sound(at+".sites") {
+		c.bad(join(at, "sites"), "the route names no site")
+	}
+	seen := map[string]string{}
+	for i, name := range r.Sites {
+		in := indexed(at+".sites", i)
+		s := c.cfg.Site(name)
+		switch {
+		case c.lost("sites"):
+		case s == nil:
+			c.bad(in, "no site is called %s", quote(name))
+		case c.unique(in, name, seen):
+			r.Sites[i] = s.Name
+		}
+	}
+}
+
+// routed reports whether a route names the site.
+func (c *checker) routed(site string) bool {
+	return slices.ContainsFunc(c.cfg.Routes, func(r Route) bool {
+		return slices.ContainsFunc(r.Sites, func(s string) bool { return strings.EqualFold(s, site) })
+	})
+}
+
+func (c *checker) quiet(at string, list []Quiet) {
+	for i, q := range list {
+		at := indexed(at, i)
+		for k, d := range q.Days {
+			list[i].Days[k] = strings.ToLower(d)
+			c.oneOf(indexed(at+".days", k), list[i].Days[k], slices.Clone(weekdays)...)
+		}
+		if q.From == day && c.sound(at) {
+			c.bad(at+".from", "24:00 is 00:00 of the next day")
+		}
+		if q.From == q.To && c.sound(at) {
+			c.bad(at, "from and to are the same; a whole day is 00:00 to 24:00")
+		}
+	}
+	if len(list) > 0 && c.sound(at) && whole(list) {
+		c.bad(at, "%s", errQuiet)
+	}
+}
+
+var errQuiet = errors.New("there is no minute left in the week that is not quiet: nothing would ever be grabbed")
+
+// whole reports whether quiet hours leave no minute of the week.
+func whole(list []Quiet) bool {
+	const week = 7 * 24 * 60
+	var covered [week]bool
+	for _, q := range list {
+		days := q.Weekdays()
+		if len(days) == 0 {
+			days = []time.Weekday{0, 1, 2, 3, 4, 5, 6}
+		}
+		length := q.To - q.From
+		if length <= 0 {
+			length += day
+		}
+		for _, d := range days {
+			for m := range int(length / time.Minute) {
+				covered[(max(int(d), 0)*24*60+int(q.From/time.Minute)+m)%week] = true
+			}
+		}
+	}
+	return !slices.Contains(covered[:], false)
+}
