@@ -28,6 +28,7 @@ type emlReport struct {
 	Alert        *evidence.Alert   `json:"alert"`  // null if it is none
 	Sender       *evidence.Auth    `json:"sender"` // null: it was not judged
 	Looked       []mailauth.Looked `json:"looked"` // header fields that were looked at
+	Routed       string            `json:"routed"` // why to these sites, or to none
 	Sites        []emlSite         `json:"sites"`
 	Notes        []string          `json:"notes"`
 }
@@ -78,7 +79,7 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 	r.Received = m.Internal
 	var ok bool
 	if m.Alert, ok = alertReader(cfg).Read(m.Raw, m.Internal); !ok {
-		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match"
+		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match or one of alerts.kinds"
 		return
 	}
 	j := newJudge(cfg, (&keys{}).txt)
@@ -92,13 +93,13 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
 	st, p := &incident.Store{Dir: cfg.Store}, policy(cfg)
 	rec := incident.Draft(alert, m.Truncated, m.Seen, sites(cfg), p)
-	r.Alert = &rec.Alert
+	r.Alert, r.Routed = &rec.Alert, rec.Routed
 	r.Outcome = string(rec.What)
 	switch rec.What {
 	case incident.Expired:
 		r.Why = fmt.Sprintf("it happened %s, which is longer than mail.max_age (%v)", ago(now.Sub(rec.Alert.Time)), p.MaxAge)
 	case incident.Unrouted:
-		r.Why = "no site claims its cluster or its node"
+		r.Why = rec.Routed
 	case incident.Quarantined:
 		r.Why = rec.Alert.Auth.Why
 	}
@@ -107,17 +108,17 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 		free.Auth, always.MaxAge = nil, 0
 		then := incident.Draft(free, m.Truncated, m.Seen, sites(cfg), always)
 		for _, d := range then.Sites {
-			w := p.Window(then.Alert.Time)
+			w := p.WindowOf(then.Alert.Kind, then.Alert.Time)
 			r.add(cfg, incident.Preview{Decision: incident.Decision{Site: d.Site, What: rec.What}, Window: w})
 		}
 		if then.What == incident.Unrouted {
-			r.Notes = append(r.Notes, "no site claims its cluster or its node either")
+			r.Notes = append(r.Notes, then.Routed)
 		}
 	}
 	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" {
 		r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 		for _, d := range was.Sites {
-			r.add(cfg, incident.Preview{Decision: d, Window: p.Window(was.Alert.Time)})
+			r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
 		}
 		if was.What != "" {
 			r.Why += " and is " + string(was.What)
@@ -131,7 +132,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
 		for _, d := range rec.Sites {
-			list = append(list, incident.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.Window(rec.Alert.Time)})
+			list = append(list, incident.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.WindowOf(rec.Alert.Kind, rec.Alert.Time)})
 		}
 	}
 	for i, pre := range list {
@@ -184,6 +185,8 @@ func (r *emlReport) text() string {
 			line(what, "%s", dash(value))
 		}
 		found("name", al.Name)
+		line("kind", "%s", al.Kind)
+		line("to", "%s", dash(strings.Join(al.Recipients, ", ")))
 		found("cluster", al.Cluster)
 		found("node", al.Node)
 		if al.Count != nil {
@@ -194,6 +197,9 @@ func (r *emlReport) text() string {
 			line("note", "%s", n)
 		}
 		r.textSender(line)
+	}
+	if r.Routed != "" {
+		line("route", "%s", r.Routed)
 	}
 	for _, s := range r.Sites {
 		line("site", "%s", s.words())

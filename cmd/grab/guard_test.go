@@ -38,7 +38,7 @@ func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.W
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.journal.Close() })
-	m, err := w.watcher()
+	m, err := w.watcher(cfg, boxesOf(cfg)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +55,9 @@ func handle(t *testing.T, m *mailwatch.Watcher, raw []byte) string {
 		return ""
 	}
 	if err := m.Handle(t.Context(), mailwatch.Mail{Alert: a, Raw: raw, Internal: internal, Seen: now}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Flush(t.Context()); err != nil {

@@ -43,8 +43,8 @@ func (j judge) mail(ctx context.Context, m mailwatch.Mail) judged {
 // alertReader reads alerts by a configuration.
 func alertReader(cfg *config.Config) *mailwatch.Reader {
 	list := sites(cfg)
-	return &mailwatch.Reader{Match: cfg.Alerts.Match, Zone: func(cluster, node string) *time.Location {
-		return alertZone(cfg, list, cluster, node)
+	return &mailwatch.Reader{Match: cfg.Alerts.Match, Kinds: readKinds(cfg), Zone: func(a evidence.Alert) *time.Location {
+		return alertZone(cfg, list, a)
 	}}
 }
 

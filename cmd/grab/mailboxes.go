@@ -140,7 +140,7 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 	if len(cfg.Mails) > 1 {
 		log = log.With("name", b.mail.Name)
 	}
-	alive, judge := w.alive(), newJudge(cfg, w.keys.txt)
+	alive, in := w.alive(), &intake{w: w, mailbox: b.mail.Name, judge: newJudge(cfg, w.keys.txt)}
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.folder, Poll: b.mail.Poll, CatchUp: b.mail.CatchUp, Mark: b.mail.Mark, Log: log,
 		Reader: alertReader(cfg),
@@ -151,11 +151,8 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			}
 			return c, err == nil, err
 		},
-		Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
-		Handle: func(ctx context.Context, m mailwatch.Mail) error {
-			m.Alert = judge.mail(ctx, m).Alert
-			return w.handle(ctx, m)
-		},
+		Save:   func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
+		Handle: in.handle, Sync: in.sync,
 		Flush: func(context.Context) error {
 			_, err := w.journal.Decide(time.Now())
 			return err
@@ -165,18 +162,6 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			alive(st)
 		},
 	}, nil
-}
-
-// handle makes an alert safe on disk.
-func (w *watching) handle(ctx context.Context, m mailwatch.Mail) error {
-	fresh, err := w.journal.Add(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
-	if fresh {
-		w.log.Info("alert", "id", m.Alert.ID[:12], "name", m.Alert.Name, "cluster", m.Alert.Cluster, "node", m.Alert.Node, "time", m.Alert.Time, "time_from", m.Alert.TimeFrom)
-	}
-	if fresh && w.onMail != nil {
-		w.onMail(m)
-	}
-	return err
 }
 
 // names lists the boxes for a line of the log.

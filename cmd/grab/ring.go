@@ -31,12 +31,14 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 			if why, hint := shortRing(cfg, h); why != "" {
 				w.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
 			}
-			ring := w.ring(cfg, h, cfg.Sites[i].Zone())
+			zone := cfg.Sites[i].Zone()
 			wg.Go(func() {
 				defer survive(w.log, "ring", h.Name)
-				if err := ring.Run(ctx); err != nil {
-					w.log.Error("ring: it is not kept", "host", h.Name, "err", err)
-				}
+				w.gate.while(ctx, []string{h.Name}, func(ctx context.Context) {
+					if err := w.ring(cfg, h, zone).Run(ctx); err != nil {
+						w.log.Error("ring: it is not kept", "host", h.Name, "err", err)
+					}
+				})
 			})
 		}
 	}

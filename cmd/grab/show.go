@@ -105,11 +105,15 @@ func (a *app) verifyCmd() *cobra.Command {
 }
 
 func (a *app) listCmd() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
+	var alerts bool
+	cmd := &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			store, err := a.openStore()
 			if err != nil {
 				return err
+			}
+			if alerts {
+				return a.listAlerts(store)
 			}
 			list, err := store.List()
 			if list == nil {
@@ -128,6 +132,8 @@ func (a *app) listCmd() *cobra.Command {
 			}
 			return w.Flush()
 		}}
+	cmd.Flags().BoolVar(&alerts, "alerts", false, "list every alert mail instead, with what became of it and why")
+	return cmd
 }
 
 func dash(s string) string {

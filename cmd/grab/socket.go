@@ -46,6 +46,9 @@ func (w *watching) mux() *http.ServeMux {
 	mux.HandleFunc("POST /retry", w.serveRetry)
 	mux.HandleFunc("POST /check", w.serveCheck)
 	mux.HandleFunc("GET /bundle", w.serveBundle)
+	mux.Handle("GET /pauses", w.pauseDesk())
+	mux.Handle("POST /pause", w.pauseDesk())
+	mux.Handle("POST /resume", w.pauseDesk())
 	return mux
 }
 

@@ -18,6 +18,7 @@ import (
 type warmth struct {
 	pool    *fetch.Pool
 	log     *slog.Logger
+	gate    *gate // nil: always open
 	depths  func(host string, families map[string]fetch.Foresight)
 	keepers map[string]*keeping // by source.key
 }
@@ -59,9 +60,16 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		go func() {
 			defer close(k.done)
 			defer survive(w.log, "warm session", list[0].host.Name)
-			keeper.Run(ctx)
+			w.gate.while(ctx, hostNames(list), keeper.Run)
 		}()
 	}
+}
+
+func hostNames(list []source) (hosts []string) {
+	for _, s := range list {
+		hosts = append(hosts, s.host.Name)
+	}
+	return hosts
 }
 
 // survive keeps the watcher alive when what it does beside incidents panics over

@@ -41,6 +41,7 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
+	gate    gate                 // shut to hosts that are paused
 	keys    keys                 // of DKIM
 	boxes   boxStates            // what each mailbox's watcher said last
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
@@ -73,7 +74,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		return nil, err
 	}
 	pool := &fetch.Pool{}
-	w.warm = warmth{pool: pool, log: w.log, depths: func(host string, families map[string]fetch.Foresight) {
+	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, depths: func(host string, families map[string]fetch.Foresight) {
 		w.shallow.depths(host, families, w.window())
 	}}
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
@@ -100,6 +101,9 @@ func (w *watching) run(ctx context.Context) error {
 		ended = w.runner.Run(ctx, w.journal)
 	})
 	wg.Go(func() { w.guardQuarantine(ctx) })
+	mind := &minding{w: w}
+	mind.look(time.Now()) // before the first login
+	wg.Go(func() { mind.run(ctx) })
 	reloads := make(chan struct{}, 1)
 	stop := onReload(reloads)
 	defer stop()
@@ -172,17 +176,6 @@ func (w *watching) reload() bool {
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
 	return true
-}
-
-// alertZone is the zone of the site that claims the cluster or node, if one does
-// and has one.
-func alertZone(cfg *config.Config, list []incident.Site, cluster, node string) *time.Location {
-	for _, name := range incident.Route(list, cluster, node) {
-		if s := cfg.Site(name); s != nil && s.TimeZone != nil {
-			return s.TimeZone
-		}
-	}
-	return nil
 }
 
 // cursorName tells mailboxes apart on disk.

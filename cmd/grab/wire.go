@@ -192,7 +192,7 @@ func sites(cfg *config.Config) []incident.Site {
 }
 
 func siteOf(s *config.Site, hosts []config.Host) incident.Site {
-	is := incident.Site{Name: s.Name, Clusters: s.Clusters, Nodes: s.Nodes, TimeZone: s.Zone().String()}
+	is := incident.Site{Name: s.Name, Clusters: s.Clusters, Nodes: s.Nodes, TimeZone: s.Zone().String(), Quiet: quiet(s)}
 	for _, h := range hosts {
 		is.Hosts = append(is.Hosts, incident.HostRef{Name: h.Name, Role: h.Role, Address: h.Address})
 		for _, f := range h.Logs.Families {
@@ -206,7 +206,7 @@ func siteOf(s *config.Site, hosts []config.Host) incident.Site {
 
 func policy(cfg *config.Config) incident.Policy {
 	p := incident.Policy{Before: cfg.Window.Before, After: cfg.Window.After, Max: cfg.Window.Max, Settle: cfg.Settle,
-		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, Limit: cfg.Alerts.Limit}
+		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Rules: rules(cfg)}
 	p.MaxAge = maxAge(cfg)
 	return p
 }

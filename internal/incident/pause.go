@@ -50,8 +50,8 @@ func (p Pause) at(now time.Time) bool {
 	return p.Ended.IsZero() && !now.Before(p.From) && now.Before(p.Until)
 }
 
-// covers reports whether the pause is of the site.
-func (p Pause) covers(site string) bool { return p.Site == "" || strings.EqualFold(p.Site, site) }
+// Covers reports whether the pause is of the site.
+func (p Pause) Covers(site string) bool { return p.Site == "" || strings.EqualFold(p.Site, site) }
 
 // String says what it is, for people.
 func (p Pause) String() string {
@@ -218,7 +218,7 @@ func (j *Journal) hush(rec *AlertRecord, sites []Site) {
 	for i := range rec.Sites {
 		d := &rec.Sites[i]
 		for _, p := range slices.Concat(list, QuietNow(sites, rec.Seen)) {
-			if p.at(rec.Seen) && p.covers(d.Site) {
+			if p.at(rec.Seen) && p.Covers(d.Site) {
 				d.What, d.Note = Paused, p.String()
 			}
 		}

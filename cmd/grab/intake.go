@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+
+	"rtmtgrab/mailwatch"
+)
+
+// intake takes the mails of one mailbox into the journal: each with handle, and many
+// of them are made safe by one sync.
+type intake struct {
+	w       *watching
+	mailbox string // its name
+	judge   judge
+	ids     []string // since the last sync
+}
+
+func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
+	m.Alert.Mailbox = i.mailbox
+	m.Alert = i.judge.mail(ctx, m).Alert
+	fresh, err := i.w.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	if err != nil {
+		return err
+	}
+	i.ids = append(i.ids, m.Alert.ID)
+	if fresh {
+		a := m.Alert
+		i.w.log.Info("alert", "id", a.ID[:12], "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
+		if i.w.onMail != nil {
+			i.w.onMail(m)
+		}
+	}
+	return nil
+}
+
+func (i *intake) sync(context.Context) error {
+	ids := i.ids
+	i.ids = nil
+	return i.w.journal.Commit(ids...)
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"rtmtgrab/internal/incident"
+)
+
+// listAlerts prints every mail that was taken, with what became of it and why.
+func (a *app) listAlerts(store *incident.Store) error {
+	list, err := store.ListAlerts()
+	if a.json {
+		return errors.Join(a.print(list), err)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "TIME\tSEEN\tID\tKIND\tCLUSTER\tNODE\tSITE\tWHAT\tINCIDENT\tWHY")
+	for _, l := range list {
+		row := func(site string, what incident.What, in, why string) {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Time.Format(time.RFC3339), l.Seen.Format(time.RFC3339), l.ID[:12], l.Kind,
+				dash(l.Cluster), dash(l.Node), dash(site), what, dash(in), dash(why))
+		}
+		for _, s := range l.Sites {
+			why := s.Why
+			if s.Of != "" {
+				why += " after " + s.Of[:min(12, len(s.Of))]
+			}
+			row(s.Site, s.What, s.Incident, why)
+		}
+		if len(l.Sites) == 0 {
+			row("", cmp.Or(l.What, incident.Undecided), "", l.Why)
+		}
+	}
+	return errors.Join(w.Flush(), err)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/mailwatch"
+)
+
+// rules are a configuration's routes, as incidents know them.
+func rules(cfg *config.Config) []incident.Rule {
+	var list []incident.Rule
+	for _, r := range cfg.Routes {
+		list = append(list, incident.Rule{To: r.To, Folder: r.Folder, Cluster: r.Cluster, Node: r.Node, Kind: r.Kind, Sites: r.Sites})
+	}
+	return list
+}
+
+// kinds are what a configuration's alert kinds ask for.
+func kinds(cfg *config.Config) []incident.KindPolicy {
+	var list []incident.KindPolicy
+	for _, k := range cfg.Alerts.Kinds {
+		list = append(list, incident.KindPolicy{Name: k.Name, Before: k.Window.Before, After: k.Window.After, Families: k.Families})
+	}
+	return list
+}
+
+// readKinds are the same for who reads mails.
+func readKinds(cfg *config.Config) []mailwatch.Kind {
+	var list []mailwatch.Kind
+	for _, k := range cfg.Alerts.Kinds {
+		list = append(list, mailwatch.Kind{Name: k.Name, Match: k.Match})
+	}
+	return list
+}
+
+// quiet are a site's quiet hours.
+func quiet(s *config.Site) []incident.Quiet {
+	var list []incident.Quiet
+	for _, q := range s.Quiet {
+		list = append(list, incident.Quiet{Days: q.Weekdays(), From: q.From, To: q.To, Reason: q.Reason})
+	}
+	return list
+}
+
+// alertZone is the zone of the first of the sites that an alert goes to which has
+// one.
+func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time.Location {
+	names, _ := incident.RouteAlert(list, rules(cfg), a)
+	for _, name := range names {
+		if s := cfg.Site(name); s != nil && s.TimeZone != nil {
+			return s.TimeZone
+		}
+	}
+	return nil
+}
