@@ -51,9 +51,7 @@ func addresses(value string) []string {
 	} else {
 		found = strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(" \t,;<>()[]\"", c) })
 	}
-	found = slices.DeleteFunc(found, func(a string) bool { return len(a) > maxAddress || strings.IndexByte(a, '@') < 1 })
-	for i := range found {
-		found[i] = evidence.Printable(found[i], maxAddress)
-	}
-	return found
+	return slices.DeleteFunc(found, func(a string) bool {
+		return len(a) > maxAddress || strings.IndexByte(a, '@') < 1 || evidence.Printable(a, maxAddress) != a
+	})
 }
