@@ -248,3 +248,35 @@ func quickDir(t *testing.T) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
+
+// BenchmarkIntake is a backlog of 1,000 mails made safe and judged, with every fsync:
+// by batches of 512, and one by one.
+func BenchmarkIntake(b *testing.B) {
+	for _, batch := range []int{512, 1} {
+		b.Run(fmt.Sprint("batch ", batch), func(b *testing.B) {
+			for b.Loop() {
+				j := testJournal(b, testStore(b, b.TempDir()))
+				var ids []string
+				for i := range 1000 {
+					a := stormAlert(t0.Add(time.Duration(i)*3*time.Second), i%10)
+					if _, err := j.Take(context.Background(), a, make([]byte, 4000), false, t0.Add(time.Hour)); err != nil {
+						b.Fatal(err)
+					}
+					if ids = append(ids, a.ID); len(ids) == batch {
+						if err := j.Commit(ids...); err != nil {
+							b.Fatal(err)
+						}
+						ids = nil
+					}
+				}
+				if err := j.Commit(ids...); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := j.Decide(t0.Add(time.Hour)); err != nil {
+					b.Fatal(err)
+				}
+				j.Close()
+			}
+		})
+	}
+}
