@@ -128,6 +128,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	if rec.What != "" {
 		return
 	}
+	r.Notes = append(r.Notes, pauseNotes(st, cfg, rec, now)...)
 	list, err := st.Preview(rec, p, now)
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())

@@ -232,3 +232,42 @@ func TestIntake(t *testing.T) {
 		t.Errorf("%+v, %v", rec, err)
 	}
 }
+
+// `grab check --mail` says by which route a mail goes, of which kind it is, what it
+// asks for, and that the site is paused.
+func TestCheckMailRoutes(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	cfg := put("grab.yaml", "store: store\nalerts: {kinds: [{name: trunk, match: SIPTrunkOOS, window: {before: 1m, after: 30s}}]}\nroutes: [{to: rtmt+hq@example.com, kind: trunk, sites: [hq]}]\n"+
+		"mail: {server: imap.example.com, user: u@example.com, password: {env: NONE}}\nssh: {password: {env: NONE}}\n"+
+		"sites: [{name: hq, nodes: [n1], hosts: [{name: expc01, role: C, address: 10.0.0.1}]}]\n")
+	if _, err := incident.OpenStore(filepath.Join(dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	check := func(to, name string) string {
+		t.Helper()
+		r := runGrab("-c", cfg, "check", "--mail", put("a.eml", "To: "+to+"\r\nDate: "+time.Now().Format(time.RFC1123Z)+"\r\nSubject: [RTMT-ALERT-c] "+name+"\r\n\r\nx\r\n"))
+		if r.code != 0 {
+			t.Fatal(r)
+		}
+		return r.out
+	}
+	if r := runGrab("-c", cfg, "pause", "--direct", "--all", "--for", "10m", "--reason", "test"); r.code != 0 {
+		t.Fatal(r)
+	}
+	out := check("rtmt+hq@example.com", "SIPTrunkOOS")
+	for _, want := range []string{"routes[0] (to rtmt+hq@example.com, kind trunk)", "trunk", "opens an incident", "site hq is paused until"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if out = check("rtmt@example.com", "SIPTrunkOOS"); !strings.Contains(out, "unrouted: no route matches; no site claims") {
+		t.Error(out)
+	}
+}

@@ -1,0 +1,72 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// What was taken is nothing until it is committed, for a crash or a fault alike, and
+// whoever relies on it is told.
+func TestTakeIsNothingWithoutCommit(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	st := testStore(t, dir)
+	fault := errors.New("fault")
+	var failing bool
+	st.fault = func(op, _ string) error {
+		if failing && op == "commit" {
+			return fault
+		}
+		return nil
+	}
+	j := testJournal(t, st)
+	a, b := alertAt(0, "n1", 1), alertAt(time.Minute, "n2", 1)
+	take := func(a evidence.Alert, want bool) {
+		t.Helper()
+		if fresh, err := j.Take(ctx, a, []byte("mail"), false, t0); fresh != want || err != nil {
+			t.Errorf("fresh %v, %v", fresh, err)
+		}
+	}
+	take(a, true)
+	take(a, false) // of another mailbox
+	if in := decide(t, j); len(in) != 0 {
+		t.Error("decided about what is not safe")
+	}
+	failing = true
+	if err := j.Commit(a.ID); !errors.Is(err, fault) {
+		t.Errorf("%v", err)
+	}
+	failing = false
+	if err := j.Commit(a.ID); err == nil || !strings.Contains(err.Error(), "not safe") {
+		t.Errorf("the other mailbox was not told: %v", err)
+	}
+	take(a, true)
+	if err := j.Commit(a.ID); err != nil {
+		t.Error(err)
+	}
+	take(b, true)
+	j.lock.Release() // a kill
+
+	j, err := OpenJournal(testStore(t, dir), testSites, testPolicy(), slog.New(slog.DiscardHandler), func() time.Time { return t0.Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*.part")); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+	take(a, false)
+	take(b, true)
+	if err := j.Commit(a.ID, b.ID); err != nil {
+		t.Error(err)
+	}
+	if in := decide(t, j); len(in) != 1 || len(in[0].Members) != 2 {
+		t.Errorf("%+v", in)
+	}
+}
