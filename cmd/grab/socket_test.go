@@ -102,7 +102,7 @@ func (c *labConfig) warm() {
 
 var (
 	incidentRE = regexp.MustCompile(`[0-9]{8}T[0-9]{6}Z-[a-z]+-[0-9a-f]{6}`)
-	changing   = regexp.MustCompile(`[0-9][0-9,.:TZ-]*( [KMG]iB| bytes)?|SHA256:[A-Za-z0-9+/]+|\b[0-9a-f]{12,}\b|(sessions?|connections?) .*`)
+	changing   = regexp.MustCompile(`[0-9][0-9,.:TZhmsµn-]*( [KMG]iB| bytes)?|SHA256:[A-Za-z0-9+/]+|\b[0-9a-f]{12,}\b|(sessions?|connections?) .*`)
 	blanks     = regexp.MustCompile(`[ \t]+`)
 )
 
@@ -110,7 +110,7 @@ var (
 func alike(s string) string {
 	var lines []string
 	for line := range strings.Lines(incidentRE.ReplaceAllString(s, "INCIDENT")) {
-		skip := []string{through, "session", "asked for by", "a grab watch runs", "no grab watch runs", "taking", "files held", "mailbox ", "Cut ", "window was cut", "Notes", "its clock"}
+		skip := []string{through, "session", "asked for by", "a grab watch runs", "no grab watch runs", "taking", "files held", "mailbox ", "Cut ", "window was cut", "Notes", " clock "}
 		if strings.TrimSpace(line) == "" || slices.ContainsFunc(skip, func(s string) bool { return strings.Contains(line, s) }) {
 			continue
 		}
@@ -132,7 +132,7 @@ func shape(t *testing.T, s string) string {
 	walk = func(at string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
-			if v["what"] == "session" {
+			if v["what"] == "session" || v["what"] == "clock" {
 				return
 			}
 			for k, e := range v {
