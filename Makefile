@@ -10,14 +10,16 @@ TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darw
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
 
-# The servers and tools that the tests start by themselves on loopback ports.
-NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium
+# The servers and tools that the tests start by themselves on loopback ports. What is
+# installed here is not started as a service.
+NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light
 bench-deps: NEED += rsync:rsync lftp:lftp
 deps bench-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    p=/usr/sbin/policy-rc.d; if [ ! -e $$p ]; then trap "rm -f $$p" EXIT; printf '#!/bin/sh\nexit 101\n' >$$p; chmod 755 $$p; fi; \
 	    apt-get -o DPkg::Lock::Timeout=120 update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $$missing; \
 	  else echo "deps: missing:$$missing. Install them (as root: apt-get install$$missing); the tests that need them will fail."; fi; fi

@@ -2,16 +2,9 @@ package realsrv
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -200,25 +193,7 @@ func (d *Dovecot) configure(start, tlsPort int) {
 }
 
 // certify makes a certificate that is its own authority.
-func (d *Dovecot) certify() {
-	d.tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	d.check(err)
-	cert := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dovecot of a test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
-	d.check(err)
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	d.check(err)
-	d.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	d.check(os.WriteFile(filepath.Join(d.Dir, "cert.pem"), d.CA, 0o644))
-	d.check(os.WriteFile(filepath.Join(d.Dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
-}
+func (d *Dovecot) certify() { d.CA = certify(d.tb, d.Dir) }
 
 // ClientTLS trusts this Dovecot and nothing else.
 func (d *Dovecot) ClientTLS() *tls.Config {
