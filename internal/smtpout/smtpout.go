@@ -1,0 +1,305 @@
+// Package smtpout sends one mail through one SMTP server.
+//
+// It guarantees that nothing is sent in the clear except to a loopback address,
+// that every step ends with its context, that what a server says is bounded, and
+// that no error holds a password or a token. It does not retry.
+package smtpout
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// How a connection is secured, Server.TLS.
+const (
+	TLSImplicit = "implicit" // the default
+	TLSStart    = "starttls" // required, whatever the server offers
+	TLSNone     = "none"     // loopback addresses only
+)
+
+// Stages of an Error.
+const (
+	StageDial    = "dial"
+	StageTLS     = "tls"
+	StageLogin   = "login"
+	StageSend    = "send"    // MAIL FROM and RCPT TO
+	StageMessage = "message" // DATA: the server judged the mail itself
+)
+
+const (
+	stepLimit = 30 * time.Second // one command's answer; a context may be shorter
+	allLimit  = 2 * time.Minute  // the whole conversation
+	maxHeard  = 256 << 10        // bytes that a server may send in a conversation
+)
+
+// An Error says how far the sending came.
+type Error struct {
+	Stage   string // one of Stage…
+	Refused bool   // the server said no for good
+	Err     error
+}
+
+func (e *Error) Error() string { return "smtp " + e.Stage + ": " + e.Err.Error() }
+
+// Unwrap is the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A Server says where mails are handed in and how to log in.
+type Server struct {
+	Addr      string                 // host:port
+	TLS       string                 // one of TLS…; empty means implicit
+	TLSConfig *tls.Config            // nil means the system's authorities; the name to verify is Addr's host unless set
+	User      string                 // empty: no login
+	Password  func() (string, error) // asked anew for every login
+
+	// Token, if set, gives an OAuth2 access token: the login is XOAUTH2 then.
+	Token func(ctx context.Context) (string, error)
+}
+
+// Send hands a mail in: from and to are the envelope's, bare addresses. A mail that
+// some recipients are refused for is sent to the others, and those refused are
+// returned without an error.
+func (s *Server) Send(ctx context.Context, from string, to []string, msg []byte) (refused []string, err error) {
+	err = s.with(ctx, func(c *smtp.Client) error {
+		refused, err = submit(c, from, to, msg)
+		return err
+	})
+	return refused, err
+}
+
+// Check logs in and sends nothing.
+func (s *Server) Check(ctx context.Context) error {
+	return s.with(ctx, func(c *smtp.Client) error { return at(StageSend, c.Noop()) })
+}
+
+// with does something in a conversation. Ending ctx closes the connection.
+func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err error) {
+	var secret string
+	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, fmt.Errorf("the server took more than %v", allLimit))
+	defer cancel()
+	defer func() { err = hide(cause(ctx, err), s.User, secret) }()
+	host, _, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return at(StageDial, err)
+	}
+	if s.TLS == TLSNone && !loopback(host) {
+		return at(StageTLS, fmt.Errorf("no encryption is allowed on a loopback address only, not for %s", s.Addr))
+	}
+	if secret, err = s.secret(ctx); err != nil {
+		return at(StageLogin, err)
+	}
+	conn, err := (&net.Dialer{Timeout: stepLimit}).DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return at(StageDial, err)
+	}
+	conn = &bounded{Conn: conn, left: maxHeard}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	c, err := s.greet(conn, host)
+	if err != nil {
+		return err
+	}
+	if err := s.login(c, secret); err != nil {
+		return err
+	}
+	if err := do(c); err != nil {
+		return err
+	}
+	c.Quit() // the mail is handed in: what comes after does not matter
+	return nil
+}
+
+// cause is ctx's end if that is behind an error.
+func cause(ctx context.Context, err error) error {
+	if e := (*Error)(nil); err != nil && ctx.Err() != nil && errors.As(err, &e) && !e.Refused {
+		return &Error{Stage: e.Stage, Err: context.Cause(ctx)}
+	}
+	return err
+}
+
+// greet makes a client of a connection, secured as configured.
+func (s *Server) greet(conn net.Conn, host string) (*smtp.Client, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.TLSConfig != nil {
+		cfg = s.TLSConfig.Clone()
+	}
+	if cfg.ServerName == "" {
+		cfg.ServerName = host
+	}
+	var c *smtp.Client
+	switch s.TLS {
+	case TLSStart:
+		var err error
+		if c, err = smtp.NewClientStartTLS(conn, cfg); err != nil {
+			return nil, at(StageTLS, err)
+		}
+		c.CommandTimeout, c.SubmissionTimeout = stepLimit, stepLimit
+		return c, at(StageTLS, c.Hello(helloName())) // the handshake is part of it
+	case TLSNone:
+		c = smtp.NewClient(conn)
+	default:
+		conn.SetDeadline(time.Now().Add(stepLimit))
+		t := tls.Client(conn, cfg)
+		if err := t.Handshake(); err != nil {
+			return nil, at(StageTLS, err)
+		}
+		conn.SetDeadline(time.Time{})
+		c = smtp.NewClient(t)
+	}
+	c.CommandTimeout, c.SubmissionTimeout = stepLimit, stepLimit
+	return c, at(StageDial, c.Hello(helloName()))
+}
+
+// helloName is this machine's name as far as it can be said in EHLO.
+func helloName() string {
+	name, err := os.Hostname()
+	if err != nil || !hostRE.MatchString(name) {
+		return "localhost"
+	}
+	return name
+}
+
+var hostRE = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+func (s *Server) secret(ctx context.Context) (string, error) {
+	switch {
+	case s.User == "":
+		return "", nil
+	case s.Token != nil:
+		return s.Token(ctx)
+	case s.Password == nil:
+		return "", errors.New("no password")
+	}
+	return s.Password()
+}
+
+func (s *Server) login(c *smtp.Client, secret string) error {
+	if s.User == "" {
+		return nil
+	}
+	var way sasl.Client
+	switch {
+	case s.Token != nil && c.SupportsAuth("XOAUTH2"):
+		way = &xoauth2{s.User, secret}
+	case s.Token != nil:
+		return at(StageLogin, errors.New("the server does not offer AUTH XOAUTH2 on this connection"))
+	case c.SupportsAuth(sasl.Plain):
+		way = sasl.NewPlainClient("", s.User, secret)
+	case c.SupportsAuth(sasl.Login):
+		way = sasl.NewLoginClient(s.User, secret)
+	default:
+		return at(StageLogin, errors.New("the server offers neither AUTH PLAIN nor LOGIN on this connection"))
+	}
+	return at(StageLogin, c.Auth(way))
+}
+
+// xoauth2 is Google's and Microsoft's login with a token.
+type xoauth2 struct{ user, token string }
+
+func (x *xoauth2) Start() (string, []byte, error) {
+	return "XOAUTH2", []byte("user=" + x.user + "\x01auth=Bearer " + x.token + "\x01\x01"), nil
+}
+
+// Next answers the challenge that a refusal comes with.
+func (x *xoauth2) Next([]byte) ([]byte, error) { return []byte{}, nil }
+
+func submit(c *smtp.Client, from string, to []string, msg []byte) (refused []string, err error) {
+	if err := c.Mail(from, nil); err != nil {
+		return nil, at(StageSend, err)
+	}
+	var last error
+	for _, rcpt := range to {
+		if err := c.Rcpt(rcpt, nil); err != nil {
+			var no *smtp.SMTPError
+			if !errors.As(err, &no) || no.Temporary() {
+				return nil, at(StageSend, err)
+			}
+			refused, last = append(refused, rcpt), fmt.Errorf("recipient %s: %w", evidence.Printable(rcpt, 100), err)
+		}
+	}
+	if len(refused) == len(to) {
+		return nil, at(StageSend, last)
+	}
+	w, err := c.Data()
+	if err != nil {
+		return nil, at(StageMessage, err)
+	}
+	if _, err := w.Write(msg); err != nil {
+		return nil, at(StageMessage, err)
+	}
+	return refused, at(StageMessage, w.Close())
+}
+
+// at words an error of a stage; what a server said is made fit for a log.
+func at(stage string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Stage: stage, Err: err}
+	var no *smtp.SMTPError
+	if errors.As(err, &no) {
+		e.Refused = !no.Temporary()
+		said := fmt.Errorf("the server said %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
+		if before, ok := strings.CutSuffix(err.Error(), no.Error()); ok && before != "" {
+			said = fmt.Errorf("%s%w", before, said)
+		}
+		e.Err = said
+	}
+	return e
+}
+
+// hide takes what a server may repeat of the login out of an error.
+func hide(err error, user, secret string) error {
+	if err == nil || secret == "" {
+		return err
+	}
+	text := err.Error()
+	for _, s := range []string{base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + secret)),
+		base64.StdEncoding.EncodeToString([]byte("user=" + user + "\x01auth=Bearer " + secret + "\x01\x01")),
+		base64.StdEncoding.EncodeToString([]byte(secret)), secret} {
+		text = strings.ReplaceAll(text, s, "***")
+	}
+	e := (*Error)(nil)
+	if text == err.Error() || !errors.As(err, &e) {
+		return err
+	}
+	return &Error{Stage: e.Stage, Refused: e.Refused, Err: errors.New(strings.TrimPrefix(text, "smtp "+e.Stage+": "))}
+}
+
+// bounded is a connection that gives so many bytes and no more.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the server sent more than %d bytes", maxHeard)
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// loopback reports whether a host as written can only be this machine.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
