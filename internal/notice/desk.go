@@ -1,0 +1,134 @@
+package notice
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/status"
+)
+
+const lookEvery = 10 * time.Second
+
+// A Desk tells what changes by all its channels at once, each of which has a queue
+// and a pace of its own.
+type Desk struct {
+	Boxes    []*Outbox
+	Tracker  *Tracker                // nil: problems are not told
+	Problems func() []status.Problem // at this moment
+	Every    time.Duration           // between two looks at them; zero: 10 s
+	Log      *slog.Logger
+
+	stuck bool // it was said that notices cannot be kept
+}
+
+// Open reads what earlier runs left. It is called before anything else.
+func (d *Desk) Open() error {
+	var errs []error
+	for _, b := range d.Boxes {
+		errs = append(errs, b.Open())
+	}
+	if d.Tracker != nil {
+		errs = append(errs, d.Tracker.Load())
+	}
+	return errors.Join(errs...)
+}
+
+// Run delivers notices and looks for changes until ctx ends.
+func (d *Desk) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, b := range d.Boxes {
+		wg.Go(func() { b.Deliver(ctx) })
+	}
+	t := time.NewTicker(cmp.Or(d.Every, lookEvery))
+	defer t.Stop()
+	for {
+		if d.Tracker != nil {
+			d.look()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// look tells what changed. What cannot be kept on disk is told at the next look.
+func (d *Desk) look() {
+	changes := d.Tracker.Look(time.Now(), d.Problems())
+	var err error
+	if len(changes) > 0 {
+		err = d.keep(Problems(time.Now(), changes))
+	}
+	if err == nil {
+		err = d.Tracker.Save()
+	}
+	if err != nil {
+		d.Tracker.Revert()
+	}
+	if err != nil && !d.stuck {
+		d.Log.Error("notices cannot be kept; it is tried again", "err", err)
+	}
+	d.stuck = err != nil
+	if err == nil && len(changes) > 0 {
+		d.Log.Info("notice", "changes", len(changes), "first", changes[0].Key, "event", changes[0].Event)
+		d.wake()
+	}
+}
+
+// Tell keeps a notice for every channel and lets them deliver it.
+func (d *Desk) Tell(n Notice) error {
+	defer d.wake()
+	return d.keep(n)
+}
+
+func (d *Desk) keep(n Notice) error {
+	var errs []error
+	for _, b := range d.Boxes {
+		errs = append(errs, b.Add(n))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Desk) wake() {
+	for _, b := range d.Boxes {
+		b.Wake()
+	}
+}
+
+// Report adds dead channels, as problems, to a report.
+func (d *Desk) Report(r *status.Report) {
+	for _, b := range d.Boxes {
+		b.Report(r)
+	}
+}
+
+// Try sends a notice by every channel, without a queue and once, and returns how
+// each ended.
+func (d *Desk) Try(ctx context.Context, n Notice) map[string]error {
+	errs := make([]error, len(d.Boxes))
+	var wg sync.WaitGroup
+	for i, b := range d.Boxes {
+		wg.Go(func() { errs[i] = b.attempt(ctx, n) })
+	}
+	wg.Wait()
+	out := map[string]error{}
+	for i, b := range d.Boxes {
+		out[b.Name] = errs[i]
+	}
+	return out
+}
+
+// Names are those of the channels.
+func (d *Desk) Names() []string {
+	var names []string
+	for _, b := range d.Boxes {
+		names = append(names, b.Name)
+	}
+	return names
+}

@@ -1,0 +1,14 @@
+//go:build unix
+
+package notice
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup makes a command and its children a process group, that is killed whole.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+}

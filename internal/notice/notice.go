@@ -1,0 +1,229 @@
+// Package notice tells people what changed: a problem that lasts, its end, an
+// incident whose logs are copied, a bundle that is sealed.
+//
+// It guarantees that each change is told once, after a restart too; that a short
+// outage stays quiet and one that comes and goes does not storm; that a notice that
+// cannot be delivered waits on disk, in a bounded queue, and is tried again; and
+// that what came out of a mail reaches a command by its standard input alone. It
+// does not know how problems are found out, or what an incident is.
+package notice
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Kinds of notices.
+const (
+	KindProblems = "problems"   // Changes
+	KindCopied   = "first_pass" // Incident: every host was asked once
+	KindSealed   = "sealed"     // Incident: the bundle is there
+	KindTest     = "test"
+)
+
+// A Notice is one message. Its JSON is what a webhook with the template json and a
+// command get.
+type Notice struct {
+	ID       string    `json:"id"` // hex; the same notice has the same
+	Kind     string    `json:"kind"`
+	Time     time.Time `json:"time"`
+	Subject  string    `json:"subject"` // one line
+	Text     string    `json:"text"`    // lines
+	Changes  []Change  `json:"changes,omitempty"`
+	Incident *Incident `json:"incident,omitempty"`
+	Dropped  int       `json:"dropped,omitempty"` // notices before this one that could not be delivered and were given up
+}
+
+// What a Change tells of a problem.
+const (
+	Began   = "began"
+	Ended   = "ended"
+	Flapped = "flapped" // it came and went since it was spoken of last
+)
+
+// A Change is one problem's change of state.
+type Change struct {
+	Key     string    `json:"key"`
+	Event   string    `json:"event"` // one of Began, …
+	What    string    `json:"what"`
+	Hint    string    `json:"hint,omitempty"`
+	Blocks  bool      `json:"blocks"` // an alert would lose something by it
+	Since   time.Time `json:"since"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Times   int       `json:"times,omitempty"`   // of Flapped: how often it came
+	Present bool      `json:"present,omitempty"` // of Flapped: it is there at the moment
+}
+
+// An Incident is what is known of one so far.
+type Incident struct {
+	Incident string          `json:"incident"`
+	Site     string          `json:"site"`
+	Alerts   []string        `json:"alerts"` // name and node of each, at most maxAlerts
+	More     int             `json:"more_alerts,omitempty"`
+	Window   evidence.Window `json:"window"`
+	Coverage string          `json:"coverage"`
+	Hosts    []Host          `json:"hosts"`
+	Verdict  string          `json:"verdict,omitempty"` // one sentence on the registrations
+	Bundle   string          `json:"bundle,omitempty"`  // path on the machine of grab
+	Size     int64           `json:"size,omitempty"`
+	SHA256   string          `json:"sha256,omitempty"`
+}
+
+// MaxAlerts is how many alerts of an incident are named.
+const MaxAlerts = 10
+
+// Host is one peer of an incident.
+type Host struct {
+	Host     string `json:"host"`
+	Coverage string `json:"coverage"`
+	Error    string `json:"error,omitempty"`
+}
+
+// id is made of what makes a notice the same.
+func id(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Problems makes one notice of changes.
+func Problems(now time.Time, changes []Change) Notice {
+	var parts []string
+	for _, c := range changes {
+		parts = append(parts, c.Key, c.Event, c.Since.UTC().Format(time.RFC3339Nano), fmt.Sprint(c.Times))
+	}
+	n := Notice{ID: id(parts...), Kind: KindProblems, Time: now.UTC().Round(0), Changes: changes, Subject: subject(changes)}
+	var b strings.Builder
+	for i, c := range changes {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		c.write(&b)
+	}
+	n.Text = b.String()
+	return n
+}
+
+func subject(changes []Change) string {
+	began, ended := 0, 0
+	for _, c := range changes {
+		if c.Event == Ended || c.Event == Flapped && !c.Present {
+			ended++
+		} else {
+			began++
+		}
+	}
+	switch {
+	case len(changes) == 1:
+		return "grab: " + changes[0].headline()
+	case ended == 0:
+		return fmt.Sprintf("grab: %d problems", began)
+	case began == 0:
+		return fmt.Sprintf("grab: %d problems are over", ended)
+	}
+	return fmt.Sprintf("grab: %d problems, %d are over", began, ended)
+}
+
+func (c Change) headline() string {
+	switch c.Event {
+	case Ended:
+		return c.Key + " is well again"
+	case Flapped:
+		return c.Key + " comes and goes"
+	}
+	if c.Blocks {
+		return "an alert would not work: " + c.Key
+	}
+	return c.Key
+}
+
+func (c Change) write(b *strings.Builder) {
+	switch c.Event {
+	case Ended:
+		fmt.Fprintf(b, "%s is well again, it lasted %s.\nIt was: %s\n", c.Key, span(c.Ended.Sub(c.Since)), c.What)
+	case Flapped:
+		now := "It is well at the moment."
+		if c.Present {
+			now = "It is there at the moment."
+		}
+		fmt.Fprintf(b, "%s came %s since %s. %s\n%s\n", c.Key, times(c.Times), stamp(c.Since), now, c.What)
+	default:
+		fmt.Fprintf(b, "%s, since %s: %s\n", c.Key, stamp(c.Since), c.What)
+	}
+	if c.Hint != "" && (c.Event != Ended) {
+		fmt.Fprintf(b, "What to do: %s\n", c.Hint)
+	}
+	if c.Blocks && c.Event == Began {
+		b.WriteString("An alert that comes now would lose something by it.\n")
+	}
+}
+
+// Told makes a notice of an incident. kind is KindCopied or KindSealed.
+func Told(now time.Time, kind string, in Incident, revision int) Notice {
+	n := Notice{ID: id(kind, in.Incident, fmt.Sprint(revision)), Kind: kind, Time: now.UTC().Round(0), Incident: &in}
+	var b strings.Builder
+	if kind == KindCopied {
+		n.Subject = fmt.Sprintf("grab: alert for %s, logs copied (%s so far)", in.Site, in.Coverage)
+		fmt.Fprintf(&b, "An alert came for site %s. The hosts' logs were copied a first time; the bundle follows.\n\n", in.Site)
+	} else {
+		n.Subject = fmt.Sprintf("grab: bundle for %s is sealed (%s)", in.Site, in.Coverage)
+		fmt.Fprintf(&b, "The bundle of site %s is sealed.\n\n", in.Site)
+	}
+	fmt.Fprintf(&b, "Incident: %s\n", in.Incident)
+	for _, a := range in.Alerts {
+		fmt.Fprintf(&b, "Alert:    %s\n", a)
+	}
+	if in.More > 0 {
+		fmt.Fprintf(&b, "          and %d more\n", in.More)
+	}
+	fmt.Fprintf(&b, "Window:   %s to %s\nCoverage: %s\n", stamp(in.Window.Since), stamp(in.Window.Until), in.Coverage)
+	for _, h := range in.Hosts {
+		fmt.Fprintf(&b, "  %s: %s", h.Host, h.Coverage)
+		if h.Error != "" {
+			b.WriteString(" (" + h.Error + ")")
+		}
+		b.WriteString("\n")
+	}
+	if in.Verdict != "" {
+		fmt.Fprintf(&b, "Verdict:  %s\n", in.Verdict)
+	}
+	if in.Bundle != "" {
+		fmt.Fprintf(&b, "Bundle:   %s\nSize:     %d bytes\nSHA-256:  %s\n", in.Bundle, in.Size, in.SHA256)
+	}
+	n.Text = b.String()
+	return n
+}
+
+// Test is the notice of grab check --notify.
+func Test(now time.Time) Notice {
+	return Notice{ID: id("test", now.Format(time.RFC3339Nano)), Kind: KindTest, Time: now.UTC().Round(0), Subject: "grab: a test",
+		Text: "This is a test by grab check --notify. Notices reach you.\n"}
+}
+
+// body is the text with what was dropped before it.
+func (n Notice) body() string {
+	if n.Dropped == 0 {
+		return n.Text
+	}
+	return fmt.Sprintf("%s\nBefore this, %d notices could not be delivered and were given up: see grab status.\n", n.Text, n.Dropped)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+
+func span(d time.Duration) string {
+	if d < time.Second {
+		return "less than a second"
+	}
+	return d.Round(time.Second).String()
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

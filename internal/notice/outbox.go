@@ -1,0 +1,288 @@
+package notice
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/status"
+)
+
+// A Channel delivers notices one way.
+type Channel interface {
+	// Send delivers a notice; a Refusal says that this notice will never be taken.
+	// A Wait says when to come again.
+	Send(ctx context.Context, n Notice) error
+}
+
+// A Refusal is an error of a notice itself: the channel works.
+type Refusal struct{ Err error }
+
+func (e *Refusal) Error() string { return e.Err.Error() }
+
+// Unwrap is the reason.
+func (e *Refusal) Unwrap() error { return e.Err }
+
+// A Wait is an error of a channel that says for how long it wants no more.
+type Wait struct {
+	For time.Duration
+	Err error
+}
+
+func (e *Wait) Error() string { return e.Err.Error() }
+
+// Unwrap is the reason.
+func (e *Wait) Unwrap() error { return e.Err }
+
+const (
+	attemptLimit = 30 * time.Second
+	firstRetry   = 5 * time.Second
+	lastRetry    = 5 * time.Minute
+	longestWait  = 10 * time.Minute // that a channel may ask for
+	maxQueued    = 1000
+	maxAge       = 7 * 24 * time.Hour
+	maxRefusals  = 3
+)
+
+// An Outbox is the queue of one channel, a folder. Deliver is its one owner; Add
+// may be called by another goroutine.
+type Outbox struct {
+	Name    string // of the channel: "mail", "webhook-1", "command"
+	Dir     string
+	Channel Channel
+	Most    int // notices that may wait; zero: 1000
+	Log     *slog.Logger
+
+	mu      sync.Mutex
+	names   []string // of files, oldest first
+	dropped int      // since something was delivered last
+	wake    chan struct{}
+	failing time.Time
+	err     string
+}
+
+// Open reads what is waiting. It is called before anything else.
+func (o *Outbox) Open() error {
+	o.wake = make(chan struct{}, 1)
+	if err := atomicfile.MkdirAll(o.Dir); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(o.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		switch {
+		case strings.HasSuffix(e.Name(), atomicfile.PartSuffix):
+			os.Remove(filepath.Join(o.Dir, e.Name())) // of a crash
+		case strings.HasSuffix(e.Name(), ".json") && e.Name() != countFile:
+			o.names = append(o.names, e.Name())
+		}
+	}
+	slices.Sort(o.names)
+	var c count
+	if err := atomicfile.ReadJSON(filepath.Join(o.Dir, countFile), &c); err == nil {
+		o.dropped = c.Dropped
+	}
+	return nil
+}
+
+const countFile = "dropped.json"
+
+type count struct {
+	Dropped int `json:"dropped"`
+}
+
+// Add keeps a notice. One that waits already is not kept twice. It is delivered
+// from Wake on.
+func (o *Outbox) Add(n Notice) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	end := "-" + n.ID + ".json"
+	if slices.ContainsFunc(o.names, func(name string) bool { return strings.HasSuffix(name, end) }) {
+		return nil
+	}
+	// of those of one nanosecond the order does not matter
+	name := fmt.Sprintf("%020d-%s%s", n.Time.UnixNano(), n.Kind, end)
+	if err := atomicfile.WriteJSON(filepath.Join(o.Dir, name), n); err != nil {
+		return fmt.Errorf("keep a notice: %w", err)
+	}
+	o.names = append(o.names, name)
+	slices.Sort(o.names)
+	o.trim()
+	return nil
+}
+
+// trim gives up what is too much: the oldest notices of problems first.
+func (o *Outbox) trim() {
+	for len(o.names) > cmp.Or(o.Most, maxQueued) {
+		i := slices.IndexFunc(o.names, func(name string) bool { return strings.Contains(name, "-"+KindProblems+"-") })
+		o.drop(max(i, 0))
+	}
+}
+
+func (o *Outbox) drop(i int) {
+	os.Remove(filepath.Join(o.Dir, o.names[i]))
+	o.names = slices.Delete(o.names, i, i+1)
+	o.dropped++
+	o.count()
+	o.log().Warn("a notice is given up: it could not be delivered", "channel", o.Name, "dropped", o.dropped)
+}
+
+func (o *Outbox) count() {
+	name, err := filepath.Join(o.Dir, countFile), error(nil)
+	if o.dropped == 0 {
+		if err = os.Remove(name); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	} else {
+		err = atomicfile.WriteJSON(name, count{o.dropped})
+	}
+	if err != nil {
+		o.log().Warn("the number of notices that were given up cannot be kept", "channel", o.Name, "err", err)
+	}
+}
+
+// Wake lets Deliver look at what was added.
+func (o *Outbox) Wake() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Waiting is the number of notices that wait.
+func (o *Outbox) Waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.names)
+}
+
+// Deliver delivers notices, oldest first, until ctx ends.
+func (o *Outbox) Deliver(ctx context.Context) {
+	tries, refusals := 0, 0
+	for ctx.Err() == nil {
+		n, name, ok := o.head()
+		if !ok {
+			select {
+			case <-ctx.Done():
+			case <-o.wake:
+			}
+			continue
+		}
+		err := o.attempt(ctx, n)
+		if ctx.Err() != nil && err != nil {
+			return
+		}
+		no := (*Refusal)(nil)
+		if errors.As(err, &no) {
+			refusals++
+		}
+		o.note(name, n, err, refusals)
+		if err == nil || refusals >= maxRefusals {
+			tries, refusals = 0, 0
+			continue
+		}
+		wait := min(firstRetry<<min(tries, 10), lastRetry)
+		wait -= rand.N(wait / 4)
+		tries++
+		if w := (*Wait)(nil); errors.As(err, &w) && w.For > 0 {
+			wait = min(w.For, longestWait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// head is the oldest notice that can be read.
+func (o *Outbox) head() (n Notice, name string, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.names) > 0 {
+		name = o.names[0]
+		n = Notice{}
+		err := atomicfile.ReadJSON(filepath.Join(o.Dir, name), &n)
+		if err == nil && time.Since(n.Time) < maxAge {
+			n.Dropped = o.dropped
+			return n, name, true
+		}
+		if err != nil {
+			o.log().Error("a notice cannot be read", "channel", o.Name, "err", err)
+		}
+		o.drop(0)
+	}
+	return Notice{}, "", false
+}
+
+func (o *Outbox) attempt(ctx context.Context, n Notice) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, attemptLimit, fmt.Errorf("no answer within %v", attemptLimit))
+	defer cancel()
+	return o.Channel.Send(ctx, n)
+}
+
+// note takes down how an attempt ended.
+func (o *Outbox) note(name string, n Notice, err error, refusals int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err == nil || refusals >= maxRefusals {
+		if i := slices.Index(o.names, name); i >= 0 {
+			if err != nil {
+				o.drop(i)
+			} else {
+				os.Remove(filepath.Join(o.Dir, name))
+				o.names = slices.Delete(o.names, i, i+1)
+			}
+		}
+	}
+	if err == nil {
+		if o.dropped -= n.Dropped; n.Dropped > 0 {
+			o.count()
+		}
+		if !o.failing.IsZero() {
+			o.log().Info("notices are delivered again", "channel", o.Name, "after", time.Since(o.failing).Round(time.Second))
+		}
+		o.failing, o.err = time.Time{}, ""
+		return
+	}
+	o.err = evidence.Printable(err.Error(), 300)
+	if o.failing.IsZero() {
+		o.failing = time.Now()
+		o.log().Warn("a notice cannot be delivered; trying again", "channel", o.Name, "err", o.err)
+	}
+}
+
+// Report adds a problem to a report if the channel is dead.
+func (o *Outbox) Report(r *status.Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failing.IsZero() {
+		return
+	}
+	what := fmt.Sprintf("notices by %s do not get through, %d wait", o.Name, len(o.names))
+	if o.dropped > 0 {
+		what += fmt.Sprintf(", %d were given up", o.dropped)
+	}
+	r.Add(status.Problem{Key: "notice/" + o.Name, Since: o.failing.UTC().Round(0), What: what + ": " + o.err,
+		Hint: "grab check --notify tries each way of notify: in the configuration"})
+}
+
+func (o *Outbox) log() *slog.Logger {
+	if o.Log != nil {
+		return o.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
