@@ -1,0 +1,136 @@
+package proof
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/status"
+)
+
+// A Heartbeat is an alert that comes every so often.
+type Heartbeat struct {
+	Name    string
+	Match   *regexp.Regexp // in subject or text
+	Cluster string         // as in the subject; empty: any
+	Every   time.Duration
+}
+
+// Heartbeats miss those that do not come. Their clocks begin when they are
+// configured for the first time.
+type Heartbeats struct {
+	File string // where the last of each is kept
+	Log  *slog.Logger
+
+	mu   sync.Mutex
+	list []Heartbeat
+	up   bool
+	last map[string]beat
+}
+
+// beat is what is kept of a heartbeat.
+type beat struct {
+	Began time.Time `json:"began"`
+	Last  time.Time `json:"last,omitzero"` // INTERNALDATE
+}
+
+// Configure sets the heartbeats that are waited for.
+func (h *Heartbeats) Configure(list []Heartbeat) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last == nil {
+		err := atomicfile.ReadJSON(h.File, &h.last)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	h.list = list
+	keep, changed := map[string]beat{}, false
+	for _, b := range list {
+		old, ok := h.last[b.Name]
+		if !ok {
+			old, changed = beat{Began: time.Now().UTC().Round(0)}, true
+		}
+		keep[b.Name] = old
+	}
+	changed = changed || len(keep) != len(h.last)
+	h.last = keep
+	if !changed {
+		return nil
+	}
+	return atomicfile.WriteJSON(h.File, h.last)
+}
+
+// Up tells whether the mailboxes are watched and read to their ends: while they are
+// not, none is missed.
+func (h *Heartbeats) Up(up bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.up = up
+}
+
+// Match returns the names of the heartbeats that a mail is.
+func (h *Heartbeats) Match(subject, text, cluster string) (names []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, b := range h.list {
+		if (b.Cluster == "" || strings.EqualFold(b.Cluster, cluster)) && (b.Match.MatchString(subject) || b.Match.MatchString(text)) {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
+// Seen notes heartbeats by their names; internal is the server's time.
+func (h *Heartbeats) Seen(names []string, internal time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changed := false
+	for _, name := range names {
+		at := internal.UTC().Round(0)
+		if now := time.Now().UTC().Round(0); at.After(now) {
+			at = now
+		}
+		if s := h.last[name]; at.Sub(s.Last) >= time.Minute { // not at every mail of a storm
+			s.Last = at
+			h.last[name], changed = s, true
+		}
+	}
+	if changed {
+		if err := atomicfile.WriteJSON(h.File, h.last); err != nil && h.Log != nil {
+			h.Log.Warn("heartbeats cannot be kept", "err", err)
+		}
+	}
+}
+
+// Report adds the heartbeats, and those that are missing as problems, to a report.
+func (h *Heartbeats) Report(r *status.Report) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now().Round(0)
+	for _, b := range h.list {
+		s := h.last[b.Name]
+		from := s.Last
+		if from.IsZero() {
+			from = s.Began
+		}
+		missing := h.up && now.Sub(from) > b.Every
+		r.Beats = append(r.Beats, status.Heartbeat{Name: b.Name, Every: b.Every.Seconds(), Last: s.Last, Missing: missing})
+		if !missing {
+			continue
+		}
+		last := "never came"
+		if !s.Last.IsZero() {
+			last = "came last " + s.Last.Format(time.RFC3339)
+		}
+		r.Add(status.Problem{Key: "heartbeat/" + b.Name, Since: from.Add(b.Every), Blocks: true,
+			What: fmt.Sprintf("the heartbeat %s %s and is to come every %v", b.Name, last, b.Every),
+			Hint: "CUCM's own way to the mailbox may be dead: look in RTMT at the alert's e-mail action, at the mail server in RTMT's options, and at the Cisco AMC Service"})
+	}
+}

@@ -1,0 +1,118 @@
+// Package proof tells whether the way of alerts into this program is alive, and
+// which mails in a mailbox are the program's own.
+//
+// A Canary is sent to a mailbox and must come back through its watcher; a
+// Heartbeat is an alert of CUCM's that must come every so often; a mark in every
+// notice keeps what this program sends from triggering it. Marks are keyed: nobody
+// else can make one, and an old canary's proves nothing. It does not know how mail
+// is read or sent.
+package proof
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// A Key makes marks and tells them from others' text.
+type Key struct{ secret []byte }
+
+const keySize = 32
+
+// LoadKey reads the key of a store, and makes it (mode 0600) if there is none.
+func LoadKey(file string) (Key, error) {
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = make([]byte, keySize)
+		rand.Read(b)
+		err = errors.Join(atomicfile.MkdirAll(filepath.Dir(file)), atomicfile.WriteBytes(file, b))
+	}
+	if err == nil && len(b) != keySize {
+		err = fmt.Errorf("%s is damaged: remove it, a new one is made", file)
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("key of our own mails: %w", err)
+	}
+	return Key{b}, nil
+}
+
+// mac is 128 bits of HMAC-SHA256, in hex.
+func (k Key) mac(parts ...string) string {
+	h := hmac.New(sha256.New, k.secret)
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (k Key) valid(mac string, parts ...string) bool {
+	return k.secret != nil && hmac.Equal([]byte(mac), []byte(k.mac(parts...)))
+}
+
+// Marks are made of letters, digits and "-" alone, and short, so that they outlive
+// encodings, quoting and forwarding.
+const (
+	noticePrefix = "GRABN1-"
+	canaryPrefix = "GRABC1-"
+)
+
+// Notice is the mark of a notice. The same ID has the same mark.
+func (k Key) Notice(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	short := hex.EncodeToString(sum[:6])
+	return noticePrefix + short + "-" + k.mac("notice", short)
+}
+
+// A Token is what a canary carries.
+type Token struct {
+	Mailbox string // its name
+	Serial  int64
+	Sent    time.Time // to the millisecond
+}
+
+// Canary is the mark of a canary.
+func (k Key) Canary(t Token) string {
+	box, serial, sent := boxHash(t.Mailbox), strconv.FormatInt(t.Serial, 36), strconv.FormatInt(t.Sent.UnixMilli(), 36)
+	return canaryPrefix + box + "-" + serial + "-" + sent + "-" + k.mac("canary", t.Mailbox, serial, sent)
+}
+
+func boxHash(mailbox string) string {
+	sum := sha256.Sum256([]byte(mailbox))
+	return hex.EncodeToString(sum[:4])
+}
+
+// readCanary reads a canary's mark, if it is one of a mailbox among those given.
+func (k Key) readCanary(mark string, mailboxes []string) (Token, bool) {
+	f := strings.Split(strings.TrimPrefix(mark, canaryPrefix), "-")
+	if len(f) != 4 || !strings.HasPrefix(mark, canaryPrefix) {
+		return Token{}, false
+	}
+	serial, err1 := strconv.ParseInt(f[1], 36, 64)
+	sent, err2 := strconv.ParseInt(f[2], 36, 64)
+	if err1 != nil || err2 != nil {
+		return Token{}, false
+	}
+	for _, box := range mailboxes {
+		if f[0] == boxHash(box) && k.valid(f[3], "canary", box, f[1], f[2]) {
+			return Token{Mailbox: box, Serial: serial, Sent: time.UnixMilli(sent).UTC()}, true
+		}
+	}
+	return Token{}, false
+}
+
+// isNotice reports whether mark is one of ours.
+func (k Key) isNotice(mark string) bool {
+	short, mac, ok := strings.Cut(strings.TrimPrefix(mark, noticePrefix), "-")
+	return ok && strings.HasPrefix(mark, noticePrefix) && k.valid(mac, "notice", short)
+}
