@@ -94,8 +94,11 @@ type Watcher struct {
 	Handle func(context.Context, Mail) error // returns only after the alert is safe on disk; an error holds the cursor and is tried again with backoff
 	Sync   func(context.Context) error       // makes safe what Handle took, which then need not be safe when Handle returns: called once for many mails, before the cursor passes them; after an error they are handled again; nil: Handle does it
 	Flush  func(context.Context) error       // called after the mails of one look were handled; an error is tried again; may be nil
+	Delete bool                              // Remove may be answered: the mailbox is opened for writing
 	State  func(State)                       // told at least every minute except while Handle or Flush run; must be quick; may be nil
 	Log    *slog.Logger                      // nil means slog.Default
+
+	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 
 	dial func(ctx context.Context, addr string) (net.Conn, error) // nil means TCP; tests replace it
 }

@@ -49,6 +49,7 @@ type run struct {
 	idle      bool
 	answer    time.Time
 	said      time.Time // State was last told
+	stuck     bool      // it was said that a mail cannot be removed
 	tries     backoff
 	refusals  backoff
 	holds     backoff
@@ -88,7 +89,7 @@ func (r *run) session(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	box, err := s.selectBox(r.mailbox(), !r.marks())
+	box, err := s.selectBox(r.mailbox(), !r.marks() && !r.Delete)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,10 @@ func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
 		r.pass(m)
 		return nil
 	}
+	if r.own(ctx, s, m, raw) {
+		r.pass(m)
+		return nil
+	}
 	alert, matches := r.reader().Read(raw, m.internal)
 	if !matches {
 		r.pass(m)

@@ -24,6 +24,7 @@ type session struct {
 	stop   func() bool
 	hint   chan struct{} // the server said that something changed
 	idle   bool          // IDLE is offered
+	uids   bool          // UID EXPUNGE is offered
 	answer time.Time     // of the last command that was answered
 }
 
@@ -136,6 +137,7 @@ func (s *session) login(srv *Server) (err error) {
 	}
 	err = s.do(commandLimit, func() error { caps = s.c.Caps(); return s.g.Err() })
 	s.idle = caps.Has(imap.CapIdle) || caps.Has(imap.CapIMAP4rev2)
+	s.uids = caps.Has(imap.CapUIDPlus) || caps.Has(imap.CapIMAP4rev2)
 	return at(StageLogin, err)
 }
 
