@@ -24,6 +24,7 @@ type checker struct {
 
 func (c *checker) all() {
 	c.mails()
+	c.telling()
 	c.alerts()
 	c.authenticity()
 	c.times()
@@ -235,7 +236,7 @@ func (c *checker) ring(path string, r Ring) {
 
 // secret checks that a secret is there and for its owner alone.
 func (c *checker) secret(path string, s Secret) {
-	if s.s == nil || c.opts.MissingSecrets || !c.sound(path) {
+	if s.s == nil || s.s.value != nil || c.opts.MissingSecrets || !c.sound(path) {
 		return
 	}
 	if s.s.env != "" {

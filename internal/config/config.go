@@ -33,6 +33,9 @@ type Config struct {
 	Ring     Ring          `yaml:"ring"`     // the same
 	Bundle   Bundle        `yaml:"bundle"`
 	Keep     Keep          `yaml:"keep"`
+	SMTP     *SMTP         `yaml:"smtp"`       // nil: no mail is sent
+	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
+	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
 	Socket   Socket        `yaml:"socket"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
 	Sites    []Site        `yaml:"sites,later"`
@@ -59,6 +62,7 @@ type Mail struct {
 	CatchUp   time.Duration `yaml:"catch_up"` // how far back the very first start looks
 	MaxAge    time.Duration `yaml:"max_age"`  // older alerts are recorded as expired
 	Mark      string        `yaml:"mark"`     // none, seen or flagged
+	Canary    *Canary       `yaml:"canary"`   // nil: none
 }
 
 // Alerts says which mails are alerts.

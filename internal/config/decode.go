@@ -64,6 +64,8 @@ func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 		d.secret(n, path, p)
 	case *Key:
 		d.key(n, path, p)
+	case *Address:
+		d.address(n, path, p)
 	case *time.Duration:
 		if opt == "clock" {
 			d.clock(n, path, p)

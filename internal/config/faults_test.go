@@ -105,6 +105,18 @@ var faultCases = []struct {
 	{"mail in the clear", mailbox("  server: 10.0.0.9\n  tls: none\n"), []string{"7 mail.tls: none would send the password in the clear to 10.0.0.9:143"}},
 	{"mail server", mailbox("  server: 'imaps://h'\n  ca_file: notes.pem\n"), []string{"6 mail.server: no address", "7 mail.ca_file: holds no certificate"}},
 	{"mail of another kind", minimal + "mail: imap.example.com\n", []string{"3 mail: keys with values"}},
+	{"smtp", minimal + "smtp:\n  server: 10.0.0.9\n  tls: none\n  user: u\n  from: 'Grab <a@b>'\n  ca_file: gone\n", []string{
+		"5 smtp.tls: none would send notices in the clear to 10.0.0.9:25", "6 smtp.user: a user needs a password", "7 smtp.from: no address", "8 smtp.ca_file: gone is not there"}},
+	{"smtp of another kind", minimal + "smtp: {server: 'a:b', tls: ssl, password: {file: imap.secret}}\n", []string{"3 smtp.tls: none of", "3 smtp.from: missing", "3 smtp.server: a port is", "3 smtp.password: needs a user"}},
+	{"canary", mailbox("  server: h\n  canary: {every: 5s,\n    late: 1s, to: x}\n"), []string{"7 mail.canary: add smtp:", "7 mail.canary.every: at least 1m", "8 mail.canary.late: at least 10s", "8 mail.canary.to: no address"}},
+	{"canary without an address", mailbox("  server: h\n  canary: {every: 1m}\n") + "smtp: {server: h, from: a@b.c}\n", []string{"7 mail.canary: every (1m0s) is shorter than late (5m0s)", "7 mail.canary: add to:"}},
+	{"notify nobody", minimal + "notify: {after: 1m, on: []}\n", []string{"3 notify: nobody is told", "3 notify.on: the list is empty"}},
+	{"notify", minimal + "notify:\n  mail: {to: ['a@b', x]}\n  webhooks:\n  - {url: 'http://example.com/s3cret'}\n  - {url: {file: gone}, template: irc}\n  - {url: 'ftp://x'}\n  - {url: 'https://u:p@x'}\n  - {template: json}\n  command: [tell]\n  on: [mails]\n", []string{
+		"4 notify.mail: need smtp:", "4 notify.mail.to[1]: no address", "6 notify.webhooks[0].url: in the clear", "7 notify.webhooks[1].template: none of json, teams, slack", "7 notify.webhooks[1].url: gone is not there",
+		"8 notify.webhooks[2].url: no URL", "9 notify.webhooks[3].url: a user and password", "10 notify.webhooks[4].url: missing", "11 notify.command: whole path", "12 notify.on[0]: none of problems, incidents"}},
+	{"heartbeats", minimal + "heartbeats:\n- {name: a, match: x}\n- {name: A, match: '('}\n- {match: x, every: 0s}\n- {name: b}\n- x\n", []string{
+		"5 heartbeats[1].name: used twice", "5 heartbeats[1].match: no regular expression", "6 heartbeats[2].name: missing", "6 heartbeats[2].every: longer than 0", "7 heartbeats[3].match: missing", "8 heartbeats[4]: keys with values"}},
+
 	{"alerts", "alerts:\n  match: []\n  from: [x, '@', 'a b@c', '<a@b>', '']\n" + minimal, []string{
 		"2 alerts.match: no mail would", "3 alerts.from[0]: no address", "3 alerts.from[1]: no address", "3 alerts.from[2]: no address", "3 alerts.from[3]: no address", "3 alerts.from[4]: empty"}},
 

@@ -14,11 +14,13 @@ import (
 )
 
 // Roots is the authorities of CAFile, or nil for the system's if there is none.
-func (m *Mail) Roots() (*x509.CertPool, error) {
-	if m.CAFile == "" {
+func (m *Mail) Roots() (*x509.CertPool, error) { return roots(m.CAFile) }
+
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	f, err := openRegular(m.CAFile)
+	f, err := openRegular(file)
 	if err != nil {
 		return nil, errors.New(plain(err))
 	}
@@ -38,13 +40,13 @@ func (m *Mail) Roots() (*x509.CertPool, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: a certificate in it is damaged", m.CAFile)
+			return nil, fmt.Errorf("%s: a certificate in it is damaged", file)
 		}
 		pool.AddCert(cert)
 		n++
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", m.CAFile)
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
 	}
 	return pool, nil
 }

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"time"
 )
 
 const maxFile = 1 << 20
@@ -59,6 +60,8 @@ func (o Options) parse(file, abs string, data []byte) (*Config, error) {
 			reflect.TypeFor[Mail]():  reflect.ValueOf(defaultMail()),
 			reflect.TypeFor[Jump]():  reflect.ValueOf(defaultJump()),
 			reflect.TypeFor[Quiet](): reflect.ValueOf(defaultQuiet()),
+			reflect.TypeFor[SMTP]():  reflect.ValueOf(SMTP{TLS: TLSImplicit}), reflect.TypeFor[Canary](): reflect.ValueOf(defaultCanary()), reflect.TypeFor[Notify](): reflect.ValueOf(defaultNotify()),
+			reflect.TypeFor[Webhook](): reflect.ValueOf(Webhook{Template: "json"}), reflect.TypeFor[Heartbeat](): reflect.ValueOf(Heartbeat{Every: 25 * time.Hour}),
 		},
 	}
 	cfg := defaults(base)

@@ -1,0 +1,249 @@
+package config
+
+import (
+	"crypto/x509"
+	"net/mail"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// SMTP is the server that notices and canaries are sent through.
+type SMTP struct {
+	Server   string `yaml:"server"`       // host:port; the port defaults to 465, 587 with starttls, 25 with none
+	TLS      string `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
+	CAFile   string `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
+	User     string `yaml:"user"`         // empty: no login
+	Password Secret `yaml:"password"`
+	From     string `yaml:"from"` // sender, a bare address
+}
+
+// Roots is the authorities of CAFile, or nil for the system's if there is none.
+func (s *SMTP) Roots() (*x509.CertPool, error) { return roots(s.CAFile) }
+
+// Canary is the mail that the watcher of a mailbox sends to itself.
+type Canary struct {
+	Every  time.Duration `yaml:"every"`
+	To     string        `yaml:"to"`     // empty in the file: the mailbox's user
+	Late   time.Duration `yaml:"late"`   // after sending, until it is missed
+	Delete bool          `yaml:"delete"` // whether it is removed from the mailbox when it was seen
+}
+
+// Heartbeat is an alert that comes every so often.
+type Heartbeat struct {
+	Name    string         `yaml:"name"`
+	Match   *regexp.Regexp `yaml:"match"`   // in subject or body, without regard to case
+	Cluster string         `yaml:"cluster"` // as in the mail's subject; empty: any
+	Every   time.Duration  `yaml:"every"`
+}
+
+// Notify says who is told, and of what.
+type Notify struct {
+	After    time.Duration `yaml:"after"` // problems that are shorter stay quiet
+	Mail     NotifyMail    `yaml:"mail"`
+	Webhooks []Webhook     `yaml:"webhooks"`
+	Command  []string      `yaml:"command"` // program, an absolute path, and its arguments
+	On       []string      `yaml:"on"`      // problems, incidents
+}
+
+// NotifyMail is who gets notices by mail.
+type NotifyMail struct {
+	To []string `yaml:"to"` // bare addresses
+}
+
+// Webhook is an address that notices are posted to.
+type Webhook struct {
+	URL      Address `yaml:"url"`
+	Template string  `yaml:"template"` // json, teams or slack
+}
+
+// An Address is a URL: as text, or as a Secret, for whoever has the URL of a Slack
+// or Teams channel can write there. It is printed like a Secret.
+type Address struct{ Secret }
+
+// address decodes text, or a Secret.
+func (d *decoder) address(n ast.Node, path string, to *Address) {
+	if _, ok := pairs(n); ok {
+		d.secret(n, path, &to.Secret)
+		return
+	}
+	if s, ok := d.scalar(n, path); ok {
+		if err := CheckURL(s); err != "" {
+			d.bad(path, "%s", err)
+		}
+		to.Secret = NewSecret(s)
+	}
+}
+
+// CheckURL says why notices are not posted to an address, or "". It quotes
+// nothing of it.
+func CheckURL(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return "this is no URL: write https://…"
+	case u.Scheme == "http" && !loopback(hostPort(u)):
+		return "http:// would send notices in the clear: it is for loopback addresses only"
+	case u.User != nil:
+		return "a user and password in a URL are not supported"
+	}
+	return ""
+}
+
+func hostPort(u *url.URL) string {
+	a, err := parseAddress(u.Host, 80)
+	if err != nil {
+		return ""
+	}
+	return a
+}
+
+func defaultCanary() Canary { return Canary{Every: 15 * time.Minute, Late: 5 * time.Minute} }
+
+func defaultNotify() Notify {
+	return Notify{After: 5 * time.Minute, On: []string{"problems", "incidents"}}
+}
+
+// telling checks smtp:, mail.canary, notify: and heartbeats:.
+func (c *checker) telling() {
+	c.smtp()
+	c.canaries()
+	c.notify()
+	seen := map[string]string{}
+	for i, h := range c.cfg.Beats {
+		at := indexed("heartbeats", i)
+		if c.lost(at) {
+			continue
+		}
+		if c.name(at+".name", h.Name) {
+			c.unique(at+".name", h.Name, seen)
+		}
+		if h.Match == nil && c.sound(at+".match") {
+			c.bad(at+".match", "this key is missing")
+		}
+		c.positive(at+".every", h.Every)
+	}
+}
+
+func (c *checker) smtp() {
+	s := c.cfg.SMTP
+	if s == nil || c.lost("smtp") {
+		return
+	}
+	c.oneOf("smtp.tls", s.TLS, TLSImplicit, TLSStartTLS, TLSNone)
+	if c.required("smtp.from", s.From) {
+		c.mailbox("smtp.from", s.From)
+	}
+	if c.required("smtp.server", s.Server) {
+		port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
+		a, err := parseAddress(s.Server, port)
+		if err != nil {
+			c.bad("smtp.server", "%s", err)
+		} else if s.Server = a; s.TLS == TLSNone && !loopback(a) {
+			c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", a)
+		}
+	}
+	switch {
+	case c.has("smtp.password") && !c.has("smtp.user"):
+		c.bad("smtp.password", "a password needs a user")
+	case c.has("smtp.user") && !c.has("smtp.password"):
+		c.bad("smtp.user", "a user needs a password: {file: NAME} or {env: NAME}")
+	}
+	c.secret("smtp.password", s.Password)
+	if s.CAFile != "" && c.sound("smtp.ca_file") {
+		if _, err := s.Roots(); err != nil {
+			c.bad("smtp.ca_file", "%s", err)
+		}
+	}
+}
+
+// mailbox checks a bare address, as SMTP's envelope takes it.
+func (c *checker) mailbox(at, s string) bool {
+	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || strings.ContainsAny(s, " \"<>") || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
+		c.bad(at, "%s is no address: write grab@example.com", quote(s))
+		return false
+	}
+	return true
+}
+
+func (c *checker) canaries() {
+	for i := range c.cfg.Mails {
+		if m := &c.cfg.Mails[i]; m.Canary != nil {
+			c.canary(c.element("mail", i)+".canary", m.Canary, m.User)
+		}
+	}
+}
+
+// canary checks the canary of a mailbox whose user is given.
+func (c *checker) canary(at string, k *Canary, user string) {
+	if c.lost(at) {
+		return
+	}
+	if c.cfg.SMTP == nil && !c.has("smtp") {
+		c.bad(at, "a canary is sent by SMTP: add smtp:")
+	}
+	if c.has(at+".every") && k.Every < time.Minute && c.sound(at+".every") {
+		c.bad(at+".every", "the duration must be at least 1m")
+	}
+	if c.has(at+".late") && k.Late < 10*time.Second && c.sound(at+".late") {
+		c.bad(at+".late", "the duration must be at least 10s")
+	}
+	if k.Every < k.Late && c.sound(at+".every", at+".late") {
+		c.bad(at, "every (%s) is shorter than late (%s)", k.Every, k.Late)
+	}
+	switch {
+	case c.has(at + ".to"):
+		if c.sound(at + ".to") {
+			c.mailbox(at+".to", k.To)
+		}
+	case !strings.Contains(user, "@"):
+		c.bad(at, "add to: the address whose mails come into this mailbox; the user %s is none", quote(user))
+	default:
+		k.To = user
+	}
+}
+
+func (c *checker) notify() {
+	n := c.cfg.Notify
+	if n == nil || c.lost("notify") {
+		return
+	}
+	if len(n.Mail.To)+len(n.Webhooks)+len(n.Command) == 0 && c.sound("notify") {
+		c.bad("notify", "nobody is told: add mail:, webhooks: or command:")
+	}
+	for i, to := range n.Mail.To {
+		if at := indexed("notify.mail.to", i); c.required(at, to) {
+			c.mailbox(at, to)
+		}
+	}
+	if len(n.Mail.To) > 0 && c.cfg.SMTP == nil && !c.has("smtp") {
+		c.bad("notify.mail", "notices by mail need smtp:")
+	}
+	for i, h := range n.Webhooks {
+		at := indexed("notify.webhooks", i)
+		if c.lost(at) {
+			continue
+		}
+		c.oneOf(at+".template", h.Template, "json", "teams", "slack")
+		if !c.has(at + ".url") {
+			c.bad(at+".url", "this key is missing")
+		}
+		c.secret(at+".url", h.URL.Secret)
+	}
+	if len(n.Command) > 0 && !filepath.IsAbs(n.Command[0]) && c.sound("notify.command") {
+		c.bad("notify.command", "the program's whole path is wanted: no shell and no PATH is asked")
+	}
+	if len(n.On) == 0 && c.sound("notify.on") {
+		c.bad("notify.on", "the list is empty: nothing would ever be told")
+	}
+	for i, on := range n.On {
+		if !slices.Contains([]string{"problems", "incidents"}, on) {
+			c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
+		}
+	}
+}
