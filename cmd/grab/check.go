@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) checkCmd() *cobra.Command {
-	var offline bool
+	var offline, tell bool
 	var eml string
 	var timeout time.Duration
 	var direct bool
@@ -35,7 +35,7 @@ func (a *app) checkCmd() *cobra.Command {
 				defer cancel()
 				return a.checkEML(ctx, eml, args)
 			}
-			q := checkAsk{Hosts: args, Offline: offline, Timeout: timeout}
+			q := checkAsk{Hosts: args, Offline: offline, Notify: tell, Timeout: timeout}
 			if w := a.watcher(cmd.Context(), direct); w != nil {
 				return a.checkThrough(cmd.Context(), w, q)
 			}
@@ -57,6 +57,7 @@ func (a *app) checkCmd() *cobra.Command {
 	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
 	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
+	cmd.Flags().BoolVar(&tell, "notify", false, "send a test by every way of notify: too")
 	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a host may take until it has let us in")
 	return cmd
 }
@@ -89,6 +90,7 @@ type checkup struct {
 	hosts   []*config.Host
 	named   bool                         // the hosts were named: they alone are of interest
 	timeout time.Duration                // zero: sshdial's
+	notify  bool                         // send test notices
 	began   time.Time                    // set by run
 	pool    *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
 	tell    func(f finding, columns int) // is told each finding at once, and how wide the hosts' names are
@@ -100,6 +102,7 @@ type checkup struct {
 type checkAsk struct {
 	Hosts   []string      `json:"hosts,omitempty"`
 	Offline bool          `json:"offline,omitempty"`
+	Notify  bool          `json:"notify,omitempty"`
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
 }
 
@@ -108,7 +111,7 @@ func (q checkAsk) checkup(cfg *config.Config) (*checkup, error) {
 	if err != nil {
 		return nil, usage{err}
 	}
-	return &checkup{cfg: cfg, hosts: hosts, named: len(q.Hosts) > 0, timeout: q.Timeout}, nil
+	return &checkup{cfg: cfg, hosts: hosts, named: len(q.Hosts) > 0, timeout: q.Timeout, notify: q.Notify}, nil
 }
 
 func (c *checkup) perform(ctx context.Context, q checkAsk) {
@@ -137,6 +140,9 @@ func (c *checkup) run(ctx context.Context) {
 		all = append(all, done)
 		c.add(done.findings...)
 		c.add(c.judgeRing(done.host)...)
+	}
+	if c.notify {
+		c.notices(ctx)
 	}
 	c.together(all)
 	c.disk(all)

@@ -141,6 +141,8 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 		log = log.With("name", b.mail.Name)
 	}
 	alive, in := w.alive(), &intake{w: w, mailbox: b.mail.Name, judge: newJudge(cfg, w.keys.txt)}
+	removes := removesCanaries(b.mail)
+	w.tell.setUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.folder, Poll: b.mail.Poll, CatchUp: b.mail.CatchUp, Mark: b.mail.Mark, Log: log,
 		Reader: alertReader(cfg),
@@ -159,8 +161,10 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 		},
 		State: func(st mailwatch.State) {
 			w.boxes.note(b.name(), func(s *boxState) { s.State = st })
+			w.tell.state(b, st)
 			alive(st)
 		},
+		Own: w.tell.own(b.mail.Name, removes, in.judge), Delete: removes,
 	}, nil
 }
 

@@ -43,6 +43,7 @@ type watching struct {
 	warm    warmth
 	gate    gate                 // shut to hosts that are paused
 	keys    keys                 // of DKIM
+	tell    *telling             // what is sent, and our own mails
 	boxes   boxStates            // what each mailbox's watcher said last
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 	local   answering
@@ -71,6 +72,9 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		return nil, err
 	}
 	if w.journal, err = incident.OpenJournal(w.store, sites(cfg), policy(cfg), w.log, nil); err != nil {
+		return nil, err
+	}
+	if w.tell, err = newTelling(w.store, log, w.problems); err != nil {
 		return nil, err
 	}
 	pool := &fetch.Pool{}
@@ -108,6 +112,7 @@ func (w *watching) run(ctx context.Context) error {
 	stop := onReload(reloads)
 	defer stop()
 	w.warm.configure(ctx, w.cfg.Load())
+	w.tell.configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version)
@@ -115,11 +120,13 @@ func (w *watching) run(ctx context.Context) error {
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
 		w.warm.configure(ctx, w.cfg.Load())
+		w.tell.configure(ctx, w.cfg.Load())
 	}
 	notify(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
 	w.warm.close()
+	w.tell.close()
 	w.log.Info("stopped")
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -208,6 +215,7 @@ func (w *watching) window() time.Duration {
 
 // event logs the steps of incidents.
 func (w *watching) event(e incident.Event) {
+	w.tell.event(e)
 	w.local.event(e)
 	switch e.What {
 	case incident.EventStarted, incident.EventGrown:

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/proof"
+	"rtmtgrab/internal/smtpout"
+)
+
+// notices sends a test notice by every channel, once.
+func (c *checkup) notices(ctx context.Context) {
+	key, err := proof.LoadKey(filepath.Join(c.cfg.Store, "notice.key"))
+	if err != nil {
+		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
+		return
+	}
+	desk, err := deskOf(c.cfg, c.cfg.Store, key, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	switch {
+	case err != nil:
+		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
+	case desk == nil:
+		c.add(finding{What: "notices", Status: statusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
+	default:
+		errs := desk.Try(ctx, notice.Test(time.Now()))
+		for _, name := range desk.Names() {
+			f := finding{What: "notice/" + name, Status: statusOK, Detail: "a test was handed over"}
+			if err := errs[name]; err != nil {
+				f.Status, f.Detail, f.Hint = statusFail, err.Error(), noticeHint(err)
+			}
+			c.add(f)
+		}
+	}
+}
+
+// noticeHint names the next move for a way of notices that failed.
+func noticeHint(err error) string {
+	e, ok := errors.AsType[*smtpout.Error](err)
+	if !ok {
+		return "check notify: in the configuration; docs/notices.md says what each way needs"
+	}
+	switch e.Stage {
+	case smtpout.StageDial:
+		return "check smtp.server and smtp.tls (port 465 is implicit, 587 starttls), and the firewall"
+	case smtpout.StageTLS:
+		return "check smtp.tls (port 465 is implicit, 587 starttls) and the server's certificate (smtp.ca_file)"
+	case smtpout.StageLogin:
+		return "check smtp.user and the password's file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
+	}
+	return "check smtp.from and the recipients: the server must let this user send from that address"
+}

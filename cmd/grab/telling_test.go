@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/status"
+)
+
+// tellingLab is a host of the laboratory, a Dovecot, and an Exim that delivers into
+// it; notices go to the watched mailbox itself, and to a command that keeps them.
+type tellingLab struct {
+	*labConfig
+	box  *realsrv.Dovecot
+	smtp *realsrv.Exim
+	told string // folder of the notices that the command got
+}
+
+func newTellingLab(t *testing.T) *tellingLab {
+	c := &tellingLab{labConfig: newLab(t, lab.ExpresswayConfig{Role: "C"}), box: realsrv.StartDovecot(t, realsrv.DovecotOptions{})}
+	c.smtp = realsrv.StartExim(t, c.box)
+	c.told = filepath.Join(c.dir, "told")
+	if err := os.Mkdir(c.told, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.file("imap.secret", c.box.Password+"\n")
+	c.file("smtp.secret", c.smtp.Password+"\n")
+	c.file("imap.pem", string(c.box.CA))
+	c.file("smtp.pem", string(c.smtp.CA))
+	tell := c.file("tell", "#!/bin/sh\nf=$(mktemp \"$1/XXXXXX\") && cat > \"$f\" && mv \"$f\" \"$f.json\"\n")
+	if err := os.Chmod(tell, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c.window = "{before: 10s, after: 1s}"
+	c.extra = fmt.Sprintf(`mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, canary: {every: 1m, late: 30s, delete: true}}
+smtp: {server: %q, tls: starttls, ca_file: smtp.pem, user: %q, password: {file: smtp.secret}, from: grab@example.com}
+notify: {after: 1s, mail: {to: [%q]}, command: [%q, %q]}
+heartbeats: [{name: daily, match: CpuPegging, cluster: hq}]
+alerts: {from: ["@example.com"]}
+settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, tell, c.told)
+	c.write()
+	return c
+}
+
+// watch runs a watch in this process until stop.
+func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
+	c.t.Helper()
+	log = &lines{}
+	a := &app{config: c.path, out: io.Discard, err: log}
+	cfg, err := a.load(config.Options{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if w, err = a.newWatching(cfg, slog.New(slog.NewTextHandler(log, nil))); err != nil {
+		c.t.Fatal(err)
+	}
+	w.tell.every = 100 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			c.t.Error(err)
+		}
+		if c.t.Failed() {
+			c.t.Log(log.String())
+		}
+	})
+	c.t.Cleanup(stop)
+	return w, log, stop
+}
+
+func (c *tellingLab) until(what string, ok func() bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// notices are those that the command got, by kind.
+func (c *tellingLab) notices() map[string][]notice.Notice {
+	c.t.Helper()
+	names, err := filepath.Glob(filepath.Join(c.told, "*.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	all := map[string][]notice.Notice{}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		var n notice.Notice
+		if err := json.Unmarshal(b, &n); err != nil {
+			c.t.Fatal(err, string(b))
+		}
+		all[n.Kind] = append(all[n.Kind], n)
+	}
+	return all
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func reported(w *watching) status.Report {
+	var r status.Report
+	w.tell.report(&r)
+	return r
+}
+
+func (w *watching) cameBack() int {
+	w.tell.mu.Lock()
+	defer w.tell.mu.Unlock()
+	return w.tell.loops
+}
+
+// TestTelling: the canary goes by SMTP and comes back by IDLE; a heartbeat triggers
+// nothing; an alert is told of twice, and what is told comes into the mailbox and
+// triggers nothing; a restart tells nothing again.
+func TestTelling(t *testing.T) {
+	c := newTellingLab(t)
+	w, log, stop := c.watch()
+	c.until("the canary", func() bool { r := reported(w); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
+	r := reported(w)
+	if k := r.Canaries[0]; k.Missing || k.DelayS <= 0 || k.Seen.Before(k.Sent) || len(r.Problems) != 0 {
+		t.Errorf("%+v", r)
+	}
+	t.Logf("canary: %.3f s from SMTP to the watcher", r.Canaries[0].DelayS)
+	c.until("the canary's removal", func() bool { return len(c.box.Flags("")) == 0 })
+
+	for _, from := range []string{"someone@example.org", "cucm@example.com"} {
+		if last := reported(w).Beats[0].Last; !last.IsZero() {
+			t.Errorf("a heartbeat of a stranger counted: %v", last)
+		}
+		c.box.Deliver("", []byte("From: "+from+"\r\nSubject: [RTMT-ALERT-hq] CpuPegging\r\n\r\nCpuPegging\r\n"))
+		c.until("the heartbeat", func() bool { return strings.Contains(log.String(), "counts="+fmt.Sprint(from == "cucm@example.com")) })
+	}
+	if reported(w).Beats[0].Last.IsZero() {
+		t.Error("the heartbeat does not count")
+	}
+
+	c.box.Deliver("", lab.Mail(lab.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: zone("America/New_York")}))
+	c.until("two notices", func() bool {
+		n := c.notices()
+		return len(n[notice.KindCopied]) == 1 && len(n[notice.KindSealed]) == 1
+	})
+	first, second := c.notices()[notice.KindCopied][0].Incident, c.notices()[notice.KindSealed][0].Incident
+	if first.Site != "hq" || first.Coverage == "" || len(first.Alerts) != 1 || !strings.Contains(first.Alerts[0], "PartiallyRegisteredPhone") || len(first.Hosts) != 1 || first.Bundle != "" {
+		t.Errorf("%+v", first)
+	}
+	b, err := os.ReadFile(second.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha256.Sum256(b); second.SHA256 != hex.EncodeToString(sum[:]) || second.Size != int64(len(b)) || second.Verdict == "" || second.Incident != first.Incident {
+		t.Errorf("%+v", second)
+	}
+	c.until("our own notices in the mailbox", func() bool { return w.cameBack() == 2 })
+	stop()
+
+	w, log2, stop := c.watch()
+	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.tell.key.Notice("x")))
+	c.until("the reply", func() bool { return w.cameBack() == 1 })
+	stop()
+	alerts, err := os.ReadDir(filepath.Join(c.dir, "store", "alerts"))
+	if err != nil || len(alerts) != 1 {
+		t.Errorf("%d alerts, %v", len(alerts), err)
+	}
+	if n := c.notices(); len(n[notice.KindCopied]) != 1 || len(n[notice.KindSealed]) != 1 || len(n) != 2 {
+		t.Errorf("%+v", n)
+	}
+	for _, s := range []string{c.box.Password, c.smtp.Password} {
+		if strings.Contains(log.String()+log2.String(), s) {
+			t.Error("a password is in the log")
+		}
+	}
+}
+
+// TestTellingNotSent: a mail server that is down is told of by the other way, and the
+// notices for it wait.
+func TestTellingNotSent(t *testing.T) {
+	c := newTellingLab(t)
+	c.smtp.Stop()
+	w, _, stop := c.watch()
+	c.until("the problem", func() bool {
+		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool {
+			return p.Key == "canary/"+c.box.User+"/smtp" && !p.Blocks && strings.Contains(p.What, "refused")
+		})
+	})
+	c.until("a notice of it", func() bool { return len(c.notices()[notice.KindProblems]) > 0 })
+	c.until("the dead channel", func() bool {
+		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool { return p.Key == "notice/mail" })
+	})
+	stop()
+	waiting, err := os.ReadDir(filepath.Join(c.dir, "store", "outbox", "mail"))
+	if err != nil || len(waiting) == 0 {
+		t.Errorf("%v, %v", waiting, err)
+	}
+}
+
+// TestCheckNotify: each way is tried, and only when it is asked for.
+func TestCheckNotify(t *testing.T) {
+	c := newTellingLab(t)
+	rep, _ := c.check()
+	if f := rep.find("", "notice/mail"); f.Status != "" || len(c.notices()) != 0 {
+		t.Errorf("%+v", f)
+	}
+	rep, _ = c.check("--notify")
+	rep.want(t, "", "notice/mail", statusOK, "handed over", "")
+	rep.want(t, "", "notice/command", statusOK, "handed over", "")
+	if n := c.notices()[notice.KindTest]; len(n) != 1 {
+		t.Errorf("%+v", n)
+	}
+	c.until("the mail", func() bool { return len(c.box.Flags("")) == 1 })
+	c.file("smtp.secret", "wrong\n")
+	rep, _ = c.check("--notify")
+	rep.want(t, "", "notice/mail", statusFail, "535", "smtp.user")
+}
