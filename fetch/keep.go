@@ -37,6 +37,7 @@ type Keeper struct {
 	Hosts    []Host // whose logs are read over it; the first one's name is logged
 	Log      *slog.Logger
 	Foreseen func(host string, families map[string]Foresight) // told twice an hour how far back the logs go; may be nil
+	State    func(KeeperState)                                // told of each change, and of the clock; must be quick; may be nil
 
 	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
 }
@@ -45,6 +46,8 @@ type Keeper struct {
 func (k *Keeper) Run(ctx context.Context) {
 	s := k.Pool.enter(k.Key) // what is known of the host outlives a session
 	defer k.Pool.leave(k.Key, s, nil, false)
+	k.tell(KeeperState{Running: true})
+	defer k.tell(KeeperState{})
 	var step time.Duration
 	down, final := false, false // what has been said of this outage
 	for {
@@ -60,6 +63,9 @@ func (k *Keeper) Run(ctx context.Context) {
 			}
 			down, final = false, false
 			k.tend(ctx, conn.(*shared))
+			k.fell(conn.(*shared))
+		} else if ctx.Err() == nil {
+			k.tell(KeeperState{Running: true, Err: err})
 		}
 		if ctx.Err() != nil {
 			return
@@ -124,10 +130,12 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer context.AfterFunc(ctx, func() { conn.Close(false) })() // reads know no context
 	tick := time.NewTicker(keepNames)
 	defer tick.Stop()
+	k.stands(conn)
 	for n := 0; ; n++ {
 		k.names(ctx, conn)
 		if n%clockEvery == 0 {
 			conn.measure(ctx)
+			k.stands(conn)
 		}
 		if n%depthEvery == 0 && k.Foreseen != nil {
 			k.depths(ctx, conn)

@@ -36,7 +36,8 @@ type warmHost struct {
 	log  lockedBuffer
 	slot *slot // that the keeper uses
 
-	depth atomic.Int64 // as the keeper tells it
+	depth atomic.Int64      // as the keeper tells it
+	state func(KeeperState) // may be nil
 }
 
 type lockedBuffer struct {
@@ -72,7 +73,7 @@ func newWarmHost(t *testing.T) *warmHost {
 
 // keep runs a keeper until stop is called, or the test ends.
 func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
-	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Foreseen: w.foreseen, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
+	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Foreseen: w.foreseen, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	w.slot = w.pool.enter("k")
 	w.pool.leave("k", w.slot, nil, false)
