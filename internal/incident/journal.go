@@ -77,6 +77,7 @@ type Journal struct {
 	held   quarantine
 	limits map[string]*Limiting // by site
 	wake   chan struct{}        // size 1: the Runner looks again
+	heard  heard                // what came from which cluster
 }
 
 // siteIndex is what one site makes of its alerts.
@@ -202,6 +203,7 @@ func (j *Journal) enter(rec AlertRecord) {
 	a := rec.Alert
 	j.seen[a.ID] = rec.Seen
 	j.hold(rec)
+	j.heard.note(rec)
 	for _, d := range rec.Sites {
 		if d.What == Paused { // it is no news, and no older news, of anything
 			continue
