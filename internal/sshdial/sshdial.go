@@ -262,6 +262,7 @@ func (l *leg) handshake(ctx context.Context, hop *Client) (*Client, error) {
 		return nil, handshakeError(ctx, err, cn, l.login)
 	}
 	cl := newClient(l.Config, cn, sc, chans, reqs, key)
+	l.login.attempt.note(cl.HostKey)
 	cl.Legacy = append(cl.Legacy, l.legacy(sc, l.login.signed)...)
 	return cl, nil
 }

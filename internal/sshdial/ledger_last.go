@@ -1,0 +1,82 @@
+package sshdial
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// A LastLogin is the latest login to a host that succeeded.
+type LastLogin struct {
+	Host    string    `json:"host"`
+	Address string    `json:"address"` // as configured
+	User    string    `json:"user"`
+	HostKey string    `json:"host_key"` // fingerprint "SHA256:…" of the key that the host showed
+	Time    time.Time `json:"time"`
+}
+
+// lastPrefix begins the names of files that hold no Attempt.
+const lastPrefix = ".last-"
+
+func (l *Ledger) lastFile(host string) string {
+	return filepath.Join(l.Dir, lastPrefix+filepath.Base(l.file(host)))
+}
+
+// note remembers a login to the host itself. It is for people to read: a disk that
+// is full ends no login.
+func (a *attempt) note(hostKey string) {
+	if a.ledger == nil || a.hop {
+		return
+	}
+	atomicfile.WriteJSON(a.ledger.lastFile(a.row.Host),
+		LastLogin{Host: a.row.Host, Address: a.row.Address, User: a.row.User, HostKey: hostKey, Time: a.ledger.time()})
+}
+
+// Last is the latest login that succeeded at a host's address, false if none is
+// known.
+func (l *Ledger) Last(host, address string) (LastLogin, bool) {
+	var last LastLogin
+	err := atomicfile.ReadJSON(l.lastFile(host), &last)
+	return last, err == nil && last.Address == strings.ToLower(address)
+}
+
+// Refused is the latest attempt to log in as c says that was refused, whatever
+// the secret was, nil if there is none.
+func (l *Ledger) Refused(c Config) *Attempt {
+	rows, _ := l.rows()
+	var latest *Attempt
+	for _, r := range rows {
+		if r.Refused && r.User == c.User && r.Address == strings.ToLower(c.Address) && (latest == nil || r.Last.After(latest.Last)) {
+			latest = &r
+		}
+	}
+	return latest
+}
+
+// Blocked is the error with which Dial would refuse to log in, to the host or to a
+// hop on the way, because of an earlier attempt; nil if it would try. Nothing is
+// sent, and secrets are read only where something speaks against a login.
+func Blocked(ctx context.Context, c Config) error {
+	if c.Ledger == nil {
+		return nil
+	}
+	c.fill()
+	for _, leg := range c.path() {
+		if c.Ledger.refusalAt(leg) == nil {
+			continue
+		}
+		l, err := leg.prepare(ctx)
+		if err == nil {
+			l.login.cred.close()
+			continue
+		}
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == KindLoginBlocked {
+			return leg.final(ctx, err)
+		}
+	}
+	return nil
+}
