@@ -45,7 +45,7 @@ type Report struct {
 type Disk struct {
 	FreeBytes int64   `json:"free_bytes"`
 	UsedBytes int64   `json:"used_bytes"`          // by the store
-	DaysLeft  float64 `json:"days_left,omitempty"` // at the rate of the last days; 0: not known
+	DaysLeft  float64 `json:"days_left,omitempty"` // at the rate of the last days; 0: not known, or keep.age removes as much as comes
 }
 
 // Mailbox is one watched mailbox.
@@ -53,23 +53,24 @@ type Mailbox struct {
 	Name        string    `json:"name"` // user and folder
 	Server      string    `json:"server"`
 	Connected   bool      `json:"connected"`
-	Idle        bool      `json:"idle"`            // the server announces mails; otherwise it is polled
-	Since       time.Time `json:"since,omitzero"`  // connected, or down, since
-	Answer      time.Time `json:"answer,omitzero"` // the last good answer to IDLE, NOOP or a look
-	Turned      time.Time `json:"turned,omitzero"` // the loop's last sign of life
-	UIDValidity uint32    `json:"uid_validity"`    // of the cursor
-	UID         uint32    `json:"uid"`             // of the cursor
-	Newest      time.Time `json:"newest,omitzero"` // INTERNALDATE of the newest mail that was dealt with
-	Retry       time.Time `json:"retry,omitzero"`  // next attempt
-	Error       string    `json:"error,omitempty"` // why it is down
-	TokenTill   time.Time `json:"token,omitzero"`  // OAuth2: the access token lasts until then
+	Idle        bool      `json:"idle"`             // the server announces mails; otherwise it is polled
+	Since       time.Time `json:"since,omitzero"`   // connected, or down, since
+	Answer      time.Time `json:"answer,omitzero"`  // the last good answer to IDLE, NOOP or a look
+	Turned      time.Time `json:"turned,omitzero"`  // the loop's last sign of life
+	UIDValidity uint32    `json:"uid_validity"`     // of the cursor
+	UID         uint32    `json:"uid"`              // of the cursor
+	Newest      time.Time `json:"newest,omitzero"`  // INTERNALDATE of the newest mail that was dealt with
+	Retry       time.Time `json:"retry,omitzero"`   // next attempt
+	Error       string    `json:"error,omitempty"`  // why it is down
+	Broken      bool      `json:"broken,omitempty"` // it can never work as it is configured
+	TokenTill   time.Time `json:"token,omitzero"`   // OAuth2: the access token lasts until then
 	Attempts    int       `json:"attempts,omitempty"`
 }
 
 // Cluster tells when a cluster's last mail came.
 type Cluster struct {
 	Name string    `json:"name"`
-	Mail time.Time `json:"mail"` // INTERNALDATE
+	Mail time.Time `json:"mail,omitzero"` // INTERNALDATE; zero: none within 30 days
 }
 
 // Host is one peer.
@@ -80,6 +81,7 @@ type Host struct {
 	Warm     string    `json:"warm"`           // "up", "down", "off", "blocked"
 	Since    time.Time `json:"since,omitzero"` // of Warm
 	Login    time.Time `json:"login,omitzero"` // the last that succeeded
+	Role     string    `json:"role"`           // "C", "E" or ""
 	Refused  time.Time `json:"refused,omitzero"`
 	Banned   bool      `json:"banned_maybe"` // silence after a refusal
 	HostKey  string    `json:"host_key"`     // the pinned one's fingerprint as last seen; "" if never
@@ -95,6 +97,7 @@ type Family struct {
 	Name   string  `json:"name"`
 	DepthS float64 `json:"depth_s"`
 	PerMin int64   `json:"bytes_per_minute"`
+	Young  bool    `json:"young,omitempty"` // it never rotated: it may come to reach further back
 }
 
 // Ring is a host's rolling copy.

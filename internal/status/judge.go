@@ -1,0 +1,187 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Bounds beyond which there is a problem.
+const (
+	Stuck    = 3 * time.Minute // a mailbox's loop without a sign of life
+	LowDisk  = 1 << 30         // bytes
+	LowDays  = 3.0
+	ClockOff = time.Minute // between this machine and a host
+	ClockGap = time.Second // between hosts of one site
+)
+
+// JudgeMailbox adds what is wrong with a mailbox; hint is for its Error.
+func (r *Report) JudgeMailbox(m Mailbox, hint string) {
+	p := Problem{Key: "mailbox/" + m.Name, Since: m.Since, Hint: hint, Blocks: true}
+	switch quiet := r.Now.Sub(m.Turned); {
+	case m.Broken:
+		p.What = "mailbox " + m.Name + " is not watched, for it can never work as it is configured: " + m.Error
+	case !m.Turned.IsZero() && quiet > Stuck:
+		p.Key += "/stuck"
+		p.Since = m.Turned
+		p.What = fmt.Sprintf("the loop over mailbox %s gave no sign of life for more than %s", m.Name, Span(Stuck))
+		p.Hint = "is the store's disk slow or full? If it lasts restart grab watch (systemd does so by itself with WatchdogSec=)"
+	case m.Connected:
+		return
+	case m.Error == "":
+		p.What = "mailbox " + m.Name + " is not connected yet"
+		p.Hint = "it has only begun: ask again in a moment"
+	default:
+		p.What = fmt.Sprintf("mailbox %s at %s is down: %s", m.Name, m.Server, m.Error)
+	}
+	r.Add(p)
+}
+
+// A Need is what an alert asks of a host.
+type Need struct {
+	Before, After time.Duration // of the window
+	Every         time.Duration // of the ring's increments
+}
+
+// JudgeLogs adds what is wrong with a host's logs, its ring and its clock.
+func (r *Report) JudgeLogs(h Host, n Need) {
+	key, window := "host/"+h.Name, n.Before+n.After
+	fresh := h.Ring != nil && r.judgeRing(h, n)
+	for _, f := range h.Families {
+		depth := seconds(f.DepthS)
+		if f.Young || depth >= 2*window {
+			continue
+		}
+		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
+			What: fmt.Sprintf("%s of %s reaches back %s only, and an alert asks for %s", f.Name, h.Name, Span(depth), Span(window)),
+			Hint: "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
+	}
+	if off := clock(h); off.Abs() > ClockOff {
+		r.Add(Problem{Key: key + "/clock", What: fmt.Sprintf("the clock of %s is %s", h.Name, astray(off)),
+			Hint: "set NTP on the peer (System > Time) and on this machine; bundles are cut by the measured offset"})
+	}
+}
+
+// judgeRing reports whether the ring is as it should be.
+func (r *Report) judgeRing(h Host, n Need) bool {
+	bound := 3*n.Every + time.Minute
+	if r.Now.Sub(r.Started) < bound {
+		return true // it has only begun
+	}
+	p := Problem{Key: "host/" + h.Name + "/ring", Since: h.Ring.Last,
+		Hint: "it is fed over the host's session: see what else is said of the host, and the log of grab watch"}
+	switch {
+	case h.Ring.Last.IsZero():
+		p.What = "the ring of " + h.Name + " is empty"
+	case r.Now.Sub(h.Ring.Last) > bound:
+		p.What = "the ring of " + h.Name + " has got nothing for more than " + Span(bound)
+	default:
+		return true
+	}
+	r.Add(p)
+	return false
+}
+
+// JudgeClocks compares the clocks of hosts. If all that were measured are astray
+// alike, this machine's own is taken to be.
+func (r *Report) JudgeClocks() {
+	bySite := map[string][]Host{}
+	var all []Host
+	for _, h := range r.Hosts {
+		if h.ClockMS == nil {
+			continue
+		}
+		all = append(all, h)
+		for _, s := range h.Sites {
+			bySite[s] = append(bySite[s], h)
+		}
+	}
+	for _, site := range sorted(bySite) {
+		a, b := extremes(bySite[site])
+		if gap := clock(b) - clock(a); gap > ClockGap {
+			r.Add(Problem{Key: "site/" + site + "/clock",
+				What: fmt.Sprintf("the clocks of %s and %s, of site %s, are %s apart", a.Name, b.Name, site, Span(gap)),
+				Hint: "set the same NTP servers on all peers (System > Time); an Expressway raises alarm 25022 for this"})
+		}
+	}
+	if len(all) < 2 {
+		return
+	}
+	a, b := extremes(all)
+	low, high := clock(a), clock(b)
+	if high-low > ClockGap || low < ClockGap && high > -ClockGap {
+		return
+	}
+	r.Add(Problem{Key: "clock", Blocks: low.Abs() > ClockOff && high.Abs() > ClockOff,
+		What: fmt.Sprintf("the clock of this machine is wrong, if those of all %d hosts are right: to it they are %s", len(all), astray(low)),
+		Hint: "set NTP on this machine (timedatectl, w32tm): windows are cut around the alert's time by its clock"})
+}
+
+func extremes(list []Host) (least, most Host) {
+	by := func(a, b Host) int { return int(*a.ClockMS - *b.ClockMS) }
+	return slices.MinFunc(list, by), slices.MaxFunc(list, by)
+}
+
+// clock is a host's offset, zero if it is not known.
+func clock(h Host) time.Duration {
+	if h.ClockMS == nil {
+		return 0
+	}
+	return time.Duration(*h.ClockMS) * time.Millisecond
+}
+
+func astray(off time.Duration) string {
+	if off < 0 {
+		return Span(-off) + " behind"
+	}
+	return Span(off) + " ahead"
+}
+
+// JudgeDisk adds what is wrong with the store's disk.
+func (r *Report) JudgeDisk() {
+	p := Problem{Key: "disk", Hint: "make room below " + r.Store + ", or shorten keep.age"}
+	switch d := r.Disk; {
+	case d.FreeBytes < LowDisk:
+		p.Blocks = true
+		p.What = fmt.Sprintf("only %s are free for the store: the logs of one alert may need more", Size(d.FreeBytes))
+	case d.DaysLeft > 0 && d.DaysLeft < LowDays:
+		p.What = fmt.Sprintf("the store's disk is full in %.1f days if as much comes as lately", d.DaysLeft)
+	default:
+		return
+	}
+	r.Add(p)
+}
+
+// JudgeIncidents adds those that are open and fail.
+func (r *Report) JudgeIncidents() {
+	for _, in := range r.Incidents {
+		if in.Error != "" {
+			r.Add(Problem{Key: "incident/" + in.Incident, What: "incident " + in.Incident + " cannot be brought to its end: " + in.Error,
+				Hint: "it is tried again by itself; `grab retry " + in.Incident + "` does so at once"})
+		}
+	}
+}
+
+// DaysLeft is for how many days the room suffices if perDay bytes come every day
+// and a bundle goes when it is keep days old (zero: never). bundles are the bytes
+// that are there, by age in days. Zero: for ever.
+func DaysLeft(free int64, perDay float64, keep int, bundles map[int]int64) float64 {
+	const least = 0.01
+	switch {
+	case perDay <= 0:
+		return 0
+	case keep <= 0:
+		return max(float64(free)/perDay, least)
+	}
+	left := float64(free)
+	for day := range keep { // then as much goes as comes
+		next := left - perDay + float64(bundles[keep-day])
+		if next < 0 {
+			return max(float64(day)+left/(left-next), least)
+		}
+		left = next
+	}
+	return 0
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

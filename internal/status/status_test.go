@@ -1,0 +1,200 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 3, 2, 14, 14, 7, 0, time.UTC)
+
+func ms(n int64) *int64 { return &n }
+
+// TestProblems: what is wrong, in which words, and whether an alert would suffer.
+func TestProblems(t *testing.T) {
+	up := Mailbox{Name: "m/INBOX", Server: "imap:993", Connected: true, Turned: now.Add(-time.Second)}
+	down := Mailbox{Name: "m/INBOX", Server: "imap:993", Turned: now, Since: now.Add(-time.Hour), Error: "connection refused"}
+	stuck, broken, begun := up, down, Mailbox{Name: "m/INBOX", Turned: now}
+	stuck.Turned = now.Add(-4 * time.Minute)
+	broken.Broken = true
+	box := func(m Mailbox) func(*Report) { return func(r *Report) { r.JudgeMailbox(m, "do this") } }
+
+	need := Need{Before: 15 * time.Minute, After: 5 * time.Minute, Every: 5 * time.Second}
+	logs := func(depth time.Duration, young bool, ring *Ring) func(*Report) {
+		return func(r *Report) {
+			r.JudgeLogs(Host{Name: "expc01", Ring: ring, Families: []Family{{Name: "messages", DepthS: depth.Seconds(), Young: young}}}, need)
+		}
+	}
+	ring := func(depth, age time.Duration) *Ring { return &Ring{DepthS: depth.Seconds(), Last: now.Add(-age)} }
+	clocks := func(sites string, offsets ...int64) func(*Report) {
+		return func(r *Report) {
+			for i, o := range offsets {
+				r.Hosts = append(r.Hosts, Host{Name: string(rune('a' + i)), Sites: []string{sites[i : i+1]}, ClockMS: ms(o)})
+			}
+			r.JudgeClocks()
+		}
+	}
+	disk := func(free int64, days float64) func(*Report) {
+		return func(r *Report) { r.Disk = Disk{FreeBytes: free, DaysLeft: days}; r.JudgeDisk() }
+	}
+	for _, tt := range []struct {
+		name  string
+		judge func(*Report)
+		want  string // key and words, "!" before those that block; empty: no problem
+	}{
+		{"mailbox up", box(up), ""},
+		{"mailbox down", box(down), "!mailbox/m/INBOX: mailbox m/INBOX at imap:993 is down: connection refused (do this)"},
+		{"mailbox stuck", box(stuck), "!mailbox/m/INBOX/stuck: the loop over mailbox m/INBOX gave no sign of life for more than 3m"},
+		{"mailbox broken", box(broken), "!mailbox/m/INBOX: mailbox m/INBOX is not watched, for it can never work as it is configured: connection refused"},
+		{"mailbox not yet", box(begun), "!mailbox/m/INBOX: mailbox m/INBOX is not connected yet"},
+		{"logs deep", logs(40*time.Minute, false, nil), ""},
+		{"logs young", logs(time.Minute, true, nil), ""},
+		{"logs shallow", logs(39*time.Minute, false, nil), "host/expc01/logs/messages: messages of expc01 reaches back 39m only, and an alert asks for 20m"},
+		{"logs too shallow", logs(14*time.Minute, false, nil), "!host/expc01/logs/messages: messages of expc01 reaches back 14m only"},
+		{"logs too shallow, with a ring", logs(14*time.Minute, false, ring(30*time.Minute, time.Second)), "host/expc01/logs/messages: "},
+		{"logs too shallow, ring too", logs(14*time.Minute, false, ring(10*time.Minute, time.Second)), "!host/expc01/logs/messages: "},
+		{"ring stale", logs(time.Hour, false, ring(30*time.Minute, 2*time.Minute)), "host/expc01/ring: the ring of expc01 has got nothing for more than 1m15s"},
+		{"ring empty", logs(time.Hour, false, &Ring{}), "host/expc01/ring: the ring of expc01 is empty"},
+		{"clock far off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(-61000)}, need) }, "host/x/clock: the clock of x is 1m1s behind"},
+		{"clock a little off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(59000)}, need) }, ""},
+		{"clocks agree", clocks("hh", 400, -400), ""},
+		{"clocks apart", clocks("hh", 900, -200), "site/h/clock: the clocks of b and a, of site h, are 1.1s apart"},
+		{"clocks of sites apart", clocks("hk", 900, -200), ""},
+		{"this clock", clocks("hh", 5000, 5400), "clock: the clock of this machine is wrong, if those of all 2 hosts are right: to it they are 5s ahead"},
+		{"this clock, far", clocks("hh", -70000, -70400), "!clock: "},
+		{"one clock says nothing of this one", clocks("h", 5000), ""},
+		{"disk", disk(2<<30, 0), ""},
+		{"disk low", disk(1<<29, 0), "!disk: only 512.0 MiB are free"},
+		{"disk soon full", disk(2<<30, 2.5), "disk: the store's disk is full in 2.5 days"},
+		{"disk not soon full", disk(2<<30, 3.5), ""},
+		{"incident", func(r *Report) {
+			r.Incidents = []Incident{{Incident: "i"}, {Incident: "j", Error: "no"}}
+			r.JudgeIncidents()
+		}, "incident/j: incident j cannot be brought to its end: no"},
+	} {
+		r := Report{Now: now, Started: now.Add(-time.Hour), Store: "/s"}
+		tt.judge(&r)
+		r.Finish()
+		var got []string
+		for _, p := range r.Problems {
+			mark := ""
+			if p.Blocks {
+				mark = "!"
+			}
+			got = append(got, mark+p.Key+": "+p.What+" ("+p.Hint+")")
+			if p.Hint == "" {
+				t.Errorf("%s: no hint", tt.name)
+			}
+		}
+		if ok := len(got) == 1 && strings.HasPrefix(got[0], tt.want) || len(got) == 0 && tt.want == ""; !ok || len(got) == 1 && tt.want == "" {
+			t.Errorf("%s: %q\nwant %q", tt.name, got, tt.want)
+		}
+		if r.Works != !strings.HasPrefix(tt.want, "!") {
+			t.Errorf("%s: works %v", tt.name, r.Works)
+		}
+	}
+	// A ring that has only begun is no problem.
+	r := Report{Now: now, Started: now.Add(-time.Minute)}
+	r.JudgeLogs(Host{Name: "x", Ring: &Ring{}}, need)
+	if len(r.Problems) > 0 {
+		t.Error(r.Problems)
+	}
+}
+
+func TestDaysLeft(t *testing.T) {
+	for _, tt := range []struct {
+		free    int64
+		perDay  float64
+		keep    int
+		bundles map[int]int64
+		want    float64
+	}{
+		{1000, 0, 30, nil, 0},
+		{1000, 100, 0, nil, 10},
+		{1000, 100, 5, nil, 0}, // after 5 days as much goes as comes
+		{1000, 100, 11, nil, 10},
+		{250, 100, 30, nil, 2.5},
+		{250, 100, 30, map[int]int64{30: 100, 29: 100}, 4.5}, // two bundles go meanwhile
+		{0, 100, 30, nil, 0.01},
+	} {
+		if got := DaysLeft(tt.free, tt.perDay, tt.keep, tt.bundles); math.Abs(got-tt.want) > 0.001 {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
+func TestSpanAndSize(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0s", 1234 * time.Millisecond: "1.2s", 20 * time.Second: "20s", 10 * time.Minute: "10m", 61 * time.Second: "1m1s",
+		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 50 * time.Hour: "2d2h", 48*time.Hour + time.Minute: "2d"} {
+		if got := Span(d); got != want {
+			t.Errorf("%v: %s", d, got)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1.0 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3072.0 GiB"} {
+		if got := Size(n); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
+// full is a report in which everything stands.
+func full() Report {
+	r := Report{Now: now, Started: now.Add(-26 * time.Hour), Version: "1.2", Config: "/etc/grab/grab.yaml", Store: "/var/lib/grab",
+		Disk: Disk{FreeBytes: 5 << 30, UsedBytes: 3 << 20, DaysLeft: 12.5},
+		Mailboxes: []Mailbox{
+			{Name: "rtmt/INBOX", Server: "imap.example.com:993", Connected: true, Idle: true, Since: now.Add(-time.Hour), Answer: now.Add(-4 * time.Second), Turned: now,
+				UIDValidity: 7, UID: 1234, Newest: now.Add(-2 * time.Hour), TokenTill: now.Add(30 * time.Minute)},
+			{Name: "rtmt/Old", Server: "imap.example.com:993", Since: now.Add(-time.Hour), Turned: now, Retry: now.Add(time.Minute), Attempts: 9, Error: "connection refused"}},
+		Clusters: []Cluster{{"East", time.Time{}}, {"StandAloneCluster", now.Add(-2 * time.Hour)}},
+		Hosts: []Host{
+			{Name: "expc01", Role: "C", Address: "10.0.30.2:22", Sites: []string{"hq", "lab"}, Warm: "up", Since: now.Add(-time.Hour), Login: now.Add(-time.Hour), HostKey: "SHA256:abc",
+				ClockMS: ms(-12), Level: "yes", Families: []Family{{Name: "messages", DepthS: 7200, PerMin: 1 << 20}}, Ring: &Ring{DepthS: 1800, Bytes: 9 << 20, PerMin: 5, Last: now.Add(-3 * time.Second)}},
+			{Name: "expe01", Role: "E", Address: "10.0.40.5:22", Sites: []string{"hq"}, Warm: "blocked", Since: now.Add(-time.Hour), Refused: now.Add(-time.Hour), Banned: true, Level: "unknown", Error: "login refused"}},
+		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk"}},
+		Canaries:  []Canary{{Mailbox: "rtmt", Every: 900, Sent: now.Add(-time.Minute), Seen: now.Add(-50 * time.Second), DelayS: 2.5, Missing: true}},
+		Beats:     []Heartbeat{{"daily", 90000, now.Add(-time.Hour), false}},
+		Pauses:    []Pause{{"", now, now.Add(2 * time.Hour), "upgrade", "joe"}}, Held: 2}
+	r.Add(Problem{Key: "disk", What: "soon full", Hint: "make room"})
+	r.JudgeMailbox(r.Mailboxes[1], "start it")
+	r.Finish()
+	return r
+}
+
+// The words for a terminal and the shape of the JSON are as people and scripts know
+// them. `go test -update` writes them anew.
+func TestGolden(t *testing.T) {
+	var words bytes.Buffer
+	if err := full().Write(&words); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := json.MarshalIndent(full(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := Report{Now: now, Started: now}
+	empty.Finish()
+	bare, _ := json.MarshalIndent(empty, "", "  ")
+	if bytes.Contains(bare, []byte("null")) {
+		t.Errorf("%s", bare)
+	}
+	for name, got := range map[string][]byte{"full.txt": words.Bytes(), "full.json": append(doc, '\n'), "empty.json": append(bare, '\n')} {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v\n%s", name, err, got)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package status
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Span words a duration by its two largest units.
+func Span(d time.Duration) string {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	d = d.Round(time.Second)
+	units := []struct {
+		name string
+		d    time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		if d < u.d {
+			continue
+		}
+		text := fmt.Sprintf("%d%s", d/u.d, u.name)
+		if i+1 < len(units) && d%u.d >= units[i+1].d {
+			text += fmt.Sprintf("%d%s", d%u.d/units[i+1].d, units[i+1].name)
+		}
+		return text
+	}
+	return "0s"
+}
+
+// Size words a number of bytes.
+func Size(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	f, unit := float64(n)/1024, "KiB"
+	for _, next := range []string{"MiB", "GiB"} {
+		if f >= 1024 {
+			f, unit = f/1024, next
+		}
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// writer writes for a terminal.
+type writer struct {
+	*bufio.Writer
+	now time.Time
+}
+
+func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+
+const clockForm = "2006-01-02 15:04:05 UTC"
+
+// when words a moment, "never" if there was none.
+func (w *writer) when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(clockForm) + " (" + Span(max(w.now.Sub(t), 0)) + " ago)"
+}
+
+// left words how long it is until t.
+func (w *writer) left(t time.Time) string { return Span(max(t.Sub(w.now), 0)) }
+
+// Write writes the report for a person.
+func (r Report) Write(out io.Writer) error {
+	w := &writer{bufio.NewWriter(out), r.Now}
+	r.verdict(w)
+	w.line("\nmailboxes")
+	for _, m := range r.Mailboxes {
+		w.mailbox(m)
+	}
+	w.line("\nlast mail of each cluster")
+	if len(r.Clusters) == 0 {
+		w.line("  none yet")
+	}
+	for _, c := range r.Clusters {
+		if c.Mail.IsZero() {
+			w.line("  %s: none within 30 days", c.Name)
+			continue
+		}
+		w.line("  %s: %s", c.Name, w.when(c.Mail))
+	}
+	w.line("\nhosts")
+	for _, h := range r.Hosts {
+		w.host(h)
+	}
+	if len(r.Incidents) > 0 {
+		w.line("\nopen incidents")
+		w.incidents(r.Incidents)
+	}
+	r.rest(w)
+	return w.Flush()
+}
+
+func (r Report) verdict(w *writer) {
+	switch {
+	case r.Works && len(r.Problems) == 0:
+		w.line("Would an alert now work?  Yes.")
+	case r.Works:
+		w.line("Would an alert now work?  Yes, but:")
+	default:
+		w.line("Would an alert now work?  No:")
+	}
+	for _, p := range r.Problems {
+		mark, since := "warning", ""
+		if p.Blocks {
+			mark = "in the way"
+		}
+		if !p.Since.IsZero() {
+			since = " (for " + Span(max(r.Now.Sub(p.Since), 0)) + ")"
+		}
+		w.line("  %s: %s%s", mark, p.What, since)
+		if p.Hint != "" {
+			w.line("    hint: %s", p.Hint)
+		}
+	}
+	w.line("\ngrab watch %s runs since %s by %s", r.Version, w.when(r.Started), r.Config)
+}
+
+func (w *writer) mailbox(m Mailbox) {
+	state := "not connected yet"
+	switch {
+	case m.Broken:
+		state = "not watched: " + m.Error
+	case m.Connected && m.Idle:
+		state = "connected since " + w.when(m.Since) + ", the server announces mails"
+	case m.Connected:
+		state = "connected since " + w.when(m.Since) + ", polled"
+	case m.Error != "":
+		state = "down since " + w.when(m.Since) + ": " + m.Error
+	}
+	w.line("  %s at %s: %s", m.Name, m.Server, state)
+	if !m.Connected && !m.Retry.IsZero() {
+		w.line("    attempts in vain: %d; the next in %s", m.Attempts, w.left(m.Retry))
+	}
+	w.line("    last answer %s; cursor at UID %d of %d; newest mail %s", w.when(m.Answer), m.UID, m.UIDValidity, w.when(m.Newest))
+	if !m.TokenTill.IsZero() {
+		w.line("    the access token lasts for %s", w.left(m.TokenTill))
+	}
+}
+
+var warmWords = map[string]string{"up": "session stands", "down": "no session", "off": "no session is kept", "blocked": "no login is tried"}
+
+func (w *writer) host(h Host) {
+	warm := cmp.Or(warmWords[h.Warm], h.Warm)
+	if !h.Since.IsZero() {
+		warm += " since " + w.when(h.Since)
+	}
+	w.line("  %s (%s, %s): %s", h.Name, strings.Join(h.Sites, ", "), h.Address, warm)
+	line := "    last login " + w.when(h.Login)
+	if !h.Refused.IsZero() {
+		line += "; refused " + w.when(h.Refused)
+	}
+	if h.Banned {
+		line += "; perhaps banned"
+	}
+	if h.HostKey != "" {
+		line += "; key " + h.HostKey
+	}
+	w.line("%s", line)
+	if h.Error != "" {
+		w.line("    %s", h.Error)
+	}
+	line = "    clock not measured"
+	if h.ClockMS != nil {
+		line = fmt.Sprintf("    clock %+d ms", *h.ClockMS)
+	}
+	w.line("%s; SIP bodies logged: %s", line, h.Level)
+	for _, f := range h.Families {
+		w.line("    %s reaches back %s, %s a minute", f.Name, Span(seconds(f.DepthS)), Size(f.PerMin))
+	}
+	if h.Ring != nil {
+		w.line("    ring: %s deep, %s on disk, last increment %s", Span(seconds(h.Ring.DepthS)), Size(h.Ring.Bytes), w.when(h.Ring.Last))
+	}
+}
+
+func (w *writer) incidents(list []Incident) {
+	for _, in := range list {
+		w.line("  %s  %s  %s, so far: %s", in.Incident, in.Site, in.State, cmp.Or(in.Coverage, "nothing yet"))
+		if in.Error != "" {
+			w.line("    %s", in.Error)
+		}
+	}
+}
+
+// rest is what there is nothing to say of most of the time, and the disk.
+func (r Report) rest(w *writer) {
+	if len(r.Canaries)+len(r.Beats) > 0 {
+		w.line("\nproofs of life")
+	}
+	for _, c := range r.Canaries {
+		w.line("  canary of %s every %s: sent %s, seen %s, after %.1f s%s", c.Mailbox, Span(seconds(c.Every)), w.when(c.Sent), w.when(c.Seen), c.DelayS, missing(c.Missing))
+	}
+	for _, b := range r.Beats {
+		w.line("  heartbeat %s every %s: last %s%s", b.Name, Span(seconds(b.Every)), w.when(b.Last), missing(b.Missing))
+	}
+	if len(r.Pauses) > 0 {
+		w.line("\npaused")
+	}
+	for _, p := range r.Pauses {
+		site := "site " + p.Site
+		if p.Site == "" {
+			site = "all sites"
+		}
+		w.line("  %s until %s (in %s), by %s: %s", site, p.Until.UTC().Format(clockForm), w.left(p.Until), p.By, p.Reason)
+	}
+	w.line("")
+	if r.Held > 0 {
+		w.line("alerts in quarantine: %d", r.Held)
+	}
+	disk := fmt.Sprintf("disk: %s free, the store takes %s", Size(r.Disk.FreeBytes), Size(r.Disk.UsedBytes))
+	if r.Disk.DaysLeft > 0 {
+		disk += fmt.Sprintf(", full in %.1f days if as much comes as lately", r.Disk.DaysLeft)
+	}
+	w.line("%s", disk)
+}
+
+func missing(is bool) string {
+	if is {
+		return ": MISSING"
+	}
+	return ""
+}
+
+// WriteIncidents writes those that are open for a person.
+func WriteIncidents(out io.Writer, list []Incident) error {
+	w := &writer{bufio.NewWriter(out), time.Time{}}
+	w.incidents(list)
+	return w.Flush()
+}
