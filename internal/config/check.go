@@ -34,6 +34,7 @@ func (c *checker) all() {
 	c.ring("ring", c.cfg.Ring)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
 	c.socket()
+	c.http()
 	c.allSites()
 	c.routing()
 }

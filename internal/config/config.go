@@ -37,6 +37,7 @@ type Config struct {
 	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
 	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
 	Socket   Socket        `yaml:"socket"`
+	HTTP     HTTP          `yaml:"http"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
 	Sites    []Site        `yaml:"sites,later"`
 }

@@ -1,0 +1,26 @@
+package config
+
+// HTTP is where a running grab watch shows its health and its metrics, without
+// asking who reads them.
+type HTTP struct {
+	Listen string `yaml:"listen"` // address:port; empty: nowhere
+}
+
+// defaultHTTPPort is that of an address without a port.
+const defaultHTTPPort = 9618
+
+// Loopback reports whether only this machine can reach it.
+func (h HTTP) Loopback() bool { return loopback(h.Listen) }
+
+func (c *checker) http() {
+	h := &c.cfg.HTTP
+	if h.Listen == "" || !c.sound("http.listen") {
+		return
+	}
+	a, err := parseAddress(h.Listen, defaultHTTPPort)
+	if err != nil {
+		c.bad("http.listen", "%s", err)
+		return
+	}
+	h.Listen = a
+}
