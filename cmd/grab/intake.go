@@ -19,6 +19,7 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	m.Alert.Mailbox = i.mailbox
 	m.Alert = i.judge.mail(ctx, m).Alert
 	fresh, err := i.w.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	i.w.metrics.mail(m, fresh, err)
 	if err != nil {
 		return err
 	}

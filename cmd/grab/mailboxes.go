@@ -162,6 +162,7 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 		State: func(st mailwatch.State) {
 			w.boxes.note(b.name(), func(s *boxState) { s.State = st })
 			w.tell.state(b, st)
+			w.health.sign.leave(cfg.Store, st)
 			alive(st)
 		},
 		Own: w.tell.own(b.mail.Name, removes, in.judge), Delete: removes,

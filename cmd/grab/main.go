@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 }
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
+	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.statusCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
 		a.verifyCmd(), a.reportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.versionCmd()}
 }
 

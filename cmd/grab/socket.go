@@ -42,6 +42,7 @@ type follower struct {
 func (w *watching) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", w.serveHello)
+	mux.HandleFunc("GET /status", w.serveStatus)
 	mux.HandleFunc("POST /now", w.serveNow)
 	mux.HandleFunc("POST /retry", w.serveRetry)
 	mux.HandleFunc("POST /check", w.serveCheck)

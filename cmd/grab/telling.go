@@ -316,9 +316,4 @@ func (t *telling) report(r *status.Report) {
 func removesCanaries(m *config.Mail) bool { return m.Canary != nil && m.Canary.Delete }
 
 // problems are those of this moment.
-func (w *watching) problems() []status.Problem {
-	var r status.Report
-	w.tell.report(&r)
-	r.Finish()
-	return r.Problems
-}
+func (w *watching) problems() []status.Problem { return w.status().Problems }

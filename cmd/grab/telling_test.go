@@ -137,12 +137,6 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-func reported(w *watching) status.Report {
-	var r status.Report
-	w.tell.report(&r)
-	return r
-}
-
 func (w *watching) cameBack() int {
 	w.tell.mu.Lock()
 	defer w.tell.mu.Unlock()
@@ -155,8 +149,8 @@ func (w *watching) cameBack() int {
 func TestTelling(t *testing.T) {
 	c := newTellingLab(t)
 	w, log, stop := c.watch()
-	c.until("the canary", func() bool { r := reported(w); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
-	r := reported(w)
+	c.until("the canary", func() bool { r := w.status(); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
+	r := w.status()
 	if k := r.Canaries[0]; k.Missing || k.DelayS <= 0 || k.Seen.Before(k.Sent) || len(r.Problems) != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -164,13 +158,13 @@ func TestTelling(t *testing.T) {
 	c.until("the canary's removal", func() bool { return len(c.box.Flags("")) == 0 })
 
 	for _, from := range []string{"someone@example.org", "cucm@example.com"} {
-		if last := reported(w).Beats[0].Last; !last.IsZero() {
+		if last := w.status().Beats[0].Last; !last.IsZero() {
 			t.Errorf("a heartbeat of a stranger counted: %v", last)
 		}
 		c.box.Deliver("", []byte("From: "+from+"\r\nSubject: [RTMT-ALERT-hq] CpuPegging\r\n\r\nCpuPegging\r\n"))
 		c.until("the heartbeat", func() bool { return strings.Contains(log.String(), "counts="+fmt.Sprint(from == "cucm@example.com")) })
 	}
-	if reported(w).Beats[0].Last.IsZero() {
+	if w.status().Beats[0].Last.IsZero() {
 		t.Error("the heartbeat does not count")
 	}
 

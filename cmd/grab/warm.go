@@ -20,7 +20,8 @@ type warmth struct {
 	log     *slog.Logger
 	gate    *gate // nil: always open
 	depths  func(host string, families map[string]fetch.Foresight)
-	keepers map[string]*keeping // by source.key
+	state   func(key string) func(fetch.KeeperState) // who is told of a session
+	keepers map[string]*keeping                      // by source.key
 }
 
 // keeping is a keeper at work.
@@ -49,7 +50,7 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log, Foreseen: w.depths,
+		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
 			Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) }}
 		for _, s := range list {
 			keeper.Hosts = append(keeper.Hosts, s.host)

@@ -41,10 +41,13 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
-	gate    gate                 // shut to hosts that are paused
-	keys    keys                 // of DKIM
-	tell    *telling             // what is sent, and our own mails
-	boxes   boxStates            // what each mailbox's watcher said last
+	gate    gate      // shut to hosts that are paused
+	keys    keys      // of DKIM
+	tell    *telling  // what is sent, and our own mails
+	boxes   boxStates // what each mailbox's watcher said last
+	health  health
+	metrics *metrics
+	web     web
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 	local   answering
 }
@@ -66,7 +69,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if len(cfg.Mails) == 0 {
 		return nil, usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
 	}
-	w = &watching{app: a, log: log, shallow: shallow{log: log}}
+	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health{started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -74,11 +77,14 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if w.journal, err = incident.OpenJournal(w.store, sites(cfg), policy(cfg), w.log, nil); err != nil {
 		return nil, err
 	}
+	w.health.hosts.recall(w.store)
+	w.metrics = newMetrics(w.status)
 	if w.tell, err = newTelling(w.store, log, w.problems); err != nil {
 		return nil, err
 	}
 	pool := &fetch.Pool{}
-	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, depths: func(host string, families map[string]fetch.Foresight) {
+	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.hosts.keeper, depths: func(host string, families map[string]fetch.Foresight) {
+		w.health.hosts.depths(host, families)
 		w.shallow.depths(host, families, w.window())
 	}}
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
@@ -98,6 +104,10 @@ func (w *watching) run(ctx context.Context) error {
 	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := w.serveHTTP(); err != nil {
+		return err
+	}
+	defer func() { w.web.close() }()
 	var wg sync.WaitGroup
 	var ended error
 	wg.Go(func() {
@@ -119,6 +129,7 @@ func (w *watching) run(ctx context.Context) error {
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
+		w.serveHTTPAnew()
 		w.warm.configure(ctx, w.cfg.Load())
 		w.tell.configure(ctx, w.cfg.Load())
 	}
@@ -217,6 +228,7 @@ func (w *watching) window() time.Duration {
 func (w *watching) event(e incident.Event) {
 	w.tell.event(e)
 	w.local.event(e)
+	w.metrics.event(e, w.store)
 	switch e.What {
 	case incident.EventStarted, incident.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
@@ -227,6 +239,7 @@ func (w *watching) event(e incident.Event) {
 	case incident.EventPass:
 		if e.Row != nil {
 			w.shallow.row(e.Row, w.window())
+			w.health.hosts.row(e.Row)
 		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", hintFor(e.Err))

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rtmtgrab/internal/status"
+)
+
+// reported makes metrics of a status.Report at every look.
+type reported func() status.Report
+
+func gauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("grab_"+name, help, labels, nil)
+}
+
+var (
+	gaugeWorks     = gauge("works", "1 if an alert that came now would be seen and every host asked.")
+	gaugeProblem   = gauge("problem", "1 for each problem there is; blocks says whether an alert would lose something by it.", "key", "blocks")
+	gaugeStarted   = gauge("started_timestamp_seconds", "When the watcher was started.", "version")
+	gaugeConnected = gauge("mailbox_connected", "1 while the mailbox is connected.", "mailbox")
+	gaugeAnswer    = gauge("mailbox_answer_age_seconds", "Since the mailbox's last good answer.", "mailbox")
+	gaugeTurned    = gauge("mailbox_turned_age_seconds", "Since the last sign of life of the loop over the mailbox.", "mailbox")
+	gaugeNewest    = gauge("mailbox_newest_timestamp_seconds", "INTERNALDATE of the newest mail that was dealt with.", "mailbox")
+	gaugeCluster   = gauge("cluster_mail_timestamp_seconds", "INTERNALDATE of the last mail from the cluster; absent if none is known.", "cluster")
+	gaugeWarm      = gauge("host_warm", "1 while a session to the host stands; absent if none is kept.", "host")
+	gaugeBlocked   = gauge("host_blocked", "1 while no login to the host is tried because of an earlier one.", "host")
+	gaugeLogin     = gauge("host_login_timestamp_seconds", "The last login to the host that succeeded.", "host")
+	gaugeClock     = gauge("host_clock_offset_seconds", "The host's clock minus this machine's.", "host")
+	gaugeDepth     = gauge("host_log_depth_seconds", "How far back a log of the host reaches.", "host", "family")
+	gaugeRate      = gauge("host_log_bytes_per_minute", "How fast a log of the host grows.", "host", "family")
+	gaugeRingDepth = gauge("ring_depth_seconds", "How far back the host's ring reaches, of its shallowest family.", "host")
+	gaugeRingBytes = gauge("ring_bytes", "What the host's ring takes on disk.", "host")
+	gaugeRingAge   = gauge("ring_age_seconds", "Since the ring's last increment.", "host")
+	gaugeFree      = gauge("disk_free_bytes", "Room for the store.")
+	gaugeUsed      = gauge("store_bytes", "What the store takes.")
+	gaugeDays      = gauge("disk_days_left", "For how many days the room suffices at the rate of the last week; absent if for ever, or unknown.")
+	gaugeOpen      = gauge("incidents_open", "Incidents that are not sealed.")
+	gaugeCanary    = gauge("canary_delay_seconds", "How long the last canary took that arrived.", "mailbox")
+	gaugeNoCanary  = gauge("canary_missing", "1 while a canary is missing.", "mailbox")
+	gaugeNoBeat    = gauge("heartbeat_missing", "1 while a heartbeat is missing.", "heartbeat")
+	gaugePauses    = gauge("pauses", "Pauses in force.")
+	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
+)
+
+// Describe tells nothing: what there is depends on the configuration.
+func (reported) Describe(chan<- *prometheus.Desc) {}
+
+// Collect passes on what the report says.
+func (report reported) Collect(out chan<- prometheus.Metric) {
+	r := report()
+	c := collecting{out, r.Now}
+	c.set(gaugeWorks, truth(r.Works))
+	for _, p := range r.Problems {
+		c.set(gaugeProblem, 1, p.Key, strconv.FormatBool(p.Blocks))
+	}
+	c.at(gaugeStarted, r.Started, r.Version)
+	for _, m := range r.Mailboxes {
+		c.mailbox(m)
+	}
+	for _, k := range r.Clusters {
+		c.at(gaugeCluster, k.Mail, k.Name)
+	}
+	for _, h := range r.Hosts {
+		c.host(h)
+	}
+	c.set(gaugeFree, float64(r.Disk.FreeBytes))
+	c.set(gaugeUsed, float64(r.Disk.UsedBytes))
+	if r.Disk.DaysLeft > 0 {
+		c.set(gaugeDays, r.Disk.DaysLeft)
+	}
+	c.set(gaugeOpen, float64(len(r.Incidents)))
+	for _, k := range r.Canaries {
+		c.set(gaugeNoCanary, truth(k.Missing), k.Mailbox)
+		if !k.Seen.IsZero() {
+			c.set(gaugeCanary, k.DelayS, k.Mailbox)
+		}
+	}
+	for _, b := range r.Beats {
+		c.set(gaugeNoBeat, truth(b.Missing), b.Name)
+	}
+	c.set(gaugePauses, float64(len(r.Pauses)))
+	c.set(gaugeHeld, float64(r.Held))
+}
+
+// collecting is one look.
+type collecting struct {
+	out chan<- prometheus.Metric
+	now time.Time
+}
+
+func (c collecting) set(d *prometheus.Desc, v float64, labels ...string) {
+	m, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	c.out <- m
+}
+
+// at passes on a moment, if there was one.
+func (c collecting) at(d *prometheus.Desc, t time.Time, labels ...string) {
+	if !t.IsZero() {
+		c.set(d, float64(t.UnixMilli())/1000, labels...)
+	}
+}
+
+// age passes on how long ago a moment was, if there was one.
+func (c collecting) age(d *prometheus.Desc, t time.Time, labels ...string) {
+	if !t.IsZero() {
+		c.set(d, max(c.now.Sub(t).Seconds(), 0), labels...)
+	}
+}
+
+func (c collecting) mailbox(m status.Mailbox) {
+	c.set(gaugeConnected, truth(m.Connected), m.Name)
+	c.age(gaugeAnswer, m.Answer, m.Name)
+	c.age(gaugeTurned, m.Turned, m.Name)
+	c.at(gaugeNewest, m.Newest, m.Name)
+}
+
+func (c collecting) host(h status.Host) {
+	if h.Warm != "off" {
+		c.set(gaugeWarm, truth(h.Warm == "up"), h.Name)
+	}
+	c.set(gaugeBlocked, truth(h.Warm == "blocked"), h.Name)
+	c.at(gaugeLogin, h.Login, h.Name)
+	if h.ClockMS != nil {
+		c.set(gaugeClock, float64(*h.ClockMS)/1000, h.Name)
+	}
+	for _, f := range h.Families {
+		c.set(gaugeDepth, f.DepthS, h.Name, f.Name)
+		c.set(gaugeRate, float64(f.PerMin), h.Name, f.Name)
+	}
+	if h.Ring != nil {
+		c.set(gaugeRingDepth, h.Ring.DepthS, h.Name)
+		c.set(gaugeRingBytes, float64(h.Ring.Bytes), h.Name)
+		c.age(gaugeRingAge, h.Ring.Last, h.Name)
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/local"
+	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/status"
+)
+
+func (a *app) statusCmd() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "Say whether an alert would now work, and how the running watch is", Args: cobra.NoArgs,
+		Long: "Asks the running `grab watch`: what is in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
+			"Exit 0 if an alert would now work, 1 otherwise; also if no watch answers, and then it says what the store tells.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			return a.status(ctx)
+		}}
+}
+
+// statusWait bounds the wait for a report.
+const statusWait = 20 * time.Second
+
+func (a *app) status(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
+	w, err := a.findWatcher(ctx)
+	var r status.Report
+	if err == nil && w != nil {
+		err = w.Do(ctx, http.MethodGet, "/status", nil, &r)
+	}
+	if err != nil || w == nil {
+		return a.noWatcher(err)
+	}
+	if !r.Works {
+		a.exit = exitFailed
+	}
+	if a.json {
+		return a.print(r)
+	}
+	return r.Write(a.out)
+}
+
+// noWatcher says what can be said without one, and returns why there is none.
+func (a *app) noWatcher(err error) error {
+	out := a.out
+	if a.json {
+		out = a.err // standard output holds one document
+	}
+	cfg, cfgErr := a.load(config.Options{MissingSecrets: true, MissingKnownHosts: true})
+	if cfgErr == nil {
+		storeTells(out, cfg, time.Now())
+	}
+	switch {
+	case errors.Is(err, local.ErrDenied):
+		return hinted{err, "ask as root or as the service's user, or as a member of the group that socket.group names"}
+	case err != nil:
+		return err
+	case cfgErr != nil:
+		return cfgErr
+	case cfg.Socket.Path == config.SocketNone:
+		return hinted{errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)"}
+	}
+	return hinted{errors.New("no grab watch answers: an alert would not be seen"), "start it (systemctl start grab, or `grab watch`) and look at what it says (journalctl -u grab)"}
+}
+
+// storeTells writes what a store says of a watcher that does not answer.
+func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
+	line := "the store tells of no grab watch yet"
+	if info, err := os.Stat(signFile(cfg.Store)); err == nil {
+		line = "last sign of grab watch in the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + ago(now.Sub(info.ModTime()))
+	} else if errors.Is(err, os.ErrPermission) {
+		line = "the store " + cfg.Store + " is closed to this user"
+	}
+	fmt.Fprintln(out, line)
+	store := &incident.Store{Dir: cfg.Store}
+	open, err := store.Open()
+	if err != nil {
+		fmt.Fprintln(out, "open incidents: they cannot be read:", err)
+	}
+	if len(open) > 0 {
+		fmt.Fprintln(out, "open incidents, which go on when it runs:")
+	}
+	status.WriteIncidents(out, openIncidents(open))
+	for host, err := range refusedLogins(cfg) {
+		fmt.Fprintf(out, "%s: %v\n", host, err)
+	}
+}
+
+// refusedLogins are the hosts to which no login would be tried, and why.
+func refusedLogins(cfg *config.Config) func(yield func(string, error) bool) {
+	return func(yield func(string, error) bool) {
+		ledger, seen := logins(cfg), map[string]bool{}
+		for i := range cfg.Sites {
+			for j := range cfg.Sites[i].Hosts {
+				h := &cfg.Sites[i].Hosts[j]
+				if seen[h.Name] {
+					continue
+				}
+				seen[h.Name] = true
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				err := sshdial.Blocked(ctx, dialing(h, ledger))
+				cancel()
+				if err != nil && !yield(h.Name, err) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/status"
+)
+
+const (
+	usedEvery = 5 * time.Minute // between two looks at how much the store takes
+	rateDays  = 7               // over which what comes is averaged
+)
+
+// diskUse says how much room a store takes and has. It is safe for concurrent use.
+type diskUse struct {
+	mu     sync.Mutex
+	looked time.Time
+	used   int64
+	perDay float64       // bytes
+	byAge  map[int]int64 // of bundles, by days
+}
+
+// report adds the disk to a report.
+func (d *diskUse) report(r *status.Report, cfg *config.Config) {
+	free, err := freeSpace(cfg.Store)
+	if err != nil {
+		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be looked at: " + evidence.Printable(err.Error(), 300),
+			Hint: "is " + cfg.Store + " mounted, and open to this service?"})
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if age := r.Now.Sub(d.looked); age < 0 || age > usedEvery {
+		d.look(r.Now, cfg.Store)
+	}
+	const day = 24 * time.Hour
+	r.Disk = status.Disk{FreeBytes: free, UsedBytes: d.used, DaysLeft: status.DaysLeft(free, d.perDay, int(cfg.Keep.Age/day), d.byAge)}
+	r.JudgeDisk()
+}
+
+// look measures the store. What goes away meanwhile does not count.
+func (d *diskUse) look(now time.Time, store string) {
+	d.looked, d.used, d.byAge = now, 0, map[int]int64{}
+	filepath.WalkDir(store, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			d.used += info.Size()
+		}
+		return nil
+	})
+	entries, _ := os.ReadDir(filepath.Join(store, "bundles"))
+	var lately int64
+	oldest := 1.0 // days
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		age := max(now.Sub(info.ModTime()).Hours()/24, 0)
+		d.byAge[int(age)] += info.Size()
+		if age < rateDays {
+			lately += info.Size()
+		}
+		oldest = max(oldest, age)
+	}
+	d.perDay = float64(lately) / min(oldest, rateDays)
+}

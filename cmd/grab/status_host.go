@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/status"
+)
+
+const (
+	downFor   = time.Minute // an outage of a warm session that is no problem yet
+	ringEvery = 20 * time.Second
+	newest    = 50 // incidents that are looked at for what was last seen of hosts
+)
+
+// hostNotes is what was last seen of hosts. It is safe for concurrent use.
+type hostNotes struct {
+	mu    sync.Mutex
+	warm  map[string]warmNote // by source.key
+	hosts map[string]hostNote // by name
+
+	reading sync.Mutex // of rings, whose reading takes a while
+	rings   map[string]ringNote
+}
+
+// warmNote is what a keeper said last.
+type warmNote struct {
+	fetch.KeeperState
+	since time.Time // of Up
+}
+
+// hostNote is what a look at a host's logs, or a manifest's row, has told.
+type hostNote struct {
+	families map[string]status.Family
+	level    string
+	clock    *int64 // ms
+	key      string
+}
+
+type ringNote struct {
+	at   time.Time
+	ring status.Ring
+}
+
+// keeper is told how the session for key is.
+func (n *hostNotes) keeper(key string) func(fetch.KeeperState) {
+	return func(s fetch.KeeperState) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.warm == nil {
+			n.warm = map[string]warmNote{}
+		}
+		was, known := n.warm[key]
+		note := warmNote{s, was.since}
+		if !known || was.Up != s.Up || was.Running != s.Running {
+			note.since = time.Now().UTC()
+		}
+		n.warm[key] = note
+	}
+}
+
+// change changes what is known of a host.
+func (n *hostNotes) change(host string, change func(*hostNote)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.hosts == nil {
+		n.hosts = map[string]hostNote{}
+	}
+	h := n.hosts[host]
+	h.families = maps.Clone(h.families) // a reader may have it
+	if h.families == nil {
+		h.families = map[string]status.Family{}
+	}
+	change(&h)
+	n.hosts[host] = h
+}
+
+// depths notes how far back a host's logs go.
+func (n *hostNotes) depths(host string, families map[string]fetch.Foresight) {
+	n.change(host, func(h *hostNote) {
+		for name, f := range families {
+			h.families[name] = status.Family{Name: name, DepthS: f.Depth().Seconds(), PerMin: f.PerMin, Young: f.Young}
+		}
+	})
+}
+
+// row notes what a manifest's row says.
+func (n *hostNotes) row(row *evidence.Host) {
+	n.change(row.Host, func(h *hostNote) {
+		for _, f := range row.Files {
+			if f.Oldest != nil {
+				h.families[f.Family] = status.Family{Name: f.Family, DepthS: float64(f.DepthS), PerMin: f.BytesPerMinute, Young: f.Overwritten == nil}
+			}
+		}
+		if row.BodiesLogged != "" && row.BodiesLogged != "unknown" || h.level == "" {
+			h.level = row.BodiesLogged
+		}
+		if row.ClockOffsetMS != nil {
+			h.clock = row.ClockOffsetMS
+		}
+		if row.HostKey != "" {
+			h.key = row.HostKey
+		}
+	})
+}
+
+// recall notes what the newest manifests of a store say, the oldest first.
+func (n *hostNotes) recall(store *incident.Store) {
+	list, _ := store.List() // what cannot be read is said by list
+	for _, l := range slices.Backward(list[:min(len(list), newest)]) {
+		in, err := store.Load(l.Incident)
+		if err != nil {
+			continue
+		}
+		m, err := store.Manifest(in)
+		if err != nil {
+			continue
+		}
+		for i := range m.Hosts {
+			n.row(&m.Hosts[i])
+		}
+	}
+}
+
+func (n *hostNotes) of(key, host string) (warmNote, hostNote) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.warm[key], n.hosts[host]
+}
+
+// ring is how a host's ring is, from what is on disk, looked at now and then.
+func (n *hostNotes) ring(cfg *config.Config, h *config.Host, now time.Time) *status.Ring {
+	if !h.Ring.Enabled {
+		return nil
+	}
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	note, known := n.rings[h.Name]
+	if age := now.Sub(note.at); !known || age < 0 || age > ringEvery {
+		note = ringNote{now, ringStatus(cfg, h, now)}
+		if n.rings == nil {
+			n.rings = map[string]ringNote{}
+		}
+		n.rings[h.Name] = note
+	}
+	ring := note.ring
+	return &ring
+}
+
+func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.Ring) {
+	costs, err := fetch.RingCost(ringDir(cfg, h.Name), h.Logs.Families)
+	if err != nil || len(costs) < len(h.Logs.Families) {
+		return ring // a family that is missing makes it empty
+	}
+	for i, c := range costs {
+		depth := 0.0
+		if !c.Since.IsZero() {
+			depth = max(now.Sub(c.Since).Seconds(), 0)
+		}
+		if i == 0 || depth < ring.DepthS {
+			ring.DepthS = depth
+		}
+		if i == 0 || c.Until.Before(ring.Last) {
+			ring.Last = c.Until.UTC()
+		}
+		ring.Bytes += c.Bytes
+		ring.PerMin += c.PerMin
+	}
+	return ring
+}
+
+func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
+	ledger := logins(cfg)
+	for i := range cfg.Sites {
+		s := &cfg.Sites[i]
+		for j := range s.Hosts {
+			h := &s.Hosts[j]
+			if k := slices.IndexFunc(r.Hosts, func(o status.Host) bool { return o.Name == h.Name }); k >= 0 {
+				r.Hosts[k].Sites = append(r.Hosts[k].Sites, s.Name)
+				continue
+			}
+			src := configured(h, s.Zone(), ledger)
+			warm, note := w.health.hosts.of(src.key(), h.Name)
+			st, err := hostStatus(h, src, warm, note)
+			st.Sites = []string{s.Name}
+			st.Ring = w.health.hosts.ring(cfg, h, r.Now)
+			r.Hosts = append(r.Hosts, st)
+			judgeHost(r, st, err)
+			r.JudgeLogs(st, status.Need{Before: cfg.Window.Before, After: cfg.Window.After, Every: h.Ring.Every})
+		}
+	}
+	r.JudgeClocks()
+}
+
+// hostStatus puts together what is known of a host, and why no session to it stands.
+func hostStatus(h *config.Host, src source, warm warmNote, note hostNote) (status.Host, error) {
+	st := status.Host{Name: h.Name, Address: h.Address, Role: h.Role, Warm: "off", Level: note.level, ClockMS: note.clock, HostKey: note.key}
+	for _, name := range h.Logs.Families {
+		if f, ok := note.families[name]; ok {
+			st.Families = append(st.Families, f)
+		}
+	}
+	if st.Level == "" {
+		st.Level = "unknown"
+	}
+	if last, ok := src.dial.Ledger.Last(h.Name, h.Address); ok {
+		st.Login, st.HostKey = last.Time, last.HostKey
+	}
+	if a := src.dial.Ledger.Refused(src.dial); a != nil {
+		st.Refused = a.Last
+	}
+	var err error
+	switch {
+	case !h.SSH.Warm || !warm.Running:
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err = sshdial.Blocked(ctx, src.dial)
+	case warm.Up:
+		st.Warm, st.Since, st.HostKey = "up", warm.since, warm.HostKey
+		if warm.Clock != nil {
+			ms := warm.Clock.Milliseconds()
+			st.ClockMS = &ms
+		}
+	default:
+		st.Warm, st.Since, err = "down", warm.since, warm.Err
+	}
+	if err == nil {
+		return st, nil
+	}
+	st.Error = evidence.Printable(err.Error(), 600)
+	if e, ok := errors.AsType[*sshdial.Error](err); ok {
+		if e.Kind == sshdial.KindLoginRefused || e.Kind == sshdial.KindLoginBlocked {
+			st.Warm = "blocked"
+		}
+		st.Banned = e.Kind == sshdial.KindTimeout && e.Refusal != nil && e.Refusal.Refused
+	}
+	return st, err
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/status"
+)
+
+// judgeHost adds what keeps an alert from asking a host; err says why no session
+// to it stands.
+func judgeHost(r *status.Report, h status.Host, err error) {
+	if h.Warm == "up" || h.Warm == "off" && err == nil {
+		return
+	}
+	p := status.Problem{Key: "host/" + h.Name, Since: h.Since, Blocks: true}
+	if err != nil {
+		p.Hint = hintFor(err)
+	}
+	e, _ := errors.AsType[*sshdial.Error](err)
+	if e == nil {
+		e = &sshdial.Error{}
+	}
+	switch {
+	case e.Kind == sshdial.KindHostKeyChanged || e.Kind == sshdial.KindHostKeyUnknown:
+		p.Key += "/key"
+	case e.Permanent():
+		p.Key += "/login"
+	case errors.Is(err, fetch.ErrNoSFTP):
+		p.Key += "/sftp"
+		p.Hint = "let the account use SFTP, or allow ssh.commands"
+	case h.Since.IsZero() || r.Now.Sub(h.Since) < downFor:
+		return
+	case h.Banned:
+		p.Key += "/ban"
+	default:
+		p.Key += "/unreachable"
+	}
+	if p.Hint == "" {
+		p.Hint = "see `grab check " + h.Name + "`, and the log of grab watch"
+	}
+	p.What = h.Error
+	if p.What == "" {
+		p.What = h.Name + " (" + h.Address + ") is not connected"
+	}
+	r.Add(p)
+}

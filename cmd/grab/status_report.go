@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/local"
+	"rtmtgrab/internal/status"
+	"rtmtgrab/mailwatch"
+)
+
+// health is what a watcher remembers for its status. It is safe for concurrent use.
+type health struct {
+	started time.Time
+	hosts   hostNotes
+	disk    diskUse
+	since   sinces
+	sign    signs
+}
+
+// status says how the watcher is.
+func (w *watching) status() status.Report {
+	cfg := w.cfg.Load()
+	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version, Config: cfg.Path, Store: cfg.Store}
+	w.reportMailboxes(&r)
+	w.reportClusters(&r, cfg)
+	w.reportHosts(&r, cfg)
+	w.reportIncidents(&r)
+	w.health.disk.report(&r, cfg)
+	w.tell.report(&r)
+	w.reportPauses(&r)
+	w.reportQuarantine(&r)
+	w.health.since.fill(&r)
+	r.Finish()
+	return r
+}
+
+func (w *watching) serveStatus(rw http.ResponseWriter, _ *http.Request) {
+	local.Answer(rw, w.status())
+}
+
+func (w *watching) reportMailboxes(r *status.Report) {
+	for _, b := range w.boxes.all() {
+		m, hint := mailboxStatus(b)
+		r.Mailboxes = append(r.Mailboxes, m)
+		r.JudgeMailbox(m, hint)
+	}
+}
+
+// mailboxStatus is a mailbox in the words of the report, and the next move if it is down.
+func mailboxStatus(b boxState) (m status.Mailbox, hint string) {
+	s := b.State
+	m = status.Mailbox{Name: b.Name, Server: b.Server, Connected: s.Connected, Idle: s.Idle, Since: s.Since.UTC(), Answer: s.Answer.UTC(), Turned: s.Now.UTC(),
+		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
+		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
+	if s.Err != nil {
+		m.Error, hint = evidence.Printable(s.Err.Error(), 600), mailHint(s.Err)
+	}
+	return m, hint
+}
+
+func (w *watching) reportClusters(r *status.Report, cfg *config.Config) {
+	heard := w.journal.Clusters()
+	if heard == nil {
+		heard = map[string]time.Time{}
+	}
+	for _, s := range cfg.Sites { // one of which nothing came is what is to be seen
+		for _, c := range s.Clusters {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(heard)), func(h string) bool { return strings.EqualFold(h, c) }) {
+				heard[c] = time.Time{}
+			}
+		}
+	}
+	for name, at := range heard {
+		r.Clusters = append(r.Clusters, status.Cluster{Name: name, Mail: at})
+	}
+	slices.SortFunc(r.Clusters, func(a, b status.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func (w *watching) reportIncidents(r *status.Report) {
+	r.Incidents = openIncidents(w.journal.Open())
+	r.JudgeIncidents()
+}
+
+func openIncidents(list []incident.OpenIncident) (out []status.Incident) {
+	for _, in := range list {
+		out = append(out, status.Incident{Incident: in.ID, Site: in.Site, State: string(in.State), Since: in.Created, Coverage: string(in.SoFar),
+			Error: evidence.Printable(in.Error, 600)})
+	}
+	return out
+}
+
+// sinces knows since when each problem lasts of which nothing else tells. It is safe
+// for concurrent use.
+type sinces struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// fill puts the time into a report at which each of its problems was first seen.
+func (s *sinces) fill(r *status.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := map[string]time.Time{}
+	for i := range r.Problems {
+		p := &r.Problems[i]
+		if !p.Since.IsZero() {
+			continue
+		}
+		p.Since = r.Now
+		if was, ok := s.at[p.Key]; ok {
+			p.Since = was
+		}
+		now[p.Key] = p.Since
+	}
+	s.at = now
+}
+
+// signFile is touched about every minute while a mailbox's loop turns: what is left
+// to see of a watcher that is gone.
+func signFile(store string) string { return filepath.Join(store, "watch.sign") }
+
+// signs leaves signs of life on disk. It is safe for concurrent use.
+type signs struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (s *signs) leave(store string, st mailwatch.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st.Now.Sub(s.last) < time.Minute {
+		return
+	}
+	s.last = st.Now
+	name := signFile(store)
+	if os.Chtimes(name, st.Now, st.Now) != nil {
+		atomicfile.WriteBytes(name, nil) // a full disk is said elsewhere
+	}
+}
