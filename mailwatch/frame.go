@@ -14,7 +14,7 @@ const (
 	maxResponse = 64 << 10 // one response, literals aside
 	maxLiterals = 32 << 20 // all literals of one response
 	maxDepth    = 64       // parentheses in parentheses
-	maxStatus   = 300      // of a status text that is kept
+	maxStatus   = 600      // of a status text that is kept
 )
 
 var (
@@ -56,6 +56,7 @@ type frame struct {
 	tagged int    // tagged ones
 	bye    string // text of BYE, or a word if it has none
 	alert  string // text of an [ALERT]
+	no     string // text of the last tagged NO or BAD, with the word
 }
 
 // feed takes bytes as they come off the wire.
@@ -158,6 +159,9 @@ func (f *frame) keep() {
 	text := strings.TrimSpace(string(f.text))
 	if f.star && bytes.EqualFold(f.word, []byte("BYE")) {
 		f.bye = "BYE " + text
+	}
+	if word := strings.ToUpper(string(f.word)); !f.star && (word == "NO" || word == "BAD") {
+		f.no = word + " " + text
 	}
 	if strings.HasPrefix(strings.ToUpper(text), "[ALERT]") {
 		f.alert = text

@@ -43,6 +43,7 @@ type guard struct {
 	err    error
 	bye    string
 	alert  string
+	no     string
 	limit  time.Duration
 	wanted time.Time // the client's own deadline
 	bytes  int64     // since the last command began, literals included
@@ -114,6 +115,9 @@ func (g *guard) account(n, responses int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.bye, g.alert = g.frame.bye, g.frame.alert
+	if g.frame.no != "" {
+		g.no, g.frame.no = g.frame.no, ""
+	}
 	g.bytes += int64(n)
 	g.count += responses
 	if g.bytes > g.budget || g.count > maxResponses {
@@ -135,11 +139,29 @@ func (g *guard) Write(p []byte) (int, error) {
 	if err := g.Conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
 		return 0, g.fail(plain(err))
 	}
-	n, err := g.Conn.Write(p)
+	if string(p) == "=\r\n" { // the client's word for an empty SASL response, which is right in a command only
+		_, err := g.Conn.Write(p[1:])
+		return g.written(len(p), err)
+	}
+	return g.written(g.Conn.Write(p))
+}
+
+func (g *guard) written(n int, err error) (int, error) {
 	if err != nil {
 		err = g.fail(plain(err))
 	}
 	return n, err
+}
+
+// told adds to an error what the server had refused the last command with, which
+// is lost where the client could not read it: Exchange's [Error="…"] is such.
+func (g *guard) told(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.no == "" || err == nil {
+		return err
+	}
+	return fmt.Errorf("%w (the server had answered %q)", err, evidence.Printable(g.no, maxStatus))
 }
 
 // SetReadDeadline sets the client's own deadline, from the next Read on: the
@@ -178,7 +200,7 @@ func (g *guard) setDeadline() error {
 func (g *guard) command(literals int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.bytes, g.count, g.budget = 0, 0, maxCommand+literals
+	g.no, g.bytes, g.count, g.budget = "", 0, 0, maxCommand+literals
 }
 
 // fail makes err the connection's last word, unless it has one, and closes it.

@@ -42,6 +42,9 @@ const (
 	LoginAuto  = "auto"  // PLAIN where it is offered, else LOGIN; the default
 	LoginPlain = "plain" // AUTHENTICATE PLAIN
 	LoginLogin = "login" // the command LOGIN
+
+	LoginXOAuth2     = "xoauth2"     // with a token: AUTHENTICATE XOAUTH2; auto takes it where OAUTHBEARER is not offered
+	LoginOAuthBearer = "oauthbearer" // with a token: AUTHENTICATE OAUTHBEARER
 )
 
 // What is done to a mail after its alert is safe, Watcher.Mark.
@@ -59,6 +62,12 @@ type Server struct {
 	User      string                 // login name
 	Password  func() (string, error) // asked anew for every login
 	Login     string                 // one of Login…; empty means auto
+
+	// Token gives an OAuth2 access token; it takes the place of Password. refused is
+	// one that the server has just refused, empty at first: if there is no other, the
+	// same is given again. An error with a method Refused() bool that reports true is
+	// taken for a refused login.
+	Token func(ctx context.Context, refused string) (string, error)
 }
 
 // A Mail is one matching mail.
@@ -95,6 +104,7 @@ type Watcher struct {
 	Sync   func(context.Context) error       // makes safe what Handle took, which then need not be safe when Handle returns: called once for many mails, before the cursor passes them; after an error they are handled again; nil: Handle does it
 	Flush  func(context.Context) error       // called after the mails of one look were handled; an error is tried again; may be nil
 	Delete bool                              // Remove may be answered: the mailbox is opened for writing
+	Hint   func(error) string                // the next move after an error, for the log; may be nil
 	State  func(State)                       // told at least every minute except while Handle or Flush run; must be quick; may be nil
 	Log    *slog.Logger                      // nil means slog.Default
 
@@ -162,12 +172,26 @@ func (s *Server) validate() error {
 		return fmt.Errorf("mail server: unknown TLS mode %q", s.TLS)
 	case s.TLS == TLSNone && !loopback(host):
 		return fmt.Errorf("mail server %s: no encryption is allowed on a loopback address only", s.Addr)
-	case s.Login != "" && s.Login != LoginAuto && s.Login != LoginPlain && s.Login != LoginLogin:
-		return fmt.Errorf("mail server: unknown way to log in %q", s.Login)
-	case s.Password == nil:
+	case s.Password == nil && s.Token == nil:
 		return errors.New("mail server: no password")
+	case s.Password != nil && s.Token != nil:
+		return errors.New("mail server: both a password and a token")
 	}
-	return nil
+	switch s.Login {
+	case "", LoginAuto:
+		return nil
+	case LoginPlain, LoginLogin:
+		if s.Token == nil {
+			return nil
+		}
+	case LoginXOAuth2, LoginOAuthBearer:
+		if s.Token != nil {
+			return nil
+		}
+	default:
+		return fmt.Errorf("mail server: unknown way to log in %q", s.Login)
+	}
+	return fmt.Errorf("mail server: %q is no way to log in with what is given", s.Login)
 }
 
 func (w *Watcher) validate() error {

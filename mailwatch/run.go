@@ -224,6 +224,11 @@ func (r *run) wentDown(err error) time.Duration {
 // tellDown writes the one line of an outage, and one more if a login was refused.
 func (r *run) tellDown(err error, wait time.Duration, refused, brief bool) {
 	where := []any{"server", r.Addr, "mailbox", r.mailbox(), "retry_in", wait.Round(time.Second), "err", err}
+	if r.Hint != nil {
+		if hint := r.Hint(err); hint != "" {
+			where = append(where, "hint", hint)
+		}
+	}
 	switch {
 	case refused && r.told != "refused":
 		r.log.Error("mailbox login refused; it is not tried again soon, for servers ban", append(where, "user", r.User)...)

@@ -30,6 +30,14 @@ type session struct {
 
 // open connects and logs in. Ending ctx closes the connection.
 func (s *Server) open(ctx context.Context, dial dialFunc) (*session, error) {
+	if s.Token != nil {
+		return s.openToken(ctx, dial)
+	}
+	return s.enter(ctx, dial, "")
+}
+
+// enter is one attempt of open. token is the access token, where there is one.
+func (s *Server) enter(ctx context.Context, dial dialFunc, token string) (*session, error) {
 	g, stop, err := s.connect(ctx, dial)
 	if err != nil {
 		return nil, err
@@ -52,7 +60,7 @@ func (s *Server) open(ctx context.Context, dial dialFunc) (*session, error) {
 		se.close()
 		return nil, at(StageDial, fmt.Errorf("greeting: %w", err))
 	}
-	if err := se.login(s); err != nil {
+	if err := se.login(s, token); err != nil {
 		se.close()
 		return nil, err
 	}
@@ -82,13 +90,13 @@ func (s *session) do(limit time.Duration, command func() error) error {
 func (s *session) why(err error) error {
 	closed := s.g.Err()
 	if closed == nil || !errors.Is(closed, net.ErrClosed) {
-		return cmp.Or(closed, err)
+		return s.g.told(cmp.Or(closed, err))
 	}
 	s.g.Close()
 	if own := s.c.Close(); own != nil && !errors.Is(own, net.ErrClosed) {
-		return errors.New(evidence.Printable(own.Error(), 200))
+		return s.g.told(errors.New(evidence.Printable(own.Error(), 200)))
 	}
-	return cmp.Or(err, closed)
+	return s.g.told(cmp.Or(err, closed))
 }
 
 // answered is a NO or BAD with its text made fit for a log.
@@ -98,9 +106,9 @@ func answered(no *imap.Error) error {
 
 // login logs in once, in the way that is configured or offered, and learns
 // what the server can do then.
-func (s *session) login(srv *Server) (err error) {
-	var password string
-	defer func() { err = hide(err, srv.User, password) }()
+func (s *session) login(srv *Server, token string) (err error) {
+	var secrets []string
+	defer func() { err = hide(err, secrets) }()
 	var caps imap.CapSet
 	if err := s.do(commandLimit, func() error { caps = s.c.Caps(); return nil }); err != nil {
 		return at(StageLogin, err)
@@ -108,24 +116,27 @@ func (s *session) login(srv *Server) (err error) {
 	if err := s.g.Err(); err != nil {
 		return at(StageLogin, err)
 	}
-	plain := caps.Has(imap.AuthCap(sasl.Plain))
-	if srv.Login == LoginPlain {
-		plain = true
-	} else if srv.Login == LoginLogin {
-		plain = false
+	mech, err := srv.mechanism(caps)
+	if err != nil {
+		return &StageError{Stage: StageLogin, Refused: true, Err: err}
 	}
-	if !plain && caps.Has(imap.CapLoginDisabled) {
-		return &StageError{Stage: StageLogin, Refused: true, Err: errors.New("the server forbids LOGIN on this connection and PLAIN is not chosen or not offered")}
-	}
-	if password, err = srv.Password(); err != nil {
-		return at(StageLogin, fmt.Errorf("read password: %w", err))
-	}
-	err = s.do(commandLimit, func() error {
-		if plain {
-			return s.c.Authenticate(sasl.NewPlainClient("", srv.User, password))
+	if token != "" {
+		b := newBearer(mech, srv.User, srv.Addr, token)
+		secrets = []string{token, b.encoded()}
+		err = b.told(s.do(commandLimit, func() error { return s.c.Authenticate(b) }))
+	} else {
+		password, bad := srv.Password()
+		if bad != nil {
+			return at(StageLogin, fmt.Errorf("read password: %w", bad))
 		}
-		return s.c.Login(srv.User, password).Wait()
-	})
+		secrets = []string{password, base64.StdEncoding.EncodeToString([]byte("\x00" + srv.User + "\x00" + password))}
+		err = s.do(commandLimit, func() error {
+			if mech == sasl.Plain {
+				return s.c.Authenticate(sasl.NewPlainClient("", srv.User, password))
+			}
+			return s.c.Login(srv.User, password).Wait()
+		})
+	}
 	if err != nil {
 		return &StageError{Stage: StageLogin, Refused: refused(err), Err: fmt.Errorf("user %s: %w", evidence.Printable(srv.User, 100), err)}
 	}
@@ -141,14 +152,16 @@ func (s *session) login(srv *Server) (err error) {
 	return at(StageLogin, err)
 }
 
-// hide takes a password out of an error, for a server may repeat what it was sent.
-func hide(err error, user, password string) error {
-	if err == nil || password == "" {
-		return err
+// hide takes secrets out of an error, for a server may repeat what it was sent.
+func hide(err error, secrets []string) error {
+	if err == nil {
+		return nil
 	}
 	text := err.Error()
-	for _, secret := range []string{password, base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + password))} {
-		text = strings.ReplaceAll(text, secret, "***")
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
 	}
 	if text == err.Error() {
 		return err
@@ -180,7 +193,7 @@ func (s *session) selectBox(name string, readOnly bool) (box *imap.SelectData, e
 		return err
 	})
 	if err != nil {
-		return nil, at(StageMailbox, fmt.Errorf("open %q: %w", evidence.Printable(name, 100), err))
+		return nil, at(StageMailbox, s.instead(fmt.Errorf("open %q: %w", evidence.Printable(name, 100), err)))
 	}
 	return box, nil
 }
