@@ -151,7 +151,7 @@ func (c *checkup) run(ctx context.Context) {
 // add takes findings down and tells them.
 func (c *checkup) add(fs ...finding) {
 	for _, f := range fs {
-		f.Detail, f.Hint = evidence.Printable(f.Detail, 900), evidence.Printable(f.Hint, 600)
+		f.Detail, f.Hint = evidence.Printable(f.Detail, 900), evidence.Printable(f.Hint, 900)
 		c.checks = append(c.checks, f)
 		width := 1
 		for _, h := range c.hosts {

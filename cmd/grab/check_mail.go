@@ -27,7 +27,7 @@ func (c *checkup) mailboxes(ctx context.Context) []finding {
 	found := make([][]finding, len(c.cfg.Mails))
 	var wg sync.WaitGroup
 	for i := range c.cfg.Mails {
-		wg.Go(func() { found[i] = mailFolders(ctx, &c.cfg.Mails[i]) })
+		wg.Go(func() { found[i] = mailFolders(ctx, c.cfg, &c.cfg.Mails[i]) })
 	}
 	wg.Wait()
 	return slices.Concat(found...)
@@ -35,10 +35,14 @@ func (c *checkup) mailboxes(ctx context.Context) []finding {
 
 // mailFolders logs in once for each folder and looks around. What hinders one
 // before its folder is reached hinders all, and is not tried again.
-func mailFolders(ctx context.Context, m *config.Mail) (found []finding) {
+func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found []finding) {
 	ctx, cancel := context.WithTimeout(ctx, mailWait)
 	defer cancel()
-	server, err := mailServer(m)
+	var server mailwatch.Server
+	source, err := tokens(cfg, m)
+	if err == nil {
+		server, err = mailServer(m, source)
+	}
 	for _, folder := range m.Mailboxes {
 		var rep mailwatch.Report
 		if err == nil {
@@ -59,7 +63,7 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 	f := finding{What: "mailbox", Status: statusOK}
 	who := fmt.Sprintf("%s at %s", m.User, m.Server)
 	if err != nil {
-		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), mailHint(err)
+		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), mailHint(m, err)
 		return f
 	}
 	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, plural(int(rep.Messages), "mail"))
@@ -78,7 +82,10 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 }
 
 // mailHint names the next move for each stage at which the mailbox can fail.
-func mailHint(err error) string {
+func mailHint(m *config.Mail, err error) string {
+	if hint := mailCause(m, err); hint != "" {
+		return hint
+	}
 	e, ok := errors.AsType[*mailwatch.StageError](err)
 	if !ok {
 		return "check mail: in the configuration"

@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/oauth"
 	"rtmtgrab/mailwatch"
 )
 
@@ -21,6 +22,20 @@ import (
 type box struct {
 	mail   *config.Mail
 	folder string
+	tokens *account // of the mailbox, shared by its folders
+}
+
+// An account is where a mailbox's access tokens come from. It is made when the
+// first watcher needs it.
+type account struct {
+	once   sync.Once
+	source *oauth.Source // nil with a password
+	err    error
+}
+
+func (a *account) get(cfg *config.Config, m *config.Mail) (*oauth.Source, error) {
+	a.once.Do(func() { a.source, a.err = tokens(cfg, m) })
+	return a.source, a.err
 }
 
 // name tells boxes apart in status and logs.
@@ -29,8 +44,9 @@ func (b box) name() string { return b.mail.Name + "/" + b.folder }
 func boxesOf(cfg *config.Config) []box {
 	var list []box
 	for i := range cfg.Mails {
+		tokens := &account{}
 		for _, folder := range cfg.Mails[i].Mailboxes {
-			list = append(list, box{&cfg.Mails[i], folder})
+			list = append(list, box{&cfg.Mails[i], folder, tokens})
 		}
 	}
 	return list
@@ -128,7 +144,11 @@ func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b box) erro
 
 // watcher makes the watcher of a box.
 func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error) {
-	server, err := mailServer(b.mail)
+	source, err := b.tokens.get(cfg, b.mail)
+	if err != nil {
+		return nil, err
+	}
+	server, err := mailServer(b.mail, source)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +179,13 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			_, err := w.journal.Decide(time.Now())
 			return err
 		},
+		Hint: func(err error) string { return mailHint(b.mail, err) },
 		State: func(st mailwatch.State) {
-			w.boxes.note(b.name(), func(s *boxState) { s.State = st })
+			w.boxes.note(b.name(), func(s *boxState) {
+				if s.State = st; source != nil {
+					s.TokenTill = source.Until()
+				}
+			})
 			w.tell.state(b, st)
 			w.health.sign.leave(cfg.Store, st)
 			alive(st)

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/oauth"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/mailwatch"
 )
@@ -253,13 +254,19 @@ func zone(name string) *time.Location {
 	return time.UTC
 }
 
-// mailServer is the configured mailbox's server.
-func mailServer(m *config.Mail) (mailwatch.Server, error) {
+// mailServer is the configured mailbox's server. source gives its access tokens; it
+// is nil where there is a password.
+func mailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) {
 	roots, err := m.Roots()
 	if err != nil {
 		return mailwatch.Server{}, err
 	}
-	s := mailwatch.Server{Addr: m.Server, TLS: m.TLS, User: m.User, Password: m.Password.Read, Login: m.Login}
+	s := mailwatch.Server{Addr: m.Server, TLS: m.TLS, User: m.User, Login: m.Login}
+	if source != nil {
+		s.Token = source.Token
+	} else {
+		s.Password = m.Password.Read
+	}
 	if roots != nil {
 		s.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}

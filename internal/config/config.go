@@ -57,7 +57,8 @@ type Mail struct {
 	CAFile    string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
 	User      string        `yaml:"user"`
 	Password  Secret        `yaml:"password"`
-	Login     string        `yaml:"login"`        // auto, plain (SASL PLAIN) or login (the LOGIN command)
+	OAuth     *OAuth        `yaml:"oauth"`        // in place of Password; nil: none
+	Login     string        `yaml:"login"`        // auto, plain (SASL PLAIN) or login (the LOGIN command); with OAuth auto, xoauth2 or oauthbearer
 	Mailboxes []string      `yaml:"mailbox,some"` // folders, at least one
 	Poll      time.Duration `yaml:"poll"`
 	CatchUp   time.Duration `yaml:"catch_up"` // how far back the very first start looks

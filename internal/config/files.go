@@ -16,6 +16,9 @@ import (
 // Roots is the authorities of CAFile, or nil for the system's if there is none.
 func (m *Mail) Roots() (*x509.CertPool, error) { return roots(m.CAFile) }
 
+// Roots is that of Mail, for the token endpoint.
+func (o *OAuth) Roots() (*x509.CertPool, error) { return roots(o.CAFile) }
+
 func roots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil

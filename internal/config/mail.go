@@ -53,13 +53,9 @@ func (c *checker) mails() {
 
 func (c *checker) mail(at string, m *Mail) {
 	c.oneOf(at+".tls", m.TLS, TLSImplicit, TLSStartTLS, TLSNone)
-	c.oneOf(at+".login", m.Login, "auto", "plain", "login")
 	c.oneOf(at+".mark", m.Mark, "none", "seen", "flagged")
 	c.required(at+".user", m.User)
-	if !c.has(at + ".password") {
-		c.bad(at+".password", "this key is missing: use {file: NAME} or {env: NAME}")
-	}
-	c.secret(at+".password", m.Password)
+	c.mailLogin(at, m)
 	c.positive(at+".poll", m.Poll)
 	c.positive(at+".max_age", m.MaxAge)
 	c.server(at, m)

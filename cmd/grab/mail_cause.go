@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/oauth"
+	"rtmtgrab/mailwatch"
+)
+
+// Where Microsoft's and Google's settings are.
+const (
+	atEntra    = "entra.microsoft.com > App registrations > the app"
+	atConsole  = "admin.google.com > Security > Access and data control > API controls > Domain-wide delegation"
+	seeMailbox = " (docs/mailbox.md has the steps)"
+)
+
+// mailCause names the cause of a login that mail providers refuse, and where to
+// mend it; "" if it is none of those.
+func mailCause(m *config.Mail, err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return tokenCause(m, e)
+	}
+	e, ok := errors.AsType[*mailwatch.StageError](err)
+	if !ok {
+		return ""
+	}
+	text := strings.ToLower(err.Error())
+	switch {
+	case strings.Contains(text, "authenticated but not connected"):
+		return "the token is good, but not for this mailbox: " + notConnected(m)
+	case e.Stage != mailwatch.StageLogin:
+		return ""
+	case strings.Contains(text, "access token"):
+		return "the token could not be had: check mail.oauth and the files that it names"
+	case strings.Contains(text, "neither oauthbearer nor xoauth2"):
+		return "check mail.server: outlook.office365.com:993 and imap.gmail.com:993 take tokens; elsewhere use password: in place of oauth:"
+	case !e.Refused:
+		return ""
+	case m.OAuth == nil:
+		return passwordCause(m)
+	}
+	return bearerCause(m)
+}
+
+// bearerCause is of a mail server that refuses a token that the token endpoint
+// has given.
+func bearerCause(m *config.Mail) string {
+	switch {
+	case m.OAuth.Provider == config.ProviderMicrosoft && m.OAuth.RefreshToken.IsZero():
+		return "the token was given but Exchange refuses it. In this order: 1. " + atEntra + " > API permissions: Office 365 Exchange Online, application permission IMAP.AccessAsApp, with admin consent granted; " +
+			"2. in Exchange Online PowerShell New-ServicePrincipal -AppId CLIENT_ID -ObjectId OBJECT_ID, where the object ID is the one under Enterprise applications, not the one of the app registration; " +
+			"3. Add-MailboxPermission -Identity " + m.User + " -User OBJECT_ID -AccessRights FullAccess; 4. mail.user is the mailbox's own address, and IMAP is on for it (Set-CASMailbox -ImapEnabled $true). It may take half an hour" + seeMailbox
+	case m.OAuth.Provider == config.ProviderMicrosoft:
+		return "the token was given but Exchange refuses it: the scope must be https://outlook.office365.com/IMAP.AccessAsUser.All with offline_access, mail.user the one who consented, and IMAP on for the mailbox (Set-CASMailbox -ImapEnabled $true)"
+	case m.OAuth.Provider == config.ProviderGoogle:
+		return "the token was given but Gmail refuses it: the scope must be https://mail.google.com/ (" + atConsole + "), mail.user the mailbox's address, " +
+			"and IMAP on (admin.google.com > Apps > Google Workspace > Gmail > End User Access)" + seeMailbox
+	}
+	return "the token endpoint gave a token but the mail server refuses it: check mail.user, and the scopes and the audience that the server wants (mail.oauth.scopes)"
+}
+
+// notConnected is what stands between a good token and Microsoft's mailbox.
+func notConnected(m *config.Mail) string {
+	return "mail.user must be the address of a mailbox that exists and has a licence, or is shared (" + m.User + "?), and the app needs FullAccess on it: " +
+		"Add-MailboxPermission -Identity " + m.User + " -User OBJECT_ID -AccessRights FullAccess, with the object ID of the enterprise application" + seeMailbox
+}
+
+// passwordCause is of a password that is refused where passwords may be off.
+func passwordCause(m *config.Mail) string {
+	switch {
+	case strings.HasSuffix(host(m.Server), ".office365.com"), strings.HasSuffix(host(m.Server), ".outlook.com"):
+		return "Microsoft 365 takes no passwords over IMAP (basic authentication is switched off): use mail.oauth with provider: microsoft" + seeMailbox
+	case host(m.Server) == "imap.gmail.com":
+		return "Gmail takes no account passwords over IMAP: use mail.oauth with provider: google" + seeMailbox + ", or an app password"
+	}
+	return ""
+}
+
+func host(address string) string {
+	name, _, _ := strings.Cut(address, ":")
+	return strings.ToLower(name)
+}
+
+// tokenCause is of a token endpoint that gives no token.
+func tokenCause(m *config.Mail, e *oauth.Error) string {
+	for _, c := range []struct{ code, hint string }{
+		{"AADSTS7000215", "the client secret is wrong: " + atEntra + " > Certificates & secrets; mail.oauth.client_secret wants the secret's Value, not its Secret ID"},
+		{"AADSTS7000222", "the client secret has expired: make a new one at " + atEntra + " > Certificates & secrets, and put its Value into the file of mail.oauth.client_secret"},
+		{"AADSTS700027", "the certificate is not the app's, or has expired: upload the one of mail.oauth.certificate at " + atEntra + " > Certificates & secrets > Certificates"},
+		{"AADSTS700016", "no such app in this tenant: check mail.oauth.client_id (Application (client) ID) and mail.oauth.tenant at " + atEntra + " > Overview"},
+		{"AADSTS90002", "no such tenant: check mail.oauth.tenant (Directory (tenant) ID) at entra.microsoft.com > Overview"},
+		{"AADSTS900023", "no such tenant: check mail.oauth.tenant (Directory (tenant) ID) at entra.microsoft.com > Overview"},
+		{"AADSTS700082", "the refresh token has expired: consent anew and put the new one into the file of mail.oauth.refresh_token"},
+		{"AADSTS65001", "the admin has not consented: " + atEntra + " > API permissions > Grant admin consent"},
+		{"AADSTS1002012", "with client credentials the scope is https://outlook.office365.com/.default: leave mail.oauth.scopes away"},
+		{"AADSTS70011", "the scope is wrong: leave mail.oauth.scopes away"},
+	} {
+		if aadsts(e.Text, c.code) {
+			return c.hint
+		}
+	}
+	google := m.OAuth != nil && m.OAuth.Provider == config.ProviderGoogle
+	service := m.OAuth != nil && !m.OAuth.ServiceAccount.IsZero()
+	refresh := m.OAuth != nil && !m.OAuth.RefreshToken.IsZero()
+	switch {
+	case e.Code == "unauthorized_client" && google:
+		return "the service account may not act for this user: at " + atConsole + " add its client ID with the scope https://mail.google.com/" + seeMailbox
+	case e.Code == "invalid_grant" && google && service:
+		return "the service account's key is void, mail.user is no user of the domain, or this machine's clock is wrong: check mail.user, the key at console.cloud.google.com > IAM > Service Accounts > Keys, and the time"
+	case e.Code == "invalid_grant" && refresh:
+		return "the refresh token is void (expired, revoked, or used up elsewhere): consent anew and put the new one into the file of mail.oauth.refresh_token"
+	case e.Code == "invalid_grant":
+		return "the endpoint takes this grant not, or not from this machine's time: check mail.oauth and the clock"
+	case e.Code == "invalid_client":
+		return "the endpoint does not know the client, or its secret or certificate is wrong or expired: check mail.oauth.client_id and mail.oauth.client_secret or certificate"
+	case e.Code == "unauthorized_client":
+		return "the client may not use this grant: allow it where the client is registered"
+	case e.Code == "invalid_scope":
+		return "the endpoint does not know the scope: check mail.oauth.scopes"
+	case e.Status == 404:
+		return "nothing is there: check mail.oauth.tenant and mail.oauth.token_url"
+	case e.Code != "":
+		return "the token endpoint refuses: check mail.oauth"
+	}
+	return "this machine must reach " + e.Endpoint + " by https: check the firewall, the proxy (HTTPS_PROXY), mail.oauth.token_url and mail.oauth.ca_file"
+}
+
+// aadsts reports whether a text names this code and not one that begins like it.
+func aadsts(text, code string) bool {
+	_, after, found := strings.Cut(text, code)
+	return found && (after == "" || after[0] < '0' || after[0] > '9')
+}

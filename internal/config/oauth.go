@@ -1,0 +1,183 @@
+package config
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Providers of access tokens.
+const (
+	ProviderMicrosoft = "microsoft" // Microsoft 365
+	ProviderGoogle    = "google"
+	ProviderCustom    = "custom" // any token endpoint: token_url
+)
+
+// OAuth is how to get access tokens for a mailbox. What is given decides the
+// grant: RefreshToken, ServiceAccount (JWT bearer), else client credentials with
+// ClientSecret or Certificate.
+type OAuth struct {
+	Provider       string   `yaml:"provider"`
+	Tenant         string   `yaml:"tenant"` // Microsoft's: a UUID or a domain
+	ClientID       string   `yaml:"client_id"`
+	ClientSecret   Secret   `yaml:"client_secret"`
+	Certificate    Secret   `yaml:"certificate"`     // PEM: an RSA key and its certificate
+	ServiceAccount Secret   `yaml:"service_account"` // Google's JSON
+	RefreshToken   Secret   `yaml:"refresh_token"`   // the first one; rotated ones are kept in the store
+	TokenURL       string   `yaml:"token_url"`       // filled in for Microsoft and Google
+	Scopes         []string `yaml:"scopes"`          // the same
+	CAFile         string   `yaml:"ca_file,path"`    // of the token endpoint; empty: the system's authorities
+}
+
+const (
+	microsoftURL   = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
+	microsoftScope = "https://outlook.office365.com/.default"
+	googleURL      = "https://oauth2.googleapis.com/token"
+	googleScope    = "https://mail.google.com/"
+)
+
+// mailLogin sees to it that a mailbox has one way in.
+func (c *checker) mailLogin(at string, m *Mail) {
+	password, oauth := c.has(at+".password"), c.has(at+".oauth")
+	switch {
+	case password && oauth:
+		c.bad(at+".oauth", "either password or oauth, not both")
+	case oauth:
+		c.oneOf(at+".login", m.Login, "auto", "xoauth2", "oauthbearer")
+	case m.Login == "xoauth2" || m.Login == "oauthbearer":
+		if !password {
+			c.bad(at+".oauth", "this key is missing: %s needs it", m.Login)
+		} else {
+			c.bad(at+".login", "%s needs oauth: in place of password:", m.Login)
+		}
+	default:
+		c.oneOf(at+".login", m.Login, "auto", "plain", "login")
+		if !password {
+			c.bad(at+".password", "this key is missing: use {file: NAME} or {env: NAME}, or give oauth:")
+		}
+	}
+	c.secret(at+".password", m.Password)
+	if m.OAuth != nil && !c.lost(at+".oauth") {
+		c.oauth(at+".oauth", m.OAuth)
+	}
+}
+
+var tenantRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
+
+func (c *checker) oauth(at string, o *OAuth) {
+	if c.required(at+".provider", o.Provider) {
+		c.oneOf(at+".provider", o.Provider, ProviderMicrosoft, ProviderGoogle, ProviderCustom)
+	}
+	c.secret(at+".client_secret", o.ClientSecret)
+	c.secret(at+".certificate", o.Certificate)
+	c.secret(at+".service_account", o.ServiceAccount)
+	c.secret(at+".refresh_token", o.RefreshToken)
+	if o.CAFile != "" && c.sound(at+".ca_file") {
+		if _, err := o.Roots(); err != nil {
+			c.bad(at+".ca_file", "%s", err)
+		}
+	}
+	c.grant(at, o)
+	c.tenant(at, o)
+	c.scopes(at, o)
+	c.tokenURL(at, o)
+}
+
+// grant sees to it that what is given makes one grant.
+func (c *checker) grant(at string, o *OAuth) {
+	given := func(key string) bool { return c.has(at + "." + key) }
+	excluded := func(key string, others ...string) {
+		for _, other := range others {
+			if given(key) && given(other) {
+				c.bad(at+"."+other, "either %s or %s, not both", key, other)
+			}
+		}
+	}
+	excluded("service_account", "refresh_token", "client_secret", "certificate", "client_id")
+	excluded("client_secret", "certificate")
+	if given("service_account") && o.Provider == ProviderMicrosoft {
+		c.bad(at+".service_account", "this is Google's: Microsoft 365 wants client_id and client_secret or certificate")
+	}
+	if given("certificate") && o.Provider == ProviderGoogle {
+		c.bad(at+".certificate", "Google wants service_account, or client_id, client_secret and refresh_token")
+	}
+	if given("service_account") {
+		return
+	}
+	if !given("refresh_token") {
+		switch {
+		case o.Provider == ProviderGoogle:
+			c.bad(at, "give service_account, or client_id, client_secret and refresh_token")
+			return
+		case !given("client_secret") && !given("certificate"):
+			c.bad(at, "no secret is given: client_secret, certificate or refresh_token")
+		}
+	}
+	c.required(at+".client_id", o.ClientID)
+}
+
+func (c *checker) tenant(at string, o *OAuth) {
+	if o.Provider != ProviderMicrosoft {
+		if c.has(at + ".tenant") {
+			c.bad(at+".tenant", "only Microsoft has tenants")
+		}
+		return
+	}
+	if c.has(at+".token_url") && !c.has(at+".tenant") || !c.required(at+".tenant", o.Tenant) {
+		return
+	}
+	if !tenantRE.MatchString(o.Tenant) {
+		c.bad(at+".tenant", "%s is no tenant: write its ID or its domain, such as example.onmicrosoft.com", quote(o.Tenant))
+	}
+}
+
+func (c *checker) scopes(at string, o *OAuth) {
+	for i, s := range o.Scopes {
+		at := indexed(at+".scopes", i)
+		if c.required(at, s) && strings.ContainsAny(s, " \"\\") {
+			c.bad(at, "%s is no scope: one word for each element of the list", quote(s))
+		}
+	}
+	if len(o.Scopes) > 0 {
+		return
+	}
+	switch o.Provider {
+	case ProviderMicrosoft:
+		o.Scopes = []string{microsoftScope}
+	case ProviderGoogle:
+		o.Scopes = []string{googleScope}
+	}
+}
+
+func (c *checker) tokenURL(at string, o *OAuth) {
+	if !c.has(at + ".token_url") {
+		switch o.Provider {
+		case ProviderMicrosoft:
+			o.TokenURL = strings.Replace(microsoftURL, "TENANT", o.Tenant, 1)
+		case ProviderGoogle:
+			o.TokenURL = googleURL
+		case ProviderCustom:
+			c.required(at+".token_url", "")
+		}
+		return
+	}
+	if !c.required(at+".token_url", o.TokenURL) {
+		return
+	}
+	u, err := url.Parse(o.TokenURL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		c.bad(at+".token_url", "this is no address of the form https://HOST/PATH")
+	case u.User != nil:
+		c.bad(at+".token_url", "the address holds a user or password: those have keys of their own")
+	case u.Scheme == "http" && !loopback(withPort(u.Host)):
+		c.bad(at+".token_url", "secrets would go in the clear: http is for loopback addresses only")
+	}
+}
+
+func withPort(host string) string {
+	if a, err := parseAddress(host, 80); err == nil {
+		return a
+	}
+	return host
+}
