@@ -112,7 +112,7 @@ func tokenCause(m *config.Mail, e *oauth.Error) string {
 	case e.Code == "invalid_grant" && refresh:
 		return "the refresh token is void (expired, revoked, or used up elsewhere): consent anew and put the new one into the file of mail.oauth.refresh_token"
 	case e.Code == "invalid_grant":
-		return "the endpoint takes this grant not, or not from this machine's time: check mail.oauth and the clock"
+		return "the endpoint does not accept the grant: check mail.oauth and this machine's clock"
 	case e.Code == "invalid_client":
 		return "the endpoint does not know the client, or its secret or certificate is wrong or expired: check mail.oauth.client_id and mail.oauth.client_secret or certificate"
 	case e.Code == "unauthorized_client":

@@ -117,12 +117,11 @@ func (s *Source) give(t *oauth2.Token) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token != t {
-		now := s.now()
-		if t.Expiry.IsZero() {
-			t.Expiry = now.Add(unstated)
+		life := unstated
+		if !t.Expiry.IsZero() {
+			life = min(time.Until(t.Expiry), longest)
 		}
-		life := min(t.Expiry.Sub(now), longest)
-		t.Expiry = now.Add(life)
+		t.Expiry = s.now().Round(0).Add(life) // by the wall clock: the other one stands still while a machine sleeps
 		s.token, s.given, s.renew = t, 0, t.Expiry.Add(-min(early, life/5))
 	}
 	s.given++
