@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -31,6 +32,59 @@ var mailFaultCases = []struct {
 	{"several", minimal + "mail:\n- {server: h, user: u,\n   password: {file: gone}}\n- x\n- {server: h, user: u,\n   password: {file: imap.secret}}\n- {name: U, server: i, user: w, tls: x,\n  password: {file: imap.secret}, poll: 0s, nme: y}\n", []string{
 		"5 mail[0].password: gone is not there", "6 mail[1]: keys with values", "7 mail[2]: the mailbox in line 4 is called \"u\" too", "7 mail[2].mailbox: watched twice",
 		"9 mail[3].name: used twice", "9 mail[3].tls: none of", "10 mail[3].poll: longer than 0", "10 mail[3].nme: did you mean name?"}},
+}
+
+// oauthBox is a mailbox with these keys of oauth:, in line 5.
+func oauthBox(keys string) string {
+	return minimal + "mail:\n  {server: h, user: u, oauth:\n   {" + keys + "}}\n"
+}
+
+var oauthFaultCases = []struct {
+	name, text string
+	want       []string
+}{
+	{"both ways in", mailbox("  server: h\n  oauth: {provider: custom, client_id: x, token_url: 'https://h/t', client_secret: {file: imap.secret}}\n"), []string{"7 mail.oauth: either password or oauth"}},
+	{"the wrong login", minimal + "mail:\n  - {server: h, user: u, login: xoauth2, password: {file: imap.secret}}\n  - {server: h, user: v, login: oauthbearer}\n  - {server: h, user: w, login: plain,\n  oauth: {provider: google, service_account: {file: imap.secret}}}\n", []string{
+		"4 mail[0].login: xoauth2 needs oauth", "5 mail[1].oauth: missing: oauthbearer needs it", "6 mail[2].login: none of auto, xoauth2, oauthbearer"}},
+	{"nothing", oauthBox(""), []string{"4 mail.oauth.provider: missing", "4 mail.oauth: no secret is given", "4 mail.oauth.client_id: missing"}},
+	{"microsoft", oauthBox("provider: microsoft, client_secret: {file: imap.secret}, certificate: {file: gone}, tenant: a/b, service_account: {file: imap.secret}, ca_file: notes.pem"), []string{
+		"5 mail.oauth.certificate: gone is not there", "5 mail.oauth.client_secret: either service_account or client_secret", "5 mail.oauth.certificate: either service_account or certificate", "5 mail.oauth.certificate: either client_secret or certificate",
+		"5 mail.oauth.service_account: this is Google's", "5 mail.oauth.tenant: no tenant", "5 mail.oauth.ca_file: holds no certificate"}},
+	{"microsoft without", oauthBox("provider: microsoft, client_id: x, refresh_token: {file: imap.secret}"), []string{"4 mail.oauth.tenant: missing"}},
+	{"google", oauthBox("provider: google, tenant: x, client_id: y, client_secret: {file: imap.secret}"), []string{"4 mail.oauth: give service_account", "5 mail.oauth.tenant: only Microsoft"}},
+	{"custom", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, scopes: [a b, '']"), []string{"4 mail.oauth.token_url: missing", "5 mail.oauth.scopes[0]: no scope", "5 mail.oauth.scopes[1]: empty"}},
+	{"in the clear", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, token_url: 'http://login.example.com/t'"), []string{"5 mail.oauth.token_url: in the clear"}},
+	{"a password in the address", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, token_url: 'https://u:hunter2@h/t'"), []string{"5 mail.oauth.token_url: user or password"}},
+	{"no address", oauthBox("provider: other, client_id: x, client_secret: hunter2, token_url: login"), []string{"5 mail.oauth.provider: none of microsoft, google, custom", "5 mail.oauth.client_secret: never written", "5 mail.oauth.token_url: no address"}},
+}
+
+func TestOAuthFaults(t *testing.T) {
+	dir := folder(t)
+	for _, c := range oauthFaultCases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Load(put(t, dir, "grab.yaml", c.text))
+			faults, ok := err.(Faults)
+			if !ok || strings.Contains(err.Error(), "hunter2") {
+				t.Fatal(err)
+			}
+			matchFaults(t, faults, c.want)
+		})
+	}
+}
+
+// What the providers' own addresses and scopes are.
+func TestOAuthProviders(t *testing.T) {
+	for keys, want := range map[string][2]string{
+		"provider: microsoft, tenant: example.onmicrosoft.com, client_id: x, certificate: {file: imap.secret}":               {"https://login.microsoftonline.com/example.onmicrosoft.com/oauth2/v2.0/token", "https://outlook.office365.com/.default"},
+		"provider: google, service_account: {file: imap.secret}":                                                             {"https://oauth2.googleapis.com/token", "https://mail.google.com/"},
+		"provider: google, client_id: x, client_secret: {file: imap.secret}, refresh_token: {file: imap.secret}":             {"https://oauth2.googleapis.com/token", "https://mail.google.com/"},
+		"provider: custom, client_id: x, refresh_token: {file: imap.secret}, token_url: 'http://127.0.0.1:8/t', scopes: [a]": {"http://127.0.0.1:8/t", "a"},
+	} {
+		o := mustLoad(t, oauthBox(keys)).Mails[0].OAuth
+		if o == nil || o.TokenURL != want[0] || len(o.Scopes) != 1 || o.Scopes[0] != want[1] {
+			t.Errorf("%s: %+v", keys, o)
+		}
+	}
 }
 
 func TestMailFaults(t *testing.T) {

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/oauth"
+	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/mailwatch"
+)
+
+// logBuffer is a log that may be read while it is written.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// office is a Dovecot that takes tokens of a laboratory's endpoint and one
+// password, and a second mailbox elsewhere.
+type office struct {
+	*labConfig
+	dovecot *realsrv.Dovecot
+	tokens  *lab.TokenServer
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	ts, err := lab.NewTokenServer("rtmt@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ts.Close() })
+	args := filepath.Join(t.TempDir(), "oauth2")
+	if err := os.WriteFile(args, []byte("introspection_mode = post\nintrospection_url = "+ts.Introspection()+"\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := &office{labConfig: newLab(t), tokens: ts, dovecot: realsrv.StartDovecot(t, realsrv.DovecotOptions{
+		ExtraCfg: "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = " + args + "\n}\n"})}
+	o.hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n"
+	o.withMail()
+	o.mail.Deliver([]byte("Subject: x\n\nx\n"), time.Now())
+	o.file("dovecot.pem", string(o.dovecot.CA))
+	o.file("token-ca.pem", string(ts.CAPEM()))
+	o.file("oauth.secret", ts.Secret+"\n")
+	o.file("gone.pem", string(o.dovecot.CA))
+	o.dovecot.Deliver("Alerts", []byte("Subject: x\n\nx\n"))
+	return o
+}
+
+// write writes a configuration with these mailboxes.
+func (o *office) write(mails ...string) *config.Config {
+	o.t.Helper()
+	o.path = o.file("grab.yaml", "store: store\nmail:\n- "+strings.Join(mails, "\n- ")+"\nssh: {key: {file: id}, known_hosts: known_hosts}\nsites: [{name: hq, hosts: [{name: expc01, address: \"127.0.0.1:9\"}]}]\n")
+	cfg, err := config.Load(o.path)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return cfg
+}
+
+func (o *office) byToken(more string) string {
+	return fmt.Sprintf("{name: token, server: %q, ca_file: dovecot.pem, user: rtmt@example.com, oauth: {provider: custom, token_url: %q, ca_file: token-ca.pem, client_id: %q, client_secret: {file: oauth.secret}}%s}",
+		o.dovecot.IMAPS, o.tokens.URL(), o.tokens.ClientID, more)
+}
+
+func (o *office) byPassword() string {
+	return fmt.Sprintf("{name: password, server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}", o.mail.Addr(), o.mail.User)
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+// Two accounts, three folders, one login by token and one by password, and one
+// that can never work: each alert is taken once, and a reload changes what is
+// watched.
+func TestWatchSeveralMailboxes(t *testing.T) {
+	o := newOffice(t)
+	never := fmt.Sprintf("{name: never, server: %q, ca_file: gone.pem, user: u, password: {file: imap.secret}}", o.mail.Addr())
+	cfg := o.write(o.byToken(", mailbox: [INBOX, Alerts]"), o.byPassword(), never)
+	if err := os.Remove(filepath.Join(o.dir, "gone.pem")); err != nil {
+		t.Fatal(err)
+	}
+	var log logBuffer
+	w, err := (&app{config: o.path}).newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.journal.Close()
+	var mu sync.Mutex
+	var got []string
+	w.onMail = func(m mailwatch.Mail) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, m.Alert.Node)
+	}
+	taken := func(want ...string) {
+		t.Helper()
+		waitFor(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			slices.Sort(got)
+			return slices.Equal(got, want)
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	reloads, done := make(chan struct{}, 1), make(chan error, 1)
+	go func() { done <- w.mailbox(ctx, reloads) }()
+	state := func(name string) (b boxState) {
+		for _, b := range w.boxes.all() {
+			if b.Name == name {
+				return b
+			}
+		}
+		return b
+	}
+	mail := func(node string) []byte { return lab.Mail(lab.MailOptions{Node: node, Time: time.Now()}) }
+	one := mail("one")
+	o.dovecot.Deliver("", one)
+	o.dovecot.Deliver("Alerts", one)
+	o.dovecot.Deliver("Alerts", mail("two"))
+	if err := errors.Join(o.mail.Deliver(one, time.Now()), o.mail.Deliver(mail("three"), time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	taken("one", "three", "two")
+	waitFor(t, "all cursors", func() bool {
+		return state("token/INBOX").State.Cursor.UID == 1 && state("token/Alerts").State.Cursor.UID == 3 && state("password/INBOX").State.Cursor.UID == 3
+	})
+	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
+		t.Errorf("%+v", b)
+	}
+	if b := state("never/INBOX"); !b.Never || b.State.Err == nil || !strings.Contains(log.String(), "cannot be watched as it is configured\" name=never/INBOX") {
+		t.Errorf("%+v\n%s", b, log.String())
+	}
+	if n := len(o.tokens.Requests()); n != 1 {
+		t.Errorf("%d requests for one token", n)
+	}
+	if !w.boxes.turning(time.Now()) || w.boxes.turning(time.Now().Add(time.Hour)) {
+		t.Error("turning")
+	}
+
+	o.write(o.byPassword())
+	reloads <- struct{}{}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- w.mailbox(ctx, reloads) }()
+	o.dovecot.Deliver("", mail("nobody"))
+	o.mail.Deliver(mail("zero"), time.Now())
+	taken("one", "three", "two", "zero")
+	if list := w.boxes.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
+		t.Errorf("%+v", list)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, secret := range append(o.tokens.Tokens(), o.tokens.Secret, o.mail.Password) {
+		if strings.Contains(log.String(), secret) {
+			t.Error("a secret stands in the log")
+		}
+	}
+}
+
+// A mailbox that was watched before there could be several keeps its cursor.
+func TestCursorName(t *testing.T) {
+	if got := cursorName(&config.Mail{Server: "imap.example.com:993", User: "rtmt@example.com"}, "INBOX"); got != "f34242059cbcdaca.json" {
+		t.Error(got)
+	}
+}
+
+// check looks at every folder of every mailbox, and names causes.
+func TestCheckMailboxes(t *testing.T) {
+	o := newOffice(t)
+	o.write(o.byToken(", mailbox: [INBOX, Alerts]"), o.byPassword(), strings.Replace(o.byToken(", mailbox: Alertz"), "name: token", "name: lost", 1))
+	rep, r := o.check()
+	var lines []string
+	for _, f := range rep.Checks {
+		if f.What == "mailbox" {
+			lines = append(lines, f.Status+" "+f.Detail)
+		}
+	}
+	if len(lines) != 4 || !strings.Contains(lines[0], "ok rtmt@example.com at ") || !strings.Contains(lines[1], "Alerts: 1 mail") || !strings.Contains(lines[2], "ok grab@example.com") ||
+		!strings.HasPrefix(lines[3], "FAIL") || !strings.Contains(lines[3], `there are "Alerts", "INBOX"`) && !strings.Contains(lines[3], `there are "INBOX", "Alerts"`) {
+		t.Fatalf("%s\n%s", strings.Join(lines, "\n"), r)
+	}
+	for _, c := range []struct {
+		do           lab.TokenBehaviour
+		detail, hint string
+	}{
+		{lab.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000222: The provided client secret keys for app are expired. {secret}"}, "AADSTS7000222", "the client secret has expired"},
+		{lab.TokenBehaviour{Worthless: true}, "of the token the server said", "the mail server refuses it"},
+	} {
+		o.tokens.Behave(c.do)
+		o.write(o.byToken(""))
+		rep, r := o.check()
+		rep.want(t, "", "mailbox", statusFail, c.detail, c.hint)
+		for _, secret := range []string{o.tokens.Secret, "access-"} {
+			if strings.Contains(r.out+r.err, secret) {
+				t.Errorf("a secret is shown: %s", r)
+			}
+		}
+	}
+}
+
+// Every cause has words of its own with a place to mend it.
+func TestMailCauses(t *testing.T) {
+	secret := config.NewSecret("x")
+	microsoft := &config.Mail{Server: "outlook.office365.com:993", User: "rtmt@example.com", OAuth: &config.OAuth{Provider: config.ProviderMicrosoft, ClientSecret: secret}}
+	google := &config.Mail{Server: "imap.gmail.com:993", User: "rtmt@example.com", OAuth: &config.OAuth{Provider: config.ProviderGoogle, ServiceAccount: secret}}
+	custom := &config.Mail{Server: "imap.example.com:993", User: "u", OAuth: &config.OAuth{Provider: config.ProviderCustom, RefreshToken: secret}}
+	basic := func(server string) *config.Mail { return &config.Mail{Server: server, User: "u", Password: secret} }
+	login := func(text string) error {
+		return &mailwatch.StageError{Stage: mailwatch.StageLogin, Refused: true, Err: fmt.Errorf("user u: %s", text)}
+	}
+	token := func(code, text string) error {
+		return &mailwatch.StageError{Stage: mailwatch.StageLogin, Err: fmt.Errorf("access token: %w", &oauth.Error{Endpoint: "h", Status: 400, Code: code, Text: text})}
+	}
+	seen := map[string]int{}
+	for i, c := range []struct {
+		m    *config.Mail
+		err  error
+		want string
+	}{
+		{microsoft, login("imap: NO AUTHENTICATE failed."), "IMAP.AccessAsApp"},
+		{google, login("imap: NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)"), "Domain-wide delegation"},
+		{custom, login("imap: NO no"), "mail.oauth.scopes"},
+		{microsoft, &mailwatch.StageError{Stage: mailwatch.StageMailbox, Err: fmt.Errorf("imap: BAD User is authenticated but not connected.")}, "FullAccess"},
+		{basic("outlook.office365.com:993"), login("imap: NO LOGIN failed."), "basic authentication is switched off"},
+		{basic("imap.gmail.com:993"), login("imap: NO Application-specific password required"), "provider: google"},
+		{basic("imap.example.com:993"), login("imap: NO no"), "check mail.user and the password's file"},
+		{microsoft, token("invalid_client", "AADSTS7000215: Invalid client secret provided."), "the client secret is wrong"},
+		{microsoft, token("invalid_client", "AADSTS7000222: x"), "has expired: make a new one"},
+		{microsoft, token("invalid_client", "AADSTS700027: x"), "the certificate is not the app's"},
+		{microsoft, token("unauthorized_client", "AADSTS700016: x"), "no such app"},
+		{microsoft, token("invalid_request", "AADSTS90002: x"), "no such tenant"},
+		{google, token("unauthorized_client", "Client is unauthorized"), "may not act for this user"},
+		{google, token("invalid_grant", "Invalid JWT"), "the service account's key is void"},
+		{custom, token("invalid_grant", ""), "the refresh token is void"},
+		{custom, token("invalid_client", ""), "does not know the client"},
+		{custom, token("unauthorized_client", ""), "may not use this grant"},
+		{custom, token("", ""), "must reach h by https"},
+	} {
+		hint := mailHint(c.m, c.err)
+		if first, ok := seen[hint]; !strings.Contains(hint, c.want) || ok || len(hint) > 900 {
+			t.Errorf("%d (like %d): %q lacks %q, or is not its own, or has %d bytes", i, first, hint, c.want, len(hint))
+		}
+		seen[hint] = i
+	}
+}
