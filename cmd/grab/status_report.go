@@ -33,7 +33,7 @@ type health struct {
 func (w *watching) status() status.Report {
 	cfg := w.cfg.Load()
 	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version, Config: cfg.Path, Store: cfg.Store}
-	w.reportMailboxes(&r)
+	w.reportMailboxes(&r, cfg)
 	w.reportClusters(&r, cfg)
 	w.reportHosts(&r, cfg)
 	w.reportIncidents(&r)
@@ -50,22 +50,26 @@ func (w *watching) serveStatus(rw http.ResponseWriter, _ *http.Request) {
 	local.Answer(rw, w.status())
 }
 
-func (w *watching) reportMailboxes(r *status.Report) {
+func (w *watching) reportMailboxes(r *status.Report, cfg *config.Config) {
 	for _, b := range w.boxes.all() {
-		m, hint := mailboxStatus(b)
+		i := slices.IndexFunc(cfg.Mails, func(m config.Mail) bool { return m.Name == b.Mail })
+		if i < 0 { // a reload has taken it away
+			continue
+		}
+		m, hint := mailboxStatus(&cfg.Mails[i], b)
 		r.Mailboxes = append(r.Mailboxes, m)
 		r.JudgeMailbox(m, hint)
 	}
 }
 
 // mailboxStatus is a mailbox in the words of the report, and the next move if it is down.
-func mailboxStatus(b boxState) (m status.Mailbox, hint string) {
+func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string) {
 	s := b.State
 	m = status.Mailbox{Name: b.Name, Server: b.Server, Connected: s.Connected, Idle: s.Idle, Since: s.Since.UTC(), Answer: s.Answer.UTC(), Turned: s.Now.UTC(),
 		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
 		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
 	if s.Err != nil {
-		m.Error, hint = evidence.Printable(s.Err.Error(), 600), mailHint(s.Err)
+		m.Error, hint = evidence.Printable(s.Err.Error(), 600), mailHint(mail, s.Err)
 	}
 	return m, hint
 }
