@@ -39,7 +39,7 @@ func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found
 	ctx, cancel := context.WithTimeout(ctx, mailWait)
 	defer cancel()
 	var server mailwatch.Server
-	source, err := tokens(cfg, m)
+	source, err := tokens(cfg, m.OAuth, m.User)
 	if err == nil {
 		server, err = mailServer(m, source)
 	}

@@ -34,7 +34,7 @@ type account struct {
 }
 
 func (a *account) get(cfg *config.Config, m *config.Mail) (*oauth.Source, error) {
-	a.once.Do(func() { a.source, a.err = tokens(cfg, m) })
+	a.once.Do(func() { a.source, a.err = tokens(cfg, m.OAuth, m.User) })
 	return a.source, a.err
 }
 

@@ -10,9 +10,8 @@ import (
 	"rtmtgrab/internal/oauth"
 )
 
-// tokens is the source of a mailbox's access tokens, nil if it has a password.
-func tokens(cfg *config.Config, m *config.Mail) (*oauth.Source, error) {
-	o := m.OAuth
+// tokens is the source of a user's access tokens, nil without OAuth2.
+func tokens(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -21,9 +20,9 @@ func tokens(cfg *config.Config, m *config.Mail) (*oauth.Source, error) {
 		return nil, err
 	}
 	return oauth.New(oauth.Config{
-		TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: o.Scopes, Entra: o.Provider == config.ProviderMicrosoft, User: m.User,
+		TokenURL: o.TokenURL, ClientID: o.ClientID, Scopes: o.Scopes, Entra: o.Provider == config.ProviderMicrosoft, User: user,
 		Secret: reading(o.ClientSecret), Certificate: reading(o.Certificate), ServiceAccount: reading(o.ServiceAccount), RefreshToken: reading(o.RefreshToken),
-		Roots: roots, File: filepath.Join(cfg.Store, "tokens", tokenName(m)),
+		Roots: roots, File: filepath.Join(cfg.Store, "tokens", tokenName(o, user)),
 	}), nil
 }
 
@@ -36,7 +35,7 @@ func reading(s config.Secret) func() (string, error) {
 }
 
 // tokenName tells apart on disk whose refresh token it is.
-func tokenName(m *config.Mail) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{m.OAuth.TokenURL, m.OAuth.ClientID, m.User}, "\x00")))
+func tokenName(o *config.OAuth, user string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{o.TokenURL, o.ClientID, user}, "\x00")))
 	return hex.EncodeToString(sum[:8]) + ".json"
 }

@@ -123,7 +123,7 @@ func beatsOf(cfg *config.Config) []proof.Heartbeat {
 
 // canary makes the canary of a mailbox.
 func (t *telling) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
-	server, err := smtpServer(cfg.SMTP)
+	server, err := smtpServer(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,8 @@ func newHex() string {
 }
 
 // smtpServer is the configured server for mails that are sent.
-func smtpServer(s *config.SMTP) (*smtpout.Server, error) {
+func smtpServer(cfg *config.Config) (*smtpout.Server, error) {
+	s := cfg.SMTP
 	if s == nil {
 		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
 	}
@@ -175,7 +176,11 @@ func smtpServer(s *config.SMTP) (*smtpout.Server, error) {
 	if roots != nil {
 		out.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	return out, nil
+	source, err := tokens(cfg, s.OAuth, s.User)
+	if source != nil {
+		out.Token = func(ctx context.Context) (string, error) { return source.Token(ctx, "") }
+	}
+	return out, err
 }
 
 // deskOf has the channels of a configuration; nil if there is none.
@@ -189,7 +194,7 @@ func deskOf(cfg *config.Config, store string, key proof.Key, log *slog.Logger) (
 		desk.Boxes = append(desk.Boxes, &notice.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
-		server, err := smtpServer(cfg.SMTP)
+		server, err := smtpServer(cfg)
 		if err != nil {
 			return nil, err
 		}

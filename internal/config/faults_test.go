@@ -107,7 +107,7 @@ var faultCases = []struct {
 	{"mail of another kind", minimal + "mail: imap.example.com\n", []string{"3 mail: keys with values"}},
 	{"smtp", minimal + "smtp:\n  server: 10.0.0.9\n  tls: none\n  user: u\n  from: 'Grab <a@b>'\n  ca_file: gone\n", []string{
 		"5 smtp.tls: none would send notices in the clear to 10.0.0.9:25", "6 smtp.user: a user needs a password", "7 smtp.from: no address", "8 smtp.ca_file: gone is not there"}},
-	{"smtp of another kind", minimal + "smtp: {server: 'a:b', tls: ssl, password: {file: imap.secret}}\n", []string{"3 smtp.tls: none of", "3 smtp.from: missing", "3 smtp.server: a port is", "3 smtp.password: needs a user"}},
+	{"smtp of another kind", minimal + "smtp: {server: 'a:b', tls: ssl, password: {file: imap.secret}}\n", []string{"3 smtp.tls: none of", "3 smtp.from: missing", "3 smtp.server: a port is", "3 smtp.user: missing"}},
 	{"canary", mailbox("  server: h\n  canary: {every: 5s,\n    late: 1s, to: x}\n"), []string{"7 mail.canary: add smtp:", "7 mail.canary.every: at least 1m", "8 mail.canary.late: at least 10s", "8 mail.canary.to: no address"}},
 	{"canary without an address", mailbox("  server: h\n  canary: {every: 1m}\n") + "smtp: {server: h, from: a@b.c}\n", []string{"7 mail.canary: every (1m0s) is shorter than late (5m0s)", "7 mail.canary: add to:"}},
 	{"notify nobody", minimal + "notify: {after: 1m, on: []}\n", []string{"3 notify: nobody is told", "3 notify.on: the list is empty"}},

@@ -20,7 +20,8 @@ type SMTP struct {
 	CAFile   string `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
 	User     string `yaml:"user"`         // empty: no login
 	Password Secret `yaml:"password"`
-	From     string `yaml:"from"` // sender, a bare address
+	OAuth    *OAuth `yaml:"oauth"` // in place of Password; nil: none
+	From     string `yaml:"from"`  // sender, a bare address
 }
 
 // Roots is the authorities of CAFile, or nil for the system's if there is none.
@@ -148,11 +149,17 @@ func (c *checker) smtp() {
 			c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", a)
 		}
 	}
+	password, oauth := c.has("smtp.password"), c.has("smtp.oauth")
 	switch {
-	case c.has("smtp.password") && !c.has("smtp.user"):
-		c.bad("smtp.password", "a password needs a user")
-	case c.has("smtp.user") && !c.has("smtp.password"):
-		c.bad("smtp.user", "a user needs a password: {file: NAME} or {env: NAME}")
+	case password && oauth:
+		c.bad("smtp.oauth", "either password or oauth, not both")
+	case (password || oauth) && !c.has("smtp.user"):
+		c.bad("smtp.user", "this key is missing: password and oauth need it")
+	case c.has("smtp.user") && !password && !oauth:
+		c.bad("smtp.user", "a user needs a password: {file: NAME} or {env: NAME}, or oauth:")
+	}
+	if s.OAuth != nil && !c.lost("smtp.oauth") {
+		c.oauth("smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
 	if s.CAFile != "" && c.sound("smtp.ca_file") {

@@ -66,3 +66,14 @@ func TestExampleOfTelling(t *testing.T) {
 		t.Error("the example shows other values than the defaults")
 	}
 }
+
+// TestSMTPToken: a token in place of the password, and never both.
+func TestSMTPToken(t *testing.T) {
+	const login = "smtp: {server: h, from: a@example.com, user: u, oauth: {provider: microsoft, tenant: example.com, client_id: x, client_secret: {file: imap.secret}}%s}\n"
+	if cfg := mustLoad(t, minimal+fmt.Sprintf(login, "")); cfg.SMTP.OAuth == nil || cfg.SMTP.OAuth.TokenURL == "" {
+		t.Errorf("%+v", cfg.SMTP)
+	}
+	if _, err := Load(put(t, folder(t), "grab.yaml", minimal+fmt.Sprintf(login, ", password: {file: imap.secret}"))); err == nil || !strings.Contains(err.Error(), "smtp.oauth: either") {
+		t.Error(err)
+	}
+}
