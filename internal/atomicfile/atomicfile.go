@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"rtmtgrab/internal/access"
 )
 
 // PartSuffix ends the names of temporary files: leftovers of a crash, garbage.
@@ -49,7 +51,8 @@ func Write(name string, fill func(io.Writer) error) (err error) {
 }
 
 // MkdirAll makes a folder (mode 0700) and those above it; what root makes belongs
-// to the owner of the folder it is in.
+// to the owner of the folder it is in. On Windows a folder in one that is open to
+// others is closed to all but this user, SYSTEM and the Administrators.
 func MkdirAll(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -59,7 +62,7 @@ func MkdirAll(dir string) error {
 			return err
 		}
 	}
-	err := os.Mkdir(dir, 0o700)
+	err := access.Mkdir(dir)
 	if errors.Is(err, os.ErrExist) {
 		return nil
 	}

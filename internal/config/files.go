@@ -70,6 +70,9 @@ func secretFile(name string) string {
 	case runtime.GOOS != "windows" && fi.Mode().Perm()&^allowed(name) != 0:
 		return fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 %s", name, fi.Mode().Perm(), name)
 	}
+	if what := exposed(name); what != "" {
+		return what
+	}
 	f, err := openRegular(name)
 	if err != nil {
 		return plain(err)

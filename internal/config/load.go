@@ -94,13 +94,12 @@ func Find(explicit string) (string, error) {
 	if env := os.Getenv("GRAB_CONFIG"); env != "" {
 		return named(env, " (named by GRAB_CONFIG)")
 	}
-	system := "/etc/grab/grab.yaml"
-	if runtime.GOOS == "windows" {
-		system = filepath.Join(programData(), "grab", "grab.yaml")
-	}
+	system := SystemPlace()
 	places := []string{"grab.yaml", system}
 	for _, p := range places {
 		switch _, err := os.Stat(p); {
+		case err == nil && p == system:
+			return p, vouched(p)
 		case err == nil:
 			return p, nil
 		case !errors.Is(err, fs.ErrNotExist):
@@ -110,6 +109,15 @@ func Find(explicit string) (string, error) {
 	wd, _ := os.Getwd()
 	places[0] = filepath.Join(wd, places[0])
 	return "", fmt.Errorf("%w: looked at $GRAB_CONFIG (not set), %s", ErrNotFound, strings.Join(places, ", "))
+}
+
+// SystemPlace is where the configuration of a service lies: /etc/grab/grab.yaml, on
+// Windows %ProgramData%\grab\grab.yaml.
+func SystemPlace() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(programData(), "grab", "grab.yaml")
+	}
+	return "/etc/grab/grab.yaml"
 }
 
 func named(path, by string) (string, error) {
