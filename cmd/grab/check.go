@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -215,7 +216,7 @@ func (c *checkup) store() {
 		c.add(finding{What: "store", Status: statusFail, Detail: err.Error(), Hint: "give " + c.cfg.Store + " to the user that runs grab, or name another folder under store:"})
 		return
 	}
-	c.add(finding{What: "store", Status: statusOK, Detail: c.cfg.Store + " can be written"})
+	c.add(written(c.cfg.Store))
 	if c.named {
 		return
 	}
@@ -235,7 +236,7 @@ func (c *checkup) store() {
 
 // storeWritable makes the folder if it is missing, writes a file and removes it.
 func storeWritable(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".check-")

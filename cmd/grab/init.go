@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func (a *app) initCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write grab.yaml, pin host keys, check everything",
-		Long: "Writes a commented configuration (./grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
+		Long: "Writes a commented configuration (./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
 			"answers to questions; then pins the hosts' keys as `grab trust` does and runs `grab check`. An existing file is never\n" +
 			"overwritten. Passwords and keys stay in files of their own; the configuration names them.",
 		Args: cobra.NoArgs,
@@ -66,7 +67,7 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 		path = os.Getenv("GRAB_CONFIG")
 	}
 	if path == "" {
-		path = "grab.yaml"
+		path = newConfig(runtime.GOOS)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, usage{hinted{fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"}}
@@ -92,10 +93,19 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 	return cfg, nil
 }
 
+// newConfig is where a configuration is written if nobody says otherwise: in the present
+// folder, on Windows where the service looks for it.
+func newConfig(goos string) string {
+	if goos == "windows" {
+		return config.SystemPlace()
+	}
+	return "grab.yaml"
+}
+
 // placeConfig writes the file, which must be new, and takes it away again if it
 // does not load.
 func placeConfig(path string, text []byte) (*config.Config, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

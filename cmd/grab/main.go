@@ -43,6 +43,7 @@ type app struct {
 	config      string          // --config
 	json        bool            // --json
 	exit        int             // of a command that came to its end; see house.md
+	service     *serviceHost    // nil unless Windows' service manager runs this
 }
 
 // run is the program: it returns the exit code.
@@ -95,7 +96,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.statusCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
-		a.verifyCmd(), a.reportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.versionCmd()}
+		a.verifyCmd(), a.reportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
 }
 
 func (a *app) versionCmd() *cobra.Command {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -157,7 +158,7 @@ func prepareOut(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	f, err := os.CreateTemp(dir, "grab-*.part")

@@ -22,13 +22,20 @@ import (
 )
 
 func (a *app) watchCmd() *cobra.Command {
-	return &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
-		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new.",
+	managed := false
+	cmd := &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
+		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new (on Windows `grab service reload`).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if managed {
+				return a.watchManaged()
+			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
 			return a.watch(ctx)
 		}}
+	cmd.Flags().BoolVar(&managed, "service", false, "run under Windows' service manager")
+	cmd.Flags().MarkHidden("service")
+	return cmd
 }
 
 // watching is a running `grab watch`.
@@ -57,7 +64,7 @@ func (a *app) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.newWatching(cfg, slog.New(slog.NewTextHandler(a.err, nil)))
+	w, err := a.newWatching(cfg, a.service.logger(a.err))
 	if err != nil {
 		return err
 	}
@@ -121,10 +128,12 @@ func (w *watching) run(ctx context.Context) error {
 	reloads := make(chan struct{}, 1)
 	stop := onReload(reloads)
 	defer stop()
+	defer w.app.service.onReload(reloads)()
 	w.warm.configure(ctx, w.cfg.Load())
 	w.tell.configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
+	w.app.service.ready()
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version)
 	var err error
 	for ctx.Err() == nil && err == nil {

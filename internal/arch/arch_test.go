@@ -40,6 +40,7 @@ var rules = []struct {
 	{what: "github.com/pkg/sftp", except: []string{"fetch", "internal/lab"}},
 	{what: "github.com/spf13/", except: []string{"cmd/grab"}},
 	{what: "github.com/prometheus/", except: []string{"cmd/grab"}},
+	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/local", except: []string{"cmd/grab"}},
 	{what: module + "/internal/lab", except: []string{"cmd/grab"}},

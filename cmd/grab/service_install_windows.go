@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc/eventlog"
+	"golang.org/x/sys/windows/svc/mgr"
+
+	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/config"
+)
+
+const serviceReset = 24 * time.Hour // after which earlier failures are forgotten
+
+// serviceDelays are those before the service is started again after a failure; the last
+// one holds for all further failures.
+var serviceDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
+
+func (a *app) serviceInstall(context.Context) error {
+	path, exe, err := a.serviceFiles()
+	if err != nil {
+		return err
+	}
+	m, err := mgr.Connect()
+	if err != nil {
+		return managerError("open the service manager", err)
+	}
+	defer m.Disconnect()
+	for _, p := range servicePlaces(serviceRoot()) {
+		if err := closeFolder(p); err != nil {
+			return err
+		}
+	}
+	s, err := m.CreateService(serviceName, exe, mgr.Config{
+		StartType: mgr.StartAutomatic, DelayedAutoStart: true, ErrorControl: mgr.ErrorNormal,
+		ServiceStartName: serviceAccount, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
+		DisplayName: serviceLabel, Description: serviceAbout,
+	}, serviceArgs(path)...)
+	if err != nil {
+		return managerError("make the service", err)
+	}
+	defer s.Close()
+	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
+		return errors.Join(managerError("set the service up", err), s.Delete())
+	}
+	a.serviceNext(path)
+	return a.serviceNow(s)
+}
+
+// serviceFiles are the configuration, which need not be there yet, and the program. An
+// error says why the service could not use them, or should not.
+func (a *app) serviceFiles() (path, exe string, err error) {
+	path = a.config
+	if path == "" {
+		path = config.SystemPlace()
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", "", err
+	}
+	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != serviceRoot() {
+		return "", "", err
+	}
+	if exe, err = os.Executable(); err != nil {
+		return "", "", err
+	}
+	const hint = `copy grab.exe to C:\Program Files\grab and run it from there`
+	if err := access.Vouched(exe); err != nil {
+		return "", "", hinted{err, hint}
+	}
+	list, err := access.Of(exe)
+	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
+		err = hinted{fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint}
+	}
+	return path, exe, err
+}
+
+// closeFolder makes a folder of the service, or gives the one that is there its list. It
+// refuses one that, or in which something, was put there by no administrator: anybody can
+// make folders in %ProgramData%.
+func closeFolder(p place) error {
+	err := access.MkdirList(p.dir, p.list)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	me, err := access.Me()
+	if err != nil {
+		return err
+	}
+	names, err := filepath.Glob(filepath.Join(p.dir, "*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, p.dir) {
+		l, err := access.Of(name)
+		if err != nil {
+			return err
+		}
+		if l.ForeignOwner(me, access.ServiceSID(serviceName)) {
+			return hinted{fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \"" + name + "\" /setowner *S-1-5-32-544"}
+		}
+	}
+	return access.Set(p.dir, p.list)
+}
+
+// recovery has the service started again after 10 s, 30 s and then always 60 s, whether it
+// crashed or ended with an error.
+func recovery(s *mgr.Service) error {
+	var actions []mgr.RecoveryAction
+	for _, d := range serviceDelays {
+		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: d})
+	}
+	if err := s.SetRecoveryActions(actions, uint32(serviceReset.Seconds())); err != nil {
+		return err
+	}
+	return s.SetRecoveryActionsOnNonCrashFailures(true)
+}
+
+// fewPrivileges leaves the service nothing but to walk through folders: above all not to
+// act in the place of others.
+func fewPrivileges(s *mgr.Service) error {
+	list, err := windows.UTF16FromString("SeChangeNotifyPrivilege")
+	if err != nil {
+		return err
+	}
+	list = append(list, 0) // ends the list of texts
+	info := struct{ privileges *uint16 }{&list[0]}
+	return windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO, (*byte)(unsafe.Pointer(&info)))
+}
+
+// eventSource names the service in the Application log, unless an earlier one left that.
+func eventSource() error {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\EventLog\Application\`+serviceName, registry.QUERY_VALUE)
+	if err == nil {
+		return k.Close()
+	}
+	return eventlog.InstallAsEventCreate(serviceName, eventlog.Info|eventlog.Warning|eventlog.Error)
+}
+
+// serviceNext says what is to be done after the installation.
+func (a *app) serviceNext(path string) {
+	cfg, err := config.Options{MissingKnownHosts: true, MissingSecrets: true}.Load(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		a.say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
+	case err != nil:
+		a.say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
+	default:
+		for _, hint := range serviceHints(serviceRoot(), cfg) {
+			a.say("grab: hint: %s", hint)
+		}
+		a.say("grab: hint: `grab check`, then `grab service start`")
+	}
+}

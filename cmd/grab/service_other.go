@@ -1,0 +1,20 @@
+//go:build !windows
+
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+var errNoServices = usage{hinted{errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"}}
+
+func (a *app) serviceInstall(context.Context) error   { return errNoServices }
+func (a *app) serviceUninstall(context.Context) error { return errNoServices }
+func (a *app) serviceStart(context.Context) error     { return errNoServices }
+func (a *app) serviceStop(context.Context) error      { return errNoServices }
+func (a *app) serviceReload(context.Context) error    { return errNoServices }
+func (a *app) serviceStatus(context.Context) error    { return errNoServices }
+
+// watchManaged is for Windows.
+func (a *app) watchManaged() error { return errNoServices }

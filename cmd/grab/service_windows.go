@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/eventlog"
+	"golang.org/x/sys/windows/svc/mgr"
+
+	"rtmtgrab/internal/config"
+)
+
+// serviceReport is the JSON of `grab service`.
+type serviceReport struct {
+	Service string `json:"service"`
+	State   string `json:"state"` // absent, stopped, starting, running, stopping
+	Account string `json:"account,omitempty"`
+	Start   string `json:"start,omitempty"`   // automatic, manual, disabled
+	Command string `json:"command,omitempty"` // what the service manager runs
+	PID     uint32 `json:"pid,omitempty"`
+	Logs    string `json:"logs"`
+}
+
+// serviceSays prints a report.
+func (a *app) serviceSays(r serviceReport) error {
+	if a.json {
+		return a.print(r)
+	}
+	_, err := fmt.Fprintf(a.out, "service %s: %s\n", r.Service, r.State)
+	for _, row := range []struct{ name, value string }{{"account", r.Account}, {"start", r.Start}, {"command", r.Command}, {"logs", r.Logs}} {
+		if row.value != "" {
+			_, err2 := fmt.Fprintf(a.out, "  %-8s %s\n", row.name, row.value)
+			err = errors.Join(err, err2)
+		}
+	}
+	return err
+}
+
+// serviceRoot is the folder of all that is the service's.
+func serviceRoot() string { return filepath.Dir(config.SystemPlace()) }
+
+func (a *app) serviceUninstall(ctx context.Context) error {
+	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := stopService(ctx, s); err != nil {
+		return err
+	}
+	if err := s.Delete(); err != nil {
+		return managerError("take the service away", err)
+	}
+	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
+		return fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
+	}
+	a.say("configuration, store and logs stay in %s", serviceRoot())
+	return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+}
+
+func (a *app) serviceStart(ctx context.Context) error {
+	s, err := openService(windows.SERVICE_START | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	err = s.Start()
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
+	case err != nil:
+		return managerError("start the service", err)
+	}
+	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
+		return hinted{err, "the Event Log (Application, source grab) and " + logsIn(serviceRoot()) + " say why; `grab check` finds most causes"}
+	}
+	return a.serviceNow(s)
+}
+
+func (a *app) serviceStop(ctx context.Context) error {
+	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := stopService(ctx, s); err != nil {
+		return err
+	}
+	return a.serviceNow(s)
+}
+
+func stopService(ctx context.Context, s *mgr.Service) error {
+	_, err := s.Control(svc.Stop)
+	switch {
+	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+		return nil
+	case errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL): // it is stopping
+	case err != nil:
+		return managerError("stop the service", err)
+	}
+	return awaitState(ctx, serviceStopped, stateOf(s))
+}
+
+func (a *app) serviceReload(context.Context) error {
+	s, err := openService(windows.SERVICE_PAUSE_CONTINUE | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.Control(svc.ParamChange); err != nil {
+		return managerError("have the service reload", err)
+	}
+	a.say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
+	return a.serviceNow(s)
+}
+
+func (a *app) serviceStatus(context.Context) error {
+	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		a.exit = exitFailed
+		return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if is, err := stateOf(s)(); err != nil || is != serviceRunning {
+		a.exit = exitFailed
+	}
+	return a.serviceNow(s)
+}
+
+// openService opens it with no more rights than are asked for.
+func openService(rights uint32) (*mgr.Service, error) {
+	m, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return nil, managerError("open the service manager", err)
+	}
+	defer windows.CloseServiceHandle(m)
+	name, err := windows.UTF16PtrFromString(serviceName)
+	if err != nil {
+		return nil, err
+	}
+	h, err := windows.OpenService(m, name, rights)
+	if err != nil {
+		return nil, managerError("open the service "+serviceName, err)
+	}
+	return &mgr.Service{Name: serviceName, Handle: h}, nil
+}
+
+func stateOf(s *mgr.Service) func() (serviceState, error) {
+	return func() (serviceState, error) {
+		st, err := s.Query()
+		return serviceState(st.State), err
+	}
+}
+
+// serviceNow prints what the service is now.
+func (a *app) serviceNow(s *mgr.Service) error {
+	st, err := s.Query()
+	if err != nil {
+		return managerError("ask for the service's state", err)
+	}
+	r := serviceReport{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
+	if c, err := s.Config(); err == nil {
+		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
+		r.Start = map[uint32]string{mgr.StartAutomatic: "automatic", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
+	}
+	return a.serviceSays(r)
+}
+
+// managerError adds the next move to an error of the service manager.
+func managerError(doing string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
+		hint = "run this in a prompt that was opened with \"Run as administrator\""
+	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
+		hint = "`grab service install` makes it"
+	case errors.Is(err, windows.ERROR_SERVICE_EXISTS):
+		hint = "to make it anew: `grab service uninstall`, then install again"
+	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
+		hint = "it is being taken away: close the Services window and Task Manager, then try again"
+	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+		hint = "it does not run: `grab service start`"
+	}
+	return hinted{fmt.Errorf("%s: %w", doing, err), hint}
+}
