@@ -90,6 +90,7 @@ func (s *SSHD) config(o SSHDOptions, types []string) string {
 		line("%s", l)
 	}
 	line("ListenAddress 127.0.0.1\nPort %s\nPidFile none\nLogLevel VERBOSE\nStrictModes no\nUseDNS no\nPrintMotd no\nPermitUserRC no", port)
+	line("SetEnv HOME=%s", s.Dir) // what this user's shell does at a login is none of a test's business
 	line("MaxStartups 200\nLoginGraceTime 60\nPermitRootLogin yes\nAuthorizedKeysFile %s", s.path("authorized_keys"))
 	b.WriteString(expresswayAlgorithms)
 	for _, t := range types {
