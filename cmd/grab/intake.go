@@ -12,18 +12,21 @@ type intake struct {
 	w       *watching
 	mailbox string // its name
 	judge   judge
-	ids     []string // since the last sync
+	taking  bool // since the last sync
+	lost    int  // as the journal said before
 }
 
 func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	m.Alert.Mailbox = i.mailbox
 	m.Alert = i.judge.mail(ctx, m).Alert
+	if !i.taking {
+		i.taking, i.lost = true, i.w.journal.Lost()
+	}
 	fresh, err := i.w.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 	i.w.metrics.mail(m, fresh, err)
 	if err != nil {
 		return err
 	}
-	i.ids = append(i.ids, m.Alert.ID)
 	if fresh {
 		a := m.Alert
 		i.w.log.Info("alert", "id", a.ID[:12], "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
@@ -35,7 +38,6 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 }
 
 func (i *intake) sync(context.Context) error {
-	ids := i.ids
-	i.ids = nil
-	return i.w.journal.Commit(ids...)
+	i.taking = false
+	return i.w.journal.Commit(i.lost)
 }

@@ -73,11 +73,15 @@ func (b *Batch) Commit() error {
 }
 
 // Drop forgets what was prepared.
-func (b *Batch) Drop() {
-	for _, p := range b.parts {
-		os.Remove(p.temp) // garbage: the next start removes it
+func (b *Batch) Drop() { b.Cut(0) }
+
+// Cut forgets what was prepared after the first n files.
+func (b *Batch) Cut(n int) {
+	for len(b.parts) > n {
+		last := len(b.parts) - 1
+		os.Remove(b.parts[last].temp) // garbage: the next start removes it
+		b.parts = b.parts[:last]
 	}
-	b.parts = nil
 }
 
 // flush fsyncs all files.

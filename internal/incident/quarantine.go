@@ -121,8 +121,10 @@ func (j *Journal) boundQuarantine() {
 func (j *Journal) redeems(a evidence.Alert) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.held.known[a.ID] && (a.Auth == nil || a.Auth.OK)
+	return j.held.known[a.ID] && mayTrigger(a)
 }
+
+func mayTrigger(a evidence.Alert) bool { return a.Auth == nil || a.Auth.OK }
 
 // why says in words why nothing is grabbed for an alert; "" if What says it all.
 func (rec AlertRecord) why() string {

@@ -16,7 +16,8 @@ import (
 type intake struct {
 	files storeBatch
 	recs  []AlertRecord
-	ids   map[string]bool
+	ids   map[string]bool // -> it goes into quarantine
+	lost  int             // commits that failed
 }
 
 // maxIntake bounds an intake: Take commits what is more.
@@ -27,8 +28,9 @@ const maxIntake = 512
 // is the mail, of which truncated says that it was cut. What the alert starts is
 // left to Decide.
 func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+	lost := j.Lost()
 	if fresh, err = j.Take(ctx, a, raw, truncated, seen); err == nil {
-		err = j.Commit(a.ID)
+		err = j.Commit(lost)
 	}
 	return fresh && err == nil, err
 }
@@ -48,7 +50,7 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	sites, policy := j.sites, j.policy
 	j.mu.Unlock()
 	t := &j.taken
-	if t.ids[a.ID] || known && !j.redeems(a) {
+	if held, here := t.ids[a.ID]; here && !(held && mayTrigger(a)) || !here && known && !j.redeems(a) {
 		return false, nil
 	}
 	if len(t.recs) >= maxIntake {
@@ -63,30 +65,35 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 		return false, fmt.Errorf("save mail of alert %.12s: %w", a.ID, err)
 	}
 	if err := t.files.writeJSON(j.st.alert(a.ID), rec); err != nil {
+		t.files.b.Cut(2 * len(t.recs)) // the mail alone
 		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
 	if t.ids == nil {
 		t.ids = map[string]bool{}
 	}
-	t.ids[a.ID] = true
+	t.ids[a.ID] = rec.What == Quarantined
 	t.recs = append(t.recs, rec)
 	return true, nil
 }
 
-// Commit makes all that was taken safe on disk, and reports whether the alerts of
-// these IDs are: after an error they are to be taken again.
-func (j *Journal) Commit(ids ...string) error {
+// Lost is how many commits have failed so far, see Commit.
+func (j *Journal) Lost() int {
+	j.adding.Lock()
+	defer j.adding.Unlock()
+	return j.taken.lost
+}
+
+// Commit makes all that was taken safe on disk. lost is what Lost said before the
+// caller's first Take: an error means that what was taken since is to be taken
+// again, whoever's commit it was that failed.
+func (j *Journal) Commit(lost int) error {
 	j.adding.Lock()
 	defer j.adding.Unlock()
 	err := j.commit()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, id := range ids {
-		if _, ok := j.seen[id]; !ok {
-			return errors.Join(err, fmt.Errorf("alert %.12s is not safe on disk", id))
-		}
+	if err == nil && j.taken.lost != lost {
+		err = errors.New("what was taken is not safe on disk: a commit beside this one has failed")
 	}
-	return nil
+	return err
 }
 
 func (j *Journal) commit() error {
@@ -96,6 +103,7 @@ func (j *Journal) commit() error {
 	}
 	j.taken.recs, j.taken.ids = nil, nil
 	if err := j.taken.files.commit(); err != nil {
+		j.taken.lost++
 		return fmt.Errorf("save %d alerts: %w", len(recs), err)
 	}
 	j.mu.Lock()

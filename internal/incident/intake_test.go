@@ -1,0 +1,111 @@
+package incident
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+func genuine(a evidence.Alert) evidence.Alert {
+	a.Auth = &evidence.Auth{OK: true, How: "dkim"}
+	return a
+}
+
+func take(t *testing.T, j *Journal, a evidence.Alert) {
+	t.Helper()
+	if fresh, err := j.Take(context.Background(), a, []byte("mail"), false, t0); !fresh || err != nil {
+		t.Fatalf("fresh %v, %v", fresh, err)
+	}
+}
+
+// The genuine copy of a mail lets the alert out in the same batch too.
+func TestGenuineCopyInOneBatch(t *testing.T) {
+	j := testJournal(t, testStore(t, t.TempDir()))
+	defer j.Close()
+	a := heldAt(0, "n1")
+	take(t, j, a)
+	take(t, j, genuine(a))
+	if fresh, err := j.Take(context.Background(), a, nil, false, t0); fresh || err != nil {
+		t.Errorf("a third copy: %v, %v", fresh, err)
+	}
+	if err := j.Commit(0); err != nil {
+		t.Fatal(err)
+	}
+	if in := decide(t, j); len(in) != 1 {
+		t.Errorf("it started %v", in)
+	}
+	if rec, err := j.st.Alert(a.ID); err != nil || rec.What != "" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
+// That an alert is known does not make safe the copy that lets it out.
+func TestGenuineCopyOfWhichTheCommitFailed(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	failing := false
+	st.fault = func(op, _ string) error {
+		if failing && op == "commit" {
+			return errors.New("fault")
+		}
+		return nil
+	}
+	j := testJournal(t, st)
+	defer j.Close()
+	a := heldAt(0, "n1")
+	add(t, j, a)
+	take(t, j, genuine(a))
+	failing = true
+	if err := j.Commit(0); err == nil { // of another mailbox
+		t.Fatal("no fault")
+	}
+	failing = false
+	if err := j.Commit(0); err == nil {
+		t.Error("the copy's own mailbox was not told")
+	}
+}
+
+// A record that cannot be written leaves nothing on the disk, however often.
+func TestTakeLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	st := testStore(t, dir)
+	st.fault = func(op, name string) error {
+		if op == "write" && strings.HasSuffix(name, ".json") && strings.Contains(name, "alerts") {
+			return errors.New("fault")
+		}
+		return nil
+	}
+	j := testJournal(t, st)
+	defer j.Close()
+	for range 3 {
+		if _, err := j.Take(context.Background(), alertAt(0, "n1", 1), []byte("mail"), false, t0); err == nil {
+			t.Fatal("no fault")
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", "*.part")); len(left) > 0 {
+		t.Errorf("left over: %d", len(left))
+	}
+}
+
+// A quarantine that is full of mails which were read by a clock that was ahead does
+// not hold up the mailbox.
+func TestFullQuarantineByAnotherClock(t *testing.T) {
+	j := testJournal(t, fastStore(t, t.TempDir()))
+	defer j.Close()
+	j.held.known = map[string]bool{}
+	for i := range maxHeld {
+		id := fmt.Sprintf("%064x", i)
+		j.held.list = append(j.held.list, heldAlert{id: id, seen: t0.Add(1000 * time.Hour), size: -1})
+		j.held.known[id] = true
+	}
+	a := heldAt(0, "n1")
+	take(t, j, a)
+	if err := j.Commit(0); err != nil {
+		t.Errorf("the cursor would stay for ever: %v", err)
+	}
+}
