@@ -70,6 +70,52 @@ func TestGenuineCopyOfWhichTheCommitFailed(t *testing.T) {
 	}
 }
 
+// A release by hand and a genuine copy at the same moment make one alert.
+func TestReleaseWhileTheGenuineCopyIsTaken(t *testing.T) {
+	j := testJournal(t, testStore(t, t.TempDir()))
+	defer j.Close()
+	a := heldAt(0, "n1")
+	add(t, j, a)
+	take(t, j, genuine(a))
+	if _, err := j.Release(a.ID, false); !errors.Is(err, ErrNotHeld) {
+		t.Errorf("%v", err)
+	}
+	if err := j.Commit(0); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(j.index["hq"].entries); n != 1 {
+		t.Errorf("%d alerts", n)
+	}
+}
+
+// An alert that could not be judged when it was read stays paused if its site was:
+// nobody releases it who knows what he does.
+func TestJudgedAgainWhilePaused(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	j := testJournal(t, st)
+	defer j.Close()
+	a := heldAt(0, "n1")
+	a.Auth = &evidence.Auth{Why: "no DNS", Temporary: true}
+	b := heldAt(0, "n2")
+	if err := st.Pause(context.Background(), Pause{From: t0.Add(-time.Hour), Until: t0.Add(2 * time.Hour), Reason: "upgrade", By: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	add(t, j, a)
+	add(t, j, b)
+	if _, err := j.Rejudge(a.ID, evidence.Auth{OK: true, How: "dkim"}); err != nil {
+		t.Fatal(err)
+	}
+	if in := decide(t, j); len(in) != 0 {
+		t.Errorf("it started %v", in)
+	}
+	if rec, err := st.Alert(a.ID); err != nil || len(rec.Sites) != 1 || rec.Sites[0].What != Paused {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	if _, err := j.Release(b.ID, false); err != nil || len(decide(t, j)) != 1 {
+		t.Errorf("a release by hand does not trigger: %v", err)
+	}
+}
+
 // A record that cannot be written leaves nothing on the disk, however often.
 func TestTakeLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()

@@ -134,6 +134,10 @@ func (rec AlertRecord) why() string {
 	return ""
 }
 
+// byHand is evidence.Auth.How of what was released by hand: that triggers in a pause
+// too, as `grab now` does.
+const byHand = "released"
+
 // Release takes an alert out of quarantine: what it starts is left to Decide. Without
 // force one that is older than Policy.MaxAge is refused (ErrTooOld).
 func (j *Journal) Release(id string, force bool) (AlertRecord, error) {
@@ -142,7 +146,7 @@ func (j *Journal) Release(id string, force bool) (AlertRecord, error) {
 		if was := rec.Alert.Auth; was != nil {
 			why += "; " + was.Why
 		}
-		rec.Alert.Auth = &evidence.Auth{OK: true, How: "released", Why: why}
+		rec.Alert.Auth = &evidence.Auth{OK: true, How: byHand, Why: why}
 	})
 }
 
@@ -164,6 +168,9 @@ func (j *Journal) Drop(id string) error {
 func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (AlertRecord, error) {
 	j.adding.Lock()
 	defer j.adding.Unlock()
+	if err := j.commit(); err != nil { // a copy of its mail may have let it out
+		return AlertRecord{}, err
+	}
 	rec, err := j.st.Alert(id)
 	switch {
 	case err != nil:
@@ -185,7 +192,9 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 		if next.What != Quarantined {
 			next.Released = now
 		}
-		rec = next
+		if rec = next; rec.Alert.Auth.How != byHand {
+			j.hush(&rec, sites)
+		}
 	}
 	if err := j.st.writeJSON(j.st.alert(id), rec); err != nil {
 		return rec, fmt.Errorf("save alert %.12s: %w", id, err)
@@ -193,6 +202,7 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enter(rec)
+	j.sayRecord(rec)
 	return rec, nil
 }
 
