@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,5 +154,32 @@ func TestFullQuarantineByAnotherClock(t *testing.T) {
 	take(t, j, a)
 	if err := j.Commit(0); err != nil {
 		t.Errorf("the cursor would stay for ever: %v", err)
+	}
+}
+
+// A release that the disk has no room for is not forgotten.
+func TestReleaseOnAFullDisk(t *testing.T) {
+	st := testStore(t, t.TempDir())
+	full := false
+	st.fault = func(op, name string) error {
+		if full && op == "write" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	j := testJournal(t, st)
+	defer j.Close()
+	a := heldAt(0, "n1")
+	add(t, j, a)
+	if err := st.Ask(HeldRequest{Alert: a.ID, What: RequestRelease, Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, full = range []bool{true, true, false} {
+		if changed := j.Answer(context.Background()); changed == full {
+			t.Errorf("full %v, changed %v", full, changed)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(st.releases(), "*")); len(left) != 0 {
+		t.Error("the request was not taken away")
 	}
 }

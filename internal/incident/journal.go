@@ -75,6 +75,7 @@ type Journal struct {
 	seen   map[string]time.Time // alert ID -> when it was read
 	dirty  bool                 // something is undecided
 	held   quarantine
+	noRoom bool                 // for what is asked of the quarantine; of Answer alone
 	limits map[string]*Limiting // by site
 	wake   chan struct{}        // size 1: the Runner looks again
 	heard  heard                // what came from which cluster

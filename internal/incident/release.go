@@ -43,7 +43,8 @@ func (s *Store) Ask(r HeldRequest) error {
 func (s *Store) request(id string) string { return filepath.Join(s.releases(), id+".json") }
 
 // Answer does what was asked for. The requests that were dealt with, well or not,
-// are gone afterwards; changed says that there is something for Decide.
+// are gone afterwards; what there is no room for is asked again. changed says that
+// there is something for Decide.
 func (j *Journal) Answer(ctx context.Context) (changed bool) {
 	entries, err := os.ReadDir(j.st.releases())
 	if err != nil {
@@ -66,6 +67,14 @@ func (j *Journal) Answer(ctx context.Context) (changed bool) {
 		default:
 			err = fmt.Errorf("%q is nothing that can be asked for", evidence.Printable(r.What, 40))
 		}
+		if atomicfile.Full(err) {
+			if !j.noRoom {
+				j.log.Error("an alert in quarantine is released or dropped when there is room", "alert", id[:12], "err", err)
+			}
+			j.noRoom = true
+			return changed
+		}
+		j.noRoom = false
 		if err != nil {
 			j.log.Error("an alert in quarantine stays there", "alert", id[:12], "err", err)
 		} else {
