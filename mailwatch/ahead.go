@@ -82,11 +82,11 @@ func (r *run) settle(ctx context.Context, s *session) error {
 	s.g.setLimit(heldLimit)
 	defer s.g.setLimit(readLimit)
 	if err := r.Sync(ctx); err != nil {
-		r.cur, r.ahead = r.saved, nil // the mails come again
+		r.cur, r.ahead = r.safe, nil // the mails come again
 		return &heldError{fmt.Errorf("make %d alerts safe: %w", len(uids), err)}
 	}
 	if err := r.save(); err != nil {
-		r.cur, r.ahead = r.saved, nil
+		r.cur, r.ahead = r.safe, nil
 		return err
 	}
 	r.mark(s, uids...)

@@ -201,3 +201,35 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// A batch that is not safe begins again where the mailbox was renumbered to, though
+// that could not be saved when it was opened.
+func TestNotSafeAfterRenumbering(t *testing.T) {
+	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d.Deliver("", alert("one"))
+	w := k.watcher(dovecotServer(d))
+	w.TLS, w.Addr = TLSNone, d.IMAP
+	k.cursor, k.have = Cursor{UIDValidity: 1, UID: 5000, LastInternal: time.Now().UTC()}, true
+	saves, syncs := 0, 0
+	k.fail = func(event string) error {
+		if strings.HasPrefix(event, "save") {
+			if saves++; saves == 1 {
+				return errors.New("no room")
+			}
+		}
+		if event == "sync" {
+			if syncs++; syncs == 1 {
+				return errors.New("no room")
+			}
+		}
+		return nil
+	}
+	w.Sync = func(context.Context) error { return k.note("sync", func() {}) }
+	k.run(w)
+	k.scanned()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.cursor.UIDValidity == 1 || k.cursor.UID != 1 || syncs != 2 {
+		t.Errorf("%+v after %v", k.cursor, k.events)
+	}
+}

@@ -29,6 +29,7 @@ type run struct {
 	have     bool              // cur was saved once
 	cur      Cursor            // dealt with up to here
 	saved    Cursor            // as on disk
+	safe     Cursor            // from here on mails come again if they could not be kept: as on disk, or where begin found to go on
 	floor    time.Time         // mails older than this are passed over until the backlog is through
 	backlog  uint32            // the first UID that was not yet given when the mailbox was opened; zero if unknown
 	handled  bool              // mails were handled since the last Flush
@@ -284,7 +285,7 @@ func (r *run) begin(s *session, box *imap.SelectData) error {
 	if !r.have {
 		next.LastInternal = since
 	}
-	r.floor, r.cur = since, next
+	r.floor, r.cur, r.safe = since, next, next
 	r.have = true
 	return r.save()
 }

@@ -30,7 +30,7 @@ func (r *run) load() error {
 	if err != nil {
 		return fmt.Errorf("load the mailbox's cursor: %w", err)
 	}
-	r.cur, r.saved, r.have, r.loaded = cur, cur, have, true
+	r.cur, r.saved, r.safe, r.have, r.loaded = cur, cur, cur, have, true
 	return nil
 }
 
@@ -42,7 +42,7 @@ func (r *run) save() error {
 	if err := r.Save(r.cur); err != nil {
 		return &heldError{fmt.Errorf("save the mailbox's cursor: %w", err)}
 	}
-	r.saved = r.cur
+	r.saved, r.safe = r.cur, r.cur
 	return nil
 }
 
