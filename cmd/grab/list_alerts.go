@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -13,8 +12,14 @@ import (
 // listAlerts prints every mail that was taken, with what became of it and why.
 func (a *app) listAlerts(store *incident.Store) error {
 	list, err := store.ListAlerts()
+	if list == nil {
+		return err
+	}
+	if err != nil {
+		a.say("grab: warning: %v", err)
+	}
 	if a.json {
-		return errors.Join(a.print(list), err)
+		return a.print(list)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSEEN\tID\tKIND\tCLUSTER\tNODE\tSITE\tWHAT\tINCIDENT\tWHY")
@@ -34,5 +39,5 @@ func (a *app) listAlerts(store *incident.Store) error {
 			row("", cmp.Or(l.What, incident.Undecided), "", l.Why)
 		}
 	}
-	return errors.Join(w.Flush(), err)
+	return w.Flush()
 }

@@ -68,7 +68,10 @@ func (a *app) listQuarantine() error {
 		return err
 	}
 	st := &incident.Store{Dir: cfg.Store}
-	list, err := st.Quarantine()
+	list, err := a.held(st)
+	if err != nil {
+		return err
+	}
 	rows := []heldJSON{}
 	for _, rec := range list {
 		h := heldJSON{ID: rec.Alert.ID, Seen: rec.Seen, Mail: st.HasMail(rec.Alert.ID), Alert: rec.Alert}
@@ -81,9 +84,9 @@ func (a *app) listQuarantine() error {
 		rows = append(rows, h)
 	}
 	if a.json {
-		return errors.Join(a.print(rows), err)
+		return a.print(rows)
 	}
-	if len(rows) == 0 && err == nil {
+	if len(rows) == 0 {
 		a.say("nothing is in quarantine")
 	}
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
@@ -93,7 +96,17 @@ func (a *app) listQuarantine() error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], h.Seen.Format(time.RFC3339), dash(h.Sender), dash(h.Alert.Name), dash(h.Alert.Cluster), dash(h.Alert.Node), h.Why)
 	}
-	return errors.Join(w.Flush(), err)
+	return w.Flush()
+}
+
+// held are the alerts in quarantine; of records that cannot be read it warns.
+func (a *app) held(st *incident.Store) ([]incident.AlertRecord, error) {
+	list, err := st.Quarantine()
+	if err != nil && list != nil {
+		a.say("grab: warning: %v", err)
+		err = nil
+	}
+	return list, err
 }
 
 // askedJSON is one row of `grab quarantine release|drop --json`.
@@ -113,7 +126,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 		return err
 	}
 	st := &incident.Store{Dir: cfg.Store}
-	list, err := st.Quarantine()
+	list, err := a.held(st)
 	if err != nil {
 		return err
 	}
