@@ -115,7 +115,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 			r.Notes = append(r.Notes, then.Routed)
 		}
 	}
-	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" {
+	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" && was.What != incident.Quarantined { // else this copy lets it out
 		r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 		for _, d := range was.Sites {
 			r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
