@@ -138,14 +138,16 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 	case "/resume":
 		err = d.resume(ctx, *q, by, now)
 	}
-	if errors.Is(err, os.ErrPermission) {
-		err = hinted{err, "run this as the owner of " + d.store.Dir + ", or as a member of socket.group while grab watch runs"}
+	var byHand []incident.Pause
+	if err == nil {
+		byHand, err = d.store.Pauses(now)
 	}
-	if err != nil {
-		return nil, err
-	}
-	byHand, err := d.store.Pauses(now)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, hinted{err, "run this as the owner of " + d.store.Dir + ", or as a member of socket.group while grab watch runs"}
+	case errors.Is(err, incident.ErrPauses):
+		return nil, hinted{err, "nothing is paused by hand; move pauses.json out of " + d.store.Dir + ", then pause again"}
+	case err != nil:
 		return nil, err
 	}
 	list := []status.Pause{}

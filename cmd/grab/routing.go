@@ -63,7 +63,7 @@ func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time
 func pauseNotes(st *incident.Store, cfg *config.Config, rec incident.AlertRecord, now time.Time) (notes []string) {
 	list, err := st.Pauses(now)
 	if err != nil {
-		notes = append(notes, "pauses cannot be read: "+err.Error())
+		notes = append(notes, err.Error())
 	}
 	for _, d := range rec.Sites {
 		for _, p := range slices.Concat(list, incident.QuietNow(sites(cfg), now)) {

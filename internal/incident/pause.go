@@ -43,6 +43,7 @@ const BySchedule = "schedule"
 var (
 	ErrNoPause   = errors.New("it is not paused by hand")
 	ErrAllPaused = errors.New("all sites are paused together")
+	ErrPauses    = errors.New("pauses cannot be read")
 	errPauses    = errors.New("there are too many pauses")
 )
 
@@ -79,10 +80,13 @@ func (s *Store) readPauses() (all []Pause, err error) {
 		err = nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrPauses, err)
 	}
 	return all, nil
 }
+
+// maxPauses bounds the file. Before it holds up another pause, those that are over go.
+const maxPauses = 1000
 
 // Pause begins one. A running watch notices it with its next mail.
 func (s *Store) Pause(ctx context.Context, p Pause) error {
@@ -95,7 +99,10 @@ func (s *Store) Pause(ctx context.Context, p Pause) error {
 	p.From, p.Until = p.From.UTC().Round(0), p.Until.UTC().Round(0)
 	p.Reason, p.By = evidence.Printable(p.Reason, 200), evidence.Printable(p.By, 100)
 	return s.changePauses(ctx, p.From, func(all []Pause) ([]Pause, error) {
-		if len(all) >= 1000 {
+		if len(all) >= maxPauses {
+			all = slices.DeleteFunc(all, func(o Pause) bool { return !o.Ended.IsZero() || !o.Until.After(p.From) })
+		}
+		if len(all) >= maxPauses {
 			return nil, errPauses
 		}
 		return append(all, p), nil

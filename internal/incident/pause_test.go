@@ -176,3 +176,21 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Pauses that are over do not keep another one from beginning, however many.
+func TestManyPauses(t *testing.T) {
+	ctx, st := context.Background(), fastStore(t, t.TempDir())
+	over := make([]Pause, maxPauses)
+	for i := range over {
+		over[i] = Pause{From: t0.Add(-2 * time.Hour), Until: t0.Add(time.Hour), Ended: t0.Add(-time.Hour)}
+	}
+	if err := st.writeJSON(st.pausesFile(), over); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Pause(ctx, Pause{From: t0, Until: t0.Add(time.Hour)}); err != nil {
+		t.Error(err)
+	}
+	if list, err := st.Pauses(t0); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+}
