@@ -251,6 +251,9 @@ func (s *Store) Alert(id string) (AlertRecord, error) {
 		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
 	err := atomicfile.ReadJSON(s.alert(id), &rec)
+	if err == nil && rec.Alert.ID != id {
+		err = fmt.Errorf("read %s: it is of another alert", s.alert(id))
+	}
 	return rec, err
 }
 

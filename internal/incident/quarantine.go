@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -258,8 +256,7 @@ func (s *Store) Quarantine() ([]AlertRecord, error) {
 		if !ok || !isID(id) {
 			continue
 		}
-		var rec AlertRecord
-		err := atomicfile.ReadJSON(filepath.Join(s.alerts(), f.Name()), &rec)
+		rec, err := s.Alert(id)
 		switch {
 		case err == nil && rec.What == Quarantined:
 			list = append(list, rec)
