@@ -61,11 +61,13 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	rec := newRecord(a, truncated, seen, sites, policy)
 	j.hush(&rec, sites)
 	t.files.st = j.st
-	if err := t.files.write(j.st.mail(a.ID), raw); err != nil {
-		return false, fmt.Errorf("save mail of alert %.12s: %w", a.ID, err)
+	before := t.files.b.Len()
+	err = t.files.write(j.st.mail(a.ID), raw)
+	if err == nil {
+		err = t.files.writeJSON(j.st.alert(a.ID), rec)
 	}
-	if err := t.files.writeJSON(j.st.alert(a.ID), rec); err != nil {
-		t.files.b.Cut(2 * len(t.recs)) // the mail alone
+	if err != nil {
+		t.files.b.Cut(before) // no mail without a record
 		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
 	if t.ids == nil {
