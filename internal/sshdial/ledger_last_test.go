@@ -45,9 +45,9 @@ func TestLastLoginAndBlocked(t *testing.T) {
 
 // A refusal at a hop blocks the host behind it.
 func TestBlockedAtHop(t *testing.T) {
-	a, _, _, c := chain(t)
+	_, _, _, c := chain(t)
 	c.Ledger = &Ledger{Dir: t.TempDir()}
-	a.Password, a.Key = "changed", nil
+	c.Jump[0].Auth = withPassword("wrong")
 	if _, err := Dial(t.Context(), c); err == nil {
 		t.Fatal("logged in")
 	}
