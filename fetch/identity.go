@@ -85,5 +85,8 @@ func (h *held) sameHead() (bool, error) {
 	if errors.Is(err, errShort) {
 		return false, nil
 	}
-	return bytes.Equal(b, h.head), err
+	if err != nil { // a read that was given up may still write into b
+		return false, err
+	}
+	return bytes.Equal(b, h.head), nil
 }

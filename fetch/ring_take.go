@@ -215,6 +215,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 		}
 		r.raw = slices.Grow(r.raw[:0], int(n))[:n]
 		if err := readFull(src, r.raw, at); err != nil {
+			r.raw = nil // a read that was given up may still write into it
 			f.forget()
 			return err
 		}

@@ -217,6 +217,7 @@ func TestIntake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()
+	w.metrics = newMetrics(w.status)
 	in := &intake{w: w, mailbox: "rtmt", judge: newJudge(w.cfg.Load(), nil)}
 	a := evidence.Alert{ID: strings.Repeat("ab", 32), Time: time.Now()}
 	if err := in.handle(t.Context(), mailwatch.Mail{Alert: a, Raw: []byte("x"), Seen: time.Now()}); err != nil {

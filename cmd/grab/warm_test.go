@@ -41,7 +41,7 @@ func TestWarmWatch(t *testing.T) {
 		}
 	}
 	s.logins(1, 2)
-	s.sshd[1].WaitLog("Closing connection", 2) // or the keeper would take it over
+	gone(t, s.sshd[1], 2) // or the keeper would take it over
 
 	s.write()
 	s.cold(0)
