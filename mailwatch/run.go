@@ -50,6 +50,7 @@ type run struct {
 	idle      bool
 	answer    time.Time
 	said      time.Time // State was last told
+	empty     int       // looks in a row that were called for and found nothing
 	stuck     bool      // it was said that a mail cannot be removed
 	tries     backoff
 	refusals  backoff
@@ -100,6 +101,7 @@ func (r *run) session(ctx context.Context) error {
 	r.connected, r.idle = time.Now(), s.idle
 	r.say(EventConnected, nil, time.Time{})
 	for {
+		before := r.cur.UID
 		err := r.look(ctx, s)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -110,8 +112,13 @@ func (r *run) session(ctx context.Context) error {
 			return err
 		} else {
 			r.isUp(s)
+			r.rest(ctx, r.cur.UID != before)
+			began := time.Now()
 			if err := r.await(ctx, s); err != nil {
 				return err
+			}
+			if time.Since(began) > time.Second {
+				r.empty = 0
 			}
 		}
 		s.drain()
@@ -142,6 +149,18 @@ func (r *run) await(ctx context.Context, s *session) error {
 		r.pollTill = time.Now().Add(noPush)
 	}
 	return err
+}
+
+// rest keeps a server that announces something after every look, and has nothing,
+// from being asked without a pause.
+func (r *run) rest(ctx context.Context, found bool) {
+	if found {
+		r.empty = 0
+	}
+	r.empty++
+	if n := r.empty - 3; n > 0 {
+		r.pause(ctx, min(50*time.Millisecond<<min(n, 10), 5*time.Second), nil)
+	}
 }
 
 // holdUp waits because an alert could not be kept; the connection stays.
