@@ -20,7 +20,7 @@ import (
 
 func (a *app) checkCmd() *cobra.Command {
 	var offline, tell bool
-	var eml string
+	var eml, folder string
 	var timeout time.Duration
 	var direct bool
 	cmd := &cobra.Command{
@@ -34,7 +34,7 @@ func (a *app) checkCmd() *cobra.Command {
 			if eml != "" {
 				ctx, cancel := a.context(cmd.Context())
 				defer cancel()
-				return a.checkEML(ctx, eml, args)
+				return a.checkEML(ctx, eml, folder, args)
 			}
 			q := checkAsk{Hosts: args, Offline: offline, Notify: tell, Timeout: timeout}
 			if w := a.watcher(cmd.Context(), direct); w != nil {
@@ -56,6 +56,7 @@ func (a *app) checkCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
+	cmd.Flags().StringVar(&folder, "folder", "", "with --mail: the `folder` that it came into, for routes; without it the first that is watched")
 	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
 	cmd.Flags().BoolVar(&tell, "notify", false, "send a test by every way of notify: too")

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/mail"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,13 +17,14 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/mailauth"
+	"rtmtgrab/internal/proof"
 	"rtmtgrab/mailwatch"
 )
 
 // emlReport is the JSON of `grab check --mail`.
 type emlReport struct {
 	File         string            `json:"file"`
-	Outcome      string            `json:"outcome"` // incident, repeat, limited, quarantined, expired, unrouted, …; ignored: it is no alert; seen: it was dealt with before
+	Outcome      string            `json:"outcome"` // incident, repeat, limited, quarantined, expired, unrouted, …; ignored: it is no alert; own: it is one of ours; seen: it was dealt with before
 	Why          string            `json:"why"`
 	Received     time.Time         `json:"received"` // when the server got it
 	ReceivedFrom string            `json:"received_from"`
@@ -31,6 +34,44 @@ type emlReport struct {
 	Routed       string            `json:"routed"` // why to these sites, or to none
 	Sites        []emlSite         `json:"sites"`
 	Notes        []string          `json:"notes"`
+
+	box box // that the mail is taken to lie in
+}
+
+// boxOf is the first box of that folder, or the first of all.
+func boxOf(cfg *config.Config, folder string) (box, error) {
+	boxes := boxesOf(cfg)
+	i := slices.IndexFunc(boxes, func(b box) bool { return folder == "" || b.folder == folder })
+	switch {
+	case i >= 0:
+		return boxes[i], nil
+	case folder == "": // there is no mailbox: routes by folder do not match
+		return box{mail: &config.Mail{}}, nil
+	}
+	return box{}, fmt.Errorf("--folder: no mailbox of the configuration has %q", folder)
+}
+
+// ours reports whether a mail is one of grab's own, or an answer to one, by the key
+// in the store.
+func ours(cfg *config.Config, raw []byte) bool {
+	name := filepath.Join(cfg.Store, "notice.key")
+	if _, err := os.Stat(name); err != nil { // LoadKey would make one
+		return false
+	}
+	key, err := proof.LoadKey(name)
+	if err != nil {
+		return false
+	}
+	m := proof.Mail{Raw: raw, Field: func(string) string { return "" }}
+	if msg, err := mail.ReadMessage(bytes.NewReader(raw)); err == nil {
+		m.Field = msg.Header.Get
+	}
+	var boxes []string
+	for i := range cfg.Mails {
+		boxes = append(boxes, cfg.Mails[i].Name)
+	}
+	what, _ := key.Whose(m, boxes)
+	return what != proof.Foreign
 }
 
 // emlSite is what one site would do.
@@ -45,7 +86,7 @@ type emlSite struct {
 
 // checkEML prints what would be done with a mail, and why. It contacts nobody but,
 // for alerts.authenticity.check: dkim, the DNS.
-func (a *app) checkEML(ctx context.Context, file string, args []string) error {
+func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
 	if len(args) > 0 {
 		return usage{errors.New("--mail and hosts do not go together")}
 	}
@@ -63,6 +104,9 @@ func (a *app) checkEML(ctx context.Context, file string, args []string) error {
 		return err
 	}
 	rep := emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
+	if rep.box, err = boxOf(cfg, folder); err != nil {
+		return usage{err}
+	}
 	rep.read(ctx, cfg, raw)
 	if a.json {
 		return a.print(rep)
@@ -77,11 +121,16 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 	m := mailwatch.Mail{Truncated: len(raw) > mailwatch.MaxRaw, Raw: raw[:min(len(raw), mailwatch.MaxRaw)], Seen: now}
 	m.Internal, r.ReceivedFrom = receivedAt(m.Raw, now)
 	r.Received = m.Internal
+	if ours(cfg, m.Raw) {
+		r.Outcome, r.Why = "own", "it is a canary or notice of grab, or an answer to one: such mails trigger nothing"
+		return
+	}
 	var ok bool
 	if m.Alert, ok = alertReader(cfg).Read(m.Raw, m.Internal); !ok {
 		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match or one of alerts.kinds"
 		return
 	}
+	m.Alert.Mailbox, m.Alert.Folder = r.box.mail.Name, r.box.folder
 	j := newJudge(cfg, (&keys{}).txt)
 	d := j.mail(ctx, m)
 	r.Alert, r.Sender = &d.Alert, d.Alert.Auth

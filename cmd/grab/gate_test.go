@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/status"
 	"rtmtgrab/mailwatch"
 )
@@ -245,8 +246,8 @@ func TestCheckMailRoutes(t *testing.T) {
 		}
 		return file
 	}
-	cfg := put("grab.yaml", "store: store\nalerts: {kinds: [{name: trunk, match: SIPTrunkOOS, window: {before: 1m, after: 30s}}]}\nroutes: [{to: rtmt+hq@example.com, kind: trunk, sites: [hq]}]\n"+
-		"mail: {server: imap.example.com, user: u@example.com, password: {env: NONE}}\nssh: {password: {env: NONE}}\n"+
+	cfg := put("grab.yaml", "store: store\nalerts: {kinds: [{name: trunk, match: SIPTrunkOOS, window: {before: 1m, after: 30s}}]}\nroutes: [{to: rtmt+hq@example.com, kind: trunk, sites: [hq]}, {folder: Lab, sites: [hq]}]\n"+
+		"mail: {server: imap.example.com, mailbox: [INBOX, Lab], user: u@example.com, password: {env: NONE}}\nssh: {password: {env: NONE}}\n"+
 		"sites: [{name: hq, nodes: [n1], hosts: [{name: expc01, role: C, address: 10.0.0.1}]}]\n")
 	if _, err := incident.OpenStore(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
@@ -267,6 +268,20 @@ func TestCheckMailRoutes(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
+	}
+	if out = runGrab("-c", cfg, "check", "--mail", filepath.Join(dir, "a.eml"), "--folder", "Nowhere").err; !strings.Contains(out, `no mailbox of the configuration has "Nowhere"`) {
+		t.Error(out)
+	}
+	check("rtmt@example.com", "SIPTrunkOOS")
+	if out = runGrab("-c", cfg, "check", "--mail", filepath.Join(dir, "a.eml"), "--folder", "Lab").out; !strings.Contains(out, "routes[1]") {
+		t.Error(out)
+	}
+	key, err := proof.LoadKey(filepath.Join(dir, "store", "notice.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out = check("rtmt@example.com", "SIPTrunkOOS\r\n"+proof.NoticeField+": "+key.Notice("x")); !strings.Contains(out, "trigger nothing") {
+		t.Error(out)
 	}
 	if out = check("rtmt@example.com", "SIPTrunkOOS"); !strings.Contains(out, "unrouted: no route matches; no site claims") {
 		t.Error(out)
