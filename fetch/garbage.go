@@ -10,7 +10,8 @@ import (
 // much garbage as it copies while next to nothing is in use. With Go's usual 100
 // percent that is collected every 2 MiB, at a fifth of the CPU time.
 const (
-	garbage      = 400       // percent of what is in use, shared by the hosts that are being copied from
+	garbage      = 400       // percent of what is in use, while one host is copied from
+	garbageLeast = 60        // while many are, for the whole is to stay below 100 MiB
 	garbageLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
 )
 
@@ -21,8 +22,8 @@ var collector struct {
 	limit   int64
 }
 
-// letGarbage lets more garbage lie about while few hosts are copied from. With four
-// hosts there is no more than usual. Every call with 1 is followed by one with -1.
+// letGarbage lets more garbage lie about while one host is copied from, and less than
+// usual while more than two are. Every call with 1 is followed by one with -1.
 // Who sets GOGC has the last word.
 func letGarbage(hosts int) {
 	if os.Getenv("GOGC") != "" {
@@ -40,5 +41,5 @@ func letGarbage(hosts int) {
 		debug.SetMemoryLimit(c.limit)
 		return
 	}
-	debug.SetGCPercent(max(c.percent, garbage/c.hosts))
+	debug.SetGCPercent(max(garbageLeast, garbage/(c.hosts*c.hosts)))
 }

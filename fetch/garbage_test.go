@@ -15,7 +15,7 @@ func TestLetGarbage(t *testing.T) {
 		return [2]uint64{s[0].Value.Uint64(), s[1].Value.Uint64()}
 	}
 	before := now()
-	for i, want := range []uint64{400, 200, 133, 100, 100} {
+	for i, want := range []uint64{400, 100, 60, 60, 60} {
 		letGarbage(1)
 		if got := now(); got != [2]uint64{want, garbageLimit} {
 			t.Errorf("%d hosts: %d", i+1, got)
