@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Decide judges every alert that was added and writes down what it starts: which
@@ -51,15 +53,11 @@ func newestFirst(a, b Incident) int {
 }
 
 func (j *Journal) decideSite(site string, x *siteIndex, now time.Time) ([]Incident, error) {
-	whole := x.stale || x.plan == nil
-	if whole {
-		j.replan(site, x, now)
-	}
+	judged, whole := j.judge(site, x, now)
 	var verdicts []verdict
 	var groups []*group
 	seen := map[*group]bool{}
-	for _, e := range x.entries[x.planned:] {
-		v := x.plan.step(e)
+	for _, v := range judged {
 		if v.settled {
 			continue
 		}
@@ -69,7 +67,6 @@ func (j *Journal) decideSite(site string, x *siteIndex, now time.Time) ([]Incide
 			groups = append(groups, v.g)
 		}
 	}
-	x.planned = len(x.entries)
 	changed, kept, err := j.saveGroups(site, groups)
 	if err != nil {
 		return changed, err
@@ -86,9 +83,30 @@ func (j *Journal) decideSite(site string, x *siteIndex, now time.Time) ([]Incide
 	return changed, err
 }
 
+// judge plans what was not planned yet, or, if whole, everything. A started incident
+// that grows backwards may then reach alerts that were judged before it was reached:
+// they are judged again beside the grown one, until a restart would change nothing.
+func (j *Journal) judge(site string, x *siteIndex, now time.Time) (verdicts []verdict, whole bool) {
+	whole = x.stale || x.plan == nil
+	grown := map[string]evidence.Window{}
+	for again := true; again; {
+		if whole {
+			j.replan(site, x, now, grown)
+		}
+		verdicts = nil
+		for _, e := range x.entries[x.planned:] {
+			verdicts = append(verdicts, x.plan.step(e))
+		}
+		again = whole && x.plan.grewBack(grown)
+	}
+	x.planned = len(x.entries)
+	return verdicts, whole
+}
+
 // replan makes ready to judge all alerts of a site from the beginning, but for
-// what cannot change any more.
-func (j *Journal) replan(site string, x *siteIndex, now time.Time) {
+// what cannot change any more. grown holds windows of started incidents, by key,
+// that are wider than those on disk.
+func (j *Journal) replan(site string, x *siteIndex, now time.Time, grown map[string]evidence.Window) {
 	var started []*group
 	pins := map[string]Member{} // alert -> what it is to the incident that it is pinned to
 	keys := map[string]string{}
@@ -96,7 +114,11 @@ func (j *Journal) replan(site string, x *siteIndex, now time.Time) {
 		if in.Site != site || !in.open() || in.State == Waiting {
 			continue
 		}
-		started = append(started, &group{key: in.Key, kind: kindOf(in.AlertKind), window: in.Asked})
+		w := in.Asked
+		if g, ok := grown[in.Key]; ok {
+			w = g
+		}
+		started = append(started, &group{key: in.Key, kind: kindOf(in.AlertKind), window: w})
 		for _, m := range in.Members {
 			if m.Why != WhyJoined { // hosts were asked for its window
 				pins[m.Alert], keys[m.Alert] = m, in.Key

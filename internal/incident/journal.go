@@ -228,7 +228,7 @@ func (j *Journal) freezeEntries(in Incident) {
 	}
 	for _, m := range in.Members {
 		if e := x.byID[m.Alert]; e != nil {
-			e.frozen = true
+			e.frozen, e.opened = true, j.openedAt(in)
 		}
 	}
 	if x.plan != nil {

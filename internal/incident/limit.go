@@ -42,8 +42,10 @@ func crowded(taken []time.Time, t time.Time, span time.Duration, n int) bool {
 	return false
 }
 
-// openings are the times of the alerts that opened the incidents which stay
-// whatever is planned: hosts were asked for them.
+// openings are the times at which the incidents were opened which stay whatever is
+// planned: hosts were asked for them. An earlier alert that joined one since, and
+// leads its members now, does not move its opening: what was judged beside it stays
+// judged alike, after a restart too.
 func (j *Journal) openings(entries []*entry) []time.Time {
 	var times []time.Time
 	seen := map[string]bool{}
@@ -51,13 +53,30 @@ func (j *Journal) openings(entries []*entry) []time.Time {
 		if e.d.What != InIncident || e.d.Why == WhyJoined || seen[e.d.Incident] {
 			continue
 		}
-		if in := j.m[e.d.Incident]; in != nil && in.open() && in.State == Waiting {
-			continue // planned anew
+		opened := e.opened
+		if in := j.m[e.d.Incident]; in != nil {
+			if in.open() && in.State == Waiting {
+				continue // planned anew
+			}
+			opened = j.openedAt(*in)
+		}
+		if opened.IsZero() { // its incident is gone
+			opened = e.t
 		}
 		seen[e.d.Incident] = true
-		times = append(times, e.t)
+		times = append(times, opened)
 	}
+	slices.SortFunc(times, time.Time.Compare)
 	return times
+}
+
+// openedAt is the time of the first alert of an incident when the first host was
+// asked: what joins without news widens no window.
+func (j *Journal) openedAt(in Incident) time.Time {
+	if in.Opened.Since.IsZero() {
+		return time.Time{}
+	}
+	return in.Opened.Since.Add(j.policy.of(in.AlertKind).Before)
 }
 
 // Limiting is what Policy.Limit kept from being grabbed at one site.

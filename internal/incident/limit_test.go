@@ -179,7 +179,11 @@ func noneTooMany(rt *rapid.T, j *Journal, st *Store) {
 	var times []time.Time
 	for _, in := range all {
 		i := slices.IndexFunc(in.Members, func(m Member) bool { return m.Why != WhyJoined })
-		times = append(times, in.Members[max(i, 0)].Time)
+		at := in.Members[max(i, 0)].Time
+		if in.State != Waiting { // what joined it since opened nothing
+			at = j.openedAt(in)
+		}
+		times = append(times, at)
 	}
 	slices.SortFunc(times, time.Time.Compare)
 	for i := j.policy.Limit; i < len(times); i++ {
@@ -199,9 +203,8 @@ func TestPreview(t *testing.T) {
 		defer os.RemoveAll(dir)
 		st := fastStore(t, dir)
 		j := limitJournal(t, st, 1)
-		defer j.Close()
 		now := t0.Add(time.Hour)
-		for i := range rapid.IntRange(1, 4).Draw(rt, "alerts") {
+		for i := range rapid.IntRange(1, 6).Draw(rt, "alerts") {
 			a := alertAt(time.Duration(rapid.IntRange(0, 60*60).Draw(rt, "at"))*time.Second, rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(rt, "node"), rapid.IntRange(-1, 2).Draw(rt, "n"))
 			a.ID = alertID(fmt.Sprint(i))
 			seen := a.Time.Add(time.Minute)
@@ -228,12 +231,53 @@ func TestPreview(t *testing.T) {
 				}
 			}
 			for _, in := range j.unsealed() {
-				if in.State == Waiting && rapid.Bool().Draw(rt, "start") {
-					if _, err := j.start(in.Key); err != nil {
-						rt.Fatal(err)
-					}
+				var err error
+				switch {
+				case in.State == Waiting && rapid.Bool().Draw(rt, "start"):
+					_, err = j.start(in.Key)
+				case in.State == Running && rapid.IntRange(0, 3).Draw(rt, "freeze") == 0:
+					_, err = j.freeze(in.Key, in.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
+				}
+				if err != nil {
+					rt.Fatal(err)
 				}
 			}
+			if rapid.IntRange(0, 3).Draw(rt, "restart") == 0 {
+				j.Close()
+				j = limitJournal(t, st, 1)
+				decide(t, j)
+			}
 		}
+		j.Close()
 	})
+}
+
+// An alert earlier than a started incident's first joins it and opens nothing: the
+// limit counts on as before, here, in a preview and after a restart.
+func TestLimitEarlierJoins(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		st := fastStore(t, t.TempDir())
+		j := limitJournal(t, st, 1)
+		add(t, j, alertAt(time.Second, "n1", 0))
+		decide(t, j)
+		if _, err := j.start(j.unsealed()[0].Key); err != nil {
+			t.Fatal(err)
+		}
+		alerts := []evidence.Alert{alertAt(0, "n1", 0), alertAt(time.Hour, "n1", 0)}
+		for i, a := range alerts {
+			a.ID = alertID(fmt.Sprint("later", i))
+			alerts[i] = a
+			add(t, j, a)
+			decide(t, j)
+			if restart {
+				j.Close()
+				j = limitJournal(t, st, 1)
+				decide(t, j)
+			}
+		}
+		if got, want := outcomes(t, st, alerts), "A-"; got != want {
+			t.Errorf("restart %t: %s, want %s", restart, got, want)
+		}
+		j.Close()
+	}
 }

@@ -148,7 +148,7 @@ func (j *Journal) place(in Incident) error {
 				return err
 			}
 		}
-		e.d, e.frozen = d, in.Frozen
+		e.d, e.frozen, e.opened = d, in.Frozen, j.openedAt(in)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type entry struct {
 	fixed  bool   // frozen, or too old to be judged again
 	pin    string // key of the started incident whose window it shaped
 	pinWhy Why
+	opened time.Time // of the frozen incident, see openings
 }
 
 func (e *entry) before(o *entry) int {
@@ -58,8 +59,9 @@ type nodeName struct{ node, name string }
 // the order of arrival does not matter.
 type planner struct {
 	policy Policy
-	open   []*group // that an alert may still join, in the order of opening
-	ahead  []*group // started ones whose first alert has not been reached
+	begun  map[*group]time.Time // started ones, and where their windows began
+	open   []*group             // that an alert may still join, in the order of opening
+	ahead  []*group             // started ones whose first alert has not been reached
 
 	kinds map[string]*memory
 
@@ -97,7 +99,22 @@ func newPlanner(p Policy, started []*group) *planner {
 		}
 		return strings.Compare(a.key, b.key)
 	})
-	return &planner{policy: p, ahead: ahead, kinds: map[string]*memory{}}
+	begun := map[*group]time.Time{}
+	for _, g := range ahead {
+		begun[g] = g.window.Since
+	}
+	return &planner{policy: p, begun: begun, ahead: ahead, kinds: map[string]*memory{}}
+}
+
+// grewBack notes in grown the windows, by key, of started groups that begin earlier
+// than they did, and reports whether there are any.
+func (p *planner) grewBack(grown map[string]evidence.Window) (some bool) {
+	for g, since := range p.begun {
+		if g.window.Since.Before(since) {
+			grown[g.key], some = g.window, true
+		}
+	}
+	return some
 }
 
 // step judges the next entry in alert order.

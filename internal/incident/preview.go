@@ -58,10 +58,10 @@ func (s *Store) Preview(rec AlertRecord, policy Policy, now time.Time) ([]Previe
 
 func (j *Journal) preview(site, id string, now time.Time) Preview {
 	x := j.index[site]
-	j.replan(site, x, now)
 	var mine verdict
-	for _, e := range x.entries {
-		if v := x.plan.step(e); e.id == id {
+	judged, _ := j.judge(site, x, now)
+	for _, v := range judged {
+		if v.e.id == id {
 			mine = v
 		}
 	}
