@@ -679,7 +679,7 @@ func TestBreakPoolCancel(t *testing.T) {
 	e.Backfill(time.Now().Add(-time.Minute))
 	pool := &Pool{}
 	asked := evidence.NewWindow(time.Now().Add(-30*time.Second), time.Now().Add(-time.Second))
-	a, b := newGrab(t, e.Dir(), nil), newGrab(t, e.Dir(), nil)
+	a, b := newGrab(t, e.LogDir(), nil), newGrab(t, e.Dir(), nil)
 	a.Host.Dial, b.Host.Dial = labConn(t, e, pool, false), labConn(t, e, pool, false)
 	if _, err := a.Pass(t.Context(), asked, nil); err != nil {
 		t.Fatal(err)
@@ -704,7 +704,7 @@ func TestBreakPoolAbsent(t *testing.T) {
 	e.Backfill(time.Now().Add(-time.Minute))
 	pool := &Pool{}
 	asked := evidence.NewWindow(time.Now().Add(-30*time.Second), time.Now().Add(-time.Second))
-	a, b := newGrab(t, e.Dir(), nil), newGrab(t, "/nowhere", nil)
+	a, b := newGrab(t, e.LogDir(), nil), newGrab(t, "/nowhere", nil)
 	a.Host.Dial, b.Host.Dial = labConn(t, e, pool, false), labConn(t, e, pool, false)
 	if _, err := a.Pass(t.Context(), asked, nil); err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func TestCommandsLab(t *testing.T) {
 			return sshdial.Dial(ctx, sshdial.Config{Address: e.Addr(), User: "root", HostKey: ssh.FingerprintSHA256(e.HostKey()),
 				Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return "secret", nil }}})
 		}
-		g := newGrab(t, e.Dir(), nil)
+		g := newGrab(t, e.LogDir(), nil)
 		g.Host.Families = []string{lab.NetworkLog, lab.Messages, lab.DeveloperLog}
 		g.Host.Dial = func(ctx context.Context) (Conn, error) {
 			return pool.Get(ctx, "key", Commands{Allowed: true, Gzip: zip}, dial)

@@ -43,7 +43,7 @@ func TestLabRotation(t *testing.T) {
 				}
 			}()
 			time.Sleep(2 * time.Second)
-			g := newGrab(t, e.Dir(), nil)
+			g := newGrab(t, e.LogDir(), nil)
 			g.Host.Families, g.Host.Dial = lab.Families(), labConn(t, e, &Pool{}, true)
 			asked := evidence.NewWindow(time.Now().Add(-3*time.Second), time.Now())
 			began := time.Now()

@@ -28,7 +28,7 @@ func TestRingLab(t *testing.T) {
 			defer e.Close()
 			e.Backfill(time.Now().Add(-2 * time.Second))
 			pool := &Pool{}
-			host := Host{Name: "expc01", Dir: e.Dir(), Families: lab.Families(), Dial: labConn(t, e, pool, true)}
+			host := Host{Name: "expc01", Dir: e.LogDir(), Families: lab.Families(), Dial: labConn(t, e, pool, true)}
 			r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20, Host: host}
 			release, err := r.open()
 			if err != nil {
@@ -61,7 +61,7 @@ func TestRingLab(t *testing.T) {
 			for range 2 {
 				turn(2)
 			}
-			g := newGrab(t, e.Dir(), nil)
+			g := newGrab(t, e.LogDir(), nil)
 			g.Host, g.Ring = host, r.Dir
 			row, err := g.Pass(t.Context(), asked, nil)
 			if err != nil || row.Coverage != evidence.Complete {

@@ -40,7 +40,7 @@ func TestOneChannelOnly(t *testing.T) {
 	}
 	defer e.Close()
 	e.Backfill(time.Now().Add(-time.Minute))
-	g := newGrab(t, e.Dir(), newShared(s, nil, func(bool) {}))
+	g := newGrab(t, e.LogDir(), newShared(s, nil, func(bool) {}))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(time.Now().Add(-30*time.Second), time.Now().Add(-time.Second)), nil)
 	if err != nil || row.Coverage != evidence.Complete || row.ClockFrom != "none" {
 		t.Errorf("%v %+v", err, row)

@@ -88,7 +88,7 @@ func TestCheckTellsApart(t *testing.T) {
 			c.hosts = c.row("expc01", e, ", ssh: {commands: false, compress: gzip}")
 		}, what: "sftp", status: statusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
-			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.Dir(), e.Dir()+"/nowhere")
+			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
 		}, what: "logs", status: statusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
 		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
 			what: "developer_log", status: statusFail, detail: "no file of this family", hint: "logs.families"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -96,7 +97,7 @@ func (d *demo) clean() error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(d.dir); err != nil {
 		return err
 	}
 	return os.WriteFile(mark, nil, 0o600)
@@ -137,7 +138,7 @@ func (d *demo) build(ctx context.Context) error {
 func (d *demo) write(login *lab.Login) error {
 	var hosts strings.Builder
 	for _, e := range d.peers {
-		fmt.Fprintf(&hosts, "      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), filepath.ToSlash(e.Dir()))
+		fmt.Fprintf(&hosts, "      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), e.LogDir())
 	}
 	files := map[string]string{
 		"known_hosts": string(lab.KnownHosts(d.peers...)),

@@ -154,7 +154,7 @@ func (c *labConfig) write() {
 
 // row is a host's line; more holds further keys, each with a comma before it.
 func (c *labConfig) row(name string, e *lab.Expressway, more string) string {
-	return fmt.Sprintf("      - {name: %s, role: %s, address: %q, logs: {dir: %q}%s}\n", name, e.Role(), e.Addr(), e.Dir(), more)
+	return fmt.Sprintf("      - {name: %s, role: %s, address: %q, logs: {dir: %q}%s}\n", name, e.Role(), e.Addr(), e.LogDir(), more)
 }
 
 // grab runs the program with this configuration.

@@ -28,7 +28,7 @@ func (c *labConfig) initArgs(path string, more ...string) []string {
 	return append([]string{"-c", path, "init", "--store", filepath.Join(c.dir, "store"), "--mail-server", c.mail.Addr(), "--mail-user", c.mail.User,
 		"--mail-password-file", filepath.Join(c.dir, "imap.secret"), "--ca-file", filepath.Join(c.dir, "ca.pem"), "--site", "berlin", "--time-zone", "Europe/Berlin",
 		"--cluster", "A", "--cluster", "B", "--node", "cucm01", "--host", "expc01,C," + c.peers[0].Addr(), "--key-file", filepath.Join(c.dir, "id"),
-		"--logs-dir", c.peers[0].Dir()}, more...)
+		"--logs-dir", c.peers[0].LogDir()}, more...)
 }
 
 func TestInitRoundTrip(t *testing.T) {

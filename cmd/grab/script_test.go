@@ -89,7 +89,7 @@ sites:
     hosts:
       - {name: expc01, role: C, address: %q, logs: {dir: %q}}
       - {name: expe01, role: E, address: %q, logs: {dir: %q}}
-`, l.mail.Addr(), l.mail.User, c.Addr(), c.Dir(), e.Addr(), e.Dir()),
+`, l.mail.Addr(), l.mail.User, c.Addr(), c.LogDir(), e.Addr(), e.LogDir()),
 	} {
 		path := filepath.Join(env.WorkDir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

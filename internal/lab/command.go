@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -42,9 +43,11 @@ func put(w io.Writer, fields ...string) {
 	}
 }
 
-// inside reports whether a path is in the log folder.
-func (e *Expressway) inside(path string) bool {
-	return filepath.Clean(path) == path && filepath.Dir(path) == filepath.Clean(e.cfg.Dir)
+// local is where a file of the log folder, as its users name it, is on this machine;
+// false if the name is not of that folder.
+func (e *Expressway) local(name string) (string, bool) {
+	base := path.Base(name)
+	return filepath.Join(e.cfg.Dir, base), name == e.LogDir()+"/"+base && base != ".." && base != "."
 }
 
 // number is "device:inode" of a file, which stays the same when its name changes.
@@ -56,6 +59,7 @@ func (e *Expressway) number(info os.FileInfo) string {
 			return fmt.Sprintf("1:%d", i+2)
 		}
 	}
+	_ = os.SameFile(info, info) // on Windows it is looked up now, while the name is the file's
 	e.numbers = append(e.numbers, info)
 	return fmt.Sprintf("1:%d", len(e.numbers)+1)
 }
@@ -70,11 +74,11 @@ func (e *Expressway) statLine(info os.FileInfo) string {
 }
 
 func (e *Expressway) commandList(ch ssh.Channel, nonce, dir string) uint32 {
-	if filepath.Clean(dir) != filepath.Clean(e.cfg.Dir) {
+	if path.Clean(dir) != e.LogDir() {
 		fmt.Fprintf(ch.Stderr(), "stat: cannot statx '%s': No such file or directory\n", dir)
 		return hostcmd.ExitStat
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(e.cfg.Dir)
 	if err != nil {
 		return hostcmd.ExitKind
 	}
@@ -89,21 +93,25 @@ func (e *Expressway) commandList(ch ssh.Channel, nonce, dir string) uint32 {
 }
 
 // find opens the wanted file, under whichever name it has.
-func (e *Expressway) find(want hostcmd.File) (f *os.File, path string, line string) {
+func (e *Expressway) find(want hostcmd.File) (f *os.File, name string, line string) {
 	names := []string{want.Path}
 	if entries, err := os.ReadDir(e.cfg.Dir); err == nil && want.ID != "" {
 		for _, de := range entries {
-			if p := e.cfg.Dir + "/" + de.Name(); strings.HasPrefix(p, want.Prefix) {
+			if p := e.LogDir() + "/" + de.Name(); strings.HasPrefix(p, want.Prefix) {
 				names = append(names, p)
 			}
 		}
 	}
 	for _, name := range names {
-		before, err := os.Lstat(name)
-		if err != nil || !before.Mode().IsRegular() || !e.inside(name) {
+		local, ok := e.local(name)
+		if !ok {
 			continue
 		}
-		f, err := os.Open(name)
+		before, err := os.Lstat(local)
+		if err != nil || !before.Mode().IsRegular() {
+			continue
+		}
+		f, err := os.Open(local)
 		if err != nil {
 			continue
 		}

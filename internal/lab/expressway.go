@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,8 +146,18 @@ func (e *Expressway) Role() string { return e.cfg.Role }
 // IP is its address in its log lines.
 func (e *Expressway) IP() string { return e.cfg.IP }
 
-// Dir is the folder of the logs, the same path over SFTP.
+// Dir is the folder of the logs on this machine.
 func (e *Expressway) Dir() string { return e.cfg.Dir }
+
+// LogDir is Dir as the host's users name it, with slashes alone: what grab.yaml's
+// logs.dir says. It differs on Windows, where Dir is C:\logs and LogDir /C:/logs.
+func (e *Expressway) LogDir() string {
+	dir := filepath.ToSlash(filepath.Clean(e.cfg.Dir))
+	if !strings.HasPrefix(dir, "/") {
+		dir = "/" + dir
+	}
+	return dir
+}
 
 // Addr is where SSH listens, host:port; it stays the same while it is down.
 func (e *Expressway) Addr() string {
