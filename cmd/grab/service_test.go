@@ -254,6 +254,12 @@ func TestServiceCommand(t *testing.T) {
 	if newConfig("linux") != "grab.yaml" || newConfig("windows") != config.SystemPlace() {
 		t.Error("where init writes")
 	}
+	if h := startHint("windows") + askerHint("windows"); !strings.Contains(h, "grab service start") || strings.Contains(h, "systemctl") || strings.Contains(h, "root") {
+		t.Error(h)
+	}
+	if h := startHint("linux") + askerHint("linux"); !strings.Contains(h, "systemctl start grab") || !strings.Contains(h, "as root") {
+		t.Error(h)
+	}
 	if args := serviceArgs(`C:\a b\grab.yaml`); !slices.Equal(args, []string{"watch", "--service", "--config", `C:\a b\grab.yaml`}) {
 		t.Error(args)
 	}

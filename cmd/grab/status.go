@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ func (a *app) noWatcher(err error) error {
 	}
 	switch {
 	case errors.Is(err, local.ErrDenied):
-		return hinted{err, "ask as root or as the service's user, or as a member of the group that socket.group names"}
+		return hinted{err, askerHint(runtime.GOOS)}
 	case err != nil:
 		return err
 	case cfgErr != nil:
@@ -72,7 +73,24 @@ func (a *app) noWatcher(err error) error {
 	case cfg.Socket.Path == config.SocketNone:
 		return hinted{errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)"}
 	}
-	return hinted{errors.New("no grab watch answers: an alert would not be seen"), "start it (systemctl start grab, or `grab watch`) and look at what it says (journalctl -u grab)"}
+	return hinted{errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS)}
+}
+
+// askerHint is who may ask a running watcher on that system.
+func askerHint(goos string) string {
+	who := "as root or as the service's user"
+	if goos == "windows" {
+		who = "in a prompt that was opened with \"Run as administrator\""
+	}
+	return "ask " + who + ", or as a member of the group that socket.group names"
+}
+
+// startHint is how the watcher is started on that system, and where it says what is wrong.
+func startHint(goos string) string {
+	if goos == "windows" {
+		return "start it (`grab service start`, or `grab watch`) and look at what it says (Event Viewer, Application, source grab)"
+	}
+	return "start it (systemctl start grab, or `grab watch`) and look at what it says (journalctl -u grab)"
 }
 
 // storeTells writes what a store says of a watcher that does not answer.
