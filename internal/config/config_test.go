@@ -259,8 +259,7 @@ func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("GRAB_CONFIG", "")
-	t.Setenv("ProgramData", dir)
-	if _, err := os.Stat("/etc/grab/grab.yaml"); err != nil {
+	if _, err := os.Stat(SystemPlace()); err != nil {
 		_, err := Find("")
 		if !errors.Is(err, ErrNotFound) {
 			t.Fatalf("nothing there: %v", err)

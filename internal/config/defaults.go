@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -39,13 +38,6 @@ func defaultStore() string {
 		return filepath.Join(programData(), "grab", "store")
 	}
 	return "/var/lib/grab"
-}
-
-func programData() string {
-	if p := os.Getenv("ProgramData"); p != "" {
-		return p
-	}
-	return `C:\ProgramData`
 }
 
 // Default is what holds without any configuration file.

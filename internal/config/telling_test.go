@@ -2,11 +2,16 @@ package config
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 )
+
+// wholePath is a whole path on Windows too, where one begins with a drive.
+func wholePath(path string) string { return filepath.VolumeName(os.TempDir()) + path }
 
 // TestTelling: what is told, and how, with its defaults; the address of a webhook is a
 // secret however it is given.
@@ -16,7 +21,7 @@ smtp: {server: smtp.example.com, tls: starttls, from: grab@example.com, user: u,
 notify:
   mail: {to: [noc@example.com]}
   webhooks: [{url: "https://hooks.example.com/T/s3cret"}, {url: {file: imap.secret}, template: teams}, {url: "http://127.0.0.1:9/x", template: slack}]
-  command: [/usr/local/bin/tell, "--x y"]
+  command: ['` + wholePath("/usr/local/bin/tell") + `', "--x y"]
 heartbeats: [{name: daily, match: "cpu.*pegging"}]
 `)
 	if k := cfg.Mails[0].Canary; k.Every != 30*time.Minute || k.Late != 5*time.Minute || k.To != "rtmt@example.com" || k.Delete {
@@ -54,6 +59,7 @@ func TestExampleOfTelling(t *testing.T) {
 	first, end := strings.Index(text, "\n# smtp:"), strings.Index(text, "\n# Where a running")
 	block := regexp.MustCompile(`(?m)^# (  |smtp:|notify:|heartbeats:)`).ReplaceAllString(text[first:end], "$1")
 	text = text[:first] + block + text[end:]
+	text = strings.Replace(text, "command: [/", "command: ["+wholePath("/"), 1)
 	cfg, err := Load(put(t, dir, "grab.yaml", text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

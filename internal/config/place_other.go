@@ -1,0 +1,6 @@
+//go:build !windows
+
+package config
+
+// programData is for Windows alone.
+func programData() string { return "" }
