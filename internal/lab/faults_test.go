@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func() error {
-		f, err := c.Open(e.Dir() + "/big")
+		f, err := c.Open(e.LogDir() + "/big")
 		if err != nil {
 			return err
 		}

@@ -100,7 +100,7 @@ func TestSFTPHandleSurvivesRotationAndSeesTheHeldFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := openSFTP(t, mustDial(t, e, ssh.PublicKeys(l.Signer)))
-			f, err := c.Open(e.Dir() + "/" + NetworkLog)
+			f, err := c.Open(e.LogDir() + "/" + NetworkLog)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,14 +123,14 @@ func TestSFTPHandleSurvivesRotationAndSeesTheHeldFile(t *testing.T) {
 			if e.Truth(NetworkLog)[0].GoneAt.IsZero() {
 				t.Error("the first record's file is not known to be gone")
 			}
-			list, err := c.ReadDir(e.Dir())
+			list, err := c.ReadDir(e.LogDir())
 			if err != nil || len(list) != 4 {
 				t.Errorf("listing: %v, %v, want the three logs and one sibling", list, err)
 			}
-			if err := c.Remove(e.Dir() + "/" + NetworkLog); err == nil {
+			if err := c.Remove(e.LogDir() + "/" + NetworkLog); err == nil {
 				t.Error("a file could be removed")
 			}
-			if _, err := c.Create(e.Dir() + "/new"); err == nil {
+			if _, err := c.Create(e.LogDir() + "/new"); err == nil {
 				t.Error("a file could be made")
 			}
 		})
@@ -194,7 +194,7 @@ func TestRestrictedToSFTP(t *testing.T) {
 	if out, err := s.Output("date +%s"); err != nil || len(out) != 0 {
 		t.Errorf("date answered %q, %v: want an SFTP server that sees the end of its input", out, err)
 	}
-	if _, err := openSFTP(t, c).ReadDir(e.Dir()); err != nil {
+	if _, err := openSFTP(t, c).ReadDir(e.LogDir()); err != nil {
 		t.Error(err)
 	}
 	no := start(t, ExpresswayConfig{AuthorizedKey: l.Public, NoSFTP: true})
@@ -244,7 +244,7 @@ func TestRealClientsOfDebian(t *testing.T) {
 	}
 	to := filepath.Join(dir, "got")
 	cmd := exec.CommandContext(t.Context(), "sftp", append(opts, "-P", port, "-b", "-", "root@"+addr)...)
-	cmd.Stdin = strings.NewReader("get " + e.Dir() + "/messages " + to + "\n")
+	cmd.Stdin = strings.NewReader("get " + e.LogDir() + "/messages " + to + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("sftp get: %s, %v", out, err)
 	}
