@@ -21,7 +21,7 @@ smtp: {server: smtp.example.com, tls: starttls, from: grab@example.com, user: u,
 notify:
   mail: {to: [noc@example.com]}
   webhooks: [{url: "https://hooks.example.com/T/s3cret"}, {url: {file: imap.secret}, template: teams}, {url: "http://127.0.0.1:9/x", template: slack}]
-  command: ['` + wholePath("/usr/local/bin/tell") + `', "--x y"]
+  command: ['`+wholePath("/usr/local/bin/tell")+`', "--x y"]
 heartbeats: [{name: daily, match: "cpu.*pegging"}]
 `)
 	if k := cfg.Mails[0].Canary; k.Every != 30*time.Minute || k.Late != 5*time.Minute || k.To != "rtmt@example.com" || k.Delete {
