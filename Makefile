@@ -1,11 +1,11 @@
-# make build | deps | bench-deps | test | lint | bench | chaos | cover | fuzz | cross
+# make build | deps | bench-deps | test | lint | bench | chaos | cover | fuzz | cross | wine
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X main.version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps bench-deps test lint bench chaos cover fuzz cross
+.PHONY: build deps bench-deps test lint bench chaos cover fuzz cross wine
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -58,3 +58,7 @@ cover:
 fuzz:
 	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) -fuzzminimizetime 1x $$p; done; done
+
+# grab.exe under Wine, which must be installed: docs/windows.md. PACKAGES picks the tests.
+wine:
+	@GO='$(GO)' .ci/wine
