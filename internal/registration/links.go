@@ -34,6 +34,7 @@ type carriedBy map[linkKey][]*link
 // are unknown.
 func (a *analysis) connect() {
 	nodes, name := a.nodes()
+	a.pickTCP(nodes)
 	notes := map[linkKey][]tcpNote{}
 	var order []linkKey
 	for _, n := range a.tcps {

@@ -60,11 +60,15 @@ func (m *message) take(o *message) {
 // gather joins what the sources gave: records of one message that stand in two files,
 // and files that were given twice or overlap.
 func (a *analysis) gather() {
+	n := 0
+	for _, s := range a.scans {
+		n += len(s.msgs)
+	}
+	a.msgs = make([]*message, 0, n)
 	for _, s := range a.scans {
 		a.msgs = append(a.msgs, s.msgs...)
-		a.tcps = append(a.tcps, s.tcps...)
 		a.events = append(a.events, s.events...)
-		s.msgs, s.tcps, s.events = nil, nil, nil
+		s.msgs, s.events = nil, nil
 	}
 	slices.SortFunc(a.msgs, func(x, y *message) int {
 		return first(compare(x.host, y.host), compare(x.hash, y.hash), compare(x.call, y.call), compare(x.at, y.at),
@@ -82,9 +86,6 @@ func (a *analysis) gather() {
 	}
 	clear(a.msgs[len(kept):])
 	a.msgs = kept
-	a.tcps = unique(a.tcps, func(x, y tcpNote) int {
-		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.src, y.src), compare(x.dst, y.dst), compare(x.what, y.what), compare(x.reason, y.reason))
-	})
 	a.events = unique(a.events, func(x, y event) int {
 		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.what, y.what))
 	})

@@ -36,7 +36,7 @@ type scan struct {
 	hosts           map[text]int64 // records of REGISTER by host
 	sip, bodies     map[text]int64
 	msgs            []*message
-	tcps            []tcpNote
+	tcps            tcpNotes
 	events          []event
 	dropped         int64 // notes beyond maxNotes
 	err             error
@@ -134,11 +134,11 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 		if !toSIP(n.Local) && !toSIP(n.Peer) {
 			return
 		}
-		if len(s.tcps) >= maxNotes {
+		if s.tcps.n >= maxNotes {
 			s.dropped++
 			return
 		}
-		s.tcps = append(s.tcps, tcpNote{at.UnixNano(), where, h, sc.texts.addEnd(n.Local), sc.texts.addEnd(n.Peer), sc.texts.add(n.TCP), sc.texts.add(n.Reason)})
+		s.tcps.add(tcpNote{at: at.UnixNano(), place: where, host: h, what: sc.texts.add(n.TCP), reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
 	case expressway.NoteEvent:
 		what := n.Event
 		for _, w := range []string{n.Detail, n.Reason} {

@@ -52,9 +52,7 @@ func (t *texts) add(s string) text {
 }
 
 func (t *texts) addEnd(e netip.AddrPort) uint32 {
-	if e.Addr().Is4In6() {
-		e = netip.AddrPortFrom(e.Addr().Unmap(), e.Port())
-	}
+	e = plain(e)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id, ok := t.ends[e]
