@@ -18,12 +18,14 @@ const (
 var collector struct {
 	mu      sync.Mutex
 	hosts   int // that are being copied from
+	most    int // of them at a time since the first
 	percent int // before the first of them
 	limit   int64
 }
 
 // letGarbage lets more garbage lie about while one host is copied from, and less than
-// usual while more than two are. Every call with 1 is followed by one with -1.
+// usual while more than two are, until the last of them is done. Every call with 1 is
+// followed by one with -1.
 // Who sets GOGC has the last word.
 func letGarbage(hosts int) {
 	if os.Getenv("GOGC") != "" {
@@ -37,9 +39,11 @@ func letGarbage(hosts int) {
 		debug.SetMemoryLimit(min(c.limit, garbageLimit))
 	}
 	if c.hosts += hosts; c.hosts == 0 {
+		c.most = 0
 		debug.SetGCPercent(c.percent)
 		debug.SetMemoryLimit(c.limit)
 		return
 	}
-	debug.SetGCPercent(max(garbageLeast, garbage/(c.hosts*c.hosts)))
+	c.most = max(c.most, c.hosts) // when most are done their lanes are still in use
+	debug.SetGCPercent(max(garbageLeast, garbage/(c.most*c.most)))
 }

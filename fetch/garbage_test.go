@@ -24,13 +24,18 @@ func TestLetGarbage(t *testing.T) {
 	for range 4 {
 		letGarbage(-1)
 	}
-	if got := now(); got[0] != 400 {
+	if got := now(); got[0] != 60 {
 		t.Errorf("one host is left: %d", got)
 	}
 	letGarbage(-1)
 	if got := now(); got != before {
 		t.Errorf("afterwards %d, before %d", got, before)
 	}
+	letGarbage(1)
+	if got := now(); got[0] != 400 {
+		t.Errorf("one host, later: %d", got)
+	}
+	letGarbage(-1)
 	t.Setenv("GOGC", "70")
 	letGarbage(1)
 	if got := now(); got != before {
