@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -30,16 +29,15 @@ func formatOf(path string) (format, bool) {
 	return 0, false
 }
 
-const (
-	deflateLevel = 6
-	zstdWindow   = 8 << 20 // within what every zstd decoder takes
-)
+const zstdWindow = 8 << 20 // within what every zstd decoder takes
 
 // A container is an archive being written. Each file gets the same mode (0600)
-// and time; size must be true.
+// and time; size must be true. Whether it was closed or not, nothing goes on in it
+// after abandon.
 type container interface {
 	create(name string, size int64) (io.Writer, error)
 	close() error
+	abandon()
 }
 
 func newContainer(f format, w io.Writer, top string, t time.Time) container {
@@ -50,22 +48,17 @@ func newContainer(f format, w io.Writer, top string, t time.Time) container {
 }
 
 type zipContainer struct {
-	zip *zip.Writer
-	top string
-	t   time.Time
+	zip     *zip.Writer
+	deflate *deflater
+	top     string
+	t       time.Time
 }
 
 func newZip(w io.Writer, top string, t time.Time) *zipContainer {
-	z := &zipContainer{zip: zip.NewWriter(w), top: top, t: t}
-	var one *flate.Writer // entries follow each other: one compressor serves all
+	z := &zipContainer{zip: zip.NewWriter(w), deflate: newDeflater(workers()), top: top, t: t}
 	z.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-		if one != nil {
-			one.Reset(w)
-			return one, nil
-		}
-		var err error
-		one, err = flate.NewWriter(w, deflateLevel)
-		return one, err
+		z.deflate.reset(w) // entries follow each other: one compressor serves all
+		return z.deflate, nil
 	})
 	return z
 }
@@ -82,6 +75,8 @@ func (z *zipContainer) close() error {
 	}
 	return z.zip.Close()
 }
+
+func (z *zipContainer) abandon() { z.deflate.wait() }
 
 // A tarZst has one zstd frame for each file, so that damage is told, by the
 // frame's own checksum, where it is.
@@ -107,6 +102,8 @@ func (z *tarZst) create(name string, size int64) (io.Writer, error) {
 		Typeflag: tar.TypeReg, Name: z.top + "/" + name, Size: size, Mode: 0o600, ModTime: z.t,
 	})
 }
+
+func (z *tarZst) abandon() {} // it compresses while it is written to
 
 // endFrame ends the frame of the file before, if there is one, and begins another.
 func (z *tarZst) endFrame() error {

@@ -178,6 +178,7 @@ func hashPart(ctx context.Context, part Part) (size int64, sum string, err error
 }
 
 func (p *plan) writeTo(ctx context.Context, c container) error {
+	defer c.abandon()
 	for _, f := range p.files {
 		if err := writeFile(ctx, c, f); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"sync"
 
@@ -70,21 +69,9 @@ func walk(ctx context.Context, f format, r io.ReaderAt, size int64, visit visito
 }
 
 func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
-	quota := &quotaReaderAt{r: r, left: maxDirectory}
-	z, err := zip.NewReader(quota, size)
+	z, err := openZip(r, size)
 	if err != nil {
 		return err
-	}
-	quota.left = math.MaxInt64
-	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	var total uint64
-	for _, f := range z.File {
-		if f.CompressedSize64 > uint64(size) {
-			return fmt.Errorf("%q: its size is beyond the archive's", printable(f.Name))
-		}
-		if total += f.CompressedSize64; total > uint64(size) {
-			return errors.New("its files overlap")
-		}
 	}
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
@@ -95,6 +82,27 @@ func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) erro
 		}
 	}
 	return nil
+}
+
+// openZip reads the directory. The files may be read side by side.
+func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
+	quota := &quotaReaderAt{r: r, left: maxDirectory}
+	z, err := zip.NewReader(quota, size)
+	if err != nil {
+		return nil, err
+	}
+	quota.lifted = true
+	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
+	var total uint64
+	for _, f := range z.File {
+		if f.CompressedSize64 > uint64(size) {
+			return nil, fmt.Errorf("%q: its size is beyond the archive's", printable(f.Name))
+		}
+		if total += f.CompressedSize64; total > uint64(size) {
+			return nil, errors.New("its files overlap")
+		}
+	}
+	return z, nil
 }
 
 func visitZip(f *zip.File, visit visitor) error {
@@ -109,14 +117,18 @@ func visitZip(f *zip.File, visit visitor) error {
 	return visit(f.Name, body, nil)
 }
 
-// A quotaReaderAt refuses to read more than left bytes, so that a directory of
-// millions of names is not built up in memory.
+// A quotaReaderAt refuses to read more than left bytes until the quota is lifted, so
+// that a directory of millions of names is not built up in memory.
 type quotaReaderAt struct {
-	r    io.ReaderAt
-	left int64
+	r      io.ReaderAt
+	left   int64
+	lifted bool
 }
 
 func (q *quotaReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if q.lifted {
+		return q.r.ReadAt(p, off)
+	}
 	if int64(len(p)) > q.left {
 		return 0, errors.New("its directory is too large")
 	}

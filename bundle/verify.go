@@ -65,7 +65,12 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 		return Result{}, "", err
 	}
 	c := &check{archive: archive, ctx: ctx, names: nameSet{}, got: map[string]*meter{}}
-	if err := walk(ctx, f, r, size, c.visit); err != nil {
+	if f == formatZip {
+		err = c.zip(r, size)
+	} else {
+		err = walkTarZst(ctx, r, size, c.visit)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return Result{}, "", ctx.Err()
 		}
@@ -85,6 +90,7 @@ type check struct {
 	ctx      context.Context // of this one call
 	bad      []Bad
 	names    nameSet
+	admitted int               // files
 	got      map[string]*meter // by name inside the top folder; nil: cannot be read
 	top      string
 	manifest evidence.Manifest
@@ -104,69 +110,6 @@ func (c *check) miss(file string) {
 		return
 	}
 	c.add(file, "missing")
-}
-
-func (c *check) visit(full string, body io.Reader, readErr error) error {
-	if len(c.bad) > maxEntries || len(c.got) > maxEntries {
-		return fmt.Errorf("it has more than %d files", maxEntries)
-	}
-	top, name, err := splitTop(full)
-	if err != nil {
-		c.add(full, "added, and its name has no place in a bundle: %v", err)
-		return nil
-	}
-	if c.top == "" {
-		c.top = top
-	}
-	if top != c.top {
-		c.add(full, "added: it lies outside of the top folder %s", c.top)
-		return nil
-	}
-	if err := c.names.add(name); err != nil {
-		c.add(name, "added: %v", err)
-		return nil
-	}
-	c.got[name] = nil
-	if readErr == nil {
-		readErr = c.read(name, body)
-	}
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	if readErr != nil {
-		c.add(name, "damaged, cannot be read: %v", readErr)
-	}
-	return nil
-}
-
-// read hashes one file; of the two that Verify needs it also takes the meaning.
-func (c *check) read(name string, body io.Reader) error {
-	m := newMeter()
-	tee := io.TeeReader(body, m)
-	var meaning error
-	switch name {
-	case manifestName:
-		c.manifest, meaning = decodeManifest(tee)
-	case sumsName:
-		c.sums, meaning = readSums(tee)
-	}
-	if err := copyTo(c.ctx, io.Discard, tee); err != nil {
-		c.forget(name)
-		return err
-	}
-	c.got[name] = m
-	c.readable = c.readable || (name == manifestName && meaning == nil)
-	return meaning
-}
-
-// forget drops what was taken from a file that turned out to be damaged.
-func (c *check) forget(name string) {
-	switch name {
-	case manifestName:
-		c.manifest = evidence.Manifest{}
-	case sumsName:
-		c.sums = nil
-	}
 }
 
 // maxSums is room for maxEntries lines of the longest names.
