@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -175,14 +176,19 @@ func (u *run) open(host, family string) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("no host %q", host)
 }
 
+// closePullers lets go of all hosts at once: each answers a round trip later.
 func (u *run) closePullers() {
+	var wg sync.WaitGroup
 	for _, h := range u.hosts {
 		if h.puller == nil {
 			continue
 		}
-		if err := h.puller.Close(); err != nil {
-			u.r.log().Debug("host closed badly", "incident", u.id, "host", h.ref.Name, "err", err)
-		}
-		h.puller = nil
+		wg.Go(func() {
+			if err := h.puller.Close(); err != nil {
+				u.r.log().Debug("host closed badly", "incident", u.id, "host", h.ref.Name, "err", err)
+			}
+			h.puller = nil
+		})
 	}
+	wg.Wait()
 }
