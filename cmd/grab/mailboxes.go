@@ -14,7 +14,6 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/oauth"
 	"rtmtgrab/mailwatch"
 )
 
@@ -22,20 +21,6 @@ import (
 type box struct {
 	mail   *config.Mail
 	folder string
-	tokens *account // of the mailbox, shared by its folders
-}
-
-// An account is where a mailbox's access tokens come from. It is made when the
-// first watcher needs it.
-type account struct {
-	once   sync.Once
-	source *oauth.Source // nil with a password
-	err    error
-}
-
-func (a *account) get(cfg *config.Config, m *config.Mail) (*oauth.Source, error) {
-	a.once.Do(func() { a.source, a.err = tokens(cfg, m.OAuth, m.User) })
-	return a.source, a.err
 }
 
 // name tells boxes apart in status and logs.
@@ -44,9 +29,8 @@ func (b box) name() string { return b.mail.Name + "/" + b.folder }
 func boxesOf(cfg *config.Config) []box {
 	var list []box
 	for i := range cfg.Mails {
-		tokens := &account{}
 		for _, folder := range cfg.Mails[i].Mailboxes {
-			list = append(list, box{&cfg.Mails[i], folder, tokens})
+			list = append(list, box{&cfg.Mails[i], folder})
 		}
 	}
 	return list
@@ -144,7 +128,7 @@ func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b box) erro
 
 // watcher makes the watcher of a box.
 func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error) {
-	source, err := b.tokens.get(cfg, b.mail)
+	source, err := w.tokens.source(cfg, b.mail.OAuth, b.mail.User)
 	if err != nil {
 		return nil, err
 	}

@@ -169,15 +169,26 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 		t.Error("turning")
 	}
 
-	o.write(o.byPassword())
-	reloads <- struct{}{}
-	if err := <-done; err != nil {
-		t.Fatal(err)
+	reload := func(mails ...string) {
+		t.Helper()
+		o.write(mails...)
+		reloads <- struct{}{}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- w.mailbox(ctx, reloads) }()
 	}
-	go func() { done <- w.mailbox(ctx, reloads) }()
+	reload(o.byToken(", mailbox: [INBOX, Alerts], mark: flagged"), o.byPassword())
+	o.dovecot.Deliver("Alerts", mail("four"))
+	taken("four", "one", "three", "two")
+	if n := len(o.tokens.Requests()); n != 1 {
+		t.Errorf("%d requests for one token after a reload", n)
+	}
+
+	reload(o.byPassword())
 	o.dovecot.Deliver("", mail("nobody"))
 	o.mail.Deliver(mail("zero"), time.Now())
-	taken("one", "three", "two", "zero")
+	taken("four", "one", "three", "two", "zero")
 	if list := w.boxes.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
 		t.Errorf("%+v", list)
 	}

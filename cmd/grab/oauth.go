@@ -3,8 +3,11 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/oauth"
@@ -38,4 +41,73 @@ func reading(s config.Secret) func() (string, error) {
 func tokenName(o *config.OAuth, user string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{o.TokenURL, o.ClientID, user}, "\x00")))
 	return hex.EncodeToString(sum[:8]) + ".json"
+}
+
+// A tokenShelf keeps the sources of access tokens, so that those who log in as one
+// user share a token, and a reload of the configuration costs none where neither the
+// settings nor the secrets' contents changed. It is safe for concurrent use; a nil
+// one keeps nothing.
+type tokenShelf struct {
+	mu       sync.Mutex
+	now, was map[string]*oauth.Source // by tokenKey: asked for since the last turn, and before it
+}
+
+// turn begins with another configuration: sources for which nobody asks until the
+// next turn are forgotten then.
+func (s *tokenShelf) turn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.was, s.now = s.now, nil
+}
+
+// source is tokens, from the shelf if it is there.
+func (s *tokenShelf) source(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
+	if s == nil || o == nil {
+		return tokens(cfg, o, user)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := tokenKey(o, user)
+	found := s.now[key]
+	if found == nil {
+		found = s.was[key]
+	}
+	if found == nil {
+		var err error
+		if found, err = tokens(cfg, o, user); err != nil {
+			return nil, err
+		}
+	}
+	if s.now == nil {
+		s.now = map[string]*oauth.Source{}
+	}
+	s.now[key] = found
+	return found, nil
+}
+
+// tokenKey is a hash of all that a user's tokens depend on, secrets included. What
+// cannot be read counts as another content.
+func tokenKey(o *config.OAuth, user string) string {
+	parts := []string{o.Provider, o.TokenURL, o.ClientID, user, strings.Join(o.Scopes, " ")}
+	for _, secret := range []config.Secret{o.ClientSecret, o.Certificate, o.ServiceAccount, o.RefreshToken} {
+		text, err := "", error(nil)
+		if !secret.IsZero() {
+			text, err = secret.Read()
+		}
+		parts = append(parts, secret.Source(), text, errorText(err))
+	}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		parts = append(parts, string(pem), errorText(err))
+	}
+	text, _ := json.Marshal(parts) // strings always can be
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

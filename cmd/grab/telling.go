@@ -30,6 +30,7 @@ type telling struct {
 	log      *slog.Logger
 	store    *incident.Store
 	key      proof.Key
+	tokens   *tokenShelf
 	beats    *proof.Heartbeats
 	problems func() []status.Problem // at this moment, of everything
 	every    time.Duration           // between two looks at them; zero: the desk's own
@@ -46,12 +47,12 @@ type telling struct {
 	wg   sync.WaitGroup
 }
 
-func newTelling(store *incident.Store, log *slog.Logger, problems func() []status.Problem) (*telling, error) {
+func newTelling(store *incident.Store, log *slog.Logger, shelf *tokenShelf, problems func() []status.Problem) (*telling, error) {
 	key, err := proof.LoadKey(filepath.Join(store.Dir, "notice.key"))
 	if err != nil {
 		return nil, err
 	}
-	return &telling{log: log, store: store, key: key, problems: problems, up: map[string]bool{}, stop: func() {},
+	return &telling{log: log, store: store, key: key, tokens: shelf, problems: problems, up: map[string]bool{}, stop: func() {},
 		beats: &proof.Heartbeats{File: filepath.Join(store.Dir, "heartbeats.json"), Log: log}}, nil
 }
 
@@ -89,7 +90,7 @@ func (t *telling) configure(ctx context.Context, cfg *config.Config) {
 		t.boxes = append(t.boxes, c.Mailbox)
 		t.wg.Go(func() { c.Run(ctx) })
 	}
-	desk, err := deskOf(cfg, t.store.Dir, t.key, t.log)
+	desk, err := deskOf(cfg, t.store.Dir, t.key, t.tokens, t.log)
 	bad("notices", err)
 	t.desk = desk
 	t.news.listen(desk != nil && slices.Contains(cfg.Notify.On, "incidents"))
@@ -123,7 +124,7 @@ func beatsOf(cfg *config.Config) []proof.Heartbeat {
 
 // canary makes the canary of a mailbox.
 func (t *telling) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
-	server, err := smtpServer(cfg)
+	server, err := smtpServer(cfg, t.tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +160,8 @@ func newHex() string {
 	return hex.EncodeToString(b)
 }
 
-// smtpServer is the configured server for mails that are sent.
-func smtpServer(cfg *config.Config) (*smtpout.Server, error) {
+// smtpServer is the configured server for mails that are sent. shelf may be nil.
+func smtpServer(cfg *config.Config, shelf *tokenShelf) (*smtpout.Server, error) {
 	s := cfg.SMTP
 	if s == nil {
 		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
@@ -176,7 +177,7 @@ func smtpServer(cfg *config.Config) (*smtpout.Server, error) {
 	if roots != nil {
 		out.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	source, err := tokens(cfg, s.OAuth, s.User)
+	source, err := shelf.source(cfg, s.OAuth, s.User)
 	if source != nil {
 		out.Token = func(ctx context.Context) (string, error) { return source.Token(ctx, "") }
 	}
@@ -184,7 +185,7 @@ func smtpServer(cfg *config.Config) (*smtpout.Server, error) {
 }
 
 // deskOf has the channels of a configuration; nil if there is none.
-func deskOf(cfg *config.Config, store string, key proof.Key, log *slog.Logger) (*notice.Desk, error) {
+func deskOf(cfg *config.Config, store string, key proof.Key, shelf *tokenShelf, log *slog.Logger) (*notice.Desk, error) {
 	n := cfg.Notify
 	if n == nil {
 		return nil, nil
@@ -194,7 +195,7 @@ func deskOf(cfg *config.Config, store string, key proof.Key, log *slog.Logger) (
 		desk.Boxes = append(desk.Boxes, &notice.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
-		server, err := smtpServer(cfg)
+		server, err := smtpServer(cfg, shelf)
 		if err != nil {
 			return nil, err
 		}

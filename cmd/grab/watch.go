@@ -48,10 +48,11 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
-	gate    gate      // shut to hosts that are paused
-	keys    keys      // of DKIM
-	tell    *telling  // what is sent, and our own mails
-	boxes   boxStates // what each mailbox's watcher said last
+	gate    gate       // shut to hosts that are paused
+	keys    keys       // of DKIM
+	tokens  tokenShelf // of OAuth2
+	tell    *telling   // what is sent, and our own mails
+	boxes   boxStates  // what each mailbox's watcher said last
 	health  health
 	metrics *metrics
 	web     web
@@ -86,7 +87,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	}
 	w.health.hosts.recall(w.store)
 	w.metrics = newMetrics(w.status)
-	if w.tell, err = newTelling(w.store, log, w.problems); err != nil {
+	if w.tell, err = newTelling(w.store, log, &w.tokens, w.problems); err != nil {
 		return nil, err
 	}
 	pool := &fetch.Pool{}
@@ -200,6 +201,7 @@ func (w *watching) reload() bool {
 		w.log.Warn("reload: the socket stays as it is until grab watch is started again")
 	}
 	w.cfg.Store(cfg)
+	w.tokens.turn()
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
 	return true
