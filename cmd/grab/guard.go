@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/status"
 )
 
@@ -12,27 +15,32 @@ import (
 const (
 	releaseEvery = 2 * time.Second  // for what is released by hand
 	unsureEvery  = 30 * time.Second // at alerts whose sender could not be verified for the time being
-	unsureFor    = 15 * time.Minute // since they were read
 )
 
 // guardQuarantine does what `grab quarantine` asks for, and judges alerts again
 // whose sender could not be verified because the DNS did not answer: their minutes
-// rotate away meanwhile, so it is done at once when it answers.
+// rotate away meanwhile, so it is done soon after it answers.
 func (w *watching) guardQuarantine(ctx context.Context) {
-	release, unsure := time.NewTicker(releaseEvery), time.NewTicker(unsureEvery)
-	defer release.Stop()
-	defer unsure.Stop()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.guard(ctx, releaseEvery, w.journal.Answer) })
+	wg.Go(func() {
+		w.guard(ctx, unsureEvery, func(ctx context.Context) bool { return w.judgeAgain(ctx, time.Now()) })
+	})
+	wg.Wait()
+}
+
+// guard looks every so often until ctx ends; look reports whether there is something
+// to decide.
+func (w *watching) guard(ctx context.Context, every time.Duration, look func(context.Context) bool) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for {
-		changed := false
 		select {
 		case <-ctx.Done():
 			return
-		case <-release.C:
-			changed = w.journal.Answer(ctx)
-		case <-unsure.C:
-			changed = w.judgeAgain(ctx)
+		case <-tick.C:
 		}
-		if changed {
+		if look(ctx) {
 			if _, err := w.journal.Decide(time.Now()); err != nil {
 				w.log.Error("alerts cannot be decided yet", "err", err)
 			}
@@ -40,29 +48,42 @@ func (w *watching) guardQuarantine(ctx context.Context) {
 	}
 }
 
-// judgeAgain judges the alerts whose judgement is for the time being, and reports
-// whether one may trigger now.
-func (w *watching) judgeAgain(ctx context.Context) (changed bool) {
+// judgeAgain judges the alerts whose judgement is for the time being and whose turn
+// has come by now, and reports whether one may trigger. It ends at the first that
+// still cannot be judged, so that a dead DNS is asked for one mail at a time; once
+// it answers, all that wait have their turn.
+func (w *watching) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
 	rule := newJudge(w.cfg.Load(), w.keys.txt).rule
-	for _, id := range w.journal.Unsure(unsureFor) {
+	answered := false
+	for ids := w.journal.Unsure(now); len(ids) > 0; {
+		id := ids[0]
+		ids = ids[1:]
 		raw, err := w.store.Mail(id)
-		if err != nil {
-			continue // there were too many
-		}
-		rec, err := w.store.Alert(id)
-		if err != nil {
+		rec, errRec := w.store.Alert(id)
+		if err != nil || errRec != nil { // there were too many
+			w.journal.StillUnsure(id, now)
 			continue
 		}
 		v := rule.Judge(ctx, raw, rec.Alert.Truncated)
-		if v.Temporary || ctx.Err() != nil {
-			continue
+		if ctx.Err() != nil {
+			return changed
 		}
-		if _, err := w.journal.Rejudge(id, v.Auth); err != nil {
+		if v.Temporary {
+			w.journal.StillUnsure(id, now)
+			return changed
+		}
+		_, err = w.journal.Rejudge(id, v.Auth)
+		switch {
+		case errors.Is(err, incident.ErrNotHeld): // released meanwhile
+		case err != nil:
 			w.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
-			continue
+		default:
+			w.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
+			changed = changed || v.OK
 		}
-		w.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
-		changed = changed || v.OK
+		if !answered {
+			answered, ids = true, w.journal.Unsure(now.Add(incident.UnsureMost))
+		}
 	}
 	return changed
 }

@@ -33,16 +33,27 @@ func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.W
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := (&app{}).newWatching(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.journal.Close() })
+	w := restarted(t, c)
 	m, err := w.watcher(cfg, boxesOf(cfg)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c, w, m
+}
+
+// restarted is a watcher of the configuration that does not run.
+func restarted(t *testing.T, c *labConfig) *watching {
+	t.Helper()
+	cfg, err := config.Load(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := (&app{}).newWatching(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.journal.Close() })
+	return w
 }
 
 // handle gives the watcher a mail as if it had come from the mailbox.
@@ -72,15 +83,16 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, w, m := newGuarded(t, "alerts: {authenticity: {check: dkim, domains: [example.com]}}")
+	c, w, m := newGuarded(t, "alerts: {authenticity: {check: dkim, domains: [example.com]}}")
 	down, asked := true, 0
-	w.keys.ask = func(_ context.Context, name string) ([]string, error) {
+	ask := func(_ context.Context, name string) ([]string, error) {
 		asked++
 		if down {
-			return nil, &net.DNSError{Err: "no answer", Name: name, IsTemporary: true}
+			return nil, &net.DNSError{Err: "server misbehaving", Name: name} // all but "not found" may pass
 		}
 		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)}, nil
 	}
+	w.keys.ask = ask
 	sign := func(o lab.MailOptions) []byte {
 		var out bytes.Buffer
 		if err := dkim.Sign(&out, bytes.NewReader(lab.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
@@ -102,17 +114,36 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	if w.reportQuarantine(&rep); rep.Held != 3 || len(rep.Problems) != 1 || rep.Problems[0].Key != "quarantine" {
 		t.Errorf("%+v", rep)
 	}
-	if w.judgeAgain(t.Context()) {
-		t.Error("it passed without a key")
+	wrong := handle(t, m, bytes.Replace(sign(lab.MailOptions{Time: time.Now(), Node: "n4"}), []byte("n4"), []byte("n5"), 1))
+	old := handle(t, m, sign(lab.MailOptions{Time: time.Now().Add(-25 * time.Hour), Node: "n6"}))
+	now := time.Now()
+	asked = 0
+	for range 12 * 60 { // six hours
+		now, w.keys.until = now.Add(30*time.Second), time.Time{}
+		if w.judgeAgain(t.Context(), now) {
+			t.Error("it passed without a key")
+		}
 	}
-	down, w.keys.until = false, time.Time{}
-	if !w.judgeAgain(t.Context()) || w.judgeAgain(t.Context()) {
+	if asked < 100 || asked > 12*60 {
+		t.Errorf("a dead server was asked %d times in six hours", asked)
+	}
+	w.journal.Close()
+	w = restarted(t, c)
+	w.keys.ask = ask
+	down, asked = false, 0
+	if !w.judgeAgain(t.Context(), now) || w.judgeAgain(t.Context(), now) {
 		t.Error("with the key it was to pass, once")
+	}
+	if asked != 1 {
+		t.Errorf("one key was asked for %d times", asked)
 	}
 	if in, err := w.journal.Decide(time.Now()); err != nil || len(in) != 1 {
 		t.Errorf("it started %v, %v", in, err)
 	}
-	for id, how := range map[string]string{id: "dkim", second: "dkim", forged: ""} {
+	if rec, err := w.store.Alert(old); err != nil || rec.What != incident.Expired || !rec.Alert.Auth.OK {
+		t.Errorf("the old one is %+v, %v", rec, err)
+	}
+	for id, how := range map[string]string{id: "dkim", second: "dkim", forged: "", wrong: ""} {
 		if rec, err := w.store.Alert(id); err != nil || rec.Alert.Auth.How != how || (how == "") != (rec.What == incident.Quarantined) {
 			t.Errorf("%+v %+v, %v", rec, rec.Alert.Auth, err)
 		}

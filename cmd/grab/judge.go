@@ -50,20 +50,34 @@ func alertReader(cfg *config.Config) *mailwatch.Reader {
 
 // keys gets the keys of DKIM from the DNS. After a failure that may pass it says the
 // same for a while without asking: mails must not wait for a dead server one by one.
+// An answer is good for a minute: a thousand mails after an outage have one key.
 type keys struct {
 	ask func(context.Context, string) ([]string, error) // nil: the system's resolver
 
 	mu    sync.Mutex
 	err   error
-	until time.Time // err is the answer
+	until time.Time           // err is the answer
+	known map[string]knownKey // by name
 }
 
-const keyPause = 20 * time.Second // shorter than unsureEvery
+type knownKey struct {
+	txt   []string
+	until time.Time
+}
+
+const (
+	keyPause = 20 * time.Second // shorter than unsureEvery
+	keyLife  = time.Minute
+	maxKeys  = 16
+)
 
 func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
 	k.mu.Lock()
-	err, until := k.err, k.until
+	err, until, known := k.err, k.until, k.known[name]
 	k.mu.Unlock()
+	if time.Now().Before(known.until) {
+		return known.txt, nil
+	}
 	if time.Now().Before(until) {
 		return nil, err
 	}
@@ -72,10 +86,25 @@ func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
 		ask = net.DefaultResolver.LookupTXT
 	}
 	txt, err := ask(ctx, name)
-	if e, ok := errors.AsType[*net.DNSError](err); ok && (e.IsTemporary || e.IsTimeout) && !errors.Is(ctx.Err(), context.Canceled) {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && !e.IsNotFound && !errors.Is(ctx.Err(), context.Canceled) {
+		passing := *e
+		passing.IsTemporary = true // only "there is no such name" is an answer
+		err = &passing
 		k.mu.Lock()
 		k.err, k.until = err, time.Now().Add(keyPause)
 		k.mu.Unlock()
 	}
+	if err == nil {
+		k.keep(name, txt)
+	}
 	return txt, err
+}
+
+func (k *keys) keep(name string, txt []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil || len(k.known) >= maxKeys {
+		k.known = map[string]knownKey{}
+	}
+	k.known[name] = knownKey{txt, time.Now().Add(keyLife)}
 }

@@ -92,6 +92,9 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	case "":
 	case Expired:
 		l.Why = "older than mail.max_age when it was read"
+		if !rec.Released.IsZero() {
+			l.Why = "older than mail.max_age when its sender could be verified"
+		}
 	case Unrouted:
 		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
 	default:

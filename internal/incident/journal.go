@@ -22,7 +22,7 @@ type What string
 const (
 	InIncident What = "incident"
 	Repeat     What = "repeat"
-	Expired    What = "expired"  // older than Policy.MaxAge when it was read
+	Expired    What = "expired"  // older than Policy.MaxAge when it was read, or when its sender could be verified
 	Unrouted   What = "unrouted" // no site claims it
 )
 

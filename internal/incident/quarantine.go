@@ -43,8 +43,11 @@ type quarantine struct {
 type heldAlert struct {
 	id     string
 	seen   time.Time
-	size   int64 // of the mail that is kept, -1: none
-	unsure bool  // the judgement is for the time being
+	size   int64     // of the mail that is kept, -1: none
+	unsure bool      // the judgement is for the time being
+	t      time.Time // of the alert
+	next   time.Time // of unsure: it is judged again from then on
+	over   bool      // of unsure: it is not judged again
 }
 
 // hold takes a record into the quarantine, or out of it, by what it says.
@@ -54,7 +57,7 @@ func (j *Journal) hold(rec AlertRecord) {
 	if rec.What != Quarantined {
 		return
 	}
-	h := heldAlert{id: id, seen: rec.Seen, size: -1, unsure: rec.Alert.Auth != nil && rec.Alert.Auth.Temporary}
+	h := heldAlert{id: id, seen: rec.Seen, t: rec.Alert.Time, size: -1, unsure: rec.Alert.Auth != nil && rec.Alert.Auth.Temporary}
 	if fi, err := os.Stat(j.st.mail(id)); err == nil {
 		h.size = fi.Size()
 		q.mails++
@@ -149,9 +152,17 @@ func (j *Journal) Release(id string, force bool) (AlertRecord, error) {
 }
 
 // Rejudge puts another judgement in the place of the one for which an alert is in
-// quarantine; it may let it out.
+// quarantine; it may let it out. One that is older than Policy.MaxAge by then is
+// recorded as expired.
 func (j *Journal) Rejudge(id string, auth evidence.Auth) (AlertRecord, error) {
 	return j.rejudge(id, true, func(rec *AlertRecord) { rec.Alert.Auth = &auth })
+}
+
+// expire makes an alert expired that would trigger at now and is too old by then.
+func (rec *AlertRecord) expire(now time.Time, maxAge time.Duration) {
+	if rec.What == "" && maxAge > 0 && now.Sub(rec.Alert.Time) > maxAge {
+		rec.What, rec.Sites = Expired, []Decision{}
+	}
 }
 
 // Drop puts an alert in quarantine away; that it was there stays known.
@@ -185,12 +196,14 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 	}
 	change(&rec)
 	if rec.What == Quarantined {
-		policy.MaxAge = 0 // it was judged above
+		maxAge := policy.MaxAge
+		policy.MaxAge = 0 // what counts is not when it was read
 		next := newRecord(rec.Alert, rec.Alert.Truncated, rec.Seen, sites, policy)
 		if next.What != Quarantined {
 			next.Released = now
 		}
 		if rec = next; rec.Alert.Auth.How != byHand {
+			rec.expire(now, maxAge)
 			j.hush(&rec, sites)
 		}
 	}
@@ -202,23 +215,6 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 	j.enter(rec)
 	j.sayRecord(rec)
 	return rec, nil
-}
-
-// Unsure are the alerts in quarantine that were read within the last d and whose
-// judgement is for the time being.
-func (j *Journal) Unsure(d time.Duration) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var ids []string
-	for _, h := range slices.Backward(j.held.list) {
-		if j.now().Sub(h.seen) > d {
-			break
-		}
-		if h.unsure {
-			ids = append(ids, h.id)
-		}
-	}
-	return ids
 }
 
 // Held tells how many alerts are in quarantine, how many of them were read since a
