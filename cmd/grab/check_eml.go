@@ -126,7 +126,7 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 		return
 	}
 	var ok bool
-	if m.Alert, ok = alertReader(cfg).Read(m.Raw, m.Internal); !ok {
+	if m.Alert, ok = alertReader(cfg, r.box.folder).Read(m.Raw, m.Internal); !ok {
 		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match or one of alerts.kinds"
 		return
 	}
@@ -164,24 +164,23 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 			r.Notes = append(r.Notes, then.Routed)
 		}
 	}
+	judged := rec
 	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" && was.What != incident.Quarantined { // else this copy lets it out
-		r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
-		for _, d := range was.Sites {
-			r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
+		judged = was
+		if judged.Sites = incident.Further(was, alert, m.Seen, sites(cfg), p); len(judged.Sites) == 0 {
+			r.seen(cfg, was, p)
+			return
 		}
-		if was.What != "" {
-			r.Why += " and is " + string(was.What)
-		}
-		return
+		r.Notes = append(r.Notes, "a copy of it was read at "+was.Seen.Format(time.RFC3339)+": this one is for the sites that no copy before it named")
 	}
 	if rec.What != "" {
 		return
 	}
-	r.Notes = append(r.Notes, pauseNotes(st, cfg, rec, now)...)
-	list, err := st.Preview(rec, p, now)
+	r.Notes = append(r.Notes, pauseNotes(st, cfg, judged, now)...)
+	list, err := st.Preview(judged, p, now)
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
-		for _, d := range rec.Sites {
+		for _, d := range judged.Sites {
 			list = append(list, incident.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.WindowOf(rec.Alert.Kind, rec.Alert.Time)})
 		}
 	}
@@ -190,6 +189,17 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 		if i == 0 || pre.What == incident.InIncident {
 			r.Outcome = string(pre.What)
 		}
+	}
+}
+
+// seen tells of a mail that was dealt with before.
+func (r *emlReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
+	r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
+	for _, d := range was.Sites {
+		r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
+	}
+	if was.What != "" {
+		r.Why += " and is " + string(was.What)
 	}
 }
 

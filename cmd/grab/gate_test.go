@@ -187,7 +187,7 @@ func TestKindsExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := alertReader(cfg)
+	r := alertReader(cfg, "INBOX")
 	seen := map[string]bool{}
 	for name, want := range map[string]string{
 		"NumberOfRegisteredPhonesDropped": "phones-dropped", "SIPTrunkOOS": "trunk", "SIPTrunkPartiallyISV": "trunk", "DeviceUnregistered": "device-gone",

@@ -65,6 +65,7 @@ func handle(t *testing.T, m *mailwatch.Watcher, raw []byte) string {
 	if !ok {
 		return ""
 	}
+	a.Folder = m.Mailbox
 	if err := m.Handle(t.Context(), mailwatch.Mail{Alert: a, Raw: raw, Internal: internal, Seen: now}); err != nil {
 		t.Fatal(err)
 	}
@@ -207,5 +208,45 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 	var rep status.Report
 	if w.reportQuarantine(&rep); rep.Held != 2 || len(rep.Problems) != 2 || rep.Problems[1].Key != "limit/hq" {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// The copies of a mail in two folders go to the sites of both routes, and `grab check
+// --mail` says so of the second; times are read by the zone of the site that the
+// folder's route names.
+func TestCopyInAnotherFolder(t *testing.T) {
+	c := newLab(t)
+	c.hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n  - name: tokyo\n    clusters: [none]\n    time_zone: Asia/Tokyo\n    hosts: [{name: expc02, role: C, address: \"127.0.0.1:9\"}]\n"
+	c.extra = "routes: [{folder: Tokyo, sites: [tokyo]}]"
+	c.withMail()
+	c.file("grab.yaml", strings.Replace(c.read("grab.yaml"), "password:", "mailbox: [INBOX, Tokyo], password:", 1))
+	w := restarted(t, c)
+	cfg := w.cfg.Load()
+	raw := lab.Mail(lab.MailOptions{Time: time.Now().Add(-time.Minute)})
+	var id string
+	for _, b := range boxesOf(cfg) {
+		m, err := w.watcher(cfg, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.folder]
+		var rep emlReport
+		r := c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.folder, "--json")
+		if r.decode(t, &rep); rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
+			t.Errorf("%s: %s", b.folder, r)
+		}
+		a, _ := m.Reader.Read(raw, time.Now())
+		if z := m.Reader.Zone(a); (z != nil && z.String() == "Asia/Tokyo") != (b.folder == "Tokyo") {
+			t.Errorf("%s: times are read by %v", b.folder, z)
+		}
+		id = handle(t, m, raw)
+		r = c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.folder, "--json")
+		if r.decode(t, &rep); rep.Outcome != "seen" {
+			t.Errorf("%s: %s", b.folder, r)
+		}
+	}
+	rec, err := w.store.Alert(id)
+	if err != nil || len(rec.Sites) != 2 || rec.Sites[0].Site != "hq" || rec.Sites[1].Site != "tokyo" || rec.Sites[1].What != incident.InIncident {
+		t.Errorf("%+v, %v", rec, err)
 	}
 }

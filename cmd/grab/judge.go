@@ -40,10 +40,11 @@ func (j judge) mail(ctx context.Context, m mailwatch.Mail) judged {
 	return d
 }
 
-// alertReader reads alerts by a configuration.
-func alertReader(cfg *config.Config) *mailwatch.Reader {
+// alertReader reads the alerts of a folder by a configuration.
+func alertReader(cfg *config.Config, folder string) *mailwatch.Reader {
 	list := sites(cfg)
 	return &mailwatch.Reader{Match: cfg.Alerts.Match, Kinds: readKinds(cfg), Zone: func(a evidence.Alert) *time.Location {
+		a.Folder = folder
 		return alertZone(cfg, list, a)
 	}}
 }

@@ -149,7 +149,7 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 	w.tell.setUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.folder, Poll: b.mail.Poll, CatchUp: b.mail.CatchUp, Mark: b.mail.Mark, Log: log,
-		Reader: alertReader(cfg),
+		Reader: alertReader(cfg, b.folder),
 		Load: func() (c mailwatch.Cursor, ok bool, err error) {
 			err = atomicfile.ReadJSON(cursor, &c)
 			if errors.Is(err, fs.ErrNotExist) {

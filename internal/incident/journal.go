@@ -43,6 +43,7 @@ type AlertRecord struct {
 	What   What           `json:"what,omitempty"`   // Expired, Unrouted, Quarantined, …
 	Sites  []Decision     `json:"sites"`            // of the sites that it goes to
 	Routed string         `json:"routed,omitempty"` // why to these, or to none
+	Copies []Place        `json:"copies,omitempty"` // of further copies of the mail, at most maxCopies
 
 	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }
@@ -199,20 +200,23 @@ func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, p
 	return rec
 }
 
-// enter puts a record into the index.
+// enter puts a record into the index, or what is new in it.
 func (j *Journal) enter(rec AlertRecord) {
 	a := rec.Alert
 	j.seen[a.ID] = rec.Seen
 	j.hold(rec)
 	j.heard.note(rec)
 	for _, d := range rec.Sites {
-		if d.What == Paused { // it is no news, and no older news, of anything
+		if d.What == Paused || d.What == Expired { // it is no news, and no older news, of anything
 			continue
 		}
 		x := j.index[d.Site]
 		if x == nil {
 			x = &siteIndex{byID: map[string]*entry{}, stale: true}
 			j.index[d.Site] = x
+		}
+		if x.byID[a.ID] != nil { // a further copy added other sites
+			continue
 		}
 		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: kindOf(a.Kind), n: a.Count, d: d}
 		x.insert(e)

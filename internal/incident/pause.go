@@ -218,14 +218,18 @@ func (f *pauseFile) current(s *Store, say func(string, ...any)) []Pause {
 // hush makes a pause of the decision of each site that is paused when the mail is
 // read.
 func (j *Journal) hush(rec *AlertRecord, sites []Site) {
-	if len(rec.Sites) == 0 {
+	j.hushSites(rec.Sites, rec.Seen, sites)
+}
+
+func (j *Journal) hushSites(decisions []Decision, seen time.Time, sites []Site) {
+	if len(decisions) == 0 {
 		return
 	}
 	list := j.pauses.current(j.st, j.log.Error)
-	for i := range rec.Sites {
-		d := &rec.Sites[i]
-		for _, p := range slices.Concat(list, QuietNow(sites, rec.Seen)) {
-			if p.at(rec.Seen) && p.Covers(d.Site) {
+	for i := range decisions {
+		d := &decisions[i]
+		for _, p := range slices.Concat(list, QuietNow(sites, seen)) {
+			if d.What != Expired && p.at(seen) && p.Covers(d.Site) {
 				d.What, d.Note = Paused, p.String()
 			}
 		}

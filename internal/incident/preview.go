@@ -51,6 +51,10 @@ func (s *Store) Preview(rec AlertRecord, policy Policy, now time.Time) ([]Previe
 	j.enter(rec)
 	var list []Preview
 	for _, d := range rec.Sites {
+		if d.What != "" { // settled
+			list = append(list, Preview{Decision: d})
+			continue
+		}
 		list = append(list, j.preview(d.Site, rec.Alert.ID, now))
 	}
 	return list, nil

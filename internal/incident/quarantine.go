@@ -202,6 +202,9 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 		if next.What != Quarantined {
 			next.Released = now
 		}
+		for _, p := range rec.Copies {
+			next.addCopy(p, rec.Seen, sites, policy)
+		}
 		if rec = next; rec.Alert.Auth.How != byHand {
 			rec.expire(now, maxAge)
 			j.hush(&rec, sites)

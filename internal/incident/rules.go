@@ -10,7 +10,9 @@ import (
 
 // A Rule sends the alerts that meet all of its conditions to its sites. An empty
 // condition is met by any alert. Texts compare without regard to case; * stands for
-// any characters. A node is compared as Route does, unless there is a * in it.
+// any characters. A node is compared as Route does, unless there is a * in it. Of a
+// mail that lies in several places each copy has a route; the alert goes to the sites
+// of all.
 type Rule struct {
 	To      string // one of the mail's recipients
 	Folder  string // in which the mail lay

@@ -26,7 +26,7 @@ const maxIntake = 512
 // Add makes one mail safe on disk: after a nil error it may be forgotten
 // elsewhere. fresh is false if the alert was seen before, which is harmless. raw
 // is the mail, of which truncated says that it was cut. What the alert starts is
-// left to Decide.
+// left to Decide. A copy that lay elsewhere may add sites, see Rule.
 func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
 	lost := j.Lost()
 	if fresh, err = j.Take(ctx, a, raw, truncated, seen); err == nil {
@@ -50,8 +50,9 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	sites, policy := j.sites, j.policy
 	j.mu.Unlock()
 	t := &j.taken
-	if held, here := t.ids[a.ID]; here && !(held && mayTrigger(a)) || !here && known && !j.redeems(a) {
-		return false, nil
+	held, here := t.ids[a.ID]
+	if here && !(held && mayTrigger(a)) || !here && known && !j.redeems(a) {
+		return false, j.another(a, seen, sites, policy)
 	}
 	if len(t.recs) >= maxIntake {
 		if err := j.commit(); err != nil {
@@ -60,6 +61,11 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	}
 	rec := newRecord(a, truncated, seen, sites, policy)
 	j.hush(&rec, sites)
+	if here || known { // it lets the alert out of quarantine
+		for _, p := range j.unsureCopies(a.ID) {
+			j.widen(&rec, p, seen, sites, policy)
+		}
+	}
 	t.files.st = j.st
 	before := t.files.b.Len()
 	err = t.files.write(j.st.mail(a.ID), raw)
