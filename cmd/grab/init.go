@@ -25,7 +25,8 @@ func (a *app) initCmd() *cobra.Command {
 		Short: "Write grab.yaml, pin host keys, check everything",
 		Long: "Writes a commented configuration (./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
 			"answers to questions; then pins the hosts' keys as `grab trust` does and runs `grab check`. An existing file is never\n" +
-			"overwritten. Passwords and keys stay in files of their own; the configuration names them.",
+			"overwritten. Passwords, tokens and keys stay in files of their own; the configuration names them. Microsoft 365 and Google\n" +
+			"take no passwords: --mail-auth, or the server's name, leads to OAuth2 (docs/mailbox.md).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -87,6 +88,9 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 	cfg, err := placeConfig(path, text)
 	if err != nil {
 		return nil, err
+	}
+	if doubt := f.doubt(); doubt != "" {
+		a.say("grab: warning: %s", doubt)
 	}
 	a.config = path
 	a.say("written: %s", cfg.Path)

@@ -21,13 +21,14 @@ import (
 // answers are what a configuration is written from. Paths may be relative to
 // the current folder.
 type answers struct {
-	Store                                                            string
-	MailServer, MailTLS, MailUser, MailPasswordFile, Mailbox, CAFile string
-	Site, TimeZone                                                   string
-	Clusters, Nodes                                                  []string
-	hosts                                                            []string // name,role,address
-	User, KeyFile, PasswordFile                                      string
-	KnownHosts, LogsDir                                              string
+	Store                                          string
+	MailServer, MailTLS, MailUser, Mailbox, CAFile string
+	mailAnswers
+	Site, TimeZone              string
+	Clusters, Nodes             []string
+	hosts                       []string // name,role,address
+	User, KeyFile, PasswordFile string
+	KnownHosts, LogsDir         string
 }
 
 func (f *answers) flags(cmd *cobra.Command) {
@@ -37,7 +38,7 @@ func (f *answers) flags(cmd *cobra.Command) {
 	fl.StringVar(&f.MailServer, "mail-server", "", "IMAP server, `host[:port]`; without it only `grab now` works")
 	fl.StringVar(&f.MailTLS, "mail-tls", config.TLSImplicit, "implicit or starttls")
 	fl.StringVar(&f.MailUser, "mail-user", "", "`user` of the mailbox")
-	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")
+	f.mailFlags(cmd)
 	fl.StringVar(&f.Mailbox, "mailbox", "INBOX", "`folder` of the mailbox")
 	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the authority of the mail server's certificate (default the system's)")
 	fl.StringVar(&f.Site, "site", "hq", "`name` of the site")
@@ -50,11 +51,6 @@ func (f *answers) flags(cmd *cobra.Command) {
 	fl.StringVar(&f.PasswordFile, "password-file", "", "`file` that holds the SSH password, mode 0600, instead of --key-file")
 	fl.StringVar(&f.KnownHosts, "known-hosts", "", "`file` for the hosts' keys (default known_hosts beside the configuration)")
 	fl.StringVar(&f.LogsDir, "logs-dir", preset.Logs.Dir, "`folder` of the logs on the hosts")
-}
-
-// mail reports whether anything was said of a mailbox.
-func (f *answers) mail() bool {
-	return f.MailServer != "" || f.MailUser != "" || f.MailPasswordFile != ""
 }
 
 // missing names the flags that are needed and not given.
@@ -70,9 +66,9 @@ func (f *answers) missing() []string {
 	if f.mail() {
 		need(f.MailServer != "", "--mail-server HOST:PORT")
 		need(f.MailUser != "", "--mail-user USER")
-		need(f.MailPasswordFile != "", "--mail-password-file FILE")
+		f.missingMail(need)
 	} else if len(out) > 0 {
-		out = append(out, "and for `grab watch` --mail-server HOST:PORT, --mail-user USER, --mail-password-file FILE")
+		out = append(out, "and for `grab watch` --mail-server HOST:PORT, --mail-user USER, and --mail-password-file FILE or --mail-auth microsoft or google")
 	}
 	return out
 }
@@ -99,11 +95,11 @@ func (f *answers) ask(q *asker) error {
 	if f.MailServer != "" {
 		one(&f.MailTLS, "Its encryption, implicit (port 993) or starttls (port 143)")
 		must(&f.MailUser, "User of the mailbox")
-		must(&f.MailPasswordFile, "File that holds its password (mode 0600)")
+		f.askMail(q, one, must, func() bool { return ok })
 		one(&f.Mailbox, "Folder of the mailbox")
 		one(&f.CAFile, "File with the authority of its certificate (empty: the system's)")
 	} else {
-		f.MailUser, f.MailPasswordFile = "", ""
+		f.MailUser, f.mailAnswers = "", mailAnswers{}
 	}
 	must(&f.Site, "Name of the site")
 	one(&f.TimeZone, "Time zone of the cluster")
@@ -181,6 +177,10 @@ func (f *answers) render() ([]byte, error) {
 		Mail  bool
 		Hosts []initHost
 	}{answers: *f, Mail: f.mail()}
+	if err := f.checkMail(); err != nil {
+		return nil, err
+	}
+	data.MailAuth = f.way()
 	if f.KeyFile != "" && f.PasswordFile != "" {
 		return nil, errors.New("--key-file and --password-file exclude each other: a host gets one method and one try")
 	}
@@ -191,7 +191,7 @@ func (f *answers) render() ([]byte, error) {
 		}
 		data.Hosts = append(data.Hosts, h)
 	}
-	for _, p := range []*string{&data.Store, &data.MailPasswordFile, &data.CAFile, &data.KeyFile, &data.PasswordFile, &data.KnownHosts} {
+	for _, p := range []*string{&data.Store, &data.MailPasswordFile, &data.ClientSecretFile, &data.CertificateFile, &data.ServiceAccountFile, &data.RefreshingFile, &data.CAFile, &data.KeyFile, &data.PasswordFile, &data.KnownHosts} {
 		if *p == "" {
 			continue
 		}

@@ -133,7 +133,7 @@ func TestRenderProperty(t *testing.T) {
 	}
 	word := rapid.StringMatching(`[!-~ äß漢\x{2028}\x{feff}'"#:{}\[\],&*!|>%@\\-]{0,12}[a-z~"':]`)
 	rapid.Check(t, func(t *rapid.T) {
-		f := &answers{Store: filepath.Join(dir, "store"), MailServer: "imap.example.com:993", MailTLS: "implicit", MailUser: "u" + word.Draw(t, "user"), MailPasswordFile: secret,
+		f := &answers{Store: filepath.Join(dir, "store"), MailServer: "imap.example.com:993", MailTLS: "implicit", MailUser: "u" + word.Draw(t, "user"), mailAnswers: mailAnswers{MailPasswordFile: secret},
 			Mailbox: "b" + word.Draw(t, "mailbox"), Site: "hq", TimeZone: "UTC", Clusters: []string{"c" + word.Draw(t, "cluster")}, Nodes: []string{"n" + word.Draw(t, "node")},
 			hosts: []string{"a,C,10.0.0.1", "b,,[2001:db8::1]:5022"}, User: "r" + word.Draw(t, "ssh"), KeyFile: secret, LogsDir: "/logs/" + strings.ReplaceAll(word.Draw(t, "dir"), "/", "")}
 		if rapid.Bool().Draw(t, "password") {

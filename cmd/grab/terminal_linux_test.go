@@ -98,11 +98,11 @@ func TestAskInterrupted(t *testing.T) {
 func TestInitOnATerminal(t *testing.T) {
 	c := newLab(t, two()...).withMail()
 	path := filepath.Join(c.dir, "new", "grab.yaml")
-	r := runGrabIn(typing(t, filepath.Join(c.dir, "store2"), c.mail.Addr(), "", c.mail.User, filepath.Join(c.dir, "imap.secret"), "", filepath.Join(c.dir, "ca.pem"),
+	r := runGrabIn(typing(t, filepath.Join(c.dir, "store2"), c.mail.Addr(), "", c.mail.User, "oauth", "", filepath.Join(c.dir, "imap.secret"), "", filepath.Join(c.dir, "ca.pem"),
 		"", "America/New_York", "StandAloneCluster, other", "nonsense", "expc01,c,"+c.peers[0].Addr(), "expe01,E,"+c.peers[1].Addr(), "",
 		"", filepath.Join(c.dir, "id"), "yes", "yes"), "-c", path, "init", "--logs-dir", c.peers[0].Dir())
 	// expe01's logs lie elsewhere, but one process serves both
-	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
+	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "want password, microsoft or google") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
 		t.Fatal(r)
 	}
 	cfg := loadConfig(t, path)
@@ -119,5 +119,32 @@ func TestInitOnATerminal(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Error(err)
+	}
+}
+
+// The questions lead to OAuth2 where the server's name says so, and to every grant.
+func TestInitAsksForOAuth(t *testing.T) {
+	c := newLab(t)
+	secret, known := c.file("s", "hidden\n"), c.file("kh", "# empty\n")
+	rest := []string{"", "", "", "UTC", "", "a,C,127.0.0.1:9", "", "", filepath.Join(c.dir, "id"), "no"}
+	for i, tt := range []struct {
+		typed []string
+		want  string
+	}{
+		{[]string{"outlook.office365.com", "", "u@x", "", "", "example.com", "app", secret}, "provider: \"microsoft\"\n    tenant: \"example.com\""},
+		{[]string{"outlook.office365.com", "", "u@x", "", "t", "app", "", secret}, "certificate: {file: \"" + secret},
+		{[]string{"imap.gmail.com", "", "u@x", "", secret}, "service_account: {file: \"" + secret},
+		{[]string{"imap.gmail.com", "", "u@x", "google", "", "app", secret, secret}, "refresh_token: {file: \"" + secret},
+		{[]string{"imap.example.com", "", "u@x", "microsoft", "t", "app", secret}, "client_secret: {file: \"" + secret},
+	} {
+		path := filepath.Join(c.dir, fmt.Sprint(i, ".yaml"))
+		r := runGrabIn(typing(t, append(append([]string{filepath.Join(c.dir, "store")}, tt.typed...), rest...)...), "-c", path, "init", "--no-check", "--known-hosts", known)
+		text := c.read(filepath.Base(path))
+		if !strings.Contains(text, tt.want) || strings.Contains(text, "hidden") {
+			t.Errorf("%d: no %q in\n%s\n%s", i, tt.want, text, r)
+		}
+		if r := runGrab("-c", path, "check", "--offline"); r.code != 0 {
+			t.Errorf("%d: %s", i, r)
+		}
 	}
 }

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/config"
+)
+
+// byPassword is the way in by a password; the others are providers of OAuth2.
+const byPassword = "password"
+
+// mailAnswers are the ways into a mailbox. Secrets are named by their files.
+type mailAnswers struct {
+	MailAuth         string // byPassword or a provider; empty: as way says
+	MailPasswordFile string
+
+	Tenant, ClientID                   string
+	ClientSecretFile, CertificateFile  string
+	ServiceAccountFile, RefreshingFile string
+}
+
+func (f *answers) mailFlags(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.MailAuth, "mail-auth", "", "`way` to log in to the mailbox: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2); default as the server's name says")
+	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")
+	fl.StringVar(&f.Tenant, "mail-tenant", "", "microsoft: `tenant` ID or domain")
+	fl.StringVar(&f.ClientID, "mail-client-id", "", "OAuth2: `ID` of the application")
+	fl.StringVar(&f.ClientSecretFile, "mail-client-secret-file", "", "OAuth2: `file` that holds the client secret, mode 0600")
+	fl.StringVar(&f.CertificateFile, "mail-certificate-file", "", "microsoft: PEM `file` with RSA key and certificate, mode 0600, instead of --mail-client-secret-file")
+	fl.StringVar(&f.ServiceAccountFile, "mail-service-account-file", "", "google: JSON `file` of the service account, mode 0600")
+	fl.StringVar(&f.RefreshingFile, "mail-refresh-token-file", "", "google: `file` that holds a refresh token, mode 0600, instead of --mail-service-account-file")
+}
+
+// A knownServer is a mail server where passwords are no good.
+type knownServer struct{ provider, why string }
+
+var knownServers = map[string]knownServer{
+	"outlook.office365.com": {config.ProviderMicrosoft, "Microsoft 365 takes no passwords over IMAP"},
+	"outlook.office.com":    {config.ProviderMicrosoft, "Microsoft 365 takes no passwords over IMAP"},
+	"imap.gmail.com":        {config.ProviderGoogle, "Gmail takes no account passwords over IMAP (app passwords only, where they are allowed)"},
+	"imap.googlemail.com":   {config.ProviderGoogle, "Gmail takes no account passwords over IMAP (app passwords only, where they are allowed)"},
+}
+
+func (f *answers) known() knownServer {
+	return knownServers[strings.TrimSuffix(host(strings.TrimSpace(f.MailServer)), ".")]
+}
+
+// way is how to log in: as was said, or as follows from what was given, or as the
+// server wants it.
+func (f *answers) way() string {
+	switch {
+	case f.MailAuth != "":
+		return f.MailAuth
+	case f.MailPasswordFile != "":
+		return byPassword
+	case f.Tenant != "", f.CertificateFile != "":
+		return config.ProviderMicrosoft
+	case f.ServiceAccountFile != "", f.RefreshingFile != "":
+		return config.ProviderGoogle
+	case f.known().provider != "":
+		return f.known().provider
+	}
+	return byPassword
+}
+
+// oauth names the flags of OAuth2 that were given.
+func (f *answers) oauth() (flags []string) {
+	for _, x := range [][2]string{{f.Tenant, "--mail-tenant"}, {f.ClientID, "--mail-client-id"}, {f.ClientSecretFile, "--mail-client-secret-file"},
+		{f.CertificateFile, "--mail-certificate-file"}, {f.ServiceAccountFile, "--mail-service-account-file"}, {f.RefreshingFile, "--mail-refresh-token-file"}} {
+		if x[0] != "" {
+			flags = append(flags, x[1])
+		}
+	}
+	return flags
+}
+
+// mail reports whether anything was said of a mailbox.
+func (f *answers) mail() bool {
+	return f.MailServer != "" || f.MailUser != "" || f.MailAuth != "" || f.MailPasswordFile != "" || len(f.oauth()) > 0
+}
+
+// missingMail names the flags of a login that are needed and not given.
+func (f *answers) missingMail(need func(given bool, flag string)) {
+	switch f.way() {
+	case byPassword:
+		need(f.MailPasswordFile != "", "--mail-password-file FILE")
+	case config.ProviderMicrosoft:
+		need(f.Tenant != "", "--mail-tenant TENANT")
+		need(f.ClientID != "", "--mail-client-id ID")
+		need(f.ClientSecretFile != "" || f.CertificateFile != "", "--mail-client-secret-file FILE or --mail-certificate-file FILE")
+	case config.ProviderGoogle:
+		if f.ServiceAccountFile == "" && f.RefreshingFile == "" {
+			need(false, "--mail-service-account-file FILE or --mail-refresh-token-file FILE")
+		}
+		if f.RefreshingFile != "" {
+			need(f.ClientID != "", "--mail-client-id ID")
+			need(f.ClientSecretFile != "", "--mail-client-secret-file FILE")
+		}
+	}
+}
+
+// askMail asks how to log in to the mailbox.
+func (f *answers) askMail(q *asker, one, must func(*string, string), more func() bool) {
+	if k := f.known(); k.provider != "" {
+		fmt.Fprintf(q.out, "%s: %s is the way there. docs/mailbox.md has the steps.\n", k.why, k.provider)
+	}
+	for f.MailAuth = f.way(); more(); {
+		one(&f.MailAuth, "How to log in there: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2)")
+		if f.checkWay() == nil {
+			break
+		}
+		fmt.Fprintln(q.out, f.checkWay())
+		f.MailAuth = ""
+		f.MailAuth = f.way()
+	}
+	switch f.MailAuth {
+	case byPassword:
+		must(&f.MailPasswordFile, "File that holds its password (mode 0600)")
+		return
+	case config.ProviderMicrosoft:
+		must(&f.Tenant, "Tenant: its ID or its domain")
+		must(&f.ClientID, "Application (client) ID")
+		if f.CertificateFile == "" {
+			one(&f.ClientSecretFile, "File that holds the client secret (mode 0600; empty: a certificate)")
+		}
+		if f.ClientSecretFile == "" {
+			must(&f.CertificateFile, "PEM file with the RSA key and its certificate (mode 0600)")
+		}
+	case config.ProviderGoogle:
+		if f.RefreshingFile == "" {
+			one(&f.ServiceAccountFile, "JSON file of the service account (mode 0600; empty: a refresh token)")
+		}
+		if f.ServiceAccountFile == "" {
+			must(&f.ClientID, "OAuth client's ID")
+			must(&f.ClientSecretFile, "File that holds the client's secret (mode 0600)")
+			must(&f.RefreshingFile, "File that holds the refresh token (mode 0600)")
+		}
+	}
+}
+
+func (f *answers) checkWay() error {
+	switch f.way() {
+	case byPassword, config.ProviderMicrosoft, config.ProviderGoogle:
+		return nil
+	}
+	return fmt.Errorf("--mail-auth %q: want password, microsoft or google; other token endpoints are written by hand, see docs/mailbox.md", f.MailAuth)
+}
+
+// checkMail finds answers that exclude each other.
+func (f *answers) checkMail() error {
+	if err := f.checkWay(); err != nil || !f.mail() {
+		return err
+	}
+	given := f.oauth()
+	switch {
+	case f.way() == byPassword && len(given) > 0:
+		return fmt.Errorf("a password and %s exclude each other", strings.Join(given, ", "))
+	case f.way() != byPassword && f.MailPasswordFile != "":
+		return fmt.Errorf("--mail-auth %s and --mail-password-file exclude each other", f.way())
+	case f.way() == config.ProviderMicrosoft && f.RefreshingFile != "":
+		return errors.New("--mail-refresh-token-file is for google: Microsoft's wants scopes of its own, see configs/grab.example.yaml")
+	}
+	return nil
+}
+
+// doubt is what speaks against the way that was chosen, "" if nothing does.
+func (f *answers) doubt() string {
+	k := f.known()
+	if k.provider == "" || f.way() == k.provider {
+		return ""
+	}
+	return fmt.Sprintf("%s: --mail-auth %s is the way at %s, see docs/mailbox.md", k.why, k.provider, host(f.MailServer))
+}
