@@ -34,7 +34,8 @@ func (p Place) at(a evidence.Alert) evidence.Alert {
 	return a
 }
 
-// byPlace reports whether two copies of a mail may have different routes.
+// byPlace reports whether two copies of a mail may have different routes. While they
+// may not, nobody remembers where further copies lay.
 func (p Policy) byPlace() bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.To != "" || r.Folder != "" })
 }
