@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 // A Notice is one message. Its JSON is what a webhook with the template json and a
 // command get.
 type Notice struct {
-	ID       string    `json:"id"` // hex; the same notice has the same
+	ID       string    `json:"id"` // hex; the same notice has the same, also when a crash has it made or delivered again
 	Kind     string    `json:"kind"`
 	Time     time.Time `json:"time"`
 	Subject  string    `json:"subject"` // one line
@@ -48,6 +49,7 @@ const (
 
 // A Change is one problem's change of state.
 type Change struct {
+	ID      string    `json:"id"` // hex, as of a Notice: a restart may put the same change beside others
 	Key     string    `json:"key"`
 	Event   string    `json:"event"` // one of Began, …
 	What    string    `json:"what"`
@@ -61,15 +63,18 @@ type Change struct {
 
 // An Incident is what is known of one so far.
 type Incident struct {
+	Key      string          `json:"-"` // what the notice's ID is made of: it never changes, as Incident may
 	Incident string          `json:"incident"`
+	Revision int             `json:"revision"` // of the bundle, from 1
 	Site     string          `json:"site"`
 	Alerts   []string        `json:"alerts"` // name and node of each, at most maxAlerts
 	More     int             `json:"more_alerts,omitempty"`
 	Window   evidence.Window `json:"window"`
 	Coverage string          `json:"coverage"`
 	Hosts    []Host          `json:"hosts"`
-	Verdict  string          `json:"verdict,omitempty"` // one sentence on the registrations
-	Bundle   string          `json:"bundle,omitempty"`  // path on the machine of grab
+	Verdict  string          `json:"verdict,omitempty"` // of KindSealed: one sentence on the registrations
+	Found    *Registration   `json:"registration,omitempty"`
+	Bundle   string          `json:"bundle,omitempty"` // path on the machine of grab
 	Size     int64           `json:"size,omitempty"`
 	SHA256   string          `json:"sha256,omitempty"`
 }
@@ -93,8 +98,12 @@ func id(parts ...string) string {
 // Problems makes one notice of changes.
 func Problems(now time.Time, changes []Change) Notice {
 	var parts []string
-	for _, c := range changes {
-		parts = append(parts, c.Key, c.Event, c.Since.UTC().Format(time.RFC3339Nano), fmt.Sprint(c.Times))
+	changes = slices.Clone(changes)
+	for i := range changes {
+		c := &changes[i]
+		part := []string{c.Key, c.Event, c.Since.UTC().Format(time.RFC3339Nano), fmt.Sprint(c.Times)}
+		c.ID = id(part...)
+		parts = append(parts, part...)
 	}
 	n := Notice{ID: id(parts...), Kind: KindProblems, Time: now.UTC().Round(0), Changes: changes, Subject: subject(changes)}
 	var b strings.Builder
@@ -160,42 +169,6 @@ func (c Change) write(b *strings.Builder) {
 	if c.Blocks && c.Event == Began {
 		b.WriteString("An alert that comes now would lose something by it.\n")
 	}
-}
-
-// Told makes a notice of an incident. kind is KindCopied or KindSealed.
-func Told(now time.Time, kind string, in Incident, revision int) Notice {
-	n := Notice{ID: id(kind, in.Incident, fmt.Sprint(revision)), Kind: kind, Time: now.UTC().Round(0), Incident: &in}
-	var b strings.Builder
-	if kind == KindCopied {
-		n.Subject = fmt.Sprintf("grab: alert for %s, logs copied (%s so far)", in.Site, in.Coverage)
-		fmt.Fprintf(&b, "An alert came for site %s. The hosts' logs were copied a first time; the bundle follows.\n\n", in.Site)
-	} else {
-		n.Subject = fmt.Sprintf("grab: bundle for %s is sealed (%s)", in.Site, in.Coverage)
-		fmt.Fprintf(&b, "The bundle of site %s is sealed.\n\n", in.Site)
-	}
-	fmt.Fprintf(&b, "Incident: %s\n", in.Incident)
-	for _, a := range in.Alerts {
-		fmt.Fprintf(&b, "Alert:    %s\n", a)
-	}
-	if in.More > 0 {
-		fmt.Fprintf(&b, "          and %d more\n", in.More)
-	}
-	fmt.Fprintf(&b, "Window:   %s to %s\nCoverage: %s\n", stamp(in.Window.Since), stamp(in.Window.Until), in.Coverage)
-	for _, h := range in.Hosts {
-		fmt.Fprintf(&b, "  %s: %s", h.Host, h.Coverage)
-		if h.Error != "" {
-			b.WriteString(" (" + h.Error + ")")
-		}
-		b.WriteString("\n")
-	}
-	if in.Verdict != "" {
-		fmt.Fprintf(&b, "Verdict:  %s\n", in.Verdict)
-	}
-	if in.Bundle != "" {
-		fmt.Fprintf(&b, "Bundle:   %s\nSize:     %d bytes\nSHA-256:  %s\n", in.Bundle, in.Size, in.SHA256)
-	}
-	n.Text = b.String()
-	return n
 }
 
 // Test is the notice of grab check --notify.

@@ -23,6 +23,11 @@ const (
 	TemplateSlack = "slack" // blocks, for an incoming webhook of Slack
 )
 
+// idempotency is the header field that bears a notice's ID, quoted, as
+// draft-ietf-httpapi-idempotency-key-header has it: what comes with the same one came
+// before.
+const idempotency = "Idempotency-Key"
+
 // A Webhook posts notices as JSON. Redirects are not followed, and no error holds
 // the address, for the address is a secret.
 type Webhook struct {
@@ -47,6 +52,7 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("User-Agent", "grab")
+	req.Header.Set(idempotency, `"`+n.ID+`"`)
 	client := w.Client
 	if client == nil {
 		client = webClient
