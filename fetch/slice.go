@@ -1,0 +1,32 @@
+package fetch
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// OpenSlice returns the joined slice of a family out of a Grab's folder, each file up
+// to the length that was written down for it. It changes nothing there, and another
+// goroutine or process may be at work in it: what that adds, or gives up, meanwhile is
+// not seen. No state, or none of that family, is an empty slice if the folder is there.
+func OpenSlice(dir, family string) (io.ReadCloser, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	s := &state{}
+	if err := atomicfile.ReadJSON(filepath.Join(dir, stateFile), s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f := s.family(family)
+	for _, pc := range f.Pieces {
+		if info, err := os.Stat(filepath.Join(dir, pc.File)); pc.Length > 0 && (err != nil || info.Size() < pc.Length) {
+			pc.Length, pc.Cut = 0, 0 // as Grab.load does
+		}
+	}
+	return f.open(dir)
+}
