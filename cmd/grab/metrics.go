@@ -20,6 +20,7 @@ type metrics struct {
 	sealed    *prometheus.CounterVec   // by coverage
 	took      *prometheus.HistogramVec // by step
 	copied    *prometheus.CounterVec   // bytes by host
+	outcomes  outcomes
 }
 
 // newMetrics makes them; report is asked at every look.
@@ -39,8 +40,9 @@ func newMetrics(report func() status.Report) *metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}}, []string{"step"}),
 		copied: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_copied_bytes_total",
 			Help: "Bytes of logs in sealed bundles, by host."}, []string{"host"}),
+		outcomes: newOutcomes(),
 	}
-	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, reported(report),
+	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.outcomes.count, reported(report),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, o := range []string{"alert", "seen_before", "not_kept"} {
 		m.mails.WithLabelValues(o)
@@ -71,6 +73,7 @@ func (m *metrics) mail(mail mailwatch.Mail, fresh bool, err error) {
 
 // event counts the steps of incidents.
 func (m *metrics) event(e incident.Event, store *incident.Store) {
+	m.outcomes.event(e)
 	switch e.What {
 	case incident.EventStarted:
 		m.incidents.WithLabelValues("started").Inc()

@@ -79,6 +79,13 @@ func (w *watching) reportClusters(r *status.Report, cfg *config.Config) {
 	if heard == nil {
 		heard = map[string]time.Time{}
 	}
+	// What stands in a subject where a cluster's name belongs may be anything: no
+	// label, and no business of who asks for metrics.
+	maps.DeleteFunc(heard, func(name string, _ time.Time) bool {
+		return evidence.CheckName(name) != nil && !slices.ContainsFunc(cfg.Sites, func(s config.Site) bool {
+			return slices.ContainsFunc(s.Clusters, func(c string) bool { return strings.EqualFold(c, name) })
+		})
+	})
 	for _, s := range cfg.Sites { // one of which nothing came is what is to be seen
 		for _, c := range s.Clusters {
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(heard)), func(h string) bool { return strings.EqualFold(h, c) }) {

@@ -36,6 +36,10 @@ type telling struct {
 	every    time.Duration           // between two looks at them; zero: the desk's own
 	news     incidentNews
 
+	storeEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
+	lookLimit  time.Duration // of a first look; zero: 20 s
+	turn       chan struct{} // of the first look that is at work
+
 	mu       sync.Mutex
 	desk     *notice.Desk // nil: nobody is told
 	canaries []*proof.Canary
@@ -52,7 +56,7 @@ func newTelling(store *incident.Store, log *slog.Logger, shelf *tokenShelf, prob
 	if err != nil {
 		return nil, err
 	}
-	return &telling{log: log, store: store, key: key, tokens: shelf, problems: problems, up: map[string]bool{}, stop: func() {},
+	return &telling{log: log, store: store, key: key, tokens: shelf, problems: problems, up: map[string]bool{}, stop: func() {}, turn: make(chan struct{}, 1),
 		beats: &proof.Heartbeats{File: filepath.Join(store.Dir, "heartbeats.json"), Log: log}}, nil
 }
 
@@ -104,7 +108,8 @@ func (t *telling) configure(ctx context.Context, cfg *config.Config) {
 	bad("notices of earlier runs", desk.Open())
 	t.wg.Go(func() { desk.Run(ctx) })
 	if wake := t.news.wake; wake != nil {
-		t.wg.Go(func() { t.tellIncidents(ctx, desk, wake) })
+		teller := t.newTeller(desk)
+		t.wg.Go(func() { teller.run(ctx, wake) })
 	}
 }
 
@@ -254,6 +259,13 @@ func (t *telling) own(mailbox string, remove bool, by judge) func(context.Contex
 		}
 		return mailwatch.Look
 	}
+}
+
+// cameBack is how many mails of ours came back.
+func (t *telling) cameBack() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.loops
 }
 
 // watched are the canaries of a mailbox, and none of another.

@@ -30,37 +30,35 @@ type tellingLab struct {
 	*labConfig
 	box  *realsrv.Dovecot
 	smtp *realsrv.Exim
-	told string // folder of the notices that the command got
 }
 
 func newTellingLab(t *testing.T) *tellingLab {
 	c := &tellingLab{labConfig: newLab(t, lab.ExpresswayConfig{Role: "C"}), box: realsrv.StartDovecot(t, realsrv.DovecotOptions{})}
 	c.smtp = realsrv.StartExim(t, c.box)
-	c.told = filepath.Join(c.dir, "told")
-	if err := os.Mkdir(c.told, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	c.file("imap.secret", c.box.Password+"\n")
 	c.file("smtp.secret", c.smtp.Password+"\n")
 	c.file("imap.pem", string(c.box.CA))
 	c.file("smtp.pem", string(c.smtp.CA))
-	tell := c.file("tell", "#!/bin/sh\nf=$(mktemp \"$1/XXXXXX\") && cat > \"$f\" && mv \"$f\" \"$f.json\"\n")
-	if err := os.Chmod(tell, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	tell := c.teller()
 	c.window = "{before: 10s, after: 1s}"
 	c.extra = fmt.Sprintf(`mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, canary: {every: 1m, late: 30s, delete: true}}
 smtp: {server: %q, tls: starttls, ca_file: smtp.pem, user: %q, password: {file: smtp.secret}, from: grab@example.com}
 notify: {after: 1s, mail: {to: [%q]}, command: [%q, %q]}
 heartbeats: [{name: daily, match: CpuPegging, cluster: hq}]
 alerts: {from: ["@example.com"]}
-settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, tell, c.told)
+settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, tell, c.told())
 	c.write()
 	return c
 }
 
 // watch runs a watch in this process until stop.
 func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
+	c.t.Helper()
+	return c.labConfig.watch(func(w *watching) { w.tell.every = 100 * time.Millisecond })
+}
+
+// watch runs a watch in this process until stop, after set.
+func (c *labConfig) watch(set func(*watching)) (w *watching, log *lines, stop func()) {
 	c.t.Helper()
 	log = &lines{}
 	a := &app{config: c.path, out: io.Discard, err: log}
@@ -71,7 +69,7 @@ func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
 	if w, err = a.newWatching(cfg, slog.New(slog.NewTextHandler(log, nil))); err != nil {
 		c.t.Fatal(err)
 	}
-	w.tell.every = 100 * time.Millisecond
+	set(w)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.run(ctx) }()
@@ -98,9 +96,9 @@ func (c *tellingLab) until(what string, ok func() bool) {
 }
 
 // notices are those that the command got, by kind.
-func (c *tellingLab) notices() map[string][]notice.Notice {
+func (c *labConfig) notices() map[string][]notice.Notice {
 	c.t.Helper()
-	names, err := filepath.Glob(filepath.Join(c.told, "*.json"))
+	names, err := filepath.Glob(filepath.Join(c.told(), "*.json"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -119,6 +117,23 @@ func (c *tellingLab) notices() map[string][]notice.Notice {
 	return all
 }
 
+// told is the folder of the notices that the command got.
+func (c *labConfig) told() string { return filepath.Join(c.dir, "told") }
+
+// teller makes that folder, and the command that keeps a notice in the folder that is
+// its argument.
+func (c *labConfig) teller() string {
+	c.t.Helper()
+	if err := os.Mkdir(c.told(), 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	tell := c.file("tell", "#!/bin/sh\nf=$(mktemp \"$1/XXXXXX\") && cat > \"$f\" && mv \"$f\" \"$f.json\"\n")
+	if err := os.Chmod(tell, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	return tell
+}
+
 // lines is a log that may be read while it is written.
 type lines struct {
 	mu sync.Mutex
@@ -135,12 +150,6 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-func (w *watching) cameBack() int {
-	w.tell.mu.Lock()
-	defer w.tell.mu.Unlock()
-	return w.tell.loops
 }
 
 // TestTelling: the canary goes by SMTP and comes back by IDLE; a heartbeat triggers
@@ -184,12 +193,12 @@ func TestTelling(t *testing.T) {
 	if sum := sha256.Sum256(b); second.SHA256 != hex.EncodeToString(sum[:]) || second.Size != int64(len(b)) || second.Verdict == "" || second.Incident != first.Incident {
 		t.Errorf("%+v", second)
 	}
-	c.until("our own notices in the mailbox", func() bool { return w.cameBack() == 2 })
+	c.until("our own notices in the mailbox", func() bool { return w.tell.cameBack() == 2 })
 	stop()
 
 	w, log2, stop := c.watch()
 	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.tell.key.Notice("x")))
-	c.until("the reply", func() bool { return w.cameBack() == 1 })
+	c.until("the reply", func() bool { return w.tell.cameBack() == 1 })
 	stop()
 	alerts, err := os.ReadDir(filepath.Join(c.dir, "store", "alerts"))
 	if err != nil || len(alerts) != 1 {

@@ -87,9 +87,11 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	}
 	w.health.hosts.recall(w.store)
 	w.metrics = newMetrics(w.status)
+	w.metrics.outcomes.sites(cfg)
 	if w.tell, err = newTelling(w.store, log, &w.tokens, w.problems); err != nil {
 		return nil, err
 	}
+	w.metrics.countLoops(w.tell.cameBack)
 	pool := &fetch.Pool{}
 	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.hosts.keeper, depths: func(host string, families map[string]fetch.Foresight) {
 		w.health.hosts.depths(host, families)
@@ -202,6 +204,7 @@ func (w *watching) reload() bool {
 	}
 	w.cfg.Store(cfg)
 	w.tokens.turn()
+	w.metrics.outcomes.sites(cfg)
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
 	return true

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/sources"
+)
+
+// A first look reads what the first pass copied, for the first notice. It takes no
+// lock, and one look is at work at a time.
+const (
+	firstLookLimit = 20 * time.Second // with the wait for its turn
+	firstLookMost  = 512 << 20        // bytes of slices: what is kept in memory grows with them
+)
+
+var (
+	errOvertaken = errors.New("the bundle is being sealed: the next notice has its verdict")
+	errNothing   = errors.New("no log was got so far")
+)
+
+// A firstLook is on its way to a verdict.
+type firstLook struct {
+	event  incidentEvent
+	ctx    context.Context // of the look
+	cancel context.CancelFunc
+	found  atomic.Pointer[notice.Registration] // nil until it is over
+}
+
+// end gives the look up and is its notice without a verdict.
+func (f *firstLook) end(why error) incidentEvent {
+	f.cancel()
+	e := f.event
+	e.found = notFound(why)
+	return e
+}
+
+func notFound(why error) *notice.Registration {
+	return &notice.Registration{Preliminary: true, Why: shown(why.Error())}
+}
+
+// look begins a look at an incident, unless there is one. Its end, or that of its time,
+// wakes the teller.
+func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent) {
+	if s.looks[in.Key] != nil {
+		return
+	}
+	limit := cmp.Or(s.lookLimit, firstLookLimit)
+	f := &firstLook{event: e}
+	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not read within %v", limit))
+	s.looks[in.Key] = f
+	s.wg.Go(func() {
+		defer f.cancel()
+		defer context.AfterFunc(f.ctx, s.news.poke)()
+		reg, err := s.firstVerdict(f.ctx, in)
+		if err != nil {
+			f.found.Store(notFound(cmp.Or(context.Cause(f.ctx), err)))
+		} else {
+			found := registrationTold(reg)
+			found.Preliminary = true
+			f.found.Store(found)
+		}
+		s.news.poke()
+	})
+}
+
+// looked is what first notices can be told: their looks are over, or their time is.
+func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
+	for key, f := range s.looks {
+		found := f.found.Load()
+		if found == nil && f.ctx.Err() == nil || ctx.Err() != nil {
+			continue
+		}
+		e := f.end(context.Cause(f.ctx))
+		if found != nil {
+			e.found = found
+		}
+		list = append(list, e)
+		delete(s.looks, key)
+	}
+	return list
+}
+
+// firstVerdict reads what there is of an incident's logs.
+func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a defect in the analysis: %v", p)
+		}
+	}()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	m, err := s.store.Manifest(in)
+	if err != nil {
+		return nil, err
+	}
+	var total int64
+	for _, h := range m.Hosts {
+		for _, f := range h.Files {
+			total += f.Bytes
+		}
+	}
+	switch {
+	case total == 0:
+		return nil, errNothing
+	case total > firstLookMost:
+		return nil, fmt.Errorf("%s of logs are too many for a first look", size(total))
+	}
+	set := sources.Of(ctx, s.store.Dir, m, func(host, family string) (io.ReadCloser, error) {
+		return fetch.OpenSlice(s.store.Slices(in.Key, host), family)
+	})
+	defer set.Close()
+	rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Hops: 1})
+	if err != nil {
+		return nil, err
+	}
+	return brief(rep), nil
+}
+
+// registrationTold is what a notice says of a verdict: names and words, and nothing
+// that stands in a log beside.
+func registrationTold(reg *evidence.Registration) *notice.Registration {
+	r := &notice.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More}
+	for i, p := range reg.Phones {
+		if i == notice.MaxPhones {
+			r.More += len(reg.Phones) - i
+			break
+		}
+		r.Phones = append(r.Phones, notice.Phone{Device: evidence.Printable(p.Device, 100), Verdict: shown(p.Verdict), Cause: shown(p.Cause), Confidence: shown(p.Confidence)})
+	}
+	return r
+}

@@ -1,0 +1,156 @@
+//go:build !windows
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/status"
+)
+
+// TestOutcomes: each sealed revision counts by its site, and a failure once, however
+// often it is tried again, until the incident is sealed.
+func TestOutcomes(t *testing.T) {
+	m := newMetrics(func() status.Report { return status.Report{} })
+	store := &incident.Store{Dir: t.TempDir()}
+	tell := func(what, key, site string, c evidence.Coverage) {
+		m.event(incident.Event{What: what, Key: key, Site: site, Coverage: c, Err: errors.New("x")}, store)
+	}
+	for range 3 {
+		tell(incident.EventFailed, "a", "hq", "")
+	}
+	tell(incident.EventFailed, "b", "hq", "")
+	tell(incident.EventFailed, "c", "lab", "")
+	tell(incident.EventSealed, "a", "hq", evidence.Partial)
+	tell(incident.EventFailed, "a", "hq", "") // of a retry
+	tell(incident.EventSealed, "a", "hq", evidence.Complete)
+	tell(incident.EventSealed, "d", "hq", evidence.Lost)
+	tell(incident.EventFirstPass, "e", "hq", evidence.Lost)
+	for _, want := range []struct {
+		site, coverage string
+		n              float64
+	}{{"hq", "complete", 1}, {"hq", "partial", 1}, {"hq", "lost", 1}, {"hq", "failed", 3}, {"lab", "failed", 1}, {"lab", "lost", 0}} {
+		if n := testutil.ToFloat64(m.outcomes.count.WithLabelValues(want.site, want.coverage)); n != want.n {
+			t.Errorf("%+v: %v", want, n)
+		}
+	}
+}
+
+// What the mails of TestNothingPrivate tell of people.
+var private = []string{"Grete", "Musterfrau", "555 0199", "5550199", "0711"}
+
+// label finds the labels of a line of metrics.
+var label = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
+
+// TestNothingPrivate: whatever stands in mails, logs and secrets, and whatever breaks,
+// metrics, health and the status of a watcher name nothing but what is configured; and
+// each metric is documented.
+func TestNothingPrivate(t *testing.T) {
+	c, victim := newToldLab(t, "1s")
+	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		rw.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(rw, "cannot %s %s: %s", r.Method, r.RequestURI, b)
+	}))
+	defer hook.Close()
+	c.file("hook.url", hook.URL+"/services/T0K3Nsecret?sig=S1Gnature\n")
+	addr := freeAddr(t)
+	c.extra = strings.Replace(c.extra, "on: [", "webhooks: [{url: {file: hook.url}}], on: [problems, ", 1) +
+		fmt.Sprintf("\nhttp: {listen: %q}\nalerts: {from: [\"@example.com\"]}\nheartbeats: [{name: daily, match: CpuPegging}]", addr)
+	c.write()
+	w, _, _ := c.watch(func(*watching) {})
+	subject := "[RTMT-ALERT-Musterfrau (0711 555 0199)] PartiallyRegisteredPhone: Grete's phone 5550199"
+	text := "Call Grete Musterfrau, 0711 555 0199\n"
+	c.alertNow(lab.MailOptions{From: "grete.musterfrau@example.com", Subject: subject, Text: text, Cluster: "Musterfrau (0711 555 0199)"})
+	c.toldOf(notice.KindSealed, 1)
+	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
+	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
+		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.tell.key.Notice("x") + "\r\n" + text} {
+		if err := c.mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "all mails", func() bool {
+		r := w.status()
+		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.tell.cameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
+	})
+	c.mail.SetDown(true)
+	c.peers[1].SetDown(true)
+	until(t, "the mailbox is down", func() bool { return !w.status().Works })
+
+	said := map[string]string{"status": c.grab("status", "--json").out, "status in words": c.grab("status").out}
+	_, said["healthz"] = get(t, addr, "/healthz")
+	_, said["metrics"] = get(t, addr, "/metrics")
+	secrets := append(c.credentials(), private...)
+	secrets = append(secrets, c.mail.Password, "T0K3Nsecret", "S1Gnature", victim.Number, victim.Device, victim.CallID, strings.Split(string(c.login.PEM), "\n")[2])
+	for what, text := range said {
+		for _, s := range secrets {
+			if len(s) < 4 || strings.Contains(strings.ToLower(text), strings.ToLower(s)) {
+				t.Errorf("%q is in %s:\n%s", s, what, text)
+			}
+		}
+	}
+	for _, want := range []string{`grab_incident_outcomes_total{coverage="complete",site="hq"} 1`, `grab_incident_outcomes_total{coverage="failed",site="hq"} 0`, "grab_own_mails_total 1\n", "grab_quarantine_alerts 1\n"} {
+		if !strings.Contains(said["metrics"], want) {
+			t.Errorf("no %s in\n%s", want, said["metrics"])
+		}
+	}
+	c.checkMetrics(said["metrics"])
+}
+
+// checkMetrics looks whether each metric is documented and each label's value is one
+// of ours, or of the configuration.
+func (c *labConfig) checkMetrics(text string) {
+	c.t.Helper()
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	known := map[string][]string{"outcome": {"alert", "seen_before", "not_kept"}, "what": {"started", "sealed", "failed"}, "step": {"held", "copied", "sealed"},
+		"coverage": {"complete", "partial", "lost", "failed"}, "site": {"hq"}, "blocks": {"true", "false"}, "version": {version}, "family": lab.Families(),
+		"heartbeat": {"daily"}, "mailbox": {c.mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.mail.User + "/INBOX"}}
+	for _, e := range c.peers {
+		known["host"] = append(known["host"], e.Name())
+	}
+	n := 0
+	for line := range strings.Lines(text) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, labels, _ := strings.Cut(name, "{")
+		if !strings.HasPrefix(name, "grab_") {
+			continue
+		}
+		n++
+		for _, end := range []string{"_bucket", "_sum", "_count"} {
+			name = strings.TrimSuffix(name, end)
+		}
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			c.t.Errorf("docs/operations.md has no %s", name)
+		}
+		for _, l := range label.FindAllStringSubmatch(labels, -1) {
+			ok := l[1] == "le" || l[1] == "key" && strings.HasPrefix(l[2], "host/") || slices.Contains(known[l[1]], l[2])
+			if !ok {
+				c.t.Errorf("%s has the label %s=%q", name, l[1], l[2])
+			}
+		}
+	}
+	if n < 50 {
+		c.t.Errorf("only %d lines of metrics", n)
+	}
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/notice"
+)
+
+// incidentNews is what happened to incidents and was not told yet.
+type incidentNews struct {
+	mu      sync.Mutex
+	waiting []incidentEvent
+	wake    chan struct{} // nil: nobody listens
+}
+
+// An incidentEvent is one thing to be told. found is the verdict of a first look, which
+// is over; nil: none was begun.
+type incidentEvent struct {
+	incident.Event
+	found *notice.Registration
+}
+
+// listen says whether anybody wants to know.
+func (n *incidentNews) listen(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !on {
+		n.wake, n.waiting = nil, nil
+	} else if n.wake == nil {
+		n.wake = make(chan struct{}, 1)
+	}
+}
+
+// poke lets whoever listens look again.
+func (n *incidentNews) poke() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	select {
+	case n.wake <- struct{}{}:
+	default: // it is said already, or nobody listens
+	}
+}
+
+// add takes events down; first: before those that wait.
+func (n *incidentNews) add(first bool, events ...incidentEvent) {
+	n.mu.Lock()
+	switch {
+	case n.wake == nil:
+	case first:
+		n.waiting = append(events, n.waiting...)
+	default:
+		n.waiting = append(n.waiting, events...)
+	}
+	n.mu.Unlock()
+	n.poke()
+}
+
+// take gives what waits.
+func (n *incidentNews) take() []incidentEvent {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := n.waiting
+	n.waiting = nil
+	return all
+}
+
+// event takes down what is to be told of incidents.
+func (t *telling) event(e incident.Event) {
+	switch e.What {
+	case incident.EventFirstPass, incident.EventSealing, incident.EventSealed:
+		t.news.add(false, incidentEvent{Event: e})
+	}
+}
+
+// toldIncidents is what was told, on disk.
+type toldIncidents struct {
+	Born time.Time               `json:"born"` // what was sealed before is not spoken of
+	Told map[string]toldIncident `json:"told"` // by key
+}
+
+type toldIncident struct {
+	Copied bool `json:"copied"`
+	Sealed int  `json:"sealed"` // the highest revision
+}
+
+const (
+	tellAgain = 30 * time.Second // after a notice of an incident could not be kept
+	storeLook = 30 * time.Second // between two looks at what other processes sealed
+)
+
+// A teller tells of incidents, once each. One goroutine uses it.
+type teller struct {
+	*telling
+	desk  *notice.Desk
+	file  string
+	told  toldIncidents
+	seen  map[string]time.Time  // as in incident.Store.Changed
+	looks map[string]*firstLook // by key; their first notices wait for them
+	bad   string                // what was said of incidents that cannot be read
+	wg    sync.WaitGroup        // looks
+}
+
+// newTeller knows what earlier runs told.
+func (t *telling) newTeller(desk *notice.Desk) *teller {
+	s := &teller{telling: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
+		seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
+	if err := atomicfile.ReadJSON(s.file, &s.told); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.log.Error("notices of incidents of earlier runs", "err", err)
+	}
+	if s.told.Born.IsZero() || s.told.Told == nil {
+		s.told = toldIncidents{Born: time.Now().UTC(), Told: map[string]toldIncident{}}
+		if err := atomicfile.WriteJSON(s.file, s.told); err != nil {
+			t.log.Warn("notices of incidents cannot be kept", "err", err)
+		}
+	}
+	return s
+}
+
+// run tells of incidents until ctx ends: first of what was sealed when nobody could be
+// told, then of what happens, and of what other processes seal.
+func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.wg.Wait()
+	defer cancel()
+	store := time.NewTicker(cmp.Or(s.storeEvery, storeLook))
+	defer store.Stop()
+	var todo []incidentEvent
+	look := true
+	for {
+		todo = append(append(s.looked(ctx), todo...), s.news.take()...)
+		if look { // last: what was waiting came before
+			todo = append(todo, s.sealed()...)
+		}
+		todo, look = s.tellAll(ctx, todo), false
+		var again <-chan time.Time
+		if len(todo) > 0 {
+			again = time.After(tellAgain)
+		}
+		select {
+		case <-ctx.Done():
+			for _, f := range s.looks { // after a reload they are looked at anew
+				todo = append(todo, f.event)
+			}
+			s.news.add(true, todo...)
+			return
+		case <-wake:
+		case <-again:
+		case <-store.C:
+			look = true
+		}
+	}
+}
+
+// tellAll returns what could not be told. A first notice whose look is not over when
+// its incident is about to be sealed goes without, before all else of it.
+func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []incidentEvent) {
+	tell := func(e incidentEvent) {
+		if err := s.tell(ctx, e); err != nil {
+			left = append(left, e)
+			if ctx.Err() == nil {
+				s.log.Warn("a notice of an incident must wait", "incident", e.Incident, "err", err)
+			}
+		}
+	}
+	for _, e := range todo {
+		if f := s.looks[e.Key]; f != nil && e.What != incident.EventFirstPass {
+			delete(s.looks, e.Key)
+			tell(f.end(errOvertaken))
+		}
+		tell(e)
+	}
+	return left
+}
+
+// sealed finds revisions of incidents of alerts that were sealed and not told, and
+// forgets incidents that are no more.
+func (s *teller) sealed() (todo []incidentEvent) {
+	list, err := s.store.Changed(s.seen)
+	if err != nil && err.Error() != s.bad {
+		s.bad = err.Error() // once, for it may stay
+		s.log.Warn("whether all incidents were told of cannot be seen", "err", err)
+	}
+	for _, in := range list {
+		n := len(in.Revisions)
+		fresh := n > 0 && in.Revisions[n-1].Sealed.After(s.told.Born) && in.Revision > s.told.Told[in.Key].Sealed
+		if fresh && in.Kind == incident.KindAlert && in.State == incident.Sealed {
+			todo = append(todo, incidentEvent{Event: incident.Event{What: incident.EventSealed, Incident: in.ID, Key: in.Key}})
+		}
+	}
+	for key := range s.told.Told {
+		if _, there := s.seen[key]; !there {
+			delete(s.told.Told, key)
+		}
+	}
+	return todo
+}
+
+// tell tells one thing, once. A first notice that has no verdict yet waits for one.
+func (s *teller) tell(ctx context.Context, e incidentEvent) error {
+	if e.What == incident.EventSealing {
+		return nil
+	}
+	in, err := s.store.Load(e.Key)
+	if errors.Is(err, incident.ErrNotFound) || err == nil && in.Kind != incident.KindAlert {
+		return nil // merged, removed, or a person's own, who sees it
+	}
+	if err != nil {
+		return err
+	}
+	was := s.told.Told[in.Key]
+	now, kind := was, notice.KindCopied
+	if e.What == incident.EventSealed {
+		now.Sealed, kind = max(was.Sealed, in.Revision), notice.KindSealed
+	}
+	now.Copied = true
+	if now == was || kind == notice.KindCopied && was.Sealed > 0 {
+		return nil
+	}
+	if kind == notice.KindCopied && e.found == nil {
+		s.look(ctx, in, e)
+		return nil
+	}
+	about, err := s.about(ctx, in, e)
+	if err != nil {
+		return err
+	}
+	if err := s.desk.Tell(notice.Told(time.Now(), kind, about)); err != nil {
+		return err
+	}
+	s.told.Told[in.Key] = now
+	if err := atomicfile.WriteJSON(s.file, s.told); err != nil {
+		return err // the same notice is kept again, with the same ID
+	}
+	s.log.Info("notice", "kind", kind, "incident", in.ID, "revision", in.Revision)
+	return nil
+}

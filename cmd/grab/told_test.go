@@ -1,0 +1,221 @@
+//go:build !windows
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/notice"
+)
+
+// newToldLab is a site of two peers on which one phone went partial a few minutes ago,
+// and a mailbox; notices of incidents go to a command that keeps them.
+func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
+	t.Helper()
+	c := newLab(t)
+	for i, name := range []string{"expc01", "expe01"} {
+		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Name: name, Role: string("CE"[i]), IP: []string{"10.0.30.2", "10.0.40.5"}[i],
+			AuthorizedKey: c.login.Public, Logs: lab.LogConfig{Rate: 0.3, Seed: uint64(i + 7)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.Close() })
+		c.peers = append(c.peers, e)
+	}
+	site, err := lab.NewSite(lab.SiteConfig{C: c.peers[:1], E: c.peers[1:], Phones: 3, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer site.Close()
+	if err := site.Schedule(lab.Event{At: time.Now().Add(-8 * time.Minute), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+		t.Fatal(err)
+	}
+	site.Backfill(time.Now().Add(-18 * time.Minute))
+	var victim lab.Happening
+	for _, h := range site.Happened() {
+		if h.What == lab.CameBack {
+			victim = h
+		}
+	}
+	if victim.Device == "" {
+		t.Fatal("no phone went partial")
+	}
+	c.window = fmt.Sprintf("{before: 17m, after: %s, max: 3h}", after)
+	c.extra = fmt.Sprintf("notify: {command: [%q, %q], on: [incidents]}\nsettle: 100ms", c.teller(), c.told())
+	return c.withMail(), victim
+}
+
+// alertNow delivers a mail of an alert.
+func (c *labConfig) alertNow(o lab.MailOptions) {
+	c.t.Helper()
+	o.Time = time.Now()
+	if err := c.mail.Deliver(lab.Mail(o), o.Time); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// told waits for a notice of a kind and returns the first one, by time.
+func (c *labConfig) toldOf(kind string, n int) []notice.Notice {
+	c.t.Helper()
+	until(c.t, fmt.Sprintf("%d notices of %s", n, kind), func() bool { return len(c.notices()[kind]) >= n })
+	list := c.notices()[kind]
+	slices.SortFunc(list, func(a, b notice.Notice) int { return a.Time.Compare(b.Time) })
+	return list
+}
+
+var credential = regexp.MustCompile(`response="([0-9a-f]{16,})"|nonce="([^"]{8,})"|Bearer ([A-Za-z0-9._-]{16,})`)
+
+// credentials are all that stand in the peers' logs.
+func (c *labConfig) credentials() (list []string) {
+	c.t.Helper()
+	for _, e := range c.peers {
+		for _, name := range e.Siblings("network_log") {
+			b, err := os.ReadFile(filepath.Join(e.Dir(), name))
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			for _, m := range credential.FindAllStringSubmatch(string(b), -1) {
+				list = append(list, m[1]+m[2]+m[3])
+			}
+		}
+	}
+	return list
+}
+
+// TestFirstNotice: while the window is open the first notice says what the logs show
+// so far, names the phone and its cause, marks it as preliminary, and holds nothing else
+// of the logs.
+func TestFirstNotice(t *testing.T) {
+	c, victim := newToldLab(t, "1h")
+	w, log, stop := c.watch(func(*watching) {})
+	c.alertNow(lab.MailOptions{})
+	n := c.toldOf(notice.KindCopied, 1)[0]
+	found := n.Incident.Found
+	if found == nil || !found.Preliminary || found.Verdict != "partial" && found.Verdict != "unknown" || !strings.Contains(found.Summary, victim.Device) || found.Why != "" || n.Incident.Verdict != "" || n.Incident.Bundle != "" {
+		t.Fatalf("%+v %+v", n.Incident, found)
+	}
+	i := slices.IndexFunc(found.Phones, func(p notice.Phone) bool { return p.Device == victim.Device })
+	if i < 0 || found.Phones[i].Cause != "late_keepalive" || found.Phones[i].Confidence == "" || len(found.Phones) > notice.MaxPhones {
+		t.Errorf("%+v", found.Phones)
+	}
+	for _, want := range []string{"Verdict, preliminary: ", "  " + victim.Device + ": ", "cause late keepalive", "may say something else"} {
+		if !strings.Contains(n.Text, want) {
+			t.Errorf("no %q in\n%s", want, n.Text)
+		}
+	}
+	b, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := c.credentials()
+	if len(secrets) < 10 {
+		t.Fatalf("the logs hold %d credentials only", len(secrets))
+	}
+	for _, s := range append(secrets, victim.Number, c.mail.Password) {
+		if strings.Contains(string(b), s) {
+			t.Errorf("%q is in the notice", s)
+		}
+	}
+	if open, err := w.store.Open(); err != nil || len(open) != 1 || open[0].State != incident.Running {
+		t.Errorf("%+v, %v", open, err)
+	}
+	stop()
+	for _, s := range secrets {
+		if strings.Contains(log.String(), s) {
+			t.Errorf("%q is in the log", s)
+		}
+	}
+}
+
+// TestFirstNoticeWithout: a look that does not come to its end in time, or before the
+// bundle is sealed, holds neither the first notice nor the bundle up, and the notice says
+// so.
+func TestFirstNoticeWithout(t *testing.T) {
+	t.Run("time", func(t *testing.T) {
+		c, _ := newToldLab(t, "1h")
+		c.watch(func(w *watching) { w.tell.lookLimit = time.Millisecond; w.tell.turn <- struct{}{} })
+		c.alertNow(lab.MailOptions{})
+		n := c.toldOf(notice.KindCopied, 1)[0]
+		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
+			t.Errorf("%+v\n%s", f, n.Text)
+		}
+	})
+	t.Run("sealed", func(t *testing.T) {
+		c, victim := newToldLab(t, "1s")
+		c.watch(func(w *watching) { w.tell.lookLimit = time.Hour; w.tell.turn <- struct{}{} })
+		c.alertNow(lab.MailOptions{})
+		second, first := c.toldOf(notice.KindSealed, 1)[0], c.toldOf(notice.KindCopied, 1)[0]
+		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != errOvertaken.Error() || !first.Time.Before(second.Time) {
+			t.Errorf("%+v, %v then %v", f, first.Time, second.Time)
+		}
+		f := second.Incident.Found
+		if f == nil || f.Preliminary || f.Summary != second.Incident.Verdict || !slices.ContainsFunc(f.Phones, func(p notice.Phone) bool { return p.Device == victim.Device }) || strings.Contains(second.Text, "preliminary") {
+			t.Errorf("%+v\n%s", f, second.Text)
+		}
+	})
+}
+
+// TestRetryIsTold: a retry by another process leads to a notice by the running watch,
+// and no other watch says it again but one that cannot know that it was told: by the
+// same ID.
+func TestRetryIsTold(t *testing.T) {
+	c, _ := newToldLab(t, "1s")
+	c.extra += "\npatience: 1s"
+	c.write()
+	if err := c.peers[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	quick := func(w *watching) { w.tell.storeEvery = 20 * time.Millisecond }
+	w, _, stop := c.watch(quick)
+	c.alertNow(lab.MailOptions{})
+	first := c.toldOf(notice.KindSealed, 1)[0]
+	if in := first.Incident; in.Revision != 1 || in.Coverage != string(evidence.Partial) || !strings.Contains(first.Subject, "bundle for hq is sealed (partial)") {
+		t.Fatalf("%+v", first)
+	}
+	if err := c.peers[1].SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := program("-c", c.path, "retry", "--direct", first.Incident.Incident).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	second := c.toldOf(notice.KindSealed, 2)[1]
+	if in := second.Incident; in.Revision != 2 || in.Incident != first.Incident.Incident || in.Coverage != string(evidence.Complete) || !strings.HasSuffix(in.Bundle, "-r2.zip") ||
+		!strings.Contains(second.Subject, "revision 2 of the bundle for hq is sealed (complete)") || second.ID == first.ID {
+		t.Errorf("%+v", second)
+	}
+	for range 3 { // looks at the store while nothing happens, and a restart
+		time.Sleep(50 * time.Millisecond)
+		if w.tell.news.poke(); len(c.notices()[notice.KindSealed]) != 2 {
+			t.Fatalf("%+v", c.notices())
+		}
+	}
+	stop()
+	// Its own process grabs by hand and tells nobody.
+	if r := c.grab("now", "--direct", "--before", "1m"); r.code != 0 {
+		t.Fatalf("%s", r)
+	}
+	_, _, stop = c.watch(quick)
+	c.alertNow(lab.MailOptions{Node: "cucm02"})
+	c.toldOf(notice.KindSealed, 3)
+	stop()
+	if n := c.notices(); len(n[notice.KindSealed]) != 3 || len(n[notice.KindCopied]) != 2 {
+		t.Errorf("%+v", n)
+	}
+	file := filepath.Join("store", "notices-incidents.json") // as of before the second notice
+	c.file(file, strings.Replace(c.read(file), `"sealed": 2`, `"sealed": 1`, 1))
+	c.watch(quick)
+	if again := c.toldOf(notice.KindSealed, 4)[3]; again.ID != second.ID || again.Incident.Revision != 2 || again.Incident.SHA256 != second.Incident.SHA256 {
+		t.Errorf("%+v", again)
+	}
+}
