@@ -48,6 +48,7 @@ func (e *Wait) Unwrap() error { return e.Err }
 
 const (
 	attemptLimit = 30 * time.Second
+	grace        = 2 * time.Second // for an attempt under way when Deliver is to end: broken off it would be made twice
 	firstRetry   = 5 * time.Second
 	lastRetry    = 5 * time.Minute
 	longestWait  = 10 * time.Minute // that a channel may ask for
@@ -170,7 +171,8 @@ func (o *Outbox) Waiting() int {
 	return len(o.names)
 }
 
-// Deliver delivers notices, oldest first, until ctx ends.
+// Deliver delivers notices, oldest first, until ctx ends, and a little longer if one is
+// just under way.
 func (o *Outbox) Deliver(ctx context.Context) {
 	tries, refusals := 0, 0
 	for ctx.Err() == nil {
@@ -229,9 +231,15 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 }
 
 func (o *Outbox) attempt(ctx context.Context, n Notice) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, attemptLimit, fmt.Errorf("no answer within %v", attemptLimit))
+	try, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), attemptLimit, fmt.Errorf("no answer within %v", attemptLimit))
 	defer cancel()
-	return o.Channel.Send(ctx, n)
+	try, stop := context.WithCancelCause(try)
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(grace, func() { stop(context.Cause(ctx)) })
+		context.AfterFunc(try, func() { late.Stop() })
+	})()
+	return o.Channel.Send(try, n)
 }
 
 // note takes down how an attempt ended.

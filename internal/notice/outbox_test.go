@@ -249,3 +249,44 @@ func TestDesk(t *testing.T) {
 		<-done
 	})
 }
+
+// slow is a channel that takes a while.
+type slow struct {
+	way
+	takes time.Duration
+}
+
+func (s *slow) Send(ctx context.Context, n Notice) error {
+	select {
+	case <-time.After(s.takes):
+		return s.way.Send(ctx, n)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// TestOutboxEnds: what is under way at the end is brought to its own, and no more is
+// begun; but a channel that hangs does not hold the end up.
+func TestOutboxEnds(t *testing.T) {
+	for _, c := range []struct {
+		takes, ends time.Duration
+		left        int
+	}{{time.Second, time.Second, 1}, {time.Hour, 500*time.Millisecond + grace, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &slow{takes: c.takes}
+			o := box(t, t.TempDir(), s)
+			for i := range 2 {
+				if err := o.Add(note(KindProblems, fmt.Sprint(i))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := time.Now()
+			stop := deliver(t, o)
+			time.Sleep(500 * time.Millisecond)
+			stop()
+			if took := time.Since(start); took != c.ends || o.Waiting() != c.left {
+				t.Errorf("it ended after %v, %d wait: %+v", took, o.Waiting(), c)
+			}
+		})
+	}
+}
