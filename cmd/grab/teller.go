@@ -215,6 +215,9 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 	if err != nil {
 		return err
 	}
+	if e.What == incident.EventSealed && in.State != incident.Sealed {
+		return nil // taken up again just now: what comes of that is seen in the store
+	}
 	was := s.told.Told[in.Key]
 	now, kind := was, notice.KindCopied
 	if e.What == incident.EventSealed {
@@ -237,7 +240,7 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 	}
 	s.told.Told[in.Key] = now
 	if err := atomicfile.WriteJSON(s.file, s.told); err != nil {
-		return err // the same notice is kept again, with the same ID
+		s.log.Warn("that an incident was told of cannot be written down: after a restart it may be told again, with the same id", "incident", in.ID, "err", err)
 	}
 	s.log.Info("notice", "kind", kind, "incident", in.ID, "revision", in.Revision)
 	return nil

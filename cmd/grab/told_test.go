@@ -230,3 +230,57 @@ func TestRetryIsTold(t *testing.T) {
 		t.Errorf("%v", ids)
 	}
 }
+
+// TestTellerStore: what is sealed and not told is found in the store; what is being
+// retried, was sealed before anybody wanted to know, or is a person's own is not told.
+func TestTellerStore(t *testing.T) {
+	c := newLab(t)
+	store, err := incident.OpenStore(filepath.Join(c.dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, before := time.Now(), time.Now().Add(-time.Hour)
+	put := func(key string, kind incident.Kind, state incident.State, revision int, sealed ...time.Time) {
+		t.Helper()
+		in := incident.Incident{Key: key, ID: key, Site: "hq", Kind: kind, State: state, Frozen: true, Created: before, Revision: revision, Asked: evidence.NewWindow(before, at)}
+		for i, s := range sealed {
+			in.Revisions = append(in.Revisions, incident.Revision{Revision: i + 1, Sealed: s})
+		}
+		if err := os.MkdirAll(filepath.Join(store.Dir, "incidents", key), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.file(filepath.Join("store", "incidents", key, "incident.json"), string(b))
+	}
+	tell, err := newTelling(store, logTo(&safeBuffer{}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tell.newTeller(&notice.Desk{})
+	s.told.Born = before.Add(time.Minute)
+	s.told.Told["gone"] = toldIncident{Sealed: 1}
+	put("sealed", incident.KindAlert, incident.Sealed, 1, at)
+	put("old", incident.KindAlert, incident.Sealed, 1, before)
+	put("retried", incident.KindAlert, incident.Sealed, 2, before, at)
+	put("busy", incident.KindAlert, incident.Running, 2, at)
+	put("now", incident.KindNow, incident.Sealed, 1, at)
+	todo := append(s.sealed(), incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "busy"}}, incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "gone"}})
+	if left := s.tellAll(t.Context(), todo); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
+	if got, want := fmt.Sprint(s.told.Told), "map[retried:{true 2} sealed:{true 1}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	put("busy", incident.KindAlert, incident.Sealed, 2, at, at)
+	s.tellAll(t.Context(), s.sealed())
+	if got := s.told.Told["busy"].Sealed; got != 2 {
+		t.Errorf("revision %d of the retry was told", got)
+	}
+	var kept toldIncidents
+	if err := json.Unmarshal([]byte(c.read("store/notices-incidents.json")), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}

@@ -180,6 +180,8 @@ func TestDeliveredTwice(t *testing.T) {
 			if !r.deliver(t, dir, way+" "+where) {
 				t.Fatal("the second process came to no good end")
 			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			if names, err := filepath.Glob(filepath.Join(dir, "*.got")); way == "command" {
 				for _, name := range names {
 					var doc Notice
