@@ -42,6 +42,7 @@ type track struct {
 	Blocks bool      `json:"blocks,omitempty"`
 	First  time.Time `json:"first"`         // seen by us without a break since
 	Since  time.Time `json:"since"`         // the same, as far as the problem itself knows
+	Last   time.Time `json:"last,omitzero"` // seen last
 	Gone   time.Time `json:"gone,omitzero"` // not seen since
 	Open   bool      `json:"open"`          // not over yet
 	Told   bool      `json:"told"`          // its beginning was told, its end was not
@@ -66,6 +67,7 @@ func (t *Tracker) Load() error {
 func (t *Tracker) Save() error {
 	same := func(a, b track) bool {
 		a.What, a.Hint = b.What, b.Hint // words may hold a number that moves
+		a.Last = b.Last                 // every look would be a write
 		return a == b
 	}
 	if maps.EqualFunc(t.state.Problems, t.stored.Problems, same) {
@@ -103,7 +105,7 @@ func (t *Tracker) Look(now time.Time, problems []status.Problem) []Change {
 		if !p.Since.IsZero() && p.Since.Before(k.Since) {
 			k.Since = p.Since.UTC().Round(0)
 		}
-		k.Gone = time.Time{}
+		k.Last, k.Gone = now, time.Time{}
 		k.What, k.Hint, k.Blocks = p.What, p.Hint, p.Blocks
 		t.state.Problems[p.Key] = k
 	}
@@ -179,7 +181,7 @@ func (t *Tracker) over(now time.Time, c Change, k *track) (Change, bool) {
 		k.Told = false
 		c.Event, c.Ended = Ended, k.Gone
 		return c, true
-	case k.Gone.Sub(k.First) >= t.After:
+	case k.Last.Sub(k.First) >= t.After: // not Gone: between two looks the machine may have slept
 		k.Times++
 	default:
 		if now.Sub(k.Mark) > quiet {

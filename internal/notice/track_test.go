@@ -173,3 +173,17 @@ func TestTrackNotKept(t *testing.T) {
 		tr.Revert()
 	}
 }
+
+// TestTrackUnseen: of what was there at one look and gone at the next nobody knows
+// how long it lasted, be it that the machine slept in between.
+func TestTrackUnseen(t *testing.T) {
+	virtual(t, func(p *play) {
+		p.run(lookEvery, "mailbox/a")
+		time.Sleep(8 * time.Hour)
+		p.run(10 * time.Minute)
+		p.tr.After = lookEvery // no longer than the time between two looks
+		p.run(lookEvery, "mailbox/a")
+		p.run(10 * time.Minute)
+		p.want()
+	})
+}
