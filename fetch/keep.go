@@ -18,14 +18,15 @@ const (
 	keepNames  = time.Minute      // between two looks at the names of the files
 	clockEvery = 5                // looks between two measurements of the clock
 	depthEvery = 30               // looks between two at how far back the logs go
+	keepFree   = 10 * time.Second // between two looks whether a refusal still forbids logins
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
 // A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
 // trip, the files' names are known, and so is the clock. A session that is lost is
 // dialed again with backoff. While logins are refused or blocked, or the host key
-// is another, it looks again every 5 minutes; package sshdial sees to it that
-// nothing is sent then, until it may be.
+// is another, it looks again every 5 minutes, or as soon as Blocked says that a login
+// is allowed again; package sshdial sees to it that nothing is sent then, until it may be.
 //
 // It never stands in the way of others: they dial at once while it waits, and it
 // takes over what they have dialed.
@@ -38,6 +39,7 @@ type Keeper struct {
 	Log      *slog.Logger
 	Foreseen func(host string, families map[string]Foresight) // told twice an hour how far back the logs go; may be nil
 	State    func(KeeperState)                                // told of each change, and of the clock; must be quick; may be nil
+	Blocked  func(context.Context) error                      // why an earlier refusal forbids a login, nil if none does; sends nothing; may be nil
 
 	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
 }
@@ -107,7 +109,9 @@ func permanent(err error) bool {
 	return ok && p.Permanent()
 }
 
-// sleep waits for about d, or until someone else has dialed. False: ctx has ended.
+// sleep waits for about d, or until someone else has dialed, or until a refusal that
+// forbids logins does so no more: whoever has mended it and logged in by hand wants to
+// see that it works. False: ctx has ended.
 func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
 	if k.wait != nil {
 		d = k.wait(d)
@@ -116,12 +120,24 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.dialed:
-	case <-ctx.Done():
+	var look <-chan time.Time // nil: nothing forbids a login, or nobody knows
+	if k.Blocked != nil && k.Blocked(ctx) != nil {
+		tick := time.NewTicker(keepFree)
+		defer tick.Stop()
+		look = tick.C
 	}
-	return ctx.Err() == nil
+	for {
+		select {
+		case <-t.C:
+		case <-s.dialed:
+		case <-ctx.Done():
+		case <-look:
+			if k.Blocked(ctx) != nil {
+				continue
+			}
+		}
+		return ctx.Err() == nil
+	}
 }
 
 // tend keeps what is known of the host fresh until its session or ctx ends.
