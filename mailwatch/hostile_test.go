@@ -411,3 +411,24 @@ func TestSlowHandle(t *testing.T) {
 		t.Errorf("handled %d times over %d connections:\n%s", handled, s.dials, s.log.String())
 	}
 }
+
+// TestRefusedLoginMended: who has mended it need not wait until the next attempt is due.
+func TestRefusedLoginMended(t *testing.T) {
+	var at []time.Duration
+	s := play(t, 4*time.Minute, func(p *puppet, tag, command string) bool {
+		return p.n == 1 && on("LOGIN", func(p *puppet, tag string) { p.say("%s NO [AUTHENTICATIONFAILED] no\r\n", tag) })(p, tag, command)
+	}, func(w *Watcher) {
+		again, start, state := make(chan struct{}, 1), time.Now(), w.State
+		again <- struct{}{} // before it was down: of no meaning
+		time.AfterFunc(90*time.Second, func() { again <- struct{}{} })
+		w.Again, w.State = again, func(st State) {
+			if st.Event == EventConnected {
+				at = append(at, time.Since(start))
+			}
+			state(st)
+		}
+	})
+	if s.dials != 2 || len(at) != 1 || at[0].Round(time.Second) != 90*time.Second {
+		t.Errorf("%d dials, connected at %v", s.dials, at)
+	}
+}

@@ -181,9 +181,15 @@ func (r *run) pause(ctx context.Context, d time.Duration, why error) {
 	until := time.Now().Add(d)
 	t := time.NewTicker(sign)
 	defer t.Stop()
+	select {
+	case <-r.Again: // it was of an earlier outage
+	default:
+	}
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-r.Again:
 			return
 		case <-time.After(time.Until(until)):
 			return

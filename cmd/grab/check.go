@@ -88,14 +88,15 @@ type checkReport struct {
 
 // checkup is one run of `grab check`.
 type checkup struct {
-	cfg     *config.Config
-	hosts   []*config.Host
-	named   bool                         // the hosts were named: they alone are of interest
-	timeout time.Duration                // zero: sshdial's
-	notify  bool                         // send test notices
-	began   time.Time                    // set by run
-	pool    *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
-	tell    func(f finding, columns int) // is told each finding at once, and how wide the hosts' names are
+	cfg       *config.Config
+	hosts     []*config.Host
+	named     bool                         // the hosts were named: they alone are of interest
+	timeout   time.Duration                // zero: sshdial's
+	notify    bool                         // send test notices
+	began     time.Time                    // set by run
+	pool      *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
+	tell      func(f finding, columns int) // is told each finding at once, and how wide the hosts' names are
+	mailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
 
 	checks []finding
 }

@@ -27,7 +27,12 @@ func (c *checkup) mailboxes(ctx context.Context) []finding {
 	found := make([][]finding, len(c.cfg.Mails))
 	var wg sync.WaitGroup
 	for i := range c.cfg.Mails {
-		wg.Go(func() { found[i] = mailFolders(ctx, c.cfg, &c.cfg.Mails[i]) })
+		wg.Go(func() {
+			found[i] = mailFolders(ctx, c.cfg, &c.cfg.Mails[i])
+			if c.mailWorks != nil && !slices.ContainsFunc(found[i], func(f finding) bool { return f.Status == statusFail }) {
+				c.mailWorks(&c.cfg.Mails[i])
+			}
+		})
 	}
 	wg.Wait()
 	return slices.Concat(found...)
@@ -107,7 +112,7 @@ func mailHint(m *config.Mail, err error) string {
 	case mailwatch.StageTLS:
 		return "check mail.tls (port 993 is implicit, 143 starttls) and the server's certificate (mail.ca_file)"
 	case mailwatch.StageLogin:
-		return "check mail.user and the password's file; this was tried once"
+		return "check mail.user and the password's file, then `grab check`; this was tried once"
 	}
 	return "check mail.mailbox: the folder's name as the server lists it"
 }

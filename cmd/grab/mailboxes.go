@@ -45,6 +45,7 @@ type boxState struct {
 	State     mailwatch.State // the zero State until the watcher has spoken
 	Never     bool            // it can never work as it is configured: State.Err says why, nobody watches it
 	TokenTill time.Time       // OAuth2: the access token lasts until then; zero without
+	again     chan struct{}   // what its watcher is told by retry
 }
 
 // boxStates holds the newest state of each box that is configured.
@@ -68,7 +69,7 @@ func (s *boxStates) begin(boxes []box) {
 	was := s.list
 	s.list = make([]boxState, len(boxes))
 	for i, b := range boxes {
-		s.list[i] = boxState{Name: b.name(), Mail: b.mail.Name, Folder: b.folder, Server: b.mail.Server}
+		s.list[i] = boxState{Name: b.name(), Mail: b.mail.Name, Folder: b.folder, Server: b.mail.Server, again: make(chan struct{}, 1)}
 		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.name() }); k >= 0 {
 			s.list[i].State = was[k].State
 		}
@@ -85,6 +86,27 @@ func (s *boxStates) note(name string, change func(*boxState)) {
 			change(&s.list[i])
 		}
 	}
+}
+
+// retry lets a mailbox that is down be tried at once, with all its folders: a login that
+// was refused is otherwise waited with for up to an hour.
+func (s *boxStates) retry(mail string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.list {
+		if b.Mail == mail && !b.State.Connected {
+			select {
+			case b.again <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// again is where the watcher of a box hears of retry.
+func (s *boxStates) again(name string) (c <-chan struct{}) {
+	s.note(name, func(b *boxState) { c = b.again })
+	return c
 }
 
 // turning reports whether every watcher that can work gave a sign of life lately.
@@ -163,7 +185,8 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			_, err := w.journal.Decide(time.Now())
 			return err
 		},
-		Hint: func(err error) string { return mailHint(b.mail, err) },
+		Hint:  func(err error) string { return mailHint(b.mail, err) },
+		Again: w.boxes.again(b.name()),
 		State: func(st mailwatch.State) {
 			w.boxes.note(b.name(), func(s *boxState) {
 				if s.State = st; source != nil {

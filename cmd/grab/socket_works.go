@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/config"
@@ -147,6 +149,11 @@ func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		c.pool = w.warm.pool
+		c.mailWorks = func(m *config.Mail) {
+			if i := slices.IndexFunc(w.cfg.Load().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
+				w.boxes.retry(m.Name) // as it is in force it works again: the check has logged in
+			}
+		}
 		c.tell = func(f finding, columns int) { d.job.Progress(word{Finding: &f, Columns: columns}) }
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
