@@ -18,15 +18,15 @@ const (
 	keepNames  = time.Minute      // between two looks at the names of the files
 	clockEvery = 5                // looks between two measurements of the clock
 	depthEvery = 30               // looks between two at how far back the logs go
-	keepFree   = 10 * time.Second // between two looks whether a refusal still forbids logins
+	keepMended = 10 * time.Second // between two looks whether somebody has mended what keeps it down
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
 // A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
 // trip, the files' names are known, and so is the clock. A session that is lost is
 // dialed again with backoff. While logins are refused or blocked, or the host key
-// is another, it looks again every 5 minutes, or as soon as Blocked says that a login
-// is allowed again; package sshdial sees to it that nothing is sent then, until it may be.
+// is another, it looks again every 5 minutes, or as soon as Mended says that it
+// is worth it; package sshdial sees to it that nothing is sent then, until it may be.
 //
 // It never stands in the way of others: they dial at once while it waits, and it
 // takes over what they have dialed.
@@ -39,7 +39,9 @@ type Keeper struct {
 	Log      *slog.Logger
 	Foreseen func(host string, families map[string]Foresight) // told twice an hour how far back the logs go; may be nil
 	State    func(KeeperState)                                // told of each change, and of the clock; must be quick; may be nil
-	Blocked  func(context.Context) error                      // why an earlier refusal forbids a login, nil if none does; sends nothing; may be nil
+	// Mended is given what keeps the session down, and returns what tells, without sending
+	// anything, that a person has mended it; nil: nothing can. It may be nil itself.
+	Mended func(ctx context.Context, err error) func() bool
 
 	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
 }
@@ -80,7 +82,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
 			step = keepFirst
 		}
-		if !k.sleep(ctx, s, max(step, calm(err))) {
+		if !k.sleep(ctx, s, max(step, calm(err)), err) {
 			return
 		}
 	}
@@ -109,10 +111,10 @@ func permanent(err error) bool {
 	return ok && p.Permanent()
 }
 
-// sleep waits for about d, or until someone else has dialed, or until a refusal that
-// forbids logins does so no more: whoever has mended it and logged in by hand wants to
-// see that it works. False: ctx has ended.
-func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
+// sleep waits for about d after err, or until someone else has dialed, or until what
+// kept the session down is mended: who has done that wants to see that it works.
+// False: ctx has ended.
+func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error) bool {
 	if k.wait != nil {
 		d = k.wait(d)
 	} else {
@@ -120,9 +122,13 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
-	var look <-chan time.Time // nil: nothing forbids a login, or nobody knows
-	if k.Blocked != nil && k.Blocked(ctx) != nil {
-		tick := time.NewTicker(keepFree)
+	var mended func() bool
+	if k.Mended != nil && err != nil {
+		mended = k.Mended(ctx, err)
+	}
+	var look <-chan time.Time
+	if mended != nil {
+		tick := time.NewTicker(keepMended)
 		defer tick.Stop()
 		look = tick.C
 	}
@@ -132,7 +138,7 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration) bool {
 		case <-s.dialed:
 		case <-ctx.Done():
 		case <-look:
-			if k.Blocked(ctx) != nil {
+			if !mended() {
 				continue
 			}
 		}

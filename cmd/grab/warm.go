@@ -51,8 +51,8 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 			continue
 		}
 		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
-			Dial:    func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) },
-			Blocked: func(ctx context.Context) error { return sshdial.Blocked(ctx, list[0].dial) }}
+			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) },
+			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].dial, err) }}
 		for _, s := range list {
 			keeper.Hosts = append(keeper.Hosts, s.host)
 		}

@@ -11,19 +11,18 @@ import (
 	"rtmtgrab/internal/sshdial"
 )
 
-// A refusal that was mended by hand does not keep a session down for the rest of the
-// five minutes; one that stands, or of which nobody knows, does.
-func TestKeeperFreed(t *testing.T) {
-	stands := errors.New("refused")
+// What was mended by hand does not keep a session down for the rest of the five
+// minutes; what stands, or of which nothing tells, does.
+func TestKeeperMended(t *testing.T) {
+	refused := &sshdial.Error{Kind: sshdial.KindLoginRefused, Stage: sshdial.StageLogin}
 	for name, c := range map[string]struct {
-		mended time.Duration // after which a login is allowed again
-		ask    bool
+		mended time.Duration // after which it is
+		tells  bool
 		want   time.Duration // until the second attempt
 	}{
-		"mended":   {33 * time.Second, true, 40 * time.Second},
-		"stands":   {time.Hour, true, keepMost},
-		"no guess": {0, true, keepMost}, // it never forbade one
-		"nobody":   {0, false, keepMost},
+		"mended": {33 * time.Second, true, 40 * time.Second},
+		"stands": {time.Hour, true, keepMost},
+		"untold": {0, false, keepMost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,16 +34,17 @@ func TestKeeperFreed(t *testing.T) {
 					if tried = append(tried, time.Now()); len(tried) == 2 {
 						cancel()
 					}
-					return nil, &sshdial.Error{Kind: sshdial.KindLoginRefused, Stage: sshdial.StageLogin}
+					return nil, refused
 				}
 				began := time.Now()
-				if c.ask {
-					k.Blocked = func(context.Context) error {
-						if time.Since(began) < c.mended {
-							return stands
-						}
+				k.Mended = func(_ context.Context, err error) func() bool {
+					if !errors.Is(err, refused) {
+						t.Error(err)
+					}
+					if !c.tells {
 						return nil
 					}
+					return func() bool { return time.Since(began) >= c.mended }
 				}
 				k.Run(ctx)
 				if len(tried) != 2 || tried[1].Sub(tried[0]) != c.want {

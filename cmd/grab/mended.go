@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/sshdial"
+)
+
+// mended returns what tells that a person has mended what keeps dialing c from a
+// session: `grab check` has logged in, or the secret is another one; `grab trust` has
+// changed known_hosts. nil: a dial alone can tell. It sends nothing to the host.
+func mended(ctx context.Context, c sshdial.Config, err error) func() bool {
+	e, ok := errors.AsType[*sshdial.Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Kind {
+	case sshdial.KindLoginRefused, sshdial.KindLoginBlocked:
+		if sshdial.Blocked(ctx, c) == nil {
+			return nil
+		}
+		return func() bool { return sshdial.Blocked(ctx, c) == nil }
+	case sshdial.KindHostKeyChanged, sshdial.KindHostKeyUnknown:
+		was := knownAt(c)
+		return func() bool { return knownAt(c).After(was) }
+	}
+	return nil
+}
+
+// knownAt is when the known_hosts of a host and of the hops to it were last written.
+func knownAt(c sshdial.Config) (at time.Time) {
+	for _, leg := range slices.Concat(c.Jump, []sshdial.Config{c}) {
+		if st, err := os.Stat(leg.KnownHosts); err == nil && st.ModTime().After(at) {
+			at = st.ModTime()
+		}
+	}
+	return at
+}
