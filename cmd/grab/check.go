@@ -210,6 +210,7 @@ func (c *checkup) configuration() {
 	}
 	c.add(finding{What: "configuration", Status: statusOK, Detail: fmt.Sprintf("%s: %s, %s", c.cfg.Path, plural(len(c.cfg.Sites), "site"), plural(n, "host"))})
 	c.judgeRings()
+	c.nameless()
 }
 
 // store sees whether incidents can be kept, and whether grab watch runs.

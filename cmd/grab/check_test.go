@@ -340,3 +340,16 @@ func TestCheckBanAfterRefusal(t *testing.T) {
 	rep, _ = c.check("expc01", "--timeout", "300ms")
 	rep.want(t, "expc01", "connect", statusFail, "no answer in time", "a ban is likely")
 }
+
+// What the file names and this machine has not is said, each with the next move.
+func TestCheckNames(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{})
+	c.extra = "socket: {group: no-such-group}\nnotify: {command: [" + filepath.Join(c.dir, "gone") + "]}"
+	c.write()
+	rep, r := c.check("--offline")
+	for what, detail := range map[string]string{"socket": "no group no-such-group", "notice/command": "notify.command: "} {
+		if f := rep.find("", what); r.code != 1 || f.Status != statusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {
+			t.Errorf("%+v %s", f, r)
+		}
+	}
+}

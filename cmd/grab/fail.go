@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"rtmtgrab/internal/atomicfile"
@@ -119,6 +120,10 @@ func hintFor(err error) string {
 		return "`grab list` shows what there is"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
+	case strings.HasPrefix(err.Error(), "--out: ") && errors.Is(err, fs.ErrPermission):
+		return "name a folder that this user may write in with --out"
+	case strings.HasPrefix(err.Error(), "list ") && errors.Is(err, fs.ErrPermission): // of what the store holds
+		return "run this as the user that runs grab watch, or as root"
 	case atomicfile.Full(err):
 		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
 	case strings.HasPrefix(err.Error(), "unknown command"):

@@ -134,6 +134,9 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
 		c.bad(at+".to", "%s is no address: write rtmt+hq@example.com", quote(r.To))
 	}
+	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !c.watched(r.Folder) {
+		c.bad(at+".folder", "%s is watched by no mailbox of mail:, so that the route is never taken", quote(r.Folder))
+	}
 	if r.Kind != "" {
 		known := false
 		for name := range kinds {
@@ -163,6 +166,12 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 			r.Sites[i] = s.Name
 		}
 	}
+}
+
+// watched reports whether a mailbox has the folder, or there is none at all.
+func (c *checker) watched(folder string) bool {
+	same := func(f string) bool { return strings.EqualFold(f, folder) }
+	return len(c.cfg.Mails) == 0 || slices.ContainsFunc(c.cfg.Mails, func(m Mail) bool { return slices.ContainsFunc(m.Mailboxes, same) })
 }
 
 // routed reports whether a route names the site.

@@ -198,3 +198,16 @@ func TestGolden(t *testing.T) {
 		}
 	}
 }
+
+// A "Yes" says what it does not hold for.
+func TestPausedVerdict(t *testing.T) {
+	r := Report{Now: now, Pauses: []Pause{{"hq", now, now.Add(time.Hour), "upgrade", "joe"}}}
+	r.Finish()
+	var words strings.Builder
+	if err := r.Write(&words); err != nil || !r.Works {
+		t.Fatal(err)
+	}
+	if head, _, _ := strings.Cut(words.String(), "\n\n"); !strings.Contains(head, "not for what is paused") || !strings.Contains(head, "site hq until 2026-03-02 15:14:07 UTC, nothing is grabbed there (upgrade)") {
+		t.Error(head)
+	}
+}

@@ -104,6 +104,8 @@ func (r Report) Write(out io.Writer) error {
 
 func (r Report) verdict(w *writer) {
 	switch {
+	case r.Works && len(r.Problems) == 0 && len(r.Pauses) > 0:
+		w.line("Would an alert now work?  Yes, but not for what is paused:")
 	case r.Works && len(r.Problems) == 0:
 		w.line("Would an alert now work?  Yes.")
 	case r.Works:
@@ -123,6 +125,9 @@ func (r Report) verdict(w *writer) {
 		if p.Hint != "" {
 			w.line("    hint: %s", p.Hint)
 		}
+	}
+	for _, p := range r.Pauses { // who reads no further must not take them for watched
+		w.line("  paused: %s until %s, nothing is grabbed there (%s)", p.where(), p.Until.UTC().Format(clockForm), p.Reason)
 	}
 	w.line("\ngrab watch %s runs since %s by %s", r.Version, w.when(r.Started), r.Config)
 }
@@ -193,6 +198,14 @@ func (w *writer) incidents(list []Incident) {
 	}
 }
 
+// where names the sites of a pause.
+func (p Pause) where() string {
+	if p.Site == "" {
+		return "all sites"
+	}
+	return "site " + p.Site
+}
+
 // rest is what there is nothing to say of most of the time, and the disk.
 func (r Report) rest(w *writer) {
 	if len(r.Canaries)+len(r.Beats) > 0 {
@@ -208,11 +221,7 @@ func (r Report) rest(w *writer) {
 		w.line("\npaused")
 	}
 	for _, p := range r.Pauses {
-		site := "site " + p.Site
-		if p.Site == "" {
-			site = "all sites"
-		}
-		w.line("  %s until %s (in %s), by %s: %s", site, p.Until.UTC().Format(clockForm), w.left(p.Until), p.By, p.Reason)
+		w.line("  %s until %s (in %s), by %s: %s", p.where(), p.Until.UTC().Format(clockForm), w.left(p.Until), p.By, p.Reason)
 	}
 	w.line("")
 	if r.Held > 0 {
