@@ -97,6 +97,7 @@ type checkup struct {
 	pool      *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
 	tell      func(f finding, columns int) // is told each finding at once, and how wide the hosts' names are
 	mailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
+	looked    func(string, fetch.Depths)   // is told what was seen of each host; nil: nobody asks
 
 	checks []finding
 }
@@ -141,6 +142,9 @@ func (c *checkup) run(ctx context.Context) {
 	for _, v := range visits {
 		done := <-v
 		all = append(all, done)
+		if c.looked != nil && done.looked {
+			c.looked(done.host.Name, done.depths)
+		}
 		c.add(done.findings...)
 		c.add(c.judgeRing(done.host)...)
 	}

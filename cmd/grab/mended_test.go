@@ -31,6 +31,9 @@ func TestCheckMendsMailbox(t *testing.T) {
 	if r := c.grab("check"); !strings.Contains(r.err, through) || strings.Contains(r.out, "FAIL") {
 		t.Fatal(r)
 	}
+	if out := c.grab("status").out; !strings.Contains(out, "SIP bodies logged: yes") {
+		t.Errorf("status does not say what the check has seen:\n%s", out)
+	}
 	waitFor(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
 }
 

@@ -93,6 +93,14 @@ func (n *hostNotes) depths(host string, families map[string]fetch.Foresight) {
 	})
 }
 
+// checked notes what a check has seen of a host's log level: it may have changed since
+// the newest bundle, and at first there is none.
+func (n *hostNotes) checked(host string, d fetch.Depths) {
+	if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
+		n.change(host, func(h *hostNote) { h.level = d.BodiesLogged })
+	}
+}
+
 // row notes what a manifest's row says.
 func (n *hostNotes) row(row *evidence.Host) {
 	n.change(row.Host, func(h *hostNote) {

@@ -87,7 +87,7 @@ type Host struct {
 	HostKey  string    `json:"host_key"`     // the pinned one's fingerprint as last seen; "" if never
 	ClockMS  *int64    `json:"clock_offset_ms,omitempty"`
 	Families []Family  `json:"families"`
-	Level    string    `json:"bodies_logged"` // yes, no, mixed, unknown: of the newest bundle
+	Level    string    `json:"bodies_logged"` // yes, no, mixed, unknown: of the newest bundle, or of a later check
 	Ring     *Ring     `json:"ring,omitempty"`
 	Error    string    `json:"error,omitempty"`
 }
