@@ -174,6 +174,9 @@ func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
 			if w.reload() {
 				cancel()
 				<-done
+				if _, err := w.journal.Decide(time.Now()); err != nil { // of a look that was broken off
+					w.log.Error("alerts cannot be decided yet", "err", err)
+				}
 				return nil
 			}
 		}

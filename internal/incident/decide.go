@@ -32,7 +32,7 @@ func (j *Journal) Decide(now time.Time) ([]Incident, error) {
 			errs = append(errs, fmt.Errorf("decide alerts of site %s: %w", site, err))
 		}
 	}
-	j.dirty = len(errs) > 0
+	j.dirty, j.failed = len(errs) > 0, len(errs) > 0
 	slices.SortFunc(changed, newestFirst)
 	j.Wake()
 	return changed, errors.Join(errs...)
@@ -43,6 +43,16 @@ func (j *Journal) undecided() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.dirty
+}
+
+// overdue reports whether Decide is to be called although no batch has ended: it failed,
+// or nothing came for so long that nobody is about to. Half of a batch is not to be
+// judged: its gaps would look like news, and what is older would run first.
+func (j *Journal) overdue() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	quiet := j.now().Sub(j.came)
+	return j.dirty && (j.failed || quiet < 0 || quiet >= decideQuiet)
 }
 
 func newestFirst(a, b Incident) int {

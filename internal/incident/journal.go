@@ -75,6 +75,8 @@ type Journal struct {
 	index  map[string]*siteIndex
 	seen   map[string]time.Time // alert ID -> when it was read
 	dirty  bool                 // something is undecided
+	failed bool                 // the last Decide
+	came   time.Time            // the newest alert that is undecided
 	held   quarantine
 	noRoom bool                 // for what is asked of the quarantine; of Answer alone
 	limits map[string]*Limiting // by site
@@ -220,7 +222,7 @@ func (j *Journal) enter(rec AlertRecord) {
 		}
 		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: kindOf(a.Kind), n: a.Count, d: d}
 		x.insert(e)
-		j.dirty = true
+		j.dirty, j.came = true, j.now()
 	}
 }
 

@@ -45,6 +45,8 @@ const (
 	againFirst = 15 * time.Second // before a failed incident is tried again
 	againMax   = 10 * time.Minute
 	decideWait = 5 * time.Second // before Decide is called again after an error
+
+	decideQuiet = 30 * time.Second // without another alert, until a batch is judged whose end nobody tells
 )
 
 // Run works at every unsealed incident of the journal, newest first, until ctx
@@ -72,7 +74,9 @@ func (r *Runner) Run(ctx context.Context, j *Journal) error {
 		case <-keep.C:
 			r.keep(j)
 		case <-retry.C:
-			r.decide(j)
+			if j.overdue() {
+				r.decide(j)
+			}
 		}
 		if j.undecided() {
 			retry.Reset(decideWait)

@@ -1,0 +1,41 @@
+package incident
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A backlog that comes in two parts, in no order, is judged when its end is told and
+// not when the runner happens to look: gaps would be news. One whose end nobody tells
+// is judged all the same.
+func TestHalfABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := fastStore(t, t.TempDir())
+		b := newBench(t, st)
+		j := b.journal()
+		stop := b.watch(j)
+		defer stop()
+		begun := time.Now().Add(-50 * time.Minute)
+		part := func(late bool) {
+			for i := range 100 { // one node's, every 30 s; half an hour in the middle comes late
+				if at := begun.Add(time.Duration(i) * 30 * time.Second); (i >= 20 && i < 80) == late {
+					add(t, j, stormAlert(at, 1))
+				}
+			}
+		}
+		part(false)
+		time.Sleep(2 * decideWait) // the runner looks
+		part(true)
+		decide(t, j)
+		time.Sleep(time.Hour)
+		if n := len(b.list()); n != 1 {
+			t.Errorf("%d incidents of a storm without news", n)
+		}
+		add(t, j, stormAlert(time.Now(), 2))
+		time.Sleep(time.Hour)
+		if l := b.list(); len(l) != 2 || l[0].State != Sealed {
+			t.Errorf("an alert that nobody said was the last: %+v", l)
+		}
+	})
+}
