@@ -7,8 +7,12 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// edge is two points between which an end of the window lies.
-type edge struct{ lo, hi point }
+// edge is two points between which an end of the window lies. Where they are more
+// than probeReach apart no record was found between them: a hole, or a very long record.
+type edge struct {
+	lo, hi point
+	hole   bool
+}
 
 // edges closes in on both ends of the window at once. Every record before a point
 // earlier than since-disorder is too early, every one after a point later than
@@ -18,9 +22,9 @@ func (s *search) edges(points []point) (start, end edge, err error) {
 	var err2 error
 	eachOf(2, 2, func(i int) {
 		if i == 0 {
-			start.lo, start.hi, err = s.narrow(points, s.w.Since.Add(-disorder))
+			start, err = s.narrow(points, s.w.Since.Add(-disorder))
 		} else {
-			end.lo, end.hi, err2 = other.narrow(points, s.w.Until.Add(disorder))
+			end, err2 = other.narrow(points, s.w.Until.Add(disorder))
 		}
 	})
 	s.seen, s.holes = append(s.seen, other.seen...), append(s.holes, other.holes...)
@@ -62,14 +66,23 @@ func (s *search) end(at edge, from int64) (int64, error) {
 	if hi.off <= from {
 		return from, nil
 	}
-	if hi.off-lo.off > probeReach { // a hole: its edge only
-		hi.off = lo.off + probeReach
+	if hi.off-lo.off > probeReach {
+		switch {
+		case at.hole: // its edge only
+			hi.off = lo.off + probeReach
+		case s.w.Contains(lo.t): // a very long record
+			return hi.off, nil
+		default:
+			hi.off = lo.off
+		}
 	}
 	// go back from hi in growing pieces until one holds a record of the window
-	for width := int64(stretch); ; width *= 2 {
-		lower := s.lineStart(hi.off-width, from)
-		end, inside := int64(-1), false
-		err := eachHead(s.r, lower, hi.off, s.ref, func(p point) bool {
+	next := hi.off // of the record behind the piece
+	for upper, width := hi.off, int64(stretch); ; width *= 2 {
+		lower := s.lineStart(upper-width, from)
+		first, end, inside := next, int64(-1), false
+		err := eachHead(s.r, lower, upper, s.ref, func(p point) bool {
+			first = min(first, p.off)
 			if inside {
 				end = p.off
 			}
@@ -77,7 +90,7 @@ func (s *search) end(at edge, from int64) (int64, error) {
 			return true
 		})
 		if inside {
-			end = hi.off
+			end = next
 		}
 		switch {
 		case err != nil:
@@ -87,6 +100,7 @@ func (s *search) end(at edge, from int64) (int64, error) {
 		case lower == from:
 			return from, nil
 		}
+		upper, next = lower, first
 	}
 }
 

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,9 @@ func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (e
 	s := &search{r: r, base: base, size: size, w: w, ref: ref}
 	points, err := s.grid()
 	if err != nil {
+		return extent{}, err
+	}
+	if points, err = s.earliest(points); err != nil {
 		return extent{}, err
 	}
 	if len(points) < 2 || contradict(points) {
@@ -190,15 +194,16 @@ func (s *search) probe(off int64) (point, bool, error) {
 	var p point
 	found := false
 	from := max(off-1, 0) // a line that starts at off is seen by the line end before it
+	var b []byte
 	for reach := int64(probeStep); !found; reach *= 4 {
-		end := min(from+reach, s.size)
-		b := make([]byte, end-from)
-		if err := readFull(s.r, b, from); err != nil {
+		had, end := int64(len(b)), min(from+reach, s.size)
+		b = append(b, make([]byte, end-from-had)...)
+		if err := readFull(s.r, b[had:], from+had); err != nil {
 			return p, false, err
 		}
 		p, found = firstHead(b, from, end == s.size, s.ref)
-		if end == s.size || reach >= probeReach {
-			break
+		if end == s.size || reach >= probeReach || nulsOnly(b[len(b)/2:]) {
+			break // a hole of NULs may be long, and is not looked through at many places
 		}
 	}
 	if found {
@@ -239,5 +244,30 @@ func (s *search) grid() ([]point, error) {
 		}
 	}
 	s.seen = append(s.seen, points...)
+	return points, nil
+}
+
+func nulsOnly(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }
+
+// earliest puts the first record before points, if a stretch without one, such as
+// the rest of a very long record of the file before, hid it from the grid.
+func (s *search) earliest(points []point) ([]point, error) {
+	if len(points) == 0 {
+		return points, nil
+	}
+	lo := s.base
+	for first := points[0]; first.off-lo > cell; {
+		mid := lo + (first.off-lo)/2
+		p, ok, err := s.probe(mid)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && p.off < first.off:
+			first = p
+			points = slices.Insert(points, 0, p)
+		default:
+			lo = mid
+		}
+	}
 	return points, nil
 }

@@ -15,8 +15,8 @@ import (
 // limit, or the first of all; hi is one at or after it, or the end of the file.
 // Between them lie at most `cell` bytes, or a hole. Places are guessed by
 // interpolation on time and by halving in turn.
-func (s *search) narrow(points []point, limit time.Time) (lo, hi point, err error) {
-	lo, hi = points[0], point{off: s.size}
+func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
+	lo, hi := points[0], point{off: s.size}
 	for _, p := range points {
 		if !p.t.Before(limit) {
 			hi = p
@@ -24,31 +24,35 @@ func (s *search) narrow(points []point, limit time.Time) (lo, hi point, err erro
 		}
 		lo = p
 	}
+	parted := false // lo and hi are as near as can be to a stretch without records
 	for turn := 0; hi.off-lo.off > cell; turn++ {
 		mid := lo.off + (hi.off-lo.off)/2
 		if turn%2 == 0 {
 			mid = interpolate(lo, hi, limit)
 		}
 		p, ok, err := s.between(lo, hi, mid)
-		if err != nil {
-			return lo, hi, err
-		}
-		if !ok {
-			if p, ok, err = s.creep(lo, hi, limit); err != nil {
-				return lo, hi, err
+		if err == nil && !ok && !parted {
+			parted = true
+			lo, hi, err = s.part(lo, hi, mid, limit)
+			if err == nil {
+				continue
 			}
 		}
+		if err == nil && !ok {
+			p, ok, err = s.creep(lo, hi, limit)
+		}
 		switch {
+		case err != nil:
+			return e, err
 		case !ok:
-			s.hole(lo, hi)
-			return lo, hi, nil
+			return edge{lo, hi, s.hole(lo, hi)}, nil
 		case p.t.Before(limit):
 			lo = p
 		default:
 			hi = p
 		}
 	}
-	return lo, hi, nil
+	return edge{lo: lo, hi: hi}, nil
 }
 
 // interpolate guesses the offset of a time and keeps off the two ends, so that
@@ -63,22 +67,53 @@ func interpolate(lo, hi point, limit time.Time) int64 {
 	return min(max(guess, lo.off+width/16), hi.off-width/16)
 }
 
-// between probes for a record strictly between lo and hi, at mid if possible,
-// else nearer to lo, else nearer to hi.
-func (s *search) between(lo, hi point, mid int64) (point, bool, error) {
-	for _, off := range []int64{mid, lo.off + (mid-lo.off)/2, lo.off + (mid-lo.off)/8, mid + (hi.off-mid)/2, hi.off - cell} {
-		if off <= lo.off {
-			continue
-		}
-		p, ok, err := s.probe(off)
-		if err != nil {
-			return p, false, err
-		}
-		if ok && p.off > lo.off && p.off < hi.off {
-			return p, true, nil
+// between probes at off for a record strictly between lo and hi.
+func (s *search) between(lo, hi point, off int64) (point, bool, error) {
+	p, ok, err := s.probe(off)
+	return p, err == nil && ok && p.off > lo.off && p.off < hi.off, err
+}
+
+// part closes in on the two ends of a stretch around mid in which no probe finds a
+// record, by halving: a hole of gigabytes costs a few reads. It stops where limit turns
+// out to lie on one side of it.
+func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, error) {
+	for right := mid; right-lo.off > cell; {
+		m := lo.off + (right-lo.off)/2
+		p, ok, err := s.between(lo, hi, m)
+		switch {
+		case err != nil:
+			return lo, hi, err
+		case !ok || p.off >= right:
+			right = m
+		case p.t.Before(limit):
+			lo = p
+		default:
+			return lo, p, nil
 		}
 	}
-	return point{}, false, nil
+	for left, right := mid, hi.off; right-left > cell; {
+		m := left + (right-left)/2
+		p, ok, err := s.between(lo, hi, m)
+		switch {
+		case err != nil:
+			return lo, hi, err
+		case !ok:
+			left = m
+		case p.t.Before(limit):
+			return p, hi, nil
+		default:
+			hi, right = p, m
+		}
+	}
+	// the last bit is read, for it may begin with NULs
+	p, ok, err := s.creep(point{off: s.lineStart(hi.off-2*cell, lo.off)}, hi, limit)
+	switch {
+	case err != nil || !ok || p.off <= lo.off:
+		return lo, hi, err
+	case p.t.Before(limit):
+		return p, hi, nil
+	}
+	return lo, p, nil
 }
 
 // creep reads on from lo as far as a probe reaches: the first record at or after
@@ -97,15 +132,17 @@ func (s *search) creep(lo, hi point, limit time.Time) (point, bool, error) {
 
 // hole writes down a stretch between two records in which no probe finds one, if
 // it is a run of NULs after a crash, a sparse part: what was there is missing. A
-// long line is none.
-func (s *search) hole(lo, hi point) {
+// long record is none, which false means.
+func (s *search) hole(lo, hi point) bool {
 	b := make([]byte, min(4<<10, hi.off-lo.off))
 	if err := readFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
-		return
+		return false
 	}
-	if hi.off-lo.off > probeReach {
-		s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
+	if hi.off-lo.off <= probeReach {
+		return false
 	}
+	s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
+	return true
 }
 
 // firstHead finds the first record start in b, which begins at offset from of

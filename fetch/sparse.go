@@ -7,7 +7,7 @@ import (
 
 const (
 	nulStep  = 16 << 10
-	nulReach = 1 << 20 // how far NULs are read from a file's start on; further ones are jumped over
+	nulReach = 256 << 10 // how far NULs are read from a file's start on; further ones are jumped over
 )
 
 // leadingNULs is the offset of the first byte that is none, for some logs begin
