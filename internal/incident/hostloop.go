@@ -43,6 +43,7 @@ const (
 	backoffMax   = 15 * time.Second
 	roomEvery    = 5 * time.Second // between two looks whether there is room again
 	reachLeast   = 5 * time.Second // for reaching a host in a pass that is due, whatever the patience
+	tailLeast    = time.Second     // between two passes over logs that wrap fast
 )
 
 var errPatience = errors.New("not reached in time")
@@ -119,12 +120,27 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return true
 		default:
 			u.room()
-			wait, fair, backoff = due.Sub(now), now, backoffFirst
+			wait, fair, backoff = h.untilNext(due.Sub(now)), now, backoffFirst
 		}
 		if !u.r.rest(ctx, u.key, wait, changed) {
 			return false
 		}
 	}
+}
+
+// untilNext is how long to wait for the next pass when the last one is due in so
+// long. A host whose logs may wrap before that is looked at in between: files that
+// came to be are held then, and copied, before they go.
+func (h *hostRun) untilNext(due time.Duration) time.Duration {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	wait := due
+	for _, f := range h.state.Row.Files {
+		if depth := time.Duration(f.DepthS) * time.Second; f.Overwritten != nil && depth < 2*due { // nil: it has not wrapped yet
+			wait = min(wait, max(depth/3, tailLeast))
+		}
+	}
+	return wait
 }
 
 // bytes is how much of the host is on disk.
