@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,8 +15,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	os.Setenv("GORACE", endsAtOnce())
 	testscript.Main(m, map[string]func(){"grab": main})
 }
+
+// endsAtOnce is GORACE for the programs that the tests start: built with the race
+// detector each would sleep for a second before it ends.
+func endsAtOnce() string { return strings.TrimSpace(os.Getenv("GORACE") + " atexit_sleep_ms=0") }
 
 const asProgram = "GRAB_TEST_AS_PROGRAM"
 

@@ -59,7 +59,7 @@ func setupLab(env *testscript.Env) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		e, err := lab.NewExpressway(ctx, lab.ExpresswayConfig{Name: name, Role: string("CE"[i]), Dir: dir, AuthorizedKey: login.Public, Logs: lab.LogConfig{Rate: 50, Odd: -1}})
+		e, err := lab.NewExpressway(ctx, lab.ExpresswayConfig{Name: name, Role: string("CE"[i]), Dir: dir, AuthorizedKey: login.Public, Logs: lab.LogConfig{Rate: 8, Odd: -1}})
 		if err != nil {
 			return err
 		}
@@ -70,6 +70,7 @@ func setupLab(env *testscript.Env) error {
 	}
 	c, e := l.peers["expc01"], l.peers["expe01"]
 	env.Values[labKey{}] = l
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("C", c.Addr())
 	env.Setenv("E", e.Addr())
 	env.Setenv("HOME", env.WorkDir)
