@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,18 +50,20 @@ func TestNightOfDST(t *testing.T) {
 					t.Fatalf("%v %+v", err, row)
 				}
 				got := slice(t, g, "network_log")
-				want := 0
-				for _, r := range truth {
+				want, rest := 0, got
+				for _, r := range truth { // the slice has them in the order of the file
 					at := r.Time
 					if strip {
 						at = r.Prefix
 					}
 					if w.Contains(at) {
 						want++
-						if !bytes.Contains([]byte(got), []byte(r.Marker)) {
+						i := strings.Index(rest, r.Marker)
+						if i < 0 {
 							t.Errorf("strip %v, since %v: the record of %v is missing", strip, since, at)
 							break
 						}
+						rest = rest[i:]
 					}
 				}
 				if want == 0 || row.Files[0].Records > int64(want)+12 {

@@ -18,6 +18,7 @@ import (
 // while it recovers: after the last start there is exactly one bundle, complete
 // and intact, and nothing half-written.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 10s, after: 1s}"
 	for delay := 50 * time.Millisecond; delay < 2400*time.Millisecond; delay += 330 * time.Millisecond {
@@ -53,6 +54,7 @@ func TestKill(t *testing.T) {
 // TestRestartBetweenPasses: a peer's sshd restarts between the first pass and
 // the second; the second takes up what the first left, and nothing is missing.
 func TestRestartBetweenPasses(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 10s, after: 5s}"
 	s.write()

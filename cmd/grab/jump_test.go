@@ -32,6 +32,7 @@ func behind(t *testing.T) (*labConfig, *realsrv.SSHD) {
 }
 
 func TestJumpTrustCheckNow(t *testing.T) {
+	t.Parallel()
 	c, hop := behind(t)
 	print := ssh.FingerprintSHA256(hop.HostKeys["ecdsa"])
 	rep, r := c.trusting("--fingerprint", printOf(c.peers[0])) // the hop is not pinned: nothing behind it is seen
@@ -81,6 +82,7 @@ func TestJumpTrustCheckNow(t *testing.T) {
 // What a hop refuses is said of the hop, once, and lifted by a check of a host
 // behind it.
 func TestJumpRefused(t *testing.T) {
+	t.Parallel()
 	c, hop := behind(t)
 	c.trusting("--fingerprint", ssh.FingerprintSHA256(hop.HostKeys["ecdsa"]), "--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1]))
 	good := realsrv.NewKey(t, "ecdsa")
@@ -107,6 +109,7 @@ func TestJumpRefused(t *testing.T) {
 }
 
 func TestLegacyIsShown(t *testing.T) {
+	t.Parallel()
 	key := realsrv.NewKey(t, "rsa")
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")},
 		Extra: []string{"KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa"}})

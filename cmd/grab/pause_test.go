@@ -32,6 +32,7 @@ func gone(t *testing.T, d *realsrv.SSHD, n int) {
 // and its alerts are recorded. Afterwards an alert of a kind of its own goes by its
 // route to a grab of that kind's logs.
 func TestPauseWatch(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 5s, after: 1s}"
 	s.more = "ring: {enabled: true, every: 1s}\nalerts: {kinds: [{name: trunk, match: SIPTrunkOOS, window: {before: 3s}, families: [network_log, absent_log]}]}\n" +

@@ -36,6 +36,10 @@ type realSite struct {
 	more           string // lines of configuration
 }
 
+// rotateKeep is how many rotated files the peers of a realSite keep: about a minute of
+// logs, so that a slow machine finds what a test asks for.
+const rotateKeep = 24
+
 func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) *realSite {
 	t.Helper()
 	s := &realSite{t: t, dir: t.TempDir(), key: realsrv.NewKey(t, "ecdsa"), window: "{before: 20s, after: 2s}", store: "store", mailbox: "INBOX"}
@@ -47,7 +51,7 @@ func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) 
 	s.mail = realsrv.StartDovecot(t, realsrv.DovecotOptions{})
 	for i, role := range []string{"C", "E"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Role: role, Dir: t.TempDir(),
-			Logs: lab.LogConfig{Rate: 80, RotateSize: 120 << 10, RotateKeep: 12, Torn: true}})
+			Logs: lab.LogConfig{Rate: 24, RotateSize: 40 << 10, RotateKeep: rotateKeep, Torn: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +96,7 @@ func (s *realSite) write() {
 %[11]smail: {server: %[2]q, mailbox: %[1]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
 window: %[4]s
 settle: 500ms
-patience: 3s
+patience: 30s
 ssh: {user: %[5]q, key: {file: id}, known_hosts: known_hosts}
 sites:
   - name: hq
@@ -209,6 +213,7 @@ func (s *realSite) checkSlices(path string, w evidence.Window) evidence.Manifest
 }
 
 func TestRealNow(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	code, out, errOut := s.grab("now", "--json", "--reason", "test", "--case", "42", "--phone", "7022")
 	var got outcome
@@ -247,6 +252,7 @@ func TestRealNow(t *testing.T) {
 }
 
 func TestRealWatch(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.watch()
 	time.Sleep(time.Second)
@@ -277,6 +283,7 @@ func TestRealWatch(t *testing.T) {
 }
 
 func TestRealReadOnlyKey(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t, func(s *realSite, o *[]realsrv.SSHDOptions) {
 		for i := range *o {
 			(*o)[i].AuthorizedKeys = []string{realsrv.AuthorizedKey(s.key.Public, realsrv.ReadOnlySFTP)}
@@ -297,6 +304,7 @@ func TestRealReadOnlyKey(t *testing.T) {
 
 // A changed key stops that host before a login and shows both fingerprints.
 func TestRealChangedHostKey(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	old := ssh.FingerprintSHA256(s.sshd[0].HostKeys["ecdsa"])
 	s.sshd[0].ChangeHostKeys()
@@ -312,6 +320,7 @@ func TestRealChangedHostKey(t *testing.T) {
 }
 
 func TestRealStop(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 20s, after: 10s}"
 	s.write()

@@ -19,6 +19,7 @@ import (
 // watch has kept a ring, and the bundle is complete, record by record. grab now
 // reads the ring beside it, and one host's part is there when the host is not.
 func TestRealRing(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t, func(s *realSite, _ *[]realsrv.SSHDOptions) {
 		s.window, s.more = "{before: 1s, after: 1s}", "ring: {enabled: true, every: 1s, keep: 2m}\n"
 	})
@@ -28,7 +29,7 @@ func TestRealRing(t *testing.T) {
 	at := time.Now().Add(time.Second).Truncate(time.Second) // as the mail's sentence says it
 	w := evidence.NewWindow(at.Add(-time.Second), at.Add(time.Second))
 	s.ringsReach(ring, w.Until.Add(time.Second))
-	for range 13 { // the peers rotate it all away
+	for range rotateKeep + 1 { // the peers rotate it all away
 		for _, p := range s.peers {
 			for _, f := range lab.Families() {
 				if err := p.Rotate(f); err != nil {

@@ -20,6 +20,7 @@ import (
 // against a laboratory of two Expressways and a mailbox that each script has for
 // itself. $C and $E are the addresses, grab.yaml is the configuration.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

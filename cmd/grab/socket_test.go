@@ -160,6 +160,7 @@ func shape(t *testing.T, s string) string {
 
 // Every command ends and says the same by way of the watcher as without it.
 func TestThroughAndDirect(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.extra = "settle: 100ms"
 	c.write()
@@ -230,6 +231,7 @@ func TestThroughAndDirect(t *testing.T) {
 
 // Whatever is asked of the watcher goes over the sessions it has.
 func TestThroughLogins(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.extra = "settle: 100ms"
 	c.write()
@@ -258,6 +260,7 @@ func TestThroughLogins(t *testing.T) {
 
 // An engineer who may read neither keys nor store, but is of the group, gets his bundle.
 func TestThroughAsMember(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Log("not root: nothing can be tried as another user")
 		return
@@ -348,6 +351,7 @@ func (c *labConfig) client(args ...string) (said *safeBuffer, interrupt func(), 
 // The first Ctrl-C seals what there is; a client that is killed changes nothing; one
 // whose watcher is stopped says so, and the incident goes on at the next start.
 func TestThroughEnds(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
 	stop := c.watching(c.socket())
 
@@ -419,6 +423,7 @@ func (c *labConfig) copied() {
 
 // A retry of what the watcher is going to try again later has it done now.
 func TestThroughRetryWakes(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
 	bundles := filepath.Join(c.dir, "store", "bundles")
 	c.watching(c.socket())

@@ -110,7 +110,7 @@ func TestStatus(t *testing.T) {
 	var metrics string
 	until(t, "the bundle in the metrics", func() bool {
 		_, metrics = get(t, addr, "/metrics")
-		return strings.Contains(metrics, `grab_bundles_total{coverage="complete"} 1`)
+		return strings.Contains(metrics, `grab_bundles_total{coverage="complete"} 1`) && strings.Contains(metrics, `grab_incident_seconds_count{step="sealed"}`) // the last that is counted
 	})
 	for _, want := range []string{"grab_works 1\n", `grab_mails_total{outcome="alert"} 1`, `grab_incidents_total{what="sealed"} 1`, `grab_incident_seconds_count{step="held"} 1`,
 		`grab_incident_seconds_count{step="sealed"} 1`, "grab_mail_delay_seconds_count 1", `grab_host_warm{host="` + c.peers[0].Name() + `"} 1`,

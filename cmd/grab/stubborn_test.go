@@ -19,6 +19,7 @@ import (
 // A host that freezes while its files are held, between the two passes, must not
 // keep the collector from stopping.
 func TestStopWithFrozenHost(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 20s, after: 60s}"
 	s.write()
@@ -36,6 +37,7 @@ func TestStopWithFrozenHost(t *testing.T) {
 // One refused login over several alerts, restarts of the collector, a grab by
 // hand and a retry: the host has seen one attempt, and every row says why.
 func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.sshd[0].SetAuthorizedKeys(realsrv.AuthorizedKey(realsrv.NewKey(t, "ecdsa").Public, ""))
 	s.window = "{before: 5s, after: 1s}"
@@ -63,6 +65,7 @@ func TestRefusedOnce(t *testing.T) {
 
 // A grab that is stopped by hand says so.
 func TestInterruptedSays(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	cmd := program("-c", s.config, "now", "--json", "--after", "60s")
 	out, err := cmd.StdoutPipe()
@@ -88,6 +91,7 @@ func TestInterruptedSays(t *testing.T) {
 
 // A mail server that repeats what it was sent must not put the password into the log.
 func TestPasswordNotInLog(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

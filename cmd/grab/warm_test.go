@@ -17,6 +17,7 @@ import (
 // Over two incidents a warm host is logged in to once, before the first of them,
 // and one with ssh.warm: false for each. A reload changes which are warm.
 func TestWarmWatch(t *testing.T) {
+	t.Parallel()
 	s := newRealSite(t)
 	s.window = "{before: 5s, after: 1s}"
 	s.write()
