@@ -25,10 +25,11 @@ deps bench-deps:
 	  else echo "deps: missing:$$missing. Install them (as root: apt-get install$$missing); the tests that need them will fail."; fi; fi
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
-# minutes on a machine that never built one. The rest is for `make cross`.
+# minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
+# every test program sleeps for a second before it ends.
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
-	$(GO) test -race -timeout 20m ./...
+	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi

@@ -160,7 +160,6 @@ func shape(t *testing.T, s string) string {
 
 // Every command ends and says the same by way of the watcher as without it.
 func TestThroughAndDirect(t *testing.T) {
-	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.extra = "settle: 100ms"
 	c.write()
@@ -231,7 +230,6 @@ func TestThroughAndDirect(t *testing.T) {
 
 // Whatever is asked of the watcher goes over the sessions it has.
 func TestThroughLogins(t *testing.T) {
-	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.extra = "settle: 100ms"
 	c.write()
