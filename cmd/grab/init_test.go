@@ -127,7 +127,11 @@ func TestInitBadAnswers(t *testing.T) {
 // Whatever is answered comes back from the file as it was given.
 func TestRenderProperty(t *testing.T) {
 	dir := t.TempDir()
-	secret := filepath.Join(dir, "it's a \"secret\": #1 {x}")
+	name := "it's a \"secret\": #1 {x}"
+	if runtime.GOOS == "windows" {
+		name = "it's a 'secret', #1 {x}"
+	}
+	secret := filepath.Join(dir, name)
 	if err := os.WriteFile(secret, []byte("x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
