@@ -37,11 +37,11 @@ type firstLook struct {
 	found  atomic.Pointer[notice.Registration] // nil until it is over
 }
 
-// end gives the look up and is its notice without a verdict.
-func (f *firstLook) end(why error) incidentEvent {
+// end ends the look and is its notice.
+func (f *firstLook) end(found *notice.Registration) incidentEvent {
 	f.cancel()
 	e := f.event
-	e.found = notFound(why)
+	e.found = found
 	return e
 }
 
@@ -81,11 +81,10 @@ func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
 		if found == nil && f.ctx.Err() == nil || ctx.Err() != nil {
 			continue
 		}
-		e := f.end(context.Cause(f.ctx))
-		if found != nil {
-			e.found = found
+		if found == nil {
+			found = notFound(context.Cause(f.ctx)) // its time is over
 		}
-		list = append(list, e)
+		list = append(list, f.end(found))
 		delete(s.looks, key)
 	}
 	return list

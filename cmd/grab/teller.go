@@ -173,7 +173,7 @@ func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []inci
 	for _, e := range todo {
 		if f := s.looks[e.Key]; f != nil && e.What != incident.EventFirstPass {
 			delete(s.looks, e.Key)
-			tell(f.end(errOvertaken))
+			tell(f.end(notFound(errOvertaken)))
 		}
 		tell(e)
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -282,5 +283,28 @@ func TestTellerStore(t *testing.T) {
 	var kept toldIncidents
 	if err := json.Unmarshal([]byte(c.read("store/notices-incidents.json")), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
 		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestLooked: a look that is over is told with what it found, whether or not its
+// goroutine has come to its end, one whose time is over without, and others wait.
+func TestLooked(t *testing.T) {
+	s := &teller{looks: map[string]*firstLook{}}
+	begin := func(key string) *firstLook {
+		f := &firstLook{event: incidentEvent{Event: incident.Event{Key: key}}}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f.ctx, f.cancel = ctx, func() { cancel(errNothing) }
+		s.looks[key] = f
+		return f
+	}
+	begin("waits")
+	begin("late").cancel()
+	begin("done").found.Store(&notice.Registration{Verdict: "partial"})
+	got := map[string]notice.Registration{}
+	for _, e := range s.looked(t.Context()) {
+		got[e.Key] = *e.found
+	}
+	if len(got) != 2 || got["done"].Verdict != "partial" || got["late"].Why != errNothing.Error() || len(s.looks) != 1 {
+		t.Errorf("%+v, %d wait", got, len(s.looks))
 	}
 }
