@@ -256,7 +256,7 @@ func TestTellerStore(t *testing.T) {
 		}
 		c.file(filepath.Join("store", "incidents", key, "incident.json"), string(b))
 	}
-	tell, err := newTelling(store, logTo(&safeBuffer{}), nil)
+	tell, err := newTelling(store, logTo(&safeBuffer{}), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
