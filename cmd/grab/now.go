@@ -52,7 +52,7 @@ func (a *app) nowCmd() *cobra.Command {
 	fl.StringSliceVar(&f.phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.ticket, "case", "", "case number for the manifest")
 	fl.StringVar(&f.reason, "reason", "", "why the grab is made")
-	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's, or . without a configuration)")
+	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or where a running watch carries it out)")
 	fl.StringVar(&f.dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
 	directFlag(fl, &f.direct)
 	fl.StringVar(&f.key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")

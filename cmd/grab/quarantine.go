@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -187,8 +188,8 @@ func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRec
 			if now.What != "" {
 				row.What = string(now.What)
 			}
-			if age := time.Since(now.Alert.Time); row.What == "released" && age > 30*time.Minute {
-				row.Note = "the alert is of " + ago(age) + ": of its minutes there may be nothing left on the hosts"
+			if row.What == "released" {
+				row.Note = releasedNote(now)
 			}
 			return row, nil
 		}
@@ -199,6 +200,17 @@ func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRec
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// releasedNote says what to know of an alert that was released; empty: nothing.
+func releasedNote(rec incident.AlertRecord) string {
+	if slices.ContainsFunc(rec.Sites, func(d incident.Decision) bool { return d.What == incident.Limited }) {
+		return "alerts.limit is reached, so nothing is grabbed for it; `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs all the same"
+	}
+	if age := time.Since(rec.Alert.Time); age > 30*time.Minute {
+		return "the alert is of " + ago(age) + ": of its minutes there may be nothing left on the hosts"
+	}
+	return ""
 }
 
 // isWatched reports whether a grab watch runs on the store.

@@ -174,7 +174,7 @@ func (a *app) retryCmd() *cobra.Command {
 			return a.result(store, in, zone(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)
-	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is)")
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
 	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
 	return cmd
 }
