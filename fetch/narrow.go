@@ -39,13 +39,16 @@ func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
 			}
 		}
 		if err == nil && !ok {
-			p, ok, err = s.creep(lo, hi, limit)
+			near, far, err := s.creep(lo, hi, lo.off, lo.off+probeReach, limit)
+			if err != nil || near == lo && far == hi {
+				return edge{lo, hi, err == nil && s.hole(lo, hi)}, err
+			}
+			lo, hi = near, far
+			continue
 		}
 		switch {
 		case err != nil:
 			return e, err
-		case !ok:
-			return edge{lo, hi, s.hole(lo, hi)}, nil
 		case p.t.Before(limit):
 			lo = p
 		default:
@@ -91,7 +94,8 @@ func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, e
 			return lo, p, nil
 		}
 	}
-	for left, right := mid, hi.off; right-left > cell; {
+	left := mid
+	for right := hi.off; right-left > cell; {
 		m := left + (right-left)/2
 		p, ok, err := s.between(lo, hi, m)
 		switch {
@@ -105,29 +109,26 @@ func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, e
 			hi, right = p, m
 		}
 	}
-	// the last bit is read, for it may begin with NULs
-	p, ok, err := s.creep(point{off: s.lineStart(hi.off-2*cell, lo.off)}, hi, limit)
-	switch {
-	case err != nil || !ok || p.off <= lo.off:
-		return lo, hi, err
-	case p.t.Before(limit):
-		return p, hi, nil
-	}
-	return lo, p, nil
+	// the last bit is read: it may begin with NULs, and hold records before limit
+	from := s.lineStart(left, lo.off)
+	return s.creep(lo, hi, from, from+probeReach+cell, limit)
 }
 
-// creep reads on from lo as far as a probe reaches: the first record at or after
-// limit, else the last one before it.
-func (s *search) creep(lo, hi point, limit time.Time) (point, bool, error) {
-	var at point
-	ok := false
-	err := eachHead(s.r, lo.off, min(lo.off+probeReach, hi.off), s.ref, func(p point) bool {
-		if p.off > lo.off {
-			at, ok = p, true
+// creep reads [from, to), as far as it lies between lo and hi, and returns the last
+// record before limit and the first one after it, of those there and lo and hi.
+func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, point, error) {
+	err := eachHead(s.r, from, min(to, hi.off), s.ref, func(p point) bool {
+		switch {
+		case p.off <= lo.off:
+		case p.t.Before(limit):
+			lo = p
+		default:
+			hi = p
+			return false
 		}
-		return !ok || at.t.Before(limit)
+		return true
 	})
-	return at, ok, err
+	return lo, hi, err
 }
 
 // hole writes down a stretch between two records in which no probe finds one, if
