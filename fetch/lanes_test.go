@@ -101,8 +101,12 @@ func TestLanesRotation(t *testing.T) {
 		t.Error("no lanes were asked for")
 	}
 	got := []byte(slice(t, g, "network_log"))
-	if !bytes.Contains(want, got) || len(got) < len(want)*8/10 {
-		t.Errorf("%d of %d bytes, a part of the file: %v; %+v", len(got), len(want), bytes.Contains(want, got), row.Files)
+	if len(got) < len(want)*8/10 {
+		t.Fatalf("%d of %d bytes; %+v", len(got), len(want), row.Files)
+	}
+	// its head first: to search for megabytes takes the race detector minutes
+	if i := bytes.Index(want, got[:4<<10]); i < 0 || !bytes.HasPrefix(want[i:], got) {
+		t.Errorf("%d bytes are no part of the file (%d)", len(got), i)
 	}
 }
 
