@@ -26,7 +26,7 @@ func TestContrast(t *testing.T) {
 	print, _, _ = strings.Cut(print, "body{")
 	text := [][2]string{{"ink", "bg"}, {"soft", "bg"}, {"ink", "faint"}, {"soft", "faint"}, {"link", "bg"}, {"bad", "bg"}, {"warn", "bg"}, {"good", "bg"},
 		{"full", "bg"}, {"full", "faint"}, {"bad", "bad-bg"}, {"warn", "warn-bg"}, {"good", "good-bg"}}
-	marks := [][2]string{{"wait", "bg"}, {"late", "bg"}, {"lost", "bg"}, {"part", "bg"}, {"axis", "bg"}, {"wait", "faint"}, {"late", "faint"}, {"lost", "faint"}, {"part", "faint"}, {"bad", "faint"}}
+	marks := [][2]string{{"wait", "bg"}, {"late", "bg"}, {"lost", "bg"}, {"part", "bg"}, {"axis", "bg"}, {"soft", "bg"}, {"wait", "faint"}, {"late", "faint"}, {"lost", "faint"}, {"part", "faint"}, {"bad", "faint"}}
 	for name, css := range map[string]string{"light": light, "dark": dark, "print": print} {
 		all := colours(t, css)
 		check := func(pairs [][2]string, least float64) {

@@ -111,7 +111,7 @@ func (p *page) trim() {
 		for j := range ph.Ladder {
 			t := &ph.Ladder[j]
 			p.Skipped = p.Skipped || t.Skipped > 0
-			t.Open = t.Key || len(ph.Ladder) <= 12
+			t.Open = t.Key
 		}
 	}
 }

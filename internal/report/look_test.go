@@ -85,7 +85,8 @@ func (t *tab) shoot(name string) {
 	}
 }
 
-// paletted is a picture with its 256 most frequent colours, the others by the nearest.
+// paletted is a picture with 256 colours: of its most frequent ones those that differ,
+// the others by the nearest.
 func paletted(img image.Image) *image.Paletted {
 	n := map[color.RGBA]int{}
 	r := img.Bounds()
@@ -103,8 +104,10 @@ func paletted(img image.Image) *image.Paletted {
 		return cmp.Or(n[b]-n[a], int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B))
 	})
 	var pal color.Palette
-	for _, c := range all[:min(len(all), 256)] {
-		pal = append(pal, c)
+	for _, c := range all {
+		if len(pal) < 256 && (len(pal) == 0 || apart(c, pal[pal.Index(c)].(color.RGBA)) > 8) {
+			pal = append(pal, c)
+		}
 	}
 	out := image.NewPaletted(r, pal)
 	index := map[color.RGBA]uint8{}
@@ -120,4 +123,9 @@ func paletted(img image.Image) *image.Paletted {
 		}
 	}
 	return out
+}
+
+func apart(a, b color.RGBA) int {
+	abs := func(n int) int { return max(n, -n) }
+	return abs(int(a.R)-int(b.R)) + abs(int(a.G)-int(b.G)) + abs(int(a.B)-int(b.B))
 }

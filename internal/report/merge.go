@@ -10,7 +10,10 @@ import (
 
 // minApart is how far the marks of one lane are apart, in percent of the width: ten
 // pixels where the page is 800 wide. What is nearer is one mark with a count.
-const minApart = 1.7
+const (
+	minApart = 1.7
+	perDigit = 1.1 // of a count under a mark, from the second on
+)
 
 // maxTitles bounds what the title of a merged mark lists.
 const maxTitles = 12
@@ -44,25 +47,39 @@ type cluster struct {
 	all []sight
 }
 
-// merge makes marks that are at least minApart from each other.
+// merge makes marks that are at least minApart from each other, and farther where
+// counts of several digits stand under them.
 func (p *picture) merge(all []sight) []mark {
 	slices.SortStableFunc(all, func(a, b sight) int { return cmp.Compare(a.at, b.at) })
-	var cs []cluster
-	for _, s := range all {
-		if n := len(cs) - 1; n >= 0 && s.at-cs[n].top.at < minApart {
-			cs[n].all = append(cs[n].all, s)
-			if rank(s.sign) < rank(cs[n].top.sign) {
-				cs[n].top = s
-			}
-			continue
+	apart := minApart
+	cs := clusters(all, apart)
+	for _, least := range []int{10, 100} {
+		if slices.ContainsFunc(cs, func(c cluster) bool { return len(c.all) >= least }) {
+			apart += perDigit
+			cs = clusters(all, apart)
 		}
-		cs = append(cs, cluster{s, []sight{s}})
 	}
 	var out []mark
 	for _, c := range cs {
 		m := c.mark()
 		p.used[m.Sign] = true
 		out = append(out, m)
+	}
+	return out
+}
+
+// clusters joins what is nearer than apart; all is in order.
+func clusters(all []sight, apart float64) []cluster {
+	var out []cluster
+	for _, s := range all {
+		if n := len(out) - 1; n >= 0 && s.at-out[n].top.at < apart {
+			out[n].all = append(out[n].all, s)
+			if rank(s.sign) < rank(out[n].top.sign) {
+				out[n].top = s
+			}
+			continue
+		}
+		out = append(out, cluster{s, []sight{s}})
 	}
 	return out
 }
@@ -98,8 +115,8 @@ func (m mark) Count() string {
 	switch {
 	case m.N < 2:
 		return ""
-	case m.N > 99:
-		return "99+"
+	case m.N > 999:
+		return "999+"
 	}
 	return strconv.Itoa(m.N)
 }

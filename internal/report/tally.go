@@ -96,6 +96,15 @@ func (p *page) Foremost() []*group { return p.Groups[:min(len(p.Groups), maxFore
 // Further are the other groups.
 func (p *page) Further() []*group { return p.Groups[len(p.Foremost()):] }
 
+// FurtherWords are the other groups in a few words.
+func (p *page) FurtherWords() string {
+	var parts []string
+	for _, g := range p.Further() {
+		parts = append(parts, plural(g.Size(), "phone")+" "+strings.ToLower(g.Word))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // NoneAffected says that no phone is affected, as far as that can be told.
 func (p *page) NoneAffected() string {
 	unknown := 0
