@@ -35,7 +35,9 @@ type Site struct {
 	phones  []*phone
 	links   map[string]*link
 	zones   map[*Expressway]*zone
-	logFrom time.Time // the logs begin there, if the Site begins before
+	stalls  map[string]time.Time // by hop and peer: until then nothing passes
+	instead map[string]*cucm     // by peer and node: the node that is reached there
+	logFrom time.Time            // the logs begin there, if the Site begins before
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
@@ -59,6 +61,12 @@ const (
 	NodeFailed   = "node_failed"            // a CUCM node answers no more
 	NodeBack     = "node_back"              // and answers again
 	PeerFailed   = "peer_failed"            // an Expressway-E stopped
+
+	RegisteredLine  = "registered_line"  // one more line registered, by a REGISTER of its own
+	RegisteredPlain = "registered_plain" // a first REGISTER without a body was accepted
+	TCPSilent       = "tcp_silent"       // the connection from an Expressway-C to CUCM carries nothing any more
+	ZoneWentSilent  = "zone_silent"      // nor does the one from an Expressway-E to the Cs
+	Stalled         = "stalled"          // a hop stands still
 )
 
 // A Happening is one thing that happened at a Site, and the truth about it.
@@ -80,6 +88,8 @@ type Happening struct {
 	// the one before it of the same Call-ID; zero without one.
 	Sent time.Time
 	Gap  time.Duration
+	// Blame is where a phone that came back by keep-alive lost its registration.
+	Blame Hop
 }
 
 // An Event makes something go wrong, or well again.
@@ -93,6 +103,9 @@ type Event struct {
 	Where string
 	Alarm int
 	User  string
+	Code  int    // of the error that a peer makes itself when it gets no answer; zero: none
+	Close string // reason of the close record, in the log's words; empty: there is none
+	Node  string // a CUCM node
 }
 
 // EventKind says what an Event does.
@@ -125,7 +138,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		names[e.cfg.Name] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}}
+	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
 	s.time = newTimeline(func() {
 		for _, e := range s.peers() {
 			e.flush()
@@ -178,7 +191,7 @@ func (s *Site) begin(t time.Time) {
 		e.makeNoise(s.time, later(t, s.logFrom))
 	}
 	for _, p := range s.all() {
-		p.boot(t.Add(time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
+		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
 	}
 	for _, ev := range todo {
 		s.plan(ev)
@@ -275,6 +288,15 @@ func (s *Site) Devices() []string {
 	var out []string
 	for _, p := range s.phones {
 		out = append(out, p.device)
+	}
+	return out
+}
+
+// MACs are their addresses, with which their Call-IDs begin: twelve digits, upper case.
+func (s *Site) MACs() []string {
+	var out []string
+	for _, p := range s.phones {
+		out = append(out, strings.ToUpper(p.mac))
 	}
 	return out
 }
