@@ -92,17 +92,18 @@ func (t *trip) viaE(now time.Time) {
 	}
 	t.attempt.reach(HopE, now)
 	t.logAtE(now)
-	switch challenge := p.challengedByE(now, t.r); {
-	case challenge != "":
+	if challenge := p.challengedByE(now, t.r); challenge != "" {
 		if t.r.auth != "" {
 			t.refused(now, 407, t.e)
 		}
 		t.toPhone(now.Add(p.ms(2, 2)), t.seenByE().answer(407, "Proxy Authentication Required", p.hex(16), challenge, "Server: "+software))
 		return
-	case p.fails("E", now) && t.plain():
-		t.byE(now, p.fail.code)
+	}
+	if code, ok := t.fails("E", now); ok {
+		t.byE(now, code)
 		return
-	case z.down:
+	}
+	if z.down {
 		t.attempt.reach(HopEToC, now)
 		t.byE(now, 504, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to contact next hop"`, t.e.cfg.IP))
 		return
@@ -137,14 +138,15 @@ func (t *trip) viaC(now time.Time) {
 	}
 	t.attempt.reach(HopC, now)
 	t.logAtC(now)
-	switch {
-	case now.Before(p.busy) && !t.r.second:
+	if now.Before(p.busy) && !t.r.second {
 		t.byC(now.Add(p.ms(2, 2)), 503, fmt.Sprintf("Retry-After: %d", p.retryAfter()/time.Second))
-	case p.fails("C", now) && t.plain():
-		t.byC(now.Add(p.ms(2, 2)), p.fail.code)
-	default:
-		s.time.at(now.Add(p.ms(2, 2)+t.delayed("in C")), t.toCUCM)
+		return
 	}
+	if code, ok := t.fails("C", now); ok {
+		t.byC(now.Add(p.ms(2, 2)), code)
+		return
+	}
+	s.time.at(now.Add(p.ms(2, 2)+t.delayed("in C")), t.toCUCM)
 }
 
 func (t *trip) toCUCM(now time.Time) {

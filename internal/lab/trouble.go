@@ -15,7 +15,8 @@ const (
 	ZoneSilent EventKind = "zone_silent"
 	// Deaf lets CUCM take no notice of the phone; C gives up with Code.
 	Deaf EventKind = "deaf"
-	// Fail lets the peer Where ("E" or "C") answer the phone's keep-alives with Code.
+	// Fail lets the peer Where ("E" or "C") answer the phone's keep-alives with Code;
+	// without For the next one alone.
 	Fail EventKind = "fail"
 	// NoConnection closes the connection from the phone's Expressway-C to Node (zero:
 	// the primary), and none can be opened for For.
@@ -59,6 +60,7 @@ type spell struct {
 	where string
 	until time.Time
 	code  int
+	once  bool
 }
 
 type repeat struct {
@@ -88,7 +90,7 @@ func (s *Site) trouble(now, until time.Time, p *phone, ev Event) {
 	case Deaf:
 		p.deaf = spell{until: until, code: ev.Code}
 	case Fail:
-		p.fail = spell{where: ev.Where, until: until, code: ev.Code}
+		p.fail = spell{where: ev.Where, until: until, code: ev.Code, once: ev.For == 0}
 	case NoConnection:
 		l := s.link(p.c, s.node(ev.Node))
 		l.closedUntil = until
@@ -166,9 +168,16 @@ func (s *Site) zoneSilent(now, until time.Time, p *phone, ev Event) {
 	})
 }
 
-// fails reports whether the peer answers for itself.
-func (p *phone) fails(where string, now time.Time) bool {
-	return p.fail.where == where && now.Before(p.fail.until)
+// fails reports whether a peer answers a keep-alive for itself, and with which code.
+func (t *trip) fails(where string, now time.Time) (int, bool) {
+	f := &t.p.fail
+	if f.where != where || !now.Before(f.until) || !t.plain() {
+		return 0, false
+	}
+	if f.once {
+		f.until = now
+	}
+	return f.code, true
 }
 
 // cadence is the time between the phone's keep-alives.

@@ -8,8 +8,8 @@ type Want struct {
 	Notes   []string // regular expressions; each fits the summary, a note, or a phone's summary
 	// Regular expressions over the sentences about the whole, its summary and notes.
 	Say, NeverSay []string
-	Phones  []PhoneWant
-	Others  PhoneWant // what holds for every phone that is not in Phones
+	Phones        []PhoneWant
+	Others        PhoneWant // what holds for every phone that is not in Phones
 }
 
 // PhoneWant is what happened to a phone and what may be said about it.
@@ -17,6 +17,7 @@ type PhoneWant struct {
 	Phone      int    // index
 	Story      string // regular expression for the whole of Site.Story
 	Partial    bool   // the truth: some lines are not registered at the end
+	Blame      Hop    // the truth: where it lost its registration, if it came back by keep-alive
 	Verdict    []string
 	Cause      []string
 	Confidence []string
@@ -24,7 +25,7 @@ type PhoneWant struct {
 	LateBy     [2]float64 // late_by_s is at least and at most so much, if they are not both 0
 	Shares     int        // so many other phones went with it
 
-	NoLateBy        bool // late_by_s is absent
+	NoLateBy        bool // late_by_s is absent, or next to nothing
 	CauseConfidence []string
 	LateAt          []string
 	// Regular expressions over the sentences about the phone: its summary, advice and
@@ -43,4 +44,3 @@ func (w Want) Of(phone int) PhoneWant {
 	p.Phone = phone
 	return p
 }
-
