@@ -157,13 +157,27 @@ func lostAt(w *wire, l lapse) loss {
 	case d.atE >= part && d.phone >= part:
 		return loss{atPhone, "the phone had sent it in time, by its Date header, and Expressway-E received it late", Likely}
 	case d.atE >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
-		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
+		return byItself(l)
 	case d.atE >= part:
 		return loss{nowhere, "Expressway-E received it late; whether the phone sent it late cannot be told without its Date header or its problem report", CannotTell}
 	case d.atC >= part && d.phone >= part:
 		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
 	case d.atC >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
-		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
+		return byItself(l)
 	}
 	return loss{}
+}
+
+// byItself is a REGISTER that left the phone late. Only where no CSeq was passed over is
+// it the first that the phone sent.
+func byItself(l lapse) loss {
+	f := l.first()
+	last := uint32(0)
+	for _, at := range l.from.attempts {
+		last = max(last, at.msgs[0].cseq)
+	}
+	if first := f.attempts[0].msgs[0].cseq; f.line == l.from.line && first == last+1 {
+		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
+	}
+	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on the way to Expressway-E cannot be told, for its CSeq skips at least one", CannotTell}
 }

@@ -135,7 +135,7 @@ func (r *ruling) refused(w *wire, p *phone) {
 		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
 	case stopped && stop.where == atCtoU:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
-	case stopped && stop.where == atEtoC, stopped && stop.where == atE && t.code != 503:
+	case stopped && stop.where == atEtoC:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atEtoC, why: stop.what}
 		if trouble := traversalTrouble(w, t, from.sent-int64(6e11), t.sent); len(trouble) > 0 || t.code == 504 {
 			why.cause, why.proofs = CauseTraversal, trouble

@@ -51,6 +51,8 @@ func stopOf(w *wire, t *txn) (s stop, ok bool) {
 		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true
 	case at[outOfE] != nil:
 		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true
+	case at[phoneToE] != nil && said != "" && t.code != 503:
+		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.steady(at[phoneToE])), said), sent: at[phoneToE]}, true
 	case at[phoneToE] != nil:
 		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.steady(at[phoneToE])), said), sent: at[phoneToE]}, true
 	}

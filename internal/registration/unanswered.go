@@ -20,14 +20,8 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 	switch s.where {
 	case atCtoU:
 		return r.betweenCAndCUCM(w, l, t, s), true
-	case atEtoC, unknownC:
+	case atEtoC, unknownC, atE:
 		return r.betweenEAndC(w, l, t, s), true
-	case atE:
-		if trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent); len(trouble) > 0 || t.code == 504 {
-			r.cause, r.confidence, r.where = CauseTraversal, Likely, atEtoC
-			r.proofs = append(r.proofs, trouble...)
-			return r, true
-		}
 	case atC:
 		if t.cannotConnect(w) {
 			r.cause, r.confidence, r.where = CauseFailover, Likely, atCtoU
@@ -123,7 +117,14 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 // betweenEAndC is the same for the traversal zone, if its records say that it failed.
 func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
-	if len(trouble) == 0 {
+	switch {
+	case len(trouble) == 0 && t.marks.own && t.code == 504 && s.where == atEtoC && t.last.at[outOfE] == nil:
+		r.cause, r.confidence = CauseTraversal, Likely // it says itself that C cannot be reached
+		return r
+	case len(trouble) == 0 && s.where == atE:
+		r.confidence, r.where = Likely, nowhere
+		return r
+	case len(trouble) == 0:
 		if s.where == unknownC {
 			r.where = nowhere
 			return r
