@@ -56,7 +56,8 @@ func (r *Record) Line() []byte { return trimCR(firstLine(r.Text)) }
 func (r *Record) Value(key string) ([]byte, bool) { return Value(r.Line(), key) }
 
 // Note decodes the record if it may bear on registrations; false: it does not. That is
-// cheap to say. Of interest are SIP messages of REGISTER, all of network.tcp, what
+// cheap to say. Of interest are SIP messages of REGISTER, requests in full of NOTIFY,
+// PUBLISH and SUBSCRIBE, for they show the lines of a phone, all of network.tcp, what
 // network.sip says otherwise if it has REGISTER in it, and Event and alarm records but
 // for those of calls and searches.
 func (r *Record) Note() (Note, bool) {
@@ -70,8 +71,13 @@ func (r *Record) Note() (Note, bool) {
 			n.Kind, n.SIP, n.Detail = NoteBody, s, ""
 		}
 	}
-	ok := n.SIP == nil || n.SIP.Method == "" || n.SIP.Method == "REGISTER"
+	ok := n.SIP == nil || n.SIP.Method == "" || n.SIP.Method == "REGISTER" || n.Kind == NoteBody && n.SIP.Request && tellsOfLine(n.SIP.Method)
 	return n, ok
+}
+
+// tellsOfLine names the requests that show a line of a phone besides REGISTER.
+func tellsOfLine(method string) bool {
+	return method == "NOTIFY" || method == "PUBLISH" || method == "SUBSCRIBE"
 }
 
 var (
@@ -107,7 +113,8 @@ func wantedSIP(text, line []byte) bool {
 		if msg := message(rest); msg != nil {
 			msg = bytes.TrimLeft(msg, "\r\n |")
 			if !bytes.HasPrefix(msg, []byte("SIP/")) {
-				return bytes.HasPrefix(msg, register)
+				method, _, _ := bytes.Cut(msg[:min(len(msg), 10)], []byte(" "))
+				return bytes.HasPrefix(msg, register) || tellsOfLine(string(method))
 			}
 			if _, cseq, ok := bytes.Cut(msg, []byte("CSeq:")); ok {
 				return bytes.Contains(firstLine(cseq), register)

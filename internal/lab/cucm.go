@@ -30,10 +30,15 @@ type link struct {
 	cucm *cucm
 	port int // on the Expressway-C, 25000 to 29999
 	up   bool
+	silence
+	closedUntil time.Time // until then it cannot be opened
 }
 
 func (s *Site) link(c *Expressway, u *cucm) *link {
 	key := c.cfg.Name + " " + u.name
+	if other := s.instead[key]; other != nil && other != u {
+		return s.link(c, other)
+	}
 	if s.links[key] == nil {
 		s.links[key] = &link{site: s, c: c, cucm: u}
 	}
@@ -46,14 +51,14 @@ func (l *link) connect(at time.Time) (time.Time, bool) {
 	if l.up {
 		return at, true
 	}
-	if l.cucm.down {
+	if l.cucm.down || at.Before(l.closedUntil) {
 		l.port = 25000 + l.site.rng.IntN(5000)
 		l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
 		at = at.Add(l.site.cfg.Expires / 120)
 		l.site.logFailed(at, l.c, l.cucm.ip, sipPort)
 		return at, false
 	}
-	l.up, l.port = true, 25000+l.site.rng.IntN(5000)
+	l.up, l.silence, l.port = true, silence{}, 25000+l.site.rng.IntN(5000)
 	l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
 	l.site.logTCP(at.Add(2*time.Millisecond), l.c, l, `"TCP Connection Established"`)
 	return at.Add(3 * time.Millisecond), true
@@ -69,6 +74,7 @@ func (l *link) drop(at time.Time) {
 	l.site.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.cfg.Name})
 	for _, p := range l.site.all() {
 		if r := l.cucm.regs[p.key()]; r != nil && r.link == l {
+			p.cutBy = HopToCUCM
 			l.cucm.forget(at, p)
 		}
 	}
@@ -88,6 +94,7 @@ type register struct {
 	expires int    // asked for, 0 to unregister or for a secondary's keep-alive
 	second  bool   // keep-alive to a secondary node
 	reason  string // of a full one
+	line    int    // of a REGISTER for one more line
 }
 
 // handle is the node's answer to a REGISTER at the time at, and the truth about it.
@@ -101,7 +108,11 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		if newreg {
 			contact += ";x-cisco-newreg"
 		}
-		return m.answer(200, "OK", tag, date, "Supported: X-cisco-srtp-fallback,X-cisco-sis-9.1.0", contact, fmt.Sprintf("Expires: %d", expires), server)
+		a := m.answer(200, "OK", tag, date, "Supported: X-cisco-srtp-fallback,X-cisco-sis-9.1.0", contact, fmt.Sprintf("Expires: %d", expires), server)
+		if a.newreg = newreg; r.full && !p.cfg.Bare {
+			a.remotecc(p)
+		}
+		return a
 	}
 	switch {
 	case r.second:
@@ -119,6 +130,13 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		delete(u.regs, p.key())
 		h.What = Unregistered
 		return ok(false, 0), h
+	case r.line > 0:
+		if known := u.regs[p.key()]; known != nil {
+			known.lines = min(known.lines+1, len(p.numbers))
+			h.Lines = known.lines
+		}
+		h.What, h.NewReg, h.Number = RegisteredLine, true, m.dialog.number
+		return ok(true, int(u.site.cfg.Expires/time.Second)), h
 	}
 	known := u.regs[p.key()]
 	if known != nil && known.dialog != m.dialog {
@@ -131,8 +149,10 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		h.What = CameBack
 	}
 	if r.full {
-		known.lines = len(p.numbers)
-		h.What = Registered
+		known.lines, h.What = p.fullLines(), Registered
+		if p.cfg.Bare {
+			h.What = RegisteredPlain
+		}
 	}
 	known.until, known.link, h.Lines = at.Add(u.site.cfg.Expires+u.site.cfg.Grace), l, known.lines
 	u.site.time.at(known.until, func(now time.Time) {

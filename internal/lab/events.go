@@ -68,6 +68,8 @@ func (s *Site) happen(now time.Time, p *phone, ev Event) {
 	case NodeDown:
 		s.nodeDown(now, s.nodes[0])
 		s.time.at(until, func(now time.Time) { s.nodeUp(now, s.nodes[0]) })
+	default:
+		s.trouble(now, until, p, ev)
 	}
 }
 
@@ -122,6 +124,11 @@ func (s *Site) peerDown(now time.Time, e *Expressway) {
 
 func (s *Site) nodeDown(now time.Time, u *cucm) {
 	u.down = true
+	for _, p := range s.all() {
+		if u.regs[p.key()] != nil {
+			p.cutBy = HopCUCM
+		}
+	}
 	clear(u.regs)
 	s.tell(Happening{Time: now, What: NodeFailed, CUCM: u.name})
 	s.time.at(now.Add(s.cfg.Expires/6), func(now time.Time) { // until then the connections look well

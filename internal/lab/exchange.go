@@ -24,6 +24,7 @@ type trip struct {
 	tunnel   int // port of C in the traversal link
 	call     string
 	received string // what E notes about the phone's Via
+	attempt  *attempt
 
 	atE, toC, toU *message
 	link          *link
@@ -33,7 +34,7 @@ type trip struct {
 
 // A delay holds up the phone's next keep-alive on its way to a peer.
 type delay struct {
-	to string // "E", "C" or "CUCM"
+	to string // "E", "C" or "CUCM"; "in C"
 	by time.Duration
 }
 
@@ -41,11 +42,14 @@ type delay struct {
 // there is one.
 func (p *phone) exchange(at time.Time, d *dialog, r register, answered func(now time.Time, m *message)) {
 	d.cseq++
-	t := &trip{p: p, d: d, r: r, answered: answered, e: p.e, c: p.c, natPort: p.natPort}
+	t := &trip{p: p, d: d, r: r, answered: answered, e: p.e, c: p.c, natPort: p.natPort, attempt: &attempt{}}
+	if d == p.main && r.expires > 0 {
+		t.attempt = p.attempted(at)
+	}
 	t.received = fmt.Sprintf(";received=%s;rport=%d;ingress-zone=CollaborationEdgeZone", p.nat, p.natPort)
 	t.call = p.hex(8) + "-" + p.hex(4) + "-" + p.hex(4) + "-" + p.hex(4) + "-" + p.hex(12)
 	t.atE = p.request(at, d, r)
-	p.site.time.at(at.Add(p.ms(12, 8)+t.delayed("E")), t.viaE)
+	t.deliver("E", at, p.ms(12, 8), nil, t.logAtE, t.viaE)
 }
 
 // ms is a duration of at least so many milliseconds, up to span more.
@@ -56,7 +60,7 @@ func (p *phone) ms(least, span int) time.Duration {
 // delayed is how long the message is held up on its way to a peer, which happens once.
 func (t *trip) delayed(to string) time.Duration {
 	p := t.p
-	if p.delay.to != to || t.d != p.main || t.r.full || t.r.expires == 0 {
+	if p.delay.to != to || !t.plain() {
 		return 0
 	}
 	by := p.delay.by
@@ -64,27 +68,44 @@ func (t *trip) delayed(to string) time.Duration {
 	return by
 }
 
+// plain reports whether the message is a keep-alive to the primary.
+func (t *trip) plain() bool { return t.d == t.p.main && !t.r.full && t.r.expires > 0 }
+
+func (t *trip) logAtE(now time.Time) {
+	s := t.p.site
+	s.logSIP(now, t.e, false, 5061, t.p.nat, t.natPort, t.atE)
+	s.logSIP(now.Add(time.Millisecond), t.e, true, 5061, t.p.nat, t.natPort, t.seenByE().answer(100, "Trying", ""))
+}
+
+// seenByE is the request with what E notes in its Via.
+func (t *trip) seenByE() *message {
+	m := *t.atE
+	m.vias = []string{m.vias[0] + t.received}
+	return &m
+}
+
 func (t *trip) viaE(now time.Time) {
 	p, s := t.p, t.p.site
-	if s.zone(t.e).stopped {
+	z := s.zone(t.e)
+	if z.stopped {
 		return
 	}
-	s.logSIP(now, t.e, false, 5061, p.nat, t.natPort, t.atE)
-	atE := *t.atE
-	atE.vias = []string{t.atE.vias[0] + t.received}
-	s.logSIP(now.Add(time.Millisecond), t.e, true, 5061, p.nat, t.natPort, atE.answer(100, "Trying", ""))
-	z := s.zone(t.e)
+	t.attempt.reach(HopE, now)
+	t.logAtE(now)
 	if challenge := p.challengedByE(now, t.r); challenge != "" {
 		if t.r.auth != "" {
 			t.refused(now, 407, t.e)
 		}
-		t.toPhone(now.Add(p.ms(2, 2)), atE.answer(407, "Proxy Authentication Required", p.hex(16), challenge, "Server: "+software))
+		t.toPhone(now.Add(p.ms(2, 2)), t.seenByE().answer(407, "Proxy Authentication Required", p.hex(16), challenge, "Server: "+software))
+		return
+	}
+	if code, ok := t.fails("E", now); ok {
+		t.byE(now, code)
 		return
 	}
 	if z.down {
-		t.refused(now, 504, t.e)
-		t.toPhone(now.Add(p.ms(4, 4)), atE.answer(504, "Server Time-out", p.hex(16), "Server: "+software,
-			fmt.Sprintf(`Warning: 399 %s:5061 "Unable to contact next hop"`, t.e.cfg.IP)))
+		t.attempt.reach(HopEToC, now)
+		t.byE(now, 504, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to contact next hop"`, t.e.cfg.IP))
 		return
 	}
 	t.tunnel = z.port
@@ -93,26 +114,51 @@ func (t *trip) viaE(now time.Time) {
 		t.received, fmt.Sprintf("<sip:%s:%d;transport=tls;lr>", t.e.cfg.IP, tunnelPort))
 	t.toC.paths = append(t.toC.paths, fmt.Sprintf("<sip:%s:%d;transport=tls;apparent;ds;lr>", p.nat, t.natPort))
 	t.toC.tail = slices.DeleteFunc(append([]string{"Max-Forwards: 69"}, t.toC.tail[1:]...), func(h string) bool { return strings.HasPrefix(h, "Proxy-Authorization:") })
-	s.logSIP(now, t.e, true, tunnelPort, t.c.cfg.IP, t.tunnel, t.toC)
-	s.time.at(now.Add(p.ms(1, 2)+t.delayed("C")), t.viaC)
+	t.attempt.reach(HopEToC, now)
+	t.sendToC(now)
+	if z.silent {
+		t.unanswered(now, t.byE, z.code)
+		return
+	}
+	t.deliver("C", now, p.ms(1, 2), t.sendToC, t.logAtC, t.viaC)
+}
+
+func (t *trip) sendToC(now time.Time) {
+	t.p.site.logSIP(now, t.e, true, tunnelPort, t.c.cfg.IP, t.tunnel, t.toC)
+}
+
+func (t *trip) logAtC(now time.Time) {
+	t.p.site.logSIP(now, t.c, false, t.tunnel, t.e.cfg.IP, tunnelPort, t.toC)
 }
 
 func (t *trip) viaC(now time.Time) {
 	p, s := t.p, t.p.site
-	s.logSIP(now, t.c, false, t.tunnel, t.e.cfg.IP, tunnelPort, t.toC)
-	if now.Before(p.busy) && !t.r.second {
-		t.byC(now.Add(p.ms(2, 2)), 503, "Service Unavailable", fmt.Sprintf("Retry-After: %d", p.retryAfter()/time.Second))
+	if s.stalled(now, p, t.viaC, stallZone+t.e.cfg.Name, stallC+t.c.cfg.Name) {
 		return
 	}
-	s.time.at(now.Add(p.ms(2, 2)), t.toCUCM)
+	t.attempt.reach(HopC, now)
+	t.logAtC(now)
+	if now.Before(p.busy) && !t.r.second {
+		t.byC(now.Add(p.ms(2, 2)), 503, fmt.Sprintf("Retry-After: %d", p.retryAfter()/time.Second))
+		return
+	}
+	if code, ok := t.fails("C", now); ok {
+		t.byC(now.Add(p.ms(2, 2)), code)
+		return
+	}
+	s.time.at(now.Add(p.ms(2, 2)+t.delayed("in C")), t.toCUCM)
 }
 
 func (t *trip) toCUCM(now time.Time) {
-	p, s, u := t.p, t.p.site, t.d.cucm
-	t.link = s.link(t.c, u)
+	p, s := t.p, t.p.site
+	if s.stalled(now, p, t.toCUCM, stallInC+t.c.cfg.Name) {
+		return
+	}
+	t.link = s.link(t.c, t.d.cucm)
+	u := t.link.cucm
 	now, up := t.link.connect(now)
 	if !up {
-		t.byC(now, 503, "Service Unavailable", fmt.Sprintf(`Warning: 399 %s:5061 "Unable to connect to %s"`, t.c.cfg.IP, u.name))
+		t.byC(now, 503, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to connect to %s"`, t.c.cfg.IP, u.name))
 		return
 	}
 	t.port = t.link.port
@@ -120,67 +166,16 @@ func (t *trip) toCUCM(now time.Time) {
 		fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.cfg.IP, tunnelPort), fmt.Sprintf("<sip:%s:%d;transport=tcp;lr>", t.c.cfg.IP, t.port))
 	t.toU.tail = append([]string{"Max-Forwards: 15", fmt.Sprintf("Route: <sip:%s;transport=tcp;lr>", u.name)}, t.toU.tail[2:]...)
 	t.toU.tail = append(t.toU.tail, "P-Asserted-Identity: <"+t.d.uri()+">", "X-TAATag: "+t.call)
-	s.logSIP(now, t.c, true, t.port, u.ip, sipPort, t.toU)
 	t.sentUp = now
-	s.time.at(now.Add(p.ms(2, 4)+t.delayed("CUCM")), t.atCUCM)
-}
-
-func (t *trip) atCUCM(now time.Time) {
-	p, s, u := t.p, t.p.site, t.d.cucm
-	if u.down {
-		s.time.at(t.sentUp.Add(s.cfg.Expires*4/15), func(now time.Time) { t.byC(now, 408, "Request Timeout") })
+	t.attempt.reach(HopToCUCM, now)
+	t.sendUp(now)
+	if t.link.silent {
+		t.unanswered(now, t.byC, t.link.code)
 		return
 	}
-	answer, h := u.handle(now, p, t.link, t.toU, t.r)
-	if h.What != "" {
-		h.Sent, h.C, h.E = t.sentUp, t.c.cfg.Name, t.e.cfg.Name
-		if t.d == p.main {
-			if !p.upstream.IsZero() {
-				h.Gap = t.sentUp.Sub(p.upstream)
-			}
-			p.upstream = t.sentUp
-		}
-		s.tell(h)
-	}
-	s.logSIP(now.Add(time.Millisecond), t.c, false, t.port, u.ip, sipPort, t.toU.answer(100, "Trying", ""))
-	now = now.Add(p.ms(2, 3))
-	s.logSIP(now, t.c, false, t.port, u.ip, sipPort, answer)
-	t.toE(now.Add(p.ms(1, 2)), answer.back())
+	t.deliver("CUCM", now, p.ms(2, 4), t.sendUp, nil, t.atCUCM)
 }
 
-// byC is an error that Expressway-C makes itself.
-func (t *trip) byC(now time.Time, code int, phrase string, head ...string) {
-	t.refused(now, code, t.c)
-	m := *t.toC
-	m.vias = append([]string{m.vias[0] + fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.cfg.IP, tunnelPort)}, m.vias[1:]...)
-	t.toE(now, m.answer(code, phrase, t.p.hex(16), append([]string{"Server: " + software}, head...)...))
-}
-
-// refused tells the truth about an error that a peer made, unless it is the
-// secondary's keep-alive that met it.
-func (t *trip) refused(now time.Time, code int, by *Expressway) {
-	if t.r.second {
-		return
-	}
-	h := t.p.happening(now, t.d, Refused)
-	h.Code, h.By = code, by.cfg.Name
-	if r := t.d.cucm.regs[t.p.key()]; r != nil {
-		h.Lines = r.lines
-	}
-	t.p.site.tell(h)
-}
-
-func (t *trip) toE(now time.Time, m *message) {
-	s := t.p.site
-	s.logSIP(now, t.c, true, t.tunnel, t.e.cfg.IP, tunnelPort, m)
-	now = now.Add(t.p.ms(1, 2))
-	s.logSIP(now, t.e, false, tunnelPort, t.c.cfg.IP, t.tunnel, m)
-	t.toPhone(now.Add(t.p.ms(1, 2)), m.back())
-}
-
-func (t *trip) toPhone(now time.Time, m *message) {
-	t.p.site.logSIP(now, t.e, true, 5061, t.p.nat, t.natPort, m)
-	if t.answered != nil {
-		t.p.site.time.at(now.Add(t.p.ms(12, 8)), func(now time.Time) { t.answered(now, m) })
-	}
+func (t *trip) sendUp(now time.Time) {
+	t.p.site.logSIP(now, t.c, true, t.port, t.link.cucm.ip, sipPort, t.toU)
 }

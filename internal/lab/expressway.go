@@ -68,6 +68,7 @@ type Expressway struct {
 	noise  map[string]*noise
 	time   *timeline   // its own clockwork, used when no Site drives it
 	silent atomic.Bool // stopped by a Site: nothing is logged
+	frozen atomic.Bool // stands still: nothing of the background is logged
 
 	mu      sync.Mutex
 	addr    string

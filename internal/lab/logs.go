@@ -41,7 +41,7 @@ func (e *Expressway) makeNoise(tl *timeline, t time.Time) {
 		gap := func() time.Duration { return time.Duration(n.rng.ExpFloat64() / rate * float64(time.Second)) }
 		var next func(at time.Time)
 		next = func(at time.Time) {
-			if en := n.next(); !e.silent.Load() {
+			if en := n.next(); !e.silent.Load() && !e.frozen.Load() {
 				l.add(en, e.HostTime(at))
 			}
 			tl.at(at.Add(gap()), next)

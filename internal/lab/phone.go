@@ -40,6 +40,8 @@ type phone struct {
 
 	refused, busy, expired time.Time // until then CUCM answers 403, C 503, E 407
 	delay                  delay     // of the next keep-alive
+	plight
+	attempts
 }
 
 func newPhone(s *Site, i int) *phone {
@@ -48,6 +50,9 @@ func newPhone(s *Site, i int) *phone {
 	p.index = i
 	if i < len(s.cfg.Sets) {
 		p.cfg = s.cfg.Sets[i]
+	}
+	if p.cfg.Device != "" {
+		p.device = p.cfg.Device
 	}
 	p.cfg.setDefaults(s.cfg.Lines)
 	p.numbers, p.user = p.cfg.Numbers, p.cfg.User
@@ -89,7 +94,11 @@ func (p *phone) hex(digits int) string {
 
 func (p *phone) newDialog(u *cucm) *dialog {
 	id := p.mac[:8] + "-" + p.mac[8:] + p.hex(4) + "-" + p.hex(8) + "-" + p.hex(8) + "@" + p.ip
-	return &dialog{cucm: u, callID: id, tag: p.mac + p.hex(12), number: p.numbers[0], cseq: 100 + p.site.rng.IntN(1000)}
+	d := &dialog{cucm: u, callID: id, tag: p.mac + p.hex(12), number: p.numbers[0], cseq: 100 + p.site.rng.IntN(1000)}
+	if p.cfg.CSeq > 0 {
+		d.cseq = p.cfg.CSeq
+	}
+	return d
 }
 
 // boot registers all lines at the time at, on new connections and with a new Call-ID.
@@ -102,7 +111,8 @@ func (p *phone) boot(at time.Time, alarm, last string) {
 		}
 		s := p.site
 		p.port, p.uuid, p.upstream = 40000+s.rng.IntN(20000), p.hex(8)+"-"+p.hex(4)+"-"+p.hex(4)+"-"+p.hex(4)+"-"+p.hex(12), time.Time{}
-		p.natPort, p.accepted = p.port, false
+		p.natPort, p.accepted, p.booted = p.port, false, now
+		p.attempts = attempts{}
 		p.main, p.second = nil, nil
 		for _, u := range s.nodes {
 			switch {
@@ -116,7 +126,7 @@ func (p *phone) boot(at time.Time, alarm, last string) {
 			p.main, p.second = p.newDialog(s.nodes[0]), nil
 		}
 		s.logPhone(now, p, `"TCP Connection Established"`)
-		reason := fmt.Sprintf(`Reason: SIP;cause=200;text="cisco-alarm:%s Name=%s ActiveLoad=sip8865.14-1-1-0001-125.loads InactiveLoad=sip8865.12-8-1-0001-455.loads Last=%s"`, alarm, p.device, last)
+		reason := fmt.Sprintf(`Reason: SIP;cause=200;text="cisco-alarm:%s Name=%s ActiveLoad=%s InactiveLoad=sip8865.12-8-1-0001-455.loads Last=%s"`, alarm, p.device, p.model().load, last)
 		p.full(now, reason)
 	})
 }
@@ -130,6 +140,7 @@ func (p *phone) full(at time.Time, reason string) {
 		}
 		p.accepted = true
 		p.wait(now)
+		p.welcomed(now, m)
 	})
 }
 
@@ -138,6 +149,9 @@ func (p *phone) full(at time.Time, reason string) {
 func (p *phone) failed(now time.Time, m *message) {
 	switch again := now.Add(p.retryAfter()); {
 	case p.accepted && p.cfg.Stubborn && m.code != 403:
+		if m.cseq != p.main.cseq || p.next.Before(again) {
+			return // another was sent meanwhile, or will be before
+		}
 		p.next = again
 		p.planNext(now)
 	case m.code == 403:
@@ -148,7 +162,12 @@ func (p *phone) failed(now time.Time, m *message) {
 }
 
 // retryAfter is how long a phone waits after a refusal.
-func (p *phone) retryAfter() time.Duration { return max(p.site.cfg.Expires/4, time.Second) }
+func (p *phone) retryAfter() time.Duration {
+	if p.cfg.Retry > 0 {
+		return p.cfg.Retry
+	}
+	return max(p.site.cfg.Expires/4, time.Second)
+}
 
 // stop ends all that the phone had in mind.
 func (p *phone) stop() {
@@ -163,7 +182,9 @@ func (p *phone) keepAlive(at time.Time) {
 	p.register(at, p.main, register{expires: 3600}, func(now time.Time, m *message) {
 		if m.code != 200 {
 			p.failed(now, m)
+			return
 		}
+		p.welcomed(now, m)
 	})
 	if p.second != nil {
 		p.register(at.Add(12*time.Millisecond), p.second, register{second: true}, nil)
@@ -173,7 +194,10 @@ func (p *phone) keepAlive(at time.Time) {
 // wait plans the next keep-alive after one that was sent at the time at.
 func (p *phone) wait(at time.Time) {
 	jitter := time.Duration(p.site.rng.Int64N(int64(p.site.interval()) / 500))
-	p.sent, p.next = at, at.Add(p.site.interval()+jitter)
+	if j := p.cfg.Jitter; j > 0 {
+		jitter = time.Duration(p.site.rng.Int64N(int64(2*j))) - j
+	}
+	p.sent, p.next = at, at.Add(p.cadence()+jitter)
 	p.planNext(at)
 }
 
@@ -228,8 +252,8 @@ func (p *phone) leave(at time.Time) bool {
 
 // request is the REGISTER as it leaves the phone at the time at.
 func (p *phone) request(at time.Time, d *dialog, r register) *message {
-	contact := fmt.Sprintf(`Contact: <sip:%s@%s:%d;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="36217";video;bfcp`,
-		p.uuid, p.ip, p.port, p.mac, p.device)
+	contact := fmt.Sprintf(`Contact: <sip:%s@%s:%d;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="%s";video;bfcp`,
+		p.uuid, p.ip, p.port, p.mac, p.device, p.model().number)
 	if p.user != "" {
 		contact += `;+u.sip!userid.ccm.cisco.com="` + p.user + `"`
 	}
@@ -243,14 +267,14 @@ func (p *phone) request(at time.Time, d *dialog, r register) *message {
 		vias: []string{fmt.Sprintf("SIP/2.0/TLS %s:%d;branch=z9hG4bK%s;rport", p.ip, p.port, p.hex(8))},
 		head: []string{contact},
 		tail: []string{"Max-Forwards: 70", fmt.Sprintf("Route: <sip:%s;transport=tls;lr>,<sip:%s:5061;transport=tls;zone-id=1;directed;lr>,<sip:%s;transport=tcp;lr>", p.e.cfg.Name, p.c.cfg.IP, d.cucm.name),
-			"User-Agent: Cisco-CP8865/14.1.1", fmt.Sprintf("Expires: %d", r.expires), "Date: " + at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}}
+			"User-Agent: " + p.model().agent, fmt.Sprintf("Expires: %d", r.expires), "Date: " + p.date(at).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}}
 	if r.auth != "" {
 		m.tail = append(m.tail, r.auth)
 	}
 	m.tail = append(m.tail, supported)
-	if r.full {
+	if r.full && !p.cfg.Bare {
 		m.tail = append(m.tail, r.reason, "Mime-Version: 1.0", "Content-Type: multipart/mixed;boundary=uniqueBoundary")
-		m.body = registerBody(len(p.numbers) > 1)
+		m.body = registerBody((len(p.numbers) > 1 || p.cfg.Bulk) && !p.cfg.OneByOne)
 	}
 	return m
 }

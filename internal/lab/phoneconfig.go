@@ -1,5 +1,7 @@
 package lab
 
+import "time"
+
 // PhoneConfig is how one phone differs from the others of its Site. The zero value
 // differs in nothing.
 type PhoneConfig struct {
@@ -13,7 +15,34 @@ type PhoneConfig struct {
 	// Stubborn lets the phone repeat a keep-alive that was refused, as a keep-alive;
 	// the others then register all their lines.
 	Stubborn bool
+	Retry    time.Duration // after a refusal; zero: Expires/4, 30 s
+
+	Device string        // "CSFASMITH"; zero: SEP and the MAC
+	Boots  time.Duration // it registers for the first time so long after the Site's beginning
+	CSeq   int           // of its first REGISTER, less one; zero: by chance
+	Jitter time.Duration // its keep-alives come up to so much earlier or later; zero: hardly any
+	Bulk   bool          // with one line, too, the full REGISTER has a bulk body
+	Bare   bool          // its first REGISTER has neither a body nor a Reason
+	// OneByOne lets it register its other numbers one by one, within a second of an
+	// answer with x-cisco-newreg.
+	OneByOne bool
+	Notified bool          // CUCM sends it a NOTIFY for each number
+	Answer   AnswerStyle   // of CUCM to its full REGISTER
+	Clock    time.Duration // its own clock minus the real one
+	// ClockUnset lets its clock stand in 1970 until its first REGISTER was answered.
+	ClockUnset bool
 }
+
+// An AnswerStyle is the body of CUCM's answer to a full REGISTER.
+type AnswerStyle string
+
+// The zero value is a plain remotecc response with code 200.
+const (
+	AnswerMultipart AnswerStyle = "multipart"
+	AnswerLists     AnswerStyle = "lists" // it lists the numbers
+	AnswerFails     AnswerStyle = "fails" // 200 OK, yet only the first line registered: the body has another code
+	AnswerBare      AnswerStyle = "bare"  // no body
+)
 
 // Auth says who wants which credentials of a phone.
 type Auth string

@@ -26,6 +26,8 @@ type Scenario struct {
 	Alert  time.Duration // after the logs' beginning one was raised; zero: none
 
 	LeaveOut []string // hosts whose logs the analysis does not get
+	Holes    []Hole   // what is missing from the others, as a manifest says
+	Edits    []Edit   // what is missing, and nobody says so
 	Want     Want
 }
 
@@ -35,47 +37,13 @@ type Step struct {
 	Event Event
 }
 
-// Want is what may be said about a Scenario, in the words of registrations.json.
-// Of a list each word is right; a nil list is not looked at.
-type Want struct {
-	Verdict []string // of the report
-	Bodies  string   // bodies_logged
-	Notes   []string // regular expressions; each fits the summary, a note, or a phone's summary
-	Phones  []PhoneWant
-	Others  PhoneWant // what holds for every phone that is not in Phones
-}
-
-// PhoneWant is what happened to a phone and what may be said about it.
-type PhoneWant struct {
-	Phone      int    // index
-	Story      string // regular expression for the whole of Site.Story
-	Partial    bool   // the truth: some lines are not registered at the end
-	Verdict    []string
-	Cause      []string
-	Confidence []string
-	Never      []string   // stands neither in verdict nor in cause nor in late_at
-	LateBy     [2]float64 // late_by_s is at least and at most so much, if they are not both 0
-	Shares     int        // so many other phones went with it
-}
-
-// Of is what is wanted of the phone with that index.
-func (w Want) Of(phone int) PhoneWant {
-	for _, p := range w.Phones {
-		if p.Phone == phone {
-			return p
-		}
-	}
-	p := w.Others
-	p.Phone = phone
-	return p
-}
-
 // A Log is one file of a Scenario's that the analysis gets.
 type Log struct {
 	Host, Role, Family string
 	Path               string
 	Zone               *time.Location
 	Clock              time.Duration // the host's clock minus the real one; an analysis need not be told
+	Missing            []Span        // of the scenario's holes
 }
 
 // A Played is a Scenario that took place.
@@ -128,7 +96,7 @@ func (sc Scenario) Play(ctx context.Context, dir string, until time.Time) (_ *Pl
 		p.Site.quietUntil(p.Since)
 	}
 	p.Site.BackfillUntil(p.Since.Add(-sc.Before), until)
-	return p, nil
+	return p, p.edit()
 }
 
 func (sc *Scenario) setDefaults() {
@@ -196,7 +164,7 @@ func (p *Played) Logs() []Log {
 		}
 		for _, family := range e.cfg.Logs.Families {
 			out = append(out, Log{Host: e.cfg.Name, Role: e.cfg.Role, Family: family, Path: filepath.Join(e.cfg.Dir, family),
-				Zone: e.cfg.Logs.Zone, Clock: p.Clocks[e.cfg.Name]})
+				Zone: e.cfg.Logs.Zone, Clock: p.Clocks[e.cfg.Name], Missing: p.missing(e.cfg.Name)})
 		}
 	}
 	return out

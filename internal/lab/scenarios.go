@@ -87,7 +87,8 @@ func late(phone int, after time.Duration) Step {
 
 // Scenarios is the table, each with another name.
 func Scenarios() []Scenario {
-	return slices.Concat(lateScenarios(), connectionScenarios(), refusedScenarios(), healthyScenarios(), movedScenarios(), blindScenarios())
+	return slices.Concat(lateScenarios(), connectionScenarios(), refusedScenarios(), healthyScenarios(), movedScenarios(), blindScenarios(),
+		silentScenarios(), unansweredScenarios(), zoneScenarios(), errorScenarios(), answerScenarios(), againScenarios(), cadenceScenarios())
 }
 
 // lateScenarios are about cause A.

@@ -22,6 +22,7 @@ type message struct {
 	paths  []string // before User-Agent
 	tail   []string // headers after the paths
 	body   string   // with CRLF
+	newreg bool     // an answer with x-cisco-newreg
 }
 
 // A dialog is what stays the same between a phone and one CUCM node.

@@ -35,7 +35,9 @@ type Site struct {
 	phones  []*phone
 	links   map[string]*link
 	zones   map[*Expressway]*zone
-	logFrom time.Time // the logs begin there, if the Site begins before
+	stalls  map[string]time.Time // by hop and peer: until then nothing passes
+	instead map[string]*cucm     // by peer and node: the node that is reached there
+	logFrom time.Time            // the logs begin there, if the Site begins before
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
@@ -43,43 +45,6 @@ type Site struct {
 	happened  []Happening
 	begun     bool
 	scheduled []Event // before the beginning
-}
-
-// What can happen, as it is told to Notify.
-const (
-	Registered   = "registered"             // a full REGISTER was accepted: all lines
-	Refused      = "refused"                // a REGISTER was answered with an error that is no challenge
-	KeptAlive    = "kept_alive"             // a keep-alive reached CUCM in time
-	CameBack     = "came_back_by_keepalive" // a keep-alive was taken for a new registration: one line
-	Dropped      = "dropped"                // CUCM forgot the phone; no message says so
-	Unregistered = "unregistered"           // by the phone
-	TCPClosed    = "tcp_closed"             // the connection from an Expressway-C to CUCM
-	ZoneFailed   = "zone_failed"            // the traversal zone of an Expressway-E
-	ZoneBack     = "zone_back"              // and it works again
-	NodeFailed   = "node_failed"            // a CUCM node answers no more
-	NodeBack     = "node_back"              // and answers again
-	PeerFailed   = "peer_failed"            // an Expressway-E stopped
-)
-
-// A Happening is one thing that happened at a Site, and the truth about it.
-type Happening struct {
-	Time   time.Time // real, when it happened at CUCM
-	What   string    // one of the constants above
-	Device string    // SEP…; empty for what happens to connections, zones, nodes and peers
-	Number string    // the first directory number
-	CallID string
-	CSeq   int
-	CUCM   string // node
-	C, E   string // names of the peers it went through, as far as there are any
-	Lines  int    // lines registered afterwards
-	All    int    // lines that the phone has
-	Code   int    // of a Refused
-	By     string // who made the answer of a Refused: a node or a peer
-	NewReg bool   // the answer had x-cisco-newreg
-	// Sent is when Expressway-C sent the REGISTER on to CUCM, Gap the time since
-	// the one before it of the same Call-ID; zero without one.
-	Sent time.Time
-	Gap  time.Duration
 }
 
 // An Event makes something go wrong, or well again.
@@ -93,6 +58,9 @@ type Event struct {
 	Where string
 	Alarm int
 	User  string
+	Code  int    // of the error that a peer makes itself when it gets no answer; zero: none
+	Close string // reason of the close record, in the log's words; empty: there is none
+	Node  string // a CUCM node
 }
 
 // EventKind says what an Event does.
@@ -125,7 +93,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		names[e.cfg.Name] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}}
+	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
 	s.time = newTimeline(func() {
 		for _, e := range s.peers() {
 			e.flush()
@@ -178,7 +146,7 @@ func (s *Site) begin(t time.Time) {
 		e.makeNoise(s.time, later(t, s.logFrom))
 	}
 	for _, p := range s.all() {
-		p.boot(t.Add(time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
+		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
 	}
 	for _, ev := range todo {
 		s.plan(ev)
@@ -275,6 +243,15 @@ func (s *Site) Devices() []string {
 	var out []string
 	for _, p := range s.phones {
 		out = append(out, p.device)
+	}
+	return out
+}
+
+// MACs are their addresses, with which their Call-IDs begin: twelve digits, upper case.
+func (s *Site) MACs() []string {
+	var out []string
+	for _, p := range s.phones {
+		out = append(out, strings.ToUpper(p.mac))
 	}
 	return out
 }

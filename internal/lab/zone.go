@@ -11,6 +11,7 @@ type zone struct {
 	down    bool
 	stopped bool // the Expressway-E itself is down
 	port    int  // of the C peers
+	silence
 }
 
 func (s *Site) zone(e *Expressway) *zone {
