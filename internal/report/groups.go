@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -207,21 +208,37 @@ func (c *columnsOfFold) add(p *phone) {
 	c.But = c.But || len(p.But) > 0
 }
 
-// common moves the claims that every phone has to the group.
+// common moves the claims that every phone has to the group, and the cause where it
+// is the same but for its numbers.
 func (g *group) common() {
 	for _, c := range g.Phones[0].Claims {
-		all := !slices.ContainsFunc(g.Phones[1:], func(p *phone) bool {
-			return !slices.ContainsFunc(p.Claims, func(o claim) bool { return o.key == c.key })
-		})
-		if all {
+		same := func(o claim) bool { return o.key == c.key }
+		if everyClaims(g.Phones, same) {
 			g.Common = append(g.Common, c)
+		} else if same = c.alike; strings.HasPrefix(c.key, causePrefix) && everyClaims(g.Phones, same) {
+			c.Text = append([]span{{Text: g.Phones[0].Name + ", and the others but for the numbers: "}}, c.Text...)
+			g.Common = append(g.Common, c)
+		} else {
+			continue
+		}
+		for _, p := range g.Phones {
+			p.Claims = slices.DeleteFunc(slices.Clone(p.Claims), same)
 		}
 	}
-	for _, p := range g.Phones {
-		p.Claims = slices.DeleteFunc(p.Claims, func(c claim) bool {
-			return slices.ContainsFunc(g.Common, func(o claim) bool { return o.key == c.key })
-		})
-	}
+}
+
+func everyClaims(phones []*phone, same func(claim) bool) bool {
+	return !slices.ContainsFunc(phones, func(p *phone) bool { return !slices.ContainsFunc(p.Claims, same) })
+}
+
+// causePrefix begins the statement of a cause.
+const causePrefix = "Cause: "
+
+var numberRE = regexp.MustCompile(`[0-9]+`)
+
+// alike reports whether two claims are the same but for their numbers.
+func (c claim) alike(o claim) bool {
+	return c.Sure == o.Sure && numberRE.ReplaceAllString(c.key, "0") == numberRE.ReplaceAllString(o.key, "0")
 }
 
 // claims are a phone's statements. Of a report that has none they are its sentence,
@@ -230,7 +247,7 @@ func claims(p *registration.Phone, c siteClock) []claim {
 	var out []claim
 	add := func(text, confidence string) {
 		if text != "" {
-			out = append(out, claim{c.say(text), newSure(confidence), confidence + "\n" + text})
+			out = append(out, claim{c.say(text), newSure(confidence), text + "\n" + confidence})
 		}
 	}
 	for _, s := range p.Statements {
@@ -241,7 +258,7 @@ func claims(p *registration.Phone, c siteClock) []claim {
 	}
 	add(p.Summary, cmp.Or(p.VerdictConfidence, p.Confidence))
 	if p.Cause != "" && !strings.Contains(strings.ToLower(p.Summary), "cause:") {
-		add("Cause: "+lookup(causeWords, p.Cause)+".", cmp.Or(p.CauseConfidence, p.Confidence))
+		add(causePrefix+lookup(causeWords, p.Cause)+".", cmp.Or(p.CauseConfidence, p.Confidence))
 	}
 	return out
 }
@@ -272,6 +289,10 @@ func (g *group) Names() string {
 		s += fmt.Sprintf(" and %s more", count(more))
 	}
 	return s
+}
+
+func (g *group) has(p *registration.Phone) bool {
+	return slices.ContainsFunc(g.Phones, func(o *phone) bool { return o.Phone == p })
 }
 
 // eventWords are the causes that are a moment of their own: what happened to a

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ type lane struct {
 // A band is a stretch of time: "wait", "late", "lost" or "partial".
 type band struct{ X, Width, Class, Title string }
 
-func (p *picture) lane(ph *phone, event *time.Time, until time.Time) lane {
+func (p *picture) lane(ph *phone, over []sight, until time.Time) lane {
 	l := lane{P: ph, Title: ph.Name + ", " + strings.ToLower(ph.Word) + ": " + ph.Digest}
 	l.Bands = p.bands(ph, until)
 	var all []sight
@@ -38,7 +39,7 @@ func (p *picture) lane(ph *phone, event *time.Time, until time.Time) lane {
 		all = append(all, sight{p.at(*ph.At), "back", p.clock.of(ph.At) + " taken for a new registration"})
 	}
 	for _, c := range p.ended[ph.Phone] {
-		if event == nil || distance(c.at, p.at(*event)) >= minApart { // it stands over the whole group
+		if !slices.Contains(over, c) { // else it stands over the whole group
 			all = append(all, c)
 		}
 	}
@@ -76,6 +77,7 @@ func (p *picture) bands(ph *phone, until time.Time) []band {
 			p.used["band "+class] = true
 		}
 	}
+	lost := ph.LostAt
 	for i := range ph.Transactions {
 		t := &ph.Transactions[i]
 		due, ok := dueAt(t)
@@ -87,17 +89,20 @@ func (p *picture) bands(ph *phone, until time.Time) []band {
 			add(since, due, "wait", seconds(t.GapS)+" without a REGISTER; up to here it was on time")
 		}
 		add(due, t.At, "late", "late by "+seconds(t.LateByS))
+		if ph.LostAt != nil && ph.LostAt.After(due) && !ph.LostAt.After(t.At) {
+			lost = nil // the late one tells it
+		}
 	}
 	back := until
 	if ph.BackAt != nil {
 		back = *ph.BackAt
 	}
-	if ph.LostAt != nil {
+	if lost != nil {
 		end := back
 		if ph.At != nil && ph.At.Before(back) {
 			end = *ph.At
 		}
-		add(*ph.LostAt, end, "lost", "registration lost")
+		add(*lost, end, "lost", "registration lost")
 	}
 	if ph.At != nil && (ph.Verdict == registration.VerdictPartial || ph.Verdict == registration.VerdictRecovered) {
 		add(*ph.At, back, "partial", "partially registered")

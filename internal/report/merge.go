@@ -32,7 +32,7 @@ type mark struct {
 }
 
 // ranks are the signs: of several in one place the first is shown.
-var ranks = []string{"no", "none", "back", "tcp", "alert", "late", "full", "off", "reg", "keep", "second", "due"}
+var ranks = []string{"back", "no", "none", "tcp", "alert", "late", "full", "off", "reg", "keep", "second", "due"}
 
 func rank(sign string) int {
 	if i := slices.Index(ranks, sign); i >= 0 {
@@ -87,25 +87,26 @@ func clusters(all []sight, apart float64) []cluster {
 func (c cluster) mark() mark {
 	m := mark{X: percent(c.top.at), Sign: c.top.sign}
 	var titles []string
-	seconds := 0
+	beside := 0 // to the secondary, as there are with every keep-alive
 	for _, s := range c.all {
 		if s.sign == "due" && len(c.all) > 1 {
 			continue // the late one beside it says when it was expected
 		}
-		if s.sign == "second" {
-			seconds++
+		if s.sign == "second" && c.top.sign != "second" {
+			beside++
+		} else {
+			m.N++
 		}
-		m.N++
 		titles = append(titles, s.title)
 	}
 	if more := len(titles) - maxTitles; more > 0 {
 		titles = append(titles[:maxTitles], "and "+count(more)+" more")
 	}
 	if m.Title = strings.Join(titles, "\n"); m.N > 1 {
-		m.Title = count(m.N) + " close together:\n" + m.Title
+		m.Title = count(m.N+beside) + " close together:\n" + m.Title
 	}
-	if m.N == 2 && seconds == 1 && m.Sign == "keep" { // to the primary and to the secondary: the ordinary case
-		m.Sign, m.N = "both", 1
+	if m.Sign == "keep" && beside > 0 {
+		m.Sign = "both"
 	}
 	return m
 }
@@ -131,7 +132,7 @@ type entry struct {
 var legendWords = [][2]string{
 	{"full", "full REGISTER"}, {"keep", "keep-alive"}, {"both", "keep-alive, and one to the secondary"}, {"second", "keep-alive to the secondary"},
 	{"due", "expected here"}, {"late", "came late"}, {"back", "keep-alive taken for a new registration"}, {"reg", "REGISTER, kind not logged"}, {"off", "unregister"},
-	{"no", "refused"}, {"none", "no answer seen"}, {"tcp", "connection ended"}, {"alert", "alert"},
+	{"no", "answered with an error"}, {"none", "no answer seen"}, {"tcp", "connection ended"}, {"alert", "alert"},
 }
 
 var bandWords = [][2]string{

@@ -1,7 +1,8 @@
 package report
 
 import (
-	"html/template"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,7 @@ type block struct {
 	G     *group // nil: phones to which nothing happened
 	Title string
 	Event *event
+	Over  []mark // ends of connections that carried several of them
 	All   *lane
 	Lanes []lane
 	More  int // phones of the group that are not drawn
@@ -54,6 +56,7 @@ type block struct {
 type event struct {
 	mark
 	Label string // beside the mark
+	Left  bool   // where the label has room
 }
 
 // newPicture is nil if there is nothing to be drawn.
@@ -112,12 +115,24 @@ func (p *picture) blocks(pg *page, until time.Time) {
 
 func (p *picture) block(g *group, most int, until time.Time) block {
 	b := block{G: g, Title: plural(g.Size(), "phone")}
-	at := g.event()
-	if at != nil {
-		b.Event = &event{mark{X: p.x(*at), Sign: "tcp", Title: p.clock.of(at) + " " + lookup(causeWords, g.Cause)}, p.clock.brief(*at) + " " + eventWords[g.Cause]}
+	over := p.shared(g)
+	if at := g.event(); at != nil {
+		x := p.at(*at)
+		b.Event = &event{mark{X: percent(x), Sign: "tcp", Title: p.clock.of(at) + " " + lookup(causeWords, g.Cause)}, p.clock.brief(*at) + " " + eventWords[g.Cause], x > 50}
 		p.used["tcp"] = true
+		for ph := range p.ended { // the event itself is no second mark
+			if g.has(ph) {
+				p.ended[ph] = slices.DeleteFunc(p.ended[ph], func(s sight) bool { return distance(s.at, x) < minApart })
+			}
+		}
+		b.Over = p.merge(slices.DeleteFunc(slices.Clone(over), func(s sight) bool { return distance(s.at, x) < minApart }))
+		if len(b.Over) > 0 && x > 25 {
+			b.Event.Left = true
+		}
+	} else {
+		b.Over = p.merge(slices.Clone(over))
 	}
-	if g.Size() > 1 {
+	if g.Size() > 2 {
 		all := p.all(g)
 		b.All = &all
 	}
@@ -126,9 +141,24 @@ func (p *picture) block(g *group, most int, until time.Time) block {
 			b.More = len(g.Phones) - i
 			break
 		}
-		b.Lanes = append(b.Lanes, p.lane(ph, at, until))
+		b.Lanes = append(b.Lanes, p.lane(ph, over, until))
 	}
 	return b
+}
+
+// shared are the ends of connections that carried several phones of a group: each is
+// one event.
+func (p *picture) shared(g *group) []sight {
+	n := map[sight]int{}
+	var out []sight
+	for _, ph := range g.Phones {
+		for _, s := range p.ended[ph.Phone] {
+			if n[s]++; n[s] == 2 {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // LeftOut says which phones are not drawn.
@@ -143,19 +173,20 @@ func (p *picture) LeftOut() string {
 func (p *picture) Label(g *group) string {
 	switch {
 	case g.C != "" && g.CUCM != "":
-		return g.C + " → " + g.CUCM
+		return host(g.C) + " → " + host(g.CUCM)
 	case g.Cause != "":
 		return lookup(causeWords, g.Cause)
 	}
 	return g.Word
 }
 
-// Side says on which side of its mark a text has room.
-func (p *picture) Side(m *event) template.HTMLAttr {
-	if x, err := strconv.ParseFloat(strings.TrimSuffix(m.X, "%"), 64); err == nil && x > 50 {
-		return `dx="-11" text-anchor="end"`
+// host is a name without its domain.
+func host(s string) string {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s
 	}
-	return `dx="11"`
+	short, _, _ := strings.Cut(s, ".")
+	return short
 }
 
 // Foot is where the axis' text ends, in pixels.

@@ -164,6 +164,9 @@ func headline(s string, c siteClock) ([]span, *sure) {
 // Both gives a time in the site's zone, if it is known, and in UTC.
 func (p *page) Both(t any) string { return p.Clock.both(t) }
 
+// Long reports whether the headline needs smaller letters.
+func (p *page) Long() bool { return len(p.Summary) > 190 }
+
 // Span gives the window in the site's zone and in UTC.
 func (p *page) Span() string { return p.Clock.window(p.Window.Since, p.Window.Until) }
 
