@@ -132,7 +132,7 @@ type entry struct {
 var legendWords = [][2]string{
 	{"full", "full REGISTER"}, {"keep", "keep-alive"}, {"both", "keep-alive, and one to the secondary"}, {"second", "keep-alive to the secondary"},
 	{"due", "expected here"}, {"late", "came late"}, {"back", "keep-alive taken for a new registration"}, {"reg", "REGISTER, kind not logged"}, {"off", "unregister"},
-	{"no", "answered with an error"}, {"none", "no answer seen"}, {"tcp", "connection ended"}, {"alert", "alert"},
+	{"no", "answered with an error"}, {"none", "no answer seen"}, {"tcp", "connection or zone went down"}, {"alert", "alert"},
 }
 
 var bandWords = [][2]string{
