@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,29 @@ func now(t *testing.T) evidence.Manifest {
 	return m
 }
 
+// grouped is what a report with groups says: 14 phones of which one thing happened to
+// 13, and to one of these more.
+func grouped(t *testing.T) evidence.Manifest {
+	m := now(t)
+	m.PhonesNamed = nil
+	reg := &evidence.Registration{Verdict: "partial", Healthy: 27, Summary: "13 phones went partial between 14:10:43 and 14:12:23 UTC after the connection expc01 -> cucm01 dropped at 14:10:40 UTC (likely)."}
+	dropped := evidence.RegistrationGroup{Verdict: "partial", Cause: "tcp_dropped", Confidence: "likely", Advice: "Reset the phones. Look at firewalls between Expressway-C and CUCM.",
+		Summary: "At 14:10:40 UTC the connection expc01 -> cucm01 dropped; 13 phones came back with one line between 14:10:43 and 14:12:23 UTC."}
+	late := evidence.RegistrationGroup{Verdict: "came_back_by_keepalive", Cause: "late_keepalive", Confidence: "likely", Advice: "Find out where the time is lost.", Devices: []string{"SEP00EBD5D5D8C6"},
+		Summary: "A keep-alive reached CUCM too late; 1 phone came back by keep-alive at 14:14:07 UTC."}
+	for i := range 13 {
+		d := fmt.Sprintf("SEP00EBD5D5%04X", 0xA000+i)
+		dropped.Devices = append(dropped.Devices, d)
+		reg.Phones = append(reg.Phones, evidence.PhoneRegistration{Device: d, Verdict: "partial", Cause: "tcp_dropped", Confidence: "likely", Summary: d + " is partially registered.", Advice: dropped.Advice})
+	}
+	reg.Phones[2].Verdict, reg.Phones[2].Statements = "recovered", []evidence.Statement{{Text: "Registered all its lines again at 14:13:00 UTC.", Confidence: "certain"}}
+	reg.Phones = append(reg.Phones, evidence.PhoneRegistration{Device: late.Devices[0], Verdict: late.Verdict, Cause: late.Cause, Confidence: "likely", Summary: "came back late", Advice: late.Advice,
+		Statements: []evidence.Statement{{Text: "Came back at 14:14:07.412 UTC; with how many of its lines was not seen.", Confidence: "certain"}, {Text: "The phone itself sent its keep-alive 27.4 s late.", Confidence: "likely"}}})
+	reg.Groups = []evidence.RegistrationGroup{dropped, late}
+	m.Registration = reg
+	return m
+}
+
 // lost has hostile texts, no zone in common with UTC's date, and nothing got.
 func lost(t *testing.T) evidence.Manifest {
 	m := newSample(t, 1000).Manifest
@@ -74,6 +98,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"partial", newSample(t, 1000).Manifest, zone},
 		{"now", now(t), nil},
+		{"groups", grouped(t), nil},
 		{"lost", lost(t), zone},
 	} {
 		var readme, show bytes.Buffer
@@ -111,7 +136,8 @@ func FuzzReadme(f *testing.F) {
 		m.Hosts[1].Files[0].Missing[0].Reason = c
 		m.Hosts[1].BodiesLogged, m.Hosts[1].Files[0].Family = a, b
 		m.Registration = &evidence.Registration{Summary: a, Notes: []string{b}, More: 3, Unknown: 1,
-			Phones: []evidence.PhoneRegistration{{Device: a, Summary: b, Confidence: c, Advice: a}, {Device: c, Verdict: b}}}
+			Phones: []evidence.PhoneRegistration{{Device: a, Summary: b, Confidence: c, Advice: a}, {Device: c, Verdict: b, Statements: []evidence.Statement{{Text: a, Confidence: b}, {Text: c}}}},
+			Groups: []evidence.RegistrationGroup{{Summary: c, Confidence: a, Advice: b, Devices: []string{c, b}, More: 2}, {Devices: []string{a}}}}
 		var out bytes.Buffer
 		if err := Readme(&out, m, nil); err != nil {
 			t.Fatal(err)

@@ -79,9 +79,7 @@ func (d *demo) answer(m evidence.Manifest, path string) error {
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
 	fmt.Fprintf(out, "verdict   %s\n", verdictLine(m.Registration))
-	for _, p := range m.Registration.Phones {
-		fmt.Fprintf(out, "phone     %s\n", phoneWords(p))
-	}
+	printFindings(out, m.Registration, "          ")
 	var rep registration.Report
 	err := bundle.ReadFile(context.Background(), path, "report/"+jsonName, func(r io.Reader) error { return json.NewDecoder(r).Decode(&rep) })
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -138,17 +137,8 @@ func reportFiles(set *sources.Set, rep *registration.Report) map[string]func(io.
 
 // printReport is the answer for a person.
 func printReport(w io.Writer, rep *registration.Report, page string) error {
-	b := brief(rep)
 	fmt.Fprintf(w, "%s\n", evidence.Printable(rep.Summary, 2000))
-	for _, p := range b.Phones {
-		fmt.Fprintf(w, "\n%s\n", phoneWords(p))
-		if p.Advice != "" {
-			fmt.Fprintf(w, "  next: %s\n", evidence.Printable(p.Advice, 2000))
-		}
-	}
-	if b.More > 0 {
-		fmt.Fprintf(w, "\n%s that something happened to, in the files\n", plural(b.More, "more phone"))
-	}
+	printFindings(w, brief(rep), "")
 	for i, n := range rep.Notes {
 		if i == 0 {
 			fmt.Fprintf(w, "\nNotes\n")
@@ -157,70 +147,6 @@ func printReport(w io.Writer, rep *registration.Report, page string) error {
 	}
 	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, csvName, jsonName)
 	return err
-}
-
-// phoneWords is the sentence on a phone, with its name and how certain it is.
-func phoneWords(p evidence.PhoneRegistration) string {
-	s := evidence.Printable(p.Summary, 2000)
-	if p.Device != "" && !strings.Contains(s, p.Device) {
-		s = evidence.Printable(p.Device, 100) + ": " + s
-	}
-	if p.Confidence != "" {
-		s = "[" + strings.ReplaceAll(evidence.Printable(p.Confidence, 50), "_", " ") + "] " + s
-	}
-	return s
-}
-
-// verdictLine is the verdict and its sentence.
-func verdictLine(reg *evidence.Registration) string {
-	return evidence.Printable(reg.Verdict, 50) + ": " + evidence.Printable(reg.Summary, 1000)
-}
-
-// maxBrief bounds the phones in a manifest.
-const maxBrief = 200
-
-// brief is what a manifest says of a report.
-func brief(rep *registration.Report) *evidence.Registration {
-	b := &evidence.Registration{Verdict: rep.Verdict, Summary: rep.Summary, Phones: []evidence.PhoneRegistration{}, Notes: slices.Concat([]string{}, rep.Notes)}
-	for i := range rep.Phones {
-		p := &rep.Phones[i]
-		switch {
-		case p.Named || happened(p):
-			if len(b.Phones) == maxBrief {
-				b.More++
-				continue
-			}
-			b.Phones = append(b.Phones, evidence.PhoneRegistration{Device: phoneName(p), Verdict: p.Verdict, Cause: p.Cause,
-				Confidence: p.Confidence, At: p.At, Summary: p.Summary, Advice: p.Advice})
-		case p.Verdict == registration.PhoneRegistered:
-			b.Healthy++
-		default:
-			b.Unknown++
-		}
-	}
-	return b
-}
-
-// happened reports whether there is something to say of a phone that nobody named.
-func happened(p *registration.Phone) bool {
-	switch p.Verdict {
-	case registration.PhoneRegistered:
-		return false
-	case registration.VerdictUnknown:
-		return p.At != nil || p.LostAt != nil
-	}
-	return true
-}
-
-func phoneName(p *registration.Phone) string {
-	for _, names := range [][]string{{p.Device, p.MAC}, p.Numbers, p.CallIDs} {
-		for _, n := range names {
-			if n != "" {
-				return n
-			}
-		}
-	}
-	return ""
 }
 
 // openPage shows a file in the browser. Failing is no failure of the report.

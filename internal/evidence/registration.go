@@ -13,6 +13,29 @@ type Registration struct {
 	Healthy int                 `json:"healthy"` // phones that stayed registered
 	Unknown int                 `json:"unknown"` // phones of which nothing can be said, beside those in Phones
 	Notes   []string            `json:"notes"`   // what limits the statement
+	// Groups are what happened, each thing once, the worst first. Manifests of earlier
+	// versions have none.
+	Groups []RegistrationGroup `json:"groups,omitempty"`
+}
+
+// A RegistrationGroup is the phones to which one thing happened.
+type RegistrationGroup struct {
+	Verdict    string     `json:"verdict"` // the worst of its phones
+	Cause      string     `json:"cause,omitempty"`
+	Confidence string     `json:"confidence"` // of the cause, the least of its phones
+	At         *time.Time `json:"at,omitempty"`
+	First      *time.Time `json:"first,omitempty"` // when the first and the last of its phones came back
+	Last       *time.Time `json:"last,omitempty"`
+	Devices    []string   `json:"devices"`        // as in Phones
+	More       int        `json:"more,omitempty"` // phones that Devices leaves out
+	Summary    string     `json:"summary"`        // one sentence
+	Advice     string     `json:"advice,omitempty"`
+}
+
+// A Statement is one claim and how certain it is.
+type Statement struct {
+	Text       string `json:"text"`
+	Confidence string `json:"confidence"`
 }
 
 // A PhoneRegistration is the verdict on one phone.
@@ -24,4 +47,6 @@ type PhoneRegistration struct {
 	At         *time.Time `json:"at,omitempty"`
 	Summary    string     `json:"summary"` // one sentence
 	Advice     string     `json:"advice,omitempty"`
+	// Statements are the single claims, of phones whose group does not say it all.
+	Statements []Statement `json:"statements,omitempty"`
 }
