@@ -143,19 +143,23 @@ func hash(s string) string {
 // said is a sentence without its full stop and the confidence that ends it.
 func said(s string) string {
 	s = strings.TrimSuffix(strings.TrimSpace(s), ".")
-	for _, w := range confidenceWords {
+	for w := range spoken {
 		s = strings.TrimSuffix(s, " ("+w+")")
 	}
 	return s
 }
 
+// spoken is how sentences end that give their confidence in brackets.
+var spoken = map[string]string{"certain": registration.Certain, "likely": registration.Likely,
+	"cannot tell": registration.CannotTell, "cannot be told for sure": registration.CannotTell}
+
 // headline is the report's sentence, and the confidence that ends it in brackets.
 func headline(s string, c siteClock) ([]span, *sure) {
 	bare := strings.TrimSuffix(s, ".")
-	for _, confidence := range []string{registration.Certain, registration.Likely, registration.CannotTell} {
-		if cut, ok := strings.CutSuffix(bare, " ("+lookup(confidenceWords, confidence)+")"); ok {
+	if i := strings.LastIndex(bare, " ("); i > 0 && strings.HasSuffix(bare, ")") {
+		if confidence := spoken[bare[i+2:len(bare)-1]]; confidence != "" {
 			found := newSure(confidence)
-			return c.say(cut), &found
+			return c.say(bare[:i]), &found
 		}
 	}
 	return c.say(s), nil
