@@ -17,6 +17,16 @@
     target.scrollIntoView();
     target.firstElementChild.focus({ preventScroll: true });
   }
+
+  // On paper nothing can be opened: who is affected is printed.
+  var opened = [];
+  window.addEventListener("beforeprint", function () {
+    opened = Array.prototype.slice.call(document.querySelectorAll("details.more, .group details.who")).filter(function (d) { return !d.open; });
+    opened.forEach(function (d) { d.open = true; });
+  });
+  window.addEventListener("afterprint", function () {
+    opened.forEach(function (d) { d.open = false; });
+  });
   if (!form) return;
 
   var phones = Array.prototype.slice.call(document.querySelectorAll(".phone"));

@@ -78,6 +78,14 @@ func testPrint(t *testing.T, b *browser) {
 	if got := p.eval(`document.documentElement.scrollWidth <= innerWidth && !document.getElementById("search").checkVisibility()`); got != "true" {
 		t.Errorf("printed: %s", got)
 	}
+	p.eval(`dispatchEvent(new Event("beforeprint"))`)
+	if got := p.eval(`document.querySelector(".fold").checkVisibility()`); got != "true" {
+		t.Error("the phones of a group are not printed")
+	}
+	p.eval(`dispatchEvent(new Event("afterprint"))`)
+	if got := p.eval(`document.querySelector(".fold").checkVisibility()`); got != "false" {
+		t.Error("after printing the folds stay open")
+	}
 	var pdf struct{ Data string }
 	p.call("Page.printToPDF", map[string]any{}, &pdf)
 	if !strings.HasPrefix(pdf.Data, "JVBERi") { // %PDF
