@@ -121,7 +121,9 @@ func peerNotes(w *wire, phones int) []string {
 }
 
 func bodyNotes(w *wire, all []told) []string {
-	unclear := func(t told) bool { return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister }) }
+	unclear := func(t told) bool {
+		return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister })
+	}
 	switch w.bodies {
 	case "no":
 		return []string{"SIP bodies were not logged (INFO level). What can be said is when REGISTERs passed and how they were answered. Whether one registered all lines or was a keep-alive, to the primary " +

@@ -143,7 +143,7 @@ func checkPhone(t *testing.T, ph Phone, w lab.PhoneWant) {
 	for _, c := range []struct {
 		what, got string
 		want      []string
-	}{{"verdict", ph.Verdict, w.Verdict}, {"cause", ph.Cause, w.Cause}, {"confidence", ph.Confidence, w.Confidence}} {
+	}{{"verdict", ph.Verdict, w.Verdict}, {"cause", ph.Cause, w.Cause}, {"confidence", ph.VerdictConfidence, w.Confidence}} {
 		if c.want != nil && !slices.Contains(c.want, c.got) {
 			t.Errorf("%s: %s %q, want %q", ph.Device, c.what, c.got, c.want)
 		}
@@ -214,7 +214,7 @@ func checkModest(t *testing.T, p *lab.Played, r *Report) {
 		t.Errorf("healthy, of logs that may lack anything")
 	}
 	for _, ph := range r.Phones {
-		if ph.Confidence == Certain && ph.Verdict != VerdictRecovered {
+		if ph.VerdictConfidence == Certain && ph.Verdict != VerdictRecovered {
 			t.Errorf("%s is %s, certain, of logs that may lack anything", ph.Device, ph.Verdict)
 		}
 		if ph.Cause == CauseLate && ph.CauseConfidence != CannotTell && ph.LateAt != "between C and CUCM" {
