@@ -246,7 +246,7 @@ func checkTruth(t *testing.T, p *lab.Played, r *Report) {
 		if !ok || tr.Kind != kinds[h.What] || tr.NewReg != h.NewReg || tr.Code != 200 || tr.CUCM != h.CUCM || tr.C != h.C || tr.E != h.E {
 			t.Fatalf("%+v is told as %+v", h, tr)
 		}
-		if h.What == lab.KeptAlive && tr.GapS != nil && h.Gap != 0 && (*tr.GapS > h.Gap.Seconds()+1 || *tr.GapS < h.Gap.Seconds()-41) {
+		if h.What == lab.KeptAlive && tr.GapS != nil && h.Gap != 0 && (*tr.GapS > h.Gap.Seconds()+1 || *tr.GapS < h.Gap.Seconds()-61) {
 			t.Fatalf("%+v has a gap of %v", h, *tr.GapS)
 		}
 		n++
