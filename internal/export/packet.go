@@ -23,6 +23,12 @@ const (
 	maxName    = 100       // of a host
 )
 
+// linkRaw is raw IP by the number that systems have for it, DLT_RAW, and not by
+// LINKTYPE_RAW, 101: libpcap up to its present head compares a second interface's
+// number with that of the system, so that sngrep and tcpdump read no file with more
+// than one interface of 101. Wireshark and libpcap take both numbers for raw IP.
+const linkRaw layers.LinkType = 12
+
 // packets writes messages as packets.
 type packets struct {
 	buffered   *bufio.Writer
@@ -118,7 +124,7 @@ func (p *packets) interfaceOf(host string) (int, error) {
 	case len(p.interfaces) == maxHosts-1:
 		name = "other hosts"
 	}
-	i := pcapgo.NgInterface{Name: name, Description: what, LinkType: layers.LinkTypeRaw, SnapLength: snapLength}
+	i := pcapgo.NgInterface{Name: name, Description: what, LinkType: linkRaw, SnapLength: snapLength}
 	var err error
 	index := 0
 	if p.file == nil {
