@@ -80,25 +80,23 @@ func (w *wire) headers(m *message, log []byte, raw bool) (content []byte, length
 			}
 			ok = false
 		}
+		switch {
+		case n == 0 || !ok:
+		case length < 0 && is(name, "content-length", "l"):
+			length = number(value)
+		case !via && is(name, "via", "v"):
+			via, m.udp = true, viaUDP(value)
+		}
 		hidden = false
 		if secrets {
-			if head, _, found := expressway.CutCredential(line); found {
+			var head []byte
+			if head, _, hidden = expressway.CutCredential(line); hidden {
 				w.out = append(append(append(w.out, head...), masked...), '\r', '\n')
 				m.masked++
-				hidden = true
 				continue
 			}
 		}
 		w.out = append(append(w.out, line...), '\r', '\n')
-		switch {
-		case n == 0 || !ok:
-		case is(name, "content-length", "l"):
-			if length < 0 {
-				length = number(value)
-			}
-		case !via && is(name, "via", "v"):
-			via, m.udp = true, viaUDP(value)
-		}
 	}
 	return nil, length, false
 }
