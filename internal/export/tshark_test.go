@@ -301,3 +301,46 @@ func openInSngrep(t *testing.T, file string, calls map[string]bool) {
 		}
 	}
 }
+
+// TestOddMessages: tshark reads what is long, cut, of IPv6, over UDP, without
+// Content-Length, and at ports that are another protocol's, and loses nothing after it.
+func TestOddMessages(t *testing.T) {
+	t.Parallel()
+	long := options(1, strings.Repeat("0123456789abcde\n", 70<<10/16))
+	lacking := strings.Replace(options(2, "v=0\ns=-\n"), "Content-Length: 8\n", "", 1)
+	cutHead, _, _ := strings.Cut(options(3, ""), "Content-Length")
+	var ls []logged
+	add := func(l logged) {
+		l.after, l.hash = time.Duration(len(ls))*time.Second, fmt.Sprint(len(ls))
+		ls = append(ls, l)
+	}
+	add(logged{text: long})
+	add(logged{text: lacking})
+	add(logged{text: cutHead, cut: true})
+	add(logged{text: options(4, "0123456789")[:len(options(4, "0123456789"))-5], cut: true})
+	add(logged{text: "SIP/2.0 200 OK\nCSeq: 5 OPTIONS\nCall-ID: x\nl: 3\n\nabcdefgh"})
+	add(logged{local: "2001:db8::5 5061", peer: "2001:db8::9 40000", text: long})
+	add(logged{local: "2001:db8::5 5060", peer: "2001:db8::9 5060", text: strings.Replace(options(7, "a\nb\n"), "/TLS", "/UDP", 1)})
+	ports := 0
+	for _, r := range claimedTCP {
+		for p := r.from; p <= r.to; p++ {
+			if in(listens, p) {
+				continue
+			}
+			add(logged{local: "10.0.40.5 5061", peer: fmt.Sprint("198.51.100.7 ", p), text: options(100+ports, "")})
+			add(logged{local: "10.0.40.5 5061", peer: fmt.Sprint("198.51.100.7 ", p), sent: true, text: "SIP/2.0 200 OK\nCSeq: 5 OPTIONS\nCall-ID: x\nl: 0\n\n"})
+			ports++
+		}
+	}
+	for _, p := range []int{1024, 4999, 5062, 9999, 25000, 29999, 34981, 44817, 65535} {
+		add(logged{local: "10.0.40.5 5061", peer: fmt.Sprint("198.51.100.7 ", p), text: options(p, "")})
+	}
+	add(logged{text: options(8, "")})
+	file := filepath.Join(t.TempDir(), "odd.pcapng")
+	src := []registration.Source{source("a", log(ls...))}
+	res := writeFile(t, file, src, Options{})
+	got, missed := sharkRows(t, realsrv.Need(t, "tshark"), file)
+	if len(got)+len(missed) != len(ls) || int(res.Messages) != len(ls) || res.Foreign == 0 || len(missed) > int(res.Foreign) {
+		t.Errorf("%d of %d messages, missed %d %.500v: %+v", len(got), len(ls), len(missed), missed, res)
+	}
+}
