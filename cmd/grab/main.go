@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.statusCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
-		a.verifyCmd(), a.reportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
+		a.verifyCmd(), a.reportCmd(), a.exportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
 }
 
 func (a *app) versionCmd() *cobra.Command {
