@@ -54,6 +54,22 @@ func recordTime(line []byte, ref Ref) (time.Time, bool) {
 	return h.time, ok
 }
 
+// HostOf is the host that a line which starts a record names, "" if it names none.
+func HostOf(line []byte, ref Ref) string {
+	h, _ := takeApart(line, ref)
+	return hostName(h.host)
+}
+
+// Served reports whether a line that starts a record bears a header that only a syslog
+// server or a relay writes.
+func Served(line []byte, ref Ref) bool {
+	if _, ok := isoTime(line); !ok {
+		return isHead(line, ref)
+	}
+	_, n := layersOf(line, ref)
+	return n > 1
+}
+
 // isHead reports whether the line starts with a header.
 func isHead(line []byte, ref Ref) bool {
 	if _, ok := isoTime(line); ok { // the ordinary case
