@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func alertLine(a evidence.Alert, c clock) string {
 	if len(a.Devices) > 0 {
 		s += ", devices " + printable(strings.Join(a.Devices, " "))
 	}
-	s += ", time from " + orUnknown(a.TimeFrom)
+	s += ", time from " + orUnknown(cmp.Or(a.From["time"], a.TimeFrom))
 	if a.Truncated {
 		s += ", mail cut off at 1 MiB"
 	}

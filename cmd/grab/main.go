@@ -42,7 +42,7 @@ type app struct {
 	interrupted <-chan struct{} // closed by the first signal
 	config      string          // --config
 	json        bool            // --json
-	exit        int             // of a command that came to its end; see house.md
+	exit        int             // of a command that came to its end; see README.md
 	service     *serviceHost    // nil unless Windows' service manager runs this
 }
 
