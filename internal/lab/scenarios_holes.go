@@ -13,6 +13,7 @@ func holeScenarios() []Scenario {
 	blind = blind.sure(wCannotTell, "")
 	elsewhere, noE := blind, blind
 	elsewhere.Say, noE.Say = nil, nil
+	elsewhere.CauseConfidence, elsewhere.NeverSay = words(wCannotTell, wLikely, ""), words(saysHeldByC, saysDropped)
 	noE.Cause, noE.CauseConfidence = words(wLate, wUnknown), nil
 	noE.NeverSay = words(saysPhoneLate, saysHeldByC, saysDropped)
 	tcp := gonePartial(0, wTCP).sure(wCannotTell, "").neverSay(saysPhoneLate, saysCameLate, saysHeldByC)
