@@ -35,7 +35,6 @@ func (r *readme) registration() {
 	}
 	r.p.para("", "The records that prove it, with a picture: open report/registration.html. \"Likely\" and \"cannot tell\" are meant:"+
 		" what CUCM did is known from its answers alone.")
-	r.p.para("", "To open the SIP messages in Wireshark: grab export --pcapng sip.pcapng BUNDLE")
 }
 
 // describeRegistration is the same for `grab show`.

@@ -10,7 +10,8 @@ import (
 // of it. Answers to keep-alives have none.
 func (m *message) remotecc(p *phone) {
 	code, reason, lines := 200, "", ""
-	switch p.cfg.Answer {
+	style := p.style()
+	switch style {
 	case AnswerBare:
 		return
 	case AnswerFails:
@@ -25,7 +26,7 @@ func (m *message) remotecc(p *phone) {
 		"<remotecc><status/></remotecc>\r\n<service-control/>\r\n</combine>\r\n<dialog usage=\"shared line\"><unot/></dialog>\r\n</optionsind>\r\n</response>\r\n"+
 		"</x-cisco-remotecc-response>\r\n", code, reason, lines)
 	const kind = "Content-Type: application/x-cisco-remotecc-response+xml"
-	if p.cfg.Answer != AnswerMultipart {
+	if style != AnswerMultipart {
 		m.tail = append(m.tail, kind)
 		m.body = xml
 		return
@@ -34,26 +35,41 @@ func (m *message) remotecc(p *phone) {
 	m.body = "--uniqueBoundary\r\n" + kind + "\r\nContent-Disposition: session;handling=optional\r\n\r\n" + xml + "--uniqueBoundary--\r\n"
 }
 
+// style is that of CUCM's answers to the phone's full REGISTERs.
+func (p *phone) style() AnswerStyle {
+	if p.answers != "" {
+		return p.answers
+	}
+	return p.cfg.Answer
+}
+
 // fullLines is how many lines CUCM registers by the phone's full REGISTER.
 func (p *phone) fullLines() int {
-	if p.cfg.OneByOne || p.cfg.Answer == AnswerFails || p.cfg.Bare {
+	if p.cfg.OneByOne || p.style() == AnswerFails || p.cfg.Bare {
 		return 1
 	}
 	return len(p.numbers)
 }
 
-// welcomed is what follows a 200 OK: a phone that registers its lines one by one does
-// so after each new registration, and CUCM tells of the lines after each full one.
-func (p *phone) welcomed(now time.Time, m *message) {
-	if m.newreg && p.cfg.OneByOne {
+// welcomed is what follows a new registration: a phone that registers its lines one by
+// one does so, and CUCM sends a NOTIFY for each line that registered.
+func (p *phone) welcomed(now time.Time, m *message, full bool) {
+	if !m.newreg {
+		return
+	}
+	if p.cfg.OneByOne && (full || !p.cfg.OnlyOnce) {
 		for i := range p.numbers[1:] {
 			d := p.newDialog(p.main.cucm)
 			d.number = p.numbers[i+1]
 			p.register(now.Add(time.Duration(i+1)*150*time.Millisecond), d, register{expires: 3600, line: i + 1}, nil)
 		}
 	}
-	if m.newreg && p.cfg.Notified {
-		for i, n := range p.numbers {
+	if !p.cfg.Unseen {
+		told := p.numbers[:1]
+		if full {
+			told = p.numbers[:p.fullLines()]
+		}
+		for i, n := range told {
 			p.site.time.at(now.Add(time.Second+time.Duration(i)*30*time.Millisecond), func(now time.Time) { p.notify(now, n) })
 		}
 	}

@@ -140,7 +140,7 @@ func (p *phone) full(at time.Time, reason string) {
 		}
 		p.accepted = true
 		p.wait(now)
-		p.welcomed(now, m)
+		p.welcomed(now, m, true)
 	})
 }
 
@@ -184,7 +184,7 @@ func (p *phone) keepAlive(at time.Time) {
 			p.failed(now, m)
 			return
 		}
-		p.welcomed(now, m)
+		p.welcomed(now, m, false)
 	})
 	if p.second != nil {
 		p.register(at.Add(12*time.Millisecond), p.second, register{second: true}, nil)

@@ -26,7 +26,8 @@ type PhoneConfig struct {
 	// OneByOne lets it register its other numbers one by one, within a second of an
 	// answer with x-cisco-newreg.
 	OneByOne bool
-	Notified bool          // CUCM sends it a NOTIFY for each number
+	OnlyOnce bool          // and not when it came back by keep-alive
+	Unseen   bool          // CUCM sends it no NOTIFY for its numbers, which would tell of them
 	Answer   AnswerStyle   // of CUCM to its full REGISTER
 	Clock    time.Duration // its own clock minus the real one
 	// ClockUnset lets its clock stand in 1970 until its first REGISTER was answered.

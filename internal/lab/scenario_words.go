@@ -19,6 +19,7 @@ const (
 	saysHeldByC   = `(?i)(Expressway-C|\bC\b) held it up|received it in time and sent it on late`
 	saysDropped   = `(?i)connection [^.]*\b(dropped|broke|was cut)\b`
 	saysPartial   = `(?i)\bis partially registered\b`
+	saysAllLines  = `(?i)\b(has|with|registered) all (of )?its lines`
 	saysFailover  = `(?i)CUCM (node )?(failed|was restarted)`
 )
 
@@ -99,6 +100,24 @@ func (p PhoneWant) neverSay(res ...string) PhoneWant {
 // told replaces the story.
 func (p PhoneWant) told(story string) PhoneWant {
 	p.Story = story
+	return p
+}
+
+// unseen is a phone whose full registration is not in the logs: it may have one line
+// of several for hours.
+func unseen() PhoneWant {
+	return quiet.neverSay(saysPhoneLate, saysDelta, saysCameLate, saysAllLines, saysPartial)
+}
+
+// cameBack is a phone that came back by keep-alive with all the lines that it has.
+func cameBack(phone int, blame Hop, causes ...string) PhoneWant {
+	p := harmed(phone, blame, causes...)
+	p.Partial, p.Verdict = false, words(wCameBack)
+	p.Never = append(p.Never, wPartial)
+	p.NeverSay = append(p.NeverSay, saysPartial)
+	if blame == HopPhone {
+		p.NoLateBy, p.NeverSay = false, words(saysHeldByC, saysPartial)
+	}
 	return p
 }
 

@@ -88,7 +88,9 @@ func late(phone int, after time.Duration) Step {
 // Scenarios is the table, each with another name.
 func Scenarios() []Scenario {
 	return slices.Concat(lateScenarios(), connectionScenarios(), refusedScenarios(), healthyScenarios(), movedScenarios(), blindScenarios(),
-		silentScenarios(), unansweredScenarios(), zoneScenarios(), errorScenarios(), answerScenarios(), againScenarios(), cadenceScenarios())
+		silentScenarios(), unansweredScenarios(), zoneScenarios(), errorScenarios(), answerScenarios(), againScenarios(), cadenceScenarios(),
+		holeScenarios(), edgeScenarios(), lineScenarios(), jabberScenarios(), bodyScenarios(), editedScenarios(), dateScenarios(), stepScenarios(), stallScenarios(),
+		infoScenarios(), firstScenarios(), failoverScenarios(), shortScenarios())
 }
 
 // lateScenarios are about cause A.
@@ -112,9 +114,9 @@ func lateScenarios() []Scenario {
 		held("late-before-c", "a keep-alive was held up for 30 s between E and C", "C", gonePartial(1, wLate).lateBy(29, 31).never("before E", "between C and CUCM")),
 		held("late-before-cucm", "a keep-alive was held up for 30 s between C and CUCM", "CUCM", toCUCM.never("before E", "between E and C")),
 		{Name: "late-one-line", About: "a phone with one line comes back by keep-alive: not partial", Site: SiteConfig{Lines: 1}, Steps: []Step{late(1, 15*time.Minute)},
-			Want: Want{Verdict: words(wHealthy, wRecovered, wUnknown), Bodies: "yes", Phones: []PhoneWant{oneLine}, Others: well}},
+			Want: Want{Verdict: words(wPartial, wHealthy, wRecovered, wUnknown), Bodies: "yes", NeverSay: words(saysPartial), Phones: []PhoneWant{oneLine}, Others: well}},
 		{Name: "late-lines-unknown", About: "cause A, and no full REGISTER is in the logs", Before: 30 * time.Minute, Steps: []Step{late(1, 15*time.Minute)},
-			Want: Want{Verdict: words(wPartial, wUnknown), Bodies: "yes", Phones: []PhoneWant{unknownLines}, Others: well}},
+			Want: Want{Verdict: words(wPartial, wUnknown), Bodies: "yes", Phones: []PhoneWant{unknownLines}, Others: unseen()}},
 		{Name: "late-info", About: "cause A, logged at INFO", Level: "INFO", Steps: []Step{late(1, 15*time.Minute)},
 			Want: Want{Verdict: words(wUnknown), Bodies: "no", Notes: words(`(?i)bodies`), Others: quiet, Phones: []PhoneWant{{Phone: 1, Story: partialStory, Partial: true,
 				Verdict: words(wUnknown, wCameBack), Cause: words(wLate, wUnknown), Confidence: words(wCannotTell, wLikely), Never: words(wPartial, wRecovered, wTCP)}}}},

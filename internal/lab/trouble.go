@@ -38,6 +38,8 @@ const (
 	ClockStep EventKind = "clock_step"
 	// DateStep lets the phone's own clock jump by For.
 	DateStep EventKind = "date_step"
+	// Answers lets CUCM answer the phone's full REGISTERs in the style Where.
+	Answers EventKind = "answers"
 	// Stall holds up everything on the phone's way for For: Where is "C" (the C is
 	// frozen), "E-C" (what E sends to C), "in C" or "CUCM" (what C sends to CUCM).
 	Stall EventKind = "stall"
@@ -45,14 +47,15 @@ const (
 
 // plight is what is wrong with one phone's messages.
 type plight struct {
-	deaf   spell
-	fail   spell
-	slow   time.Duration
-	repeat repeat
-	lose   lose
-	every  time.Duration // its cadence; zero: the Site's
-	booted time.Time
-	clock  time.Duration // beside PhoneConfig.Clock
+	deaf    spell
+	fail    spell
+	slow    time.Duration
+	repeat  repeat
+	lose    lose
+	every   time.Duration // its cadence; zero: the Site's
+	booted  time.Time
+	clock   time.Duration // beside PhoneConfig.Clock
+	answers AnswerStyle   // instead of PhoneConfig.Answer
 }
 
 // A spell is a time in which a peer answers with Code, where it is at one of them.
@@ -111,6 +114,8 @@ func (s *Site) trouble(now, until time.Time, p *phone, ev Event) {
 		}
 	case DateStep:
 		p.clock += ev.For
+	case Answers:
+		p.answers = AnswerStyle(ev.Where)
 	case Stall:
 		s.stall(now, until, p, ev.Where)
 	}

@@ -13,7 +13,7 @@ func (r *ruling) came(w *wire, p *phone) {
 	s := &r.chain.tale
 	t := s.came
 	r.verdict, r.confidence, r.about = PhoneCameBack, Certain, t
-	lines := "; with how many of its lines was not seen: it is partial if it has more than one"
+	lines := "; the number of its lines was not seen: partial if it has more lines"
 	if known := p.moreLines(r.chain, t); known != "" {
 		r.verdict = VerdictPartial
 		lines = " with one line, though it has more (" + known + ")"
@@ -40,8 +40,8 @@ func (r *ruling) after(w *wire, t *txn) {
 	s := &r.chain.tale
 	switch {
 	case s.hole != nil:
-		r.lower(Likely)
-		r.claim(CannotTell, "these logs lack %s: whether it registered all its lines then cannot be told", spanOf(s.hole))
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claim(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: whether it registered all its lines then cannot be told", spanOf(s.hole))
 	case s.unclear != nil && s.unclear.sent > t.sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
@@ -101,20 +101,34 @@ func (p *phone) moreLines(c *chain, t *txn) string {
 	return ""
 }
 
-// registersOneByOne reports whether the phone registered its other numbers, each by a
-// REGISTER of its own, within a second of the one that CUCM took for a new registration.
-func registersOneByOne(w *wire, p *phone, c *chain) bool {
-	t := c.tale.came
-	mine := w.texts.of(userOf(t.line))
-	others := map[string]bool{}
-	for _, n := range p.numbers {
-		if n != mine {
-			others[n] = false
+// sideLines are the timelines by which the phone registered its other numbers one by one,
+// right after a new registration under another Call-ID.
+func sideLines(w *wire, p *phone) map[*timeline]bool {
+	out := map[*timeline]bool{}
+	for _, l := range p.lines {
+		i := slices.IndexFunc(l.txns, (*txn).good)
+		if i < 0 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
+			continue
+		}
+		t := l.txns[i]
+		for _, o := range p.txns {
+			if o.line != l && o.line.to == l.to && userOfTxn(o) != userOfTxn(t) && o.good() && (o.marks.newReg || o.kind == KindFull) && o.sent < t.sent && t.sent-o.sent <= oneByOne*int64(max(1, len(p.numbers)-1)) {
+				out[l] = true
+			}
 		}
 	}
+	return out
+}
+
+// registersOneByOne reports whether the phone registered its other numbers, each by a
+// REGISTER of its own, within a second of the one that CUCM took for a new registration.
+func registersOneByOne(p *phone, c *chain) bool {
+	t := c.tale.came
+	mine := userOfTxn(t)
+	others := map[text]bool{}
 	for _, o := range p.txns {
-		if n := w.texts.of(userOfTxn(o)); n != mine && o.good() && abs(o.sent-t.sent) <= oneByOne*int64(max(1, len(others))) {
-			others[n] = true
+		if n := userOfTxn(o); n != mine && n != 0 {
+			others[n] = others[n] || o.good() && o.sent >= t.sent && o.sent-t.sent <= oneByOne*int64(max(1, len(p.numbers)-1))
 		}
 	}
 	for _, seen := range others {
@@ -122,7 +136,7 @@ func registersOneByOne(w *wire, p *phone, c *chain) bool {
 			return false
 		}
 	}
-	return len(others) > 0
+	return len(others) > 0 && len(others) >= len(p.numbers)-1
 }
 
 // oneByOne is how soon a phone registers its next number.
@@ -164,8 +178,8 @@ func (r *ruling) cameWithItsLine(w *wire, p *phone) {
 func (p *phone) cameProofs(w *wire, t *txn) []Proof {
 	out := []Proof{proof(w, t.message(), "REGISTER without a body, sent on to CUCM")}
 	for _, m := range t.last.msgs {
-		if m.is(isNewReg) {
-			return append(out, proof(w, m, "200 OK with x-cisco-newreg: CUCM had dropped it"))
+		if m.is(isNewReg) && len(out) < 2 || m.is(isNewReg) && t.message() == t.last.msgs[0] && !t.message().is(isRequest) && len(out) < 3 {
+			out = append(out, proof(w, m, "200 OK with x-cisco-newreg: CUCM had dropped it"))
 		}
 	}
 	return out

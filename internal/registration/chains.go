@@ -13,10 +13,11 @@ type chain struct {
 }
 
 // chainsOf puts timelines that follow one another together. A timeline is a chain of its
-// own if the one before went on being answered after it had begun.
-func chainsOf(p *phone) []*chain {
+// own if the one before went on being answered after it had begun. Those of single
+// numbers are left out.
+func chainsOf(p *phone, single map[*timeline]bool) []*chain {
 	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *timeline) bool {
-		return !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
+		return single[l] || !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
 	})
 	slices.SortStableFunc(lines, func(x, y *timeline) int { return compare(x.begins(), y.begins()) })
 	var out []*chain

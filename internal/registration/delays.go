@@ -159,7 +159,7 @@ func lostAt(w *wire, l lapse) loss {
 	case d.atE >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
 		return byItself(l)
 	case d.atE >= part:
-		return loss{nowhere, "Expressway-E received it late; whether the phone sent it late cannot be told without its Date header or its problem report", CannotTell}
+		return loss{atPhone, "Expressway-E received it late; where before Expressway-E the time was lost cannot be told without a Date header that can be trusted, or the phone's problem report", Likely}
 	case d.atC >= part && d.phone >= part:
 		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
 	case d.atC >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):

@@ -187,7 +187,7 @@ func (g *group) event(w *wire) string {
 	case r.cause == CauseTCP && r.confidence == CannotTell:
 		return "perhaps " + at + "the connection" + path + " was opened anew"
 	case r.cause == CauseTCP && r.link != nil && r.link.closed == 0:
-		return at + "the connection" + path + " went silent"
+		return strings.Replace(at, "at ", "by ", 1) + "the connection" + path + " had gone silent"
 	case r.cause == CauseTCP:
 		return at + "the connection" + path + " dropped"
 	case r.cause == CauseTraversal:

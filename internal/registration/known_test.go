@@ -70,8 +70,8 @@ func TestKnownBeside(t *testing.T) {
 
 	o.PhonesNamed, o.Peers = nil, []string{"10.0.30.9"}
 	r = analyze(t, s, o)
-	if ph := r.Phones[0]; ph.Verdict != VerdictPartial || ph.Confidence == Certain || ph.CauseConfidence != CannotTell {
-		t.Errorf("with an unconfigured peer: %s %s %s", ph.Verdict, ph.Confidence, ph.CauseConfidence)
+	if ph := r.Phones[0]; ph.Verdict != VerdictPartial || ph.VerdictConfidence == Certain || ph.CauseConfidence != CannotTell {
+		t.Errorf("with an unconfigured peer: %s %s %s", ph.Verdict, ph.VerdictConfidence, ph.CauseConfidence)
 	}
 	says(t, r, "10.0.30.9")
 
@@ -180,7 +180,7 @@ func TestUnreadable(t *testing.T) {
 	r := analyze(t, s, o)
 	says(t, r, "the disk is gone")
 	for _, ph := range r.Phones {
-		if ph.Confidence == Certain {
+		if ph.VerdictConfidence == Certain {
 			t.Errorf("%s is %s, certain", ph.Device, ph.Verdict)
 		}
 	}

@@ -40,10 +40,10 @@ func checkLies(t testing.TB, p *lab.Played, r *Report) {
 		if ph.Cause == CauseTCP && !p.Cut(i) {
 			lie("no connection dropped")
 		}
-		if _, ok := find(said.sentences(), liePhoneLate); ok && blame != lab.HopPhone {
+		if _, ok := claim(said.sentences(), liePhoneLate); ok && blame != lab.HopPhone {
 			lie("the phone is blamed for what was on " + string(blame))
 		}
-		if _, ok := find(said.sentences(), lieDelta); ok && blame != lab.HopPhone && blame != lab.HopE && !slices.Contains(w.Cause, CauseLate) {
+		if _, ok := claim(said.sentences(), lieDelta); ok && blame != lab.HopPhone && blame != lab.HopE && !slices.Contains(w.Cause, CauseLate) {
 			lie("Timer Register Delta is advised for what was on " + string(blame))
 		}
 	}

@@ -98,6 +98,9 @@ func (sc *scanner) message(n *expressway.Note) *message {
 	set(s.Remotecc, isRemotecc)
 	set(s.RemoteccCode >= 300, isRejected)
 	set(!s.Request && s.ContentLength == 0, isEmpty)
+	if s.Cut && s.CSeqMethod == "" { // what stands last may be cut as well: the line of the same hash tells
+		m.call, m.cseq, m.to, m.user = 0, 0, 0, 0
+	}
 	if s.Branch != "" {
 		m.branch = sum(s.Branch)
 	}

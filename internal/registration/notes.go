@@ -25,7 +25,7 @@ func notes(w *wire, all []told, hidden int) []string {
 	case len(w.Alerts) > 0 && !partial:
 		say("No partial MRA phone was seen here, though there was an alert: RTMT's counter also counts on-premises phones, and phones that went partial before these logs begin.")
 	}
-	out = append(out, bodyNotes(w)...)
+	out = append(out, bodyNotes(w, all)...)
 	out = append(out, clockNotes(w, len(all))...)
 	for _, s := range stalls(w) {
 		out = append(out, s.words(w))
@@ -120,12 +120,18 @@ func peerNotes(w *wire, phones int) []string {
 	return out
 }
 
-func bodyNotes(w *wire) []string {
+func bodyNotes(w *wire, all []told) []string {
+	unclear := func(t told) bool {
+		return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister })
+	}
 	switch w.bodies {
 	case "no":
 		return []string{"SIP bodies were not logged (INFO level). What can be said is when REGISTERs passed and how they were answered. Whether one registered all lines or was a keep-alive, to the primary " +
 			"or a secondary CUCM, and whether CUCM took it for a new registration, cannot be told; which CUCM is a phone's primary is unknown. " + howBodies}
 	case "mixed":
+		if len(all) > 0 && !slices.ContainsFunc(all, unclear) {
+			return nil // the answers tell
+		}
 		var without []string
 		for _, h := range w.hosts {
 			if b := h.bodiesLogged(); b == "no" || b == "mixed" {

@@ -224,5 +224,8 @@ func byOtherPort(w *wire, l lapse) (reason, bool) {
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
 		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []Proof{proof(w, x, "the connection before"), proof(w, y, "the connection now")}}
+	if !w.covered("C", l.from.sent, l.to.sent) {
+		r.confidence = CannotTell
+	}
 	return r, true
 }

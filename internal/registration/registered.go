@@ -24,6 +24,7 @@ func (r *ruling) registered(w *wire, p *phone) {
 		r.proofs = append(r.proofs, proof(w, s.again.message(), "full REGISTER"))
 		why := reasonOf(w, r.chain.lapseTo(s.again))
 		r.reason = &why
+	case s.full != nil && s.full.marks.rejected:
 	case s.full != nil:
 		r.claim(Certain, "registered all its lines at %s", clock(s.full.ok))
 		r.proofs = append(r.proofs, proof(w, s.full.message(), "full REGISTER"))
@@ -38,7 +39,8 @@ func (r *ruling) registered(w *wire, p *phone) {
 	}
 	if s.full != nil && s.full.marks.rejected {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
-		r.claim(Likely, "CUCM's answer to its full REGISTER at %s has a code of failure in its body: not all its lines may have registered", clock(s.full.ok))
+		r.claims = nil
+		r.claim(Likely, "sent a full REGISTER, and CUCM's answer at %s has a code of failure in its body: some of its lines may not have registered", clock(s.full.ok))
 		r.proofs = append(r.proofs, proof(w, s.full.message(), "full REGISTER, answered with a code of failure"))
 	}
 	r.sayKeepAlives(w)

@@ -85,7 +85,7 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 		r.refused(w, p)
 	case s.state == stateUnregistered:
 		r.unregistered(w)
-	case s.state == stateOne && registersOneByOne(w, p, c):
+	case s.state == stateOne && registersOneByOne(p, c):
 		r.oneByOne(w, p)
 	case s.state == stateOne && p.oneLine():
 		r.cameWithItsLine(w, p)

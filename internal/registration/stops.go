@@ -47,7 +47,7 @@ func stopOf(w *wire, t *txn) (s stop, ok bool) {
 		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.steady(at[intoC])), said), sent: at[intoC]}, true
 	case at[intoC] != nil:
 		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.steady(at[intoC]))), sent: at[intoC]}, true
-	case at[outOfE] != nil && w.covered("C", at[outOfE].at, at[outOfE].at+inFlight):
+	case at[outOfE] != nil && len(w.ofRole("C")) > 0 && len(w.strangers["C"]) == 0 && w.missing("C", at[outOfE].at, at[outOfE].at+inFlight) == nil:
 		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true
 	case at[outOfE] != nil:
 		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true

@@ -87,6 +87,8 @@ func (s *tale) success(t *txn) {
 		s.state, s.came, s.back = stateOne, t, nil
 	case was == stateNone || was == stateUnregistered:
 		s.state = stateSome
+	case t.kind == KindKeepAlive && t.marks.told && s.last != nil && t.line.call != s.last.line.call: // it registered anew, and that is not in the logs
+		s.state, s.came, s.back, s.full, s.again = stateSome, nil, nil, nil, nil
 	}
 	if t.kind == KindRegister || t.kind == KindKeepAlive && !t.marks.told {
 		s.unclear = t

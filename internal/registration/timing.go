@@ -88,13 +88,16 @@ func (l lapse) late() *int64 {
 	return &late
 }
 
-// hole is what the logs of the Cs are known to lack of the lapse, if a REGISTER may have
-// stood there; nil: nothing.
+// hole is what the logs are known to lack of the lapse, of a C or an E, if a REGISTER may
+// have stood there; nil: nothing.
 func (l lapse) hole(w *wire) *evidence.Span {
 	if l.from == nil || !missable(l.chain, slices.Index(l.chain.txns, l.to), l.gap()) {
 		return nil
 	}
-	return w.missing("C", l.from.ok, l.to.sent)
+	if h := w.missing("C", l.from.ok, l.to.sent); h != nil {
+		return h
+	}
+	return w.missing("E", l.from.ok, l.to.sent)
 }
 
 // steadyKind reports whether the lapse is one between keep-alives of one registration.

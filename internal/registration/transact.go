@@ -92,15 +92,29 @@ func (t *txn) kindOf() string {
 		return kind
 	}
 	for _, m := range t.last.msgs {
-		switch {
-		case m.is(isRequest) || m.code/100 != 2 || m.is(isOwn):
-		case m.is(isRemotecc):
-			return KindFull
-		case m.is(isNewReg) && m.is(isEmpty):
-			return KindKeepAlive
+		if k := answeredKind(m); k != "" {
+			return k
 		}
 	}
 	return KindRegister
+}
+
+// answeredKind is what kind of REGISTER an answer of CUCM's answers; empty: it does not
+// tell.
+func answeredKind(m *message) string {
+	switch {
+	case m.is(isRequest) || !m.is(hasBody) || m.code/100 != 2 || m.is(isOwn):
+	case m.is(isRemotecc):
+		return KindFull
+	case m.is(isCut):
+	case m.is(isSecondary):
+		return KindSecondary
+	case m.expires == 0:
+		return KindUnregister
+	case m.is(isEmpty) && m.expires > 0:
+		return KindKeepAlive
+	}
+	return ""
 }
 
 // firstAt is the first message of a stage over all attempts; nil: none was seen.

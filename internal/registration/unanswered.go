@@ -53,11 +53,16 @@ func (l lapse) stopped(w *wire) (*txn, stop, bool) {
 // betweenCAndCUCM tells a connection that is dead from a node that does not answer.
 func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
 	r.why += ". It was lost between Expressway-C and CUCM, or in CUCM itself"
-	if !w.covered("C", s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
-		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that an answer may be missing"
+	until := min(s.sent.at+inFlight, l.to.sent)
+	if w.missing("C", s.sent.at, until) != nil {
+		r.why += "; these logs lack a part of that time, so that an answer may be missing"
 		return r
 	}
 	r.confidence = Likely
+	if !w.covered("C", s.sent.at, until) {
+		r.confidence = CannotTell
+		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that an answer may be missing"
+	}
 	k := w.links.of(s.sent)
 	switch {
 	case t.last.reply != nil && t.last.reply.host == s.sent.host && t != l.to:
@@ -117,6 +122,10 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 // betweenEAndC is the same for the traversal zone, if its records say that it failed.
 func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
+	confidence := Likely
+	if !w.covered("C", s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
+		confidence = CannotTell
+	}
 	switch {
 	case len(trouble) == 0 && t.marks.own && t.code == 504 && s.where == atEtoC && t.last.at[outOfE] == nil:
 		r.cause, r.confidence = CauseTraversal, Likely // it says itself that C cannot be reached
@@ -129,11 +138,11 @@ func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 			r.where = nowhere
 			return r
 		}
-		r.confidence = Likely
+		r.confidence = confidence
 		r.why += ". It was lost between Expressway-E and -C; no record of the traversal zone says why"
 		return r
 	}
-	r.cause, r.confidence, r.where, r.lost = CauseTraversal, Likely, atEtoC, trouble[0].Time.UnixNano()
+	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].Time.UnixNano()
 	r.proofs = append(r.proofs, trouble...)
 	return r.with("the traversal zone failed at " + trouble[0].Time.Format(clockLayout))
 }

@@ -32,7 +32,7 @@ func (r *reason) causeWords() string {
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
 
 // collect is what vanishes when a phone is reset, and so comes first.
-const collect = "Before anything else collect the phone's problem report (PRT) and CUCM's traces of that time, for a reset and time remove them. "
+const collect = "First collect the phone's problem report (PRT) and CUCM's traces of that time: a reset destroys them. "
 
 // advice follows the verdict and the cause; what protects the evidence comes first, a
 // reset last.

@@ -1,0 +1,14 @@
+package registration
+
+// What the tests from outside this package share with those inside: they play the
+// same scenarios, from folders and bundles that package sources reads.
+var (
+	PlayScenario  = play
+	SourcesOf     = sources
+	AnalyzeThem   = analyze
+	CheckLies     = checkLies
+	SentencesOf   = sentencesOf
+	ClaimOf       = claim
+	LiePhoneLate  = liePhoneLate
+	ScenarioSpans = spans
+)
