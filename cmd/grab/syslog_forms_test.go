@@ -169,6 +169,9 @@ func reportOf(t testing.TB, arg string) (registration.Report, string) {
 	for i := range rep.Connections {
 		bare(rep.Connections[i].Proofs)
 	}
+	for i := range rep.Groups {
+		bare(rep.Groups[i].Proofs)
+	}
 	for i := range rep.Phones {
 		p := &rep.Phones[i]
 		bare(p.Proofs)
