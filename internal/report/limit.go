@@ -27,7 +27,7 @@ func (p *page) limit(text func(registration.Proof) ([]byte, error)) {
 	if text == nil {
 		return
 	}
-	left := max(maxPage-perPhone*int64(len(p.People))-perRow*p.arrows(), minTexts)
+	left := max(maxPage-perPhone*int64(len(p.People))-perRow*(p.arrows()+p.proofs()), minTexts)
 	take := func(rs []record) {
 		for i := range rs {
 			n := size(rs[i])
@@ -79,6 +79,15 @@ func (p *page) arrows() int64 {
 		for i := range ph.Ladder {
 			n += len(ph.Ladder[i].Rows)
 		}
+	}
+	return int64(n)
+}
+
+// proofs is how many records are named as evidence.
+func (p *page) proofs() int64 {
+	n := 0
+	for _, ph := range p.People {
+		n += len(ph.Proofs)
 	}
 	return int64(n)
 }

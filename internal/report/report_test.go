@@ -123,7 +123,15 @@ func TestPolicy(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	big := string(pageOf(t, dropped(10, 150)))
-	for name, w := range map[string]*world{"30 of 400": dropped(30, 400), "all of 400": dropped(400, 400)} {
+	wordy := dropped(400, 400) // with all that an analysis may say of each
+	for i := range wordy.r.Phones {
+		p := &wordy.r.Phones[i]
+		for n := range 7 {
+			p.Proofs = append(p.Proofs, p.Proofs[0])
+			p.Statements = append(p.Statements, registration.Statement{Text: p.Device + strings.Repeat(" was seen in these logs", 6) + count(n) + ".", Confidence: registration.Certain})
+		}
+	}
+	for name, w := range map[string]*world{"30 of 400": dropped(30, 400), "all of 400": dropped(400, 400), "400 with many words": wordy} {
 		page := pageOf(t, w)
 		t.Logf("%s: %d bytes", name, len(page))
 		if len(page) > 4_000_000 || len(big) > 4_000_000 {
