@@ -14,7 +14,7 @@ func (r *ruling) came(w *wire, p *phone) {
 	t := s.came
 	r.verdict, r.confidence, r.about = PhoneCameBack, Certain, t
 	lines := "; the number of its lines was not seen: partial if it has more lines"
-	if known := p.moreLines(r.chain, t); known != "" {
+	if known := p.moreLines(w, r.chain, t); known != "" {
 		r.verdict = VerdictPartial
 		lines = " with one line, though it has more (" + known + ")"
 	}
@@ -74,16 +74,19 @@ func (r *ruling) explain(w *wire, l lapse) {
 // brought it back: two of its numbers were seen between the full REGISTERs around it, or
 // CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
 // too. Empty: it is not known.
-func (p *phone) moreLines(c *chain, t *txn) string {
+func (p *phone) moreLines(w *wire, c *chain, t *txn) string {
 	from, to := int64(0), int64(1<<62)
 	for _, o := range c.txns {
 		if o.kind != KindFull && o.kind != KindUnregister || o.code/100 != 2 {
 			continue
 		}
-		if o.sent < t.sent {
-			from = o.sent - int64(time.Minute) // its own numbers count
-		} else {
+		switch {
+		case o.sent > t.sent:
 			to = min(to, o.sent)
+		case o.kind == KindFull:
+			from = o.attempts[0].begin // its own number counts
+		default:
+			from = o.ends(w)
 		}
 	}
 	var numbers []string

@@ -106,12 +106,15 @@ func (c *chain) regular(i int) bool {
 const enough = 31
 
 // cadence is the phone's own at the transaction of that index: the median of its gaps
-// before, or of those after if there are none. 0: it is not known.
+// before, or of those after if there are none. 0: it is not known. REGISTERs of unknown
+// kind may be full ones, or retries: of them three gaps must agree.
 func (c *chain) cadence(i int) int64 {
 	var gaps []int64
+	clear := true
 	add := func(j int) bool {
 		if c.regular(j) && (i == len(c.txns) || c.txns[j].line.to == c.txns[i].line.to) {
 			gaps = append(gaps, c.gap[j])
+			clear = clear && c.txns[j].kind == KindKeepAlive
 		}
 		return len(gaps) < enough
 	}
@@ -124,5 +127,9 @@ func (c *chain) cadence(i int) int64 {
 	if len(gaps) == 0 {
 		return 0
 	}
-	return median(gaps)
+	m := median(gaps)
+	if !clear && (len(gaps) < few || gaps[0] < m*4/5 || gaps[len(gaps)-1] > m*5/4) {
+		return 0
+	}
+	return m
 }

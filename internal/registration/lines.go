@@ -1,44 +1,53 @@
 package registration
 
 import (
+	"time"
+
 	"rtmtgrab/internal/expressway"
 )
 
 // A lineNote says that a number is one of a phone's, by whatever names the phone in
 // the message that shows it.
 type lineNote struct {
+	host text
 	call, device, contact string // any of them may be empty
 	number                string
 }
 
-// lineNotes are those of one source, each with when it was seen first and last.
-type lineNotes map[lineNote][2]int64
+// lineNotes are those of one source, each with the stretches in which it was seen.
+type lineNotes map[lineNote][]stretch
+
+type stretch struct{ from, to int64 }
+
+// apartLines is how long a number is not seen for the next time to begin a stretch: in
+// between somebody may have logged in or out.
+const apartLines = int64(time.Minute)
 
 // maxLineNotes bounds what is kept of one source.
 const maxLineNotes = 100_000
 
 // look takes in what a message shows of a phone's lines: a NOTIFY, PUBLISH or SUBSCRIBE
 // in full, or CUCM's answer to a full REGISTER.
-func (l *lineNotes) look(n *expressway.Note, at int64) {
+func (l *lineNotes) look(n *expressway.Note, host text, at int64) {
 	if n.Kind != expressway.NoteBody {
 		return
 	}
 	s := n.SIP
 	for _, number := range s.Numbers {
-		l.add(lineNote{call: s.CallID, number: number}, at)
+		l.add(lineNote{host: host, call: s.CallID, number: number}, at)
 	}
 	if !s.Request || s.Method == "REGISTER" {
 		return
 	}
 	own := uriUser(s.From) // of what the phone sends
-	note := lineNote{device: s.Device, contact: contactUser(s)}
+	note := lineNote{host: host, device: s.Device, contact: contactUser(s)}
 	if s.Device == "" && s.Method == "NOTIFY" { // CUCM calls the phone by its Contact
-		own, note = uriUser(s.To), lineNote{contact: uriUser(s.URI)}
+		own, note = uriUser(s.To), lineNote{host: host, contact: uriUser(s.URI)}
 	}
 	if mac, ok := expressway.MACOfCallID(s.CallID); ok && note.device == "" && note.contact == "" {
 		note.device = "SEP" + mac
 	}
-	if note.number = own; expressway.IsNumber(own) && !expressway.IsNumber(note.contact) && note != (lineNote{number: own}) {
+	if note.number = own; expressway.IsNumber(own) && !expressway.IsNumber(note.contact) && note.device+note.contact != "" {
 		l.add(note, at)
 	}
 }
@@ -47,12 +56,17 @@ func (l *lineNotes) add(n lineNote, at int64) {
 	if *l == nil {
 		*l = lineNotes{}
 	}
-	seen, ok := (*l)[n]
-	if !ok && len(*l) >= maxLineNotes {
+	seen := (*l)[n]
+	if seen == nil && len(*l) >= maxLineNotes {
 		return
 	}
-	if !ok {
-		seen = [2]int64{at, at}
+	if k := len(seen) - 1; k >= 0 && abs(at-seen[k].to) < apartLines || len(seen) == maxStretches {
+		k = len(seen) - 1
+		seen[k] = stretch{min(seen[k].from, at), max(seen[k].to, at)}
+		return
 	}
-	(*l)[n] = [2]int64{min(seen[0], at), max(seen[1], at)}
+	(*l)[n] = append(seen, stretch{at, at})
 }
+
+// maxStretches bounds what is kept of one number.
+const maxStretches = 50

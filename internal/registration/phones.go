@@ -156,7 +156,10 @@ func linesShown(w *wire) map[noteKey][]shownNumber {
 			case n.contact != "":
 				k = noteKey{contact: n.contact}
 			}
-			out[k] = append(out[k], shownNumber{n.number, seen[0], seen[1]})
+			for _, at := range seen {
+				shift := w.shift[n.host]
+				out[k] = append(out[k], shownNumber{n.number, at.from - shift, at.to - shift})
+			}
 		}
 	}
 	return out
@@ -169,16 +172,27 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 	if p.mac != "" && !p.guessed {
 		keys[noteKey{device: "SEP" + p.mac}] = true
 	}
+	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
 	for _, t := range p.txns {
 		keys[noteKey{call: w.texts.of(t.line.call)}] = true
+		if t.kind == KindFull || t.kind == KindUnregister {
+			clear(last)
+		}
 		for _, at := range t.attempts {
 			for _, m := range at.msgs {
-				if n := w.texts.of(m.user); n != "" {
-					p.shown = append(p.shown, shownNumber{n, m.at, m.at})
-				}
 				if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
 					keys[noteKey{contact: c}] = true
 				}
+				n := w.texts.of(m.user)
+				if n == "" {
+					continue
+				}
+				i, ok := last[n]
+				if !ok {
+					i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
+					last[n] = i
+				}
+				p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
 			}
 		}
 	}
@@ -187,28 +201,14 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 			p.shown = append(p.shown, notes[k]...)
 		}
 	}
-	p.shown = merged(p.shown)
+	slices.SortFunc(p.shown, func(x, y shownNumber) int {
+		return first(compare(x.number, y.number), compare(x.from, y.from), compare(x.to, y.to))
+	})
 	numbers := map[string]bool{}
 	for _, s := range p.shown {
 		numbers[s.number] = true
 	}
 	p.numbers = slices.Sorted(maps.Keys(numbers))
-}
-
-// merged keeps one entry for each number and stretch of ten minutes.
-func merged(in []shownNumber) []shownNumber {
-	slices.SortFunc(in, func(x, y shownNumber) int {
-		return first(compare(x.number, y.number), compare(x.from, y.from), compare(x.to, y.to))
-	})
-	var out []shownNumber
-	for _, s := range in {
-		if n := len(out) - 1; n >= 0 && out[n].number == s.number && s.from-out[n].to < 600e9 {
-			out[n].to = max(out[n].to, s.to)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 func alertNames(w *wire, p *phone) bool {

@@ -115,7 +115,7 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 		if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 			return
 		}
-		s.lines.look(&n, at.UnixNano())
+		s.lines.look(&n, h, at.UnixNano())
 		if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 			return
 		}

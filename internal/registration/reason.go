@@ -38,8 +38,8 @@ func reasonOf(w *wire, l lapse) reason {
 			break
 		}
 	}
-	if hole := l.hole(w); hole != nil {
-		lacks := fmt.Sprintf("these logs lack %s to %s, and a REGISTER may have stood there", hole.Since.UTC().Format("15:04:05"), hole.Until.UTC().Format("15:04:05 UTC"))
+	if hole := l.hole(w); hole != nil && (l.hidden() || r.cause == CauseLate) {
+		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))
 		if r.cause == CauseLate || r.cause == CauseUnknown || r.cause == CausePath {
 			return unexplained(lacks)
 		}
@@ -194,17 +194,17 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 	if l.to.kind == KindFull && *beyond > 0 {
 		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.expires) + " s"), true
 	}
-	late := *beyond + f.atCUCM()
+	late := *beyond + f.atCUCM(w)
 	if late <= 0 || l.shaken(w) != nil {
 		return reason{}, false
 	}
 	ran := l.from.ok + int64(l.from.expires)*1e9
-	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM()), where: lostAt(w, l).where,
+	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
 		proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
 	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
-	if f.atCUCM() > slow {
+	if f.atCUCM(w) > slow {
 		r.where = atCtoU
-		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM()), l.from.expires)
+		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM(w)), l.from.expires)
 	}
 	if *beyond > 0 && !w.covered("C", l.from.ok, l.to.sent) {
 		r.confidence = CannotTell

@@ -12,7 +12,7 @@ func (r *ruling) registered(w *wire, p *phone) {
 	case s.back != nil:
 		r.about, r.back = s.came, s.back.ok
 		lines := "came back by keep-alive"
-		if p.moreLines(r.chain, s.came) != "" {
+		if p.moreLines(w, r.chain, s.came) != "" {
 			r.verdict, lines = VerdictRecovered, "came back with one line"
 		}
 		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.sent), clock(s.back.ok))

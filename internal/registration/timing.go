@@ -42,9 +42,9 @@ func (c *chain) lapseTo(t *txn) lapse { return c.lapse(slices.Index(c.txns, t)) 
 func (l lapse) first() *txn { return l.tries[0] }
 
 // gap is from the success to the first attempt at C's Sent, or where it was seen
-// nearest to that. 0: there is no success before it.
+// nearest to that. 0: there is no success before it, or of the attempt only the answer.
 func (l lapse) gap() int64 {
-	if l.from == nil {
+	if l.from == nil || !l.first().marks.asked {
 		return 0
 	}
 	return l.first().begun - l.from.ok
@@ -88,16 +88,22 @@ func (l lapse) late() *int64 {
 	return &late
 }
 
-// hole is what the logs are known to lack of the lapse, of a C or an E, if a REGISTER may
-// have stood there; nil: nothing.
+// hole is what the logs are known to lack of the lapse, of a C or an E; nil: nothing.
+// Nothing is called late then.
 func (l lapse) hole(w *wire) *evidence.Span {
-	if l.from == nil || !missable(l.chain, slices.Index(l.chain.txns, l.to), l.gap()) {
+	if l.from == nil {
 		return nil
 	}
 	if h := w.missing("C", l.from.ok, l.to.sent); h != nil {
 		return h
 	}
 	return w.missing("E", l.from.ok, l.to.sent)
+}
+
+// hidden reports whether a REGISTER may have stood in a hole: the gap is longer than the
+// phone's cadence.
+func (l lapse) hidden() bool {
+	return l.from != nil && missable(l.chain, slices.Index(l.chain.txns, l.to), l.first().begun-l.from.ok)
 }
 
 // steadyKind reports whether the lapse is one between keep-alives of one registration.
@@ -124,12 +130,14 @@ func beyondGrace(w *wire, l lapse) *int64 {
 	return &g
 }
 
-// atCUCM is how long CUCM's first answer to the REGISTER took; 0: not known.
-func (t *txn) atCUCM() int64 {
-	if m := t.last.at[toCUCM]; m != nil && t.last.reply != nil && t.last.reply.host == m.host {
-		return t.last.reply.at - m.at
+// atCUCM is how long CUCM's first answer to the REGISTER took; 0: not known, also where
+// the logs lack a part of that time, for an earlier answer may have stood there.
+func (t *txn) atCUCM(w *wire) int64 {
+	up, reply := t.last.at[toCUCM], t.last.reply
+	if up == nil || reply == nil || reply.host != up.host || w.missing("C", up.at, reply.at) != nil {
+		return 0
 	}
-	return 0
+	return reply.at - up.at
 }
 
 // slow is from when on an answer of CUCM is a delay.

@@ -29,6 +29,7 @@ type marks struct {
 	told     bool // the answer's body was logged: newReg is known
 	rejected bool // CUCM's answer to a full REGISTER has a code of failure in its body
 	own      bool // an Expressway made the final answer itself
+	asked    bool // the REGISTER itself is in the logs, and not its answers alone
 }
 
 // again is how soon credentials follow a challenge.
@@ -59,6 +60,9 @@ func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 	t.begun, _ = reached(w, of[0])
 	if m := t.firstAt(toCUCM); m != nil {
 		t.begun = w.steady(m)
+	}
+	for s := phoneToE; s <= toCUCM; s++ {
+		t.marks.asked = t.marks.asked || t.firstAt(s) != nil
 	}
 	t.code = t.last.code
 	t.kind = t.kindOf()
@@ -137,7 +141,7 @@ func reached(w *wire, t *attempt) (at int64, exact bool) {
 	if m := t.at[toCUCM]; m != nil {
 		return w.steady(m), true
 	}
-	for _, s := range []stage{intoC, fromCUCM, outOfE, phoneToE, outOfC, intoE, eToPhone} {
+	for _, s := range []stage{intoC, outOfE, phoneToE, fromCUCM, outOfC, intoE, eToPhone} {
 		if m := t.at[s]; m != nil {
 			return w.steady(m), false
 		}
@@ -246,4 +250,15 @@ func (t *txn) date() int64 {
 		}
 	}
 	return 0
+}
+
+// ends is the time of its last record.
+func (t *txn) ends(w *wire) int64 {
+	var at int64
+	for _, a := range t.attempts {
+		for _, m := range a.msgs {
+			at = max(at, w.steady(m))
+		}
+	}
+	return at
 }

@@ -94,7 +94,7 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 	}
 	f, beyond, late := l.first(), l.beyondExpires(), l.late()
 	if late == nil && (beyond == nil || *beyond <= 0) {
-		r.sayInTime(l)
+		r.sayInTime(w, l)
 		return
 	}
 	r.late = &l
@@ -124,9 +124,9 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 }
 
 // sayInTime says that the first attempt was in time, and what became of it.
-func (r *ruling) sayInTime(l lapse) {
+func (r *ruling) sayInTime(w *wire, l lapse) {
 	f := l.first()
-	switch d := f.atCUCM(); {
+	switch d := f.atCUCM(w); {
 	case l.gap() == 0:
 	case f != l.to:
 		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.gap()))
