@@ -17,7 +17,7 @@ import (
 // 400 phones and once of mixed traffic.
 func BenchmarkExport(b *testing.B) {
 	r := newRig(b, 0)
-	_, phones := r.phones(400, size/2)
+	device, phones := r.phones(400, size/2)
 	mixed := filepath.Join(r.fresh(), lab.NetworkLog)
 	f, err := os.Create(mixed)
 	must(b, err)
@@ -30,7 +30,7 @@ func BenchmarkExport(b *testing.B) {
 		args       []string
 	}{
 		{"grab export, 400 phones", filepath.Join(phones, lab.NetworkLog), nil},
-		{"grab export --phone, one of 400", filepath.Join(phones, lab.NetworkLog), []string{"--phone", "7022"}},
+		{"grab export --phone, one of 400", filepath.Join(phones, lab.NetworkLog), []string{"--phone", device}},
 		{"grab export, mixed traffic", mixed, nil},
 	} {
 		info, err := os.Stat(c.file)

@@ -50,8 +50,6 @@ type Result struct {
 	Foreign    int64      `json:"other_protocol_ports"` // messages that Wireshark takes for another protocol by their port
 	LeftOut    []LeftOut  `json:"left_out"`
 	Notes      []string   `json:"notes"`
-	lines      int64      // one-line records, as there are at INFO
-	bodies     int64      // messages in full that the phones were looked for in
 }
 
 // A Host is a peer whose log has messages.
@@ -109,6 +107,8 @@ type exporter struct {
 	seen    seen
 	hosts   map[string]int // index in res.Hosts
 	res     *Result
+	lines   bool // there are one-line records, as at INFO
+	bodies  bool // there are messages in full, in which the phones were looked for
 }
 
 // write writes one message, unless that cannot be.
@@ -203,7 +203,7 @@ func (x *exporter) nothing() error {
 		return fmt.Errorf("%w: none of the %d in the logs was asked for", ErrNothing, r.Narrowed)
 	case len(r.Notes) > 0:
 		return fmt.Errorf("%w: %s", ErrNothing, r.Notes[0])
-	case r.lines > 0:
+	case x.lines:
 		return ErrInfo
 	}
 	return fmt.Errorf("%w: there is none in the logs", ErrNothing)

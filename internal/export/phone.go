@@ -42,7 +42,7 @@ func (x *exporter) findCalls(ctx context.Context) error {
 	switch {
 	case len(x.calls) > 0:
 		return nil
-	case x.res.bodies == 0:
+	case !x.bodies:
 		return x.nothing()
 	}
 	return fmt.Errorf("%w: none is of %s", ErrNothing, strings.Join(x.Phones, ", "))
@@ -70,15 +70,13 @@ func (x *exporter) findIn(ctx context.Context, i int, phones []phone) error {
 		}
 		m, ok := rec.Message(buf[:0])
 		if !ok {
-			if rec.MessageLine() {
-				x.res.lines++
-			}
+			x.lines = x.lines || rec.MessageLine()
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		x.res.bodies++
+		x.bodies = true
 		buf = m.Body
 		id := callID(m.Body)
 		if len(id) == 0 || x.calls.has(id) || !anyOf(phones, m.Body, id) {

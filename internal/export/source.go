@@ -102,8 +102,8 @@ func (r *reader) read() {
 		return
 	case ok:
 		r.x.res.Narrowed++
-	case rec.MessageLine():
-		r.x.res.lines++
+	case !r.x.lines:
+		r.x.lines = rec.MessageLine()
 	}
 	if buf != nil {
 		r.spare = append(r.spare, buf)
