@@ -224,7 +224,42 @@ func TestReportOfSyslogFiles(t *testing.T) {
 				t.Errorf("every line, layout %d: %s", layout, firstDifference(got, want))
 			}
 		}
+		for _, f := range syslogForms() {
+			if f.lines {
+				file := writeFile(t, filepath.Join(t.TempDir(), "all.log"), woven(all, f))
+				if err := os.Chtimes(file, until, until); err != nil {
+					t.Fatal(err)
+				}
+				if _, got := reportOf(t, file); got != want {
+					t.Errorf("%s, lines of several hosts between each other: %s", f.name, firstDifference(got, want))
+				}
+			}
+		}
 	}
+}
+
+// woven writes records so that lines of hosts that log at the same time stand between
+// each other.
+func woven(all []logRecord, f syslogForm) []byte {
+	var out bytes.Buffer
+	for i := 0; i < len(all); i++ {
+		a := strings.SplitAfter(f.write(all[i], i), "\n")
+		if i+1 < len(all) && all[i+1].host != all[i].host && all[i+1].at.Sub(all[i].at) < 300*time.Millisecond {
+			b := strings.SplitAfter(f.write(all[i+1], i+1), "\n")
+			i++
+			for n := range max(len(a), len(b)) {
+				if n < len(a) {
+					out.WriteString(a[n])
+				}
+				if n < len(b) {
+					out.WriteString(b[n])
+				}
+			}
+			continue
+		}
+		out.WriteString(strings.Join(a, ""))
+	}
+	return out.Bytes()
 }
 
 // firstDifference shows two texts around the first line in which they differ.

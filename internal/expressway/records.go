@@ -16,6 +16,7 @@ type Record struct {
 	Offset, Length int64     // in the stream; Length is more than len(Text) for a record over MaxRecord
 	Time           time.Time // as HeadTime has it, UTC; zero if Head is false
 	Text           []byte    // with its line ends, at most MaxRecord; valid until the next call
+	Before         int       // how many bytes of Text are not here but stood before another host's records
 	Head           bool      // false: bytes before the first record, or from a run of NUL bytes to the next record
 }
 
@@ -32,14 +33,19 @@ type RecordReader struct {
 	r       io.Reader
 	ref     Ref
 	buf     []byte
-	from    int  // where the record in hand starts in buf
-	at      int  // how far it was looked through
-	to      int  // end of the bytes in buf
-	nul     int  // the first NUL at or after at, or to
-	newLine bool // the byte at at begins a line
-	headed  bool // and that line starts a record
-	frame   int  // where the frame ends that the record in hand began with; less than at: there is none
+	from    int    // where the record in hand starts in buf
+	at      int    // how far it was looked through
+	to      int    // end of the bytes in buf
+	nul     int    // the first NUL at or after at, or to
+	newLine bool   // the byte at at begins a line
+	headed  bool   // and that line starts a record
+	frame   int    // where the frame ends that the record in hand began with; less than at: there is none
+	line    []byte // that head last looked at
+	utcAt   int    // where UTCTime stands in it; 0: not looked for
+	served  bool   // the records stand behind headers of a syslog server
 	split   splitting
+	woven   []byte                  // of the message in hand, what stands before the record
+	open    map[string]*openMessage // by host
 	begun   bool
 	long    []byte // the first MaxRecord bytes of a longer record
 	over    int64  // how many bytes of it are out of buf
@@ -58,7 +64,10 @@ func NewRecordReader(r io.Reader, offset int64, ref Ref) *RecordReader {
 // Next returns the next record; io.EOF after the last. Another error of the
 // reader comes after all records that were read before it.
 func (r *RecordReader) Next() (Record, error) {
-	r.from, r.newLine, r.over, r.split = r.at, false, 0, splitting{}
+	r.from, r.newLine, r.over = r.at, false, 0
+	if r.split.on {
+		r.split = splitting{}
+	}
 	for r.to-r.at < headSize && r.fill() {
 	}
 	if r.from == r.to {
@@ -67,7 +76,12 @@ func (r *RecordReader) Next() (Record, error) {
 	if !r.begun {
 		r.begun, r.headed = true, r.head(true)
 	}
+	if r.woven = nil; r.headed {
+		r.resume()
+	}
 	rec := Record{Offset: r.offset, Head: r.headed}
+	utc := r.utcAt
+	r.utcAt = 0
 	r.framed()
 	for !r.find(rec.Head) && r.fill() {
 	}
@@ -79,7 +93,14 @@ func (r *RecordReader) Next() (Record, error) {
 		rec.Text = rec.Text[:MaxRecord]
 	}
 	if rec.Head {
-		rec.Time, _ = recordTime(firstLine(rec.Text), r.ref)
+		line := firstLine(rec.Text)
+		if r.served && r.weave(&rec, line) {
+			line, utc = firstLine(rec.Text), 0
+		}
+		var ok bool
+		if rec.Time, ok = utcTime(line[min(utc, len(line)):]); !ok {
+			rec.Time, _ = recordTime(line, r.ref)
+		}
 	}
 	r.offset += rec.Length
 	return rec, nil
@@ -169,15 +190,21 @@ func (r *RecordReader) head(newLine bool) bool {
 				return false
 			}
 		}
-		return isHead(firstLine(b), r.ref)
+		r.line = firstLine(b)
+		if _, ok := isoTime(r.line); ok { // the ordinary case
+			return true
+		}
+		if isHead(r.line, r.ref) {
+			r.served = true
+			return true
+		}
 	}
 	return false
 }
 
 // framed finds out where the frame ends that begins at at.
 func (r *RecordReader) framed() {
-	r.frame = -1
-	if !isDigit(r.buf[r.at]) {
+	if r.frame = -1; !r.served || !isDigit(r.buf[r.at]) {
 		return
 	}
 	b := r.buf[r.at:min(r.to, r.at+10)]
@@ -189,7 +216,7 @@ func (r *RecordReader) framed() {
 // continues reports whether the line at at, which bears a header, goes on with the
 // record in hand; false, false: it must be read further to tell.
 func (r *RecordReader) continues() (more, sure bool) {
-	if bytes.Contains(firstLine(r.buf[r.at:min(r.to, r.at+headSize)]), utcKey) { // the ordinary case
+	if r.utcAt = max(0, bytes.Index(r.line[:min(len(r.line), headSize/2)], utcKey)); r.utcAt > 0 { // the ordinary case
 		return false, true
 	}
 	line := r.buf[r.at:min(r.to, r.at+MaxLine)]
@@ -205,6 +232,7 @@ func (r *RecordReader) continues() (more, sure bool) {
 			return false, true
 		}
 		r.split.begin(trimCR(firstLine(first)), line, r.ref)
+		r.served = r.served || r.split.on
 		return r.split.on, true
 	}
 	return r.split.next(line, r.ref), true

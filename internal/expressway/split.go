@@ -170,7 +170,13 @@ func (s *splitting) next(line []byte, ref Ref) bool {
 
 // lacksMessage reports whether a record of one line is of a kind that has a message.
 func lacksMessage(line []byte) bool {
-	return bytes.Contains(line, []byte(`Module="network.`)) && !bytes.Contains(line, []byte(` Detail="`)) && !bytes.Contains(line, []byte("MSG:"))
+	const module = `Module="network.`
+	i := bytes.Index(line, []byte(module))
+	return i >= 0 && isMessageModule(line[i+len(module):]) && !bytes.Contains(line[i:], []byte(` Detail="`)) && !bytes.Contains(line, []byte("MSG:"))
+}
+
+func isMessageModule(name []byte) bool {
+	return bytes.HasPrefix(name, []byte(`sip"`)) || bytes.HasPrefix(name, []byte(`http"`))
 }
 
 func beginsMessage(text []byte) bool {

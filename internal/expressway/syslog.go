@@ -30,9 +30,9 @@ var (
 
 // A head is the first line of a record, taken apart.
 type head struct {
-	time       time.Time // of the innermost header
-	host       []byte    // the last that is named; nil: none is
-	body, rest []byte    // from the innermost time on; what follows its host
+	time time.Time // of the innermost header
+	host []byte    // the last that is named; nil: none is
+	rest []byte    // what follows that host and the innermost time
 }
 
 // RecordTime tells whether a line of a syslog server's file, or of an appliance's own,
@@ -88,7 +88,7 @@ func takeApart(line []byte, ref Ref) (h head, ok bool) {
 		if n == 0 {
 			break
 		}
-		h.time, h.body, h.rest, ok = t, b, b[n:], true
+		h.time, h.rest, ok = t, b[n:], true
 		host, rest := cutHost(b[n:])
 		if host != nil {
 			h.host, h.rest = host, rest
