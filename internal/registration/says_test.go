@@ -41,7 +41,12 @@ type sayings struct {
 
 func sayingsOf(t testing.TB, r *Report) sayings {
 	t.Helper()
-	b, err := json.Marshal(r)
+	short := *r
+	short.Connections, short.Files, short.Phones = nil, nil, slices.Clone(r.Phones)
+	for i := range short.Phones {
+		short.Phones[i].Transactions, short.Phones[i].Proofs = nil, nil
+	}
+	b, err := json.Marshal(short)
 	if err != nil {
 		t.Fatal(err)
 	}
