@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func alertLine(a evidence.Alert, c clock) string {
 	if len(a.Devices) > 0 {
 		s += ", devices " + printable(strings.Join(a.Devices, " "))
 	}
-	s += ", time from " + orUnknown(a.TimeFrom)
+	s += ", time from " + orUnknown(cmp.Or(a.From["time"], a.TimeFrom))
 	if a.Truncated {
 		s += ", mail cut off at 1 MiB"
 	}
@@ -94,11 +95,14 @@ func (r *readme) contents() {
 		"manifest.json: all of the above and more, for programs",
 		"alerts/*.eml: the mails as they came",
 		"hosts/<host>/<family>.txt: the logs, byte for byte; rotated files are joined in time order",
-		"report/: what the REGISTER messages show, if a report was made",
+		"report/: what the REGISTER messages show, if a report was made; and sip.pcapng, if it was asked for",
 		"manifest-sha256.txt: the SHA-256 of every other file",
 	} {
 		r.p.item(line)
 	}
+	r.p.blank()
+	r.p.para("", "To open the SIP messages in Wireshark, tshark or sngrep, as far as bodies were logged:")
+	r.p.line("    grab export --pcapng sip.pcapng " + Name(r.m) + ".zip")
 	r.p.blank()
 }
 

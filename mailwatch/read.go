@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ type Kind struct {
 }
 
 // DefaultMatch is the counter's name in both spellings and with its siblings
-// (facts/rtmt-mail.md).
+// (docs/rtmt-mail.md).
 var DefaultMatch = regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)
 
 // Read reads the alert out of a mail that the server got at internal; false if
@@ -187,41 +186,6 @@ func (x *extract) setNode() {
 	} else if node := nodeName(x.values["nodeid"]); node != "" {
 		x.alert.Node = evidence.Printable(node, maxNode)
 		x.from("node", "NodeID, the collecting node: it may have happened on another")
-	}
-}
-
-// setCount takes the counter's value: "(3) is over", a line "<counter> : 3", or
-// a line that is known to hold it.
-func (x *extract) setCount(r *Reader) {
-	set := func(digits, where string) {
-		n, err := strconv.Atoi(digits)
-		if err == nil && x.alert.Count == nil {
-			x.alert.Count = &n
-			x.from("count", where)
-		}
-	}
-	over := countRE.FindAllStringSubmatchIndex(x.flat, maxSentences)
-	for _, m := range over {
-		if r.matches(x.flat[max(0, m[0]-lookBack):m[0]]) {
-			set(x.flat[m[2]:m[3]], "sentence")
-		}
-	}
-	text := x.letter.text
-	for n := 0; n < 5000 && text != "" && x.alert.Count == nil; n++ {
-		var line string
-		line, text, _ = strings.Cut(text, "\n")
-		name, value, ok := strings.Cut(line, ":")
-		if m := wholeRE.FindStringSubmatch(value); ok && m != nil && r.matches(cut(name, 200)) {
-			set(m[1], "line of the counter")
-		}
-	}
-	for _, key := range []string{"pollvalue", "countervalue", "currentvalue"} {
-		if m := wholeRE.FindStringSubmatch(x.values[key]); m != nil {
-			set(m[1], key)
-		}
-	}
-	for _, m := range over {
-		set(x.flat[m[2]:m[3]], "another sentence")
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // A sentence is what one of the two families of sentences says
-// (facts/rtmt-mail.md):
+// (docs/rtmt-mail.md):
 //
 //	At <date> on node <node>, the following <name> events generated: …
 //	<what> (<value>) is over <threshold> threshold. The alert is generated on <date> on node <node>.
@@ -95,11 +95,7 @@ func each(s, what string, f func(i int)) {
 	}
 }
 
-var (
-	keyRE   = regexp.MustCompile(`(?i)\b(AppID|ClusterID|NodeID|TimeStamp|DeviceName|PollValue|CounterValue|Counter Value|CurrentValue|AlertName|Alert Name)[ \t]*:`)
-	countRE = regexp.MustCompile(`(?i)\([ \t]*(\d{1,9})(?:\.0+)?[ \t]*\) is over `)
-	wholeRE = regexp.MustCompile(`^[ \t]*(\d{1,9})(?:\.0+)?\b`)
-)
+var keyRE = regexp.MustCompile(`(?i)\b(AppID|ClusterID|NodeID|TimeStamp|DeviceName|PollValue|CounterValue|Counter Value|CurrentValue|AlertName|Alert Name)[ \t]*:`)
 
 // findValues reads the known "Name : Value" pairs, wherever they stand on a
 // line; names in lower case without blanks. The first that is not empty counts.

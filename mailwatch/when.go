@@ -8,11 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"rtmtgrab/internal/evidence"
 )
 
-// What makes a time believable (house.md, "Alert time").
+// What makes a time believable (docs/rtmt-mail.md, "Which time counts").
 const (
 	maxAhead = 2 * time.Minute // after INTERNALDATE
 	maxOlder = time.Hour       // before the mail's Date
@@ -164,53 +162,6 @@ func (j judge) doubt(t time.Time) string {
 		return "long before the mail"
 	}
 	return ""
-}
-
-// setTime finds out when it happened: the first source that is believed, in the
-// order of facts/rtmt-mail.md.
-func (x *extract) setTime(zone *time.Location, internal time.Time) {
-	a := x.alert
-	received := x.letter.received()
-	date, hasDate := parseMailDate(x.letter.get("date"))
-	if hasDate {
-		a.MailDate = &date
-	}
-	judge := newJudge(internal, date, hasDate, received)
-	try := func(from string, rs ...reading) bool {
-		for _, r := range rs {
-			why := judge.doubt(r.time)
-			if why == "" {
-				a.Time, a.TimeFrom = r.time.UTC(), from
-				x.from("time", strings.TrimSuffix(from+", by "+r.how, ", by "))
-				return true
-			}
-			x.letter.note(fmt.Sprintf("the %s's time %s is not believed: %s", from, r.time.UTC().Format(time.RFC3339), why))
-		}
-		return false
-	}
-	for _, c := range []struct{ from, text string }{{evidence.TimeFromSentence, x.sentence.date}, {evidence.TimeFromTimeStamp, x.values["timestamp"]}} {
-		d, ok := parseJava(c.text)
-		if !ok {
-			continue
-		}
-		rs := d.readings(zone, judge.date)
-		if len(rs) == 0 {
-			x.letter.note(fmt.Sprintf("the %s's zone %q is not understood or does not agree with the mail's Date", c.from, d.zone))
-		}
-		if try(c.from, rs...) {
-			return
-		}
-	}
-	if hasDate && try(evidence.TimeFromDate, reading{time: date}) {
-		return
-	}
-	for _, t := range received {
-		if try(evidence.TimeFromReceived, reading{time: t}) {
-			return
-		}
-	}
-	a.Time, a.TimeFrom = internal, evidence.TimeFromInternal
-	x.from("time", evidence.TimeFromInternal)
 }
 
 // received are the times of the Received headers, the first hop first: each

@@ -16,7 +16,7 @@ import (
 	"rtmtgrab/internal/sshdial"
 )
 
-// Exit codes, as house.md promises them.
+// Exit codes, as README.md promises them.
 const (
 	exitOK      = 0
 	exitFailed  = 1

@@ -42,7 +42,7 @@ type app struct {
 	interrupted <-chan struct{} // closed by the first signal
 	config      string          // --config
 	json        bool            // --json
-	exit        int             // of a command that came to its end; see house.md
+	exit        int             // of a command that came to its end; see README.md
 	service     *serviceHost    // nil unless Windows' service manager runs this
 }
 
@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.statusCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
-		a.verifyCmd(), a.reportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
+		a.verifyCmd(), a.reportCmd(), a.exportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
 }
 
 func (a *app) versionCmd() *cobra.Command {

@@ -64,7 +64,7 @@ type grabbing struct {
 	store  string
 	zone   *time.Location
 	before time.Duration // default of --before
-	format string
+	bundle config.Bundle
 	out    string
 	site   incident.Site
 	policy incident.Policy
@@ -180,7 +180,7 @@ func (a *app) ended() bool {
 func (g *grabbing) runner(store *incident.Store, e effort) *incident.Runner {
 	return &incident.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.format), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version,
+		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.bundle), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version,
 	}
 }
 
@@ -218,7 +218,7 @@ func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbi
 	for _, h := range chosen {
 		list = append(list, *h)
 	}
-	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, format: cfg.Bundle.Format, out: f.out,
+	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, out: f.out,
 		site: siteOf(s, list), policy: policy(cfg), all: sites(cfg), find: finder(cfg)}, nil
 }
 
@@ -343,7 +343,7 @@ func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 	if f.site != "" {
 		return nil, usage{errors.New("--site needs names from the configuration, not user@address")}
 	}
-	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, format: "zip", out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
+	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
 	if g.out == "" {
 		g.out = "."

@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,12 +72,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 		return err
 	}
 	defer set.Close()
-	var mu sync.Mutex
-	set.Opened = func(file string) {
-		mu.Lock()
-		defer mu.Unlock()
-		a.say("reading %s", evidence.Printable(file, 300))
-	}
+	a.sayOpened(set)
 	rep, err := analyze(ctx, set, f.phones, f.grace)
 	if err != nil {
 		return err

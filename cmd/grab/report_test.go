@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/incident"
@@ -252,7 +253,7 @@ func TestSealedReport(t *testing.T) {
 	job := l.job(t, t.TempDir())
 	var sums []string
 	for i, format := range []string{"zip", "zip", "tar.zst"} {
-		path, err := sealer(format)(t.Context(), job)
+		path, err := sealer(config.Bundle{Format: format})(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +320,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		}
 		return open(host, family)
 	}
-	path, err := sealer("zip")(t.Context(), job)
+	path, err := sealer(config.Bundle{Format: "zip"})(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +337,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		cancel()
 		return open(host, family)
 	}
-	if _, err := sealer("zip")(ctx, job); !errors.Is(err, context.Canceled) {
+	if _, err := sealer(config.Bundle{Format: "zip"})(ctx, job); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 0 {

@@ -8,14 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/sources"
 )
 
 // reportLimit is the most time that a report may take of a bundle.
@@ -58,12 +56,7 @@ func sealReport(ctx context.Context, job incident.SealJob, files *[]string) (reg
 			err = fmt.Errorf("a defect in the analysis: %v", p)
 		}
 	}()
-	var mu sync.Mutex // a job opens one slice at a time
-	set := sources.Of(ctx, filepath.Dir(job.Base), job.Manifest, func(host, family string) (io.ReadCloser, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return job.Open(host, family)
-	})
+	set := jobSources(ctx, job)
 	defer func() { err = errors.Join(err, set.Close()) }()
 	rep, err := analyze(ctx, set, nil, 0)
 	if err != nil {

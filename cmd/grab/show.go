@@ -181,7 +181,7 @@ func (a *app) retryCmd() *cobra.Command {
 
 // again retries an incident. That nothing is to be had is said and no error.
 func again(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e effort) (incident.Incident, error) {
-	g := &grabbing{format: cfg.Bundle.Format, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
+	g := &grabbing{bundle: cfg.Bundle, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
 	q.By, q.Stop = e.by, e.stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {

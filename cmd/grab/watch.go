@@ -102,7 +102,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
 		NewPuller: pullers(pool, find, nil), VerifyBundle: intact, Log: w.log, Version: version, Events: w.event,
 		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
-			return sealer(w.cfg.Load().Bundle.Format)(ctx, job)
+			return sealer(w.cfg.Load().Bundle)(ctx, job)
 		},
 	}
 	return w, nil

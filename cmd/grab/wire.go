@@ -213,9 +213,9 @@ func policy(cfg *config.Config) incident.Policy {
 }
 
 // sealer makes bundles of a format, "zip" or "tar.zst".
-func sealer(format string) func(context.Context, incident.SealJob) (string, error) {
+func sealer(form config.Bundle) func(context.Context, incident.SealJob) (string, error) {
 	return func(ctx context.Context, job incident.SealJob) (string, error) {
-		path := job.Base + "." + format
+		path := job.Base + "." + form.Format
 		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: zone(job.Manifest.TimeZone)}
 		for _, al := range job.Manifest.Alerts {
 			if al.File != "" {
@@ -226,6 +226,13 @@ func sealer(format string) func(context.Context, incident.SealJob) (string, erro
 		defer remove()
 		if err != nil {
 			return path, err
+		}
+		if form.PCAPNG {
+			removeExport, err := addExport(ctx, job, &in)
+			defer removeExport()
+			if err != nil {
+				return path, err
+			}
 		}
 		_, err = bundle.Write(ctx, path, in)
 		return path, err

@@ -69,7 +69,7 @@ func compose(rng *rand.Rand, n int) letters {
 	return l
 }
 
-// alertID is house.md's: the SHA-256 of the Message-ID.
+// alertID is the SHA-256 of the Message-ID, as docs/rtmt-mail.md has it.
 func alertID(message string) string {
 	sum := sha256.Sum256([]byte("<" + message + ">"))
 	return hex.EncodeToString(sum[:])

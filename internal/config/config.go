@@ -181,6 +181,7 @@ type Host struct {
 // Bundle is the form of what analysts get.
 type Bundle struct {
 	Format string `yaml:"format"` // zip or tar.zst
+	PCAPNG bool   `yaml:"pcapng"` // with report/sip.pcapng
 }
 
 // Keep bounds what stays in the store.

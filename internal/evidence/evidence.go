@@ -83,9 +83,9 @@ func (w Window) Length() time.Duration { return w.Until.Sub(w.Since) }
 func (w Window) Empty() bool { return !w.Since.Before(w.Until) }
 
 // An Alert is what was read out of one mail of RTMT. Every field but ID, Time
-// and TimeFrom may be empty: facts/rtmt-mail.md says how little is certain.
+// and TimeFrom may be empty: docs/rtmt-mail.md says how little is certain.
 type Alert struct {
-	ID       string    `json:"id"` // hex SHA-256, see house.md "IDs"
+	ID       string    `json:"id"` // hex SHA-256, see docs/rtmt-mail.md
 	Name     string    `json:"name"`
 	Cluster  string    `json:"cluster"`
 	Node     string    `json:"node"`  // where it happened: name, FQDN or address as written

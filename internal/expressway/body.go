@@ -17,14 +17,12 @@ func Body(text []byte) []byte {
 func appendBody(out, b []byte) []byte {
 	b = bytes.TrimLeft(withoutEnd(b), " \r\n")
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("|")), " ")
-	n, indented := 0, false
+	n, indent := 0, 0
 	for line := range bytes.Lines(b) {
 		if n++; n == 2 { // the second is a header: it tells of all, for a body may have lines that are not indented
-			indented = line[0] == ' '
+			indent = blanks(line, len(line))
 		}
-		if indented {
-			line = bytes.TrimPrefix(line, []byte(" "))
-		}
+		line = line[blanks(line, indent):]
 		if l, ok := bytes.CutSuffix(line, []byte("\r\n")); ok {
 			out = append(append(out, l...), '\n')
 			continue
@@ -34,9 +32,22 @@ func appendBody(out, b []byte) []byte {
 	return out
 }
 
+// blanks is how many blanks a line begins with, at most n.
+func blanks(line []byte, n int) int {
+	i := 0
+	for i < len(line) && i < n && line[i] == ' ' {
+		i++
+	}
+	return i
+}
+
 // message returns what follows SIPMSG: or HTTPMSG: of a record, bars included; nil:
-// neither is there. A relay may have written line ends as #012.
+// neither is there. A relay may have written line ends as #012, or a header in front
+// of each line.
 func message(text []byte) []byte {
+	if isSplit(text) {
+		text = unsplit(text)
+	}
 	for at := 0; ; {
 		i := bytes.Index(text[at:], []byte("MSG:"))
 		if i < 0 {

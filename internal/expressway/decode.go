@@ -12,11 +12,12 @@ type ends struct{ localIP, localPort, srcIP, srcPort, dstIP, dstPort []byte }
 // line decodes a record's first line, but for its time. Of keys that repeat the
 // first counts.
 func (n *Note) line(r *Record) {
-	ref := Ref{MTime: r.Time}
-	b := within(r.Line(), ref)
-	b = b[stampSize(b, ref):]
-	host, rest, _ := bytes.Cut(b, []byte(" "))
-	n.Host, n.Process = string(host), process(rest)
+	head, _ := takeApart(r.Line(), Ref{MTime: r.Time})
+	rest := head.rest
+	if i := bytes.Index(rest, escapedBreak); i >= 0 {
+		rest = rest[:i] // what follows is the message's
+	}
+	n.Host, n.Process = hostName(head.host), process(rest)
 	var e ends
 	var detail, free []byte
 	action := false

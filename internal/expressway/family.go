@@ -1,5 +1,5 @@
 // Package expressway reads the log language of Cisco Expressway
-// (facts/expressway-logs.md): which files belong to a family, where a record
+// (docs/expressway-logs.md): which files belong to a family, where a record
 // starts, when it was made, and what a stretch of records tells about a peer.
 //
 // It is pure: readers in, values out, in bounded memory. It never fails on what

@@ -56,73 +56,91 @@ func (r *Record) Line() []byte { return trimCR(firstLine(r.Text)) }
 func (r *Record) Value(key string) ([]byte, bool) { return Value(r.Line(), key) }
 
 // Note decodes the record if it may bear on registrations; false: it does not. That is
-// cheap to say. Of interest are SIP messages of REGISTER, all of network.tcp, what
+// cheap to say. Of interest are SIP messages of REGISTER, requests in full of NOTIFY,
+// PUBLISH and SUBSCRIBE, for they show the lines of a phone, all of network.tcp, what
 // network.sip says otherwise if it has REGISTER in it, and Event and alarm records but
 // for those of calls and searches.
 func (r *Record) Note() (Note, bool) {
-	if !r.Head || !r.wanted() {
+	if !r.Head {
+		return Note{}, false
+	}
+	msg, ok := r.wanted()
+	if !ok {
 		return Note{}, false
 	}
 	n := Note{Time: r.Time, Offset: r.Offset, Length: r.Length}
 	n.line(r)
 	if n.SIP == nil && n.Module == "network.sip" {
-		if s := parseBody(r.Text); s != nil {
+		if msg == nil {
+			msg = message(r.Text)
+		}
+		if s := parseBody(msg); s != nil {
 			n.Kind, n.SIP, n.Detail = NoteBody, s, ""
 		}
 	}
-	ok := n.SIP == nil || n.SIP.Method == "" || n.SIP.Method == "REGISTER"
+	ok = n.SIP == nil || n.SIP.Method == "" || n.SIP.Method == "REGISTER" || n.Kind == NoteBody && n.SIP.Request && tellsOfLine(n.SIP.Method)
 	return n, ok
+}
+
+// tellsOfLine names the requests that show a line of a phone besides REGISTER.
+func tellsOfLine(method string) bool {
+	return method == "NOTIFY" || method == "PUBLISH" || method == "SUBSCRIBE"
 }
 
 var (
 	moduleKey = []byte(` Module="`)
 	eventKey  = []byte(` Event="`)
+	alarmWord = []byte(" alarm: ")
 	register  = []byte("REGISTER")
 )
 
-// wanted is the filter before anything is decoded.
-func (r *Record) wanted() bool {
+// wanted is the filter before anything is decoded. msg is the record's message, if it
+// was found on the way.
+func (r *Record) wanted() (msg []byte, ok bool) {
 	line := r.Line()
 	if i := bytes.Index(line, moduleKey); i >= 0 {
 		rest, ok := bytes.CutPrefix(line[i+len(moduleKey):], []byte("network."))
 		switch {
 		case !ok:
-			return false
+			return nil, false
 		case bytes.HasPrefix(rest, []byte(`sip"`)):
 			return wantedSIP(r.Text, line)
 		}
-		return bytes.HasPrefix(rest, []byte(`tcp"`))
+		return nil, bytes.HasPrefix(rest, []byte(`tcp"`))
 	}
 	if i := bytes.Index(line, eventKey); i >= 0 {
 		name := line[i+len(eventKey):]
-		return !bytes.HasPrefix(name, []byte("Call ")) && !bytes.HasPrefix(name, []byte("Search "))
+		return nil, !bytes.HasPrefix(name, []byte("Call ")) && !bytes.HasPrefix(name, []byte("Search "))
 	}
-	return bytes.Contains(line[:min(len(line), 100)], []byte(" alarm: "))
+	if i := bytes.Index(line, alarmWord); i >= 0 && i < 300 {
+		head, _ := takeApart(line, Ref{MTime: r.Time})
+		return nil, bytes.HasPrefix(head.rest, alarmWord[1:])
+	}
+	return nil, false
 }
 
 // wantedSIP looks at the first line of a message, or at CSeq of an answer.
-func wantedSIP(text, line []byte) bool {
-	rest := text[len(line):]
-	if len(rest) > 2 {
-		if msg := message(rest); msg != nil {
-			msg = bytes.TrimLeft(msg, "\r\n |")
-			if !bytes.HasPrefix(msg, []byte("SIP/")) {
-				return bytes.HasPrefix(msg, register)
+func wantedSIP(text, line []byte) (msg []byte, ok bool) {
+	if len(text)-len(line) > 2 {
+		if msg = message(text); msg != nil {
+			first := bytes.TrimLeft(msg, "\r\n |")
+			if !bytes.HasPrefix(first, []byte("SIP/")) {
+				method, _, _ := bytes.Cut(first[:min(len(first), 10)], []byte(" "))
+				return msg, bytes.HasPrefix(first, register) || tellsOfLine(string(method))
 			}
-			if _, cseq, ok := bytes.Cut(msg, []byte("CSeq:")); ok {
-				return bytes.Contains(firstLine(cseq), register)
+			if _, cseq, ok := bytes.Cut(first, []byte("CSeq:")); ok {
+				return msg, bytes.Contains(firstLine(cseq), register)
 			}
-			return true // cut, or in a form of its own
+			return msg, true // cut, or in a form of its own
 		}
 	}
-	return bytes.Contains(text, register)
+	return nil, bytes.Contains(text, register)
 }
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
-// parseBody is ParseSIP of Body; nil: the record has no SIP message.
-func parseBody(text []byte) *SIP {
-	msg := message(text)
+// parseBody is ParseSIP of what message gave; nil: that is no SIP message.
+func parseBody(msg []byte) *SIP {
 	if msg == nil {
 		return nil
 	}

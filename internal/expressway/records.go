@@ -26,7 +26,8 @@ const headSize = 256
 const readSize = 512 << 10
 
 // A RecordReader reads a log record by record in 1.3 MiB of memory. It takes
-// remote syslog files as well: a record may stand behind a syslog header.
+// remote syslog files as well: a record may stand behind a syslog header, and so may
+// each line of its message.
 type RecordReader struct {
 	r       io.Reader
 	ref     Ref
@@ -37,6 +38,8 @@ type RecordReader struct {
 	nul     int  // the first NUL at or after at, or to
 	newLine bool // the byte at at begins a line
 	headed  bool // and that line starts a record
+	frame   int  // where the frame ends that the record in hand began with; less than at: there is none
+	split   splitting
 	begun   bool
 	long    []byte // the first MaxRecord bytes of a longer record
 	over    int64  // how many bytes of it are out of buf
@@ -55,16 +58,17 @@ func NewRecordReader(r io.Reader, offset int64, ref Ref) *RecordReader {
 // Next returns the next record; io.EOF after the last. Another error of the
 // reader comes after all records that were read before it.
 func (r *RecordReader) Next() (Record, error) {
-	r.from, r.newLine, r.over = r.at, false, 0
+	r.from, r.newLine, r.over, r.split = r.at, false, 0, splitting{}
 	for r.to-r.at < headSize && r.fill() {
 	}
 	if r.from == r.to {
 		return Record{}, r.err
 	}
 	if !r.begun {
-		r.begun, r.headed = true, r.head()
+		r.begun, r.headed = true, r.head(true)
 	}
 	rec := Record{Offset: r.offset, Head: r.headed}
+	r.framed()
 	for !r.find(rec.Head) && r.fill() {
 	}
 	rec.Text = r.buf[r.from:r.at]
@@ -75,7 +79,7 @@ func (r *RecordReader) Next() (Record, error) {
 		rec.Text = rec.Text[:MaxRecord]
 	}
 	if rec.Head {
-		rec.Time, _ = headTime(firstLine(rec.Text), r.ref)
+		rec.Time, _ = recordTime(firstLine(rec.Text), r.ref)
 	}
 	r.offset += rec.Length
 	return rec, nil
@@ -90,19 +94,38 @@ func (r *RecordReader) find(head bool) bool {
 		r.seekNUL()
 	}
 	for r.at < r.to {
-		if r.newLine {
+		if r.newLine || r.at == r.frame {
 			if r.to-r.at < headSize && r.err == nil {
 				return false
 			}
-			if r.headed = r.head(); r.headed {
+			r.headed = r.head(r.newLine)
+			if r.headed && head {
+				more, sure := r.continues()
+				if !sure {
+					return false
+				}
+				if r.headed = !more; more {
+					r.framed()
+				}
+			}
+			if r.headed {
 				return true
 			}
 			r.newLine = false
+			if r.at == r.frame {
+				r.frame = -1
+			}
 		}
-		switch i := bytes.IndexByte(r.buf[r.at:r.nul], '\n'); {
+		end := r.nul
+		if r.frame > r.at && r.frame < end {
+			end = r.frame
+		}
+		switch i := bytes.IndexByte(r.buf[r.at:end], '\n'); {
 		case i >= 0:
 			r.at += i + 1
 			r.newLine = true
+		case end < r.nul:
+			r.at = end
 		case r.nul == r.to:
 			r.at = r.to
 		case head:
@@ -135,13 +158,56 @@ func nulFrom(b []byte, at int) int {
 }
 
 // head reports whether the line at at starts a record. Most lines of bodies begin
-// with a blank: the first byte decides.
-func (r *RecordReader) head() bool {
-	switch c := r.buf[r.at]; {
+// with a blank: the first byte decides. Where a frame ends within a line, another
+// frame must begin.
+func (r *RecordReader) head(newLine bool) bool {
+	b := r.buf[r.at:min(r.to, r.at+headSize)]
+	switch c := b[0]; {
 	case isDigit(c), c == '<', c >= 'A' && c <= 'S':
-		return isHead(firstLine(r.buf[r.at:min(r.to, r.at+headSize)]), r.ref)
+		if !newLine {
+			if n, _ := cutLength(b); n == 0 {
+				return false
+			}
+		}
+		return isHead(firstLine(b), r.ref)
 	}
 	return false
+}
+
+// framed finds out where the frame ends that begins at at.
+func (r *RecordReader) framed() {
+	r.frame = -1
+	if !isDigit(r.buf[r.at]) {
+		return
+	}
+	b := r.buf[r.at:min(r.to, r.at+10)]
+	if n, rest := cutLength(b); n > 0 {
+		r.frame = r.at + len(b) - len(rest) + n
+	}
+}
+
+// continues reports whether the line at at, which bears a header, goes on with the
+// record in hand; false, false: it must be read further to tell.
+func (r *RecordReader) continues() (more, sure bool) {
+	if bytes.Contains(firstLine(r.buf[r.at:min(r.to, r.at+headSize)]), utcKey) { // the ordinary case
+		return false, true
+	}
+	line := r.buf[r.at:min(r.to, r.at+MaxLine)]
+	if i := LineBreak(line); i >= 0 {
+		line = line[:i]
+	} else if len(line) < MaxLine && r.err == nil {
+		return false, false
+	}
+	line = trimCR(line)
+	if !r.split.on {
+		first := r.buf[r.from:r.at]
+		if i := bytes.IndexByte(first, '\n'); r.over > 0 || i < len(first)-1 || !lacksMessage(first) {
+			return false, true
+		}
+		r.split.begin(trimCR(firstLine(first)), line, r.ref)
+		return r.split.on, true
+	}
+	return r.split.next(line, r.ref), true
 }
 
 // firstLine is b up to its first line end or NUL.
@@ -166,7 +232,7 @@ func (r *RecordReader) fill() bool {
 	}
 	if len(r.buf)-r.to < readSize {
 		n := copy(r.buf, r.buf[r.from:r.to])
-		r.at, r.nul = r.at-r.from, r.nul-r.from
+		r.at, r.nul, r.frame = r.at-r.from, r.nul-r.from, r.frame-r.from
 		r.from, r.to = 0, n
 	}
 	old := r.to

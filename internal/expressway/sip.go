@@ -34,8 +34,13 @@ type SIP struct {
 	Bulk          bool // has <bulkregisterreq> with <contact all="true">: all lines register
 	ContentLength int  // -1: no such header
 	ContentType   string
-	NewReg        bool // an answer with x-cisco-newreg in a Contact
-	KeepAlive     bool // cisco-keep-alive in a Contact: keep-alive to a secondary CUCM
+	// Of an answer: its body is an x-cisco-remotecc-response, which answers a full
+	// REGISTER; the worst code in it; the numbers of the lines that it lists.
+	Remotecc     bool
+	RemoteccCode int
+	Numbers      []string
+	NewReg       bool // an answer with x-cisco-newreg in a Contact
+	KeepAlive    bool // cisco-keep-alive in a Contact: keep-alive to a secondary CUCM
 
 	Device, Model, UserID string // from Contact; Device also from the alarm's Name=
 	Instance              string // +sip.instance of the first Contact that has one
@@ -72,6 +77,7 @@ func ParseSIP(body []byte) (SIP, bool) {
 		s.Method = s.CSeqMethod
 	}
 	s.Bulk = ended && isBulk(content)
+	s.remotecc(content)
 	s.contacts()
 	return s, true
 }

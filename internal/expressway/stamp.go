@@ -39,39 +39,73 @@ func IsHead(line []byte) bool {
 	return ok
 }
 
+// isoTime reads the form of the appliance's own logs, 2026-03-02T09:14:07.512-05:00
+// and a blank.
 func isoTime(b []byte) (time.Time, bool) {
-	// 2026-03-02T09:14:07-05:00 and a blank are 26 bytes
-	if len(b) < 26 || b[4] != '-' || b[7] != '-' || b[10] != 'T' {
+	if len(b) < 26 || b[10] != 'T' {
 		return time.Time{}, false
+	}
+	t, i, ok := isoClock(b)
+	if !ok || len(b) < i+7 || b[i+6] != ' ' {
+		return time.Time{}, false
+	}
+	off, n := zoneOffset(b[i:])
+	return t.Add(-off), n == 6
+}
+
+// isoClock reads 2026-03-02T09:14:07 and a fraction, as if it were UTC; n is how long
+// that is.
+func isoClock(b []byte) (t time.Time, n int, ok bool) {
+	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10] != 'T' {
+		return t, 0, false
 	}
 	day, ok := clock(b[11:])
-	if !ok {
-		return time.Time{}, false
-	}
 	y, m, d := num(b[0:4]), num(b[5:7]), num(b[8:10])
-	i, nanos := 19, 0
-	if b[i] == '.' {
-		n := 1
-		for i+n < len(b) && isDigit(b[i+n]) {
-			n++
-		}
-		nanos = fraction(b[i+1 : i+n])
-		if i += n; n == 1 {
-			return time.Time{}, false
-		}
+	if !ok || y < 0 || !validDay(y, m, d) {
+		return t, 0, false
 	}
-	if len(b) < i+7 || (b[i] != '+' && b[i] != '-') || b[i+3] != ':' || b[i+6] != ' ' {
-		return time.Time{}, false
+	nanos, n := decimals(b, 19)
+	return utcDay(y, m, d).Add(day + time.Duration(nanos)), n, true
+}
+
+// decimals reads a point and digits at b[i:], as nanoseconds; n is what follows them,
+// or i.
+func decimals(b []byte, i int) (nanos, n int) {
+	if i >= len(b) || b[i] != '.' {
+		return 0, i
 	}
-	zh, zm := num(b[i+1:i+3]), num(b[i+4:i+6])
-	if y < 0 || !validDay(y, m, d) || zh < 0 || zm < 0 || zh > 23 || zm > 59 {
-		return time.Time{}, false
+	for n = i + 1; n < len(b) && isDigit(b[n]); n++ {
 	}
-	off := time.Duration(zh)*time.Hour + time.Duration(zm)*time.Minute
-	if b[i] == '-' {
+	if n == i+1 {
+		return 0, i
+	}
+	return fraction(b[i+1 : n]), n
+}
+
+// zoneOffset reads Z, -05:00 or -0500; n is how long that is, 0: it is none of them.
+func zoneOffset(b []byte) (off time.Duration, n int) {
+	switch {
+	case len(b) > 0 && b[0] == 'Z':
+		return 0, 1
+	case len(b) < 5 || b[0] != '+' && b[0] != '-':
+		return 0, 0
+	}
+	n = 3
+	if b[3] == ':' {
+		n = 4
+	}
+	if len(b) < n+2 {
+		return 0, 0
+	}
+	h, m := num(b[1:3]), num(b[n:n+2])
+	if h < 0 || m < 0 || h > 23 || m > 59 {
+		return 0, 0
+	}
+	off = time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
+	if b[0] == '-' {
 		off = -off
 	}
-	return utcDay(y, m, d).Add(day - off + time.Duration(nanos)), true
+	return off, n + 2
 }
 
 var utcKey = []byte(`UTCTime="`)
@@ -111,21 +145,65 @@ func utcTime(line []byte) (time.Time, bool) {
 	return utcDay(y, m, d).Add(day + time.Duration(nanos)), true
 }
 
-// syslogTime reads `Jun 17 23:56:04 host`. The year is the one that brings the
-// time nearest to the file's mtime.
+// syslogTime reads `Jun 17 23:56:04 host`, the form without a year.
 func syslogTime(b []byte, ref Ref) (time.Time, bool) {
-	if len(b) < 17 || b[3] != ' ' || b[6] != ' ' || b[15] != ' ' || b[16] <= ' ' {
+	if len(b) < 17 || b[6] != ' ' || b[15] != ' ' {
 		return time.Time{}, false
 	}
-	m := bytes.Index([]byte("JanFebMarAprMayJunJulAugSepOctNovDec"), b[:3])
+	t, n := bsdStamp(b, ref)
+	return t, n == 16
+}
+
+var monthNames = []byte("JanFebMarAprMayJunJulAugSepOctNovDec")
+
+// bsdStamp reads `Jun 17 23:56:04 host`, also `Jun 7 …`, with a year before the clock
+// (`Mar  2 2026 14:14:07`) and with a fraction; n is the length with the blank, 0: it
+// is none. A year that is missing is the one that brings the time nearest to the
+// file's mtime.
+func bsdStamp(b []byte, ref Ref) (t time.Time, n int) {
+	if len(b) < 16 || b[3] != ' ' {
+		return t, 0
+	}
+	m := bytes.Index(monthNames, b[:3])
 	if m < 0 || m%3 != 0 {
-		return time.Time{}, false
+		return t, 0
 	}
-	day, ok := clock(b[7:])
-	d := num(bytes.TrimLeft(b[4:6], " "))
-	if !ok || d < 1 || d > 31 {
-		return time.Time{}, false
+	i := 4
+	if b[4] == ' ' {
+		i = 5
 	}
+	end := i + 1
+	if isDigit(b[end]) {
+		end++
+	}
+	d := num(b[i:end])
+	if d < 1 || d > 31 || b[end] != ' ' {
+		return t, 0
+	}
+	i, y := end+1, 0
+	if len(b) > i+5 && b[i+4] == ' ' {
+		if y = num(b[i : i+4]); y < 1 {
+			return t, 0
+		}
+		i += 5
+	}
+	day, ok := clock(b[i:])
+	if !ok {
+		return t, 0
+	}
+	nanos, i := decimals(b, i+8)
+	if i+1 >= len(b) || b[i] != ' ' || b[i+1] < ' ' || b[i+1] == 0x7f {
+		return t, 0
+	}
+	if t, ok = dated(y, m/3+1, d, day, ref); !ok {
+		return t, 0
+	}
+	return t.Add(time.Duration(nanos)), i + 1
+}
+
+// dated is a time of the day of ref's zone; in year 0 the year is the nearest to
+// ref's.
+func dated(y, m, d int, day time.Duration, ref Ref) (time.Time, bool) {
 	near, zone := ref.MTime, ref.Zone
 	if near.IsZero() {
 		near = time.Now()
@@ -133,9 +211,13 @@ func syslogTime(b []byte, ref Ref) (time.Time, bool) {
 	if zone == nil {
 		zone = time.UTC
 	}
+	from, to := y, y
+	if y == 0 {
+		from, to = near.Year()-1, near.Year()+1
+	}
 	var best time.Time
-	for y := near.Year() - 1; y <= near.Year()+1; y++ {
-		t := time.Date(y, time.Month(m/3+1), d, 0, 0, 0, 0, zone)
+	for y := from; y <= to; y++ {
+		t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, zone)
 		t = time.Date(t.Year(), t.Month(), t.Day(), int(day/time.Hour), int(day/time.Minute)%60, int(day/time.Second)%60, 0, zone)
 		if t.Day() == d && (best.IsZero() || t.Sub(near).Abs() < best.Sub(near).Abs()) {
 			best = t

@@ -171,8 +171,8 @@ func addr(head []byte, key string) netip.Addr {
 	return a.Unmap()
 }
 
-// traversal knows the SIP ports of traversal zones, 7001 and up (facts/procedure.txt
-// shows 7001; each further zone takes the next).
+// traversal knows the SIP ports of traversal zones, 7001 and up
+// (docs/expressway-logs.md).
 func traversal(port []byte) bool {
 	n := num(port)
 	return n >= 7001 && n <= 7099

@@ -58,7 +58,7 @@ type Site struct {
 	Quiet    []Quiet // hours in which its alerts trigger nothing
 }
 
-// A Policy holds the times that decide. See house.md "Alerts and incidents".
+// A Policy holds the times that decide. See docs/alerts.md, "News, repeats and storms".
 type Policy struct {
 	Before   time.Duration `json:"before"` // an alert at t asks for [t-Before, t+After)
 	After    time.Duration `json:"after"`

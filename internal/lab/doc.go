@@ -5,8 +5,8 @@
 // It guarantees that what it wrote is known: every record of every log has a row
 // in [Expressway.Truth], with its bytes' hash, when it was on disk and when it was
 // removed. With the same seed and the same start the same records are made. What
-// it starts, Close waits for. The shapes follow facts/expressway-logs.md,
-// facts/expressway-ssh.md, facts/partial-registration.md and facts/rtmt-mail.md;
+// it starts, Close waits for. The shapes follow docs/expressway-logs.md,
+// docs/expressway-ssh.md, docs/partial-registration.md and docs/rtmt-mail.md;
 // names and addresses in them are examples.
 //
 // [Scenarios] is a table of sites with a truth of their own: what happens to their

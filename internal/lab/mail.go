@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Variant is one way in which RTMT's mail may look; facts/rtmt-mail.md says
+// A Variant is one way in which RTMT's mail may look; docs/rtmt-mail.md says
 // that nobody has written down which of them is true.
 type Variant string
 

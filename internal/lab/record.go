@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The three families of facts/expressway-logs.md.
+// The three families of docs/expressway-logs.md.
 const (
 	NetworkLog   = "network_log"
 	Messages     = "messages"

@@ -13,7 +13,7 @@ func lineScenarios() []Scenario {
 	some := func(p ...PhoneWant) Want {
 		return Want{Verdict: words(wPartial), Bodies: "yes", Say: words(`(?i)keep-alive`), NeverSay: words(saysPartial), Phones: p, Others: well}
 	}
-	unproved := cameBack(1, HopPhone, wLate).neverSay(`(?i)it has more`)
+	unproved := cameBack(1, HopPhone, wLate).neverSay(`(?i)though it has more`)
 	unproved.Partial, unproved.Verdict, unproved.Never = true, words(wCameBack), words(wPartial, wTCP)
 	proved := gonePartial(1, wLate)
 	proved.Blame = HopPhone

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// The appliance's own lists (facts/expressway-ssh.md, X15.5), in its order. The
+// The appliance's own lists (docs/expressway-ssh.md, X15.5), in its order. The
 // library knows all of them; nothing else is offered.
 var (
 	ciphers      = []string{ssh.CipherAES256GCM, ssh.CipherAES128GCM, ssh.CipherAES256CTR, ssh.CipherAES192CTR, ssh.CipherAES128CTR}

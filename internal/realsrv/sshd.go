@@ -33,7 +33,7 @@ type SSHDOptions struct {
 }
 
 // An SSHD is a running OpenSSH server that offers exactly the algorithms of an
-// Expressway of X15.5 (facts/expressway-ssh.md).
+// Expressway of X15.5 (docs/expressway-ssh.md).
 type SSHD struct {
 	User     string                   // who may log in: the user who runs the test
 	HostKeys map[string]ssh.PublicKey // by the names of SSHDOptions.HostKeys

@@ -45,12 +45,33 @@ type Options struct {
 // Analyze reads the sources, two at a time, and says how the phones registered. The
 // order of the sources, and of records up to 5 s, does not matter. A source that
 // cannot be read is said in the notes; the error is that of ctx.
+//
+// Each step returns a value that the next ones take and do not change: messages, what
+// they show together, phones with their tales, a ruling on each, and the words for it.
 func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) {
 	if o.Hops == 0 {
 		o.Hops = 100_000
 	}
 	sources = slices.Clone(sources)
 	slices.SortStableFunc(sources, bySource)
+	texts, scans := readAll(ctx, sources)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+
+	msgs, events := gather(scans)
+	logs := newLogs(o, texts, sources, scans, msgs)
+	wire := newWire(logs, msgs, events)
+	phones := phonesOf(wire)
+	rulings := make([]*ruling, len(phones))
+	for i, p := range phones {
+		rulings[i] = rule(wire, p)
+	}
+	return write(wire, phones, rulings), nil
+}
+
+// readAll reads the sources, two at a time.
+func readAll(ctx context.Context, sources []Source) (*texts, []*scan) {
 	sc := &scanner{texts: newTexts(), sources: sources}
 	scans := make([]*scan, len(sources))
 	next := make(chan int)
@@ -79,11 +100,7 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	if len(defects) > 0 {
 		panic(<-defects) // where the caller can recover
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	a := &analysis{Options: o, texts: sc.texts, sources: sources, scans: scans}
-	return a.report(), nil
+	return sc.texts, scans
 }
 
 func bySource(a, b Source) int {
@@ -93,46 +110,4 @@ func bySource(a, b Source) int {
 		}
 	}
 	return compare(a.Offset, b.Offset)
-}
-
-// An analysis is the work between the reading and the report.
-type analysis struct {
-	Options
-	texts   *texts
-	sources []Source
-	scans   []*scan
-
-	hosts     []*host
-	byName    map[text]*host
-	own       map[uint32]string // ends of the hosts themselves
-	msgs      []*message
-	tcps      []tcpNote
-	events    []event
-	lines     []*timeline
-	clocks    []apart
-	links     []*link
-	carried   carriedBy
-	phones    []*phone
-	bodies    string
-	strangers map[string][]string // addresses of peers without logs, by role
-	last      int64               // see end
-	hidden    int                 // transactions whose hops are not shown
-}
-
-// report runs the steps, each of which needs what those before it found.
-func (a *analysis) report() *Report {
-	a.gather()
-	a.tellRoles()
-	a.bodies = a.bodiesLogged()
-	a.findStrangers()
-	a.join()
-	a.compareClocks()
-	a.connect()
-	a.transact()
-	a.group()
-	for _, p := range a.phones {
-		a.judge(p)
-	}
-	a.share()
-	return a.write()
 }

@@ -21,8 +21,8 @@ const (
 )
 
 // stage follows from the role of the peer that logged the message.
-func (a *analysis) stage(m *message) stage {
-	role := a.byName[m.host].role
+func (l *logs) stage(m *message) stage {
+	role := l.byName[m.host].role
 	request, sent := m.is(isRequest), m.is(isSent)
 	switch {
 	case role == "E" && request && !sent:
@@ -46,39 +46,51 @@ func (a *analysis) stage(m *message) stage {
 }
 
 // An attempt is one REGISTER, by its Call-ID, host in To and CSeq, with all that was
-// logged of it and its answers.
+// logged of it and its answers: every repetition and every hop.
 type attempt struct {
 	msgs   []*message       // in time order
 	at     [stages]*message // the first of each stage; of answers the final ones; of toCUCM the one that was answered
-	first  *message         // first answer from CUCM, 100 too
+	sentUp *message         // the first that C sent to CUCM
+	reply  *message         // first answer from CUCM to what was answered, 100 too
 	code   uint16           // of the answer that counts; 0: none was seen
 	answer *message         // that answer
 	begin  int64            // by the reference clock
+}
+
+// A timeline is what was said under one Call-ID about one CUCM node.
+type timeline struct {
+	call, to text
+	attempts []*attempt
+	txns     []*txn
+	device   text
+	mac      string // guessed from the Call-ID where no device is named
 }
 
 // longest is how long one attempt may take, with all repetitions (64 times T1).
 const longest = int64(64 * time.Second)
 
 // join sorts the messages and makes attempts of them, grouped by timeline.
-func (a *analysis) join() {
-	slices.SortFunc(a.msgs, func(x, y *message) int {
+func join(l *logs, msgs []*message) []*timeline {
+	slices.SortFunc(msgs, func(x, y *message) int {
 		return first(compare(x.call, y.call), compare(x.to, y.to), compare(x.cseq, y.cseq), compare(x.at, y.at),
-			compare(a.stage(x), a.stage(y)), compare(x.code, y.code), compare(x.hash, y.hash), compare(x.place().source, y.place().source), compare(x.place().offset, y.place().offset))
+			compare(l.stage(x), l.stage(y)), compare(x.code, y.code), compare(x.hash, y.hash), compare(x.place().source, y.place().source), compare(x.place().offset, y.place().offset))
 	})
+	var out []*timeline
 	var line *timeline
 	from := 0
-	for i := 1; i <= len(a.msgs); i++ {
-		if i < len(a.msgs) && sameAttempt(a.msgs[from:i], a.msgs[i]) {
+	for i := 1; i <= len(msgs); i++ {
+		if i < len(msgs) && sameAttempt(msgs[from:i], msgs[i]) {
 			continue
 		}
-		m := a.msgs[from]
+		m := msgs[from]
 		if line == nil || line.call != m.call || line.to != m.to {
 			line = &timeline{call: m.call, to: m.to}
-			a.lines = append(a.lines, line)
+			out = append(out, line)
 		}
-		line.attempts = append(line.attempts, a.newAttempt(a.msgs[from:i:i]))
+		line.attempts = append(line.attempts, newAttempt(l, msgs[from:i:i]))
 		from = i
 	}
+	return out
 }
 
 // sameAttempt reports whether a message goes with those before it. The times of one
@@ -95,33 +107,24 @@ func sameAttempt(of []*message, m *message) bool {
 	return true
 }
 
-func (a *analysis) newAttempt(msgs []*message) *attempt {
+func newAttempt(l *logs, msgs []*message) *attempt {
 	t := &attempt{msgs: msgs}
 	for _, m := range msgs {
-		s := a.stage(m)
-		if s == stages {
+		s := l.stage(m)
+		if s == stages || !m.is(isRequest) && m.code < 200 {
 			continue
 		}
-		if !m.is(isRequest) && m.code < 200 {
-			if s == fromCUCM && t.first == nil {
-				t.first = m
-			}
-			continue
-		}
-		old := t.at[s]
-		if old == nil || s >= fromCUCM && better(m, old) {
+		if old := t.at[s]; old == nil || s >= fromCUCM && better(m, old) {
 			t.at[s] = m
 		}
-		if s == fromCUCM && t.first == nil {
-			t.first = m
-		}
 	}
+	t.sentUp = t.at[toCUCM]
 	for _, s := range []stage{fromCUCM, outOfC, intoE, eToPhone} {
 		if m := t.at[s]; m != nil && (t.answer == nil || better(m, t.answer)) {
 			t.answer, t.code = m, m.code
 		}
 	}
-	t.answered(a)
+	t.answered(l)
 	return t
 }
 
@@ -134,23 +137,26 @@ func better(m, old *message) bool {
 
 // answered picks, of several requests that C sent, the one that has the answer: C
 // tries another node or connection with the same CSeq and another branch.
-func (t *attempt) answered(a *analysis) {
+func (t *attempt) answered(l *logs) {
 	got := t.at[fromCUCM]
-	if got == nil || t.at[toCUCM] == nil {
-		return
+	if got != nil && t.at[toCUCM] != nil {
+		for _, m := range t.msgs {
+			if l.stage(m) != toCUCM || m.at > got.at || m.host != got.host {
+				continue
+			}
+			if got.branch != 0 && m.branch == got.branch && t.at[toCUCM].branch != got.branch || got.branch == 0 && m.local == got.local && t.at[toCUCM].local != got.local {
+				t.at[toCUCM] = m
+			}
+		}
 	}
 	for _, m := range t.msgs {
-		if a.stage(m) != toCUCM || m.at > got.at || m.host != got.host {
+		if l.stage(m) != fromCUCM {
 			continue
 		}
-		if got.branch != 0 && m.branch == got.branch && t.at[toCUCM].branch != got.branch || got.branch == 0 && m.local == got.local && t.at[toCUCM].local != got.local {
-			t.at[toCUCM] = m
-		}
-	}
-	for _, m := range t.msgs {
-		if a.stage(m) == fromCUCM && m.at >= t.at[toCUCM].at && (m.branch == got.branch || m.branch == 0) {
-			t.first = m
-			break
+		up := t.at[toCUCM]
+		if up == nil || got == nil || m.at >= up.at && (m.branch == got.branch || m.branch == 0) {
+			t.reply = m
+			return
 		}
 	}
 }
@@ -158,16 +164,25 @@ func (t *attempt) answered(a *analysis) {
 // challenged reports whether the attempt was answered by a challenge.
 func (t *attempt) challenged() bool { return t.code == 401 || t.code == 407 }
 
+// refusedToken reports whether the challenge refuses credentials that were sent.
+func (t *attempt) refusedToken() bool {
+	return t.challenged() && t.sentCredentials() && t.answer.is(hasBody) && t.answer.is(isBearer)
+}
+
+func (t *attempt) sentCredentials() bool {
+	return slices.ContainsFunc(t.msgs, func(m *message) bool { return m.is(hasAuth) && m.is(isRequest) })
+}
+
 // requests is how often the REGISTER was sent, as the peer saw it that is nearest to
 // the phone.
-func (a *analysis) requests(t *attempt) int {
+func (t *attempt) requests(l *logs) int {
 	for s := phoneToE; s <= toCUCM; s++ {
 		if t.at[s] == nil {
 			continue
 		}
 		n := 0
 		for _, m := range t.msgs {
-			if a.stage(m) == s && (s != toCUCM || m.branch == t.at[s].branch) {
+			if l.stage(m) == s && (s != toCUCM || m.branch == t.at[s].branch) {
 				n++
 			}
 		}
@@ -175,20 +190,3 @@ func (a *analysis) requests(t *attempt) int {
 	}
 	return 1
 }
-
-// reached is the time at which the attempt was sent on to CUCM, or the nearest to it
-// that was logged, by the reference clock. It is exact if C's Sent was logged.
-func (a *analysis) reached(t *attempt) (at int64, exact bool) {
-	if m := t.at[toCUCM]; m != nil {
-		return a.steady(m), true
-	}
-	for _, s := range []stage{intoC, fromCUCM, outOfE, phoneToE, outOfC, intoE, eToPhone} {
-		if m := t.at[s]; m != nil {
-			return a.steady(m), false
-		}
-	}
-	return a.steady(t.msgs[0]), false
-}
-
-// steady is a message's time by the reference clock.
-func (a *analysis) steady(m *message) int64 { return m.at - a.byName[m.host].shift }

@@ -8,6 +8,14 @@ import (
 // apartFrom is how far two clocks must differ for it to matter.
 const apartFrom = int64(time.Second)
 
+// clocks say how the peers' clocks differ from the reference, which is the first C's.
+type clocks struct {
+	shift  map[text]int64 // ns by which a clock is ahead, where hops show more than apartFrom
+	apart  []apart
+	steps  []step
+	shaken []shaken
+}
+
 // An apart says by how much the clock of a C is ahead of that of an E, as the delays of
 // hops show: there and back take as long.
 type apart struct {
@@ -15,46 +23,60 @@ type apart struct {
 	ahead int64 // ns
 }
 
-// hopTimes are the differences of clocks on the way to C and back.
-type hopTimes struct{ there, back []int64 }
+// steady is a message's time by the reference clock.
+func (c *clocks) steady(m *message) int64 { return c.unstepped(m) - c.shift[m.host] }
 
-// maxSamples of hops are enough for a median.
-const maxSamples = 1000
+// unstepped is a message's time by its host's clock as it was before it stepped.
+func (c *clocks) unstepped(m *message) int64 {
+	at := m.at
+	for i := range c.steps {
+		if s := &c.steps[i]; s.host == m.host && s.before(m) {
+			at -= s.by
+		}
+	}
+	return at
+}
 
-// compareClocks finds clocks that are apart and lets steady set that right. Times that
-// are shown stay as they are.
-func (a *analysis) compareClocks() {
-	pairs := map[[2]*host]*hopTimes{}
-	of := func(c, e *message) *hopTimes {
-		k := [2]*host{a.byName[c.host], a.byName[e.host]}
-		if pairs[k] == nil {
-			pairs[k] = &hopTimes{}
+// agree reports whether the clocks of two hosts may be compared.
+func (c *clocks) agree(x, y text) bool {
+	stepped := func(h text) bool { return slices.ContainsFunc(c.steps, func(s step) bool { return s.host == h }) }
+	return x == y || c.shift[x] == c.shift[y] && !stepped(x) && !stepped(y)
+}
+
+// compareClocks finds clocks that stepped and clocks that are apart. Times that are
+// shown stay as they are.
+func compareClocks(l *logs, lines []*timeline) *clocks {
+	c := &clocks{shift: map[text]int64{}}
+	c.steps = stepsByDate(l, lines)
+	pairs := hopsOf(l, lines, c)
+	for k, hops := range pairs {
+		if at, by, ok := levelShift(offsets(hops)); ok {
+			c.shaken = append(c.shaken, shaken{c: k[0], e: k[1], at: at, by: by})
 		}
-		return pairs[k]
+		if ahead, ok := medianOffset(hops); ok {
+			c.apart = append(c.apart, apart{k[0], k[1], ahead})
+		}
 	}
-	for _, l := range a.lines {
-		for _, t := range l.attempts {
-			if e, c := t.at[outOfE], t.at[intoC]; e != nil && c != nil {
-				if h := of(c, e); len(h.there) < maxSamples {
-					h.there = append(h.there, c.at-e.at)
-				}
+	slices.SortFunc(c.apart, func(x, y apart) int { return first(compare(x.c.name, y.c.name), compare(x.e.name, y.e.name)) })
+	slices.SortFunc(c.shaken, func(x, y shaken) int { return first(compare(x.c.name, y.c.name), compare(x.e.name, y.e.name)) })
+	c.spread()
+
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			at.begin = c.steady(at.msgs[0])
+			for _, m := range at.msgs {
+				at.begin = min(at.begin, c.steady(m))
 			}
-			if c, e := t.at[outOfC], t.at[intoE]; e != nil && c != nil && c.code == e.code {
-				if h := of(c, e); len(h.back) < maxSamples {
-					h.back = append(h.back, e.at-c.at)
-				}
-			}
 		}
 	}
-	for k, h := range pairs {
-		if len(h.there) > 0 && len(h.back) > 0 {
-			a.clocks = append(a.clocks, apart{k[0], k[1], (median(h.there) - median(h.back)) / 2})
-		}
-	}
-	slices.SortFunc(a.clocks, func(x, y apart) int { return first(compare(x.c.name, y.c.name), compare(x.e.name, y.e.name)) })
+	return c
+}
+
+// spread gives every clock its shift, from the first C on.
+func (c *clocks) spread() {
 	known := map[*host]bool{}
-	for range a.clocks {
-		for _, p := range a.clocks {
+	for range c.apart {
+		for _, p := range c.apart {
 			if len(known) == 0 {
 				known[p.c] = true
 			}
@@ -63,25 +85,62 @@ func (a *analysis) compareClocks() {
 			}
 			switch {
 			case known[p.c] && !known[p.e]:
-				p.e.shift, known[p.e] = p.c.shift-p.ahead, true
+				c.shift[p.e.id], known[p.e] = c.shift[p.c.id]-p.ahead, true
 			case known[p.e] && !known[p.c]:
-				p.c.shift, known[p.c] = p.e.shift+p.ahead, true
-			}
-		}
-	}
-	for _, l := range a.lines {
-		for _, t := range l.attempts {
-			t.begin = a.steady(t.msgs[0])
-			for _, m := range t.msgs {
-				t.begin = min(t.begin, a.steady(m))
+				c.shift[p.c.id], known[p.c] = c.shift[p.e.id]+p.ahead, true
 			}
 		}
 	}
 }
 
-// agree reports whether the clocks of two hosts may be compared.
-func (a *analysis) agree(x, y text) bool {
-	return x == y || a.byName[x].shift == a.byName[y].shift
+// A hop is what one REGISTER shows of the clocks of a C and an E: how long it took to
+// C and how long its answer took back, by the two clocks.
+type hop struct{ at, there, back int64 }
+
+// maxSamples of hops are enough for a median.
+const maxSamples = 1000
+
+// hopsOf are the hops between each C and E, in time order.
+func hopsOf(l *logs, lines []*timeline, c *clocks) map[[2]*host][]hop {
+	pairs := map[[2]*host][]hop{}
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			out, in, c2, e2 := at.at[outOfE], at.at[intoC], at.at[outOfC], at.at[intoE]
+			if out == nil || in == nil || c2 == nil || e2 == nil || c2.code != e2.code || in.host != c2.host || out.host != e2.host {
+				continue
+			}
+			k := [2]*host{l.byName[in.host], l.byName[out.host]}
+			pairs[k] = append(pairs[k], hop{c.unstepped(out), c.unstepped(in) - c.unstepped(out), c.unstepped(e2) - c.unstepped(c2)})
+		}
+	}
+	for _, hops := range pairs {
+		slices.SortFunc(hops, func(x, y hop) int {
+			return first(compare(x.at, y.at), compare(x.there, y.there), compare(x.back, y.back))
+		})
+	}
+	return pairs
+}
+
+func medianOffset(hops []hop) (int64, bool) {
+	var there, back []int64
+	for i := 0; i < len(hops); i += 1 + len(hops)/maxSamples {
+		there, back = append(there, hops[i].there), append(back, hops[i].back)
+	}
+	if len(there) == 0 {
+		return 0, false
+	}
+	return (median(there) - median(back)) / 2, true
+}
+
+// offsets are by how much C's clock is ahead in each hop that was not held up.
+func offsets(hops []hop) []sample {
+	var out []sample
+	for _, h := range hops {
+		if (h.there+h.back)/2 < apartFrom {
+			out = append(out, sample{h.at, (h.there - h.back) / 2})
+		}
+	}
+	return out
 }
 
 // median of some values, which are sorted thereby.

@@ -5,25 +5,22 @@ import (
 	"slices"
 )
 
-// writeHops writes the transactions of every phone. Messages are shown one by one as far
-// as Options.Hops goes: first around what happened to affected phones, then the rest of
-// theirs, then the others'.
-func (a *analysis) writeHops() {
+// writeHops writes the transactions of every phone, and returns how many are not shown
+// message by message: they are as far as Options.Hops goes, first around what happened
+// to affected phones, then the rest of theirs, then the others'.
+func writeHops(w *wire, all []told) (hidden int) {
 	shown := map[*txn]bool{}
-	budget := a.Hops
+	budget := w.Hops
 	take := func(t *txn) {
-		if shown[t] {
-			return
-		}
 		n := 0
 		for _, at := range t.attempts {
 			n += len(at.msgs)
 		}
-		if n <= budget {
+		if !shown[t] && n <= budget {
 			shown[t], budget = true, budget-n
 		}
 	}
-	for _, p := range a.phones {
+	for _, p := range all {
 		for i, t := range p.txns {
 			if slices.Contains(p.keys, t) {
 				for _, o := range p.txns[max(0, i-4):min(len(p.txns), i+5)] {
@@ -32,32 +29,48 @@ func (a *analysis) writeHops() {
 			}
 		}
 	}
-	for _, p := range a.phones {
+	for _, p := range all {
 		for i := range p.txns {
 			take(p.txns[len(p.txns)-1-i])
 		}
 	}
-	for _, p := range a.phones {
+	for i := range all {
+		p := &all[i]
+		timed := timesOf(p.phone)
 		for _, t := range p.txns {
-			out := a.transaction(t)
+			out := transaction(w, t, timed[t])
 			if shown[t] {
-				out.Hops = a.hops(t)
+				out.Hops = hops(w, t)
 			} else {
-				a.hidden++
+				hidden++
 			}
 			p.out.Transactions = append(p.out.Transactions, out)
 		}
 	}
+	return hidden
 }
 
-func (a *analysis) transaction(t *txn) Transaction {
-	out := Transaction{CallID: a.texts.of(t.line.call), CUCM: a.texts.of(t.line.to), CSeq: t.last.msgs[0].cseq, Kind: t.kind, Code: int(t.code), Answer: a.phrase(t),
-		NewReg: t.newReg, Expires: int(max(0, t.expires)), Hops: []Hop{}}
+// timesOf are the lapses that end with the phone's transactions.
+func timesOf(p *phone) map[*txn]lapse {
+	out := map[*txn]lapse{}
+	for _, c := range p.chains {
+		for i, t := range c.txns {
+			if c.prev[i] != nil && t.keeps() {
+				out[t] = c.lapse(i)
+			}
+		}
+	}
+	return out
+}
+
+func transaction(w *wire, t *txn, l lapse) Transaction {
+	out := Transaction{CallID: w.texts.of(t.line.call), CUCM: w.texts.of(t.line.to), CSeq: t.last.msgs[0].cseq, Kind: t.kind, Code: int(t.code), Answer: t.phrase(w),
+		NewReg: t.marks.newReg, Expires: int(max(0, t.expires)), Hops: []Hop{}}
 	begin := t.attempts[0].msgs[0]
 	for _, at := range t.attempts {
-		out.Attempts += a.requests(at)
+		out.Attempts += at.requests(w.logs)
 		for _, m := range at.msgs {
-			if a.steady(m) < a.steady(begin) {
+			if w.steady(m) < w.steady(begin) {
 				begin = m
 			}
 		}
@@ -69,13 +82,15 @@ func (a *analysis) transaction(t *txn) Transaction {
 		}
 	}
 	out.At = begin.time()
-	if t.gap != 0 {
-		out.GapS = floats(&t.gap)
+	if l.from != nil {
+		gap := t.begun - l.from.ok
+		out.GapS = floats(&gap)
+		if l.cadence > 0 && l.steadyKind() && l.first() == t {
+			out.Due = stamp(l.from.ok + l.cadence)
+			out.LateByS = floats(l.late())
+		}
 	}
-	if t.isLate() {
-		out.LateByS = floats(t.late)
-	}
-	c, e := t.peers(a)
+	c, e := t.peers(w.logs)
 	if c != nil {
 		out.C = c.name
 	}
@@ -86,13 +101,13 @@ func (a *analysis) transaction(t *txn) Transaction {
 }
 
 // hops are the messages of a transaction; what E sent and C received is one.
-func (a *analysis) hops(t *txn) []Hop {
+func hops(w *wire, t *txn) []Hop {
 	var msgs []*message
 	for _, at := range t.attempts {
 		msgs = append(msgs, at.msgs...)
 	}
 	slices.SortStableFunc(msgs, func(x, y *message) int {
-		return first(compare(a.steady(x), a.steady(y)), compare(a.stage(x), a.stage(y)))
+		return first(compare(w.steady(x), w.steady(y)), compare(w.stage(x), w.stage(y)))
 	})
 	out := []Hop{}
 	done := map[*message]bool{}
@@ -107,18 +122,18 @@ func (a *analysis) hops(t *txn) []Hop {
 			continue
 		}
 		done[m] = true
-		s := a.stage(m)
-		from, to := a.ends(m, s)
-		h := Hop{Time: m.time(), From: from, To: to, What: a.label(m), Proofs: []Proof{a.proof(m, a.label(m))}}
+		s := w.stage(m)
+		from, to := ends(w, m, s)
+		h := Hop{Time: m.time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proof(w, m, label(w, m))}}
 		if s == outOfE || s == outOfC {
-			if o := a.received(msgs[i+1:], m, s+1, done); o != nil {
+			if o := received(w, msgs[i+1:], m, s+1, done); o != nil {
 				done[o] = true
-				h.To = a.texts.of(o.host)
-				h.Proofs = append(h.Proofs, a.proof(o, a.label(o)))
+				h.To = w.texts.of(o.host)
+				h.Proofs = append(h.Proofs, proof(w, o, label(w, o)))
 			}
 		}
 		k := key{m.is(isRequest), m.code, m.cseq}
-		if b := before[k]; b != nil && a.agree(b.host, m.host) {
+		if b := before[k]; b != nil && w.agree(b.host, m.host) {
 			d := m.at - b.at
 			h.DelayMS = floats(&d)
 			*h.DelayMS *= 1e3
@@ -130,9 +145,9 @@ func (a *analysis) hops(t *txn) []Hop {
 }
 
 // received finds the record of the peer that received what another sent.
-func (a *analysis) received(in []*message, m *message, s stage, done map[*message]bool) *message {
+func received(w *wire, in []*message, m *message, s stage, done map[*message]bool) *message {
 	for _, o := range in {
-		if !done[o] && a.stage(o) == s && o.cseq == m.cseq && o.code == m.code && (o.branch == m.branch || o.branch == 0 || m.branch == 0) {
+		if !done[o] && w.stage(o) == s && o.cseq == m.cseq && o.code == m.code && (o.branch == m.branch || o.branch == 0 || m.branch == 0) {
 			return o
 		}
 	}
@@ -140,12 +155,12 @@ func (a *analysis) received(in []*message, m *message, s stage, done map[*messag
 }
 
 // ends are the neighbours between which a message passed.
-func (a *analysis) ends(m *message, s stage) (from, to string) {
-	self, far := a.texts.of(m.host), a.texts.end(m.far).Addr().String()
-	if !a.texts.end(m.far).IsValid() {
+func ends(w *wire, m *message, s stage) (from, to string) {
+	self, far := w.texts.of(m.host), w.texts.end(m.far).Addr().String()
+	if !w.texts.end(m.far).IsValid() {
 		far = ""
 	}
-	if name := a.own[m.far]; name != "" {
+	if name := w.own[m.far]; name != "" {
 		far = name
 	}
 	switch s {
@@ -166,13 +181,13 @@ func (a *analysis) ends(m *message, s stage) (from, to string) {
 	return far, self
 }
 
-func (a *analysis) label(m *message) string {
+func label(w *wire, m *message) string {
 	if m.is(isRequest) {
 		return "REGISTER"
 	}
 	s := fmt.Sprint(m.code)
 	if m.phrase != 0 {
-		s += " " + a.texts.of(m.phrase)
+		s += " " + w.texts.of(m.phrase)
 	}
 	return s
 }

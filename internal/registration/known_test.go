@@ -45,7 +45,7 @@ func says(t *testing.T, r *Report, what string) {
 }
 
 // phonesOf is what is said of the phones, without places.
-func phonesOf(r *Report) string {
+func essenceOfPhones(r *Report) string {
 	essence(r)
 	return essence(&Report{Verdict: r.Verdict, Summary: r.Summary, Phones: r.Phones})
 }
@@ -70,8 +70,8 @@ func TestKnownBeside(t *testing.T) {
 
 	o.PhonesNamed, o.Peers = nil, []string{"10.0.30.9"}
 	r = analyze(t, s, o)
-	if ph := r.Phones[0]; ph.Verdict != VerdictPartial || ph.Confidence == Certain || ph.CauseConfidence != CannotTell {
-		t.Errorf("with an unconfigured peer: %s %s %s", ph.Verdict, ph.Confidence, ph.CauseConfidence)
+	if ph := r.Phones[0]; ph.Verdict != VerdictPartial || ph.VerdictConfidence == Certain || ph.CauseConfidence != CannotTell {
+		t.Errorf("with an unconfigured peer: %s %s %s", ph.Verdict, ph.VerdictConfidence, ph.CauseConfidence)
 	}
 	says(t, r, "10.0.30.9")
 
@@ -107,13 +107,13 @@ func TestSameRecords(t *testing.T) {
 	t.Parallel()
 	p := scenario(t, "late-12s")
 	s, o := sources(p, true)
-	want := phonesOf(analyze(t, s, o))
+	want := essenceOfPhones(analyze(t, s, o))
 	twice := slices.Clone(s)
 	for _, x := range s {
 		x.File = "copy of " + x.File
 		twice = append(twice, x)
 	}
-	if got := phonesOf(analyze(t, twice, o)); got != want {
+	if got := essenceOfPhones(analyze(t, twice, o)); got != want {
 		t.Errorf("twice:\n%s\nonce:\n%s", got, want)
 	}
 	var split []Source
@@ -130,7 +130,7 @@ func TestSameRecords(t *testing.T) {
 		y.File += ".debug"
 		split = append(split, x.with(info), y.with(debug))
 	}
-	if got := phonesOf(analyze(t, split, o)); got != want {
+	if got := essenceOfPhones(analyze(t, split, o)); got != want {
 		t.Errorf("in two files:\n%s\nin one:\n%s", got, want)
 	}
 }
@@ -180,7 +180,7 @@ func TestUnreadable(t *testing.T) {
 	r := analyze(t, s, o)
 	says(t, r, "the disk is gone")
 	for _, ph := range r.Phones {
-		if ph.Confidence == Certain {
+		if ph.VerdictConfidence == Certain {
 			t.Errorf("%s is %s, certain", ph.Device, ph.Verdict)
 		}
 	}

@@ -14,10 +14,11 @@ type link struct {
 	local, remote  netip.AddrPort
 	cucm           string // its name, if messages tell
 	opened, closed int64  // 0: not seen
-	failed         bool
-	how            string
+	failed         bool   // it was never opened
+	how            string // why it closed or failed, in the log's words
 	proofs         []tcpNote
-	from, to       int64 // of the messages on it
+	from, to       int64 // of the messages that C sent on it
+	heard          int64 // when CUCM last answered on it
 	devices        map[string]bool
 }
 
@@ -26,23 +27,25 @@ type linkKey struct {
 	local, remote uint32
 }
 
-// carriedBy finds the connection of a message by its ends and its time.
-type carriedBy map[linkKey][]*link
+// links finds the connection of a message by its ends and its time.
+type links struct {
+	all     []*link // by C and beginning
+	carried map[linkKey][]*link
+}
 
-// connect makes connections of the records of network.tcp and of the messages that C
-// sent to CUCM. Where no record shows one, its messages do, its beginning and end then
-// are unknown.
-func (a *analysis) connect() {
-	nodes, name := a.nodes()
-	a.pickTCP(nodes)
+// connect makes connections of the records of network.tcp and of the messages between C
+// and CUCM. Where no record shows one, its messages do, its beginning and end then are
+// unknown.
+func connect(l *logs, lines []*timeline, tcps []tcpNote) *links {
+	ends, name := nodes(l, lines)
 	notes := map[linkKey][]tcpNote{}
 	var order []linkKey
-	for _, n := range a.tcps {
+	for _, n := range tcps {
 		k := linkKey{n.host, n.src, n.dst}
-		if !nodes[a.texts.end(n.dst)] {
+		if !ends[l.texts.end(n.dst)] {
 			k.local, k.remote = n.dst, n.src
 		}
-		if !nodes[a.texts.end(k.remote)] || a.byName[n.host] == nil || a.byName[n.host].role == "E" {
+		if !ends[l.texts.end(k.remote)] || l.byName[n.host] == nil || l.byName[n.host].role == "E" {
 			continue
 		}
 		if notes[k] == nil {
@@ -50,27 +53,37 @@ func (a *analysis) connect() {
 		}
 		notes[k] = append(notes[k], n)
 	}
-	a.carried = carriedBy{}
+
+	out := &links{carried: map[linkKey][]*link{}}
 	for _, k := range order {
-		a.carried[k] = a.linksOf(k, notes[k], name)
+		out.carried[k] = linksOf(l, k, notes[k], name)
 	}
-	for _, l := range a.lines {
-		for _, t := range l.attempts {
-			if m := t.at[toCUCM]; m != nil {
-				a.carry(m, name)
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			for _, m := range at.msgs {
+				switch l.stage(m) {
+				case toCUCM:
+					out.carry(l, m, name)
+				case fromCUCM:
+					if k := out.of(m); k != nil {
+						k.heard = max(k.heard, m.at)
+					}
+				}
 			}
 		}
 	}
-	for _, ls := range a.carried {
-		a.links = append(a.links, ls...)
+	for _, ls := range out.carried {
+		out.all = append(out.all, ls...)
 	}
-	slices.SortFunc(a.links, func(x, y *link) int {
-		return first(compare(a.texts.of(x.c), a.texts.of(y.c)), compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
+	slices.SortFunc(out.all, func(x, y *link) int {
+		return first(compare(l.texts.of(x.c), l.texts.of(y.c)), compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
 	})
+	return out
 }
 
-func (l *link) begin() int64 {
-	for _, t := range []int64{l.opened, l.from, l.closed} {
+// begin is when it was opened or first used.
+func (k *link) begin() int64 {
+	for _, t := range []int64{k.opened, k.from, k.closed} {
 		if t != 0 {
 			return t
 		}
@@ -80,20 +93,20 @@ func (l *link) begin() int64 {
 
 // nodes are the ends to which C sends REGISTERs, and the names that go with their
 // addresses.
-func (a *analysis) nodes() (map[netip.AddrPort]bool, map[netip.Addr]string) {
+func nodes(l *logs, lines []*timeline) (map[netip.AddrPort]bool, map[netip.Addr]string) {
 	ends, name, twice := map[netip.AddrPort]bool{}, map[netip.Addr]string{}, map[netip.Addr]bool{}
-	for _, l := range a.lines {
-		for _, t := range l.attempts {
-			m := t.at[toCUCM]
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			m := at.at[toCUCM]
 			if m == nil {
 				continue
 			}
-			end := a.texts.end(m.far)
+			end := l.texts.end(m.far)
 			ends[end] = true
-			if n := name[end.Addr()]; n != "" && n != a.texts.of(m.to) {
+			if n := name[end.Addr()]; n != "" && n != l.texts.of(m.to) {
 				twice[end.Addr()] = true
 			}
-			name[end.Addr()] = a.texts.of(m.to)
+			name[end.Addr()] = l.texts.of(m.to)
 		}
 	}
 	for addr := range twice {
@@ -102,72 +115,91 @@ func (a *analysis) nodes() (map[netip.AddrPort]bool, map[netip.Addr]string) {
 	return ends, name
 }
 
-func (a *analysis) linksOf(k linkKey, notes []tcpNote, name map[netip.Addr]string) []*link {
+func linksOf(l *logs, k linkKey, notes []tcpNote, name map[netip.Addr]string) []*link {
 	var out []*link
-	var l *link
+	var of *link
 	for _, n := range notes {
-		what := a.texts.of(n.what)
-		if l == nil || l.closed != 0 || l.failed {
-			l = a.newLink(k, name)
-			out = append(out, l)
+		what := l.texts.of(n.what)
+		if of == nil || of.closed != 0 || of.failed {
+			of = newLink(l, k, name)
+			out = append(out, of)
 		}
-		l.proofs = append(l.proofs, n)
+		of.proofs = append(of.proofs, n)
 		switch what {
 		case expressway.TCPConnecting:
-			if len(l.proofs) > 1 { // the end of the one before was not logged
-				l.proofs = l.proofs[:len(l.proofs)-1]
-				l = a.newLink(k, name)
-				l.proofs = append(l.proofs, n)
-				out = append(out, l)
+			if len(of.proofs) > 1 { // the end of the one before was not logged
+				of.proofs = of.proofs[:len(of.proofs)-1]
+				of = newLink(l, k, name)
+				of.proofs = append(of.proofs, n)
+				out = append(out, of)
 			}
 		case expressway.TCPEstablished:
-			l.opened = n.at
+			of.opened = n.at
 		case expressway.TCPClosed:
-			l.closed, l.how = n.at, a.texts.of(n.reason)
+			of.closed, of.how = n.at, l.texts.of(n.reason)
 		case expressway.TCPFailed:
-			l.failed, l.how = true, a.texts.of(n.reason)
-			l.closed = n.at
+			of.failed, of.how = true, l.texts.of(n.reason)
+			of.closed = n.at
 		}
-		if l.how == "" && (l.failed || l.closed != 0) {
-			l.how = what
+		if of.how == "" && (of.failed || of.closed != 0) {
+			of.how = what
 		}
 	}
 	return out
 }
 
-func (a *analysis) newLink(k linkKey, name map[netip.Addr]string) *link {
-	l := &link{c: k.c, local: a.texts.end(k.local), remote: a.texts.end(k.remote), devices: map[string]bool{}}
-	l.cucm = name[l.remote.Addr()]
-	return l
+func newLink(l *logs, k linkKey, name map[netip.Addr]string) *link {
+	out := &link{c: k.c, local: l.texts.end(k.local), remote: l.texts.end(k.remote), devices: map[string]bool{}}
+	out.cucm = name[out.remote.Addr()]
+	return out
 }
 
 // slack is by how much the records of a connection and of its messages may disagree.
 const slack = int64(500 * time.Millisecond)
 
-// linkOf finds the connection on which C sent a message.
-func (a *analysis) linkOf(m *message) *link {
+// of finds the connection on which a message passed between C and CUCM; nil: none is
+// known.
+func (ls *links) of(m *message) *link {
 	var best *link
-	for _, l := range a.carried[linkKey{m.host, m.local, m.far}] {
-		if !l.failed && (l.opened == 0 || l.opened-slack <= m.at) && (l.closed == 0 || m.at <= l.closed+slack) {
-			best = l
+	for _, k := range ls.carried[linkKey{m.host, m.local, m.far}] {
+		if !k.failed && (k.opened == 0 || k.opened-slack <= m.at) && (k.closed == 0 || m.at <= k.closed+slack) {
+			best = k
 		}
 	}
 	return best
 }
 
 // carry notes that a connection was used, and makes one that no record shows.
-func (a *analysis) carry(m *message, name map[netip.Addr]string) {
-	if a.texts.end(m.local).Port() == 0 {
+func (ls *links) carry(l *logs, m *message, name map[netip.Addr]string) {
+	if l.texts.end(m.local).Port() == 0 {
 		return
 	}
-	l := a.linkOf(m)
-	if l == nil {
-		k := linkKey{m.host, m.local, m.far}
-		l = a.newLink(k, name)
-		a.carried[k] = append(a.carried[k], l)
+	k := ls.of(m)
+	if k == nil {
+		key := linkKey{m.host, m.local, m.far}
+		k = newLink(l, key, name)
+		ls.carried[key] = append(ls.carried[key], k)
 	}
-	if l.from == 0 || m.at < l.from {
-		l.from = m.at
+	if k.from == 0 || m.at < k.from {
+		k.from = m.at
 	}
-	l.to = max(l.to, m.at)
+	k.to = max(k.to, m.at)
+}
+
+// refused is the first attempt to open a connection to the same node that failed between
+// two times; nil: none is known.
+func (ls *links) refused(k *link, from, to int64) *link {
+	for _, o := range ls.all {
+		if o.failed && o.c == k.c && o.remote == k.remote && o.closed >= from && o.closed <= to {
+			return o
+		}
+	}
+	return nil
+}
+
+func (k *link) node() string {
+	if k.cucm != "" {
+		return k.cucm
+	}
+	return k.remote.String()
 }

@@ -30,6 +30,9 @@ const (
 	isOwn // made by an Expressway
 	isBearer
 	isCut
+	isRemotecc // an answer to a full REGISTER, by its body
+	isRejected // and that body has a code of failure
+	isEmpty    // an answer that has no body, and says so
 )
 
 // A message is a REGISTER or an answer to one as one peer sent or received it. It is
@@ -47,7 +50,7 @@ type message struct {
 	local, far uint32 // ends
 	traits     uint32
 	expires    int32 // asked or granted; -1: not said
-	date       int64 // s, of the Date header; 0: none
+	date       int64 // s, of the Date header: the phone's clock in a request, CUCM's in its answer; 0: none
 	alarm      int16
 	code       uint16 // of an answer
 	flags      uint16
@@ -92,6 +95,12 @@ func (sc *scanner) message(n *expressway.Note) *message {
 	set(s.Cut, isCut)
 	set(s.Challenge == "bearer", isBearer)
 	set(!s.Request && strings.HasPrefix(s.Server, "TANDBERG"), isOwn)
+	set(s.Remotecc, isRemotecc)
+	set(s.RemoteccCode >= 300, isRejected)
+	set(!s.Request && s.ContentLength == 0, isEmpty)
+	if s.Cut && s.CSeqMethod == "" { // what stands last may be cut as well: the line of the same hash tells
+		m.call, m.cseq, m.to, m.user = 0, 0, 0, 0
+	}
 	if s.Branch != "" {
 		m.branch = sum(s.Branch)
 	}
@@ -101,16 +110,35 @@ func (sc *scanner) message(n *expressway.Note) *message {
 			m.expires = int32(c.Expires)
 		}
 	}
-	if !s.Date.IsZero() && s.Request {
+	if !s.Date.IsZero() {
 		m.date = s.Date.Unix()
+	}
+	if s.Request || s.Device != "" { // the Contact in an answer is the phone's own
+		m.traits = t.addTraits(traits{t.add(s.Device), t.add(s.Model), t.add(s.UserID), t.add(s.MAC), t.add(s.UserAgent), t.add(s.AlarmLoad), t.add(contactUser(s))})
 	}
 	if s.Request {
 		m.extra = t.add(s.Reason)
-		m.traits = t.addTraits(traits{t.add(s.Device), t.add(s.Model), t.add(s.UserID), t.add(s.MAC), t.add(s.UserAgent), t.add(s.AlarmLoad)})
 	} else if s.Code >= 300 {
 		m.extra = t.add(joined(s.Warning, s.RetryAfter, s.ChallengeError))
 	}
 	return m
+}
+
+// contactUser is the user part of the Contact, by which CUCM calls the phone.
+func contactUser(s *expressway.SIP) string {
+	if len(s.Contacts) == 0 {
+		return ""
+	}
+	return uriUser(s.Contacts[0].URI)
+}
+
+func uriUser(uri string) string {
+	_, rest, _ := strings.Cut(uri, ":")
+	user, _, ok := strings.Cut(rest, "@")
+	if !ok {
+		return ""
+	}
+	return user
 }
 
 // joined is what a refusal says for itself.

@@ -13,27 +13,91 @@ import (
 const howBodies = "To have them logged, set the module network.sip to DEBUG (and network.tcp, for connections to CUCM) on every Expressway: Maintenance > Diagnostics > Advanced > Network Log configuration."
 
 // notes say in words what these logs leave open.
-func (a *analysis) notes() []string {
+func notes(w *wire, all []told, hidden int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	partial := slices.ContainsFunc(a.phones, func(p *phone) bool {
-		return p.out.Verdict == VerdictPartial || p.out.Verdict == PhoneCameBack || p.out.Verdict == VerdictRecovered
+	partial := slices.ContainsFunc(all, func(t told) bool {
+		return t.verdict == VerdictPartial || t.verdict == PhoneCameBack || t.verdict == VerdictRecovered
 	})
 	switch {
-	case len(a.phones) == 0:
+	case len(all) == 0:
 		say("No REGISTER of a phone is in these logs. RTMT's counter also counts on-premises phones, which do not come through Expressway.")
-	case len(a.Alerts) > 0 && !partial:
+	case len(w.Alerts) > 0 && !partial:
 		say("No partial MRA phone was seen here, though there was an alert: RTMT's counter also counts on-premises phones, and phones that went partial before these logs begin.")
 	}
-	out = append(out, a.bodyNotes()...)
-	out = append(out, a.clockNotes()...)
-	if n := a.mostKeepAlives(); len(a.phones) > 0 && n < 2 {
-		say("These logs are too short: no phone shows two keep-alives, so that the phones' own cadence is not known and lateness cannot be told by it.")
+	out = append(out, bodyNotes(w, all)...)
+	out = append(out, clockNotes(w, len(all))...)
+	for _, s := range stalls(w) {
+		out = append(out, s.words(w))
 	}
+	if w.bodies != "yes" {
+		for _, c := range w.changes {
+			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(c.words(w)), count(c.phones, "registration"))
+		}
+	}
+	out = append(out, shortNotes(w, all)...)
+	out = append(out, peerNotes(w, len(all))...)
+	out = append(out, coverageNotes(w, len(all))...)
+	for _, n := range w.PhonesNamed {
+		if !slices.ContainsFunc(all, func(t told) bool { return t.isNamed(n) }) {
+			say("%s, which was asked for, is not in these logs.", n)
+		}
+	}
+	if hidden > 0 {
+		say("Of %s the messages are not shown one by one, for there are too many.", count(hidden, "registration"))
+	}
+	return out
+}
+
+func sentenceStart(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// usualCadence is how often phones send a keep-alive, where nothing else is known: 120 s
+// less 5 (docs/partial-registration.md).
+const usualCadence = 115 * time.Second
+
+// shortNotes say that the logs are too short for a keep-alive, or for two.
+func shortNotes(w *wire, all []told) []string {
+	if len(all) == 0 {
+		return nil
+	}
+	most := 0
+	for _, t := range all {
+		for _, c := range t.chains {
+			n := 0
+			for _, x := range c.txns {
+				if x.good() && (x.kind == KindKeepAlive || x.kind == KindRegister) {
+					n++
+				}
+			}
+			most = max(most, n)
+		}
+	}
+	switch held := time.Duration(w.logs.end - w.recordsBegin()); {
+	case most >= 2:
+		return nil
+	case held > 0 && held < usualCadence:
+		return []string{fmt.Sprintf("These logs are too short for one keep-alive: they hold %.0f s, and a phone sends one every %.0f s or so. Lateness cannot be told by them.", held.Seconds(), usualCadence.Seconds())}
+	}
+	return []string{"These logs are too short: no phone shows two keep-alives, so that the phones' own cadence is not known and lateness cannot be told by it."}
+}
+
+// recordsBegin is the time of the first record.
+func (l *logs) recordsBegin() int64 {
+	var from int64
+	for _, s := range l.scans {
+		if at := s.first.UnixNano(); !s.first.IsZero() && (from == 0 || at < from) {
+			from = at
+		}
+	}
+	return from
+}
+
+func peerNotes(w *wire, phones int) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, role := range []string{"C", "E"} {
-		hs := a.ofRole(role)
-		switch seen := slices.ContainsFunc(hs, func(h *host) bool { return h.sip+h.bodies > 0 }); {
-		case len(a.phones) == 0 || seen:
+		switch seen := slices.ContainsFunc(w.ofRole(role), func(h *host) bool { return h.sip+h.bodies > 0 }); {
+		case phones == 0 || seen:
 		case role == "C":
 			say("No log of an Expressway-C with REGISTERs is here: whether they reached CUCM, and when, cannot be told; times were taken at Expressway-E.")
 		default:
@@ -41,38 +105,35 @@ func (a *analysis) notes() []string {
 		}
 	}
 	for _, role := range []string{"C", "E"} {
-		if s := a.strangers[role]; len(s) > 0 && len(a.phones) > 0 {
+		if s := w.strangers[role]; len(s) > 0 && phones > 0 {
 			say("Messages passed through Expressway-%s peers whose logs are not here: %s.", role, strings.Join(s, ", "))
 		}
 	}
-	for _, h := range a.hosts {
+	for _, h := range w.hosts {
 		if h.role == "" {
 			say("Whether %s is an Expressway-C or -E could not be told; its messages count for neither.", h.name)
 		}
 	}
-	if len(a.Peers) > 0 {
-		say("The logs name Expressways that nobody configured: %s. A phone may have used one of them, so that nothing that rests on an absence can be told.", strings.Join(a.Peers, ", "))
-	}
-	out = append(out, a.coverageNotes()...)
-	for _, n := range a.PhonesNamed {
-		if !slices.ContainsFunc(a.phones, func(p *phone) bool { return p.isNamed(n) }) {
-			say("%s, which was asked for, is not in these logs.", n)
-		}
-	}
-	if a.hidden > 0 {
-		say("Of %s the messages are not shown one by one, for there are too many.", count(a.hidden, "registration"))
+	if len(w.Peers) > 0 {
+		say("The logs name Expressways that nobody configured: %s. A phone may have used one of them, so that nothing that rests on an absence can be told.", strings.Join(w.Peers, ", "))
 	}
 	return out
 }
 
-func (a *analysis) bodyNotes() []string {
-	switch a.bodies {
+func bodyNotes(w *wire, all []told) []string {
+	unclear := func(t told) bool {
+		return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister })
+	}
+	switch w.bodies {
 	case "no":
 		return []string{"SIP bodies were not logged (INFO level). What can be said is when REGISTERs passed and how they were answered. Whether one registered all lines or was a keep-alive, to the primary " +
 			"or a secondary CUCM, and whether CUCM took it for a new registration, cannot be told; which CUCM is a phone's primary is unknown. " + howBodies}
 	case "mixed":
+		if len(all) > 0 && !slices.ContainsFunc(all, unclear) {
+			return nil // the answers tell
+		}
 		var without []string
-		for _, h := range a.hosts {
+		for _, h := range w.hosts {
 			if b := h.bodiesLogged(); b == "no" || b == "mixed" {
 				without = append(without, h.name)
 			}
@@ -82,76 +143,65 @@ func (a *analysis) bodyNotes() []string {
 	return nil
 }
 
-func (a *analysis) clockNotes() []string {
+func clockNotes(w *wire, phones int) []string {
 	var out []string
-	for i, x := range a.hosts {
-		for _, y := range a.hosts[i+1:] {
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for i, x := range w.hosts {
+		for _, y := range w.hosts[i+1:] {
 			if x.offset != nil && y.offset != nil && (*x.offset-*y.offset).Abs() > time.Duration(apartFrom) {
-				out = append(out, fmt.Sprintf("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.name, y.name, rounded(*x.offset-*y.offset)))
+				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.name, y.name, rounded(*x.offset-*y.offset))
 			}
 		}
 	}
-	for _, p := range a.clocks {
+	for _, s := range w.steps {
+		say("The clock of %s was set by %+.1f s at %s: its own stamps jump there against the Date headers of CUCM's answers, and stay so. Its times are shown as they were logged; lateness was judged without that jump.",
+			w.texts.of(s.host), float64(s.by)/1e9, clock(s.at))
+	}
+	for _, s := range w.clocks.shaken {
+		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.c.name, s.e.name, rounded(time.Duration(s.by)), clock(s.at))
+	}
+	for _, p := range w.apart {
 		if abs(p.ahead) >= apartFrom {
-			out = append(out, fmt.Sprintf("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.name, p.e.name, rounded(time.Duration(p.ahead))))
+			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.name, p.e.name, rounded(time.Duration(p.ahead)))
 		}
 	}
 	var raw []string
-	for _, h := range a.hosts {
+	for _, h := range w.hosts {
 		if h.offset == nil {
 			raw = append(raw, h.name)
 		}
 	}
-	if len(raw) > 0 && len(a.phones) > 0 {
-		out = append(out, fmt.Sprintf("The clocks of these were not measured, so that their times are as they were logged: %s.", strings.Join(raw, ", ")))
+	if len(raw) > 0 && phones > 0 {
+		say("The clocks of these were not measured, so that their times are as they were logged: %s.", strings.Join(raw, ", "))
 	}
 	return out
 }
 
-func rounded(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Abs().Seconds()) }
-
-// mostKeepAlives is how many REGISTERs at most followed another in one chain.
-func (a *analysis) mostKeepAlives() int {
-	most := 0
-	for _, p := range a.phones {
-		for _, c := range p.chains {
-			n := 0
-			for _, t := range c.txns {
-				if t.good() && (t.kind == KindKeepAlive || t.kind == KindRegister) {
-					n++
-				}
-			}
-			most = max(most, n)
-		}
-	}
-	return most
-}
-
-func (a *analysis) coverageNotes() []string {
+func coverageNotes(w *wire, phones int) []string {
 	var out, unknown []string
-	for i, src := range a.sources {
+	for i, src := range w.sources {
 		name := src.Host
 		if name == "" {
 			name = src.File
 		} else if src.Family != "" {
 			name += " " + src.Family
 		}
-		if s := a.scans[i]; s.err != nil {
+		if s := w.scans[i]; s.err != nil {
 			out = append(out, fmt.Sprintf("%s could not be read to its end (%v).", name, s.err))
 		} else if s.dropped > 0 {
 			out = append(out, fmt.Sprintf("%s has so many records of connections and events that %d were passed over.", name, s.dropped))
 		}
-		if src.Family == "messages" || src.Family == "developer_log" {
+		if !src.showsSIP() {
 			continue
 		}
-		for _, m := range evidence.Merge(a.Window, src.Missing) {
+		for _, m := range evidence.Merge(w.Window, src.Missing) {
 			out = append(out, fmt.Sprintf("%s lacks %s to %s UTC (%s).", name, m.Since.UTC().Format(time.TimeOnly), m.Until.UTC().Format(time.TimeOnly), m.Reason))
 		}
 		if !src.Complete && len(src.Missing) == 0 {
 			unknown = append(unknown, name)
 		}
 	}
-	if len(unknown) > 0 && len(a.phones) > 0 {
+	if len(unknown) > 0 && phones > 0 {
 		slices.Sort(unknown)
 		out = append(out, fmt.Sprintf("Whether these logs are whole is not known: %s. What rests on an absence in them cannot be told.", strings.Join(slices.Compact(unknown), ", ")))
 	}

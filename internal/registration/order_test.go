@@ -81,6 +81,9 @@ func essence(r *Report) string {
 	for i := range r.Connections {
 		r.Connections[i].Proofs = []Proof{}
 	}
+	for i := range r.Groups {
+		r.Groups[i].Proofs = []Proof{}
+	}
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		panic(err)

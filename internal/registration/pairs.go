@@ -36,57 +36,65 @@ const nearby = int64(5 * time.Second)
 
 // mate reports whether two records of the same peer and hash are of one message.
 func (m *message) mate(o *message) bool {
-	return m.call == o.call && m.cseq == o.cseq && m.code == o.code && (m.flags^o.flags)&(isRequest|isSent) == 0 &&
+	cut := m.is(isCut) && (m.call == 0 || m.cseq == 0) || o.is(isCut) && (o.call == 0 || o.cseq == 0) // what is missing stands in the twin
+	return (cut || m.call == o.call && m.cseq == o.cseq) && m.code == o.code && (m.flags^o.flags)&(isRequest|isSent) == 0 &&
 		(m.info.length == 0) != (o.info.length == 0) && (m.body.length == 0) != (o.body.length == 0) && abs(m.at-o.at) <= nearby
 }
 
 // take joins the other record of a message to it. Of the two times the later counts: one
 // without a fraction is too early.
 func (m *message) take(o *message) {
-	info, body := m.info, m.body
-	if o.body.length > 0 {
-		at, user := m.at, m.user
-		*m = *o
-		m.at = max(m.at, at)
-		if m.user == 0 {
-			m.user = user
-		}
-		m.info = info
-		return
+	line, text := *m, *o
+	if o.body.length == 0 {
+		line, text = text, line
 	}
-	m.at, m.info, m.body = max(m.at, o.at), o.info, body
+	*m = text
+	m.at, m.info = max(line.at, text.at), line.info
+	if m.user == 0 {
+		m.user = line.user
+	}
+	if m.call == 0 {
+		m.call = line.call
+	}
+	if m.cseq == 0 {
+		m.cseq = line.cseq
+	}
+	if m.to == 0 {
+		m.to = line.to
+	}
 }
 
 // gather joins what the sources gave: records of one message that stand in two files,
-// and files that were given twice or overlap.
-func (a *analysis) gather() {
+// and files that were given twice or overlap. A message of which neither record has a
+// Call-ID is dropped.
+func gather(scans []*scan) (msgs []*message, events []event) {
 	n := 0
-	for _, s := range a.scans {
+	for _, s := range scans {
 		n += len(s.msgs)
 	}
-	a.msgs = make([]*message, 0, n)
-	for _, s := range a.scans {
-		a.msgs = append(a.msgs, s.msgs...)
-		a.events = append(a.events, s.events...)
+	msgs = make([]*message, 0, n)
+	for _, s := range scans {
+		msgs = append(msgs, s.msgs...)
+		events = append(events, s.events...)
 		s.msgs, s.events = nil, nil
 	}
-	slices.SortFunc(a.msgs, func(x, y *message) int {
+	slices.SortFunc(msgs, func(x, y *message) int {
 		return first(compare(x.host, y.host), compare(x.hash, y.hash), compare(x.call, y.call), compare(x.at, y.at),
 			compare(x.info.source, y.info.source), compare(x.place().offset, y.place().offset))
 	})
-	kept := a.msgs[:0]
+	kept := msgs[:0]
 	from := 0 // where the run of equal hashes begins in kept
-	for _, m := range a.msgs {
-		if len(kept) > from && (m.hash == 0 || kept[from].hash != m.hash || kept[from].host != m.host || kept[from].call != m.call) {
+	for _, m := range msgs {
+		if len(kept) > from && (m.hash == 0 || kept[from].hash != m.hash || kept[from].host != m.host || kept[from].call != m.call && kept[from].call != 0) {
 			from = len(kept)
 		}
 		if !absorbed(kept[from:], m) {
 			kept = append(kept, m)
 		}
 	}
-	clear(a.msgs[len(kept):])
-	a.msgs = kept
-	a.events = unique(a.events, func(x, y event) int {
+	clear(msgs[len(kept):])
+	msgs = slices.DeleteFunc(kept, func(m *message) bool { return m.call == 0 })
+	return msgs, unique(events, func(x, y event) int {
 		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.what, y.what))
 	})
 }

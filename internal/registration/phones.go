@@ -8,7 +8,7 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// A phone is a device with all its timelines.
+// A phone is a device with all its timelines, and what the logs tell of it.
 type phone struct {
 	lines   []*timeline
 	device  string
@@ -16,50 +16,47 @@ type phone struct {
 	guessed bool // the MAC is a guess from the Call-ID
 	traits  traits
 	numbers []string
+	shown   []shownNumber
 	txns    []*txn // of all timelines, in time order
 	chains  []*chain
-	named   bool
-	more    bool   // it has more than one line
-	known   string // how that is known
-	out     Phone
-	shared  *link // the connection whose closing dropped it
-	keys    []*txn
+	named   bool // somebody asked for it
+	alerted bool // an alert names it as partially registered
 }
 
-// A chain is one registration of a phone: one Call-ID after the other. A phone with
-// redundant paths has two at a time.
-type chain struct {
-	txns []*txn
-	tale tale
+// A shownNumber is a number of the phone and when it was seen first and last.
+type shownNumber struct {
+	number   string
+	from, to int64
 }
 
-// group makes phones of timelines: by the device that Contacts name, else by the MAC that
-// a Call-ID begins with together with the number, else each by itself.
-func (a *analysis) group() {
-	byKey := map[string]*phone{}
-	byMAC := map[string]*phone{}
+// phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
+// that a Call-ID begins with together with the number, else each by itself.
+func phonesOf(w *wire) []*phone {
+	var out []*phone
+	byKey, byMAC := map[string]*phone{}, map[string]*phone{}
 	add := func(key string, l *timeline) *phone {
 		p := byKey[key]
 		if p == nil {
 			p = &phone{}
 			byKey[key] = p
-			a.phones = append(a.phones, p)
+			out = append(out, p)
 		}
 		p.lines = append(p.lines, l)
 		return p
 	}
-	slices.SortFunc(a.lines, func(x, y *timeline) int {
-		return first(compare(a.texts.of(x.call), a.texts.of(y.call)), compare(a.texts.of(x.to), a.texts.of(y.to)))
+	lines := slices.Clone(w.lines)
+	slices.SortFunc(lines, func(x, y *timeline) int {
+		return first(compare(w.texts.of(x.call), w.texts.of(y.call)), compare(w.texts.of(x.to), w.texts.of(y.to)))
 	})
 	var rest []*timeline
-	for _, l := range a.lines {
-		l.mac, _ = expressway.MACOfCallID(a.texts.of(l.call))
-		if l.device = a.deviceOf(l); l.device == 0 {
+	for _, l := range lines {
+		l.mac, _ = expressway.MACOfCallID(w.texts.of(l.call))
+		if l.device = deviceOf(w, l); l.device == 0 {
 			rest = append(rest, l)
 			continue
 		}
-		p := add("d "+strings.ToUpper(a.texts.of(l.device)), l)
-		if m, ok := strings.CutPrefix(strings.ToUpper(a.texts.of(l.device)), "SEP"); ok {
+		p := add("d "+strings.ToUpper(w.texts.of(l.device)), l)
+		if m, ok := strings.CutPrefix(strings.ToUpper(w.texts.of(l.device)), "SEP"); ok {
 			byMAC[m] = p
 		}
 	}
@@ -68,22 +65,32 @@ func (a *analysis) group() {
 		case l.mac != "" && p != nil:
 			p.lines = append(p.lines, l)
 		case l.mac != "":
-			add("m "+l.mac+" "+a.texts.of(a.userOf(l)), l)
+			add("m "+l.mac+" "+w.texts.of(userOf(l)), l)
 		default:
-			add("c "+a.texts.of(l.call), l)
+			add("c "+w.texts.of(l.call), l)
 		}
 	}
-	for _, p := range a.phones {
-		a.describe(p)
-		p.chains = a.chainsOf(p)
+
+	notes := linesShown(w)
+	for _, p := range out {
+		p.describe(w)
+		p.showNumbers(w, notes)
+		p.named = slices.ContainsFunc(w.PhonesNamed, p.isNamed)
+		p.alerted = alertNames(w, p)
+		p.chains = chainsOf(p, sideLines(w, p))
+		for _, c := range p.chains {
+			c.measure()
+			c.tale = tell(w, c)
+		}
 	}
+	return out
 }
 
 // deviceOf is the device that the newest Contact of a timeline names.
-func (a *analysis) deviceOf(l *timeline) text {
+func deviceOf(w *wire, l *timeline) text {
 	for i := len(l.attempts) - 1; i >= 0; i-- {
 		for _, m := range l.attempts[i].msgs {
-			if d := a.texts.traitsOf(m).device; d != 0 {
+			if d := w.texts.traitsOf(m).device; d != 0 {
 				return d
 			}
 		}
@@ -91,7 +98,7 @@ func (a *analysis) deviceOf(l *timeline) text {
 	return 0
 }
 
-func (a *analysis) userOf(l *timeline) text {
+func userOf(l *timeline) text {
 	for _, m := range l.attempts[0].msgs {
 		if m.user != 0 {
 			return m.user
@@ -101,8 +108,7 @@ func (a *analysis) userOf(l *timeline) text {
 }
 
 // describe takes what the messages tell of the phone, of two different things the newer.
-func (a *analysis) describe(p *phone) {
-	numbers := map[string]bool{}
+func (p *phone) describe(w *wire) {
 	for _, l := range p.lines {
 		p.txns = append(p.txns, l.txns...)
 	}
@@ -115,39 +121,98 @@ func (a *analysis) describe(p *phone) {
 	for _, t := range p.txns {
 		for _, at := range t.attempts {
 			for _, m := range at.msgs {
-				k := a.texts.traitsOf(m)
+				k := w.texts.traitsOf(m)
 				set(&p.traits.device, k.device)
 				set(&p.traits.model, k.model)
 				set(&p.traits.user, k.user)
 				set(&p.traits.mac, k.mac)
 				set(&p.traits.software, k.software)
 				set(&p.traits.load, k.load)
-				if n := a.texts.of(m.user); n != "" {
-					numbers[n] = true
-				}
 			}
 		}
-		if t.bulk {
-			p.more, p.known = true, "it has registered all its lines at once"
-		}
 	}
-	p.numbers = slices.Sorted(maps.Keys(numbers))
-	p.device = a.texts.of(p.traits.device)
-	p.mac = a.texts.of(p.traits.mac)
+	p.device = w.texts.of(p.traits.device)
+	p.mac = w.texts.of(p.traits.mac)
 	if m, ok := strings.CutPrefix(strings.ToUpper(p.device), "SEP"); ok && len(m) == 12 {
 		p.mac = m
 	}
 	if p.mac == "" {
 		p.mac, p.guessed = p.lines[0].mac, p.lines[0].mac != ""
 	}
-	if !p.more && a.alertNames(p) {
-		p.more, p.known = true, "the alert names it as partially registered"
-	}
-	p.named = slices.ContainsFunc(a.PhonesNamed, p.isNamed)
 }
 
-func (a *analysis) alertNames(p *phone) bool {
-	for _, al := range a.Alerts {
+// noteKey is how a lineNote names a phone: one of the three is set.
+type noteKey struct{ call, device, contact string }
+
+// linesShown are the notes of all sources on phones' lines, by what names the phone.
+func linesShown(w *wire) map[noteKey][]shownNumber {
+	out := map[noteKey][]shownNumber{}
+	for _, s := range w.scans {
+		for n, seen := range s.lines {
+			k := noteKey{call: n.call}
+			switch {
+			case n.device != "":
+				k = noteKey{device: strings.ToUpper(n.device)}
+			case n.contact != "":
+				k = noteKey{contact: n.contact}
+			}
+			out[k] = append(out[k], shownNumber{n.number, seen[0], seen[1]})
+		}
+	}
+	return out
+}
+
+// showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
+// show.
+func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
+	keys := map[noteKey]bool{{device: strings.ToUpper(p.device)}: p.device != ""}
+	if p.mac != "" && !p.guessed {
+		keys[noteKey{device: "SEP" + p.mac}] = true
+	}
+	for _, t := range p.txns {
+		keys[noteKey{call: w.texts.of(t.line.call)}] = true
+		for _, at := range t.attempts {
+			for _, m := range at.msgs {
+				if n := w.texts.of(m.user); n != "" {
+					p.shown = append(p.shown, shownNumber{n, m.at, m.at})
+				}
+				if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
+					keys[noteKey{contact: c}] = true
+				}
+			}
+		}
+	}
+	for k, on := range keys {
+		if on {
+			p.shown = append(p.shown, notes[k]...)
+		}
+	}
+	p.shown = merged(p.shown)
+	numbers := map[string]bool{}
+	for _, s := range p.shown {
+		numbers[s.number] = true
+	}
+	p.numbers = slices.Sorted(maps.Keys(numbers))
+}
+
+// merged keeps one entry for each number and stretch of ten minutes.
+func merged(in []shownNumber) []shownNumber {
+	slices.SortFunc(in, func(x, y shownNumber) int {
+		return first(compare(x.number, y.number), compare(x.from, y.from), compare(x.to, y.to))
+	})
+	var out []shownNumber
+	for _, s := range in {
+		if n := len(out) - 1; n >= 0 && out[n].number == s.number && s.from-out[n].to < 600e9 {
+			out[n].to = max(out[n].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func alertNames(w *wire, p *phone) bool {
+	for _, al := range w.Alerts {
 		if slices.ContainsFunc(al.Devices, func(d string) bool { return p.device != "" && strings.EqualFold(d, p.device) }) {
 			return true
 		}
@@ -165,79 +230,13 @@ func (p *phone) isNamed(s string) bool {
 	return strings.EqualFold(s, p.device) || p.mac != "" && strings.TrimPrefix(plain, "SEP") == p.mac || slices.Contains(p.numbers, s)
 }
 
-// name is how the phone is spoken of.
-func (p *phone) name() string {
-	who := ""
-	if len(p.numbers) > 0 {
-		who = " (" + strings.Join(p.numbers, ", ") + ")"
-	}
-	switch {
-	case p.device != "":
-		return p.device + who
-	case p.mac != "":
-		return "MAC " + p.mac + " (read from its Call-ID, which is a guess)" + who
-	default:
-		return "the phone of Call-ID " + p.out.CallIDs[0] + who
-	}
-}
-
-// chainsOf puts timelines that follow one another together. A timeline is a chain of its
-// own if the one before went on being answered after it had begun.
-func (a *analysis) chainsOf(p *phone) []*chain {
-	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *timeline) bool {
-		return !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
-	})
-	slices.SortStableFunc(lines, func(x, y *timeline) int { return compare(x.begins(), y.begins()) })
-	var out []*chain
-	for _, l := range lines {
-		var of *chain
-		for _, c := range out {
-			if c.ended(l) {
-				of = c
-			}
-		}
-		if of == nil {
-			of = &chain{}
-			out = append(out, of)
-		}
-		for _, t := range l.txns {
-			if t.kind != KindSecondary {
-				of.txns = append(of.txns, t)
-			}
-		}
-		slices.SortStableFunc(of.txns, byTime)
-	}
-	for _, c := range out {
-		c.measure()
-	}
-	return out
-}
-
-// begins is when the timeline first tried to register.
-func (l *timeline) begins() int64 {
-	for _, t := range l.txns {
-		if t.kind != KindSecondary {
-			return t.sent
+// oneLine reports whether the device is of a kind that registers one line: Jabber on a
+// computer, an iPhone, Android or a tablet.
+func (p *phone) oneLine() bool {
+	for _, kind := range []string{"CSF", "TCT", "BOT", "TAB"} {
+		if len(p.device) >= 3 && strings.EqualFold(p.device[:3], kind) {
+			return true
 		}
 	}
-	return 0
-}
-
-// ended reports whether a timeline takes the place of the chain: with the same node
-// nothing of the chain succeeded after it had begun. Of two nodes only one has the phone;
-// but without bodies one of two may be the secondary.
-func (c *chain) ended(l *timeline) bool {
-	from := int64(-1)
-	for _, t := range l.txns {
-		if t.good() {
-			from = t.sent
-			break
-		}
-	}
-	if from < 0 {
-		return true
-	}
-	return !slices.ContainsFunc(c.txns, func(t *txn) bool {
-		return (t.line.to == l.to || t.kind == KindRegister) && t.good() && t.sent > from
-	})
+	return false
 }

@@ -133,12 +133,12 @@ func checkTrue(t *rapid.T, p *lab.Played, r *Report, holes bool) {
 		}
 		partial := last.Lines > 0 && last.Lines < last.All
 		fail := func(what string) {
-			t.Fatalf("%s %s/%s %s/%s: %s\n%s\n%+v\nleft out %v, clocks %v, story %s", ph.Device, ph.Verdict, ph.Confidence, ph.Cause, ph.CauseConfidence, what, ph.Summary, last, p.LeaveOut, p.Clocks, p.Site.Story(last.Device))
+			t.Fatalf("%s %s/%s %s/%s: %s\n%s\n%+v\nleft out %v, clocks %v, story %s", ph.Device, ph.Verdict, ph.VerdictConfidence, ph.Cause, ph.CauseConfidence, what, ph.Summary, last, p.LeaveOut, p.Clocks, p.Site.Story(last.Device))
 		}
 		if left('c') && (left('e') || holes) {
 			continue // of a C that no log names nothing is known: what it did is no fault of the report
 		}
-		if ph.Confidence != Certain {
+		if ph.VerdictConfidence != Certain {
 			continue
 		}
 		switch ph.Verdict {

@@ -38,6 +38,7 @@ type scan struct {
 	msgs            []*message
 	tcps            tcpNotes
 	events          []event
+	lines           lineNotes
 	dropped         int64 // notes beyond maxNotes
 	err             error
 }
@@ -111,9 +112,10 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 	h := sc.texts.add(host)
 	switch n.Kind {
 	case expressway.NoteSIP, expressway.NoteBody:
-		if n.SIP == nil || n.SIP.CallID == "" {
+		if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 			return
 		}
+		s.lines.look(&n, at.UnixNano())
 		if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 			return
 		}

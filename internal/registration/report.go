@@ -1,7 +1,7 @@
 // Package registration reads from the logs of Expressways how phones registered:
 // it joins records to messages, messages to transactions, transactions to timelines,
 // and says of each phone whether it is partially registered, why, and how certain
-// that is (facts/partial-registration.md).
+// that is (docs/partial-registration.md).
 //
 // It is pure: records in, a Report out. It guarantees that every statement names the
 // records that prove it, and that what rests on an absence is never above "cannot
@@ -65,6 +65,7 @@ type Report struct {
 	Alerts       []evidence.Alert `json:"alerts,omitempty"`
 	TimeZone     string           `json:"time_zone,omitempty"` // IANA name of the site's, for people
 	Connections  []Connection     `json:"connections"`         // between Expressway-C and CUCM, as far as DEBUG shows them
+	Groups       []Group          `json:"groups"`              // what happened, each thing once, the worst first
 	Phones       []Phone          `json:"phones"`              // those named first, then the affected ones
 }
 
@@ -88,6 +89,29 @@ type Proof struct {
 	Length int64     `json:"length"`
 	Time   time.Time `json:"time"`
 	What   string    `json:"what"`
+}
+
+// A Statement is one claim, and how certain it is.
+type Statement struct {
+	Text       string `json:"text"` // a sentence, with its full stop
+	Confidence string `json:"confidence"`
+}
+
+// A Group is the phones to which one thing happened: the same cause, on the same
+// connection where the cause is one.
+type Group struct {
+	Verdict    string     `json:"verdict"` // the worst of its phones
+	Cause      string     `json:"cause"`
+	Confidence string     `json:"confidence"`      // of the cause, the least of its phones
+	C          string     `json:"c,omitempty"`     // Expressway-C, where they have it in common
+	CUCM       string     `json:"cucm,omitempty"`  // node, the same
+	At         *time.Time `json:"at,omitempty"`    // when it happened: the connection dropped, the first registration was lost
+	First      *time.Time `json:"first,omitempty"` // when the first and the last of its phones came back
+	Last       *time.Time `json:"last,omitempty"`
+	Devices    []string   `json:"devices"` // as phones are called in the report
+	Summary    string     `json:"summary"` // one sentence
+	Advice     string     `json:"advice,omitempty"`
+	Proofs     []Proof    `json:"evidence"`
 }
 
 // A Connection is a TCP connection from an Expressway-C to a CUCM node.
@@ -114,13 +138,16 @@ type Phone struct {
 	CallIDs  []string `json:"call_ids"`
 	Named    bool     `json:"named,omitempty"` // somebody asked for it
 
-	Verdict    string `json:"verdict"`
-	Cause      string `json:"cause,omitempty"`
-	Confidence string `json:"confidence"` // of the verdict
-	// CauseConfidence is that of the cause: CUCM does not say why it dropped a phone.
-	CauseConfidence string     `json:"cause_confidence,omitempty"`
-	At              *time.Time `json:"at,omitempty"`        // the REGISTER that was taken for a new registration was sent on to CUCM
-	LateByS         *float64   `json:"late_by_s,omitempty"` // beyond the phone's own cadence
+	Verdict string `json:"verdict"`
+	Cause   string `json:"cause,omitempty"`
+	// Confidence is that of the cause, for CUCM does not say why it dropped a phone;
+	// without a cause it is that of the verdict.
+	Confidence        string      `json:"confidence"`
+	VerdictConfidence string      `json:"verdict_confidence"`
+	CauseConfidence   string      `json:"cause_confidence,omitempty"`
+	Statements        []Statement `json:"statements"`          // the single claims: the verdict's first, then the cause's
+	At                *time.Time  `json:"at,omitempty"`        // the REGISTER that was taken for a new registration was sent on to CUCM
+	LateByS           *float64    `json:"late_by_s,omitempty"` // beyond the phone's own cadence
 	// The other two of the three numbers.
 	BeyondExpiresS *float64   `json:"beyond_expires_s,omitempty"`
 	BeyondGraceS   *float64   `json:"beyond_grace_s,omitempty"`
@@ -147,22 +174,25 @@ const (
 // A Transaction is one REGISTER with its answer, its challenges and repetitions
 // folded in.
 type Transaction struct {
-	CallID    string    `json:"call_id"`
-	CUCM      string    `json:"cucm"` // host in To
-	CSeq      uint32    `json:"cseq"` // of the last attempt
-	Kind      string    `json:"kind"`
-	At        time.Time `json:"at"`       // the first record of it
-	Attempts  int       `json:"attempts"` // requests, challenged ones included
-	Code      int       `json:"code"`     // of the last answer; 0: none seen
-	Answer    string    `json:"answer,omitempty"`
-	NewReg    bool      `json:"new_registration,omitempty"` // x-cisco-newreg in the answer
-	Expires   int       `json:"expires,omitempty"`          // of the answer, seconds
-	GapS      *float64  `json:"gap_s,omitempty"`            // since the one before of this timeline, at C's Sent
-	LateByS   *float64  `json:"late_by_s,omitempty"`
-	Challenge string    `json:"challenge,omitempty"` // digest, bearer
-	C         string    `json:"c,omitempty"`
-	E         string    `json:"e,omitempty"`
-	Hops      []Hop     `json:"hops"` // in time order
+	CallID   string    `json:"call_id"`
+	CUCM     string    `json:"cucm"` // host in To
+	CSeq     uint32    `json:"cseq"` // of the last attempt
+	Kind     string    `json:"kind"`
+	At       time.Time `json:"at"`       // the first record of it
+	Attempts int       `json:"attempts"` // requests, challenged ones included
+	Code     int       `json:"code"`     // of the last answer; 0: none seen
+	Answer   string    `json:"answer,omitempty"`
+	NewReg   bool      `json:"new_registration,omitempty"` // x-cisco-newreg in the answer
+	Expires  int       `json:"expires,omitempty"`          // of the answer, seconds
+	GapS     *float64  `json:"gap_s,omitempty"`            // since the one before of this timeline, at C's Sent
+	LateByS  *float64  `json:"late_by_s,omitempty"`
+	// Due is when the REGISTER was expected: the last success and the phone's own
+	// cadence. Absent where the cadence is not known.
+	Due       *time.Time `json:"due,omitempty"`
+	Challenge string     `json:"challenge,omitempty"` // digest, bearer
+	C         string     `json:"c,omitempty"`
+	E         string     `json:"e,omitempty"`
+	Hops      []Hop      `json:"hops"` // in time order
 }
 
 // Ends of a Hop that are no peers.

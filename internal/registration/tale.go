@@ -1,6 +1,10 @@
 package registration
 
-import "time"
+import (
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
 
 // How a chain stands.
 type state string
@@ -16,45 +20,54 @@ const (
 // A tale is what happened to one chain, up to the end of the logs.
 type tale struct {
 	state   state
-	came    *txn   // the last keep-alive that was answered as a new registration
-	back    *txn   // the full REGISTER after it
-	full    *txn   // the last full REGISTER that succeeded
-	gone    *txn   // the last unregister
-	last    *txn   // the last success
-	failing []*txn // REGISTERs without success since then
-	again   *txn   // the last full REGISTER that followed a success or an unregister
-	unclear *txn   // a success since the last full one of which it is not known what it was
-	quiet   bool   // nothing was heard of it for longer than CUCM waits
-	cut     *link  // its connection closed, and nothing was heard since
+	came    *txn           // the last keep-alive that was answered as a new registration
+	back    *txn           // the full REGISTER after it
+	full    *txn           // the last full REGISTER that succeeded
+	gone    *txn           // the last unregister
+	last    *txn           // the last success
+	failing []*txn         // REGISTERs without success since then
+	again   *txn           // the last full REGISTER that followed a success or an unregister
+	unclear *txn           // a success since the last full one of which it is not known what it was
+	hole    *evidence.Span // the logs lack it, and a REGISTER of the chain may have stood there
+	end     ending
 }
 
+// An ending is how a chain stops before the logs do.
+type ending struct {
+	quiet bool  // nothing was heard of it for longer than CUCM waits
+	cut   *link // its connection closed, and nothing was heard since
+}
+
+// inFlight is how long before the end of the logs an unanswered REGISTER may still be
+// answered: SIP's own patience, 64 times T1 (RFC 3261, section 17.1.2.2).
+const inFlight = int64(32 * time.Second)
+
 // tell goes through a chain in time order.
-func (a *analysis) tell(c *chain) {
-	s := &c.tale
-	for _, t := range c.txns {
+func tell(w *wire, c *chain) tale {
+	var s tale
+	for i, t := range c.txns {
 		switch {
 		case t.kind == KindUnregister && (t.code == 0 || t.code/100 == 2):
 			s.state, s.gone, s.failing = stateUnregistered, t, nil
 		case t.kind == KindUnregister:
 		case t.good():
+			if h := holeBefore(w, c, i); h != nil {
+				s.hole = h
+			}
 			s.success(t)
+		case t.code == 0 && w.logs.end-t.sent < inFlight:
 		default:
 			s.failing = append(s.failing, t)
 		}
 	}
 	if s.last == nil || s.state == stateUnregistered {
-		return
+		return s
 	}
-	if l := s.last.link; l != nil && l.closed > s.last.sent && !l.failed {
-		s.cut = l
+	s.end = endOf(w, c, &s)
+	if h := w.missing("C", s.last.ok, w.logs.end); h != nil && missable(c, len(c.txns)-1, w.logs.end-s.last.ok) {
+		s.hole = h
 	}
-	wait := int64(s.last.expires) * int64(time.Second)
-	if wait > 0 {
-		wait += a.grace(s.last.expires)
-	} else {
-		wait = 2 * c.cadence(len(c.txns))
-	}
-	s.quiet = wait > 0 && a.end()-s.last.ok > wait
+	return s
 }
 
 // success is what a 200 OK means.
@@ -69,48 +82,49 @@ func (s *tale) success(t *txn) {
 		if s.last != nil || s.gone != nil {
 			s.again = t
 		}
-		s.state, s.full, s.unclear = stateAll, t, nil
-	case t.kind == KindKeepAlive && t.told && t.newReg:
+		s.state, s.full, s.unclear, s.hole = stateAll, t, nil, nil
+	case t.kind == KindKeepAlive && t.marks.told && t.marks.newReg:
 		s.state, s.came, s.back = stateOne, t, nil
 	case was == stateNone || was == stateUnregistered:
 		s.state = stateSome
+	case t.kind == KindKeepAlive && t.marks.told && s.last != nil && t.line.call != s.last.line.call: // it registered anew, and that is not in the logs
+		s.state, s.came, s.back, s.full, s.again = stateSome, nil, nil, nil, nil
 	}
-	if t.kind == KindRegister || t.kind == KindKeepAlive && !t.told {
+	if t.kind == KindRegister || t.kind == KindKeepAlive && !t.marks.told {
 		s.unclear = t
 	}
 	s.last = t
 }
 
-// end is the time of the last record of the peers that talk to CUCM, or of all.
-func (a *analysis) end() int64 {
-	if a.last != 0 {
-		return a.last
+// holeBefore is what the logs of all Cs lack of the gap before a success, if a REGISTER
+// may have stood there: the gap is longer than the phone's cadence.
+func holeBefore(w *wire, c *chain, i int) *evidence.Span {
+	if c.prev[i] == nil || !missable(c, i, c.gap[i]) {
+		return nil
 	}
-	role := ""
-	if len(a.ofRole("C")) > 0 {
-		role = "C"
-	}
-	for i, s := range a.scans {
-		if s.last.IsZero() || role != "" && !a.isOf(i, role) {
-			continue
-		}
-		at := s.last
-		if o := a.sources[i].ClockOffset; o != nil {
-			at = at.Add(-*o)
-		}
-		a.last = max(a.last, at.UnixNano())
-	}
-	return a.last
+	return w.missing("C", c.prev[i].ok, c.txns[i].sent)
 }
 
-// isOf reports whether a source is of a host of that role.
-func (a *analysis) isOf(source int, role string) bool {
-	for _, h := range a.ofRole(role) {
-		for _, i := range h.sources {
-			if i == source {
-				return true
-			}
-		}
+// missable reports whether a gap is so long that a REGISTER may have stood in it.
+func missable(c *chain, i int, gap int64) bool {
+	pace := c.pace[i]
+	if pace == 0 {
+		return gap > int64(time.Minute)
 	}
-	return false
+	return gap > pace+tolerated(pace)
+}
+
+func endOf(w *wire, c *chain, s *tale) ending {
+	var e ending
+	if l := s.last.link; l != nil && l.closed > s.last.sent && !l.failed {
+		e.cut = l
+	}
+	wait := int64(s.last.expires) * int64(time.Second)
+	if wait > 0 {
+		wait += w.grace(s.last.expires)
+	} else {
+		wait = 2 * c.cadence(len(c.txns))
+	}
+	e.quiet = wait > 0 && w.logs.end-s.last.ok > wait
+	return e
 }

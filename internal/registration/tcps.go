@@ -3,8 +3,6 @@ package registration
 import (
 	"encoding/binary"
 	"net/netip"
-
-	"rtmtgrab/internal/expressway"
 )
 
 // tcpNotes are the records of connections of one source, packed into some 30 bytes
@@ -86,25 +84,4 @@ func plain(e netip.AddrPort) netip.AddrPort {
 		a = a.WithZone("")
 	}
 	return netip.AddrPortFrom(a, e.Port())
-}
-
-// pickTCP takes the records of connections that bear on a registration out of what the
-// sources gave: of connections from a C to one of the nodes, and those that say that one
-// between C and E is no more.
-func (a *analysis) pickTCP(nodes map[netip.AddrPort]bool) {
-	for i, s := range a.scans {
-		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
-			h, what := a.byName[n.host], a.texts.of(n.what)
-			toCUCM := h != nil && h.role != "E" && (nodes[src] || nodes[dst])
-			traversal := (what == expressway.TCPClosed || what == expressway.TCPFailed) && (traversalPort(src.Port()) || traversalPort(dst.Port()))
-			if toCUCM || traversal {
-				n.src, n.dst = a.texts.addEnd(src), a.texts.addEnd(dst)
-				a.tcps = append(a.tcps, n)
-			}
-		})
-		s.tcps = tcpNotes{}
-	}
-	a.tcps = unique(a.tcps, func(x, y tcpNote) int {
-		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.src, y.src), compare(x.dst, y.dst), compare(x.what, y.what), compare(x.reason, y.reason))
-	})
 }

@@ -58,9 +58,9 @@ func TestForeignConnections(t *testing.T) {
 	if s.tcps.n != n || bytes > n*40 || len(sc.texts.ports) > 10 {
 		t.Errorf("%d notes take %d bytes, and %d ends are numbered", s.tcps.n, bytes, len(sc.texts.ports))
 	}
-	a := &analysis{texts: sc.texts, sources: sc.sources, scans: []*scan{s}, byName: map[text]*host{}}
-	a.pickTCP(map[netip.AddrPort]bool{netip.MustParseAddrPort("10.0.20.11:5060"): true})
-	if len(a.tcps) > 0 || len(sc.texts.ports) > 10 || s.tcps.chunks != nil {
-		t.Errorf("%d notes stay, %d ends", len(a.tcps), len(sc.texts.ports))
+	l := &logs{texts: sc.texts, sources: sc.sources, scans: []*scan{s}, byName: map[text]*host{}}
+	tcps := pickTCP(l, map[netip.AddrPort]bool{netip.MustParseAddrPort("10.0.20.11:5060"): true})
+	if len(tcps) > 0 || len(sc.texts.ports) > 10 || s.tcps.chunks != nil {
+		t.Errorf("%d notes stay, %d ends", len(tcps), len(sc.texts.ports))
 	}
 }

@@ -27,7 +27,7 @@ type texts struct {
 }
 
 // traits are what one message tells of its device. Its zero value is at 0.
-type traits struct{ device, model, user, mac, software, load text }
+type traits struct{ device, model, user, mac, software, load, contact text }
 
 func newTexts() *texts {
 	return &texts{ids: map[string]text{"": 0}, all: []string{""}, ends: map[netip.AddrPort]uint32{{}: 0}, ports: []netip.AddrPort{{}},

@@ -3,102 +3,131 @@ package registration
 import (
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
-// measure finds how long after the success before it each REGISTER was sent on, and how
-// much that is beyond the phone's own cadence.
-func (c *chain) measure() {
-	var prev *txn
-	for _, t := range c.txns {
-		t.prev = prev
-		if prev != nil && t.keeps() {
-			t.gap = t.sent - prev.ok
-		}
-		switch {
-		case t.good():
-			prev = t
-		case t.kind == KindUnregister:
-			prev = nil
-		}
-	}
-	for i, t := range c.txns {
-		if !t.steady() {
-			continue
-		}
-		if t.cadence = c.cadence(i); t.cadence > 0 {
-			late := t.gap - t.cadence
-			t.late = &late
-		}
-	}
+// A lapse is the stretch from a success to the REGISTER by which a phone came back, or
+// kept its registration: every try in between, judged by the first.
+type lapse struct {
+	chain   *chain
+	from    *txn // nil: it is not in the logs
+	to      *txn
+	tries   []*txn // the REGISTERs after from, up to and including to, in time order
+	cadence int64  // 0: not known
 }
 
-// steady reports whether the gap before the transaction is one of the phone's cadence:
-// it keeps a registration of the same node, as far as is known.
-func (t *txn) steady() bool {
-	return t.prev != nil && t.gap > 0 && t.line == t.prev.line && (t.kind == KindKeepAlive || t.kind == KindRegister)
+// lapse is the one that ends with the REGISTER of that index.
+func (c *chain) lapse(i int) lapse {
+	l := lapse{chain: c, to: c.txns[i], from: c.prev[i], cadence: c.pace[i]}
+	if l.from == nil {
+		l.tries = []*txn{l.to}
+		return l
+	}
+	j := i
+	for ; j > 0 && c.txns[j-1] != l.from; j-- {
+	}
+	for _, t := range c.txns[j : i+1] {
+		if t.keeps() {
+			l.tries = append(l.tries, t)
+		}
+	}
+	return l
 }
 
-// enough gaps tell a cadence.
-const enough = 31
+// lapseTo is the one that ends with a REGISTER of the chain.
+func (c *chain) lapseTo(t *txn) lapse { return c.lapse(slices.Index(c.txns, t)) }
 
-// cadence is the phone's own at the transaction of that index: the median of its gaps
-// before, or of those after if there are none. 0: it is not known.
-func (c *chain) cadence(i int) int64 {
-	var gaps []int64
-	add := func(o *txn) bool {
-		if o.steady() && !o.newReg && (i == len(c.txns) || o.line.to == c.txns[i].line.to) {
-			gaps = append(gaps, o.gap)
-		}
-		return len(gaps) < enough
-	}
-	for j := i - 1; j >= 0 && add(c.txns[j]); j-- {
-	}
-	if len(gaps) == 0 {
-		for j := i + 1; j < len(c.txns) && add(c.txns[j]); j++ {
-		}
-	}
-	if len(gaps) == 0 {
+// first is the first attempt since the success.
+func (l lapse) first() *txn { return l.tries[0] }
+
+// gap is from the success to the first attempt at C's Sent, or where it was seen
+// nearest to that. 0: there is no success before it.
+func (l lapse) gap() int64 {
+	if l.from == nil {
 		return 0
 	}
-	return median(gaps)
+	return l.first().begun - l.from.ok
 }
 
 // tolerated is by how much a cadence may vary before anything is called late.
 func tolerated(cadence int64) int64 { return max(int64(2*time.Second), cadence/25) }
 
-// isLate reports whether the REGISTER came beyond the phone's cadence.
-func (t *txn) isLate() bool { return t.late != nil && *t.late > tolerated(t.cadence) }
-
-// beyondExpires is how much later than CUCM allowed it was sent; nil: not known.
-func (t *txn) beyondExpires() *int64 {
-	if t.prev == nil || t.prev.expires <= 0 || t.gap == 0 {
+// beyondExpires is how much later than CUCM allowed the first attempt was sent; nil: not
+// known.
+func (l lapse) beyondExpires() *int64 {
+	if l.from == nil || l.from.expires <= 0 || l.gap() == 0 {
 		return nil
 	}
-	d := t.gap - int64(t.prev.expires)*int64(time.Second)
+	d := l.gap() - int64(l.from.expires)*int64(time.Second)
 	return &d
 }
 
+// late is by how much the first attempt came beyond the phone's own cadence, if that
+// matters: a REGISTER within Expires is in time, whatever the cadence was before. Where
+// Expires is not known, a sixth of the cadence is what CUCM waits at least. nil: it was
+// in time, or that is not known.
+func (l lapse) late() *int64 {
+	gap := l.gap()
+	if gap == 0 || l.cadence == 0 || !l.steadyKind() {
+		return nil
+	}
+	late := gap - l.cadence
+	if late <= 0 {
+		return nil
+	}
+	beyond := l.beyondExpires()
+	switch {
+	case beyond != nil && *beyond <= 0:
+		return nil
+	case beyond != nil && !l.to.marks.newReg && *beyond <= tolerated(l.cadence):
+		return nil
+	case beyond == nil && late <= l.cadence*16/100:
+		return nil
+	}
+	return &late
+}
+
+// hole is what the logs are known to lack of the lapse, of a C or an E, if a REGISTER may
+// have stood there; nil: nothing.
+func (l lapse) hole(w *wire) *evidence.Span {
+	if l.from == nil || !missable(l.chain, slices.Index(l.chain.txns, l.to), l.gap()) {
+		return nil
+	}
+	if h := w.missing("C", l.from.ok, l.to.sent); h != nil {
+		return h
+	}
+	return w.missing("E", l.from.ok, l.to.sent)
+}
+
+// steadyKind reports whether the lapse is one between keep-alives of one registration.
+func (l lapse) steadyKind() bool {
+	f := l.first()
+	return l.from != nil && f.line.to == l.from.line.to && (f.kind == KindKeepAlive || f.kind == KindRegister)
+}
+
 // grace is how long CUCM waits beyond Expires.
-func (a *analysis) grace(expires int32) int64 {
-	if a.Grace > 0 {
-		return int64(a.Grace)
+func (l *logs) grace(expires int32) int64 {
+	if l.Grace > 0 {
+		return int64(l.Grace)
 	}
 	return int64(expires) * int64(time.Second) / 8
 }
 
-func (a *analysis) beyondGrace(t *txn) *int64 {
-	d := t.beyondExpires()
+// beyondGrace is beyondExpires less what CUCM waits.
+func beyondGrace(w *wire, l lapse) *int64 {
+	d := l.beyondExpires()
 	if d == nil {
 		return nil
 	}
-	g := *d - a.grace(t.prev.expires)
+	g := *d - w.grace(l.from.expires)
 	return &g
 }
 
-// atCUCM is how long CUCM's first answer took.
+// atCUCM is how long CUCM's first answer to the REGISTER took; 0: not known.
 func (t *txn) atCUCM() int64 {
-	if m := t.last.at[toCUCM]; m != nil && t.last.first != nil {
-		return t.last.first.at - m.at
+	if m := t.last.at[toCUCM]; m != nil && t.last.reply != nil && t.last.reply.host == m.host {
+		return t.last.reply.at - m.at
 	}
 	return 0
 }
@@ -106,78 +135,17 @@ func (t *txn) atCUCM() int64 {
 // slow is from when on an answer of CUCM is a delay.
 const slow = int64(2 * time.Second)
 
-// lateAt says where a late REGISTER lost its time, and how that is known. Each peer's
-// gaps are compared with its own, so that its clock does not matter.
-func (a *analysis) lateAt(c *chain, t *txn) (where, why string) {
-	if t.prev == nil {
-		return "", ""
-	}
-	if d := t.atCUCM(); d > slow && !t.isLate() {
-		return "between C and CUCM", "C sent it in time, and CUCM's first answer came after " + seconds(d)
-	}
-	if !t.isLate() || !t.exact {
-		return "", ""
-	}
-	part := *t.late * 4 / 5
-	date := func(t *txn) (int64, bool) { d := t.date(); return d * int64(time.Second), d != 0 }
-	seen := func(s stage) func(*txn) (int64, bool) {
-		return func(t *txn) (int64, bool) {
-			if m := t.last.at[s]; m != nil {
-				return m.at, true
-			}
-			return 0, false
-		}
-	}
-	byPhone, dated := c.beyond(t, date)
-	byE, atE := c.beyond(t, seen(phoneToE))
-	byC, atC := c.beyond(t, seen(intoC))
-	switch {
-	case dated && byPhone+int64(time.Second) >= part:
-		return "before E", "the phone itself sent it late, by its Date header"
-	case atE && byE >= part && dated:
-		return "before E", "the phone had sent it in time, by its Date header, and Expressway-E received it late"
-	case atE && byE >= part:
-		return "", "Expressway-E received it late; whether the phone sent it late cannot be told without its Date header or its problem report"
-	case atC && byC < part:
-		return "in C", "Expressway-C received it in time and sent it on late"
-	case atE && atC:
-		return "between E and C", "Expressway-E received it in time, Expressway-C late"
-	case dated && atC:
-		return "", "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was"
-	}
-	return "", ""
-}
-
-// beyond is by how much the gap before t is longer than the phone's others, at some point
-// of the way.
-func (c *chain) beyond(t *txn, at func(*txn) (int64, bool)) (int64, bool) {
-	to, ok := at(t)
-	from, before := at(t.prev)
-	if !ok || !before {
-		return 0, false
-	}
-	var others []int64
-	for _, o := range c.txns {
-		if o == t || !o.steady() || o.isLate() || o.newReg {
+// worst is the lapse of the chain that was latest; nil: all were in time.
+func (c *chain) worst() *lapse {
+	var worst *lapse
+	for i, t := range c.txns {
+		if !t.keeps() || c.prev[i] == nil || i > 0 && c.prev[i] != c.txns[i-1] && !t.good() {
 			continue
 		}
-		x, ok1 := at(o)
-		y, ok2 := at(o.prev)
-		if ok1 && ok2 {
-			others = append(others, x-y)
+		l := c.lapse(i)
+		if d := l.late(); d != nil && (worst == nil || *d > *worst.late()) {
+			worst = &l
 		}
 	}
-	if len(others) == 0 {
-		return 0, false
-	}
-	return to - from - median(others), true
-}
-
-// date is the phone's own clock when it sent the REGISTER, in seconds; 0: not logged.
-func (t *txn) date() int64 {
-	i := slices.IndexFunc(t.last.msgs, func(m *message) bool { return m.date != 0 })
-	if i < 0 {
-		return 0
-	}
-	return t.last.msgs[i].date
+	return worst
 }

@@ -5,15 +5,6 @@ import (
 	"time"
 )
 
-// A timeline is what was said under one Call-ID about one CUCM node.
-type timeline struct {
-	call, to text
-	attempts []*attempt
-	txns     []*txn
-	device   text
-	mac      string // guessed from the Call-ID where no device is named
-}
-
 // A txn is one registration, keep-alive or unregister: its attempts, from a challenge
 // to what came of it.
 type txn struct {
@@ -21,100 +12,155 @@ type txn struct {
 	attempts []*attempt
 	last     *attempt
 	kind     string
-	bulk     bool // all lines of a device that has more than one
-	sent     int64
+	sent     int64 // when the attempt that has the answer was sent on to CUCM
 	exact    bool  // sent is C's Sent to CUCM
+	begun    int64 // the same of the first attempt: lateness is judged by it
 	ok       int64 // when its success came from CUCM; 0: there was none
 	code     uint16
-	newReg   bool
-	told     bool  // the answer's body was logged: newReg is known
 	expires  int32 // granted; 0 or less: not known
-	own      bool  // an Expressway made the final answer itself
+	marks    marks
 	link     *link
+}
 
-	prev    *txn   // the success before it of the same chain
-	gap     int64  // since the success before it; 0: none
-	late    *int64 // beyond the phone's own cadence
-	cadence int64  // 0: not known
+// marks are what a transaction's messages tell.
+type marks struct {
+	bulk     bool // its REGISTER asks for all lines
+	newReg   bool // CUCM took it for a new registration
+	told     bool // the answer's body was logged: newReg is known
+	rejected bool // CUCM's answer to a full REGISTER has a code of failure in its body
+	own      bool // an Expressway made the final answer itself
 }
 
 // again is how soon credentials follow a challenge.
 const again = int64(10 * time.Second)
 
-// transact makes transactions of attempts: a challenge and what follows it are one.
-func (a *analysis) transact() {
-	for _, l := range a.lines {
-		slices.SortStableFunc(l.attempts, func(x, y *attempt) int {
-			return first(compare(x.begin, y.begin), compare(x.msgs[0].cseq, y.msgs[0].cseq))
-		})
-		for i := 0; i < len(l.attempts); {
-			j := i + 1
-			for j < len(l.attempts) && l.attempts[j-1].challenged() && l.attempts[j].begin-l.attempts[j-1].begin <= again && !l.attempts[j-1].refusedToken() {
-				j++
-			}
-			l.txns = append(l.txns, a.newTxn(l, l.attempts[i:j]))
-			i = j
+// transact makes transactions of a timeline's attempts: a challenge and what follows it
+// are one.
+func transact(w *wire, l *timeline) {
+	slices.SortStableFunc(l.attempts, func(x, y *attempt) int {
+		return first(compare(x.begin, y.begin), compare(x.msgs[0].cseq, y.msgs[0].cseq))
+	})
+	for i := 0; i < len(l.attempts); {
+		j := i + 1
+		for j < len(l.attempts) && l.attempts[j-1].challenged() && l.attempts[j].begin-l.attempts[j-1].begin <= again && !l.attempts[j-1].refusedToken() {
+			j++
 		}
-		slices.SortStableFunc(l.txns, byTime)
+		l.txns = append(l.txns, newTxn(w, l, l.attempts[i:j]))
+		i = j
 	}
+	slices.SortStableFunc(l.txns, byTime)
 }
 
 func byTime(x, y *txn) int { return compare(x.sent, y.sent) }
 
-// refusedToken reports whether the challenge refuses credentials that were sent.
-func (t *attempt) refusedToken() bool {
-	return t.challenged() && t.sentCredentials() && t.answer.is(hasBody) && t.answer.is(isBearer)
-}
-
-func (t *attempt) sentCredentials() bool {
-	return slices.ContainsFunc(t.msgs, func(m *message) bool { return m.is(hasAuth) && m.is(isRequest) })
-}
-
-func (a *analysis) newTxn(l *timeline, of []*attempt) *txn {
+func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 	t := &txn{line: l, attempts: of, last: of[len(of)-1]}
-	t.sent, t.exact = a.reached(t.last)
+	t.sent, t.exact = reached(w, t.last)
+	t.begun, _ = reached(w, of[0])
+	if m := t.firstAt(toCUCM); m != nil {
+		t.begun = w.steady(m)
+	}
 	t.code = t.last.code
-	t.kind = kindOf(t.last.msgs)
-	for _, p := range of {
-		for _, m := range p.msgs {
-			t.bulk = t.bulk || m.is(isBulk)
-		}
-	}
-	if t.kind == KindRegister { // the body was logged of an earlier attempt only
-		for _, p := range of[:len(of)-1] {
-			if k := kindOf(p.msgs); k != KindRegister {
-				t.kind = k
-			}
-		}
-	}
-	if t.bulk {
-		t.kind = KindFull
-	}
-	t.own = t.last.answer != nil && (t.last.answer.is(isOwn) || t.last.at[fromCUCM] == nil && a.sawAnswers(t.last))
+	t.kind = t.kindOf()
+	t.marks.own = t.last.answer != nil && (t.last.answer.is(isOwn) || t.last.at[fromCUCM] == nil && sawAnswers(t.last))
 	if t.code/100 == 2 {
-		t.success(a)
+		t.success(w)
 	}
 	if m := t.last.at[toCUCM]; m != nil {
-		t.link = a.linkOf(m)
+		t.link = w.links.of(m)
 	}
 	return t
 }
 
+// kindOf tells what a transaction's REGISTER wants. Where its body was not logged, or
+// only of an earlier attempt, that attempt tells, or else CUCM's answer: it answers a
+// keep-alive without a body and a full REGISTER with one.
+func (t *txn) kindOf() string {
+	for _, at := range t.attempts {
+		for _, m := range at.msgs {
+			t.marks.bulk = t.marks.bulk || m.is(isBulk)
+		}
+	}
+	if t.marks.bulk {
+		return KindFull
+	}
+	kind := kindOf(t.last.msgs)
+	for i := len(t.attempts) - 2; i >= 0 && kind == KindRegister; i-- {
+		kind = kindOf(t.attempts[i].msgs)
+	}
+	if kind != KindRegister {
+		return kind
+	}
+	for _, m := range t.last.msgs {
+		if k := answeredKind(m); k != "" {
+			return k
+		}
+	}
+	return KindRegister
+}
+
+// answeredKind is what kind of REGISTER an answer of CUCM's answers; empty: it does not
+// tell.
+func answeredKind(m *message) string {
+	switch {
+	case m.is(isRequest) || !m.is(hasBody) || m.code/100 != 2 || m.is(isOwn):
+	case m.is(isRemotecc):
+		return KindFull
+	case m.is(isCut):
+	case m.is(isSecondary):
+		return KindSecondary
+	case m.expires == 0:
+		return KindUnregister
+	case m.is(isEmpty) && m.expires > 0:
+		return KindKeepAlive
+	}
+	return ""
+}
+
+// firstAt is the first message of a stage over all attempts; nil: none was seen.
+func (t *txn) firstAt(s stage) *message {
+	for _, at := range t.attempts {
+		m := at.at[s]
+		if s == toCUCM {
+			m = at.sentUp
+		}
+		if m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// reached is the time at which an attempt was sent on to CUCM, or the nearest to it
+// that was logged, by the reference clock. It is exact if C's Sent was logged.
+func reached(w *wire, t *attempt) (at int64, exact bool) {
+	if m := t.at[toCUCM]; m != nil {
+		return w.steady(m), true
+	}
+	for _, s := range []stage{intoC, fromCUCM, outOfE, phoneToE, outOfC, intoE, eToPhone} {
+		if m := t.at[s]; m != nil {
+			return w.steady(m), false
+		}
+	}
+	return w.steady(t.msgs[0]), false
+}
+
 // success takes what the answer grants.
-func (t *txn) success(a *analysis) {
+func (t *txn) success(w *wire) {
 	for _, m := range t.last.msgs {
 		if m.is(isRequest) || m.code != t.code {
 			continue
 		}
-		t.told = t.told || m.is(hasBody) && !m.is(isCut)
-		t.newReg = t.newReg || m.is(isNewReg)
+		t.marks.told = t.marks.told || m.is(hasBody) && !m.is(isCut)
+		t.marks.newReg = t.marks.newReg || m.is(isNewReg)
+		t.marks.rejected = t.marks.rejected || m.is(isRejected)
 		if m.expires > 0 {
 			t.expires = m.expires
 		}
 	}
 	for _, s := range []stage{fromCUCM, outOfC, intoE, eToPhone} {
-		if m := t.last.at[s]; m != nil {
-			t.ok = a.steady(m)
+		if m := t.last.at[s]; m != nil && m.code/100 == 2 {
+			t.ok = w.steady(m)
 			return
 		}
 	}
@@ -122,7 +168,7 @@ func (t *txn) success(a *analysis) {
 
 // sawAnswers reports whether a C that forwarded the answer, or an E that got none from
 // C, would have shown CUCM's own: then the answer is the Expressway's.
-func (a *analysis) sawAnswers(t *attempt) bool {
+func sawAnswers(t *attempt) bool {
 	return t.at[outOfC] != nil || t.at[eToPhone] != nil && t.at[intoE] == nil
 }
 
@@ -154,12 +200,12 @@ func kindOf(msgs []*message) string {
 func (t *txn) keeps() bool { return t.kind != KindSecondary && t.kind != KindUnregister }
 
 // good reports whether it made or kept one.
-func (t *txn) good() bool { return t.keeps() && t.code/100 == 2 }
+func (t *txn) good() bool { return t.keeps() && t.code/100 == 2 && t.ok != 0 }
 
 // peers are the C and the E that it went through, as far as they logged it.
-func (t *txn) peers(a *analysis) (c, e *host) {
+func (t *txn) peers(l *logs) (c, e *host) {
 	for _, m := range t.last.msgs {
-		switch h := a.byName[m.host]; {
+		switch h := l.byName[m.host]; {
 		case h.role == "C" && c == nil:
 			c = h
 		case h.role == "E" && e == nil:
@@ -167,4 +213,37 @@ func (t *txn) peers(a *analysis) (c, e *host) {
 		}
 	}
 	return c, e
+}
+
+// message is the one that shows the transaction best: C's Sent.
+func (t *txn) message() *message {
+	for _, s := range []stage{toCUCM, intoC, outOfE, phoneToE} {
+		if m := t.last.at[s]; m != nil {
+			return m
+		}
+	}
+	return t.last.msgs[0]
+}
+
+// alarmed is the request that has the phone's last alarm; nil: none has.
+func (t *txn) alarmed() *message {
+	for _, at := range t.attempts {
+		for _, m := range at.msgs {
+			if m.is(hasAlarm) && m.is(isRequest) {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// date is the phone's own clock when it sent the first attempt, in seconds; 0: not
+// logged.
+func (t *txn) date() int64 {
+	for _, m := range t.attempts[0].msgs {
+		if m.date != 0 && m.is(isRequest) {
+			return m.date
+		}
+	}
+	return 0
 }

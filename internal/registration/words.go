@@ -20,23 +20,29 @@ var words = map[string]string{
 	CauseResetOrLogin: "a reset, a login or a logout", CauseUnknown: "not known",
 }
 
+// causeWords are those of a reason: where the cause is not known, the hop may be.
+func (r *reason) causeWords() string {
+	if r.cause != CauseUnknown || r.where == nowhere {
+		return words[r.cause]
+	}
+	return map[string]string{atCtoU: "REGISTERs that got no answer between Expressway-C and CUCM, or from CUCM itself", atEtoC: "REGISTERs that were lost between Expressway-E and -C",
+		atC: "REGISTERs that Expressway-C did not send on", atE: "REGISTERs that Expressway-E did not send on", atPhone: "something before Expressway-E"}[r.where]
+}
+
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
 
-// advice follows the cause.
-func advice(verdict, cause string) string {
-	cure := ""
-	switch verdict {
-	case VerdictPartial:
-		cure = "Reset the phone, so that all its lines register again. "
-	case PhoneCameBack:
-		cure = "Look in CUCM whether all its lines are registered; if not, reset the phone. "
-	case PhoneRegistered:
+// collect is what vanishes when a phone is reset, and so comes first.
+const collect = "First collect the phone's problem report (PRT) and CUCM's traces of that time: a reset destroys them. "
+
+// advice follows the verdict and the cause; what protects the evidence comes first, a
+// reset last.
+func advice(verdict string, r *reason) string {
+	if verdict == PhoneRegistered || r == nil {
 		return ""
 	}
-	return strings.TrimSpace(cure + map[string]string{
-		CauseLate: "To make it rarer, set Timer Register Delta from 5 to 20 in a copy of the SIP profile for MRA phones, and find out where the time is lost.",
-		CauseTCP: "Look at firewalls and load balancers between Expressway-C and CUCM (idle timeouts, resets), and at CUCM's events and traces at that time. " +
-			"Timer Register Delta does not help here.",
+	out := map[string]string{
+		CauseTCP: "Look at firewalls and load balancers between Expressway-C and CUCM (idle timeouts, resets), and at CUCM's events at that time. " +
+			"The phone's timers are not the cause here.",
 		CauseTraversal:    "Look at the traversal zone and at the firewall between Expressway-C and -E at that time.",
 		CausePath:         "Look at why the phone changed its path: a peer that failed, its own network, or a NAT that forgot its connection.",
 		CauseFailover:     "Look at why CUCM failed or was restarted at that time, and at CUCM's events and traces.",
@@ -44,38 +50,90 @@ func advice(verdict, cause string) string {
 		CauseRefused:      "Read the Warning of the answer, and look at how CUCM knows the device, and at its traces at that time.",
 		CauseResetOrLogin: "Nothing needs mending if the reset, login or logout was meant.",
 		CauseUnknown:      "CUCM's traces at that time, and the phone's problem report, may tell why.",
-	}[cause])
+		CauseLate:         lateAdvice(r),
+	}[r.cause]
+	if r.cause == CauseUnknown && r.where == atCtoU {
+		out = "Look at CUCM's events and traces at that time, and at firewalls between Expressway-C and CUCM."
+	}
+	if r.cause == CauseUnknown && r.where == atEtoC {
+		out = "Look at the traversal zone and at the firewall between Expressway-C and -E at that time."
+	}
+	switch verdict {
+	case VerdictPartial:
+		out = collect + out + " Then reset the phone, so that all its lines register again."
+	case PhoneCameBack:
+		out = collect + out + " Then look in CUCM whether all its lines are registered; if not, reset the phone."
+	}
+	return out
 }
 
-// sayLate says by how much a keep-alive was late, by the three numbers, and where.
-func (a *analysis) sayLate(c *chain, t *txn, r *ruling) {
-	beyond := t.beyondExpires()
-	if !t.isLate() && (beyond == nil || *beyond <= 0) {
-		switch where, why := a.lateAt(c, t); {
-		case where != "":
-			r.say = append(r.say, why)
-		case t.gap != 0:
-			r.say = append(r.say, fmt.Sprintf("it came in time, %s after the success before it", seconds(t.gap)))
-		}
+// lateAdvice depends on the hop: the phone's timer helps only against what is lost before
+// Expressway-E.
+func lateAdvice(r *reason) string {
+	switch r.where {
+	case atPhone, nowhere:
+		return "To make it rarer, set Timer Register Delta from 5 to 20 in a copy of the SIP profile for MRA phones, and find out where the time is lost."
+	case atE:
+		return "Look at the load and the events of Expressway-E at that time."
+	case atC:
+		return "Look at the load and the events of Expressway-C at that time."
+	case atEtoC:
+		return "Look at the traversal zone, at the firewall between Expressway-E and -C, and at the load of Expressway-C at that time."
+	}
+	return "Look at the network between Expressway-C and CUCM, and at CUCM's load at that time."
+}
+
+// sayLate says by how much the first attempt was late, by the three numbers, and where.
+func (r *ruling) sayLate(w *wire, l lapse) {
+	if l.from == nil || l.hole(w) != nil {
 		return
 	}
+	if s := l.shaken(w); s != nil {
+		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.c.name, s.e.name, rounded(time.Duration(s.by)), clock(s.at))
+		return
+	}
+	f, beyond, late := l.first(), l.beyondExpires(), l.late()
+	if late == nil && (beyond == nil || *beyond <= 0) {
+		r.sayInTime(l)
+		return
+	}
+	r.late = &l
 	var parts []string
-	if t.late != nil {
-		parts = append(parts, seconds(*t.late)+" beyond the phone's own cadence of "+seconds(t.cadence))
+	if late != nil {
+		parts = append(parts, seconds(*late)+" beyond the phone's own cadence of "+seconds(l.cadence))
 	}
 	if beyond != nil {
-		parts = append(parts, against(*beyond, "Expires"), against(*a.beyondGrace(t), "Expires and grace"))
+		parts = append(parts, against(*beyond, "Expires"), against(*beyondGrace(w, l), "Expires and grace"))
 	}
 	where := "Expressway-C sent it on "
-	if !t.exact {
+	if f.firstAt(toCUCM) == nil {
 		where = "it was seen (not at Expressway-C's sending) "
 	}
-	r.say = append(r.say, where+strings.Join(parts, ", "))
-	if _, why := a.lateAt(c, t); why != "" {
-		r.say = append(r.say, why)
+	whole := w.covered("C", l.from.ok, l.to.sent)
+	confidence, far := Certain, ""
+	if !whole {
+		confidence, far = CannotTell, "; that is as far as these logs show"
 	}
-	if t.prev != nil && !a.covered("C", t.prev.ok, t.sent) {
-		r.say = append(r.say, "that is as far as these logs show")
+	r.claim(confidence, "%s%s%s", where, strings.Join(parts, ", "), far)
+	if at := lostAt(w, l); at.why != "" {
+		if !whole {
+			at.confidence = lower(at.confidence, CannotTell)
+		}
+		r.claim(at.confidence, "%s", at.why)
+	}
+}
+
+// sayInTime says that the first attempt was in time, and what became of it.
+func (r *ruling) sayInTime(l lapse) {
+	f := l.first()
+	switch d := f.atCUCM(); {
+	case l.gap() == 0:
+	case f != l.to:
+		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.gap()))
+	case d > slow:
+		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", seconds(d))
+	default:
+		r.claim(Certain, "it came in time, %s after the success before it", seconds(l.gap()))
 	}
 }
 
@@ -87,41 +145,68 @@ func against(ns int64, what string) string {
 }
 
 // sayKeepAlives says whether the keep-alives of a chain were on time.
-func (a *analysis) sayKeepAlives(c *chain, r *ruling) {
+func (r *ruling) sayKeepAlives(w *wire) {
+	c := r.chain
 	n := 0
 	var longest int64
-	for _, t := range c.txns {
-		if t.steady() && !t.newReg {
+	for i := range c.txns {
+		if c.regular(i) {
 			n++
-			longest = max(longest, t.gap)
+			longest = max(longest, c.gap[i])
 		}
 	}
-	if worst := c.worst(); worst != nil && c.tale.came != worst {
-		r.say = append(r.say, "its REGISTER of "+clock(worst.sent)+" came late")
-		a.sayLate(c, worst, r)
-		r.proofs = append(r.proofs, a.proof(worst.message(), "late REGISTER"))
+	if l := c.worst(); l != nil && c.tale.came != l.to && l.hole(w) == nil && l.shaken(w) == nil {
+		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.sent))
+		r.sayLate(w, *l)
+		r.proofs = append(r.proofs, proof(w, l.to.message(), "late REGISTER"))
 		return
 	}
 	if n == 1 {
-		r.say = append(r.say, fmt.Sprintf("one later REGISTER was sent on %s after the success before it", seconds(longest)))
+		r.claim(Certain, "one later REGISTER was sent on %s after the success before it", seconds(longest))
 	} else if n > 1 {
-		r.say = append(r.say, fmt.Sprintf("%d later REGISTERs were sent on to CUCM on time, none more than %s after the success before it", n, seconds(longest)))
+		r.claim(Certain, "%d later REGISTERs were sent on to CUCM on time, none more than %s after the success before it", n, seconds(longest))
 	}
 }
 
-// sentences begins each sentence with a capital letter.
-func sentences(s string) string {
-	parts := strings.Split(s, ". ")
-	for i, p := range parts[1:] {
-		if p != "" {
-			parts[i+1] = strings.ToUpper(p[:1]) + p[1:]
+// maxHarmless bounds the troubles that are told of one phone.
+const maxHarmless = 3
+
+// sayHarmless tells of REGISTERs that got no answer, or a late one, and were followed by
+// one that kept the registration.
+func (r *ruling) sayHarmless(w *wire) {
+	c, told := r.chain, 0
+	for i, t := range c.txns {
+		if told == maxHarmless {
+			return
+		}
+		if m := t.last.at[toCUCM]; m != nil && t.good() && t.ok != 0 && w.steady(m)+inFlight < t.ok && !t.marks.newReg {
+			told++
+			r.claim(Certain, "CUCM's answer to its REGISTER of %s came after %s, when Expressway-C had given it up", clock(t.sent), seconds(t.ok-w.steady(m)))
+			continue
+		}
+		if !t.good() || t.kind == KindFull || t.marks.newReg || c.prev[i] == nil {
+			continue
+		}
+		for _, f := range c.lapse(i).failed() {
+			if s, ok := stopOf(w, f); ok && told < maxHarmless {
+				told++
+				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, clock(t.sent))
+			}
 		}
 	}
-	return strings.Join(parts, ". ")
 }
 
 func alarmName(n int16) string {
 	name := map[int16]string{20: "TCPclosedUserInitiatedReset", 22: "TCPclosedUcmInitiatedReset", 23: "TCPclosedUcmInitiatedRestart", 30: "AlarmWipe",
 		104: "ApplyConfig", 105: "DeviceRestart", 107: "DeviceReset"}[n]
 	return strings.TrimSuffix(fmt.Sprintf("cisco-alarm %d %s", n, name), " ")
+}
+
+func rounded(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Abs().Seconds()) }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -1,8 +1,8 @@
 package registration
 
 import (
-	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -10,95 +10,195 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// share names the phones that one closed connection dropped together.
-func (a *analysis) share() {
-	of := map[*link][]*phone{}
-	for _, p := range a.phones {
-		if p.shared != nil {
-			of[p.shared] = append(of[p.shared], p)
+// write makes the report of what was found: the last step.
+func write(w *wire, phones []*phone, rulings []*ruling) *Report {
+	r := &Report{BodiesLogged: w.bodies, Notes: []string{}, Files: []File{}, Alerts: w.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
+	if !w.Window.Empty() {
+		r.Window = &w.Window
+	}
+	for i, s := range w.scans {
+		r.Records, r.Unread = r.Records+s.records, r.Unread+s.unread
+		r.Files = append(r.Files, w.file(i, s))
+	}
+
+	all := make([]told, len(phones))
+	for i, p := range phones {
+		all[i] = tellOf(w, p, rulings[i])
+	}
+	slices.SortFunc(all, byRank)
+	groups := groupsOf(w, all)
+	shareOf(all)
+	hidden := writeHops(w, all)
+	for _, t := range all {
+		r.Phones = append(r.Phones, t.out)
+	}
+	for _, g := range groups {
+		r.Groups = append(r.Groups, g.out)
+	}
+	r.Connections = connections(w, all)
+	r.Verdict, r.Summary = conclude(w, all, groups)
+	r.Notes = append(r.Notes, notes(w, all, hidden)...)
+	return r
+}
+
+// A told is a phone with the ruling on it, and what the report says of it.
+type told struct {
+	*phone
+	*ruling
+	out Phone
+}
+
+// tellOf puts a ruling into the words of the report.
+func tellOf(w *wire, p *phone, r *ruling) told {
+	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.texts.of(p.traits.model), User: w.texts.of(p.traits.user), Software: softwareOf(w, p),
+		Named: p.named, CallIDs: p.callIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
+	proofs := r.proofs
+	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.marks.newReg && r.about.kind == KindKeepAlive) {
+		o.At = stamp(r.about.sent)
+	}
+	if r.back != 0 {
+		o.BackAt = stamp(r.back)
+	}
+	claims := slices.Clone(r.claims)
+	if r.reason != nil {
+		o.Cause, o.CauseConfidence, o.Confidence = r.reason.cause, r.reason.confidence, r.reason.confidence
+		proofs = append(slices.Clone(proofs), r.reason.proofs...)
+		if r.reason.lost != 0 {
+			o.LostAt = stamp(r.reason.lost)
+		}
+		if o.Advice = r.advice; o.Advice == "" {
+			o.Advice = advice(o.Verdict, r.reason)
+		}
+		o.LateAt = r.reason.where
+		cause := Statement{"cause: " + r.reason.causeWords() + ": " + r.reason.why, r.reason.confidence}
+		claims = slices.Insert(claims, min(1, len(claims)), cause)
+	}
+	lateNumbers(w, r, &o)
+	o.Statements = list(claims)
+	for i := range o.Statements {
+		o.Statements[i].Text = sentence(o.Statements[i].Text)
+	}
+	o.Proofs = distinct(proofs)
+	t := told{phone: p, ruling: r, out: o}
+	t.out.Summary = t.summary(w)
+	return t
+}
+
+// summary is the verdict, and why, in one sentence.
+func (t told) summary(w *wire) string {
+	s := t.name(w) + " " + t.claims[0].Text
+	if t.reason != nil {
+		s += "; cause: " + t.reason.causeWords() + " (" + sure[t.reason.confidence] + "): " + t.reason.why
+	}
+	return strings.TrimSuffix(s, ".") + "."
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string {
+	parts := strings.Split(s, ". ")
+	for i, p := range parts {
+		if p != "" {
+			parts[i] = strings.ToUpper(p[:1]) + p[1:]
 		}
 	}
-	for _, ps := range of {
-		for _, p := range ps {
-			for _, o := range ps {
-				if o != p {
-					p.out.Shares = append(p.out.Shares, o.short())
-				}
-			}
-			slices.Sort(p.out.Shares)
-			if n := len(p.out.Shares); n > 0 {
-				p.out.Summary += fmt.Sprintf(" %s went with it on the same connection.", count(n, "other phone"))
-			}
+	return strings.TrimSuffix(strings.Join(parts, ". "), ".") + "."
+}
+
+// lateNumbers enters the three numbers of the late REGISTER that counts. There is none
+// where the phone was refused, where a connection or the traversal zone is the cause,
+// or where the first attempt is not in the logs.
+func lateNumbers(w *wire, r *ruling, o *Phone) {
+	if r.late == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
+		return
+	}
+	l := *r.late
+	if l.first().firstAt(toCUCM) == nil || l.to.kind == KindFull {
+		return
+	}
+	if l.cadence > 0 && l.gap() > l.cadence && l.steadyKind() {
+		late := l.gap() - l.cadence
+		o.LateByS = floats(&late)
+	}
+	o.BeyondExpiresS, o.BeyondGraceS = floats(l.beyondExpires()), floats(beyondGrace(w, l))
+	if o.LateAt == nowhere {
+		o.LateAt = lostAt(w, l).where
+	}
+}
+
+func (p *phone) callIDs(w *wire) []string {
+	out := []string{}
+	seen := map[text]bool{}
+	for _, t := range p.txns {
+		if !seen[t.line.call] {
+			seen[t.line.call] = true
+			out = append(out, w.texts.of(t.line.call))
 		}
+	}
+	return out
+}
+
+func softwareOf(w *wire, p *phone) string {
+	s, load := w.texts.of(p.traits.software), w.texts.of(p.traits.load)
+	if s != "" && load != "" {
+		return s + ", " + load
+	}
+	return s + load
+}
+
+// name is how the phone is spoken of.
+func (t told) name(w *wire) string {
+	who := ""
+	if len(t.numbers) > 0 {
+		who = " (" + strings.Join(t.numbers, ", ") + ")"
+	}
+	switch {
+	case t.device != "":
+		return t.device + who
+	case t.mac != "":
+		return "MAC " + t.mac + " (read from its Call-ID, which is a guess)" + who
+	default:
+		return "the phone of Call-ID " + t.out.CallIDs[0] + who
 	}
 }
 
 // short is what the phone is called in lists.
-func (p *phone) short() string {
+func (t told) short() string {
 	switch {
-	case p.device != "":
-		return p.device
-	case p.mac != "":
-		return p.mac
+	case t.device != "":
+		return t.device
+	case t.mac != "":
+		return t.mac
 	}
-	return p.out.CallIDs[0]
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// write makes the report of what was found.
-func (a *analysis) write() *Report {
-	r := &Report{BodiesLogged: a.bodies, Notes: []string{}, Files: []File{}, Alerts: a.Alerts, Connections: []Connection{}, Phones: []Phone{}}
-	if !a.Window.Empty() {
-		r.Window = &a.Window
-	}
-	for i, s := range a.scans {
-		r.Records, r.Unread = r.Records+s.records, r.Unread+s.unread
-		r.Files = append(r.Files, a.file(i, s))
-	}
-	slices.SortFunc(a.phones, byRank)
-	a.writeHops()
-	for _, p := range a.phones {
-		r.Phones = append(r.Phones, p.out)
-	}
-	r.Connections = a.connections()
-	a.conclude(r)
-	r.Notes = append(r.Notes, a.notes()...)
-	return r
+	return t.out.CallIDs[0]
 }
 
 // byRank orders phones: those named, then the affected ones, then the rest.
-func byRank(x, y *phone) int {
-	named := func(p *phone) int {
-		if p.named {
+func byRank(x, y told) int {
+	named := func(t told) int {
+		if t.named {
 			return 0
 		}
 		return 1
 	}
-	late := func(p *phone) int {
-		if p.out.LateByS != nil || p.out.Cause != "" {
+	late := func(t told) int {
+		if t.out.LateByS != nil || t.out.Cause != "" {
 			return 0
 		}
 		return 1
 	}
-	return first(compare(named(x), named(y)), compare(rankOf(x.out.Verdict), rankOf(y.out.Verdict)), compare(late(x), late(y)), compare(x.short(), y.short()),
+	return first(compare(named(x), named(y)), compare(rankOf(x.verdict), rankOf(y.verdict)), compare(late(x), late(y)), compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
 }
 
-func (a *analysis) file(i int, s *scan) File {
-	src := a.sources[i]
+func (w *wire) file(i int, s *scan) File {
+	src := w.sources[i]
 	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.records}
 	if f.Host == "" && len(s.hosts) == 1 {
 		for id := range s.hosts {
-			f.Host = a.texts.of(id)
+			f.Host = w.texts.of(id)
 		}
 	}
-	if h := a.byName[a.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
+	if h := w.byName[w.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
 		f.Role = h.role
 	}
 	if !s.first.IsZero() {
@@ -108,39 +208,39 @@ func (a *analysis) file(i int, s *scan) File {
 		}
 		f.First, f.Last = &from, &to
 	}
-	if !a.Window.Empty() && (src.Complete || len(src.Missing) > 0) {
-		f.Coverage = string(evidence.Judge(a.Window, src.Missing))
+	if !w.Window.Empty() && (src.Complete || len(src.Missing) > 0) {
+		f.Coverage = string(evidence.Judge(w.Window, src.Missing))
 	}
 	return f
 }
 
 // connections lists those that carried a REGISTER or failed, with their phones.
-func (a *analysis) connections() []Connection {
-	for _, p := range a.phones {
+func connections(w *wire, phones []told) []Connection {
+	for _, p := range phones {
 		for _, t := range p.txns {
 			for _, at := range t.attempts {
 				if m := at.at[toCUCM]; m != nil {
-					if l := a.linkOf(m); l != nil {
-						l.devices[p.short()] = true
+					if k := w.links.of(m); k != nil {
+						k.devices[p.short()] = true
 					}
 				}
 			}
 		}
 	}
 	out := []Connection{}
-	for _, l := range a.links {
-		c := Connection{C: a.texts.of(l.c), CUCM: l.node(), How: l.how, Failed: l.failed, Devices: list(slices.Sorted(maps.Keys(l.devices))), Proofs: []Proof{}}
-		if l.local.IsValid() {
-			c.Local = l.local.String()
+	for _, k := range w.links.all {
+		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: []Proof{}}
+		if k.local.IsValid() {
+			c.Local = k.local.String()
 		}
-		if l.opened != 0 {
-			c.Opened = stamp(l.opened)
+		if k.opened != 0 {
+			c.Opened = stamp(k.opened)
 		}
-		if l.closed != 0 && !l.failed {
-			c.Closed = stamp(l.closed)
+		if k.closed != 0 && !k.failed {
+			c.Closed = stamp(k.closed)
 		}
-		for _, n := range l.proofs {
-			c.Proofs = append(c.Proofs, a.placeProof(n.host, n.place, n.at, a.texts.of(n.what)))
+		for _, n := range k.proofs {
+			c.Proofs = append(c.Proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
 		}
 		out = append(out, c)
 	}
@@ -148,12 +248,12 @@ func (a *analysis) connections() []Connection {
 }
 
 // proof is the record of a message.
-func (a *analysis) proof(m *message, what string) Proof {
-	return a.placeProof(m.host, m.place(), m.at, what)
+func proof(w *wire, m *message, what string) Proof {
+	return placeProof(w, m.host, m.place(), m.at, what)
 }
 
-func (a *analysis) placeProof(host text, p place, at int64, what string) Proof {
-	return Proof{Host: a.texts.of(host), File: a.sources[p.source].File, Offset: p.offset, Length: int64(p.length), Time: time.Unix(0, at).UTC(), What: what}
+func placeProof(w *wire, host text, p place, at int64, what string) Proof {
+	return Proof{Host: w.texts.of(host), File: w.sources[p.source].File, Offset: p.offset, Length: int64(p.length), Time: time.Unix(0, at).UTC(), What: what}
 }
 
 // distinct drops records that are named twice.
@@ -174,97 +274,22 @@ func distinct(in []Proof) []Proof {
 	return out
 }
 
-// conclude is the verdict on the incident.
-func (a *analysis) conclude(r *Report) {
-	n := map[string]int{}
-	var who []string
-	sane, late := true, 0
-	for _, p := range a.phones {
-		n[p.out.Verdict]++
-		if p.out.Confidence == CannotTell || p.out.Verdict == PhoneRefused || len(a.Alerts) > 0 && p.out.Confidence != Certain {
-			sane = false // with an alert, a phone may be partial since before the logs begin
-		}
-		if p.out.LateByS != nil {
-			late++
-		}
-		if rankOf(p.out.Verdict) <= rankOf(PhoneRefused) || p.out.Verdict == VerdictRecovered {
-			who = append(who, p.short())
-		}
+func floats(ns *int64) *float64 {
+	if ns == nil {
+		return nil
 	}
-	affected := n[VerdictPartial] + n[PhoneCameBack]
-	switch {
-	case n[VerdictPartial] > 0:
-		r.Verdict = VerdictPartial
-		r.Summary = fmt.Sprintf("%s went partial and did not register in full again in these logs", count(n[VerdictPartial], "phone"))
-	case n[PhoneCameBack] > 0:
-		r.Verdict = VerdictUnknown
-		r.Summary = fmt.Sprintf("%s came back by keep-alive and is partial if it has more than one line", count(n[PhoneCameBack], "phone"))
-	case n[VerdictRecovered] > 0:
-		r.Verdict = VerdictRecovered
-		r.Summary = fmt.Sprintf("%s went partial and registered all lines again later", count(n[VerdictRecovered], "phone"))
-	case len(a.phones) == 0:
-		r.Verdict = VerdictUnknown
-		r.Summary = "no phone was found in these logs"
-	case sane && a.covered("C", a.begin(), a.end()):
-		r.Verdict = VerdictHealthy
-		r.Summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", count(len(a.phones), "phone"))
-	default:
-		r.Verdict = VerdictUnknown
-		r.Summary = fmt.Sprintf("whether a phone is partial cannot be told: of %s none was seen to go partial, but these logs do not tell all", count(len(a.phones), "phone"))
-		if late > 0 {
-			r.Summary += fmt.Sprintf("; REGISTERs of %s came late", count(late, "phone"))
-		}
-		if n[PhoneRefused] == len(who) && len(who) > 0 {
-			r.Summary = fmt.Sprintf("no phone was seen to go partial, but %s refused", is(n[PhoneRefused]))
-		}
-	}
-	if affected > 1 && n[PhoneCameBack] > 1 {
-		r.Summary = strings.Replace(r.Summary, "and is partial if it has", "and are partial if they have", 1)
-	}
-	if len(who) > 0 {
-		r.Summary += ": " + strings.Join(who[:min(len(who), 5)], ", ")
-		if len(who) > 5 {
-			r.Summary += fmt.Sprintf(" and %d more", len(who)-5)
-		}
-	}
-	if c := a.mainCause(); c != "" && c != CauseUnknown {
-		r.Summary += "; cause: " + words[c]
-	}
-	r.Summary = strings.ToUpper(r.Summary[:1]) + r.Summary[1:] + "."
+	f := math.Round(float64(*ns)/1e6) / 1e3
+	return &f
 }
 
-func is(n int) string {
-	if n == 1 {
-		return "1 phone is"
-	}
-	return fmt.Sprintf("%d phones are", n)
+func stamp(at int64) *time.Time {
+	t := time.Unix(0, at).UTC()
+	return &t
 }
 
-// mainCause is that of the first affected phones if they agree and it can be told.
-func (a *analysis) mainCause() string {
-	cause := ""
-	for _, p := range a.phones {
-		switch p.out.Verdict {
-		case VerdictPartial, PhoneCameBack, VerdictRecovered:
-			if cause != "" && cause != p.out.Cause || p.out.CauseConfidence == CannotTell {
-				return ""
-			}
-			cause = p.out.Cause
-		}
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
 	}
-	return cause
-}
-
-// begin is where the window begins, or the logs do.
-func (a *analysis) begin() int64 {
-	if !a.Window.Empty() {
-		return a.Window.Since.UnixNano()
-	}
-	var from int64
-	for _, s := range a.scans {
-		if at := s.first.UnixNano(); !s.first.IsZero() && (from == 0 || at < from) {
-			from = at
-		}
-	}
-	return from
+	return s
 }

@@ -19,7 +19,8 @@ func TestInBrowser(t *testing.T) {
 		name string
 		test func(*testing.T, *browser)
 	}{{"search", testSearch}, {"filter", testFilter}, {"address", testAddress}, {"ladder", testLadder}, {"hostile", testHostile}, {"network", testNetwork},
-		{"no script", testNoScript}, {"width", testWidth}} {
+		{"no script", testNoScript}, {"width", testWidth},
+		{"first screen", testFirstScreen}, {"marks", testMarks}, {"statements", testStatements}, {"print", testPrint}, {"group", testGroup}} {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(t, b.of(t))
 		})
@@ -99,7 +100,7 @@ func testAddress(t *testing.T, b *browser) {
 	}
 	p.click(`#plot a[href="#phone-SEP00EBD5D5D8C7"]`)
 	p.until(`document.getElementById("phone-SEP00EBD5D5D8C7").open`)
-	p.click(`.answers a[href="#phone-SEP00EBD5D5D8C6"]`)
+	p.click(`.groups a[href="#phone-SEP00EBD5D5D8C6"]`)
 	p.until(`document.getElementById("phone-SEP00EBD5D5D8C6").open && !document.getElementById("phone-SEP00EBD5D5D8C6").hidden`)
 	p.clean()
 	p = b.open(page, "phone-SEP00EBD5D5D8C9", 1280, false)
@@ -201,14 +202,14 @@ func testNoScript(t *testing.T, b *browser) {
 func testWidth(t *testing.T, b *browser) {
 	narrow := newWorld()
 	narrow.ticks = 0
-	for i := range maxLanes + 5 {
+	for i := range maxQuiet {
 		narrow.healthy(i)
 	}
 	for _, c := range []struct {
 		name  string
 		w     *world
 		width int
-	}{{"narrow lanes", narrow, 800}, {"hostile", hostileWorld(), 1280}, {"hostile", hostileWorld(), 800}, {"info", infoOnly(2), 800}} {
+	}{{"lanes", narrow, 800}, {"groups", mixedDay(), 800}, {"400", dropped(400, 400), 800}, {"hostile", hostileWorld(), 1280}, {"hostile", hostileWorld(), 800}, {"info", infoOnly(2), 800}} {
 		p := b.open(pageOf(t, c.w), "", c.width, c.width == 800)
 		p.eval(`document.querySelectorAll(".phone").forEach((d, i) => { if (i < 3) d.querySelectorAll("details").forEach(e => e.open = d.open = true); })`)
 		if got := p.eval(`document.documentElement.scrollWidth <= innerWidth`); got != "true" {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ var columns = []string{
 	"time_utc", "kind", "cucm", "e", "c", "call_id", "cseq", "attempts", "challenge",
 	"code", "answer", "new_registration", "expires_s", "gap_s", "late_by_s",
 	"answered_utc", "host", "file", "offset", "length",
+	"verdict_confidence", "due_utc", // later columns come last: scripts may count on the order
 }
 
 // CSV writes one row for each transaction, in the order of the report, and one row
@@ -33,12 +35,14 @@ func CSV(w io.Writer, r *registration.Report) error {
 	for i := range r.Phones {
 		p := &r.Phones[i]
 		for j := range p.Transactions {
-			c.Write(append(phoneCells(p), transactionCells(&p.Transactions[j])...))
+			t := &p.Transactions[j]
+			c.Write(slices.Concat(phoneCells(p), transactionCells(t), laterCells(p, t)))
 		}
 		if len(p.Transactions) == 0 {
-			row := make([]string, len(columns))
+			later := laterCells(p, nil)
+			row := make([]string, len(columns)-len(later))
 			copy(row, phoneCells(p))
-			c.Write(row)
+			c.Write(append(row, later...))
 		}
 	}
 	c.Flush()
@@ -71,6 +75,15 @@ func transactionCells(t *registration.Transaction) []string {
 		return append(row, "", "", "", "")
 	}
 	return append(row, cell(where.Host), cell(where.File), strconv.FormatInt(where.Offset, 10), strconv.FormatInt(where.Length, 10))
+}
+
+// laterCells are the columns that came last; t may be nil.
+func laterCells(p *registration.Phone, t *registration.Transaction) []string {
+	due := ""
+	if t != nil && t.Due != nil {
+		due = moment(*t.Due)
+	}
+	return []string{cell(p.VerdictConfidence), due}
 }
 
 // finalAnswer reports whether a message is an answer of 200 or more.

@@ -101,7 +101,8 @@ func (w *world) register(p *registration.Phone, t time.Time, kind string, cseq u
 	x := registration.Transaction{CallID: p.CallIDs[0], CUCM: "cucm01.example.com", CSeq: cseq, Kind: kind, At: t, Attempts: 1, Code: status(answer), Answer: answer,
 		C: "expc01", E: "expe01"}
 	if gap > 0 {
-		x.GapS = ms(gap)
+		due := t.Add(time.Duration((115 - gap) * float64(time.Second)))
+		x.GapS, x.Due = ms(gap), &due
 	}
 	full := kind == registration.KindFull
 	hop := func(after int, from, to, host, what string, sent bool, delay float64) {
@@ -175,7 +176,11 @@ func (w *world) late(n int) *registration.Phone {
 	}
 	p.Verdict, p.Cause, p.Confidence = registration.VerdictPartial, registration.CauseLate, registration.Likely
 	p.At, p.LostAt, p.LateByS, p.BeyondExpiresS, p.BeyondGraceS, p.LateAt = &at, &lost, ms(27.4), ms(22.4), ms(7.4), "before E"
-	p.Summary = "is partially registered since 14:14: its keep-alive came 27.4 s late, and CUCM took it for a new registration of one line."
+	p.VerdictConfidence, p.CauseConfidence = registration.Certain, registration.Likely
+	p.Summary = p.Device + " is partially registered since " + utcOf(at) + " UTC, because its keep-alive came 27.4 s late."
+	p.Statements = []registration.Statement{{Text: "It came back at " + utcOf(at) + " UTC with one line: its keep-alive (CSeq 1184) was answered as a new registration by cucm01.example.com.", Confidence: registration.Certain},
+		{Text: "It has more lines than one: CUCM answered a bulk register of it with 2 lines.", Confidence: registration.Certain},
+		{Text: "The phone itself sent the keep-alive 27.4 s after it was due: Expressway-E received it late.", Confidence: registration.Likely}}
 	p.Advice = "Reset the phone, so that all lines register again. Then raise the Timer Register Delta to 20 in a copy of the SIP profile for MRA phones."
 	p.Proofs = proofs
 	return p
@@ -184,15 +189,18 @@ func (w *world) late(n int) *registration.Phone {
 // dropped goes partial because its TCP connection ended at t.
 func (w *world) dropped(n int, closed time.Time) *registration.Phone {
 	p := w.phone(n)
-	at := closed.Add(time.Duration(3+n*3) * time.Second)
+	at := closed.Add(time.Duration(3000+n*7919%100000) * time.Millisecond)
 	first := at.Add(-5 * 115 * time.Second)
 	w.register(p, first, registration.KindFull, 300, "200 OK", 0).NewReg = true
 	for i := 1; i < 5; i++ {
 		w.register(p, first.Add(time.Duration(i)*115*time.Second), registration.KindKeepAlive, uint32(300+2*i), "200 OK", 115)
 	}
 	w.register(p, at, registration.KindKeepAlive, 310, "200 OK", 115).NewReg = true
-	p.Verdict, p.Cause, p.Confidence, p.At, p.LostAt = registration.VerdictPartial, registration.CauseTCP, registration.Certain, &at, &closed
-	p.Summary = "is partially registered: the TCP connection that carried it was closed at 14:10:00, and it came back by keep-alive with one line."
+	p.Verdict, p.Cause, p.Confidence, p.At, p.LostAt = registration.VerdictPartial, registration.CauseTCP, registration.Likely, &at, &closed
+	p.Confidence, p.VerdictConfidence, p.CauseConfidence = registration.Likely, registration.Certain, registration.Likely
+	p.Summary = p.Device + " is partially registered since " + utcOf(at) + " UTC, because the TCP connection that carried it dropped."
+	p.Statements = []registration.Statement{{Text: "It came back at " + utcOf(at) + " UTC with one line.", Confidence: registration.Certain},
+		{Text: "The TCP connection 10.0.30.2:25013 to cucm01.example.com, which carried it, dropped at " + utcOf(closed) + " UTC: six keep-alives were sent over it in time and had no answer.", Confidence: registration.Likely}}
 	p.Advice = "Reset the phones. Look at firewalls between Expressway-C and CUCM, and at CUCM's events at that time."
 	p.Proofs = []registration.Proof{w.proofOf(p, 4, "answered as a new registration")}
 	return p
@@ -204,7 +212,8 @@ func (w *world) refused(n int) *registration.Phone {
 		w.register(p, start.Add(time.Duration(30+i*180)*time.Second), registration.KindFull, uint32(100+i), "403 Forbidden", 0)
 	}
 	p.Verdict, p.Cause, p.Confidence = registration.PhoneRefused, registration.CauseRefused, registration.Certain
-	p.Summary = "was refused by CUCM six times (403 Forbidden)."
+	p.Summary = p.Device + " is refused by CUCM since 14:00:30 UTC (403 Forbidden)."
+	p.Statements = []registration.Statement{{Text: p.Summary, Confidence: registration.Certain}}
 	return p
 }
 
@@ -225,8 +234,8 @@ func onePhoneAfter(ticks int) *world {
 	w.ticks = ticks
 	w.late(0)
 	w.r.Phones[0].Named = true
-	w.r.Verdict, w.r.Summary = registration.VerdictPartial, "One phone is partially registered since 14:14:12 UTC: its keep-alive came 27.4 s late."
-	return w
+	w.r.Verdict, w.r.Summary = registration.VerdictPartial, "SEP00EBD5D5D8C6 is partially registered since "+utcOf(*w.r.Phones[0].At)+" UTC, because its keep-alive came 27.4 s late (likely)"
+	return w.grouped()
 }
 
 func fourPhones() *world {
@@ -234,7 +243,8 @@ func fourPhones() *world {
 	w.late(0)
 	w.refused(1)
 	back := w.late(2)
-	back.Verdict, back.Summary, back.Numbers = registration.PhoneCameBack, "came back by keep-alive; partial if it has more lines than one.", []string{"7024"}
+	back.Verdict, back.Summary, back.Numbers = registration.PhoneCameBack, back.Device+" came back by keep-alive at "+utcOf(*back.At)+" UTC; it is partial if it has more lines than one.", []string{"7024"}
+	back.Statements = append([]registration.Statement{{Text: back.Summary, Confidence: registration.CannotTell}}, back.Statements[2:]...)
 	back.Advice = "Look in CUCM how many lines it has."
 	w.healthy(3)
 	t := &w.r.Phones[3].Transactions[4]
@@ -242,7 +252,7 @@ func fourPhones() *world {
 	w.r.Verdict, w.r.Summary = registration.VerdictPartial, "One phone is partially registered, one came back by keep-alive, one is refused; one is well."
 	w.r.Notes = []string{"The logs name expe02, which is not among these hosts: what moved there is not seen.", "The clocks of expc01 and expe01 differ by 0.4 s."}
 	w.r.Files[1].Coverage, w.r.Unread = "partial", 2
-	return w
+	return w.grouped()
 }
 
 func dropped(affected, all int) *world {
@@ -259,7 +269,9 @@ func dropped(affected, all int) *world {
 		c.Devices = append(c.Devices, w.r.Phones[i].Device)
 		w.r.Phones[i].Shares = []string{w.r.Phones[(i+1)%affected].Device}
 	}
-	w.r.Verdict, w.r.Summary = registration.VerdictPartial, fmt.Sprintf("%d phones are partially registered: one TCP connection from expc01 to cucm01.example.com carried them all and was closed at 14:10:00 UTC.", affected)
+	w.grouped()
+	w.r.Verdict, w.r.Summary = registration.VerdictPartial, fmt.Sprintf("%d phones went partial between %s and %s UTC after the connection expc01 -> cucm01 dropped at %s UTC (likely)",
+		affected, utcOf(*w.r.Groups[0].First), utcOf(*w.r.Groups[0].Last), utcOf(closed))
 	return w
 }
 
@@ -313,6 +325,8 @@ func hostileWorld() *world {
 	q.Verdict = evil
 	c := w.connection(evil, alert, evil)
 	c.C, c.CUCM, c.Devices = evil, evil, []string{evil, p.Device}
+	p.Statements, p.Confidence = []registration.Statement{{Text: evil, Confidence: evil}, {Text: evil + "2", Confidence: registration.Likely}}, evil
+	w.r.Groups = []registration.Group{{Verdict: evil, Cause: evil, Confidence: evil, C: evil, CUCM: evil, At: p.At, Devices: []string{p.Device, evil + "x"}, Summary: evil, Advice: evil, Proofs: p.Proofs}}
 	w.r.Summary, w.r.Notes, w.r.BodiesLogged = evil, []string{evil}, evil
 	w.r.Files[0].Host, w.r.Files[0].File, w.r.Files[0].Coverage = evil, evil, evil
 	w.r.Alerts[0].Name, w.r.Alerts[0].Node = evil, evil

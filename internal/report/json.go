@@ -64,8 +64,9 @@ func whole(r registration.Report) registration.Report {
 	r.Notes, r.Files = list(r.Notes), list(r.Files)
 	r.Alerts = each(r.Alerts, func(a *evidence.Alert) { a.Devices = list(a.Devices) })
 	r.Connections = list(each(r.Connections, func(c *registration.Connection) { c.Devices, c.Proofs = list(c.Devices), list(c.Proofs) }))
+	r.Groups = list(each(r.Groups, func(g *registration.Group) { g.Devices, g.Proofs = list(g.Devices), list(g.Proofs) }))
 	r.Phones = list(each(r.Phones, func(p *registration.Phone) {
-		p.Numbers, p.CallIDs, p.Proofs = list(p.Numbers), list(p.CallIDs), list(p.Proofs)
+		p.Numbers, p.CallIDs, p.Statements, p.Proofs = list(p.Numbers), list(p.CallIDs), list(p.Statements), list(p.Proofs)
 		p.Transactions = list(each(p.Transactions, func(t *registration.Transaction) {
 			t.Hops = list(each(t.Hops, func(h *registration.Hop) { h.Proofs = list(h.Proofs) }))
 		}))

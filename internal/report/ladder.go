@@ -33,16 +33,18 @@ type transaction struct {
 	Late     bool
 	Refused  bool // or not answered
 	Key      bool // worth looking at
+	Tells    bool // what the verdict rests on
 	Open     bool
-	Local    string // time in the site's zone
+	Time     string // in the site's zone and in UTC
 	Result   string
 	Class    string // style of Result
 	Notes    []string
 	Lateness string
 	Heads    [4]head
 	Rows     []hop
-	More     int // hops that are not shown
-	Skipped  int // > 0: stands for that many transactions that are not shown
+	More     int    // hops that are not shown
+	Skipped  int    // > 0: stands for that many transactions that are not shown
+	Skips    string // says which
 }
 
 // A head names the end of a column.
@@ -97,12 +99,12 @@ func (h hop) Places() string {
 // Base is the file's name without its folders; the whole one is in the table of files.
 func (r record) Base() string { return r.File[strings.LastIndexAny(r.File, `/\`)+1:] }
 
-func newTransaction(p *registration.Phone, r *registration.Transaction, roles map[string]string, zone *time.Location) transaction {
+func newTransaction(p *registration.Phone, r *registration.Transaction, roles map[string]string, c siteClock) transaction {
 	t := transaction{Transaction: r, Word: word(kindWords, r.Kind)}
 	t.Late = r.LateByS != nil && *r.LateByS >= lateFrom
 	t.Refused = r.Code == 0 || r.Code >= 300
-	t.Key = t.Late || t.Refused || r.NewReg || r.Kind == registration.KindFull || r.Kind == registration.KindUnregister ||
-		p.At != nil && r.At.Sub(*p.At).Abs() < 2*time.Second
+	t.Tells = t.Late || t.Refused || r.NewReg && r.Kind != registration.KindFull || p.At != nil && r.At.Sub(*p.At).Abs() < 2*time.Second
+	t.Key = t.Tells || r.NewReg || r.Kind == registration.KindFull || r.Kind == registration.KindUnregister
 	t.Has = r.Kind
 	if t.Late {
 		t.Has += " " + keyLate
@@ -110,8 +112,9 @@ func newTransaction(p *registration.Phone, r *registration.Transaction, roles ma
 	if t.Refused {
 		t.Has += " " + keyRefused
 	}
-	if zone != nil && !r.At.IsZero() {
-		t.Local = local(r.At.UTC(), zone)
+	t.Time = c.both(r.At)
+	if r.At.IsZero() {
+		t.Time = ""
 	}
 	t.Result, t.Class = result(r)
 	t.Notes = remarks(r)

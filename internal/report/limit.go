@@ -1,16 +1,22 @@
 package report
 
-import "rtmtgrab/internal/registration"
+import (
+	"slices"
+
+	"rtmtgrab/internal/registration"
+)
 
 // What the page holds at most. The rest is in the CSV, the JSON and the logs, and the
 // page says so.
 const (
-	maxPage   = 8 << 20 // bytes, about
-	minTexts  = 3 << 20 // bytes of records' texts that affected phones have in any case
-	perRow    = 280     // bytes of an arrow without texts
-	perPhone  = 3000    // bytes of a phone without its ladder
-	maxRows   = 30000   // arrows
-	maxLadder = 60      // transactions of one phone
+	maxPage   = 3 << 20   // bytes, about
+	minTexts  = 768 << 10 // bytes of records' texts that affected phones have in any case
+	perRow    = 240       // bytes of an arrow without texts
+	perPhone  = 1800      // bytes of a phone without its ladder
+	maxRows   = 5000      // arrows
+	perLadder = 7         // arrows of a transaction, mostly
+	maxLadder = 60        // transactions of one phone
+	minLadder = 3         // less of a phone to which nothing happened tells nothing
 )
 
 // limit leaves out transactions that are not worth looking at, and decides which
@@ -32,6 +38,9 @@ func (p *page) limit(text func(registration.Proof) ([]byte, error)) {
 			left -= n
 			rs[i].With, rs[i].text = true, text
 		}
+	}
+	for _, g := range p.Groups {
+		take(g.Proofs)
 	}
 	for _, c := range p.Conns {
 		take(c.Proofs)
@@ -92,24 +101,44 @@ func (p *phone) texts(take func([]record)) {
 	p.rows(false, take)
 }
 
-// trim shortens ladders, and opens what should be.
+// trim shortens ladders, and opens what should be. The affected phones have most of
+// the room, the others what is left, if it is enough for something.
 func (p *page) trim() {
-	left := maxRows
-	for i, ph := range p.People {
-		per := left / (len(p.People) - i) / 6
-		ph.Ladder = shorten(ph.Ladder, max(min(per, maxLadder), 1))
+	asked := p.People[:len(p.Answers)]
+	left := p.cut(asked, maxRows*3/4, 1)
+	p.cut(p.People[len(asked):], left+maxRows/4, minLadder)
+	for _, ph := range p.People {
 		for j := range ph.Ladder {
 			t := &ph.Ladder[j]
-			left -= len(t.Rows)
 			p.Skipped = p.Skipped || t.Skipped > 0
-			t.Open = t.Key || len(ph.Ladder) <= 12
+			t.Open = t.Key
 		}
-		left = max(left, 0)
 	}
 }
 
-// shorten keeps at most n transactions: those worth looking at with the one before
-// each, then the first ones.
+// cut shortens the ladders of phones to about so many arrows, and returns how many of
+// them are left. Where they would be shorter than least they are left out, all of them.
+func (p *page) cut(people []*phone, left, least int) int {
+	out := left/max(len(people), 1)/perLadder < least
+	for i, ph := range people {
+		per := min(left/(len(people)-i)/perLadder, maxLadder)
+		switch {
+		case out && least > 1:
+			per = 0
+		case per < least:
+			per = least
+		}
+		ph.Ladder = shorten(ph.Ladder, per)
+		for j := range ph.Ladder {
+			left -= len(ph.Ladder[j].Rows)
+		}
+		left = max(left, 0)
+	}
+	return left
+}
+
+// shorten keeps at most n transactions: those on which the verdict rests, those worth
+// looking at with the one before each, then the first ones.
 func shorten(all []transaction, n int) []transaction {
 	if len(all) <= n {
 		return all
@@ -122,24 +151,47 @@ func shorten(all []transaction, n int) []transaction {
 		}
 	}
 	for i := range all {
-		if all[i].Key {
+		if all[i].Tells {
 			mark(i)
 			mark(i - 1)
+		}
+	}
+	for i := range all {
+		if all[i].Key {
+			mark(i)
 		}
 	}
 	for i := range all {
 		mark(i)
 	}
 	var out []transaction
-	for i := range all {
-		switch {
-		case keep[i]:
+	for i := 0; i < len(all); i++ {
+		if keep[i] {
 			out = append(out, all[i])
-		case len(out) > 0 && out[len(out)-1].Skipped > 0:
-			out[len(out)-1].Skipped++
-		default:
-			out = append(out, transaction{Transaction: all[i].Transaction, Skipped: 1})
+			continue
 		}
+		first := i
+		for i+1 < len(all) && !keep[i+1] {
+			i++
+		}
+		out = append(out, skipped(all[first:i+1]))
 	}
 	return out
+}
+
+// skipped stands for transactions that are not shown.
+func skipped(all []transaction) transaction {
+	what := "more transaction"
+	if !slices.ContainsFunc(all, func(t transaction) bool { return t.Key || t.Kind != registration.KindKeepAlive }) {
+		what = "keep-alive"
+	}
+	s := plural(len(all), what)
+	if what == "keep-alive" {
+		s += " answered with success"
+	}
+	s += ", " + all[0].Time
+	if len(all) > 1 {
+		s += " to " + all[len(all)-1].Time
+	}
+	return transaction{Transaction: all[0].Transaction, Has: all[0].Kind, Skipped: len(all), Skips: s}
 }

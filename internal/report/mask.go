@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"rtmtgrab/internal/expressway"
 )
 
 // maxText bounds the bytes of one record that the page shows.
@@ -13,12 +15,7 @@ const maxText = 64 << 10
 // masked stands where a credential was.
 const masked = "[masked in this page]"
 
-var (
-	// Anywhere in a line: a header may be quoted in another one's text.
-	credentialRE = regexp.MustCompile(`(?i)\b((?:Proxy-)?Authorization)\s*:\s*([A-Za-z][A-Za-z0-9-]*\b[ \t]?)?`)
-	headerRE     = regexp.MustCompile(`^[ \t|]*[A-Za-z][A-Za-z0-9-]*[ \t]*:[ \t]`)
-	schemeRE     = regexp.MustCompile(`(?i)^(digest|bearer|basic)\s*$`)
-)
+var headerRE = regexp.MustCompile(`^[ \t|]*[A-Za-z][A-Za-z0-9-]*[ \t]*:[ \t]`)
 
 // show makes a record's bytes fit for the page: credentials masked, no control
 // characters but tab and line end, valid UTF-8, at most maxText bytes.
@@ -51,19 +48,11 @@ func show(b []byte) string {
 // mask hides from a line what follows the name of a header with credentials, but for
 // the scheme, and reports whether it did.
 func mask(line []byte) ([]byte, bool) {
-	if bytes.IndexByte(line, 'z') < 0 && bytes.IndexByte(line, 'Z') < 0 { // no Authorization: most lines, at little cost
+	head, _, ok := expressway.CutCredential(line)
+	if !ok {
 		return line, false
 	}
-	m := credentialRE.FindSubmatchIndex(line)
-	if m == nil {
-		return line, false
-	}
-	out := append([]byte{}, line[:m[3]]...)
-	out = append(out, ": "...)
-	if m[4] >= 0 && schemeRE.Match(line[m[4]:m[5]]) {
-		out = append(append(out, bytes.TrimSpace(line[m[4]:m[5]])...), ' ')
-	}
-	return append(out, masked...), true
+	return append(head, masked...), true
 }
 
 // folded reports whether a line goes on with the header above it: it is not empty,

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"rtmtgrab/internal/registration"
 )
@@ -25,25 +24,19 @@ type phone struct {
 	Digest   string // "2 full REGISTERs, 7 keep-alives, 1 late"
 	Proofs   []record
 	Ladder   []transaction
+	Group    *group   // what happened to it, nil if nothing did
+	Claims   []claim  // those that are not said of its whole group
+	Own      string   // advice, where it is not the group's
+	But      []string // what is other with it than with its group
+	Came     string   // when it was taken for new
+	Back     string   // when all its lines were back
 }
 
 // A fact is one line of a phone's table.
 type fact struct{ Name, Value string }
 
-// An advice is given once for all phones that it is for.
-type advice struct {
-	Text   string
-	Phones []*phone
-}
-
-// First are the phones that are named with the advice.
-func (a advice) First() []*phone { return a.Phones[:min(len(a.Phones), 6)] }
-
-// More is how many phones of the advice First leaves out.
-func (a advice) More() int { return len(a.Phones) - len(a.First()) }
-
 // people are the phones: named or affected ones first, else in the report's order.
-func people(r *registration.Report, zone *time.Location) []*phone {
+func people(r *registration.Report, c siteClock) []*phone {
 	roles := map[string]string{}
 	for _, f := range r.Files {
 		roles[f.Host] = f.Role
@@ -52,7 +45,7 @@ func people(r *registration.Report, zone *time.Location) []*phone {
 	seen := map[string]bool{}
 	affectedN := 0
 	for i := range r.Phones {
-		p := newPhone(&r.Phones[i], roles, zone)
+		p := newPhone(&r.Phones[i], roles, c)
 		if p.Affected {
 			affectedN++
 		}
@@ -83,15 +76,16 @@ func affected(p *registration.Phone) bool {
 	return true
 }
 
-func newPhone(r *registration.Phone, roles map[string]string, zone *time.Location) *phone {
-	p := &phone{Phone: r, Name: name(r), Class: class(r.Verdict), Word: word(verdictWords, r.Verdict), Affected: affected(r)}
+func newPhone(r *registration.Phone, roles map[string]string, c siteClock) *phone {
+	p := &phone{Phone: r, Name: name(r), Class: class(r.Verdict), Word: word(verdictWords, r.Verdict), Affected: affected(r),
+		Claims: claims(r, c), Own: r.Advice, Came: c.seconds(r.At), Back: c.seconds(r.BackAt)}
 	for _, pr := range r.Proofs {
 		p.Proofs = append(p.Proofs, record{Proof: pr})
 	}
 	kinds := map[string]int{}
 	late, refused := 0, 0
 	for i := range r.Transactions {
-		t := newTransaction(r, &r.Transactions[i], roles, zone)
+		t := newTransaction(r, &r.Transactions[i], roles, c)
 		kinds[t.Kind]++
 		if t.Late {
 			late++
@@ -107,7 +101,7 @@ func newPhone(r *registration.Phone, roles map[string]string, zone *time.Locatio
 	}
 	p.Has = strings.TrimSpace(p.Has)
 	p.Find = find(r)
-	p.Facts = facts(r, zone)
+	p.Facts = facts(r, c)
 	return p
 }
 
@@ -126,16 +120,14 @@ func name(p *registration.Phone) string {
 	return "a phone without a name"
 }
 
-// Sentence is the summary without the name that the page puts before it.
-func (p *phone) Sentence() string {
-	return strings.TrimLeft(strings.TrimPrefix(p.Summary, p.Name), " :,")
-}
-
 // maxCompany bounds the names of other phones in a phone's section.
 const maxCompany = 30
 
-// Company are the phones that went with this one.
+// Company are the phones that went with this one, where its group does not say so.
 func (p *phone) Company() string {
+	if p.Group != nil && p.Group.Size() > 1 {
+		return ""
+	}
 	s := strings.Join(p.Shares[:min(len(p.Shares), maxCompany)], ", ")
 	if more := len(p.Shares) - maxCompany; more > 0 {
 		s += " and " + plural(more, "more phone")
@@ -143,16 +135,8 @@ func (p *phone) Company() string {
 	return s
 }
 
-// Sure is the verdict's confidence in words.
-func (p *phone) Sure() string { return lookup(confidenceWords, p.Confidence) }
-
-// Why is the cause, where the sentence does not name one.
-func (p *phone) Why() string {
-	if strings.Contains(strings.ToLower(p.Summary), "cause:") {
-		return ""
-	}
-	return cause(p.Phone)
-}
+// Late is by how much it was late.
+func (p *phone) Late() string { return seconds(p.LateByS) }
 
 // id is an anchor that stands for itself in an address, and only once on the page.
 func id(name string, n int, seen map[string]bool) string {
@@ -176,17 +160,15 @@ func find(p *registration.Phone) string {
 	return strings.ToLower(strings.Join(words, "\n"))
 }
 
-func facts(p *registration.Phone, zone *time.Location) []fact {
+func facts(p *registration.Phone, c siteClock) []fact {
 	all := []fact{
-		{"Cause", cause(p)},
-		{"Confidence", lookup(confidenceWords, p.Confidence)},
-		{"Registration lost", both(p.LostAt, zone)},
-		{"Taken for new at", both(p.At, zone)},
-		{"All lines back", both(p.BackAt, zone)},
+		{"Registration lost", c.both(p.LostAt)},
+		{"Taken for new at", c.both(p.At)},
+		{"All lines back", c.both(p.BackAt)},
 		{"On time?", lateness(p)},
 		{"Where it was late", p.LateAt},
 		{"Lines", strings.Join(p.Numbers, ", ")},
-		{"MAC", p.MAC},
+		{"MAC", otherThan(p.MAC, p.Device)},
 		{"Model", p.Model},
 		{"User", p.User},
 		{"Software", p.Software},
@@ -195,11 +177,10 @@ func facts(p *registration.Phone, zone *time.Location) []fact {
 	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" })
 }
 
-// cause names how certain it is where it differs from the verdict.
-func cause(p *registration.Phone) string {
-	s := lookup(causeWords, p.Cause)
-	if s != "" && p.CauseConfidence != "" && p.CauseConfidence != p.Confidence {
-		s += " (" + lookup(confidenceWords, p.CauseConfidence) + ")"
+// otherThan is s unless whole ends with it.
+func otherThan(s, whole string) string {
+	if strings.HasSuffix(whole, s) {
+		return ""
 	}
 	return s
 }
@@ -221,20 +202,4 @@ func lateness(p *registration.Phone) string {
 	add(p.BeyondExpiresS, "Expires")
 	add(p.BeyondGraceS, "Expires and grace")
 	return strings.Join(parts, ", ")
-}
-
-func advices(all []*phone) []advice {
-	var out []advice
-	for _, p := range all {
-		if p.Advice == "" {
-			continue
-		}
-		i := slices.IndexFunc(out, func(a advice) bool { return a.Text == p.Advice })
-		if i < 0 {
-			i = len(out)
-			out = append(out, advice{Text: p.Advice})
-		}
-		out[i].Phones = append(out[i].Phones, p)
-	}
-	return out
 }

@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,77 +10,183 @@ import (
 	"rtmtgrab/internal/registration"
 )
 
-// maxLanes is how many phones have a lane of full height; the rest are narrow.
-const maxLanes = 60
+// What the picture draws at most: more cannot be taken in.
+const (
+	maxLanes  = 40 // phones
+	minLanes  = 4  // phones of a group, where there are many groups
+	maxBlocks = 12 // groups
+	maxQuiet  = 12 // phones in all, up to which those are drawn to which nothing happened
+)
 
-// maxMarks bounds the marks of one lane: more cannot be told apart.
-const maxMarks = 600
-
-// A picture is time across and one lane for each phone. Places across are in percent
-// of the width, so that it fits any screen without its text becoming smaller.
+// A picture is time across and a block of lanes for each group. Places across are in
+// percent of the width, so that it fits any screen without its text becoming smaller.
 type picture struct {
-	Day       string // of the first tick, UTC
-	Ticks     []tick
-	Zone      string // abbreviation of the site's, empty without one
-	Before    string // width in percent that lies before the window
-	After     string // where the window ends; empty if it is not known
-	Rest      string // width in percent after it
-	Alerts    []line
-	Lanes     []lane
-	Narrow    []lane
-	since     time.Time
-	length    time.Duration
-	closedFor map[*registration.Phone][]mark
+	Day    string // of the first tick, in the zone of the first row
+	Ticks  []tick
+	Zone   string // abbreviation of the site's, empty without one
+	Before string // width in percent that lies before the window
+	After  string // where the window ends; empty if it is not known
+	Rest   string // width in percent after it
+	Alerts []mark
+	Blocks []block
+	Legend []entry
+	Left   int // phones that are not drawn, for nothing happened to them
+
+	clock  siteClock
+	since  time.Time
+	length time.Duration
+	ended  map[*registration.Phone][]sight // connections that carried it
+	used   map[string]bool                 // signs and bands that the legend explains
 }
 
 type tick struct{ X, UTC, Local string }
 
-type line struct{ X, Title string }
-
-// A lane is one phone.
-type lane struct {
-	P     *phone
+// A block is one group: what happened, all its phones in one lane, and a lane for each.
+type block struct {
+	G     *group // nil: phones to which nothing happened
 	Title string
-	Bands []band
-	Marks []mark
-	Full  string // path of narrow lanes: full registers and what came back by keep-alive
-	Keep  string // other REGISTERs
-	Bad   string // refused or not answered
+	Event *event
+	Over  []mark // ends of connections that carried several of them
+	All   *lane
+	Lanes []lane
+	More  int // phones of the group that are not drawn
 }
 
-// A band is a stretch of time: "gap", "lost" or "partial".
-type band struct{ X, Width, Class, Title string }
-
-// A mark is one sign of the legend.
-type mark struct{ X, Sign, Title string }
+// An event happened to all phones of a group at once.
+type event struct {
+	mark
+	Label string // beside the mark
+	Left  bool   // where the label has room
+}
 
 // newPicture is nil if there is nothing to be drawn.
-func newPicture(r *registration.Report, all []*phone, zone *time.Location) *picture {
+func newPicture(p *page) *picture {
+	r := p.Report
 	since, until, ok := extent(r)
 	if !ok {
 		return nil
 	}
 	pad := max(until.Sub(since)/50, time.Second)
 	since, until = since.Add(-pad), until.Add(pad)
-	pic := &picture{since: since, length: until.Sub(since)}
+	pic := &picture{since: since, length: until.Sub(since), clock: p.Clock, used: map[string]bool{}}
 	if r.Window != nil {
 		pic.Before, pic.After = pic.x(r.Window.Since), pic.x(r.Window.Until)
 		pic.Rest = percent(100 - pic.at(r.Window.Until))
 	}
+	var alerts []sight
 	for _, a := range r.Alerts {
-		pic.Alerts = append(pic.Alerts, line{pic.x(a.Time), "alert " + a.Name + ", " + a.Node + ", " + both(a.Time, zone)})
+		alerts = append(alerts, sight{pic.at(a.Time), "alert", "alert " + a.Name + ", " + a.Node + ", " + pic.clock.both(a.Time)})
 	}
-	pic.ticks(until, zone)
+	pic.Alerts = pic.merge(alerts)
+	pic.ticks(until)
 	pic.connections(r)
-	for i, p := range all {
-		if i < maxLanes {
-			pic.Lanes = append(pic.Lanes, pic.lane(p, until))
-		} else {
-			pic.Narrow = append(pic.Narrow, pic.narrow(p))
+	pic.blocks(p, until)
+	pic.Legend = pic.legend()
+	return pic
+}
+
+// blocks draws the groups, and of the other phones those that were asked for; all, if
+// they are few.
+func (p *picture) blocks(pg *page, until time.Time) {
+	drawn := pg.Groups[:min(len(pg.Groups), maxBlocks)]
+	per := max(maxLanes/max(len(drawn), 1), minLanes)
+	for _, g := range drawn {
+		if len(g.Phones) > 0 {
+			p.Blocks = append(p.Blocks, p.block(g, per, until))
 		}
 	}
-	pic.closedFor = nil
-	return pic
+	quiet := block{Title: "Other phones"}
+	for _, ph := range pg.People {
+		switch {
+		case ph.Group != nil:
+		case ph.Named && len(quiet.Lanes) < maxLanes, len(pg.People) <= maxQuiet:
+			quiet.Lanes = append(quiet.Lanes, p.lane(ph, nil, until))
+		default:
+			p.Left++
+		}
+	}
+	if len(quiet.Lanes) > 0 {
+		p.Blocks = append(p.Blocks, quiet)
+	}
+	for _, g := range pg.Groups[len(drawn):] {
+		p.Left += len(g.Phones)
+	}
+}
+
+func (p *picture) block(g *group, most int, until time.Time) block {
+	b := block{G: g, Title: plural(g.Size(), "phone")}
+	over := p.shared(g)
+	if at := g.event(); at != nil {
+		x := p.at(*at)
+		b.Event = &event{mark{X: percent(x), Sign: "tcp", Title: p.clock.of(at) + " " + lookup(causeWords, g.Cause)}, p.clock.brief(*at) + " " + eventWords[g.Cause], x > 50}
+		p.used["tcp"] = true
+		for ph := range p.ended { // the event itself is no second mark
+			if g.has(ph) {
+				p.ended[ph] = slices.DeleteFunc(p.ended[ph], func(s sight) bool { return distance(s.at, x) < minApart })
+			}
+		}
+		b.Over = p.merge(slices.DeleteFunc(slices.Clone(over), func(s sight) bool { return distance(s.at, x) < minApart }))
+		if len(b.Over) > 0 && x > 25 {
+			b.Event.Left = true
+		}
+	} else {
+		b.Over = p.merge(slices.Clone(over))
+	}
+	if g.Size() > 2 {
+		all := p.all(g)
+		b.All = &all
+	}
+	for i, ph := range g.Phones {
+		if i == most {
+			b.More = len(g.Phones) - i
+			break
+		}
+		b.Lanes = append(b.Lanes, p.lane(ph, over, until))
+	}
+	return b
+}
+
+// shared are the ends of connections that carried several phones of a group: each is
+// one event.
+func (p *picture) shared(g *group) []sight {
+	n := map[sight]int{}
+	var out []sight
+	for _, ph := range g.Phones {
+		for _, s := range p.ended[ph.Phone] {
+			if n[s]++; n[s] == 2 {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// LeftOut says which phones are not drawn.
+func (p *picture) LeftOut() string {
+	if p.Left == 0 {
+		return ""
+	}
+	return plural(p.Left, "phone") + " to which nothing of this happened " + verb(p.Left, "is", "are") + " not drawn."
+}
+
+// Label names a group in few words: the two ends of its connection, else its cause.
+func (p *picture) Label(g *group) string {
+	switch {
+	case g.C != "" && g.CUCM != "":
+		return host(g.C) + " → " + host(g.CUCM)
+	case g.Cause != "":
+		return lookup(causeWords, g.Cause)
+	}
+	return g.Word
+}
+
+// host is a name without its domain.
+func host(s string) string {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s
+	}
+	short, _, _ := strings.Cut(s, ".")
+	return short
 }
 
 // Foot is where the axis' text ends, in pixels.
@@ -89,11 +195,6 @@ func (p *picture) Foot() int {
 		return 17
 	}
 	return 32
-}
-
-// NarrowOpen reports whether an affected phone is among the narrow lanes.
-func (p *picture) NarrowOpen() bool {
-	return slices.ContainsFunc(p.Narrow, func(l lane) bool { return l.P.Affected })
 }
 
 // extent is the time that the picture shows: the window, the alerts and all REGISTERs.
@@ -143,7 +244,8 @@ var steps = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * 
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 168 * time.Hour}
 
-func (p *picture) ticks(until time.Time, zone *time.Location) {
+func (p *picture) ticks(until time.Time) {
+	zone := p.clock.zone
 	step := steps[len(steps)-1]
 	for _, s := range steps {
 		if p.length/s <= 8 {
@@ -171,18 +273,20 @@ func (p *picture) ticks(until time.Time, zone *time.Location) {
 		}
 		p.Ticks = append(p.Ticks, k)
 	}
-	p.Day = p.since.Format("2006-01-02")
-	if last := until.Format("2006-01-02"); last != p.Day {
-		p.Day += " to " + last
-	}
+	first, last := p.since, until
 	if zone != nil {
-		p.Zone = p.since.In(zone).Format("MST")
+		first, last = first.In(zone), last.In(zone)
+		p.Zone = abbreviation(first)
+	}
+	p.Day = first.Format(time.DateOnly)
+	if day := last.Format(time.DateOnly); day != p.Day {
+		p.Day += " to " + day
 	}
 }
 
 // connections finds for each phone the connections that carried it and ended.
 func (p *picture) connections(r *registration.Report) {
-	p.closedFor = map[*registration.Phone][]mark{}
+	p.ended = map[*registration.Phone][]sight{}
 	byDevice := map[string][]*registration.Phone{}
 	for i := range r.Phones {
 		if d := r.Phones[i].Device; d != "" {
@@ -201,134 +305,14 @@ func (p *picture) connections(r *registration.Report) {
 		if t == nil || t.Before(p.since) || t.After(p.since.Add(p.length)) {
 			continue
 		}
-		title := fmt.Sprintf("%s TCP connection %s to %s %s", clock(t), c.Local, c.CUCM, what)
+		title := p.clock.of(t) + " TCP connection " + c.Local + " to " + c.CUCM + " " + what
 		if c.How != "" {
 			title += ": " + c.How
 		}
 		for _, d := range c.Devices {
 			for _, ph := range byDevice[d] {
-				p.closedFor[ph] = append(p.closedFor[ph], mark{p.x(*t), "tcp", title})
+				p.ended[ph] = append(p.ended[ph], sight{p.at(*t), "tcp", title})
 			}
 		}
 	}
-}
-
-func (p *picture) lane(ph *phone, until time.Time) lane {
-	l := lane{P: ph, Title: ph.Name + ", " + strings.ToLower(ph.Word) + ": " + ph.Digest}
-	l.Bands = p.bands(ph, until)
-	last := map[string]float64{}
-	for i := range ph.Transactions {
-		t := &ph.Transactions[i]
-		x, s := p.at(t.At), sign(t)
-		if len(ph.Transactions) > maxMarks && s == "keep" && x-last[s] < 100.0/maxMarks {
-			continue
-		}
-		last[s] = x
-		l.Marks = append(l.Marks, mark{percent(x), s, title(t)}, mark{percent(x), "a-" + answerSign(t), ""})
-	}
-	l.Marks = append(l.Marks, p.closedFor[ph.Phone]...)
-	if ph.At != nil && (ph.Verdict == registration.VerdictPartial || ph.Verdict == registration.PhoneCameBack || ph.Verdict == registration.VerdictRecovered) {
-		l.Marks = append(l.Marks, mark{p.x(*ph.At), "moment", clock(ph.At) + " taken for a new registration"})
-	}
-	return l
-}
-
-// bands are the gaps that were longer than the cadence, the time without a
-// registration, and the time with a part of the lines.
-func (p *picture) bands(ph *phone, until time.Time) []band {
-	var out []band
-	add := func(since, until time.Time, class, title string) {
-		if a, b := p.at(since), p.at(until); b > a {
-			out = append(out, band{percent(a), percent(b - a), class, title})
-		}
-	}
-	for i := range ph.Transactions {
-		t := &ph.Transactions[i]
-		if t.GapS != nil && t.LateByS != nil && *t.LateByS >= lateFrom {
-			gap := time.Duration(*t.GapS * float64(time.Second))
-			add(t.At.Add(-gap), t.At, "gap", seconds(t.GapS)+" without a REGISTER, "+seconds(t.LateByS)+" longer than the cadence")
-		}
-	}
-	back := until
-	if ph.BackAt != nil {
-		back = *ph.BackAt
-	}
-	if ph.LostAt != nil {
-		end := back
-		if ph.At != nil && ph.At.Before(back) {
-			end = *ph.At
-		}
-		add(*ph.LostAt, end, "lost", "registration lost")
-	}
-	if ph.At != nil && (ph.Verdict == registration.VerdictPartial || ph.Verdict == registration.VerdictRecovered) {
-		add(*ph.At, back, "partial", "partially registered")
-	}
-	return out
-}
-
-func (p *picture) narrow(ph *phone) lane {
-	l := lane{P: ph, Title: ph.Name + " " + strings.Join(ph.Numbers, " ") + ", " + strings.ToLower(ph.Word) + ": " + ph.Digest}
-	var full, keep, bad []int
-	for i := range ph.Transactions {
-		t := &ph.Transactions[i]
-		x := int(p.at(t.At)*10 + 0.5)
-		switch s := sign(t); {
-		case answerSign(t) != "ok":
-			bad = append(bad, x)
-		case s == "full" || s == "back":
-			full = append(full, x)
-		default:
-			keep = append(keep, x)
-		}
-	}
-	l.Full, l.Keep, l.Bad = strokes(full), strokes(keep), strokes(bad)
-	return l
-}
-
-// strokes is a path of upright strokes at thousandths of the width.
-func strokes(xs []int) string {
-	slices.Sort(xs)
-	var b strings.Builder
-	for _, x := range slices.Compact(xs) {
-		fmt.Fprintf(&b, "M%d 0v8", x)
-	}
-	return b.String()
-}
-
-// sign is the sign of the legend for a transaction.
-func sign(t *registration.Transaction) string {
-	switch {
-	case t.NewReg && t.Kind == registration.KindKeepAlive:
-		return "back"
-	case t.Kind == registration.KindFull:
-		return "full"
-	case t.Kind == registration.KindKeepAlive:
-		return "keep"
-	case t.Kind == registration.KindSecondary:
-		return "second"
-	case t.Kind == registration.KindUnregister:
-		return "off"
-	default:
-		return "reg"
-	}
-}
-
-func answerSign(t *registration.Transaction) string {
-	switch {
-	case t.Code == 0:
-		return "none"
-	case t.Code >= 300:
-		return "no"
-	default:
-		return "ok"
-	}
-}
-
-func title(t *registration.Transaction) string {
-	text, _ := result(t)
-	s := clock(t.At) + " " + word(kindWords, t.Kind) + ": " + text
-	if t.GapS != nil {
-		s += ", " + seconds(t.GapS) + " after the one before"
-	}
-	return s
 }

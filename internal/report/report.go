@@ -16,7 +16,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"time"
+	"strings"
 	"unicode/utf8"
 
 	"rtmtgrab/internal/evidence"
@@ -78,12 +78,16 @@ type page struct {
 	Script template.JS
 	Policy string
 
-	Zone     *time.Location // of the site; nil if none is given
+	Clock    siteClock
+	Head     []span // the headline
+	Sure     *sure  // its confidence, if it gives one
 	Tally    []tally
 	Coverage string // of the window over all files; empty if it is not known
 	Bodies   string // a sentence
-	Answers  []*phone
-	Advice   []advice
+	Groups   []*group
+	Answers  []*phone // affected or asked for
+	Asked    []*phone // asked for, and in no group
+	Remarks  [][]span // notes
 	Picture  *picture
 	People   []*phone // the answered ones first
 	Verdicts []tally
@@ -104,23 +108,30 @@ type tally struct {
 func newPage(r *registration.Report, text func(registration.Proof) ([]byte, error)) *page {
 	p := &page{Report: r, CSS: template.CSS(pageStyle), Script: template.JS(pageScript), NoTexts: text == nil}
 	p.Policy = "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript) + "; base-uri 'none'; form-action 'none'"
-	if r.TimeZone != "" {
-		if z, err := time.LoadLocation(r.TimeZone); err == nil {
-			p.Zone = z
-		}
+	p.Clock = newSiteClock(r)
+	p.Head, p.Sure = headline(r.Summary, p.Clock)
+	for _, n := range r.Notes {
+		p.Remarks = append(p.Remarks, p.Clock.say(n))
 	}
 	p.Bodies, p.Coverage = bodies(r.BodiesLogged), coverage(r.Files)
-	p.People = people(r, p.Zone)
+	p.People = people(r, p.Clock)
+	p.Groups = groups(r, p.People, p.Clock)
+	if len(p.Groups) == 1 && said(p.Groups[0].Summary) == said(r.Summary) && p.Sure != nil {
+		p.Groups[0].What = nil // the headline says it
+	}
 	for _, ph := range p.People {
 		if ph.Affected || ph.Named {
 			p.Answers = append(p.Answers, ph)
 		}
+		if ph.Named && ph.Group == nil {
+			p.Asked = append(p.Asked, ph)
+		}
 	}
-	p.Advice, p.Tally = advices(p.Answers), verdictTally(p.People)
+	p.Tally = verdictTally(p.People)
 	p.Verdicts, p.Kinds = p.Tally, kindTally(p.People)
 	p.Conns = connections(r, p.People)
 	p.limit(text)
-	p.Picture = newPicture(r, p.People, p.Zone)
+	p.Picture = newPicture(p)
 	return p
 }
 
@@ -129,12 +140,39 @@ func hash(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Both gives a time in UTC and, if it is known, in the site's zone.
-func (p *page) Both(t any) string { return both(t, p.Zone) }
+// said is a sentence without its full stop and the confidence that ends it.
+func said(s string) string {
+	s = strings.TrimSuffix(strings.TrimSpace(s), ".")
+	for _, w := range confidenceWords {
+		s = strings.TrimSuffix(s, " ("+w+")")
+	}
+	return s
+}
+
+// headline is the report's sentence, and the confidence that ends it in brackets.
+func headline(s string, c siteClock) ([]span, *sure) {
+	bare := strings.TrimSuffix(s, ".")
+	for _, confidence := range []string{registration.Certain, registration.Likely, registration.CannotTell} {
+		if cut, ok := strings.CutSuffix(bare, " ("+lookup(confidenceWords, confidence)+")"); ok {
+			found := newSure(confidence)
+			return c.say(cut), &found
+		}
+	}
+	return c.say(s), nil
+}
+
+// Both gives a time in the site's zone, if it is known, and in UTC.
+func (p *page) Both(t any) string { return p.Clock.both(t) }
+
+// Long reports whether the headline needs smaller letters.
+func (p *page) Long() bool { return len(p.Summary) > 190 }
+
+// Span gives the window in the site's zone and in UTC.
+func (p *page) Span() string { return p.Clock.window(p.Window.Since, p.Window.Until) }
 
 // ZoneName is the site's zone for people, empty if none is given or it is unknown.
 func (p *page) ZoneName() string {
-	if p.Zone == nil {
+	if p.Clock.zone == nil {
 		return ""
 	}
 	return p.TimeZone

@@ -87,14 +87,23 @@ func verdictTally(all []*phone) []tally {
 	return append(out, more...)
 }
 
-// maxAnswers are always in sight; further ones are folded.
-const maxAnswers = 12
+// maxForemost are the groups that are always in sight; further ones are folded.
+const maxForemost = 3
 
-// Foremost are the answers that are always in sight.
-func (p *page) Foremost() []*phone { return p.Answers[:min(len(p.Answers), maxAnswers)] }
+// Foremost are the groups that are always in sight.
+func (p *page) Foremost() []*group { return p.Groups[:min(len(p.Groups), maxForemost)] }
 
-// Further are the other answers.
-func (p *page) Further() []*phone { return p.Answers[len(p.Foremost()):] }
+// Further are the other groups.
+func (p *page) Further() []*group { return p.Groups[len(p.Foremost()):] }
+
+// FurtherWords are the other groups in a few words.
+func (p *page) FurtherWords() string {
+	var parts []string
+	for _, g := range p.Further() {
+		parts = append(parts, plural(g.Size(), "phone")+" "+strings.ToLower(g.Word))
+	}
+	return strings.Join(parts, ", ")
+}
 
 // NoneAffected says that no phone is affected, as far as that can be told.
 func (p *page) NoneAffected() string {

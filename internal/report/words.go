@@ -134,27 +134,6 @@ func stamp(t any) string {
 	return ""
 }
 
-func both(t any, zone *time.Location) string {
-	u, ok := utc(t)
-	if !ok {
-		return ""
-	}
-	s := u.Format("2006-01-02 15:04:05.000") + " UTC"
-	if zone != nil {
-		s += " (" + local(u, zone) + ")"
-	}
-	return s
-}
-
-// local names the day only where it is another one than in UTC.
-func local(u time.Time, zone *time.Location) string {
-	l := u.In(zone)
-	if l.Day() != u.UTC().Day() {
-		return l.Format("2006-01-02 15:04:05 MST")
-	}
-	return l.Format("15:04:05 MST")
-}
-
 // count writes a number with commas.
 func count(n any) string {
 	s := fmt.Sprint(n)
@@ -170,6 +149,14 @@ func plural(n int, one string) string {
 		return "1 " + one
 	}
 	return count(n) + " " + one + "s"
+}
+
+// verb goes with a number.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // seconds are written to a tenth, which is what the logs bear out.

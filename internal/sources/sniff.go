@@ -133,6 +133,8 @@ type found struct {
 	packed bool      // it is compressed: its length is not known
 	size   int64     // as far as it is known
 	named  bool      // somebody asked for this very file
+	served bool      // its records stand behind a syslog server's header
+	host   string    // of all records, by the file's name, where they name none themselves
 	why    string    // it is no log
 }
 
@@ -159,18 +161,27 @@ const identity = 4 << 10 // bytes of a file's head that tell it from others
 func (f *found) judge(head []byte) bool {
 	f.family = expressway.FamilyOf(f.base, families)
 	f.head = bytes.Clone(head[:min(len(head), identity)])
-	records, ours := 0, 0
-	lines := expressway.NewLineReader(bytes.NewReader(head), 0, expressway.Ref{MTime: f.mtime})
+	records, ours, hosts := 0, 0, 0
+	ref := expressway.Ref{MTime: f.mtime}
+	lines := expressway.NewLineReader(bytes.NewReader(head), 0, ref)
 	for line, err := lines.Next(); err == nil; line, err = lines.Next() {
-		if !line.Head {
+		at, ok := expressway.RecordTime(line.Text, ref)
+		if !ok {
 			continue
 		}
 		if records++; records == 1 {
-			f.first = line.Time
+			f.first = at
 		}
 		if isOurs(line.Text) {
 			ours++
+			f.served = f.served || expressway.Served(line.Text, ref)
 		}
+		if hosts == 0 && expressway.HostOf(line.Text, ref) != "" {
+			hosts++
+		}
+	}
+	if ours > 0 && hosts == 0 {
+		f.host = hostOfName(f.dir, f.base)
 	}
 	switch {
 	case len(head) == 0:

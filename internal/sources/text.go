@@ -26,12 +26,7 @@ func (s *Set) Settle(r *registration.Report) {
 	r.TimeZone = s.TimeZone
 	r.Notes = append(r.Notes, s.Notes()...)
 	eachProof(r, func(p *registration.Proof) {
-		at, ok := s.names[p.File]
-		if !ok || !at.log.many || p.File != at.log.file {
-			return
-		}
-		part, offset := at.log.place(p.Offset)
-		p.File, p.Offset = part.name, offset
+		p.File, p.Offset = s.Place(p.File, p.Offset)
 	})
 }
 

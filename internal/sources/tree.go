@@ -10,9 +10,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration"
 )
@@ -108,14 +110,14 @@ func (s *Set) group() {
 	type key struct{ dir, family string }
 	by := map[key][]*found{}
 	var keys []key
-	hasFamily := map[string]bool{}
+	appliance := map[string]bool{} // folders of one; a syslog server may have a file messages too
 	for _, f := range s.found {
-		hasFamily[f.dir] = hasFamily[f.dir] || f.family != ""
+		appliance[f.dir] = appliance[f.dir] || f.family != "" && f.family != "messages"
 	}
 	for _, f := range s.found {
 		k := key{f.dir, f.family}
 		switch {
-		case f.family == "" && hasFamily[f.dir] && !f.named && !isSnapshot(f.base):
+		case f.family == "" && appliance[f.dir] && !f.named && !f.served && !isSnapshot(f.base):
 			s.note("%s was passed over: it is none of %s", f.name, strings.Join(families, ", "))
 			continue
 		case f.family == "":
@@ -149,11 +151,32 @@ func (s *Set) join(siblings []*found) {
 	if isSnapshot(siblings[0].base) {
 		src.Family = "loggingsnapshot"
 	}
+	if one := siblings[0].host; !slices.ContainsFunc(siblings, func(f *found) bool { return f.host != one }) {
+		src.Host = one
+	}
 	if n := len(siblings); n > 1 {
 		src.File = fmt.Sprintf("%s (%d files)", path.Join(path.Dir(siblings[0].name), siblings[0].family), n)
 	}
 	s.source(src, l)
 }
+
+// hostOfName is the host after which a syslog server named a file or its folder:
+// 10.0.30.2.log, expc01-20260302.gz, expe01.example.com/syslog.log.
+func hostOfName(dir, base string) string {
+	for _, name := range []string{base, path.Base(dir)} {
+		name = strings.TrimRight(notOfHost.ReplaceAllString(name, ""), ".-_")
+		if ours := expressway.FamilyOf(name, families) != "" || isSnapshot(name); ours || usualName.MatchString(name) || evidence.CheckName(name) != nil {
+			continue
+		}
+		return name
+	}
+	return ""
+}
+
+var (
+	notOfHost = regexp.MustCompile(`(?i)(\.(log|txt)(\.[0-9]{1,3})?|\.(gz|zst|bz2|old)|(^|[-_.])[0-9]{4}-?[0-9]{2}-?[0-9]{2}([-_T][0-9]{2,6})?)+$`)
+	usualName = regexp.MustCompile(`(?i)^(syslog|local[0-7]|user|all|remote|logs?|daemon|hosts?|[0-9-]*)$`)
+)
 
 // order puts network_log.2 before network_log.1, and the bare name last.
 func order(a, b string) int {

@@ -20,7 +20,7 @@ import (
 )
 
 // A Ledger remembers logins, so that a refused one is not repeated by whatever
-// process uses the same folder (house.md, "One refused login, then stop").
+// process uses the same folder (docs/expressway-ssh.md, "One refused login, then stop").
 //
 // Just before a key or secret is sent, the attempt is written to <Dir>/<host>;
 // after a success the file goes. What it says about a user at an address counts

@@ -8,7 +8,7 @@ import (
 )
 
 // legacyKeyExchanges are what old releases of Expressway need, the better one
-// first (facts/expressway-ssh.md).
+// first (docs/expressway-ssh.md).
 var legacyKeyExchanges = []string{ssh.InsecureKeyExchangeDH14SHA1, ssh.InsecureKeyExchangeDH1SHA1}
 
 // clientConfig has the algorithms that are safe, fastest cipher first: all that

@@ -4,7 +4,7 @@
 // It guarantees that a host key that is not the pinned one stops everything
 // before a login begins; that one Dial submits one key or one secret at most
 // once; that a refused login is remembered (Ledger) and not repeated, for the
-// appliance bans addresses (facts/expressway-ssh.md); that every wait ends by
+// appliance bans addresses (docs/expressway-ssh.md); that every wait ends by
 // the context or the time limit; and that Close leaves no goroutine behind. It
 // tells errors apart by Kind, so that others can say what to do.
 //

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/export"
+	"rtmtgrab/internal/sources"
+)
+
+// exportFlags are those of `grab export`.
+type exportFlags struct {
+	file         string
+	phones       []string
+	since, until string
+	raw          bool
+}
+
+func (a *app) exportCmd() *cobra.Command {
+	f := &exportFlags{}
+	cmd := &cobra.Command{
+		Use:   "export --pcapng FILE BUNDLE|DIR|FILE...",
+		Short: "Write the SIP messages of the logs for Wireshark, tshark and sngrep",
+		Long: "Reads what `grab report` reads, and writes every SIP message that was logged in full (network.sip at DEBUG) as a packet:\n" +
+			"between the addresses and ports of the log, at its time, TLS legs in the clear. A message that two hosts logged is there\n" +
+			"twice; the interface is the host, the packet's comment names the file and the byte in it.\n" +
+			"Credentials are replaced, unless --raw. Logs that were written at INFO hold no messages: exit code 1.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.file, "pcapng", "", "`file` to write; an earlier one is replaced")
+	fl.StringSliceVar(&f.phones, "phone", nil, "only messages of a phone, SEP..., its MAC or its number, and all others of their Call-IDs; may be repeated")
+	fl.StringVar(&f.since, "since", "", "first `time`: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (UTC if the logs do not tell it)")
+	fl.StringVar(&f.until, "until", "", "`time` up to which, in the same forms")
+	fl.BoolVar(&f.raw, "raw", false, "leave credentials in: digest answers and tokens of Authorization and Proxy-Authorization")
+	cobra.CheckErr(cmd.MarkFlagFilename("pcapng", "pcapng"))
+	return cmd
+}
+
+func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
+	if err := f.check(args); err != nil {
+		return usage{err}
+	}
+	ctx, cancel := a.context(ctx)
+	defer cancel()
+	defer boundMemory()()
+	set, err := sources.Open(ctx, filepath.Dir(f.file), args...)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	a.sayOpened(set)
+	o := export.Options{Phones: f.phones, Raw: f.raw, Place: set.Place, Program: "grab " + version}
+	if o.Since, o.Until, err = a.exportSpan(f, set); err != nil {
+		return usage{err}
+	}
+	res, err := writeExport(ctx, f.file, set, o)
+	if err != nil {
+		return err
+	}
+	res.Notes = append(res.Notes, set.Notes()...)
+	if a.json {
+		return a.print(struct {
+			File string `json:"file"`
+			*export.Result
+		}{f.file, res})
+	}
+	return printExport(a.out, f.file, res)
+}
+
+// check looks at what can be wrong before anything is read: no input is overwritten.
+func (f *exportFlags) check(args []string) error {
+	if f.file == "" {
+		return errors.New("--pcapng is missing: the file to write")
+	}
+	st, err := os.Stat(f.file)
+	if err != nil {
+		if _, err := os.Stat(filepath.Dir(f.file)); err != nil {
+			return fmt.Errorf("--pcapng: %w", err)
+		}
+		return nil
+	}
+	if !st.Mode().IsRegular() {
+		return fmt.Errorf("--pcapng: %s is no file", f.file)
+	}
+	for _, arg := range args {
+		if in, err := os.Stat(arg); err == nil && os.SameFile(in, st) {
+			return fmt.Errorf("--pcapng: %s is what is read", f.file)
+		}
+	}
+	return nil
+}
+
+// sayOpened tells of each log when it is first read.
+func (a *app) sayOpened(set *sources.Set) {
+	var mu sync.Mutex
+	set.Opened = func(file string) {
+		mu.Lock()
+		defer mu.Unlock()
+		a.say("reading %s", evidence.Printable(file, 300))
+	}
+}
+
+// exportSpan reads --since and --until. A time of day is the last such one before the
+// end of the bundles' window, or before now.
+func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Time, err error) {
+	now, site := time.Now(), zone(set.TimeZone)
+	if !set.Window.Empty() {
+		now = set.Window.Until
+	}
+	for _, t := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"since", f.since, &since}, {"until", f.until, &until}} {
+		if t.text == "" {
+			continue
+		}
+		at, err := parseTime(t.text, now, site)
+		if err != nil {
+			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
+		}
+		*t.to = at
+		a.say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), zoneName(at, site))
+	}
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return since, until, errors.New("--since is not before --until")
+	}
+	return since, until, nil
+}
+
+// writeExport writes the file, whole or not at all.
+func writeExport(ctx context.Context, file string, set *sources.Set, o export.Options) (res *export.Result, err error) {
+	err = atomicfile.Write(file, func(w io.Writer) error {
+		res, err = export.PCAPNG(ctx, w, set.Sources, o)
+		return err
+	})
+	switch {
+	case errors.Is(err, export.ErrInfo):
+		err = hinted{err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration"}
+	case errors.Is(err, fs.ErrPermission):
+		err = hinted{err, "name a file in a folder that this user may write in"}
+	case errors.Is(err, export.ErrNothing) && (len(o.Phones) > 0 || !o.Since.IsZero() || !o.Until.IsZero()):
+		err = hinted{err, "look at --phone, --since and --until: without them all messages are written"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", file, err)
+	}
+	return res, nil
+}
+
+// printExport is the answer for a person.
+func printExport(w io.Writer, file string, r *export.Result) error {
+	const layout = "2006-01-02 15:04:05.000"
+	fmt.Fprintf(w, "%s of SIP, %s to %s UTC\n", plural(int(r.Messages), "message"), r.First.UTC().Format(layout), r.Last.UTC().Format(layout))
+	for _, h := range r.Hosts {
+		fmt.Fprintf(w, "  %s: %d\n", evidence.Printable(h.Host, 100), h.Messages)
+	}
+	for _, n := range exportNotes(r) {
+		fmt.Fprintf(w, "  %s\n", evidence.Printable(n, 500))
+	}
+	_, err := fmt.Fprintf(w, "\npcapng    %s\n          open it with Wireshark, `tshark -r` or `sngrep -I`\n", file)
+	return err
+}
+
+// exportNotes are sentences on what is not as a reader expects it.
+func exportNotes(r *export.Result) (notes []string) {
+	add := func(n int64, format string, args ...any) {
+		if n > 0 {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.Masked, "credentials replaced: %d", r.Masked)
+	add(r.Padded, "cut in the log: %d, padded with %d bytes that are not from it; their comments say how many", r.Padded, r.PaddedSize)
+	add(r.Duplicates, "given more than once and written once: %d", r.Duplicates)
+	for _, l := range r.LeftOut {
+		add(l.Messages, "left out: %d, for %s", l.Messages, l.Reason)
+	}
+	add(r.Foreign, "on ports at which Wireshark expects another protocol: %d; Preferences > Protocols > TCP > Try heuristic sub-dissectors first"+
+		" (tshark -o tcp.try_heuristic_first:TRUE) shows them as SIP", r.Foreign)
+	return append(notes, r.Notes...)
+}

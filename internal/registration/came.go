@@ -1,0 +1,186 @@
+package registration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// came is about a keep-alive that was answered as a new registration, and no full
+// REGISTER after it: the phone is partial if it has more lines.
+func (r *ruling) came(w *wire, p *phone) {
+	s := &r.chain.tale
+	t := s.came
+	r.verdict, r.confidence, r.about = PhoneCameBack, Certain, t
+	lines := "; the number of its lines was not seen: partial if it has more lines"
+	if known := p.moreLines(r.chain, t); known != "" {
+		r.verdict = VerdictPartial
+		lines = " with one line, though it has more (" + known + ")"
+	}
+	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].cseq, w.texts.of(t.line.to))
+	r.proofs = p.cameProofs(w, t)
+	r.explain(w, r.chain.lapseTo(t))
+	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !r.usedBefore(t) {
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claims[0] = Statement{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].cseq), Confidence: CannotTell}
+	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
+		r.lower(Likely)
+	}
+	r.after(w, t)
+	r.doubt(w, t.sent)
+}
+
+// usedBefore reports whether a CSeq shows that its Call-ID registered before: a phone
+// begins at 101 and needs one more for each challenge.
+func (r *ruling) usedBefore(t *txn) bool { return t.attempts[0].msgs[0].cseq > 104 }
+
+// after says what followed until the logs end.
+func (r *ruling) after(w *wire, t *txn) {
+	s := &r.chain.tale
+	switch {
+	case s.hole != nil:
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claim(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: whether it registered all its lines then cannot be told", spanOf(s.hole))
+	case s.unclear != nil && s.unclear.sent > t.sent:
+		r.lower(Likely)
+		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
+	case len(s.failing) > 0:
+		r.lower(Likely)
+		r.claim(Certain, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, has no answer", clock(w.logs.end), clock(s.failing[len(s.failing)-1].sent))
+	case s.end.cut != nil:
+		r.lower(Likely)
+		r.claim(Certain, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.logs.end), clock(s.end.cut.closed))
+	case s.end.quiet:
+		r.lower(Likely)
+		r.claim(Certain, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.logs.end), clock(s.last.sent))
+	default:
+		confidence := Certain
+		if !w.covered("C", t.sent, w.logs.end) {
+			confidence = CannotTell
+		}
+		r.claim(confidence, "no full REGISTER follows until the logs end at %s", clock(w.logs.end))
+	}
+}
+
+// explain adds why, and how late.
+func (r *ruling) explain(w *wire, l lapse) {
+	why := reasonOf(w, l)
+	r.reason = &why
+	r.sayLate(w, l)
+}
+
+// moreLines says how it is known that the phone had more than one line when a keep-alive
+// brought it back: two of its numbers were seen between the full REGISTERs around it, or
+// CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
+// too. Empty: it is not known.
+func (p *phone) moreLines(c *chain, t *txn) string {
+	from, to := int64(0), int64(1<<62)
+	for _, o := range c.txns {
+		if o.kind != KindFull && o.kind != KindUnregister || o.code/100 != 2 {
+			continue
+		}
+		if o.sent < t.sent {
+			from = o.sent - int64(time.Minute) // its own numbers count
+		} else {
+			to = min(to, o.sent)
+		}
+	}
+	var numbers []string
+	for _, s := range p.shown {
+		if s.to >= from && s.from <= to && !slices.Contains(numbers, s.number) {
+			numbers = append(numbers, s.number)
+		}
+	}
+	switch {
+	case len(numbers) > 1:
+		return "the numbers " + strings.Join(numbers, ", ") + " were seen"
+	case p.alerted:
+		return "the alert names it as partially registered"
+	}
+	return ""
+}
+
+// sideLines are the timelines by which the phone registered its other numbers one by one,
+// right after a new registration under another Call-ID.
+func sideLines(w *wire, p *phone) map[*timeline]bool {
+	out := map[*timeline]bool{}
+	for _, l := range p.lines {
+		i := slices.IndexFunc(l.txns, (*txn).good)
+		if i < 0 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
+			continue
+		}
+		t := l.txns[i]
+		for _, o := range p.txns {
+			if o.line != l && o.line.to == l.to && userOfTxn(o) != userOfTxn(t) && o.good() && (o.marks.newReg || o.kind == KindFull) && o.sent < t.sent && t.sent-o.sent <= oneByOne*int64(max(1, len(p.numbers)-1)) {
+				out[l] = true
+			}
+		}
+	}
+	return out
+}
+
+// registersOneByOne reports whether the phone registered its other numbers, each by a
+// REGISTER of its own, within a second of the one that CUCM took for a new registration.
+func registersOneByOne(p *phone, c *chain) bool {
+	t := c.tale.came
+	mine := userOfTxn(t)
+	others := map[text]bool{}
+	for _, o := range p.txns {
+		if n := userOfTxn(o); n != mine && n != 0 {
+			others[n] = others[n] || o.good() && o.sent >= t.sent && o.sent-t.sent <= oneByOne*int64(max(1, len(p.numbers)-1))
+		}
+	}
+	for _, seen := range others {
+		if !seen {
+			return false
+		}
+	}
+	return len(others) > 0 && len(others) >= len(p.numbers)-1
+}
+
+// oneByOne is how soon a phone registers its next number.
+const oneByOne = int64(time.Second)
+
+func userOfTxn(t *txn) text {
+	for _, m := range t.last.msgs {
+		if m.user != 0 {
+			return m.user
+		}
+	}
+	return 0
+}
+
+func (r *ruling) oneByOne(w *wire, p *phone) {
+	s := &r.chain.tale
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
+	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers one by one within a second: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
+	r.proofs = p.cameProofs(w, s.came)
+	r.explain(w, r.chain.lapseTo(s.came))
+	r.stillRegistered(w)
+}
+
+// cameWithItsLine is about a device that registers one line: it has it again.
+func (r *ruling) cameWithItsLine(w *wire, p *phone) {
+	s := &r.chain.tale
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
+	r.claim(Likely, "came back by keep-alive at %s; devices of its kind register one line, so that it is not called partial", clock(s.came.sent))
+	if p.alerted {
+		r.verdict = VerdictPartial
+		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.sent) + ", and the alert names it as partially registered"
+	}
+	r.proofs = p.cameProofs(w, s.came)
+	r.explain(w, r.chain.lapseTo(s.came))
+	r.stillRegistered(w)
+}
+
+// cameProofs are the REGISTER and its answer.
+func (p *phone) cameProofs(w *wire, t *txn) []Proof {
+	out := []Proof{proof(w, t.message(), "REGISTER without a body, sent on to CUCM")}
+	for _, m := range t.last.msgs {
+		if m.is(isNewReg) && len(out) < 2 || m.is(isNewReg) && t.message() == t.last.msgs[0] && !t.message().is(isRequest) && len(out) < 3 {
+			out = append(out, proof(w, m, "200 OK with x-cisco-newreg: CUCM had dropped it"))
+		}
+	}
+	return out
+}

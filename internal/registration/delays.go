@@ -1,0 +1,183 @@
+package registration
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// delays are how long the first attempt of a lapse took on each part of its way, beyond
+// what is usual there, by clocks that can be compared; -1: not known.
+type delays struct {
+	phone int64 // from the phone to E, by the phone's Date header
+	inE   int64
+	eToC  int64
+	inC   int64
+	atE   int64 // by how much E received it later than the phone's cadence
+	atC   int64 // the same of C
+}
+
+// delaysOf measures the first attempt of a lapse.
+func delaysOf(w *wire, l lapse) delays {
+	d := delays{-1, -1, -1, -1, -1, -1}
+	f := l.first()
+	e, out, in, up := f.firstAt(phoneToE), f.firstAt(outOfE), f.firstAt(intoC), f.firstAt(toCUCM)
+	if e != nil && out != nil && e.host == out.host {
+		d.inE = w.unstepped(out) - w.unstepped(e)
+	}
+	if in != nil && up != nil && in.host == up.host {
+		d.inC = w.unstepped(up) - w.unstepped(in)
+	}
+	if out != nil && in != nil {
+		if usual, ok := usualHop(w, l.chain, out.host, in.host, f); ok {
+			d.eToC = w.unstepped(in) - w.unstepped(out) - usual
+		}
+	}
+	d.atE = excess(w, l, phoneToE)
+	d.atC = excess(w, l, intoC)
+	d.phone = beforeE(w, l)
+	return d
+}
+
+// usualHop is how long the way from an E to a C takes in this chain, by their two clocks.
+func usualHop(w *wire, c *chain, e, to text, but *txn) (int64, bool) {
+	var all []int64
+	for _, t := range c.txns {
+		out, in := t.firstAt(outOfE), t.firstAt(intoC)
+		if t != but && out != nil && in != nil && out.host == e && in.host == to {
+			all = append(all, w.unstepped(in)-w.unstepped(out))
+		}
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	return median(all), true
+}
+
+// excess is by how much the gap before the first attempt, as one stage saw it, is longer
+// than the cadence; -1: it did not see both ends, or not at the same host.
+func excess(w *wire, l lapse, s stage) int64 {
+	from, to := l.from.firstAt(s), l.first().firstAt(s)
+	if from == nil || to == nil || from.host != to.host || l.cadence == 0 {
+		return -1
+	}
+	return max(0, w.unstepped(to)-w.unstepped(from)-l.cadence)
+}
+
+// beforeE is how long the first attempt took from the phone to E, beyond what is usual,
+// by its Date header. -1: that header cannot be trusted, or there is none: a phone sets
+// its clock after its first REGISTER, and a Date that jumps proves nothing.
+func beforeE(w *wire, l lapse) int64 {
+	f := l.first()
+	at, ok := lag(w, f)
+	if !ok {
+		return -1
+	}
+	var usual []int64
+	near := l.chain.near(f)
+	for _, t := range near {
+		if o, ok := lag(w, t); ok {
+			usual = append(usual, o)
+		}
+	}
+	if len(usual) < 2 {
+		return -1
+	}
+	base := median(slices.Clone(usual))
+	for _, o := range usual {
+		if abs(o-base) > int64(3*time.Second) {
+			return -1 // the phone's clock was set meanwhile
+		}
+	}
+	d := at - base
+	if d < -int64(2*time.Second) || d > l.gap() {
+		return -1
+	}
+	return max(0, d)
+}
+
+// near are the chain's answered REGISTERs around one, three before it and two after it,
+// but for the first of the chain.
+func (c *chain) near(t *txn) []*txn {
+	i := slices.Index(c.txns, t)
+	var out []*txn
+	for j, n := i-1, 0; j >= 0 && n < 3; j-- {
+		if c.txns[j].good() && (j > 0 || c.txns[j].kind == KindKeepAlive) {
+			out = append(out, c.txns[j])
+			n++
+		}
+	}
+	for j, n := i+1, 0; j < len(c.txns) && n < 2; j++ {
+		if c.txns[j].good() {
+			out = append(out, c.txns[j])
+			n++
+		}
+	}
+	return out
+}
+
+// lag is by how much a REGISTER's first record is behind its own Date header.
+func lag(w *wire, t *txn) (int64, bool) {
+	date := t.date()
+	if date == 0 {
+		return 0, false
+	}
+	for _, s := range []stage{phoneToE, outOfE, intoC, toCUCM} {
+		if m := t.attempts[0].at[s]; m != nil {
+			return w.steady(m) - date*int64(time.Second), true
+		}
+	}
+	return 0, false
+}
+
+// A place in words, with how certain it is that the time was lost there.
+type loss struct {
+	where, why string
+	confidence string
+}
+
+// lostAt says where a late first attempt lost its time. Each claim rests on the clock of
+// one host, or on two that were compared.
+func lostAt(w *wire, l lapse) loss {
+	late := l.late()
+	if late == nil || l.first().firstAt(toCUCM) == nil {
+		return loss{}
+	}
+	d := delaysOf(w, l)
+	part := *late * 4 / 5
+	switch {
+	case d.inC >= part:
+		return loss{atC, fmt.Sprintf("Expressway-C received it in time and sent it on %s later", seconds(d.inC)), Certain}
+	case d.eToC >= part:
+		return loss{atEtoC, fmt.Sprintf("Expressway-E sent it on in time, and Expressway-C received it %s later than usual", seconds(d.eToC)), Likely}
+	case d.inE >= part:
+		return loss{atE, fmt.Sprintf("Expressway-E received it in time and sent it on %s later", seconds(d.inE)), Certain}
+	case d.atE >= 0 && d.atE < part || d.inC+d.eToC+d.inE > part:
+		return loss{}
+	case d.atE >= part && d.phone >= part:
+		return loss{atPhone, "the phone had sent it in time, by its Date header, and Expressway-E received it late", Likely}
+	case d.atE >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
+		return byItself(l)
+	case d.atE >= part:
+		return loss{atPhone, "Expressway-E received it late; where before Expressway-E the time was lost cannot be told without a Date header that can be trusted, or the phone's problem report", Likely}
+	case d.atC >= part && d.phone >= part:
+		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
+	case d.atC >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
+		return byItself(l)
+	}
+	return loss{}
+}
+
+// byItself is a REGISTER that left the phone late. Only where no CSeq was passed over is
+// it the first that the phone sent.
+func byItself(l lapse) loss {
+	f := l.first()
+	last := uint32(0)
+	for _, at := range l.from.attempts {
+		last = max(last, at.msgs[0].cseq)
+	}
+	if first := f.attempts[0].msgs[0].cseq; f.line == l.from.line && first == last+1 {
+		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
+	}
+	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on the way to Expressway-E cannot be told, for its CSeq skips at least one", CannotTell}
+}

@@ -1,0 +1,172 @@
+package registration
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// conclude is the verdict on the incident and its sentence: what, when and why.
+func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
+	n := map[string]int{}
+	for _, t := range all {
+		n[t.verdict]++
+	}
+	switch {
+	case n[VerdictPartial] > 0 || n[PhoneCameBack] > 0:
+		verdict, summary = VerdictPartial, partialWords(all, n)
+	case n[VerdictRecovered] > 0:
+		verdict = VerdictRecovered
+		summary = fmt.Sprintf("%s went partial%s and registered all lines again later", whoOf(all, VerdictRecovered), whenOf(all, VerdictRecovered))
+	case len(all) == 0:
+		return VerdictUnknown, "No phone was found in these logs."
+	case healthy(w, all):
+		verdict = VerdictHealthy
+		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", count(len(all), "phone"))
+	default:
+		verdict, summary = VerdictUnknown, unknownWords(all, n)
+	}
+	return verdict, sentence(summary + becauseOf(groups))
+}
+
+// partialWords says who is partial, and who is if it has more lines.
+func partialWords(all []told, n map[string]int) string {
+	var parts []string
+	if n[VerdictPartial] > 0 {
+		parts = append(parts, whoOf(all, VerdictPartial)+" went partial"+whenOf(all, VerdictPartial)+" and did not register in full again in these logs")
+	}
+	if k := n[PhoneCameBack]; k > 0 {
+		unless := "is partial if it has more than one line"
+		if k > 1 {
+			unless = "are partial if they have more than one line"
+		}
+		parts = append(parts, whoOf(all, PhoneCameBack)+" came back by keep-alive"+whenOf(all, PhoneCameBack)+" and "+unless)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// whoOf names one phone, and counts several.
+func whoOf(all []told, verdict string) string {
+	k, name := 0, ""
+	for _, t := range all {
+		if t.verdict == verdict {
+			k++
+			name = t.short()
+		}
+	}
+	if k == 1 {
+		return name
+	}
+	return count(k, "phone")
+}
+
+// whenOf is when the phones of that verdict came back.
+func whenOf(all []told, verdict string) string {
+	var from, to *time.Time
+	for _, t := range all {
+		if at := t.out.At; t.verdict == verdict && at != nil {
+			if from == nil || at.Before(*from) {
+				from = at
+			}
+			if to == nil || at.After(*to) {
+				to = at
+			}
+		}
+	}
+	switch {
+	case from == nil:
+		return ""
+	case to.Sub(*from) < time.Second:
+		return " at " + from.Format(secondLayout)
+	}
+	return " between " + from.Format(time.TimeOnly) + " and " + to.Format(secondLayout)
+}
+
+// becauseOf are the causes of what happened to the first groups, each with how certain
+// it is.
+func becauseOf(groups []*group) string {
+	var parts []string
+	for _, g := range groups {
+		switch g.out.Verdict {
+		case VerdictPartial, PhoneCameBack, VerdictRecovered:
+		default:
+			continue
+		}
+		r := g.worst().reason
+		if r == nil || r.cause == CauseUnknown && r.where == nowhere || len(parts) == 3 {
+			continue
+		}
+		s := g.what() + " (" + sure[g.out.Confidence] + ")"
+		if len(groups) > 1 {
+			s += " of " + count(len(g.phones), "phone")
+		}
+		parts = append(parts, s)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; cause: " + strings.Join(parts, "; ")
+}
+
+// what is the cause of a group with its connection and time.
+func (g *group) what() string {
+	s := g.worst().reason.causeWords()
+	if g.out.C != "" && g.out.CUCM != "" && g.link != nil {
+		s += ", " + g.out.C + " -> " + g.out.CUCM
+	}
+	if g.out.At != nil && g.out.Cause != CauseLate {
+		s += ", at " + g.out.At.Format(secondLayout)
+	}
+	return s + strings.Replace(lateOf(g), ", late already", ", late", 1)
+}
+
+func lateOf(g *group) string {
+	if g.out.Cause != CauseLate {
+		return ""
+	}
+	return lateWhere(g.worst().reason.where)
+}
+
+// healthy reports whether every phone was seen with all its lines and kept them, in logs
+// that are known to be whole.
+func healthy(w *wire, all []told) bool {
+	for _, t := range all {
+		switch {
+		case t.verdict == PhoneUnregistered && t.confidence == Certain:
+		case t.verdict == PhoneRegistered && t.confidence == Certain:
+		case t.verdict == PhoneRegistered && t.confidence == Likely && len(w.Alerts) == 0 && (t.oneLine() || t.about == t.chain.tale.came):
+		default:
+			return false
+		}
+	}
+	return w.covered("C", w.begin, w.logs.end)
+}
+
+func unknownWords(all []told, n map[string]int) string {
+	unseen, late := 0, 0
+	for _, t := range all {
+		if t.verdict == VerdictUnknown && t.chain != nil && t.chain.tale.full == nil && t.chain.tale.last != nil {
+			unseen++
+		}
+		if t.out.LateByS != nil {
+			late++
+		}
+	}
+	if k := n[PhoneRefused]; k > 0 && k+n[PhoneRegistered] == len(all) {
+		if k == 1 {
+			return "no phone was seen to go partial, but " + whoOf(all, PhoneRefused) + " is refused"
+		}
+		return fmt.Sprintf("no phone was seen to go partial, but %d phones are refused", k)
+	}
+	s := fmt.Sprintf("whether a phone is partial cannot be told: of %s none was seen to go partial, but these logs do not tell all", count(len(all), "phone"))
+	if unseen > 0 {
+		s += fmt.Sprintf("; of %s the number of lines was not seen", count(unseen, "phone"))
+	}
+	if n[PhoneRefused] > 0 {
+		s += fmt.Sprintf("; %s refused", whoOf(all, PhoneRefused))
+	}
+	if late > 0 {
+		s += fmt.Sprintf("; REGISTERs of %s came late", count(late, "phone"))
+	}
+	return s
+}

@@ -1,0 +1,231 @@
+package registration
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// A reason is why a registration was lost, how certain that is, and the records that
+// show it.
+type reason struct {
+	cause, confidence string
+	why               string // a sentence without its full stop
+	where             string // the hop on which it happened, as in Phone.LateAt
+	lost              int64  // when, as far as that can be said
+	link              *link
+	proofs            []Proof
+}
+
+func unexplained(why string) reason {
+	return reason{cause: CauseUnknown, confidence: CannotTell, why: why}
+}
+
+// reasonOf explains why a phone had to register anew at the end of a lapse, or why CUCM
+// took a keep-alive for that. What rests on nothing having been sent meanwhile is no more
+// than "cannot tell" unless every C is covered; where the logs are known to lack a part
+// of the lapse, nothing is called late.
+func reasonOf(w *wire, l lapse) reason {
+	if r, ok := byReset(w, l); ok {
+		return r
+	}
+	if l.from == nil {
+		return unexplained("what was before is not in these logs")
+	}
+	r := unexplained("nothing in these logs explains why CUCM dropped it")
+	for _, by := range []func(*wire, lapse) (reason, bool){byRefusal, byFailover, byUnanswered, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+		if found, ok := by(w, l); ok {
+			r = found
+			break
+		}
+	}
+	if hole := l.hole(w); hole != nil {
+		lacks := fmt.Sprintf("these logs lack %s to %s, and a REGISTER may have stood there", hole.Since.UTC().Format("15:04:05"), hole.Until.UTC().Format("15:04:05 UTC"))
+		if r.cause == CauseLate || r.cause == CauseUnknown || r.cause == CausePath {
+			return unexplained(lacks)
+		}
+		r.confidence = CannotTell
+		r.why += "; " + lacks
+	}
+	return r
+}
+
+// byReset: the phone unregistered before, or says itself that it was reset.
+func byReset(w *wire, l lapse) (reason, bool) {
+	c, t := l.chain, l.to
+	for i := range c.txns {
+		if i == 0 || c.txns[i] != t || c.txns[i-1].kind != KindUnregister {
+			continue
+		}
+		u := c.txns[i-1]
+		if u.line.to != t.line.to {
+			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.texts.of(u.line.to), clock(u.sent), w.texts.of(t.line.to)),
+				lost: u.sent, proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
+		}
+		return reason{cause: CauseResetOrLogin, confidence: Certain, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
+			proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
+	}
+	if m := t.alarmed(); m != nil && l.from != nil {
+		switch m.alarm {
+		case 20, 22, 23, 104, 105, 107, 30:
+			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.alarm),
+				proofs: []Proof{proof(w, m, alarmName(m.alarm))}}, true
+		}
+	}
+	return reason{}, false
+}
+
+// failed are the tries without success.
+func (l lapse) failed() []*txn {
+	var out []*txn
+	for _, t := range l.tries {
+		if !t.good() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func byRefusal(w *wire, l lapse) (reason, bool) {
+	for _, t := range l.failed() {
+		switch {
+		case t.last.challenged():
+			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + t.extra(w), proofs: []Proof{proof(w, t.last.answer, "credentials refused")}}, true
+		case t.code >= 300 && !t.marks.own:
+			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), t.extra(w)),
+				lost: t.sent, proofs: []Proof{proof(w, t.last.answer, "refused")}}, true
+		}
+	}
+	return reason{}, false
+}
+
+// byFailover: the phone came to another node than it was registered with.
+func byFailover(w *wire, l lapse) (reason, bool) {
+	if l.to.line.to == l.from.line.to {
+		return reason{}, false
+	}
+	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.texts.of(l.from.line.to), w.texts.of(l.to.line.to)),
+		proofs: []Proof{proof(w, l.from.message(), "registered with "+w.texts.of(l.from.line.to))}}
+	for _, t := range l.failed() {
+		if s, ok := stopOf(w, t); ok {
+			r.why += ": " + s.what
+			break
+		}
+	}
+	return r, true
+}
+
+func byPeers(w *wire, l lapse) (reason, bool) {
+	pc, pe := l.from.peers(w.logs)
+	tc, te := l.to.peers(w.logs)
+	from, to := farE(w, l.from), farE(w, l.to)
+	why := ""
+	switch {
+	case pe != nil && te != nil && pe != te:
+		why = fmt.Sprintf("it moved from %s to %s", pe.name, te.name)
+	case pc != nil && tc != nil && pc != tc:
+		why = fmt.Sprintf("it moved from %s to %s", pc.name, tc.name)
+	case from.IsValid() && to.IsValid() && from != to:
+		why = fmt.Sprintf("it moved from the Expressway-E at %s to that at %s", from, to)
+	default:
+		return reason{}, false
+	}
+	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []Proof{proof(w, l.from.message(), "the path before"), proof(w, l.to.message(), "the path now")}}, true
+}
+
+// farE is the address of the E from which C received the REGISTER.
+func farE(w *wire, t *txn) netip.Addr {
+	if m := t.last.at[intoC]; m != nil {
+		return w.texts.end(m.far).Addr()
+	}
+	if m := t.last.at[outOfE]; m != nil {
+		return w.texts.end(m.local).Addr()
+	}
+	return netip.Addr{}
+}
+
+// byTraversal: the traversal zone that carried the phone failed.
+func byTraversal(w *wire, l lapse) (reason, bool) {
+	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
+	if len(trouble) == 0 {
+		return reason{}, false
+	}
+	return reason{cause: CauseTraversal, confidence: Likely, where: atEtoC, lost: trouble[0].Time.UnixNano(), proofs: trouble,
+		why: "the traversal zone failed at " + trouble[0].Time.Format(clockLayout)}, true
+}
+
+// byLink: the connection to CUCM that carried the phone closed, and the next one went to
+// the same node.
+func byLink(w *wire, l lapse) (reason, bool) {
+	k := l.from.link
+	if k == nil || k.closed == 0 || k.closed < l.from.sent || k.closed > l.to.sent {
+		return reason{}, false
+	}
+	beyond := l.beyondExpires()
+	if beyond != nil && *beyond > 0 && k.closed > l.from.ok+int64(l.from.expires)*1e9 {
+		return reason{}, false // CUCM may have dropped it before that
+	}
+	r := reason{cause: CauseTCP, confidence: Likely, lost: k.closed, link: k, where: atCtoU,
+		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.texts.of(k.c), k.node(), clock(k.closed), k.how)}
+	for _, n := range k.proofs {
+		r.proofs = append(r.proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+	}
+	if beyond != nil && *beyond > 0 {
+		r.why += fmt.Sprintf("; its next keep-alive came %s beyond Expires as well", seconds(*beyond))
+	}
+	return r.followed(w, l, k, k.closed), true
+}
+
+// byPort: the phone came from another port or address, and late.
+func byPort(w *wire, l lapse) (reason, bool) {
+	x, y := l.from.last.at[phoneToE], l.first().firstAt(phoneToE)
+	if x == nil || y == nil || x.far == y.far || l.late() == nil {
+		return reason{}, false
+	}
+	return reason{cause: CausePath, confidence: Likely, why: fmt.Sprintf("the phone's connection had broken: it came late, and from %s instead of %s", w.texts.end(y.far), w.texts.end(x.far)),
+		proofs: []Proof{proof(w, x, "the source before"), proof(w, y, "the source now")}}, true
+}
+
+// byLateness: the first attempt reached CUCM when the registration had run out.
+func byLateness(w *wire, l lapse) (reason, bool) {
+	beyond, f := l.beyondExpires(), l.first()
+	if beyond == nil {
+		return reason{}, false
+	}
+	if l.to.kind == KindFull && *beyond > 0 {
+		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.expires) + " s"), true
+	}
+	late := *beyond + f.atCUCM()
+	if late <= 0 || l.shaken(w) != nil {
+		return reason{}, false
+	}
+	ran := l.from.ok + int64(l.from.expires)*1e9
+	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM()), where: lostAt(w, l).where,
+		proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
+	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
+	if f.atCUCM() > slow {
+		r.where = atCtoU
+		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM()), l.from.expires)
+	}
+	if *beyond > 0 && !w.covered("C", l.from.ok, l.to.sent) {
+		r.confidence = CannotTell
+		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
+	}
+	return r, true
+}
+
+// byOtherPort: C used another connection, though none is logged as closed.
+func byOtherPort(w *wire, l lapse) (reason, bool) {
+	x, y := l.from.last.at[toCUCM], l.to.last.at[toCUCM]
+	if x == nil || y == nil || x.host != y.host || x.local == y.local || w.texts.end(x.local).Port() == 0 || w.texts.end(y.local).Port() == 0 {
+		return reason{}, false
+	}
+	if x.far != y.far || l.from.link != nil && l.from.link.heard > x.at && l.from.link.heard >= y.at {
+		return reason{}, false // the old one goes on
+	}
+	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
+		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []Proof{proof(w, x, "the connection before"), proof(w, y, "the connection now")}}
+	if !w.covered("C", l.from.sent, l.to.sent) {
+		r.confidence = CannotTell
+	}
+	return r, true
+}

@@ -1,0 +1,123 @@
+package registration
+
+import (
+	"rtmtgrab/internal/evidence"
+)
+
+// registered is about a phone that keeps its registration, as far as answers tell.
+func (r *ruling) registered(w *wire, p *phone) {
+	s := &r.chain.tale
+	r.verdict, r.confidence, r.about = PhoneRegistered, Certain, s.last
+	switch {
+	case s.back != nil:
+		r.about, r.back = s.came, s.back.ok
+		lines := "came back by keep-alive"
+		if p.moreLines(r.chain, s.came) != "" {
+			r.verdict, lines = VerdictRecovered, "came back with one line"
+		}
+		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.sent), clock(s.back.ok))
+		r.proofs = append(p.cameProofs(w, s.came), proof(w, s.back.message(), "full REGISTER"))
+		r.explain(w, r.chain.lapseTo(s.came))
+	case s.again != nil:
+		r.about, r.back = s.again, s.again.ok
+		r.claim(Certain, "registered all its lines anew at %s", clock(s.again.ok))
+		r.proofs = append(r.proofs, proof(w, s.again.message(), "full REGISTER"))
+		why := reasonOf(w, r.chain.lapseTo(s.again))
+		r.reason = &why
+	case s.full != nil && s.full.marks.rejected:
+	case s.full != nil:
+		r.claim(Certain, "registered all its lines at %s", clock(s.full.ok))
+		r.proofs = append(r.proofs, proof(w, s.full.message(), "full REGISTER"))
+	case s.unclear != nil:
+		r.claim(Certain, "was answered with success until %s", clock(s.last.ok))
+	case p.oneLine():
+		r.confidence = Likely
+		r.claim(Likely, "kept its registration throughout; devices of its kind register one line")
+	default:
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claim(Likely, "kept its registration throughout; the number of lines was not seen, for no full REGISTER is in these logs")
+	}
+	if s.full != nil && s.full.marks.rejected {
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claims = nil
+		r.claim(Likely, "sent a full REGISTER, and CUCM's answer at %s has a code of failure in its body: some of its lines may not have registered", clock(s.full.ok))
+		r.proofs = append(r.proofs, proof(w, s.full.message(), "full REGISTER, answered with a code of failure"))
+	}
+	r.sayKeepAlives(w)
+	r.sayHarmless(w)
+	r.stillRegistered(w)
+}
+
+// stillRegistered lowers a verdict about a phone that may not be registered any more, or
+// of which the messages do not tell enough.
+func (r *ruling) stillRegistered(w *wire) {
+	s := &r.chain.tale
+	unknown := func(confidence, format string, args ...any) {
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.lower(Likely)
+		r.claim(confidence, format, args...)
+	}
+	switch {
+	case s.hole != nil:
+		unknown(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: how it is registered since then cannot be told", spanOf(s.hole))
+	case s.unclear != nil:
+		if r.reason == nil || r.reason.cause == CauseUnknown {
+			r.reason = r.unclearReason(w)
+		}
+		unknown(CannotTell, "of REGISTERs since, such as that at %s, %s: whether CUCM took one for a new registration, and with how many lines, cannot be told", clock(s.unclear.sent), r.whyUnclear(w))
+	case len(s.failing) > 0:
+		t := s.failing[len(s.failing)-1]
+		unknown(Certain, "its last REGISTER, at %s, has no answer in these logs", clock(t.sent))
+		if stop, ok := stopOf(w, t); ok {
+			r.claim(Likely, "%s", stop.what)
+			r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, where: stop.where, why: "what became of that REGISTER is not in these logs"}
+		}
+	case s.end.cut != nil:
+		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", clock(s.end.cut.closed))
+	case s.end.quiet:
+		unknown(Certain, "nothing was heard of it since %s, for longer than CUCM waits", clock(s.last.sent))
+	case r.verdict != VerdictUnknown:
+		r.doubt(w, s.last.ok)
+	}
+}
+
+// whyUnclear says why it is not known what a REGISTER was.
+func (r *ruling) whyUnclear(w *wire) string {
+	t := r.chain.tale.unclear
+	for _, m := range t.last.msgs {
+		if m.is(isCut) {
+			return "the text was cut in the log"
+		}
+	}
+	for _, m := range t.last.msgs {
+		if m.is(hasBody) && m.is(isRequest) {
+			return "the answer's body was not logged"
+		}
+	}
+	if w.bodies == "yes" {
+		return "the REGISTER itself is not in these logs"
+	}
+	return "the bodies were not logged"
+}
+
+// unclearReason is what may have happened to a phone of which the answers do not tell.
+func (r *ruling) unclearReason(w *wire) *reason {
+	c := r.chain
+	if l := c.worst(); l != nil && l.shaken(w) == nil && l.hole(w) == nil {
+		return &reason{cause: CauseLate, confidence: CannotTell, where: lostAt(w, *l).where, why: "whether CUCM had dropped the phone by then is not known without the answer's body"}
+	}
+	for i := range c.txns {
+		l := c.lapse(i)
+		if l.from == nil || !l.to.good() {
+			continue
+		}
+		if change := changeOf(w, l.to); change != nil && l.from.sent < change.at && change.at <= l.to.sent {
+			return &reason{cause: CauseTCP, confidence: CannotTell, where: atCtoU, why: change.words(w) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
+		}
+	}
+	return nil
+}
+
+func spanOf(s *evidence.Span) string {
+	return s.Since.UTC().Format("15:04:05") + " to " + s.Until.UTC().Format("15:04:05 UTC")
+}

@@ -1,0 +1,197 @@
+package registration
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A ruling is what is said of a phone: the verdict on one of its chains, why, and each
+// single claim with how certain it is.
+type ruling struct {
+	verdict, confidence string
+	chain               *chain
+	about               *txn    // the transaction on which it rests
+	reason              *reason // nil: there is nothing to explain
+	claims              []Statement
+	proofs              []Proof
+	advice              string // instead of what follows from the cause
+	back                int64  // when all lines registered again
+	late                *lapse // the late REGISTER that counts; nil: none
+	keys                []*txn // the transactions that show it
+}
+
+// claim adds a claim, without its full stop.
+func (r *ruling) claim(confidence, format string, args ...any) {
+	r.claims = append(r.claims, Statement{Text: fmt.Sprintf(format, args...), Confidence: confidence})
+}
+
+var ranks = []string{VerdictPartial, PhoneCameBack, PhoneRefused, VerdictUnknown, VerdictRecovered, PhoneUnregistered, PhoneRegistered}
+
+func rankOf(verdict string) int {
+	if i := slices.Index(ranks, verdict); i >= 0 {
+		return i
+	}
+	return len(ranks)
+}
+
+// rule says of a phone how it stands at the end of the logs. Of two registrations the
+// worse counts.
+func rule(w *wire, p *phone) *ruling {
+	var worst *ruling
+	for _, c := range p.chains {
+		r := ruleChain(w, p, c)
+		if worst == nil || first(compare(rankOf(r.verdict), rankOf(worst.verdict)), -compare(r.lateness(), worst.lateness()), -compare(r.at(), worst.at())) < 0 {
+			worst = r
+		}
+	}
+	if worst == nil {
+		worst = &ruling{verdict: VerdictUnknown, confidence: CannotTell}
+		worst.claim(CannotTell, "shows keep-alives to a secondary CUCM only")
+	}
+	if n := len(p.chains); n > 1 {
+		what := "it holds %d registrations at a time, and this is about one of them"
+		if w.bodies == "no" {
+			what = "it sends REGISTERs under %d Call-IDs at a time, perhaps to a primary and a secondary CUCM, and this is about one of them"
+		}
+		worst.claim(worst.confidence, what, n)
+	}
+	return worst
+}
+
+func (r *ruling) at() int64 {
+	if r.about == nil {
+		return 0
+	}
+	return r.about.sent
+}
+
+// lateness is how late the latest REGISTER of the chain was.
+func (r *ruling) lateness() int64 {
+	if r.chain == nil {
+		return 0
+	}
+	if l := r.chain.worst(); l != nil {
+		return *l.late()
+	}
+	return 0
+}
+
+// ruleChain follows the tale of a chain to its verdict.
+func ruleChain(w *wire, p *phone, c *chain) *ruling {
+	s := &c.tale
+	r := &ruling{chain: c}
+	switch {
+	case len(s.failing) > 0 && refusing(w, s):
+		r.refused(w, p)
+	case s.state == stateUnregistered:
+		r.unregistered(w)
+	case s.state == stateOne && registersOneByOne(p, c):
+		r.oneByOne(w, p)
+	case s.state == stateOne && p.oneLine():
+		r.cameWithItsLine(w, p)
+	case s.state == stateOne:
+		r.came(w, p)
+	case s.last == nil:
+		r.verdict, r.confidence = VerdictUnknown, CannotTell
+		r.claim(CannotTell, "shows no REGISTER that was answered with success")
+	default:
+		r.registered(w, p)
+	}
+	for _, t := range []*txn{r.about, s.back, s.came} {
+		if t != nil {
+			r.keys = append(r.keys, t)
+		}
+	}
+	return r
+}
+
+// refusing reports whether the REGISTERs since the last success were refused: the last
+// has an answer that is none of a challenge just made.
+func refusing(w *wire, s *tale) bool {
+	t := s.failing[len(s.failing)-1]
+	if t.code == 0 {
+		return false
+	}
+	return !t.last.challenged() || t.last.refusedToken() || len(t.attempts) > 1 || w.logs.end-t.sent > again
+}
+
+func (r *ruling) refused(w *wire, p *phone) {
+	s := &r.chain.tale
+	t, from := s.failing[len(s.failing)-1], s.failing[0]
+	r.verdict, r.confidence, r.about = PhoneRefused, Certain, t
+	who := "CUCM"
+	if t.marks.own {
+		who = "Expressway itself"
+	}
+	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), t.extra(w))
+	r.proofs = append(r.proofs, proof(w, t.message(), "REGISTER"), proof(w, t.last.answer, fmt.Sprintf("%d from %s", t.code, who)))
+
+	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
+	stop, stopped := stopOf(w, t)
+	switch {
+	case t.last.challenged():
+		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
+	case t.cannotConnect(w):
+		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
+	case stopped && stop.where == atCtoU:
+		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
+	case stopped && stop.where == atEtoC:
+		why = reason{cause: CauseUnknown, confidence: Likely, where: atEtoC, why: stop.what}
+		if trouble := traversalTrouble(w, t, from.sent-int64(6e11), t.sent); len(trouble) > 0 || t.code == 504 {
+			why.cause, why.proofs = CauseTraversal, trouble
+		}
+	}
+	r.reason = &why
+	if why.cause == CauseRefused && t.marks.own {
+		r.advice = "Read the answer, and look at the Expressway's own events, alarms and load at that time."
+	}
+	if s.state == stateOne {
+		r.claim(Certain, "before that it had come back by keep-alive at %s", clock(s.came.sent))
+	}
+	r.doubt(w, t.sent)
+}
+
+func (t *txn) phrase(w *wire) string {
+	for _, m := range t.last.msgs {
+		if m.code == t.code && m.phrase != 0 {
+			return w.texts.of(m.phrase)
+		}
+	}
+	return ""
+}
+
+func (r *ruling) unregistered(w *wire) {
+	s := &r.chain.tale
+	r.verdict, r.confidence, r.about = PhoneUnregistered, Certain, s.gone
+	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.gone.sent))
+	r.proofs = append(r.proofs, proof(w, s.gone.message(), "Expires: 0 without cisco-keep-alive"))
+	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
+	r.doubt(w, s.gone.sent)
+}
+
+// doubt lowers what is certain where logs are missing, for what they would show may have
+// changed it: from a time on up to the end of the logs.
+func (r *ruling) doubt(w *wire, from int64) {
+	if w.covered("C", from, w.logs.end) {
+		return
+	}
+	r.lower(Likely)
+	r.claim(CannotTell, "whether it registered elsewhere since cannot be told: the logs of all Expressway-Cs are not known to be whole")
+}
+
+// lower makes the verdict, and the claim that states it, no more certain than that.
+func (r *ruling) lower(to string) {
+	r.confidence = lower(r.confidence, to)
+	if len(r.claims) > 0 {
+		r.claims[0].Confidence = lower(r.claims[0].Confidence, to)
+	}
+}
+
+// lower is the lesser of two confidences.
+func lower(a, b string) string {
+	order := map[string]int{Certain: 2, Likely: 1, CannotTell: 0}
+	if order[b] < order[a] {
+		return b
+	}
+	return a
+}

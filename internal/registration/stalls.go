@@ -1,0 +1,82 @@
+package registration
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A stall is when REGISTERs of several phones were held up at once on one hop, by clocks
+// that agree before and after: a peer stood still or a zone was stuck.
+type stall struct {
+	from, to *host // the same host: inside it
+	begin    int64 // when the first of them was sent
+	end      int64 // when the last of them was received
+	most     int64 // ns
+	calls    map[text]bool
+}
+
+// held is one REGISTER that was held up on a hop.
+type held struct {
+	out, in *message
+	sent    int64
+	got     int64
+	by      int64
+}
+
+// stalls finds them on the way from E to C and inside C.
+func stalls(w *wire) []stall {
+	hops := map[[2]text][]held{}
+	for _, l := range w.lines {
+		for _, at := range l.attempts {
+			add := func(x, y *message) {
+				if x != nil && y != nil {
+					k := [2]text{x.host, y.host}
+					hops[k] = append(hops[k], held{x, y, w.unstepped(x), w.unstepped(y), w.unstepped(y) - w.unstepped(x)})
+				}
+			}
+			add(at.at[outOfE], at.at[intoC])
+			add(at.at[intoC], at.sentUp)
+		}
+	}
+	var out []stall
+	for k, hs := range hops {
+		out = append(out, stallsOf(w, k, hs)...)
+	}
+	slices.SortFunc(out, func(x, y stall) int {
+		return first(compare(x.begin, y.begin), compare(x.from.name, y.from.name), compare(x.to.name, y.to.name))
+	})
+	return out
+}
+
+// stallsOf are those of one hop: two phones or more, received in one stretch.
+func stallsOf(w *wire, k [2]text, hs []held) []stall {
+	var all []int64
+	for _, h := range hs {
+		all = append(all, h.by)
+	}
+	usual := median(all)
+	hs = slices.DeleteFunc(hs, func(h held) bool { return h.by-usual < slow })
+	slices.SortFunc(hs, func(x, y held) int { return first(compare(x.got, y.got), compare(x.sent, y.sent)) })
+	var out []stall
+	for _, h := range hs {
+		n := len(out) - 1
+		if n < 0 || h.sent > out[n].end {
+			out = append(out, stall{from: w.byName[k[0]], to: w.byName[k[1]], begin: h.sent, calls: map[text]bool{}})
+			n++
+		}
+		s := &out[n]
+		s.begin, s.end, s.most = min(s.begin, h.sent), max(s.end, h.got), max(s.most, h.by-usual)
+		s.calls[h.out.call] = true
+	}
+	return slices.DeleteFunc(out, func(s stall) bool { return len(s.calls) < 2 })
+}
+
+func (s *stall) words(w *wire) string {
+	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.name, s.to.name, s.to.name)
+	if s.from == s.to {
+		where = fmt.Sprintf("inside %s", s.from.name)
+	}
+	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
+		time.Unix(0, s.begin).UTC().Format(time.TimeOnly), time.Unix(0, s.end).UTC().Format(secondLayout), len(s.calls), seconds(s.most), where)
+}

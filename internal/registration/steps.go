@@ -1,0 +1,163 @@
+package registration
+
+import (
+	"slices"
+	"time"
+)
+
+// A step is when the clock of a host was set by more than stepFrom: from one of its
+// records on all stamps are shifted.
+type step struct {
+	host   text
+	at     int64 // stamp of the first message after it
+	source int32
+	offset int64 // of that message
+	by     int64 // ns
+}
+
+// before reports whether the step comes before a message of its host.
+func (s *step) before(m *message) bool {
+	if p := m.place(); p.source == s.source {
+		return p.offset >= s.offset
+	}
+	return m.at >= s.at
+}
+
+// A shaken is a shift of two clocks against each other of which it cannot be told whose
+// it was.
+type shaken struct {
+	c, e *host
+	at   int64
+	by   int64
+}
+
+// A sample is by how much a clock was ahead of another one at some time.
+type sample struct{ at, ahead int64 }
+
+const (
+	stepFrom  = int64(2500 * time.Millisecond) // a Date header has whole seconds
+	sameLevel = int64(1500 * time.Millisecond)
+	stays     = int64(30 * time.Second)  // so long a shift must last at least
+	lookAhead = int64(120 * time.Second) // and so far it is watched
+	few       = 3                        // samples make a level
+)
+
+// levelShift finds the first place at which the samples, in time order, leave one level
+// for another and stay there. A burst that was held up comes back: it is none.
+func levelShift(s []sample) (at, by int64, ok bool) {
+	var level []int64
+	for i := range s {
+		if len(level) >= few {
+			old := median(slices.Clone(level[max(0, len(level)-15):]))
+			if d := s[i].ahead - old; abs(d) > stepFrom {
+				if now, ok := settles(s[i:]); ok && abs(now-old) > stepFrom {
+					return s[i].at, now - old, true
+				}
+				continue
+			}
+		}
+		level = append(level, s[i].ahead)
+	}
+	return 0, 0, false
+}
+
+// settles is the level on which the samples begin and stay.
+func settles(s []sample) (int64, bool) {
+	var with []int64
+	var last int64
+	n := 0
+	for _, x := range s {
+		if x.at-s[0].at > lookAhead && n >= few {
+			break
+		}
+		n++
+		if abs(x.ahead-s[0].ahead) <= sameLevel {
+			with, last = append(with, x.ahead), x.at
+		}
+	}
+	if len(with) < few || len(with)*5 < n*4 || last-s[0].at < stays {
+		return 0, false
+	}
+	return median(with), true
+}
+
+// stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
+// answers, which all peers log. What all peers show at once is CUCM's own.
+func stepsByDate(l *logs, lines []*timeline) []step {
+	type dated struct {
+		m      *message
+		sample sample
+	}
+	all := map[text]map[text][]dated{} // by host and node
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			for _, s := range []stage{fromCUCM, intoE} {
+				m := at.at[s]
+				if m == nil || m.date == 0 || m.is(isOwn) {
+					continue
+				}
+				if all[m.host] == nil {
+					all[m.host] = map[text][]dated{}
+				}
+				date := m.date * int64(time.Second)
+				all[m.host][m.to] = append(all[m.host][m.to], dated{m, sample{date, m.at - date}})
+			}
+		}
+	}
+
+	var out []step
+	measured := 0
+	for h, nodes := range all {
+		var most []dated
+		for _, ds := range nodes {
+			if len(ds) > len(most) || len(ds) == len(most) && len(ds) > 0 && l.texts.of(ds[0].m.to) < l.texts.of(most[0].m.to) {
+				most = ds
+			}
+		}
+		if len(most) < 2*few {
+			continue
+		}
+		measured++
+		slices.SortFunc(most, func(x, y dated) int {
+			return first(compare(x.sample.at, y.sample.at), compare(x.m.place().source, y.m.place().source), compare(x.m.place().offset, y.m.place().offset))
+		})
+		samples := make([]sample, len(most))
+		for i, d := range most {
+			samples[i] = d.sample
+		}
+		at, by, ok := levelShift(samples)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(samples, func(s sample) bool { return s.at == at && abs(s.ahead-samples[0].ahead) > stepFrom })
+		out = append(out, boundary(lines, h, most[max(0, i-1)].m, most[max(0, i)].m, by))
+	}
+	if len(out) > 1 && len(out) == measured {
+		return nil
+	}
+	slices.SortFunc(out, func(x, y step) int { return compare(l.texts.of(x.host), l.texts.of(y.host)) })
+	return out
+}
+
+// boundary is where between two messages of a host its stamps jump most.
+func boundary(lines []*timeline, h text, last, next *message, by int64) step {
+	var between []*message
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			for _, m := range at.msgs {
+				p := m.place()
+				if m.host == h && p.source == next.place().source && p.offset <= next.place().offset && (p.source != last.place().source || p.offset >= last.place().offset) {
+					between = append(between, m)
+				}
+			}
+		}
+	}
+	slices.SortFunc(between, func(x, y *message) int { return compare(x.place().offset, y.place().offset) })
+	at, most := next, int64(0)
+	for i := 1; i < len(between); i++ {
+		if d := between[i].at - between[i-1].at; by > 0 && d > most || by < 0 && d < most {
+			at, most = between[i], d
+		}
+	}
+	return step{host: h, at: at.at, source: at.place().source, offset: at.place().offset, by: by}
+}

@@ -1,0 +1,160 @@
+package registration
+
+import "fmt"
+
+// byUnanswered: the first REGISTER after the success was sent in time and got no answer,
+// or not from CUCM. Then the phone was not late, whatever came after it.
+func byUnanswered(w *wire, l lapse) (reason, bool) {
+	t, s, ok := l.stopped(w)
+	if !ok {
+		return reason{}, false
+	}
+	if beyond := l.beyondExpires(); beyond != nil && *beyond > 0 || l.late() != nil {
+		return reason{}, false // the first attempt itself was late
+	}
+	r := unexplained(s.what)
+	r.where, r.proofs = s.where, []Proof{proof(w, s.sent, "sent on, and not answered")}
+	if t.last.answer != nil && t.last.answer.is(isOwn) {
+		r.proofs = append(r.proofs, proof(w, t.last.answer, fmt.Sprintf("%d, made by Expressway itself", t.last.answer.code)))
+	}
+	switch s.where {
+	case atCtoU:
+		return r.betweenCAndCUCM(w, l, t, s), true
+	case atEtoC, unknownC, atE:
+		return r.betweenEAndC(w, l, t, s), true
+	case atC:
+		if t.cannotConnect(w) {
+			r.cause, r.confidence, r.where = CauseFailover, Likely, atCtoU
+			return r, true
+		}
+	}
+	r.confidence = Likely
+	if s.where == atC && t.marks.own {
+		r.cause = CauseRefused
+	}
+	return r, true
+}
+
+// stopped is the first try that stopped on its way, if it is the first attempt: also one
+// that C sent again, over another connection, and then had answered.
+func (l lapse) stopped(w *wire) (*txn, stop, bool) {
+	t := l.first()
+	if !t.good() {
+		s, ok := stopOf(w, t)
+		return t, s, ok
+	}
+	up, answered := t.last.sentUp, t.last.at[toCUCM]
+	if up == nil || answered == nil || up == answered || up.local == answered.local && up.far == answered.far {
+		return nil, stop{}, false
+	}
+	return t, stop{where: atCtoU, sent: up, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, got no answer, and sent it again at %s over another connection", clock(w.steady(up)), clock(w.steady(answered)))}, true
+}
+
+// betweenCAndCUCM tells a connection that is dead from a node that does not answer.
+func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
+	r.why += ". It was lost between Expressway-C and CUCM, or in CUCM itself"
+	until := min(s.sent.at+inFlight, l.to.sent)
+	if w.missing("C", s.sent.at, until) != nil {
+		r.why += "; these logs lack a part of that time, so that an answer may be missing"
+		return r
+	}
+	r.confidence = Likely
+	if !w.covered("C", s.sent.at, until) {
+		r.confidence = CannotTell
+		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that an answer may be missing"
+	}
+	k := w.links.of(s.sent)
+	switch {
+	case t.last.reply != nil && t.last.reply.host == s.sent.host && t != l.to:
+		return r // CUCM had it
+	case k == nil:
+		return r
+	case k.heard > s.sent.at:
+		r.why += ", but not because of the connection: CUCM answered others over it afterwards"
+		return r
+	case l.to.link == k:
+		r.why += "; the same connection was used again later"
+		return r
+	}
+	r.link, r.lost = k, s.sent.at
+	dead := fmt.Sprintf("the connection from %s to %s (from port %d) had gone silent", w.texts.of(k.c), k.node(), k.local.Port())
+	if k.closed != 0 {
+		dead += fmt.Sprintf(" and was closed at %s (%s)", clock(k.closed), k.how)
+		for _, n := range k.proofs {
+			r.proofs = append(r.proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+		}
+	} else {
+		dead += "; no record shows that it closed"
+	}
+	r.cause = CauseTCP
+	return r.followed(w, l, k, s.sent.at).with(dead)
+}
+
+// with puts a clause before the rest of the sentence.
+func (r reason) with(clause string) reason {
+	r.why = clause + ": " + r.why
+	return r
+}
+
+// followed looks at the connection that came after one that was lost: one to another
+// node, or refused ones, mean that the node had failed and not the connection.
+func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
+	failover := func(why string, more ...Proof) reason {
+		r.cause, r.why = CauseFailover, r.why+"; "+why
+		r.proofs = append(r.proofs, more...)
+		return r
+	}
+	if no := w.links.refused(k, at, l.to.sent); no != nil {
+		n := no.proofs[len(no.proofs)-1]
+		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.node(), clock(no.closed)), placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+	}
+	up := l.to.last.at[toCUCM]
+	switch {
+	case up == nil:
+		r.confidence = CannotTell
+		r.why += "; which connection followed is not in these logs"
+	case w.texts.end(up.far).Addr() != k.remote.Addr():
+		return failover(fmt.Sprintf("the next one went to %s", w.texts.end(up.far).Addr()), proof(w, up, "the connection now"))
+	}
+	return r
+}
+
+// betweenEAndC is the same for the traversal zone, if its records say that it failed.
+func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
+	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
+	confidence := Likely
+	if !w.covered("C", s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
+		confidence = CannotTell
+	}
+	switch {
+	case len(trouble) == 0 && t.marks.own && t.code == 504 && s.where == atEtoC && t.last.at[outOfE] == nil:
+		r.cause, r.confidence = CauseTraversal, Likely // it says itself that C cannot be reached
+		return r
+	case len(trouble) == 0 && s.where == atE:
+		r.confidence, r.where = Likely, nowhere
+		return r
+	case len(trouble) == 0:
+		if s.where == unknownC {
+			r.where = nowhere
+			return r
+		}
+		r.confidence = confidence
+		r.why += ". It was lost between Expressway-E and -C; no record of the traversal zone says why"
+		return r
+	}
+	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].Time.UnixNano()
+	r.proofs = append(r.proofs, trouble...)
+	return r.with("the traversal zone failed at " + trouble[0].Time.Format(clockLayout))
+}
+
+// shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
+func (l lapse) shaken(w *wire) *shaken {
+	c, e := l.to.peers(w.logs)
+	for i := range w.clocks.shaken {
+		s := &w.clocks.shaken[i]
+		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-int64(2e11) && s.at < l.to.sent+int64(2e11) {
+			return s
+		}
+	}
+	return nil
+}

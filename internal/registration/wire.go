@@ -1,0 +1,55 @@
+package registration
+
+import (
+	"net/netip"
+
+	"rtmtgrab/internal/expressway"
+)
+
+// A wire is what the messages show together: REGISTERs with every attempt and every hop,
+// the peers' clocks, and the connections between C and CUCM. It does not change after
+// newWire.
+type wire struct {
+	*logs
+	*clocks
+	lines   []*timeline
+	links   *links
+	changes []change
+	tcps    []tcpNote // of connections from a C to CUCM, and of those between C and E that ended
+	events  []event
+}
+
+func newWire(l *logs, msgs []*message, events []event) *wire {
+	w := &wire{logs: l, lines: join(l, msgs), events: events}
+	w.clocks = compareClocks(l, w.lines)
+	ends, _ := nodes(l, w.lines)
+	w.tcps = pickTCP(l, ends)
+	w.links = connect(l, w.lines, w.tcps)
+	w.changes = changes(w)
+	for _, t := range w.lines {
+		transact(w, t)
+	}
+	return w
+}
+
+// pickTCP takes the records of connections that bear on a registration out of what the
+// sources gave: of connections from a C to one of the nodes, and those that say that one
+// between C and E is no more.
+func pickTCP(l *logs, nodes map[netip.AddrPort]bool) []tcpNote {
+	var out []tcpNote
+	for i, s := range l.scans {
+		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
+			h, what := l.byName[n.host], l.texts.of(n.what)
+			toCUCM := h != nil && h.role != "E" && (nodes[src] || nodes[dst])
+			ended := what == expressway.TCPClosed || what == expressway.TCPFailed
+			if toCUCM || ended && (traversalPort(src.Port()) || traversalPort(dst.Port())) {
+				n.src, n.dst = l.texts.addEnd(src), l.texts.addEnd(dst)
+				out = append(out, n)
+			}
+		})
+		s.tcps = tcpNotes{}
+	}
+	return unique(out, func(x, y tcpNote) int {
+		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.src, y.src), compare(x.dst, y.dst), compare(x.what, y.what), compare(x.reason, y.reason))
+	})
+}
