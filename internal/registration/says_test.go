@@ -39,7 +39,13 @@ type sayings struct {
 	Phones []saying `json:"phones"`
 }
 
-func sayingsOf(t testing.TB, r *Report) sayings {
+// A failer is a test, of package testing or of rapid.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
+func sayingsOf(t failer, r *Report) sayings {
 	t.Helper()
 	short := *r
 	short.Connections, short.Files, short.Phones = nil, nil, slices.Clone(r.Phones)
