@@ -100,3 +100,30 @@ func (p *Played) Cut(phone int) bool {
 	}
 	return false
 }
+
+// Partial reports whether some but not all lines of a phone are registered at the end.
+func (p *Played) Partial(phone int) bool {
+	var last Happening
+	for _, h := range p.Site.Happened() {
+		if h.Device == p.Site.Devices()[phone] {
+			last = h
+		}
+	}
+	return last.Lines > 0 && last.Lines < last.All
+}
+
+// Late reports whether the phone itself may have let too long a time pass between two
+// of its attempts.
+func (p *Played) Late(phone int) bool {
+	for _, st := range p.Steps {
+		switch st.Event.Kind {
+		case LateKeepAlive, Silence, Cadence:
+			if st.Event.Phone == phone {
+				return true
+			}
+		case PeerDown, NodeDown:
+			return true
+		}
+	}
+	return false
+}

@@ -24,6 +24,7 @@ type Scenario struct {
 	Length time.Duration            // of the logs; zero: 20 minutes
 	Steps  []Step
 	Alert  time.Duration // after the logs' beginning one was raised; zero: none
+	Names  []int         // the phones that the alert names
 
 	LeaveOut []string // hosts whose logs the analysis does not get
 	Holes    []Hole   // what is missing from the others, as a manifest says
@@ -153,6 +154,15 @@ func (p *Played) Seen(phone int) bool {
 		}
 	}
 	return false
+}
+
+// Named are the devices that the alert names; it is never nil.
+func (p *Played) Named() []string {
+	out := []string{}
+	for _, i := range p.Names {
+		out = append(out, p.Site.Devices()[i])
+	}
+	return out
 }
 
 // Logs are the files for the analysis, C peers first.

@@ -155,32 +155,6 @@ func checkLogs(t *testing.T, p *Played) {
 	}
 }
 
-const contact = `(?m)^ Contact: .*`
-
-// marks are what tells scenarios from the others in their logs, by scenario and
-// host or host/family: regular expressions, after a ! for what is not there.
-var marks = map[string]map[string][]string{
-	"tcp-30":             {"expc01": {`10\.0\.20\.11" Dst-port="5060".*Detail="TCP Connection Closed" Reason="Got EOF on socket"`, contact + `;x-cisco-newreg\n Expires: 120\n`}},
-	"late-one-line":      {"expc02": {contact + `;x-cisco-newreg`, `<optionsind>`, `!bulkregisterreq`}},
-	"late-lines-unknown": {"expc02": {contact + `;x-cisco-newreg`, `!bulkregisterreq`, `!cisco-alarm`}},
-	"refused-403":        {"expc02": {` \|SIP/2\.0 403 Forbidden\n`, `Warning: 399 cucm01 "`, `Retry-After: 30\n`, `cisco-alarm:24 .*Last=Phone-Reg-Rej`}},
-	"refused-503":        {"expc02": {` \|SIP/2\.0 503 Service Unavailable\n`, `Server: TANDBERG/4137 \(X14\.0\.3\)`, `Retry-After: 30`}, "expe02": {`Response Code=503, Method=REGISTER`}},
-	"refused-token":      {"expe02": {` \|SIP/2\.0 407 Proxy Authentication Required\n`, `Proxy-Authenticate: Bearer realm="expe02", error="invalid_token"`}},
-	"late-challenged": {"expe01": {`Proxy-Authenticate: Bearer realm="expe01"\n`, `Proxy-Authorization: Bearer ey`, `\+u\.sip!userid\.ccm\.cisco\.com="asmith"`},
-		"expe02": {`Proxy-Authenticate: Digest realm="expe02"`, `Proxy-Authorization: Digest username="bjones"`}, "expc01": {`WWW-Authenticate: Digest`, `!Proxy-Auth`}},
-	"healthy-secondary":  {"expc01": {contact + `;expires=0;cisco-keep-alive\n`, `\n Expires: 0\n`}},
-	"healthy-ha":         {"expe01": {`;reg-id=1`, `;reg-id=2`}, "expe02": {`;reg-id=1`, `;reg-id=2`}},
-	"nat-rebinding":      {"expe02": {`Src-ip="198\.51\.100\.8" .*"TCP Connection Closed" Reason="Idle countdown expired"`}},
-	"unregistered":       {"expc02": {contact + `\.com="36217";video;bfcp\n(?: .*\n)+? Expires: 0\n`}},
-	"extension-mobility": {"expc02": {`To=sip:8032@`, `To=sip:7032@`, `userid\.ccm\.cisco\.com="asmith"`, `cisco-alarm:23 `}},
-	"resets":             {"expc01": {`cisco-alarm:20 .*Last=Phone-Keypad`, `cisco-alarm:23 .*Last=Reset-Restart`}, "expc02": {`cisco-alarm:22 .*Last=Reset-Reset`}},
-	"zone-down": {"expe01": {` \|SIP/2\.0 504 Server Time-out\n`, `Dst-port="7001".*"TCP Connection Closed"`}, "expc01": {`Dst-port="7001" Detail="TCP Connection Failed"`, `10\.0\.40\.5" Dst-port="7001".*"TCP Connection Closed"`},
-		"expc01/messages": {`Event="External Server Communications Failure" .*Level="1" UTCTime="`}, "expe01/messages": {`Event="External Server Communications Failure"`}},
-	"cucm-failover": {"expc01": {`Code=408, Method=REGISTER`, `Code=503, Method=REGISTER`, `Dst-ip="10\.0\.20\.11" Dst-port="5060" Detail="TCP Connection Failed"`, `REGISTER sip:cucm02\.example\.com SIP/2\.0\n(?: .*\n)+? Content-Type: multipart/mixed`}},
-	"cucm-failback": {"expc01": {`cisco-alarm:18 .*Last=Failback`}},
-	"peer-failover": {"expc02": {`SEP00EBD5D5D8C6`}, "expe02": {`cisco-alarm:10 Name=SEP00EBD5D5D8C6`}},
-}
-
 func checkMarks(t *testing.T, p *Played) {
 	t.Helper()
 	for where, res := range marks[p.Name] {

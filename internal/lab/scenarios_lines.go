@@ -32,10 +32,16 @@ func lineScenarios() []Scenario {
 	given := Want{Verdict: words(wRecovered, wHealthy), Bodies: "yes", NeverSay: words(saysPartial), Others: well}
 	with := func(w Want, p PhoneWant) Want { w.Phones = []PhoneWant{p}; return w }
 	dropped := cameBack(1, HopToCUCM, wTCP)
+	named := proved
+	named.Verdict = words(wPartial, wCameBack)
 	return []Scenario{
 		{Name: "one-line-bulk", About: "a phone with one line whose full REGISTER has a bulk body comes back by keep-alive", Site: oneLine, Steps: lateOne, Want: some(cameBack(1, HopPhone, wLate))},
 		{Name: "one-line-bulk-tcp", About: "cause B under phones with one line whose full REGISTER has a bulk body", Site: oneLine, Steps: drop, Want: some(dropped.each(1, 3)...)},
 		{Name: "lines-unproved", About: "cause A: the bulk body alone tells of the phone's lines", Site: one(PhoneConfig{Unseen: true}), Steps: lateOne, Want: some(unproved)},
+		{Name: "lines-named", About: "cause A: the bulk body and the alert, which names the phone, tell of its lines", Site: one(PhoneConfig{Unseen: true}), Steps: lateOne, Alert: 16 * time.Minute, Names: []int{1},
+			Want: partialOf(named)},
+		{Name: "one-line-alert", About: "a phone with one line comes back by keep-alive, and an alert came that names nobody", Site: oneLine, Steps: lateOne, Alert: 16 * time.Minute,
+			Want: some(cameBack(1, HopPhone, wLate))},
 		{Name: "lines-notify", About: "cause A: NOTIFYs tell of the phone's two numbers", Steps: lateOne, Want: partialOf(proved)},
 		{Name: "lines-listed", About: "cause A: the answer to the bulk REGISTER lists the numbers", Site: one(PhoneConfig{Unseen: true, Answer: AnswerLists}), Steps: lateOne, Want: partialOf(proved)},
 		{Name: "lines-registered", About: "cause A: the phone registered its other numbers one by one, once", Site: lines(PhoneConfig{Unseen: true, OnlyOnce: true}), Steps: lateOne, Want: partialOf(once)},
@@ -52,18 +58,23 @@ func jabberScenarios() []Scenario {
 	for _, d := range []string{"CSFASMITH", "TCTASMITH", "BOTBJONES", "TABBJONES"} {
 		site.Sets = append(site.Sets, PhoneConfig{Device: d, Bulk: true, User: "u" + d[3:]})
 	}
-	any := words(wPartial, wHealthy, wRecovered, wUnknown)
+	either := words(wPartial, wHealthy, wRecovered, wUnknown)
 	jabber := func(blame Hop, cause string) PhoneWant {
 		p := cameBack(0, blame, cause)
 		p.Verdict = words(wCameBack, wRegistered, wRecovered)
 		return p
 	}
+	two := jabber(HopPhone, wLate)
+	two.Partial, two.Verdict, two.Never, two.NeverSay = true, words(wPartial, wCameBack), words(wTCP), words(saysHeldByC)
+	twoLines := SiteConfig{Sets: []PhoneConfig{{Device: "CSFASMITH", Unseen: true}}}
 	drops := []Step{{15 * time.Minute, Event{Kind: DropTCP}}, {15 * time.Minute, Event{Kind: DropTCP, Phone: 1}}}
 	return []Scenario{
 		{Name: "jabber-late", About: "Jabber for Windows is late: it has one line", Site: site, Steps: []Step{late(0, 15*time.Minute)},
-			Want: Want{Verdict: any, Bodies: "yes", NeverSay: words(saysPartial), Phones: []PhoneWant{jabber(HopPhone, wLate)}, Others: well}},
+			Want: Want{Verdict: either, Bodies: "yes", NeverSay: words(saysPartial), Phones: []PhoneWant{jabber(HopPhone, wLate)}, Others: well}},
 		{Name: "jabber-tcp", About: "cause B under CSF, TCT, BOT and TAB devices", Site: site, Steps: drops,
-			Want: Want{Verdict: any, Bodies: "yes", NeverSay: words(saysPartial), Phones: jabber(HopToCUCM, wTCP).each(0, 1, 2, 3)}},
+			Want: Want{Verdict: either, Bodies: "yes", NeverSay: words(saysPartial), Phones: jabber(HopToCUCM, wTCP).each(0, 1, 2, 3)}},
+		{Name: "jabber-named", About: "Jabber for Windows with two lines is late, and the alert names it", Site: twoLines, Steps: []Step{late(0, 15*time.Minute)}, Alert: 16 * time.Minute, Names: []int{0},
+			Want: Want{Verdict: words(wPartial), Bodies: "yes", Phones: []PhoneWant{two}, Others: well}},
 		{Name: "jabber-healthy", About: "CSF, TCT, BOT and TAB devices, and nothing happens", Site: site, Want: healthyOf()},
 	}
 }

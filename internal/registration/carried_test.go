@@ -53,7 +53,7 @@ func bundled(t *testing.T, p *lab.Played) string {
 	t.Helper()
 	m := evidence.Manifest{Incident: "20260302T142000Z-hq-3fa2c1", Revision: 1, Window: window(p), Asked: window(p), Site: "hq", TimeZone: "America/New_York"}
 	if !p.AlertAt.IsZero() {
-		m.Alerts = []evidence.Alert{{ID: "1", Name: "PartiallyRegisteredPhone", Time: p.AlertAt, Devices: []string{}}}
+		m.Alerts = []evidence.Alert{{ID: "1", Name: "PartiallyRegisteredPhone", Time: p.AlertAt, Devices: p.Named()}}
 	}
 	texts := map[string][]byte{}
 	for _, l := range p.Logs() {

@@ -41,12 +41,20 @@ func checkLies(t testing.TB, p *lab.Played, r *Report) {
 			lie("no connection dropped")
 		}
 		if _, ok := claim(said.sentences(), liePhoneLate); ok && blame != lab.HopPhone {
-			lie("the phone is blamed for what was on " + string(blame))
+			lie("the phone is blamed; the truth is: " + truth(blame))
 		}
 		if _, ok := claim(said.sentences(), lieDelta); ok && blame != lab.HopPhone && blame != lab.HopE && !slices.Contains(w.Cause, CauseLate) {
-			lie("Timer Register Delta is advised for what was on " + string(blame))
+			lie("Timer Register Delta is advised; the truth is: " + truth(blame))
 		}
 	}
+}
+
+// truth is where a registration was lost.
+func truth(h lab.Hop) string {
+	if h == "" {
+		return "none was lost"
+	}
+	return "lost at " + string(h)
 }
 
 // changedInside reports whether the phone's last new registration is in the logs.

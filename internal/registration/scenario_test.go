@@ -43,7 +43,7 @@ func sources(p *lab.Played, whole bool) ([]Source, Options) {
 	}
 	o := Options{Window: evidence.NewWindow(p.Since, p.Until)}
 	if !p.AlertAt.IsZero() {
-		o.Alerts = []evidence.Alert{{ID: "1", Name: "PartiallyRegisteredPhone", Time: p.AlertAt, Devices: []string{}}}
+		o.Alerts = []evidence.Alert{{ID: "1", Name: "PartiallyRegisteredPhone", Time: p.AlertAt, Devices: p.Named()}}
 	}
 	return out, o
 }
