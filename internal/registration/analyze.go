@@ -59,6 +59,7 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 		return nil, err
 	}
 
+	oneName(texts, sources, scans)
 	msgs, events := gather(scans)
 	logs := newLogs(o, texts, sources, scans, msgs)
 	wire := newWire(logs, msgs, events)

@@ -9,7 +9,7 @@ import (
 // A lineNote says that a number is one of a phone's, by whatever names the phone in
 // the message that shows it.
 type lineNote struct {
-	host text
+	host                  text
 	call, device, contact string // any of them may be empty
 	number                string
 }

@@ -39,7 +39,8 @@ type scan struct {
 	tcps            tcpNotes
 	events          []event
 	lines           lineNotes
-	dropped         int64 // notes beyond maxNotes
+	alias           map[text]text // hosts that bear another name, see oneName
+	dropped         int64         // notes beyond maxNotes
 	err             error
 }
 

@@ -39,6 +39,7 @@ func pickTCP(l *logs, nodes map[netip.AddrPort]bool) []tcpNote {
 	var out []tcpNote
 	for i, s := range l.scans {
 		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
+			n.host = s.nameOf(n.host)
 			h, what := l.byName[n.host], l.texts.of(n.what)
 			toCUCM := h != nil && h.role != "E" && (nodes[src] || nodes[dst])
 			ended := what == expressway.TCPClosed || what == expressway.TCPFailed
