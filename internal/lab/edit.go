@@ -33,7 +33,7 @@ type EditKind string
 const (
 	NoBodies   EditKind = "no_bodies"   // their bodies were not logged
 	NoRequests EditKind = "no_requests" // neither the bodies nor the lines
-	CutBodies  EditKind = "cut_bodies"  // the bodies end after a few headers, as a crash leaves them
+	CutBodies  EditKind = "cut_bodies"  // the bodies end within the Contact header
 )
 
 // edit takes out of the logs what the scenario lacks.
@@ -112,7 +112,7 @@ func (p *Played) edited(text []byte, ed Edit) []byte {
 		body := bytes.Contains(r, []byte("\n |REGISTER sip:")) && bytes.Contains(r, call)
 		switch {
 		case body && ed.Kind == CutBodies:
-			i := bytes.Index(r, []byte("\n Call-ID: "))
+			i := bytes.Index(r, []byte("\n Contact: "))
 			r = append(bytes.Clone(r[:i+16]), '\n')
 		case body, ed.Kind == NoRequests && bytes.Contains(r, line) && bytes.Contains(r, bytes.Replace(call, []byte(": "), []byte("="), 1)):
 			r = nil
