@@ -92,6 +92,8 @@ var (
 	eventKey  = []byte(` Event="`)
 	alarmWord = []byte(" alarm: ")
 	register  = []byte("REGISTER")
+
+	messageMark = []byte("MSG:")
 )
 
 // wanted is the filter before anything is decoded. msg is the record's message, if it
@@ -121,7 +123,7 @@ func (r *Record) wanted() (msg []byte, ok bool) {
 
 // wantedSIP looks at the first line of a message, or at CSeq of an answer.
 func wantedSIP(text, line []byte) (msg []byte, ok bool) {
-	if len(text)-len(line) > 2 {
+	if len(text)-len(line) > 2 || bytes.Contains(line, messageMark) { // a relay may have put it into the line
 		if msg = message(text); msg != nil {
 			first := bytes.TrimLeft(msg, "\r\n |")
 			if !bytes.HasPrefix(first, []byte("SIP/")) {

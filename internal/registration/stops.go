@@ -24,7 +24,6 @@ type stop struct {
 	where string
 	what  string   // a sentence without its full stop
 	sent  *message // the last record of it on its way
-	likes []Proof
 }
 
 // stopOf follows a REGISTER that CUCM did not answer with success. ok is false where
