@@ -169,6 +169,12 @@ func (t *attempt) refusedToken() bool {
 	return t.challenged() && t.sentCredentials() && t.answer.is(hasBody) && t.answer.is(isBearer)
 }
 
+// refusedCredentials reports whether credentials were sent and not accepted: a challenge
+// to a REGISTER without any is none.
+func (t *txn) refusedCredentials() bool {
+	return t.last.challenged() && (len(t.attempts) > 1 || t.last.sentCredentials())
+}
+
 func (t *attempt) sentCredentials() bool {
 	return slices.ContainsFunc(t.msgs, func(m *message) bool { return m.is(hasAuth) && m.is(isRequest) })
 }

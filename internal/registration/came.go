@@ -47,7 +47,12 @@ func (r *ruling) after(w *wire, t *txn) {
 		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
 	case len(s.failing) > 0:
 		r.lower(Likely)
-		r.claim(Certain, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, has no answer", clock(w.logs.end), clock(s.failing[len(s.failing)-1].sent))
+		t := s.failing[len(s.failing)-1]
+		became := "has no answer"
+		if t.code != 0 {
+			became = fmt.Sprintf("was answered %d %s", t.code, t.phrase(w))
+		}
+		r.claim(Certain, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.logs.end), clock(t.sent), became)
 	case s.end.cut != nil:
 		r.lower(Likely)
 		r.claim(Certain, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.logs.end), clock(s.end.cut.closed))
@@ -110,7 +115,7 @@ func sideLines(w *wire, p *phone) map[*timeline]bool {
 	out := map[*timeline]bool{}
 	for _, l := range p.lines {
 		i := slices.IndexFunc(l.txns, (*txn).good)
-		if i < 0 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
+		if i < 0 || len(l.txns) > 1 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
 			continue
 		}
 		t := l.txns[i]
@@ -124,14 +129,14 @@ func sideLines(w *wire, p *phone) map[*timeline]bool {
 }
 
 // registersOneByOne reports whether the phone registered its other numbers, each by a
-// REGISTER of its own, within a second of the one that CUCM took for a new registration.
+// REGISTER of its own, at or after the one that CUCM took for a new registration.
 func registersOneByOne(p *phone, c *chain) bool {
 	t := c.tale.came
 	mine := userOfTxn(t)
 	others := map[text]bool{}
 	for _, o := range p.txns {
 		if n := userOfTxn(o); n != mine && n != 0 {
-			others[n] = others[n] || o.good() && o.sent >= t.sent && o.sent-t.sent <= oneByOne*int64(max(1, len(p.numbers)-1))
+			others[n] = others[n] || o.good() && o.line.to == t.line.to && o.sent >= t.sent-oneByOne*int64(max(1, len(p.numbers)-1))
 		}
 	}
 	for _, seen := range others {
@@ -157,7 +162,7 @@ func userOfTxn(t *txn) text {
 func (r *ruling) oneByOne(w *wire, p *phone) {
 	s := &r.chain.tale
 	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
-	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers one by one within a second: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
+	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
 	r.proofs = p.cameProofs(w, s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)

@@ -1,6 +1,9 @@
 package registration
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A chain is one registration of a phone: one Call-ID after the other. A phone with
 // redundant paths has two at a time.
@@ -9,6 +12,7 @@ type chain struct {
 	prev []*txn // by transaction: the success before it; nil: none is in the logs
 	gap  []int64
 	pace []int64 // the phone's own cadence at that transaction; 0: not known
+	from []int   // the first transaction since that success
 	tale tale
 }
 
@@ -21,23 +25,28 @@ func chainsOf(p *phone, single map[*timeline]bool) []*chain {
 	})
 	slices.SortStableFunc(lines, func(x, y *timeline) int { return compare(x.begins(), y.begins()) })
 	var out []*chain
+	ends := map[*chain]*chainEnd{}
 	for _, l := range lines {
 		var of *chain
 		for _, c := range out {
-			if c.ended(l) {
+			if ends[c].before(l) {
 				of = c
 			}
 		}
 		if of == nil {
 			of = &chain{}
 			out = append(out, of)
+			ends[of] = &chainEnd{good: map[text]int64{}}
 		}
 		for _, t := range l.txns {
 			if t.kind != KindSecondary {
 				of.txns = append(of.txns, t)
+				ends[of].add(t)
 			}
 		}
-		slices.SortStableFunc(of.txns, byTime)
+	}
+	for _, c := range out {
+		slices.SortStableFunc(c.txns, byTime)
 	}
 	return out
 }
@@ -52,41 +61,75 @@ func (l *timeline) begins() int64 {
 	return 0
 }
 
-// ended reports whether a timeline takes the place of the chain: with the same node
-// nothing of the chain succeeded after it had begun. Of two nodes only one has the phone;
-// but without bodies one of two may be the secondary.
-func (c *chain) ended(l *timeline) bool {
-	from := int64(-1)
+// A chainEnd is how a chain in the making stands: its last successes.
+type chainEnd struct {
+	good    map[text]int64 // by node
+	unknown int64          // of a REGISTER of unknown kind
+	last    *txn           // the last success
+	left    bool           // it unregistered since
+}
+
+func (e *chainEnd) add(t *txn) {
+	switch {
+	case t.good():
+		e.good[t.line.to] = max(e.good[t.line.to], t.sent)
+		if t.kind == KindRegister {
+			e.unknown = max(e.unknown, t.sent)
+		}
+		if e.last == nil || t.sent > e.last.sent {
+			e.last, e.left = t, false
+		}
+	case t.kind == KindUnregister && t.code/100 == 2 && (e.last == nil || t.sent > e.last.sent):
+		e.left = true
+	}
+}
+
+// together is how soon a phone with separate REGISTERs registers its next number.
+const together = int64(5 * time.Second)
+
+// before reports whether a timeline takes the place of the chain: with the same node
+// nothing of the chain succeeded after it had begun. Of two nodes only one has the
+// phone, unless both go on; but without bodies one of two may be the secondary. Another
+// number that registers at the same time is a line of its own.
+func (e *chainEnd) before(l *timeline) bool {
+	from, to, goes := int64(-1), int64(-1), false
 	for _, t := range l.txns {
 		if t.good() {
-			from = t.sent
-			break
+			if from < 0 {
+				from = t.sent
+				goes = e.last != nil && !e.left && userOfTxn(t) != userOfTxn(e.last) && abs(from-e.last.sent) < together
+			}
+			to = t.sent
 		}
 	}
 	if from < 0 {
 		return true
 	}
-	return !slices.ContainsFunc(c.txns, func(t *txn) bool {
-		return (t.line.to == l.to || t.kind == KindRegister) && t.good() && t.sent > from
-	})
+	for node, last := range e.good {
+		if last > from && (node == l.to || to > last) {
+			return false
+		}
+	}
+	return !goes && e.unknown <= from
 }
 
 // measure finds, for each REGISTER, the success before it, how long after that its first
 // attempt was sent on, and the phone's own cadence.
 func (c *chain) measure() {
 	n := len(c.txns)
-	c.prev, c.gap, c.pace = make([]*txn, n), make([]int64, n), make([]int64, n)
+	c.prev, c.gap, c.pace, c.from = make([]*txn, n), make([]int64, n), make([]int64, n), make([]int, n)
 	var prev *txn
+	from := 0
 	for i, t := range c.txns {
-		c.prev[i] = prev
+		c.prev[i], c.from[i] = prev, from
 		if prev != nil && t.keeps() {
 			c.gap[i] = t.begun - prev.ok
 		}
 		switch {
 		case t.good():
-			prev = t
+			prev, from = t, i+1
 		case t.kind == KindUnregister:
-			prev = nil
+			prev, from = nil, i+1
 		}
 	}
 	for i := range c.txns {
@@ -102,26 +145,32 @@ func (c *chain) regular(i int) bool {
 		t.line == c.prev[i].line && (t.kind == KindKeepAlive || t.kind == KindRegister)
 }
 
-// enough gaps tell a cadence.
-const enough = 31
+// enough gaps tell a cadence, and farBack transactions are looked at for them.
+const enough, farBack = 31, 200
 
 // cadence is the phone's own at the transaction of that index: the median of its gaps
 // before, or of those after if there are none. 0: it is not known. REGISTERs of unknown
-// kind may be full ones, or retries: of them three gaps must agree.
+// kind may be full ones, or retries: of them three gaps must agree. Where CUCM grants
+// another Expires the phone has another cadence.
 func (c *chain) cadence(i int) int64 {
 	var gaps []int64
 	clear := true
+	var granted int32
+	if i < len(c.txns) && c.prev[i] != nil {
+		granted = c.prev[i].expires
+	}
 	add := func(j int) bool {
-		if c.regular(j) && (i == len(c.txns) || c.txns[j].line.to == c.txns[i].line.to) {
+		same := granted <= 0 || c.prev[j] == nil || c.prev[j].expires <= 0 || c.prev[j].expires == granted
+		if same && c.regular(j) && (i == len(c.txns) || c.txns[j].line.to == c.txns[i].line.to) {
 			gaps = append(gaps, c.gap[j])
 			clear = clear && c.txns[j].kind == KindKeepAlive
 		}
 		return len(gaps) < enough
 	}
-	for j := i - 1; j >= 0 && add(j); j-- {
+	for j := i - 1; j >= max(0, i-farBack) && add(j); j-- {
 	}
 	if len(gaps) == 0 {
-		for j := i + 1; j < len(c.txns) && add(j); j++ {
+		for j := i + 1; j < min(len(c.txns), i+farBack) && add(j); j++ {
 		}
 	}
 	if len(gaps) == 0 {

@@ -47,7 +47,7 @@ func (c *clocks) agree(x, y text) bool {
 // shown stay as they are.
 func compareClocks(l *logs, lines []*timeline) *clocks {
 	c := &clocks{shift: map[text]int64{}}
-	c.steps = stepsByDate(l, lines)
+	c.steps, c.shaken = stepsByDate(l, lines)
 	pairs := hopsOf(l, lines, c)
 	for k, hops := range pairs {
 		if at, by, ok := levelShift(offsets(hops)); ok {

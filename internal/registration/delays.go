@@ -147,11 +147,11 @@ func lostAt(w *wire, l lapse) loss {
 	part := *late * 4 / 5
 	switch {
 	case d.inC >= part:
-		return loss{atC, fmt.Sprintf("Expressway-C received it in time and sent it on %s later", seconds(d.inC)), Certain}
+		return loss{atC, fmt.Sprintf("Expressway-C held it up: it sent it on %s after it had received it", seconds(d.inC)), Certain}
 	case d.eToC >= part:
-		return loss{atEtoC, fmt.Sprintf("Expressway-E sent it on in time, and Expressway-C received it %s later than usual", seconds(d.eToC)), Likely}
+		return loss{atEtoC, fmt.Sprintf("on the way from Expressway-E to -C it took %s longer than usual", seconds(d.eToC)), Likely}
 	case d.inE >= part:
-		return loss{atE, fmt.Sprintf("Expressway-E received it in time and sent it on %s later", seconds(d.inE)), Certain}
+		return loss{atE, fmt.Sprintf("Expressway-E held it up: it sent it on %s after it had received it", seconds(d.inE)), Certain}
 	case d.atE >= 0 && d.atE < part || d.inC+d.eToC+d.inE > part:
 		return loss{}
 	case d.atE >= part && d.phone >= part:

@@ -186,7 +186,7 @@ func (g *group) event(w *wire) string {
 	switch {
 	case r.cause == CauseTCP && r.confidence == CannotTell:
 		return "perhaps " + at + "the connection" + path + " was opened anew"
-	case r.cause == CauseTCP && r.link != nil && r.link.closed == 0:
+	case r.cause == CauseTCP && r.link != nil && (r.link.closed == 0 || r.lost != r.link.closed):
 		return strings.Replace(at, "at ", "by ", 1) + "the connection" + path + " had gone silent"
 	case r.cause == CauseTCP:
 		return at + "the connection" + path + " dropped"
@@ -250,6 +250,9 @@ func outcomeWords(verdict string, n int) string {
 		VerdictRecovered: "came back with one line and registered in full later", PhoneUnregistered: "unregistered", VerdictUnknown: "cannot be judged"}[verdict]
 }
 
+// maxShares bounds the phones that are named on each other; the group has them all.
+const maxShares = 200
+
 // shareOf names, on each phone, the others that one lost connection dropped with it.
 func shareOf(all []told) {
 	of := map[*link][]*told{}
@@ -260,7 +263,7 @@ func shareOf(all []told) {
 	}
 	for _, ts := range of {
 		for _, t := range ts {
-			for _, o := range ts {
+			for _, o := range ts[:min(len(ts), maxShares)] {
 				if o != t {
 					t.out.Shares = append(t.out.Shares, o.short())
 				}

@@ -17,7 +17,13 @@ func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
 		verdict, summary = VerdictPartial, partialWords(all, n)
 	case n[VerdictRecovered] > 0:
 		verdict = VerdictRecovered
-		summary = fmt.Sprintf("%s went partial%s and registered all lines again later", whoOf(all, VerdictRecovered), whenOf(all, VerdictRecovered))
+		how := "went partial"
+		for _, t := range all {
+			if t.verdict == VerdictRecovered && t.moreLines(w, t.chain, t.chain.tale.came) == "" {
+				how = "came back by keep-alive"
+			}
+		}
+		summary = fmt.Sprintf("%s %s%s and registered all lines again later", whoOf(all, VerdictRecovered), how, whenOf(all, VerdictRecovered))
 	case len(all) == 0:
 		return VerdictUnknown, "No phone was found in these logs."
 	case healthy(w, all):
@@ -115,7 +121,11 @@ func (g *group) what() string {
 		s += ", " + g.out.C + " -> " + g.out.CUCM
 	}
 	if g.out.At != nil && g.out.Cause != CauseLate {
-		s += ", at " + g.out.At.Format(secondLayout)
+		at := ", at "
+		if r := g.worst().reason; r.link != nil && r.lost != r.link.closed {
+			at = ", by "
+		}
+		s += at + g.out.At.Format(secondLayout)
 	}
 	return s + strings.Replace(lateOf(g), ", late already", ", late", 1)
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// maxShown is from how many messages on a transaction is not shown one by one: it loops.
+const maxShown = 1000
+
 // writeHops writes the transactions of every phone, and returns how many are not shown
 // message by message: they are as far as Options.Hops goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
@@ -16,7 +19,7 @@ func writeHops(w *wire, all []told) (hidden int) {
 		for _, at := range t.attempts {
 			n += len(at.msgs)
 		}
-		if !shown[t] && n <= budget {
+		if !shown[t] && n <= min(budget, maxShown) {
 			shown[t], budget = true, budget-n
 		}
 	}

@@ -29,8 +29,9 @@ type linkKey struct {
 
 // links finds the connection of a message by its ends and its time.
 type links struct {
-	all     []*link // by C and beginning
-	carried map[linkKey][]*link
+	all      []*link // by C and beginning
+	carried  map[linkKey][]*link
+	survived map[*link]bool // it closed, and a phone on it went on over another without a new registration
 }
 
 // connect makes connections of the records of network.tcp and of the messages between C
@@ -167,6 +168,28 @@ func (ls *links) of(m *message) *link {
 		}
 	}
 	return best
+}
+
+// survivors finds the connections whose closing harmed at least one phone not.
+func (ls *links) survivors(lines []*timeline) {
+	ls.survived = map[*link]bool{}
+	for _, l := range lines {
+		var prev *txn
+		for _, t := range l.txns {
+			if !t.good() {
+				if t.keeps() {
+					prev = nil
+				}
+				continue
+			}
+			if prev != nil && prev.link != nil && prev.link != t.link && t.kind == KindKeepAlive && t.marks.told && !t.marks.newReg {
+				if at := prev.link.closed; at > prev.sent && at < t.sent {
+					ls.survived[prev.link] = true
+				}
+			}
+			prev = t
+		}
+	}
 }
 
 // carry notes that a connection was used, and makes one that no record shows.

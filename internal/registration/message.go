@@ -105,10 +105,8 @@ func (sc *scanner) message(n *expressway.Note) *message {
 		m.branch = sum(s.Branch)
 	}
 	m.expires, m.alarm = int32(s.Expires), int16(min(s.Alarm, 1<<14))
-	for _, c := range s.Contacts {
-		if m.expires < 0 && c.Expires >= 0 {
-			m.expires = int32(c.Expires)
-		}
+	if len(s.Contacts) > 0 && s.Contacts[0].Expires >= 0 { // it counts more than the header: RFC 3261, section 10.2.1.1
+		m.expires = int32(s.Contacts[0].Expires)
 	}
 	if !s.Date.IsZero() {
 		m.date = s.Date.Unix()

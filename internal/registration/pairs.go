@@ -99,10 +99,13 @@ func gather(scans []*scan) (msgs []*message, events []event) {
 	})
 }
 
+// maxRun bounds with how many of the same hash a message is compared.
+const maxRun = 64
+
 // absorbed joins a message to one of a run of equal hash: its other record, or the
 // same record in another file.
 func absorbed(run []*message, m *message) bool {
-	for i := len(run) - 1; i >= 0 && m.at-run[i].at <= nearby; i-- {
+	for i := len(run) - 1; i >= max(0, len(run)-maxRun) && m.at-run[i].at <= nearby; i-- {
 		o := run[i]
 		if o.mate(m) {
 			o.take(m)

@@ -32,7 +32,10 @@ func reasonOf(w *wire, l lapse) reason {
 		return unexplained("what was before is not in these logs")
 	}
 	r := unexplained("nothing in these logs explains why CUCM dropped it")
-	for _, by := range []func(*wire, lapse) (reason, bool){byRefusal, byFailover, byUnanswered, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+	if l.to.kind == KindFull {
+		r = unexplained("why it registered anew is not in these logs")
+	}
+	for _, by := range []func(*wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
@@ -77,7 +80,7 @@ func byReset(w *wire, l lapse) (reason, bool) {
 // failed are the tries without success.
 func (l lapse) failed() []*txn {
 	var out []*txn
-	for _, t := range l.tries {
+	for _, t := range l.tries() {
 		if !t.good() {
 			out = append(out, t)
 		}
@@ -85,9 +88,15 @@ func (l lapse) failed() []*txn {
 	return out
 }
 
+// byRefusal: its credentials were not accepted, or CUCM refused it while it was
+// registered. A refusal that comes when the registration had run out explains nothing.
 func byRefusal(w *wire, l lapse) (reason, bool) {
+	if beyond := l.beyondExpires(); beyond != nil && *beyond > 0 {
+		return reason{}, false
+	}
 	for _, t := range l.failed() {
 		switch {
+		case t.last.challenged() && !t.refusedCredentials():
 		case t.last.challenged():
 			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + t.extra(w), proofs: []Proof{proof(w, t.last.answer, "credentials refused")}}, true
 		case t.code >= 300 && !t.marks.own:
@@ -114,7 +123,12 @@ func byFailover(w *wire, l lapse) (reason, bool) {
 	return r, true
 }
 
+// byPeers: the phone came over other peers than before, and nothing held it up there.
 func byPeers(w *wire, l lapse) (reason, bool) {
+	switch lostAt(w, l).where {
+	case atE, atEtoC, atC:
+		return reason{}, false
+	}
 	pc, pe := l.from.peers(w.logs)
 	tc, te := l.to.peers(w.logs)
 	from, to := farE(w, l.from), farE(w, l.to)
@@ -143,8 +157,13 @@ func farE(w *wire, t *txn) netip.Addr {
 	return netip.Addr{}
 }
 
-// byTraversal: the traversal zone that carried the phone failed.
+// byTraversal: the REGISTER was late, though not before E as far as is known, and the
+// traversal zone that carries the phone failed meanwhile.
 func byTraversal(w *wire, l lapse) (reason, bool) {
+	beyond := l.beyondExpires()
+	if beyond == nil || *beyond <= 0 || excess(w, l, phoneToE) >= *beyond*4/5 {
+		return reason{}, false
+	}
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
 	if len(trouble) == 0 {
 		return reason{}, false
@@ -153,11 +172,20 @@ func byTraversal(w *wire, l lapse) (reason, bool) {
 		why: "the traversal zone failed at " + trouble[0].Time.Format(clockLayout)}, true
 }
 
+// byLinkBefore is byLink for a connection that closed before the first attempt.
+func byLinkBefore(w *wire, l lapse) (reason, bool) {
+	if k := l.from.link; k == nil || k.closed == 0 || k.closed > l.first().attempts[0].begin {
+		return reason{}, false
+	}
+	return byLink(w, l)
+}
+
 // byLink: the connection to CUCM that carried the phone closed, and the next one went to
-// the same node.
+// the same node. It is none where other phones of the connection went on over the next
+// one without a new registration.
 func byLink(w *wire, l lapse) (reason, bool) {
 	k := l.from.link
-	if k == nil || k.closed == 0 || k.closed < l.from.sent || k.closed > l.to.sent {
+	if k == nil || k.closed == 0 || k.closed < l.from.sent || k.closed > l.to.sent || w.links.survived[k] {
 		return reason{}, false
 	}
 	beyond := l.beyondExpires()
@@ -195,7 +223,10 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.expires) + " s"), true
 	}
 	late := *beyond + f.atCUCM(w)
-	if late <= 0 || l.shaken(w) != nil {
+	if late <= 0 && l.shaken(w) == nil {
+		return lateBehind(w, l)
+	}
+	if l.shaken(w) != nil {
 		return reason{}, false
 	}
 	ran := l.from.ok + int64(l.from.expires)*1e9
@@ -206,9 +237,30 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		r.where = atCtoU
 		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM(w)), l.from.expires)
 	}
+	if late < w.grace(l.from.expires)*3/4 {
+		r.confidence = CannotTell
+		r.why += "; that is within what CUCM waits beyond it, as far as is known"
+	}
 	if *beyond > 0 && !w.covered("C", l.from.ok, l.to.sent) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
+	}
+	return r, true
+}
+
+// lateBehind is a first attempt in time that reached CUCM late all the same: its
+// credentials came later, or CUCM had counted from before its slow answer.
+func lateBehind(w *wire, l lapse) (reason, bool) {
+	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
+	expires := int64(l.from.expires) * 1e9
+	switch f := l.first(); {
+	case l.to.exact && l.to.sent-l.from.ok > expires && l.to.kind != KindFull && (f != l.to || l.to.sent-l.to.begun > slow) && f.last.challenged() || f == l.to && l.to.sent-l.to.begun > slow && l.to.sent-l.from.ok > expires:
+		r.why = fmt.Sprintf("its first attempt was challenged in time; the REGISTER with credentials was sent on %s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.to.sent-l.from.ok), l.from.expires)
+	case l.from.exact && l.from.ok-l.from.sent > slow && f.begun-l.from.sent > expires && l.to.kind != KindFull:
+		r.where = atCtoU
+		r.why = fmt.Sprintf("CUCM's answer before it took %s: from that REGISTER on it was %s, CUCM's Expires being %d s", seconds(l.from.ok-l.from.sent), seconds(f.begun-l.from.sent), l.from.expires)
+	default:
+		return reason{}, false
 	}
 	return r, true
 }
@@ -218,6 +270,9 @@ func byOtherPort(w *wire, l lapse) (reason, bool) {
 	x, y := l.from.last.at[toCUCM], l.to.last.at[toCUCM]
 	if x == nil || y == nil || x.host != y.host || x.local == y.local || w.texts.end(x.local).Port() == 0 || w.texts.end(y.local).Port() == 0 {
 		return reason{}, false
+	}
+	if k := l.to.link; k != nil && k.begin() != 0 && k.begin() < x.at {
+		return reason{}, false // C has several at a time
 	}
 	if x.far != y.far || l.from.link != nil && l.from.link.heard > x.at && l.from.link.heard >= y.at {
 		return reason{}, false // the old one goes on

@@ -13,8 +13,9 @@ func (r *ruling) registered(w *wire, p *phone) {
 		r.about, r.back = s.came, s.back.ok
 		lines := "came back by keep-alive"
 		if p.moreLines(w, r.chain, s.came) != "" {
-			r.verdict, lines = VerdictRecovered, "came back with one line"
+			lines = "came back with one line"
 		}
+		r.verdict = VerdictRecovered
 		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.sent), clock(s.back.ok))
 		r.proofs = append(p.cameProofs(w, s.came), proof(w, s.back.message(), "full REGISTER"))
 		r.explain(w, r.chain.lapseTo(s.came))
@@ -28,6 +29,10 @@ func (r *ruling) registered(w *wire, p *phone) {
 	case s.full != nil:
 		r.claim(Certain, "registered all its lines at %s", clock(s.full.ok))
 		r.proofs = append(r.proofs, proof(w, s.full.message(), "full REGISTER"))
+		if !s.full.marks.told {
+			r.lower(Likely)
+			r.claim(CannotTell, "the body of CUCM's answer to its full REGISTER was not logged: whether one of its lines was rejected cannot be told")
+		}
 	case s.unclear != nil:
 		r.claim(Certain, "was answered with success until %s", clock(s.last.ok))
 	case p.oneLine():
@@ -60,6 +65,8 @@ func (r *ruling) stillRegistered(w *wire) {
 	switch {
 	case s.hole != nil:
 		unknown(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: how it is registered since then cannot be told", spanOf(s.hole))
+	case s.doubtful != nil:
+		unknown(Likely, "its REGISTER of %s was sent to CUCM when CUCM may have dropped it, and no answer came: CUCM may have taken it for a new registration, with one line", clock(s.doubtful.sent))
 	case s.unclear != nil:
 		if r.reason == nil || r.reason.cause == CauseUnknown {
 			r.reason = r.unclearReason(w)

@@ -81,7 +81,7 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 	s := &c.tale
 	r := &ruling{chain: c}
 	switch {
-	case len(s.failing) > 0 && refusing(w, s):
+	case len(s.failing) > 0 && refusing(w, s) && s.state != stateOne:
 		r.refused(w, p)
 	case s.state == stateUnregistered:
 		r.unregistered(w)
@@ -112,7 +112,7 @@ func refusing(w *wire, s *tale) bool {
 	if t.code == 0 {
 		return false
 	}
-	return !t.last.challenged() || t.last.refusedToken() || len(t.attempts) > 1 || w.logs.end-t.sent > again
+	return !t.last.challenged() || t.refusedCredentials() || w.logs.end-t.sent > inFlight
 }
 
 func (r *ruling) refused(w *wire, p *phone) {
@@ -129,8 +129,10 @@ func (r *ruling) refused(w *wire, p *phone) {
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
 	switch {
-	case t.last.challenged():
+	case t.last.challenged() && t.refusedCredentials():
 		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
+	case t.last.challenged():
+		why = reason{cause: CauseAuth, confidence: CannotTell, why: "it was challenged, and did not come again with credentials"}
 	case t.cannotConnect(w):
 		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
 	case stopped && stop.where == atCtoU:
@@ -144,9 +146,6 @@ func (r *ruling) refused(w *wire, p *phone) {
 	r.reason = &why
 	if why.cause == CauseRefused && t.marks.own {
 		r.advice = "Read the answer, and look at the Expressway's own events, alarms and load at that time."
-	}
-	if s.state == stateOne {
-		r.claim(Certain, "before that it had come back by keep-alive at %s", clock(s.came.sent))
 	}
 	r.doubt(w, t.sent)
 }
@@ -164,6 +163,10 @@ func (r *ruling) unregistered(w *wire) {
 	s := &r.chain.tale
 	r.verdict, r.confidence, r.about = PhoneUnregistered, Certain, s.gone
 	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.gone.sent))
+	if s.gone.code == 0 {
+		r.lower(CannotTell)
+		r.claim(CannotTell, "that REGISTER has no answer in these logs: whether CUCM heard of it cannot be told")
+	}
 	r.proofs = append(r.proofs, proof(w, s.gone.message(), "Expires: 0 without cisco-keep-alive"))
 	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
 	r.doubt(w, s.gone.sent)

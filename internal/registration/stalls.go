@@ -41,6 +41,9 @@ func stalls(w *wire) []stall {
 	}
 	var out []stall
 	for k, hs := range hops {
+		if slices.ContainsFunc(w.clocks.shaken, func(s shaken) bool { return s.c.id == k[1] && s.e.id == k[0] }) {
+			continue
+		}
 		out = append(out, stallsOf(w, k, hs)...)
 	}
 	slices.SortFunc(out, func(x, y stall) int {

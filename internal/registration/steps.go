@@ -13,6 +13,7 @@ type step struct {
 	source int32
 	offset int64 // of that message
 	by     int64 // ns
+	faint  bool  // its own stamps do not show it
 }
 
 // before reports whether the step comes before a message of its host.
@@ -82,8 +83,9 @@ func settles(s []sample) (int64, bool) {
 }
 
 // stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
-// answers, which all peers log. What all peers show at once is CUCM's own.
-func stepsByDate(l *logs, lines []*timeline) []step {
+// answers, which all peers log. What all peers show at once is CUCM's own; what may be
+// either's comes back as shaken.
+func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
 	type dated struct {
 		m      *message
 		sample sample
@@ -106,6 +108,7 @@ func stepsByDate(l *logs, lines []*timeline) []step {
 	}
 
 	var out []step
+	dates := map[text]int64{} // of the step, by CUCM's clock
 	measured := 0
 	for h, nodes := range all {
 		var most []dated
@@ -130,17 +133,79 @@ func stepsByDate(l *logs, lines []*timeline) []step {
 			continue
 		}
 		i := slices.IndexFunc(samples, func(s sample) bool { return s.at == at && abs(s.ahead-samples[0].ahead) > stepFrom })
-		out = append(out, boundary(lines, h, most[max(0, i-1)].m, most[max(0, i)].m, by))
-	}
-	if len(out) > 1 && len(out) == measured {
-		return nil
+		s, jump := boundary(lines, h, most[max(0, i-1)].m, most[max(0, i)].m, by)
+		s.faint = by > 0 && jump < by*9/10 || by > 0 && jump < usualGap(lines, h)*3/2 || by < 0 && jump > by/4
+		out, dates[h] = append(out, s), at
 	}
 	slices.SortFunc(out, func(x, y step) int { return compare(l.texts.of(x.host), l.texts.of(y.host)) })
-	return out
+	found := slices.Clone(out)
+	out = slices.DeleteFunc(out, func(s step) bool { return ofCUCM(s, found, dates, measured) })
+	if measured > 1 || len(out) == 0 {
+		return out, nil
+	}
+	return alone(l, lines, out[0])
 }
 
-// boundary is where between two messages of a host its stamps jump most.
-func boundary(lines []*timeline, h text, last, next *message, by int64) step {
+// alone judges a step that only one host can show: another host's hops confirm it or
+// not, or else its own stamps. If neither tells, either clock may have been set.
+func alone(l *logs, lines []*timeline, s step) ([]step, []shaken) {
+	for k, hops := range hopsOf(l, lines, &clocks{}) {
+		if o := offsets(hops); (k[0].id == s.host || k[1].id == s.host) && len(o) >= 2*few {
+			if _, _, ok := levelShift(o); !ok {
+				return nil, nil // CUCM's own
+			}
+			return []step{s}, nil
+		}
+	}
+	if !s.faint {
+		return []step{s}, nil
+	}
+	either := shaken{c: l.byName[s.host], e: &host{name: "CUCM"}, at: s.at, by: s.by}
+	if either.c.role == "E" {
+		either.c, either.e = either.e, either.c
+	}
+	return nil, []shaken{either}
+}
+
+// usualGap is the longest time but one between two messages of a host.
+func usualGap(lines []*timeline, h text) int64 {
+	var at []int64
+	for _, t := range lines {
+		for _, a := range t.attempts {
+			for _, m := range a.msgs {
+				if m.host == h {
+					at = append(at, m.at)
+				}
+			}
+		}
+	}
+	slices.Sort(at)
+	var most, second int64
+	for i := 1; i < len(at); i++ {
+		d := at[i] - at[i-1]
+		switch {
+		case d > most:
+			most, second = d, most
+		case d > second:
+			second = d
+		}
+	}
+	return second
+}
+
+// ofCUCM reports whether a step is CUCM's own: all peers show the same at the same time.
+func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
+	same := 0
+	for _, o := range all {
+		if abs(o.by-s.by) <= sameLevel && abs(dates[o.host]-dates[s.host]) <= lookAhead {
+			same++
+		}
+	}
+	return same == measured && measured > 1
+}
+
+// boundary is where between two messages of a host its stamps jump most, and by how much.
+func boundary(lines []*timeline, h text, last, next *message, by int64) (step, int64) {
 	var between []*message
 	for _, t := range lines {
 		for _, at := range t.attempts {
@@ -159,5 +224,5 @@ func boundary(lines []*timeline, h text, last, next *message, by int64) step {
 			at, most = between[i], d
 		}
 	}
-	return step{host: h, at: at.at, source: at.place().source, offset: at.place().offset, by: by}
+	return step{host: h, at: at.at, source: at.place().source, offset: at.place().offset, by: by}, most
 }

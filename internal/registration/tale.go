@@ -19,17 +19,18 @@ const (
 
 // A tale is what happened to one chain, up to the end of the logs.
 type tale struct {
-	state   state
-	came    *txn           // the last keep-alive that was answered as a new registration
-	back    *txn           // the full REGISTER after it
-	full    *txn           // the last full REGISTER that succeeded
-	gone    *txn           // the last unregister
-	last    *txn           // the last success
-	failing []*txn         // REGISTERs without success since then
-	again   *txn           // the last full REGISTER that followed a success or an unregister
-	unclear *txn           // a success since the last full one of which it is not known what it was
-	hole    *evidence.Span // the logs lack it, and a REGISTER of the chain may have stood there
-	end     ending
+	state    state
+	came     *txn           // the last keep-alive that was answered as a new registration
+	back     *txn           // the full REGISTER after it
+	full     *txn           // the last full REGISTER that succeeded
+	gone     *txn           // the last unregister
+	last     *txn           // the last success
+	failing  []*txn         // REGISTERs without success since then
+	again    *txn           // the last full REGISTER that followed a success or an unregister
+	doubtful *txn           // an unanswered REGISTER since the last full one that CUCM may have taken for a new registration
+	unclear  *txn           // a success since the last full one of which it is not known what it was
+	hole     *evidence.Span // the logs lack it, and a REGISTER of the chain may have stood there
+	end      ending
 }
 
 // An ending is how a chain stops before the logs do.
@@ -54,6 +55,9 @@ func tell(w *wire, c *chain) tale {
 			if h := holeBefore(w, c, i); h != nil {
 				s.hole = h
 			}
+			if d := doubtfulBefore(w, c, i); d != nil {
+				s.doubtful = d
+			}
 			s.success(t)
 		case t.code == 0 && w.logs.end-t.sent < inFlight:
 		default:
@@ -64,7 +68,7 @@ func tell(w *wire, c *chain) tale {
 		return s
 	}
 	s.end = endOf(w, c, &s)
-	if h := w.missing("C", s.last.ok, w.logs.end); h != nil && missable(c, len(c.txns)-1, w.logs.end-s.last.ok) {
+	if h := w.missing(w.teller(), s.last.ok, w.logs.end); h != nil && missable(c, len(c.txns)-1, w.logs.end-s.last.ok) {
 		s.hole = h
 	}
 	return s
@@ -82,9 +86,9 @@ func (s *tale) success(t *txn) {
 		if s.last != nil || s.gone != nil {
 			s.again = t
 		}
-		s.state, s.full, s.unclear, s.hole = stateAll, t, nil, nil
+		s.state, s.full, s.unclear, s.hole, s.doubtful = stateAll, t, nil, nil, nil
 	case t.kind == KindKeepAlive && t.marks.told && t.marks.newReg:
-		s.state, s.came, s.back = stateOne, t, nil
+		s.state, s.came, s.back, s.doubtful = stateOne, t, nil, nil
 	case was == stateNone || was == stateUnregistered:
 		s.state = stateSome
 	case t.kind == KindKeepAlive && t.marks.told && s.last != nil && t.line.call != s.last.line.call: // it registered anew, and that is not in the logs
@@ -102,7 +106,37 @@ func holeBefore(w *wire, c *chain, i int) *evidence.Span {
 	if c.prev[i] == nil || !missable(c, i, c.gap[i]) {
 		return nil
 	}
-	return w.missing("C", c.prev[i].ok, c.txns[i].sent)
+	return w.missing(w.teller(), c.prev[i].ok, c.txns[i].sent)
+}
+
+// teller is the role whose logs tell how phones are registered: C, or E where there are
+// none of C.
+func (l *logs) teller() string {
+	if len(l.ofRole("C")) > 0 {
+		return "C"
+	}
+	return "E"
+}
+
+// doubtfulBefore is a REGISTER before a success that was sent to CUCM and not answered,
+// when CUCM may have dropped the phone already: then the success tells nothing of the
+// lines. nil: there is none.
+func doubtfulBefore(w *wire, c *chain, i int) *txn {
+	prev, t := c.prev[i], c.txns[i]
+	if prev == nil || t.kind == KindFull || t.marks.newReg {
+		return nil
+	}
+	for _, o := range c.txns[c.from[i]:i] {
+		up := o.last.sentUp
+		if !o.keeps() || up == nil || o.last.at[fromCUCM] != nil {
+			continue
+		}
+		at, ran := w.steady(up), prev.ok+int64(prev.expires)*int64(time.Second)
+		if prev.expires > 0 && at > ran || prev.link != nil && prev.link.closed > prev.sent && prev.link.closed < up.at && !w.links.survived[prev.link] {
+			return o
+		}
+	}
+	return nil
 }
 
 // missable reports whether a gap is so long that a REGISTER may have stood in it.

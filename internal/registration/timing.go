@@ -13,41 +13,70 @@ type lapse struct {
 	chain   *chain
 	from    *txn // nil: it is not in the logs
 	to      *txn
-	tries   []*txn // the REGISTERs after from, up to and including to, in time order
-	cadence int64  // 0: not known
+	at      int   // index of to
+	cadence int64 // 0: not known
 }
 
 // lapse is the one that ends with the REGISTER of that index.
 func (c *chain) lapse(i int) lapse {
-	l := lapse{chain: c, to: c.txns[i], from: c.prev[i], cadence: c.pace[i]}
-	if l.from == nil {
-		l.tries = []*txn{l.to}
-		return l
-	}
-	j := i
-	for ; j > 0 && c.txns[j-1] != l.from; j-- {
-	}
-	for _, t := range c.txns[j : i+1] {
-		if t.keeps() {
-			l.tries = append(l.tries, t)
-		}
-	}
-	return l
+	return lapse{chain: c, from: c.prev[i], to: c.txns[i], at: i, cadence: c.pace[i]}
 }
 
 // lapseTo is the one that ends with a REGISTER of the chain.
 func (c *chain) lapseTo(t *txn) lapse { return c.lapse(slices.Index(c.txns, t)) }
 
-// first is the first attempt since the success.
-func (l lapse) first() *txn { return l.tries[0] }
+// tries are the REGISTERs after from, up to and including to, as C sent them.
+func (l lapse) tries() []*txn {
+	if l.from == nil {
+		return []*txn{l.to}
+	}
+	var out []*txn
+	for _, t := range l.chain.txns[l.chain.from[l.at] : l.at+1] {
+		if t.keeps() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// overtakers is how many REGISTERs may overtake one that is held up.
+const overtakers = 4
+
+// first is the first attempt since the success: as the phone sent them, for one that was
+// held up on its way may have been overtaken.
+func (l lapse) first() *txn {
+	if l.from == nil {
+		return l.to
+	}
+	c := l.chain
+	var first *txn
+	for j, n := c.from[l.at], 0; j < len(c.txns) && n < overtakers; j++ {
+		t := c.txns[j]
+		if j > l.at && (t.attempts[0].begin > l.to.attempts[0].begin || t.line != l.to.line) {
+			break
+		}
+		if t.keeps() {
+			n++
+			if first == nil || t.line == first.line && t.attempts[0].begin < first.attempts[0].begin {
+				first = t
+			}
+		}
+	}
+	if first == nil {
+		return l.to
+	}
+	return first
+}
 
 // gap is from the success to the first attempt at C's Sent, or where it was seen
-// nearest to that. 0: there is no success before it, or of the attempt only the answer.
+// nearest to that. 0: there is no success before it, or of the attempt only the answer,
+// or the two overlap.
 func (l lapse) gap() int64 {
-	if l.from == nil || !l.first().marks.asked {
+	f := l.first()
+	if l.from == nil || !f.marks.asked {
 		return 0
 	}
-	return l.first().begun - l.from.ok
+	return max(0, f.begun-l.from.ok)
 }
 
 // tolerated is by how much a cadence may vary before anything is called late.
@@ -103,7 +132,7 @@ func (l lapse) hole(w *wire) *evidence.Span {
 // hidden reports whether a REGISTER may have stood in a hole: the gap is longer than the
 // phone's cadence.
 func (l lapse) hidden() bool {
-	return l.from != nil && missable(l.chain, slices.Index(l.chain.txns, l.to), l.first().begun-l.from.ok)
+	return l.from != nil && missable(l.chain, l.at, l.first().begun-l.from.ok)
 }
 
 // steadyKind reports whether the lapse is one between keep-alives of one registration.

@@ -184,8 +184,9 @@ func kindOf(msgs []*message) string {
 			continue
 		}
 		switch {
-		case m.is(isBulk) || m.is(isMultipart) || m.is(hasAlarm):
+		case m.is(isBulk) || m.is(hasAlarm):
 			return KindFull
+		case m.is(isMultipart): // what it asks for is not what it keeps alive
 		case m.is(isSecondary):
 			kind = KindSecondary
 		case m.expires == 0:

@@ -29,6 +29,7 @@ func newWire(l *logs, msgs []*message, events []event) *wire {
 	for _, t := range w.lines {
 		transact(w, t)
 	}
+	w.links.survivors(w.lines)
 	return w
 }
 

@@ -97,7 +97,9 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 		r.sayInTime(w, l)
 		return
 	}
-	r.late = &l
+	if r.late == nil {
+		r.late = &l
+	}
 	var parts []string
 	if late != nil {
 		parts = append(parts, seconds(*late)+" beyond the phone's own cadence of "+seconds(l.cadence))
@@ -126,9 +128,13 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 // sayInTime says that the first attempt was in time, and what became of it.
 func (r *ruling) sayInTime(w *wire, l lapse) {
 	f := l.first()
+	beyond := l.beyondExpires()
+	inTime := beyond != nil && *beyond <= 0 && l.from.ok-l.from.sent <= slow || beyond == nil && l.cadence > 0 && l.gap() <= l.cadence+tolerated(l.cadence)
 	switch d := f.atCUCM(w); {
 	case l.gap() == 0:
-	case f != l.to:
+	case !inTime:
+		r.claim(Certain, "it was sent on %s after the success before it", seconds(l.gap()))
+	case f != l.to || l.to.sent-l.to.begun > slow:
 		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.gap()))
 	case d > slow:
 		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", seconds(d))
@@ -150,14 +156,22 @@ func (r *ruling) sayKeepAlives(w *wire) {
 	n := 0
 	var longest int64
 	for i := range c.txns {
-		if c.regular(i) {
+		l := c.lapse(i)
+		if beyond := l.beyondExpires(); c.regular(i) && (beyond == nil && !l.hidden() || beyond != nil && *beyond <= 0) {
 			n++
 			longest = max(longest, c.gap[i])
 		}
 	}
 	if l := c.worst(); l != nil && c.tale.came != l.to && l.hole(w) == nil && l.shaken(w) == nil {
+		counts := r.late
+		if counts == nil && c.tale.came != nil {
+			counts = &lapse{} // the numbers are those of what came back
+		}
 		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.sent))
 		r.sayLate(w, *l)
+		if counts != nil {
+			r.late = counts
+		}
 		r.proofs = append(r.proofs, proof(w, l.to.message(), "late REGISTER"))
 		return
 	}

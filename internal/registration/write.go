@@ -108,7 +108,7 @@ func sentence(s string) string {
 // where the phone was refused, where a connection or the traversal zone is the cause,
 // or where the first attempt is not in the logs.
 func lateNumbers(w *wire, r *ruling, o *Phone) {
-	if r.late == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
+	if r.late == nil || r.late.to == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
 		return
 	}
 	l := *r.late
