@@ -114,7 +114,7 @@ func TestFirstNotice(t *testing.T) {
 	n := c.toldOf(notice.KindCopied, 1)[0]
 	found := n.Incident.Found
 	if found == nil || !found.Preliminary || found.Verdict != "partial" && found.Verdict != "unknown" || !strings.Contains(found.Summary, victim.Device) || found.Why != "" || n.Incident.Verdict != "" || n.Incident.Bundle != "" {
-		t.Fatalf("%+v %+v", n.Incident, found)
+		t.Fatalf("%+v %+v\n%s", n.Incident, found, n.Text)
 	}
 	i := slices.IndexFunc(found.Phones, func(p notice.Phone) bool { return p.Device == victim.Device })
 	if i < 0 || found.Phones[i].Cause != "late_keepalive" || found.Phones[i].Confidence == "" || len(found.Phones) > notice.MaxPhones {
@@ -134,7 +134,7 @@ func TestFirstNotice(t *testing.T) {
 		t.Fatalf("the logs hold %d credentials only", len(secrets))
 	}
 	for _, s := range append(secrets, victim.Number, c.mail.Password) {
-		if strings.Contains(string(b), s) {
+		if regexp.MustCompile(`(^|[^0-9A-Za-z])` + regexp.QuoteMeta(s) + `([^0-9A-Za-z]|$)`).Match(b) {
 			t.Errorf("%q is in the notice", s)
 		}
 	}

@@ -99,12 +99,33 @@ func sameAttempt(of []*message, m *message) bool {
 	if f := of[0]; f.call != m.call || f.to != m.to || f.cseq != m.cseq {
 		return false
 	}
+	if again := startsAgain(of, m); again {
+		return false
+	}
 	for _, o := range of {
 		if o.host == m.host {
 			return m.at-o.at <= longest || !m.is(isRequest)
 		}
 	}
 	return true
+}
+
+// startsAgain reports whether a REGISTER is no repetition, though it has the same
+// Call-ID and CSeq: it has another branch, and the peer had answered the one before for
+// good. A phone that restarts may begin at the same number.
+func startsAgain(of []*message, m *message) bool {
+	if !m.is(isRequest) || m.is(isSent) || m.branch == 0 {
+		return false
+	}
+	answered, same := false, false
+	for _, o := range of {
+		if o.host != m.host {
+			continue
+		}
+		answered = answered || !o.is(isRequest) && o.is(isSent) && o.code >= 200 && m.at-o.at > int64(time.Second)
+		same = same || o.is(isRequest) && (o.branch == m.branch || o.branch == 0)
+	}
+	return answered && !same
 }
 
 func newAttempt(l *logs, msgs []*message) *attempt {

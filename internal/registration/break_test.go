@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,20 +46,24 @@ type bkRec struct {
 
 // A bkMsg is a SIP message.
 type bkMsg struct {
-	method          string
-	code            int // 0: a request
-	call, user, to  string
-	cseq            int
-	branch          string
-	contact         string // the whole header's value; empty: none
-	expires         int    // -1: no header
-	date            time.Time
-	head            []string
-	body            string
-	requestURI, via string
+	method         string
+	code           int // 0: a request
+	call, user, to string
+	cseq           int
+	branch         string
+	contact        string // the whole header's value; empty: none
+	expires        int    // -1: no header
+	date           time.Time
+	head           []string
+	body           string
+	requestURI     string
+	from           string // user in From, where it is not that in To
 }
 
-var bkHash uint64 = 1000
+var bkCounter atomic.Uint64
+
+// bkNext is a number that no other message has.
+func bkNext() uint64 { return bkCounter.Add(7919) }
 
 var bkPhrase = map[int]string{100: "Trying", 200: "OK", 401: "Unauthorized", 407: "Proxy Authentication Required", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout",
 	423: "Interval Too Brief", 500: "Internal Server Error", 503: "Service Unavailable", 504: "Server Time-out"}
@@ -83,8 +88,7 @@ func (h *bkHost) rec(at time.Duration, text string) {
 }
 
 func (h *bkHost) sip(at time.Duration, sent bool, local int, peer string, port int, m bkMsg) {
-	bkHash += 7919
-	hash := bkHash
+	hash := bkNext()
 	if m.method == "" {
 		m.method = "REGISTER"
 	}
@@ -113,7 +117,7 @@ func (h *bkHost) sip(at time.Duration, sent bool, local int, peer string, port i
 	} else {
 		fmt.Fprintf(&b, "SIP/2.0 %d %s\n", m.code, bkPhrase[m.code])
 	}
-	fmt.Fprintf(&b, " Via: SIP/2.0/TCP %s;branch=%s\n Call-ID: %s\n CSeq: %d %s\n From: <sip:%s@%s>;tag=a1\n To: <sip:%s@%s>\n", h.ip, m.branch, m.call, m.cseq, m.method, m.user, m.to, m.user, m.to)
+	fmt.Fprintf(&b, " Via: SIP/2.0/TCP %s;branch=%s\n Call-ID: %s\n CSeq: %d %s\n From: <sip:%s@%s>;tag=a1\n To: <sip:%s@%s>\n", h.ip, m.branch, m.call, m.cseq, m.method, pick(m.from, m.user), m.to, m.user, m.to)
 	if m.contact != "" {
 		fmt.Fprintf(&b, " Contact: %s\n", m.contact)
 	}
@@ -248,24 +252,22 @@ func bkRemotecc(code int) string {
 
 // A bkEx is one REGISTER with what becomes of it. Delays not set are some ms.
 type bkEx struct {
-	at                     time.Duration // the phone sends it
-	full, opts, unreg      bool
-	dE, inE, dEC, inC      time.Duration // to E, in E, to C, in C
-	ans, ansBack           time.Duration // CUCM's final answer after the request, way of the answer C to phone
-	trying                 bool          // CUCM's 100 comes at once
-	lost                   string        // "E", "EC", "CU", "UC": where it ends
-	own                    int           // C answers with that code 32 s after sending
-	code                   int           // 0: 200
-	newreg                 bool
-	sameCSeq               bool
-	auth                   bool
-	remotecc               int
-	header                 []string
-	noAnswerBody           bool
-	contactX, contactReply string
-	expiresHeader          *int
-	date                   *time.Time
-	branch                 string
+	at                time.Duration // the phone sends it
+	full, opts, unreg bool
+	dE, inE, dEC, inC time.Duration // to E, in E, to C, in C
+	ans, ansBack      time.Duration // CUCM's final answer after the request, way of the answer C to phone
+	trying            bool          // CUCM's 100 comes at once
+	lost              string        // "E", "EC", "CU", "UC": where it ends
+	own               int           // C answers with that code 32 s after sending
+	code              int           // 0: 200
+	newreg            bool
+	sameCSeq          bool
+	auth              bool
+	remotecc          int
+	header            []string
+	contactX          string
+	expiresHeader     *int
+	date              *time.Time
 }
 
 func pick[T comparable](v, or T) T {
@@ -309,8 +311,8 @@ func (p *bkPhone) ex(x bkEx) time.Duration {
 	if x.auth {
 		m.head = append(m.head, `Authorization: Digest username="u",realm="ccmsipline",uri="sip:x",response="1",nonce="2"`)
 	}
-	bkHash++
-	br := func(hop string) string { return fmt.Sprintf("z9hG4bK%s%d", hop, bkHash) }
+	n := bkNext()
+	br := func(hop string) string { return fmt.Sprintf("z9hG4bK%s%d", hop, n) }
 	onP, onE, onC := br("p"), br("e"), br("c")
 	at := func(b string) bkMsg { y := m; y.branch = b; return y }
 	if x.lost == "E" {
@@ -403,7 +405,7 @@ func (p *bkPhone) reboot(n int) { p.call, p.cseq = bkCall(p.mac, n), 100 }
 
 // notify is a NOTIFY of CUCM to the phone for one of its numbers.
 func (p *bkPhone) notify(at time.Duration, number string) {
-	p.c.sip(at, false, p.local, p.node, p.tls, bkMsg{method: "NOTIFY", call: fmt.Sprintf("n%d@%s", bkHash, p.node), user: number, to: p.to, cseq: 101, expires: -1, branch: "z9hG4bKn",
+	p.c.sip(at, false, p.local, p.node, p.tls, bkMsg{method: "NOTIFY", call: fmt.Sprintf("n%d@%s", bkNext(), p.node), user: number, to: p.to, cseq: 101, expires: -1, branch: "z9hG4bKn",
 		requestURI: "sip:u" + p.mac + "@192.0.2.35:5061;transport=tls"})
 }
 
@@ -1498,3 +1500,445 @@ func TestBreakQuadratic(t *testing.T) {
 }
 
 var bkHashes = regexp.MustCompile(`Msg-Hash=("?)[0-9]+`)
+
+// Truth: a phone with one line, 7001, calls 9123; within that call it sends a NOTIFY (KPML: a
+// digit was pressed) under its own Call-ID, To the other party. Later its connection drops
+// and it comes back, with its one line. Said is partial, certain: "7001, 9123 were seen".
+func TestBreakNumberOfOtherParty(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 240*bkS, 115*bkS)
+	m := bkMsg{method: "NOTIFY", call: bkCall(p.mac, 99), from: p.number, user: "9123", to: p.to, cseq: 1001, expires: -1, branch: "z9hG4bKk", requestURI: "sip:10.0.20.11:5060;transport=tcp", head: []string{"Event: kpml"}}
+	s.c().sip(300*bkS, false, 25013, s.e().ip, 7001, m)
+	s.c().sip(300*bkS+time.Millisecond, true, p.local, p.node, 5060, m)
+	s.c().tcp(340*bkS, s.c().ip, p.local, p.node, 5060, bkEOF)
+	p.local = 25101
+	p.ex(bkEx{at: 350 * bkS, newreg: true})
+	p.keep(465*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict == VerdictPartial && ph.VerdictConfidence == Certain {
+		bkFail(t, r, "it has one line; 9123 is whom it called")
+	}
+}
+
+// Truth: the same with the SUBSCRIBE (KPML) that CUCM sends within that call.
+func TestBreakNumberOfOtherPartySubscribe(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 240*bkS, 115*bkS)
+	m := bkMsg{method: "SUBSCRIBE", call: bkCall(p.mac, 99), from: "9123", user: p.number, to: p.to, cseq: 101, expires: 7200, branch: "z9hG4bKk", contact: "<sip:10.0.20.11:5060;transport=tcp>",
+		requestURI: "sip:u" + p.mac + "@192.0.2.35:5061", head: []string{"Event: kpml"}}
+	s.c().sip(300*bkS, false, p.local, p.node, 5060, m)
+	s.c().sip(300*bkS+time.Millisecond, true, 25013, s.e().ip, 7001, m)
+	p.ex(bkEx{at: 400 * bkS, newreg: true})
+	p.keep(515*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict == VerdictPartial && ph.VerdictConfidence == Certain {
+		bkFail(t, r, "it has one line; 9123 is whom it called")
+	}
+}
+
+// Truth: the phone was late by 54 s before E; CUCM's answer to that was 20 s on its way. The report
+// says "held up between Expressway-C and CUCM", though E had received it 39 s too late.
+func TestBreakSlowAnswerTakesBlame(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 360*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 169*bkS, ans: 20 * bkS, newreg: true})
+	p.keep(last+310*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.LateAt == atCtoU {
+		bkFail(t, r, "it was 54 s late when E got it")
+	}
+}
+
+// Truth: the phone came back by keep-alive, and keeps its secondary CUCM alive (Expires: 0, cisco-keep-alive). C and E log at INFO
+// for three minutes, so that of these secondary keep-alives the bodies are not logged.
+// The report says, certain, "it holds 2 registrations at a time".
+func TestBreakSecondaryPartlyAtInfo(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	for _, h := range s.hosts {
+		h.info = func(at time.Duration) bool { return at > 300*bkS && at < 500*bkS }
+	}
+	p := s.phone(1)
+	q := *p
+	q.to, q.node, q.call = "cucm02.example.com", "10.0.20.12", bkCall(p.mac, 9)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	zero := 0
+	for at := 120 * bkS; at < 1190*bkS; at += 115 * bkS {
+		p.ex(bkEx{at: at, newreg: at == 695*bkS})
+		q.ex(bkEx{at: at + 20*time.Millisecond, unreg: true, expiresHeader: &zero, contactX: ";expires=0;cisco-keep-alive"})
+	}
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); bkSays(ph, Certain, "holds 2 registrations") {
+		bkFail(t, r, "one of them is the secondary's keep-alive")
+	}
+}
+
+// Truth: the phone was 40 s late by itself, and its clock was set back by 38 s (NTP) meanwhile. That
+// is its last REGISTER in the logs. Said, likely: "the phone had sent it in time, by its Date".
+func TestBreakDateSetBack(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 360*bkS, 115*bkS)
+	p.dateShift = -38 * bkS
+	p.ex(bkEx{at: last + 155*bkS, newreg: true})
+	s.until = last + 160*bkS
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); bkSays(ph, Likely, "had sent it in time") {
+		bkFail(t, r, "the phone sent it 40 s late, its Date header jumped")
+	}
+}
+
+// Truth: C held the first keep-alive (in time) for 53 s; the next one, sent 42 s later, overtook it
+// in C. Said is "late already before Expressway-E", and Timer Register Delta is advised.
+func TestBreakOvertakenInC(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 360*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 115*bkS, inC: 53 * bkS})
+	p.ex(bkEx{at: last + 157*bkS, newreg: true})
+	p.keep(last+272*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.LateAt == atPhone && ph.CauseConfidence != CannotTell || strings.Contains(ph.Advice, "Timer Register Delta") {
+		bkFail(t, r, "C had received the first one in time and kept it")
+	}
+}
+
+// Truth: the logs end 60 s after a silent drop: three phones of the connection came back by
+// keep-alive over a new one; the fourth has not sent anything since. It is registered,
+// certain, though all others of its connection were dropped.
+func TestBreakFourthOfConnection(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	for i := range 4 {
+		p := s.phone(i)
+		at := time.Duration(5+10*i) * bkS
+		p.ex(bkEx{at: at, full: true})
+		p.keep(at+115*bkS, 900*bkS, 115*bkS)
+	}
+	for i := range 3 {
+		p := s.phone(i)
+		p.cseq, p.local = 200, 25101
+		at := time.Duration(5+10*i)*bkS + 8*115*bkS
+		if i == 0 {
+			p.local = 25100
+			p.ex(bkEx{at: at, lost: "CU", own: 408})
+			p.local = 25101
+			p.ex(bkEx{at: at + 33*bkS, newreg: true})
+			continue
+		}
+		p.ex(bkEx{at: at, newreg: true})
+	}
+	s.until = 959 * bkS
+	s.cut = true
+	r := s.report(t)
+	if ph := bkFind(t, r, s.phone(3).dev); ph.Verdict == PhoneRegistered && ph.VerdictConfidence == Certain {
+		bkFail(t, r, "its connection is gone like that of the others")
+	}
+}
+
+// Truth: the phone crashed 30 s after its registration and came up again 10 s later with the same
+// Call-ID and CSeq (another Via branch, after a final answer: no retransmission); then it
+// kept alive in time. The two REGISTERs are taken for one; said, certain, is "came late".
+func TestBreakCallIDAndCSeqReused(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.cseq = 100
+	p.ex(bkEx{at: 45 * bkS, full: true})
+	p.keep(160*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); bkSays(ph, Certain, "came late") || ph.LateByS != nil {
+		bkFail(t, r, "it was never late")
+	}
+}
+
+// Truth: the same, but the second REGISTER, with the CSeq of the full one 55 s before, is a keep-alive that
+// CUCM took for a new registration: the phone (two lines) is partial. Said is healthy.
+func TestBreakCSeqReusedHidesPartial(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	p.cseq = 100
+	p.ex(bkEx{at: 60 * bkS, newreg: true})
+	p.keep(175*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if r.Verdict == VerdictHealthy {
+		bkFail(t, r, "it came back with one line of two")
+	}
+}
+
+// Truth: the phone sent a keep-alive 5 s after its full REGISTER (its network changed), and was
+// late by 25 s with the next one. Its cadence is not 5 s; said, certain, is "135.0 s beyond
+// the phone's own cadence of 5.0 s", and late_by_s is 135.
+func TestBreakCadenceOfFiveSeconds(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	p.ex(bkEx{at: 10 * bkS})
+	p.ex(bkEx{at: 150 * bkS, newreg: true})
+	p.keep(265*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.LateByS != nil && *ph.LateByS > 30 {
+		bkFail(t, r, "late by 25 s, and %v s is said", *ph.LateByS)
+	}
+}
+
+// Truth: a firewall dropped the connection at 14:07 in silence. Another phone's keep-alive over it got
+// no answer, and C opened a new one. The phone's keep-alive, held up by 8 s between E and C
+// (3 s beyond Expires, 12 s within the grace), went over the new one. Said is: cause late.
+func TestBreakSilentKnownFromOthers(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p, q := s.phone(1), s.phone(2)
+	p.ex(bkEx{at: 20 * bkS, full: true})
+	p.notify(21*bkS, "7055")
+	q.ex(bkEx{at: 5 * bkS, full: true})
+	q.keep(120*bkS, 350*bkS, 115*bkS)
+	p.keep(135*bkS, 365*bkS, 115*bkS)
+	q.ex(bkEx{at: 465 * bkS, lost: "CU", own: 408})
+	p.local, q.local = 25101, 25101
+	p.ex(bkEx{at: 480 * bkS, dEC: 8 * bkS, newreg: true})
+	q.ex(bkEx{at: 500 * bkS, newreg: true})
+	p.keep(600*bkS, 1180*bkS, 115*bkS)
+	q.keep(615*bkS, 1180*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CauseLate {
+		bkFail(t, r, "its connection had gone silent, as the other phone shows")
+	}
+}
+
+// Truth: a healthy phone; of these logs it is not known whether they are whole, and one keep-alive is
+// not in them. Said, certain, is "its REGISTER came late".
+func TestBreakLateOfUnknownLogs(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	for _, h := range s.hosts {
+		h.unknown = true
+		h.drop = func(at time.Duration, _ string) bool { return at > 560*bkS && at < 600*bkS }
+	}
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); bkSays(ph, Certain, "came late") || ph.LateByS != nil {
+		bkFail(t, r, "it was in time, and late is said of a keep-alive that stands after a gap in the logs")
+	}
+}
+
+// Truth: the phone was reset: it unregistered, and since then its full REGISTERs get no answer from CUCM
+// for twelve minutes. The phone is out of service and tries. Said is: unregistered, certain,
+// "has not registered again", healthy, and "nothing needs mending".
+func TestBreakUnregisteredAndTrying(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 240*bkS, 115*bkS)
+	p.ex(bkEx{at: 300 * bkS, unreg: true})
+	p.reboot(2)
+	for at := 330 * bkS; at < 1100*bkS; at += 60 * bkS {
+		p.ex(bkEx{at: at, full: true, lost: "CU"})
+	}
+	s.c().event(1190*bkS, `tvcs: Event="System Start"`)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); r.Verdict == VerdictHealthy || strings.Contains(ph.Advice, "Nothing needs mending") {
+		bkFail(t, r, "it has tried to register in vain since 14:05:30")
+	}
+}
+
+// Truth: from 14:05 on the phone's keep-alives got no answer; only at 14:12 CUCM answered, with 403.
+// Said, certain, is "is refused since 14:05".
+func TestBreakRefusedSince(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 240*bkS, 115*bkS)
+	for at := 350 * bkS; at < 720*bkS; at += 60 * bkS {
+		p.ex(bkEx{at: at, lost: "CU"})
+	}
+	p.ex(bkEx{at: 740 * bkS, code: 403})
+	p.ex(bkEx{at: 800 * bkS, code: 403})
+	s.until = 830 * bkS
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); bkSays(ph, Certain, "refused since 14:05") {
+		bkFail(t, r, "it is refused since 14:12:20")
+	}
+}
+
+// Truth: CUCM challenged a keep-alive (401, ordinarily), and the phone went off the network before
+// it could answer. Said is: refused, certain; "its credentials are not accepted", and advice
+// to look at the user's login.
+func TestBreakChallengedAndGone(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p, q := s.phone(1), s.phone(2)
+	q.ex(bkEx{at: 9 * bkS, full: true})
+	q.keep(124*bkS, 1190*bkS, 115*bkS)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 350*bkS, 115*bkS)
+	p.ex(bkEx{at: 465 * bkS, code: 401})
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict == PhoneRefused && ph.VerdictConfidence == Certain || ph.Cause == CauseAuth {
+		bkFail(t, r, "no credentials were sent, none were refused")
+	}
+}
+
+// Truth: the phone changed its address: one REGISTER removes the old Contact (expires=0) and adds the
+// new one (expires=3600); there is no Expires header. It is registered. Said is: unregistered.
+func TestBreakTwoContacts(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	last := p.keep(120*bkS, 960*bkS, 115*bkS)
+	none := -1
+	p.ex(bkEx{at: last + 60*bkS, expiresHeader: &none, contactX: `;expires=0,<sip:new@192.0.2.36:5061;transport=tls>;expires=3600`})
+	s.until = last + 90*bkS
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict == PhoneUnregistered {
+		bkFail(t, r, "it is registered")
+	}
+}
+
+// Truth: the unregister of a reset was refused with 403 and did nothing; ten minutes later CUCM dropped
+// the phone, which was late by 40 s. Said, certain: cause reset_or_login.
+func TestBreakRefusedUnregister(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 360*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 20*bkS, unreg: true, code: 403})
+	p.ex(bkEx{at: last + 155*bkS, newreg: true})
+	p.keep(last+270*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CauseResetOrLogin && ph.CauseConfidence == Certain {
+		bkFail(t, r, "the unregister was refused")
+	}
+}
+
+// Truth: the connection from C to CUCM closed (EOF, recorded) at 14:07:10 and took the phone with it; its
+// next keep-alive went through E and C in time, without delay. Meanwhile some connection on the
+// traversal port was closed as idle. Said is: traversal_down, likely.
+func TestBreakTraversalBeforeTCP(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 15 * bkS, full: true})
+	p.notify(16*bkS, "7055")
+	p.keep(130*bkS, 360*bkS, 115*bkS)
+	s.c().tcp(425*bkS, s.c().ip, 25999, s.e().ip, 7001, bkIdle)
+	s.c().tcp(430*bkS, s.c().ip, p.local, p.node, 5060, bkEOF)
+	p.local = 25101
+	s.c().tcp(475*bkS, s.c().ip, p.local, p.node, 5060, bkOpen)
+	p.ex(bkEx{at: 475 * bkS, newreg: true})
+	p.keep(590*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CauseTraversal {
+		bkFail(t, r, "its REGISTER passed from E to C as ever, and the connection to CUCM had closed")
+	}
+}
+
+// Truth: the same, and instead of the idle close the phone's keep-alive came over another E, in time.
+// Said is: path_changed, likely, though the connection that carried it closed before.
+func TestBreakPathBeforeTCP(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	s.hosts = append(s.hosts, &bkHost{name: "expe02", role: "E", ip: "10.0.40.6"})
+	p := s.phone(1)
+	p.ex(bkEx{at: 15 * bkS, full: true})
+	p.notify(16*bkS, "7055")
+	p.keep(130*bkS, 360*bkS, 115*bkS)
+	s.c().tcp(430*bkS, s.c().ip, p.local, p.node, 5060, bkEOF)
+	p.local, p.e = 25101, s.hosts[2]
+	s.c().tcp(475*bkS, s.c().ip, p.local, p.node, 5060, bkOpen)
+	p.ex(bkEx{at: 475 * bkS, newreg: true})
+	p.keep(590*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CausePath {
+		bkFail(t, r, "it came in time, and the connection that had carried it to CUCM had closed")
+	}
+}
+
+// Truth: the phone sent its keep-alive 40 s late by itself. E's Event Log tells of another zone, that of a
+// partner, which failed. Said is: "the traversal zone failed".
+func TestBreakOtherZoneFailed(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 15 * bkS, full: true})
+	p.notify(16*bkS, "7055")
+	p.keep(130*bkS, 360*bkS, 115*bkS)
+	s.e().event(430*bkS, `tvcs: Event="External Server Communications Failure" Reason="no response" Service="NeighbourGatekeeper" Detail="name:PartnerZone"`)
+	p.ex(bkEx{at: 515 * bkS, newreg: true})
+	p.keep(630*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CauseTraversal {
+		bkFail(t, r, "that was another zone, and E itself received the REGISTER late")
+	}
+}
+
+// Truth: CUCM dropped the phone at 14:06:00 with its connection (EOF, no other sign). Its next keep-alive is in
+// time; CUCM sent 100 at once and its 200 with newreg 20 s later. Said is nothing worse than the
+// connection; what must not be said is that it is late or that C or the phone held it up.
+func TestBreakEOFAndSlow200(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 15 * bkS, full: true})
+	p.notify(16*bkS, "7055")
+	p.keep(130*bkS, 360*bkS, 115*bkS)
+	s.c().tcp(430*bkS, s.c().ip, p.local, p.node, 5060, bkEOF)
+	p.local = 25101
+	p.ex(bkEx{at: 475 * bkS, trying: true, ans: 20 * bkS, newreg: true})
+	p.keep(630*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause != CauseTCP || ph.LateByS != nil {
+		bkFail(t, r, "cause %s", ph.Cause)
+	}
+}
+
+// Truth: an alert names nobody; the phone came back with one line of two, then C answered 503 once at the
+// very end. A note says "No partial MRA phone was seen here, though there was an alert".
+func TestBreakAlertNoteWhenRefused(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	s.alerts = []evidence.Alert{{ID: "1", Name: "PartiallyRegisteredPhone", Time: bkZero.Add(400 * bkS), Devices: []string{}}}
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	p.keep(120*bkS, 240*bkS, 115*bkS)
+	p.ex(bkEx{at: 390 * bkS, newreg: true})
+	last := p.keep(505*bkS, 1080*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 115*bkS, lost: "CU", own: 503})
+	s.until = last + 150*bkS
+	r := s.report(t)
+	for _, n := range r.Notes {
+		if strings.Contains(n, "No partial MRA phone was seen here") {
+			bkFail(t, r, "it went partial at 14:06:30, which the report knows: %s", n)
+		}
+	}
+}

@@ -38,6 +38,10 @@ func (r *ruling) usedBefore(t *txn) bool { return t.attempts[0].msgs[0].cseq > 1
 // after says what followed until the logs end.
 func (r *ruling) after(w *wire, t *txn) {
 	s := &r.chain.tale
+	whole := Certain
+	if !w.covered("C", t.sent, w.logs.end) {
+		whole = CannotTell
+	}
 	switch {
 	case s.hole != nil:
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
@@ -52,19 +56,15 @@ func (r *ruling) after(w *wire, t *txn) {
 		if t.code != 0 {
 			became = fmt.Sprintf("was answered %d %s", t.code, t.phrase(w))
 		}
-		r.claim(Certain, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.logs.end), clock(t.sent), became)
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.logs.end), clock(t.sent), became)
 	case s.end.cut != nil:
 		r.lower(Likely)
-		r.claim(Certain, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.logs.end), clock(s.end.cut.closed))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.logs.end), clock(s.end.cut.closed))
 	case s.end.quiet:
 		r.lower(Likely)
-		r.claim(Certain, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.logs.end), clock(s.last.sent))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.logs.end), clock(s.last.sent))
 	default:
-		confidence := Certain
-		if !w.covered("C", t.sent, w.logs.end) {
-			confidence = CannotTell
-		}
-		r.claim(confidence, "no full REGISTER follows until the logs end at %s", clock(w.logs.end))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s", clock(w.logs.end))
 	}
 }
 

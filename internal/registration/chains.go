@@ -160,6 +160,9 @@ func (c *chain) cadence(i int) int64 {
 		granted = c.prev[i].expires
 	}
 	add := func(j int) bool {
+		if granted > 0 && c.gap[j] < int64(granted)*int64(time.Second)/2 {
+			return true // no cadence: it was sent for another reason
+		}
 		same := granted <= 0 || c.prev[j] == nil || c.prev[j].expires <= 0 || c.prev[j].expires == granted
 		if same && c.regular(j) && (i == len(c.txns) || c.txns[j].line.to == c.txns[i].line.to) {
 			gaps = append(gaps, c.gap[j])

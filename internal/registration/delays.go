@@ -90,10 +90,21 @@ func beforeE(w *wire, l lapse) int64 {
 		}
 	}
 	d := at - base
-	if d < -int64(2*time.Second) || d > l.gap() {
+	if d < -int64(2*time.Second) || d > l.gap() || d > int64(2*time.Second) && !goesOn(w, l.chain, f, base) {
 		return -1
 	}
 	return max(0, d)
+}
+
+// goesOn reports whether the phone's clock is seen unchanged after a REGISTER: only then
+// a Date that lags is a delay, and no clock that was set.
+func goesOn(w *wire, c *chain, f *txn, base int64) bool {
+	for _, t := range c.near(f) {
+		if at, ok := lag(w, t); ok && t.sent > f.sent && abs(at-base) <= int64(3*time.Second) {
+			return true
+		}
+	}
+	return false
 }
 
 // near are the chain's answered REGISTERs around one, three before it and two after it,
@@ -163,7 +174,11 @@ func lostAt(w *wire, l lapse) loss {
 	case d.atC >= part && d.phone >= part:
 		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
 	case d.atC >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
-		return byItself(l)
+		at := byItself(l)
+		if at.confidence == CannotTell {
+			at.where = nowhere // an earlier one may have been lost behind E as well
+		}
+		return at
 	}
 	return loss{}
 }
@@ -179,5 +194,5 @@ func byItself(l lapse) loss {
 	if first := f.attempts[0].msgs[0].cseq; f.line == l.from.line && first == last+1 {
 		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
 	}
-	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on the way to Expressway-E cannot be told, for its CSeq skips at least one", CannotTell}
+	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}
 }

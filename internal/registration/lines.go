@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"strings"
 	"time"
 
 	"rtmtgrab/internal/expressway"
@@ -44,8 +45,12 @@ func (l *lineNotes) look(n *expressway.Note, host text, at int64) {
 	if s.Device == "" && s.Method == "NOTIFY" { // CUCM calls the phone by its Contact
 		own, note = uriUser(s.To), lineNote{host: host, contact: uriUser(s.URI)}
 	}
-	if mac, ok := expressway.MACOfCallID(s.CallID); ok && note.device == "" && note.contact == "" {
+	mac, ok := expressway.MACOfCallID(s.CallID)
+	if ok && s.Method != "NOTIFY" && note.device == "" && strings.HasPrefix(strings.ToUpper(s.FromTag), mac) { // phones put their MAC into both
 		note.device = "SEP" + mac
+	}
+	if s.Method != "NOTIFY" && note.device == "" {
+		return // CUCM or another party may have sent it
 	}
 	if note.number = own; expressway.IsNumber(own) && !expressway.IsNumber(note.contact) && note.device+note.contact != "" {
 		l.add(note, at)

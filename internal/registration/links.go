@@ -19,6 +19,7 @@ type link struct {
 	proofs         []tcpNote
 	from, to       int64 // of the messages that C sent on it
 	heard          int64 // when CUCM last answered on it
+	silent         int64 // when the first REGISTER was sent on it that CUCM did not answer any more; 0: none was
 	devices        map[string]bool
 }
 
@@ -188,6 +189,21 @@ func (ls *links) survivors(lines []*timeline) {
 				}
 			}
 			prev = t
+		}
+	}
+}
+
+// silences finds the connections on which CUCM answered nothing any more.
+func (ls *links) silences(l *logs, lines []*timeline) {
+	for _, t := range lines {
+		for _, at := range t.attempts {
+			up := at.sentUp
+			if up == nil || at.at[fromCUCM] != nil || at.reply != nil || l.end-up.at < inFlight || l.missing("C", up.at, up.at+inFlight) != nil {
+				continue
+			}
+			if k := ls.of(up); k != nil && up.at > k.heard && (k.silent == 0 || up.at < k.silent) {
+				k.silent = up.at
+			}
 		}
 	}
 }

@@ -105,8 +105,12 @@ func (sc *scanner) message(n *expressway.Note) *message {
 		m.branch = sum(s.Branch)
 	}
 	m.expires, m.alarm = int32(s.Expires), int16(min(s.Alarm, 1<<14))
-	if len(s.Contacts) > 0 && s.Contacts[0].Expires >= 0 { // it counts more than the header: RFC 3261, section 10.2.1.1
-		m.expires = int32(s.Contacts[0].Expires)
+	asked := int32(-1)
+	for _, c := range s.Contacts {
+		asked = max(asked, int32(c.Expires))
+	}
+	if asked >= 0 { // it counts more than the header: RFC 3261, section 10.2.1.1
+		m.expires = asked
 	}
 	if !s.Date.IsZero() {
 		m.date = s.Date.Unix()

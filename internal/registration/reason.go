@@ -3,6 +3,7 @@ package registration
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // A reason is why a registration was lost, how certain that is, and the records that
@@ -35,7 +36,7 @@ func reasonOf(w *wire, l lapse) reason {
 	if l.to.kind == KindFull {
 		r = unexplained("why it registered anew is not in these logs")
 	}
-	for _, by := range []func(*wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+	for _, by := range []func(*wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
@@ -56,7 +57,7 @@ func reasonOf(w *wire, l lapse) reason {
 func byReset(w *wire, l lapse) (reason, bool) {
 	c, t := l.chain, l.to
 	for i := range c.txns {
-		if i == 0 || c.txns[i] != t || c.txns[i-1].kind != KindUnregister {
+		if i == 0 || c.txns[i] != t || c.txns[i-1].kind != KindUnregister || c.txns[i-1].code >= 300 {
 			continue
 		}
 		u := c.txns[i-1]
@@ -64,7 +65,11 @@ func byReset(w *wire, l lapse) (reason, bool) {
 			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.texts.of(u.line.to), clock(u.sent), w.texts.of(t.line.to)),
 				lost: u.sent, proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
 		}
-		return reason{cause: CauseResetOrLogin, confidence: Certain, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
+		sure := Certain
+		if u.code == 0 {
+			sure = Likely
+		}
+		return reason{cause: CauseResetOrLogin, confidence: sure, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
 			proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
 	}
 	if m := t.alarmed(); m != nil && l.from != nil {
@@ -197,7 +202,13 @@ func byLink(w *wire, l lapse) (reason, bool) {
 	for _, n := range k.proofs {
 		r.proofs = append(r.proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
 	}
+	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.how), "idle") {
+		return reason{}, false // C closed it for want of use, and the phone was late
+	}
 	if beyond != nil && *beyond > 0 {
+		if *beyond > w.grace(l.from.expires)*3/4 {
+			r.confidence = CannotTell
+		}
 		r.why += fmt.Sprintf("; its next keep-alive came %s beyond Expires as well", seconds(*beyond))
 	}
 	return r.followed(w, l, k, k.closed), true
@@ -233,8 +244,10 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
 		proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
 	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
-	if f.atCUCM(w) > slow {
-		r.where = atCtoU
+	if d := f.atCUCM(w); d > slow {
+		if d >= late*4/5 {
+			r.where = atCtoU
+		}
 		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM(w)), l.from.expires)
 	}
 	if late < w.grace(l.from.expires)*3/4 {

@@ -74,11 +74,17 @@ func (r *ruling) stillRegistered(w *wire) {
 		unknown(CannotTell, "of REGISTERs since, such as that at %s, %s: whether CUCM took one for a new registration, and with how many lines, cannot be told", clock(s.unclear.sent), r.whyUnclear(w))
 	case len(s.failing) > 0:
 		t := s.failing[len(s.failing)-1]
+		if t.last.challenged() {
+			unknown(Certain, "its last REGISTER, at %s, was challenged, and did not come again with credentials", clock(t.sent))
+			break
+		}
 		unknown(Certain, "its last REGISTER, at %s, has no answer in these logs", clock(t.sent))
 		if stop, ok := stopOf(w, t); ok {
 			r.claim(Likely, "%s", stop.what)
 			r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, where: stop.where, why: "what became of that REGISTER is not in these logs"}
 		}
+	case s.end.silent != nil:
+		unknown(Likely, "the connection that carried it had gone silent by %s, for a REGISTER of another phone got no answer over it, and its own next one is not in these logs", clock(s.end.silent.silent))
 	case s.end.cut != nil:
 		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", clock(s.end.cut.closed))
 	case s.end.quiet:

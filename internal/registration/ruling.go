@@ -112,12 +112,13 @@ func refusing(w *wire, s *tale) bool {
 	if t.code == 0 {
 		return false
 	}
-	return !t.last.challenged() || t.refusedCredentials() || w.logs.end-t.sent > inFlight
+	return !t.last.challenged() || t.refusedCredentials()
 }
 
 func (r *ruling) refused(w *wire, p *phone) {
 	s := &r.chain.tale
-	t, from := s.failing[len(s.failing)-1], s.failing[0]
+	t := s.failing[len(s.failing)-1]
+	from := s.failing[slices.IndexFunc(s.failing, func(x *txn) bool { return x.code != 0 })]
 	r.verdict, r.confidence, r.about = PhoneRefused, Certain, t
 	who := "CUCM"
 	if t.marks.own {
@@ -129,10 +130,8 @@ func (r *ruling) refused(w *wire, p *phone) {
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
 	switch {
-	case t.last.challenged() && t.refusedCredentials():
-		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
 	case t.last.challenged():
-		why = reason{cause: CauseAuth, confidence: CannotTell, why: "it was challenged, and did not come again with credentials"}
+		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
 	case t.cannotConnect(w):
 		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
 	case stopped && stop.where == atCtoU:
@@ -169,7 +168,24 @@ func (r *ruling) unregistered(w *wire) {
 	}
 	r.proofs = append(r.proofs, proof(w, s.gone.message(), "Expires: 0 without cisco-keep-alive"))
 	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
+	if len(s.failing) > 0 {
+		r.trying(w)
+		return
+	}
 	r.doubt(w, s.gone.sent)
+}
+
+// trying is about a phone that unregistered and tries in vain to register again.
+func (r *ruling) trying(w *wire) {
+	s := &r.chain.tale
+	first, last := s.failing[0], s.failing[len(s.failing)-1]
+	r.verdict, r.confidence = VerdictUnknown, CannotTell
+	r.claims = nil
+	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", clock(s.gone.sent), clock(first.sent))
+	r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, lost: s.gone.sent, why: "why its REGISTERs get no answer is not in these logs"}
+	if stop, ok := stopOf(w, last); ok {
+		r.reason = &reason{cause: CauseUnknown, confidence: Likely, lost: s.gone.sent, where: stop.where, why: stop.what}
+	}
 }
 
 // doubt lowers what is certain where logs are missing, for what they would show may have

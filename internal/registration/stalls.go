@@ -24,6 +24,9 @@ type held struct {
 	by      int64
 }
 
+// stuck is from when on a delay on the way may be a stall.
+const stuck = int64(5 * time.Second)
+
 // stalls finds them on the way from E to C and inside C.
 func stalls(w *wire) []stall {
 	hops := map[[2]text][]held{}
@@ -59,7 +62,7 @@ func stallsOf(w *wire, k [2]text, hs []held) []stall {
 		all = append(all, h.by)
 	}
 	usual := median(all)
-	hs = slices.DeleteFunc(hs, func(h held) bool { return h.by-usual < slow })
+	hs = slices.DeleteFunc(hs, func(h held) bool { return h.by-usual < stuck })
 	slices.SortFunc(hs, func(x, y held) int { return first(compare(x.got, y.got), compare(x.sent, y.sent)) })
 	var out []stall
 	for _, h := range hs {
@@ -72,7 +75,12 @@ func stallsOf(w *wire, k [2]text, hs []held) []stall {
 		s.begin, s.end, s.most = min(s.begin, h.sent), max(s.end, h.got), max(s.most, h.by-usual)
 		s.calls[h.out.call] = true
 	}
-	return slices.DeleteFunc(out, func(s stall) bool { return len(s.calls) < 2 })
+	return slices.DeleteFunc(out, func(s stall) bool {
+		set := func(p step) bool {
+			return (p.host == k[0] || p.host == k[1]) && p.at > s.begin-lookAhead && p.at < s.end+lookAhead
+		}
+		return len(s.calls) < 2 || slices.ContainsFunc(w.steps, set)
+	})
 }
 
 func (s *stall) words(w *wire) string {

@@ -204,7 +204,8 @@ func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
 	return same == measured && measured > 1
 }
 
-// boundary is where between two messages of a host its stamps jump most, and by how much.
+// boundary is the first message after a step, which lies between two answers of CUCM,
+// and by how much the host's stamps jump there.
 func boundary(lines []*timeline, h text, last, next *message, by int64) (step, int64) {
 	var between []*message
 	for _, t := range lines {
@@ -219,9 +220,14 @@ func boundary(lines []*timeline, h text, last, next *message, by int64) (step, i
 	}
 	slices.SortFunc(between, func(x, y *message) int { return compare(x.place().offset, y.place().offset) })
 	at, most := next, int64(0)
-	for i := 1; i < len(between); i++ {
-		if d := between[i].at - between[i-1].at; by > 0 && d > most || by < 0 && d < most {
-			at, most = between[i], d
+	for i, m := range between {
+		if i > 0 {
+			if d := m.at - between[i-1].at; by > 0 && d > most || by < 0 && d < most {
+				most = d
+			}
+		}
+		if abs(m.at-next.at) <= slow && m.place().offset < at.place().offset { // what was answered at once belongs to the answer
+			at = m
 		}
 	}
 	return step{host: h, at: at.at, source: at.place().source, offset: at.place().offset, by: by}, most

@@ -35,8 +35,9 @@ type tale struct {
 
 // An ending is how a chain stops before the logs do.
 type ending struct {
-	quiet bool  // nothing was heard of it for longer than CUCM waits
-	cut   *link // its connection closed, and nothing was heard since
+	quiet  bool  // nothing was heard of it for longer than CUCM waits
+	cut    *link // its connection closed, and nothing was heard since
+	silent *link // its connection went silent, as another phone shows
 }
 
 // inFlight is how long before the end of the logs an unanswered REGISTER may still be
@@ -132,6 +133,9 @@ func doubtfulBefore(w *wire, c *chain, i int) *txn {
 			continue
 		}
 		at, ran := w.steady(up), prev.ok+int64(prev.expires)*int64(time.Second)
+		if prev.exact {
+			ran = prev.sent + int64(prev.expires)*int64(time.Second) // CUCM counts from what it got
+		}
 		if prev.expires > 0 && at > ran || prev.link != nil && prev.link.closed > prev.sent && prev.link.closed < up.at && !w.links.survived[prev.link] {
 			return o
 		}
@@ -152,6 +156,9 @@ func endOf(w *wire, c *chain, s *tale) ending {
 	var e ending
 	if l := s.last.link; l != nil && l.closed > s.last.sent && !l.failed {
 		e.cut = l
+	}
+	if l := s.last.link; l != nil && l.silent > s.last.sent {
+		e.silent = l
 	}
 	wait := int64(s.last.expires) * int64(time.Second)
 	if wait > 0 {

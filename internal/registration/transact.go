@@ -50,6 +50,24 @@ func transact(w *wire, l *timeline) {
 		i = j
 	}
 	slices.SortStableFunc(l.txns, byTime)
+	l.allSecondary()
+}
+
+// allSecondary takes REGISTERs of unknown kind for keep-alives to a secondary CUCM where
+// all others of the timeline are.
+func (l *timeline) allSecondary() {
+	some := false
+	for _, t := range l.txns {
+		some = some || t.kind == KindSecondary
+		if t.kind != KindSecondary && t.kind != KindRegister {
+			return
+		}
+	}
+	for _, t := range l.txns {
+		if some {
+			t.kind = KindSecondary
+		}
+	}
 }
 
 func byTime(x, y *txn) int { return compare(x.sent, y.sent) }

@@ -23,8 +23,11 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 	case atEtoC, unknownC, atE:
 		return r.betweenEAndC(w, l, t, s), true
 	case atC:
-		if t.cannotConnect(w) {
+		if no := refusedFor(w, l, s.sent); t.cannotConnect(w) || no != nil {
 			r.cause, r.confidence, r.where = CauseFailover, Likely, atCtoU
+			if no != nil {
+				r.why += fmt.Sprintf("; a connection to %s failed at %s", no.node(), clock(no.closed))
+			}
 			return r, true
 		}
 	}
@@ -33,6 +36,36 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 		r.cause = CauseRefused
 	}
 	return r, true
+}
+
+// refusedFor is the connection to the phone's node that C could not open when it had
+// received a REGISTER; nil: none is known.
+func refusedFor(w *wire, l lapse, m *message) *link {
+	before := l.from.last.at[toCUCM]
+	for _, k := range w.links.all {
+		if before != nil && k.failed && k.c == m.host && k.remote.Addr() == w.texts.end(before.far).Addr() && k.closed >= m.at-int64(6e10) && k.closed <= m.at+inFlight {
+			return k
+		}
+	}
+	return nil
+}
+
+// byDeadLink: the connection that carried the phone had gone silent before its next
+// REGISTER, as that of another phone shows, and that went over another one.
+func byDeadLink(w *wire, l lapse) (reason, bool) {
+	k := l.from.link
+	if k == nil || k.silent <= l.from.sent || k.silent > l.to.sent || l.to.link == k || l.to.kind == KindFull {
+		return reason{}, false
+	}
+	if beyond := beyondGrace(w, l); beyond != nil && *beyond > 0 {
+		return reason{}, false
+	}
+	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: k, lost: k.silent,
+		why: fmt.Sprintf("the connection from %s to %s that carried it had gone silent by %s: a REGISTER of another phone got no answer over it", w.texts.of(k.c), k.node(), clock(k.silent))}
+	if !w.covered("C", k.silent, l.to.sent) {
+		r.confidence = CannotTell
+	}
+	return r.followed(w, l, k, k.silent), true
 }
 
 // stopped is the first try that stopped on its way, if it is the first attempt: also one

@@ -30,6 +30,7 @@ func newWire(l *logs, msgs []*message, events []event) *wire {
 		transact(w, t)
 	}
 	w.links.survivors(w.lines)
+	w.links.silences(w.logs, w.lines)
 	return w
 }
 

@@ -71,7 +71,9 @@ func advice(verdict string, r *reason) string {
 // Expressway-E.
 func lateAdvice(r *reason) string {
 	switch r.where {
-	case atPhone, nowhere:
+	case nowhere:
+		return "Find out first where the time is lost: Expressway-E's log and the phone's problem report tell. A higher Timer Register Delta (20 instead of 5) helps only if the phone itself sends late."
+	case atPhone:
 		return "To make it rarer, set Timer Register Delta from 5 to 20 in a copy of the SIP profile for MRA phones, and find out where the time is lost."
 	case atE:
 		return "Look at the load and the events of Expressway-E at that time."
@@ -166,6 +168,10 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		counts := r.late
 		if counts == nil && c.tale.came != nil {
 			counts = &lapse{} // the numbers are those of what came back
+		}
+		if !w.covered("C", l.from.ok, l.to.sent) {
+			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.sent), seconds(l.gap()))
+			return
 		}
 		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.sent))
 		r.sayLate(w, *l)
