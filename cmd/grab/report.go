@@ -96,7 +96,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 
 // reportMemory is from where on memory is collected more often than it costs least:
 // what a report of 2 GB of logs needs at once is less.
-const reportMemory = 210 << 20
+const reportMemory = 200 << 20
 
 // boundMemory does so until the returned function is called, unless $GOMEMLIMIT says
 // otherwise.

@@ -86,13 +86,14 @@ func (l *logs) broken(source int) bool {
 }
 
 // missing is the first stretch that the logs of a role are known to lack between two
-// times; nil: none is known of.
+// times; nil: none is known of. A log of which nothing is there at all has no hole: it
+// is as if its host were not known.
 func (l *logs) missing(role string, from, to int64) *evidence.Span {
 	since, until := time.Unix(0, from), time.Unix(0, to)
 	for _, h := range l.ofRole(role) {
 		for _, i := range h.sources {
 			src := &l.sources[i]
-			if !src.showsSIP() {
+			if !src.showsSIP() || l.scans[i].records == 0 {
 				continue
 			}
 			for _, m := range src.Missing {

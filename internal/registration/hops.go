@@ -89,8 +89,9 @@ func transaction(w *wire, t *txn, l lapse) Transaction {
 		gap := t.begun - l.from.ok
 		out.GapS = floats(&gap)
 		if l.cadence > 0 && l.steadyKind() && l.first() == t {
-			out.Due = stamp(l.from.ok + l.cadence)
-			out.LateByS = floats(l.late())
+			if out.LateByS = floats(l.late()); out.LateByS != nil || t.marks.newReg {
+				out.Due = stamp(l.from.ok + l.cadence)
+			}
 		}
 	}
 	c, e := t.peers(w.logs)

@@ -186,8 +186,8 @@ type Transaction struct {
 	Expires  int       `json:"expires,omitempty"`          // of the answer, seconds
 	GapS     *float64  `json:"gap_s,omitempty"`            // since the one before of this timeline, at C's Sent
 	LateByS  *float64  `json:"late_by_s,omitempty"`
-	// Due is when the REGISTER was expected: the last success and the phone's own
-	// cadence. Absent where the cadence is not known.
+	// Due is when a REGISTER that came late, or was taken for a new registration, was
+	// expected: the last success and the phone's own cadence. Absent where that is not known.
 	Due       *time.Time `json:"due,omitempty"`
 	Challenge string     `json:"challenge,omitempty"` // digest, bearer
 	C         string     `json:"c,omitempty"`

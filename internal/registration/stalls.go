@@ -29,25 +29,19 @@ const stuck = int64(5 * time.Second)
 
 // stalls finds them on the way from E to C and inside C.
 func stalls(w *wire) []stall {
+	usual := usualHops(w)
 	hops := map[[2]text][]held{}
-	for _, l := range w.lines {
-		for _, at := range l.attempts {
-			add := func(x, y *message) {
-				if x != nil && y != nil {
-					k := [2]text{x.host, y.host}
-					hops[k] = append(hops[k], held{x, y, w.unstepped(x), w.unstepped(y), w.unstepped(y) - w.unstepped(x)})
-				}
-			}
-			add(at.at[outOfE], at.at[intoC])
-			add(at.at[intoC], at.sentUp)
+	eachHop(w, func(k [2]text, h held) {
+		if h.by-usual[k] >= stuck {
+			hops[k] = append(hops[k], h)
 		}
-	}
+	})
 	var out []stall
 	for k, hs := range hops {
 		if slices.ContainsFunc(w.clocks.shaken, func(s shaken) bool { return s.c.id == k[1] && s.e.id == k[0] }) {
 			continue
 		}
-		out = append(out, stallsOf(w, k, hs)...)
+		out = append(out, stallsOf(w, k, hs, usual[k])...)
 	}
 	slices.SortFunc(out, func(x, y stall) int {
 		return first(compare(x.begin, y.begin), compare(x.from.name, y.from.name), compare(x.to.name, y.to.name))
@@ -55,14 +49,38 @@ func stalls(w *wire) []stall {
 	return out
 }
 
-// stallsOf are those of one hop: two phones or more, received in one stretch.
-func stallsOf(w *wire, k [2]text, hs []held) []stall {
-	var all []int64
-	for _, h := range hs {
-		all = append(all, h.by)
+// eachHop gives every REGISTER's way from E to C and through C.
+func eachHop(w *wire, f func(k [2]text, h held)) {
+	for _, l := range w.lines {
+		for _, at := range l.attempts {
+			for _, m := range [][2]*message{{at.at[outOfE], at.at[intoC]}, {at.at[intoC], at.sentUp}} {
+				if x, y := m[0], m[1]; x != nil && y != nil {
+					f([2]text{x.host, y.host}, held{x, y, w.unstepped(x), w.unstepped(y), w.unstepped(y) - w.unstepped(x)})
+				}
+			}
+		}
 	}
-	usual := median(all)
-	hs = slices.DeleteFunc(hs, func(h held) bool { return h.by-usual < stuck })
+}
+
+// usualHops is how long each way takes as a rule, by some of the REGISTERs.
+func usualHops(w *wire) map[[2]text]int64 {
+	count := map[[2]text]int{}
+	eachHop(w, func(k [2]text, _ held) { count[k]++ })
+	some, n := map[[2]text][]int64{}, map[[2]text]int{}
+	eachHop(w, func(k [2]text, h held) {
+		if n[k]++; n[k]%(1+count[k]/maxSamples) == 0 {
+			some[k] = append(some[k], h.by)
+		}
+	})
+	out := map[[2]text]int64{}
+	for k, v := range some {
+		out[k] = median(v)
+	}
+	return out
+}
+
+// stallsOf are those of one hop: two phones or more, received in one stretch.
+func stallsOf(w *wire, k [2]text, hs []held, usual int64) []stall {
 	slices.SortFunc(hs, func(x, y held) int { return first(compare(x.got, y.got), compare(x.sent, y.sent)) })
 	var out []stall
 	for _, h := range hs {

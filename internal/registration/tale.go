@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -113,7 +114,7 @@ func holeBefore(w *wire, c *chain, i int) *evidence.Span {
 // teller is the role whose logs tell how phones are registered: C, or E where there are
 // none of C.
 func (l *logs) teller() string {
-	if len(l.ofRole("C")) > 0 {
+	if slices.ContainsFunc(l.ofRole("C"), func(h *host) bool { return h.sip+h.bodies > 0 }) {
 		return "C"
 	}
 	return "E"
