@@ -26,10 +26,12 @@ deps bench-deps:
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
-# every test program sleeps for a second before it ends.
+# every test program sleeps for a second before it ends. The scenarios of registrations are
+# many: all of them without the race detector, some with it.
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
 	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
+	$(GO) test -timeout 20m ./internal/lab ./internal/registration
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi

@@ -2,5 +2,10 @@
 
 package registration
 
-// every says which scenarios are played in all forms.
-const every = 1
+// played and every say which scenarios are looked at, and which in all forms; fewer, how
+// many random sites are not.
+const (
+	played = 1
+	every  = 1
+	fewer  = 1
+)

@@ -197,7 +197,7 @@ func TestOwnSeeds(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("OWN_SEEDS"))
 	from, _ := strconv.Atoi(os.Getenv("OWN_FROM"))
 	show := os.Getenv("OWN_SHOW") != ""
-	n = pick(n, 100)
+	n = pick(n, 100/fewer)
 	count, eg := map[string]int{}, map[string][]string{}
 	for seed := from; seed < from+n; seed++ {
 		z := newFz(uint64(seed))
@@ -226,7 +226,7 @@ func TestOwnSeeds(t *testing.T) {
 func TestOwnCorrupt(t *testing.T) {
 	n, _ := strconv.Atoi(os.Getenv("OWN_SEEDS"))
 	from, _ := strconv.Atoi(os.Getenv("OWN_FROM"))
-	for seed := from; seed < from+pick(n, 30); seed++ {
+	for seed := from; seed < from+pick(n, 30/fewer); seed++ {
 		z := newFz(uint64(seed))
 		src, o := z.sources()
 		r := rand.New(rand.NewPCG(uint64(seed), 3))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 func TestRandomSites(t *testing.T) {
 	t.Parallel()
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == "100" {
-		f.Value.Set("15")
+		f.Value.Set(strconv.Itoa(15 / fewer))
 	}
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {

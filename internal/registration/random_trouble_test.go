@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // changes a flag of rapid's.
 func TestRandomTrouble(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == "100" {
-		f.Value.Set("15")
+		f.Value.Set(strconv.Itoa(15 / fewer))
 		defer f.Value.Set("100")
 	}
 	dir := t.TempDir()
