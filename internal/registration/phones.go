@@ -172,30 +172,10 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 	if p.mac != "" && !p.guessed {
 		keys[noteKey{device: "SEP" + p.mac}] = true
 	}
-	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
 	for _, t := range p.txns {
 		keys[noteKey{call: w.texts.of(t.line.call)}] = true
-		if t.kind == KindFull || t.kind == KindUnregister {
-			clear(last)
-		}
-		for _, at := range t.attempts {
-			for _, m := range at.msgs {
-				if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
-					keys[noteKey{contact: c}] = true
-				}
-				n := w.texts.of(m.user)
-				if n == "" {
-					continue
-				}
-				i, ok := last[n]
-				if !ok {
-					i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
-					last[n] = i
-				}
-				p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
-			}
-		}
 	}
+	p.ofRegisters(w, keys)
 	for k, on := range keys {
 		if on {
 			p.shown = append(p.shown, notes[k]...)
@@ -209,6 +189,37 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 		numbers[s.number] = true
 	}
 	p.numbers = slices.Sorted(maps.Keys(numbers))
+}
+
+// ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
+// registered, and the Contacts by which CUCM calls it.
+func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
+	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
+	see := func(m *message) {
+		if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
+			keys[noteKey{contact: c}] = true
+		}
+		n := w.texts.of(m.user)
+		if n == "" {
+			return
+		}
+		i, ok := last[n]
+		if !ok {
+			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
+			last[n] = i
+		}
+		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
+	}
+	for _, t := range p.txns {
+		if t.kind == KindFull || t.kind == KindUnregister {
+			clear(last)
+		}
+		for _, at := range t.attempts {
+			for _, m := range at.msgs {
+				see(m)
+			}
+		}
+	}
 }
 
 func alertNames(w *wire, p *phone) bool {

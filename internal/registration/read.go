@@ -113,26 +113,7 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 	h := sc.texts.add(host)
 	switch n.Kind {
 	case expressway.NoteSIP, expressway.NoteBody:
-		if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
-			return
-		}
-		s.lines.look(&n, h, at.UnixNano())
-		if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
-			return
-		}
-		m := sc.message(&n)
-		m.at, m.host = at.UnixNano(), h
-		s.hosts[h]++
-		if n.Kind == expressway.NoteBody {
-			m.body = where
-			s.bodies[h]++
-		} else {
-			m.info = where
-			s.sip[h]++
-		}
-		if !pairs.add(m) {
-			s.msgs = append(s.msgs, m)
-		}
+		sc.keepMessage(s, pairs, &n, h, at.UnixNano(), where)
 	case expressway.NoteTCP:
 		if !toSIP(n.Local) && !toSIP(n.Peer) {
 			return
@@ -157,6 +138,30 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 			return
 		}
 		s.events = append(s.events, event{at.UnixNano(), where, h, sc.texts.add(what)})
+	}
+}
+
+// keepMessage keeps a REGISTER or an answer to one, and what others tell of phones' lines.
+func (sc *scanner) keepMessage(s *scan, pairs *pairs, n *expressway.Note, h text, at int64, where place) {
+	if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
+		return
+	}
+	s.lines.look(n, h, at)
+	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
+		return
+	}
+	m := sc.message(n)
+	m.at, m.host = at, h
+	s.hosts[h]++
+	if n.Kind == expressway.NoteBody {
+		m.body = where
+		s.bodies[h]++
+	} else {
+		m.info = where
+		s.sip[h]++
+	}
+	if !pairs.add(m) {
+		s.msgs = append(s.msgs, m)
 	}
 }
 

@@ -82,14 +82,40 @@ func settles(s []sample) (int64, bool) {
 	return median(with), true
 }
 
+// A dated is an answer of CUCM and by how much its host's clock is ahead of CUCM's Date.
+type dated struct {
+	m      *message
+	sample sample
+}
+
 // stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
 // answers, which all peers log. What all peers show at once is CUCM's own; what may be
 // either's comes back as shaken.
 func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
-	type dated struct {
-		m      *message
-		sample sample
+	var found []step
+	dates := map[text]int64{} // of the step, by CUCM's clock
+	answers := datedAnswers(l, lines)
+	for h, most := range answers {
+		if s, at, ok := stepOf(lines, h, most); ok {
+			found, dates[h] = append(found, s), at
+		}
 	}
+	slices.SortFunc(found, func(x, y step) int { return compare(l.texts.of(x.host), l.texts.of(y.host)) })
+	var out []step
+	for _, s := range found {
+		if !ofCUCM(s, found, dates, len(answers)) {
+			out = append(out, s)
+		}
+	}
+	if len(answers) > 1 || len(out) == 0 {
+		return out, nil
+	}
+	return alone(l, lines, out[0])
+}
+
+// datedAnswers are, for each host that shows enough of them, the answers of the node of
+// which it shows most, in CUCM's order.
+func datedAnswers(l *logs, lines []*timeline) map[text][]dated {
 	all := map[text]map[text][]dated{} // by host and node
 	for _, t := range lines {
 		for _, at := range t.attempts {
@@ -106,10 +132,7 @@ func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
 			}
 		}
 	}
-
-	var out []step
-	dates := map[text]int64{} // of the step, by CUCM's clock
-	measured := 0
+	out := map[text][]dated{}
 	for h, nodes := range all {
 		var most []dated
 		for _, ds := range nodes {
@@ -117,33 +140,41 @@ func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
 				most = ds
 			}
 		}
-		if len(most) < 2*few {
-			continue
+		if len(most) >= 2*few {
+			slices.SortFunc(most, func(x, y dated) int {
+				return first(compare(x.sample.at, y.sample.at), compare(x.m.place().source, y.m.place().source), compare(x.m.place().offset, y.m.place().offset))
+			})
+			out[h] = most
 		}
-		measured++
-		slices.SortFunc(most, func(x, y dated) int {
-			return first(compare(x.sample.at, y.sample.at), compare(x.m.place().source, y.m.place().source), compare(x.m.place().offset, y.m.place().offset))
-		})
-		samples := make([]sample, len(most))
-		for i, d := range most {
-			samples[i] = d.sample
-		}
-		at, by, ok := levelShift(samples)
-		if !ok {
-			continue
-		}
-		i := slices.IndexFunc(samples, func(s sample) bool { return s.at == at && abs(s.ahead-samples[0].ahead) > stepFrom })
-		s, jump := boundary(lines, h, most[max(0, i-1)].m, most[max(0, i)].m, by)
-		s.faint = by > 0 && jump < by*9/10 || by > 0 && jump < usualGap(lines, h)*3/2 || by < 0 && jump > by/4
-		out, dates[h] = append(out, s), at
 	}
-	slices.SortFunc(out, func(x, y step) int { return compare(l.texts.of(x.host), l.texts.of(y.host)) })
-	found := slices.Clone(out)
-	out = slices.DeleteFunc(out, func(s step) bool { return ofCUCM(s, found, dates, measured) })
-	if measured > 1 || len(out) == 0 {
-		return out, nil
+	return out
+}
+
+// stepOf is the step that a host's answers show, and when it was by CUCM's clock.
+func stepOf(lines []*timeline, h text, answers []dated) (s step, at int64, ok bool) {
+	samples := make([]sample, len(answers))
+	for i, d := range answers {
+		samples[i] = d.sample
 	}
-	return alone(l, lines, out[0])
+	at, by, ok := levelShift(samples)
+	if !ok {
+		return s, 0, false
+	}
+	i := slices.IndexFunc(samples, func(s sample) bool { return s.at == at && abs(s.ahead-samples[0].ahead) > stepFrom })
+	s, jump := boundary(lines, h, answers[max(0, i-1)].m, answers[max(0, i)].m, by)
+	s.faint = by > 0 && (jump < by*9/10 || jump < usualGap(lines, h)*3/2) || by < 0 && jump > by/4
+	return s, at, true
+}
+
+// ofCUCM reports whether a step is CUCM's own: all peers show the same at the same time.
+func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
+	same := 0
+	for _, o := range all {
+		if abs(o.by-s.by) <= sameLevel && abs(dates[o.host]-dates[s.host]) <= lookAhead {
+			same++
+		}
+	}
+	return same == measured && measured > 1
 }
 
 // alone judges a step that only one host can show: another host's hops confirm it or
@@ -191,17 +222,6 @@ func usualGap(lines []*timeline, h text) int64 {
 		}
 	}
 	return second
-}
-
-// ofCUCM reports whether a step is CUCM's own: all peers show the same at the same time.
-func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
-	same := 0
-	for _, o := range all {
-		if abs(o.by-s.by) <= sameLevel && abs(dates[o.host]-dates[s.host]) <= lookAhead {
-			same++
-		}
-	}
-	return same == measured && measured > 1
 }
 
 // boundary is the first message after a step, which lies between two answers of CUCM,
