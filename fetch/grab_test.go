@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -301,8 +302,13 @@ func (w *writer) write(t testing.TB) {
 	}
 }
 
+// rotate begins a new file, in a later millisecond than the one before: no host fills a
+// log in less, and stamps of the same millisecond do not tell which file is the older.
 func (w *writer) rotate(t testing.TB) {
 	w.size = 0
+	for last := w.at[len(w.at)-1].UnixMilli(); time.Now().UnixMilli() <= last; {
+		runtime.Gosched()
+	}
 	if w.dated {
 		w.file.Close()
 		w.file = nil
