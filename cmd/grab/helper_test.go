@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,7 +108,8 @@ func (c *labConfig) withMail() *labConfig {
 func (c *labConfig) file(name, text string) string {
 	c.t.Helper()
 	path := filepath.Join(c.dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	part := path + ".part" // whole or not there: a running watch may read it at any time
+	if err := errors.Join(os.WriteFile(part, []byte(text), 0o600), os.Rename(part, path)); err != nil {
 		c.t.Fatal(err)
 	}
 	return path

@@ -135,14 +135,26 @@ func TestServeWatch(t *testing.T) {
 		}
 		t.Fatalf("no %q in %q", text, all)
 	}
+	ask := func(r serviceRequest) {
+		t.Helper()
+		select {
+		case m.requests <- r:
+		case err := <-m.ended:
+			log.Close()
+			for line := range heard {
+				t.Log(line)
+			}
+			t.Fatalf("it ended by itself: %v", err)
+		}
+	}
 	until("msg=watching")
-	m.requests <- askReload
+	ask(askReload)
 	until("msg=reloaded")
 	c.extra = "nonsense: 1"
 	c.write()
-	m.requests <- askReload
+	ask(askReload)
 	until("the old configuration stays in force")
-	m.requests <- askStop
+	ask(askStop)
 	until("msg=stopped")
 	if err := <-m.ended; err != nil {
 		t.Error(err)
