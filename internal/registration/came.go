@@ -19,9 +19,9 @@ func (r *ruling) came(w *wire, p *phone) {
 		lines = " with one line, though it has more (" + known + ")"
 	}
 	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].cseq, w.texts.of(t.line.to))
-	r.proofs = p.cameProofs(w, t)
+	r.proofs = cameProofs(w, t)
 	r.explain(w, r.chain.lapseTo(t))
-	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !r.usedBefore(t) {
+	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.usedBefore() {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claims[0] = Statement{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].cseq), Confidence: CannotTell}
 	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
@@ -33,13 +33,13 @@ func (r *ruling) came(w *wire, p *phone) {
 
 // usedBefore reports whether a CSeq shows that its Call-ID registered before: a phone
 // begins at 101 and needs one more for each challenge.
-func (r *ruling) usedBefore(t *txn) bool { return t.attempts[0].msgs[0].cseq > 104 }
+func (t *txn) usedBefore() bool { return t.attempts[0].msgs[0].cseq > 104 }
 
 // after says what followed until the logs end.
 func (r *ruling) after(w *wire, t *txn) {
 	s := &r.chain.tale
 	whole := Certain
-	if !w.covered("C", t.sent, w.logs.end) {
+	if !w.covered(t.sent, w.logs.end) {
 		whole = CannotTell
 	}
 	switch {
@@ -111,7 +111,7 @@ func (p *phone) moreLines(w *wire, c *chain, t *txn) string {
 
 // sideLines are the timelines by which the phone registered its other numbers one by one,
 // right after a new registration under another Call-ID.
-func sideLines(w *wire, p *phone) map[*timeline]bool {
+func sideLines(p *phone) map[*timeline]bool {
 	out := map[*timeline]bool{}
 	for _, l := range p.lines {
 		i := slices.IndexFunc(l.txns, (*txn).good)
@@ -163,7 +163,7 @@ func (r *ruling) oneByOne(w *wire, p *phone) {
 	s := &r.chain.tale
 	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
 	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
-	r.proofs = p.cameProofs(w, s.came)
+	r.proofs = cameProofs(w, s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)
 }
@@ -177,13 +177,13 @@ func (r *ruling) cameWithItsLine(w *wire, p *phone) {
 		r.verdict = VerdictPartial
 		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.sent) + ", and the alert names it as partially registered"
 	}
-	r.proofs = p.cameProofs(w, s.came)
+	r.proofs = cameProofs(w, s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)
 }
 
 // cameProofs are the REGISTER and its answer.
-func (p *phone) cameProofs(w *wire, t *txn) []Proof {
+func cameProofs(w *wire, t *txn) []Proof {
 	out := []Proof{proof(w, t.message(), "REGISTER without a body, sent on to CUCM")}
 	for _, m := range t.last.msgs {
 		if m.is(isNewReg) && len(out) < 2 || m.is(isNewReg) && t.message() == t.last.msgs[0] && !t.message().is(isRequest) && len(out) < 3 {

@@ -39,15 +39,15 @@ func (l *logs) isOf(source int, role string) bool {
 	return slices.ContainsFunc(l.ofRole(role), func(h *host) bool { return slices.Contains(h.sources, source) })
 }
 
-// covered reports whether every source of a role covers a span, both ends included,
-// and no peer is known of which there is no log. Unknown coverage is none.
-func (l *logs) covered(role string, from, to int64) bool {
+// covered reports whether every log of the Expressway-Cs covers a span, both ends
+// included, and no C is known of which there is no log. Unknown coverage is none.
+func (l *logs) covered(from, to int64) bool {
 	w := l.Window
 	if end := w.Until.UnixNano(); !w.Empty() { // records up to 5 s after it come along
 		from, to = min(from, end), min(to, end)
 	}
 	since, until := time.Unix(0, from), time.Unix(0, to)
-	if len(l.strangers[role]) > 0 || w.Empty() || since.Before(w.Since) || until.After(w.Until) || len(l.Peers) > 0 {
+	if len(l.strangers["C"]) > 0 || w.Empty() || since.Before(w.Since) || until.After(w.Until) || len(l.Peers) > 0 {
 		return false
 	}
 	some := false
@@ -55,7 +55,7 @@ func (l *logs) covered(role string, from, to int64) bool {
 		if h.role == "" {
 			return false
 		}
-		if h.role != role {
+		if h.role != "C" {
 			continue
 		}
 		log := false

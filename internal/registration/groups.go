@@ -132,7 +132,7 @@ func (g *group) describe(w *wire) {
 	worst := g.worst()
 	o.Advice, o.Proofs = worst.out.Advice, list(worst.out.Proofs[:min(len(worst.out.Proofs), 12)])
 	g.ends(w)
-	o.Summary = sentence(g.event(w) + "; " + g.outcome())
+	o.Summary = sentence(g.event() + "; " + g.outcome())
 }
 
 // worst is the first phone with the group's verdict.
@@ -170,7 +170,7 @@ func (g *group) ends(w *wire) {
 const secondLayout = "15:04:05 UTC"
 
 // event is what happened, when and where.
-func (g *group) event(w *wire) string {
+func (g *group) event() string {
 	r := g.worst().reason
 	if r == nil {
 		return "for a reason that is not known"

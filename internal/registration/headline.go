@@ -149,7 +149,7 @@ func healthy(w *wire, all []told) bool {
 			return false
 		}
 	}
-	return w.covered("C", w.begin, w.logs.end)
+	return w.covered(w.begin, w.logs.end)
 }
 
 func unknownWords(all []told, n map[string]int) string {

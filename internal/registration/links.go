@@ -236,6 +236,15 @@ func (ls *links) refused(k *link, from, to int64) *link {
 	return nil
 }
 
+// records are those that show its opening and its end.
+func (k *link) records(w *wire) []Proof {
+	out := []Proof{}
+	for _, n := range k.proofs {
+		out = append(out, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+	}
+	return out
+}
+
 func (k *link) node() string {
 	if k.cucm != "" {
 		return k.cucm

@@ -28,7 +28,7 @@ func notes(w *wire, all []told, hidden int) []string {
 	out = append(out, bodyNotes(w, all)...)
 	out = append(out, clockNotes(w, len(all))...)
 	for _, s := range stalls(w) {
-		out = append(out, s.words(w))
+		out = append(out, s.words())
 	}
 	if w.bodies != "yes" {
 		for _, c := range w.changes {

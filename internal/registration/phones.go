@@ -77,7 +77,7 @@ func phonesOf(w *wire) []*phone {
 		p.showNumbers(w, notes)
 		p.named = slices.ContainsFunc(w.PhonesNamed, p.isNamed)
 		p.alerted = alertNames(w, p)
-		p.chains = chainsOf(p, sideLines(w, p))
+		p.chains = chainsOf(p, sideLines(p))
 		for _, c := range p.chains {
 			c.measure()
 			c.tale = tell(w, c)

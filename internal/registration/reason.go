@@ -65,11 +65,11 @@ func byReset(w *wire, l lapse) (reason, bool) {
 			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.texts.of(u.line.to), clock(u.sent), w.texts.of(t.line.to)),
 				lost: u.sent, proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
 		}
-		sure := Certain
+		confidence := Certain
 		if u.code == 0 {
-			sure = Likely
+			confidence = Likely
 		}
-		return reason{cause: CauseResetOrLogin, confidence: sure, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
+		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
 			proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
 	}
 	if m := t.alarmed(); m != nil && l.from != nil {
@@ -199,9 +199,7 @@ func byLink(w *wire, l lapse) (reason, bool) {
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, lost: k.closed, link: k, where: atCtoU,
 		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.texts.of(k.c), k.node(), clock(k.closed), k.how)}
-	for _, n := range k.proofs {
-		r.proofs = append(r.proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
-	}
+	r.proofs = append(r.proofs, k.records(w)...)
 	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.how), "idle") {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
@@ -254,7 +252,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		r.confidence = CannotTell
 		r.why += "; that is within what CUCM waits beyond it, as far as is known"
 	}
-	if *beyond > 0 && !w.covered("C", l.from.ok, l.to.sent) {
+	if *beyond > 0 && !w.covered(l.from.ok, l.to.sent) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
 	}
@@ -292,7 +290,7 @@ func byOtherPort(w *wire, l lapse) (reason, bool) {
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
 		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []Proof{proof(w, x, "the connection before"), proof(w, y, "the connection now")}}
-	if !w.covered("C", l.from.sent, l.to.sent) {
+	if !w.covered(l.from.sent, l.to.sent) {
 		r.confidence = CannotTell
 	}
 	return r, true

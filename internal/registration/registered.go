@@ -17,7 +17,7 @@ func (r *ruling) registered(w *wire, p *phone) {
 		}
 		r.verdict = VerdictRecovered
 		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.sent), clock(s.back.ok))
-		r.proofs = append(p.cameProofs(w, s.came), proof(w, s.back.message(), "full REGISTER"))
+		r.proofs = append(cameProofs(w, s.came), proof(w, s.back.message(), "full REGISTER"))
 		r.explain(w, r.chain.lapseTo(s.came))
 	case s.again != nil:
 		r.about, r.back = s.again, s.again.ok

@@ -3,6 +3,7 @@ package registration
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // A ruling is what is said of a phone: the verdict on one of its chains, why, and each
@@ -81,8 +82,8 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 	s := &c.tale
 	r := &ruling{chain: c}
 	switch {
-	case len(s.failing) > 0 && refusing(w, s) && s.state != stateOne:
-		r.refused(w, p)
+	case len(s.failing) > 0 && refusing(s) && s.state != stateOne:
+		r.refused(w)
 	case s.state == stateUnregistered:
 		r.unregistered(w)
 	case s.state == stateOne && registersOneByOne(p, c):
@@ -107,7 +108,7 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 
 // refusing reports whether the REGISTERs since the last success were refused: the last
 // has an answer that is none of a challenge just made.
-func refusing(w *wire, s *tale) bool {
+func refusing(s *tale) bool {
 	t := s.failing[len(s.failing)-1]
 	if t.code == 0 {
 		return false
@@ -115,7 +116,10 @@ func refusing(w *wire, s *tale) bool {
 	return !t.last.challenged() || t.refusedCredentials()
 }
 
-func (r *ruling) refused(w *wire, p *phone) {
+// tenMinutes is how long before a refusal trouble of the traversal zone may explain it.
+const tenMinutes = int64(10 * time.Minute)
+
+func (r *ruling) refused(w *wire) {
 	s := &r.chain.tale
 	t := s.failing[len(s.failing)-1]
 	from := s.failing[slices.IndexFunc(s.failing, func(x *txn) bool { return x.code != 0 })]
@@ -138,7 +142,7 @@ func (r *ruling) refused(w *wire, p *phone) {
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
 	case stopped && stop.where == atEtoC:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atEtoC, why: stop.what}
-		if trouble := traversalTrouble(w, t, from.sent-int64(6e11), t.sent); len(trouble) > 0 || t.code == 504 {
+		if trouble := traversalTrouble(w, t, from.sent-tenMinutes, t.sent); len(trouble) > 0 || t.code == 504 {
 			why.cause, why.proofs = CauseTraversal, trouble
 		}
 	}
@@ -191,7 +195,7 @@ func (r *ruling) trying(w *wire) {
 // doubt lowers what is certain where logs are missing, for what they would show may have
 // changed it: from a time on up to the end of the logs.
 func (r *ruling) doubt(w *wire, from int64) {
-	if w.covered("C", from, w.logs.end) {
+	if w.covered(from, w.logs.end) {
 		return
 	}
 	r.lower(Likely)

@@ -101,7 +101,7 @@ func stallsOf(w *wire, k [2]text, hs []held, usual int64) []stall {
 	})
 }
 
-func (s *stall) words(w *wire) string {
+func (s *stall) words() string {
 	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.name, s.to.name, s.to.name)
 	if s.from == s.to {
 		where = fmt.Sprintf("inside %s", s.from.name)

@@ -1,6 +1,9 @@
 package registration
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // byUnanswered: the first REGISTER after the success was sent in time and got no answer,
 // or not from CUCM. Then the phone was not late, whatever came after it.
@@ -38,12 +41,16 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 	return r, true
 }
 
+// recently is how long before a REGISTER a connection that C could not open still
+// explains why it did not send it on.
+const recently = int64(time.Minute)
+
 // refusedFor is the connection to the phone's node that C could not open when it had
 // received a REGISTER; nil: none is known.
 func refusedFor(w *wire, l lapse, m *message) *link {
 	before := l.from.last.at[toCUCM]
 	for _, k := range w.links.all {
-		if before != nil && k.failed && k.c == m.host && k.remote.Addr() == w.texts.end(before.far).Addr() && k.closed >= m.at-int64(6e10) && k.closed <= m.at+inFlight {
+		if before != nil && k.failed && k.c == m.host && k.remote.Addr() == w.texts.end(before.far).Addr() && k.closed >= m.at-recently && k.closed <= m.at+inFlight {
 			return k
 		}
 	}
@@ -62,7 +69,7 @@ func byDeadLink(w *wire, l lapse) (reason, bool) {
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: k, lost: k.silent,
 		why: fmt.Sprintf("the connection from %s to %s that carried it had gone silent by %s: a REGISTER of another phone got no answer over it", w.texts.of(k.c), k.node(), clock(k.silent))}
-	if !w.covered("C", k.silent, l.to.sent) {
+	if !w.covered(k.silent, l.to.sent) {
 		r.confidence = CannotTell
 	}
 	return r.followed(w, l, k, k.silent), true
@@ -92,7 +99,7 @@ func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
 		return r
 	}
 	r.confidence = Likely
-	if !w.covered("C", s.sent.at, until) {
+	if !w.covered(s.sent.at, until) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that an answer may be missing"
 	}
@@ -113,9 +120,7 @@ func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
 	dead := fmt.Sprintf("the connection from %s to %s (from port %d) had gone silent", w.texts.of(k.c), k.node(), k.local.Port())
 	if k.closed != 0 {
 		dead += fmt.Sprintf(" and was closed at %s (%s)", clock(k.closed), k.how)
-		for _, n := range k.proofs {
-			r.proofs = append(r.proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
-		}
+		r.proofs = append(r.proofs, k.records(w)...)
 	} else {
 		dead += "; no record shows that it closed"
 	}
@@ -138,8 +143,8 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 		return r
 	}
 	if no := w.links.refused(k, at, l.to.sent); no != nil {
-		n := no.proofs[len(no.proofs)-1]
-		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.node(), clock(no.closed)), placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+		records := no.records(w)
+		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.node(), clock(no.closed)), records[len(records)-1])
 	}
 	up := l.to.last.at[toCUCM]
 	switch {
@@ -156,7 +161,7 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
 	confidence := Likely
-	if !w.covered("C", s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
+	if !w.covered(s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
 		confidence = CannotTell
 	}
 	switch {
@@ -180,12 +185,15 @@ func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	return r.with("the traversal zone failed at " + trouble[0].Time.Format(clockLayout))
 }
 
+// unsure is how exactly the time of a shift of clocks is known: to a keep-alive and more.
+const unsure = int64(200 * time.Second)
+
 // shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
 func (l lapse) shaken(w *wire) *shaken {
 	c, e := l.to.peers(w.logs)
 	for i := range w.clocks.shaken {
 		s := &w.clocks.shaken[i]
-		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-int64(2e11) && s.at < l.to.sent+int64(2e11) {
+		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-unsure && s.at < l.to.sent+unsure {
 			return s
 		}
 	}

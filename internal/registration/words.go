@@ -113,7 +113,7 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 	if f.firstAt(toCUCM) == nil {
 		where = "it was seen (not at Expressway-C's sending) "
 	}
-	whole := w.covered("C", l.from.ok, l.to.sent)
+	whole := w.covered(l.from.ok, l.to.sent)
 	confidence, far := Certain, ""
 	if !whole {
 		confidence, far = CannotTell, "; that is as far as these logs show"
@@ -169,7 +169,7 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		if counts == nil && c.tale.came != nil {
 			counts = &lapse{} // the numbers are those of what came back
 		}
-		if !w.covered("C", l.from.ok, l.to.sent) {
+		if !w.covered(l.from.ok, l.to.sent) {
 			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.sent), seconds(l.gap()))
 			return
 		}

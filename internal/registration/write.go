@@ -80,13 +80,13 @@ func tellOf(w *wire, p *phone, r *ruling) told {
 	}
 	o.Proofs = distinct(proofs)
 	t := told{phone: p, ruling: r, out: o}
-	t.out.Summary = t.summary(w)
+	t.out.Summary = t.summary()
 	return t
 }
 
 // summary is the verdict, and why, in one sentence.
-func (t told) summary(w *wire) string {
-	s := t.name(w) + " " + t.claims[0].Text
+func (t told) summary() string {
+	s := t.name() + " " + t.claims[0].Text
 	if t.reason != nil {
 		s += "; cause: " + t.reason.causeWords() + " (" + sure[t.reason.confidence] + "): " + t.reason.why
 	}
@@ -146,7 +146,7 @@ func softwareOf(w *wire, p *phone) string {
 }
 
 // name is how the phone is spoken of.
-func (t told) name(w *wire) string {
+func (t told) name() string {
 	who := ""
 	if len(t.numbers) > 0 {
 		who = " (" + strings.Join(t.numbers, ", ") + ")"
@@ -229,7 +229,7 @@ func connections(w *wire, phones []told) []Connection {
 	}
 	out := []Connection{}
 	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: []Proof{}}
+		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: k.records(w)}
 		if k.local.IsValid() {
 			c.Local = k.local.String()
 		}
@@ -238,9 +238,6 @@ func connections(w *wire, phones []told) []Connection {
 		}
 		if k.closed != 0 && !k.failed {
 			c.Closed = stamp(k.closed)
-		}
-		for _, n := range k.proofs {
-			c.Proofs = append(c.Proofs, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
 		}
 		out = append(out, c)
 	}
