@@ -165,15 +165,15 @@ func lostAt(w *wire, l lapse) loss {
 		return loss{atE, fmt.Sprintf("Expressway-E held it up: it sent it on %s after it had received it", seconds(d.inE)), Certain}
 	case d.atE >= 0 && d.atE < part || d.inC+d.eToC+d.inE > part:
 		return loss{}
-	case d.atE >= part && d.phone >= part:
+	case d.atE >= part && d.leftInTime(*late):
 		return loss{atPhone, "the phone had sent it in time, by its Date header, and Expressway-E received it late", Likely}
-	case d.atE >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
+	case d.atE >= part && d.leftLate(*late):
 		return byItself(l)
 	case d.atE >= part:
 		return loss{atPhone, "Expressway-E received it late; where before Expressway-E the time was lost cannot be told without a Date header that can be trusted, or the phone's problem report", Likely}
-	case d.atC >= part && d.phone >= part:
+	case d.atC >= part && d.leftInTime(*late):
 		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
-	case d.atC >= part && d.phone >= 0 && d.phone <= max(*late/5, int64(2*time.Second)):
+	case d.atC >= part && d.leftLate(*late):
 		at := byItself(l)
 		if at.confidence == CannotTell {
 			at.where = nowhere // an earlier one may have been lost behind E as well
@@ -181,6 +181,20 @@ func lostAt(w *wire, l lapse) loss {
 		return at
 	}
 	return loss{}
+}
+
+// dateStep is what a Date header tells: whole seconds.
+const dateStep = int64(time.Second)
+
+// leftInTime reports whether the phone's Date header shows that what came late was lost
+// behind the phone, leftLate that most of it was lost before the phone sent it. Of a
+// second or two it shows neither.
+func (d delays) leftInTime(late int64) bool {
+	return d.phone >= late*4/5 && d.phone > dateStep
+}
+
+func (d delays) leftLate(late int64) bool {
+	return d.phone >= 0 && d.phone <= max(late/5, 2*dateStep) && d.phone+dateStep <= late/2
 }
 
 // byItself is a REGISTER that left the phone late. Only where no CSeq was passed over is
