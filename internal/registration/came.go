@@ -49,6 +49,9 @@ func (r *ruling) after(w *wire, t *txn) {
 	case s.unclear != nil && s.unclear.sent > t.sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
+	case w.logs.end < t.sent:
+		r.lower(Likely)
+		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", clock(w.logs.end))
 	case len(s.failing) > 0:
 		r.lower(Likely)
 		t := s.failing[len(s.failing)-1]
@@ -63,10 +66,17 @@ func (r *ruling) after(w *wire, t *txn) {
 	case s.end.quiet:
 		r.lower(Likely)
 		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.logs.end), clock(s.last.sent))
+	case w.logs.end-t.sent < restAfter:
+		r.lower(Likely)
+		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.logs.end), seconds(w.logs.end-t.sent))
 	default:
 		r.claim(whole, "no full REGISTER follows until the logs end at %s", clock(w.logs.end))
 	}
 }
+
+// restAfter is how soon after it came back with one line a phone may still register the
+// others.
+const restAfter = int64(5 * time.Second)
 
 // explain adds why, and how late.
 func (r *ruling) explain(w *wire, l lapse) {

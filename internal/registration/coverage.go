@@ -13,6 +13,7 @@ func (l *logs) span() (begin, end int64) {
 	if len(l.ofRole("C")) > 0 {
 		role = "C"
 	}
+	all := int64(0)
 	for i, s := range l.scans {
 		if s.first.IsZero() {
 			continue
@@ -24,9 +25,14 @@ func (l *logs) span() (begin, end int64) {
 		if at := s.first.Add(-offset).UnixNano(); begin == 0 || at < begin {
 			begin = at
 		}
+		last := s.last.Add(-offset).UnixNano()
+		all = max(all, last)
 		if role == "" || l.isOf(i, role) {
-			end = max(end, s.last.Add(-offset).UnixNano())
+			end = max(end, last)
 		}
+	}
+	if end == 0 {
+		end = all // of the peers of that role no record was kept
 	}
 	if !l.Window.Empty() {
 		begin = l.Window.Since.UnixNano()
