@@ -16,13 +16,25 @@ import (
 	"rtmtgrab/internal/lab"
 )
 
+// randomSites lets rapid play n sites, the same ones each time, unless its flags or
+// GRAB_LONG ask for others. What it returns undoes that.
+func randomSites(n int) (undo func()) {
+	checks, seed := flag.Lookup("rapid.checks").Value, flag.Lookup("rapid.seed").Value
+	oldChecks, oldSeed := checks.String(), seed.String()
+	if oldChecks == "100" {
+		checks.Set(strconv.Itoa(n))
+	}
+	if oldSeed == "0" && os.Getenv("GRAB_LONG") == "" {
+		seed.Set("1")
+	}
+	return func() { checks.Set(oldChecks); seed.Set(oldSeed) }
+}
+
 // TestRandomSites: whatever happens at a site, and whatever of its logs is missing,
 // nothing is said in the voice of certainty that is not true.
 func TestRandomSites(t *testing.T) {
 	t.Parallel()
-	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == "100" {
-		f.Value.Set(strconv.Itoa(15 / fewer))
-	}
+	randomSites(15 / fewer)
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		sc := randomScenario(rt)

@@ -1,10 +1,8 @@
 package registration
 
 import (
-	"flag"
 	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -17,10 +15,7 @@ import (
 // blamed for it who had no part in it. It runs before the parallel tests, for it
 // changes a flag of rapid's.
 func TestRandomTrouble(t *testing.T) {
-	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == "100" {
-		f.Value.Set(strconv.Itoa(15 / fewer))
-		defer f.Value.Set("100")
-	}
+	defer randomSites(15 / fewer)()
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		sc := randomTrouble(rt)
