@@ -113,7 +113,7 @@ type checkAsk struct {
 func (q checkAsk) checkup(cfg *config.Config) (*checkup, error) {
 	hosts, err := cfg.HostsOf(q.Hosts...)
 	if err != nil {
-		return nil, usage{err}
+		return nil, usageOf(err)
 	}
 	return &checkup{cfg: cfg, hosts: hosts, named: len(q.Hosts) > 0, timeout: q.Timeout, notify: q.Notify}, nil
 }

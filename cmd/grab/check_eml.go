@@ -88,7 +88,7 @@ type emlSite struct {
 // for alerts.authenticity.check: dkim, the DNS.
 func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
 	if len(args) > 0 {
-		return usage{errors.New("--mail and hosts do not go together")}
+		return usageOf(errors.New("--mail and hosts do not go together"))
 	}
 	cfg, err := a.load(offline)
 	if err != nil {
@@ -105,7 +105,7 @@ func (a *app) checkEML(ctx context.Context, file, folder string, args []string) 
 	}
 	rep := emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
 	if rep.box, err = boxOf(cfg, folder); err != nil {
-		return usage{err}
+		return usageOf(err)
 	}
 	rep.read(ctx, cfg, raw)
 	if a.json {

@@ -91,7 +91,7 @@ func (d *demo) clean() error {
 	entries, err := os.ReadDir(d.dir)
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Stat(mark); err != nil {
-			return hinted{fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out"}
+			return withHint(fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out")
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return err

@@ -51,7 +51,7 @@ func (a *app) exportCmd() *cobra.Command {
 
 func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 	if err := f.check(args); err != nil {
-		return usage{err}
+		return usageOf(err)
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
@@ -64,7 +64,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 	a.sayOpened(set)
 	o := export.Options{Phones: f.phones, Raw: f.raw, Place: set.Place, Program: "grab " + version}
 	if o.Since, o.Until, err = a.exportSpan(f, set); err != nil {
-		return usage{err}
+		return usageOf(err)
 	}
 	res, err := writeExport(ctx, f.file, set, o)
 	if err != nil {
@@ -148,11 +148,11 @@ func writeExport(ctx context.Context, file string, set *sources.Set, o export.Op
 	})
 	switch {
 	case errors.Is(err, export.ErrInfo):
-		err = hinted{err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration"}
+		err = withHint(err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration")
 	case errors.Is(err, fs.ErrPermission):
-		err = hinted{err, "name a file in a folder that this user may write in"}
+		err = withHint(err, "name a file in a folder that this user may write in")
 	case errors.Is(err, export.ErrNothing) && (len(o.Phones) > 0 || !o.Since.IsZero() || !o.Until.IsZero()):
-		err = hinted{err, "look at --phone, --since and --until: without them all messages are written"}
+		err = withHint(err, "look at --phone, --since and --until: without them all messages are written")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", file, err)

@@ -30,6 +30,9 @@ type usage struct{ error }
 
 func (u usage) Unwrap() error { return u.error }
 
+// usageOf makes an error one of usage: exit code 2.
+func usageOf(err error) error { return usage{err} }
+
 // hinted is an error with the next move for the person.
 type hinted struct {
 	error
@@ -37,6 +40,9 @@ type hinted struct {
 }
 
 func (h hinted) Unwrap() error { return h.error }
+
+// withHint gives an error the next move.
+func withHint(err error, hint string) error { return hinted{err, hint} }
 
 // fail prints an error and its hint, and returns the exit code.
 func (a *app) fail(err error) int {
@@ -65,7 +71,7 @@ func exitOf(err error) int {
 	}
 	_, isUsage := errors.AsType[usage](err)
 	_, isFaults := errors.AsType[config.Faults](err)
-	if isUsage || isFaults || errors.Is(err, config.ErrNotFound) || strings.HasPrefix(err.Error(), "unknown command") {
+	if isUsage || isFaults || errors.Is(err, config.ErrNotFound) {
 		return exitUsage
 	}
 	return exitFailed
@@ -120,14 +126,10 @@ func hintFor(err error) string {
 		return "`grab list` shows what there is"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
-	case strings.HasPrefix(err.Error(), "--out: ") && errors.Is(err, fs.ErrPermission):
-		return "name a folder that this user may write in with --out"
-	case strings.HasPrefix(err.Error(), "list ") && errors.Is(err, fs.ErrPermission): // of what the store holds
+	case errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user that runs grab watch, or as root"
 	case atomicfile.Full(err):
 		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
-	case strings.HasPrefix(err.Error(), "unknown command"):
-		return "`grab --help` lists the commands"
 	}
 	return ""
 }

@@ -34,7 +34,7 @@ func (w *watching) serveHTTP() error {
 	}
 	l, err := net.Listen("tcp", h.Listen)
 	if err != nil {
-		return hinted{fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away"}
+		return withHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
 	}
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)

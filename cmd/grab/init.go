@@ -71,11 +71,11 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 		path = newConfig(runtime.GOOS)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, usage{hinted{fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"}}
+		return nil, usageOf(withHint(fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"))
 	}
 	if missing := f.missing(); len(missing) > 0 {
 		if ask == nil {
-			return nil, usage{hinted{fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"}}
+			return nil, usageOf(withHint(fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
 		}
 		if err := f.ask(ask); err != nil {
 			return nil, err
@@ -83,7 +83,7 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 	}
 	text, err := f.render()
 	if err != nil {
-		return nil, usage{err}
+		return nil, usageOf(err)
 	}
 	cfg, err := placeConfig(path, text)
 	if err != nil {
@@ -138,7 +138,7 @@ func placeConfig(path string, text []byte) (*config.Config, error) {
 	for _, f := range faults { // without line numbers: the file is gone
 		lines = append(lines, f.Path+": "+f.What)
 	}
-	return nil, usage{hinted{errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"}}
+	return nil, usageOf(withHint(errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"))
 }
 
 // written ends an init that contacts nobody.

@@ -69,22 +69,22 @@ func (a *app) root() *cobra.Command {
 			"peers before they rotate, and leaves a bundle with the minutes that matter. `grab now` does it by hand.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(usage{errors.New("a command is missing")}, cmd.Help())
+			return errors.Join(usageOf(errors.New("a command is missing")), cmd.Help())
 		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageOf(err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, c := range a.commands() {
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
-					return usage{err}
+					return usageOf(err)
 				}
 				return nil
 			}
@@ -92,6 +92,14 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// knownCommand refuses the name of a command that there is not.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageOf(withHint(err, "`grab --help` lists the commands"))
+	}
+	return nil
 }
 
 func (a *app) commands() []*cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -85,7 +86,7 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 		return err
 	}
 	if err := prepareOut(g.out); err != nil {
-		return usage{err}
+		return usageOf(err)
 	}
 	if a.ended() {
 		return errBeforeBegun
@@ -123,7 +124,7 @@ type effort struct {
 func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.Store, incident.Incident, error) {
 	asked, err := g.window(f, time.Now())
 	if err != nil {
-		return nil, incident.Incident{}, usage{err}
+		return nil, incident.Incident{}, usageOf(err)
 	}
 	e.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
 		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
@@ -159,13 +160,22 @@ func prepareOut(dir string) error {
 		return nil
 	}
 	if err := atomicfile.MkdirAll(dir); err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return outError(err)
 	}
 	f, err := os.CreateTemp(dir, "grab-*.part")
 	if err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return outError(err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// outError is of the folder that --out names.
+func outError(err error) error {
+	err = fmt.Errorf("--out: %w", err)
+	if errors.Is(err, fs.ErrPermission) {
+		return withHint(err, "name a folder that this user may write in with --out")
+	}
+	return err
 }
 
 func (a *app) ended() bool {
@@ -194,7 +204,7 @@ func (a *app) prepare(f *nowFlags, hosts []string) (*grabbing, error) {
 		}
 		return prepareConfigured(cfg, f, hosts)
 	case adhoc < len(hosts):
-		return nil, usage{errors.New("names from the configuration and user@address cannot be mixed in one grab")}
+		return nil, usageOf(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
 	}
 	return prepareAdhoc(f, hosts)
 }
@@ -212,7 +222,7 @@ func adhocHosts(hosts []string) (n int) {
 func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbing, error) {
 	s, chosen, err := cfg.Select(f.site, hosts...)
 	if err != nil {
-		return nil, usage{err}
+		return nil, usageOf(err)
 	}
 	var list []config.Host
 	for _, h := range chosen {
@@ -341,7 +351,7 @@ func (a *app) tell(o outcome, zone *time.Location) error {
 // prepareAdhoc makes a site of hosts that no configuration knows.
 func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 	if f.site != "" {
-		return nil, usage{errors.New("--site needs names from the configuration, not user@address")}
+		return nil, usageOf(errors.New("--site needs names from the configuration, not user@address"))
 	}
 	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
@@ -355,7 +365,7 @@ func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 			return nil, err
 		}
 		if _, twice := sources[s.host.Name]; twice {
-			return nil, usage{fmt.Errorf("%s is named twice", arg)}
+			return nil, usageOf(fmt.Errorf("%s is named twice", arg))
 		}
 		sources[s.host.Name] = s
 		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.host.Name, Address: s.host.Address})

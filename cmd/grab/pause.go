@@ -144,9 +144,9 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 	}
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return nil, hinted{err, "run this as the owner of " + d.store.Dir + ", or as a member of socket.group while grab watch runs"}
+		return nil, withHint(err, "run this as the owner of "+d.store.Dir+", or as a member of socket.group while grab watch runs")
 	case errors.Is(err, incident.ErrPauses):
-		return nil, hinted{err, "nothing is paused by hand; move pauses.json out of " + d.store.Dir + ", then pause again"}
+		return nil, withHint(err, "nothing is paused by hand; move pauses.json out of "+d.store.Dir+", then pause again")
 	case err != nil:
 		return nil, err
 	}
@@ -161,17 +161,17 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 func (d pauseDesk) site(q pauseAsk) (string, *time.Location, error) {
 	switch {
 	case q.All && q.Site != "":
-		return "", nil, usage{errors.New("--site and --all do not go together")}
+		return "", nil, usageOf(errors.New("--site and --all do not go together"))
 	case q.All:
 		return "", time.UTC, nil
 	case q.Site == "":
-		return "", nil, usage{errors.New("which site? --site NAME, or --all")}
+		return "", nil, usageOf(errors.New("which site? --site NAME, or --all"))
 	}
 	cfg := d.cfg()
 	s := cfg.Site(q.Site)
 	if s == nil {
 		_, _, err := cfg.Select(q.Site)
-		return "", nil, usage{err}
+		return "", nil, usageOf(err)
 	}
 	return s.Name, s.Zone(), nil
 }
@@ -184,22 +184,22 @@ func (d pauseDesk) pause(ctx context.Context, q pauseAsk, by string, now time.Ti
 	p := incident.Pause{Site: site, From: now, Reason: q.Reason, By: by}
 	switch {
 	case strings.TrimSpace(q.Reason) == "":
-		return usage{errors.New("--reason is missing: why is nothing to be grabbed?")}
+		return usageOf(errors.New("--reason is missing: why is nothing to be grabbed?"))
 	case (q.For == "") == (q.Until == ""):
-		return usage{errors.New("a pause has an end: either --for or --until")}
+		return usageOf(errors.New("a pause has an end: either --for or --until"))
 	case q.For != "":
 		length, err := config.ParseDuration(q.For)
 		if err != nil {
-			return usage{fmt.Errorf("--for: %w", err)}
+			return usageOf(fmt.Errorf("--for: %w", err))
 		}
 		p.Until = now.Add(length)
 	default:
 		if p.Until, err = parseUntil(q.Until, now, zone); err != nil {
-			return usage{err}
+			return usageOf(err)
 		}
 	}
 	if !p.Until.After(now) || p.Until.Sub(now) > incident.MaxPause {
-		return usage{fmt.Errorf("the pause would end at %s: it ends in the future, and at most 30 days from now", p.Until.UTC().Format(time.RFC3339))}
+		return usageOf(fmt.Errorf("the pause would end at %s: it ends in the future, and at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
 	}
 	return d.store.Pause(ctx, p)
 }
@@ -221,9 +221,9 @@ func (d pauseDesk) resume(ctx context.Context, q pauseAsk, by string, now time.T
 	_, err = d.store.Resume(ctx, site, by, now)
 	switch {
 	case errors.Is(err, incident.ErrAllPaused):
-		return hinted{fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends that"}
+		return withHint(fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends that")
 	case errors.Is(err, incident.ErrNoPause):
-		return hinted{fmt.Errorf("site %s: %w", everySite(site), err), "quiet hours (sites: quiet:) end by their schedule, or by a change of the configuration"}
+		return withHint(fmt.Errorf("site %s: %w", everySite(site), err), "quiet hours (sites: quiet:) end by their schedule, or by a change of the configuration")
 	}
 	return err
 }
@@ -239,11 +239,7 @@ func (d pauseDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	list, err := d.do(r.Context(), r.URL.Path, &q, local.PeerOf(r.Context()).String(), time.Now())
 	if err != nil {
-		f := local.Failure{Message: err.Error(), Hint: hintFor(err), Exit: exitFailed}
-		if errors.As(err, &usage{}) {
-			f.Exit = exitUsage
-		}
-		local.Fail(rw, http.StatusConflict, f)
+		local.Fail(rw, http.StatusConflict, local.Failure{Message: err.Error(), Hint: hintFor(err), Exit: exitOf(err)})
 		return
 	}
 	local.Answer(rw, list)

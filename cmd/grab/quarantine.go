@@ -44,7 +44,7 @@ func (a *app) quarantineCmd() *cobra.Command {
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage{err}
+			return usageOf(err)
 		}
 		return nil
 	}
@@ -138,7 +138,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 			return err
 		}
 		if age, p := time.Since(rec.Alert.Time), policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
-			return hinted{fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], ago(age), incident.ErrTooOld), "--force tries all the same"}
+			return withHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], ago(age), incident.ErrTooOld), "--force tries all the same")
 		}
 		recs = append(recs, rec)
 	}
@@ -172,7 +172,7 @@ func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRec
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
 	if err := st.Ask(req); err != nil {
-		return row, hinted{err, "run this as the owner of " + st.Dir}
+		return row, withHint(err, "run this as the owner of "+st.Dir)
 	}
 	if !watched {
 		row.Note = "no grab watch runs on this store: it is done when one starts. Until then `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs"
@@ -224,7 +224,7 @@ func isWatched(st *incident.Store) bool {
 func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, err error) {
 	id = strings.ToLower(id)
 	if len(id) < 6 || strings.Trim(id, "0123456789abcdef") != "" {
-		return found, usage{fmt.Errorf("%q: an ID has 6 or more hexadecimal digits", evidence.Printable(id, 80))}
+		return found, usageOf(fmt.Errorf("%q: an ID has 6 or more hexadecimal digits", evidence.Printable(id, 80)))
 	}
 	n := 0
 	for _, rec := range list {
@@ -235,9 +235,9 @@ func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, e
 	}
 	switch n {
 	case 0:
-		return found, hinted{fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is"}
+		return found, withHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is")
 	case 1:
 		return found, nil
 	}
-	return found, usage{fmt.Errorf("%s is the beginning of %d IDs", id, n)}
+	return found, usageOf(fmt.Errorf("%s is the beginning of %d IDs", id, n))
 }

@@ -58,10 +58,10 @@ func (a *app) reportCmd() *cobra.Command {
 
 func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	if f.grace < 0 {
-		return usage{errors.New("--grace cannot be negative")}
+		return usageOf(errors.New("--grace cannot be negative"))
 	}
 	if err := prepareOut(f.out); err != nil {
-		return usage{err}
+		return usageOf(err)
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()

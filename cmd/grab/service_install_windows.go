@@ -74,11 +74,11 @@ func (a *app) serviceFiles() (path, exe string, err error) {
 	}
 	const hint = `copy grab.exe to C:\Program Files\grab and run it from there`
 	if err := access.Vouched(exe); err != nil {
-		return "", "", hinted{err, hint}
+		return "", "", withHint(err, hint)
 	}
 	list, err := access.Of(exe)
 	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
-		err = hinted{fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint}
+		err = withHint(fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint)
 	}
 	return path, exe, err
 }
@@ -105,7 +105,7 @@ func closeFolder(p place) error {
 			return err
 		}
 		if l.ForeignOwner(me, access.ServiceSID(serviceName)) {
-			return hinted{fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \"" + name + "\" /setowner *S-1-5-32-544"}
+			return withHint(fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
 		}
 	}
 	return access.Set(p.dir, p.list)

@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-var errNoServices = usage{hinted{errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"}}
+var errNoServices = usageOf(withHint(errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"))
 
 func (a *app) serviceInstall(context.Context) error   { return errNoServices }
 func (a *app) serviceUninstall(context.Context) error { return errNoServices }

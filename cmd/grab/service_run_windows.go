@@ -29,7 +29,7 @@ func (a *app) watchManaged() error {
 		return err
 	}
 	if !is {
-		return usage{hinted{errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"}}
+		return usageOf(withHint(errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"))
 	}
 	// The console's signals are not for a service: one comes whenever somebody logs off.
 	signal.Reset(os.Interrupt, syscall.SIGTERM)

@@ -76,7 +76,7 @@ func (a *app) serviceStart(ctx context.Context) error {
 		return managerError("start the service", err)
 	}
 	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return hinted{err, "the Event Log (Application, source grab) and " + logsIn(serviceRoot()) + " say why; `grab check` finds most causes"}
+		return withHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
 	}
 	return a.serviceNow(s)
 }
@@ -188,5 +188,5 @@ func managerError(doing string, err error) error {
 	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
 		hint = "it does not run: `grab service start`"
 	}
-	return hinted{fmt.Errorf("%s: %w", doing, err), hint}
+	return withHint(fmt.Errorf("%s: %w", doing, err), hint)
 }

@@ -158,7 +158,7 @@ func (a *app) retryCmd() *cobra.Command {
 				return err
 			}
 			if err := prepareOut(out); err != nil {
-				return usage{err}
+				return usageOf(err)
 			}
 			store, err := incident.OpenStore(cfg.Store)
 			if err != nil {

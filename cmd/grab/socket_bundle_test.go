@@ -91,7 +91,7 @@ func TestTooManyWorks(t *testing.T) {
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Error(resp.Status)
 	}
-	f := w.failure(usage{errors.New("x")})
+	f := w.failure(usageOf(errors.New("x")))
 	if f.Exit != exitUsage || exitOf(f) != exitUsage || hintFor(&local.Failure{Hint: "y"}) != "y" {
 		t.Errorf("%+v", f)
 	}

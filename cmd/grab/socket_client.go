@@ -161,14 +161,14 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 		out = "."
 	}
 	if err := prepareOut(out); err != nil {
-		return o, usage{err}
+		return o, usageOf(err)
 	}
 	if a.ended() {
 		return o, errBeforeBegun
 	}
 	name, err := w.ask(ctx, a, path, req, &o)
 	if errors.Is(err, local.ErrLost) && name != "" {
-		return o, hinted{fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry " + name + "` brings its bundle"}
+		return o, withHint(fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry "+name+"` brings its bundle")
 	}
 	if err != nil {
 		return o, err
@@ -181,7 +181,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 	}
 	brought, err := w.bring(ctx, o, out)
 	if err != nil {
-		return o, hinted{fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is"}
+		return o, withHint(fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is")
 	}
 	o.Bundle = brought
 	return o, nil

@@ -65,15 +65,15 @@ func (a *app) noWatcher(err error) error {
 	}
 	switch {
 	case errors.Is(err, local.ErrDenied):
-		return hinted{err, askerHint(runtime.GOOS)}
+		return withHint(err, askerHint(runtime.GOOS))
 	case err != nil:
 		return err
 	case cfgErr != nil:
 		return cfgErr
 	case cfg.Socket.Path == config.SocketNone:
-		return hinted{errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)"}
+		return withHint(errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)")
 	}
-	return hinted{errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS)}
+	return withHint(errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS))
 }
 
 // askerHint is who may ask a running watcher on that system.

@@ -37,7 +37,7 @@ func (a *app) trustCmd() *cobra.Command {
 			}
 			hosts, err := cfg.HostsOf(args...)
 			if err != nil {
-				return usage{err}
+				return usageOf(err)
 			}
 			rep := a.trust(ctx, hosts, logins(cfg), given, a.asker())
 			if !rep.OK {
@@ -61,7 +61,7 @@ func parsePrints(args []string) ([]string, error) {
 	for _, p := range args {
 		f, err := sshdial.ParseFingerprint(p)
 		if err != nil {
-			return nil, usage{fmt.Errorf("--fingerprint: %w", err)}
+			return nil, usageOf(fmt.Errorf("--fingerprint: %w", err))
 		}
 		out = append(out, f)
 	}

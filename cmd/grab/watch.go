@@ -75,7 +75,7 @@ func (a *app) watch(ctx context.Context) error {
 // newWatching opens the store, which no other watcher may have open. run closes it.
 func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
 	if len(cfg.Mails) == 0 {
-		return nil, usage{hinted{errNoMail, "add mail: to " + cfg.Path + "; configs/grab.example.yaml explains it"}}
+		return nil, usageOf(withHint(errNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
 	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health{started: time.Now().UTC()}}
 	w.cfg.Store(cfg)

@@ -26,11 +26,11 @@ import (
 func (a *app) load(o config.Options) (*config.Config, error) {
 	path, err := config.Find(a.config)
 	if err != nil {
-		return nil, usage{err}
+		return nil, usageOf(err)
 	}
 	cfg, err := o.Load(path)
 	if err != nil {
-		return nil, usage{err}
+		return nil, usageOf(err)
 	}
 	return cfg, nil
 }

@@ -92,6 +92,9 @@ func (r *Runner) alone(ctx context.Context, in Incident, patience time.Duration,
 	return done, errors.Join(err, err2)
 }
 
+// ErrList is of a store whose folders could not be read.
+var ErrList = errors.New("list")
+
 // What keeps an incident from a retry.
 var (
 	ErrNotFound = errors.New("no such incident")

@@ -246,7 +246,7 @@ func (s *Store) Mail(id string) ([]byte, error) {
 func (s *Store) Quarantine() ([]AlertRecord, error) {
 	entries, err := os.ReadDir(s.alerts())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("list alerts: %w", err)
+		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
 	}
 	list := []AlertRecord{}
 	var errs []error

@@ -145,7 +145,7 @@ func (s *Store) read(key string) (Incident, error) {
 func (s *Store) keys() ([]string, error) {
 	entries, err := os.ReadDir(s.incidents())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list incidents: %w", err)
+		return nil, fmt.Errorf("%w incidents: %w", ErrList, err)
 	}
 	var keys []string
 	for _, e := range entries {
