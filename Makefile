@@ -2,7 +2,7 @@
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  = -X main.version=$(VERSION)
+LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
 .PHONY: build deps bench-deps test lint bench chaos cover fuzz cross wine

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
@@ -26,7 +27,7 @@ func adhocSource(arg string, f *nowFlags) (source, error) {
 		host, port = strings.Trim(rest, "[]"), "22"
 	}
 	if user == "" || host == "" || strings.ContainsAny(arg, " \t\r\n") {
-		return source{}, usageOf(fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100)))
+		return source{}, advice.Usage(fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100)))
 	}
 	name := strings.NewReplacer(":", "-", "%", "-").Replace(host)
 	if port != "22" {
@@ -34,7 +35,7 @@ func adhocSource(arg string, f *nowFlags) (source, error) {
 	}
 	name = strings.TrimLeft(name, "-.")
 	if err := evidence.CheckName(name); err != nil {
-		return source{}, usageOf(fmt.Errorf("host %w", err))
+		return source{}, advice.Usage(fmt.Errorf("host %w", err))
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -74,7 +75,7 @@ func adhocAuth(dir, named string) (sshdial.Auth, error) {
 			}
 			pub, err := os.ReadFile(file + ".pub")
 			if err != nil {
-				return sshdial.Auth{}, withHint(fmt.Errorf("the key %s is encrypted and its public half is not beside it", file), "load it into the agent and keep its .pub file")
+				return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the key %s is encrypted and its public half is not beside it", file), "load it into the agent and keep its .pub file")
 			}
 			return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: string(pub)}, nil
 		}
@@ -90,11 +91,11 @@ func agentOnly(dir string) (sshdial.Auth, error) {
 	keys, err := sshdial.AgentKeys(ctx)
 	switch {
 	case err != nil:
-		return sshdial.Auth{}, withHint(fmt.Errorf("there is no key in %s, and no agent answers: %w", dir, err), "name a key with --key FILE")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("there is no key in %s, and no agent answers: %w", dir, err), "name a key with --key FILE")
 	case len(keys) == 0:
-		return sshdial.Auth{}, withHint(fmt.Errorf("there is no key in %s, and the agent holds none", dir), "name a key with --key FILE")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("there is no key in %s, and the agent holds none", dir), "name a key with --key FILE")
 	case len(keys) > 1:
-		return sshdial.Auth{}, withHint(fmt.Errorf("the agent holds %d keys, and only one may be tried", len(keys)), "name the one with --key FILE (the .pub file beside an encrypted key will do)")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the agent holds %d keys, and only one may be tried", len(keys)), "name the one with --key FILE (the .pub file beside an encrypted key will do)")
 	}
 	return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: keys[0]}, nil
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/sshdial"
 )
@@ -113,7 +116,7 @@ type checkAsk struct {
 func (q checkAsk) checkup(cfg *config.Config) (*checkup, error) {
 	hosts, err := cfg.HostsOf(q.Hosts...)
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, advice.Usage(err)
 	}
 	return &checkup{cfg: cfg, hosts: hosts, named: len(q.Hosts) > 0, timeout: q.Timeout, notify: q.Notify}, nil
 }
@@ -173,7 +176,7 @@ func (a *app) showFinding(f finding, width int) {
 	if a.json {
 		return
 	}
-	fmt.Fprintf(a.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, dash(f.Host), f.What, f.Detail)
+	fmt.Fprintf(a.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, human.Dash(f.Host), f.What, f.Detail)
 	if f.Hint != "" {
 		fmt.Fprintf(a.out, "      hint: %s\n", f.Hint)
 	}
@@ -190,7 +193,7 @@ func (c *checkup) report() checkReport {
 // concludeCheck prints the end and sets the exit code.
 func (a *app) concludeCheck(rep checkReport) error {
 	if !rep.OK {
-		a.exit = exitFailed
+		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(rep)
@@ -212,7 +215,7 @@ func (c *checkup) configuration() {
 	for i := range c.cfg.Sites {
 		n += len(c.cfg.Sites[i].Hosts)
 	}
-	c.add(finding{What: "configuration", Status: statusOK, Detail: fmt.Sprintf("%s: %s, %s", c.cfg.Path, plural(len(c.cfg.Sites), "site"), plural(n, "host"))})
+	c.add(finding{What: "configuration", Status: statusOK, Detail: fmt.Sprintf("%s: %s, %s", c.cfg.Path, human.Plural(len(c.cfg.Sites), "site"), human.Plural(n, "host"))})
 	c.judgeRings()
 	c.nameless()
 }
@@ -265,7 +268,7 @@ const (
 // disk compares the room in the store with what an incident will take, by the
 // rates that were measured.
 func (c *checkup) disk(visits []visit) {
-	free, err := freeSpace(c.cfg.Store)
+	free, err := diskspace.Free(c.cfg.Store)
 	if err != nil {
 		c.add(finding{What: "disk", Status: statusWarn, Detail: "the free space of " + c.cfg.Store + " is not known: " + err.Error()})
 		return
@@ -277,9 +280,9 @@ func (c *checkup) disk(visits []visit) {
 		}
 	}
 	one := perMin * int64(c.windowLength()/time.Second) / 60 * 5 / 4
-	f := finding{What: "disk", Status: statusOK, Detail: fmt.Sprintf("%s free for %s", size(free), c.cfg.Store)}
+	f := finding{What: "disk", Status: statusOK, Detail: fmt.Sprintf("%s free for %s", human.Size(free), c.cfg.Store)}
 	if perMin > 0 {
-		f.Detail += fmt.Sprintf("; an incident will take about %s (%s of logs a minute)", size(one), size(perMin))
+		f.Detail += fmt.Sprintf("; an incident will take about %s (%s of logs a minute)", human.Size(one), human.Size(perMin))
 	}
 	hint := fmt.Sprintf("make room: the store keeps everything for %v (keep.age)", c.cfg.Keep.Age)
 	switch {

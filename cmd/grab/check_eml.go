@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/mailauth"
 	"rtmtgrab/internal/proof"
@@ -88,7 +90,7 @@ type emlSite struct {
 // for alerts.authenticity.check: dkim, the DNS.
 func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
 	if len(args) > 0 {
-		return usageOf(errors.New("--mail and hosts do not go together"))
+		return advice.Usage(errors.New("--mail and hosts do not go together"))
 	}
 	cfg, err := a.load(offline)
 	if err != nil {
@@ -105,7 +107,7 @@ func (a *app) checkEML(ctx context.Context, file, folder string, args []string) 
 	}
 	rep := emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
 	if rep.box, err = boxOf(cfg, folder); err != nil {
-		return usageOf(err)
+		return advice.Usage(err)
 	}
 	rep.read(ctx, cfg, raw)
 	if a.json {
@@ -146,7 +148,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	r.Outcome = string(rec.What)
 	switch rec.What {
 	case incident.Expired:
-		r.Why = fmt.Sprintf("it happened %s, which is longer than mail.max_age (%v)", ago(now.Sub(rec.Alert.Time)), p.MaxAge)
+		r.Why = fmt.Sprintf("it happened %s, which is longer than mail.max_age (%v)", human.Ago(now.Sub(rec.Alert.Time)), p.MaxAge)
 	case incident.Unrouted:
 		r.Why = rec.Routed
 	case incident.Quarantined:
@@ -242,11 +244,11 @@ func (r *emlReport) text() string {
 			if where := al.From[what]; where != "" {
 				value += " (" + where + ")"
 			}
-			line(what, "%s", dash(value))
+			line(what, "%s", human.Dash(value))
 		}
 		found("name", al.Name)
 		line("kind", "%s", al.Kind)
-		line("to", "%s", dash(strings.Join(al.Recipients, ", ")))
+		line("to", "%s", human.Dash(strings.Join(al.Recipients, ", ")))
 		found("cluster", al.Cluster)
 		found("node", al.Node)
 		if al.Count != nil {
@@ -280,9 +282,9 @@ func (r *emlReport) textSender(line func(string, string, ...any)) {
 	case au == nil:
 		line("sender", "anyone may trigger (alerts.from and alerts.authenticity are not set)")
 	case au.OK:
-		line("sender", "%s may trigger: %s", dash(au.Sender), au.Why)
+		line("sender", "%s may trigger: %s", human.Dash(au.Sender), au.Why)
 	default:
-		line("sender", "%s may not trigger: %s", dash(au.Sender), au.Why)
+		line("sender", "%s may not trigger: %s", human.Dash(au.Sender), au.Why)
 	}
 	for _, l := range r.Looked {
 		line("", "%s", l.Field)

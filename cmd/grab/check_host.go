@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -197,7 +198,7 @@ const exemptions = "System > Protection > Automated detection > Exemptions"
 
 func unreachedHint(e *sshdial.Error) string {
 	if e.Kind != sshdial.KindTimeout {
-		return sshHint(e)
+		return advice.ForSSH(e)
 	}
 	hint := "packets are dropped: a firewall, the wrong interface or address, or a ban by the peer's intrusion protection"
 	if e.Stage != sshdial.StageConnect {

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 )
 
 const networkLog = "network_log" // the family that SIP is logged in
@@ -32,11 +33,11 @@ func (v *visit) judgeLogs(d fetch.Depths, dir string, window time.Duration, now 
 func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
-		return statusFail, fmt.Sprintf("%s in %s, none could be opened", plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
+		return statusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
 	case f.Files == 0:
 		return statusFail, "there is no file of this family in " + dir, "check logs.dir and logs.families: every bundle would lack it"
 	}
-	detail = fmt.Sprintf("%s, %s", plural(f.Files, "file"), size(f.Bytes))
+	detail = fmt.Sprintf("%s, %s", human.Plural(f.Files, "file"), human.Size(f.Bytes))
 	if f.Gzip > 0 {
 		detail += fmt.Sprintf(" (%d compressed)", f.Gzip)
 	}
@@ -49,12 +50,12 @@ func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time)
 	depth := now.Sub(f.Oldest)
 	detail += fmt.Sprintf(", depth %s (back to %s UTC)", depth.Round(time.Second), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
 	if f.PerMin > 0 {
-		detail += fmt.Sprintf(", %s a minute", size(f.PerMin))
+		detail += fmt.Sprintf(", %s a minute", human.Size(f.PerMin))
 	}
 	if depth > window {
 		detail += ", the minutes of an alert now would be overwritten from " + now.Add(depth-window).UTC().Format("15:04:05") + " UTC on"
 	}
-	detail += ", last written " + ago(max(now.Sub(f.Written), 0))
+	detail += ", last written " + human.Ago(max(now.Sub(f.Written), 0))
 	mend := "shorten window.before, or let less be logged at DEBUG"
 	if f.Files == 1 {
 		mend = "there is no rotated file yet: if the log is young it will reach further back by itself; else " + mend

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/mailwatch"
 )
 
@@ -68,12 +68,12 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 	f := finding{What: "mailbox", Status: statusOK}
 	who := fmt.Sprintf("%s at %s", m.User, m.Server)
 	if err != nil {
-		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), mailHint(m, err)
+		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), advice.ForMail(m, err)
 		return f
 	}
-	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, plural(int(rep.Messages), "mail"))
+	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, human.Plural(int(rep.Messages), "mail"))
 	if !rep.Newest.IsZero() {
-		f.Detail += ", the last " + ago(time.Since(rep.Newest))
+		f.Detail += ", the last " + human.Ago(time.Since(rep.Newest))
 	}
 	if rep.TLS != "" {
 		f.Detail += ", " + rep.TLS
@@ -84,48 +84,4 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 		f.Detail += ", no IDLE: new mails are seen by polling"
 	}
 	return f
-}
-
-// mailHint names the next move for each stage at which the mailbox can fail.
-func mailHint(m *config.Mail, err error) string {
-	if hint := mailCause(m, err); hint != "" {
-		return hint
-	}
-	e, ok := errors.AsType[*mailwatch.StageError](err)
-	if !ok {
-		return "check mail: in the configuration"
-	}
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, name := errors.AsType[x509.HostnameError](err)
-	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	switch {
-	case authority:
-		return "name the authority that signed the server's certificate under mail.ca_file"
-	case name:
-		return "the certificate is for another name: write the name that it bears under mail.server"
-	case plain:
-		return "no TLS is spoken on this port: mail.tls: starttls is usual on 143, implicit on 993"
-	}
-	switch e.Stage {
-	case mailwatch.StageDial:
-		return "check mail.server and mail.tls (port 993 is implicit, 143 starttls), the name's address, and the firewall"
-	case mailwatch.StageTLS:
-		return "check mail.tls (port 993 is implicit, 143 starttls) and the server's certificate (mail.ca_file)"
-	case mailwatch.StageLogin:
-		return "check mail.user and the password's file, then `grab check`; this was tried once"
-	}
-	return "check mail.mailbox: the folder's name as the server lists it"
-}
-
-// ago words an age.
-func ago(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "in the future"
-	case d < 2*time.Hour:
-		return d.Round(time.Second).String() + " ago"
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
@@ -91,7 +92,7 @@ func (d *demo) clean() error {
 	entries, err := os.ReadDir(d.dir)
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Stat(mark); err != nil {
-			return withHint(fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out")
+			return advice.WithHint(fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out")
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -36,8 +37,8 @@ func (d *demo) report(w *watching, e incident.Event) error {
 	}
 	m := res.Manifest
 	a := d.app
-	if a.exit = covered(m.Coverage); !res.OK {
-		a.exit = exitFailed
+	if a.exit = advice.Covered(m.Coverage); !res.OK {
+		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(outcome{m, path})

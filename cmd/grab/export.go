@@ -13,10 +13,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/export"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sources"
+	"rtmtgrab/internal/version"
 )
 
 // exportFlags are those of `grab export`.
@@ -51,7 +54,7 @@ func (a *app) exportCmd() *cobra.Command {
 
 func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 	if err := f.check(args); err != nil {
-		return usageOf(err)
+		return advice.Usage(err)
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
@@ -62,9 +65,9 @@ func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 	}
 	defer set.Close()
 	a.sayOpened(set)
-	o := export.Options{Phones: f.phones, Raw: f.raw, Place: set.Place, Program: "grab " + version}
+	o := export.Options{Phones: f.phones, Raw: f.raw, Place: set.Place, Program: "grab " + version.Version}
 	if o.Since, o.Until, err = a.exportSpan(f, set); err != nil {
-		return usageOf(err)
+		return advice.Usage(err)
 	}
 	res, err := writeExport(ctx, f.file, set, o)
 	if err != nil {
@@ -132,7 +135,7 @@ func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Ti
 			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
 		}
 		*t.to = at
-		a.say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), zoneName(at, site))
+		a.say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), human.ZoneName(at, site))
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return since, until, errors.New("--since is not before --until")
@@ -148,11 +151,11 @@ func writeExport(ctx context.Context, file string, set *sources.Set, o export.Op
 	})
 	switch {
 	case errors.Is(err, export.ErrInfo):
-		err = withHint(err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration")
+		err = advice.WithHint(err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration")
 	case errors.Is(err, fs.ErrPermission):
-		err = withHint(err, "name a file in a folder that this user may write in")
+		err = advice.WithHint(err, "name a file in a folder that this user may write in")
 	case errors.Is(err, export.ErrNothing) && (len(o.Phones) > 0 || !o.Since.IsZero() || !o.Until.IsZero()):
-		err = withHint(err, "look at --phone, --since and --until: without them all messages are written")
+		err = advice.WithHint(err, "look at --phone, --since and --until: without them all messages are written")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", file, err)
@@ -163,7 +166,7 @@ func writeExport(ctx context.Context, file string, set *sources.Set, o export.Op
 // printExport is the answer for a person.
 func printExport(w io.Writer, file string, r *export.Result) error {
 	const layout = "2006-01-02 15:04:05.000"
-	fmt.Fprintf(w, "%s of SIP, %s to %s UTC\n", plural(int(r.Messages), "message"), r.First.UTC().Format(layout), r.Last.UTC().Format(layout))
+	fmt.Fprintf(w, "%s of SIP, %s to %s UTC\n", human.Plural(int(r.Messages), "message"), r.First.UTC().Format(layout), r.Last.UTC().Format(layout))
 	for _, h := range r.Hosts {
 		fmt.Fprintf(w, "  %s: %d\n", evidence.Printable(h.Host, 100), h.Messages)
 	}

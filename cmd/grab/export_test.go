@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 )
@@ -29,7 +30,7 @@ type exported struct {
 
 func decodeExport(t *testing.T, r result) (e exported) {
 	t.Helper()
-	if r.code != exitOK {
+	if r.code != advice.OK {
 		t.Fatal(r)
 	}
 	r.decode(t, &e)
@@ -79,7 +80,7 @@ func TestExport(t *testing.T) {
 	if phone.Messages == 0 || phone.Messages > b.Messages/3 || phone.First.Before(b.First.Add(time.Minute)) || phone.Masked != 0 {
 		t.Errorf("of one phone: %+v", phone)
 	}
-	if r := runGrab("export", "--pcapng", file("words.pcapng"), path); r.code != exitOK || !strings.Contains(r.out, "messages of SIP") || !strings.Contains(r.out, "expe01") {
+	if r := runGrab("export", "--pcapng", file("words.pcapng"), path); r.code != advice.OK || !strings.Contains(r.out, "messages of SIP") || !strings.Contains(r.out, "expe01") {
 		t.Errorf("%s", r)
 	}
 }
@@ -106,14 +107,14 @@ func TestExportFails(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"--pcapng " + out + " " + info, exitFailed, []string{"INFO", "hint: have network.sip logged at DEBUG"}},
-		{"--pcapng " + info + " " + info, exitUsage, []string{"is what is read"}},
-		{"--pcapng " + dir + " " + info, exitUsage, []string{"is no file"}},
-		{"--pcapng " + filepath.Join(dir, "none", "x") + " " + info, exitUsage, []string{"--pcapng"}},
-		{info, exitUsage, []string{"--pcapng is missing"}},
-		{"--pcapng " + out, exitUsage, []string{"requires at least 1 arg"}},
-		{"--pcapng " + out + " --since yesterday " + info, exitUsage, []string{`--since "yesterday"`}},
-		{"--pcapng " + out + " --since 2026-03-02T14:00:00Z --until 2026-03-02T13:00:00Z " + info, exitUsage, []string{"--since is not before --until"}},
+		{"--pcapng " + out + " " + info, advice.Failed, []string{"INFO", "hint: have network.sip logged at DEBUG"}},
+		{"--pcapng " + info + " " + info, advice.BadUsage, []string{"is what is read"}},
+		{"--pcapng " + dir + " " + info, advice.BadUsage, []string{"is no file"}},
+		{"--pcapng " + filepath.Join(dir, "none", "x") + " " + info, advice.BadUsage, []string{"--pcapng"}},
+		{info, advice.BadUsage, []string{"--pcapng is missing"}},
+		{"--pcapng " + out, advice.BadUsage, []string{"requires at least 1 arg"}},
+		{"--pcapng " + out + " --since yesterday " + info, advice.BadUsage, []string{`--since "yesterday"`}},
+		{"--pcapng " + out + " --since 2026-03-02T14:00:00Z --until 2026-03-02T13:00:00Z " + info, advice.BadUsage, []string{"--since is not before --until"}},
 	} {
 		r := runGrab(append([]string{"export"}, strings.Fields(c.args)...)...)
 		for _, s := range c.says {

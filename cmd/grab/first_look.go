@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/registration"
@@ -117,7 +118,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	case total == 0:
 		return nil, errNothing
 	case total > firstLookMost:
-		return nil, fmt.Errorf("%s of logs are too many for a first look", size(total))
+		return nil, fmt.Errorf("%s of logs are too many for a first look", human.Size(total))
 	}
 	set := sources.Of(ctx, s.store.Dir, m, func(host, family string) (io.ReadCloser, error) {
 		return fetch.OpenSlice(s.store.Slices(in.Key, host), family)

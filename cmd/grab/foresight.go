@@ -8,6 +8,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // shallow warns once of each family whose records do not last for twice the window
@@ -32,7 +33,7 @@ func (s *shallow) judge(host, family string, depth, window time.Duration, perMin
 	case is && !was:
 		hint := "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"
 		s.log.Warn("the logs wrap soon: less than twice the window of an alert", "host", host, "family", family, "depth", depth.Round(time.Second).String(),
-			"window", window.String(), "rate", fmt.Sprintf("%s a minute", size(perMinute)), "hint", hint)
+			"window", window.String(), "rate", fmt.Sprintf("%s a minute", human.Size(perMinute)), "hint", hint)
 	case !is && was:
 		s.log.Info("the logs last for twice the window again", "host", host, "family", family, "depth", depth.Round(time.Second).String())
 	}

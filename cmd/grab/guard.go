@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/status"
 )
@@ -94,12 +95,12 @@ func (w *watching) reportQuarantine(r *status.Report) {
 	all, recent, first := w.journal.Held(time.Now().Add(-24 * time.Hour))
 	r.Held = all
 	if recent > 0 {
-		r.Add(status.Problem{Key: "quarantine", Since: first, What: plural(recent, "alert") + " of the last 24 hours in quarantine: nothing was grabbed for them",
+		r.Add(status.Problem{Key: "quarantine", Since: first, What: human.Plural(recent, "alert") + " of the last 24 hours in quarantine: nothing was grabbed for them",
 			Hint: "`grab quarantine` lists them and says why; release those that are genuine"})
 	}
 	for _, l := range w.journal.Limits() {
 		r.Add(status.Problem{Key: "limit/" + l.Site, Since: l.Since, Blocks: true,
-			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, plural(l.Alerts, "alert")),
+			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, human.Plural(l.Alerts, "alert")),
 			Hint: "see who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})
 	}
 }

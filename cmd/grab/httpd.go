@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/status"
 )
 
@@ -34,7 +35,7 @@ func (w *watching) serveHTTP() error {
 	}
 	l, err := net.Listen("tcp", h.Listen)
 	if err != nil {
-		return withHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
+		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
 	}
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)

@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/terminal"
 )
 
 func (a *app) initCmd() *cobra.Command {
@@ -62,7 +64,7 @@ type initReport struct {
 }
 
 // writeConfig makes the configuration file and loads it.
-func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
+func (a *app) writeConfig(f *answers, ask *terminal.Asker) (*config.Config, error) {
 	path := a.config
 	if path == "" {
 		path = os.Getenv("GRAB_CONFIG")
@@ -71,11 +73,11 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 		path = newConfig(runtime.GOOS)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, usageOf(withHint(fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"))
+		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"))
 	}
 	if missing := f.missing(); len(missing) > 0 {
 		if ask == nil {
-			return nil, usageOf(withHint(fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
+			return nil, advice.Usage(advice.WithHint(fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
 		}
 		if err := f.ask(ask); err != nil {
 			return nil, err
@@ -83,7 +85,7 @@ func (a *app) writeConfig(f *answers, ask *asker) (*config.Config, error) {
 	}
 	text, err := f.render()
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, advice.Usage(err)
 	}
 	cfg, err := placeConfig(path, text)
 	if err != nil {
@@ -138,7 +140,7 @@ func placeConfig(path string, text []byte) (*config.Config, error) {
 	for _, f := range faults { // without line numbers: the file is gone
 		lines = append(lines, f.Path+": "+f.What)
 	}
-	return nil, usageOf(withHint(errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"))
+	return nil, advice.Usage(advice.WithHint(errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"))
 }
 
 // written ends an init that contacts nobody.
@@ -151,7 +153,7 @@ func (a *app) written(cfg *config.Config) error {
 }
 
 // tryOut pins the hosts' keys and runs the check with the new configuration.
-func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, ask *asker, noCheck bool) error {
+func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, ask *terminal.Asker, noCheck bool) error {
 	hosts, err := cfg.HostsOf()
 	if err != nil {
 		return err
@@ -169,7 +171,7 @@ func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, a
 		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks
 	}
 	if !rep.OK {
-		a.exit = exitFailed
+		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(rep)

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/terminal"
 )
 
 // answers are what a configuration is written from. Paths may be relative to
@@ -76,11 +77,11 @@ func (f *answers) missing() []string {
 var errInterrupted = errors.New("interrupted; nothing was written")
 
 // ask asks for everything, with what is known as the default.
-func (f *answers) ask(q *asker) error {
+func (f *answers) ask(q *terminal.Asker) error {
 	ok := true
 	one := func(value *string, question string) {
 		if ok {
-			*value, ok = q.or(*value, "%s", question)
+			*value, ok = q.Or(*value, "%s", question)
 		}
 	}
 	must := func(value *string, question string) {
@@ -124,14 +125,14 @@ func (f *answers) ask(q *asker) error {
 	return nil
 }
 
-func (f *answers) askHosts(q *asker, ok *bool) {
+func (f *answers) askHosts(q *terminal.Asker, ok *bool) {
 	for *ok {
 		var line string
-		if line, *ok = q.ask("An Expressway as name,role,address (such as expc01,C,10.0.30.2:22; empty: no more):"); line == "" {
+		if line, *ok = q.Ask("An Expressway as name,role,address (such as expc01,C,10.0.30.2:22; empty: no more):"); line == "" {
 			return
 		}
 		if _, err := parseHost(line); err != nil {
-			fmt.Fprintln(q.out, err)
+			fmt.Fprintln(q.Out, err)
 			continue
 		}
 		f.hosts = append(f.hosts, line)

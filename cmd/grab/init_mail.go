@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/terminal"
 )
 
 // byPassword is the way in by a password; the others are providers of OAuth2.
@@ -46,7 +48,7 @@ var knownServers = map[string]knownServer{
 }
 
 func (f *answers) known() knownServer {
-	return knownServers[strings.TrimSuffix(host(strings.TrimSpace(f.MailServer)), ".")]
+	return knownServers[strings.TrimSuffix(advice.ServerHost(strings.TrimSpace(f.MailServer)), ".")]
 }
 
 // way is how to log in: as was said, or as follows from what was given, or as the
@@ -104,16 +106,16 @@ func (f *answers) missingMail(need func(given bool, flag string)) {
 }
 
 // askMail asks how to log in to the mailbox.
-func (f *answers) askMail(q *asker, one, must func(*string, string), more func() bool) {
+func (f *answers) askMail(q *terminal.Asker, one, must func(*string, string), more func() bool) {
 	if k := f.known(); k.provider != "" {
-		fmt.Fprintf(q.out, "%s: %s is the way there. docs/mailbox.md has the steps.\n", k.why, k.provider)
+		fmt.Fprintf(q.Out, "%s: %s is the way there. docs/mailbox.md has the steps.\n", k.why, k.provider)
 	}
 	for f.MailAuth = f.way(); more(); {
 		one(&f.MailAuth, "How to log in there: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2)")
 		if f.checkWay() == nil {
 			break
 		}
-		fmt.Fprintln(q.out, f.checkWay())
+		fmt.Fprintln(q.Out, f.checkWay())
 		f.MailAuth = ""
 		f.MailAuth = f.way()
 	}
@@ -173,5 +175,5 @@ func (f *answers) doubt() string {
 	if k.provider == "" || f.way() == k.provider {
 		return ""
 	}
-	return fmt.Sprintf("%s: --mail-auth %s is the way at %s, see docs/mailbox.md", k.why, k.provider, host(f.MailServer))
+	return fmt.Sprintf("%s: --mail-auth %s is the way at %s, see docs/mailbox.md", k.why, k.provider, advice.ServerHost(f.MailServer))
 }

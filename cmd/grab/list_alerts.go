@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -26,7 +27,7 @@ func (a *app) listAlerts(store *incident.Store) error {
 	for _, l := range list {
 		row := func(site string, what incident.What, in, why string) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Time.Format(time.RFC3339), l.Seen.Format(time.RFC3339), l.ID[:12], l.Kind,
-				dash(l.Cluster), dash(l.Node), dash(site), what, dash(in), dash(why))
+				human.Dash(l.Cluster), human.Dash(l.Node), human.Dash(site), what, human.Dash(in), human.Dash(why))
 		}
 		for _, s := range l.Sites {
 			why := s.Why

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/mailwatch"
@@ -185,7 +186,7 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			_, err := w.journal.Decide(time.Now())
 			return err
 		},
-		Hint:  func(err error) string { return mailHint(b.mail, err) },
+		Hint:  func(err error) string { return advice.ForMail(b.mail, err) },
 		Again: w.boxes.again(b.name()),
 		State: func(st mailwatch.State) {
 			w.boxes.note(b.name(), func(s *boxState) {

@@ -15,10 +15,10 @@ import (
 	_ "time/tzdata" // sites have time zones, and Windows has no database of them
 
 	"github.com/spf13/cobra"
-)
 
-// version is set by the linker.
-var version = "dev"
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/version"
+)
 
 func main() {
 	first := make(chan struct{})
@@ -72,19 +72,19 @@ func (a *app) root() *cobra.Command {
 		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(usageOf(errors.New("a command is missing")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("a command is missing")), cmd.Help())
 		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageOf(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return advice.Usage(err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, c := range a.commands() {
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
-					return usageOf(err)
+					return advice.Usage(err)
 				}
 				return nil
 			}
@@ -97,7 +97,7 @@ func (a *app) root() *cobra.Command {
 // knownCommand refuses the name of a command that there is not.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
-		return usageOf(withHint(err, "`grab --help` lists the commands"))
+		return advice.Usage(advice.WithHint(err, "`grab --help` lists the commands"))
 	}
 	return nil
 }
@@ -112,9 +112,9 @@ func (a *app) versionCmd() *cobra.Command {
 		if a.json {
 			return a.print(struct {
 				Version string `json:"version"`
-			}{version})
+			}{version.Version})
 		}
-		_, err := fmt.Fprintln(a.out, "grab", version)
+		_, err := fmt.Fprintln(a.out, "grab", version.Version)
 		return err
 	}}
 }

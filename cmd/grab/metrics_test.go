@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/version"
 )
 
 // TestOutcomes: each sealed revision counts by its site, and a failure once, however
@@ -139,7 +140,7 @@ func (c *labConfig) checkMetrics(text string) {
 		c.t.Fatal(err)
 	}
 	known := map[string][]string{"outcome": {"alert", "seen_before", "not_kept"}, "what": {"started", "sealed", "failed"}, "step": {"held", "copied", "sealed"},
-		"coverage": {"complete", "partial", "lost", "failed"}, "site": {"hq"}, "blocks": {"true", "false"}, "version": {version}, "family": lab.Families(),
+		"coverage": {"complete", "partial", "lost", "failed"}, "site": {"hq"}, "blocks": {"true", "false"}, "version": {version.Version}, "family": lab.Families(),
 		"heartbeat": {"daily"}, "mailbox": {c.mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.mail.User + "/INBOX"}}
 	for _, e := range c.peers {
 		known["host"] = append(known["host"], e.Name())

@@ -13,10 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/version"
 )
 
 // nowFlags are those of `grab now`.
@@ -86,7 +89,7 @@ func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
 		return err
 	}
 	if err := prepareOut(g.out); err != nil {
-		return usageOf(err)
+		return advice.Usage(err)
 	}
 	if a.ended() {
 		return errBeforeBegun
@@ -124,10 +127,10 @@ type effort struct {
 func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.Store, incident.Incident, error) {
 	asked, err := g.window(f, time.Now())
 	if err != nil {
-		return nil, incident.Incident{}, usageOf(err)
+		return nil, incident.Incident{}, advice.Usage(err)
 	}
 	e.say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
-		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), zoneName(asked.Since, g.zone), g.site.Name, plural(len(g.site.Hosts), "host"))
+		asked.Since.In(g.zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.zone).Format("15:04:05"), human.ZoneName(asked.Since, g.zone), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
 	store, err := incident.OpenStore(g.store)
 	if err != nil {
 		return nil, incident.Incident{}, err
@@ -142,7 +145,7 @@ func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.S
 
 // recovery says how to get what comes after a window that ended with the event.
 func (a *app) recovery(f *nowFlags, asked evidence.Window, zone *time.Location) {
-	if f.after != 0 || a.json || a.exit == exitLost {
+	if f.after != 0 || a.json || a.exit == advice.Lost {
 		return
 	}
 	again, when := asked.Until.Add(5*time.Minute), ""
@@ -173,7 +176,7 @@ func prepareOut(dir string) error {
 func outError(err error) error {
 	err = fmt.Errorf("--out: %w", err)
 	if errors.Is(err, fs.ErrPermission) {
-		return withHint(err, "name a folder that this user may write in with --out")
+		return advice.WithHint(err, "name a folder that this user may write in with --out")
 	}
 	return err
 }
@@ -190,7 +193,7 @@ func (a *app) ended() bool {
 func (g *grabbing) runner(store *incident.Store, e effort) *incident.Runner {
 	return &incident.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.bundle), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version,
+		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.bundle), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version.Version,
 	}
 }
 
@@ -204,7 +207,7 @@ func (a *app) prepare(f *nowFlags, hosts []string) (*grabbing, error) {
 		}
 		return prepareConfigured(cfg, f, hosts)
 	case adhoc < len(hosts):
-		return nil, usageOf(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
+		return nil, advice.Usage(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
 	}
 	return prepareAdhoc(f, hosts)
 }
@@ -222,7 +225,7 @@ func adhocHosts(hosts []string) (n int) {
 func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbing, error) {
 	s, chosen, err := cfg.Select(f.site, hosts...)
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, advice.Usage(err)
 	}
 	var list []config.Host
 	for _, h := range chosen {
@@ -301,18 +304,6 @@ func lastLocal(at, clock, now time.Time) (best time.Time, ok bool) {
 	return best, ok
 }
 
-func zoneName(t time.Time, zone *time.Location) string {
-	name, _ := t.In(zone).Zone()
-	return name
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // outcome is the JSON of now, retry and demo.
 type outcome struct {
 	evidence.Manifest
@@ -331,7 +322,7 @@ func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Loc
 // tell prints an outcome and sets the exit code.
 func (a *app) tell(o outcome, zone *time.Location) error {
 	m := o.Manifest
-	a.exit = covered(m.Coverage)
+	a.exit = advice.Covered(m.Coverage)
 	if a.json {
 		return a.print(o)
 	}
@@ -343,7 +334,7 @@ func (a *app) tell(o outcome, zone *time.Location) error {
 		fmt.Fprintf(a.out, "verdict   %s\n", verdictLine(m.Registration))
 	}
 	if info, err := os.Stat(o.Bundle); err == nil {
-		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", o.Bundle, size(info.Size()))
+		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", o.Bundle, human.Size(info.Size()))
 	}
 	return nil
 }
@@ -351,7 +342,7 @@ func (a *app) tell(o outcome, zone *time.Location) error {
 // prepareAdhoc makes a site of hosts that no configuration knows.
 func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 	if f.site != "" {
-		return nil, usageOf(errors.New("--site needs names from the configuration, not user@address"))
+		return nil, advice.Usage(errors.New("--site needs names from the configuration, not user@address"))
 	}
 	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
@@ -365,7 +356,7 @@ func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 			return nil, err
 		}
 		if _, twice := sources[s.host.Name]; twice {
-			return nil, usageOf(fmt.Errorf("%s is named twice", arg))
+			return nil, advice.Usage(fmt.Errorf("%s is named twice", arg))
 		}
 		sources[s.host.Name] = s
 		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.host.Name, Address: s.host.Address})

@@ -14,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/status"
@@ -106,7 +108,7 @@ func (a *app) printPauses(list []status.Pause) error {
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SITE\tFROM\tUNTIL\tBY\tREASON")
 	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", everySite(p.Site), p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.By, dash(p.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", everySite(p.Site), p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.By, human.Dash(p.Reason))
 	}
 	return w.Flush()
 }
@@ -144,9 +146,9 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 	}
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return nil, withHint(err, "run this as the owner of "+d.store.Dir+", or as a member of socket.group while grab watch runs")
+		return nil, advice.WithHint(err, "run this as the owner of "+d.store.Dir+", or as a member of socket.group while grab watch runs")
 	case errors.Is(err, incident.ErrPauses):
-		return nil, withHint(err, "nothing is paused by hand; move pauses.json out of "+d.store.Dir+", then pause again")
+		return nil, advice.WithHint(err, "nothing is paused by hand; move pauses.json out of "+d.store.Dir+", then pause again")
 	case err != nil:
 		return nil, err
 	}
@@ -161,17 +163,17 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 func (d pauseDesk) site(q pauseAsk) (string, *time.Location, error) {
 	switch {
 	case q.All && q.Site != "":
-		return "", nil, usageOf(errors.New("--site and --all do not go together"))
+		return "", nil, advice.Usage(errors.New("--site and --all do not go together"))
 	case q.All:
 		return "", time.UTC, nil
 	case q.Site == "":
-		return "", nil, usageOf(errors.New("which site? --site NAME, or --all"))
+		return "", nil, advice.Usage(errors.New("which site? --site NAME, or --all"))
 	}
 	cfg := d.cfg()
 	s := cfg.Site(q.Site)
 	if s == nil {
 		_, _, err := cfg.Select(q.Site)
-		return "", nil, usageOf(err)
+		return "", nil, advice.Usage(err)
 	}
 	return s.Name, s.Zone(), nil
 }
@@ -184,22 +186,22 @@ func (d pauseDesk) pause(ctx context.Context, q pauseAsk, by string, now time.Ti
 	p := incident.Pause{Site: site, From: now, Reason: q.Reason, By: by}
 	switch {
 	case strings.TrimSpace(q.Reason) == "":
-		return usageOf(errors.New("--reason is missing: why is nothing to be grabbed?"))
+		return advice.Usage(errors.New("--reason is missing: why is nothing to be grabbed?"))
 	case (q.For == "") == (q.Until == ""):
-		return usageOf(errors.New("a pause has an end: either --for or --until"))
+		return advice.Usage(errors.New("a pause has an end: either --for or --until"))
 	case q.For != "":
 		length, err := config.ParseDuration(q.For)
 		if err != nil {
-			return usageOf(fmt.Errorf("--for: %w", err))
+			return advice.Usage(fmt.Errorf("--for: %w", err))
 		}
 		p.Until = now.Add(length)
 	default:
 		if p.Until, err = parseUntil(q.Until, now, zone); err != nil {
-			return usageOf(err)
+			return advice.Usage(err)
 		}
 	}
 	if !p.Until.After(now) || p.Until.Sub(now) > incident.MaxPause {
-		return usageOf(fmt.Errorf("the pause would end at %s: it ends in the future, and at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
+		return advice.Usage(fmt.Errorf("the pause would end at %s: it ends in the future, and at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
 	}
 	return d.store.Pause(ctx, p)
 }
@@ -221,9 +223,9 @@ func (d pauseDesk) resume(ctx context.Context, q pauseAsk, by string, now time.T
 	_, err = d.store.Resume(ctx, site, by, now)
 	switch {
 	case errors.Is(err, incident.ErrAllPaused):
-		return withHint(fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends that")
+		return advice.WithHint(fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends that")
 	case errors.Is(err, incident.ErrNoPause):
-		return withHint(fmt.Errorf("site %s: %w", everySite(site), err), "quiet hours (sites: quiet:) end by their schedule, or by a change of the configuration")
+		return advice.WithHint(fmt.Errorf("site %s: %w", everySite(site), err), "quiet hours (sites: quiet:) end by their schedule, or by a change of the configuration")
 	}
 	return err
 }
@@ -233,13 +235,13 @@ func (d pauseDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var q pauseAsk
 	if r.Method == http.MethodPost {
 		if err := local.Read(r, &q); err != nil {
-			local.Fail(rw, http.StatusBadRequest, local.Failure{Message: err.Error(), Exit: exitUsage})
+			local.Fail(rw, http.StatusBadRequest, local.Failure{Message: err.Error(), Exit: advice.BadUsage})
 			return
 		}
 	}
 	list, err := d.do(r.Context(), r.URL.Path, &q, local.PeerOf(r.Context()).String(), time.Now())
 	if err != nil {
-		local.Fail(rw, http.StatusConflict, local.Failure{Message: err.Error(), Hint: hintFor(err), Exit: exitOf(err)})
+		local.Fail(rw, http.StatusConflict, local.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)})
 		return
 	}
 	local.Answer(rw, list)

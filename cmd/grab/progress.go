@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -48,7 +49,7 @@ func (p *progress) fetched(f fetch.Progress) {
 	}
 	if f.Done == 0 && f.Total > 0 && h.said != f.Total {
 		h.said = f.Total
-		fmt.Fprintf(p.lines, "%s: taking %s\n", f.Host, size(f.Total))
+		fmt.Fprintf(p.lines, "%s: taking %s\n", f.Host, human.Size(f.Total))
 		if p.bars != nil && h.bar == nil {
 			h.bar = p.bars.AddBar(f.Total, mpb.PrependDecorators(decor.Name(f.Host, decor.WCSyncSpaceR)),
 				mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Name(" "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
@@ -90,17 +91,4 @@ func (p *progress) wait() {
 		}
 	}
 	p.bars.Wait()
-}
-
-// size prints bytes for people.
-func size(n int64) string {
-	switch f := float64(n); {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", f/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", f/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", f/(1<<10))
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -44,7 +46,7 @@ func (a *app) quarantineCmd() *cobra.Command {
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageOf(err)
+			return advice.Usage(err)
 		}
 		return nil
 	}
@@ -95,7 +97,7 @@ func (a *app) listQuarantine() error {
 		if i == 0 {
 			fmt.Fprintln(w, "ID\tSEEN\tSENDER\tALERT\tCLUSTER\tNODE\tWHY")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], h.Seen.Format(time.RFC3339), dash(h.Sender), dash(h.Alert.Name), dash(h.Alert.Cluster), dash(h.Alert.Node), h.Why)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], h.Seen.Format(time.RFC3339), human.Dash(h.Sender), human.Dash(h.Alert.Name), human.Dash(h.Alert.Cluster), human.Dash(h.Alert.Node), h.Why)
 	}
 	return w.Flush()
 }
@@ -138,7 +140,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 			return err
 		}
 		if age, p := time.Since(rec.Alert.Time), policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
-			return withHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], ago(age), incident.ErrTooOld), "--force tries all the same")
+			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), incident.ErrTooOld), "--force tries all the same")
 		}
 		recs = append(recs, rec)
 	}
@@ -157,7 +159,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 	for _, r := range rows {
 		fmt.Fprintf(a.out, "%s  %s", r.ID[:12], r.What)
 		for _, d := range r.Sites {
-			fmt.Fprintf(a.out, "  %s: %s %s", d.Site, dash(string(d.What)), d.Incident)
+			fmt.Fprintf(a.out, "  %s: %s %s", d.Site, human.Dash(string(d.What)), d.Incident)
 		}
 		fmt.Fprintln(a.out)
 		if r.Note != "" {
@@ -172,7 +174,7 @@ func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRec
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
 	if err := st.Ask(req); err != nil {
-		return row, withHint(err, "run this as the owner of "+st.Dir)
+		return row, advice.WithHint(err, "run this as the owner of "+st.Dir)
 	}
 	if !watched {
 		row.Note = "no grab watch runs on this store: it is done when one starts. Until then `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs"
@@ -208,7 +210,7 @@ func releasedNote(rec incident.AlertRecord) string {
 		return "alerts.limit is reached, so nothing is grabbed for it; `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs all the same"
 	}
 	if age := time.Since(rec.Alert.Time); age > 30*time.Minute {
-		return "the alert is of " + ago(age) + ": of its minutes there may be nothing left on the hosts"
+		return "the alert is of " + human.Ago(age) + ": of its minutes there may be nothing left on the hosts"
 	}
 	return ""
 }
@@ -224,7 +226,7 @@ func isWatched(st *incident.Store) bool {
 func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, err error) {
 	id = strings.ToLower(id)
 	if len(id) < 6 || strings.Trim(id, "0123456789abcdef") != "" {
-		return found, usageOf(fmt.Errorf("%q: an ID has 6 or more hexadecimal digits", evidence.Printable(id, 80)))
+		return found, advice.Usage(fmt.Errorf("%q: an ID has 6 or more hexadecimal digits", evidence.Printable(id, 80)))
 	}
 	n := 0
 	for _, rec := range list {
@@ -235,9 +237,9 @@ func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, e
 	}
 	switch n {
 	case 0:
-		return found, withHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is")
+		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is")
 	case 1:
 		return found, nil
 	}
-	return found, usageOf(fmt.Errorf("%s is the beginning of %d IDs", id, n))
+	return found, advice.Usage(fmt.Errorf("%s is the beginning of %d IDs", id, n))
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -235,7 +236,7 @@ func TestRealNow(t *testing.T) {
 	// one host down: its row says why, the other is complete
 	s.sshd[1].Stop()
 	code, out, errOut = s.grab("now", "--json", "--patience", "1s")
-	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitPartial {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != advice.Partial {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
 	if got.Hosts[0].Coverage != evidence.Complete || got.Hosts[1].Coverage != evidence.Lost || got.Hosts[1].Files[0].Missing[0].Reason != evidence.ReasonUnreachable || got.Hosts[1].Error == "" {
@@ -310,7 +311,7 @@ func TestRealChangedHostKey(t *testing.T) {
 	s.sshd[0].ChangeHostKeys()
 	code, out, errOut := s.grab("now", "--json", "--patience", "1s")
 	var got outcome
-	if err := json.Unmarshal([]byte(out), &got); err != nil || code != exitPartial {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != advice.Partial {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
 	h := got.Hosts[0]

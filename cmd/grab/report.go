@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
@@ -58,10 +59,10 @@ func (a *app) reportCmd() *cobra.Command {
 
 func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	if f.grace < 0 {
-		return usageOf(errors.New("--grace cannot be negative"))
+		return advice.Usage(errors.New("--grace cannot be negative"))
 	}
 	if err := prepareOut(f.out); err != nil {
-		return usageOf(err)
+		return advice.Usage(err)
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -138,7 +139,7 @@ func TestReport(t *testing.T) {
 			r := runGrab(slices.Concat([]string{"report", "--json", "--out", out}, args)...)
 			var rep registration.Report
 			r.decode(t, &rep)
-			if r.code != exitOK || rep.Verdict != registration.VerdictPartial {
+			if r.code != advice.OK || rep.Verdict != registration.VerdictPartial {
 				t.Fatalf("%s", r)
 			}
 			var onDisk registration.Report
@@ -276,7 +277,7 @@ func TestSealedReport(t *testing.T) {
 		}
 		out := t.TempDir()
 		r := runGrab("report", "--out", out, path)
-		if r.code != exitOK || !strings.Contains(r.out, l.victim.Device) {
+		if r.code != advice.OK || !strings.Contains(r.out, l.victim.Device) {
 			t.Errorf("%s", r)
 		}
 		for _, name := range []string{pageName, csvName, jsonName} {

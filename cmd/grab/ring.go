@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/human"
 )
 
 // ringDir is where the ring of a host is kept.
@@ -65,12 +68,12 @@ func (w *watching) ring(cfg *config.Config, h *config.Host, zone *time.Location)
 	var down time.Time
 	return &fetch.Ring{
 		Host: configured(h, zone, logins(cfg)).connect(w.warm.pool), Dir: ringDir(cfg, h.Name),
-		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: freeSpace,
+		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: diskspace.Free,
 		Event: func(err error) {
 			switch {
 			case err != nil:
 				down = time.Now()
-				w.log.Warn("ring down", "host", h.Name, "err", err, "hint", hintFor(err))
+				w.log.Warn("ring down", "host", h.Name, "err", err, "hint", advice.For(err))
 			case down.IsZero():
 				w.log.Info("ring up", "host", h.Name, "every", h.Ring.Every, "keep", h.Ring.Keep)
 			default:
@@ -96,20 +99,20 @@ func (c *checkup) judgeRing(h *config.Host) (findings []finding) {
 	now := time.Now()
 	for _, r := range costs {
 		f := finding{h.Name, "ring", statusOK, "", ""}
-		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, size(r.Bytes))
+		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
 		if !r.Since.IsZero() {
 			f.Detail += fmt.Sprintf(", %s deep (back to %s UTC)", now.Sub(r.Since).Round(time.Second), r.Since.UTC().Format("2006-01-02 15:04:05"))
 		}
 		if r.PerMin > 0 {
-			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", size(r.PerMin), size(r.StoredPerMin))
+			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
 		}
-		f.Detail += ", last increment " + ago(max(now.Sub(r.Until), 0))
+		f.Detail += ", last increment " + human.Ago(max(now.Sub(r.Until), 0))
 		switch {
 		case now.Sub(r.Until) > 3*h.Ring.Every+time.Minute:
 			f.Status, f.Hint = statusWarn, hint
 		case r.Breaks > 0 || r.Damaged > 0:
 			f.Status = statusWarn
-			f.Detail += fmt.Sprintf(", %s at which something may be missing, %d damaged or lost frames", plural(r.Breaks, "place"), r.Damaged)
+			f.Detail += fmt.Sprintf(", %s at which something may be missing, %d damaged or lost frames", human.Plural(r.Breaks, "place"), r.Damaged)
 			f.Hint = "a shorter ring.every loses less when logs rotate fast; each bundle says what its own window lacks"
 		}
 		findings = append(findings, f)

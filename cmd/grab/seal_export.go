@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/export"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/sources"
+	"rtmtgrab/internal/version"
 )
 
 // exportName is the file of the SIP messages in a bundle's report/.
@@ -57,7 +58,7 @@ func sealExport(ctx context.Context, job incident.SealJob, files *[]string) (pat
 	set := jobSources(ctx, job)
 	defer func() { err = errors.Join(err, set.Close()) }()
 	return writeTemp(ctx, job.Base, func(w io.Writer) error {
-		_, err := export.PCAPNG(ctx, w, set.Sources, export.Options{Place: set.Place, Program: "grab " + version})
+		_, err := export.PCAPNG(ctx, w, set.Sources, export.Options{Place: set.Place, Program: "grab " + version.Version})
 		return err
 	}, files)
 }

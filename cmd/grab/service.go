@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 )
 
@@ -28,7 +29,7 @@ func (a *app) serviceCmd() *cobra.Command {
 			"the rights of an administrator. Elsewhere systemd does it, see configs/grab.service.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(usageOf(errors.New("say what: install, uninstall, start, stop, reload or status")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("say what: install, uninstall, start, stop, reload or status")), cmd.Help())
 		}}
 	for _, c := range []struct {
 		use, short string
@@ -44,7 +45,7 @@ func (a *app) serviceCmd() *cobra.Command {
 		root.AddCommand(&cobra.Command{Use: c.use, Short: c.short,
 			Args: func(cmd *cobra.Command, args []string) error {
 				if err := cobra.NoArgs(cmd, args); err != nil {
-					return usageOf(err)
+					return advice.Usage(err)
 				}
 				return nil
 			},

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 
 	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 )
 
@@ -74,11 +75,11 @@ func (a *app) serviceFiles() (path, exe string, err error) {
 	}
 	const hint = `copy grab.exe to C:\Program Files\grab and run it from there`
 	if err := access.Vouched(exe); err != nil {
-		return "", "", withHint(err, hint)
+		return "", "", advice.WithHint(err, hint)
 	}
 	list, err := access.Of(exe)
 	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
-		err = withHint(fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint)
+		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint)
 	}
 	return path, exe, err
 }
@@ -105,7 +106,7 @@ func closeFolder(p place) error {
 			return err
 		}
 		if l.ForeignOwner(me, access.ServiceSID(serviceName)) {
-			return withHint(fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
+			return advice.WithHint(fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
 		}
 	}
 	return access.Set(p.dir, p.list)

@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"errors"
+
+	"rtmtgrab/internal/advice"
 )
 
-var errNoServices = usageOf(withHint(errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"))
+var errNoServices = advice.Usage(advice.WithHint(errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"))
 
 func (a *app) serviceInstall(context.Context) error   { return errNoServices }
 func (a *app) serviceUninstall(context.Context) error { return errNoServices }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/servicelog"
 )
 
@@ -29,7 +30,7 @@ func (a *app) watchManaged() error {
 		return err
 	}
 	if !is {
-		return usageOf(withHint(errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"))
+		return advice.Usage(advice.WithHint(errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"))
 	}
 	// The console's signals are not for a service: one comes whenever somebody logs off.
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
@@ -76,7 +77,7 @@ func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 	if err == nil {
 		return false, 0
 	}
-	log.Error("the service ends", "err", err, "hint", hintFor(err))
+	log.Error("the service ends", "err", err, "hint", advice.For(err))
 	return true, uint32(m.app.fail(err))
 }
 

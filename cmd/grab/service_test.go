@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 )
 
@@ -250,16 +251,16 @@ func TestServiceHints(t *testing.T) {
 func TestServiceCommand(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		for _, what := range []string{"install", "uninstall", "start", "stop", "reload", "status"} {
-			if r := runGrab("service", what); r.code != exitUsage || !strings.Contains(r.err, "for Windows") || !strings.Contains(r.err, "configs/grab.service") || r.out != "" {
+			if r := runGrab("service", what); r.code != advice.BadUsage || !strings.Contains(r.err, "for Windows") || !strings.Contains(r.err, "configs/grab.service") || r.out != "" {
 				t.Errorf("%s: %s", what, r)
 			}
 		}
-		if r := runGrab("watch", "--service"); r.code != exitUsage || !strings.Contains(r.err, "for Windows") {
+		if r := runGrab("watch", "--service"); r.code != advice.BadUsage || !strings.Contains(r.err, "for Windows") {
 			t.Error(r)
 		}
 	}
 	for _, args := range [][]string{{"service"}, {"service", "pause"}, {"service", "status", "x"}} {
-		if r := runGrab(args...); r.code != exitUsage || r.out != "" {
+		if r := runGrab(args...); r.code != advice.BadUsage || r.out != "" {
 			t.Errorf("%q: %s", args, r)
 		}
 	}

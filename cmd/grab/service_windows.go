@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 )
 
@@ -76,7 +77,7 @@ func (a *app) serviceStart(ctx context.Context) error {
 		return managerError("start the service", err)
 	}
 	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return withHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
+		return advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
 	}
 	return a.serviceNow(s)
 }
@@ -121,7 +122,7 @@ func (a *app) serviceReload(context.Context) error {
 func (a *app) serviceStatus(context.Context) error {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		a.exit = exitFailed
+		a.exit = advice.Failed
 		return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
 	}
 	if err != nil {
@@ -129,7 +130,7 @@ func (a *app) serviceStatus(context.Context) error {
 	}
 	defer s.Close()
 	if is, err := stateOf(s)(); err != nil || is != serviceRunning {
-		a.exit = exitFailed
+		a.exit = advice.Failed
 	}
 	return a.serviceNow(s)
 }
@@ -188,5 +189,5 @@ func managerError(doing string, err error) error {
 	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
 		hint = "it does not run: `grab service start`"
 	}
-	return withHint(fmt.Errorf("%s: %w", doing, err), hint)
+	return advice.WithHint(fmt.Errorf("%s: %w", doing, err), hint)
 }

@@ -13,8 +13,10 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -86,7 +88,7 @@ func (a *app) verifyCmd() *cobra.Command {
 				return err
 			}
 			if !res.OK {
-				a.exit = exitFailed
+				a.exit = advice.Failed
 			}
 			if a.json {
 				return a.print(res)
@@ -128,19 +130,12 @@ func (a *app) listCmd() *cobra.Command {
 			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "INCIDENT\tSITE\tSTATE\tCOVERAGE\tBUNDLE")
 			for _, l := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, dash(string(l.Coverage)), dash(l.Bundle))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, human.Dash(string(l.Coverage)), human.Dash(l.Bundle))
 			}
 			return w.Flush()
 		}}
 	cmd.Flags().BoolVar(&alerts, "alerts", false, "list every alert mail instead, with what became of it and why")
 	return cmd
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 func (a *app) retryCmd() *cobra.Command {
@@ -158,7 +153,7 @@ func (a *app) retryCmd() *cobra.Command {
 				return err
 			}
 			if err := prepareOut(out); err != nil {
-				return usageOf(err)
+				return advice.Usage(err)
 			}
 			store, err := incident.OpenStore(cfg.Store)
 			if err != nil {

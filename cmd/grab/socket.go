@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
+	"rtmtgrab/internal/version"
 )
 
 // maxWorks is how many grabs and checks the watcher does for others at once; those
@@ -90,7 +92,7 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 	case w.local.works <- struct{}{}:
 		defer func() { <-w.local.works }()
 	default:
-		local.Fail(rw, http.StatusServiceUnavailable, local.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: exitFailed})
+		local.Fail(rw, http.StatusServiceUnavailable, local.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: advice.Failed})
 		return
 	}
 	by := local.PeerOf(r.Context()).String()
@@ -100,7 +102,7 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 		defer func() {
 			if v := recover(); v != nil {
 				w.log.Error("panic: the request ends", "what", what, "panic", v, "stack", string(debug.Stack()))
-				failure = &local.Failure{Message: fmt.Sprintf("internal error: %v", v), Exit: exitFailed}
+				failure = &local.Failure{Message: fmt.Sprintf("internal error: %v", v), Exit: advice.Failed}
 			}
 		}()
 		result, err := do(ctx, d)
@@ -114,7 +116,7 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 
 // failure is an error as its client is to end with it.
 func (w *watching) failure(err error) *local.Failure {
-	f := &local.Failure{Message: err.Error(), Hint: hintFor(err), Exit: exitOf(err)}
+	f := &local.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
 	if w.local.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
 		f.Hint = "what was begun goes on when it runs again: `grab list`"
@@ -221,5 +223,5 @@ type hello struct {
 
 func (w *watching) serveHello(rw http.ResponseWriter, _ *http.Request) {
 	cfg := w.cfg.Load()
-	local.Answer(rw, hello{version, cfg.Path, cfg.Store, w.store.Bundles()})
+	local.Answer(rw, hello{version.Version, cfg.Path, cfg.Store, w.store.Bundles()})
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/local"
@@ -39,7 +40,7 @@ func (w *watching) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		local.Fail(rw, http.StatusNotFound, local.Failure{Message: "the bundle is no file", Exit: exitFailed})
+		local.Fail(rw, http.StatusNotFound, local.Failure{Message: "the bundle is no file", Exit: advice.Failed})
 		return
 	}
 	w.log.Info("bundle", "file", f.Name(), "to", local.PeerOf(r.Context()).String())

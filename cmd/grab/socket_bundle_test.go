@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/local"
 )
@@ -91,8 +92,8 @@ func TestTooManyWorks(t *testing.T) {
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Error(resp.Status)
 	}
-	f := w.failure(usageOf(errors.New("x")))
-	if f.Exit != exitUsage || exitOf(f) != exitUsage || hintFor(&local.Failure{Hint: "y"}) != "y" {
+	f := w.failure(advice.Usage(errors.New("x")))
+	if f.Exit != advice.BadUsage || advice.Exit(f) != advice.BadUsage || advice.For(&local.Failure{Hint: "y"}) != "y" {
 		t.Errorf("%+v", f)
 	}
 }

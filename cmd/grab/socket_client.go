@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
+	"rtmtgrab/internal/version"
 )
 
 func directFlag(fl *pflag.FlagSet, direct *bool) {
@@ -44,8 +46,8 @@ func (a *app) watcher(ctx context.Context, direct bool) *remote {
 	case w == nil && err != nil:
 		a.say("grab: warning: %v; going on without grab watch", err)
 	case w == nil:
-	case w.hello.Version != version:
-		a.say("by way of the grab watch that answers on %s; it is of version %s, this is %s", w.Path, w.hello.Version, version)
+	case w.hello.Version != version.Version:
+		a.say("by way of the grab watch that answers on %s; it is of version %s, this is %s", w.Path, w.hello.Version, version.Version)
 	default:
 		a.say("by way of the grab watch that answers on %s", w.Path)
 	}
@@ -161,14 +163,14 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 		out = "."
 	}
 	if err := prepareOut(out); err != nil {
-		return o, usageOf(err)
+		return o, advice.Usage(err)
 	}
 	if a.ended() {
 		return o, errBeforeBegun
 	}
 	name, err := w.ask(ctx, a, path, req, &o)
 	if errors.Is(err, local.ErrLost) && name != "" {
-		return o, withHint(fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry "+name+"` brings its bundle")
+		return o, advice.WithHint(fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry "+name+"` brings its bundle")
 	}
 	if err != nil {
 		return o, err
@@ -181,7 +183,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 	}
 	brought, err := w.bring(ctx, o, out)
 	if err != nil {
-		return o, withHint(fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is")
+		return o, advice.WithHint(fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is")
 	}
 	o.Bundle = brought
 	return o, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 )
@@ -117,9 +118,9 @@ func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (
 	for w.runner.Nudge(in.Key); w.runner.Tends(in.Key); {
 		select {
 		case err := <-ended:
-			return in, withHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")
+			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")
 		case <-d.job.Stop:
-			return in, withHint(fmt.Errorf("incident %s: not waited for; grab watch goes on with it", in.ID), "`grab list`")
+			return in, advice.WithHint(fmt.Errorf("incident %s: not waited for; grab watch goes on with it", in.ID), "`grab list`")
 		case <-ctx.Done():
 			return in, fmt.Errorf("incident %s: %w", in.ID, ctx.Err())
 		case <-look.C:
@@ -142,7 +143,7 @@ func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
 	w.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
 		cfg, err := config.Load(w.cfg.Load().Path)
 		if err != nil {
-			return nil, usageOf(err)
+			return nil, advice.Usage(err)
 		}
 		c, err := q.checkup(cfg)
 		if err != nil {

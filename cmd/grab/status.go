@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/sshdial"
@@ -45,7 +47,7 @@ func (a *app) status(ctx context.Context) error {
 		return a.noWatcher(err)
 	}
 	if !r.Works {
-		a.exit = exitFailed
+		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(r)
@@ -65,15 +67,15 @@ func (a *app) noWatcher(err error) error {
 	}
 	switch {
 	case errors.Is(err, local.ErrDenied):
-		return withHint(err, askerHint(runtime.GOOS))
+		return advice.WithHint(err, askerHint(runtime.GOOS))
 	case err != nil:
 		return err
 	case cfgErr != nil:
 		return cfgErr
 	case cfg.Socket.Path == config.SocketNone:
-		return withHint(errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)")
+		return advice.WithHint(errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)")
 	}
-	return withHint(errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS))
+	return advice.WithHint(errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS))
 }
 
 // askerHint is who may ask a running watcher on that system.
@@ -97,7 +99,7 @@ func startHint(goos string) string {
 func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
 	line := "the store tells of no grab watch yet"
 	if info, err := os.Stat(signFile(cfg.Store)); err == nil {
-		line = "last sign of grab watch in the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + ago(now.Sub(info.ModTime()))
+		line = "last sign of grab watch in the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + human.Ago(now.Sub(info.ModTime()))
 	} else if errors.Is(err, os.ErrPermission) {
 		line = "the store " + cfg.Store + " is closed to this user"
 	}

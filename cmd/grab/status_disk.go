@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/status"
 )
@@ -28,7 +29,7 @@ type diskUse struct {
 
 // report adds the disk to a report.
 func (d *diskUse) report(r *status.Report, cfg *config.Config) {
-	free, err := freeSpace(cfg.Store)
+	free, err := diskspace.Free(cfg.Store)
 	if err != nil {
 		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be looked at: " + evidence.Printable(err.Error(), 300),
 			Hint: "is " + cfg.Store + " mounted, and open to this service?"})

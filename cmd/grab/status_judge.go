@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/status"
 )
@@ -16,7 +17,7 @@ func judgeHost(r *status.Report, h status.Host, err error) {
 	}
 	p := status.Problem{Key: "host/" + h.Name, Since: h.Since, Blocks: true}
 	if err != nil {
-		p.Hint = hintFor(err)
+		p.Hint = advice.For(err)
 	}
 	e, _ := errors.AsType[*sshdial.Error](err)
 	if e == nil {

@@ -11,12 +11,14 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/version"
 	"rtmtgrab/mailwatch"
 )
 
@@ -32,7 +34,7 @@ type health struct {
 // status says how the watcher is.
 func (w *watching) status() status.Report {
 	cfg := w.cfg.Load()
-	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version, Config: cfg.Path, Store: cfg.Store}
+	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
 	w.reportMailboxes(&r, cfg)
 	w.reportClusters(&r, cfg)
 	w.reportHosts(&r, cfg)
@@ -69,7 +71,7 @@ func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string
 		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
 		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
 	if s.Err != nil {
-		m.Error, hint = evidence.Printable(s.Err.Error(), 600), mailHint(mail, s.Err)
+		m.Error, hint = evidence.Printable(s.Err.Error(), 600), advice.ForMail(mail, s.Err)
 	}
 	return m, hint
 }

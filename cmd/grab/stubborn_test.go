@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
@@ -52,10 +53,10 @@ func TestRefusedOnce(t *testing.T) {
 		}
 	}
 	l := s.sealed(1)[0]
-	if code, out, _ := s.grab("now", "--patience", "1s", "--json"); code != exitPartial || !strings.Contains(out, evidence.ReasonLogin) {
+	if code, out, _ := s.grab("now", "--patience", "1s", "--json"); code != advice.Partial || !strings.Contains(out, evidence.ReasonLogin) {
 		t.Errorf("now: exit %d\n%s", code, out)
 	}
-	if code, _, errOut := s.grab("retry", l.Incident, "--patience", "1s"); code != exitPartial {
+	if code, _, errOut := s.grab("retry", l.Incident, "--patience", "1s"); code != advice.Partial {
 		t.Errorf("retry: exit %d\n%s", code, errOut)
 	}
 	if n := strings.Count(s.sshd[0].Log(), "Connection closed by authenticating user"); n != 1 {
@@ -81,7 +82,7 @@ func TestInterruptedSays(t *testing.T) {
 	if err := json.NewDecoder(out).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitPartial {
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != advice.Partial {
 		t.Error(err)
 	}
 	if len(got.Notes) == 0 || !strings.Contains(got.Notes[0], "stopped by hand") || got.Bundle == "" {

@@ -15,6 +15,7 @@ import (
 
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/terminal"
 )
 
 // typing is a real terminal on which somebody types the lines.
@@ -88,8 +89,8 @@ func TestAskInterrupted(t *testing.T) {
 	defer write.Close()
 	interrupted := make(chan struct{})
 	close(interrupted)
-	q := &asker{in: bufio.NewReader(read), out: io.Discard, interrupted: interrupted}
-	if line, ok := q.ask("really?"); ok || line != "" {
+	q := &terminal.Asker{In: bufio.NewReader(read), Out: io.Discard, Interrupted: interrupted}
+	if line, ok := q.Ask("really?"); ok || line != "" {
 		t.Errorf("%q %v", line, ok)
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/terminal"
 )
 
 func (a *app) trustCmd() *cobra.Command {
@@ -37,11 +39,11 @@ func (a *app) trustCmd() *cobra.Command {
 			}
 			hosts, err := cfg.HostsOf(args...)
 			if err != nil {
-				return usageOf(err)
+				return advice.Usage(err)
 			}
 			rep := a.trust(ctx, hosts, logins(cfg), given, a.asker())
 			if !rep.OK {
-				a.exit = exitFailed
+				a.exit = advice.Failed
 			}
 			if a.json {
 				return a.print(rep)
@@ -61,7 +63,7 @@ func parsePrints(args []string) ([]string, error) {
 	for _, p := range args {
 		f, err := sshdial.ParseFingerprint(p)
 		if err != nil {
-			return nil, usageOf(fmt.Errorf("--fingerprint: %w", err))
+			return nil, advice.Usage(fmt.Errorf("--fingerprint: %w", err))
 		}
 		out = append(out, f)
 	}
@@ -110,7 +112,7 @@ type scan struct {
 // trust shows the hosts' keys and pins what is confirmed: by fingerprints, or by
 // the person at the terminal if there are none. Hosts on the way come first, for
 // what is behind them can be reached only then. ask may be nil.
-func (a *app) trust(ctx context.Context, hosts []*config.Host, ledger *sshdial.Ledger, prints []string, ask *asker) trustReport {
+func (a *app) trust(ctx context.Context, hosts []*config.Host, ledger *sshdial.Ledger, prints []string, ask *terminal.Asker) trustReport {
 	w := a.out
 	if a.json && ask != nil {
 		w = a.err

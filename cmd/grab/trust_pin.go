@@ -8,19 +8,21 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/terminal"
 )
 
 // trustOne compares a host's keys with what is pinned, and pins what is confirmed.
-func trustOne(h mark, s scan, prints []string, ask *asker) trustHost {
+func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) trustHost {
 	t := trustHost{Host: h.Name, Hop: h.hop, Address: h.Address, State: trustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
 	for _, k := range s.keys {
 		t.Keys = append(t.Keys, trustKey{k.Type(), ssh.FingerprintSHA256(k)})
 	}
 	switch {
 	case s.err != nil:
-		return t.not(s.err.Error(), hintFor(s.err))
+		return t.not(s.err.Error(), advice.For(s.err))
 	case h.HostKey != "":
 		return t.compare(h.Host)
 	}
@@ -39,7 +41,7 @@ func trustOne(h mark, s scan, prints []string, ask *asker) trustHost {
 		return t.not(why, hint)
 	}
 	if err := pinKeys(t.KnownHosts, h.Address, add, s.keys); err != nil {
-		return t.not(err.Error(), hintFor(err))
+		return t.not(err.Error(), advice.For(err))
 	}
 	if pinned, err = pinnedKeys(t.KnownHosts, h.Address); err != nil {
 		return t.not(err.Error(), "")
@@ -88,7 +90,7 @@ func stands(pinned, shown []ssh.PublicKey) bool {
 
 // confirm finds the keys to pin: those whose fingerprint is given, else the
 // preferred one, or the one whose fingerprint is typed.
-func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *asker) (add []ssh.PublicKey, why, hint string) {
+func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *terminal.Asker) (add []ssh.PublicKey, why, hint string) {
 	changed := ""
 	if len(pinned) > 0 {
 		changed = "the key has changed: pinned is " + strings.Join(fingerprints(pinned), " ") + ", it shows " + strings.Join(fingerprints(shown), " ")
@@ -105,9 +107,9 @@ func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *asker)
 	case ask == nil:
 		return nil, orText(changed+"; ", changed) + "there is no terminal to ask at", out + "`grab trust --fingerprint " + ssh.FingerprintSHA256(fresh[0]) + " " + h.Name + "`"
 	case changed != "":
-		fmt.Fprintf(ask.out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.label(), changed)
+		fmt.Fprintf(ask.Out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.label(), changed)
 	}
-	line, ok := ask.ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.label())
+	line, ok := ask.Ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.label())
 	switch answer := strings.ToLower(line); {
 	case !ok:
 		return nil, "no answer was given", ""

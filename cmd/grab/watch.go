@@ -16,8 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/version"
 	"rtmtgrab/mailwatch"
 )
 
@@ -75,7 +77,7 @@ func (a *app) watch(ctx context.Context) error {
 // newWatching opens the store, which no other watcher may have open. run closes it.
 func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
 	if len(cfg.Mails) == 0 {
-		return nil, usageOf(withHint(errNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
+		return nil, advice.Usage(advice.WithHint(errNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
 	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health{started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
@@ -100,7 +102,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
 	w.runner = &incident.Runner{
 		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
-		NewPuller: pullers(pool, find, nil), VerifyBundle: intact, Log: w.log, Version: version, Events: w.event,
+		NewPuller: pullers(pool, find, nil), VerifyBundle: intact, Log: w.log, Version: version.Version, Events: w.event,
 		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
 			return sealer(w.cfg.Load().Bundle)(ctx, job)
 		},
@@ -137,7 +139,7 @@ func (w *watching) run(ctx context.Context) error {
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	w.app.service.ready()
-	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version)
+	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version.Version)
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
@@ -259,7 +261,7 @@ func (w *watching) event(e incident.Event) {
 			w.health.hosts.row(e.Row)
 		}
 		if e.Err != nil {
-			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", hintFor(e.Err))
+			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
 		}
 	}
 }

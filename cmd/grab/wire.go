@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -26,11 +27,11 @@ import (
 func (a *app) load(o config.Options) (*config.Config, error) {
 	path, err := config.Find(a.config)
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, advice.Usage(err)
 	}
 	cfg, err := o.Load(path)
 	if err != nil {
-		return nil, usageOf(err)
+		return nil, advice.Usage(err)
 	}
 	return cfg, nil
 }

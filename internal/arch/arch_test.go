@@ -46,7 +46,7 @@ var rules = []struct {
 	{what: "github.com/prometheus/", except: []string{"cmd/grab"}},
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
-	{what: module + "/internal/local", except: []string{"cmd/grab"}},
+	{what: module + "/internal/local", except: []string{"cmd/grab", "internal/advice"}},
 	{what: module + "/internal/lab", except: []string{"cmd/grab"}},
 	{what: module + "/internal/realsrv", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},

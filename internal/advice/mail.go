@@ -1,6 +1,8 @@
-package main
+package advice
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"strings"
 
@@ -70,15 +72,15 @@ func notConnected(m *config.Mail) string {
 // passwordCause is of a password that is refused where passwords may be off.
 func passwordCause(m *config.Mail) string {
 	switch {
-	case strings.HasSuffix(host(m.Server), ".office365.com"), strings.HasSuffix(host(m.Server), ".outlook.com"):
+	case strings.HasSuffix(ServerHost(m.Server), ".office365.com"), strings.HasSuffix(ServerHost(m.Server), ".outlook.com"):
 		return "Microsoft 365 takes no passwords over IMAP (basic authentication is switched off): use mail.oauth with provider: microsoft" + seeMailbox
-	case host(m.Server) == "imap.gmail.com":
+	case ServerHost(m.Server) == "imap.gmail.com":
 		return "Gmail takes no account passwords over IMAP: use mail.oauth with provider: google" + seeMailbox + ", or an app password"
 	}
 	return ""
 }
 
-func host(address string) string {
+func ServerHost(address string) string {
 	name, _, _ := strings.Cut(address, ":")
 	return strings.ToLower(name)
 }
@@ -131,4 +133,35 @@ func tokenCause(m *config.Mail, e *oauth.Error) string {
 func aadsts(text, code string) bool {
 	_, after, found := strings.Cut(text, code)
 	return found && (after == "" || after[0] < '0' || after[0] > '9')
+}
+
+// ForMail names the next move for each stage at which the mailbox can fail.
+func ForMail(m *config.Mail, err error) string {
+	if hint := mailCause(m, err); hint != "" {
+		return hint
+	}
+	e, ok := errors.AsType[*mailwatch.StageError](err)
+	if !ok {
+		return "check mail: in the configuration"
+	}
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	switch {
+	case authority:
+		return "name the authority that signed the server's certificate under mail.ca_file"
+	case name:
+		return "the certificate is for another name: write the name that it bears under mail.server"
+	case plain:
+		return "no TLS is spoken on this port: mail.tls: starttls is usual on 143, implicit on 993"
+	}
+	switch e.Stage {
+	case mailwatch.StageDial:
+		return "check mail.server and mail.tls (port 993 is implicit, 143 starttls), the name's address, and the firewall"
+	case mailwatch.StageTLS:
+		return "check mail.tls (port 993 is implicit, 143 starttls) and the server's certificate (mail.ca_file)"
+	case mailwatch.StageLogin:
+		return "check mail.user and the password's file, then `grab check`; this was tried once"
+	}
+	return "check mail.mailbox: the folder's name as the server lists it"
 }

@@ -1,9 +1,9 @@
-package main
+package diskspace
 
 import "golang.org/x/sys/windows"
 
-// freeSpace is how many bytes this user can still write below dir.
-func freeSpace(dir string) (int64, error) {
+// Free is how many bytes this user can still write below dir.
+func Free(dir string) (int64, error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0, err

@@ -1,0 +1,149 @@
+// Package advice turns an error into what a person needs: the exit status, and the next
+// move.
+//
+// It knows errors by their type alone, never by their text, and is the only place that
+// knows hints. An error that it does not know has no hint, and the exit status 1.
+package advice
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/local"
+	"rtmtgrab/internal/sources"
+	"rtmtgrab/internal/sshdial"
+)
+
+// Exit codes, as README.md promises them.
+const (
+	OK       = 0
+	Failed   = 1
+	BadUsage = 2
+	Partial  = 3 // of now, retry and demo
+	Lost     = 4 // of now, retry and demo
+)
+
+// usage marks errors of the command line or the configuration.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+// Usage makes an error one of usage: exit code 2.
+func Usage(err error) error { return usage{err} }
+
+// hinted is an error with the next move for the person.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// WithHint gives an error the next move.
+func WithHint(err error, hint string) error { return hinted{err, hint} }
+
+// Exit is the exit code of a command that ends with an error.
+func Exit(err error) int {
+	if f, ok := errors.AsType[*local.Failure](err); ok {
+		return f.Exit
+	}
+	_, isUsage := errors.AsType[usage](err)
+	_, isFaults := errors.AsType[config.Faults](err)
+	if isUsage || isFaults || errors.Is(err, config.ErrNotFound) {
+		return BadUsage
+	}
+	return Failed
+}
+
+// Covered is the exit code for a verdict.
+func Covered(c evidence.Coverage) int {
+	switch c {
+	case evidence.Complete:
+		return OK
+	case evidence.Lost:
+		return Lost
+	}
+	return Partial
+}
+
+// For names the next move after an error, "" if there is none to name.
+func For(err error) string {
+	if h, ok := errors.AsType[hinted](err); ok {
+		return h.hint
+	}
+	if e, ok := errors.AsType[*sshdial.Error](err); ok {
+		return ForSSH(e)
+	}
+	if f, ok := errors.AsType[*local.Failure](err); ok {
+		return f.Hint
+	}
+	_, faults := errors.AsType[config.Faults](err)
+	switch {
+	case faults:
+		return "mend the lines above; configs/grab.example.yaml explains every key"
+	case errors.Is(err, config.ErrNotFound):
+		return "write one with `grab init`, or name one with --config"
+	case errors.Is(err, incident.ErrWatching):
+		return "`grab now`, `list`, `show` and `retry` work beside it; to watch a second mailbox use another store"
+	case errors.Is(err, incident.ErrBusy):
+		return "wait until it is sealed: `grab list`"
+	case errors.Is(err, incident.ErrNotFound):
+		return "`grab list` shows what there is"
+	case errors.Is(err, sources.ErrNoLog):
+		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
+	case errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
+		return "run this as the user that runs grab watch, or as root"
+	case atomicfile.Full(err):
+		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
+	}
+	return ""
+}
+
+// ForSSH names the next move after a failed login or connection.
+func ForSSH(e *sshdial.Error) string {
+	hint := hostHint(e)
+	if e.Hop > 0 && hint != "" {
+		hint += fmt.Sprintf(" (this is hop %d on the way to %s, see ssh.jump)", e.Hop, e.Host)
+	}
+	return hint
+}
+
+func hostHint(e *sshdial.Error) string {
+	host := e.Host
+	ban := ""
+	if e.Refusal != nil && e.Refusal.Refused {
+		ban = "; a login was refused here earlier, so this may be a ban: see System > Protection > Automated detection on the peer, and exempt this machine"
+	}
+	switch e.Kind {
+	case sshdial.KindRefused:
+		return "nothing listens on " + e.Address + ": is SSH on, and is the port right (22, on some virtual machines 5022)?"
+	case sshdial.KindTimeout:
+		return "packets are dropped or nobody speaks: a firewall, the wrong interface, or a ban by intrusion protection" + ban
+	case sshdial.KindUnreachable:
+		return "check the address and the route to " + e.Address
+	case sshdial.KindNotSSH:
+		return "something other than SSH answers on " + e.Address + ": check the port"
+	case sshdial.KindNoCommon:
+		return "the host offers no algorithm that is thought safe; if it is an old release that is still needed, compat: legacy lets SHA-1 pass for it alone"
+	case sshdial.KindNotForwarded:
+		return "let the jump host forward connections to " + e.Address + ": AllowTcpForwarding and PermitOpen in sshd_config, no `restrict` without port-forwarding in authorized_keys"
+	case sshdial.KindHostKeyChanged:
+		return "the key changed (regenerated, factory reset, or somebody in between): compare it on the peer's console, then `grab trust " + host + "`"
+	case sshdial.KindHostKeyUnknown:
+		return "compare the key on the peer's console, then pin it with `grab trust " + host + "`"
+	case sshdial.KindLoginRefused:
+		return "no second try is made, for the appliance bans addresses. Check user, key or password (root access switched off looks the same), then `grab check " + host + "`"
+	case sshdial.KindLoginBlocked:
+		return "mend the login and lift the block with `grab check " + host + "`, which makes one try"
+	case sshdial.KindNotOffered:
+		return "the host wants another kind of login: see ssh.key, ssh.password and ssh.login in the configuration"
+	case sshdial.KindLocal:
+		return "check the key file, its passphrase or the agent on this machine"
+	}
+	return ""
+}
