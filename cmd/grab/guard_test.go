@@ -120,7 +120,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	now := time.Now()
 	asked = 0
 	for range 12 * 60 { // six hours
-		now, w.keys.until = now.Add(30*time.Second), time.Time{}
+		now, w.keys = now.Add(30*time.Second), keys{ask: w.keys.ask}
 		if w.judgeAgain(t.Context(), now) {
 			t.Error("it passed without a key")
 		}
