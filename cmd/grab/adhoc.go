@@ -17,17 +17,18 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/wiring"
 )
 
 // adhocSource is a host given as user@address[:port].
-func adhocSource(arg string, f *nowFlags) (source, error) {
+func adhocSource(arg string, f *nowFlags) (wiring.Source, error) {
 	user, rest, _ := strings.Cut(arg, "@")
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil {
 		host, port = strings.Trim(rest, "[]"), "22"
 	}
 	if user == "" || host == "" || strings.ContainsAny(arg, " \t\r\n") {
-		return source{}, advice.Usage(fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100)))
+		return wiring.Source{}, advice.Usage(fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100)))
 	}
 	name := strings.NewReplacer(":", "-", "%", "-").Replace(host)
 	if port != "22" {
@@ -35,21 +36,21 @@ func adhocSource(arg string, f *nowFlags) (source, error) {
 	}
 	name = strings.TrimLeft(name, "-.")
 	if err := evidence.CheckName(name); err != nil {
-		return source{}, advice.Usage(fmt.Errorf("host %w", err))
+		return wiring.Source{}, advice.Usage(fmt.Errorf("host %w", err))
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return source{}, err
+		return wiring.Source{}, err
 	}
 	auth, err := adhocAuth(filepath.Join(home, ".ssh"), f.key)
 	if err != nil {
-		return source{}, err
+		return wiring.Source{}, err
 	}
 	address := net.JoinHostPort(host, port)
-	return source{
-		host:     fetch.Host{Name: name, Address: address, Dir: f.dir, Families: config.Default().Logs.Families, Zone: time.Local},
-		dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
-		commands: fetch.Commands{Allowed: true},
+	return wiring.Source{
+		Host:     fetch.Host{Name: name, Address: address, Dir: f.dir, Families: config.Default().Logs.Families, Zone: time.Local},
+		Dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
+		Commands: fetch.Commands{Allowed: true},
 	}, nil
 }
 
@@ -98,17 +99,4 @@ func agentOnly(dir string) (sshdial.Auth, error) {
 		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the agent holds %d keys, and only one may be tried", len(keys)), "name the one with --key FILE (the .pub file beside an encrypted key will do)")
 	}
 	return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: keys[0]}, nil
-}
-
-// localZone is this machine's time zone by name, if it has one.
-func localZone() string {
-	if name := time.Local.String(); name != "Local" {
-		return name
-	}
-	if target, err := os.Readlink("/etc/localtime"); err == nil {
-		if _, name, ok := strings.Cut(target, "zoneinfo/"); ok {
-			return name
-		}
-	}
-	return "UTC"
 }

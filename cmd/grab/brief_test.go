@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/report"
 )
 
 // thirty phones of one group, of which one stands otherwise, and one that is well.
@@ -31,7 +32,7 @@ func thirty() *registration.Report {
 // A group is said once, and of its phones only what is other with them.
 func TestBriefGroups(t *testing.T) {
 	rep := thirty()
-	b := brief(rep)
+	b := report.Brief(rep)
 	if len(b.Groups) != 1 || len(b.Groups[0].Devices) != 30 || b.Groups[0].Devices[3] != "7003" || len(b.Phones) != 30 || b.Healthy != 1 {
 		t.Fatalf("%+v", b)
 	}
@@ -41,7 +42,7 @@ func TestBriefGroups(t *testing.T) {
 		}
 	}
 	rep.Phones[5].Named = true
-	if b := brief(rep); len(b.Phones[5].Statements) != 2 {
+	if b := report.Brief(rep); len(b.Phones[5].Statements) != 2 {
 		t.Error("of a phone that was asked for the statements are missing")
 	}
 	var out strings.Builder

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/mailauth"
 	"rtmtgrab/internal/proof"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -37,20 +38,20 @@ type emlReport struct {
 	Sites        []emlSite         `json:"sites"`
 	Notes        []string          `json:"notes"`
 
-	box box // that the mail is taken to lie in
+	box wiring.Box // that the mail is taken to lie in
 }
 
 // boxOf is the first box of that folder, or the first of all.
-func boxOf(cfg *config.Config, folder string) (box, error) {
-	boxes := boxesOf(cfg)
-	i := slices.IndexFunc(boxes, func(b box) bool { return folder == "" || b.folder == folder })
+func boxOf(cfg *config.Config, folder string) (wiring.Box, error) {
+	boxes := wiring.Boxes(cfg)
+	i := slices.IndexFunc(boxes, func(b wiring.Box) bool { return folder == "" || b.Folder == folder })
 	switch {
 	case i >= 0:
 		return boxes[i], nil
 	case folder == "": // there is no mailbox: routes by folder do not match
-		return box{mail: &config.Mail{}}, nil
+		return wiring.Box{Mail: &config.Mail{}}, nil
 	}
-	return box{}, fmt.Errorf("--folder: no mailbox of the configuration has %q", folder)
+	return wiring.Box{}, fmt.Errorf("--folder: no mailbox of the configuration has %q", folder)
 }
 
 // ours reports whether a mail is one of grab's own, or an answer to one, by the key
@@ -128,13 +129,13 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 		return
 	}
 	var ok bool
-	if m.Alert, ok = alertReader(cfg, r.box.folder).Read(m.Raw, m.Internal); !ok {
+	if m.Alert, ok = wiring.AlertReader(cfg, r.box.Folder).Read(m.Raw, m.Internal); !ok {
 		r.Outcome, r.Why = "ignored", "neither the subject nor the text matches alerts.match or one of alerts.kinds"
 		return
 	}
-	m.Alert.Mailbox, m.Alert.Folder = r.box.mail.Name, r.box.folder
-	j := newJudge(cfg, (&keys{}).txt)
-	d := j.mail(ctx, m)
+	m.Alert.Mailbox, m.Alert.Folder = r.box.Mail.Name, r.box.Folder
+	j := wiring.NewSender(cfg, (&wiring.KeyCache{}).LookupTXT)
+	d := j.Mail(ctx, m)
 	r.Alert, r.Sender = &d.Alert, d.Alert.Auth
 	r.Looked = append(r.Looked, d.Verdict.Looked...)
 	r.decide(cfg, m, d.Alert, now)
@@ -142,8 +143,8 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 
 // decide tells what becomes of the alert, by the store if that can be read.
 func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
-	st, p := &incident.Store{Dir: cfg.Store}, policy(cfg)
-	rec := incident.Draft(alert, m.Truncated, m.Seen, sites(cfg), p)
+	st, p := &incident.Store{Dir: cfg.Store}, wiring.Policy(cfg)
+	rec := incident.Draft(alert, m.Truncated, m.Seen, wiring.Sites(cfg), p)
 	r.Alert, r.Routed = &rec.Alert, rec.Routed
 	r.Outcome = string(rec.What)
 	switch rec.What {
@@ -157,7 +158,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	if rec.What == incident.Expired || rec.What == incident.Quarantined { // and if it were not?
 		free, always := alert, p
 		free.Auth, always.MaxAge = nil, 0
-		then := incident.Draft(free, m.Truncated, m.Seen, sites(cfg), always)
+		then := incident.Draft(free, m.Truncated, m.Seen, wiring.Sites(cfg), always)
 		for _, d := range then.Sites {
 			w := p.WindowOf(then.Alert.Kind, then.Alert.Time)
 			r.add(cfg, incident.Preview{Decision: incident.Decision{Site: d.Site, What: rec.What}, Window: w})
@@ -169,7 +170,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	judged := rec
 	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" && was.What != incident.Quarantined { // else this copy lets it out
 		judged = was
-		if judged.Sites = incident.Further(was, alert, m.Seen, sites(cfg), p); len(judged.Sites) == 0 {
+		if judged.Sites = incident.Further(was, alert, m.Seen, wiring.Sites(cfg), p); len(judged.Sites) == 0 {
 			r.seen(cfg, was, p)
 			return
 		}
@@ -178,7 +179,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	if rec.What != "" {
 		return
 	}
-	r.Notes = append(r.Notes, pauseNotes(st, cfg, judged, now)...)
+	r.Notes = append(r.Notes, wiring.PauseNotes(st, cfg, judged, now)...)
 	list, err := st.Preview(judged, p, now)
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
@@ -309,7 +310,7 @@ func (s emlSite) words() string {
 	}
 	if s.Window != nil {
 		text += "; window " + span(*s.Window, time.UTC) + " UTC"
-		if z := zone(s.Zone); z != time.UTC {
+		if z := wiring.ZoneNamed(s.Zone); z != time.UTC {
 			text += ", " + span(*s.Window, z) + " " + s.Zone
 		}
 	}

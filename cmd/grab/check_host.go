@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/wiring"
 )
 
 // visitWait bounds the look at one address, whatever it does.
@@ -40,7 +41,7 @@ func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
 	var out []<-chan visit
 	in := make([]chan visit, len(c.hosts))
 	for i, h := range c.hosts {
-		way := route(dialing(h, nil))
+		way := wiring.Route(wiring.Dialing(h, nil))
 		if groups[way] == nil {
 			order = append(order, way)
 		}
@@ -80,14 +81,14 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	for i, h := range hosts {
 		visits[i].host = h
 	}
-	ledger := logins(c.cfg)
-	src := configured(hosts[0], time.UTC, ledger)
-	src.dial.Override, src.dial.OverrideBefore, src.dial.Timeout = c.named, c.began, c.timeout
+	ledger := wiring.Ledger(c.cfg)
+	src := wiring.Configured(hosts[0], time.UTC, ledger)
+	src.Dial.Override, src.Dial.OverrideBefore, src.Dial.Timeout = c.named, c.began, c.timeout
 	earlier := refusedBefore(ledger, hosts)
 	if c.visitWarm(ctx, src, visits) {
 		return visits
 	}
-	client, err := sshdial.Dial(ctx, src.dial)
+	client, err := sshdial.Dial(ctx, src.Dial)
 	if err != nil {
 		for i := range visits {
 			visits[i].unreached(err, earlier)
@@ -97,7 +98,7 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	for i := range visits {
 		visits[i].reached(client, hosts[0], earlier)
 	}
-	session, err := fetch.NewSession(ctx, client, src.commands)
+	session, err := fetch.NewSession(ctx, client, src.Commands)
 	if err != nil {
 		for i := range visits {
 			visits[i].add("sftp", statusFail, err.Error(), sftpHint(err))
@@ -113,7 +114,7 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 func (c *checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (fetch.Conn, error)) {
 	for i := range visits {
 		h := visits[i].host
-		host := configured(h, c.cfg.SitesOf(h.Name)[0].Zone(), nil).host
+		host := wiring.Configured(h, c.cfg.SitesOf(h.Name)[0].Zone(), nil).Host
 		host.Dial = dial
 		c.look(ctx, &visits[i], host)
 	}
@@ -123,12 +124,12 @@ var errNotWarm = errors.New("there is no session to the host any more")
 
 // visitWarm looks at the hosts over a session of the pool; false if there is none, or
 // if hosts are named, for then it is the login that is to be seen.
-func (c *checkup) visitWarm(ctx context.Context, src source, visits []visit) bool {
+func (c *checkup) visitWarm(ctx context.Context, src wiring.Source, visits []visit) bool {
 	if c.pool == nil || c.named {
 		return false
 	}
 	get := func(ctx context.Context) (fetch.Conn, error) {
-		return c.pool.Get(ctx, src.key(), src.commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
+		return c.pool.Get(ctx, src.Key(), src.Commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
 	}
 	conn, err := get(ctx)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -21,7 +22,7 @@ const mailWait = time.Minute
 // mailboxes looks at every mailbox that is configured, all at once.
 func (c *checkup) mailboxes(ctx context.Context) []finding {
 	if len(c.cfg.Mails) == 0 {
-		return []finding{{What: "mailbox", Status: statusWarn, Detail: errNoMail.Error(),
+		return []finding{{What: "mailbox", Status: statusWarn, Detail: wiring.ErrNoMail.Error(),
 			Hint: "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"}}
 	}
 	found := make([][]finding, len(c.cfg.Mails))
@@ -44,9 +45,9 @@ func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found
 	ctx, cancel := context.WithTimeout(ctx, mailWait)
 	defer cancel()
 	var server mailwatch.Server
-	source, err := tokens(cfg, m.OAuth, m.User)
+	source, err := wiring.TokenSource(cfg, m.OAuth, m.User)
 	if err == nil {
-		server, err = mailServer(m, source)
+		server, err = wiring.MailServer(m, source)
 	}
 	for _, folder := range m.Mailboxes {
 		var rep mailwatch.Report

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -246,7 +247,7 @@ func (d *demo) rtmt(ctx context.Context) error {
 		node, _, _ := strings.Cut(victim.CUCM, ".")
 		d.step("RTMT sees PartiallyRegisteredPhone = %d on %s and sends its mail", d.site.Partial(node), node)
 		now := time.Now()
-		return d.mail.Deliver(lab.Mail(lab.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: zone("America/New_York")}), now)
+		return d.mail.Deliver(lab.Mail(lab.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: wiring.ZoneNamed("America/New_York")}), now)
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/report"
+	"rtmtgrab/internal/wiring"
 )
 
 // report says what was got, what it shows and where it lies, and checks the bundle
@@ -44,7 +46,7 @@ func (d *demo) report(w *watching, e incident.Event) error {
 		return a.print(outcome{m, path})
 	}
 	fmt.Fprintln(a.out)
-	if err := bundle.Describe(a.out, m, zone(m.TimeZone)); err != nil {
+	if err := bundle.Describe(a.out, m, wiring.ZoneNamed(m.TimeZone)); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "\nbundle    %s (intact: %v)\nlook at   grab show %s\n          README.txt in it, then hosts/expc01/network_log.txt\nwatcher   its log is %s\n",
@@ -79,10 +81,10 @@ func (d *demo) answer(m evidence.Manifest, path string) error {
 		fmt.Fprintf(out, "\ntruth     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
-	fmt.Fprintf(out, "verdict   %s\n", verdictLine(m.Registration))
+	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(m.Registration))
 	printFindings(out, m.Registration, "          ")
 	var rep registration.Report
-	err := bundle.ReadFile(context.Background(), path, "report/"+jsonName, func(r io.Reader) error { return json.NewDecoder(r).Decode(&rep) })
+	err := bundle.ReadFile(context.Background(), path, "report/"+wiring.JSONName, func(r io.Reader) error { return json.NewDecoder(r).Decode(&rep) })
 	if err != nil {
 		return err
 	}
@@ -94,8 +96,8 @@ func (d *demo) answer(m evidence.Manifest, path string) error {
 			fmt.Fprintf(out, "evidence  %s at byte %d, %s UTC: %s\n", e.File, e.Offset, e.Time.Format(time.TimeOnly+".000"), e.What)
 		}
 	}
-	page := filepath.Join(d.dir, pageName)
-	err = bundle.ReadFile(context.Background(), path, "report/"+pageName, func(r io.Reader) error {
+	page := filepath.Join(d.dir, wiring.PageName)
+	err = bundle.ReadFile(context.Background(), path, "report/"+wiring.PageName, func(r io.Reader) error {
 		return atomicfile.Write(page, func(w io.Writer) error {
 			_, err := io.Copy(w, r)
 			return err

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sources"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
 )
 
 // exportFlags are those of `grab export`.
@@ -58,7 +59,7 @@ func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	defer boundMemory()()
+	defer wiring.BoundMemory()()
 	set, err := sources.Open(ctx, filepath.Dir(f.file), args...)
 	if err != nil {
 		return err
@@ -119,7 +120,7 @@ func (a *app) sayOpened(set *sources.Set) {
 // exportSpan reads --since and --until. A time of day is the last such one before the
 // end of the bundles' window, or before now.
 func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Time, err error) {
-	now, site := time.Now(), zone(set.TimeZone)
+	now, site := time.Now(), wiring.ZoneNamed(set.TimeZone)
 	if !set.Window.Empty() {
 		now = set.Window.Until
 	}

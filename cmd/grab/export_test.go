@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/wiring"
 )
 
 // exported is the JSON of grab export.
@@ -42,7 +43,7 @@ func decodeExport(t *testing.T, r result) (e exported) {
 func TestExport(t *testing.T) {
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
-	path, err := sealer(config.Bundle{Format: "zip", PCAPNG: true})(t.Context(), job)
+	path, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true})(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
 	}

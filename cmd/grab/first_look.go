@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
 )
 
@@ -128,7 +129,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	if err != nil {
 		return nil, err
 	}
-	return brief(rep), nil
+	return report.Brief(rep), nil
 }
 
 // registrationTold is what a notice says of a verdict: names and words, and nothing

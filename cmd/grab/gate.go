@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 // A gate keeps grab watch from logging in, of itself, to hosts of which all sites
@@ -145,7 +146,7 @@ func (m *minding) look(now time.Time) {
 	}
 	m.w.gate.set(shutHosts(cfg, byHand))
 	current := map[string]incident.Pause{}
-	for _, p := range slices.Concat(byHand, incident.QuietNow(sites(cfg), now)) {
+	for _, p := range slices.Concat(byHand, incident.QuietNow(wiring.Sites(cfg), now)) {
 		key := p.Site + "\x00" + p.From.String() + p.Until.String() + p.By
 		if current[key] = p; m.known[key].Until.IsZero() {
 			m.w.log.Info("paused: alerts are recorded, nothing is grabbed", "site", everySite(p.Site), "until", p.Until, "by", p.By, "reason", p.Reason)
@@ -173,7 +174,7 @@ func (w *watching) reportPauses(r *status.Report) {
 	if err != nil {
 		r.Add(status.Problem{Key: "pauses", What: "the file of pauses cannot be read: nothing is paused by hand", Hint: err.Error(), Since: now})
 	}
-	for _, p := range slices.Concat(list, incident.QuietNow(sites(w.cfg.Load()), now)) {
+	for _, p := range slices.Concat(list, incident.QuietNow(wiring.Sites(w.cfg.Load()), now)) {
 		r.Pauses = append(r.Pauses, status.Pause{Site: p.Site, From: p.From, Until: p.Until, Reason: p.Reason, By: p.By})
 	}
 }

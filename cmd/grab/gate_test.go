@@ -19,6 +19,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -187,7 +188,7 @@ func TestKindsExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := alertReader(cfg, "INBOX")
+	r := wiring.AlertReader(cfg, "INBOX")
 	seen := map[string]bool{}
 	for name, want := range map[string]string{
 		"NumberOfRegisteredPhonesDropped": "phones-dropped", "SIPTrunkOOS": "trunk", "SIPTrunkPartiallyISV": "trunk", "DeviceUnregistered": "device-gone",
@@ -205,7 +206,7 @@ func TestKindsExample(t *testing.T) {
 			t.Errorf("kind %s is not tried", k.Name)
 		}
 	}
-	if p := policy(cfg).WindowOf("certificate", time.Now()); p.Length() != 6*time.Minute {
+	if p := wiring.Policy(cfg).WindowOf("certificate", time.Now()); p.Length() != 6*time.Minute {
 		t.Errorf("window %s", p.Length())
 	}
 }
@@ -214,12 +215,12 @@ func TestKindsExample(t *testing.T) {
 func TestIntake(t *testing.T) {
 	w := pausable(t)
 	var err error
-	if w.journal, err = incident.OpenJournal(w.store, sites(w.cfg.Load()), incident.Policy{}, nil, nil); err != nil {
+	if w.journal, err = incident.OpenJournal(w.store, wiring.Sites(w.cfg.Load()), incident.Policy{}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()
 	w.metrics = newMetrics(w.status)
-	in := &intake{w: w, mailbox: "rtmt", judge: newJudge(w.cfg.Load(), nil)}
+	in := &intake{w: w, mailbox: "rtmt", judge: wiring.NewSender(w.cfg.Load(), nil)}
 	a := evidence.Alert{ID: strings.Repeat("ab", 32), Time: time.Now()}
 	if err := in.handle(t.Context(), mailwatch.Mail{Alert: a, Raw: []byte("x"), Seen: time.Now()}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 // How often the watcher looks after its quarantine.
@@ -54,7 +55,7 @@ func (w *watching) guard(ctx context.Context, every time.Duration, look func(con
 // still cannot be judged, so that a dead DNS is asked for one mail at a time; once
 // it answers, all that wait have their turn.
 func (w *watching) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
-	rule := newJudge(w.cfg.Load(), w.keys.txt).rule
+	rule := wiring.NewSender(w.cfg.Load(), w.keys.LookupTXT).Rule
 	answered := false
 	for ids := w.journal.Unsure(now); len(ids) > 0; {
 		id := ids[0]

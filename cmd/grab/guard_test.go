@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -34,7 +35,7 @@ func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.W
 		t.Fatal(err)
 	}
 	w := restarted(t, c)
-	m, err := w.watcher(cfg, boxesOf(cfg)[0])
+	m, err := w.watcher(cfg, wiring.Boxes(cfg)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 		}
 		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)}, nil
 	}
-	w.keys.ask = ask
+	w.keys.Lookup = ask
 	sign := func(o lab.MailOptions) []byte {
 		var out bytes.Buffer
 		if err := dkim.Sign(&out, bytes.NewReader(lab.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
@@ -120,7 +121,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	now := time.Now()
 	asked = 0
 	for range 12 * 60 { // six hours
-		now, w.keys = now.Add(30*time.Second), keys{ask: w.keys.ask}
+		now, w.keys = now.Add(30*time.Second), wiring.KeyCache{Lookup: w.keys.Lookup}
 		if w.judgeAgain(t.Context(), now) {
 			t.Error("it passed without a key")
 		}
@@ -130,7 +131,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	}
 	w.journal.Close()
 	w = restarted(t, c)
-	w.keys.ask = ask
+	w.keys.Lookup = ask
 	down, asked = false, 0
 	if !w.judgeAgain(t.Context(), now) || w.judgeAgain(t.Context(), now) {
 		t.Error("with the key it was to pass, once")
@@ -224,25 +225,25 @@ func TestCopyInAnotherFolder(t *testing.T) {
 	cfg := w.cfg.Load()
 	raw := lab.Mail(lab.MailOptions{Time: time.Now().Add(-time.Minute)})
 	var id string
-	for _, b := range boxesOf(cfg) {
+	for _, b := range wiring.Boxes(cfg) {
 		m, err := w.watcher(cfg, b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.folder]
+		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.Folder]
 		var rep emlReport
-		r := c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.folder, "--json")
+		r := c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.Folder, "--json")
 		if r.decode(t, &rep); rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
-			t.Errorf("%s: %s", b.folder, r)
+			t.Errorf("%s: %s", b.Folder, r)
 		}
 		a, _ := m.Reader.Read(raw, time.Now())
-		if z := m.Reader.Zone(a); (z != nil && z.String() == "Asia/Tokyo") != (b.folder == "Tokyo") {
-			t.Errorf("%s: times are read by %v", b.folder, z)
+		if z := m.Reader.Zone(a); (z != nil && z.String() == "Asia/Tokyo") != (b.Folder == "Tokyo") {
+			t.Errorf("%s: times are read by %v", b.Folder, z)
 		}
 		id = handle(t, m, raw)
-		r = c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.folder, "--json")
+		r = c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.Folder, "--json")
 		if r.decode(t, &rep); rep.Outcome != "seen" {
-			t.Errorf("%s: %s", b.folder, r)
+			t.Errorf("%s: %s", b.Folder, r)
 		}
 	}
 	rec, err := w.store.Alert(id)

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
+	"rtmtgrab/internal/wiring"
 )
 
 func (a *app) initCmd() *cobra.Command {
@@ -158,7 +159,7 @@ func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, a
 	if err != nil {
 		return err
 	}
-	rep := initReport{Config: cfg.Path, trustReport: a.trust(ctx, hosts, logins(cfg), prints, ask), Checks: []finding{}}
+	rep := initReport{Config: cfg.Path, trustReport: a.trust(ctx, hosts, wiring.Ledger(cfg), prints, ask), Checks: []finding{}}
 	rep.OK = rep.trustReport.OK
 	if !rep.OK {
 		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")

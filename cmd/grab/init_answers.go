@@ -17,6 +17,7 @@ import (
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
+	"rtmtgrab/internal/wiring"
 )
 
 // answers are what a configuration is written from. Paths may be relative to
@@ -43,7 +44,7 @@ func (f *answers) flags(cmd *cobra.Command) {
 	fl.StringVar(&f.Mailbox, "mailbox", "INBOX", "`folder` of the mailbox")
 	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the authority of the mail server's certificate (default the system's)")
 	fl.StringVar(&f.Site, "site", "hq", "`name` of the site")
-	fl.StringVar(&f.TimeZone, "time-zone", localZone(), "the cluster's time zone, an IANA `name`")
+	fl.StringVar(&f.TimeZone, "time-zone", wiring.LocalZone(), "the cluster's time zone, an IANA `name`")
 	fl.StringArrayVar(&f.Clusters, "cluster", nil, "CUCM cluster `name` as in the mail's subject; may be repeated (default all clusters)")
 	fl.StringArrayVar(&f.Nodes, "node", nil, "CUCM node, `name` or address; may be repeated")
 	fl.StringArrayVar(&f.hosts, "host", nil, "an Expressway as `name,role,address[:port]`, role C or E; may be repeated")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -11,14 +12,14 @@ import (
 type intake struct {
 	w       *watching
 	mailbox string // its name
-	judge   judge
+	judge   wiring.Sender
 	taking  bool // since the last sync
 	lost    int  // as the journal said before
 }
 
 func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	m.Alert.Mailbox = i.mailbox
-	m.Alert = i.judge.mail(ctx, m).Alert
+	m.Alert = i.judge.Mail(ctx, m).Alert
 	if !i.taking {
 		i.taking, i.lost = true, i.w.journal.Lost()
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"os"
 
 	"golang.org/x/term"
 
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
 )
 
@@ -16,4 +19,30 @@ func (a *app) asker() *terminal.Asker {
 		return nil
 	}
 	return &terminal.Asker{In: bufio.NewReader(f), Out: a.err, Interrupted: a.interrupted}
+}
+
+// load finds and reads the configuration.
+func (a *app) load(o config.Options) (*config.Config, error) {
+	path, err := config.Find(a.config)
+	if err != nil {
+		return nil, advice.Usage(err)
+	}
+	cfg, err := o.Load(path)
+	if err != nil {
+		return nil, advice.Usage(err)
+	}
+	return cfg, nil
+}
+
+// context ends with the first signal.
+func (a *app) context(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	go func() {
+		select {
+		case <-a.interrupted:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

@@ -1,41 +1,21 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
-
-// A box is one folder of a configured mailbox: what one watcher watches.
-type box struct {
-	mail   *config.Mail
-	folder string
-}
-
-// name tells boxes apart in status and logs.
-func (b box) name() string { return b.mail.Name + "/" + b.folder }
-
-func boxesOf(cfg *config.Config) []box {
-	var list []box
-	for i := range cfg.Mails {
-		for _, folder := range cfg.Mails[i].Mailboxes {
-			list = append(list, box{&cfg.Mails[i], folder})
-		}
-	}
-	return list
-}
 
 // A boxState is what a box's watcher said last.
 type boxState struct {
@@ -64,14 +44,14 @@ func (s *boxStates) all() []boxState {
 
 // begin makes the list anew after a start or a reload; what is known of a box
 // that stays is kept.
-func (s *boxStates) begin(boxes []box) {
+func (s *boxStates) begin(boxes []wiring.Box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.list
 	s.list = make([]boxState, len(boxes))
 	for i, b := range boxes {
-		s.list[i] = boxState{Name: b.name(), Mail: b.mail.Name, Folder: b.folder, Server: b.mail.Server, again: make(chan struct{}, 1)}
-		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.name() }); k >= 0 {
+		s.list[i] = boxState{Name: b.Name(), Mail: b.Mail.Name, Folder: b.Folder, Server: b.Mail.Server, again: make(chan struct{}, 1)}
+		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.Name() }); k >= 0 {
 			s.list[i].State = was[k].State
 		}
 		s.list[i].State.Now = time.Now()
@@ -121,7 +101,7 @@ func (s *boxStates) turning(now time.Time) bool {
 // and left out; the error is theirs if none is left.
 func (w *watching) watchAll(ctx context.Context) error {
 	cfg := w.cfg.Load()
-	boxes := boxesOf(cfg)
+	boxes := wiring.Boxes(cfg)
 	w.boxes.begin(boxes)
 	errs := make([]error, len(boxes))
 	var wg sync.WaitGroup
@@ -129,8 +109,8 @@ func (w *watching) watchAll(ctx context.Context) error {
 		wg.Go(func() {
 			errs[i] = w.watchBox(ctx, cfg, b)
 			if errs[i] != nil && ctx.Err() == nil {
-				w.log.Error("mailbox cannot be watched as it is configured", "name", b.name(), "err", errs[i])
-				w.boxes.note(b.name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
+				w.log.Error("mailbox cannot be watched as it is configured", "name", b.Name(), "err", errs[i])
+				w.boxes.note(b.Name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
 			}
 		})
 	}
@@ -141,38 +121,38 @@ func (w *watching) watchAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b box) error {
+func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b wiring.Box) error {
 	watcher, err := w.watcher(cfg, b)
 	if err != nil {
-		return fmt.Errorf("mailbox %s: %w", b.name(), err)
+		return fmt.Errorf("mailbox %s: %w", b.Name(), err)
 	}
 	return watcher.Run(ctx)
 }
 
 // watcher makes the watcher of a box.
-func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error) {
-	source, err := w.tokens.source(cfg, b.mail.OAuth, b.mail.User)
+func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher, error) {
+	source, err := w.tokens.Source(cfg, b.Mail.OAuth, b.Mail.User)
 	if err != nil {
 		return nil, err
 	}
-	server, err := mailServer(b.mail, source)
+	server, err := wiring.MailServer(b.Mail, source)
 	if err != nil {
 		return nil, err
 	}
-	cursor := filepath.Join(cfg.Store, "cursors", cursorName(b.mail, b.folder))
+	cursor := filepath.Join(cfg.Store, "cursors", wiring.CursorName(b.Mail, b.Folder))
 	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
 		return nil, err
 	}
 	log := w.log
 	if len(cfg.Mails) > 1 {
-		log = log.With("name", b.mail.Name)
+		log = log.With("name", b.Mail.Name)
 	}
-	alive, in := w.alive(), &intake{w: w, mailbox: b.mail.Name, judge: newJudge(cfg, w.keys.txt)}
-	removes := removesCanaries(b.mail)
+	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
+	removes := removesCanaries(b.Mail)
 	w.tell.setUp(b, false)
 	return &mailwatch.Watcher{
-		Server: server, Mailbox: b.folder, Poll: b.mail.Poll, CatchUp: b.mail.CatchUp, Mark: b.mail.Mark, Log: log,
-		Reader: alertReader(cfg, b.folder),
+		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
+		Reader: wiring.AlertReader(cfg, b.Folder),
 		Load: func() (c mailwatch.Cursor, ok bool, err error) {
 			err = atomicfile.ReadJSON(cursor, &c)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -186,10 +166,10 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			_, err := w.journal.Decide(time.Now())
 			return err
 		},
-		Hint:  func(err error) string { return advice.ForMail(b.mail, err) },
-		Again: w.boxes.again(b.name()),
+		Hint:  func(err error) string { return advice.ForMail(b.Mail, err) },
+		Again: w.boxes.again(b.Name()),
 		State: func(st mailwatch.State) {
-			w.boxes.note(b.name(), func(s *boxState) {
+			w.boxes.note(b.Name(), func(s *boxState) {
 				if s.State = st; source != nil {
 					s.TokenTill = source.Until()
 				}
@@ -198,24 +178,6 @@ func (w *watching) watcher(cfg *config.Config, b box) (*mailwatch.Watcher, error
 			w.health.sign.leave(cfg.Store, st)
 			alive(st)
 		},
-		Own: w.tell.own(b.mail.Name, removes, in.judge), Delete: removes,
+		Own: w.tell.own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
-}
-
-// names lists the boxes for a line of the log.
-func names(boxes []box) string {
-	var list []string
-	for _, b := range boxes {
-		list = append(list, b.name()+" at "+b.mail.Server)
-	}
-	return strings.Join(list, ", ")
-}
-
-// maxAge is how old an alert may be: the longest of all mailboxes, for the same
-// mail may lie in several of them.
-func maxAge(cfg *config.Config) time.Duration {
-	if len(cfg.Mails) == 0 {
-		return 0
-	}
-	return slices.MaxFunc(cfg.Mails, func(a, b config.Mail) int { return cmp.Compare(a.MaxAge, b.MaxAge) }).MaxAge
 }

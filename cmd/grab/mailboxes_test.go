@@ -202,13 +202,6 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	}
 }
 
-// A mailbox that was watched before there could be several keeps its cursor.
-func TestCursorName(t *testing.T) {
-	if got := cursorName(&config.Mail{Server: "imap.example.com:993", User: "rtmt@example.com"}, "INBOX"); got != "f34242059cbcdaca.json" {
-		t.Error(got)
-	}
-}
-
 // check looks at every folder of every mailbox, and names causes.
 func TestCheckMailboxes(t *testing.T) {
 	o := newOffice(t)

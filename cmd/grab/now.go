@@ -19,7 +19,9 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
 )
 
 // nowFlags are those of `grab now`.
@@ -73,7 +75,7 @@ type grabbing struct {
 	site   incident.Site
 	policy incident.Policy
 	all    []incident.Site
-	find   func(site, host string) (source, bool)
+	find   func(site, host string) (wiring.Source, bool)
 
 	scratch bool // the store is a temporary folder
 }
@@ -193,7 +195,7 @@ func (a *app) ended() bool {
 func (g *grabbing) runner(store *incident.Store, e effort) *incident.Runner {
 	return &incident.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: pullers(e.pool, g.find, e.fetched), Seal: sealer(g.bundle), VerifyBundle: intact, Events: e.event, Log: e.log, Version: version.Version,
+		NewPuller: wiring.Pullers(e.pool, g.find, e.fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.event, Log: e.log, Version: version.Version,
 	}
 }
 
@@ -232,7 +234,7 @@ func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbi
 		list = append(list, *h)
 	}
 	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, out: f.out,
-		site: siteOf(s, list), policy: policy(cfg), all: sites(cfg), find: finder(cfg)}, nil
+		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}, nil
 }
 
 // window is what the flags ask for.
@@ -331,7 +333,7 @@ func (a *app) tell(o outcome, zone *time.Location) error {
 	}
 	fmt.Fprintln(a.out)
 	if m.Registration != nil {
-		fmt.Fprintf(a.out, "verdict   %s\n", verdictLine(m.Registration))
+		fmt.Fprintf(a.out, "verdict   %s\n", report.VerdictLine(m.Registration))
 	}
 	if info, err := os.Stat(o.Bundle); err == nil {
 		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", o.Bundle, human.Size(info.Size()))
@@ -344,26 +346,26 @@ func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
 	if f.site != "" {
 		return nil, advice.Usage(errors.New("--site needs names from the configuration, not user@address"))
 	}
-	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: localZone()},
+	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
 	if g.out == "" {
 		g.out = "."
 	}
-	sources := map[string]source{}
+	sources := map[string]wiring.Source{}
 	for _, arg := range hosts {
 		s, err := adhocSource(arg, f)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := sources[s.host.Name]; twice {
+		if _, twice := sources[s.Host.Name]; twice {
 			return nil, advice.Usage(fmt.Errorf("%s is named twice", arg))
 		}
-		sources[s.host.Name] = s
-		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.host.Name, Address: s.host.Address})
+		sources[s.Host.Name] = s
+		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.Host.Name, Address: s.Host.Address})
 	}
 	g.site.Families = config.Default().Logs.Families
 	g.all = []incident.Site{g.site}
-	g.find = func(_, host string) (source, bool) { s, ok := sources[host]; return s, ok }
+	g.find = func(_, host string) (wiring.Source, bool) { s, ok := sources[host]; return s, ok }
 	dir, err := os.MkdirTemp("", "grab-adhoc-")
 	g.store, g.scratch = dir, true
 	return g, err

@@ -3,10 +3,12 @@ package main
 import (
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/wiring"
 )
 
 func TestParseTime(t *testing.T) {
-	ny := zone("America/New_York")
+	ny := wiring.ZoneNamed("America/New_York")
 	utc := func(s string) time.Time {
 		at, err := time.Parse(time.RFC3339, s)
 		if err != nil {

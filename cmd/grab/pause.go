@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 // pauseAsk is what `grab pause` and `grab resume` ask for, of a running watch too.
@@ -153,7 +154,7 @@ func (d pauseDesk) do(ctx context.Context, path string, q *pauseAsk, by string, 
 		return nil, err
 	}
 	list := []status.Pause{}
-	for _, p := range slices.Concat(byHand, incident.QuietNow(sites(d.cfg()), now)) {
+	for _, p := range slices.Concat(byHand, incident.QuietNow(wiring.Sites(d.cfg()), now)) {
 		list = append(list, status.Pause{Site: p.Site, From: p.From, Until: p.Until, Reason: p.Reason, By: p.By})
 	}
 	return list, nil

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
 
 func (a *app) quarantineCmd() *cobra.Command {
@@ -139,7 +140,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 		if err != nil {
 			return err
 		}
-		if age, p := time.Since(rec.Alert.Time), policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
+		if age, p := time.Since(rec.Alert.Time), wiring.Policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
 			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), incident.ErrTooOld), "--force tries all the same")
 		}
 		recs = append(recs, rec)

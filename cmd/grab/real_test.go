@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/wiring"
 )
 
 // realSite is a Dovecot and two OpenSSH servers that offer what an Expressway
@@ -258,7 +259,7 @@ func TestRealWatch(t *testing.T) {
 	s.watch()
 	time.Sleep(time.Second)
 	at := time.Now()
-	s.alert(lab.MailOptions{Time: at, Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 	l := s.sealed(1)[0]
 	if l.Coverage != evidence.Complete || l.Site != "hq" {
 		t.Fatalf("%+v", l)
@@ -273,11 +274,11 @@ func TestRealWatch(t *testing.T) {
 		t.Logf("from the mail seen to all files held: %v", tm.Held.Sub(tm.Seen))
 	}
 	// the same mail once more, and RTMT's repetition: no new incident
-	s.alert(lab.MailOptions{Time: at, Zone: zone("America/New_York")})
-	s.alert(lab.MailOptions{Time: at.Add(time.Second), Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(lab.MailOptions{Time: at.Add(time.Second), Zone: wiring.ZoneNamed("America/New_York")})
 	// a mailbox that restarts
 	s.mail.Restart()
-	s.alert(lab.MailOptions{Time: time.Now(), Node: "cucm02", Variant: lab.Multipart, Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: time.Now(), Node: "cucm02", Variant: lab.Multipart, Zone: wiring.ZoneNamed("America/New_York")})
 	if list := s.sealed(2); len(list) != 2 {
 		t.Errorf("%+v", list)
 	}
@@ -326,7 +327,7 @@ func TestRealStop(t *testing.T) {
 	s.window = "{before: 20s, after: 10s}"
 	s.write()
 	stop := s.watch()
-	s.alert(lab.MailOptions{Time: time.Now(), Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
 	s.until(`"coverage": "partial"`)
 	stop(syscall.SIGTERM)
 	if _, out, _ := s.grab("list"); !strings.Contains(out, "running") {

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,13 +18,7 @@ import (
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
-)
-
-// The files of a report, in a bundle's report/ and in --out.
-const (
-	pageName = "registration.html"
-	csvName  = "registrations.csv"
-	jsonName = "registrations.json"
+	"rtmtgrab/internal/wiring"
 )
 
 // reportFlags are those of `grab report`.
@@ -44,8 +35,8 @@ func (a *app) reportCmd() *cobra.Command {
 		Use:   "report BUNDLE|DIR|FILE...",
 		Short: "Say what the REGISTER messages show: which phone is partially registered, and why",
 		Long: "Reads a bundle, a folder of logs (or a bundle that was unpacked), log files of Expressway-C and -E, files of a\n" +
-			"remote syslog server, or an appliance's diagnostic archive, and writes " + pageName + ", " + csvName + "\n" +
-			"and " + jsonName + ". Give C and E together. The exit code is 0 whatever the verdict.",
+			"remote syslog server, or an appliance's diagnostic archive, and writes " + wiring.PageName + ", " + wiring.CSVName + "\n" +
+			"and " + wiring.JSONName + ". Give C and E together. The exit code is 0 whatever the verdict.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.report(cmd.Context(), f, args) },
 	}
@@ -66,24 +57,24 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	defer boundMemory()()
+	defer wiring.BoundMemory()()
 	set, err := sources.Open(ctx, f.out, args...)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
 	a.sayOpened(set)
-	rep, err := analyze(ctx, set, f.phones, f.grace)
+	rep, err := wiring.Analyze(ctx, set, f.phones, f.grace)
 	if err != nil {
 		return err
 	}
 	a.say("writing %s", f.out)
-	for name, write := range reportFiles(set, rep) {
+	for name, write := range wiring.ReportFiles(set, rep) {
 		if err := atomicfile.Write(filepath.Join(f.out, name), write); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
-	page := filepath.Join(f.out, pageName)
+	page := filepath.Join(f.out, wiring.PageName)
 	if a.json {
 		err = report.JSON(a.out, rep)
 	} else {
@@ -95,52 +86,17 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	return err
 }
 
-// reportMemory is from where on memory is collected more often than it costs least:
-// what a report of 2 GB of logs needs at once is less.
-const reportMemory = 200 << 20
-
-// boundMemory does so until the returned function is called, unless $GOMEMLIMIT says
-// otherwise.
-func boundMemory() (undo func()) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	was := debug.SetMemoryLimit(reportMemory)
-	return func() { debug.SetMemoryLimit(was) }
-}
-
-// analyze makes the report of a set. phones are named beside those that the
-// set's bundles name.
-func analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
-	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers}
-	rep, err := registration.Analyze(ctx, set.Sources, o)
-	if err != nil {
-		return nil, err
-	}
-	set.Settle(rep)
-	return rep, nil
-}
-
-// reportFiles are the three files and what writes them.
-func reportFiles(set *sources.Set, rep *registration.Report) map[string]func(io.Writer) error {
-	return map[string]func(io.Writer) error{
-		pageName: func(w io.Writer) error { return report.Page(w, rep, set.Text(rep)) },
-		csvName:  func(w io.Writer) error { return report.CSV(w, rep) },
-		jsonName: func(w io.Writer) error { return report.JSON(w, rep) },
-	}
-}
-
 // printReport is the answer for a person.
 func printReport(w io.Writer, rep *registration.Report, page string) error {
 	fmt.Fprintf(w, "%s\n", evidence.Printable(rep.Summary, 2000))
-	printFindings(w, brief(rep), "")
+	printFindings(w, report.Brief(rep), "")
 	for i, n := range rep.Notes {
 		if i == 0 {
 			fmt.Fprintf(w, "\nNotes\n")
 		}
 		fmt.Fprintf(w, "  %s\n", evidence.Printable(n, 2000))
 	}
-	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, csvName, jsonName)
+	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, wiring.CSVName, wiring.JSONName)
 	return err
 }
 

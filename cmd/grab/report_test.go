@@ -26,6 +26,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/wiring"
 )
 
 // reportLab is a folder with the logs of a site on which one phone went partial a
@@ -143,15 +144,15 @@ func TestReport(t *testing.T) {
 				t.Fatalf("%s", r)
 			}
 			var onDisk registration.Report
-			if err := json.Unmarshal(l.file(t, filepath.Join(out, jsonName)), &onDisk); err != nil || len(onDisk.Phones) != len(rep.Phones) {
-				t.Errorf("%s: %v", jsonName, err)
+			if err := json.Unmarshal(l.file(t, filepath.Join(out, wiring.JSONName)), &onDisk); err != nil || len(onDisk.Phones) != len(rep.Phones) {
+				t.Errorf("%s: %v", wiring.JSONName, err)
 			}
 			p := phoneOf(t, &rep, l.victim.Device)
 			if p.Verdict != registration.VerdictPartial {
 				t.Errorf("%s is %s: %s", p.Device, p.Verdict, p.Summary)
 			}
 			l.checkProofs(t, p.Proofs, args)
-			if page := l.file(t, filepath.Join(out, pageName)); !bytes.Contains(page, []byte(l.victim.Device)) || !bytes.Contains(page, []byte("x-cisco-newreg")) {
+			if page := l.file(t, filepath.Join(out, wiring.PageName)); !bytes.Contains(page, []byte(l.victim.Device)) || !bytes.Contains(page, []byte("x-cisco-newreg")) {
 				t.Error("the page shows neither phone nor record")
 			}
 			if left, err := os.ReadDir(out); err != nil || len(left) != 3 {
@@ -254,7 +255,7 @@ func TestSealedReport(t *testing.T) {
 	job := l.job(t, t.TempDir())
 	var sums []string
 	for i, format := range []string{"zip", "zip", "tar.zst"} {
-		path, err := sealer(config.Bundle{Format: format})(t.Context(), job)
+		path, err := wiring.Sealer(config.Bundle{Format: format})(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +271,7 @@ func TestSealedReport(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		for name, want := range map[string]string{"README.txt": "What the REGISTER messages show", "report/" + pageName: "x-cisco-newreg", "report/" + csvName: l.victim.Device, "report/" + jsonName: `"partial"`} {
+		for name, want := range map[string]string{"README.txt": "What the REGISTER messages show", "report/" + wiring.PageName: "x-cisco-newreg", "report/" + wiring.CSVName: l.victim.Device, "report/" + wiring.JSONName: `"partial"`} {
 			if got := entry(t, path, name); !bytes.Contains(got, []byte(want)) || !bytes.Contains(got, []byte(l.victim.Device)) {
 				t.Errorf("%s says nothing of %s: %.300s", name, want, got)
 			}
@@ -280,7 +281,7 @@ func TestSealedReport(t *testing.T) {
 		if r.code != advice.OK || !strings.Contains(r.out, l.victim.Device) {
 			t.Errorf("%s", r)
 		}
-		for _, name := range []string{pageName, csvName, jsonName} {
+		for _, name := range []string{wiring.PageName, wiring.CSVName, wiring.JSONName} {
 			if !bytes.Equal(entry(t, path, "report/"+name), l.file(t, filepath.Join(out, name))) {
 				t.Errorf("%s: grab report made another %s than the bundle has", format, name)
 			}
@@ -321,7 +322,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		}
 		return open(host, family)
 	}
-	path, err := sealer(config.Bundle{Format: "zip"})(t.Context(), job)
+	path, err := wiring.Sealer(config.Bundle{Format: "zip"})(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +339,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		cancel()
 		return open(host, family)
 	}
-	if _, err := sealer(config.Bundle{Format: "zip"})(ctx, job); !errors.Is(err, context.Canceled) {
+	if _, err := wiring.Sealer(config.Bundle{Format: "zip"})(ctx, job); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 0 {

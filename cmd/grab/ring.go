@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -14,10 +13,8 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/wiring"
 )
-
-// ringDir is where the ring of a host is kept.
-func ringDir(cfg *config.Config, host string) string { return filepath.Join(cfg.Store, "ring", host) }
 
 // rings keeps the ring of every host that has one until ctx ends. A host that stands
 // in several sites has one; what was kept of hosts that have none now is removed.
@@ -50,7 +47,7 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 
 // oldRings removes what was kept of hosts that have no ring any more.
 func (w *watching) oldRings(cfg *config.Config, kept map[string]bool) {
-	entries, err := os.ReadDir(ringDir(cfg, ""))
+	entries, err := os.ReadDir(wiring.RingDir(cfg, ""))
 	if err != nil {
 		return // there is none
 	}
@@ -58,7 +55,7 @@ func (w *watching) oldRings(cfg *config.Config, kept map[string]bool) {
 		if kept[e.Name()] || !e.IsDir() {
 			continue
 		}
-		if err := os.RemoveAll(ringDir(cfg, e.Name())); err != nil {
+		if err := os.RemoveAll(wiring.RingDir(cfg, e.Name())); err != nil {
 			w.log.Warn("ring: what is of no more use cannot be removed", "host", e.Name(), "err", err)
 		}
 	}
@@ -67,7 +64,7 @@ func (w *watching) oldRings(cfg *config.Config, kept map[string]bool) {
 func (w *watching) ring(cfg *config.Config, h *config.Host, zone *time.Location) *fetch.Ring {
 	var down time.Time
 	return &fetch.Ring{
-		Host: configured(h, zone, logins(cfg)).connect(w.warm.pool), Dir: ringDir(cfg, h.Name),
+		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(w.warm.pool), Dir: wiring.RingDir(cfg, h.Name),
 		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: diskspace.Free,
 		Event: func(err error) {
 			switch {
@@ -89,7 +86,7 @@ func (c *checkup) judgeRing(h *config.Host) (findings []finding) {
 		return nil
 	}
 	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
-	costs, err := fetch.RingCost(ringDir(c.cfg, h.Name), h.Logs.Families)
+	costs, err := fetch.RingCost(wiring.RingDir(c.cfg, h.Name), h.Logs.Families)
 	if err == nil && len(costs) == 0 {
 		err = errors.New("nothing is kept yet")
 	}

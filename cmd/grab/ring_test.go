@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/wiring"
 )
 
 // Appliances whose logs have rotated away when the mail comes:
@@ -42,7 +43,7 @@ func TestRealRing(t *testing.T) {
 		t.Fatal("the peers still have some of the window")
 	}
 	late := time.Now()
-	s.alert(lab.MailOptions{Time: at, Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 	l := s.sealed(1)[0]
 	if l.Coverage != evidence.Complete {
 		t.Errorf("%+v", l)

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/wiring"
 )
 
 // TestScripts runs testdata/script/*.txtar: the commands as a user types them,
@@ -167,7 +168,7 @@ func peerCmd(ts *testscript.TestScript, _ bool, args []string) {
 
 // mail [SUBJECT]: RTMT's mail of now arrives.
 func mailCmd(ts *testscript.TestScript, _ bool, args []string) {
-	o := lab.MailOptions{Time: time.Now(), Zone: zone("America/New_York")}
+	o := lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}
 	if len(args) > 0 {
 		o.Subject = args[0]
 	}

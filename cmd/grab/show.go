@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
 
 func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error {
@@ -35,7 +37,7 @@ func (a *app) showCmd() *cobra.Command {
 			if a.json {
 				return a.print(outcome{m, path})
 			}
-			return printManifest(a.out, m, zone(m.TimeZone))
+			return printManifest(a.out, m, wiring.ZoneNamed(m.TimeZone))
 		}}
 }
 
@@ -166,7 +168,7 @@ func (a *app) retryCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.result(store, in, zone(in.TimeZone))
+			return a.result(store, in, wiring.ZoneNamed(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
@@ -176,7 +178,7 @@ func (a *app) retryCmd() *cobra.Command {
 
 // again retries an incident. That nothing is to be had is said and no error.
 func again(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e effort) (incident.Incident, error) {
-	g := &grabbing{bundle: cfg.Bundle, policy: policy(cfg), all: sites(cfg), find: finder(cfg)}
+	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}
 	q.By, q.Stop = e.by, e.stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {
@@ -188,4 +190,15 @@ func again(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 		return in, err
 	}
 	return in, nil
+}
+
+// printFindings says each thing once, with how certain it is, below the sentence on the
+// whole; before stands in front of every line.
+func printFindings(w io.Writer, reg *evidence.Registration, before string) {
+	for _, f := range reg.Findings() {
+		if f.Depth == 0 && before == "" {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), evidence.Printable(f.Text, 2000))
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
 )
 
 func directFlag(fl *pflag.FlagSet, direct *bool) {
@@ -204,10 +205,10 @@ func (a *app) nowThrough(ctx context.Context, w *remote, f *nowFlags, hosts []st
 	if err != nil {
 		return err
 	}
-	if err := a.tell(o, zone(o.TimeZone)); err != nil {
+	if err := a.tell(o, wiring.ZoneNamed(o.TimeZone)); err != nil {
 		return err
 	}
-	a.recovery(f, o.Asked, zone(o.TimeZone))
+	a.recovery(f, o.Asked, wiring.ZoneNamed(o.TimeZone))
 	return nil
 }
 
@@ -216,7 +217,7 @@ func (a *app) retryThrough(ctx context.Context, w *remote, q retryAsk, out strin
 	if err != nil {
 		return err
 	}
-	return a.tell(o, zone(o.TimeZone))
+	return a.tell(o, wiring.ZoneNamed(o.TimeZone))
 }
 
 func (a *app) checkThrough(ctx context.Context, w *remote, q checkAsk) error {

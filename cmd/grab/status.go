@@ -19,6 +19,7 @@ import (
 	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -121,7 +122,7 @@ func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
 // refusedLogins are the hosts to which no login would be tried, and why.
 func refusedLogins(cfg *config.Config) func(yield func(string, error) bool) {
 	return func(yield func(string, error) bool) {
-		ledger, seen := logins(cfg), map[string]bool{}
+		ledger, seen := wiring.Ledger(cfg), map[string]bool{}
 		for i := range cfg.Sites {
 			for j := range cfg.Sites[i].Hosts {
 				h := &cfg.Sites[i].Hosts[j]
@@ -130,7 +131,7 @@ func refusedLogins(cfg *config.Config) func(yield func(string, error) bool) {
 				}
 				seen[h.Name] = true
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-				err := sshdial.Blocked(ctx, dialing(h, ledger))
+				err := sshdial.Blocked(ctx, wiring.Dialing(h, ledger))
 				cancel()
 				if err != nil && !yield(h.Name, err) {
 					return

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 const (
@@ -165,7 +166,7 @@ func (n *hostNotes) ring(cfg *config.Config, h *config.Host, now time.Time) *sta
 }
 
 func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.Ring) {
-	costs, err := fetch.RingCost(ringDir(cfg, h.Name), h.Logs.Families)
+	costs, err := fetch.RingCost(wiring.RingDir(cfg, h.Name), h.Logs.Families)
 	if err != nil || len(costs) < len(h.Logs.Families) {
 		return ring // a family that is missing makes it empty
 	}
@@ -187,7 +188,7 @@ func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.
 }
 
 func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
-	ledger := logins(cfg)
+	ledger := wiring.Ledger(cfg)
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
 		for j := range s.Hosts {
@@ -196,8 +197,8 @@ func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
 				r.Hosts[k].Sites = append(r.Hosts[k].Sites, s.Name)
 				continue
 			}
-			src := configured(h, s.Zone(), ledger)
-			warm, note := w.health.hosts.of(src.key(), h.Name)
+			src := wiring.Configured(h, s.Zone(), ledger)
+			warm, note := w.health.hosts.of(src.Key(), h.Name)
 			st, err := hostStatus(h, src, warm, note)
 			st.Sites = []string{s.Name}
 			st.Ring = w.health.hosts.ring(cfg, h, r.Now)
@@ -210,7 +211,7 @@ func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
 }
 
 // hostStatus puts together what is known of a host, and why no session to it stands.
-func hostStatus(h *config.Host, src source, warm warmNote, note hostNote) (status.Host, error) {
+func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote) (status.Host, error) {
 	st := status.Host{Name: h.Name, Address: h.Address, Role: h.Role, Warm: "off", Level: note.level, ClockMS: note.clock, HostKey: note.key}
 	for _, name := range h.Logs.Families {
 		if f, ok := note.families[name]; ok {
@@ -220,10 +221,10 @@ func hostStatus(h *config.Host, src source, warm warmNote, note hostNote) (statu
 	if st.Level == "" {
 		st.Level = "unknown"
 	}
-	if last, ok := src.dial.Ledger.Last(h.Name, h.Address); ok {
+	if last, ok := src.Dial.Ledger.Last(h.Name, h.Address); ok {
 		st.Login, st.HostKey = last.Time, last.HostKey
 	}
-	if a := src.dial.Ledger.Refused(src.dial); a != nil {
+	if a := src.Dial.Ledger.Refused(src.Dial); a != nil {
 		st.Refused = a.Last
 	}
 	var err error
@@ -231,7 +232,7 @@ func hostStatus(h *config.Host, src source, warm warmNote, note hostNote) (statu
 	case !h.SSH.Warm || !warm.Running:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		err = sshdial.Blocked(ctx, src.dial)
+		err = sshdial.Blocked(ctx, src.Dial)
 	case warm.Up:
 		st.Warm, st.Since, st.HostKey = "up", warm.since, warm.HostKey
 		if warm.Clock != nil {

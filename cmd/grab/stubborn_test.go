@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/wiring"
 )
 
 // A host that freezes while its files are held, between the two passes, must not
@@ -25,7 +26,7 @@ func TestStopWithFrozenHost(t *testing.T) {
 	s.window = "{before: 20s, after: 60s}"
 	s.write()
 	stop := s.watch()
-	s.alert(lab.MailOptions{Time: time.Now(), Zone: zone("America/New_York")})
+	s.alert(lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
 	s.until(`"coverage": "partial"`)
 	s.sshd[1].Freeze()
 	began := time.Now()
@@ -45,7 +46,7 @@ func TestRefusedOnce(t *testing.T) {
 	s.write()
 	stop := s.watch()
 	for i := range 3 {
-		s.alert(lab.MailOptions{Time: time.Now(), Node: fmt.Sprintf("cucm%02d", i), Zone: zone("America/New_York")})
+		s.alert(lab.MailOptions{Time: time.Now(), Node: fmt.Sprintf("cucm%02d", i), Zone: wiring.ZoneNamed("America/New_York")})
 		time.Sleep(1200 * time.Millisecond)
 		if i == 1 {
 			stop(os.Kill)

@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/smtpout"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -30,7 +31,7 @@ type telling struct {
 	log      *slog.Logger
 	store    *incident.Store
 	key      proof.Key
-	tokens   *tokenShelf
+	tokens   *wiring.TokenSources
 	beats    *proof.Heartbeats
 	problems func() []status.Problem // at this moment, of everything
 	every    time.Duration           // between two looks at them; zero: the desk's own
@@ -51,7 +52,7 @@ type telling struct {
 	wg   sync.WaitGroup
 }
 
-func newTelling(store *incident.Store, log *slog.Logger, shelf *tokenShelf, problems func() []status.Problem) (*telling, error) {
+func newTelling(store *incident.Store, log *slog.Logger, shelf *wiring.TokenSources, problems func() []status.Problem) (*telling, error) {
 	key, err := proof.LoadKey(filepath.Join(store.Dir, "notice.key"))
 	if err != nil {
 		return nil, err
@@ -76,8 +77,8 @@ func (t *telling) configure(ctx context.Context, cfg *config.Config) {
 	t.canaries, t.boxes = nil, nil
 	was := t.up
 	t.up = map[string]bool{}
-	for _, b := range boxesOf(cfg) {
-		t.up[b.name()] = was[b.name()]
+	for _, b := range wiring.Boxes(cfg) {
+		t.up[b.Name()] = was[b.Name()]
 	}
 	for i := range cfg.Mails {
 		m := &cfg.Mails[i]
@@ -135,7 +136,7 @@ func (t *telling) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, err
 	}
 	from, to := cfg.SMTP.From, m.Canary.To
 	c := &proof.Canary{Mailbox: m.Name, Every: m.Canary.Every, Late: m.Canary.Late, Key: t.key, Log: t.log,
-		File: filepath.Join(t.store.Dir, "canaries", cursorName(m, ""))}
+		File: filepath.Join(t.store.Dir, "canaries", wiring.CursorName(m, ""))}
 	c.Send = func(ctx context.Context, tok proof.Token) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
@@ -166,7 +167,7 @@ func newHex() string {
 }
 
 // smtpServer is the configured server for mails that are sent. shelf may be nil.
-func smtpServer(cfg *config.Config, shelf *tokenShelf) (*smtpout.Server, error) {
+func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
 	s := cfg.SMTP
 	if s == nil {
 		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
@@ -182,7 +183,7 @@ func smtpServer(cfg *config.Config, shelf *tokenShelf) (*smtpout.Server, error) 
 	if roots != nil {
 		out.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	source, err := shelf.source(cfg, s.OAuth, s.User)
+	source, err := shelf.Source(cfg, s.OAuth, s.User)
 	if source != nil {
 		out.Token = func(ctx context.Context) (string, error) { return source.Token(ctx, "") }
 	}
@@ -190,7 +191,7 @@ func smtpServer(cfg *config.Config, shelf *tokenShelf) (*smtpout.Server, error) 
 }
 
 // deskOf has the channels of a configuration; nil if there is none.
-func deskOf(cfg *config.Config, store string, key proof.Key, shelf *tokenShelf, log *slog.Logger) (*notice.Desk, error) {
+func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*notice.Desk, error) {
 	n := cfg.Notify
 	if n == nil {
 		return nil, nil
@@ -225,7 +226,7 @@ func deskOf(cfg *config.Config, store string, key proof.Key, shelf *tokenShelf, 
 
 // own tells whether a mail is one of ours, and takes heartbeats down whose sender may
 // trigger. remove: a canary that arrived is taken out of the mailbox.
-func (t *telling) own(mailbox string, remove bool, by judge) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
+func (t *telling) own(mailbox string, remove bool, by wiring.Sender) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
 	return func(ctx context.Context, l mailwatch.Letter) mailwatch.Verdict {
 		t.mu.Lock()
 		boxes := t.boxes
@@ -251,7 +252,7 @@ func (t *telling) own(mailbox string, remove bool, by judge) func(context.Contex
 			return mailwatch.Pass
 		}
 		if names := t.beats.Match(l.Subject, l.Text, l.Cluster); len(names) > 0 {
-			v := by.rule.Judge(ctx, l.Raw, l.Part)
+			v := by.Rule.Judge(ctx, l.Raw, l.Part)
 			if v.OK {
 				t.beats.Seen(names, l.Internal)
 			}
@@ -282,7 +283,7 @@ func (t *telling) watched(mailbox string) []*proof.Canary {
 }
 
 // state takes down whether a folder is watched and read to its end.
-func (t *telling) state(b box, s mailwatch.State) {
+func (t *telling) state(b wiring.Box, s mailwatch.State) {
 	switch {
 	case !s.Connected:
 		t.setUp(b, false)
@@ -291,16 +292,16 @@ func (t *telling) state(b box, s mailwatch.State) {
 	}
 }
 
-func (t *telling) setUp(b box, up bool) {
+func (t *telling) setUp(b wiring.Box, up bool) {
 	t.mu.Lock()
-	t.up[b.name()] = up
-	all, mine := true, t.isUp(b.mail.Name)
+	t.up[b.Name()] = up
+	all, mine := true, t.isUp(b.Mail.Name)
 	for _, u := range t.up {
 		all = all && u
 	}
 	t.mu.Unlock()
 	t.beats.Up(all)
-	for _, c := range t.watched(b.mail.Name) {
+	for _, c := range t.watched(b.Mail.Name) {
 		c.Up(mine)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/wiring"
 )
 
 // about is what a notice says of an incident.
@@ -72,7 +73,7 @@ func sumFile(ctx context.Context, name string) (int64, string, error) {
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.Copy(cancelled{ctx, h}, f)
+	n, err := io.Copy(wiring.UntilDone(ctx, h), f)
 	return n, hex.EncodeToString(h.Sum(nil)), err
 }
 

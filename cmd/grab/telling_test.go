@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/wiring"
 )
 
 // tellingLab is a host of the laboratory, a Dovecot, and an Exim that delivers into
@@ -177,7 +178,7 @@ func TestTelling(t *testing.T) {
 		t.Error("the heartbeat does not count")
 	}
 
-	c.box.Deliver("", lab.Mail(lab.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: zone("America/New_York")}))
+	c.box.Deliver("", lab.Mail(lab.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}))
 	c.until("two notices", func() bool {
 		n := c.notices()
 		return len(n[notice.KindCopied]) == 1 && len(n[notice.KindSealed]) == 1

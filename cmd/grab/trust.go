@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/terminal"
+	"rtmtgrab/internal/wiring"
 )
 
 func (a *app) trustCmd() *cobra.Command {
@@ -41,7 +42,7 @@ func (a *app) trustCmd() *cobra.Command {
 			if err != nil {
 				return advice.Usage(err)
 			}
-			rep := a.trust(ctx, hosts, logins(cfg), given, a.asker())
+			rep := a.trust(ctx, hosts, wiring.Ledger(cfg), given, a.asker())
 			if !rep.OK {
 				a.exit = advice.Failed
 			}
@@ -124,13 +125,13 @@ func (a *app) trust(ctx context.Context, hosts []*config.Host, ledger *sshdial.L
 		scans := scanAll(ctx, marks)
 		warnings := sharedKeys(marks, scans)
 		for _, m := range marks {
-			m.showKeys(w, scans[route(m.dial)])
+			m.showKeys(w, scans[wiring.Route(m.dial)])
 		}
 		for _, s := range warnings {
 			fmt.Fprintln(w, "warning:", s)
 		}
 		for _, m := range marks {
-			t := trustOne(m, scans[route(m.dial)], prints, ask)
+			t := trustOne(m, scans[wiring.Route(m.dial)], prints, ask)
 			rep.OK = rep.OK && t.State != trustNot
 			rep.Hosts = append(rep.Hosts, t)
 			t.show(w)
@@ -166,11 +167,11 @@ func rounds(hosts []*config.Host, ledger *sshdial.Ledger) [][]mark {
 	}
 	seen := map[string]bool{}
 	for _, h := range hosts {
-		d := dialing(h, ledger)
+		d := wiring.Dialing(h, ledger)
 		for i, j := range d.Jump {
 			m := mark{&config.Host{Name: h.Name, Address: j.Address, HostKey: j.HostKey, SSH: config.SSH{KnownHosts: j.KnownHosts}}, i + 1,
 				sshdial.Config{Name: h.Name, Address: j.Address, Legacy: j.Legacy, Jump: d.Jump[:i], Ledger: ledger}}
-			if same := route(m.dial) + " " + j.HostKey + " " + j.KnownHosts; !seen[same] {
+			if same := wiring.Route(m.dial) + " " + j.HostKey + " " + j.KnownHosts; !seen[same] {
 				seen[same] = true
 				add(m)
 			}
@@ -187,7 +188,7 @@ func scanAll(ctx context.Context, marks []mark) map[string]scan {
 	var wg sync.WaitGroup
 	var begun []string
 	for _, m := range marks {
-		way := route(m.dial)
+		way := wiring.Route(m.dial)
 		if slices.Contains(begun, way) {
 			continue
 		}
@@ -207,7 +208,7 @@ func scanAll(ctx context.Context, marks []mark) map[string]scan {
 func sharedKeys(marks []mark, scans map[string]scan) []string {
 	by := map[string][]*config.Host{}
 	for _, m := range marks {
-		for _, f := range fingerprints(scans[route(m.dial)].keys) {
+		for _, f := range fingerprints(scans[wiring.Route(m.dial)].keys) {
 			by[f] = append(by[f], &config.Host{Name: m.label(), Address: m.Address})
 		}
 	}

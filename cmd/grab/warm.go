@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/wiring"
 )
 
 // warmth keeps a session to each host that is to be warm, one for each way of
@@ -50,26 +51,26 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
-			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].dial) },
-			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].dial, err) }}
+		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
+			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
+			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
 		for _, s := range list {
-			keeper.Hosts = append(keeper.Hosts, s.host)
+			keeper.Hosts = append(keeper.Hosts, s.Host)
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k
 		go func() {
 			defer close(k.done)
-			defer survive(w.log, "warm session", list[0].host.Name)
+			defer survive(w.log, "warm session", list[0].Host.Name)
 			w.gate.while(ctx, hostNames(list), keeper.Run)
 		}()
 	}
 }
 
-func hostNames(list []source) (hosts []string) {
+func hostNames(list []wiring.Source) (hosts []string) {
 	for _, s := range list {
-		hosts = append(hosts, s.host.Name)
+		hosts = append(hosts, s.Host.Name)
 	}
 	return hosts
 }
@@ -98,10 +99,10 @@ func (k *keeping) stop() {
 }
 
 // warmHosts are the hosts with ssh.warm, each once, by source.key.
-func warmHosts(cfg *config.Config) (hosts map[string][]config.Host, sources map[string][]source) {
-	hosts, sources = map[string][]config.Host{}, map[string][]source{}
+func warmHosts(cfg *config.Config) (hosts map[string][]config.Host, sources map[string][]wiring.Source) {
+	hosts, sources = map[string][]config.Host{}, map[string][]wiring.Source{}
 	seen := map[string]bool{}
-	ledger := logins(cfg)
+	ledger := wiring.Ledger(cfg)
 	for i := range cfg.Sites {
 		site := &cfg.Sites[i]
 		for j := range site.Hosts {
@@ -110,9 +111,9 @@ func warmHosts(cfg *config.Config) (hosts map[string][]config.Host, sources map[
 				continue
 			}
 			seen[h.Name] = true
-			s := configured(h, site.Zone(), ledger)
-			hosts[s.key()] = append(hosts[s.key()], *h)
-			sources[s.key()] = append(sources[s.key()], s)
+			s := wiring.Configured(h, site.Zone(), ledger)
+			hosts[s.Key()] = append(hosts[s.Key()], *h)
+			sources[s.Key()] = append(sources[s.Key()], s)
 		}
 	}
 	return hosts, sources

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +18,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -50,11 +49,11 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
-	gate    gate       // shut to hosts that are paused
-	keys    keys       // of DKIM
-	tokens  tokenShelf // of OAuth2
-	tell    *telling   // what is sent, and our own mails
-	boxes   boxStates  // what each mailbox's watcher said last
+	gate    gate                // shut to hosts that are paused
+	keys    wiring.KeyCache     // of DKIM
+	tokens  wiring.TokenSources // of OAuth2
+	tell    *telling            // what is sent, and our own mails
+	boxes   boxStates           // what each mailbox's watcher said last
 	health  health
 	metrics *metrics
 	web     web
@@ -77,14 +76,14 @@ func (a *app) watch(ctx context.Context) error {
 // newWatching opens the store, which no other watcher may have open. run closes it.
 func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
 	if len(cfg.Mails) == 0 {
-		return nil, advice.Usage(advice.WithHint(errNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
+		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
 	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health{started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
 	}
-	if w.journal, err = incident.OpenJournal(w.store, sites(cfg), policy(cfg), w.log, nil); err != nil {
+	if w.journal, err = incident.OpenJournal(w.store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
 		return nil, err
 	}
 	w.health.hosts.recall(w.store)
@@ -99,12 +98,12 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 		w.health.hosts.depths(host, families)
 		w.shallow.depths(host, families, w.window())
 	}}
-	find := func(site, host string) (source, bool) { return finder(w.cfg.Load())(site, host) }
+	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(w.cfg.Load())(site, host) }
 	w.runner = &incident.Runner{
-		Store: w.store, Policy: func() incident.Policy { return policy(w.cfg.Load()) }, Sites: func() []incident.Site { return sites(w.cfg.Load()) },
-		NewPuller: pullers(pool, find, nil), VerifyBundle: intact, Log: w.log, Version: version.Version, Events: w.event,
+		Store: w.store, Policy: func() incident.Policy { return wiring.Policy(w.cfg.Load()) }, Sites: func() []incident.Site { return wiring.Sites(w.cfg.Load()) },
+		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: w.log, Version: version.Version, Events: w.event,
 		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
-			return sealer(w.cfg.Load().Bundle)(ctx, job)
+			return wiring.Sealer(w.cfg.Load().Bundle)(ctx, job)
 		},
 	}
 	return w, nil
@@ -139,7 +138,7 @@ func (w *watching) run(ctx context.Context) error {
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	w.app.service.ready()
-	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", names(boxesOf(w.cfg.Load())), "version", version.Version)
+	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", wiring.BoxNames(wiring.Boxes(w.cfg.Load())), "version", version.Version)
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
@@ -192,13 +191,13 @@ func (w *watching) reload() bool {
 	old := w.cfg.Load()
 	cfg, err := w.app.load(config.Options{})
 	if err == nil && len(cfg.Mails) == 0 {
-		err = errNoMail
+		err = wiring.ErrNoMail
 	}
 	if err == nil && cfg.Store != old.Store {
 		err = fmt.Errorf("store: it cannot change while grab watch runs (from %s to %s)", old.Store, cfg.Store)
 	}
 	if err == nil {
-		err = w.journal.Configure(sites(cfg), policy(cfg))
+		err = w.journal.Configure(wiring.Sites(cfg), wiring.Policy(cfg))
 	}
 	if err != nil {
 		w.log.Error("reload: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -208,17 +207,11 @@ func (w *watching) reload() bool {
 		w.log.Warn("reload: the socket stays as it is until grab watch is started again")
 	}
 	w.cfg.Store(cfg)
-	w.tokens.turn()
+	w.tokens.Turn()
 	w.metrics.outcomes.sites(cfg)
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
 	return true
-}
-
-// cursorName tells mailboxes apart on disk.
-func cursorName(m *config.Mail, folder string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{m.Server, m.User, folder}, "\x00")))
-	return hex.EncodeToString(sum[:8]) + ".json"
 }
 
 // alive feeds systemd's watchdog from the mailbox loops' own signs of life, as

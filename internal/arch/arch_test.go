@@ -39,7 +39,7 @@ var rules = []struct {
 	{what: "golang.org/x/crypto/ssh", except: []string{"internal/sshdial", "fetch", "internal/lab", "internal/realsrv", "cmd/grab"}},
 	{what: "github.com/pkg/sftp", except: []string{"fetch", "internal/lab"}},
 	{what: "github.com/gopacket/", except: []string{"internal/export"}},
-	{what: module + "/internal/export", except: []string{"cmd/grab"}},
+	{what: module + "/internal/export", except: []string{"cmd/grab", "internal/wiring"}},
 	{what: module + "/bundle", only: []string{"internal/export"}},
 	{what: module + "/internal/sources", only: []string{"internal/export"}},
 	{what: "github.com/spf13/", except: []string{"cmd/grab"}},

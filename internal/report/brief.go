@@ -1,36 +1,22 @@
-package main
+package report
 
 import (
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
 )
 
-// printFindings says each thing once, with how certain it is, below the sentence on the
-// whole; before stands in front of every line.
-func printFindings(w io.Writer, reg *evidence.Registration, before string) {
-	for _, f := range reg.Findings() {
-		if f.Depth == 0 && before == "" {
-			fmt.Fprintln(w)
-		}
-		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), evidence.Printable(f.Text, 2000))
-	}
-}
-
-// verdictLine is the verdict and its sentence.
-func verdictLine(reg *evidence.Registration) string {
+// VerdictLine is the verdict and its sentence.
+func VerdictLine(reg *evidence.Registration) string {
 	return evidence.Printable(reg.Verdict, 50) + ": " + evidence.Printable(reg.Summary, 1000)
 }
 
 // maxBrief bounds the phones in a manifest, and those of a group in it.
 const maxBrief = 200
 
-// brief is what a manifest says of a report.
-func brief(rep *registration.Report) *evidence.Registration {
+// Brief is what a manifest says of a report.
+func Brief(rep *registration.Report) *evidence.Registration {
 	b := &evidence.Registration{Verdict: rep.Verdict, Summary: rep.Summary, Phones: []evidence.PhoneRegistration{}, Notes: slices.Concat([]string{}, rep.Notes)}
 	of := briefGroups(rep, b)
 	most := standings(of, rep)

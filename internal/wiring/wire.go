@@ -1,4 +1,9 @@
-package main
+// Package wiring turns a configuration into the parts that do the work: ways to hosts,
+// sites and policies of incidents, mail servers and their tokens, what seals a bundle.
+//
+// It guarantees that a command by hand and the collector make the same parts of the same
+// configuration. It decides nothing and keeps nothing running.
+package wiring
 
 import (
 	"context"
@@ -14,7 +19,6 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
-	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -23,39 +27,13 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-// load finds and reads the configuration.
-func (a *app) load(o config.Options) (*config.Config, error) {
-	path, err := config.Find(a.config)
-	if err != nil {
-		return nil, advice.Usage(err)
-	}
-	cfg, err := o.Load(path)
-	if err != nil {
-		return nil, advice.Usage(err)
-	}
-	return cfg, nil
-}
-
-// context ends with the first signal.
-func (a *app) context(parent context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(parent)
-	go func() {
-		select {
-		case <-a.interrupted:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
-}
-
-// logins is the ledger of a configuration's store.
-func logins(cfg *config.Config) *sshdial.Ledger {
+// Ledger is the ledger of a configuration's store.
+func Ledger(cfg *config.Config) *sshdial.Ledger {
 	return &sshdial.Ledger{Dir: filepath.Join(cfg.Store, "logins")}
 }
 
-// dialing says how to reach a configured host.
-func dialing(h *config.Host, ledger *sshdial.Ledger) sshdial.Config {
+// Dialing says how to reach a configured host.
+func Dialing(h *config.Host, ledger *sshdial.Ledger) sshdial.Config {
 	c := sshdial.Config{Name: h.Name, Address: h.Address, User: h.SSH.User, HostKey: h.HostKey, Ledger: ledger,
 		Legacy: h.SSH.Compat == config.CompatLegacy, Bandwidth: h.SSH.Bandwidth}
 	if h.HostKey == "" {
@@ -73,8 +51,8 @@ func dialing(h *config.Host, ledger *sshdial.Ledger) sshdial.Config {
 	return c
 }
 
-// route tells ways to hosts apart: equal routes end at the same machine.
-func route(c sshdial.Config) string {
+// Route tells ways to hosts apart: equal routes end at the same machine.
+func Route(c sshdial.Config) string {
 	var b strings.Builder
 	for _, j := range c.Jump {
 		b.WriteString(j.Address + " > ")
@@ -107,31 +85,31 @@ func agentKey(s string) string {
 	return s
 }
 
-// source is a host with what is needed to take its logs.
-type source struct {
-	host     fetch.Host
-	dial     sshdial.Config
-	commands fetch.Commands
+// Source is a host with what is needed to take its logs.
+type Source struct {
+	Host     fetch.Host
+	Dial     sshdial.Config
+	Commands fetch.Commands
 	ring     string // folder of the host's ring; empty: it has none
 }
 
-func configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) source {
-	return source{
-		host:     fetch.Host{Name: h.Name, Role: h.Role, Address: h.Address, Dir: h.Logs.Dir, Families: h.Logs.Families, Zone: zone},
-		dial:     dialing(h, ledger),
-		commands: fetch.Commands{Allowed: h.SSH.Commands, Gzip: h.SSH.Compress == "gzip"},
+func Configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) Source {
+	return Source{
+		Host:     fetch.Host{Name: h.Name, Role: h.Role, Address: h.Address, Dir: h.Logs.Dir, Families: h.Logs.Families, Zone: zone},
+		Dial:     Dialing(h, ledger),
+		Commands: fetch.Commands{Allowed: h.SSH.Commands, Gzip: h.SSH.Compress == "gzip"},
 	}
 }
 
-// key tells sessions apart.
-func (s source) key() string { return s.dial.User + "@" + route(s.dial) }
+// Key tells sessions apart.
+func (s Source) Key() string { return s.Dial.User + "@" + Route(s.Dial) }
 
-// connect gives the source's fetch.Host its way to the host.
-func (s source) connect(pool *fetch.Pool) fetch.Host {
-	h := s.host
+// Connect gives the source's fetch.Host its way to the host.
+func (s Source) Connect(pool *fetch.Pool) fetch.Host {
+	h := s.Host
 	h.Dial = func(ctx context.Context) (fetch.Conn, error) {
-		return pool.Get(ctx, s.key(), s.commands, func(ctx context.Context) (*sshdial.Client, error) {
-			return sshdial.Dial(ctx, s.dial)
+		return pool.Get(ctx, s.Key(), s.Commands, func(ctx context.Context) (*sshdial.Client, error) {
+			return sshdial.Dial(ctx, s.Dial)
 		})
 	}
 	return h
@@ -150,50 +128,50 @@ func (p puller) Pass(ctx context.Context, req incident.Pass) (evidence.Host, err
 func (p puller) Open(family string) (io.ReadCloser, error) { return p.grab.Open(family) }
 func (p puller) Close() error                              { return p.grab.Close() }
 
-// pullers makes the NewPuller of a runner. find gives the source of a host; one
+// Pullers makes the NewPuller of a runner. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
-func pullers(pool *fetch.Pool, find func(site, host string) (source, bool), progress func(fetch.Progress)) func(site, host, dir string) (incident.Puller, error) {
+func Pullers(pool *fetch.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (incident.Puller, error) {
 	return func(site, host, dir string) (incident.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
 			gone := fmt.Errorf("host %s is not in the configuration any more", host)
-			s.host = fetch.Host{Name: host, Dial: func(context.Context) (fetch.Conn, error) {
+			s.Host = fetch.Host{Name: host, Dial: func(context.Context) (fetch.Conn, error) {
 				return nil, &fetch.Fault{Why: evidence.ReasonUnreachable, Err: gone, Stop: true}
 			}}
 		} else {
-			s.host = s.connect(pool)
+			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.host, Dir: dir, Ring: s.ring, Progress: progress}}, nil
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress}}, nil
 	}
 }
 
-// finder looks hosts up in a configuration.
-func finder(cfg *config.Config) func(site, host string) (source, bool) {
-	ledger := logins(cfg)
-	return func(site, host string) (source, bool) {
+// Finder looks hosts up in a configuration.
+func Finder(cfg *config.Config) func(site, host string) (Source, bool) {
+	ledger := Ledger(cfg)
+	return func(site, host string) (Source, bool) {
 		s := cfg.Site(site)
 		if s == nil || s.Host(host) == nil {
-			return source{}, false
+			return Source{}, false
 		}
-		src := configured(s.Host(host), s.Zone(), ledger)
+		src := Configured(s.Host(host), s.Zone(), ledger)
 		if s.Host(host).Ring.Enabled {
-			src.ring = ringDir(cfg, host)
+			src.ring = RingDir(cfg, host)
 		}
 		return src, true
 	}
 }
 
-// sites are a configuration's, as incidents know them.
-func sites(cfg *config.Config) []incident.Site {
+// Sites are a configuration's, as incidents know them.
+func Sites(cfg *config.Config) []incident.Site {
 	var out []incident.Site
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
-		out = append(out, siteOf(s, s.Hosts))
+		out = append(out, SiteOf(s, s.Hosts))
 	}
 	return out
 }
 
-func siteOf(s *config.Site, hosts []config.Host) incident.Site {
+func SiteOf(s *config.Site, hosts []config.Host) incident.Site {
 	is := incident.Site{Name: s.Name, Clusters: s.Clusters, Nodes: s.Nodes, TimeZone: s.Zone().String(), Quiet: quiet(s)}
 	for _, h := range hosts {
 		is.Hosts = append(is.Hosts, incident.HostRef{Name: h.Name, Role: h.Role, Address: h.Address})
@@ -206,18 +184,18 @@ func siteOf(s *config.Site, hosts []config.Host) incident.Site {
 	return is
 }
 
-func policy(cfg *config.Config) incident.Policy {
+func Policy(cfg *config.Config) incident.Policy {
 	p := incident.Policy{Before: cfg.Window.Before, After: cfg.Window.After, Max: cfg.Window.Max, Settle: cfg.Settle,
 		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Rules: rules(cfg)}
 	p.MaxAge = maxAge(cfg)
 	return p
 }
 
-// sealer makes bundles of a format, "zip" or "tar.zst".
-func sealer(form config.Bundle) func(context.Context, incident.SealJob) (string, error) {
+// Sealer makes bundles of a format, "zip" or "tar.zst".
+func Sealer(form config.Bundle) func(context.Context, incident.SealJob) (string, error) {
 	return func(ctx context.Context, job incident.SealJob) (string, error) {
 		path := job.Base + "." + form.Format
-		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: zone(job.Manifest.TimeZone)}
+		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: ZoneNamed(job.Manifest.TimeZone)}
 		for _, al := range job.Manifest.Alerts {
 			if al.File != "" {
 				in.Mails = append(in.Mails, bundle.Part{Name: al.File, Open: func() (io.ReadCloser, error) { return job.Mail(al.ID) }})
@@ -240,8 +218,8 @@ func sealer(form config.Bundle) func(context.Context, incident.SealJob) (string,
 	}
 }
 
-// intact tells whether a bundle verifies and is that of the incident.
-func intact(ctx context.Context, path, id string, revision int) error {
+// VerifyBundle tells whether a bundle verifies and is that of the incident.
+func VerifyBundle(ctx context.Context, path, id string, revision int) error {
 	res, err := bundle.Verify(ctx, path)
 	switch {
 	case err != nil:
@@ -254,17 +232,17 @@ func intact(ctx context.Context, path, id string, revision int) error {
 	return nil
 }
 
-// zone is the time zone of that name, UTC if there is none.
-func zone(name string) *time.Location {
+// ZoneNamed is the time zone of that name, UTC if there is none.
+func ZoneNamed(name string) *time.Location {
 	if l, err := time.LoadLocation(name); err == nil {
 		return l
 	}
 	return time.UTC
 }
 
-// mailServer is the configured mailbox's server. source gives its access tokens; it
+// MailServer is the configured mailbox's server. source gives its access tokens; it
 // is nil where there is a password.
-func mailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) {
+func MailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) {
 	roots, err := m.Roots()
 	if err != nil {
 		return mailwatch.Server{}, err
@@ -281,4 +259,17 @@ func mailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) 
 	return s, nil
 }
 
-var errNoMail = errors.New("no mailbox is configured (mail:)")
+var ErrNoMail = errors.New("no mailbox is configured (mail:)")
+
+// LocalZone is this machine's time zone by name, if it has one.
+func LocalZone() string {
+	if name := time.Local.String(); name != "Local" {
+		return name
+	}
+	if target, err := os.Readlink("/etc/localtime"); err == nil {
+		if _, name, ok := strings.Cut(target, "zoneinfo/"); ok {
+			return name
+		}
+	}
+	return "UTC"
+}

@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"crypto/sha256"
@@ -13,8 +13,8 @@ import (
 	"rtmtgrab/internal/oauth"
 )
 
-// tokens is the source of a user's access tokens, nil without OAuth2.
-func tokens(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
+// TokenSource is the source of a user's access tokens, nil without OAuth2.
+func TokenSource(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -47,23 +47,23 @@ func tokenName(o *config.OAuth, user string) string {
 // user share a token, and a reload of the configuration costs none where neither the
 // settings nor the secrets' contents changed. It is safe for concurrent use; a nil
 // one keeps nothing.
-type tokenShelf struct {
+type TokenSources struct {
 	mu       sync.Mutex
 	now, was map[string]*oauth.Source // by tokenKey: asked for since the last turn, and before it
 }
 
-// turn begins with another configuration: sources for which nobody asks until the
+// Turn begins with another configuration: sources for which nobody asks until the
 // next turn are forgotten then.
-func (s *tokenShelf) turn() {
+func (s *TokenSources) Turn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.was, s.now = s.now, nil
 }
 
-// source is tokens, from the shelf if it is there.
-func (s *tokenShelf) source(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
+// Source is tokens, from the shelf if it is there.
+func (s *TokenSources) Source(cfg *config.Config, o *config.OAuth, user string) (*oauth.Source, error) {
 	if s == nil || o == nil {
-		return tokens(cfg, o, user)
+		return TokenSource(cfg, o, user)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +74,7 @@ func (s *tokenShelf) source(cfg *config.Config, o *config.OAuth, user string) (*
 	}
 	if found == nil {
 		var err error
-		if found, err = tokens(cfg, o, user); err != nil {
+		if found, err = TokenSource(cfg, o, user); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"os"
@@ -23,10 +23,10 @@ func TestTokenShelf(t *testing.T) {
 	secret := put("secret", "one")
 	cfg := &config.Config{Store: dir}
 	o := config.OAuth{Provider: config.ProviderCustom, TokenURL: "https://login.example.com/token", ClientID: "c", ClientSecret: config.SecretFile(secret), Scopes: []string{"a"}}
-	var shelf tokenShelf
+	var shelf TokenSources
 	get := func(o config.OAuth, user string) *oauth.Source {
 		t.Helper()
-		s, err := shelf.source(cfg, &o, user)
+		s, err := shelf.Source(cfg, &o, user)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestTokenShelf(t *testing.T) {
 		t.Error("two folders of one mailbox have two sources")
 	}
 	for range 3 {
-		shelf.turn()
+		shelf.Turn()
 		if get(o, "u") != first {
 			t.Error("it was lost by a reload")
 		}
@@ -56,24 +56,24 @@ func TestTokenShelf(t *testing.T) {
 		t.Error("another user, the same source")
 	}
 	put("secret", "two")
-	shelf.turn()
+	shelf.Turn()
 	second := get(o, "u")
 	if second == first {
 		t.Error("another secret, the same source")
 	}
-	shelf.turn()
-	shelf.turn() // nobody asked meanwhile
+	shelf.Turn()
+	shelf.Turn() // nobody asked meanwhile
 	if get(o, "u") == second {
 		t.Error("what nobody uses was kept")
 	}
 	if err := os.Remove(secret); err != nil {
 		t.Fatal(err)
 	}
-	shelf.turn()
+	shelf.Turn()
 	if lost := get(o, "u"); lost == second {
 		t.Error("the secret is gone, the source is the same")
 	}
-	if s, err := shelf.source(cfg, nil, "u"); s != nil || err != nil {
+	if s, err := shelf.Source(cfg, nil, "u"); s != nil || err != nil {
 		t.Errorf("a password: %v, %v", s, err)
 	}
 }

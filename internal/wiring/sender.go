@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 
 // A judge says of a mail what the configuration makes of it: for grab watch and for
 // `grab check --mail`, so that the two cannot differ.
-type judge struct {
-	rule mailauth.Rule
+type Sender struct {
+	Rule mailauth.Rule
 }
 
 // judged is a mail's alert with all that was found out, and what that rests on.
@@ -25,35 +25,35 @@ type judged struct {
 	Verdict mailauth.Verdict // of the sender
 }
 
-func newJudge(cfg *config.Config, lookup func(context.Context, string) ([]string, error)) judge {
+func NewSender(cfg *config.Config, lookup func(context.Context, string) ([]string, error)) Sender {
 	a := cfg.Alerts.Authenticity
-	return judge{rule: mailauth.Rule{From: cfg.Alerts.From, Check: a.Check, AuthServID: a.AuthServID, Hops: a.Hops, Domains: a.Domains, LookupTXT: lookup}}
+	return Sender{Rule: mailauth.Rule{From: cfg.Alerts.From, Check: a.Check, AuthServID: a.AuthServID, Hops: a.Hops, Domains: a.Domains, LookupTXT: lookup}}
 }
 
-// mail judges a mail that is an alert. It may ask the DNS, for
+// Mail judges a mail that is an alert. It may ask the DNS, for
 // mailauth.LookupLimit at most.
-func (j judge) mail(ctx context.Context, m mailwatch.Mail) judged {
-	d := judged{Alert: m.Alert, Verdict: j.rule.Judge(ctx, m.Raw, m.Truncated)}
-	if j.rule.Judges() {
+func (j Sender) Mail(ctx context.Context, m mailwatch.Mail) judged {
+	d := judged{Alert: m.Alert, Verdict: j.Rule.Judge(ctx, m.Raw, m.Truncated)}
+	if j.Rule.Judges() {
 		d.Alert.Auth = &d.Verdict.Auth
 	}
 	return d
 }
 
-// alertReader reads the alerts of a folder by a configuration.
-func alertReader(cfg *config.Config, folder string) *mailwatch.Reader {
-	list := sites(cfg)
+// AlertReader reads the alerts of a folder by a configuration.
+func AlertReader(cfg *config.Config, folder string) *mailwatch.Reader {
+	list := Sites(cfg)
 	return &mailwatch.Reader{Match: cfg.Alerts.Match, Kinds: readKinds(cfg), Zone: func(a evidence.Alert) *time.Location {
 		a.Folder = folder
 		return alertZone(cfg, list, a)
 	}}
 }
 
-// keys gets the keys of DKIM from the DNS. After a failure that may pass it says the
+// KeyCache gets the keys of DKIM from the DNS. After a failure that may pass it says the
 // same for a while without asking: mails must not wait for a dead server one by one.
 // An answer is good for a minute: a thousand mails after an outage have one key.
-type keys struct {
-	ask func(context.Context, string) ([]string, error) // nil: the system's resolver
+type KeyCache struct {
+	Lookup func(context.Context, string) ([]string, error) // nil: the system's resolver
 
 	mu    sync.Mutex
 	err   error
@@ -72,7 +72,7 @@ const (
 	maxKeys  = 16
 )
 
-func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
+func (k *KeyCache) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	k.mu.Lock()
 	err, until, known := k.err, k.until, k.known[name]
 	k.mu.Unlock()
@@ -82,7 +82,7 @@ func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
 	if time.Now().Before(until) {
 		return nil, err
 	}
-	ask := k.ask
+	ask := k.Lookup
 	if ask == nil {
 		ask = net.DefaultResolver.LookupTXT
 	}
@@ -101,7 +101,7 @@ func (k *keys) txt(ctx context.Context, name string) ([]string, error) {
 	return txt, err
 }
 
-func (k *keys) keep(name string, txt []string) {
+func (k *KeyCache) keep(name string, txt []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.known == nil || len(k.known) >= maxKeys {

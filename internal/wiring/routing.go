@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"slices"
@@ -58,15 +58,15 @@ func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time
 	return nil
 }
 
-// pauseNotes says which of an alert's sites are paused: what is read now triggers
+// PauseNotes says which of an alert's sites are paused: what is read now triggers
 // nothing there.
-func pauseNotes(st *incident.Store, cfg *config.Config, rec incident.AlertRecord, now time.Time) (notes []string) {
+func PauseNotes(st *incident.Store, cfg *config.Config, rec incident.AlertRecord, now time.Time) (notes []string) {
 	list, err := st.Pauses(now)
 	if err != nil {
 		notes = append(notes, err.Error())
 	}
 	for _, d := range rec.Sites {
-		for _, p := range slices.Concat(list, incident.QuietNow(sites(cfg), now)) {
+		for _, p := range slices.Concat(list, incident.QuietNow(Sites(cfg), now)) {
 			if p.Covers(d.Site) {
 				notes = append(notes, "site "+d.Site+" is "+p.String()+"; if it is read now, the alert is recorded there and nothing is grabbed")
 			}
