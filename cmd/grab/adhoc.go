@@ -21,7 +21,7 @@ import (
 )
 
 // adhocSource is a host given as user@address[:port].
-func adhocSource(arg string, f *nowFlags) (wiring.Source, error) {
+func adhocSource(arg string, f *request) (wiring.Source, error) {
 	user, rest, _ := strings.Cut(arg, "@")
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil {
@@ -42,13 +42,13 @@ func adhocSource(arg string, f *nowFlags) (wiring.Source, error) {
 	if err != nil {
 		return wiring.Source{}, err
 	}
-	auth, err := adhocAuth(filepath.Join(home, ".ssh"), f.key)
+	auth, err := adhocAuth(filepath.Join(home, ".ssh"), f.Key)
 	if err != nil {
 		return wiring.Source{}, err
 	}
 	address := net.JoinHostPort(host, port)
 	return wiring.Source{
-		Host:     fetch.Host{Name: name, Address: address, Dir: f.dir, Families: config.Default().Logs.Families, Zone: time.Local},
+		Host:     fetch.Host{Name: name, Address: address, Dir: f.Dir, Families: config.Default().Logs.Families, Zone: time.Local},
 		Dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
 		Commands: fetch.Commands{Allowed: true},
 	}, nil

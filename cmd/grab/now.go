@@ -24,17 +24,26 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// nowFlags are those of `grab now`.
-type nowFlags struct {
-	site, at, reason, ticket, out, dir, key string
-	before, after, patience                 time.Duration
-	beforeSet                               bool // --before was given
-	direct                                  bool
-	phones                                  []string
+// request is what a grab by hand is asked for. What is not in its JSON form is for one
+// that is carried out here: nothing that a running watch is asked for is a path.
+type request struct {
+	Hosts    []string       `json:"hosts,omitempty"` // names of the configuration, or user@address[:port]; none: all of the site
+	Site     string         `json:"site,omitempty"`
+	At       string         `json:"at,omitempty"`        // as parseTime reads it; empty: now
+	Before   *time.Duration `json:"before_ns,omitempty"` // nil: the configuration's
+	After    time.Duration  `json:"after_ns,omitempty"`
+	Patience time.Duration  `json:"patience_ns,omitempty"`
+	Phones   []string       `json:"phones,omitempty"`
+	Case     string         `json:"case,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+
+	Out string `json:"-"` // folder for the bundle
+	Dir string `json:"-"` // of the logs on user@address hosts
+	Key string `json:"-"` // file of the key for them
 }
 
 func (a *app) nowCmd() *cobra.Command {
-	f := &nowFlags{}
+	f, before, direct := &request{}, time.Duration(0), false
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
 		Short: "Grab once, now",
@@ -45,23 +54,25 @@ func (a *app) nowCmd() *cobra.Command {
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.beforeSet = cmd.Flags().Changed("before")
-			return a.now(cmd.Context(), f, args)
+			if f.Hosts = args; cmd.Flags().Changed("before") {
+				f.Before = &before
+			}
+			return a.now(cmd.Context(), f, direct)
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.site, "site", "", "`site` whose hosts are asked")
-	fl.StringVar(&f.at, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
-	fl.DurationVar(&f.before, "before", 0, "how much before that time (default window.before)")
-	fl.DurationVar(&f.after, "after", 0, "how much after it")
-	fl.DurationVar(&f.patience, "patience", incident.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
-	fl.StringSliceVar(&f.phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
-	fl.StringVar(&f.ticket, "case", "", "case number for the manifest")
-	fl.StringVar(&f.reason, "reason", "", "why the grab is made")
-	fl.StringVar(&f.out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or where a running watch carries it out)")
-	fl.StringVar(&f.dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
-	directFlag(fl, &f.direct)
-	fl.StringVar(&f.key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
+	fl.StringVar(&f.Site, "site", "", "`site` whose hosts are asked")
+	fl.StringVar(&f.At, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
+	fl.DurationVar(&before, "before", 0, "how much before that time (default window.before)")
+	fl.DurationVar(&f.After, "after", 0, "how much after it")
+	fl.DurationVar(&f.Patience, "patience", incident.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
+	fl.StringSliceVar(&f.Phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
+	fl.StringVar(&f.Case, "case", "", "case number for the manifest")
+	fl.StringVar(&f.Reason, "reason", "", "why the grab is made")
+	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or where a running watch carries it out)")
+	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
+	directFlag(fl, &direct)
+	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
 	return cmd
 }
 
@@ -80,13 +91,13 @@ type grabbing struct {
 	scratch bool // the store is a temporary folder
 }
 
-func (a *app) now(ctx context.Context, f *nowFlags, hosts []string) error {
-	if adhocHosts(hosts) == 0 {
-		if w := a.watcher(ctx, f.direct); w != nil {
-			return a.nowThrough(ctx, w, f, hosts)
+func (a *app) now(ctx context.Context, f *request, direct bool) error {
+	if adhocHosts(f.Hosts) == 0 {
+		if w := a.watcher(ctx, direct); w != nil {
+			return a.nowThrough(ctx, w, f)
 		}
 	}
-	g, err := a.prepare(f, hosts)
+	g, err := prepare(func() (*config.Config, error) { return a.load(config.Options{}) }, f)
 	if err != nil {
 		return err
 	}
@@ -126,7 +137,7 @@ type effort struct {
 }
 
 // once makes the grab that the flags ask for.
-func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.Store, incident.Incident, error) {
+func (g *grabbing) once(ctx context.Context, f *request, e effort) (*incident.Store, incident.Incident, error) {
 	asked, err := g.window(f, time.Now())
 	if err != nil {
 		return nil, incident.Incident{}, advice.Usage(err)
@@ -137,8 +148,8 @@ func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.S
 	if err != nil {
 		return nil, incident.Incident{}, err
 	}
-	in, err := g.runner(store, e).Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.reason, By: e.by, Case: f.ticket, Phones: f.phones,
-		Out: g.out, Patience: f.patience, Stop: e.stop})
+	in, err := g.runner(store, e).Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.Reason, By: e.by, Case: f.Case, Phones: f.Phones,
+		Out: g.out, Patience: f.Patience, Stop: e.stop})
 	if err != nil {
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
 	}
@@ -146,8 +157,8 @@ func (g *grabbing) once(ctx context.Context, f *nowFlags, e effort) (*incident.S
 }
 
 // recovery says how to get what comes after a window that ended with the event.
-func (a *app) recovery(f *nowFlags, asked evidence.Window, zone *time.Location) {
-	if f.after != 0 || a.json || a.exit == advice.Lost {
+func (a *app) recovery(f *request, asked evidence.Window, zone *time.Location) {
+	if f.After != 0 || a.json || a.exit == advice.Lost {
 		return
 	}
 	again, when := asked.Until.Add(5*time.Minute), ""
@@ -199,19 +210,20 @@ func (g *grabbing) runner(store *incident.Store, e effort) *incident.Runner {
 	}
 }
 
-// prepare finds out which hosts are meant and what is known of them.
-func (a *app) prepare(f *nowFlags, hosts []string) (*grabbing, error) {
-	switch adhoc := adhocHosts(hosts); {
+// prepare finds out which hosts are meant and what is known of them. load reads the
+// configuration, if one is needed.
+func prepare(load func() (*config.Config, error), f *request) (*grabbing, error) {
+	switch adhoc := adhocHosts(f.Hosts); {
 	case adhoc == 0:
-		cfg, err := a.load(config.Options{})
+		cfg, err := load()
 		if err != nil {
 			return nil, err
 		}
-		return prepareConfigured(cfg, f, hosts)
-	case adhoc < len(hosts):
+		return prepareConfigured(cfg, f)
+	case adhoc < len(f.Hosts):
 		return nil, advice.Usage(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
 	}
-	return prepareAdhoc(f, hosts)
+	return prepareAdhoc(f)
 }
 
 // adhocHosts is how many of the hosts are given as user@address.
@@ -224,8 +236,8 @@ func adhocHosts(hosts []string) (n int) {
 	return n
 }
 
-func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbing, error) {
-	s, chosen, err := cfg.Select(f.site, hosts...)
+func prepareConfigured(cfg *config.Config, f *request) (*grabbing, error) {
+	s, chosen, err := cfg.Select(f.Site, f.Hosts...)
 	if err != nil {
 		return nil, advice.Usage(err)
 	}
@@ -233,34 +245,34 @@ func prepareConfigured(cfg *config.Config, f *nowFlags, hosts []string) (*grabbi
 	for _, h := range chosen {
 		list = append(list, *h)
 	}
-	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, out: f.out,
+	return &grabbing{store: cfg.Store, zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, out: f.Out,
 		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}, nil
 }
 
 // window is what the flags ask for.
-func (g *grabbing) window(f *nowFlags, now time.Time) (evidence.Window, error) {
+func (g *grabbing) window(f *request, now time.Time) (evidence.Window, error) {
 	at := now
-	if f.at != "" {
+	if f.At != "" {
 		var err error
-		if at, err = parseTime(f.at, now, g.zone); err != nil {
+		if at, err = parseTime(f.At, now, g.zone); err != nil {
 			return evidence.Window{}, err
 		}
 	}
 	before := g.before
-	if f.beforeSet {
-		before = f.before
+	if f.Before != nil {
+		before = *f.Before
 	}
 	switch {
-	case before < 0 || f.after < 0 || f.patience < 0:
+	case before < 0 || f.After < 0 || f.Patience < 0:
 		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
-	case before+f.after == 0:
+	case before+f.After == 0:
 		return evidence.Window{}, errors.New("a window of no length holds nothing: give --before or --after")
 	case at.Year() < 1970:
-		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.at)
-	case before+f.after > 7*24*time.Hour:
+		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.At)
+	case before+f.After > 7*24*time.Hour:
 		return evidence.Window{}, errors.New("a window is at most seven days long")
 	}
-	w := evidence.NewWindow(at.Add(-before), at.Add(f.after))
+	w := evidence.NewWindow(at.Add(-before), at.Add(f.After))
 	if w.Since.After(now) {
 		return w, fmt.Errorf("the window begins at %s, which has not come yet", w.Since.In(g.zone).Format(time.RFC3339))
 	}
@@ -342,17 +354,17 @@ func (a *app) tell(o outcome, zone *time.Location) error {
 }
 
 // prepareAdhoc makes a site of hosts that no configuration knows.
-func prepareAdhoc(f *nowFlags, hosts []string) (*grabbing, error) {
-	if f.site != "" {
+func prepareAdhoc(f *request) (*grabbing, error) {
+	if f.Site != "" {
 		return nil, advice.Usage(errors.New("--site needs names from the configuration, not user@address"))
 	}
-	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
+	g := &grabbing{zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
 	if g.out == "" {
 		g.out = "."
 	}
 	sources := map[string]wiring.Source{}
-	for _, arg := range hosts {
+	for _, arg := range f.Hosts {
 		s, err := adhocSource(arg, f)
 		if err != nil {
 			return nil, err

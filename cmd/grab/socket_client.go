@@ -200,8 +200,8 @@ func opens(file string) bool {
 	return true
 }
 
-func (a *app) nowThrough(ctx context.Context, w *remote, f *nowFlags, hosts []string) error {
-	o, err := w.grab(ctx, a, "/now", f.ask(hosts), f.out)
+func (a *app) nowThrough(ctx context.Context, w *remote, f *request) error {
+	o, err := w.grab(ctx, a, "/now", f, f.Out)
 	if err != nil {
 		return err
 	}

@@ -14,51 +14,21 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// nowAsk is what `grab now` is asked for. Nothing in it is a path.
-type nowAsk struct {
-	Hosts    []string       `json:"hosts,omitempty"`
-	Site     string         `json:"site,omitempty"`
-	At       string         `json:"at,omitempty"`
-	Before   *time.Duration `json:"before_ns,omitempty"` // nil: the configuration's
-	After    time.Duration  `json:"after_ns,omitempty"`
-	Patience time.Duration  `json:"patience_ns,omitempty"`
-	Phones   []string       `json:"phones,omitempty"`
-	Case     string         `json:"case,omitempty"`
-	Reason   string         `json:"reason,omitempty"`
-}
-
 // retryAsk is what `grab retry` is asked for.
 type retryAsk struct {
 	Incident string        `json:"incident"`
 	Patience time.Duration `json:"patience_ns,omitempty"`
 }
 
-func (q nowAsk) flags() *nowFlags {
-	f := &nowFlags{site: q.Site, at: q.At, reason: q.Reason, ticket: q.Case, after: q.After, patience: q.Patience, phones: q.Phones}
-	if q.Before != nil {
-		f.before, f.beforeSet = *q.Before, true
-	}
-	return f
-}
-
-func (f *nowFlags) ask(hosts []string) nowAsk {
-	q := nowAsk{Hosts: hosts, Site: f.site, At: f.at, After: f.after, Patience: f.patience, Phones: f.phones, Case: f.ticket, Reason: f.reason}
-	if f.beforeSet {
-		q.Before = &f.before
-	}
-	return q
-}
-
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
 func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
-	var q nowAsk
+	var q request
 	w.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
-		f := q.flags()
-		g, err := prepareConfigured(w.cfg.Load(), f, q.Hosts)
+		g, err := prepareConfigured(w.cfg.Load(), &q)
 		if err != nil {
 			return nil, err
 		}
-		store, in, err := g.once(w.local.ctx, f, w.effort(d))
+		store, in, err := g.once(w.local.ctx, &q, w.effort(d))
 		if err != nil {
 			return nil, err
 		}
