@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -43,7 +44,7 @@ func (d *demo) report(w *watching, e incident.Event) error {
 		a.exit = advice.Failed
 	}
 	if a.json {
-		return a.print(outcome{m, path})
+		return a.print(oneshot.Outcome{Manifest: m, Bundle: path})
 	}
 	fmt.Fprintln(a.out)
 	if err := bundle.Describe(a.out, m, wiring.ZoneNamed(m.TimeZone)); err != nil {

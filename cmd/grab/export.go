@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/export"
@@ -131,7 +132,7 @@ func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Ti
 		if t.text == "" {
 			continue
 		}
-		at, err := parseTime(t.text, now, site)
+		at, err := oneshot.ParseTime(t.text, now, site)
 		if err != nil {
 			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
 		}

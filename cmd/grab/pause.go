@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -209,7 +210,7 @@ func (d pauseDesk) pause(ctx context.Context, q pauseAsk, by string, now time.Ti
 
 // parseUntil is parseTime, but a time of day is the next one.
 func parseUntil(s string, now time.Time, zone *time.Location) (time.Time, error) {
-	t, err := parseTime(s, now.Add(24*time.Hour), zone)
+	t, err := oneshot.ParseTime(s, now.Add(24*time.Hour), zone)
 	if err != nil {
 		return t, fmt.Errorf("--until %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
 	}

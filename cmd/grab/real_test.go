@@ -16,6 +16,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -218,7 +219,7 @@ func TestRealNow(t *testing.T) {
 	t.Parallel()
 	s := newRealSite(t)
 	code, out, errOut := s.grab("now", "--json", "--reason", "test", "--case", "42", "--phone", "7022")
-	var got outcome
+	var got oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
@@ -246,7 +247,7 @@ func TestRealNow(t *testing.T) {
 	// retry gets it, and keeps what the earlier revision held
 	s.sshd[1].Restart()
 	code, out, errOut = s.grab("retry", "--json", got.Incident)
-	var again outcome
+	var again oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &again); err != nil || code != 0 || again.Revision != 2 || again.Coverage != evidence.Complete {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
@@ -292,7 +293,7 @@ func TestRealReadOnlyKey(t *testing.T) {
 		}
 	})
 	code, out, errOut := s.grab("now", "--json")
-	var got outcome
+	var got oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
@@ -311,7 +312,7 @@ func TestRealChangedHostKey(t *testing.T) {
 	old := ssh.FingerprintSHA256(s.sshd[0].HostKeys["ecdsa"])
 	s.sshd[0].ChangeHostKeys()
 	code, out, errOut := s.grab("now", "--json", "--patience", "1s")
-	var got outcome
+	var got oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != advice.Partial {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}

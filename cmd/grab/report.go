@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
@@ -52,7 +53,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	if f.grace < 0 {
 		return advice.Usage(errors.New("--grace cannot be negative"))
 	}
-	if err := prepareOut(f.out); err != nil {
+	if err := oneshot.PrepareOut(f.out); err != nil {
 		return advice.Usage(err)
 	}
 	ctx, cancel := a.context(ctx)

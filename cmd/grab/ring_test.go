@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
@@ -63,7 +64,7 @@ func TestRealRing(t *testing.T) {
 
 	s.sshd[1].Stop()
 	code, out, errOut := s.grab("now", "--json", "--at", at.Add(time.Second).Format(time.RFC3339), "--before", "2s", "--patience", "1s")
-	var got outcome
+	var got oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 || got.Hosts[1].Error == "" || got.Coverage != evidence.Complete {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
@@ -35,7 +35,7 @@ func (a *app) showCmd() *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.print(outcome{m, path})
+				return a.print(oneshot.Outcome{Manifest: m, Bundle: path})
 			}
 			return printManifest(a.out, m, wiring.ZoneNamed(m.TimeZone))
 		}}
@@ -56,19 +56,8 @@ func (a *app) manifest(name string) (evidence.Manifest, string, error) {
 	if err2 != nil {
 		return evidence.Manifest{}, "", fmt.Errorf("no file %s, and %w", name, err2)
 	}
-	m, err := manifestOf(store, in)
+	m, err := oneshot.ManifestOf(store, in)
 	return m, in.Bundle, err
-}
-
-// manifestOf is the manifest of an incident: the bundle's if there is one, for what
-// the report found is only there.
-func manifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest, error) {
-	if in.State == incident.Sealed && in.Bundle != "" {
-		if m, err := bundle.ReadManifest(in.Bundle); err == nil && m.Incident == in.ID {
-			return m, nil
-		}
-	}
-	return store.Manifest(in)
 }
 
 // openStore opens the configured store for reading.
@@ -148,13 +137,13 @@ func (a *app) retryCmd() *cobra.Command {
 		Long: "Makes a later revision of the bundle, which holds all that the earlier one held.\nExit codes as of `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if w := a.watcher(cmd.Context(), direct); w != nil {
-				return a.retryThrough(cmd.Context(), w, retryAsk{Incident: args[0], Patience: patience}, out)
+				return a.retryThrough(cmd.Context(), w, oneshot.RetryRequest{Incident: args[0], Patience: patience}, out)
 			}
 			cfg, err := a.load(config.Options{})
 			if err != nil {
 				return err
 			}
-			if err := prepareOut(out); err != nil {
+			if err := oneshot.PrepareOut(out); err != nil {
 				return advice.Usage(err)
 			}
 			store, err := incident.OpenStore(cfg.Store)
@@ -162,8 +151,8 @@ func (a *app) retryCmd() *cobra.Command {
 				return err
 			}
 			p := a.progress()
-			in, err := again(cmd.Context(), cfg, store, args[0], incident.RetryRequest{Out: out, Patience: patience},
-				effort{pool: &fetch.Pool{}, say: a.say, fetched: p.fetched, event: p.event, stop: a.interrupted})
+			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], incident.RetryRequest{Out: out, Patience: patience},
+				oneshot.Effort{Pool: &fetch.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 			p.wait()
 			if err != nil {
 				return err
@@ -174,22 +163,6 @@ func (a *app) retryCmd() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
 	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
 	return cmd
-}
-
-// again retries an incident. That nothing is to be had is said and no error.
-func again(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e effort) (incident.Incident, error) {
-	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}
-	q.By, q.Stop = e.by, e.stop
-	in, err := g.runner(store, e).Retry(ctx, id, q)
-	switch {
-	case errors.Is(err, incident.ErrComplete):
-		e.say("%v", err)
-	case errors.Is(err, incident.ErrLess):
-		e.say("nothing more was got: %v", err)
-	default:
-		return in, err
-	}
-	return in, nil
 }
 
 // printFindings says each thing once, with how certain it is, below the sentence on the

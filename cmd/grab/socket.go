@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -180,8 +181,8 @@ func (d *doing) event(e incident.Event) {
 }
 
 // effort is with what the watcher does it.
-func (w *watching) effort(d *doing) effort {
-	return effort{pool: w.warm.pool, say: d.say, fetched: d.fetched, stop: d.job.Stop, by: d.by, log: w.log, event: func(e incident.Event) {
+func (w *watching) effort(d *doing) oneshot.Effort {
+	return oneshot.Effort{Pool: w.warm.pool, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: w.log, Event: func(e incident.Event) {
 		w.event(e)
 		d.event(e)
 	}}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/local"
@@ -79,7 +80,7 @@ func (w *watching) openBundle(id, revision string) (*os.File, error) {
 
 // bring writes the bundle of an outcome into a folder of this user's and returns its
 // path there.
-func (w *remote) bring(ctx context.Context, o outcome, dir string) (path string, err error) {
+func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return "", err

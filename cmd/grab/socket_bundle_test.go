@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/local"
 )
@@ -62,7 +63,7 @@ func TestBring(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := &remote{Client: &local.Client{Path: filepath.Join(dir, "s")}}
-			o := outcome{Manifest: evidence.Manifest{Incident: id, Revision: 1}, Bundle: tt.bundle}
+			o := oneshot.Outcome{Manifest: evidence.Manifest{Incident: id, Revision: 1}, Bundle: tt.bundle}
 			if tt.incident != "" {
 				o.Incident = tt.incident
 			}

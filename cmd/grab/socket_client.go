@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/local"
@@ -159,11 +160,11 @@ func (s *step) event() incident.Event {
 
 // grab has the watcher grab, and its bundle brought to where this user can open it:
 // to out if it is given, to the current folder if the store is closed to him.
-func (w *remote) grab(ctx context.Context, a *app, path string, req any, out string) (o outcome, err error) {
+func (w *remote) grab(ctx context.Context, a *app, path string, req any, out string) (o oneshot.Outcome, err error) {
 	if out == "" && !opens(w.hello.Bundles) {
 		out = "."
 	}
-	if err := prepareOut(out); err != nil {
+	if err := oneshot.PrepareOut(out); err != nil {
 		return o, advice.Usage(err)
 	}
 	if a.ended() {
@@ -200,7 +201,7 @@ func opens(file string) bool {
 	return true
 }
 
-func (a *app) nowThrough(ctx context.Context, w *remote, f *request) error {
+func (a *app) nowThrough(ctx context.Context, w *remote, f *oneshot.Request) error {
 	o, err := w.grab(ctx, a, "/now", f, f.Out)
 	if err != nil {
 		return err
@@ -212,7 +213,7 @@ func (a *app) nowThrough(ctx context.Context, w *remote, f *request) error {
 	return nil
 }
 
-func (a *app) retryThrough(ctx context.Context, w *remote, q retryAsk, out string) error {
+func (a *app) retryThrough(ctx context.Context, w *remote, q oneshot.RetryRequest, out string) error {
 	o, err := w.grab(ctx, a, "/retry", q, out)
 	if err != nil {
 		return err

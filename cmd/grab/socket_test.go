@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -245,7 +246,7 @@ func TestThroughLogins(t *testing.T) {
 			t.Errorf("%s: %d logins", e.Name(), n)
 		}
 	}
-	var o outcome
+	var o oneshot.Outcome
 	r := c.grab("now", "--json", "--out", filepath.Join(c.dir, "out"))
 	r.decode(t, &o)
 	if res, err := bundle.Verify(t.Context(), o.Bundle); err != nil || !res.OK || filepath.Dir(o.Bundle) != filepath.Join(c.dir, "out") {
@@ -308,7 +309,7 @@ func TestThroughAsMember(t *testing.T) {
 		cmd.Run()
 		return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
 	}
-	var o outcome
+	var o oneshot.Outcome
 	r := as(65432, "now", "--json")
 	r.decode(t, &o)
 	info, err := os.Stat(o.Bundle)

@@ -10,25 +10,20 @@ import (
 	"time"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 )
 
-// retryAsk is what `grab retry` is asked for.
-type retryAsk struct {
-	Incident string        `json:"incident"`
-	Patience time.Duration `json:"patience_ns,omitempty"`
-}
-
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
 func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
-	var q request
+	var q oneshot.Request
 	w.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
-		g, err := prepareConfigured(w.cfg.Load(), &q)
+		g, err := oneshot.PrepareConfigured(w.cfg.Load(), &q)
 		if err != nil {
 			return nil, err
 		}
-		store, in, err := g.once(w.local.ctx, &q, w.effort(d))
+		store, in, err := g.Once(w.local.ctx, &q, w.effort(d))
 		if err != nil {
 			return nil, err
 		}
@@ -37,13 +32,13 @@ func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *watching) outcome(store *incident.Store, in incident.Incident) (any, error) {
-	m, err := manifestOf(store, in)
-	return outcome{m, in.Bundle}, err
+	m, err := oneshot.ManifestOf(store, in)
+	return oneshot.Outcome{Manifest: m, Bundle: in.Bundle}, err
 }
 
 // serveRetry takes an incident up again, or makes the watcher try its own again now.
 func (w *watching) serveRetry(rw http.ResponseWriter, r *http.Request) {
-	var q retryAsk
+	var q oneshot.RetryRequest
 	w.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
 		in, err := w.store.Load(q.Incident)
 		if err != nil {
@@ -53,7 +48,7 @@ func (w *watching) serveRetry(rw http.ResponseWriter, r *http.Request) {
 		if in.Out != "" { // a folder of whoever had it made without the watcher
 			home = w.store.Bundles()
 		}
-		in, err = again(w.local.ctx, w.cfg.Load(), w.store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
+		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
 		if errors.Is(err, incident.ErrBusy) && w.runner.Tends(in.Key) {
 			in, err = w.follow(ctx, in, d)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
@@ -79,7 +80,7 @@ func TestInterruptedSays(t *testing.T) {
 	}
 	s.until(`"coverage": "partial"`)
 	cmd.Process.Signal(os.Interrupt)
-	var got outcome
+	var got oneshot.Outcome
 	if err := json.NewDecoder(out).Decode(&got); err != nil {
 		t.Fatal(err)
 	}

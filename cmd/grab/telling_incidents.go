@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -21,7 +22,7 @@ import (
 
 // about is what a notice says of an incident.
 func (t *telling) about(ctx context.Context, in incident.Incident, e incidentEvent) (notice.Incident, error) {
-	m, err := manifestOf(t.store, in)
+	m, err := oneshot.ManifestOf(t.store, in)
 	if err != nil {
 		return notice.Incident{}, err
 	}

@@ -1,4 +1,4 @@
-package main
+package oneshot
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 )
 
 // adhocSource is a host given as user@address[:port].
-func adhocSource(arg string, f *request) (wiring.Source, error) {
+func adhocSource(arg string, f *Request) (wiring.Source, error) {
 	user, rest, _ := strings.Cut(arg, "@")
 	host, port, err := net.SplitHostPort(rest)
 	if err != nil {

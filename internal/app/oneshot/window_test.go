@@ -1,4 +1,4 @@
-package main
+package oneshot
 
 import (
 	"testing"
@@ -27,7 +27,7 @@ func TestParseTime(t *testing.T) {
 		{"24:00", "2026-03-08T12:00:00Z", ""},
 		{"yesterday", "2026-03-08T12:00:00Z", ""},
 	} {
-		got, err := parseTime(tt.in, utc(tt.now), ny)
+		got, err := ParseTime(tt.in, utc(tt.now), ny)
 		if tt.want == "" {
 			if err == nil {
 				t.Errorf("%s: %v", tt.in, got)

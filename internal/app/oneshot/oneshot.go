@@ -1,0 +1,208 @@
+// Package oneshot makes one grab by hand: from a request to a sealed bundle, for hosts of
+// a configuration or for user@address, and takes an incident up again.
+//
+// It says how far it is by the functions of an Effort, and seals what there is when its
+// Stop is closed. It knows neither flags nor the control socket.
+package oneshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
+)
+
+// grabbing is a grab by hand, ready to start.
+type grabbing struct {
+	Store  string
+	Zone   *time.Location
+	before time.Duration // default of --before
+	bundle config.Bundle
+	Out    string
+	site   incident.Site
+	policy incident.Policy
+	all    []incident.Site
+	find   func(site, host string) (wiring.Source, bool)
+
+	Scratch bool // the store is a temporary folder
+}
+
+// Effort is with what a grab is made and who is told how far it is.
+type Effort struct {
+	Pool    *fetch.Pool
+	Say     func(format string, args ...any)
+	Fetched func(fetch.Progress)
+	Event   func(incident.Event)
+	Stop    <-chan struct{} // closed: seal what there is
+	By      string          // as in incident.Incident
+	Log     *slog.Logger    // may be nil
+}
+
+// Once makes the grab that the flags ask for.
+func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.Store, incident.Incident, error) {
+	asked, err := g.window(f, time.Now())
+	if err != nil {
+		return nil, incident.Incident{}, advice.Usage(err)
+	}
+	e.Say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
+		asked.Since.In(g.Zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.Zone).Format("15:04:05"), human.ZoneName(asked.Since, g.Zone), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
+	store, err := incident.OpenStore(g.Store)
+	if err != nil {
+		return nil, incident.Incident{}, err
+	}
+	in, err := g.runner(store, e).Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
+		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
+	if err != nil {
+		err = fmt.Errorf("incident %s: %w", in.ID, err)
+	}
+	return store, in, err
+}
+
+// PrepareOut makes the folder for bundles, and sees to it before anything is
+// copied that a file can be made there.
+func PrepareOut(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := atomicfile.MkdirAll(dir); err != nil {
+		return outError(err)
+	}
+	f, err := os.CreateTemp(dir, "grab-*.part")
+	if err != nil {
+		return outError(err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// outError is of the folder that --out names.
+func outError(err error) error {
+	err = fmt.Errorf("--out: %w", err)
+	if errors.Is(err, fs.ErrPermission) {
+		return advice.WithHint(err, "name a folder that this user may write in with --out")
+	}
+	return err
+}
+
+func (g *grabbing) runner(store *incident.Store, e Effort) *incident.Runner {
+	return &incident.Runner{
+		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
+		NewPuller: wiring.Pullers(e.Pool, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+	}
+}
+
+// Prepare finds out which hosts are meant and what is known of them. load reads the
+// configuration, if one is needed.
+func Prepare(load func() (*config.Config, error), f *Request) (*grabbing, error) {
+	switch adhoc := AdhocHosts(f.Hosts); {
+	case adhoc == 0:
+		cfg, err := load()
+		if err != nil {
+			return nil, err
+		}
+		return PrepareConfigured(cfg, f)
+	case adhoc < len(f.Hosts):
+		return nil, advice.Usage(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
+	}
+	return prepareAdhoc(f)
+}
+
+// AdhocHosts is how many of the hosts are given as user@address.
+func AdhocHosts(hosts []string) (n int) {
+	for _, h := range hosts {
+		if strings.Contains(h, "@") {
+			n++
+		}
+	}
+	return n
+}
+
+func PrepareConfigured(cfg *config.Config, f *Request) (*grabbing, error) {
+	s, chosen, err := cfg.Select(f.Site, f.Hosts...)
+	if err != nil {
+		return nil, advice.Usage(err)
+	}
+	var list []config.Host
+	for _, h := range chosen {
+		list = append(list, *h)
+	}
+	return &grabbing{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, Out: f.Out,
+		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}, nil
+}
+
+// Outcome is the JSON of now, retry and demo.
+type Outcome struct {
+	evidence.Manifest
+	Bundle string `json:"bundle"`
+}
+
+// prepareAdhoc makes a site of hosts that no configuration knows.
+func prepareAdhoc(f *Request) (*grabbing, error) {
+	if f.Site != "" {
+		return nil, advice.Usage(errors.New("--site needs names from the configuration, not user@address"))
+	}
+	g := &grabbing{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
+		policy: incident.Policy{Settle: 2 * time.Second}}
+	if g.Out == "" {
+		g.Out = "."
+	}
+	sources := map[string]wiring.Source{}
+	for _, arg := range f.Hosts {
+		s, err := adhocSource(arg, f)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := sources[s.Host.Name]; twice {
+			return nil, advice.Usage(fmt.Errorf("%s is named twice", arg))
+		}
+		sources[s.Host.Name] = s
+		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.Host.Name, Address: s.Host.Address})
+	}
+	g.site.Families = config.Default().Logs.Families
+	g.all = []incident.Site{g.site}
+	g.find = func(_, host string) (wiring.Source, bool) { s, ok := sources[host]; return s, ok }
+	dir, err := os.MkdirTemp("", "grab-adhoc-")
+	g.Store, g.Scratch = dir, true
+	return g, err
+}
+
+// ManifestOf is the manifest of an incident: the bundle's if there is one, for what
+// the report found is only there.
+func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest, error) {
+	if in.State == incident.Sealed && in.Bundle != "" {
+		if m, err := bundle.ReadManifest(in.Bundle); err == nil && m.Incident == in.ID {
+			return m, nil
+		}
+	}
+	return store.Manifest(in)
+}
+
+// Retry retries an incident. That nothing is to be had is said and no error.
+func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e Effort) (incident.Incident, error) {
+	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}
+	q.By, q.Stop = e.By, e.Stop
+	in, err := g.runner(store, e).Retry(ctx, id, q)
+	switch {
+	case errors.Is(err, incident.ErrComplete):
+		e.Say("%v", err)
+	case errors.Is(err, incident.ErrLess):
+		e.Say("nothing more was got: %v", err)
+	default:
+		return in, err
+	}
+	return in, nil
+}

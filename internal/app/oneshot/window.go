@@ -1,0 +1,78 @@
+package oneshot
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// window is what the flags ask for.
+func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
+	at := now
+	if f.At != "" {
+		var err error
+		if at, err = ParseTime(f.At, now, g.Zone); err != nil {
+			return evidence.Window{}, err
+		}
+	}
+	before := g.before
+	if f.Before != nil {
+		before = *f.Before
+	}
+	switch {
+	case before < 0 || f.After < 0 || f.Patience < 0:
+		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
+	case before+f.After == 0:
+		return evidence.Window{}, errors.New("a window of no length holds nothing: give --before or --after")
+	case at.Year() < 1970:
+		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.At)
+	case before+f.After > 7*24*time.Hour:
+		return evidence.Window{}, errors.New("a window is at most seven days long")
+	}
+	w := evidence.NewWindow(at.Add(-before), at.Add(f.After))
+	if w.Since.After(now) {
+		return w, fmt.Errorf("the window begins at %s, which has not come yet", w.Since.In(g.Zone).Format(time.RFC3339))
+	}
+	return w, nil
+}
+
+// ParseTime reads RFC 3339, a local time with date, or the last such time of day.
+func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		t, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		y, m, d := now.In(zone).Date()
+		for back := range 3 {
+			if at, ok := lastLocal(time.Date(y, m, d-back, t.Hour(), t.Minute(), t.Second(), 0, zone), t, now); ok {
+				return at, nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("--at %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
+}
+
+// lastLocal is the last moment not after now at which clocks showed the time of day
+// of clock, near at: when daylight saving ends an hour comes twice, and when it
+// begins one is left out.
+func lastLocal(at, clock, now time.Time) (best time.Time, ok bool) {
+	for shift := -2 * time.Hour; shift <= 2*time.Hour; shift += 30 * time.Minute {
+		c := at.Add(shift)
+		same := c.Hour() == clock.Hour() && c.Minute() == clock.Minute() && c.Day() == at.Day()
+		if same && !c.After(now) && (!ok || c.After(best)) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
+}
