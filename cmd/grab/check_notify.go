@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"rtmtgrab/internal/notice"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/smtpout"
 )
@@ -27,7 +27,7 @@ func (c *checkup) notices(ctx context.Context) {
 	case desk == nil:
 		c.add(finding{What: "notices", Status: statusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
 	default:
-		errs := desk.Try(ctx, notice.Test(time.Now()))
+		errs := desk.Try(ctx, channel.Test(time.Now()))
 		for _, name := range desk.Names() {
 			f := finding{What: "notice/" + name, Status: statusOK, Detail: "a test was handed over"}
 			if err := errs[name]; err != nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
@@ -36,19 +36,19 @@ type firstLook struct {
 	event  incidentEvent
 	ctx    context.Context // of the look
 	cancel context.CancelFunc
-	found  atomic.Pointer[notice.Registration] // nil until it is over
+	found  atomic.Pointer[channel.Registration] // nil until it is over
 }
 
 // end ends the look and is its notice.
-func (f *firstLook) end(found *notice.Registration) incidentEvent {
+func (f *firstLook) end(found *channel.Registration) incidentEvent {
 	f.cancel()
 	e := f.event
 	e.found = found
 	return e
 }
 
-func notFound(why error) *notice.Registration {
-	return &notice.Registration{Preliminary: true, Why: shown(why.Error())}
+func notFound(why error) *channel.Registration {
+	return &channel.Registration{Preliminary: true, Why: shown(why.Error())}
 }
 
 // look begins a look at an incident, unless there is one. Its end, or that of its time,
@@ -134,14 +134,14 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 
 // registrationTold is what a notice says of a verdict: names and words, and nothing
 // that stands in a log beside.
-func registrationTold(reg *evidence.Registration) *notice.Registration {
-	r := &notice.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More}
+func registrationTold(reg *evidence.Registration) *channel.Registration {
+	r := &channel.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More}
 	for i, p := range reg.Phones {
-		if i == notice.MaxPhones {
+		if i == channel.MaxPhones {
 			r.More += len(reg.Phones) - i
 			break
 		}
-		r.Phones = append(r.Phones, notice.Phone{Device: evidence.Printable(p.Device, 100), Verdict: shown(p.Verdict), Cause: shown(p.Cause), Confidence: shown(p.Confidence)})
+		r.Phones = append(r.Phones, channel.Phone{Device: evidence.Printable(p.Device, 100), Verdict: shown(p.Verdict), Cause: shown(p.Cause), Confidence: shown(p.Confidence)})
 	}
 	return r
 }

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 )
 

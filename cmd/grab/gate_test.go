@@ -14,11 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/proof"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )

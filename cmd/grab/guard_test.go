@@ -16,10 +16,10 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )

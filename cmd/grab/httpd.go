@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // maxConns is how many may be connected to /healthz and /metrics at once.

@@ -18,11 +18,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/notice"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/version"
 )
 
@@ -95,7 +95,7 @@ func TestNothingPrivate(t *testing.T) {
 	subject := "[RTMT-ALERT-Musterfrau (0711 555 0199)] PartiallyRegisteredPhone: Grete's phone 5550199"
 	text := "Call Grete Musterfrau, 0711 555 0199\n"
 	c.alertNow(lab.MailOptions{From: "grete.musterfrau@example.com", Subject: subject, Text: text, Cluster: "Musterfrau (0711 555 0199)"})
-	c.toldOf(notice.KindSealed, 1)
+	c.toldOf(channel.KindSealed, 1)
 	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
 	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
 		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.tell.key.Notice("x") + "\r\n" + text} {

@@ -16,11 +16,11 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -236,17 +236,17 @@ func (d pauseDesk) resume(ctx context.Context, q pauseAsk, by string, now time.T
 func (d pauseDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var q pauseAsk
 	if r.Method == http.MethodPost {
-		if err := local.Read(r, &q); err != nil {
-			local.Fail(rw, http.StatusBadRequest, local.Failure{Message: err.Error(), Exit: advice.BadUsage})
+		if err := control.Read(r, &q); err != nil {
+			control.Fail(rw, http.StatusBadRequest, control.Failure{Message: err.Error(), Exit: advice.BadUsage})
 			return
 		}
 	}
-	list, err := d.do(r.Context(), r.URL.Path, &q, local.PeerOf(r.Context()).String(), time.Now())
+	list, err := d.do(r.Context(), r.URL.Path, &q, control.PeerOf(r.Context()).String(), time.Now())
 	if err != nil {
-		local.Fail(rw, http.StatusConflict, local.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)})
+		control.Fail(rw, http.StatusConflict, control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)})
 		return
 	}
-	local.Answer(rw, list)
+	control.Answer(rw, list)
 }
 
 // pauseDesk is that of a running watch.

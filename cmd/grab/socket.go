@@ -15,10 +15,10 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/version"
 )
 
@@ -66,9 +66,9 @@ func (w *watching) answer(ctx context.Context, wg *sync.WaitGroup) {
 	case config.SocketNone:
 		return
 	case "":
-		path = local.Path(os.Getenv("RUNTIME_DIRECTORY"), cfg.Store)
+		path = control.Path(os.Getenv("RUNTIME_DIRECTORY"), cfg.Store)
 	}
-	l, err := local.Listen(path, cfg.Socket.Group)
+	l, err := control.Listen(path, cfg.Socket.Group)
 	if err != nil {
 		w.log.Error("nobody can ask this watcher for anything: there is no socket", "err", err)
 		return
@@ -78,7 +78,7 @@ func (w *watching) answer(ctx context.Context, wg *sync.WaitGroup) {
 	}
 	w.log.Info("answering", "socket", path, "group", cfg.Socket.Group)
 	wg.Go(func() {
-		if err := local.Serve(ctx, l, w.mux(), w.log); err != nil {
+		if err := control.Serve(ctx, l, w.mux(), w.log); err != nil {
 			w.log.Error("the socket is closed", "err", err)
 		}
 		for range maxWorks { // each ends soon after ctx
@@ -93,17 +93,17 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 	case w.local.works <- struct{}{}:
 		defer func() { <-w.local.works }()
 	default:
-		local.Fail(rw, http.StatusServiceUnavailable, local.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: advice.Failed})
+		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: advice.Failed})
 		return
 	}
-	by := local.PeerOf(r.Context()).String()
-	local.Work(rw, r, req, func(ctx context.Context, j *local.Job) (result any, failure *local.Failure) {
+	by := control.PeerOf(r.Context()).String()
+	control.Work(rw, r, req, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
 		d := &doing{job: j, by: by, last: map[string]time.Time{}}
 		w.log.Info("asked", "what", what, "by", by)
 		defer func() {
 			if v := recover(); v != nil {
 				w.log.Error("panic: the request ends", "what", what, "panic", v, "stack", string(debug.Stack()))
-				failure = &local.Failure{Message: fmt.Sprintf("internal error: %v", v), Exit: advice.Failed}
+				failure = &control.Failure{Message: fmt.Sprintf("internal error: %v", v), Exit: advice.Failed}
 			}
 		}()
 		result, err := do(ctx, d)
@@ -116,8 +116,8 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 }
 
 // failure is an error as its client is to end with it.
-func (w *watching) failure(err error) *local.Failure {
-	f := &local.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
+func (w *watching) failure(err error) *control.Failure {
+	f := &control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
 	if w.local.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
 		f.Hint = "what was begun goes on when it runs again: `grab list`"
@@ -145,7 +145,7 @@ type step struct {
 
 // doing is a work for a client.
 type doing struct {
-	job *local.Job
+	job *control.Job
 	by  string
 
 	mu   sync.Mutex
@@ -224,5 +224,5 @@ type hello struct {
 
 func (w *watching) serveHello(rw http.ResponseWriter, _ *http.Request) {
 	cfg := w.cfg.Load()
-	local.Answer(rw, hello{version.Version, cfg.Path, cfg.Store, w.store.Bundles()})
+	control.Answer(rw, hello{version.Version, cfg.Path, cfg.Store, w.store.Bundles()})
 }

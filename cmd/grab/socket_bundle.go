@@ -19,8 +19,8 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/local"
 )
 
 // Of a bundle that crosses the socket: how long it is, said before, and its SHA-256,
@@ -35,23 +35,23 @@ func (w *watching) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	f, err := w.openBundle(q.Get("incident"), q.Get("revision"))
 	if err != nil {
-		local.Fail(rw, http.StatusNotFound, *w.failure(err))
+		control.Fail(rw, http.StatusNotFound, *w.failure(err))
 		return
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		local.Fail(rw, http.StatusNotFound, local.Failure{Message: "the bundle is no file", Exit: advice.Failed})
+		control.Fail(rw, http.StatusNotFound, control.Failure{Message: "the bundle is no file", Exit: advice.Failed})
 		return
 	}
-	w.log.Info("bundle", "file", f.Name(), "to", local.PeerOf(r.Context()).String())
+	w.log.Info("bundle", "file", f.Name(), "to", control.PeerOf(r.Context()).String())
 	rw.Header().Set("Content-Type", "application/octet-stream")
 	rw.Header().Set(lengthHeader, strconv.FormatInt(info.Size(), 10))
 	rw.Header().Set("Trailer", sumTrailer)
 	rc := http.NewResponseController(rw)
 	sum := sha256.New()
 	for r.Context().Err() == nil {
-		rc.SetWriteDeadline(time.Now().Add(local.Patience))
+		rc.SetWriteDeadline(time.Now().Add(control.Patience))
 		_, err := io.CopyN(io.MultiWriter(rw, sum), f, 256<<10)
 		if errors.Is(err, io.EOF) {
 			rw.Header().Set(sumTrailer, hex.EncodeToString(sum.Sum(nil)))
@@ -96,7 +96,7 @@ func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path
 	defer resp.Body.Close()
 	want, err := strconv.ParseInt(resp.Header.Get(lengthHeader), 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("%w: it does not say how long the bundle is", local.ErrLost)
+		return "", fmt.Errorf("%w: it does not say how long the bundle is", control.ErrLost)
 	}
 	path = filepath.Join(dir, name)
 	return path, atomicfile.Write(path, func(f io.Writer) error {
@@ -104,11 +104,11 @@ func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path
 		n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(resp.Body, want+1))
 		switch {
 		case err != nil:
-			return fmt.Errorf("%w: %w", local.ErrLost, err)
+			return fmt.Errorf("%w: %w", control.ErrLost, err)
 		case n != want:
-			return fmt.Errorf("%w: %d bytes came, not %d", local.ErrLost, n, want)
+			return fmt.Errorf("%w: %d bytes came, not %d", control.ErrLost, n, want)
 		case hex.EncodeToString(sum.Sum(nil)) != resp.Trailer.Get(sumTrailer):
-			return fmt.Errorf("%w: the bytes that came are not those of the bundle", local.ErrLost)
+			return fmt.Errorf("%w: the bytes that came are not those of the bundle", control.ErrLost)
 		}
 		return nil
 	})

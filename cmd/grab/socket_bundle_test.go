@@ -15,8 +15,8 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/local"
 )
 
 // A bundle that does not come whole, or would go elsewhere, leaves nothing.
@@ -40,14 +40,14 @@ func TestBring(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			l, err := local.Listen(filepath.Join(dir, "s"), "")
+			l, err := control.Listen(filepath.Join(dir, "s"), "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() {
-				ended <- local.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				ended <- control.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set(lengthHeader, tt.length)
 					w.Header().Set("Trailer", sumTrailer)
 					w.Write([]byte(tt.body))
@@ -62,7 +62,7 @@ func TestBring(t *testing.T) {
 			if err := os.Mkdir(out, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			w := &remote{Client: &local.Client{Path: filepath.Join(dir, "s")}}
+			w := &remote{Client: &control.Client{Path: filepath.Join(dir, "s")}}
 			o := oneshot.Outcome{Manifest: evidence.Manifest{Incident: id, Revision: 1}, Bundle: tt.bundle}
 			if tt.incident != "" {
 				o.Incident = tt.incident
@@ -94,7 +94,7 @@ func TestTooManyWorks(t *testing.T) {
 		t.Error(resp.Status)
 	}
 	f := w.failure(advice.Usage(errors.New("x")))
-	if f.Exit != advice.BadUsage || advice.Exit(f) != advice.BadUsage || advice.For(&local.Failure{Hint: "y"}) != "y" {
+	if f.Exit != advice.BadUsage || advice.Exit(f) != advice.BadUsage || advice.For(&control.Failure{Hint: "y"}) != "y" {
 		t.Errorf("%+v", f)
 	}
 }

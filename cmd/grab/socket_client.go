@@ -15,9 +15,9 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -28,7 +28,7 @@ func directFlag(fl *pflag.FlagSet, direct *bool) {
 
 // remote is a running grab watch.
 type remote struct {
-	*local.Client
+	*control.Client
 	hello hello
 }
 
@@ -43,7 +43,7 @@ func (a *app) watcher(ctx context.Context, direct bool) *remote {
 	}
 	w, err := a.findWatcher(ctx)
 	switch {
-	case w == nil && errors.Is(err, local.ErrDenied):
+	case w == nil && errors.Is(err, control.ErrDenied):
 		a.say("grab: warning: %v; going on without grab watch (members of the group that socket.group names may use it)", err)
 	case w == nil && err != nil:
 		a.say("grab: warning: %v; going on without grab watch", err)
@@ -67,10 +67,10 @@ func (a *app) findWatcher(ctx context.Context) (*remote, error) {
 	defer cancel()
 	var failed error
 	for _, place := range places {
-		w := &remote{Client: &local.Client{Path: place}}
+		w := &remote{Client: &control.Client{Path: place}}
 		err := w.Do(ctx, http.MethodGet, "/hello", nil, &w.hello)
 		switch {
-		case errors.Is(err, local.ErrNone):
+		case errors.Is(err, control.ErrNone):
 		case err != nil:
 			failed = err
 		case path == "" || sameFile(path, w.hello.Config):
@@ -88,7 +88,7 @@ func (a *app) whereWatcher() (path string, places []string, ok bool) {
 	switch {
 	case err == nil:
 	case errors.Is(err, config.ErrNotFound):
-		return "", local.Paths(config.Default().Store), true
+		return "", control.Paths(config.Default().Store), true
 	case !errors.Is(err, fs.ErrPermission):
 		return "", nil, false // a name that is wrong is the user's to mend
 	default:
@@ -99,13 +99,13 @@ func (a *app) whereWatcher() (path string, places []string, ok bool) {
 	look, err := config.Look(path)
 	switch {
 	case err != nil:
-		return path, local.Paths(config.Default().Store), true
+		return path, control.Paths(config.Default().Store), true
 	case look.Socket.Path == config.SocketNone:
 		return "", nil, false
 	case look.Socket.Path != "":
 		return path, []string{look.Socket.Path}, true
 	}
-	return path, local.Paths(look.Store), true
+	return path, control.Paths(look.Store), true
 }
 
 // sameFile compares files, one of which may be hidden from this user.
@@ -145,7 +145,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		return name, err
 	}
 	if err := json.Unmarshal(b, result); err != nil {
-		return name, fmt.Errorf("%w: its result is not understood: %w", local.ErrLost, err)
+		return name, fmt.Errorf("%w: its result is not understood: %w", control.ErrLost, err)
 	}
 	return name, nil
 }
@@ -171,7 +171,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 		return o, errBeforeBegun
 	}
 	name, err := w.ask(ctx, a, path, req, &o)
-	if errors.Is(err, local.ErrLost) && name != "" {
+	if errors.Is(err, control.ErrLost) && name != "" {
 		return o, advice.WithHint(fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry "+name+"` brings its bundle")
 	}
 	if err != nil {

@@ -19,10 +19,10 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/local"
 )
 
 const through = "by way of the grab watch"
@@ -48,7 +48,7 @@ func (c *labConfig) watching(socket string) (stop func() result) {
 		}
 	})
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		err := (&local.Client{Path: socket}).Do(c.t.Context(), http.MethodGet, "/hello", nil, nil)
+		err := (&control.Client{Path: socket}).Do(c.t.Context(), http.MethodGet, "/hello", nil, nil)
 		if err == nil {
 			return stop
 		}

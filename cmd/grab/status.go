@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/sshdial"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -67,7 +67,7 @@ func (a *app) noWatcher(err error) error {
 		storeTells(out, cfg, time.Now())
 	}
 	switch {
-	case errors.Is(err, local.ErrDenied):
+	case errors.Is(err, control.ErrDenied):
 		return advice.WithHint(err, askerHint(runtime.GOOS))
 	case err != nil:
 		return err

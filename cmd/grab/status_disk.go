@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/status"
 )
 
 const (

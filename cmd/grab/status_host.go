@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/sshdial"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 )
 

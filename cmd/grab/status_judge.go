@@ -5,8 +5,8 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/sshdial"
-	"rtmtgrab/internal/status"
 )
 
 // judgeHost adds what keeps an alert from asking a host; err says why no session

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // The program itself, beside Dovecot and OpenSSH: it tells its service manager that it

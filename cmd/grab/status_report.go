@@ -13,11 +13,11 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/mailwatch"
 )
@@ -49,7 +49,7 @@ func (w *watching) status() status.Report {
 }
 
 func (w *watching) serveStatus(rw http.ResponseWriter, _ *http.Request) {
-	local.Answer(rw, w.status())
+	control.Answer(rw, w.status())
 }
 
 func (w *watching) reportMailboxes(r *status.Report, cfg *config.Config) {

@@ -18,11 +18,11 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/mailwatch"
 )
 

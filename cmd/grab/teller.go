@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/notice"
 )
 
 // incidentNews is what happened to incidents and was not told yet.
@@ -25,7 +25,7 @@ type incidentNews struct {
 // is over; nil: none was begun.
 type incidentEvent struct {
 	incident.Event
-	found *notice.Registration
+	found *channel.Registration
 }
 
 // listen says whether anybody wants to know.
@@ -99,7 +99,7 @@ const (
 // A teller tells of incidents, once each. One goroutine uses it.
 type teller struct {
 	*telling
-	desk  *notice.Desk
+	desk  *channel.Desk
 	file  string
 	told  toldIncidents
 	seen  map[string]time.Time  // as in incident.Store.Changed
@@ -109,7 +109,7 @@ type teller struct {
 }
 
 // newTeller knows what earlier runs told.
-func (t *telling) newTeller(desk *notice.Desk) *teller {
+func (t *telling) newTeller(desk *channel.Desk) *teller {
 	s := &teller{telling: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
 		seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
 	if err := atomicfile.ReadJSON(s.file, &s.told); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -219,15 +219,15 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 		return nil // taken up again just now: what comes of that is seen in the store
 	}
 	was := s.told.Told[in.Key]
-	now, kind := was, notice.KindCopied
+	now, kind := was, channel.KindCopied
 	if e.What == incident.EventSealed {
-		now.Sealed, kind = max(was.Sealed, in.Revision), notice.KindSealed
+		now.Sealed, kind = max(was.Sealed, in.Revision), channel.KindSealed
 	}
 	now.Copied = true
-	if now == was || kind == notice.KindCopied && was.Sealed > 0 {
+	if now == was || kind == channel.KindCopied && was.Sealed > 0 {
 		return nil
 	}
-	if kind == notice.KindCopied && e.found == nil {
+	if kind == channel.KindCopied && e.found == nil {
 		s.look(ctx, in, e)
 		return nil
 	}
@@ -235,7 +235,7 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 	if err != nil {
 		return err
 	}
-	if err := s.desk.Tell(notice.Told(time.Now(), kind, about)); err != nil {
+	if err := s.desk.Tell(channel.Told(time.Now(), kind, about)); err != nil {
 		return err
 	}
 	s.told.Told[in.Key] = now

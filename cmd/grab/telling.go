@@ -15,12 +15,12 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/smtpout"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
@@ -42,7 +42,7 @@ type telling struct {
 	turn       chan struct{} // of the first look that is at work
 
 	mu       sync.Mutex
-	desk     *notice.Desk // nil: nobody is told
+	desk     *channel.Desk // nil: nobody is told
 	canaries []*proof.Canary
 	up       map[string]bool // mailboxes that are watched and read to their ends
 	boxes    []string        // names of mailboxes with a canary, of this run
@@ -103,7 +103,7 @@ func (t *telling) configure(ctx context.Context, cfg *config.Config) {
 		return
 	}
 	if slices.Contains(cfg.Notify.On, "problems") {
-		desk.Tracker = &notice.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
+		desk.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
 		desk.Problems, desk.Every = t.problems, t.every
 	}
 	bad("notices of earlier runs", desk.Open())
@@ -191,26 +191,26 @@ func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server
 }
 
 // deskOf has the channels of a configuration; nil if there is none.
-func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*notice.Desk, error) {
+func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Desk, error) {
 	n := cfg.Notify
 	if n == nil {
 		return nil, nil
 	}
-	desk := &notice.Desk{Log: log}
-	add := func(name string, c notice.Channel) {
-		desk.Boxes = append(desk.Boxes, &notice.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
+	desk := &channel.Desk{Log: log}
+	add := func(name string, c channel.Channel) {
+		desk.Boxes = append(desk.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
 		server, err := smtpServer(cfg, shelf)
 		if err != nil {
 			return nil, err
 		}
-		add("mail", &notice.Mail{Server: server, From: cfg.SMTP.From, To: n.Mail.To, Log: log,
+		add("mail", &channel.Mail{Server: server, From: cfg.SMTP.From, To: n.Mail.To, Log: log,
 			Mark: func(id string) (string, string) { return proof.NoticeField, key.Notice(id) },
 			ID:   func(id, domain string) string { return proof.MessageID("notice", id, domain) }})
 	}
 	for i, h := range n.Webhooks {
-		add(fmt.Sprintf("webhook-%d", i+1), &notice.Webhook{Template: h.Template, URL: func() (string, error) {
+		add(fmt.Sprintf("webhook-%d", i+1), &channel.Webhook{Template: h.Template, URL: func() (string, error) {
 			u, err := h.URL.Read()
 			if err == nil && config.CheckURL(u) != "" {
 				err = errors.New(config.CheckURL(u))
@@ -219,7 +219,7 @@ func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.Token
 		}})
 	}
 	if len(n.Command) > 0 {
-		add("command", &notice.Command{Args: n.Command, Log: log})
+		add("command", &channel.Command{Args: n.Command, Log: log})
 	}
 	return desk, nil
 }

@@ -14,31 +14,31 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/wiring"
 )
 
 // about is what a notice says of an incident.
-func (t *telling) about(ctx context.Context, in incident.Incident, e incidentEvent) (notice.Incident, error) {
+func (t *telling) about(ctx context.Context, in incident.Incident, e incidentEvent) (channel.Incident, error) {
 	m, err := oneshot.ManifestOf(t.store, in)
 	if err != nil {
-		return notice.Incident{}, err
+		return channel.Incident{}, err
 	}
-	n := notice.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
+	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
 	if e.What == incident.EventFirstPass {
 		n.Coverage = string(e.Coverage)
 	}
 	for i, a := range m.Alerts {
-		if i == notice.MaxAlerts {
+		if i == channel.MaxAlerts {
 			n.More = len(m.Alerts) - i
 			break
 		}
 		n.Alerts = append(n.Alerts, shown(alertLine(a)))
 	}
 	for _, h := range m.Hosts {
-		n.Hosts = append(n.Hosts, notice.Host{Host: h.Host, Coverage: string(h.Coverage), Error: shown(h.Error)})
+		n.Hosts = append(n.Hosts, channel.Host{Host: h.Host, Coverage: string(h.Coverage), Error: shown(h.Error)})
 	}
 	if e.What != incident.EventSealed {
 		return n, nil

@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/notice"
 	"rtmtgrab/internal/realsrv"
-	"rtmtgrab/internal/status"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -97,19 +97,19 @@ func (c *tellingLab) until(what string, ok func() bool) {
 }
 
 // notices are those that the command got, by kind.
-func (c *labConfig) notices() map[string][]notice.Notice {
+func (c *labConfig) notices() map[string][]channel.Notice {
 	c.t.Helper()
 	names, err := filepath.Glob(filepath.Join(c.told(), "*.json"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	all := map[string][]notice.Notice{}
+	all := map[string][]channel.Notice{}
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		var n notice.Notice
+		var n channel.Notice
 		if err := json.Unmarshal(b, &n); err != nil {
 			c.t.Fatal(err, string(b))
 		}
@@ -181,9 +181,9 @@ func TestTelling(t *testing.T) {
 	c.box.Deliver("", lab.Mail(lab.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}))
 	c.until("two notices", func() bool {
 		n := c.notices()
-		return len(n[notice.KindCopied]) == 1 && len(n[notice.KindSealed]) == 1
+		return len(n[channel.KindCopied]) == 1 && len(n[channel.KindSealed]) == 1
 	})
-	first, second := c.notices()[notice.KindCopied][0].Incident, c.notices()[notice.KindSealed][0].Incident
+	first, second := c.notices()[channel.KindCopied][0].Incident, c.notices()[channel.KindSealed][0].Incident
 	if first.Site != "hq" || first.Coverage == "" || len(first.Alerts) != 1 || !strings.Contains(first.Alerts[0], "PartiallyRegisteredPhone") || len(first.Hosts) != 1 || first.Bundle != "" {
 		t.Errorf("%+v", first)
 	}
@@ -205,7 +205,7 @@ func TestTelling(t *testing.T) {
 	if err != nil || len(alerts) != 1 {
 		t.Errorf("%d alerts, %v", len(alerts), err)
 	}
-	if n := c.notices(); len(n[notice.KindCopied]) != 1 || len(n[notice.KindSealed]) != 1 || len(n) != 2 {
+	if n := c.notices(); len(n[channel.KindCopied]) != 1 || len(n[channel.KindSealed]) != 1 || len(n) != 2 {
 		t.Errorf("%+v", n)
 	}
 	for _, s := range []string{c.box.Password, c.smtp.Password} {
@@ -226,7 +226,7 @@ func TestTellingNotSent(t *testing.T) {
 			return p.Key == "canary/"+c.box.User+"/smtp" && !p.Blocks && strings.Contains(p.What, "refused")
 		})
 	})
-	c.until("a notice of it", func() bool { return len(c.notices()[notice.KindProblems]) > 0 })
+	c.until("a notice of it", func() bool { return len(c.notices()[channel.KindProblems]) > 0 })
 	c.until("the dead channel", func() bool {
 		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool { return p.Key == "notice/mail" })
 	})
@@ -247,7 +247,7 @@ func TestCheckNotify(t *testing.T) {
 	rep, _ = c.check("--notify")
 	rep.want(t, "", "notice/mail", statusOK, "handed over", "")
 	rep.want(t, "", "notice/command", statusOK, "handed over", "")
-	if n := c.notices()[notice.KindTest]; len(n) != 1 {
+	if n := c.notices()[channel.KindTest]; len(n) != 1 {
 		t.Errorf("%+v", n)
 	}
 	c.until("the mail", func() bool { return len(c.box.Flags("")) == 1 })

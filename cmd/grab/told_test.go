@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/notice"
 )
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
@@ -67,11 +67,11 @@ func (c *labConfig) alertNow(o lab.MailOptions) {
 }
 
 // toldOf waits for so many notices of a kind and returns them by time.
-func (c *labConfig) toldOf(kind string, n int) []notice.Notice {
+func (c *labConfig) toldOf(kind string, n int) []channel.Notice {
 	c.t.Helper()
 	until(c.t, fmt.Sprintf("%d notices of %s", n, kind), func() bool { return len(c.notices()[kind]) >= n })
 	list := c.notices()[kind]
-	slices.SortFunc(list, func(a, b notice.Notice) int { return a.Time.Compare(b.Time) })
+	slices.SortFunc(list, func(a, b channel.Notice) int { return a.Time.Compare(b.Time) })
 	return list
 }
 
@@ -111,13 +111,13 @@ func TestFirstNotice(t *testing.T) {
 	c, victim := newToldLab(t, "1h")
 	w, log, stop := c.watch(func(*watching) {})
 	c.alertNow(lab.MailOptions{})
-	n := c.toldOf(notice.KindCopied, 1)[0]
+	n := c.toldOf(channel.KindCopied, 1)[0]
 	found := n.Incident.Found
 	if found == nil || !found.Preliminary || found.Verdict != "partial" && found.Verdict != "unknown" || !strings.Contains(found.Summary, victim.Device) || found.Why != "" || n.Incident.Verdict != "" || n.Incident.Bundle != "" {
 		t.Fatalf("%+v %+v\n%s", n.Incident, found, n.Text)
 	}
-	i := slices.IndexFunc(found.Phones, func(p notice.Phone) bool { return p.Device == victim.Device })
-	if i < 0 || found.Phones[i].Cause != "late_keepalive" || found.Phones[i].Confidence == "" || len(found.Phones) > notice.MaxPhones {
+	i := slices.IndexFunc(found.Phones, func(p channel.Phone) bool { return p.Device == victim.Device })
+	if i < 0 || found.Phones[i].Cause != "late_keepalive" || found.Phones[i].Confidence == "" || len(found.Phones) > channel.MaxPhones {
 		t.Errorf("%+v", found.Phones)
 	}
 	for _, want := range []string{"Verdict, preliminary: ", "  " + victim.Device + ": ", "cause late keepalive", "may say something else"} {
@@ -157,7 +157,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 		c, _ := newToldLab(t, "1h")
 		c.watch(func(w *watching) { w.tell.lookLimit = time.Millisecond; w.tell.turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
-		n := c.toldOf(notice.KindCopied, 1)[0]
+		n := c.toldOf(channel.KindCopied, 1)[0]
 		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
 			t.Errorf("%+v\n%s", f, n.Text)
 		}
@@ -166,12 +166,12 @@ func TestFirstNoticeWithout(t *testing.T) {
 		c, victim := newToldLab(t, "1s")
 		c.watch(func(w *watching) { w.tell.lookLimit = time.Hour; w.tell.turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
-		second, first := c.toldOf(notice.KindSealed, 1)[0], c.toldOf(notice.KindCopied, 1)[0]
+		second, first := c.toldOf(channel.KindSealed, 1)[0], c.toldOf(channel.KindCopied, 1)[0]
 		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != errOvertaken.Error() || !first.Time.Before(second.Time) {
 			t.Errorf("%+v, %v then %v", f, first.Time, second.Time)
 		}
 		f := second.Incident.Found
-		if f == nil || f.Preliminary || f.Summary != second.Incident.Verdict || !slices.ContainsFunc(f.Phones, func(p notice.Phone) bool { return p.Device == victim.Device }) || strings.Contains(second.Text, "preliminary") {
+		if f == nil || f.Preliminary || f.Summary != second.Incident.Verdict || !slices.ContainsFunc(f.Phones, func(p channel.Phone) bool { return p.Device == victim.Device }) || strings.Contains(second.Text, "preliminary") {
 			t.Errorf("%+v\n%s", f, second.Text)
 		}
 	})
@@ -190,7 +190,7 @@ func TestRetryIsTold(t *testing.T) {
 	quick := func(w *watching) { w.tell.storeEvery = 20 * time.Millisecond }
 	w, _, stop := c.watch(quick)
 	c.alertNow(lab.MailOptions{})
-	first := c.toldOf(notice.KindSealed, 1)[0]
+	first := c.toldOf(channel.KindSealed, 1)[0]
 	if in := first.Incident; in.Revision != 1 || in.Coverage != string(evidence.Partial) || !strings.Contains(first.Subject, "bundle for hq is sealed (partial)") {
 		t.Fatalf("%+v", first)
 	}
@@ -200,14 +200,14 @@ func TestRetryIsTold(t *testing.T) {
 	if out, err := program("-c", c.path, "retry", "--direct", first.Incident.Incident).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	second := c.toldOf(notice.KindSealed, 2)[1]
+	second := c.toldOf(channel.KindSealed, 2)[1]
 	if in := second.Incident; in.Revision != 2 || in.Incident != first.Incident.Incident || in.Coverage != string(evidence.Complete) || !strings.HasSuffix(in.Bundle, "-r2.zip") ||
 		!strings.Contains(second.Subject, "revision 2 of the bundle for hq is sealed (complete)") || second.ID == first.ID {
 		t.Errorf("%+v", second)
 	}
 	for range 3 { // looks at the store while nothing happens, and a restart
 		time.Sleep(50 * time.Millisecond)
-		if w.tell.news.poke(); len(c.notices()[notice.KindSealed]) != 2 {
+		if w.tell.news.poke(); len(c.notices()[channel.KindSealed]) != 2 {
 			t.Fatalf("%+v", c.notices())
 		}
 	}
@@ -218,16 +218,16 @@ func TestRetryIsTold(t *testing.T) {
 	}
 	_, _, stop = c.watch(quick)
 	c.alertNow(lab.MailOptions{Node: "cucm02"})
-	c.toldOf(notice.KindSealed, 3)
+	c.toldOf(channel.KindSealed, 3)
 	stop()
-	if sealed, copied := c.ids(notice.KindSealed), c.ids(notice.KindCopied); len(sealed) != 3 || len(copied) != 2 {
+	if sealed, copied := c.ids(channel.KindSealed), c.ids(channel.KindCopied); len(sealed) != 3 || len(copied) != 2 {
 		t.Errorf("%v %v", sealed, copied)
 	}
 	file := filepath.Join("store", "notices-incidents.json") // as of before the second notice
 	c.file(file, strings.Replace(c.read(file), `"sealed": 2`, `"sealed": 1`, 1))
 	c.watch(quick)
-	until(t, "revision 2 again", func() bool { return c.ids(notice.KindSealed)[second.ID] == 2 })
-	if ids := c.ids(notice.KindSealed); len(ids) != 3 {
+	until(t, "revision 2 again", func() bool { return c.ids(channel.KindSealed)[second.ID] == 2 })
+	if ids := c.ids(channel.KindSealed); len(ids) != 3 {
 		t.Errorf("%v", ids)
 	}
 }
@@ -260,7 +260,7 @@ func TestTellerStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := tell.newTeller(&notice.Desk{})
+	s := tell.newTeller(&channel.Desk{})
 	s.told.Born = before.Add(time.Minute)
 	s.told.Told["gone"] = toldIncident{Sealed: 1}
 	put("sealed", incident.KindAlert, incident.Sealed, 1, at)
@@ -299,8 +299,8 @@ func TestLooked(t *testing.T) {
 	}
 	begin("waits")
 	begin("late").cancel()
-	begin("done").found.Store(&notice.Registration{Verdict: "partial"})
-	got := map[string]notice.Registration{}
+	begin("done").found.Store(&channel.Registration{Verdict: "partial"})
+	got := map[string]channel.Registration{}
 	for _, e := range s.looked(t.Context()) {
 		got[e.Key] = *e.found
 	}

@@ -11,10 +11,10 @@ import (
 	"io/fs"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/local"
 	"rtmtgrab/internal/sources"
 	"rtmtgrab/internal/sshdial"
 )
@@ -49,7 +49,7 @@ func WithHint(err error, hint string) error { return hinted{err, hint} }
 
 // Exit is the exit code of a command that ends with an error.
 func Exit(err error) int {
-	if f, ok := errors.AsType[*local.Failure](err); ok {
+	if f, ok := errors.AsType[*control.Failure](err); ok {
 		return f.Exit
 	}
 	_, isUsage := errors.AsType[usage](err)
@@ -79,7 +79,7 @@ func For(err error) string {
 	if e, ok := errors.AsType[*sshdial.Error](err); ok {
 		return ForSSH(e)
 	}
-	if f, ok := errors.AsType[*local.Failure](err); ok {
+	if f, ok := errors.AsType[*control.Failure](err); ok {
 		return f.Hint
 	}
 	_, faults := errors.AsType[config.Faults](err)

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/status"
 )
 
 const (

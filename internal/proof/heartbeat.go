@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // A Heartbeat is an alert that comes every so often.

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 func newKey(t *testing.T) Key {

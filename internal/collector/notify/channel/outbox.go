@@ -1,4 +1,4 @@
-package notice
+package channel
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/status"
 )
 
 // A Channel delivers notices one way.

@@ -1,4 +1,4 @@
-package notice
+package channel
 
 import (
 	"cmp"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 const (

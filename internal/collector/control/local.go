@@ -7,7 +7,7 @@
 // other one hangs, and that nothing a peer sends is held without bound.
 //
 // It knows nothing of incidents or hosts: what is asked and answered is its users'.
-package local
+package control
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package notice
+package channel
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 const lookEvery = 10 * time.Second

@@ -1,4 +1,4 @@
-package local
+package control
 
 import (
 	"net"
@@ -17,8 +17,8 @@ func peerOf(c net.Conn) (p Peer) {
 		return p
 	}
 	raw.Control(func(fd uintptr) { // an error leaves it unknown
-		if cred, err := unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED); err == nil {
-			p = Peer{Known: true, UID: int(cred.Uid)}
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			p = Peer{Known: true, UID: int(cred.Uid), PID: int(cred.Pid)}
 		}
 	})
 	return p

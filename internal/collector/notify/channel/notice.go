@@ -6,7 +6,7 @@
 // cannot be delivered waits on disk, in a bounded queue, and is tried again; and
 // that what came out of a mail reaches a command by its standard input alone. It
 // does not know how problems are found out, or what an incident is.
-package notice
+package channel
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,4 @@
-package notice
+package channel
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // way is a channel whose answers are given.

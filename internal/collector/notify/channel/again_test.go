@@ -1,6 +1,6 @@
 //go:build !windows
 
-package notice
+package channel
 
 import (
 	"bufio"

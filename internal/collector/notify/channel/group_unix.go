@@ -1,6 +1,6 @@
 //go:build unix
 
-package notice
+package channel
 
 import (
 	"os/exec"

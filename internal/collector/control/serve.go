@@ -1,4 +1,4 @@
-package local
+package control
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package notice
+package channel
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"rtmtgrab/internal/status"
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // play looks every ten seconds for as long as is said, saves as a Desk does, and
