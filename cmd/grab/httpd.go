@@ -40,8 +40,7 @@ func (w *watching) serveHTTP() error {
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
 	}
-	w.web = web{h.Listen, newServer(w.webMux(), w.log), make(chan struct{})}
-	go w.web.serve(newLimited(l, maxConns), w.log)
+	w.web = serveWeb(h.Listen, l, webMux(w.status, w.metrics, w.log), w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())
 	return nil
 }
@@ -61,6 +60,13 @@ func (w *watching) serveHTTPAnew() {
 		return
 	}
 	old.close()
+}
+
+// serveWeb serves on l, which is listen of the configuration, until it is closed.
+func serveWeb(listen string, l net.Listener, h http.Handler, log *slog.Logger) web {
+	s := web{listen, newServer(h, log), make(chan struct{})}
+	go s.serve(newLimited(l, maxConns), log)
+	return s
 }
 
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
@@ -84,11 +90,11 @@ func (s web) close() {
 }
 
 // webMux is what anyone may ask.
-func (w *watching) webMux() http.Handler {
-	look := &lately{report: w.status}
+func webMux(report func() status.Report, m *metrics, log *slog.Logger) http.Handler {
+	look := &lately{report: report}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { healthz(rw, look.get()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn)}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	return mux
 }
 

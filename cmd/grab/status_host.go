@@ -187,7 +187,8 @@ func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.
 	return ring
 }
 
-func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
+// report adds the hosts of a configuration to a report, with what is known of them.
+func (n *hostNotes) report(r *status.Report, cfg *config.Config) {
 	ledger := wiring.Ledger(cfg)
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
@@ -198,10 +199,10 @@ func (w *watching) reportHosts(r *status.Report, cfg *config.Config) {
 				continue
 			}
 			src := wiring.Configured(h, s.Zone(), ledger)
-			warm, note := w.health.hosts.of(src.Key(), h.Name)
+			warm, note := n.of(src.Key(), h.Name)
 			st, err := hostStatus(h, src, warm, note)
 			st.Sites = []string{s.Name}
-			st.Ring = w.health.hosts.ring(cfg, h, r.Now)
+			st.Ring = n.ring(cfg, h, r.Now)
 			r.Hosts = append(r.Hosts, st)
 			judgeHost(r, st, err)
 			r.JudgeLogs(st, status.Need{Before: cfg.Window.Before, After: cfg.Window.After, Every: h.Ring.Every})

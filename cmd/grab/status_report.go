@@ -37,7 +37,7 @@ func (w *watching) status() status.Report {
 	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
 	w.reportMailboxes(&r, cfg)
 	w.reportClusters(&r, cfg)
-	w.reportHosts(&r, cfg)
+	w.health.hosts.report(&r, cfg)
 	w.reportIncidents(&r)
 	w.health.disk.report(&r, cfg)
 	w.tell.report(&r)
