@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -219,7 +220,7 @@ func TestIntake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()
-	w.metrics = newMetrics(w.status)
+	w.metrics = health.NewMetrics(w.status)
 	in := &intake{w: w, mailbox: "rtmt", judge: wiring.NewSender(w.cfg.Load(), nil)}
 	a := evidence.Alert{ID: strings.Repeat("ab", 32), Time: time.Now()}
 	if err := in.handle(t.Context(), mailwatch.Mail{Alert: a, Raw: []byte("x"), Seen: time.Now()}); err != nil {

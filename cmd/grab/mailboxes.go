@@ -175,7 +175,7 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 				}
 			})
 			w.tell.state(b, st)
-			w.health.sign.leave(cfg.Store, st)
+			w.health.Sign.Leave(cfg.Store, st)
 			alive(st)
 		},
 		Own: w.tell.own(b.Mail.Name, removes, in.judge), Delete: removes,

@@ -115,7 +115,7 @@ func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		c.pool = w.warm.pool
-		c.looked = w.health.hosts.checked
+		c.looked = w.health.Hosts.Checked
 		c.mailWorks = func(m *config.Mail) {
 			if i := slices.IndexFunc(w.cfg.Load().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
 				w.boxes.retry(m.Name) // as it is in force it works again: the check has logged in

@@ -4,46 +4,32 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/version"
-	"rtmtgrab/mailwatch"
 )
-
-// health is what a watcher remembers for its status. It is safe for concurrent use.
-type health struct {
-	started time.Time
-	hosts   hostNotes
-	disk    diskUse
-	since   sinces
-	sign    signs
-}
 
 // status says how the watcher is.
 func (w *watching) status() status.Report {
 	cfg := w.cfg.Load()
-	r := status.Report{Now: time.Now().UTC(), Started: w.health.started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
+	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
 	w.reportMailboxes(&r, cfg)
 	w.reportClusters(&r, cfg)
-	w.health.hosts.report(&r, cfg)
+	w.health.Hosts.Report(&r, cfg)
 	w.reportIncidents(&r)
-	w.health.disk.report(&r, cfg)
+	w.health.Disk.Report(&r, cfg)
 	w.tell.report(&r)
 	w.reportPauses(&r)
 	w.reportQuarantine(&r)
-	w.health.since.fill(&r)
+	w.health.Since.Fill(&r)
 	r.Finish()
 	return r
 }
@@ -112,53 +98,4 @@ func openIncidents(list []incident.OpenIncident) (out []status.Incident) {
 			Error: evidence.Printable(in.Error, 600)})
 	}
 	return out
-}
-
-// sinces knows since when each problem lasts of which nothing else tells. It is safe
-// for concurrent use.
-type sinces struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
-// fill puts the time into a report at which each of its problems was first seen.
-func (s *sinces) fill(r *status.Report) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := map[string]time.Time{}
-	for i := range r.Problems {
-		p := &r.Problems[i]
-		if !p.Since.IsZero() {
-			continue
-		}
-		p.Since = r.Now
-		if was, ok := s.at[p.Key]; ok {
-			p.Since = was
-		}
-		now[p.Key] = p.Since
-	}
-	s.at = now
-}
-
-// signFile is touched about every minute while a mailbox's loop turns: what is left
-// to see of a watcher that is gone.
-func signFile(store string) string { return filepath.Join(store, "watch.sign") }
-
-// signs leaves signs of life on disk. It is safe for concurrent use.
-type signs struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (s *signs) leave(store string, st mailwatch.State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st.Now.Sub(s.last) < time.Minute {
-		return
-	}
-	s.last = st.Now
-	name := signFile(store)
-	if os.Chtimes(name, st.Now, st.Now) != nil {
-		atomicfile.WriteBytes(name, nil) // a full disk is said elsewhere
-	}
 }

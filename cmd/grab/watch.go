@@ -15,6 +15,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/version"
@@ -54,9 +55,9 @@ type watching struct {
 	tokens  wiring.TokenSources // of OAuth2
 	tell    *telling            // what is sent, and our own mails
 	boxes   boxStates           // what each mailbox's watcher said last
-	health  health
-	metrics *metrics
-	web     web
+	health  health.Health
+	metrics *health.Metrics
+	web     health.Web
 	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
 	local   answering
 }
@@ -78,7 +79,7 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if len(cfg.Mails) == 0 {
 		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
-	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health{started: time.Now().UTC()}}
+	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -86,16 +87,16 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if w.journal, err = incident.OpenJournal(w.store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
 		return nil, err
 	}
-	w.health.hosts.recall(w.store)
-	w.metrics = newMetrics(w.status)
-	w.metrics.outcomes.sites(cfg)
+	w.health.Hosts.Recall(w.store)
+	w.metrics = health.NewMetrics(w.status)
+	w.metrics.Outcomes.Sites(cfg)
 	if w.tell, err = newTelling(w.store, log, &w.tokens, w.problems); err != nil {
 		return nil, err
 	}
-	w.metrics.countLoops(w.tell.cameBack)
+	w.metrics.CountLoops(w.tell.cameBack)
 	pool := &fetch.Pool{}
-	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.hosts.keeper, depths: func(host string, families map[string]fetch.Foresight) {
-		w.health.hosts.depths(host, families)
+	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]fetch.Foresight) {
+		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.window())
 	}}
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(w.cfg.Load())(site, host) }
@@ -118,7 +119,7 @@ func (w *watching) run(ctx context.Context) error {
 	if err := w.serveHTTP(); err != nil {
 		return err
 	}
-	defer func() { w.web.close() }()
+	defer func() { w.web.Close() }()
 	var wg sync.WaitGroup
 	var ended error
 	wg.Go(func() {
@@ -208,7 +209,7 @@ func (w *watching) reload() bool {
 	}
 	w.cfg.Store(cfg)
 	w.tokens.Turn()
-	w.metrics.outcomes.sites(cfg)
+	w.metrics.Outcomes.Sites(cfg)
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
 	return true
@@ -240,7 +241,7 @@ func (w *watching) window() time.Duration {
 func (w *watching) event(e incident.Event) {
 	w.tell.event(e)
 	w.local.event(e)
-	w.metrics.event(e, w.store)
+	w.metrics.Event(e, w.store)
 	switch e.What {
 	case incident.EventStarted, incident.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
@@ -251,7 +252,7 @@ func (w *watching) event(e incident.Event) {
 	case incident.EventPass:
 		if e.Row != nil {
 			w.shallow.row(e.Row, w.window())
-			w.health.hosts.row(e.Row)
+			w.health.Hosts.Row(e.Row)
 		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))

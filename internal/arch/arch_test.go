@@ -43,7 +43,7 @@ var rules = []struct {
 	{what: module + "/bundle", only: []string{"internal/export"}},
 	{what: module + "/internal/sources", only: []string{"internal/export"}},
 	{what: "github.com/spf13/", except: []string{"cmd/grab"}},
-	{what: "github.com/prometheus/", except: []string{"cmd/grab"}},
+	{what: "github.com/prometheus/", except: []string{"internal/collector/health"}},
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/advice"}},

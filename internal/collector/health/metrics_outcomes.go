@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"sync"
@@ -26,8 +26,8 @@ func newOutcomes() outcomes {
 		Help: "How incidents ended: sealed revisions by coverage complete, partial, lost; and those that failed."}, []string{"site", "coverage"})}
 }
 
-// sites lets the counters of a configuration's sites begin at 0.
-func (o outcomes) sites(cfg *config.Config) {
+// Sites lets the counters of a configuration's sites begin at 0.
+func (o outcomes) Sites(cfg *config.Config) {
 	for i := range cfg.Sites {
 		for _, c := range []string{string(evidence.Complete), string(evidence.Partial), string(evidence.Lost), outcomeFailed} {
 			o.count.WithLabelValues(cfg.Sites[i].Name, c)
@@ -50,8 +50,8 @@ func (o outcomes) event(e incident.Event) {
 	}
 }
 
-// countLoops counts mails of our own that came back.
-func (m *metrics) countLoops(loops func() int) {
+// CountLoops counts mails of our own that came back.
+func (m *Metrics) CountLoops(loops func() int) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "grab_own_mails_total",
 		Help: "Mails of our own, or answers to one, that came back and triggered nothing; canaries that arrive do not count."},
 		func() float64 { return float64(loops()) }))

@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,9 +10,9 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-// metrics are what Prometheus is told, in a registry of its own. Counters begin with
+// Metrics are what Prometheus is told, in a registry of its own. Counters begin with
 // the process.
-type metrics struct {
+type Metrics struct {
 	registry  *prometheus.Registry
 	mails     *prometheus.CounterVec   // by outcome
 	delay     prometheus.Histogram     // from the mailbox to us
@@ -20,12 +20,12 @@ type metrics struct {
 	sealed    *prometheus.CounterVec   // by coverage
 	took      *prometheus.HistogramVec // by step
 	copied    *prometheus.CounterVec   // bytes by host
-	outcomes  outcomes
+	Outcomes  outcomes
 }
 
-// newMetrics makes them; report is asked at every look.
-func newMetrics(report func() status.Report) *metrics {
-	m := &metrics{
+// NewMetrics makes them; report is asked at every look.
+func NewMetrics(report func() status.Report) *Metrics {
+	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		mails: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_mails_total",
 			Help: "Matching mails that were read, by outcome: alert, seen_before, not_kept."}, []string{"outcome"}),
@@ -40,9 +40,9 @@ func newMetrics(report func() status.Report) *metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}}, []string{"step"}),
 		copied: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_copied_bytes_total",
 			Help: "Bytes of logs in sealed bundles, by host."}, []string{"host"}),
-		outcomes: newOutcomes(),
+		Outcomes: newOutcomes(),
 	}
-	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.outcomes.count, reported(report),
+	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.Outcomes.count, reported(report),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, o := range []string{"alert", "seen_before", "not_kept"} {
 		m.mails.WithLabelValues(o)
@@ -56,8 +56,8 @@ func newMetrics(report func() status.Report) *metrics {
 	return m
 }
 
-// mail counts one.
-func (m *metrics) mail(mail mailwatch.Mail, fresh bool, err error) {
+// Mail counts one.
+func (m *Metrics) Mail(mail mailwatch.Mail, fresh bool, err error) {
 	switch {
 	case err != nil:
 		m.mails.WithLabelValues("not_kept").Inc()
@@ -71,9 +71,9 @@ func (m *metrics) mail(mail mailwatch.Mail, fresh bool, err error) {
 	}
 }
 
-// event counts the steps of incidents.
-func (m *metrics) event(e incident.Event, store *incident.Store) {
-	m.outcomes.event(e)
+// Event counts the steps of incidents.
+func (m *Metrics) Event(e incident.Event, store *incident.Store) {
+	m.Outcomes.event(e)
 	switch e.What {
 	case incident.EventStarted:
 		m.incidents.WithLabelValues("started").Inc()
@@ -91,7 +91,7 @@ func (m *metrics) event(e incident.Event, store *incident.Store) {
 }
 
 // bundle counts what is in one. A later revision holds what the first held.
-func (m *metrics) bundle(doc evidence.Manifest) {
+func (m *Metrics) bundle(doc evidence.Manifest) {
 	if doc.Revision > 1 {
 		return
 	}

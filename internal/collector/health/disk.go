@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"io/fs"
@@ -27,8 +27,8 @@ type diskUse struct {
 	byAge  map[int]int64 // of bundles, by days
 }
 
-// report adds the disk to a report.
-func (d *diskUse) report(r *status.Report, cfg *config.Config) {
+// Report adds the disk to a report.
+func (d *diskUse) Report(r *status.Report, cfg *config.Config) {
 	free, err := diskspace.Free(cfg.Store)
 	if err != nil {
 		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be looked at: " + evidence.Printable(err.Error(), 300),

@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"errors"
@@ -13,58 +13,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health/status"
 )
 
 // maxConns is how many may be connected to /healthz and /metrics at once.
 const maxConns = 32
 
-// web is the server of /healthz and /metrics.
-type web struct {
-	listen string // as configured; empty: there is none
-	server *http.Server
+// Web is the server of /healthz and /metrics.
+type Web struct {
+	Listen string // as configured; empty: there is none
+	HTTP   *http.Server
 	done   chan struct{}
 }
 
-// serveHTTP begins to serve as configured.
-func (w *watching) serveHTTP() error {
-	h := w.cfg.Load().HTTP
-	if h.Listen == "" {
-		return nil
-	}
-	l, err := net.Listen("tcp", h.Listen)
-	if err != nil {
-		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
-	}
-	if !h.Loopback() {
-		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
-	}
-	w.web = serveWeb(h.Listen, l, webMux(w.status, w.metrics, w.log), w.log)
-	w.log.Info("health and metrics", "listen", l.Addr())
-	return nil
-}
-
-// serveHTTPAnew changes to another address after a reload; if that cannot be had
-// the old one stays.
-func (w *watching) serveHTTPAnew() {
-	h := w.cfg.Load().HTTP
-	if h.Listen == w.web.listen {
-		return
-	}
-	old := w.web
-	if h.Listen == "" {
-		w.web = web{}
-	} else if err := w.serveHTTP(); err != nil {
-		w.log.Error("reload: health and metrics stay where they were", "err", err, "listen", old.listen)
-		return
-	}
-	old.close()
-}
-
-// serveWeb serves on l, which is listen of the configuration, until it is closed.
-func serveWeb(listen string, l net.Listener, h http.Handler, log *slog.Logger) web {
-	s := web{listen, newServer(h, log), make(chan struct{})}
+// Serve serves on l, which is listen of the configuration, until it is closed.
+func Serve(listen string, l net.Listener, h http.Handler, log *slog.Logger) Web {
+	s := Web{listen, newServer(h, log), make(chan struct{})}
 	go s.serve(newLimited(l, maxConns), log)
 	return s
 }
@@ -74,23 +38,23 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
 
-func (s web) serve(l net.Listener, log *slog.Logger) {
+func (s Web) serve(l net.Listener, log *slog.Logger) {
 	defer close(s.done)
-	if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.HTTP.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		log.Error("health and metrics are not served any more", "err", err)
 	}
 }
 
-// close stops at once.
-func (s web) close() {
-	if s.server != nil {
-		s.server.Close()
+// Close stops at once.
+func (s Web) Close() {
+	if s.HTTP != nil {
+		s.HTTP.Close()
 		<-s.done
 	}
 }
 
-// webMux is what anyone may ask.
-func webMux(report func() status.Report, m *metrics, log *slog.Logger) http.Handler {
+// Handler is what anyone may ask.
+func Handler(report func() status.Report, m *Metrics, log *slog.Logger) http.Handler {
 	look := &lately{report: report}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { healthz(rw, look.get()) })

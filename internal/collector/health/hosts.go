@@ -1,4 +1,4 @@
-package main
+package health
 
 import (
 	"context"
@@ -52,8 +52,8 @@ type ringNote struct {
 	ring status.Ring
 }
 
-// keeper is told how the session for key is.
-func (n *hostNotes) keeper(key string) func(fetch.KeeperState) {
+// Keeper is told how the session for key is.
+func (n *hostNotes) Keeper(key string) func(fetch.KeeperState) {
 	return func(s fetch.KeeperState) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -85,8 +85,8 @@ func (n *hostNotes) change(host string, change func(*hostNote)) {
 	n.hosts[host] = h
 }
 
-// depths notes how far back a host's logs go.
-func (n *hostNotes) depths(host string, families map[string]fetch.Foresight) {
+// Depths notes how far back a host's logs go.
+func (n *hostNotes) Depths(host string, families map[string]fetch.Foresight) {
 	n.change(host, func(h *hostNote) {
 		for name, f := range families {
 			h.families[name] = status.Family{Name: name, DepthS: f.Depth().Seconds(), PerMin: f.PerMin, Young: f.Young}
@@ -94,16 +94,16 @@ func (n *hostNotes) depths(host string, families map[string]fetch.Foresight) {
 	})
 }
 
-// checked notes what a check has seen of a host's log level: it may have changed since
+// Checked notes what a check has seen of a host's log level: it may have changed since
 // the newest bundle, and at first there is none.
-func (n *hostNotes) checked(host string, d fetch.Depths) {
+func (n *hostNotes) Checked(host string, d fetch.Depths) {
 	if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
 		n.change(host, func(h *hostNote) { h.level = d.BodiesLogged })
 	}
 }
 
-// row notes what a manifest's row says.
-func (n *hostNotes) row(row *evidence.Host) {
+// Row notes what a manifest's row says.
+func (n *hostNotes) Row(row *evidence.Host) {
 	n.change(row.Host, func(h *hostNote) {
 		for _, f := range row.Files {
 			if f.Oldest != nil {
@@ -122,8 +122,8 @@ func (n *hostNotes) row(row *evidence.Host) {
 	})
 }
 
-// recall notes what the newest manifests of a store say, the oldest first.
-func (n *hostNotes) recall(store *incident.Store) {
+// Recall notes what the newest manifests of a store say, the oldest first.
+func (n *hostNotes) Recall(store *incident.Store) {
 	list, _ := store.List() // what cannot be read is said by list
 	for _, l := range slices.Backward(list[:min(len(list), newest)]) {
 		in, err := store.Load(l.Incident)
@@ -135,7 +135,7 @@ func (n *hostNotes) recall(store *incident.Store) {
 			continue
 		}
 		for i := range m.Hosts {
-			n.row(&m.Hosts[i])
+			n.Row(&m.Hosts[i])
 		}
 	}
 }
@@ -187,8 +187,8 @@ func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.
 	return ring
 }
 
-// report adds the hosts of a configuration to a report, with what is known of them.
-func (n *hostNotes) report(r *status.Report, cfg *config.Config) {
+// Report adds the hosts of a configuration to a report, with what is known of them.
+func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 	ledger := wiring.Ledger(cfg)
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
