@@ -149,7 +149,7 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 	}
 	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
 	removes := removesCanaries(b.Mail)
-	w.tell.setUp(b, false)
+	w.own.setUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
@@ -174,10 +174,10 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 					s.TokenTill = source.Until()
 				}
 			})
-			w.tell.state(b, st)
+			w.own.state(b, st)
 			w.health.Sign.Leave(cfg.Store, st)
 			alive(st)
 		},
-		Own: w.tell.own(b.Mail.Name, removes, in.judge), Delete: removes,
+		Own: w.own.own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
 }

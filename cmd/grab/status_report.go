@@ -26,6 +26,7 @@ func (w *watching) status() status.Report {
 	w.health.Hosts.Report(&r, cfg)
 	w.reportIncidents(&r)
 	w.health.Disk.Report(&r, cfg)
+	w.own.report(&r)
 	w.tell.report(&r)
 	w.reportPauses(&r)
 	w.reportQuarantine(&r)
@@ -99,3 +100,6 @@ func openIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	}
 	return out
 }
+
+// problems are those of this moment.
+func (w *watching) problems() []status.Problem { return w.status().Problems }

@@ -73,7 +73,7 @@ func (n *incidentNews) take() []incidentEvent {
 }
 
 // event takes down what is to be told of incidents.
-func (t *telling) event(e incident.Event) {
+func (t *notifier) event(e incident.Event) {
 	switch e.What {
 	case incident.EventFirstPass, incident.EventSealing, incident.EventSealed:
 		t.news.add(false, incidentEvent{Event: e})
@@ -98,7 +98,7 @@ const (
 
 // A teller tells of incidents, once each. One goroutine uses it.
 type teller struct {
-	*telling
+	*notifier
 	desk  *channel.Desk
 	file  string
 	told  toldIncidents
@@ -109,8 +109,8 @@ type teller struct {
 }
 
 // newTeller knows what earlier runs told.
-func (t *telling) newTeller(desk *channel.Desk) *teller {
-	s := &teller{telling: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
+func (t *notifier) newTeller(desk *channel.Desk) *teller {
+	s := &teller{notifier: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
 		seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
 	if err := atomicfile.ReadJSON(s.file, &s.told); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.log.Error("notices of incidents of earlier runs", "err", err)

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/proof"
 )
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
@@ -256,10 +257,7 @@ func TestTellerStore(t *testing.T) {
 		}
 		c.file(filepath.Join("store", "incidents", key, "incident.json"), string(b))
 	}
-	tell, err := newTelling(store, logTo(&safeBuffer{}), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tell := newNotifier(store, proof.Key{}, logTo(&safeBuffer{}), nil, nil)
 	s := tell.newTeller(&channel.Desk{})
 	s.told.Born = before.Add(time.Minute)
 	s.told.Told["gone"] = toldIncident{Sealed: 1}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -53,7 +55,8 @@ type watching struct {
 	gate    gate                // shut to hosts that are paused
 	keys    wiring.KeyCache     // of DKIM
 	tokens  wiring.TokenSources // of OAuth2
-	tell    *telling            // what is sent, and our own mails
+	tell    *notifier           // what is sent to people
+	own     *ownMails           // what comes back of what we sent
 	boxes   boxStates           // what each mailbox's watcher said last
 	health  health.Health
 	metrics *health.Metrics
@@ -90,10 +93,13 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	w.health.Hosts.Recall(w.store)
 	w.metrics = health.NewMetrics(w.status)
 	w.metrics.Outcomes.Sites(cfg)
-	if w.tell, err = newTelling(w.store, log, &w.tokens, w.problems); err != nil {
+	key, err := proof.LoadKey(filepath.Join(w.store.Dir, "notice.key"))
+	if err != nil {
 		return nil, err
 	}
-	w.metrics.CountLoops(w.tell.cameBack)
+	w.own = newOwnMails(w.store.Dir, key, log, &w.tokens)
+	w.tell = newNotifier(w.store, key, log, &w.tokens, w.problems)
+	w.metrics.CountLoops(w.own.cameBack)
 	pool := &fetch.Pool{}
 	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]fetch.Foresight) {
 		w.health.Hosts.Depths(host, families)
@@ -135,6 +141,7 @@ func (w *watching) run(ctx context.Context) error {
 	defer stop()
 	defer w.app.service.onReload(reloads)()
 	w.warm.configure(ctx, w.cfg.Load())
+	w.own.configure(ctx, w.cfg.Load())
 	w.tell.configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
@@ -145,6 +152,7 @@ func (w *watching) run(ctx context.Context) error {
 		err = w.mailbox(ctx, reloads)
 		w.serveHTTPAnew()
 		w.warm.configure(ctx, w.cfg.Load())
+		w.own.configure(ctx, w.cfg.Load())
 		w.tell.configure(ctx, w.cfg.Load())
 	}
 	notify(daemon.SdNotifyStopping)
@@ -152,6 +160,7 @@ func (w *watching) run(ctx context.Context) error {
 	wg.Wait()
 	w.warm.close()
 	w.tell.close()
+	w.own.close()
 	w.log.Info("stopped")
 	if errors.Is(err, context.Canceled) {
 		err = nil

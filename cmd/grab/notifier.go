@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/notify/channel"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/proof"
+	"rtmtgrab/internal/smtpout"
+	"rtmtgrab/internal/wiring"
+)
+
+// notifier is what a running watch sends to people: problems, and what becomes of
+// incidents. Each is told once by every channel, across restarts.
+type notifier struct {
+	log      *slog.Logger
+	store    *incident.Store
+	key      proof.Key
+	tokens   *wiring.TokenSources
+	problems func() []status.Problem // at this moment, of everything
+	every    time.Duration           // between two looks at them; zero: the desk's own
+	news     incidentNews
+
+	storeEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
+	lookLimit  time.Duration // of a first look; zero: 20 s
+	turn       chan struct{} // of the first look that is at work
+
+	mu   sync.Mutex
+	desk *channel.Desk // nil: nobody is told
+
+	stop context.CancelFunc // of what configure started
+	wg   sync.WaitGroup
+}
+
+func newNotifier(store *incident.Store, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources, problems func() []status.Problem) *notifier {
+	return &notifier{log: log, store: store, key: key, tokens: shelf, problems: problems, stop: func() {}, turn: make(chan struct{}, 1)}
+}
+
+// configure sends by cfg until ctx ends or it is called again. What is wrong with what
+// earlier runs left is logged and costs no more than that.
+func (t *notifier) configure(ctx context.Context, cfg *config.Config) {
+	t.close()
+	ctx, t.stop = context.WithCancel(ctx)
+	desk, err := deskOf(cfg, t.store.Dir, t.key, t.tokens, t.log)
+	if err != nil {
+		t.log.Error("notices", "err", err)
+	}
+	t.mu.Lock()
+	t.desk = desk
+	t.mu.Unlock()
+	t.news.listen(desk != nil && slices.Contains(cfg.Notify.On, "incidents"))
+	if desk == nil {
+		return
+	}
+
+	if slices.Contains(cfg.Notify.On, "problems") {
+		desk.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
+		desk.Problems, desk.Every = t.problems, t.every
+	}
+	if err := desk.Open(); err != nil {
+		t.log.Error("notices of earlier runs", "err", err)
+	}
+	t.wg.Go(func() { desk.Run(ctx) })
+	if wake := t.news.wake; wake != nil {
+		teller := t.newTeller(desk)
+		t.wg.Go(func() { teller.run(ctx, wake) })
+	}
+}
+
+// close stops what configure started and waits for it.
+func (t *notifier) close() {
+	t.stop()
+	t.wg.Wait()
+}
+
+// report adds dead channels to a report.
+func (t *notifier) report(r *status.Report) {
+	t.mu.Lock()
+	desk := t.desk
+	t.mu.Unlock()
+	if desk != nil {
+		desk.Report(r)
+	}
+}
+
+// smtpServer is the configured server for mails that are sent. shelf may be nil.
+func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
+	s := cfg.SMTP
+	if s == nil {
+		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
+	}
+	roots, err := s.Roots()
+	if err != nil {
+		return nil, err
+	}
+	out := &smtpout.Server{Addr: s.Server, TLS: s.TLS, User: s.User}
+	if !s.Password.IsZero() {
+		out.Password = s.Password.Read
+	}
+	if roots != nil {
+		out.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	source, err := shelf.Source(cfg, s.OAuth, s.User)
+	if source != nil {
+		out.Token = func(ctx context.Context) (string, error) { return source.Token(ctx, "") }
+	}
+	return out, err
+}
+
+// deskOf has the channels of a configuration; nil if there is none.
+func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Desk, error) {
+	n := cfg.Notify
+	if n == nil {
+		return nil, nil
+	}
+	desk := &channel.Desk{Log: log}
+	add := func(name string, c channel.Channel) {
+		desk.Boxes = append(desk.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
+	}
+	if len(n.Mail.To) > 0 {
+		server, err := smtpServer(cfg, shelf)
+		if err != nil {
+			return nil, err
+		}
+		add("mail", &channel.Mail{Server: server, From: cfg.SMTP.From, To: n.Mail.To, Log: log,
+			Mark: func(id string) (string, string) { return proof.NoticeField, key.Notice(id) },
+			ID:   func(id, domain string) string { return proof.MessageID("notice", id, domain) }})
+	}
+	for i, h := range n.Webhooks {
+		add(fmt.Sprintf("webhook-%d", i+1), &channel.Webhook{Template: h.Template, URL: func() (string, error) {
+			u, err := h.URL.Read()
+			if err == nil && config.CheckURL(u) != "" {
+				err = errors.New(config.CheckURL(u))
+			}
+			return u, err
+		}})
+	}
+	if len(n.Command) > 0 {
+		add("command", &channel.Command{Args: n.Command, Log: log})
+	}
+	return desk, nil
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/mail"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/proof"
+	"rtmtgrab/internal/smtpout"
+	"rtmtgrab/internal/wiring"
+	"rtmtgrab/mailwatch"
+)
+
+// ownMails is what a running watch knows its own mails by, and what it waits for:
+// canaries and heartbeats.
+type ownMails struct {
+	log    *slog.Logger
+	dir    string // the store's
+	key    proof.Key
+	tokens *wiring.TokenSources
+	beats  *proof.Heartbeats
+
+	mu       sync.Mutex
+	canaries []*proof.Canary
+	up       map[string]bool // mailboxes that are watched and read to their ends
+	boxes    []string        // names of mailboxes with a canary, of this run
+	loops    int             // mails of ours that came back
+
+	stop context.CancelFunc // of what configure started
+	wg   sync.WaitGroup
+}
+
+func newOwnMails(dir string, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources) *ownMails {
+	return &ownMails{log: log, dir: dir, key: key, tokens: shelf, up: map[string]bool{}, stop: func() {},
+		beats: &proof.Heartbeats{File: filepath.Join(dir, "heartbeats.json"), Log: log}}
+}
+
+// configure sends canaries and waits for heartbeats by cfg until ctx ends or it is called
+// again. What is wrong with what earlier runs left is logged and costs no more than that.
+func (t *ownMails) configure(ctx context.Context, cfg *config.Config) {
+	t.close()
+	ctx, t.stop = context.WithCancel(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.beats.Configure(beatsOf(cfg)); err != nil {
+		t.log.Error("heartbeats of earlier runs", "err", err)
+	}
+	t.canaries, t.boxes = nil, nil
+	was := t.up
+	t.up = map[string]bool{}
+	for _, b := range wiring.Boxes(cfg) {
+		t.up[b.Name()] = was[b.Name()]
+	}
+
+	for i := range cfg.Mails {
+		m := &cfg.Mails[i]
+		if m.Canary == nil {
+			continue
+		}
+		c, err := t.canary(cfg, m)
+		if err != nil {
+			t.log.Error("canary", "err", err)
+			continue
+		}
+		c.Up(t.isUp(m.Name))
+		t.canaries = append(t.canaries, c)
+		t.boxes = append(t.boxes, c.Mailbox)
+		t.wg.Go(func() { c.Run(ctx) })
+	}
+}
+
+// close stops what configure started and waits for it.
+func (t *ownMails) close() {
+	t.stop()
+	t.wg.Wait()
+}
+
+// report adds canaries and heartbeats to a report.
+func (t *ownMails) report(r *status.Report) {
+	t.mu.Lock()
+	canaries := t.canaries
+	t.mu.Unlock()
+	for _, c := range canaries {
+		c.Report(r)
+	}
+	t.beats.Report(r)
+}
+
+func beatsOf(cfg *config.Config) []proof.Heartbeat {
+	var list []proof.Heartbeat
+	for _, b := range cfg.Beats {
+		list = append(list, proof.Heartbeat{Name: b.Name, Match: b.Match, Cluster: b.Cluster, Every: b.Every})
+	}
+	return list
+}
+
+// canary makes the canary of a mailbox.
+func (t *ownMails) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
+	server, err := smtpServer(cfg, t.tokens)
+	if err != nil {
+		return nil, err
+	}
+	from, to := cfg.SMTP.From, m.Canary.To
+	c := &proof.Canary{Mailbox: m.Name, Every: m.Canary.Every, Late: m.Canary.Late, Key: t.key, Log: t.log,
+		File: filepath.Join(t.dir, "canaries", wiring.CursorName(m, ""))}
+	c.Send = func(ctx context.Context, tok proof.Token) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		msg, err := canaryMail(t.key.Canary(tok), tok, from, to)
+		if err == nil {
+			_, err = server.Send(ctx, from, []string{to}, msg)
+		}
+		return err
+	}
+	if err := errors.Join(atomicfileDir(c.File), c.Load()); err != nil {
+		t.log.Error("canary of earlier runs", "err", err)
+	}
+	return c, nil
+}
+
+func canaryMail(mark string, tok proof.Token, from, to string) ([]byte, error) {
+	return smtpout.Message{
+		ID: proof.MessageID("canary", newHex(), addressDomain(from)), From: mail.Address{Name: "grab", Address: from}, To: []string{to},
+		Subject: "grab canary", Fields: [][2]string{{proof.CanaryField, mark}},
+		Text: fmt.Sprintf("grab watch sent this mail to see that mails reach the mailbox %s.\nIt can be deleted.\n\nSent: %s\n%s\n", tok.Mailbox, tok.Sent.Format(time.RFC3339), mark),
+	}.Bytes()
+}
+
+func newHex() string {
+	b := make([]byte, 16)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// own tells whether a mail is one of ours, and takes heartbeats down whose sender may
+// trigger. remove: a canary that arrived is taken out of the mailbox.
+func (t *ownMails) own(mailbox string, remove bool, by wiring.Sender) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
+	return func(ctx context.Context, l mailwatch.Letter) mailwatch.Verdict {
+		t.mu.Lock()
+		boxes := t.boxes
+		t.mu.Unlock()
+		what, tok := t.key.Whose(proof.Mail{Raw: l.Raw, Text: l.Text, Field: l.Field}, boxes)
+		switch what {
+		case proof.Arrived:
+			for _, c := range t.watched(tok.Mailbox) {
+				if tok.Mailbox == mailbox {
+					c.Arrived(tok, l.Internal, l.Seen)
+				}
+			}
+			if remove && tok.Mailbox == mailbox {
+				return mailwatch.Remove
+			}
+			return mailwatch.Pass
+		case proof.Loop:
+			t.mu.Lock()
+			t.loops++
+			n := t.loops
+			t.mu.Unlock()
+			t.log.Warn("a mail of ours came back, or an answer to one: it triggers nothing", "mailbox", mailbox, "subject", shown(l.Subject), "received", l.Internal, "so_far", n)
+			return mailwatch.Pass
+		}
+		if names := t.beats.Match(l.Subject, l.Text, l.Cluster); len(names) > 0 {
+			v := by.Rule.Judge(ctx, l.Raw, l.Part)
+			if v.OK {
+				t.beats.Seen(names, l.Internal)
+			}
+			t.log.Info("heartbeat", "names", names, "cluster", shown(l.Cluster), "received", l.Internal, "counts", v.OK, "why", shown(v.Why))
+		}
+		return mailwatch.Look
+	}
+}
+
+// cameBack is how many mails of ours came back.
+func (t *ownMails) cameBack() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.loops
+}
+
+// watched are the canaries of a mailbox, and none of another.
+func (t *ownMails) watched(mailbox string) []*proof.Canary {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []*proof.Canary
+	for _, c := range t.canaries {
+		if c.Mailbox == mailbox {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// state takes down whether a folder is watched and read to its end.
+func (t *ownMails) state(b wiring.Box, s mailwatch.State) {
+	switch {
+	case !s.Connected:
+		t.setUp(b, false)
+	case s.Event == mailwatch.EventScanned:
+		t.setUp(b, true)
+	}
+}
+
+func (t *ownMails) setUp(b wiring.Box, up bool) {
+	t.mu.Lock()
+	t.up[b.Name()] = up
+	all, mine := true, t.isUp(b.Mail.Name)
+	for _, u := range t.up {
+		all = all && u
+	}
+	t.mu.Unlock()
+	t.beats.Up(all)
+	for _, c := range t.watched(b.Mail.Name) {
+		c.Up(mine)
+	}
+}
+
+// isUp reports whether all folders of a mailbox are watched, for a canary may come
+// into any of them. The lock is held.
+func (t *ownMails) isUp(mailbox string) bool {
+	for name, up := range t.up {
+		if strings.HasPrefix(name, mailbox+"/") && !up {
+			return false
+		}
+	}
+	return true
+}
+
+// removesCanaries reports whether canaries are taken out of a mailbox.
+func removesCanaries(m *config.Mail) bool { return m.Canary != nil && m.Canary.Delete }
