@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -236,8 +238,7 @@ func TestRetryIsTold(t *testing.T) {
 // TestTellerStore: what is sealed and not told is found in the store; what is being
 // retried, was sealed before anybody wanted to know, or is a person's own is not told.
 func TestTellerStore(t *testing.T) {
-	c := newLab(t)
-	store, err := incident.OpenStore(filepath.Join(c.dir, "store"))
+	store, err := incident.OpenStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,9 +256,11 @@ func TestTellerStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.file(filepath.Join("store", "incidents", key, "incident.json"), string(b))
+		if err := os.WriteFile(filepath.Join(store.Dir, "incidents", key, "incident.json"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	tell := newNotifier(store, proof.Key{}, logTo(&safeBuffer{}), nil, nil)
+	tell := newNotifier(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil)
 	s := tell.newTeller(&channel.Desk{})
 	s.told.Born = before.Add(time.Minute)
 	s.told.Told["gone"] = toldIncident{Sealed: 1}
@@ -279,7 +282,7 @@ func TestTellerStore(t *testing.T) {
 		t.Errorf("revision %d of the retry was told", got)
 	}
 	var kept toldIncidents
-	if err := json.Unmarshal([]byte(c.read("store/notices-incidents.json")), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
+	if err := atomicfile.ReadJSON(filepath.Join(store.Dir, "notices-incidents.json"), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
 		t.Errorf("%+v, %v", kept, err)
 	}
 }
