@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/smtpout"
@@ -20,7 +21,7 @@ func (c *checkup) notices(ctx context.Context) {
 		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return
 	}
-	desk, err := deskOf(c.cfg, c.cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	desk, err := collectornotify.DeskOf(c.cfg, c.cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	switch {
 	case err != nil:
 		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})

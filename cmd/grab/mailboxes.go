@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -148,8 +149,8 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 		log = log.With("name", b.Mail.Name)
 	}
 	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
-	removes := removesCanaries(b.Mail)
-	w.own.setUp(b, false)
+	removes := collectornotify.RemovesCanaries(b.Mail)
+	w.own.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
@@ -174,10 +175,10 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 					s.TokenTill = source.Until()
 				}
 			})
-			w.own.state(b, st)
+			w.own.State(b, st)
 			w.health.Sign.Leave(cfg.Store, st)
 			alive(st)
 		},
-		Own: w.own.own(b.Mail.Name, removes, in.judge), Delete: removes,
+		Own: w.own.Own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
 }

@@ -64,14 +64,14 @@ func TestNothingPrivate(t *testing.T) {
 	c.toldOf(channel.KindSealed, 1)
 	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
 	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
-		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.own.key.Notice("x") + "\r\n" + text} {
+		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.own.Key.Notice("x") + "\r\n" + text} {
 		if err := c.mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	until(t, "all mails", func() bool {
 		r := w.status()
-		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.own.cameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
+		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.own.CameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
 	})
 	c.mail.SetDown(true)
 	c.peers[1].SetDown(true)

@@ -55,7 +55,7 @@ settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, t
 // watch runs a watch in this process until stop.
 func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
 	c.t.Helper()
-	return c.labConfig.watch(func(w *watching) { w.tell.every = 100 * time.Millisecond })
+	return c.labConfig.watch(func(w *watching) { w.tell.Every = 100 * time.Millisecond })
 }
 
 // watch runs a watch in this process until stop, after set.
@@ -194,12 +194,12 @@ func TestTelling(t *testing.T) {
 	if sum := sha256.Sum256(b); second.SHA256 != hex.EncodeToString(sum[:]) || second.Size != int64(len(b)) || second.Verdict == "" || second.Incident != first.Incident {
 		t.Errorf("%+v", second)
 	}
-	c.until("our own notices in the mailbox", func() bool { return w.own.cameBack() == 2 })
+	c.until("our own notices in the mailbox", func() bool { return w.own.CameBack() == 2 })
 	stop()
 
 	w, log2, stop := c.watch()
-	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.own.key.Notice("x")))
-	c.until("the reply", func() bool { return w.own.cameBack() == 1 })
+	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.own.Key.Notice("x")))
+	c.until("the reply", func() bool { return w.own.CameBack() == 1 })
 	stop()
 	alerts, err := os.ReadDir(filepath.Join(c.dir, "store", "alerts"))
 	if err != nil || len(alerts) != 1 {

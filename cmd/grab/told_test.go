@@ -3,10 +3,8 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
+	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/proof"
 )
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
@@ -158,7 +155,7 @@ func TestFirstNotice(t *testing.T) {
 func TestFirstNoticeWithout(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
 		c, _ := newToldLab(t, "1h")
-		c.watch(func(w *watching) { w.tell.lookLimit = time.Millisecond; w.tell.turn <- struct{}{} })
+		c.watch(func(w *watching) { w.tell.LookLimit = time.Millisecond; w.tell.Turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
 		n := c.toldOf(channel.KindCopied, 1)[0]
 		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
@@ -167,10 +164,10 @@ func TestFirstNoticeWithout(t *testing.T) {
 	})
 	t.Run("sealed", func(t *testing.T) {
 		c, victim := newToldLab(t, "1s")
-		c.watch(func(w *watching) { w.tell.lookLimit = time.Hour; w.tell.turn <- struct{}{} })
+		c.watch(func(w *watching) { w.tell.LookLimit = time.Hour; w.tell.Turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
 		second, first := c.toldOf(channel.KindSealed, 1)[0], c.toldOf(channel.KindCopied, 1)[0]
-		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != errOvertaken.Error() || !first.Time.Before(second.Time) {
+		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != collectornotify.ErrOvertaken.Error() || !first.Time.Before(second.Time) {
 			t.Errorf("%+v, %v then %v", f, first.Time, second.Time)
 		}
 		f := second.Incident.Found
@@ -190,7 +187,7 @@ func TestRetryIsTold(t *testing.T) {
 	if err := c.peers[1].SetDown(true); err != nil {
 		t.Fatal(err)
 	}
-	quick := func(w *watching) { w.tell.storeEvery = 20 * time.Millisecond }
+	quick := func(w *watching) { w.tell.StoreEvery = 20 * time.Millisecond }
 	w, _, stop := c.watch(quick)
 	c.alertNow(lab.MailOptions{})
 	first := c.toldOf(channel.KindSealed, 1)[0]
@@ -210,7 +207,7 @@ func TestRetryIsTold(t *testing.T) {
 	}
 	for range 3 { // looks at the store while nothing happens, and a restart
 		time.Sleep(50 * time.Millisecond)
-		if w.tell.news.poke(); len(c.notices()[channel.KindSealed]) != 2 {
+		if w.tell.News.LookAgain(); len(c.notices()[channel.KindSealed]) != 2 {
 			t.Fatalf("%+v", c.notices())
 		}
 	}
@@ -232,80 +229,5 @@ func TestRetryIsTold(t *testing.T) {
 	until(t, "revision 2 again", func() bool { return c.ids(channel.KindSealed)[second.ID] == 2 })
 	if ids := c.ids(channel.KindSealed); len(ids) != 3 {
 		t.Errorf("%v", ids)
-	}
-}
-
-// TestTellerStore: what is sealed and not told is found in the store; what is being
-// retried, was sealed before anybody wanted to know, or is a person's own is not told.
-func TestTellerStore(t *testing.T) {
-	store, err := incident.OpenStore(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, before := time.Now(), time.Now().Add(-time.Hour)
-	put := func(key string, kind incident.Kind, state incident.State, revision int, sealed ...time.Time) {
-		t.Helper()
-		in := incident.Incident{Key: key, ID: key, Site: "hq", Kind: kind, State: state, Frozen: true, Created: before, Revision: revision, Asked: evidence.NewWindow(before, at)}
-		for i, s := range sealed {
-			in.Revisions = append(in.Revisions, incident.Revision{Revision: i + 1, Sealed: s})
-		}
-		if err := os.MkdirAll(filepath.Join(store.Dir, "incidents", key), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		b, err := json.Marshal(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(store.Dir, "incidents", key, "incident.json"), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tell := newNotifier(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil)
-	s := tell.newTeller(&channel.Desk{})
-	s.told.Born = before.Add(time.Minute)
-	s.told.Told["gone"] = toldIncident{Sealed: 1}
-	put("sealed", incident.KindAlert, incident.Sealed, 1, at)
-	put("old", incident.KindAlert, incident.Sealed, 1, before)
-	put("retried", incident.KindAlert, incident.Sealed, 2, before, at)
-	put("busy", incident.KindAlert, incident.Running, 2, at)
-	put("now", incident.KindNow, incident.Sealed, 1, at)
-	todo := append(s.sealed(), incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "busy"}}, incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "gone"}})
-	if left := s.tellAll(t.Context(), todo); len(left) != 0 {
-		t.Errorf("%+v", left)
-	}
-	if got, want := fmt.Sprint(s.told.Told), "map[retried:{true 2} sealed:{true 1}]"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-	put("busy", incident.KindAlert, incident.Sealed, 2, at, at)
-	s.tellAll(t.Context(), s.sealed())
-	if got := s.told.Told["busy"].Sealed; got != 2 {
-		t.Errorf("revision %d of the retry was told", got)
-	}
-	var kept toldIncidents
-	if err := atomicfile.ReadJSON(filepath.Join(store.Dir, "notices-incidents.json"), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
-		t.Errorf("%+v, %v", kept, err)
-	}
-}
-
-// TestLooked: a look that is over is told with what it found, whether or not its
-// goroutine has come to its end, one whose time is over without, and others wait.
-func TestLooked(t *testing.T) {
-	s := &teller{looks: map[string]*firstLook{}}
-	begin := func(key string) *firstLook {
-		f := &firstLook{event: incidentEvent{Event: incident.Event{Key: key}}}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		f.ctx, f.cancel = ctx, func() { cancel(errNothing) }
-		s.looks[key] = f
-		return f
-	}
-	begin("waits")
-	begin("late").cancel()
-	begin("done").found.Store(&channel.Registration{Verdict: "partial"})
-	got := map[string]channel.Registration{}
-	for _, e := range s.looked(t.Context()) {
-		got[e.Key] = *e.found
-	}
-	if len(got) != 2 || got["done"].Verdict != "partial" || got["late"].Why != errNothing.Error() || len(s.looks) != 1 {
-		t.Errorf("%+v, %d wait", got, len(s.looks))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health"
+	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/proof"
@@ -52,12 +53,12 @@ type watching struct {
 	runner  *incident.Runner
 	shallow shallow
 	warm    warmth
-	gate    gate                // shut to hosts that are paused
-	keys    wiring.KeyCache     // of DKIM
-	tokens  wiring.TokenSources // of OAuth2
-	tell    *notifier           // what is sent to people
-	own     *ownMails           // what comes back of what we sent
-	boxes   boxStates           // what each mailbox's watcher said last
+	gate    gate                      // shut to hosts that are paused
+	keys    wiring.KeyCache           // of DKIM
+	tokens  wiring.TokenSources       // of OAuth2
+	tell    *collectornotify.Notifier // what is sent to people
+	own     *collectornotify.OwnMails // what comes back of what we sent
+	boxes   boxStates                 // what each mailbox's watcher said last
 	health  health.Health
 	metrics *health.Metrics
 	web     health.Web
@@ -97,9 +98,9 @@ func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, er
 	if err != nil {
 		return nil, err
 	}
-	w.own = newOwnMails(w.store.Dir, key, log, &w.tokens)
-	w.tell = newNotifier(w.store, key, log, &w.tokens, w.problems)
-	w.metrics.CountLoops(w.own.cameBack)
+	w.own = collectornotify.NewOwnMails(w.store.Dir, key, log, &w.tokens)
+	w.tell = collectornotify.New(w.store, key, log, &w.tokens, w.problems)
+	w.metrics.CountLoops(w.own.CameBack)
 	pool := &fetch.Pool{}
 	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]fetch.Foresight) {
 		w.health.Hosts.Depths(host, families)
@@ -141,8 +142,8 @@ func (w *watching) run(ctx context.Context) error {
 	defer stop()
 	defer w.app.service.onReload(reloads)()
 	w.warm.configure(ctx, w.cfg.Load())
-	w.own.configure(ctx, w.cfg.Load())
-	w.tell.configure(ctx, w.cfg.Load())
+	w.own.Configure(ctx, w.cfg.Load())
+	w.tell.Configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	w.app.service.ready()
@@ -152,15 +153,15 @@ func (w *watching) run(ctx context.Context) error {
 		err = w.mailbox(ctx, reloads)
 		w.serveHTTPAnew()
 		w.warm.configure(ctx, w.cfg.Load())
-		w.own.configure(ctx, w.cfg.Load())
-		w.tell.configure(ctx, w.cfg.Load())
+		w.own.Configure(ctx, w.cfg.Load())
+		w.tell.Configure(ctx, w.cfg.Load())
 	}
 	notify(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
 	w.warm.close()
-	w.tell.close()
-	w.own.close()
+	w.tell.Close()
+	w.own.Close()
 	w.log.Info("stopped")
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -248,7 +249,7 @@ func (w *watching) window() time.Duration {
 
 // event logs the steps of incidents.
 func (w *watching) event(e incident.Event) {
-	w.tell.event(e)
+	w.tell.Event(e)
 	w.local.event(e)
 	w.metrics.Event(e, w.store)
 	switch e.What {

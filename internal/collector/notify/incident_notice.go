@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 )
 
 // about is what a notice says of an incident.
-func (t *notifier) about(ctx context.Context, in incident.Incident, e incidentEvent) (channel.Incident, error) {
+func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEvent) (channel.Incident, error) {
 	m, err := oneshot.ManifestOf(t.store, in)
 	if err != nil {
 		return channel.Incident{}, err

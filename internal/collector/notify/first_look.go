@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"cmp"
@@ -27,7 +27,7 @@ const (
 )
 
 var (
-	errOvertaken = errors.New("the bundle is being sealed: the next notice has its verdict")
+	ErrOvertaken = errors.New("the bundle is being sealed: the next notice has its verdict")
 	errNothing   = errors.New("no log was got so far")
 )
 
@@ -57,13 +57,13 @@ func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent
 	if s.looks[in.Key] != nil {
 		return
 	}
-	limit := cmp.Or(s.lookLimit, firstLookLimit)
+	limit := cmp.Or(s.LookLimit, firstLookLimit)
 	f := &firstLook{event: e}
 	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not read within %v", limit))
 	s.looks[in.Key] = f
 	s.wg.Go(func() {
 		defer f.cancel()
-		defer context.AfterFunc(f.ctx, s.news.poke)()
+		defer context.AfterFunc(f.ctx, s.News.LookAgain)()
 		reg, err := s.firstVerdict(f.ctx, in)
 		if err != nil {
 			f.found.Store(notFound(cmp.Or(context.Cause(f.ctx), err)))
@@ -72,7 +72,7 @@ func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent
 			found.Preliminary = true
 			f.found.Store(found)
 		}
-		s.news.poke()
+		s.News.LookAgain()
 	})
 }
 
@@ -100,8 +100,8 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 		}
 	}()
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.Turn <- struct{}{}:
+		defer func() { <-s.Turn }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"cmp"
@@ -39,8 +39,8 @@ func (n *incidentNews) listen(on bool) {
 	}
 }
 
-// poke lets whoever listens look again.
-func (n *incidentNews) poke() {
+// LookAgain lets whoever listens look again.
+func (n *incidentNews) LookAgain() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	select {
@@ -60,7 +60,7 @@ func (n *incidentNews) add(first bool, events ...incidentEvent) {
 		n.waiting = append(n.waiting, events...)
 	}
 	n.mu.Unlock()
-	n.poke()
+	n.LookAgain()
 }
 
 // take gives what waits.
@@ -72,11 +72,11 @@ func (n *incidentNews) take() []incidentEvent {
 	return all
 }
 
-// event takes down what is to be told of incidents.
-func (t *notifier) event(e incident.Event) {
+// Event takes down what is to be told of incidents.
+func (t *Notifier) Event(e incident.Event) {
 	switch e.What {
 	case incident.EventFirstPass, incident.EventSealing, incident.EventSealed:
-		t.news.add(false, incidentEvent{Event: e})
+		t.News.add(false, incidentEvent{Event: e})
 	}
 }
 
@@ -98,7 +98,7 @@ const (
 
 // A teller tells of incidents, once each. One goroutine uses it.
 type teller struct {
-	*notifier
+	*Notifier
 	desk  *channel.Desk
 	file  string
 	told  toldIncidents
@@ -109,8 +109,8 @@ type teller struct {
 }
 
 // newTeller knows what earlier runs told.
-func (t *notifier) newTeller(desk *channel.Desk) *teller {
-	s := &teller{notifier: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
+func (t *Notifier) newTeller(desk *channel.Desk) *teller {
+	s := &teller{Notifier: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
 		seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
 	if err := atomicfile.ReadJSON(s.file, &s.told); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.log.Error("notices of incidents of earlier runs", "err", err)
@@ -130,12 +130,12 @@ func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.wg.Wait()
 	defer cancel()
-	store := time.NewTicker(cmp.Or(s.storeEvery, storeLook))
+	store := time.NewTicker(cmp.Or(s.StoreEvery, storeLook))
 	defer store.Stop()
 	var todo []incidentEvent
 	look := true
 	for {
-		todo = append(append(s.looked(ctx), todo...), s.news.take()...)
+		todo = append(append(s.looked(ctx), todo...), s.News.take()...)
 		if look { // last: what was waiting came before
 			todo = append(todo, s.sealed()...)
 		}
@@ -149,7 +149,7 @@ func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
 			for _, f := range s.looks { // after a reload they are looked at anew
 				todo = append(todo, f.event)
 			}
-			s.news.add(true, todo...)
+			s.News.add(true, todo...)
 			return
 		case <-wake:
 		case <-again:
@@ -173,7 +173,7 @@ func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []inci
 	for _, e := range todo {
 		if f := s.looks[e.Key]; f != nil && e.What != incident.EventFirstPass {
 			delete(s.looks, e.Key)
-			tell(f.end(notFound(errOvertaken)))
+			tell(f.end(notFound(ErrOvertaken)))
 		}
 		tell(e)
 	}

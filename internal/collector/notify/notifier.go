@@ -1,4 +1,9 @@
-package main
+// Package notify decides what people are told by a running watch, and when: problems,
+// and what becomes of incidents. It also keeps what the watch knows its own mails by.
+//
+// Each thing is told once by every channel, across restarts; what cannot be written down
+// as told may be told again. How a channel sends is for package channel to know.
+package notify
 
 import (
 	"context"
@@ -20,20 +25,20 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// notifier is what a running watch sends to people: problems, and what becomes of
+// Notifier is what a running watch sends to people: problems, and what becomes of
 // incidents. Each is told once by every channel, across restarts.
-type notifier struct {
+type Notifier struct {
 	log      *slog.Logger
 	store    *incident.Store
 	key      proof.Key
 	tokens   *wiring.TokenSources
 	problems func() []status.Problem // at this moment, of everything
-	every    time.Duration           // between two looks at them; zero: the desk's own
-	news     incidentNews
+	Every    time.Duration           // between two looks at them; zero: the desk's own
+	News     incidentNews
 
-	storeEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
-	lookLimit  time.Duration // of a first look; zero: 20 s
-	turn       chan struct{} // of the first look that is at work
+	StoreEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
+	LookLimit  time.Duration // of a first look; zero: 20 s
+	Turn       chan struct{} // of the first look that is at work
 
 	mu   sync.Mutex
 	desk *channel.Desk // nil: nobody is told
@@ -42,49 +47,49 @@ type notifier struct {
 	wg   sync.WaitGroup
 }
 
-func newNotifier(store *incident.Store, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources, problems func() []status.Problem) *notifier {
-	return &notifier{log: log, store: store, key: key, tokens: shelf, problems: problems, stop: func() {}, turn: make(chan struct{}, 1)}
+func New(store *incident.Store, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources, problems func() []status.Problem) *Notifier {
+	return &Notifier{log: log, store: store, key: key, tokens: shelf, problems: problems, stop: func() {}, Turn: make(chan struct{}, 1)}
 }
 
-// configure sends by cfg until ctx ends or it is called again. What is wrong with what
+// Configure sends by cfg until ctx ends or it is called again. What is wrong with what
 // earlier runs left is logged and costs no more than that.
-func (t *notifier) configure(ctx context.Context, cfg *config.Config) {
-	t.close()
+func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
+	t.Close()
 	ctx, t.stop = context.WithCancel(ctx)
-	desk, err := deskOf(cfg, t.store.Dir, t.key, t.tokens, t.log)
+	desk, err := DeskOf(cfg, t.store.Dir, t.key, t.tokens, t.log)
 	if err != nil {
 		t.log.Error("notices", "err", err)
 	}
 	t.mu.Lock()
 	t.desk = desk
 	t.mu.Unlock()
-	t.news.listen(desk != nil && slices.Contains(cfg.Notify.On, "incidents"))
+	t.News.listen(desk != nil && slices.Contains(cfg.Notify.On, "incidents"))
 	if desk == nil {
 		return
 	}
 
 	if slices.Contains(cfg.Notify.On, "problems") {
 		desk.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
-		desk.Problems, desk.Every = t.problems, t.every
+		desk.Problems, desk.Every = t.problems, t.Every
 	}
 	if err := desk.Open(); err != nil {
 		t.log.Error("notices of earlier runs", "err", err)
 	}
 	t.wg.Go(func() { desk.Run(ctx) })
-	if wake := t.news.wake; wake != nil {
+	if wake := t.News.wake; wake != nil {
 		teller := t.newTeller(desk)
 		t.wg.Go(func() { teller.run(ctx, wake) })
 	}
 }
 
-// close stops what configure started and waits for it.
-func (t *notifier) close() {
+// Close stops what configure started and waits for it.
+func (t *Notifier) Close() {
 	t.stop()
 	t.wg.Wait()
 }
 
-// report adds dead channels to a report.
-func (t *notifier) report(r *status.Report) {
+// Report adds dead channels to a report.
+func (t *Notifier) Report(r *status.Report) {
 	t.mu.Lock()
 	desk := t.desk
 	t.mu.Unlock()
@@ -117,8 +122,8 @@ func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server
 	return out, err
 }
 
-// deskOf has the channels of a configuration; nil if there is none.
-func deskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Desk, error) {
+// DeskOf has the channels of a configuration; nil if there is none.
+func DeskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Desk, error) {
 	n := cfg.Notify
 	if n == nil {
 		return nil, nil

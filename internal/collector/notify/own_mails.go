@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -21,12 +21,12 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-// ownMails is what a running watch knows its own mails by, and what it waits for:
+// OwnMails is what a running watch knows its own mails by, and what it waits for:
 // canaries and heartbeats.
-type ownMails struct {
+type OwnMails struct {
 	log    *slog.Logger
 	dir    string // the store's
-	key    proof.Key
+	Key    proof.Key
 	tokens *wiring.TokenSources
 	beats  *proof.Heartbeats
 
@@ -40,15 +40,15 @@ type ownMails struct {
 	wg   sync.WaitGroup
 }
 
-func newOwnMails(dir string, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources) *ownMails {
-	return &ownMails{log: log, dir: dir, key: key, tokens: shelf, up: map[string]bool{}, stop: func() {},
+func NewOwnMails(dir string, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources) *OwnMails {
+	return &OwnMails{log: log, dir: dir, Key: key, tokens: shelf, up: map[string]bool{}, stop: func() {},
 		beats: &proof.Heartbeats{File: filepath.Join(dir, "heartbeats.json"), Log: log}}
 }
 
-// configure sends canaries and waits for heartbeats by cfg until ctx ends or it is called
+// Configure sends canaries and waits for heartbeats by cfg until ctx ends or it is called
 // again. What is wrong with what earlier runs left is logged and costs no more than that.
-func (t *ownMails) configure(ctx context.Context, cfg *config.Config) {
-	t.close()
+func (t *OwnMails) Configure(ctx context.Context, cfg *config.Config) {
+	t.Close()
 	ctx, t.stop = context.WithCancel(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,14 +79,14 @@ func (t *ownMails) configure(ctx context.Context, cfg *config.Config) {
 	}
 }
 
-// close stops what configure started and waits for it.
-func (t *ownMails) close() {
+// Close stops what configure started and waits for it.
+func (t *OwnMails) Close() {
 	t.stop()
 	t.wg.Wait()
 }
 
-// report adds canaries and heartbeats to a report.
-func (t *ownMails) report(r *status.Report) {
+// Report adds canaries and heartbeats to a report.
+func (t *OwnMails) Report(r *status.Report) {
 	t.mu.Lock()
 	canaries := t.canaries
 	t.mu.Unlock()
@@ -105,18 +105,18 @@ func beatsOf(cfg *config.Config) []proof.Heartbeat {
 }
 
 // canary makes the canary of a mailbox.
-func (t *ownMails) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
+func (t *OwnMails) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
 	server, err := smtpServer(cfg, t.tokens)
 	if err != nil {
 		return nil, err
 	}
 	from, to := cfg.SMTP.From, m.Canary.To
-	c := &proof.Canary{Mailbox: m.Name, Every: m.Canary.Every, Late: m.Canary.Late, Key: t.key, Log: t.log,
+	c := &proof.Canary{Mailbox: m.Name, Every: m.Canary.Every, Late: m.Canary.Late, Key: t.Key, Log: t.log,
 		File: filepath.Join(t.dir, "canaries", wiring.CursorName(m, ""))}
 	c.Send = func(ctx context.Context, tok proof.Token) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		msg, err := canaryMail(t.key.Canary(tok), tok, from, to)
+		msg, err := canaryMail(t.Key.Canary(tok), tok, from, to)
 		if err == nil {
 			_, err = server.Send(ctx, from, []string{to}, msg)
 		}
@@ -142,14 +142,14 @@ func newHex() string {
 	return hex.EncodeToString(b)
 }
 
-// own tells whether a mail is one of ours, and takes heartbeats down whose sender may
+// Own tells whether a mail is one of ours, and takes heartbeats down whose sender may
 // trigger. remove: a canary that arrived is taken out of the mailbox.
-func (t *ownMails) own(mailbox string, remove bool, by wiring.Sender) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
+func (t *OwnMails) Own(mailbox string, remove bool, by wiring.Sender) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
 	return func(ctx context.Context, l mailwatch.Letter) mailwatch.Verdict {
 		t.mu.Lock()
 		boxes := t.boxes
 		t.mu.Unlock()
-		what, tok := t.key.Whose(proof.Mail{Raw: l.Raw, Text: l.Text, Field: l.Field}, boxes)
+		what, tok := t.Key.Whose(proof.Mail{Raw: l.Raw, Text: l.Text, Field: l.Field}, boxes)
 		switch what {
 		case proof.Arrived:
 			for _, c := range t.watched(tok.Mailbox) {
@@ -180,15 +180,15 @@ func (t *ownMails) own(mailbox string, remove bool, by wiring.Sender) func(conte
 	}
 }
 
-// cameBack is how many mails of ours came back.
-func (t *ownMails) cameBack() int {
+// CameBack is how many mails of ours came back.
+func (t *OwnMails) CameBack() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.loops
 }
 
 // watched are the canaries of a mailbox, and none of another.
-func (t *ownMails) watched(mailbox string) []*proof.Canary {
+func (t *OwnMails) watched(mailbox string) []*proof.Canary {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []*proof.Canary
@@ -200,17 +200,17 @@ func (t *ownMails) watched(mailbox string) []*proof.Canary {
 	return list
 }
 
-// state takes down whether a folder is watched and read to its end.
-func (t *ownMails) state(b wiring.Box, s mailwatch.State) {
+// State takes down whether a folder is watched and read to its end.
+func (t *OwnMails) State(b wiring.Box, s mailwatch.State) {
 	switch {
 	case !s.Connected:
-		t.setUp(b, false)
+		t.SetUp(b, false)
 	case s.Event == mailwatch.EventScanned:
-		t.setUp(b, true)
+		t.SetUp(b, true)
 	}
 }
 
-func (t *ownMails) setUp(b wiring.Box, up bool) {
+func (t *OwnMails) SetUp(b wiring.Box, up bool) {
 	t.mu.Lock()
 	t.up[b.Name()] = up
 	all, mine := true, t.isUp(b.Mail.Name)
@@ -226,7 +226,7 @@ func (t *ownMails) setUp(b wiring.Box, up bool) {
 
 // isUp reports whether all folders of a mailbox are watched, for a canary may come
 // into any of them. The lock is held.
-func (t *ownMails) isUp(mailbox string) bool {
+func (t *OwnMails) isUp(mailbox string) bool {
 	for name, up := range t.up {
 		if strings.HasPrefix(name, mailbox+"/") && !up {
 			return false
@@ -235,5 +235,5 @@ func (t *ownMails) isUp(mailbox string) bool {
 	return true
 }
 
-// removesCanaries reports whether canaries are taken out of a mailbox.
-func removesCanaries(m *config.Mail) bool { return m.Canary != nil && m.Canary.Delete }
+// RemovesCanaries reports whether canaries are taken out of a mailbox.
+func RemovesCanaries(m *config.Mail) bool { return m.Canary != nil && m.Canary.Delete }

@@ -1,0 +1,93 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/notify/channel"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/proof"
+)
+
+// TestTellerStore: what is sealed and not told is found in the store; what is being
+// retried, was sealed before anybody wanted to know, or is a person's own is not told.
+func TestTellerStore(t *testing.T) {
+	store, err := incident.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, before := time.Now(), time.Now().Add(-time.Hour)
+	put := func(key string, kind incident.Kind, state incident.State, revision int, sealed ...time.Time) {
+		t.Helper()
+		in := incident.Incident{Key: key, ID: key, Site: "hq", Kind: kind, State: state, Frozen: true, Created: before, Revision: revision, Asked: evidence.NewWindow(before, at)}
+		for i, s := range sealed {
+			in.Revisions = append(in.Revisions, incident.Revision{Revision: i + 1, Sealed: s})
+		}
+		if err := os.MkdirAll(filepath.Join(store.Dir, "incidents", key), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(store.Dir, "incidents", key, "incident.json"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell := New(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil)
+	s := tell.newTeller(&channel.Desk{})
+	s.told.Born = before.Add(time.Minute)
+	s.told.Told["gone"] = toldIncident{Sealed: 1}
+	put("sealed", incident.KindAlert, incident.Sealed, 1, at)
+	put("old", incident.KindAlert, incident.Sealed, 1, before)
+	put("retried", incident.KindAlert, incident.Sealed, 2, before, at)
+	put("busy", incident.KindAlert, incident.Running, 2, at)
+	put("now", incident.KindNow, incident.Sealed, 1, at)
+	todo := append(s.sealed(), incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "busy"}}, incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "gone"}})
+	if left := s.tellAll(t.Context(), todo); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
+	if got, want := fmt.Sprint(s.told.Told), "map[retried:{true 2} sealed:{true 1}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	put("busy", incident.KindAlert, incident.Sealed, 2, at, at)
+	s.tellAll(t.Context(), s.sealed())
+	if got := s.told.Told["busy"].Sealed; got != 2 {
+		t.Errorf("revision %d of the retry was told", got)
+	}
+	var kept toldIncidents
+	if err := atomicfile.ReadJSON(filepath.Join(store.Dir, "notices-incidents.json"), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
+		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestLooked: a look that is over is told with what it found, whether or not its
+// goroutine has come to its end, one whose time is over without, and others wait.
+func TestLooked(t *testing.T) {
+	s := &teller{looks: map[string]*firstLook{}}
+	begin := func(key string) *firstLook {
+		f := &firstLook{event: incidentEvent{Event: incident.Event{Key: key}}}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f.ctx, f.cancel = ctx, func() { cancel(errNothing) }
+		s.looks[key] = f
+		return f
+	}
+	begin("waits")
+	begin("late").cancel()
+	begin("done").found.Store(&channel.Registration{Verdict: "partial"})
+	got := map[string]channel.Registration{}
+	for _, e := range s.looked(t.Context()) {
+		got[e.Key] = *e.found
+	}
+	if len(got) != 2 || got["done"].Verdict != "partial" || got["late"].Why != errNothing.Error() || len(s.looks) != 1 {
+		t.Errorf("%+v, %d wait", got, len(s.looks))
+	}
+}
