@@ -87,8 +87,7 @@ type emlSite struct {
 	Zone     string           `json:"time_zone"`
 }
 
-// checkEML prints what would be done with a mail, and why. It contacts nobody but,
-// for alerts.authenticity.check: dkim, the DNS.
+// checkEML prints what would be done with a mail, and why.
 func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
 	if len(args) > 0 {
 		return advice.Usage(errors.New("--mail and hosts do not go together"))
@@ -97,25 +96,35 @@ func (a *app) checkEML(ctx context.Context, file, folder string, args []string) 
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(file)
+	rep, err := previewMail(ctx, cfg, file, folder)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, mailwatch.MaxRaw+1))
-	if err != nil {
-		return err
-	}
-	rep := emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
-	if rep.box, err = boxOf(cfg, folder); err != nil {
-		return advice.Usage(err)
-	}
-	rep.read(ctx, cfg, raw)
 	if a.json {
 		return a.print(rep)
 	}
 	_, err = io.WriteString(a.out, rep.text())
 	return err
+}
+
+// previewMail says what would be done with the mail in a file that came into a folder. It
+// contacts nobody but, for alerts.authenticity.check: dkim, the DNS.
+func previewMail(ctx context.Context, cfg *config.Config, file, folder string) (*emlReport, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, mailwatch.MaxRaw+1))
+	if err != nil {
+		return nil, err
+	}
+	rep := &emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
+	if rep.box, err = boxOf(cfg, folder); err != nil {
+		return nil, advice.Usage(err)
+	}
+	rep.read(ctx, cfg, raw)
+	return rep, nil
 }
 
 // read does with a mail what grab watch does, but for writing anything down.
