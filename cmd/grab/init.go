@@ -49,7 +49,7 @@ func (a *app) initCmd() *cobra.Command {
 			return a.tryOut(ctx, cfg, given, ask, noCheck)
 		},
 	}
-	f.flags(cmd)
+	answerFlags(cmd, f)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&prints, "fingerprint", nil, "pin a host key with this `fingerprint` (SHA256:...) without asking; may be repeated")
 	fl.BoolVar(&noCheck, "no-check", false, "do not run `grab check`; without a terminal and --fingerprint contact nobody at all")
@@ -159,7 +159,7 @@ func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, a
 	if err != nil {
 		return err
 	}
-	rep := initReport{Config: cfg.Path, trustReport: a.trust(ctx, hosts, wiring.Ledger(cfg), prints, ask), Checks: []finding{}}
+	rep := initReport{Config: cfg.Path, trustReport: trustAll(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []finding{}}
 	rep.OK = rep.trustReport.OK
 	if !rep.OK {
 		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")

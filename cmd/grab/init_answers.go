@@ -13,11 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
-	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
-	"rtmtgrab/internal/wiring"
 )
 
 // answers are what a configuration is written from. Paths may be relative to
@@ -31,28 +27,6 @@ type answers struct {
 	hosts                       []string // name,role,address
 	User, KeyFile, PasswordFile string
 	KnownHosts, LogsDir         string
-}
-
-func (f *answers) flags(cmd *cobra.Command) {
-	preset := config.Default()
-	fl := cmd.Flags()
-	fl.StringVar(&f.Store, "store", preset.Store, "`folder` in which incidents and bundles are kept")
-	fl.StringVar(&f.MailServer, "mail-server", "", "IMAP server, `host[:port]`; without it only `grab now` works")
-	fl.StringVar(&f.MailTLS, "mail-tls", config.TLSImplicit, "implicit or starttls")
-	fl.StringVar(&f.MailUser, "mail-user", "", "`user` of the mailbox")
-	f.mailFlags(cmd)
-	fl.StringVar(&f.Mailbox, "mailbox", "INBOX", "`folder` of the mailbox")
-	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the authority of the mail server's certificate (default the system's)")
-	fl.StringVar(&f.Site, "site", "hq", "`name` of the site")
-	fl.StringVar(&f.TimeZone, "time-zone", wiring.LocalZone(), "the cluster's time zone, an IANA `name`")
-	fl.StringArrayVar(&f.Clusters, "cluster", nil, "CUCM cluster `name` as in the mail's subject; may be repeated (default all clusters)")
-	fl.StringArrayVar(&f.Nodes, "node", nil, "CUCM node, `name` or address; may be repeated")
-	fl.StringArrayVar(&f.hosts, "host", nil, "an Expressway as `name,role,address[:port]`, role C or E; may be repeated")
-	fl.StringVar(&f.User, "user", preset.SSH.User, "SSH `user`")
-	fl.StringVar(&f.KeyFile, "key-file", "", "`file` that holds the private key, mode 0600")
-	fl.StringVar(&f.PasswordFile, "password-file", "", "`file` that holds the SSH password, mode 0600, instead of --key-file")
-	fl.StringVar(&f.KnownHosts, "known-hosts", "", "`file` for the hosts' keys (default known_hosts beside the configuration)")
-	fl.StringVar(&f.LogsDir, "logs-dir", preset.Logs.Dir, "`folder` of the logs on the hosts")
 }
 
 // missing names the flags that are needed and not given.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
@@ -23,18 +21,6 @@ type mailAnswers struct {
 	Tenant, ClientID                   string
 	ClientSecretFile, CertificateFile  string
 	ServiceAccountFile, RefreshingFile string
-}
-
-func (f *answers) mailFlags(cmd *cobra.Command) {
-	fl := cmd.Flags()
-	fl.StringVar(&f.MailAuth, "mail-auth", "", "`way` to log in to the mailbox: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2); default as the server's name says")
-	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")
-	fl.StringVar(&f.Tenant, "mail-tenant", "", "microsoft: `tenant` ID or domain")
-	fl.StringVar(&f.ClientID, "mail-client-id", "", "OAuth2: `ID` of the application")
-	fl.StringVar(&f.ClientSecretFile, "mail-client-secret-file", "", "OAuth2: `file` that holds the client secret, mode 0600")
-	fl.StringVar(&f.CertificateFile, "mail-certificate-file", "", "microsoft: PEM `file` with RSA key and certificate, mode 0600, instead of --mail-client-secret-file")
-	fl.StringVar(&f.ServiceAccountFile, "mail-service-account-file", "", "google: JSON `file` of the service account, mode 0600")
-	fl.StringVar(&f.RefreshingFile, "mail-refresh-token-file", "", "google: `file` that holds a refresh token, mode 0600, instead of --mail-service-account-file")
 }
 
 // A knownServer is a mail server where passwords are no good.

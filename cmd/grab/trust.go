@@ -42,7 +42,8 @@ func (a *app) trustCmd() *cobra.Command {
 			if err != nil {
 				return advice.Usage(err)
 			}
-			rep := a.trust(ctx, hosts, wiring.Ledger(cfg), given, a.asker())
+			ask := a.asker()
+			rep := trustAll(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), given, ask)
 			if !rep.OK {
 				a.exit = advice.Failed
 			}
@@ -110,16 +111,21 @@ type scan struct {
 	err  error
 }
 
-// trust shows the hosts' keys and pins what is confirmed: by fingerprints, or by
+// keysOut is where keys are shown: with --json only whom they are asked about sees them.
+func (a *app) keysOut(ask *terminal.Asker) io.Writer {
+	switch {
+	case !a.json:
+		return a.out
+	case ask != nil:
+		return a.err
+	}
+	return io.Discard
+}
+
+// trustAll shows the hosts' keys on w and pins what is confirmed: by fingerprints, or by
 // the person at the terminal if there are none. Hosts on the way come first, for
 // what is behind them can be reached only then. ask may be nil.
-func (a *app) trust(ctx context.Context, hosts []*config.Host, ledger *sshdial.Ledger, prints []string, ask *terminal.Asker) trustReport {
-	w := a.out
-	if a.json && ask != nil {
-		w = a.err
-	} else if a.json {
-		w = io.Discard
-	}
+func trustAll(ctx context.Context, w io.Writer, hosts []*config.Host, ledger *sshdial.Ledger, prints []string, ask *terminal.Asker) trustReport {
 	rep := trustReport{OK: true, Warnings: []string{}}
 	for _, marks := range rounds(hosts, ledger) {
 		scans := scanAll(ctx, marks)
