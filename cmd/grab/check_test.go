@@ -30,14 +30,14 @@ func TestCheckAllIsWell(t *testing.T) {
 	}
 	for _, host := range []string{"expc01", "expe01"} {
 		for _, what := range []string{"connect", "host_key", "login", "sftp", "network_log", "messages", "developer_log", "log_level", "clock"} {
-			rep.want(t, host, what, statusOK, "", "")
+			wantFinding(t, rep, host, what, statusOK, "", "")
 		}
 	}
-	rep.want(t, "", "mailbox", statusOK, "1 mail, the last 1h0m", "")
-	rep.want(t, "", "configuration", statusOK, "1 site, 2 hosts", "")
-	rep.want(t, "", "store", statusOK, "store", "")
-	rep.want(t, "", "watch", statusOK, "no grab watch runs", "")
-	if f := rep.find("", "disk"); f.Status == statusFail || !strings.Contains(f.Detail, "of logs a minute") {
+	wantFinding(t, rep, "", "mailbox", statusOK, "1 mail, the last 1h0m", "")
+	wantFinding(t, rep, "", "configuration", statusOK, "1 site, 2 hosts", "")
+	wantFinding(t, rep, "", "store", statusOK, "store", "")
+	wantFinding(t, rep, "", "watch", statusOK, "no grab watch runs", "")
+	if f := findingOf(rep, "", "disk"); f.Status == statusFail || !strings.Contains(f.Detail, "of logs a minute") {
 		t.Errorf("%+v", f)
 	}
 	for _, e := range c.peers {
@@ -118,7 +118,7 @@ func TestCheckTellsApart(t *testing.T) {
 				c.write()
 			}
 			rep, r := c.check(tt.args...)
-			rep.want(t, "expc01", tt.what, tt.status, tt.detail, tt.hint)
+			wantFinding(t, rep, "expc01", tt.what, tt.status, tt.detail, tt.hint)
 			if fails := tt.status == statusFail; (r.code == 1) != fails {
 				t.Errorf("code %d; %+v", r.code, rep.Checks)
 			}
@@ -142,8 +142,8 @@ func TestCheckChangedKeyShowsBoth(t *testing.T) {
 	}
 	c.peers[0].SetHostKey(key)
 	rep, _ := c.check()
-	rep.want(t, "expc01", "host_key", statusFail, old, "grab trust expc01")
-	rep.want(t, "expc01", "host_key", statusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
+	wantFinding(t, rep, "expc01", "host_key", statusFail, old, "grab trust expc01")
+	wantFinding(t, rep, "expc01", "host_key", statusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
 	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
 		t.Errorf("a login was tried: %+v", s)
 	}
@@ -163,12 +163,12 @@ func TestCheckFactoryKeyAndPeers(t *testing.T) {
 		}
 	}
 	rep, r := c.check()
-	rep.want(t, "", "host_key", statusWarn, "expc01 and expe01 show the same key", "grab trust")
-	rep.want(t, "expc01", "peers", statusWarn, "its log names 10.0.40.99 at", "hosts:")
+	wantFinding(t, rep, "", "host_key", statusWarn, "expc01 and expe01 show the same key", "grab trust")
+	wantFinding(t, rep, "expc01", "peers", statusWarn, "its log names 10.0.40.99 at", "hosts:")
 	if r.code != 0 {
 		t.Error(r)
 	}
-	if f := func() finding { rep, _ := c.check("expc01"); return rep.find("expc01", "peers") }(); f.Status != "" {
+	if f := func() finding { rep, _ := c.check("expc01"); return findingOf(rep, "expc01", "peers") }(); f.Status != "" {
 		t.Errorf("with one host named the others' addresses are not known: %+v", f)
 	}
 }
@@ -179,12 +179,12 @@ func TestCheckOneLoginPerAddress(t *testing.T) {
 	c.hosts = c.row("one", c.peers[0], "") + c.row("two", c.peers[0], "")
 	c.write()
 	rep, _ := c.check()
-	rep.want(t, "one", "network_log", statusOK, "", "")
-	rep.want(t, "two", "network_log", statusOK, "", "")
+	wantFinding(t, rep, "one", "network_log", statusOK, "", "")
+	wantFinding(t, rep, "two", "network_log", statusOK, "", "")
 	if s := c.peers[0].Stats(); s.Accepted != 1 || s.Connections != 1 {
 		t.Errorf("%+v", s)
 	}
-	if f := rep.find("", "host_key"); f.Status != "" {
+	if f := findingOf(rep, "", "host_key"); f.Status != "" {
 		t.Errorf("one host is no shared key: %+v", f)
 	}
 }
@@ -220,8 +220,8 @@ func TestCheckWatchRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep, _ := c.check()
-	rep.want(t, "", "watch", statusOK, "a grab watch runs", "")
-	rep.want(t, "", "mailbox", statusWarn, "no mailbox", "grab now")
+	wantFinding(t, rep, "", "watch", statusOK, "a grab watch runs", "")
+	wantFinding(t, rep, "", "mailbox", statusWarn, "no mailbox", "grab now")
 	lock.Release()
 	c.check()
 	if lock, err = store.LockWatch(); err != nil {
@@ -248,12 +248,12 @@ func TestCheckMailbox(t *testing.T) {
 			c := newLab(t, lab.ExpresswayConfig{}).withMail()
 			tt.spoil(c)
 			rep, r := c.check()
-			rep.want(t, "", "mailbox", statusFail, tt.detail, tt.hint)
-			rep.want(t, "expc01", "login", statusOK, "", "")
+			wantFinding(t, rep, "", "mailbox", statusFail, tt.detail, tt.hint)
+			wantFinding(t, rep, "expc01", "login", statusOK, "", "")
 			if r.code != 1 {
 				t.Error(r)
 			}
-			if rep, r := c.check("expc01"); r.code != 0 || rep.find("", "mailbox").Status != "" {
+			if rep, r := c.check("expc01"); r.code != 0 || findingOf(rep, "", "mailbox").Status != "" {
 				t.Errorf("the mailbox is of no interest to check HOST: %s", r)
 			}
 		})
@@ -287,33 +287,33 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 	c.write()
 
 	rep, _ := c.check()
-	rep.want(t, "expc01", "login", statusFail, "login refused", "grab check expc01")
+	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "grab check expc01")
 	tries := strings.Count(d.Log(), "Connection from")
 	rep, _ = c.check()
-	rep.want(t, "expc01", "login", statusFail, "login not tried again", "grab check expc01")
+	wantFinding(t, rep, "expc01", "login", statusFail, "login not tried again", "grab check expc01")
 	if n := strings.Count(d.Log(), "Connection from"); n != tries {
 		t.Errorf("%d connections after the refusal", n-tries)
 	}
 	rep, _ = c.check("expc01") // named: one try
-	rep.want(t, "expc01", "login", statusFail, "login refused", "")
+	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "")
 	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, ""))
 	rep, _ = c.check()
-	rep.want(t, "expc01", "login", statusFail, "login not tried again", "")
+	wantFinding(t, rep, "expc01", "login", statusFail, "login not tried again", "")
 	rep, r := c.check("expc01")
-	rep.want(t, "expc01", "login", statusOK, "the block is lifted", "")
-	rep.want(t, "expc01", "network_log", statusOK, "1 file", "")
-	rep.want(t, "expc01", "clock", statusOK, "", "")
+	wantFinding(t, rep, "expc01", "login", statusOK, "the block is lifted", "")
+	wantFinding(t, rep, "expc01", "network_log", statusOK, "1 file", "")
+	wantFinding(t, rep, "expc01", "clock", statusOK, "", "")
 	if r.code != 0 {
 		t.Error(r)
 	}
 	rep, _ = c.check()
-	rep.want(t, "expc01", "login", statusOK, "by key", "")
+	wantFinding(t, rep, "expc01", "login", statusOK, "by key", "")
 
 	// a key that is restricted to SFTP is enough for all but the clock
 	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, realsrv.ReadOnlySFTP))
 	rep, _ = c.check()
-	rep.want(t, "expc01", "network_log", statusOK, "1 file", "")
-	rep.want(t, "expc01", "clock", statusWarn, "not measured", "")
+	wantFinding(t, rep, "expc01", "network_log", statusOK, "1 file", "")
+	wantFinding(t, rep, "expc01", "clock", statusWarn, "not measured", "")
 }
 
 // What cannot be made on a loopback address: packets that are dropped.
@@ -336,9 +336,9 @@ func TestCheckBanAfterRefusal(t *testing.T) {
 	}
 	c := newLab(t, lab.ExpresswayConfig{AuthorizedKey: other.Public, BanAfter: 1})
 	rep, _ := c.check()
-	rep.want(t, "expc01", "login", statusFail, "login refused", "")
+	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "")
 	rep, _ = c.check("expc01", "--timeout", "300ms")
-	rep.want(t, "expc01", "connect", statusFail, "no answer in time", "a ban is likely")
+	wantFinding(t, rep, "expc01", "connect", statusFail, "no answer in time", "a ban is likely")
 }
 
 // What the file names and this machine has not is said, each with the next move.
@@ -348,7 +348,7 @@ func TestCheckNames(t *testing.T) {
 	c.write()
 	rep, r := c.check("--offline")
 	for what, detail := range map[string]string{"socket": "no group no-such-group", "notice/command": "notify.command: "} {
-		if f := rep.find("", what); r.code != 1 || f.Status != statusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {
+		if f := findingOf(rep, "", what); r.code != 1 || f.Status != statusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {
 			t.Errorf("%+v %s", f, r)
 		}
 	}

@@ -176,8 +176,8 @@ func (c *labConfig) check(args ...string) (checkReport, result) {
 	return rep, r
 }
 
-// find is the finding of a host and a check, the zero one if there is none.
-func (r checkReport) find(host, what string) finding {
+// findingOf is the finding of a host and a check, the zero one if there is none.
+func findingOf(r checkReport, host, what string) finding {
 	for _, f := range r.Checks {
 		if f.Host == host && f.What == what {
 			return f
@@ -186,10 +186,10 @@ func (r checkReport) find(host, what string) finding {
 	return finding{}
 }
 
-// want fails the test unless the finding is there, and says what it is to say.
-func (r checkReport) want(t testing.TB, host, what, status, detail, hint string) {
+// wantFinding fails the test unless the finding is there, and says what it is to say.
+func wantFinding(t testing.TB, r checkReport, host, what, status, detail, hint string) {
 	t.Helper()
-	f := r.find(host, what)
+	f := findingOf(r, host, what)
 	if f.Status != status || !strings.Contains(f.Detail, detail) || !strings.Contains(f.Hint, hint) || hint != "" && f.Hint == "" {
 		t.Errorf("%s %s: %+v\nwant %s, %q, %q; all: %+v", host, what, f, status, detail, hint, r.Checks)
 	}

@@ -40,7 +40,7 @@ func TestInitRoundTrip(t *testing.T) {
 	if r.code != 0 || !rep.OK || rep.Config != path || rep.Hosts[0].State != trustAdded || len(rep.Checks) < 10 {
 		t.Fatal(r)
 	}
-	checkReport{Checks: rep.Checks}.want(t, "expc01", "login", statusOK, "", "")
+	wantFinding(t, checkReport{Checks: rep.Checks}, "expc01", "login", statusOK, "", "")
 	cfg := loadConfig(t, path)
 	if s := cfg.Sites[0]; s.Name != "berlin" || !slices.Equal(s.Clusters, []string{"A", "B"}) || !slices.Equal(s.Nodes, []string{"cucm01"}) || s.Zone().String() != "Europe/Berlin" {
 		t.Errorf("%+v", s)

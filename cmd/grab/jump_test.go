@@ -59,7 +59,7 @@ func TestJumpTrustCheckNow(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r)
 	}
-	checked.want(t, "expc01", "connect", statusOK, "through "+hop.Addr()+", "+c.peers[0].Addr(), "")
+	wantFinding(t, checked, "expc01", "connect", statusOK, "through "+hop.Addr()+", "+c.peers[0].Addr(), "")
 
 	r = c.grab("now", "--json", "--patience", "30s", "--out", c.dir)
 	var out struct {
@@ -89,8 +89,8 @@ func TestJumpRefused(t *testing.T) {
 	c.file("bastion", string(good.PEM)) // sshd does not know it
 	rep, _ := c.check()
 	hop.WaitLog("Failed publickey", 1)
-	f := rep.find("expc01", "login")
-	g := rep.find("expe01", "login")
+	f := findingOf(rep, "expc01", "login")
+	g := findingOf(rep, "expe01", "login")
 	if f.Status != statusFail || g.Status != statusFail || !strings.Contains(f.Detail, "hop 1 ("+hop.Addr()+"): login ") || !strings.Contains(f.Hint, "ssh.jump") {
 		t.Errorf("%+v\n%+v", f, g)
 	}
@@ -98,7 +98,7 @@ func TestJumpRefused(t *testing.T) {
 	hop.WaitLog("Failed publickey", 2)
 	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, "restrict"))
 	rep, _ = c.check("expc01")
-	rep.want(t, "expc01", "connect", statusFail, "does not forward", "AllowTcpForwarding")
+	wantFinding(t, rep, "expc01", "connect", statusFail, "does not forward", "AllowTcpForwarding")
 	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, ""))
 	if rep, r := c.check(); r.code != 0 {
 		t.Errorf("%+v", rep)
@@ -129,7 +129,7 @@ func TestLegacyIsShown(t *testing.T) {
 		t.Fatal(r)
 	}
 	rep, _ := c.check()
-	rep.want(t, "expc01", "algorithms", statusWarn, "diffie-hellman-group14-sha1 (key exchange), ssh-rsa (host key)", "ssh.compat")
+	wantFinding(t, rep, "expc01", "algorithms", statusWarn, "diffie-hellman-group14-sha1 (key exchange), ssh-rsa (host key)", "ssh.compat")
 
 	r := c.grab("now", "--json", "--patience", "5s", "--out", c.dir, "--at", time.Now().UTC().Format(time.RFC3339))
 	var m evidence.Manifest

@@ -227,7 +227,7 @@ func TestCheckMailboxes(t *testing.T) {
 		o.tokens.Behave(c.do)
 		o.write(o.byToken(""))
 		rep, r := o.check()
-		rep.want(t, "", "mailbox", statusFail, c.detail, c.hint)
+		wantFinding(t, rep, "", "mailbox", statusFail, c.detail, c.hint)
 		for _, secret := range []string{o.tokens.Secret, "access-"} {
 			if strings.Contains(r.out+r.err, secret) {
 				t.Errorf("a secret is shown: %s", r)

@@ -24,7 +24,7 @@ func TestShortRing(t *testing.T) {
 		c.window, c.extra = "{before: 15m, after: 5m, max: 1h}", "ring: {enabled: true, keep: "+s.keep+"}"
 		c.write()
 		rep, r := c.check("--offline")
-		f := rep.find("expc01", "ring")
+		f := findingOf(rep, "expc01", "ring")
 		if r.code != 0 || (f.Status == statusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15m0s (window.before)") || !strings.Contains(f.Hint, "17m0s")) {
 			t.Errorf("keep %s: %+v %s", s.keep, f, r)
 		}

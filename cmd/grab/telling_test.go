@@ -241,17 +241,17 @@ func TestTellingNotSent(t *testing.T) {
 func TestCheckNotify(t *testing.T) {
 	c := newTellingLab(t)
 	rep, _ := c.check()
-	if f := rep.find("", "notice/mail"); f.Status != "" || len(c.notices()) != 0 {
+	if f := findingOf(rep, "", "notice/mail"); f.Status != "" || len(c.notices()) != 0 {
 		t.Errorf("%+v", f)
 	}
 	rep, _ = c.check("--notify")
-	rep.want(t, "", "notice/mail", statusOK, "handed over", "")
-	rep.want(t, "", "notice/command", statusOK, "handed over", "")
+	wantFinding(t, rep, "", "notice/mail", statusOK, "handed over", "")
+	wantFinding(t, rep, "", "notice/command", statusOK, "handed over", "")
 	if n := c.notices()[channel.KindTest]; len(n) != 1 {
 		t.Errorf("%+v", n)
 	}
 	c.until("the mail", func() bool { return len(c.box.Flags("")) == 1 })
 	c.file("smtp.secret", "wrong\n")
 	rep, _ = c.check("--notify")
-	rep.want(t, "", "notice/mail", statusFail, "535", "smtp.user")
+	wantFinding(t, rep, "", "notice/mail", statusFail, "535", "smtp.user")
 }

@@ -81,7 +81,7 @@ func TestTrustByFingerprint(t *testing.T) {
 	if rep, r := c.trusting("--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1])); r.code != 0 || rep.Hosts[1].State != trustAdded {
 		t.Error(r)
 	}
-	if rep, _ := c.check(); rep.find("expe01", "host_key").Status != statusOK {
+	if rep, _ := c.check(); findingOf(rep, "expe01", "host_key").Status != statusOK {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -117,7 +117,7 @@ func TestTrustChangedKey(t *testing.T) {
 	if got := c.read("known_hosts"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if rep, _ := c.check(); rep.find("expc01", "login").Status != statusOK {
+	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != statusOK {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -213,7 +213,7 @@ func TestRealTrustSeveralKeys(t *testing.T) {
 	if h := rep.Hosts[0]; r.code != 0 || len(h.Keys) != 3 || h.Keys[0].Type != ssh.KeyAlgoED25519 || !slices.Equal(h.Pinned, []string{rsa}) {
 		t.Fatalf("%+v", rep)
 	}
-	if rep, _ := c.check(); rep.find("expc01", "login").Status != statusFail { // the host key was no obstacle
+	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != statusFail { // the host key was no obstacle
 		t.Errorf("%+v", rep)
 	}
 	d.ChangeHostKeys()
