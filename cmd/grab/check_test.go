@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
-	"rtmtgrab/internal/sshdial"
 )
 
 func two() []lab.ExpresswayConfig {
@@ -30,14 +30,14 @@ func TestCheckAllIsWell(t *testing.T) {
 	}
 	for _, host := range []string{"expc01", "expe01"} {
 		for _, what := range []string{"connect", "host_key", "login", "sftp", "network_log", "messages", "developer_log", "log_level", "clock"} {
-			wantFinding(t, rep, host, what, statusOK, "", "")
+			wantFinding(t, rep, host, what, checkup.StatusOK, "", "")
 		}
 	}
-	wantFinding(t, rep, "", "mailbox", statusOK, "1 mail, the last 1h0m", "")
-	wantFinding(t, rep, "", "configuration", statusOK, "1 site, 2 hosts", "")
-	wantFinding(t, rep, "", "store", statusOK, "store", "")
-	wantFinding(t, rep, "", "watch", statusOK, "no grab watch runs", "")
-	if f := findingOf(rep, "", "disk"); f.Status == statusFail || !strings.Contains(f.Detail, "of logs a minute") {
+	wantFinding(t, rep, "", "mailbox", checkup.StatusOK, "1 mail, the last 1h0m", "")
+	wantFinding(t, rep, "", "configuration", checkup.StatusOK, "1 site, 2 hosts", "")
+	wantFinding(t, rep, "", "store", checkup.StatusOK, "store", "")
+	wantFinding(t, rep, "", "watch", checkup.StatusOK, "no grab watch runs", "")
+	if f := findingOf(rep, "", "disk"); f.Status == checkup.StatusFail || !strings.Contains(f.Detail, "of logs a minute") {
 		t.Errorf("%+v", f)
 	}
 	for _, e := range c.peers {
@@ -69,47 +69,47 @@ func TestCheckTellsApart(t *testing.T) {
 		what, status, detail, hint string
 	}{
 		{name: "refused", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetDown(true) },
-			what: "connect", status: statusFail, detail: "connection refused", hint: "5022"},
+			what: "connect", status: checkup.StatusFail, detail: "connection refused", hint: "5022"},
 		{name: "silence", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Ban) }, args: []string{"--timeout", "300ms"},
-			what: "connect", status: statusFail, detail: "no answer in time", hint: "Exemptions"},
+			what: "connect", status: checkup.StatusFail, detail: "no answer in time", hint: "Exemptions"},
 		{name: "tarpit", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Tarpit) }, args: []string{"--timeout", "500ms"},
-			what: "connect", status: statusFail, detail: "no SSH server answers there", hint: "check the port"},
+			what: "connect", status: checkup.StatusFail, detail: "no SSH server answers there", hint: "check the port"},
 		{name: "not SSH", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.NotSSH) },
-			what: "connect", status: statusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
+			what: "connect", status: checkup.StatusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
 		{name: "unknown key", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.known = []byte("# nothing\n") },
-			what: "host_key", status: statusFail, detail: "not known", hint: "grab trust expc01"},
+			what: "host_key", status: checkup.StatusFail, detail: "not known", hint: "grab trust expc01"},
 		{name: "login refused", cfg: lab.ExpresswayConfig{AuthorizedKey: other.Public},
-			what: "login", status: statusFail, detail: "login refused", hint: "root access switched off looks the same"},
+			what: "login", status: checkup.StatusFail, detail: "login refused", hint: "root access switched off looks the same"},
 		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
-			what: "login", status: statusFail, detail: "it offers password", hint: "ssh.password"},
+			what: "login", status: checkup.StatusFail, detail: "it offers password", hint: "ssh.password"},
 		{name: "no SFTP", cfg: lab.ExpresswayConfig{NoSFTP: true},
-			what: "sftp", status: statusWarn, detail: "by commands instead", hint: "more slowly"},
+			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "more slowly"},
 		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{NoSFTP: true}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.hosts = c.row("expc01", e, ", ssh: {commands: false, compress: gzip}")
-		}, what: "sftp", status: statusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
+		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
-		}, what: "logs", status: statusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
+		}, what: "logs", status: checkup.StatusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
 		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
-			what: "developer_log", status: statusFail, detail: "no file of this family", hint: "logs.families"},
+			what: "developer_log", status: checkup.StatusFail, detail: "no file of this family", hint: "logs.families"},
 		{name: "an empty family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
 			spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) {
 				if err := os.WriteFile(filepath.Join(e.Dir(), "developer_log"), nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-			}, what: "developer_log", status: statusWarn, detail: "no record found", hint: "nothing is logged"},
+			}, what: "developer_log", status: checkup.StatusWarn, detail: "no record found", hint: "nothing is logged"},
 		{name: "INFO", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Level: "INFO"}},
-			what: "log_level", status: statusWarn, detail: "not logged", hint: "Support Log configuration"},
+			what: "log_level", status: checkup.StatusWarn, detail: "not logged", hint: "Support Log configuration"},
 		{name: "shallow", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 10m, after: 1m}" },
-			what: "network_log", status: statusWarn, detail: "depth ", hint: "less than the window of an alert (11m0s)"},
+			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than the window of an alert (11m0s)"},
 		{name: "barely", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 80s, after: 1s}" },
-			what: "network_log", status: statusWarn, detail: "depth ", hint: "less than twice the window"},
+			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than twice the window"},
 		{name: "clock", cfg: lab.ExpresswayConfig{ClockOffset: -7 * time.Second},
-			what: "clock", status: statusWarn, detail: "behind this machine", hint: "NTP"},
+			what: "clock", status: checkup.StatusWarn, detail: "behind this machine", hint: "NTP"},
 		{name: "no clock", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.hosts = c.row("expc01", e, ", ssh: {commands: false}")
 		},
-			what: "clock", status: statusWarn, detail: "not measured", hint: "60 s wider"},
+			what: "clock", status: checkup.StatusWarn, detail: "not measured", hint: "60 s wider"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newLab(t, tt.cfg)
@@ -119,7 +119,7 @@ func TestCheckTellsApart(t *testing.T) {
 			}
 			rep, r := c.check(tt.args...)
 			wantFinding(t, rep, "expc01", tt.what, tt.status, tt.detail, tt.hint)
-			if fails := tt.status == statusFail; (r.code == 1) != fails {
+			if fails := tt.status == checkup.StatusFail; (r.code == 1) != fails {
 				t.Errorf("code %d; %+v", r.code, rep.Checks)
 			}
 			if s := c.peers[0].Stats(); s.Accepted+s.Refused > 1 {
@@ -142,8 +142,8 @@ func TestCheckChangedKeyShowsBoth(t *testing.T) {
 	}
 	c.peers[0].SetHostKey(key)
 	rep, _ := c.check()
-	wantFinding(t, rep, "expc01", "host_key", statusFail, old, "grab trust expc01")
-	wantFinding(t, rep, "expc01", "host_key", statusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
+	wantFinding(t, rep, "expc01", "host_key", checkup.StatusFail, old, "grab trust expc01")
+	wantFinding(t, rep, "expc01", "host_key", checkup.StatusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
 	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
 		t.Errorf("a login was tried: %+v", s)
 	}
@@ -163,12 +163,12 @@ func TestCheckFactoryKeyAndPeers(t *testing.T) {
 		}
 	}
 	rep, r := c.check()
-	wantFinding(t, rep, "", "host_key", statusWarn, "expc01 and expe01 show the same key", "grab trust")
-	wantFinding(t, rep, "expc01", "peers", statusWarn, "its log names 10.0.40.99 at", "hosts:")
+	wantFinding(t, rep, "", "host_key", checkup.StatusWarn, "expc01 and expe01 show the same key", "grab trust")
+	wantFinding(t, rep, "expc01", "peers", checkup.StatusWarn, "its log names 10.0.40.99 at", "hosts:")
 	if r.code != 0 {
 		t.Error(r)
 	}
-	if f := func() finding { rep, _ := c.check("expc01"); return findingOf(rep, "expc01", "peers") }(); f.Status != "" {
+	if f := func() checkup.Finding { rep, _ := c.check("expc01"); return findingOf(rep, "expc01", "peers") }(); f.Status != "" {
 		t.Errorf("with one host named the others' addresses are not known: %+v", f)
 	}
 }
@@ -179,8 +179,8 @@ func TestCheckOneLoginPerAddress(t *testing.T) {
 	c.hosts = c.row("one", c.peers[0], "") + c.row("two", c.peers[0], "")
 	c.write()
 	rep, _ := c.check()
-	wantFinding(t, rep, "one", "network_log", statusOK, "", "")
-	wantFinding(t, rep, "two", "network_log", statusOK, "", "")
+	wantFinding(t, rep, "one", "network_log", checkup.StatusOK, "", "")
+	wantFinding(t, rep, "two", "network_log", checkup.StatusOK, "", "")
 	if s := c.peers[0].Stats(); s.Accepted != 1 || s.Connections != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -220,8 +220,8 @@ func TestCheckWatchRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep, _ := c.check()
-	wantFinding(t, rep, "", "watch", statusOK, "a grab watch runs", "")
-	wantFinding(t, rep, "", "mailbox", statusWarn, "no mailbox", "grab now")
+	wantFinding(t, rep, "", "watch", checkup.StatusOK, "a grab watch runs", "")
+	wantFinding(t, rep, "", "mailbox", checkup.StatusWarn, "no mailbox", "grab now")
 	lock.Release()
 	c.check()
 	if lock, err = store.LockWatch(); err != nil {
@@ -248,8 +248,8 @@ func TestCheckMailbox(t *testing.T) {
 			c := newLab(t, lab.ExpresswayConfig{}).withMail()
 			tt.spoil(c)
 			rep, r := c.check()
-			wantFinding(t, rep, "", "mailbox", statusFail, tt.detail, tt.hint)
-			wantFinding(t, rep, "expc01", "login", statusOK, "", "")
+			wantFinding(t, rep, "", "mailbox", checkup.StatusFail, tt.detail, tt.hint)
+			wantFinding(t, rep, "expc01", "login", checkup.StatusOK, "", "")
 			if r.code != 1 {
 				t.Error(r)
 			}
@@ -287,45 +287,33 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 	c.write()
 
 	rep, _ := c.check()
-	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "grab check expc01")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "grab check expc01")
 	tries := strings.Count(d.Log(), "Connection from")
 	rep, _ = c.check()
-	wantFinding(t, rep, "expc01", "login", statusFail, "login not tried again", "grab check expc01")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login not tried again", "grab check expc01")
 	if n := strings.Count(d.Log(), "Connection from"); n != tries {
 		t.Errorf("%d connections after the refusal", n-tries)
 	}
 	rep, _ = c.check("expc01") // named: one try
-	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "")
 	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, ""))
 	rep, _ = c.check()
-	wantFinding(t, rep, "expc01", "login", statusFail, "login not tried again", "")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login not tried again", "")
 	rep, r := c.check("expc01")
-	wantFinding(t, rep, "expc01", "login", statusOK, "the block is lifted", "")
-	wantFinding(t, rep, "expc01", "network_log", statusOK, "1 file", "")
-	wantFinding(t, rep, "expc01", "clock", statusOK, "", "")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusOK, "the block is lifted", "")
+	wantFinding(t, rep, "expc01", "network_log", checkup.StatusOK, "1 file", "")
+	wantFinding(t, rep, "expc01", "clock", checkup.StatusOK, "", "")
 	if r.code != 0 {
 		t.Error(r)
 	}
 	rep, _ = c.check()
-	wantFinding(t, rep, "expc01", "login", statusOK, "by key", "")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusOK, "by key", "")
 
 	// a key that is restricted to SFTP is enough for all but the clock
 	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, realsrv.ReadOnlySFTP))
 	rep, _ = c.check()
-	wantFinding(t, rep, "expc01", "network_log", statusOK, "1 file", "")
-	wantFinding(t, rep, "expc01", "clock", statusWarn, "not measured", "")
-}
-
-// What cannot be made on a loopback address: packets that are dropped.
-func TestHintOfABan(t *testing.T) {
-	e := &sshdial.Error{Kind: sshdial.KindTimeout, Stage: sshdial.StageConnect, Host: "expc01"}
-	if h := unreachedHint(e); !strings.Contains(h, "packets are dropped") || strings.Contains(h, "ban is likely") || !strings.Contains(h, exemptions) {
-		t.Error(h)
-	}
-	e.Refusal = &sshdial.Attempt{Refused: true, Last: time.Now()}
-	if h := unreachedHint(e); !strings.Contains(h, "ban is likely") || !strings.Contains(h, exemptions) {
-		t.Error(h)
-	}
+	wantFinding(t, rep, "expc01", "network_log", checkup.StatusOK, "1 file", "")
+	wantFinding(t, rep, "expc01", "clock", checkup.StatusWarn, "not measured", "")
 }
 
 // A ban after a refusal: the hint knows of the refusal.
@@ -336,9 +324,9 @@ func TestCheckBanAfterRefusal(t *testing.T) {
 	}
 	c := newLab(t, lab.ExpresswayConfig{AuthorizedKey: other.Public, BanAfter: 1})
 	rep, _ := c.check()
-	wantFinding(t, rep, "expc01", "login", statusFail, "login refused", "")
+	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "")
 	rep, _ = c.check("expc01", "--timeout", "300ms")
-	wantFinding(t, rep, "expc01", "connect", statusFail, "no answer in time", "a ban is likely")
+	wantFinding(t, rep, "expc01", "connect", checkup.StatusFail, "no answer in time", "a ban is likely")
 }
 
 // What the file names and this machine has not is said, each with the next move.
@@ -348,7 +336,7 @@ func TestCheckNames(t *testing.T) {
 	c.write()
 	rep, r := c.check("--offline")
 	for what, detail := range map[string]string{"socket": "no group no-such-group", "notice/command": "notify.command: "} {
-		if f := findingOf(rep, "", what); r.code != 1 || f.Status != statusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {
+		if f := findingOf(rep, "", what); r.code != 1 || f.Status != checkup.StatusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {
 			t.Errorf("%+v %s", f, r)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
@@ -61,7 +62,7 @@ func restarted(t *testing.T, c *labConfig) *watching {
 func handle(t *testing.T, m *mailwatch.Watcher, raw []byte) string {
 	t.Helper()
 	now := time.Now().UTC()
-	internal, _ := receivedAt(raw, now)
+	internal, _ := checkup.ReceivedAt(raw, now)
 	a, ok := m.Reader.Read(raw, internal)
 	if !ok {
 		return ""
@@ -178,7 +179,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 		if err := os.WriteFile(file, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var rep emlReport
+		var rep checkup.EMLReport
 		r := c.grab("check", "--mail", file, "--json")
 		r.decode(t, &rep)
 		id := handle(t, m, raw)
@@ -231,7 +232,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.Folder]
-		var rep emlReport
+		var rep checkup.EMLReport
 		r := c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.Folder, "--json")
 		if r.decode(t, &rep); rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
 			t.Errorf("%s: %s", b.Folder, r)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/lab"
 )
 
@@ -165,10 +166,10 @@ func (c *labConfig) grab(args ...string) result {
 }
 
 // check runs `grab check --json` and returns its document.
-func (c *labConfig) check(args ...string) (checkReport, result) {
+func (c *labConfig) check(args ...string) (checkup.Report, result) {
 	c.t.Helper()
 	r := c.grab(append([]string{"check", "--json", "--timeout", "5s"}, args...)...)
-	var rep checkReport
+	var rep checkup.Report
 	r.decode(c.t, &rep)
 	if (r.code == 0) != rep.OK || r.code > 1 {
 		c.t.Errorf("ok is %v, %s", rep.OK, r)
@@ -177,17 +178,17 @@ func (c *labConfig) check(args ...string) (checkReport, result) {
 }
 
 // findingOf is the finding of a host and a check, the zero one if there is none.
-func findingOf(r checkReport, host, what string) finding {
+func findingOf(r checkup.Report, host, what string) checkup.Finding {
 	for _, f := range r.Checks {
 		if f.Host == host && f.What == what {
 			return f
 		}
 	}
-	return finding{}
+	return checkup.Finding{}
 }
 
 // wantFinding fails the test unless the finding is there, and says what it is to say.
-func wantFinding(t testing.TB, r checkReport, host, what, status, detail, hint string) {
+func wantFinding(t testing.TB, r checkup.Report, host, what, status, detail, hint string) {
 	t.Helper()
 	f := findingOf(r, host, what)
 	if f.Status != status || !strings.Contains(f.Detail, detail) || !strings.Contains(f.Hint, hint) || hint != "" && f.Hint == "" {

@@ -2,25 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/terminal"
 	"rtmtgrab/internal/wiring"
 )
 
 func (a *app) initCmd() *cobra.Command {
-	f := &answers{}
+	f := &setup.Answers{}
 	var prints []string
 	noCheck := false
 	cmd := &cobra.Command{
@@ -34,7 +32,7 @@ func (a *app) initCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			given, err := parsePrints(prints)
+			given, err := setup.ParsePrints(prints)
 			if err != nil {
 				return err
 			}
@@ -60,39 +58,39 @@ func (a *app) initCmd() *cobra.Command {
 type initReport struct {
 	OK     bool   `json:"ok"` // the configuration is written, every host is pinned, nothing failed
 	Config string `json:"config"`
-	trustReport
-	Checks []finding `json:"checks"` // empty if no check was made
+	setup.TrustReport
+	Checks []checkup.Finding `json:"checks"` // empty if no check was made
 }
 
 // writeConfig makes the configuration file and loads it.
-func (a *app) writeConfig(f *answers, ask *terminal.Asker) (*config.Config, error) {
+func (a *app) writeConfig(f *setup.Answers, ask *terminal.Asker) (*config.Config, error) {
 	path := a.config
 	if path == "" {
 		path = os.Getenv("GRAB_CONFIG")
 	}
 	if path == "" {
-		path = newConfig(runtime.GOOS)
+		path = setup.NewConfig(runtime.GOOS)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"))
 	}
-	if missing := f.missing(); len(missing) > 0 {
+	if missing := f.Missing(); len(missing) > 0 {
 		if ask == nil {
 			return nil, advice.Usage(advice.WithHint(fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
 		}
-		if err := f.ask(ask); err != nil {
+		if err := f.Ask(ask); err != nil {
 			return nil, err
 		}
 	}
-	text, err := f.render()
+	text, err := f.Render()
 	if err != nil {
 		return nil, advice.Usage(err)
 	}
-	cfg, err := placeConfig(path, text)
+	cfg, err := setup.PlaceConfig(path, text)
 	if err != nil {
 		return nil, err
 	}
-	if doubt := f.doubt(); doubt != "" {
+	if doubt := f.Doubt(); doubt != "" {
 		a.say("grab: warning: %s", doubt)
 	}
 	a.config = path
@@ -100,55 +98,11 @@ func (a *app) writeConfig(f *answers, ask *terminal.Asker) (*config.Config, erro
 	return cfg, nil
 }
 
-// newConfig is where a configuration is written if nobody says otherwise: in the present
-// folder, on Windows where the service looks for it.
-func newConfig(goos string) string {
-	if goos == "windows" {
-		return config.SystemPlace()
-	}
-	return "grab.yaml"
-}
-
-// placeConfig writes the file, which must be new, and takes it away again if it
-// does not load.
-func placeConfig(path string, text []byte) (*config.Config, error) {
-	if err := atomicfile.MkdirAll(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	_, err = out.Write(text)
-	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
-		err = atomicfile.SyncDir(filepath.Dir(path))
-	}
-	var cfg *config.Config
-	if err == nil {
-		cfg, err = config.Options{MissingKnownHosts: true}.Load(path)
-	}
-	if err == nil {
-		return cfg, nil
-	}
-	if rm := os.Remove(path); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
-		err = errors.Join(err, rm)
-	}
-	faults, ok := errors.AsType[config.Faults](err)
-	if !ok {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	var lines []string
-	for _, f := range faults { // without line numbers: the file is gone
-		lines = append(lines, f.Path+": "+f.What)
-	}
-	return nil, advice.Usage(advice.WithHint(errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"))
-}
-
 // written ends an init that contacts nobody.
 func (a *app) written(cfg *config.Config) error {
 	a.say("grab: hint: pin the hosts' keys with `grab trust`, then run `grab check`")
 	if a.json {
-		return a.print(initReport{OK: true, Config: cfg.Path, trustReport: trustReport{OK: true, Hosts: []trustHost{}, Warnings: []string{}}, Checks: []finding{}})
+		return a.print(initReport{OK: true, Config: cfg.Path, TrustReport: setup.TrustReport{OK: true, Hosts: []setup.TrustHost{}, Warnings: []string{}}, Checks: []checkup.Finding{}})
 	}
 	return nil
 }
@@ -159,16 +113,16 @@ func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, a
 	if err != nil {
 		return err
 	}
-	rep := initReport{Config: cfg.Path, trustReport: trustAll(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []finding{}}
-	rep.OK = rep.trustReport.OK
+	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []checkup.Finding{}}
+	rep.OK = rep.TrustReport.OK
 	if !rep.OK {
 		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {
-		c := &checkup{cfg: full, hosts: hosts, tell: a.showFinding}
-		c.run(ctx)
-		checked := c.report()
+		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: a.showFinding}
+		c.Run(ctx)
+		checked := c.Report()
 		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks
 	}
 	if !rep.OK {

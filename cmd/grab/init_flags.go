@@ -3,12 +3,13 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
 )
 
 // answerFlags are the answers given by flags.
-func answerFlags(cmd *cobra.Command, f *answers) {
+func answerFlags(cmd *cobra.Command, f *setup.Answers) {
 	preset := config.Default()
 	fl := cmd.Flags()
 	fl.StringVar(&f.Store, "store", preset.Store, "`folder` in which incidents and bundles are kept")
@@ -22,7 +23,7 @@ func answerFlags(cmd *cobra.Command, f *answers) {
 	fl.StringVar(&f.TimeZone, "time-zone", wiring.LocalZone(), "the cluster's time zone, an IANA `name`")
 	fl.StringArrayVar(&f.Clusters, "cluster", nil, "CUCM cluster `name` as in the mail's subject; may be repeated (default all clusters)")
 	fl.StringArrayVar(&f.Nodes, "node", nil, "CUCM node, `name` or address; may be repeated")
-	fl.StringArrayVar(&f.hosts, "host", nil, "an Expressway as `name,role,address[:port]`, role C or E; may be repeated")
+	fl.StringArrayVar(&f.Hosts, "host", nil, "an Expressway as `name,role,address[:port]`, role C or E; may be repeated")
 	fl.StringVar(&f.User, "user", preset.SSH.User, "SSH `user`")
 	fl.StringVar(&f.KeyFile, "key-file", "", "`file` that holds the private key, mode 0600")
 	fl.StringVar(&f.PasswordFile, "password-file", "", "`file` that holds the SSH password, mode 0600, instead of --key-file")
@@ -30,7 +31,7 @@ func answerFlags(cmd *cobra.Command, f *answers) {
 	fl.StringVar(&f.LogsDir, "logs-dir", preset.Logs.Dir, "`folder` of the logs on the hosts")
 }
 
-func mailFlags(cmd *cobra.Command, f *answers) {
+func mailFlags(cmd *cobra.Command, f *setup.Answers) {
 	fl := cmd.Flags()
 	fl.StringVar(&f.MailAuth, "mail-auth", "", "`way` to log in to the mailbox: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2); default as the server's name says")
 	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 )
@@ -37,10 +37,10 @@ func TestInitRoundTrip(t *testing.T) {
 	r := runGrab(c.initArgs(path, "--json", "--fingerprint", printOf(c.peers[0]))...)
 	var rep initReport
 	r.decode(t, &rep)
-	if r.code != 0 || !rep.OK || rep.Config != path || rep.Hosts[0].State != trustAdded || len(rep.Checks) < 10 {
+	if r.code != 0 || !rep.OK || rep.Config != path || rep.Hosts[0].State != setup.TrustAdded || len(rep.Checks) < 10 {
 		t.Fatal(r)
 	}
-	wantFinding(t, checkReport{Checks: rep.Checks}, "expc01", "login", statusOK, "", "")
+	wantFinding(t, checkup.Report{Checks: rep.Checks}, "expc01", "login", checkup.StatusOK, "", "")
 	cfg := loadConfig(t, path)
 	if s := cfg.Sites[0]; s.Name != "berlin" || !slices.Equal(s.Clusters, []string{"A", "B"}) || !slices.Equal(s.Nodes, []string{"cucm01"}) || s.Zone().String() != "Europe/Berlin" {
 		t.Errorf("%+v", s)
@@ -91,7 +91,7 @@ func TestInitWithoutPins(t *testing.T) {
 	path = filepath.Join(c.dir, "d.yaml")
 	r = runGrab(c.initArgs(path, "--no-check", "--json", "--known-hosts", known+"2", "--fingerprint", printOf(c.peers[0]))...)
 	r.decode(t, &rep)
-	if r.code != 0 || rep.Hosts[0].State != trustAdded || len(rep.Checks) != 0 || c.peers[0].Stats().Accepted != 1 {
+	if r.code != 0 || rep.Hosts[0].State != setup.TrustAdded || len(rep.Checks) != 0 || c.peers[0].Stats().Accepted != 1 {
 		t.Errorf("%s %+v", r, c.peers[0].Stats())
 	}
 }
@@ -122,43 +122,4 @@ func TestInitBadAnswers(t *testing.T) {
 			t.Fatalf("%v: something was written: %v", tt.args, err)
 		}
 	}
-}
-
-// Whatever is answered comes back from the file as it was given.
-func TestRenderProperty(t *testing.T) {
-	dir := t.TempDir()
-	name := "it's a \"secret\": #1 {x}"
-	if runtime.GOOS == "windows" {
-		name = "it's a 'secret', #1 {x}"
-	}
-	secret := filepath.Join(dir, name)
-	if err := os.WriteFile(secret, []byte("x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	word := rapid.StringMatching(`[!-~ äß漢\x{2028}\x{feff}'"#:{}\[\],&*!|>%@\\-]{0,12}[a-z~"':]`)
-	rapid.Check(t, func(t *rapid.T) {
-		f := &answers{Store: filepath.Join(dir, "store"), MailServer: "imap.example.com:993", MailTLS: "implicit", MailUser: "u" + word.Draw(t, "user"), mailAnswers: mailAnswers{MailPasswordFile: secret},
-			Mailbox: "b" + word.Draw(t, "mailbox"), Site: "hq", TimeZone: "UTC", Clusters: []string{"c" + word.Draw(t, "cluster")}, Nodes: []string{"n" + word.Draw(t, "node")},
-			hosts: []string{"a,C,10.0.0.1", "b,,[2001:db8::1]:5022"}, User: "r" + word.Draw(t, "ssh"), KeyFile: secret, LogsDir: "/logs/" + strings.ReplaceAll(word.Draw(t, "dir"), "/", "")}
-		if rapid.Bool().Draw(t, "password") {
-			f.KeyFile, f.PasswordFile = "", secret
-		}
-		text, err := f.render()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg, err := placeConfig(filepath.Join(dir, "grab.yaml"), text)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
-		}
-		os.Remove(cfg.Path)
-		s := cfg.Sites[0]
-		if cfg.Mails[0].User != f.MailUser || cfg.Mails[0].Mailboxes[0] != f.Mailbox || s.Clusters[0] != f.Clusters[0] || s.Nodes[0] != f.Nodes[0] || cfg.SSH.User != f.User || cfg.Logs.Dir != f.LogsDir {
-			t.Fatalf("%+v\n%s", cfg, text)
-		}
-		h := s.Hosts[1]
-		if h.Role != "" || h.Address != "[2001:db8::1]:5022" || h.SSH.Password.IsZero() == (f.PasswordFile != "") {
-			t.Fatalf("%+v", h)
-		}
-	})
 }

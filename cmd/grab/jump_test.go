@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
@@ -36,7 +38,7 @@ func TestJumpTrustCheckNow(t *testing.T) {
 	c, hop := behind(t)
 	print := ssh.FingerprintSHA256(hop.HostKeys["ecdsa"])
 	rep, r := c.trusting("--fingerprint", printOf(c.peers[0])) // the hop is not pinned: nothing behind it is seen
-	if r.code != 1 || len(rep.Hosts) != 3 || rep.Hosts[0].Hop != 1 || rep.Hosts[0].Keys[0].Fingerprint != print || rep.Hosts[1].State != trustNot || !strings.Contains(rep.Hosts[1].Error, "hop 1") || c.read("known_hosts") != "" {
+	if r.code != 1 || len(rep.Hosts) != 3 || rep.Hosts[0].Hop != 1 || rep.Hosts[0].Keys[0].Fingerprint != print || rep.Hosts[1].State != setup.TrustNot || !strings.Contains(rep.Hosts[1].Error, "hop 1") || c.read("known_hosts") != "" {
 		t.Fatalf("%+v", rep)
 	}
 	rep, r = c.trusting("--fingerprint", print, "--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1]))
@@ -44,7 +46,7 @@ func TestJumpTrustCheckNow(t *testing.T) {
 		t.Fatal(r)
 	}
 	for i, h := range rep.Hosts {
-		if h.State != trustAdded || h.Address != []string{hop.Addr(), c.peers[0].Addr(), c.peers[1].Addr()}[i] {
+		if h.State != setup.TrustAdded || h.Address != []string{hop.Addr(), c.peers[0].Addr(), c.peers[1].Addr()}[i] {
 			t.Errorf("%+v", h)
 		}
 	}
@@ -59,7 +61,7 @@ func TestJumpTrustCheckNow(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r)
 	}
-	wantFinding(t, checked, "expc01", "connect", statusOK, "through "+hop.Addr()+", "+c.peers[0].Addr(), "")
+	wantFinding(t, checked, "expc01", "connect", checkup.StatusOK, "through "+hop.Addr()+", "+c.peers[0].Addr(), "")
 
 	r = c.grab("now", "--json", "--patience", "30s", "--out", c.dir)
 	var out struct {
@@ -91,14 +93,14 @@ func TestJumpRefused(t *testing.T) {
 	hop.WaitLog("Failed publickey", 1)
 	f := findingOf(rep, "expc01", "login")
 	g := findingOf(rep, "expe01", "login")
-	if f.Status != statusFail || g.Status != statusFail || !strings.Contains(f.Detail, "hop 1 ("+hop.Addr()+"): login ") || !strings.Contains(f.Hint, "ssh.jump") {
+	if f.Status != checkup.StatusFail || g.Status != checkup.StatusFail || !strings.Contains(f.Detail, "hop 1 ("+hop.Addr()+"): login ") || !strings.Contains(f.Hint, "ssh.jump") {
 		t.Errorf("%+v\n%+v", f, g)
 	}
 	c.check("expc01", "expe01") // together they make one try
 	hop.WaitLog("Failed publickey", 2)
 	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, "restrict"))
 	rep, _ = c.check("expc01")
-	wantFinding(t, rep, "expc01", "connect", statusFail, "does not forward", "AllowTcpForwarding")
+	wantFinding(t, rep, "expc01", "connect", checkup.StatusFail, "does not forward", "AllowTcpForwarding")
 	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, ""))
 	if rep, r := c.check(); r.code != 0 {
 		t.Errorf("%+v", rep)
@@ -125,11 +127,11 @@ func TestLegacyIsShown(t *testing.T) {
 	}
 	row("legacy")
 	c.known = nil
-	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["rsa"])); r.code != 0 || rep.Hosts[0].State != trustAdded {
+	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["rsa"])); r.code != 0 || rep.Hosts[0].State != setup.TrustAdded {
 		t.Fatal(r)
 	}
 	rep, _ := c.check()
-	wantFinding(t, rep, "expc01", "algorithms", statusWarn, "diffie-hellman-group14-sha1 (key exchange), ssh-rsa (host key)", "ssh.compat")
+	wantFinding(t, rep, "expc01", "algorithms", checkup.StatusWarn, "diffie-hellman-group14-sha1 (key exchange), ssh-rsa (host key)", "ssh.compat")
 
 	r := c.grab("now", "--json", "--patience", "5s", "--out", c.dir, "--at", time.Now().UTC().Format(time.RFC3339))
 	var m evidence.Manifest

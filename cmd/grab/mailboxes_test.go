@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
@@ -227,7 +228,7 @@ func TestCheckMailboxes(t *testing.T) {
 		o.tokens.Behave(c.do)
 		o.write(o.byToken(""))
 		rep, r := o.check()
-		wantFinding(t, rep, "", "mailbox", statusFail, c.detail, c.hint)
+		wantFinding(t, rep, "", "mailbox", checkup.StatusFail, c.detail, c.hint)
 		for _, secret := range []string{o.tokens.Secret, "access-"} {
 			if strings.Contains(r.out+r.err, secret) {
 				t.Errorf("a secret is shown: %s", r)

@@ -2,17 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -28,7 +26,7 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 				continue
 			}
 			begun[h.Name] = true
-			if why, hint := shortRing(cfg, h); why != "" {
+			if why, hint := checkup.ShortRing(cfg, h); why != "" {
 				w.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
 			}
 			zone := cfg.Sites[i].Zone()
@@ -78,41 +76,4 @@ func (w *watching) ring(cfg *config.Config, h *config.Host, zone *time.Location)
 			}
 		},
 	}
-}
-
-// judgeRing says how deep the ring of a host is and what it costs.
-func (c *checkup) judgeRing(h *config.Host) (findings []finding) {
-	if !h.Ring.Enabled {
-		return nil
-	}
-	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
-	costs, err := fetch.RingCost(wiring.RingDir(c.cfg, h.Name), h.Logs.Families)
-	if err == nil && len(costs) == 0 {
-		err = errors.New("nothing is kept yet")
-	}
-	if err != nil {
-		return []finding{{h.Name, "ring", statusWarn, err.Error(), hint}}
-	}
-	now := time.Now()
-	for _, r := range costs {
-		f := finding{h.Name, "ring", statusOK, "", ""}
-		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
-		if !r.Since.IsZero() {
-			f.Detail += fmt.Sprintf(", %s deep (back to %s UTC)", now.Sub(r.Since).Round(time.Second), r.Since.UTC().Format("2006-01-02 15:04:05"))
-		}
-		if r.PerMin > 0 {
-			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
-		}
-		f.Detail += ", last increment " + human.Ago(max(now.Sub(r.Until), 0))
-		switch {
-		case now.Sub(r.Until) > 3*h.Ring.Every+time.Minute:
-			f.Status, f.Hint = statusWarn, hint
-		case r.Breaks > 0 || r.Damaged > 0:
-			f.Status = statusWarn
-			f.Detail += fmt.Sprintf(", %s at which something may be missing, %d damaged or lost frames", human.Plural(r.Breaks, "place"), r.Damaged)
-			f.Hint = "a shorter ring.every loses less when logs rotate fast; each bundle says what its own window lacks"
-		}
-		findings = append(findings, f)
-	}
-	return findings
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 )
@@ -25,7 +26,7 @@ func TestShortRing(t *testing.T) {
 		c.write()
 		rep, r := c.check("--offline")
 		f := findingOf(rep, "expc01", "ring")
-		if r.code != 0 || (f.Status == statusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15m0s (window.before)") || !strings.Contains(f.Hint, "17m0s")) {
+		if r.code != 0 || (f.Status == checkup.StatusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15m0s (window.before)") || !strings.Contains(f.Hint, "17m0s")) {
 			t.Errorf("keep %s: %+v %s", s.keep, f, r)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 )
 
@@ -264,7 +265,7 @@ func TestServiceCommand(t *testing.T) {
 			t.Errorf("%q: %s", args, r)
 		}
 	}
-	if newConfig("linux") != "grab.yaml" || newConfig("windows") != config.SystemPlace() {
+	if setup.NewConfig("linux") != "grab.yaml" || setup.NewConfig("windows") != config.SystemPlace() {
 		t.Error("where init writes")
 	}
 	if h := startHint("windows") + askerHint("windows"); !strings.Contains(h, "grab service start") || strings.Contains(h, "systemctl") || strings.Contains(h, "root") {

@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
@@ -127,11 +128,11 @@ func (w *watching) failure(err error) *control.Failure {
 
 // word is one word about progress, as it crosses the socket.
 type word struct {
-	Say     string          `json:"say,omitempty"`
-	Fetched *fetch.Progress `json:"fetched,omitempty"`
-	Event   *step           `json:"event,omitempty"`
-	Finding *finding        `json:"finding,omitempty"`
-	Columns int             `json:"columns,omitempty"` // of Finding: how wide the hosts' names are
+	Say     string           `json:"say,omitempty"`
+	Fetched *fetch.Progress  `json:"fetched,omitempty"`
+	Event   *step            `json:"event,omitempty"`
+	Finding *checkup.Finding `json:"finding,omitempty"`
+	Columns int              `json:"columns,omitempty"` // of Finding: how wide the hosts' names are
 }
 
 // step is an incident.Event.

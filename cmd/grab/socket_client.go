@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
@@ -221,8 +222,8 @@ func (a *app) retryThrough(ctx context.Context, w *remote, q oneshot.RetryReques
 	return a.tell(o, wiring.ZoneNamed(o.TimeZone))
 }
 
-func (a *app) checkThrough(ctx context.Context, w *remote, q checkAsk) error {
-	var rep checkReport
+func (a *app) checkThrough(ctx context.Context, w *remote, q checkup.Request) error {
+	var rep checkup.Report
 	if _, err := w.ask(ctx, a, "/check", q, &rep); err != nil {
 		return err
 	}

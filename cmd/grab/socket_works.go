@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
@@ -104,24 +105,24 @@ func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (
 // serveCheck checks the configuration as it is on disk: it may be about to be put in
 // force.
 func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
-	var q checkAsk
+	var q checkup.Request
 	w.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
 		cfg, err := config.Load(w.cfg.Load().Path)
 		if err != nil {
 			return nil, advice.Usage(err)
 		}
-		c, err := q.checkup(cfg)
+		c, err := q.Checkup(cfg)
 		if err != nil {
 			return nil, err
 		}
-		c.pool = w.warm.pool
-		c.looked = w.health.Hosts.Checked
-		c.mailWorks = func(m *config.Mail) {
+		c.Pool = w.warm.pool
+		c.Looked = w.health.Hosts.Checked
+		c.MailWorks = func(m *config.Mail) {
 			if i := slices.IndexFunc(w.cfg.Load().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
 				w.boxes.retry(m.Name) // as it is in force it works again: the check has logged in
 			}
 		}
-		c.tell = func(f finding, columns int) { d.job.Progress(word{Finding: &f, Columns: columns}) }
+		c.Tell = func(f checkup.Finding, columns int) { d.job.Progress(word{Finding: &f, Columns: columns}) }
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -131,7 +132,7 @@ func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
 			case <-ctx.Done():
 			}
 		}()
-		c.perform(ctx, q)
-		return c.report(), nil
+		c.Perform(ctx, q)
+		return c.Report(), nil
 	})
 }

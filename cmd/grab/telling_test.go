@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
@@ -245,13 +246,13 @@ func TestCheckNotify(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	rep, _ = c.check("--notify")
-	wantFinding(t, rep, "", "notice/mail", statusOK, "handed over", "")
-	wantFinding(t, rep, "", "notice/command", statusOK, "handed over", "")
+	wantFinding(t, rep, "", "notice/mail", checkup.StatusOK, "handed over", "")
+	wantFinding(t, rep, "", "notice/command", checkup.StatusOK, "handed over", "")
 	if n := c.notices()[channel.KindTest]; len(n) != 1 {
 		t.Errorf("%+v", n)
 	}
 	c.until("the mail", func() bool { return len(c.box.Flags("")) == 1 })
 	c.file("smtp.secret", "wrong\n")
 	rep, _ = c.check("--notify")
-	wantFinding(t, rep, "", "notice/mail", statusFail, "535", "smtp.user")
+	wantFinding(t, rep, "", "notice/mail", checkup.StatusFail, "535", "smtp.user")
 }

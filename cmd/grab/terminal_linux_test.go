@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/terminal"
@@ -73,8 +74,8 @@ func TestTrustOnATerminal(t *testing.T) {
 		if r.code != tt.code || !strings.Contains(r.err, "Compare it on the peer's console") || !strings.Contains(r.out, rsa) {
 			t.Errorf("%v: %s", tt.typed, r)
 		}
-		keys, err := pinnedKeys(filepath.Join(c.dir, "known_hosts"), d.Addr())
-		if got := fingerprints(keys); err != nil || !slices.Equal(got, tt.pinned) {
+		keys, err := setup.PinnedKeys(filepath.Join(c.dir, "known_hosts"), d.Addr())
+		if got := setup.Fingerprints(keys); err != nil || !slices.Equal(got, tt.pinned) {
 			t.Errorf("%v: pinned %v, want %v", tt.typed, got, tt.pinned)
 		}
 	}

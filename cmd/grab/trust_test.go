@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"fmt"
 	"os"
@@ -11,20 +10,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
-	"pgregory.net/rapid"
 
+	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
 )
 
 // trusting runs `grab trust --json`.
-func (c *labConfig) trusting(args ...string) (trustReport, result) {
+func (c *labConfig) trusting(args ...string) (setup.TrustReport, result) {
 	c.t.Helper()
 	r := c.grab(append([]string{"trust", "--json"}, args...)...)
-	var rep trustReport
+	var rep setup.TrustReport
 	r.decode(c.t, &rep)
 	if (r.code == 0) != rep.OK {
 		c.t.Errorf("ok is %v, %s", rep.OK, r)
@@ -45,7 +44,7 @@ func TestTrustNeedsAYes(t *testing.T) {
 		t.Errorf("known_hosts was written: %v", err)
 	}
 	rep, _ := c.trusting("--fingerprint", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
-	if h := rep.Hosts[0]; h.State != trustNot || h.Error == "" || c.read("known_hosts") != "" {
+	if h := rep.Hosts[0]; h.State != setup.TrustNot || h.Error == "" || c.read("known_hosts") != "" {
 		t.Errorf("%+v", h)
 	}
 	if r := c.grab("trust", "--fingerprint", "MD5:00"); r.code != 2 {
@@ -64,7 +63,7 @@ func TestTrustByFingerprint(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep, _ := c.trusting("--fingerprint", printOf(c.peers[0]))
-	if rep.Hosts[0].State != trustAdded || rep.Hosts[1].State != trustNot || rep.Hosts[0].Keys[0].Type != "ecdsa-sha2-nistp256" {
+	if rep.Hosts[0].State != setup.TrustAdded || rep.Hosts[1].State != setup.TrustNot || rep.Hosts[0].Keys[0].Type != "ecdsa-sha2-nistp256" {
 		t.Fatalf("%+v", rep)
 	}
 	want := "# mine\n" + string(lab.KnownHosts(c.peers[0]))
@@ -75,13 +74,13 @@ func TestTrustByFingerprint(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	// only the one named is asked; both fingerprints at once pin the rest
-	if rep, r := c.trusting("expc01"); r.code != 0 || rep.Hosts[0].State != trustPinned || len(rep.Hosts) != 1 {
+	if rep, r := c.trusting("expc01"); r.code != 0 || rep.Hosts[0].State != setup.TrustPinned || len(rep.Hosts) != 1 {
 		t.Error(r)
 	}
-	if rep, r := c.trusting("--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1])); r.code != 0 || rep.Hosts[1].State != trustAdded {
+	if rep, r := c.trusting("--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1])); r.code != 0 || rep.Hosts[1].State != setup.TrustAdded {
 		t.Error(r)
 	}
-	if rep, _ := c.check(); findingOf(rep, "expe01", "host_key").Status != statusOK {
+	if rep, _ := c.check(); findingOf(rep, "expe01", "host_key").Status != checkup.StatusOK {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -103,21 +102,21 @@ func TestTrustChangedKey(t *testing.T) {
 	after := printOf(c.peers[0])
 
 	rep, r := c.trusting()
-	if h := rep.Hosts[0]; r.code != 1 || h.State != trustNot || !strings.Contains(h.Error, before) || !strings.Contains(h.Error, after) || rep.Hosts[1].State != trustPinned {
+	if h := rep.Hosts[0]; r.code != 1 || h.State != setup.TrustNot || !strings.Contains(h.Error, before) || !strings.Contains(h.Error, after) || rep.Hosts[1].State != setup.TrustPinned {
 		t.Errorf("%+v", rep)
 	}
 	if got := c.read("known_hosts"); got != string(c.known) {
 		t.Errorf("changed without a yes:\n%s", got)
 	}
 	rep, r = c.trusting("--fingerprint", after)
-	if h := rep.Hosts[0]; r.code != 0 || h.State != trustReplaced || !slices.Equal(h.Pinned, []string{after}) || !slices.Contains(h.Before, before) {
+	if h := rep.Hosts[0]; r.code != 0 || h.State != setup.TrustReplaced || !slices.Equal(h.Pinned, []string{after}) || !slices.Contains(h.Before, before) {
 		t.Errorf("%+v", rep)
 	}
 	want := "shared.example.com " + old + " c1\n" + foreign + string(lab.KnownHosts(c.peers[1])) + string(lab.KnownHosts(c.peers[0]))
 	if got := c.read("known_hosts"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != statusOK {
+	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != checkup.StatusOK {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -142,20 +141,20 @@ func TestTrustPatternInTheWay(t *testing.T) {
 	c.known = []byte("[127.0.0.*]:" + port + " " + string(ssh.MarshalAuthorizedKey(newKey(t))))
 	c.write()
 	rep, _ := c.trusting("--fingerprint", printOf(c.peers[0]))
-	if h := rep.Hosts[0]; h.State != trustNot || !strings.Contains(h.Error, "pattern") || c.read("known_hosts") != string(c.known) {
+	if h := rep.Hosts[0]; h.State != setup.TrustNot || !strings.Contains(h.Error, "pattern") || c.read("known_hosts") != string(c.known) {
 		t.Errorf("%+v", h)
 	}
 	// nor is a revoked key pinned
 	c.known = []byte("@revoked * " + string(ssh.MarshalAuthorizedKey(c.peers[0].HostKey())))
 	c.write()
 	rep, _ = c.trusting("--fingerprint", printOf(c.peers[0]))
-	if h := rep.Hosts[0]; h.State != trustNot || c.read("known_hosts") != string(c.known) {
+	if h := rep.Hosts[0]; h.State != setup.TrustNot || c.read("known_hosts") != string(c.known) {
 		t.Errorf("%+v", h)
 	}
 	c.known = []byte("damaged line\n")
 	c.write()
 	rep, _ = c.trusting("--fingerprint", printOf(c.peers[0]))
-	if h := rep.Hosts[0]; h.State != trustNot || h.Hint == "" {
+	if h := rep.Hosts[0]; h.State != setup.TrustNot || h.Hint == "" {
 		t.Errorf("%+v", h)
 	}
 }
@@ -165,7 +164,7 @@ func TestTrustHostKeyInTheConfiguration(t *testing.T) {
 	c.hosts = c.row("expc01", c.peers[0], ", host_key: \""+printOf(c.peers[0])+"\"")
 	c.known = []byte{}
 	c.write()
-	if rep, r := c.trusting(); r.code != 0 || rep.Hosts[0].State != trustPinned || rep.Hosts[0].KnownHosts != "" {
+	if rep, r := c.trusting(); r.code != 0 || rep.Hosts[0].State != setup.TrustPinned || rep.Hosts[0].KnownHosts != "" {
 		t.Error(r)
 	}
 	key, err := lab.NewHostKey("ecdsa")
@@ -193,7 +192,7 @@ func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
 	if r.code != 1 || len(rep.Warnings) != 1 || !strings.Contains(rep.Warnings[0], "expc01 and expe01 show the same key") {
 		t.Errorf("%+v", rep)
 	}
-	if rep.Hosts[0].State != trustAdded || rep.Hosts[1].State != trustAdded || rep.Hosts[2].State != trustNot || !strings.Contains(rep.Hosts[2].Error, "refused") || rep.Hosts[2].Hint == "" {
+	if rep.Hosts[0].State != setup.TrustAdded || rep.Hosts[1].State != setup.TrustAdded || rep.Hosts[2].State != setup.TrustNot || !strings.Contains(rep.Hosts[2].Error, "refused") || rep.Hosts[2].Hint == "" {
 		t.Errorf("%+v", rep.Hosts)
 	}
 	if r := c.grab("trust"); !strings.Contains(r.out, "warning: ") {
@@ -213,57 +212,12 @@ func TestRealTrustSeveralKeys(t *testing.T) {
 	if h := rep.Hosts[0]; r.code != 0 || len(h.Keys) != 3 || h.Keys[0].Type != ssh.KeyAlgoED25519 || !slices.Equal(h.Pinned, []string{rsa}) {
 		t.Fatalf("%+v", rep)
 	}
-	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != statusFail { // the host key was no obstacle
+	if rep, _ := c.check(); findingOf(rep, "expc01", "login").Status != checkup.StatusFail { // the host key was no obstacle
 		t.Errorf("%+v", rep)
 	}
 	d.ChangeHostKeys()
 	d.Restart()
-	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["ecdsa"])); r.code != 0 || rep.Hosts[0].State != trustReplaced || strings.Contains(c.read("known_hosts"), "rsa") {
+	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["ecdsa"])); r.code != 0 || rep.Hosts[0].State != setup.TrustReplaced || strings.Contains(c.read("known_hosts"), "rsa") {
 		t.Errorf("%s\n%s", r, c.read("known_hosts"))
 	}
-}
-
-// Whatever stands in a known_hosts file: what is not the address's stays byte for
-// byte, and the file then proves the key.
-func TestRepinProperty(t *testing.T) {
-	var keys []ssh.PublicKey
-	for range 3 {
-		pub, _, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k, err := ssh.NewPublicKey(pub)
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, k)
-	}
-	const address = "10.0.40.5:5022"
-	mine := []string{"[10.0.40.5]:5022", "[10.0.40.5]:5022,[10.0.40.5]:5022", xknownhosts.HashHostname("[10.0.40.5]:5022")}
-	rapid.Check(t, func(t *rapid.T) {
-		var old, want bytes.Buffer
-		for range rapid.IntRange(0, 8).Draw(t, "lines") {
-			key := rapid.SampledFrom(keys).Draw(t, "key")
-			host := rapid.SampledFrom(append([]string{"10.0.40.5", "[10.0.40.5]:22", "a,[10.0.40.5]:50222", xknownhosts.HashHostname("10.0.40.5"), "#"}, mine...)).Draw(t, "host")
-			line := host + rapid.SampledFrom([]string{" ", "\t "}).Draw(t, "blank") + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + rapid.SampledFrom([]string{"\n", " c\n", "\r\n"}).Draw(t, "end")
-			old.WriteString(line)
-			if !slices.Contains(mine, host) || hasKey(keys[:1], key) {
-				want.WriteString(line)
-			}
-		}
-		add := keys[:1]
-		if strings.Contains(want.String(), knownhosts.Line([]string{address}, keys[0])) && rapid.Bool().Draw(t, "there") {
-			add = nil
-		}
-		got := repin(old.Bytes(), address, add, keys[:1])
-		for _, k := range add {
-			want.WriteString(knownhosts.Line([]string{address}, k) + "\n")
-		}
-		if !bytes.Equal(got, want.Bytes()) {
-			t.Fatalf("got\n%s\nwant\n%s", got, want.String())
-		}
-		if err := provePin(got, address, keys[:1], keys[:1]); err != nil {
-			t.Fatal(err)
-		}
-	})
 }

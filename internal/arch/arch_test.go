@@ -36,7 +36,7 @@ var rules = []struct {
 	{what: "github.com/emersion/go-smtp", except: []string{"internal/smtpout"}},
 	{what: module + "/internal/config", only: []string{"internal/smtpout", "internal/collector/notify/channel", "internal/proof"}},
 	{what: module + "/internal/incident", only: []string{"internal/collector/notify/channel", "internal/proof"}},
-	{what: "golang.org/x/crypto/ssh", except: []string{"internal/sshdial", "fetch", "internal/lab", "internal/realsrv", "internal/app/oneshot", "cmd/grab"}},
+	{what: "golang.org/x/crypto/ssh", except: []string{"internal/sshdial", "fetch", "internal/lab", "internal/realsrv", "internal/app/oneshot", "internal/app/setup", "cmd/grab"}},
 	{what: "github.com/pkg/sftp", except: []string{"fetch", "internal/lab"}},
 	{what: "github.com/gopacket/", except: []string{"internal/export"}},
 	{what: module + "/internal/export", except: []string{"cmd/grab", "internal/wiring"}},

@@ -1,4 +1,4 @@
-package main
+package checkup
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -23,24 +24,24 @@ const visitWait = 2 * time.Minute
 // visit is what was seen of one host.
 type visit struct {
 	host     *config.Host
-	findings []finding
+	findings []Finding
 	keys     []string // fingerprints that it showed
 	depths   fetch.Depths
 	looked   bool // depths are whole
 }
 
 func (v *visit) add(what, status, detail, hint string) {
-	v.findings = append(v.findings, finding{v.host.Name, what, status, detail, hint})
+	v.findings = append(v.findings, Finding{v.host.Name, what, status, detail, hint})
 }
 
 // visitHosts looks at all hosts at the same time, each route once, and returns
 // a channel of each host's visit, in the hosts' order.
-func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
+func (c *Checkup) visitHosts(ctx context.Context) []<-chan visit {
 	groups := map[string][]int{}
 	var order []string
 	var out []<-chan visit
-	in := make([]chan visit, len(c.hosts))
-	for i, h := range c.hosts {
+	in := make([]chan visit, len(c.Hosts))
+	for i, h := range c.Hosts {
 		way := wiring.Route(wiring.Dialing(h, nil))
 		if groups[way] == nil {
 			order = append(order, way)
@@ -55,7 +56,7 @@ func (c *checkup) visitHosts(ctx context.Context) []<-chan visit {
 			defer cancel()
 			var hosts []*config.Host
 			for _, i := range groups[way] {
-				hosts = append(hosts, c.hosts[i])
+				hosts = append(hosts, c.Hosts[i])
 			}
 			for j, v := range c.visitAddress(ctx, hosts) {
 				in[groups[way][j]] <- v
@@ -76,12 +77,12 @@ func (l lent) Close(broken bool) {
 }
 
 // visitAddress logs in once, whatever number of hosts share the address.
-func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visit {
+func (c *Checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visit {
 	visits := make([]visit, len(hosts))
 	for i, h := range hosts {
 		visits[i].host = h
 	}
-	ledger := wiring.Ledger(c.cfg)
+	ledger := wiring.Ledger(c.Cfg)
 	src := wiring.Configured(hosts[0], time.UTC, ledger)
 	src.Dial.Override, src.Dial.OverrideBefore, src.Dial.Timeout = c.named, c.began, c.timeout
 	earlier := refusedBefore(ledger, hosts)
@@ -101,7 +102,7 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	session, err := fetch.NewSession(ctx, client, src.Commands)
 	if err != nil {
 		for i := range visits {
-			visits[i].add("sftp", statusFail, err.Error(), sftpHint(err))
+			visits[i].add("sftp", StatusFail, err.Error(), sftpHint(err))
 		}
 		return visits
 	}
@@ -111,10 +112,10 @@ func (c *checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 }
 
 // lookAll looks at the hosts that share a session.
-func (c *checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (fetch.Conn, error)) {
+func (c *Checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (fetch.Conn, error)) {
 	for i := range visits {
 		h := visits[i].host
-		host := wiring.Configured(h, c.cfg.SitesOf(h.Name)[0].Zone(), nil).Host
+		host := wiring.Configured(h, c.Cfg.SitesOf(h.Name)[0].Zone(), nil).Host
 		host.Dial = dial
 		c.look(ctx, &visits[i], host)
 	}
@@ -124,12 +125,12 @@ var errNotWarm = errors.New("there is no session to the host any more")
 
 // visitWarm looks at the hosts over a session of the pool; false if there is none, or
 // if hosts are named, for then it is the login that is to be seen.
-func (c *checkup) visitWarm(ctx context.Context, src wiring.Source, visits []visit) bool {
-	if c.pool == nil || c.named {
+func (c *Checkup) visitWarm(ctx context.Context, src wiring.Source, visits []visit) bool {
+	if c.Pool == nil || c.named {
 		return false
 	}
 	get := func(ctx context.Context) (fetch.Conn, error) {
-		return c.pool.Get(ctx, src.Key(), src.Commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
+		return c.Pool.Get(ctx, src.Key(), src.Commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
 	}
 	conn, err := get(ctx)
 	if err != nil {
@@ -143,7 +144,7 @@ func (c *checkup) visitWarm(ctx context.Context, src wiring.Source, visits []vis
 	for i := range visits {
 		v := &visits[i]
 		v.reached(session.SSH(), visits[0].host, nil)
-		v.add("session", statusOK, "it is the one that grab watch keeps; `grab check HOST` logs in anew", "")
+		v.add("session", StatusOK, "it is the one that grab watch keeps; `grab check HOST` logs in anew", "")
 	}
 	c.lookAll(ctx, visits, get)
 	return true
@@ -164,7 +165,7 @@ func refusedBefore(ledger *sshdial.Ledger, hosts []*config.Host) *sshdial.Attemp
 func (v *visit) unreached(err error, earlier *sshdial.Attempt) {
 	e, ok := errors.AsType[*sshdial.Error](err)
 	if !ok {
-		v.add("connect", statusFail, err.Error(), "")
+		v.add("connect", StatusFail, err.Error(), "")
 		return
 	}
 	own := *e
@@ -178,7 +179,7 @@ func (v *visit) unreached(err error, earlier *sshdial.Attempt) {
 	if own.Refusal == nil {
 		own.Refusal = earlier
 	}
-	v.add(stageOf(e), statusFail, detail, unreachedHint(&own))
+	v.add(stageOf(e), StatusFail, detail, unreachedHint(&own))
 }
 
 // stageOf names the check that an error belongs to.
@@ -225,8 +226,8 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 	if len(client.Via) > 0 {
 		way = "through " + strings.Join(client.Via, ", ") + ", "
 	}
-	v.add("connect", statusOK, way+v.host.Address+" answers: "+client.Server, "")
-	v.add("host_key", statusOK, client.HostKeyType+" "+client.HostKey+", as pinned", "")
+	v.add("connect", StatusOK, way+v.host.Address+" answers: "+client.Server, "")
+	v.add("host_key", StatusOK, client.HostKeyType+" "+client.HostKey+", as pinned", "")
 	by := "by key"
 	if !first.SSH.Password.IsZero() {
 		by = "by password"
@@ -235,34 +236,34 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 	if earlier != nil {
 		detail += fmt.Sprintf("; the refusal of %s is forgotten, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
 	}
-	v.add("login", statusOK, detail, "")
+	v.add("login", StatusOK, detail, "")
 	if len(client.Legacy) > 0 {
-		v.add("algorithms", statusWarn, "legacy algorithms in use: "+strings.Join(client.Legacy, ", "), "what SHA-1 protects can be forged: update the host, then remove ssh.compat")
+		v.add("algorithms", StatusWarn, "legacy algorithms in use: "+strings.Join(client.Legacy, ", "), "what SHA-1 protects can be forged: update the host, then remove ssh.compat")
 	}
 }
 
 // transport says how the logs are read.
 func (v *visit) transport(d fetch.Depths, dir string) {
 	if d.Transport != evidence.TransportCommands {
-		v.add("sftp", statusOK, "reads "+dir, "")
+		v.add("sftp", StatusOK, "reads "+dir, "")
 		return
 	}
-	v.add("sftp", statusWarn, "the host refuses SFTP; reads "+dir+" by commands instead (stat, head, tail)",
+	v.add("sftp", StatusWarn, "the host refuses SFTP; reads "+dir+" by commands instead (stat, head, tail)",
 		"grab works so too, but more slowly, and a file that is removed before it is copied is lost: allow SFTP (Subsystem sftp) if that can be done")
 }
 
 // look inspects the logs and judges them.
-func (c *checkup) look(ctx context.Context, v *visit, host fetch.Host) {
+func (c *Checkup) look(ctx context.Context, v *visit, host fetch.Host) {
 	d, err := fetch.Inspect(ctx, host)
 	v.depths, v.looked = d, err == nil
 	switch f, fault := errors.AsType[*fetch.Fault](err); {
 	case err == nil:
 		v.transport(d, host.Dir)
 	case fault && f.Why == evidence.ReasonAbsent:
-		v.add("logs", statusFail, err.Error(), "name the folder of the logs under logs.dir; on an Expressway it is /mnt/harddisk/log")
+		v.add("logs", StatusFail, err.Error(), "name the folder of the logs under logs.dir; on an Expressway it is /mnt/harddisk/log")
 		return
 	default:
-		v.add("logs", statusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
+		v.add("logs", StatusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
 		return
 	}
 	v.judgeLogs(d, host.Dir, c.windowLength(), time.Now())
@@ -271,17 +272,17 @@ func (c *checkup) look(ctx context.Context, v *visit, host fetch.Host) {
 }
 
 // together says what shows only when all hosts are seen.
-func (c *checkup) together(visits []visit) {
+func (c *Checkup) together(visits []visit) {
 	by := map[string][]*config.Host{}
 	for _, v := range visits {
 		for _, k := range v.keys {
 			by[k] = append(by[k], v.host)
 		}
 	}
-	for _, w := range sharedWarnings(by) {
-		c.add(finding{What: "host_key", Status: statusWarn, Detail: w, Hint: "whoever has such an appliance has this key: make new keys on the peers, then `grab trust`"})
+	for _, w := range setup.SharedWarnings(by) {
+		c.add(Finding{What: "host_key", Status: StatusWarn, Detail: w, Hint: "whoever has such an appliance has this key: make new keys on the peers, then `grab trust`"})
 	}
 	if !c.named {
-		c.add(unknownPeers(c.cfg, visits)...)
+		c.add(unknownPeers(c.Cfg, visits)...)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package checkup
 
 import (
 	"fmt"
@@ -26,16 +26,16 @@ func (v *visit) judgeLogs(d fetch.Depths, dir string, window time.Duration, now 
 		v.add(f.Family, status, detail, hint)
 	}
 	for _, n := range d.Notes {
-		v.add("logs", statusWarn, n, "")
+		v.add("logs", StatusWarn, n, "")
 	}
 }
 
 func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
-		return statusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
+		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
 	case f.Files == 0:
-		return statusFail, "there is no file of this family in " + dir, "check logs.dir and logs.families: every bundle would lack it"
+		return StatusFail, "there is no file of this family in " + dir, "check logs.dir and logs.families: every bundle would lack it"
 	}
 	detail = fmt.Sprintf("%s, %s", human.Plural(f.Files, "file"), human.Size(f.Bytes))
 	if f.Gzip > 0 {
@@ -45,7 +45,7 @@ func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time)
 		detail += fmt.Sprintf(", %d more could not be opened", f.Missed)
 	}
 	if f.Oldest.IsZero() {
-		return statusWarn, detail + ", no record found", "nothing is logged there, or it is no log"
+		return StatusWarn, detail + ", no record found", "nothing is logged there, or it is no log"
 	}
 	depth := now.Sub(f.Oldest)
 	detail += fmt.Sprintf(", depth %s (back to %s UTC)", depth.Round(time.Second), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
@@ -62,11 +62,11 @@ func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time)
 	}
 	switch {
 	case depth < window:
-		return statusWarn, detail, fmt.Sprintf("this is less than the window of an alert (%s): its start would be lost; %s", window, mend)
+		return StatusWarn, detail, fmt.Sprintf("this is less than the window of an alert (%s): its start would be lost; %s", window, mend)
 	case depth < 2*window:
-		return statusWarn, detail, fmt.Sprintf("this is less than twice the window of an alert (%s): a busy hour would lose its start; %s", window, mend)
+		return StatusWarn, detail, fmt.Sprintf("this is less than twice the window of an alert (%s): a busy hour would lose its start; %s", window, mend)
 	}
-	return statusOK, detail, ""
+	return StatusOK, detail, ""
 }
 
 const levelHint = "without bodies nobody can tell whether a phone registered with one line or with all (the bulk register), nor read Contact, Expires and Reason. " +
@@ -80,20 +80,20 @@ func (v *visit) judgeLevel(d fetch.Depths) {
 	}
 	switch d.BodiesLogged {
 	case "yes":
-		v.add("log_level", statusOK, "SIP bodies are logged (network.sip at DEBUG)", "")
+		v.add("log_level", StatusOK, "SIP bodies are logged (network.sip at DEBUG)", "")
 	case "no":
-		v.add("log_level", statusWarn, "SIP bodies are not logged: network.sip is at INFO", levelHint)
+		v.add("log_level", StatusWarn, "SIP bodies are not logged: network.sip is at INFO", levelHint)
 	case "mixed":
-		v.add("log_level", statusWarn, "SIP bodies are logged in part: the level changed lately", levelHint)
+		v.add("log_level", StatusWarn, "SIP bodies are logged in part: the level changed lately", levelHint)
 	default:
-		v.add("log_level", statusWarn, "no SIP message in the last 256 KiB of "+networkLog+": the level is not known", levelHint)
+		v.add("log_level", StatusWarn, "no SIP message in the last 256 KiB of "+networkLog+": the level is not known", levelHint)
 	}
 }
 
 // judgeClock compares the host's clock with this machine's.
 func (v *visit) judgeClock(d fetch.Depths) {
 	if d.ClockErr != nil {
-		v.add("clock", statusWarn, "not measured: "+d.ClockErr.Error(),
+		v.add("clock", StatusWarn, "not measured: "+d.ClockErr.Error(),
 			"every window is cut up to 60 s wider for it. To measure, allow `date`: ssh.commands, and a key that is not restricted to SFTP. Keep both clocks on NTP")
 		return
 	}
@@ -103,15 +103,15 @@ func (v *visit) judgeClock(d fetch.Depths) {
 	}
 	detail := fmt.Sprintf("%s %s (+- %s)", d.Clock.Abs().Round(time.Millisecond), where, d.ClockDoubt.Round(time.Millisecond))
 	if d.Clock.Abs()-d.ClockDoubt > time.Second {
-		v.add("clock", statusWarn, detail, "windows are shifted by this, but times of several hosts are hard to compare: check NTP there (System > Time) and here")
+		v.add("clock", StatusWarn, detail, "windows are shifted by this, but times of several hosts are hard to compare: check NTP there (System > Time) and here")
 		return
 	}
-	v.add("clock", statusOK, detail, "")
+	v.add("clock", StatusOK, detail, "")
 }
 
 // unknownPeers names other Expressways that the logs mention and nobody has
 // configured. A host that was not reached may be one of them.
-func unknownPeers(cfg *config.Config, visits []visit) []finding {
+func unknownPeers(cfg *config.Config, visits []visit) []Finding {
 	known := map[string]bool{}
 	all := true
 	for i := range cfg.Sites {
@@ -126,7 +126,7 @@ func unknownPeers(cfg *config.Config, visits []visit) []finding {
 			known[a] = true
 		}
 	}
-	var out []finding
+	var out []Finding
 	for _, v := range visits {
 		unknown := slices.DeleteFunc(slices.Clone(v.depths.Peers), func(a string) bool { return known[a] })
 		if len(unknown) == 0 {
@@ -136,7 +136,7 @@ func unknownPeers(cfg *config.Config, visits []visit) []finding {
 		if !all {
 			hint += " (it may be one of those that could not be looked at)"
 		}
-		out = append(out, finding{v.host.Name, "peers", statusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, which no host configures", hint})
+		out = append(out, Finding{v.host.Name, "peers", StatusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, which no host configures", hint})
 	}
 	return out
 }

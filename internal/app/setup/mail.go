@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"errors"
@@ -33,13 +33,13 @@ var knownServers = map[string]knownServer{
 	"imap.googlemail.com":   {config.ProviderGoogle, "Gmail takes no account passwords over IMAP (app passwords only, where they are allowed)"},
 }
 
-func (f *answers) known() knownServer {
+func (f *Answers) known() knownServer {
 	return knownServers[strings.TrimSuffix(advice.ServerHost(strings.TrimSpace(f.MailServer)), ".")]
 }
 
 // way is how to log in: as was said, or as follows from what was given, or as the
 // server wants it.
-func (f *answers) way() string {
+func (f *Answers) way() string {
 	switch {
 	case f.MailAuth != "":
 		return f.MailAuth
@@ -56,7 +56,7 @@ func (f *answers) way() string {
 }
 
 // oauth names the flags of OAuth2 that were given.
-func (f *answers) oauth() (flags []string) {
+func (f *Answers) oauth() (flags []string) {
 	for _, x := range [][2]string{{f.Tenant, "--mail-tenant"}, {f.ClientID, "--mail-client-id"}, {f.ClientSecretFile, "--mail-client-secret-file"},
 		{f.CertificateFile, "--mail-certificate-file"}, {f.ServiceAccountFile, "--mail-service-account-file"}, {f.RefreshingFile, "--mail-refresh-token-file"}} {
 		if x[0] != "" {
@@ -67,12 +67,12 @@ func (f *answers) oauth() (flags []string) {
 }
 
 // mail reports whether anything was said of a mailbox.
-func (f *answers) mail() bool {
+func (f *Answers) mail() bool {
 	return f.MailServer != "" || f.MailUser != "" || f.MailAuth != "" || f.MailPasswordFile != "" || len(f.oauth()) > 0
 }
 
 // missingMail names the flags of a login that are needed and not given.
-func (f *answers) missingMail(need func(given bool, flag string)) {
+func (f *Answers) missingMail(need func(given bool, flag string)) {
 	switch f.way() {
 	case byPassword:
 		need(f.MailPasswordFile != "", "--mail-password-file FILE")
@@ -92,7 +92,7 @@ func (f *answers) missingMail(need func(given bool, flag string)) {
 }
 
 // askMail asks how to log in to the mailbox.
-func (f *answers) askMail(q *terminal.Asker, one, must func(*string, string), more func() bool) {
+func (f *Answers) askMail(q *terminal.Asker, one, must func(*string, string), more func() bool) {
 	if k := f.known(); k.provider != "" {
 		fmt.Fprintf(q.Out, "%s: %s is the way there. docs/mailbox.md has the steps.\n", k.why, k.provider)
 	}
@@ -130,7 +130,7 @@ func (f *answers) askMail(q *terminal.Asker, one, must func(*string, string), mo
 	}
 }
 
-func (f *answers) checkWay() error {
+func (f *Answers) checkWay() error {
 	switch f.way() {
 	case byPassword, config.ProviderMicrosoft, config.ProviderGoogle:
 		return nil
@@ -139,7 +139,7 @@ func (f *answers) checkWay() error {
 }
 
 // checkMail finds answers that exclude each other.
-func (f *answers) checkMail() error {
+func (f *Answers) checkMail() error {
 	if err := f.checkWay(); err != nil || !f.mail() {
 		return err
 	}
@@ -155,8 +155,8 @@ func (f *answers) checkMail() error {
 	return nil
 }
 
-// doubt is what speaks against the way that was chosen, "" if nothing does.
-func (f *answers) doubt() string {
+// Doubt is what speaks against the way that was chosen, "" if nothing does.
+func (f *Answers) Doubt() string {
 	k := f.known()
 	if k.provider == "" || f.way() == k.provider {
 		return ""

@@ -1,4 +1,4 @@
-package main
+package checkup
 
 import (
 	"context"
@@ -15,24 +15,24 @@ import (
 )
 
 // notices sends a test notice by every channel, once.
-func (c *checkup) notices(ctx context.Context) {
-	key, err := proof.LoadKey(filepath.Join(c.cfg.Store, "notice.key"))
+func (c *Checkup) notices(ctx context.Context) {
+	key, err := proof.LoadKey(filepath.Join(c.Cfg.Store, "notice.key"))
 	if err != nil {
-		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
+		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return
 	}
-	desk, err := collectornotify.DeskOf(c.cfg, c.cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	desk, err := collectornotify.DeskOf(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	switch {
 	case err != nil:
-		c.add(finding{What: "notices", Status: statusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
+		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
 	case desk == nil:
-		c.add(finding{What: "notices", Status: statusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
+		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
 	default:
 		errs := desk.Try(ctx, channel.Test(time.Now()))
 		for _, name := range desk.Names() {
-			f := finding{What: "notice/" + name, Status: statusOK, Detail: "a test was handed over"}
+			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "a test was handed over"}
 			if err := errs[name]; err != nil {
-				f.Status, f.Detail, f.Hint = statusFail, err.Error(), noticeHint(err)
+				f.Status, f.Detail, f.Hint = StatusFail, err.Error(), noticeHint(err)
 			}
 			c.add(f)
 		}

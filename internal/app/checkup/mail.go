@@ -1,4 +1,4 @@
-package main
+package checkup
 
 import (
 	"context"
@@ -20,18 +20,18 @@ import (
 const mailWait = time.Minute
 
 // mailboxes looks at every mailbox that is configured, all at once.
-func (c *checkup) mailboxes(ctx context.Context) []finding {
-	if len(c.cfg.Mails) == 0 {
-		return []finding{{What: "mailbox", Status: statusWarn, Detail: wiring.ErrNoMail.Error(),
+func (c *Checkup) mailboxes(ctx context.Context) []Finding {
+	if len(c.Cfg.Mails) == 0 {
+		return []Finding{{What: "mailbox", Status: StatusWarn, Detail: wiring.ErrNoMail.Error(),
 			Hint: "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"}}
 	}
-	found := make([][]finding, len(c.cfg.Mails))
+	found := make([][]Finding, len(c.Cfg.Mails))
 	var wg sync.WaitGroup
-	for i := range c.cfg.Mails {
+	for i := range c.Cfg.Mails {
 		wg.Go(func() {
-			found[i] = mailFolders(ctx, c.cfg, &c.cfg.Mails[i])
-			if c.mailWorks != nil && !slices.ContainsFunc(found[i], func(f finding) bool { return f.Status == statusFail }) {
-				c.mailWorks(&c.cfg.Mails[i])
+			found[i] = mailFolders(ctx, c.Cfg, &c.Cfg.Mails[i])
+			if c.MailWorks != nil && !slices.ContainsFunc(found[i], func(f Finding) bool { return f.Status == StatusFail }) {
+				c.MailWorks(&c.Cfg.Mails[i])
 			}
 		})
 	}
@@ -41,7 +41,7 @@ func (c *checkup) mailboxes(ctx context.Context) []finding {
 
 // mailFolders logs in once for each folder and looks around. What hinders one
 // before its folder is reached hinders all, and is not tried again.
-func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found []finding) {
+func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found []Finding) {
 	ctx, cancel := context.WithTimeout(ctx, mailWait)
 	defer cancel()
 	var server mailwatch.Server
@@ -65,11 +65,11 @@ func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found
 }
 
 // mailFinding words what was found in one folder.
-func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error) finding {
-	f := finding{What: "mailbox", Status: statusOK}
+func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error) Finding {
+	f := Finding{What: "mailbox", Status: StatusOK}
 	who := fmt.Sprintf("%s at %s", m.User, m.Server)
 	if err != nil {
-		f.Status, f.Detail, f.Hint = statusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), advice.ForMail(m, err)
+		f.Status, f.Detail, f.Hint = StatusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), advice.ForMail(m, err)
 		return f
 	}
 	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, human.Plural(int(rep.Messages), "mail"))

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ import (
 )
 
 // trustOne compares a host's keys with what is pinned, and pins what is confirmed.
-func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) trustHost {
-	t := trustHost{Host: h.Name, Hop: h.hop, Address: h.Address, State: trustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
+func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) TrustHost {
+	t := TrustHost{Host: h.Name, Hop: h.hop, Address: h.Address, State: TrustNot, Keys: []trustKey{}, Pinned: []string{}, Before: []string{}}
 	for _, k := range s.keys {
 		t.Keys = append(t.Keys, trustKey{k.Type(), ssh.FingerprintSHA256(k)})
 	}
@@ -27,13 +27,13 @@ func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) trustHost {
 		return t.compare(h.Host)
 	}
 	t.KnownHosts = h.SSH.KnownHosts
-	pinned, err := pinnedKeys(t.KnownHosts, h.Address)
+	pinned, err := PinnedKeys(t.KnownHosts, h.Address)
 	if err != nil {
 		return t.not(err.Error(), "mend the line, or move the file away and pin anew")
 	}
-	t.Before, t.Pinned = fingerprints(pinned), fingerprints(pinned)
+	t.Before, t.Pinned = Fingerprints(pinned), Fingerprints(pinned)
 	if stands(pinned, s.keys) {
-		t.State = trustPinned
+		t.State = TrustPinned
 		return t
 	}
 	add, why, hint := confirm(h, pinned, s.keys, prints, ask)
@@ -43,29 +43,29 @@ func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) trustHost {
 	if err := pinKeys(t.KnownHosts, h.Address, add, s.keys); err != nil {
 		return t.not(err.Error(), advice.For(err))
 	}
-	if pinned, err = pinnedKeys(t.KnownHosts, h.Address); err != nil {
+	if pinned, err = PinnedKeys(t.KnownHosts, h.Address); err != nil {
 		return t.not(err.Error(), "")
 	}
-	t.Pinned, t.State = fingerprints(pinned), trustAdded
+	t.Pinned, t.State = Fingerprints(pinned), TrustAdded
 	if len(t.Before) > 0 {
-		t.State = trustReplaced
+		t.State = TrustReplaced
 	}
 	return t
 }
 
-func (t trustHost) not(why, hint string) trustHost {
-	t.State, t.Error, t.Hint = trustNot, why, hint
+func (t TrustHost) not(why, hint string) TrustHost {
+	t.State, t.Error, t.Hint = TrustNot, why, hint
 	return t
 }
 
 // compare is for a host whose key stands in the configuration, which nobody but
 // a person changes.
-func (t trustHost) compare(h *config.Host) trustHost {
+func (t TrustHost) compare(h *config.Host) TrustHost {
 	t.Before, t.Pinned = []string{h.HostKey}, []string{h.HostKey}
 	var lines []string
 	for _, k := range t.Keys {
 		if k.Fingerprint == h.HostKey {
-			t.State = trustPinned
+			t.State = TrustPinned
 			return t
 		}
 		lines = append(lines, fmt.Sprintf("host_key: %q", k.Fingerprint))
@@ -93,7 +93,7 @@ func stands(pinned, shown []ssh.PublicKey) bool {
 func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *terminal.Asker) (add []ssh.PublicKey, why, hint string) {
 	changed := ""
 	if len(pinned) > 0 {
-		changed = "the key has changed: pinned is " + strings.Join(fingerprints(pinned), " ") + ", it shows " + strings.Join(fingerprints(shown), " ")
+		changed = "the key has changed: pinned is " + strings.Join(Fingerprints(pinned), " ") + ", it shows " + strings.Join(Fingerprints(shown), " ")
 	}
 	fresh := slices.DeleteFunc(slices.Clone(shown), func(k ssh.PublicKey) bool { return hasKey(pinned, k) })
 	if len(fresh) == 0 { // only stale lines are in the way

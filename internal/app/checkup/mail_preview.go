@@ -1,9 +1,8 @@
-package main
+package checkup
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/mail"
@@ -24,8 +23,8 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-// emlReport is the JSON of `grab check --mail`.
-type emlReport struct {
+// EMLReport is the JSON of `grab check --mail`.
+type EMLReport struct {
 	File         string            `json:"file"`
 	Outcome      string            `json:"outcome"` // incident, repeat, limited, quarantined, expired, unrouted, …; ignored: it is no alert; own: it is one of ours; seen: it was dealt with before
 	Why          string            `json:"why"`
@@ -87,29 +86,9 @@ type emlSite struct {
 	Zone     string           `json:"time_zone"`
 }
 
-// checkEML prints what would be done with a mail, and why.
-func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
-	if len(args) > 0 {
-		return advice.Usage(errors.New("--mail and hosts do not go together"))
-	}
-	cfg, err := a.load(offline)
-	if err != nil {
-		return err
-	}
-	rep, err := previewMail(ctx, cfg, file, folder)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.print(rep)
-	}
-	_, err = io.WriteString(a.out, rep.text())
-	return err
-}
-
-// previewMail says what would be done with the mail in a file that came into a folder. It
+// PreviewMail says what would be done with the mail in a file that came into a folder. It
 // contacts nobody but, for alerts.authenticity.check: dkim, the DNS.
-func previewMail(ctx context.Context, cfg *config.Config, file, folder string) (*emlReport, error) {
+func PreviewMail(ctx context.Context, cfg *config.Config, file, folder string) (*EMLReport, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -119,7 +98,7 @@ func previewMail(ctx context.Context, cfg *config.Config, file, folder string) (
 	if err != nil {
 		return nil, err
 	}
-	rep := &emlReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
+	rep := &EMLReport{File: file, Looked: []mailauth.Looked{}, Sites: []emlSite{}, Notes: []string{}}
 	if rep.box, err = boxOf(cfg, folder); err != nil {
 		return nil, advice.Usage(err)
 	}
@@ -128,10 +107,10 @@ func previewMail(ctx context.Context, cfg *config.Config, file, folder string) (
 }
 
 // read does with a mail what grab watch does, but for writing anything down.
-func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
+func (r *EMLReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 	now := time.Now()
 	m := mailwatch.Mail{Truncated: len(raw) > mailwatch.MaxRaw, Raw: raw[:min(len(raw), mailwatch.MaxRaw)], Seen: now}
-	m.Internal, r.ReceivedFrom = receivedAt(m.Raw, now)
+	m.Internal, r.ReceivedFrom = ReceivedAt(m.Raw, now)
 	r.Received = m.Internal
 	if ours(cfg, m.Raw) {
 		r.Outcome, r.Why = "own", "it is a canary or notice of grab, or an answer to one: such mails trigger nothing"
@@ -151,7 +130,7 @@ func (r *emlReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 }
 
 // decide tells what becomes of the alert, by the store if that can be read.
-func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
+func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
 	st, p := &incident.Store{Dir: cfg.Store}, wiring.Policy(cfg)
 	rec := incident.Draft(alert, m.Truncated, m.Seen, wiring.Sites(cfg), p)
 	r.Alert, r.Routed = &rec.Alert, rec.Routed
@@ -205,7 +184,7 @@ func (r *emlReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 }
 
 // seen tells of a mail that was dealt with before.
-func (r *emlReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
+func (r *EMLReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
 	r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 	for _, d := range was.Sites {
 		r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
@@ -215,7 +194,7 @@ func (r *emlReport) seen(cfg *config.Config, was incident.AlertRecord, p inciden
 	}
 }
 
-func (r *emlReport) add(cfg *config.Config, p incident.Preview) {
+func (r *EMLReport) add(cfg *config.Config, p incident.Preview) {
 	s := emlSite{Site: p.Site, What: p.What, Why: p.Why, Incident: p.Incident}
 	if !p.Window.Empty() {
 		s.Window = &p.Window
@@ -226,8 +205,8 @@ func (r *emlReport) add(cfg *config.Config, p incident.Preview) {
 	r.Sites = append(r.Sites, s)
 }
 
-// receivedAt is when a server got a mail, as far as the mail tells.
-func receivedAt(raw []byte, now time.Time) (t time.Time, from string) {
+// ReceivedAt is when a server got a mail, as far as the mail tells.
+func ReceivedAt(raw []byte, now time.Time) (t time.Time, from string) {
 	msg, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
 		return now.UTC(), "now: its header cannot be read"
@@ -242,8 +221,8 @@ func receivedAt(raw []byte, now time.Time) (t time.Time, from string) {
 	return now.UTC(), "now: it bears no date"
 }
 
-// text is the report for people.
-func (r *emlReport) text() string {
+// Text is the report for people.
+func (r *EMLReport) Text() string {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-9s  %s\n", what, evidence.Printable(fmt.Sprintf(format, args...), 900))
@@ -287,7 +266,7 @@ func (r *emlReport) text() string {
 	return b.String()
 }
 
-func (r *emlReport) textSender(line func(string, string, ...any)) {
+func (r *EMLReport) textSender(line func(string, string, ...any)) {
 	switch au := r.Sender; {
 	case au == nil:
 		line("sender", "anyone may trigger (alerts.from and alerts.authenticity are not set)")

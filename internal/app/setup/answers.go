@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -16,28 +16,28 @@ import (
 	"rtmtgrab/internal/terminal"
 )
 
-// answers are what a configuration is written from. Paths may be relative to
+// Answers are what a configuration is written from. Paths may be relative to
 // the current folder.
-type answers struct {
+type Answers struct {
 	Store                                          string
 	MailServer, MailTLS, MailUser, Mailbox, CAFile string
 	mailAnswers
 	Site, TimeZone              string
 	Clusters, Nodes             []string
-	hosts                       []string // name,role,address
+	Hosts                       []string // name,role,address
 	User, KeyFile, PasswordFile string
 	KnownHosts, LogsDir         string
 }
 
-// missing names the flags that are needed and not given.
-func (f *answers) missing() []string {
+// Missing names the flags that are needed and not given.
+func (f *Answers) Missing() []string {
 	var out []string
 	need := func(given bool, flag string) {
 		if !given {
 			out = append(out, flag)
 		}
 	}
-	need(len(f.hosts) > 0, "--host NAME,ROLE,ADDRESS")
+	need(len(f.Hosts) > 0, "--host NAME,ROLE,ADDRESS")
 	need(f.KeyFile != "" || f.PasswordFile != "", "--key-file FILE or --password-file FILE")
 	if f.mail() {
 		need(f.MailServer != "", "--mail-server HOST:PORT")
@@ -51,8 +51,8 @@ func (f *answers) missing() []string {
 
 var errInterrupted = errors.New("interrupted; nothing was written")
 
-// ask asks for everything, with what is known as the default.
-func (f *answers) ask(q *terminal.Asker) error {
+// Ask asks for everything, with what is known as the default.
+func (f *Answers) Ask(q *terminal.Asker) error {
 	ok := true
 	one := func(value *string, question string) {
 		if ok {
@@ -84,7 +84,7 @@ func (f *answers) ask(q *terminal.Asker) error {
 		one(&names, "Cluster names as in RTMT's subjects, comma between (empty: all)")
 		f.Clusters = splitList(names)
 	}
-	for ok && len(f.hosts) == 0 {
+	for ok && len(f.Hosts) == 0 {
 		f.askHosts(q, &ok)
 	}
 	must(&f.User, "SSH user")
@@ -100,7 +100,7 @@ func (f *answers) ask(q *terminal.Asker) error {
 	return nil
 }
 
-func (f *answers) askHosts(q *terminal.Asker, ok *bool) {
+func (f *Answers) askHosts(q *terminal.Asker, ok *bool) {
 	for *ok {
 		var line string
 		if line, *ok = q.Ask("An Expressway as name,role,address (such as expc01,C,10.0.30.2:22; empty: no more):"); line == "" {
@@ -110,7 +110,7 @@ func (f *answers) askHosts(q *terminal.Asker, ok *bool) {
 			fmt.Fprintln(q.Out, err)
 			continue
 		}
-		f.hosts = append(f.hosts, line)
+		f.Hosts = append(f.Hosts, line)
 	}
 }
 
@@ -145,14 +145,14 @@ func parseHost(s string) (initHost, error) {
 //go:embed init.yaml.tmpl
 var initTemplate string
 
-// render is the text of the configuration. Every value is quoted, so that it
+// Render is the text of the configuration. Every value is quoted, so that it
 // comes back as it was given.
-func (f *answers) render() ([]byte, error) {
+func (f *Answers) Render() ([]byte, error) {
 	data := struct {
-		answers
+		Answers
 		Mail  bool
 		Hosts []initHost
-	}{answers: *f, Mail: f.mail()}
+	}{Answers: *f, Mail: f.mail()}
 	if err := f.checkMail(); err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (f *answers) render() ([]byte, error) {
 	if f.KeyFile != "" && f.PasswordFile != "" {
 		return nil, errors.New("--key-file and --password-file exclude each other: a host gets one method and one try")
 	}
-	for _, s := range f.hosts {
+	for _, s := range f.Hosts {
 		h, err := parseHost(s)
 		if err != nil {
 			return nil, err

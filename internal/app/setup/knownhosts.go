@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ import (
 	"rtmtgrab/internal/atomicfile"
 )
 
-// pinnedKeys are the keys that a known_hosts file has for host:port; none if
+// PinnedKeys are the keys that a known_hosts file has for host:port; none if
 // there is no file yet.
-func pinnedKeys(file, address string) ([]ssh.PublicKey, error) {
+func PinnedKeys(file, address string) ([]ssh.PublicKey, error) {
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -48,7 +48,7 @@ func pinKeys(file, address string, good, shown []ssh.PublicKey) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read known_hosts: %w", err)
 	}
-	there, err := pinnedKeys(file, address)
+	there, err := PinnedKeys(file, address)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func hasKey(keys []ssh.PublicKey, k ssh.PublicKey) bool {
 	return slices.ContainsFunc(keys, func(o ssh.PublicKey) bool { return bytes.Equal(o.Marshal(), k.Marshal()) })
 }
 
-func fingerprints(keys []ssh.PublicKey) []string {
+func Fingerprints(keys []ssh.PublicKey) []string {
 	out := []string{}
 	for _, k := range keys {
 		out = append(out, ssh.FingerprintSHA256(k))

@@ -1,0 +1,72 @@
+package checkup
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/wiring"
+)
+
+// mailDelay is how long after an event its mail may well be read.
+const mailDelay = 2 * time.Minute
+
+// ShortRing says why the ring of a host cannot hold the whole window of an alert, and
+// what would help; both are empty if it can.
+func ShortRing(cfg *config.Config, h *config.Host) (why, hint string) {
+	need := cfg.Window.Before + mailDelay
+	if !h.Ring.Enabled || h.Ring.Keep >= need {
+		return "", ""
+	}
+	return fmt.Sprintf("ring.keep is %s: a window begins %s (window.before) before its alert, and the mail comes up to %s later", h.Ring.Keep, cfg.Window.Before, mailDelay),
+		fmt.Sprintf("set ring.keep to %s or more", need)
+}
+
+// judgeRings looks at the rings' configuration.
+func (c *Checkup) judgeRings() {
+	for _, h := range c.Hosts {
+		if why, hint := ShortRing(c.Cfg, h); why != "" {
+			c.add(Finding{h.Name, "ring", StatusWarn, why, hint})
+		}
+	}
+}
+
+// judgeRing says how deep the ring of a host is and what it costs.
+func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
+	if !h.Ring.Enabled {
+		return nil
+	}
+	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
+	costs, err := fetch.RingCost(wiring.RingDir(c.Cfg, h.Name), h.Logs.Families)
+	if err == nil && len(costs) == 0 {
+		err = errors.New("nothing is kept yet")
+	}
+	if err != nil {
+		return []Finding{{h.Name, "ring", StatusWarn, err.Error(), hint}}
+	}
+	now := time.Now()
+	for _, r := range costs {
+		f := Finding{h.Name, "ring", StatusOK, "", ""}
+		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
+		if !r.Since.IsZero() {
+			f.Detail += fmt.Sprintf(", %s deep (back to %s UTC)", now.Sub(r.Since).Round(time.Second), r.Since.UTC().Format("2006-01-02 15:04:05"))
+		}
+		if r.PerMin > 0 {
+			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
+		}
+		f.Detail += ", last increment " + human.Ago(max(now.Sub(r.Until), 0))
+		switch {
+		case now.Sub(r.Until) > 3*h.Ring.Every+time.Minute:
+			f.Status, f.Hint = StatusWarn, hint
+		case r.Breaks > 0 || r.Damaged > 0:
+			f.Status = StatusWarn
+			f.Detail += fmt.Sprintf(", %s at which something may be missing, %d damaged or lost frames", human.Plural(r.Breaks, "place"), r.Damaged)
+			f.Hint = "a shorter ring.every loses less when logs rotate fast; each bundle says what its own window lacks"
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
