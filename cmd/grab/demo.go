@@ -80,7 +80,7 @@ func (a *app) demo(ctx context.Context, dir string) error {
 		return err
 	}
 	defer logFile.Close()
-	w, err := a.newWatching(cfg, slog.New(slog.NewTextHandler(logFile, nil)))
+	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() (*config.Config, error) { return config.Load(cfg.Path) }, nil)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func restarted(t *testing.T, c *labConfig) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := (&app{}).newWatching(cfg, slog.New(slog.DiscardHandler))
+	w, err := newWatching(cfg, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

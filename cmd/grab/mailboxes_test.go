@@ -111,7 +111,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log logBuffer
-	w, err := (&app{config: o.path}).newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)), func() (*config.Config, error) { return config.Load(o.path) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -63,12 +62,11 @@ func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
 func (c *labConfig) watch(set func(*watching)) (w *watching, log *lines, stop func()) {
 	c.t.Helper()
 	log = &lines{}
-	a := &app{config: c.path, out: io.Discard, err: log}
-	cfg, err := a.load(config.Options{})
+	cfg, err := config.Load(c.path)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if w, err = a.newWatching(cfg, slog.New(slog.NewTextHandler(log, nil))); err != nil {
+	if w, err = newWatching(cfg, slog.New(slog.NewTextHandler(log, nil)), func() (*config.Config, error) { return config.Load(c.path) }, nil); err != nil {
 		c.t.Fatal(err)
 	}
 	set(w)

@@ -43,9 +43,17 @@ func (a *app) watchCmd() *cobra.Command {
 	return cmd
 }
 
+// A supervisor is told when the watch has begun, and asks it to read its configuration
+// again: Windows' service manager, by way of what stands between. systemd needs none.
+type supervisor interface {
+	ready()
+	onReload(c chan<- struct{}) (stop func())
+}
+
 // watching is a running `grab watch`.
 type watching struct {
-	app     *app
+	load    func() (*config.Config, error) // reads the configuration again
+	super   supervisor                     // nil: nobody
 	log     *slog.Logger
 	cfg     atomic.Pointer[config.Config]
 	store   *incident.Store
@@ -71,19 +79,24 @@ func (a *app) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.newWatching(cfg, a.service.logger(a.err))
+	var super supervisor
+	if a.service != nil {
+		super = a.service
+	}
+	w, err := newWatching(cfg, a.service.logger(a.err), func() (*config.Config, error) { return a.load(config.Options{}) }, super)
 	if err != nil {
 		return err
 	}
 	return w.run(ctx)
 }
 
-// newWatching opens the store, which no other watcher may have open. run closes it.
-func (a *app) newWatching(cfg *config.Config, log *slog.Logger) (w *watching, err error) {
+// newWatching opens the store, which no other watcher may have open. run closes it. load
+// reads the configuration again for a reload; super may be nil.
+func newWatching(cfg *config.Config, log *slog.Logger, load func() (*config.Config, error), super supervisor) (w *watching, err error) {
 	if len(cfg.Mails) == 0 {
 		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
-	w = &watching{app: a, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
+	w = &watching{load: load, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -140,13 +153,17 @@ func (w *watching) run(ctx context.Context) error {
 	reloads := make(chan struct{}, 1)
 	stop := onReload(reloads)
 	defer stop()
-	defer w.app.service.onReload(reloads)()
+	if w.super != nil {
+		defer w.super.onReload(reloads)()
+	}
 	w.warm.configure(ctx, w.cfg.Load())
 	w.own.Configure(ctx, w.cfg.Load())
 	w.tell.Configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
-	w.app.service.ready()
+	if w.super != nil {
+		w.super.ready()
+	}
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", wiring.BoxNames(wiring.Boxes(w.cfg.Load())), "version", version.Version)
 	var err error
 	for ctx.Err() == nil && err == nil {
@@ -200,7 +217,7 @@ func (w *watching) reload() bool {
 	notify(daemon.SdNotifyReloading)
 	defer notify(daemon.SdNotifyReady)
 	old := w.cfg.Load()
-	cfg, err := w.app.load(config.Options{})
+	cfg, err := w.load()
 	if err == nil && len(cfg.Mails) == 0 {
 		err = wiring.ErrNoMail
 	}
