@@ -260,22 +260,12 @@ func TestCheckMailbox(t *testing.T) {
 	}
 }
 
-// replace changes the configuration's text.
-func (c *labConfig) replace(old, new string) {
-	c.t.Helper()
-	text := c.read("grab.yaml")
-	if !strings.Contains(text, old) {
-		c.t.Fatalf("%q is not in %s", old, text)
-	}
-	c.file("grab.yaml", strings.Replace(text, old, new, 1))
-}
-
 // A refused login blocks; only check HOST tries again, and lifts the block.
 func TestRealCheckLiftsTheBlock(t *testing.T) {
 	key := realsrv.NewKey(t, "ecdsa")
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
 	dir := t.TempDir()
-	c := &labConfig{t: t, dir: dir, login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}"}
+	c := &labConfig{&labSite{t: t, dir: dir, login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}"}}
 	known, err := os.ReadFile(d.KnownHosts())
 	if err != nil {
 		t.Fatal(err)

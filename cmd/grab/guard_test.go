@@ -26,11 +26,11 @@ import (
 )
 
 // newGuarded is a watcher that does not run, by a configuration with these lines.
-func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.Watcher) {
+func newGuarded(t *testing.T, extra string) (*labSite, *watching, *mailwatch.Watcher) {
 	t.Helper()
-	c := newLab(t)
+	c := newLabSite(t)
 	c.hosts, c.extra = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n", extra
-	c.withMail()
+	c.startMail()
 	cfg, err := config.Load(c.path)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func newGuarded(t *testing.T, extra string) (*labConfig, *watching, *mailwatch.W
 }
 
 // restarted is a watcher of the configuration that does not run.
-func restarted(t *testing.T, c *labConfig) *watching {
+func restarted(t *testing.T, c *labSite) *watching {
 	t.Helper()
 	cfg, err := config.Load(c.path)
 	if err != nil {
@@ -153,6 +153,20 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	}
 }
 
+// preview is what `grab check --mail` says of the mail in a file, which came into a folder.
+func preview(t *testing.T, c *labSite, file, folder string) *checkup.EMLReport {
+	t.Helper()
+	cfg, err := config.Load(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := checkup.PreviewMail(t.Context(), cfg, file, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep
+}
+
 // What `grab check --mail` says of a mail is what the watcher then does.
 func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 	c, w, m := newGuarded(t, "alerts: {limit: 3, authenticity: {check: results, authserv_id: mx.lab, hops: 1, domains: [example.com]}}")
@@ -179,9 +193,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 		if err := os.WriteFile(file, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var rep checkup.EMLReport
-		r := c.grab("check", "--mail", file, "--json")
-		r.decode(t, &rep)
+		rep := preview(t, c, file, "")
 		id := handle(t, m, raw)
 		got := "ignored"
 		if id != "" {
@@ -203,9 +215,9 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 			t.Errorf("%d: check says %s (%s), watch did %s, want %s", i, rep.Outcome, rep.Why, got, x.want)
 		}
 	}
-	again := c.grab("check", "--mail", c.file("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))))
-	if !strings.Contains(again.out, "outcome    seen: a mail with this Message-ID") {
-		t.Error(again)
+	again := preview(t, c, c.file("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))), "")
+	if !strings.Contains(again.Text(), "outcome    seen: a mail with this Message-ID") {
+		t.Error(again.Text())
 	}
 	var rep status.Report
 	if w.reportQuarantine(&rep); rep.Held != 2 || len(rep.Problems) != 2 || rep.Problems[1].Key != "limit/hq" {
@@ -217,10 +229,10 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 // --mail` says so of the second; times are read by the zone of the site that the
 // folder's route names.
 func TestCopyInAnotherFolder(t *testing.T) {
-	c := newLab(t)
+	c := newLabSite(t)
 	c.hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n  - name: tokyo\n    clusters: [none]\n    time_zone: Asia/Tokyo\n    hosts: [{name: expc02, role: C, address: \"127.0.0.1:9\"}]\n"
 	c.extra = "routes: [{folder: Tokyo, sites: [tokyo]}]"
-	c.withMail()
+	c.startMail()
 	c.file("grab.yaml", strings.Replace(c.read("grab.yaml"), "password:", "mailbox: [INBOX, Tokyo], password:", 1))
 	w := restarted(t, c)
 	cfg := w.cfg.Load()
@@ -232,19 +244,17 @@ func TestCopyInAnotherFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.Folder]
-		var rep checkup.EMLReport
-		r := c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.Folder, "--json")
-		if r.decode(t, &rep); rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
-			t.Errorf("%s: %s", b.Folder, r)
+		rep := preview(t, c, c.file("x.eml", string(raw)), b.Folder)
+		if rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
+			t.Errorf("%s: %+v", b.Folder, rep)
 		}
 		a, _ := m.Reader.Read(raw, time.Now())
 		if z := m.Reader.Zone(a); (z != nil && z.String() == "Asia/Tokyo") != (b.Folder == "Tokyo") {
 			t.Errorf("%s: times are read by %v", b.Folder, z)
 		}
 		id = handle(t, m, raw)
-		r = c.grab("check", "--mail", c.file("x.eml", string(raw)), "--folder", b.Folder, "--json")
-		if r.decode(t, &rep); rep.Outcome != "seen" {
-			t.Errorf("%s: %s", b.Folder, r)
+		if rep = preview(t, c, c.file("x.eml", string(raw)), b.Folder); rep.Outcome != "seen" {
+			t.Errorf("%s: %+v", b.Folder, rep)
 		}
 	}
 	rec, err := w.store.Alert(id)

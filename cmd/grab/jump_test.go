@@ -116,7 +116,7 @@ func TestLegacyIsShown(t *testing.T) {
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")},
 		Extra: []string{"KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa"}})
 	logs := t.TempDir()
-	c := &labConfig{t: t, dir: t.TempDir(), login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}
+	c := &labConfig{&labSite{t: t, dir: t.TempDir(), login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}}
 	row := func(compat string) {
 		c.hosts = fmt.Sprintf("      - {name: expc01, address: %q, logs: {dir: %q}, ssh: {user: %q, compat: %s, bandwidth: 8MiB}}\n", d.Addr(), filepath.ToSlash(logs), d.User, compat)
 		c.write()

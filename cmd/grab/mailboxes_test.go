@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,88 +16,8 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/mailwatch"
 )
-
-// logBuffer is a log that may be read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// office is a Dovecot that takes tokens of a laboratory's endpoint and one
-// password, and a second mailbox elsewhere.
-type office struct {
-	*labConfig
-	dovecot *realsrv.Dovecot
-	tokens  *lab.TokenServer
-}
-
-func newOffice(t *testing.T) *office {
-	t.Helper()
-	ts, err := lab.NewTokenServer("rtmt@example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ts.Close() })
-	args := filepath.Join(t.TempDir(), "oauth2")
-	if err := os.WriteFile(args, []byte("introspection_mode = post\nintrospection_url = "+ts.Introspection()+"\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	o := &office{labConfig: newLab(t), tokens: ts, dovecot: realsrv.StartDovecot(t, realsrv.DovecotOptions{
-		ExtraCfg: "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = " + args + "\n}\n"})}
-	o.hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n"
-	o.withMail()
-	o.mail.Deliver([]byte("Subject: x\n\nx\n"), time.Now())
-	o.file("dovecot.pem", string(o.dovecot.CA))
-	o.file("token-ca.pem", string(ts.CAPEM()))
-	o.file("oauth.secret", ts.Secret+"\n")
-	o.file("gone.pem", string(o.dovecot.CA))
-	o.dovecot.Deliver("Alerts", []byte("Subject: x\n\nx\n"))
-	return o
-}
-
-// write writes a configuration with these mailboxes.
-func (o *office) write(mails ...string) *config.Config {
-	o.t.Helper()
-	o.path = o.file("grab.yaml", "store: store\nmail:\n- "+strings.Join(mails, "\n- ")+"\nssh: {key: {file: id}, known_hosts: known_hosts}\nsites: [{name: hq, hosts: [{name: expc01, address: \"127.0.0.1:9\"}]}]\n")
-	cfg, err := config.Load(o.path)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return cfg
-}
-
-func (o *office) byToken(more string) string {
-	return fmt.Sprintf("{name: token, server: %q, ca_file: dovecot.pem, user: rtmt@example.com, oauth: {provider: custom, token_url: %q, ca_file: token-ca.pem, client_id: %q, client_secret: {file: oauth.secret}}%s}",
-		o.dovecot.IMAPS, o.tokens.URL(), o.tokens.ClientID, more)
-}
-
-func (o *office) byPassword() string {
-	return fmt.Sprintf("{name: password, server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}", o.mail.Addr(), o.mail.User)
-}
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
 
 // Two accounts, three folders, one login by token and one by password, and one
 // that can never work: each alert is taken once, and a reload changes what is
@@ -110,7 +29,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	if err := os.Remove(filepath.Join(o.dir, "gone.pem")); err != nil {
 		t.Fatal(err)
 	}
-	var log logBuffer
+	var log safeBuffer
 	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)), func() (*config.Config, error) { return config.Load(o.path) }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +44,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	}
 	taken := func(want ...string) {
 		t.Helper()
-		waitFor(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
+		until(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			slices.Sort(got)
@@ -153,7 +72,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken("one", "three", "two")
-	waitFor(t, "all cursors", func() bool {
+	until(t, "all cursors", func() bool {
 		return state("token/INBOX").State.Cursor.UID == 1 && state("token/Alerts").State.Cursor.UID == 3 && state("password/INBOX").State.Cursor.UID == 3
 	})
 	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
@@ -207,7 +126,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 func TestCheckMailboxes(t *testing.T) {
 	o := newOffice(t)
 	o.write(o.byToken(", mailbox: [INBOX, Alerts]"), o.byPassword(), strings.Replace(o.byToken(", mailbox: Alertz"), "name: token", "name: lost", 1))
-	rep, r := o.check()
+	rep, r := (&labConfig{o.labSite}).check()
 	var lines []string
 	for _, f := range rep.Checks {
 		if f.What == "mailbox" {
@@ -227,7 +146,7 @@ func TestCheckMailboxes(t *testing.T) {
 	} {
 		o.tokens.Behave(c.do)
 		o.write(o.byToken(""))
-		rep, r := o.check()
+		rep, r := (&labConfig{o.labSite}).check()
 		wantFinding(t, rep, "", "mailbox", checkup.StatusFail, c.detail, c.hint)
 		for _, secret := range []string{o.tokens.Secret, "access-"} {
 			if strings.Contains(r.out+r.err, secret) {

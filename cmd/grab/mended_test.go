@@ -28,7 +28,7 @@ func TestCheckMendsMailbox(t *testing.T) {
 	}
 	c.file("imap.secret", "wrong\n")
 	c.watching(c.socket())
-	waitFor(t, "refused", func() bool { return strings.Contains(c.grab("status").out, "is down: mailbox login: user") })
+	until(t, "refused", func() bool { return strings.Contains(c.grab("status").out, "is down: mailbox login: user") })
 	c.file("imap.secret", string(good))
 	if r := c.grab("check"); !strings.Contains(r.err, through) || strings.Contains(r.out, "FAIL") {
 		t.Fatal(r)
@@ -36,7 +36,7 @@ func TestCheckMendsMailbox(t *testing.T) {
 	if out := c.grab("status").out; !strings.Contains(out, "SIP bodies logged: yes") {
 		t.Errorf("status does not say what the check has seen:\n%s", out)
 	}
-	waitFor(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
+	until(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
 }
 
 // What a person does about a host is seen without asking the host.

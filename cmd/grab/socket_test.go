@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,37 +53,6 @@ func (c *labConfig) watching(socket string) (stop func() result) {
 		}
 		if time.Now().After(deadline) {
 			c.t.Fatalf("%v\n%s", err, stop())
-		}
-	}
-}
-
-// socket is where the watcher of a configuration that says nothing of it answers.
-func (c *labConfig) socket() string { return filepath.Join(c.dir, "store", "grab.sock") }
-
-// safeBuffer is a bytes.Buffer that others may read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// until waits for a text.
-func (b *safeBuffer) until(t testing.TB, what string) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.String(), what); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it never says %q:\n%s", what, b.String())
 		}
 	}
 }

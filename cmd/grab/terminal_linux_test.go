@@ -67,7 +67,7 @@ func TestTrustOnATerminal(t *testing.T) {
 		{[]string{"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}, 1, nil},
 		{[]string{"SHA256:short"}, 1, nil},
 	} {
-		c := &labConfig{t: t, dir: t.TempDir(), login: &lab.Login{}, window: "{before: 1s, after: 1s}", known: []byte("# empty\n")}
+		c := &labConfig{&labSite{t: t, dir: t.TempDir(), login: &lab.Login{}, window: "{before: 1s, after: 1s}", known: []byte("# empty\n")}}
 		c.hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
 		c.write()
 		r := runGrabIn(typing(t, tt.typed...), "-c", c.path, "trust")

@@ -204,7 +204,7 @@ func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
 // finds it.
 func TestRealTrustSeveralKeys(t *testing.T) {
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa", "ecdsa", "ed25519"}})
-	c := &labConfig{t: t, dir: t.TempDir(), login: &lab.Login{PEM: realsrv.NewKey(t, "ecdsa").PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}
+	c := &labConfig{&labSite{t: t, dir: t.TempDir(), login: &lab.Login{PEM: realsrv.NewKey(t, "ecdsa").PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}}
 	c.hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
 	c.write()
 	rsa := ssh.FingerprintSHA256(d.HostKeys["rsa"])

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"path/filepath"
+	"rtmtgrab/internal/collector/health"
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/mailwatch"
+	"strings"
+	"testing"
+	"time"
+)
+
+// freshConfig gives fresh copies of a configuration.
+func freshConfig(t testing.TB, c *labSite) func() *config.Config {
+	return func() *config.Config {
+		c.extra = ""
+		c.write()
+		cfg, err := config.Options{}.Load(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+}
+
+// After a reload health and metrics are served where the new configuration says, or stay
+// where they are.
+func TestHTTPAnew(t *testing.T) {
+	c := newLabSite(t, lab.ExpresswayConfig{Role: "C"})
+	c.startMail()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var log safeBuffer
+	cfg := freshConfig(t, c)
+	first := cfg()
+	first.HTTP.Listen = freeAddr(t)
+	w := &watching{log: logTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
+	w.cfg.Store(first)
+	if err := w.serveHTTP(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { w.web.Close() }()
+	second := cfg()
+	second.HTTP.Listen = taken.Addr().String()
+	w.cfg.Store(second)
+	w.serveHTTPAnew()
+	if code, _ := get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay where they were") {
+		t.Errorf("%d %s", code, log.String())
+	}
+	third := cfg()
+	third.HTTP.Listen = strings.Replace(freeAddr(t), "127.0.0.1", "0.0.0.0", 1)
+	w.cfg.Store(third)
+	w.serveHTTPAnew()
+	if code, _ := get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "nobody is asked who he is") != 1 {
+		t.Errorf("%d %s", code, log.String())
+	}
+	if _, err := net.Dial("tcp", first.HTTP.Listen); err == nil {
+		t.Error("the old address still answers")
+	}
+	w.cfg.Store(cfg())
+	w.serveHTTPAnew()
+	if w.web.HTTP != nil {
+		t.Error("it is served still")
+	}
+}
+
+// systemd's watchdog is fed by the mailboxes' signs of life while all of them give
+// some: one that is down and tries again is alive, one that is silent is not.
+func TestWatchdog(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "n")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fed := func() bool {
+		conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // it is sent before alive returns
+		b := make([]byte, 100)
+		n, err := conn.Read(b)
+		return err == nil && string(b[:n]) == "WATCHDOG=1"
+	}
+	w := &watching{}
+	alive := w.alive()
+	alive(mailwatch.State{Now: time.Now()})
+	t.Setenv("NOTIFY_SOCKET", socket)
+	t.Setenv("WATCHDOG_USEC", "60000000")
+	alive = w.alive()
+	if fed() {
+		t.Error("fed without a watchdog")
+	}
+	now := time.Now()
+	w.boxes.list = []boxState{{Name: "a", State: mailwatch.State{Now: now, Connected: true}}, {Name: "b", State: mailwatch.State{Now: now, Err: errors.New("down")}}, {Name: "c", Never: true}}
+	if alive(mailwatch.State{Now: now}); !fed() {
+		t.Error("not fed although all turn")
+	}
+	w.boxes.note("b", func(s *boxState) { s.State.Now = now.Add(-status.Stuck - time.Second) })
+	if alive(mailwatch.State{Now: now}); fed() {
+		t.Error("fed although one is stuck")
+	}
+	w.boxes.note("b", func(s *boxState) { s.State.Now = now })
+	if alive(mailwatch.State{Now: now}); !fed() {
+		t.Error("not fed although it turns again")
+	}
+}
