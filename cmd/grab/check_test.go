@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testsite"
 )
 
 func two() []lab.ExpresswayConfig {
@@ -21,7 +22,7 @@ func two() []lab.ExpresswayConfig {
 
 func TestCheckAllIsWell(t *testing.T) {
 	c := newLab(t, two()...).withMail()
-	if err := c.mail.Deliver(lab.Mail(lab.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
+	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	rep, r := c.check()
@@ -40,12 +41,12 @@ func TestCheckAllIsWell(t *testing.T) {
 	if f := findingOf(rep, "", "disk"); f.Status == checkup.StatusFail || !strings.Contains(f.Detail, "of logs a minute") {
 		t.Errorf("%+v", f)
 	}
-	for _, e := range c.peers {
+	for _, e := range c.Peers {
 		if s := e.Stats(); s.Accepted != 1 || s.Refused != 0 || s.Connections != 1 {
 			t.Errorf("%s: %+v", e.Name(), s)
 		}
 	}
-	left, _ := filepath.Glob(filepath.Join(c.dir, "store", ".check-*"))
+	left, _ := filepath.Glob(filepath.Join(c.Dir, "store", ".check-*"))
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
@@ -76,7 +77,7 @@ func TestCheckTellsApart(t *testing.T) {
 			what: "connect", status: checkup.StatusFail, detail: "no SSH server answers there", hint: "check the port"},
 		{name: "not SSH", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.NotSSH) },
 			what: "connect", status: checkup.StatusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
-		{name: "unknown key", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.known = []byte("# nothing\n") },
+		{name: "unknown key", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Known = []byte("# nothing\n") },
 			what: "host_key", status: checkup.StatusFail, detail: "not known", hint: "grab trust expc01"},
 		{name: "login refused", cfg: lab.ExpresswayConfig{AuthorizedKey: other.Public},
 			what: "login", status: checkup.StatusFail, detail: "login refused", hint: "root access switched off looks the same"},
@@ -85,10 +86,10 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "no SFTP", cfg: lab.ExpresswayConfig{NoSFTP: true},
 			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "more slowly"},
 		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{NoSFTP: true}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
-			c.hosts = c.row("expc01", e, ", ssh: {commands: false, compress: gzip}")
+			c.Hosts = c.Row("expc01", e, ", ssh: {commands: false, compress: gzip}")
 		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
-			c.hosts = strings.ReplaceAll(c.row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
+			c.Hosts = strings.ReplaceAll(c.Row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
 		}, what: "logs", status: checkup.StatusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
 		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
 			what: "developer_log", status: checkup.StatusFail, detail: "no file of this family", hint: "logs.families"},
@@ -100,29 +101,29 @@ func TestCheckTellsApart(t *testing.T) {
 			}, what: "developer_log", status: checkup.StatusWarn, detail: "no record found", hint: "nothing is logged"},
 		{name: "INFO", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Level: "INFO"}},
 			what: "log_level", status: checkup.StatusWarn, detail: "not logged", hint: "Support Log configuration"},
-		{name: "shallow", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 10m, after: 1m}" },
+		{name: "shallow", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Window = "{before: 10m, after: 1m}" },
 			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than the window of an alert (11m0s)"},
-		{name: "barely", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.window = "{before: 80s, after: 1s}" },
+		{name: "barely", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Window = "{before: 80s, after: 1s}" },
 			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than twice the window"},
 		{name: "clock", cfg: lab.ExpresswayConfig{ClockOffset: -7 * time.Second},
 			what: "clock", status: checkup.StatusWarn, detail: "behind this machine", hint: "NTP"},
 		{name: "no clock", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
-			c.hosts = c.row("expc01", e, ", ssh: {commands: false}")
+			c.Hosts = c.Row("expc01", e, ", ssh: {commands: false}")
 		},
 			what: "clock", status: checkup.StatusWarn, detail: "not measured", hint: "60 s wider"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newLab(t, tt.cfg)
 			if tt.spoil != nil {
-				tt.spoil(t, c, c.peers[0])
-				c.write()
+				tt.spoil(t, c, c.Peers[0])
+				c.Write()
 			}
 			rep, r := c.check(tt.args...)
 			wantFinding(t, rep, "expc01", tt.what, tt.status, tt.detail, tt.hint)
 			if fails := tt.status == checkup.StatusFail; (r.code == 1) != fails {
 				t.Errorf("code %d; %+v", r.code, rep.Checks)
 			}
-			if s := c.peers[0].Stats(); s.Accepted+s.Refused > 1 {
+			if s := c.Peers[0].Stats(); s.Accepted+s.Refused > 1 {
 				t.Errorf("it logged in more than once: %+v", s)
 			}
 			text := c.grab(append([]string{"check"}, tt.args...)...)
@@ -135,16 +136,16 @@ func TestCheckTellsApart(t *testing.T) {
 
 func TestCheckChangedKeyShowsBoth(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
-	old := ssh.FingerprintSHA256(c.peers[0].HostKey())
+	old := ssh.FingerprintSHA256(c.Peers[0].HostKey())
 	key, err := lab.NewHostKey("rsa")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.peers[0].SetHostKey(key)
+	c.Peers[0].SetHostKey(key)
 	rep, _ := c.check()
 	wantFinding(t, rep, "expc01", "host_key", checkup.StatusFail, old, "grab trust expc01")
 	wantFinding(t, rep, "expc01", "host_key", checkup.StatusFail, ssh.FingerprintSHA256(key.PublicKey()), "")
-	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
+	if s := c.Peers[0].Stats(); s.Accepted+s.Refused > 0 {
 		t.Errorf("a login was tried: %+v", s)
 	}
 }
@@ -158,7 +159,7 @@ func TestCheckFactoryKeyAndPeers(t *testing.T) {
 	for far, port := range map[string]string{"10.0.40.5": "7001", "10.0.40.99": "7002", "198.51.100.9": "5061"} {
 		text := `Action="Sent" Local-ip="10.0.30.2" Local-port="25002" Dst-ip="` + far + `" Dst-port="` + port + `" Detail="Sending Request Method=OPTIONS, CSeq=1"`
 		raw := time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00") + ` expc01 tvcs: Module="network.sip" Level="INFO":  ` + text + "\n"
-		if err := c.peers[0].WriteRaw(lab.NetworkLog, []byte(raw), lab.Record{Time: time.Now()}); err != nil {
+		if err := c.Peers[0].WriteRaw(lab.NetworkLog, []byte(raw), lab.Record{Time: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,12 +177,12 @@ func TestCheckFactoryKeyAndPeers(t *testing.T) {
 // Two names for one address are one login.
 func TestCheckOneLoginPerAddress(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
-	c.hosts = c.row("one", c.peers[0], "") + c.row("two", c.peers[0], "")
-	c.write()
+	c.Hosts = c.Row("one", c.Peers[0], "") + c.Row("two", c.Peers[0], "")
+	c.Write()
 	rep, _ := c.check()
 	wantFinding(t, rep, "one", "network_log", checkup.StatusOK, "", "")
 	wantFinding(t, rep, "two", "network_log", checkup.StatusOK, "", "")
-	if s := c.peers[0].Stats(); s.Accepted != 1 || s.Connections != 1 {
+	if s := c.Peers[0].Stats(); s.Accepted != 1 || s.Connections != 1 {
 		t.Errorf("%+v", s)
 	}
 	if f := findingOf(rep, "", "host_key"); f.Status != "" {
@@ -192,18 +193,18 @@ func TestCheckOneLoginPerAddress(t *testing.T) {
 func TestCheckOffline(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
 	rep, r := c.check("--offline")
-	if r.code != 0 || len(rep.Checks) != 1 || rep.Checks[0].What != "configuration" || c.peers[0].Stats().Connections != 0 {
-		t.Errorf("%s %+v", r, c.peers[0].Stats())
+	if r.code != 0 || len(rep.Checks) != 1 || rep.Checks[0].What != "configuration" || c.Peers[0].Stats().Connections != 0 {
+		t.Errorf("%s %+v", r, c.Peers[0].Stats())
 	}
-	c.extra = "settle: soon\npatience: never"
-	c.write()
+	c.Extra = "settle: soon\npatience: never"
+	c.Write()
 	for _, args := range [][]string{{"check"}, {"check", "--offline"}} {
 		if r := c.grab(args...); r.code != 2 || strings.Count(r.err, "grab: error: ") != 2 || !strings.Contains(r.err, "patience") || !strings.Contains(r.err, "hint") {
 			t.Error(r)
 		}
 	}
-	c.extra = ""
-	c.write()
+	c.Extra = ""
+	c.Write()
 	if r := c.grab("check", "nobody"); r.code != 2 || !strings.Contains(r.err, "expc01") {
 		t.Error(r)
 	}
@@ -211,7 +212,7 @@ func TestCheckOffline(t *testing.T) {
 
 func TestCheckWatchRuns(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
-	store, err := incident.OpenStore(filepath.Join(c.dir, "store"))
+	store, err := incident.OpenStore(filepath.Join(c.Dir, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,13 +237,13 @@ func TestCheckMailbox(t *testing.T) {
 		spoil        func(*labConfig)
 		detail, hint string
 	}{
-		{"down", func(c *labConfig) { c.mail.SetDown(true) }, "mailbox dial", "mail.server"},
-		{"password", func(c *labConfig) { c.file("imap.secret", "wrong\n") }, "mailbox login", "tried once"},
-		{"authority", func(c *labConfig) { c.replace("ca_file: ca.pem, ", "") }, "mailbox tls", "mail.ca_file"},
+		{"down", func(c *labConfig) { c.Mail.SetDown(true) }, "mailbox dial", "mail.server"},
+		{"password", func(c *labConfig) { c.File("imap.secret", "wrong\n") }, "mailbox login", "tried once"},
+		{"authority", func(c *labConfig) { c.Replace("ca_file: ca.pem, ", "") }, "mailbox tls", "mail.ca_file"},
 		{"name", func(c *labConfig) {
-			c.replace(c.mail.Addr(), strings.Replace(c.mail.Addr(), "127.0.0.1", "127.0.0.2", 1))
+			c.Replace(c.Mail.Addr(), strings.Replace(c.Mail.Addr(), "127.0.0.1", "127.0.0.2", 1))
 		}, "mailbox", "mail.server"},
-		{"folder", func(c *labConfig) { c.replace("ca_file:", "mailbox: Nowhere, ca_file:") }, "mailbox mailbox", "mail.mailbox"},
+		{"folder", func(c *labConfig) { c.Replace("ca_file:", "mailbox: Nowhere, ca_file:") }, "mailbox mailbox", "mail.mailbox"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newLab(t, lab.ExpresswayConfig{}).withMail()
@@ -265,16 +266,16 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 	key := realsrv.NewKey(t, "ecdsa")
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
 	dir := t.TempDir()
-	c := &labConfig{&labSite{t: t, dir: dir, login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}"}}
+	c := &labConfig{&testsite.Site{T: t, Dir: dir, Login: &lab.Login{PEM: key.PEM}, Window: "{before: 1s, after: 1s}"}}
 	known, err := os.ReadFile(d.KnownHosts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.known = known
-	c.extra = "logs: {families: [network_log]}"
-	c.file("network_log", time.Now().UTC().Add(-time.Minute).Format("2006-01-02T15:04:05.000-07:00")+" expc01 tvcs: text\n")
-	c.hosts = "      - {name: expc01, role: C, address: \"" + d.Addr() + "\", ssh: {user: " + d.User + "}, logs: {dir: \"" + filepath.ToSlash(dir) + "\"}}\n"
-	c.write()
+	c.Known = known
+	c.Extra = "logs: {families: [network_log]}"
+	c.File("network_log", time.Now().UTC().Add(-time.Minute).Format("2006-01-02T15:04:05.000-07:00")+" expc01 tvcs: text\n")
+	c.Hosts = "      - {name: expc01, role: C, address: \"" + d.Addr() + "\", ssh: {user: " + d.User + "}, logs: {dir: \"" + filepath.ToSlash(dir) + "\"}}\n"
+	c.Write()
 
 	rep, _ := c.check()
 	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "grab check expc01")
@@ -322,8 +323,8 @@ func TestCheckBanAfterRefusal(t *testing.T) {
 // What the file names and this machine has not is said, each with the next move.
 func TestCheckNames(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
-	c.extra = "socket: {group: no-such-group}\nnotify: {command: [" + filepath.Join(c.dir, "gone") + "]}"
-	c.write()
+	c.Extra = "socket: {group: no-such-group}\nnotify: {command: [" + filepath.Join(c.Dir, "gone") + "]}"
+	c.Write()
 	rep, r := c.check("--offline")
 	for what, detail := range map[string]string{"socket": "no group no-such-group", "notice/command": "notify.command: "} {
 		if f := findingOf(rep, "", what); r.code != 1 || f.Status != checkup.StatusFail || f.Hint == "" || !strings.Contains(f.Detail, detail) {

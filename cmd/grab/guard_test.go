@@ -21,17 +21,18 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
 // newGuarded is a watcher that does not run, by a configuration with these lines.
-func newGuarded(t *testing.T, extra string) (*labSite, *watching, *mailwatch.Watcher) {
+func newGuarded(t *testing.T, extra string) (*testsite.Site, *watching, *mailwatch.Watcher) {
 	t.Helper()
-	c := newLabSite(t)
-	c.hosts, c.extra = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n", extra
-	c.startMail()
-	cfg, err := config.Load(c.path)
+	c := testsite.New(t)
+	c.Hosts, c.Extra = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n", extra
+	c.StartMail()
+	cfg, err := config.Load(c.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +45,9 @@ func newGuarded(t *testing.T, extra string) (*labSite, *watching, *mailwatch.Wat
 }
 
 // restarted is a watcher of the configuration that does not run.
-func restarted(t *testing.T, c *labSite) *watching {
+func restarted(t *testing.T, c *testsite.Site) *watching {
 	t.Helper()
-	cfg, err := config.Load(c.path)
+	cfg, err := config.Load(c.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,9 +155,9 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 }
 
 // preview is what `grab check --mail` says of the mail in a file, which came into a folder.
-func preview(t *testing.T, c *labSite, file, folder string) *checkup.EMLReport {
+func preview(t *testing.T, c *testsite.Site, file, folder string) *checkup.EMLReport {
 	t.Helper()
-	cfg, err := config.Load(c.path)
+	cfg, err := config.Load(c.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 			t.Errorf("%d: check says %s (%s), watch did %s, want %s", i, rep.Outcome, rep.Why, got, x.want)
 		}
 	}
-	again := preview(t, c, c.file("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))), "")
+	again := preview(t, c, c.File("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))), "")
 	if !strings.Contains(again.Text(), "outcome    seen: a mail with this Message-ID") {
 		t.Error(again.Text())
 	}
@@ -229,11 +230,11 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 // --mail` says so of the second; times are read by the zone of the site that the
 // folder's route names.
 func TestCopyInAnotherFolder(t *testing.T) {
-	c := newLabSite(t)
-	c.hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n  - name: tokyo\n    clusters: [none]\n    time_zone: Asia/Tokyo\n    hosts: [{name: expc02, role: C, address: \"127.0.0.1:9\"}]\n"
-	c.extra = "routes: [{folder: Tokyo, sites: [tokyo]}]"
-	c.startMail()
-	c.file("grab.yaml", strings.Replace(c.read("grab.yaml"), "password:", "mailbox: [INBOX, Tokyo], password:", 1))
+	c := testsite.New(t)
+	c.Hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n  - name: tokyo\n    clusters: [none]\n    time_zone: Asia/Tokyo\n    hosts: [{name: expc02, role: C, address: \"127.0.0.1:9\"}]\n"
+	c.Extra = "routes: [{folder: Tokyo, sites: [tokyo]}]"
+	c.StartMail()
+	c.File("grab.yaml", strings.Replace(c.Read("grab.yaml"), "password:", "mailbox: [INBOX, Tokyo], password:", 1))
 	w := restarted(t, c)
 	cfg := w.cfg.Load()
 	raw := lab.Mail(lab.MailOptions{Time: time.Now().Add(-time.Minute)})
@@ -244,7 +245,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		site := map[string]string{"INBOX": "hq", "Tokyo": "tokyo"}[b.Folder]
-		rep := preview(t, c, c.file("x.eml", string(raw)), b.Folder)
+		rep := preview(t, c, c.File("x.eml", string(raw)), b.Folder)
 		if rep.Outcome != "incident" || len(rep.Sites) != 1 || rep.Sites[0].Site != site {
 			t.Errorf("%s: %+v", b.Folder, rep)
 		}
@@ -253,7 +254,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 			t.Errorf("%s: times are read by %v", b.Folder, z)
 		}
 		id = handle(t, m, raw)
-		if rep = preview(t, c, c.file("x.eml", string(raw)), b.Folder); rep.Outcome != "seen" {
+		if rep = preview(t, c, c.File("x.eml", string(raw)), b.Folder); rep.Outcome != "seen" {
 			t.Errorf("%s: %+v", b.Folder, rep)
 		}
 	}

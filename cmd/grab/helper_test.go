@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 )
 
 // result is how a run of the program ended.
@@ -45,34 +46,34 @@ func (r result) decode(t testing.TB, v any) {
 }
 
 // labConfig is a laboratory's site on which the program is run.
-type labConfig struct{ *labSite }
+type labConfig struct{ *testsite.Site }
 
 // newLab makes a laboratory's site.
 func newLab(t testing.TB, cfgs ...lab.ExpresswayConfig) *labConfig {
 	t.Helper()
-	return &labConfig{newLabSite(t, cfgs...)}
+	return &labConfig{testsite.New(t, cfgs...)}
 }
 
 // withMail starts a mailbox.
 func (c *labConfig) withMail() *labConfig {
-	c.t.Helper()
-	c.startMail()
+	c.T.Helper()
+	c.StartMail()
 	return c
 }
 
 // grab runs the program with this configuration.
 func (c *labConfig) grab(args ...string) result {
-	return runGrab(append([]string{"-c", c.path}, args...)...)
+	return runGrab(append([]string{"-c", c.Path}, args...)...)
 }
 
 // check runs `grab check --json` and returns its document.
 func (c *labConfig) check(args ...string) (checkup.Report, result) {
-	c.t.Helper()
+	c.T.Helper()
 	r := c.grab(append([]string{"check", "--json", "--timeout", "5s"}, args...)...)
 	var rep checkup.Report
-	r.decode(c.t, &rep)
+	r.decode(c.T, &rep)
 	if (r.code == 0) != rep.OK || r.code > 1 {
-		c.t.Errorf("ok is %v, %s", rep.OK, r)
+		c.T.Errorf("ok is %v, %s", rep.OK, r)
 	}
 	return rep, r
 }

@@ -13,9 +13,9 @@ import (
 // holds no secret; the server's name chooses where nothing else does.
 func TestInitMailAuth(t *testing.T) {
 	c := newLab(t)
-	secret := c.file("it's a \"secret\": #1", "hidden-value\n")
-	other := c.file("other", "hidden-value\n")
-	known := c.file("kh", "# empty\n")
+	secret := c.File("it's a \"secret\": #1", "hidden-value\n")
+	other := c.File("other", "hidden-value\n")
+	known := c.File("kh", "# empty\n")
 	for i, tt := range []struct {
 		args string // separated by blanks; SECRET and OTHER are files
 		want func(m config.Mail) bool
@@ -37,8 +37,8 @@ func TestInitMailAuth(t *testing.T) {
 			return m.OAuth.Provider == config.ProviderGoogle && m.OAuth.RefreshToken.Source() == "file "+other && m.OAuth.ClientSecret.Source() == "file "+secret && m.OAuth.ClientID == "c"
 		}, ""},
 	} {
-		path := filepath.Join(c.dir, "new.yaml")
-		args := []string{"-c", path, "init", "--store", filepath.Join(c.dir, "store"), "--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.dir, "id"), "--known-hosts", known, "--mail-user", "rtmt@example.com", "--no-check"}
+		path := filepath.Join(c.Dir, "new.yaml")
+		args := []string{"-c", path, "init", "--store", filepath.Join(c.Dir, "store"), "--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.Dir, "id"), "--known-hosts", known, "--mail-user", "rtmt@example.com", "--no-check"}
 		for word := range strings.FieldsSeq(tt.args) {
 			args = append(args, map[bool]string{true: secret, false: strings.Replace(word, "OTHER", other, 1)}[word == "SECRET"])
 		}
@@ -53,7 +53,7 @@ func TestInitMailAuth(t *testing.T) {
 		if m := loadConfig(t, path).Mails[0]; !tt.want(m) {
 			t.Errorf("%d: %+v %+v", i, m, m.OAuth)
 		}
-		if strings.Contains(c.read("new.yaml"), "hidden-value") {
+		if strings.Contains(c.Read("new.yaml"), "hidden-value") {
 			t.Errorf("%d: a secret stands in the file", i)
 		}
 		if err := os.Remove(path); err != nil {
@@ -64,9 +64,9 @@ func TestInitMailAuth(t *testing.T) {
 
 func TestInitMailAuthBadAnswers(t *testing.T) {
 	c := newLab(t)
-	path := filepath.Join(c.dir, "x.yaml")
-	s := c.file("s", "x\n")
-	base := []string{"-c", path, "init", "--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.dir, "id"), "--mail-user", "u", "--mail-server"}
+	path := filepath.Join(c.Dir, "x.yaml")
+	s := c.File("s", "x\n")
+	base := []string{"-c", path, "init", "--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.Dir, "id"), "--mail-user", "u", "--mail-server"}
 	for _, tt := range []struct {
 		args []string
 		want []string

@@ -25,16 +25,16 @@ func loadConfig(t testing.TB, path string) *config.Config {
 
 // initArgs are the flags for a lab of one Expressway and a mailbox.
 func (c *labConfig) initArgs(path string, more ...string) []string {
-	return append([]string{"-c", path, "init", "--store", filepath.Join(c.dir, "store"), "--mail-server", c.mail.Addr(), "--mail-user", c.mail.User,
-		"--mail-password-file", filepath.Join(c.dir, "imap.secret"), "--ca-file", filepath.Join(c.dir, "ca.pem"), "--site", "berlin", "--time-zone", "Europe/Berlin",
-		"--cluster", "A", "--cluster", "B", "--node", "cucm01", "--host", "expc01,C," + c.peers[0].Addr(), "--key-file", filepath.Join(c.dir, "id"),
-		"--logs-dir", c.peers[0].LogDir()}, more...)
+	return append([]string{"-c", path, "init", "--store", filepath.Join(c.Dir, "store"), "--mail-server", c.Mail.Addr(), "--mail-user", c.Mail.User,
+		"--mail-password-file", filepath.Join(c.Dir, "imap.secret"), "--ca-file", filepath.Join(c.Dir, "ca.pem"), "--site", "berlin", "--time-zone", "Europe/Berlin",
+		"--cluster", "A", "--cluster", "B", "--node", "cucm01", "--host", "expc01,C," + c.Peers[0].Addr(), "--key-file", filepath.Join(c.Dir, "id"),
+		"--logs-dir", c.Peers[0].LogDir()}, more...)
 }
 
 func TestInitRoundTrip(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{}).withMail()
-	path := filepath.Join(c.dir, "deep", "grab.yaml")
-	r := runGrab(c.initArgs(path, "--json", "--fingerprint", printOf(c.peers[0]))...)
+	path := filepath.Join(c.Dir, "deep", "grab.yaml")
+	r := runGrab(c.initArgs(path, "--json", "--fingerprint", printOf(c.Peers[0]))...)
 	var rep initReport
 	r.decode(t, &rep)
 	if r.code != 0 || !rep.OK || rep.Config != path || rep.Hosts[0].State != setup.TrustAdded || len(rep.Checks) < 10 {
@@ -63,8 +63,8 @@ func TestInitRoundTrip(t *testing.T) {
 
 func TestInitWithoutPins(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{}).withMail()
-	path := filepath.Join(c.dir, "a.yaml")
-	known := filepath.Join(c.dir, "kh")
+	path := filepath.Join(c.Dir, "a.yaml")
+	known := filepath.Join(c.Dir, "kh")
 	// nobody to ask and no fingerprint: the file stays, the exit code says that work is left
 	if r := runGrab(c.initArgs(path, "--known-hosts", known)...); r.code != 1 || !strings.Contains(r.out, "not pinned") || !strings.Contains(r.err, "grab trust") {
 		t.Error(r)
@@ -72,33 +72,33 @@ func TestInitWithoutPins(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if r := runGrab("-c", path, "trust", "--fingerprint", printOf(c.peers[0])); r.code != 0 {
+	if r := runGrab("-c", path, "trust", "--fingerprint", printOf(c.Peers[0])); r.code != 0 {
 		t.Error(r)
 	}
 	if r := runGrab("-c", path, "check"); r.code != 0 {
 		t.Error(r)
 	}
 	// the file alone
-	seen := c.peers[0].Stats().Connections
-	path = filepath.Join(c.dir, "b.yaml")
+	seen := c.Peers[0].Stats().Connections
+	path = filepath.Join(c.Dir, "b.yaml")
 	r := runGrab(c.initArgs(path, "--no-check", "--json")...)
 	var rep initReport
 	r.decode(t, &rep)
-	if r.code != 0 || !rep.OK || rep.Checks == nil || rep.Hosts == nil || c.peers[0].Stats().Connections != seen {
+	if r.code != 0 || !rep.OK || rep.Checks == nil || rep.Hosts == nil || c.Peers[0].Stats().Connections != seen {
 		t.Error(r)
 	}
 	// pins, but no check
-	path = filepath.Join(c.dir, "d.yaml")
-	r = runGrab(c.initArgs(path, "--no-check", "--json", "--known-hosts", known+"2", "--fingerprint", printOf(c.peers[0]))...)
+	path = filepath.Join(c.Dir, "d.yaml")
+	r = runGrab(c.initArgs(path, "--no-check", "--json", "--known-hosts", known+"2", "--fingerprint", printOf(c.Peers[0]))...)
 	r.decode(t, &rep)
-	if r.code != 0 || rep.Hosts[0].State != setup.TrustAdded || len(rep.Checks) != 0 || c.peers[0].Stats().Accepted != 1 {
-		t.Errorf("%s %+v", r, c.peers[0].Stats())
+	if r.code != 0 || rep.Hosts[0].State != setup.TrustAdded || len(rep.Checks) != 0 || c.Peers[0].Stats().Accepted != 1 {
+		t.Errorf("%s %+v", r, c.Peers[0].Stats())
 	}
 }
 
 func TestInitBadAnswers(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{}).withMail()
-	path := filepath.Join(c.dir, "x.yaml")
+	path := filepath.Join(c.Dir, "x.yaml")
 	for _, tt := range []struct {
 		args []string
 		want []string
@@ -106,10 +106,10 @@ func TestInitBadAnswers(t *testing.T) {
 		{nil, []string{"--host", "--key-file", "--password-file", "--mail-server"}},
 		{[]string{"--mail-server", "imap.example.com", "--key-file", "k"}, []string{"--host", "--mail-user", "--mail-password-file"}},
 		{[]string{"--host", "expc01,C"}, []string{"--key-file"}},
-		{[]string{"--host", "expc01,C", "--key-file", filepath.Join(c.dir, "id")}, []string{"name,role,address"}},
-		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none is not there"}},
+		{[]string{"--host", "expc01,C", "--key-file", filepath.Join(c.Dir, "id")}, []string{"name,role,address"}},
+		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.Dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none is not there"}},
 		{[]string{"--host", "a,C,10.0.0.1", "--key-file", "k", "--password-file", "p"}, []string{"exclude"}},
-		{[]string{"--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.dir, "id"), "--site", "a\nb"}, []string{"control characters"}},
+		{[]string{"--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.Dir, "id"), "--site", "a\nb"}, []string{"control characters"}},
 		{[]string{"--fingerprint", "x"}, []string{"fingerprint"}},
 	} {
 		r := runGrab(append([]string{"-c", path, "init"}, tt.args...)...)

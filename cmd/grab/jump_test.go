@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testsite"
 )
 
 // behind is a laboratory behind a real sshd as jump host, which knows a key of
@@ -25,11 +26,11 @@ func behind(t *testing.T) (*labConfig, *realsrv.SSHD) {
 	key := realsrv.NewKey(t, "ecdsa")
 	hop := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"ecdsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "restrict,port-forwarding")}})
 	c := newLab(t, two()...)
-	c.file("bastion", string(key.PEM))
+	c.File("bastion", string(key.PEM))
 	jump := fmt.Sprintf(", ssh: {jump: [{address: %q, user: %q, key: {file: bastion}}]}", hop.Addr(), hop.User)
-	c.hosts = c.row("expc01", c.peers[0], jump) + c.row("expe01", c.peers[1], jump)
-	c.known = []byte{}
-	c.write()
+	c.Hosts = c.Row("expc01", c.Peers[0], jump) + c.Row("expe01", c.Peers[1], jump)
+	c.Known = []byte{}
+	c.Write()
 	return c, hop
 }
 
@@ -37,23 +38,23 @@ func TestJumpTrustCheckNow(t *testing.T) {
 	t.Parallel()
 	c, hop := behind(t)
 	print := ssh.FingerprintSHA256(hop.HostKeys["ecdsa"])
-	rep, r := c.trusting("--fingerprint", printOf(c.peers[0])) // the hop is not pinned: nothing behind it is seen
-	if r.code != 1 || len(rep.Hosts) != 3 || rep.Hosts[0].Hop != 1 || rep.Hosts[0].Keys[0].Fingerprint != print || rep.Hosts[1].State != setup.TrustNot || !strings.Contains(rep.Hosts[1].Error, "hop 1") || c.read("known_hosts") != "" {
+	rep, r := c.trusting("--fingerprint", printOf(c.Peers[0])) // the hop is not pinned: nothing behind it is seen
+	if r.code != 1 || len(rep.Hosts) != 3 || rep.Hosts[0].Hop != 1 || rep.Hosts[0].Keys[0].Fingerprint != print || rep.Hosts[1].State != setup.TrustNot || !strings.Contains(rep.Hosts[1].Error, "hop 1") || c.Read("known_hosts") != "" {
 		t.Fatalf("%+v", rep)
 	}
-	rep, r = c.trusting("--fingerprint", print, "--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1]))
+	rep, r = c.trusting("--fingerprint", print, "--fingerprint", printOf(c.Peers[0]), "--fingerprint", printOf(c.Peers[1]))
 	if r.code != 0 {
 		t.Fatal(r)
 	}
 	for i, h := range rep.Hosts {
-		if h.State != setup.TrustAdded || h.Address != []string{hop.Addr(), c.peers[0].Addr(), c.peers[1].Addr()}[i] {
+		if h.State != setup.TrustAdded || h.Address != []string{hop.Addr(), c.Peers[0].Addr(), c.Peers[1].Addr()}[i] {
 			t.Errorf("%+v", h)
 		}
 	}
 	if r := c.grab("trust", "expe01"); r.code != 0 || !strings.Contains(r.out, "expe01, hop 1: already pinned") {
 		t.Error(r)
 	}
-	if s := c.peers[0].Stats(); s.Accepted+s.Refused > 0 {
+	if s := c.Peers[0].Stats(); s.Accepted+s.Refused > 0 {
 		t.Errorf("trust logged in: %+v", s)
 	}
 
@@ -61,9 +62,9 @@ func TestJumpTrustCheckNow(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r)
 	}
-	wantFinding(t, checked, "expc01", "connect", checkup.StatusOK, "through "+hop.Addr()+", "+c.peers[0].Addr(), "")
+	wantFinding(t, checked, "expc01", "connect", checkup.StatusOK, "through "+hop.Addr()+", "+c.Peers[0].Addr(), "")
 
-	r = c.grab("now", "--json", "--patience", "30s", "--out", c.dir)
+	r = c.grab("now", "--json", "--patience", "30s", "--out", c.Dir)
 	var out struct {
 		evidence.Manifest
 		Bundle string `json:"bundle"`
@@ -86,9 +87,9 @@ func TestJumpTrustCheckNow(t *testing.T) {
 func TestJumpRefused(t *testing.T) {
 	t.Parallel()
 	c, hop := behind(t)
-	c.trusting("--fingerprint", ssh.FingerprintSHA256(hop.HostKeys["ecdsa"]), "--fingerprint", printOf(c.peers[0]), "--fingerprint", printOf(c.peers[1]))
+	c.trusting("--fingerprint", ssh.FingerprintSHA256(hop.HostKeys["ecdsa"]), "--fingerprint", printOf(c.Peers[0]), "--fingerprint", printOf(c.Peers[1]))
 	good := realsrv.NewKey(t, "ecdsa")
-	c.file("bastion", string(good.PEM)) // sshd does not know it
+	c.File("bastion", string(good.PEM)) // sshd does not know it
 	rep, _ := c.check()
 	hop.WaitLog("Failed publickey", 1)
 	f := findingOf(rep, "expc01", "login")
@@ -116,24 +117,24 @@ func TestLegacyIsShown(t *testing.T) {
 	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")},
 		Extra: []string{"KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa"}})
 	logs := t.TempDir()
-	c := &labConfig{&labSite{t: t, dir: t.TempDir(), login: &lab.Login{PEM: key.PEM}, window: "{before: 1s, after: 1s}", known: []byte{}}}
+	c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{PEM: key.PEM}, Window: "{before: 1s, after: 1s}", Known: []byte{}}}
 	row := func(compat string) {
-		c.hosts = fmt.Sprintf("      - {name: expc01, address: %q, logs: {dir: %q}, ssh: {user: %q, compat: %s, bandwidth: 8MiB}}\n", d.Addr(), filepath.ToSlash(logs), d.User, compat)
-		c.write()
+		c.Hosts = fmt.Sprintf("      - {name: expc01, address: %q, logs: {dir: %q}, ssh: {user: %q, compat: %s, bandwidth: 8MiB}}\n", d.Addr(), filepath.ToSlash(logs), d.User, compat)
+		c.Write()
 	}
 	row("none")
 	if rep, r := c.trusting(); r.code != 1 || !strings.Contains(rep.Hosts[0].Hint, "compat: legacy") {
 		t.Error(r)
 	}
 	row("legacy")
-	c.known = nil
+	c.Known = nil
 	if rep, r := c.trusting("--fingerprint", ssh.FingerprintSHA256(d.HostKeys["rsa"])); r.code != 0 || rep.Hosts[0].State != setup.TrustAdded {
 		t.Fatal(r)
 	}
 	rep, _ := c.check()
 	wantFinding(t, rep, "expc01", "algorithms", checkup.StatusWarn, "diffie-hellman-group14-sha1 (key exchange), ssh-rsa (host key)", "ssh.compat")
 
-	r := c.grab("now", "--json", "--patience", "5s", "--out", c.dir, "--at", time.Now().UTC().Format(time.RFC3339))
+	r := c.grab("now", "--json", "--patience", "5s", "--out", c.Dir, "--at", time.Now().UTC().Format(time.RFC3339))
 	var m evidence.Manifest
 	r.decode(t, &m)
 	if h := m.Hosts[0]; !slices.Equal(h.Legacy, []string{"diffie-hellman-group14-sha1 (key exchange)", "ssh-rsa (host key)"}) {

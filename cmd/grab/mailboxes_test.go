@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 	"rtmtgrab/mailwatch"
 )
 
@@ -23,14 +24,14 @@ import (
 // that can never work: each alert is taken once, and a reload changes what is
 // watched.
 func TestWatchSeveralMailboxes(t *testing.T) {
-	o := newOffice(t)
-	never := fmt.Sprintf("{name: never, server: %q, ca_file: gone.pem, user: u, password: {file: imap.secret}}", o.mail.Addr())
-	cfg := o.write(o.byToken(", mailbox: [INBOX, Alerts]"), o.byPassword(), never)
-	if err := os.Remove(filepath.Join(o.dir, "gone.pem")); err != nil {
+	o := testsite.NewOffice(t)
+	never := fmt.Sprintf("{name: never, server: %q, ca_file: gone.pem, user: u, password: {file: imap.secret}}", o.Mail.Addr())
+	cfg := o.Write(o.ByToken(", mailbox: [INBOX, Alerts]"), o.ByPassword(), never)
+	if err := os.Remove(filepath.Join(o.Dir, "gone.pem")); err != nil {
 		t.Fatal(err)
 	}
-	var log safeBuffer
-	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)), func() (*config.Config, error) { return config.Load(o.path) }, nil)
+	var log testsite.SafeBuffer
+	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(&log, nil)), func() (*config.Config, error) { return config.Load(o.Path) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	}
 	taken := func(want ...string) {
 		t.Helper()
-		until(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
+		testsite.Until(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			slices.Sort(got)
@@ -65,23 +66,23 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	}
 	mail := func(node string) []byte { return lab.Mail(lab.MailOptions{Node: node, Time: time.Now()}) }
 	one := mail("one")
-	o.dovecot.Deliver("", one)
-	o.dovecot.Deliver("Alerts", one)
-	o.dovecot.Deliver("Alerts", mail("two"))
-	if err := errors.Join(o.mail.Deliver(one, time.Now()), o.mail.Deliver(mail("three"), time.Now())); err != nil {
+	o.Dovecot.Deliver("", one)
+	o.Dovecot.Deliver("Alerts", one)
+	o.Dovecot.Deliver("Alerts", mail("two"))
+	if err := errors.Join(o.Mail.Deliver(one, time.Now()), o.Mail.Deliver(mail("three"), time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	taken("one", "three", "two")
-	until(t, "all cursors", func() bool {
+	testsite.Until(t, "all cursors", func() bool {
 		return state("token/INBOX").State.Cursor.UID == 1 && state("token/Alerts").State.Cursor.UID == 3 && state("password/INBOX").State.Cursor.UID == 3
 	})
-	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
+	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.Dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
 		t.Errorf("%+v", b)
 	}
 	if b := state("never/INBOX"); !b.Never || b.State.Err == nil || !strings.Contains(log.String(), "cannot be watched as it is configured\" name=never/INBOX") {
 		t.Errorf("%+v\n%s", b, log.String())
 	}
-	if n := len(o.tokens.Requests()); n != 1 {
+	if n := len(o.Tokens.Requests()); n != 1 {
 		t.Errorf("%d requests for one token", n)
 	}
 	if !w.boxes.turning(time.Now()) || w.boxes.turning(time.Now().Add(time.Hour)) {
@@ -90,23 +91,23 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 
 	reload := func(mails ...string) {
 		t.Helper()
-		o.write(mails...)
+		o.Write(mails...)
 		reloads <- struct{}{}
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
 		go func() { done <- w.mailbox(ctx, reloads) }()
 	}
-	reload(o.byToken(", mailbox: [INBOX, Alerts], mark: flagged"), o.byPassword())
-	o.dovecot.Deliver("Alerts", mail("four"))
+	reload(o.ByToken(", mailbox: [INBOX, Alerts], mark: flagged"), o.ByPassword())
+	o.Dovecot.Deliver("Alerts", mail("four"))
 	taken("four", "one", "three", "two")
-	if n := len(o.tokens.Requests()); n != 1 {
+	if n := len(o.Tokens.Requests()); n != 1 {
 		t.Errorf("%d requests for one token after a reload", n)
 	}
 
-	reload(o.byPassword())
-	o.dovecot.Deliver("", mail("nobody"))
-	o.mail.Deliver(mail("zero"), time.Now())
+	reload(o.ByPassword())
+	o.Dovecot.Deliver("", mail("nobody"))
+	o.Mail.Deliver(mail("zero"), time.Now())
 	taken("four", "one", "three", "two", "zero")
 	if list := w.boxes.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
 		t.Errorf("%+v", list)
@@ -115,7 +116,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	for _, secret := range append(o.tokens.Tokens(), o.tokens.Secret, o.mail.Password) {
+	for _, secret := range append(o.Tokens.Tokens(), o.Tokens.Secret, o.Mail.Password) {
 		if strings.Contains(log.String(), secret) {
 			t.Error("a secret stands in the log")
 		}
@@ -124,9 +125,9 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 
 // check looks at every folder of every mailbox, and names causes.
 func TestCheckMailboxes(t *testing.T) {
-	o := newOffice(t)
-	o.write(o.byToken(", mailbox: [INBOX, Alerts]"), o.byPassword(), strings.Replace(o.byToken(", mailbox: Alertz"), "name: token", "name: lost", 1))
-	rep, r := (&labConfig{o.labSite}).check()
+	o := testsite.NewOffice(t)
+	o.Write(o.ByToken(", mailbox: [INBOX, Alerts]"), o.ByPassword(), strings.Replace(o.ByToken(", mailbox: Alertz"), "name: token", "name: lost", 1))
+	rep, r := (&labConfig{o.Site}).check()
 	var lines []string
 	for _, f := range rep.Checks {
 		if f.What == "mailbox" {
@@ -144,11 +145,11 @@ func TestCheckMailboxes(t *testing.T) {
 		{lab.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000222: The provided client secret keys for app are expired. {secret}"}, "AADSTS7000222", "the client secret has expired"},
 		{lab.TokenBehaviour{Worthless: true}, "of the token the server said", "the mail server refuses it"},
 	} {
-		o.tokens.Behave(c.do)
-		o.write(o.byToken(""))
-		rep, r := (&labConfig{o.labSite}).check()
+		o.Tokens.Behave(c.do)
+		o.Write(o.ByToken(""))
+		rep, r := (&labConfig{o.Site}).check()
 		wantFinding(t, rep, "", "mailbox", checkup.StatusFail, c.detail, c.hint)
-		for _, secret := range []string{o.tokens.Secret, "access-"} {
+		for _, secret := range []string{o.Tokens.Secret, "access-"} {
 			if strings.Contains(r.out+r.err, secret) {
 				t.Errorf("a secret is shown: %s", r)
 			}

@@ -14,29 +14,30 @@ import (
 
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testsite"
 )
 
 // A mailbox whose login was refused is connected again as soon as a check over the
 // socket has found it well: the next attempt of its own is minutes away.
 func TestCheckMendsMailbox(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
-	c.write()
-	secret := filepath.Join(c.dir, "imap.secret")
+	c.Write()
+	secret := filepath.Join(c.Dir, "imap.secret")
 	good, err := os.ReadFile(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.file("imap.secret", "wrong\n")
-	c.watching(c.socket())
-	until(t, "refused", func() bool { return strings.Contains(c.grab("status").out, "is down: mailbox login: user") })
-	c.file("imap.secret", string(good))
+	c.File("imap.secret", "wrong\n")
+	c.watching(c.Socket())
+	testsite.Until(t, "refused", func() bool { return strings.Contains(c.grab("status").out, "is down: mailbox login: user") })
+	c.File("imap.secret", string(good))
 	if r := c.grab("check"); !strings.Contains(r.err, through) || strings.Contains(r.out, "FAIL") {
 		t.Fatal(r)
 	}
 	if out := c.grab("status").out; !strings.Contains(out, "SIP bodies logged: yes") {
 		t.Errorf("status does not say what the check has seen:\n%s", out)
 	}
-	until(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
+	testsite.Until(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
 }
 
 // What a person does about a host is seen without asking the host.
@@ -64,7 +65,7 @@ func TestMended(t *testing.T) {
 			t.Error(kind)
 		}
 	}
-	peer := newLab(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).peers[0]
+	peer := newLab(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
 	c.Address, c.KnownHosts, c.HostKey = peer.Addr(), "", ssh.FingerprintSHA256(peer.HostKey())
 	_, err := sshdial.Dial(t.Context(), c)
 	if is = mended(t.Context(), c, err); is == nil || is() {

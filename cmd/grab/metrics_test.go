@@ -17,6 +17,7 @@ import (
 
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 	"rtmtgrab/internal/version"
 )
 
@@ -52,11 +53,11 @@ func TestNothingPrivate(t *testing.T) {
 		fmt.Fprintf(rw, "cannot %s %s: %s", r.Method, r.RequestURI, b)
 	}))
 	defer hook.Close()
-	c.file("hook.url", hook.URL+"/services/T0K3Nsecret?sig=S1Gnature\n")
-	addr := freeAddr(t)
-	c.extra = strings.Replace(c.extra, "on: [", "webhooks: [{url: {file: hook.url}}], on: [problems, ", 1) +
+	c.File("hook.url", hook.URL+"/services/T0K3Nsecret?sig=S1Gnature\n")
+	addr := testsite.FreeAddr(t)
+	c.Extra = strings.Replace(c.Extra, "on: [", "webhooks: [{url: {file: hook.url}}], on: [problems, ", 1) +
 		fmt.Sprintf("\nhttp: {listen: %q}\nalerts: {from: [\"@example.com\"]}\nheartbeats: [{name: daily, match: CpuPegging}]", addr)
-	c.write()
+	c.Write()
 	w, _, _ := c.watch(func(*watching) {})
 	subject := "[RTMT-ALERT-Musterfrau (0711 555 0199)] PartiallyRegisteredPhone: Grete's phone 5550199"
 	text := "Call Grete Musterfrau, 0711 555 0199\n"
@@ -65,23 +66,23 @@ func TestNothingPrivate(t *testing.T) {
 	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
 	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
 		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.own.Key.Notice("x") + "\r\n" + text} {
-		if err := c.mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {
+		if err := c.Mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	until(t, "all mails", func() bool {
+	testsite.Until(t, "all mails", func() bool {
 		r := w.status()
 		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.own.CameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
 	})
-	c.mail.SetDown(true)
-	c.peers[1].SetDown(true)
-	until(t, "the mailbox is down", func() bool { return !w.status().Works })
+	c.Mail.SetDown(true)
+	c.Peers[1].SetDown(true)
+	testsite.Until(t, "the mailbox is down", func() bool { return !w.status().Works })
 
 	said := map[string]string{"status": c.grab("status", "--json").out, "status in words": c.grab("status").out}
-	_, said["healthz"] = get(t, addr, "/healthz")
-	_, said["metrics"] = get(t, addr, "/metrics")
+	_, said["healthz"] = testsite.Get(t, addr, "/healthz")
+	_, said["metrics"] = testsite.Get(t, addr, "/metrics")
 	secrets := append(c.credentials(), private...)
-	secrets = append(secrets, c.mail.Password, "T0K3Nsecret", "S1Gnature", victim.Number, victim.Device, victim.CallID, strings.Split(string(c.login.PEM), "\n")[2])
+	secrets = append(secrets, c.Mail.Password, "T0K3Nsecret", "S1Gnature", victim.Number, victim.Device, victim.CallID, strings.Split(string(c.Login.PEM), "\n")[2])
 	for what, text := range said {
 		for _, s := range secrets {
 			if len(s) < 4 || tells(text, s) {
@@ -100,15 +101,15 @@ func TestNothingPrivate(t *testing.T) {
 // checkMetrics looks whether each metric is documented and each label's value is one
 // of ours, or of the configuration.
 func (c *labConfig) checkMetrics(text string) {
-	c.t.Helper()
+	c.T.Helper()
 	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	known := map[string][]string{"outcome": {"alert", "seen_before", "not_kept"}, "what": {"started", "sealed", "failed"}, "step": {"held", "copied", "sealed"},
 		"coverage": {"complete", "partial", "lost", "failed"}, "site": {"hq"}, "blocks": {"true", "false"}, "version": {version.Version}, "family": lab.Families(),
-		"heartbeat": {"daily"}, "mailbox": {c.mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.mail.User + "/INBOX"}}
-	for _, e := range c.peers {
+		"heartbeat": {"daily"}, "mailbox": {c.Mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.Mail.User + "/INBOX"}}
+	for _, e := range c.Peers {
 		known["host"] = append(known["host"], e.Name())
 	}
 	n := 0
@@ -123,16 +124,16 @@ func (c *labConfig) checkMetrics(text string) {
 			name = strings.TrimSuffix(name, end)
 		}
 		if !strings.Contains(string(doc), "`"+name+"`") {
-			c.t.Errorf("docs/operations.md has no %s", name)
+			c.T.Errorf("docs/operations.md has no %s", name)
 		}
 		for _, l := range label.FindAllStringSubmatch(labels, -1) {
 			ok := l[1] == "le" || l[1] == "key" && strings.HasPrefix(l[2], "host/") || slices.Contains(known[l[1]], l[2])
 			if !ok {
-				c.t.Errorf("%s has the label %s=%q", name, l[1], l[2])
+				c.T.Errorf("%s has the label %s=%q", name, l[1], l[2])
 			}
 		}
 	}
 	if n < 50 {
-		c.t.Errorf("only %d lines of metrics", n)
+		c.T.Errorf("only %d lines of metrics", n)
 	}
 }

@@ -15,8 +15,8 @@ func TestShortRing(t *testing.T) {
 		keep string
 		said bool
 	}{{"5m", true}, {"16m", true}, {"17m", false}} {
-		c.window, c.extra = "{before: 15m, after: 5m, max: 1h}", "ring: {enabled: true, keep: "+s.keep+"}"
-		c.write()
+		c.Window, c.Extra = "{before: 15m, after: 5m, max: 1h}", "ring: {enabled: true, keep: "+s.keep+"}"
+		c.Write()
 		rep, r := c.check("--offline")
 		f := findingOf(rep, "expc01", "ring")
 		if r.code != 0 || (f.Status == checkup.StatusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15m0s (window.before)") || !strings.Contains(f.Hint, "17m0s")) {

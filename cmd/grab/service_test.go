@@ -118,12 +118,12 @@ func TestServeEnds(t *testing.T) {
 // The real watch, in the hands of the manager.
 func TestServeWatch(t *testing.T) {
 	c := newLab(t).withMail()
-	c.hosts = "      - {name: e1, role: C, address: \"127.0.0.1:9\"}\n"
-	c.write()
+	c.Hosts = "      - {name: e1, role: C, address: \"127.0.0.1:9\"}\n"
+	c.Write()
 	lines, log := io.Pipe()
 	m := manage(slog.New(slog.NewTextHandler(log, nil)), func(h *serviceHost, ctx context.Context) error {
 		defer log.Close()
-		a := &app{config: c.path, out: io.Discard, err: io.Discard, service: h}
+		a := &app{config: c.Path, out: io.Discard, err: io.Discard, service: h}
 		return a.watch(ctx)
 	})
 	heard := readLines(lines)
@@ -152,8 +152,8 @@ func TestServeWatch(t *testing.T) {
 	until("msg=watching")
 	ask(askReload)
 	until("msg=reloaded")
-	c.extra = "nonsense: 1"
-	c.write()
+	c.Extra = "nonsense: 1"
+	c.Write()
 	ask(askReload)
 	until("the old configuration stays in force")
 	ask(askStop)

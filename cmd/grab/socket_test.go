@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 )
 
 const through = "by way of the grab watch"
@@ -29,10 +30,10 @@ const through = "by way of the grab watch"
 // watching runs `grab watch` in this process until stop is called, and waits until it
 // answers.
 func (c *labConfig) watching(socket string) (stop func() result) {
-	c.t.Helper()
-	var out, log safeBuffer
+	c.T.Helper()
+	var out, log testsite.SafeBuffer
 	interrupted, ended := make(chan struct{}), make(chan int, 1)
-	go func() { ended <- run(interrupted, []string{"-c", c.path, "watch"}, strings.NewReader(""), &out, &log) }()
+	go func() { ended <- run(interrupted, []string{"-c", c.Path, "watch"}, strings.NewReader(""), &out, &log) }()
 	var r *result
 	stop = func() result {
 		if r == nil {
@@ -41,29 +42,29 @@ func (c *labConfig) watching(socket string) (stop func() result) {
 		}
 		return *r
 	}
-	c.t.Cleanup(func() {
-		if stop(); c.t.Failed() {
-			c.t.Logf("watch: %s", r)
+	c.T.Cleanup(func() {
+		if stop(); c.T.Failed() {
+			c.T.Logf("watch: %s", r)
 		}
 	})
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		err := (&control.Client{Path: socket}).Do(c.t.Context(), http.MethodGet, "/hello", nil, nil)
+		err := (&control.Client{Path: socket}).Do(c.T.Context(), http.MethodGet, "/hello", nil, nil)
 		if err == nil {
 			return stop
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("%v\n%s", err, stop())
+			c.T.Fatalf("%v\n%s", err, stop())
 		}
 	}
 }
 
 // warm waits until the watcher holds a session to every peer.
 func (c *labConfig) warm() {
-	c.t.Helper()
-	for _, e := range c.peers {
+	c.T.Helper()
+	for _, e := range c.Peers {
 		for deadline := time.Now().Add(time.Minute); e.Stats().Accepted == 0; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				c.t.Fatal("the watcher never logs in")
+				c.T.Fatal("the watcher never logs in")
 			}
 		}
 	}
@@ -130,9 +131,9 @@ func shape(t *testing.T, s string) string {
 // Every command ends and says the same by way of the watcher as without it.
 func TestThroughAndDirect(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
-	c.extra = "settle: 100ms"
-	c.write()
-	c.watching(c.socket())
+	c.Extra = "settle: 100ms"
+	c.Write()
+	c.watching(c.Socket())
 	c.warm()
 	incidents := map[string]string{} // by coverage and way
 	for _, tt := range []struct {
@@ -161,7 +162,7 @@ func TestThroughAndDirect(t *testing.T) {
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			if tt.down {
-				if err := c.peers[1].SetDown(true); err != nil {
+				if err := c.Peers[1].SetDown(true); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -200,27 +201,27 @@ func TestThroughAndDirect(t *testing.T) {
 // Whatever is asked of the watcher goes over the sessions it has.
 func TestThroughLogins(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
-	c.extra = "settle: 100ms"
-	c.write()
-	c.watching(c.socket())
+	c.Extra = "settle: 100ms"
+	c.Write()
+	c.watching(c.Socket())
 	c.warm()
 	for _, args := range [][]string{{"now"}, {"check"}, {"now", "--json"}} {
 		if r := c.grab(args...); r.code != 0 || !strings.Contains(r.err, through) {
 			t.Error(r)
 		}
 	}
-	for _, e := range c.peers {
+	for _, e := range c.Peers {
 		if n := e.Stats().Accepted; n != 1 {
 			t.Errorf("%s: %d logins", e.Name(), n)
 		}
 	}
 	var o oneshot.Outcome
-	r := c.grab("now", "--json", "--out", filepath.Join(c.dir, "out"))
+	r := c.grab("now", "--json", "--out", filepath.Join(c.Dir, "out"))
 	r.decode(t, &o)
-	if res, err := bundle.Verify(t.Context(), o.Bundle); err != nil || !res.OK || filepath.Dir(o.Bundle) != filepath.Join(c.dir, "out") {
+	if res, err := bundle.Verify(t.Context(), o.Bundle); err != nil || !res.OK || filepath.Dir(o.Bundle) != filepath.Join(c.Dir, "out") {
 		t.Errorf("%v %+v: %s", err, res, r)
 	}
-	if r := c.grab("now", "--out", filepath.Join(c.path, "no")); r.code != 2 || !strings.Contains(r.err, "--out") {
+	if r := c.grab("now", "--out", filepath.Join(c.Path, "no")); r.code != 2 || !strings.Contains(r.err, "--out") {
 		t.Error(r)
 	}
 }
@@ -247,8 +248,8 @@ func TestThroughAsMember(t *testing.T) {
 	}
 	os.Chown(home, 65534, 65534)
 	socket := filepath.Join(open, "grab.sock")
-	c.extra = "socket: {path: " + socket + ", group: \"65432\"}"
-	c.write()
+	c.Extra = "socket: {path: " + socket + ", group: \"65432\"}"
+	c.Write()
 	exe, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -257,15 +258,15 @@ func TestThroughAsMember(t *testing.T) {
 	if err := os.WriteFile(prog, exe, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := c.read("grab.yaml")
+	text := c.Read("grab.yaml")
 	for _, key := range []string{"store: ", "key: {file: ", "known_hosts: ", "password: {file: ", "ca_file: "} {
-		text = strings.ReplaceAll(text, key, key+c.dir+"/")
+		text = strings.ReplaceAll(text, key, key+c.Dir+"/")
 	}
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.path = config
-	os.Chmod(filepath.Dir(c.dir), 0o700)
+	c.Path = config
+	os.Chmod(filepath.Dir(c.Dir), 0o700)
 	stop := c.watching(socket)
 
 	as := func(gid uint32, args ...string) result {
@@ -305,12 +306,12 @@ func TestThroughAsMember(t *testing.T) {
 }
 
 // client runs a command in this process, which may be interrupted.
-func (c *labConfig) client(args ...string) (said *safeBuffer, interrupt func(), end func() result) {
-	var out safeBuffer
-	said = &safeBuffer{}
+func (c *labConfig) client(args ...string) (said *testsite.SafeBuffer, interrupt func(), end func() result) {
+	var out testsite.SafeBuffer
+	said = &testsite.SafeBuffer{}
 	interrupted, ended := make(chan struct{}), make(chan int, 1)
 	go func() {
-		ended <- run(interrupted, append([]string{"-c", c.path}, args...), strings.NewReader(""), &out, said)
+		ended <- run(interrupted, append([]string{"-c", c.Path}, args...), strings.NewReader(""), &out, said)
 	}()
 	return said, func() { close(interrupted) }, func() result { return result{<-ended, out.String(), said.String()} }
 }
@@ -320,55 +321,55 @@ func (c *labConfig) client(args ...string) (said *safeBuffer, interrupt func(), 
 func TestThroughEnds(t *testing.T) {
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
-	stop := c.watching(c.socket())
+	stop := c.watching(c.Socket())
 
 	said, interrupt, end := c.client("now", "--after", "1h")
-	said.until(t, "files held")
+	said.Until(t, "files held")
 	c.copied()
 	interrupt()
 	if r := end(); r.code != 3 || !strings.Contains(r.out, "stopped by hand") {
 		t.Error(r)
 	}
 
-	cmd := program("-c", c.path, "now", "--after", "1s")
-	var killed safeBuffer
+	cmd := program("-c", c.Path, "now", "--after", "1s")
+	var killed testsite.SafeBuffer
 	cmd.Stderr = &killed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	killed.until(t, "files held")
+	killed.Until(t, "files held")
 	cmd.Process.Kill()
 	cmd.Wait()
 	c.complete(1)
 
 	said, _, end = c.client("now", "--after", "3s")
-	said.until(t, "files held")
+	said.Until(t, "files held")
 	stop()
 	if r := end(); r.code != 1 || !strings.Contains(r.err, "grab watch was stopped") || !strings.Contains(r.err, "grab: hint:") {
 		t.Error(r)
 	}
-	c.watching(c.socket())
+	c.watching(c.Socket())
 	c.complete(2)
 }
 
 // list waits until the store's incidents are as they should be.
 func (c *labConfig) list(good func([]incident.Listed) bool) []incident.Listed {
-	c.t.Helper()
-	store := &incident.Store{Dir: filepath.Join(c.dir, "store")}
+	c.T.Helper()
+	store := &incident.Store{Dir: filepath.Join(c.Dir, "store")}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		list, err := store.List()
 		if err == nil && good(list) {
 			return list
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("%v %+v", err, list)
+			c.T.Fatalf("%v %+v", err, list)
 		}
 	}
 }
 
 // complete waits until n incidents are sealed with all that there was.
 func (c *labConfig) complete(n int) {
-	c.t.Helper()
+	c.T.Helper()
 	c.list(func(list []incident.Listed) bool {
 		got := 0
 		for _, l := range list {
@@ -382,7 +383,7 @@ func (c *labConfig) complete(n int) {
 
 // copied waits until something was got of an incident that is open.
 func (c *labConfig) copied() {
-	c.t.Helper()
+	c.T.Helper()
 	c.list(func(list []incident.Listed) bool {
 		return slices.ContainsFunc(list, func(l incident.Listed) bool { return l.State == incident.Running && l.Coverage == evidence.Partial })
 	})
@@ -392,14 +393,14 @@ func (c *labConfig) copied() {
 func TestThroughRetryWakes(t *testing.T) {
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
-	bundles := filepath.Join(c.dir, "store", "bundles")
-	c.watching(c.socket())
+	bundles := filepath.Join(c.Dir, "store", "bundles")
+	c.watching(c.Socket())
 	if err := os.Remove(bundles); err != nil {
 		t.Fatal(err)
 	}
-	c.file("store/bundles", "in the way")
+	c.File("store/bundles", "in the way")
 	now := time.Now()
-	if err := c.mail.Deliver(lab.Mail(lab.MailOptions{Node: "cucm01", Count: 1, Time: now, Zone: time.UTC}), now); err != nil {
+	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{Node: "cucm01", Count: 1, Time: now, Zone: time.UTC}), now); err != nil {
 		t.Fatal(err)
 	}
 	id := c.list(func(list []incident.Listed) bool { return len(list) == 1 && list[0].State == incident.Failed })[0].Incident
@@ -418,12 +419,12 @@ func TestThroughRetryWakes(t *testing.T) {
 // A watcher of another configuration is not asked, nor any for user@address.
 func TestNotThrough(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
-	c.watching(c.socket())
-	other := c.file("other.yaml", c.read("grab.yaml"))
+	c.watching(c.Socket())
+	other := c.File("other.yaml", c.Read("grab.yaml"))
 	if r := runGrab("-c", other, "check", "--offline"); r.code != 0 || strings.Contains(r.err, through) {
 		t.Error(r)
 	}
-	if r := c.grab("now", "root@127.0.0.1:1", "--key", filepath.Join(c.dir, "id"), "--patience", "1ms", "--before", "1s", "--out", c.dir); strings.Contains(r.err, through) {
+	if r := c.grab("now", "root@127.0.0.1:1", "--key", filepath.Join(c.Dir, "id"), "--patience", "1ms", "--before", "1s", "--out", c.Dir); strings.Contains(r.err, through) {
 		t.Error(r)
 	}
 	t.Chdir(t.TempDir())
@@ -434,9 +435,9 @@ func TestNotThrough(t *testing.T) {
 	if path, places, ok := (&app{}).whereWatcher(); path != "" || !ok || !slices.Contains(places, "/run/grab/grab.sock") {
 		t.Errorf("without a configuration: %q %v %v", path, places, ok)
 	}
-	c.extra = "socket: {path: none}"
-	c.write()
-	if _, _, ok := (&app{config: c.path}).whereWatcher(); ok {
+	c.Extra = "socket: {path: none}"
+	c.Write()
+	if _, _, ok := (&app{config: c.Path}).whereWatcher(); ok {
 		t.Error("a watcher that answers nobody is looked for")
 	}
 }

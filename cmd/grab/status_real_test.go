@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/testsite"
 )
 
 // The program itself, beside Dovecot and OpenSSH: it tells its service manager that it
@@ -37,7 +38,7 @@ func TestStatusReal(t *testing.T) {
 		}
 		said += string(b[:n]) + "\n"
 	}
-	until(t, "it works", func() bool {
+	testsite.Until(t, "it works", func() bool {
 		out, err := program("status", "--json", "-c", s.config).Output()
 		var r status.Report
 		if json.Unmarshal(out, &r) != nil || (err == nil) != r.Works {

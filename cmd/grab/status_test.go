@@ -12,23 +12,24 @@ import (
 
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 )
 
 // status runs `grab status --json` until ok is content with it.
 func (c *labConfig) status(what string, ok func(status.Report) bool) status.Report {
-	c.t.Helper()
+	c.T.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		r := c.grab("status", "--json")
 		var rep status.Report
-		r.decode(c.t, &rep)
+		r.decode(c.T, &rep)
 		if (r.code == 0) != rep.Works || r.code > 1 {
-			c.t.Fatalf("works is %v, %s", rep.Works, r)
+			c.T.Fatalf("works is %v, %s", rep.Works, r)
 		}
 		if ok(rep) {
 			return rep
 		}
 		if time.Now().After(deadline) {
-			c.t.Fatalf("never: %s; %s", what, r)
+			c.T.Fatalf("never: %s; %s", what, r)
 		}
 	}
 }
@@ -45,10 +46,10 @@ func problemKeys(r status.Report) (list []string) {
 // the watch is gone the store is asked.
 func TestStatus(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
-	addr := freeAddr(t)
-	c.extra = fmt.Sprintf("http: {listen: %q}\nsettle: 10ms", addr)
-	c.write()
-	stop := c.watching(c.socket())
+	addr := testsite.FreeAddr(t)
+	c.Extra = fmt.Sprintf("http: {listen: %q}\nsettle: 10ms", addr)
+	c.Write()
+	stop := c.watching(c.Socket())
 	up := func(r status.Report) bool {
 		return r.Works && r.Mailboxes[0].Connected && r.Hosts[0].Warm == "up" && r.Hosts[1].Warm == "up" && len(r.Hosts[0].Families) > 0 && r.Hosts[0].ClockMS != nil
 	}
@@ -56,12 +57,12 @@ func TestStatus(t *testing.T) {
 	if len(r.Clusters) != 0 || r.Disk.FreeBytes <= 0 || r.Disk.UsedBytes <= 0 || r.Hosts[0].Login.IsZero() || !strings.HasPrefix(r.Hosts[0].HostKey, "SHA256:") || r.Hosts[0].Sites[0] != "hq" {
 		t.Errorf("%+v", r)
 	}
-	if code, body := get(t, addr, "/healthz"); code != 200 || body != "ok\n" {
+	if code, body := testsite.Get(t, addr, "/healthz"); code != 200 || body != "ok\n" {
 		t.Errorf("%d %s", code, body)
 	}
 
 	at := time.Now().Add(-time.Second)
-	if err := c.mail.Deliver(lab.Mail(lab.MailOptions{Time: at}), at); err != nil {
+	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{Time: at}), at); err != nil {
 		t.Fatal(err)
 	}
 	r = c.status("the mail of the cluster, and its bundle", func(r status.Report) bool {
@@ -71,36 +72,36 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v %+v", got, r.Mailboxes)
 	}
 	var metrics string
-	until(t, "the bundle in the metrics", func() bool {
-		_, metrics = get(t, addr, "/metrics")
+	testsite.Until(t, "the bundle in the metrics", func() bool {
+		_, metrics = testsite.Get(t, addr, "/metrics")
 		return strings.Contains(metrics, `grab_bundles_total{coverage="complete"} 1`) && strings.Contains(metrics, `grab_incident_seconds_count{step="sealed"}`) // the last that is counted
 	})
 	for _, want := range []string{"grab_works 1\n", `grab_mails_total{outcome="alert"} 1`, `grab_incidents_total{what="sealed"} 1`, `grab_incident_seconds_count{step="held"} 1`,
-		`grab_incident_seconds_count{step="sealed"} 1`, "grab_mail_delay_seconds_count 1", `grab_host_warm{host="` + c.peers[0].Name() + `"} 1`,
-		`grab_cluster_mail_timestamp_seconds{cluster="StandAloneCluster"} `, `grab_copied_bytes_total{host="` + c.peers[1].Name() + `"} `, "go_goroutines ", "process_open_fds ",
-		`grab_mailbox_connected{mailbox="` + c.mail.User + `/INBOX"} 1`, "grab_disk_free_bytes ", `grab_host_log_depth_seconds{family="network_log",host=`} {
+		`grab_incident_seconds_count{step="sealed"} 1`, "grab_mail_delay_seconds_count 1", `grab_host_warm{host="` + c.Peers[0].Name() + `"} 1`,
+		`grab_cluster_mail_timestamp_seconds{cluster="StandAloneCluster"} `, `grab_copied_bytes_total{host="` + c.Peers[1].Name() + `"} `, "go_goroutines ", "process_open_fds ",
+		`grab_mailbox_connected{mailbox="` + c.Mail.User + `/INBOX"} 1`, "grab_disk_free_bytes ", `grab_host_log_depth_seconds{family="network_log",host=`} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s in\n%s", want, metrics)
 		}
 	}
 
-	key := "mailbox/" + c.mail.User + "/INBOX"
-	c.mail.SetDown(true)
+	key := "mailbox/" + c.Mail.User + "/INBOX"
+	c.Mail.SetDown(true)
 	r = c.status("the mailbox is down", func(r status.Report) bool { return !r.Works })
 	if !slices.Contains(problemKeys(r), key) || r.Problems[0].Hint == "" || r.Mailboxes[0].Error == "" || r.Mailboxes[0].Since.IsZero() {
 		t.Errorf("%+v", r)
 	}
-	until(t, "503", func() bool {
-		code, body := get(t, addr, "/healthz")
+	testsite.Until(t, "503", func() bool {
+		code, body := testsite.Get(t, addr, "/healthz")
 		return code == 503 && strings.Contains(body, "is down") && !strings.Contains(body, "@")
 	})
-	if _, m := get(t, addr, "/metrics"); !strings.Contains(m, "grab_works 0\n") || !strings.Contains(m, `grab_problem{blocks="true",key="`+key+`"} 1`) {
+	if _, m := testsite.Get(t, addr, "/metrics"); !strings.Contains(m, "grab_works 0\n") || !strings.Contains(m, `grab_problem{blocks="true",key="`+key+`"} 1`) {
 		t.Error(m)
 	}
-	if words := c.grab("status"); words.code != 1 || !strings.Contains(words.out, "Would an alert now work?  No:\n  in the way: mailbox "+c.mail.User) {
+	if words := c.grab("status"); words.code != 1 || !strings.Contains(words.out, "Would an alert now work?  No:\n  in the way: mailbox "+c.Mail.User) {
 		t.Errorf("%s", words)
 	}
-	c.mail.SetDown(false)
+	c.Mail.SetDown(false)
 	r = c.status("the mailbox is back", up)
 	if words := c.grab("status"); words.code != 0 || !strings.Contains(words.out, "Would an alert now work?  Yes") {
 		t.Errorf("%s", words)
@@ -111,7 +112,7 @@ func TestStatus(t *testing.T) {
 		t.Error("somebody still listens")
 	}
 	c.withRefusal()
-	if gone := c.grab("status"); gone.code != 1 || !strings.Contains(gone.out, "last sign of grab watch in the store: ") || !strings.Contains(gone.out, c.peers[0].Name()+" (") ||
+	if gone := c.grab("status"); gone.code != 1 || !strings.Contains(gone.out, "last sign of grab watch in the store: ") || !strings.Contains(gone.out, c.Peers[0].Name()+" (") ||
 		!strings.Contains(gone.out, "login not tried again") || !strings.Contains(gone.err, "hint: start it") {
 		t.Errorf("%s", gone)
 	}
@@ -121,30 +122,30 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%s", gone)
 	}
 	// What was known is known after a restart, before anything is asked.
-	c.mail.SetDown(true)
-	c.watching(c.socket())
+	c.Mail.SetDown(true)
+	c.watching(c.Socket())
 	r = c.status("it has begun", func(r status.Report) bool { return len(r.Hosts) == 2 })
 	if len(r.Clusters) != 1 || r.Clusters[0].Mail.IsZero() || r.Hosts[1].Level == "unknown" || len(r.Hosts[1].Families) != 3 {
 		t.Errorf("%+v", r)
 	}
-	if r = c.status("refused", func(r status.Report) bool { return r.Hosts[0].Warm == "blocked" }); !slices.Contains(problemKeys(r), "host/"+c.peers[0].Name()+"/login") || r.Hosts[0].Refused.IsZero() {
+	if r = c.status("refused", func(r status.Report) bool { return r.Hosts[0].Warm == "blocked" }); !slices.Contains(problemKeys(r), "host/"+c.Peers[0].Name()+"/login") || r.Hosts[0].Refused.IsZero() {
 		t.Errorf("%+v", r)
 	}
 }
 
 // withRefusal gives the first host another key, which it refuses.
 func (c *labConfig) withRefusal() {
-	c.t.Helper()
+	c.T.Helper()
 	other, err := lab.NewLogin()
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
-	first := c.row(c.peers[0].Name(), c.peers[0], ", ssh: {key: {file: other}}")
-	c.file("other", string(other.PEM))
-	c.hosts = first + c.row(c.peers[1].Name(), c.peers[1], "")
-	c.write()
-	if r := c.grab("check", c.peers[0].Name()); r.code != 1 {
-		c.t.Fatalf("%s", r)
+	first := c.Row(c.Peers[0].Name(), c.Peers[0], ", ssh: {key: {file: other}}")
+	c.File("other", string(other.PEM))
+	c.Hosts = first + c.Row(c.Peers[1].Name(), c.Peers[1], "")
+	c.Write()
+	if r := c.grab("check", c.Peers[0].Name()); r.code != 1 {
+		c.T.Fatalf("%s", r)
 	}
 }
 
@@ -156,8 +157,8 @@ func TestHTTPListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	c.extra = fmt.Sprintf("http: {listen: %q}", taken.Addr())
-	c.write()
+	c.Extra = fmt.Sprintf("http: {listen: %q}", taken.Addr())
+	c.Write()
 	if r := c.grab("watch"); r.code != 1 || !strings.Contains(r.err, "http.listen") || !strings.Contains(r.err, "hint: ") {
 		t.Errorf("%s", r)
 	}

@@ -111,10 +111,10 @@ func TestPasswordNotInLog(t *testing.T) {
 		}
 	}()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"})
-	c.file("imap.secret", "CANARYPW")
-	b := c.read("grab.yaml")
-	c.file("grab.yaml", fmt.Sprintf("mail: {server: %q, tls: none, user: u, password: {file: imap.secret}}\n", l.Addr())+b)
-	cmd := program("-c", c.path, "watch")
+	c.File("imap.secret", "CANARYPW")
+	b := c.Read("grab.yaml")
+	c.File("grab.yaml", fmt.Sprintf("mail: {server: %q, tls: none, user: u, password: {file: imap.secret}}\n", l.Addr())+b)
+	cmd := program("-c", c.Path, "watch")
 	var log strings.Builder
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {

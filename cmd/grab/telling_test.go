@@ -36,38 +36,38 @@ type tellingLab struct {
 func newTellingLab(t *testing.T) *tellingLab {
 	c := &tellingLab{labConfig: newLab(t, lab.ExpresswayConfig{Role: "C"}), box: realsrv.StartDovecot(t, realsrv.DovecotOptions{})}
 	c.smtp = realsrv.StartExim(t, c.box)
-	c.file("imap.secret", c.box.Password+"\n")
-	c.file("smtp.secret", c.smtp.Password+"\n")
-	c.file("imap.pem", string(c.box.CA))
-	c.file("smtp.pem", string(c.smtp.CA))
+	c.File("imap.secret", c.box.Password+"\n")
+	c.File("smtp.secret", c.smtp.Password+"\n")
+	c.File("imap.pem", string(c.box.CA))
+	c.File("smtp.pem", string(c.smtp.CA))
 	tell := c.teller()
-	c.window = "{before: 10s, after: 1s}"
-	c.extra = fmt.Sprintf(`mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, canary: {every: 1m, late: 30s, delete: true}}
+	c.Window = "{before: 10s, after: 1s}"
+	c.Extra = fmt.Sprintf(`mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, canary: {every: 1m, late: 30s, delete: true}}
 smtp: {server: %q, tls: starttls, ca_file: smtp.pem, user: %q, password: {file: smtp.secret}, from: grab@example.com}
 notify: {after: 1s, mail: {to: [%q]}, command: [%q, %q]}
 heartbeats: [{name: daily, match: CpuPegging, cluster: hq}]
 alerts: {from: ["@example.com"]}
 settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, tell, c.told())
-	c.write()
+	c.Write()
 	return c
 }
 
 // watch runs a watch in this process until stop.
 func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
-	c.t.Helper()
+	c.T.Helper()
 	return c.labConfig.watch(func(w *watching) { w.tell.Every = 100 * time.Millisecond })
 }
 
 // watch runs a watch in this process until stop, after set.
 func (c *labConfig) watch(set func(*watching)) (w *watching, log *lines, stop func()) {
-	c.t.Helper()
+	c.T.Helper()
 	log = &lines{}
-	cfg, err := config.Load(c.path)
+	cfg, err := config.Load(c.Path)
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
-	if w, err = newWatching(cfg, slog.New(slog.NewTextHandler(log, nil)), func() (*config.Config, error) { return config.Load(c.path) }, nil); err != nil {
-		c.t.Fatal(err)
+	if w, err = newWatching(cfg, slog.New(slog.NewTextHandler(log, nil)), func() (*config.Config, error) { return config.Load(c.Path) }, nil); err != nil {
+		c.T.Fatal(err)
 	}
 	set(w)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -76,41 +76,41 @@ func (c *labConfig) watch(set func(*watching)) (w *watching, log *lines, stop fu
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			c.t.Error(err)
+			c.T.Error(err)
 		}
-		if c.t.Failed() {
-			c.t.Log(log.String())
+		if c.T.Failed() {
+			c.T.Log(log.String())
 		}
 	})
-	c.t.Cleanup(stop)
+	c.T.Cleanup(stop)
 	return w, log, stop
 }
 
 func (c *tellingLab) until(what string, ok func() bool) {
-	c.t.Helper()
+	c.T.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("never: %s", what)
+			c.T.Fatalf("never: %s", what)
 		}
 	}
 }
 
 // notices are those that the command got, by kind.
 func (c *labConfig) notices() map[string][]channel.Notice {
-	c.t.Helper()
+	c.T.Helper()
 	names, err := filepath.Glob(filepath.Join(c.told(), "*.json"))
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	all := map[string][]channel.Notice{}
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			c.t.Fatal(err)
+			c.T.Fatal(err)
 		}
 		var n channel.Notice
 		if err := json.Unmarshal(b, &n); err != nil {
-			c.t.Fatal(err, string(b))
+			c.T.Fatal(err, string(b))
 		}
 		all[n.Kind] = append(all[n.Kind], n)
 	}
@@ -118,18 +118,18 @@ func (c *labConfig) notices() map[string][]channel.Notice {
 }
 
 // told is the folder of the notices that the command got.
-func (c *labConfig) told() string { return filepath.Join(c.dir, "told") }
+func (c *labConfig) told() string { return filepath.Join(c.Dir, "told") }
 
 // teller makes that folder, and the command that keeps a notice in the folder that is
 // its argument.
 func (c *labConfig) teller() string {
-	c.t.Helper()
+	c.T.Helper()
 	if err := os.Mkdir(c.told(), 0o700); err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
-	tell := c.file("tell", "#!/bin/sh\nf=$(mktemp \"$1/XXXXXX\") && cat > \"$f\" && mv \"$f\" \"$f.json\"\n")
+	tell := c.File("tell", "#!/bin/sh\nf=$(mktemp \"$1/XXXXXX\") && cat > \"$f\" && mv \"$f\" \"$f.json\"\n")
 	if err := os.Chmod(tell, 0o700); err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	return tell
 }
@@ -200,7 +200,7 @@ func TestTelling(t *testing.T) {
 	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.own.Key.Notice("x")))
 	c.until("the reply", func() bool { return w.own.CameBack() == 1 })
 	stop()
-	alerts, err := os.ReadDir(filepath.Join(c.dir, "store", "alerts"))
+	alerts, err := os.ReadDir(filepath.Join(c.Dir, "store", "alerts"))
 	if err != nil || len(alerts) != 1 {
 		t.Errorf("%d alerts, %v", len(alerts), err)
 	}
@@ -230,7 +230,7 @@ func TestTellingNotSent(t *testing.T) {
 		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool { return p.Key == "notice/mail" })
 	})
 	stop()
-	waiting, err := os.ReadDir(filepath.Join(c.dir, "store", "outbox", "mail"))
+	waiting, err := os.ReadDir(filepath.Join(c.Dir, "store", "outbox", "mail"))
 	if err != nil || len(waiting) == 0 {
 		t.Errorf("%v, %v", waiting, err)
 	}
@@ -250,7 +250,7 @@ func TestCheckNotify(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	c.until("the mail", func() bool { return len(c.box.Flags("")) == 1 })
-	c.file("smtp.secret", "wrong\n")
+	c.File("smtp.secret", "wrong\n")
 	rep, _ = c.check("--notify")
 	wantFinding(t, rep, "", "notice/mail", checkup.StatusFail, "535", "smtp.user")
 }

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/terminal"
+	"rtmtgrab/internal/testsite"
 )
 
 // typing is a real terminal on which somebody types the lines.
@@ -67,14 +68,14 @@ func TestTrustOnATerminal(t *testing.T) {
 		{[]string{"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}, 1, nil},
 		{[]string{"SHA256:short"}, 1, nil},
 	} {
-		c := &labConfig{&labSite{t: t, dir: t.TempDir(), login: &lab.Login{}, window: "{before: 1s, after: 1s}", known: []byte("# empty\n")}}
-		c.hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
-		c.write()
-		r := runGrabIn(typing(t, tt.typed...), "-c", c.path, "trust")
+		c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{}, Window: "{before: 1s, after: 1s}", Known: []byte("# empty\n")}}
+		c.Hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
+		c.Write()
+		r := runGrabIn(typing(t, tt.typed...), "-c", c.Path, "trust")
 		if r.code != tt.code || !strings.Contains(r.err, "Compare it on the peer's console") || !strings.Contains(r.out, rsa) {
 			t.Errorf("%v: %s", tt.typed, r)
 		}
-		keys, err := setup.PinnedKeys(filepath.Join(c.dir, "known_hosts"), d.Addr())
+		keys, err := setup.PinnedKeys(filepath.Join(c.Dir, "known_hosts"), d.Addr())
 		if got := setup.Fingerprints(keys); err != nil || !slices.Equal(got, tt.pinned) {
 			t.Errorf("%v: pinned %v, want %v", tt.typed, got, tt.pinned)
 		}
@@ -99,10 +100,10 @@ func TestAskInterrupted(t *testing.T) {
 // Questions and answers make a configuration, pins and a check.
 func TestInitOnATerminal(t *testing.T) {
 	c := newLab(t, two()...).withMail()
-	path := filepath.Join(c.dir, "new", "grab.yaml")
-	r := runGrabIn(typing(t, filepath.Join(c.dir, "store2"), c.mail.Addr(), "", c.mail.User, "oauth", "", filepath.Join(c.dir, "imap.secret"), "", filepath.Join(c.dir, "ca.pem"),
-		"", "America/New_York", "StandAloneCluster, other", "nonsense", "expc01,c,"+c.peers[0].Addr(), "expe01,E,"+c.peers[1].Addr(), "",
-		"", filepath.Join(c.dir, "id"), "yes", "yes"), "-c", path, "init", "--logs-dir", c.peers[0].Dir())
+	path := filepath.Join(c.Dir, "new", "grab.yaml")
+	r := runGrabIn(typing(t, filepath.Join(c.Dir, "store2"), c.Mail.Addr(), "", c.Mail.User, "oauth", "", filepath.Join(c.Dir, "imap.secret"), "", filepath.Join(c.Dir, "ca.pem"),
+		"", "America/New_York", "StandAloneCluster, other", "nonsense", "expc01,c,"+c.Peers[0].Addr(), "expe01,E,"+c.Peers[1].Addr(), "",
+		"", filepath.Join(c.Dir, "id"), "yes", "yes"), "-c", path, "init", "--logs-dir", c.Peers[0].Dir())
 	// expe01's logs lie elsewhere, but one process serves both
 	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "want password, microsoft or google") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
 		t.Fatal(r)
@@ -111,11 +112,11 @@ func TestInitOnATerminal(t *testing.T) {
 	if s := cfg.Sites[0]; s.Name != "hq" || !slices.Equal(s.Clusters, []string{"StandAloneCluster", "other"}) || len(s.Hosts) != 2 || s.Hosts[0].Role != "C" || s.Zone().String() != "America/New_York" {
 		t.Errorf("%+v", s)
 	}
-	if m := cfg.Mails; len(m) != 1 || m[0].User != c.mail.User || len(m[0].Mailboxes) != 1 || m[0].Mailboxes[0] != "INBOX" {
+	if m := cfg.Mails; len(m) != 1 || m[0].User != c.Mail.User || len(m[0].Mailboxes) != 1 || m[0].Mailboxes[0] != "INBOX" {
 		t.Errorf("%+v", m)
 	}
 	// the input ends in the middle: nothing is written
-	path = filepath.Join(c.dir, "half.yaml")
+	path = filepath.Join(c.Dir, "half.yaml")
 	if r := runGrabIn(typing(t, "", ""), "-c", path, "init"); r.code != 1 || !strings.Contains(r.err, "nothing was written") {
 		t.Error(r)
 	}
@@ -127,8 +128,8 @@ func TestInitOnATerminal(t *testing.T) {
 // The questions lead to OAuth2 where the server's name says so, and to every grant.
 func TestInitAsksForOAuth(t *testing.T) {
 	c := newLab(t)
-	secret, known := c.file("s", "hidden\n"), c.file("kh", "# empty\n")
-	rest := []string{"", "", "", "UTC", "", "a,C,127.0.0.1:9", "", "", filepath.Join(c.dir, "id"), "no"}
+	secret, known := c.File("s", "hidden\n"), c.File("kh", "# empty\n")
+	rest := []string{"", "", "", "UTC", "", "a,C,127.0.0.1:9", "", "", filepath.Join(c.Dir, "id"), "no"}
 	for i, tt := range []struct {
 		typed []string
 		want  string
@@ -139,9 +140,9 @@ func TestInitAsksForOAuth(t *testing.T) {
 		{[]string{"imap.gmail.com", "", "u@x", "google", "", "app", secret, secret}, "refresh_token: {file: \"" + secret},
 		{[]string{"imap.example.com", "", "u@x", "microsoft", "t", "app", secret}, "client_secret: {file: \"" + secret},
 	} {
-		path := filepath.Join(c.dir, fmt.Sprint(i, ".yaml"))
-		r := runGrabIn(typing(t, append(append([]string{filepath.Join(c.dir, "store")}, tt.typed...), rest...)...), "-c", path, "init", "--no-check", "--known-hosts", known)
-		text := c.read(filepath.Base(path))
+		path := filepath.Join(c.Dir, fmt.Sprint(i, ".yaml"))
+		r := runGrabIn(typing(t, append(append([]string{filepath.Join(c.Dir, "store")}, tt.typed...), rest...)...), "-c", path, "init", "--no-check", "--known-hosts", known)
+		text := c.Read(filepath.Base(path))
 		if !strings.Contains(text, tt.want) || strings.Contains(text, "hidden") {
 			t.Errorf("%d: no %q in\n%s\n%s", i, tt.want, text, r)
 		}

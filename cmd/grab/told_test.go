@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 )
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
@@ -27,14 +28,14 @@ func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
 	c := newLab(t)
 	for i, name := range []string{"expc01", "expe01"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Name: name, Role: string("CE"[i]), IP: []string{"10.0.30.2", "10.0.40.5"}[i],
-			AuthorizedKey: c.login.Public, Logs: lab.LogConfig{Rate: 0.3, Seed: uint64(i + 7)}})
+			AuthorizedKey: c.Login.Public, Logs: lab.LogConfig{Rate: 0.3, Seed: uint64(i + 7)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { e.Close() })
-		c.peers = append(c.peers, e)
+		c.Peers = append(c.Peers, e)
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: c.peers[:1], E: c.peers[1:], Phones: 3, Seed: 3})
+	site, err := lab.NewSite(lab.SiteConfig{C: c.Peers[:1], E: c.Peers[1:], Phones: 3, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,24 +53,24 @@ func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
 	if victim.Device == "" {
 		t.Fatal("no phone went partial")
 	}
-	c.window = fmt.Sprintf("{before: 17m, after: %s, max: 3h}", after)
-	c.extra = fmt.Sprintf("notify: {command: [%q, %q], on: [incidents]}\nsettle: 100ms", c.teller(), c.told())
+	c.Window = fmt.Sprintf("{before: 17m, after: %s, max: 3h}", after)
+	c.Extra = fmt.Sprintf("notify: {command: [%q, %q], on: [incidents]}\nsettle: 100ms", c.teller(), c.told())
 	return c.withMail(), victim
 }
 
 // alertNow delivers a mail of an alert.
 func (c *labConfig) alertNow(o lab.MailOptions) {
-	c.t.Helper()
+	c.T.Helper()
 	o.Time = time.Now()
-	if err := c.mail.Deliver(lab.Mail(o), o.Time); err != nil {
-		c.t.Fatal(err)
+	if err := c.Mail.Deliver(lab.Mail(o), o.Time); err != nil {
+		c.T.Fatal(err)
 	}
 }
 
 // toldOf waits for so many notices of a kind and returns them by time.
 func (c *labConfig) toldOf(kind string, n int) []channel.Notice {
-	c.t.Helper()
-	until(c.t, fmt.Sprintf("%d notices of %s", n, kind), func() bool { return len(c.notices()[kind]) >= n })
+	c.T.Helper()
+	testsite.Until(c.T, fmt.Sprintf("%d notices of %s", n, kind), func() bool { return len(c.notices()[kind]) >= n })
 	list := c.notices()[kind]
 	slices.SortFunc(list, func(a, b channel.Notice) int { return a.Time.Compare(b.Time) })
 	return list
@@ -77,7 +78,7 @@ func (c *labConfig) toldOf(kind string, n int) []channel.Notice {
 
 // ids are those of the notices of a kind, and how often each came.
 func (c *labConfig) ids(kind string) map[string]int {
-	c.t.Helper()
+	c.T.Helper()
 	ids := map[string]int{}
 	for _, n := range c.notices()[kind] {
 		ids[n.ID]++
@@ -89,12 +90,12 @@ var credential = regexp.MustCompile(`response="([0-9a-f]{16,})"|nonce="([^"]{8,}
 
 // credentials are all that stand in the peers' logs.
 func (c *labConfig) credentials() (list []string) {
-	c.t.Helper()
-	for _, e := range c.peers {
+	c.T.Helper()
+	for _, e := range c.Peers {
 		for _, name := range e.Siblings("network_log") {
 			b, err := os.ReadFile(filepath.Join(e.Dir(), name))
 			if err != nil {
-				c.t.Fatal(err)
+				c.T.Fatal(err)
 			}
 			for _, m := range credential.FindAllStringSubmatch(string(b), -1) {
 				list = append(list, m[1]+m[2]+m[3])
@@ -133,7 +134,7 @@ func TestFirstNotice(t *testing.T) {
 	if len(secrets) < 10 {
 		t.Fatalf("the logs hold %d credentials only", len(secrets))
 	}
-	for _, s := range append(secrets, victim.Number, c.mail.Password) {
+	for _, s := range append(secrets, victim.Number, c.Mail.Password) {
 		if regexp.MustCompile(`(^|[^0-9A-Za-z])` + regexp.QuoteMeta(s) + `([^0-9A-Za-z]|$)`).Match(b) {
 			t.Errorf("%q is in the notice", s)
 		}
@@ -182,9 +183,9 @@ func TestFirstNoticeWithout(t *testing.T) {
 // same ID.
 func TestRetryIsTold(t *testing.T) {
 	c, _ := newToldLab(t, "1s")
-	c.extra += "\npatience: 1s"
-	c.write()
-	if err := c.peers[1].SetDown(true); err != nil {
+	c.Extra += "\npatience: 1s"
+	c.Write()
+	if err := c.Peers[1].SetDown(true); err != nil {
 		t.Fatal(err)
 	}
 	quick := func(w *watching) { w.tell.StoreEvery = 20 * time.Millisecond }
@@ -194,10 +195,10 @@ func TestRetryIsTold(t *testing.T) {
 	if in := first.Incident; in.Revision != 1 || in.Coverage != string(evidence.Partial) || !strings.Contains(first.Subject, "bundle for hq is sealed (partial)") {
 		t.Fatalf("%+v", first)
 	}
-	if err := c.peers[1].SetDown(false); err != nil {
+	if err := c.Peers[1].SetDown(false); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := program("-c", c.path, "retry", "--direct", first.Incident.Incident).CombinedOutput(); err != nil {
+	if out, err := program("-c", c.Path, "retry", "--direct", first.Incident.Incident).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	second := c.toldOf(channel.KindSealed, 2)[1]
@@ -224,9 +225,9 @@ func TestRetryIsTold(t *testing.T) {
 		t.Errorf("%v %v", sealed, copied)
 	}
 	file := filepath.Join("store", "notices-incidents.json") // as of before the second notice
-	c.file(file, strings.Replace(c.read(file), `"sealed": 2`, `"sealed": 1`, 1))
+	c.File(file, strings.Replace(c.Read(file), `"sealed": 2`, `"sealed": 1`, 1))
 	c.watch(quick)
-	until(t, "revision 2 again", func() bool { return c.ids(channel.KindSealed)[second.ID] == 2 })
+	testsite.Until(t, "revision 2 again", func() bool { return c.ids(channel.KindSealed)[second.ID] == 2 })
 	if ids := c.ids(channel.KindSealed); len(ids) != 3 {
 		t.Errorf("%v", ids)
 	}

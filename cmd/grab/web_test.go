@@ -4,22 +4,24 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
 	"rtmtgrab/mailwatch"
-	"strings"
-	"testing"
-	"time"
 )
 
 // freshConfig gives fresh copies of a configuration.
-func freshConfig(t testing.TB, c *labSite) func() *config.Config {
+func freshConfig(t testing.TB, c *testsite.Site) func() *config.Config {
 	return func() *config.Config {
-		c.extra = ""
-		c.write()
-		cfg, err := config.Options{}.Load(c.path)
+		c.Extra = ""
+		c.Write()
+		cfg, err := config.Options{}.Load(c.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,18 +32,18 @@ func freshConfig(t testing.TB, c *labSite) func() *config.Config {
 // After a reload health and metrics are served where the new configuration says, or stay
 // where they are.
 func TestHTTPAnew(t *testing.T) {
-	c := newLabSite(t, lab.ExpresswayConfig{Role: "C"})
-	c.startMail()
+	c := testsite.New(t, lab.ExpresswayConfig{Role: "C"})
+	c.StartMail()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	var log safeBuffer
+	var log testsite.SafeBuffer
 	cfg := freshConfig(t, c)
 	first := cfg()
-	first.HTTP.Listen = freeAddr(t)
-	w := &watching{log: logTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
+	first.HTTP.Listen = testsite.FreeAddr(t)
+	w := &watching{log: testsite.LogTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
 	w.cfg.Store(first)
 	if err := w.serveHTTP(); err != nil {
 		t.Fatal(err)
@@ -51,14 +53,14 @@ func TestHTTPAnew(t *testing.T) {
 	second.HTTP.Listen = taken.Addr().String()
 	w.cfg.Store(second)
 	w.serveHTTPAnew()
-	if code, _ := get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay where they were") {
+	if code, _ := testsite.Get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay where they were") {
 		t.Errorf("%d %s", code, log.String())
 	}
 	third := cfg()
-	third.HTTP.Listen = strings.Replace(freeAddr(t), "127.0.0.1", "0.0.0.0", 1)
+	third.HTTP.Listen = strings.Replace(testsite.FreeAddr(t), "127.0.0.1", "0.0.0.0", 1)
 	w.cfg.Store(third)
 	w.serveHTTPAnew()
-	if code, _ := get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "nobody is asked who he is") != 1 {
+	if code, _ := testsite.Get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "nobody is asked who he is") != 1 {
 		t.Errorf("%d %s", code, log.String())
 	}
 	if _, err := net.Dial("tcp", first.HTTP.Listen); err == nil {

@@ -47,11 +47,12 @@ var rules = []struct {
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/advice"}},
-	{what: module + "/internal/lab", except: []string{"cmd/grab"}},
-	{what: module + "/internal/realsrv", except: []string{}},
+	{what: module + "/internal/lab", except: []string{"cmd/grab", "internal/testsite"}},
+	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
+	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},
 	{what: module + "/cmd/", except: []string{}},
-	{what: "testing", except: []string{"internal/realsrv"}},
+	{what: "testing", except: []string{"internal/realsrv", "internal/testsite"}},
 	{what: "C", except: []string{}},
 }
 

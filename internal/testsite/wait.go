@@ -1,4 +1,4 @@
-package main
+package testsite
 
 import (
 	"bytes"
@@ -12,25 +12,25 @@ import (
 	"time"
 )
 
-// safeBuffer is a bytes.Buffer that others may read while it is written.
-type safeBuffer struct {
+// SafeBuffer is a bytes.Buffer that others may read while it is written.
+type SafeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *safeBuffer) Write(p []byte) (int, error) {
+func (b *SafeBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *safeBuffer) String() string {
+func (b *SafeBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
 }
 
-func until(t testing.TB, what string, ok func() bool) {
+func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -39,8 +39,8 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// freeAddr is a loopback address on which nobody listens.
-func freeAddr(t testing.TB) string {
+// FreeAddr is a loopback address on which nobody listens.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,9 +50,9 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+func LogTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-func get(t testing.TB, addr, path string) (int, string) {
+func Get(t testing.TB, addr, path string) (int, string) {
 	t.Helper()
 	resp, err := http.Get("http://" + addr + path)
 	if err != nil {
@@ -66,8 +66,8 @@ func get(t testing.TB, addr, path string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-// until waits for a text.
-func (b *safeBuffer) until(t testing.TB, what string) {
+// Until waits for a text.
+func (b *SafeBuffer) Until(t testing.TB, what string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.String(), what); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
