@@ -65,7 +65,7 @@ func TestMended(t *testing.T) {
 			t.Error(kind)
 		}
 	}
-	peer := newLab(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
+	peer := testsite.New(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
 	c.Address, c.KnownHosts, c.HostKey = peer.Addr(), "", ssh.FingerprintSHA256(peer.HostKey())
 	_, err := sshdial.Dial(t.Context(), c)
 	if is = mended(t.Context(), c, err); is == nil || is() {
