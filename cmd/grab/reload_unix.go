@@ -8,8 +8,13 @@ import (
 	"syscall"
 )
 
+// hangups supervises a watch by SIGHUP, which asks it to reload.
+type hangups struct{}
+
+func (hangups) ready() {}
+
 // onReload passes SIGHUP on to c, until stop is called.
-func onReload(c chan<- struct{}) (stop func()) {
+func (hangups) onReload(c chan<- struct{}) (stop func()) {
 	hups := make(chan os.Signal, 1)
 	signal.Notify(hups, syscall.SIGHUP)
 	done := make(chan struct{})

@@ -1,5 +1,8 @@
 package main
 
-// onReload does nothing: Windows has no SIGHUP. A service reloads when its manager asks
+// hangups asks for nothing: Windows has no SIGHUP. A service reloads when its manager asks
 // for it (`grab service reload`); a watch on a console is started anew.
-func onReload(chan<- struct{}) (stop func()) { return func() {} }
+type hangups struct{}
+
+func (hangups) ready()                                 {}
+func (hangups) onReload(chan<- struct{}) (stop func()) { return func() {} }

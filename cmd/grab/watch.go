@@ -44,7 +44,7 @@ func (a *app) watchCmd() *cobra.Command {
 }
 
 // A supervisor is told when the watch has begun, and asks it to read its configuration
-// again: Windows' service manager, by way of what stands between. systemd needs none.
+// again: by SIGHUP, or Windows' service manager by way of what stands between.
 type supervisor interface {
 	ready()
 	onReload(c chan<- struct{}) (stop func())
@@ -79,7 +79,7 @@ func (a *app) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var super supervisor
+	var super supervisor = hangups{}
 	if a.service != nil {
 		super = a.service
 	}
@@ -151,8 +151,6 @@ func (w *watching) run(ctx context.Context) error {
 	mind.look(time.Now()) // before the first login
 	wg.Go(func() { mind.run(ctx) })
 	reloads := make(chan struct{}, 1)
-	stop := onReload(reloads)
-	defer stop()
 	if w.super != nil {
 		defer w.super.onReload(reloads)()
 	}
