@@ -11,10 +11,10 @@ import (
 // hangups supervises a watch by SIGHUP, which asks it to reload.
 type hangups struct{}
 
-func (hangups) ready() {}
+func (hangups) Ready() {}
 
-// onReload passes SIGHUP on to c, until stop is called.
-func (hangups) onReload(c chan<- struct{}) (stop func()) {
+// OnReload passes SIGHUP on to c, until stop is called.
+func (hangups) OnReload(c chan<- struct{}) (stop func()) {
 	hups := make(chan os.Signal, 1)
 	signal.Notify(hups, syscall.SIGHUP)
 	done := make(chan struct{})

@@ -4,5 +4,5 @@ package main
 // for it (`grab service reload`); a watch on a console is started anew.
 type hangups struct{}
 
-func (hangups) ready()                                 {}
-func (hangups) onReload(chan<- struct{}) (stop func()) { return func() {} }
+func (hangups) Ready()                                 {}
+func (hangups) OnReload(chan<- struct{}) (stop func()) { return func() {} }

@@ -83,14 +83,14 @@ func (h *serviceHost) logger(w io.Writer) *slog.Logger {
 }
 
 // ready says that the watch has begun.
-func (h *serviceHost) ready() {
+func (h *serviceHost) Ready() {
 	if h != nil {
 		h.once.Do(func() { close(h.started) })
 	}
 }
 
-// onReload passes the manager's requests to reload on to c, until stop is called.
-func (h *serviceHost) onReload(c chan<- struct{}) (stop func()) {
+// OnReload passes the manager's requests to reload on to c, until stop is called.
+func (h *serviceHost) OnReload(c chan<- struct{}) (stop func()) {
 	if h == nil {
 		return func() {}
 	}

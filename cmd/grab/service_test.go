@@ -54,9 +54,9 @@ func TestServeStates(t *testing.T) {
 		reloads := make(chan struct{}, 1)
 		m := manage(nil, func(h *serviceHost, ctx context.Context) error {
 			time.Sleep(5 * time.Second)
-			defer h.onReload(reloads)()
-			h.ready()
-			h.ready()
+			defer h.OnReload(reloads)()
+			h.Ready()
+			h.Ready()
 			<-ctx.Done()
 			time.Sleep(3 * time.Second)
 			return nil

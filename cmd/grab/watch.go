@@ -46,8 +46,8 @@ func (a *app) watchCmd() *cobra.Command {
 // A supervisor is told when the watch has begun, and asks it to read its configuration
 // again: by SIGHUP, or Windows' service manager by way of what stands between.
 type supervisor interface {
-	ready()
-	onReload(c chan<- struct{}) (stop func())
+	Ready()
+	OnReload(c chan<- struct{}) (stop func())
 }
 
 // watching is a running `grab watch`.
@@ -152,7 +152,7 @@ func (w *watching) run(ctx context.Context) error {
 	wg.Go(func() { mind.run(ctx) })
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
-		defer w.super.onReload(reloads)()
+		defer w.super.OnReload(reloads)()
 	}
 	w.warm.configure(ctx, w.cfg.Load())
 	w.own.Configure(ctx, w.cfg.Load())
@@ -160,7 +160,7 @@ func (w *watching) run(ctx context.Context) error {
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	if w.super != nil {
-		w.super.ready()
+		w.super.Ready()
 	}
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", wiring.BoxNames(wiring.Boxes(w.cfg.Load())), "version", version.Version)
 	var err error
