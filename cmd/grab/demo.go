@@ -15,6 +15,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -80,7 +81,7 @@ func (a *app) demo(ctx context.Context, dir string) error {
 		return err
 	}
 	defer logFile.Close()
-	w, err := newWatching(cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() (*config.Config, error) { return config.Load(cfg.Path) }, nil)
+	w, err := collector.New(cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() (*config.Config, error) { return config.Load(cfg.Path) }, nil)
 	if err != nil {
 		return err
 	}
@@ -190,13 +191,13 @@ func (d *demo) happened(h lab.Happening) {
 }
 
 // show runs the watcher until its bundle is there, and plays RTMT meanwhile.
-func (d *demo) show(ctx context.Context, w *watching) error {
+func (d *demo) show(ctx context.Context, w *collector.Collector) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w.runner.Events = d.event
-	w.onMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
+	w.Runner.Events = d.event
+	w.OnMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
 	done := make(chan error, 1)
-	go func() { done <- w.run(ctx) }()
+	go func() { done <- w.Run(ctx) }()
 	mailed := make(chan error, 1)
 	go func() { mailed <- d.rtmt(ctx) }()
 	var err error

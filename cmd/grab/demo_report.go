@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/registration"
@@ -22,11 +23,11 @@ import (
 
 // report says what was got, what it shows and where it lies, and checks the bundle
 // once more.
-func (d *demo) report(w *watching, e incident.Event) error {
+func (d *demo) report(w *collector.Collector, e incident.Event) error {
 	if e.Err != nil {
 		return e.Err
 	}
-	in, err := w.store.Load(e.Incident)
+	in, err := w.Store.Load(e.Incident)
 	if err != nil {
 		return err
 	}

@@ -1,177 +1,17 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"rtmtgrab/internal/collector/health"
-	"rtmtgrab/internal/collector/health/status"
-	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/wiring"
-	"rtmtgrab/mailwatch"
 )
-
-// What logs in to a host runs while one of its sites is not paused, and only then.
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := &gate{}
-		ctx, cancel := context.WithCancel(context.Background())
-		var said []string
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			g.while(ctx, []string{"a", "b"}, func(ctx context.Context) {
-				said = append(said, "up")
-				<-ctx.Done()
-				said = append(said, "down")
-			})
-		}()
-		step := func(want string, hosts ...string) {
-			t.Helper()
-			shut := map[string]bool{}
-			for _, h := range hosts {
-				shut[h] = true
-			}
-			g.set(shut)
-			synctest.Wait()
-			if got := strings.Join(said, " "); got != want {
-				t.Errorf("shut %v: %q, want %q", hosts, got, want)
-			}
-		}
-		step("up")
-		step("up", "a")
-		step("up down", "a", "b")
-		step("up down", "b", "a", "c")
-		step("up down up", "b")
-		cancel()
-		<-done
-		if got := strings.Join(said, " "); got != "up down up down" {
-			t.Error(got)
-		}
-		n := 0
-		g.while(context.Background(), []string{"a"}, func(context.Context) { n++ }) // ends by itself
-		var none *gate
-		none.while(context.Background(), []string{"a"}, func(context.Context) { n++ })
-		if n != 2 {
-			t.Errorf("ran %d times", n)
-		}
-	})
-}
-
-// pausable is a watcher's part that knows of pauses, on a real store.
-func pausable(t *testing.T) *watching {
-	t.Helper()
-	cfg := &config.Config{Sites: []config.Site{
-		{Name: "hq", Hosts: []config.Host{{Name: "expc01"}, {Name: "shared"}}},
-		{Name: "west", Hosts: []config.Host{{Name: "shared"}}, Quiet: []config.Quiet{{To: 24*time.Hour - time.Minute, Reason: "always"}, {From: 23 * time.Hour, To: time.Hour}}},
-	}}
-	st, err := incident.OpenStore(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &watching{store: st, log: slog.New(slog.DiscardHandler)}
-	w.cfg.Store(cfg)
-	return w
-}
-
-// A pause by hand shuts the hosts whose sites are all paused; quiet hours do not.
-// It is asked for and ended over the socket, and shown in status.
-func TestPauseOverTheSocket(t *testing.T) {
-	w := pausable(t)
-	mind := &minding{w: w}
-	mux := http.NewServeMux()
-	for _, p := range []string{"GET /pauses", "POST /pause", "POST /resume"} {
-		mux.Handle(p, w.pauseDesk())
-	}
-	do := func(method, path, body string, code int) (list []status.Pause, text string) {
-		t.Helper()
-		rec := httptest.NewRecorder()
-		mux.ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
-		if rec.Code != code {
-			t.Errorf("%s %s %s: %d %s", method, path, body, rec.Code, rec.Body)
-		}
-		json.Unmarshal(rec.Body.Bytes(), &list)
-		mind.look(time.Now())
-		return list, rec.Body.String()
-	}
-	shut := func(want ...string) {
-		t.Helper()
-		var got []string
-		for _, h := range []string{"expc01", "shared"} {
-			if s, _ := w.gate.state([]string{h}); s {
-				got = append(got, h)
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("shut %v, want %v", got, want)
-		}
-	}
-	if list, _ := do("GET", "/pauses", "", 200); len(list) != 1 || list[0].Site != "west" || list[0].By != "schedule" {
-		t.Errorf("%+v", list)
-	}
-	shut()
-	for body, want := range map[string]string{
-		`{"site":"hq","for":"2h"}`:                                  "--reason",
-		`{"site":"hq","reason":"x"}`:                                "--for or --until",
-		`{"site":"hq","for":"1h","until":"10:00","reason":"x"}`:     "--for or --until",
-		`{"for":"2h","reason":"x"}`:                                 "--site",
-		`{"site":"hq","all":true,"for":"2h","reason":"x"}`:          "do not go together",
-		`{"site":"nowhere","for":"2h","reason":"x"}`:                "known are hq, west",
-		`{"site":"hq","for":"31d","reason":"x"}`:                    "30 days",
-		`{"site":"hq","for":"0s","reason":"x"}`:                     "30 days",
-		`{"site":"hq","until":"2020-01-01T00:00:00Z","reason":"x"}`: "30 days",
-	} {
-		if _, text := do("POST", "/pause", body, 409); !strings.Contains(text, want) || !strings.Contains(text, `"exit":2`) {
-			t.Errorf("%s: %s", body, text)
-		}
-	}
-	if list, _ := do("POST", "/pause", `{"site":"HQ","for":"2h","reason":"upgrade"}`, 200); len(list) != 2 || list[0].Site != "hq" || list[0].Reason != "upgrade" || list[0].By == "" {
-		t.Errorf("%+v", list)
-	}
-	shut("expc01")
-	if list, _ := do("POST", "/pause", `{"all":true,"for":"1d","reason":"upgrade"}`, 200); len(list) != 3 || list[1].Site != "" || list[1].Until.Sub(list[1].From) != 24*time.Hour {
-		t.Errorf("%+v", list)
-	}
-	shut("expc01", "shared")
-	var r status.Report
-	w.reportPauses(&r)
-	if len(r.Pauses) != 3 || len(r.Problems) != 0 {
-		t.Errorf("%+v", r)
-	}
-	if _, text := do("POST", "/resume", `{"site":"hq"}`, 409); !strings.Contains(text, "resume --all") {
-		t.Error(text)
-	}
-	if list, _ := do("POST", "/resume", `{"all":true}`, 200); len(list) != 1 {
-		t.Errorf("%+v", list)
-	}
-	shut()
-}
-
-// A time of day is the next one.
-func TestParseUntil(t *testing.T) {
-	now := time.Date(2026, 3, 2, 17, 0, 0, 0, time.UTC)
-	for in, want := range map[string]string{"18:00": "2026-03-02T18:00:00Z", "16:30": "2026-03-03T16:30:00Z", "2026-03-05T01:00:00": "2026-03-05T01:00:00Z"} {
-		if got, err := parseUntil(in, now, time.UTC); err != nil || got.Format(time.RFC3339) != want {
-			t.Errorf("%s: %v %v", in, got, err)
-		}
-	}
-	if _, err := parseUntil("never", now, time.UTC); err == nil || !strings.Contains(err.Error(), "--until") {
-		t.Error(err)
-	}
-}
 
 // The examples of kinds are read by the real decoder, and each takes the alert that
 // it is made for and leaves the partially registered phone to its own kind.
@@ -209,31 +49,6 @@ func TestKindsExample(t *testing.T) {
 	}
 	if p := wiring.Policy(cfg).WindowOf("certificate", time.Now()); p.Length() != 6*time.Minute {
 		t.Errorf("window %s", p.Length())
-	}
-}
-
-// Handle takes, Sync makes safe, and the alert knows its mailbox.
-func TestIntake(t *testing.T) {
-	w := pausable(t)
-	var err error
-	if w.journal, err = incident.OpenJournal(w.store, wiring.Sites(w.cfg.Load()), incident.Policy{}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	defer w.journal.Close()
-	w.metrics = health.NewMetrics(w.status)
-	in := &intake{w: w, mailbox: "rtmt", judge: wiring.NewSender(w.cfg.Load(), nil)}
-	a := evidence.Alert{ID: strings.Repeat("ab", 32), Time: time.Now()}
-	if err := in.handle(t.Context(), mailwatch.Mail{Alert: a, Raw: []byte("x"), Seen: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.store.Alert(a.ID); err == nil {
-		t.Error("it is safe before it was synced")
-	}
-	if err := in.sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if rec, err := w.store.Alert(a.ID); err != nil || rec.Alert.Mailbox != "rtmt" {
-		t.Errorf("%+v, %v", rec, err)
 	}
 }
 

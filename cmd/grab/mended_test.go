@@ -3,17 +3,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -38,41 +33,4 @@ func TestCheckMendsMailbox(t *testing.T) {
 		t.Errorf("status does not say what the check has seen:\n%s", out)
 	}
 	testsite.Until(t, "connected", func() bool { return strings.Contains(c.grab("status").out, "connected since") })
-}
-
-// What a person does about a host is seen without asking the host.
-func TestMended(t *testing.T) {
-	dir := t.TempDir()
-	known, secret := filepath.Join(dir, "known_hosts"), "wrong"
-	write := func(at time.Time) {
-		if err := errors.Join(os.WriteFile(known, nil, 0o600), os.Chtimes(known, at, at)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := sshdial.Config{Name: "h", Address: "127.0.0.1:9", User: "root", KnownHosts: known, Ledger: &sshdial.Ledger{Dir: filepath.Join(dir, "logins")},
-		Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return secret, nil }}}
-	write(time.Now().Add(-time.Hour))
-	is := mended(t.Context(), c, &sshdial.Error{Kind: sshdial.KindHostKeyChanged})
-	if is() {
-		t.Error("the key is trusted, and nobody has said so")
-	}
-	write(time.Now())
-	if !is() {
-		t.Error("known_hosts was written, and it does not see it")
-	}
-	for _, kind := range []sshdial.Kind{sshdial.KindTimeout, sshdial.KindLoginRefused} { // the latter: nothing is in the ledger
-		if mended(t.Context(), c, &sshdial.Error{Kind: kind}) != nil {
-			t.Error(kind)
-		}
-	}
-	peer := testsite.New(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
-	c.Address, c.KnownHosts, c.HostKey = peer.Addr(), "", ssh.FingerprintSHA256(peer.HostKey())
-	_, err := sshdial.Dial(t.Context(), c)
-	if is = mended(t.Context(), c, err); is == nil || is() {
-		t.Fatalf("%v: the refusal stands", err)
-	}
-	secret = "right"
-	if !is() || peer.Stats().Connections != 1 {
-		t.Errorf("another secret is not seen, or the host was asked: %+v", peer.Stats())
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/testsite"
@@ -58,25 +59,25 @@ func TestNothingPrivate(t *testing.T) {
 	c.Extra = strings.Replace(c.Extra, "on: [", "webhooks: [{url: {file: hook.url}}], on: [problems, ", 1) +
 		fmt.Sprintf("\nhttp: {listen: %q}\nalerts: {from: [\"@example.com\"]}\nheartbeats: [{name: daily, match: CpuPegging}]", addr)
 	c.Write()
-	w, _, _ := c.watch(func(*watching) {})
+	w, _, _ := c.watch(func(*collector.Collector) {})
 	subject := "[RTMT-ALERT-Musterfrau (0711 555 0199)] PartiallyRegisteredPhone: Grete's phone 5550199"
 	text := "Call Grete Musterfrau, 0711 555 0199\n"
 	c.alertNow(lab.MailOptions{From: "grete.musterfrau@example.com", Subject: subject, Text: text, Cluster: "Musterfrau (0711 555 0199)"})
 	c.toldOf(channel.KindSealed, 1)
 	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
 	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
-		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.own.Key.Notice("x") + "\r\n" + text} {
+		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.OwnMails.Key.Notice("x") + "\r\n" + text} {
 		if err := c.Mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	testsite.Until(t, "all mails", func() bool {
-		r := w.status()
-		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.own.CameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
+		r := w.Status()
+		return r.Held == 1 && !r.Beats[0].Last.IsZero() && w.OwnMails.CameBack() == 1 && slices.Contains(problemKeys(r), "notice/webhook-1")
 	})
 	c.Mail.SetDown(true)
 	c.Peers[1].SetDown(true)
-	testsite.Until(t, "the mailbox is down", func() bool { return !w.status().Works })
+	testsite.Until(t, "the mailbox is down", func() bool { return !w.Status().Works })
 
 	said := map[string]string{"status": c.grab("status", "--json").out, "status in words": c.grab("status").out}
 	_, said["healthz"] = testsite.Get(t, addr, "/healthz")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
@@ -122,7 +123,7 @@ type askedJSON struct {
 }
 
 // answerWait bounds the wait for the watcher.
-const answerWait = 5 * releaseEvery
+const answerWait = 5 * collector.ReleaseEvery
 
 func (a *app) askQuarantine(ctx context.Context, what string, ids []string, force bool) error {
 	cfg, err := a.load(offline)

@@ -4,17 +4,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
 )
@@ -48,10 +45,10 @@ func TestBring(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() {
 				ended <- control.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					w.Header().Set(lengthHeader, tt.length)
-					w.Header().Set("Trailer", sumTrailer)
+					w.Header().Set(collector.LengthHeader, tt.length)
+					w.Header().Set("Trailer", collector.SumTrailer)
 					w.Write([]byte(tt.body))
-					w.Header().Set(sumTrailer, tt.sum)
+					w.Header().Set(collector.SumTrailer, tt.sum)
 					if tt.abort {
 						panic(http.ErrAbortHandler)
 					}
@@ -75,26 +72,5 @@ func TestBring(t *testing.T) {
 				t.Errorf("%v %v", list, err)
 			}
 		})
-	}
-}
-
-// A watcher that does enough for others says so at once.
-func TestTooManyWorks(t *testing.T) {
-	w := &watching{log: slog.New(slog.DiscardHandler)}
-	w.local.ctx, w.local.works = t.Context(), make(chan struct{}, 1)
-	w.local.works <- struct{}{}
-	s := httptest.NewServer(w.mux())
-	defer s.Close()
-	resp, err := http.Post(s.URL+"/now", "", strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable {
-		t.Error(resp.Status)
-	}
-	f := w.failure(advice.Usage(errors.New("x")))
-	if f.Exit != advice.BadUsage || advice.Exit(f) != advice.BadUsage || advice.For(&control.Failure{Hint: "y"}) != "y" {
-		t.Errorf("%+v", f)
 	}
 }

@@ -2,13 +2,19 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,9 +22,11 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -30,7 +38,7 @@ func directFlag(fl *pflag.FlagSet, direct *bool) {
 // remote is a running grab watch.
 type remote struct {
 	*control.Client
-	hello hello
+	hello collector.Hello
 }
 
 // helloWait bounds the asking who is there.
@@ -126,7 +134,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 	p := a.progress()
 	defer p.wait()
 	b, err := w.Work(ctx, path, req, a.interrupted, func(raw json.RawMessage) {
-		var got word
+		var got collector.Word
 		if json.Unmarshal(raw, &got) != nil {
 			return // a word of another version
 		}
@@ -139,7 +147,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 			a.showFinding(*got.Finding, got.Columns)
 		case got.Event != nil:
 			name = got.Event.Incident
-			p.event(got.Event.event())
+			p.event(got.Event.Event())
 		}
 	})
 	if err != nil {
@@ -149,14 +157,6 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		return name, fmt.Errorf("%w: its result is not understood: %w", control.ErrLost, err)
 	}
 	return name, nil
-}
-
-func (s *step) event() incident.Event {
-	e := incident.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
-	if s.Error != "" {
-		e.Err = errors.New(s.Error)
-	}
-	return e
 }
 
 // grab has the watcher grab, and its bundle brought to where this user can open it:
@@ -228,4 +228,40 @@ func (a *app) checkThrough(ctx context.Context, w *remote, q checkup.Request) er
 		return err
 	}
 	return a.concludeCheck(rep)
+}
+
+// bring writes the bundle of an outcome into a folder of this user's and returns its
+// path there.
+func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path string, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Base(o.Bundle)
+	if !strings.HasPrefix(name, o.Incident+".") && !strings.HasPrefix(name, o.Incident+"-r") || o.Incident != filepath.Base(o.Incident) || o.Incident[0] == '.' {
+		return "", fmt.Errorf("the watcher names its bundle %q", evidence.Printable(o.Bundle, 200))
+	}
+	resp, err := w.Get(ctx, "/bundle?"+url.Values{"incident": {o.Incident}, "revision": {strconv.Itoa(o.Revision)}}.Encode())
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	want, err := strconv.ParseInt(resp.Header.Get(collector.LengthHeader), 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("%w: it does not say how long the bundle is", control.ErrLost)
+	}
+	path = filepath.Join(dir, name)
+	return path, atomicfile.Write(path, func(f io.Writer) error {
+		sum := sha256.New()
+		n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(resp.Body, want+1))
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", control.ErrLost, err)
+		case n != want:
+			return fmt.Errorf("%w: %d bytes came, not %d", control.ErrLost, n, want)
+		case hex.EncodeToString(sum.Sum(nil)) != resp.Trailer.Get(collector.SumTrailer):
+			return fmt.Errorf("%w: the bytes that came are not those of the bundle", control.ErrLost)
+		}
+		return nil
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
@@ -114,7 +115,7 @@ func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
 	if len(open) > 0 {
 		fmt.Fprintln(out, "open incidents, which go on when it runs:")
 	}
-	status.WriteIncidents(out, openIncidents(open))
+	status.WriteIncidents(out, collector.OpenIncidents(open))
 	for host, err := range refusedLogins(cfg) {
 		fmt.Fprintf(out, "%s: %v\n", host, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
@@ -53,26 +54,26 @@ settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, t
 }
 
 // watch runs a watch in this process until stop.
-func (c *tellingLab) watch() (w *watching, log *lines, stop func()) {
+func (c *tellingLab) watch() (w *collector.Collector, log *lines, stop func()) {
 	c.T.Helper()
-	return c.labConfig.watch(func(w *watching) { w.tell.Every = 100 * time.Millisecond })
+	return c.labConfig.watch(func(w *collector.Collector) { w.Notifier.Every = 100 * time.Millisecond })
 }
 
 // watch runs a watch in this process until stop, after set.
-func (c *labConfig) watch(set func(*watching)) (w *watching, log *lines, stop func()) {
+func (c *labConfig) watch(set func(*collector.Collector)) (w *collector.Collector, log *lines, stop func()) {
 	c.T.Helper()
 	log = &lines{}
 	cfg, err := config.Load(c.Path)
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	if w, err = newWatching(cfg, slog.New(slog.NewTextHandler(log, nil)), func() (*config.Config, error) { return config.Load(c.Path) }, nil); err != nil {
+	if w, err = collector.New(cfg, slog.New(slog.NewTextHandler(log, nil)), func() (*config.Config, error) { return config.Load(c.Path) }, nil); err != nil {
 		c.T.Fatal(err)
 	}
 	set(w)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.run(ctx) }()
+	go func() { done <- w.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -158,8 +159,8 @@ func (l *lines) String() string {
 func TestTelling(t *testing.T) {
 	c := newTellingLab(t)
 	w, log, stop := c.watch()
-	c.until("the canary", func() bool { r := w.status(); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
-	r := w.status()
+	c.until("the canary", func() bool { r := w.Status(); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
+	r := w.Status()
 	if k := r.Canaries[0]; k.Missing || k.DelayS <= 0 || k.Seen.Before(k.Sent) || len(r.Problems) != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -167,13 +168,13 @@ func TestTelling(t *testing.T) {
 	c.until("the canary's removal", func() bool { return len(c.box.Flags("")) == 0 })
 
 	for _, from := range []string{"someone@example.org", "cucm@example.com"} {
-		if last := w.status().Beats[0].Last; !last.IsZero() {
+		if last := w.Status().Beats[0].Last; !last.IsZero() {
 			t.Errorf("a heartbeat of a stranger counted: %v", last)
 		}
 		c.box.Deliver("", []byte("From: "+from+"\r\nSubject: [RTMT-ALERT-hq] CpuPegging\r\n\r\nCpuPegging\r\n"))
 		c.until("the heartbeat", func() bool { return strings.Contains(log.String(), "counts="+fmt.Sprint(from == "cucm@example.com")) })
 	}
-	if w.status().Beats[0].Last.IsZero() {
+	if w.Status().Beats[0].Last.IsZero() {
 		t.Error("the heartbeat does not count")
 	}
 
@@ -193,12 +194,12 @@ func TestTelling(t *testing.T) {
 	if sum := sha256.Sum256(b); second.SHA256 != hex.EncodeToString(sum[:]) || second.Size != int64(len(b)) || second.Verdict == "" || second.Incident != first.Incident {
 		t.Errorf("%+v", second)
 	}
-	c.until("our own notices in the mailbox", func() bool { return w.own.CameBack() == 2 })
+	c.until("our own notices in the mailbox", func() bool { return w.OwnMails.CameBack() == 2 })
 	stop()
 
 	w, log2, stop := c.watch()
-	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.own.Key.Notice("x")))
-	c.until("the reply", func() bool { return w.own.CameBack() == 1 })
+	c.box.Deliver("", fmt.Appendf(nil, "From: someone@example.com\r\nSubject: AW: PartiallyRegisteredPhone\r\n\r\n> PartiallyRegisteredPhone\r\n> %s\r\n", w.OwnMails.Key.Notice("x")))
+	c.until("the reply", func() bool { return w.OwnMails.CameBack() == 1 })
 	stop()
 	alerts, err := os.ReadDir(filepath.Join(c.Dir, "store", "alerts"))
 	if err != nil || len(alerts) != 1 {
@@ -221,13 +222,13 @@ func TestTellingNotSent(t *testing.T) {
 	c.smtp.Stop()
 	w, _, stop := c.watch()
 	c.until("the problem", func() bool {
-		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool {
+		return slices.ContainsFunc(w.Problems(), func(p status.Problem) bool {
 			return p.Key == "canary/"+c.box.User+"/smtp" && !p.Blocks && strings.Contains(p.What, "refused")
 		})
 	})
 	c.until("a notice of it", func() bool { return len(c.notices()[channel.KindProblems]) > 0 })
 	c.until("the dead channel", func() bool {
-		return slices.ContainsFunc(w.problems(), func(p status.Problem) bool { return p.Key == "notice/mail" })
+		return slices.ContainsFunc(w.Problems(), func(p status.Problem) bool { return p.Key == "notice/mail" })
 	})
 	stop()
 	waiting, err := os.ReadDir(filepath.Join(c.Dir, "store", "outbox", "mail"))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector"
 	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
@@ -110,7 +111,7 @@ func (c *labConfig) credentials() (list []string) {
 // of the logs.
 func TestFirstNotice(t *testing.T) {
 	c, victim := newToldLab(t, "1h")
-	w, log, stop := c.watch(func(*watching) {})
+	w, log, stop := c.watch(func(*collector.Collector) {})
 	c.alertNow(lab.MailOptions{})
 	n := c.toldOf(channel.KindCopied, 1)[0]
 	found := n.Incident.Found
@@ -139,7 +140,7 @@ func TestFirstNotice(t *testing.T) {
 			t.Errorf("%q is in the notice", s)
 		}
 	}
-	if open, err := w.store.Open(); err != nil || len(open) != 1 || open[0].State != incident.Running {
+	if open, err := w.Store.Open(); err != nil || len(open) != 1 || open[0].State != incident.Running {
 		t.Errorf("%+v, %v", open, err)
 	}
 	stop()
@@ -156,7 +157,7 @@ func TestFirstNotice(t *testing.T) {
 func TestFirstNoticeWithout(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
 		c, _ := newToldLab(t, "1h")
-		c.watch(func(w *watching) { w.tell.LookLimit = time.Millisecond; w.tell.Turn <- struct{}{} })
+		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Millisecond; w.Notifier.Turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
 		n := c.toldOf(channel.KindCopied, 1)[0]
 		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
@@ -165,7 +166,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 	})
 	t.Run("sealed", func(t *testing.T) {
 		c, victim := newToldLab(t, "1s")
-		c.watch(func(w *watching) { w.tell.LookLimit = time.Hour; w.tell.Turn <- struct{}{} })
+		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Hour; w.Notifier.Turn <- struct{}{} })
 		c.alertNow(lab.MailOptions{})
 		second, first := c.toldOf(channel.KindSealed, 1)[0], c.toldOf(channel.KindCopied, 1)[0]
 		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != collectornotify.ErrOvertaken.Error() || !first.Time.Before(second.Time) {
@@ -188,7 +189,7 @@ func TestRetryIsTold(t *testing.T) {
 	if err := c.Peers[1].SetDown(true); err != nil {
 		t.Fatal(err)
 	}
-	quick := func(w *watching) { w.tell.StoreEvery = 20 * time.Millisecond }
+	quick := func(w *collector.Collector) { w.Notifier.StoreEvery = 20 * time.Millisecond }
 	w, _, stop := c.watch(quick)
 	c.alertNow(lab.MailOptions{})
 	first := c.toldOf(channel.KindSealed, 1)[0]
@@ -208,7 +209,7 @@ func TestRetryIsTold(t *testing.T) {
 	}
 	for range 3 { // looks at the store while nothing happens, and a restart
 		time.Sleep(50 * time.Millisecond)
-		if w.tell.News.LookAgain(); len(c.notices()[channel.KindSealed]) != 2 {
+		if w.Notifier.News.LookAgain(); len(c.notices()[channel.KindSealed]) != 2 {
 			t.Fatalf("%+v", c.notices())
 		}
 	}

@@ -46,7 +46,7 @@ var rules = []struct {
 	{what: "github.com/prometheus/", except: []string{"internal/collector/health"}},
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
-	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/advice"}},
+	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
 	{what: module + "/internal/lab", except: []string{"cmd/grab", "internal/testsite"}},
 	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},

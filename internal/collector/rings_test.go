@@ -1,14 +1,15 @@
-package main
+package collector
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
-	"rtmtgrab/internal/config"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/config"
 )
 
 // A ring that is too short for a window is said by a watch, once for each host.
@@ -19,7 +20,7 @@ func TestShortRingSaid(t *testing.T) {
 	for _, site := range []string{"a", "b"} { // the host stands in both
 		cfg.Sites = append(cfg.Sites, config.Site{Name: site, Hosts: []config.Host{{Name: "expc01", Ring: short}, {Name: "expe01", Ring: config.Ring{Keep: time.Minute}}}})
 	}
-	w := &watching{log: slog.New(slog.NewTextHandler(&log, nil))}
+	w := &Collector{log: slog.New(slog.NewTextHandler(&log, nil))}
 	w.cfg.Store(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the rings end at once

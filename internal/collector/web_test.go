@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func TestHTTPAnew(t *testing.T) {
 	cfg := freshConfig(t, c)
 	first := cfg()
 	first.HTTP.Listen = testsite.FreeAddr(t)
-	w := &watching{log: testsite.LogTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
+	w := &Collector{log: testsite.LogTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
 	w.cfg.Store(first)
 	if err := w.serveHTTP(); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestWatchdog(t *testing.T) {
 		n, err := conn.Read(b)
 		return err == nil && string(b[:n]) == "WATCHDOG=1"
 	}
-	w := &watching{}
+	w := &Collector{}
 	alive := w.alive()
 	alive(mailwatch.State{Now: time.Now()})
 	t.Setenv("NOTIFY_SOCKET", socket)

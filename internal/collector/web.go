@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // serveHTTP begins to serve as configured.
-func (w *watching) serveHTTP() error {
+func (w *Collector) serveHTTP() error {
 	h := w.cfg.Load().HTTP
 	if h.Listen == "" {
 		return nil
@@ -21,14 +21,14 @@ func (w *watching) serveHTTP() error {
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
 	}
-	w.web = health.Serve(h.Listen, l, health.Handler(w.status, w.metrics, w.log), w.log)
+	w.web = health.Serve(h.Listen, l, health.Handler(w.Status, w.metrics, w.log), w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())
 	return nil
 }
 
 // serveHTTPAnew changes to another address after a reload; if that cannot be had
 // the old one stays.
-func (w *watching) serveHTTPAnew() {
+func (w *Collector) serveHTTPAnew() {
 	h := w.cfg.Load().HTTP
 	if h.Listen == w.web.Listen {
 		return

@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -43,7 +43,7 @@ type follower struct {
 }
 
 // mux is what can be asked of a running watch.
-func (w *watching) mux() *http.ServeMux {
+func (w *Collector) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", w.serveHello)
 	mux.HandleFunc("GET /status", w.serveStatus)
@@ -59,7 +59,7 @@ func (w *watching) mux() *http.ServeMux {
 
 // answer opens the socket and answers on it until ctx ends and all that was asked for
 // has come to its end, with wg. Without a socket the watcher watches all the same.
-func (w *watching) answer(ctx context.Context, wg *sync.WaitGroup) {
+func (w *Collector) answer(ctx context.Context, wg *sync.WaitGroup) {
 	w.local.ctx, w.local.works = ctx, make(chan struct{}, maxWorks)
 	cfg := w.cfg.Load()
 	path := cfg.Socket.Path
@@ -89,7 +89,7 @@ func (w *watching) answer(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 // work has do work at a request, unless too many are under way.
-func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, req any, do func(ctx context.Context, d *doing) (any, error)) {
+func (w *Collector) work(rw http.ResponseWriter, r *http.Request, what string, req any, do func(ctx context.Context, d *doing) (any, error)) {
 	select {
 	case w.local.works <- struct{}{}:
 		defer func() { <-w.local.works }()
@@ -117,7 +117,7 @@ func (w *watching) work(rw http.ResponseWriter, r *http.Request, what string, re
 }
 
 // failure is an error as its client is to end with it.
-func (w *watching) failure(err error) *control.Failure {
+func (w *Collector) failure(err error) *control.Failure {
 	f := &control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
 	if w.local.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
@@ -126,8 +126,8 @@ func (w *watching) failure(err error) *control.Failure {
 	return f
 }
 
-// word is one word about progress, as it crosses the socket.
-type word struct {
+// Word is one word about progress, as it crosses the socket.
+type Word struct {
 	Say     string           `json:"say,omitempty"`
 	Fetched *fetch.Progress  `json:"fetched,omitempty"`
 	Event   *step            `json:"event,omitempty"`
@@ -154,7 +154,7 @@ type doing struct {
 }
 
 func (d *doing) say(format string, args ...any) {
-	d.job.Progress(word{Say: fmt.Sprintf(format, args...)})
+	d.job.Progress(Word{Say: fmt.Sprintf(format, args...)})
 }
 
 // fetchedEvery is how often a host's bytes are told.
@@ -169,7 +169,7 @@ func (d *doing) fetched(p fetch.Progress) {
 	}
 	d.mu.Unlock()
 	if tell {
-		d.job.Progress(word{Fetched: &p})
+		d.job.Progress(Word{Fetched: &p})
 	}
 }
 
@@ -178,11 +178,11 @@ func (d *doing) event(e incident.Event) {
 	if e.Err != nil {
 		s.Error = e.Err.Error()
 	}
-	d.job.Progress(word{Event: &s})
+	d.job.Progress(Word{Event: &s})
 }
 
 // effort is with what the watcher does it.
-func (w *watching) effort(d *doing) oneshot.Effort {
+func (w *Collector) effort(d *doing) oneshot.Effort {
 	return oneshot.Effort{Pool: w.warm.pool, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: w.log, Event: func(e incident.Event) {
 		w.event(e)
 		d.event(e)
@@ -215,15 +215,23 @@ func (a *answering) event(e incident.Event) {
 	}
 }
 
-// hello is who answers.
-type hello struct {
+// Hello is who answers.
+type Hello struct {
 	Version string `json:"version"`
 	Config  string `json:"config"`  // the configuration's file
 	Store   string `json:"store"`   // the store's folder
 	Bundles string `json:"bundles"` // the folder of finished bundles
 }
 
-func (w *watching) serveHello(rw http.ResponseWriter, _ *http.Request) {
+func (w *Collector) serveHello(rw http.ResponseWriter, _ *http.Request) {
 	cfg := w.cfg.Load()
-	control.Answer(rw, hello{version.Version, cfg.Path, cfg.Store, w.store.Bundles()})
+	control.Answer(rw, Hello{version.Version, cfg.Path, cfg.Store, w.Store.Bundles()})
+}
+
+func (s *step) Event() incident.Event {
+	e := incident.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
+	if s.Error != "" {
+		e.Err = errors.New(s.Error)
+	}
+	return e
 }

@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ import (
 )
 
 // newGuarded is a watcher that does not run, by a configuration with these lines.
-func newGuarded(t *testing.T, extra string) (*testsite.Site, *watching, *mailwatch.Watcher) {
+func newGuarded(t *testing.T, extra string) (*testsite.Site, *Collector, *mailwatch.Watcher) {
 	t.Helper()
 	c := testsite.New(t)
 	c.Hosts, c.Extra = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n", extra
@@ -45,13 +45,13 @@ func newGuarded(t *testing.T, extra string) (*testsite.Site, *watching, *mailwat
 }
 
 // restarted is a watcher of the configuration that does not run.
-func restarted(t *testing.T, c *testsite.Site) *watching {
+func restarted(t *testing.T, c *testsite.Site) *Collector {
 	t.Helper()
 	cfg, err := config.Load(c.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWatching(cfg, slog.New(slog.DiscardHandler), nil, nil)
+	w, err := New(cfg, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("a dead server was asked %d times", asked)
 	}
-	rec, err := w.store.Alert(id)
+	rec, err := w.Store.Alert(id)
 	if err != nil || rec.What != incident.Quarantined || !rec.Alert.Auth.Temporary || !strings.Contains(rec.Alert.Auth.Why, "for the time being") {
 		t.Fatalf("%+v %+v, %v", rec, rec.Alert.Auth, err)
 	}
@@ -144,11 +144,11 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	if in, err := w.journal.Decide(time.Now()); err != nil || len(in) != 1 {
 		t.Errorf("it started %v, %v", in, err)
 	}
-	if rec, err := w.store.Alert(old); err != nil || rec.What != incident.Expired || !rec.Alert.Auth.OK {
+	if rec, err := w.Store.Alert(old); err != nil || rec.What != incident.Expired || !rec.Alert.Auth.OK {
 		t.Errorf("the old one is %+v, %v", rec, err)
 	}
 	for id, how := range map[string]string{id: "dkim", second: "dkim", forged: "", wrong: ""} {
-		if rec, err := w.store.Alert(id); err != nil || rec.Alert.Auth.How != how || (how == "") != (rec.What == incident.Quarantined) {
+		if rec, err := w.Store.Alert(id); err != nil || rec.Alert.Auth.How != how || (how == "") != (rec.What == incident.Quarantined) {
 			t.Errorf("%+v %+v, %v", rec, rec.Alert.Auth, err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 		id := handle(t, m, raw)
 		got := "ignored"
 		if id != "" {
-			rec, err := w.store.Alert(id)
+			rec, err := w.Store.Alert(id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +258,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 			t.Errorf("%s: %+v", b.Folder, rep)
 		}
 	}
-	rec, err := w.store.Alert(id)
+	rec, err := w.Store.Alert(id)
 	if err != nil || len(rec.Sites) != 2 || rec.Sites[0].Site != "hq" || rec.Sites[1].Site != "tokyo" || rec.Sites[1].What != incident.InIncident {
 		t.Errorf("%+v, %v", rec, err)
 	}

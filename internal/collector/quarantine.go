@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -15,16 +15,16 @@ import (
 
 // How often the watcher looks after its quarantine.
 const (
-	releaseEvery = 2 * time.Second  // for what is released by hand
+	ReleaseEvery = 2 * time.Second  // for what is released by hand
 	unsureEvery  = 30 * time.Second // at alerts whose sender could not be verified for the time being
 )
 
 // guardQuarantine does what `grab quarantine` asks for, and judges alerts again
 // whose sender could not be verified because the DNS did not answer: their minutes
 // rotate away meanwhile, so it is done soon after it answers.
-func (w *watching) guardQuarantine(ctx context.Context) {
+func (w *Collector) guardQuarantine(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { w.guard(ctx, releaseEvery, w.journal.Answer) })
+	wg.Go(func() { w.guard(ctx, ReleaseEvery, w.journal.Answer) })
 	wg.Go(func() {
 		w.guard(ctx, unsureEvery, func(ctx context.Context) bool { return w.judgeAgain(ctx, time.Now()) })
 	})
@@ -33,7 +33,7 @@ func (w *watching) guardQuarantine(ctx context.Context) {
 
 // guard looks every so often until ctx ends; look reports whether there is something
 // to decide.
-func (w *watching) guard(ctx context.Context, every time.Duration, look func(context.Context) bool) {
+func (w *Collector) guard(ctx context.Context, every time.Duration, look func(context.Context) bool) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -54,14 +54,14 @@ func (w *watching) guard(ctx context.Context, every time.Duration, look func(con
 // has come by now, and reports whether one may trigger. It ends at the first that
 // still cannot be judged, so that a dead DNS is asked for one mail at a time; once
 // it answers, all that wait have their turn.
-func (w *watching) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
+func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
 	rule := wiring.NewSender(w.cfg.Load(), w.keys.LookupTXT).Rule
 	answered := false
 	for ids := w.journal.Unsure(now); len(ids) > 0; {
 		id := ids[0]
 		ids = ids[1:]
-		raw, err := w.store.Mail(id)
-		rec, errRec := w.store.Alert(id)
+		raw, err := w.Store.Mail(id)
+		rec, errRec := w.Store.Alert(id)
 		if err != nil || errRec != nil { // there were too many
 			w.journal.StillUnsure(id, now)
 			continue
@@ -92,7 +92,7 @@ func (w *watching) judgeAgain(ctx context.Context, now time.Time) (changed bool)
 
 // reportQuarantine says what was not grabbed because of who sent it, or because
 // there was too much of it.
-func (w *watching) reportQuarantine(r *status.Report) {
+func (w *Collector) reportQuarantine(r *status.Report) {
 	all, recent, first := w.journal.Held(time.Now().Add(-24 * time.Hour))
 	r.Held = all
 	if recent > 0 {

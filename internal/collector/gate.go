@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -114,7 +114,7 @@ const pauseEvery = time.Second
 
 // minding shuts the gate while hosts are paused, and says what begins and ends.
 type minding struct {
-	w     *watching
+	w     *Collector
 	known map[string]incident.Pause // in force at the last look
 	bad   string
 }
@@ -135,7 +135,7 @@ func (m *minding) run(ctx context.Context) {
 
 func (m *minding) look(now time.Time) {
 	cfg := m.w.cfg.Load()
-	byHand, err := m.w.store.Pauses(now)
+	byHand, err := m.w.Store.Pauses(now)
 	if err != nil {
 		if m.bad != err.Error() {
 			m.w.log.Error("pauses cannot be read: nothing is paused by hand", "err", err)
@@ -149,18 +149,18 @@ func (m *minding) look(now time.Time) {
 	for _, p := range slices.Concat(byHand, incident.QuietNow(wiring.Sites(cfg), now)) {
 		key := p.Site + "\x00" + p.From.String() + p.Until.String() + p.By
 		if current[key] = p; m.known[key].Until.IsZero() {
-			m.w.log.Info("paused: alerts are recorded, nothing is grabbed", "site", everySite(p.Site), "until", p.Until, "by", p.By, "reason", p.Reason)
+			m.w.log.Info("paused: alerts are recorded, nothing is grabbed", "site", EverySite(p.Site), "until", p.Until, "by", p.By, "reason", p.Reason)
 		}
 	}
 	for key, p := range m.known {
 		if current[key].Until.IsZero() {
-			m.w.log.Info("the pause is over", "site", everySite(p.Site), "by", p.By, "reason", p.Reason)
+			m.w.log.Info("the pause is over", "site", EverySite(p.Site), "by", p.By, "reason", p.Reason)
 		}
 	}
 	m.known = current
 }
 
-func everySite(site string) string {
+func EverySite(site string) string {
 	if site == "" {
 		return "(all)"
 	}
@@ -168,9 +168,9 @@ func everySite(site string) string {
 }
 
 // reportPauses says what is paused, by hand and by schedule.
-func (w *watching) reportPauses(r *status.Report) {
+func (w *Collector) reportPauses(r *status.Report) {
 	now := time.Now()
-	list, err := w.store.Pauses(now)
+	list, err := w.Store.Pauses(now)
 	if err != nil {
 		r.Add(status.Problem{Key: "pauses", What: "the file of pauses cannot be read: nothing is paused by hand", Hint: err.Error(), Since: now})
 	}

@@ -1,4 +1,10 @@
-package main
+// Package collector is the always-on process: it watches the mailboxes, keeps sessions and
+// rolling copies, hands alerts to their incidents, and answers the control socket.
+//
+// A panic in one request ends that request alone; a reload with a fault keeps the old
+// configuration; at its end everything that it started has ended. It knows no flags and no
+// signals, and not who supervises it.
+package collector
 
 import (
 	"context"
@@ -12,7 +18,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/spf13/cobra"
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/advice"
@@ -26,102 +31,69 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-func (a *app) watchCmd() *cobra.Command {
-	managed := false
-	cmd := &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
-		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new (on Windows `grab service reload`).",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if managed {
-				return a.watchManaged()
-			}
-			ctx, cancel := a.context(cmd.Context())
-			defer cancel()
-			return a.watch(ctx)
-		}}
-	cmd.Flags().BoolVar(&managed, "service", false, "run under Windows' service manager")
-	cmd.Flags().MarkHidden("service")
-	return cmd
-}
-
 // A supervisor is told when the watch has begun, and asks it to read its configuration
 // again: by SIGHUP, or Windows' service manager by way of what stands between.
-type supervisor interface {
+type Supervisor interface {
 	Ready()
 	OnReload(c chan<- struct{}) (stop func())
 }
 
-// watching is a running `grab watch`.
-type watching struct {
-	load    func() (*config.Config, error) // reads the configuration again
-	super   supervisor                     // nil: nobody
-	log     *slog.Logger
-	cfg     atomic.Pointer[config.Config]
-	store   *incident.Store
-	journal *incident.Journal
-	runner  *incident.Runner
-	shallow shallow
-	warm    warmth
-	gate    gate                      // shut to hosts that are paused
-	keys    wiring.KeyCache           // of DKIM
-	tokens  wiring.TokenSources       // of OAuth2
-	tell    *collectornotify.Notifier // what is sent to people
-	own     *collectornotify.OwnMails // what comes back of what we sent
-	boxes   boxStates                 // what each mailbox's watcher said last
-	health  health.Health
-	metrics *health.Metrics
-	web     health.Web
-	onMail  func(mailwatch.Mail) // told of every fresh alert; may be nil
-	local   answering
+// Collector is a running `grab watch`.
+type Collector struct {
+	load     func() (*config.Config, error) // reads the configuration again
+	super    Supervisor                     // nil: nobody
+	log      *slog.Logger
+	cfg      atomic.Pointer[config.Config]
+	Store    *incident.Store
+	journal  *incident.Journal
+	Runner   *incident.Runner
+	shallow  shallow
+	warm     warmth
+	gate     gate                      // shut to hosts that are paused
+	keys     wiring.KeyCache           // of DKIM
+	tokens   wiring.TokenSources       // of OAuth2
+	Notifier *collectornotify.Notifier // what is sent to people
+	OwnMails *collectornotify.OwnMails // what comes back of what we sent
+	boxes    boxStates                 // what each mailbox's watcher said last
+	health   health.Health
+	metrics  *health.Metrics
+	web      health.Web
+	OnMail   func(mailwatch.Mail) // told of every fresh alert; may be nil
+	local    answering
 }
 
-func (a *app) watch(ctx context.Context) error {
-	cfg, err := a.load(config.Options{})
-	if err != nil {
-		return err
-	}
-	var super supervisor = hangups{}
-	if a.service != nil {
-		super = a.service
-	}
-	w, err := newWatching(cfg, a.service.logger(a.err), func() (*config.Config, error) { return a.load(config.Options{}) }, super)
-	if err != nil {
-		return err
-	}
-	return w.run(ctx)
-}
-
-// newWatching opens the store, which no other watcher may have open. run closes it. load
+// New opens the store, which no other watcher may have open. run closes it. load
 // reads the configuration again for a reload; super may be nil.
-func newWatching(cfg *config.Config, log *slog.Logger, load func() (*config.Config, error), super supervisor) (w *watching, err error) {
+func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, error), super Supervisor) (w *Collector, err error) {
 	if len(cfg.Mails) == 0 {
 		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
-	w = &watching{load: load, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
+	w = &Collector{load: load, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
-	if w.store, err = incident.OpenStore(cfg.Store); err != nil {
+	if w.Store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
 	}
-	if w.journal, err = incident.OpenJournal(w.store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
+	if w.journal, err = incident.OpenJournal(w.Store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
 		return nil, err
 	}
-	w.health.Hosts.Recall(w.store)
-	w.metrics = health.NewMetrics(w.status)
+	w.health.Hosts.Recall(w.Store)
+	w.metrics = health.NewMetrics(w.Status)
 	w.metrics.Outcomes.Sites(cfg)
-	key, err := proof.LoadKey(filepath.Join(w.store.Dir, "notice.key"))
+	key, err := proof.LoadKey(filepath.Join(w.Store.Dir, "notice.key"))
 	if err != nil {
 		return nil, err
 	}
-	w.own = collectornotify.NewOwnMails(w.store.Dir, key, log, &w.tokens)
-	w.tell = collectornotify.New(w.store, key, log, &w.tokens, w.problems)
-	w.metrics.CountLoops(w.own.CameBack)
+	w.OwnMails = collectornotify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
+	w.Notifier = collectornotify.New(w.Store, key, log, &w.tokens, w.Problems)
+	w.metrics.CountLoops(w.OwnMails.CameBack)
 	pool := &fetch.Pool{}
 	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]fetch.Foresight) {
 		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.window())
 	}}
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(w.cfg.Load())(site, host) }
-	w.runner = &incident.Runner{
-		Store: w.store, Policy: func() incident.Policy { return wiring.Policy(w.cfg.Load()) }, Sites: func() []incident.Site { return wiring.Sites(w.cfg.Load()) },
+	w.Runner = &incident.Runner{
+		Store: w.Store, Policy: func() incident.Policy { return wiring.Policy(w.cfg.Load()) }, Sites: func() []incident.Site { return wiring.Sites(w.cfg.Load()) },
 		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: w.log, Version: version.Version, Events: w.event,
 		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
 			return wiring.Sealer(w.cfg.Load().Bundle)(ctx, job)
@@ -130,9 +102,9 @@ func newWatching(cfg *config.Config, log *slog.Logger, load func() (*config.Conf
 	return w, nil
 }
 
-// run keeps the runner and the mailboxes' watchers going, and starts the watchers
+// Run keeps the runner and the mailboxes' watchers going, and starts the watchers
 // anew after a reload.
-func (w *watching) run(ctx context.Context) error {
+func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -144,7 +116,7 @@ func (w *watching) run(ctx context.Context) error {
 	var ended error
 	wg.Go(func() {
 		defer cancel()
-		ended = w.runner.Run(ctx, w.journal)
+		ended = w.Runner.Run(ctx, w.journal)
 	})
 	wg.Go(func() { w.guardQuarantine(ctx) })
 	mind := &minding{w: w}
@@ -155,8 +127,8 @@ func (w *watching) run(ctx context.Context) error {
 		defer w.super.OnReload(reloads)()
 	}
 	w.warm.configure(ctx, w.cfg.Load())
-	w.own.Configure(ctx, w.cfg.Load())
-	w.tell.Configure(ctx, w.cfg.Load())
+	w.OwnMails.Configure(ctx, w.cfg.Load())
+	w.Notifier.Configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
 	notify(daemon.SdNotifyReady)
 	if w.super != nil {
@@ -168,15 +140,15 @@ func (w *watching) run(ctx context.Context) error {
 		err = w.mailbox(ctx, reloads)
 		w.serveHTTPAnew()
 		w.warm.configure(ctx, w.cfg.Load())
-		w.own.Configure(ctx, w.cfg.Load())
-		w.tell.Configure(ctx, w.cfg.Load())
+		w.OwnMails.Configure(ctx, w.cfg.Load())
+		w.Notifier.Configure(ctx, w.cfg.Load())
 	}
 	notify(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
 	w.warm.close()
-	w.tell.Close()
-	w.own.Close()
+	w.Notifier.Close()
+	w.OwnMails.Close()
 	w.log.Info("stopped")
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -185,7 +157,7 @@ func (w *watching) run(ctx context.Context) error {
 }
 
 // mailbox watches the mailboxes until ctx ends or a reload came through.
-func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
+func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var rings sync.WaitGroup
 	defer rings.Wait() // after cancel
@@ -211,7 +183,7 @@ func (w *watching) mailbox(ctx context.Context, reloads <-chan struct{}) error {
 }
 
 // reload reads the configuration again, by the same way as the start.
-func (w *watching) reload() bool {
+func (w *Collector) reload() bool {
 	notify(daemon.SdNotifyReloading)
 	defer notify(daemon.SdNotifyReady)
 	old := w.cfg.Load()
@@ -242,7 +214,7 @@ func (w *watching) reload() bool {
 
 // alive feeds systemd's watchdog from the mailbox loops' own signs of life, as
 // long as all of them turn.
-func (w *watching) alive() func(mailwatch.State) {
+func (w *Collector) alive() func(mailwatch.State) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
 		return func(mailwatch.State) {}
@@ -257,16 +229,16 @@ func (w *watching) alive() func(mailwatch.State) {
 func notify(state string) { daemon.SdNotify(false, state) }
 
 // window is how much an alert asks for.
-func (w *watching) window() time.Duration {
+func (w *Collector) window() time.Duration {
 	cfg := w.cfg.Load()
 	return cfg.Window.Before + cfg.Window.After
 }
 
 // event logs the steps of incidents.
-func (w *watching) event(e incident.Event) {
-	w.tell.Event(e)
+func (w *Collector) event(e incident.Event) {
+	w.Notifier.Event(e)
 	w.local.event(e)
-	w.metrics.Event(e, w.store)
+	w.metrics.Event(e, w.Store)
 	switch e.What {
 	case incident.EventStarted, incident.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)

@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"cmp"
@@ -17,8 +17,8 @@ import (
 	"rtmtgrab/internal/version"
 )
 
-// status says how the watcher is.
-func (w *watching) status() status.Report {
+// Status says how the watcher is.
+func (w *Collector) Status() status.Report {
 	cfg := w.cfg.Load()
 	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
 	w.reportMailboxes(&r, cfg)
@@ -26,8 +26,8 @@ func (w *watching) status() status.Report {
 	w.health.Hosts.Report(&r, cfg)
 	w.reportIncidents(&r)
 	w.health.Disk.Report(&r, cfg)
-	w.own.Report(&r)
-	w.tell.Report(&r)
+	w.OwnMails.Report(&r)
+	w.Notifier.Report(&r)
 	w.reportPauses(&r)
 	w.reportQuarantine(&r)
 	w.health.Since.Fill(&r)
@@ -35,11 +35,11 @@ func (w *watching) status() status.Report {
 	return r
 }
 
-func (w *watching) serveStatus(rw http.ResponseWriter, _ *http.Request) {
-	control.Answer(rw, w.status())
+func (w *Collector) serveStatus(rw http.ResponseWriter, _ *http.Request) {
+	control.Answer(rw, w.Status())
 }
 
-func (w *watching) reportMailboxes(r *status.Report, cfg *config.Config) {
+func (w *Collector) reportMailboxes(r *status.Report, cfg *config.Config) {
 	for _, b := range w.boxes.all() {
 		i := slices.IndexFunc(cfg.Mails, func(m config.Mail) bool { return m.Name == b.Mail })
 		if i < 0 { // a reload has taken it away
@@ -63,7 +63,7 @@ func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string
 	return m, hint
 }
 
-func (w *watching) reportClusters(r *status.Report, cfg *config.Config) {
+func (w *Collector) reportClusters(r *status.Report, cfg *config.Config) {
 	heard := w.journal.Clusters()
 	if heard == nil {
 		heard = map[string]time.Time{}
@@ -88,12 +88,12 @@ func (w *watching) reportClusters(r *status.Report, cfg *config.Config) {
 	slices.SortFunc(r.Clusters, func(a, b status.Cluster) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-func (w *watching) reportIncidents(r *status.Report) {
-	r.Incidents = openIncidents(w.journal.Open())
+func (w *Collector) reportIncidents(r *status.Report) {
+	r.Incidents = OpenIncidents(w.journal.Open())
 	r.JudgeIncidents()
 }
 
-func openIncidents(list []incident.OpenIncident) (out []status.Incident) {
+func OpenIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	for _, in := range list {
 		out = append(out, status.Incident{Incident: in.ID, Site: in.Site, State: string(in.State), Since: in.Created, Coverage: string(in.SoFar),
 			Error: evidence.Printable(in.Error, 600)})
@@ -101,5 +101,5 @@ func openIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	return out
 }
 
-// problems are those of this moment.
-func (w *watching) problems() []status.Problem { return w.status().Problems }
+// Problems are those of this moment.
+func (w *Collector) Problems() []status.Problem { return w.Status().Problems }

@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 // intake takes the mails of one mailbox into the journal: each with handle, and many
 // of them are made safe by one sync.
 type intake struct {
-	w       *watching
+	w       *Collector
 	mailbox string // its name
 	judge   wiring.Sender
 	taking  bool // since the last sync
@@ -31,8 +31,8 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	if fresh {
 		a := m.Alert
 		i.w.log.Info("alert", "id", a.ID[:12], "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
-		if i.w.onMail != nil {
-			i.w.onMail(m)
+		if i.w.OnMail != nil {
+			i.w.OnMail(m)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -100,7 +100,7 @@ func (s *boxStates) turning(now time.Time) bool {
 
 // watchAll watches every box until ctx ends. One that can never work is told of
 // and left out; the error is theirs if none is left.
-func (w *watching) watchAll(ctx context.Context) error {
+func (w *Collector) watchAll(ctx context.Context) error {
 	cfg := w.cfg.Load()
 	boxes := wiring.Boxes(cfg)
 	w.boxes.begin(boxes)
@@ -122,7 +122,7 @@ func (w *watching) watchAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b wiring.Box) error {
+func (w *Collector) watchBox(ctx context.Context, cfg *config.Config, b wiring.Box) error {
 	watcher, err := w.watcher(cfg, b)
 	if err != nil {
 		return fmt.Errorf("mailbox %s: %w", b.Name(), err)
@@ -131,7 +131,7 @@ func (w *watching) watchBox(ctx context.Context, cfg *config.Config, b wiring.Bo
 }
 
 // watcher makes the watcher of a box.
-func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher, error) {
+func (w *Collector) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher, error) {
 	source, err := w.tokens.Source(cfg, b.Mail.OAuth, b.Mail.User)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 	}
 	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
 	removes := collectornotify.RemovesCanaries(b.Mail)
-	w.own.SetUp(b, false)
+	w.OwnMails.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
@@ -175,10 +175,10 @@ func (w *watching) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher
 					s.TokenTill = source.Until()
 				}
 			})
-			w.own.State(b, st)
+			w.OwnMails.State(b, st)
 			w.health.Sign.Leave(cfg.Store, st)
 			alive(st)
 		},
-		Own: w.own.Own(b.Mail.Name, removes, in.judge), Delete: removes,
+		Own: w.OwnMails.Own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
 }

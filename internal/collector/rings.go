@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // rings keeps the ring of every host that has one until ctx ends. A host that stands
 // in several sites has one; what was kept of hosts that have none now is removed.
-func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
+func (w *Collector) rings(ctx context.Context, wg *sync.WaitGroup) {
 	cfg := w.cfg.Load()
 	begun := map[string]bool{}
 	for i := range cfg.Sites {
@@ -44,7 +44,7 @@ func (w *watching) rings(ctx context.Context, wg *sync.WaitGroup) {
 }
 
 // oldRings removes what was kept of hosts that have no ring any more.
-func (w *watching) oldRings(cfg *config.Config, kept map[string]bool) {
+func (w *Collector) oldRings(cfg *config.Config, kept map[string]bool) {
 	entries, err := os.ReadDir(wiring.RingDir(cfg, ""))
 	if err != nil {
 		return // there is none
@@ -59,7 +59,7 @@ func (w *watching) oldRings(cfg *config.Config, kept map[string]bool) {
 	}
 }
 
-func (w *watching) ring(cfg *config.Config, h *config.Host, zone *time.Location) *fetch.Ring {
+func (w *Collector) ring(cfg *config.Config, h *config.Host, zone *time.Location) *fetch.Ring {
 	var down time.Time
 	return &fetch.Ring{
 		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(w.warm.pool), Dir: wiring.RingDir(cfg, h.Name),

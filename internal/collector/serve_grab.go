@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 )
 
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
-func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
+func (w *Collector) serveNow(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.Request
 	w.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
 		g, err := oneshot.PrepareConfigured(w.cfg.Load(), &q)
@@ -32,31 +32,31 @@ func (w *watching) serveNow(rw http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (w *watching) outcome(store *incident.Store, in incident.Incident) (any, error) {
+func (w *Collector) outcome(store *incident.Store, in incident.Incident) (any, error) {
 	m, err := oneshot.ManifestOf(store, in)
 	return oneshot.Outcome{Manifest: m, Bundle: in.Bundle}, err
 }
 
 // serveRetry takes an incident up again, or makes the watcher try its own again now.
-func (w *watching) serveRetry(rw http.ResponseWriter, r *http.Request) {
+func (w *Collector) serveRetry(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.RetryRequest
 	w.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
-		in, err := w.store.Load(q.Incident)
+		in, err := w.Store.Load(q.Incident)
 		if err != nil {
 			return nil, err
 		}
 		home := ""
 		if in.Out != "" { // a folder of whoever had it made without the watcher
-			home = w.store.Bundles()
+			home = w.Store.Bundles()
 		}
-		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
-		if errors.Is(err, incident.ErrBusy) && w.runner.Tends(in.Key) {
+		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.Store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
+		if errors.Is(err, incident.ErrBusy) && w.Runner.Tends(in.Key) {
 			in, err = w.follow(ctx, in, d)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return w.outcome(w.store, in)
+		return w.outcome(w.Store, in)
 	})
 }
 
@@ -66,7 +66,7 @@ const tendEvery = time.Second
 
 // follow makes the watcher try an incident of its own again now if it waits to, and
 // waits until that has come to an end. A client's leaving ends the following alone.
-func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
+func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
 	ended := make(chan error, 1)
 	end := w.local.follow(&follower{in.Key, func(e incident.Event) {
 		d.event(e)
@@ -81,7 +81,7 @@ func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (
 	d.say("grab watch is at work on %s: it tries again now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
-	for w.runner.Nudge(in.Key); w.runner.Tends(in.Key); {
+	for w.Runner.Nudge(in.Key); w.Runner.Tends(in.Key); {
 		select {
 		case err := <-ended:
 			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")
@@ -92,7 +92,7 @@ func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (
 		case <-look.C:
 		}
 	}
-	in, err := w.store.Load(in.Key)
+	in, err := w.Store.Load(in.Key)
 	if err == nil && in.State != incident.Sealed {
 		err = fmt.Errorf("incident %s: %w", in.ID, context.Cause(w.local.ctx))
 		if w.local.ctx.Err() == nil {
@@ -104,7 +104,7 @@ func (w *watching) follow(ctx context.Context, in incident.Incident, d *doing) (
 
 // serveCheck checks the configuration as it is on disk: it may be about to be put in
 // force.
-func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
+func (w *Collector) serveCheck(rw http.ResponseWriter, r *http.Request) {
 	var q checkup.Request
 	w.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
 		cfg, err := config.Load(w.cfg.Load().Path)
@@ -122,7 +122,7 @@ func (w *watching) serveCheck(rw http.ResponseWriter, r *http.Request) {
 				w.boxes.retry(m.Name) // as it is in force it works again: the check has logged in
 			}
 		}
-		c.Tell = func(f checkup.Finding, columns int) { d.job.Progress(word{Finding: &f, Columns: columns}) }
+		c.Tell = func(f checkup.Finding, columns int) { d.job.Progress(Word{Finding: &f, Columns: columns}) }
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {

@@ -1,0 +1,123 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testsite"
+	"rtmtgrab/mailwatch"
+)
+
+// Two accounts, three folders, one login by token and one by password, and one
+// that can never work: each alert is taken once, and a reload changes what is
+// watched.
+func TestWatchSeveralMailboxes(t *testing.T) {
+	o := testsite.NewOffice(t)
+	never := fmt.Sprintf("{name: never, server: %q, ca_file: gone.pem, user: u, password: {file: imap.secret}}", o.Mail.Addr())
+	cfg := o.Write(o.ByToken(", mailbox: [INBOX, Alerts]"), o.ByPassword(), never)
+	if err := os.Remove(filepath.Join(o.Dir, "gone.pem")); err != nil {
+		t.Fatal(err)
+	}
+	var log testsite.SafeBuffer
+	w, err := New(cfg, slog.New(slog.NewTextHandler(&log, nil)), func() (*config.Config, error) { return config.Load(o.Path) }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.journal.Close()
+	var mu sync.Mutex
+	var got []string
+	w.OnMail = func(m mailwatch.Mail) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, m.Alert.Node)
+	}
+	taken := func(want ...string) {
+		t.Helper()
+		testsite.Until(t, strings.Join(want, ",")+"\n"+log.String(), func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			slices.Sort(got)
+			return slices.Equal(got, want)
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	reloads, done := make(chan struct{}, 1), make(chan error, 1)
+	go func() { done <- w.mailbox(ctx, reloads) }()
+	state := func(name string) (b boxState) {
+		for _, b := range w.boxes.all() {
+			if b.Name == name {
+				return b
+			}
+		}
+		return b
+	}
+	mail := func(node string) []byte { return lab.Mail(lab.MailOptions{Node: node, Time: time.Now()}) }
+	one := mail("one")
+	o.Dovecot.Deliver("", one)
+	o.Dovecot.Deliver("Alerts", one)
+	o.Dovecot.Deliver("Alerts", mail("two"))
+	if err := errors.Join(o.Mail.Deliver(one, time.Now()), o.Mail.Deliver(mail("three"), time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	taken("one", "three", "two")
+	testsite.Until(t, "all cursors", func() bool {
+		return state("token/INBOX").State.Cursor.UID == 1 && state("token/Alerts").State.Cursor.UID == 3 && state("password/INBOX").State.Cursor.UID == 3
+	})
+	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.Dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
+		t.Errorf("%+v", b)
+	}
+	if b := state("never/INBOX"); !b.Never || b.State.Err == nil || !strings.Contains(log.String(), "cannot be watched as it is configured\" name=never/INBOX") {
+		t.Errorf("%+v\n%s", b, log.String())
+	}
+	if n := len(o.Tokens.Requests()); n != 1 {
+		t.Errorf("%d requests for one token", n)
+	}
+	if !w.boxes.turning(time.Now()) || w.boxes.turning(time.Now().Add(time.Hour)) {
+		t.Error("turning")
+	}
+
+	reload := func(mails ...string) {
+		t.Helper()
+		o.Write(mails...)
+		reloads <- struct{}{}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- w.mailbox(ctx, reloads) }()
+	}
+	reload(o.ByToken(", mailbox: [INBOX, Alerts], mark: flagged"), o.ByPassword())
+	o.Dovecot.Deliver("Alerts", mail("four"))
+	taken("four", "one", "three", "two")
+	if n := len(o.Tokens.Requests()); n != 1 {
+		t.Errorf("%d requests for one token after a reload", n)
+	}
+
+	reload(o.ByPassword())
+	o.Dovecot.Deliver("", mail("nobody"))
+	o.Mail.Deliver(mail("zero"), time.Now())
+	taken("four", "one", "three", "two", "zero")
+	if list := w.boxes.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
+		t.Errorf("%+v", list)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, secret := range append(o.Tokens.Tokens(), o.Tokens.Secret, o.Mail.Password) {
+		if strings.Contains(log.String(), secret) {
+			t.Error("a secret stands in the log")
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package collector
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/control"
+)
+
+// A watcher that does enough for others says so at once.
+func TestTooManyWorks(t *testing.T) {
+	w := &Collector{log: slog.New(slog.DiscardHandler)}
+	w.local.ctx, w.local.works = t.Context(), make(chan struct{}, 1)
+	w.local.works <- struct{}{}
+	s := httptest.NewServer(w.mux())
+	defer s.Close()
+	resp, err := http.Post(s.URL+"/now", "", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Error(resp.Status)
+	}
+	f := w.failure(advice.Usage(errors.New("x")))
+	if f.Exit != advice.BadUsage || advice.Exit(f) != advice.BadUsage || advice.For(&control.Failure{Hint: "y"}) != "y" {
+		t.Errorf("%+v", f)
+	}
+}
