@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
@@ -32,25 +30,9 @@ const (
 	demoLimit   = 40 * time.Second
 )
 
-func (a *app) demoCmd() *cobra.Command {
-	dir := "grab-demo"
-	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
-		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, the real watcher\n" +
-			"and the real bundle, which stays in ./grab-demo. Exit code 0 only if the bundle is complete and verified.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := a.context(cmd.Context())
-			defer cancel()
-			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
-			defer cancel()
-			return a.demo(ctx, dir)
-		}}
-	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; an earlier demo's are replaced")
-	return cmd
-}
-
 // demo is a running demonstration.
 type demo struct {
-	app   *app
+	say   func(format string, args ...any)
 	dir   string
 	begin time.Time
 	peers []*lab.Expressway
@@ -62,28 +44,30 @@ type demo struct {
 	sealed chan incident.Event
 }
 
-func (a *app) demo(ctx context.Context, dir string) error {
-	d := &demo{app: a, dir: dir, begin: time.Now(), sealed: make(chan incident.Event, 1)}
+// runDemo shows everything in a folder that is new, or an earlier demo's, and says each
+// step as it comes.
+func runDemo(ctx context.Context, dir string, say func(format string, args ...any)) (*demoResult, error) {
+	d := &demo{say: say, dir: dir, begin: time.Now(), sealed: make(chan incident.Event, 1)}
 	if err := d.clean(); err != nil {
-		return err
+		return nil, err
 	}
 	defer d.close()
 	d.step("a laboratory starts: Expressway-C and -E, two peers each, logs that wrap in about a minute, CUCM, a mailbox")
 	if err := d.build(ctx); err != nil {
-		return fmt.Errorf("build the laboratory: %w", err)
+		return nil, fmt.Errorf("build the laboratory: %w", err)
 	}
 	cfg, err := config.Load(filepath.Join(dir, "grab.yaml"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	logFile, err := os.OpenFile(filepath.Join(dir, "watch.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer logFile.Close()
 	w, err := collector.New(cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() (*config.Config, error) { return config.Load(cfg.Path) }, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return d.show(ctx, w)
 }
@@ -191,7 +175,7 @@ func (d *demo) happened(h lab.Happening) {
 }
 
 // show runs the watcher until its bundle is there, and plays RTMT meanwhile.
-func (d *demo) show(ctx context.Context, w *collector.Collector) error {
+func (d *demo) show(ctx context.Context, w *collector.Collector) (*demoResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.Runner.Events = d.event
@@ -205,11 +189,10 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) error {
 	case e := <-d.sealed:
 		d.step("sealed, coverage %s: written, fsynced, read back, renamed", e.Coverage)
 		cancel()
-		err = errors.Join(<-done, ignoreCancel(<-mailed))
-		if err == nil {
-			err = d.report(w, e)
+		if err = errors.Join(<-done, ignoreCancel(<-mailed)); err != nil {
+			return nil, err
 		}
-		return err
+		return d.result(w, e)
 	case err = <-done:
 	case <-ctx.Done():
 		err = errors.Join(context.Cause(ctx), ignoreCancel(<-done))
@@ -219,7 +202,7 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) error {
 	if err == nil {
 		err = errors.New("the watcher ended")
 	}
-	return err
+	return nil, err
 }
 
 func ignoreCancel(err error) error {
@@ -271,7 +254,7 @@ func (d *demo) event(e incident.Event) {
 
 // step prints one line with the time since the beginning.
 func (d *demo) step(format string, args ...any) {
-	d.app.say("%5.1f s  %s", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
+	d.say("%5.1f s  %s", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
 func (d *demo) close() {

@@ -14,46 +14,60 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
-	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/wiring"
 )
 
-// report says what was got, what it shows and where it lies, and checks the bundle
-// once more.
-func (d *demo) report(w *collector.Collector, e incident.Event) error {
+// demoResult is what a demo leaves.
+type demoResult struct {
+	oneshot.Outcome
+	intact bool
+	dir    string
+	victim *lab.Happening // nil: no phone went partial
+}
+
+// result takes the bundle out of the store, and checks it once more.
+func (d *demo) result(w *collector.Collector, e incident.Event) (*demoResult, error) {
 	if e.Err != nil {
-		return e.Err
+		return nil, e.Err
 	}
 	in, err := w.Store.Load(e.Incident)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	path := filepath.Join(d.dir, filepath.Base(in.Bundle))
 	if err := copyFile(path, in.Bundle); err != nil {
-		return err
+		return nil, err
 	}
 	res, err := bundle.Verify(context.Background(), path)
 	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &demoResult{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim}, nil
+}
+
+// exit is the exit code.
+func (r *demoResult) exit() int {
+	if !r.intact {
+		return advice.Failed
+	}
+	return advice.Covered(r.Coverage)
+}
+
+// write says what was got, what it shows and where it lies.
+func (r *demoResult) write(out io.Writer) error {
+	fmt.Fprintln(out)
+	if err := bundle.Describe(out, r.Manifest, wiring.ZoneNamed(r.TimeZone)); err != nil {
 		return err
 	}
-	m := res.Manifest
-	a := d.app
-	if a.exit = advice.Covered(m.Coverage); !res.OK {
-		a.exit = advice.Failed
-	}
-	if a.json {
-		return a.print(oneshot.Outcome{Manifest: m, Bundle: path})
-	}
-	fmt.Fprintln(a.out)
-	if err := bundle.Describe(a.out, m, wiring.ZoneNamed(m.TimeZone)); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.out, "\nbundle    %s (intact: %v)\nlook at   grab show %s\n          README.txt in it, then hosts/expc01/network_log.txt\nwatcher   its log is %s\n",
-		path, res.OK, path, filepath.Join(d.dir, "watch.log"))
-	return d.answer(m, path)
+	fmt.Fprintf(out, "\nbundle    %s (intact: %v)\nlook at   grab show %s\n          README.txt in it, then hosts/expc01/network_log.txt\nwatcher   its log is %s\n",
+		r.Bundle, r.intact, r.Bundle, filepath.Join(r.dir, "watch.log"))
+	return r.answer(out)
 }
 
 // copyFile copies a bundle out of the store.
@@ -71,22 +85,19 @@ func copyFile(to, from string) error {
 
 // answer ends the demo with what the report in the bundle says, beside what the
 // laboratory knows, and takes the page out.
-func (d *demo) answer(m evidence.Manifest, path string) error {
-	if m.Registration == nil {
-		return fmt.Errorf("there is no report in %s, its notes say why", path)
+func (r *demoResult) answer(out io.Writer) error {
+	if r.Registration == nil {
+		return fmt.Errorf("there is no report in %s, its notes say why", r.Bundle)
 	}
-	d.mu.Lock()
-	v := d.victim
-	d.mu.Unlock()
-	out := d.app.out
+	v := r.victim
 	if v != nil {
 		fmt.Fprintf(out, "\ntruth     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
-	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(m.Registration))
-	printFindings(out, m.Registration, "          ")
+	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration))
+	printFindings(out, r.Registration, "          ")
 	var rep registration.Report
-	err := bundle.ReadFile(context.Background(), path, "report/"+wiring.JSONName, func(r io.Reader) error { return json.NewDecoder(r).Decode(&rep) })
+	err := bundle.ReadFile(context.Background(), r.Bundle, "report/"+wiring.JSONName, func(f io.Reader) error { return json.NewDecoder(f).Decode(&rep) })
 	if err != nil {
 		return err
 	}
@@ -98,10 +109,10 @@ func (d *demo) answer(m evidence.Manifest, path string) error {
 			fmt.Fprintf(out, "evidence  %s at byte %d, %s UTC: %s\n", e.File, e.Offset, e.Time.Format(time.TimeOnly+".000"), e.What)
 		}
 	}
-	page := filepath.Join(d.dir, wiring.PageName)
-	err = bundle.ReadFile(context.Background(), path, "report/"+wiring.PageName, func(r io.Reader) error {
+	page := filepath.Join(r.dir, wiring.PageName)
+	err = bundle.ReadFile(context.Background(), r.Bundle, "report/"+wiring.PageName, func(f io.Reader) error {
 		return atomicfile.Write(page, func(w io.Writer) error {
-			_, err := io.Copy(w, r)
+			_, err := io.Copy(w, f)
 			return err
 		})
 	})

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) demoCmd() *cobra.Command {
+	dir := "grab-demo"
+	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
+		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, the real watcher\n" +
+			"and the real bundle, which stays in ./grab-demo. Exit code 0 only if the bundle is complete and verified.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
+			defer cancel()
+			return a.demo(ctx, dir)
+		}}
+	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; an earlier demo's are replaced")
+	return cmd
+}
+
+func (a *app) demo(ctx context.Context, dir string) error {
+	r, err := runDemo(ctx, dir, a.say)
+	if err != nil {
+		return err
+	}
+	if a.exit = r.exit(); a.json {
+		return a.print(r.Outcome)
+	}
+	return r.write(a.out)
+}
