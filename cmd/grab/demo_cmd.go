@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/app/demo"
 )
 
 func (a *app) demoCmd() *cobra.Command {
@@ -15,7 +17,7 @@ func (a *app) demoCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
+			ctx, cancel = context.WithTimeoutCause(ctx, demo.Limit, errors.New("the demo took too long"))
 			defer cancel()
 			return a.demo(ctx, dir)
 		}}
@@ -24,12 +26,12 @@ func (a *app) demoCmd() *cobra.Command {
 }
 
 func (a *app) demo(ctx context.Context, dir string) error {
-	r, err := runDemo(ctx, dir, a.say)
+	r, err := demo.Run(ctx, dir, a.say)
 	if err != nil {
 		return err
 	}
-	if a.exit = r.exit(); a.json {
+	if a.exit = r.Exit(); a.json {
 		return a.print(r.Outcome)
 	}
-	return r.write(a.out)
+	return r.Write(a.out)
 }

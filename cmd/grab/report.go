@@ -90,7 +90,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 // printReport is the answer for a person.
 func printReport(w io.Writer, rep *registration.Report, page string) error {
 	fmt.Fprintf(w, "%s\n", evidence.Printable(rep.Summary, 2000))
-	printFindings(w, report.Brief(rep), "")
+	report.PrintFindings(w, report.Brief(rep), "")
 	for i, n := range rep.Notes {
 		if i == 0 {
 			fmt.Fprintf(w, "\nNotes\n")

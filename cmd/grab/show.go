@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -163,15 +162,4 @@ func (a *app) retryCmd() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
 	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
 	return cmd
-}
-
-// printFindings says each thing once, with how certain it is, below the sentence on the
-// whole; before stands in front of every line.
-func printFindings(w io.Writer, reg *evidence.Registration, before string) {
-	for _, f := range reg.Findings() {
-		if f.Depth == 0 && before == "" {
-			fmt.Fprintln(w)
-		}
-		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), evidence.Printable(f.Text, 2000))
-	}
 }

@@ -47,7 +47,7 @@ var rules = []struct {
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
-	{what: module + "/internal/lab", except: []string{"cmd/grab", "internal/testsite"}},
+	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/testsite"}},
 	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},

@@ -1,7 +1,10 @@
 package report
 
 import (
+	"fmt"
+	"io"
 	"slices"
+	"strings"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
@@ -130,4 +133,15 @@ func phoneName(p *registration.Phone) string {
 		}
 	}
 	return ""
+}
+
+// PrintFindings says each thing once, with how certain it is, below the sentence on the
+// whole; before stands in front of every line.
+func PrintFindings(w io.Writer, reg *evidence.Registration, before string) {
+	for _, f := range reg.Findings() {
+		if f.Depth == 0 && before == "" {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), evidence.Printable(f.Text, 2000))
+	}
 }

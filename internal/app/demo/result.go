@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -21,8 +21,8 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// demoResult is what a demo leaves.
-type demoResult struct {
+// Result is what a demo leaves.
+type Result struct {
 	oneshot.Outcome
 	intact bool
 	dir    string
@@ -30,7 +30,7 @@ type demoResult struct {
 }
 
 // result takes the bundle out of the store, and checks it once more.
-func (d *demo) result(w *collector.Collector, e incident.Event) (*demoResult, error) {
+func (d *demo) result(w *collector.Collector, e incident.Event) (*Result, error) {
 	if e.Err != nil {
 		return nil, e.Err
 	}
@@ -48,19 +48,19 @@ func (d *demo) result(w *collector.Collector, e incident.Event) (*demoResult, er
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return &demoResult{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim}, nil
+	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim}, nil
 }
 
-// exit is the exit code.
-func (r *demoResult) exit() int {
+// Exit is the exit code.
+func (r *Result) Exit() int {
 	if !r.intact {
 		return advice.Failed
 	}
 	return advice.Covered(r.Coverage)
 }
 
-// write says what was got, what it shows and where it lies.
-func (r *demoResult) write(out io.Writer) error {
+// Write says what was got, what it shows and where it lies.
+func (r *Result) Write(out io.Writer) error {
 	fmt.Fprintln(out)
 	if err := bundle.Describe(out, r.Manifest, wiring.ZoneNamed(r.TimeZone)); err != nil {
 		return err
@@ -85,7 +85,7 @@ func copyFile(to, from string) error {
 
 // answer ends the demo with what the report in the bundle says, beside what the
 // laboratory knows, and takes the page out.
-func (r *demoResult) answer(out io.Writer) error {
+func (r *Result) answer(out io.Writer) error {
 	if r.Registration == nil {
 		return fmt.Errorf("there is no report in %s, its notes say why", r.Bundle)
 	}
@@ -95,7 +95,7 @@ func (r *demoResult) answer(out io.Writer) error {
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
 	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration))
-	printFindings(out, r.Registration, "          ")
+	report.PrintFindings(out, r.Registration, "          ")
 	var rep registration.Report
 	err := bundle.ReadFile(context.Background(), r.Bundle, "report/"+wiring.JSONName, func(f io.Reader) error { return json.NewDecoder(f).Decode(&rep) })
 	if err != nil {

@@ -1,4 +1,9 @@
-package main
+// Package demo shows everything on a laboratory inside this process: phones of which one
+// goes partial, CUCM's mail, the real watch, the real bundle.
+//
+// Nothing outside of the folder that it is given is touched. What the laboratory knows is
+// said beside what the bundle's report found out, for comparison.
+package demo
 
 import (
 	"context"
@@ -27,7 +32,7 @@ const (
 	demoPast    = 70 * time.Second // of logs when it begins
 	demoRestart = 33 * time.Second // before it begins the phone was restarted: its full REGISTER is in the window
 	demoPoll    = 2 * time.Second  // between going partial and RTMT's mail
-	demoLimit   = 40 * time.Second
+	Limit       = 40 * time.Second
 )
 
 // demo is a running demonstration.
@@ -44,9 +49,9 @@ type demo struct {
 	sealed chan incident.Event
 }
 
-// runDemo shows everything in a folder that is new, or an earlier demo's, and says each
+// Run shows everything in a folder that is new, or an earlier demo's, and says each
 // step as it comes.
-func runDemo(ctx context.Context, dir string, say func(format string, args ...any)) (*demoResult, error) {
+func Run(ctx context.Context, dir string, say func(format string, args ...any)) (*Result, error) {
 	d := &demo{say: say, dir: dir, begin: time.Now(), sealed: make(chan incident.Event, 1)}
 	if err := d.clean(); err != nil {
 		return nil, err
@@ -175,7 +180,7 @@ func (d *demo) happened(h lab.Happening) {
 }
 
 // show runs the watcher until its bundle is there, and plays RTMT meanwhile.
-func (d *demo) show(ctx context.Context, w *collector.Collector) (*demoResult, error) {
+func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.Runner.Events = d.event
