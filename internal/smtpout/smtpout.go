@@ -68,6 +68,8 @@ type Server struct {
 
 	// Token, if set, gives an OAuth2 access token: the login is XOAUTH2 then.
 	Token func(ctx context.Context) (string, error)
+
+	dial func(ctx context.Context, addr string) (net.Conn, error) // nil: TCP
 }
 
 // Send hands a mail in: from and to are the envelope's, bare addresses. A mail that
@@ -102,7 +104,7 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	if secret, err = s.secret(ctx); err != nil {
 		return at(StageLogin, err)
 	}
-	conn, err := (&net.Dialer{Timeout: stepLimit}).DialContext(ctx, "tcp", s.Addr)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return at(StageDial, err)
 	}
@@ -121,6 +123,13 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	}
 	c.Quit() // the mail is handed in: what comes after does not matter
 	return nil
+}
+
+func (s *Server) connect(ctx context.Context) (net.Conn, error) {
+	if s.dial != nil {
+		return s.dial(ctx, s.Addr)
+	}
+	return (&net.Dialer{Timeout: stepLimit}).DialContext(ctx, "tcp", s.Addr)
 }
 
 // cause is ctx's end if that is behind an error.
