@@ -71,9 +71,9 @@ func TestBucketChanges(t *testing.T) {
 	}
 }
 
-// Whoever waits for the bucket returns when the connection is closed, and when
+// TestBucketPaceEnds: whoever waits for the bucket returns when the connection is closed, and when
 // the limit goes.
-func TestPaceEnds(t *testing.T) {
+func TestBucketPaceEnds(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()
 	c := &conn{Conn: here, closed: make(chan struct{})}
