@@ -63,7 +63,8 @@ func TestBandwidth(t *testing.T) {
 	})
 }
 
-// TestBandwidthChanges: another limit holds at once, and setting one gives nothing away.
+// TestBandwidthChanges: another limit holds from the next read on, and setting one gives
+// nothing away.
 func TestBandwidthChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := paced(1 << 20)
@@ -134,4 +135,33 @@ func TestPaceEnds(t *testing.T) {
 			t.Errorf("closed: %v after %v", err, time.Since(start))
 		}
 	})
+}
+
+// TestSetBandwidth: the limit that is configured is the most, whatever is set.
+func TestSetBandwidth(t *testing.T) {
+	f := (&fake{Password: "right"}).start(t)
+	c := f.conf(withPassword("right"))
+	c.Bandwidth = 1 << 20
+	cl := wantLogin(t, c)
+	for set, is := range map[int64]int64{0: 1 << 20, 1 << 10: 1 << 10, 1 << 30: 1 << 20, -1: 1 << 20} {
+		cl.SetBandwidth(set)
+		want(t, "rate", limit(cl), is)
+	}
+	cl.SetBandwidth(64 << 10)
+	if _, _, err := cl.SendRequest("keepalive@openssh.com", true, nil); err != nil {
+		t.Error(err)
+	}
+	free := wantLogin(t, f.conf(withPassword("right")))
+	free.SetBandwidth(5)
+	want(t, "rate", limit(free), 5)
+	free.SetBandwidth(0)
+	want(t, "rate", limit(free), 0)
+}
+
+// limit is what a Client may read in a second; zero: all that comes.
+func limit(c *Client) int64 {
+	if l := c.conn.limit.Load(); l != nil {
+		return int64(l.Limit())
+	}
+	return 0
 }
