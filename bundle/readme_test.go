@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +154,57 @@ func TestGolden(t *testing.T) {
 		}
 		golden(t, "readme-"+c.name+".txt", readme.Bytes())
 		golden(t, "show-"+c.name+".txt", show.Bytes())
+	}
+}
+
+// arbitrary gives a value any contents that its type allows.
+func arbitrary(r *rand.Rand, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if r.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			arbitrary(r, v.Elem())
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(r.Int64N(1<<40), r.Int64N(1e9)).In(time.UTC)))
+			return
+		}
+		for i := range v.NumField() {
+			if r.IntN(4) > 0 {
+				arbitrary(r, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		n := r.IntN(4)
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			arbitrary(r, v.Index(i))
+		}
+	case reflect.String:
+		v.SetString([]string{"", "x", "- a  b", "yes", evidence.ReasonClock, "\t{{.}}\n\x1b", strings.Repeat("long", 60)}[r.IntN(7)])
+	case reflect.Int, reflect.Int64:
+		v.SetInt(r.Int64() >> r.IntN(64) * int64(r.IntN(3)-1))
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	}
+}
+
+// TestAnyManifest: there is no manifest of which README.txt cannot be written.
+func TestAnyManifest(t *testing.T) {
+	for seed := range uint64(300) {
+		var m evidence.Manifest
+		arbitrary(rand.New(rand.NewPCG(seed, 0)), reflect.ValueOf(&m).Elem())
+		m.Incident = "20260302T141407Z-hq-3fa2c1" // grab's own
+		var readme, show strings.Builder
+		if err := errors.Join(Readme(&readme, m, nil), Describe(&show, m, nil)); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for line := range strings.Lines(readme.String()) {
+			if len(line) > columns+1 || strings.ContainsAny(line, "\t\x1b") {
+				t.Fatalf("seed %d: %q", seed, line)
+			}
+		}
 	}
 }
 
