@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"regexp"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/loopback"
 )
 
 // How a connection is secured, Server.TLS.
@@ -98,7 +98,7 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	if err != nil {
 		return at(StageDial, err)
 	}
-	if s.TLS == TLSNone && !loopback(host) {
+	if s.TLS == TLSNone && !loopback.Host(host) {
 		return at(StageTLS, fmt.Errorf("no encryption is allowed on a loopback address only, not for %s", s.Addr))
 	}
 	if secret, err = s.secret(ctx); err != nil {
@@ -302,13 +302,4 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p[:min(len(p), b.left)])
 	b.left -= n
 	return n, err
-}
-
-// loopback reports whether a host as written can only be this machine.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
