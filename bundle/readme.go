@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 //go:embed readme.txt.tmpl show.txt.tmpl
@@ -20,14 +21,14 @@ var pageFiles embed.FS
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"line":      printable,
 	"word":      func(s any) string { return orUnknown(fmt.Sprint(s)) },
-	"dash":      func(s any) string { return dash(fmt.Sprint(s)) },
+	"dash":      func(s any) string { return human.Dash(printable(fmt.Sprint(s))) },
 	"list":      list,
 	"sentence":  sentence,
 	"version":   func(s string) string { return asciiLine(s, 60) },
 	"title":     func(s string) string { return s + "\n" + strings.Repeat("-", len(s)) },
 	"indent":    func(depth int) string { return strings.Repeat("  ", depth) },
-	"plural":    plural,
-	"size":      size,
+	"plural":    human.Plural,
+	"size":      human.ShortSize,
 	"seconds":   func(n int64) string { return (time.Duration(n) * time.Second).String() },
 	"max":       func(a, b int) int { return max(a, b) },
 	"few":       func(s []string) []string { return s[:min(len(s), alertLines)] },

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // alertLines is the most alerts that README.txt and Describe list one by one.
@@ -79,7 +80,7 @@ func (v view) AllClocks() bool {
 
 // MissingSpan is a missing part: when, how long, why.
 func (v view) MissingSpan(s evidence.Span) string {
-	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), lasting(s.Until.Sub(s.Since)), printable(s.Reason))
+	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), human.Millis(s.Until.Sub(s.Since)), printable(s.Reason))
 }
 
 // MissingLines is what is missing, host by host.
@@ -176,7 +177,7 @@ func (v view) Steps() (steps []step) {
 			first = s.at
 			steps = append(steps, step{s.name, v.At(s.at)})
 		default:
-			steps = append(steps, step{s.name, "+" + lasting(s.at.Sub(first))})
+			steps = append(steps, step{s.name, "+" + human.Millis(s.at.Sub(first))})
 		}
 	}
 	return steps
@@ -217,7 +218,7 @@ func clockLine(h evidence.Host) string {
 		return name + ": not measured"
 	}
 	ms := *h.ClockOffsetMS
-	d := lasting(time.Duration(ms) * time.Millisecond)
+	d := human.Millis(time.Duration(ms) * time.Millisecond)
 	switch {
 	case ms < 0:
 		return fmt.Sprintf("%s: %s behind the collector, measured (%s)", name, strings.TrimPrefix(d, "-"), orUnknown(h.ClockFrom))

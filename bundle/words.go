@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // printable makes foreign text fit for one line of ASCII.
@@ -117,29 +118,6 @@ func dateUnless(t, shown time.Time) string {
 	return t.Format(day)
 }
 
-// lasting is a duration with at most three figures behind the point.
-func lasting(d time.Duration) string { return d.Round(time.Millisecond).String() }
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, u := float64(n)/1024, 0
-	for ; v >= 1024 && u < len(units)-1; u++ {
-		v /= 1024
-	}
-	return fmt.Sprintf("%.1f %ciB", v, units[u])
-}
-
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
 // Short is a time without UTC beside it.
 func (c clock) Short(t *time.Time) string {
 	if t == nil {
@@ -147,13 +125,6 @@ func (c clock) Short(t *time.Time) string {
 	}
 	local := t.In(c.zone)
 	return local.Format(day) + hms(local) + local.Format(" MST")
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return printable(s)
 }
 
 // orUnknown keeps the place of an empty field.
@@ -175,12 +146,12 @@ func (v view) CoverageSentence() string {
 	case len(v.Hosts) == 0:
 		return fmt.Sprintf("Coverage: lost. No host was asked for the window %s.", window)
 	case v.Coverage == evidence.Complete:
-		return fmt.Sprintf("Coverage: complete. Every log of %s is here for the whole window %s.", plural(len(v.Hosts), "configured host"), window)
+		return fmt.Sprintf("Coverage: complete. Every log of %s is here for the whole window %s.", human.Plural(len(v.Hosts), "configured host"), window)
 	case v.Coverage == evidence.Lost:
-		return fmt.Sprintf("Coverage: lost. Nothing of the window %s was found on %s.", window, plural(len(v.Hosts), "configured host"))
+		return fmt.Sprintf("Coverage: lost. Nothing of the window %s was found on %s.", window, human.Plural(len(v.Hosts), "configured host"))
 	}
 	return fmt.Sprintf("Coverage: %s. Of %s, %d complete, %d partial, %d lost, for the window %s.",
-		orUnknown(v.Coverage), plural(len(v.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
+		orUnknown(v.Coverage), human.Plural(len(v.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
 }
 
 // ClocksApart warns when hosts' measured clocks differ by more than a second;
@@ -203,5 +174,5 @@ func (v view) ClocksApart() string {
 		return ""
 	}
 	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Times of one log cannot be held against those of another without that; check NTP.",
-		printable(slow.Host), printable(fast.Host), lasting(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
+		printable(slow.Host), printable(fast.Host), human.Millis(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
 }
