@@ -1,51 +1,37 @@
 package bundle
 
-import (
-	"io"
-	"strings"
-)
+import "strings"
 
 // columns is the width of README.txt.
 const columns = 100
 
-// A page writes wrapped plain text. The first error stays.
-type page struct {
-	w   io.Writer
-	err error
-}
-
-// line writes one line as it is; it must be short.
-func (p *page) line(s string) {
-	if p.err == nil {
-		_, p.err = io.WriteString(p.w, s+"\n")
+// wrapped breaks the lines of a text at blanks, and words that are longer than a line
+// anywhere. What goes on stands under its line's first letter. A line that begins with a
+// tab is kept as it is, behind four blanks.
+func wrapped(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if verbatim, ok := strings.CutPrefix(line, "\t"); ok {
+			out.WriteString("    " + verbatim + "\n")
+			continue
+		}
+		words := strings.TrimLeft(line, " ")
+		first := line[:len(line)-len(words)]
+		rest := first
+		if item, ok := strings.CutPrefix(words, "- "); ok {
+			words, first, rest = item, first+"- ", first+"  "
+		}
+		wrap(&out, first, rest, words)
 	}
+	return out.String()
 }
 
-func (p *page) blank() { p.line("") }
-
-func (p *page) title(s string) {
-	p.line(s)
-	p.line(strings.Repeat("-", len(s)))
-}
-
-// item writes "- s", wrapped under itself.
-func (p *page) item(s string) { p.wrap("- ", "  ", s) }
-
-// para writes s wrapped, every line behind indent; one without indent is
-// followed by a blank line.
-func (p *page) para(indent, s string) {
-	p.wrap(indent, indent, s)
-	if indent == "" {
-		p.blank()
-	}
-}
-
-// wrap breaks s at blanks, and words that are longer than a line anywhere.
-func (p *page) wrap(first, rest, s string) {
+func wrap(out *strings.Builder, first, rest, s string) {
 	line, empty := first, true
 	for _, word := range strings.Fields(s) {
 		if !empty && len(line)+1+len(word) > columns {
-			p.line(line)
+			out.WriteString(line + "\n")
 			line, empty = rest, true
 		}
 		if !empty {
@@ -53,11 +39,11 @@ func (p *page) wrap(first, rest, s string) {
 		}
 		for len(line)+len(word) > columns {
 			cut := columns - len(line)
-			p.line(line + word[:cut])
+			out.WriteString(line + word[:cut] + "\n")
 			line, word = rest, word[cut:]
 		}
 		line += word
 		empty = false
 	}
-	p.line(line)
+	out.WriteString(line + "\n")
 }

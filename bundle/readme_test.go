@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,46 @@ func lost(t *testing.T) evidence.Manifest {
 	return m
 }
 
+// storm is complete: more alerts than are listed, of which some name phones, a window cut
+// wider, hosts with a ring and with everything that a host can have.
+func storm(t *testing.T) evidence.Manifest {
+	m := newSample(t, 3<<20).Manifest
+	m.Revision, m.Hosts, m.Notes = 2, m.Hosts[:1], []string{"Read again on 2026-03-02.", "A ring was kept \u2014 see manifest.json."}
+	m.Window = m.Asked.Shift(-90 * time.Millisecond)
+	m.Reason, m.Case, m.Grab = "seen by the night shift...", " 697001234. ", "v1.2.3-dirty \u00e4"
+	for i := range 25 {
+		a := m.Alerts[0]
+		a.Time = a.Time.Add(-time.Duration(i) * 90 * time.Second)
+		a.Count, a.Truncated = nil, i == 20
+		a.From = map[string]string{"time": "date header"}
+		if i%4 == 0 {
+			a.Node, a.Devices = fmt.Sprintf("cucm%02d.example.com", i), []string{"SEP00EBD5D5D8C6", fmt.Sprintf("SEP00EBD5D5%04X", i)}
+		}
+		m.Alerts = append(m.Alerts, a)
+	}
+	h := &m.Hosts[0]
+	h.ClockOffsetMS, h.Transport, h.Notes = ptr(int64(0)), evidence.TransportCommands, []string{"two files of one stamp", "a \x1b[2J note"}
+	h.Via, h.Legacy = []string{"jump.example.com:22", "10.9.9.9:22"}, []string{"ssh-rsa (host key)", "diffie-hellman-group14-sha1"}
+	h.Ring = []evidence.RingFamily{{Family: "network_log", Since: since, Until: until, Bytes: 1 << 30}}
+	f := &h.Files[0]
+	f.Oldest, f.DepthS, f.BytesPerMinute, f.Overwritten = ptr(since.Add(-time.Hour)), 5407, 12<<20, ptr(until.Add(30*time.Hour))
+	f.Sources[0].From = "ring"
+	h.Files[1].Oldest, h.Files[1].DepthS = ptr(since.Add(-time.Hour)), 86400
+	second := *h
+	second.Host, second.Role, second.Address, second.ClockOffsetMS, second.Credentials = "standalone", "", "", ptr(int64(1001)), 0
+	m.Hosts = append(m.Hosts, second)
+	m.Conclude()
+	return m
+}
+
+// nothing is what is left of a grab of no host.
+func nothing(*testing.T) evidence.Manifest {
+	w := evidence.NewWindow(since, until)
+	m := evidence.Manifest{Incident: "20260302T141407Z-x-000000", Window: w, Asked: w, Registration: &evidence.Registration{Verdict: "unknown", Summary: "No REGISTER message was found.", Notes: []string{"No log is here."}}}
+	m.Conclude()
+	return m
+}
+
 func TestGolden(t *testing.T) {
 	zone := newYork(t)
 	for _, c := range []struct {
@@ -100,6 +142,8 @@ func TestGolden(t *testing.T) {
 		{"now", now(t), nil},
 		{"groups", grouped(t), nil},
 		{"lost", lost(t), zone},
+		{"storm", storm(t), zone},
+		{"nothing", nothing(t), zone},
 	} {
 		var readme, show bytes.Buffer
 		if err := Readme(&readme, c.m, c.zone); err != nil {
@@ -110,6 +154,57 @@ func TestGolden(t *testing.T) {
 		}
 		golden(t, "readme-"+c.name+".txt", readme.Bytes())
 		golden(t, "show-"+c.name+".txt", show.Bytes())
+	}
+}
+
+// arbitrary gives a value any contents that its type allows.
+func arbitrary(r *rand.Rand, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if r.IntN(2) == 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			arbitrary(r, v.Elem())
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(r.Int64N(1<<40), r.Int64N(1e9)).In(time.UTC)))
+			return
+		}
+		for i := range v.NumField() {
+			if r.IntN(4) > 0 {
+				arbitrary(r, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		n := r.IntN(4)
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			arbitrary(r, v.Index(i))
+		}
+	case reflect.String:
+		v.SetString([]string{"", "x", "- a  b", "yes", evidence.ReasonClock, "\t{{.}}\n\x1b", strings.Repeat("long", 60)}[r.IntN(7)])
+	case reflect.Int, reflect.Int64:
+		v.SetInt(r.Int64() >> r.IntN(64) * int64(r.IntN(3)-1))
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	}
+}
+
+// TestAnyManifest: there is no manifest of which README.txt cannot be written.
+func TestAnyManifest(t *testing.T) {
+	for seed := range uint64(300) {
+		var m evidence.Manifest
+		arbitrary(rand.New(rand.NewPCG(seed, 0)), reflect.ValueOf(&m).Elem())
+		m.Incident = "20260302T141407Z-hq-3fa2c1" // grab's own
+		var readme, show strings.Builder
+		if err := errors.Join(Readme(&readme, m, nil), Describe(&show, m, nil)); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for line := range strings.Lines(readme.String()) {
+			if len(line) > columns+1 || strings.ContainsAny(line, "\t\x1b") {
+				t.Fatalf("seed %d: %q", seed, line)
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // printable makes foreign text fit for one line of ASCII.
@@ -85,9 +86,9 @@ func hms(t time.Time) string {
 	return t.Format("15:04:05")
 }
 
-// at is "2026-03-02 09:14:07 EST (14:14:07 UTC)"; the date is said again where
+// At is "2026-03-02 09:14:07 EST (14:14:07 UTC)"; the date is said again where
 // it differs.
-func (c clock) at(t time.Time) string {
+func (c clock) At(t time.Time) string {
 	local, utc := t.In(c.zone), t.UTC()
 	s := local.Format(day) + hms(local) + local.Format(" MST")
 	if c.isUTC(t) {
@@ -96,8 +97,8 @@ func (c clock) at(t time.Time) string {
 	return s + " (" + dateUnless(utc, local) + hms(utc) + " UTC)"
 }
 
-// span is "2026-03-02 08:59:07 to 09:19:07 EST (13:59:07 to 14:19:07 UTC)".
-func (c clock) span(a, b time.Time) string {
+// Span is "2026-03-02 08:59:07 to 09:19:07 EST (13:59:07 to 14:19:07 UTC)".
+func (c clock) Span(a, b time.Time) string {
 	la, lb, ua, ub := a.In(c.zone), b.In(c.zone), a.UTC(), b.UTC()
 	s := la.Format(day) + hms(la)
 	if la.Format("MST") != lb.Format("MST") {
@@ -117,71 +118,48 @@ func dateUnless(t, shown time.Time) string {
 	return t.Format(day)
 }
 
-// lasting is a duration with at most three figures behind the point.
-func lasting(d time.Duration) string { return d.Round(time.Millisecond).String() }
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
+// Short is a time without UTC beside it.
+func (c clock) Short(t *time.Time) string {
+	if t == nil {
+		return "-"
 	}
-	v, u := float64(n)/1024, 0
-	for ; v >= 1024 && u < len(units)-1; u++ {
-		v /= 1024
-	}
-	return fmt.Sprintf("%.1f %ciB", v, units[u])
-}
-
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
+	local := t.In(c.zone)
+	return local.Format(day) + hms(local) + local.Format(" MST")
 }
 
 // orUnknown keeps the place of an empty field.
-func orUnknown(s string) string {
+func orUnknown[S ~string](s S) string {
 	if s == "" {
 		return "unknown"
 	}
-	return printable(s)
+	return printable(string(s))
 }
 
-// missingSpans is a line for each missing part: when, how long, why.
-func missingSpans(f evidence.File, c clock) []string {
-	var lines []string
-	for _, s := range f.Missing {
-		lines = append(lines, fmt.Sprintf("missing %s, %s: %s", c.span(s.Since, s.Until), lasting(s.Until.Sub(s.Since)), printable(s.Reason)))
-	}
-	return lines
-}
-
-// coverageSentence sums up the hosts.
-func coverageSentence(m evidence.Manifest, c clock) string {
-	window := c.span(m.Asked.Since, m.Asked.Until)
+// CoverageSentence sums up the hosts.
+func (v view) CoverageSentence() string {
+	window := v.Span(v.Asked.Since, v.Asked.Until)
 	n := map[evidence.Coverage]int{}
-	for _, h := range m.Hosts {
+	for _, h := range v.Hosts {
 		n[h.Coverage]++
 	}
 	switch {
-	case len(m.Hosts) == 0:
+	case len(v.Hosts) == 0:
 		return fmt.Sprintf("Coverage: lost. No host was asked for the window %s.", window)
-	case m.Coverage == evidence.Complete:
-		return fmt.Sprintf("Coverage: complete. Every log of %s is here for the whole window %s.", plural(len(m.Hosts), "configured host"), window)
-	case m.Coverage == evidence.Lost:
-		return fmt.Sprintf("Coverage: lost. Nothing of the window %s was found on %s.", window, plural(len(m.Hosts), "configured host"))
+	case v.Coverage == evidence.Complete:
+		return fmt.Sprintf("Coverage: complete. Every log of %s is here for the whole window %s.", human.Plural(len(v.Hosts), "configured host"), window)
+	case v.Coverage == evidence.Lost:
+		return fmt.Sprintf("Coverage: lost. Nothing of the window %s was found on %s.", window, human.Plural(len(v.Hosts), "configured host"))
 	}
 	return fmt.Sprintf("Coverage: %s. Of %s, %d complete, %d partial, %d lost, for the window %s.",
-		orUnknown(string(m.Coverage)), plural(len(m.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
+		orUnknown(v.Coverage), human.Plural(len(v.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
 }
 
-// clocksApart warns when hosts' measured clocks differ by more than a second;
+// ClocksApart warns when hosts' measured clocks differ by more than a second;
 // "" if they do not.
-func clocksApart(m evidence.Manifest) string {
+func (v view) ClocksApart() string {
 	var slow, fast *evidence.Host
-	for i := range m.Hosts {
-		h := &m.Hosts[i]
+	for i := range v.Hosts {
+		h := &v.Hosts[i]
 		if h.ClockOffsetMS == nil {
 			continue
 		}
@@ -196,5 +174,5 @@ func clocksApart(m evidence.Manifest) string {
 		return ""
 	}
 	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Times of one log cannot be held against those of another without that; check NTP.",
-		printable(slow.Host), printable(fast.Host), lasting(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
+		printable(slow.Host), printable(fast.Host), human.Millis(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
 }

@@ -21,10 +21,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/loopback"
 )
 
 // MaxRaw is how much of a mail is read, in bytes.
@@ -171,7 +171,7 @@ func (s *Server) validate() error {
 		return fmt.Errorf("mail server %q: %w", s.Addr, err)
 	case s.TLS != "" && s.TLS != TLSImplicit && s.TLS != TLSStart && s.TLS != TLSNone:
 		return fmt.Errorf("mail server: unknown TLS mode %q", s.TLS)
-	case s.TLS == TLSNone && !loopback(host):
+	case s.TLS == TLSNone && !loopback.Host(host):
 		return fmt.Errorf("mail server %s: no encryption is allowed on a loopback address only", s.Addr)
 	case s.Password == nil && s.Token == nil:
 		return errors.New("mail server: no password")
@@ -203,13 +203,4 @@ func (w *Watcher) validate() error {
 		return fmt.Errorf("mail watcher: unknown mark %q", w.Mark)
 	}
 	return w.Server.validate()
-}
-
-// loopback reports whether a host as written can only be this machine.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/mailheader"
 )
 
 // Limits on what is read out of one mail.
@@ -21,27 +22,14 @@ const (
 	maxText   = 256 << 10 // decoded text, bytes; RTMT's are of some KiB
 	maxLevels = 10        // multiparts in multiparts
 	maxParts  = 100
-	maxFields = 1000
 	maxNotes  = 10
 )
 
 // A letter is what a mail says, decoded as far as it can be.
 type letter struct {
-	fields []field
-	text   string   // plain parts, then HTML parts as text, then the mail as it is if any of it could not be read
-	notes  []string // what could not be read, for people
-}
-
-type field struct{ name, value string } // name in lower case, value unfolded
-
-// get is the first field of that name, or "".
-func (l *letter) get(name string) string {
-	for _, f := range l.fields {
-		if f.name == name {
-			return f.value
-		}
-	}
-	return ""
+	mailheader.Header
+	text  string   // plain parts, then HTML parts as text, then the mail as it is if any of it could not be read
+	notes []string // what could not be read, for people
 }
 
 func (l *letter) note(s string) {
@@ -54,74 +42,24 @@ func (l *letter) note(s string) {
 // in the text as it came.
 func readLetter(raw []byte) *letter {
 	raw = raw[:min(len(raw), MaxRaw)]
-	l := &letter{}
-	clean, body, dropped := l.header(raw)
-	text, html, err := parts(clean, body)
+	l := &letter{Header: mailheader.Read(raw)}
+	text, html, err := parts(l.Clean, l.Body)
 	if err != nil {
 		l.note("the mail could not be decoded as a whole: " + err.Error())
 	}
-	if dropped {
+	if l.Dropped {
 		l.note("the mail's header has lines that are none")
 	}
 	all := []string{text, html}
-	if err != nil || dropped || strings.TrimSpace(text+html) == "" {
-		rest := body
-		if dropped {
+	if err != nil || l.Dropped || strings.TrimSpace(text+html) == "" {
+		rest := l.Body
+		if l.Dropped {
 			rest = raw
 		}
 		all = append(all, asIs(rest))
 	}
 	l.text = cut(strings.Join(all, "\n"), maxText)
 	return l
-}
-
-// header splits a mail into fields and body. clean is the header without lines
-// that are none; dropped says that there were such lines.
-func (l *letter) header(raw []byte) (clean, body []byte, dropped bool) {
-	keep := false
-	name, value := "", []byte(nil) // of the field that may go on
-	end := func() {
-		if name != "" {
-			l.fields = append(l.fields, field{name, string(bytes.TrimSpace(value))})
-		}
-		name, value = "", nil
-	}
-	for len(raw) > 0 {
-		line, rest, _ := bytes.Cut(raw, []byte("\n"))
-		raw = rest
-		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
-			break
-		}
-		before, after, ok := bytes.Cut(line, []byte(":"))
-		switch before = bytes.TrimRight(before, " \t"); {
-		case line[0] == ' ' || line[0] == '\t':
-			if keep && len(value) < 64<<10 {
-				value = append(append(value, ' '), bytes.TrimSpace(line)...)
-			}
-		case ok && token(before) && len(l.fields) < maxFields:
-			end()
-			keep, name, value = true, strings.ToLower(string(before)), bytes.Clone(after)
-		default:
-			end()
-			keep = false
-			dropped = dropped || !bytes.HasPrefix(line, []byte("From "))
-		}
-		if keep {
-			clean = append(append(clean, line...), '\r', '\n')
-		}
-	}
-	end()
-	return append(clean, '\r', '\n'), raw, dropped
-}
-
-// token reports whether b may be a header field's name.
-func token(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c >= 0x7f {
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 var (

@@ -24,7 +24,7 @@ type Letter struct {
 
 // Field is the value of the first header field of that name, as it was written, or
 // "".
-func (l *Letter) Field(name string) string { return l.letter.get(strings.ToLower(name)) }
+func (l *Letter) Field(name string) string { return l.letter.First(strings.ToLower(name)) }
 
 // A Verdict on a Letter.
 type Verdict int
@@ -42,7 +42,7 @@ func (r *run) own(ctx context.Context, s *session, m meta, raw []byte) bool {
 		return false
 	}
 	l := readLetter(raw)
-	subject := flatten(decoded(l.get("subject")))
+	subject := flatten(decoded(l.First("subject")))
 	letter := Letter{Raw: raw, Subject: subject, Text: l.text, Part: len(raw) >= MaxRaw && m.size > MaxRaw, Internal: m.internal, Seen: m.seen, letter: l}
 	if found := subjectRE.FindStringSubmatch(subject); found != nil {
 		letter.Cluster = strings.TrimSpace(found[1])

@@ -49,7 +49,7 @@ var DefaultMatch = regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)
 func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	internal = sane(internal, time.Unix(0, 0)).Round(0)
 	l := readLetter(raw)
-	subject := flatten(decoded(l.get("subject")))
+	subject := flatten(decoded(l.First("subject")))
 	r, kind := r.kind(subject, l.text)
 	if r == nil {
 		return evidence.Alert{}, false
@@ -111,10 +111,10 @@ func (r *Reader) matches(s string) bool {
 // id is the SHA-256, in hex, of the Message-ID, or else of what the mail says.
 func (l *letter) id() string {
 	h := sha256.New()
-	if id := strings.Join(strings.Fields(l.get("message-id")), ""); len(id) > 2 {
+	if id := strings.Join(strings.Fields(l.First("message-id")), ""); len(id) > 2 {
 		io.WriteString(h, id)
 	} else {
-		for _, s := range []string{l.get("from"), l.get("date"), l.get("subject"), l.text} {
+		for _, s := range []string{l.First("from"), l.First("date"), l.First("subject"), l.text} {
 			io.WriteString(h, s+"\x00")
 		}
 	}

@@ -22,11 +22,8 @@ const (
 func (l *letter) recipients() []string {
 	var list []string
 	for _, name := range []string{"delivered-to", "x-original-to", "envelope-to", "to", "cc"} {
-		for _, f := range l.fields {
-			if f.name != name {
-				continue
-			}
-			for _, a := range addresses(f.value) {
+		for _, f := range l.All(name) {
+			for _, a := range addresses(f.Value) {
 				if len(list) == maxRecipients {
 					return list
 				}

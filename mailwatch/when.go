@@ -168,12 +168,12 @@ func (j judge) doubt(t time.Time) string {
 // hop writes above those before it.
 func (l *letter) received() []time.Time {
 	var all []time.Time
-	for _, f := range slices.Backward(l.fields) {
-		i := strings.LastIndexByte(f.value, ';')
-		if f.name != "received" || i < 0 {
+	for _, f := range slices.Backward(l.All("received")) {
+		i := strings.LastIndexByte(f.Value, ';')
+		if i < 0 {
 			continue
 		}
-		if t, ok := parseMailDate(f.value[i+1:]); ok {
+		if t, ok := parseMailDate(f.Value[i+1:]); ok {
 			all = append(all, t)
 		}
 		if len(all) == 20 {

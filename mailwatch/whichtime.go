@@ -14,7 +14,7 @@ import (
 func (x *extract) setTime(zone *time.Location, internal time.Time) {
 	a := x.alert
 	received := x.letter.received()
-	date, hasDate := parseMailDate(x.letter.get("date"))
+	date, hasDate := parseMailDate(x.letter.First("date"))
 	if hasDate {
 		a.MailDate = &date
 	}

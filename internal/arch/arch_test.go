@@ -29,6 +29,7 @@ var rules = []struct {
 	{what: module + "/internal/oauth", only: []string{"mailwatch", "fetch", "bundle", "internal/incident", "internal/config"}},
 	{what: "golang.org/x/oauth2", except: []string{"internal/oauth"}},
 	{what: "golang.org/x/oauth2/", except: []string{"internal/oauth"}},
+	{what: "github.com/golang-jwt/", except: []string{"internal/oauth"}},
 	{what: "net", only: []string{"internal/collector/health/status", "bundle", "internal/mailauth", "internal/expressway", "internal/registration", "internal/evidence", "internal/export"}},
 	{what: "net/http", only: []string{"bundle", "internal/expressway", "internal/registration", "internal/evidence", "internal/export"}},
 	{what: "github.com/emersion/go-imap/", except: []string{"mailwatch", "internal/lab"}},

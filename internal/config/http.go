@@ -1,5 +1,7 @@
 package config
 
+import "rtmtgrab/internal/loopback"
+
 // HTTP is where a running grab watch shows its health and its metrics, without
 // asking who reads them.
 type HTTP struct {
@@ -10,7 +12,7 @@ type HTTP struct {
 const defaultHTTPPort = 9618
 
 // Loopback reports whether only this machine can reach it.
-func (h HTTP) Loopback() bool { return loopback(h.Listen) }
+func (h HTTP) Loopback() bool { return loopback.HostPort(h.Listen) }
 
 func (c *checker) http() {
 	h := &c.cfg.HTTP

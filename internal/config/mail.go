@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"rtmtgrab/internal/loopback"
 )
 
 // maxMails bounds the folders that are watched: each is a connection of its own.
@@ -118,7 +120,7 @@ func (c *checker) server(at string, m *Mail) {
 		return
 	}
 	m.Server = a
-	if m.TLS == TLSNone && !loopback(a) {
+	if m.TLS == TLSNone && !loopback.HostPort(a) {
 		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
 	}
 }

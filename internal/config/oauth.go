@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"rtmtgrab/internal/loopback"
 )
 
 // Providers of access tokens.
@@ -170,7 +172,7 @@ func (c *checker) tokenURL(at string, o *OAuth) {
 		c.bad(at+".token_url", "this is no address of the form https://HOST/PATH")
 	case u.User != nil:
 		c.bad(at+".token_url", "the address holds a user or password: those have keys of their own")
-	case u.Scheme == "http" && !loopback(withPort(u.Host)):
+	case u.Scheme == "http" && !loopback.HostPort(withPort(u.Host)):
 		c.bad(at+".token_url", "secrets would go in the clear: http is for loopback addresses only")
 	}
 }

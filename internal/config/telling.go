@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"rtmtgrab/internal/loopback"
 )
 
 // SMTP is the server that notices and canaries are sent through.
@@ -88,7 +90,7 @@ func CheckURL(s string) string {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return "this is no URL: write https://…"
-	case u.Scheme == "http" && !loopback(hostPort(u)):
+	case u.Scheme == "http" && !loopback.HostPort(hostPort(u)):
 		return "http:// would send notices in the clear: it is for loopback addresses only"
 	case u.User != nil:
 		return "a user and password in a URL are not supported"
@@ -145,7 +147,7 @@ func (c *checker) smtp() {
 		a, err := parseAddress(s.Server, port)
 		if err != nil {
 			c.bad("smtp.server", "%s", err)
-		} else if s.Server = a; s.TLS == TLSNone && !loopback(a) {
+		} else if s.Server = a; s.TLS == TLSNone && !loopback.HostPort(a) {
 			c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", a)
 		}
 	}

@@ -140,13 +140,6 @@ func parseIP(s string) (netip.Addr, bool) {
 // allDigits finds addresses such as 10.0.30 and 10.0.30.256 that are no names.
 func allDigits(host string) bool { return strings.Trim(host, "0123456789.") == "" }
 
-// loopback reports whether host:port cannot leave this machine.
-func loopback(hostport string) bool {
-	host, _, _ := net.SplitHostPort(hostport)
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
-}
-
 // fingerprint reports whether s is "SHA256:" and 32 bytes as OpenSSH prints them.
 func fingerprint(s string) bool {
 	b, err := base64.RawStdEncoding.Strict().DecodeString(strings.TrimPrefix(s, "SHA256:"))

@@ -5,8 +5,41 @@ package human
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
+
+// Plural is "1 phone" or "2 phones".
+func Plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// Dash is s, or a dash in its place.
+func Dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// Size is a number of bytes: "12 bytes", "1.5 KiB".
+func Size(n int64) string {
+	if n < 1<<10 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	const units = "KMG"
+	f, u := float64(n)/(1<<10), 0
+	for f >= 1<<10 && u < len(units)-1 {
+		f, u = f/(1<<10), u+1
+	}
+	return fmt.Sprintf("%.1f %ciB", f, units[u])
+}
+
+// ShortSize is Size for a column of a table: "12 B".
+func ShortSize(n int64) string { return strings.Replace(Size(n), " bytes", " B", 1) }
 
 // Ago words an age.
 func Ago(d time.Duration) string {
@@ -21,34 +54,42 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
+// Span words a duration by its two largest units: "1d4h".
+func Span(d time.Duration) string {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	d = d.Round(time.Second)
+	units := []struct {
+		name string
+		d    time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		if d < u.d {
+			continue
+		}
+		text := fmt.Sprintf("%d%s", d/u.d, u.name)
+		if i+1 < len(units) && d%u.d >= units[i+1].d {
+			text += fmt.Sprintf("%d%s", d%u.d/units[i+1].d, units[i+1].name)
+		}
+		return text
+	}
+	return "0s"
+}
+
+// Seconds is a duration in whole seconds: "1h0m3s".
+func Seconds(d time.Duration) string {
+	if d < time.Second {
+		return "less than a second"
+	}
+	return d.Round(time.Second).String()
+}
+
+// Millis is a duration with at most three figures behind the point: "1h0m3.25s".
+func Millis(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+// ZoneName is how a zone is called at a time: "EST".
 func ZoneName(t time.Time, zone *time.Location) string {
 	name, _ := t.In(zone).Zone()
 	return name
-}
-
-func Plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Size prints bytes for people.
-func Size(n int64) string {
-	switch f := float64(n); {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", f/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", f/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", f/(1<<10))
-	}
-	return fmt.Sprintf("%d bytes", n)
-}
-
-func Dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

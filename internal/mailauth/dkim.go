@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
+
+	"rtmtgrab/internal/mailheader"
 )
 
 const (
@@ -24,16 +26,16 @@ var once = []string{"from", "subject", "date", "message-id", "mime-version", "co
 // dkim judges by the mail's signatures. One that is valid and aligned is enough; it
 // must cover From, and Subject where there is one. A body that is signed in part
 // (l=) and a signature that has expired (x=) count as not signed.
-func (r Rule) dkim(ctx context.Context, v Verdict, h header, from address, raw []byte, truncated bool) Verdict {
+func (r Rule) dkim(ctx context.Context, v Verdict, h mailheader.Header, from address, raw []byte, truncated bool) Verdict {
 	if truncated {
 		return v.refuse("the mail is too long to be read whole, so its signature cannot be verified")
 	}
 	for _, name := range once {
-		if n := len(h.all(name)); n > 1 {
+		if n := len(h.All(name)); n > 1 {
 			return v.refuse(fmt.Sprintf("the mail has %d fields %s: which one was signed cannot be told", n, name))
 		}
 	}
-	signed := h.all("dkim-signature")
+	signed := h.All("dkim-signature")
 	if len(signed) == 0 {
 		return v.refuse("the mail bears no DKIM signature")
 	}
@@ -67,7 +69,7 @@ func (r Rule) dkim(ctx context.Context, v Verdict, h header, from address, raw [
 }
 
 // flaw is why a signature does not count, "" if it does.
-func (r Rule) flaw(x *dkim.Verification, h header, from address) string {
+func (r Rule) flaw(x *dkim.Verification, h mailheader.Header, from address) string {
 	covers := func(name string) bool {
 		for _, k := range x.HeaderKeys {
 			if fold(k) == name {
@@ -83,7 +85,7 @@ func (r Rule) flaw(x *dkim.Verification, h header, from address) string {
 		return "for the time being the key cannot be got: " + strings.TrimPrefix(x.Err.Error(), "dkim: key unavailable: ")
 	case x.Err != nil:
 		return "the signature is not valid: " + strings.TrimPrefix(x.Err.Error(), "dkim: ")
-	case !covers("from"), len(h.all("subject")) > 0 && !covers("subject"):
+	case !covers("from"), len(h.All("subject")) > 0 && !covers("subject"):
 		return "the signature does not cover From and Subject"
 	}
 	return ""

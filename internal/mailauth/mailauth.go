@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/mailheader"
 )
 
 // What is checked besides the sender's address, Rule.Check.
@@ -57,19 +58,19 @@ type Verdict struct {
 // that does not judge lets everything pass.
 func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 	v := Verdict{}
-	h, whole := readHeader(raw)
+	h := mailheader.Read(raw)
 	if !r.Judges() {
 		v.OK = true
-		if a, err := h.from(); err == nil {
+		if a, err := fromOf(h); err == nil {
 			v.Sender = shown(a)
 		}
 		return v
 	}
-	v.look(h.all("from"), "the sender")
-	if !whole {
+	v.look(h.All("from"), "the sender")
+	if !h.Whole {
 		return v.refuse("the mail's header has no end, or bytes that belong into none")
 	}
-	from, err := h.from()
+	from, err := fromOf(h)
 	if err != nil {
 		return v.refuse(err.Error())
 	}
@@ -106,10 +107,10 @@ func shown(a address) string { return evidence.Printable(a.String(), 254) }
 
 const maxLooked = 50
 
-func (v *Verdict) look(fields []field, what string) {
+func (v *Verdict) look(fields []mailheader.Field, what string) {
 	for _, f := range fields {
 		if len(v.Looked) < maxLooked {
-			v.Looked = append(v.Looked, Looked{evidence.Printable(f.name+": "+strings.Join(strings.Fields(f.value), " "), 400), evidence.Printable(what, 300)})
+			v.Looked = append(v.Looked, Looked{evidence.Printable(f.Name+": "+strings.Join(strings.Fields(f.Value), " "), 400), evidence.Printable(what, 300)})
 		}
 	}
 }

@@ -3,6 +3,8 @@ package mailauth
 import (
 	"fmt"
 	"strings"
+
+	"rtmtgrab/internal/mailheader"
 )
 
 // results judges by the mail server's own Authentication-Results. Exactly one field
@@ -11,27 +13,27 @@ import (
 // then it must also stand above the lines of receipt, of which Hops may be above
 // it. Where Hops lets it stand below the server's own Received, that server must
 // remove fields which others wrote in its name, as RFC 8601, section 5, demands.
-func (r Rule) results(v Verdict, h header, from address) Verdict {
+func (r Rule) results(v Verdict, h mailheader.Header, from address) Verdict {
 	received := 0
 	decided := false
 	var out Verdict
-	for _, f := range h {
+	for _, f := range h.Fields {
 		switch {
-		case f.is("received"):
+		case f.Is("received"):
 			received++
 			continue
-		case f.is("arc-authentication-results"):
-			v.look([]field{f}, "not looked at: it is a claim of ARC, which is not verified here")
+		case f.Is("arc-authentication-results"):
+			v.look([]mailheader.Field{f}, "not looked at: it is a claim of ARC, which is not verified here")
 			continue
-		case !f.is("authentication-results"):
+		case !f.Is("authentication-results"):
 			continue
 		case decided:
-			v.look([]field{f}, "not looked at: it stands below the first")
+			v.look([]mailheader.Field{f}, "not looked at: it stands below the first")
 			continue
 		}
 		decided = true
 		out = r.first(f, received, from)
-		v.look([]field{f}, out.Why)
+		v.look([]mailheader.Field{f}, out.Why)
 	}
 	if !decided {
 		return v.refuse("there is no Authentication-Results")
@@ -41,8 +43,8 @@ func (r Rule) results(v Verdict, h header, from address) Verdict {
 }
 
 // first judges by the one field that counts.
-func (r Rule) first(f field, received int, from address) Verdict {
-	id, list, err := parseResults(f.value)
+func (r Rule) first(f mailheader.Field, received int, from address) Verdict {
+	id, list, err := parseResults(f.Value)
 	switch {
 	case err != nil:
 		return Verdict{}.refuse("the first Authentication-Results cannot be read: " + err.Error())

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/emersion/go-msgauth/authres"
+
+	"rtmtgrab/internal/mailheader"
 )
 
 var byResults = Rule{Check: Results, AuthServID: "mx.example.com", Domains: []string{"example.com"}}
@@ -203,7 +205,7 @@ func FuzzBelow(f *testing.F) {
 		}
 		good := ours + pass + "\n" + hop + from
 		v := judge(byResults, good+"X: "+s+"\n"+rest)
-		if h, whole := readHeader([]byte(good + "X: " + s + "\n" + rest)); whole && len(h.all("from")) == 1 && !v.OK {
+		if h := mailheader.Read([]byte(good + "X: " + s + "\n" + rest)); h.Whole && len(h.All("from")) == 1 && !v.OK {
 			t.Fatalf("%q below a genuine pass: %+v", s, v)
 		}
 		parseResults(s)

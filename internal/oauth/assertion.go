@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -12,8 +11,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // life is how long a signed assertion is good for; since is how far back it
@@ -25,25 +27,11 @@ const (
 
 var encoding = base64.RawURLEncoding
 
-// sign makes a JWT by PS256 or RS256.
-func sign(key *rsa.PrivateKey, header, claims map[string]any) (string, error) {
-	h, err := json.Marshal(header)
-	if err != nil {
-		return "", err
-	}
-	c, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	text := encoding.EncodeToString(h) + "." + encoding.EncodeToString(c)
-	sum := sha256.Sum256([]byte(text))
-	var sig []byte
-	if header["alg"] == "PS256" {
-		sig, err = rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	} else {
-		sig, err = rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-	}
-	return text + "." + encoding.EncodeToString(sig), err
+// sign makes a JWT. header is added to what its method says of itself.
+func sign(method jwt.SigningMethod, key *rsa.PrivateKey, header map[string]any, claims jwt.MapClaims) (string, error) {
+	token := jwt.NewWithClaims(method, claims)
+	maps.Copy(token.Header, header)
+	return token.SignedString(key)
 }
 
 // clientAssertion proves who the client is by its certificate: to Entra by PS256
@@ -62,11 +50,12 @@ func (s *Source) clientAssertion(audience string) (string, error) {
 		return "", fmt.Errorf("it ended on %s", cert.NotAfter.UTC().Format(time.DateOnly))
 	}
 	long, short := sha256.Sum256(cert.Raw), sha1.Sum(cert.Raw)
-	header := map[string]any{"alg": "PS256", "typ": "JWT", "x5t#S256": encoding.EncodeToString(long[:])}
+	header := map[string]any{"x5t#S256": encoding.EncodeToString(long[:])}
+	var method jwt.SigningMethod = jwt.SigningMethodPS256
 	if !s.cfg.Entra {
-		header["alg"], header["x5t"] = "RS256", encoding.EncodeToString(short[:])
+		method, header["x5t"] = jwt.SigningMethodRS256, encoding.EncodeToString(short[:])
 	}
-	return sign(key, header, map[string]any{
+	return sign(method, key, header, jwt.MapClaims{
 		"aud": audience, "iss": s.cfg.ClientID, "sub": s.cfg.ClientID, "jti": rand.Text(),
 		"nbf": now.Add(-since).Unix(), "iat": now.Add(-since).Unix(), "exp": now.Add(life).Unix(),
 	})
@@ -155,11 +144,11 @@ func (a *serviceAccount) assertion(cfg Config, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	header := map[string]any{"alg": "RS256", "typ": "JWT"}
+	header := map[string]any{}
 	if a.KeyID != "" {
 		header["kid"] = a.KeyID
 	}
-	return sign(key, header, map[string]any{
+	return sign(jwt.SigningMethodRS256, key, header, jwt.MapClaims{
 		"iss": a.Email, "sub": cfg.User, "scope": strings.Join(cfg.Scopes, " "), "aud": cfg.TokenURL,
 		"iat": now.Add(-since).Unix(), "exp": now.Add(life).Unix(),
 	})

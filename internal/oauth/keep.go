@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -22,6 +20,8 @@ type kept struct {
 	First string `json:"first"` // hash of the configured token that it descends from
 	Token string `json:"refresh_token"`
 }
+
+func (s *Source) file() atomicfile.JSON[kept] { return atomicfile.JSON[kept]{Path: s.cfg.File} }
 
 // refresh gets a token by the newest refresh token. If it was rotated, the new one
 // is on disk before the access token is returned. A lock keeps other processes
@@ -63,15 +63,14 @@ func (s *Source) newest(first, hash string) (kept, error) {
 	if err := s.settle(); err != nil {
 		return kept{}, err
 	}
-	var k kept
-	err := atomicfile.ReadJSON(s.cfg.File, &k)
+	k, _, err := s.file().Load()
 	switch {
-	case err == nil && k.First == hash && k.Token != "":
+	case err != nil:
+		return kept{}, fmt.Errorf("read the refresh token that was kept: %w", err)
+	case k.First == hash && k.Token != "":
 		return k, nil
-	case err == nil, errors.Is(err, fs.ErrNotExist):
-		return kept{First: hash, Token: first}, nil
 	}
-	return kept{}, fmt.Errorf("read the refresh token that was kept: %w", err)
+	return kept{First: hash, Token: first}, nil
 }
 
 // settle saves a rotated token, again if it could not be saved before: the old
@@ -80,7 +79,7 @@ func (s *Source) settle() error {
 	if s.pending == nil {
 		return nil
 	}
-	if err := atomicfile.WriteJSON(s.cfg.File, s.pending); err != nil {
+	if err := s.file().Save(*s.pending); err != nil {
 		return fmt.Errorf("keep the new refresh token: %w", err)
 	}
 	s.pending = nil

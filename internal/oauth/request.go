@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"rtmtgrab/internal/loopback"
 )
 
 const (
@@ -98,8 +100,7 @@ func allowed(endpoint string) error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("the token endpoint has no address of the form https://HOST/PATH")
 	}
-	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+	if u.Scheme == "https" || u.Scheme == "http" && loopback.Host(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("the token endpoint %s://%s: only https is allowed, but to loopback addresses", u.Scheme, u.Host)

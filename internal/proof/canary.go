@@ -2,9 +2,7 @@ package proof
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,14 +50,16 @@ type canaryState struct {
 	Error   string    `json:"error,omitempty"`
 }
 
+func (c *Canary) file() atomicfile.JSON[canaryState] {
+	return atomicfile.JSON[canaryState]{Path: c.File}
+}
+
 // Load reads what was kept. It is called before anything else.
 func (c *Canary) Load() error {
 	c.wake = make(chan struct{}, 1)
-	err := atomicfile.ReadJSON(c.File, &c.state)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if c.state.Error != "" { // the newest was never sent
+	state, _, err := c.file().Recover(c.Log)
+	c.state = state
+	if state.Error != "" { // the newest was never sent
 		c.failed = time.Now().Add(-resend)
 	}
 	return err
@@ -201,7 +201,7 @@ func (c *Canary) Report(r *status.Report) {
 
 // save keeps the state; a canary is not worth more than a line if that fails.
 func (c *Canary) save() {
-	if err := atomicfile.WriteJSON(c.File, c.state); err != nil {
+	if err := c.file().Save(c.state); err != nil {
 		c.log().Warn("the canary's state cannot be kept", "mailbox", c.Mailbox, "err", err)
 	}
 }

@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -40,15 +38,20 @@ type beat struct {
 	Last  time.Time `json:"last,omitzero"` // INTERNALDATE
 }
 
+func (h *Heartbeats) file() atomicfile.JSON[map[string]beat] {
+	return atomicfile.JSON[map[string]beat]{Path: h.File}
+}
+
 // Configure sets the heartbeats that are waited for.
 func (h *Heartbeats) Configure(list []Heartbeat) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.last == nil {
-		err := atomicfile.ReadJSON(h.File, &h.last)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		last, _, err := h.file().Recover(h.Log)
+		if err != nil {
 			return err
 		}
+		h.last = last
 	}
 	h.list = list
 	keep, changed := map[string]beat{}, false
@@ -64,7 +67,7 @@ func (h *Heartbeats) Configure(list []Heartbeat) error {
 	if !changed {
 		return nil
 	}
-	return atomicfile.WriteJSON(h.File, h.last)
+	return h.file().Save(h.last)
 }
 
 // Up tells whether the mailboxes are watched and read to their ends: while they are
@@ -103,7 +106,7 @@ func (h *Heartbeats) Seen(names []string, internal time.Time) {
 		}
 	}
 	if changed {
-		if err := atomicfile.WriteJSON(h.File, h.last); err != nil && h.Log != nil {
+		if err := h.file().Save(h.last); err != nil && h.Log != nil {
 			h.Log.Warn("heartbeats cannot be kept", "err", err)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"regexp"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/loopback"
 )
 
 // How a connection is secured, Server.TLS.
@@ -68,6 +68,8 @@ type Server struct {
 
 	// Token, if set, gives an OAuth2 access token: the login is XOAUTH2 then.
 	Token func(ctx context.Context) (string, error)
+
+	dial func(ctx context.Context, addr string) (net.Conn, error) // nil: TCP
 }
 
 // Send hands a mail in: from and to are the envelope's, bare addresses. A mail that
@@ -96,13 +98,13 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	if err != nil {
 		return at(StageDial, err)
 	}
-	if s.TLS == TLSNone && !loopback(host) {
+	if s.TLS == TLSNone && !loopback.Host(host) {
 		return at(StageTLS, fmt.Errorf("no encryption is allowed on a loopback address only, not for %s", s.Addr))
 	}
 	if secret, err = s.secret(ctx); err != nil {
 		return at(StageLogin, err)
 	}
-	conn, err := (&net.Dialer{Timeout: stepLimit}).DialContext(ctx, "tcp", s.Addr)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return at(StageDial, err)
 	}
@@ -121,6 +123,13 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	}
 	c.Quit() // the mail is handed in: what comes after does not matter
 	return nil
+}
+
+func (s *Server) connect(ctx context.Context) (net.Conn, error) {
+	if s.dial != nil {
+		return s.dial(ctx, s.Addr)
+	}
+	return (&net.Dialer{Timeout: stepLimit}).DialContext(ctx, "tcp", s.Addr)
 }
 
 // cause is ctx's end if that is behind an error.
@@ -293,13 +302,4 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p[:min(len(p), b.left)])
 	b.left -= n
 	return n, err
-}
-
-// loopback reports whether a host as written can only be this machine.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }

@@ -132,12 +132,12 @@ func (c *Client) Heard() time.Time { return time.Unix(0, c.conn.heard.Load()) }
 
 // SetBandwidth limits what is read over the connection, by all of its channels
 // together, to bytes per second. Zero, and more than Config.Bandwidth, is
-// Config.Bandwidth. It may be called at any time and holds at once.
+// Config.Bandwidth. It may be called at any time and holds from the next read on.
 func (c *Client) SetBandwidth(bytesPerSecond int64) {
 	if most := c.config.Bandwidth; bytesPerSecond <= 0 || most > 0 && bytesPerSecond > most {
 		bytesPerSecond = most
 	}
-	c.conn.cap.set(time.Now(), bytesPerSecond)
+	c.conn.setLimit(bytesPerSecond)
 }
 
 // Abort drops the connection, and those of its hops, without waiting, so that

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A conn is a TCP connection, or one through a hop, that remembers its peer's
@@ -14,10 +16,10 @@ import (
 // no faster than it may.
 type conn struct {
 	net.Conn
-	below *Client      // the hop that carries it; nil: none
-	idle  atomic.Int64 // longest silence in nanoseconds; zero: no limit
-	heard atomic.Int64 // when the last bytes came, in nanoseconds since 1970; zero: before there was a session
-	cap   bucket
+	below *Client                      // the hop that carries it; nil: none
+	idle  atomic.Int64                 // longest silence in nanoseconds; zero: no limit
+	heard atomic.Int64                 // when the last bytes came, in nanoseconds since 1970; zero: before there was a session
+	limit atomic.Pointer[rate.Limiter] // nil: all that comes
 
 	ended  atomic.Bool // we have ended it
 	once   sync.Once
@@ -31,17 +33,26 @@ type conn struct {
 	alien   bool   // it speaks another protocol
 }
 
+// Read gives what has come when it is its turn by the limit. It is paid for after it
+// was read, for only then is it known how much it is.
 func (c *conn) Read(b []byte) (int, error) {
-	allowed, err := c.pace(len(b))
-	if err != nil {
-		return 0, err
+	limit := c.limit.Load()
+	if limit == nil {
+		return c.read(b)
 	}
+	n, err := c.read(b[:min(len(b), limit.Burst())])
+	if err == nil && !c.sleep(limit.ReserveN(time.Now(), n).Delay()) {
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *conn) read(b []byte) (int, error) {
 	idle := c.idle.Load()
 	if idle > 0 {
 		c.Conn.SetReadDeadline(time.Now().Add(time.Duration(idle)))
 	}
-	n, err := c.Conn.Read(b[:allowed])
-	c.cap.took(n)
+	n, err := c.Conn.Read(b)
 	if err == nil && idle > 0 {
 		c.heard.Store(time.Now().UnixNano())
 		return n, nil
@@ -52,23 +63,32 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// pace waits until bytes may be read, and says how many of want.
-func (c *conn) pace(want int) (int, error) {
-	for {
-		n, wait, changed := c.cap.ask(time.Now(), want)
-		if wait == 0 {
-			return n, nil
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-changed:
-		case <-c.closed:
-			timer.Stop()
-			return 0, net.ErrClosed
-		}
-		timer.Stop()
+// sleep reports whether the connection is open after d.
+func (c *conn) sleep(d time.Duration) bool {
+	if d <= 0 {
+		return true
 	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.closed:
+		return false
+	}
+}
+
+// setLimit bounds what is read from the next Read on, in bytes per second; zero: not
+// at all. After a pause, and in one Read, the bytes of a quarter of a second come at once.
+func (c *conn) setLimit(bytesPerSecond int64) {
+	if bytesPerSecond <= 0 {
+		c.limit.Store(nil)
+		return
+	}
+	burst := max(1, int(bytesPerSecond/4))
+	limit := rate.NewLimiter(rate.Limit(bytesPerSecond), burst)
+	limit.ReserveN(time.Now(), burst) // a change is no pause
+	c.limit.Store(limit)
 }
 
 // judge looks at what the peer says before there is a session, and reports

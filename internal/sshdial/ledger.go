@@ -220,7 +220,7 @@ func (a *attempt) release() {
 }
 
 func (a *attempt) write(r Attempt) error {
-	return atomicfile.WriteJSON(a.ledger.file(a.name()), r)
+	return attemptIn(a.ledger.file(a.name())).Save(r)
 }
 
 func (l *Ledger) time() time.Time {
@@ -240,9 +240,11 @@ func (l *Ledger) file(host string) string {
 	return filepath.Join(l.Dir, host)
 }
 
+func attemptIn(file string) atomicfile.JSON[Attempt] { return atomicfile.JSON[Attempt]{Path: file} }
+
 func (l *Ledger) row(host string) *Attempt {
-	var r Attempt
-	if atomicfile.ReadJSON(l.file(host), &r) != nil {
+	r, there, _ := attemptIn(l.file(host)).Load() // of damage rows tells
+	if !there {
 		return nil
 	}
 	return &r
@@ -260,15 +262,13 @@ func (l *Ledger) rows() (map[string]Attempt, error) {
 		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) || !e.Type().IsRegular() {
 			continue
 		}
-		var r Attempt
-		err := atomicfile.ReadJSON(filepath.Join(l.Dir, e.Name()), &r)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // another login has just succeeded
-		}
+		r, there, err := attemptIn(filepath.Join(l.Dir, e.Name())).Load()
 		if err != nil {
 			return nil, err
 		}
-		rows[e.Name()] = r
+		if there { // else another login has just succeeded
+			rows[e.Name()] = r
+		}
 	}
 	return rows, nil
 }

@@ -22,8 +22,8 @@ type LastLogin struct {
 // lastPrefix begins the names of files that hold no Attempt.
 const lastPrefix = ".last-"
 
-func (l *Ledger) lastFile(host string) string {
-	return filepath.Join(l.Dir, lastPrefix+filepath.Base(l.file(host)))
+func (l *Ledger) last(host string) atomicfile.JSON[LastLogin] {
+	return atomicfile.JSON[LastLogin]{Path: filepath.Join(l.Dir, lastPrefix+filepath.Base(l.file(host)))}
 }
 
 // note remembers a login to the host itself. It is for people to read: a disk that
@@ -32,16 +32,14 @@ func (a *attempt) note(hostKey string) {
 	if a.ledger == nil || a.hop {
 		return
 	}
-	atomicfile.WriteJSON(a.ledger.lastFile(a.row.Host),
-		LastLogin{Host: a.row.Host, Address: a.row.Address, User: a.row.User, HostKey: hostKey, Time: a.ledger.time()})
+	a.ledger.last(a.row.Host).Save(LastLogin{Host: a.row.Host, Address: a.row.Address, User: a.row.User, HostKey: hostKey, Time: a.ledger.time()})
 }
 
 // Last is the latest login that succeeded at a host's address, false if none is
 // known.
 func (l *Ledger) Last(host, address string) (LastLogin, bool) {
-	var last LastLogin
-	err := atomicfile.ReadJSON(l.lastFile(host), &last)
-	return last, err == nil && last.Address == strings.ToLower(address)
+	last, there, _ := l.last(host).Load() // a damaged one tells no more than none
+	return last, there && last.Address == strings.ToLower(address)
 }
 
 // Refused is the latest attempt to log in as c says that was refused, whatever

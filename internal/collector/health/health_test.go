@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
@@ -128,7 +130,7 @@ func TestLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLimited(inner, 1)
+	l := netutil.LimitListener(inner, 1)
 	accepted := make(chan net.Conn, 2)
 	ended := make(chan error, 1)
 	go func() {

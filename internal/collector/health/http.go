@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"rtmtgrab/internal/collector/health/status"
 )
@@ -29,7 +30,7 @@ type Web struct {
 // Serve serves on l, which is listen of the configuration, until it is closed.
 func Serve(listen string, l net.Listener, h http.Handler, log *slog.Logger) Web {
 	s := Web{listen, newServer(h, log), make(chan struct{})}
-	go s.serve(newLimited(l, maxConns), log)
+	go s.serve(netutil.LimitListener(l, maxConns), log)
 	return s
 }
 
@@ -95,46 +96,4 @@ func healthz(rw http.ResponseWriter, r status.Report) {
 			fmt.Fprintln(rw, addressRE.ReplaceAllString(p.What, "…"))
 		}
 	}
-}
-
-// limited is a listener with a bound on the connections that are open at once.
-type limited struct {
-	net.Listener
-	free   chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newLimited(l net.Listener, n int) *limited {
-	return &limited{Listener: l, free: make(chan struct{}, n), closed: make(chan struct{})}
-}
-
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.free <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, err
-	}
-	return &limitedConn{Conn: c, l: l}, nil
-}
-
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	l    *limited
-	once sync.Once
-}
-
-func (c *limitedConn) Close() error {
-	c.once.Do(func() { <-c.l.free })
-	return c.Conn.Close()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
 
 // Bounds beyond which there is a problem.
@@ -24,7 +26,7 @@ func (r *Report) JudgeMailbox(m Mailbox, hint string) {
 	case !m.Turned.IsZero() && quiet > Stuck:
 		p.Key += "/stuck"
 		p.Since = m.Turned
-		p.What = fmt.Sprintf("the loop over mailbox %s gave no sign of life for more than %s", m.Name, Span(Stuck))
+		p.What = fmt.Sprintf("the loop over mailbox %s gave no sign of life for more than %s", m.Name, human.Span(Stuck))
 		p.Hint = "is the store's disk slow or full? If it lasts restart grab watch (systemd does so by itself with WatchdogSec=)"
 	case m.Connected:
 		return
@@ -53,7 +55,7 @@ func (r *Report) JudgeLogs(h Host, n Need) {
 			continue
 		}
 		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
-			What: fmt.Sprintf("%s of %s reaches back %s only, and an alert asks for %s", f.Name, h.Name, Span(depth), Span(window)),
+			What: fmt.Sprintf("%s of %s reaches back %s only, and an alert asks for %s", f.Name, h.Name, human.Span(depth), human.Span(window)),
 			Hint: "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
 	}
 	if off := clock(h); off.Abs() > ClockOff {
@@ -74,7 +76,7 @@ func (r *Report) judgeRing(h Host, n Need) bool {
 	case h.Ring.Last.IsZero():
 		p.What = "the ring of " + h.Name + " is empty"
 	case r.Now.Sub(h.Ring.Last) > bound:
-		p.What = "the ring of " + h.Name + " has got nothing for more than " + Span(bound)
+		p.What = "the ring of " + h.Name + " has got nothing for more than " + human.Span(bound)
 	default:
 		return true
 	}
@@ -100,7 +102,7 @@ func (r *Report) JudgeClocks() {
 		a, b := extremes(bySite[site])
 		if gap := clock(b) - clock(a); gap > ClockGap {
 			r.Add(Problem{Key: "site/" + site + "/clock",
-				What: fmt.Sprintf("the clocks of %s and %s, of site %s, are %s apart", a.Name, b.Name, site, Span(gap)),
+				What: fmt.Sprintf("the clocks of %s and %s, of site %s, are %s apart", a.Name, b.Name, site, human.Span(gap)),
 				Hint: "set the same NTP servers on all peers (System > Time); an Expressway raises alarm 25022 for this"})
 		}
 	}
@@ -132,9 +134,9 @@ func clock(h Host) time.Duration {
 
 func astray(off time.Duration) string {
 	if off < 0 {
-		return Span(-off) + " behind"
+		return human.Span(-off) + " behind"
 	}
-	return Span(off) + " ahead"
+	return human.Span(off) + " ahead"
 }
 
 // JudgeDisk adds what is wrong with the store's disk.
@@ -143,7 +145,7 @@ func (r *Report) JudgeDisk() {
 	switch d := r.Disk; {
 	case d.FreeBytes < LowDisk:
 		p.Blocks = true
-		p.What = fmt.Sprintf("only %s are free for the store: the logs of one alert may need more", Size(d.FreeBytes))
+		p.What = fmt.Sprintf("only %s are free for the store: the logs of one alert may need more", human.Size(d.FreeBytes))
 	case d.DaysLeft > 0 && d.DaysLeft < LowDays:
 		p.What = fmt.Sprintf("the store's disk is full in %.1f days if as much comes as lately", d.DaysLeft)
 	default:

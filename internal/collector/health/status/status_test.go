@@ -131,20 +131,6 @@ func TestDaysLeft(t *testing.T) {
 	}
 }
 
-func TestSpanAndSize(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s", 1234 * time.Millisecond: "1.2s", 20 * time.Second: "20s", 10 * time.Minute: "10m", 61 * time.Second: "1m1s",
-		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 50 * time.Hour: "2d2h", 48*time.Hour + time.Minute: "2d"} {
-		if got := Span(d); got != want {
-			t.Errorf("%v: %s", d, got)
-		}
-	}
-	for n, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1024: "1.0 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3072.0 GiB"} {
-		if got := Size(n); got != want {
-			t.Errorf("%d: %s", n, got)
-		}
-	}
-}
-
 // full is a report in which everything stands.
 func full() Report {
 	r := Report{Now: now, Started: now.Add(-26 * time.Hour), Version: "1.2", Config: "/etc/grab/grab.yaml", Store: "/var/lib/grab",

@@ -9,44 +9,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
-
-// Span words a duration by its two largest units.
-func Span(d time.Duration) string {
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	d = d.Round(time.Second)
-	units := []struct {
-		name string
-		d    time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
-	for i, u := range units {
-		if d < u.d {
-			continue
-		}
-		text := fmt.Sprintf("%d%s", d/u.d, u.name)
-		if i+1 < len(units) && d%u.d >= units[i+1].d {
-			text += fmt.Sprintf("%d%s", d%u.d/units[i+1].d, units[i+1].name)
-		}
-		return text
-	}
-	return "0s"
-}
-
-// Size words a number of bytes.
-func Size(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	f, unit := float64(n)/1024, "KiB"
-	for _, next := range []string{"MiB", "GiB"} {
-		if f >= 1024 {
-			f, unit = f/1024, next
-		}
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
-}
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
@@ -65,11 +30,11 @@ func (w *writer) when(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.UTC().Format(clockForm) + " (" + Span(max(w.now.Sub(t), 0)) + " ago)"
+	return t.UTC().Format(clockForm) + " (" + human.Span(max(w.now.Sub(t), 0)) + " ago)"
 }
 
 // left words how long it is until t.
-func (w *writer) left(t time.Time) string { return Span(max(t.Sub(w.now), 0)) }
+func (w *writer) left(t time.Time) string { return human.Span(max(t.Sub(w.now), 0)) }
 
 // Write writes the report for a person.
 func (r Report) Write(out io.Writer) error {
@@ -119,7 +84,7 @@ func (r Report) verdict(w *writer) {
 			mark = "in the way"
 		}
 		if !p.Since.IsZero() {
-			since = " (for " + Span(max(r.Now.Sub(p.Since), 0)) + ")"
+			since = " (for " + human.Span(max(r.Now.Sub(p.Since), 0)) + ")"
 		}
 		w.line("  %s: %s%s", mark, p.What, since)
 		if p.Hint != "" {
@@ -182,10 +147,10 @@ func (w *writer) host(h Host) {
 	}
 	w.line("%s; SIP bodies logged: %s", line, h.Level)
 	for _, f := range h.Families {
-		w.line("    %s reaches back %s, %s a minute", f.Name, Span(seconds(f.DepthS)), Size(f.PerMin))
+		w.line("    %s reaches back %s, %s a minute", f.Name, human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
 	}
 	if h.Ring != nil {
-		w.line("    ring: %s deep, %s on disk, last increment %s", Span(seconds(h.Ring.DepthS)), Size(h.Ring.Bytes), w.when(h.Ring.Last))
+		w.line("    ring: %s deep, %s on disk, last increment %s", human.Span(seconds(h.Ring.DepthS)), human.Size(h.Ring.Bytes), w.when(h.Ring.Last))
 	}
 }
 
@@ -212,10 +177,10 @@ func (r Report) rest(w *writer) {
 		w.line("\nproofs of life")
 	}
 	for _, c := range r.Canaries {
-		w.line("  canary of %s every %s: sent %s, seen %s, after %.1f s%s", c.Mailbox, Span(seconds(c.Every)), w.when(c.Sent), w.when(c.Seen), c.DelayS, missing(c.Missing))
+		w.line("  canary of %s every %s: sent %s, seen %s, after %.1f s%s", c.Mailbox, human.Span(seconds(c.Every)), w.when(c.Sent), w.when(c.Seen), c.DelayS, missing(c.Missing))
 	}
 	for _, b := range r.Beats {
-		w.line("  heartbeat %s every %s: last %s%s", b.Name, Span(seconds(b.Every)), w.when(b.Last), missing(b.Missing))
+		w.line("  heartbeat %s every %s: last %s%s", b.Name, human.Span(seconds(b.Every)), w.when(b.Last), missing(b.Missing))
 	}
 	if len(r.Pauses) > 0 {
 		w.line("\npaused")
@@ -227,7 +192,7 @@ func (r Report) rest(w *writer) {
 	if r.Held > 0 {
 		w.line("alerts in quarantine: %d", r.Held)
 	}
-	disk := fmt.Sprintf("disk: %s free, the store takes %s", Size(r.Disk.FreeBytes), Size(r.Disk.UsedBytes))
+	disk := fmt.Sprintf("disk: %s free, the store takes %s", human.Size(r.Disk.FreeBytes), human.Size(r.Disk.UsedBytes))
 	if r.Disk.DaysLeft > 0 {
 		disk += fmt.Sprintf(", full in %.1f days if as much comes as lately", r.Disk.DaysLeft)
 	}

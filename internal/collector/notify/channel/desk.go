@@ -32,6 +32,7 @@ func (d *Desk) Open() error {
 		errs = append(errs, b.Open())
 	}
 	if d.Tracker != nil {
+		d.Tracker.Log = cmp.Or(d.Tracker.Log, d.Log)
 		errs = append(errs, d.Tracker.Load())
 	}
 	return errors.Join(errs...)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // Kinds of notices.
@@ -153,7 +154,7 @@ func (c Change) headline() string {
 func (c Change) write(b *strings.Builder) {
 	switch c.Event {
 	case Ended:
-		fmt.Fprintf(b, "%s is well again, it lasted %s.\nIt was: %s\n", c.Key, span(c.Ended.Sub(c.Since)), c.What)
+		fmt.Fprintf(b, "%s is well again, it lasted %s.\nIt was: %s\n", c.Key, human.Seconds(c.Ended.Sub(c.Since)), c.What)
 	case Flapped:
 		now := "It is well at the moment."
 		if c.Present {
@@ -186,13 +187,6 @@ func (n Notice) body() string {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
-
-func span(d time.Duration) string {
-	if d < time.Second {
-		return "less than a second"
-	}
-	return d.Round(time.Second).String()
-}
 
 func times(n int) string {
 	if n == 1 {

@@ -93,11 +93,19 @@ func (o *Outbox) Open() error {
 		}
 	}
 	slices.Sort(o.names)
-	var c count
-	if err := atomicfile.ReadJSON(filepath.Join(o.Dir, countFile), &c); err == nil {
-		o.dropped = c.Dropped
-	}
-	return nil
+	kept, _, err := o.counted().Recover(o.Log)
+	o.dropped = kept.Dropped
+	return err
+}
+
+// counted is where it is kept how many notices were given up.
+func (o *Outbox) counted() atomicfile.JSON[count] {
+	return atomicfile.JSON[count]{Path: filepath.Join(o.Dir, countFile)}
+}
+
+// kept is where a notice waits.
+func (o *Outbox) kept(name string) atomicfile.JSON[Notice] {
+	return atomicfile.JSON[Notice]{Path: filepath.Join(o.Dir, name)}
 }
 
 const countFile = "dropped.json"
@@ -117,7 +125,7 @@ func (o *Outbox) Add(n Notice) error {
 	}
 	// of those of one nanosecond the order does not matter
 	name := fmt.Sprintf("%020d-%s%s", n.Time.UnixNano(), n.Kind, end)
-	if err := atomicfile.WriteJSON(filepath.Join(o.Dir, name), n); err != nil {
+	if err := o.kept(name).Save(n); err != nil {
 		return fmt.Errorf("keep a notice: %w", err)
 	}
 	o.names = append(o.names, name)
@@ -143,13 +151,11 @@ func (o *Outbox) drop(i int) {
 }
 
 func (o *Outbox) count() {
-	name, err := filepath.Join(o.Dir, countFile), error(nil)
-	if o.dropped == 0 {
-		if err = os.Remove(name); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-	} else {
-		err = atomicfile.WriteJSON(name, count{o.dropped})
+	var err error
+	if o.dropped > 0 {
+		err = o.counted().Save(count{o.dropped})
+	} else if err = os.Remove(o.counted().Path); errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
 	if err != nil {
 		o.log().Warn("the number of notices that were given up cannot be kept", "channel", o.Name, "err", err)
@@ -216,9 +222,8 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 	defer o.mu.Unlock()
 	for len(o.names) > 0 {
 		name = o.names[0]
-		n = Notice{}
-		err := atomicfile.ReadJSON(filepath.Join(o.Dir, name), &n)
-		if err == nil && time.Since(n.Time) < maxAge {
+		n, there, err := o.kept(name).Recover(o.Log)
+		if there && time.Since(n.Time) < maxAge {
 			n.Dropped = o.dropped
 			return n, name, true
 		}

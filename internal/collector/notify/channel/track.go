@@ -2,8 +2,7 @@ package channel
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -24,6 +23,7 @@ const (
 type Tracker struct {
 	After time.Duration // what is shorter is not told
 	File  string        // where the state is kept
+	Log   *slog.Logger  // nil: none
 
 	started time.Time // first look
 	state   trackState
@@ -52,13 +52,14 @@ type track struct {
 	Mark   time.Time `json:"mark,omitzero"`
 }
 
+func (t *Tracker) file() atomicfile.JSON[trackState] {
+	return atomicfile.JSON[trackState]{Path: t.File}
+}
+
 // Load reads what was kept; nothing kept is no error.
 func (t *Tracker) Load() error {
-	err := atomicfile.ReadJSON(t.File, &t.state)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	t.stored = t.state.clone()
+	state, _, err := t.file().Recover(t.Log)
+	t.state, t.stored = state, state.clone()
 	return err
 }
 
@@ -73,7 +74,7 @@ func (t *Tracker) Save() error {
 	if maps.EqualFunc(t.state.Problems, t.stored.Problems, same) {
 		return nil
 	}
-	if err := atomicfile.WriteJSON(t.File, t.state); err != nil {
+	if err := t.file().Save(t.state); err != nil {
 		return err
 	}
 	t.stored = t.state.clone()

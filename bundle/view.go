@@ -1,0 +1,229 @@
+package bundle
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
+)
+
+// alertLines is the most alerts that README.txt and Describe list one by one.
+const alertLines = 20
+
+// margin is what is worth having of other traces around the window.
+const margin = 5 * time.Minute
+
+// A view is what the templates ask a manifest for.
+type view struct {
+	evidence.Manifest
+	clock
+}
+
+// Folder is the name of the bundle's folder.
+func (v view) Folder() string { return Name(v.Manifest) }
+
+// Earliest is the alert that began it, nil if there is none.
+func (v view) Earliest() *evidence.Alert {
+	if len(v.Alerts) == 0 {
+		return nil
+	}
+	a := slices.MinFunc(v.Alerts, func(a, b evidence.Alert) int { return a.Time.Compare(b.Time) })
+	return &a
+}
+
+// FirstAlerts are the alerts that are listed one by one.
+func (v view) FirstAlerts() []evidence.Alert {
+	sorted := slices.SortedStableFunc(slices.Values(v.Alerts), func(a, b evidence.Alert) int { return a.Time.Compare(b.Time) })
+	return sorted[:min(len(sorted), alertLines)]
+}
+
+// AlertsLeft is how many are not.
+func (v view) AlertsLeft() int { return max(0, len(v.Alerts)-alertLines) }
+
+// AlertLine is an alert in a line.
+func (v view) AlertLine(a evidence.Alert) string {
+	s := fmt.Sprintf("%s: %s, node %s, cluster %s", v.At(a.Time), orUnknown(a.Name), orUnknown(a.Node), orUnknown(a.Cluster))
+	if a.Count != nil {
+		s += fmt.Sprintf(", counter at %d", *a.Count)
+	}
+	if len(a.Devices) > 0 {
+		s += ", devices " + printable(strings.Join(a.Devices, " "))
+	}
+	s += ", time from " + orUnknown(cmp.Or(a.From["time"], a.TimeFrom))
+	if a.Truncated {
+		s += ", mail cut off at 1 MiB"
+	}
+	return s
+}
+
+// Credentials is how many were counted on all hosts.
+func (v view) Credentials() (n int64) {
+	for _, h := range v.Hosts {
+		n += h.Credentials
+	}
+	return n
+}
+
+// AllBodies reports whether every host logged the bodies of SIP messages.
+func (v view) AllBodies() bool {
+	return len(v.Hosts) > 0 && !slices.ContainsFunc(v.Hosts, func(h evidence.Host) bool { return h.BodiesLogged != "yes" })
+}
+
+// AllClocks reports whether every host's clock was measured.
+func (v view) AllClocks() bool {
+	return !slices.ContainsFunc(v.Hosts, func(h evidence.Host) bool { return h.ClockOffsetMS == nil })
+}
+
+// MissingSpan is a missing part: when, how long, why.
+func (v view) MissingSpan(s evidence.Span) string {
+	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), human.Millis(s.Until.Sub(s.Since)), printable(s.Reason))
+}
+
+// MissingLines is what is missing, host by host.
+func (v view) MissingLines() (lines []string) {
+	for _, h := range v.Hosts {
+		if h.Error != "" {
+			lines = append(lines, printable(h.Host)+": "+printable(h.Error))
+		}
+		for _, f := range h.Files {
+			for _, s := range f.Missing {
+				lines = append(lines, fmt.Sprintf("%s %s: %s", printable(h.Host), printable(f.Family), v.MissingSpan(s)))
+			}
+		}
+	}
+	return lines
+}
+
+// A reason is why something is missing, in words.
+type reason struct{ Reason, Means, Next string }
+
+// Reasons are those for which parts are missing, each once, at most 20.
+func (v view) Reasons() (list []reason) {
+	var seen []string
+	for _, h := range v.Hosts {
+		for _, f := range h.Files {
+			for _, s := range f.Missing {
+				if !slices.Contains(seen, s.Reason) && len(seen) < 20 {
+					seen = append(seen, s.Reason)
+				}
+			}
+		}
+	}
+	for _, name := range seen {
+		w := wordsOf(name)
+		list = append(list, reason{name, w.means, w.next})
+	}
+	return list
+}
+
+// byName puts reasons in another order.
+func byName(list []reason) []reason {
+	return slices.SortedFunc(slices.Values(list), func(a, b reason) int { return strings.Compare(a.Reason, b.Reason) })
+}
+
+// Around is the time for which other traces are worth having.
+func (v view) Around() string { return v.Span(v.Asked.Since.Add(-margin), v.Asked.Until.Add(margin)) }
+
+// Nodes are the nodes that alerts name.
+func (v view) Nodes() (nodes []string) {
+	for _, a := range v.Alerts {
+		if a.Node != "" && !slices.Contains(nodes, a.Node) {
+			nodes = append(nodes, a.Node)
+		}
+	}
+	return nodes
+}
+
+// Phones are those that somebody or an alert named.
+func (v view) Phones() []string {
+	names := slices.Clone(v.PhonesNamed)
+	for _, a := range v.Alerts {
+		names = append(names, a.Devices...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Reached says of each host what is unusual about how it was reached.
+func (v view) Reached() (lines []string) {
+	for _, h := range v.Hosts {
+		for _, s := range reached(h) {
+			lines = append(lines, printable(h.Host)+": "+s)
+		}
+	}
+	return lines
+}
+
+// A step of a grab: when the first one was, how long after it the others.
+type step struct{ Name, When string }
+
+// Steps are those that happened.
+func (v view) Steps() (steps []step) {
+	t := v.Timing
+	var first time.Time
+	for _, s := range []struct {
+		name string
+		at   time.Time
+	}{
+		{"alert", t.Alert}, {"mail", t.Mail}, {"seen", t.Seen}, {"claimed", t.Claimed}, {"held", t.Held}, {"copied", t.Copied}, {"sealed", t.Sealed},
+	} {
+		switch {
+		case s.at.IsZero():
+		case first.IsZero():
+			first = s.at
+			steps = append(steps, step{s.name, v.At(s.at)})
+		default:
+			steps = append(steps, step{s.name, "+" + human.Millis(s.at.Sub(first))})
+		}
+	}
+	return steps
+}
+
+// reached says what is unusual about how a host was reached.
+func reached(h evidence.Host) (lines []string) {
+	if h.Transport == evidence.TransportCommands {
+		lines = append(lines, "read by commands over SSH, for the host refuses SFTP")
+	}
+	if len(h.Via) > 0 {
+		lines = append(lines, "reached through "+list(h.Via))
+	}
+	if len(h.Legacy) > 0 {
+		lines = append(lines, "legacy algorithms in use: "+list(h.Legacy))
+	}
+	return lines
+}
+
+func hostTitle(h evidence.Host) string {
+	var where []string
+	if h.Role != "" {
+		where = append(where, "Expressway-"+printable(h.Role))
+	}
+	if h.Address != "" {
+		where = append(where, printable(h.Address))
+	}
+	s := printable(h.Host)
+	if len(where) > 0 {
+		s += " (" + strings.Join(where, ", ") + ")"
+	}
+	return s + ": " + orUnknown(h.Coverage)
+}
+
+func clockLine(h evidence.Host) string {
+	name := printable(h.Host)
+	if h.ClockOffsetMS == nil {
+		return name + ": not measured"
+	}
+	ms := *h.ClockOffsetMS
+	d := human.Millis(time.Duration(ms) * time.Millisecond)
+	switch {
+	case ms < 0:
+		return fmt.Sprintf("%s: %s behind the collector, measured (%s)", name, strings.TrimPrefix(d, "-"), orUnknown(h.ClockFrom))
+	case ms > 0:
+		return fmt.Sprintf("%s: %s ahead of the collector, measured (%s)", name, d, orUnknown(h.ClockFrom))
+	}
+	return fmt.Sprintf("%s: the same as the collector's, measured (%s)", name, orUnknown(h.ClockFrom))
+}

@@ -1,0 +1,65 @@
+package smtpout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestRefusals: what a server refuses for good and what it may take later can be told
+// apart, and who is refused does not keep the mail from the others.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		at, say, stage string
+		refused        bool // for good
+	}{
+		{"greeting", "554 no\r\n", StageDial, true}, {"greeting", "421 later\r\n", StageDial, false},
+		{"EHLO", "550 no\r\n", StageDial, true}, {"EHLO", "421 later\r\n", StageDial, false},
+		{"AUTH", "535 no\r\n", StageLogin, true}, {"AUTH", "454 later\r\n", StageLogin, false},
+		{"MAIL", "550 no\r\n", StageSend, true}, {"MAIL", "451 later\r\n", StageSend, false},
+		{"RCPT", "550 no\r\n", StageSend, true}, {"RCPT", "450 later\r\n", StageSend, false},
+		{"DATA", "554 no\r\n", StageMessage, true}, {"DATA", "451 later\r\n", StageMessage, false},
+		{".", "554 5.7.1 spam\r\n", StageMessage, true}, {".", "452 later\r\n", StageMessage, false},
+	} {
+		err := send(t.Context(), script(t, func(line string) string {
+			if word, _, _ := strings.Cut(line, " "); word == c.at || word == "HELO" && c.at == "EHLO" {
+				return c.say
+			}
+			return usual(line)
+		}))
+		if e, ok := errors.AsType[*Error](err); !ok || e.Stage != c.stage || e.Refused != c.refused || !strings.Contains(err.Error(), c.say[:3]) {
+			t.Errorf("%s at %s: %v", c.say[:3], c.at, err)
+		}
+	}
+	for say, want := range map[string]string{"550 no\r\n": "[bad@example.com] <nil>", "450 later\r\n": "[] smtp send: the server said 450 later"} {
+		s := script(t, func(line string) string {
+			if strings.Contains(line, "bad@") {
+				return say
+			}
+			return usual(line)
+		})
+		refused, err := s.Send(t.Context(), "a@example.com", []string{"x@example.com", "bad@example.com", "y@example.com"}, []byte("Subject: x\r\n\r\ny\r\n"))
+		if got := fmt.Sprint(refused, " ", err); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestHandedIn: what happens after a server took the mail does not make it an error,
+// for it would be sent again.
+func TestHandedIn(t *testing.T) {
+	for _, say := range []string{"421 going\r\n", "500 what\r\n", "\x00\r\n"} {
+		taken := false
+		s := script(t, func(line string) string {
+			if taken {
+				return say
+			}
+			taken = line == "."
+			return usual(line)
+		})
+		if err := send(t.Context(), s); err != nil {
+			t.Errorf("%q: %v", say, err)
+		}
+	}
+}
