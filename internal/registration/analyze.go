@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -105,10 +106,10 @@ func readAll(ctx context.Context, sources []Source) (*texts, []*scan) {
 }
 
 func bySource(a, b Source) int {
-	for _, c := range []int{compare(a.Host, b.Host), compare(a.File, b.File), compare(a.Family, b.Family)} {
+	for _, c := range []int{cmp.Compare(a.Host, b.Host), cmp.Compare(a.File, b.File), cmp.Compare(a.Family, b.Family)} {
 		if c != 0 {
 			return c
 		}
 	}
-	return compare(a.Offset, b.Offset)
+	return cmp.Compare(a.Offset, b.Offset)
 }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -72,8 +73,8 @@ const longest = int64(64 * time.Second)
 // join sorts the messages and makes attempts of them, grouped by timeline.
 func join(l *logs, msgs []*message) []*timeline {
 	slices.SortFunc(msgs, func(x, y *message) int {
-		return first(compare(x.call, y.call), compare(x.to, y.to), compare(x.cseq, y.cseq), compare(x.at, y.at),
-			compare(l.stage(x), l.stage(y)), compare(x.code, y.code), compare(x.hash, y.hash), compare(x.place().source, y.place().source), compare(x.place().offset, y.place().offset))
+		return cmp.Or(cmp.Compare(x.call, y.call), cmp.Compare(x.to, y.to), cmp.Compare(x.cseq, y.cseq), cmp.Compare(x.at, y.at),
+			cmp.Compare(l.stage(x), l.stage(y)), cmp.Compare(x.code, y.code), cmp.Compare(x.hash, y.hash), cmp.Compare(x.place().source, y.place().source), cmp.Compare(x.place().offset, y.place().offset))
 	})
 	var out []*timeline
 	var line *timeline

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -23,7 +24,7 @@ func chainsOf(p *phone, single map[*timeline]bool) []*chain {
 	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *timeline) bool {
 		return single[l] || !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
 	})
-	slices.SortStableFunc(lines, func(x, y *timeline) int { return compare(x.begins(), y.begins()) })
+	slices.SortStableFunc(lines, func(x, y *timeline) int { return cmp.Compare(x.begins(), y.begins()) })
 	var out []*chain
 	ends := map[*chain]*chainEnd{}
 	for _, l := range lines {

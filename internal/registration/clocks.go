@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -57,8 +58,8 @@ func compareClocks(l *logs, lines []*timeline) *clocks {
 			c.apart = append(c.apart, apart{k[0], k[1], ahead})
 		}
 	}
-	slices.SortFunc(c.apart, func(x, y apart) int { return first(compare(x.c.name, y.c.name), compare(x.e.name, y.e.name)) })
-	slices.SortFunc(c.shaken, func(x, y shaken) int { return first(compare(x.c.name, y.c.name), compare(x.e.name, y.e.name)) })
+	slices.SortFunc(c.apart, func(x, y apart) int { return cmp.Or(cmp.Compare(x.c.name, y.c.name), cmp.Compare(x.e.name, y.e.name)) })
+	slices.SortFunc(c.shaken, func(x, y shaken) int { return cmp.Or(cmp.Compare(x.c.name, y.c.name), cmp.Compare(x.e.name, y.e.name)) })
 	c.spread()
 
 	for _, t := range lines {
@@ -115,7 +116,7 @@ func hopsOf(l *logs, lines []*timeline, c *clocks) map[[2]*host][]hop {
 	}
 	for _, hops := range pairs {
 		slices.SortFunc(hops, func(x, y hop) int {
-			return first(compare(x.at, y.at), compare(x.there, y.there), compare(x.back, y.back))
+			return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.there, y.there), cmp.Compare(x.back, y.back))
 		})
 	}
 	return pairs

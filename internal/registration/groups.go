@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func groupsOf(w *wire, all []told) []*group {
 		g.describe(w)
 	}
 	slices.SortStableFunc(out, func(x, y *group) int {
-		return first(compare(rankOf(x.out.Verdict), rankOf(y.out.Verdict)), -compare(len(x.phones), len(y.phones)), compareTimes(x.out.At, y.out.At), compare(x.out.Summary, y.out.Summary))
+		return cmp.Or(cmp.Compare(rankOf(x.out.Verdict), rankOf(y.out.Verdict)), -cmp.Compare(len(x.phones), len(y.phones)), compareTimes(x.out.At, y.out.At), cmp.Compare(x.out.Summary, y.out.Summary))
 	})
 	return out
 }

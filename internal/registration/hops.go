@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -111,7 +112,7 @@ func hops(w *wire, t *txn) []Hop {
 		msgs = append(msgs, at.msgs...)
 	}
 	slices.SortStableFunc(msgs, func(x, y *message) int {
-		return first(compare(w.steady(x), w.steady(y)), compare(w.stage(x), w.stage(y)))
+		return cmp.Or(cmp.Compare(w.steady(x), w.steady(y)), cmp.Compare(w.stage(x), w.stage(y)))
 	})
 	out := []Hop{}
 	done := map[*message]bool{}

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -78,7 +79,7 @@ func connect(l *logs, lines []*timeline, tcps []tcpNote) *links {
 		out.all = append(out.all, ls...)
 	}
 	slices.SortFunc(out.all, func(x, y *link) int {
-		return first(compare(l.texts.of(x.c), l.texts.of(y.c)), compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
+		return cmp.Or(cmp.Compare(l.texts.of(x.c), l.texts.of(y.c)), cmp.Compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
 	})
 	return out
 }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -107,7 +108,7 @@ func (l *logs) tellRoles(msgs []*message) {
 			h.role = "E"
 		}
 	}
-	slices.SortFunc(l.hosts, func(x, y *host) int { return first(compare(x.role, y.role), compare(x.name, y.name)) })
+	slices.SortFunc(l.hosts, func(x, y *host) int { return cmp.Or(cmp.Compare(x.role, y.role), cmp.Compare(x.name, y.name)) })
 }
 
 // vote looks at the ports of one message: E listens on those of the traversal zone,

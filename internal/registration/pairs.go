@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -79,8 +80,8 @@ func gather(scans []*scan) (msgs []*message, events []event) {
 		s.msgs, s.events = nil, nil
 	}
 	slices.SortFunc(msgs, func(x, y *message) int {
-		return first(compare(x.host, y.host), compare(x.hash, y.hash), compare(x.call, y.call), compare(x.at, y.at),
-			compare(x.info.source, y.info.source), compare(x.place().offset, y.place().offset))
+		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.hash, y.hash), cmp.Compare(x.call, y.call), cmp.Compare(x.at, y.at),
+			cmp.Compare(x.info.source, y.info.source), cmp.Compare(x.place().offset, y.place().offset))
 	})
 	kept := msgs[:0]
 	from := 0 // where the run of equal hashes begins in kept
@@ -95,7 +96,7 @@ func gather(scans []*scan) (msgs []*message, events []event) {
 	clear(msgs[len(kept):])
 	msgs = slices.DeleteFunc(kept, func(m *message) bool { return m.call == 0 })
 	return msgs, unique(events, func(x, y event) int {
-		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.what, y.what))
+		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.at, y.at), cmp.Compare(x.what, y.what))
 	})
 }
 
@@ -134,15 +135,6 @@ func place2(o, m *message) bool {
 func unique[T any](in []T, by func(x, y T) int) []T {
 	slices.SortStableFunc(in, by)
 	return slices.CompactFunc(in, func(x, y T) bool { return by(x, y) == 0 })
-}
-
-func first(cs ...int) int {
-	for _, c := range cs {
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
 }
 
 func abs(n int64) int64 { return max(n, -n) }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func phonesOf(w *wire) []*phone {
 	}
 	lines := slices.Clone(w.lines)
 	slices.SortFunc(lines, func(x, y *timeline) int {
-		return first(compare(w.texts.of(x.call), w.texts.of(y.call)), compare(w.texts.of(x.to), w.texts.of(y.to)))
+		return cmp.Or(cmp.Compare(w.texts.of(x.call), w.texts.of(y.call)), cmp.Compare(w.texts.of(x.to), w.texts.of(y.to)))
 	})
 	var rest []*timeline
 	for _, l := range lines {
@@ -182,7 +183,7 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 		}
 	}
 	slices.SortFunc(p.shown, func(x, y shownNumber) int {
-		return first(compare(x.number, y.number), compare(x.from, y.from), compare(x.to, y.to))
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.from, y.from), cmp.Compare(x.to, y.to))
 	})
 	numbers := map[string]bool{}
 	for _, s := range p.shown {

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -31,7 +32,7 @@ func changes(w *wire) []change {
 	}
 	var out []change
 	for k, ms := range sent {
-		slices.SortFunc(ms, func(x, y *message) int { return first(compare(x.at, y.at), compare(x.call, y.call)) })
+		slices.SortFunc(ms, func(x, y *message) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.call, y.call)) })
 		begins, ends := map[uint32]int{}, map[uint32]int{}
 		for i, m := range ms {
 			if _, ok := begins[m.local]; !ok {
@@ -49,7 +50,9 @@ func changes(w *wire) []change {
 			}
 		}
 	}
-	slices.SortFunc(out, func(x, y change) int { return first(compare(x.at, y.at), compare(w.texts.of(x.c), w.texts.of(y.c))) })
+	slices.SortFunc(out, func(x, y change) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(w.texts.of(x.c), w.texts.of(y.c)))
+	})
 	return out
 }
 

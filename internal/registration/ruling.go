@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -41,7 +42,7 @@ func rule(w *wire, p *phone) *ruling {
 	var worst *ruling
 	for _, c := range p.chains {
 		r := ruleChain(w, p, c)
-		if worst == nil || first(compare(rankOf(r.verdict), rankOf(worst.verdict)), -compare(r.lateness(), worst.lateness()), -compare(r.at(), worst.at())) < 0 {
+		if worst == nil || cmp.Or(cmp.Compare(rankOf(r.verdict), rankOf(worst.verdict)), -cmp.Compare(r.lateness(), worst.lateness()), -cmp.Compare(r.at(), worst.at())) < 0 {
 			worst = r
 		}
 	}

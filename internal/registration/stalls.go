@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -44,7 +45,7 @@ func stalls(w *wire) []stall {
 		out = append(out, stallsOf(w, k, hs, usual[k])...)
 	}
 	slices.SortFunc(out, func(x, y stall) int {
-		return first(compare(x.begin, y.begin), compare(x.from.name, y.from.name), compare(x.to.name, y.to.name))
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.from.name, y.from.name), cmp.Compare(x.to.name, y.to.name))
 	})
 	return out
 }
@@ -81,7 +82,7 @@ func usualHops(w *wire) map[[2]text]int64 {
 
 // stallsOf are those of one hop: two phones or more, received in one stretch.
 func stallsOf(w *wire, k [2]text, hs []held, usual int64) []stall {
-	slices.SortFunc(hs, func(x, y held) int { return first(compare(x.got, y.got), compare(x.sent, y.sent)) })
+	slices.SortFunc(hs, func(x, y held) int { return cmp.Or(cmp.Compare(x.got, y.got), cmp.Compare(x.sent, y.sent)) })
 	var out []stall
 	for _, h := range hs {
 		n := len(out) - 1

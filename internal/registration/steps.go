@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -100,7 +101,7 @@ func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
 			found, dates[h] = append(found, s), at
 		}
 	}
-	slices.SortFunc(found, func(x, y step) int { return compare(l.texts.of(x.host), l.texts.of(y.host)) })
+	slices.SortFunc(found, func(x, y step) int { return cmp.Compare(l.texts.of(x.host), l.texts.of(y.host)) })
 	var out []step
 	for _, s := range found {
 		if !ofCUCM(s, found, dates, len(answers)) {
@@ -142,7 +143,7 @@ func datedAnswers(l *logs, lines []*timeline) map[text][]dated {
 		}
 		if len(most) >= 2*few {
 			slices.SortFunc(most, func(x, y dated) int {
-				return first(compare(x.sample.at, y.sample.at), compare(x.m.place().source, y.m.place().source), compare(x.m.place().offset, y.m.place().offset))
+				return cmp.Or(cmp.Compare(x.sample.at, y.sample.at), cmp.Compare(x.m.place().source, y.m.place().source), cmp.Compare(x.m.place().offset, y.m.place().offset))
 			})
 			out[h] = most
 		}
@@ -238,7 +239,7 @@ func boundary(lines []*timeline, h text, last, next *message, by int64) (step, i
 			}
 		}
 	}
-	slices.SortFunc(between, func(x, y *message) int { return compare(x.place().offset, y.place().offset) })
+	slices.SortFunc(between, func(x, y *message) int { return cmp.Compare(x.place().offset, y.place().offset) })
 	at, most := next, int64(0)
 	for i, m := range between {
 		if i > 0 {

@@ -1,7 +1,6 @@
 package registration
 
 import (
-	"cmp"
 	"net/netip"
 	"strings"
 	"sync"
@@ -81,4 +80,3 @@ func (t *texts) addTraits(k traits) uint32 {
 func (t *texts) of(id text) string            { return t.all[id] }
 func (t *texts) end(id uint32) netip.AddrPort { return t.ports[id] }
 func (t *texts) traitsOf(m *message) traits   { return t.kinds[m.traits] }
-func compare[T cmp.Ordered](a, b T) int       { return cmp.Compare(a, b) }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -39,7 +40,7 @@ const again = int64(10 * time.Second)
 // are one.
 func transact(w *wire, l *timeline) {
 	slices.SortStableFunc(l.attempts, func(x, y *attempt) int {
-		return first(compare(x.begin, y.begin), compare(x.msgs[0].cseq, y.msgs[0].cseq))
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.msgs[0].cseq, y.msgs[0].cseq))
 	})
 	for i := 0; i < len(l.attempts); {
 		j := i + 1
@@ -70,7 +71,7 @@ func (l *timeline) allSecondary() {
 	}
 }
 
-func byTime(x, y *txn) int { return compare(x.sent, y.sent) }
+func byTime(x, y *txn) int { return cmp.Compare(x.sent, y.sent) }
 
 func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 	t := &txn{line: l, attempts: of, last: of[len(of)-1]}

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"net/netip"
 
 	"rtmtgrab/internal/expressway"
@@ -53,6 +54,6 @@ func pickTCP(l *logs, nodes map[netip.AddrPort]bool) []tcpNote {
 		s.tcps = tcpNotes{}
 	}
 	return unique(out, func(x, y tcpNote) int {
-		return first(compare(x.host, y.host), compare(x.at, y.at), compare(x.src, y.src), compare(x.dst, y.dst), compare(x.what, y.what), compare(x.reason, y.reason))
+		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.at, y.at), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.what, y.what), cmp.Compare(x.reason, y.reason))
 	})
 }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -186,7 +187,7 @@ func byRank(x, y told) int {
 		}
 		return 1
 	}
-	return first(compare(named(x), named(y)), compare(rankOf(x.verdict), rankOf(y.verdict)), compare(late(x), late(y)), compare(x.short(), y.short()),
+	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(rankOf(x.verdict), rankOf(y.verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
 }
 
