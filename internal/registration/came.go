@@ -19,11 +19,11 @@ func (r *ruling) came(w *wire, p *phone) {
 		lines = " with one line, though it has more (" + known + ")"
 	}
 	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].cseq, w.texts.of(t.line.to))
-	r.proofs = cameProofs(w, t)
+	r.proofs = cameProofs(t)
 	r.explain(w, r.chain.lapseTo(t))
 	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.usedBefore() {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
-		r.claims[0] = Statement{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].cseq), Confidence: CannotTell}
+		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].cseq), Confidence: CannotTell}
 	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
 		r.lower(Likely)
 	}
@@ -173,7 +173,7 @@ func (r *ruling) oneByOne(w *wire, p *phone) {
 	s := &r.chain.tale
 	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
 	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
-	r.proofs = cameProofs(w, s.came)
+	r.proofs = cameProofs(s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)
 }
@@ -187,17 +187,17 @@ func (r *ruling) cameWithItsLine(w *wire, p *phone) {
 		r.verdict = VerdictPartial
 		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.sent) + ", and the alert names it as partially registered"
 	}
-	r.proofs = cameProofs(w, s.came)
+	r.proofs = cameProofs(s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)
 }
 
 // cameProofs are the REGISTER and its answer.
-func cameProofs(w *wire, t *txn) []Proof {
-	out := []Proof{proof(w, t.message(), "REGISTER without a body, sent on to CUCM")}
+func cameProofs(t *txn) []proof {
+	out := []proof{t.message().shows("REGISTER without a body, sent on to CUCM")}
 	for _, m := range t.last.msgs {
 		if m.is(isNewReg) && len(out) < 2 || m.is(isNewReg) && t.message() == t.last.msgs[0] && !t.message().is(isRequest) && len(out) < 3 {
-			out = append(out, proof(w, m, "200 OK with x-cisco-newreg: CUCM had dropped it"))
+			out = append(out, m.shows("200 OK with x-cisco-newreg: CUCM had dropped it"))
 		}
 	}
 	return out

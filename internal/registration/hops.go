@@ -129,12 +129,12 @@ func hops(w *wire, t *txn) []Hop {
 		done[m] = true
 		s := w.stage(m)
 		from, to := ends(w, m, s)
-		h := Hop{Time: m.time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proof(w, m, label(w, m))}}
+		h := Hop{Time: m.time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proofOf(w, m.shows(label(w, m)))}}
 		if s == outOfE || s == outOfC {
 			if o := received(w, msgs[i+1:], m, s+1, done); o != nil {
 				done[o] = true
 				h.To = w.texts.of(o.host)
-				h.Proofs = append(h.Proofs, proof(w, o, label(w, o)))
+				h.Proofs = append(h.Proofs, proofOf(w, o.shows(label(w, o))))
 			}
 		}
 		k := key{m.is(isRequest), m.code, m.cseq}

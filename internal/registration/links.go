@@ -238,10 +238,10 @@ func (ls *links) refused(k *link, from, to int64) *link {
 }
 
 // records are those that show its opening and its end.
-func (k *link) records(w *wire) []Proof {
-	out := []Proof{}
+func (k *link) records(t *texts) []proof {
+	var out []proof
 	for _, n := range k.proofs {
-		out = append(out, placeProof(w, n.host, n.place, n.at, w.texts.of(n.what)))
+		out = append(out, n.shows(t.of(n.what)))
 	}
 	return out
 }

@@ -14,7 +14,7 @@ type reason struct {
 	where             string // the hop on which it happened, as in Phone.LateAt
 	lost              int64  // when, as far as that can be said
 	link              *link
-	proofs            []Proof
+	proofs            []proof
 }
 
 func unexplained(why string) reason {
@@ -63,20 +63,20 @@ func byReset(w *wire, l lapse) (reason, bool) {
 		u := c.txns[i-1]
 		if u.line.to != t.line.to {
 			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.texts.of(u.line.to), clock(u.sent), w.texts.of(t.line.to)),
-				lost: u.sent, proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
+				lost: u.sent, proofs: []proof{u.message().shows("the phone unregisters")}}, true
 		}
 		confidence := Certain
 		if u.code == 0 {
 			confidence = Likely
 		}
 		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
-			proofs: []Proof{proof(w, u.message(), "the phone unregisters")}}, true
+			proofs: []proof{u.message().shows("the phone unregisters")}}, true
 	}
 	if m := t.alarmed(); m != nil && l.from != nil {
 		switch m.alarm {
 		case 20, 22, 23, 104, 105, 107, 30:
 			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.alarm),
-				proofs: []Proof{proof(w, m, alarmName(m.alarm))}}, true
+				proofs: []proof{m.shows(alarmName(m.alarm))}}, true
 		}
 	}
 	return reason{}, false
@@ -103,10 +103,10 @@ func byRefusal(w *wire, l lapse) (reason, bool) {
 		switch {
 		case t.last.challenged() && !t.refusedCredentials():
 		case t.last.challenged():
-			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + t.extra(w), proofs: []Proof{proof(w, t.last.answer, "credentials refused")}}, true
+			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + t.extra(w), proofs: []proof{t.last.answer.shows("credentials refused")}}, true
 		case t.code >= 300 && !t.marks.own:
 			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), t.extra(w)),
-				lost: t.sent, proofs: []Proof{proof(w, t.last.answer, "refused")}}, true
+				lost: t.sent, proofs: []proof{t.last.answer.shows("refused")}}, true
 		}
 	}
 	return reason{}, false
@@ -118,7 +118,7 @@ func byFailover(w *wire, l lapse) (reason, bool) {
 		return reason{}, false
 	}
 	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.texts.of(l.from.line.to), w.texts.of(l.to.line.to)),
-		proofs: []Proof{proof(w, l.from.message(), "registered with "+w.texts.of(l.from.line.to))}}
+		proofs: []proof{l.from.message().shows("registered with " + w.texts.of(l.from.line.to))}}
 	for _, t := range l.failed() {
 		if s, ok := stopOf(w, t); ok {
 			r.why += ": " + s.what
@@ -148,7 +148,7 @@ func byPeers(w *wire, l lapse) (reason, bool) {
 	default:
 		return reason{}, false
 	}
-	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []Proof{proof(w, l.from.message(), "the path before"), proof(w, l.to.message(), "the path now")}}, true
+	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []proof{l.from.message().shows("the path before"), l.to.message().shows("the path now")}}, true
 }
 
 // farE is the address of the E from which C received the REGISTER.
@@ -173,8 +173,8 @@ func byTraversal(w *wire, l lapse) (reason, bool) {
 	if len(trouble) == 0 {
 		return reason{}, false
 	}
-	return reason{cause: CauseTraversal, confidence: Likely, where: atEtoC, lost: trouble[0].Time.UnixNano(), proofs: trouble,
-		why: "the traversal zone failed at " + trouble[0].Time.Format(clockLayout)}, true
+	return reason{cause: CauseTraversal, confidence: Likely, where: atEtoC, lost: trouble[0].at, proofs: trouble,
+		why: "the traversal zone failed at " + clock(trouble[0].at)}, true
 }
 
 // byLinkBefore is byLink for a connection that closed before the first attempt.
@@ -199,7 +199,7 @@ func byLink(w *wire, l lapse) (reason, bool) {
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, lost: k.closed, link: k, where: atCtoU,
 		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.texts.of(k.c), k.node(), clock(k.closed), k.how)}
-	r.proofs = append(r.proofs, k.records(w)...)
+	r.proofs = append(r.proofs, k.records(w.texts)...)
 	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.how), "idle") {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
@@ -219,7 +219,7 @@ func byPort(w *wire, l lapse) (reason, bool) {
 		return reason{}, false
 	}
 	return reason{cause: CausePath, confidence: Likely, why: fmt.Sprintf("the phone's connection had broken: it came late, and from %s instead of %s", w.texts.end(y.far), w.texts.end(x.far)),
-		proofs: []Proof{proof(w, x, "the source before"), proof(w, y, "the source now")}}, true
+		proofs: []proof{x.shows("the source before"), y.shows("the source now")}}, true
 }
 
 // byLateness: the first attempt reached CUCM when the registration had run out.
@@ -240,7 +240,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 	}
 	ran := l.from.ok + int64(l.from.expires)*1e9
 	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
-		proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
+		proofs: []proof{l.from.message().shows("the success before it")}}
 	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
 	if d := f.atCUCM(w); d > slow {
 		if d >= late*4/5 {
@@ -262,7 +262,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 // lateBehind is a first attempt in time that reached CUCM late all the same: its
 // credentials came later, or CUCM had counted from before its slow answer.
 func lateBehind(w *wire, l lapse) (reason, bool) {
-	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []Proof{proof(w, l.from.message(), "the success before it")}}
+	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []proof{l.from.message().shows("the success before it")}}
 	expires := int64(l.from.expires) * 1e9
 	switch f := l.first(); {
 	case l.to.exact && l.to.sent-l.from.ok > expires && l.to.kind != KindFull && (f != l.to || l.to.sent-l.to.begun > slow) && f.last.challenged() || f == l.to && l.to.sent-l.to.begun > slow && l.to.sent-l.from.ok > expires:
@@ -289,7 +289,7 @@ func byOtherPort(w *wire, l lapse) (reason, bool) {
 		return reason{}, false // the old one goes on
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
-		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []Proof{proof(w, x, "the connection before"), proof(w, y, "the connection now")}}
+		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []proof{x.shows("the connection before"), y.shows("the connection now")}}
 	if !w.covered(l.from.sent, l.to.sent) {
 		r.confidence = CannotTell
 	}

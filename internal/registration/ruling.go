@@ -14,17 +14,20 @@ type ruling struct {
 	chain               *chain
 	about               *txn    // the transaction on which it rests
 	reason              *reason // nil: there is nothing to explain
-	claims              []Statement
-	proofs              []Proof
+	claims              []Claim
+	proofs              []proof
 	advice              string // instead of what follows from the cause
 	back                int64  // when all lines registered again
 	late                *lapse // the late REGISTER that counts; nil: none
 	keys                []*txn // the transactions that show it
 }
 
-// claim adds a claim, without its full stop.
+// A Claim is one statement about a phone, without its full stop, and how certain it is.
+type Claim struct{ Text, Confidence string }
+
+// claim adds one.
 func (r *ruling) claim(confidence, format string, args ...any) {
-	r.claims = append(r.claims, Statement{Text: fmt.Sprintf(format, args...), Confidence: confidence})
+	r.claims = append(r.claims, Claim{Text: fmt.Sprintf(format, args...), Confidence: confidence})
 }
 
 var ranks = []string{VerdictPartial, PhoneCameBack, PhoneRefused, VerdictUnknown, VerdictRecovered, PhoneUnregistered, PhoneRegistered}
@@ -130,7 +133,7 @@ func (r *ruling) refused(w *wire) {
 		who = "Expressway itself"
 	}
 	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), t.extra(w))
-	r.proofs = append(r.proofs, proof(w, t.message(), "REGISTER"), proof(w, t.last.answer, fmt.Sprintf("%d from %s", t.code, who)))
+	r.proofs = append(r.proofs, t.message().shows("REGISTER"), t.last.answer.shows(fmt.Sprintf("%d from %s", t.code, who)))
 
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
@@ -171,7 +174,7 @@ func (r *ruling) unregistered(w *wire) {
 		r.lower(CannotTell)
 		r.claim(CannotTell, "that REGISTER has no answer in these logs: whether CUCM heard of it cannot be told")
 	}
-	r.proofs = append(r.proofs, proof(w, s.gone.message(), "Expires: 0 without cisco-keep-alive"))
+	r.proofs = append(r.proofs, s.gone.message().shows("Expires: 0 without cisco-keep-alive"))
 	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
 	if len(s.failing) > 0 {
 		r.trying(w)

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,8 +88,8 @@ func (t *txn) cannotConnect(w *wire) bool {
 
 // traversalTrouble are the records of a span that say that the connection or zone between
 // the phone's E and C failed.
-func traversalTrouble(w *wire, t *txn, from, to int64) []Proof {
-	var out []Proof
+func traversalTrouble(w *wire, t *txn, from, to int64) []proof {
+	var out []proof
 	ip := farE(w, t)
 	for _, n := range w.tcps {
 		if n.at <= from || n.at > to {
@@ -101,7 +102,7 @@ func traversalTrouble(w *wire, t *txn, from, to int64) []Proof {
 		}
 		what := w.texts.of(n.what)
 		if traversalPort(end.Port()) && end.Addr() == ip && ip.IsValid() && (what == expressway.TCPClosed || what == expressway.TCPFailed) {
-			out = append(out, placeProof(w, n.host, n.place, n.at, what+" between C and E"))
+			out = append(out, n.shows(what+" between C and E"))
 		}
 	}
 	_, e := t.peers(w.logs)
@@ -110,9 +111,9 @@ func traversalTrouble(w *wire, t *txn, from, to int64) []Proof {
 		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")
 		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.host == e.id && strings.Contains(text, "zone")
 		if v.at > from && v.at <= to && bad && about && (e == nil || v.host == e.id || ip.IsValid() && strings.Contains(text, ip.String())) {
-			out = append(out, placeProof(w, v.host, v.place, v.at, w.texts.of(v.what)))
+			out = append(out, v.shows(w.texts.of(v.what)))
 		}
 	}
-	slices.SortStableFunc(out, func(x, y Proof) int { return x.Time.Compare(y.Time) })
+	slices.SortStableFunc(out, func(x, y proof) int { return cmp.Compare(x.at, y.at) })
 	return out[:min(len(out), 6)]
 }

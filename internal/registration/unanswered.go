@@ -16,9 +16,9 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 		return reason{}, false // the first attempt itself was late
 	}
 	r := unexplained(s.what)
-	r.where, r.proofs = s.where, []Proof{proof(w, s.sent, "sent on, and not answered")}
+	r.where, r.proofs = s.where, []proof{s.sent.shows("sent on, and not answered")}
 	if t.last.answer != nil && t.last.answer.is(isOwn) {
-		r.proofs = append(r.proofs, proof(w, t.last.answer, fmt.Sprintf("%d, made by Expressway itself", t.last.answer.code)))
+		r.proofs = append(r.proofs, t.last.answer.shows(fmt.Sprintf("%d, made by Expressway itself", t.last.answer.code)))
 	}
 	switch s.where {
 	case atCtoU:
@@ -120,7 +120,7 @@ func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
 	dead := fmt.Sprintf("the connection from %s to %s (from port %d) had gone silent", w.texts.of(k.c), k.node(), k.local.Port())
 	if k.closed != 0 {
 		dead += fmt.Sprintf(" and was closed at %s (%s)", clock(k.closed), k.how)
-		r.proofs = append(r.proofs, k.records(w)...)
+		r.proofs = append(r.proofs, k.records(w.texts)...)
 	} else {
 		dead += "; no record shows that it closed"
 	}
@@ -137,13 +137,13 @@ func (r reason) with(clause string) reason {
 // followed looks at the connection that came after one that was lost: one to another
 // node, or refused ones, mean that the node had failed and not the connection.
 func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
-	failover := func(why string, more ...Proof) reason {
+	failover := func(why string, more ...proof) reason {
 		r.cause, r.why = CauseFailover, r.why+"; "+why
 		r.proofs = append(r.proofs, more...)
 		return r
 	}
 	if no := w.links.refused(k, at, l.to.sent); no != nil {
-		records := no.records(w)
+		records := no.records(w.texts)
 		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.node(), clock(no.closed)), records[len(records)-1])
 	}
 	up := l.to.last.at[toCUCM]
@@ -152,7 +152,7 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 		r.confidence = CannotTell
 		r.why += "; which connection followed is not in these logs"
 	case w.texts.end(up.far).Addr() != k.remote.Addr():
-		return failover(fmt.Sprintf("the next one went to %s", w.texts.end(up.far).Addr()), proof(w, up, "the connection now"))
+		return failover(fmt.Sprintf("the next one went to %s", w.texts.end(up.far).Addr()), up.shows("the connection now"))
 	}
 	return r
 }
@@ -180,9 +180,9 @@ func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 		r.why += ". It was lost between Expressway-E and -C; no record of the traversal zone says why"
 		return r
 	}
-	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].Time.UnixNano()
+	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].at
 	r.proofs = append(r.proofs, trouble...)
-	return r.with("the traversal zone failed at " + trouble[0].Time.Format(clockLayout))
+	return r.with("the traversal zone failed at " + clock(trouble[0].at))
 }
 
 // unsure is how exactly the time of a shift of clocks is known: to a keep-alive and more.

@@ -178,7 +178,7 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		if counts != nil {
 			r.late = counts
 		}
-		r.proofs = append(r.proofs, proof(w, l.to.message(), "late REGISTER"))
+		r.proofs = append(r.proofs, l.to.message().shows("late REGISTER"))
 		return
 	}
 	if n == 1 {

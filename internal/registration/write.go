@@ -60,7 +60,7 @@ func tellOf(w *wire, p *phone, r *ruling) told {
 	if r.back != 0 {
 		o.BackAt = stamp(r.back)
 	}
-	claims := slices.Clone(r.claims)
+	claims := statements(r.claims)
 	if r.reason != nil {
 		o.Cause, o.CauseConfidence, o.Confidence = r.reason.cause, r.reason.confidence, r.reason.confidence
 		proofs = append(slices.Clone(proofs), r.reason.proofs...)
@@ -75,14 +75,22 @@ func tellOf(w *wire, p *phone, r *ruling) told {
 		claims = slices.Insert(claims, min(1, len(claims)), cause)
 	}
 	lateNumbers(w, r, &o)
-	o.Statements = list(claims)
+	o.Statements = claims
 	for i := range o.Statements {
 		o.Statements[i].Text = sentence(o.Statements[i].Text)
 	}
-	o.Proofs = distinct(proofs)
+	o.Proofs = distinct(proofsOf(w, proofs))
 	t := told{phone: p, ruling: r, out: o}
 	t.out.Summary = t.summary()
 	return t
+}
+
+func statements(claims []Claim) []Statement {
+	out := make([]Statement, len(claims))
+	for i, c := range claims {
+		out[i] = Statement(c)
+	}
+	return out
 }
 
 // summary is the verdict, and why, in one sentence.
@@ -230,7 +238,7 @@ func connections(w *wire, phones []told) []Connection {
 	}
 	out := []Connection{}
 	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: k.records(w)}
+		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: proofsOf(w, k.records(w.texts))}
 		if k.local.IsValid() {
 			c.Local = k.local.String()
 		}
@@ -245,13 +253,17 @@ func connections(w *wire, phones []told) []Connection {
 	return out
 }
 
-// proof is the record of a message.
-func proof(w *wire, m *message, what string) Proof {
-	return placeProof(w, m.host, m.place(), m.at, what)
+// proofsOf are records as the report names them.
+func proofsOf(w *wire, in []proof) []Proof {
+	out := make([]Proof, len(in))
+	for i, p := range in {
+		out[i] = proofOf(w, p)
+	}
+	return out
 }
 
-func placeProof(w *wire, host text, p place, at int64, what string) Proof {
-	return Proof{Host: w.texts.of(host), File: w.sources[p.source].File, Offset: p.offset, Length: int64(p.length), Time: time.Unix(0, at).UTC(), What: what}
+func proofOf(w *wire, p proof) Proof {
+	return Proof{Host: w.texts.of(p.host), File: w.sources[p.place.source].File, Offset: p.place.offset, Length: int64(p.place.length), Time: time.Unix(0, p.at).UTC(), What: p.what}
 }
 
 // distinct drops records that are named twice.
