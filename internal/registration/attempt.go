@@ -63,8 +63,6 @@ type timeline struct {
 	call, to text
 	attempts []*attempt
 	txns     []*txn
-	device   text
-	mac      string // guessed from the Call-ID where no device is named
 }
 
 // longest is how long one attempt may take, with all repetitions (64 times T1).

@@ -21,7 +21,6 @@ type link struct {
 	from, to       int64 // of the messages that C sent on it
 	heard          int64 // when CUCM last answered on it
 	silent         int64 // when the first REGISTER was sent on it that CUCM did not answer any more; 0: none was
-	devices        map[string]bool
 }
 
 type linkKey struct {
@@ -152,7 +151,7 @@ func linksOf(l *logs, k linkKey, notes []tcpNote, name map[netip.Addr]string) []
 }
 
 func newLink(l *logs, k linkKey, name map[netip.Addr]string) *link {
-	out := &link{c: k.c, local: l.texts.end(k.local), remote: l.texts.end(k.remote), devices: map[string]bool{}}
+	out := &link{c: k.c, local: l.texts.end(k.local), remote: l.texts.end(k.remote)}
 	out.cucm = name[out.remote.Addr()]
 	return out
 }

@@ -51,22 +51,23 @@ func phonesOf(w *wire) []*phone {
 	})
 	var rest []*timeline
 	for _, l := range lines {
-		l.mac, _ = expressway.MACOfCallID(w.texts.of(l.call))
-		if l.device = deviceOf(w, l); l.device == 0 {
+		device := strings.ToUpper(w.texts.of(deviceOf(w, l)))
+		if device == "" {
 			rest = append(rest, l)
 			continue
 		}
-		p := add("d "+strings.ToUpper(w.texts.of(l.device)), l)
-		if m, ok := strings.CutPrefix(strings.ToUpper(w.texts.of(l.device)), "SEP"); ok {
+		p := add("d "+device, l)
+		if m, ok := strings.CutPrefix(device, "SEP"); ok {
 			byMAC[m] = p
 		}
 	}
 	for _, l := range rest {
-		switch p := byMAC[l.mac]; {
-		case l.mac != "" && p != nil:
+		mac := macOf(w, l)
+		switch p := byMAC[mac]; {
+		case mac != "" && p != nil:
 			p.lines = append(p.lines, l)
-		case l.mac != "":
-			add("m "+l.mac+" "+w.texts.of(userOf(l)), l)
+		case mac != "":
+			add("m "+mac+" "+w.texts.of(userOf(l)), l)
 		default:
 			add("c "+w.texts.of(l.call), l)
 		}
@@ -97,6 +98,13 @@ func deviceOf(w *wire, l *timeline) text {
 		}
 	}
 	return 0
+}
+
+// macOf is the MAC that the Call-ID of a timeline begins with, which is a guess; empty:
+// it begins with none.
+func macOf(w *wire, l *timeline) string {
+	mac, _ := expressway.MACOfCallID(w.texts.of(l.call))
+	return mac
 }
 
 func userOf(l *timeline) text {
@@ -138,7 +146,8 @@ func (p *phone) describe(w *wire) {
 		p.mac = m
 	}
 	if p.mac == "" {
-		p.mac, p.guessed = p.lines[0].mac, p.lines[0].mac != ""
+		p.mac = macOf(w, p.lines[0])
+		p.guessed = p.mac != ""
 	}
 }
 

@@ -225,20 +225,10 @@ func (w *wire) file(i int, s *scan) File {
 
 // connections lists those that carried a REGISTER or failed, with their phones.
 func connections(w *wire, phones []told) []Connection {
-	for _, p := range phones {
-		for _, t := range p.txns {
-			for _, at := range t.attempts {
-				if m := at.at[toCUCM]; m != nil {
-					if k := w.links.of(m); k != nil {
-						k.devices[p.short()] = true
-					}
-				}
-			}
-		}
-	}
+	devices := carriedBy(w, phones)
 	out := []Connection{}
 	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: proofsOf(w, k.records(w.texts))}
+		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.texts))}
 		if k.local.IsValid() {
 			c.Local = k.local.String()
 		}
@@ -249,6 +239,28 @@ func connections(w *wire, phones []told) []Connection {
 			c.Closed = stamp(k.closed)
 		}
 		out = append(out, c)
+	}
+	return out
+}
+
+// carriedBy are the phones whose REGISTERs each connection carried.
+func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
+	out := map[*link]map[string]bool{}
+	for _, p := range phones {
+		for _, t := range p.txns {
+			for _, at := range t.attempts {
+				m := at.at[toCUCM]
+				if m == nil {
+					continue
+				}
+				if k := w.links.of(m); k != nil {
+					if out[k] == nil {
+						out[k] = map[string]bool{}
+					}
+					out[k][p.short()] = true
+				}
+			}
+		}
 	}
 	return out
 }
