@@ -62,14 +62,14 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 
 	oneName(texts, sources, scans)
 	msgs, events := gather(scans)
-	logs := newLogs(o, texts, sources, scans, msgs)
+	logs := newLogs(o.Window, o.Peers, texts, sources, scans, msgs)
 	wire := newWire(logs, msgs, events)
-	phones := phonesOf(wire)
+	phones := phonesOf(wire, known{o.Alerts, o.PhonesNamed, o.Grace})
 	rulings := make([]*ruling, len(phones))
 	for i, p := range phones {
 		rulings[i] = rule(wire, p)
 	}
-	return write(wire, phones, rulings), nil
+	return write(o, wire, phones, rulings), nil
 }
 
 // readAll reads the sources, two at a time.

@@ -15,12 +15,21 @@ type chain struct {
 	pace []int64 // the phone's own cadence at that transaction; 0: not known
 	from []int   // the first transaction since that success
 	tale tale
+	wait time.Duration // of CUCM beyond Expires; zero: an eighth of Expires
+}
+
+// grace is how long CUCM waits beyond Expires before it drops the phone.
+func (c *chain) grace(expires int32) int64 {
+	if c.wait > 0 {
+		return int64(c.wait)
+	}
+	return int64(expires) * int64(time.Second) / 8
 }
 
 // chainsOf puts timelines that follow one another together. A timeline is a chain of its
 // own if the one before went on being answered after it had begun. Those of single
 // numbers are left out.
-func chainsOf(p *phone, single map[*timeline]bool) []*chain {
+func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain {
 	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *timeline) bool {
 		return single[l] || !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
 	})
@@ -35,7 +44,7 @@ func chainsOf(p *phone, single map[*timeline]bool) []*chain {
 			}
 		}
 		if of == nil {
-			of = &chain{}
+			of = &chain{wait: wait}
 			out = append(out, of)
 			ends[of] = &chainEnd{good: map[text]int64{}}
 		}

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// conclude is the verdict on the incident and its sentence: what, when and why.
-func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
+// conclude is the verdict on the incident and its sentence: what, when and why. Where
+// there was an alert, no phone is believed to be whole because of its kind.
+func conclude(w *wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
 	n := map[string]int{}
 	for _, t := range all {
 		n[t.verdict]++
@@ -26,7 +27,7 @@ func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
 		summary = fmt.Sprintf("%s %s%s and registered all lines again later", whoOf(all, VerdictRecovered), how, whenOf(all, VerdictRecovered))
 	case len(all) == 0:
 		return VerdictUnknown, "No phone was found in these logs."
-	case healthy(w, all):
+	case healthy(w, all, alerted):
 		verdict = VerdictHealthy
 		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", count(len(all), "phone"))
 	default:
@@ -139,12 +140,12 @@ func lateOf(g *group) string {
 
 // healthy reports whether every phone was seen with all its lines and kept them, in logs
 // that are known to be whole.
-func healthy(w *wire, all []told) bool {
+func healthy(w *wire, all []told, alerted bool) bool {
 	for _, t := range all {
 		switch {
 		case t.verdict == PhoneUnregistered && t.confidence == Certain:
 		case t.verdict == PhoneRegistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Likely && len(w.Alerts) == 0 && (t.oneLine() || t.about == t.chain.tale.came):
+		case t.verdict == PhoneRegistered && t.confidence == Likely && !alerted && (t.oneLine() || t.about == t.chain.tale.came):
 		default:
 			return false
 		}

@@ -10,11 +10,10 @@ import (
 const maxShown = 1000
 
 // writeHops writes the transactions of every phone, and returns how many are not shown
-// message by message: they are as far as Options.Hops goes, first around what happened
+// message by message: they are as far as the budget of messages goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
-func writeHops(w *wire, all []told) (hidden int) {
+func writeHops(w *wire, all []told, budget int) (hidden int) {
 	shown := map[*txn]bool{}
-	budget := w.Hops
 	take := func(t *txn) {
 		n := 0
 		for _, at := range t.attempts {

@@ -3,6 +3,7 @@ package registration
 import (
 	"cmp"
 	"net/netip"
+	"rtmtgrab/internal/evidence"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +12,8 @@ import (
 // logs are what was read and what is known beside it: the peers, and how much of the
 // window their logs cover. They do not change after newLogs.
 type logs struct {
-	Options
+	Window    evidence.Window // that the logs were asked for; empty: not known
+	Peers     []string        // Expressways that the logs name and nobody configured
 	texts     *texts
 	sources   []Source
 	scans     []*scan
@@ -36,8 +38,8 @@ type host struct {
 	votesE      int
 }
 
-func newLogs(o Options, t *texts, sources []Source, scans []*scan, msgs []*message) *logs {
-	l := &logs{Options: o, texts: t, sources: sources, scans: scans, byName: map[text]*host{}, own: map[uint32]string{}, strangers: map[string][]string{}}
+func newLogs(window evidence.Window, peers []string, t *texts, sources []Source, scans []*scan, msgs []*message) *logs {
+	l := &logs{Window: window, Peers: peers, texts: t, sources: sources, scans: scans, byName: map[text]*host{}, own: map[uint32]string{}, strangers: map[string][]string{}}
 	l.listHosts()
 	l.tellRoles(msgs)
 	l.findStrangers(msgs)

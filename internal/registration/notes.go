@@ -13,7 +13,7 @@ import (
 const howBodies = "To have them logged, set the module network.sip to DEBUG (and network.tcp, for connections to CUCM) on every Expressway: Maintenance > Diagnostics > Advanced > Network Log configuration."
 
 // notes say in words what these logs leave open.
-func notes(w *wire, all []told, hidden int) []string {
+func notes(o Options, w *wire, all []told, hidden int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	partial := slices.ContainsFunc(all, func(t told) bool {
@@ -22,7 +22,7 @@ func notes(w *wire, all []told, hidden int) []string {
 	switch {
 	case len(all) == 0:
 		say("No REGISTER of a phone is in these logs. RTMT's counter also counts on-premises phones, which do not come through Expressway.")
-	case len(w.Alerts) > 0 && !partial:
+	case len(o.Alerts) > 0 && !partial:
 		say("No partial MRA phone was seen here, though there was an alert: RTMT's counter also counts on-premises phones, and phones that went partial before these logs begin.")
 	}
 	out = append(out, bodyNotes(w, all)...)
@@ -38,7 +38,7 @@ func notes(w *wire, all []told, hidden int) []string {
 	out = append(out, shortNotes(w, all)...)
 	out = append(out, peerNotes(w, len(all))...)
 	out = append(out, coverageNotes(w, len(all))...)
-	for _, n := range w.PhonesNamed {
+	for _, n := range o.PhonesNamed {
 		if !slices.ContainsFunc(all, func(t told) bool { return t.isNamed(n) }) {
 			say("%s, which was asked for, is not in these logs.", n)
 		}

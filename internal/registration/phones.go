@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
 
@@ -30,9 +32,16 @@ type shownNumber struct {
 	from, to int64
 }
 
+// known is what is known of phones beside the logs.
+type known struct {
+	Alerts []evidence.Alert
+	Named  []string      // devices, MACs or numbers that somebody asked for
+	Grace  time.Duration // how long CUCM waits beyond Expires; zero: an eighth of Expires
+}
+
 // phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
 // that a Call-ID begins with together with the number, else each by itself.
-func phonesOf(w *wire) []*phone {
+func phonesOf(w *wire, k known) []*phone {
 	var out []*phone
 	byKey, byMAC := map[string]*phone{}, map[string]*phone{}
 	add := func(key string, l *timeline) *phone {
@@ -77,9 +86,9 @@ func phonesOf(w *wire) []*phone {
 	for _, p := range out {
 		p.describe(w)
 		p.showNumbers(w, notes)
-		p.named = slices.ContainsFunc(w.PhonesNamed, p.isNamed)
-		p.alerted = alertNames(w, p)
-		p.chains = chainsOf(p, sideLines(p))
+		p.named = slices.ContainsFunc(k.Named, p.isNamed)
+		p.alerted = p.isAlerted(k.Alerts)
+		p.chains = chainsOf(p, sideLines(p), k.Grace)
 		for _, c := range p.chains {
 			c.measure()
 			c.tale = tell(w, c)
@@ -232,8 +241,9 @@ func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
 	}
 }
 
-func alertNames(w *wire, p *phone) bool {
-	for _, al := range w.Alerts {
+// isAlerted reports whether an alert names the phone as partially registered.
+func (p *phone) isAlerted(alerts []evidence.Alert) bool {
+	for _, al := range alerts {
 		if slices.ContainsFunc(al.Devices, func(d string) bool { return p.device != "" && strings.EqualFold(d, p.device) }) {
 			return true
 		}

@@ -204,7 +204,7 @@ func byLink(w *wire, l lapse) (reason, bool) {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
 	if beyond != nil && *beyond > 0 {
-		if *beyond > w.grace(l.from.expires)*3/4 {
+		if *beyond > l.grace()*3/4 {
 			r.confidence = CannotTell
 		}
 		r.why += fmt.Sprintf("; its next keep-alive came %s beyond Expires as well", seconds(*beyond))
@@ -239,7 +239,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		return reason{}, false
 	}
 	ran := l.from.ok + int64(l.from.expires)*1e9
-	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, w.grace(l.from.expires)), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
+	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.grace()), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
 		proofs: []proof{l.from.message().shows("the success before it")}}
 	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
 	if d := f.atCUCM(w); d > slow {
@@ -248,7 +248,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		}
 		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM(w)), l.from.expires)
 	}
-	if late < w.grace(l.from.expires)*3/4 {
+	if late < l.grace()*3/4 {
 		r.confidence = CannotTell
 		r.why += "; that is within what CUCM waits beyond it, as far as is known"
 	}

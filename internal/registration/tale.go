@@ -163,7 +163,7 @@ func endOf(w *wire, c *chain, s *tale) ending {
 	}
 	wait := int64(s.last.expires) * int64(time.Second)
 	if wait > 0 {
-		wait += w.grace(s.last.expires)
+		wait += c.grace(s.last.expires)
 	} else {
 		wait = 2 * c.cadence(len(c.txns))
 	}

@@ -141,21 +141,16 @@ func (l lapse) steadyKind() bool {
 	return l.from != nil && f.line.to == l.from.line.to && (f.kind == KindKeepAlive || f.kind == KindRegister)
 }
 
-// grace is how long CUCM waits beyond Expires.
-func (l *logs) grace(expires int32) int64 {
-	if l.Grace > 0 {
-		return int64(l.Grace)
-	}
-	return int64(expires) * int64(time.Second) / 8
-}
+// grace is how long CUCM waits beyond the Expires that it granted before the lapse.
+func (l lapse) grace() int64 { return l.chain.grace(l.from.expires) }
 
 // beyondGrace is beyondExpires less what CUCM waits.
-func beyondGrace(w *wire, l lapse) *int64 {
+func (l lapse) beyondGrace() *int64 {
 	d := l.beyondExpires()
 	if d == nil {
 		return nil
 	}
-	g := *d - w.grace(l.from.expires)
+	g := *d - l.grace()
 	return &g
 }
 

@@ -64,7 +64,7 @@ func byDeadLink(w *wire, l lapse) (reason, bool) {
 	if k == nil || k.silent <= l.from.sent || k.silent > l.to.sent || l.to.link == k || l.to.kind == KindFull {
 		return reason{}, false
 	}
-	if beyond := beyondGrace(w, l); beyond != nil && *beyond > 0 {
+	if beyond := l.beyondGrace(); beyond != nil && *beyond > 0 {
 		return reason{}, false
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: k, lost: k.silent,

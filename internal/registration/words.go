@@ -107,7 +107,7 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 		parts = append(parts, seconds(*late)+" beyond the phone's own cadence of "+seconds(l.cadence))
 	}
 	if beyond != nil {
-		parts = append(parts, against(*beyond, "Expires"), against(*beyondGrace(w, l), "Expires and grace"))
+		parts = append(parts, against(*beyond, "Expires"), against(*l.beyondGrace(), "Expires and grace"))
 	}
 	where := "Expressway-C sent it on "
 	if f.firstAt(toCUCM) == nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // write makes the report of what was found: the last step.
-func write(w *wire, phones []*phone, rulings []*ruling) *Report {
-	r := &Report{BodiesLogged: w.bodies, Notes: []string{}, Files: []File{}, Alerts: w.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
+func write(o Options, w *wire, phones []*phone, rulings []*ruling) *Report {
+	r := &Report{BodiesLogged: w.bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
 	}
@@ -29,7 +29,7 @@ func write(w *wire, phones []*phone, rulings []*ruling) *Report {
 	slices.SortFunc(all, byRank)
 	groups := groupsOf(w, all)
 	shareOf(all)
-	hidden := writeHops(w, all)
+	hidden := writeHops(w, all, o.Hops)
 	for _, t := range all {
 		r.Phones = append(r.Phones, t.out)
 	}
@@ -37,8 +37,8 @@ func write(w *wire, phones []*phone, rulings []*ruling) *Report {
 		r.Groups = append(r.Groups, g.out)
 	}
 	r.Connections = connections(w, all)
-	r.Verdict, r.Summary = conclude(w, all, groups)
-	r.Notes = append(r.Notes, notes(w, all, hidden)...)
+	r.Verdict, r.Summary = conclude(w, all, groups, len(o.Alerts) > 0)
+	r.Notes = append(r.Notes, notes(o, w, all, hidden)...)
 	return r
 }
 
@@ -128,7 +128,7 @@ func lateNumbers(w *wire, r *ruling, o *Phone) {
 		late := l.gap() - l.cadence
 		o.LateByS = floats(&late)
 	}
-	o.BeyondExpiresS, o.BeyondGraceS = floats(l.beyondExpires()), floats(beyondGrace(w, l))
+	o.BeyondExpiresS, o.BeyondGraceS = floats(l.beyondExpires()), floats(l.beyondGrace())
 	if o.LateAt == nowhere {
 		o.LateAt = lostAt(w, l).where
 	}
