@@ -1,50 +1,9 @@
 package registration
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
-
-// A stage is where on its way a message was seen.
-type stage uint8
-
-const (
-	phoneToE stage = iota // E received the REGISTER
-	outOfE                // E sent it
-	intoC                 // C received it
-	toCUCM                // C sent it
-	fromCUCM              // C received the answer
-	outOfC                // C sent it
-	intoE                 // E received it
-	eToPhone              // E sent it
-	stages
-)
-
-// stage follows from the role of the peer that logged the message.
-func (l *logs) stage(m *message) stage {
-	role := l.byName[m.host].role
-	request, sent := m.is(isRequest), m.is(isSent)
-	switch {
-	case role == "E" && request && !sent:
-		return phoneToE
-	case role == "E" && request:
-		return outOfE
-	case role == "C" && request && !sent:
-		return intoC
-	case role == "C" && request:
-		return toCUCM
-	case role == "C" && !sent:
-		return fromCUCM
-	case role == "C":
-		return outOfC
-	case role == "E" && !sent:
-		return intoE
-	case role == "E":
-		return eToPhone
-	}
-	return stages
-}
 
 // An attempt is one REGISTER, by its Call-ID, host in To and CSeq, with all that was
 // logged of it and its answers: every repetition and every hop.
@@ -56,75 +15,6 @@ type attempt struct {
 	code   uint16           // of the answer that counts; 0: none was seen
 	answer *message         // that answer
 	begin  int64            // by the reference clock
-}
-
-// A timeline is what was said under one Call-ID about one CUCM node.
-type timeline struct {
-	call, to text
-	attempts []*attempt
-	txns     []*txn
-}
-
-// longest is how long one attempt may take, with all repetitions (64 times T1).
-const longest = int64(64 * time.Second)
-
-// join sorts the messages and makes attempts of them, grouped by timeline.
-func join(l *logs, msgs []*message) []*timeline {
-	slices.SortFunc(msgs, func(x, y *message) int {
-		return cmp.Or(cmp.Compare(x.call, y.call), cmp.Compare(x.to, y.to), cmp.Compare(x.cseq, y.cseq), cmp.Compare(x.at, y.at),
-			cmp.Compare(l.stage(x), l.stage(y)), cmp.Compare(x.code, y.code), cmp.Compare(x.hash, y.hash), cmp.Compare(x.place().source, y.place().source), cmp.Compare(x.place().offset, y.place().offset))
-	})
-	var out []*timeline
-	var line *timeline
-	from := 0
-	for i := 1; i <= len(msgs); i++ {
-		if i < len(msgs) && sameAttempt(msgs[from:i], msgs[i]) {
-			continue
-		}
-		m := msgs[from]
-		if line == nil || line.call != m.call || line.to != m.to {
-			line = &timeline{call: m.call, to: m.to}
-			out = append(out, line)
-		}
-		line.attempts = append(line.attempts, newAttempt(l, msgs[from:i:i]))
-		from = i
-	}
-	return out
-}
-
-// sameAttempt reports whether a message goes with those before it. The times of one
-// peer are compared, for the clocks of two may differ.
-func sameAttempt(of []*message, m *message) bool {
-	if f := of[0]; f.call != m.call || f.to != m.to || f.cseq != m.cseq {
-		return false
-	}
-	if again := startsAgain(of, m); again {
-		return false
-	}
-	for _, o := range of {
-		if o.host == m.host {
-			return m.at-o.at <= longest || !m.is(isRequest)
-		}
-	}
-	return true
-}
-
-// startsAgain reports whether a REGISTER is no repetition, though it has the same
-// Call-ID and CSeq: it has another branch, and the peer had answered the one before for
-// good. A phone that restarts may begin at the same number.
-func startsAgain(of []*message, m *message) bool {
-	if !m.is(isRequest) || m.is(isSent) || m.branch == 0 {
-		return false
-	}
-	answered, same := false, false
-	for _, o := range of {
-		if o.host != m.host {
-			continue
-		}
-		answered = answered || !o.is(isRequest) && o.is(isSent) && o.code >= 200 && m.at-o.at > int64(time.Second)
-		same = same || o.is(isRequest) && (o.branch == m.branch || o.branch == 0)
-	}
-	return answered && !same
 }
 
 func newAttempt(l *logs, msgs []*message) *attempt {
@@ -189,12 +79,6 @@ func (t *attempt) refusedToken() bool {
 	return t.challenged() && t.sentCredentials() && t.answer.is(hasBody) && t.answer.is(isBearer)
 }
 
-// refusedCredentials reports whether credentials were sent and not accepted: a challenge
-// to a REGISTER without any is none.
-func (t *txn) refusedCredentials() bool {
-	return t.last.challenged() && (len(t.attempts) > 1 || t.last.sentCredentials())
-}
-
 func (t *attempt) sentCredentials() bool {
 	return slices.ContainsFunc(t.msgs, func(m *message) bool { return m.is(hasAuth) && m.is(isRequest) })
 }
@@ -216,3 +100,7 @@ func (t *attempt) requests(l *logs) int {
 	}
 	return 1
 }
+
+// inFlight is how long before the end of the logs an unanswered REGISTER may still be
+// answered: SIP's own patience, 64 times T1 (RFC 3261, section 17.1.2.2).
+const inFlight = int64(32 * time.Second)

@@ -2,7 +2,6 @@ package registration
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -30,10 +29,6 @@ func (r *ruling) came(w *wire, p *phone) {
 	r.after(w, t)
 	r.doubt(w, t.sent)
 }
-
-// usedBefore reports whether a CSeq shows that its Call-ID registered before: a phone
-// begins at 101 and needs one more for each challenge.
-func (t *txn) usedBefore() bool { return t.attempts[0].msgs[0].cseq > 104 }
 
 // after says what followed until the logs end.
 func (r *ruling) after(w *wire, t *txn) {
@@ -83,90 +78,6 @@ func (r *ruling) explain(w *wire, l lapse) {
 	why := reasonOf(w, l)
 	r.reason = &why
 	r.sayLate(w, l)
-}
-
-// moreLines says how it is known that the phone had more than one line when a keep-alive
-// brought it back: two of its numbers were seen between the full REGISTERs around it, or
-// CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
-// too. Empty: it is not known.
-func (p *phone) moreLines(w *wire, c *chain, t *txn) string {
-	from, to := int64(0), int64(1<<62)
-	for _, o := range c.txns {
-		if o.kind != KindFull && o.kind != KindUnregister || o.code/100 != 2 {
-			continue
-		}
-		switch {
-		case o.sent > t.sent:
-			to = min(to, o.sent)
-		case o.kind == KindFull:
-			from = o.attempts[0].begin // its own number counts
-		default:
-			from = o.ends(w)
-		}
-	}
-	var numbers []string
-	for _, s := range p.shown {
-		if s.to >= from && s.from <= to && !slices.Contains(numbers, s.number) {
-			numbers = append(numbers, s.number)
-		}
-	}
-	switch {
-	case len(numbers) > 1:
-		return "the numbers " + strings.Join(numbers, ", ") + " were seen"
-	case p.alerted:
-		return "the alert names it as partially registered"
-	}
-	return ""
-}
-
-// sideLines are the timelines by which the phone registered its other numbers one by one,
-// right after a new registration under another Call-ID.
-func sideLines(p *phone) map[*timeline]bool {
-	out := map[*timeline]bool{}
-	for _, l := range p.lines {
-		i := slices.IndexFunc(l.txns, (*txn).good)
-		if i < 0 || len(l.txns) > 1 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
-			continue
-		}
-		t := l.txns[i]
-		for _, o := range p.txns {
-			if o.line != l && o.line.to == l.to && userOfTxn(o) != userOfTxn(t) && o.good() && (o.marks.newReg || o.kind == KindFull) && o.sent < t.sent && t.sent-o.sent <= oneByOne*int64(max(1, len(p.numbers)-1)) {
-				out[l] = true
-			}
-		}
-	}
-	return out
-}
-
-// registersOneByOne reports whether the phone registered its other numbers, each by a
-// REGISTER of its own, at or after the one that CUCM took for a new registration.
-func registersOneByOne(p *phone, c *chain) bool {
-	t := c.tale.came
-	mine := userOfTxn(t)
-	others := map[text]bool{}
-	for _, o := range p.txns {
-		if n := userOfTxn(o); n != mine && n != 0 {
-			others[n] = others[n] || o.good() && o.line.to == t.line.to && o.sent >= t.sent-oneByOne*int64(max(1, len(p.numbers)-1))
-		}
-	}
-	for _, seen := range others {
-		if !seen {
-			return false
-		}
-	}
-	return len(others) > 0 && len(others) >= len(p.numbers)-1
-}
-
-// oneByOne is how soon a phone registers its next number.
-const oneByOne = int64(time.Second)
-
-func userOfTxn(t *txn) text {
-	for _, m := range t.last.msgs {
-		if m.user != 0 {
-			return m.user
-		}
-	}
-	return 0
 }
 
 func (r *ruling) oneByOne(w *wire, p *phone) {

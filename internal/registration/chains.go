@@ -61,16 +61,6 @@ func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain 
 	return out
 }
 
-// begins is when the timeline first tried to register.
-func (l *timeline) begins() int64 {
-	for _, t := range l.txns {
-		if t.kind != KindSecondary {
-			return t.sent
-		}
-	}
-	return 0
-}
-
 // A chainEnd is how a chain in the making stands: its last successes.
 type chainEnd struct {
 	good    map[text]int64 // by node
@@ -107,7 +97,7 @@ func (e *chainEnd) before(l *timeline) bool {
 		if t.good() {
 			if from < 0 {
 				from = t.sent
-				goes = e.last != nil && !e.left && userOfTxn(t) != userOfTxn(e.last) && abs(from-e.last.sent) < together
+				goes = e.last != nil && !e.left && t.user() != e.last.user() && abs(from-e.last.sent) < together
 			}
 			to = t.sent
 		}
@@ -194,4 +184,24 @@ func (c *chain) cadence(i int) int64 {
 		return 0
 	}
 	return m
+}
+
+// near are the chain's answered REGISTERs around one, three before it and two after it,
+// but for the first of the chain.
+func (c *chain) near(t *txn) []*txn {
+	i := slices.Index(c.txns, t)
+	var out []*txn
+	for j, n := i-1, 0; j >= 0 && n < 3; j-- {
+		if c.txns[j].good() && (j > 0 || c.txns[j].kind == KindKeepAlive) {
+			out = append(out, c.txns[j])
+			n++
+		}
+	}
+	for j, n := i+1, 0; j < len(c.txns) && n < 2; j++ {
+		if c.txns[j].good() {
+			out = append(out, c.txns[j])
+			n++
+		}
+	}
+	return out
 }

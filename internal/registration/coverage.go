@@ -83,9 +83,6 @@ func (l *logs) covered(from, to int64) bool {
 	return some
 }
 
-// showsSIP reports whether a source is one in which SIP messages stand.
-func (s *Source) showsSIP() bool { return s.Family != "messages" && s.Family != "developer_log" }
-
 // broken reports whether a source was not read whole.
 func (l *logs) broken(source int) bool {
 	return l.scans[source].err != nil || l.scans[source].dropped > 0
@@ -117,4 +114,15 @@ func (l *logs) missing(role string, from, to int64) *evidence.Span {
 
 func overlaps(missing []evidence.Span, since, until time.Time) bool {
 	return slices.ContainsFunc(missing, func(s evidence.Span) bool { return !s.Since.After(until) && s.Until.After(since) })
+}
+
+// recordsBegin is the time of the first record.
+func (l *logs) recordsBegin() int64 {
+	var from int64
+	for _, s := range l.scans {
+		if at := s.first.UnixNano(); !s.first.IsZero() && (from == 0 || at < from) {
+			from = at
+		}
+	}
+	return from
 }

@@ -107,26 +107,6 @@ func goesOn(w *wire, c *chain, f *txn, base int64) bool {
 	return false
 }
 
-// near are the chain's answered REGISTERs around one, three before it and two after it,
-// but for the first of the chain.
-func (c *chain) near(t *txn) []*txn {
-	i := slices.Index(c.txns, t)
-	var out []*txn
-	for j, n := i-1, 0; j >= 0 && n < 3; j-- {
-		if c.txns[j].good() && (j > 0 || c.txns[j].kind == KindKeepAlive) {
-			out = append(out, c.txns[j])
-			n++
-		}
-	}
-	for j, n := i+1, 0; j < len(c.txns) && n < 2; j++ {
-		if c.txns[j].good() {
-			out = append(out, c.txns[j])
-			n++
-		}
-	}
-	return out
-}
-
 // lag is by how much a REGISTER's first record is behind its own Date header.
 func lag(w *wire, t *txn) (int64, bool) {
 	date := t.date()

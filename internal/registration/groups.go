@@ -202,7 +202,7 @@ func (g *group) event() string {
 	case r.cause == CauseUnknown && r.where == nowhere:
 		return "for a reason that these logs do not show"
 	}
-	return at + r.causeWords()
+	return at + causeWords(r)
 }
 
 func lateWhere(where string) string {

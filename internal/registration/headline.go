@@ -117,7 +117,7 @@ func becauseOf(groups []*group) string {
 
 // what is the cause of a group with its connection and time.
 func (g *group) what() string {
-	s := g.worst().reason.causeWords()
+	s := causeWords(g.worst().reason)
 	if g.out.C != "" && g.out.CUCM != "" && g.link != nil {
 		s += ", " + g.out.C + " -> " + g.out.CUCM
 	}

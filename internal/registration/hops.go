@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// maxShown is from how many messages on a transaction is not shown one by one: it loops.
-const maxShown = 1000
-
 // writeHops writes the transactions of every phone, and returns how many are not shown
 // message by message: they are as far as the budget of messages goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
@@ -195,3 +192,6 @@ func label(w *wire, m *message) string {
 	}
 	return s
 }
+
+// maxShown is from how many messages on a transaction is not shown one by one: it loops.
+const maxShown = 1000

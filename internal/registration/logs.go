@@ -10,7 +10,7 @@ import (
 )
 
 // logs are what was read and what is known beside it: the peers, and how much of the
-// window their logs cover. They do not change after newLogs.
+// window their logs cover. They do not change after read.
 type logs struct {
 	Window    evidence.Window // that the logs were asked for; empty: not known
 	Peers     []string        // Expressways that the logs name and nobody configured
@@ -18,6 +18,7 @@ type logs struct {
 	sources   []Source
 	scans     []*scan
 	hosts     []*host
+	events    []event // that may explain a loss, by host and time
 	byName    map[text]*host
 	own       map[uint32]string   // ends of the hosts themselves
 	strangers map[string][]string // addresses of peers without logs, by role
@@ -36,16 +37,6 @@ type host struct {
 	sources     []int
 	votesC      int
 	votesE      int
-}
-
-func newLogs(window evidence.Window, peers []string, t *texts, sources []Source, scans []*scan, msgs []*message) *logs {
-	l := &logs{Window: window, Peers: peers, texts: t, sources: sources, scans: scans, byName: map[text]*host{}, own: map[uint32]string{}, strangers: map[string][]string{}}
-	l.listHosts()
-	l.tellRoles(msgs)
-	l.findStrangers(msgs)
-	l.bodies = l.bodiesLogged()
-	l.begin, l.end = l.span()
-	return l
 }
 
 // listHosts lists the hosts that sources name, and those that records name where a
@@ -198,4 +189,13 @@ func (l *logs) ofRole(role string) []*host {
 		}
 	}
 	return out
+}
+
+// teller is the role whose logs tell how phones are registered: C, or E where there are
+// none of C.
+func (l *logs) teller() string {
+	if slices.ContainsFunc(l.ofRole("C"), func(h *host) bool { return h.sip+h.bodies > 0 }) {
+		return "C"
+	}
+	return "E"
 }

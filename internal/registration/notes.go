@@ -28,11 +28,11 @@ func notes(o Options, w *wire, all []told, hidden int) []string {
 	out = append(out, bodyNotes(w, all)...)
 	out = append(out, clockNotes(w, len(all))...)
 	for _, s := range stalls(w) {
-		out = append(out, s.words())
+		out = append(out, stallWords(&s))
 	}
 	if w.bodies != "yes" {
 		for _, c := range w.changes {
-			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(c.words(w)), count(c.phones, "registration"))
+			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(changeWords(w, &c)), count(c.phones, "registration"))
 		}
 	}
 	out = append(out, shortNotes(w, all)...)
@@ -79,17 +79,6 @@ func shortNotes(w *wire, all []told) []string {
 		return []string{fmt.Sprintf("These logs are too short for one keep-alive: they hold %.0f s, and a phone sends one every %.0f s or so. Lateness cannot be told by them.", held.Seconds(), usualCadence.Seconds())}
 	}
 	return []string{"These logs are too short: no phone shows two keep-alives, so that the phones' own cadence is not known and lateness cannot be told by it."}
-}
-
-// recordsBegin is the time of the first record.
-func (l *logs) recordsBegin() int64 {
-	var from int64
-	for _, s := range l.scans {
-		if at := s.first.UnixNano(); !s.first.IsZero() && (from == 0 || at < from) {
-			from = at
-		}
-	}
-	return from
 }
 
 func peerNotes(w *wire, phones int) []string {
@@ -206,4 +195,13 @@ func coverageNotes(w *wire, phones int) []string {
 		out = append(out, fmt.Sprintf("Whether these logs are whole is not known: %s. What rests on an absence in them cannot be told.", strings.Join(slices.Compact(unknown), ", ")))
 	}
 	return out
+}
+
+func stallWords(s *stall) string {
+	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.name, s.to.name, s.to.name)
+	if s.from == s.to {
+		where = fmt.Sprintf("inside %s", s.from.name)
+	}
+	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
+		time.Unix(0, s.begin).UTC().Format(time.TimeOnly), time.Unix(0, s.end).UTC().Format(secondLayout), len(s.calls), seconds(s.most), where)
 }

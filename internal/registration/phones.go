@@ -2,7 +2,6 @@ package registration
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,12 +23,6 @@ type phone struct {
 	chains  []*chain
 	named   bool // somebody asked for it
 	alerted bool // an alert names it as partially registered
-}
-
-// A shownNumber is a number of the phone and when it was seen first and last.
-type shownNumber struct {
-	number   string
-	from, to int64
 }
 
 // known is what is known of phones beside the logs.
@@ -160,87 +153,6 @@ func (p *phone) describe(w *wire) {
 	}
 }
 
-// noteKey is how a lineNote names a phone: one of the three is set.
-type noteKey struct{ call, device, contact string }
-
-// linesShown are the notes of all sources on phones' lines, by what names the phone.
-func linesShown(w *wire) map[noteKey][]shownNumber {
-	out := map[noteKey][]shownNumber{}
-	for _, s := range w.scans {
-		for n, seen := range s.lines {
-			k := noteKey{call: n.call}
-			switch {
-			case n.device != "":
-				k = noteKey{device: strings.ToUpper(n.device)}
-			case n.contact != "":
-				k = noteKey{contact: n.contact}
-			}
-			for _, at := range seen {
-				shift := w.shift[n.host]
-				out[k] = append(out[k], shownNumber{n.number, at.from - shift, at.to - shift})
-			}
-		}
-	}
-	return out
-}
-
-// showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
-// show.
-func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
-	keys := map[noteKey]bool{{device: strings.ToUpper(p.device)}: p.device != ""}
-	if p.mac != "" && !p.guessed {
-		keys[noteKey{device: "SEP" + p.mac}] = true
-	}
-	for _, t := range p.txns {
-		keys[noteKey{call: w.texts.of(t.line.call)}] = true
-	}
-	p.ofRegisters(w, keys)
-	for k, on := range keys {
-		if on {
-			p.shown = append(p.shown, notes[k]...)
-		}
-	}
-	slices.SortFunc(p.shown, func(x, y shownNumber) int {
-		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.from, y.from), cmp.Compare(x.to, y.to))
-	})
-	numbers := map[string]bool{}
-	for _, s := range p.shown {
-		numbers[s.number] = true
-	}
-	p.numbers = slices.Sorted(maps.Keys(numbers))
-}
-
-// ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
-// registered, and the Contacts by which CUCM calls it.
-func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
-	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
-	see := func(m *message) {
-		if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
-			keys[noteKey{contact: c}] = true
-		}
-		n := w.texts.of(m.user)
-		if n == "" {
-			return
-		}
-		i, ok := last[n]
-		if !ok {
-			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
-			last[n] = i
-		}
-		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
-	}
-	for _, t := range p.txns {
-		if t.kind == KindFull || t.kind == KindUnregister {
-			clear(last)
-		}
-		for _, at := range t.attempts {
-			for _, m := range at.msgs {
-				see(m)
-			}
-		}
-	}
-}
-
 // isAlerted reports whether an alert names the phone as partially registered.
 func (p *phone) isAlerted(alerts []evidence.Alert) bool {
 	for _, al := range alerts {
@@ -270,4 +182,16 @@ func (p *phone) oneLine() bool {
 		}
 	}
 	return false
+}
+
+func (p *phone) callIDs(w *wire) []string {
+	out := []string{}
+	seen := map[text]bool{}
+	for _, t := range p.txns {
+		if !seen[t.line.call] {
+			seen[t.line.call] = true
+			out = append(out, w.texts.of(t.line.call))
+		}
+	}
+	return out
 }

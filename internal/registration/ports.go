@@ -2,7 +2,6 @@ package registration
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 )
 
@@ -84,8 +83,4 @@ func changeOf(w *wire, t *txn) *change {
 		}
 	}
 	return nil
-}
-
-func (c *change) words(w *wire) string {
-	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.at), w.texts.of(c.c), w.texts.of(c.node), c.to, c.from)
 }

@@ -82,17 +82,6 @@ func byReset(w *wire, l lapse) (reason, bool) {
 	return reason{}, false
 }
 
-// failed are the tries without success.
-func (l lapse) failed() []*txn {
-	var out []*txn
-	for _, t := range l.tries() {
-		if !t.good() {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
 // byRefusal: its credentials were not accepted, or CUCM refused it while it was
 // registered. A refusal that comes when the registration had run out explains nothing.
 func byRefusal(w *wire, l lapse) (reason, bool) {
@@ -103,9 +92,9 @@ func byRefusal(w *wire, l lapse) (reason, bool) {
 		switch {
 		case t.last.challenged() && !t.refusedCredentials():
 		case t.last.challenged():
-			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + t.extra(w), proofs: []proof{t.last.answer.shows("credentials refused")}}, true
+			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + extra(w, t), proofs: []proof{t.last.answer.shows("credentials refused")}}, true
 		case t.code >= 300 && !t.marks.own:
-			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), t.extra(w)),
+			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), extra(w, t)),
 				lost: t.sent, proofs: []proof{t.last.answer.shows("refused")}}, true
 		}
 	}

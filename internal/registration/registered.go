@@ -125,7 +125,7 @@ func (r *ruling) unclearReason(w *wire) *reason {
 			continue
 		}
 		if change := changeOf(w, l.to); change != nil && l.from.sent < change.at && change.at <= l.to.sent {
-			return &reason{cause: CauseTCP, confidence: CannotTell, where: atCtoU, why: change.words(w) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
+			return &reason{cause: CauseTCP, confidence: CannotTell, where: atCtoU, why: changeWords(w, change) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
 		}
 	}
 	return nil

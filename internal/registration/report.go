@@ -15,42 +15,6 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// Verdicts of a Report. Readers must accept new values.
-const (
-	VerdictPartial   = "partial"
-	VerdictRecovered = "recovered"
-	VerdictHealthy   = "healthy"
-	VerdictUnknown   = "unknown"
-)
-
-// Verdicts of a Phone, beside VerdictPartial, VerdictRecovered and VerdictUnknown.
-const (
-	PhoneCameBack     = "came_back_by_keepalive"
-	PhoneRegistered   = "registered"
-	PhoneUnregistered = "unregistered"
-	PhoneRefused      = "refused"
-)
-
-// Causes.
-const (
-	CauseLate         = "late_keepalive"
-	CauseTCP          = "tcp_dropped"
-	CauseTraversal    = "traversal_down"
-	CausePath         = "path_changed"
-	CauseFailover     = "cucm_failover"
-	CauseAuth         = "auth"
-	CauseRefused      = "refused"
-	CauseResetOrLogin = "reset_or_login"
-	CauseUnknown      = "unknown"
-)
-
-// Confidences.
-const (
-	Certain    = "certain"
-	Likely     = "likely"
-	CannotTell = "cannot_tell"
-)
-
 // A Report is registrations.json, and what `grab report --json` prints. All times
 // are UTC by the collector's clock where the peer's offset is known.
 type Report struct {
@@ -161,15 +125,6 @@ type Phone struct {
 
 	Transactions []Transaction `json:"transactions"`
 }
-
-// Kinds of a Transaction.
-const (
-	KindFull       = "full"                // all lines
-	KindKeepAlive  = "keepalive"           // no body
-	KindSecondary  = "keepalive_secondary" // Expires: 0 and cisco-keep-alive
-	KindUnregister = "unregister"
-	KindRegister   = "register" // no body was logged: which kind is not known
-)
 
 // A Transaction is one REGISTER with its answer, its challenges and repetitions
 // folded in.

@@ -132,7 +132,7 @@ func (r *ruling) refused(w *wire) {
 	if t.marks.own {
 		who = "Expressway itself"
 	}
-	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), t.extra(w))
+	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), extra(w, t))
 	r.proofs = append(r.proofs, t.message().shows("REGISTER"), t.last.answer.shows(fmt.Sprintf("%d from %s", t.code, who)))
 
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
@@ -140,7 +140,7 @@ func (r *ruling) refused(w *wire) {
 	switch {
 	case t.last.challenged():
 		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
-	case t.cannotConnect(w):
+	case cannotConnect(w, t):
 		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
 	case stopped && stop.where == atCtoU:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
@@ -155,15 +155,6 @@ func (r *ruling) refused(w *wire) {
 		r.advice = "Read the answer, and look at the Expressway's own events, alarms and load at that time."
 	}
 	r.doubt(w, t.sent)
-}
-
-func (t *txn) phrase(w *wire) string {
-	for _, m := range t.last.msgs {
-		if m.code == t.code && m.phrase != 0 {
-			return w.texts.of(m.phrase)
-		}
-	}
-	return ""
 }
 
 func (r *ruling) unregistered(w *wire) {

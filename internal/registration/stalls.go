@@ -2,7 +2,6 @@ package registration
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -100,13 +99,4 @@ func stallsOf(w *wire, k [2]text, hs []held, usual int64) []stall {
 		}
 		return len(s.calls) < 2 || slices.ContainsFunc(w.steps, set)
 	})
-}
-
-func (s *stall) words() string {
-	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.name, s.to.name, s.to.name)
-	if s.from == s.to {
-		where = fmt.Sprintf("inside %s", s.from.name)
-	}
-	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
-		time.Unix(0, s.begin).UTC().Format(time.TimeOnly), time.Unix(0, s.end).UTC().Format(secondLayout), len(s.calls), seconds(s.most), where)
 }

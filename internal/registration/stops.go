@@ -34,7 +34,7 @@ func stopOf(w *wire, t *txn) (s stop, ok bool) {
 	up := t.last.sentUp
 	said := ""
 	if t.marks.own && t.last.answer != nil {
-		said = fmt.Sprintf("; %s answered %d itself%s", roleOf(w, t.last.answer), t.code, t.extra(w))
+		said = fmt.Sprintf("; %s answered %d itself%s", roleOf(w, t.last.answer), t.code, extra(w, t))
 	}
 	switch {
 	case t.last.challenged(), t.code != 0 && !t.marks.own:
@@ -74,7 +74,7 @@ func roleOf(w *wire, m *message) string {
 }
 
 // extra is what an answer says for itself, in brackets.
-func (t *txn) extra(w *wire) string {
+func extra(w *wire, t *txn) string {
 	if m := t.last.answer; m != nil && m.extra != 0 {
 		return " (" + w.texts.of(m.extra) + ")"
 	}
@@ -82,8 +82,8 @@ func (t *txn) extra(w *wire) string {
 }
 
 // cannotConnect reports whether C says of its own answer that it could not connect.
-func (t *txn) cannotConnect(w *wire) bool {
-	return t.marks.own && strings.Contains(strings.ToLower(t.extra(w)), "unable to connect")
+func cannotConnect(w *wire, t *txn) bool {
+	return t.marks.own && strings.Contains(strings.ToLower(extra(w, t)), "unable to connect")
 }
 
 // traversalTrouble are the records of a span that say that the connection or zone between

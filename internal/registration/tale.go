@@ -1,7 +1,6 @@
 package registration
 
 import (
-	"slices"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -40,10 +39,6 @@ type ending struct {
 	cut    *link // its connection closed, and nothing was heard since
 	silent *link // its connection went silent, as another phone shows
 }
-
-// inFlight is how long before the end of the logs an unanswered REGISTER may still be
-// answered: SIP's own patience, 64 times T1 (RFC 3261, section 17.1.2.2).
-const inFlight = int64(32 * time.Second)
 
 // tell goes through a chain in time order.
 func tell(w *wire, c *chain) tale {
@@ -109,15 +104,6 @@ func holeBefore(w *wire, c *chain, i int) *evidence.Span {
 		return nil
 	}
 	return w.missing(w.teller(), c.prev[i].ok, c.txns[i].sent)
-}
-
-// teller is the role whose logs tell how phones are registered: C, or E where there are
-// none of C.
-func (l *logs) teller() string {
-	if slices.ContainsFunc(l.ofRole("C"), func(h *host) bool { return h.sip+h.bodies > 0 }) {
-		return "C"
-	}
-	return "E"
 }
 
 // doubtfulBefore is a REGISTER before a success that was sent to CUCM and not answered,

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 )
@@ -72,6 +73,26 @@ func (l *tcpNotes) each(source int, f func(n tcpNote, src, dst netip.AddrPort)) 
 			f(n, src, dst)
 		}
 	}
+}
+
+// takeTCP takes the wanted records of connections out of what the sources gave, by host
+// and time, each once; the others are forgotten, and so it is called once. A host that is
+// none of the logs' hosts is nil.
+func (l *logs) takeTCP(wanted func(h *host, what string, src, dst netip.AddrPort) bool) []tcpNote {
+	var out []tcpNote
+	for i, s := range l.scans {
+		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
+			n.host = s.nameOf(n.host)
+			if wanted(l.byName[n.host], l.texts.of(n.what), src, dst) {
+				n.src, n.dst = l.texts.addEnd(src), l.texts.addEnd(dst)
+				out = append(out, n)
+			}
+		})
+		s.tcps = tcpNotes{}
+	}
+	return unique(out, func(x, y tcpNote) int {
+		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.at, y.at), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.what, y.what), cmp.Compare(x.reason, y.reason))
+	})
 }
 
 // plain is an end as it is compared: IPv4 is IPv4, and a zone is short.

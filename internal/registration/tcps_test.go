@@ -59,7 +59,8 @@ func TestForeignConnections(t *testing.T) {
 		t.Errorf("%d notes take %d bytes, and %d ends are numbered", s.tcps.n, bytes, len(sc.texts.ports))
 	}
 	l := &logs{texts: sc.texts, sources: sc.sources, scans: []*scan{s}, byName: map[text]*host{}}
-	tcps := pickTCP(l, map[netip.AddrPort]bool{netip.MustParseAddrPort("10.0.20.11:5060"): true})
+	cucm := netip.MustParseAddrPort("10.0.20.11:5060")
+	tcps := l.takeTCP(func(_ *host, _ string, src, dst netip.AddrPort) bool { return src == cucm || dst == cucm })
 	if len(tcps) > 0 || len(sc.texts.ports) > 10 || s.tcps.chunks != nil {
 		t.Errorf("%d notes stay, %d ends", len(tcps), len(sc.texts.ports))
 	}

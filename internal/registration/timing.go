@@ -154,19 +154,6 @@ func (l lapse) beyondGrace() *int64 {
 	return &g
 }
 
-// atCUCM is how long CUCM's first answer to the REGISTER took; 0: not known, also where
-// the logs lack a part of that time, for an earlier answer may have stood there.
-func (t *txn) atCUCM(w *wire) int64 {
-	up, reply := t.last.at[toCUCM], t.last.reply
-	if up == nil || reply == nil || reply.host != up.host || w.missing("C", up.at, reply.at) != nil {
-		return 0
-	}
-	return reply.at - up.at
-}
-
-// slow is from when on an answer of CUCM is a delay.
-const slow = int64(2 * time.Second)
-
 // worst is the lapse of the chain that was latest; nil: all were in time.
 func (c *chain) worst() *lapse {
 	var worst *lapse
@@ -180,4 +167,30 @@ func (c *chain) worst() *lapse {
 		}
 	}
 	return worst
+}
+
+// failed are the tries without success.
+func (l lapse) failed() []*txn {
+	var out []*txn
+	for _, t := range l.tries() {
+		if !t.good() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// unsure is how exactly the time of a shift of clocks is known: to a keep-alive and more.
+const unsure = int64(200 * time.Second)
+
+// shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
+func (l lapse) shaken(w *wire) *shaken {
+	c, e := l.to.peers(w.logs)
+	for i := range w.clocks.shaken {
+		s := &w.clocks.shaken[i]
+		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-unsure && s.at < l.to.sent+unsure {
+			return s
+		}
+	}
+	return nil
 }

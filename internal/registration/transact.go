@@ -6,33 +6,6 @@ import (
 	"time"
 )
 
-// A txn is one registration, keep-alive or unregister: its attempts, from a challenge
-// to what came of it.
-type txn struct {
-	line     *timeline
-	attempts []*attempt
-	last     *attempt
-	kind     string
-	sent     int64 // when the attempt that has the answer was sent on to CUCM
-	exact    bool  // sent is C's Sent to CUCM
-	begun    int64 // the same of the first attempt: lateness is judged by it
-	ok       int64 // when its success came from CUCM; 0: there was none
-	code     uint16
-	expires  int32 // granted; 0 or less: not known
-	marks    marks
-	link     *link
-}
-
-// marks are what a transaction's messages tell.
-type marks struct {
-	bulk     bool // its REGISTER asks for all lines
-	newReg   bool // CUCM took it for a new registration
-	told     bool // the answer's body was logged: newReg is known
-	rejected bool // CUCM's answer to a full REGISTER has a code of failure in its body
-	own      bool // an Expressway made the final answer itself
-	asked    bool // the REGISTER itself is in the logs, and not its answers alone
-}
-
 // again is how soon credentials follow a challenge.
 const again = int64(10 * time.Second)
 
@@ -70,8 +43,6 @@ func (l *timeline) allSecondary() {
 		}
 	}
 }
-
-func byTime(x, y *txn) int { return cmp.Compare(x.sent, y.sent) }
 
 func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 	t := &txn{line: l, attempts: of, last: of[len(of)-1]}
@@ -140,20 +111,6 @@ func answeredKind(m *message) string {
 	return ""
 }
 
-// firstAt is the first message of a stage over all attempts; nil: none was seen.
-func (t *txn) firstAt(s stage) *message {
-	for _, at := range t.attempts {
-		m := at.at[s]
-		if s == toCUCM {
-			m = at.sentUp
-		}
-		if m != nil {
-			return m
-		}
-	}
-	return nil
-}
-
 // reached is the time at which an attempt was sent on to CUCM, or the nearest to it
 // that was logged, by the reference clock. It is exact if C's Sent was logged.
 func reached(w *wire, t *attempt) (at int64, exact bool) {
@@ -218,67 +175,4 @@ func kindOf(msgs []*message) string {
 		}
 	}
 	return kind
-}
-
-// keeps reports whether the transaction is one that keeps or makes a registration.
-func (t *txn) keeps() bool { return t.kind != KindSecondary && t.kind != KindUnregister }
-
-// good reports whether it made or kept one.
-func (t *txn) good() bool { return t.keeps() && t.code/100 == 2 && t.ok != 0 }
-
-// peers are the C and the E that it went through, as far as they logged it.
-func (t *txn) peers(l *logs) (c, e *host) {
-	for _, m := range t.last.msgs {
-		switch h := l.byName[m.host]; {
-		case h.role == "C" && c == nil:
-			c = h
-		case h.role == "E" && e == nil:
-			e = h
-		}
-	}
-	return c, e
-}
-
-// message is the one that shows the transaction best: C's Sent.
-func (t *txn) message() *message {
-	for _, s := range []stage{toCUCM, intoC, outOfE, phoneToE} {
-		if m := t.last.at[s]; m != nil {
-			return m
-		}
-	}
-	return t.last.msgs[0]
-}
-
-// alarmed is the request that has the phone's last alarm; nil: none has.
-func (t *txn) alarmed() *message {
-	for _, at := range t.attempts {
-		for _, m := range at.msgs {
-			if m.is(hasAlarm) && m.is(isRequest) {
-				return m
-			}
-		}
-	}
-	return nil
-}
-
-// date is the phone's own clock when it sent the first attempt, in seconds; 0: not
-// logged.
-func (t *txn) date() int64 {
-	for _, m := range t.attempts[0].msgs {
-		if m.date != 0 && m.is(isRequest) {
-			return m.date
-		}
-	}
-	return 0
-}
-
-// ends is the time of its last record.
-func (t *txn) ends(w *wire) int64 {
-	var at int64
-	for _, a := range t.attempts {
-		for _, m := range a.msgs {
-			at = max(at, w.steady(m))
-		}
-	}
-	return at
 }

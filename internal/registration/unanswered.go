@@ -8,7 +8,7 @@ import (
 // byUnanswered: the first REGISTER after the success was sent in time and got no answer,
 // or not from CUCM. Then the phone was not late, whatever came after it.
 func byUnanswered(w *wire, l lapse) (reason, bool) {
-	t, s, ok := l.stopped(w)
+	t, s, ok := stoppedFirst(w, l)
 	if !ok {
 		return reason{}, false
 	}
@@ -26,7 +26,7 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 	case atEtoC, unknownC, atE:
 		return r.betweenEAndC(w, l, t, s), true
 	case atC:
-		if no := refusedFor(w, l, s.sent); t.cannotConnect(w) || no != nil {
+		if no := refusedFor(w, l, s.sent); cannotConnect(w, t) || no != nil {
 			r.cause, r.confidence, r.where = CauseFailover, Likely, atCtoU
 			if no != nil {
 				r.why += fmt.Sprintf("; a connection to %s failed at %s", no.node(), clock(no.closed))
@@ -75,9 +75,9 @@ func byDeadLink(w *wire, l lapse) (reason, bool) {
 	return r.followed(w, l, k, k.silent), true
 }
 
-// stopped is the first try that stopped on its way, if it is the first attempt: also one
+// stoppedFirst is the first try that stopped on its way, if it is the first attempt: also one
 // that C sent again, over another connection, and then had answered.
-func (l lapse) stopped(w *wire) (*txn, stop, bool) {
+func stoppedFirst(w *wire, l lapse) (*txn, stop, bool) {
 	t := l.first()
 	if !t.good() {
 		s, ok := stopOf(w, t)
@@ -183,19 +183,4 @@ func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].at
 	r.proofs = append(r.proofs, trouble...)
 	return r.with("the traversal zone failed at " + clock(trouble[0].at))
-}
-
-// unsure is how exactly the time of a shift of clocks is known: to a keep-alive and more.
-const unsure = int64(200 * time.Second)
-
-// shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
-func (l lapse) shaken(w *wire) *shaken {
-	c, e := l.to.peers(w.logs)
-	for i := range w.clocks.shaken {
-		s := &w.clocks.shaken[i]
-		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-unsure && s.at < l.to.sent+unsure {
-			return s
-		}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package registration
 
 import (
-	"cmp"
 	"net/netip"
 
 	"rtmtgrab/internal/expressway"
@@ -17,11 +16,10 @@ type wire struct {
 	links   *links
 	changes []change
 	tcps    []tcpNote // of connections from a C to CUCM, and of those between C and E that ended
-	events  []event
 }
 
-func newWire(l *logs, msgs []*message, events []event) *wire {
-	w := &wire{logs: l, lines: join(l, msgs), events: events}
+func newWire(l *logs, msgs []*message) *wire {
+	w := &wire{logs: l, lines: join(l, msgs)}
 	w.clocks = compareClocks(l, w.lines)
 	ends, _ := nodes(l, w.lines)
 	w.tcps = pickTCP(l, ends)
@@ -39,21 +37,9 @@ func newWire(l *logs, msgs []*message, events []event) *wire {
 // sources gave: of connections from a C to one of the nodes, and those that say that one
 // between C and E is no more.
 func pickTCP(l *logs, nodes map[netip.AddrPort]bool) []tcpNote {
-	var out []tcpNote
-	for i, s := range l.scans {
-		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
-			n.host = s.nameOf(n.host)
-			h, what := l.byName[n.host], l.texts.of(n.what)
-			toCUCM := h != nil && h.role != "E" && (nodes[src] || nodes[dst])
-			ended := what == expressway.TCPClosed || what == expressway.TCPFailed
-			if toCUCM || ended && (traversalPort(src.Port()) || traversalPort(dst.Port())) {
-				n.src, n.dst = l.texts.addEnd(src), l.texts.addEnd(dst)
-				out = append(out, n)
-			}
-		})
-		s.tcps = tcpNotes{}
-	}
-	return unique(out, func(x, y tcpNote) int {
-		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.at, y.at), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.what, y.what), cmp.Compare(x.reason, y.reason))
+	return l.takeTCP(func(h *host, what string, src, dst netip.AddrPort) bool {
+		toCUCM := h != nil && h.role != "E" && (nodes[src] || nodes[dst])
+		ended := what == expressway.TCPClosed || what == expressway.TCPFailed
+		return toCUCM || ended && (traversalPort(src.Port()) || traversalPort(dst.Port()))
 	})
 }

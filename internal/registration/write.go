@@ -2,13 +2,10 @@ package registration
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // write makes the report of what was found: the last step.
@@ -19,7 +16,7 @@ func write(o Options, w *wire, phones []*phone, rulings []*ruling) *Report {
 	}
 	for i, s := range w.scans {
 		r.Records, r.Unread = r.Records+s.records, r.Unread+s.unread
-		r.Files = append(r.Files, w.file(i, s))
+		r.Files = append(r.Files, fileOf(w, i, s))
 	}
 
 	all := make([]told, len(phones))
@@ -71,7 +68,7 @@ func tellOf(w *wire, p *phone, r *ruling) told {
 			o.Advice = advice(o.Verdict, r.reason)
 		}
 		o.LateAt = r.reason.where
-		cause := Statement{"cause: " + r.reason.causeWords() + ": " + r.reason.why, r.reason.confidence}
+		cause := Statement{"cause: " + causeWords(r.reason) + ": " + r.reason.why, r.reason.confidence}
 		claims = slices.Insert(claims, min(1, len(claims)), cause)
 	}
 	lateNumbers(w, r, &o)
@@ -97,7 +94,7 @@ func statements(claims []Claim) []Statement {
 func (t told) summary() string {
 	s := t.name() + " " + t.claims[0].Text
 	if t.reason != nil {
-		s += "; cause: " + t.reason.causeWords() + " (" + sure[t.reason.confidence] + "): " + t.reason.why
+		s += "; cause: " + causeWords(t.reason) + " (" + sure[t.reason.confidence] + "): " + t.reason.why
 	}
 	return strings.TrimSuffix(s, ".") + "."
 }
@@ -132,18 +129,6 @@ func lateNumbers(w *wire, r *ruling, o *Phone) {
 	if o.LateAt == nowhere {
 		o.LateAt = lostAt(w, l).where
 	}
-}
-
-func (p *phone) callIDs(w *wire) []string {
-	out := []string{}
-	seen := map[text]bool{}
-	for _, t := range p.txns {
-		if !seen[t.line.call] {
-			seen[t.line.call] = true
-			out = append(out, w.texts.of(t.line.call))
-		}
-	}
-	return out
 }
 
 func softwareOf(w *wire, p *phone) string {
@@ -197,72 +182,6 @@ func byRank(x, y told) int {
 	}
 	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(rankOf(x.verdict), rankOf(y.verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
-}
-
-func (w *wire) file(i int, s *scan) File {
-	src := w.sources[i]
-	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.records}
-	if f.Host == "" && len(s.hosts) == 1 {
-		for id := range s.hosts {
-			f.Host = w.texts.of(id)
-		}
-	}
-	if h := w.byName[w.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
-		f.Role = h.role
-	}
-	if !s.first.IsZero() {
-		from, to := s.first, s.last
-		if src.ClockOffset != nil {
-			from, to = from.Add(-*src.ClockOffset), to.Add(-*src.ClockOffset)
-		}
-		f.First, f.Last = &from, &to
-	}
-	if !w.Window.Empty() && (src.Complete || len(src.Missing) > 0) {
-		f.Coverage = string(evidence.Judge(w.Window, src.Missing))
-	}
-	return f
-}
-
-// connections lists those that carried a REGISTER or failed, with their phones.
-func connections(w *wire, phones []told) []Connection {
-	devices := carriedBy(w, phones)
-	out := []Connection{}
-	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.texts))}
-		if k.local.IsValid() {
-			c.Local = k.local.String()
-		}
-		if k.opened != 0 {
-			c.Opened = stamp(k.opened)
-		}
-		if k.closed != 0 && !k.failed {
-			c.Closed = stamp(k.closed)
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// carriedBy are the phones whose REGISTERs each connection carried.
-func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
-	out := map[*link]map[string]bool{}
-	for _, p := range phones {
-		for _, t := range p.txns {
-			for _, at := range t.attempts {
-				m := at.at[toCUCM]
-				if m == nil {
-					continue
-				}
-				if k := w.links.of(m); k != nil {
-					if out[k] == nil {
-						out[k] = map[string]bool{}
-					}
-					out[k][p.short()] = true
-				}
-			}
-		}
-	}
-	return out
 }
 
 // proofsOf are records as the report names them.

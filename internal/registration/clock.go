@@ -1,0 +1,18 @@
+package registration
+
+import (
+	"fmt"
+	"time"
+)
+
+const clockLayout = "15:04:05.000 UTC"
+
+func clock(at int64) string { return time.Unix(0, at).UTC().Format(clockLayout) }
+
+func seconds(ns int64) string { return fmt.Sprintf("%.1f s", float64(ns)/1e9) }
+
+func rounded(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Abs().Seconds()) }
+
+func changeWords(w *wire, c *change) string {
+	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.at), w.texts.of(c.c), w.texts.of(c.node), c.to, c.from)
+}

@@ -1,0 +1,74 @@
+package registration
+
+import (
+	"maps"
+	"slices"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// connections lists those that carried a REGISTER or failed, with their phones.
+func connections(w *wire, phones []told) []Connection {
+	devices := carriedBy(w, phones)
+	out := []Connection{}
+	for _, k := range w.links.all {
+		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.texts))}
+		if k.local.IsValid() {
+			c.Local = k.local.String()
+		}
+		if k.opened != 0 {
+			c.Opened = stamp(k.opened)
+		}
+		if k.closed != 0 && !k.failed {
+			c.Closed = stamp(k.closed)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// carriedBy are the phones whose REGISTERs each connection carried.
+func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
+	out := map[*link]map[string]bool{}
+	for _, p := range phones {
+		for _, t := range p.txns {
+			for _, at := range t.attempts {
+				m := at.at[toCUCM]
+				if m == nil {
+					continue
+				}
+				if k := w.links.of(m); k != nil {
+					if out[k] == nil {
+						out[k] = map[string]bool{}
+					}
+					out[k][p.short()] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+func fileOf(w *wire, i int, s *scan) File {
+	src := w.sources[i]
+	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.records}
+	if f.Host == "" && len(s.hosts) == 1 {
+		for id := range s.hosts {
+			f.Host = w.texts.of(id)
+		}
+	}
+	if h := w.byName[w.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
+		f.Role = h.role
+	}
+	if !s.first.IsZero() {
+		from, to := s.first, s.last
+		if src.ClockOffset != nil {
+			from, to = from.Add(-*src.ClockOffset), to.Add(-*src.ClockOffset)
+		}
+		f.First, f.Last = &from, &to
+	}
+	if !w.Window.Empty() && (src.Complete || len(src.Missing) > 0) {
+		f.Coverage = string(evidence.Judge(w.Window, src.Missing))
+	}
+	return f
+}

@@ -1,0 +1,129 @@
+package registration
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// moreLines says how it is known that the phone had more than one line when a keep-alive
+// brought it back: two of its numbers were seen between the full REGISTERs around it, or
+// CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
+// too. Empty: it is not known.
+func (p *phone) moreLines(w *wire, c *chain, t *txn) string {
+	from, to := int64(0), int64(1<<62)
+	for _, o := range c.txns {
+		if o.kind != KindFull && o.kind != KindUnregister || o.code/100 != 2 {
+			continue
+		}
+		switch {
+		case o.sent > t.sent:
+			to = min(to, o.sent)
+		case o.kind == KindFull:
+			from = o.attempts[0].begin // its own number counts
+		default:
+			from = o.ends(w)
+		}
+	}
+	var numbers []string
+	for _, s := range p.shown {
+		if s.to >= from && s.from <= to && !slices.Contains(numbers, s.number) {
+			numbers = append(numbers, s.number)
+		}
+	}
+	switch {
+	case len(numbers) > 1:
+		return "the numbers " + strings.Join(numbers, ", ") + " were seen"
+	case p.alerted:
+		return "the alert names it as partially registered"
+	}
+	return ""
+}
+
+// A shownNumber is a number of the phone and when it was seen first and last.
+type shownNumber struct {
+	number   string
+	from, to int64
+}
+
+// noteKey is how a lineNote names a phone: one of the three is set.
+type noteKey struct{ call, device, contact string }
+
+// linesShown are the notes of all sources on phones' lines, by what names the phone.
+func linesShown(w *wire) map[noteKey][]shownNumber {
+	out := map[noteKey][]shownNumber{}
+	for _, s := range w.scans {
+		for n, seen := range s.lines {
+			k := noteKey{call: n.call}
+			switch {
+			case n.device != "":
+				k = noteKey{device: strings.ToUpper(n.device)}
+			case n.contact != "":
+				k = noteKey{contact: n.contact}
+			}
+			for _, at := range seen {
+				shift := w.shift[n.host]
+				out[k] = append(out[k], shownNumber{n.number, at.from - shift, at.to - shift})
+			}
+		}
+	}
+	return out
+}
+
+// showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
+// show.
+func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
+	keys := map[noteKey]bool{{device: strings.ToUpper(p.device)}: p.device != ""}
+	if p.mac != "" && !p.guessed {
+		keys[noteKey{device: "SEP" + p.mac}] = true
+	}
+	for _, t := range p.txns {
+		keys[noteKey{call: w.texts.of(t.line.call)}] = true
+	}
+	p.ofRegisters(w, keys)
+	for k, on := range keys {
+		if on {
+			p.shown = append(p.shown, notes[k]...)
+		}
+	}
+	slices.SortFunc(p.shown, func(x, y shownNumber) int {
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.from, y.from), cmp.Compare(x.to, y.to))
+	})
+	numbers := map[string]bool{}
+	for _, s := range p.shown {
+		numbers[s.number] = true
+	}
+	p.numbers = slices.Sorted(maps.Keys(numbers))
+}
+
+// ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
+// registered, and the Contacts by which CUCM calls it.
+func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
+	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
+	see := func(m *message) {
+		if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
+			keys[noteKey{contact: c}] = true
+		}
+		n := w.texts.of(m.user)
+		if n == "" {
+			return
+		}
+		i, ok := last[n]
+		if !ok {
+			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
+			last[n] = i
+		}
+		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
+	}
+	for _, t := range p.txns {
+		if t.kind == KindFull || t.kind == KindUnregister {
+			clear(last)
+		}
+		for _, at := range t.attempts {
+			for _, m := range at.msgs {
+				see(m)
+			}
+		}
+	}
+}
