@@ -85,7 +85,7 @@ func (e *chainEnd) add(t *txn) {
 }
 
 // together is how soon a phone with separate REGISTERs registers its next number.
-const together = int64(5 * time.Second)
+const together = 5 * time.Second
 
 // before reports whether a timeline takes the place of the chain: with the same node
 // nothing of the chain succeeded after it had begun. Of two nodes only one has the
@@ -97,7 +97,7 @@ func (e *chainEnd) before(l *timeline) bool {
 		if t.good() {
 			if from < 0 {
 				from = t.sent
-				goes = e.last != nil && !e.left && t.user() != e.last.user() && abs(from-e.last.sent) < together
+				goes = e.last != nil && !e.left && t.user() != e.last.user() && time.Duration(from-e.last.sent).Abs() < together
 			}
 			to = t.sent
 		}
@@ -145,8 +145,11 @@ func (c *chain) regular(i int) bool {
 		t.line == c.prev[i].line && (t.kind == KindKeepAlive || t.kind == KindRegister)
 }
 
-// enough gaps tell a cadence, and farBack transactions are looked at for them.
-const enough, farBack = 31, 200
+const (
+	enough   = 31  // gaps tell a cadence
+	agreeing = 3   // of REGISTERs of unknown kind must agree
+	farBack  = 200 // transactions are looked at for them
+)
 
 // cadence is the phone's own at the transaction of that index: the median of its gaps
 // before, or of those after if there are none. 0: it is not known. REGISTERs of unknown
@@ -180,7 +183,7 @@ func (c *chain) cadence(i int) int64 {
 		return 0
 	}
 	m := median(gaps)
-	if !clear && (len(gaps) < few || gaps[0] < m*4/5 || gaps[len(gaps)-1] > m*5/4) {
+	if !clear && (len(gaps) < agreeing || gaps[0] < m*4/5 || gaps[len(gaps)-1] > m*5/4) {
 		return 0
 	}
 	return m

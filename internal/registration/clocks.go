@@ -149,3 +149,5 @@ func median(v []int64) int64 {
 	slices.Sort(v)
 	return v[len(v)/2]
 }
+
+func abs(n int64) int64 { return max(n, -n) }

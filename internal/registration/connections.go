@@ -57,7 +57,7 @@ func fileOf(w *wire, i int, s *scan) File {
 			f.Host = w.texts.of(id)
 		}
 	}
-	if h := w.byName[w.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
+	if h := w.hostNamed(f.Host); f.Role == "" && f.Host != "" && h != nil {
 		f.Role = h.role
 	}
 	if !s.first.IsZero() {

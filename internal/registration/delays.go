@@ -85,7 +85,7 @@ func beforeE(w *wire, l lapse) int64 {
 	}
 	base := median(slices.Clone(usual))
 	for _, o := range usual {
-		if abs(o-base) > int64(3*time.Second) {
+		if time.Duration(o-base).Abs() > sameDate {
 			return -1 // the phone's clock was set meanwhile
 		}
 	}
@@ -96,11 +96,14 @@ func beforeE(w *wire, l lapse) int64 {
 	return max(0, d)
 }
 
+// sameDate is by how much a phone's Date may lag more or less while its clock runs on.
+const sameDate = 3 * time.Second
+
 // goesOn reports whether the phone's clock is seen unchanged after a REGISTER: only then
 // a Date that lags is a delay, and no clock that was set.
 func goesOn(w *wire, c *chain, f *txn, base int64) bool {
 	for _, t := range c.near(f) {
-		if at, ok := lag(w, t); ok && t.sent > f.sent && abs(at-base) <= int64(3*time.Second) {
+		if at, ok := lag(w, t); ok && t.sent > f.sent && time.Duration(at-base).Abs() <= sameDate {
 			return true
 		}
 	}

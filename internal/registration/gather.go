@@ -3,6 +3,7 @@ package registration
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // gather joins what the sources gave: records of one message that stand in two files,
@@ -46,7 +47,7 @@ const maxRun = 64
 // absorbed joins a message to one of a run of equal hash: its other record, or the
 // same record in another file.
 func absorbed(run []*message, m *message) bool {
-	for i := len(run) - 1; i >= max(0, len(run)-maxRun) && m.at-run[i].at <= nearby; i-- {
+	for i := len(run) - 1; i >= max(0, len(run)-maxRun) && time.Duration(m.at-run[i].at) <= nearby; i-- {
 		o := run[i]
 		if o.mate(m) {
 			o.take(m)

@@ -22,7 +22,7 @@ type stretch struct{ from, to int64 }
 
 // apartLines is how long a number is not seen for the next time to begin a stretch: in
 // between somebody may have logged in or out.
-const apartLines = int64(time.Minute)
+const apartLines = time.Minute
 
 // maxLineNotes bounds what is kept of one source.
 const maxLineNotes = 100_000
@@ -65,7 +65,7 @@ func (l *lineNotes) add(n lineNote, at int64) {
 	if seen == nil && len(*l) >= maxLineNotes {
 		return
 	}
-	if k := len(seen) - 1; k >= 0 && abs(at-seen[k].to) < apartLines || len(seen) == maxStretches {
+	if k := len(seen) - 1; k >= 0 && time.Duration(at-seen[k].to).Abs() < apartLines || len(seen) == maxStretches {
 		k = len(seen) - 1
 		seen[k] = stretch{min(seen[k].from, at), max(seen[k].to, at)}
 		return

@@ -181,6 +181,15 @@ func (h *host) bodiesLogged() string {
 	}
 }
 
+// hostNamed is the host of a name; nil: there is none.
+func (l *logs) hostNamed(name string) *host {
+	id, ok := l.texts.ids[name]
+	if !ok {
+		return nil
+	}
+	return l.byName[id]
+}
+
 func (l *logs) ofRole(role string) []*host {
 	var out []*host
 	for _, h := range l.hosts {

@@ -150,7 +150,7 @@ func clockNotes(w *wire, phones int) []string {
 		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.c.name, s.e.name, rounded(time.Duration(s.by)), clock(s.at))
 	}
 	for _, p := range w.apart {
-		if abs(p.ahead) >= apartFrom {
+		if time.Duration(p.ahead).Abs() >= time.Duration(apartFrom) {
 			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.name, p.e.name, rounded(time.Duration(p.ahead)))
 		}
 	}

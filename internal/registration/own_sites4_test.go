@@ -255,7 +255,7 @@ func TestOwnCorrupt(t *testing.T) {
 					}
 				}
 			}
-			src[i] = src[i].with(text)
+			src[i] = with(src[i], text)
 			if r.IntN(3) == 0 {
 				src[i].Host, src[i].Role = "", ""
 			}

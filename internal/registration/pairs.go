@@ -31,13 +31,13 @@ func (p *pairs) add(m *message) bool {
 }
 
 // nearby is how far apart the two records of one message may be.
-const nearby = int64(5 * time.Second)
+const nearby = 5 * time.Second
 
 // mate reports whether two records of the same peer and hash are of one message.
 func (m *message) mate(o *message) bool {
 	cut := m.is(isCut) && (m.call == 0 || m.cseq == 0) || o.is(isCut) && (o.call == 0 || o.cseq == 0) // what is missing stands in the twin
 	return (cut || m.call == o.call && m.cseq == o.cseq) && m.code == o.code && (m.flags^o.flags)&(isRequest|isSent) == 0 &&
-		(m.info.length == 0) != (o.info.length == 0) && (m.body.length == 0) != (o.body.length == 0) && abs(m.at-o.at) <= nearby
+		(m.info.length == 0) != (o.info.length == 0) && (m.body.length == 0) != (o.body.length == 0) && time.Duration(m.at-o.at).Abs() <= nearby
 }
 
 // take joins the other record of a message to it. Of the two times the later counts: one
@@ -62,5 +62,3 @@ func (m *message) take(o *message) {
 		m.to = line.to
 	}
 }
-
-func abs(n int64) int64 { return max(n, -n) }
