@@ -5,7 +5,12 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/logs"
 )
+
+// A Source is one log of one peer, or of several where a syslog server wrote it. It is
+// what reading takes, so the type is of package logs.
+type Source = logs.Source
 
 // Options say what is known beside the logs. The zero value knows nothing.
 type Options struct {
@@ -31,7 +36,7 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	if o.Hops == 0 {
 		o.Hops = 100_000
 	}
-	l, msgs, err := read(ctx, sources, o.Window, o.Peers)
+	l, msgs, err := logs.Read(ctx, sources, o.Window, o.Peers)
 	if err != nil {
 		return nil, err
 	}

@@ -3,35 +3,37 @@ package registration
 import (
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // An attempt is one REGISTER, by its Call-ID, host in To and CSeq, with all that was
 // logged of it and its answers: every repetition and every hop.
 type attempt struct {
-	msgs   []*message       // in time order
-	at     [stages]*message // the first of each stage; of answers the final ones; of toCUCM the one that was answered
-	sentUp *message         // the first that C sent to CUCM
-	reply  *message         // first answer from CUCM to what was answered, 100 too
-	code   uint16           // of the answer that counts; 0: none was seen
-	answer *message         // that answer
-	begin  int64            // by the reference clock
+	msgs   []*logs.Message            // in time order
+	at     [logs.Stages]*logs.Message // the first of each stage; of answers the final ones; of toCUCM the one that was answered
+	sentUp *logs.Message              // the first that C sent to CUCM
+	reply  *logs.Message              // first answer from CUCM to what was answered, 100 too
+	code   uint16                     // of the answer that counts; 0: none was seen
+	answer *logs.Message              // that answer
+	begin  int64                      // by the reference clock
 }
 
-func newAttempt(l *logs, msgs []*message) *attempt {
+func newAttempt(l *logs.Logs, msgs []*logs.Message) *attempt {
 	t := &attempt{msgs: msgs}
 	for _, m := range msgs {
-		s := l.stage(m)
-		if s == stages || !m.is(isRequest) && m.code < 200 {
+		s := l.Stage(m)
+		if s == logs.Stages || !m.Is(logs.Request) && m.Code < 200 {
 			continue
 		}
-		if old := t.at[s]; old == nil || s >= fromCUCM && better(m, old) {
+		if old := t.at[s]; old == nil || s >= logs.FromCUCM && better(m, old) {
 			t.at[s] = m
 		}
 	}
-	t.sentUp = t.at[toCUCM]
-	for _, s := range []stage{fromCUCM, outOfC, intoE, eToPhone} {
+	t.sentUp = t.at[logs.ToCUCM]
+	for _, s := range []logs.Stage{logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
 		if m := t.at[s]; m != nil && (t.answer == nil || better(m, t.answer)) {
-			t.answer, t.code = m, m.code
+			t.answer, t.code = m, m.Code
 		}
 	}
 	t.answered(l)
@@ -40,31 +42,31 @@ func newAttempt(l *logs, msgs []*message) *attempt {
 
 // better: a success counts more than a failure before or after it, and a later
 // failure more than an earlier one of the same stage.
-func better(m, old *message) bool {
-	ok, was := m.code < 300, old.code < 300
-	return ok && !was || ok == was && !ok && m.at > old.at && m.host == old.host
+func better(m, old *logs.Message) bool {
+	ok, was := m.Code < 300, old.Code < 300
+	return ok && !was || ok == was && !ok && m.At > old.At && m.Host == old.Host
 }
 
 // answered picks, of several requests that C sent, the one that has the answer: C
 // tries another node or connection with the same CSeq and another branch.
-func (t *attempt) answered(l *logs) {
-	got := t.at[fromCUCM]
-	if got != nil && t.at[toCUCM] != nil {
+func (t *attempt) answered(l *logs.Logs) {
+	got := t.at[logs.FromCUCM]
+	if got != nil && t.at[logs.ToCUCM] != nil {
 		for _, m := range t.msgs {
-			if l.stage(m) != toCUCM || m.at > got.at || m.host != got.host {
+			if l.Stage(m) != logs.ToCUCM || m.At > got.At || m.Host != got.Host {
 				continue
 			}
-			if got.branch != 0 && m.branch == got.branch && t.at[toCUCM].branch != got.branch || got.branch == 0 && m.local == got.local && t.at[toCUCM].local != got.local {
-				t.at[toCUCM] = m
+			if got.Branch != 0 && m.Branch == got.Branch && t.at[logs.ToCUCM].Branch != got.Branch || got.Branch == 0 && m.Local == got.Local && t.at[logs.ToCUCM].Local != got.Local {
+				t.at[logs.ToCUCM] = m
 			}
 		}
 	}
 	for _, m := range t.msgs {
-		if l.stage(m) != fromCUCM {
+		if l.Stage(m) != logs.FromCUCM {
 			continue
 		}
-		up := t.at[toCUCM]
-		if up == nil || got == nil || m.at >= up.at && (m.branch == got.branch || m.branch == 0) {
+		up := t.at[logs.ToCUCM]
+		if up == nil || got == nil || m.At >= up.At && (m.Branch == got.Branch || m.Branch == 0) {
 			t.reply = m
 			return
 		}
@@ -76,23 +78,23 @@ func (t *attempt) challenged() bool { return t.code == 401 || t.code == 407 }
 
 // refusedToken reports whether the challenge refuses credentials that were sent.
 func (t *attempt) refusedToken() bool {
-	return t.challenged() && t.sentCredentials() && t.answer.is(hasBody) && t.answer.is(isBearer)
+	return t.challenged() && t.sentCredentials() && t.answer.Is(logs.HasBody) && t.answer.Is(logs.Bearer)
 }
 
 func (t *attempt) sentCredentials() bool {
-	return slices.ContainsFunc(t.msgs, func(m *message) bool { return m.is(hasAuth) && m.is(isRequest) })
+	return slices.ContainsFunc(t.msgs, func(m *logs.Message) bool { return m.Is(logs.HasAuth) && m.Is(logs.Request) })
 }
 
 // requests is how often the REGISTER was sent, as the peer saw it that is nearest to
 // the phone.
-func (t *attempt) requests(l *logs) int {
-	for s := phoneToE; s <= toCUCM; s++ {
+func (t *attempt) requests(l *logs.Logs) int {
+	for s := logs.PhoneToE; s <= logs.ToCUCM; s++ {
 		if t.at[s] == nil {
 			continue
 		}
 		n := 0
 		for _, m := range t.msgs {
-			if l.stage(m) == s && (s != toCUCM || m.branch == t.at[s].branch) {
+			if l.Stage(m) == s && (s != logs.ToCUCM || m.Branch == t.at[s].Branch) {
 				n++
 			}
 		}

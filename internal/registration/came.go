@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // came is about a keep-alive that was answered as a new registration, and no full
@@ -17,12 +19,12 @@ func (r *ruling) came(w *wire, p *phone) {
 		r.verdict = VerdictPartial
 		lines = " with one line, though it has more (" + known + ")"
 	}
-	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].cseq, w.texts.of(t.line.to))
+	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].CSeq, w.Texts.Of(t.line.to))
 	r.proofs = cameProofs(t)
 	r.explain(w, r.chain.lapseTo(t))
 	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.usedBefore() {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
-		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].cseq), Confidence: CannotTell}
+		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].CSeq), Confidence: CannotTell}
 	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
 		r.lower(Likely)
 	}
@@ -34,7 +36,7 @@ func (r *ruling) came(w *wire, p *phone) {
 func (r *ruling) after(w *wire, t *txn) {
 	s := &r.chain.tale
 	whole := Certain
-	if !w.covered(t.sent, w.logs.end) {
+	if !w.Covered(t.sent, w.Logs.End) {
 		whole = CannotTell
 	}
 	switch {
@@ -44,9 +46,9 @@ func (r *ruling) after(w *wire, t *txn) {
 	case s.unclear != nil && s.unclear.sent > t.sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
-	case w.logs.end < t.sent:
+	case w.Logs.End < t.sent:
 		r.lower(Likely)
-		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", clock(w.logs.end))
+		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", clock(w.Logs.End))
 	case len(s.failing) > 0:
 		r.lower(Likely)
 		t := s.failing[len(s.failing)-1]
@@ -54,18 +56,18 @@ func (r *ruling) after(w *wire, t *txn) {
 		if t.code != 0 {
 			became = fmt.Sprintf("was answered %d %s", t.code, t.phrase(w))
 		}
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.logs.end), clock(t.sent), became)
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.Logs.End), clock(t.sent), became)
 	case s.end.cut != nil:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.logs.end), clock(s.end.cut.closed))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.Logs.End), clock(s.end.cut.closed))
 	case s.end.quiet:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.logs.end), clock(s.last.sent))
-	case w.logs.end-t.sent < restAfter:
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.Logs.End), clock(s.last.sent))
+	case w.Logs.End-t.sent < restAfter:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.logs.end), seconds(w.logs.end-t.sent))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.Logs.End), seconds(w.Logs.End-t.sent))
 	default:
-		r.claim(whole, "no full REGISTER follows until the logs end at %s", clock(w.logs.end))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s", clock(w.Logs.End))
 	}
 }
 
@@ -104,11 +106,11 @@ func (r *ruling) cameWithItsLine(w *wire, p *phone) {
 }
 
 // cameProofs are the REGISTER and its answer.
-func cameProofs(t *txn) []proof {
-	out := []proof{t.message().shows("REGISTER without a body, sent on to CUCM")}
+func cameProofs(t *txn) []logs.Proof {
+	out := []logs.Proof{t.message().Shows("REGISTER without a body, sent on to CUCM")}
 	for _, m := range t.last.msgs {
-		if m.is(isNewReg) && len(out) < 2 || m.is(isNewReg) && t.message() == t.last.msgs[0] && !t.message().is(isRequest) && len(out) < 3 {
-			out = append(out, m.shows("200 OK with x-cisco-newreg: CUCM had dropped it"))
+		if m.Is(logs.NewReg) && len(out) < 2 || m.Is(logs.NewReg) && t.message() == t.last.msgs[0] && !t.message().Is(logs.Request) && len(out) < 3 {
+			out = append(out, m.Shows("200 OK with x-cisco-newreg: CUCM had dropped it"))
 		}
 	}
 	return out

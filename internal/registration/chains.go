@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A chain is one registration of a phone: one Call-ID after the other. A phone with
@@ -46,7 +48,7 @@ func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain 
 		if of == nil {
 			of = &chain{wait: wait}
 			out = append(out, of)
-			ends[of] = &chainEnd{good: map[text]int64{}}
+			ends[of] = &chainEnd{good: map[logs.Text]int64{}}
 		}
 		for _, t := range l.txns {
 			if t.kind != KindSecondary {
@@ -63,10 +65,10 @@ func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain 
 
 // A chainEnd is how a chain in the making stands: its last successes.
 type chainEnd struct {
-	good    map[text]int64 // by node
-	unknown int64          // of a REGISTER of unknown kind
-	last    *txn           // the last success
-	left    bool           // it unregistered since
+	good    map[logs.Text]int64 // by node
+	unknown int64               // of a REGISTER of unknown kind
+	last    *txn                // the last success
+	left    bool                // it unregistered since
 }
 
 func (e *chainEnd) add(t *txn) {

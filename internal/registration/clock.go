@@ -14,5 +14,5 @@ func seconds(ns int64) string { return fmt.Sprintf("%.1f s", float64(ns)/1e9) }
 func rounded(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Abs().Seconds()) }
 
 func changeWords(w *wire, c *change) string {
-	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.at), w.texts.of(c.c), w.texts.of(c.node), c.to, c.from)
+	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.at), w.Texts.Of(c.c), w.Texts.Of(c.node), c.to, c.from)
 }

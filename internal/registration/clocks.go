@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // apartFrom is how far two clocks must differ for it to matter.
@@ -11,7 +13,7 @@ const apartFrom = int64(time.Second)
 
 // clocks say how the peers' clocks differ from the reference, which is the first C's.
 type clocks struct {
-	shift  map[text]int64 // ns by which a clock is ahead, where hops show more than apartFrom
+	shift  map[logs.Text]int64 // ns by which a clock is ahead, where hops show more than apartFrom
 	apart  []apart
 	steps  []step
 	shaken []shaken
@@ -20,18 +22,18 @@ type clocks struct {
 // An apart says by how much the clock of a C is ahead of that of an E, as the delays of
 // hops show: there and back take as long.
 type apart struct {
-	c, e  *host
+	c, e  *logs.Host
 	ahead int64 // ns
 }
 
 // steady is a message's time by the reference clock.
-func (c *clocks) steady(m *message) int64 { return c.unstepped(m) - c.shift[m.host] }
+func (c *clocks) steady(m *logs.Message) int64 { return c.unstepped(m) - c.shift[m.Host] }
 
 // unstepped is a message's time by its host's clock as it was before it stepped.
-func (c *clocks) unstepped(m *message) int64 {
-	at := m.at
+func (c *clocks) unstepped(m *logs.Message) int64 {
+	at := m.At
 	for i := range c.steps {
-		if s := &c.steps[i]; s.host == m.host && s.before(m) {
+		if s := &c.steps[i]; s.host == m.Host && s.before(m) {
 			at -= s.by
 		}
 	}
@@ -39,15 +41,15 @@ func (c *clocks) unstepped(m *message) int64 {
 }
 
 // agree reports whether the clocks of two hosts may be compared.
-func (c *clocks) agree(x, y text) bool {
-	stepped := func(h text) bool { return slices.ContainsFunc(c.steps, func(s step) bool { return s.host == h }) }
+func (c *clocks) agree(x, y logs.Text) bool {
+	stepped := func(h logs.Text) bool { return slices.ContainsFunc(c.steps, func(s step) bool { return s.host == h }) }
 	return x == y || c.shift[x] == c.shift[y] && !stepped(x) && !stepped(y)
 }
 
 // compareClocks finds clocks that stepped and clocks that are apart. Times that are
 // shown stay as they are.
-func compareClocks(l *logs, lines []*timeline) *clocks {
-	c := &clocks{shift: map[text]int64{}}
+func compareClocks(l *logs.Logs, lines []*timeline) *clocks {
+	c := &clocks{shift: map[logs.Text]int64{}}
 	c.steps, c.shaken = stepsByDate(l, lines)
 	pairs := hopsOf(l, lines, c)
 	for k, hops := range pairs {
@@ -58,8 +60,8 @@ func compareClocks(l *logs, lines []*timeline) *clocks {
 			c.apart = append(c.apart, apart{k[0], k[1], ahead})
 		}
 	}
-	slices.SortFunc(c.apart, func(x, y apart) int { return cmp.Or(cmp.Compare(x.c.name, y.c.name), cmp.Compare(x.e.name, y.e.name)) })
-	slices.SortFunc(c.shaken, func(x, y shaken) int { return cmp.Or(cmp.Compare(x.c.name, y.c.name), cmp.Compare(x.e.name, y.e.name)) })
+	slices.SortFunc(c.apart, func(x, y apart) int { return cmp.Or(cmp.Compare(x.c.Name, y.c.Name), cmp.Compare(x.e.Name, y.e.Name)) })
+	slices.SortFunc(c.shaken, func(x, y shaken) int { return cmp.Or(cmp.Compare(x.c.Name, y.c.Name), cmp.Compare(x.e.Name, y.e.Name)) })
 	c.spread()
 
 	for _, t := range lines {
@@ -75,7 +77,7 @@ func compareClocks(l *logs, lines []*timeline) *clocks {
 
 // spread gives every clock its shift, from the first C on.
 func (c *clocks) spread() {
-	known := map[*host]bool{}
+	known := map[*logs.Host]bool{}
 	for range c.apart {
 		for _, p := range c.apart {
 			if len(known) == 0 {
@@ -86,9 +88,9 @@ func (c *clocks) spread() {
 			}
 			switch {
 			case known[p.c] && !known[p.e]:
-				c.shift[p.e.id], known[p.e] = c.shift[p.c.id]-p.ahead, true
+				c.shift[p.e.ID], known[p.e] = c.shift[p.c.ID]-p.ahead, true
 			case known[p.e] && !known[p.c]:
-				c.shift[p.c.id], known[p.c] = c.shift[p.e.id]+p.ahead, true
+				c.shift[p.c.ID], known[p.c] = c.shift[p.e.ID]+p.ahead, true
 			}
 		}
 	}
@@ -102,15 +104,15 @@ type hop struct{ at, there, back int64 }
 const maxSamples = 1000
 
 // hopsOf are the hops between each C and E, in time order.
-func hopsOf(l *logs, lines []*timeline, c *clocks) map[[2]*host][]hop {
-	pairs := map[[2]*host][]hop{}
+func hopsOf(l *logs.Logs, lines []*timeline, c *clocks) map[[2]*logs.Host][]hop {
+	pairs := map[[2]*logs.Host][]hop{}
 	for _, t := range lines {
 		for _, at := range t.attempts {
-			out, in, c2, e2 := at.at[outOfE], at.at[intoC], at.at[outOfC], at.at[intoE]
-			if out == nil || in == nil || c2 == nil || e2 == nil || c2.code != e2.code || in.host != c2.host || out.host != e2.host {
+			out, in, c2, e2 := at.at[logs.OutOfE], at.at[logs.IntoC], at.at[logs.OutOfC], at.at[logs.IntoE]
+			if out == nil || in == nil || c2 == nil || e2 == nil || c2.Code != e2.Code || in.Host != c2.Host || out.Host != e2.Host {
 				continue
 			}
-			k := [2]*host{l.byName[in.host], l.byName[out.host]}
+			k := [2]*logs.Host{l.ByName[in.Host], l.ByName[out.Host]}
 			pairs[k] = append(pairs[k], hop{c.unstepped(out), c.unstepped(in) - c.unstepped(out), c.unstepped(e2) - c.unstepped(c2)})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // connections lists those that carried a REGISTER or failed, with their phones.
@@ -12,7 +13,7 @@ func connections(w *wire, phones []told) []Connection {
 	devices := carriedBy(w, phones)
 	out := []Connection{}
 	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.texts))}
+		c := Connection{C: w.Texts.Of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.Texts))}
 		if k.local.IsValid() {
 			c.Local = k.local.String()
 		}
@@ -33,7 +34,7 @@ func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
 	for _, p := range phones {
 		for _, t := range p.txns {
 			for _, at := range t.attempts {
-				m := at.at[toCUCM]
+				m := at.at[logs.ToCUCM]
 				if m == nil {
 					continue
 				}
@@ -49,19 +50,19 @@ func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
 	return out
 }
 
-func fileOf(w *wire, i int, s *scan) File {
-	src := w.sources[i]
-	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.records}
-	if f.Host == "" && len(s.hosts) == 1 {
-		for id := range s.hosts {
-			f.Host = w.texts.of(id)
+func fileOf(w *wire, i int, s *logs.Scan) File {
+	src := w.Sources[i]
+	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.Records}
+	if f.Host == "" && len(s.Hosts) == 1 {
+		for id := range s.Hosts {
+			f.Host = w.Texts.Of(id)
 		}
 	}
-	if h := w.hostNamed(f.Host); f.Role == "" && f.Host != "" && h != nil {
-		f.Role = h.role
+	if h := w.HostNamed(f.Host); f.Role == "" && f.Host != "" && h != nil {
+		f.Role = h.Role
 	}
-	if !s.first.IsZero() {
-		from, to := s.first, s.last
+	if !s.First.IsZero() {
+		from, to := s.First, s.Last
 		if src.ClockOffset != nil {
 			from, to = from.Add(-*src.ClockOffset), to.Add(-*src.ClockOffset)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // delays are how long the first attempt of a lapse took on each part of its way, beyond
@@ -21,30 +23,30 @@ type delays struct {
 func delaysOf(w *wire, l lapse) delays {
 	d := delays{-1, -1, -1, -1, -1, -1}
 	f := l.first()
-	e, out, in, up := f.firstAt(phoneToE), f.firstAt(outOfE), f.firstAt(intoC), f.firstAt(toCUCM)
-	if e != nil && out != nil && e.host == out.host {
+	e, out, in, up := f.firstAt(logs.PhoneToE), f.firstAt(logs.OutOfE), f.firstAt(logs.IntoC), f.firstAt(logs.ToCUCM)
+	if e != nil && out != nil && e.Host == out.Host {
 		d.inE = w.unstepped(out) - w.unstepped(e)
 	}
-	if in != nil && up != nil && in.host == up.host {
+	if in != nil && up != nil && in.Host == up.Host {
 		d.inC = w.unstepped(up) - w.unstepped(in)
 	}
 	if out != nil && in != nil {
-		if usual, ok := usualHop(w, l.chain, out.host, in.host, f); ok {
+		if usual, ok := usualHop(w, l.chain, out.Host, in.Host, f); ok {
 			d.eToC = w.unstepped(in) - w.unstepped(out) - usual
 		}
 	}
-	d.atE = excess(w, l, phoneToE)
-	d.atC = excess(w, l, intoC)
+	d.atE = excess(w, l, logs.PhoneToE)
+	d.atC = excess(w, l, logs.IntoC)
 	d.phone = beforeE(w, l)
 	return d
 }
 
 // usualHop is how long the way from an E to a C takes in this chain, by their two clocks.
-func usualHop(w *wire, c *chain, e, to text, but *txn) (int64, bool) {
+func usualHop(w *wire, c *chain, e, to logs.Text, but *txn) (int64, bool) {
 	var all []int64
 	for _, t := range c.txns {
-		out, in := t.firstAt(outOfE), t.firstAt(intoC)
-		if t != but && out != nil && in != nil && out.host == e && in.host == to {
+		out, in := t.firstAt(logs.OutOfE), t.firstAt(logs.IntoC)
+		if t != but && out != nil && in != nil && out.Host == e && in.Host == to {
 			all = append(all, w.unstepped(in)-w.unstepped(out))
 		}
 	}
@@ -56,9 +58,9 @@ func usualHop(w *wire, c *chain, e, to text, but *txn) (int64, bool) {
 
 // excess is by how much the gap before the first attempt, as one stage saw it, is longer
 // than the cadence; -1: it did not see both ends, or not at the same host.
-func excess(w *wire, l lapse, s stage) int64 {
+func excess(w *wire, l lapse, s logs.Stage) int64 {
 	from, to := l.from.firstAt(s), l.first().firstAt(s)
-	if from == nil || to == nil || from.host != to.host || l.cadence == 0 {
+	if from == nil || to == nil || from.Host != to.Host || l.cadence == 0 {
 		return -1
 	}
 	return max(0, w.unstepped(to)-w.unstepped(from)-l.cadence)
@@ -116,7 +118,7 @@ func lag(w *wire, t *txn) (int64, bool) {
 	if date == 0 {
 		return 0, false
 	}
-	for _, s := range []stage{phoneToE, outOfE, intoC, toCUCM} {
+	for _, s := range []logs.Stage{logs.PhoneToE, logs.OutOfE, logs.IntoC, logs.ToCUCM} {
 		if m := t.attempts[0].at[s]; m != nil {
 			return w.steady(m) - date*int64(time.Second), true
 		}
@@ -134,7 +136,7 @@ type loss struct {
 // one host, or on two that were compared.
 func lostAt(w *wire, l lapse) loss {
 	late := l.late()
-	if late == nil || l.first().firstAt(toCUCM) == nil {
+	if late == nil || l.first().firstAt(logs.ToCUCM) == nil {
 		return loss{}
 	}
 	d := delaysOf(w, l)
@@ -186,9 +188,9 @@ func byItself(l lapse) loss {
 	f := l.first()
 	last := uint32(0)
 	for _, at := range l.from.attempts {
-		last = max(last, at.msgs[0].cseq)
+		last = max(last, at.msgs[0].CSeq)
 	}
-	if first := f.attempts[0].msgs[0].cseq; f.line == l.from.line && first == last+1 {
+	if first := f.attempts[0].msgs[0].CSeq; f.line == l.from.line && first == last+1 {
 		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
 	}
 	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}

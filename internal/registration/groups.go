@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A group is the phones to which one thing happened.
@@ -21,7 +23,7 @@ type groupKey struct {
 	link         *link
 	verdict      string // of those whose cause is not one on the way
 	c, e         string
-	to           text
+	to           logs.Text
 }
 
 // groupsOf puts the affected phones together by cause and connection, the worst first.
@@ -72,12 +74,12 @@ func keyOf(w *wire, t *told) groupKey {
 	}
 	k = groupKey{cause: t.reason.cause, where: t.reason.where, link: t.reason.link}
 	if k.link == nil && t.about != nil {
-		c, e := t.about.peers(w.logs)
+		c, e := t.about.peers(w.Logs)
 		if c != nil && (k.where == atC || k.where == atCtoU || k.where == atEtoC) {
-			k.c = c.name
+			k.c = c.Name
 		}
 		if e != nil && (k.where == atE || k.where == atEtoC) {
-			k.e = e.name
+			k.e = e.Name
 		}
 		if k.where == atCtoU || k.cause == CauseFailover {
 			k.to = t.about.line.to
@@ -145,15 +147,15 @@ func (g *group) worst() *told {
 // ends are the C and the node, where all phones have them in common.
 func (g *group) ends(w *wire) {
 	if g.link != nil {
-		g.out.C, g.out.CUCM = w.texts.of(g.link.c), g.link.node()
+		g.out.C, g.out.CUCM = w.Texts.Of(g.link.c), g.link.node()
 		return
 	}
 	for i, t := range g.phones {
 		c, node := "", ""
 		if t.about != nil {
-			node = w.texts.of(t.about.line.to)
-			if h, _ := t.about.peers(w.logs); h != nil {
-				c = h.name
+			node = w.Texts.Of(t.about.line.to)
+			if h, _ := t.about.peers(w.Logs); h != nil {
+				c = h.Name
 			}
 		}
 		if i == 0 {

@@ -150,7 +150,7 @@ func healthy(w *wire, all []told, alerted bool) bool {
 			return false
 		}
 	}
-	return w.covered(w.begin, w.logs.end)
+	return w.Covered(w.Begin, w.Logs.End)
 }
 
 func unknownWords(all []told, n map[string]int) string {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // writeHops writes the transactions of every phone, and returns how many are not shown
@@ -64,24 +66,24 @@ func timesOf(p *phone) map[*txn]lapse {
 }
 
 func transaction(w *wire, t *txn, l lapse) Transaction {
-	out := Transaction{CallID: w.texts.of(t.line.call), CUCM: w.texts.of(t.line.to), CSeq: t.last.msgs[0].cseq, Kind: t.kind, Code: int(t.code), Answer: t.phrase(w),
+	out := Transaction{CallID: w.Texts.Of(t.line.call), CUCM: w.Texts.Of(t.line.to), CSeq: t.last.msgs[0].CSeq, Kind: t.kind, Code: int(t.code), Answer: t.phrase(w),
 		NewReg: t.marks.newReg, Expires: int(max(0, t.expires)), Hops: []Hop{}}
 	begin := t.attempts[0].msgs[0]
 	for _, at := range t.attempts {
-		out.Attempts += at.requests(w.logs)
+		out.Attempts += at.requests(w.Logs)
 		for _, m := range at.msgs {
 			if w.steady(m) < w.steady(begin) {
 				begin = m
 			}
 		}
-		if at.challenged() && at.answer.is(hasBody) {
+		if at.challenged() && at.answer.Is(logs.HasBody) {
 			out.Challenge = "digest"
-			if at.answer.is(isBearer) {
+			if at.answer.Is(logs.Bearer) {
 				out.Challenge = "bearer"
 			}
 		}
 	}
-	out.At = begin.time()
+	out.At = begin.Time()
 	if l.from != nil {
 		gap := t.begun - l.from.ok
 		out.GapS = floats(&gap)
@@ -91,51 +93,51 @@ func transaction(w *wire, t *txn, l lapse) Transaction {
 			}
 		}
 	}
-	c, e := t.peers(w.logs)
+	c, e := t.peers(w.Logs)
 	if c != nil {
-		out.C = c.name
+		out.C = c.Name
 	}
 	if e != nil {
-		out.E = e.name
+		out.E = e.Name
 	}
 	return out
 }
 
 // hops are the messages of a transaction; what E sent and C received is one.
 func hops(w *wire, t *txn) []Hop {
-	var msgs []*message
+	var msgs []*logs.Message
 	for _, at := range t.attempts {
 		msgs = append(msgs, at.msgs...)
 	}
-	slices.SortStableFunc(msgs, func(x, y *message) int {
-		return cmp.Or(cmp.Compare(w.steady(x), w.steady(y)), cmp.Compare(w.stage(x), w.stage(y)))
+	slices.SortStableFunc(msgs, func(x, y *logs.Message) int {
+		return cmp.Or(cmp.Compare(w.steady(x), w.steady(y)), cmp.Compare(w.Stage(x), w.Stage(y)))
 	})
 	out := []Hop{}
-	done := map[*message]bool{}
+	done := map[*logs.Message]bool{}
 	type key struct {
 		request bool
 		code    uint16
 		cseq    uint32
 	}
-	before := map[key]*message{}
+	before := map[key]*logs.Message{}
 	for i, m := range msgs {
 		if done[m] {
 			continue
 		}
 		done[m] = true
-		s := w.stage(m)
+		s := w.Stage(m)
 		from, to := ends(w, m, s)
-		h := Hop{Time: m.time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proofOf(w, m.shows(label(w, m)))}}
-		if s == outOfE || s == outOfC {
+		h := Hop{Time: m.Time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proofOf(w, m.Shows(label(w, m)))}}
+		if s == logs.OutOfE || s == logs.OutOfC {
 			if o := received(w, msgs[i+1:], m, s+1, done); o != nil {
 				done[o] = true
-				h.To = w.texts.of(o.host)
-				h.Proofs = append(h.Proofs, proofOf(w, o.shows(label(w, o))))
+				h.To = w.Texts.Of(o.Host)
+				h.Proofs = append(h.Proofs, proofOf(w, o.Shows(label(w, o))))
 			}
 		}
-		k := key{m.is(isRequest), m.code, m.cseq}
-		if b := before[k]; b != nil && w.agree(b.host, m.host) {
-			d := m.at - b.at
+		k := key{m.Is(logs.Request), m.Code, m.CSeq}
+		if b := before[k]; b != nil && w.agree(b.Host, m.Host) {
+			d := m.At - b.At
 			h.DelayMS = floats(&d)
 			*h.DelayMS *= 1e3
 		}
@@ -146,9 +148,9 @@ func hops(w *wire, t *txn) []Hop {
 }
 
 // received finds the record of the peer that received what another sent.
-func received(w *wire, in []*message, m *message, s stage, done map[*message]bool) *message {
+func received(w *wire, in []*logs.Message, m *logs.Message, s logs.Stage, done map[*logs.Message]bool) *logs.Message {
 	for _, o := range in {
-		if !done[o] && w.stage(o) == s && o.cseq == m.cseq && o.code == m.code && (o.branch == m.branch || o.branch == 0 || m.branch == 0) {
+		if !done[o] && w.Stage(o) == s && o.CSeq == m.CSeq && o.Code == m.Code && (o.Branch == m.Branch || o.Branch == 0 || m.Branch == 0) {
 			return o
 		}
 	}
@@ -156,39 +158,39 @@ func received(w *wire, in []*message, m *message, s stage, done map[*message]boo
 }
 
 // ends are the neighbours between which a message passed.
-func ends(w *wire, m *message, s stage) (from, to string) {
-	self, far := w.texts.of(m.host), w.texts.end(m.far).Addr().String()
-	if !w.texts.end(m.far).IsValid() {
+func ends(w *wire, m *logs.Message, s logs.Stage) (from, to string) {
+	self, far := w.Texts.Of(m.Host), w.Texts.AddrPort(m.Far).Addr().String()
+	if !w.Texts.AddrPort(m.Far).IsValid() {
 		far = ""
 	}
-	if name := w.own[m.far]; name != "" {
+	if name := w.Own[m.Far]; name != "" {
 		far = name
 	}
 	switch s {
-	case phoneToE:
+	case logs.PhoneToE:
 		return AtPhone, self
-	case eToPhone:
+	case logs.EToPhone:
 		return self, AtPhone
-	case toCUCM:
+	case logs.ToCUCM:
 		return self, AtCUCM
-	case fromCUCM:
+	case logs.FromCUCM:
 		return AtCUCM, self
-	case intoC, intoE:
+	case logs.IntoC, logs.IntoE:
 		return far, self
 	}
-	if m.is(isSent) {
+	if m.Is(logs.Sent) {
 		return self, far
 	}
 	return far, self
 }
 
-func label(w *wire, m *message) string {
-	if m.is(isRequest) {
+func label(w *wire, m *logs.Message) string {
+	if m.Is(logs.Request) {
 		return "REGISTER"
 	}
-	s := fmt.Sprint(m.code)
-	if m.phrase != 0 {
-		s += " " + w.texts.of(m.phrase)
+	s := fmt.Sprint(m.Code)
+	if m.Phrase != 0 {
+		s += " " + w.Texts.Of(m.Phrase)
 	}
 	return s
 }

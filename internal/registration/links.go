@@ -7,24 +7,25 @@ import (
 	"time"
 
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A link is a TCP connection from a C to a CUCM node.
 type link struct {
-	c              text
+	c              logs.Text
 	local, remote  netip.AddrPort
 	cucm           string // its name, if messages tell
 	opened, closed int64  // 0: not seen
 	failed         bool   // it was never opened
 	how            string // why it closed or failed, in the log's words
-	proofs         []tcpNote
+	proofs         []logs.TCPRecord
 	from, to       int64 // of the messages that C sent on it
 	heard          int64 // when CUCM last answered on it
 	silent         int64 // when the first REGISTER was sent on it that CUCM did not answer any more; 0: none was
 }
 
 type linkKey struct {
-	c             text
+	c             logs.Text
 	local, remote uint32
 }
 
@@ -38,16 +39,16 @@ type links struct {
 // connect makes connections of the records of network.tcp and of the messages between C
 // and CUCM. Where no record shows one, its messages do, its beginning and end then are
 // unknown.
-func connect(l *logs, lines []*timeline, tcps []tcpNote) *links {
+func connect(l *logs.Logs, lines []*timeline, tcps []logs.TCPRecord) *links {
 	ends, name := nodes(l, lines)
-	notes := map[linkKey][]tcpNote{}
+	notes := map[linkKey][]logs.TCPRecord{}
 	var order []linkKey
 	for _, n := range tcps {
-		k := linkKey{n.host, n.src, n.dst}
-		if !ends[l.texts.end(n.dst)] {
-			k.local, k.remote = n.dst, n.src
+		k := linkKey{n.Host, n.Src, n.Dst}
+		if !ends[l.Texts.AddrPort(n.Dst)] {
+			k.local, k.remote = n.Dst, n.Src
 		}
-		if !ends[l.texts.end(k.remote)] || l.byName[n.host] == nil || l.byName[n.host].role == "E" {
+		if !ends[l.Texts.AddrPort(k.remote)] || l.ByName[n.Host] == nil || l.ByName[n.Host].Role == "E" {
 			continue
 		}
 		if notes[k] == nil {
@@ -63,12 +64,12 @@ func connect(l *logs, lines []*timeline, tcps []tcpNote) *links {
 	for _, t := range lines {
 		for _, at := range t.attempts {
 			for _, m := range at.msgs {
-				switch l.stage(m) {
-				case toCUCM:
+				switch l.Stage(m) {
+				case logs.ToCUCM:
 					out.carry(l, m, name)
-				case fromCUCM:
+				case logs.FromCUCM:
 					if k := out.of(m); k != nil {
-						k.heard = max(k.heard, m.at)
+						k.heard = max(k.heard, m.At)
 					}
 				}
 			}
@@ -78,7 +79,7 @@ func connect(l *logs, lines []*timeline, tcps []tcpNote) *links {
 		out.all = append(out.all, ls...)
 	}
 	slices.SortFunc(out.all, func(x, y *link) int {
-		return cmp.Or(cmp.Compare(l.texts.of(x.c), l.texts.of(y.c)), cmp.Compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
+		return cmp.Or(cmp.Compare(l.Texts.Of(x.c), l.Texts.Of(y.c)), cmp.Compare(x.begin(), y.begin()), x.local.Compare(y.local), x.remote.Compare(y.remote))
 	})
 	return out
 }
@@ -95,20 +96,20 @@ func (k *link) begin() int64 {
 
 // nodes are the ends to which C sends REGISTERs, and the names that go with their
 // addresses.
-func nodes(l *logs, lines []*timeline) (map[netip.AddrPort]bool, map[netip.Addr]string) {
+func nodes(l *logs.Logs, lines []*timeline) (map[netip.AddrPort]bool, map[netip.Addr]string) {
 	ends, name, twice := map[netip.AddrPort]bool{}, map[netip.Addr]string{}, map[netip.Addr]bool{}
 	for _, t := range lines {
 		for _, at := range t.attempts {
-			m := at.at[toCUCM]
+			m := at.at[logs.ToCUCM]
 			if m == nil {
 				continue
 			}
-			end := l.texts.end(m.far)
+			end := l.Texts.AddrPort(m.Far)
 			ends[end] = true
-			if n := name[end.Addr()]; n != "" && n != l.texts.of(m.to) {
+			if n := name[end.Addr()]; n != "" && n != l.Texts.Of(m.To) {
 				twice[end.Addr()] = true
 			}
-			name[end.Addr()] = l.texts.of(m.to)
+			name[end.Addr()] = l.Texts.Of(m.To)
 		}
 	}
 	for addr := range twice {
@@ -117,11 +118,11 @@ func nodes(l *logs, lines []*timeline) (map[netip.AddrPort]bool, map[netip.Addr]
 	return ends, name
 }
 
-func linksOf(l *logs, k linkKey, notes []tcpNote, name map[netip.Addr]string) []*link {
+func linksOf(l *logs.Logs, k linkKey, notes []logs.TCPRecord, name map[netip.Addr]string) []*link {
 	var out []*link
 	var of *link
 	for _, n := range notes {
-		what := l.texts.of(n.what)
+		what := l.Texts.Of(n.What)
 		if of == nil || of.closed != 0 || of.failed {
 			of = newLink(l, k, name)
 			out = append(out, of)
@@ -136,12 +137,12 @@ func linksOf(l *logs, k linkKey, notes []tcpNote, name map[netip.Addr]string) []
 				out = append(out, of)
 			}
 		case expressway.TCPEstablished:
-			of.opened = n.at
+			of.opened = n.At
 		case expressway.TCPClosed:
-			of.closed, of.how = n.at, l.texts.of(n.reason)
+			of.closed, of.how = n.At, l.Texts.Of(n.Reason)
 		case expressway.TCPFailed:
-			of.failed, of.how = true, l.texts.of(n.reason)
-			of.closed = n.at
+			of.failed, of.how = true, l.Texts.Of(n.Reason)
+			of.closed = n.At
 		}
 		if of.how == "" && (of.failed || of.closed != 0) {
 			of.how = what
@@ -150,8 +151,8 @@ func linksOf(l *logs, k linkKey, notes []tcpNote, name map[netip.Addr]string) []
 	return out
 }
 
-func newLink(l *logs, k linkKey, name map[netip.Addr]string) *link {
-	out := &link{c: k.c, local: l.texts.end(k.local), remote: l.texts.end(k.remote)}
+func newLink(l *logs.Logs, k linkKey, name map[netip.Addr]string) *link {
+	out := &link{c: k.c, local: l.Texts.AddrPort(k.local), remote: l.Texts.AddrPort(k.remote)}
 	out.cucm = name[out.remote.Addr()]
 	return out
 }
@@ -161,10 +162,10 @@ const slack = int64(500 * time.Millisecond)
 
 // of finds the connection on which a message passed between C and CUCM; nil: none is
 // known.
-func (ls *links) of(m *message) *link {
+func (ls *links) of(m *logs.Message) *link {
 	var best *link
-	for _, k := range ls.carried[linkKey{m.host, m.local, m.far}] {
-		if !k.failed && (k.opened == 0 || k.opened-slack <= m.at) && (k.closed == 0 || m.at <= k.closed+slack) {
+	for _, k := range ls.carried[linkKey{m.Host, m.Local, m.Far}] {
+		if !k.failed && (k.opened == 0 || k.opened-slack <= m.At) && (k.closed == 0 || m.At <= k.closed+slack) {
 			best = k
 		}
 	}
@@ -194,35 +195,35 @@ func (ls *links) survivors(lines []*timeline) {
 }
 
 // silences finds the connections on which CUCM answered nothing any more.
-func (ls *links) silences(l *logs, lines []*timeline) {
+func (ls *links) silences(l *logs.Logs, lines []*timeline) {
 	for _, t := range lines {
 		for _, at := range t.attempts {
 			up := at.sentUp
-			if up == nil || at.at[fromCUCM] != nil || at.reply != nil || l.end-up.at < inFlight || l.missing("C", up.at, up.at+inFlight) != nil {
+			if up == nil || at.at[logs.FromCUCM] != nil || at.reply != nil || l.End-up.At < inFlight || l.Missing("C", up.At, up.At+inFlight) != nil {
 				continue
 			}
-			if k := ls.of(up); k != nil && up.at > k.heard && (k.silent == 0 || up.at < k.silent) {
-				k.silent = up.at
+			if k := ls.of(up); k != nil && up.At > k.heard && (k.silent == 0 || up.At < k.silent) {
+				k.silent = up.At
 			}
 		}
 	}
 }
 
 // carry notes that a connection was used, and makes one that no record shows.
-func (ls *links) carry(l *logs, m *message, name map[netip.Addr]string) {
-	if l.texts.end(m.local).Port() == 0 {
+func (ls *links) carry(l *logs.Logs, m *logs.Message, name map[netip.Addr]string) {
+	if l.Texts.AddrPort(m.Local).Port() == 0 {
 		return
 	}
 	k := ls.of(m)
 	if k == nil {
-		key := linkKey{m.host, m.local, m.far}
+		key := linkKey{m.Host, m.Local, m.Far}
 		k = newLink(l, key, name)
 		ls.carried[key] = append(ls.carried[key], k)
 	}
-	if k.from == 0 || m.at < k.from {
-		k.from = m.at
+	if k.from == 0 || m.At < k.from {
+		k.from = m.At
 	}
-	k.to = max(k.to, m.at)
+	k.to = max(k.to, m.At)
 }
 
 // refused is the first attempt to open a connection to the same node that failed between
@@ -237,10 +238,10 @@ func (ls *links) refused(k *link, from, to int64) *link {
 }
 
 // records are those that show its opening and its end.
-func (k *link) records(t *texts) []proof {
-	var out []proof
+func (k *link) records(t *logs.Texts) []logs.Proof {
+	var out []logs.Proof
 	for _, n := range k.proofs {
-		out = append(out, n.shows(t.of(n.what)))
+		out = append(out, n.Shows(t.Of(n.What)))
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // howBodies says how SIP bodies are turned on.
@@ -30,7 +31,7 @@ func notes(o Options, w *wire, all []told, hidden int) []string {
 	for _, s := range stalls(w) {
 		out = append(out, stallWords(&s))
 	}
-	if w.bodies != "yes" {
+	if w.Bodies != "yes" {
 		for _, c := range w.changes {
 			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(changeWords(w, &c)), count(c.phones, "registration"))
 		}
@@ -72,7 +73,7 @@ func shortNotes(w *wire, all []told) []string {
 			most = max(most, n)
 		}
 	}
-	switch held := time.Duration(w.logs.end - w.recordsBegin()); {
+	switch held := time.Duration(w.Logs.End - w.RecordsBegin()); {
 	case most >= 2:
 		return nil
 	case held > 0 && held < usualCadence:
@@ -85,7 +86,7 @@ func peerNotes(w *wire, phones int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, role := range []string{"C", "E"} {
-		switch seen := slices.ContainsFunc(w.ofRole(role), func(h *host) bool { return h.sip+h.bodies > 0 }); {
+		switch seen := slices.ContainsFunc(w.OfRole(role), func(h *logs.Host) bool { return h.SIP+h.Bodies > 0 }); {
 		case phones == 0 || seen:
 		case role == "C":
 			say("No log of an Expressway-C with REGISTERs is here: whether they reached CUCM, and when, cannot be told; times were taken at Expressway-E.")
@@ -94,13 +95,13 @@ func peerNotes(w *wire, phones int) []string {
 		}
 	}
 	for _, role := range []string{"C", "E"} {
-		if s := w.strangers[role]; len(s) > 0 && phones > 0 {
+		if s := w.Strangers[role]; len(s) > 0 && phones > 0 {
 			say("Messages passed through Expressway-%s peers whose logs are not here: %s.", role, strings.Join(s, ", "))
 		}
 	}
-	for _, h := range w.hosts {
-		if h.role == "" {
-			say("Whether %s is an Expressway-C or -E could not be told; its messages count for neither.", h.name)
+	for _, h := range w.Hosts {
+		if h.Role == "" {
+			say("Whether %s is an Expressway-C or -E could not be told; its messages count for neither.", h.Name)
 		}
 	}
 	if len(w.Peers) > 0 {
@@ -113,7 +114,7 @@ func bodyNotes(w *wire, all []told) []string {
 	unclear := func(t told) bool {
 		return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister })
 	}
-	switch w.bodies {
+	switch w.Bodies {
 	case "no":
 		return []string{"SIP bodies were not logged (INFO level). What can be said is when REGISTERs passed and how they were answered. Whether one registered all lines or was a keep-alive, to the primary " +
 			"or a secondary CUCM, and whether CUCM took it for a new registration, cannot be told; which CUCM is a phone's primary is unknown. " + howBodies}
@@ -122,9 +123,9 @@ func bodyNotes(w *wire, all []told) []string {
 			return nil // the answers tell
 		}
 		var without []string
-		for _, h := range w.hosts {
-			if b := h.bodiesLogged(); b == "no" || b == "mixed" {
-				without = append(without, h.name)
+		for _, h := range w.Hosts {
+			if b := h.BodiesLogged(); b == "no" || b == "mixed" {
+				without = append(without, h.Name)
 			}
 		}
 		return []string{"SIP bodies were not logged everywhere, or not all the time: " + strings.Join(without, ", ") + ". Of such messages it cannot be told what they wanted. " + howBodies}
@@ -135,29 +136,29 @@ func bodyNotes(w *wire, all []told) []string {
 func clockNotes(w *wire, phones int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	for i, x := range w.hosts {
-		for _, y := range w.hosts[i+1:] {
-			if x.offset != nil && y.offset != nil && (*x.offset-*y.offset).Abs() > time.Duration(apartFrom) {
-				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.name, y.name, rounded(*x.offset-*y.offset))
+	for i, x := range w.Hosts {
+		for _, y := range w.Hosts[i+1:] {
+			if x.Offset != nil && y.Offset != nil && (*x.Offset-*y.Offset).Abs() > time.Duration(apartFrom) {
+				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.Name, y.Name, rounded(*x.Offset-*y.Offset))
 			}
 		}
 	}
 	for _, s := range w.steps {
 		say("The clock of %s was set by %+.1f s at %s: its own stamps jump there against the Date headers of CUCM's answers, and stay so. Its times are shown as they were logged; lateness was judged without that jump.",
-			w.texts.of(s.host), float64(s.by)/1e9, clock(s.at))
+			w.Texts.Of(s.host), float64(s.by)/1e9, clock(s.at))
 	}
 	for _, s := range w.clocks.shaken {
-		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.c.name, s.e.name, rounded(time.Duration(s.by)), clock(s.at))
+		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.c.Name, s.e.Name, rounded(time.Duration(s.by)), clock(s.at))
 	}
 	for _, p := range w.apart {
 		if time.Duration(p.ahead).Abs() >= time.Duration(apartFrom) {
-			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.name, p.e.name, rounded(time.Duration(p.ahead)))
+			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.Name, p.e.Name, rounded(time.Duration(p.ahead)))
 		}
 	}
 	var raw []string
-	for _, h := range w.hosts {
-		if h.offset == nil {
-			raw = append(raw, h.name)
+	for _, h := range w.Hosts {
+		if h.Offset == nil {
+			raw = append(raw, h.Name)
 		}
 	}
 	if len(raw) > 0 && phones > 0 {
@@ -168,19 +169,19 @@ func clockNotes(w *wire, phones int) []string {
 
 func coverageNotes(w *wire, phones int) []string {
 	var out, unknown []string
-	for i, src := range w.sources {
+	for i, src := range w.Sources {
 		name := src.Host
 		if name == "" {
 			name = src.File
 		} else if src.Family != "" {
 			name += " " + src.Family
 		}
-		if s := w.scans[i]; s.err != nil {
-			out = append(out, fmt.Sprintf("%s could not be read to its end (%v).", name, s.err))
-		} else if s.dropped > 0 {
-			out = append(out, fmt.Sprintf("%s has so many records of connections and events that %d were passed over.", name, s.dropped))
+		if s := w.Scans[i]; s.Err != nil {
+			out = append(out, fmt.Sprintf("%s could not be read to its end (%v).", name, s.Err))
+		} else if s.Dropped > 0 {
+			out = append(out, fmt.Sprintf("%s has so many records of connections and events that %d were passed over.", name, s.Dropped))
 		}
-		if !src.showsSIP() {
+		if !src.ShowsSIP() {
 			continue
 		}
 		for _, m := range evidence.Merge(w.Window, src.Missing) {
@@ -198,9 +199,9 @@ func coverageNotes(w *wire, phones int) []string {
 }
 
 func stallWords(s *stall) string {
-	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.name, s.to.name, s.to.name)
+	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.Name, s.to.Name, s.to.Name)
 	if s.from == s.to {
-		where = fmt.Sprintf("inside %s", s.from.name)
+		where = fmt.Sprintf("inside %s", s.from.Name)
 	}
 	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
 		time.Unix(0, s.begin).UTC().Format(time.TimeOnly), time.Unix(0, s.end).UTC().Format(secondLayout), len(s.calls), seconds(s.most), where)

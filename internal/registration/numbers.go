@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // moreLines says how it is known that the phone had more than one line when a keep-alive
@@ -53,18 +55,18 @@ type noteKey struct{ call, device, contact string }
 // linesShown are the notes of all sources on phones' lines, by what names the phone.
 func linesShown(w *wire) map[noteKey][]shownNumber {
 	out := map[noteKey][]shownNumber{}
-	for _, s := range w.scans {
-		for n, seen := range s.lines {
-			k := noteKey{call: n.call}
+	for _, s := range w.Scans {
+		for n, seen := range s.Lines {
+			k := noteKey{call: n.Call}
 			switch {
-			case n.device != "":
-				k = noteKey{device: strings.ToUpper(n.device)}
-			case n.contact != "":
-				k = noteKey{contact: n.contact}
+			case n.Device != "":
+				k = noteKey{device: strings.ToUpper(n.Device)}
+			case n.Contact != "":
+				k = noteKey{contact: n.Contact}
 			}
 			for _, at := range seen {
-				shift := w.shift[n.host]
-				out[k] = append(out[k], shownNumber{n.number, at.from - shift, at.to - shift})
+				shift := w.shift[n.Host]
+				out[k] = append(out[k], shownNumber{n.Number, at.From - shift, at.To - shift})
 			}
 		}
 	}
@@ -79,7 +81,7 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 		keys[noteKey{device: "SEP" + p.mac}] = true
 	}
 	for _, t := range p.txns {
-		keys[noteKey{call: w.texts.of(t.line.call)}] = true
+		keys[noteKey{call: w.Texts.Of(t.line.call)}] = true
 	}
 	p.ofRegisters(w, keys)
 	for k, on := range keys {
@@ -101,11 +103,11 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 // registered, and the Contacts by which CUCM calls it.
 func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
 	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
-	see := func(m *message) {
-		if c := w.texts.of(w.texts.traitsOf(m).contact); c != "" {
+	see := func(m *logs.Message) {
+		if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" {
 			keys[noteKey{contact: c}] = true
 		}
-		n := w.texts.of(m.user)
+		n := w.Texts.Of(m.User)
 		if n == "" {
 			return
 		}

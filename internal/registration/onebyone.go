@@ -3,6 +3,8 @@ package registration
 import (
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // sideLines are the timelines by which the phone registered its other numbers one by one,
@@ -29,7 +31,7 @@ func sideLines(p *phone) map[*timeline]bool {
 func registersOneByOne(p *phone, c *chain) bool {
 	t := c.tale.came
 	mine := t.user()
-	others := map[text]bool{}
+	others := map[logs.Text]bool{}
 	for _, o := range p.txns {
 		if n := o.user(); n != mine && n != 0 {
 			others[n] = others[n] || o.good() && o.line.to == t.line.to && o.sent >= t.sent-oneByOne*int64(max(1, len(p.numbers)-1))

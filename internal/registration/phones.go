@@ -8,6 +8,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A phone is a device with all its timelines, and what the logs tell of it.
@@ -16,7 +17,7 @@ type phone struct {
 	device  string
 	mac     string
 	guessed bool // the MAC is a guess from the Call-ID
-	traits  traits
+	traits  logs.Traits
 	numbers []string
 	shown   []shownNumber
 	txns    []*txn // of all timelines, in time order
@@ -49,11 +50,11 @@ func phonesOf(w *wire, k known) []*phone {
 	}
 	lines := slices.Clone(w.lines)
 	slices.SortFunc(lines, func(x, y *timeline) int {
-		return cmp.Or(cmp.Compare(w.texts.of(x.call), w.texts.of(y.call)), cmp.Compare(w.texts.of(x.to), w.texts.of(y.to)))
+		return cmp.Or(cmp.Compare(w.Texts.Of(x.call), w.Texts.Of(y.call)), cmp.Compare(w.Texts.Of(x.to), w.Texts.Of(y.to)))
 	})
 	var rest []*timeline
 	for _, l := range lines {
-		device := strings.ToUpper(w.texts.of(deviceOf(w, l)))
+		device := strings.ToUpper(w.Texts.Of(deviceOf(w, l)))
 		if device == "" {
 			rest = append(rest, l)
 			continue
@@ -69,9 +70,9 @@ func phonesOf(w *wire, k known) []*phone {
 		case mac != "" && p != nil:
 			p.lines = append(p.lines, l)
 		case mac != "":
-			add("m "+mac+" "+w.texts.of(userOf(l)), l)
+			add("m "+mac+" "+w.Texts.Of(userOf(l)), l)
 		default:
-			add("c "+w.texts.of(l.call), l)
+			add("c "+w.Texts.Of(l.call), l)
 		}
 	}
 
@@ -91,10 +92,10 @@ func phonesOf(w *wire, k known) []*phone {
 }
 
 // deviceOf is the device that the newest Contact of a timeline names.
-func deviceOf(w *wire, l *timeline) text {
+func deviceOf(w *wire, l *timeline) logs.Text {
 	for i := len(l.attempts) - 1; i >= 0; i-- {
 		for _, m := range l.attempts[i].msgs {
-			if d := w.texts.traitsOf(m).device; d != 0 {
+			if d := w.Texts.TraitsOf(m).Device; d != 0 {
 				return d
 			}
 		}
@@ -105,14 +106,14 @@ func deviceOf(w *wire, l *timeline) text {
 // macOf is the MAC that the Call-ID of a timeline begins with, which is a guess; empty:
 // it begins with none.
 func macOf(w *wire, l *timeline) string {
-	mac, _ := expressway.MACOfCallID(w.texts.of(l.call))
+	mac, _ := expressway.MACOfCallID(w.Texts.Of(l.call))
 	return mac
 }
 
-func userOf(l *timeline) text {
+func userOf(l *timeline) logs.Text {
 	for _, m := range l.attempts[0].msgs {
-		if m.user != 0 {
-			return m.user
+		if m.User != 0 {
+			return m.User
 		}
 	}
 	return 0
@@ -124,7 +125,7 @@ func (p *phone) describe(w *wire) {
 		p.txns = append(p.txns, l.txns...)
 	}
 	slices.SortStableFunc(p.txns, byTime)
-	set := func(t *text, v text) {
+	set := func(t *logs.Text, v logs.Text) {
 		if v != 0 {
 			*t = v
 		}
@@ -132,18 +133,18 @@ func (p *phone) describe(w *wire) {
 	for _, t := range p.txns {
 		for _, at := range t.attempts {
 			for _, m := range at.msgs {
-				k := w.texts.traitsOf(m)
-				set(&p.traits.device, k.device)
-				set(&p.traits.model, k.model)
-				set(&p.traits.user, k.user)
-				set(&p.traits.mac, k.mac)
-				set(&p.traits.software, k.software)
-				set(&p.traits.load, k.load)
+				k := w.Texts.TraitsOf(m)
+				set(&p.traits.Device, k.Device)
+				set(&p.traits.Model, k.Model)
+				set(&p.traits.User, k.User)
+				set(&p.traits.MAC, k.MAC)
+				set(&p.traits.Software, k.Software)
+				set(&p.traits.Load, k.Load)
 			}
 		}
 	}
-	p.device = w.texts.of(p.traits.device)
-	p.mac = w.texts.of(p.traits.mac)
+	p.device = w.Texts.Of(p.traits.Device)
+	p.mac = w.Texts.Of(p.traits.MAC)
 	if m, ok := strings.CutPrefix(strings.ToUpper(p.device), "SEP"); ok && len(m) == 12 {
 		p.mac = m
 	}
@@ -186,11 +187,11 @@ func (p *phone) oneLine() bool {
 
 func (p *phone) callIDs(w *wire) []string {
 	out := []string{}
-	seen := map[text]bool{}
+	seen := map[logs.Text]bool{}
 	for _, t := range p.txns {
 		if !seen[t.line.call] {
 			seen[t.line.call] = true
-			out = append(out, w.texts.of(t.line.call))
+			out = append(out, w.Texts.Of(t.line.call))
 		}
 	}
 	return out

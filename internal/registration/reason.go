@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A reason is why a registration was lost, how certain that is, and the records that
@@ -14,7 +16,7 @@ type reason struct {
 	where             string // the hop on which it happened, as in Phone.LateAt
 	lost              int64  // when, as far as that can be said
 	link              *link
-	proofs            []proof
+	proofs            []logs.Proof
 }
 
 func unexplained(why string) reason {
@@ -62,21 +64,21 @@ func byReset(w *wire, l lapse) (reason, bool) {
 		}
 		u := c.txns[i-1]
 		if u.line.to != t.line.to {
-			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.texts.of(u.line.to), clock(u.sent), w.texts.of(t.line.to)),
-				lost: u.sent, proofs: []proof{u.message().shows("the phone unregisters")}}, true
+			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.Texts.Of(u.line.to), clock(u.sent), w.Texts.Of(t.line.to)),
+				lost: u.sent, proofs: []logs.Proof{u.message().Shows("the phone unregisters")}}, true
 		}
 		confidence := Certain
 		if u.code == 0 {
 			confidence = Likely
 		}
 		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
-			proofs: []proof{u.message().shows("the phone unregisters")}}, true
+			proofs: []logs.Proof{u.message().Shows("the phone unregisters")}}, true
 	}
 	if m := t.alarmed(); m != nil && l.from != nil {
-		switch m.alarm {
+		switch m.Alarm {
 		case 20, 22, 23, 104, 105, 107, 30:
-			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.alarm),
-				proofs: []proof{m.shows(alarmName(m.alarm))}}, true
+			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.Alarm),
+				proofs: []logs.Proof{m.Shows(alarmName(m.Alarm))}}, true
 		}
 	}
 	return reason{}, false
@@ -92,10 +94,10 @@ func byRefusal(w *wire, l lapse) (reason, bool) {
 		switch {
 		case t.last.challenged() && !t.refusedCredentials():
 		case t.last.challenged():
-			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + extra(w, t), proofs: []proof{t.last.answer.shows("credentials refused")}}, true
+			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + extra(w, t), proofs: []logs.Proof{t.last.answer.Shows("credentials refused")}}, true
 		case t.code >= 300 && !t.marks.own:
 			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), extra(w, t)),
-				lost: t.sent, proofs: []proof{t.last.answer.shows("refused")}}, true
+				lost: t.sent, proofs: []logs.Proof{t.last.answer.Shows("refused")}}, true
 		}
 	}
 	return reason{}, false
@@ -106,8 +108,8 @@ func byFailover(w *wire, l lapse) (reason, bool) {
 	if l.to.line.to == l.from.line.to {
 		return reason{}, false
 	}
-	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.texts.of(l.from.line.to), w.texts.of(l.to.line.to)),
-		proofs: []proof{l.from.message().shows("registered with " + w.texts.of(l.from.line.to))}}
+	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.Texts.Of(l.from.line.to), w.Texts.Of(l.to.line.to)),
+		proofs: []logs.Proof{l.from.message().Shows("registered with " + w.Texts.Of(l.from.line.to))}}
 	for _, t := range l.failed() {
 		if s, ok := stopOf(w, t); ok {
 			r.why += ": " + s.what
@@ -123,30 +125,30 @@ func byPeers(w *wire, l lapse) (reason, bool) {
 	case atE, atEtoC, atC:
 		return reason{}, false
 	}
-	pc, pe := l.from.peers(w.logs)
-	tc, te := l.to.peers(w.logs)
+	pc, pe := l.from.peers(w.Logs)
+	tc, te := l.to.peers(w.Logs)
 	from, to := farE(w, l.from), farE(w, l.to)
 	why := ""
 	switch {
 	case pe != nil && te != nil && pe != te:
-		why = fmt.Sprintf("it moved from %s to %s", pe.name, te.name)
+		why = fmt.Sprintf("it moved from %s to %s", pe.Name, te.Name)
 	case pc != nil && tc != nil && pc != tc:
-		why = fmt.Sprintf("it moved from %s to %s", pc.name, tc.name)
+		why = fmt.Sprintf("it moved from %s to %s", pc.Name, tc.Name)
 	case from.IsValid() && to.IsValid() && from != to:
 		why = fmt.Sprintf("it moved from the Expressway-E at %s to that at %s", from, to)
 	default:
 		return reason{}, false
 	}
-	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []proof{l.from.message().shows("the path before"), l.to.message().shows("the path now")}}, true
+	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []logs.Proof{l.from.message().Shows("the path before"), l.to.message().Shows("the path now")}}, true
 }
 
 // farE is the address of the E from which C received the REGISTER.
 func farE(w *wire, t *txn) netip.Addr {
-	if m := t.last.at[intoC]; m != nil {
-		return w.texts.end(m.far).Addr()
+	if m := t.last.at[logs.IntoC]; m != nil {
+		return w.Texts.AddrPort(m.Far).Addr()
 	}
-	if m := t.last.at[outOfE]; m != nil {
-		return w.texts.end(m.local).Addr()
+	if m := t.last.at[logs.OutOfE]; m != nil {
+		return w.Texts.AddrPort(m.Local).Addr()
 	}
 	return netip.Addr{}
 }
@@ -155,15 +157,15 @@ func farE(w *wire, t *txn) netip.Addr {
 // traversal zone that carries the phone failed meanwhile.
 func byTraversal(w *wire, l lapse) (reason, bool) {
 	beyond := l.beyondExpires()
-	if beyond == nil || *beyond <= 0 || excess(w, l, phoneToE) >= *beyond*4/5 {
+	if beyond == nil || *beyond <= 0 || excess(w, l, logs.PhoneToE) >= *beyond*4/5 {
 		return reason{}, false
 	}
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
 	if len(trouble) == 0 {
 		return reason{}, false
 	}
-	return reason{cause: CauseTraversal, confidence: Likely, where: atEtoC, lost: trouble[0].at, proofs: trouble,
-		why: "the traversal zone failed at " + clock(trouble[0].at)}, true
+	return reason{cause: CauseTraversal, confidence: Likely, where: atEtoC, lost: trouble[0].At, proofs: trouble,
+		why: "the traversal zone failed at " + clock(trouble[0].At)}, true
 }
 
 // byLinkBefore is byLink for a connection that closed before the first attempt.
@@ -187,8 +189,8 @@ func byLink(w *wire, l lapse) (reason, bool) {
 		return reason{}, false // CUCM may have dropped it before that
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, lost: k.closed, link: k, where: atCtoU,
-		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.texts.of(k.c), k.node(), clock(k.closed), k.how)}
-	r.proofs = append(r.proofs, k.records(w.texts)...)
+		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.Texts.Of(k.c), k.node(), clock(k.closed), k.how)}
+	r.proofs = append(r.proofs, k.records(w.Texts)...)
 	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.how), "idle") {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
@@ -203,12 +205,12 @@ func byLink(w *wire, l lapse) (reason, bool) {
 
 // byPort: the phone came from another port or address, and late.
 func byPort(w *wire, l lapse) (reason, bool) {
-	x, y := l.from.last.at[phoneToE], l.first().firstAt(phoneToE)
-	if x == nil || y == nil || x.far == y.far || l.late() == nil {
+	x, y := l.from.last.at[logs.PhoneToE], l.first().firstAt(logs.PhoneToE)
+	if x == nil || y == nil || x.Far == y.Far || l.late() == nil {
 		return reason{}, false
 	}
-	return reason{cause: CausePath, confidence: Likely, why: fmt.Sprintf("the phone's connection had broken: it came late, and from %s instead of %s", w.texts.end(y.far), w.texts.end(x.far)),
-		proofs: []proof{x.shows("the source before"), y.shows("the source now")}}, true
+	return reason{cause: CausePath, confidence: Likely, why: fmt.Sprintf("the phone's connection had broken: it came late, and from %s instead of %s", w.Texts.AddrPort(y.Far), w.Texts.AddrPort(x.Far)),
+		proofs: []logs.Proof{x.Shows("the source before"), y.Shows("the source now")}}, true
 }
 
 // byLateness: the first attempt reached CUCM when the registration had run out.
@@ -229,7 +231,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 	}
 	ran := l.from.ok + int64(l.from.expires)*1e9
 	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.grace()), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
-		proofs: []proof{l.from.message().shows("the success before it")}}
+		proofs: []logs.Proof{l.from.message().Shows("the success before it")}}
 	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
 	if d := f.atCUCM(w); d > slow {
 		if d >= late*4/5 {
@@ -241,7 +243,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 		r.confidence = CannotTell
 		r.why += "; that is within what CUCM waits beyond it, as far as is known"
 	}
-	if *beyond > 0 && !w.covered(l.from.ok, l.to.sent) {
+	if *beyond > 0 && !w.Covered(l.from.ok, l.to.sent) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
 	}
@@ -251,7 +253,7 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 // lateBehind is a first attempt in time that reached CUCM late all the same: its
 // credentials came later, or CUCM had counted from before its slow answer.
 func lateBehind(w *wire, l lapse) (reason, bool) {
-	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []proof{l.from.message().shows("the success before it")}}
+	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []logs.Proof{l.from.message().Shows("the success before it")}}
 	expires := int64(l.from.expires) * 1e9
 	switch f := l.first(); {
 	case l.to.exact && l.to.sent-l.from.ok > expires && l.to.kind != KindFull && (f != l.to || l.to.sent-l.to.begun > slow) && f.last.challenged() || f == l.to && l.to.sent-l.to.begun > slow && l.to.sent-l.from.ok > expires:
@@ -267,19 +269,19 @@ func lateBehind(w *wire, l lapse) (reason, bool) {
 
 // byOtherPort: C used another connection, though none is logged as closed.
 func byOtherPort(w *wire, l lapse) (reason, bool) {
-	x, y := l.from.last.at[toCUCM], l.to.last.at[toCUCM]
-	if x == nil || y == nil || x.host != y.host || x.local == y.local || w.texts.end(x.local).Port() == 0 || w.texts.end(y.local).Port() == 0 {
+	x, y := l.from.last.at[logs.ToCUCM], l.to.last.at[logs.ToCUCM]
+	if x == nil || y == nil || x.Host != y.Host || x.Local == y.Local || w.Texts.AddrPort(x.Local).Port() == 0 || w.Texts.AddrPort(y.Local).Port() == 0 {
 		return reason{}, false
 	}
-	if k := l.to.link; k != nil && k.begin() != 0 && k.begin() < x.at {
+	if k := l.to.link; k != nil && k.begin() != 0 && k.begin() < x.At {
 		return reason{}, false // C has several at a time
 	}
-	if x.far != y.far || l.from.link != nil && l.from.link.heard > x.at && l.from.link.heard >= y.at {
+	if x.Far != y.Far || l.from.link != nil && l.from.link.heard > x.At && l.from.link.heard >= y.At {
 		return reason{}, false // the old one goes on
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
-		w.texts.end(y.local).Port(), w.texts.end(x.local).Port()), proofs: []proof{x.shows("the connection before"), y.shows("the connection now")}}
-	if !w.covered(l.from.sent, l.to.sent) {
+		w.Texts.AddrPort(y.Local).Port(), w.Texts.AddrPort(x.Local).Port()), proofs: []logs.Proof{x.Shows("the connection before"), y.Shows("the connection now")}}
+	if !w.Covered(l.from.sent, l.to.sent) {
 		r.confidence = CannotTell
 	}
 	return r, true

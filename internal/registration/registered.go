@@ -2,6 +2,7 @@ package registration
 
 import (
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // registered is about a phone that keeps its registration, as far as answers tell.
@@ -17,18 +18,18 @@ func (r *ruling) registered(w *wire, p *phone) {
 		}
 		r.verdict = VerdictRecovered
 		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.sent), clock(s.back.ok))
-		r.proofs = append(cameProofs(s.came), s.back.message().shows("full REGISTER"))
+		r.proofs = append(cameProofs(s.came), s.back.message().Shows("full REGISTER"))
 		r.explain(w, r.chain.lapseTo(s.came))
 	case s.again != nil:
 		r.about, r.back = s.again, s.again.ok
 		r.claim(Certain, "registered all its lines anew at %s", clock(s.again.ok))
-		r.proofs = append(r.proofs, s.again.message().shows("full REGISTER"))
+		r.proofs = append(r.proofs, s.again.message().Shows("full REGISTER"))
 		why := reasonOf(w, r.chain.lapseTo(s.again))
 		r.reason = &why
 	case s.full != nil && s.full.marks.rejected:
 	case s.full != nil:
 		r.claim(Certain, "registered all its lines at %s", clock(s.full.ok))
-		r.proofs = append(r.proofs, s.full.message().shows("full REGISTER"))
+		r.proofs = append(r.proofs, s.full.message().Shows("full REGISTER"))
 		if !s.full.marks.told {
 			r.lower(Likely)
 			r.claim(CannotTell, "the body of CUCM's answer to its full REGISTER was not logged: whether one of its lines was rejected cannot be told")
@@ -46,7 +47,7 @@ func (r *ruling) registered(w *wire, p *phone) {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claims = nil
 		r.claim(Likely, "sent a full REGISTER, and CUCM's answer at %s has a code of failure in its body: some of its lines may not have registered", clock(s.full.ok))
-		r.proofs = append(r.proofs, s.full.message().shows("full REGISTER, answered with a code of failure"))
+		r.proofs = append(r.proofs, s.full.message().Shows("full REGISTER, answered with a code of failure"))
 	}
 	r.sayKeepAlives(w)
 	r.sayHarmless(w)
@@ -98,16 +99,16 @@ func (r *ruling) stillRegistered(w *wire) {
 func (r *ruling) whyUnclear(w *wire) string {
 	t := r.chain.tale.unclear
 	for _, m := range t.last.msgs {
-		if m.is(isCut) {
+		if m.Is(logs.Cut) {
 			return "the text was cut in the log"
 		}
 	}
 	for _, m := range t.last.msgs {
-		if m.is(hasBody) && m.is(isRequest) {
+		if m.Is(logs.HasBody) && m.Is(logs.Request) {
 			return "the answer's body was not logged"
 		}
 	}
-	if w.bodies == "yes" {
+	if w.Bodies == "yes" {
 		return "the REGISTER itself is not in these logs"
 	}
 	return "the bodies were not logged"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A ruling is what is said of a phone: the verdict on one of its chains, why, and each
@@ -15,7 +17,7 @@ type ruling struct {
 	about               *txn    // the transaction on which it rests
 	reason              *reason // nil: there is nothing to explain
 	claims              []Claim
-	proofs              []proof
+	proofs              []logs.Proof
 	advice              string // instead of what follows from the cause
 	back                int64  // when all lines registered again
 	late                *lapse // the late REGISTER that counts; nil: none
@@ -55,7 +57,7 @@ func rule(w *wire, p *phone) *ruling {
 	}
 	if n := len(p.chains); n > 1 {
 		what := "it holds %d registrations at a time, and this is about one of them"
-		if w.bodies == "no" {
+		if w.Bodies == "no" {
 			what = "it sends REGISTERs under %d Call-IDs at a time, perhaps to a primary and a secondary CUCM, and this is about one of them"
 		}
 		worst.claim(worst.confidence, what, n)
@@ -133,7 +135,7 @@ func (r *ruling) refused(w *wire) {
 		who = "Expressway itself"
 	}
 	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), extra(w, t))
-	r.proofs = append(r.proofs, t.message().shows("REGISTER"), t.last.answer.shows(fmt.Sprintf("%d from %s", t.code, who)))
+	r.proofs = append(r.proofs, t.message().Shows("REGISTER"), t.last.answer.Shows(fmt.Sprintf("%d from %s", t.code, who)))
 
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
@@ -141,7 +143,7 @@ func (r *ruling) refused(w *wire) {
 	case t.last.challenged():
 		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
 	case cannotConnect(w, t):
-		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.texts.of(t.line.to), where: atCtoU}
+		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.Texts.Of(t.line.to), where: atCtoU}
 	case stopped && stop.where == atCtoU:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
 	case stopped && stop.where == atEtoC:
@@ -165,7 +167,7 @@ func (r *ruling) unregistered(w *wire) {
 		r.lower(CannotTell)
 		r.claim(CannotTell, "that REGISTER has no answer in these logs: whether CUCM heard of it cannot be told")
 	}
-	r.proofs = append(r.proofs, s.gone.message().shows("Expires: 0 without cisco-keep-alive"))
+	r.proofs = append(r.proofs, s.gone.message().Shows("Expires: 0 without cisco-keep-alive"))
 	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
 	if len(s.failing) > 0 {
 		r.trying(w)
@@ -190,7 +192,7 @@ func (r *ruling) trying(w *wire) {
 // doubt lowers what is certain where logs are missing, for what they would show may have
 // changed it: from a time on up to the end of the logs.
 func (r *ruling) doubt(w *wire, from int64) {
-	if w.covered(from, w.logs.end) {
+	if w.Covered(from, w.Logs.End) {
 		return
 	}
 	r.lower(Likely)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // sayLate says by how much the first attempt was late, by the three numbers, and where.
@@ -12,7 +14,7 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 		return
 	}
 	if s := l.shaken(w); s != nil {
-		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.c.name, s.e.name, rounded(time.Duration(s.by)), clock(s.at))
+		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.c.Name, s.e.Name, rounded(time.Duration(s.by)), clock(s.at))
 		return
 	}
 	f, beyond, late := l.first(), l.beyondExpires(), l.late()
@@ -31,10 +33,10 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 		parts = append(parts, against(*beyond, "Expires"), against(*l.beyondGrace(), "Expires and grace"))
 	}
 	where := "Expressway-C sent it on "
-	if f.firstAt(toCUCM) == nil {
+	if f.firstAt(logs.ToCUCM) == nil {
 		where = "it was seen (not at Expressway-C's sending) "
 	}
-	whole := w.covered(l.from.ok, l.to.sent)
+	whole := w.Covered(l.from.ok, l.to.sent)
 	confidence, far := Certain, ""
 	if !whole {
 		confidence, far = CannotTell, "; that is as far as these logs show"
@@ -90,7 +92,7 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		if counts == nil && c.tale.came != nil {
 			counts = &lapse{} // the numbers are those of what came back
 		}
-		if !w.covered(l.from.ok, l.to.sent) {
+		if !w.Covered(l.from.ok, l.to.sent) {
 			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.sent), seconds(l.gap()))
 			return
 		}
@@ -99,7 +101,7 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		if counts != nil {
 			r.late = counts
 		}
-		r.proofs = append(r.proofs, l.to.message().shows("late REGISTER"))
+		r.proofs = append(r.proofs, l.to.message().Shows("late REGISTER"))
 		return
 	}
 	if n == 1 {
@@ -120,7 +122,7 @@ func (r *ruling) sayHarmless(w *wire) {
 		if told == maxHarmless {
 			return
 		}
-		if m := t.last.at[toCUCM]; m != nil && t.good() && t.ok != 0 && w.steady(m)+inFlight < t.ok && !t.marks.newReg {
+		if m := t.last.at[logs.ToCUCM]; m != nil && t.good() && t.ok != 0 && w.steady(m)+inFlight < t.ok && !t.marks.newReg {
 			told++
 			r.claim(Certain, "CUCM's answer to its REGISTER of %s came after %s, when Expressway-C had given it up", clock(t.sent), seconds(t.ok-w.steady(m)))
 			continue

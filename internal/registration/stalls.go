@@ -4,21 +4,23 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A stall is when REGISTERs of several phones were held up at once on one hop, by clocks
 // that agree before and after: a peer stood still or a zone was stuck.
 type stall struct {
-	from, to *host // the same host: inside it
-	begin    int64 // when the first of them was sent
-	end      int64 // when the last of them was received
-	most     int64 // ns
-	calls    map[text]bool
+	from, to *logs.Host // the same host: inside it
+	begin    int64      // when the first of them was sent
+	end      int64      // when the last of them was received
+	most     int64      // ns
+	calls    map[logs.Text]bool
 }
 
 // held is one REGISTER that was held up on a hop.
 type held struct {
-	out, in *message
+	out, in *logs.Message
 	sent    int64
 	got     int64
 	by      int64
@@ -30,32 +32,32 @@ const stuck = int64(5 * time.Second)
 // stalls finds them on the way from E to C and inside C.
 func stalls(w *wire) []stall {
 	usual := usualHops(w)
-	hops := map[[2]text][]held{}
-	eachHop(w, func(k [2]text, h held) {
+	hops := map[[2]logs.Text][]held{}
+	eachHop(w, func(k [2]logs.Text, h held) {
 		if h.by-usual[k] >= stuck {
 			hops[k] = append(hops[k], h)
 		}
 	})
 	var out []stall
 	for k, hs := range hops {
-		if slices.ContainsFunc(w.clocks.shaken, func(s shaken) bool { return s.c.id == k[1] && s.e.id == k[0] }) {
+		if slices.ContainsFunc(w.clocks.shaken, func(s shaken) bool { return s.c.ID == k[1] && s.e.ID == k[0] }) {
 			continue
 		}
 		out = append(out, stallsOf(w, k, hs, usual[k])...)
 	}
 	slices.SortFunc(out, func(x, y stall) int {
-		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.from.name, y.from.name), cmp.Compare(x.to.name, y.to.name))
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.from.Name, y.from.Name), cmp.Compare(x.to.Name, y.to.Name))
 	})
 	return out
 }
 
 // eachHop gives every REGISTER's way from E to C and through C.
-func eachHop(w *wire, f func(k [2]text, h held)) {
+func eachHop(w *wire, f func(k [2]logs.Text, h held)) {
 	for _, l := range w.lines {
 		for _, at := range l.attempts {
-			for _, m := range [][2]*message{{at.at[outOfE], at.at[intoC]}, {at.at[intoC], at.sentUp}} {
+			for _, m := range [][2]*logs.Message{{at.at[logs.OutOfE], at.at[logs.IntoC]}, {at.at[logs.IntoC], at.sentUp}} {
 				if x, y := m[0], m[1]; x != nil && y != nil {
-					f([2]text{x.host, y.host}, held{x, y, w.unstepped(x), w.unstepped(y), w.unstepped(y) - w.unstepped(x)})
+					f([2]logs.Text{x.Host, y.Host}, held{x, y, w.unstepped(x), w.unstepped(y), w.unstepped(y) - w.unstepped(x)})
 				}
 			}
 		}
@@ -63,16 +65,16 @@ func eachHop(w *wire, f func(k [2]text, h held)) {
 }
 
 // usualHops is how long each way takes as a rule, by some of the REGISTERs.
-func usualHops(w *wire) map[[2]text]int64 {
-	count := map[[2]text]int{}
-	eachHop(w, func(k [2]text, _ held) { count[k]++ })
-	some, n := map[[2]text][]int64{}, map[[2]text]int{}
-	eachHop(w, func(k [2]text, h held) {
+func usualHops(w *wire) map[[2]logs.Text]int64 {
+	count := map[[2]logs.Text]int{}
+	eachHop(w, func(k [2]logs.Text, _ held) { count[k]++ })
+	some, n := map[[2]logs.Text][]int64{}, map[[2]logs.Text]int{}
+	eachHop(w, func(k [2]logs.Text, h held) {
 		if n[k]++; n[k]%(1+count[k]/maxSamples) == 0 {
 			some[k] = append(some[k], h.by)
 		}
 	})
-	out := map[[2]text]int64{}
+	out := map[[2]logs.Text]int64{}
 	for k, v := range some {
 		out[k] = median(v)
 	}
@@ -80,18 +82,18 @@ func usualHops(w *wire) map[[2]text]int64 {
 }
 
 // stallsOf are those of one hop: two phones or more, received in one stretch.
-func stallsOf(w *wire, k [2]text, hs []held, usual int64) []stall {
+func stallsOf(w *wire, k [2]logs.Text, hs []held, usual int64) []stall {
 	slices.SortFunc(hs, func(x, y held) int { return cmp.Or(cmp.Compare(x.got, y.got), cmp.Compare(x.sent, y.sent)) })
 	var out []stall
 	for _, h := range hs {
 		n := len(out) - 1
 		if n < 0 || h.sent > out[n].end {
-			out = append(out, stall{from: w.byName[k[0]], to: w.byName[k[1]], begin: h.sent, calls: map[text]bool{}})
+			out = append(out, stall{from: w.ByName[k[0]], to: w.ByName[k[1]], begin: h.sent, calls: map[logs.Text]bool{}})
 			n++
 		}
 		s := &out[n]
 		s.begin, s.end, s.most = min(s.begin, h.sent), max(s.end, h.got), max(s.most, h.by-usual)
-		s.calls[h.out.call] = true
+		s.calls[h.out.Call] = true
 	}
 	return slices.DeleteFunc(out, func(s stall) bool {
 		set := func(p step) bool {

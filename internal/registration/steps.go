@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A step is when the clock of a host was set by more than stepFrom: from one of its
 // records on all stamps are shifted.
 type step struct {
-	host   text
+	host   logs.Text
 	at     int64 // stamp of the first message after it
 	source int32
 	offset int64 // of that message
@@ -18,17 +20,17 @@ type step struct {
 }
 
 // before reports whether the step comes before a message of its host.
-func (s *step) before(m *message) bool {
-	if p := m.place(); p.source == s.source {
-		return p.offset >= s.offset
+func (s *step) before(m *logs.Message) bool {
+	if p := m.Place(); p.Source == s.source {
+		return p.Offset >= s.offset
 	}
-	return m.at >= s.at
+	return m.At >= s.at
 }
 
 // A shaken is a shift of two clocks against each other of which it cannot be told whose
 // it was.
 type shaken struct {
-	c, e *host
+	c, e *logs.Host
 	at   int64
 	by   int64
 }
@@ -85,23 +87,23 @@ func settles(s []sample) (int64, bool) {
 
 // A dated is an answer of CUCM and by how much its host's clock is ahead of CUCM's Date.
 type dated struct {
-	m      *message
+	m      *logs.Message
 	sample sample
 }
 
 // stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
 // answers, which all peers log. What all peers show at once is CUCM's own; what may be
 // either's comes back as shaken.
-func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
+func stepsByDate(l *logs.Logs, lines []*timeline) ([]step, []shaken) {
 	var found []step
-	dates := map[text]int64{} // of the step, by CUCM's clock
+	dates := map[logs.Text]int64{} // of the step, by CUCM's clock
 	answers := datedAnswers(l, lines)
 	for h, most := range answers {
 		if s, at, ok := stepOf(lines, h, most); ok {
 			found, dates[h] = append(found, s), at
 		}
 	}
-	slices.SortFunc(found, func(x, y step) int { return cmp.Compare(l.texts.of(x.host), l.texts.of(y.host)) })
+	slices.SortFunc(found, func(x, y step) int { return cmp.Compare(l.Texts.Of(x.host), l.Texts.Of(y.host)) })
 	var out []step
 	for _, s := range found {
 		if !ofCUCM(s, found, dates, len(answers)) {
@@ -116,34 +118,34 @@ func stepsByDate(l *logs, lines []*timeline) ([]step, []shaken) {
 
 // datedAnswers are, for each host that shows enough of them, the answers of the node of
 // which it shows most, in CUCM's order.
-func datedAnswers(l *logs, lines []*timeline) map[text][]dated {
-	all := map[text]map[text][]dated{} // by host and node
+func datedAnswers(l *logs.Logs, lines []*timeline) map[logs.Text][]dated {
+	all := map[logs.Text]map[logs.Text][]dated{} // by host and node
 	for _, t := range lines {
 		for _, at := range t.attempts {
-			for _, s := range []stage{fromCUCM, intoE} {
+			for _, s := range []logs.Stage{logs.FromCUCM, logs.IntoE} {
 				m := at.at[s]
-				if m == nil || m.date == 0 || m.is(isOwn) {
+				if m == nil || m.Date == 0 || m.Is(logs.Own) {
 					continue
 				}
-				if all[m.host] == nil {
-					all[m.host] = map[text][]dated{}
+				if all[m.Host] == nil {
+					all[m.Host] = map[logs.Text][]dated{}
 				}
-				date := m.date * int64(time.Second)
-				all[m.host][m.to] = append(all[m.host][m.to], dated{m, sample{date, m.at - date}})
+				date := m.Date * int64(time.Second)
+				all[m.Host][m.To] = append(all[m.Host][m.To], dated{m, sample{date, m.At - date}})
 			}
 		}
 	}
-	out := map[text][]dated{}
+	out := map[logs.Text][]dated{}
 	for h, nodes := range all {
 		var most []dated
 		for _, ds := range nodes {
-			if len(ds) > len(most) || len(ds) == len(most) && len(ds) > 0 && l.texts.of(ds[0].m.to) < l.texts.of(most[0].m.to) {
+			if len(ds) > len(most) || len(ds) == len(most) && len(ds) > 0 && l.Texts.Of(ds[0].m.To) < l.Texts.Of(most[0].m.To) {
 				most = ds
 			}
 		}
 		if len(most) >= 2*few {
 			slices.SortFunc(most, func(x, y dated) int {
-				return cmp.Or(cmp.Compare(x.sample.at, y.sample.at), cmp.Compare(x.m.place().source, y.m.place().source), cmp.Compare(x.m.place().offset, y.m.place().offset))
+				return cmp.Or(cmp.Compare(x.sample.at, y.sample.at), cmp.Compare(x.m.Place().Source, y.m.Place().Source), cmp.Compare(x.m.Place().Offset, y.m.Place().Offset))
 			})
 			out[h] = most
 		}
@@ -152,7 +154,7 @@ func datedAnswers(l *logs, lines []*timeline) map[text][]dated {
 }
 
 // stepOf is the step that a host's answers show, and when it was by CUCM's clock.
-func stepOf(lines []*timeline, h text, answers []dated) (s step, at int64, ok bool) {
+func stepOf(lines []*timeline, h logs.Text, answers []dated) (s step, at int64, ok bool) {
 	samples := make([]sample, len(answers))
 	for i, d := range answers {
 		samples[i] = d.sample
@@ -168,7 +170,7 @@ func stepOf(lines []*timeline, h text, answers []dated) (s step, at int64, ok bo
 }
 
 // ofCUCM reports whether a step is CUCM's own: all peers show the same at the same time.
-func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
+func ofCUCM(s step, all []step, dates map[logs.Text]int64, measured int) bool {
 	same := 0
 	for _, o := range all {
 		if abs(o.by-s.by) <= sameLevel && abs(dates[o.host]-dates[s.host]) <= lookAhead {
@@ -180,9 +182,9 @@ func ofCUCM(s step, all []step, dates map[text]int64, measured int) bool {
 
 // alone judges a step that only one host can show: another host's hops confirm it or
 // not, or else its own stamps. If neither tells, either clock may have been set.
-func alone(l *logs, lines []*timeline, s step) ([]step, []shaken) {
+func alone(l *logs.Logs, lines []*timeline, s step) ([]step, []shaken) {
 	for k, hops := range hopsOf(l, lines, &clocks{}) {
-		if o := offsets(hops); (k[0].id == s.host || k[1].id == s.host) && len(o) >= 2*few {
+		if o := offsets(hops); (k[0].ID == s.host || k[1].ID == s.host) && len(o) >= 2*few {
 			if _, _, ok := levelShift(o); !ok {
 				return nil, nil // CUCM's own
 			}
@@ -192,21 +194,21 @@ func alone(l *logs, lines []*timeline, s step) ([]step, []shaken) {
 	if !s.faint {
 		return []step{s}, nil
 	}
-	either := shaken{c: l.byName[s.host], e: &host{name: "CUCM"}, at: s.at, by: s.by}
-	if either.c.role == "E" {
+	either := shaken{c: l.ByName[s.host], e: &logs.Host{Name: "CUCM"}, at: s.at, by: s.by}
+	if either.c.Role == "E" {
 		either.c, either.e = either.e, either.c
 	}
 	return nil, []shaken{either}
 }
 
 // usualGap is the longest time but one between two messages of a host.
-func usualGap(lines []*timeline, h text) int64 {
+func usualGap(lines []*timeline, h logs.Text) int64 {
 	var at []int64
 	for _, t := range lines {
 		for _, a := range t.attempts {
 			for _, m := range a.msgs {
-				if m.host == h {
-					at = append(at, m.at)
+				if m.Host == h {
+					at = append(at, m.At)
 				}
 			}
 		}
@@ -227,29 +229,29 @@ func usualGap(lines []*timeline, h text) int64 {
 
 // boundary is the first message after a step, which lies between two answers of CUCM,
 // and by how much the host's stamps jump there.
-func boundary(lines []*timeline, h text, last, next *message, by int64) (step, int64) {
-	var between []*message
+func boundary(lines []*timeline, h logs.Text, last, next *logs.Message, by int64) (step, int64) {
+	var between []*logs.Message
 	for _, t := range lines {
 		for _, at := range t.attempts {
 			for _, m := range at.msgs {
-				p := m.place()
-				if m.host == h && p.source == next.place().source && p.offset <= next.place().offset && (p.source != last.place().source || p.offset >= last.place().offset) {
+				p := m.Place()
+				if m.Host == h && p.Source == next.Place().Source && p.Offset <= next.Place().Offset && (p.Source != last.Place().Source || p.Offset >= last.Place().Offset) {
 					between = append(between, m)
 				}
 			}
 		}
 	}
-	slices.SortFunc(between, func(x, y *message) int { return cmp.Compare(x.place().offset, y.place().offset) })
+	slices.SortFunc(between, func(x, y *logs.Message) int { return cmp.Compare(x.Place().Offset, y.Place().Offset) })
 	at, most := next, int64(0)
 	for i, m := range between {
 		if i > 0 {
-			if d := m.at - between[i-1].at; by > 0 && d > most || by < 0 && d < most {
+			if d := m.At - between[i-1].At; by > 0 && d > most || by < 0 && d < most {
 				most = d
 			}
 		}
-		if abs(m.at-next.at) <= slow && m.place().offset < at.place().offset { // what was answered at once belongs to the answer
+		if abs(m.At-next.At) <= slow && m.Place().Offset < at.Place().Offset { // what was answered at once belongs to the answer
 			at = m
 		}
 	}
-	return step{host: h, at: at.at, source: at.place().source, offset: at.place().offset, by: by}, most
+	return step{host: h, at: at.At, source: at.Place().Source, offset: at.Place().Offset, by: by}, most
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // Where on its way time was lost or a REGISTER stopped: values of Phone.LateAt.
@@ -23,8 +24,8 @@ const (
 // A stop is where a REGISTER without success came to an end, as far as the logs tell.
 type stop struct {
 	where string
-	what  string   // a sentence without its full stop
-	sent  *message // the last record of it on its way
+	what  string        // a sentence without its full stop
+	sent  *logs.Message // the last record of it on its way
 }
 
 // stopOf follows a REGISTER that CUCM did not answer with success. ok is false where
@@ -40,33 +41,33 @@ func stopOf(w *wire, t *txn) (s stop, ok bool) {
 	case t.last.challenged(), t.code != 0 && !t.marks.own:
 		return s, false
 	case up != nil && t.last.reply != nil:
-		return stop{where: atCtoU, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", clock(w.steady(up)), t.last.reply.code, said), sent: up}, true
+		return stop{where: atCtoU, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", clock(w.steady(up)), t.last.reply.Code, said), sent: up}, true
 	case up != nil:
 		return stop{where: atCtoU, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, and no answer came%s", clock(w.steady(up)), said), sent: up}, true
-	case at[intoC] != nil && said != "":
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.steady(at[intoC])), said), sent: at[intoC]}, true
-	case at[intoC] != nil:
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.steady(at[intoC]))), sent: at[intoC]}, true
-	case at[outOfE] != nil && len(w.ofRole("C")) > 0 && len(w.strangers["C"]) == 0 && w.missing("C", at[outOfE].at, at[outOfE].at+inFlight) == nil:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true
-	case at[outOfE] != nil:
-		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.steady(at[outOfE])), said), sent: at[outOfE]}, true
-	case at[phoneToE] != nil && said != "" && t.code != 503:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.steady(at[phoneToE])), said), sent: at[phoneToE]}, true
-	case at[phoneToE] != nil:
-		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.steady(at[phoneToE])), said), sent: at[phoneToE]}, true
+	case at[logs.IntoC] != nil && said != "":
+		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.steady(at[logs.IntoC])), said), sent: at[logs.IntoC]}, true
+	case at[logs.IntoC] != nil:
+		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.steady(at[logs.IntoC]))), sent: at[logs.IntoC]}, true
+	case at[logs.OutOfE] != nil && len(w.OfRole("C")) > 0 && len(w.Strangers["C"]) == 0 && w.Missing("C", at[logs.OutOfE].At, at[logs.OutOfE].At+inFlight) == nil:
+		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+	case at[logs.OutOfE] != nil:
+		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+	case at[logs.PhoneToE] != nil && said != "" && t.code != 503:
+		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
+	case at[logs.PhoneToE] != nil:
+		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	}
 	return s, false
 }
 
-func roleOf(w *wire, m *message) string {
-	name := w.texts.of(m.host)
-	switch w.byName[m.host].role {
+func roleOf(w *wire, m *logs.Message) string {
+	name := w.Texts.Of(m.Host)
+	switch w.ByName[m.Host].Role {
 	case "C":
 		name = "Expressway-C"
 	case "E":
 		name = "Expressway-E"
-		if w.stage(m) == intoE {
+		if w.Stage(m) == logs.IntoE {
 			name = "Expressway-C"
 		}
 	}
@@ -75,8 +76,8 @@ func roleOf(w *wire, m *message) string {
 
 // extra is what an answer says for itself, in brackets.
 func extra(w *wire, t *txn) string {
-	if m := t.last.answer; m != nil && m.extra != 0 {
-		return " (" + w.texts.of(m.extra) + ")"
+	if m := t.last.answer; m != nil && m.Extra != 0 {
+		return " (" + w.Texts.Of(m.Extra) + ")"
 	}
 	return ""
 }
@@ -88,32 +89,32 @@ func cannotConnect(w *wire, t *txn) bool {
 
 // traversalTrouble are the records of a span that say that the connection or zone between
 // the phone's E and C failed.
-func traversalTrouble(w *wire, t *txn, from, to int64) []proof {
-	var out []proof
+func traversalTrouble(w *wire, t *txn, from, to int64) []logs.Proof {
+	var out []logs.Proof
 	ip := farE(w, t)
 	for _, n := range w.tcps {
-		if n.at <= from || n.at > to {
+		if n.At <= from || n.At > to {
 			continue
 		}
-		src, dst := w.texts.end(n.src), w.texts.end(n.dst)
+		src, dst := w.Texts.AddrPort(n.Src), w.Texts.AddrPort(n.Dst)
 		end := dst
-		if !traversalPort(end.Port()) {
+		if !logs.TraversalPort(end.Port()) {
 			end = src
 		}
-		what := w.texts.of(n.what)
-		if traversalPort(end.Port()) && end.Addr() == ip && ip.IsValid() && (what == expressway.TCPClosed || what == expressway.TCPFailed) {
-			out = append(out, n.shows(what+" between C and E"))
+		what := w.Texts.Of(n.What)
+		if logs.TraversalPort(end.Port()) && end.Addr() == ip && ip.IsValid() && (what == expressway.TCPClosed || what == expressway.TCPFailed) {
+			out = append(out, n.Shows(what+" between C and E"))
 		}
 	}
-	_, e := t.peers(w.logs)
-	for _, v := range w.events {
-		text := strings.ToLower(w.texts.of(v.what))
+	_, e := t.peers(w.Logs)
+	for _, v := range w.Events {
+		text := strings.ToLower(w.Texts.Of(v.What))
 		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")
-		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.host == e.id && strings.Contains(text, "zone")
-		if v.at > from && v.at <= to && bad && about && (e == nil || v.host == e.id || ip.IsValid() && strings.Contains(text, ip.String())) {
-			out = append(out, v.shows(w.texts.of(v.what)))
+		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.Host == e.ID && strings.Contains(text, "zone")
+		if v.At > from && v.At <= to && bad && about && (e == nil || v.Host == e.ID || ip.IsValid() && strings.Contains(text, ip.String())) {
+			out = append(out, v.Shows(w.Texts.Of(v.What)))
 		}
 	}
-	slices.SortStableFunc(out, func(x, y proof) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(out, func(x, y logs.Proof) int { return cmp.Compare(x.At, y.At) })
 	return out[:min(len(out), 6)]
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/logs"
 )
 
 // How a chain stands.
@@ -56,7 +57,7 @@ func tell(w *wire, c *chain) tale {
 				s.doubtful = d
 			}
 			s.success(t)
-		case t.code == 0 && w.logs.end-t.sent < inFlight:
+		case t.code == 0 && w.Logs.End-t.sent < inFlight:
 		default:
 			s.failing = append(s.failing, t)
 		}
@@ -65,7 +66,7 @@ func tell(w *wire, c *chain) tale {
 		return s
 	}
 	s.end = endOf(w, c, &s)
-	if h := w.missing(w.teller(), s.last.ok, w.logs.end); h != nil && missable(c, len(c.txns)-1, w.logs.end-s.last.ok) {
+	if h := w.Missing(w.Teller(), s.last.ok, w.Logs.End); h != nil && missable(c, len(c.txns)-1, w.Logs.End-s.last.ok) {
 		s.hole = h
 	}
 	return s
@@ -103,7 +104,7 @@ func holeBefore(w *wire, c *chain, i int) *evidence.Span {
 	if c.prev[i] == nil || !missable(c, i, c.gap[i]) {
 		return nil
 	}
-	return w.missing(w.teller(), c.prev[i].ok, c.txns[i].sent)
+	return w.Missing(w.Teller(), c.prev[i].ok, c.txns[i].sent)
 }
 
 // doubtfulBefore is a REGISTER before a success that was sent to CUCM and not answered,
@@ -116,14 +117,14 @@ func doubtfulBefore(w *wire, c *chain, i int) *txn {
 	}
 	for _, o := range c.txns[c.from[i]:i] {
 		up := o.last.sentUp
-		if !o.keeps() || up == nil || o.last.at[fromCUCM] != nil {
+		if !o.keeps() || up == nil || o.last.at[logs.FromCUCM] != nil {
 			continue
 		}
 		at, ran := w.steady(up), prev.ok+int64(prev.expires)*int64(time.Second)
 		if prev.exact {
 			ran = prev.sent + int64(prev.expires)*int64(time.Second) // CUCM counts from what it got
 		}
-		if prev.expires > 0 && at > ran || prev.link != nil && prev.link.closed > prev.sent && prev.link.closed < up.at && !w.links.survived[prev.link] {
+		if prev.expires > 0 && at > ran || prev.link != nil && prev.link.closed > prev.sent && prev.link.closed < up.At && !w.links.survived[prev.link] {
 			return o
 		}
 	}
@@ -153,6 +154,6 @@ func endOf(w *wire, c *chain, s *tale) ending {
 	} else {
 		wait = 2 * c.cadence(len(c.txns))
 	}
-	e.quiet = wait > 0 && w.logs.end-s.last.ok > wait
+	e.quiet = wait > 0 && w.Logs.End-s.last.ok > wait
 	return e
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A timeline is what was said under one Call-ID about one CUCM node.
 type timeline struct {
-	call, to text
+	call, to logs.Text
 	attempts []*attempt
 	txns     []*txn
 }
@@ -17,10 +19,10 @@ type timeline struct {
 const longest = int64(64 * time.Second)
 
 // join sorts the messages and makes attempts of them, grouped by timeline.
-func join(l *logs, msgs []*message) []*timeline {
-	slices.SortFunc(msgs, func(x, y *message) int {
-		return cmp.Or(cmp.Compare(x.call, y.call), cmp.Compare(x.to, y.to), cmp.Compare(x.cseq, y.cseq), cmp.Compare(x.at, y.at),
-			cmp.Compare(l.stage(x), l.stage(y)), cmp.Compare(x.code, y.code), cmp.Compare(x.hash, y.hash), cmp.Compare(x.place().source, y.place().source), cmp.Compare(x.place().offset, y.place().offset))
+func join(l *logs.Logs, msgs []*logs.Message) []*timeline {
+	slices.SortFunc(msgs, func(x, y *logs.Message) int {
+		return cmp.Or(cmp.Compare(x.Call, y.Call), cmp.Compare(x.To, y.To), cmp.Compare(x.CSeq, y.CSeq), cmp.Compare(x.At, y.At),
+			cmp.Compare(l.Stage(x), l.Stage(y)), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Hash, y.Hash), cmp.Compare(x.Place().Source, y.Place().Source), cmp.Compare(x.Place().Offset, y.Place().Offset))
 	})
 	var out []*timeline
 	var line *timeline
@@ -30,8 +32,8 @@ func join(l *logs, msgs []*message) []*timeline {
 			continue
 		}
 		m := msgs[from]
-		if line == nil || line.call != m.call || line.to != m.to {
-			line = &timeline{call: m.call, to: m.to}
+		if line == nil || line.call != m.Call || line.to != m.To {
+			line = &timeline{call: m.Call, to: m.To}
 			out = append(out, line)
 		}
 		line.attempts = append(line.attempts, newAttempt(l, msgs[from:i:i]))
@@ -42,16 +44,16 @@ func join(l *logs, msgs []*message) []*timeline {
 
 // sameAttempt reports whether a message goes with those before it. The times of one
 // peer are compared, for the clocks of two may differ.
-func sameAttempt(of []*message, m *message) bool {
-	if f := of[0]; f.call != m.call || f.to != m.to || f.cseq != m.cseq {
+func sameAttempt(of []*logs.Message, m *logs.Message) bool {
+	if f := of[0]; f.Call != m.Call || f.To != m.To || f.CSeq != m.CSeq {
 		return false
 	}
 	if again := startsAgain(of, m); again {
 		return false
 	}
 	for _, o := range of {
-		if o.host == m.host {
-			return m.at-o.at <= longest || !m.is(isRequest)
+		if o.Host == m.Host {
+			return m.At-o.At <= longest || !m.Is(logs.Request)
 		}
 	}
 	return true
@@ -60,17 +62,17 @@ func sameAttempt(of []*message, m *message) bool {
 // startsAgain reports whether a REGISTER is no repetition, though it has the same
 // Call-ID and CSeq: it has another branch, and the peer had answered the one before for
 // good. A phone that restarts may begin at the same number.
-func startsAgain(of []*message, m *message) bool {
-	if !m.is(isRequest) || m.is(isSent) || m.branch == 0 {
+func startsAgain(of []*logs.Message, m *logs.Message) bool {
+	if !m.Is(logs.Request) || m.Is(logs.Sent) || m.Branch == 0 {
 		return false
 	}
 	answered, same := false, false
 	for _, o := range of {
-		if o.host != m.host {
+		if o.Host != m.Host {
 			continue
 		}
-		answered = answered || !o.is(isRequest) && o.is(isSent) && o.code >= 200 && m.at-o.at > int64(time.Second)
-		same = same || o.is(isRequest) && (o.branch == m.branch || o.branch == 0)
+		answered = answered || !o.Is(logs.Request) && o.Is(logs.Sent) && o.Code >= 200 && m.At-o.At > int64(time.Second)
+		same = same || o.Is(logs.Request) && (o.Branch == m.Branch || o.Branch == 0)
 	}
 	return answered && !same
 }

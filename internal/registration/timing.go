@@ -123,10 +123,10 @@ func (l lapse) hole(w *wire) *evidence.Span {
 	if l.from == nil {
 		return nil
 	}
-	if h := w.missing("C", l.from.ok, l.to.sent); h != nil {
+	if h := w.Missing("C", l.from.ok, l.to.sent); h != nil {
 		return h
 	}
-	return w.missing("E", l.from.ok, l.to.sent)
+	return w.Missing("E", l.from.ok, l.to.sent)
 }
 
 // hidden reports whether a REGISTER may have stood in a hole: the gap is longer than the
@@ -185,7 +185,7 @@ const unsure = int64(200 * time.Second)
 
 // shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
 func (l lapse) shaken(w *wire) *shaken {
-	c, e := l.to.peers(w.logs)
+	c, e := l.to.peers(w.Logs)
 	for i := range w.clocks.shaken {
 		s := &w.clocks.shaken[i]
 		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-unsure && s.at < l.to.sent+unsure {

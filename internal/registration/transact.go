@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // again is how soon credentials follow a challenge.
@@ -13,7 +15,7 @@ const again = int64(10 * time.Second)
 // are one.
 func transact(w *wire, l *timeline) {
 	slices.SortStableFunc(l.attempts, func(x, y *attempt) int {
-		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.msgs[0].cseq, y.msgs[0].cseq))
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.msgs[0].CSeq, y.msgs[0].CSeq))
 	})
 	for i := 0; i < len(l.attempts); {
 		j := i + 1
@@ -48,19 +50,19 @@ func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 	t := &txn{line: l, attempts: of, last: of[len(of)-1]}
 	t.sent, t.exact = reached(w, t.last)
 	t.begun, _ = reached(w, of[0])
-	if m := t.firstAt(toCUCM); m != nil {
+	if m := t.firstAt(logs.ToCUCM); m != nil {
 		t.begun = w.steady(m)
 	}
-	for s := phoneToE; s <= toCUCM; s++ {
+	for s := logs.PhoneToE; s <= logs.ToCUCM; s++ {
 		t.marks.asked = t.marks.asked || t.firstAt(s) != nil
 	}
 	t.code = t.last.code
 	t.kind = t.kindOf()
-	t.marks.own = t.last.answer != nil && (t.last.answer.is(isOwn) || t.last.at[fromCUCM] == nil && sawAnswers(t.last))
+	t.marks.own = t.last.answer != nil && (t.last.answer.Is(logs.Own) || t.last.at[logs.FromCUCM] == nil && sawAnswers(t.last))
 	if t.code/100 == 2 {
 		t.success(w)
 	}
-	if m := t.last.at[toCUCM]; m != nil {
+	if m := t.last.at[logs.ToCUCM]; m != nil {
 		t.link = w.links.of(m)
 	}
 	return t
@@ -72,7 +74,7 @@ func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 func (t *txn) kindOf() string {
 	for _, at := range t.attempts {
 		for _, m := range at.msgs {
-			t.marks.bulk = t.marks.bulk || m.is(isBulk)
+			t.marks.bulk = t.marks.bulk || m.Is(logs.Bulk)
 		}
 	}
 	if t.marks.bulk {
@@ -95,17 +97,17 @@ func (t *txn) kindOf() string {
 
 // answeredKind is what kind of REGISTER an answer of CUCM's answers; empty: it does not
 // tell.
-func answeredKind(m *message) string {
+func answeredKind(m *logs.Message) string {
 	switch {
-	case m.is(isRequest) || !m.is(hasBody) || m.code/100 != 2 || m.is(isOwn):
-	case m.is(isRemotecc):
+	case m.Is(logs.Request) || !m.Is(logs.HasBody) || m.Code/100 != 2 || m.Is(logs.Own):
+	case m.Is(logs.Remotecc):
 		return KindFull
-	case m.is(isCut):
-	case m.is(isSecondary):
+	case m.Is(logs.Cut):
+	case m.Is(logs.Secondary):
 		return KindSecondary
-	case m.expires == 0:
+	case m.Expires == 0:
 		return KindUnregister
-	case m.is(isEmpty) && m.expires > 0:
+	case m.Is(logs.Empty) && m.Expires > 0:
 		return KindKeepAlive
 	}
 	return ""
@@ -114,10 +116,10 @@ func answeredKind(m *message) string {
 // reached is the time at which an attempt was sent on to CUCM, or the nearest to it
 // that was logged, by the reference clock. It is exact if C's Sent was logged.
 func reached(w *wire, t *attempt) (at int64, exact bool) {
-	if m := t.at[toCUCM]; m != nil {
+	if m := t.at[logs.ToCUCM]; m != nil {
 		return w.steady(m), true
 	}
-	for _, s := range []stage{intoC, outOfE, phoneToE, fromCUCM, outOfC, intoE, eToPhone} {
+	for _, s := range []logs.Stage{logs.IntoC, logs.OutOfE, logs.PhoneToE, logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
 		if m := t.at[s]; m != nil {
 			return w.steady(m), false
 		}
@@ -128,18 +130,18 @@ func reached(w *wire, t *attempt) (at int64, exact bool) {
 // success takes what the answer grants.
 func (t *txn) success(w *wire) {
 	for _, m := range t.last.msgs {
-		if m.is(isRequest) || m.code != t.code {
+		if m.Is(logs.Request) || m.Code != t.code {
 			continue
 		}
-		t.marks.told = t.marks.told || m.is(hasBody) && !m.is(isCut)
-		t.marks.newReg = t.marks.newReg || m.is(isNewReg)
-		t.marks.rejected = t.marks.rejected || m.is(isRejected)
-		if m.expires > 0 {
-			t.expires = m.expires
+		t.marks.told = t.marks.told || m.Is(logs.HasBody) && !m.Is(logs.Cut)
+		t.marks.newReg = t.marks.newReg || m.Is(logs.NewReg)
+		t.marks.rejected = t.marks.rejected || m.Is(logs.Rejected)
+		if m.Expires > 0 {
+			t.expires = m.Expires
 		}
 	}
-	for _, s := range []stage{fromCUCM, outOfC, intoE, eToPhone} {
-		if m := t.last.at[s]; m != nil && m.code/100 == 2 {
+	for _, s := range []logs.Stage{logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
+		if m := t.last.at[s]; m != nil && m.Code/100 == 2 {
 			t.ok = w.steady(m)
 			return
 		}
@@ -149,27 +151,27 @@ func (t *txn) success(w *wire) {
 // sawAnswers reports whether a C that forwarded the answer, or an E that got none from
 // C, would have shown CUCM's own: then the answer is the Expressway's.
 func sawAnswers(t *attempt) bool {
-	return t.at[outOfC] != nil || t.at[eToPhone] != nil && t.at[intoE] == nil
+	return t.at[logs.OutOfC] != nil || t.at[logs.EToPhone] != nil && t.at[logs.IntoE] == nil
 }
 
 // kindOf tells what a REGISTER wants. What a cut message lacks may have been there.
-func kindOf(msgs []*message) string {
+func kindOf(msgs []*logs.Message) string {
 	kind := KindRegister
 	for _, m := range msgs {
-		if !m.is(isRequest) || !m.is(hasBody) {
+		if !m.Is(logs.Request) || !m.Is(logs.HasBody) {
 			continue
 		}
 		switch {
-		case m.is(isBulk) || m.is(hasAlarm):
+		case m.Is(logs.Bulk) || m.Is(logs.HasAlarm):
 			return KindFull
-		case m.is(isMultipart): // what it asks for is not what it keeps alive
-		case m.is(isSecondary):
+		case m.Is(logs.Multipart): // what it asks for is not what it keeps alive
+		case m.Is(logs.Secondary):
 			kind = KindSecondary
-		case m.expires == 0:
+		case m.Expires == 0:
 			if kind != KindSecondary {
 				kind = KindUnregister
 			}
-		case m.is(isCut):
+		case m.Is(logs.Cut):
 		case kind == KindRegister:
 			kind = KindKeepAlive
 		}

@@ -3,6 +3,8 @@ package registration
 import (
 	"cmp"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // A txn is one registration, keep-alive or unregister: its attempts, from a challenge
@@ -35,10 +37,10 @@ type marks struct {
 func byTime(x, y *txn) int { return cmp.Compare(x.sent, y.sent) }
 
 // firstAt is the first message of a stage over all attempts; nil: none was seen.
-func (t *txn) firstAt(s stage) *message {
+func (t *txn) firstAt(s logs.Stage) *logs.Message {
 	for _, at := range t.attempts {
 		m := at.at[s]
-		if s == toCUCM {
+		if s == logs.ToCUCM {
 			m = at.sentUp
 		}
 		if m != nil {
@@ -55,12 +57,12 @@ func (t *txn) keeps() bool { return t.kind != KindSecondary && t.kind != KindUnr
 func (t *txn) good() bool { return t.keeps() && t.code/100 == 2 && t.ok != 0 }
 
 // peers are the C and the E that it went through, as far as they logged it.
-func (t *txn) peers(l *logs) (c, e *host) {
+func (t *txn) peers(l *logs.Logs) (c, e *logs.Host) {
 	for _, m := range t.last.msgs {
-		switch h := l.byName[m.host]; {
-		case h.role == "C" && c == nil:
+		switch h := l.ByName[m.Host]; {
+		case h.Role == "C" && c == nil:
 			c = h
-		case h.role == "E" && e == nil:
+		case h.Role == "E" && e == nil:
 			e = h
 		}
 	}
@@ -68,8 +70,8 @@ func (t *txn) peers(l *logs) (c, e *host) {
 }
 
 // message is the one that shows the transaction best: C's Sent.
-func (t *txn) message() *message {
-	for _, s := range []stage{toCUCM, intoC, outOfE, phoneToE} {
+func (t *txn) message() *logs.Message {
+	for _, s := range []logs.Stage{logs.ToCUCM, logs.IntoC, logs.OutOfE, logs.PhoneToE} {
 		if m := t.last.at[s]; m != nil {
 			return m
 		}
@@ -78,10 +80,10 @@ func (t *txn) message() *message {
 }
 
 // alarmed is the request that has the phone's last alarm; nil: none has.
-func (t *txn) alarmed() *message {
+func (t *txn) alarmed() *logs.Message {
 	for _, at := range t.attempts {
 		for _, m := range at.msgs {
-			if m.is(hasAlarm) && m.is(isRequest) {
+			if m.Is(logs.HasAlarm) && m.Is(logs.Request) {
 				return m
 			}
 		}
@@ -93,8 +95,8 @@ func (t *txn) alarmed() *message {
 // logged.
 func (t *txn) date() int64 {
 	for _, m := range t.attempts[0].msgs {
-		if m.date != 0 && m.is(isRequest) {
-			return m.date
+		if m.Date != 0 && m.Is(logs.Request) {
+			return m.Date
 		}
 	}
 	return 0
@@ -112,10 +114,10 @@ func (t *txn) ends(w *wire) int64 {
 }
 
 // user is the number that the REGISTER is for; 0: not known.
-func (t *txn) user() text {
+func (t *txn) user() logs.Text {
 	for _, m := range t.last.msgs {
-		if m.user != 0 {
-			return m.user
+		if m.User != 0 {
+			return m.User
 		}
 	}
 	return 0
@@ -123,12 +125,12 @@ func (t *txn) user() text {
 
 // usedBefore reports whether a CSeq shows that its Call-ID registered before: a phone
 // begins at 101 and needs one more for each challenge.
-func (t *txn) usedBefore() bool { return t.attempts[0].msgs[0].cseq > 104 }
+func (t *txn) usedBefore() bool { return t.attempts[0].msgs[0].CSeq > 104 }
 
 func (t *txn) phrase(w *wire) string {
 	for _, m := range t.last.msgs {
-		if m.code == t.code && m.phrase != 0 {
-			return w.texts.of(m.phrase)
+		if m.Code == t.code && m.Phrase != 0 {
+			return w.Texts.Of(m.Phrase)
 		}
 	}
 	return ""
@@ -137,11 +139,11 @@ func (t *txn) phrase(w *wire) string {
 // atCUCM is how long CUCM's first answer to the REGISTER took; 0: not known, also where
 // the logs lack a part of that time, for an earlier answer may have stood there.
 func (t *txn) atCUCM(w *wire) int64 {
-	up, reply := t.last.at[toCUCM], t.last.reply
-	if up == nil || reply == nil || reply.host != up.host || w.missing("C", up.at, reply.at) != nil {
+	up, reply := t.last.at[logs.ToCUCM], t.last.reply
+	if up == nil || reply == nil || reply.Host != up.Host || w.Missing("C", up.At, reply.At) != nil {
 		return 0
 	}
-	return reply.at - up.at
+	return reply.At - up.At
 }
 
 // slow is from when on an answer of CUCM is a delay.

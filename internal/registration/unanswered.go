@@ -3,6 +3,8 @@ package registration
 import (
 	"fmt"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // byUnanswered: the first REGISTER after the success was sent in time and got no answer,
@@ -16,9 +18,9 @@ func byUnanswered(w *wire, l lapse) (reason, bool) {
 		return reason{}, false // the first attempt itself was late
 	}
 	r := unexplained(s.what)
-	r.where, r.proofs = s.where, []proof{s.sent.shows("sent on, and not answered")}
-	if t.last.answer != nil && t.last.answer.is(isOwn) {
-		r.proofs = append(r.proofs, t.last.answer.shows(fmt.Sprintf("%d, made by Expressway itself", t.last.answer.code)))
+	r.where, r.proofs = s.where, []logs.Proof{s.sent.Shows("sent on, and not answered")}
+	if t.last.answer != nil && t.last.answer.Is(logs.Own) {
+		r.proofs = append(r.proofs, t.last.answer.Shows(fmt.Sprintf("%d, made by Expressway itself", t.last.answer.Code)))
 	}
 	switch s.where {
 	case atCtoU:
@@ -47,10 +49,10 @@ const recently = int64(time.Minute)
 
 // refusedFor is the connection to the phone's node that C could not open when it had
 // received a REGISTER; nil: none is known.
-func refusedFor(w *wire, l lapse, m *message) *link {
-	before := l.from.last.at[toCUCM]
+func refusedFor(w *wire, l lapse, m *logs.Message) *link {
+	before := l.from.last.at[logs.ToCUCM]
 	for _, k := range w.links.all {
-		if before != nil && k.failed && k.c == m.host && k.remote.Addr() == w.texts.end(before.far).Addr() && k.closed >= m.at-recently && k.closed <= m.at+inFlight {
+		if before != nil && k.failed && k.c == m.Host && k.remote.Addr() == w.Texts.AddrPort(before.Far).Addr() && k.closed >= m.At-recently && k.closed <= m.At+inFlight {
 			return k
 		}
 	}
@@ -68,8 +70,8 @@ func byDeadLink(w *wire, l lapse) (reason, bool) {
 		return reason{}, false
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: k, lost: k.silent,
-		why: fmt.Sprintf("the connection from %s to %s that carried it had gone silent by %s: a REGISTER of another phone got no answer over it", w.texts.of(k.c), k.node(), clock(k.silent))}
-	if !w.covered(k.silent, l.to.sent) {
+		why: fmt.Sprintf("the connection from %s to %s that carried it had gone silent by %s: a REGISTER of another phone got no answer over it", w.Texts.Of(k.c), k.node(), clock(k.silent))}
+	if !w.Covered(k.silent, l.to.sent) {
 		r.confidence = CannotTell
 	}
 	return r.followed(w, l, k, k.silent), true
@@ -83,8 +85,8 @@ func stoppedFirst(w *wire, l lapse) (*txn, stop, bool) {
 		s, ok := stopOf(w, t)
 		return t, s, ok
 	}
-	up, answered := t.last.sentUp, t.last.at[toCUCM]
-	if up == nil || answered == nil || up == answered || up.local == answered.local && up.far == answered.far {
+	up, answered := t.last.sentUp, t.last.at[logs.ToCUCM]
+	if up == nil || answered == nil || up == answered || up.Local == answered.Local && up.Far == answered.Far {
 		return nil, stop{}, false
 	}
 	return t, stop{where: atCtoU, sent: up, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, got no answer, and sent it again at %s over another connection", clock(w.steady(up)), clock(w.steady(answered)))}, true
@@ -93,39 +95,39 @@ func stoppedFirst(w *wire, l lapse) (*txn, stop, bool) {
 // betweenCAndCUCM tells a connection that is dead from a node that does not answer.
 func (r reason) betweenCAndCUCM(w *wire, l lapse, t *txn, s stop) reason {
 	r.why += ". It was lost between Expressway-C and CUCM, or in CUCM itself"
-	until := min(s.sent.at+inFlight, l.to.sent)
-	if w.missing("C", s.sent.at, until) != nil {
+	until := min(s.sent.At+inFlight, l.to.sent)
+	if w.Missing("C", s.sent.At, until) != nil {
 		r.why += "; these logs lack a part of that time, so that an answer may be missing"
 		return r
 	}
 	r.confidence = Likely
-	if !w.covered(s.sent.at, until) {
+	if !w.Covered(s.sent.At, until) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that an answer may be missing"
 	}
 	k := w.links.of(s.sent)
 	switch {
-	case t.last.reply != nil && t.last.reply.host == s.sent.host && t != l.to:
+	case t.last.reply != nil && t.last.reply.Host == s.sent.Host && t != l.to:
 		return r // CUCM had it
 	case k == nil:
 		return r
-	case k.heard > s.sent.at:
+	case k.heard > s.sent.At:
 		r.why += ", but not because of the connection: CUCM answered others over it afterwards"
 		return r
 	case l.to.link == k:
 		r.why += "; the same connection was used again later"
 		return r
 	}
-	r.link, r.lost = k, s.sent.at
-	dead := fmt.Sprintf("the connection from %s to %s (from port %d) had gone silent", w.texts.of(k.c), k.node(), k.local.Port())
+	r.link, r.lost = k, s.sent.At
+	dead := fmt.Sprintf("the connection from %s to %s (from port %d) had gone silent", w.Texts.Of(k.c), k.node(), k.local.Port())
 	if k.closed != 0 {
 		dead += fmt.Sprintf(" and was closed at %s (%s)", clock(k.closed), k.how)
-		r.proofs = append(r.proofs, k.records(w.texts)...)
+		r.proofs = append(r.proofs, k.records(w.Texts)...)
 	} else {
 		dead += "; no record shows that it closed"
 	}
 	r.cause = CauseTCP
-	return r.followed(w, l, k, s.sent.at).with(dead)
+	return r.followed(w, l, k, s.sent.At).with(dead)
 }
 
 // with puts a clause before the rest of the sentence.
@@ -137,22 +139,22 @@ func (r reason) with(clause string) reason {
 // followed looks at the connection that came after one that was lost: one to another
 // node, or refused ones, mean that the node had failed and not the connection.
 func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
-	failover := func(why string, more ...proof) reason {
+	failover := func(why string, more ...logs.Proof) reason {
 		r.cause, r.why = CauseFailover, r.why+"; "+why
 		r.proofs = append(r.proofs, more...)
 		return r
 	}
 	if no := w.links.refused(k, at, l.to.sent); no != nil {
-		records := no.records(w.texts)
+		records := no.records(w.Texts)
 		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.node(), clock(no.closed)), records[len(records)-1])
 	}
-	up := l.to.last.at[toCUCM]
+	up := l.to.last.at[logs.ToCUCM]
 	switch {
 	case up == nil:
 		r.confidence = CannotTell
 		r.why += "; which connection followed is not in these logs"
-	case w.texts.end(up.far).Addr() != k.remote.Addr():
-		return failover(fmt.Sprintf("the next one went to %s", w.texts.end(up.far).Addr()), up.shows("the connection now"))
+	case w.Texts.AddrPort(up.Far).Addr() != k.remote.Addr():
+		return failover(fmt.Sprintf("the next one went to %s", w.Texts.AddrPort(up.Far).Addr()), up.Shows("the connection now"))
 	}
 	return r
 }
@@ -161,11 +163,11 @@ func (r reason) followed(w *wire, l lapse, k *link, at int64) reason {
 func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
 	confidence := Likely
-	if !w.covered(s.sent.at, min(s.sent.at+inFlight, l.to.sent)) {
+	if !w.Covered(s.sent.At, min(s.sent.At+inFlight, l.to.sent)) {
 		confidence = CannotTell
 	}
 	switch {
-	case len(trouble) == 0 && t.marks.own && t.code == 504 && s.where == atEtoC && t.last.at[outOfE] == nil:
+	case len(trouble) == 0 && t.marks.own && t.code == 504 && s.where == atEtoC && t.last.at[logs.OutOfE] == nil:
 		r.cause, r.confidence = CauseTraversal, Likely // it says itself that C cannot be reached
 		return r
 	case len(trouble) == 0 && s.where == atE:
@@ -180,7 +182,7 @@ func (r reason) betweenEAndC(w *wire, l lapse, t *txn, s stop) reason {
 		r.why += ". It was lost between Expressway-E and -C; no record of the traversal zone says why"
 		return r
 	}
-	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].at
+	r.cause, r.confidence, r.where, r.lost = CauseTraversal, confidence, atEtoC, trouble[0].At
 	r.proofs = append(r.proofs, trouble...)
-	return r.with("the traversal zone failed at " + clock(trouble[0].at))
+	return r.with("the traversal zone failed at " + clock(trouble[0].At))
 }

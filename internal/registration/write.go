@@ -6,16 +6,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/logs"
 )
 
 // write makes the report of what was found: the last step.
 func write(o Options, w *wire, phones []*phone, rulings []*ruling) *Report {
-	r := &Report{BodiesLogged: w.bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
+	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
 	}
-	for i, s := range w.scans {
-		r.Records, r.Unread = r.Records+s.records, r.Unread+s.unread
+	for i, s := range w.Scans {
+		r.Records, r.Unread = r.Records+s.Records, r.Unread+s.Unread
 		r.Files = append(r.Files, fileOf(w, i, s))
 	}
 
@@ -48,7 +50,7 @@ type told struct {
 
 // tellOf puts a ruling into the words of the report.
 func tellOf(w *wire, p *phone, r *ruling) told {
-	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.texts.of(p.traits.model), User: w.texts.of(p.traits.user), Software: softwareOf(w, p),
+	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.Texts.Of(p.traits.Model), User: w.Texts.Of(p.traits.User), Software: softwareOf(w, p),
 		Named: p.named, CallIDs: p.callIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
 	proofs := r.proofs
 	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.marks.newReg && r.about.kind == KindKeepAlive) {
@@ -118,7 +120,7 @@ func lateNumbers(w *wire, r *ruling, o *Phone) {
 		return
 	}
 	l := *r.late
-	if l.first().firstAt(toCUCM) == nil || l.to.kind == KindFull {
+	if l.first().firstAt(logs.ToCUCM) == nil || l.to.kind == KindFull {
 		return
 	}
 	if l.cadence > 0 && l.gap() > l.cadence && l.steadyKind() {
@@ -132,7 +134,7 @@ func lateNumbers(w *wire, r *ruling, o *Phone) {
 }
 
 func softwareOf(w *wire, p *phone) string {
-	s, load := w.texts.of(p.traits.software), w.texts.of(p.traits.load)
+	s, load := w.Texts.Of(p.traits.Software), w.Texts.Of(p.traits.Load)
 	if s != "" && load != "" {
 		return s + ", " + load
 	}
@@ -185,7 +187,7 @@ func byRank(x, y told) int {
 }
 
 // proofsOf are records as the report names them.
-func proofsOf(w *wire, in []proof) []Proof {
+func proofsOf(w *wire, in []logs.Proof) []Proof {
 	out := make([]Proof, len(in))
 	for i, p := range in {
 		out[i] = proofOf(w, p)
@@ -193,8 +195,8 @@ func proofsOf(w *wire, in []proof) []Proof {
 	return out
 }
 
-func proofOf(w *wire, p proof) Proof {
-	return Proof{Host: w.texts.of(p.host), File: w.sources[p.place.source].File, Offset: p.place.offset, Length: int64(p.place.length), Time: time.Unix(0, p.at).UTC(), What: p.what}
+func proofOf(w *wire, p logs.Proof) Proof {
+	return Proof{Host: w.Texts.Of(p.Host), File: w.Sources[p.Place.Source].File, Offset: p.Place.Offset, Length: int64(p.Place.Length), Time: time.Unix(0, p.At).UTC(), What: p.What}
 }
 
 // distinct drops records that are named twice.

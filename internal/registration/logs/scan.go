@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"context"
@@ -12,36 +12,36 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// A tcpNote is a record of a connection that may be one to CUCM or between C and E.
-type tcpNote struct {
-	at           int64
-	place        place
-	host         text
-	src, dst     uint32
-	what, reason text
+// A TCPRecord is a record of a connection that may be one to CUCM or between C and E.
+type TCPRecord struct {
+	At           int64
+	place        Place
+	Host         Text
+	Src, Dst     uint32
+	What, Reason Text
 }
 
-// An event is a record of the Event Log that may explain a loss.
-type event struct {
-	at    int64
-	place place
-	host  text
-	what  text
+// An Event is a record of the Event Log that may explain a loss.
+type Event struct {
+	At    int64
+	place Place
+	Host  Text
+	What  Text
 }
 
-// A scan is what is kept of one source.
-type scan struct {
-	records, unread int64
-	first, last     time.Time
-	hosts           map[text]int64 // records of REGISTER by host
-	sip, bodies     map[text]int64
-	msgs            []*message
-	tcps            tcpNotes
-	events          []event
-	lines           lineNotes
-	alias           map[text]text // hosts that bear another name, see oneName
-	dropped         int64         // notes beyond maxNotes
-	err             error
+// A Scan is what is kept of one source.
+type Scan struct {
+	Records, Unread int64
+	First, Last     time.Time
+	Hosts           map[Text]int64 // records of REGISTER by host
+	sip, bodies     map[Text]int64
+	msgs            []*Message
+	tcps            tcpRecords
+	events          []Event
+	Lines           lineNotes
+	alias           map[Text]Text // hosts that bear another name, see oneName
+	Dropped         int64         // notes beyond maxNotes
+	Err             error
 }
 
 // maxNotes bounds the records of connections and events that are kept of one source.
@@ -49,20 +49,20 @@ const maxNotes = 200_000
 
 // A scanner reads sources.
 type scanner struct {
-	texts   *texts
+	texts   *Texts
 	sources []Source
 }
 
 // read reads one source to its end. Its fault, if there is one, is in the scan.
-func (sc *scanner) read(ctx context.Context, i int) *scan {
-	s := &scan{hosts: map[text]int64{}, sip: map[text]int64{}, bodies: map[text]int64{}}
+func (sc *scanner) read(ctx context.Context, i int) *Scan {
+	s := &Scan{Hosts: map[Text]int64{}, sip: map[Text]int64{}, bodies: map[Text]int64{}}
 	src := &sc.sources[i]
 	if src.Open == nil {
 		return s
 	}
 	r, err := src.Open()
 	if err != nil {
-		s.err = fmt.Errorf("open: %w", err)
+		s.Err = fmt.Errorf("open: %w", err)
 		return s
 	}
 	defer r.Close()
@@ -72,7 +72,7 @@ func (sc *scanner) read(ctx context.Context, i int) *scan {
 		rec, err := records.Next()
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				s.err = fmt.Errorf("read: %w", err)
+				s.Err = fmt.Errorf("read: %w", err)
 			}
 			break
 		}
@@ -84,28 +84,28 @@ func (sc *scanner) read(ctx context.Context, i int) *scan {
 	return s
 }
 
-func (s *scan) count(r *expressway.Record) {
+func (s *Scan) count(r *expressway.Record) {
 	if !r.Head {
-		s.unread++
+		s.Unread++
 		return
 	}
-	s.records++
-	if s.first.IsZero() || r.Time.Before(s.first) {
-		s.first = r.Time
+	s.Records++
+	if s.First.IsZero() || r.Time.Before(s.First) {
+		s.First = r.Time
 	}
-	if r.Time.After(s.last) {
-		s.last = r.Time
+	if r.Time.After(s.Last) {
+		s.Last = r.Time
 	}
 }
 
 // keep keeps what bears on registrations.
-func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
+func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 	src := &sc.sources[i]
 	at := n.Time
 	if src.ClockOffset != nil {
 		at = at.Add(-*src.ClockOffset)
 	}
-	where := place{n.Offset, int32(min(n.Length, 1<<31-1)), int32(i)}
+	where := Place{n.Offset, int32(min(n.Length, 1<<31-1)), int32(i)}
 	host := src.Host
 	if host == "" {
 		host = n.Host
@@ -119,10 +119,10 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 			return
 		}
 		if s.tcps.n >= maxNotes {
-			s.dropped++
+			s.Dropped++
 			return
 		}
-		s.tcps.add(tcpNote{at: at.UnixNano(), place: where, host: h, what: sc.texts.add(n.TCP), reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
+		s.tcps.add(TCPRecord{At: at.UnixNano(), place: where, Host: h, What: sc.texts.add(n.TCP), Reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
 	case expressway.NoteEvent:
 		what := n.Event
 		for _, w := range []string{n.Detail, n.Reason} {
@@ -134,25 +134,25 @@ func (sc *scanner) keep(s *scan, pairs *pairs, i int, n expressway.Note) {
 			return
 		}
 		if len(s.events) >= maxNotes {
-			s.dropped++
+			s.Dropped++
 			return
 		}
-		s.events = append(s.events, event{at.UnixNano(), where, h, sc.texts.add(what)})
+		s.events = append(s.events, Event{at.UnixNano(), where, h, sc.texts.add(what)})
 	}
 }
 
 // keepMessage keeps a REGISTER or an answer to one, and what others tell of phones' lines.
-func (sc *scanner) keepMessage(s *scan, pairs *pairs, n *expressway.Note, h text, at int64, where place) {
+func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text, at int64, where Place) {
 	if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 		return
 	}
-	s.lines.look(n, h, at)
+	s.Lines.look(n, h, at)
 	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 		return
 	}
 	m := sc.message(n)
-	m.at, m.host = at, h
-	s.hosts[h]++
+	m.At, m.Host = at, h
+	s.Hosts[h]++
 	if n.Kind == expressway.NoteBody {
 		m.body = where
 		s.bodies[h]++
@@ -169,10 +169,10 @@ func (sc *scanner) keepMessage(s *scan, pairs *pairs, n *expressway.Note, h text
 // those of traversal zones from all others.
 func toSIP(e netip.AddrPort) bool {
 	p := e.Port()
-	return p == 5060 || p == 5061 || p >= 25000 && p <= 29999 || traversalPort(p)
+	return p == 5060 || p == 5061 || p >= 25000 && p <= 29999 || TraversalPort(p)
 }
 
-func traversalPort(p uint16) bool { return p >= 7001 && p <= 7099 }
+func TraversalPort(p uint16) bool { return p >= 7001 && p <= 7099 }
 
 // explains picks the events that may explain the loss of a registration.
 func explains(what string) bool {

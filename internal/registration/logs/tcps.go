@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"cmp"
@@ -6,13 +6,13 @@ import (
 	"net/netip"
 )
 
-// tcpNotes are the records of connections of one source, packed into some 30 bytes
+// tcpRecords are the records of connections of one source, packed into some 30 bytes
 // each: a log at DEBUG has hundreds of thousands, and which few of them are wanted is
 // known only when all logs are read.
-type tcpNotes struct {
+type tcpRecords struct {
 	chunks [][]byte
 	n      int
-	last   place // of the note before
+	last   Place // of the note before
 	at     int64 // of the note before
 }
 
@@ -23,11 +23,11 @@ const tcpChunk = 64 << 10
 // maxZone is how much of an address's zone is kept.
 const maxZone = 64
 
-func (l *tcpNotes) add(n tcpNote, src, dst netip.AddrPort) {
+func (l *tcpRecords) add(n TCPRecord, src, dst netip.AddrPort) {
 	var room [512]byte
-	b := binary.AppendVarint(room[:0], n.at-l.at)
-	b = binary.AppendVarint(b, n.place.offset-l.last.offset)
-	for _, v := range []uint64{uint64(n.place.length), uint64(n.host), uint64(n.what), uint64(n.reason)} {
+	b := binary.AppendVarint(room[:0], n.At-l.at)
+	b = binary.AppendVarint(b, n.place.Offset-l.last.Offset)
+	for _, v := range []uint64{uint64(n.place.Length), uint64(n.Host), uint64(n.What), uint64(n.Reason)} {
 		b = binary.AppendUvarint(b, v)
 	}
 	for _, e := range []netip.AddrPort{src, dst} {
@@ -40,13 +40,13 @@ func (l *tcpNotes) add(n tcpNote, src, dst netip.AddrPort) {
 	}
 	c := &l.chunks[len(l.chunks)-1]
 	*c = append(*c, b...)
-	l.at, l.last = n.at, n.place
+	l.at, l.last = n.At, n.place
 	l.n++
 }
 
 // each gives the notes in their order, the ends apart.
-func (l *tcpNotes) each(source int, f func(n tcpNote, src, dst netip.AddrPort)) {
-	n := tcpNote{place: place{source: int32(source)}}
+func (l *tcpRecords) each(source int, f func(n TCPRecord, src, dst netip.AddrPort)) {
+	n := TCPRecord{place: Place{Source: int32(source)}}
 	for _, b := range l.chunks {
 		signed := func() int64 {
 			v, size := binary.Varint(b)
@@ -65,33 +65,33 @@ func (l *tcpNotes) each(source int, f func(n tcpNote, src, dst netip.AddrPort)) 
 			return e
 		}
 		for len(b) > 0 {
-			n.at += signed()
-			n.place.offset += signed()
-			n.place.length = int32(number())
-			n.host, n.what, n.reason = text(number()), text(number()), text(number())
+			n.At += signed()
+			n.place.Offset += signed()
+			n.place.Length = int32(number())
+			n.Host, n.What, n.Reason = Text(number()), Text(number()), Text(number())
 			src, dst := end(), end()
 			f(n, src, dst)
 		}
 	}
 }
 
-// takeTCP takes the wanted records of connections out of what the sources gave, by host
+// TakeTCP takes the wanted records of connections out of what the sources gave, by host
 // and time, each once; the others are forgotten, and so it is called once. A host that is
 // none of the logs' hosts is nil.
-func (l *logs) takeTCP(wanted func(h *host, what string, src, dst netip.AddrPort) bool) []tcpNote {
-	var out []tcpNote
-	for i, s := range l.scans {
-		s.tcps.each(i, func(n tcpNote, src, dst netip.AddrPort) {
-			n.host = s.nameOf(n.host)
-			if wanted(l.byName[n.host], l.texts.of(n.what), src, dst) {
-				n.src, n.dst = l.texts.addEnd(src), l.texts.addEnd(dst)
+func (l *Logs) TakeTCP(wanted func(h *Host, what string, src, dst netip.AddrPort) bool) []TCPRecord {
+	var out []TCPRecord
+	for i, s := range l.Scans {
+		s.tcps.each(i, func(n TCPRecord, src, dst netip.AddrPort) {
+			n.Host = s.nameOf(n.Host)
+			if wanted(l.ByName[n.Host], l.Texts.Of(n.What), src, dst) {
+				n.Src, n.Dst = l.Texts.addEnd(src), l.Texts.addEnd(dst)
 				out = append(out, n)
 			}
 		})
-		s.tcps = tcpNotes{}
+		s.tcps = tcpRecords{}
 	}
-	return unique(out, func(x, y tcpNote) int {
-		return cmp.Or(cmp.Compare(x.host, y.host), cmp.Compare(x.at, y.at), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.what, y.what), cmp.Compare(x.reason, y.reason))
+	return unique(out, func(x, y TCPRecord) int {
+		return cmp.Or(cmp.Compare(x.Host, y.Host), cmp.Compare(x.At, y.At), cmp.Compare(x.Src, y.Src), cmp.Compare(x.Dst, y.Dst), cmp.Compare(x.What, y.What), cmp.Compare(x.Reason, y.Reason))
 	})
 }
 

@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"maps"
@@ -9,7 +9,7 @@ import (
 
 // oneName gives every host one name, however its records spell it: short or in full, in
 // upper case or lower.
-func oneName(t *texts, sources []Source, scans []*scan) {
+func oneName(t *Texts, sources []Source, scans []*Scan) {
 	var known []string
 	for _, s := range sources {
 		if s.Host != "" {
@@ -18,12 +18,12 @@ func oneName(t *texts, sources []Source, scans []*scan) {
 	}
 	seen := map[string]bool{}
 	for _, s := range scans {
-		for id := range s.hosts {
-			seen[t.of(id)] = true
+		for id := range s.Hosts {
+			seen[t.Of(id)] = true
 		}
 	}
 	names := expressway.HostNames(known, slices.Sorted(maps.Keys(seen)))
-	alias := map[text]text{}
+	alias := map[Text]Text{}
 	for from, to := range names {
 		if from != to && from != "" {
 			alias[t.add(from)] = t.add(to)
@@ -38,9 +38,9 @@ func oneName(t *texts, sources []Source, scans []*scan) {
 }
 
 // rename lets what a scan keeps bear the hosts' one name.
-func (s *scan) rename(alias map[text]text) {
+func (s *Scan) rename(alias map[Text]Text) {
 	s.alias = alias
-	for _, counts := range []map[text]int64{s.hosts, s.sip, s.bodies} {
+	for _, counts := range []map[Text]int64{s.Hosts, s.sip, s.bodies} {
 		for from, to := range alias {
 			if n := counts[from]; n > 0 {
 				counts[to] += n
@@ -49,21 +49,21 @@ func (s *scan) rename(alias map[text]text) {
 		}
 	}
 	for _, m := range s.msgs {
-		m.host = s.nameOf(m.host)
+		m.Host = s.nameOf(m.Host)
 	}
 	for i := range s.events {
-		s.events[i].host = s.nameOf(s.events[i].host)
+		s.events[i].Host = s.nameOf(s.events[i].Host)
 	}
 	lines := lineNotes{}
-	for n, seen := range s.lines {
-		n.host = s.nameOf(n.host)
+	for n, seen := range s.Lines {
+		n.Host = s.nameOf(n.Host)
 		lines[n] = append(lines[n], seen...)
 	}
-	s.lines = lines
+	s.Lines = lines
 }
 
 // nameOf is the one name of a host.
-func (s *scan) nameOf(host text) text {
+func (s *Scan) nameOf(host Text) Text {
 	if to, ok := s.alias[host]; ok {
 		return to
 	}

@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"slices"
@@ -8,24 +8,24 @@ import (
 )
 
 // span is from where to where the logs go, by the collector's clock.
-func (l *logs) span() (begin, end int64) {
+func (l *Logs) span() (begin, end int64) {
 	role := ""
-	if len(l.ofRole("C")) > 0 {
+	if len(l.OfRole("C")) > 0 {
 		role = "C"
 	}
 	all := int64(0)
-	for i, s := range l.scans {
-		if s.first.IsZero() {
+	for i, s := range l.Scans {
+		if s.First.IsZero() {
 			continue
 		}
 		var offset time.Duration
-		if o := l.sources[i].ClockOffset; o != nil {
+		if o := l.Sources[i].ClockOffset; o != nil {
 			offset = *o
 		}
-		if at := s.first.Add(-offset).UnixNano(); begin == 0 || at < begin {
+		if at := s.First.Add(-offset).UnixNano(); begin == 0 || at < begin {
 			begin = at
 		}
-		last := s.last.Add(-offset).UnixNano()
+		last := s.Last.Add(-offset).UnixNano()
 		all = max(all, last)
 		if role == "" || l.isOf(i, role) {
 			end = max(end, last)
@@ -41,33 +41,33 @@ func (l *logs) span() (begin, end int64) {
 }
 
 // isOf reports whether a source is of a host of that role.
-func (l *logs) isOf(source int, role string) bool {
-	return slices.ContainsFunc(l.ofRole(role), func(h *host) bool { return slices.Contains(h.sources, source) })
+func (l *Logs) isOf(source int, role string) bool {
+	return slices.ContainsFunc(l.OfRole(role), func(h *Host) bool { return slices.Contains(h.sources, source) })
 }
 
-// covered reports whether every log of the Expressway-Cs covers a span, both ends
+// Covered reports whether every log of the Expressway-Cs covers a span, both ends
 // included, and no C is known of which there is no log. Unknown coverage is none.
-func (l *logs) covered(from, to int64) bool {
+func (l *Logs) Covered(from, to int64) bool {
 	w := l.Window
 	if end := w.Until.UnixNano(); !w.Empty() { // records up to 5 s after it come along
 		from, to = min(from, end), min(to, end)
 	}
 	since, until := time.Unix(0, from), time.Unix(0, to)
-	if len(l.strangers["C"]) > 0 || w.Empty() || since.Before(w.Since) || until.After(w.Until) || len(l.Peers) > 0 {
+	if len(l.Strangers["C"]) > 0 || w.Empty() || since.Before(w.Since) || until.After(w.Until) || len(l.Peers) > 0 {
 		return false
 	}
 	some := false
-	for _, h := range l.hosts {
-		if h.role == "" {
+	for _, h := range l.Hosts {
+		if h.Role == "" {
 			return false
 		}
-		if h.role != "C" {
+		if h.Role != "C" {
 			continue
 		}
 		log := false
 		for _, i := range h.sources {
-			src := &l.sources[i]
-			if !src.showsSIP() {
+			src := &l.Sources[i]
+			if !src.ShowsSIP() {
 				continue
 			}
 			if !src.Complete && len(src.Missing) == 0 || l.broken(i) || overlaps(src.Missing, since, until) {
@@ -84,19 +84,19 @@ func (l *logs) covered(from, to int64) bool {
 }
 
 // broken reports whether a source was not read whole.
-func (l *logs) broken(source int) bool {
-	return l.scans[source].err != nil || l.scans[source].dropped > 0
+func (l *Logs) broken(source int) bool {
+	return l.Scans[source].Err != nil || l.Scans[source].Dropped > 0
 }
 
-// missing is the first stretch that the logs of a role are known to lack between two
+// Missing is the first stretch that the logs of a role are known to lack between two
 // times; nil: none is known of. A log of which nothing is there at all has no hole: it
 // is as if its host were not known.
-func (l *logs) missing(role string, from, to int64) *evidence.Span {
+func (l *Logs) Missing(role string, from, to int64) *evidence.Span {
 	since, until := time.Unix(0, from), time.Unix(0, to)
-	for _, h := range l.ofRole(role) {
+	for _, h := range l.OfRole(role) {
 		for _, i := range h.sources {
-			src := &l.sources[i]
-			if !src.showsSIP() || l.scans[i].records == 0 {
+			src := &l.Sources[i]
+			if !src.ShowsSIP() || l.Scans[i].Records == 0 {
 				continue
 			}
 			for _, m := range src.Missing {
@@ -104,8 +104,8 @@ func (l *logs) missing(role string, from, to int64) *evidence.Span {
 					return &m
 				}
 			}
-			if s := l.scans[i]; s.err != nil && s.last.UnixNano() < to {
-				return &evidence.Span{Since: s.last, Until: until, Reason: evidence.ReasonRead}
+			if s := l.Scans[i]; s.Err != nil && s.Last.UnixNano() < to {
+				return &evidence.Span{Since: s.Last, Until: until, Reason: evidence.ReasonRead}
 			}
 		}
 	}
@@ -116,11 +116,11 @@ func overlaps(missing []evidence.Span, since, until time.Time) bool {
 	return slices.ContainsFunc(missing, func(s evidence.Span) bool { return !s.Since.After(until) && s.Until.After(since) })
 }
 
-// recordsBegin is the time of the first record.
-func (l *logs) recordsBegin() int64 {
+// RecordsBegin is the time of the first record.
+func (l *Logs) RecordsBegin() int64 {
 	var from int64
-	for _, s := range l.scans {
-		if at := s.first.UnixNano(); !s.first.IsZero() && (from == 0 || at < from) {
+	for _, s := range l.Scans {
+		if at := s.First.UnixNano(); !s.First.IsZero() && (from == 0 || at < from) {
 			from = at
 		}
 	}

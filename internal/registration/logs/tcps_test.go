@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"fmt"
@@ -13,22 +13,22 @@ import (
 var logEnd = time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
 
 func TestTCPNotes(t *testing.T) {
-	var l tcpNotes
+	var l tcpRecords
 	type entry struct {
-		tcpNote
+		TCPRecord
 		from, to string
 	}
 	var want, got []entry
 	ends := []string{"10.0.30.2:5061", "[2001:db8::1]:25000", "[fe80::1%eth0]:1", "192.0.2.1:65535"}
 	for i := range 5000 {
-		n := tcpNote{at: logEnd.UnixNano() + int64(i%7-3)*1e9, place: place{int64(i) * 100_003, int32(i), 3}, host: text(i % 3), what: text(i % 5), reason: text(i)}
+		n := TCPRecord{At: logEnd.UnixNano() + int64(i%7-3)*1e9, place: Place{int64(i) * 100_003, int32(i), 3}, Host: Text(i % 3), What: Text(i % 5), Reason: Text(i)}
 		e := entry{n, ends[i%4], ends[i/4%4]}
 		l.add(n, netip.MustParseAddrPort(e.from), netip.MustParseAddrPort(e.to))
 		want = append(want, e)
 	}
-	l.add(tcpNote{place: place{source: 3}}, netip.AddrPort{}, netip.MustParseAddrPort("[::ffff:192.0.2.9]:7"))
-	want = append(want, entry{tcpNote{place: place{source: 3}}, "invalid AddrPort", "192.0.2.9:7"})
-	l.each(3, func(n tcpNote, src, dst netip.AddrPort) { got = append(got, entry{n, src.String(), dst.String()}) })
+	l.add(TCPRecord{place: Place{Source: 3}}, netip.AddrPort{}, netip.MustParseAddrPort("[::ffff:192.0.2.9]:7"))
+	want = append(want, entry{TCPRecord{place: Place{Source: 3}}, "invalid AddrPort", "192.0.2.9:7"})
+	l.each(3, func(n TCPRecord, src, dst netip.AddrPort) { got = append(got, entry{n, src.String(), dst.String()}) })
 	if l.n != len(want) || !slices.Equal(got, want) {
 		t.Errorf("%d notes, want %d; %v", len(got), len(want), got[0])
 	}
@@ -60,9 +60,9 @@ func TestForeignConnections(t *testing.T) {
 	if s.tcps.n != n || bytes > n*40 || len(sc.texts.ports) > 10 {
 		t.Errorf("%d notes take %d bytes, and %d ends are numbered", s.tcps.n, bytes, len(sc.texts.ports))
 	}
-	l := &logs{texts: sc.texts, sources: sc.sources, scans: []*scan{s}, byName: map[text]*host{}}
+	l := &Logs{Texts: sc.texts, Sources: sc.sources, Scans: []*Scan{s}, ByName: map[Text]*Host{}}
 	cucm := netip.MustParseAddrPort("10.0.20.11:5060")
-	tcps := l.takeTCP(func(_ *host, _ string, src, dst netip.AddrPort) bool { return src == cucm || dst == cucm })
+	tcps := l.TakeTCP(func(_ *Host, _ string, src, dst netip.AddrPort) bool { return src == cucm || dst == cucm })
 	if len(tcps) > 0 || len(sc.texts.ports) > 10 || s.tcps.chunks != nil {
 		t.Errorf("%d notes stay, %d ends", len(tcps), len(sc.texts.ports))
 	}

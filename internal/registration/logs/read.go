@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// read reads the sources, two at a time, of which window is asked for; peers are the
+// Read reads the sources, two at a time, of which window is asked for; peers are the
 // Expressways that nobody configured. The messages come apart, for they are the caller's
 // to sort. A source that cannot be read is said in its scan; the error is that of ctx.
-func read(ctx context.Context, sources []Source, window evidence.Window, peers []string) (*logs, []*message, error) {
+func Read(ctx context.Context, sources []Source, window evidence.Window, peers []string) (*Logs, []*Message, error) {
 	sources = slices.Clone(sources)
 	slices.SortStableFunc(sources, bySource)
 	texts, scans := readAll(ctx, sources)
@@ -21,20 +21,20 @@ func read(ctx context.Context, sources []Source, window evidence.Window, peers [
 	oneName(texts, sources, scans)
 	msgs, events := gather(scans)
 
-	l := &logs{Window: window, Peers: peers, texts: texts, sources: sources, scans: scans, events: events,
-		byName: map[text]*host{}, own: map[uint32]string{}, strangers: map[string][]string{}}
+	l := &Logs{Window: window, Peers: peers, Texts: texts, Sources: sources, Scans: scans, Events: events,
+		ByName: map[Text]*Host{}, Own: map[uint32]string{}, Strangers: map[string][]string{}}
 	l.listHosts()
 	l.tellRoles(msgs)
 	l.findStrangers(msgs)
-	l.bodies = l.bodiesLogged()
-	l.begin, l.end = l.span()
+	l.Bodies = l.bodiesLogged()
+	l.Begin, l.End = l.span()
 	return l, msgs, nil
 }
 
 // readAll reads each source into a scan.
-func readAll(ctx context.Context, sources []Source) (*texts, []*scan) {
+func readAll(ctx context.Context, sources []Source) (*Texts, []*Scan) {
 	sc := &scanner{texts: newTexts(), sources: sources}
-	scans := make([]*scan, len(sources))
+	scans := make([]*Scan, len(sources))
 	next := make(chan int)
 	var wg sync.WaitGroup
 	defects := make(chan any, len(sources))

@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"cmp"
@@ -35,5 +35,5 @@ func bySource(a, b Source) int {
 	return cmp.Compare(a.Offset, b.Offset)
 }
 
-// showsSIP reports whether a source is one in which SIP messages stand.
-func (s *Source) showsSIP() bool { return s.Family != "messages" && s.Family != "developer_log" }
+// ShowsSIP reports whether a source is one in which SIP messages stand.
+func (s *Source) ShowsSIP() bool { return s.Family != "messages" && s.Family != "developer_log" }

@@ -1,4 +1,4 @@
-package registration
+package logs
 
 import (
 	"strings"
@@ -7,18 +7,18 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// A lineNote says that a number is one of a phone's, by whatever names the phone in
+// A LineNote says that a number is one of a phone's, by whatever names the phone in
 // the message that shows it.
-type lineNote struct {
-	host                  text
-	call, device, contact string // any of them may be empty
-	number                string
+type LineNote struct {
+	Host                  Text
+	Call, Device, Contact string // any of them may be empty
+	Number                string
 }
 
 // lineNotes are those of one source, each with the stretches in which it was seen.
-type lineNotes map[lineNote][]stretch
+type lineNotes map[LineNote][]Stretch
 
-type stretch struct{ from, to int64 }
+type Stretch struct{ From, To int64 }
 
 // apartLines is how long a number is not seen for the next time to begin a stretch: in
 // between somebody may have logged in or out.
@@ -29,35 +29,35 @@ const maxLineNotes = 100_000
 
 // look takes in what a message shows of a phone's lines: a NOTIFY, PUBLISH or SUBSCRIBE
 // in full, or CUCM's answer to a full REGISTER.
-func (l *lineNotes) look(n *expressway.Note, host text, at int64) {
+func (l *lineNotes) look(n *expressway.Note, host Text, at int64) {
 	if n.Kind != expressway.NoteBody {
 		return
 	}
 	s := n.SIP
 	for _, number := range s.Numbers {
-		l.add(lineNote{host: host, call: s.CallID, number: number}, at)
+		l.add(LineNote{Host: host, Call: s.CallID, Number: number}, at)
 	}
 	if !s.Request || s.Method == "REGISTER" {
 		return
 	}
 	own := uriUser(s.From) // of what the phone sends
-	note := lineNote{host: host, device: s.Device, contact: contactUser(s)}
+	note := LineNote{Host: host, Device: s.Device, Contact: contactUser(s)}
 	if s.Device == "" && s.Method == "NOTIFY" { // CUCM calls the phone by its Contact
-		own, note = uriUser(s.To), lineNote{host: host, contact: uriUser(s.URI)}
+		own, note = uriUser(s.To), LineNote{Host: host, Contact: uriUser(s.URI)}
 	}
 	mac, ok := expressway.MACOfCallID(s.CallID)
-	if ok && s.Method != "NOTIFY" && note.device == "" && strings.HasPrefix(strings.ToUpper(s.FromTag), mac) { // phones put their MAC into both
-		note.device = "SEP" + mac
+	if ok && s.Method != "NOTIFY" && note.Device == "" && strings.HasPrefix(strings.ToUpper(s.FromTag), mac) { // phones put their MAC into both
+		note.Device = "SEP" + mac
 	}
-	if s.Method != "NOTIFY" && note.device == "" {
+	if s.Method != "NOTIFY" && note.Device == "" {
 		return // CUCM or another party may have sent it
 	}
-	if note.number = own; expressway.IsNumber(own) && !expressway.IsNumber(note.contact) && note.device+note.contact != "" {
+	if note.Number = own; expressway.IsNumber(own) && !expressway.IsNumber(note.Contact) && note.Device+note.Contact != "" {
 		l.add(note, at)
 	}
 }
 
-func (l *lineNotes) add(n lineNote, at int64) {
+func (l *lineNotes) add(n LineNote, at int64) {
 	if *l == nil {
 		*l = lineNotes{}
 	}
@@ -65,12 +65,12 @@ func (l *lineNotes) add(n lineNote, at int64) {
 	if seen == nil && len(*l) >= maxLineNotes {
 		return
 	}
-	if k := len(seen) - 1; k >= 0 && time.Duration(at-seen[k].to).Abs() < apartLines || len(seen) == maxStretches {
+	if k := len(seen) - 1; k >= 0 && time.Duration(at-seen[k].To).Abs() < apartLines || len(seen) == maxStretches {
 		k = len(seen) - 1
-		seen[k] = stretch{min(seen[k].from, at), max(seen[k].to, at)}
+		seen[k] = Stretch{min(seen[k].From, at), max(seen[k].To, at)}
 		return
 	}
-	(*l)[n] = append(seen, stretch{at, at})
+	(*l)[n] = append(seen, Stretch{at, at})
 }
 
 // maxStretches bounds what is kept of one number.
