@@ -6,6 +6,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A Source is one log of one peer, or of several where a syslog server wrote it. It is
@@ -41,7 +42,7 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 		return nil, err
 	}
 
-	w := newWire(l, msgs)
+	w := wire.New(l, msgs)
 	phones := phonesOf(w, known{o.Alerts, o.PhonesNamed, o.Grace})
 	rulings := make([]*ruling, len(phones))
 	for i, p := range phones {

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // came is about a keep-alive that was answered as a new registration, and no full
 // REGISTER after it: the phone is partial if it has more lines.
-func (r *ruling) came(w *wire, p *phone) {
+func (r *ruling) came(w *wire.Wire, p *phone) {
 	s := &r.chain.tale
 	t := s.came
 	r.verdict, r.confidence, r.about = PhoneCameBack, Certain, t
@@ -19,53 +20,53 @@ func (r *ruling) came(w *wire, p *phone) {
 		r.verdict = VerdictPartial
 		lines = " with one line, though it has more (" + known + ")"
 	}
-	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.sent), lines, t.last.msgs[0].CSeq, w.Texts.Of(t.line.to))
+	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.Sent), lines, t.Last.Messages[0].CSeq, w.Texts.Of(t.Timeline.To))
 	r.proofs = cameProofs(t)
 	r.explain(w, r.chain.lapseTo(t))
-	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.usedBefore() {
+	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.UsedBefore() {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
-		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.sent), t.last.msgs[0].CSeq), Confidence: CannotTell}
+		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.Sent), t.Last.Messages[0].CSeq), Confidence: CannotTell}
 	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
 		r.lower(Likely)
 	}
 	r.after(w, t)
-	r.doubt(w, t.sent)
+	r.doubt(w, t.Sent)
 }
 
 // after says what followed until the logs end.
-func (r *ruling) after(w *wire, t *txn) {
+func (r *ruling) after(w *wire.Wire, t *wire.Txn) {
 	s := &r.chain.tale
 	whole := Certain
-	if !w.Covered(t.sent, w.Logs.End) {
+	if !w.Covered(t.Sent, w.Logs.End) {
 		whole = CannotTell
 	}
 	switch {
 	case s.hole != nil:
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claim(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: whether it registered all its lines then cannot be told", spanOf(s.hole))
-	case s.unclear != nil && s.unclear.sent > t.sent:
+	case s.unclear != nil && s.unclear.Sent > t.Sent:
 		r.lower(Likely)
-		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.sent))
-	case w.Logs.End < t.sent:
+		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.Sent))
+	case w.Logs.End < t.Sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", clock(w.Logs.End))
 	case len(s.failing) > 0:
 		r.lower(Likely)
 		t := s.failing[len(s.failing)-1]
 		became := "has no answer"
-		if t.code != 0 {
-			became = fmt.Sprintf("was answered %d %s", t.code, t.phrase(w))
+		if t.Code != 0 {
+			became = fmt.Sprintf("was answered %d %s", t.Code, t.Phrase(w))
 		}
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.Logs.End), clock(t.sent), became)
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.Logs.End), clock(t.Sent), became)
 	case s.end.cut != nil:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.Logs.End), clock(s.end.cut.closed))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.Logs.End), clock(s.end.cut.Closed))
 	case s.end.quiet:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.Logs.End), clock(s.last.sent))
-	case w.Logs.End-t.sent < restAfter:
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.Logs.End), clock(s.last.Sent))
+	case w.Logs.End-t.Sent < restAfter:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.Logs.End), seconds(w.Logs.End-t.sent))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.Logs.End), seconds(w.Logs.End-t.Sent))
 	default:
 		r.claim(whole, "no full REGISTER follows until the logs end at %s", clock(w.Logs.End))
 	}
@@ -76,29 +77,29 @@ func (r *ruling) after(w *wire, t *txn) {
 const restAfter = int64(5 * time.Second)
 
 // explain adds why, and how late.
-func (r *ruling) explain(w *wire, l lapse) {
+func (r *ruling) explain(w *wire.Wire, l lapse) {
 	why := reasonOf(w, l)
 	r.reason = &why
 	r.sayLate(w, l)
 }
 
-func (r *ruling) oneByOne(w *wire, p *phone) {
+func (r *ruling) oneByOne(w *wire.Wire, p *phone) {
 	s := &r.chain.tale
-	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
-	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.sent), strings.Join(p.numbers, ", "))
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.OK
+	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.Sent), strings.Join(p.numbers, ", "))
 	r.proofs = cameProofs(s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
 	r.stillRegistered(w)
 }
 
 // cameWithItsLine is about a device that registers one line: it has it again.
-func (r *ruling) cameWithItsLine(w *wire, p *phone) {
+func (r *ruling) cameWithItsLine(w *wire.Wire, p *phone) {
 	s := &r.chain.tale
-	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.ok
-	r.claim(Likely, "came back by keep-alive at %s; devices of its kind register one line, so that it is not called partial", clock(s.came.sent))
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.OK
+	r.claim(Likely, "came back by keep-alive at %s; devices of its kind register one line, so that it is not called partial", clock(s.came.Sent))
 	if p.alerted {
 		r.verdict = VerdictPartial
-		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.sent) + ", and the alert names it as partially registered"
+		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.Sent) + ", and the alert names it as partially registered"
 	}
 	r.proofs = cameProofs(s.came)
 	r.explain(w, r.chain.lapseTo(s.came))
@@ -106,10 +107,10 @@ func (r *ruling) cameWithItsLine(w *wire, p *phone) {
 }
 
 // cameProofs are the REGISTER and its answer.
-func cameProofs(t *txn) []logs.Proof {
-	out := []logs.Proof{t.message().Shows("REGISTER without a body, sent on to CUCM")}
-	for _, m := range t.last.msgs {
-		if m.Is(logs.NewReg) && len(out) < 2 || m.Is(logs.NewReg) && t.message() == t.last.msgs[0] && !t.message().Is(logs.Request) && len(out) < 3 {
+func cameProofs(t *wire.Txn) []logs.Proof {
+	out := []logs.Proof{t.Message().Shows("REGISTER without a body, sent on to CUCM")}
+	for _, m := range t.Last.Messages {
+		if m.Is(logs.NewReg) && len(out) < 2 || m.Is(logs.NewReg) && t.Message() == t.Last.Messages[0] && !t.Message().Is(logs.Request) && len(out) < 3 {
 			out = append(out, m.Shows("200 OK with x-cisco-newreg: CUCM had dropped it"))
 		}
 	}

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A chain is one registration of a phone: one Call-ID after the other. A phone with
 // redundant paths has two at a time.
 type chain struct {
-	txns []*txn
-	prev []*txn // by transaction: the success before it; nil: none is in the logs
+	txns []*wire.Txn
+	prev []*wire.Txn // by transaction: the success before it; nil: none is in the logs
 	gap  []int64
 	pace []int64 // the phone's own cadence at that transaction; 0: not known
 	from []int   // the first transaction since that success
@@ -31,11 +32,11 @@ func (c *chain) grace(expires int32) int64 {
 // chainsOf puts timelines that follow one another together. A timeline is a chain of its
 // own if the one before went on being answered after it had begun. Those of single
 // numbers are left out.
-func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain {
-	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *timeline) bool {
-		return single[l] || !slices.ContainsFunc(l.txns, func(t *txn) bool { return t.kind != KindSecondary })
+func chainsOf(p *phone, single map[*wire.Timeline]bool, wait time.Duration) []*chain {
+	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *wire.Timeline) bool {
+		return single[l] || !slices.ContainsFunc(l.Txns, func(t *wire.Txn) bool { return t.Kind != wire.KindSecondary })
 	})
-	slices.SortStableFunc(lines, func(x, y *timeline) int { return cmp.Compare(x.begins(), y.begins()) })
+	slices.SortStableFunc(lines, func(x, y *wire.Timeline) int { return cmp.Compare(x.Begins(), y.Begins()) })
 	var out []*chain
 	ends := map[*chain]*chainEnd{}
 	for _, l := range lines {
@@ -50,15 +51,15 @@ func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain 
 			out = append(out, of)
 			ends[of] = &chainEnd{good: map[logs.Text]int64{}}
 		}
-		for _, t := range l.txns {
-			if t.kind != KindSecondary {
+		for _, t := range l.Txns {
+			if t.Kind != wire.KindSecondary {
 				of.txns = append(of.txns, t)
 				ends[of].add(t)
 			}
 		}
 	}
 	for _, c := range out {
-		slices.SortStableFunc(c.txns, byTime)
+		slices.SortStableFunc(c.txns, wire.ByTime)
 	}
 	return out
 }
@@ -67,21 +68,21 @@ func chainsOf(p *phone, single map[*timeline]bool, wait time.Duration) []*chain 
 type chainEnd struct {
 	good    map[logs.Text]int64 // by node
 	unknown int64               // of a REGISTER of unknown kind
-	last    *txn                // the last success
+	last    *wire.Txn           // the last success
 	left    bool                // it unregistered since
 }
 
-func (e *chainEnd) add(t *txn) {
+func (e *chainEnd) add(t *wire.Txn) {
 	switch {
-	case t.good():
-		e.good[t.line.to] = max(e.good[t.line.to], t.sent)
-		if t.kind == KindRegister {
-			e.unknown = max(e.unknown, t.sent)
+	case t.Good():
+		e.good[t.Timeline.To] = max(e.good[t.Timeline.To], t.Sent)
+		if t.Kind == wire.KindRegister {
+			e.unknown = max(e.unknown, t.Sent)
 		}
-		if e.last == nil || t.sent > e.last.sent {
+		if e.last == nil || t.Sent > e.last.Sent {
 			e.last, e.left = t, false
 		}
-	case t.kind == KindUnregister && t.code/100 == 2 && (e.last == nil || t.sent > e.last.sent):
+	case t.Kind == wire.KindUnregister && t.Code/100 == 2 && (e.last == nil || t.Sent > e.last.Sent):
 		e.left = true
 	}
 }
@@ -93,22 +94,22 @@ const together = 5 * time.Second
 // nothing of the chain succeeded after it had begun. Of two nodes only one has the
 // phone, unless both go on; but without bodies one of two may be the secondary. Another
 // number that registers at the same time is a line of its own.
-func (e *chainEnd) before(l *timeline) bool {
+func (e *chainEnd) before(l *wire.Timeline) bool {
 	from, to, goes := int64(-1), int64(-1), false
-	for _, t := range l.txns {
-		if t.good() {
+	for _, t := range l.Txns {
+		if t.Good() {
 			if from < 0 {
-				from = t.sent
-				goes = e.last != nil && !e.left && t.user() != e.last.user() && time.Duration(from-e.last.sent).Abs() < together
+				from = t.Sent
+				goes = e.last != nil && !e.left && t.User() != e.last.User() && time.Duration(from-e.last.Sent).Abs() < together
 			}
-			to = t.sent
+			to = t.Sent
 		}
 	}
 	if from < 0 {
 		return true
 	}
 	for node, last := range e.good {
-		if last > from && (node == l.to || to > last) {
+		if last > from && (node == l.To || to > last) {
 			return false
 		}
 	}
@@ -119,18 +120,18 @@ func (e *chainEnd) before(l *timeline) bool {
 // attempt was sent on, and the phone's own cadence.
 func (c *chain) measure() {
 	n := len(c.txns)
-	c.prev, c.gap, c.pace, c.from = make([]*txn, n), make([]int64, n), make([]int64, n), make([]int, n)
-	var prev *txn
+	c.prev, c.gap, c.pace, c.from = make([]*wire.Txn, n), make([]int64, n), make([]int64, n), make([]int, n)
+	var prev *wire.Txn
 	from := 0
 	for i, t := range c.txns {
 		c.prev[i], c.from[i] = prev, from
-		if prev != nil && t.keeps() {
-			c.gap[i] = t.begun - prev.ok
+		if prev != nil && t.Keeps() {
+			c.gap[i] = t.Begun - prev.OK
 		}
 		switch {
-		case t.good():
+		case t.Good():
 			prev, from = t, i+1
-		case t.kind == KindUnregister:
+		case t.Kind == wire.KindUnregister:
 			prev, from = nil, i+1
 		}
 	}
@@ -143,8 +144,8 @@ func (c *chain) measure() {
 // successful keep-alive of the same registration at the first attempt.
 func (c *chain) regular(i int) bool {
 	t := c.txns[i]
-	return i > 0 && c.prev[i] != nil && c.prev[i] == c.txns[i-1] && c.gap[i] > 0 && t.good() && !t.marks.newReg &&
-		t.line == c.prev[i].line && (t.kind == KindKeepAlive || t.kind == KindRegister)
+	return i > 0 && c.prev[i] != nil && c.prev[i] == c.txns[i-1] && c.gap[i] > 0 && t.Good() && !t.Marks.NewReg &&
+		t.Timeline == c.prev[i].Timeline && (t.Kind == wire.KindKeepAlive || t.Kind == wire.KindRegister)
 }
 
 const (
@@ -162,16 +163,16 @@ func (c *chain) cadence(i int) int64 {
 	clear := true
 	var granted int32
 	if i < len(c.txns) && c.prev[i] != nil {
-		granted = c.prev[i].expires
+		granted = c.prev[i].Expires
 	}
 	add := func(j int) bool {
 		if granted > 0 && c.gap[j] < int64(granted)*int64(time.Second)/2 {
 			return true // no cadence: it was sent for another reason
 		}
-		same := granted <= 0 || c.prev[j] == nil || c.prev[j].expires <= 0 || c.prev[j].expires == granted
-		if same && c.regular(j) && (i == len(c.txns) || c.txns[j].line.to == c.txns[i].line.to) {
+		same := granted <= 0 || c.prev[j] == nil || c.prev[j].Expires <= 0 || c.prev[j].Expires == granted
+		if same && c.regular(j) && (i == len(c.txns) || c.txns[j].Timeline.To == c.txns[i].Timeline.To) {
 			gaps = append(gaps, c.gap[j])
-			clear = clear && c.txns[j].kind == KindKeepAlive
+			clear = clear && c.txns[j].Kind == wire.KindKeepAlive
 		}
 		return len(gaps) < enough
 	}
@@ -184,7 +185,7 @@ func (c *chain) cadence(i int) int64 {
 	if len(gaps) == 0 {
 		return 0
 	}
-	m := median(gaps)
+	m := wire.Median(gaps)
 	if !clear && (len(gaps) < agreeing || gaps[0] < m*4/5 || gaps[len(gaps)-1] > m*5/4) {
 		return 0
 	}
@@ -193,17 +194,17 @@ func (c *chain) cadence(i int) int64 {
 
 // near are the chain's answered REGISTERs around one, three before it and two after it,
 // but for the first of the chain.
-func (c *chain) near(t *txn) []*txn {
+func (c *chain) near(t *wire.Txn) []*wire.Txn {
 	i := slices.Index(c.txns, t)
-	var out []*txn
+	var out []*wire.Txn
 	for j, n := i-1, 0; j >= 0 && n < 3; j-- {
-		if c.txns[j].good() && (j > 0 || c.txns[j].kind == KindKeepAlive) {
+		if c.txns[j].Good() && (j > 0 || c.txns[j].Kind == wire.KindKeepAlive) {
 			out = append(out, c.txns[j])
 			n++
 		}
 	}
 	for j, n := i+1, 0; j < len(c.txns) && n < 2; j++ {
-		if c.txns[j].good() {
+		if c.txns[j].Good() {
 			out = append(out, c.txns[j])
 			n++
 		}

@@ -3,6 +3,8 @@ package registration
 import (
 	"fmt"
 	"time"
+
+	"rtmtgrab/internal/registration/wire"
 )
 
 const clockLayout = "15:04:05.000 UTC"
@@ -13,6 +15,6 @@ func seconds(ns int64) string { return fmt.Sprintf("%.1f s", float64(ns)/1e9) }
 
 func rounded(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Abs().Seconds()) }
 
-func changeWords(w *wire, c *change) string {
-	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.at), w.Texts.Of(c.c), w.Texts.Of(c.node), c.to, c.from)
+func changeWords(w *wire.Wire, c *wire.PortChange) string {
+	return fmt.Sprintf("from %s on %s used another connection to %s (local port %d instead of %d), with all its phones", clock(c.At), w.Texts.Of(c.C), w.Texts.Of(c.Node), c.To, c.From)
 }

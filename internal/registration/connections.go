@@ -6,22 +6,23 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // connections lists those that carried a REGISTER or failed, with their phones.
-func connections(w *wire, phones []told) []Connection {
+func connections(w *wire.Wire, phones []told) []Connection {
 	devices := carriedBy(w, phones)
 	out := []Connection{}
-	for _, k := range w.links.all {
-		c := Connection{C: w.Texts.Of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.records(w.Texts))}
-		if k.local.IsValid() {
-			c.Local = k.local.String()
+	for _, k := range w.Links.All {
+		c := Connection{C: w.Texts.Of(k.C), CUCM: k.Node(), How: k.How, Failed: k.Failed, Devices: list(slices.Sorted(maps.Keys(devices[k]))), Proofs: proofsOf(w, k.Proofs(w.Texts))}
+		if k.Local.IsValid() {
+			c.Local = k.Local.String()
 		}
-		if k.opened != 0 {
-			c.Opened = stamp(k.opened)
+		if k.Opened != 0 {
+			c.Opened = stamp(k.Opened)
 		}
-		if k.closed != 0 && !k.failed {
-			c.Closed = stamp(k.closed)
+		if k.Closed != 0 && !k.Failed {
+			c.Closed = stamp(k.Closed)
 		}
 		out = append(out, c)
 	}
@@ -29,16 +30,16 @@ func connections(w *wire, phones []told) []Connection {
 }
 
 // carriedBy are the phones whose REGISTERs each connection carried.
-func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
-	out := map[*link]map[string]bool{}
+func carriedBy(w *wire.Wire, phones []told) map[*wire.Link]map[string]bool {
+	out := map[*wire.Link]map[string]bool{}
 	for _, p := range phones {
 		for _, t := range p.txns {
-			for _, at := range t.attempts {
-				m := at.at[logs.ToCUCM]
+			for _, at := range t.Attempts {
+				m := at.At[logs.ToCUCM]
 				if m == nil {
 					continue
 				}
-				if k := w.links.of(m); k != nil {
+				if k := w.Links.Of(m); k != nil {
 					if out[k] == nil {
 						out[k] = map[string]bool{}
 					}
@@ -50,7 +51,7 @@ func carriedBy(w *wire, phones []told) map[*link]map[string]bool {
 	return out
 }
 
-func fileOf(w *wire, i int, s *logs.Scan) File {
+func fileOf(w *wire.Wire, i int, s *logs.Scan) File {
 	src := w.Sources[i]
 	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.Records}
 	if f.Host == "" && len(s.Hosts) == 1 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // delays are how long the first attempt of a lapse took on each part of its way, beyond
@@ -20,19 +21,19 @@ type delays struct {
 }
 
 // delaysOf measures the first attempt of a lapse.
-func delaysOf(w *wire, l lapse) delays {
+func delaysOf(w *wire.Wire, l lapse) delays {
 	d := delays{-1, -1, -1, -1, -1, -1}
 	f := l.first()
-	e, out, in, up := f.firstAt(logs.PhoneToE), f.firstAt(logs.OutOfE), f.firstAt(logs.IntoC), f.firstAt(logs.ToCUCM)
+	e, out, in, up := f.FirstAt(logs.PhoneToE), f.FirstAt(logs.OutOfE), f.FirstAt(logs.IntoC), f.FirstAt(logs.ToCUCM)
 	if e != nil && out != nil && e.Host == out.Host {
-		d.inE = w.unstepped(out) - w.unstepped(e)
+		d.inE = w.Unstepped(out) - w.Unstepped(e)
 	}
 	if in != nil && up != nil && in.Host == up.Host {
-		d.inC = w.unstepped(up) - w.unstepped(in)
+		d.inC = w.Unstepped(up) - w.Unstepped(in)
 	}
 	if out != nil && in != nil {
 		if usual, ok := usualHop(w, l.chain, out.Host, in.Host, f); ok {
-			d.eToC = w.unstepped(in) - w.unstepped(out) - usual
+			d.eToC = w.Unstepped(in) - w.Unstepped(out) - usual
 		}
 	}
 	d.atE = excess(w, l, logs.PhoneToE)
@@ -42,34 +43,34 @@ func delaysOf(w *wire, l lapse) delays {
 }
 
 // usualHop is how long the way from an E to a C takes in this chain, by their two clocks.
-func usualHop(w *wire, c *chain, e, to logs.Text, but *txn) (int64, bool) {
+func usualHop(w *wire.Wire, c *chain, e, to logs.Text, but *wire.Txn) (int64, bool) {
 	var all []int64
 	for _, t := range c.txns {
-		out, in := t.firstAt(logs.OutOfE), t.firstAt(logs.IntoC)
+		out, in := t.FirstAt(logs.OutOfE), t.FirstAt(logs.IntoC)
 		if t != but && out != nil && in != nil && out.Host == e && in.Host == to {
-			all = append(all, w.unstepped(in)-w.unstepped(out))
+			all = append(all, w.Unstepped(in)-w.Unstepped(out))
 		}
 	}
 	if len(all) == 0 {
 		return 0, false
 	}
-	return median(all), true
+	return wire.Median(all), true
 }
 
 // excess is by how much the gap before the first attempt, as one stage saw it, is longer
 // than the cadence; -1: it did not see both ends, or not at the same host.
-func excess(w *wire, l lapse, s logs.Stage) int64 {
-	from, to := l.from.firstAt(s), l.first().firstAt(s)
+func excess(w *wire.Wire, l lapse, s logs.Stage) int64 {
+	from, to := l.from.FirstAt(s), l.first().FirstAt(s)
 	if from == nil || to == nil || from.Host != to.Host || l.cadence == 0 {
 		return -1
 	}
-	return max(0, w.unstepped(to)-w.unstepped(from)-l.cadence)
+	return max(0, w.Unstepped(to)-w.Unstepped(from)-l.cadence)
 }
 
 // beforeE is how long the first attempt took from the phone to E, beyond what is usual,
 // by its Date header. -1: that header cannot be trusted, or there is none: a phone sets
 // its clock after its first REGISTER, and a Date that jumps proves nothing.
-func beforeE(w *wire, l lapse) int64 {
+func beforeE(w *wire.Wire, l lapse) int64 {
 	f := l.first()
 	at, ok := lag(w, f)
 	if !ok {
@@ -85,7 +86,7 @@ func beforeE(w *wire, l lapse) int64 {
 	if len(usual) < 2 {
 		return -1
 	}
-	base := median(slices.Clone(usual))
+	base := wire.Median(slices.Clone(usual))
 	for _, o := range usual {
 		if time.Duration(o-base).Abs() > sameDate {
 			return -1 // the phone's clock was set meanwhile
@@ -103,9 +104,9 @@ const sameDate = 3 * time.Second
 
 // goesOn reports whether the phone's clock is seen unchanged after a REGISTER: only then
 // a Date that lags is a delay, and no clock that was set.
-func goesOn(w *wire, c *chain, f *txn, base int64) bool {
+func goesOn(w *wire.Wire, c *chain, f *wire.Txn, base int64) bool {
 	for _, t := range c.near(f) {
-		if at, ok := lag(w, t); ok && t.sent > f.sent && time.Duration(at-base).Abs() <= sameDate {
+		if at, ok := lag(w, t); ok && t.Sent > f.Sent && time.Duration(at-base).Abs() <= sameDate {
 			return true
 		}
 	}
@@ -113,14 +114,14 @@ func goesOn(w *wire, c *chain, f *txn, base int64) bool {
 }
 
 // lag is by how much a REGISTER's first record is behind its own Date header.
-func lag(w *wire, t *txn) (int64, bool) {
-	date := t.date()
+func lag(w *wire.Wire, t *wire.Txn) (int64, bool) {
+	date := t.Date()
 	if date == 0 {
 		return 0, false
 	}
 	for _, s := range []logs.Stage{logs.PhoneToE, logs.OutOfE, logs.IntoC, logs.ToCUCM} {
-		if m := t.attempts[0].at[s]; m != nil {
-			return w.steady(m) - date*int64(time.Second), true
+		if m := t.Attempts[0].At[s]; m != nil {
+			return w.Steady(m) - date*int64(time.Second), true
 		}
 	}
 	return 0, false
@@ -134,9 +135,9 @@ type loss struct {
 
 // lostAt says where a late first attempt lost its time. Each claim rests on the clock of
 // one host, or on two that were compared.
-func lostAt(w *wire, l lapse) loss {
+func lostAt(w *wire.Wire, l lapse) loss {
 	late := l.late()
-	if late == nil || l.first().firstAt(logs.ToCUCM) == nil {
+	if late == nil || l.first().FirstAt(logs.ToCUCM) == nil {
 		return loss{}
 	}
 	d := delaysOf(w, l)
@@ -187,10 +188,10 @@ func (d delays) leftLate(late int64) bool {
 func byItself(l lapse) loss {
 	f := l.first()
 	last := uint32(0)
-	for _, at := range l.from.attempts {
-		last = max(last, at.msgs[0].CSeq)
+	for _, at := range l.from.Attempts {
+		last = max(last, at.Messages[0].CSeq)
 	}
-	if first := f.attempts[0].msgs[0].CSeq; f.line == l.from.line && first == last+1 {
+	if first := f.Attempts[0].Messages[0].CSeq; f.Timeline == l.from.Timeline && first == last+1 {
 		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
 	}
 	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}

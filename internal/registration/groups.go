@@ -8,26 +8,27 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A group is the phones to which one thing happened.
 type group struct {
 	phones []*told
-	link   *link
+	link   *wire.Link
 	out    Group
 }
 
 // groupKey is what they have in common.
 type groupKey struct {
 	cause, where string
-	link         *link
+	link         *wire.Link
 	verdict      string // of those whose cause is not one on the way
 	c, e         string
 	to           logs.Text
 }
 
 // groupsOf puts the affected phones together by cause and connection, the worst first.
-func groupsOf(w *wire, all []told) []*group {
+func groupsOf(w *wire.Wire, all []told) []*group {
 	byKey := map[groupKey]*group{}
 	var out []*group
 	for i := range all {
@@ -67,14 +68,14 @@ func (t *told) affected() bool {
 	return true
 }
 
-func keyOf(w *wire, t *told) groupKey {
+func keyOf(w *wire.Wire, t *told) groupKey {
 	k := groupKey{verdict: t.verdict}
 	if t.reason == nil {
 		return k
 	}
 	k = groupKey{cause: t.reason.cause, where: t.reason.where, link: t.reason.link}
 	if k.link == nil && t.about != nil {
-		c, e := t.about.peers(w.Logs)
+		c, e := t.about.Peers(w.Logs)
 		if c != nil && (k.where == atC || k.where == atCtoU || k.where == atEtoC) {
 			k.c = c.Name
 		}
@@ -82,7 +83,7 @@ func keyOf(w *wire, t *told) groupKey {
 			k.e = e.Name
 		}
 		if k.where == atCtoU || k.cause == CauseFailover {
-			k.to = t.about.line.to
+			k.to = t.about.Timeline.To
 		}
 	}
 	switch k.cause {
@@ -106,7 +107,7 @@ func compareTimes(x, y *time.Time) int {
 }
 
 // describe fills in what the report says of a group.
-func (g *group) describe(w *wire) {
+func (g *group) describe(w *wire.Wire) {
 	o := &g.out
 	o.Verdict, o.Confidence, o.Devices, o.Proofs = g.phones[0].verdict, Certain, []string{}, []Proof{}
 	earlier := func(at **time.Time, t *time.Time) {
@@ -121,7 +122,7 @@ func (g *group) describe(w *wire) {
 		o.Devices = append(o.Devices, t.short())
 		when := t.out.At
 		if when == nil && t.about != nil {
-			when = stamp(t.about.sent)
+			when = stamp(t.about.Sent)
 		}
 		earlier(&o.First, when)
 		if when != nil && (o.Last == nil || when.After(*o.Last)) {
@@ -145,16 +146,16 @@ func (g *group) worst() *told {
 }
 
 // ends are the C and the node, where all phones have them in common.
-func (g *group) ends(w *wire) {
+func (g *group) ends(w *wire.Wire) {
 	if g.link != nil {
-		g.out.C, g.out.CUCM = w.Texts.Of(g.link.c), g.link.node()
+		g.out.C, g.out.CUCM = w.Texts.Of(g.link.C), g.link.Node()
 		return
 	}
 	for i, t := range g.phones {
 		c, node := "", ""
 		if t.about != nil {
-			node = w.Texts.Of(t.about.line.to)
-			if h, _ := t.about.peers(w.Logs); h != nil {
+			node = w.Texts.Of(t.about.Timeline.To)
+			if h, _ := t.about.Peers(w.Logs); h != nil {
 				c = h.Name
 			}
 		}
@@ -189,7 +190,7 @@ func (g *group) event() string {
 	switch {
 	case r.cause == CauseTCP && r.confidence == CannotTell:
 		return "perhaps " + at + "the connection" + path + " was opened anew"
-	case r.cause == CauseTCP && r.link != nil && (r.link.closed == 0 || r.lost != r.link.closed):
+	case r.cause == CauseTCP && r.link != nil && (r.link.Closed == 0 || r.lost != r.link.Closed):
 		return strings.Replace(at, "at ", "by ", 1) + "the connection" + path + " had gone silent"
 	case r.cause == CauseTCP:
 		return at + "the connection" + path + " dropped"
@@ -258,7 +259,7 @@ const maxShares = 200
 
 // shareOf names, on each phone, the others that one lost connection dropped with it.
 func shareOf(all []told) {
-	of := map[*link][]*told{}
+	of := map[*wire.Link][]*told{}
 	for i := range all {
 		if t := &all[i]; t.reason != nil && t.reason.link != nil && t.verdict != PhoneRegistered {
 			of[t.reason.link] = append(of[t.reason.link], t)

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/wire"
 )
 
 // conclude is the verdict on the incident and its sentence: what, when and why. Where
 // there was an alert, no phone is believed to be whole because of its kind.
-func conclude(w *wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
+func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
 	n := map[string]int{}
 	for _, t := range all {
 		n[t.verdict]++
@@ -123,7 +125,7 @@ func (g *group) what() string {
 	}
 	if g.out.At != nil && g.out.Cause != CauseLate {
 		at := ", at "
-		if r := g.worst().reason; r.link != nil && r.lost != r.link.closed {
+		if r := g.worst().reason; r.link != nil && r.lost != r.link.Closed {
 			at = ", by "
 		}
 		s += at + g.out.At.Format(secondLayout)
@@ -140,7 +142,7 @@ func lateOf(g *group) string {
 
 // healthy reports whether every phone was seen with all its lines and kept them, in logs
 // that are known to be whole.
-func healthy(w *wire, all []told, alerted bool) bool {
+func healthy(w *wire.Wire, all []told, alerted bool) bool {
 	for _, t := range all {
 		switch {
 		case t.verdict == PhoneUnregistered && t.confidence == Certain:

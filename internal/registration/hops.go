@@ -6,17 +6,18 @@ import (
 	"slices"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // writeHops writes the transactions of every phone, and returns how many are not shown
 // message by message: they are as far as the budget of messages goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
-func writeHops(w *wire, all []told, budget int) (hidden int) {
-	shown := map[*txn]bool{}
-	take := func(t *txn) {
+func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
+	shown := map[*wire.Txn]bool{}
+	take := func(t *wire.Txn) {
 		n := 0
-		for _, at := range t.attempts {
-			n += len(at.msgs)
+		for _, at := range t.Attempts {
+			n += len(at.Messages)
 		}
 		if !shown[t] && n <= min(budget, maxShown) {
 			shown[t], budget = true, budget-n
@@ -53,11 +54,11 @@ func writeHops(w *wire, all []told, budget int) (hidden int) {
 }
 
 // timesOf are the lapses that end with the phone's transactions.
-func timesOf(p *phone) map[*txn]lapse {
-	out := map[*txn]lapse{}
+func timesOf(p *phone) map[*wire.Txn]lapse {
+	out := map[*wire.Txn]lapse{}
 	for _, c := range p.chains {
 		for i, t := range c.txns {
-			if c.prev[i] != nil && t.keeps() {
+			if c.prev[i] != nil && t.Keeps() {
 				out[t] = c.lapse(i)
 			}
 		}
@@ -65,35 +66,35 @@ func timesOf(p *phone) map[*txn]lapse {
 	return out
 }
 
-func transaction(w *wire, t *txn, l lapse) Transaction {
-	out := Transaction{CallID: w.Texts.Of(t.line.call), CUCM: w.Texts.Of(t.line.to), CSeq: t.last.msgs[0].CSeq, Kind: t.kind, Code: int(t.code), Answer: t.phrase(w),
-		NewReg: t.marks.newReg, Expires: int(max(0, t.expires)), Hops: []Hop{}}
-	begin := t.attempts[0].msgs[0]
-	for _, at := range t.attempts {
-		out.Attempts += at.requests(w.Logs)
-		for _, m := range at.msgs {
-			if w.steady(m) < w.steady(begin) {
+func transaction(w *wire.Wire, t *wire.Txn, l lapse) Transaction {
+	out := Transaction{CallID: w.Texts.Of(t.Timeline.Call), CUCM: w.Texts.Of(t.Timeline.To), CSeq: t.Last.Messages[0].CSeq, Kind: t.Kind, Code: int(t.Code), Answer: t.Phrase(w),
+		NewReg: t.Marks.NewReg, Expires: int(max(0, t.Expires)), Hops: []Hop{}}
+	begin := t.Attempts[0].Messages[0]
+	for _, at := range t.Attempts {
+		out.Attempts += at.Requests(w.Logs)
+		for _, m := range at.Messages {
+			if w.Steady(m) < w.Steady(begin) {
 				begin = m
 			}
 		}
-		if at.challenged() && at.answer.Is(logs.HasBody) {
+		if at.Challenged() && at.Answer.Is(logs.HasBody) {
 			out.Challenge = "digest"
-			if at.answer.Is(logs.Bearer) {
+			if at.Answer.Is(logs.Bearer) {
 				out.Challenge = "bearer"
 			}
 		}
 	}
 	out.At = begin.Time()
 	if l.from != nil {
-		gap := t.begun - l.from.ok
+		gap := t.Begun - l.from.OK
 		out.GapS = floats(&gap)
 		if l.cadence > 0 && l.steadyKind() && l.first() == t {
-			if out.LateByS = floats(l.late()); out.LateByS != nil || t.marks.newReg {
-				out.Due = stamp(l.from.ok + l.cadence)
+			if out.LateByS = floats(l.late()); out.LateByS != nil || t.Marks.NewReg {
+				out.Due = stamp(l.from.OK + l.cadence)
 			}
 		}
 	}
-	c, e := t.peers(w.Logs)
+	c, e := t.Peers(w.Logs)
 	if c != nil {
 		out.C = c.Name
 	}
@@ -104,13 +105,13 @@ func transaction(w *wire, t *txn, l lapse) Transaction {
 }
 
 // hops are the messages of a transaction; what E sent and C received is one.
-func hops(w *wire, t *txn) []Hop {
+func hops(w *wire.Wire, t *wire.Txn) []Hop {
 	var msgs []*logs.Message
-	for _, at := range t.attempts {
-		msgs = append(msgs, at.msgs...)
+	for _, at := range t.Attempts {
+		msgs = append(msgs, at.Messages...)
 	}
 	slices.SortStableFunc(msgs, func(x, y *logs.Message) int {
-		return cmp.Or(cmp.Compare(w.steady(x), w.steady(y)), cmp.Compare(w.Stage(x), w.Stage(y)))
+		return cmp.Or(cmp.Compare(w.Steady(x), w.Steady(y)), cmp.Compare(w.Stage(x), w.Stage(y)))
 	})
 	out := []Hop{}
 	done := map[*logs.Message]bool{}
@@ -136,7 +137,7 @@ func hops(w *wire, t *txn) []Hop {
 			}
 		}
 		k := key{m.Is(logs.Request), m.Code, m.CSeq}
-		if b := before[k]; b != nil && w.agree(b.Host, m.Host) {
+		if b := before[k]; b != nil && w.Agree(b.Host, m.Host) {
 			d := m.At - b.At
 			h.DelayMS = floats(&d)
 			*h.DelayMS *= 1e3
@@ -148,7 +149,7 @@ func hops(w *wire, t *txn) []Hop {
 }
 
 // received finds the record of the peer that received what another sent.
-func received(w *wire, in []*logs.Message, m *logs.Message, s logs.Stage, done map[*logs.Message]bool) *logs.Message {
+func received(w *wire.Wire, in []*logs.Message, m *logs.Message, s logs.Stage, done map[*logs.Message]bool) *logs.Message {
 	for _, o := range in {
 		if !done[o] && w.Stage(o) == s && o.CSeq == m.CSeq && o.Code == m.Code && (o.Branch == m.Branch || o.Branch == 0 || m.Branch == 0) {
 			return o
@@ -158,7 +159,7 @@ func received(w *wire, in []*logs.Message, m *logs.Message, s logs.Stage, done m
 }
 
 // ends are the neighbours between which a message passed.
-func ends(w *wire, m *logs.Message, s logs.Stage) (from, to string) {
+func ends(w *wire.Wire, m *logs.Message, s logs.Stage) (from, to string) {
 	self, far := w.Texts.Of(m.Host), w.Texts.AddrPort(m.Far).Addr().String()
 	if !w.Texts.AddrPort(m.Far).IsValid() {
 		far = ""
@@ -184,7 +185,7 @@ func ends(w *wire, m *logs.Message, s logs.Stage) (from, to string) {
 	return far, self
 }
 
-func label(w *wire, m *logs.Message) string {
+func label(w *wire.Wire, m *logs.Message) string {
 	if m.Is(logs.Request) {
 		return "REGISTER"
 	}

@@ -8,13 +8,14 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // howBodies says how SIP bodies are turned on.
 const howBodies = "To have them logged, set the module network.sip to DEBUG (and network.tcp, for connections to CUCM) on every Expressway: Maintenance > Diagnostics > Advanced > Network Log configuration."
 
 // notes say in words what these logs leave open.
-func notes(o Options, w *wire, all []told, hidden int) []string {
+func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	partial := slices.ContainsFunc(all, func(t told) bool {
@@ -28,12 +29,12 @@ func notes(o Options, w *wire, all []told, hidden int) []string {
 	}
 	out = append(out, bodyNotes(w, all)...)
 	out = append(out, clockNotes(w, len(all))...)
-	for _, s := range stalls(w) {
+	for _, s := range wire.Stalls(w) {
 		out = append(out, stallWords(&s))
 	}
 	if w.Bodies != "yes" {
-		for _, c := range w.changes {
-			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(changeWords(w, &c)), count(c.phones, "registration"))
+		for _, c := range w.PortChanges {
+			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(changeWords(w, &c)), count(c.Phones, "registration"))
 		}
 	}
 	out = append(out, shortNotes(w, all)...)
@@ -57,7 +58,7 @@ func sentenceStart(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 const usualCadence = 115 * time.Second
 
 // shortNotes say that the logs are too short for a keep-alive, or for two.
-func shortNotes(w *wire, all []told) []string {
+func shortNotes(w *wire.Wire, all []told) []string {
 	if len(all) == 0 {
 		return nil
 	}
@@ -66,7 +67,7 @@ func shortNotes(w *wire, all []told) []string {
 		for _, c := range t.chains {
 			n := 0
 			for _, x := range c.txns {
-				if x.good() && (x.kind == KindKeepAlive || x.kind == KindRegister) {
+				if x.Good() && (x.Kind == wire.KindKeepAlive || x.Kind == wire.KindRegister) {
 					n++
 				}
 			}
@@ -82,7 +83,7 @@ func shortNotes(w *wire, all []told) []string {
 	return []string{"These logs are too short: no phone shows two keep-alives, so that the phones' own cadence is not known and lateness cannot be told by it."}
 }
 
-func peerNotes(w *wire, phones int) []string {
+func peerNotes(w *wire.Wire, phones int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for _, role := range []string{"C", "E"} {
@@ -110,9 +111,9 @@ func peerNotes(w *wire, phones int) []string {
 	return out
 }
 
-func bodyNotes(w *wire, all []told) []string {
+func bodyNotes(w *wire.Wire, all []told) []string {
 	unclear := func(t told) bool {
-		return slices.ContainsFunc(t.txns, func(x *txn) bool { return x.kind == KindRegister })
+		return slices.ContainsFunc(t.txns, func(x *wire.Txn) bool { return x.Kind == wire.KindRegister })
 	}
 	switch w.Bodies {
 	case "no":
@@ -133,26 +134,26 @@ func bodyNotes(w *wire, all []told) []string {
 	return nil
 }
 
-func clockNotes(w *wire, phones int) []string {
+func clockNotes(w *wire.Wire, phones int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	for i, x := range w.Hosts {
 		for _, y := range w.Hosts[i+1:] {
-			if x.Offset != nil && y.Offset != nil && (*x.Offset-*y.Offset).Abs() > time.Duration(apartFrom) {
+			if x.Offset != nil && y.Offset != nil && (*x.Offset-*y.Offset).Abs() > time.Duration(wire.ApartFrom) {
 				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.Name, y.Name, rounded(*x.Offset-*y.Offset))
 			}
 		}
 	}
-	for _, s := range w.steps {
+	for _, s := range w.Steps {
 		say("The clock of %s was set by %+.1f s at %s: its own stamps jump there against the Date headers of CUCM's answers, and stay so. Its times are shown as they were logged; lateness was judged without that jump.",
-			w.Texts.Of(s.host), float64(s.by)/1e9, clock(s.at))
+			w.Texts.Of(s.Host), float64(s.By)/1e9, clock(s.At))
 	}
-	for _, s := range w.clocks.shaken {
-		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.c.Name, s.e.Name, rounded(time.Duration(s.by)), clock(s.at))
+	for _, s := range w.Clocks.Shifts {
+		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.C.Name, s.E.Name, rounded(time.Duration(s.By)), clock(s.At))
 	}
-	for _, p := range w.apart {
-		if time.Duration(p.ahead).Abs() >= time.Duration(apartFrom) {
-			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.c.Name, p.e.Name, rounded(time.Duration(p.ahead)))
+	for _, p := range w.Offsets {
+		if time.Duration(p.Ahead).Abs() >= time.Duration(wire.ApartFrom) {
+			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.C.Name, p.E.Name, rounded(time.Duration(p.Ahead)))
 		}
 	}
 	var raw []string
@@ -167,7 +168,7 @@ func clockNotes(w *wire, phones int) []string {
 	return out
 }
 
-func coverageNotes(w *wire, phones int) []string {
+func coverageNotes(w *wire.Wire, phones int) []string {
 	var out, unknown []string
 	for i, src := range w.Sources {
 		name := src.Host
@@ -198,11 +199,11 @@ func coverageNotes(w *wire, phones int) []string {
 	return out
 }
 
-func stallWords(s *stall) string {
-	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.from.Name, s.to.Name, s.to.Name)
-	if s.from == s.to {
-		where = fmt.Sprintf("inside %s", s.from.Name)
+func stallWords(s *wire.Stall) string {
+	where := fmt.Sprintf("from %s to %s: the way between them was stuck, or %s stood still", s.From.Name, s.To.Name, s.To.Name)
+	if s.From == s.To {
+		where = fmt.Sprintf("inside %s", s.From.Name)
 	}
 	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
-		time.Unix(0, s.begin).UTC().Format(time.TimeOnly), time.Unix(0, s.end).UTC().Format(secondLayout), len(s.calls), seconds(s.most), where)
+		time.Unix(0, s.Begin).UTC().Format(time.TimeOnly), time.Unix(0, s.End).UTC().Format(secondLayout), len(s.Calls), seconds(s.Most), where)
 }

@@ -7,25 +7,26 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // moreLines says how it is known that the phone had more than one line when a keep-alive
 // brought it back: two of its numbers were seen between the full REGISTERs around it, or
 // CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
 // too. Empty: it is not known.
-func (p *phone) moreLines(w *wire, c *chain, t *txn) string {
+func (p *phone) moreLines(w *wire.Wire, c *chain, t *wire.Txn) string {
 	from, to := int64(0), int64(1<<62)
 	for _, o := range c.txns {
-		if o.kind != KindFull && o.kind != KindUnregister || o.code/100 != 2 {
+		if o.Kind != wire.KindFull && o.Kind != wire.KindUnregister || o.Code/100 != 2 {
 			continue
 		}
 		switch {
-		case o.sent > t.sent:
-			to = min(to, o.sent)
-		case o.kind == KindFull:
-			from = o.attempts[0].begin // its own number counts
+		case o.Sent > t.Sent:
+			to = min(to, o.Sent)
+		case o.Kind == wire.KindFull:
+			from = o.Attempts[0].Begin // its own number counts
 		default:
-			from = o.ends(w)
+			from = o.Ends(w)
 		}
 	}
 	var numbers []string
@@ -53,7 +54,7 @@ type shownNumber struct {
 type noteKey struct{ call, device, contact string }
 
 // linesShown are the notes of all sources on phones' lines, by what names the phone.
-func linesShown(w *wire) map[noteKey][]shownNumber {
+func linesShown(w *wire.Wire) map[noteKey][]shownNumber {
 	out := map[noteKey][]shownNumber{}
 	for _, s := range w.Scans {
 		for n, seen := range s.Lines {
@@ -65,7 +66,7 @@ func linesShown(w *wire) map[noteKey][]shownNumber {
 				k = noteKey{contact: n.Contact}
 			}
 			for _, at := range seen {
-				shift := w.shift[n.Host]
+				shift := w.Ahead[n.Host]
 				out[k] = append(out[k], shownNumber{n.Number, at.From - shift, at.To - shift})
 			}
 		}
@@ -75,13 +76,13 @@ func linesShown(w *wire) map[noteKey][]shownNumber {
 
 // showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
 // show.
-func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
+func (p *phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 	keys := map[noteKey]bool{{device: strings.ToUpper(p.device)}: p.device != ""}
 	if p.mac != "" && !p.guessed {
 		keys[noteKey{device: "SEP" + p.mac}] = true
 	}
 	for _, t := range p.txns {
-		keys[noteKey{call: w.Texts.Of(t.line.call)}] = true
+		keys[noteKey{call: w.Texts.Of(t.Timeline.Call)}] = true
 	}
 	p.ofRegisters(w, keys)
 	for k, on := range keys {
@@ -101,7 +102,7 @@ func (p *phone) showNumbers(w *wire, notes map[noteKey][]shownNumber) {
 
 // ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
 // registered, and the Contacts by which CUCM calls it.
-func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
+func (p *phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
 	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
 	see := func(m *logs.Message) {
 		if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" {
@@ -113,17 +114,17 @@ func (p *phone) ofRegisters(w *wire, keys map[noteKey]bool) {
 		}
 		i, ok := last[n]
 		if !ok {
-			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.steady(m), w.steady(m)})
+			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.Steady(m), w.Steady(m)})
 			last[n] = i
 		}
-		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.steady(m)), max(p.shown[i].to, w.steady(m))
+		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.Steady(m)), max(p.shown[i].to, w.Steady(m))
 	}
 	for _, t := range p.txns {
-		if t.kind == KindFull || t.kind == KindUnregister {
+		if t.Kind == wire.KindFull || t.Kind == wire.KindUnregister {
 			clear(last)
 		}
-		for _, at := range t.attempts {
-			for _, m := range at.msgs {
+		for _, at := range t.Attempts {
+			for _, m := range at.Messages {
 				see(m)
 			}
 		}

@@ -5,20 +5,21 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // sideLines are the timelines by which the phone registered its other numbers one by one,
 // right after a new registration under another Call-ID.
-func sideLines(p *phone) map[*timeline]bool {
-	out := map[*timeline]bool{}
+func sideLines(p *phone) map[*wire.Timeline]bool {
+	out := map[*wire.Timeline]bool{}
 	for _, l := range p.lines {
-		i := slices.IndexFunc(l.txns, (*txn).good)
-		if i < 0 || len(l.txns) > 1 || l.txns[i].kind != KindKeepAlive || !l.txns[i].marks.newReg {
+		i := slices.IndexFunc(l.Txns, (*wire.Txn).Good)
+		if i < 0 || len(l.Txns) > 1 || l.Txns[i].Kind != wire.KindKeepAlive || !l.Txns[i].Marks.NewReg {
 			continue
 		}
-		t := l.txns[i]
+		t := l.Txns[i]
 		for _, o := range p.txns {
-			if o.line != l && o.line.to == l.to && o.user() != t.user() && o.good() && (o.marks.newReg || o.kind == KindFull) && o.sent < t.sent && t.sent-o.sent <= oneByOne*int64(max(1, len(p.numbers)-1)) {
+			if o.Timeline != l && o.Timeline.To == l.To && o.User() != t.User() && o.Good() && (o.Marks.NewReg || o.Kind == wire.KindFull) && o.Sent < t.Sent && t.Sent-o.Sent <= oneByOne*int64(max(1, len(p.numbers)-1)) {
 				out[l] = true
 			}
 		}
@@ -30,11 +31,11 @@ func sideLines(p *phone) map[*timeline]bool {
 // REGISTER of its own, at or after the one that CUCM took for a new registration.
 func registersOneByOne(p *phone, c *chain) bool {
 	t := c.tale.came
-	mine := t.user()
+	mine := t.User()
 	others := map[logs.Text]bool{}
 	for _, o := range p.txns {
-		if n := o.user(); n != mine && n != 0 {
-			others[n] = others[n] || o.good() && o.line.to == t.line.to && o.sent >= t.sent-oneByOne*int64(max(1, len(p.numbers)-1))
+		if n := o.User(); n != mine && n != 0 {
+			others[n] = others[n] || o.Good() && o.Timeline.To == t.Timeline.To && o.Sent >= t.Sent-oneByOne*int64(max(1, len(p.numbers)-1))
 		}
 	}
 	for _, seen := range others {

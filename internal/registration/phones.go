@@ -9,18 +9,19 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A phone is a device with all its timelines, and what the logs tell of it.
 type phone struct {
-	lines   []*timeline
+	lines   []*wire.Timeline
 	device  string
 	mac     string
 	guessed bool // the MAC is a guess from the Call-ID
 	traits  logs.Traits
 	numbers []string
 	shown   []shownNumber
-	txns    []*txn // of all timelines, in time order
+	txns    []*wire.Txn // of all timelines, in time order
 	chains  []*chain
 	named   bool // somebody asked for it
 	alerted bool // an alert names it as partially registered
@@ -35,10 +36,10 @@ type known struct {
 
 // phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
 // that a Call-ID begins with together with the number, else each by itself.
-func phonesOf(w *wire, k known) []*phone {
+func phonesOf(w *wire.Wire, k known) []*phone {
 	var out []*phone
 	byKey, byMAC := map[string]*phone{}, map[string]*phone{}
-	add := func(key string, l *timeline) *phone {
+	add := func(key string, l *wire.Timeline) *phone {
 		p := byKey[key]
 		if p == nil {
 			p = &phone{}
@@ -48,11 +49,11 @@ func phonesOf(w *wire, k known) []*phone {
 		p.lines = append(p.lines, l)
 		return p
 	}
-	lines := slices.Clone(w.lines)
-	slices.SortFunc(lines, func(x, y *timeline) int {
-		return cmp.Or(cmp.Compare(w.Texts.Of(x.call), w.Texts.Of(y.call)), cmp.Compare(w.Texts.Of(x.to), w.Texts.Of(y.to)))
+	lines := slices.Clone(w.Timelines)
+	slices.SortFunc(lines, func(x, y *wire.Timeline) int {
+		return cmp.Or(cmp.Compare(w.Texts.Of(x.Call), w.Texts.Of(y.Call)), cmp.Compare(w.Texts.Of(x.To), w.Texts.Of(y.To)))
 	})
-	var rest []*timeline
+	var rest []*wire.Timeline
 	for _, l := range lines {
 		device := strings.ToUpper(w.Texts.Of(deviceOf(w, l)))
 		if device == "" {
@@ -72,7 +73,7 @@ func phonesOf(w *wire, k known) []*phone {
 		case mac != "":
 			add("m "+mac+" "+w.Texts.Of(userOf(l)), l)
 		default:
-			add("c "+w.Texts.Of(l.call), l)
+			add("c "+w.Texts.Of(l.Call), l)
 		}
 	}
 
@@ -92,9 +93,9 @@ func phonesOf(w *wire, k known) []*phone {
 }
 
 // deviceOf is the device that the newest Contact of a timeline names.
-func deviceOf(w *wire, l *timeline) logs.Text {
-	for i := len(l.attempts) - 1; i >= 0; i-- {
-		for _, m := range l.attempts[i].msgs {
+func deviceOf(w *wire.Wire, l *wire.Timeline) logs.Text {
+	for i := len(l.Attempts) - 1; i >= 0; i-- {
+		for _, m := range l.Attempts[i].Messages {
 			if d := w.Texts.TraitsOf(m).Device; d != 0 {
 				return d
 			}
@@ -105,13 +106,13 @@ func deviceOf(w *wire, l *timeline) logs.Text {
 
 // macOf is the MAC that the Call-ID of a timeline begins with, which is a guess; empty:
 // it begins with none.
-func macOf(w *wire, l *timeline) string {
-	mac, _ := expressway.MACOfCallID(w.Texts.Of(l.call))
+func macOf(w *wire.Wire, l *wire.Timeline) string {
+	mac, _ := expressway.MACOfCallID(w.Texts.Of(l.Call))
 	return mac
 }
 
-func userOf(l *timeline) logs.Text {
-	for _, m := range l.attempts[0].msgs {
+func userOf(l *wire.Timeline) logs.Text {
+	for _, m := range l.Attempts[0].Messages {
 		if m.User != 0 {
 			return m.User
 		}
@@ -120,19 +121,19 @@ func userOf(l *timeline) logs.Text {
 }
 
 // describe takes what the messages tell of the phone, of two different things the newer.
-func (p *phone) describe(w *wire) {
+func (p *phone) describe(w *wire.Wire) {
 	for _, l := range p.lines {
-		p.txns = append(p.txns, l.txns...)
+		p.txns = append(p.txns, l.Txns...)
 	}
-	slices.SortStableFunc(p.txns, byTime)
+	slices.SortStableFunc(p.txns, wire.ByTime)
 	set := func(t *logs.Text, v logs.Text) {
 		if v != 0 {
 			*t = v
 		}
 	}
 	for _, t := range p.txns {
-		for _, at := range t.attempts {
-			for _, m := range at.msgs {
+		for _, at := range t.Attempts {
+			for _, m := range at.Messages {
 				k := w.Texts.TraitsOf(m)
 				set(&p.traits.Device, k.Device)
 				set(&p.traits.Model, k.Model)
@@ -185,13 +186,13 @@ func (p *phone) oneLine() bool {
 	return false
 }
 
-func (p *phone) callIDs(w *wire) []string {
+func (p *phone) callIDs(w *wire.Wire) []string {
 	out := []string{}
 	seen := map[logs.Text]bool{}
 	for _, t := range p.txns {
-		if !seen[t.line.call] {
-			seen[t.line.call] = true
-			out = append(out, w.Texts.Of(t.line.call))
+		if !seen[t.Timeline.Call] {
+			seen[t.Timeline.Call] = true
+			out = append(out, w.Texts.Of(t.Timeline.Call))
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A reason is why a registration was lost, how certain that is, and the records that
@@ -15,7 +16,7 @@ type reason struct {
 	why               string // a sentence without its full stop
 	where             string // the hop on which it happened, as in Phone.LateAt
 	lost              int64  // when, as far as that can be said
-	link              *link
+	link              *wire.Link
 	proofs            []logs.Proof
 }
 
@@ -27,7 +28,7 @@ func unexplained(why string) reason {
 // took a keep-alive for that. What rests on nothing having been sent meanwhile is no more
 // than "cannot tell" unless every C is covered; where the logs are known to lack a part
 // of the lapse, nothing is called late.
-func reasonOf(w *wire, l lapse) reason {
+func reasonOf(w *wire.Wire, l lapse) reason {
 	if r, ok := byReset(w, l); ok {
 		return r
 	}
@@ -35,10 +36,10 @@ func reasonOf(w *wire, l lapse) reason {
 		return unexplained("what was before is not in these logs")
 	}
 	r := unexplained("nothing in these logs explains why CUCM dropped it")
-	if l.to.kind == KindFull {
+	if l.to.Kind == wire.KindFull {
 		r = unexplained("why it registered anew is not in these logs")
 	}
-	for _, by := range []func(*wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+	for _, by := range []func(*wire.Wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
@@ -56,25 +57,25 @@ func reasonOf(w *wire, l lapse) reason {
 }
 
 // byReset: the phone unregistered before, or says itself that it was reset.
-func byReset(w *wire, l lapse) (reason, bool) {
+func byReset(w *wire.Wire, l lapse) (reason, bool) {
 	c, t := l.chain, l.to
 	for i := range c.txns {
-		if i == 0 || c.txns[i] != t || c.txns[i-1].kind != KindUnregister || c.txns[i-1].code >= 300 {
+		if i == 0 || c.txns[i] != t || c.txns[i-1].Kind != wire.KindUnregister || c.txns[i-1].Code >= 300 {
 			continue
 		}
 		u := c.txns[i-1]
-		if u.line.to != t.line.to {
-			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.Texts.Of(u.line.to), clock(u.sent), w.Texts.Of(t.line.to)),
-				lost: u.sent, proofs: []logs.Proof{u.message().Shows("the phone unregisters")}}, true
+		if u.Timeline.To != t.Timeline.To {
+			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.Texts.Of(u.Timeline.To), clock(u.Sent), w.Texts.Of(t.Timeline.To)),
+				lost: u.Sent, proofs: []logs.Proof{u.Message().Shows("the phone unregisters")}}, true
 		}
 		confidence := Certain
-		if u.code == 0 {
+		if u.Code == 0 {
 			confidence = Likely
 		}
-		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.sent), lost: u.sent,
-			proofs: []logs.Proof{u.message().Shows("the phone unregisters")}}, true
+		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.Sent), lost: u.Sent,
+			proofs: []logs.Proof{u.Message().Shows("the phone unregisters")}}, true
 	}
-	if m := t.alarmed(); m != nil && l.from != nil {
+	if m := t.Alarmed(); m != nil && l.from != nil {
 		switch m.Alarm {
 		case 20, 22, 23, 104, 105, 107, 30:
 			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.Alarm),
@@ -86,30 +87,30 @@ func byReset(w *wire, l lapse) (reason, bool) {
 
 // byRefusal: its credentials were not accepted, or CUCM refused it while it was
 // registered. A refusal that comes when the registration had run out explains nothing.
-func byRefusal(w *wire, l lapse) (reason, bool) {
+func byRefusal(w *wire.Wire, l lapse) (reason, bool) {
 	if beyond := l.beyondExpires(); beyond != nil && *beyond > 0 {
 		return reason{}, false
 	}
 	for _, t := range l.failed() {
 		switch {
-		case t.last.challenged() && !t.refusedCredentials():
-		case t.last.challenged():
-			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.sent) + extra(w, t), proofs: []logs.Proof{t.last.answer.Shows("credentials refused")}}, true
-		case t.code >= 300 && !t.marks.own:
-			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.code, clock(t.sent), extra(w, t)),
-				lost: t.sent, proofs: []logs.Proof{t.last.answer.Shows("refused")}}, true
+		case t.Last.Challenged() && !t.RefusedCredentials():
+		case t.Last.Challenged():
+			return reason{cause: CauseAuth, confidence: Likely, why: "its credentials were refused at " + clock(t.Sent) + extra(w, t), proofs: []logs.Proof{t.Last.Answer.Shows("credentials refused")}}, true
+		case t.Code >= 300 && !t.Marks.Own:
+			return reason{cause: CauseRefused, confidence: Likely, why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.Code, clock(t.Sent), extra(w, t)),
+				lost: t.Sent, proofs: []logs.Proof{t.Last.Answer.Shows("refused")}}, true
 		}
 	}
 	return reason{}, false
 }
 
 // byFailover: the phone came to another node than it was registered with.
-func byFailover(w *wire, l lapse) (reason, bool) {
-	if l.to.line.to == l.from.line.to {
+func byFailover(w *wire.Wire, l lapse) (reason, bool) {
+	if l.to.Timeline.To == l.from.Timeline.To {
 		return reason{}, false
 	}
-	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.Texts.Of(l.from.line.to), w.Texts.Of(l.to.line.to)),
-		proofs: []logs.Proof{l.from.message().Shows("registered with " + w.Texts.Of(l.from.line.to))}}
+	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.Texts.Of(l.from.Timeline.To), w.Texts.Of(l.to.Timeline.To)),
+		proofs: []logs.Proof{l.from.Message().Shows("registered with " + w.Texts.Of(l.from.Timeline.To))}}
 	for _, t := range l.failed() {
 		if s, ok := stopOf(w, t); ok {
 			r.why += ": " + s.what
@@ -120,13 +121,13 @@ func byFailover(w *wire, l lapse) (reason, bool) {
 }
 
 // byPeers: the phone came over other peers than before, and nothing held it up there.
-func byPeers(w *wire, l lapse) (reason, bool) {
+func byPeers(w *wire.Wire, l lapse) (reason, bool) {
 	switch lostAt(w, l).where {
 	case atE, atEtoC, atC:
 		return reason{}, false
 	}
-	pc, pe := l.from.peers(w.Logs)
-	tc, te := l.to.peers(w.Logs)
+	pc, pe := l.from.Peers(w.Logs)
+	tc, te := l.to.Peers(w.Logs)
 	from, to := farE(w, l.from), farE(w, l.to)
 	why := ""
 	switch {
@@ -139,15 +140,15 @@ func byPeers(w *wire, l lapse) (reason, bool) {
 	default:
 		return reason{}, false
 	}
-	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []logs.Proof{l.from.message().Shows("the path before"), l.to.message().Shows("the path now")}}, true
+	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []logs.Proof{l.from.Message().Shows("the path before"), l.to.Message().Shows("the path now")}}, true
 }
 
 // farE is the address of the E from which C received the REGISTER.
-func farE(w *wire, t *txn) netip.Addr {
-	if m := t.last.at[logs.IntoC]; m != nil {
+func farE(w *wire.Wire, t *wire.Txn) netip.Addr {
+	if m := t.Last.At[logs.IntoC]; m != nil {
 		return w.Texts.AddrPort(m.Far).Addr()
 	}
-	if m := t.last.at[logs.OutOfE]; m != nil {
+	if m := t.Last.At[logs.OutOfE]; m != nil {
 		return w.Texts.AddrPort(m.Local).Addr()
 	}
 	return netip.Addr{}
@@ -155,12 +156,12 @@ func farE(w *wire, t *txn) netip.Addr {
 
 // byTraversal: the REGISTER was late, though not before E as far as is known, and the
 // traversal zone that carries the phone failed meanwhile.
-func byTraversal(w *wire, l lapse) (reason, bool) {
+func byTraversal(w *wire.Wire, l lapse) (reason, bool) {
 	beyond := l.beyondExpires()
 	if beyond == nil || *beyond <= 0 || excess(w, l, logs.PhoneToE) >= *beyond*4/5 {
 		return reason{}, false
 	}
-	trouble := traversalTrouble(w, l.from, l.from.sent, l.to.sent)
+	trouble := traversalTrouble(w, l.from, l.from.Sent, l.to.Sent)
 	if len(trouble) == 0 {
 		return reason{}, false
 	}
@@ -169,8 +170,8 @@ func byTraversal(w *wire, l lapse) (reason, bool) {
 }
 
 // byLinkBefore is byLink for a connection that closed before the first attempt.
-func byLinkBefore(w *wire, l lapse) (reason, bool) {
-	if k := l.from.link; k == nil || k.closed == 0 || k.closed > l.first().attempts[0].begin {
+func byLinkBefore(w *wire.Wire, l lapse) (reason, bool) {
+	if k := l.from.Link; k == nil || k.Closed == 0 || k.Closed > l.first().Attempts[0].Begin {
 		return reason{}, false
 	}
 	return byLink(w, l)
@@ -179,19 +180,19 @@ func byLinkBefore(w *wire, l lapse) (reason, bool) {
 // byLink: the connection to CUCM that carried the phone closed, and the next one went to
 // the same node. It is none where other phones of the connection went on over the next
 // one without a new registration.
-func byLink(w *wire, l lapse) (reason, bool) {
-	k := l.from.link
-	if k == nil || k.closed == 0 || k.closed < l.from.sent || k.closed > l.to.sent || w.links.survived[k] {
+func byLink(w *wire.Wire, l lapse) (reason, bool) {
+	k := l.from.Link
+	if k == nil || k.Closed == 0 || k.Closed < l.from.Sent || k.Closed > l.to.Sent || w.Links.Survived[k] {
 		return reason{}, false
 	}
 	beyond := l.beyondExpires()
-	if beyond != nil && *beyond > 0 && k.closed > l.from.ok+int64(l.from.expires)*1e9 {
+	if beyond != nil && *beyond > 0 && k.Closed > l.from.OK+int64(l.from.Expires)*1e9 {
 		return reason{}, false // CUCM may have dropped it before that
 	}
-	r := reason{cause: CauseTCP, confidence: Likely, lost: k.closed, link: k, where: atCtoU,
-		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.Texts.Of(k.c), k.node(), clock(k.closed), k.how)}
-	r.proofs = append(r.proofs, k.records(w.Texts)...)
-	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.how), "idle") {
+	r := reason{cause: CauseTCP, confidence: Likely, lost: k.Closed, link: k, where: atCtoU,
+		why: fmt.Sprintf("the connection from %s to %s that carried it closed at %s (%s)", w.Texts.Of(k.C), k.Node(), clock(k.Closed), k.How)}
+	r.proofs = append(r.proofs, k.Proofs(w.Texts)...)
+	if beyond != nil && *beyond > 0 && strings.Contains(strings.ToLower(k.How), "idle") {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
 	if beyond != nil && *beyond > 0 {
@@ -200,12 +201,12 @@ func byLink(w *wire, l lapse) (reason, bool) {
 		}
 		r.why += fmt.Sprintf("; its next keep-alive came %s beyond Expires as well", seconds(*beyond))
 	}
-	return r.followed(w, l, k, k.closed), true
+	return r.followed(w, l, k, k.Closed), true
 }
 
 // byPort: the phone came from another port or address, and late.
-func byPort(w *wire, l lapse) (reason, bool) {
-	x, y := l.from.last.at[logs.PhoneToE], l.first().firstAt(logs.PhoneToE)
+func byPort(w *wire.Wire, l lapse) (reason, bool) {
+	x, y := l.from.Last.At[logs.PhoneToE], l.first().FirstAt(logs.PhoneToE)
 	if x == nil || y == nil || x.Far == y.Far || l.late() == nil {
 		return reason{}, false
 	}
@@ -214,36 +215,36 @@ func byPort(w *wire, l lapse) (reason, bool) {
 }
 
 // byLateness: the first attempt reached CUCM when the registration had run out.
-func byLateness(w *wire, l lapse) (reason, bool) {
+func byLateness(w *wire.Wire, l lapse) (reason, bool) {
 	beyond, f := l.beyondExpires(), l.first()
 	if beyond == nil {
 		return reason{}, false
 	}
-	if l.to.kind == KindFull && *beyond > 0 {
-		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.expires) + " s"), true
+	if l.to.Kind == wire.KindFull && *beyond > 0 {
+		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.Expires) + " s"), true
 	}
-	late := *beyond + f.atCUCM(w)
+	late := *beyond + f.AnswerTime(w)
 	if late <= 0 && l.shaken(w) == nil {
 		return lateBehind(w, l)
 	}
 	if l.shaken(w) != nil {
 		return reason{}, false
 	}
-	ran := l.from.ok + int64(l.from.expires)*1e9
-	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.grace()), f.begun+f.atCUCM(w)), where: lostAt(w, l).where,
-		proofs: []logs.Proof{l.from.message().Shows("the success before it")}}
-	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.expires)
-	if d := f.atCUCM(w); d > slow {
+	ran := l.from.OK + int64(l.from.Expires)*1e9
+	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.grace()), f.Begun+f.AnswerTime(w)), where: lostAt(w, l).where,
+		proofs: []logs.Proof{l.from.Message().Shows("the success before it")}}
+	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.Expires)
+	if d := f.AnswerTime(w); d > wire.Slow {
 		if d >= late*4/5 {
 			r.where = atCtoU
 		}
-		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.atCUCM(w)), l.from.expires)
+		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.AnswerTime(w)), l.from.Expires)
 	}
 	if late < l.grace()*3/4 {
 		r.confidence = CannotTell
 		r.why += "; that is within what CUCM waits beyond it, as far as is known"
 	}
-	if *beyond > 0 && !w.Covered(l.from.ok, l.to.sent) {
+	if *beyond > 0 && !w.Covered(l.from.OK, l.to.Sent) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
 	}
@@ -252,15 +253,15 @@ func byLateness(w *wire, l lapse) (reason, bool) {
 
 // lateBehind is a first attempt in time that reached CUCM late all the same: its
 // credentials came later, or CUCM had counted from before its slow answer.
-func lateBehind(w *wire, l lapse) (reason, bool) {
-	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []logs.Proof{l.from.message().Shows("the success before it")}}
-	expires := int64(l.from.expires) * 1e9
+func lateBehind(w *wire.Wire, l lapse) (reason, bool) {
+	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []logs.Proof{l.from.Message().Shows("the success before it")}}
+	expires := int64(l.from.Expires) * 1e9
 	switch f := l.first(); {
-	case l.to.exact && l.to.sent-l.from.ok > expires && l.to.kind != KindFull && (f != l.to || l.to.sent-l.to.begun > slow) && f.last.challenged() || f == l.to && l.to.sent-l.to.begun > slow && l.to.sent-l.from.ok > expires:
-		r.why = fmt.Sprintf("its first attempt was challenged in time; the REGISTER with credentials was sent on %s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.to.sent-l.from.ok), l.from.expires)
-	case l.from.exact && l.from.ok-l.from.sent > slow && f.begun-l.from.sent > expires && l.to.kind != KindFull:
+	case l.to.Exact && l.to.Sent-l.from.OK > expires && l.to.Kind != wire.KindFull && (f != l.to || l.to.Sent-l.to.Begun > wire.Slow) && f.Last.Challenged() || f == l.to && l.to.Sent-l.to.Begun > wire.Slow && l.to.Sent-l.from.OK > expires:
+		r.why = fmt.Sprintf("its first attempt was challenged in time; the REGISTER with credentials was sent on %s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.to.Sent-l.from.OK), l.from.Expires)
+	case l.from.Exact && l.from.OK-l.from.Sent > wire.Slow && f.Begun-l.from.Sent > expires && l.to.Kind != wire.KindFull:
 		r.where = atCtoU
-		r.why = fmt.Sprintf("CUCM's answer before it took %s: from that REGISTER on it was %s, CUCM's Expires being %d s", seconds(l.from.ok-l.from.sent), seconds(f.begun-l.from.sent), l.from.expires)
+		r.why = fmt.Sprintf("CUCM's answer before it took %s: from that REGISTER on it was %s, CUCM's Expires being %d s", seconds(l.from.OK-l.from.Sent), seconds(f.Begun-l.from.Sent), l.from.Expires)
 	default:
 		return reason{}, false
 	}
@@ -268,20 +269,20 @@ func lateBehind(w *wire, l lapse) (reason, bool) {
 }
 
 // byOtherPort: C used another connection, though none is logged as closed.
-func byOtherPort(w *wire, l lapse) (reason, bool) {
-	x, y := l.from.last.at[logs.ToCUCM], l.to.last.at[logs.ToCUCM]
+func byOtherPort(w *wire.Wire, l lapse) (reason, bool) {
+	x, y := l.from.Last.At[logs.ToCUCM], l.to.Last.At[logs.ToCUCM]
 	if x == nil || y == nil || x.Host != y.Host || x.Local == y.Local || w.Texts.AddrPort(x.Local).Port() == 0 || w.Texts.AddrPort(y.Local).Port() == 0 {
 		return reason{}, false
 	}
-	if k := l.to.link; k != nil && k.begin() != 0 && k.begin() < x.At {
+	if k := l.to.Link; k != nil && k.Begin() != 0 && k.Begin() < x.At {
 		return reason{}, false // C has several at a time
 	}
-	if x.Far != y.Far || l.from.link != nil && l.from.link.heard > x.At && l.from.link.heard >= y.At {
+	if x.Far != y.Far || l.from.Link != nil && l.from.Link.Heard > x.At && l.from.Link.Heard >= y.At {
 		return reason{}, false // the old one goes on
 	}
-	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
+	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.Link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
 		w.Texts.AddrPort(y.Local).Port(), w.Texts.AddrPort(x.Local).Port()), proofs: []logs.Proof{x.Shows("the connection before"), y.Shows("the connection now")}}
-	if !w.Covered(l.from.sent, l.to.sent) {
+	if !w.Covered(l.from.Sent, l.to.Sent) {
 		r.confidence = CannotTell
 	}
 	return r, true

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A Report is registrations.json, and what `grab report --json` prints. All times
@@ -125,6 +126,15 @@ type Phone struct {
 
 	Transactions []Transaction `json:"transactions"`
 }
+
+// Kinds of a Transaction.
+const (
+	KindFull       = wire.KindFull      // all lines
+	KindKeepAlive  = wire.KindKeepAlive // no body
+	KindSecondary  = wire.KindSecondary // Expires: 0 and cisco-keep-alive
+	KindUnregister = wire.KindUnregister
+	KindRegister   = wire.KindRegister // no body was logged: which kind is not known
+)
 
 // A Transaction is one REGISTER with its answer, its challenges and repetitions
 // folded in.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A ruling is what is said of a phone: the verdict on one of its chains, why, and each
@@ -14,14 +15,14 @@ import (
 type ruling struct {
 	verdict, confidence string
 	chain               *chain
-	about               *txn    // the transaction on which it rests
-	reason              *reason // nil: there is nothing to explain
+	about               *wire.Txn // the transaction on which it rests
+	reason              *reason   // nil: there is nothing to explain
 	claims              []Claim
 	proofs              []logs.Proof
-	advice              string // instead of what follows from the cause
-	back                int64  // when all lines registered again
-	late                *lapse // the late REGISTER that counts; nil: none
-	keys                []*txn // the transactions that show it
+	advice              string      // instead of what follows from the cause
+	back                int64       // when all lines registered again
+	late                *lapse      // the late REGISTER that counts; nil: none
+	keys                []*wire.Txn // the transactions that show it
 }
 
 // A Claim is one statement about a phone, without its full stop, and how certain it is.
@@ -43,7 +44,7 @@ func rankOf(verdict string) int {
 
 // rule says of a phone how it stands at the end of the logs. Of two registrations the
 // worse counts.
-func rule(w *wire, p *phone) *ruling {
+func rule(w *wire.Wire, p *phone) *ruling {
 	var worst *ruling
 	for _, c := range p.chains {
 		r := ruleChain(w, p, c)
@@ -69,7 +70,7 @@ func (r *ruling) at() int64 {
 	if r.about == nil {
 		return 0
 	}
-	return r.about.sent
+	return r.about.Sent
 }
 
 // lateness is how late the latest REGISTER of the chain was.
@@ -84,7 +85,7 @@ func (r *ruling) lateness() int64 {
 }
 
 // ruleChain follows the tale of a chain to its verdict.
-func ruleChain(w *wire, p *phone, c *chain) *ruling {
+func ruleChain(w *wire.Wire, p *phone, c *chain) *ruling {
 	s := &c.tale
 	r := &ruling{chain: c}
 	switch {
@@ -104,7 +105,7 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 	default:
 		r.registered(w, p)
 	}
-	for _, t := range []*txn{r.about, s.back, s.came} {
+	for _, t := range []*wire.Txn{r.about, s.back, s.came} {
 		if t != nil {
 			r.keys = append(r.keys, t)
 		}
@@ -116,82 +117,82 @@ func ruleChain(w *wire, p *phone, c *chain) *ruling {
 // has an answer that is none of a challenge just made.
 func refusing(s *tale) bool {
 	t := s.failing[len(s.failing)-1]
-	if t.code == 0 {
+	if t.Code == 0 {
 		return false
 	}
-	return !t.last.challenged() || t.refusedCredentials()
+	return !t.Last.Challenged() || t.RefusedCredentials()
 }
 
 // tenMinutes is how long before a refusal trouble of the traversal zone may explain it.
 const tenMinutes = int64(10 * time.Minute)
 
-func (r *ruling) refused(w *wire) {
+func (r *ruling) refused(w *wire.Wire) {
 	s := &r.chain.tale
 	t := s.failing[len(s.failing)-1]
-	from := s.failing[slices.IndexFunc(s.failing, func(x *txn) bool { return x.code != 0 })]
+	from := s.failing[slices.IndexFunc(s.failing, func(x *wire.Txn) bool { return x.Code != 0 })]
 	r.verdict, r.confidence, r.about = PhoneRefused, Certain, t
 	who := "CUCM"
-	if t.marks.own {
+	if t.Marks.Own {
 		who = "Expressway itself"
 	}
-	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.sent), who, t.code, t.phrase(w), extra(w, t))
-	r.proofs = append(r.proofs, t.message().Shows("REGISTER"), t.last.answer.Shows(fmt.Sprintf("%d from %s", t.code, who)))
+	r.claim(Certain, "is refused since %s: %s answers %d %s%s", clock(from.Sent), who, t.Code, t.Phrase(w), extra(w, t))
+	r.proofs = append(r.proofs, t.Message().Shows("REGISTER"), t.Last.Answer.Shows(fmt.Sprintf("%d from %s", t.Code, who)))
 
 	why := reason{cause: CauseRefused, confidence: Certain, why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
 	switch {
-	case t.last.challenged():
+	case t.Last.Challenged():
 		why = reason{cause: CauseAuth, confidence: Likely, why: "its credentials are not accepted"}
 	case cannotConnect(w, t):
-		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.Texts.Of(t.line.to), where: atCtoU}
+		why = reason{cause: CauseFailover, confidence: Likely, why: "Expressway-C could not connect to " + w.Texts.Of(t.Timeline.To), where: atCtoU}
 	case stopped && stop.where == atCtoU:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atCtoU, why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
 	case stopped && stop.where == atEtoC:
 		why = reason{cause: CauseUnknown, confidence: Likely, where: atEtoC, why: stop.what}
-		if trouble := traversalTrouble(w, t, from.sent-tenMinutes, t.sent); len(trouble) > 0 || t.code == 504 {
+		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 || t.Code == 504 {
 			why.cause, why.proofs = CauseTraversal, trouble
 		}
 	}
 	r.reason = &why
-	if why.cause == CauseRefused && t.marks.own {
+	if why.cause == CauseRefused && t.Marks.Own {
 		r.advice = "Read the answer, and look at the Expressway's own events, alarms and load at that time."
 	}
-	r.doubt(w, t.sent)
+	r.doubt(w, t.Sent)
 }
 
-func (r *ruling) unregistered(w *wire) {
+func (r *ruling) unregistered(w *wire.Wire) {
 	s := &r.chain.tale
 	r.verdict, r.confidence, r.about = PhoneUnregistered, Certain, s.gone
-	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.gone.sent))
-	if s.gone.code == 0 {
+	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.gone.Sent))
+	if s.gone.Code == 0 {
 		r.lower(CannotTell)
 		r.claim(CannotTell, "that REGISTER has no answer in these logs: whether CUCM heard of it cannot be told")
 	}
-	r.proofs = append(r.proofs, s.gone.message().Shows("Expires: 0 without cisco-keep-alive"))
-	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.sent}
+	r.proofs = append(r.proofs, s.gone.Message().Shows("Expires: 0 without cisco-keep-alive"))
+	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.Sent}
 	if len(s.failing) > 0 {
 		r.trying(w)
 		return
 	}
-	r.doubt(w, s.gone.sent)
+	r.doubt(w, s.gone.Sent)
 }
 
 // trying is about a phone that unregistered and tries in vain to register again.
-func (r *ruling) trying(w *wire) {
+func (r *ruling) trying(w *wire.Wire) {
 	s := &r.chain.tale
 	first, last := s.failing[0], s.failing[len(s.failing)-1]
 	r.verdict, r.confidence = VerdictUnknown, CannotTell
 	r.claims = nil
-	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", clock(s.gone.sent), clock(first.sent))
-	r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, lost: s.gone.sent, why: "why its REGISTERs get no answer is not in these logs"}
+	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", clock(s.gone.Sent), clock(first.Sent))
+	r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, lost: s.gone.Sent, why: "why its REGISTERs get no answer is not in these logs"}
 	if stop, ok := stopOf(w, last); ok {
-		r.reason = &reason{cause: CauseUnknown, confidence: Likely, lost: s.gone.sent, where: stop.where, why: stop.what}
+		r.reason = &reason{cause: CauseUnknown, confidence: Likely, lost: s.gone.Sent, where: stop.where, why: stop.what}
 	}
 }
 
 // doubt lowers what is certain where logs are missing, for what they would show may have
 // changed it: from a time on up to the end of the logs.
-func (r *ruling) doubt(w *wire, from int64) {
+func (r *ruling) doubt(w *wire.Wire, from int64) {
 	if w.Covered(from, w.Logs.End) {
 		return
 	}

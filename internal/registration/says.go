@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // sayLate says by how much the first attempt was late, by the three numbers, and where.
-func (r *ruling) sayLate(w *wire, l lapse) {
+func (r *ruling) sayLate(w *wire.Wire, l lapse) {
 	if l.from == nil || l.hole(w) != nil {
 		return
 	}
 	if s := l.shaken(w); s != nil {
-		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.c.Name, s.e.Name, rounded(time.Duration(s.by)), clock(s.at))
+		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.C.Name, s.E.Name, rounded(time.Duration(s.By)), clock(s.At))
 		return
 	}
 	f, beyond, late := l.first(), l.beyondExpires(), l.late()
@@ -33,10 +34,10 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 		parts = append(parts, against(*beyond, "Expires"), against(*l.beyondGrace(), "Expires and grace"))
 	}
 	where := "Expressway-C sent it on "
-	if f.firstAt(logs.ToCUCM) == nil {
+	if f.FirstAt(logs.ToCUCM) == nil {
 		where = "it was seen (not at Expressway-C's sending) "
 	}
-	whole := w.Covered(l.from.ok, l.to.sent)
+	whole := w.Covered(l.from.OK, l.to.Sent)
 	confidence, far := Certain, ""
 	if !whole {
 		confidence, far = CannotTell, "; that is as far as these logs show"
@@ -51,17 +52,17 @@ func (r *ruling) sayLate(w *wire, l lapse) {
 }
 
 // sayInTime says that the first attempt was in time, and what became of it.
-func (r *ruling) sayInTime(w *wire, l lapse) {
+func (r *ruling) sayInTime(w *wire.Wire, l lapse) {
 	f := l.first()
 	beyond := l.beyondExpires()
-	inTime := beyond != nil && *beyond <= 0 && l.from.ok-l.from.sent <= slow || beyond == nil && l.cadence > 0 && l.gap() <= l.cadence+tolerated(l.cadence)
-	switch d := f.atCUCM(w); {
+	inTime := beyond != nil && *beyond <= 0 && l.from.OK-l.from.Sent <= wire.Slow || beyond == nil && l.cadence > 0 && l.gap() <= l.cadence+tolerated(l.cadence)
+	switch d := f.AnswerTime(w); {
 	case l.gap() == 0:
 	case !inTime:
 		r.claim(Certain, "it was sent on %s after the success before it", seconds(l.gap()))
-	case f != l.to || l.to.sent-l.to.begun > slow:
+	case f != l.to || l.to.Sent-l.to.Begun > wire.Slow:
 		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.gap()))
-	case d > slow:
+	case d > wire.Slow:
 		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", seconds(d))
 	default:
 		r.claim(Certain, "it came in time, %s after the success before it", seconds(l.gap()))
@@ -76,7 +77,7 @@ func against(ns int64, what string) string {
 }
 
 // sayKeepAlives says whether the keep-alives of a chain were on time.
-func (r *ruling) sayKeepAlives(w *wire) {
+func (r *ruling) sayKeepAlives(w *wire.Wire) {
 	c := r.chain
 	n := 0
 	var longest int64
@@ -92,16 +93,16 @@ func (r *ruling) sayKeepAlives(w *wire) {
 		if counts == nil && c.tale.came != nil {
 			counts = &lapse{} // the numbers are those of what came back
 		}
-		if !w.Covered(l.from.ok, l.to.sent) {
-			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.sent), seconds(l.gap()))
+		if !w.Covered(l.from.OK, l.to.Sent) {
+			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.Sent), seconds(l.gap()))
 			return
 		}
-		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.sent))
+		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.Sent))
 		r.sayLate(w, *l)
 		if counts != nil {
 			r.late = counts
 		}
-		r.proofs = append(r.proofs, l.to.message().Shows("late REGISTER"))
+		r.proofs = append(r.proofs, l.to.Message().Shows("late REGISTER"))
 		return
 	}
 	if n == 1 {
@@ -116,24 +117,24 @@ const maxHarmless = 3
 
 // sayHarmless tells of REGISTERs that got no answer, or a late one, and were followed by
 // one that kept the registration.
-func (r *ruling) sayHarmless(w *wire) {
+func (r *ruling) sayHarmless(w *wire.Wire) {
 	c, told := r.chain, 0
 	for i, t := range c.txns {
 		if told == maxHarmless {
 			return
 		}
-		if m := t.last.at[logs.ToCUCM]; m != nil && t.good() && t.ok != 0 && w.steady(m)+inFlight < t.ok && !t.marks.newReg {
+		if m := t.Last.At[logs.ToCUCM]; m != nil && t.Good() && t.OK != 0 && w.Steady(m)+wire.InFlight < t.OK && !t.Marks.NewReg {
 			told++
-			r.claim(Certain, "CUCM's answer to its REGISTER of %s came after %s, when Expressway-C had given it up", clock(t.sent), seconds(t.ok-w.steady(m)))
+			r.claim(Certain, "CUCM's answer to its REGISTER of %s came after %s, when Expressway-C had given it up", clock(t.Sent), seconds(t.OK-w.Steady(m)))
 			continue
 		}
-		if !t.good() || t.kind == KindFull || t.marks.newReg || c.prev[i] == nil {
+		if !t.Good() || t.Kind == wire.KindFull || t.Marks.NewReg || c.prev[i] == nil {
 			continue
 		}
 		for _, f := range c.lapse(i).failed() {
 			if s, ok := stopOf(w, f); ok && told < maxHarmless {
 				told++
-				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, clock(t.sent))
+				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, clock(t.Sent))
 			}
 		}
 	}

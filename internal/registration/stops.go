@@ -8,6 +8,7 @@ import (
 
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // Where on its way time was lost or a REGISTER stopped: values of Phone.LateAt.
@@ -30,37 +31,37 @@ type stop struct {
 
 // stopOf follows a REGISTER that CUCM did not answer with success. ok is false where
 // CUCM itself answered it, or nothing can be said.
-func stopOf(w *wire, t *txn) (s stop, ok bool) {
-	at := &t.last.at
-	up := t.last.sentUp
+func stopOf(w *wire.Wire, t *wire.Txn) (s stop, ok bool) {
+	at := &t.Last.At
+	up := t.Last.SentUp
 	said := ""
-	if t.marks.own && t.last.answer != nil {
-		said = fmt.Sprintf("; %s answered %d itself%s", roleOf(w, t.last.answer), t.code, extra(w, t))
+	if t.Marks.Own && t.Last.Answer != nil {
+		said = fmt.Sprintf("; %s answered %d itself%s", roleOf(w, t.Last.Answer), t.Code, extra(w, t))
 	}
 	switch {
-	case t.last.challenged(), t.code != 0 && !t.marks.own:
+	case t.Last.Challenged(), t.Code != 0 && !t.Marks.Own:
 		return s, false
-	case up != nil && t.last.reply != nil:
-		return stop{where: atCtoU, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", clock(w.steady(up)), t.last.reply.Code, said), sent: up}, true
+	case up != nil && t.Last.Reply != nil:
+		return stop{where: atCtoU, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", clock(w.Steady(up)), t.Last.Reply.Code, said), sent: up}, true
 	case up != nil:
-		return stop{where: atCtoU, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, and no answer came%s", clock(w.steady(up)), said), sent: up}, true
+		return stop{where: atCtoU, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, and no answer came%s", clock(w.Steady(up)), said), sent: up}, true
 	case at[logs.IntoC] != nil && said != "":
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.steady(at[logs.IntoC])), said), sent: at[logs.IntoC]}, true
+		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.Steady(at[logs.IntoC])), said), sent: at[logs.IntoC]}, true
 	case at[logs.IntoC] != nil:
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.steady(at[logs.IntoC]))), sent: at[logs.IntoC]}, true
-	case at[logs.OutOfE] != nil && len(w.OfRole("C")) > 0 && len(w.Strangers["C"]) == 0 && w.Missing("C", at[logs.OutOfE].At, at[logs.OutOfE].At+inFlight) == nil:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.Steady(at[logs.IntoC]))), sent: at[logs.IntoC]}, true
+	case at[logs.OutOfE] != nil && len(w.OfRole("C")) > 0 && len(w.Strangers["C"]) == 0 && w.Missing("C", at[logs.OutOfE].At, at[logs.OutOfE].At+wire.InFlight) == nil:
+		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
 	case at[logs.OutOfE] != nil:
-		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
-	case at[logs.PhoneToE] != nil && said != "" && t.code != 503:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
+		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+	case at[logs.PhoneToE] != nil && said != "" && t.Code != 503:
+		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	case at[logs.PhoneToE] != nil:
-		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
+		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	}
 	return s, false
 }
 
-func roleOf(w *wire, m *logs.Message) string {
+func roleOf(w *wire.Wire, m *logs.Message) string {
 	name := w.Texts.Of(m.Host)
 	switch w.ByName[m.Host].Role {
 	case "C":
@@ -75,24 +76,24 @@ func roleOf(w *wire, m *logs.Message) string {
 }
 
 // extra is what an answer says for itself, in brackets.
-func extra(w *wire, t *txn) string {
-	if m := t.last.answer; m != nil && m.Extra != 0 {
+func extra(w *wire.Wire, t *wire.Txn) string {
+	if m := t.Last.Answer; m != nil && m.Extra != 0 {
 		return " (" + w.Texts.Of(m.Extra) + ")"
 	}
 	return ""
 }
 
 // cannotConnect reports whether C says of its own answer that it could not connect.
-func cannotConnect(w *wire, t *txn) bool {
-	return t.marks.own && strings.Contains(strings.ToLower(extra(w, t)), "unable to connect")
+func cannotConnect(w *wire.Wire, t *wire.Txn) bool {
+	return t.Marks.Own && strings.Contains(strings.ToLower(extra(w, t)), "unable to connect")
 }
 
 // traversalTrouble are the records of a span that say that the connection or zone between
 // the phone's E and C failed.
-func traversalTrouble(w *wire, t *txn, from, to int64) []logs.Proof {
+func traversalTrouble(w *wire.Wire, t *wire.Txn, from, to int64) []logs.Proof {
 	var out []logs.Proof
 	ip := farE(w, t)
-	for _, n := range w.tcps {
+	for _, n := range w.TCP {
 		if n.At <= from || n.At > to {
 			continue
 		}
@@ -106,7 +107,7 @@ func traversalTrouble(w *wire, t *txn, from, to int64) []logs.Proof {
 			out = append(out, n.Shows(what+" between C and E"))
 		}
 	}
-	_, e := t.peers(w.Logs)
+	_, e := t.Peers(w.Logs)
 	for _, v := range w.Events {
 		text := strings.ToLower(w.Texts.Of(v.What))
 		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")

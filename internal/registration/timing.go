@@ -5,14 +5,15 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A lapse is the stretch from a success to the REGISTER by which a phone came back, or
 // kept its registration: every try in between, judged by the first.
 type lapse struct {
 	chain   *chain
-	from    *txn // nil: it is not in the logs
-	to      *txn
+	from    *wire.Txn // nil: it is not in the logs
+	to      *wire.Txn
 	at      int   // index of to
 	cadence int64 // 0: not known
 }
@@ -23,16 +24,16 @@ func (c *chain) lapse(i int) lapse {
 }
 
 // lapseTo is the one that ends with a REGISTER of the chain.
-func (c *chain) lapseTo(t *txn) lapse { return c.lapse(slices.Index(c.txns, t)) }
+func (c *chain) lapseTo(t *wire.Txn) lapse { return c.lapse(slices.Index(c.txns, t)) }
 
 // tries are the REGISTERs after from, up to and including to, as C sent them.
-func (l lapse) tries() []*txn {
+func (l lapse) tries() []*wire.Txn {
 	if l.from == nil {
-		return []*txn{l.to}
+		return []*wire.Txn{l.to}
 	}
-	var out []*txn
+	var out []*wire.Txn
 	for _, t := range l.chain.txns[l.chain.from[l.at] : l.at+1] {
-		if t.keeps() {
+		if t.Keeps() {
 			out = append(out, t)
 		}
 	}
@@ -44,20 +45,20 @@ const overtakers = 4
 
 // first is the first attempt since the success: as the phone sent them, for one that was
 // held up on its way may have been overtaken.
-func (l lapse) first() *txn {
+func (l lapse) first() *wire.Txn {
 	if l.from == nil {
 		return l.to
 	}
 	c := l.chain
-	var first *txn
+	var first *wire.Txn
 	for j, n := c.from[l.at], 0; j < len(c.txns) && n < overtakers; j++ {
 		t := c.txns[j]
-		if j > l.at && (t.attempts[0].begin > l.to.attempts[0].begin || t.line != l.to.line) {
+		if j > l.at && (t.Attempts[0].Begin > l.to.Attempts[0].Begin || t.Timeline != l.to.Timeline) {
 			break
 		}
-		if t.keeps() {
+		if t.Keeps() {
 			n++
-			if first == nil || t.line == first.line && t.attempts[0].begin < first.attempts[0].begin {
+			if first == nil || t.Timeline == first.Timeline && t.Attempts[0].Begin < first.Attempts[0].Begin {
 				first = t
 			}
 		}
@@ -73,10 +74,10 @@ func (l lapse) first() *txn {
 // or the two overlap.
 func (l lapse) gap() int64 {
 	f := l.first()
-	if l.from == nil || !f.marks.asked {
+	if l.from == nil || !f.Marks.Asked {
 		return 0
 	}
-	return max(0, f.begun-l.from.ok)
+	return max(0, f.Begun-l.from.OK)
 }
 
 // tolerated is by how much a cadence may vary before anything is called late.
@@ -85,10 +86,10 @@ func tolerated(cadence int64) int64 { return max(int64(2*time.Second), cadence/2
 // beyondExpires is how much later than CUCM allowed the first attempt was sent; nil: not
 // known.
 func (l lapse) beyondExpires() *int64 {
-	if l.from == nil || l.from.expires <= 0 || l.gap() == 0 {
+	if l.from == nil || l.from.Expires <= 0 || l.gap() == 0 {
 		return nil
 	}
-	d := l.gap() - int64(l.from.expires)*int64(time.Second)
+	d := l.gap() - int64(l.from.Expires)*int64(time.Second)
 	return &d
 }
 
@@ -109,7 +110,7 @@ func (l lapse) late() *int64 {
 	switch {
 	case beyond != nil && *beyond <= 0:
 		return nil
-	case beyond != nil && !l.to.marks.newReg && *beyond <= tolerated(l.cadence):
+	case beyond != nil && !l.to.Marks.NewReg && *beyond <= tolerated(l.cadence):
 		return nil
 	case beyond == nil && late <= l.cadence*16/100:
 		return nil
@@ -119,30 +120,30 @@ func (l lapse) late() *int64 {
 
 // hole is what the logs are known to lack of the lapse, of a C or an E; nil: nothing.
 // Nothing is called late then.
-func (l lapse) hole(w *wire) *evidence.Span {
+func (l lapse) hole(w *wire.Wire) *evidence.Span {
 	if l.from == nil {
 		return nil
 	}
-	if h := w.Missing("C", l.from.ok, l.to.sent); h != nil {
+	if h := w.Missing("C", l.from.OK, l.to.Sent); h != nil {
 		return h
 	}
-	return w.Missing("E", l.from.ok, l.to.sent)
+	return w.Missing("E", l.from.OK, l.to.Sent)
 }
 
 // hidden reports whether a REGISTER may have stood in a hole: the gap is longer than the
 // phone's cadence.
 func (l lapse) hidden() bool {
-	return l.from != nil && missable(l.chain, l.at, l.first().begun-l.from.ok)
+	return l.from != nil && missable(l.chain, l.at, l.first().Begun-l.from.OK)
 }
 
 // steadyKind reports whether the lapse is one between keep-alives of one registration.
 func (l lapse) steadyKind() bool {
 	f := l.first()
-	return l.from != nil && f.line.to == l.from.line.to && (f.kind == KindKeepAlive || f.kind == KindRegister)
+	return l.from != nil && f.Timeline.To == l.from.Timeline.To && (f.Kind == wire.KindKeepAlive || f.Kind == wire.KindRegister)
 }
 
 // grace is how long CUCM waits beyond the Expires that it granted before the lapse.
-func (l lapse) grace() int64 { return l.chain.grace(l.from.expires) }
+func (l lapse) grace() int64 { return l.chain.grace(l.from.Expires) }
 
 // beyondGrace is beyondExpires less what CUCM waits.
 func (l lapse) beyondGrace() *int64 {
@@ -158,7 +159,7 @@ func (l lapse) beyondGrace() *int64 {
 func (c *chain) worst() *lapse {
 	var worst *lapse
 	for i, t := range c.txns {
-		if !t.keeps() || c.prev[i] == nil || i > 0 && c.prev[i] != c.txns[i-1] && !t.good() {
+		if !t.Keeps() || c.prev[i] == nil || i > 0 && c.prev[i] != c.txns[i-1] && !t.Good() {
 			continue
 		}
 		l := c.lapse(i)
@@ -170,10 +171,10 @@ func (c *chain) worst() *lapse {
 }
 
 // failed are the tries without success.
-func (l lapse) failed() []*txn {
-	var out []*txn
+func (l lapse) failed() []*wire.Txn {
+	var out []*wire.Txn
 	for _, t := range l.tries() {
-		if !t.good() {
+		if !t.Good() {
 			out = append(out, t)
 		}
 	}
@@ -184,11 +185,11 @@ func (l lapse) failed() []*txn {
 const unsure = int64(200 * time.Second)
 
 // shaken is a shift of clocks within the lapse that cannot be attributed; nil: none.
-func (l lapse) shaken(w *wire) *shaken {
-	c, e := l.to.peers(w.Logs)
-	for i := range w.clocks.shaken {
-		s := &w.clocks.shaken[i]
-		if (s.c == c || s.e == e) && l.from != nil && s.at > l.from.ok-unsure && s.at < l.to.sent+unsure {
+func (l lapse) shaken(w *wire.Wire) *wire.Shift {
+	c, e := l.to.Peers(w.Logs)
+	for i := range w.Clocks.Shifts {
+		s := &w.Clocks.Shifts[i]
+		if (s.C == c || s.E == e) && l.from != nil && s.At > l.from.OK-unsure && s.At < l.to.Sent+unsure {
 			return s
 		}
 	}

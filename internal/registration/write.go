@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // write makes the report of what was found: the last step.
-func write(o Options, w *wire, phones []*phone, rulings []*ruling) *Report {
+func write(o Options, w *wire.Wire, phones []*phone, rulings []*ruling) *Report {
 	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
@@ -49,12 +50,12 @@ type told struct {
 }
 
 // tellOf puts a ruling into the words of the report.
-func tellOf(w *wire, p *phone, r *ruling) told {
+func tellOf(w *wire.Wire, p *phone, r *ruling) told {
 	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.Texts.Of(p.traits.Model), User: w.Texts.Of(p.traits.User), Software: softwareOf(w, p),
 		Named: p.named, CallIDs: p.callIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
 	proofs := r.proofs
-	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.marks.newReg && r.about.kind == KindKeepAlive) {
-		o.At = stamp(r.about.sent)
+	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.Marks.NewReg && r.about.Kind == wire.KindKeepAlive) {
+		o.At = stamp(r.about.Sent)
 	}
 	if r.back != 0 {
 		o.BackAt = stamp(r.back)
@@ -115,12 +116,12 @@ func sentence(s string) string {
 // lateNumbers enters the three numbers of the late REGISTER that counts. There is none
 // where the phone was refused, where a connection or the traversal zone is the cause,
 // or where the first attempt is not in the logs.
-func lateNumbers(w *wire, r *ruling, o *Phone) {
+func lateNumbers(w *wire.Wire, r *ruling, o *Phone) {
 	if r.late == nil || r.late.to == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
 		return
 	}
 	l := *r.late
-	if l.first().firstAt(logs.ToCUCM) == nil || l.to.kind == KindFull {
+	if l.first().FirstAt(logs.ToCUCM) == nil || l.to.Kind == wire.KindFull {
 		return
 	}
 	if l.cadence > 0 && l.gap() > l.cadence && l.steadyKind() {
@@ -133,7 +134,7 @@ func lateNumbers(w *wire, r *ruling, o *Phone) {
 	}
 }
 
-func softwareOf(w *wire, p *phone) string {
+func softwareOf(w *wire.Wire, p *phone) string {
 	s, load := w.Texts.Of(p.traits.Software), w.Texts.Of(p.traits.Load)
 	if s != "" && load != "" {
 		return s + ", " + load
@@ -187,7 +188,7 @@ func byRank(x, y told) int {
 }
 
 // proofsOf are records as the report names them.
-func proofsOf(w *wire, in []logs.Proof) []Proof {
+func proofsOf(w *wire.Wire, in []logs.Proof) []Proof {
 	out := make([]Proof, len(in))
 	for i, p := range in {
 		out[i] = proofOf(w, p)
@@ -195,7 +196,7 @@ func proofsOf(w *wire, in []logs.Proof) []Proof {
 	return out
 }
 
-func proofOf(w *wire, p logs.Proof) Proof {
+func proofOf(w *wire.Wire, p logs.Proof) Proof {
 	return Proof{Host: w.Texts.Of(p.Host), File: w.Sources[p.Place.Source].File, Offset: p.Place.Offset, Length: int64(p.Place.Length), Time: time.Unix(0, p.At).UTC(), What: p.What}
 }
 

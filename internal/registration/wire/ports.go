@@ -1,4 +1,4 @@
-package registration
+package wire
 
 import (
 	"cmp"
@@ -7,31 +7,31 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A change is when all phones of a C came to use another local port to a CUCM node: the
+// A PortChange is when all phones of a C came to use another local port to a CUCM node: the
 // connection was opened anew. At INFO nothing else shows that.
-type change struct {
-	c, node  logs.Text
-	from, to uint16 // ports
-	at       int64  // of the first REGISTER over the new one
-	phones   int
+type PortChange struct {
+	C, Node  logs.Text
+	From, To uint16 // ports
+	At       int64  // of the first REGISTER over the new one
+	Phones   int
 }
 
-// changes finds them among the REGISTERs that C sent. One phone alone is none.
-func changes(w *wire) []change {
+// portChanges finds them among the REGISTERs that C sent. One phone alone is none.
+func portChanges(w *Wire) []PortChange {
 	type key struct {
 		c   logs.Text
 		far uint32
 	}
 	sent := map[key][]*logs.Message{}
-	for _, l := range w.lines {
-		for _, at := range l.attempts {
-			if m := at.at[logs.ToCUCM]; m != nil && w.Texts.AddrPort(m.Local).Port() != 0 {
+	for _, l := range w.Timelines {
+		for _, at := range l.Attempts {
+			if m := at.At[logs.ToCUCM]; m != nil && w.Texts.AddrPort(m.Local).Port() != 0 {
 				k := key{m.Host, m.Far}
 				sent[k] = append(sent[k], m)
 			}
 		}
 	}
-	var out []change
+	var out []PortChange
 	for k, ms := range sent {
 		slices.SortFunc(ms, func(x, y *logs.Message) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Call, y.Call)) })
 		begins, ends := map[uint32]int{}, map[uint32]int{}
@@ -47,12 +47,12 @@ func changes(w *wire) []change {
 				continue
 			}
 			if n := both(ms[begins[old]:i], ms[i:ends[now]+1]); n > 1 {
-				out = append(out, change{k.c, ms[i].To, w.Texts.AddrPort(old).Port(), w.Texts.AddrPort(now).Port(), ms[i].At, n})
+				out = append(out, PortChange{k.c, ms[i].To, w.Texts.AddrPort(old).Port(), w.Texts.AddrPort(now).Port(), ms[i].At, n})
 			}
 		}
 	}
-	slices.SortFunc(out, func(x, y change) int {
-		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(w.Texts.Of(x.c), w.Texts.Of(y.c)))
+	slices.SortFunc(out, func(x, y PortChange) int {
+		return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(w.Texts.Of(x.C), w.Texts.Of(y.C)))
 	})
 	return out
 }
@@ -73,14 +73,14 @@ func both(before, after []*logs.Message) int {
 	return n
 }
 
-// changeOf is the change that a REGISTER came after; nil: none.
-func changeOf(w *wire, t *txn) *change {
-	m := t.last.at[logs.ToCUCM]
+// PortChangeOf is the change that a REGISTER came after; nil: none.
+func PortChangeOf(w *Wire, t *Txn) *PortChange {
+	m := t.Last.At[logs.ToCUCM]
 	if m == nil {
 		return nil
 	}
-	for i := range w.changes {
-		if c := &w.changes[i]; c.c == m.Host && c.node == m.To && c.to == w.Texts.AddrPort(m.Local).Port() {
+	for i := range w.PortChanges {
+		if c := &w.PortChanges[i]; c.C == m.Host && c.Node == m.To && c.To == w.Texts.AddrPort(m.Local).Port() {
 			return c
 		}
 	}

@@ -1,4 +1,4 @@
-package registration
+package wire
 
 import (
 	"cmp"
@@ -13,57 +13,57 @@ const again = int64(10 * time.Second)
 
 // transact makes transactions of a timeline's attempts: a challenge and what follows it
 // are one.
-func transact(w *wire, l *timeline) {
-	slices.SortStableFunc(l.attempts, func(x, y *attempt) int {
-		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.msgs[0].CSeq, y.msgs[0].CSeq))
+func transact(w *Wire, l *Timeline) {
+	slices.SortStableFunc(l.Attempts, func(x, y *Attempt) int {
+		return cmp.Or(cmp.Compare(x.Begin, y.Begin), cmp.Compare(x.Messages[0].CSeq, y.Messages[0].CSeq))
 	})
-	for i := 0; i < len(l.attempts); {
+	for i := 0; i < len(l.Attempts); {
 		j := i + 1
-		for j < len(l.attempts) && l.attempts[j-1].challenged() && l.attempts[j].begin-l.attempts[j-1].begin <= again && !l.attempts[j-1].refusedToken() {
+		for j < len(l.Attempts) && l.Attempts[j-1].Challenged() && l.Attempts[j].Begin-l.Attempts[j-1].Begin <= again && !l.Attempts[j-1].refusedToken() {
 			j++
 		}
-		l.txns = append(l.txns, newTxn(w, l, l.attempts[i:j]))
+		l.Txns = append(l.Txns, newTxn(w, l, l.Attempts[i:j]))
 		i = j
 	}
-	slices.SortStableFunc(l.txns, byTime)
+	slices.SortStableFunc(l.Txns, ByTime)
 	l.allSecondary()
 }
 
 // allSecondary takes REGISTERs of unknown kind for keep-alives to a secondary CUCM where
 // all others of the timeline are.
-func (l *timeline) allSecondary() {
+func (l *Timeline) allSecondary() {
 	some := false
-	for _, t := range l.txns {
-		some = some || t.kind == KindSecondary
-		if t.kind != KindSecondary && t.kind != KindRegister {
+	for _, t := range l.Txns {
+		some = some || t.Kind == KindSecondary
+		if t.Kind != KindSecondary && t.Kind != KindRegister {
 			return
 		}
 	}
-	for _, t := range l.txns {
+	for _, t := range l.Txns {
 		if some {
-			t.kind = KindSecondary
+			t.Kind = KindSecondary
 		}
 	}
 }
 
-func newTxn(w *wire, l *timeline, of []*attempt) *txn {
-	t := &txn{line: l, attempts: of, last: of[len(of)-1]}
-	t.sent, t.exact = reached(w, t.last)
-	t.begun, _ = reached(w, of[0])
-	if m := t.firstAt(logs.ToCUCM); m != nil {
-		t.begun = w.steady(m)
+func newTxn(w *Wire, l *Timeline, of []*Attempt) *Txn {
+	t := &Txn{Timeline: l, Attempts: of, Last: of[len(of)-1]}
+	t.Sent, t.Exact = reached(w, t.Last)
+	t.Begun, _ = reached(w, of[0])
+	if m := t.FirstAt(logs.ToCUCM); m != nil {
+		t.Begun = w.Steady(m)
 	}
 	for s := logs.PhoneToE; s <= logs.ToCUCM; s++ {
-		t.marks.asked = t.marks.asked || t.firstAt(s) != nil
+		t.Marks.Asked = t.Marks.Asked || t.FirstAt(s) != nil
 	}
-	t.code = t.last.code
-	t.kind = t.kindOf()
-	t.marks.own = t.last.answer != nil && (t.last.answer.Is(logs.Own) || t.last.at[logs.FromCUCM] == nil && sawAnswers(t.last))
-	if t.code/100 == 2 {
+	t.Code = t.Last.code
+	t.Kind = t.kindOf()
+	t.Marks.Own = t.Last.Answer != nil && (t.Last.Answer.Is(logs.Own) || t.Last.At[logs.FromCUCM] == nil && sawAnswers(t.Last))
+	if t.Code/100 == 2 {
 		t.success(w)
 	}
-	if m := t.last.at[logs.ToCUCM]; m != nil {
-		t.link = w.links.of(m)
+	if m := t.Last.At[logs.ToCUCM]; m != nil {
+		t.Link = w.Links.Of(m)
 	}
 	return t
 }
@@ -71,23 +71,23 @@ func newTxn(w *wire, l *timeline, of []*attempt) *txn {
 // kindOf tells what a transaction's REGISTER wants. Where its body was not logged, or
 // only of an earlier attempt, that attempt tells, or else CUCM's answer: it answers a
 // keep-alive without a body and a full REGISTER with one.
-func (t *txn) kindOf() string {
-	for _, at := range t.attempts {
-		for _, m := range at.msgs {
-			t.marks.bulk = t.marks.bulk || m.Is(logs.Bulk)
+func (t *Txn) kindOf() string {
+	for _, at := range t.Attempts {
+		for _, m := range at.Messages {
+			t.Marks.bulk = t.Marks.bulk || m.Is(logs.Bulk)
 		}
 	}
-	if t.marks.bulk {
+	if t.Marks.bulk {
 		return KindFull
 	}
-	kind := kindOf(t.last.msgs)
-	for i := len(t.attempts) - 2; i >= 0 && kind == KindRegister; i-- {
-		kind = kindOf(t.attempts[i].msgs)
+	kind := kindOf(t.Last.Messages)
+	for i := len(t.Attempts) - 2; i >= 0 && kind == KindRegister; i-- {
+		kind = kindOf(t.Attempts[i].Messages)
 	}
 	if kind != KindRegister {
 		return kind
 	}
-	for _, m := range t.last.msgs {
+	for _, m := range t.Last.Messages {
 		if k := answeredKind(m); k != "" {
 			return k
 		}
@@ -115,34 +115,34 @@ func answeredKind(m *logs.Message) string {
 
 // reached is the time at which an attempt was sent on to CUCM, or the nearest to it
 // that was logged, by the reference clock. It is exact if C's Sent was logged.
-func reached(w *wire, t *attempt) (at int64, exact bool) {
-	if m := t.at[logs.ToCUCM]; m != nil {
-		return w.steady(m), true
+func reached(w *Wire, t *Attempt) (at int64, exact bool) {
+	if m := t.At[logs.ToCUCM]; m != nil {
+		return w.Steady(m), true
 	}
 	for _, s := range []logs.Stage{logs.IntoC, logs.OutOfE, logs.PhoneToE, logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
-		if m := t.at[s]; m != nil {
-			return w.steady(m), false
+		if m := t.At[s]; m != nil {
+			return w.Steady(m), false
 		}
 	}
-	return w.steady(t.msgs[0]), false
+	return w.Steady(t.Messages[0]), false
 }
 
 // success takes what the answer grants.
-func (t *txn) success(w *wire) {
-	for _, m := range t.last.msgs {
-		if m.Is(logs.Request) || m.Code != t.code {
+func (t *Txn) success(w *Wire) {
+	for _, m := range t.Last.Messages {
+		if m.Is(logs.Request) || m.Code != t.Code {
 			continue
 		}
-		t.marks.told = t.marks.told || m.Is(logs.HasBody) && !m.Is(logs.Cut)
-		t.marks.newReg = t.marks.newReg || m.Is(logs.NewReg)
-		t.marks.rejected = t.marks.rejected || m.Is(logs.Rejected)
+		t.Marks.Told = t.Marks.Told || m.Is(logs.HasBody) && !m.Is(logs.Cut)
+		t.Marks.NewReg = t.Marks.NewReg || m.Is(logs.NewReg)
+		t.Marks.Rejected = t.Marks.Rejected || m.Is(logs.Rejected)
 		if m.Expires > 0 {
-			t.expires = m.Expires
+			t.Expires = m.Expires
 		}
 	}
 	for _, s := range []logs.Stage{logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
-		if m := t.last.at[s]; m != nil && m.Code/100 == 2 {
-			t.ok = w.steady(m)
+		if m := t.Last.At[s]; m != nil && m.Code/100 == 2 {
+			t.OK = w.Steady(m)
 			return
 		}
 	}
@@ -150,8 +150,8 @@ func (t *txn) success(w *wire) {
 
 // sawAnswers reports whether a C that forwarded the answer, or an E that got none from
 // C, would have shown CUCM's own: then the answer is the Expressway's.
-func sawAnswers(t *attempt) bool {
-	return t.at[logs.OutOfC] != nil || t.at[logs.EToPhone] != nil && t.at[logs.IntoE] == nil
+func sawAnswers(t *Attempt) bool {
+	return t.At[logs.OutOfC] != nil || t.At[logs.EToPhone] != nil && t.At[logs.IntoE] == nil
 }
 
 // kindOf tells what a REGISTER wants. What a cut message lacks may have been there.

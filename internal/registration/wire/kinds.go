@@ -1,6 +1,6 @@
-package registration
+package wire
 
-// Kinds of a Transaction.
+// Kinds of a transaction.
 const (
 	KindFull       = "full"                // all lines
 	KindKeepAlive  = "keepalive"           // no body

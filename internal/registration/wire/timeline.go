@@ -1,4 +1,4 @@
-package registration
+package wire
 
 import (
 	"cmp"
@@ -8,35 +8,35 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A timeline is what was said under one Call-ID about one CUCM node.
-type timeline struct {
-	call, to logs.Text
-	attempts []*attempt
-	txns     []*txn
+// A Timeline is what was said under one Call-ID about one CUCM node.
+type Timeline struct {
+	Call, To logs.Text
+	Attempts []*Attempt
+	Txns     []*Txn
 }
 
 // longest is how long one attempt may take, with all repetitions (64 times T1).
 const longest = int64(64 * time.Second)
 
 // join sorts the messages and makes attempts of them, grouped by timeline.
-func join(l *logs.Logs, msgs []*logs.Message) []*timeline {
+func join(l *logs.Logs, msgs []*logs.Message) []*Timeline {
 	slices.SortFunc(msgs, func(x, y *logs.Message) int {
 		return cmp.Or(cmp.Compare(x.Call, y.Call), cmp.Compare(x.To, y.To), cmp.Compare(x.CSeq, y.CSeq), cmp.Compare(x.At, y.At),
 			cmp.Compare(l.Stage(x), l.Stage(y)), cmp.Compare(x.Code, y.Code), cmp.Compare(x.Hash, y.Hash), cmp.Compare(x.Place().Source, y.Place().Source), cmp.Compare(x.Place().Offset, y.Place().Offset))
 	})
-	var out []*timeline
-	var line *timeline
+	var out []*Timeline
+	var line *Timeline
 	from := 0
 	for i := 1; i <= len(msgs); i++ {
 		if i < len(msgs) && sameAttempt(msgs[from:i], msgs[i]) {
 			continue
 		}
 		m := msgs[from]
-		if line == nil || line.call != m.Call || line.to != m.To {
-			line = &timeline{call: m.Call, to: m.To}
+		if line == nil || line.Call != m.Call || line.To != m.To {
+			line = &Timeline{Call: m.Call, To: m.To}
 			out = append(out, line)
 		}
-		line.attempts = append(line.attempts, newAttempt(l, msgs[from:i:i]))
+		line.Attempts = append(line.Attempts, newAttempt(l, msgs[from:i:i]))
 		from = i
 	}
 	return out
@@ -77,11 +77,11 @@ func startsAgain(of []*logs.Message, m *logs.Message) bool {
 	return answered && !same
 }
 
-// begins is when the timeline first tried to register.
-func (l *timeline) begins() int64 {
-	for _, t := range l.txns {
-		if t.kind != KindSecondary {
-			return t.sent
+// Begins is when the timeline first tried to register.
+func (l *Timeline) Begins() int64 {
+	for _, t := range l.Txns {
+		if t.Kind != KindSecondary {
+			return t.Sent
 		}
 	}
 	return 0

@@ -1,4 +1,4 @@
-package registration
+package wire
 
 import (
 	"cmp"
@@ -8,31 +8,31 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A step is when the clock of a host was set by more than stepFrom: from one of its
+// A Step is when the clock of a host was set by more than stepFrom: from one of its
 // records on all stamps are shifted.
-type step struct {
-	host   logs.Text
-	at     int64 // stamp of the first message after it
+type Step struct {
+	Host   logs.Text
+	At     int64 // stamp of the first message after it
 	source int32
 	offset int64 // of that message
-	by     int64 // ns
+	By     int64 // ns
 	faint  bool  // its own stamps do not show it
 }
 
 // before reports whether the step comes before a message of its host.
-func (s *step) before(m *logs.Message) bool {
+func (s *Step) before(m *logs.Message) bool {
 	if p := m.Place(); p.Source == s.source {
 		return p.Offset >= s.offset
 	}
-	return m.At >= s.at
+	return m.At >= s.At
 }
 
-// A shaken is a shift of two clocks against each other of which it cannot be told whose
+// A Shift is a shift of two clocks against each other of which it cannot be told whose
 // it was.
-type shaken struct {
-	c, e *logs.Host
-	at   int64
-	by   int64
+type Shift struct {
+	C, E *logs.Host
+	At   int64
+	By   int64
 }
 
 // A sample is by how much a clock was ahead of another one at some time.
@@ -52,7 +52,7 @@ func levelShift(s []sample) (at, by int64, ok bool) {
 	var level []int64
 	for i := range s {
 		if len(level) >= few {
-			old := median(slices.Clone(level[max(0, len(level)-15):]))
+			old := Median(slices.Clone(level[max(0, len(level)-15):]))
 			if d := s[i].ahead - old; abs(d) > stepFrom {
 				if now, ok := settles(s[i:]); ok && abs(now-old) > stepFrom {
 					return s[i].at, now - old, true
@@ -82,7 +82,7 @@ func settles(s []sample) (int64, bool) {
 	if len(with) < few || len(with)*5 < n*4 || last-s[0].at < stays {
 		return 0, false
 	}
-	return median(with), true
+	return Median(with), true
 }
 
 // A dated is an answer of CUCM and by how much its host's clock is ahead of CUCM's Date.
@@ -94,8 +94,8 @@ type dated struct {
 // stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
 // answers, which all peers log. What all peers show at once is CUCM's own; what may be
 // either's comes back as shaken.
-func stepsByDate(l *logs.Logs, lines []*timeline) ([]step, []shaken) {
-	var found []step
+func stepsByDate(l *logs.Logs, lines []*Timeline) ([]Step, []Shift) {
+	var found []Step
 	dates := map[logs.Text]int64{} // of the step, by CUCM's clock
 	answers := datedAnswers(l, lines)
 	for h, most := range answers {
@@ -103,8 +103,8 @@ func stepsByDate(l *logs.Logs, lines []*timeline) ([]step, []shaken) {
 			found, dates[h] = append(found, s), at
 		}
 	}
-	slices.SortFunc(found, func(x, y step) int { return cmp.Compare(l.Texts.Of(x.host), l.Texts.Of(y.host)) })
-	var out []step
+	slices.SortFunc(found, func(x, y Step) int { return cmp.Compare(l.Texts.Of(x.Host), l.Texts.Of(y.Host)) })
+	var out []Step
 	for _, s := range found {
 		if !ofCUCM(s, found, dates, len(answers)) {
 			out = append(out, s)
@@ -118,12 +118,12 @@ func stepsByDate(l *logs.Logs, lines []*timeline) ([]step, []shaken) {
 
 // datedAnswers are, for each host that shows enough of them, the answers of the node of
 // which it shows most, in CUCM's order.
-func datedAnswers(l *logs.Logs, lines []*timeline) map[logs.Text][]dated {
+func datedAnswers(l *logs.Logs, lines []*Timeline) map[logs.Text][]dated {
 	all := map[logs.Text]map[logs.Text][]dated{} // by host and node
 	for _, t := range lines {
-		for _, at := range t.attempts {
+		for _, at := range t.Attempts {
 			for _, s := range []logs.Stage{logs.FromCUCM, logs.IntoE} {
-				m := at.at[s]
+				m := at.At[s]
 				if m == nil || m.Date == 0 || m.Is(logs.Own) {
 					continue
 				}
@@ -154,7 +154,7 @@ func datedAnswers(l *logs.Logs, lines []*timeline) map[logs.Text][]dated {
 }
 
 // stepOf is the step that a host's answers show, and when it was by CUCM's clock.
-func stepOf(lines []*timeline, h logs.Text, answers []dated) (s step, at int64, ok bool) {
+func stepOf(lines []*Timeline, h logs.Text, answers []dated) (s Step, at int64, ok bool) {
 	samples := make([]sample, len(answers))
 	for i, d := range answers {
 		samples[i] = d.sample
@@ -170,10 +170,10 @@ func stepOf(lines []*timeline, h logs.Text, answers []dated) (s step, at int64, 
 }
 
 // ofCUCM reports whether a step is CUCM's own: all peers show the same at the same time.
-func ofCUCM(s step, all []step, dates map[logs.Text]int64, measured int) bool {
+func ofCUCM(s Step, all []Step, dates map[logs.Text]int64, measured int) bool {
 	same := 0
 	for _, o := range all {
-		if abs(o.by-s.by) <= sameLevel && abs(dates[o.host]-dates[s.host]) <= lookAhead {
+		if abs(o.By-s.By) <= sameLevel && abs(dates[o.Host]-dates[s.Host]) <= lookAhead {
 			same++
 		}
 	}
@@ -182,31 +182,31 @@ func ofCUCM(s step, all []step, dates map[logs.Text]int64, measured int) bool {
 
 // alone judges a step that only one host can show: another host's hops confirm it or
 // not, or else its own stamps. If neither tells, either clock may have been set.
-func alone(l *logs.Logs, lines []*timeline, s step) ([]step, []shaken) {
-	for k, hops := range hopsOf(l, lines, &clocks{}) {
-		if o := offsets(hops); (k[0].ID == s.host || k[1].ID == s.host) && len(o) >= 2*few {
+func alone(l *logs.Logs, lines []*Timeline, s Step) ([]Step, []Shift) {
+	for k, hops := range hopsOf(l, lines, &Clocks{}) {
+		if o := offsets(hops); (k[0].ID == s.Host || k[1].ID == s.Host) && len(o) >= 2*few {
 			if _, _, ok := levelShift(o); !ok {
 				return nil, nil // CUCM's own
 			}
-			return []step{s}, nil
+			return []Step{s}, nil
 		}
 	}
 	if !s.faint {
-		return []step{s}, nil
+		return []Step{s}, nil
 	}
-	either := shaken{c: l.ByName[s.host], e: &logs.Host{Name: "CUCM"}, at: s.at, by: s.by}
-	if either.c.Role == "E" {
-		either.c, either.e = either.e, either.c
+	either := Shift{C: l.ByName[s.Host], E: &logs.Host{Name: "CUCM"}, At: s.At, By: s.By}
+	if either.C.Role == "E" {
+		either.C, either.E = either.E, either.C
 	}
-	return nil, []shaken{either}
+	return nil, []Shift{either}
 }
 
 // usualGap is the longest time but one between two messages of a host.
-func usualGap(lines []*timeline, h logs.Text) int64 {
+func usualGap(lines []*Timeline, h logs.Text) int64 {
 	var at []int64
 	for _, t := range lines {
-		for _, a := range t.attempts {
-			for _, m := range a.msgs {
+		for _, a := range t.Attempts {
+			for _, m := range a.Messages {
 				if m.Host == h {
 					at = append(at, m.At)
 				}
@@ -229,11 +229,11 @@ func usualGap(lines []*timeline, h logs.Text) int64 {
 
 // boundary is the first message after a step, which lies between two answers of CUCM,
 // and by how much the host's stamps jump there.
-func boundary(lines []*timeline, h logs.Text, last, next *logs.Message, by int64) (step, int64) {
+func boundary(lines []*Timeline, h logs.Text, last, next *logs.Message, by int64) (Step, int64) {
 	var between []*logs.Message
 	for _, t := range lines {
-		for _, at := range t.attempts {
-			for _, m := range at.msgs {
+		for _, at := range t.Attempts {
+			for _, m := range at.Messages {
 				p := m.Place()
 				if m.Host == h && p.Source == next.Place().Source && p.Offset <= next.Place().Offset && (p.Source != last.Place().Source || p.Offset >= last.Place().Offset) {
 					between = append(between, m)
@@ -249,9 +249,9 @@ func boundary(lines []*timeline, h logs.Text, last, next *logs.Message, by int64
 				most = d
 			}
 		}
-		if abs(m.At-next.At) <= slow && m.Place().Offset < at.Place().Offset { // what was answered at once belongs to the answer
+		if abs(m.At-next.At) <= Slow && m.Place().Offset < at.Place().Offset { // what was answered at once belongs to the answer
 			at = m
 		}
 	}
-	return step{host: h, at: at.At, source: at.Place().Source, offset: at.Place().Offset, by: by}, most
+	return Step{Host: h, At: at.At, source: at.Place().Source, offset: at.Place().Offset, By: by}, most
 }
