@@ -6,6 +6,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -32,7 +33,7 @@ type Options struct {
 // cannot be read is said in the notes; the error is that of ctx.
 //
 // Each step returns a value that the next ones take and do not change: logs, what their
-// messages show together, phones with their tales, a ruling on each, and the words for it.
+// messages show together, phones with their history, a ruling on each, and the words for it.
 func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) {
 	if o.Hops == 0 {
 		o.Hops = 100_000
@@ -43,7 +44,7 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	}
 
 	w := wire.New(l, msgs)
-	phones := phonesOf(w, known{o.Alerts, o.PhonesNamed, o.Grace})
+	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
 	rulings := make([]*ruling, len(phones))
 	for i, p := range phones {
 		rulings[i] = rule(w, p)

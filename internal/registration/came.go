@@ -6,27 +6,28 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // came is about a keep-alive that was answered as a new registration, and no full
 // REGISTER after it: the phone is partial if it has more lines.
-func (r *ruling) came(w *wire.Wire, p *phone) {
-	s := &r.chain.tale
-	t := s.came
+func (r *ruling) came(w *wire.Wire, p *phone.Phone) {
+	s := &r.chain.History
+	t := s.Came
 	r.verdict, r.confidence, r.about = PhoneCameBack, Certain, t
 	lines := "; the number of its lines was not seen: partial if it has more lines"
-	if known := p.moreLines(w, r.chain, t); known != "" {
+	if known := p.MoreLines(w, r.chain, t); known != "" {
 		r.verdict = VerdictPartial
 		lines = " with one line, though it has more (" + known + ")"
 	}
 	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", clock(t.Sent), lines, t.Last.Messages[0].CSeq, w.Texts.Of(t.Timeline.To))
 	r.proofs = cameProofs(t)
-	r.explain(w, r.chain.lapseTo(t))
-	if r.chain.txns[0] == t && r.chain.prev[0] == nil && !t.UsedBefore() {
+	r.explain(w, r.chain.LapseTo(t))
+	if r.chain.Txns[0] == t && r.chain.Prev[0] == nil && !t.UsedBefore() {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claims[0] = Claim{Text: fmt.Sprintf("registered at %s by a REGISTER without a body, the first of its Call-ID (CSeq %d): it may be an ordinary registration of a device that never sends one", clock(t.Sent), t.Last.Messages[0].CSeq), Confidence: CannotTell}
-	} else if r.chain.prev[0] == nil && r.chain.txns[0] == t {
+	} else if r.chain.Prev[0] == nil && r.chain.Txns[0] == t {
 		r.lower(Likely)
 	}
 	r.after(w, t)
@@ -35,35 +36,35 @@ func (r *ruling) came(w *wire.Wire, p *phone) {
 
 // after says what followed until the logs end.
 func (r *ruling) after(w *wire.Wire, t *wire.Txn) {
-	s := &r.chain.tale
+	s := &r.chain.History
 	whole := Certain
 	if !w.Covered(t.Sent, w.Logs.End) {
 		whole = CannotTell
 	}
 	switch {
-	case s.hole != nil:
+	case s.Hole != nil:
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
-		r.claim(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: whether it registered all its lines then cannot be told", spanOf(s.hole))
-	case s.unclear != nil && s.unclear.Sent > t.Sent:
+		r.claim(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: whether it registered all its lines then cannot be told", spanOf(s.Hole))
+	case s.Unclear != nil && s.Unclear.Sent > t.Sent:
 		r.lower(Likely)
-		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.unclear.Sent))
+		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", clock(s.Unclear.Sent))
 	case w.Logs.End < t.Sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", clock(w.Logs.End))
-	case len(s.failing) > 0:
+	case len(s.Failing) > 0:
 		r.lower(Likely)
-		t := s.failing[len(s.failing)-1]
+		t := s.Failing[len(s.Failing)-1]
 		became := "has no answer"
 		if t.Code != 0 {
 			became = fmt.Sprintf("was answered %d %s", t.Code, t.Phrase(w))
 		}
 		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", clock(w.Logs.End), clock(t.Sent), became)
-	case s.end.cut != nil:
+	case s.End.Cut != nil:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.Logs.End), clock(s.end.cut.Closed))
-	case s.end.quiet:
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", clock(w.Logs.End), clock(s.End.Cut.Closed))
+	case s.End.Quiet:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.Logs.End), clock(s.last.Sent))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", clock(w.Logs.End), clock(s.Last.Sent))
 	case w.Logs.End-t.Sent < restAfter:
 		r.lower(Likely)
 		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", clock(w.Logs.End), seconds(w.Logs.End-t.Sent))
@@ -77,32 +78,32 @@ func (r *ruling) after(w *wire.Wire, t *wire.Txn) {
 const restAfter = int64(5 * time.Second)
 
 // explain adds why, and how late.
-func (r *ruling) explain(w *wire.Wire, l lapse) {
+func (r *ruling) explain(w *wire.Wire, l phone.Lapse) {
 	why := reasonOf(w, l)
 	r.reason = &why
 	r.sayLate(w, l)
 }
 
-func (r *ruling) oneByOne(w *wire.Wire, p *phone) {
-	s := &r.chain.tale
-	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.OK
-	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.came.Sent), strings.Join(p.numbers, ", "))
-	r.proofs = cameProofs(s.came)
-	r.explain(w, r.chain.lapseTo(s.came))
+func (r *ruling) oneByOne(w *wire.Wire, p *phone.Phone) {
+	s := &r.chain.History
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.Came, s.Came.OK
+	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", clock(s.Came.Sent), strings.Join(p.Numbers, ", "))
+	r.proofs = cameProofs(s.Came)
+	r.explain(w, r.chain.LapseTo(s.Came))
 	r.stillRegistered(w)
 }
 
 // cameWithItsLine is about a device that registers one line: it has it again.
-func (r *ruling) cameWithItsLine(w *wire.Wire, p *phone) {
-	s := &r.chain.tale
-	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.came, s.came.OK
-	r.claim(Likely, "came back by keep-alive at %s; devices of its kind register one line, so that it is not called partial", clock(s.came.Sent))
-	if p.alerted {
+func (r *ruling) cameWithItsLine(w *wire.Wire, p *phone.Phone) {
+	s := &r.chain.History
+	r.verdict, r.confidence, r.about, r.back = PhoneRegistered, Likely, s.Came, s.Came.OK
+	r.claim(Likely, "came back by keep-alive at %s; devices of its kind register one line, so that it is not called partial", clock(s.Came.Sent))
+	if p.Alerted {
 		r.verdict = VerdictPartial
-		r.claims[0].Text = "came back by keep-alive at " + clock(s.came.Sent) + ", and the alert names it as partially registered"
+		r.claims[0].Text = "came back by keep-alive at " + clock(s.Came.Sent) + ", and the alert names it as partially registered"
 	}
-	r.proofs = cameProofs(s.came)
-	r.explain(w, r.chain.lapseTo(s.came))
+	r.proofs = cameProofs(s.Came)
+	r.explain(w, r.chain.LapseTo(s.Came))
 	r.stillRegistered(w)
 }
 

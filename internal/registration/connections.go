@@ -33,7 +33,7 @@ func connections(w *wire.Wire, phones []told) []Connection {
 func carriedBy(w *wire.Wire, phones []told) map[*wire.Link]map[string]bool {
 	out := map[*wire.Link]map[string]bool{}
 	for _, p := range phones {
-		for _, t := range p.txns {
+		for _, t := range p.Txns {
 			for _, at := range t.Attempts {
 				m := at.At[logs.ToCUCM]
 				if m == nil {

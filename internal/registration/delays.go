@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -21,9 +22,9 @@ type delays struct {
 }
 
 // delaysOf measures the first attempt of a lapse.
-func delaysOf(w *wire.Wire, l lapse) delays {
+func delaysOf(w *wire.Wire, l phone.Lapse) delays {
 	d := delays{-1, -1, -1, -1, -1, -1}
-	f := l.first()
+	f := l.First()
 	e, out, in, up := f.FirstAt(logs.PhoneToE), f.FirstAt(logs.OutOfE), f.FirstAt(logs.IntoC), f.FirstAt(logs.ToCUCM)
 	if e != nil && out != nil && e.Host == out.Host {
 		d.inE = w.Unstepped(out) - w.Unstepped(e)
@@ -32,7 +33,7 @@ func delaysOf(w *wire.Wire, l lapse) delays {
 		d.inC = w.Unstepped(up) - w.Unstepped(in)
 	}
 	if out != nil && in != nil {
-		if usual, ok := usualHop(w, l.chain, out.Host, in.Host, f); ok {
+		if usual, ok := usualHop(w, l.Chain, out.Host, in.Host, f); ok {
 			d.eToC = w.Unstepped(in) - w.Unstepped(out) - usual
 		}
 	}
@@ -43,9 +44,9 @@ func delaysOf(w *wire.Wire, l lapse) delays {
 }
 
 // usualHop is how long the way from an E to a C takes in this chain, by their two clocks.
-func usualHop(w *wire.Wire, c *chain, e, to logs.Text, but *wire.Txn) (int64, bool) {
+func usualHop(w *wire.Wire, c *phone.Chain, e, to logs.Text, but *wire.Txn) (int64, bool) {
 	var all []int64
-	for _, t := range c.txns {
+	for _, t := range c.Txns {
 		out, in := t.FirstAt(logs.OutOfE), t.FirstAt(logs.IntoC)
 		if t != but && out != nil && in != nil && out.Host == e && in.Host == to {
 			all = append(all, w.Unstepped(in)-w.Unstepped(out))
@@ -59,25 +60,25 @@ func usualHop(w *wire.Wire, c *chain, e, to logs.Text, but *wire.Txn) (int64, bo
 
 // excess is by how much the gap before the first attempt, as one stage saw it, is longer
 // than the cadence; -1: it did not see both ends, or not at the same host.
-func excess(w *wire.Wire, l lapse, s logs.Stage) int64 {
-	from, to := l.from.FirstAt(s), l.first().FirstAt(s)
-	if from == nil || to == nil || from.Host != to.Host || l.cadence == 0 {
+func excess(w *wire.Wire, l phone.Lapse, s logs.Stage) int64 {
+	from, to := l.From.FirstAt(s), l.First().FirstAt(s)
+	if from == nil || to == nil || from.Host != to.Host || l.Cadence == 0 {
 		return -1
 	}
-	return max(0, w.Unstepped(to)-w.Unstepped(from)-l.cadence)
+	return max(0, w.Unstepped(to)-w.Unstepped(from)-l.Cadence)
 }
 
 // beforeE is how long the first attempt took from the phone to E, beyond what is usual,
 // by its Date header. -1: that header cannot be trusted, or there is none: a phone sets
 // its clock after its first REGISTER, and a Date that jumps proves nothing.
-func beforeE(w *wire.Wire, l lapse) int64 {
-	f := l.first()
+func beforeE(w *wire.Wire, l phone.Lapse) int64 {
+	f := l.First()
 	at, ok := lag(w, f)
 	if !ok {
 		return -1
 	}
 	var usual []int64
-	near := l.chain.near(f)
+	near := l.Chain.Near(f)
 	for _, t := range near {
 		if o, ok := lag(w, t); ok {
 			usual = append(usual, o)
@@ -93,7 +94,7 @@ func beforeE(w *wire.Wire, l lapse) int64 {
 		}
 	}
 	d := at - base
-	if d < -int64(2*time.Second) || d > l.gap() || d > int64(2*time.Second) && !goesOn(w, l.chain, f, base) {
+	if d < -int64(2*time.Second) || d > l.Gap() || d > int64(2*time.Second) && !goesOn(w, l.Chain, f, base) {
 		return -1
 	}
 	return max(0, d)
@@ -104,8 +105,8 @@ const sameDate = 3 * time.Second
 
 // goesOn reports whether the phone's clock is seen unchanged after a REGISTER: only then
 // a Date that lags is a delay, and no clock that was set.
-func goesOn(w *wire.Wire, c *chain, f *wire.Txn, base int64) bool {
-	for _, t := range c.near(f) {
+func goesOn(w *wire.Wire, c *phone.Chain, f *wire.Txn, base int64) bool {
+	for _, t := range c.Near(f) {
 		if at, ok := lag(w, t); ok && t.Sent > f.Sent && time.Duration(at-base).Abs() <= sameDate {
 			return true
 		}
@@ -135,9 +136,9 @@ type loss struct {
 
 // lostAt says where a late first attempt lost its time. Each claim rests on the clock of
 // one host, or on two that were compared.
-func lostAt(w *wire.Wire, l lapse) loss {
-	late := l.late()
-	if late == nil || l.first().FirstAt(logs.ToCUCM) == nil {
+func lostAt(w *wire.Wire, l phone.Lapse) loss {
+	late := l.Late()
+	if late == nil || l.First().FirstAt(logs.ToCUCM) == nil {
 		return loss{}
 	}
 	d := delaysOf(w, l)
@@ -185,13 +186,13 @@ func (d delays) leftLate(late int64) bool {
 
 // byItself is a REGISTER that left the phone late. Only where no CSeq was passed over is
 // it the first that the phone sent.
-func byItself(l lapse) loss {
-	f := l.first()
+func byItself(l phone.Lapse) loss {
+	f := l.First()
 	last := uint32(0)
-	for _, at := range l.from.Attempts {
+	for _, at := range l.From.Attempts {
 		last = max(last, at.Messages[0].CSeq)
 	}
-	if first := f.Attempts[0].Messages[0].CSeq; f.Timeline == l.from.Timeline && first == last+1 {
+	if first := f.Attempts[0].Messages[0].CSeq; f.Timeline == l.From.Timeline && first == last+1 {
 		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
 	}
 	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}

@@ -22,7 +22,7 @@ func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict,
 		verdict = VerdictRecovered
 		how := "went partial"
 		for _, t := range all {
-			if t.verdict == VerdictRecovered && t.moreLines(w, t.chain, t.chain.tale.came) == "" {
+			if t.verdict == VerdictRecovered && t.MoreLines(w, t.chain, t.chain.History.Came) == "" {
 				how = "came back by keep-alive"
 			}
 		}
@@ -147,7 +147,7 @@ func healthy(w *wire.Wire, all []told, alerted bool) bool {
 		switch {
 		case t.verdict == PhoneUnregistered && t.confidence == Certain:
 		case t.verdict == PhoneRegistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Likely && !alerted && (t.oneLine() || t.about == t.chain.tale.came):
+		case t.verdict == PhoneRegistered && t.confidence == Likely && !alerted && (t.OneLine() || t.about == t.chain.History.Came):
 		default:
 			return false
 		}
@@ -158,7 +158,7 @@ func healthy(w *wire.Wire, all []told, alerted bool) bool {
 func unknownWords(all []told, n map[string]int) string {
 	unseen, late := 0, 0
 	for _, t := range all {
-		if t.verdict == VerdictUnknown && t.chain != nil && t.chain.tale.full == nil && t.chain.tale.last != nil {
+		if t.verdict == VerdictUnknown && t.chain != nil && t.chain.History.Full == nil && t.chain.History.Last != nil {
 			unseen++
 		}
 		if t.out.LateByS != nil {

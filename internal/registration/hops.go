@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -24,23 +25,23 @@ func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
 		}
 	}
 	for _, p := range all {
-		for i, t := range p.txns {
+		for i, t := range p.Txns {
 			if slices.Contains(p.keys, t) {
-				for _, o := range p.txns[max(0, i-4):min(len(p.txns), i+5)] {
+				for _, o := range p.Txns[max(0, i-4):min(len(p.Txns), i+5)] {
 					take(o)
 				}
 			}
 		}
 	}
 	for _, p := range all {
-		for i := range p.txns {
-			take(p.txns[len(p.txns)-1-i])
+		for i := range p.Txns {
+			take(p.Txns[len(p.Txns)-1-i])
 		}
 	}
 	for i := range all {
 		p := &all[i]
-		timed := timesOf(p.phone)
-		for _, t := range p.txns {
+		timed := timesOf(p.Phone)
+		for _, t := range p.Txns {
 			out := transaction(w, t, timed[t])
 			if shown[t] {
 				out.Hops = hops(w, t)
@@ -54,19 +55,19 @@ func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
 }
 
 // timesOf are the lapses that end with the phone's transactions.
-func timesOf(p *phone) map[*wire.Txn]lapse {
-	out := map[*wire.Txn]lapse{}
-	for _, c := range p.chains {
-		for i, t := range c.txns {
-			if c.prev[i] != nil && t.Keeps() {
-				out[t] = c.lapse(i)
+func timesOf(p *phone.Phone) map[*wire.Txn]phone.Lapse {
+	out := map[*wire.Txn]phone.Lapse{}
+	for _, c := range p.Chains {
+		for i, t := range c.Txns {
+			if c.Prev[i] != nil && t.Keeps() {
+				out[t] = c.Lapse(i)
 			}
 		}
 	}
 	return out
 }
 
-func transaction(w *wire.Wire, t *wire.Txn, l lapse) Transaction {
+func transaction(w *wire.Wire, t *wire.Txn, l phone.Lapse) Transaction {
 	out := Transaction{CallID: w.Texts.Of(t.Timeline.Call), CUCM: w.Texts.Of(t.Timeline.To), CSeq: t.Last.Messages[0].CSeq, Kind: t.Kind, Code: int(t.Code), Answer: t.Phrase(w),
 		NewReg: t.Marks.NewReg, Expires: int(max(0, t.Expires)), Hops: []Hop{}}
 	begin := t.Attempts[0].Messages[0]
@@ -85,12 +86,12 @@ func transaction(w *wire.Wire, t *wire.Txn, l lapse) Transaction {
 		}
 	}
 	out.At = begin.Time()
-	if l.from != nil {
-		gap := t.Begun - l.from.OK
+	if l.From != nil {
+		gap := t.Begun - l.From.OK
 		out.GapS = floats(&gap)
-		if l.cadence > 0 && l.steadyKind() && l.first() == t {
-			if out.LateByS = floats(l.late()); out.LateByS != nil || t.Marks.NewReg {
-				out.Due = stamp(l.from.OK + l.cadence)
+		if l.Cadence > 0 && l.SteadyKind() && l.First() == t {
+			if out.LateByS = floats(l.Late()); out.LateByS != nil || t.Marks.NewReg {
+				out.Due = stamp(l.From.OK + l.Cadence)
 			}
 		}
 	}

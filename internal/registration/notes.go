@@ -41,7 +41,7 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 	out = append(out, peerNotes(w, len(all))...)
 	out = append(out, coverageNotes(w, len(all))...)
 	for _, n := range o.PhonesNamed {
-		if !slices.ContainsFunc(all, func(t told) bool { return t.isNamed(n) }) {
+		if !slices.ContainsFunc(all, func(t told) bool { return t.IsNamed(n) }) {
 			say("%s, which was asked for, is not in these logs.", n)
 		}
 	}
@@ -64,9 +64,9 @@ func shortNotes(w *wire.Wire, all []told) []string {
 	}
 	most := 0
 	for _, t := range all {
-		for _, c := range t.chains {
+		for _, c := range t.Chains {
 			n := 0
-			for _, x := range c.txns {
+			for _, x := range c.Txns {
 				if x.Good() && (x.Kind == wire.KindKeepAlive || x.Kind == wire.KindRegister) {
 					n++
 				}
@@ -113,7 +113,7 @@ func peerNotes(w *wire.Wire, phones int) []string {
 
 func bodyNotes(w *wire.Wire, all []told) []string {
 	unclear := func(t told) bool {
-		return slices.ContainsFunc(t.txns, func(x *wire.Txn) bool { return x.Kind == wire.KindRegister })
+		return slices.ContainsFunc(t.Txns, func(x *wire.Txn) bool { return x.Kind == wire.KindRegister })
 	}
 	switch w.Bodies {
 	case "no":

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -28,24 +29,24 @@ func unexplained(why string) reason {
 // took a keep-alive for that. What rests on nothing having been sent meanwhile is no more
 // than "cannot tell" unless every C is covered; where the logs are known to lack a part
 // of the lapse, nothing is called late.
-func reasonOf(w *wire.Wire, l lapse) reason {
+func reasonOf(w *wire.Wire, l phone.Lapse) reason {
 	if r, ok := byReset(w, l); ok {
 		return r
 	}
-	if l.from == nil {
+	if l.From == nil {
 		return unexplained("what was before is not in these logs")
 	}
 	r := unexplained("nothing in these logs explains why CUCM dropped it")
-	if l.to.Kind == wire.KindFull {
+	if l.To.Kind == wire.KindFull {
 		r = unexplained("why it registered anew is not in these logs")
 	}
-	for _, by := range []func(*wire.Wire, lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+	for _, by := range []func(*wire.Wire, phone.Lapse) (reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
 		}
 	}
-	if hole := l.hole(w); hole != nil && (l.hidden() || r.cause == CauseLate) {
+	if hole := l.Hole(w); hole != nil && (l.Hidden() || r.cause == CauseLate) {
 		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))
 		if r.cause == CauseLate || r.cause == CauseUnknown || r.cause == CausePath {
 			return unexplained(lacks)
@@ -57,13 +58,13 @@ func reasonOf(w *wire.Wire, l lapse) reason {
 }
 
 // byReset: the phone unregistered before, or says itself that it was reset.
-func byReset(w *wire.Wire, l lapse) (reason, bool) {
-	c, t := l.chain, l.to
-	for i := range c.txns {
-		if i == 0 || c.txns[i] != t || c.txns[i-1].Kind != wire.KindUnregister || c.txns[i-1].Code >= 300 {
+func byReset(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	c, t := l.Chain, l.To
+	for i := range c.Txns {
+		if i == 0 || c.Txns[i] != t || c.Txns[i-1].Kind != wire.KindUnregister || c.Txns[i-1].Code >= 300 {
 			continue
 		}
-		u := c.txns[i-1]
+		u := c.Txns[i-1]
 		if u.Timeline.To != t.Timeline.To {
 			return reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it left %s at %s and came to %s", w.Texts.Of(u.Timeline.To), clock(u.Sent), w.Texts.Of(t.Timeline.To)),
 				lost: u.Sent, proofs: []logs.Proof{u.Message().Shows("the phone unregisters")}}, true
@@ -75,7 +76,7 @@ func byReset(w *wire.Wire, l lapse) (reason, bool) {
 		return reason{cause: CauseResetOrLogin, confidence: confidence, why: "the phone itself unregistered at " + clock(u.Sent), lost: u.Sent,
 			proofs: []logs.Proof{u.Message().Shows("the phone unregisters")}}, true
 	}
-	if m := t.Alarmed(); m != nil && l.from != nil {
+	if m := t.Alarmed(); m != nil && l.From != nil {
 		switch m.Alarm {
 		case 20, 22, 23, 104, 105, 107, 30:
 			return reason{cause: CauseResetOrLogin, confidence: Likely, why: "the phone says that it was reset: " + alarmName(m.Alarm),
@@ -87,11 +88,11 @@ func byReset(w *wire.Wire, l lapse) (reason, bool) {
 
 // byRefusal: its credentials were not accepted, or CUCM refused it while it was
 // registered. A refusal that comes when the registration had run out explains nothing.
-func byRefusal(w *wire.Wire, l lapse) (reason, bool) {
-	if beyond := l.beyondExpires(); beyond != nil && *beyond > 0 {
+func byRefusal(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	if beyond := l.BeyondExpires(); beyond != nil && *beyond > 0 {
 		return reason{}, false
 	}
-	for _, t := range l.failed() {
+	for _, t := range l.Failed() {
 		switch {
 		case t.Last.Challenged() && !t.RefusedCredentials():
 		case t.Last.Challenged():
@@ -105,13 +106,13 @@ func byRefusal(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byFailover: the phone came to another node than it was registered with.
-func byFailover(w *wire.Wire, l lapse) (reason, bool) {
-	if l.to.Timeline.To == l.from.Timeline.To {
+func byFailover(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	if l.To.Timeline.To == l.From.Timeline.To {
 		return reason{}, false
 	}
-	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.Texts.Of(l.from.Timeline.To), w.Texts.Of(l.to.Timeline.To)),
-		proofs: []logs.Proof{l.from.Message().Shows("registered with " + w.Texts.Of(l.from.Timeline.To))}}
-	for _, t := range l.failed() {
+	r := reason{cause: CauseFailover, confidence: Likely, why: fmt.Sprintf("it was registered with %s and came to %s", w.Texts.Of(l.From.Timeline.To), w.Texts.Of(l.To.Timeline.To)),
+		proofs: []logs.Proof{l.From.Message().Shows("registered with " + w.Texts.Of(l.From.Timeline.To))}}
+	for _, t := range l.Failed() {
 		if s, ok := stopOf(w, t); ok {
 			r.why += ": " + s.what
 			break
@@ -121,14 +122,14 @@ func byFailover(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byPeers: the phone came over other peers than before, and nothing held it up there.
-func byPeers(w *wire.Wire, l lapse) (reason, bool) {
+func byPeers(w *wire.Wire, l phone.Lapse) (reason, bool) {
 	switch lostAt(w, l).where {
 	case atE, atEtoC, atC:
 		return reason{}, false
 	}
-	pc, pe := l.from.Peers(w.Logs)
-	tc, te := l.to.Peers(w.Logs)
-	from, to := farE(w, l.from), farE(w, l.to)
+	pc, pe := l.From.Peers(w.Logs)
+	tc, te := l.To.Peers(w.Logs)
+	from, to := farE(w, l.From), farE(w, l.To)
 	why := ""
 	switch {
 	case pe != nil && te != nil && pe != te:
@@ -140,7 +141,7 @@ func byPeers(w *wire.Wire, l lapse) (reason, bool) {
 	default:
 		return reason{}, false
 	}
-	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []logs.Proof{l.from.Message().Shows("the path before"), l.to.Message().Shows("the path now")}}, true
+	return reason{cause: CausePath, confidence: Likely, why: why, proofs: []logs.Proof{l.From.Message().Shows("the path before"), l.To.Message().Shows("the path now")}}, true
 }
 
 // farE is the address of the E from which C received the REGISTER.
@@ -156,12 +157,12 @@ func farE(w *wire.Wire, t *wire.Txn) netip.Addr {
 
 // byTraversal: the REGISTER was late, though not before E as far as is known, and the
 // traversal zone that carries the phone failed meanwhile.
-func byTraversal(w *wire.Wire, l lapse) (reason, bool) {
-	beyond := l.beyondExpires()
+func byTraversal(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	beyond := l.BeyondExpires()
 	if beyond == nil || *beyond <= 0 || excess(w, l, logs.PhoneToE) >= *beyond*4/5 {
 		return reason{}, false
 	}
-	trouble := traversalTrouble(w, l.from, l.from.Sent, l.to.Sent)
+	trouble := traversalTrouble(w, l.From, l.From.Sent, l.To.Sent)
 	if len(trouble) == 0 {
 		return reason{}, false
 	}
@@ -170,8 +171,8 @@ func byTraversal(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byLinkBefore is byLink for a connection that closed before the first attempt.
-func byLinkBefore(w *wire.Wire, l lapse) (reason, bool) {
-	if k := l.from.Link; k == nil || k.Closed == 0 || k.Closed > l.first().Attempts[0].Begin {
+func byLinkBefore(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	if k := l.From.Link; k == nil || k.Closed == 0 || k.Closed > l.First().Attempts[0].Begin {
 		return reason{}, false
 	}
 	return byLink(w, l)
@@ -180,13 +181,13 @@ func byLinkBefore(w *wire.Wire, l lapse) (reason, bool) {
 // byLink: the connection to CUCM that carried the phone closed, and the next one went to
 // the same node. It is none where other phones of the connection went on over the next
 // one without a new registration.
-func byLink(w *wire.Wire, l lapse) (reason, bool) {
-	k := l.from.Link
-	if k == nil || k.Closed == 0 || k.Closed < l.from.Sent || k.Closed > l.to.Sent || w.Links.Survived[k] {
+func byLink(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	k := l.From.Link
+	if k == nil || k.Closed == 0 || k.Closed < l.From.Sent || k.Closed > l.To.Sent || w.Links.Survived[k] {
 		return reason{}, false
 	}
-	beyond := l.beyondExpires()
-	if beyond != nil && *beyond > 0 && k.Closed > l.from.OK+int64(l.from.Expires)*1e9 {
+	beyond := l.BeyondExpires()
+	if beyond != nil && *beyond > 0 && k.Closed > l.From.OK+int64(l.From.Expires)*1e9 {
 		return reason{}, false // CUCM may have dropped it before that
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, lost: k.Closed, link: k, where: atCtoU,
@@ -196,7 +197,7 @@ func byLink(w *wire.Wire, l lapse) (reason, bool) {
 		return reason{}, false // C closed it for want of use, and the phone was late
 	}
 	if beyond != nil && *beyond > 0 {
-		if *beyond > l.grace()*3/4 {
+		if *beyond > l.Grace()*3/4 {
 			r.confidence = CannotTell
 		}
 		r.why += fmt.Sprintf("; its next keep-alive came %s beyond Expires as well", seconds(*beyond))
@@ -205,9 +206,9 @@ func byLink(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byPort: the phone came from another port or address, and late.
-func byPort(w *wire.Wire, l lapse) (reason, bool) {
-	x, y := l.from.Last.At[logs.PhoneToE], l.first().FirstAt(logs.PhoneToE)
-	if x == nil || y == nil || x.Far == y.Far || l.late() == nil {
+func byPort(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	x, y := l.From.Last.At[logs.PhoneToE], l.First().FirstAt(logs.PhoneToE)
+	if x == nil || y == nil || x.Far == y.Far || l.Late() == nil {
 		return reason{}, false
 	}
 	return reason{cause: CausePath, confidence: Likely, why: fmt.Sprintf("the phone's connection had broken: it came late, and from %s instead of %s", w.Texts.AddrPort(y.Far), w.Texts.AddrPort(x.Far)),
@@ -215,36 +216,36 @@ func byPort(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byLateness: the first attempt reached CUCM when the registration had run out.
-func byLateness(w *wire.Wire, l lapse) (reason, bool) {
-	beyond, f := l.beyondExpires(), l.first()
+func byLateness(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	beyond, f := l.BeyondExpires(), l.First()
 	if beyond == nil {
 		return reason{}, false
 	}
-	if l.to.Kind == wire.KindFull && *beyond > 0 {
-		return unexplained("nothing was heard of it for " + seconds(l.gap()) + ", CUCM's Expires being " + fmt.Sprint(l.from.Expires) + " s"), true
+	if l.To.Kind == wire.KindFull && *beyond > 0 {
+		return unexplained("nothing was heard of it for " + seconds(l.Gap()) + ", CUCM's Expires being " + fmt.Sprint(l.From.Expires) + " s"), true
 	}
 	late := *beyond + f.AnswerTime(w)
-	if late <= 0 && l.shaken(w) == nil {
+	if late <= 0 && l.Shifted(w) == nil {
 		return lateBehind(w, l)
 	}
-	if l.shaken(w) != nil {
+	if l.Shifted(w) != nil {
 		return reason{}, false
 	}
-	ran := l.from.OK + int64(l.from.Expires)*1e9
-	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.grace()), f.Begun+f.AnswerTime(w)), where: lostAt(w, l).where,
-		proofs: []logs.Proof{l.from.Message().Shows("the success before it")}}
-	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.gap()), l.from.Expires)
+	ran := l.From.OK + int64(l.From.Expires)*1e9
+	r := reason{cause: CauseLate, confidence: Likely, lost: min(ran+min(late, l.Grace()), f.Begun+f.AnswerTime(w)), where: lostAt(w, l).where,
+		proofs: []logs.Proof{l.From.Message().Shows("the success before it")}}
+	r.why = fmt.Sprintf("%s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.Gap()), l.From.Expires)
 	if d := f.AnswerTime(w); d > wire.Slow {
 		if d >= late*4/5 {
 			r.where = atCtoU
 		}
-		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.gap()), seconds(f.AnswerTime(w)), l.from.Expires)
+		r.why = fmt.Sprintf("C sent it %s after the 200 OK before it, and CUCM answered it only after a further %s, its Expires being %d s", seconds(l.Gap()), seconds(f.AnswerTime(w)), l.From.Expires)
 	}
-	if late < l.grace()*3/4 {
+	if late < l.Grace()*3/4 {
 		r.confidence = CannotTell
 		r.why += "; that is within what CUCM waits beyond it, as far as is known"
 	}
-	if *beyond > 0 && !w.Covered(l.from.OK, l.to.Sent) {
+	if *beyond > 0 && !w.Covered(l.From.OK, l.To.Sent) {
 		r.confidence = CannotTell
 		r.why += "; the logs of the Expressway-Cs are not known to be whole over that time, so that one in between may be missing"
 	}
@@ -253,15 +254,15 @@ func byLateness(w *wire.Wire, l lapse) (reason, bool) {
 
 // lateBehind is a first attempt in time that reached CUCM late all the same: its
 // credentials came later, or CUCM had counted from before its slow answer.
-func lateBehind(w *wire.Wire, l lapse) (reason, bool) {
-	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []logs.Proof{l.from.Message().Shows("the success before it")}}
-	expires := int64(l.from.Expires) * 1e9
-	switch f := l.first(); {
-	case l.to.Exact && l.to.Sent-l.from.OK > expires && l.to.Kind != wire.KindFull && (f != l.to || l.to.Sent-l.to.Begun > wire.Slow) && f.Last.Challenged() || f == l.to && l.to.Sent-l.to.Begun > wire.Slow && l.to.Sent-l.from.OK > expires:
-		r.why = fmt.Sprintf("its first attempt was challenged in time; the REGISTER with credentials was sent on %s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.to.Sent-l.from.OK), l.from.Expires)
-	case l.from.Exact && l.from.OK-l.from.Sent > wire.Slow && f.Begun-l.from.Sent > expires && l.to.Kind != wire.KindFull:
+func lateBehind(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	r := reason{cause: CauseLate, confidence: CannotTell, where: nowhere, proofs: []logs.Proof{l.From.Message().Shows("the success before it")}}
+	expires := int64(l.From.Expires) * 1e9
+	switch f := l.First(); {
+	case l.To.Exact && l.To.Sent-l.From.OK > expires && l.To.Kind != wire.KindFull && (f != l.To || l.To.Sent-l.To.Begun > wire.Slow) && f.Last.Challenged() || f == l.To && l.To.Sent-l.To.Begun > wire.Slow && l.To.Sent-l.From.OK > expires:
+		r.why = fmt.Sprintf("its first attempt was challenged in time; the REGISTER with credentials was sent on %s after the 200 OK before it, CUCM's Expires being %d s", seconds(l.To.Sent-l.From.OK), l.From.Expires)
+	case l.From.Exact && l.From.OK-l.From.Sent > wire.Slow && f.Begun-l.From.Sent > expires && l.To.Kind != wire.KindFull:
 		r.where = atCtoU
-		r.why = fmt.Sprintf("CUCM's answer before it took %s: from that REGISTER on it was %s, CUCM's Expires being %d s", seconds(l.from.OK-l.from.Sent), seconds(f.Begun-l.from.Sent), l.from.Expires)
+		r.why = fmt.Sprintf("CUCM's answer before it took %s: from that REGISTER on it was %s, CUCM's Expires being %d s", seconds(l.From.OK-l.From.Sent), seconds(f.Begun-l.From.Sent), l.From.Expires)
 	default:
 		return reason{}, false
 	}
@@ -269,20 +270,20 @@ func lateBehind(w *wire.Wire, l lapse) (reason, bool) {
 }
 
 // byOtherPort: C used another connection, though none is logged as closed.
-func byOtherPort(w *wire.Wire, l lapse) (reason, bool) {
-	x, y := l.from.Last.At[logs.ToCUCM], l.to.Last.At[logs.ToCUCM]
+func byOtherPort(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	x, y := l.From.Last.At[logs.ToCUCM], l.To.Last.At[logs.ToCUCM]
 	if x == nil || y == nil || x.Host != y.Host || x.Local == y.Local || w.Texts.AddrPort(x.Local).Port() == 0 || w.Texts.AddrPort(y.Local).Port() == 0 {
 		return reason{}, false
 	}
-	if k := l.to.Link; k != nil && k.Begin() != 0 && k.Begin() < x.At {
+	if k := l.To.Link; k != nil && k.Begin() != 0 && k.Begin() < x.At {
 		return reason{}, false // C has several at a time
 	}
-	if x.Far != y.Far || l.from.Link != nil && l.from.Link.Heard > x.At && l.from.Link.Heard >= y.At {
+	if x.Far != y.Far || l.From.Link != nil && l.From.Link.Heard > x.At && l.From.Link.Heard >= y.At {
 		return reason{}, false // the old one goes on
 	}
-	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.from.Link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
+	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: l.From.Link, why: fmt.Sprintf("C used another connection than before (from port %d instead of %d), though no record says that the old one closed",
 		w.Texts.AddrPort(y.Local).Port(), w.Texts.AddrPort(x.Local).Port()), proofs: []logs.Proof{x.Shows("the connection before"), y.Shows("the connection now")}}
-	if !w.Covered(l.from.Sent, l.to.Sent) {
+	if !w.Covered(l.From.Sent, l.To.Sent) {
 		r.confidence = CannotTell
 	}
 	return r, true

@@ -3,52 +3,53 @@ package registration
 import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // registered is about a phone that keeps its registration, as far as answers tell.
-func (r *ruling) registered(w *wire.Wire, p *phone) {
-	s := &r.chain.tale
-	r.verdict, r.confidence, r.about = PhoneRegistered, Certain, s.last
+func (r *ruling) registered(w *wire.Wire, p *phone.Phone) {
+	s := &r.chain.History
+	r.verdict, r.confidence, r.about = PhoneRegistered, Certain, s.Last
 	switch {
-	case s.back != nil:
-		r.about, r.back = s.came, s.back.OK
+	case s.Back != nil:
+		r.about, r.back = s.Came, s.Back.OK
 		lines := "came back by keep-alive"
-		if p.moreLines(w, r.chain, s.came) != "" {
+		if p.MoreLines(w, r.chain, s.Came) != "" {
 			lines = "came back with one line"
 		}
 		r.verdict = VerdictRecovered
-		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.came.Sent), clock(s.back.OK))
-		r.proofs = append(cameProofs(s.came), s.back.Message().Shows("full REGISTER"))
-		r.explain(w, r.chain.lapseTo(s.came))
-	case s.again != nil:
-		r.about, r.back = s.again, s.again.OK
-		r.claim(Certain, "registered all its lines anew at %s", clock(s.again.OK))
-		r.proofs = append(r.proofs, s.again.Message().Shows("full REGISTER"))
-		why := reasonOf(w, r.chain.lapseTo(s.again))
+		r.claim(Certain, "%s at %s, and registered all its lines at %s", lines, clock(s.Came.Sent), clock(s.Back.OK))
+		r.proofs = append(cameProofs(s.Came), s.Back.Message().Shows("full REGISTER"))
+		r.explain(w, r.chain.LapseTo(s.Came))
+	case s.Again != nil:
+		r.about, r.back = s.Again, s.Again.OK
+		r.claim(Certain, "registered all its lines anew at %s", clock(s.Again.OK))
+		r.proofs = append(r.proofs, s.Again.Message().Shows("full REGISTER"))
+		why := reasonOf(w, r.chain.LapseTo(s.Again))
 		r.reason = &why
-	case s.full != nil && s.full.Marks.Rejected:
-	case s.full != nil:
-		r.claim(Certain, "registered all its lines at %s", clock(s.full.OK))
-		r.proofs = append(r.proofs, s.full.Message().Shows("full REGISTER"))
-		if !s.full.Marks.Told {
+	case s.Full != nil && s.Full.Marks.Rejected:
+	case s.Full != nil:
+		r.claim(Certain, "registered all its lines at %s", clock(s.Full.OK))
+		r.proofs = append(r.proofs, s.Full.Message().Shows("full REGISTER"))
+		if !s.Full.Marks.Told {
 			r.lower(Likely)
 			r.claim(CannotTell, "the body of CUCM's answer to its full REGISTER was not logged: whether one of its lines was rejected cannot be told")
 		}
-	case s.unclear != nil:
-		r.claim(Certain, "was answered with success until %s", clock(s.last.OK))
-	case p.oneLine():
+	case s.Unclear != nil:
+		r.claim(Certain, "was answered with success until %s", clock(s.Last.OK))
+	case p.OneLine():
 		r.confidence = Likely
 		r.claim(Likely, "kept its registration throughout; devices of its kind register one line")
 	default:
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claim(Likely, "kept its registration throughout; the number of lines was not seen, for no full REGISTER is in these logs")
 	}
-	if s.full != nil && s.full.Marks.Rejected {
+	if s.Full != nil && s.Full.Marks.Rejected {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claims = nil
-		r.claim(Likely, "sent a full REGISTER, and CUCM's answer at %s has a code of failure in its body: some of its lines may not have registered", clock(s.full.OK))
-		r.proofs = append(r.proofs, s.full.Message().Shows("full REGISTER, answered with a code of failure"))
+		r.claim(Likely, "sent a full REGISTER, and CUCM's answer at %s has a code of failure in its body: some of its lines may not have registered", clock(s.Full.OK))
+		r.proofs = append(r.proofs, s.Full.Message().Shows("full REGISTER, answered with a code of failure"))
 	}
 	r.sayKeepAlives(w)
 	r.sayHarmless(w)
@@ -58,24 +59,24 @@ func (r *ruling) registered(w *wire.Wire, p *phone) {
 // stillRegistered lowers a verdict about a phone that may not be registered any more, or
 // of which the messages do not tell enough.
 func (r *ruling) stillRegistered(w *wire.Wire) {
-	s := &r.chain.tale
+	s := &r.chain.History
 	unknown := func(confidence, format string, args ...any) {
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.lower(Likely)
 		r.claim(confidence, format, args...)
 	}
 	switch {
-	case s.hole != nil:
-		unknown(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: how it is registered since then cannot be told", spanOf(s.hole))
-	case s.doubtful != nil:
-		unknown(Likely, "its REGISTER of %s was sent to CUCM when CUCM may have dropped it, and no answer came: CUCM may have taken it for a new registration, with one line", clock(s.doubtful.Sent))
-	case s.unclear != nil:
+	case s.Hole != nil:
+		unknown(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: how it is registered since then cannot be told", spanOf(s.Hole))
+	case s.Doubtful != nil:
+		unknown(Likely, "its REGISTER of %s was sent to CUCM when CUCM may have dropped it, and no answer came: CUCM may have taken it for a new registration, with one line", clock(s.Doubtful.Sent))
+	case s.Unclear != nil:
 		if r.reason == nil || r.reason.cause == CauseUnknown {
 			r.reason = r.unclearReason(w)
 		}
-		unknown(CannotTell, "of REGISTERs since, such as that at %s, %s: whether CUCM took one for a new registration, and with how many lines, cannot be told", clock(s.unclear.Sent), r.whyUnclear(w))
-	case len(s.failing) > 0:
-		t := s.failing[len(s.failing)-1]
+		unknown(CannotTell, "of REGISTERs since, such as that at %s, %s: whether CUCM took one for a new registration, and with how many lines, cannot be told", clock(s.Unclear.Sent), r.whyUnclear(w))
+	case len(s.Failing) > 0:
+		t := s.Failing[len(s.Failing)-1]
 		if t.Last.Challenged() {
 			unknown(Certain, "its last REGISTER, at %s, was challenged, and did not come again with credentials", clock(t.Sent))
 			break
@@ -85,20 +86,20 @@ func (r *ruling) stillRegistered(w *wire.Wire) {
 			r.claim(Likely, "%s", stop.what)
 			r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, where: stop.where, why: "what became of that REGISTER is not in these logs"}
 		}
-	case s.end.silent != nil:
-		unknown(Likely, "the connection that carried it had gone silent by %s, for a REGISTER of another phone got no answer over it, and its own next one is not in these logs", clock(s.end.silent.Silent))
-	case s.end.cut != nil:
-		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", clock(s.end.cut.Closed))
-	case s.end.quiet:
-		unknown(Certain, "nothing was heard of it since %s, for longer than CUCM waits", clock(s.last.Sent))
+	case s.End.Silent != nil:
+		unknown(Likely, "the connection that carried it had gone silent by %s, for a REGISTER of another phone got no answer over it, and its own next one is not in these logs", clock(s.End.Silent.Silent))
+	case s.End.Cut != nil:
+		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", clock(s.End.Cut.Closed))
+	case s.End.Quiet:
+		unknown(Certain, "nothing was heard of it since %s, for longer than CUCM waits", clock(s.Last.Sent))
 	case r.verdict != VerdictUnknown:
-		r.doubt(w, s.last.OK)
+		r.doubt(w, s.Last.OK)
 	}
 }
 
 // whyUnclear says why it is not known what a REGISTER was.
 func (r *ruling) whyUnclear(w *wire.Wire) string {
-	t := r.chain.tale.unclear
+	t := r.chain.History.Unclear
 	for _, m := range t.Last.Messages {
 		if m.Is(logs.Cut) {
 			return "the text was cut in the log"
@@ -118,15 +119,15 @@ func (r *ruling) whyUnclear(w *wire.Wire) string {
 // unclearReason is what may have happened to a phone of which the answers do not tell.
 func (r *ruling) unclearReason(w *wire.Wire) *reason {
 	c := r.chain
-	if l := c.worst(); l != nil && l.shaken(w) == nil && l.hole(w) == nil {
+	if l := c.Worst(); l != nil && l.Shifted(w) == nil && l.Hole(w) == nil {
 		return &reason{cause: CauseLate, confidence: CannotTell, where: lostAt(w, *l).where, why: "whether CUCM had dropped the phone by then is not known without the answer's body"}
 	}
-	for i := range c.txns {
-		l := c.lapse(i)
-		if l.from == nil || !l.to.Good() {
+	for i := range c.Txns {
+		l := c.Lapse(i)
+		if l.From == nil || !l.To.Good() {
 			continue
 		}
-		if change := wire.PortChangeOf(w, l.to); change != nil && l.from.Sent < change.At && change.At <= l.to.Sent {
+		if change := wire.PortChangeOf(w, l.To); change != nil && l.From.Sent < change.At && change.At <= l.To.Sent {
 			return &reason{cause: CauseTCP, confidence: CannotTell, where: atCtoU, why: changeWords(w, change) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -14,15 +15,15 @@ import (
 // single claim with how certain it is.
 type ruling struct {
 	verdict, confidence string
-	chain               *chain
+	chain               *phone.Chain
 	about               *wire.Txn // the transaction on which it rests
 	reason              *reason   // nil: there is nothing to explain
 	claims              []Claim
 	proofs              []logs.Proof
-	advice              string      // instead of what follows from the cause
-	back                int64       // when all lines registered again
-	late                *lapse      // the late REGISTER that counts; nil: none
-	keys                []*wire.Txn // the transactions that show it
+	advice              string       // instead of what follows from the cause
+	back                int64        // when all lines registered again
+	late                *phone.Lapse // the late REGISTER that counts; nil: none
+	keys                []*wire.Txn  // the transactions that show it
 }
 
 // A Claim is one statement about a phone, without its full stop, and how certain it is.
@@ -44,9 +45,9 @@ func rankOf(verdict string) int {
 
 // rule says of a phone how it stands at the end of the logs. Of two registrations the
 // worse counts.
-func rule(w *wire.Wire, p *phone) *ruling {
+func rule(w *wire.Wire, p *phone.Phone) *ruling {
 	var worst *ruling
-	for _, c := range p.chains {
+	for _, c := range p.Chains {
 		r := ruleChain(w, p, c)
 		if worst == nil || cmp.Or(cmp.Compare(rankOf(r.verdict), rankOf(worst.verdict)), -cmp.Compare(r.lateness(), worst.lateness()), -cmp.Compare(r.at(), worst.at())) < 0 {
 			worst = r
@@ -56,7 +57,7 @@ func rule(w *wire.Wire, p *phone) *ruling {
 		worst = &ruling{verdict: VerdictUnknown, confidence: CannotTell}
 		worst.claim(CannotTell, "shows keep-alives to a secondary CUCM only")
 	}
-	if n := len(p.chains); n > 1 {
+	if n := len(p.Chains); n > 1 {
 		what := "it holds %d registrations at a time, and this is about one of them"
 		if w.Bodies == "no" {
 			what = "it sends REGISTERs under %d Call-IDs at a time, perhaps to a primary and a secondary CUCM, and this is about one of them"
@@ -78,34 +79,34 @@ func (r *ruling) lateness() int64 {
 	if r.chain == nil {
 		return 0
 	}
-	if l := r.chain.worst(); l != nil {
-		return *l.late()
+	if l := r.chain.Worst(); l != nil {
+		return *l.Late()
 	}
 	return 0
 }
 
-// ruleChain follows the tale of a chain to its verdict.
-func ruleChain(w *wire.Wire, p *phone, c *chain) *ruling {
-	s := &c.tale
+// ruleChain follows the history of a chain to its verdict.
+func ruleChain(w *wire.Wire, p *phone.Phone, c *phone.Chain) *ruling {
+	s := &c.History
 	r := &ruling{chain: c}
 	switch {
-	case len(s.failing) > 0 && refusing(s) && s.state != stateOne:
+	case len(s.Failing) > 0 && refusing(s) && s.State != phone.StateOne:
 		r.refused(w)
-	case s.state == stateUnregistered:
+	case s.State == phone.StateUnregistered:
 		r.unregistered(w)
-	case s.state == stateOne && registersOneByOne(p, c):
+	case s.State == phone.StateOne && phone.RegistersOneByOne(p, c):
 		r.oneByOne(w, p)
-	case s.state == stateOne && p.oneLine():
+	case s.State == phone.StateOne && p.OneLine():
 		r.cameWithItsLine(w, p)
-	case s.state == stateOne:
+	case s.State == phone.StateOne:
 		r.came(w, p)
-	case s.last == nil:
+	case s.Last == nil:
 		r.verdict, r.confidence = VerdictUnknown, CannotTell
 		r.claim(CannotTell, "shows no REGISTER that was answered with success")
 	default:
 		r.registered(w, p)
 	}
-	for _, t := range []*wire.Txn{r.about, s.back, s.came} {
+	for _, t := range []*wire.Txn{r.about, s.Back, s.Came} {
 		if t != nil {
 			r.keys = append(r.keys, t)
 		}
@@ -115,8 +116,8 @@ func ruleChain(w *wire.Wire, p *phone, c *chain) *ruling {
 
 // refusing reports whether the REGISTERs since the last success were refused: the last
 // has an answer that is none of a challenge just made.
-func refusing(s *tale) bool {
-	t := s.failing[len(s.failing)-1]
+func refusing(s *phone.History) bool {
+	t := s.Failing[len(s.Failing)-1]
 	if t.Code == 0 {
 		return false
 	}
@@ -127,9 +128,9 @@ func refusing(s *tale) bool {
 const tenMinutes = int64(10 * time.Minute)
 
 func (r *ruling) refused(w *wire.Wire) {
-	s := &r.chain.tale
-	t := s.failing[len(s.failing)-1]
-	from := s.failing[slices.IndexFunc(s.failing, func(x *wire.Txn) bool { return x.Code != 0 })]
+	s := &r.chain.History
+	t := s.Failing[len(s.Failing)-1]
+	from := s.Failing[slices.IndexFunc(s.Failing, func(x *wire.Txn) bool { return x.Code != 0 })]
 	r.verdict, r.confidence, r.about = PhoneRefused, Certain, t
 	who := "CUCM"
 	if t.Marks.Own {
@@ -161,32 +162,32 @@ func (r *ruling) refused(w *wire.Wire) {
 }
 
 func (r *ruling) unregistered(w *wire.Wire) {
-	s := &r.chain.tale
-	r.verdict, r.confidence, r.about = PhoneUnregistered, Certain, s.gone
-	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.gone.Sent))
-	if s.gone.Code == 0 {
+	s := &r.chain.History
+	r.verdict, r.confidence, r.about = PhoneUnregistered, Certain, s.Gone
+	r.claim(Certain, "unregistered by itself at %s and has not registered again since", clock(s.Gone.Sent))
+	if s.Gone.Code == 0 {
 		r.lower(CannotTell)
 		r.claim(CannotTell, "that REGISTER has no answer in these logs: whether CUCM heard of it cannot be told")
 	}
-	r.proofs = append(r.proofs, s.gone.Message().Shows("Expires: 0 without cisco-keep-alive"))
-	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.gone.Sent}
-	if len(s.failing) > 0 {
+	r.proofs = append(r.proofs, s.Gone.Message().Shows("Expires: 0 without cisco-keep-alive"))
+	r.reason = &reason{cause: CauseResetOrLogin, confidence: Likely, why: "a phone unregisters when it is reset, or when somebody logs in or out", lost: s.Gone.Sent}
+	if len(s.Failing) > 0 {
 		r.trying(w)
 		return
 	}
-	r.doubt(w, s.gone.Sent)
+	r.doubt(w, s.Gone.Sent)
 }
 
 // trying is about a phone that unregistered and tries in vain to register again.
 func (r *ruling) trying(w *wire.Wire) {
-	s := &r.chain.tale
-	first, last := s.failing[0], s.failing[len(s.failing)-1]
+	s := &r.chain.History
+	first, last := s.Failing[0], s.Failing[len(s.Failing)-1]
 	r.verdict, r.confidence = VerdictUnknown, CannotTell
 	r.claims = nil
-	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", clock(s.gone.Sent), clock(first.Sent))
-	r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, lost: s.gone.Sent, why: "why its REGISTERs get no answer is not in these logs"}
+	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", clock(s.Gone.Sent), clock(first.Sent))
+	r.reason = &reason{cause: CauseUnknown, confidence: CannotTell, lost: s.Gone.Sent, why: "why its REGISTERs get no answer is not in these logs"}
 	if stop, ok := stopOf(w, last); ok {
-		r.reason = &reason{cause: CauseUnknown, confidence: Likely, lost: s.gone.Sent, where: stop.where, why: stop.what}
+		r.reason = &reason{cause: CauseUnknown, confidence: Likely, lost: s.Gone.Sent, where: stop.where, why: stop.what}
 	}
 }
 

@@ -6,19 +6,20 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // sayLate says by how much the first attempt was late, by the three numbers, and where.
-func (r *ruling) sayLate(w *wire.Wire, l lapse) {
-	if l.from == nil || l.hole(w) != nil {
+func (r *ruling) sayLate(w *wire.Wire, l phone.Lapse) {
+	if l.From == nil || l.Hole(w) != nil {
 		return
 	}
-	if s := l.shaken(w); s != nil {
+	if s := l.Shifted(w); s != nil {
 		r.claim(CannotTell, "whether its REGISTER was late cannot be told: the clocks of %s and %s shifted by %s against each other at %s", s.C.Name, s.E.Name, rounded(time.Duration(s.By)), clock(s.At))
 		return
 	}
-	f, beyond, late := l.first(), l.beyondExpires(), l.late()
+	f, beyond, late := l.First(), l.BeyondExpires(), l.Late()
 	if late == nil && (beyond == nil || *beyond <= 0) {
 		r.sayInTime(w, l)
 		return
@@ -28,16 +29,16 @@ func (r *ruling) sayLate(w *wire.Wire, l lapse) {
 	}
 	var parts []string
 	if late != nil {
-		parts = append(parts, seconds(*late)+" beyond the phone's own cadence of "+seconds(l.cadence))
+		parts = append(parts, seconds(*late)+" beyond the phone's own cadence of "+seconds(l.Cadence))
 	}
 	if beyond != nil {
-		parts = append(parts, against(*beyond, "Expires"), against(*l.beyondGrace(), "Expires and grace"))
+		parts = append(parts, against(*beyond, "Expires"), against(*l.BeyondGrace(), "Expires and grace"))
 	}
 	where := "Expressway-C sent it on "
 	if f.FirstAt(logs.ToCUCM) == nil {
 		where = "it was seen (not at Expressway-C's sending) "
 	}
-	whole := w.Covered(l.from.OK, l.to.Sent)
+	whole := w.Covered(l.From.OK, l.To.Sent)
 	confidence, far := Certain, ""
 	if !whole {
 		confidence, far = CannotTell, "; that is as far as these logs show"
@@ -52,20 +53,20 @@ func (r *ruling) sayLate(w *wire.Wire, l lapse) {
 }
 
 // sayInTime says that the first attempt was in time, and what became of it.
-func (r *ruling) sayInTime(w *wire.Wire, l lapse) {
-	f := l.first()
-	beyond := l.beyondExpires()
-	inTime := beyond != nil && *beyond <= 0 && l.from.OK-l.from.Sent <= wire.Slow || beyond == nil && l.cadence > 0 && l.gap() <= l.cadence+tolerated(l.cadence)
+func (r *ruling) sayInTime(w *wire.Wire, l phone.Lapse) {
+	f := l.First()
+	beyond := l.BeyondExpires()
+	inTime := beyond != nil && *beyond <= 0 && l.From.OK-l.From.Sent <= wire.Slow || beyond == nil && l.Cadence > 0 && l.Gap() <= l.Cadence+phone.Tolerated(l.Cadence)
 	switch d := f.AnswerTime(w); {
-	case l.gap() == 0:
+	case l.Gap() == 0:
 	case !inTime:
-		r.claim(Certain, "it was sent on %s after the success before it", seconds(l.gap()))
-	case f != l.to || l.to.Sent-l.to.Begun > wire.Slow:
-		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.gap()))
+		r.claim(Certain, "it was sent on %s after the success before it", seconds(l.Gap()))
+	case f != l.To || l.To.Sent-l.To.Begun > wire.Slow:
+		r.claim(Certain, "its first REGISTER after the success before it was in time, %s after it", seconds(l.Gap()))
 	case d > wire.Slow:
 		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", seconds(d))
 	default:
-		r.claim(Certain, "it came in time, %s after the success before it", seconds(l.gap()))
+		r.claim(Certain, "it came in time, %s after the success before it", seconds(l.Gap()))
 	}
 }
 
@@ -81,28 +82,28 @@ func (r *ruling) sayKeepAlives(w *wire.Wire) {
 	c := r.chain
 	n := 0
 	var longest int64
-	for i := range c.txns {
-		l := c.lapse(i)
-		if beyond := l.beyondExpires(); c.regular(i) && (beyond == nil && !l.hidden() || beyond != nil && *beyond <= 0) {
+	for i := range c.Txns {
+		l := c.Lapse(i)
+		if beyond := l.BeyondExpires(); c.Regular(i) && (beyond == nil && !l.Hidden() || beyond != nil && *beyond <= 0) {
 			n++
-			longest = max(longest, c.gap[i])
+			longest = max(longest, c.Gap[i])
 		}
 	}
-	if l := c.worst(); l != nil && c.tale.came != l.to && l.hole(w) == nil && l.shaken(w) == nil {
+	if l := c.Worst(); l != nil && c.History.Came != l.To && l.Hole(w) == nil && l.Shifted(w) == nil {
 		counts := r.late
-		if counts == nil && c.tale.came != nil {
-			counts = &lapse{} // the numbers are those of what came back
+		if counts == nil && c.History.Came != nil {
+			counts = &phone.Lapse{} // the numbers are those of what came back
 		}
-		if !w.Covered(l.from.OK, l.to.Sent) {
-			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.to.Sent), seconds(l.gap()))
+		if !w.Covered(l.From.OK, l.To.Sent) {
+			r.claim(CannotTell, "its REGISTER of %s was sent on %s after the success before it; whether that is late cannot be told, for these logs are not known to be whole", clock(l.To.Sent), seconds(l.Gap()))
 			return
 		}
-		r.claim(Certain, "its REGISTER of %s came late", clock(l.to.Sent))
+		r.claim(Certain, "its REGISTER of %s came late", clock(l.To.Sent))
 		r.sayLate(w, *l)
 		if counts != nil {
 			r.late = counts
 		}
-		r.proofs = append(r.proofs, l.to.Message().Shows("late REGISTER"))
+		r.proofs = append(r.proofs, l.To.Message().Shows("late REGISTER"))
 		return
 	}
 	if n == 1 {
@@ -119,7 +120,7 @@ const maxHarmless = 3
 // one that kept the registration.
 func (r *ruling) sayHarmless(w *wire.Wire) {
 	c, told := r.chain, 0
-	for i, t := range c.txns {
+	for i, t := range c.Txns {
 		if told == maxHarmless {
 			return
 		}
@@ -128,10 +129,10 @@ func (r *ruling) sayHarmless(w *wire.Wire) {
 			r.claim(Certain, "CUCM's answer to its REGISTER of %s came after %s, when Expressway-C had given it up", clock(t.Sent), seconds(t.OK-w.Steady(m)))
 			continue
 		}
-		if !t.Good() || t.Kind == wire.KindFull || t.Marks.NewReg || c.prev[i] == nil {
+		if !t.Good() || t.Kind == wire.KindFull || t.Marks.NewReg || c.Prev[i] == nil {
 			continue
 		}
-		for _, f := range c.lapse(i).failed() {
+		for _, f := range c.Lapse(i).Failed() {
 			if s, ok := stopOf(w, f); ok && told < maxHarmless {
 				told++
 				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, clock(t.Sent))

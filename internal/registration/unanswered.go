@@ -5,17 +5,18 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // byUnanswered: the first REGISTER after the success was sent in time and got no answer,
 // or not from CUCM. Then the phone was not late, whatever came after it.
-func byUnanswered(w *wire.Wire, l lapse) (reason, bool) {
+func byUnanswered(w *wire.Wire, l phone.Lapse) (reason, bool) {
 	t, s, ok := stoppedFirst(w, l)
 	if !ok {
 		return reason{}, false
 	}
-	if beyond := l.beyondExpires(); beyond != nil && *beyond > 0 || l.late() != nil {
+	if beyond := l.BeyondExpires(); beyond != nil && *beyond > 0 || l.Late() != nil {
 		return reason{}, false // the first attempt itself was late
 	}
 	r := unexplained(s.what)
@@ -50,8 +51,8 @@ const recently = int64(time.Minute)
 
 // refusedFor is the connection to the phone's node that C could not open when it had
 // received a REGISTER; nil: none is known.
-func refusedFor(w *wire.Wire, l lapse, m *logs.Message) *wire.Link {
-	before := l.from.Last.At[logs.ToCUCM]
+func refusedFor(w *wire.Wire, l phone.Lapse, m *logs.Message) *wire.Link {
+	before := l.From.Last.At[logs.ToCUCM]
 	for _, k := range w.Links.All {
 		if before != nil && k.Failed && k.C == m.Host && k.Remote.Addr() == w.Texts.AddrPort(before.Far).Addr() && k.Closed >= m.At-recently && k.Closed <= m.At+wire.InFlight {
 			return k
@@ -62,17 +63,17 @@ func refusedFor(w *wire.Wire, l lapse, m *logs.Message) *wire.Link {
 
 // byDeadLink: the connection that carried the phone had gone silent before its next
 // REGISTER, as that of another phone shows, and that went over another one.
-func byDeadLink(w *wire.Wire, l lapse) (reason, bool) {
-	k := l.from.Link
-	if k == nil || k.Silent <= l.from.Sent || k.Silent > l.to.Sent || l.to.Link == k || l.to.Kind == wire.KindFull {
+func byDeadLink(w *wire.Wire, l phone.Lapse) (reason, bool) {
+	k := l.From.Link
+	if k == nil || k.Silent <= l.From.Sent || k.Silent > l.To.Sent || l.To.Link == k || l.To.Kind == wire.KindFull {
 		return reason{}, false
 	}
-	if beyond := l.beyondGrace(); beyond != nil && *beyond > 0 {
+	if beyond := l.BeyondGrace(); beyond != nil && *beyond > 0 {
 		return reason{}, false
 	}
 	r := reason{cause: CauseTCP, confidence: Likely, where: atCtoU, link: k, lost: k.Silent,
 		why: fmt.Sprintf("the connection from %s to %s that carried it had gone silent by %s: a REGISTER of another phone got no answer over it", w.Texts.Of(k.C), k.Node(), clock(k.Silent))}
-	if !w.Covered(k.Silent, l.to.Sent) {
+	if !w.Covered(k.Silent, l.To.Sent) {
 		r.confidence = CannotTell
 	}
 	return r.followed(w, l, k, k.Silent), true
@@ -80,8 +81,8 @@ func byDeadLink(w *wire.Wire, l lapse) (reason, bool) {
 
 // stoppedFirst is the first try that stopped on its way, if it is the first attempt: also one
 // that C sent again, over another connection, and then had answered.
-func stoppedFirst(w *wire.Wire, l lapse) (*wire.Txn, stop, bool) {
-	t := l.first()
+func stoppedFirst(w *wire.Wire, l phone.Lapse) (*wire.Txn, stop, bool) {
+	t := l.First()
 	if !t.Good() {
 		s, ok := stopOf(w, t)
 		return t, s, ok
@@ -94,9 +95,9 @@ func stoppedFirst(w *wire.Wire, l lapse) (*wire.Txn, stop, bool) {
 }
 
 // betweenCAndCUCM tells a connection that is dead from a node that does not answer.
-func (r reason) betweenCAndCUCM(w *wire.Wire, l lapse, t *wire.Txn, s stop) reason {
+func (r reason) betweenCAndCUCM(w *wire.Wire, l phone.Lapse, t *wire.Txn, s stop) reason {
 	r.why += ". It was lost between Expressway-C and CUCM, or in CUCM itself"
-	until := min(s.sent.At+wire.InFlight, l.to.Sent)
+	until := min(s.sent.At+wire.InFlight, l.To.Sent)
 	if w.Missing("C", s.sent.At, until) != nil {
 		r.why += "; these logs lack a part of that time, so that an answer may be missing"
 		return r
@@ -108,14 +109,14 @@ func (r reason) betweenCAndCUCM(w *wire.Wire, l lapse, t *wire.Txn, s stop) reas
 	}
 	k := w.Links.Of(s.sent)
 	switch {
-	case t.Last.Reply != nil && t.Last.Reply.Host == s.sent.Host && t != l.to:
+	case t.Last.Reply != nil && t.Last.Reply.Host == s.sent.Host && t != l.To:
 		return r // CUCM had it
 	case k == nil:
 		return r
 	case k.Heard > s.sent.At:
 		r.why += ", but not because of the connection: CUCM answered others over it afterwards"
 		return r
-	case l.to.Link == k:
+	case l.To.Link == k:
 		r.why += "; the same connection was used again later"
 		return r
 	}
@@ -139,17 +140,17 @@ func (r reason) with(clause string) reason {
 
 // followed looks at the connection that came after one that was lost: one to another
 // node, or refused ones, mean that the node had failed and not the connection.
-func (r reason) followed(w *wire.Wire, l lapse, k *wire.Link, at int64) reason {
+func (r reason) followed(w *wire.Wire, l phone.Lapse, k *wire.Link, at int64) reason {
 	failover := func(why string, more ...logs.Proof) reason {
 		r.cause, r.why = CauseFailover, r.why+"; "+why
 		r.proofs = append(r.proofs, more...)
 		return r
 	}
-	if no := w.Links.Refused(k, at, l.to.Sent); no != nil {
+	if no := w.Links.Refused(k, at, l.To.Sent); no != nil {
 		records := no.Proofs(w.Texts)
 		return failover(fmt.Sprintf("a new connection to %s was refused at %s", k.Node(), clock(no.Closed)), records[len(records)-1])
 	}
-	up := l.to.Last.At[logs.ToCUCM]
+	up := l.To.Last.At[logs.ToCUCM]
 	switch {
 	case up == nil:
 		r.confidence = CannotTell
@@ -161,10 +162,10 @@ func (r reason) followed(w *wire.Wire, l lapse, k *wire.Link, at int64) reason {
 }
 
 // betweenEAndC is the same for the traversal zone, if its records say that it failed.
-func (r reason) betweenEAndC(w *wire.Wire, l lapse, t *wire.Txn, s stop) reason {
-	trouble := traversalTrouble(w, l.from, l.from.Sent, l.to.Sent)
+func (r reason) betweenEAndC(w *wire.Wire, l phone.Lapse, t *wire.Txn, s stop) reason {
+	trouble := traversalTrouble(w, l.From, l.From.Sent, l.To.Sent)
 	confidence := Likely
-	if !w.Covered(s.sent.At, min(s.sent.At+wire.InFlight, l.to.Sent)) {
+	if !w.Covered(s.sent.At, min(s.sent.At+wire.InFlight, l.To.Sent)) {
 		confidence = CannotTell
 	}
 	switch {

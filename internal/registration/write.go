@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // write makes the report of what was found: the last step.
-func write(o Options, w *wire.Wire, phones []*phone, rulings []*ruling) *Report {
+func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*ruling) *Report {
 	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
@@ -44,15 +45,15 @@ func write(o Options, w *wire.Wire, phones []*phone, rulings []*ruling) *Report 
 
 // A told is a phone with the ruling on it, and what the report says of it.
 type told struct {
-	*phone
+	*phone.Phone
 	*ruling
 	out Phone
 }
 
 // tellOf puts a ruling into the words of the report.
-func tellOf(w *wire.Wire, p *phone, r *ruling) told {
-	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.Texts.Of(p.traits.Model), User: w.Texts.Of(p.traits.User), Software: softwareOf(w, p),
-		Named: p.named, CallIDs: p.callIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
+func tellOf(w *wire.Wire, p *phone.Phone, r *ruling) told {
+	o := Phone{Device: p.Device, MAC: p.MAC, Numbers: list(p.Numbers), Model: w.Texts.Of(p.Traits.Model), User: w.Texts.Of(p.Traits.User), Software: softwareOf(w, p),
+		Named: p.Named, CallIDs: p.CallIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
 	proofs := r.proofs
 	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.Marks.NewReg && r.about.Kind == wire.KindKeepAlive) {
 		o.At = stamp(r.about.Sent)
@@ -80,7 +81,7 @@ func tellOf(w *wire.Wire, p *phone, r *ruling) told {
 		o.Statements[i].Text = sentence(o.Statements[i].Text)
 	}
 	o.Proofs = distinct(proofsOf(w, proofs))
-	t := told{phone: p, ruling: r, out: o}
+	t := told{Phone: p, ruling: r, out: o}
 	t.out.Summary = t.summary()
 	return t
 }
@@ -117,25 +118,25 @@ func sentence(s string) string {
 // where the phone was refused, where a connection or the traversal zone is the cause,
 // or where the first attempt is not in the logs.
 func lateNumbers(w *wire.Wire, r *ruling, o *Phone) {
-	if r.late == nil || r.late.to == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
+	if r.late == nil || r.late.To == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
 		return
 	}
 	l := *r.late
-	if l.first().FirstAt(logs.ToCUCM) == nil || l.to.Kind == wire.KindFull {
+	if l.First().FirstAt(logs.ToCUCM) == nil || l.To.Kind == wire.KindFull {
 		return
 	}
-	if l.cadence > 0 && l.gap() > l.cadence && l.steadyKind() {
-		late := l.gap() - l.cadence
+	if l.Cadence > 0 && l.Gap() > l.Cadence && l.SteadyKind() {
+		late := l.Gap() - l.Cadence
 		o.LateByS = floats(&late)
 	}
-	o.BeyondExpiresS, o.BeyondGraceS = floats(l.beyondExpires()), floats(l.beyondGrace())
+	o.BeyondExpiresS, o.BeyondGraceS = floats(l.BeyondExpires()), floats(l.BeyondGrace())
 	if o.LateAt == nowhere {
 		o.LateAt = lostAt(w, l).where
 	}
 }
 
-func softwareOf(w *wire.Wire, p *phone) string {
-	s, load := w.Texts.Of(p.traits.Software), w.Texts.Of(p.traits.Load)
+func softwareOf(w *wire.Wire, p *phone.Phone) string {
+	s, load := w.Texts.Of(p.Traits.Software), w.Texts.Of(p.Traits.Load)
 	if s != "" && load != "" {
 		return s + ", " + load
 	}
@@ -145,14 +146,14 @@ func softwareOf(w *wire.Wire, p *phone) string {
 // name is how the phone is spoken of.
 func (t told) name() string {
 	who := ""
-	if len(t.numbers) > 0 {
-		who = " (" + strings.Join(t.numbers, ", ") + ")"
+	if len(t.Numbers) > 0 {
+		who = " (" + strings.Join(t.Numbers, ", ") + ")"
 	}
 	switch {
-	case t.device != "":
-		return t.device + who
-	case t.mac != "":
-		return "MAC " + t.mac + " (read from its Call-ID, which is a guess)" + who
+	case t.Device != "":
+		return t.Device + who
+	case t.MAC != "":
+		return "MAC " + t.MAC + " (read from its Call-ID, which is a guess)" + who
 	default:
 		return "the phone of Call-ID " + t.out.CallIDs[0] + who
 	}
@@ -161,10 +162,10 @@ func (t told) name() string {
 // short is what the phone is called in lists.
 func (t told) short() string {
 	switch {
-	case t.device != "":
-		return t.device
-	case t.mac != "":
-		return t.mac
+	case t.Device != "":
+		return t.Device
+	case t.MAC != "":
+		return t.MAC
 	}
 	return t.out.CallIDs[0]
 }
@@ -172,7 +173,7 @@ func (t told) short() string {
 // byRank orders phones: those named, then the affected ones, then the rest.
 func byRank(x, y told) int {
 	named := func(t told) int {
-		if t.named {
+		if t.Named {
 			return 0
 		}
 		return 1

@@ -1,4 +1,4 @@
-package registration
+package phone
 
 import (
 	"cmp"
@@ -9,20 +9,20 @@ import (
 	"rtmtgrab/internal/registration/wire"
 )
 
-// A chain is one registration of a phone: one Call-ID after the other. A phone with
+// A Chain is one registration of a phone: one Call-ID after the other. A phone with
 // redundant paths has two at a time.
-type chain struct {
-	txns []*wire.Txn
-	prev []*wire.Txn // by transaction: the success before it; nil: none is in the logs
-	gap  []int64
-	pace []int64 // the phone's own cadence at that transaction; 0: not known
-	from []int   // the first transaction since that success
-	tale tale
-	wait time.Duration // of CUCM beyond Expires; zero: an eighth of Expires
+type Chain struct {
+	Txns    []*wire.Txn
+	Prev    []*wire.Txn // by transaction: the success before it; nil: none is in the logs
+	Gap     []int64
+	pace    []int64 // the phone's own cadence at that transaction; 0: not known
+	from    []int   // the first transaction since that success
+	History History
+	wait    time.Duration // of CUCM beyond Expires; zero: an eighth of Expires
 }
 
 // grace is how long CUCM waits beyond Expires before it drops the phone.
-func (c *chain) grace(expires int32) int64 {
+func (c *Chain) grace(expires int32) int64 {
 	if c.wait > 0 {
 		return int64(c.wait)
 	}
@@ -32,34 +32,34 @@ func (c *chain) grace(expires int32) int64 {
 // chainsOf puts timelines that follow one another together. A timeline is a chain of its
 // own if the one before went on being answered after it had begun. Those of single
 // numbers are left out.
-func chainsOf(p *phone, single map[*wire.Timeline]bool, wait time.Duration) []*chain {
-	lines := slices.DeleteFunc(slices.Clone(p.lines), func(l *wire.Timeline) bool {
+func chainsOf(p *Phone, single map[*wire.Timeline]bool, wait time.Duration) []*Chain {
+	lines := slices.DeleteFunc(slices.Clone(p.timelines), func(l *wire.Timeline) bool {
 		return single[l] || !slices.ContainsFunc(l.Txns, func(t *wire.Txn) bool { return t.Kind != wire.KindSecondary })
 	})
 	slices.SortStableFunc(lines, func(x, y *wire.Timeline) int { return cmp.Compare(x.Begins(), y.Begins()) })
-	var out []*chain
-	ends := map[*chain]*chainEnd{}
+	var out []*Chain
+	ends := map[*Chain]*chainEnd{}
 	for _, l := range lines {
-		var of *chain
+		var of *Chain
 		for _, c := range out {
 			if ends[c].before(l) {
 				of = c
 			}
 		}
 		if of == nil {
-			of = &chain{wait: wait}
+			of = &Chain{wait: wait}
 			out = append(out, of)
 			ends[of] = &chainEnd{good: map[logs.Text]int64{}}
 		}
 		for _, t := range l.Txns {
 			if t.Kind != wire.KindSecondary {
-				of.txns = append(of.txns, t)
+				of.Txns = append(of.Txns, t)
 				ends[of].add(t)
 			}
 		}
 	}
 	for _, c := range out {
-		slices.SortStableFunc(c.txns, wire.ByTime)
+		slices.SortStableFunc(c.Txns, wire.ByTime)
 	}
 	return out
 }
@@ -118,15 +118,15 @@ func (e *chainEnd) before(l *wire.Timeline) bool {
 
 // measure finds, for each REGISTER, the success before it, how long after that its first
 // attempt was sent on, and the phone's own cadence.
-func (c *chain) measure() {
-	n := len(c.txns)
-	c.prev, c.gap, c.pace, c.from = make([]*wire.Txn, n), make([]int64, n), make([]int64, n), make([]int, n)
+func (c *Chain) measure() {
+	n := len(c.Txns)
+	c.Prev, c.Gap, c.pace, c.from = make([]*wire.Txn, n), make([]int64, n), make([]int64, n), make([]int, n)
 	var prev *wire.Txn
 	from := 0
-	for i, t := range c.txns {
-		c.prev[i], c.from[i] = prev, from
+	for i, t := range c.Txns {
+		c.Prev[i], c.from[i] = prev, from
 		if prev != nil && t.Keeps() {
-			c.gap[i] = t.Begun - prev.OK
+			c.Gap[i] = t.Begun - prev.OK
 		}
 		switch {
 		case t.Good():
@@ -135,17 +135,17 @@ func (c *chain) measure() {
 			prev, from = nil, i+1
 		}
 	}
-	for i := range c.txns {
+	for i := range c.Txns {
 		c.pace[i] = c.cadence(i)
 	}
 }
 
-// regular reports whether the gap before a transaction is one of the phone's cadence: a
+// Regular reports whether the gap before a transaction is one of the phone's cadence: a
 // successful keep-alive of the same registration at the first attempt.
-func (c *chain) regular(i int) bool {
-	t := c.txns[i]
-	return i > 0 && c.prev[i] != nil && c.prev[i] == c.txns[i-1] && c.gap[i] > 0 && t.Good() && !t.Marks.NewReg &&
-		t.Timeline == c.prev[i].Timeline && (t.Kind == wire.KindKeepAlive || t.Kind == wire.KindRegister)
+func (c *Chain) Regular(i int) bool {
+	t := c.Txns[i]
+	return i > 0 && c.Prev[i] != nil && c.Prev[i] == c.Txns[i-1] && c.Gap[i] > 0 && t.Good() && !t.Marks.NewReg &&
+		t.Timeline == c.Prev[i].Timeline && (t.Kind == wire.KindKeepAlive || t.Kind == wire.KindRegister)
 }
 
 const (
@@ -158,28 +158,28 @@ const (
 // before, or of those after if there are none. 0: it is not known. REGISTERs of unknown
 // kind may be full ones, or retries: of them three gaps must agree. Where CUCM grants
 // another Expires the phone has another cadence.
-func (c *chain) cadence(i int) int64 {
+func (c *Chain) cadence(i int) int64 {
 	var gaps []int64
 	clear := true
 	var granted int32
-	if i < len(c.txns) && c.prev[i] != nil {
-		granted = c.prev[i].Expires
+	if i < len(c.Txns) && c.Prev[i] != nil {
+		granted = c.Prev[i].Expires
 	}
 	add := func(j int) bool {
-		if granted > 0 && c.gap[j] < int64(granted)*int64(time.Second)/2 {
+		if granted > 0 && c.Gap[j] < int64(granted)*int64(time.Second)/2 {
 			return true // no cadence: it was sent for another reason
 		}
-		same := granted <= 0 || c.prev[j] == nil || c.prev[j].Expires <= 0 || c.prev[j].Expires == granted
-		if same && c.regular(j) && (i == len(c.txns) || c.txns[j].Timeline.To == c.txns[i].Timeline.To) {
-			gaps = append(gaps, c.gap[j])
-			clear = clear && c.txns[j].Kind == wire.KindKeepAlive
+		same := granted <= 0 || c.Prev[j] == nil || c.Prev[j].Expires <= 0 || c.Prev[j].Expires == granted
+		if same && c.Regular(j) && (i == len(c.Txns) || c.Txns[j].Timeline.To == c.Txns[i].Timeline.To) {
+			gaps = append(gaps, c.Gap[j])
+			clear = clear && c.Txns[j].Kind == wire.KindKeepAlive
 		}
 		return len(gaps) < enough
 	}
 	for j := i - 1; j >= max(0, i-farBack) && add(j); j-- {
 	}
 	if len(gaps) == 0 {
-		for j := i + 1; j < min(len(c.txns), i+farBack) && add(j); j++ {
+		for j := i + 1; j < min(len(c.Txns), i+farBack) && add(j); j++ {
 		}
 	}
 	if len(gaps) == 0 {
@@ -192,20 +192,20 @@ func (c *chain) cadence(i int) int64 {
 	return m
 }
 
-// near are the chain's answered REGISTERs around one, three before it and two after it,
+// Near are the chain's answered REGISTERs around one, three before it and two after it,
 // but for the first of the chain.
-func (c *chain) near(t *wire.Txn) []*wire.Txn {
-	i := slices.Index(c.txns, t)
+func (c *Chain) Near(t *wire.Txn) []*wire.Txn {
+	i := slices.Index(c.Txns, t)
 	var out []*wire.Txn
 	for j, n := i-1, 0; j >= 0 && n < 3; j-- {
-		if c.txns[j].Good() && (j > 0 || c.txns[j].Kind == wire.KindKeepAlive) {
-			out = append(out, c.txns[j])
+		if c.Txns[j].Good() && (j > 0 || c.Txns[j].Kind == wire.KindKeepAlive) {
+			out = append(out, c.Txns[j])
 			n++
 		}
 	}
-	for j, n := i+1, 0; j < len(c.txns) && n < 2; j++ {
-		if c.txns[j].Good() {
-			out = append(out, c.txns[j])
+	for j, n := i+1, 0; j < len(c.Txns) && n < 2; j++ {
+		if c.Txns[j].Good() {
+			out = append(out, c.Txns[j])
 			n++
 		}
 	}

@@ -1,4 +1,4 @@
-package registration
+package phone
 
 import (
 	"cmp"
@@ -10,13 +10,13 @@ import (
 	"rtmtgrab/internal/registration/wire"
 )
 
-// moreLines says how it is known that the phone had more than one line when a keep-alive
+// MoreLines says how it is known that the phone had more than one line when a keep-alive
 // brought it back: two of its numbers were seen between the full REGISTERs around it, or
 // CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
 // too. Empty: it is not known.
-func (p *phone) moreLines(w *wire.Wire, c *chain, t *wire.Txn) string {
+func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
 	from, to := int64(0), int64(1<<62)
-	for _, o := range c.txns {
+	for _, o := range c.Txns {
 		if o.Kind != wire.KindFull && o.Kind != wire.KindUnregister || o.Code/100 != 2 {
 			continue
 		}
@@ -38,7 +38,7 @@ func (p *phone) moreLines(w *wire.Wire, c *chain, t *wire.Txn) string {
 	switch {
 	case len(numbers) > 1:
 		return "the numbers " + strings.Join(numbers, ", ") + " were seen"
-	case p.alerted:
+	case p.Alerted:
 		return "the alert names it as partially registered"
 	}
 	return ""
@@ -76,12 +76,12 @@ func linesShown(w *wire.Wire) map[noteKey][]shownNumber {
 
 // showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
 // show.
-func (p *phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
-	keys := map[noteKey]bool{{device: strings.ToUpper(p.device)}: p.device != ""}
-	if p.mac != "" && !p.guessed {
-		keys[noteKey{device: "SEP" + p.mac}] = true
+func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
+	keys := map[noteKey]bool{{device: strings.ToUpper(p.Device)}: p.Device != ""}
+	if p.MAC != "" && !p.guessed {
+		keys[noteKey{device: "SEP" + p.MAC}] = true
 	}
-	for _, t := range p.txns {
+	for _, t := range p.Txns {
 		keys[noteKey{call: w.Texts.Of(t.Timeline.Call)}] = true
 	}
 	p.ofRegisters(w, keys)
@@ -97,12 +97,12 @@ func (p *phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 	for _, s := range p.shown {
 		numbers[s.number] = true
 	}
-	p.numbers = slices.Sorted(maps.Keys(numbers))
+	p.Numbers = slices.Sorted(maps.Keys(numbers))
 }
 
 // ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
 // registered, and the Contacts by which CUCM calls it.
-func (p *phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
+func (p *Phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
 	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
 	see := func(m *logs.Message) {
 		if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" {
@@ -119,7 +119,7 @@ func (p *phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
 		}
 		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.Steady(m)), max(p.shown[i].to, w.Steady(m))
 	}
-	for _, t := range p.txns {
+	for _, t := range p.Txns {
 		if t.Kind == wire.KindFull || t.Kind == wire.KindUnregister {
 			clear(last)
 		}

@@ -1,4 +1,11 @@
-package registration
+// Package phone tells which phones there are, and the history of each registration that
+// they hold: its chain of REGISTERs, the success before each, how late each was, and how it
+// stands at the end of the logs.
+//
+// It says what happened and not why. Times and spans are int64, nanoseconds, as in package
+// wire; 0 or nil where they are not known. The rules are those of
+// docs/partial-registration.md.
+package phone
 
 import (
 	"cmp"
@@ -12,41 +19,41 @@ import (
 	"rtmtgrab/internal/registration/wire"
 )
 
-// A phone is a device with all its timelines, and what the logs tell of it.
-type phone struct {
-	lines   []*wire.Timeline
-	device  string
-	mac     string
-	guessed bool // the MAC is a guess from the Call-ID
-	traits  logs.Traits
-	numbers []string
-	shown   []shownNumber
-	txns    []*wire.Txn // of all timelines, in time order
-	chains  []*chain
-	named   bool // somebody asked for it
-	alerted bool // an alert names it as partially registered
+// A Phone is a device with all its timelines, and what the logs tell of it.
+type Phone struct {
+	timelines []*wire.Timeline
+	Device    string
+	MAC       string
+	guessed   bool // the MAC is a guess from the Call-ID
+	Traits    logs.Traits
+	Numbers   []string
+	shown     []shownNumber
+	Txns      []*wire.Txn // of all timelines, in time order
+	Chains    []*Chain
+	Named     bool // somebody asked for it
+	Alerted   bool // an alert names it as partially registered
 }
 
-// known is what is known of phones beside the logs.
-type known struct {
+// Known is what is known of phones beside the logs.
+type Known struct {
 	Alerts []evidence.Alert
 	Named  []string      // devices, MACs or numbers that somebody asked for
 	Grace  time.Duration // how long CUCM waits beyond Expires; zero: an eighth of Expires
 }
 
-// phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
+// List makes phones of timelines: by the device that Contacts name, else by the MAC
 // that a Call-ID begins with together with the number, else each by itself.
-func phonesOf(w *wire.Wire, k known) []*phone {
-	var out []*phone
-	byKey, byMAC := map[string]*phone{}, map[string]*phone{}
-	add := func(key string, l *wire.Timeline) *phone {
+func List(w *wire.Wire, k Known) []*Phone {
+	var out []*Phone
+	byKey, byMAC := map[string]*Phone{}, map[string]*Phone{}
+	add := func(key string, l *wire.Timeline) *Phone {
 		p := byKey[key]
 		if p == nil {
-			p = &phone{}
+			p = &Phone{}
 			byKey[key] = p
 			out = append(out, p)
 		}
-		p.lines = append(p.lines, l)
+		p.timelines = append(p.timelines, l)
 		return p
 	}
 	lines := slices.Clone(w.Timelines)
@@ -69,7 +76,7 @@ func phonesOf(w *wire.Wire, k known) []*phone {
 		mac := macOf(w, l)
 		switch p := byMAC[mac]; {
 		case mac != "" && p != nil:
-			p.lines = append(p.lines, l)
+			p.timelines = append(p.timelines, l)
 		case mac != "":
 			add("m "+mac+" "+w.Texts.Of(userOf(l)), l)
 		default:
@@ -81,12 +88,12 @@ func phonesOf(w *wire.Wire, k known) []*phone {
 	for _, p := range out {
 		p.describe(w)
 		p.showNumbers(w, notes)
-		p.named = slices.ContainsFunc(k.Named, p.isNamed)
-		p.alerted = p.isAlerted(k.Alerts)
-		p.chains = chainsOf(p, sideLines(p), k.Grace)
-		for _, c := range p.chains {
+		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
+		p.Alerted = p.isAlerted(k.Alerts)
+		p.Chains = chainsOf(p, sideLines(p), k.Grace)
+		for _, c := range p.Chains {
 			c.measure()
-			c.tale = tell(w, c)
+			c.History = historyOf(w, c)
 		}
 	}
 	return out
@@ -121,75 +128,75 @@ func userOf(l *wire.Timeline) logs.Text {
 }
 
 // describe takes what the messages tell of the phone, of two different things the newer.
-func (p *phone) describe(w *wire.Wire) {
-	for _, l := range p.lines {
-		p.txns = append(p.txns, l.Txns...)
+func (p *Phone) describe(w *wire.Wire) {
+	for _, l := range p.timelines {
+		p.Txns = append(p.Txns, l.Txns...)
 	}
-	slices.SortStableFunc(p.txns, wire.ByTime)
+	slices.SortStableFunc(p.Txns, wire.ByTime)
 	set := func(t *logs.Text, v logs.Text) {
 		if v != 0 {
 			*t = v
 		}
 	}
-	for _, t := range p.txns {
+	for _, t := range p.Txns {
 		for _, at := range t.Attempts {
 			for _, m := range at.Messages {
 				k := w.Texts.TraitsOf(m)
-				set(&p.traits.Device, k.Device)
-				set(&p.traits.Model, k.Model)
-				set(&p.traits.User, k.User)
-				set(&p.traits.MAC, k.MAC)
-				set(&p.traits.Software, k.Software)
-				set(&p.traits.Load, k.Load)
+				set(&p.Traits.Device, k.Device)
+				set(&p.Traits.Model, k.Model)
+				set(&p.Traits.User, k.User)
+				set(&p.Traits.MAC, k.MAC)
+				set(&p.Traits.Software, k.Software)
+				set(&p.Traits.Load, k.Load)
 			}
 		}
 	}
-	p.device = w.Texts.Of(p.traits.Device)
-	p.mac = w.Texts.Of(p.traits.MAC)
-	if m, ok := strings.CutPrefix(strings.ToUpper(p.device), "SEP"); ok && len(m) == 12 {
-		p.mac = m
+	p.Device = w.Texts.Of(p.Traits.Device)
+	p.MAC = w.Texts.Of(p.Traits.MAC)
+	if m, ok := strings.CutPrefix(strings.ToUpper(p.Device), "SEP"); ok && len(m) == 12 {
+		p.MAC = m
 	}
-	if p.mac == "" {
-		p.mac = macOf(w, p.lines[0])
-		p.guessed = p.mac != ""
+	if p.MAC == "" {
+		p.MAC = macOf(w, p.timelines[0])
+		p.guessed = p.MAC != ""
 	}
 }
 
 // isAlerted reports whether an alert names the phone as partially registered.
-func (p *phone) isAlerted(alerts []evidence.Alert) bool {
+func (p *Phone) isAlerted(alerts []evidence.Alert) bool {
 	for _, al := range alerts {
-		if slices.ContainsFunc(al.Devices, func(d string) bool { return p.device != "" && strings.EqualFold(d, p.device) }) {
+		if slices.ContainsFunc(al.Devices, func(d string) bool { return p.Device != "" && strings.EqualFold(d, p.Device) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// isNamed reports whether a person means this phone: by device, MAC or number.
-func (p *phone) isNamed(s string) bool {
+// IsNamed reports whether a person means this phone: by device, MAC or number.
+func (p *Phone) IsNamed(s string) bool {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return false
 	}
 	plain := strings.NewReplacer(":", "", "-", "", ".", "").Replace(strings.ToUpper(s))
-	return strings.EqualFold(s, p.device) || p.mac != "" && strings.TrimPrefix(plain, "SEP") == p.mac || slices.Contains(p.numbers, s)
+	return strings.EqualFold(s, p.Device) || p.MAC != "" && strings.TrimPrefix(plain, "SEP") == p.MAC || slices.Contains(p.Numbers, s)
 }
 
-// oneLine reports whether the device is of a kind that registers one line: Jabber on a
+// OneLine reports whether the device is of a kind that registers one line: Jabber on a
 // computer, an iPhone, Android or a tablet.
-func (p *phone) oneLine() bool {
+func (p *Phone) OneLine() bool {
 	for _, kind := range []string{"CSF", "TCT", "BOT", "TAB"} {
-		if len(p.device) >= 3 && strings.EqualFold(p.device[:3], kind) {
+		if len(p.Device) >= 3 && strings.EqualFold(p.Device[:3], kind) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *phone) callIDs(w *wire.Wire) []string {
+func (p *Phone) CallIDs(w *wire.Wire) []string {
 	out := []string{}
 	seen := map[logs.Text]bool{}
-	for _, t := range p.txns {
+	for _, t := range p.Txns {
 		if !seen[t.Timeline.Call] {
 			seen[t.Timeline.Call] = true
 			out = append(out, w.Texts.Of(t.Timeline.Call))
