@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
@@ -45,9 +46,9 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 
 	w := wire.New(l, msgs)
 	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
-	rulings := make([]*ruling, len(phones))
+	rulings := make([]*judge.Ruling, len(phones))
 	for i, p := range phones {
-		rulings[i] = rule(w, p)
+		rulings[i] = judge.Rule(w, p)
 	}
 	return write(o, w, phones, rulings), nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
 	n := map[string]int{}
 	for _, t := range all {
-		n[t.verdict]++
+		n[t.Verdict]++
 	}
 	switch {
 	case n[VerdictPartial] > 0 || n[PhoneCameBack] > 0:
@@ -22,7 +23,7 @@ func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict,
 		verdict = VerdictRecovered
 		how := "went partial"
 		for _, t := range all {
-			if t.verdict == VerdictRecovered && t.MoreLines(w, t.chain, t.chain.History.Came) == "" {
+			if t.Verdict == VerdictRecovered && t.MoreLines(w, t.Chain, t.Chain.History.Came) == "" {
 				how = "came back by keep-alive"
 			}
 		}
@@ -58,7 +59,7 @@ func partialWords(all []told, n map[string]int) string {
 func whoOf(all []told, verdict string) string {
 	k, name := 0, ""
 	for _, t := range all {
-		if t.verdict == verdict {
+		if t.Verdict == verdict {
 			k++
 			name = t.short()
 		}
@@ -73,7 +74,7 @@ func whoOf(all []told, verdict string) string {
 func whenOf(all []told, verdict string) string {
 	var from, to *time.Time
 	for _, t := range all {
-		if at := t.out.At; t.verdict == verdict && at != nil {
+		if at := t.out.At; t.Verdict == verdict && at != nil {
 			if from == nil || at.Before(*from) {
 				from = at
 			}
@@ -101,8 +102,8 @@ func becauseOf(groups []*group) string {
 		default:
 			continue
 		}
-		r := g.worst().reason
-		if r == nil || r.cause == CauseUnknown && r.where == nowhere || len(parts) == 3 {
+		r := g.worst().Reason
+		if r == nil || r.Cause == CauseUnknown && r.Where == judge.Nowhere || len(parts) == 3 {
 			continue
 		}
 		s := g.what() + " (" + sure[g.out.Confidence] + ")"
@@ -119,13 +120,13 @@ func becauseOf(groups []*group) string {
 
 // what is the cause of a group with its connection and time.
 func (g *group) what() string {
-	s := causeWords(g.worst().reason)
+	s := causeWords(g.worst().Reason)
 	if g.out.C != "" && g.out.CUCM != "" && g.link != nil {
 		s += ", " + g.out.C + " -> " + g.out.CUCM
 	}
 	if g.out.At != nil && g.out.Cause != CauseLate {
 		at := ", at "
-		if r := g.worst().reason; r.link != nil && r.lost != r.link.Closed {
+		if r := g.worst().Reason; r.Link != nil && r.Lost != r.Link.Closed {
 			at = ", by "
 		}
 		s += at + g.out.At.Format(secondLayout)
@@ -137,7 +138,7 @@ func lateOf(g *group) string {
 	if g.out.Cause != CauseLate {
 		return ""
 	}
-	return lateWhere(g.worst().reason.where)
+	return lateWhere(g.worst().Reason.Where)
 }
 
 // healthy reports whether every phone was seen with all its lines and kept them, in logs
@@ -145,9 +146,9 @@ func lateOf(g *group) string {
 func healthy(w *wire.Wire, all []told, alerted bool) bool {
 	for _, t := range all {
 		switch {
-		case t.verdict == PhoneUnregistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Likely && !alerted && (t.OneLine() || t.about == t.chain.History.Came):
+		case t.Verdict == PhoneUnregistered && t.Confidence == Certain:
+		case t.Verdict == PhoneRegistered && t.Confidence == Certain:
+		case t.Verdict == PhoneRegistered && t.Confidence == Likely && !alerted && (t.OneLine() || t.About == t.Chain.History.Came):
 		default:
 			return false
 		}
@@ -158,7 +159,7 @@ func healthy(w *wire.Wire, all []told, alerted bool) bool {
 func unknownWords(all []told, n map[string]int) string {
 	unseen, late := 0, 0
 	for _, t := range all {
-		if t.verdict == VerdictUnknown && t.chain != nil && t.chain.History.Full == nil && t.chain.History.Last != nil {
+		if t.Verdict == VerdictUnknown && t.Chain != nil && t.Chain.History.Full == nil && t.Chain.History.Last != nil {
 			unseen++
 		}
 		if t.out.LateByS != nil {

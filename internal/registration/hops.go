@@ -26,7 +26,7 @@ func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
 	}
 	for _, p := range all {
 		for i, t := range p.Txns {
-			if slices.Contains(p.keys, t) {
+			if slices.Contains(p.Keys, t) {
 				for _, o := range p.Txns[max(0, i-4):min(len(p.Txns), i+5)] {
 					take(o)
 				}

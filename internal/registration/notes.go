@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/wire"
 )
@@ -19,7 +20,7 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	partial := slices.ContainsFunc(all, func(t told) bool {
-		return t.verdict == VerdictPartial || t.verdict == PhoneCameBack || t.verdict == VerdictRecovered
+		return t.Verdict == VerdictPartial || t.Verdict == PhoneCameBack || t.Verdict == VerdictRecovered
 	})
 	switch {
 	case len(all) == 0:
@@ -34,7 +35,7 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 	}
 	if w.Bodies != "yes" {
 		for _, c := range w.PortChanges {
-			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(changeWords(w, &c)), count(c.Phones, "registration"))
+			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(judge.ChangeWords(w, &c)), count(c.Phones, "registration"))
 		}
 	}
 	out = append(out, shortNotes(w, all)...)
@@ -67,7 +68,7 @@ func shortNotes(w *wire.Wire, all []told) []string {
 		for _, c := range t.Chains {
 			n := 0
 			for _, x := range c.Txns {
-				if x.Good() && (x.Kind == wire.KindKeepAlive || x.Kind == wire.KindRegister) {
+				if x.Good() && (x.Kind == KindKeepAlive || x.Kind == KindRegister) {
 					n++
 				}
 			}
@@ -113,7 +114,7 @@ func peerNotes(w *wire.Wire, phones int) []string {
 
 func bodyNotes(w *wire.Wire, all []told) []string {
 	unclear := func(t told) bool {
-		return slices.ContainsFunc(t.Txns, func(x *wire.Txn) bool { return x.Kind == wire.KindRegister })
+		return slices.ContainsFunc(t.Txns, func(x *wire.Txn) bool { return x.Kind == KindRegister })
 	}
 	switch w.Bodies {
 	case "no":
@@ -140,20 +141,20 @@ func clockNotes(w *wire.Wire, phones int) []string {
 	for i, x := range w.Hosts {
 		for _, y := range w.Hosts[i+1:] {
 			if x.Offset != nil && y.Offset != nil && (*x.Offset-*y.Offset).Abs() > time.Duration(wire.ApartFrom) {
-				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.Name, y.Name, rounded(*x.Offset-*y.Offset))
+				say("The clocks of %s and %s are %s apart, as was measured; times here are corrected.", x.Name, y.Name, judge.Rounded(*x.Offset-*y.Offset))
 			}
 		}
 	}
 	for _, s := range w.Steps {
 		say("The clock of %s was set by %+.1f s at %s: its own stamps jump there against the Date headers of CUCM's answers, and stay so. Its times are shown as they were logged; lateness was judged without that jump.",
-			w.Texts.Of(s.Host), float64(s.By)/1e9, clock(s.At))
+			w.Texts.Of(s.Host), float64(s.By)/1e9, judge.Clock(s.At))
 	}
 	for _, s := range w.Clocks.Shifts {
-		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.C.Name, s.E.Name, rounded(time.Duration(s.By)), clock(s.At))
+		say("The clocks of %s and %s shifted against each other by %s at about %s, and stay so; which of the two was set cannot be told. Nothing is called late there.", s.C.Name, s.E.Name, judge.Rounded(time.Duration(s.By)), judge.Clock(s.At))
 	}
 	for _, p := range w.Offsets {
 		if time.Duration(p.Ahead).Abs() >= time.Duration(wire.ApartFrom) {
-			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.C.Name, p.E.Name, rounded(time.Duration(p.Ahead)))
+			say("The clocks of %s and %s are %s apart, as the delays between them show; their times are shown as they were logged, and delays between the two are not.", p.C.Name, p.E.Name, judge.Rounded(time.Duration(p.Ahead)))
 		}
 	}
 	var raw []string
@@ -205,5 +206,5 @@ func stallWords(s *wire.Stall) string {
 		where = fmt.Sprintf("inside %s", s.From.Name)
 	}
 	return fmt.Sprintf("A stall: between %s and %s the REGISTERs of %d registrations took up to %s longer than usual %s. It was not the phones, and no clock that was set: before and after the clocks agree.",
-		time.Unix(0, s.Begin).UTC().Format(time.TimeOnly), time.Unix(0, s.End).UTC().Format(secondLayout), len(s.Calls), seconds(s.Most), where)
+		time.Unix(0, s.Begin).UTC().Format(time.TimeOnly), time.Unix(0, s.End).UTC().Format(secondLayout), len(s.Calls), judge.Seconds(s.Most), where)
 }

@@ -13,7 +13,44 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/wire"
+)
+
+// Verdicts of a Report. Readers must accept new values.
+const (
+	VerdictPartial   = judge.VerdictPartial
+	VerdictRecovered = judge.VerdictRecovered
+	VerdictHealthy   = "healthy"
+	VerdictUnknown   = judge.VerdictUnknown
+)
+
+// Verdicts of a Phone, beside VerdictPartial, VerdictRecovered and VerdictUnknown.
+const (
+	PhoneCameBack     = judge.PhoneCameBack
+	PhoneRegistered   = judge.PhoneRegistered
+	PhoneUnregistered = judge.PhoneUnregistered
+	PhoneRefused      = judge.PhoneRefused
+)
+
+// Causes.
+const (
+	CauseLate         = judge.CauseLate
+	CauseTCP          = judge.CauseTCP
+	CauseTraversal    = judge.CauseTraversal
+	CausePath         = judge.CausePath
+	CauseFailover     = judge.CauseFailover
+	CauseAuth         = judge.CauseAuth
+	CauseRefused      = judge.CauseRefused
+	CauseResetOrLogin = judge.CauseResetOrLogin
+	CauseUnknown      = judge.CauseUnknown
+)
+
+// Confidences.
+const (
+	Certain    = judge.Certain
+	Likely     = judge.Likely
+	CannotTell = judge.CannotTell
 )
 
 // A Report is registrations.json, and what `grab report --json` prints. All times

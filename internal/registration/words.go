@@ -2,6 +2,8 @@ package registration
 
 import (
 	"fmt"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // words are the causes as they are spoken of.
@@ -13,12 +15,12 @@ var words = map[string]string{
 }
 
 // causeWords are those of a reason: where the cause is not known, the hop may be.
-func causeWords(r *reason) string {
-	if r.cause != CauseUnknown || r.where == nowhere {
-		return words[r.cause]
+func causeWords(r *judge.Reason) string {
+	if r.Cause != CauseUnknown || r.Where == judge.Nowhere {
+		return words[r.Cause]
 	}
-	return map[string]string{atCtoU: "REGISTERs that got no answer between Expressway-C and CUCM, or from CUCM itself", atEtoC: "REGISTERs that were lost between Expressway-E and -C",
-		atC: "REGISTERs that Expressway-C did not send on", atE: "REGISTERs that Expressway-E did not send on", atPhone: "something before Expressway-E"}[r.where]
+	return map[string]string{judge.BetweenCAndCUCM: "REGISTERs that got no answer between Expressway-C and CUCM, or from CUCM itself", judge.BetweenEAndC: "REGISTERs that were lost between Expressway-E and -C",
+		judge.InC: "REGISTERs that Expressway-C did not send on", judge.InE: "REGISTERs that Expressway-E did not send on", judge.BeforeE: "something before Expressway-E"}[r.Where]
 }
 
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
@@ -28,7 +30,7 @@ const collect = "First collect the phone's problem report (PRT) and CUCM's trace
 
 // advice follows the verdict and the cause; what protects the evidence comes first, a
 // reset last.
-func advice(verdict string, r *reason) string {
+func advice(verdict string, r *judge.Reason) string {
 	if verdict == PhoneRegistered || r == nil {
 		return ""
 	}
@@ -43,11 +45,11 @@ func advice(verdict string, r *reason) string {
 		CauseResetOrLogin: "Nothing needs mending if the reset, login or logout was meant.",
 		CauseUnknown:      "CUCM's traces at that time, and the phone's problem report, may tell why.",
 		CauseLate:         lateAdvice(r),
-	}[r.cause]
-	if r.cause == CauseUnknown && r.where == atCtoU {
+	}[r.Cause]
+	if r.Cause == CauseUnknown && r.Where == judge.BetweenCAndCUCM {
 		out = "Look at CUCM's events and traces at that time, and at firewalls between Expressway-C and CUCM."
 	}
-	if r.cause == CauseUnknown && r.where == atEtoC {
+	if r.Cause == CauseUnknown && r.Where == judge.BetweenEAndC {
 		out = "Look at the traversal zone and at the firewall between Expressway-C and -E at that time."
 	}
 	switch verdict {
@@ -61,17 +63,17 @@ func advice(verdict string, r *reason) string {
 
 // lateAdvice depends on the hop: the phone's timer helps only against what is lost before
 // Expressway-E.
-func lateAdvice(r *reason) string {
-	switch r.where {
-	case nowhere:
+func lateAdvice(r *judge.Reason) string {
+	switch r.Where {
+	case judge.Nowhere:
 		return "Find out first where the time is lost: Expressway-E's log and the phone's problem report tell. A higher Timer Register Delta (20 instead of 5) helps only if the phone itself sends late."
-	case atPhone:
+	case judge.BeforeE:
 		return "To make it rarer, set Timer Register Delta from 5 to 20 in a copy of the SIP profile for MRA phones, and find out where the time is lost."
-	case atE:
+	case judge.InE:
 		return "Look at the load and the events of Expressway-E at that time."
-	case atC:
+	case judge.InC:
 		return "Look at the load and the events of Expressway-C at that time."
-	case atEtoC:
+	case judge.BetweenEAndC:
 		return "Look at the traversal zone, at the firewall between Expressway-E and -C, and at the load of Expressway-C at that time."
 	}
 	return "Look at the network between Expressway-C and CUCM, and at CUCM's load at that time."

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
 )
 
 // write makes the report of what was found: the last step.
-func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*ruling) *Report {
+func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruling) *Report {
 	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
@@ -46,33 +47,33 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*ruling) *R
 // A told is a phone with the ruling on it, and what the report says of it.
 type told struct {
 	*phone.Phone
-	*ruling
+	*judge.Ruling
 	out Phone
 }
 
 // tellOf puts a ruling into the words of the report.
-func tellOf(w *wire.Wire, p *phone.Phone, r *ruling) told {
+func tellOf(w *wire.Wire, p *phone.Phone, r *judge.Ruling) told {
 	o := Phone{Device: p.Device, MAC: p.MAC, Numbers: list(p.Numbers), Model: w.Texts.Of(p.Traits.Model), User: w.Texts.Of(p.Traits.User), Software: softwareOf(w, p),
-		Named: p.Named, CallIDs: p.CallIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
-	proofs := r.proofs
-	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.Marks.NewReg && r.about.Kind == wire.KindKeepAlive) {
-		o.At = stamp(r.about.Sent)
+		Named: p.Named, CallIDs: p.CallIDs(w), Transactions: []Transaction{}, Verdict: r.Verdict, VerdictConfidence: r.Confidence, Confidence: r.Confidence}
+	proofs := r.Proofs
+	if r.About != nil && (r.Verdict == VerdictPartial || r.Verdict == PhoneCameBack || r.About.Marks.NewReg && r.About.Kind == KindKeepAlive) {
+		o.At = stamp(r.About.Sent)
 	}
-	if r.back != 0 {
-		o.BackAt = stamp(r.back)
+	if r.Back != 0 {
+		o.BackAt = stamp(r.Back)
 	}
-	claims := statements(r.claims)
-	if r.reason != nil {
-		o.Cause, o.CauseConfidence, o.Confidence = r.reason.cause, r.reason.confidence, r.reason.confidence
-		proofs = append(slices.Clone(proofs), r.reason.proofs...)
-		if r.reason.lost != 0 {
-			o.LostAt = stamp(r.reason.lost)
+	claims := statements(r.Claims)
+	if r.Reason != nil {
+		o.Cause, o.CauseConfidence, o.Confidence = r.Reason.Cause, r.Reason.Confidence, r.Reason.Confidence
+		proofs = append(slices.Clone(proofs), r.Reason.Proofs...)
+		if r.Reason.Lost != 0 {
+			o.LostAt = stamp(r.Reason.Lost)
 		}
-		if o.Advice = r.advice; o.Advice == "" {
-			o.Advice = advice(o.Verdict, r.reason)
+		if o.Advice = r.Advice; o.Advice == "" {
+			o.Advice = advice(o.Verdict, r.Reason)
 		}
-		o.LateAt = r.reason.where
-		cause := Statement{"cause: " + causeWords(r.reason) + ": " + r.reason.why, r.reason.confidence}
+		o.LateAt = r.Reason.Where
+		cause := Statement{"cause: " + causeWords(r.Reason) + ": " + r.Reason.Why, r.Reason.Confidence}
 		claims = slices.Insert(claims, min(1, len(claims)), cause)
 	}
 	lateNumbers(w, r, &o)
@@ -81,12 +82,12 @@ func tellOf(w *wire.Wire, p *phone.Phone, r *ruling) told {
 		o.Statements[i].Text = sentence(o.Statements[i].Text)
 	}
 	o.Proofs = distinct(proofsOf(w, proofs))
-	t := told{Phone: p, ruling: r, out: o}
+	t := told{Phone: p, Ruling: r, out: o}
 	t.out.Summary = t.summary()
 	return t
 }
 
-func statements(claims []Claim) []Statement {
+func statements(claims []judge.Claim) []Statement {
 	out := make([]Statement, len(claims))
 	for i, c := range claims {
 		out[i] = Statement(c)
@@ -96,9 +97,9 @@ func statements(claims []Claim) []Statement {
 
 // summary is the verdict, and why, in one sentence.
 func (t told) summary() string {
-	s := t.name() + " " + t.claims[0].Text
-	if t.reason != nil {
-		s += "; cause: " + causeWords(t.reason) + " (" + sure[t.reason.confidence] + "): " + t.reason.why
+	s := t.name() + " " + t.Claims[0].Text
+	if t.Reason != nil {
+		s += "; cause: " + causeWords(t.Reason) + " (" + sure[t.Reason.Confidence] + "): " + t.Reason.Why
 	}
 	return strings.TrimSuffix(s, ".") + "."
 }
@@ -117,12 +118,12 @@ func sentence(s string) string {
 // lateNumbers enters the three numbers of the late REGISTER that counts. There is none
 // where the phone was refused, where a connection or the traversal zone is the cause,
 // or where the first attempt is not in the logs.
-func lateNumbers(w *wire.Wire, r *ruling, o *Phone) {
-	if r.late == nil || r.late.To == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
+func lateNumbers(w *wire.Wire, r *judge.Ruling, o *Phone) {
+	if r.Late == nil || r.Late.To == nil || r.Verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
 		return
 	}
-	l := *r.late
-	if l.First().FirstAt(logs.ToCUCM) == nil || l.To.Kind == wire.KindFull {
+	l := *r.Late
+	if l.First().FirstAt(logs.ToCUCM) == nil || l.To.Kind == KindFull {
 		return
 	}
 	if l.Cadence > 0 && l.Gap() > l.Cadence && l.SteadyKind() {
@@ -130,8 +131,8 @@ func lateNumbers(w *wire.Wire, r *ruling, o *Phone) {
 		o.LateByS = floats(&late)
 	}
 	o.BeyondExpiresS, o.BeyondGraceS = floats(l.BeyondExpires()), floats(l.BeyondGrace())
-	if o.LateAt == nowhere {
-		o.LateAt = lostAt(w, l).where
+	if o.LateAt == judge.Nowhere {
+		o.LateAt = judge.LostAt(w, l).Where
 	}
 }
 
@@ -184,7 +185,7 @@ func byRank(x, y told) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(rankOf(x.verdict), rankOf(y.verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
+	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(judge.Rank(x.Verdict), judge.Rank(y.Verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
 }
 

@@ -1,4 +1,4 @@
-package registration
+package judge
 
 import (
 	"cmp"
@@ -13,13 +13,13 @@ import (
 
 // Where on its way time was lost or a REGISTER stopped: values of Phone.LateAt.
 const (
-	atPhone  = "before E"
-	atE      = "in E"
-	atEtoC   = "between E and C"
-	atC      = "in C"
-	atCtoU   = "between C and CUCM"
-	nowhere  = ""
-	unknownC = "after E" // C's logs do not tell
+	BeforeE         = "before E"
+	InE             = "in E"
+	BetweenEAndC    = "between E and C"
+	InC             = "in C"
+	BetweenCAndCUCM = "between C and CUCM"
+	Nowhere         = ""
+	AfterE          = "after E" // C's logs do not tell
 )
 
 // A stop is where a REGISTER without success came to an end, as far as the logs tell.
@@ -42,21 +42,21 @@ func stopOf(w *wire.Wire, t *wire.Txn) (s stop, ok bool) {
 	case t.Last.Challenged(), t.Code != 0 && !t.Marks.Own:
 		return s, false
 	case up != nil && t.Last.Reply != nil:
-		return stop{where: atCtoU, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", clock(w.Steady(up)), t.Last.Reply.Code, said), sent: up}, true
+		return stop{where: BetweenCAndCUCM, what: fmt.Sprintf("CUCM took the REGISTER of %s (%d) and did not answer it%s", Clock(w.Steady(up)), t.Last.Reply.Code, said), sent: up}, true
 	case up != nil:
-		return stop{where: atCtoU, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, and no answer came%s", clock(w.Steady(up)), said), sent: up}, true
+		return stop{where: BetweenCAndCUCM, what: fmt.Sprintf("Expressway-C sent a REGISTER to CUCM at %s, and no answer came%s", Clock(w.Steady(up)), said), sent: up}, true
 	case at[logs.IntoC] != nil && said != "":
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", clock(w.Steady(at[logs.IntoC])), said), sent: at[logs.IntoC]}, true
+		return stop{where: InC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s and did not send it on%s", Clock(w.Steady(at[logs.IntoC])), said), sent: at[logs.IntoC]}, true
 	case at[logs.IntoC] != nil:
-		return stop{where: atC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", clock(w.Steady(at[logs.IntoC]))), sent: at[logs.IntoC]}, true
+		return stop{where: InC, what: fmt.Sprintf("Expressway-C received a REGISTER at %s, and these logs do not show that it sent it on", Clock(w.Steady(at[logs.IntoC]))), sent: at[logs.IntoC]}, true
 	case at[logs.OutOfE] != nil && len(w.OfRole("C")) > 0 && len(w.Strangers["C"]) == 0 && w.Missing("C", at[logs.OutOfE].At, at[logs.OutOfE].At+wire.InFlight) == nil:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
 	case at[logs.OutOfE] != nil:
-		return stop{where: unknownC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
+		return stop{where: AfterE, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
 	case at[logs.PhoneToE] != nil && said != "" && t.Code != 503:
-		return stop{where: atEtoC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
+		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	case at[logs.PhoneToE] != nil:
-		return stop{where: atE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
+		return stop{where: InE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	}
 	return s, false
 }

@@ -1,4 +1,4 @@
-package registration
+package judge
 
 import (
 	"fmt"
@@ -129,45 +129,45 @@ func lag(w *wire.Wire, t *wire.Txn) (int64, bool) {
 }
 
 // A place in words, with how certain it is that the time was lost there.
-type loss struct {
-	where, why string
+type Loss struct {
+	Where, why string
 	confidence string
 }
 
-// lostAt says where a late first attempt lost its time. Each claim rests on the clock of
+// LostAt says where a late first attempt lost its time. Each claim rests on the clock of
 // one host, or on two that were compared.
-func lostAt(w *wire.Wire, l phone.Lapse) loss {
+func LostAt(w *wire.Wire, l phone.Lapse) Loss {
 	late := l.Late()
 	if late == nil || l.First().FirstAt(logs.ToCUCM) == nil {
-		return loss{}
+		return Loss{}
 	}
 	d := delaysOf(w, l)
 	part := *late * 4 / 5
 	switch {
 	case d.inC >= part:
-		return loss{atC, fmt.Sprintf("Expressway-C held it up: it sent it on %s after it had received it", seconds(d.inC)), Certain}
+		return Loss{InC, fmt.Sprintf("Expressway-C held it up: it sent it on %s after it had received it", Seconds(d.inC)), Certain}
 	case d.eToC >= part:
-		return loss{atEtoC, fmt.Sprintf("on the way from Expressway-E to -C it took %s longer than usual", seconds(d.eToC)), Likely}
+		return Loss{BetweenEAndC, fmt.Sprintf("on the way from Expressway-E to -C it took %s longer than usual", Seconds(d.eToC)), Likely}
 	case d.inE >= part:
-		return loss{atE, fmt.Sprintf("Expressway-E held it up: it sent it on %s after it had received it", seconds(d.inE)), Certain}
+		return Loss{InE, fmt.Sprintf("Expressway-E held it up: it sent it on %s after it had received it", Seconds(d.inE)), Certain}
 	case d.atE >= 0 && d.atE < part || d.inC+d.eToC+d.inE > part:
-		return loss{}
+		return Loss{}
 	case d.atE >= part && d.leftInTime(*late):
-		return loss{atPhone, "the phone had sent it in time, by its Date header, and Expressway-E received it late", Likely}
+		return Loss{BeforeE, "the phone had sent it in time, by its Date header, and Expressway-E received it late", Likely}
 	case d.atE >= part && d.leftLate(*late):
 		return byItself(l)
 	case d.atE >= part:
-		return loss{atPhone, "Expressway-E received it late; where before Expressway-E the time was lost cannot be told without a Date header that can be trusted, or the phone's problem report", Likely}
+		return Loss{BeforeE, "Expressway-E received it late; where before Expressway-E the time was lost cannot be told without a Date header that can be trusted, or the phone's problem report", Likely}
 	case d.atC >= part && d.leftInTime(*late):
-		return loss{nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
+		return Loss{Nowhere, "the phone had sent it in time, by its Date header, and Expressway-C received it late; Expressway-E's log would show where it was", Likely}
 	case d.atC >= part && d.leftLate(*late):
 		at := byItself(l)
 		if at.confidence == CannotTell {
-			at.where = nowhere // an earlier one may have been lost behind E as well
+			at.Where = Nowhere // an earlier one may have been lost behind E as well
 		}
 		return at
 	}
-	return loss{}
+	return Loss{}
 }
 
 // dateStep is what a Date header tells: whole seconds.
@@ -186,14 +186,14 @@ func (d delays) leftLate(late int64) bool {
 
 // byItself is a REGISTER that left the phone late. Only where no CSeq was passed over is
 // it the first that the phone sent.
-func byItself(l phone.Lapse) loss {
+func byItself(l phone.Lapse) Loss {
 	f := l.First()
 	last := uint32(0)
 	for _, at := range l.From.Attempts {
 		last = max(last, at.Messages[0].CSeq)
 	}
 	if first := f.Attempts[0].Messages[0].CSeq; f.Timeline == l.From.Timeline && first == last+1 {
-		return loss{atPhone, "the phone itself sent it late, by its Date header", Likely}
+		return Loss{BeforeE, "the phone itself sent it late, by its Date header", Likely}
 	}
-	return loss{atPhone, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}
+	return Loss{BeforeE, "by its Date header this REGISTER left the phone late; whether an earlier one was lost on its way cannot be told, for its CSeq skips at least one", CannotTell}
 }

@@ -1,15 +1,10 @@
-package registration
+package judge
 
-// Verdicts of a Report. Readers must accept new values.
+// Verdicts on a phone, as the report has them.
 const (
-	VerdictPartial   = "partial"
-	VerdictRecovered = "recovered"
-	VerdictHealthy   = "healthy"
-	VerdictUnknown   = "unknown"
-)
-
-// Verdicts of a Phone, beside VerdictPartial, VerdictRecovered and VerdictUnknown.
-const (
+	VerdictPartial    = "partial"
+	VerdictRecovered  = "recovered"
+	VerdictUnknown    = "unknown"
 	PhoneCameBack     = "came_back_by_keepalive"
 	PhoneRegistered   = "registered"
 	PhoneUnregistered = "unregistered"
