@@ -9,55 +9,62 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// A Place is where a record stands.
+// A Place is where a record stands: bytes of a source.
 type Place struct {
-	Offset int64
+	Offset int64 // as Source.Offset counts
 	Length int32
-	Source int32 // index of its source
+	Source int32 // index in Logs.Sources
 }
 
-// Flags of a message.
+// A Flag is something that is true of a message.
+type Flag uint16
+
+// Flags of a message. Those after HasBody are read from its text, and so are known only
+// where the text was logged (docs/partial-registration.md tells what they mean).
 const (
-	Request uint16 = 1 << iota
-	Sent
-	HasBody // what follows is known
-	Bulk
-	Multipart
-	HasAlarm
-	NewReg
-	Secondary
-	HasAuth
-	Own // made by an Expressway
-	Bearer
-	Cut
-	Remotecc // an answer to a full REGISTER, by its body
-	Rejected // and that body has a code of failure
-	Empty    // an answer that has no body, and says so
+	Request   Flag = 1 << iota // else an answer
+	Sent                       // by the peer that logged it; else received
+	HasBody                    // its text was logged
+	Bulk                       // a REGISTER for all lines
+	Multipart                  // it has a body of its own
+	HasAlarm                   // cisco-alarm: Message.Alarm
+	NewReg                     // x-cisco-newreg
+	Secondary                  // cisco-keep-alive
+	HasAuth                    // credentials
+	Own                        // an answer that an Expressway made
+	Bearer                     // a challenge for a token
+	Cut                        // the log cut its text off
+	Remotecc                   // an answer to a full REGISTER, by its body
+	Rejected                   // and that body has a code of failure
+	Empty                      // an answer that has no body, and says so
 )
 
 // A Message is a REGISTER or an answer to one as one peer sent or received it. It is
 // small, for there may be a million.
 type Message struct {
-	At         int64 // ns, by the collector's clock if the offset is known
-	Hash       uint64
-	Branch     uint64 // of the topmost Via; 0: not known
-	info, body Place  // length 0: no such record
-	Call, To   Text
-	User, Host Text
-	Phrase     Text
-	Extra      Text // Reason of a request; Warning, Retry-After of an answer
+	At         int64  // when its host logged it
+	Hash       uint64 // of Msg-Hash, the same in both records of a message; 0: none
+	Branch     uint64 // hash of the topmost Via's branch; 0: not known
+	info, body Place  // of the records at INFO and at DEBUG; length 0: no such record
+	Call, To   Text   // Call-ID, and the host in To: the CUCM node
+	User, Host Text   // user part of To: the number; the peer that logged it
+	Phrase     Text   // reason phrase of an answer
+	Extra      Text   // Reason of a request; Warning, Retry-After of an answer
 	CSeq       uint32
-	Local, Far uint32 // ends
-	traits     uint32
-	Expires    int32 // asked or granted; -1: not said
-	Date       int64 // s, of the Date header: the phone's clock in a request, CUCM's in its answer; 0: none
-	Alarm      int16
+	Local, Far End    // of the peer that logged it, and of its neighbour
+	traits     uint32 // see Texts.TraitsOf
+	Expires    int32  // s, asked or granted; -1: not said
+	Date       int64  // s of Unix time, of the Date header: the phone's clock in a request, CUCM's in its answer; 0: none
+	Alarm      int16  // number of cisco-alarm
 	Code       uint16 // of an answer
-	flags      uint16
+	flags      Flag
 }
 
-func (m *Message) Is(f uint16) bool { return m.flags&f != 0 }
-func (m *Message) Time() time.Time  { return time.Unix(0, m.At).UTC() }
+// Is reports whether one of the flags is set.
+func (m *Message) Is(f Flag) bool { return m.flags&f != 0 }
+
+// Time is when its host logged it.
+func (m *Message) Time() time.Time { return time.Unix(0, m.At).UTC() }
 
 // Place is where the message is shown best: its body.
 func (m *Message) Place() Place {
@@ -75,7 +82,7 @@ func (sc *scanner) message(n *expressway.Note) *Message {
 	if n.Hash != "" {
 		m.Hash = sum(n.Hash)
 	}
-	set := func(on bool, f uint16) {
+	set := func(on bool, f Flag) {
 		if on {
 			m.flags |= f
 		}

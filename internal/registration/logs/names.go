@@ -54,7 +54,7 @@ func (s *Scan) rename(alias map[Text]Text) {
 	for i := range s.events {
 		s.events[i].Host = s.nameOf(s.events[i].Host)
 	}
-	lines := lineNotes{}
+	lines := map[LineNote][]Stretch{}
 	for n, seen := range s.Lines {
 		n.Host = s.nameOf(n.Host)
 		lines[n] = append(lines[n], seen...)

@@ -4,10 +4,15 @@ package logs
 type Proof struct {
 	Host  Text
 	Place Place
-	At    int64 // as it is shown: by the host's clock, less its offset if that is known
-	What  string
+	At    int64
+	What  string // in words
 }
 
-func (m *Message) Shows(what string) Proof   { return Proof{m.Host, m.Place(), m.At, what} }
+// Shows makes a proof of the record that shows the message best.
+func (m *Message) Shows(what string) Proof { return Proof{m.Host, m.Place(), m.At, what} }
+
+// Shows makes a proof of the record.
 func (n *TCPRecord) Shows(what string) Proof { return Proof{n.Host, n.place, n.At, what} }
-func (e *Event) Shows(what string) Proof     { return Proof{e.Host, e.place, e.At, what} }
+
+// Shows makes a proof of the record.
+func (e *Event) Shows(what string) Proof { return Proof{e.Host, e.place, e.At, what} }

@@ -2,9 +2,10 @@ package logs
 
 import (
 	"context"
-	"rtmtgrab/internal/evidence"
 	"slices"
 	"sync"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Read reads the sources, two at a time, of which window is asked for; peers are the
@@ -22,7 +23,7 @@ func Read(ctx context.Context, sources []Source, window evidence.Window, peers [
 	msgs, events := gather(scans)
 
 	l := &Logs{Window: window, Peers: peers, Texts: texts, Sources: sources, Scans: scans, Events: events,
-		ByName: map[Text]*Host{}, Own: map[uint32]string{}, Strangers: map[string][]string{}}
+		ByName: map[Text]*Host{}, Own: map[End]string{}, Strangers: map[string][]string{}}
 	l.listHosts()
 	l.tellRoles(msgs)
 	l.findStrangers(msgs)

@@ -16,32 +16,33 @@ import (
 type TCPRecord struct {
 	At           int64
 	place        Place
-	Host         Text
-	Src, Dst     uint32
-	What, Reason Text
+	Host         Text // that logged it
+	Src, Dst     End
+	What, Reason Text // what happened: expressway.TCPConnecting and the like; and why
 }
 
 // An Event is a record of the Event Log that may explain a loss.
 type Event struct {
 	At    int64
 	place Place
-	Host  Text
-	What  Text
+	Host  Text // that logged it
+	What  Text // its name, detail and reason
 }
 
 // A Scan is what is kept of one source.
 type Scan struct {
-	Records, Unread int64
-	First, Last     time.Time
-	Hosts           map[Text]int64 // records of REGISTER by host
-	sip, bodies     map[Text]int64
-	msgs            []*Message
-	tcps            tcpRecords
-	events          []Event
-	Lines           lineNotes
-	alias           map[Text]Text // hosts that bear another name, see oneName
-	Dropped         int64         // notes beyond maxNotes
-	Err             error
+	Records, Unread int64                  // records, and stretches that are none
+	First, Last     time.Time              // of its records, by the host's clock; zero: it has none
+	Hosts           map[Text]int64         // records of REGISTER by host
+	Lines           map[LineNote][]Stretch // when each number was seen, apartLines or more between two stretches
+	Dropped         int64                  // records of connections and events beyond maxNotes
+	Err             error                  // why it was not read to its end
+
+	sip, bodies map[Text]int64 // of Hosts, those at INFO and those with the message's text
+	msgs        []*Message
+	tcps        tcpRecords
+	events      []Event
+	alias       map[Text]Text // hosts that bear another name, see oneName
 }
 
 // maxNotes bounds the records of connections and events that are kept of one source.
@@ -55,7 +56,7 @@ type scanner struct {
 
 // read reads one source to its end. Its fault, if there is one, is in the scan.
 func (sc *scanner) read(ctx context.Context, i int) *Scan {
-	s := &Scan{Hosts: map[Text]int64{}, sip: map[Text]int64{}, bodies: map[Text]int64{}}
+	s := &Scan{Hosts: map[Text]int64{}, Lines: map[LineNote][]Stretch{}, sip: map[Text]int64{}, bodies: map[Text]int64{}}
 	src := &sc.sources[i]
 	if src.Open == nil {
 		return s
@@ -146,7 +147,7 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 		return
 	}
-	s.Lines.look(n, h, at)
+	s.noteLines(n, h, at)
 	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 		return
 	}
@@ -172,6 +173,8 @@ func toSIP(e netip.AddrPort) bool {
 	return p == 5060 || p == 5061 || p >= 25000 && p <= 29999 || TraversalPort(p)
 }
 
+// TraversalPort reports whether a port is one on which an Expressway-E listens for the
+// traversal zone (docs/expressway-logs.md).
 func TraversalPort(p uint16) bool { return p >= 7001 && p <= 7099 }
 
 // explains picks the events that may explain the loss of a registration.

@@ -18,7 +18,7 @@ type Source struct {
 	Open         func() (io.ReadCloser, error)
 	Offset       int64 // of the first byte that Open gives in File
 
-	// Complete and Missing say how much of Options.Window the source covers, in the
+	// Complete and Missing say how much of the window the source covers, in the
 	// collector's time. Neither: that is not known, and so it is not complete.
 	Complete bool
 	Missing  []evidence.Span

@@ -3,6 +3,7 @@ package logs
 // A Stage is where on its way a message was seen.
 type Stage uint8
 
+// Stages of a REGISTER on its way from the phone to CUCM, and of its answer on its way back.
 const (
 	PhoneToE Stage = iota // E received the REGISTER
 	OutOfE                // E sent it
@@ -12,10 +13,10 @@ const (
 	OutOfC                // C sent it
 	IntoE                 // E received it
 	EToPhone              // E sent it
-	Stages
+	Stages                // how many there are, and of a host without a role: none
 )
 
-// Stage follows from the role of the peer that logged the message.
+// Stage of a message follows from the role of the peer that logged it.
 func (l *Logs) Stage(m *Message) Stage {
 	role := l.ByName[m.Host].Role
 	request, sent := m.Is(Request), m.Is(Sent)

@@ -6,30 +6,36 @@ import (
 	"sync"
 )
 
-// A Text is a string of the logs, by its number in texts: a Call-ID stands in
-// thousands of messages and is kept once.
+// A Text is a string of the logs, by its number in Texts: a Call-ID stands in thousands
+// of messages and is kept once. 0 is the empty string, and so "not known".
 type Text uint32
+
+// An End is one end of a connection, an address and port, by its number in Texts. 0: not
+// known.
+type End uint32
 
 // maxText is how much of one string is kept.
 const maxText = 1024
 
-// Texts numbers strings, addresses and what Contacts tell of devices. It is safe for
-// concurrent use while logs are read.
+// Texts numbers strings, ends and what Contacts tell of devices. Adding is safe for
+// concurrent use; looking up is once all logs are read.
 type Texts struct {
 	mu     sync.Mutex
 	ids    map[string]Text
 	all    []string
-	ends   map[netip.AddrPort]uint32
+	ends   map[netip.AddrPort]End
 	ports  []netip.AddrPort
 	traits map[Traits]uint32
 	kinds  []Traits
 }
 
-// Traits are what one message tells of its device. Its zero value is at 0.
+// Traits are what one message tells of its device: parameters and user part of the
+// phone's Contact, its User-Agent and the load that its alarm names
+// (docs/partial-registration.md). Each is 0 where the message does not say.
 type Traits struct{ Device, Model, User, MAC, Software, Load, Contact Text }
 
 func newTexts() *Texts {
-	return &Texts{ids: map[string]Text{"": 0}, all: []string{""}, ends: map[netip.AddrPort]uint32{{}: 0}, ports: []netip.AddrPort{{}},
+	return &Texts{ids: map[string]Text{"": 0}, all: []string{""}, ends: map[netip.AddrPort]End{{}: 0}, ports: []netip.AddrPort{{}},
 		traits: map[Traits]uint32{{}: 0}, kinds: []Traits{{}}}
 }
 
@@ -50,13 +56,13 @@ func (t *Texts) add(s string) Text {
 	return id
 }
 
-func (t *Texts) addEnd(e netip.AddrPort) uint32 {
+func (t *Texts) addEnd(e netip.AddrPort) End {
 	e = plain(e)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id, ok := t.ends[e]
 	if !ok {
-		id = uint32(len(t.ports))
+		id = End(len(t.ports))
 		t.ends[e] = id
 		t.ports = append(t.ports, e)
 	}
@@ -77,6 +83,11 @@ func (t *Texts) addTraits(k Traits) uint32 {
 
 // The rest is for after the reading, without the lock.
 
-func (t *Texts) Of(id Text) string                 { return t.all[id] }
-func (t *Texts) AddrPort(id uint32) netip.AddrPort { return t.ports[id] }
-func (t *Texts) TraitsOf(m *Message) Traits        { return t.kinds[m.traits] }
+// Of is the string itself.
+func (t *Texts) Of(id Text) string { return t.all[id] }
+
+// AddrPort is the address and port of an end; the zero one where it is not known.
+func (t *Texts) AddrPort(e End) netip.AddrPort { return t.ports[e] }
+
+// TraitsOf are what a message tells of its device.
+func (t *Texts) TraitsOf(m *Message) Traits { return t.kinds[m.traits] }

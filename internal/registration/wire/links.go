@@ -26,7 +26,7 @@ type Link struct {
 
 type linkKey struct {
 	c             logs.Text
-	local, remote uint32
+	local, remote logs.End
 }
 
 // Links finds the connection of a message by its ends and its time.

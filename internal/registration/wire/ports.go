@@ -20,7 +20,7 @@ type PortChange struct {
 func portChanges(w *Wire) []PortChange {
 	type key struct {
 		c   logs.Text
-		far uint32
+		far logs.End
 	}
 	sent := map[key][]*logs.Message{}
 	for _, l := range w.Timelines {
@@ -34,7 +34,7 @@ func portChanges(w *Wire) []PortChange {
 	var out []PortChange
 	for k, ms := range sent {
 		slices.SortFunc(ms, func(x, y *logs.Message) int { return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Call, y.Call)) })
-		begins, ends := map[uint32]int{}, map[uint32]int{}
+		begins, ends := map[logs.End]int{}, map[logs.End]int{}
 		for i, m := range ms {
 			if _, ok := begins[m.Local]; !ok {
 				begins[m.Local] = i
