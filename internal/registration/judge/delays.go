@@ -128,9 +128,10 @@ func lag(w *wire.Wire, t *wire.Txn) (int64, bool) {
 	return 0, false
 }
 
-// A place in words, with how certain it is that the time was lost there.
+// A Loss is where a late REGISTER lost its time, in words, and how certain that is.
 type Loss struct {
-	Where, why string
+	Where      string // BeforeE and the like
+	why        string // a sentence without its full stop; empty: there is nothing to say
 	confidence string
 }
 

@@ -13,11 +13,11 @@ import (
 // A Reason is why a registration was lost, how certain that is, and the records that
 // show it.
 type Reason struct {
-	Cause, Confidence string
-	Why               string // a sentence without its full stop
-	Where             string // the hop on which it happened, as in Phone.LateAt
-	Lost              int64  // when, as far as that can be said
-	Link              *wire.Link
+	Cause, Confidence string     // CauseLate and the like; Certain and the like
+	Why               string     // a sentence without its full stop
+	Where             string     // the hop on which it happened: BeforeE and the like
+	Lost              int64      // when the registration was lost, as far as that can be said; 0: not known
+	Link              *wire.Link // the connection that was lost; nil: none, or not known
 	Proofs            []logs.Proof
 }
 

@@ -22,14 +22,14 @@ import (
 // A Ruling is what is said of a phone: the verdict on one of its chains, why, and each
 // single claim with how certain it is.
 type Ruling struct {
-	Verdict, Confidence string
-	Chain               *phone.Chain
-	About               *wire.Txn // the transaction on which it rests
-	Reason              *Reason   // nil: there is nothing to explain
-	Claims              []Claim
-	Proofs              []logs.Proof
-	Advice              string       // instead of what follows from the cause
-	Back                int64        // when all lines registered again
+	Verdict, Confidence string       // VerdictPartial and the like; Certain and the like
+	Chain               *phone.Chain // nil: the phone has none
+	About               *wire.Txn    // the transaction on which it rests; nil: none
+	Reason              *Reason      // nil: there is nothing to explain
+	Claims              []Claim      // the verdict's first
+	Proofs              []logs.Proof // of the verdict; those of the cause are the Reason's
+	Advice              string       // instead of what follows from the cause; empty: that
+	Back                int64        // when all lines registered again; 0: they did not
 	Late                *phone.Lapse // the late REGISTER that counts; nil: none
 	Keys                []*wire.Txn  // the transactions that show it
 }
@@ -42,8 +42,10 @@ func (r *Ruling) claim(confidence, format string, args ...any) {
 	r.Claims = append(r.Claims, Claim{Text: fmt.Sprintf(format, args...), Confidence: confidence})
 }
 
+// Ranks are the verdicts, the worst first.
 var Ranks = []string{VerdictPartial, PhoneCameBack, PhoneRefused, VerdictUnknown, VerdictRecovered, PhoneUnregistered, PhoneRegistered}
 
+// Rank is the place of a verdict among Ranks: the lower, the worse.
 func Rank(verdict string) int {
 	if i := slices.Index(Ranks, verdict); i >= 0 {
 		return i

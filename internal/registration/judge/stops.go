@@ -6,20 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/wire"
 )
 
-// Where on its way time was lost or a REGISTER stopped: values of Phone.LateAt.
+// Where on its way time was lost or a REGISTER stopped: late_at in the report.
 const (
 	BeforeE         = "before E"
 	InE             = "in E"
 	BetweenEAndC    = "between E and C"
 	InC             = "in C"
 	BetweenCAndCUCM = "between C and CUCM"
-	Nowhere         = ""
 	AfterE          = "after E" // C's logs do not tell
+	Nowhere         = ""        // not known
 )
 
 // A stop is where a REGISTER without success came to an end, as far as the logs tell.
@@ -93,26 +92,20 @@ func cannotConnect(w *wire.Wire, t *wire.Txn) bool {
 func traversalTrouble(w *wire.Wire, t *wire.Txn, from, to int64) []logs.Proof {
 	var out []logs.Proof
 	ip := farE(w, t)
-	for _, n := range w.TCP {
-		if n.At <= from || n.At > to {
-			continue
-		}
-		src, dst := w.Texts.AddrPort(n.Src), w.Texts.AddrPort(n.Dst)
-		end := dst
-		if !logs.TraversalPort(end.Port()) {
-			end = src
-		}
-		what := w.Texts.Of(n.What)
-		if logs.TraversalPort(end.Port()) && end.Addr() == ip && ip.IsValid() && (what == expressway.TCPClosed || what == expressway.TCPFailed) {
-			out = append(out, n.Shows(what+" between C and E"))
+	for _, n := range w.TraversalEnds {
+		if n.At > from && n.At <= to && n.E == ip && ip.IsValid() {
+			out = append(out, n.Shows(w.Texts.Of(n.What)+" between C and E"))
 		}
 	}
 	_, e := t.Peers(w.Logs)
 	for _, v := range w.Events {
+		if v.At <= from || v.At > to {
+			continue
+		}
 		text := strings.ToLower(w.Texts.Of(v.What))
 		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")
 		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.Host == e.ID && strings.Contains(text, "zone")
-		if v.At > from && v.At <= to && bad && about && (e == nil || v.Host == e.ID || ip.IsValid() && strings.Contains(text, ip.String())) {
+		if bad && about && (e == nil || v.Host == e.ID || ip.IsValid() && strings.Contains(text, ip.String())) {
 			out = append(out, v.Shows(w.Texts.Of(v.What)))
 		}
 	}

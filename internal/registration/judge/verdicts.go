@@ -11,7 +11,7 @@ const (
 	PhoneRefused      = "refused"
 )
 
-// Causes.
+// Causes of a lost registration.
 const (
 	CauseLate         = "late_keepalive"
 	CauseTCP          = "tcp_dropped"
@@ -24,7 +24,7 @@ const (
 	CauseUnknown      = "unknown"
 )
 
-// Confidences.
+// Confidences, of a verdict, a cause or a claim.
 const (
 	Certain    = "certain"
 	Likely     = "likely"

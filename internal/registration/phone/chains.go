@@ -12,16 +12,17 @@ import (
 // A Chain is one registration of a phone: one Call-ID after the other. A phone with
 // redundant paths has two at a time.
 type Chain struct {
-	Txns    []*wire.Txn
-	Prev    []*wire.Txn // by transaction: the success before it; nil: none is in the logs
-	Gap     []int64
-	pace    []int64 // the phone's own cadence at that transaction; 0: not known
-	from    []int   // the first transaction since that success
+	Txns    []*wire.Txn // by Sent, without keep-alives to a secondary CUCM
+	Prev    []*wire.Txn // of each: the success before it; nil: none is in the logs
+	Gap     []int64     // of each: ns from that success to the first attempt; 0: not known
 	History History
-	wait    time.Duration // of CUCM beyond Expires; zero: an eighth of Expires
+
+	pace []int64       // of each: the phone's own cadence at that time, in ns; 0: not known
+	from []int         // of each: the first transaction since that success
+	wait time.Duration // of CUCM beyond Expires; zero: an eighth of Expires
 }
 
-// grace is how long CUCM waits beyond Expires before it drops the phone.
+// grace is how long, in ns, CUCM waits beyond Expires before it drops the phone.
 func (c *Chain) grace(expires int32) int64 {
 	if c.wait > 0 {
 		return int64(c.wait)

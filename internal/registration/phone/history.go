@@ -8,9 +8,10 @@ import (
 	"rtmtgrab/internal/registration/wire"
 )
 
-// How a chain stands.
+// A State is how a chain stands.
 type State string
 
+// States of a chain.
 const (
 	StateNone         State = ""
 	StateOne          State = "one"        // came back by keep-alive
@@ -19,7 +20,8 @@ const (
 	StateUnregistered State = "unregistered"
 )
 
-// A History is what happened to one chain, up to the end of the logs.
+// A History is what happened to one chain, up to the end of the logs. What did not happen,
+// or is not in the logs, is nil.
 type History struct {
 	State    State
 	Came     *wire.Txn      // the last keep-alive that was answered as a new registration

@@ -12,10 +12,10 @@ import (
 // kept its registration: every try in between, judged by the first.
 type Lapse struct {
 	Chain   *Chain
-	From    *wire.Txn // nil: it is not in the logs
+	From    *wire.Txn // the success; nil: it is not in the logs
 	To      *wire.Txn
-	at      int   // index of to
-	Cadence int64 // 0: not known
+	Cadence int64 // the phone's own, in ns; 0: not known
+	at      int   // index of To in the chain
 }
 
 // Lapse is the one that ends with the REGISTER of that index.
@@ -69,9 +69,9 @@ func (l Lapse) First() *wire.Txn {
 	return first
 }
 
-// Gap is from the success to the first attempt at C's Sent, or where it was seen
-// nearest to that. 0: there is no success before it, or of the attempt only the answer,
-// or the two overlap.
+// Gap is how long it was, in ns, from the success to the first attempt at C's Sent, or where
+// it was seen nearest to that. 0: there is no success before it, or of the attempt only the
+// answer, or the two overlap.
 func (l Lapse) Gap() int64 {
 	f := l.First()
 	if l.From == nil || !f.Marks.Asked {
@@ -80,11 +80,11 @@ func (l Lapse) Gap() int64 {
 	return max(0, f.Begun-l.From.OK)
 }
 
-// Tolerated is by how much a cadence may vary before anything is called late.
+// Tolerated is by how much a cadence may vary before anything is called late, in ns.
 func Tolerated(cadence int64) int64 { return max(int64(2*time.Second), cadence/25) }
 
-// BeyondExpires is how much later than CUCM allowed the first attempt was sent; nil: not
-// known.
+// BeyondExpires is how much later, in ns, than CUCM allowed the first attempt was sent; below
+// 0: it was in time; nil: not known.
 func (l Lapse) BeyondExpires() *int64 {
 	if l.From == nil || l.From.Expires <= 0 || l.Gap() == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (l Lapse) BeyondExpires() *int64 {
 	return &d
 }
 
-// Late is by how much the first attempt came beyond the phone's own cadence, if that
+// Late is by how much, in ns, the first attempt came beyond the phone's own cadence, if that
 // matters: a REGISTER within Expires is in time, whatever the cadence was before. Where
 // Expires is not known, a sixth of the cadence is what CUCM waits at least. nil: it was
 // in time, or that is not known.
@@ -142,10 +142,10 @@ func (l Lapse) SteadyKind() bool {
 	return l.From != nil && f.Timeline.To == l.From.Timeline.To && (f.Kind == wire.KindKeepAlive || f.Kind == wire.KindRegister)
 }
 
-// Grace is how long CUCM waits beyond the Expires that it granted before the lapse.
+// Grace is how long, in ns, CUCM waits beyond the Expires that it granted before the lapse.
 func (l Lapse) Grace() int64 { return l.Chain.grace(l.From.Expires) }
 
-// BeyondGrace is beyondExpires less what CUCM waits.
+// BeyondGrace is BeyondExpires less what CUCM waits.
 func (l Lapse) BeyondGrace() *int64 {
 	d := l.BeyondExpires()
 	if d == nil {

@@ -21,17 +21,18 @@ import (
 
 // A Phone is a device with all its timelines, and what the logs tell of it.
 type Phone struct {
+	Device  string      // name, as its Contact has it: SEP and its MAC, CSF… and the like; empty: not known
+	MAC     string      // twelve hexadecimal digits; empty: not known
+	Traits  logs.Traits // of its newest messages
+	Numbers []string    // sorted
+	Txns    []*wire.Txn // of all its Call-IDs, by Sent
+	Chains  []*Chain    // its registrations, by their beginning; none: it only keeps alive at a secondary CUCM
+	Named   bool        // somebody asked for it
+	Alerted bool        // an alert names it as partially registered
+
 	timelines []*wire.Timeline
-	Device    string
-	MAC       string
 	guessed   bool // the MAC is a guess from the Call-ID
-	Traits    logs.Traits
-	Numbers   []string
 	shown     []shownNumber
-	Txns      []*wire.Txn // of all timelines, in time order
-	Chains    []*Chain
-	Named     bool // somebody asked for it
-	Alerted   bool // an alert names it as partially registered
 }
 
 // Known is what is known of phones beside the logs.
@@ -41,9 +42,27 @@ type Known struct {
 	Grace  time.Duration // how long CUCM waits beyond Expires; zero: an eighth of Expires
 }
 
-// List makes phones of timelines: by the device that Contacts name, else by the MAC
-// that a Call-ID begins with together with the number, else each by itself.
+// List tells the phones and the history of their registrations.
 func List(w *wire.Wire, k Known) []*Phone {
+	out := phonesOf(w)
+	notes := linesShown(w)
+	for _, p := range out {
+		p.describe(w)
+		p.showNumbers(w, notes)
+		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
+		p.Alerted = p.isAlerted(k.Alerts)
+		p.Chains = chainsOf(p, sideLines(p), k.Grace)
+		for _, c := range p.Chains {
+			c.measure()
+			c.History = historyOf(w, c)
+		}
+	}
+	return out
+}
+
+// phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
+// that a Call-ID begins with together with the number, else each by itself.
+func phonesOf(w *wire.Wire) []*Phone {
 	var out []*Phone
 	byKey, byMAC := map[string]*Phone{}, map[string]*Phone{}
 	add := func(key string, l *wire.Timeline) *Phone {
@@ -81,19 +100,6 @@ func List(w *wire.Wire, k Known) []*Phone {
 			add("m "+mac+" "+w.Texts.Of(userOf(l)), l)
 		default:
 			add("c "+w.Texts.Of(l.Call), l)
-		}
-	}
-
-	notes := linesShown(w)
-	for _, p := range out {
-		p.describe(w)
-		p.showNumbers(w, notes)
-		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
-		p.Alerted = p.isAlerted(k.Alerts)
-		p.Chains = chainsOf(p, sideLines(p), k.Grace)
-		for _, c := range p.Chains {
-			c.measure()
-			c.History = historyOf(w, c)
 		}
 	}
 	return out
@@ -193,6 +199,7 @@ func (p *Phone) OneLine() bool {
 	return false
 }
 
+// CallIDs are the phone's, each once, by their first REGISTER.
 func (p *Phone) CallIDs(w *wire.Wire) []string {
 	out := []string{}
 	seen := map[logs.Text]bool{}

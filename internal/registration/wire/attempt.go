@@ -2,7 +2,6 @@ package wire
 
 import (
 	"slices"
-	"time"
 
 	"rtmtgrab/internal/registration/logs"
 )
@@ -11,12 +10,12 @@ import (
 // logged of it and its answers: every repetition and every hop.
 type Attempt struct {
 	Messages []*logs.Message            // in time order
-	At       [logs.Stages]*logs.Message // the first of each stage; of answers the final ones; of toCUCM the one that was answered
-	SentUp   *logs.Message              // the first that C sent to CUCM
-	Reply    *logs.Message              // first answer from CUCM to what was answered, 100 too
-	code     uint16                     // of the answer that counts; 0: none was seen
-	Answer   *logs.Message              // that answer
-	Begin    int64                      // by the reference clock
+	At       [logs.Stages]*logs.Message // the first of each stage; of answers the final ones; of ToCUCM the one that was answered; nil: none
+	SentUp   *logs.Message              // the first that C sent to CUCM; nil: none
+	Reply    *logs.Message              // first answer from CUCM to what was answered, 100 too; nil: none
+	Answer   *logs.Message              // the answer that counts; nil: none was seen
+	code     uint16                     // of that answer
+	Begin    int64                      // of its first message, by the reference clock
 }
 
 func newAttempt(l *logs.Logs, msgs []*logs.Message) *Attempt {
@@ -102,7 +101,3 @@ func (t *Attempt) Requests(l *logs.Logs) int {
 	}
 	return 1
 }
-
-// InFlight is how long before the end of the logs an unanswered REGISTER may still be
-// answered: SIP's own patience, 64 times T1 (RFC 3261, section 17.1.2.2).
-const InFlight = int64(32 * time.Second)

@@ -8,15 +8,15 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// ApartFrom is how far two clocks must differ for it to matter.
+// ApartFrom is how far two clocks must differ for it to matter, in ns.
 const ApartFrom = int64(time.Second)
 
 // Clocks say how the peers' clocks differ from the reference, which is the first C's.
 type Clocks struct {
-	Ahead   map[logs.Text]int64 // ns by which a clock is ahead, where hops show more than apartFrom
-	Offsets []Offset
-	Steps   []Step
-	Shifts  []Shift
+	Ahead   map[logs.Text]int64 // ns by which a host's clock is ahead, where hops show more than ApartFrom
+	Offsets []Offset            // by the hosts' names
+	Steps   []Step              // by the host's name
+	Shifts  []Shift             // by the hosts' names
 }
 
 // An Offset says by how much the clock of a C is ahead of that of an E, as the delays of

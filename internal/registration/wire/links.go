@@ -10,18 +10,19 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A Link is a TCP connection from a C to a CUCM node.
+// A Link is a TCP connection from a C to a CUCM node. Its times are by C's clock.
 type Link struct {
 	C              logs.Text
 	Local, Remote  netip.AddrPort
-	CUCM           string // its name, if messages tell
+	CUCM           string // the node's name, if messages tell
 	Opened, Closed int64  // 0: not seen
 	Failed         bool   // it was never opened
 	How            string // why it closed or failed, in the log's words
-	notes          []logs.TCPRecord
-	from, to       int64 // of the messages that C sent on it
-	Heard          int64 // when CUCM last answered on it
-	Silent         int64 // when the first REGISTER was sent on it that CUCM did not answer any more; 0: none was
+	Heard          int64  // when CUCM last answered on it; 0: it did not
+	Silent         int64  // when the first REGISTER was sent on it that CUCM did not answer any more; 0: none was
+
+	notes    []logs.TCPRecord
+	from, to int64 // of the messages that C sent on it
 }
 
 type linkKey struct {
@@ -84,7 +85,7 @@ func connect(l *logs.Logs, lines []*Timeline, tcps []logs.TCPRecord) *Links {
 	return out
 }
 
-// Begin is when it was opened or first used.
+// Begin is when it was opened or first used; 0: not known.
 func (k *Link) Begin() int64 {
 	for _, t := range []int64{k.Opened, k.from, k.Closed} {
 		if t != 0 {
@@ -237,7 +238,7 @@ func (ls *Links) Refused(k *Link, from, to int64) *Link {
 	return nil
 }
 
-// Proofs are those that show its opening and its end.
+// Proofs are the records that show its opening and its end.
 func (k *Link) Proofs(t *logs.Texts) []logs.Proof {
 	var out []logs.Proof
 	for _, n := range k.notes {
@@ -246,9 +247,14 @@ func (k *Link) Proofs(t *logs.Texts) []logs.Proof {
 	return out
 }
 
+// Node is the CUCM node's name, or else its address and port.
 func (k *Link) Node() string {
 	if k.CUCM != "" {
 		return k.CUCM
 	}
 	return k.Remote.String()
 }
+
+// InFlight is, in ns, how long before the end of the logs an unanswered REGISTER may still be
+// answered: SIP's own patience, 64 times T1 (RFC 3261, section 17.1.2.2).
+const InFlight = int64(32 * time.Second)

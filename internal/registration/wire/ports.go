@@ -10,10 +10,10 @@ import (
 // A PortChange is when all phones of a C came to use another local port to a CUCM node: the
 // connection was opened anew. At INFO nothing else shows that.
 type PortChange struct {
-	C, Node  logs.Text
-	From, To uint16 // ports
-	At       int64  // of the first REGISTER over the new one
-	Phones   int
+	C, Node  logs.Text // the host, and the host in To
+	From, To uint16    // local ports
+	At       int64     // of the first REGISTER over the new one
+	Phones   int       // Call-IDs that went on over it
 }
 
 // portChanges finds them among the REGISTERs that C sent. One phone alone is none.

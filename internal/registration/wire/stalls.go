@@ -14,11 +14,11 @@ type Stall struct {
 	From, To *logs.Host // the same host: inside it
 	Begin    int64      // when the first of them was sent
 	End      int64      // when the last of them was received
-	Most     int64      // ns
+	Most     int64      // ns that a REGISTER took longer than usual, at most
 	Calls    map[logs.Text]bool
 }
 
-// held is one REGISTER that was held up on a hop.
+// A held is one REGISTER that was held up on a hop.
 type held struct {
 	out, in *logs.Message
 	sent    int64
@@ -29,7 +29,7 @@ type held struct {
 // stuck is from when on a delay on the way may be a stall.
 const stuck = int64(5 * time.Second)
 
-// Stalls finds them on the way from E to C and inside C.
+// Stalls finds the stalls on the way from E to C and inside C.
 func Stalls(w *Wire) []Stall {
 	usual := usualHops(w)
 	hops := map[[2]logs.Text][]held{}

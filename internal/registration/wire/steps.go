@@ -13,9 +13,9 @@ import (
 type Step struct {
 	Host   logs.Text
 	At     int64 // stamp of the first message after it
+	By     int64 // ns by which the clock was set forward
 	source int32
 	offset int64 // of that message
-	By     int64 // ns
 	faint  bool  // its own stamps do not show it
 }
 
@@ -30,9 +30,9 @@ func (s *Step) before(m *logs.Message) bool {
 // A Shift is a shift of two clocks against each other of which it cannot be told whose
 // it was.
 type Shift struct {
-	C, E *logs.Host
-	At   int64
-	By   int64
+	C, E *logs.Host // one of them may be CUCM, which is none of the logs' hosts
+	At   int64      // about when
+	By   int64      // ns, C against E
 }
 
 // A sample is by how much a clock was ahead of another one at some time.
@@ -93,7 +93,7 @@ type dated struct {
 
 // stepsByDate finds the steps of each host's clock against the Date headers of CUCM's
 // answers, which all peers log. What all peers show at once is CUCM's own; what may be
-// either's comes back as shaken.
+// either's comes back as a Shift.
 func stepsByDate(l *logs.Logs, lines []*Timeline) ([]Step, []Shift) {
 	var found []Step
 	dates := map[logs.Text]int64{} // of the step, by CUCM's clock

@@ -10,9 +10,9 @@ import (
 
 // A Timeline is what was said under one Call-ID about one CUCM node.
 type Timeline struct {
-	Call, To logs.Text
-	Attempts []*Attempt
-	Txns     []*Txn
+	Call, To logs.Text  // Call-ID, and host in To
+	Attempts []*Attempt // by Begin
+	Txns     []*Txn     // by Sent
 }
 
 // longest is how long one attempt may take, with all repetitions (64 times T1).
@@ -77,7 +77,8 @@ func startsAgain(of []*logs.Message, m *logs.Message) bool {
 	return answered && !same
 }
 
-// Begins is when the timeline first tried to register.
+// Begins is when the timeline first tried to register, by the reference clock; 0: it only
+// keeps alive at a secondary CUCM.
 func (l *Timeline) Begins() int64 {
 	for _, t := range l.Txns {
 		if t.Kind != KindSecondary {

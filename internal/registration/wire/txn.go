@@ -7,33 +7,35 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A Txn is one registration, keep-alive or unregister: its attempts, from a challenge
-// to what came of it.
+// A Txn is one transaction of a phone with CUCM: a registration, keep-alive or unregister
+// with its attempts, from a challenge to what came of it. Its times are by the reference
+// clock.
 type Txn struct {
 	Timeline *Timeline
-	Attempts []*Attempt
-	Last     *Attempt
-	Kind     string
-	Sent     int64 // when the attempt that has the answer was sent on to CUCM
-	Exact    bool  // sent is C's Sent to CUCM
-	Begun    int64 // the same of the first attempt: lateness is judged by it
-	OK       int64 // when its success came from CUCM; 0: there was none
-	Code     uint16
-	Expires  int32 // granted; 0 or less: not known
+	Attempts []*Attempt // one at least
+	Last     *Attempt   // the one that has the answer
+	Kind     string     // KindFull and the like
+	Sent     int64      // when Last was sent on to CUCM, or the nearest to it that was logged
+	Exact    bool       // Sent is C's Sent to CUCM
+	Begun    int64      // as Sent, of the first attempt: lateness is judged by it
+	OK       int64      // when its success came from CUCM; 0: there was none
+	Code     uint16     // of the answer that counts; 0: none was seen
+	Expires  int32      // s, granted; 0 or less: not known
 	Marks    Marks
-	Link     *Link
+	Link     *Link // that Last went over; nil: not known
 }
 
 // Marks are what a transaction's messages tell.
 type Marks struct {
 	bulk     bool // its REGISTER asks for all lines
 	NewReg   bool // CUCM took it for a new registration
-	Told     bool // the answer's body was logged: newReg is known
+	Told     bool // the answer's text was logged: NewReg is known
 	Rejected bool // CUCM's answer to a full REGISTER has a code of failure in its body
 	Own      bool // an Expressway made the final answer itself
 	Asked    bool // the REGISTER itself is in the logs, and not its answers alone
 }
 
+// ByTime orders transactions.
 func ByTime(x, y *Txn) int { return cmp.Compare(x.Sent, y.Sent) }
 
 // FirstAt is the first message of a stage over all attempts; nil: none was seen.
@@ -91,8 +93,8 @@ func (t *Txn) Alarmed() *logs.Message {
 	return nil
 }
 
-// Date is the phone's own clock when it sent the first attempt, in seconds; 0: not
-// logged.
+// Date is the phone's own clock when it sent the first attempt, in seconds of Unix time; 0:
+// not logged.
 func (t *Txn) Date() int64 {
 	for _, m := range t.Attempts[0].Messages {
 		if m.Date != 0 && m.Is(logs.Request) {
@@ -102,7 +104,7 @@ func (t *Txn) Date() int64 {
 	return 0
 }
 
-// Ends is the time of its last record.
+// Ends is the time of its last message.
 func (t *Txn) Ends(w *Wire) int64 {
 	var at int64
 	for _, a := range t.Attempts {
@@ -123,10 +125,11 @@ func (t *Txn) User() logs.Text {
 	return 0
 }
 
-// UsedBefore reports whether a CSeq shows that its Call-ID registered before: a phone
+// UsedBefore reports whether its CSeq shows that its Call-ID registered before: a phone
 // begins at 101 and needs one more for each challenge.
 func (t *Txn) UsedBefore() bool { return t.Attempts[0].Messages[0].CSeq > 104 }
 
+// Phrase is the reason phrase of its answer; empty: not known.
 func (t *Txn) Phrase(w *Wire) string {
 	for _, m := range t.Last.Messages {
 		if m.Code == t.Code && m.Phrase != 0 {
@@ -136,8 +139,8 @@ func (t *Txn) Phrase(w *Wire) string {
 	return ""
 }
 
-// AnswerTime is how long CUCM's first answer to the REGISTER took; 0: not known, also where
-// the logs lack a part of that time, for an earlier answer may have stood there.
+// AnswerTime is how long CUCM's first answer to the REGISTER took, in ns; 0: not known, also
+// where the logs lack a part of that time, for an earlier answer may have stood there.
 func (t *Txn) AnswerTime(w *Wire) int64 {
 	up, reply := t.Last.At[logs.ToCUCM], t.Last.Reply
 	if up == nil || reply == nil || reply.Host != up.Host || w.Missing("C", up.At, reply.At) != nil {

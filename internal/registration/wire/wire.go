@@ -19,19 +19,27 @@ import (
 type Wire struct {
 	*logs.Logs
 	*Clocks
-	Timelines   []*Timeline
-	Links       *Links
-	PortChanges []PortChange
-	TCP         []logs.TCPRecord // of connections from a C to CUCM, and of those between C and E that ended
+	Timelines     []*Timeline // those of a Call-ID one after the other
+	Links         *Links
+	PortChanges   []PortChange   // by time
+	TraversalEnds []TraversalEnd // by host and time
 }
 
-// New joins the messages of the logs, which are sorted thereby.
+// A TraversalEnd is a record that says that a connection between a C and an E is no more.
+type TraversalEnd struct {
+	logs.TCPRecord
+	E netip.Addr // the Expressway-E's address
+}
+
+// New joins the messages of the logs, which are sorted thereby. It takes the records of
+// connections out of the logs, and so it is called once.
 func New(l *logs.Logs, msgs []*logs.Message) *Wire {
 	w := &Wire{Logs: l, Timelines: join(l, msgs)}
 	w.Clocks = compareClocks(l, w.Timelines)
 	ends, _ := nodes(l, w.Timelines)
-	w.TCP = pickTCP(l, ends)
-	w.Links = connect(l, w.Timelines, w.TCP)
+	tcps := pickTCP(l, ends)
+	w.Links = connect(l, w.Timelines, tcps)
+	w.TraversalEnds = traversalEnds(l, tcps)
 	w.PortChanges = portChanges(w)
 	for _, t := range w.Timelines {
 		transact(w, t)
@@ -41,13 +49,30 @@ func New(l *logs.Logs, msgs []*logs.Message) *Wire {
 	return w
 }
 
-// pickTCP takes the records of connections that bear on a registration out of what the
-// sources gave: of connections from a C to one of the nodes, and those that say that one
-// between C and E is no more.
+// pickTCP takes the records of connections that bear on a registration: of connections
+// from a C to one of the nodes, and those that say that one between C and E is no more.
 func pickTCP(l *logs.Logs, nodes map[netip.AddrPort]bool) []logs.TCPRecord {
 	return l.TakeTCP(func(h *logs.Host, what string, src, dst netip.AddrPort) bool {
 		toCUCM := h != nil && h.Role != "E" && (nodes[src] || nodes[dst])
-		ended := what == expressway.TCPClosed || what == expressway.TCPFailed
-		return toCUCM || ended && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
+		return toCUCM || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
 	})
+}
+
+func traversalEnds(l *logs.Logs, tcps []logs.TCPRecord) []TraversalEnd {
+	var out []TraversalEnd
+	for _, n := range tcps {
+		e := l.Texts.AddrPort(n.Dst)
+		if !logs.TraversalPort(e.Port()) {
+			e = l.Texts.AddrPort(n.Src)
+		}
+		if logs.TraversalPort(e.Port()) && ended(l.Texts.Of(n.What)) {
+			out = append(out, TraversalEnd{n, e.Addr()})
+		}
+	}
+	return out
+}
+
+// ended reports whether a record of a connection says that it is no more.
+func ended(what string) bool {
+	return what == expressway.TCPClosed || what == expressway.TCPFailed
 }
