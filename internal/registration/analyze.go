@@ -2,31 +2,18 @@ package registration
 
 import (
 	"context"
-	"io"
-	"slices"
-	"sync"
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
+	"rtmtgrab/internal/registration/wire"
 )
 
-// A Source is one log of one peer, or of several where a syslog server wrote it.
-type Source struct {
-	Host         string         // empty: as its records name it
-	Role         string         // "C", "E" or "": told from the records
-	Family, File string         // as shown in evidence
-	Zone         *time.Location // of times without one; nil: UTC
-	MTime        time.Time      // dates times without a year
-	Open         func() (io.ReadCloser, error)
-	Offset       int64 // of the first byte that Open gives in File
-
-	// Complete and Missing say how much of Options.Window the source covers, in the
-	// collector's time. Neither: that is not known, and so it is not complete.
-	Complete bool
-	Missing  []evidence.Span
-	// ClockOffset is the host's clock minus the collector's; nil: not measured.
-	ClockOffset *time.Duration
-}
+// A Source is one log of one peer, or of several where a syslog server wrote it. It is
+// what reading takes, so the type is of package logs.
+type Source = logs.Source
 
 // Options say what is known beside the logs. The zero value knows nothing.
 type Options struct {
@@ -46,69 +33,22 @@ type Options struct {
 // order of the sources, and of records up to 5 s, does not matter. A source that
 // cannot be read is said in the notes; the error is that of ctx.
 //
-// Each step returns a value that the next ones take and do not change: messages, what
-// they show together, phones with their tales, a ruling on each, and the words for it.
+// Each step returns a value that the next ones take and do not change: logs, what their
+// messages show together, phones with their history, a ruling on each, and the words for it.
 func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) {
 	if o.Hops == 0 {
 		o.Hops = 100_000
 	}
-	sources = slices.Clone(sources)
-	slices.SortStableFunc(sources, bySource)
-	texts, scans := readAll(ctx, sources)
-	if err := ctx.Err(); err != nil {
+	l, msgs, err := logs.Read(ctx, sources, o.Window, o.Peers)
+	if err != nil {
 		return nil, err
 	}
 
-	oneName(texts, sources, scans)
-	msgs, events := gather(scans)
-	logs := newLogs(o, texts, sources, scans, msgs)
-	wire := newWire(logs, msgs, events)
-	phones := phonesOf(wire)
-	rulings := make([]*ruling, len(phones))
+	w := wire.New(l, msgs)
+	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
+	rulings := make([]*judge.Ruling, len(phones))
 	for i, p := range phones {
-		rulings[i] = rule(wire, p)
+		rulings[i] = judge.Rule(w, p)
 	}
-	return write(wire, phones, rulings), nil
-}
-
-// readAll reads the sources, two at a time.
-func readAll(ctx context.Context, sources []Source) (*texts, []*scan) {
-	sc := &scanner{texts: newTexts(), sources: sources}
-	scans := make([]*scan, len(sources))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	defects := make(chan any, len(sources))
-	read := func(i int) {
-		defer func() {
-			if p := recover(); p != nil {
-				defects <- p
-			}
-		}()
-		scans[i] = sc.read(ctx, i)
-	}
-	for range 2 {
-		wg.Go(func() {
-			for i := range next {
-				read(i)
-			}
-		})
-	}
-	for i := range sources {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	if len(defects) > 0 {
-		panic(<-defects) // where the caller can recover
-	}
-	return sc.texts, scans
-}
-
-func bySource(a, b Source) int {
-	for _, c := range []int{compare(a.Host, b.Host), compare(a.File, b.File), compare(a.Family, b.Family)} {
-		if c != 0 {
-			return c
-		}
-	}
-	return compare(a.Offset, b.Offset)
+	return write(o, w, phones, rulings), nil
 }

@@ -1,30 +1,35 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // A group is the phones to which one thing happened.
 type group struct {
 	phones []*told
-	link   *link
+	link   *wire.Link
 	out    Group
 }
 
 // groupKey is what they have in common.
 type groupKey struct {
 	cause, where string
-	link         *link
+	link         *wire.Link
 	verdict      string // of those whose cause is not one on the way
 	c, e         string
-	to           text
+	to           logs.Text
 }
 
 // groupsOf puts the affected phones together by cause and connection, the worst first.
-func groupsOf(w *wire, all []told) []*group {
+func groupsOf(w *wire.Wire, all []told) []*group {
 	byKey := map[groupKey]*group{}
 	var out []*group
 	for i := range all {
@@ -45,7 +50,7 @@ func groupsOf(w *wire, all []told) []*group {
 		g.describe(w)
 	}
 	slices.SortStableFunc(out, func(x, y *group) int {
-		return first(compare(rankOf(x.out.Verdict), rankOf(y.out.Verdict)), -compare(len(x.phones), len(y.phones)), compareTimes(x.out.At, y.out.At), compare(x.out.Summary, y.out.Summary))
+		return cmp.Or(cmp.Compare(judge.Rank(x.out.Verdict), judge.Rank(y.out.Verdict)), -cmp.Compare(len(x.phones), len(y.phones)), compareTimes(x.out.At, y.out.At), cmp.Compare(x.out.Summary, y.out.Summary))
 	})
 	return out
 }
@@ -53,39 +58,39 @@ func groupsOf(w *wire, all []told) []*group {
 // affected says of whom the report speaks first: of all who did not simply stay
 // registered, or of whom nothing is known.
 func (t *told) affected() bool {
-	switch t.verdict {
+	switch t.Verdict {
 	case PhoneRegistered:
 		return false
 	case PhoneUnregistered:
-		return t.reason != nil
+		return t.Reason != nil
 	case VerdictUnknown:
-		return t.reason != nil && (t.reason.cause != CauseUnknown || t.reason.where != nowhere)
+		return t.Reason != nil && (t.Reason.Cause != CauseUnknown || t.Reason.Where != judge.Nowhere)
 	}
 	return true
 }
 
-func keyOf(w *wire, t *told) groupKey {
-	k := groupKey{verdict: t.verdict}
-	if t.reason == nil {
+func keyOf(w *wire.Wire, t *told) groupKey {
+	k := groupKey{verdict: t.Verdict}
+	if t.Reason == nil {
 		return k
 	}
-	k = groupKey{cause: t.reason.cause, where: t.reason.where, link: t.reason.link}
-	if k.link == nil && t.about != nil {
-		c, e := t.about.peers(w.logs)
-		if c != nil && (k.where == atC || k.where == atCtoU || k.where == atEtoC) {
-			k.c = c.name
+	k = groupKey{cause: t.Reason.Cause, where: t.Reason.Where, link: t.Reason.Link}
+	if k.link == nil && t.About != nil {
+		c, e := t.About.Peers(w.Logs)
+		if c != nil && (k.where == judge.InC || k.where == judge.BetweenCAndCUCM || k.where == judge.BetweenEAndC) {
+			k.c = c.Name
 		}
-		if e != nil && (k.where == atE || k.where == atEtoC) {
-			k.e = e.name
+		if e != nil && (k.where == judge.InE || k.where == judge.BetweenEAndC) {
+			k.e = e.Name
 		}
-		if k.where == atCtoU || k.cause == CauseFailover {
-			k.to = t.about.line.to
+		if k.where == judge.BetweenCAndCUCM || k.cause == CauseFailover {
+			k.to = t.About.Timeline.To
 		}
 	}
 	switch k.cause {
 	case CauseTCP, CauseTraversal, CauseFailover, CauseLate:
 	default:
-		k.verdict = t.verdict
+		k.verdict = t.Verdict
 	}
 	return k
 }
@@ -103,30 +108,30 @@ func compareTimes(x, y *time.Time) int {
 }
 
 // describe fills in what the report says of a group.
-func (g *group) describe(w *wire) {
+func (g *group) describe(w *wire.Wire) {
 	o := &g.out
-	o.Verdict, o.Confidence, o.Devices, o.Proofs = g.phones[0].verdict, Certain, []string{}, []Proof{}
+	o.Verdict, o.Confidence, o.Devices, o.Proofs = g.phones[0].Verdict, Certain, []string{}, []Proof{}
 	earlier := func(at **time.Time, t *time.Time) {
 		if t != nil && (*at == nil || t.Before(**at)) {
 			*at = t
 		}
 	}
 	for _, t := range g.phones {
-		if rankOf(t.verdict) < rankOf(o.Verdict) {
-			o.Verdict = t.verdict
+		if judge.Rank(t.Verdict) < judge.Rank(o.Verdict) {
+			o.Verdict = t.Verdict
 		}
 		o.Devices = append(o.Devices, t.short())
 		when := t.out.At
-		if when == nil && t.about != nil {
-			when = stamp(t.about.sent)
+		if when == nil && t.About != nil {
+			when = stamp(t.About.Sent)
 		}
 		earlier(&o.First, when)
 		if when != nil && (o.Last == nil || when.After(*o.Last)) {
 			o.Last = when
 		}
 		earlier(&o.At, t.out.LostAt)
-		if t.reason != nil {
-			o.Cause, o.Confidence = t.reason.cause, lower(o.Confidence, t.reason.confidence)
+		if t.Reason != nil {
+			o.Cause, o.Confidence = t.Reason.Cause, judge.Lesser(o.Confidence, t.Reason.Confidence)
 		}
 	}
 	worst := g.worst()
@@ -137,22 +142,22 @@ func (g *group) describe(w *wire) {
 
 // worst is the first phone with the group's verdict.
 func (g *group) worst() *told {
-	i := slices.IndexFunc(g.phones, func(t *told) bool { return t.verdict == g.out.Verdict })
+	i := slices.IndexFunc(g.phones, func(t *told) bool { return t.Verdict == g.out.Verdict })
 	return g.phones[max(i, 0)]
 }
 
 // ends are the C and the node, where all phones have them in common.
-func (g *group) ends(w *wire) {
+func (g *group) ends(w *wire.Wire) {
 	if g.link != nil {
-		g.out.C, g.out.CUCM = w.texts.of(g.link.c), g.link.node()
+		g.out.C, g.out.CUCM = w.Texts.Of(g.link.C), g.link.Node()
 		return
 	}
 	for i, t := range g.phones {
 		c, node := "", ""
-		if t.about != nil {
-			node = w.texts.of(t.about.line.to)
-			if h, _ := t.about.peers(w.logs); h != nil {
-				c = h.name
+		if t.About != nil {
+			node = w.Texts.Of(t.About.Timeline.To)
+			if h, _ := t.About.Peers(w.Logs); h != nil {
+				c = h.Name
 			}
 		}
 		if i == 0 {
@@ -171,7 +176,7 @@ const secondLayout = "15:04:05 UTC"
 
 // event is what happened, when and where.
 func (g *group) event() string {
-	r := g.worst().reason
+	r := g.worst().Reason
 	if r == nil {
 		return "for a reason that is not known"
 	}
@@ -184,35 +189,35 @@ func (g *group) event() string {
 		path = " " + g.out.C + " -> " + g.out.CUCM
 	}
 	switch {
-	case r.cause == CauseTCP && r.confidence == CannotTell:
+	case r.Cause == CauseTCP && r.Confidence == CannotTell:
 		return "perhaps " + at + "the connection" + path + " was opened anew"
-	case r.cause == CauseTCP && r.link != nil && (r.link.closed == 0 || r.lost != r.link.closed):
+	case r.Cause == CauseTCP && r.Link != nil && (r.Link.Closed == 0 || r.Lost != r.Link.Closed):
 		return strings.Replace(at, "at ", "by ", 1) + "the connection" + path + " had gone silent"
-	case r.cause == CauseTCP:
+	case r.Cause == CauseTCP:
 		return at + "the connection" + path + " dropped"
-	case r.cause == CauseTraversal:
+	case r.Cause == CauseTraversal:
 		return at + "the traversal zone failed"
-	case r.cause == CauseFailover:
+	case r.Cause == CauseFailover:
 		return at + "a CUCM node failed or was changed"
-	case r.cause == CauseLate && len(g.phones) == 1:
-		return "a keep-alive reached CUCM too late" + lateWhere(r.where)
-	case r.cause == CauseLate:
-		return "keep-alives reached CUCM too late" + lateWhere(r.where)
-	case r.cause == CauseUnknown && r.where == nowhere:
+	case r.Cause == CauseLate && len(g.phones) == 1:
+		return "a keep-alive reached CUCM too late" + lateWhere(r.Where)
+	case r.Cause == CauseLate:
+		return "keep-alives reached CUCM too late" + lateWhere(r.Where)
+	case r.Cause == CauseUnknown && r.Where == judge.Nowhere:
 		return "for a reason that these logs do not show"
 	}
-	return at + r.causeWords()
+	return at + causeWords(r)
 }
 
 func lateWhere(where string) string {
 	switch where {
-	case nowhere:
+	case judge.Nowhere:
 		return ""
-	case atPhone:
+	case judge.BeforeE:
 		return ", late already before Expressway-E"
-	case atC, atE:
+	case judge.InC, judge.InE:
 		return ", held up " + strings.Replace(where, "in ", "in Expressway-", 1)
-	case atEtoC:
+	case judge.BetweenEAndC:
 		return ", held up between Expressway-E and -C"
 	}
 	return ", held up between Expressway-C and CUCM"
@@ -222,10 +227,10 @@ func lateWhere(where string) string {
 func (g *group) outcome() string {
 	n := map[string]int{}
 	for _, t := range g.phones {
-		n[t.verdict]++
+		n[t.Verdict]++
 	}
 	var parts []string
-	for _, v := range ranks {
+	for _, v := range judge.Ranks {
 		if n[v] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", count(n[v], "phone"), outcomeWords(v, n[v])))
 		}
@@ -255,10 +260,10 @@ const maxShares = 200
 
 // shareOf names, on each phone, the others that one lost connection dropped with it.
 func shareOf(all []told) {
-	of := map[*link][]*told{}
+	of := map[*wire.Link][]*told{}
 	for i := range all {
-		if t := &all[i]; t.reason != nil && t.reason.link != nil && t.verdict != PhoneRegistered {
-			of[t.reason.link] = append(of[t.reason.link], t)
+		if t := &all[i]; t.Reason != nil && t.Reason.Link != nil && t.Verdict != PhoneRegistered {
+			of[t.Reason.Link] = append(of[t.Reason.Link], t)
 		}
 	}
 	for _, ts := range of {

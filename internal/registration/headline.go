@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/wire"
 )
 
-// conclude is the verdict on the incident and its sentence: what, when and why.
-func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
+// conclude is the verdict on the incident and its sentence: what, when and why. Where
+// there was an alert, no phone is believed to be whole because of its kind.
+func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
 	n := map[string]int{}
 	for _, t := range all {
-		n[t.verdict]++
+		n[t.Verdict]++
 	}
 	switch {
 	case n[VerdictPartial] > 0 || n[PhoneCameBack] > 0:
@@ -19,14 +23,14 @@ func conclude(w *wire, all []told, groups []*group) (verdict, summary string) {
 		verdict = VerdictRecovered
 		how := "went partial"
 		for _, t := range all {
-			if t.verdict == VerdictRecovered && t.moreLines(w, t.chain, t.chain.tale.came) == "" {
+			if t.Verdict == VerdictRecovered && t.MoreLines(w, t.Chain, t.Chain.History.Came) == "" {
 				how = "came back by keep-alive"
 			}
 		}
 		summary = fmt.Sprintf("%s %s%s and registered all lines again later", whoOf(all, VerdictRecovered), how, whenOf(all, VerdictRecovered))
 	case len(all) == 0:
 		return VerdictUnknown, "No phone was found in these logs."
-	case healthy(w, all):
+	case healthy(w, all, alerted):
 		verdict = VerdictHealthy
 		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", count(len(all), "phone"))
 	default:
@@ -55,7 +59,7 @@ func partialWords(all []told, n map[string]int) string {
 func whoOf(all []told, verdict string) string {
 	k, name := 0, ""
 	for _, t := range all {
-		if t.verdict == verdict {
+		if t.Verdict == verdict {
 			k++
 			name = t.short()
 		}
@@ -70,7 +74,7 @@ func whoOf(all []told, verdict string) string {
 func whenOf(all []told, verdict string) string {
 	var from, to *time.Time
 	for _, t := range all {
-		if at := t.out.At; t.verdict == verdict && at != nil {
+		if at := t.out.At; t.Verdict == verdict && at != nil {
 			if from == nil || at.Before(*from) {
 				from = at
 			}
@@ -98,8 +102,8 @@ func becauseOf(groups []*group) string {
 		default:
 			continue
 		}
-		r := g.worst().reason
-		if r == nil || r.cause == CauseUnknown && r.where == nowhere || len(parts) == 3 {
+		r := g.worst().Reason
+		if r == nil || r.Cause == CauseUnknown && r.Where == judge.Nowhere || len(parts) == 3 {
 			continue
 		}
 		s := g.what() + " (" + sure[g.out.Confidence] + ")"
@@ -116,13 +120,13 @@ func becauseOf(groups []*group) string {
 
 // what is the cause of a group with its connection and time.
 func (g *group) what() string {
-	s := g.worst().reason.causeWords()
+	s := causeWords(g.worst().Reason)
 	if g.out.C != "" && g.out.CUCM != "" && g.link != nil {
 		s += ", " + g.out.C + " -> " + g.out.CUCM
 	}
 	if g.out.At != nil && g.out.Cause != CauseLate {
 		at := ", at "
-		if r := g.worst().reason; r.link != nil && r.lost != r.link.closed {
+		if r := g.worst().Reason; r.Link != nil && r.Lost != r.Link.Closed {
 			at = ", by "
 		}
 		s += at + g.out.At.Format(secondLayout)
@@ -134,28 +138,28 @@ func lateOf(g *group) string {
 	if g.out.Cause != CauseLate {
 		return ""
 	}
-	return lateWhere(g.worst().reason.where)
+	return lateWhere(g.worst().Reason.Where)
 }
 
 // healthy reports whether every phone was seen with all its lines and kept them, in logs
 // that are known to be whole.
-func healthy(w *wire, all []told) bool {
+func healthy(w *wire.Wire, all []told, alerted bool) bool {
 	for _, t := range all {
 		switch {
-		case t.verdict == PhoneUnregistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Certain:
-		case t.verdict == PhoneRegistered && t.confidence == Likely && len(w.Alerts) == 0 && (t.oneLine() || t.about == t.chain.tale.came):
+		case t.Verdict == PhoneUnregistered && t.Confidence == Certain:
+		case t.Verdict == PhoneRegistered && t.Confidence == Certain:
+		case t.Verdict == PhoneRegistered && t.Confidence == Likely && !alerted && (t.OneLine() || t.About == t.Chain.History.Came):
 		default:
 			return false
 		}
 	}
-	return w.covered(w.begin, w.logs.end)
+	return w.Covered(w.Begin, w.Logs.End)
 }
 
 func unknownWords(all []told, n map[string]int) string {
 	unseen, late := 0, 0
 	for _, t := range all {
-		if t.verdict == VerdictUnknown && t.chain != nil && t.chain.tale.full == nil && t.chain.tale.last != nil {
+		if t.Verdict == VerdictUnknown && t.Chain != nil && t.Chain.History.Full == nil && t.Chain.History.Last != nil {
 			unseen++
 		}
 		if t.out.LateByS != nil {

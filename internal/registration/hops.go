@@ -1,46 +1,47 @@
 package registration
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+
+	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
+	"rtmtgrab/internal/registration/wire"
 )
 
-// maxShown is from how many messages on a transaction is not shown one by one: it loops.
-const maxShown = 1000
-
 // writeHops writes the transactions of every phone, and returns how many are not shown
-// message by message: they are as far as Options.Hops goes, first around what happened
+// message by message: they are as far as the budget of messages goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
-func writeHops(w *wire, all []told) (hidden int) {
-	shown := map[*txn]bool{}
-	budget := w.Hops
-	take := func(t *txn) {
+func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
+	shown := map[*wire.Txn]bool{}
+	take := func(t *wire.Txn) {
 		n := 0
-		for _, at := range t.attempts {
-			n += len(at.msgs)
+		for _, at := range t.Attempts {
+			n += len(at.Messages)
 		}
 		if !shown[t] && n <= min(budget, maxShown) {
 			shown[t], budget = true, budget-n
 		}
 	}
 	for _, p := range all {
-		for i, t := range p.txns {
-			if slices.Contains(p.keys, t) {
-				for _, o := range p.txns[max(0, i-4):min(len(p.txns), i+5)] {
+		for i, t := range p.Txns {
+			if slices.Contains(p.Keys, t) {
+				for _, o := range p.Txns[max(0, i-4):min(len(p.Txns), i+5)] {
 					take(o)
 				}
 			}
 		}
 	}
 	for _, p := range all {
-		for i := range p.txns {
-			take(p.txns[len(p.txns)-1-i])
+		for i := range p.Txns {
+			take(p.Txns[len(p.Txns)-1-i])
 		}
 	}
 	for i := range all {
 		p := &all[i]
-		timed := timesOf(p.phone)
-		for _, t := range p.txns {
+		timed := timesOf(p.Phone)
+		for _, t := range p.Txns {
 			out := transaction(w, t, timed[t])
 			if shown[t] {
 				out.Hops = hops(w, t)
@@ -54,91 +55,91 @@ func writeHops(w *wire, all []told) (hidden int) {
 }
 
 // timesOf are the lapses that end with the phone's transactions.
-func timesOf(p *phone) map[*txn]lapse {
-	out := map[*txn]lapse{}
-	for _, c := range p.chains {
-		for i, t := range c.txns {
-			if c.prev[i] != nil && t.keeps() {
-				out[t] = c.lapse(i)
+func timesOf(p *phone.Phone) map[*wire.Txn]phone.Lapse {
+	out := map[*wire.Txn]phone.Lapse{}
+	for _, c := range p.Chains {
+		for i, t := range c.Txns {
+			if c.Prev[i] != nil && t.Keeps() {
+				out[t] = c.Lapse(i)
 			}
 		}
 	}
 	return out
 }
 
-func transaction(w *wire, t *txn, l lapse) Transaction {
-	out := Transaction{CallID: w.texts.of(t.line.call), CUCM: w.texts.of(t.line.to), CSeq: t.last.msgs[0].cseq, Kind: t.kind, Code: int(t.code), Answer: t.phrase(w),
-		NewReg: t.marks.newReg, Expires: int(max(0, t.expires)), Hops: []Hop{}}
-	begin := t.attempts[0].msgs[0]
-	for _, at := range t.attempts {
-		out.Attempts += at.requests(w.logs)
-		for _, m := range at.msgs {
-			if w.steady(m) < w.steady(begin) {
+func transaction(w *wire.Wire, t *wire.Txn, l phone.Lapse) Transaction {
+	out := Transaction{CallID: w.Texts.Of(t.Timeline.Call), CUCM: w.Texts.Of(t.Timeline.To), CSeq: t.Last.Messages[0].CSeq, Kind: t.Kind, Code: int(t.Code), Answer: t.Phrase(w),
+		NewReg: t.Marks.NewReg, Expires: int(max(0, t.Expires)), Hops: []Hop{}}
+	begin := t.Attempts[0].Messages[0]
+	for _, at := range t.Attempts {
+		out.Attempts += at.Requests(w.Logs)
+		for _, m := range at.Messages {
+			if w.Steady(m) < w.Steady(begin) {
 				begin = m
 			}
 		}
-		if at.challenged() && at.answer.is(hasBody) {
+		if at.Challenged() && at.Answer.Is(logs.HasBody) {
 			out.Challenge = "digest"
-			if at.answer.is(isBearer) {
+			if at.Answer.Is(logs.Bearer) {
 				out.Challenge = "bearer"
 			}
 		}
 	}
-	out.At = begin.time()
-	if l.from != nil {
-		gap := t.begun - l.from.ok
+	out.At = begin.Time()
+	if l.From != nil {
+		gap := t.Begun - l.From.OK
 		out.GapS = floats(&gap)
-		if l.cadence > 0 && l.steadyKind() && l.first() == t {
-			if out.LateByS = floats(l.late()); out.LateByS != nil || t.marks.newReg {
-				out.Due = stamp(l.from.ok + l.cadence)
+		if l.Cadence > 0 && l.SteadyKind() && l.First() == t {
+			if out.LateByS = floats(l.Late()); out.LateByS != nil || t.Marks.NewReg {
+				out.Due = stamp(l.From.OK + l.Cadence)
 			}
 		}
 	}
-	c, e := t.peers(w.logs)
+	c, e := t.Peers(w.Logs)
 	if c != nil {
-		out.C = c.name
+		out.C = c.Name
 	}
 	if e != nil {
-		out.E = e.name
+		out.E = e.Name
 	}
 	return out
 }
 
 // hops are the messages of a transaction; what E sent and C received is one.
-func hops(w *wire, t *txn) []Hop {
-	var msgs []*message
-	for _, at := range t.attempts {
-		msgs = append(msgs, at.msgs...)
+func hops(w *wire.Wire, t *wire.Txn) []Hop {
+	var msgs []*logs.Message
+	for _, at := range t.Attempts {
+		msgs = append(msgs, at.Messages...)
 	}
-	slices.SortStableFunc(msgs, func(x, y *message) int {
-		return first(compare(w.steady(x), w.steady(y)), compare(w.stage(x), w.stage(y)))
+	slices.SortStableFunc(msgs, func(x, y *logs.Message) int {
+		return cmp.Or(cmp.Compare(w.Steady(x), w.Steady(y)), cmp.Compare(w.Stage(x), w.Stage(y)))
 	})
 	out := []Hop{}
-	done := map[*message]bool{}
+	done := map[*logs.Message]bool{}
 	type key struct {
 		request bool
 		code    uint16
 		cseq    uint32
 	}
-	before := map[key]*message{}
+	before := map[key]*logs.Message{}
 	for i, m := range msgs {
 		if done[m] {
 			continue
 		}
 		done[m] = true
-		s := w.stage(m)
+		s := w.Stage(m)
 		from, to := ends(w, m, s)
-		h := Hop{Time: m.time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proof(w, m, label(w, m))}}
-		if s == outOfE || s == outOfC {
+		h := Hop{Time: m.Time(), From: from, To: to, What: label(w, m), Proofs: []Proof{proofOf(w, m.Shows(label(w, m)))}}
+		if s == logs.OutOfE || s == logs.OutOfC {
 			if o := received(w, msgs[i+1:], m, s+1, done); o != nil {
 				done[o] = true
-				h.To = w.texts.of(o.host)
-				h.Proofs = append(h.Proofs, proof(w, o, label(w, o)))
+				h.To = w.Texts.Of(o.Host)
+				h.Proofs = append(h.Proofs, proofOf(w, o.Shows(label(w, o))))
 			}
 		}
-		k := key{m.is(isRequest), m.code, m.cseq}
-		if b := before[k]; b != nil && w.agree(b.host, m.host) {
-			d := m.at - b.at
+		k := key{m.Is(logs.Request), m.Code, m.CSeq}
+		if b := before[k]; b != nil && w.Agree(b.Host, m.Host) {
+			d := m.At - b.At
 			h.DelayMS = floats(&d)
 			*h.DelayMS *= 1e3
 		}
@@ -149,9 +150,9 @@ func hops(w *wire, t *txn) []Hop {
 }
 
 // received finds the record of the peer that received what another sent.
-func received(w *wire, in []*message, m *message, s stage, done map[*message]bool) *message {
+func received(w *wire.Wire, in []*logs.Message, m *logs.Message, s logs.Stage, done map[*logs.Message]bool) *logs.Message {
 	for _, o := range in {
-		if !done[o] && w.stage(o) == s && o.cseq == m.cseq && o.code == m.code && (o.branch == m.branch || o.branch == 0 || m.branch == 0) {
+		if !done[o] && w.Stage(o) == s && o.CSeq == m.CSeq && o.Code == m.Code && (o.Branch == m.Branch || o.Branch == 0 || m.Branch == 0) {
 			return o
 		}
 	}
@@ -159,39 +160,42 @@ func received(w *wire, in []*message, m *message, s stage, done map[*message]boo
 }
 
 // ends are the neighbours between which a message passed.
-func ends(w *wire, m *message, s stage) (from, to string) {
-	self, far := w.texts.of(m.host), w.texts.end(m.far).Addr().String()
-	if !w.texts.end(m.far).IsValid() {
+func ends(w *wire.Wire, m *logs.Message, s logs.Stage) (from, to string) {
+	self, far := w.Texts.Of(m.Host), w.Texts.AddrPort(m.Far).Addr().String()
+	if !w.Texts.AddrPort(m.Far).IsValid() {
 		far = ""
 	}
-	if name := w.own[m.far]; name != "" {
+	if name := w.Own[m.Far]; name != "" {
 		far = name
 	}
 	switch s {
-	case phoneToE:
+	case logs.PhoneToE:
 		return AtPhone, self
-	case eToPhone:
+	case logs.EToPhone:
 		return self, AtPhone
-	case toCUCM:
+	case logs.ToCUCM:
 		return self, AtCUCM
-	case fromCUCM:
+	case logs.FromCUCM:
 		return AtCUCM, self
-	case intoC, intoE:
+	case logs.IntoC, logs.IntoE:
 		return far, self
 	}
-	if m.is(isSent) {
+	if m.Is(logs.Sent) {
 		return self, far
 	}
 	return far, self
 }
 
-func label(w *wire, m *message) string {
-	if m.is(isRequest) {
+func label(w *wire.Wire, m *logs.Message) string {
+	if m.Is(logs.Request) {
 		return "REGISTER"
 	}
-	s := fmt.Sprint(m.code)
-	if m.phrase != 0 {
-		s += " " + w.texts.of(m.phrase)
+	s := fmt.Sprint(m.Code)
+	if m.Phrase != 0 {
+		s += " " + w.Texts.Of(m.Phrase)
 	}
 	return s
 }
+
+// maxShown is from how many messages on a transaction is not shown one by one: it loops.
+const maxShown = 1000

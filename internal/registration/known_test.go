@@ -32,7 +32,7 @@ func contents(t *testing.T, s Source) []byte {
 	return b
 }
 
-func (s Source) with(text []byte) Source {
+func with(s Source, text []byte) Source {
 	s.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	return s
 }
@@ -128,7 +128,7 @@ func TestSameRecords(t *testing.T) {
 		}
 		y := x
 		y.File += ".debug"
-		split = append(split, x.with(info), y.with(debug))
+		split = append(split, with(x, info), with(y, debug))
 	}
 	if got := essenceOfPhones(analyze(t, split, o)); got != want {
 		t.Errorf("in two files:\n%s\nin one:\n%s", got, want)
@@ -193,7 +193,7 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("the disk is gon
 // TestNothing: no logs, empty logs and logs without REGISTERs are said.
 func TestNothing(t *testing.T) {
 	t.Parallel()
-	for _, s := range [][]Source{nil, {{Host: "expc01", Role: "C"}}, {Source{Host: "expc01", Role: "C", Complete: true}.with([]byte("no record\n"))}} {
+	for _, s := range [][]Source{nil, {{Host: "expc01", Role: "C"}}, {with(Source{Host: "expc01", Role: "C", Complete: true}, []byte("no record\n"))}} {
 		r := analyze(t, s, Options{})
 		if r.Verdict != VerdictUnknown || len(r.Phones) != 0 {
 			t.Errorf("of nothing: %s", r.Summary)

@@ -22,7 +22,7 @@ func TestSpellings(t *testing.T) {
 			text := contents(t, s[i])
 			half := bytes.Index(text[len(text)/2:], []byte("\n2026-")) + len(text)/2 + 1
 			full := bytes.ReplaceAll(text[half:], []byte(" "+host+" "), []byte(" "+string(bytes.ToUpper([]byte(host)))+".example.com "))
-			s[i] = s[i].with(append(bytes.Clone(text[:half]), full...))
+			s[i] = with(s[i], append(bytes.Clone(text[:half]), full...))
 		}
 	}
 	if got := plain(analyze(t, s, o)); got != want {

@@ -2,6 +2,7 @@ package registration
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -175,7 +176,7 @@ func (s *bkSite) sources() ([]Source, Options) {
 		if h.left {
 			continue
 		}
-		slices.SortStableFunc(h.recs, func(x, y bkRec) int { return compare(x.w, y.w) })
+		slices.SortStableFunc(h.recs, func(x, y bkRec) int { return cmp.Compare(x.w, y.w) })
 		var b bytes.Buffer
 		for _, r := range h.recs {
 			gone := s.cut && (r.at < s.since || r.at >= s.until)

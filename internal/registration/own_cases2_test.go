@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // ex writes one REGISTER, and returns when C got the answer.
@@ -176,7 +178,7 @@ func bkShow(r *Report) string {
 // bkSays finds a sentence about a phone with at least that confidence.
 func bkSays(p Phone, confidence, what string) bool {
 	for _, s := range p.Statements {
-		if strings.Contains(s.Text, what) && (confidence == "" || lower(s.Confidence, confidence) == confidence) {
+		if strings.Contains(s.Text, what) && (confidence == "" || judge.Lesser(s.Confidence, confidence) == confidence) {
 			return true
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // Truth: the phone came back with one line; later it sends a REGISTER with a body that has no
@@ -246,7 +248,7 @@ func TestOwnLateAtOfAnother(t *testing.T) {
 	p.ex(bkEx{at: last + 150*bkS, full: true})
 	p.keep(last+265*bkS, 1190*bkS, 115*bkS)
 	r := s.report(t)
-	if ph := bkFind(t, r, p.dev); ph.LateByS != nil || ph.LateAt == atPhone {
+	if ph := bkFind(t, r, p.dev); ph.LateByS != nil || ph.LateAt == judge.BeforeE {
 		bkFail(t, r, "what came back at %v was not late, and late by %v %q is said", ph.At, deref(ph.LateByS), ph.LateAt)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // Truth: a phone with two lines came back by keep-alive at 14:06 (partial), and was reset two minutes
@@ -54,7 +56,7 @@ func TestOwnStepsThenLate(t *testing.T) {
 	p.ex(bkEx{at: last + 138*bkS, newreg: true})
 	p.keep(last+253*bkS, 1490*bkS, 115*bkS)
 	r := s.report(t)
-	if ph := bkFind(t, r, p.dev); ph.LateAt == atEtoC || bkSays(ph, Likely, "later than usual") {
+	if ph := bkFind(t, r, p.dev); ph.LateAt == judge.BetweenEAndC || bkSays(ph, Likely, "later than usual") {
 		bkFail(t, r, "the way from E to C took 4 ms, as ever")
 	}
 }
@@ -72,7 +74,7 @@ func TestOwnOvertakenInE(t *testing.T) {
 	p.ex(bkEx{at: last + 157*bkS, newreg: true})
 	p.keep(last+272*bkS, 1190*bkS, 115*bkS)
 	r := s.report(t)
-	if ph := bkFind(t, r, p.dev); ph.LateAt == atPhone && ph.CauseConfidence != CannotTell {
+	if ph := bkFind(t, r, p.dev); ph.LateAt == judge.BeforeE && ph.CauseConfidence != CannotTell {
 		bkFail(t, r, "E had received the first one in time and kept it")
 	}
 }

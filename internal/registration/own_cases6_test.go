@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // bkAlone is a site of which only C logs.
@@ -156,7 +158,7 @@ func TestOwnSlowAnswerTakesBlame(t *testing.T) {
 	p.ex(bkEx{at: last + 169*bkS, ans: 20 * bkS, newreg: true})
 	p.keep(last+310*bkS, 1190*bkS, 115*bkS)
 	r := s.report(t)
-	if ph := bkFind(t, r, p.dev); ph.LateAt == atCtoU {
+	if ph := bkFind(t, r, p.dev); ph.LateAt == judge.BetweenCAndCUCM {
 		bkFail(t, r, "it was 54 s late when E got it")
 	}
 }
@@ -216,7 +218,7 @@ func TestOwnOvertakenInC(t *testing.T) {
 	p.ex(bkEx{at: last + 157*bkS, newreg: true})
 	p.keep(last+272*bkS, 1190*bkS, 115*bkS)
 	r := s.report(t)
-	if ph := bkFind(t, r, p.dev); ph.LateAt == atPhone && ph.CauseConfidence != CannotTell || strings.Contains(ph.Advice, "Timer Register Delta") {
+	if ph := bkFind(t, r, p.dev); ph.LateAt == judge.BeforeE && ph.CauseConfidence != CannotTell || strings.Contains(ph.Advice, "Timer Register Delta") {
 		bkFail(t, r, "C had received the first one in time and kept it")
 	}
 }

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
@@ -39,7 +40,7 @@ type fzQueue []fzEvent
 
 func (q fzQueue) Len() int { return len(q) }
 func (q fzQueue) Less(i, j int) bool {
-	return first(compare(q[i].at, q[j].at), compare(q[i].n, q[j].n)) < 0
+	return cmp.Or(cmp.Compare(q[i].at, q[j].at), cmp.Compare(q[i].n, q[j].n)) < 0
 }
 func (q fzQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
 func (q *fzQueue) Push(x any)   { *q = append(*q, x.(fzEvent)) }

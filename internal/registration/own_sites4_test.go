@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/registration/judge"
 )
 
 // check compares what is said with the truth.
@@ -131,13 +133,13 @@ func (z *fz) check(r *Report, fail func(rule, what string)) {
 		if first == nil {
 			continue
 		}
-		if ph.LateAt == atPhone && ph.CauseConfidence != CannotTell && first.e-prev.ok < cadence+2*bkS {
+		if ph.LateAt == judge.BeforeE && ph.CauseConfidence != CannotTell && first.e-prev.ok < cadence+2*bkS {
 			bad("late at", fmt.Sprintf("before E, and E had the first %s after the success", first.e-prev.ok))
 		}
-		if ph.LateAt == atC && ph.Cause == CauseLate && first.cOut-first.c < 2*bkS || ph.LateAt == atE && ph.Cause == CauseLate && first.eOut-first.e < 2*bkS {
+		if ph.LateAt == judge.InC && ph.Cause == CauseLate && first.cOut-first.c < 2*bkS || ph.LateAt == judge.InE && ph.Cause == CauseLate && first.eOut-first.e < 2*bkS {
 			bad("late at", ph.LateAt)
 		}
-		if ph.LateAt == atCtoU && ph.CauseConfidence != CannotTell && why == "expiry" && came.u-came.cOut < 2*bkS && first == came {
+		if ph.LateAt == judge.BetweenCAndCUCM && ph.CauseConfidence != CannotTell && why == "expiry" && came.u-came.cOut < 2*bkS && first == came {
 			bad("late at", ph.LateAt)
 		}
 		stepped := z.steps["expc01"] || z.steps["expe01"]
@@ -255,7 +257,7 @@ func TestOwnCorrupt(t *testing.T) {
 					}
 				}
 			}
-			src[i] = src[i].with(text)
+			src[i] = with(src[i], text)
 			if r.IntN(3) == 0 {
 				src[i].Host, src[i].Role = "", ""
 			}

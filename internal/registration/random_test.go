@@ -184,7 +184,9 @@ func checkTrue(t *rapid.T, p *lab.Played, r *Report, holes bool) {
 					last = h
 				}
 			}
-			seen := slices.ContainsFunc(r.Phones, func(ph Phone) bool { return ph.Device == d && ph.Verdict != VerdictUnknown && len(ph.Transactions) > 0 })
+			seen := slices.ContainsFunc(r.Phones, func(ph Phone) bool {
+				return ph.Device == d && ph.Verdict != VerdictUnknown && len(ph.Transactions) > 0
+			})
 			if seen && last.Lines > 0 && last.Lines < last.All && last.NewReg {
 				t.Fatalf("healthy, but %s is partial: %s", d, r.Summary)
 			}

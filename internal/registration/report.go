@@ -13,42 +13,44 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // Verdicts of a Report. Readers must accept new values.
 const (
-	VerdictPartial   = "partial"
-	VerdictRecovered = "recovered"
+	VerdictPartial   = judge.VerdictPartial
+	VerdictRecovered = judge.VerdictRecovered
 	VerdictHealthy   = "healthy"
-	VerdictUnknown   = "unknown"
+	VerdictUnknown   = judge.VerdictUnknown
 )
 
 // Verdicts of a Phone, beside VerdictPartial, VerdictRecovered and VerdictUnknown.
 const (
-	PhoneCameBack     = "came_back_by_keepalive"
-	PhoneRegistered   = "registered"
-	PhoneUnregistered = "unregistered"
-	PhoneRefused      = "refused"
+	PhoneCameBack     = judge.PhoneCameBack
+	PhoneRegistered   = judge.PhoneRegistered
+	PhoneUnregistered = judge.PhoneUnregistered
+	PhoneRefused      = judge.PhoneRefused
 )
 
 // Causes.
 const (
-	CauseLate         = "late_keepalive"
-	CauseTCP          = "tcp_dropped"
-	CauseTraversal    = "traversal_down"
-	CausePath         = "path_changed"
-	CauseFailover     = "cucm_failover"
-	CauseAuth         = "auth"
-	CauseRefused      = "refused"
-	CauseResetOrLogin = "reset_or_login"
-	CauseUnknown      = "unknown"
+	CauseLate         = judge.CauseLate
+	CauseTCP          = judge.CauseTCP
+	CauseTraversal    = judge.CauseTraversal
+	CausePath         = judge.CausePath
+	CauseFailover     = judge.CauseFailover
+	CauseAuth         = judge.CauseAuth
+	CauseRefused      = judge.CauseRefused
+	CauseResetOrLogin = judge.CauseResetOrLogin
+	CauseUnknown      = judge.CauseUnknown
 )
 
 // Confidences.
 const (
-	Certain    = "certain"
-	Likely     = "likely"
-	CannotTell = "cannot_tell"
+	Certain    = judge.Certain
+	Likely     = judge.Likely
+	CannotTell = judge.CannotTell
 )
 
 // A Report is registrations.json, and what `grab report --json` prints. All times
@@ -164,11 +166,11 @@ type Phone struct {
 
 // Kinds of a Transaction.
 const (
-	KindFull       = "full"                // all lines
-	KindKeepAlive  = "keepalive"           // no body
-	KindSecondary  = "keepalive_secondary" // Expires: 0 and cisco-keep-alive
-	KindUnregister = "unregister"
-	KindRegister   = "register" // no body was logged: which kind is not known
+	KindFull       = wire.KindFull      // all lines
+	KindKeepAlive  = wire.KindKeepAlive // no body
+	KindSecondary  = wire.KindSecondary // Expires: 0 and cisco-keep-alive
+	KindUnregister = wire.KindUnregister
+	KindRegister   = wire.KindRegister // no body was logged: which kind is not known
 )
 
 // A Transaction is one REGISTER with its answer, its challenges and repetitions

@@ -1,24 +1,27 @@
 package registration
 
 import (
-	"maps"
+	"cmp"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/registration/phone"
+	"rtmtgrab/internal/registration/wire"
 )
 
 // write makes the report of what was found: the last step.
-func write(w *wire, phones []*phone, rulings []*ruling) *Report {
-	r := &Report{BodiesLogged: w.bodies, Notes: []string{}, Files: []File{}, Alerts: w.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
+func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruling) *Report {
+	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
 	}
-	for i, s := range w.scans {
-		r.Records, r.Unread = r.Records+s.records, r.Unread+s.unread
-		r.Files = append(r.Files, w.file(i, s))
+	for i, s := range w.Scans {
+		r.Records, r.Unread = r.Records+s.Records, r.Unread+s.Unread
+		r.Files = append(r.Files, fileOf(w, i, s))
 	}
 
 	all := make([]told, len(phones))
@@ -28,7 +31,7 @@ func write(w *wire, phones []*phone, rulings []*ruling) *Report {
 	slices.SortFunc(all, byRank)
 	groups := groupsOf(w, all)
 	shareOf(all)
-	hidden := writeHops(w, all)
+	hidden := writeHops(w, all, o.Hops)
 	for _, t := range all {
 		r.Phones = append(r.Phones, t.out)
 	}
@@ -36,59 +39,67 @@ func write(w *wire, phones []*phone, rulings []*ruling) *Report {
 		r.Groups = append(r.Groups, g.out)
 	}
 	r.Connections = connections(w, all)
-	r.Verdict, r.Summary = conclude(w, all, groups)
-	r.Notes = append(r.Notes, notes(w, all, hidden)...)
+	r.Verdict, r.Summary = conclude(w, all, groups, len(o.Alerts) > 0)
+	r.Notes = append(r.Notes, notes(o, w, all, hidden)...)
 	return r
 }
 
 // A told is a phone with the ruling on it, and what the report says of it.
 type told struct {
-	*phone
-	*ruling
+	*phone.Phone
+	*judge.Ruling
 	out Phone
 }
 
 // tellOf puts a ruling into the words of the report.
-func tellOf(w *wire, p *phone, r *ruling) told {
-	o := Phone{Device: p.device, MAC: p.mac, Numbers: list(p.numbers), Model: w.texts.of(p.traits.model), User: w.texts.of(p.traits.user), Software: softwareOf(w, p),
-		Named: p.named, CallIDs: p.callIDs(w), Transactions: []Transaction{}, Verdict: r.verdict, VerdictConfidence: r.confidence, Confidence: r.confidence}
-	proofs := r.proofs
-	if r.about != nil && (r.verdict == VerdictPartial || r.verdict == PhoneCameBack || r.about.marks.newReg && r.about.kind == KindKeepAlive) {
-		o.At = stamp(r.about.sent)
+func tellOf(w *wire.Wire, p *phone.Phone, r *judge.Ruling) told {
+	o := Phone{Device: p.Device, MAC: p.MAC, Numbers: list(p.Numbers), Model: w.Texts.Of(p.Traits.Model), User: w.Texts.Of(p.Traits.User), Software: softwareOf(w, p),
+		Named: p.Named, CallIDs: p.CallIDs(w), Transactions: []Transaction{}, Verdict: r.Verdict, VerdictConfidence: r.Confidence, Confidence: r.Confidence}
+	proofs := r.Proofs
+	if r.About != nil && (r.Verdict == VerdictPartial || r.Verdict == PhoneCameBack || r.About.Marks.NewReg && r.About.Kind == KindKeepAlive) {
+		o.At = stamp(r.About.Sent)
 	}
-	if r.back != 0 {
-		o.BackAt = stamp(r.back)
+	if r.Back != 0 {
+		o.BackAt = stamp(r.Back)
 	}
-	claims := slices.Clone(r.claims)
-	if r.reason != nil {
-		o.Cause, o.CauseConfidence, o.Confidence = r.reason.cause, r.reason.confidence, r.reason.confidence
-		proofs = append(slices.Clone(proofs), r.reason.proofs...)
-		if r.reason.lost != 0 {
-			o.LostAt = stamp(r.reason.lost)
+	claims := statements(r.Claims)
+	if r.Reason != nil {
+		o.Cause, o.CauseConfidence, o.Confidence = r.Reason.Cause, r.Reason.Confidence, r.Reason.Confidence
+		proofs = append(slices.Clone(proofs), r.Reason.Proofs...)
+		if r.Reason.Lost != 0 {
+			o.LostAt = stamp(r.Reason.Lost)
 		}
-		if o.Advice = r.advice; o.Advice == "" {
-			o.Advice = advice(o.Verdict, r.reason)
+		if o.Advice = r.Advice; o.Advice == "" {
+			o.Advice = advice(o.Verdict, r.Reason)
 		}
-		o.LateAt = r.reason.where
-		cause := Statement{"cause: " + r.reason.causeWords() + ": " + r.reason.why, r.reason.confidence}
+		o.LateAt = r.Reason.Where
+		cause := Statement{"cause: " + causeWords(r.Reason) + ": " + r.Reason.Why, r.Reason.Confidence}
 		claims = slices.Insert(claims, min(1, len(claims)), cause)
 	}
 	lateNumbers(w, r, &o)
-	o.Statements = list(claims)
+	o.Statements = claims
 	for i := range o.Statements {
 		o.Statements[i].Text = sentence(o.Statements[i].Text)
 	}
-	o.Proofs = distinct(proofs)
-	t := told{phone: p, ruling: r, out: o}
+	o.Proofs = distinct(proofsOf(w, proofs))
+	t := told{Phone: p, Ruling: r, out: o}
 	t.out.Summary = t.summary()
 	return t
 }
 
+func statements(claims []judge.Claim) []Statement {
+	out := make([]Statement, len(claims))
+	for i, c := range claims {
+		out[i] = Statement(c)
+	}
+	return out
+}
+
 // summary is the verdict, and why, in one sentence.
 func (t told) summary() string {
-	s := t.name() + " " + t.claims[0].Text
-	if t.reason != nil {
-		s += "; cause: " + t.reason.causeWords() + " (" + sure[t.reason.confidence] + "): " + t.reason.why
+	s := t.name() + " " + t.Claims[0].Text
+	if t.Reason != nil {
+		s += "; cause: " + causeWords(t.Reason) + " (" + sure[t.Reason.Confidence] + "): " + t.Reason.Why
 	}
 	return strings.TrimSuffix(s, ".") + "."
 }
@@ -107,38 +118,26 @@ func sentence(s string) string {
 // lateNumbers enters the three numbers of the late REGISTER that counts. There is none
 // where the phone was refused, where a connection or the traversal zone is the cause,
 // or where the first attempt is not in the logs.
-func lateNumbers(w *wire, r *ruling, o *Phone) {
-	if r.late == nil || r.late.to == nil || r.verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
+func lateNumbers(w *wire.Wire, r *judge.Ruling, o *Phone) {
+	if r.Late == nil || r.Late.To == nil || r.Verdict == PhoneRefused || o.Cause == CauseTCP || o.Cause == CauseTraversal {
 		return
 	}
-	l := *r.late
-	if l.first().firstAt(toCUCM) == nil || l.to.kind == KindFull {
+	l := *r.Late
+	if l.First().FirstAt(logs.ToCUCM) == nil || l.To.Kind == KindFull {
 		return
 	}
-	if l.cadence > 0 && l.gap() > l.cadence && l.steadyKind() {
-		late := l.gap() - l.cadence
+	if l.Cadence > 0 && l.Gap() > l.Cadence && l.SteadyKind() {
+		late := l.Gap() - l.Cadence
 		o.LateByS = floats(&late)
 	}
-	o.BeyondExpiresS, o.BeyondGraceS = floats(l.beyondExpires()), floats(beyondGrace(w, l))
-	if o.LateAt == nowhere {
-		o.LateAt = lostAt(w, l).where
+	o.BeyondExpiresS, o.BeyondGraceS = floats(l.BeyondExpires()), floats(l.BeyondGrace())
+	if o.LateAt == judge.Nowhere {
+		o.LateAt = judge.LostAt(w, l).Where
 	}
 }
 
-func (p *phone) callIDs(w *wire) []string {
-	out := []string{}
-	seen := map[text]bool{}
-	for _, t := range p.txns {
-		if !seen[t.line.call] {
-			seen[t.line.call] = true
-			out = append(out, w.texts.of(t.line.call))
-		}
-	}
-	return out
-}
-
-func softwareOf(w *wire, p *phone) string {
-	s, load := w.texts.of(p.traits.software), w.texts.of(p.traits.load)
+func softwareOf(w *wire.Wire, p *phone.Phone) string {
+	s, load := w.Texts.Of(p.Traits.Software), w.Texts.Of(p.Traits.Load)
 	if s != "" && load != "" {
 		return s + ", " + load
 	}
@@ -148,14 +147,14 @@ func softwareOf(w *wire, p *phone) string {
 // name is how the phone is spoken of.
 func (t told) name() string {
 	who := ""
-	if len(t.numbers) > 0 {
-		who = " (" + strings.Join(t.numbers, ", ") + ")"
+	if len(t.Numbers) > 0 {
+		who = " (" + strings.Join(t.Numbers, ", ") + ")"
 	}
 	switch {
-	case t.device != "":
-		return t.device + who
-	case t.mac != "":
-		return "MAC " + t.mac + " (read from its Call-ID, which is a guess)" + who
+	case t.Device != "":
+		return t.Device + who
+	case t.MAC != "":
+		return "MAC " + t.MAC + " (read from its Call-ID, which is a guess)" + who
 	default:
 		return "the phone of Call-ID " + t.out.CallIDs[0] + who
 	}
@@ -164,10 +163,10 @@ func (t told) name() string {
 // short is what the phone is called in lists.
 func (t told) short() string {
 	switch {
-	case t.device != "":
-		return t.device
-	case t.mac != "":
-		return t.mac
+	case t.Device != "":
+		return t.Device
+	case t.MAC != "":
+		return t.MAC
 	}
 	return t.out.CallIDs[0]
 }
@@ -175,7 +174,7 @@ func (t told) short() string {
 // byRank orders phones: those named, then the affected ones, then the rest.
 func byRank(x, y told) int {
 	named := func(t told) int {
-		if t.named {
+		if t.Named {
 			return 0
 		}
 		return 1
@@ -186,71 +185,21 @@ func byRank(x, y told) int {
 		}
 		return 1
 	}
-	return first(compare(named(x), named(y)), compare(rankOf(x.verdict), rankOf(y.verdict)), compare(late(x), late(y)), compare(x.short(), y.short()),
+	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(judge.Rank(x.Verdict), judge.Rank(y.Verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
 }
 
-func (w *wire) file(i int, s *scan) File {
-	src := w.sources[i]
-	f := File{Host: src.Host, Role: src.Role, Family: src.Family, File: src.File, Records: s.records}
-	if f.Host == "" && len(s.hosts) == 1 {
-		for id := range s.hosts {
-			f.Host = w.texts.of(id)
-		}
-	}
-	if h := w.byName[w.texts.ids[f.Host]]; f.Role == "" && f.Host != "" && h != nil {
-		f.Role = h.role
-	}
-	if !s.first.IsZero() {
-		from, to := s.first, s.last
-		if src.ClockOffset != nil {
-			from, to = from.Add(-*src.ClockOffset), to.Add(-*src.ClockOffset)
-		}
-		f.First, f.Last = &from, &to
-	}
-	if !w.Window.Empty() && (src.Complete || len(src.Missing) > 0) {
-		f.Coverage = string(evidence.Judge(w.Window, src.Missing))
-	}
-	return f
-}
-
-// connections lists those that carried a REGISTER or failed, with their phones.
-func connections(w *wire, phones []told) []Connection {
-	for _, p := range phones {
-		for _, t := range p.txns {
-			for _, at := range t.attempts {
-				if m := at.at[toCUCM]; m != nil {
-					if k := w.links.of(m); k != nil {
-						k.devices[p.short()] = true
-					}
-				}
-			}
-		}
-	}
-	out := []Connection{}
-	for _, k := range w.links.all {
-		c := Connection{C: w.texts.of(k.c), CUCM: k.node(), How: k.how, Failed: k.failed, Devices: list(slices.Sorted(maps.Keys(k.devices))), Proofs: k.records(w)}
-		if k.local.IsValid() {
-			c.Local = k.local.String()
-		}
-		if k.opened != 0 {
-			c.Opened = stamp(k.opened)
-		}
-		if k.closed != 0 && !k.failed {
-			c.Closed = stamp(k.closed)
-		}
-		out = append(out, c)
+// proofsOf are records as the report names them.
+func proofsOf(w *wire.Wire, in []logs.Proof) []Proof {
+	out := make([]Proof, len(in))
+	for i, p := range in {
+		out[i] = proofOf(w, p)
 	}
 	return out
 }
 
-// proof is the record of a message.
-func proof(w *wire, m *message, what string) Proof {
-	return placeProof(w, m.host, m.place(), m.at, what)
-}
-
-func placeProof(w *wire, host text, p place, at int64, what string) Proof {
-	return Proof{Host: w.texts.of(host), File: w.sources[p.source].File, Offset: p.offset, Length: int64(p.length), Time: time.Unix(0, at).UTC(), What: what}
+func proofOf(w *wire.Wire, p logs.Proof) Proof {
+	return Proof{Host: w.Texts.Of(p.Host), File: w.Sources[p.Place.Source].File, Offset: p.Place.Offset, Length: int64(p.Place.Length), Time: time.Unix(0, p.At).UTC(), What: p.What}
 }
 
 // distinct drops records that are named twice.
