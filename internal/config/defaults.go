@@ -27,6 +27,30 @@ func defaults(base string) Config {
 	}
 }
 
+// begin sets what a new element of a list, or a pointer's target, begins as.
+func (d *decoder) begin(v any) {
+	switch v := v.(type) {
+	case *Mail:
+		*v = defaultMail()
+	case *Jump:
+		*v = defaultJump()
+	case *Quiet:
+		*v = defaultQuiet()
+	case *SMTP:
+		*v = SMTP{TLS: TLSImplicit}
+	case *Canary:
+		*v = defaultCanary()
+	case *Notify:
+		*v = defaultNotify()
+	case *Webhook:
+		*v = Webhook{Template: "json"}
+	case *Heartbeat:
+		*v = Heartbeat{Every: 25 * time.Hour}
+	case *Host:
+		*v = blankHost(d.cfg)
+	}
+}
+
 func defaultMail() Mail {
 	return Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
 }

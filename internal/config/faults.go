@@ -35,6 +35,9 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// maxFaults bounds what is said of a file that has nothing but faults.
+const maxFaults = 1000
+
 // book collects faults while a file is read and checked.
 type book struct {
 	file   string
@@ -44,13 +47,22 @@ type book struct {
 	misfit map[string]bool // paths whose value is of another kind than wanted
 }
 
+func newBook(file string) book {
+	return book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}}
+}
+
 // bad records a fault at the line of path, or of the nearest path above it.
 func (b *book) bad(path, format string, args ...any) {
 	b.badAt(b.line(path), path, format, args...)
 }
 
 func (b *book) badAt(line int, path, format string, args ...any) {
-	b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
+	switch n := len(b.faults); {
+	case n < maxFaults:
+		b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
+	case n == maxFaults:
+		b.faults = append(b.faults, Fault{b.file, max(line, 1), "", "there are more faults than these"})
+	}
 	for p := path; p != ""; p = parent(p) {
 		b.failed[p] = true
 	}

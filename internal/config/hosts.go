@@ -9,21 +9,17 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// sites decodes the sites, last of all: a host begins with the file's ssh:,
-// logs: and ring:, and what it says itself is written over that. Its login is
-// whole or inherited: a host's password ends the file's key, and the reverse.
-func (d *decoder) sites(cfg *Config) {
-	switch {
-	case d.lost(""):
-		return
-	case !d.has("sites"):
-		d.bad("sites", "no sites are given: nothing to grab from")
-		return
-	}
-	blank := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
-	blank.SSH.Key, blank.SSH.Password, blank.SSH.Passphrase = Key{}, Secret{}, Secret{}
-	d.blank[reflect.TypeFor[Host]()] = reflect.ValueOf(blank)
-	d.value(d.later, "sites", reflect.ValueOf(&cfg.Sites).Elem(), "")
+// blankHost is what a host begins as: with the file's ssh:, logs: and ring:, less the
+// login, which is whole or inherited.
+func blankHost(cfg *Config) Host {
+	h := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
+	h.SSH.Key, h.SSH.Password, h.SSH.Passphrase = Key{}, Secret{}, Secret{}
+	return h
+}
+
+// inheritLogins gives hosts without a login of their own that of the file: a host's
+// password ends the file's key, and the reverse.
+func (d *decoder) inheritLogins(cfg *Config) {
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
 			ssh := &cfg.Sites[i].Hosts[j].SSH
@@ -54,7 +50,7 @@ func (d *decoder) inherit(path string, host *SSH, global SSH) {
 
 // allSites checks what concerns sites and hosts together.
 func (c *checker) allSites() {
-	if c.cfg.Sites != nil && len(c.cfg.Sites) == 0 {
+	if len(c.cfg.Sites) == 0 && c.sound("sites") {
 		c.bad("sites", "no sites are given: nothing to grab from")
 	}
 	names := map[string]string{}

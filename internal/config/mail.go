@@ -1,29 +1,11 @@
 package config
 
-import (
-	"reflect"
-	"strings"
-
-	"github.com/goccy/go-yaml/ast"
-)
+import "strings"
 
 // maxMails bounds the folders that are watched: each is a connection of its own.
 const maxMails = 50
 
-// some decodes a list, or a lone element that is written without a list around
-// it; the element then stands at the list's own path.
-func (d *decoder) some(n ast.Node, path string, v reflect.Value) {
-	if _, ok := n.(*ast.SequenceNode); ok {
-		d.list(n, path, v)
-		return
-	}
-	list := reflect.MakeSlice(v.Type(), 1, 1)
-	d.begin(list.Index(0))
-	d.value(n, path, list.Index(0), "")
-	v.Set(list)
-}
-
-// element is the path of a list's element that some has decoded.
+// element is the path of a list's element, which may stand there alone.
 func (c *checker) element(path string, i int) string {
 	if at := indexed(path, i); c.has(at) {
 		return at

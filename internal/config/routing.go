@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"rtmtgrab/internal/evidence"
 )
 
@@ -75,8 +73,6 @@ func parseClock(s string) (time.Duration, error) {
 	}
 	return d, nil
 }
-
-func (d *decoder) clock(n ast.Node, path string, to *time.Duration) { text(d, n, path, to, parseClock) }
 
 func defaultQuiet() Quiet { return Quiet{To: day} }
 

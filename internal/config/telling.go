@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 )
 
 // SMTP is the server that notices and canaries are sent through.
@@ -68,9 +68,9 @@ type Webhook struct {
 type Address struct{ Secret }
 
 // address decodes text, or a Secret.
-func (d *decoder) address(n ast.Node, path string, to *Address) {
-	if _, ok := pairs(n); ok {
-		d.secret(n, path, &to.Secret)
+func (d *decoder) address(n *yaml.Node, path string, to *Address) {
+	if n.Kind == yaml.MappingNode {
+		to.Secret = d.secret(n, path)
 		return
 	}
 	if s, ok := d.scalar(n, path); ok {

@@ -10,11 +10,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -160,73 +161,48 @@ func (d *decoder) path(s string) string {
 	return filepath.Join(d.base, s)
 }
 
-// secret decodes {file: NAME} or {env: NAME}.
-func (d *decoder) secret(n ast.Node, path string, to *Secret) {
-	var raw struct {
-		File string `yaml:"file,path"`
-		Env  string `yaml:"env"`
-	}
-	if d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME} or {env: NAME}") {
-		*to = d.source(path, raw.File, raw.Env)
-	}
-}
-
-// key is secret with {agent: …} as a third form.
-func (d *decoder) key(n ast.Node, path string, to *Key) {
-	var raw struct {
-		File  string `yaml:"file,path"`
-		Env   string `yaml:"env"`
-		Agent string `yaml:"agent"`
-	}
-	if !d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME}, {env: NAME} or {agent: KEY}") {
-		return
-	}
-	switch {
-	case raw.Agent == "":
-		to.Secret = d.source(path, raw.File, raw.Env)
-	case fingerprint(raw.Agent):
-		to.Agent = raw.Agent
-	case strings.HasPrefix(raw.Agent, "SHA256:"):
-		d.bad(join(path, "agent"), "this is no fingerprint as `ssh-add -l` prints it")
-	default:
-		to.Agent = d.path(raw.Agent)
-	}
-}
-
-// hidden decodes the mapping that names a secret, exactly one way, and quotes
-// nothing of it.
-func (d *decoder) hidden(n ast.Node, path string, raw reflect.Value, forms string) bool {
-	if _, ok := pairs(n); !ok {
-		d.bad(path, "a secret is never written into this file: use %s", forms)
-		return false
-	}
-	d.quiet = true
-	d.mapping(n, path, raw)
-	d.quiet = false
-	given := 0
-	for f := range fields(raw.Type()) {
-		if d.has(join(path, f.key)) {
-			given++
-		}
-		if d.has(join(path, f.key)) && raw.Field(f.index).String() == "" && d.sound(join(path, f.key)) {
-			d.bad(join(path, f.key), "the value is empty")
-		}
-	}
-	if given != 1 && d.sound(path) {
-		d.bad(path, "exactly one of %s is wanted", forms)
-	}
-	return d.sound(path)
-}
-
 var envRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (d *decoder) source(path, file, env string) Secret {
-	if env == "" {
-		return SecretFile(file)
+// secret decodes {file: NAME} or {env: NAME}.
+func (d *decoder) secret(n *yaml.Node, path string) Secret {
+	return d.key(n, path, "{file: NAME} or {env: NAME}", "file", "env").Secret
+}
+
+// key decodes the one key and value that say where a secret is. It quotes nothing of
+// them: the secret itself may stand there.
+func (d *decoder) key(n *yaml.Node, path, forms string, keys ...string) (k Key) {
+	switch {
+	case n.Kind != yaml.MappingNode:
+		d.bad(path, "a secret is never written into this file: use %s", forms)
+		return k
+	case len(n.Content) != 2:
+		d.bad(path, "exactly one of %s is wanted", forms)
+		return k
+	case !slices.Contains(keys, n.Content[0].Value):
+		d.badAt(n.Content[0].Line, path, "there is a key here that is not known (it is not shown, as it may be a secret): use %s", forms)
+		return k
 	}
-	if !envRE.MatchString(env) {
-		d.bad(join(path, "env"), "this is no name of an environment variable (it is not shown, as it may be a secret)")
-		return Secret{}
+
+	form, value := n.Content[0], ""
+	at := join(path, form.Value)
+	d.lines[at] = form.Line
+	d.value(n.Content[1], at, reflect.ValueOf(&value).Elem(), "")
+	switch {
+	case !d.sound(at):
+	case strings.TrimSpace(value) == "":
+		d.bad(at, "the value is empty")
+	case form.Value == "file":
+		k.Secret = SecretFile(d.path(value))
+	case form.Value == "env" && envRE.MatchString(value):
+		k.Secret = SecretEnv(value)
+	case form.Value == "env":
+		d.bad(at, "this is no name of an environment variable (it is not shown, as it may be a secret)")
+	case fingerprint(value):
+		k.Agent = value
+	case strings.HasPrefix(value, "SHA256:"):
+		d.bad(at, "this is no fingerprint as `ssh-add -l` prints it")
+	default:
+		k.Agent = d.path(value)
 	}
-	return SecretEnv(env)
+	return k
 }
