@@ -41,7 +41,7 @@ func (c *checker) authenticity() {
 	const at = "alerts.authenticity"
 	alerts := &c.cfg.Alerts
 	a := &alerts.Authenticity
-	if alerts.Limit > maxLimit && c.sound("alerts.limit") {
+	if alerts.Limit > maxLimit && c.given("alerts.limit") {
 		c.bad("alerts.limit", "at most %d; 0 is no limit", maxLimit)
 	}
 	c.oneOf(at+".check", a.Check, CheckNone, CheckResults, CheckDKIM)
@@ -57,7 +57,7 @@ func (c *checker) authenticity() {
 	if c.has(at+".authserv_id") && c.required(at+".authserv_id", a.AuthServID) && strings.ContainsAny(a.AuthServID, " \t()<>,;:\\\"[]?=") {
 		c.bad(at+".authserv_id", "%s is no name of a server", quote(a.AuthServID))
 	}
-	if a.Hops > maxHops && c.sound(at+".hops") {
+	if a.Hops > maxHops && c.given(at+".hops") {
 		c.bad(at+".hops", "at most %d", maxHops)
 	}
 	if a.Check != CheckNone && len(a.Domains) == 0 && len(alerts.From) == 0 && c.sound(at, at+".check", at+".domains", "alerts.from") {

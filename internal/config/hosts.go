@@ -61,9 +61,7 @@ func (c *checker) allSites() {
 		if c.lost(path) {
 			continue
 		}
-		if c.name(path+".name", s.Name) {
-			c.unique(path+".name", s.Name, names)
-		}
+		c.name(path+".name", s.Name, names)
 		c.words(path+".clusters", s.Clusters)
 		c.words(path+".nodes", s.Nodes)
 		if s.CatchAll() && !c.routed(s.Name) && c.sound(path+".clusters", path+".nodes") {
@@ -79,8 +77,8 @@ func (c *checker) allSites() {
 		here := map[string]string{}
 		for j := range s.Hosts {
 			if !c.lost(hostPath(i, j)) {
-				c.host(hostPath(i, j), &s.Hosts[j])
-				c.place(hostPath(i, j), &s.Hosts[j], here, hosts)
+				c.host(hostPath(i, j), &s.Hosts[j], here)
+				c.place(hostPath(i, j), &s.Hosts[j], hosts)
 			}
 		}
 	}
@@ -106,8 +104,8 @@ type placed struct {
 
 // place sees to it that a name means one host in the whole file: it may stand in
 // several sites if all of it is the same.
-func (c *checker) place(path string, h *Host, site map[string]string, all map[string]placed) {
-	if !c.sound(path+".name", path+".address") || !c.unique(path+".name", h.Name, site) {
+func (c *checker) place(path string, h *Host, all map[string]placed) {
+	if !c.sound(path+".name", path+".address") {
 		return
 	}
 	low := strings.ToLower(h.Name)
@@ -124,19 +122,12 @@ func (c *checker) place(path string, h *Host, site map[string]string, all map[st
 	}
 }
 
-func (c *checker) host(path string, h *Host) {
-	c.name(path+".name", h.Name)
+// host checks a host of a site whose other hosts' names are seen.
+func (c *checker) host(path string, h *Host, seen map[string]string) {
+	c.name(path+".name", h.Name, seen)
 	c.oneOf(path+".role", h.Role, "C", "E", "")
-	if c.required(path+".address", h.Address) {
-		if a, err := parseAddress(h.Address, 22); err != nil {
-			c.bad(path+".address", "%s", err)
-		} else {
-			h.Address = a
-		}
-	}
-	if c.has(path+".host_key") && c.sound(path+".host_key") && !fingerprint(h.HostKey) {
-		c.bad(path+".host_key", "this is no fingerprint: it begins with SHA256: and has 43 characters after it; `grab trust --fingerprint` prints it")
-	}
+	c.address(path+".address", &h.Address, 22)
+	c.hostKey(path+".host_key", h.HostKey)
 	c.ssh(path+".ssh", h.SSH)
 	c.logs(path+".logs", h.Logs)
 	c.ring(path+".ring", h.Ring)
@@ -148,16 +139,22 @@ func (c *checker) host(path string, h *Host) {
 	}
 }
 
-// name checks a name of a site, host or family.
-func (c *checker) name(path, name string) bool {
+func (c *checker) hostKey(path, key string) {
+	if c.given(path) && !fingerprint(key) {
+		c.bad(path, "this is no fingerprint: it begins with SHA256: and has 43 characters after it; `grab trust --fingerprint` prints it")
+	}
+}
+
+// name checks a name that goes into names of files, unlike all seen before.
+func (c *checker) name(path, name string, seen map[string]string) {
 	if !c.required(path, name) {
-		return false
+		return
 	}
 	if err := evidence.CheckName(name); err != nil {
 		c.bad(path, "%s", err)
-		return false
+		return
 	}
-	return true
+	c.unique(path, name, seen)
 }
 
 // logins sees to it that every host has a way in.

@@ -41,11 +41,7 @@ func (c *checker) mail(at string, m *Mail) {
 	c.positive(at+".poll", m.Poll)
 	c.positive(at+".max_age", m.MaxAge)
 	c.server(at, m)
-	if m.CAFile != "" && c.sound(at+".ca_file") {
-		if _, err := m.Roots(); err != nil {
-			c.bad(at+".ca_file", "%s", err)
-		}
-	}
+	c.caFile(at+".ca_file", m.CAFile)
 }
 
 // mailName sees to it that every mailbox has a name of its own.
@@ -87,20 +83,11 @@ func (c *checker) mailboxes(at string, m *Mail, boxes map[string]string) {
 }
 
 func (c *checker) server(at string, m *Mail) {
-	if !c.required(at+".server", m.Server) {
-		return
-	}
 	port := 143
 	if m.TLS == TLSImplicit {
 		port = 993
 	}
-	a, err := parseAddress(m.Server, port)
-	if err != nil {
-		c.bad(at+".server", "%s", err)
-		return
-	}
-	m.Server = a
-	if m.TLS == TLSNone && !loopback(a) {
-		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
+	if c.address(at+".server", &m.Server, port) && m.TLS == TLSNone && !loopback(m.Server) {
+		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", m.Server)
 	}
 }

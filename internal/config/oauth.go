@@ -72,11 +72,7 @@ func (c *checker) oauth(at string, o *OAuth) {
 	c.secret(at+".certificate", o.Certificate)
 	c.secret(at+".service_account", o.ServiceAccount)
 	c.secret(at+".refresh_token", o.RefreshToken)
-	if o.CAFile != "" && c.sound(at+".ca_file") {
-		if _, err := o.Roots(); err != nil {
-			c.bad(at+".ca_file", "%s", err)
-		}
-	}
+	c.caFile(at+".ca_file", o.CAFile)
 	c.grant(at, o)
 	c.tenant(at, o)
 	c.scopes(at, o)

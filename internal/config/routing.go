@@ -95,12 +95,10 @@ func (c *checker) routing() {
 }
 
 func (c *checker) kind(at string, k *Kind, names map[string]string) {
-	if c.name(at+".name", k.Name) {
-		if strings.EqualFold(k.Name, evidence.DefaultKind) {
-			c.bad(at+".name", "%s is the kind of what alerts.match matches", quote(k.Name))
-		} else {
-			c.unique(at+".name", k.Name, names)
-		}
+	if strings.EqualFold(k.Name, evidence.DefaultKind) {
+		c.bad(at+".name", "%s is the kind of what alerts.match matches", quote(k.Name))
+	} else {
+		c.name(at+".name", k.Name, names)
 	}
 	if k.Match == nil && c.sound(at+".match") {
 		c.bad(at+".match", "this key is missing: which alerts are of this kind?")
@@ -115,12 +113,7 @@ func (c *checker) kind(at string, k *Kind, names map[string]string) {
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
 		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", k.Window.Before, k.Window.After, c.cfg.Window.Max)
 	}
-	seen := map[string]string{}
-	for i, f := range k.Families {
-		if c.name(indexed(at+".families", i), f) {
-			c.unique(indexed(at+".families", i), f, seen)
-		}
-	}
+	c.families(at+".families", k.Families)
 }
 
 func (c *checker) route(at string, r *Route, kinds map[string]string) {

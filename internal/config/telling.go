@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,9 +120,7 @@ func (c *checker) telling() {
 		if c.lost(at) {
 			continue
 		}
-		if c.name(at+".name", h.Name) {
-			c.unique(at+".name", h.Name, seen)
-		}
+		c.name(at+".name", h.Name, seen)
 		if h.Match == nil && c.sound(at+".match") {
 			c.bad(at+".match", "this key is missing")
 		}
@@ -140,14 +137,9 @@ func (c *checker) smtp() {
 	if c.required("smtp.from", s.From) {
 		c.mailbox("smtp.from", s.From)
 	}
-	if c.required("smtp.server", s.Server) {
-		port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
-		a, err := parseAddress(s.Server, port)
-		if err != nil {
-			c.bad("smtp.server", "%s", err)
-		} else if s.Server = a; s.TLS == TLSNone && !loopback(a) {
-			c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", a)
-		}
+	port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
+	if c.address("smtp.server", &s.Server, port) && s.TLS == TLSNone && !loopback(s.Server) {
+		c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", s.Server)
 	}
 	password, oauth := c.has("smtp.password"), c.has("smtp.oauth")
 	switch {
@@ -162,11 +154,7 @@ func (c *checker) smtp() {
 		c.oauth("smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
-	if s.CAFile != "" && c.sound("smtp.ca_file") {
-		if _, err := s.Roots(); err != nil {
-			c.bad("smtp.ca_file", "%s", err)
-		}
-	}
+	c.caFile("smtp.ca_file", s.CAFile)
 }
 
 // mailbox checks a bare address, as SMTP's envelope takes it.
@@ -194,10 +182,10 @@ func (c *checker) canary(at string, k *Canary, user string) {
 	if c.cfg.SMTP == nil && !c.has("smtp") {
 		c.bad(at, "a canary is sent by SMTP: add smtp:")
 	}
-	if c.has(at+".every") && k.Every < time.Minute && c.sound(at+".every") {
+	if k.Every < time.Minute && c.given(at+".every") {
 		c.bad(at+".every", "the duration must be at least 1m")
 	}
-	if c.has(at+".late") && k.Late < 10*time.Second && c.sound(at+".late") {
+	if k.Late < 10*time.Second && c.given(at+".late") {
 		c.bad(at+".late", "the duration must be at least 10s")
 	}
 	if k.Every < k.Late && c.sound(at+".every", at+".late") {
@@ -249,8 +237,6 @@ func (c *checker) notify() {
 		c.bad("notify.on", "the list is empty: nothing would ever be told")
 	}
 	for i, on := range n.On {
-		if !slices.Contains([]string{"problems", "incidents"}, on) {
-			c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
-		}
+		c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
 	}
 }
