@@ -50,7 +50,7 @@ func (c *checker) required(path, value string) bool {
 	case c.has(path):
 		c.bad(path, "the value is empty")
 	default:
-		c.bad(path, "this key is missing")
+		c.bad(path, "required key is missing")
 	}
 	return false
 }
@@ -68,7 +68,7 @@ func (c *checker) oneOf(path, value string, allowed ...string) {
 			allowed[i] = `""`
 		}
 	}
-	c.bad(path, "%s is none of %s", quote(value), strings.Join(allowed, ", "))
+	c.bad(path, "must be one of %s; got %s", strings.Join(allowed, ", "), quote(value))
 }
 
 // words checks a list of names that are compared with what mails say.
@@ -85,7 +85,7 @@ func (c *checker) words(path string, list []string) {
 func (c *checker) alerts() {
 	a := &c.cfg.Alerts
 	if len(a.Match) == 0 && c.sound("alerts.match") {
-		c.bad("alerts.match", "the list is empty: no mail would ever be an alert")
+		c.bad("alerts.match", "the list is empty: no mail would be an alert")
 	}
 	for i, from := range a.From {
 		at := indexed("alerts.from", i)
@@ -94,7 +94,7 @@ func (c *checker) alerts() {
 		}
 		_, domain, found := strings.Cut(from, "@")
 		if !found || domain == "" || strings.ContainsAny(domain, "@ <>") || strings.ContainsAny(from, " <>") {
-			c.bad(at, "%s is no address: write rtmt@example.com, or \"@example.com\" for a whole domain", quote(from))
+			c.bad(at, "%s is not an address: write rtmt@example.com, or \"@example.com\" for a whole domain", quote(from))
 		}
 		a.From[i] = strings.ToLower(from)
 	}
@@ -113,13 +113,13 @@ func (c *checker) times() {
 		if c.has("window.max") {
 			at = "window.max"
 		}
-		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", w.Before, w.After, w.Max)
+		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", written(w.Before), written(w.After), written(w.Max))
 	}
 }
 
 func (c *checker) positive(path string, d time.Duration) {
 	if d <= 0 && c.given(path) {
-		c.bad(path, "the duration must be longer than 0")
+		c.bad(path, "must be longer than 0")
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *checker) ssh(path string, s SSH) {
 	}
 	c.oneOf(path+".compress", s.Compress, "none", "gzip")
 	if c.given(path+".bandwidth") && s.Bandwidth != 0 && s.Bandwidth < minBandwidth {
-		c.bad(path+".bandwidth", "less than 16KiB per second would take hours for a window; 0 is no limit")
+		c.bad(path+".bandwidth", "must be 0 for no limit, or at least 16KiB per second: a window would take hours")
 	}
 	c.login(path, Jump{Login: s.Login, Compat: s.Compat, Key: s.Key, Passphrase: s.Passphrase, Password: s.Password}, false)
 	c.jumps(path+".jump", s.Jump)
@@ -144,13 +144,13 @@ func (c *checker) login(path string, l Jump, alone bool) {
 	key, password, passphrase := c.has(path+".key"), c.has(path+".password"), c.has(path+".passphrase")
 	switch {
 	case key && password:
-		c.bad(path+".password", "either key or password, not both: a host gets one method and one try")
+		c.bad(path+".password", "set key or password, not both: a host gets one method and one try")
 	case alone && !key && !password:
-		c.bad(path, "no login is given: a host on the way has a key or a password of its own")
+		c.bad(path, "no login: a jump host needs a key or password of its own")
 	case passphrase && !key && l.Key.IsZero():
-		c.bad(path+".passphrase", "a passphrase needs the key that it opens")
+		c.bad(path+".passphrase", "a passphrase without key: set the key that it opens")
 	case passphrase && l.Key.Agent != "":
-		c.bad(path+".passphrase", "the agent's keys need no passphrase")
+		c.bad(path+".passphrase", "a key of the agent needs no passphrase: remove this")
 	}
 	c.secret(path+".key", l.Key.Secret)
 	c.agent(path+".key", l.Key.Agent)
@@ -189,7 +189,7 @@ func (c *checker) knownHosts(host, at, file string) {
 		if !c.has(at) {
 			at = host
 		}
-		c.bad(at, "%s is not there: `grab trust` shows the hosts' keys and writes it", file)
+		c.bad(at, "%s does not exist: run `grab trust`, which shows the hosts' keys and writes it", file)
 	case err != nil:
 		c.bad(at, "%s", plain(err))
 	default:
@@ -199,7 +199,7 @@ func (c *checker) knownHosts(host, at, file string) {
 
 func (c *checker) logs(at string, l Logs) {
 	if c.given(at+".dir") && c.required(at+".dir", l.Dir) && (!path.IsAbs(l.Dir) || path.Clean(l.Dir) != strings.TrimSuffix(l.Dir, "/") && l.Dir != "/") {
-		c.bad(at+".dir", "%s: the folder is a whole path with slashes, such as /mnt/harddisk/log", quote(l.Dir))
+		c.bad(at+".dir", "%s is not an absolute path without dots, such as /mnt/harddisk/log", quote(l.Dir))
 	}
 	if len(l.Families) == 0 && c.given(at+".families") {
 		c.bad(at+".families", "the list is empty: nothing would be copied")
@@ -221,14 +221,14 @@ const minRing = 16 << 20
 func (c *checker) ring(path string, r Ring) {
 	every, keep := path+".every", path+".keep"
 	if r.Every < time.Second && c.given(every) {
-		c.bad(every, "the duration must be at least 1s: each increment asks the host for its listing")
+		c.bad(every, "must be at least 1s, as each copy asks the host for its listing")
 	}
 	c.positive(keep, r.Keep)
 	if r.Keep < r.Every && (c.has(every) || c.has(keep)) && c.sound(every, keep) {
-		c.bad(path, "keep (%s) is shorter than every (%s)", r.Keep, r.Every)
+		c.bad(path, "keep (%s) is shorter than every (%s)", written(r.Keep), written(r.Every))
 	}
 	if r.MaxSize < minRing && c.given(path+".max_size") {
-		c.bad(path+".max_size", "the size must be at least 16MiB")
+		c.bad(path+".max_size", "must be at least 16MiB")
 	}
 }
 
@@ -239,7 +239,7 @@ func (c *checker) secret(path string, s Secret) {
 	}
 	if s.s.env != "" {
 		if os.Getenv(s.s.env) == "" {
-			c.bad(path, "the environment variable %s is not set, or empty", evidence.Printable(s.s.env, 60))
+			c.bad(path, "environment variable %s is not set, or empty", evidence.Printable(s.s.env, 60))
 		}
 		return
 	}

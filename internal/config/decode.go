@@ -46,10 +46,10 @@ func fields(t reflect.Type) iter.Seq[field] {
 func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) {
 	switch {
 	case marked(n):
-		d.misfits(path, "anchors (&), aliases (*) and tags (!) are not allowed; put text that begins so in quotes")
+		d.misfits(path, "text that starts with &, * or ! needs quotes: anchors, aliases and tags are not allowed")
 		return
 	case isNull(n):
-		d.misfits(path, "no value is given: fill it in or remove the key")
+		d.misfits(path, "the key has no value: add one or remove the key")
 		return
 	}
 	switch p := v.Addr().Interface().(type) {
@@ -102,7 +102,7 @@ func (d *decoder) compound(n *yaml.Node, path string, v reflect.Value, opt strin
 // others say.
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.misfits(path, "keys with values are wanted here, this is %s", kind(n))
+		d.misfits(path, "expected a mapping, got %s", kind(n))
 		return
 	}
 	given := d.keys(n, path, v.Type())
@@ -125,11 +125,11 @@ func (d *decoder) keys(n *yaml.Node, path string, t reflect.Type) map[string]*ya
 		at := join(path, evidence.Printable(k.Value, 40))
 		switch {
 		case k.Kind != yaml.ScalarNode || k.Value == "" || marked(k):
-			d.badAt(k.Line, path, "this key is not plain text")
+			d.badAt(k.Line, path, "a key must be plain text")
 		case !known[k.Value]:
-			d.badAt(k.Line, at, "this key is not known%s", meant(k.Value, t))
+			d.badAt(k.Line, at, "unknown key%s", meant(k.Value, t))
 		case given[k.Value] != nil:
-			d.badAt(k.Line, at, "this key is given twice, first in line %d", d.lines[at])
+			d.badAt(k.Line, at, "duplicate key, first given in line %d", d.lines[at])
 		default:
 			given[k.Value], d.lines[at] = n.Content[i+1], k.Line
 		}
@@ -151,7 +151,7 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, lone bool) {
 		elements = []*yaml.Node{n}
 		at = func(int) string { return path }
 	default:
-		d.misfits(path, "a list is wanted here, this is %s", kind(n))
+		d.misfits(path, "expected a list, got %s", kind(n))
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(elements), len(elements))
@@ -166,11 +166,11 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, lone bool) {
 func (d *decoder) scalar(n *yaml.Node, path string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		d.bad(path, "a single value is wanted here, this is %s; text that begins with [ or { needs quotes", kind(n))
+		d.bad(path, "expected a single value, got %s; text that starts with [ or { needs quotes", kind(n))
 	case n.ShortTag() == "!!bool":
-		d.bad(path, "text is wanted here, this is true or false; put it in quotes if it is meant so")
+		d.bad(path, "expected text, got true or false; if the word is meant, put it in quotes")
 	case len(n.Value) > maxScalar:
-		d.bad(path, "the value has more than 4096 bytes")
+		d.bad(path, "the value is longer than 4096 bytes")
 	default:
 		return n.Value, true
 	}
@@ -196,7 +196,7 @@ func (d *decoder) string(n *yaml.Node, path string, to *string, opt string) {
 	switch {
 	case !ok:
 	case strings.ContainsFunc(s, isControl):
-		d.bad(path, "the value has a line break or another control character")
+		d.bad(path, "the value contains a line break or another control character")
 	case strings.TrimSpace(s) == "" && opt == "path":
 		d.bad(path, "the value is empty")
 	case opt == "path":
@@ -210,7 +210,7 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0x
 
 func (d *decoder) bool(n *yaml.Node, path string, to *bool) {
 	if n.ShortTag() != "!!bool" {
-		d.bad(path, "true or false is wanted here, this is %s", kind(n))
+		d.bad(path, "expected true or false, got %s", kind(n))
 		return
 	}
 	*to = strings.EqualFold(n.Value, "true")
@@ -227,7 +227,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag(
 func kind(n *yaml.Node) string {
 	switch n.ShortTag() {
 	case "!!map":
-		return "a group of keys"
+		return "a mapping"
 	case "!!seq":
 		return "a list"
 	case "!!bool":

@@ -61,7 +61,7 @@ func (b *book) badAt(line int, path, format string, args ...any) {
 	case n < maxFaults:
 		b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
 	case n == maxFaults:
-		b.faults = append(b.faults, Fault{b.file, max(line, 1), "", "there are more faults than these"})
+		b.faults = append(b.faults, Fault{b.file, max(line, 1), "", "there are more faults: these are the first 1000"})
 	}
 	for p := path; p != ""; p = parent(p) {
 		b.failed[p] = true
@@ -128,7 +128,7 @@ func join(path, key string) string {
 }
 
 // meant finds the key that was probably meant: a near one here, or the same one
-// a level deeper. It returns "" or ", did you mean …?".
+// a level deeper. It returns "" or "; did you mean …?".
 func meant(key string, t reflect.Type) string {
 	best, least := "", 1+max(1, len(key)/3)
 	var deeper string
@@ -154,7 +154,7 @@ func meant(key string, t reflect.Type) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf(", did you mean %s?", best)
+	return fmt.Sprintf("; did you mean %s?", best)
 }
 
 // distance is the number of letters to insert, delete, change or swap to make b

@@ -51,7 +51,7 @@ func (d *decoder) inherit(path string, host *SSH, global SSH) {
 // allSites checks what concerns sites and hosts together.
 func (c *checker) allSites() {
 	if len(c.cfg.Sites) == 0 && c.sound("sites") {
-		c.bad("sites", "no sites are given: nothing to grab from")
+		c.bad("sites", "no sites: add at least one, with the hosts to grab from")
 	}
 	names := map[string]string{}
 	hosts := map[string]placed{}
@@ -66,7 +66,7 @@ func (c *checker) allSites() {
 		c.words(path+".nodes", s.Nodes)
 		if s.CatchAll() && !c.routed(s.Name) && c.sound(path+".clusters", path+".nodes") {
 			if catchAll != "" {
-				c.bad(path, "only one site may be without clusters and nodes (it takes what no other claims), %s is the first", catchAll)
+				c.bad(path, "only one site can be without clusters and nodes (it takes what no other claims); the first is %s", catchAll)
 			} else {
 				catchAll = path
 			}
@@ -89,7 +89,7 @@ func (c *checker) allSites() {
 func (c *checker) unique(path, name string, seen map[string]string) bool {
 	low := strings.ToLower(name)
 	if first, ok := seen[low]; ok {
-		c.bad(path, "%s is used twice (case does not count), first at %s in line %d", quote(name), first, c.line(first))
+		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", quote(name), first, c.line(first))
 		return false
 	}
 	seen[low] = path
@@ -114,11 +114,11 @@ func (c *checker) place(path string, h *Host, all map[string]placed) {
 	case !ok:
 		all[low] = placed{path, h}
 	case first.host.Name != h.Name:
-		c.bad(path+".name", "%s is written %s in line %d: names that differ in case alone are the same to some systems", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
+		c.bad(path+".name", "%s is written %s in line %d: write it the same way everywhere", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
 	case first.host.Address != h.Address:
-		c.bad(path+".address", "%s is %s here and %s in line %d: a name means one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
+		c.bad(path+".address", "%s is %s here and %s in line %d: a name must mean one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
 	case c.sound(path, first.path) && !reflect.DeepEqual(first.host, h):
-		c.bad(path, "%s has other settings here than in line %d: a host that stands in several sites is the same in all", quote(h.Name), c.line(first.path))
+		c.bad(path, "%s has other settings here than in line %d: a host in several sites must be the same in all", quote(h.Name), c.line(first.path))
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *checker) host(path string, h *Host, seen map[string]string) {
 
 func (c *checker) hostKey(path, key string) {
 	if c.given(path) && !fingerprint(key) {
-		c.bad(path, "this is no fingerprint: it begins with SHA256: and has 43 characters after it; `grab trust --fingerprint` prints it")
+		c.bad(path, "this is not a fingerprint: it starts with SHA256: and has 43 characters after that; `grab trust` shows it")
 	}
 }
 
@@ -175,12 +175,12 @@ func (c *checker) logins() {
 			}
 		}
 	}
-	const what = "no login is given: neither key nor password"
+	const what = "no login: set key or password"
 	if !some {
 		c.bad("ssh", what)
 		return
 	}
 	for _, path := range without {
-		c.bad(path, what+", here or in the file's ssh")
+		c.bad(path, what+", here or in ssh: for all hosts")
 	}
 }

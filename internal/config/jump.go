@@ -18,7 +18,7 @@ func (s *SSH) fillJumps() {
 // all, inherited ones too, into their final form.
 func (c *checker) jumps(path string, hops []Jump) {
 	if len(hops) > maxJumps && c.has(path) {
-		c.bad(path, "more than %d hosts on the way", maxJumps)
+		c.bad(path, "more than %d jump hosts", maxJumps)
 	}
 	for i := range hops {
 		at, h := indexed(path, i), &hops[i]

@@ -15,7 +15,7 @@ func (c *checker) element(path string, i int) string {
 
 func (c *checker) mails() {
 	if c.has("mail") && len(c.cfg.Mails) == 0 && c.sound("mail") {
-		c.bad("mail", "the list is empty: leave mail: away if there is no mailbox")
+		c.bad("mail", "the list is empty: remove mail: if there is no mailbox")
 	}
 	names, boxes, n := map[string]string{}, map[string]string{}, 0
 	for i := range c.cfg.Mails {
@@ -29,7 +29,7 @@ func (c *checker) mails() {
 		n += len(m.Mailboxes)
 	}
 	if n > maxMails {
-		c.bad("mail", "%d folders are too many: each is a connection of its own, and there may be %d", n, maxMails)
+		c.bad("mail", "%d folders are too many: at most %d can be watched, each by its own connection", n, maxMails)
 	}
 }
 
@@ -54,7 +54,7 @@ func (c *checker) mailName(at string, m *Mail, names map[string]string) {
 	}
 	m.Name = m.User
 	if first, ok := names[strings.ToLower(m.Name)]; ok && m.Name != "" {
-		c.bad(at, "the mailbox in line %d is called %s too: give this one a name:", c.line(first), quote(m.Name))
+		c.bad(at, "the mailbox in line %d is called %s too: give this one another name with name:", c.line(first), quote(m.Name))
 	}
 	names[strings.ToLower(m.Name)] = at
 }
@@ -88,6 +88,6 @@ func (c *checker) server(at string, m *Mail) {
 		port = 993
 	}
 	if c.address(at+".server", &m.Server, port) && m.TLS == TLSNone && !loopback(m.Server) {
-		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", m.Server)
+		c.bad(at+".tls", "\"none\" would send the password unencrypted to %s: it is allowed only for loopback addresses", m.Server)
 	}
 }

@@ -63,7 +63,7 @@ var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
 // parseClock reads a time of day, 00:00 to 24:00, as what has passed since midnight.
 func parseClock(s string) (time.Duration, error) {
 	m := clockRE.FindStringSubmatch(s)
-	bad := fmt.Errorf("%s is no time of day: write \"22:00\", in quotes", quote(s))
+	bad := fmt.Errorf("%s is not a time of day: write \"22:00\", in quotes", quote(s))
 	if m == nil {
 		return 0, bad
 	}
@@ -96,12 +96,12 @@ func (c *checker) routing() {
 
 func (c *checker) kind(at string, k *Kind, names map[string]string) {
 	if strings.EqualFold(k.Name, evidence.DefaultKind) {
-		c.bad(at+".name", "%s is the kind of what alerts.match matches", quote(k.Name))
+		c.bad(at+".name", "%s is the name for what alerts.match matches: choose another", quote(k.Name))
 	} else {
 		c.name(at+".name", k.Name, names)
 	}
 	if k.Match == nil && c.sound(at+".match") {
-		c.bad(at+".match", "this key is missing: which alerts are of this kind?")
+		c.bad(at+".match", "required key is missing: the pattern for alerts of this kind")
 	}
 	if !c.has(at + ".window.before") {
 		k.Window.Before = c.cfg.Window.Before
@@ -111,20 +111,20 @@ func (c *checker) kind(at string, k *Kind, names map[string]string) {
 	}
 	c.positive(at+".window.before", k.Window.Before)
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
-		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", k.Window.Before, k.Window.After, c.cfg.Window.Max)
+		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", written(k.Window.Before), written(k.Window.After), written(c.cfg.Window.Max))
 	}
 	c.families(at+".families", k.Families)
 }
 
 func (c *checker) route(at string, r *Route, kinds map[string]string) {
 	if r.To == "" && r.Folder == "" && r.Cluster == "" && r.Node == "" && r.Kind == "" && c.sound(at) {
-		c.bad(at, "there is no condition: to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
+		c.bad(at, "no condition: set to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
 	}
 	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
-		c.bad(at+".to", "%s is no address: write rtmt+hq@example.com", quote(r.To))
+		c.bad(at+".to", "%s is not an address: write rtmt+hq@example.com", quote(r.To))
 	}
 	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !c.watched(r.Folder) {
-		c.bad(at+".folder", "%s is watched by no mailbox of mail:, so that the route is never taken", quote(r.Folder))
+		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", quote(r.Folder))
 	}
 	if r.Kind != "" {
 		known := false
@@ -132,7 +132,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 			known = known || name == strings.ToLower(r.Kind)
 		}
 		if !known {
-			c.bad(at+".kind", "no kind of alerts.kinds is called %s; that of alerts.match is called %s", quote(r.Kind), evidence.DefaultKind)
+			c.bad(at+".kind", "unknown kind %s: name one of alerts.kinds, or %s for alerts.match", quote(r.Kind), evidence.DefaultKind)
 		}
 		for _, k := range c.cfg.Alerts.Kinds {
 			if strings.EqualFold(k.Name, r.Kind) {
@@ -141,7 +141,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 		}
 	}
 	if len(r.Sites) == 0 && c.sound(at+".sites") {
-		c.bad(join(at, "sites"), "the route names no site")
+		c.bad(join(at, "sites"), "no sites: a route needs at least one")
 	}
 	seen := map[string]string{}
 	for i, name := range r.Sites {
@@ -150,7 +150,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 		switch {
 		case c.lost("sites"):
 		case s == nil:
-			c.bad(in, "no site is called %s", quote(name))
+			c.bad(in, "unknown site %s", quote(name))
 		case c.unique(in, name, seen):
 			r.Sites[i] = s.Name
 		}
@@ -178,10 +178,10 @@ func (c *checker) quiet(at string, list []Quiet) {
 			c.oneOf(indexed(at+".days", k), list[i].Days[k], slices.Clone(weekdays)...)
 		}
 		if q.From == day && c.sound(at) {
-			c.bad(at+".from", "24:00 is 00:00 of the next day")
+			c.bad(at+".from", "24:00 is not a start: write 00:00 of the next day")
 		}
 		if q.From == q.To && c.sound(at) {
-			c.bad(at, "from and to are the same; a whole day is 00:00 to 24:00")
+			c.bad(at, "from and to are the same; for a whole day write 00:00 to 24:00")
 		}
 	}
 	if len(list) > 0 && c.sound(at) && whole(list) {
@@ -189,7 +189,7 @@ func (c *checker) quiet(at string, list []Quiet) {
 	}
 }
 
-var errQuiet = errors.New("there is no minute left in the week that is not quiet: nothing would ever be grabbed")
+var errQuiet = errors.New("the quiet hours cover the whole week: nothing would be grabbed")
 
 // whole reports whether quiet hours leave no minute of the week.
 func whole(list []Quiet) bool {

@@ -23,9 +23,9 @@ func (c *checker) socket() {
 		return
 	}
 	if pipe := strings.HasPrefix(s.Path, `\\.\pipe\`); runtime.GOOS == "windows" && !pipe {
-		c.bad("socket.path", `%s is no named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
+		c.bad("socket.path", `%s is not a named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
 	} else if !pipe && !filepath.IsAbs(s.Path) {
-		c.bad("socket.path", "%s: write a whole path, such as /run/grab/grab.sock, or none", quote(s.Path))
+		c.bad("socket.path", "%s is not an absolute path: write one, such as /run/grab/grab.sock, or none", quote(s.Path))
 	}
 }
 
@@ -47,7 +47,7 @@ func Look(path string) (Glance, error) {
 	d := &decoder{book: newBook(abs), base: filepath.Dir(abs)}
 	root := d.tree(data)
 	if root == nil {
-		return g, errors.New("read configuration: it is not YAML")
+		return g, errors.New("read configuration: invalid YAML")
 	}
 	d.value(root, "", reflect.ValueOf(&g).Elem(), "") // its faults are for Load to find
 	return g, nil

@@ -86,11 +86,11 @@ func CheckURL(s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return "this is no URL: write https://…"
+		return "this is not a URL: write https://HOST/PATH"
 	case u.Scheme == "http" && !loopback(hostPort(u)):
-		return "http:// would send notices in the clear: it is for loopback addresses only"
+		return "http:// would send notifications unencrypted: it is allowed only for loopback addresses"
 	case u.User != nil:
-		return "a user and password in a URL are not supported"
+		return "a user or password in a URL is not supported"
 	}
 	return ""
 }
@@ -122,7 +122,7 @@ func (c *checker) telling() {
 		}
 		c.name(at+".name", h.Name, seen)
 		if h.Match == nil && c.sound(at+".match") {
-			c.bad(at+".match", "this key is missing")
+			c.bad(at+".match", "required key is missing")
 		}
 		c.positive(at+".every", h.Every)
 	}
@@ -139,16 +139,16 @@ func (c *checker) smtp() {
 	}
 	port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
 	if c.address("smtp.server", &s.Server, port) && s.TLS == TLSNone && !loopback(s.Server) {
-		c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", s.Server)
+		c.bad("smtp.tls", "\"none\" would send notifications unencrypted to %s: it is allowed only for loopback addresses", s.Server)
 	}
 	password, oauth := c.has("smtp.password"), c.has("smtp.oauth")
 	switch {
 	case password && oauth:
-		c.bad("smtp.oauth", "either password or oauth, not both")
+		c.bad("smtp.oauth", "set password or oauth, not both")
 	case (password || oauth) && !c.has("smtp.user"):
-		c.bad("smtp.user", "this key is missing: password and oauth need it")
+		c.bad("smtp.user", "required key is missing: password and oauth need it")
 	case c.has("smtp.user") && !password && !oauth:
-		c.bad("smtp.user", "a user needs a password: {file: NAME} or {env: NAME}, or oauth:")
+		c.bad("smtp.user", "user needs a password: set password to {file: NAME} or {env: NAME}, or set oauth")
 	}
 	if s.OAuth != nil && !c.lost("smtp.oauth") {
 		c.oauth("smtp.oauth", s.OAuth)
@@ -160,7 +160,7 @@ func (c *checker) smtp() {
 // mailbox checks a bare address, as SMTP's envelope takes it.
 func (c *checker) mailbox(at, s string) bool {
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || strings.ContainsAny(s, " \"<>") || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
-		c.bad(at, "%s is no address: write grab@example.com", quote(s))
+		c.bad(at, "%s is not an address: write grab@example.com", quote(s))
 		return false
 	}
 	return true
@@ -183,13 +183,13 @@ func (c *checker) canary(at string, k *Canary, user string) {
 		c.bad(at, "a canary is sent by SMTP: add smtp:")
 	}
 	if k.Every < time.Minute && c.given(at+".every") {
-		c.bad(at+".every", "the duration must be at least 1m")
+		c.bad(at+".every", "must be at least 1m")
 	}
 	if k.Late < 10*time.Second && c.given(at+".late") {
-		c.bad(at+".late", "the duration must be at least 10s")
+		c.bad(at+".late", "must be at least 10s")
 	}
 	if k.Every < k.Late && c.sound(at+".every", at+".late") {
-		c.bad(at, "every (%s) is shorter than late (%s)", k.Every, k.Late)
+		c.bad(at, "every (%s) is shorter than late (%s)", written(k.Every), written(k.Late))
 	}
 	switch {
 	case c.has(at + ".to"):
@@ -197,7 +197,7 @@ func (c *checker) canary(at string, k *Canary, user string) {
 			c.mailbox(at+".to", k.To)
 		}
 	case !strings.Contains(user, "@"):
-		c.bad(at, "add to: the address whose mails come into this mailbox; the user %s is none", quote(user))
+		c.bad(at, "user %s is not an address: set to: to the address whose mails come into this mailbox", quote(user))
 	default:
 		k.To = user
 	}
@@ -209,7 +209,7 @@ func (c *checker) notify() {
 		return
 	}
 	if len(n.Mail.To)+len(n.Webhooks)+len(n.Command) == 0 && c.sound("notify") {
-		c.bad("notify", "nobody is told: add mail:, webhooks: or command:")
+		c.bad("notify", "no recipients: add mail:, webhooks: or command:")
 	}
 	for i, to := range n.Mail.To {
 		if at := indexed("notify.mail.to", i); c.required(at, to) {
@@ -217,7 +217,7 @@ func (c *checker) notify() {
 		}
 	}
 	if len(n.Mail.To) > 0 && c.cfg.SMTP == nil && !c.has("smtp") {
-		c.bad("notify.mail", "notices by mail need smtp:")
+		c.bad("notify.mail", "notifications by mail need smtp:")
 	}
 	for i, h := range n.Webhooks {
 		at := indexed("notify.webhooks", i)
@@ -226,15 +226,15 @@ func (c *checker) notify() {
 		}
 		c.oneOf(at+".template", h.Template, "json", "teams", "slack")
 		if !c.has(at + ".url") {
-			c.bad(at+".url", "this key is missing")
+			c.bad(at+".url", "required key is missing")
 		}
 		c.secret(at+".url", h.URL.Secret)
 	}
 	if len(n.Command) > 0 && !filepath.IsAbs(n.Command[0]) && c.sound("notify.command") {
-		c.bad("notify.command", "the program's whole path is wanted: no shell and no PATH is asked")
+		c.bad("notify.command", "write the absolute path of the program: neither a shell nor PATH is used")
 	}
 	if len(n.On) == 0 && c.sound("notify.on") {
-		c.bad("notify.on", "the list is empty: nothing would ever be told")
+		c.bad("notify.on", "the list is empty: no notification would be sent")
 	}
 	for i, on := range n.On {
 		c.oneOf(indexed("notify.on", i), on, "problems", "incidents")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -23,7 +24,7 @@ const (
 func (d *decoder) tree(data []byte) (root *yaml.Node) {
 	defer func() {
 		if r := recover(); r != nil { // a defect of the parser must not end the program
-			d.badAt(1, "", "cannot be read as YAML")
+			d.badAt(1, "", "the file cannot be read as YAML")
 			root = nil
 		}
 	}()
@@ -39,7 +40,7 @@ func (d *decoder) tree(data []byte) (root *yaml.Node) {
 		switch err = loader.Load(&doc); {
 		case err != nil || isNull(doc.Content[0]):
 		case root != nil:
-			d.badAt(doc.Content[0].Line, "", "the file may hold one YAML document")
+			d.badAt(doc.Content[0].Line, "", "a second YAML document begins here: only one is allowed")
 			return nil
 		default:
 			root = doc.Content[0]
@@ -51,7 +52,7 @@ func (d *decoder) tree(data []byte) (root *yaml.Node) {
 	}
 
 	if root == nil {
-		d.badAt(1, "", "the file is empty: see grab.example.yaml")
+		d.badAt(1, "", "the file is empty: start with grab.example.yaml")
 	}
 	return root
 }
@@ -61,37 +62,37 @@ func (d *decoder) tree(data []byte) (root *yaml.Node) {
 // directives, which cost time with the square of their number.
 func unfit(data []byte) (line int, what string) {
 	if len(data) > maxFile {
-		return 1, "the file has more than 1 MiB"
+		return 1, "the file is larger than 1 MiB"
 	}
 	if bytes.Count(data, []byte(","))+bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) > maxFlow {
-		return 1, "the file has more than 100000 brackets and commas"
+		return 1, "the file has too many brackets and commas: more than 100000"
 	}
 	for text := range bytes.Lines(data) {
 		line++
 		text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 		switch {
 		case !utf8.Valid(text):
-			return line, "this line is not UTF-8"
+			return line, "this line is not UTF-8: save the file as UTF-8"
 		case bytes.ContainsFunc(text, invisible):
-			return line, "this line has a control character"
+			return line, "this line has a control character or another invisible one: remove it"
 		case bytes.HasPrefix(text, []byte("%")):
-			return line, "directives (%) are not allowed"
+			return line, "YAML directives (%) are not allowed: remove this line"
 		}
 	}
 	return 0, ""
 }
 
-// invisible reports whether r is a control character, an unusual line break or no
-// character.
+// invisible reports whether r is a control character, a line break that editors do not
+// count, a byte order mark (after which the parser may lose a character), or none.
 func invisible(r rune) bool {
-	return r != '\t' && isControl(r) || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff
+	return r < ' ' && r != '\t' || strings.ContainsRune("\u007f\u0085\u2028\u2029\ufeff\ufffe\uffff", r)
 }
 
 // syntax records what the parser says, without an excerpt: a secret may stand there.
 func (d *decoder) syntax(err error, data []byte) {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
-		d.badAt(1, "", "cannot be read as YAML")
+		d.badAt(1, "", "the file cannot be read as YAML")
 		return
 	}
 	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
@@ -103,7 +104,7 @@ func (d *decoder) syntax(err error, data []byte) {
 	case begun > 0 && (line > len(lines) || e.Stage == yaml.ScannerStage):
 		line = begun // where the quotes, the brackets or the key begin that do not end
 	}
-	d.badAt(min(line, len(lines)), "", "not YAML here: %s (text with any of : [ ] { } # @ needs quotes)", evidence.Printable(e.Message, 200))
+	d.badAt(min(line, len(lines)), "", "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
 }
 
 // tabbed reports whether there is a tab in a line's indentation.
