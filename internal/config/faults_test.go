@@ -39,6 +39,7 @@ var faultCases = []struct {
 	{"two documents", minimal + "---\nstore: x\n", []string{"4 : a second YAML document"}},
 	{"alias", "store: &a x\n" + minimal + "alerts: {from: [*a]}\n<<: {a: b}\n", []string{
 		"1 store: not allowed", "4 alerts.from[0]: not allowed", "5 <<: unknown key"}},
+	{"anchor in a secret", "ssh: {key: {&a file: id_ecdsa}}\n" + site, []string{"1 ssh.key: unknown key (not shown"}},
 	{"alias to nothing", "store: *x\nsettle: soon\n" + minimal, []string{"1 store: not allowed", "2 settle: not a duration"}},
 	{"directive", "%YAML 1.2\n---\n" + minimal, []string{"1 : directives"}},
 	{"tag", "store: !!str x\n" + minimal, []string{"1 store: not allowed"}},

@@ -33,6 +33,9 @@ func FuzzLoad(f *testing.F) {
 			checkFaults(t, data, err)
 			return
 		}
+		if cfg == nil || len(cfg.Sites) == 0 || len(cfg.Sites[0].Hosts) == 0 {
+			t.Fatalf("no fault and nothing to grab: %+v", cfg)
+		}
 		for _, h := range cfg.Sites[0].Hosts {
 			if h.SSH.Key.IsZero() == h.SSH.Password.IsZero() {
 				t.Fatalf("not one login: %+v", h)

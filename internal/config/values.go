@@ -190,7 +190,7 @@ func (d *decoder) key(n *yaml.Node, path, forms string, keys ...string) (k Key) 
 	case len(n.Content) != 2:
 		d.bad(path, "write exactly one of %s", forms)
 		return k
-	case !slices.Contains(keys, n.Content[0].Value):
+	case !slices.Contains(keys, n.Content[0].Value) || marked(n.Content[0]):
 		d.badAt(n.Content[0].Line, path, "unknown key (not shown, as it may be a secret): write %s", forms)
 		return k
 	}
