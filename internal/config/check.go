@@ -162,12 +162,9 @@ func (c *checker) agent(at, agent string) {
 	if agent == "" || fingerprint(agent) || c.opts.MissingSecrets || !c.given(at) {
 		return
 	}
-	f, err := openRegular(agent)
-	if err != nil {
+	if err := opens(agent); err != nil {
 		c.bad(at, "%s", plain(err))
-		return
 	}
-	f.Close()
 }
 
 // knownHosts looks at each file once, however many hosts need it. at is the key
@@ -176,15 +173,14 @@ func (c *checker) knownHosts(host, at, file string) {
 	if !c.has(at) {
 		at = "ssh.known_hosts"
 	}
-	if c.known[file] || c.opts.MissingKnownHosts || !c.sound(at) {
+	if c.lost(host) || c.known[file] || c.opts.MissingKnownHosts || !c.sound(at) {
 		return
 	}
 	if c.known == nil {
 		c.known = map[string]bool{}
 	}
 	c.known[file] = true
-	f, err := openRegular(file)
-	switch {
+	switch err := opens(file); {
 	case errors.Is(err, fs.ErrNotExist):
 		if !c.has(at) {
 			at = host
@@ -192,8 +188,6 @@ func (c *checker) knownHosts(host, at, file string) {
 		c.bad(at, "%s does not exist: run `grab trust`, which shows the hosts' keys and writes it", file)
 	case err != nil:
 		c.bad(at, "%s", plain(err))
-	default:
-		f.Close()
 	}
 }
 

@@ -63,7 +63,7 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) 
 		if opt == "clock" {
 			text(d, n, path, p, parseClock)
 		} else {
-			text(d, n, path, p, parseDuration)
+			text(d, n, path, p, ParseDuration)
 		}
 	case **regexp.Regexp:
 		text(d, n, path, p, parsePattern)

@@ -31,11 +31,11 @@ func defaults(base string) Config {
 func (d *decoder) begin(v any) {
 	switch v := v.(type) {
 	case *Mail:
-		*v = defaultMail()
+		*v = Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
 	case *Jump:
-		*v = defaultJump()
+		*v = Jump{Login: "auto", Compat: CompatNone}
 	case *Quiet:
-		*v = defaultQuiet()
+		*v = Quiet{To: day}
 	case *SMTP:
 		*v = SMTP{TLS: TLSImplicit}
 	case *Canary:
@@ -50,12 +50,6 @@ func (d *decoder) begin(v any) {
 		*v = blankHost(d.cfg)
 	}
 }
-
-func defaultMail() Mail {
-	return Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
-}
-
-func defaultJump() Jump { return Jump{Login: "auto", Compat: CompatNone} }
 
 func defaultStore() string {
 	if runtime.GOOS == "windows" {

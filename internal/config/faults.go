@@ -51,9 +51,12 @@ func newBook(file string) book {
 	return book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}}
 }
 
-// bad records a fault at the line of path, or of the nearest path above it.
+// bad records a fault at the line of path, or of the nearest path above it. Below a
+// misfit there are none: what is missing there is no fault of its own.
 func (b *book) bad(path, format string, args ...any) {
-	b.badAt(b.line(path), path, format, args...)
+	if !b.lost(path) {
+		b.badAt(b.line(path), path, format, args...)
+	}
 }
 
 func (b *book) badAt(line int, path, format string, args ...any) {
@@ -68,8 +71,7 @@ func (b *book) badAt(line int, path, format string, args ...any) {
 	}
 }
 
-// misfits is bad of a value that could not be taken at all. What is then missing
-// below it is no fault of its own.
+// misfits is bad of a value that could not be taken at all.
 func (b *book) misfits(path, format string, args ...any) {
 	b.bad(path, format, args...)
 	b.misfit[path] = true

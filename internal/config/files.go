@@ -73,12 +73,19 @@ func secretFile(name string) string {
 	if what := exposed(name); what != "" {
 		return what
 	}
-	f, err := openRegular(name)
-	if err != nil {
+	if err := opens(name); err != nil {
 		return plain(err)
 	}
-	f.Close()
 	return ""
+}
+
+// opens says why this process cannot read a file.
+func opens(name string) error {
+	f, err := openRegular(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // allowed is the permissions that a secret's file may have. The files that

@@ -22,8 +22,13 @@ func blankHost(cfg *Config) Host {
 func (d *decoder) inheritLogins(cfg *Config) {
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
-			ssh := &cfg.Sites[i].Hosts[j].SSH
-			d.inherit(hostPath(i, j)+".ssh", ssh, cfg.SSH)
+			ssh, path := &cfg.Sites[i].Hosts[j].SSH, hostPath(i, j)+".ssh"
+			if !d.has(path+".key") && !d.has(path+".password") {
+				ssh.Key, ssh.Password = cfg.SSH.Key, cfg.SSH.Password
+				if !d.has(path + ".passphrase") {
+					ssh.Passphrase = cfg.SSH.Passphrase
+				}
+			}
 			ssh.Jump = slices.Clone(ssh.Jump) // a host's own: its known_hosts may differ
 			ssh.fillJumps()
 		}
@@ -35,22 +40,9 @@ func sitePath(i int) string { return fmt.Sprintf("sites[%d]", i) }
 
 func hostPath(i, j int) string { return fmt.Sprintf("sites[%d].hosts[%d]", i, j) }
 
-// inherit gives a host without a login of its own that of the file. path is the
-// host's ssh:.
-func (d *decoder) inherit(path string, host *SSH, global SSH) {
-	if d.has(path+".key") || d.has(path+".password") {
-		return
-	}
-	own := d.has(path + ".passphrase")
-	host.Key, host.Password = global.Key, global.Password
-	if !own {
-		host.Passphrase = global.Passphrase
-	}
-}
-
 // allSites checks what concerns sites and hosts together.
 func (c *checker) allSites() {
-	if len(c.cfg.Sites) == 0 && c.sound("sites") {
+	if len(c.cfg.Sites) == 0 {
 		c.bad("sites", "no sites: add at least one, with the hosts to grab from")
 	}
 	names := map[string]string{}
@@ -58,9 +50,6 @@ func (c *checker) allSites() {
 	catchAll := ""
 	for i := range c.cfg.Sites {
 		s, path := &c.cfg.Sites[i], sitePath(i)
-		if c.lost(path) {
-			continue
-		}
 		c.name(path+".name", s.Name, names)
 		c.words(path+".clusters", s.Clusters)
 		c.words(path+".nodes", s.Nodes)
@@ -76,10 +65,8 @@ func (c *checker) allSites() {
 		}
 		here := map[string]string{}
 		for j := range s.Hosts {
-			if !c.lost(hostPath(i, j)) {
-				c.host(hostPath(i, j), &s.Hosts[j], here)
-				c.place(hostPath(i, j), &s.Hosts[j], hosts)
-			}
+			c.host(hostPath(i, j), &s.Hosts[j], here)
+			c.place(hostPath(i, j), &s.Hosts[j], hosts)
 		}
 	}
 	c.logins()
@@ -167,10 +154,9 @@ func (c *checker) logins() {
 	for i := range c.cfg.Sites {
 		for j := range c.cfg.Sites[i].Hosts {
 			path := hostPath(i, j)
-			switch {
-			case c.has(path+".ssh.key") || c.has(path+".ssh.password"):
+			if c.has(path+".ssh.key") || c.has(path+".ssh.password") {
 				some = true
-			case !c.lost(path + ".ssh"):
+			} else if !c.lost(path + ".ssh") {
 				without = append(without, path)
 			}
 		}

@@ -20,9 +20,6 @@ func (c *checker) mails() {
 	names, boxes, n := map[string]string{}, map[string]string{}, 0
 	for i := range c.cfg.Mails {
 		m, at := &c.cfg.Mails[i], c.element("mail", i)
-		if c.lost(at) {
-			continue
-		}
 		c.mail(at, m)
 		c.mailName(at, m, names)
 		c.mailboxes(at, m, boxes)

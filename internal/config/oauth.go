@@ -57,7 +57,7 @@ func (c *checker) mailLogin(at string, m *Mail) {
 		}
 	}
 	c.secret(at+".password", m.Password)
-	if m.OAuth != nil && !c.lost(at+".oauth") {
+	if m.OAuth != nil {
 		c.oauth(at+".oauth", m.OAuth)
 	}
 }

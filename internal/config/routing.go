@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -55,9 +54,6 @@ func (q Quiet) Weekdays() []time.Weekday {
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// ParseDuration reads a duration as the file does: 90m, 2h, 1d12h.
-func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
-
 var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
 
 // parseClock reads a time of day, 00:00 to 24:00, as what has passed since midnight.
@@ -74,20 +70,14 @@ func parseClock(s string) (time.Duration, error) {
 	return d, nil
 }
 
-func defaultQuiet() Quiet { return Quiet{To: day} }
-
 // routing judges kinds and routes, and fills in what kinds leave out.
 func (c *checker) routing() {
 	names := map[string]string{evidence.DefaultKind: "alerts.match"}
 	for i := range c.cfg.Alerts.Kinds {
-		if at := indexed("alerts.kinds", i); !c.lost(at) {
-			c.kind(at, &c.cfg.Alerts.Kinds[i], names)
-		}
+		c.kind(indexed("alerts.kinds", i), &c.cfg.Alerts.Kinds[i], names)
 	}
 	for i := range c.cfg.Routes {
-		if at := indexed("routes", i); !c.lost(at) {
-			c.route(at, &c.cfg.Routes[i], names)
-		}
+		c.route(indexed("routes", i), &c.cfg.Routes[i], names)
 	}
 	for i := range c.cfg.Sites {
 		c.quiet(sitePath(i)+".quiet", c.cfg.Sites[i].Quiet)
@@ -127,11 +117,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", quote(r.Folder))
 	}
 	if r.Kind != "" {
-		known := false
-		for name := range kinds {
-			known = known || name == strings.ToLower(r.Kind)
-		}
-		if !known {
+		if _, known := kinds[strings.ToLower(r.Kind)]; !known {
 			c.bad(at+".kind", "unknown kind %s: name one of alerts.kinds, or %s for alerts.match", quote(r.Kind), evidence.DefaultKind)
 		}
 		for _, k := range c.cfg.Alerts.Kinds {
@@ -185,11 +171,9 @@ func (c *checker) quiet(at string, list []Quiet) {
 		}
 	}
 	if len(list) > 0 && c.sound(at) && whole(list) {
-		c.bad(at, "%s", errQuiet)
+		c.bad(at, "the quiet hours cover the whole week: nothing would be grabbed")
 	}
 }
-
-var errQuiet = errors.New("the quiet hours cover the whole week: nothing would be grabbed")
 
 // whole reports whether quiet hours leave no minute of the week.
 func whole(list []Quiet) bool {

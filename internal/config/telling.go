@@ -117,9 +117,6 @@ func (c *checker) telling() {
 	seen := map[string]string{}
 	for i, h := range c.cfg.Beats {
 		at := indexed("heartbeats", i)
-		if c.lost(at) {
-			continue
-		}
 		c.name(at+".name", h.Name, seen)
 		if h.Match == nil && c.sound(at+".match") {
 			c.bad(at+".match", "required key is missing")
@@ -130,7 +127,7 @@ func (c *checker) telling() {
 
 func (c *checker) smtp() {
 	s := c.cfg.SMTP
-	if s == nil || c.lost("smtp") {
+	if s == nil {
 		return
 	}
 	c.oneOf("smtp.tls", s.TLS, TLSImplicit, TLSStartTLS, TLSNone)
@@ -150,7 +147,7 @@ func (c *checker) smtp() {
 	case c.has("smtp.user") && !password && !oauth:
 		c.bad("smtp.user", "user needs a password: set password to {file: NAME} or {env: NAME}, or set oauth")
 	}
-	if s.OAuth != nil && !c.lost("smtp.oauth") {
+	if s.OAuth != nil {
 		c.oauth("smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
@@ -176,9 +173,6 @@ func (c *checker) canaries() {
 
 // canary checks the canary of a mailbox whose user is given.
 func (c *checker) canary(at string, k *Canary, user string) {
-	if c.lost(at) {
-		return
-	}
 	if c.cfg.SMTP == nil && !c.has("smtp") {
 		c.bad(at, "a canary is sent by SMTP: add smtp:")
 	}
@@ -205,7 +199,7 @@ func (c *checker) canary(at string, k *Canary, user string) {
 
 func (c *checker) notify() {
 	n := c.cfg.Notify
-	if n == nil || c.lost("notify") {
+	if n == nil {
 		return
 	}
 	if len(n.Mail.To)+len(n.Webhooks)+len(n.Command) == 0 && c.sound("notify") {
@@ -221,9 +215,6 @@ func (c *checker) notify() {
 	}
 	for i, h := range n.Webhooks {
 		at := indexed("notify.webhooks", i)
-		if c.lost(at) {
-			continue
-		}
 		c.oneOf(at+".template", h.Template, "json", "teams", "slack")
 		if !c.has(at + ".url") {
 			c.bad(at+".url", "required key is missing")

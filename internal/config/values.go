@@ -27,8 +27,8 @@ var daysRE = regexp.MustCompile(`^([0-9]{1,6}(?:\.[0-9]{1,6})?)d(.*)$`)
 // quote shows a value of the file in a fault.
 func quote(s string) string { return strconv.Quote(evidence.Printable(s, 60)) }
 
-// parseDuration reads Go's durations, and days in front: 30d, 1d12h.
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads Go's durations, and days in front: 30d, 1d12h.
+func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%s is not a duration: write 2s, 15m, 1h30m or 30d", quote(s))
 	var days float64
 	rest := s
