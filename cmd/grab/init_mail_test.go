@@ -81,7 +81,7 @@ func TestInitMailAuthBadAnswers(t *testing.T) {
 		{[]string{"x", "--mail-tenant", "t", "--mail-client-id", "c", "--mail-client-secret-file", s, "--mail-certificate-file", s}, []string{"mail.oauth.certificate", "not both"}},
 		{[]string{"x", "--mail-tenant", "t", "--mail-client-id", "c", "--mail-client-secret-file", s, "--mail-refresh-token-file", s}, []string{"is for google"}},
 		{[]string{"x", "--mail-service-account-file", s, "--mail-client-id", "c"}, []string{"mail.oauth.client_id", "not both"}},
-		{[]string{"x", "--mail-tenant", "a b", "--mail-client-id", "c", "--mail-client-secret-file", s + "2"}, []string{"mail.oauth.tenant", "s2 is not there"}},
+		{[]string{"x", "--mail-tenant", "a b", "--mail-client-id", "c", "--mail-client-secret-file", s + "2"}, []string{"mail.oauth.tenant", "s2 does not exist"}},
 	} {
 		r := runGrab(append(base[:len(base):len(base)], tt.args...)...)
 		for _, w := range tt.want {

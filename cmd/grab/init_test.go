@@ -107,7 +107,7 @@ func TestInitBadAnswers(t *testing.T) {
 		{[]string{"--mail-server", "imap.example.com", "--key-file", "k"}, []string{"--host", "--mail-user", "--mail-password-file"}},
 		{[]string{"--host", "expc01,C"}, []string{"--key-file"}},
 		{[]string{"--host", "expc01,C", "--key-file", filepath.Join(c.Dir, "id")}, []string{"name,role,address"}},
-		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.Dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none is not there"}},
+		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.Dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none does not exist"}},
 		{[]string{"--host", "a,C,10.0.0.1", "--key-file", "k", "--password-file", "p"}, []string{"exclude"}},
 		{[]string{"--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.Dir, "id"), "--site", "a\nb"}, []string{"control characters"}},
 		{[]string{"--fingerprint", "x"}, []string{"fingerprint"}},

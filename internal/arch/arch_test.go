@@ -47,6 +47,7 @@ var rules = []struct {
 	{what: module + "/internal/export", except: []string{"cmd/grab", "internal/wiring"}},
 	{what: module + "/bundle", only: []string{"internal/export"}},
 	{what: module + "/internal/sources", only: []string{"internal/export"}},
+	{what: "go.yaml.in/yaml/", except: []string{"internal/config"}},
 	{what: "github.com/spf13/", except: []string{"cmd/grab"}},
 	{what: "github.com/prometheus/", except: []string{"internal/collector/health"}},
 	{what: "golang.org/x/sys/windows/svc", except: []string{"cmd/grab"}},

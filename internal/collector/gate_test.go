@@ -126,7 +126,7 @@ func TestPauseOverTheSocket(t *testing.T) {
 		`{"site":"hq","for":"1h","until":"10:00","reason":"x"}`:     "--for or --until",
 		`{"for":"2h","reason":"x"}`:                                 "--site",
 		`{"site":"hq","all":true,"for":"2h","reason":"x"}`:          "do not go together",
-		`{"site":"nowhere","for":"2h","reason":"x"}`:                "known are hq, west",
+		`{"site":"nowhere","for":"2h","reason":"x"}`:                "configured are hq, west",
 		`{"site":"hq","for":"31d","reason":"x"}`:                    "30 days",
 		`{"site":"hq","for":"0s","reason":"x"}`:                     "30 days",
 		`{"site":"hq","until":"2020-01-01T00:00:00Z","reason":"x"}`: "30 days",

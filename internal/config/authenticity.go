@@ -31,7 +31,7 @@ var countRE = regexp.MustCompile(`^[0-9]{1,9}$`)
 
 func parseCount(s string) (int, error) {
 	if !countRE.MatchString(s) {
-		return 0, fmt.Errorf("%s is no number", quote(s))
+		return 0, fmt.Errorf("%s is not a whole number", quote(s))
 	}
 	return strconv.Atoi(s)
 }
@@ -41,26 +41,26 @@ func (c *checker) authenticity() {
 	const at = "alerts.authenticity"
 	alerts := &c.cfg.Alerts
 	a := &alerts.Authenticity
-	if alerts.Limit > maxLimit && c.sound("alerts.limit") {
-		c.bad("alerts.limit", "at most %d; 0 is no limit", maxLimit)
+	if alerts.Limit > maxLimit && c.given("alerts.limit") {
+		c.bad("alerts.limit", "must be at most %d; 0 means no limit", maxLimit)
 	}
 	c.oneOf(at+".check", a.Check, CheckNone, CheckResults, CheckDKIM)
 	for i, d := range a.Domains {
 		if c.required(indexed(at+".domains", i), d) && (!labelsRE.MatchString(d) || strings.HasSuffix(d, ".") || allDigits(d)) {
-			c.bad(indexed(at+".domains", i), "%s is no domain: write example.com", quote(d))
+			c.bad(indexed(at+".domains", i), "%s is not a domain: write example.com", quote(d))
 		}
 		a.Domains[i] = strings.ToLower(d)
 	}
 	if a.Check == CheckResults && !c.has(at+".authserv_id") {
-		c.bad(at+".authserv_id", "this key is missing: the name that your mail server writes first in its Authentication-Results")
+		c.bad(at+".authserv_id", "required key is missing: the name that your mail server writes first in Authentication-Results")
 	}
 	if c.has(at+".authserv_id") && c.required(at+".authserv_id", a.AuthServID) && strings.ContainsAny(a.AuthServID, " \t()<>,;:\\\"[]?=") {
-		c.bad(at+".authserv_id", "%s is no name of a server", quote(a.AuthServID))
+		c.bad(at+".authserv_id", "%s is not the name of a server", quote(a.AuthServID))
 	}
-	if a.Hops > maxHops && c.sound(at+".hops") {
-		c.bad(at+".hops", "at most %d", maxHops)
+	if a.Hops > maxHops && c.given(at+".hops") {
+		c.bad(at+".hops", "must be at most %d", maxHops)
 	}
 	if a.Check != CheckNone && len(a.Domains) == 0 && len(alerts.From) == 0 && c.sound(at, at+".check", at+".domains", "alerts.from") {
-		c.bad(at, "with a check, say whose mails may trigger: alerts.from or %s.domains", at)
+		c.bad(at, "the check needs senders to compare with: set alerts.from or %s.domains", at)
 	}
 }

@@ -16,18 +16,18 @@ func TestAuthenticity(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	for text, want := range map[string]string{
-		"{limit: 1001}":                 "alerts.limit: at most 1000",
-		"{limit: -1}":                   "alerts.limit: \"-1\" is no number",
-		"{limit: 1KiB}":                 "is no number",
-		"{authenticity: {check: spf}}":  "is none of none, results, dkim",
-		"{authenticity: {check: dkim}}": "say whose mails may trigger",
-		"{from: [\"@a.b\"], authenticity: {check: results}}":                                "authserv_id: this key is missing",
+		"{limit: 1001}":                 "alerts.limit: must be at most 1000",
+		"{limit: -1}":                   "alerts.limit: \"-1\" is not a whole number",
+		"{limit: 1KiB}":                 "is not a whole number",
+		"{authenticity: {check: spf}}":  "one of none, results, dkim; got",
+		"{authenticity: {check: dkim}}": "set alerts.from or",
+		"{from: [\"@a.b\"], authenticity: {check: results}}":                                "authserv_id: required key is missing",
 		"{from: [\"@a.b\"], authenticity: {check: results, authserv_id: \"\"}}":             "the value is empty",
-		"{from: [\"@a.b\"], authenticity: {check: results, authserv_id: \"a; b\"}}":         "no name of a server",
-		"{from: [\"@a.b\"], authenticity: {check: results, authserv_id: a, hops: 11}}":      "hops: at most 10",
-		"{authenticity: {check: results, authserv_id: a, domains: [\"@a.b\"]}}":             "is no domain",
-		"{authenticity: {check: results, authserv_id: a, domains: [a.b.]}}":                 "is no domain",
-		"{authenticity: {check: results, authserv_id: a, domains: [\"a.b\"], resolver: x}}": "not known",
+		"{from: [\"@a.b\"], authenticity: {check: results, authserv_id: \"a; b\"}}":         "not the name of a server",
+		"{from: [\"@a.b\"], authenticity: {check: results, authserv_id: a, hops: 11}}":      "hops: must be at most 10",
+		"{authenticity: {check: results, authserv_id: a, domains: [\"@a.b\"]}}":             "is not a domain",
+		"{authenticity: {check: results, authserv_id: a, domains: [a.b.]}}":                 "is not a domain",
+		"{authenticity: {check: results, authserv_id: a, domains: [\"a.b\"], resolver: x}}": "unknown key",
 	} {
 		_, err := Options{MissingSecrets: true, MissingKnownHosts: true}.parse("x", "/x", []byte("alerts: "+text+"\n"+minimal))
 		if err == nil || !strings.Contains(err.Error(), want) {

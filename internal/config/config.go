@@ -39,7 +39,7 @@ type Config struct {
 	Socket   Socket        `yaml:"socket"`
 	HTTP     HTTP          `yaml:"http"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
-	Sites    []Site        `yaml:"sites,later"`
+	Sites    []Site        `yaml:"sites"`  // last: hosts begin as the keys above say
 }
 
 // Ways to protect the connection to the mail server.

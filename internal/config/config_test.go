@@ -212,12 +212,12 @@ sites:
 		{"", "c3,c1,c3", "b: c3 c1"},
 		{"B", "", "b: c1 c3"},
 		{"b", "C1", "b: c1"},
-		{"", "c1", "the hosts stand in several sites: name one with --site (a, b)"},
-		{"", "c2,c3", "the hosts stand in different sites: a grab is for one site"},
-		{"", "", "there are several sites: name one with --site (a, b), or hosts"},
-		{"a", "c3", `host "c3" does not stand in site a`},
-		{"x", "", `no site is called "x"; known are a, b`},
-		{"", "c9", `no host is called "c9"; known are c1, c2, c3`},
+		{"", "c1", "the hosts are in several sites: choose one with --site (a, b)"},
+		{"", "c2,c3", "the hosts are in different sites: a grab is for one site"},
+		{"", "", "there are several sites: choose one with --site (a, b), or name hosts"},
+		{"a", "c3", `host "c3" is not in site a`},
+		{"x", "", `unknown site "x"; configured are a, b`},
+		{"", "c9", `unknown host "c9"; configured are c1, c2, c3`},
 	} {
 		var names []string
 		if c.names != "" {

@@ -1,26 +1,27 @@
 package config
 
 import (
-	"fmt"
 	"iter"
 	"reflect"
 	"regexp"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/evidence"
 )
 
+const maxScalar = 4096 // bytes of a value
+
 // A decoder walks a tree of YAML and the structs that it fills side by side. It
-// sets what the file gives and leaves the rest as it finds it.
+// sets what the file gives and leaves the rest as it finds it. It does what
+// yaml.Node.Load cannot: name the path of each fault, go on after all of them, and
+// quote nothing of a secret.
 type decoder struct {
 	book
-	base  string                         // folder for relative paths
-	blank map[reflect.Type]reflect.Value // what a new element of a list, or a pointer's target, begins as
-	later ast.Node                       // the value of the field marked "later"
-	quiet bool                           // inside a secret: nothing of the file may be quoted
+	base string  // folder for relative paths
+	cfg  *Config // what is filled, for what hosts begin as; nil: there are no hosts
 }
 
 // field is one key of a struct: `yaml:"key,opt"`.
@@ -41,37 +42,29 @@ func fields(t reflect.Type) iter.Seq[field] {
 	}
 }
 
-// value decodes n into v. opt is the option of v's field: path, size, some or later.
-func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
-	if opt == "later" {
-		d.later = n
+// value decodes n into v. opt is the option of v's field: path, size, some or clock.
+func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) {
+	switch {
+	case marked(n):
+		d.misfits(path, "text that starts with &, * or ! needs quotes: anchors, aliases and tags are not allowed")
 		return
-	}
-	switch n.(type) {
-	case nil, *ast.NullNode:
-		d.misfits(path, "no value is given: fill it in or remove the key")
-		return
-	case *ast.AliasNode, *ast.AnchorNode, *ast.TagNode:
-		d.misfits(path, "anchors (&), aliases (*) and tags (!) are not allowed; put text that begins so in quotes")
-		return
-	}
-	if opt == "some" {
-		d.some(n, path, v)
+	case isNull(n):
+		d.misfits(path, "the key has no value: add one or remove the key")
 		return
 	}
 	switch p := v.Addr().Interface().(type) {
 	case *Secret:
-		d.secret(n, path, p)
+		*p = d.secret(n, path)
 	case *Key:
-		d.key(n, path, p)
+		*p = d.key(n, path, "{file: NAME}, {env: NAME} or {agent: KEY}", "file", "env", "agent")
 	case *Address:
 		d.address(n, path, p)
 	case *time.Duration:
 		if opt == "clock" {
-			d.clock(n, path, p)
-			return
+			text(d, n, path, p, parseClock)
+		} else {
+			text(d, n, path, p, ParseDuration)
 		}
-		text(d, n, path, p, parseDuration)
 	case **regexp.Regexp:
 		text(d, n, path, p, parsePattern)
 	case **time.Location:
@@ -85,19 +78,19 @@ func (d *decoder) value(n ast.Node, path string, v reflect.Value, opt string) {
 	case *string:
 		d.string(n, path, p, opt)
 	default:
-		d.compound(n, path, v)
+		d.compound(n, path, v, opt)
 	}
 }
 
-func (d *decoder) compound(n ast.Node, path string, v reflect.Value) {
+func (d *decoder) compound(n *yaml.Node, path string, v reflect.Value, opt string) {
 	switch v.Kind() {
 	case reflect.Struct:
 		d.mapping(n, path, v)
 	case reflect.Slice:
-		d.list(n, path, v)
+		d.list(n, path, v, opt == "some")
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
-		d.begin(p.Elem())
+		d.begin(p.Interface())
 		d.value(n, path, p.Elem(), "")
 		v.Set(p)
 	default:
@@ -105,105 +98,87 @@ func (d *decoder) compound(n ast.Node, path string, v reflect.Value) {
 	}
 }
 
-func (d *decoder) begin(v reflect.Value) {
-	if b, ok := d.blank[v.Type()]; ok {
-		v.Set(b)
-	}
-}
-
-// pairs is the keys and values of a mapping, whichever form it has in the tree.
-func pairs(n ast.Node) ([]*ast.MappingValueNode, bool) {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		return m.Values, true
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{m}, true
-	}
-	return nil, false
-}
-
-func (d *decoder) mapping(n ast.Node, path string, v reflect.Value) {
-	values, ok := pairs(n)
-	if !ok {
-		d.misfits(path, "keys with values are wanted here, this is %s", kind(n))
+// mapping decodes in the order of v's fields, so that the last may begin as the
+// others say.
+func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.misfits(path, "expected a mapping, got %s", kind(n))
 		return
 	}
-	known := map[string]field{}
+	given := d.keys(n, path, v.Type())
 	for f := range fields(v.Type()) {
-		known[f.key] = f
+		if val := given[f.key]; val != nil {
+			d.value(val, join(path, f.key), v.Field(f.index), f.opt)
+		}
 	}
-	first := map[string]int{}
-	for _, kv := range values {
-		line := nodeLine(kv.Key)
-		key, ok := keyText(kv.Key)
-		f, isKnown := known[key]
-		at := join(path, evidence.Printable(key, 40))
+}
+
+// keys is what a mapping gives for the fields of t.
+func (d *decoder) keys(n *yaml.Node, path string, t reflect.Type) map[string]*yaml.Node {
+	known := map[string]bool{}
+	for f := range fields(t) {
+		known[f.key] = true
+	}
+	given := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content) && len(d.faults) <= maxFaults; i += 2 {
+		k := n.Content[i]
+		at := join(path, evidence.Printable(k.Value, 40))
 		switch {
-		case !ok:
-			d.badAt(line, path, "this key is not plain text")
-		case !isKnown && d.quiet:
-			d.badAt(line, path, "there is a key here that is not known (it is not shown, as it may be a secret)")
-		case !isKnown:
-			d.badAt(line, at, "this key is not known%s", meant(key, v.Type()))
-		case first[key] != 0:
-			d.badAt(line, at, "this key is given twice, first in line %d", first[key])
+		case k.Kind != yaml.ScalarNode || k.Value == "" || marked(k):
+			d.badAt(k.Line, path, "a key must be plain text")
+		case !known[k.Value]:
+			d.badAt(k.Line, at, "unknown key%s", meant(k.Value, t))
+		case given[k.Value] != nil:
+			d.badAt(k.Line, at, "duplicate key, first given in line %d", d.lines[at])
 		default:
-			first[key] = line
-			d.lines[at] = line
-			d.value(kv.Value, at, v.Field(f.index), f.opt)
+			given[k.Value], d.lines[at] = n.Content[i+1], k.Line
 		}
 	}
+	return given
 }
 
-func keyText(n ast.MapKeyNode) (string, bool) {
-	switch k := n.(type) {
-	case *ast.StringNode:
-		return k.Value, true
-	case *ast.MergeKeyNode:
-		return "<<", true
-	case ast.ScalarNode:
-		if t := k.GetToken(); t != nil {
-			return t.Value, true
+// list decodes a list or, if that is allowed, a lone element that is written without
+// a list around it; the element then stands at the list's own path.
+func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, lone bool) {
+	elements := n.Content
+	at := func(i int) string { return indexed(path, i) }
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		for i, e := range elements {
+			d.lines[at(i)] = e.Line
 		}
-	}
-	return "", false
-}
-
-func (d *decoder) list(n ast.Node, path string, v reflect.Value) {
-	seq, ok := n.(*ast.SequenceNode)
-	if !ok {
-		d.misfits(path, "a list is wanted here, this is %s", kind(n))
+	case lone:
+		elements = []*yaml.Node{n}
+		at = func(int) string { return path }
+	default:
+		d.misfits(path, "expected a list, got %s", kind(n))
 		return
 	}
-	out := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
-	for i, e := range seq.Values {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		d.lines[at] = nodeLine(e)
-		d.begin(out.Index(i))
-		d.value(e, at, out.Index(i), "")
+	out := reflect.MakeSlice(v.Type(), len(elements), len(elements))
+	for i, e := range elements {
+		d.begin(out.Index(i).Addr().Interface())
+		d.value(e, at(i), out.Index(i), "")
 	}
 	v.Set(out)
 }
 
 // scalar is the text of a single value as it was written.
-func (d *decoder) scalar(n ast.Node, path string) (string, bool) {
-	switch s := n.(type) {
-	case *ast.StringNode:
-		return s.Value, true
-	case *ast.LiteralNode:
-		return s.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return n.GetToken().Value, true
-	case *ast.BoolNode:
-		d.bad(path, "text is wanted here, this is true or false; put it in quotes if it is meant so")
-		return "", false
+func (d *decoder) scalar(n *yaml.Node, path string) (string, bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.bad(path, "expected a single value, got %s; text that starts with [ or { needs quotes", kind(n))
+	case n.ShortTag() == "!!bool":
+		d.bad(path, "expected text, got true or false; if the word is meant, put it in quotes")
+	case len(n.Value) > maxScalar:
+		d.bad(path, "the value is longer than 4096 bytes")
+	default:
+		return n.Value, true
 	}
-	d.bad(path, "a single value is wanted here, this is %s; text that begins with [ or { needs quotes", kind(n))
 	return "", false
 }
 
 // text decodes a single value by parse, whose error is the fault.
-func text[T any](d *decoder, n ast.Node, path string, to *T, parse func(string) (T, error)) {
+func text[T any](d *decoder, n *yaml.Node, path string, to *T, parse func(string) (T, error)) {
 	s, ok := d.scalar(n, path)
 	if !ok {
 		return
@@ -216,12 +191,12 @@ func text[T any](d *decoder, n ast.Node, path string, to *T, parse func(string) 
 	*to = v
 }
 
-func (d *decoder) string(n ast.Node, path string, to *string, opt string) {
+func (d *decoder) string(n *yaml.Node, path string, to *string, opt string) {
 	s, ok := d.scalar(n, path)
 	switch {
 	case !ok:
 	case strings.ContainsFunc(s, isControl):
-		d.bad(path, "the value has a line break or another control character")
+		d.bad(path, "the value contains a line break or another control character")
 	case strings.TrimSpace(s) == "" && opt == "path":
 		d.bad(path, "the value is empty")
 	case opt == "path":
@@ -233,28 +208,32 @@ func (d *decoder) string(n ast.Node, path string, to *string, opt string) {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }
 
-func (d *decoder) bool(n ast.Node, path string, to *bool) {
-	b, ok := n.(*ast.BoolNode)
-	if !ok {
-		d.bad(path, "true or false is wanted here, this is %s", kind(n))
+func (d *decoder) bool(n *yaml.Node, path string, to *bool) {
+	if n.ShortTag() != "!!bool" {
+		d.bad(path, "expected true or false, got %s", kind(n))
 		return
 	}
-	*to = b.Value
+	*to = strings.EqualFold(n.Value, "true")
 }
 
+// marked reports whether n is an alias or has an anchor or a tag.
+func marked(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || n.Anchor != "" || n.Tag == "!" || n.Style&yaml.TaggedStyle != 0
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
 // kind names what a node is, never what it says: it may be a secret.
-func kind(n ast.Node) string {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "a group of keys"
-	case *ast.SequenceNode:
+func kind(n *yaml.Node) string {
+	switch n.ShortTag() {
+	case "!!map":
+		return "a mapping"
+	case "!!seq":
 		return "a list"
-	case *ast.BoolNode:
+	case "!!bool":
 		return "true or false"
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+	case "!!int", "!!float":
 		return "a number"
-	case *ast.StringNode, *ast.LiteralNode:
-		return "text"
 	}
-	return "something else"
+	return "text"
 }

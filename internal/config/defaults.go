@@ -27,11 +27,29 @@ func defaults(base string) Config {
 	}
 }
 
-func defaultMail() Mail {
-	return Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
+// begin sets what a new element of a list, or a pointer's target, begins as.
+func (d *decoder) begin(v any) {
+	switch v := v.(type) {
+	case *Mail:
+		*v = Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
+	case *Jump:
+		*v = Jump{Login: "auto", Compat: CompatNone}
+	case *Quiet:
+		*v = Quiet{To: day}
+	case *SMTP:
+		*v = SMTP{TLS: TLSImplicit}
+	case *Canary:
+		*v = defaultCanary()
+	case *Notify:
+		*v = defaultNotify()
+	case *Webhook:
+		*v = Webhook{Template: "json"}
+	case *Heartbeat:
+		*v = Heartbeat{Every: 25 * time.Hour}
+	case *Host:
+		*v = blankHost(d.cfg)
+	}
 }
-
-func defaultJump() Jump { return Jump{Login: "auto", Compat: CompatNone} }
 
 func defaultStore() string {
 	if runtime.GOOS == "windows" {

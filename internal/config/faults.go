@@ -35,6 +35,9 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// maxFaults bounds what is said of a file that has nothing but faults.
+const maxFaults = 1000
+
 // book collects faults while a file is read and checked.
 type book struct {
 	file   string
@@ -44,20 +47,31 @@ type book struct {
 	misfit map[string]bool // paths whose value is of another kind than wanted
 }
 
-// bad records a fault at the line of path, or of the nearest path above it.
+func newBook(file string) book {
+	return book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}}
+}
+
+// bad records a fault at the line of path, or of the nearest path above it. Below a
+// misfit there are none: what is missing there is no fault of its own.
 func (b *book) bad(path, format string, args ...any) {
-	b.badAt(b.line(path), path, format, args...)
+	if !b.lost(path) {
+		b.badAt(b.line(path), path, format, args...)
+	}
 }
 
 func (b *book) badAt(line int, path, format string, args ...any) {
-	b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
+	switch n := len(b.faults); {
+	case n < maxFaults:
+		b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
+	case n == maxFaults:
+		b.faults = append(b.faults, Fault{b.file, max(line, 1), "", "there are more faults: these are the first 1000"})
+	}
 	for p := path; p != ""; p = parent(p) {
 		b.failed[p] = true
 	}
 }
 
-// misfits is bad of a value that could not be taken at all. What is then missing
-// below it is no fault of its own.
+// misfits is bad of a value that could not be taken at all.
 func (b *book) misfits(path, format string, args ...any) {
 	b.bad(path, format, args...)
 	b.misfit[path] = true
@@ -116,7 +130,7 @@ func join(path, key string) string {
 }
 
 // meant finds the key that was probably meant: a near one here, or the same one
-// a level deeper. It returns "" or ", did you mean …?".
+// a level deeper. It returns "" or "; did you mean …?".
 func meant(key string, t reflect.Type) string {
 	best, least := "", 1+max(1, len(key)/3)
 	var deeper string
@@ -142,7 +156,7 @@ func meant(key string, t reflect.Type) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf(", did you mean %s?", best)
+	return fmt.Sprintf("; did you mean %s?", best)
 }
 
 // distance is the number of letters to insert, delete, change or swap to make b

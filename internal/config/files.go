@@ -43,13 +43,13 @@ func roots(file string) (*x509.CertPool, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: a certificate in it is damaged", file)
+			return nil, fmt.Errorf("%s contains a damaged certificate", file)
 		}
 		pool.AddCert(cert)
 		n++
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+		return nil, fmt.Errorf("%s contains no certificate in PEM form", file)
 	}
 	return pool, nil
 }
@@ -66,19 +66,26 @@ func secretFile(name string) string {
 	case fi.Size() == 0:
 		return name + " is empty"
 	case fi.Size() > maxSecret+2:
-		return name + " has more than 64 KiB"
+		return name + " is larger than 64 KiB"
 	case runtime.GOOS != "windows" && fi.Mode().Perm()&^allowed(name) != 0:
 		return fmt.Sprintf("%s can be read by others (mode %04o): chmod 600 %s", name, fi.Mode().Perm(), name)
 	}
 	if what := exposed(name); what != "" {
 		return what
 	}
-	f, err := openRegular(name)
-	if err != nil {
+	if err := opens(name); err != nil {
 		return plain(err)
 	}
-	f.Close()
 	return ""
+}
+
+// opens says why this process cannot read a file.
+func opens(name string) error {
+	f, err := openRegular(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // allowed is the permissions that a secret's file may have. The files that
@@ -100,7 +107,7 @@ func plain(err error) string {
 	case !errors.As(err, &p):
 		return err.Error()
 	case errors.Is(err, fs.ErrNotExist):
-		return p.Path + " is not there"
+		return p.Path + " does not exist"
 	case errors.Is(err, fs.ErrPermission):
 		return p.Path + " cannot be read by this user"
 	}

@@ -9,25 +9,26 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// sites decodes the sites, last of all: a host begins with the file's ssh:,
-// logs: and ring:, and what it says itself is written over that. Its login is
-// whole or inherited: a host's password ends the file's key, and the reverse.
-func (d *decoder) sites(cfg *Config) {
-	switch {
-	case d.lost(""):
-		return
-	case !d.has("sites"):
-		d.bad("sites", "no sites are given: nothing to grab from")
-		return
-	}
-	blank := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
-	blank.SSH.Key, blank.SSH.Password, blank.SSH.Passphrase = Key{}, Secret{}, Secret{}
-	d.blank[reflect.TypeFor[Host]()] = reflect.ValueOf(blank)
-	d.value(d.later, "sites", reflect.ValueOf(&cfg.Sites).Elem(), "")
+// blankHost is what a host begins as: with the file's ssh:, logs: and ring:, less the
+// login, which is whole or inherited.
+func blankHost(cfg *Config) Host {
+	h := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
+	h.SSH.Key, h.SSH.Password, h.SSH.Passphrase = Key{}, Secret{}, Secret{}
+	return h
+}
+
+// inheritLogins gives hosts without a login of their own that of the file: a host's
+// password ends the file's key, and the reverse.
+func (d *decoder) inheritLogins(cfg *Config) {
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
-			ssh := &cfg.Sites[i].Hosts[j].SSH
-			d.inherit(hostPath(i, j)+".ssh", ssh, cfg.SSH)
+			ssh, path := &cfg.Sites[i].Hosts[j].SSH, hostPath(i, j)+".ssh"
+			if !d.has(path+".key") && !d.has(path+".password") {
+				ssh.Key, ssh.Password = cfg.SSH.Key, cfg.SSH.Password
+				if !d.has(path + ".passphrase") {
+					ssh.Passphrase = cfg.SSH.Passphrase
+				}
+			}
 			ssh.Jump = slices.Clone(ssh.Jump) // a host's own: its known_hosts may differ
 			ssh.fillJumps()
 		}
@@ -39,40 +40,22 @@ func sitePath(i int) string { return fmt.Sprintf("sites[%d]", i) }
 
 func hostPath(i, j int) string { return fmt.Sprintf("sites[%d].hosts[%d]", i, j) }
 
-// inherit gives a host without a login of its own that of the file. path is the
-// host's ssh:.
-func (d *decoder) inherit(path string, host *SSH, global SSH) {
-	if d.has(path+".key") || d.has(path+".password") {
-		return
-	}
-	own := d.has(path + ".passphrase")
-	host.Key, host.Password = global.Key, global.Password
-	if !own {
-		host.Passphrase = global.Passphrase
-	}
-}
-
 // allSites checks what concerns sites and hosts together.
 func (c *checker) allSites() {
-	if c.cfg.Sites != nil && len(c.cfg.Sites) == 0 {
-		c.bad("sites", "no sites are given: nothing to grab from")
+	if len(c.cfg.Sites) == 0 {
+		c.bad("sites", "no sites: add at least one, with the hosts to grab from")
 	}
 	names := map[string]string{}
 	hosts := map[string]placed{}
 	catchAll := ""
 	for i := range c.cfg.Sites {
 		s, path := &c.cfg.Sites[i], sitePath(i)
-		if c.lost(path) {
-			continue
-		}
-		if c.name(path+".name", s.Name) {
-			c.unique(path+".name", s.Name, names)
-		}
+		c.name(path+".name", s.Name, names)
 		c.words(path+".clusters", s.Clusters)
 		c.words(path+".nodes", s.Nodes)
 		if s.CatchAll() && !c.routed(s.Name) && c.sound(path+".clusters", path+".nodes") {
 			if catchAll != "" {
-				c.bad(path, "only one site may be without clusters and nodes (it takes what no other claims), %s is the first", catchAll)
+				c.bad(path, "only one site can be without clusters and nodes (it takes what no other claims); the first is %s", catchAll)
 			} else {
 				catchAll = path
 			}
@@ -82,10 +65,8 @@ func (c *checker) allSites() {
 		}
 		here := map[string]string{}
 		for j := range s.Hosts {
-			if !c.lost(hostPath(i, j)) {
-				c.host(hostPath(i, j), &s.Hosts[j])
-				c.place(hostPath(i, j), &s.Hosts[j], here, hosts)
-			}
+			c.host(hostPath(i, j), &s.Hosts[j], here)
+			c.place(hostPath(i, j), &s.Hosts[j], hosts)
 		}
 	}
 	c.logins()
@@ -95,7 +76,7 @@ func (c *checker) allSites() {
 func (c *checker) unique(path, name string, seen map[string]string) bool {
 	low := strings.ToLower(name)
 	if first, ok := seen[low]; ok {
-		c.bad(path, "%s is used twice (case does not count), first at %s in line %d", quote(name), first, c.line(first))
+		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", quote(name), first, c.line(first))
 		return false
 	}
 	seen[low] = path
@@ -110,8 +91,8 @@ type placed struct {
 
 // place sees to it that a name means one host in the whole file: it may stand in
 // several sites if all of it is the same.
-func (c *checker) place(path string, h *Host, site map[string]string, all map[string]placed) {
-	if !c.sound(path+".name", path+".address") || !c.unique(path+".name", h.Name, site) {
+func (c *checker) place(path string, h *Host, all map[string]placed) {
+	if !c.sound(path+".name", path+".address") {
 		return
 	}
 	low := strings.ToLower(h.Name)
@@ -120,27 +101,20 @@ func (c *checker) place(path string, h *Host, site map[string]string, all map[st
 	case !ok:
 		all[low] = placed{path, h}
 	case first.host.Name != h.Name:
-		c.bad(path+".name", "%s is written %s in line %d: names that differ in case alone are the same to some systems", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
+		c.bad(path+".name", "%s is written %s in line %d: write it the same way everywhere", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
 	case first.host.Address != h.Address:
-		c.bad(path+".address", "%s is %s here and %s in line %d: a name means one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
+		c.bad(path+".address", "%s is %s here and %s in line %d: a name must mean one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
 	case c.sound(path, first.path) && !reflect.DeepEqual(first.host, h):
-		c.bad(path, "%s has other settings here than in line %d: a host that stands in several sites is the same in all", quote(h.Name), c.line(first.path))
+		c.bad(path, "%s has other settings here than in line %d: a host in several sites must be the same in all", quote(h.Name), c.line(first.path))
 	}
 }
 
-func (c *checker) host(path string, h *Host) {
-	c.name(path+".name", h.Name)
+// host checks a host of a site whose other hosts' names are seen.
+func (c *checker) host(path string, h *Host, seen map[string]string) {
+	c.name(path+".name", h.Name, seen)
 	c.oneOf(path+".role", h.Role, "C", "E", "")
-	if c.required(path+".address", h.Address) {
-		if a, err := parseAddress(h.Address, 22); err != nil {
-			c.bad(path+".address", "%s", err)
-		} else {
-			h.Address = a
-		}
-	}
-	if c.has(path+".host_key") && c.sound(path+".host_key") && !fingerprint(h.HostKey) {
-		c.bad(path+".host_key", "this is no fingerprint: it begins with SHA256: and has 43 characters after it; `grab trust --fingerprint` prints it")
-	}
+	c.address(path+".address", &h.Address, 22)
+	c.hostKey(path+".host_key", h.HostKey)
 	c.ssh(path+".ssh", h.SSH)
 	c.logs(path+".logs", h.Logs)
 	c.ring(path+".ring", h.Ring)
@@ -152,16 +126,22 @@ func (c *checker) host(path string, h *Host) {
 	}
 }
 
-// name checks a name of a site, host or family.
-func (c *checker) name(path, name string) bool {
+func (c *checker) hostKey(path, key string) {
+	if c.given(path) && !fingerprint(key) {
+		c.bad(path, "this is not a fingerprint: it starts with SHA256: and has 43 characters after that; `grab trust` shows it")
+	}
+}
+
+// name checks a name that goes into names of files, unlike all seen before.
+func (c *checker) name(path, name string, seen map[string]string) {
 	if !c.required(path, name) {
-		return false
+		return
 	}
 	if err := evidence.CheckName(name); err != nil {
 		c.bad(path, "%s", err)
-		return false
+		return
 	}
-	return true
+	c.unique(path, name, seen)
 }
 
 // logins sees to it that every host has a way in.
@@ -174,20 +154,19 @@ func (c *checker) logins() {
 	for i := range c.cfg.Sites {
 		for j := range c.cfg.Sites[i].Hosts {
 			path := hostPath(i, j)
-			switch {
-			case c.has(path+".ssh.key") || c.has(path+".ssh.password"):
+			if c.has(path+".ssh.key") || c.has(path+".ssh.password") {
 				some = true
-			case !c.lost(path + ".ssh"):
+			} else if !c.lost(path + ".ssh") {
 				without = append(without, path)
 			}
 		}
 	}
-	const what = "no login is given: neither key nor password"
+	const what = "no login: set key or password"
 	if !some {
 		c.bad("ssh", what)
 		return
 	}
 	for _, path := range without {
-		c.bad(path, what+", here or in the file's ssh")
+		c.bad(path, what+", here or in ssh: for all hosts")
 	}
 }

@@ -15,14 +15,7 @@ const defaultHTTPPort = 9618
 func (h HTTP) Loopback() bool { return loopback.HostPort(h.Listen) }
 
 func (c *checker) http() {
-	h := &c.cfg.HTTP
-	if h.Listen == "" || !c.sound("http.listen") {
-		return
+	if h := &c.cfg.HTTP; h.Listen != "" {
+		c.address("http.listen", &h.Listen, defaultHTTPPort)
 	}
-	a, err := parseAddress(h.Listen, defaultHTTPPort)
-	if err != nil {
-		c.bad("http.listen", "%s", err)
-		return
-	}
-	h.Listen = a
 }

@@ -15,9 +15,9 @@ func TestHTTP(t *testing.T) {
 		{"http: {listen: \"localhost:80\"}\n", "localhost:80", "", true},
 		{"http: {listen: \"[::1]:9618\"}\n", "[::1]:9618", "", true},
 		{"http: {listen: 0.0.0.0}\n", "0.0.0.0:9618", "", false},
-		{"http: {listen: \"a b\"}\n", "", "is no address", false},
+		{"http: {listen: \"a b\"}\n", "", "is not an address", false},
 		{"http: {listen: \"127.0.0.1:99999\"}\n", "", "port", false},
-		{"http: {address: 127.0.0.1}\n", "", "not known", false},
+		{"http: {address: 127.0.0.1}\n", "", "unknown key", false},
 	} {
 		cfg, err := Load(put(t, folder(t), "grab.yaml", tt.text+minimal))
 		if tt.want != "" {

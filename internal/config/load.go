@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +10,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
-	"time"
 )
-
-const maxFile = 1 << 20
 
 // Options leave out faults that do not concern a command. The zero value leaves
 // out none.
@@ -33,45 +29,41 @@ func Load(path string) (*Config, error) { return Options{}.Load(path) }
 
 // Load is Load with some faults left out.
 func (o Options) Load(path string) (*Config, error) {
-	abs, err := filepath.Abs(path)
+	abs, data, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, err
+	}
+	return o.parse(path, abs, data)
+}
+
+// read is the absolute path and the contents of a file, as far as tree looks at them.
+func read(path string) (abs string, data []byte, err error) {
+	if abs, err = filepath.Abs(path); err != nil {
+		return "", nil, fmt.Errorf("read configuration: %w", err)
 	}
 	f, err := openRegular(abs)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return abs, nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+	if data, err = io.ReadAll(io.LimitReader(f, maxFile+1)); err != nil {
+		return abs, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return o.parse(path, abs, data)
+	return abs, data, nil
 }
 
 // parse is Load of contents. file is the name for faults; relative paths are
 // relative to the folder of abs.
 func (o Options) parse(file, abs string, data []byte) (*Config, error) {
-	base := filepath.Dir(abs)
-	d := &decoder{
-		book: book{file: file, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}},
-		base: base,
-		blank: map[reflect.Type]reflect.Value{
-			reflect.TypeFor[Mail]():  reflect.ValueOf(defaultMail()),
-			reflect.TypeFor[Jump]():  reflect.ValueOf(defaultJump()),
-			reflect.TypeFor[Quiet](): reflect.ValueOf(defaultQuiet()),
-			reflect.TypeFor[SMTP]():  reflect.ValueOf(SMTP{TLS: TLSImplicit}), reflect.TypeFor[Canary](): reflect.ValueOf(defaultCanary()), reflect.TypeFor[Notify](): reflect.ValueOf(defaultNotify()),
-			reflect.TypeFor[Webhook](): reflect.ValueOf(Webhook{Template: "json"}), reflect.TypeFor[Heartbeat](): reflect.ValueOf(Heartbeat{Every: 25 * time.Hour}),
-		},
-	}
-	cfg := defaults(base)
+	cfg := defaults(filepath.Dir(abs))
 	cfg.Path = abs
-	root, ok := d.tree(data)
-	if !ok {
+	d := &decoder{book: newBook(file), base: filepath.Dir(abs), cfg: &cfg}
+	root := d.tree(data)
+	if root == nil {
 		return nil, d.sorted()
 	}
 	d.value(root, "", reflect.ValueOf(&cfg).Elem(), "")
-	d.sites(&cfg)
+	d.inheritLogins(&cfg)
 	c := &checker{book: &d.book, opts: o, cfg: &cfg}
 	c.all()
 	if err := d.sorted(); err != nil {
@@ -126,6 +118,3 @@ func named(path, by string) (string, error) {
 	}
 	return path, nil
 }
-
-// lineOf is the line, from 1, in which the byte at offset lies.
-func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte("\n")) }

@@ -1,10 +1,7 @@
 package config
 
 import (
-	"reflect"
 	"strings"
-
-	"github.com/goccy/go-yaml/ast"
 
 	"rtmtgrab/internal/loopback"
 )
@@ -12,20 +9,7 @@ import (
 // maxMails bounds the folders that are watched: each is a connection of its own.
 const maxMails = 50
 
-// some decodes a list, or a lone element that is written without a list around
-// it; the element then stands at the list's own path.
-func (d *decoder) some(n ast.Node, path string, v reflect.Value) {
-	if _, ok := n.(*ast.SequenceNode); ok {
-		d.list(n, path, v)
-		return
-	}
-	list := reflect.MakeSlice(v.Type(), 1, 1)
-	d.begin(list.Index(0))
-	d.value(n, path, list.Index(0), "")
-	v.Set(list)
-}
-
-// element is the path of a list's element that some has decoded.
+// element is the path of a list's element, which may stand there alone.
 func (c *checker) element(path string, i int) string {
 	if at := indexed(path, i); c.has(at) {
 		return at
@@ -35,21 +19,18 @@ func (c *checker) element(path string, i int) string {
 
 func (c *checker) mails() {
 	if c.has("mail") && len(c.cfg.Mails) == 0 && c.sound("mail") {
-		c.bad("mail", "the list is empty: leave mail: away if there is no mailbox")
+		c.bad("mail", "the list is empty: remove mail: if there is no mailbox")
 	}
 	names, boxes, n := map[string]string{}, map[string]string{}, 0
 	for i := range c.cfg.Mails {
 		m, at := &c.cfg.Mails[i], c.element("mail", i)
-		if c.lost(at) {
-			continue
-		}
 		c.mail(at, m)
 		c.mailName(at, m, names)
 		c.mailboxes(at, m, boxes)
 		n += len(m.Mailboxes)
 	}
 	if n > maxMails {
-		c.bad("mail", "%d folders are too many: each is a connection of its own, and there may be %d", n, maxMails)
+		c.bad("mail", "%d folders are too many: at most %d can be watched, each by its own connection", n, maxMails)
 	}
 }
 
@@ -61,11 +42,7 @@ func (c *checker) mail(at string, m *Mail) {
 	c.positive(at+".poll", m.Poll)
 	c.positive(at+".max_age", m.MaxAge)
 	c.server(at, m)
-	if m.CAFile != "" && c.sound(at+".ca_file") {
-		if _, err := m.Roots(); err != nil {
-			c.bad(at+".ca_file", "%s", err)
-		}
-	}
+	c.caFile(at+".ca_file", m.CAFile)
 }
 
 // mailName sees to it that every mailbox has a name of its own.
@@ -78,7 +55,7 @@ func (c *checker) mailName(at string, m *Mail, names map[string]string) {
 	}
 	m.Name = m.User
 	if first, ok := names[strings.ToLower(m.Name)]; ok && m.Name != "" {
-		c.bad(at, "the mailbox in line %d is called %s too: give this one a name:", c.line(first), quote(m.Name))
+		c.bad(at, "the mailbox in line %d is called %s too: give this one another name with name:", c.line(first), quote(m.Name))
 	}
 	names[strings.ToLower(m.Name)] = at
 }
@@ -107,20 +84,11 @@ func (c *checker) mailboxes(at string, m *Mail, boxes map[string]string) {
 }
 
 func (c *checker) server(at string, m *Mail) {
-	if !c.required(at+".server", m.Server) {
-		return
-	}
 	port := 143
 	if m.TLS == TLSImplicit {
 		port = 993
 	}
-	a, err := parseAddress(m.Server, port)
-	if err != nil {
-		c.bad(at+".server", "%s", err)
-		return
-	}
-	m.Server = a
-	if m.TLS == TLSNone && !loopback.HostPort(a) {
-		c.bad(at+".tls", "none would send the password in the clear to %s: it is for loopback addresses only", a)
+	if c.address(at+".server", &m.Server, port) && m.TLS == TLSNone && !loopback.HostPort(m.Server) {
+		c.bad(at+".tls", "\"none\" would send the password unencrypted to %s: it is allowed only for loopback addresses", m.Server)
 	}
 }

@@ -30,8 +30,8 @@ var mailFaultCases = []struct {
 	{"no folders", mailbox("  server: h\n  mailbox: []\n"), []string{"7 mail.mailbox: the list is empty"}},
 	{"folders", mailbox("  server: h\n  mailbox: [inbox, '', A, INBOX, a]\n"), []string{"7 mail.mailbox[1]: empty", "7 mail.mailbox[3]: watched twice, first at mail.mailbox[0] in line 7"}},
 	{"several", minimal + "mail:\n- {server: h, user: u,\n   password: {file: gone}}\n- x\n- {server: h, user: u,\n   password: {file: imap.secret}}\n- {name: U, server: i, user: w, tls: x,\n  password: {file: imap.secret}, poll: 0s, nme: y}\n", []string{
-		"5 mail[0].password: gone is not there", "6 mail[1]: keys with values", "7 mail[2]: the mailbox in line 4 is called \"u\" too", "7 mail[2].mailbox: watched twice",
-		"9 mail[3].name: used twice", "9 mail[3].tls: none of", "10 mail[3].poll: longer than 0", "10 mail[3].nme: did you mean name?"}},
+		"5 mail[0].password: gone does not exist", "6 mail[1]: expected a mapping", "7 mail[2]: the mailbox in line 4 is called \"u\" too", "7 mail[2].mailbox: watched twice",
+		"9 mail[3].name: used twice", "9 mail[3].tls: must be one of", "10 mail[3].poll: longer than 0", "10 mail[3].nme: did you mean name?"}},
 }
 
 // oauthBox is a mailbox with these keys of oauth:, in line 5.
@@ -43,19 +43,19 @@ var oauthFaultCases = []struct {
 	name, text string
 	want       []string
 }{
-	{"both ways in", mailbox("  server: h\n  oauth: {provider: custom, client_id: x, token_url: 'https://h/t', client_secret: {file: imap.secret}}\n"), []string{"7 mail.oauth: either password or oauth"}},
+	{"both ways in", mailbox("  server: h\n  oauth: {provider: custom, client_id: x, token_url: 'https://h/t', client_secret: {file: imap.secret}}\n"), []string{"7 mail.oauth: set password or oauth"}},
 	{"the wrong login", minimal + "mail:\n  - {server: h, user: u, login: xoauth2, password: {file: imap.secret}}\n  - {server: h, user: v, login: oauthbearer}\n  - {server: h, user: w, login: plain,\n  oauth: {provider: google, service_account: {file: imap.secret}}}\n", []string{
-		"4 mail[0].login: xoauth2 needs oauth", "5 mail[1].oauth: missing: oauthbearer needs it", "6 mail[2].login: none of auto, xoauth2, oauthbearer"}},
-	{"nothing", oauthBox(""), []string{"4 mail.oauth.provider: missing", "4 mail.oauth: no secret is given", "4 mail.oauth.client_id: missing"}},
+		"4 mail[0].login: xoauth2 needs oauth", "5 mail[1].oauth: missing: login oauthbearer needs it", "6 mail[2].login: one of auto, xoauth2, oauthbearer"}},
+	{"nothing", oauthBox(""), []string{"4 mail.oauth.provider: missing", "4 mail.oauth: no secret", "4 mail.oauth.client_id: missing"}},
 	{"microsoft", oauthBox("provider: microsoft, client_secret: {file: imap.secret}, certificate: {file: gone}, tenant: a/b, service_account: {file: imap.secret}, ca_file: notes.pem"), []string{
-		"5 mail.oauth.certificate: gone is not there", "5 mail.oauth.client_secret: either service_account or client_secret", "5 mail.oauth.certificate: either service_account or certificate", "5 mail.oauth.certificate: either client_secret or certificate",
-		"5 mail.oauth.service_account: this is Google's", "5 mail.oauth.tenant: no tenant", "5 mail.oauth.ca_file: holds no certificate"}},
+		"5 mail.oauth.certificate: gone does not exist", "5 mail.oauth.client_secret: set service_account or client_secret", "5 mail.oauth.certificate: set service_account or certificate", "5 mail.oauth.certificate: set client_secret or certificate",
+		"5 mail.oauth.service_account: only Google", "5 mail.oauth.tenant: not a tenant", "5 mail.oauth.ca_file: contains no certificate"}},
 	{"microsoft without", oauthBox("provider: microsoft, client_id: x, refresh_token: {file: imap.secret}"), []string{"4 mail.oauth.tenant: missing"}},
-	{"google", oauthBox("provider: google, tenant: x, client_id: y, client_secret: {file: imap.secret}"), []string{"4 mail.oauth: give service_account", "5 mail.oauth.tenant: only Microsoft"}},
-	{"custom", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, scopes: [a b, '']"), []string{"4 mail.oauth.token_url: missing", "5 mail.oauth.scopes[0]: no scope", "5 mail.oauth.scopes[1]: empty"}},
-	{"in the clear", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, token_url: 'http://login.example.com/t'"), []string{"5 mail.oauth.token_url: in the clear"}},
+	{"google", oauthBox("provider: google, tenant: x, client_id: y, client_secret: {file: imap.secret}"), []string{"4 mail.oauth: set service_account", "5 mail.oauth.tenant: only provider microsoft"}},
+	{"custom", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, scopes: [a b, '']"), []string{"4 mail.oauth.token_url: missing", "5 mail.oauth.scopes[0]: not a scope", "5 mail.oauth.scopes[1]: empty"}},
+	{"unencrypted", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, token_url: 'http://login.example.com/t'"), []string{"5 mail.oauth.token_url: unencrypted"}},
 	{"a password in the address", oauthBox("provider: custom, client_id: x, client_secret: {file: imap.secret}, token_url: 'https://u:hunter2@h/t'"), []string{"5 mail.oauth.token_url: user or password"}},
-	{"no address", oauthBox("provider: other, client_id: x, client_secret: hunter2, token_url: login"), []string{"5 mail.oauth.provider: none of microsoft, google, custom", "5 mail.oauth.client_secret: never written", "5 mail.oauth.token_url: no address"}},
+	{"no address", oauthBox("provider: other, client_id: x, client_secret: hunter2, token_url: login"), []string{"5 mail.oauth.provider: one of microsoft, google, custom", "5 mail.oauth.client_secret: must not be here", "5 mail.oauth.token_url: not a URL"}},
 }
 
 func TestOAuthFaults(t *testing.T) {

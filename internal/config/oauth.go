@@ -43,23 +43,23 @@ func (c *checker) mailLogin(at string, m *Mail) {
 	password, oauth := c.has(at+".password"), c.has(at+".oauth")
 	switch {
 	case password && oauth:
-		c.bad(at+".oauth", "either password or oauth, not both")
+		c.bad(at+".oauth", "set password or oauth, not both")
 	case oauth:
 		c.oneOf(at+".login", m.Login, "auto", "xoauth2", "oauthbearer")
 	case m.Login == "xoauth2" || m.Login == "oauthbearer":
 		if !password {
-			c.bad(at+".oauth", "this key is missing: %s needs it", m.Login)
+			c.bad(at+".oauth", "required key is missing: login %s needs it", m.Login)
 		} else {
-			c.bad(at+".login", "%s needs oauth: in place of password:", m.Login)
+			c.bad(at+".login", "%s needs oauth: instead of password:", m.Login)
 		}
 	default:
 		c.oneOf(at+".login", m.Login, "auto", "plain", "login")
 		if !password {
-			c.bad(at+".password", "this key is missing: use {file: NAME} or {env: NAME}, or give oauth:")
+			c.bad(at+".password", "required key is missing: write {file: NAME} or {env: NAME}, or set oauth:")
 		}
 	}
 	c.secret(at+".password", m.Password)
-	if m.OAuth != nil && !c.lost(at+".oauth") {
+	if m.OAuth != nil {
 		c.oauth(at+".oauth", m.OAuth)
 	}
 }
@@ -74,11 +74,7 @@ func (c *checker) oauth(at string, o *OAuth) {
 	c.secret(at+".certificate", o.Certificate)
 	c.secret(at+".service_account", o.ServiceAccount)
 	c.secret(at+".refresh_token", o.RefreshToken)
-	if o.CAFile != "" && c.sound(at+".ca_file") {
-		if _, err := o.Roots(); err != nil {
-			c.bad(at+".ca_file", "%s", err)
-		}
-	}
+	c.caFile(at+".ca_file", o.CAFile)
 	c.grant(at, o)
 	c.tenant(at, o)
 	c.scopes(at, o)
@@ -91,17 +87,17 @@ func (c *checker) grant(at string, o *OAuth) {
 	excluded := func(key string, others ...string) {
 		for _, other := range others {
 			if given(key) && given(other) {
-				c.bad(at+"."+other, "either %s or %s, not both", key, other)
+				c.bad(at+"."+other, "set %s or %s, not both", key, other)
 			}
 		}
 	}
 	excluded("service_account", "refresh_token", "client_secret", "certificate", "client_id")
 	excluded("client_secret", "certificate")
 	if given("service_account") && o.Provider == ProviderMicrosoft {
-		c.bad(at+".service_account", "this is Google's: Microsoft 365 wants client_id and client_secret or certificate")
+		c.bad(at+".service_account", "only Google has this: Microsoft 365 needs client_id, and client_secret or certificate")
 	}
 	if given("certificate") && o.Provider == ProviderGoogle {
-		c.bad(at+".certificate", "Google wants service_account, or client_id, client_secret and refresh_token")
+		c.bad(at+".certificate", "Google does not take this: set service_account, or client_id, client_secret and refresh_token")
 	}
 	if given("service_account") {
 		return
@@ -109,10 +105,10 @@ func (c *checker) grant(at string, o *OAuth) {
 	if !given("refresh_token") {
 		switch {
 		case o.Provider == ProviderGoogle:
-			c.bad(at, "give service_account, or client_id, client_secret and refresh_token")
+			c.bad(at, "no secret: set service_account, or client_id, client_secret and refresh_token")
 			return
 		case !given("client_secret") && !given("certificate"):
-			c.bad(at, "no secret is given: client_secret, certificate or refresh_token")
+			c.bad(at, "no secret: set client_secret, certificate or refresh_token")
 		}
 	}
 	c.required(at+".client_id", o.ClientID)
@@ -121,7 +117,7 @@ func (c *checker) grant(at string, o *OAuth) {
 func (c *checker) tenant(at string, o *OAuth) {
 	if o.Provider != ProviderMicrosoft {
 		if c.has(at + ".tenant") {
-			c.bad(at+".tenant", "only Microsoft has tenants")
+			c.bad(at+".tenant", "only provider microsoft has a tenant: remove this")
 		}
 		return
 	}
@@ -129,7 +125,7 @@ func (c *checker) tenant(at string, o *OAuth) {
 		return
 	}
 	if !tenantRE.MatchString(o.Tenant) {
-		c.bad(at+".tenant", "%s is no tenant: write its ID or its domain, such as example.onmicrosoft.com", quote(o.Tenant))
+		c.bad(at+".tenant", "%s is not a tenant: write its ID or its domain, such as example.onmicrosoft.com", quote(o.Tenant))
 	}
 }
 
@@ -137,7 +133,7 @@ func (c *checker) scopes(at string, o *OAuth) {
 	for i, s := range o.Scopes {
 		at := indexed(at+".scopes", i)
 		if c.required(at, s) && strings.ContainsAny(s, " \"\\") {
-			c.bad(at, "%s is no scope: one word for each element of the list", quote(s))
+			c.bad(at, "%s is not a scope: write each scope as an element of its own", quote(s))
 		}
 	}
 	if len(o.Scopes) > 0 {
@@ -169,11 +165,11 @@ func (c *checker) tokenURL(at string, o *OAuth) {
 	u, err := url.Parse(o.TokenURL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		c.bad(at+".token_url", "this is no address of the form https://HOST/PATH")
+		c.bad(at+".token_url", "this is not a URL: write https://HOST/PATH")
 	case u.User != nil:
-		c.bad(at+".token_url", "the address holds a user or password: those have keys of their own")
+		c.bad(at+".token_url", "the URL contains a user or password: set client_id and client_secret instead")
 	case u.Scheme == "http" && !loopback.HostPort(withPort(u.Host)):
-		c.bad(at+".token_url", "secrets would go in the clear: http is for loopback addresses only")
+		c.bad(at+".token_url", "http would send secrets unencrypted: it is allowed only for loopback addresses")
 	}
 }
 

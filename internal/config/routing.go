@@ -1,14 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml/ast"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -57,15 +54,12 @@ func (q Quiet) Weekdays() []time.Weekday {
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// ParseDuration reads a duration as the file does: 90m, 2h, 1d12h.
-func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
-
 var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
 
 // parseClock reads a time of day, 00:00 to 24:00, as what has passed since midnight.
 func parseClock(s string) (time.Duration, error) {
 	m := clockRE.FindStringSubmatch(s)
-	bad := fmt.Errorf("%s is no time of day: write \"22:00\", in quotes", quote(s))
+	bad := fmt.Errorf("%s is not a time of day: write \"22:00\", in quotes", quote(s))
 	if m == nil {
 		return 0, bad
 	}
@@ -76,22 +70,14 @@ func parseClock(s string) (time.Duration, error) {
 	return d, nil
 }
 
-func (d *decoder) clock(n ast.Node, path string, to *time.Duration) { text(d, n, path, to, parseClock) }
-
-func defaultQuiet() Quiet { return Quiet{To: day} }
-
 // routing judges kinds and routes, and fills in what kinds leave out.
 func (c *checker) routing() {
 	names := map[string]string{evidence.DefaultKind: "alerts.match"}
 	for i := range c.cfg.Alerts.Kinds {
-		if at := indexed("alerts.kinds", i); !c.lost(at) {
-			c.kind(at, &c.cfg.Alerts.Kinds[i], names)
-		}
+		c.kind(indexed("alerts.kinds", i), &c.cfg.Alerts.Kinds[i], names)
 	}
 	for i := range c.cfg.Routes {
-		if at := indexed("routes", i); !c.lost(at) {
-			c.route(at, &c.cfg.Routes[i], names)
-		}
+		c.route(indexed("routes", i), &c.cfg.Routes[i], names)
 	}
 	for i := range c.cfg.Sites {
 		c.quiet(sitePath(i)+".quiet", c.cfg.Sites[i].Quiet)
@@ -99,15 +85,13 @@ func (c *checker) routing() {
 }
 
 func (c *checker) kind(at string, k *Kind, names map[string]string) {
-	if c.name(at+".name", k.Name) {
-		if strings.EqualFold(k.Name, evidence.DefaultKind) {
-			c.bad(at+".name", "%s is the kind of what alerts.match matches", quote(k.Name))
-		} else {
-			c.unique(at+".name", k.Name, names)
-		}
+	if strings.EqualFold(k.Name, evidence.DefaultKind) {
+		c.bad(at+".name", "%s is the name for what alerts.match matches: choose another", quote(k.Name))
+	} else {
+		c.name(at+".name", k.Name, names)
 	}
 	if k.Match == nil && c.sound(at+".match") {
-		c.bad(at+".match", "this key is missing: which alerts are of this kind?")
+		c.bad(at+".match", "required key is missing: the pattern for alerts of this kind")
 	}
 	if !c.has(at + ".window.before") {
 		k.Window.Before = c.cfg.Window.Before
@@ -117,33 +101,24 @@ func (c *checker) kind(at string, k *Kind, names map[string]string) {
 	}
 	c.positive(at+".window.before", k.Window.Before)
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
-		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", k.Window.Before, k.Window.After, c.cfg.Window.Max)
+		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", written(k.Window.Before), written(k.Window.After), written(c.cfg.Window.Max))
 	}
-	seen := map[string]string{}
-	for i, f := range k.Families {
-		if c.name(indexed(at+".families", i), f) {
-			c.unique(indexed(at+".families", i), f, seen)
-		}
-	}
+	c.families(at+".families", k.Families)
 }
 
 func (c *checker) route(at string, r *Route, kinds map[string]string) {
 	if r.To == "" && r.Folder == "" && r.Cluster == "" && r.Node == "" && r.Kind == "" && c.sound(at) {
-		c.bad(at, "there is no condition: to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
+		c.bad(at, "no condition: set to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
 	}
 	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
-		c.bad(at+".to", "%s is no address: write rtmt+hq@example.com", quote(r.To))
+		c.bad(at+".to", "%s is not an address: write rtmt+hq@example.com", quote(r.To))
 	}
 	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !c.watched(r.Folder) {
-		c.bad(at+".folder", "%s is watched by no mailbox of mail:, so that the route is never taken", quote(r.Folder))
+		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", quote(r.Folder))
 	}
 	if r.Kind != "" {
-		known := false
-		for name := range kinds {
-			known = known || name == strings.ToLower(r.Kind)
-		}
-		if !known {
-			c.bad(at+".kind", "no kind of alerts.kinds is called %s; that of alerts.match is called %s", quote(r.Kind), evidence.DefaultKind)
+		if _, known := kinds[strings.ToLower(r.Kind)]; !known {
+			c.bad(at+".kind", "unknown kind %s: name one of alerts.kinds, or %s for alerts.match", quote(r.Kind), evidence.DefaultKind)
 		}
 		for _, k := range c.cfg.Alerts.Kinds {
 			if strings.EqualFold(k.Name, r.Kind) {
@@ -152,7 +127,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 		}
 	}
 	if len(r.Sites) == 0 && c.sound(at+".sites") {
-		c.bad(join(at, "sites"), "the route names no site")
+		c.bad(join(at, "sites"), "no sites: a route needs at least one")
 	}
 	seen := map[string]string{}
 	for i, name := range r.Sites {
@@ -161,7 +136,7 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 		switch {
 		case c.lost("sites"):
 		case s == nil:
-			c.bad(in, "no site is called %s", quote(name))
+			c.bad(in, "unknown site %s", quote(name))
 		case c.unique(in, name, seen):
 			r.Sites[i] = s.Name
 		}
@@ -189,18 +164,16 @@ func (c *checker) quiet(at string, list []Quiet) {
 			c.oneOf(indexed(at+".days", k), list[i].Days[k], slices.Clone(weekdays)...)
 		}
 		if q.From == day && c.sound(at) {
-			c.bad(at+".from", "24:00 is 00:00 of the next day")
+			c.bad(at+".from", "24:00 is not a start: write 00:00 of the next day")
 		}
 		if q.From == q.To && c.sound(at) {
-			c.bad(at, "from and to are the same; a whole day is 00:00 to 24:00")
+			c.bad(at, "from and to are the same; for a whole day write 00:00 to 24:00")
 		}
 	}
 	if len(list) > 0 && c.sound(at) && whole(list) {
-		c.bad(at, "%s", errQuiet)
+		c.bad(at, "the quiet hours cover the whole week: nothing would be grabbed")
 	}
 }
-
-var errQuiet = errors.New("there is no minute left in the week that is not quiet: nothing would ever be grabbed")
 
 // whole reports whether quiet hours leave no minute of the week.
 func whole(list []Quiet) bool {

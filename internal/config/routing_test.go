@@ -42,24 +42,24 @@ sites:
 
 func TestRoutingFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"alerts: {kinds: [{name: Partial, match: x}]}\n":                                                     "kinds[0].name: \"Partial\" is the kind of what alerts.match matches",
+		"alerts: {kinds: [{name: Partial, match: x}]}\n":                                                     "kinds[0].name: \"Partial\" is the name for what alerts.match matches",
 		"alerts: {kinds: [{name: a, match: x}, {name: A, match: y}]}\n":                                      "kinds[1].name: \"A\" is used twice",
-		"alerts: {kinds: [{name: a}]}\n":                                                                     "kinds[0].match: this key is missing",
-		"alerts: {kinds: [{name: a, match: x, window: {before: 3h}}]}\n":                                     "kinds[0].window: before (3h0m0s) and after (5m0s) together are longer",
+		"alerts: {kinds: [{name: a}]}\n":                                                                     "kinds[0].match: required key is missing",
+		"alerts: {kinds: [{name: a, match: x, window: {before: 3h}}]}\n":                                     "kinds[0].window: before (3h) and after (5m) together are longer",
 		"alerts: {kinds: [{name: a, match: x, families: [../x]}]}\n":                                         "kinds[0].families[0]: ",
-		"mail: {server: h, user: u, password: {file: imap.secret}}\nroutes: [{folder: Inbx, sites: [hq]}]\n": "routes[0].folder: \"Inbx\" is watched by no mailbox",
-		"routes: [{sites: [hq]}]\n":                                                                          "routes[0]: there is no condition",
-		"routes: [{to: hq, sites: [hq]}]\n":                                                                  "routes[0].to: \"hq\" is no address",
-		"routes: [{kind: nothing, sites: [hq]}]\n":                                                           "routes[0].kind: no kind",
-		"routes: [{kind: partial, sites: [hq, east]}]\n":                                                     "routes[0].sites[1]: no site is called \"east\"",
-		"routes: [{kind: partial}]\n":                                                                        "routes[0].sites: the route names no site",
+		"mail: {server: h, user: u, password: {file: imap.secret}}\nroutes: [{folder: Inbx, sites: [hq]}]\n": "routes[0].folder: no mailbox in mail: watches \"Inbx\"",
+		"routes: [{sites: [hq]}]\n":                                                                          "routes[0]: no condition",
+		"routes: [{to: hq, sites: [hq]}]\n":                                                                  "routes[0].to: \"hq\" is not an address",
+		"routes: [{kind: nothing, sites: [hq]}]\n":                                                           "routes[0].kind: unknown kind",
+		"routes: [{kind: partial, sites: [hq, east]}]\n":                                                     "routes[0].sites[1]: unknown site \"east\"",
+		"routes: [{kind: partial}]\n":                                                                        "routes[0].sites: no sites",
 		"routes: [{kind: partial, sites: [hq, HQ]}]\n":                                                       "routes[0].sites[1]: \"HQ\" is used twice",
-		"QUIET {days: [caturday]}":                                                                           "quiet[0].days[0]: \"caturday\" is none of",
+		"QUIET {days: [caturday]}":                                                                           "quiet[0].days[0]: must be one of sun",
 		"QUIET {from: \"10:00\", to: \"10:00\"}":                                                             "quiet[0]: from and to are the same",
-		"QUIET {from: \"9:00\"}":                                                                             "quiet[0].from: \"9:00\" is no time of day",
-		"QUIET {from: \"24:00\", to: \"02:00\"}":                                                             "quiet[0].from: 24:00 is 00:00",
-		"QUIET {reason: always}":                                                                             "quiet: there is no minute left",
-		"QUIET {from: \"08:00\", to: \"20:00\"}, {from: \"20:00\", to: \"08:00\", days: [mon, tue]}, {from: \"19:00\", to: \"09:00\"}": "quiet: there is no minute left",
+		"QUIET {from: \"9:00\"}":                                                                             "quiet[0].from: \"9:00\" is not a time of day",
+		"QUIET {from: \"24:00\", to: \"02:00\"}":                                                             "quiet[0].from: 24:00 is not a start",
+		"QUIET {reason: always}":                                                                             "quiet: the quiet hours cover the whole week",
+		"QUIET {from: \"08:00\", to: \"20:00\"}, {from: \"20:00\", to: \"08:00\", days: [mon, tue]}, {from: \"19:00\", to: \"09:00\"}": "quiet: the quiet hours cover the whole week",
 	} {
 		whole := text + twoSites
 		if q, ok := strings.CutPrefix(text, "QUIET "); ok {

@@ -70,7 +70,7 @@ func (s Secret) Read() (string, error) {
 	v = strings.TrimSuffix(strings.TrimSuffix(v, "\n"), "\r")
 	switch {
 	case len(v) > maxSecret:
-		return "", fmt.Errorf("read secret: %s has more than 64 KiB", s.Source())
+		return "", fmt.Errorf("read secret: %s is larger than 64 KiB", s.Source())
 	case v == "":
 		return "", fmt.Errorf("read secret: %s is empty", s.Source())
 	}

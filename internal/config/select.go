@@ -63,7 +63,7 @@ func (c *Config) HostsOf(names ...string) ([]*Host, error) {
 	for _, name := range names {
 		h := c.Host(name)
 		if h == nil {
-			return nil, fmt.Errorf("no host is called %s; known are %s", quote(name), strings.Join(c.hostNames(), ", "))
+			return nil, fmt.Errorf("unknown host %s; configured are %s", quote(name), strings.Join(c.hostNames(), ", "))
 		}
 		if !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
@@ -84,7 +84,7 @@ func (c *Config) Select(site string, names ...string) (*Site, []*Host, error) {
 	for _, name := range names {
 		h := s.Host(name)
 		if h == nil {
-			return nil, nil, fmt.Errorf("host %s does not stand in site %s", quote(name), s.Name)
+			return nil, nil, fmt.Errorf("host %s is not in site %s", quote(name), s.Name)
 		}
 		if !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
@@ -105,7 +105,7 @@ func (c *Config) siteFor(site string, names []string) (*Site, error) {
 	if site != "" {
 		s := c.Site(site)
 		if s == nil {
-			return nil, fmt.Errorf("no site is called %s; known are %s", quote(site), strings.Join(c.siteNames(), ", "))
+			return nil, fmt.Errorf("unknown site %s; configured are %s", quote(site), strings.Join(c.siteNames(), ", "))
 		}
 		return s, nil
 	}
@@ -120,11 +120,11 @@ func (c *Config) siteFor(site string, names []string) (*Site, error) {
 	case len(fit) == 1:
 		return fit[0], nil
 	case len(names) == 0:
-		return nil, fmt.Errorf("there are several sites: name one with --site (%s), or hosts", strings.Join(c.siteNames(), ", "))
+		return nil, fmt.Errorf("there are several sites: choose one with --site (%s), or name hosts", strings.Join(c.siteNames(), ", "))
 	case len(fit) == 0:
-		return nil, errors.New("the hosts stand in different sites: a grab is for one site")
+		return nil, errors.New("the hosts are in different sites: a grab is for one site")
 	}
-	return nil, fmt.Errorf("the hosts stand in several sites: name one with --site (%s)", strings.Join(c.siteNames(), ", "))
+	return nil, fmt.Errorf("the hosts are in several sites: choose one with --site (%s)", strings.Join(c.siteNames(), ", "))
 }
 
 func (c *Config) siteNames() []string {

@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -25,9 +23,9 @@ func (c *checker) socket() {
 		return
 	}
 	if pipe := strings.HasPrefix(s.Path, `\\.\pipe\`); runtime.GOOS == "windows" && !pipe {
-		c.bad("socket.path", `%s is no named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
+		c.bad("socket.path", `%s is not a named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
 	} else if !pipe && !filepath.IsAbs(s.Path) {
-		c.bad("socket.path", "%s: write a whole path, such as /run/grab/grab.sock, or none", quote(s.Path))
+		c.bad("socket.path", "%s is not an absolute path: write one, such as /run/grab/grab.sock, or none", quote(s.Path))
 	}
 }
 
@@ -41,24 +39,15 @@ type Glance struct {
 // Look reads as much of the file at path as Glance holds and judges nothing: whoever
 // may not read what else it names can still ask the watcher that runs by it.
 func Look(path string) (Glance, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return Glance{}, fmt.Errorf("read configuration: %w", err)
-	}
+	abs, data, err := read(path)
 	g := Glance{Path: abs, Store: defaultStore()}
-	f, err := openRegular(abs)
 	if err != nil {
-		return g, fmt.Errorf("read configuration: %w", err)
+		return g, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return g, fmt.Errorf("read configuration: %w", err)
-	}
-	d := &decoder{book: book{file: abs, lines: map[string]int{}, failed: map[string]bool{}, misfit: map[string]bool{}}, base: filepath.Dir(abs)}
-	root, ok := d.tree(data)
-	if !ok {
-		return g, errors.New("read configuration: it is not YAML")
+	d := &decoder{book: newBook(abs), base: filepath.Dir(abs)}
+	root := d.tree(data)
+	if root == nil {
+		return g, errors.New("read configuration: invalid YAML")
 	}
 	d.value(root, "", reflect.ValueOf(&g).Elem(), "") // its faults are for Load to find
 	return g, nil

@@ -12,7 +12,7 @@ func TestSocket(t *testing.T) {
 		{"socket: {group: grab-users}\n", ""},
 		{"socket: {path: grab.sock}\n", "write"},
 		{"socket: {path: [a]}\n", "single value"},
-		{"socket: {mode: 0666}\n", "not known"},
+		{"socket: {mode: 0666}\n", "unknown key"},
 	} {
 		dir := folder(t)
 		_, err := Load(put(t, dir, "grab.yaml", tt.text+minimal))

@@ -6,13 +6,11 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
-	"slices"
+	"rtmtgrab/internal/loopback"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
-	"rtmtgrab/internal/loopback"
+	"go.yaml.in/yaml/v4"
 )
 
 // SMTP is the server that notices and canaries are sent through.
@@ -70,9 +68,9 @@ type Webhook struct {
 type Address struct{ Secret }
 
 // address decodes text, or a Secret.
-func (d *decoder) address(n ast.Node, path string, to *Address) {
-	if _, ok := pairs(n); ok {
-		d.secret(n, path, &to.Secret)
+func (d *decoder) address(n *yaml.Node, path string, to *Address) {
+	if n.Kind == yaml.MappingNode {
+		to.Secret = d.secret(n, path)
 		return
 	}
 	if s, ok := d.scalar(n, path); ok {
@@ -89,11 +87,11 @@ func CheckURL(s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return "this is no URL: write https://…"
+		return "this is not a URL: write https://HOST/PATH"
 	case u.Scheme == "http" && !loopback.HostPort(hostPort(u)):
-		return "http:// would send notices in the clear: it is for loopback addresses only"
+		return "http:// would send notifications unencrypted: it is allowed only for loopback addresses"
 	case u.User != nil:
-		return "a user and password in a URL are not supported"
+		return "a user or password in a URL is not supported"
 	}
 	return ""
 }
@@ -120,14 +118,9 @@ func (c *checker) telling() {
 	seen := map[string]string{}
 	for i, h := range c.cfg.Beats {
 		at := indexed("heartbeats", i)
-		if c.lost(at) {
-			continue
-		}
-		if c.name(at+".name", h.Name) {
-			c.unique(at+".name", h.Name, seen)
-		}
+		c.name(at+".name", h.Name, seen)
 		if h.Match == nil && c.sound(at+".match") {
-			c.bad(at+".match", "this key is missing")
+			c.bad(at+".match", "required key is missing")
 		}
 		c.positive(at+".every", h.Every)
 	}
@@ -135,46 +128,37 @@ func (c *checker) telling() {
 
 func (c *checker) smtp() {
 	s := c.cfg.SMTP
-	if s == nil || c.lost("smtp") {
+	if s == nil {
 		return
 	}
 	c.oneOf("smtp.tls", s.TLS, TLSImplicit, TLSStartTLS, TLSNone)
 	if c.required("smtp.from", s.From) {
 		c.mailbox("smtp.from", s.From)
 	}
-	if c.required("smtp.server", s.Server) {
-		port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
-		a, err := parseAddress(s.Server, port)
-		if err != nil {
-			c.bad("smtp.server", "%s", err)
-		} else if s.Server = a; s.TLS == TLSNone && !loopback.HostPort(a) {
-			c.bad("smtp.tls", "none would send notices in the clear to %s: it is for loopback addresses only", a)
-		}
+	port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
+	if c.address("smtp.server", &s.Server, port) && s.TLS == TLSNone && !loopback.HostPort(s.Server) {
+		c.bad("smtp.tls", "\"none\" would send notifications unencrypted to %s: it is allowed only for loopback addresses", s.Server)
 	}
 	password, oauth := c.has("smtp.password"), c.has("smtp.oauth")
 	switch {
 	case password && oauth:
-		c.bad("smtp.oauth", "either password or oauth, not both")
+		c.bad("smtp.oauth", "set password or oauth, not both")
 	case (password || oauth) && !c.has("smtp.user"):
-		c.bad("smtp.user", "this key is missing: password and oauth need it")
+		c.bad("smtp.user", "required key is missing: password and oauth need it")
 	case c.has("smtp.user") && !password && !oauth:
-		c.bad("smtp.user", "a user needs a password: {file: NAME} or {env: NAME}, or oauth:")
+		c.bad("smtp.user", "user needs a password: set password to {file: NAME} or {env: NAME}, or set oauth")
 	}
-	if s.OAuth != nil && !c.lost("smtp.oauth") {
+	if s.OAuth != nil {
 		c.oauth("smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
-	if s.CAFile != "" && c.sound("smtp.ca_file") {
-		if _, err := s.Roots(); err != nil {
-			c.bad("smtp.ca_file", "%s", err)
-		}
-	}
+	c.caFile("smtp.ca_file", s.CAFile)
 }
 
 // mailbox checks a bare address, as SMTP's envelope takes it.
 func (c *checker) mailbox(at, s string) bool {
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || strings.ContainsAny(s, " \"<>") || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
-		c.bad(at, "%s is no address: write grab@example.com", quote(s))
+		c.bad(at, "%s is not an address: write grab@example.com", quote(s))
 		return false
 	}
 	return true
@@ -190,20 +174,17 @@ func (c *checker) canaries() {
 
 // canary checks the canary of a mailbox whose user is given.
 func (c *checker) canary(at string, k *Canary, user string) {
-	if c.lost(at) {
-		return
-	}
 	if c.cfg.SMTP == nil && !c.has("smtp") {
 		c.bad(at, "a canary is sent by SMTP: add smtp:")
 	}
-	if c.has(at+".every") && k.Every < time.Minute && c.sound(at+".every") {
-		c.bad(at+".every", "the duration must be at least 1m")
+	if k.Every < time.Minute && c.given(at+".every") {
+		c.bad(at+".every", "must be at least 1m")
 	}
-	if c.has(at+".late") && k.Late < 10*time.Second && c.sound(at+".late") {
-		c.bad(at+".late", "the duration must be at least 10s")
+	if k.Late < 10*time.Second && c.given(at+".late") {
+		c.bad(at+".late", "must be at least 10s")
 	}
 	if k.Every < k.Late && c.sound(at+".every", at+".late") {
-		c.bad(at, "every (%s) is shorter than late (%s)", k.Every, k.Late)
+		c.bad(at, "every (%s) is shorter than late (%s)", written(k.Every), written(k.Late))
 	}
 	switch {
 	case c.has(at + ".to"):
@@ -211,7 +192,7 @@ func (c *checker) canary(at string, k *Canary, user string) {
 			c.mailbox(at+".to", k.To)
 		}
 	case !strings.Contains(user, "@"):
-		c.bad(at, "add to: the address whose mails come into this mailbox; the user %s is none", quote(user))
+		c.bad(at, "user %s is not an address: set to: to the address whose mails come into this mailbox", quote(user))
 	default:
 		k.To = user
 	}
@@ -219,11 +200,11 @@ func (c *checker) canary(at string, k *Canary, user string) {
 
 func (c *checker) notify() {
 	n := c.cfg.Notify
-	if n == nil || c.lost("notify") {
+	if n == nil {
 		return
 	}
 	if len(n.Mail.To)+len(n.Webhooks)+len(n.Command) == 0 && c.sound("notify") {
-		c.bad("notify", "nobody is told: add mail:, webhooks: or command:")
+		c.bad("notify", "no recipients: add mail:, webhooks: or command:")
 	}
 	for i, to := range n.Mail.To {
 		if at := indexed("notify.mail.to", i); c.required(at, to) {
@@ -231,28 +212,23 @@ func (c *checker) notify() {
 		}
 	}
 	if len(n.Mail.To) > 0 && c.cfg.SMTP == nil && !c.has("smtp") {
-		c.bad("notify.mail", "notices by mail need smtp:")
+		c.bad("notify.mail", "notifications by mail need smtp:")
 	}
 	for i, h := range n.Webhooks {
 		at := indexed("notify.webhooks", i)
-		if c.lost(at) {
-			continue
-		}
 		c.oneOf(at+".template", h.Template, "json", "teams", "slack")
 		if !c.has(at + ".url") {
-			c.bad(at+".url", "this key is missing")
+			c.bad(at+".url", "required key is missing")
 		}
 		c.secret(at+".url", h.URL.Secret)
 	}
 	if len(n.Command) > 0 && !filepath.IsAbs(n.Command[0]) && c.sound("notify.command") {
-		c.bad("notify.command", "the program's whole path is wanted: no shell and no PATH is asked")
+		c.bad("notify.command", "write the absolute path of the program: neither a shell nor PATH is used")
 	}
 	if len(n.On) == 0 && c.sound("notify.on") {
-		c.bad("notify.on", "the list is empty: nothing would ever be told")
+		c.bad("notify.on", "the list is empty: no notification would be sent")
 	}
 	for i, on := range n.On {
-		if !slices.Contains([]string{"problems", "incidents"}, on) {
-			c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
-		}
+		c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
 	}
 }

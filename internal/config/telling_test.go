@@ -79,7 +79,7 @@ func TestSMTPToken(t *testing.T) {
 	if cfg := mustLoad(t, minimal+fmt.Sprintf(login, "")); cfg.SMTP.OAuth == nil || cfg.SMTP.OAuth.TokenURL == "" {
 		t.Errorf("%+v", cfg.SMTP)
 	}
-	if _, err := Load(put(t, folder(t), "grab.yaml", minimal+fmt.Sprintf(login, ", password: {file: imap.secret}"))); err == nil || !strings.Contains(err.Error(), "smtp.oauth: either") {
+	if _, err := Load(put(t, folder(t), "grab.yaml", minimal+fmt.Sprintf(login, ", password: {file: imap.secret}"))); err == nil || !strings.Contains(err.Error(), "smtp.oauth: set password or oauth") {
 		t.Error(err)
 	}
 }

@@ -3,174 +3,125 @@ package config
 import (
 	"bytes"
 	"errors"
+	"io"
+	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/evidence"
 )
 
-// Bounds on what is handed to the parser, whose time and memory grow with the
-// square of some of them.
+// Bounds on the parser's memory and time, which grow with a file's size. Of what
+// stands in brackets it may keep 1 KB for each word until they close. It bounds the
+// depth itself.
 const (
-	maxLines  = 50_000
-	maxBlank  = 1000 // empty lines in a row
-	maxTokens = 50_000
-	maxDepth  = 16
-	maxColumn = 200  // of the first word of a line: bounds the depth of blocks
-	maxKey    = 128  // bytes
-	maxScalar = 4096 // bytes
+	maxFile = 1 << 20
+	maxFlow = 100_000 // brackets and commas
 )
 
-// tree parses the one document of a file. On a fault it returns false; on a file
-// without any value too.
-func (d *decoder) tree(data []byte) (root ast.Node, ok bool) {
+// tree parses the one document of a file. It returns nil if there is a fault.
+func (d *decoder) tree(data []byte) (root *yaml.Node) {
 	defer func() {
 		if r := recover(); r != nil { // a defect of the parser must not end the program
-			d.badAt(1, "", "cannot be read as YAML")
-			ok = false
+			d.badAt(1, "", "the file cannot be read as YAML")
+			root = nil
 		}
 	}()
-	if len(data) > maxFile {
-		d.badAt(1, "", "the file has more than 1 MiB")
-		return nil, false
-	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors on Windows write one
-	if !d.plainText(data) || !d.fewLines(data) {
-		return nil, false
-	}
-	tokens := lexer.Tokenize(string(data))
-	if line, what := excess(tokens); what != "" {
+	if line, what := unfit(data); what != "" {
 		d.badAt(line, "", "%s", what)
-		return nil, false
+		return nil
 	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		d.syntax(err)
-		return nil, false
-	}
-	for _, doc := range file.Docs {
-		switch {
-		case doc.Body == nil:
-		case root != nil || doc.Body.Type() == ast.DirectiveType:
-			d.badAt(nodeLine(doc.Body), "", "the file may hold one YAML document, without directives")
-			return nil, false
+
+	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(noAliases{}))
+	for err == nil {
+		var doc yaml.Node
+		switch err = loader.Load(&doc); {
+		case err != nil || isNull(doc.Content[0]):
+		case root != nil:
+			d.badAt(doc.Content[0].Line, "", "a second YAML document begins here: only one is allowed")
+			return nil
 		default:
-			root = doc.Body
+			root = doc.Content[0]
 		}
 	}
+	if err != io.EOF {
+		d.syntax(err, data)
+		return nil
+	}
+
 	if root == nil {
-		d.badAt(1, "", "the file is empty: see grab.example.yaml")
+		d.badAt(1, "", "the file is empty: start with grab.example.yaml")
 	}
-	return root, root != nil
+	return root
 }
 
-// fewLines reports whether the file has no more lines than the parser can bear.
-func (d *decoder) fewLines(data []byte) bool {
-	n, blank := 0, 0
-	for line := range bytes.Lines(data) {
-		n++
-		blank++
-		if len(bytes.TrimSpace(line)) > 0 {
-			blank = 0
-		}
-		if n > maxLines || blank > maxBlank {
-			d.badAt(n, "", "the file has too many lines, or too many empty ones in a row")
-			return false
-		}
+// unfit says why data is not handed to the parser, and in which line: it is large or
+// no plain text, editors count its lines otherwise than the parser does, or it has
+// directives, which cost time with the square of their number.
+func unfit(data []byte) (line int, what string) {
+	if len(data) > maxFile {
+		return 1, "the file is larger than 1 MiB"
 	}
-	return true
-}
-
-// plainText reports whether data is UTF-8 without control characters.
-func (d *decoder) plainText(data []byte) bool {
-	for i := 0; i < len(data); {
-		r, n := utf8.DecodeRune(data[i:])
+	if bytes.Count(data, []byte(","))+bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) > maxFlow {
+		return 1, "the file has too many brackets and commas: more than 100000"
+	}
+	for text := range bytes.Lines(data) {
+		line++
+		text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 		switch {
-		case r == utf8.RuneError && n == 1:
-			d.badAt(lineOf(data, i), "", "this line is not UTF-8")
-			return false
-		case r == '\r' && i+1 < len(data) && data[i+1] == '\n':
-		case r < ' ' && r != '\n' && r != '\t', r == 0x7f:
-			d.badAt(lineOf(data, i), "", "this line has a control character")
-			return false
-		}
-		i += n
-	}
-	return true
-}
-
-// excess says which bound the tokens break, and in which line.
-func excess(tokens token.Tokens) (line int, what string) {
-	if len(tokens) > maxTokens {
-		return tokens[maxTokens].Position.Line, "the file has too many words"
-	}
-	flow, dashes, last := 0, 0, 0
-	for i, t := range tokens {
-		line = t.Position.Line
-		if line != last {
-			dashes = 0
-			if t.Position.Column > maxColumn && t.Type != token.CommentType {
-				return line, "this line is indented too far"
-			}
-		}
-		last = line
-		switch t.Type {
-		case token.CommentType:
-			continue
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			dashes++
-		case token.MappingValueType:
-			if i > 0 && len(tokens[i-1].Value) > maxKey {
-				return line, "this line has a key that is too long"
-			}
-		}
-		if flow > maxDepth || dashes > maxDepth {
-			return line, "this line is nested too deeply"
-		}
-		if len(t.Value) > maxScalar {
-			return line, "this line has a value of more than 4096 bytes"
+		case !utf8.Valid(text):
+			return line, "this line is not UTF-8: save the file as UTF-8"
+		case bytes.ContainsFunc(text, invisible):
+			return line, "this line has a control character or another invisible one: remove it"
+		case bytes.HasPrefix(text, []byte("%")):
+			return line, "YAML directives (%) are not allowed: remove this line"
 		}
 	}
 	return 0, ""
 }
 
-// syntax records what the parser says, without the excerpt that it would print:
-// a secret may stand there.
-func (d *decoder) syntax(err error) {
-	var e interface {
-		error
-		GetMessage() string
-		GetToken() *token.Token
-	}
-	if !errors.As(err, &e) {
-		d.badAt(1, "", "cannot be read as YAML")
-		return
-	}
-	line := 1
-	if t := e.GetToken(); t != nil && t.Position != nil {
-		line = t.Position.Line
-	}
-	d.badAt(line, "", "not YAML here: %s (text with any of : [ ] { } # @ needs quotes)", evidence.Printable(e.GetMessage(), 200))
+// invisible reports whether r is a control character, a line break that editors do not
+// count, a byte order mark (after which the parser may lose a character), or none.
+func invisible(r rune) bool {
+	return r < ' ' && r != '\t' || strings.ContainsRune("\u007f\u0085\u2028\u2029\ufeff\ufffe\uffff", r)
 }
 
-func nodeLine(n ast.Node) int {
-	if n == nil {
-		return 1
+// syntax records what the parser says, without an excerpt: a secret may stand there.
+func (d *decoder) syntax(err error, data []byte) {
+	e, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		d.badAt(1, "", "the file cannot be read as YAML")
+		return
 	}
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
-		return nodeLine(m.Values[0].Key)
+	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+	line, begun := e.Mark.Line, e.ContextMark.Line
+	switch {
+	case line > 0 && line <= len(lines) && tabbed(lines[line-1]):
+		d.badAt(line, "", "this line is indented with a tab: use spaces")
+		return
+	case begun > 0 && (line > len(lines) || e.Stage == yaml.ScannerStage):
+		line = begun // where the quotes, the brackets or the key begin that do not end
 	}
-	t := n.GetToken()
-	if t == nil || t.Position == nil {
-		return 1
-	}
-	return t.Position.Line
+	d.badAt(min(line, len(lines)), "", "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
+}
+
+// tabbed reports whether there is a tab in a line's indentation.
+func tabbed(line []byte) bool {
+	return bytes.ContainsRune(line[:len(line)-len(bytes.TrimLeft(line, " \t"))], '\t')
+}
+
+// noAliases lets every alias stand for nothing, so that the decoder finds it and
+// nothing can be made large by it.
+type noAliases struct{}
+
+func (noAliases) NewAliasDataContext(yaml.AliasDataServices) (yaml.AliasDataContext, error) {
+	return noAliases{}, nil
+}
+func (noAliases) BeginDocument() error                  { return nil }
+func (noAliases) EndDocument() error                    { return nil }
+func (noAliases) DefineAnchor(string, *yaml.Node) error { return nil }
+func (noAliases) ResolveAlias(string) (*yaml.Node, bool, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}, true, nil
 }

@@ -10,11 +10,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -26,9 +27,9 @@ var daysRE = regexp.MustCompile(`^([0-9]{1,6}(?:\.[0-9]{1,6})?)d(.*)$`)
 // quote shows a value of the file in a fault.
 func quote(s string) string { return strconv.Quote(evidence.Printable(s, 60)) }
 
-// parseDuration reads Go's durations, and days in front: 30d, 1d12h.
-func parseDuration(s string) (time.Duration, error) {
-	bad := fmt.Errorf("%s is no duration: write 2s, 15m, 1h30m or 30d", quote(s))
+// ParseDuration reads Go's durations, and days in front: 30d, 1d12h.
+func ParseDuration(s string) (time.Duration, error) {
+	bad := fmt.Errorf("%s is not a duration: write 2s, 15m, 1h30m or 30d", quote(s))
 	var days float64
 	rest := s
 	if m := daysRE.FindStringSubmatch(s); m != nil {
@@ -43,11 +44,23 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	switch {
 	case d < 0:
-		return 0, fmt.Errorf("%s: a duration may not be negative", quote(s))
+		return 0, fmt.Errorf("must not be negative; got %s", quote(s))
 	case d > maxDuration || days*float64(day) > float64(maxDuration-d):
 		return 0, fmt.Errorf("%s is longer than ten years", quote(s))
 	}
 	return d + time.Duration(days*float64(day)), nil
+}
+
+// written is a duration as one writes it into the file: 1h30m, not 1h30m0s.
+func written(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 var sizeRE = regexp.MustCompile(`^([0-9]{1,18}) ?(B|KiB|MiB|GiB)?$`)
@@ -56,7 +69,7 @@ var sizeRE = regexp.MustCompile(`^([0-9]{1,18}) ?(B|KiB|MiB|GiB)?$`)
 func parseSize(s string) (int64, error) {
 	m := sizeRE.FindStringSubmatch(s)
 	if m == nil {
-		return 0, fmt.Errorf("%s is no size: write 64MiB or 1GiB", quote(s))
+		return 0, fmt.Errorf("%s is not a size: write 64MiB or 1GiB", quote(s))
 	}
 	n, _ := strconv.ParseInt(m[1], 10, 64)
 	unit := map[string]int64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[m[2]]
@@ -69,26 +82,26 @@ func parseSize(s string) (int64, error) {
 // parsePattern compiles a regular expression that does not regard case.
 func parsePattern(s string) (*regexp.Regexp, error) {
 	if s == "" || len(s) > 1000 {
-		return nil, errors.New("a pattern has 1 to 1000 characters")
+		return nil, errors.New("a pattern must have 1 to 1000 characters")
 	}
 	if _, err := regexp.Compile(s); err != nil {
 		why := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		return nil, fmt.Errorf("%s is no regular expression: %s", quote(s), evidence.Printable(why, 100))
+		return nil, fmt.Errorf("%s is not a valid regular expression: %s", quote(s), evidence.Printable(why, 100))
 	}
 	re, err := regexp.Compile("(?i)" + s)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no regular expression", quote(s))
+		return nil, fmt.Errorf("%s is not a valid regular expression", quote(s))
 	}
 	return re, nil
 }
 
 func parseZone(s string) (*time.Location, error) {
 	if s == "" || s == "Local" {
-		return nil, fmt.Errorf("%s is no time zone: write an IANA name such as America/New_York", quote(s))
+		return nil, fmt.Errorf("%s is not a time zone: write an IANA name such as America/New_York", quote(s))
 	}
 	z, err := time.LoadLocation(s)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no known time zone: write an IANA name such as America/New_York", quote(s))
+		return nil, fmt.Errorf("%s is not a known time zone: write an IANA name such as America/New_York", quote(s))
 	}
 	return z, nil
 }
@@ -102,7 +115,7 @@ func parseAddress(s string, port int) (string, error) {
 	if strings.Contains(s, "@") { // there may be a password in it
 		shown = "this"
 	}
-	bad := fmt.Errorf("%s is no address: write name, name:port, 10.0.0.1:22 or \"[2001:db8::1]:22\"", shown)
+	bad := fmt.Errorf("%s is not an address: write name, name:port, 10.0.0.1:22 or \"[2001:db8::1]:22\"", shown)
 	host := s
 	if a, ok := parseIP(s); ok && a.Is6() {
 		return net.JoinHostPort(a.String(), strconv.Itoa(port)), nil
@@ -116,7 +129,7 @@ func parseAddress(s string, port int) (string, error) {
 		}
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
-			return "", fmt.Errorf("%s: a port is a number from 1 to 65535", quote(s))
+			return "", fmt.Errorf("%s: the port must be a number from 1 to 65535", quote(s))
 		}
 		host, port = h, int(n)
 	}
@@ -153,73 +166,48 @@ func (d *decoder) path(s string) string {
 	return filepath.Join(d.base, s)
 }
 
-// secret decodes {file: NAME} or {env: NAME}.
-func (d *decoder) secret(n ast.Node, path string, to *Secret) {
-	var raw struct {
-		File string `yaml:"file,path"`
-		Env  string `yaml:"env"`
-	}
-	if d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME} or {env: NAME}") {
-		*to = d.source(path, raw.File, raw.Env)
-	}
-}
-
-// key is secret with {agent: …} as a third form.
-func (d *decoder) key(n ast.Node, path string, to *Key) {
-	var raw struct {
-		File  string `yaml:"file,path"`
-		Env   string `yaml:"env"`
-		Agent string `yaml:"agent"`
-	}
-	if !d.hidden(n, path, reflect.ValueOf(&raw).Elem(), "{file: NAME}, {env: NAME} or {agent: KEY}") {
-		return
-	}
-	switch {
-	case raw.Agent == "":
-		to.Secret = d.source(path, raw.File, raw.Env)
-	case fingerprint(raw.Agent):
-		to.Agent = raw.Agent
-	case strings.HasPrefix(raw.Agent, "SHA256:"):
-		d.bad(join(path, "agent"), "this is no fingerprint as `ssh-add -l` prints it")
-	default:
-		to.Agent = d.path(raw.Agent)
-	}
-}
-
-// hidden decodes the mapping that names a secret, exactly one way, and quotes
-// nothing of it.
-func (d *decoder) hidden(n ast.Node, path string, raw reflect.Value, forms string) bool {
-	if _, ok := pairs(n); !ok {
-		d.bad(path, "a secret is never written into this file: use %s", forms)
-		return false
-	}
-	d.quiet = true
-	d.mapping(n, path, raw)
-	d.quiet = false
-	given := 0
-	for f := range fields(raw.Type()) {
-		if d.has(join(path, f.key)) {
-			given++
-		}
-		if d.has(join(path, f.key)) && raw.Field(f.index).String() == "" && d.sound(join(path, f.key)) {
-			d.bad(join(path, f.key), "the value is empty")
-		}
-	}
-	if given != 1 && d.sound(path) {
-		d.bad(path, "exactly one of %s is wanted", forms)
-	}
-	return d.sound(path)
-}
-
 var envRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-func (d *decoder) source(path, file, env string) Secret {
-	if env == "" {
-		return SecretFile(file)
+// secret decodes {file: NAME} or {env: NAME}.
+func (d *decoder) secret(n *yaml.Node, path string) Secret {
+	return d.key(n, path, "{file: NAME} or {env: NAME}", "file", "env").Secret
+}
+
+// key decodes the one key and value that say where a secret is. It quotes nothing of
+// them: the secret itself may stand there.
+func (d *decoder) key(n *yaml.Node, path, forms string, keys ...string) (k Key) {
+	switch {
+	case n.Kind != yaml.MappingNode:
+		d.bad(path, "the secret itself must not be here: write %s", forms)
+		return k
+	case len(n.Content) != 2:
+		d.bad(path, "write exactly one of %s", forms)
+		return k
+	case !slices.Contains(keys, n.Content[0].Value) || marked(n.Content[0]):
+		d.badAt(n.Content[0].Line, path, "unknown key (not shown, as it may be a secret): write %s", forms)
+		return k
 	}
-	if !envRE.MatchString(env) {
-		d.bad(join(path, "env"), "this is no name of an environment variable (it is not shown, as it may be a secret)")
-		return Secret{}
+
+	form, value := n.Content[0], ""
+	at := join(path, form.Value)
+	d.lines[at] = form.Line
+	d.value(n.Content[1], at, reflect.ValueOf(&value).Elem(), "")
+	switch {
+	case !d.sound(at):
+	case strings.TrimSpace(value) == "":
+		d.bad(at, "the value is empty")
+	case form.Value == "file":
+		k.Secret = SecretFile(d.path(value))
+	case form.Value == "env" && envRE.MatchString(value):
+		k.Secret = SecretEnv(value)
+	case form.Value == "env":
+		d.bad(at, "this is not the name of an environment variable (not shown, as it may be a secret)")
+	case fingerprint(value):
+		k.Agent = value
+	case strings.HasPrefix(value, "SHA256:"):
+		d.bad(at, "this is not a fingerprint: copy it from `ssh-add -l`")
+	default:
+		k.Agent = d.path(value)
 	}
-	return SecretEnv(env)
+	return k
 }

@@ -10,7 +10,7 @@ func TestDuration(t *testing.T) {
 		"2s": 2 * time.Second, "1h30m": 90 * time.Minute, "30d": 30 * day, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, "0": 0, "0s": 0, "500ms": time.Second / 2, "3650d": maxDuration,
 		"": -1, "5": -1, "-1s": -1, "1d-1h": -1, "d": -1, "1y": -1, "3651d": -1, "3650d1s": -1, "999999999h": -1, "1 d": -1, "1d 2h": -1, "1h1d": -1,
 	} {
-		got, err := parseDuration(s)
+		got, err := ParseDuration(s)
 		if want < 0 && err == nil || want >= 0 && (got != want || err != nil) {
 			t.Errorf("%q: %v, %v; want %v", s, got, err, want)
 		}

@@ -3,11 +3,11 @@ package setup
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 	"unicode"
@@ -198,18 +198,13 @@ func (u unwritable) Error() string {
 	return fmt.Sprintf("%q: a value has no control characters and is UTF-8", u.value)
 }
 
-// quoted is s as a YAML scalar: JSON's strings are YAML's.
+// quoted is s as a YAML scalar: Go's quotes and escapes are YAML's too. What cannot be
+// seen is escaped, for YAML takes some of it for line ends.
 func quoted(s string) (string, error) {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return "", unwritable{s}
 	}
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	return strconv.Quote(s), nil
 }
 
 func quotedList(list []string) (string, error) {
