@@ -3,12 +3,15 @@ package incident
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -121,4 +124,68 @@ var whyWords = map[Why]string{
 	WhyNews:   "news",
 	WhyAgain:  "an unchanged storm lasts",
 	WhyJoined: "nothing new, but its window overlaps",
+}
+
+// Alert reads what is known of an alert.
+func (s *Store) Alert(id string) (AlertRecord, error) {
+	var rec AlertRecord
+	if !isID(id) {
+		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
+	}
+	err := atomicfile.ReadJSON(s.alert(id), &rec)
+	if err == nil && rec.Alert.ID != id {
+		err = fmt.Errorf("read %s: it is of another alert", s.alert(id))
+	}
+	return rec, err
+}
+
+// hasMail reports whether the mail of an alert is still kept.
+func (s *Store) hasMail(id string) bool {
+	_, err := os.Stat(s.mail(id))
+	return err == nil
+}
+
+// Mail reads the mail of an alert as it came.
+func (s *Store) Mail(id string) ([]byte, error) {
+	if !isID(id) {
+		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
+	}
+	return os.ReadFile(s.mail(id))
+}
+
+// Quarantine lists the alerts in quarantine, the newest first. It needs no lock. A
+// record that cannot be read makes an error beside the list.
+func (s *Store) Quarantine() ([]AlertRecord, error) {
+	entries, err := os.ReadDir(s.alerts())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
+	}
+	list := []AlertRecord{}
+	var errs []error
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !isID(id) {
+			continue
+		}
+		rec, err := s.Alert(id)
+		switch {
+		case err == nil && rec.What == Quarantined:
+			list = append(list, rec)
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			errs = append(errs, err)
+		}
+	}
+	slices.SortFunc(list, func(a, b AlertRecord) int { return b.Seen.Compare(a.Seen) })
+	return list, errors.Join(errs...)
+}
+
+// HasMail reports whether the mail of an alert is still kept.
+func (s *Store) HasMail(id string) bool { return s.hasMail(id) }
+
+// openMail opens a mail as it came.
+func (s *Store) openMail(id string) (io.ReadCloser, error) {
+	if !isID(id) {
+		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
+	}
+	return os.Open(s.mail(id))
 }

@@ -10,19 +10,9 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A Place is where a copy of a mail lay and to whom it was sent: what routes may ask
-// for beside what the alert says.
-type Place struct {
-	Mailbox    string   `json:"mailbox,omitempty"`
-	Folder     string   `json:"folder,omitempty"`
-	Recipients []string `json:"recipients,omitempty"`
-}
-
 // maxCopies bounds the places that are remembered of an alert; copies elsewhere then
 // change nothing.
 const maxCopies = 50
-
-func placeOf(a evidence.Alert) Place { return Place{a.Mailbox, a.Folder, a.Recipients} }
 
 func (p Place) is(o Place) bool {
 	return p.Mailbox == o.Mailbox && p.Folder == o.Folder && slices.Equal(p.Recipients, o.Recipients)

@@ -210,26 +210,6 @@ func (h *hostRun) stretch(ctx context.Context, w evidence.Window) {
 	}
 }
 
-// stretched says of a row that was judged against was that nothing was got of what
-// a wider window has more.
-func stretched(row evidence.Host, was, w evidence.Window) evidence.Host {
-	files := make([]evidence.File, len(row.Files))
-	copy(files, row.Files)
-	for i := range files {
-		f := &files[i]
-		reason := evidence.ReasonUnreachable
-		if n := len(f.Missing); n > 0 {
-			reason = f.Missing[n-1].Reason
-		}
-		missing := append([]evidence.Span{{Since: w.Since, Until: was.Since, Reason: reason}, {Since: was.Until, Until: w.Until, Reason: reason}}, f.Missing...)
-		f.Missing = evidence.Merge(w, missing)
-		f.Coverage = evidence.Judge(w, f.Missing)
-	}
-	row.Files = files
-	row.Conclude()
-	return row
-}
-
 type permanentError struct{ error }
 
 func (permanentError) Permanent() bool { return true }
@@ -252,11 +232,4 @@ func sleep(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -47,45 +47,6 @@ type HostRef struct {
 	Address string `json:"address"`
 }
 
-// A Site is a set of peers that are asked together, and what it claims.
-type Site struct {
-	Name     string
-	Clusters []string // claimed clusters, as in the mail's subject
-	Nodes    []string // claimed nodes; without clusters and nodes it takes what no other claims
-	TimeZone string   // IANA name, for people
-	Hosts    []HostRef
-	Families []string
-	Quiet    []Quiet // hours in which its alerts trigger nothing
-}
-
-// A Policy holds the times that decide. See docs/alerts.md, "News, repeats and storms".
-type Policy struct {
-	Before   time.Duration `json:"before"` // an alert at t asks for [t-Before, t+After)
-	After    time.Duration `json:"after"`
-	Max      time.Duration `json:"max"`      // longest window of one incident; zero: no bound
-	Settle   time.Duration `json:"settle"`   // after the window's end, before the second pass
-	Patience time.Duration `json:"patience"` // after the window's end, for reaching a host
-	Cooldown time.Duration `json:"cooldown"`
-	Again    time.Duration `json:"again"`   // zero: an unchanged storm never opens a second incident
-	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
-	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
-
-	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
-
-	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
-	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
-}
-
-// A Why says why an alert got its decision.
-type Why string
-
-// The reasons.
-const (
-	WhyNews   Why = "news"   // a node, a name or a rise of the counter that was not there before
-	WhyAgain  Why = "again"  // an unchanged storm lasts
-	WhyJoined Why = "joined" // without news, but its window overlaps an open incident
-)
-
 // A Member is an alert of an incident. Members are kept in alert order.
 type Member struct {
 	Alert string    `json:"alert"` // ID
@@ -160,32 +121,3 @@ func makeID(t time.Time, site, hex string) string {
 func sameWindow(a, b evidence.Window) bool {
 	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
 }
-
-// An Event is told while an incident is worked on. Fields that do not apply are
-// empty. Events come from several goroutines.
-type Event struct {
-	Time     time.Time
-	What     string // one of Event…
-	Incident string // ID
-	Key      string
-	Site     string
-	Host     string
-	Window   evidence.Window
-	Row      *evidence.Host // of EventPass; not to be changed
-	Coverage evidence.Coverage
-	Bundle   string
-	Err      error
-}
-
-// What an Event can tell.
-const (
-	EventStarted   = "started"    // hosts are about to be asked
-	EventHeld      = "held"       // one host's files are held
-	EventPass      = "pass"       // a pass over one host ended; Row, and Err if it did not go well
-	EventFirstPass = "first_pass" // every host was asked once; Coverage so far
-	EventGrown     = "grown"      // Window is the new one
-	EventFull      = "full"       // no room on this machine; watch waits
-	EventSealing   = "sealing"
-	EventSealed    = "sealed" // Bundle, Coverage
-	EventFailed    = "failed" // Err
-)

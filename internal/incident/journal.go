@@ -1,10 +1,8 @@
 package incident
 
 import (
-	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,46 +11,6 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
-)
-
-// What became of an alert.
-type What string
-
-// The outcomes. Empty means that it was not decided yet.
-const (
-	InIncident What = "incident"
-	Repeat     What = "repeat"
-	Expired    What = "expired"  // older than Policy.MaxAge when it was read, or when its sender could be verified
-	Unrouted   What = "unrouted" // no site claims it
-)
-
-// A Decision is what one site does about an alert.
-type Decision struct {
-	Site     string `json:"site"`
-	What     What   `json:"what"`
-	Incident string `json:"incident,omitempty"` // key, of InIncident
-	Why      Why    `json:"why,omitempty"`
-	Of       string `json:"of,omitempty"`   // of Repeat: the alert that it repeats
-	Note     string `json:"note,omitempty"` // of Paused: by what
-}
-
-// An AlertRecord is one alert on disk: every mail is accounted for by one.
-type AlertRecord struct {
-	Alert  evidence.Alert `json:"alert"`
-	Seen   time.Time      `json:"seen"`             // when the mail was read
-	What   What           `json:"what,omitempty"`   // Expired, Unrouted, Quarantined, …
-	Sites  []Decision     `json:"sites"`            // of the sites that it goes to
-	Routed string         `json:"routed,omitempty"` // why to these, or to none
-	Copies []Place        `json:"copies,omitempty"` // of further copies of the mail, at most maxCopies
-
-	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
-}
-
-// SeenFor is how long an alert's ID is remembered. The mail of a mere repeat is
-// kept for RepeatsFor.
-const (
-	SeenFor    = 30 * 24 * time.Hour
-	RepeatsFor = 24 * time.Hour
 )
 
 // A Journal is the one owner of the alerts of a store and of the incidents that
@@ -248,28 +206,4 @@ func (j *Journal) Wake() {
 	case j.wake <- struct{}{}:
 	default: // it is going to look
 	}
-}
-
-// Alert reads what is known of an alert.
-func (s *Store) Alert(id string) (AlertRecord, error) {
-	var rec AlertRecord
-	if !isID(id) {
-		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
-	}
-	err := atomicfile.ReadJSON(s.alert(id), &rec)
-	if err == nil && rec.Alert.ID != id {
-		err = fmt.Errorf("read %s: it is of another alert", s.alert(id))
-	}
-	return rec, err
-}
-
-// hasMail reports whether the mail of an alert is still kept.
-func (s *Store) hasMail(id string) bool {
-	_, err := os.Stat(s.mail(id))
-	return err == nil
-}
-
-func isID(id string) bool {
-	b, err := hex.DecodeString(id)
-	return err == nil && len(b) == 32 && strings.ToLower(id) == id
 }

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// Limited says that an alert would have opened an incident, but for Policy.Limit.
-// It is news still: the next alert of its node has its turn when there is room.
-const Limited What = "limited"
-
 // limitDay times Policy.Limit incidents are opened in a day: the times of alerts
 // are what mails say, and a day's worth of them can come at once.
 const limitDay = 4

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -109,4 +111,89 @@ func (s *Store) Rows(in Incident) (map[string]HostState, error) {
 		}
 	}
 	return rows, nil
+}
+
+// settled is how old a record is to be until it is not read again: a file system's
+// clock may tick so seldom.
+const settled = 3 * time.Second
+
+// Changed reads the incidents whose records were written since they were looked at
+// last, by this process or another; it needs no lock. seen is when each record was
+// written (zero: it is read again), by key, and is brought up to date: empty it stands for a first look, at all
+// of them, and afterwards it holds exactly the incidents that are there. One that
+// cannot be read makes an error beside the list, and is read again next time.
+func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []Incident
+	var errs []error
+	there := map[string]bool{}
+	for _, k := range keys {
+		info, err := os.Stat(s.record(k))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // just claimed, or just removed
+		}
+		there[k] = true
+		if err == nil && seen[k].Equal(info.ModTime()) {
+			continue
+		}
+		in, err := s.read(k)
+		if err != nil {
+			seen[k] = time.Time{}
+			errs = append(errs, err)
+			continue
+		}
+		if seen[k] = info.ModTime(); time.Since(seen[k]).Abs() < settled { // it was looked at before it was read
+			seen[k] = time.Time{}
+		}
+		list = append(list, in)
+	}
+	for k := range seen {
+		if !there[k] {
+			delete(seen, k)
+		}
+	}
+	return list, errors.Join(errs...)
+}
+
+// Slices is the folder in which a host's puller keeps what it got of an incident.
+func (s *Store) Slices(key, host string) string { return s.host(key, host) }
+
+// An OpenIncident is one that is not sealed.
+type OpenIncident struct {
+	Incident
+	SoFar evidence.Coverage // of what was got; "" before any host was asked
+}
+
+// Open lists the store's incidents that are not sealed, the newest first. It needs
+// no lock.
+func (s *Store) Open() ([]OpenIncident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []Incident
+	for _, k := range keys {
+		if in, err := s.read(k); err == nil { // List tells of one that cannot be read
+			list = append(list, in)
+		}
+	}
+	return s.opened(list), nil
+}
+
+func (s *Store) opened(list []Incident) (open []OpenIncident) {
+	for _, in := range list {
+		if in.State == Sealed {
+			continue
+		}
+		o := OpenIncident{Incident: in, SoFar: in.Coverage}
+		if in.State != Sealing {
+			o.SoFar, _ = s.soFar(in)
+		}
+		open = append(open, o)
+	}
+	slices.SortFunc(open, func(a, b OpenIncident) int { return strings.Compare(b.ID, a.ID) })
+	return open
 }

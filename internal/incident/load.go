@@ -1,13 +1,10 @@
 package incident
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"rtmtgrab/internal/atomicfile"
 )
@@ -35,49 +32,6 @@ func (j *Journal) load(policy Policy) error {
 	}
 	j.dirty = true
 	return nil
-}
-
-// inUse reports whether the bundle of that name may be one that another process is
-// writing at this moment.
-func (s *Store) inUse(all []Incident, name string) bool {
-	for _, in := range all {
-		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Store) busy(key string) bool {
-	l, err := s.lockIncident(key)
-	if err == nil {
-		l.Release()
-	}
-	return errors.Is(err, ErrBusy)
-}
-
-// incidentsOnDisk reads every incident. What cannot be read is said and left out;
-// an empty folder that a crash left is removed.
-func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
-	keys, err := s.keys()
-	if err != nil {
-		return nil, err
-	}
-	var all []Incident
-	for _, k := range keys {
-		in, err := s.read(k)
-		switch {
-		case err == nil:
-			all = append(all, in)
-		case errors.Is(err, fs.ErrNotExist):
-			if fi, err := os.Stat(s.folder(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
-				os.RemoveAll(s.folder(k)) // a claim that never was one; the next start tries again
-			}
-		default:
-			say("incident cannot be read", "key", k, "err", err)
-		}
-	}
-	return all, nil
 }
 
 func (j *Journal) loadAlerts() error {

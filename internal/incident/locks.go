@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -49,4 +50,23 @@ func tryLock(name string, taken error) (*Lock, error) {
 		return nil, taken
 	}
 	return &Lock{f}, nil
+}
+
+// inUse reports whether the bundle of that name may be one that another process is
+// writing at this moment.
+func (s *Store) inUse(all []Incident, name string) bool {
+	for _, in := range all {
+		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) busy(key string) bool {
+	l, err := s.lockIncident(key)
+	if err == nil {
+		l.Release()
+	}
+	return errors.Is(err, ErrBusy)
 }

@@ -5,16 +5,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/evidence"
-)
-
-// What became of an alert whose mail may not trigger (evidence.Auth).
-const (
-	Quarantined What = "quarantined" // nothing is grabbed until it is released
-	Dropped     What = "dropped"     // put away by hand
 )
 
 // Bounds of the quarantine, for forged mails may come in any number. Of more mails
@@ -125,20 +118,6 @@ func (j *Journal) redeems(a evidence.Alert) bool {
 	return j.held.known[a.ID] && mayTrigger(a)
 }
 
-func mayTrigger(a evidence.Alert) bool { return a.Auth == nil || a.Auth.OK }
-
-// why says in words why nothing is grabbed for an alert; "" if What says it all.
-func (rec AlertRecord) why() string {
-	if rec.What == Quarantined && rec.Alert.Auth != nil {
-		return rec.Alert.Auth.Why
-	}
-	return ""
-}
-
-// byHand is evidence.Auth.How of what was released by hand: that triggers in a pause
-// too, as `grab now` does.
-const byHand = "released"
-
 // Release takes an alert out of quarantine: what it starts is left to Decide. Without
 // force one that is older than Policy.MaxAge is refused (ErrTooOld).
 func (j *Journal) Release(id string, force bool) (AlertRecord, error) {
@@ -232,40 +211,3 @@ func (j *Journal) Held(since time.Time) (all, recent int, first time.Time) {
 	}
 	return len(list), len(list) - i, list[i].seen
 }
-
-// Mail reads the mail of an alert as it came.
-func (s *Store) Mail(id string) ([]byte, error) {
-	if !isID(id) {
-		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
-	}
-	return os.ReadFile(s.mail(id))
-}
-
-// Quarantine lists the alerts in quarantine, the newest first. It needs no lock. A
-// record that cannot be read makes an error beside the list.
-func (s *Store) Quarantine() ([]AlertRecord, error) {
-	entries, err := os.ReadDir(s.alerts())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
-	}
-	list := []AlertRecord{}
-	var errs []error
-	for _, f := range entries {
-		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) {
-			continue
-		}
-		rec, err := s.Alert(id)
-		switch {
-		case err == nil && rec.What == Quarantined:
-			list = append(list, rec)
-		case err != nil && !errors.Is(err, os.ErrNotExist):
-			errs = append(errs, err)
-		}
-	}
-	slices.SortFunc(list, func(a, b AlertRecord) int { return b.Seen.Compare(a.Seen) })
-	return list, errors.Join(errs...)
-}
-
-// HasMail reports whether the mail of an alert is still kept.
-func (s *Store) HasMail(id string) bool { return s.hasMail(id) }

@@ -3,7 +3,6 @@ package incident
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 )
 
@@ -67,20 +66,6 @@ func (s *schedule) set(key string, first, gone bool) {
 	}
 }
 
-// unsealed are all incidents that want work, newest first.
-func (j *Journal) unsealed() []Incident {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var all []Incident
-	for _, in := range j.m {
-		if in.State != Sealed {
-			all = append(all, in.clone())
-		}
-	}
-	slices.SortFunc(all, newestFirst)
-	return all
-}
-
 // tend works at one incident until it is sealed, gone, somebody else's, or ctx
 // ends.
 func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func()) {
@@ -119,21 +104,4 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 			return
 		}
 	}
-}
-
-// reload takes up what another process may have made of a frozen incident, and
-// reports whether there is anything left to do.
-func (j *Journal) reload(key string) (todo bool, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	cur := j.m[key]
-	if cur == nil || cur.open() {
-		return cur != nil, nil // gone, or the journal's alone
-	}
-	in, err := j.st.read(key)
-	if err != nil {
-		return false, err
-	}
-	j.m[key] = &in
-	return in.State != Sealed, nil
 }

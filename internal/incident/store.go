@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
-	"rtmtgrab/internal/evidence"
 )
 
 // A Store is the folder in which everything is kept:
@@ -156,48 +154,6 @@ func (s *Store) keys() ([]string, error) {
 	return keys, nil
 }
 
-// An Attempt is one pass over a host, whatever came of it.
-type Attempt struct {
-	Began time.Time `json:"began"`
-	Ended time.Time `json:"ended"`
-	What  string    `json:"what"`            // "pass"
-	Error string    `json:"error,omitempty"` // "" if all went well
-}
-
-// A HostState is what is known of one host of an incident.
-type HostState struct {
-	Row      evidence.Host   `json:"row"`
-	Judged   evidence.Window `json:"judged"`          // the window that Row speaks of
-	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
-	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
-	Attempts []Attempt       `json:"attempts"`
-}
-
-// asked reports whether the host was tried at all.
-func (h HostState) asked() bool { return len(h.Attempts) > 0 }
-
-func (s *Store) readRow(key, host string) (HostState, error) {
-	var h HostState
-	err := atomicfile.ReadJSON(s.row(key, host), &h)
-	if errors.Is(err, fs.ErrNotExist) {
-		return HostState{}, nil
-	}
-	return h, err
-}
-
-// Manifest reads the manifest of the incident's newest sealed (or sealing)
-// revision, or drafts one of what was got so far.
-func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
-	var m evidence.Manifest
-	if in.Frozen {
-		err := atomicfile.ReadJSON(s.manifest(in.Key, in.Revision), &m)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return m, err
-		}
-	}
-	return s.draft(in)
-}
-
 // removeParts removes what a crash left half written in a folder of this store.
 func (s *Store) removeParts(dir string, keep func(name string) bool) {
 	entries, err := os.ReadDir(dir)
@@ -232,10 +188,58 @@ func (s *Store) appendJSONL(name string, v any) error {
 	})
 }
 
-// openMail opens a mail as it came.
-func (s *Store) openMail(id string) (io.ReadCloser, error) {
-	if !isID(id) {
-		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
+// incidentsOnDisk reads every incident. What cannot be read is said and left out;
+// an empty folder that a crash left is removed.
+func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
 	}
-	return os.Open(s.mail(id))
+	var all []Incident
+	for _, k := range keys {
+		in, err := s.read(k)
+		switch {
+		case err == nil:
+			all = append(all, in)
+		case errors.Is(err, fs.ErrNotExist):
+			if fi, err := os.Stat(s.folder(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.folder(k)) // a claim that never was one; the next start tries again
+			}
+		default:
+			say("incident cannot be read", "key", k, "err", err)
+		}
+	}
+	return all, nil
+}
+
+// storeBatch is a Batch of a store's files, with the tests' faults around it.
+type storeBatch struct {
+	st *Store
+	b  atomicfile.Batch
+}
+
+func (s *storeBatch) write(name string, contents []byte) error {
+	if s.st.write != nil {
+		return s.st.writeBytes(name, contents)
+	}
+	return s.st.do("write", name, func() error { return s.b.Write(name, contents) })
+}
+
+func (s *storeBatch) writeJSON(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return s.write(name, append(b, '\n'))
+}
+
+func (s *storeBatch) commit() error {
+	if s.b.Len() == 0 {
+		return nil
+	}
+	if err := s.st.do("commit", s.st.Dir, s.b.Commit); err != nil {
+		s.b.Drop()
+		return err
+	}
+	return nil
 }

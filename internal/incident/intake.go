@@ -2,13 +2,10 @@ package incident
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -136,36 +133,4 @@ func (j *Journal) sayRecord(rec AlertRecord) {
 			j.log.Info("alert is paused: nothing is grabbed", append(about, "site", d.Site, "why", d.Note)...)
 		}
 	}
-}
-
-// storeBatch is a Batch of a store's files, with the tests' faults around it.
-type storeBatch struct {
-	st *Store
-	b  atomicfile.Batch
-}
-
-func (s *storeBatch) write(name string, contents []byte) error {
-	if s.st.write != nil {
-		return s.st.writeBytes(name, contents)
-	}
-	return s.st.do("write", name, func() error { return s.b.Write(name, contents) })
-}
-
-func (s *storeBatch) writeJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
-	}
-	return s.write(name, append(b, '\n'))
-}
-
-func (s *storeBatch) commit() error {
-	if s.b.Len() == 0 {
-		return nil
-	}
-	if err := s.st.do("commit", s.st.Dir, s.b.Commit); err != nil {
-		s.b.Drop()
-		return err
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"rtmtgrab/internal/evidence"
@@ -103,4 +104,35 @@ func (r *records) freeze(key string, w evidence.Window, build func(Incident) (ev
 		r.onFreeze(next)
 	}
 	return next, err
+}
+
+// unsealed are all incidents that want work, newest first.
+func (j *Journal) unsealed() []Incident {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []Incident
+	for _, in := range j.m {
+		if in.State != Sealed {
+			all = append(all, in.clone())
+		}
+	}
+	slices.SortFunc(all, newestFirst)
+	return all
+}
+
+// reload takes up what another process may have made of a frozen incident, and
+// reports whether there is anything left to do.
+func (j *Journal) reload(key string) (todo bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	cur := j.m[key]
+	if cur == nil || cur.open() {
+		return cur != nil, nil // gone, or the journal's alone
+	}
+	in, err := j.st.read(key)
+	if err != nil {
+		return false, err
+	}
+	j.m[key] = &in
+	return in.State != Sealed, nil
 }

@@ -45,12 +45,6 @@ func (j *Journal) Clusters() map[string]time.Time {
 	return maps.Clone(j.heard)
 }
 
-// An OpenIncident is one that is not sealed.
-type OpenIncident struct {
-	Incident
-	SoFar evidence.Coverage // of what was got; "" before any host was asked
-}
-
 // Open lists the journal's incidents that are not sealed, the newest first.
 func (j *Journal) Open() []OpenIncident {
 	j.mu.Lock()
@@ -60,35 +54,4 @@ func (j *Journal) Open() []OpenIncident {
 	}
 	j.mu.Unlock()
 	return j.st.opened(list)
-}
-
-// Open lists the store's incidents that are not sealed, the newest first. It needs
-// no lock.
-func (s *Store) Open() ([]OpenIncident, error) {
-	keys, err := s.keys()
-	if err != nil {
-		return nil, err
-	}
-	var list []Incident
-	for _, k := range keys {
-		if in, err := s.read(k); err == nil { // List tells of one that cannot be read
-			list = append(list, in)
-		}
-	}
-	return s.opened(list), nil
-}
-
-func (s *Store) opened(list []Incident) (open []OpenIncident) {
-	for _, in := range list {
-		if in.State == Sealed {
-			continue
-		}
-		o := OpenIncident{Incident: in, SoFar: in.Coverage}
-		if in.State != Sealing {
-			o.SoFar, _ = s.soFar(in)
-		}
-		open = append(open, o)
-	}
-	slices.SortFunc(open, func(a, b OpenIncident) int { return strings.Compare(b.ID, a.ID) })
-	return open
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -109,76 +108,28 @@ func (s *Store) owns(bundle string) bool {
 	return errA == nil && errB == nil && a == b
 }
 
-// Prune forgets alerts that were read more than SeenFor ago, with their mails, and
-// removes the mails of repeats after RepeatsFor. What belongs to an incident that
-// is still there stays.
-func (j *Journal) Prune(now time.Time) error {
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var errs []error
-	for id, seen := range j.seen {
-		switch age := now.Sub(seen); {
-		case age > SeenFor && !j.needed(id):
-			if err := errors.Join(j.st.remove(j.st.alert(id)), j.st.remove(j.st.mail(id))); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			j.forget(id)
-		case age > RepeatsFor && j.onlyRepeats(id) && j.st.hasMail(id):
-			errs = append(errs, j.st.remove(j.st.mail(id)))
-		}
+// tidy finishes what a crash left undone of sealed incidents: the slices of
+// complete ones, which nobody needs. Unsealed incidents are taken up by Run like
+// new ones; a bundle that was finished before the crash is adopted there.
+func (r *Runner) tidy() {
+	all, err := r.Store.incidentsOnDisk(r.log().Error)
+	if err != nil {
+		r.log().Error("incidents cannot be listed", "err", err)
+		return
 	}
-	return errors.Join(errs...)
-}
-
-// needed reports whether the alert is undecided or of an incident that is there.
-func (j *Journal) needed(id string) bool {
-	for _, x := range j.index {
-		e := x.byID[id]
-		switch {
-		case e == nil, e.d.What == Repeat, e.d.What == Limited:
+	for _, in := range all {
+		if in.State != Sealed {
 			continue
-		case e.d.What == "":
-			return true
 		}
-		if _, err := os.Stat(j.st.folder(e.d.Incident)); err == nil {
-			return true
+		lock, err := r.Store.lockIncident(in.Key)
+		if err != nil {
+			continue // somebody works at it
 		}
-	}
-	return false
-}
-
-func (j *Journal) onlyRepeats(id string) bool {
-	any := false
-	for _, x := range j.index {
-		if e := x.byID[id]; e != nil {
-			any = true
-			if e.d.What != Repeat && e.d.What != Limited {
-				return false
+		if now, err := r.Store.read(in.Key); err == nil {
+			if err := r.Store.dropSlices(now); err != nil {
+				r.log().Warn("slices stay for now", "incident", in.ID, "err", err)
 			}
 		}
-	}
-	return any
-}
-
-func (j *Journal) forget(id string) {
-	delete(j.seen, id)
-	j.unhold(id)
-	for _, x := range j.index {
-		e := x.byID[id]
-		if e == nil {
-			continue
-		}
-		delete(x.byID, id)
-		i, ok := slices.BinarySearchFunc(x.entries, e, (*entry).before)
-		if !ok {
-			continue
-		}
-		x.entries = slices.Delete(x.entries, i, i+1)
-		if i < x.planned {
-			x.planned--
-		}
+		lock.Release()
 	}
 }

@@ -1,12 +1,15 @@
 package incident
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -198,3 +201,43 @@ func bareAddress(a string) string {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// stretched says of a row that was judged against was that nothing was got of what
+// a wider window has more.
+func stretched(row evidence.Host, was, w evidence.Window) evidence.Host {
+	files := make([]evidence.File, len(row.Files))
+	copy(files, row.Files)
+	for i := range files {
+		f := &files[i]
+		reason := evidence.ReasonUnreachable
+		if n := len(f.Missing); n > 0 {
+			reason = f.Missing[n-1].Reason
+		}
+		missing := append([]evidence.Span{{Since: w.Since, Until: was.Since, Reason: reason}, {Since: was.Until, Until: w.Until, Reason: reason}}, f.Missing...)
+		f.Missing = evidence.Merge(w, missing)
+		f.Coverage = evidence.Judge(w, f.Missing)
+	}
+	row.Files = files
+	row.Conclude()
+	return row
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Manifest reads the manifest of the incident's newest sealed (or sealing)
+// revision, or drafts one of what was got so far.
+func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
+	var m evidence.Manifest
+	if in.Frozen {
+		err := atomicfile.ReadJSON(s.manifest(in.Key, in.Revision), &m)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return m, err
+		}
+	}
+	return s.draft(in)
+}
