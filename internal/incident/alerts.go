@@ -48,7 +48,7 @@ const Undecided What = "undecided"
 // ListAlerts lists every alert of the store, the newest first. It needs no lock. A
 // record that cannot be read makes an error beside the list.
 func (s *Store) ListAlerts() ([]ListedAlert, error) {
-	entries, err := os.ReadDir(s.alerts())
+	entries, err := os.ReadDir(s.alertsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -132,16 +132,16 @@ func (s *Store) Alert(id string) (AlertRecord, error) {
 	if !isID(id) {
 		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
-	err := atomicfile.ReadJSON(s.alert(id), &rec)
+	err := atomicfile.ReadJSON(s.alertPath(id), &rec)
 	if err == nil && rec.Alert.ID != id {
-		err = fmt.Errorf("read %s: it is of another alert", s.alert(id))
+		err = fmt.Errorf("read %s: it is of another alert", s.alertPath(id))
 	}
 	return rec, err
 }
 
 // hasMail reports whether the mail of an alert is still kept.
 func (s *Store) hasMail(id string) bool {
-	_, err := os.Stat(s.mail(id))
+	_, err := os.Stat(s.mailPath(id))
 	return err == nil
 }
 
@@ -150,13 +150,13 @@ func (s *Store) Mail(id string) ([]byte, error) {
 	if !isID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
 	}
-	return os.ReadFile(s.mail(id))
+	return os.ReadFile(s.mailPath(id))
 }
 
 // Quarantine lists the alerts in quarantine, the newest first. It needs no lock. A
 // record that cannot be read makes an error beside the list.
 func (s *Store) Quarantine() ([]AlertRecord, error) {
-	entries, err := os.ReadDir(s.alerts())
+	entries, err := os.ReadDir(s.alertsDir())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
 	}
@@ -187,5 +187,5 @@ func (s *Store) openMail(id string) (io.ReadCloser, error) {
 	if !isID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
 	}
-	return os.Open(s.mail(id))
+	return os.Open(s.mailPath(id))
 }

@@ -28,12 +28,12 @@ func TestChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
-		if err := os.Chtimes(s.record(key), at, at); err != nil {
+		if err := os.Chtimes(s.incidentPath(key), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, key := range []string{"a", "b", "claimed"} {
-		if err := os.MkdirAll(s.folder(key), 0o700); err != nil {
+		if err := os.MkdirAll(s.incidentDir(key), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,10 +55,10 @@ func TestChanged(t *testing.T) {
 	}
 	put("a", Sealed, time.Minute)
 	look(false)
-	if err := os.RemoveAll(s.folder("b")); err != nil {
+	if err := os.RemoveAll(s.incidentDir("b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.record("claimed"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(s.incidentPath("claimed"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if look(true); len(seen) != 2 {

@@ -79,7 +79,7 @@ func (j *Journal) another(a evidence.Alert, seen time.Time, sites []Site, policy
 		if !j.widen(&rec, placeOf(a), seen, sites, policy) {
 			return nil
 		}
-		err := j.taken.files.writeJSON(j.st.alert(a.ID), rec)
+		err := j.taken.files.writeJSON(j.st.alertPath(a.ID), rec)
 		if err == nil {
 			j.taken.recs[i] = rec
 		}
@@ -98,7 +98,7 @@ func (j *Journal) another(a evidence.Alert, seen time.Time, sites []Site, policy
 	if !j.widen(&rec, placeOf(a), seen, sites, policy) {
 		return nil
 	}
-	if err := j.st.writeJSON(j.st.alert(a.ID), rec); err != nil {
+	if err := j.st.writeJSON(j.st.alertPath(a.ID), rec); err != nil {
 		return err
 	}
 	j.enter(rec)

@@ -196,7 +196,7 @@ func (j *Journal) claim(site string, g *group) (Incident, error) {
 	}
 	in.Created = j.now().UTC().Round(0)
 	if err := j.st.save(in); err != nil {
-		j.st.remove(j.st.folder(in.Key)) // an empty folder is removed at the next start too
+		j.st.remove(j.st.incidentDir(in.Key)) // an empty folder is removed at the next start too
 		return in, err
 	}
 	j.m[in.Key] = &in
@@ -230,7 +230,7 @@ func (j *Journal) saveSome(site string, verdicts []verdict) error {
 		}
 		rec, err := j.decided(v.e.id, d)
 		if err == nil {
-			err = files.writeJSON(j.st.alert(v.e.id), rec)
+			err = files.writeJSON(j.st.alertPath(v.e.id), rec)
 		}
 		if err != nil {
 			return err
@@ -252,7 +252,7 @@ func (j *Journal) saveDecision(id string, d Decision) error {
 	if err != nil {
 		return err
 	}
-	return j.st.writeJSON(j.st.alert(id), rec)
+	return j.st.writeJSON(j.st.alertPath(id), rec)
 }
 
 // decided is an alert's record with a site's decision in it.
@@ -271,7 +271,7 @@ func (j *Journal) dissolve(site string, kept map[string]bool) error {
 		if in.Site != site || in.Kind != KindAlert || in.State != Waiting || kept[key] {
 			continue
 		}
-		if err := j.st.remove(j.st.folder(key)); err != nil {
+		if err := j.st.remove(j.st.incidentDir(key)); err != nil {
 			return fmt.Errorf("dissolve incident %s: %w", in.ID, err)
 		}
 		delete(j.m, key)

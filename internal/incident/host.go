@@ -31,7 +31,7 @@ func (h HostState) asked() bool { return len(h.Attempts) > 0 }
 
 func (s *Store) readRow(key, host string) (HostState, error) {
 	var h HostState
-	err := atomicfile.ReadJSON(s.row(key, host), &h)
+	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return HostState{}, nil
 	}

@@ -65,9 +65,9 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	}
 	t.files.st = j.st
 	before := t.files.b.Len()
-	err = t.files.write(j.st.mail(a.ID), raw)
+	err = t.files.write(j.st.mailPath(a.ID), raw)
 	if err == nil {
-		err = t.files.writeJSON(j.st.alert(a.ID), rec)
+		err = t.files.writeJSON(j.st.alertPath(a.ID), rec)
 	}
 	if err != nil {
 		t.files.b.Cut(before) // no mail without a record

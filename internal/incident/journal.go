@@ -113,7 +113,7 @@ func (j *Journal) setPolicy(p Policy) error {
 	plan.Rules = nil
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
 	var was planState
-	err := atomicfile.ReadJSON(j.st.planFile(), &was)
+	err := atomicfile.ReadJSON(j.st.planPath(), &was)
 	if err == nil && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.policy = was.Cutoff, p
 		return nil
@@ -122,7 +122,7 @@ func (j *Journal) setPolicy(p Policy) error {
 		was.Cutoff = j.now().UTC()
 	}
 	was.Policy = plan
-	if err := j.st.writeJSON(j.st.planFile(), was); err != nil {
+	if err := j.st.writeJSON(j.st.planPath(), was); err != nil {
 		return fmt.Errorf("save policy: %w", err)
 	}
 	j.cutoff, j.policy = was.Cutoff, p

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
 	var errs []error
 	there := map[string]bool{}
 	for _, k := range keys {
-		info, err := os.Stat(s.record(k))
+		info, err := os.Stat(s.incidentPath(k))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // just claimed, or just removed
 		}
@@ -159,7 +160,7 @@ func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
 }
 
 // Slices is the folder in which a host's puller keeps what it got of an incident.
-func (s *Store) Slices(key, host string) string { return s.host(key, host) }
+func (s *Store) Slices(key, host string) string { return filepath.Join(s.slicesDir(key), host) }
 
 // An OpenIncident is one that is not sealed.
 type OpenIncident struct {

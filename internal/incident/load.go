@@ -15,8 +15,8 @@ func (j *Journal) load(policy Policy) error {
 		return err
 	}
 	j.st.removeParts(j.st.Dir, noKeep)
-	j.st.removeParts(j.st.alerts(), noKeep)
-	j.st.removeParts(j.st.mails(), noKeep)
+	j.st.removeParts(j.st.alertsDir(), noKeep)
+	j.st.removeParts(j.st.mailsDir(), noKeep)
 	all, err := j.st.incidentsOnDisk(j.log.Error)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (j *Journal) loadAlerts() error {
 }
 
 func (j *Journal) readAlerts() error {
-	entries, err := os.ReadDir(j.st.alerts())
+	entries, err := os.ReadDir(j.st.alertsDir())
 	if err != nil {
 		return fmt.Errorf("read alerts: %w", err)
 	}
@@ -53,7 +53,7 @@ func (j *Journal) readAlerts() error {
 			continue
 		}
 		var rec AlertRecord
-		if err := atomicfile.ReadJSON(filepath.Join(j.st.alerts(), f.Name()), &rec); err != nil || rec.Alert.ID != id {
+		if err := atomicfile.ReadJSON(filepath.Join(j.st.alertsDir(), f.Name()), &rec); err != nil || rec.Alert.ID != id {
 			j.log.Error("alert cannot be read; its mail counts as not seen", "alert", id[:12], "err", err)
 			continue
 		}
@@ -65,14 +65,14 @@ func (j *Journal) readAlerts() error {
 // dropOrphans removes mails without a record: the crash came between the two, and
 // the mailbox still has the mail.
 func (j *Journal) dropOrphans() error {
-	entries, err := os.ReadDir(j.st.mails())
+	entries, err := os.ReadDir(j.st.mailsDir())
 	if err != nil {
 		return fmt.Errorf("read mails: %w", err)
 	}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".eml")
 		if _, known := j.seen[id]; ok && isID(id) && !known {
-			if err := j.st.remove(j.st.mail(id)); err != nil {
+			if err := j.st.remove(j.st.mailPath(id)); err != nil {
 				return err
 			}
 		}

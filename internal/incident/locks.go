@@ -36,7 +36,7 @@ func (s *Store) LockWatch() (*Lock, error) {
 
 // lockIncident takes one incident's lock, or says ErrBusy.
 func (s *Store) lockIncident(key string) (*Lock, error) {
-	return tryLock(filepath.Join(s.folder(key), "lock"), ErrBusy)
+	return tryLock(filepath.Join(s.incidentDir(key), "lock"), ErrBusy)
 }
 
 func tryLock(name string, taken error) (*Lock, error) {

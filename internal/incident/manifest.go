@@ -234,7 +234,7 @@ func later(a, b time.Time) time.Time {
 func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
 	var m evidence.Manifest
 	if in.Frozen {
-		err := atomicfile.ReadJSON(s.manifest(in.Key, in.Revision), &m)
+		err := atomicfile.ReadJSON(s.manifestPath(in.Key, in.Revision), &m)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return m, err
 		}

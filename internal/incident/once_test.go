@@ -120,7 +120,7 @@ func TestOnceOnAFullDisk(t *testing.T) {
 		if in.State != Failed || len(b.bundles()) != 0 {
 			t.Errorf("%+v", in)
 		}
-		if _, err := os.Stat(filepath.Join(st.host(in.Key, "expc01"), "messages.slice")); err != nil {
+		if _, err := os.Stat(filepath.Join(st.Slices(in.Key, "expc01"), "messages.slice")); err != nil {
 			t.Errorf("what was got is gone: %v", err)
 		}
 		b.hosts["expe01"].script = nil // there is room again
@@ -195,10 +195,10 @@ func TestRetryNeverHoldsLess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.RemoveAll(b.st.rows(in.Key)); err != nil { // somebody cleared up
+		if err := os.RemoveAll(b.st.resultsDir(in.Key)); err != nil { // somebody cleared up
 			t.Fatal(err)
 		}
-		if err := os.Mkdir(b.st.rows(in.Key), 0o700); err != nil {
+		if err := os.Mkdir(b.st.resultsDir(in.Key), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		b.hosts["expc01"].after = func(h *evidence.Host) { h.Files[0].Bytes = 1 }

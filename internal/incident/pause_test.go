@@ -116,7 +116,7 @@ func TestPauseAndResume(t *testing.T) {
 	if got := sites(); len(got) != 0 {
 		t.Error(got)
 	}
-	if err := os.WriteFile(st.pausesFile(), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(st.pausesPath(), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.Pauses(now); err == nil {
@@ -184,7 +184,7 @@ func TestManyPauses(t *testing.T) {
 	for i := range over {
 		over[i] = Pause{From: t0.Add(-2 * time.Hour), Until: t0.Add(time.Hour), Ended: t0.Add(-time.Hour)}
 	}
-	if err := st.writeJSON(st.pausesFile(), over); err != nil {
+	if err := st.writeJSON(st.pausesPath(), over); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Pause(ctx, Pause{From: t0, Until: t0.Add(time.Hour)}); err != nil {

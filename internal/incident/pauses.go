@@ -57,7 +57,7 @@ func (p Pause) String() string {
 	return evidence.Printable(s, 300)
 }
 
-func (s *Store) pausesFile() string { return filepath.Join(s.Dir, "pauses.json") }
+func (s *Store) pausesPath() string { return filepath.Join(s.Dir, "pauses.json") }
 
 // Pauses are those in force that were begun by hand, the first one's end first. A
 // file that cannot be read is an error, and no pause.
@@ -69,7 +69,7 @@ func (s *Store) Pauses(now time.Time) ([]Pause, error) {
 }
 
 func (s *Store) readPauses() (all []Pause, err error) {
-	err = atomicfile.ReadJSON(s.pausesFile(), &all)
+	err = atomicfile.ReadJSON(s.pausesPath(), &all)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -136,9 +136,9 @@ func (s *Store) Resume(ctx context.Context, site, by string, now time.Time) (end
 
 // changePauses changes the file under its lock. What ended 30 days ago is forgotten.
 func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]Pause) ([]Pause, error)) error {
-	lock := flock.New(s.pausesFile()+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(s.pausesPath()+".lock", flock.SetPermissions(0o600))
 	ok, err := lock.TryLockContext(ctx, 20*time.Millisecond)
-	atomicfile.Adopt(s.pausesFile() + ".lock")
+	atomicfile.Adopt(s.pausesPath() + ".lock")
 	if err != nil || !ok {
 		return fmt.Errorf("lock pauses: %w", errors.Join(err, ctx.Err()))
 	}
@@ -151,7 +151,7 @@ func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]P
 	if all, err = change(all); err != nil {
 		return err
 	}
-	return s.writeJSON(s.pausesFile(), all)
+	return s.writeJSON(s.pausesPath(), all)
 }
 
 // QuietNow are the sites' quiet hours that are in force.

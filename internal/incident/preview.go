@@ -31,7 +31,7 @@ func (s *Store) Preview(rec AlertRecord, policy Policy, now time.Time) ([]Previe
 		index: map[string]*siteIndex{}, seen: map[string]time.Time{},
 	}
 	var was planState
-	if err := atomicfile.ReadJSON(s.planFile(), &was); err == nil {
+	if err := atomicfile.ReadJSON(s.planPath(), &was); err == nil {
 		j.cutoff = was.Cutoff
 	}
 	if err := j.readAlerts(); err != nil && !errors.Is(err, fs.ErrNotExist) { // no store yet: an empty one

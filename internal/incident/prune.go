@@ -19,13 +19,13 @@ func (j *Journal) Prune(now time.Time) error {
 	for id, seen := range j.seen {
 		switch age := now.Sub(seen); {
 		case age > SeenFor && !j.needed(id):
-			if err := errors.Join(j.st.remove(j.st.alert(id)), j.st.remove(j.st.mail(id))); err != nil {
+			if err := errors.Join(j.st.remove(j.st.alertPath(id)), j.st.remove(j.st.mailPath(id))); err != nil {
 				errs = append(errs, err)
 				continue
 			}
 			j.forget(id)
 		case age > RepeatsFor && j.onlyRepeats(id) && j.st.hasMail(id):
-			errs = append(errs, j.st.remove(j.st.mail(id)))
+			errs = append(errs, j.st.remove(j.st.mailPath(id)))
 		}
 	}
 	return errors.Join(errs...)
@@ -41,7 +41,7 @@ func (j *Journal) needed(id string) bool {
 		case e.d.What == "":
 			return true
 		}
-		if _, err := os.Stat(j.st.folder(e.d.Incident)); err == nil {
+		if _, err := os.Stat(j.st.incidentDir(e.d.Incident)); err == nil {
 			return true
 		}
 	}

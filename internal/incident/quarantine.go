@@ -51,7 +51,7 @@ func (j *Journal) hold(rec AlertRecord) {
 		return
 	}
 	h := heldAlert{id: id, seen: rec.Seen, t: rec.Alert.Time, size: -1, unsure: rec.Alert.Auth != nil && rec.Alert.Auth.Temporary}
-	if fi, err := os.Stat(j.st.mail(id)); err == nil {
+	if fi, err := os.Stat(j.st.mailPath(id)); err == nil {
 		h.size = fi.Size()
 		q.mails++
 		q.bytes += h.size
@@ -92,7 +92,7 @@ func (j *Journal) boundQuarantine() {
 		if h.size < 0 {
 			continue
 		}
-		if err := j.st.remove(j.st.mail(h.id)); err != nil {
+		if err := j.st.remove(j.st.mailPath(h.id)); err != nil {
 			j.log.Error("a mail in quarantine cannot be removed", "alert", h.id[:12], "err", err)
 			return
 		}
@@ -102,7 +102,7 @@ func (j *Journal) boundQuarantine() {
 	}
 	for len(q.list) > maxHeld {
 		id := q.list[0].id
-		if err := errors.Join(j.st.remove(j.st.alert(id)), j.st.remove(j.st.mail(id))); err != nil {
+		if err := errors.Join(j.st.remove(j.st.alertPath(id)), j.st.remove(j.st.mailPath(id))); err != nil {
 			j.log.Error("a record in quarantine cannot be removed", "alert", id[:12], "err", err)
 			return
 		}
@@ -148,7 +148,7 @@ func (rec *AlertRecord) expire(now time.Time, maxAge time.Duration) {
 func (j *Journal) Drop(id string) error {
 	_, err := j.rejudge(id, true, func(rec *AlertRecord) { rec.What = Dropped })
 	if err == nil {
-		err = j.st.remove(j.st.mail(id))
+		err = j.st.remove(j.st.mailPath(id))
 	}
 	return err
 }
@@ -189,7 +189,7 @@ func (j *Journal) rejudge(id string, force bool, change func(*AlertRecord)) (Ale
 			j.hush(&rec, sites)
 		}
 	}
-	if err := j.st.writeJSON(j.st.alert(id), rec); err != nil {
+	if err := j.st.writeJSON(j.st.alertPath(id), rec); err != nil {
 		return rec, fmt.Errorf("save alert %.12s: %w", id, err)
 	}
 	j.mu.Lock()

@@ -170,7 +170,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 			first = last
 		}
 		add(t, j, last)
-		if err := os.Truncate(st.mail(last.ID), 1<<20); err != nil {
+		if err := os.Truncate(st.mailPath(last.ID), 1<<20); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -110,7 +110,7 @@ func TestLeftovers(t *testing.T) {
 	defer lock.Release()
 	busy := filepath.Join(st.Bundles(), in.ID+"-r2.zip.part")
 	gone := []string{
-		st.mail(alertID("x")), st.mail(alertID("y")) + ".1.part", st.alert(alertID("y")) + ".1.part", filepath.Join(st.Bundles(), "20260302T140000Z-hq-000000.zip.part"),
+		st.mailPath(alertID("x")), st.mailPath(alertID("y")) + ".1.part", st.alertPath(alertID("y")) + ".1.part", filepath.Join(st.Bundles(), "20260302T140000Z-hq-000000.zip.part"),
 	}
 	for _, name := range append(gone, busy) {
 		if err := os.WriteFile(name, nil, 0o600); err != nil {

@@ -114,7 +114,7 @@ func (u *run) write(ctx context.Context, h *hostRun) error {
 	if saved {
 		return nil
 	}
-	if err := u.retryFull(ctx, func() error { return u.r.Store.writeJSON(u.r.Store.row(u.key, h.ref.Name), state) }); err != nil {
+	if err := u.retryFull(ctx, func() error { return u.r.Store.writeJSON(u.r.Store.resultPath(u.key, h.ref.Name), state) }); err != nil {
 		return err
 	}
 	u.mu.Lock()
@@ -151,7 +151,7 @@ func (u *run) states() []HostState {
 }
 
 func (u *run) newPuller(host string) (Puller, error) {
-	dir := u.r.Store.host(u.key, host)
+	dir := u.r.Store.Slices(u.key, host)
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, err
 	}

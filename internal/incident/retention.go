@@ -84,7 +84,7 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 		rm.Bundles = append(rm.Bundles, rev.Bundle)
 		rm.Bytes += fi.Size()
 	}
-	if err := r.Store.appendJSONL(r.Store.removed(), rm); err != nil {
+	if err := r.Store.appendJSONL(r.Store.removedPath(), rm); err != nil {
 		return fmt.Errorf("write down the removal of %s: %w", in.ID, err)
 	}
 	for _, b := range rm.Bundles {
@@ -94,7 +94,7 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 	}
 	release() // Windows removes no open file
 	release = func() {}
-	if err := r.Store.remove(r.Store.folder(key)); err != nil {
+	if err := r.Store.remove(r.Store.incidentDir(key)); err != nil {
 		return fmt.Errorf("remove incident: %w", err)
 	}
 	r.log().Info("old incident removed", "incident", in.ID, "bundles", len(rm.Bundles), "bytes", rm.Bytes, "sealed", rm.Sealed)

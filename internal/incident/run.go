@@ -64,8 +64,8 @@ func (u *run) work(ctx context.Context) error {
 		u.hosts = append(u.hosts, h)
 	}
 	defer u.closePullers()
-	u.r.Store.removeParts(u.r.Store.folder(u.key), noKeep)
-	u.r.Store.removeParts(u.r.Store.rows(u.key), noKeep)
+	u.r.Store.removeParts(u.r.Store.incidentDir(u.key), noKeep)
+	u.r.Store.removeParts(u.r.Store.resultsDir(u.key), noKeep)
 	if !u.manifestWritten() {
 		if err := u.pull(ctx); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (u *run) work(ctx context.Context) error {
 
 // manifestWritten reports whether only the sealing is left.
 func (u *run) manifestWritten() bool {
-	_, err := os.Stat(u.r.Store.manifest(u.key, u.inc.Revision))
+	_, err := os.Stat(u.r.Store.manifestPath(u.key, u.inc.Revision))
 	return u.inc.Frozen && err == nil
 }
 

@@ -55,7 +55,7 @@ func TestTwoPasses(t *testing.T) {
 		if !tm.Sealed.Equal(start.Add(5*time.Minute + 2*time.Second)) {
 			t.Errorf("sealed at %s", tm.Sealed)
 		}
-		if _, err := os.Stat(b.st.hosts(in.Key)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(b.st.slicesDir(in.Key)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("slices of a complete incident stay: %v", err)
 		}
 		stop()
@@ -92,7 +92,7 @@ func TestRetryWithBackoffUntilPatience(t *testing.T) {
 		if got := b.hosts["expc01"].seen(); len(got) != 2 {
 			t.Errorf("the other host was asked %d times", len(got))
 		}
-		if _, err := os.Stat(b.st.hosts(in.Key)); err != nil {
+		if _, err := os.Stat(b.st.slicesDir(in.Key)); err != nil {
 			t.Errorf("slices of a partial incident are gone: %v", err)
 		}
 		rows, err := b.st.Rows(in)

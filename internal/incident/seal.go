@@ -41,7 +41,7 @@ func (s *Store) base(in Incident) string {
 // writes down that it is sealed, and removes slices that nobody needs any more.
 func (u *run) seal(ctx context.Context) error {
 	var m evidence.Manifest
-	if err := atomicfile.ReadJSON(u.r.Store.manifest(u.key, u.inc.Revision), &m); err != nil {
+	if err := atomicfile.ReadJSON(u.r.Store.manifestPath(u.key, u.inc.Revision), &m); err != nil {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
@@ -75,7 +75,7 @@ func (s *Store) dropSlices(in Incident) error {
 	if in.State != Sealed || in.Coverage != evidence.Complete {
 		return nil
 	}
-	if err := s.remove(s.hosts(in.Key)); err != nil {
+	if err := s.remove(s.slicesDir(in.Key)); err != nil {
 		return fmt.Errorf("remove slices of %s: %w", in.ID, err)
 	}
 	return nil
@@ -131,7 +131,7 @@ func (s *Store) mayReplace(in Incident, m evidence.Manifest) error {
 	}
 	var was evidence.Manifest
 	last := in.Revisions[len(in.Revisions)-1]
-	if err := atomicfile.ReadJSON(s.manifest(in.Key, last.Revision), &was); err != nil {
+	if err := atomicfile.ReadJSON(s.manifestPath(in.Key, last.Revision), &was); err != nil {
 		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
 	}
 	type slice struct{ host, family string }

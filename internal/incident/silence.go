@@ -16,7 +16,7 @@ type pauseFile struct {
 
 // current reads the file if it is another one.
 func (f *pauseFile) current(s *Store, say func(string, ...any)) []Pause {
-	info, err := os.Stat(s.pausesFile())
+	info, err := os.Stat(s.pausesPath())
 	if err != nil {
 		f.all, f.info = nil, nil
 		return nil

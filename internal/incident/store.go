@@ -39,7 +39,7 @@ type Store struct {
 // OpenStore makes the folders (0700) that are not there.
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{Dir: dir}
-	for _, d := range []string{dir, s.mails(), s.alerts(), s.incidents(), s.Bundles()} {
+	for _, d := range []string{dir, s.mailsDir(), s.alertsDir(), s.incidentsDir(), s.Bundles()} {
 		if err := atomicfile.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
@@ -50,22 +50,23 @@ func OpenStore(dir string) (*Store, error) {
 // Bundles is the folder of finished bundles.
 func (s *Store) Bundles() string { return filepath.Join(s.Dir, "bundles") }
 
-func (s *Store) mails() string             { return filepath.Join(s.Dir, "mails") }
-func (s *Store) alerts() string            { return filepath.Join(s.Dir, "alerts") }
-func (s *Store) incidents() string         { return filepath.Join(s.Dir, "incidents") }
-func (s *Store) folder(key string) string  { return filepath.Join(s.incidents(), key) }
-func (s *Store) mail(id string) string     { return filepath.Join(s.mails(), id+".eml") }
-func (s *Store) alert(id string) string    { return filepath.Join(s.alerts(), id+".json") }
-func (s *Store) record(key string) string  { return filepath.Join(s.folder(key), "incident.json") }
-func (s *Store) hosts(key string) string   { return filepath.Join(s.folder(key), "hosts") }
-func (s *Store) rows(key string) string    { return filepath.Join(s.folder(key), "rows") }
-func (s *Store) row(key, h string) string  { return filepath.Join(s.rows(key), h+".json") }
-func (s *Store) removed() string           { return filepath.Join(s.Dir, "removed.jsonl") }
-func (s *Store) planFile() string          { return filepath.Join(s.Dir, "plan.json") }
-func (s *Store) host(key, h string) string { return filepath.Join(s.hosts(key), h) }
+func (s *Store) mailsDir() string              { return filepath.Join(s.Dir, "mails") }
+func (s *Store) alertsDir() string             { return filepath.Join(s.Dir, "alerts") }
+func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "incidents") }
+func (s *Store) incidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
+func (s *Store) mailPath(id string) string     { return filepath.Join(s.mailsDir(), id+".eml") }
+func (s *Store) alertPath(id string) string    { return filepath.Join(s.alertsDir(), id+".json") }
+func (s *Store) incidentPath(key string) string {
+	return filepath.Join(s.incidentDir(key), "incident.json")
+}
+func (s *Store) slicesDir(key string) string     { return filepath.Join(s.incidentDir(key), "hosts") }
+func (s *Store) resultsDir(key string) string    { return filepath.Join(s.incidentDir(key), "rows") }
+func (s *Store) resultPath(key, h string) string { return filepath.Join(s.resultsDir(key), h+".json") }
+func (s *Store) removedPath() string             { return filepath.Join(s.Dir, "removed.jsonl") }
+func (s *Store) planPath() string                { return filepath.Join(s.Dir, "plan.json") }
 
-func (s *Store) manifest(key string, rev int) string {
-	return filepath.Join(s.folder(key), fmt.Sprintf("manifest-r%d.json", rev))
+func (s *Store) manifestPath(key string, rev int) string {
+	return filepath.Join(s.incidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
 }
 
 // do makes one change to the disk, with the tests' faults around it.
@@ -106,12 +107,12 @@ func (s *Store) remove(name string) error {
 
 // create makes an incident's folder, which must be new, with what is in it.
 func (s *Store) create(key string) error {
-	return s.do("create", s.folder(key), func() error {
-		if err := os.Mkdir(s.folder(key), 0o700); err != nil {
+	return s.do("create", s.incidentDir(key), func() error {
+		if err := os.Mkdir(s.incidentDir(key), 0o700); err != nil {
 			return err
 		}
-		atomicfile.Adopt(s.folder(key))
-		for _, d := range []string{s.hosts(key), s.rows(key)} {
+		atomicfile.Adopt(s.incidentDir(key))
+		for _, d := range []string{s.slicesDir(key), s.resultsDir(key)} {
 			if err := atomicfile.MkdirAll(d); err != nil {
 				return err
 			}
@@ -119,12 +120,12 @@ func (s *Store) create(key string) error {
 		if s.write != nil {
 			return nil
 		}
-		return errors.Join(atomicfile.SyncDir(s.folder(key)), atomicfile.SyncDir(s.incidents()))
+		return errors.Join(atomicfile.SyncDir(s.incidentDir(key)), atomicfile.SyncDir(s.incidentsDir()))
 	})
 }
 
 func (s *Store) save(in Incident) error {
-	if err := s.writeJSON(s.record(in.Key), in); err != nil {
+	if err := s.writeJSON(s.incidentPath(in.Key), in); err != nil {
 		return fmt.Errorf("save incident %s: %w", in.ID, err)
 	}
 	return nil
@@ -132,16 +133,16 @@ func (s *Store) save(in Incident) error {
 
 func (s *Store) read(key string) (Incident, error) {
 	var in Incident
-	err := atomicfile.ReadJSON(s.record(key), &in)
+	err := atomicfile.ReadJSON(s.incidentPath(key), &in)
 	if err == nil && in.Key != key {
-		err = fmt.Errorf("read %s: it says that its key is %q", s.record(key), in.Key)
+		err = fmt.Errorf("read %s: it says that its key is %q", s.incidentPath(key), in.Key)
 	}
 	return in, err
 }
 
 // keys lists the folders of incidents; a store that is not there has none.
 func (s *Store) keys() ([]string, error) {
-	entries, err := os.ReadDir(s.incidents())
+	entries, err := os.ReadDir(s.incidentsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w incidents: %w", ErrList, err)
 	}
@@ -202,8 +203,8 @@ func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 		case err == nil:
 			all = append(all, in)
 		case errors.Is(err, fs.ErrNotExist):
-			if fi, err := os.Stat(s.folder(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
-				os.RemoveAll(s.folder(k)) // a claim that never was one; the next start tries again
+			if fi, err := os.Stat(s.incidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.incidentDir(k)) // a claim that never was one; the next start tries again
 			}
 		default:
 			say("incident cannot be read", "key", k, "err", err)

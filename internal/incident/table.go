@@ -94,7 +94,7 @@ func (r *records) freeze(key string, w evidence.Window, build func(Incident) (ev
 	if err != nil {
 		return Incident{}, err
 	}
-	if err := r.st.writeJSON(r.st.manifest(key, next.Revision), m); err != nil {
+	if err := r.st.writeJSON(r.st.manifestPath(key, next.Revision), m); err != nil {
 		return Incident{}, fmt.Errorf("save manifest: %w", err)
 	}
 	next, err = r.change(key, func(in *Incident) {
