@@ -175,7 +175,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req incident.HeldRequest, watched bool) (askedJSON, error) {
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
-	if err := st.Ask(req); err != nil {
+	if err := incident.Ask(st, req); err != nil {
 		return row, advice.WithHint(err, "run this as the owner of "+st.Dir)
 	}
 	if !watched {

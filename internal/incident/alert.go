@@ -16,8 +16,6 @@ type Place struct {
 	Recipients []string `json:"recipients,omitempty"`
 }
 
-func placeOf(a evidence.Alert) Place { return Place{a.Mailbox, a.Folder, a.Recipients} }
-
 // A Why says why an alert got its decision.
 type Why string
 
@@ -61,14 +59,7 @@ type AlertRecord struct {
 	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }
 
-// SeenFor is how long an alert's ID is remembered. The mail of a mere repeat is
-// kept for RepeatsFor.
-const (
-	SeenFor    = 30 * 24 * time.Hour
-	RepeatsFor = 24 * time.Hour
-)
-
-func isID(id string) bool {
+func IsID(id string) bool {
 	b, err := hex.DecodeString(id)
 	return err == nil && len(b) == 32 && strings.ToLower(id) == id
 }
@@ -88,16 +79,10 @@ const (
 	Dropped     What = "dropped"     // put away by hand
 )
 
-func mayTrigger(a evidence.Alert) bool { return a.Auth == nil || a.Auth.OK }
-
-// why says in words why nothing is grabbed for an alert; "" if What says it all.
-func (rec AlertRecord) why() string {
+// Reason says in words why nothing is grabbed for an alert; "" if What says it all.
+func (rec AlertRecord) Reason() string {
 	if rec.What == Quarantined && rec.Alert.Auth != nil {
 		return rec.Alert.Auth.Why
 	}
 	return ""
 }
-
-// byHand is evidence.Auth.How of what was released by hand: that triggers in a pause
-// too, as `grab now` does.
-const byHand = "released"

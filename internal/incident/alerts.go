@@ -57,7 +57,7 @@ func (s *Store) ListAlerts() ([]ListedAlert, error) {
 	list := []ListedAlert{}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) {
+		if !ok || !IsID(id) {
 			continue
 		}
 		rec, err := s.Alert(id)
@@ -89,7 +89,7 @@ func (s *Store) incidentIDs() (map[string]string, error) {
 func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	a := rec.Alert
 	text := func(s string) string { return evidence.Printable(s, 100) }
-	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: kindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
+	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: KindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
 		Mailbox: text(a.Mailbox), Folder: text(a.Folder), What: rec.What, Routed: rec.Routed, Sites: []ListedSite{}}
 	switch rec.What {
 	case "":
@@ -101,7 +101,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	case Unrouted:
 		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
 	default:
-		l.Why = cmp.Or(rec.why(), string(rec.What))
+		l.Why = cmp.Or(rec.Reason(), string(rec.What))
 	}
 	for _, d := range rec.Sites {
 		ls := ListedSite{Site: d.Site, What: cmp.Or(d.What, Undecided), Incident: ids[d.Incident], Of: d.Of}
@@ -129,7 +129,7 @@ var whyWords = map[Why]string{
 // Alert reads what is known of an alert.
 func (s *Store) Alert(id string) (AlertRecord, error) {
 	var rec AlertRecord
-	if !isID(id) {
+	if !IsID(id) {
 		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
 	err := atomicfile.ReadJSON(s.alertPath(id), &rec)
@@ -139,15 +139,21 @@ func (s *Store) Alert(id string) (AlertRecord, error) {
 	return rec, err
 }
 
-// hasMail reports whether the mail of an alert is still kept.
-func (s *Store) hasMail(id string) bool {
-	_, err := os.Stat(s.mailPath(id))
-	return err == nil
+// HasMail reports whether the mail of an alert is still kept.
+func (s *Store) HasMail(id string) bool { return s.mailSize(id) >= 0 }
+
+// mailSize is the size of the mail of an alert, -1 if it is not kept.
+func (s *Store) mailSize(id string) int64 {
+	fi, err := os.Stat(s.mailPath(id))
+	if err != nil {
+		return -1
+	}
+	return fi.Size()
 }
 
 // Mail reads the mail of an alert as it came.
 func (s *Store) Mail(id string) ([]byte, error) {
-	if !isID(id) {
+	if !IsID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
 	}
 	return os.ReadFile(s.mailPath(id))
@@ -164,7 +170,7 @@ func (s *Store) Quarantine() ([]AlertRecord, error) {
 	var errs []error
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) {
+		if !ok || !IsID(id) {
 			continue
 		}
 		rec, err := s.Alert(id)
@@ -179,12 +185,9 @@ func (s *Store) Quarantine() ([]AlertRecord, error) {
 	return list, errors.Join(errs...)
 }
 
-// HasMail reports whether the mail of an alert is still kept.
-func (s *Store) HasMail(id string) bool { return s.hasMail(id) }
-
 // openMail opens a mail as it came.
 func (s *Store) openMail(id string) (io.ReadCloser, error) {
-	if !isID(id) {
+	if !IsID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
 	}
 	return os.Open(s.mailPath(id))

@@ -142,10 +142,10 @@ func TestCopyAfterTheStart(t *testing.T) {
 	a := alertAt(0, "n1", 1)
 	add(t, j, inFolder(a, "INBOX"))
 	first := decide(t, j)[0]
-	if _, err := j.start(first.Key); err != nil {
+	if _, err := j.table.Start(first.Key); err != nil {
 		t.Fatal(err)
 	}
-	frozen, err := j.freeze(first.Key, first.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
+	frozen, err := j.table.Freeze(first.Key, first.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestCopyAfterTheStart(t *testing.T) {
 	if err != nil || len(rec.Sites) != 2 || rec.Sites[0].Incident != frozen.Key || rec.Sites[1].What != InIncident || !strings.Contains(rec.Routed, "a copy in West: routes[0]") {
 		t.Errorf("%+v, %v", rec, err)
 	}
-	if len(j.index["hq"].entries) != 1 || len(j.index["west"].entries) != 1 {
+	if len(j.index.sites["hq"].entries) != 1 || len(j.index.sites["west"].entries) != 1 {
 		t.Error("an alert stands twice at one site")
 	}
 }

@@ -81,7 +81,7 @@ func liveAndDie(t *testing.T, dir string, kill int64, base time.Time) (killed bo
 	st := fastStore(t, dir)
 	var n atomic.Int64
 	dead := make(chan struct{})
-	st.fault = func(op, name string) error {
+	st.Fault = func(op, name string) error {
 		switch k := n.Add(1); {
 		case k == kill:
 			close(dead)
@@ -168,7 +168,7 @@ func TestFullDiskWatchWaits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var disk full
 				st := fastStore(t, t.TempDir())
-				st.fault = disk.fault
+				st.Fault = disk.fault
 				b := newBench(t, st)
 				host := func(context.Context, int, Pass) error { return disk.fault("write", "slice") }
 				b.hosts["expc01"].script, b.hosts["expe01"].script = host, host
@@ -209,7 +209,7 @@ func TestFullDiskDecide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var disk full
 		st := fastStore(t, t.TempDir())
-		st.fault = disk.fault
+		st.Fault = disk.fault
 		b := newBench(t, st)
 		j := b.journal()
 		stop := b.watch(j)

@@ -3,11 +3,13 @@ package incident
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
-	"strings"
 	"time"
 )
+
+// decideQuiet is for how long no alert may have come until a batch is judged whose end
+// nobody tells.
+const decideQuiet = 30 * time.Second
 
 // Decide judges every alert that was added and writes down what it starts: which
 // incidents there are, with which alerts and windows. It is to be called after a
@@ -15,57 +17,80 @@ import (
 // returned, and the Runner is woken. After an error the rest stays undecided until
 // it is called again, which the Runner does by itself.
 func (j *Journal) Decide(now time.Time) ([]Incident, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if !j.dirty {
+	j.table.Lock()
+	defer j.table.Unlock()
+	if !j.due.some {
 		return nil, nil
 	}
 	var changed []Incident
 	var errs []error
-	for site, x := range j.index {
-		in, err := j.decideSite(site, x, now)
-		changed = append(changed, in...)
+	for site, s := range j.index.sites {
+		some, err := j.decideSite(site, s, now)
+		changed = append(changed, some...)
 		if err != nil {
-			x.stale = true
+			s.stale = true
 			errs = append(errs, fmt.Errorf("decide alerts of site %s: %w", site, err))
 		}
 	}
-	j.dirty, j.failed = len(errs) > 0, len(errs) > 0
-	slices.SortFunc(changed, newestFirst)
-	j.Wake()
+	j.due.some, j.due.failed = len(errs) > 0, len(errs) > 0
+	slices.SortFunc(changed, NewestFirst)
+	j.table.Wake()
 	return changed, errors.Join(errs...)
 }
 
-// undecided reports whether Decide is to be called again.
-func (j *Journal) undecided() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.dirty
+// Undecided reports whether Decide is to be called again.
+func (j *Journal) Undecided() bool {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.due.some
 }
 
-// overdue reports whether Decide is to be called although no batch has ended: it failed,
+// Overdue reports whether Decide is to be called although no batch has ended: it failed,
 // or nothing came for so long that nobody is about to. Half of a batch is not to be
 // judged: its gaps would look like news, and what is older would run first.
-func (j *Journal) overdue() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	quiet := j.now().Sub(j.came)
-	return j.dirty && (j.failed || quiet < 0 || quiet >= decideQuiet)
+func (j *Journal) Overdue() bool {
+	j.table.Lock()
+	defer j.table.Unlock()
+	quiet := j.now().Sub(j.due.came)
+	return j.due.some && (j.due.failed || quiet < 0 || quiet >= decideQuiet)
 }
 
-func newestFirst(a, b Incident) int {
-	if c := b.Asked.Until.Compare(a.Asked.Until); c != 0 {
-		return c
+// decideSite judges the alerts of one site and writes down first the incidents, then
+// what became of the alerts, and last what is no incident any more.
+func (j *Journal) decideSite(site string, s *siteIndex, now time.Time) (changed []Incident, err error) {
+	incidents := j.table.OfSiteLocked(site)
+	verdicts, whole := s.judgeAlerts(circumstances{j.conf.policy, j.cutoff, incidents, now})
+	verdicts, groups := unsettled(verdicts)
+
+	reuse(groups, waiting(incidents))
+	for _, g := range groups {
+		in, fresh, err := j.saveGroup(site, g)
+		if err != nil {
+			return changed, err
+		}
+		if fresh {
+			changed = append(changed, in)
+		}
 	}
-	return strings.Compare(b.ID, a.ID)
+	for some := range slices.Chunk(verdicts, maxIntake) {
+		if err := j.saveVerdicts(site, some); err != nil {
+			return changed, err
+		}
+	}
+	if whole {
+		if err := j.dissolve(incidents, groups); err != nil {
+			return changed, err
+		}
+	}
+	s.stale = false
+	return changed, nil
 }
 
-func (j *Journal) decideSite(site string, x *siteIndex, now time.Time) ([]Incident, error) {
-	judged, whole := j.judge(site, x, now)
-	var verdicts []verdict
-	var groups []*group
+// unsettled are the verdicts that say something new, and their groups in the order in
+// which alerts came to them.
+func unsettled(all []verdict) (verdicts []verdict, groups []*group) {
 	seen := map[*group]bool{}
-	for _, v := range judged {
+	for _, v := range all {
 		if v.settled {
 			continue
 		}
@@ -75,62 +100,37 @@ func (j *Journal) decideSite(site string, x *siteIndex, now time.Time) ([]Incide
 			groups = append(groups, v.g)
 		}
 	}
-	changed, kept, err := j.saveGroups(site, groups)
-	if err != nil {
-		return changed, err
-	}
-	if err := j.saveVerdicts(site, verdicts); err != nil {
-		return changed, err
-	}
-	if whole {
-		err = j.dissolve(site, kept)
-	}
-	if err == nil {
-		x.stale = false
-	}
-	return changed, err
-}
-
-// saveGroups gives each group its incident and saves what changed. kept holds the
-// keys of all groups' incidents.
-func (j *Journal) saveGroups(site string, groups []*group) (changed []Incident, kept map[string]bool, err error) {
-	kept = map[string]bool{}
-	for _, g := range groups {
-		if g.key != "" {
-			kept[g.key] = true
-		}
-	}
-	var waiting map[string]string
-	for _, g := range groups {
-		if g.key == "" {
-			if waiting == nil {
-				waiting = j.waiting(site)
-			}
-			g.key = reusable(g, waiting, kept)
-		}
-		in, fresh, err := j.saveGroup(site, g)
-		if err != nil {
-			return changed, kept, err
-		}
-		kept[g.key] = true
-		if fresh {
-			changed = append(changed, in)
-		}
-	}
-	return changed, kept, nil
+	return verdicts, groups
 }
 
 // waiting maps the alerts of incidents of which no host was asked to their keys.
-func (j *Journal) waiting(site string) map[string]string {
+func waiting(incidents map[string]*Incident) map[string]string {
 	keys := map[string]string{}
-	for _, in := range j.m {
-		if in.Site == site && in.open() && in.State == Waiting {
+	for _, in := range incidents {
+		if in.Joinable() && in.State == Waiting {
 			for _, m := range in.Members {
 				keys[m.Alert] = in.Key
 			}
 		}
 	}
 	return keys
+}
+
+// reuse gives groups that have no incident yet the waiting ones in which a member of
+// theirs already is, each to one group only.
+func reuse(groups []*group, waiting map[string]string) {
+	taken := map[string]bool{}
+	for _, g := range groups {
+		if g.key != "" {
+			taken[g.key] = true
+		}
+	}
+	for _, g := range groups {
+		if g.key == "" {
+			g.key = reusable(g, waiting, taken)
+			taken[g.key] = true
+		}
+	}
 }
 
 // reusable is the waiting incident in which a member of the group already is.
@@ -145,22 +145,23 @@ func reusable(g *group, waiting map[string]string, taken map[string]bool) string
 
 // saveGroup brings one incident into line with its group.
 func (j *Journal) saveGroup(site string, g *group) (in Incident, changed bool, err error) {
+	first := g.members[0]
+	id := MakeID(first.Time, site, first.Alert)
 	if g.key == "" {
-		in, err := j.claim(site, g)
+		in, err := j.table.ClaimLocked(j.newIncident(id, site, g), j.now)
 		if err == nil {
 			g.key = in.Key
 		}
 		return in, true, err
 	}
-	cur := j.m[g.key]
-	first := g.members[0]
-	id := makeID(first.Time, site, first.Alert)
-	w := g.window // of a started one: never less than it was, see replan
-	grew := !sameWindow(w, cur.Asked)
+
+	cur := j.table.FindLocked(g.key)
+	w := g.window // of a started one: never less than it was, see restartPlan
+	grew := !SameWindow(w, cur.Asked)
 	if !grew && id == cur.ID && sameMembers(g.members, cur.Members) {
-		return cur.clone(), false, nil
+		return cur.Clone(), false, nil
 	}
-	in, err = j.change(g.key, func(in *Incident) {
+	in, err = j.table.ChangeLocked(g.key, func(in *Incident) {
 		if in.ID != id {
 			in.Aliases = append(slices.DeleteFunc(in.Aliases, func(a string) bool { return a == id }), in.ID)
 		}
@@ -169,95 +170,67 @@ func (j *Journal) saveGroup(site string, g *group) (in Incident, changed bool, e
 	return in, grew, err
 }
 
-// claim makes a new incident of a group.
-func (j *Journal) claim(site string, g *group) (Incident, error) {
-	first := g.members[0]
+// newIncident is the incident of a group that has none.
+func (j *Journal) newIncident(id, site string, g *group) Incident {
 	in := Incident{
-		ID: makeID(first.Time, site, first.Alert), Site: site, Kind: KindAlert, State: Waiting,
+		ID: id, Site: site, Kind: KindAlert, State: Waiting,
 		Asked: g.window, AlertKind: g.kind, Members: slices.Clone(g.members), Revision: 1,
 	}
-	if i := slices.IndexFunc(j.sites, func(s Site) bool { return s.Name == site }); i >= 0 {
-		s := j.sites[i]
+	if i := slices.IndexFunc(j.conf.sites, func(s Site) bool { return s.Name == site }); i >= 0 {
+		s := j.conf.sites[i]
 		in.TimeZone, in.Hosts, in.Families = s.TimeZone, slices.Clone(s.Hosts), slices.Clone(s.Families)
 	}
-	if only := j.policy.of(g.kind).Families; len(only) > 0 {
+	if only := j.conf.policy.Of(g.kind).Families; len(only) > 0 {
 		in.Only, in.Families = slices.Clone(only), slices.Clone(only)
 	}
-	in.Key = in.ID
-	for n := 2; ; n++ {
-		err := j.st.create(in.Key)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrExist) || n > 100 {
-			return in, fmt.Errorf("claim incident %s: %w", in.ID, err)
-		}
-		in.Key = fmt.Sprintf("%s-k%d", in.ID, n) // a crash left an empty folder, or an incident's ID has moved on
-	}
-	in.Created = j.now().UTC().Round(0)
-	if err := j.st.save(in); err != nil {
-		j.st.remove(j.st.incidentDir(in.Key)) // an empty folder is removed at the next start too
-		return in, err
-	}
-	j.m[in.Key] = &in
-	return in.clone(), nil
+	return in
 }
 
 // saveVerdicts writes what was decided into the alerts' records.
 func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
-	for some := range slices.Chunk(verdicts, maxIntake) {
-		if err := j.saveSome(site, some); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (j *Journal) saveSome(site string, verdicts []verdict) error {
-	files := storeBatch{st: j.st}
-	defer files.b.Drop()
-	decided := map[*entry]Decision{}
+	files := Batch{St: j.st}
+	defer files.Drop()
+	fresh := map[*entry]Decision{}
 	for _, v := range verdicts {
-		d := Decision{Site: site, What: Repeat, Of: v.of}
-		if v.limited {
-			d = Decision{Site: site, What: Limited}
-		}
-		if v.g != nil {
-			d = Decision{Site: site, What: InIncident, Incident: v.g.key, Why: v.why}
-		}
+		d := v.decision(site)
 		if d == v.e.d {
 			continue
 		}
-		rec, err := j.decided(v.e.id, d)
+		rec, err := decided(j.st, v.e.id, d)
 		if err == nil {
-			err = files.writeJSON(j.st.alertPath(v.e.id), rec)
+			err = files.WriteJSON(j.st.alertPath(v.e.id), rec)
 		}
 		if err != nil {
 			return err
 		}
-		decided[v.e] = d
+		fresh[v.e] = d
 	}
-	if err := files.commit(); err != nil {
+	if err := files.Commit(); err != nil {
 		return err
 	}
-	for e, d := range decided {
+	for e, d := range fresh {
 		e.d = d
-		j.sayLimited(d)
+		if d.What == Limited {
+			j.limits.count(site, j.now(), j.conf.policy.Limit, j.log)
+		}
 	}
 	return nil
 }
 
-func (j *Journal) saveDecision(id string, d Decision) error {
-	rec, err := j.decided(id, d)
-	if err != nil {
-		return err
+// decision is a verdict as it is written down.
+func (v verdict) decision(site string) Decision {
+	switch {
+	case v.g != nil:
+		return Decision{Site: site, What: InIncident, Incident: v.g.key, Why: v.why}
+	case v.limited:
+		return Decision{Site: site, What: Limited}
 	}
-	return j.st.writeJSON(j.st.alertPath(id), rec)
+	return Decision{Site: site, What: Repeat, Of: v.of}
 }
 
 // decided is an alert's record with a site's decision in it.
-func (j *Journal) decided(id string, d Decision) (AlertRecord, error) {
-	rec, err := j.st.Alert(id)
+func decided(st *Store, id string, d Decision) (AlertRecord, error) {
+	rec, err := st.Alert(id)
 	if i := slices.IndexFunc(rec.Sites, func(o Decision) bool { return o.Site == d.Site }); i >= 0 {
 		rec.Sites[i] = d
 	}
@@ -266,15 +239,18 @@ func (j *Journal) decided(id string, d Decision) (AlertRecord, error) {
 
 // dissolve removes waiting incidents of which nothing is left: their alerts have
 // gone into others.
-func (j *Journal) dissolve(site string, kept map[string]bool) error {
-	for key, in := range j.m {
-		if in.Site != site || in.Kind != KindAlert || in.State != Waiting || kept[key] {
+func (j *Journal) dissolve(incidents map[string]*Incident, groups []*group) error {
+	kept := map[string]bool{}
+	for _, g := range groups {
+		kept[g.key] = true
+	}
+	for key, in := range incidents {
+		if in.Kind != KindAlert || in.State != Waiting || kept[key] {
 			continue
 		}
-		if err := j.st.remove(j.st.incidentDir(key)); err != nil {
+		if err := j.table.DissolveLocked(key); err != nil {
 			return fmt.Errorf("dissolve incident %s: %w", in.ID, err)
 		}
-		delete(j.m, key)
 	}
 	return nil
 }

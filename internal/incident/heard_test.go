@@ -39,15 +39,15 @@ func TestClusters(t *testing.T) {
 	defer j.Close()
 	check()
 
-	var h heard
+	h := clusters{}
 	h.note(AlertRecord{Alert: evidence.Alert{Cluster: "c1"}, Seen: t0, What: "quarantined"})
 	if len(h) > 0 {
 		t.Error(h)
 	}
-	for i := range 2 * maxHeard {
+	for i := range 2 * maxClusters {
 		h.note(AlertRecord{Alert: evidence.Alert{Cluster: fmt.Sprint(i)}, Seen: t0.Add(time.Duration(i))})
 	}
-	if len(h) != maxHeard || !h["0"].IsZero() || h[fmt.Sprint(2*maxHeard-1)].IsZero() {
+	if len(h) != maxClusters || !h["0"].IsZero() || h[fmt.Sprint(2*maxClusters-1)].IsZero() {
 		t.Error(len(h))
 	}
 }
@@ -65,7 +65,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	key := j.Open()[0].Key
-	if _, err := j.update(key, func(in *Incident) { in.State = Sealed }); err != nil {
+	if _, err := j.table.Update(key, func(in *Incident) { in.State = Sealed }); err != nil {
 		t.Fatal(err)
 	}
 	if list := must(st.Open())(t); len(list)+len(j.Open()) > 0 {

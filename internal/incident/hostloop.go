@@ -199,7 +199,7 @@ func (h *hostRun) call(ctx context.Context, p Pass) (row evidence.Host, err erro
 // that has grown since.
 func (h *hostRun) stretch(ctx context.Context, w evidence.Window) {
 	h.run.mu.Lock()
-	same := sameWindow(h.state.Judged, w)
+	same := SameWindow(h.state.Judged, w)
 	if !same {
 		h.state.Row = stretched(h.state.Row, h.state.Judged, w)
 		h.state.Judged, h.saved = w, false

@@ -99,25 +99,25 @@ type Incident struct {
 	Error     string            `json:"error,omitempty"`
 }
 
-func (in Incident) clone() Incident {
+func (in Incident) Clone() Incident {
 	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
 	in.Revisions = slices.Clone(in.Revisions)
 	return in
 }
 
 // open reports whether alerts can still join.
-func (in Incident) open() bool { return in.Kind == KindAlert && !in.Frozen }
+func (in Incident) Joinable() bool { return in.Kind == KindAlert && !in.Frozen }
 
 // is reports whether id is one of the names of the incident.
 func (in Incident) is(id string) bool {
 	return in.ID == id || in.Key == id || slices.Contains(in.Aliases, id)
 }
 
-// makeID builds a public ID of a time, a site and a hex string of six or more.
-func makeID(t time.Time, site, hex string) string {
+// MakeID builds a public ID of a time, a site and a hex string of six or more.
+func MakeID(t time.Time, site, hex string) string {
 	return t.UTC().Format("20060102T150405Z") + "-" + site + "-" + hex[:6]
 }
 
-func sameWindow(a, b evidence.Window) bool {
+func SameWindow(a, b evidence.Window) bool {
 	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
 }

@@ -4,21 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"rtmtgrab/internal/evidence"
 )
 
-// intake is what was taken and is not safe yet. It is under Journal.adding.
+// intake is what was taken and is not safe yet.
 type intake struct {
-	files storeBatch
-	recs  []AlertRecord
-	ids   map[string]bool // -> it goes into quarantine
-	lost  int             // commits that failed
+	mu     sync.Mutex // serialises what adds alerts, changes or forgets them; is taken before the table's lock
+	files  Batch
+	recs   []AlertRecord
+	newest map[string]int // alert ID -> its newest one of recs
+	lost   int            // commits that failed
+	pauses pauseFile
 }
+
+func newIntake(st *Store) intake { return intake{files: Batch{St: st}, newest: map[string]int{}} }
 
 // maxIntake bounds an intake: Take commits what is more.
 const maxIntake = 512
+
+// heard is what an alert's mail is, beside those that were read before.
+type heard int
+
+const (
+	unheard heard = iota // the first one
+	copied               // a further copy
+	redeems              // a copy that may trigger, of an alert in quarantine: one came by a way on which its sender could not be verified
+)
 
 // Add makes one mail safe on disk: after a nil error it may be forgotten
 // elsewhere. fresh is false if the alert was seen before, which is harmless. raw
@@ -34,103 +51,249 @@ func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncat
 
 // Take is Add for one of many mails: it is safe only after Commit.
 func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
-	if !isID(a.ID) {
+	if !IsID(a.ID) {
 		return false, fmt.Errorf("add alert: ID %q is not a SHA-256 in hex", evidence.Printable(a.ID, 80))
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	j.mu.Lock()
-	_, known := j.seen[a.ID]
-	sites, policy := j.sites, j.policy
-	j.mu.Unlock()
-	t := &j.taken
-	held, here := t.ids[a.ID]
-	if here && !(held && mayTrigger(a)) || !here && known && !j.redeems(a) {
-		return false, j.another(a, seen, sites, policy)
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+
+	conf := j.config()
+	was := j.heard(a)
+	if was == copied {
+		return false, j.addCopy(a, seen, conf)
 	}
-	if len(t.recs) >= maxIntake {
+	if len(j.intake.recs) >= maxIntake {
 		if err := j.commit(); err != nil {
 			return false, err
 		}
 	}
-	rec := newRecord(a, truncated, seen, sites, policy)
-	j.hush(&rec, sites)
-	if here || known { // it lets the alert out of quarantine
-		for _, p := range j.unsureCopies(a.ID) {
-			j.widen(&rec, p, seen, sites, policy)
-		}
+
+	rec := routed(a, truncated, seen, conf)
+	rec.Sites = j.silence(rec.Sites, rec.Seen, conf.sites)
+	if was == redeems {
+		rec = j.withUnsureCopies(rec, seen, conf)
 	}
-	t.files.st = j.st
-	before := t.files.b.Len()
-	err = t.files.write(j.st.mailPath(a.ID), raw)
-	if err == nil {
-		err = t.files.writeJSON(j.st.alertPath(a.ID), rec)
-	}
-	if err != nil {
-		t.files.b.Cut(before) // no mail without a record
+	if err := j.intake.write(rec, raw); err != nil {
 		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
-	if t.ids == nil {
-		t.ids = map[string]bool{}
-	}
-	t.ids[a.ID] = rec.What == Quarantined
-	t.recs = append(t.recs, rec)
 	return true, nil
+}
+
+// heard tells what was heard of an alert before.
+func (j *Journal) heard(a evidence.Alert) heard {
+	var known, quarantined bool
+	if i, ok := j.intake.newest[a.ID]; ok {
+		known, quarantined = true, j.intake.recs[i].What == Quarantined
+	} else {
+		j.table.Lock()
+		_, known = j.index.seen[a.ID]
+		quarantined = j.index.quarantine.known[a.ID]
+		j.table.Unlock()
+	}
+	switch {
+	case !known:
+		return unheard
+	case quarantined && mayTrigger(a):
+		return redeems
+	}
+	return copied
+}
+
+// routed is the record of an alert, with the sites that it goes to. A time that
+// cannot be (none, or far in the future) becomes the time of reading, for a window in
+// 2099 would never end.
+func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) AlertRecord {
+	seen = seen.UTC().Round(0)
+	if a.Time.IsZero() || a.Time.After(seen.Add(time.Hour)) {
+		a.Notes = append(slices.Clone(a.Notes), "the alert's time was not usable; the time of reading was taken")
+		a.Time = seen
+	}
+	a.Time = a.Time.UTC().Round(0)
+	a.Truncated = a.Truncated || truncated
+
+	rec := AlertRecord{Alert: a, Seen: seen, Sites: []Decision{}}
+	names, why := RouteAlert(conf.sites, conf.policy.Rules, a)
+	rec.Routed = why
+	switch {
+	case !mayTrigger(a):
+		rec.What = Quarantined
+	case tooOld(a.Time, seen, conf.policy):
+		rec.What = Expired
+	case len(names) == 0:
+		rec.What = Unrouted
+	default:
+		for _, n := range names {
+			rec.Sites = append(rec.Sites, Decision{Site: n})
+		}
+	}
+	return rec
+}
+
+// mayTrigger reports whether the mail's sender is beyond doubt, or not asked for.
+func mayTrigger(a evidence.Alert) bool { return a.Auth == nil || a.Auth.OK }
+
+func tooOld(t, now time.Time, p Policy) bool { return p.MaxAge > 0 && now.Sub(t) > p.MaxAge }
+
+// write takes a record with its mail: both, or neither.
+func (in *intake) write(rec AlertRecord, raw []byte) error {
+	st, id := in.files.St, rec.Alert.ID
+	before := in.files.Len()
+	err := in.files.Write(st.mailPath(id), raw)
+	if err == nil {
+		err = in.files.WriteJSON(st.alertPath(id), rec)
+	}
+	if err != nil {
+		in.files.Cut(before)
+		return err
+	}
+	in.newest[id] = len(in.recs)
+	in.recs = append(in.recs, rec)
+	return nil
 }
 
 // Lost is how many commits have failed so far, see Commit.
 func (j *Journal) Lost() int {
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	return j.taken.lost
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+	return j.intake.lost
 }
 
 // Commit makes all that was taken safe on disk. lost is what Lost said before the
 // caller's first Take: an error means that what was taken since is to be taken
 // again, whoever's commit it was that failed.
 func (j *Journal) Commit(lost int) error {
-	j.adding.Lock()
-	defer j.adding.Unlock()
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
 	err := j.commit()
-	if err == nil && j.taken.lost != lost {
+	if err == nil && j.intake.lost != lost {
 		err = errors.New("what was taken is not safe on disk: a commit beside this one has failed")
 	}
 	return err
 }
 
 func (j *Journal) commit() error {
-	recs := j.taken.recs
+	recs, err := j.intake.commit()
+	if err != nil {
+		return fmt.Errorf("save %d alerts: %w", len(recs), err)
+	}
 	if len(recs) == 0 {
 		return nil
 	}
-	j.taken.recs, j.taken.ids = nil, nil
-	if err := j.taken.files.commit(); err != nil {
-		j.taken.lost++
-		return fmt.Errorf("save %d alerts: %w", len(recs), err)
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.table.Lock()
+	defer j.table.Unlock()
 	for _, rec := range recs {
 		j.enter(rec)
-		j.sayRecord(rec)
+		logRecord(j.log, rec)
 	}
-	j.boundQuarantine()
+	j.index.boundQuarantine()
 	return nil
 }
 
-// sayRecord says aloud of what nothing will come.
-func (j *Journal) sayRecord(rec AlertRecord) {
+// commit makes what was taken safe, and returns it; after an error it is gone.
+func (in *intake) commit() ([]AlertRecord, error) {
+	recs := in.recs
+	if len(recs) == 0 {
+		return nil, nil
+	}
+	in.recs, in.newest = nil, map[string]int{}
+	err := in.files.Commit()
+	if err != nil {
+		in.lost++
+	}
+	return recs, err
+}
+
+// enter puts a record that is on disk into the index, or what is new in it.
+func (j *Journal) enter(rec AlertRecord) {
+	if j.index.enter(rec) {
+		j.due.some, j.due.came = true, j.now()
+	}
+}
+
+// logRecord says of what nothing will come.
+func logRecord(log *slog.Logger, rec AlertRecord) {
 	a := rec.Alert
 	about := []any{"alert", a.ID[:12], "time", a.Time, "cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80)}
 	if rec.What != "" {
-		j.log.Warn("alert is "+string(rec.What)+": nothing is grabbed", append(about, "why", rec.why())...)
+		log.Warn("alert is "+string(rec.What)+": nothing is grabbed", append(about, "why", rec.Reason())...)
 	}
 	for _, d := range rec.Sites {
 		if d.What == Paused {
-			j.log.Info("alert is paused: nothing is grabbed", append(about, "site", d.Site, "why", d.Note)...)
+			log.Info("alert is paused: nothing is grabbed", append(about, "site", d.Site, "why", d.Note)...)
 		}
 	}
+}
+
+// addCopy takes a further copy of an alert that was taken before. It is safe at once,
+// or with what it is a copy of.
+func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
+	if !byPlace(conf.policy) || !counts(a) {
+		return nil
+	}
+	if i, ok := j.intake.newest[a.ID]; ok {
+		rec, changed := j.withCopy(j.intake.recs[i], placeOf(a), seen, conf)
+		if !changed {
+			return nil
+		}
+		err := j.intake.files.WriteJSON(j.st.alertPath(a.ID), rec)
+		if err == nil {
+			j.intake.recs[i] = rec
+		}
+		return err
+	}
+
+	j.table.Lock() // nothing is decided about it meanwhile
+	defer j.table.Unlock()
+	rec, err := j.st.Alert(a.ID)
+	if path, ok := errors.AsType[*fs.PathError](err); ok && !errors.Is(path, fs.ErrNotExist) {
+		return err // another time
+	}
+	if err != nil {
+		j.log.Error("a further copy of an alert changes nothing: its record cannot be read", "alert", a.ID[:12], "err", err)
+		return nil
+	}
+	rec, changed := j.withCopy(rec, placeOf(a), seen, conf)
+	if !changed {
+		return nil
+	}
+	if err := j.st.writeJSON(j.st.alertPath(a.ID), rec); err != nil {
+		return err
+	}
+	j.enter(rec)
+	return nil
+}
+
+// withUnsureCopies adds the places of copies in quarantine that could not be judged:
+// they count when another copy lets the alert out.
+func (j *Journal) withUnsureCopies(rec AlertRecord, seen time.Time, conf config) AlertRecord {
+	var was AlertRecord
+	if i, ok := j.intake.newest[rec.Alert.ID]; ok {
+		was = j.intake.recs[i]
+	} else {
+		was, _ = j.st.Alert(rec.Alert.ID) // none: there are none
+	}
+	if was.What != Quarantined || !counts(was.Alert) {
+		return rec
+	}
+	for _, p := range append([]Place{placeOf(was.Alert)}, was.Copies...) {
+		rec, _ = j.withCopy(rec, p, seen, conf)
+	}
+	return rec
+}
+
+// withCopy is the record with the sites that another copy adds, and the pauses of
+// this moment, said aloud; changed is false if it adds nothing to the record.
+func (j *Journal) withCopy(rec AlertRecord, p Place, seen time.Time, conf config) (next AlertRecord, changed bool) {
+	if !counts(rec.Alert) {
+		return rec, false
+	}
+	before := len(rec.Sites)
+	next, changed = withPlace(rec, p, seen.UTC().Round(0), conf)
+	added := j.silence(next.Sites[before:], seen, conf.sites)
+	next.Sites = append(next.Sites[:before:before], added...)
+	logAdded(j.log, rec.Alert.ID, p, added)
+	return next, changed
 }

@@ -50,7 +50,7 @@ func TestGenuineCopyInOneBatch(t *testing.T) {
 func TestGenuineCopyOfWhichTheCommitFailed(t *testing.T) {
 	st := testStore(t, t.TempDir())
 	failing := false
-	st.fault = func(op, _ string) error {
+	st.Fault = func(op, _ string) error {
 		if failing && op == "commit" {
 			return errors.New("fault")
 		}
@@ -84,7 +84,7 @@ func TestReleaseWhileTheGenuineCopyIsTaken(t *testing.T) {
 	if err := j.Commit(0); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(j.index["hq"].entries); n != 1 {
+	if n := len(j.index.sites["hq"].entries); n != 1 {
 		t.Errorf("%d alerts", n)
 	}
 }
@@ -121,7 +121,7 @@ func TestJudgedAgainWhilePaused(t *testing.T) {
 func TestTakeLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	st := testStore(t, dir)
-	st.fault = func(op, name string) error {
+	st.Fault = func(op, name string) error {
 		if op == "write" && strings.HasSuffix(name, ".json") && strings.Contains(name, "alerts") {
 			return errors.New("fault")
 		}
@@ -144,11 +144,11 @@ func TestTakeLeavesNothingBehind(t *testing.T) {
 func TestFullQuarantineByAnotherClock(t *testing.T) {
 	j := testJournal(t, fastStore(t, t.TempDir()))
 	defer j.Close()
-	j.held.known = map[string]bool{}
-	for i := range maxHeld {
+	j.index.quarantine.known = map[string]bool{}
+	for i := range maxSuspects {
 		id := fmt.Sprintf("%064x", i)
-		j.held.list = append(j.held.list, heldAlert{id: id, seen: t0.Add(1000 * time.Hour), size: -1})
-		j.held.known[id] = true
+		j.index.quarantine.list = append(j.index.quarantine.list, suspect{id: id, seen: t0.Add(1000 * time.Hour), size: -1})
+		j.index.quarantine.known[id] = true
 	}
 	a := heldAt(0, "n1")
 	take(t, j, a)
@@ -161,7 +161,7 @@ func TestFullQuarantineByAnotherClock(t *testing.T) {
 func TestReleaseOnAFullDisk(t *testing.T) {
 	st := testStore(t, t.TempDir())
 	full := false
-	st.fault = func(op, name string) error {
+	st.Fault = func(op, name string) error {
 		if full && op == "write" {
 			return syscall.ENOSPC
 		}
@@ -171,7 +171,7 @@ func TestReleaseOnAFullDisk(t *testing.T) {
 	defer j.Close()
 	a := heldAt(0, "n1")
 	add(t, j, a)
-	if err := st.Ask(HeldRequest{Alert: a.ID, What: RequestRelease, Force: true}); err != nil {
+	if err := Ask(st, HeldRequest{Alert: a.ID, What: RequestRelease, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, full = range []bool{true, true, false} {
@@ -179,7 +179,7 @@ func TestReleaseOnAFullDisk(t *testing.T) {
 			t.Errorf("full %v, changed %v", full, changed)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(st.releases(), "*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(requestsDir(st), "*")); len(left) != 0 {
 		t.Error("the request was not taken away")
 	}
 }

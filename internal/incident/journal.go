@@ -3,59 +3,45 @@ package incident
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
-	"rtmtgrab/internal/evidence"
 )
 
 // A Journal is the one owner of the alerts of a store and of the incidents that
 // they start. It holds watch.lock, and an index of all alerts that are remembered,
 // read once. It is safe for concurrent use.
 type Journal struct {
-	records
-	log  *slog.Logger
-	now  func() time.Time
-	lock *Lock
+	st     *Store
+	table  *Table
+	log    *slog.Logger
+	now    func() time.Time
+	lock   *Lock
+	intake intake
 
-	adding sync.Mutex // serialises Take, Commit and Prune, is taken before records.mu
-	taken  intake     // under adding
-	pauses pauseFile  // under adding
+	// under the table's lock
+	conf   config
+	cutoff time.Time // repeats seen before it were judged under another policy, and stay
+	index  *index
+	due    undecided
+	limits limits
 
-	// under records.mu
+	noRoom bool // for what is asked of the quarantine; of Answer alone
+}
+
+// config is what is in force.
+type config struct {
 	sites  []Site
 	policy Policy
-	cutoff time.Time // repeats seen before it were judged under another policy, and stay
-	index  map[string]*siteIndex
-	seen   map[string]time.Time // alert ID -> when it was read
-	dirty  bool                 // something is undecided
-	failed bool                 // the last Decide
-	came   time.Time            // the newest alert that is undecided
-	held   quarantine
-	noRoom bool                 // for what is asked of the quarantine; of Answer alone
-	limits map[string]*Limiting // by site
-	wake   chan struct{}        // size 1: the Runner looks again
-	heard  heard                // what came from which cluster
 }
 
-// siteIndex is what one site makes of its alerts.
-type siteIndex struct {
-	entries []*entry // in alert order
-	byID    map[string]*entry
-	plan    *planner
-	planned int  // entries[:planned] went through plan
-	stale   bool // an alert came out of order: plan from the beginning
-}
-
-func (x *siteIndex) insert(e *entry) {
-	i, _ := slices.BinarySearchFunc(x.entries, e, (*entry).before)
-	x.entries = slices.Insert(x.entries, i, e)
-	x.byID[e.id] = e
-	x.stale = x.stale || i < x.planned
+// undecided says whether Decide is to be called.
+type undecided struct {
+	some   bool
+	failed bool      // the last Decide
+	came   time.Time // the newest alert
 }
 
 // OpenJournal takes watch.lock (ErrWatching) and reads the store. What a crash
@@ -65,39 +51,53 @@ func OpenJournal(st *Store, sites []Site, policy Policy, log *slog.Logger, now f
 	if err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if now == nil {
-		now = time.Now
-	}
-	j := &Journal{
-		records: records{st: st, m: map[string]*Incident{}}, log: log, now: now, lock: lock, sites: sites,
-		index: map[string]*siteIndex{}, seen: map[string]time.Time{}, wake: make(chan struct{}, 1),
-	}
-	j.onFreeze = j.freezeEntries
-	if err := j.load(policy); err != nil {
+	j := newJournal(st, config{sites, policy}, log, now)
+	j.lock = lock
+	if err := j.load(); err != nil {
 		lock.Release()
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	return j, nil
 }
 
+func newJournal(st *Store, conf config, log *slog.Logger, now func() time.Time) *Journal {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	j := &Journal{st: st, table: NewTable(st), log: log, now: now, conf: conf, index: newIndex(st, log), limits: limits{}}
+	j.intake = newIntake(st)
+	j.table.OnFreeze = j.freezeEntries
+	return j
+}
+
 // Close releases watch.lock.
 func (j *Journal) Close() error {
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	j.taken.files.b.Drop()
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+	j.intake.files.Drop()
 	return j.lock.Release()
 }
+
+// Table has the incidents that the journal's alerts started.
+func (j *Journal) Table() *Table { return j.table }
 
 // Configure puts another configuration in force. Alerts that are there keep their
 // sites; repeats stay repeats.
 func (j *Journal) Configure(sites []Site, policy Policy) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.sites = sites
+	j.table.Lock()
+	defer j.table.Unlock()
+	j.conf.sites = sites
 	return j.setPolicy(policy)
+}
+
+// config is what is in force now.
+func (j *Journal) config() config {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.conf
 }
 
 // planState is plan.json.
@@ -115,9 +115,10 @@ func (j *Journal) setPolicy(p Policy) error {
 	var was planState
 	err := atomicfile.ReadJSON(j.st.planPath(), &was)
 	if err == nil && reflect.DeepEqual(was.Policy, plan) {
-		j.cutoff, j.policy = was.Cutoff, p
+		j.cutoff, j.conf.policy = was.Cutoff, p
 		return nil
 	}
+
 	if err == nil {
 		was.Cutoff = j.now().UTC()
 	}
@@ -125,85 +126,42 @@ func (j *Journal) setPolicy(p Policy) error {
 	if err := j.st.writeJSON(j.st.planPath(), was); err != nil {
 		return fmt.Errorf("save policy: %w", err)
 	}
-	j.cutoff, j.policy = was.Cutoff, p
-	for _, x := range j.index {
-		x.stale = true
-	}
+	j.cutoff, j.conf.policy = was.Cutoff, p
+	j.index.replan()
 	return nil
 }
 
-// newRecord routes an alert. A time that cannot be (none, or far in the future)
-// becomes the time of reading, for a window in 2099 would never end.
-func newRecord(a evidence.Alert, truncated bool, seen time.Time, sites []Site, policy Policy) AlertRecord {
-	seen = seen.UTC().Round(0)
-	if a.Time.IsZero() || a.Time.After(seen.Add(time.Hour)) {
-		a.Notes = append(slices.Clone(a.Notes), "the alert's time was not usable; the time of reading was taken")
-		a.Time = seen
-	}
-	a.Time = a.Time.UTC().Round(0)
-	a.Truncated = a.Truncated || truncated
-	rec := AlertRecord{Alert: a, Seen: seen, Sites: []Decision{}}
-	names, routed := RouteAlert(sites, policy.Rules, a)
-	rec.Routed = routed
-	switch {
-	case a.Auth != nil && !a.Auth.OK:
-		rec.What = Quarantined
-	case policy.MaxAge > 0 && seen.Sub(a.Time) > policy.MaxAge:
-		rec.What = Expired
-	case len(names) == 0:
-		rec.What = Unrouted
-	default:
-		for _, n := range names {
-			rec.Sites = append(rec.Sites, Decision{Site: n})
-		}
-	}
-	return rec
-}
-
-// enter puts a record into the index, or what is new in it.
-func (j *Journal) enter(rec AlertRecord) {
-	a := rec.Alert
-	j.seen[a.ID] = rec.Seen
-	j.hold(rec)
-	j.heard.note(rec)
-	for _, d := range rec.Sites {
-		if d.What == Paused || d.What == Expired { // it is no news, and no older news, of anything
-			continue
-		}
-		x := j.index[d.Site]
-		if x == nil {
-			x = &siteIndex{byID: map[string]*entry{}, stale: true}
-			j.index[d.Site] = x
-		}
-		if x.byID[a.ID] != nil { // a further copy added other sites
-			continue
-		}
-		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: foldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: kindOf(a.Kind), n: a.Count, d: d}
-		x.insert(e)
-		j.dirty, j.came = true, j.now()
-	}
-}
-
 // freezeEntries is told that nothing joins the incident any more.
-func (j *Journal) freezeEntries(in Incident) {
-	x := j.index[in.Site]
-	if x == nil {
-		return
-	}
-	for _, m := range in.Members {
-		if e := x.byID[m.Alert]; e != nil {
-			e.frozen, e.opened = true, j.openedAt(in)
-		}
-	}
-	if x.plan != nil {
-		x.plan.drop(in.Key)
-	}
-}
+func (j *Journal) freezeEntries(in Incident) { j.index.freeze(in, j.conf.policy) }
 
 // Wake makes the Runner look again.
-func (j *Journal) Wake() {
-	select {
-	case j.wake <- struct{}{}:
-	default: // it is going to look
-	}
+func (j *Journal) Wake() { j.table.Wake() }
+
+// Prune forgets alerts that were read more than SeenFor ago, with their mails, and
+// removes the mails of repeats after RepeatsFor. What belongs to an incident that
+// is still there stays.
+func (j *Journal) Prune(now time.Time) error {
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.index.prune(now)
+}
+
+// Open lists the journal's incidents that are not sealed, the newest first.
+func (j *Journal) Open() []OpenIncident { return j.st.opened(j.table.Unsealed()) }
+
+// Clusters says when the last mail came from each cluster, by INTERNALDATE, as far
+// as alerts are remembered (SeenFor).
+func (j *Journal) Clusters() map[string]time.Time {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return maps.Clone(j.index.clusters)
+}
+
+// Limits tells at which sites alerts were limited in the last hour, by site.
+func (j *Journal) Limits() []Limiting {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.limits.lately(j.now())
 }

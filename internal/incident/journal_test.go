@@ -42,7 +42,7 @@ func testStore(t testing.TB, dir string) *Store {
 func fastStore(t testing.TB, dir string) *Store {
 	t.Helper()
 	st := testStore(t, dir)
-	st.write = func(name string, b []byte) error {
+	st.WriteFile = func(name string, b []byte) error {
 		if err := os.WriteFile(name+".part", b, 0o600); err != nil {
 			return err
 		}
@@ -230,13 +230,13 @@ func TestAfterSealing(t *testing.T) {
 	defer j.Close()
 	add(t, j, alertAt(0, "n1", 1))
 	x := decide(t, j)[0]
-	if _, err := j.start(x.Key); err != nil {
+	if _, err := j.table.Start(x.Key); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.freeze(x.Key, evidence.Window{}, nil); !errors.Is(err, errGrew) {
+	if _, err := j.table.Freeze(x.Key, evidence.Window{}, nil); !errors.Is(err, ErrGrew) {
 		t.Fatalf("frozen with another window: %v", err)
 	}
-	if _, err := j.freeze(x.Key, x.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil }); err != nil {
+	if _, err := j.table.Freeze(x.Key, x.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	outcome := func(a evidence.Alert) Decision {
@@ -295,7 +295,7 @@ func TestPrune(t *testing.T) {
 	if err := j.Prune(t0.Add(25 * time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if st.hasMail(repeat.ID) || !st.hasMail(first.ID) {
+	if st.HasMail(repeat.ID) || !st.HasMail(first.ID) {
 		t.Error("after a day the mails of repeats go, those of members stay")
 	}
 	if add(t, j, repeat) {
@@ -310,7 +310,7 @@ func TestPrune(t *testing.T) {
 	if _, err := st.Alert(first.ID); err != nil {
 		t.Errorf("an alert of an incident that is there: %v", err)
 	}
-	if x := j.index["hq"]; x.planned != len(x.entries) {
+	if x := j.index.sites["hq"]; x.planned != len(x.entries) {
 		t.Errorf("planned %d of %d", x.planned, len(x.entries))
 	}
 	if in := decide(t, j); len(in) != 0 {
@@ -327,7 +327,7 @@ func TestDecideGoesOn(t *testing.T) {
 	for i := range 100 {
 		add(t, j, alertAt(time.Duration(i)*30*time.Second, "n1", i))
 		decide(t, j)
-		if x := j.index["hq"]; plan != nil && x.plan != plan {
+		if x := j.index.sites["hq"]; plan != nil && x.plan != plan {
 			t.Fatalf("alert %d made everything be planned again", i)
 		} else {
 			plan = x.plan
@@ -340,10 +340,10 @@ func TestDecideGoesOn(t *testing.T) {
 	if got := onDisk(t, st); got != want {
 		t.Errorf("planned whole:\n%s\none by one:\n%s", got, want)
 	}
-	plan = j.index["hq"].plan
+	plan = j.index.sites["hq"].plan
 	add(t, j, alertAt(5*time.Second, "n1", 0))
 	decide(t, j)
-	if j.index["hq"].plan == plan {
+	if j.index.sites["hq"].plan == plan {
 		t.Error("an alert out of order was not")
 	}
 }

@@ -114,7 +114,7 @@ func TestAdoptsAFinishedBundle(t *testing.T) {
 		b := newBench(t, st)
 		dead := make(chan struct{})
 		var gone atomic.Bool
-		st.fault = func(op, name string) error {
+		st.Fault = func(op, name string) error {
 			if op == "rename done" {
 				gone.Store(true)
 				close(dead)
@@ -207,7 +207,7 @@ func TestUnknownPeersAndWidening(t *testing.T) {
 		if got := strings.Join(m.Notes, "\n"); got != "expc01: a note\npeer 10.0.0.9 is named in the logs of expc01, expe01 and no host configures it: its logs are not in this bundle" {
 			t.Errorf("notes:\n%s", got)
 		}
-		if !sameWindow(m.Window, m.Asked.Widen(4*time.Second)) {
+		if !SameWindow(m.Window, m.Asked.Widen(4*time.Second)) {
 			t.Errorf("window %v of asked %v", m.Window, m.Asked)
 		}
 		stop()

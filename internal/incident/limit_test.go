@@ -148,9 +148,9 @@ func TestLimitHolds(t *testing.T) {
 				case 3:
 					decide(t, j)
 					noneTooMany(rt, j, st)
-					for _, in := range j.unsealed() {
+					for _, in := range j.table.Unsealed() {
 						if start && in.State == Waiting && rapid.Bool().Draw(rt, "start") {
-							if _, err := j.start(in.Key); err != nil {
+							if _, err := j.table.Start(in.Key); err != nil {
 								rt.Fatal(err)
 							}
 						}
@@ -181,13 +181,13 @@ func noneTooMany(rt *rapid.T, j *Journal, st *Store) {
 		i := slices.IndexFunc(in.Members, func(m Member) bool { return m.Why != WhyJoined })
 		at := in.Members[max(i, 0)].Time
 		if in.State != Waiting { // what joined it since opened nothing
-			at = j.openedAt(in)
+			at = openedAt(in, j.conf.policy)
 		}
 		times = append(times, at)
 	}
 	slices.SortFunc(times, time.Time.Compare)
-	for i := j.policy.Limit; i < len(times); i++ {
-		if times[i].Sub(times[i-j.policy.Limit]) < time.Hour {
+	for i := j.conf.policy.Limit; i < len(times); i++ {
+		if times[i].Sub(times[i-j.conf.policy.Limit]) < time.Hour {
 			rt.Fatalf("openings %v", times)
 		}
 	}
@@ -209,7 +209,7 @@ func TestPreview(t *testing.T) {
 			a.ID = alertID(fmt.Sprint(i))
 			seen := a.Time.Add(time.Minute)
 			before := onDisk(t, st)
-			list, err := (&Store{Dir: dir}).Preview(Draft(a, false, seen, testSites, j.policy), j.policy, now)
+			list, err := PreviewAlert(&Store{Dir: dir}, Draft(a, false, seen, testSites, j.conf.policy), j.conf.policy, now)
 			if err != nil || len(list) != 1 || onDisk(t, st) != before {
 				rt.Fatalf("%+v, %v", list, err)
 			}
@@ -226,17 +226,17 @@ func TestPreview(t *testing.T) {
 				rt.Fatalf("preview %+v, then %+v", p, d)
 			}
 			if d.What == InIncident {
-				if in, err := st.read(d.Incident); err != nil || !sameWindow(in.Asked, p.Window) {
+				if in, err := st.read(d.Incident); err != nil || !SameWindow(in.Asked, p.Window) {
 					rt.Fatalf("window %v, then %v, %v", p.Window, in.Asked, err)
 				}
 			}
-			for _, in := range j.unsealed() {
+			for _, in := range j.table.Unsealed() {
 				var err error
 				switch {
 				case in.State == Waiting && rapid.Bool().Draw(rt, "start"):
-					_, err = j.start(in.Key)
+					_, err = j.table.Start(in.Key)
 				case in.State == Running && rapid.IntRange(0, 3).Draw(rt, "freeze") == 0:
-					_, err = j.freeze(in.Key, in.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
+					_, err = j.table.Freeze(in.Key, in.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
 				}
 				if err != nil {
 					rt.Fatal(err)
@@ -260,7 +260,7 @@ func TestLimitEarlierJoins(t *testing.T) {
 		j := limitJournal(t, st, 1)
 		add(t, j, alertAt(time.Second, "n1", 0))
 		decide(t, j)
-		if _, err := j.start(j.unsealed()[0].Key); err != nil {
+		if _, err := j.table.Start(j.table.Unsealed()[0].Key); err != nil {
 			t.Fatal(err)
 		}
 		alerts := []evidence.Alert{alertAt(0, "n1", 0), alertAt(time.Hour, "n1", 0)}

@@ -10,8 +10,8 @@ import (
 )
 
 // load reads the store into the index.
-func (j *Journal) load(policy Policy) error {
-	if err := j.setPolicy(policy); err != nil {
+func (j *Journal) load() error {
+	if err := j.setPolicy(j.conf.policy); err != nil {
 		return err
 	}
 	j.st.removeParts(j.st.Dir, noKeep)
@@ -22,7 +22,12 @@ func (j *Journal) load(policy Policy) error {
 		return err
 	}
 	j.st.removeParts(j.st.Bundles(), func(name string) bool { return j.st.inUse(all, name) })
-	if err := j.loadAlerts(); err != nil {
+
+	if err := j.readAlerts(); err != nil {
+		return err
+	}
+	j.index.boundQuarantine()
+	if err := j.dropOrphans(); err != nil {
 		return err
 	}
 	for _, in := range all {
@@ -30,16 +35,8 @@ func (j *Journal) load(policy Policy) error {
 			return err
 		}
 	}
-	j.dirty = true
+	j.due.some = true
 	return nil
-}
-
-func (j *Journal) loadAlerts() error {
-	if err := j.readAlerts(); err != nil {
-		return err
-	}
-	j.boundQuarantine()
-	return j.dropOrphans()
 }
 
 func (j *Journal) readAlerts() error {
@@ -49,7 +46,7 @@ func (j *Journal) readAlerts() error {
 	}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) {
+		if !ok || !IsID(id) {
 			continue
 		}
 		var rec AlertRecord
@@ -71,7 +68,7 @@ func (j *Journal) dropOrphans() error {
 	}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".eml")
-		if _, known := j.seen[id]; ok && isID(id) && !known {
+		if _, known := j.index.seen[id]; ok && IsID(id) && !known {
 			if err := j.st.remove(j.st.mailPath(id)); err != nil {
 				return err
 			}
@@ -84,25 +81,20 @@ func (j *Journal) dropOrphans() error {
 // the truth, for it is written before their records are.
 func (j *Journal) place(in Incident) error {
 	if in.State != Sealed {
-		c := in.clone()
-		j.m[in.Key] = &c
+		j.table.PutLocked(in)
 	}
-	x := j.index[in.Site]
-	if x == nil || in.Kind != KindAlert {
+	changed := j.index.place(in, j.conf.policy)
+	if !in.Frozen { // they are decided about again
 		return nil
 	}
-	for _, m := range in.Members {
-		e := x.byID[m.Alert]
-		if e == nil {
-			continue
+	for _, m := range changed {
+		rec, err := decided(j.st, m.Alert, memberOf(in, m))
+		if err == nil {
+			err = j.st.writeJSON(j.st.alertPath(m.Alert), rec)
 		}
-		d := Decision{Site: in.Site, What: InIncident, Incident: in.Key, Why: m.Why}
-		if e.d != d && in.Frozen {
-			if err := j.saveDecision(e.id, d); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
-		e.d, e.frozen, e.opened = d, in.Frozen, j.openedAt(in)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (s *Store) assemble(in Incident, states []HostState, configured []string) (
 			ref := in.Hosts[i]
 			row = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
 			row = evidence.Lacking(row, in.Families, in.Asked, evidence.ReasonUnreachable)
-		case !sameWindow(h.Judged, in.Asked):
+		case !SameWindow(h.Judged, in.Asked):
 			row = stretched(row, h.Judged, in.Asked)
 		}
 		row.Files = slices.Clone(row.Files)
@@ -82,7 +82,7 @@ func (s *Store) addAlerts(m *evidence.Manifest, in Incident) error {
 		}
 		a := rec.Alert
 		a.File = ""
-		if s.hasMail(a.ID) {
+		if s.HasMail(a.ID) {
 			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + ".eml"
 		}
 		m.Alerts = append(m.Alerts, a)
@@ -120,7 +120,7 @@ func incidentNotes(in Incident) []string {
 		}
 		add("%d more alerts joined this incident, %d of them with news", n-1, news)
 	}
-	if !in.Opened.Since.IsZero() && !sameWindow(in.Opened, in.Asked) {
+	if !in.Opened.Since.IsZero() && !SameWindow(in.Opened, in.Asked) {
 		add("the window was [%s, %s) when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
 	}
 	if len(in.Aliases) > 0 {

@@ -54,7 +54,7 @@ func (r *Runner) Once(ctx context.Context, q Request) (Incident, error) {
 	for {
 		var b [3]byte
 		rand.Read(b[:]) // never fails
-		in.ID = makeID(now, in.Site, hex.EncodeToString(b[:]))
+		in.ID = MakeID(now, in.Site, hex.EncodeToString(b[:]))
 		in.Key = in.ID
 		err := r.Store.create(in.Key)
 		if err == nil {
@@ -80,15 +80,15 @@ func (r *Runner) alone(ctx context.Context, in Incident, patience time.Duration,
 	if patience <= 0 {
 		patience = DefaultNowPatience
 	}
-	rec := &records{st: r.Store, m: map[string]*Incident{in.Key: &in}}
-	u := &run{r: r, rec: rec, key: in.Key, settle: r.Policy().Settle, patience: patience, stop: stop}
+	table := NewTable(r.Store, in)
+	u := &run{r: r, table: table, key: in.Key, settle: r.Policy().Settle, patience: patience, stop: stop}
 	err := u.work(ctx)
 	if less := errors.Is(err, ErrLess); less {
 		err = errors.Join(err, r.concluded(u, err))
 	} else if err != nil && ctx.Err() == nil {
 		u.fail(err)
 	}
-	done, err2 := rec.get(in.Key)
+	done, err2 := table.Get(in.Key)
 	return done, errors.Join(err, err2)
 }
 
@@ -128,7 +128,7 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (Incident
 		return found, fmt.Errorf("retry %s: %w", found.ID, err)
 	}
 	switch {
-	case in.open():
+	case in.Joinable():
 		return in, fmt.Errorf("retry %s: %w", in.ID, ErrOpen)
 	case in.State == Sealed && in.Coverage == evidence.Complete:
 		return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)

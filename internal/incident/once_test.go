@@ -107,7 +107,7 @@ func TestOnceOnAFullDisk(t *testing.T) {
 		st := fastStore(t, t.TempDir())
 		b := newBench(t, st)
 		var disk full
-		st.fault = disk.fault
+		st.Fault = disk.fault
 		b.hosts["expe01"].script = func(context.Context, int, Pass) error {
 			time.Sleep(100 * time.Millisecond) // the other host has given what it has
 			return syscall.ENOSPC

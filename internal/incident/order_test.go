@@ -103,13 +103,13 @@ func TestStartedNeverShrinks(t *testing.T) {
 			alerts = append(alerts, a)
 			add(t, j, a)
 			decide(t, j)
-			for _, in := range j.unsealed() {
+			for _, in := range j.table.Unsealed() {
 				switch {
 				case in.State == Waiting && rapid.Bool().Draw(rt, "start"):
-					in, err = j.start(in.Key)
+					in, err = j.table.Start(in.Key)
 					promised[in.Key] = in
-				case in.open() && in.State == Running && rapid.IntRange(0, 4).Draw(rt, "freeze") == 0:
-					in, err = j.freeze(in.Key, in.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
+				case in.Joinable() && in.State == Running && rapid.IntRange(0, 4).Draw(rt, "freeze") == 0:
+					in, err = j.table.Freeze(in.Key, in.Asked, func(Incident) (evidence.Manifest, error) { return evidence.Manifest{}, nil })
 					promised[in.Key] = in
 				}
 				if err != nil {
@@ -126,7 +126,7 @@ func TestStartedNeverShrinks(t *testing.T) {
 				if err != nil {
 					rt.Fatalf("started incident %s is gone: %v", was.ID, err)
 				}
-				if in.Asked.Union(was.Asked) != in.Asked || in.Asked.Length() > j.policy.Max {
+				if in.Asked.Union(was.Asked) != in.Asked || in.Asked.Length() > j.conf.policy.Max {
 					rt.Fatalf("window was %v, is %v", was.Asked, in.Asked)
 				}
 				if was.Frozen && (in.ID != was.ID || !sameMembers(in.Members, was.Members)) {

@@ -15,14 +15,13 @@ type entry struct {
 	seen time.Time
 	node string // folded
 	name string // folded
-	kind string // kindOf
+	kind string // KindOf
 	n    *int   // the counter
 
 	d      Decision
-	frozen bool   // member of an incident that nothing joins any more
-	fixed  bool   // frozen, or too old to be judged again
-	pin    string // key of the started incident whose window it shaped
-	pinWhy Why
+	frozen bool // member of an incident that nothing joins any more
+	fixed  bool // frozen, or too old to be judged again
+	pin    pin
 	opened time.Time // of the frozen incident, see openings
 }
 
@@ -31,6 +30,12 @@ func (e *entry) before(o *entry) int {
 		return c
 	}
 	return strings.Compare(e.id, o.id)
+}
+
+// A pin holds an alert at the started incident whose window it shaped.
+type pin struct {
+	key string // "": at none
+	why Why
 }
 
 // A group is a set of alerts that make one incident.
@@ -117,51 +122,63 @@ func (p *planner) grewBack(grown map[string]evidence.Window) (some bool) {
 	return some
 }
 
-// step judges the next entry in alert order.
-func (p *planner) step(e *entry) (v verdict) {
-	defer func() {
-		if !v.limited { // else it is news still
-			p.remember(e)
-		}
-	}()
-	p.open = slices.DeleteFunc(p.open, func(g *group) bool { // later alerts cannot reach it
-		return !g.window.Until.After(e.t.Add(-p.policy.of(g.kind).Before))
-	})
+// judgeEntry judges the next entry in alert order.
+func (p *planner) judgeEntry(e *entry) verdict {
+	v := p.verdictOf(e)
+	if !v.limited { // else it is news still
+		p.remember(e)
+	}
+	return v
+}
+
+// verdictOf asks: is it settled? Does it join an open incident? Is it a repeat, or
+// news? Does it join one that comes later, or open its own?
+func (p *planner) verdictOf(e *entry) verdict {
+	p.closeBefore(e)
 	if e.fixed {
 		if e.d.What == InIncident && e.d.Why != WhyJoined {
 			p.freshen(e, e.d.Why, true)
 		}
 		return verdict{e: e, settled: true, limited: e.d.What == Limited}
 	}
-	if g := p.take(e.pin); g != nil {
-		return p.join(g, e, e.pinWhy)
+	if g := p.openGroup(e.pin.key); g != nil {
+		return p.join(g, e, e.pin.why)
 	}
-	// After a cooldown of silence its node is unseen: silence is news.
-	news, again := p.news(e), p.due(e)
+
+	why := p.newsOf(e)
 	if g := p.joinable(p.open, e); g != nil {
-		if news {
+		if why == WhyNews {
 			return p.join(g, e, WhyNews)
 		}
 		return p.join(g, e, WhyJoined)
 	}
-	why := WhyNews
-	switch {
-	case news:
-	case again:
-		why = WhyAgain
-	default:
+	if why == "" {
 		return verdict{e: e, of: p.of(e.kind).fresh}
 	}
+
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
-		return p.join(p.take(g.key), e, why)
+		return p.join(p.openGroup(g.key), e, why)
 	}
 	if p.full(e.t) {
 		return verdict{e: e, limited: true}
 	}
-	p.charge(e.t)
+	return p.join(p.newGroup(e), e, why)
+}
+
+// closeBefore closes the groups that e and later alerts cannot reach.
+func (p *planner) closeBefore(e *entry) {
+	p.open = slices.DeleteFunc(p.open, func(g *group) bool {
+		return !g.window.Until.After(e.t.Add(-p.policy.Of(g.kind).Before))
+	})
+}
+
+// newGroup opens a group, which counts against the limit.
+func (p *planner) newGroup(e *entry) *group {
+	i, _ := slices.BinarySearchFunc(p.taken, e.t, time.Time.Compare)
+	p.taken = slices.Insert(p.taken, i, e.t)
 	g := &group{kind: e.kind, window: p.policy.WindowOf(e.kind, e.t)}
 	p.open = append(p.open, g)
-	return p.join(g, e, why)
+	return g
 }
 
 func (p *planner) join(g *group, e *entry, why Why) verdict {
@@ -173,8 +190,8 @@ func (p *planner) join(g *group, e *entry, why Why) verdict {
 	return verdict{e: e, g: g, why: why}
 }
 
-// take returns the started group of that key and opens it if it was still ahead.
-func (p *planner) take(key string) *group {
+// openGroup returns the started group of that key and opens it if it was still ahead.
+func (p *planner) openGroup(key string) *group {
 	if key == "" {
 		return nil
 	}
@@ -202,11 +219,22 @@ func (p *planner) joinable(groups []*group, e *entry) *group {
 	return nil
 }
 
-// news reports whether the node or the name was unseen for a cooldown, or the
-// counter is above the node's previous value for that name.
-func (p *planner) news(e *entry) bool {
-	unseen := func(last time.Time, ok bool) bool { return !ok || e.t.Sub(last) >= p.policy.Cooldown }
+// newsOf says why an alert is no repeat: WhyNews, WhyAgain, or "" if it is one.
+func (p *planner) newsOf(e *entry) Why {
 	m := p.of(e.kind)
+	switch {
+	case m.unheard(e, p.policy.Cooldown):
+		return WhyNews
+	case p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap)): // an unchanged storm has lasted long enough
+		return WhyAgain
+	}
+	return ""
+}
+
+// unheard reports whether the node or the name was unseen for a cooldown (silence is
+// news), or the counter is above the node's previous value for that name.
+func (m *memory) unheard(e *entry, cooldown time.Duration) bool {
+	unseen := func(last time.Time, ok bool) bool { return !ok || e.t.Sub(last) >= cooldown }
 	node, okNode := m.nodes[e.node]
 	name, okName := m.names[e.name]
 	if unseen(node, okNode) || unseen(name, okName) {
@@ -214,12 +242,6 @@ func (p *planner) news(e *entry) bool {
 	}
 	last, ok := m.counts[nodeName{e.node, e.name}]
 	return ok && e.n != nil && *e.n > last
-}
-
-// due reports whether an unchanged storm has lasted long enough for another incident.
-func (p *planner) due(e *entry) bool {
-	m := p.of(e.kind)
-	return p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap))
 }
 
 // freshen notes that e opened an incident, or brought news to one.
@@ -246,4 +268,31 @@ func (p *planner) remember(e *entry) {
 func (p *planner) drop(key string) {
 	is := func(g *group) bool { return g.key == key }
 	p.open, p.ahead = slices.DeleteFunc(p.open, is), slices.DeleteFunc(p.ahead, is)
+}
+
+// limitDay times Policy.Limit incidents are opened in a day: the times of alerts
+// are what mails say, and a day's worth of them can come at once.
+const limitDay = 4
+
+// full reports whether one more incident of an alert at t would be too many: of any
+// hour by the times of alerts, or of any day. What joins an incident is not counted.
+func (p *planner) full(t time.Time) bool {
+	n := p.policy.Limit
+	return n > 0 && (crowded(p.taken, t, time.Hour, n) || crowded(p.taken, t, 24*time.Hour, limitDay*n))
+}
+
+// crowded reports whether, with one more at t, more than n of the sorted times
+// would lie in one half-open span.
+func crowded(taken []time.Time, t time.Time, span time.Duration, n int) bool {
+	lo, _ := slices.BinarySearchFunc(taken, t.Add(-span), time.Time.Compare)
+	hi, _ := slices.BinarySearchFunc(taken, t.Add(span), time.Time.Compare)
+	near := slices.Clone(taken[lo:hi])
+	at, _ := slices.BinarySearchFunc(near, t, time.Time.Compare)
+	near = slices.Insert(near, at, t)
+	for i := max(0, at-n); i <= at && i+n < len(near); i++ {
+		if near[i+n].Sub(near[i]) < span {
+			return true
+		}
+	}
+	return false
 }

@@ -39,7 +39,7 @@ func (e ev) entry(i int) *entry {
 	if err != nil {
 		panic(err)
 	}
-	x := &entry{id: alertID(fmt.Sprint(i)), t: t0.Add(d), node: foldNode(e.node), name: strings.ToLower(e.name)}
+	x := &entry{id: alertID(fmt.Sprint(i)), t: t0.Add(d), node: FoldNode(e.node), name: strings.ToLower(e.name)}
 	if e.n >= 0 {
 		x.n = &e.n
 	}
@@ -52,7 +52,7 @@ func planText(p Policy, evs []ev) (outcomes []string, windows []string) {
 	pl := newPlanner(p, nil)
 	var groups []*group
 	for i, e := range evs {
-		v := pl.step(e.entry(i))
+		v := pl.judgeEntry(e.entry(i))
 		if v.g == nil {
 			outcomes = append(outcomes, "repeat")
 			continue
@@ -117,7 +117,7 @@ func TestPlanStorm(t *testing.T) {
 	repeats, total := 0, 0
 	for at := time.Duration(0); at < 80*time.Hour; at += 30 * time.Second {
 		total++
-		v := pl.step(&entry{id: alertID(at.String()), t: t0.Add(at), node: "n", name: "a", n: &one})
+		v := pl.judgeEntry(&entry{id: alertID(at.String()), t: t0.Add(at), node: "n", name: "a", n: &one})
 		switch {
 		case v.g == nil:
 			repeats++
@@ -153,7 +153,7 @@ func TestPlanStormNewsResetsAgain(t *testing.T) {
 		if at >= 4*time.Hour {
 			n = 2 // news in the middle of the storm
 		}
-		v := pl.step(&entry{id: alertID(at.String()), t: t0.Add(at), node: "n", name: "a", n: &n})
+		v := pl.judgeEntry(&entry{id: alertID(at.String()), t: t0.Add(at), node: "n", name: "a", n: &n})
 		if v.g != nil && !groups[v.g] {
 			groups[v.g] = true
 			opened = append(opened, fmt.Sprintf("%g:%s", at.Hours(), v.why))
@@ -173,7 +173,7 @@ func TestPlanIsFast(t *testing.T) {
 	start := time.Now()
 	pl := newPlanner(testPolicy(), nil)
 	for _, e := range entries {
-		pl.step(e)
+		pl.judgeEntry(e)
 	}
 	if d := time.Since(start); d > 10*time.Second { // some ms; the bound only catches what is quadratic
 		t.Errorf("planning %d alerts took %s", len(entries), d)
@@ -192,22 +192,22 @@ func TestPlanStarted(t *testing.T) {
 	x := &group{key: "x", window: p.Window(at(0))}
 	y := &group{key: "y", window: p.Window(at(30))}
 	pl := newPlanner(p, []*group{y, x})
-	e := func(min int, node, pin string) *entry {
-		return &entry{id: alertID(fmt.Sprint(min, node)), t: at(min), node: node, name: "a", pin: pin, pinWhy: WhyNews}
+	e := func(min int, node, key string) *entry {
+		return &entry{id: alertID(fmt.Sprint(min, node)), t: at(min), node: node, name: "a", pin: pin{key, WhyNews}}
 	}
-	if v := pl.step(e(-4, "n0", "")); v.g != x || v.why != WhyNews {
+	if v := pl.judgeEntry(e(-4, "n0", "")); v.g != x || v.why != WhyNews {
 		t.Errorf("an earlier alert with news went to %+v, want x", v)
 	}
-	if got, want := x.window, (evidence.Window{Since: at(-19), Until: at(5)}); !sameWindow(got, want) {
+	if got, want := x.window, (evidence.Window{Since: at(-19), Until: at(5)}); !SameWindow(got, want) {
 		t.Errorf("window %v, want it grown backwards to %v", got, want)
 	}
-	if v := pl.step(e(0, "n1", "x")); v.g != x {
+	if v := pl.judgeEntry(e(0, "n1", "x")); v.g != x {
 		t.Error("the opener of x left it")
 	}
-	if v := pl.step(e(16, "n2", "")); v.g != x {
+	if v := pl.judgeEntry(e(16, "n2", "")); v.g != x {
 		t.Errorf("news at 16 went to %+v, want x", v)
 	}
-	if v := pl.step(e(30, "n3", "y")); v.g != y {
+	if v := pl.judgeEntry(e(30, "n3", "y")); v.g != y {
 		t.Error("the opener of y went elsewhere, though y has been started")
 	}
 	if len(x.members) != 3 || len(y.members) != 1 {

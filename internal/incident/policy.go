@@ -46,9 +46,9 @@ type KindPolicy struct {
 	Families []string      `json:"families,omitempty"` // in place of those of each host; empty: those
 }
 
-// of is what a kind asks for; one that is not configured (any more) asks for what
+// Of is what a kind asks for; one that is not configured (any more) asks for what
 // the default kind does.
-func (p Policy) of(kind string) KindPolicy {
+func (p Policy) Of(kind string) KindPolicy {
 	if i := slices.IndexFunc(p.Kinds, func(k KindPolicy) bool { return k.Name == kind }); i >= 0 {
 		return p.Kinds[i]
 	}
@@ -71,9 +71,9 @@ func (p Policy) Window(t time.Time) evidence.Window {
 
 // WindowOf is what one alert of a kind asks for.
 func (p Policy) WindowOf(kind string, t time.Time) evidence.Window {
-	k := p.of(kindOf(kind))
+	k := p.Of(KindOf(kind))
 	return evidence.NewWindow(t.Add(-k.Before), t.Add(k.After))
 }
 
-// kindOf is the kind by its one name.
-func kindOf(kind string) string { return cmp.Or(kind, evidence.DefaultKind) }
+// KindOf is the kind by its one name.
+func KindOf(kind string) string { return cmp.Or(kind, evidence.DefaultKind) }

@@ -3,55 +3,56 @@ package incident
 import (
 	"errors"
 	"os"
-	"slices"
 	"time"
 )
 
-// Prune forgets alerts that were read more than SeenFor ago, with their mails, and
-// removes the mails of repeats after RepeatsFor. What belongs to an incident that
-// is still there stays.
-func (j *Journal) Prune(now time.Time) error {
-	j.adding.Lock()
-	defer j.adding.Unlock()
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// SeenFor is how long an alert's ID is remembered. The mail of a mere repeat is
+// kept for RepeatsFor.
+const (
+	SeenFor    = 30 * 24 * time.Hour
+	RepeatsFor = 24 * time.Hour
+)
+
+// prune forgets alerts that were read more than SeenFor ago, with their mails, and
+// removes the mails of repeats after RepeatsFor.
+func (x *index) prune(now time.Time) error {
 	var errs []error
-	for id, seen := range j.seen {
+	for id, seen := range x.seen {
 		switch age := now.Sub(seen); {
-		case age > SeenFor && !j.needed(id):
-			if err := errors.Join(j.st.remove(j.st.alertPath(id)), j.st.remove(j.st.mailPath(id))); err != nil {
+		case age > SeenFor && !x.needed(id):
+			if err := errors.Join(x.st.remove(x.st.alertPath(id)), x.st.remove(x.st.mailPath(id))); err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			j.forget(id)
-		case age > RepeatsFor && j.onlyRepeats(id) && j.st.hasMail(id):
-			errs = append(errs, j.st.remove(j.st.mailPath(id)))
+			x.forget(id)
+		case age > RepeatsFor && x.onlyRepeats(id) && x.st.HasMail(id):
+			errs = append(errs, x.st.remove(x.st.mailPath(id)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // needed reports whether the alert is undecided or of an incident that is there.
-func (j *Journal) needed(id string) bool {
-	for _, x := range j.index {
-		e := x.byID[id]
+func (x *index) needed(id string) bool {
+	for _, s := range x.sites {
+		e := s.byID[id]
 		switch {
 		case e == nil, e.d.What == Repeat, e.d.What == Limited:
 			continue
 		case e.d.What == "":
 			return true
 		}
-		if _, err := os.Stat(j.st.incidentDir(e.d.Incident)); err == nil {
+		if _, err := os.Stat(x.st.incidentDir(e.d.Incident)); err == nil {
 			return true
 		}
 	}
 	return false
 }
 
-func (j *Journal) onlyRepeats(id string) bool {
+func (x *index) onlyRepeats(id string) bool {
 	any := false
-	for _, x := range j.index {
-		if e := x.byID[id]; e != nil {
+	for _, s := range x.sites {
+		if e := s.byID[id]; e != nil {
 			any = true
 			if e.d.What != Repeat && e.d.What != Limited {
 				return false
@@ -59,24 +60,4 @@ func (j *Journal) onlyRepeats(id string) bool {
 		}
 	}
 	return any
-}
-
-func (j *Journal) forget(id string) {
-	delete(j.seen, id)
-	j.unhold(id)
-	for _, x := range j.index {
-		e := x.byID[id]
-		if e == nil {
-			continue
-		}
-		delete(x.byID, id)
-		i, ok := slices.BinarySearchFunc(x.entries, e, (*entry).before)
-		if !ok {
-			continue
-		}
-		x.entries = slices.Delete(x.entries, i, i+1)
-		if i < x.planned {
-			x.planned--
-		}
-	}
 }

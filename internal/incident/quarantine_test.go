@@ -136,11 +136,11 @@ func TestRequests(t *testing.T) {
 	j.Close()
 	gone := heldAt(0, "n3")
 	for id, what := range map[string]string{a.ID: RequestRelease, b.ID: RequestDrop, gone.ID: RequestRelease} {
-		if err := st.Ask(HeldRequest{Alert: id, What: what}); err != nil {
+		if err := Ask(st, HeldRequest{Alert: id, What: what}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if st.Ask(HeldRequest{Alert: "../x"}) == nil {
+	if Ask(st, HeldRequest{Alert: "../x"}) == nil {
 		t.Error("a path was taken for an ID")
 	}
 	j = testJournal(t, st)
@@ -178,20 +178,20 @@ func TestQuarantineIsBounded(t *testing.T) {
 	if j, err = OpenJournal(st, testSites, testPolicy(), log, nil); err != nil {
 		t.Fatal(err)
 	}
-	if st.HasMail(first.ID) || !st.HasMail(last.ID) || j.held.bytes > maxHeldBytes || j.held.mails != maxHeldBytes>>20 {
-		t.Errorf("%d mails of %d bytes are kept", j.held.mails, j.held.bytes)
+	if st.HasMail(first.ID) || !st.HasMail(last.ID) || j.index.quarantine.bytes > maxSuspectBytes || j.index.quarantine.mails != maxSuspectBytes>>20 {
+		t.Errorf("%d mails of %d bytes are kept", j.index.quarantine.mails, j.index.quarantine.bytes)
 	}
 	if rec, err := st.Alert(first.ID); err != nil || rec.What != Quarantined {
 		t.Errorf("the record is to stay: %+v, %v", rec, err)
 	}
-	j.mu.Lock()
-	for i := range maxHeld { // records alone, as they are entered at a start
+	j.table.Lock()
+	for i := range maxSuspects { // records alone, as they are entered at a start
 		j.enter(AlertRecord{Alert: evidence.Alert{ID: alertID(fmt.Sprint("r", i)), Time: t0, Auth: forged}, Seen: t0.Add(time.Hour), What: Quarantined})
 	}
-	j.boundQuarantine()
-	j.mu.Unlock()
-	if all, _, _ := j.Held(time.Time{}); all != maxHeld || len(j.seen) != maxHeld {
-		t.Errorf("%d are held, %d seen", all, len(j.seen))
+	j.index.boundQuarantine()
+	j.table.Unlock()
+	if all, _, _ := j.Held(time.Time{}); all != maxSuspects || len(j.index.seen) != maxSuspects {
+		t.Errorf("%d are held, %d seen", all, len(j.index.seen))
 	}
 	if _, err := st.Alert(last.ID); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the oldest records are to go: %v", err)

@@ -24,7 +24,7 @@ func TestBridge(t *testing.T) {
 		if started {
 			want = 2
 			for _, in := range in {
-				if _, err := j.start(in.Key); err != nil {
+				if _, err := j.table.Start(in.Key); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -35,7 +35,7 @@ func TestBridge(t *testing.T) {
 		if err != nil || len(all) != want {
 			t.Errorf("started %v: %d incidents, want %d: %+v, %v", started, len(all), want, all, err)
 		}
-		if got := len(j.unsealed()); got != want {
+		if got := len(j.table.Unsealed()); got != want {
 			t.Errorf("started %v: %d to be run", started, got)
 		}
 		j.Close()
@@ -52,14 +52,14 @@ func TestOpenerStays(t *testing.T) {
 	add(t, j, alertAt(27*time.Minute, "n2", 1))
 	add(t, j, alertAt(45*time.Minute, "n3", 1))
 	x := decide(t, j)[0]
-	if _, err := j.start(x.Key); err != nil {
+	if _, err := j.table.Start(x.Key); err != nil {
 		t.Fatal(err)
 	}
 	add(t, j, alertAt(0, "n1", 1))
 	for range 2 {
 		decide(t, j)
 		in, err := st.read(x.Key)
-		if err != nil || len(in.Members) != 3 || in.Members[0].Alert != opener.ID || !sameWindow(in.Asked, x.Asked) {
+		if err != nil || len(in.Members) != 3 || in.Members[0].Alert != opener.ID || !SameWindow(in.Asked, x.Asked) {
 			t.Errorf("%+v, %v", in, err)
 		}
 		if l, err := st.List(); err != nil || len(l) != 2 {
@@ -80,17 +80,17 @@ func TestReload(t *testing.T) {
 	}
 	j := testJournal(t, st)
 	defer j.Close()
-	if todo, err := j.reload(in.Key); err != nil || !todo {
+	if todo, err := j.table.Reload(in.Key); err != nil || !todo {
 		t.Errorf("failed: %v, %v", todo, err)
 	}
 	in.State = Sealed
 	if err := st.save(in); err != nil {
 		t.Fatal(err)
 	}
-	if todo, err := j.reload(in.Key); err != nil || todo {
+	if todo, err := j.table.Reload(in.Key); err != nil || todo {
 		t.Errorf("sealed by another: %v, %v", todo, err)
 	}
-	if todo, err := j.reload("gone"); err != nil || todo {
+	if todo, err := j.table.Reload("gone"); err != nil || todo {
 		t.Errorf("gone: %v, %v", todo, err)
 	}
 }

@@ -26,47 +26,36 @@ const (
 	RequestDrop    = "drop"
 )
 
-func (s *Store) releases() string { return filepath.Join(s.Dir, "releases") }
+func requestsDir(st *Store) string { return filepath.Join(st.Dir, "releases") }
+
+func requestPath(st *Store, id string) string { return filepath.Join(requestsDir(st), id+".json") }
 
 // Ask leaves a request for the watcher, which looks every few seconds, or at its
 // start. Only who may write in the store can leave one.
-func (s *Store) Ask(r HeldRequest) error {
-	if !isID(r.Alert) {
+func Ask(st *Store, r HeldRequest) error {
+	if !IsID(r.Alert) {
 		return fmt.Errorf("alert %q: not an alert's ID", evidence.Printable(r.Alert, 80))
 	}
-	if err := atomicfile.MkdirAll(s.releases()); err != nil {
+	if err := atomicfile.MkdirAll(requestsDir(st)); err != nil {
 		return err
 	}
-	return s.writeJSON(s.request(r.Alert), r)
+	return st.writeJSON(requestPath(st, r.Alert), r)
 }
-
-func (s *Store) request(id string) string { return filepath.Join(s.releases(), id+".json") }
 
 // Answer does what was asked for. The requests that were dealt with, well or not,
 // are gone afterwards; what there is no room for is asked again. changed says that
 // there is something for Decide.
 func (j *Journal) Answer(ctx context.Context) (changed bool) {
-	entries, err := os.ReadDir(j.st.releases())
+	entries, err := os.ReadDir(requestsDir(j.st))
 	if err != nil {
 		return false // nobody ever asked
 	}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) || ctx.Err() != nil {
+		if !ok || !IsID(id) || ctx.Err() != nil {
 			continue
 		}
-		var r HeldRequest
-		err := atomicfile.ReadJSON(filepath.Join(j.st.releases(), f.Name()), &r)
-		switch {
-		case err != nil:
-		case r.What == RequestRelease:
-			_, err = j.Release(id, r.Force)
-			changed = changed || err == nil
-		case r.What == RequestDrop:
-			err = j.Drop(id)
-		default:
-			err = fmt.Errorf("%q is nothing that can be asked for", evidence.Printable(r.What, 40))
-		}
+		what, err := j.answer(id)
 		if atomicfile.Full(err) {
 			if !j.noRoom {
 				j.log.Error("an alert in quarantine is released or dropped when there is room", "alert", id[:12], "err", err)
@@ -75,14 +64,33 @@ func (j *Journal) Answer(ctx context.Context) (changed bool) {
 			return changed
 		}
 		j.noRoom = false
+
 		if err != nil {
 			j.log.Error("an alert in quarantine stays there", "alert", id[:12], "err", err)
 		} else {
-			j.log.Info("alert: "+r.What, "alert", id[:12])
+			changed = changed || what == RequestRelease
+			j.log.Info("alert: "+what, "alert", id[:12])
 		}
-		if err := j.st.remove(j.st.request(id)); err != nil {
+		if err := j.st.remove(requestPath(j.st, id)); err != nil {
 			j.log.Error("a request cannot be removed", "alert", id[:12], "err", err)
 		}
 	}
 	return changed
+}
+
+// answer does what was asked about one alert.
+func (j *Journal) answer(id string) (what string, err error) {
+	var r HeldRequest
+	if err := atomicfile.ReadJSON(requestPath(j.st, id), &r); err != nil {
+		return "", err
+	}
+	switch r.What {
+	case RequestRelease:
+		_, err = j.Release(id, r.Force)
+	case RequestDrop:
+		err = j.Drop(id)
+	default:
+		err = fmt.Errorf("%q is nothing that can be asked for", evidence.Printable(r.What, 40))
+	}
+	return r.What, err
 }

@@ -38,7 +38,7 @@ func claims(s Site, cluster, node string) bool {
 
 // sameNode reports whether two spellings may name one node.
 func sameNode(a, b string) bool {
-	a, b = foldNode(a), foldNode(b)
+	a, b = FoldNode(a), FoldNode(b)
 	if a == "" || b == "" {
 		return false
 	}
@@ -52,7 +52,7 @@ func sameNode(a, b string) bool {
 	return shortA == shortB && (domainA == "" || domainB == "" || domainA == domainB)
 }
 
-func foldNode(n string) string {
+func FoldNode(n string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(n), "."))
 }
 
@@ -97,8 +97,8 @@ func (r Rule) meets(a evidence.Alert) bool {
 	return (r.To == "" || slices.ContainsFunc(a.Recipients, func(to string) bool { return alike(r.To, to) })) &&
 		(r.Folder == "" || alike(r.Folder, a.Folder)) &&
 		(r.Cluster == "" || alike(r.Cluster, strings.TrimSpace(a.Cluster))) &&
-		(r.Node == "" || sameNode(r.Node, a.Node) || strings.Contains(r.Node, "*") && alike(r.Node, foldNode(a.Node))) &&
-		(r.Kind == "" || r.Kind == kindOf(a.Kind))
+		(r.Node == "" || sameNode(r.Node, a.Node) || strings.Contains(r.Node, "*") && alike(r.Node, FoldNode(a.Node))) &&
+		(r.Kind == "" || r.Kind == KindOf(a.Kind))
 }
 
 // String is the rule's conditions.

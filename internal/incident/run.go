@@ -15,7 +15,7 @@ import (
 // A run is the work of one process at one incident, whose lock is held.
 type run struct {
 	r        *Runner
-	rec      *records
+	table    *Table
 	key      string
 	id, site string // as they were at the start
 	settle   time.Duration
@@ -47,7 +47,7 @@ var errStopped = errors.New("stopped by hand before the end")
 
 // work takes the incident to its bundle. A nil error means sealed.
 func (u *run) work(ctx context.Context) error {
-	inc, err := u.rec.get(u.key)
+	inc, err := u.table.Get(u.key)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (u *run) manifestWritten() bool {
 // pull asks all hosts in parallel until all are done and the incident is frozen.
 func (u *run) pull(ctx context.Context) error {
 	if err := u.retryFull(ctx, func() (err error) {
-		u.inc, err = u.rec.start(u.key)
+		u.inc, err = u.table.Start(u.key)
 		return err
 	}); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (u *run) pull(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errStopped): // what there is
-		if u.inc, err = u.rec.update(u.key, func(in *Incident) { in.Stopped = u.r.now().UTC().Round(0) }); err != nil {
+		if u.inc, err = u.table.Update(u.key, func(in *Incident) { in.Stopped = u.r.now().UTC().Round(0) }); err != nil {
 			return err
 		}
 		return u.freeze(ctx, u.inc.Asked)
@@ -125,7 +125,7 @@ func (u *run) pull(ctx context.Context) error {
 
 // rewind takes up a window that grew between start and register.
 func (u *run) rewind() {
-	if in, err := u.rec.get(u.key); err == nil {
+	if in, err := u.table.Get(u.key); err == nil {
 		u.grow(in.Asked)
 	}
 	if len(u.hosts) == 0 {
@@ -151,14 +151,14 @@ func (u *run) freezeWhenDone(work context.Context) error {
 			continue
 		}
 		err := u.freeze(work, w)
-		if !errors.Is(err, errGrew) {
+		if !errors.Is(err, ErrGrew) {
 			return err
 		}
 		u.rewind()
 	}
 }
 
-// freeze saves what is not saved yet, and the manifest; errGrew if the window is
+// freeze saves what is not saved yet, and the manifest; ErrGrew if the window is
 // not w any more.
 func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 	for _, h := range u.hosts {
@@ -167,7 +167,7 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 		}
 	}
 	return u.retryFull(ctx, func() error {
-		inc, err := u.rec.freeze(u.key, w, u.build)
+		inc, err := u.table.Freeze(u.key, w, u.build)
 		if err == nil {
 			u.inc = inc
 		}
@@ -185,7 +185,7 @@ func (u *run) current() (evidence.Window, int, <-chan struct{}) {
 // grow puts a wider window in force and wakes the hosts.
 func (u *run) grow(w evidence.Window) {
 	u.mu.Lock()
-	same := sameWindow(u.window, w)
+	same := SameWindow(u.window, w)
 	if !same {
 		u.window = w
 		u.gen++

@@ -45,8 +45,6 @@ const (
 	againFirst = 15 * time.Second // before a failed incident is tried again
 	againMax   = 10 * time.Minute
 	decideWait = 5 * time.Second // before Decide is called again after an error
-
-	decideQuiet = 30 * time.Second // without another alert, until a batch is judged whose end nobody tells
 )
 
 // Run works at every unsealed incident of the journal, newest first, until ctx
@@ -69,16 +67,16 @@ func (r *Runner) Run(ctx context.Context, j *Journal) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-j.wake:
+		case <-j.table.Woken():
 		case <-s.freed:
 		case <-keep.C:
 			r.keep(j)
 		case <-retry.C:
-			if j.overdue() {
+			if j.Overdue() {
 				r.decide(j)
 			}
 		}
-		if j.undecided() {
+		if j.Undecided() {
 			retry.Reset(decideWait)
 		}
 	}
@@ -91,7 +89,7 @@ func (r *Runner) concluded(u *run, err error) error {
 		return err
 	}
 	r.log().Warn("the retry is given up", "incident", u.id, "err", err)
-	_, err = u.rec.update(u.key, func(in *Incident) {
+	_, err = u.table.Update(u.key, func(in *Incident) {
 		last := in.Revisions[len(in.Revisions)-1]
 		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = Sealed, last.Revision, last.Coverage, last.Bundle, ""
 	})
@@ -101,7 +99,7 @@ func (r *Runner) concluded(u *run, err error) error {
 // fail writes down that nobody works at the incident, and why.
 func (u *run) fail(err error) {
 	u.r.log().Error("incident failed", "incident", u.id, "err", err)
-	if _, err2 := u.rec.update(u.key, func(in *Incident) { in.State, in.Error = Failed, err.Error() }); err2 != nil {
+	if _, err2 := u.table.Update(u.key, func(in *Incident) { in.State, in.Error = Failed, err.Error() }); err2 != nil {
 		u.r.log().Error("incident's failure cannot be saved", "incident", u.id, "err", err2)
 	}
 	u.tell(Event{What: EventFailed, Err: err})
@@ -118,13 +116,13 @@ func (r *Runner) growAll(j *Journal) {
 	r.mu.Lock()
 	var runs []*run
 	for _, u := range r.runs {
-		if u.rec == &j.records {
+		if u.table == j.table {
 			runs = append(runs, u)
 		}
 	}
 	r.mu.Unlock()
 	for _, u := range runs {
-		if in, err := j.get(u.key); err == nil {
+		if in, err := j.table.Get(u.key); err == nil {
 			u.grow(in.Asked)
 		}
 	}

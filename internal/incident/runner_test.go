@@ -170,7 +170,7 @@ func TestWindowGrowsWhileRunning(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		in, fb := b.sealedOnly()
 		want := evidence.NewWindow(early.Time.Add(-15*time.Minute), first.Time.Add(2*time.Minute+5*time.Minute))
-		if !sameWindow(fb.Manifest.Asked, want) || len(fb.Manifest.Alerts) != 3 || fb.Manifest.Coverage != evidence.Complete {
+		if !SameWindow(fb.Manifest.Asked, want) || len(fb.Manifest.Alerts) != 3 || fb.Manifest.Coverage != evidence.Complete {
 			t.Errorf("asked %v, want %v; %+v", fb.Manifest.Asked, want, fb.Manifest)
 		}
 		if !strings.HasSuffix(in.ID, early.ID[:6]) || !hasNote(fb.Manifest.Notes, "widened") || !hasNote(fb.Manifest.Notes, "2 more alerts") {

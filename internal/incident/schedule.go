@@ -44,7 +44,7 @@ func (s *schedule) next() string {
 	if busy >= s.r.parallel() {
 		return ""
 	}
-	for _, in := range s.j.unsealed() {
+	for _, in := range s.j.table.Unsealed() {
 		if _, ok := s.active[in.Key]; !ok {
 			s.active[in.Key] = true
 			return in.Key
@@ -71,7 +71,7 @@ func (s *schedule) set(key string, first, gone bool) {
 func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func()) {
 	lock, err := r.Store.lockIncident(key)
 	if err != nil {
-		if _, gone := j.get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
+		if _, gone := j.table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
 			r.log().Warn("incident is left alone for now", "key", key, "err", err)
 			first()
 			sleep(ctx, againFirst, nil)
@@ -80,19 +80,19 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 	}
 	defer lock.Release()
 	defer r.tending(key)()
-	if todo, err := j.reload(key); err != nil || !todo {
+	if todo, err := j.table.Reload(key); err != nil || !todo {
 		if err != nil {
 			r.log().Error("incident cannot be taken up", "key", key, "err", err)
 		}
-		j.drop(key)
+		j.table.Drop(key)
 		return
 	}
 	for wait := againFirst; ; wait = min(2*wait, againMax) {
 		p := r.Policy()
-		u := &run{r: r, rec: &j.records, key: key, settle: p.Settle, patience: p.Patience, waitRoom: true, first: first}
+		u := &run{r: r, table: j.table, key: key, settle: p.Settle, patience: p.Patience, waitRoom: true, first: first}
 		err := u.work(ctx)
-		if err = r.concluded(u, err); err == nil || errors.Is(err, errGone) {
-			j.drop(key)
+		if err = r.concluded(u, err); err == nil || errors.Is(err, ErrGone) {
+			j.table.Drop(key)
 			return
 		}
 		if ctx.Err() != nil {

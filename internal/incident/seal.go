@@ -51,7 +51,7 @@ func (u *run) seal(ctx context.Context) error {
 	}
 	rev := Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed}
 	err = u.retryFull(ctx, func() (err error) {
-		u.inc, err = u.rec.update(u.key, func(in *Incident) {
+		u.inc, err = u.table.Update(u.key, func(in *Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error = Sealed, m.Coverage, path, ""
 			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r Revision) bool { return r.Revision == rev.Revision }), rev)
 		})

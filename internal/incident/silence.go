@@ -36,23 +36,21 @@ func (f *pauseFile) current(s *Store, say func(string, ...any)) []Pause {
 	return all
 }
 
-// hush makes a pause of the decision of each site that is paused when the mail is
+// silence makes a pause of the decision of each site that is paused when the mail is
 // read.
-func (j *Journal) hush(rec *AlertRecord, sites []Site) {
-	j.hushSites(rec.Sites, rec.Seen, sites)
-}
-
-func (j *Journal) hushSites(decisions []Decision, seen time.Time, sites []Site) {
+func (j *Journal) silence(decisions []Decision, seen time.Time, sites []Site) []Decision {
 	if len(decisions) == 0 {
-		return
+		return decisions
 	}
-	list := j.pauses.current(j.st, j.log.Error)
+	pauses := slices.Concat(j.intake.pauses.current(j.st, j.log.Error), QuietNow(sites, seen))
+	decisions = slices.Clone(decisions)
 	for i := range decisions {
 		d := &decisions[i]
-		for _, p := range slices.Concat(list, QuietNow(sites, seen)) {
+		for _, p := range pauses {
 			if d.What != Expired && p.at(seen) && p.Covers(d.Site) {
 				d.What, d.Note = Paused, p.String()
 			}
 		}
 	}
+	return decisions
 }

@@ -32,8 +32,8 @@ import (
 type Store struct {
 	Dir string
 
-	fault func(op, name string) error       // tests: called before ("op") and after ("op done") each change
-	write func(name string, b []byte) error // tests that need no fsync; nil: atomicfile.WriteBytes
+	Fault     func(op, name string) error       // for tests: called before ("op") and after ("op done") each change; nil: nothing
+	WriteFile func(name string, b []byte) error // for tests that need no fsync, and to try something out; nil: atomicfile.WriteBytes
 }
 
 // OpenStore makes the folders (0700) that are not there.
@@ -71,30 +71,38 @@ func (s *Store) manifestPath(key string, rev int) string {
 
 // do makes one change to the disk, with the tests' faults around it.
 func (s *Store) do(op, name string, change func() error) error {
-	if s.fault != nil {
-		if err := s.fault(op, name); err != nil {
+	if s.Fault != nil {
+		if err := s.Fault(op, name); err != nil {
 			return err
 		}
 	}
 	if err := change(); err != nil {
 		return err
 	}
-	if s.fault != nil {
-		return s.fault(op+" done", name)
+	if s.Fault != nil {
+		return s.Fault(op+" done", name)
 	}
 	return nil
 }
 
 func (s *Store) writeJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
+	text, err := encode(name, v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+		return err
 	}
-	return s.writeBytes(name, append(b, '\n'))
+	return s.writeBytes(name, text)
+}
+
+func encode(name string, v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return append(text, '\n'), nil
 }
 
 func (s *Store) writeBytes(name string, b []byte) error {
-	write := s.write
+	write := s.WriteFile
 	if write == nil {
 		write = atomicfile.WriteBytes
 	}
@@ -117,7 +125,7 @@ func (s *Store) create(key string) error {
 				return err
 			}
 		}
-		if s.write != nil {
+		if s.WriteFile != nil {
 			return nil
 		}
 		return errors.Join(atomicfile.SyncDir(s.incidentDir(key)), atomicfile.SyncDir(s.incidentsDir()))
@@ -213,33 +221,46 @@ func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 	return all, nil
 }
 
-// storeBatch is a Batch of a store's files, with the tests' faults around it.
-type storeBatch struct {
-	st *Store
+// A Batch is several files of a store that become safe together, with the tests'
+// faults around them. It is not safe for concurrent use.
+type Batch struct {
+	St *Store
 	b  atomicfile.Batch
 }
 
-func (s *storeBatch) write(name string, contents []byte) error {
-	if s.st.write != nil {
-		return s.st.writeBytes(name, contents)
+// Write adds a file.
+func (b *Batch) Write(name string, contents []byte) error {
+	if b.St.WriteFile != nil {
+		return b.St.writeBytes(name, contents)
 	}
-	return s.st.do("write", name, func() error { return s.b.Write(name, contents) })
+	return b.St.do("write", name, func() error { return b.b.Write(name, contents) })
 }
 
-func (s *storeBatch) writeJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
+// WriteJSON adds a file that holds v.
+func (b *Batch) WriteJSON(name string, v any) error {
+	text, err := encode(name, v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+		return err
 	}
-	return s.write(name, append(b, '\n'))
+	return b.Write(name, text)
 }
 
-func (s *storeBatch) commit() error {
-	if s.b.Len() == 0 {
+// Len is how many files wait for Commit.
+func (b *Batch) Len() int { return b.b.Len() }
+
+// Cut drops what was added after the first n files.
+func (b *Batch) Cut(n int) { b.b.Cut(n) }
+
+// Drop drops what was added and not committed.
+func (b *Batch) Drop() { b.b.Drop() }
+
+// Commit makes the files safe on disk. After an error they are dropped.
+func (b *Batch) Commit() error {
+	if b.b.Len() == 0 {
 		return nil
 	}
-	if err := s.st.do("commit", s.st.Dir, s.b.Commit); err != nil {
-		s.b.Drop()
+	if err := b.St.do("commit", b.St.Dir, b.b.Commit); err != nil {
+		b.b.Drop()
 		return err
 	}
 	return nil

@@ -119,7 +119,7 @@ func TestWeekendsBacklog(t *testing.T) {
 				t.Fatal(fresh, err)
 			}
 		}
-		if len(fates(t, b.st)) > 0 && len(j.seen) == n {
+		if len(fates(t, b.st)) > 0 && len(j.index.seen) == n {
 			t.Error("all is entered before it is safe")
 		}
 		if err := j.Commit(0); err != nil {
@@ -175,7 +175,7 @@ func TestKindsAreStrangers(t *testing.T) {
 		t.Helper()
 		var got []string
 		for _, l := range []string{"partial", "trunk"} {
-			for _, in := range j.unsealed() {
+			for _, in := range j.table.Unsealed() {
 				if in.AlertKind == l {
 					got = append(got, fmt.Sprintf("%s %s %d %v %v", l, in.Asked.Length(), len(in.Members), in.Families, in.Only))
 				}

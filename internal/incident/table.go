@@ -3,71 +3,160 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"rtmtgrab/internal/evidence"
 )
 
-// errGrew says that an incident cannot be frozen: its window is another one by now.
-var errGrew = errors.New("the incident's window has grown")
+// ErrGrew says that an incident cannot be frozen: its window is another one by now.
+var ErrGrew = errors.New("the incident's window has grown")
 
-// errGone says that an incident is no more: it was merged into another one before
+// ErrGone says that an incident is no more: it was merged into another one before
 // any host was asked.
-var errGone = errors.New("the incident is part of another one")
+var ErrGone = errors.New("the incident is part of another one")
 
-// records holds unsealed incidents: on disk, and the same in memory. Every change
+// A Table holds unsealed incidents: on disk, and the same in memory. Every change
 // is on disk before it is in memory.
-type records struct {
-	st       *Store
-	mu       sync.Mutex
-	m        map[string]*Incident
-	onFreeze func(Incident) // under mu
+//
+// Its lock also guards what decides about alerts: no incident is started or frozen
+// between the judging of an alert and the writing down of it. Methods whose names
+// end in Locked are to be called with the lock held, all others without.
+type Table struct {
+	OnFreeze func(Incident) // told, under the lock, that nothing joins an incident any more; may be nil
+
+	st   *Store
+	mu   sync.Mutex
+	m    map[string]*Incident
+	wake chan struct{} // size 1
 }
 
-func (r *records) get(key string) (Incident, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	in := r.m[key]
-	if in == nil {
-		return Incident{}, errGone
+// NewTable makes a table of incidents that are on disk.
+func NewTable(st *Store, some ...Incident) *Table {
+	t := &Table{st: st, m: map[string]*Incident{}, wake: make(chan struct{}, 1)}
+	for _, in := range some {
+		t.PutLocked(in) // nobody else has it yet
 	}
-	return in.clone(), nil
+	return t
 }
 
-func (r *records) drop(key string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.m, key)
-}
+// Lock takes the table's lock.
+func (t *Table) Lock() { t.mu.Lock() }
 
-// update changes an incident.
-func (r *records) update(key string, change func(*Incident)) (Incident, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.change(key, change)
-}
+// Unlock gives it back.
+func (t *Table) Unlock() { t.mu.Unlock() }
 
-func (r *records) change(key string, change func(*Incident)) (Incident, error) {
-	in := r.m[key]
-	if in == nil {
-		return Incident{}, errGone
+// Wake makes who waits for Woken look again.
+func (t *Table) Wake() {
+	select {
+	case t.wake <- struct{}{}:
+	default: // it is going to look
 	}
-	next := in.clone()
+}
+
+// Woken is told when there may be something new in the table.
+func (t *Table) Woken() <-chan struct{} { return t.wake }
+
+// FindLocked is the incident of that key, nil if there is none. It is not to be
+// changed.
+func (t *Table) FindLocked(key string) *Incident { return t.m[key] }
+
+// OfSiteLocked are the incidents of a site, by key. They are not to be changed.
+func (t *Table) OfSiteLocked(site string) map[string]*Incident {
+	some := map[string]*Incident{}
+	for key, in := range t.m {
+		if in.Site == site {
+			some[key] = in
+		}
+	}
+	return some
+}
+
+// PutLocked takes in an incident that is on disk.
+func (t *Table) PutLocked(in Incident) {
+	next := in.Clone()
+	t.m[in.Key] = &next
+}
+
+// ClaimLocked makes a new incident, under its ID or a key like it that is free.
+func (t *Table) ClaimLocked(in Incident, now func() time.Time) (Incident, error) {
+	in.Key = in.ID
+	for n := 2; ; n++ {
+		err := t.st.create(in.Key)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) || n > 100 {
+			return in, fmt.Errorf("claim incident %s: %w", in.ID, err)
+		}
+		in.Key = fmt.Sprintf("%s-k%d", in.ID, n) // a crash left an empty folder, or an incident's ID has moved on
+	}
+
+	in.Created = now().UTC().Round(0)
+	if err := t.st.save(in); err != nil {
+		t.st.remove(t.st.incidentDir(in.Key)) // an empty folder is removed at the next start too
+		return in, err
+	}
+	t.m[in.Key] = &in
+	return in.Clone(), nil
+}
+
+// ChangeLocked changes an incident.
+func (t *Table) ChangeLocked(key string, change func(*Incident)) (Incident, error) {
+	in := t.m[key]
+	if in == nil {
+		return Incident{}, ErrGone
+	}
+	next := in.Clone()
 	change(&next)
-	if err := r.st.save(next); err != nil {
-		return in.clone(), err
+	if err := t.st.save(next); err != nil {
+		return in.Clone(), err
 	}
-	r.m[key] = &next
-	return next.clone(), nil
+	t.m[key] = &next
+	return next.Clone(), nil
 }
 
-// start says that hosts are about to be asked: from now on the incident never
+// DissolveLocked removes an incident, with all that is on disk of it.
+func (t *Table) DissolveLocked(key string) error {
+	if err := t.st.remove(t.st.incidentDir(key)); err != nil {
+		return err
+	}
+	delete(t.m, key)
+	return nil
+}
+
+// Get is the incident of that key, or ErrGone.
+func (t *Table) Get(key string) (Incident, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	in := t.m[key]
+	if in == nil {
+		return Incident{}, ErrGone
+	}
+	return in.Clone(), nil
+}
+
+// Drop forgets an incident; what is on disk stays.
+func (t *Table) Drop(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.m, key)
+}
+
+// Update changes an incident.
+func (t *Table) Update(key string, change func(*Incident)) (Incident, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ChangeLocked(key, change)
+}
+
+// Start says that hosts are about to be asked: from now on the incident never
 // shrinks and never merges with another.
-func (r *records) start(key string) (Incident, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.change(key, func(in *Incident) {
+func (t *Table) Start(key string) (Incident, error) {
+	return t.Update(key, func(in *Incident) {
 		if in.State == Waiting {
 			in.Opened = in.Asked
 		}
@@ -76,63 +165,73 @@ func (r *records) start(key string) (Incident, error) {
 	})
 }
 
-// freeze ends the joining, if the window is still w, and writes down the manifest
+// Freeze ends the joining, if the window is still w, and writes down the manifest
 // that build makes of the frozen incident: from now on a restart only seals.
-func (r *records) freeze(key string, w evidence.Window, build func(Incident) (evidence.Manifest, error)) (Incident, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	cur := r.m[key]
+func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evidence.Manifest, error)) (Incident, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	cur := t.m[key]
 	switch {
 	case cur == nil:
-		return Incident{}, errGone
-	case !cur.Frozen && !sameWindow(cur.Asked, w):
-		return Incident{}, errGrew
+		return Incident{}, ErrGone
+	case !cur.Frozen && !SameWindow(cur.Asked, w):
+		return Incident{}, ErrGrew
 	}
-	next := cur.clone()
+
+	next := cur.Clone()
 	next.Frozen, next.State = true, Sealing
 	m, err := build(next)
 	if err != nil {
 		return Incident{}, err
 	}
-	if err := r.st.writeJSON(r.st.manifestPath(key, next.Revision), m); err != nil {
+	if err := t.st.writeJSON(t.st.manifestPath(key, next.Revision), m); err != nil {
 		return Incident{}, fmt.Errorf("save manifest: %w", err)
 	}
-	next, err = r.change(key, func(in *Incident) {
+
+	next, err = t.ChangeLocked(key, func(in *Incident) {
 		in.Frozen, in.State, in.Coverage = true, Sealing, m.Coverage
 	})
-	if err == nil && r.onFreeze != nil {
-		r.onFreeze(next)
+	if err == nil && t.OnFreeze != nil {
+		t.OnFreeze(next)
 	}
 	return next, err
 }
 
-// unsealed are all incidents that want work, newest first.
-func (j *Journal) unsealed() []Incident {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// Unsealed are all incidents that want work, newest first.
+func (t *Table) Unsealed() []Incident {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var all []Incident
-	for _, in := range j.m {
+	for _, in := range t.m {
 		if in.State != Sealed {
-			all = append(all, in.clone())
+			all = append(all, in.Clone())
 		}
 	}
-	slices.SortFunc(all, newestFirst)
+	slices.SortFunc(all, NewestFirst)
 	return all
 }
 
-// reload takes up what another process may have made of a frozen incident, and
-// reports whether there is anything left to do.
-func (j *Journal) reload(key string) (todo bool, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	cur := j.m[key]
-	if cur == nil || cur.open() {
-		return cur != nil, nil // gone, or the journal's alone
+// NewestFirst compares incidents by the ends of their windows.
+func NewestFirst(a, b Incident) int {
+	if c := b.Asked.Until.Compare(a.Asked.Until); c != 0 {
+		return c
 	}
-	in, err := j.st.read(key)
+	return strings.Compare(b.ID, a.ID)
+}
+
+// Reload takes up what another process may have made of a frozen incident, and
+// reports whether there is anything left to do.
+func (t *Table) Reload(key string) (todo bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	cur := t.m[key]
+	if cur == nil || cur.Joinable() {
+		return cur != nil, nil // gone, or the table's alone
+	}
+	in, err := t.st.read(key)
 	if err != nil {
 		return false, err
 	}
-	j.m[key] = &in
+	t.m[key] = &in
 	return in.State != Sealed, nil
 }

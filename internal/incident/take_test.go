@@ -19,7 +19,7 @@ func TestTakeIsNothingWithoutCommit(t *testing.T) {
 	st := testStore(t, dir)
 	fault := errors.New("fault")
 	var failing bool
-	st.fault = func(op, _ string) error {
+	st.Fault = func(op, _ string) error {
 		if failing && op == "commit" {
 			return fault
 		}

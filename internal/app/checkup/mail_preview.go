@@ -168,7 +168,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 		return
 	}
 	r.Notes = append(r.Notes, wiring.PauseNotes(st, cfg, judged, now)...)
-	list, err := st.Preview(judged, p, now)
+	list, err := incident.PreviewAlert(st, judged, p, now)
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
 		for _, d := range judged.Sites {
