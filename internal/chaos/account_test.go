@@ -128,7 +128,7 @@ func (r *rig) members(st *incident.Store, a *accounts) map[string][]string {
 		a.incidents++
 		in, err := st.Load(l.Incident)
 		r.check(err)
-		man, err := st.Manifest(in)
+		man, err := incident.Manifest(st, in)
 		r.check(err)
 		if len(in.Revisions) != 1 {
 			r.t.Errorf("incident %s has %d revisions", in.ID, len(in.Revisions))

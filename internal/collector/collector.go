@@ -247,9 +247,9 @@ func (w *Collector) event(e incident.Event) {
 	case incident.EventFirstPass:
 		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
 	case incident.EventPass:
-		if e.Row != nil {
-			w.shallow.row(e.Row, w.window())
-			w.health.Hosts.Row(e.Row)
+		if e.Result != nil {
+			w.shallow.row(e.Result, w.window())
+			w.health.Hosts.Row(e.Result)
 		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))

@@ -50,7 +50,7 @@ func (w *Collector) serveRetry(rw http.ResponseWriter, r *http.Request) {
 			home = w.Store.Bundles()
 		}
 		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.Store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
-		if errors.Is(err, incident.ErrBusy) && w.Runner.Tends(in.Key) {
+		if errors.Is(err, incident.ErrBusy) && w.Runner.WorksOn(in.Key) {
 			in, err = w.follow(ctx, in, d)
 		}
 		if err != nil {
@@ -81,7 +81,7 @@ func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) 
 	d.say("grab watch is at work on %s: it tries again now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
-	for w.Runner.Nudge(in.Key); w.Runner.Tends(in.Key); {
+	for w.Runner.Nudge(in.Key); w.Runner.WorksOn(in.Key); {
 		select {
 		case err := <-ended:
 			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")

@@ -19,21 +19,26 @@ type Attempt struct {
 
 // A HostState is what is known of one host of an incident.
 type HostState struct {
-	Row      evidence.Host   `json:"row"`
-	Judged   evidence.Window `json:"judged"`          // the window that Row speaks of
+	Result   evidence.Host   `json:"row"`
+	Judged   evidence.Window `json:"judged"`          // the window that Result speaks of
 	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
 	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
 	Attempts []Attempt       `json:"attempts"`
 }
 
-// asked reports whether the host was tried at all.
-func (h HostState) asked() bool { return len(h.Attempts) > 0 }
+// Asked reports whether the host was tried at all.
+func (h HostState) Asked() bool { return len(h.Attempts) > 0 }
 
-func (s *Store) readRow(key, host string) (HostState, error) {
+// readHost reads what is known of a host, which is nothing before it was asked.
+func (s *Store) readHost(key, host string) (HostState, error) {
 	var h HostState
 	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return HostState{}, nil
 	}
 	return h, err
+}
+
+func (s *Store) saveHost(key, host string, h HostState) error {
+	return s.writeJSON(s.resultPath(key, host), h)
 }

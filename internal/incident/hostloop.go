@@ -23,7 +23,7 @@ type Pass struct {
 
 // A Puller takes the logs of one host for one incident into a folder of its own.
 //
-// Pass returns the host's whole row, whatever the error; or none at all, where it
+// Pass returns the host's whole result, whatever the error; or none at all, where it
 // cannot or its context was cancelled without a cause. It is repeatable
 // and incremental: an open handle and what was copied are kept between calls, and
 // what is on disk is taken up after a restart. It returns soon after its context
@@ -64,9 +64,9 @@ type hostRun struct {
 // incident comes to have, and ends when the run does.
 func (h *hostRun) loop(ctx context.Context) {
 	for ctx.Err() == nil {
-		w, gen, changed := h.run.current()
+		w, gen, changed := h.run.target.current()
 		if h.settle(ctx, w, changed) {
-			h.run.finished(gen)
+			h.run.target.finish(gen)
 			select {
 			case <-changed:
 			case <-ctx.Done():
@@ -82,8 +82,8 @@ func (h *hostRun) loop(ctx context.Context) {
 // context ended.
 func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan struct{}) bool {
 	u := h.run
-	due := w.Until.Add(u.settle)
-	deadline := later(u.began, w.Until).Add(u.patience)
+	due := w.Until.Add(u.terms.settle)
+	deadline := later(u.began, w.Until).Add(u.terms.patience)
 	fair := u.r.now() // from here on there is always a little time to reach the host
 	backoff := backoffFirst
 	for {
@@ -95,14 +95,14 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 		err := h.pass(ctx, w, later(deadline, later(fair, due).Add(reachLeast)))
 		now := u.r.now()
 		if h.bytes() > had { // patience bounds reaching a host, not copying
-			deadline = later(deadline, now.Add(u.patience))
+			deadline = later(deadline, now.Add(u.terms.patience))
 		}
 		var wait time.Duration
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case atomicfile.Full(err):
-			if !u.full(err) {
+			if !u.room.full(err) {
 				return false
 			}
 			wait, fair = roomEvery, now.Add(roomEvery)
@@ -116,13 +116,13 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 				return true
 			}
 		case !began.Before(due):
-			u.room()
+			u.room.back()
 			return true
 		default:
-			u.room()
+			u.room.back()
 			wait, fair, backoff = h.untilNext(due.Sub(now)), now, backoffFirst
 		}
-		if !u.r.rest(ctx, u.key, wait, changed) {
+		if !u.r.naps.rest(ctx, u.key, wait, changed) {
 			return false
 		}
 	}
@@ -135,7 +135,7 @@ func (h *hostRun) untilNext(due time.Duration) time.Duration {
 	h.run.mu.Lock()
 	defer h.run.mu.Unlock()
 	wait := due
-	for _, f := range h.state.Row.Files {
+	for _, f := range h.state.Result.Files {
 		if depth := time.Duration(f.DepthS) * time.Second; f.Overwritten != nil && depth < 2*due { // nil: it has not wrapped yet
 			wait = min(wait, max(depth/3, tailLeast))
 		}
@@ -147,7 +147,7 @@ func (h *hostRun) untilNext(due time.Duration) time.Duration {
 func (h *hostRun) bytes() (n int64) {
 	h.run.mu.Lock()
 	defer h.run.mu.Unlock()
-	for _, f := range h.state.Row.Files {
+	for _, f := range h.state.Result.Files {
 		n += f.Bytes
 	}
 	return n
@@ -166,19 +166,19 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 		u.markHeld(h, at)
 	}
 	h.copied = time.Time{}
-	row, err := h.call(pctx, Pass{Asked: w, Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
+	result, err := h.call(pctx, Pass{Asked: w, Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
 	if err != nil && context.Cause(pctx) == errPatience {
 		err = fmt.Errorf("%w: %w", errPatience, err)
 	}
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
-	u.record(ctx, h, w, row, err, began)
+	u.record(ctx, h, w, result, err, began)
 	return err
 }
 
 // call is Puller.Pass; a panic over what a host sent is that host's error alone.
-func (h *hostRun) call(ctx context.Context, p Pass) (row evidence.Host, err error) {
+func (h *hostRun) call(ctx context.Context, p Pass) (result evidence.Host, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			h.run.r.log().Error("panic while a host was asked", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
@@ -188,20 +188,20 @@ func (h *hostRun) call(ctx context.Context, p Pass) (row evidence.Host, err erro
 	if h.puller == nil {
 		p, err := h.run.newPuller(h.ref.Name)
 		if err != nil {
-			return row, err
+			return result, err
 		}
 		h.puller = p
 	}
 	return h.puller.Pass(ctx, p)
 }
 
-// stretch makes the row of a host that is not asked any more speak of a window
+// stretch makes the result of a host that is not asked any more speak of a window
 // that has grown since.
 func (h *hostRun) stretch(ctx context.Context, w evidence.Window) {
 	h.run.mu.Lock()
 	same := SameWindow(h.state.Judged, w)
 	if !same {
-		h.state.Row = stretched(h.state.Row, h.state.Judged, w)
+		h.state.Result = stretched(h.state.Result, h.state.Judged, w)
 		h.state.Judged, h.saved = w, false
 	}
 	h.run.mu.Unlock()

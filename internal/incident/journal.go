@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"time"
 
@@ -106,6 +107,8 @@ type planState struct {
 	Cutoff time.Time `json:"cutoff,omitzero"`
 }
 
+func planPath(st *Store) string { return filepath.Join(st.Dir, "plan.json") }
+
 // setPolicy changes the policy in force, and what is decided stays decided: a
 // shorter cooldown must not make incidents of yesterday's repeats.
 func (j *Journal) setPolicy(p Policy) error {
@@ -113,7 +116,7 @@ func (j *Journal) setPolicy(p Policy) error {
 	plan.Rules = nil
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
 	var was planState
-	err := atomicfile.ReadJSON(j.st.planPath(), &was)
+	err := atomicfile.ReadJSON(planPath(j.st), &was)
 	if err == nil && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.conf.policy = was.Cutoff, p
 		return nil
@@ -123,7 +126,7 @@ func (j *Journal) setPolicy(p Policy) error {
 		was.Cutoff = j.now().UTC()
 	}
 	was.Policy = plan
-	if err := j.st.writeJSON(j.st.planPath(), was); err != nil {
+	if err := j.st.writeJSON(planPath(j.st), was); err != nil {
 		return fmt.Errorf("save policy: %w", err)
 	}
 	j.cutoff, j.conf.policy = was.Cutoff, p

@@ -176,8 +176,8 @@ func TestLostWhileCopying(t *testing.T) {
 // Done that was said before the window grew is not taken for the new window's.
 func TestDoneOfAnEarlierWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := &run{r: &Runner{}, hosts: []*hostRun{{}}, pending: 1, changed: make(chan struct{}), done: make(chan struct{}, 1)}
-		u.finished(0)
+		u := &run{r: &Runner{}, hosts: []*hostRun{{}}, target: newTarget(evidence.Window{}, 1)}
+		u.target.finish(0)
 		u.grow(testPolicy().Window(time.Now()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -56,13 +56,13 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 	var parts []evidence.Coverage
 	asked := false
 	for _, ref := range in.Hosts {
-		h, err := s.readRow(in.Key, ref.Name)
+		h, err := s.readHost(in.Key, ref.Name)
 		if err != nil {
 			return "", err
 		}
-		if h.asked() {
+		if h.Asked() {
 			asked = true
-			parts = append(parts, h.Row.Coverage)
+			parts = append(parts, h.Result.Coverage)
 		} else {
 			parts = append(parts, evidence.Lost)
 		}
@@ -99,19 +99,19 @@ func (s *Store) Load(id string) (Incident, error) {
 	return *found, nil
 }
 
-// Rows are the states of an incident's hosts as saved, by host.
-func (s *Store) Rows(in Incident) (map[string]HostState, error) {
-	rows := map[string]HostState{}
+// HostStates are the states of an incident's hosts as saved, by host.
+func (s *Store) HostStates(in Incident) (map[string]HostState, error) {
+	states := map[string]HostState{}
 	for _, ref := range in.Hosts {
-		h, err := s.readRow(in.Key, ref.Name)
+		h, err := s.readHost(in.Key, ref.Name)
 		if err != nil {
-			return rows, err
+			return states, err
 		}
-		if h.asked() {
-			rows[ref.Name] = h
+		if h.Asked() {
+			states[ref.Name] = h
 		}
 	}
-	return rows, nil
+	return states, nil
 }
 
 // settled is how old a record is to be until it is not read again: a file system's

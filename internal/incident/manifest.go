@@ -13,55 +13,44 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// build is the manifest of a frozen incident.
-func (u *run) build(in Incident) (evidence.Manifest, error) {
-	now := u.r.now().UTC().Round(0)
-	m, err := u.r.Store.assemble(in, u.states(), u.r.addresses())
-	if err != nil {
-		return m, err
-	}
-	m.Timing.Sealed, m.Grab = now, u.r.Version
-	return m, u.r.Store.mayReplace(in, m)
-}
-
 // draft is the manifest of an incident as far as it has come.
-func (s *Store) draft(in Incident) (evidence.Manifest, error) {
+func draft(st *Store, in Incident) (evidence.Manifest, error) {
 	var states []HostState
 	for _, ref := range in.Hosts {
-		h, err := s.readRow(in.Key, ref.Name)
+		h, err := st.readHost(in.Key, ref.Name)
 		if err != nil {
 			return evidence.Manifest{}, err
 		}
 		states = append(states, h)
 	}
-	return s.assemble(in, states, nil)
+	return assemble(st, in, states, nil)
 }
 
 // assemble makes the manifest of what is known: states are the hosts' in the order
 // of in.Hosts, configured holds the addresses of all configured hosts.
-func (s *Store) assemble(in Incident, states []HostState, configured []string) (evidence.Manifest, error) {
+func assemble(st *Store, in Incident, states []HostState, configured []string) (evidence.Manifest, error) {
 	m := evidence.Manifest{
 		Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Reason: in.Reason, Case: in.Case,
 		PhonesNamed: in.Phones, Asked: in.Asked,
 	}
 	m.Timing.Claimed = in.Created
-	if err := s.addAlerts(&m, in); err != nil {
+	if err := addAlerts(st, &m, in); err != nil {
 		return m, err
 	}
 	var widen int64
 	for i, h := range states {
-		row := h.Row
+		result := h.Result
 		switch {
-		case !h.asked():
+		case !h.Asked():
 			ref := in.Hosts[i]
-			row = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
-			row = evidence.Lacking(row, in.Families, in.Asked, evidence.ReasonUnreachable)
+			result = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
+			result = evidence.Lacking(result, in.Families, in.Asked, evidence.ReasonUnreachable)
 		case !SameWindow(h.Judged, in.Asked):
-			row = stretched(row, h.Judged, in.Asked)
+			result = stretched(result, h.Judged, in.Asked)
 		}
-		row.Files = slices.Clone(row.Files)
-		m.Hosts = append(m.Hosts, row)
-		widen = max(widen, row.WidenedMS)
+		result.Files = slices.Clone(result.Files)
+		m.Hosts = append(m.Hosts, result)
+		widen = max(widen, result.WidenedMS)
 		m.Timing.Held, m.Timing.Copied = later(m.Timing.Held, h.Held), later(m.Timing.Copied, h.Copied)
 	}
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
@@ -74,15 +63,15 @@ func (s *Store) assemble(in Incident, states []HostState, configured []string) (
 }
 
 // addAlerts puts the members' alerts in, in alert order, and what follows from them.
-func (s *Store) addAlerts(m *evidence.Manifest, in Incident) error {
+func addAlerts(st *Store, m *evidence.Manifest, in Incident) error {
 	for i, mem := range in.Members {
-		rec, err := s.Alert(mem.Alert)
+		rec, err := st.Alert(mem.Alert)
 		if err != nil {
 			return fmt.Errorf("alert of incident %s: %w", in.ID, err)
 		}
 		a := rec.Alert
 		a.File = ""
-		if s.HasMail(a.ID) {
+		if st.HasMail(a.ID) {
 			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + ".eml"
 		}
 		m.Alerts = append(m.Alerts, a)
@@ -138,8 +127,8 @@ func incidentNotes(in Incident) []string {
 func hostNotes(states []HostState) []string {
 	var notes []string
 	for _, h := range states {
-		for _, n := range h.Row.Notes {
-			notes = append(notes, h.Row.Host+": "+n)
+		for _, n := range h.Result.Notes {
+			notes = append(notes, h.Result.Host+": "+n)
 		}
 		bad, first := 0, ""
 		for _, a := range h.Attempts {
@@ -150,14 +139,14 @@ func hostNotes(states []HostState) []string {
 			}
 		}
 		if bad > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Row.Host, bad, len(h.Attempts), first))
+			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
 		}
 	}
 	return notes
 }
 
 // unknownPeers names the peers that logs mention and no host configures.
-func unknownPeers(rows []evidence.Host, refs []HostRef, configured []string) []string {
+func unknownPeers(hosts []evidence.Host, refs []HostRef, configured []string) []string {
 	known := map[string]bool{}
 	for _, a := range configured {
 		known[bareAddress(a)] = true
@@ -165,14 +154,14 @@ func unknownPeers(rows []evidence.Host, refs []HostRef, configured []string) []s
 	for _, r := range refs {
 		known[bareAddress(r.Address)] = true
 	}
-	for _, r := range rows {
+	for _, r := range hosts {
 		known[bareAddress(r.Address)] = true
 		for _, a := range r.OwnAddresses {
 			known[bareAddress(a)] = true
 		}
 	}
 	by := map[string][]string{}
-	for _, r := range rows {
+	for _, r := range hosts {
 		for _, a := range r.PeersNamed {
 			if a = bareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
 				by[a] = append(by[a], r.Host)
@@ -180,8 +169,8 @@ func unknownPeers(rows []evidence.Host, refs []HostRef, configured []string) []s
 		}
 	}
 	var notes []string
-	for a, hosts := range by {
-		notes = append(notes, fmt.Sprintf("peer %s is named in the logs of %s and no host configures it: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(hosts, ", ")))
+	for a, names := range by {
+		notes = append(notes, fmt.Sprintf("peer %s is named in the logs of %s and no host configures it: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(names, ", ")))
 	}
 	slices.Sort(notes)
 	return notes
@@ -202,11 +191,11 @@ func bareAddress(a string) string {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// stretched says of a row that was judged against was that nothing was got of what
+// stretched says of a result that was judged against was that nothing was got of what
 // a wider window has more.
-func stretched(row evidence.Host, was, w evidence.Window) evidence.Host {
-	files := make([]evidence.File, len(row.Files))
-	copy(files, row.Files)
+func stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
+	files := make([]evidence.File, len(result.Files))
+	copy(files, result.Files)
 	for i := range files {
 		f := &files[i]
 		reason := evidence.ReasonUnreachable
@@ -217,9 +206,9 @@ func stretched(row evidence.Host, was, w evidence.Window) evidence.Host {
 		f.Missing = evidence.Merge(w, missing)
 		f.Coverage = evidence.Judge(w, f.Missing)
 	}
-	row.Files = files
-	row.Conclude()
-	return row
+	result.Files = files
+	result.Conclude()
+	return result
 }
 
 func later(a, b time.Time) time.Time {
@@ -231,13 +220,13 @@ func later(a, b time.Time) time.Time {
 
 // Manifest reads the manifest of the incident's newest sealed (or sealing)
 // revision, or drafts one of what was got so far.
-func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
+func Manifest(st *Store, in Incident) (evidence.Manifest, error) {
 	var m evidence.Manifest
 	if in.Frozen {
-		err := atomicfile.ReadJSON(s.manifestPath(in.Key, in.Revision), &m)
+		err := atomicfile.ReadJSON(st.manifestPath(in.Key, in.Revision), &m)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return m, err
 		}
 	}
-	return s.draft(in)
+	return draft(st, in)
 }

@@ -2,75 +2,87 @@ package incident
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
-// nudge wakes those of one incident that wait before they try again.
-type nudge struct {
-	wake    chan struct{} // closed by Nudge
+// naps knows which incidents are worked at, and wakes those who wait before they try
+// one again. The zero value is ready.
+type naps struct {
+	mu      sync.Mutex
+	some    map[string]*nap // by key, of incidents that wait
+	working map[string]bool // by key
+}
+
+// nap is the waiting of those of one incident.
+type nap struct {
+	wake    chan struct{} // closed by a nudge
 	waiters int
 }
 
-// Nudge makes the runner try an incident again at once if it waits to do so, or any
-// host of it. It reports whether Run works at the incident at all.
-func (r *Runner) Nudge(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n := r.nudges[key]; n != nil {
-		close(n.wake)
-		delete(r.nudges, key)
+// nudge ends the naps of an incident.
+func (n *naps) nudge(key string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if nap := n.some[key]; nap != nil {
+		close(nap.wake)
+		delete(n.some, key)
 	}
-	return r.tended[key]
 }
 
-// Tends reports whether Run works at the incident, or waits to try it again.
-func (r *Runner) Tends(key string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.tended[key]
+func (n *naps) worksOn(key string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.working[key]
 }
 
-// tending notes that Run works at the incident until done is called.
-func (r *Runner) tending(key string) (done func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.tended == nil {
-		r.tended = map[string]bool{}
+// work notes that somebody works at the incident until done is called.
+func (n *naps) work(key string) (done func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.working == nil {
+		n.working = map[string]bool{}
 	}
-	r.tended[key] = true
+	n.working[key] = true
 	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.tended, key)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.working, key)
 	}
 }
 
-// rest is sleep that a Nudge of the incident ends too, with true.
-func (r *Runner) rest(ctx context.Context, key string, d time.Duration, changed <-chan struct{}) bool {
-	r.mu.Lock()
-	if r.nudges == nil {
-		r.nudges = map[string]*nudge{}
+// join is the nap of an incident, which leave is to be called for.
+func (n *naps) join(key string) (shared *nap, leave func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.some == nil {
+		n.some = map[string]*nap{}
 	}
-	n := r.nudges[key]
-	if n == nil {
-		n = &nudge{wake: make(chan struct{})}
-		r.nudges[key] = n
+	shared = n.some[key]
+	if shared == nil {
+		shared = &nap{wake: make(chan struct{})}
+		n.some[key] = shared
 	}
-	n.waiters++
-	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if n.waiters--; n.waiters == 0 && r.nudges[key] == n {
-			delete(r.nudges, key)
+	shared.waiters++
+	return shared, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if shared.waiters--; shared.waiters == 0 && n.some[key] == shared {
+			delete(n.some, key)
 		}
-	}()
+	}
+}
+
+// rest is sleep that a nudge of the incident ends too, with true.
+func (n *naps) rest(ctx context.Context, key string, d time.Duration, changed <-chan struct{}) bool {
+	shared, leave := n.join(key)
+	defer leave()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
-	case <-n.wake:
+	case <-shared.wake:
 		return true
 	case <-changed:
 		return false

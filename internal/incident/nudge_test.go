@@ -27,13 +27,13 @@ func TestNudgeFailed(t *testing.T) {
 			t.Fatalf("%+v after %d", l, b.seals)
 		}
 		key := b.list()[0].Incident
-		if !b.r.Tends(key) || b.r.Tends("other") || b.r.Nudge("other") || !b.r.Nudge(key) {
+		if !b.r.WorksOn(key) || b.r.WorksOn("other") || b.r.Nudge("other") || !b.r.Nudge(key) {
 			t.Error("it does not know what it works at")
 		}
 		synctest.Wait()
 		b.sealedOnly()
-		if b.r.Nudge(key) || len(b.r.nudges) != 0 || len(b.r.tended) != 0 {
-			t.Errorf("%v %v", b.r.nudges, b.r.tended)
+		if b.r.Nudge(key) || len(b.r.naps.some) != 0 || len(b.r.naps.working) != 0 {
+			t.Errorf("%v %v", b.r.naps.some, b.r.naps.working)
 		}
 		stop()
 	})
@@ -68,7 +68,7 @@ func TestBy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := b.st.Manifest(in)
+		m, err := Manifest(b.st, in)
 		if err != nil || m.Reason != "by hand" || !strings.Contains(strings.Join(m.Notes, "\n"), "asked for by alice (uid 1000)") {
 			t.Errorf("%+v %v", m, err)
 		}

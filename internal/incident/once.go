@@ -81,10 +81,10 @@ func (r *Runner) alone(ctx context.Context, in Incident, patience time.Duration,
 		patience = DefaultNowPatience
 	}
 	table := NewTable(r.Store, in)
-	u := &run{r: r, table: table, key: in.Key, settle: r.Policy().Settle, patience: patience, stop: stop}
+	u := r.newRun(table, in.Key, terms{settle: r.Policy().Settle, patience: patience, stop: stop})
 	err := u.work(ctx)
 	if less := errors.Is(err, ErrLess); less {
-		err = errors.Join(err, r.concluded(u, err))
+		err = errors.Join(err, u.concluded(err))
 	} else if err != nil && ctx.Err() == nil {
 		u.fail(err)
 	}

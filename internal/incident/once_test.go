@@ -37,7 +37,7 @@ func TestOnce(t *testing.T) {
 		if !regexp.MustCompile(`^20000101T000000Z-hq-[0-9a-f]{6}$`).MatchString(in.ID) || in.Bundle != filepath.Join(q.Out, in.ID+".zip") || in.Coverage != evidence.Complete {
 			t.Errorf("%+v", in)
 		}
-		m, err := b.st.Manifest(in)
+		m, err := Manifest(b.st, in)
 		if err != nil || m.Reason != "by hand" || m.Case != "42" || len(m.PhonesNamed) != 1 || m.Timing.Claimed.IsZero() || !m.Timing.Alert.IsZero() {
 			t.Errorf("%+v, %v", m, err)
 		}
@@ -179,7 +179,7 @@ func TestRetryMakesALaterRevision(t *testing.T) {
 		if len(b.bundles()) != 2 || len(in.Revisions) != 2 || in.Revisions[0].Bundle != first {
 			t.Errorf("bundles %v, revisions %+v", b.bundles(), in.Revisions)
 		}
-		m, err := b.st.Manifest(in)
+		m, err := Manifest(b.st, in)
 		if err != nil || !hasNote(m.Notes, "revision 1, sealed") {
 			t.Errorf("notes %v, %v", m.Notes, err)
 		}

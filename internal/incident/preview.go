@@ -27,7 +27,7 @@ func PreviewAlert(st *Store, rec AlertRecord, policy Policy, now time.Time) ([]P
 	dry := &Store{Dir: st.Dir, WriteFile: func(string, []byte) error { return nil }}
 	j := newJournal(dry, config{nil, policy}, nil, func() time.Time { return now })
 	var was planState
-	if err := atomicfile.ReadJSON(st.planPath(), &was); err == nil {
+	if err := atomicfile.ReadJSON(planPath(st), &was); err == nil {
 		j.cutoff = was.Cutoff
 	}
 	if err := j.readAlerts(); err != nil && !errors.Is(err, fs.ErrNotExist) { // no store yet: an empty one

@@ -17,24 +17,42 @@ import (
 const maxAttempts = 200
 
 // record takes up what came of a pass, and saves it.
-func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, row evidence.Host, err error, began time.Time) {
-	if row.Host == "" {
-		row = u.lacking(h, w)
+func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, result evidence.Host, err error, began time.Time) {
+	if result.Host == "" {
+		result = u.lacking(h, w)
 	}
-	row.Host, row.Role = h.ref.Name, h.ref.Role
-	if row.Address == "" {
-		row.Address = h.ref.Address
-	}
-	if err != nil {
-		row.Error = evidence.Printable(errorText(row.Error, err), 500)
-	}
+	result = named(result, h.ref, err)
 	a := Attempt{Began: began.UTC().Round(0), Ended: u.r.now().UTC().Round(0), What: "pass"}
 	if err != nil {
-		a.Error = row.Error
+		a.Error = result.Error
 	}
+	all := u.addAttempt(h, w, result, a, err)
+	u.save(ctx, h)
+	u.report(ctx, h, result, err)
+	if all {
+		u.firstPass()
+	}
+}
+
+// named is a result with what the configuration says of the host, and the error.
+func named(result evidence.Host, ref HostRef, err error) evidence.Host {
+	result.Host, result.Role = ref.Name, ref.Role
+	if result.Address == "" {
+		result.Address = ref.Address
+	}
+	if err != nil {
+		result.Error = evidence.Printable(errorText(result.Error, err), 500)
+	}
+	return result
+}
+
+// addAttempt puts a pass into the host's state, and reports whether every host was
+// asked now.
+func (u *run) addAttempt(h *hostRun, w evidence.Window, result evidence.Host, a Attempt, err error) (all bool) {
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	s := &h.state
-	s.Row, s.Judged, h.saved = row, w, false
+	s.Result, s.Judged, h.saved = result, w, false
 	s.Attempts = append(slices.Clone(s.Attempts), a)
 	if n := len(s.Attempts); n > maxAttempts {
 		s.Attempts = slices.Delete(s.Attempts, 1, n-maxAttempts+1)
@@ -46,35 +64,29 @@ func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, row evi
 		}
 	}
 	h.tried = true
-	all := !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
-	u.mu.Unlock()
-	u.save(ctx, h)
-	u.report(ctx, h, row, err)
-	if all {
-		u.firstPass()
-	}
+	return !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
 }
 
-// lacking is the row of a host from which nothing came, not even a row: what an
+// lacking is the result of a host from which nothing came, not even a result: what an
 // earlier pass got stays.
 func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if h.state.Row.Host != "" {
-		return stretched(h.state.Row, h.state.Judged, w)
+	if h.state.Result.Host != "" {
+		return stretched(h.state.Result, h.state.Judged, w)
 	}
-	row := evidence.Host{Host: h.ref.Name, Role: h.ref.Role, Address: h.ref.Address, ClockFrom: "none"}
-	return evidence.Lacking(row, u.families, w, evidence.ReasonUnreachable)
+	none := evidence.Host{Host: h.ref.Name, Role: h.ref.Role, Address: h.ref.Address, ClockFrom: "none"}
+	return evidence.Lacking(none, u.families, w, evidence.ReasonUnreachable)
 }
 
-func (u *run) report(ctx context.Context, h *hostRun, row evidence.Host, err error) {
-	u.tell(Event{What: EventPass, Host: h.ref.Name, Row: &row, Coverage: row.Coverage, Err: err})
+func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error) {
+	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err})
 	if err != nil && ctx.Err() == nil {
-		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", row.Coverage, "final", permanent(err), "err", row.Error)
+		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
 	}
 }
 
-// errorText is the row's own words if it has some, for they say more than the error.
+// errorText is the result's own words if it has some, for they say more than the error.
 func errorText(own string, err error) string {
 	for _, e := range []error{errStopped, errPatience} {
 		if errors.Is(err, e) {
@@ -114,7 +126,7 @@ func (u *run) write(ctx context.Context, h *hostRun) error {
 	if saved {
 		return nil
 	}
-	if err := u.retryFull(ctx, func() error { return u.r.Store.writeJSON(u.r.Store.resultPath(u.key, h.ref.Name), state) }); err != nil {
+	if err := u.room.retry(ctx, func() error { return u.r.Store.saveHost(u.key, h.ref.Name, state) }); err != nil {
 		return err
 	}
 	u.mu.Lock()
@@ -129,12 +141,12 @@ func (u *run) firstPass() {
 		u.mu.Lock()
 		var parts []evidence.Coverage
 		for _, h := range u.hosts {
-			parts = append(parts, h.state.Row.Coverage)
+			parts = append(parts, h.state.Result.Coverage)
 		}
 		u.mu.Unlock()
 		u.tell(Event{What: EventFirstPass, Coverage: evidence.Sum(parts...)})
-		if u.first != nil {
-			u.first()
+		if u.terms.first != nil {
+			u.terms.first()
 		}
 	})
 }

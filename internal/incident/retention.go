@@ -22,23 +22,23 @@ type Removed struct {
 	Why      string            `json:"why"`
 }
 
-// keep does the hourly cleaning, whose errors are only logged: the next one tries
+// cleanUp does the hourly cleaning, whose errors are only logged: the next one tries
 // again.
-func (r *Runner) keep(j *Journal) {
+func (r *Runner) cleanUp(t Triage) {
 	now := r.now().UTC().Round(0)
-	if err := r.Keep(now, r.Policy().Keep); err != nil {
+	if err := r.RemoveOlder(now, r.Policy().Keep); err != nil {
 		r.log().Error("old bundles cannot be removed", "err", err)
 	}
-	if err := j.Prune(now); err != nil {
+	if err := t.Prune(now); err != nil {
 		r.log().Error("old alerts cannot be removed", "err", err)
 	}
 }
 
-// Keep removes incidents whose newest revision was sealed more than age ago (zero:
+// RemoveOlder removes incidents whose newest revision was sealed more than age ago (zero:
 // none): bundles in the store, kept slices, the incident's folder. Each is written
 // to removed.jsonl first, and logged. What is not sealed, or worked at, stays; so
 // do bundles outside the store, which belong to whoever asked for them.
-func (r *Runner) Keep(now time.Time, age time.Duration) error {
+func (r *Runner) RemoveOlder(now time.Time, age time.Duration) error {
 	if age <= 0 {
 		return nil
 	}
@@ -48,7 +48,7 @@ func (r *Runner) Keep(now time.Time, age time.Duration) error {
 	}
 	var errs []error
 	for _, k := range keys {
-		if in, err := r.Store.read(k); err != nil || !in.older(now, age) {
+		if in, err := r.Store.read(k); err != nil || !older(in, now, age) {
 			continue // unreadable ones are said by the journal
 		}
 		errs = append(errs, r.removeOld(k, now, age))
@@ -56,7 +56,7 @@ func (r *Runner) Keep(now time.Time, age time.Duration) error {
 	return errors.Join(errs...)
 }
 
-func (in Incident) older(now time.Time, age time.Duration) bool {
+func older(in Incident, now time.Time, age time.Duration) bool {
 	n := len(in.Revisions)
 	return in.State == Sealed && n > 0 && now.Sub(in.Revisions[n-1].Sealed) > age
 }
@@ -72,19 +72,19 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 	release := func() { lock.Release() }
 	defer func() { release() }()
 	in, err := r.Store.read(key)
-	if err != nil || !in.older(now, age) {
+	if err != nil || !older(in, now, age) {
 		return err
 	}
 	rm := Removed{Time: now, Incident: in.ID, Site: in.Site, Coverage: in.Coverage, Sealed: in.Revisions[len(in.Revisions)-1].Sealed, Bundles: []string{}, Why: "older than keep.age " + age.String()}
 	for _, rev := range in.Revisions {
 		fi, err := os.Stat(rev.Bundle)
-		if err != nil || !r.Store.owns(rev.Bundle) {
+		if err != nil || !owns(r.Store, rev.Bundle) {
 			continue // gone, or not ours
 		}
 		rm.Bundles = append(rm.Bundles, rev.Bundle)
 		rm.Bytes += fi.Size()
 	}
-	if err := r.Store.appendJSONL(r.Store.removedPath(), rm); err != nil {
+	if err := r.Store.appendJSONL(filepath.Join(r.Store.Dir, "removed.jsonl"), rm); err != nil {
 		return fmt.Errorf("write down the removal of %s: %w", in.ID, err)
 	}
 	for _, b := range rm.Bundles {
@@ -102,9 +102,9 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 }
 
 // owns reports whether the bundle lies in the store.
-func (s *Store) owns(bundle string) bool {
+func owns(st *Store, bundle string) bool {
 	a, errA := filepath.Abs(filepath.Dir(bundle))
-	b, errB := filepath.Abs(s.Bundles())
+	b, errB := filepath.Abs(st.Bundles())
 	return errA == nil && errB == nil && a == b
 }
 
@@ -126,7 +126,7 @@ func (r *Runner) tidy() {
 			continue // somebody works at it
 		}
 		if now, err := r.Store.read(in.Key); err == nil {
-			if err := r.Store.dropSlices(now); err != nil {
+			if err := dropSlices(r.Store, now); err != nil {
 				r.log().Warn("slices stay for now", "incident", in.ID, "err", err)
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -16,31 +15,34 @@ import (
 type run struct {
 	r        *Runner
 	table    *Table
+	terms    terms
 	key      string
 	id, site string // as they were at the start
+
+	began    time.Time
+	families []string
+	inc      Incident // of the goroutine in work alone
+	hosts    []*hostRun
+	room     *room
+	target   *target       // from the first pass on
+	quiet    chan struct{} // closed when every host is done and the incident frozen
+	once     sync.Once     // firstPass
+	mu       sync.Mutex    // the hosts' states
+}
+
+// terms say how patient a run is.
+type terms struct {
 	settle   time.Duration
 	patience time.Duration
 	waitRoom bool            // watch waits for room on the disk, now gives up
 	stop     <-chan struct{} // closed: stop asking and seal what there is; nil: never
 	first    func()          // called once, when every host was asked once; may be nil
+}
 
-	families []string
-	once     sync.Once // firstPass
-
-	began time.Time
-	inc   Incident // of the goroutine in work alone
-	hosts []*hostRun
-	quiet chan struct{} // closed when every host is done and the incident frozen
-
-	mu      sync.Mutex
-	window  evidence.Window
-	gen     int           // counts windows
-	pending int           // hosts that are not done with this one
-	changed chan struct{} // closed when the window changes
-	done    chan struct{} // size 1: pending came to 0
-	fatal   error         // no use in going on
-	cancel  context.CancelCauseFunc
-	noRoom  bool
+func (r *Runner) newRun(table *Table, key string, t terms) *run {
+	u := &run{r: r, table: table, key: key, terms: t}
+	u.room = &room{wait: t.waitRoom, say: u.sayRoom}
+	return u
 }
 
 var errStopped = errors.New("stopped by hand before the end")
@@ -58,7 +60,7 @@ func (u *run) work(ctx context.Context) error {
 			return fmt.Errorf("host: %w", err)
 		}
 		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true}
-		if h.state, err = u.r.Store.readRow(u.key, ref.Name); err != nil {
+		if h.state, err = u.r.Store.readHost(u.key, ref.Name); err != nil {
 			return fmt.Errorf("take up host %s: %w", ref.Name, err)
 		}
 		u.hosts = append(u.hosts, h)
@@ -82,18 +84,17 @@ func (u *run) manifestWritten() bool {
 
 // pull asks all hosts in parallel until all are done and the incident is frozen.
 func (u *run) pull(ctx context.Context) error {
-	if err := u.retryFull(ctx, func() (err error) {
+	if err := u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Start(u.key)
 		return err
 	}); err != nil {
 		return err
 	}
-	u.window, u.pending = u.inc.Asked, len(u.hosts)
-	u.changed, u.done, u.quiet = make(chan struct{}), make(chan struct{}, 1), make(chan struct{})
-	u.tell(Event{What: EventStarted, Window: u.window})
+	u.target, u.quiet = newTarget(u.inc.Asked, len(u.hosts)), make(chan struct{})
+	u.tell(Event{What: EventStarted, Window: u.inc.Asked})
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	u.cancel = cancel
+	u.room.onGiveUp(cancel)
 	u.r.register(u)
 	defer u.r.unregister(u)
 	u.rewind()
@@ -103,15 +104,19 @@ func (u *run) pull(ctx context.Context) error {
 		wg.Go(func() { h.loop(work) })
 	}
 	err := u.freezeWhenDone(work)
+	if errors.Is(err, errStopped) {
+		cancel(errStopped) // the hosts are to say so
+	}
 	close(u.quiet)
 	cancel(nil)
 	wg.Wait()
 	u.firstPass()
+
 	switch {
 	case err == nil:
 		return nil
-	case u.failed() != nil:
-		return u.failed()
+	case u.room.failed() != nil:
+		return u.room.failed()
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errStopped): // what there is
@@ -129,7 +134,7 @@ func (u *run) rewind() {
 		u.grow(in.Asked)
 	}
 	if len(u.hosts) == 0 {
-		u.done <- struct{}{}
+		u.target.sayDone()
 	}
 }
 
@@ -137,17 +142,14 @@ func (u *run) rewind() {
 func (u *run) freezeWhenDone(work context.Context) error {
 	for {
 		select {
-		case <-u.done:
-		case <-u.stop:
-			u.cancel(errStopped)
+		case <-u.target.done:
+		case <-u.terms.stop:
 			return errStopped
 		case <-work.Done():
 			return context.Cause(work)
 		}
-		u.mu.Lock()
-		w, pending := u.window, u.pending
-		u.mu.Unlock()
-		if pending > 0 { // the window grew after done was said
+		w, ok := u.target.reached()
+		if !ok { // the window grew after done was said
 			continue
 		}
 		err := u.freeze(work, w)
@@ -166,7 +168,7 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 			return fmt.Errorf("save host %s: %w", h.ref.Name, err)
 		}
 	}
-	return u.retryFull(ctx, func() error {
+	return u.room.retry(ctx, func() error {
 		inc, err := u.table.Freeze(u.key, w, u.build)
 		if err == nil {
 			u.inc = inc
@@ -175,98 +177,21 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 	})
 }
 
-// current is the window, its number, and the channel that tells of the next.
-func (u *run) current() (evidence.Window, int, <-chan struct{}) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.window, u.gen, u.changed
-}
-
-// grow puts a wider window in force and wakes the hosts.
+// grow puts a wider window in force.
 func (u *run) grow(w evidence.Window) {
-	u.mu.Lock()
-	same := SameWindow(u.window, w)
-	if !same {
-		u.window = w
-		u.gen++
-		u.pending = len(u.hosts)
-		close(u.changed)
-		u.changed = make(chan struct{})
-	}
-	u.mu.Unlock()
-	if !same {
+	if u.target.grow(w) {
 		u.tell(Event{What: EventGrown, Window: w})
 	}
 }
 
-// finished notes that a host is done with the gen'th window.
-func (u *run) finished(gen int) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if gen != u.gen {
+// sayRoom says that there is no room on the disk, or some again.
+func (u *run) sayRoom(none bool, err error) {
+	if !none {
+		u.r.log().Info("there is room on the disk again", "incident", u.id)
 		return
 	}
-	u.pending--
-	if u.pending == 0 {
-		select {
-		case u.done <- struct{}{}:
-		default: // it is said already, of an earlier window: freeze will notice
-		}
-	}
-}
-
-// retryFull does something again as long as the disk is full, if the run waits for
-// room.
-func (u *run) retryFull(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if !atomicfile.Full(err) {
-			u.room()
-			return err
-		}
-		if !u.full(err) {
-			return err
-		}
-		if !sleep(ctx, roomEvery, nil) {
-			return errors.Join(context.Cause(ctx), err)
-		}
-	}
-}
-
-// full says once that there is no room, and whether to wait for it.
-func (u *run) full(err error) bool {
-	u.mu.Lock()
-	said := u.noRoom
-	u.noRoom = true
-	if !u.waitRoom && u.fatal == nil {
-		u.fatal = err
-		if u.cancel != nil {
-			u.cancel(err)
-		}
-	}
-	u.mu.Unlock()
-	if !said {
-		u.r.log().Warn("no room on the disk", "incident", u.id, "waiting", u.waitRoom, "err", err)
-		u.tell(Event{What: EventFull, Err: err})
-	}
-	return u.waitRoom
-}
-
-// room says once that there is room again.
-func (u *run) room() {
-	u.mu.Lock()
-	said := u.noRoom
-	u.noRoom = false
-	u.mu.Unlock()
-	if said {
-		u.r.log().Info("there is room on the disk again", "incident", u.id)
-	}
-}
-
-func (u *run) failed() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.fatal
+	u.r.log().Warn("no room on the disk", "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
+	u.tell(Event{What: EventFull, Err: err})
 }
 
 func (u *run) tell(e Event) {
@@ -278,4 +203,27 @@ func (u *run) tell(e Event) {
 		e.Incident = u.id
 	}
 	u.r.Events(e)
+}
+
+// concluded puts an incident back to the revision that it has if a retry of it
+// would have held less.
+func (u *run) concluded(err error) error {
+	if !errors.Is(err, ErrLess) {
+		return err
+	}
+	u.r.log().Warn("the retry is given up", "incident", u.id, "err", err)
+	_, err = u.table.Update(u.key, func(in *Incident) {
+		last := in.Revisions[len(in.Revisions)-1]
+		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = Sealed, last.Revision, last.Coverage, last.Bundle, ""
+	})
+	return err
+}
+
+// fail writes down that nobody works at the incident, and why.
+func (u *run) fail(err error) {
+	u.r.log().Error("incident failed", "incident", u.id, "err", err)
+	if _, err2 := u.table.Update(u.key, func(in *Incident) { in.State, in.Error = Failed, err.Error() }); err2 != nil {
+		u.r.log().Error("incident's failure cannot be saved", "incident", u.id, "err", err2)
+	}
+	u.tell(Event{What: EventFailed, Err: err})
 }

@@ -2,7 +2,6 @@ package incident
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -35,94 +34,93 @@ type Runner struct {
 	mu    sync.Mutex
 	runs  map[string]*run // that ask hosts, by key
 	seals chan struct{}
+	naps  naps
+}
 
-	nudges map[string]*nudge // by key, of incidents that wait
-	tended map[string]bool   // by key, that Run works at
+// Triage decides about alerts, and so which incidents there are.
+type Triage interface {
+	// Table has the incidents.
+	Table() *Table
+	// Decide decides about what is undecided.
+	Decide(now time.Time) ([]Incident, error)
+	// Undecided reports whether Decide is to be called again some time, Overdue whether
+	// it is to be called by now.
+	Undecided() bool
+	Overdue() bool
+	// Prune forgets what is old.
+	Prune(now time.Time) error
 }
 
 const (
-	keepEvery  = time.Hour
+	cleanEvery = time.Hour
 	againFirst = 15 * time.Second // before a failed incident is tried again
 	againMax   = 10 * time.Minute
 	decideWait = 5 * time.Second // before Decide is called again after an error
 )
 
-// Run works at every unsealed incident of the journal, newest first, until ctx
+// Run works at every unsealed incident of the triage, newest first, until ctx
 // ends; then it returns nil, with all that is unfinished kept on disk for the next
 // start. Nothing that goes wrong with an incident ends it.
-func (r *Runner) Run(ctx context.Context, j *Journal) error {
+func (r *Runner) Run(ctx context.Context, t Triage) error {
 	r.tidy()
-	r.decide(j)
+	r.decide(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	s := &schedule{r: r, j: j, active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
-	keep := time.NewTicker(keepEvery)
-	defer keep.Stop()
-	r.keep(j)
+	s := &schedule{r: r, table: t.Table(), active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
+	clean := time.NewTicker(cleanEvery)
+	defer clean.Stop()
+	r.cleanUp(t)
 	retry := time.NewTimer(decideWait)
 	defer retry.Stop()
 	for {
 		s.dispatch(ctx)
-		r.growAll(j)
+		r.growAll(s.table)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-j.table.Woken():
+		case <-s.table.Woken():
 		case <-s.freed:
-		case <-keep.C:
-			r.keep(j)
+		case <-clean.C:
+			r.cleanUp(t)
 		case <-retry.C:
-			if j.Overdue() {
-				r.decide(j)
+			if t.Overdue() {
+				r.decide(t)
 			}
 		}
-		if j.Undecided() {
+		if t.Undecided() {
 			retry.Reset(decideWait)
 		}
 	}
 }
 
-// concluded puts an incident back to the revision that it has if a retry of it
-// would have held less.
-func (r *Runner) concluded(u *run, err error) error {
-	if !errors.Is(err, ErrLess) {
-		return err
-	}
-	r.log().Warn("the retry is given up", "incident", u.id, "err", err)
-	_, err = u.table.Update(u.key, func(in *Incident) {
-		last := in.Revisions[len(in.Revisions)-1]
-		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = Sealed, last.Revision, last.Coverage, last.Bundle, ""
-	})
-	return err
+// Nudge makes the runner try an incident again at once if it waits to do so, or any
+// host of it. It reports whether Run works at the incident at all.
+func (r *Runner) Nudge(key string) bool {
+	r.naps.nudge(key)
+	return r.naps.worksOn(key)
 }
 
-// fail writes down that nobody works at the incident, and why.
-func (u *run) fail(err error) {
-	u.r.log().Error("incident failed", "incident", u.id, "err", err)
-	if _, err2 := u.table.Update(u.key, func(in *Incident) { in.State, in.Error = Failed, err.Error() }); err2 != nil {
-		u.r.log().Error("incident's failure cannot be saved", "incident", u.id, "err", err2)
-	}
-	u.tell(Event{What: EventFailed, Err: err})
-}
+// WorksOn reports whether Run works at the incident, or waits to try it again.
+func (r *Runner) WorksOn(key string) bool { return r.naps.worksOn(key) }
 
-func (r *Runner) decide(j *Journal) {
-	if _, err := j.Decide(r.now()); err != nil {
+func (r *Runner) decide(t Triage) {
+	if _, err := t.Decide(r.now()); err != nil {
 		r.log().Error("alerts cannot be decided yet", "err", err)
 	}
 }
 
 // growAll tells the runs how far their windows reach by now.
-func (r *Runner) growAll(j *Journal) {
+func (r *Runner) growAll(table *Table) {
 	r.mu.Lock()
 	var runs []*run
 	for _, u := range r.runs {
-		if u.table == j.table {
+		if u.table == table {
 			runs = append(runs, u)
 		}
 	}
 	r.mu.Unlock()
 	for _, u := range runs {
-		if in, err := j.table.Get(u.key); err == nil {
+		if in, err := table.Get(u.key); err == nil {
 			u.grow(in.Asked)
 		}
 	}

@@ -28,7 +28,7 @@ func TestTwoPasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := b.st.Manifest(open); err != nil || len(m.Hosts) != 2 || m.Hosts[0].Files[0].Bytes == 0 {
+		if m, err := Manifest(b.st, open); err != nil || len(m.Hosts) != 2 || m.Hosts[0].Files[0].Bytes == 0 {
 			t.Errorf("after the first pass show has %+v, %v", m, err)
 		}
 		time.Sleep(5 * time.Minute)
@@ -95,7 +95,7 @@ func TestRetryWithBackoffUntilPatience(t *testing.T) {
 		if _, err := os.Stat(b.st.slicesDir(in.Key)); err != nil {
 			t.Errorf("slices of a partial incident are gone: %v", err)
 		}
-		rows, err := b.st.Rows(in)
+		rows, err := b.st.HostStates(in)
 		if err != nil || len(rows["expe01"].Attempts) != len(c) {
 			t.Errorf("%d attempts are kept of %d, %v", len(rows["expe01"].Attempts), len(c), err)
 		}

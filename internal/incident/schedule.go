@@ -9,9 +9,9 @@ import (
 // schedule starts incidents. At most Parallel are in their first pass; the others
 // only wait for their windows to end, and must not keep a new one from its hosts.
 type schedule struct {
-	r  *Runner
-	j  *Journal
-	wg *sync.WaitGroup
+	r     *Runner
+	table *Table
+	wg    *sync.WaitGroup
 
 	mu     sync.Mutex
 	active map[string]bool // key -> still in its first pass
@@ -26,7 +26,7 @@ func (s *schedule) dispatch(ctx context.Context) {
 		}
 		s.wg.Go(func() {
 			defer s.set(key, false, true)
-			s.r.tend(ctx, s.j, key, func() { s.set(key, false, false) })
+			s.r.workAt(ctx, s.table, key, func() { s.set(key, false, false) })
 		})
 	}
 }
@@ -44,7 +44,7 @@ func (s *schedule) next() string {
 	if busy >= s.r.parallel() {
 		return ""
 	}
-	for _, in := range s.j.table.Unsealed() {
+	for _, in := range s.table.Unsealed() {
 		if _, ok := s.active[in.Key]; !ok {
 			s.active[in.Key] = true
 			return in.Key
@@ -66,12 +66,12 @@ func (s *schedule) set(key string, first, gone bool) {
 	}
 }
 
-// tend works at one incident until it is sealed, gone, somebody else's, or ctx
+// workAt works at one incident until it is sealed, gone, somebody else's, or ctx
 // ends.
-func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func()) {
+func (r *Runner) workAt(ctx context.Context, table *Table, key string, first func()) {
 	lock, err := r.Store.lockIncident(key)
 	if err != nil {
-		if _, gone := j.table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
+		if _, gone := table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
 			r.log().Warn("incident is left alone for now", "key", key, "err", err)
 			first()
 			sleep(ctx, againFirst, nil)
@@ -79,20 +79,20 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 		return
 	}
 	defer lock.Release()
-	defer r.tending(key)()
-	if todo, err := j.table.Reload(key); err != nil || !todo {
+	defer r.naps.work(key)()
+	if todo, err := table.Reload(key); err != nil || !todo {
 		if err != nil {
 			r.log().Error("incident cannot be taken up", "key", key, "err", err)
 		}
-		j.table.Drop(key)
+		table.Drop(key)
 		return
 	}
 	for wait := againFirst; ; wait = min(2*wait, againMax) {
 		p := r.Policy()
-		u := &run{r: r, table: j.table, key: key, settle: p.Settle, patience: p.Patience, waitRoom: true, first: first}
+		u := r.newRun(table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true, first: first})
 		err := u.work(ctx)
-		if err = r.concluded(u, err); err == nil || errors.Is(err, ErrGone) {
-			j.table.Drop(key)
+		if err = u.concluded(err); err == nil || errors.Is(err, ErrGone) {
+			table.Drop(key)
 			return
 		}
 		if ctx.Err() != nil {
@@ -100,7 +100,7 @@ func (r *Runner) tend(ctx context.Context, j *Journal, key string, first func())
 		}
 		u.fail(err)
 		first()
-		if !r.rest(ctx, key, wait, nil) {
+		if !r.naps.rest(ctx, key, wait, nil) {
 			return
 		}
 	}

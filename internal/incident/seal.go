@@ -25,8 +25,19 @@ type SealJob struct {
 // ErrLess says that a retry would hold less than the revision before it.
 var ErrLess = errors.New("it would hold less than the revision before it")
 
-// base is where the bundle of the incident's revision goes, without its ending.
-func (s *Store) base(in Incident) string {
+// build is the manifest of a frozen incident.
+func (u *run) build(in Incident) (evidence.Manifest, error) {
+	now := u.r.now().UTC().Round(0)
+	m, err := assemble(u.r.Store, in, u.states(), u.r.addresses())
+	if err != nil {
+		return m, err
+	}
+	m.Timing.Sealed, m.Grab = now, u.r.Version
+	return m, mayReplace(u.r.Store, in, m)
+}
+
+// bundleBase is where the bundle of the incident's revision goes, without its ending.
+func bundleBase(st *Store, in Incident) string {
 	name := in.ID
 	if in.Revision > 1 {
 		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
@@ -34,7 +45,7 @@ func (s *Store) base(in Incident) string {
 	if in.Out != "" {
 		return filepath.Join(in.Out, name)
 	}
-	return filepath.Join(s.Bundles(), name)
+	return filepath.Join(st.Bundles(), name)
 }
 
 // seal makes the bundle of a frozen incident, or adopts the one that is there,
@@ -50,7 +61,7 @@ func (u *run) seal(ctx context.Context) error {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	rev := Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed}
-	err = u.retryFull(ctx, func() (err error) {
+	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error = Sealed, m.Coverage, path, ""
 			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r Revision) bool { return r.Revision == rev.Revision }), rev)
@@ -63,7 +74,7 @@ func (u *run) seal(ctx context.Context) error {
 	u.r.log().Info("incident sealed", "incident", u.inc.ID, "site", u.inc.Site, "revision", u.inc.Revision, "coverage", m.Coverage, "bundle", path)
 	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
 	u.closePullers() // first: Windows removes no open file
-	if err := u.r.Store.dropSlices(u.inc); err != nil {
+	if err := dropSlices(u.r.Store, u.inc); err != nil {
 		u.r.log().Warn("slices stay for now", "incident", u.inc.ID, "err", err) // the next start removes them
 	}
 	return nil
@@ -71,11 +82,11 @@ func (u *run) seal(ctx context.Context) error {
 
 // dropSlices removes the slices of a complete incident; those of any other are
 // kept for a retry.
-func (s *Store) dropSlices(in Incident) error {
+func dropSlices(st *Store, in Incident) error {
 	if in.State != Sealed || in.Coverage != evidence.Complete {
 		return nil
 	}
-	if err := s.remove(s.slicesDir(in.Key)); err != nil {
+	if err := st.remove(st.slicesDir(in.Key)); err != nil {
 		return fmt.Errorf("remove slices of %s: %w", in.ID, err)
 	}
 	return nil
@@ -83,8 +94,8 @@ func (s *Store) dropSlices(in Incident) error {
 
 // bundle adopts or makes the bundle.
 func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
-	base := u.r.Store.base(u.inc)
-	if path := u.r.adopt(ctx, base, u.inc); path != "" {
+	base := bundleBase(u.r.Store, u.inc)
+	if path := u.adopt(ctx, base); path != "" {
 		return path, nil
 	}
 	select {
@@ -94,7 +105,7 @@ func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
 		return "", ctx.Err()
 	}
 	var path string
-	err := u.retryFull(ctx, func() (err error) {
+	err := u.room.retry(ctx, func() (err error) {
 		path, err = u.r.Seal(ctx, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.openMail})
 		return err
 	})
@@ -103,9 +114,9 @@ func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
 
 // adopt returns the path of a bundle of that incident and revision that is there
 // and verifies: the crash came after the bundle was done.
-func (r *Runner) adopt(ctx context.Context, base string, in Incident) string {
+func (u *run) adopt(ctx context.Context, base string) string {
 	entries, err := os.ReadDir(filepath.Dir(base))
-	if err != nil || r.VerifyBundle == nil {
+	if err != nil || u.r.VerifyBundle == nil {
 		return "" // nothing to adopt
 	}
 	for _, e := range entries {
@@ -114,24 +125,24 @@ func (r *Runner) adopt(ctx context.Context, base string, in Incident) string {
 			continue
 		}
 		path := filepath.Join(filepath.Dir(base), e.Name())
-		if err := r.VerifyBundle(ctx, path, in.ID, in.Revision); err != nil {
-			r.log().Warn("a bundle of this name is there and does not verify; it is made anew", "incident", in.ID, "bundle", path, "err", err)
+		if err := u.r.VerifyBundle(ctx, path, u.inc.ID, u.inc.Revision); err != nil {
+			u.r.log().Warn("a bundle of this name is there and does not verify; it is made anew", "incident", u.inc.ID, "bundle", path, "err", err)
 			continue
 		}
-		r.log().Info("bundle of an earlier start adopted", "incident", in.ID, "bundle", path)
+		u.r.log().Info("bundle of an earlier start adopted", "incident", u.inc.ID, "bundle", path)
 		return path
 	}
 	return ""
 }
 
 // mayReplace refuses a revision that holds less than the one before it.
-func (s *Store) mayReplace(in Incident, m evidence.Manifest) error {
+func mayReplace(st *Store, in Incident, m evidence.Manifest) error {
 	if len(in.Revisions) == 0 {
 		return nil
 	}
 	var was evidence.Manifest
 	last := in.Revisions[len(in.Revisions)-1]
-	if err := atomicfile.ReadJSON(s.manifestPath(in.Key, last.Revision), &was); err != nil {
+	if err := atomicfile.ReadJSON(st.manifestPath(in.Key, last.Revision), &was); err != nil {
 		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
 	}
 	type slice struct{ host, family string }

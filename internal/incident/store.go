@@ -62,8 +62,6 @@ func (s *Store) incidentPath(key string) string {
 func (s *Store) slicesDir(key string) string     { return filepath.Join(s.incidentDir(key), "hosts") }
 func (s *Store) resultsDir(key string) string    { return filepath.Join(s.incidentDir(key), "rows") }
 func (s *Store) resultPath(key, h string) string { return filepath.Join(s.resultsDir(key), h+".json") }
-func (s *Store) removedPath() string             { return filepath.Join(s.Dir, "removed.jsonl") }
-func (s *Store) planPath() string                { return filepath.Join(s.Dir, "plan.json") }
 
 func (s *Store) manifestPath(key string, rev int) string {
 	return filepath.Join(s.incidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))

@@ -188,7 +188,7 @@ func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest,
 			return m, nil
 		}
 	}
-	return store.Manifest(in)
+	return incident.Manifest(store, in)
 }
 
 // Retry retries an incident. That nothing is to be had is said and no error.

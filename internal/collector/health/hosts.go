@@ -130,7 +130,7 @@ func (n *hostNotes) Recall(store *incident.Store) {
 		if err != nil {
 			continue
 		}
-		m, err := store.Manifest(in)
+		m, err := incident.Manifest(store, in)
 		if err != nil {
 			continue
 		}

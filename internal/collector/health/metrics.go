@@ -83,7 +83,7 @@ func (m *Metrics) Event(e incident.Event, store *incident.Store) {
 		m.incidents.WithLabelValues("sealed").Inc()
 		m.sealed.WithLabelValues(string(e.Coverage)).Inc()
 		if in, err := store.Load(e.Key); err == nil {
-			if doc, err := store.Manifest(in); err == nil {
+			if doc, err := incident.Manifest(store, in); err == nil {
 				m.bundle(doc)
 			}
 		}

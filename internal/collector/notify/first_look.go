@@ -105,7 +105,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	m, err := s.store.Manifest(in)
+	m, err := incident.Manifest(s.store, in)
 	if err != nil {
 		return nil, err
 	}
