@@ -24,7 +24,7 @@ const (
 // rotate away meanwhile, so it is done soon after it answers.
 func (w *Collector) guardQuarantine(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { w.guard(ctx, ReleaseEvery, w.journal.Answer) })
+	wg.Go(func() { w.guard(ctx, ReleaseEvery, (&incident.RequestQueue{Journal: w.journal}).Answer) })
 	wg.Go(func() {
 		w.guard(ctx, unsureEvery, func(ctx context.Context) bool { return w.judgeAgain(ctx, time.Now()) })
 	})

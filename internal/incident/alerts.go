@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -124,19 +123,6 @@ var whyWords = map[Why]string{
 	WhyNews:   "news",
 	WhyAgain:  "an unchanged storm lasts",
 	WhyJoined: "nothing new, but its window overlaps",
-}
-
-// Alert reads what is known of an alert.
-func (s *Store) Alert(id string) (AlertRecord, error) {
-	var rec AlertRecord
-	if !IsID(id) {
-		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
-	}
-	err := atomicfile.ReadJSON(s.alertPath(id), &rec)
-	if err == nil && rec.Alert.ID != id {
-		err = fmt.Errorf("read %s: it is of another alert", s.alertPath(id))
-	}
-	return rec, err
 }
 
 // HasMail reports whether the mail of an alert is still kept.

@@ -65,6 +65,38 @@ func withPlace(rec AlertRecord, p Place, seen time.Time, conf config) (next Aler
 	return rec, true
 }
 
+// withUnsureCopies adds the places of copies in quarantine that could not be judged:
+// they count when another copy lets the alert out.
+func (in *intake) withUnsureCopies(rec AlertRecord, seen time.Time, conf config) AlertRecord {
+	var was AlertRecord
+	if i, ok := in.newest[rec.Alert.ID]; ok {
+		was = in.recs[i]
+	} else {
+		was, _ = in.files.St.Alert(rec.Alert.ID) // none: there are none
+	}
+	if was.What != Quarantined || !counts(was.Alert) {
+		return rec
+	}
+	for _, p := range append([]Place{placeOf(was.Alert)}, was.Copies...) {
+		rec, _ = in.withCopy(rec, p, seen, conf)
+	}
+	return rec
+}
+
+// withCopy is the record with the sites that another copy adds, and the pauses of
+// this moment, said aloud; changed is false if it adds nothing to the record.
+func (in *intake) withCopy(rec AlertRecord, p Place, seen time.Time, conf config) (next AlertRecord, changed bool) {
+	if !counts(rec.Alert) {
+		return rec, false
+	}
+	before := len(rec.Sites)
+	next, changed = withPlace(rec, p, seen.UTC().Round(0), conf)
+	added := in.silence(next.Sites[before:], seen, conf.sites)
+	next.Sites = append(next.Sites[:before:before], added...)
+	logAdded(in.log, rec.Alert.ID, p, added)
+	return next, changed
+}
+
 // counts reports whether a copy may add sites: it is not known to be forged. One
 // whose sender cannot be verified for the time being may, for what it can add to is
 // verified by itself.

@@ -198,7 +198,7 @@ func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
 		}
 		rec, err := decided(j.st, v.e.id, d)
 		if err == nil {
-			err = files.WriteJSON(j.st.alertPath(v.e.id), rec)
+			err = files.WriteRecord(rec)
 		}
 		if err != nil {
 			return err

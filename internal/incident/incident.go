@@ -99,12 +99,6 @@ type Incident struct {
 	Error     string            `json:"error,omitempty"`
 }
 
-func (in Incident) Clone() Incident {
-	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
-	in.Revisions = slices.Clone(in.Revisions)
-	return in
-}
-
 // open reports whether alerts can still join.
 func (in Incident) Joinable() bool { return in.Kind == KindAlert && !in.Frozen }
 
@@ -113,11 +107,31 @@ func (in Incident) is(id string) bool {
 	return in.ID == id || in.Key == id || slices.Contains(in.Aliases, id)
 }
 
+func SameWindow(a, b evidence.Window) bool {
+	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
+}
+
+// An Attempt is one pass over a host, whatever came of it.
+type Attempt struct {
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	What  string    `json:"what"`            // "pass"
+	Error string    `json:"error,omitempty"` // "" if all went well
+}
+
+// A HostState is what is known of one host of an incident.
+type HostState struct {
+	Result   evidence.Host   `json:"row"`
+	Judged   evidence.Window `json:"judged"`          // the window that Result speaks of
+	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
+	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
+	Attempts []Attempt       `json:"attempts"`
+}
+
+// Asked reports whether the host was tried at all.
+func (h HostState) Asked() bool { return len(h.Attempts) > 0 }
+
 // MakeID builds a public ID of a time, a site and a hex string of six or more.
 func MakeID(t time.Time, site, hex string) string {
 	return t.UTC().Format("20060102T150405Z") + "-" + site + "-" + hex[:6]
-}
-
-func SameWindow(a, b evidence.Window) bool {
-	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
 }

@@ -2,6 +2,8 @@ package incident
 
 import (
 	"log/slog"
+	"maps"
+	"rtmtgrab/internal/evidence"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,30 @@ type siteIndex struct {
 	plan    *planner
 	planned int  // entries[:planned] went through plan
 	stale   bool // an alert came out of order: plan from the beginning
+}
+
+// An entry is one alert as one site sees it.
+type entry struct {
+	id   string
+	t    time.Time
+	seen time.Time
+	node string // folded
+	name string // folded
+	kind string // KindOf
+	n    *int   // the counter
+
+	d      Decision
+	frozen bool // member of an incident that nothing joins any more
+	fixed  bool // frozen, or too old to be judged again
+	pin    pin
+	opened time.Time // of the frozen incident, see openings
+}
+
+func (e *entry) before(o *entry) int {
+	if c := e.t.Compare(o.t); c != 0 {
+		return c
+	}
+	return strings.Compare(e.id, o.id)
 }
 
 // enter puts a record into the index, or what is new in it, and reports whether there
@@ -138,9 +164,43 @@ func (x *index) freeze(in Incident, policy Policy) {
 	}
 }
 
+// enterAll is enter for many, with the quarantine kept to its bounds.
+func (x *index) enterAll(recs []AlertRecord) (undecided bool) {
+	for _, rec := range recs {
+		undecided = x.enter(rec) || undecided
+	}
+	x.boundQuarantine()
+	return undecided
+}
+
 // boundQuarantine keeps the quarantine to its bounds.
 func (x *index) boundQuarantine() {
 	for _, id := range x.quarantine.bound() {
 		x.forget(id)
+	}
+}
+
+// maxClusters is how many clusters are remembered: their names come from mails.
+const maxClusters = 200
+
+// clusters is when the last mail came from each cluster, by INTERNALDATE.
+type clusters map[string]time.Time
+
+// note takes a mail into account. One that is in quarantine proves nothing: its
+// sender may be anyone.
+func (c clusters) note(rec AlertRecord) {
+	name := strings.TrimSpace(evidence.Printable(rec.Alert.Cluster, 80))
+	if name == "" || rec.What == Quarantined {
+		return
+	}
+	at := rec.Seen
+	if rec.Alert.Received != nil && !rec.Alert.Received.After(rec.Seen.Add(time.Minute)) {
+		at = rec.Alert.Received.UTC()
+	}
+	if at.After(c[name]) {
+		c[name] = at
+	}
+	if len(c) > maxClusters {
+		delete(c, slices.MinFunc(slices.Collect(maps.Keys(c)), func(a, b string) int { return c[a].Compare(c[b]) }))
 	}
 }

@@ -20,10 +20,13 @@ type intake struct {
 	recs   []AlertRecord
 	newest map[string]int // alert ID -> its newest one of recs
 	lost   int            // commits that failed
-	pauses pauseFile
+	pauses PauseFile
+	log    *slog.Logger
 }
 
-func newIntake(st *Store) intake { return intake{files: Batch{St: st}, newest: map[string]int{}} }
+func newIntake(st *Store, log *slog.Logger) intake {
+	return intake{files: Batch{St: st}, newest: map[string]int{}, log: log}
+}
 
 // maxIntake bounds an intake: Take commits what is more.
 const maxIntake = 512
@@ -72,14 +75,21 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	}
 
 	rec := routed(a, truncated, seen, conf)
-	rec.Sites = j.silence(rec.Sites, rec.Seen, conf.sites)
+	rec.Sites = j.intake.silence(rec.Sites, rec.Seen, conf.sites)
 	if was == redeems {
-		rec = j.withUnsureCopies(rec, seen, conf)
+		rec = j.intake.withUnsureCopies(rec, seen, conf)
 	}
 	if err := j.intake.write(rec, raw); err != nil {
 		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
 	return true, nil
+}
+
+// config is what is in force now.
+func (j *Journal) config() config {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.conf
 }
 
 // heard tells what was heard of an alert before.
@@ -137,19 +147,31 @@ func mayTrigger(a evidence.Alert) bool { return a.Auth == nil || a.Auth.OK }
 
 func tooOld(t, now time.Time, p Policy) bool { return p.MaxAge > 0 && now.Sub(t) > p.MaxAge }
 
-// write takes a record with its mail: both, or neither.
-func (in *intake) write(rec AlertRecord, raw []byte) error {
-	st, id := in.files.St, rec.Alert.ID
-	before := in.files.Len()
-	err := in.files.Write(st.mailPath(id), raw)
-	if err == nil {
-		err = in.files.WriteJSON(st.alertPath(id), rec)
+// silence makes a pause of the decision of each site that is paused when the mail is
+// read.
+func (in *intake) silence(decisions []Decision, seen time.Time, sites []Site) []Decision {
+	if len(decisions) == 0 {
+		return decisions
 	}
-	if err != nil {
-		in.files.Cut(before)
+	pauses := in.pauses.InForce(in.files.St, sites, seen, in.log.Error)
+	decisions = slices.Clone(decisions)
+	for i := range decisions {
+		d := &decisions[i]
+		for _, p := range pauses {
+			if d.What != Expired && p.At(seen) && p.Covers(d.Site) {
+				d.What, d.Note = Paused, p.String()
+			}
+		}
+	}
+	return decisions
+}
+
+// write takes a record with its mail.
+func (in *intake) write(rec AlertRecord, raw []byte) error {
+	if err := in.files.WriteAlert(rec, raw); err != nil {
 		return err
 	}
-	in.newest[id] = len(in.recs)
+	in.newest[rec.Alert.ID] = len(in.recs)
 	in.recs = append(in.recs, rec)
 	return nil
 }
@@ -182,13 +204,14 @@ func (j *Journal) commit() error {
 	if len(recs) == 0 {
 		return nil
 	}
-	j.table.Lock()
-	defer j.table.Unlock()
 	for _, rec := range recs {
-		j.enter(rec)
 		logRecord(j.log, rec)
 	}
-	j.index.boundQuarantine()
+	j.table.Lock()
+	defer j.table.Unlock()
+	if j.index.enterAll(recs) {
+		j.due.some, j.due.came = true, j.now()
+	}
 	return nil
 }
 
@@ -234,11 +257,11 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 		return nil
 	}
 	if i, ok := j.intake.newest[a.ID]; ok {
-		rec, changed := j.withCopy(j.intake.recs[i], placeOf(a), seen, conf)
+		rec, changed := j.intake.withCopy(j.intake.recs[i], placeOf(a), seen, conf)
 		if !changed {
 			return nil
 		}
-		err := j.intake.files.WriteJSON(j.st.alertPath(a.ID), rec)
+		err := j.intake.files.WriteRecord(rec)
 		if err == nil {
 			j.intake.recs[i] = rec
 		}
@@ -255,7 +278,7 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 		j.log.Error("a further copy of an alert changes nothing: its record cannot be read", "alert", a.ID[:12], "err", err)
 		return nil
 	}
-	rec, changed := j.withCopy(rec, placeOf(a), seen, conf)
+	rec, changed := j.intake.withCopy(rec, placeOf(a), seen, conf)
 	if !changed {
 		return nil
 	}
@@ -264,36 +287,4 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 	}
 	j.enter(rec)
 	return nil
-}
-
-// withUnsureCopies adds the places of copies in quarantine that could not be judged:
-// they count when another copy lets the alert out.
-func (j *Journal) withUnsureCopies(rec AlertRecord, seen time.Time, conf config) AlertRecord {
-	var was AlertRecord
-	if i, ok := j.intake.newest[rec.Alert.ID]; ok {
-		was = j.intake.recs[i]
-	} else {
-		was, _ = j.st.Alert(rec.Alert.ID) // none: there are none
-	}
-	if was.What != Quarantined || !counts(was.Alert) {
-		return rec
-	}
-	for _, p := range append([]Place{placeOf(was.Alert)}, was.Copies...) {
-		rec, _ = j.withCopy(rec, p, seen, conf)
-	}
-	return rec
-}
-
-// withCopy is the record with the sites that another copy adds, and the pauses of
-// this moment, said aloud; changed is false if it adds nothing to the record.
-func (j *Journal) withCopy(rec AlertRecord, p Place, seen time.Time, conf config) (next AlertRecord, changed bool) {
-	if !counts(rec.Alert) {
-		return rec, false
-	}
-	before := len(rec.Sites)
-	next, changed = withPlace(rec, p, seen.UTC().Round(0), conf)
-	added := j.silence(next.Sites[before:], seen, conf.sites)
-	next.Sites = append(next.Sites[:before:before], added...)
-	logAdded(j.log, rec.Alert.ID, p, added)
-	return next, changed
 }

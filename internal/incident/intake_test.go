@@ -174,8 +174,9 @@ func TestReleaseOnAFullDisk(t *testing.T) {
 	if err := Ask(st, HeldRequest{Alert: a.ID, What: RequestRelease, Force: true}); err != nil {
 		t.Fatal(err)
 	}
+	q := RequestQueue{Journal: j}
 	for _, full = range []bool{true, true, false} {
-		if changed := j.Answer(context.Background()); changed == full {
+		if changed := q.Answer(context.Background()); changed == full {
 			t.Errorf("full %v, changed %v", full, changed)
 		}
 	}

@@ -28,8 +28,6 @@ type Journal struct {
 	index  *index
 	due    undecided
 	limits limits
-
-	noRoom bool // for what is asked of the quarantine; of Answer alone
 }
 
 // config is what is in force.
@@ -69,7 +67,7 @@ func newJournal(st *Store, conf config, log *slog.Logger, now func() time.Time) 
 		now = time.Now
 	}
 	j := &Journal{st: st, table: NewTable(st), log: log, now: now, conf: conf, index: newIndex(st, log), limits: limits{}}
-	j.intake = newIntake(st)
+	j.intake = newIntake(st, log)
 	j.table.OnFreeze = j.freezeEntries
 	return j
 }
@@ -92,13 +90,6 @@ func (j *Journal) Configure(sites []Site, policy Policy) error {
 	defer j.table.Unlock()
 	j.conf.sites = sites
 	return j.setPolicy(policy)
-}
-
-// config is what is in force now.
-func (j *Journal) config() config {
-	j.table.Lock()
-	defer j.table.Unlock()
-	return j.conf
 }
 
 // planState is plan.json.

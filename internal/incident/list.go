@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -197,4 +198,42 @@ func (s *Store) opened(list []Incident) (open []OpenIncident) {
 	}
 	slices.SortFunc(open, func(a, b OpenIncident) int { return strings.Compare(b.ID, a.ID) })
 	return open
+}
+
+// readHost reads what is known of a host, which is nothing before it was asked.
+func (s *Store) readHost(key, host string) (HostState, error) {
+	var h HostState
+	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return HostState{}, nil
+	}
+	return h, err
+}
+
+func (s *Store) saveHost(key, host string, h HostState) error {
+	return s.writeJSON(s.resultPath(key, host), h)
+}
+
+// incidentsOnDisk reads every incident. What cannot be read is said and left out;
+// an empty folder that a crash left is removed.
+func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	var all []Incident
+	for _, k := range keys {
+		in, err := s.read(k)
+		switch {
+		case err == nil:
+			all = append(all, in)
+		case errors.Is(err, fs.ErrNotExist):
+			if fi, err := os.Stat(s.incidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.incidentDir(k)) // a claim that never was one; the next start tries again
+			}
+		default:
+			say("incident cannot be read", "key", k, "err", err)
+		}
+	}
+	return all, nil
 }

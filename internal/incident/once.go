@@ -81,7 +81,7 @@ func (r *Runner) alone(ctx context.Context, in Incident, patience time.Duration,
 		patience = DefaultNowPatience
 	}
 	table := NewTable(r.Store, in)
-	u := r.newRun(table, in.Key, terms{settle: r.Policy().Settle, patience: patience, stop: stop})
+	u := newRun(r, table, in.Key, terms{settle: r.Policy().Settle, patience: patience, stop: stop})
 	err := u.work(ctx)
 	if less := errors.Is(err, ErrLess); less {
 		err = errors.Join(err, u.concluded(err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ var (
 	errPauses    = errors.New("there are too many pauses")
 )
 
-func (p Pause) at(now time.Time) bool {
+func (p Pause) At(now time.Time) bool {
 	return p.Ended.IsZero() && !now.Before(p.From) && now.Before(p.Until)
 }
 
@@ -63,7 +64,7 @@ func (s *Store) pausesPath() string { return filepath.Join(s.Dir, "pauses.json")
 // file that cannot be read is an error, and no pause.
 func (s *Store) Pauses(now time.Time) ([]Pause, error) {
 	all, err := s.readPauses()
-	list := slices.DeleteFunc(all, func(p Pause) bool { return !p.at(now) })
+	list := slices.DeleteFunc(all, func(p Pause) bool { return !p.At(now) })
 	slices.SortFunc(list, func(a, b Pause) int { return a.Until.Compare(b.Until) })
 	return list, err
 }
@@ -112,7 +113,7 @@ func (s *Store) Resume(ctx context.Context, site, by string, now time.Time) (end
 		for i := range all {
 			p := &all[i]
 			switch {
-			case !p.at(now):
+			case !p.At(now):
 			case site == "" || strings.EqualFold(p.Site, site):
 				p.Ended, p.EndedBy = now, evidence.Printable(by, 100)
 				ended = append(ended, *p)
@@ -178,4 +179,39 @@ func (s Site) quiet(now time.Time) (found Pause, ok bool) {
 		}
 	}
 	return found, ok
+}
+
+// A PauseFile is what was read of pauses.json. The zero value has read nothing yet; it
+// is not safe for concurrent use.
+type PauseFile struct {
+	all  []Pause
+	info fs.FileInfo // of the file that was read
+	bad  bool        // it could not be, and that was said
+}
+
+// InForce are the pauses begun by hand and the sites' quiet hours.
+func (f *PauseFile) InForce(s *Store, sites []Site, now time.Time, say func(string, ...any)) []Pause {
+	return slices.Concat(f.current(s, say), QuietNow(sites, now))
+}
+
+// current reads the file if it is another one.
+func (f *PauseFile) current(s *Store, say func(string, ...any)) []Pause {
+	info, err := os.Stat(s.pausesPath())
+	if err != nil {
+		f.all, f.info = nil, nil
+		return nil
+	}
+	if f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
+		return f.all
+	}
+	all, err := s.readPauses()
+	if err != nil {
+		if !f.bad {
+			say("pauses cannot be read: nothing is paused by hand", "err", err)
+		}
+		f.bad, f.all, f.info = true, nil, nil
+		return nil
+	}
+	f.bad, f.all, f.info = false, all, info
+	return all
 }

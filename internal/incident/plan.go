@@ -2,35 +2,10 @@ package incident
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/evidence"
 )
-
-// An entry is one alert as one site sees it.
-type entry struct {
-	id   string
-	t    time.Time
-	seen time.Time
-	node string // folded
-	name string // folded
-	kind string // KindOf
-	n    *int   // the counter
-
-	d      Decision
-	frozen bool // member of an incident that nothing joins any more
-	fixed  bool // frozen, or too old to be judged again
-	pin    pin
-	opened time.Time // of the frozen incident, see openings
-}
-
-func (e *entry) before(o *entry) int {
-	if c := e.t.Compare(o.t); c != 0 {
-		return c
-	}
-	return strings.Compare(e.id, o.id)
-}
 
 // A pin holds an alert at the started incident whose window it shaped.
 type pin struct {
@@ -96,19 +71,32 @@ func (p *planner) of(kind string) *memory {
 // maxGap bounds the doubling of Policy.Again.
 const maxGap = 24 * time.Hour
 
-func newPlanner(p Policy, started []*group) *planner {
-	ahead := slices.Clone(started)
-	slices.SortFunc(ahead, func(a, b *group) int {
-		if c := a.window.Since.Compare(b.window.Since); c != 0 {
-			return c
+// circumstances are what a site's alerts are judged by, beside each other.
+type circumstances struct {
+	policy    Policy
+	cutoff    time.Time            // repeats seen before it were judged under another policy, and stay
+	incidents map[string]*Incident // the site's unsealed ones, by key
+	now       time.Time
+}
+
+// judgeAlerts plans what was not planned yet, or, if whole, everything. A started incident
+// that grows backwards may then reach alerts that were judged before it was reached:
+// they are judged again beside the grown one, until a restart would change nothing.
+func (s *siteIndex) judgeAlerts(c circumstances) (verdicts []verdict, whole bool) {
+	whole = s.stale || s.plan == nil
+	grown := map[string]evidence.Window{}
+	for again := true; again; {
+		if whole {
+			s.restartPlan(c, grown)
 		}
-		return strings.Compare(a.key, b.key)
-	})
-	begun := map[*group]time.Time{}
-	for _, g := range ahead {
-		begun[g] = g.window.Since
+		verdicts = nil
+		for _, e := range s.entries[s.planned:] {
+			verdicts = append(verdicts, s.plan.judgeEntry(e))
+		}
+		again = whole && s.plan.grewBack(grown)
 	}
-	return &planner{policy: p, begun: begun, ahead: ahead, kinds: map[string]*memory{}}
+	s.planned = len(s.entries)
+	return verdicts, whole
 }
 
 // grewBack notes in grown the windows, by key, of started groups that begin earlier

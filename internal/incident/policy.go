@@ -55,15 +55,6 @@ func (p Policy) Of(kind string) KindPolicy {
 	return KindPolicy{Name: kind, Before: p.Before, After: p.After}
 }
 
-// widest is the longest window that one alert can ask for.
-func (p Policy) widest() time.Duration {
-	w := p.Before + p.After
-	for _, k := range p.Kinds {
-		w = max(w, k.Before+k.After)
-	}
-	return w
-}
-
 // Window is what one alert of the default kind asks for.
 func (p Policy) Window(t time.Time) evidence.Window {
 	return p.WindowOf(evidence.DefaultKind, t)

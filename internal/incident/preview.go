@@ -52,12 +52,13 @@ func PreviewAlert(st *Store, rec AlertRecord, policy Policy, now time.Time) ([]P
 			list = append(list, Preview{Decision: d})
 			continue
 		}
-		list = append(list, j.preview(d.Site, rec.Alert.ID, now))
+		list = append(list, previewSite(j, d.Site, rec.Alert.ID, now))
 	}
 	return list, nil
 }
 
-func (j *Journal) preview(site, id string, now time.Time) Preview {
+// previewSite is what would become of the alert at one site.
+func previewSite(j *Journal, site, id string, now time.Time) Preview {
 	incidents := j.table.OfSiteLocked(site)
 	verdicts, _ := j.index.sites[site].judgeAlerts(circumstances{j.conf.policy, j.cutoff, incidents, now})
 	var mine verdict

@@ -171,7 +171,7 @@ func (j *Journal) rejudge(id string, force bool, change func(AlertRecord) AlertR
 		rec = reroute(rec, now, conf)
 		if rec.Alert.Auth.How != byHand {
 			rec = expire(rec, now, conf.policy)
-			rec.Sites = j.silence(rec.Sites, rec.Seen, conf.sites)
+			rec.Sites = j.intake.silence(rec.Sites, rec.Seen, conf.sites)
 		}
 	}
 	if err := j.st.writeJSON(j.st.alertPath(id), rec); err != nil {

@@ -130,7 +130,7 @@ func TestRequests(t *testing.T) {
 	a, b := heldAt(0, "n1"), heldAt(0, "n2")
 	add(t, j, a)
 	add(t, j, b)
-	if j.Answer(t.Context()) {
+	if (&RequestQueue{Journal: j}).Answer(t.Context()) {
 		t.Error("an answer to nothing")
 	}
 	j.Close()
@@ -145,10 +145,11 @@ func TestRequests(t *testing.T) {
 	}
 	j = testJournal(t, st)
 	defer j.Close()
-	if !j.Answer(t.Context()) || len(decide(t, j)) != 1 {
+	q := RequestQueue{Journal: j}
+	if !q.Answer(t.Context()) || len(decide(t, j)) != 1 {
 		t.Error("the release was not answered")
 	}
-	if rec, _ := st.Alert(b.ID); rec.What != Dropped || j.Answer(t.Context()) {
+	if rec, _ := st.Alert(b.ID); rec.What != Dropped || q.Answer(t.Context()) {
 		t.Errorf("%+v", rec)
 	}
 }

@@ -42,10 +42,17 @@ func Ask(st *Store, r HeldRequest) error {
 	return st.writeJSON(requestPath(st, r.Alert), r)
 }
 
+// A RequestQueue is the requests that wait for a journal.
+type RequestQueue struct {
+	Journal *Journal
+	noRoom  bool // for what was asked, and that was said
+}
+
 // Answer does what was asked for. The requests that were dealt with, well or not,
 // are gone afterwards; what there is no room for is asked again. changed says that
 // there is something for Decide.
-func (j *Journal) Answer(ctx context.Context) (changed bool) {
+func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
+	j := q.Journal
 	entries, err := os.ReadDir(requestsDir(j.st))
 	if err != nil {
 		return false // nobody ever asked
@@ -55,15 +62,15 @@ func (j *Journal) Answer(ctx context.Context) (changed bool) {
 		if !ok || !IsID(id) || ctx.Err() != nil {
 			continue
 		}
-		what, err := j.answer(id)
+		what, err := answer(j, id)
 		if atomicfile.Full(err) {
-			if !j.noRoom {
+			if !q.noRoom {
 				j.log.Error("an alert in quarantine is released or dropped when there is room", "alert", id[:12], "err", err)
 			}
-			j.noRoom = true
+			q.noRoom = true
 			return changed
 		}
-		j.noRoom = false
+		q.noRoom = false
 
 		if err != nil {
 			j.log.Error("an alert in quarantine stays there", "alert", id[:12], "err", err)
@@ -79,7 +86,7 @@ func (j *Journal) Answer(ctx context.Context) (changed bool) {
 }
 
 // answer does what was asked about one alert.
-func (j *Journal) answer(id string) (what string, err error) {
+func answer(j *Journal, id string) (what string, err error) {
 	var r HeldRequest
 	if err := atomicfile.ReadJSON(requestPath(j.st, id), &r); err != nil {
 		return "", err

@@ -52,9 +52,8 @@ func sameNode(a, b string) bool {
 	return shortA == shortB && (domainA == "" || domainB == "" || domainA == domainB)
 }
 
-func FoldNode(n string) string {
-	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(n), "."))
-}
+// FoldNode is a node's name without what does not count.
+func FoldNode(n string) string { return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(n), ".")) }
 
 // A Rule sends the alerts that meet all of its conditions to its sites. An empty
 // condition is met by any alert. Texts compare without regard to case; * stands for

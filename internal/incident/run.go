@@ -39,7 +39,7 @@ type terms struct {
 	first    func()          // called once, when every host was asked once; may be nil
 }
 
-func (r *Runner) newRun(table *Table, key string, t terms) *run {
+func newRun(r *Runner, table *Table, key string, t terms) *run {
 	u := &run{r: r, table: table, key: key, terms: t}
 	u.room = &room{wait: t.waitRoom, say: u.sayRoom}
 	return u

@@ -89,7 +89,7 @@ func (r *Runner) workAt(ctx context.Context, table *Table, key string, first fun
 	}
 	for wait := againFirst; ; wait = min(2*wait, againMax) {
 		p := r.Policy()
-		u := r.newRun(table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true, first: first})
+		u := newRun(r, table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true, first: first})
 		err := u.work(ctx)
 		if err = u.concluded(err); err == nil || errors.Is(err, ErrGone) {
 			table.Drop(key)

@@ -130,6 +130,29 @@ func (s *Store) create(key string) error {
 	})
 }
 
+// claim makes a new incident's folder and record, under its ID or a key like it that
+// is free.
+func (s *Store) claim(in Incident, now func() time.Time) (Incident, error) {
+	in.Key = in.ID
+	for n := 2; ; n++ {
+		err := s.create(in.Key)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) || n > 100 {
+			return in, fmt.Errorf("claim incident %s: %w", in.ID, err)
+		}
+		in.Key = fmt.Sprintf("%s-k%d", in.ID, n) // a crash left an empty folder, or an incident's ID has moved on
+	}
+
+	in.Created = now().UTC().Round(0)
+	if err := s.save(in); err != nil {
+		s.remove(s.incidentDir(in.Key)) // an empty folder is removed at the next start too
+		return in, err
+	}
+	return in, nil
+}
+
 func (s *Store) save(in Incident) error {
 	if err := s.writeJSON(s.incidentPath(in.Key), in); err != nil {
 		return fmt.Errorf("save incident %s: %w", in.ID, err)
@@ -195,28 +218,17 @@ func (s *Store) appendJSONL(name string, v any) error {
 	})
 }
 
-// incidentsOnDisk reads every incident. What cannot be read is said and left out;
-// an empty folder that a crash left is removed.
-func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
-	keys, err := s.keys()
-	if err != nil {
-		return nil, err
+// Alert reads what is known of an alert.
+func (s *Store) Alert(id string) (AlertRecord, error) {
+	var rec AlertRecord
+	if !IsID(id) {
+		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
-	var all []Incident
-	for _, k := range keys {
-		in, err := s.read(k)
-		switch {
-		case err == nil:
-			all = append(all, in)
-		case errors.Is(err, fs.ErrNotExist):
-			if fi, err := os.Stat(s.incidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
-				os.RemoveAll(s.incidentDir(k)) // a claim that never was one; the next start tries again
-			}
-		default:
-			say("incident cannot be read", "key", k, "err", err)
-		}
+	err := atomicfile.ReadJSON(s.alertPath(id), &rec)
+	if err == nil && rec.Alert.ID != id {
+		err = fmt.Errorf("read %s: it is of another alert", s.alertPath(id))
 	}
-	return all, nil
+	return rec, err
 }
 
 // A Batch is several files of a store that become safe together, with the tests'
@@ -226,28 +238,35 @@ type Batch struct {
 	b  atomicfile.Batch
 }
 
-// Write adds a file.
-func (b *Batch) Write(name string, contents []byte) error {
+// WriteAlert adds an alert's record and its mail: both, or neither.
+func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
+	before := b.b.Len()
+	err := b.write(b.St.mailPath(rec.Alert.ID), mail)
+	if err == nil {
+		err = b.WriteRecord(rec)
+	}
+	if err != nil {
+		b.b.Cut(before)
+	}
+	return err
+}
+
+// WriteRecord adds an alert's record.
+func (b *Batch) WriteRecord(rec AlertRecord) error {
+	name := b.St.alertPath(rec.Alert.ID)
+	text, err := encode(name, rec)
+	if err != nil {
+		return err
+	}
+	return b.write(name, text)
+}
+
+func (b *Batch) write(name string, contents []byte) error {
 	if b.St.WriteFile != nil {
 		return b.St.writeBytes(name, contents)
 	}
 	return b.St.do("write", name, func() error { return b.b.Write(name, contents) })
 }
-
-// WriteJSON adds a file that holds v.
-func (b *Batch) WriteJSON(name string, v any) error {
-	text, err := encode(name, v)
-	if err != nil {
-		return err
-	}
-	return b.Write(name, text)
-}
-
-// Len is how many files wait for Commit.
-func (b *Batch) Len() int { return b.b.Len() }
-
-// Cut drops what was added after the first n files.
-func (b *Batch) Cut(n int) { b.b.Cut(n) }
 
 // Drop drops what was added and not committed.
 func (b *Batch) Drop() { b.b.Drop() }

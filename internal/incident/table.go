@@ -1,9 +1,9 @@
 package incident
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -83,21 +83,8 @@ func (t *Table) PutLocked(in Incident) {
 
 // ClaimLocked makes a new incident, under its ID or a key like it that is free.
 func (t *Table) ClaimLocked(in Incident, now func() time.Time) (Incident, error) {
-	in.Key = in.ID
-	for n := 2; ; n++ {
-		err := t.st.create(in.Key)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrExist) || n > 100 {
-			return in, fmt.Errorf("claim incident %s: %w", in.ID, err)
-		}
-		in.Key = fmt.Sprintf("%s-k%d", in.ID, n) // a crash left an empty folder, or an incident's ID has moved on
-	}
-
-	in.Created = now().UTC().Round(0)
-	if err := t.st.save(in); err != nil {
-		t.st.remove(t.st.incidentDir(in.Key)) // an empty folder is removed at the next start too
+	in, err := t.st.claim(in, now)
+	if err != nil {
 		return in, err
 	}
 	t.m[in.Key] = &in
@@ -213,10 +200,7 @@ func (t *Table) Unsealed() []Incident {
 
 // NewestFirst compares incidents by the ends of their windows.
 func NewestFirst(a, b Incident) int {
-	if c := b.Asked.Until.Compare(a.Asked.Until); c != 0 {
-		return c
-	}
-	return strings.Compare(b.ID, a.ID)
+	return cmp.Or(b.Asked.Until.Compare(a.Asked.Until), strings.Compare(b.ID, a.ID))
 }
 
 // Reload takes up what another process may have made of a frozen incident, and
@@ -234,4 +218,11 @@ func (t *Table) Reload(key string) (todo bool, err error) {
 	}
 	t.m[key] = &in
 	return in.State != Sealed, nil
+}
+
+// Clone is a copy of the incident that shares nothing which changes.
+func (in Incident) Clone() Incident {
+	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
+	in.Revisions = slices.Clone(in.Revisions)
+	return in
 }

@@ -2,38 +2,11 @@ package incident
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/internal/evidence"
 )
-
-// circumstances are what a site's alerts are judged by, beside each other.
-type circumstances struct {
-	policy    Policy
-	cutoff    time.Time            // repeats seen before it were judged under another policy, and stay
-	incidents map[string]*Incident // the site's unsealed ones, by key
-	now       time.Time
-}
-
-// judgeAlerts plans what was not planned yet, or, if whole, everything. A started incident
-// that grows backwards may then reach alerts that were judged before it was reached:
-// they are judged again beside the grown one, until a restart would change nothing.
-func (s *siteIndex) judgeAlerts(c circumstances) (verdicts []verdict, whole bool) {
-	whole = s.stale || s.plan == nil
-	grown := map[string]evidence.Window{}
-	for again := true; again; {
-		if whole {
-			s.restartPlan(c, grown)
-		}
-		verdicts = nil
-		for _, e := range s.entries[s.planned:] {
-			verdicts = append(verdicts, s.plan.judgeEntry(e))
-		}
-		again = whole && s.plan.grewBack(grown)
-	}
-	s.planned = len(s.entries)
-	return verdicts, whole
-}
 
 // restartPlan makes ready to judge all alerts of a site from the beginning, but for
 // what cannot change any more. grown holds windows of started incidents, by key,
@@ -42,7 +15,7 @@ func (s *siteIndex) restartPlan(c circumstances, grown map[string]evidence.Windo
 	started, pins := startedGroups(c.incidents, grown)
 	horizon := c.now.Add(-SeenFor)
 	if p := c.policy; p.MaxAge > 0 { // nothing that still can come reaches further back
-		horizon = c.now.Add(-(p.MaxAge + p.Cooldown + p.Max + p.widest()))
+		horizon = c.now.Add(-(p.MaxAge + p.Cooldown + p.Max + widest(p)))
 	}
 	for _, e := range s.entries {
 		if e.d.What == InIncident && c.incidents[e.d.Incident] == nil {
@@ -112,4 +85,28 @@ func openedAt(in Incident, p Policy) time.Time {
 		return time.Time{}
 	}
 	return in.Opened.Since.Add(p.Of(in.AlertKind).Before)
+}
+
+func newPlanner(p Policy, started []*group) *planner {
+	ahead := slices.Clone(started)
+	slices.SortFunc(ahead, func(a, b *group) int {
+		if c := a.window.Since.Compare(b.window.Since); c != 0 {
+			return c
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	begun := map[*group]time.Time{}
+	for _, g := range ahead {
+		begun[g] = g.window.Since
+	}
+	return &planner{policy: p, begun: begun, ahead: ahead, kinds: map[string]*memory{}}
+}
+
+// widest is the longest window that one alert can ask for.
+func widest(p Policy) time.Duration {
+	w := p.Before + p.After
+	for _, k := range p.Kinds {
+		w = max(w, k.Before+k.After)
+	}
+	return w
 }
