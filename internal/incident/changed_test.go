@@ -9,7 +9,7 @@ import (
 // TestChanged: each record is read when it is new and when it was written again, by
 // whomever, and no more; one that cannot be read is asked for again.
 func TestChanged(t *testing.T) {
-	s := fastStore(t, t.TempDir())
+	s := newStore(t)
 	seen := map[string]time.Time{}
 	look := func(bad bool) (list string) {
 		t.Helper()
@@ -68,4 +68,13 @@ func TestChanged(t *testing.T) {
 	if got := look(false); got != "claimed failed;" {
 		t.Error(got)
 	}
+}
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	s, err := OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

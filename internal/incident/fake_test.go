@@ -14,13 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A call is one pass as a fake host saw it.
 type call struct {
@@ -198,10 +194,22 @@ func (b *bench) sealIt(ctx context.Context, job SealJob) (string, error) {
 		return "", err
 	}
 	path := job.Base + ".zip"
-	if err := b.st.do("part", path, func() error { return os.WriteFile(path+".part", text, 0o600) }); err != nil {
+	if err := b.change("part", path, func() error { return os.WriteFile(path+".part", text, 0o600) }); err != nil {
 		return "", err
 	}
-	return path, b.st.do("rename", path, func() error { return os.Rename(path+".part", path) })
+	return path, b.change("rename", path, func() error { return os.Rename(path+".part", path) })
+}
+
+// change changes the disk with the store's faults around it.
+func (b *bench) change(op, name string, f func() error) error {
+	fault := b.st.Fault
+	if fault == nil {
+		return f()
+	}
+	if err := fault(op, name); err != nil {
+		return err
+	}
+	return errors.Join(f(), fault(op+" done", name))
 }
 
 func verifyIt(ctx context.Context, path, id string, rev int) error {
@@ -267,9 +275,19 @@ func (b *bench) alertNow(j *Journal, node string, n int) evidence.Alert {
 
 func (b *bench) put(j *Journal, a evidence.Alert) {
 	b.t.Helper()
+	b.add(j, a)
+	b.decide(j)
+}
+
+func (b *bench) add(j *Journal, a evidence.Alert) {
+	b.t.Helper()
 	if _, err := j.Add(context.Background(), a, []byte("mail "+a.ID), false, a.Time); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func (b *bench) decide(j *Journal) {
+	b.t.Helper()
 	if _, err := j.Decide(time.Now()); err != nil {
 		b.t.Fatal(err)
 	}

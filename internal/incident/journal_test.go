@@ -16,41 +16,6 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-var testSites = []Site{{
-	Name: "hq", Clusters: []string{"c1"}, TimeZone: "America/New_York", Families: []string{"network_log", "messages"},
-	Hosts: []HostRef{{"expc01", "C", "10.0.0.1:22"}, {"expe01", "E", "10.0.0.2:22"}},
-}}
-
-func alertAt(at time.Duration, node string, n int) evidence.Alert {
-	a := evidence.Alert{ID: alertID(fmt.Sprint(at, node, n)), Name: "PartiallyRegisteredPhone", Cluster: "c1", Node: node, Time: t0.Add(at), TimeFrom: evidence.TimeFromDate}
-	if n >= 0 {
-		a.Count = &n
-	}
-	return a
-}
-
-func testStore(t testing.TB, dir string) *Store {
-	t.Helper()
-	st, err := OpenStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
-
-// fastStore is a store without fsync, for tests of many small steps.
-func fastStore(t testing.TB, dir string) *Store {
-	t.Helper()
-	st := testStore(t, dir)
-	st.WriteFile = func(name string, b []byte) error {
-		if err := os.WriteFile(name+".part", b, 0o600); err != nil {
-			return err
-		}
-		return os.Rename(name+".part", name)
-	}
-	return st
-}
-
 func testJournal(t testing.TB, st *Store) *Journal {
 	t.Helper()
 	j, err := OpenJournal(st, testSites, testPolicy(), slog.New(slog.DiscardHandler), func() time.Time { return t0.Add(time.Hour) })

@@ -20,19 +20,19 @@ func TestHalfABatch(t *testing.T) {
 		part := func(late bool) {
 			for i := range 100 { // one node's, every 30 s; half an hour in the middle comes late
 				if at := begun.Add(time.Duration(i) * 30 * time.Second); (i >= 20 && i < 80) == late {
-					add(t, j, stormAlert(at, 1))
+					b.add(j, stormAlert(at, 1))
 				}
 			}
 		}
 		part(false)
 		time.Sleep(2 * decideWait) // the runner looks
 		part(true)
-		decide(t, j)
+		b.decide(j)
 		time.Sleep(time.Hour)
 		if n := len(b.list()); n != 1 {
 			t.Errorf("%d incidents of a storm without news", n)
 		}
-		add(t, j, stormAlert(time.Now(), 2))
+		b.add(j, stormAlert(time.Now(), 2))
 		time.Sleep(time.Hour)
 		if l := b.list(); len(l) != 2 || l[0].State != Sealed {
 			t.Errorf("an alert that nobody said was the last: %+v", l)

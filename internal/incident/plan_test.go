@@ -1,8 +1,6 @@
 package incident
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,20 +9,6 @@ import (
 
 	"rtmtgrab/internal/evidence"
 )
-
-var t0 = time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
-
-func testPolicy() Policy {
-	return Policy{
-		Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour, Settle: 2 * time.Second, Patience: 2 * time.Minute,
-		Cooldown: 10 * time.Minute, Again: time.Hour, MaxAge: 24 * time.Hour,
-	}
-}
-
-func alertID(s string) string {
-	h := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(h[:])
-}
 
 // ev is one alert of a table: at (after t0), node, name and counter (-1: none).
 type ev struct {
@@ -212,38 +196,5 @@ func TestPlanStarted(t *testing.T) {
 	}
 	if len(x.members) != 3 || len(y.members) != 1 {
 		t.Errorf("x has %d members, y %d", len(x.members), len(y.members))
-	}
-}
-
-func TestRoute(t *testing.T) {
-	sites := []Site{
-		{Name: "hq", Clusters: []string{"StandAloneCluster"}, Nodes: []string{"cucm01", "cucm02.example.com", "10.0.0.7", "2001:db8::7"}},
-		{Name: "lab", Clusters: []string{"standalonecluster"}},
-		{Name: "west", Nodes: []string{"CUCM09"}},
-		{Name: "rest"}, {Name: "rest2"},
-	}
-	for _, c := range []struct{ cluster, node, want string }{
-		{"StandAloneCluster", "", "hq lab"},
-		{" STANDALONECLUSTER ", "x", "hq lab"},
-		{"other", "cucm01", "hq"},
-		{"", "CUCM01.Example.COM.", "hq"},
-		{"", "cucm02", "hq"},
-		{"", "cucm02.example.com", "hq"},
-		{"", "cucm02.example.org", "rest rest2"},
-		{"", "cucm0", "rest rest2"},
-		{"", "cucm010", "rest rest2"},
-		{"", "10.0.0.7", "hq"},
-		{"", "10.0.0.70", "rest rest2"},
-		{"", "10", "rest rest2"},
-		{"", "2001:DB8:0::7", "hq"},
-		{"StandAloneCluster", "cucm09", "hq lab west"},
-		{"", "", "rest rest2"},
-	} {
-		if got := strings.Join(Route(sites, c.cluster, c.node), " "); got != c.want {
-			t.Errorf("Route(%q, %q) = %q, want %q", c.cluster, c.node, got, c.want)
-		}
-	}
-	if got := Route(sites[:3], "nobody", "nothing"); len(got) != 0 {
-		t.Errorf("an alert that no site claims went to %v", got)
 	}
 }

@@ -70,3 +70,24 @@ func TestTakeIsNothingWithoutCommit(t *testing.T) {
 		t.Errorf("%+v", in)
 	}
 }
+
+// Of a backlog only what was committed is entered before the end.
+func TestBacklogIsEnteredWhenItIsSafe(t *testing.T) {
+	j := testJournal(t, fastStore(t, quickDir(t)))
+	defer j.Close()
+	const n = 1000
+	for i := range n {
+		if fresh, err := j.Take(context.Background(), stormAlert(t0.Add(time.Duration(i)*time.Second), i%10), []byte("mail"), false, t0.Add(time.Hour)); !fresh || err != nil {
+			t.Fatal(fresh, err)
+		}
+	}
+	if got := len(j.index.seen); got != maxIntake {
+		t.Errorf("%d are entered before they are safe, want %d", got, maxIntake)
+	}
+	if err := j.Commit(0); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(j.index.seen); got != n {
+		t.Errorf("%d of %d are entered", got, n)
+	}
+}

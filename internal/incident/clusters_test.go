@@ -72,13 +72,3 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
-
-func must[T any](v T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
