@@ -143,7 +143,7 @@ func (j *Journal) Prune(now time.Time) error {
 }
 
 // Open lists the journal's incidents that are not sealed, the newest first.
-func (j *Journal) Open() []OpenIncident { return j.st.opened(j.table.Unsealed()) }
+func (j *Journal) Open() []OpenIncident { return j.st.StillOpen(j.table.Unsealed()) }
 
 // Clusters says when the last mail came from each cluster, by INTERNALDATE, as far
 // as alerts are remembered (SeenFor).

@@ -182,10 +182,11 @@ func (s *Store) Open() ([]OpenIncident, error) {
 			list = append(list, in)
 		}
 	}
-	return s.opened(list), nil
+	return s.StillOpen(list), nil
 }
 
-func (s *Store) opened(list []Incident) (open []OpenIncident) {
+// StillOpen are those of the incidents that are not sealed, the newest first.
+func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
 	for _, in := range list {
 		if in.State == Sealed {
 			continue

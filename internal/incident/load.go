@@ -14,14 +14,14 @@ func (j *Journal) load() error {
 	if err := j.setPolicy(j.conf.policy); err != nil {
 		return err
 	}
-	j.st.removeParts(j.st.Dir, noKeep)
-	j.st.removeParts(j.st.alertsDir(), noKeep)
-	j.st.removeParts(j.st.mailsDir(), noKeep)
+	j.st.removeParts(j.st.Dir, nil)
+	j.st.removeParts(j.st.alertsDir(), nil)
+	j.st.removeParts(j.st.mailsDir(), nil)
 	all, err := j.st.incidentsOnDisk(j.log.Error)
 	if err != nil {
 		return err
 	}
-	j.st.removeParts(j.st.Bundles(), func(name string) bool { return j.st.inUse(all, name) })
+	j.st.removeParts(j.st.Bundles(), func(name string) bool { return j.st.bundleInUse(all, name) })
 
 	if err := j.readAlerts(); err != nil {
 		return err

@@ -52,9 +52,9 @@ func tryLock(name string, taken error) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// inUse reports whether the bundle of that name may be one that another process is
+// bundleInUse reports whether the bundle of that name may be one that another process is
 // writing at this moment.
-func (s *Store) inUse(all []Incident, name string) bool {
+func (s *Store) bundleInUse(all []Incident, name string) bool {
 	for _, in := range all {
 		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
 			return true

@@ -66,8 +66,8 @@ func (u *run) work(ctx context.Context) error {
 		u.hosts = append(u.hosts, h)
 	}
 	defer u.closePullers()
-	u.r.Store.removeParts(u.r.Store.incidentDir(u.key), noKeep)
-	u.r.Store.removeParts(u.r.Store.resultsDir(u.key), noKeep)
+	u.r.Store.removeParts(u.r.Store.incidentDir(u.key), nil)
+	u.r.Store.removeParts(u.r.Store.resultsDir(u.key), nil)
 	if !u.manifestWritten() {
 		if err := u.pull(ctx); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func TestPauseAndResume(t *testing.T) {
 	if got := sites(); len(got) != 0 {
 		t.Error(got)
 	}
-	if err := os.WriteFile(st.pausesPath(), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(st.Dir, "pauses.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.Pauses(now); err == nil {

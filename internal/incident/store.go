@@ -184,20 +184,19 @@ func (s *Store) keys() ([]string, error) {
 	return keys, nil
 }
 
-// removeParts removes what a crash left half written in a folder of this store.
+// removeParts removes what a crash left half written in a folder of this store, but for
+// what keep names; it may be nil.
 func (s *Store) removeParts(dir string, keep func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return // not there: nothing is left over
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && !keep(e.Name()) {
+		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && (keep == nil || !keep(e.Name())) {
 			os.Remove(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
 		}
 	}
 }
-
-func noKeep(string) bool { return false }
 
 // appendJSONL adds one line to a file and fsyncs it.
 func (s *Store) appendJSONL(name string, v any) error {
