@@ -47,7 +47,7 @@ const Undecided What = "undecided"
 // ListAlerts lists every alert of the store, the newest first. It needs no lock. A
 // record that cannot be read makes an error beside the list.
 func (s *Store) ListAlerts() ([]ListedAlert, error) {
-	entries, err := os.ReadDir(s.alertsDir())
+	entries, err := os.ReadDir(s.AlertsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -75,10 +75,10 @@ func (s *Store) ListAlerts() ([]ListedAlert, error) {
 
 // incidentIDs maps keys to IDs.
 func (s *Store) incidentIDs() (map[string]string, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	ids := map[string]string{}
 	for _, k := range keys {
-		if in, err := s.read(k); err == nil { // List tells of what cannot be read
+		if in, err := s.Read(k); err == nil { // List tells of what cannot be read
 			ids[k] = in.ID
 		}
 	}
@@ -126,11 +126,11 @@ var whyWords = map[Why]string{
 }
 
 // HasMail reports whether the mail of an alert is still kept.
-func (s *Store) HasMail(id string) bool { return s.mailSize(id) >= 0 }
+func (s *Store) HasMail(id string) bool { return s.MailSize(id) >= 0 }
 
-// mailSize is the size of the mail of an alert, -1 if it is not kept.
-func (s *Store) mailSize(id string) int64 {
-	fi, err := os.Stat(s.mailPath(id))
+// MailSize is the size of the mail of an alert, -1 if it is not kept.
+func (s *Store) MailSize(id string) int64 {
+	fi, err := os.Stat(s.MailPath(id))
 	if err != nil {
 		return -1
 	}
@@ -142,13 +142,13 @@ func (s *Store) Mail(id string) ([]byte, error) {
 	if !IsID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
 	}
-	return os.ReadFile(s.mailPath(id))
+	return os.ReadFile(s.MailPath(id))
 }
 
 // Quarantine lists the alerts in quarantine, the newest first. It needs no lock. A
 // record that cannot be read makes an error beside the list.
 func (s *Store) Quarantine() ([]AlertRecord, error) {
-	entries, err := os.ReadDir(s.alertsDir())
+	entries, err := os.ReadDir(s.AlertsDir())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
 	}
@@ -171,10 +171,10 @@ func (s *Store) Quarantine() ([]AlertRecord, error) {
 	return list, errors.Join(errs...)
 }
 
-// openMail opens a mail as it came.
-func (s *Store) openMail(id string) (io.ReadCloser, error) {
+// OpenMail opens a mail as it came.
+func (s *Store) OpenMail(id string) (io.ReadCloser, error) {
 	if !IsID(id) {
 		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
 	}
-	return os.Open(s.mailPath(id))
+	return os.Open(s.MailPath(id))
 }

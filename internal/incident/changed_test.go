@@ -24,7 +24,7 @@ func TestChanged(t *testing.T) {
 	}
 	put := func(key string, state State, age time.Duration) {
 		t.Helper()
-		if err := s.save(Incident{Key: key, State: state}); err != nil {
+		if err := s.Save(Incident{Key: key, State: state}); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
@@ -33,7 +33,7 @@ func TestChanged(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"a", "b", "claimed"} {
-		if err := os.MkdirAll(s.incidentDir(key), 0o700); err != nil {
+		if err := os.MkdirAll(s.IncidentDir(key), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func TestChanged(t *testing.T) {
 	}
 	put("a", Sealed, time.Minute)
 	look(false)
-	if err := os.RemoveAll(s.incidentDir("b")); err != nil {
+	if err := os.RemoveAll(s.IncidentDir("b")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(s.incidentPath("claimed"), []byte("{"), 0o600); err != nil {

@@ -1,14 +1,12 @@
-// Package incident owns what grab knows about incidents: which alert belongs to
-// which, what was got of each, and what is to be done next, after a crash too.
+// Package incident holds the nouns that all work on incidents shares: Incident, Site,
+// Policy, AlertRecord; where alerts go, when sites are paused, and the store in which
+// all is kept, with the locks on it.
 //
-// A Journal keeps alerts and decides what they start; a Runner asks every host of
-// an incident, through a Puller, and hands what came back to a sealer. Each step
-// is a state on disk, written whole or not at all, and may be repeated: after a
-// kill at any point a restart leads to exactly one bundle per incident and
-// revision.
+// Everything in the store is written whole or not at all, and the table of unsealed
+// incidents never says what is not on disk. Reading needs no lock.
 //
-// It does not know how logs are fetched, what a bundle looks like inside, or how
-// a mail is read: those are passed in.
+// It does not decide about alerts (package triage) and asks no host (package runner);
+// it imports neither.
 package incident
 
 import (

@@ -14,6 +14,12 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
+// ErrList is of a store whose folders could not be read.
+var ErrList = errors.New("list")
+
+// ErrNotFound is of an incident that the store does not have.
+var ErrNotFound = errors.New("no such incident")
+
 // A Listed is one line of `grab list`.
 type Listed struct {
 	Incident string            `json:"incident"`
@@ -26,14 +32,14 @@ type Listed struct {
 // List lists every incident of the store, newest first. It needs no lock. An
 // incident that cannot be read is left out and makes an error beside the list.
 func (s *Store) List() ([]Listed, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return nil, err
 	}
 	list := []Listed{}
 	var errs []error
 	for _, k := range keys {
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // just claimed, or just removed
 		}
@@ -57,7 +63,7 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 	var parts []evidence.Coverage
 	asked := false
 	for _, ref := range in.Hosts {
-		h, err := s.readHost(in.Key, ref.Name)
+		h, err := s.ReadHost(in.Key, ref.Name)
 		if err != nil {
 			return "", err
 		}
@@ -77,13 +83,13 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 // Load finds an incident by its ID, its key or an earlier ID. Store.Manifest then
 // has what was got of it, of an open one too.
 func (s *Store) Load(id string) (Incident, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return Incident{}, err
 	}
 	var found *Incident
 	for _, k := range keys {
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		if err != nil {
 			continue // another one's fault; List tells of it
 		}
@@ -104,7 +110,7 @@ func (s *Store) Load(id string) (Incident, error) {
 func (s *Store) HostStates(in Incident) (map[string]HostState, error) {
 	states := map[string]HostState{}
 	for _, ref := range in.Hosts {
-		h, err := s.readHost(in.Key, ref.Name)
+		h, err := s.ReadHost(in.Key, ref.Name)
 		if err != nil {
 			return states, err
 		}
@@ -125,7 +131,7 @@ const settled = 3 * time.Second
 // of them, and afterwards it holds exactly the incidents that are there. One that
 // cannot be read makes an error beside the list, and is read again next time.
 func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +147,7 @@ func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
 		if err == nil && seen[k].Equal(info.ModTime()) {
 			continue
 		}
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		if err != nil {
 			seen[k] = time.Time{}
 			errs = append(errs, err)
@@ -161,7 +167,7 @@ func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
 }
 
 // Slices is the folder in which a host's puller keeps what it got of an incident.
-func (s *Store) Slices(key, host string) string { return filepath.Join(s.slicesDir(key), host) }
+func (s *Store) Slices(key, host string) string { return filepath.Join(s.SlicesDir(key), host) }
 
 // An OpenIncident is one that is not sealed.
 type OpenIncident struct {
@@ -172,13 +178,13 @@ type OpenIncident struct {
 // Open lists the store's incidents that are not sealed, the newest first. It needs
 // no lock.
 func (s *Store) Open() ([]OpenIncident, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return nil, err
 	}
 	var list []Incident
 	for _, k := range keys {
-		if in, err := s.read(k); err == nil { // List tells of one that cannot be read
+		if in, err := s.Read(k); err == nil { // List tells of one that cannot be read
 			list = append(list, in)
 		}
 	}
@@ -201,8 +207,8 @@ func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
 	return open
 }
 
-// readHost reads what is known of a host, which is nothing before it was asked.
-func (s *Store) readHost(key, host string) (HostState, error) {
+// ReadHost reads what is known of a host, which is nothing before it was asked.
+func (s *Store) ReadHost(key, host string) (HostState, error) {
 	var h HostState
 	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -211,26 +217,26 @@ func (s *Store) readHost(key, host string) (HostState, error) {
 	return h, err
 }
 
-func (s *Store) saveHost(key, host string, h HostState) error {
-	return s.writeJSON(s.resultPath(key, host), h)
+func (s *Store) SaveHost(key, host string, h HostState) error {
+	return s.WriteJSON(s.resultPath(key, host), h)
 }
 
-// incidentsOnDisk reads every incident. What cannot be read is said and left out;
+// IncidentsOnDisk reads every incident. What cannot be read is said and left out;
 // an empty folder that a crash left is removed.
-func (s *Store) incidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
-	keys, err := s.keys()
+func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
+	keys, err := s.Keys()
 	if err != nil {
 		return nil, err
 	}
 	var all []Incident
 	for _, k := range keys {
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		switch {
 		case err == nil:
 			all = append(all, in)
 		case errors.Is(err, fs.ErrNotExist):
-			if fi, err := os.Stat(s.incidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
-				os.RemoveAll(s.incidentDir(k)) // a claim that never was one; the next start tries again
+			if fi, err := os.Stat(s.IncidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.IncidentDir(k)) // a claim that never was one; the next start tries again
 			}
 		default:
 			say("incident cannot be read", "key", k, "err", err)

@@ -34,9 +34,9 @@ func (s *Store) LockWatch() (*Lock, error) {
 	return tryLock(filepath.Join(s.Dir, "watch.lock"), ErrWatching)
 }
 
-// lockIncident takes one incident's lock, or says ErrBusy.
-func (s *Store) lockIncident(key string) (*Lock, error) {
-	return tryLock(filepath.Join(s.incidentDir(key), "lock"), ErrBusy)
+// LockIncident takes one incident's lock, or says ErrBusy.
+func (s *Store) LockIncident(key string) (*Lock, error) {
+	return tryLock(filepath.Join(s.IncidentDir(key), "lock"), ErrBusy)
 }
 
 func tryLock(name string, taken error) (*Lock, error) {
@@ -52,9 +52,9 @@ func tryLock(name string, taken error) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// bundleInUse reports whether the bundle of that name may be one that another process is
+// BundleInUse reports whether the bundle of that name may be one that another process is
 // writing at this moment.
-func (s *Store) bundleInUse(all []Incident, name string) bool {
+func (s *Store) BundleInUse(all []Incident, name string) bool {
 	for _, in := range all {
 		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
 			return true
@@ -64,7 +64,7 @@ func (s *Store) bundleInUse(all []Incident, name string) bool {
 }
 
 func (s *Store) busy(key string) bool {
-	l, err := s.lockIncident(key)
+	l, err := s.LockIncident(key)
 	if err == nil {
 		l.Release()
 	}

@@ -152,7 +152,7 @@ func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]P
 	if all, err = change(all); err != nil {
 		return err
 	}
-	return s.writeJSON(s.pausesPath(), all)
+	return s.WriteJSON(s.pausesPath(), all)
 }
 
 // QuietNow are the sites' quiet hours that are in force.

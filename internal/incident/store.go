@@ -39,7 +39,7 @@ type Store struct {
 // OpenStore makes the folders (0700) that are not there.
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{Dir: dir}
-	for _, d := range []string{dir, s.mailsDir(), s.alertsDir(), s.incidentsDir(), s.Bundles()} {
+	for _, d := range []string{dir, s.MailsDir(), s.AlertsDir(), s.incidentsDir(), s.Bundles()} {
 		if err := atomicfile.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
@@ -50,21 +50,21 @@ func OpenStore(dir string) (*Store, error) {
 // Bundles is the folder of finished bundles.
 func (s *Store) Bundles() string { return filepath.Join(s.Dir, "bundles") }
 
-func (s *Store) mailsDir() string              { return filepath.Join(s.Dir, "mails") }
-func (s *Store) alertsDir() string             { return filepath.Join(s.Dir, "alerts") }
+func (s *Store) MailsDir() string              { return filepath.Join(s.Dir, "mails") }
+func (s *Store) AlertsDir() string             { return filepath.Join(s.Dir, "alerts") }
 func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "incidents") }
-func (s *Store) incidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
-func (s *Store) mailPath(id string) string     { return filepath.Join(s.mailsDir(), id+".eml") }
-func (s *Store) alertPath(id string) string    { return filepath.Join(s.alertsDir(), id+".json") }
+func (s *Store) IncidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
+func (s *Store) MailPath(id string) string     { return filepath.Join(s.MailsDir(), id+".eml") }
+func (s *Store) AlertPath(id string) string    { return filepath.Join(s.AlertsDir(), id+".json") }
 func (s *Store) incidentPath(key string) string {
-	return filepath.Join(s.incidentDir(key), "incident.json")
+	return filepath.Join(s.IncidentDir(key), "incident.json")
 }
-func (s *Store) slicesDir(key string) string     { return filepath.Join(s.incidentDir(key), "hosts") }
-func (s *Store) resultsDir(key string) string    { return filepath.Join(s.incidentDir(key), "rows") }
-func (s *Store) resultPath(key, h string) string { return filepath.Join(s.resultsDir(key), h+".json") }
+func (s *Store) SlicesDir(key string) string     { return filepath.Join(s.IncidentDir(key), "hosts") }
+func (s *Store) ResultsDir(key string) string    { return filepath.Join(s.IncidentDir(key), "rows") }
+func (s *Store) resultPath(key, h string) string { return filepath.Join(s.ResultsDir(key), h+".json") }
 
-func (s *Store) manifestPath(key string, rev int) string {
-	return filepath.Join(s.incidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
+func (s *Store) ManifestPath(key string, rev int) string {
+	return filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
 }
 
 // do makes one change to the disk, with the tests' faults around it.
@@ -83,7 +83,7 @@ func (s *Store) do(op, name string, change func() error) error {
 	return nil
 }
 
-func (s *Store) writeJSON(name string, v any) error {
+func (s *Store) WriteJSON(name string, v any) error {
 	text, err := encode(name, v)
 	if err != nil {
 		return err
@@ -107,18 +107,18 @@ func (s *Store) writeBytes(name string, b []byte) error {
 	return s.do("write", name, func() error { return write(name, b) })
 }
 
-func (s *Store) remove(name string) error {
+func (s *Store) Remove(name string) error {
 	return s.do("remove", name, func() error { return os.RemoveAll(name) })
 }
 
-// create makes an incident's folder, which must be new, with what is in it.
-func (s *Store) create(key string) error {
-	return s.do("create", s.incidentDir(key), func() error {
-		if err := os.Mkdir(s.incidentDir(key), 0o700); err != nil {
+// Create makes an incident's folder, which must be new, with what is in it.
+func (s *Store) Create(key string) error {
+	return s.do("create", s.IncidentDir(key), func() error {
+		if err := os.Mkdir(s.IncidentDir(key), 0o700); err != nil {
 			return err
 		}
-		atomicfile.Adopt(s.incidentDir(key))
-		for _, d := range []string{s.slicesDir(key), s.resultsDir(key)} {
+		atomicfile.Adopt(s.IncidentDir(key))
+		for _, d := range []string{s.SlicesDir(key), s.ResultsDir(key)} {
 			if err := atomicfile.MkdirAll(d); err != nil {
 				return err
 			}
@@ -126,7 +126,7 @@ func (s *Store) create(key string) error {
 		if s.WriteFile != nil {
 			return nil
 		}
-		return errors.Join(atomicfile.SyncDir(s.incidentDir(key)), atomicfile.SyncDir(s.incidentsDir()))
+		return errors.Join(atomicfile.SyncDir(s.IncidentDir(key)), atomicfile.SyncDir(s.incidentsDir()))
 	})
 }
 
@@ -135,7 +135,7 @@ func (s *Store) create(key string) error {
 func (s *Store) claim(in Incident, now func() time.Time) (Incident, error) {
 	in.Key = in.ID
 	for n := 2; ; n++ {
-		err := s.create(in.Key)
+		err := s.Create(in.Key)
 		if err == nil {
 			break
 		}
@@ -146,21 +146,21 @@ func (s *Store) claim(in Incident, now func() time.Time) (Incident, error) {
 	}
 
 	in.Created = now().UTC().Round(0)
-	if err := s.save(in); err != nil {
-		s.remove(s.incidentDir(in.Key)) // an empty folder is removed at the next start too
+	if err := s.Save(in); err != nil {
+		s.Remove(s.IncidentDir(in.Key)) // an empty folder is removed at the next start too
 		return in, err
 	}
 	return in, nil
 }
 
-func (s *Store) save(in Incident) error {
-	if err := s.writeJSON(s.incidentPath(in.Key), in); err != nil {
+func (s *Store) Save(in Incident) error {
+	if err := s.WriteJSON(s.incidentPath(in.Key), in); err != nil {
 		return fmt.Errorf("save incident %s: %w", in.ID, err)
 	}
 	return nil
 }
 
-func (s *Store) read(key string) (Incident, error) {
+func (s *Store) Read(key string) (Incident, error) {
 	var in Incident
 	err := atomicfile.ReadJSON(s.incidentPath(key), &in)
 	if err == nil && in.Key != key {
@@ -169,8 +169,8 @@ func (s *Store) read(key string) (Incident, error) {
 	return in, err
 }
 
-// keys lists the folders of incidents; a store that is not there has none.
-func (s *Store) keys() ([]string, error) {
+// Keys lists the folders of incidents; a store that is not there has none.
+func (s *Store) Keys() ([]string, error) {
 	entries, err := os.ReadDir(s.incidentsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w incidents: %w", ErrList, err)
@@ -184,9 +184,9 @@ func (s *Store) keys() ([]string, error) {
 	return keys, nil
 }
 
-// removeParts removes what a crash left half written in a folder of this store, but for
+// RemoveParts removes what a crash left half written in a folder of this store, but for
 // what keep names; it may be nil.
-func (s *Store) removeParts(dir string, keep func(name string) bool) {
+func (s *Store) RemoveParts(dir string, keep func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return // not there: nothing is left over
@@ -198,8 +198,8 @@ func (s *Store) removeParts(dir string, keep func(name string) bool) {
 	}
 }
 
-// appendJSONL adds one line to a file and fsyncs it.
-func (s *Store) appendJSONL(name string, v any) error {
+// AppendJSONL adds one line to a file and fsyncs it.
+func (s *Store) AppendJSONL(name string, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -223,9 +223,9 @@ func (s *Store) Alert(id string) (AlertRecord, error) {
 	if !IsID(id) {
 		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
-	err := atomicfile.ReadJSON(s.alertPath(id), &rec)
+	err := atomicfile.ReadJSON(s.AlertPath(id), &rec)
 	if err == nil && rec.Alert.ID != id {
-		err = fmt.Errorf("read %s: it is of another alert", s.alertPath(id))
+		err = fmt.Errorf("read %s: it is of another alert", s.AlertPath(id))
 	}
 	return rec, err
 }
@@ -240,7 +240,7 @@ type Batch struct {
 // WriteAlert adds an alert's record and its mail: both, or neither.
 func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
 	before := b.b.Len()
-	err := b.write(b.St.mailPath(rec.Alert.ID), mail)
+	err := b.write(b.St.MailPath(rec.Alert.ID), mail)
 	if err == nil {
 		err = b.WriteRecord(rec)
 	}
@@ -252,7 +252,7 @@ func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
 
 // WriteRecord adds an alert's record.
 func (b *Batch) WriteRecord(rec AlertRecord) error {
-	name := b.St.alertPath(rec.Alert.ID)
+	name := b.St.AlertPath(rec.Alert.ID)
 	text, err := encode(name, rec)
 	if err != nil {
 		return err

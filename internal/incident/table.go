@@ -99,7 +99,7 @@ func (t *Table) ChangeLocked(key string, change func(*Incident)) (Incident, erro
 	}
 	next := in.Clone()
 	change(&next)
-	if err := t.st.save(next); err != nil {
+	if err := t.st.Save(next); err != nil {
 		return in.Clone(), err
 	}
 	t.m[key] = &next
@@ -108,7 +108,7 @@ func (t *Table) ChangeLocked(key string, change func(*Incident)) (Incident, erro
 
 // DissolveLocked removes an incident, with all that is on disk of it.
 func (t *Table) DissolveLocked(key string) error {
-	if err := t.st.remove(t.st.incidentDir(key)); err != nil {
+	if err := t.st.Remove(t.st.IncidentDir(key)); err != nil {
 		return err
 	}
 	delete(t.m, key)
@@ -171,7 +171,7 @@ func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evid
 	if err != nil {
 		return Incident{}, err
 	}
-	if err := t.st.writeJSON(t.st.manifestPath(key, next.Revision), m); err != nil {
+	if err := t.st.WriteJSON(t.st.ManifestPath(key, next.Revision), m); err != nil {
 		return Incident{}, fmt.Errorf("save manifest: %w", err)
 	}
 
@@ -212,7 +212,7 @@ func (t *Table) Reload(key string) (todo bool, err error) {
 	if cur == nil || cur.Joinable() {
 		return cur != nil, nil // gone, or the table's alone
 	}
-	in, err := t.st.read(key)
+	in, err := t.st.Read(key)
 	if err != nil {
 		return false, err
 	}
