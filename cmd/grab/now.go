@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/report"
 )
 
@@ -42,7 +43,7 @@ func (a *app) nowCmd() *cobra.Command {
 	fl.StringVar(&f.At, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
 	fl.DurationVar(&before, "before", 0, "how much before that time (default window.before)")
 	fl.DurationVar(&f.After, "after", 0, "how much after it")
-	fl.DurationVar(&f.Patience, "patience", incident.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
+	fl.DurationVar(&f.Patience, "patience", runner.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
 	fl.StringSliceVar(&f.Phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.Case, "case", "", "case number for the manifest")
 	fl.StringVar(&f.Reason, "reason", "", "why the grab is made")

@@ -12,7 +12,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/human"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // progress shows how far a grab is: a bar for each host on a terminal, a line
@@ -63,17 +63,17 @@ func (p *progress) fetched(f fetch.Progress) {
 	}
 }
 
-func (p *progress) event(e incident.Event) {
+func (p *progress) event(e runner.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.What {
-	case incident.EventHeld:
+	case runner.EventHeld:
 		fmt.Fprintf(p.lines, "%s: files held\n", e.Host)
-	case incident.EventPass:
+	case runner.EventPass:
 		if e.Err != nil {
 			fmt.Fprintf(p.lines, "%s: %v\n", e.Host, e.Err)
 		}
-	case incident.EventSealing:
+	case runner.EventSealing:
 		fmt.Fprintf(p.lines, "sealing, coverage %s\n", e.Coverage)
 	}
 }

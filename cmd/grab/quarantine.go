@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -31,14 +32,14 @@ func (a *app) quarantineCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.askQuarantine(ctx, incident.RequestRelease, ids, force)
+			return a.askQuarantine(ctx, triage.RequestRelease, ids, force)
 		}}
 	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes will be overwritten")
 	drop := &cobra.Command{Use: "drop ID...", Short: "Put alerts away for good", Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.askQuarantine(ctx, incident.RequestDrop, ids, false)
+			return a.askQuarantine(ctx, triage.RequestDrop, ids, false)
 		}}
 	cmd.AddCommand(release, drop)
 	return cmd
@@ -141,15 +142,15 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 		if err != nil {
 			return err
 		}
-		if age, p := time.Since(rec.Alert.Time), wiring.Policy(cfg); what == incident.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
-			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), incident.ErrTooOld), "--force tries all the same")
+		if age, p := time.Since(rec.Alert.Time), wiring.Policy(cfg); what == triage.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
+			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), triage.ErrTooOld), "--force tries all the same")
 		}
 		recs = append(recs, rec)
 	}
 	rows := []askedJSON{}
 	watched := isWatched(st)
 	for _, rec := range recs {
-		row, err := a.ask(ctx, st, rec, incident.HeldRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
+		row, err := a.ask(ctx, st, rec, triage.HeldRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
 		if err != nil {
 			return err
 		}
@@ -172,10 +173,10 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 }
 
 // ask leaves one request and waits for the watcher, if one runs.
-func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req incident.HeldRequest, watched bool) (askedJSON, error) {
+func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req triage.HeldRequest, watched bool) (askedJSON, error) {
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
-	if err := st.Ask(req); err != nil {
+	if err := triage.Ask(st, req); err != nil {
 		return row, advice.WithHint(err, "run this as the owner of "+st.Dir)
 	}
 	if !watched {
@@ -239,7 +240,7 @@ func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, e
 	}
 	switch n {
 	case 0:
-		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), incident.ErrNotHeld), "`grab quarantine` lists what there is")
+		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), triage.ErrNotHeld), "`grab quarantine` lists what there is")
 	case 1:
 		return found, nil
 	}

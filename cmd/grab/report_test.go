@@ -23,7 +23,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/wiring"
@@ -225,7 +225,7 @@ func tarGz(t testing.TB, name string, b []byte) []byte {
 }
 
 // job is what a sealer gets for an incident on this site.
-func (l *reportLab) job(t testing.TB, dir string) incident.SealJob {
+func (l *reportLab) job(t testing.TB, dir string) runner.SealJob {
 	t.Helper()
 	now := time.Now()
 	w := evidence.NewWindow(now.Add(-15*time.Minute), now)
@@ -243,7 +243,7 @@ func (l *reportLab) job(t testing.TB, dir string) incident.SealJob {
 		m.Hosts = append(m.Hosts, h)
 	}
 	m.Conclude()
-	return incident.SealJob{Manifest: m, Base: filepath.Join(dir, m.Incident), Open: func(host, family string) (io.ReadCloser, error) {
+	return runner.SealJob{Manifest: m, Base: filepath.Join(dir, m.Incident), Open: func(host, family string) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(logs[host+family])), nil
 	}}
 }

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -150,7 +151,7 @@ func (a *app) retryCmd() *cobra.Command {
 				return err
 			}
 			p := a.progress()
-			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], incident.RetryRequest{Out: out, Patience: patience},
+			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], runner.RetryRequest{Out: out, Patience: patience},
 				oneshot.Effort{Pool: &fetch.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 			p.wait()
 			if err != nil {
@@ -160,6 +161,6 @@ func (a *app) retryCmd() *cobra.Command {
 		}}
 	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
-	cmd.Flags().DurationVar(&patience, "patience", incident.DefaultNowPatience, "how long a host is tried for")
+	cmd.Flags().DurationVar(&patience, "patience", runner.DefaultNowPatience, "how long a host is tried for")
 	return cmd
 }

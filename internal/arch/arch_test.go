@@ -21,12 +21,16 @@ var rules = []struct {
 	except []string // packages that may; empty if only is set
 	only   []string // packages that may not; empty if except is set
 }{
-	{what: module + "/mailwatch", only: []string{"fetch", "bundle"}},
-	{what: module + "/fetch", only: []string{"mailwatch", "bundle"}},
-	{what: module + "/bundle", only: []string{"mailwatch", "fetch"}},
+	{what: module + "/mailwatch", only: []string{"fetch", "bundle", "internal/incident", "internal/incident/triage", "internal/incident/runner"}},
+	{what: module + "/fetch", only: []string{"mailwatch", "bundle", "internal/incident", "internal/incident/triage", "internal/incident/runner"}},
+	{what: module + "/bundle", only: []string{"mailwatch", "fetch", "internal/incident", "internal/incident/triage", "internal/incident/runner"}},
 	{what: module + "/internal/incident", only: []string{"mailwatch", "fetch", "bundle"}},
-	{what: module + "/internal/config", only: []string{"mailwatch", "fetch", "bundle", "internal/incident"}},
-	{what: module + "/internal/oauth", only: []string{"mailwatch", "fetch", "bundle", "internal/incident", "internal/config"}},
+	{what: module + "/internal/incident/", only: []string{"mailwatch", "fetch", "bundle", "internal/incident", "internal/collector/notify/channel", "internal/proof"}},
+	{what: module + "/internal/incident/triage", only: []string{"internal/incident/runner"}},
+	{what: module + "/internal/incident/runner", only: []string{"internal/incident/triage"}},
+	{what: module + "/internal/incident/incidenttest", except: []string{}},
+	{what: module + "/internal/config", only: []string{"mailwatch", "fetch", "bundle", "internal/incident", "internal/incident/triage", "internal/incident/runner"}},
+	{what: module + "/internal/oauth", only: []string{"mailwatch", "fetch", "bundle", "internal/incident", "internal/incident/triage", "internal/incident/runner", "internal/config"}},
 	{what: "golang.org/x/oauth2", except: []string{"internal/oauth"}},
 	{what: "golang.org/x/oauth2/", except: []string{"internal/oauth"}},
 	{what: "github.com/golang-jwt/", except: []string{"internal/oauth"}},
@@ -58,7 +62,7 @@ var rules = []struct {
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},
 	{what: module + "/cmd/", except: []string{}},
-	{what: "testing", except: []string{"internal/realsrv", "internal/testsite"}},
+	{what: "testing", except: []string{"internal/realsrv", "internal/testsite", "internal/incident/incidenttest"}},
 	{what: "C", except: []string{}},
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // settle waits until every alert is in the store and every incident is sealed.
@@ -128,7 +129,7 @@ func (r *rig) members(st *incident.Store, a *accounts) map[string][]string {
 		a.incidents++
 		in, err := st.Load(l.Incident)
 		r.check(err)
-		man, err := st.Manifest(in)
+		man, err := runner.Manifest(st, in)
 		r.check(err)
 		if len(in.Revisions) != 1 {
 			r.t.Errorf("incident %s has %d revisions", in.ID, len(in.Revisions))

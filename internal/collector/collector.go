@@ -25,6 +25,8 @@ import (
 	collectornotify "rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
@@ -45,8 +47,8 @@ type Collector struct {
 	log      *slog.Logger
 	cfg      atomic.Pointer[config.Config]
 	Store    *incident.Store
-	journal  *incident.Journal
-	Runner   *incident.Runner
+	journal  *triage.Journal
+	Runner   *runner.Runner
 	shallow  shallow
 	warm     warmth
 	gate     gate                      // shut to hosts that are paused
@@ -73,7 +75,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if w.Store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
 	}
-	if w.journal, err = incident.OpenJournal(w.Store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
+	if w.journal, err = triage.OpenJournal(w.Store, wiring.Sites(cfg), wiring.Policy(cfg), w.log, nil); err != nil {
 		return nil, err
 	}
 	w.health.Hosts.Recall(w.Store)
@@ -92,10 +94,10 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		w.shallow.depths(host, families, w.window())
 	}}
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(w.cfg.Load())(site, host) }
-	w.Runner = &incident.Runner{
+	w.Runner = &runner.Runner{
 		Store: w.Store, Policy: func() incident.Policy { return wiring.Policy(w.cfg.Load()) }, Sites: func() []incident.Site { return wiring.Sites(w.cfg.Load()) },
 		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: w.log, Version: version.Version, Events: w.event,
-		Seal: func(ctx context.Context, job incident.SealJob) (string, error) {
+		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
 			return wiring.Sealer(w.cfg.Load().Bundle)(ctx, job)
 		},
 	}
@@ -235,21 +237,21 @@ func (w *Collector) window() time.Duration {
 }
 
 // event logs the steps of incidents.
-func (w *Collector) event(e incident.Event) {
+func (w *Collector) event(e runner.Event) {
 	w.Notifier.Event(e)
 	w.local.event(e)
 	w.metrics.Event(e, w.Store)
 	switch e.What {
-	case incident.EventStarted, incident.EventGrown:
+	case runner.EventStarted, runner.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
-	case incident.EventHeld:
+	case runner.EventHeld:
 		w.log.Info("held", "incident", e.Incident, "host", e.Host)
-	case incident.EventFirstPass:
+	case runner.EventFirstPass:
 		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
-	case incident.EventPass:
-		if e.Row != nil {
-			w.shallow.row(e.Row, w.window())
-			w.health.Hosts.Row(e.Row)
+	case runner.EventPass:
+		if e.Result != nil {
+			w.shallow.row(e.Result, w.window())
+			w.health.Hosts.Row(e.Result)
 		}
 		if e.Err != nil {
 			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
@@ -174,7 +175,7 @@ func TestParseUntil(t *testing.T) {
 func TestIntake(t *testing.T) {
 	w := pausable(t)
 	var err error
-	if w.journal, err = incident.OpenJournal(w.Store, wiring.Sites(w.cfg.Load()), incident.Policy{}, nil, nil); err != nil {
+	if w.journal, err = triage.OpenJournal(w.Store, wiring.Sites(w.cfg.Load()), incident.Policy{}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()

@@ -9,7 +9,7 @@ import (
 
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/human"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -24,7 +24,7 @@ const (
 // rotate away meanwhile, so it is done soon after it answers.
 func (w *Collector) guardQuarantine(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { w.guard(ctx, ReleaseEvery, w.journal.Answer) })
+	wg.Go(func() { w.guard(ctx, ReleaseEvery, (&triage.RequestQueue{Journal: w.journal}).Answer) })
 	wg.Go(func() {
 		w.guard(ctx, unsureEvery, func(ctx context.Context) bool { return w.judgeAgain(ctx, time.Now()) })
 	})
@@ -76,7 +76,7 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 		}
 		_, err = w.journal.Rejudge(id, v.Auth)
 		switch {
-		case errors.Is(err, incident.ErrNotHeld): // released meanwhile
+		case errors.Is(err, triage.ErrNotHeld): // released meanwhile
 		case err != nil:
 			w.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
 		default:
@@ -84,7 +84,7 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 			changed = changed || v.OK
 		}
 		if !answered {
-			answered, ids = true, w.journal.Unsure(now.Add(incident.UnsureMost))
+			answered, ids = true, w.journal.Unsure(now.Add(triage.UnsureMost))
 		}
 	}
 	return changed

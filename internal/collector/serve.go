@@ -19,7 +19,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/version"
 )
 
@@ -39,7 +39,7 @@ type answering struct {
 // A follower is told the events of one of the watcher's own incidents.
 type follower struct {
 	key  string
-	tell func(incident.Event)
+	tell func(runner.Event)
 }
 
 // mux is what can be asked of a running watch.
@@ -135,7 +135,7 @@ type Word struct {
 	Columns int              `json:"columns,omitempty"` // of Finding: how wide the hosts' names are
 }
 
-// step is an incident.Event.
+// step is an runner.Event.
 type step struct {
 	What     string            `json:"what"`
 	Incident string            `json:"incident,omitempty"`
@@ -173,7 +173,7 @@ func (d *doing) fetched(p fetch.Progress) {
 	}
 }
 
-func (d *doing) event(e incident.Event) {
+func (d *doing) event(e runner.Event) {
 	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
 	if e.Err != nil {
 		s.Error = e.Err.Error()
@@ -183,7 +183,7 @@ func (d *doing) event(e incident.Event) {
 
 // effort is with what the watcher does it.
 func (w *Collector) effort(d *doing) oneshot.Effort {
-	return oneshot.Effort{Pool: w.warm.pool, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: w.log, Event: func(e incident.Event) {
+	return oneshot.Effort{Pool: w.warm.pool, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: w.log, Event: func(e runner.Event) {
 		w.event(e)
 		d.event(e)
 	}}
@@ -205,7 +205,7 @@ func (a *answering) follow(f *follower) (end func()) {
 }
 
 // event passes on what happens to an incident of the watcher's own.
-func (a *answering) event(e incident.Event) {
+func (a *answering) event(e runner.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for f := range a.heard {
@@ -228,8 +228,8 @@ func (w *Collector) serveHello(rw http.ResponseWriter, _ *http.Request) {
 	control.Answer(rw, Hello{version.Version, cfg.Path, cfg.Store, w.Store.Bundles()})
 }
 
-func (s *step) Event() incident.Event {
-	e := incident.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
+func (s *step) Event() runner.Event {
+	e := runner.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
 	if s.Error != "" {
 		e.Err = errors.New(s.Error)
 	}

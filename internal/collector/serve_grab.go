@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
@@ -49,8 +50,8 @@ func (w *Collector) serveRetry(rw http.ResponseWriter, r *http.Request) {
 		if in.Out != "" { // a folder of whoever had it made without the watcher
 			home = w.Store.Bundles()
 		}
-		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.Store, in.Key, incident.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
-		if errors.Is(err, incident.ErrBusy) && w.Runner.Tends(in.Key) {
+		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.Store, in.Key, runner.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
+		if errors.Is(err, incident.ErrBusy) && w.Runner.WorksOn(in.Key) {
 			in, err = w.follow(ctx, in, d)
 		}
 		if err != nil {
@@ -68,9 +69,9 @@ const tendEvery = time.Second
 // waits until that has come to an end. A client's leaving ends the following alone.
 func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
 	ended := make(chan error, 1)
-	end := w.local.follow(&follower{in.Key, func(e incident.Event) {
+	end := w.local.follow(&follower{in.Key, func(e runner.Event) {
 		d.event(e)
-		if e.What == incident.EventFailed {
+		if e.What == runner.EventFailed {
 			select {
 			case ended <- e.Err:
 			default:
@@ -81,7 +82,7 @@ func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) 
 	d.say("grab watch is at work on %s: it tries again now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
-	for w.Runner.Nudge(in.Key); w.Runner.Tends(in.Key); {
+	for w.Runner.Nudge(in.Key); w.Runner.WorksOn(in.Key); {
 		select {
 		case err := <-ended:
 			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")

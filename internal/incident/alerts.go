@@ -3,6 +3,8 @@ package incident
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -45,7 +47,7 @@ const Undecided What = "undecided"
 // ListAlerts lists every alert of the store, the newest first. It needs no lock. A
 // record that cannot be read makes an error beside the list.
 func (s *Store) ListAlerts() ([]ListedAlert, error) {
-	entries, err := os.ReadDir(s.alerts())
+	entries, err := os.ReadDir(s.AlertsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -54,7 +56,7 @@ func (s *Store) ListAlerts() ([]ListedAlert, error) {
 	list := []ListedAlert{}
 	for _, f := range entries {
 		id, ok := strings.CutSuffix(f.Name(), ".json")
-		if !ok || !isID(id) {
+		if !ok || !IsID(id) {
 			continue
 		}
 		rec, err := s.Alert(id)
@@ -73,10 +75,10 @@ func (s *Store) ListAlerts() ([]ListedAlert, error) {
 
 // incidentIDs maps keys to IDs.
 func (s *Store) incidentIDs() (map[string]string, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	ids := map[string]string{}
 	for _, k := range keys {
-		if in, err := s.read(k); err == nil { // List tells of what cannot be read
+		if in, err := s.Read(k); err == nil { // List tells of what cannot be read
 			ids[k] = in.ID
 		}
 	}
@@ -86,7 +88,7 @@ func (s *Store) incidentIDs() (map[string]string, error) {
 func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	a := rec.Alert
 	text := func(s string) string { return evidence.Printable(s, 100) }
-	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: kindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
+	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: KindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
 		Mailbox: text(a.Mailbox), Folder: text(a.Folder), What: rec.What, Routed: rec.Routed, Sites: []ListedSite{}}
 	switch rec.What {
 	case "":
@@ -98,7 +100,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	case Unrouted:
 		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
 	default:
-		l.Why = cmp.Or(rec.why(), string(rec.What))
+		l.Why = cmp.Or(rec.Reason(), string(rec.What))
 	}
 	for _, d := range rec.Sites {
 		ls := ListedSite{Site: d.Site, What: cmp.Or(d.What, Undecided), Incident: ids[d.Incident], Of: d.Of}
@@ -121,4 +123,58 @@ var whyWords = map[Why]string{
 	WhyNews:   "news",
 	WhyAgain:  "an unchanged storm lasts",
 	WhyJoined: "nothing new, but its window overlaps",
+}
+
+// HasMail reports whether the mail of an alert is still kept.
+func (s *Store) HasMail(id string) bool { return s.MailSize(id) >= 0 }
+
+// MailSize is the size of the mail of an alert, -1 if it is not kept.
+func (s *Store) MailSize(id string) int64 {
+	fi, err := os.Stat(s.MailPath(id))
+	if err != nil {
+		return -1
+	}
+	return fi.Size()
+}
+
+// Mail reads the mail of an alert as it came.
+func (s *Store) Mail(id string) ([]byte, error) {
+	if !IsID(id) {
+		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", evidence.Printable(id, 80))
+	}
+	return os.ReadFile(s.MailPath(id))
+}
+
+// Quarantine lists the alerts in quarantine, the newest first. It needs no lock. A
+// record that cannot be read makes an error beside the list.
+func (s *Store) Quarantine() ([]AlertRecord, error) {
+	entries, err := os.ReadDir(s.AlertsDir())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w alerts: %w", ErrList, err)
+	}
+	list := []AlertRecord{}
+	var errs []error
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !IsID(id) {
+			continue
+		}
+		rec, err := s.Alert(id)
+		switch {
+		case err == nil && rec.What == Quarantined:
+			list = append(list, rec)
+		case err != nil && !errors.Is(err, os.ErrNotExist):
+			errs = append(errs, err)
+		}
+	}
+	slices.SortFunc(list, func(a, b AlertRecord) int { return b.Seen.Compare(a.Seen) })
+	return list, errors.Join(errs...)
+}
+
+// OpenMail opens a mail as it came.
+func (s *Store) OpenMail(id string) (io.ReadCloser, error) {
+	if !IsID(id) {
+		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
+	}
+	return os.Open(s.MailPath(id))
 }

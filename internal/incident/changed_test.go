@@ -9,7 +9,7 @@ import (
 // TestChanged: each record is read when it is new and when it was written again, by
 // whomever, and no more; one that cannot be read is asked for again.
 func TestChanged(t *testing.T) {
-	s := fastStore(t, t.TempDir())
+	s := newStore(t)
 	seen := map[string]time.Time{}
 	look := func(bad bool) (list string) {
 		t.Helper()
@@ -24,16 +24,16 @@ func TestChanged(t *testing.T) {
 	}
 	put := func(key string, state State, age time.Duration) {
 		t.Helper()
-		if err := s.save(Incident{Key: key, State: state}); err != nil {
+		if err := s.Save(Incident{Key: key, State: state}); err != nil {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
-		if err := os.Chtimes(s.record(key), at, at); err != nil {
+		if err := os.Chtimes(s.incidentPath(key), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, key := range []string{"a", "b", "claimed"} {
-		if err := os.MkdirAll(s.folder(key), 0o700); err != nil {
+		if err := os.MkdirAll(s.IncidentDir(key), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,10 +55,10 @@ func TestChanged(t *testing.T) {
 	}
 	put("a", Sealed, time.Minute)
 	look(false)
-	if err := os.RemoveAll(s.folder("b")); err != nil {
+	if err := os.RemoveAll(s.IncidentDir("b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.record("claimed"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(s.incidentPath("claimed"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if look(true); len(seen) != 2 {
@@ -68,4 +68,13 @@ func TestChanged(t *testing.T) {
 	if got := look(false); got != "claimed failed;" {
 		t.Error(got)
 	}
+}
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	s, err := OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

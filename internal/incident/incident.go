@@ -1,14 +1,12 @@
-// Package incident owns what grab knows about incidents: which alert belongs to
-// which, what was got of each, and what is to be done next, after a crash too.
+// Package incident holds the nouns that all work on incidents shares: Incident, Site,
+// Policy, AlertRecord; where alerts go, when sites are paused, and the store in which
+// all is kept, with the locks on it.
 //
-// A Journal keeps alerts and decides what they start; a Runner asks every host of
-// an incident, through a Puller, and hands what came back to a sealer. Each step
-// is a state on disk, written whole or not at all, and may be repeated: after a
-// kill at any point a restart leads to exactly one bundle per incident and
-// revision.
+// Everything in the store is written whole or not at all, and the table of unsealed
+// incidents never says what is not on disk. Reading needs no lock.
 //
-// It does not know how logs are fetched, what a bundle looks like inside, or how
-// a mail is read: those are passed in.
+// It does not decide about alerts (package triage) and asks no host (package runner);
+// it imports neither.
 package incident
 
 import (
@@ -46,45 +44,6 @@ type HostRef struct {
 	Role    string `json:"role"` // "C", "E" or ""
 	Address string `json:"address"`
 }
-
-// A Site is a set of peers that are asked together, and what it claims.
-type Site struct {
-	Name     string
-	Clusters []string // claimed clusters, as in the mail's subject
-	Nodes    []string // claimed nodes; without clusters and nodes it takes what no other claims
-	TimeZone string   // IANA name, for people
-	Hosts    []HostRef
-	Families []string
-	Quiet    []Quiet // hours in which its alerts trigger nothing
-}
-
-// A Policy holds the times that decide. See docs/alerts.md, "News, repeats and storms".
-type Policy struct {
-	Before   time.Duration `json:"before"` // an alert at t asks for [t-Before, t+After)
-	After    time.Duration `json:"after"`
-	Max      time.Duration `json:"max"`      // longest window of one incident; zero: no bound
-	Settle   time.Duration `json:"settle"`   // after the window's end, before the second pass
-	Patience time.Duration `json:"patience"` // after the window's end, for reaching a host
-	Cooldown time.Duration `json:"cooldown"`
-	Again    time.Duration `json:"again"`   // zero: an unchanged storm never opens a second incident
-	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
-	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
-
-	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
-
-	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
-	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
-}
-
-// A Why says why an alert got its decision.
-type Why string
-
-// The reasons.
-const (
-	WhyNews   Why = "news"   // a node, a name or a rise of the counter that was not there before
-	WhyAgain  Why = "again"  // an unchanged storm lasts
-	WhyJoined Why = "joined" // without news, but its window overlaps an open incident
-)
 
 // A Member is an alert of an incident. Members are kept in alert order.
 type Member struct {
@@ -138,54 +97,39 @@ type Incident struct {
 	Error     string            `json:"error,omitempty"`
 }
 
-func (in Incident) clone() Incident {
-	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
-	in.Revisions = slices.Clone(in.Revisions)
-	return in
-}
-
 // open reports whether alerts can still join.
-func (in Incident) open() bool { return in.Kind == KindAlert && !in.Frozen }
+func (in Incident) Joinable() bool { return in.Kind == KindAlert && !in.Frozen }
 
 // is reports whether id is one of the names of the incident.
 func (in Incident) is(id string) bool {
 	return in.ID == id || in.Key == id || slices.Contains(in.Aliases, id)
 }
 
-// makeID builds a public ID of a time, a site and a hex string of six or more.
-func makeID(t time.Time, site, hex string) string {
-	return t.UTC().Format("20060102T150405Z") + "-" + site + "-" + hex[:6]
-}
-
-func sameWindow(a, b evidence.Window) bool {
+func SameWindow(a, b evidence.Window) bool {
 	return a.Since.Equal(b.Since) && a.Until.Equal(b.Until)
 }
 
-// An Event is told while an incident is worked on. Fields that do not apply are
-// empty. Events come from several goroutines.
-type Event struct {
-	Time     time.Time
-	What     string // one of Event…
-	Incident string // ID
-	Key      string
-	Site     string
-	Host     string
-	Window   evidence.Window
-	Row      *evidence.Host // of EventPass; not to be changed
-	Coverage evidence.Coverage
-	Bundle   string
-	Err      error
+// An Attempt is one pass over a host, whatever came of it.
+type Attempt struct {
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+	What  string    `json:"what"`            // "pass"
+	Error string    `json:"error,omitempty"` // "" if all went well
 }
 
-// What an Event can tell.
-const (
-	EventStarted   = "started"    // hosts are about to be asked
-	EventHeld      = "held"       // one host's files are held
-	EventPass      = "pass"       // a pass over one host ended; Row, and Err if it did not go well
-	EventFirstPass = "first_pass" // every host was asked once; Coverage so far
-	EventGrown     = "grown"      // Window is the new one
-	EventFull      = "full"       // no room on this machine; watch waits
-	EventSealing   = "sealing"
-	EventSealed    = "sealed" // Bundle, Coverage
-	EventFailed    = "failed" // Err
-)
+// A HostState is what is known of one host of an incident.
+type HostState struct {
+	Result   evidence.Host   `json:"row"`
+	Judged   evidence.Window `json:"judged"`          // the window that Result speaks of
+	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
+	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
+	Attempts []Attempt       `json:"attempts"`
+}
+
+// Asked reports whether the host was tried at all.
+func (h HostState) Asked() bool { return len(h.Attempts) > 0 }
+
+// MakeID builds a public ID of a time, a site and a hex string of six or more.
+func MakeID(t time.Time, site, hex string) string {
+	return t.UTC().Format("20060102T150405Z") + "-" + site + "-" + hex[:6]
+}

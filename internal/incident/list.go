@@ -4,11 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
+
+// ErrList is of a store whose folders could not be read.
+var ErrList = errors.New("list")
+
+// ErrNotFound is of an incident that the store does not have.
+var ErrNotFound = errors.New("no such incident")
 
 // A Listed is one line of `grab list`.
 type Listed struct {
@@ -22,14 +32,14 @@ type Listed struct {
 // List lists every incident of the store, newest first. It needs no lock. An
 // incident that cannot be read is left out and makes an error beside the list.
 func (s *Store) List() ([]Listed, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return nil, err
 	}
 	list := []Listed{}
 	var errs []error
 	for _, k := range keys {
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // just claimed, or just removed
 		}
@@ -53,13 +63,13 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 	var parts []evidence.Coverage
 	asked := false
 	for _, ref := range in.Hosts {
-		h, err := s.readRow(in.Key, ref.Name)
+		h, err := s.ReadHost(in.Key, ref.Name)
 		if err != nil {
 			return "", err
 		}
-		if h.asked() {
+		if h.Asked() {
 			asked = true
-			parts = append(parts, h.Row.Coverage)
+			parts = append(parts, h.Result.Coverage)
 		} else {
 			parts = append(parts, evidence.Lost)
 		}
@@ -73,13 +83,13 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 // Load finds an incident by its ID, its key or an earlier ID. Store.Manifest then
 // has what was got of it, of an open one too.
 func (s *Store) Load(id string) (Incident, error) {
-	keys, err := s.keys()
+	keys, err := s.Keys()
 	if err != nil {
 		return Incident{}, err
 	}
 	var found *Incident
 	for _, k := range keys {
-		in, err := s.read(k)
+		in, err := s.Read(k)
 		if err != nil {
 			continue // another one's fault; List tells of it
 		}
@@ -96,17 +106,141 @@ func (s *Store) Load(id string) (Incident, error) {
 	return *found, nil
 }
 
-// Rows are the states of an incident's hosts as saved, by host.
-func (s *Store) Rows(in Incident) (map[string]HostState, error) {
-	rows := map[string]HostState{}
+// HostStates are the states of an incident's hosts as saved, by host.
+func (s *Store) HostStates(in Incident) (map[string]HostState, error) {
+	states := map[string]HostState{}
 	for _, ref := range in.Hosts {
-		h, err := s.readRow(in.Key, ref.Name)
+		h, err := s.ReadHost(in.Key, ref.Name)
 		if err != nil {
-			return rows, err
+			return states, err
 		}
-		if h.asked() {
-			rows[ref.Name] = h
+		if h.Asked() {
+			states[ref.Name] = h
 		}
 	}
-	return rows, nil
+	return states, nil
+}
+
+// settled is how old a record is to be until it is not read again: a file system's
+// clock may tick so seldom.
+const settled = 3 * time.Second
+
+// Changed reads the incidents whose records were written since they were looked at
+// last, by this process or another; it needs no lock. seen is when each record was
+// written (zero: it is read again), by key, and is brought up to date: empty it stands for a first look, at all
+// of them, and afterwards it holds exactly the incidents that are there. One that
+// cannot be read makes an error beside the list, and is read again next time.
+func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
+	keys, err := s.Keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []Incident
+	var errs []error
+	there := map[string]bool{}
+	for _, k := range keys {
+		info, err := os.Stat(s.incidentPath(k))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // just claimed, or just removed
+		}
+		there[k] = true
+		if err == nil && seen[k].Equal(info.ModTime()) {
+			continue
+		}
+		in, err := s.Read(k)
+		if err != nil {
+			seen[k] = time.Time{}
+			errs = append(errs, err)
+			continue
+		}
+		if seen[k] = info.ModTime(); time.Since(seen[k]).Abs() < settled { // it was looked at before it was read
+			seen[k] = time.Time{}
+		}
+		list = append(list, in)
+	}
+	for k := range seen {
+		if !there[k] {
+			delete(seen, k)
+		}
+	}
+	return list, errors.Join(errs...)
+}
+
+// Slices is the folder in which a host's puller keeps what it got of an incident.
+func (s *Store) Slices(key, host string) string { return filepath.Join(s.SlicesDir(key), host) }
+
+// An OpenIncident is one that is not sealed.
+type OpenIncident struct {
+	Incident
+	SoFar evidence.Coverage // of what was got; "" before any host was asked
+}
+
+// Open lists the store's incidents that are not sealed, the newest first. It needs
+// no lock.
+func (s *Store) Open() ([]OpenIncident, error) {
+	keys, err := s.Keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []Incident
+	for _, k := range keys {
+		if in, err := s.Read(k); err == nil { // List tells of one that cannot be read
+			list = append(list, in)
+		}
+	}
+	return s.StillOpen(list), nil
+}
+
+// StillOpen are those of the incidents that are not sealed, the newest first.
+func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
+	for _, in := range list {
+		if in.State == Sealed {
+			continue
+		}
+		o := OpenIncident{Incident: in, SoFar: in.Coverage}
+		if in.State != Sealing {
+			o.SoFar, _ = s.soFar(in)
+		}
+		open = append(open, o)
+	}
+	slices.SortFunc(open, func(a, b OpenIncident) int { return strings.Compare(b.ID, a.ID) })
+	return open
+}
+
+// ReadHost reads what is known of a host, which is nothing before it was asked.
+func (s *Store) ReadHost(key, host string) (HostState, error) {
+	var h HostState
+	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return HostState{}, nil
+	}
+	return h, err
+}
+
+func (s *Store) SaveHost(key, host string, h HostState) error {
+	return s.WriteJSON(s.resultPath(key, host), h)
+}
+
+// IncidentsOnDisk reads every incident. What cannot be read is said and left out;
+// an empty folder that a crash left is removed.
+func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
+	keys, err := s.Keys()
+	if err != nil {
+		return nil, err
+	}
+	var all []Incident
+	for _, k := range keys {
+		in, err := s.Read(k)
+		switch {
+		case err == nil:
+			all = append(all, in)
+		case errors.Is(err, fs.ErrNotExist):
+			if fi, err := os.Stat(s.IncidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+				os.RemoveAll(s.IncidentDir(k)) // a claim that never was one; the next start tries again
+			}
+		default:
+			say("incident cannot be read", "key", k, "err", err)
+		}
+	}
+	return all, nil
 }

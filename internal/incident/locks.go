@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -33,9 +34,9 @@ func (s *Store) LockWatch() (*Lock, error) {
 	return tryLock(filepath.Join(s.Dir, "watch.lock"), ErrWatching)
 }
 
-// lockIncident takes one incident's lock, or says ErrBusy.
-func (s *Store) lockIncident(key string) (*Lock, error) {
-	return tryLock(filepath.Join(s.folder(key), "lock"), ErrBusy)
+// LockIncident takes one incident's lock, or says ErrBusy.
+func (s *Store) LockIncident(key string) (*Lock, error) {
+	return tryLock(filepath.Join(s.IncidentDir(key), "lock"), ErrBusy)
 }
 
 func tryLock(name string, taken error) (*Lock, error) {
@@ -49,4 +50,23 @@ func tryLock(name string, taken error) (*Lock, error) {
 		return nil, taken
 	}
 	return &Lock{f}, nil
+}
+
+// BundleInUse reports whether the bundle of that name may be one that another process is
+// writing at this moment.
+func (s *Store) BundleInUse(all []Incident, name string) bool {
+	for _, in := range all {
+		if strings.HasPrefix(name, in.ID) && s.busy(in.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) busy(key string) bool {
+	l, err := s.LockIncident(key)
+	if err == nil {
+		l.Release()
+	}
+	return errors.Is(err, ErrBusy)
 }

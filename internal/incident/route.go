@@ -1,9 +1,12 @@
 package incident
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Route names every site that claims the cluster or the node; sites that claim
@@ -35,7 +38,7 @@ func claims(s Site, cluster, node string) bool {
 
 // sameNode reports whether two spellings may name one node.
 func sameNode(a, b string) bool {
-	a, b = foldNode(a), foldNode(b)
+	a, b = FoldNode(a), FoldNode(b)
 	if a == "" || b == "" {
 		return false
 	}
@@ -49,6 +52,84 @@ func sameNode(a, b string) bool {
 	return shortA == shortB && (domainA == "" || domainB == "" || domainA == domainB)
 }
 
-func foldNode(n string) string {
-	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(n), "."))
+// FoldNode is a node's name without what does not count.
+func FoldNode(n string) string { return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(n), ".")) }
+
+// A Rule sends the alerts that meet all of its conditions to its sites. An empty
+// condition is met by any alert. Texts compare without regard to case; * stands for
+// any characters. A node is compared as Route does, unless there is a * in it. Of a
+// mail that lies in several places each copy has a route; the alert goes to the sites
+// of all.
+type Rule struct {
+	To      string // one of the mail's recipients
+	Folder  string // in which the mail lay
+	Cluster string
+	Node    string
+	Kind    string
+	Sites   []string
+}
+
+// RouteAlert names the sites of an alert: those of the first rule that it meets, or
+// else those that claim it (Route). why says which it was.
+func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, why string) {
+	for i, r := range rules {
+		if r.meets(a) {
+			return slices.Clone(r.Sites), fmt.Sprintf("routes[%d] (%s)", i, r)
+		}
+	}
+	no := ""
+	if len(rules) > 0 {
+		no = "no route matches; "
+	}
+	names = Route(sites, a.Cluster, a.Node)
+	what := fmt.Sprintf("cluster %q or node %q", evidence.Printable(a.Cluster, 80), evidence.Printable(a.Node, 80))
+	switch {
+	case len(names) == 0:
+		return nil, no + "no site claims " + what
+	case slices.ContainsFunc(sites, func(s Site) bool { return s.Name == names[0] && claims(s, a.Cluster, a.Node) }):
+		return names, no + "claimed by " + what
+	}
+	return names, no + "no site claims " + what + "; sites without clusters and nodes take the rest"
+}
+
+func (r Rule) meets(a evidence.Alert) bool {
+	return (r.To == "" || slices.ContainsFunc(a.Recipients, func(to string) bool { return alike(r.To, to) })) &&
+		(r.Folder == "" || alike(r.Folder, a.Folder)) &&
+		(r.Cluster == "" || alike(r.Cluster, strings.TrimSpace(a.Cluster))) &&
+		(r.Node == "" || sameNode(r.Node, a.Node) || strings.Contains(r.Node, "*") && alike(r.Node, FoldNode(a.Node))) &&
+		(r.Kind == "" || r.Kind == KindOf(a.Kind))
+}
+
+// String is the rule's conditions.
+func (r Rule) String() string {
+	var parts []string
+	for _, p := range [][2]string{{"to", r.To}, {"folder", r.Folder}, {"cluster", r.Cluster}, {"node", r.Node}, {"kind", r.Kind}} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+" "+p[1])
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// alike reports whether s is what pattern says, * standing for any characters. It
+// takes time in proportion to both lengths.
+func alike(pattern, s string) bool {
+	parts := strings.Split(strings.ToLower(pattern), "*")
+	s = strings.ToLower(s)
+	if len(parts) == 1 {
+		return s == parts[0]
+	}
+	s, ok := strings.CutPrefix(s, parts[0])
+	if !ok {
+		return false
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(s, part)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(part):]
+	}
+	return strings.HasSuffix(s, last)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
-	"rtmtgrab/internal/evidence"
 )
 
 // A Store is the folder in which everything is kept:
@@ -34,14 +32,14 @@ import (
 type Store struct {
 	Dir string
 
-	fault func(op, name string) error       // tests: called before ("op") and after ("op done") each change
-	write func(name string, b []byte) error // tests that need no fsync; nil: atomicfile.WriteBytes
+	Fault     func(op, name string) error       // for tests: called before ("op") and after ("op done") each change; nil: nothing
+	WriteFile func(name string, b []byte) error // for tests that need no fsync, and to try something out; nil: atomicfile.WriteBytes
 }
 
 // OpenStore makes the folders (0700) that are not there.
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{Dir: dir}
-	for _, d := range []string{dir, s.mails(), s.alerts(), s.incidents(), s.Bundles()} {
+	for _, d := range []string{dir, s.MailsDir(), s.AlertsDir(), s.incidentsDir(), s.Bundles()} {
 		if err := atomicfile.MkdirAll(d); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
@@ -52,98 +50,128 @@ func OpenStore(dir string) (*Store, error) {
 // Bundles is the folder of finished bundles.
 func (s *Store) Bundles() string { return filepath.Join(s.Dir, "bundles") }
 
-func (s *Store) mails() string             { return filepath.Join(s.Dir, "mails") }
-func (s *Store) alerts() string            { return filepath.Join(s.Dir, "alerts") }
-func (s *Store) incidents() string         { return filepath.Join(s.Dir, "incidents") }
-func (s *Store) folder(key string) string  { return filepath.Join(s.incidents(), key) }
-func (s *Store) mail(id string) string     { return filepath.Join(s.mails(), id+".eml") }
-func (s *Store) alert(id string) string    { return filepath.Join(s.alerts(), id+".json") }
-func (s *Store) record(key string) string  { return filepath.Join(s.folder(key), "incident.json") }
-func (s *Store) hosts(key string) string   { return filepath.Join(s.folder(key), "hosts") }
-func (s *Store) rows(key string) string    { return filepath.Join(s.folder(key), "rows") }
-func (s *Store) row(key, h string) string  { return filepath.Join(s.rows(key), h+".json") }
-func (s *Store) removed() string           { return filepath.Join(s.Dir, "removed.jsonl") }
-func (s *Store) planFile() string          { return filepath.Join(s.Dir, "plan.json") }
-func (s *Store) host(key, h string) string { return filepath.Join(s.hosts(key), h) }
+func (s *Store) MailsDir() string              { return filepath.Join(s.Dir, "mails") }
+func (s *Store) AlertsDir() string             { return filepath.Join(s.Dir, "alerts") }
+func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "incidents") }
+func (s *Store) IncidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
+func (s *Store) MailPath(id string) string     { return filepath.Join(s.MailsDir(), id+".eml") }
+func (s *Store) AlertPath(id string) string    { return filepath.Join(s.AlertsDir(), id+".json") }
+func (s *Store) incidentPath(key string) string {
+	return filepath.Join(s.IncidentDir(key), "incident.json")
+}
+func (s *Store) SlicesDir(key string) string     { return filepath.Join(s.IncidentDir(key), "hosts") }
+func (s *Store) ResultsDir(key string) string    { return filepath.Join(s.IncidentDir(key), "rows") }
+func (s *Store) resultPath(key, h string) string { return filepath.Join(s.ResultsDir(key), h+".json") }
 
-func (s *Store) manifest(key string, rev int) string {
-	return filepath.Join(s.folder(key), fmt.Sprintf("manifest-r%d.json", rev))
+func (s *Store) ManifestPath(key string, rev int) string {
+	return filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
 }
 
 // do makes one change to the disk, with the tests' faults around it.
 func (s *Store) do(op, name string, change func() error) error {
-	if s.fault != nil {
-		if err := s.fault(op, name); err != nil {
+	if s.Fault != nil {
+		if err := s.Fault(op, name); err != nil {
 			return err
 		}
 	}
 	if err := change(); err != nil {
 		return err
 	}
-	if s.fault != nil {
-		return s.fault(op+" done", name)
+	if s.Fault != nil {
+		return s.Fault(op+" done", name)
 	}
 	return nil
 }
 
-func (s *Store) writeJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
+func (s *Store) WriteJSON(name string, v any) error {
+	text, err := encode(name, v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+		return err
 	}
-	return s.writeBytes(name, append(b, '\n'))
+	return s.writeBytes(name, text)
+}
+
+func encode(name string, v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", filepath.Base(name), err)
+	}
+	return append(text, '\n'), nil
 }
 
 func (s *Store) writeBytes(name string, b []byte) error {
-	write := s.write
+	write := s.WriteFile
 	if write == nil {
 		write = atomicfile.WriteBytes
 	}
 	return s.do("write", name, func() error { return write(name, b) })
 }
 
-func (s *Store) remove(name string) error {
+func (s *Store) Remove(name string) error {
 	return s.do("remove", name, func() error { return os.RemoveAll(name) })
 }
 
-// create makes an incident's folder, which must be new, with what is in it.
-func (s *Store) create(key string) error {
-	return s.do("create", s.folder(key), func() error {
-		if err := os.Mkdir(s.folder(key), 0o700); err != nil {
+// Create makes an incident's folder, which must be new, with what is in it.
+func (s *Store) Create(key string) error {
+	return s.do("create", s.IncidentDir(key), func() error {
+		if err := os.Mkdir(s.IncidentDir(key), 0o700); err != nil {
 			return err
 		}
-		atomicfile.Adopt(s.folder(key))
-		for _, d := range []string{s.hosts(key), s.rows(key)} {
+		atomicfile.Adopt(s.IncidentDir(key))
+		for _, d := range []string{s.SlicesDir(key), s.ResultsDir(key)} {
 			if err := atomicfile.MkdirAll(d); err != nil {
 				return err
 			}
 		}
-		if s.write != nil {
+		if s.WriteFile != nil {
 			return nil
 		}
-		return errors.Join(atomicfile.SyncDir(s.folder(key)), atomicfile.SyncDir(s.incidents()))
+		return errors.Join(atomicfile.SyncDir(s.IncidentDir(key)), atomicfile.SyncDir(s.incidentsDir()))
 	})
 }
 
-func (s *Store) save(in Incident) error {
-	if err := s.writeJSON(s.record(in.Key), in); err != nil {
+// claim makes a new incident's folder and record, under its ID or a key like it that
+// is free.
+func (s *Store) claim(in Incident, now func() time.Time) (Incident, error) {
+	in.Key = in.ID
+	for n := 2; ; n++ {
+		err := s.Create(in.Key)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) || n > 100 {
+			return in, fmt.Errorf("claim incident %s: %w", in.ID, err)
+		}
+		in.Key = fmt.Sprintf("%s-k%d", in.ID, n) // a crash left an empty folder, or an incident's ID has moved on
+	}
+
+	in.Created = now().UTC().Round(0)
+	if err := s.Save(in); err != nil {
+		s.Remove(s.IncidentDir(in.Key)) // an empty folder is removed at the next start too
+		return in, err
+	}
+	return in, nil
+}
+
+func (s *Store) Save(in Incident) error {
+	if err := s.WriteJSON(s.incidentPath(in.Key), in); err != nil {
 		return fmt.Errorf("save incident %s: %w", in.ID, err)
 	}
 	return nil
 }
 
-func (s *Store) read(key string) (Incident, error) {
+func (s *Store) Read(key string) (Incident, error) {
 	var in Incident
-	err := atomicfile.ReadJSON(s.record(key), &in)
+	err := atomicfile.ReadJSON(s.incidentPath(key), &in)
 	if err == nil && in.Key != key {
-		err = fmt.Errorf("read %s: it says that its key is %q", s.record(key), in.Key)
+		err = fmt.Errorf("read %s: it says that its key is %q", s.incidentPath(key), in.Key)
 	}
 	return in, err
 }
 
-// keys lists the folders of incidents; a store that is not there has none.
-func (s *Store) keys() ([]string, error) {
-	entries, err := os.ReadDir(s.incidents())
+// Keys lists the folders of incidents; a store that is not there has none.
+func (s *Store) Keys() ([]string, error) {
+	entries, err := os.ReadDir(s.incidentsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w incidents: %w", ErrList, err)
 	}
@@ -156,65 +184,22 @@ func (s *Store) keys() ([]string, error) {
 	return keys, nil
 }
 
-// An Attempt is one pass over a host, whatever came of it.
-type Attempt struct {
-	Began time.Time `json:"began"`
-	Ended time.Time `json:"ended"`
-	What  string    `json:"what"`            // "pass"
-	Error string    `json:"error,omitempty"` // "" if all went well
-}
-
-// A HostState is what is known of one host of an incident.
-type HostState struct {
-	Row      evidence.Host   `json:"row"`
-	Judged   evidence.Window `json:"judged"`          // the window that Row speaks of
-	Held     time.Time       `json:"held,omitzero"`   // its files were held for the first time
-	Copied   time.Time       `json:"copied,omitzero"` // the first pass without an error was on disk
-	Attempts []Attempt       `json:"attempts"`
-}
-
-// asked reports whether the host was tried at all.
-func (h HostState) asked() bool { return len(h.Attempts) > 0 }
-
-func (s *Store) readRow(key, host string) (HostState, error) {
-	var h HostState
-	err := atomicfile.ReadJSON(s.row(key, host), &h)
-	if errors.Is(err, fs.ErrNotExist) {
-		return HostState{}, nil
-	}
-	return h, err
-}
-
-// Manifest reads the manifest of the incident's newest sealed (or sealing)
-// revision, or drafts one of what was got so far.
-func (s *Store) Manifest(in Incident) (evidence.Manifest, error) {
-	var m evidence.Manifest
-	if in.Frozen {
-		err := atomicfile.ReadJSON(s.manifest(in.Key, in.Revision), &m)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return m, err
-		}
-	}
-	return s.draft(in)
-}
-
-// removeParts removes what a crash left half written in a folder of this store.
-func (s *Store) removeParts(dir string, keep func(name string) bool) {
+// RemoveParts removes what a crash left half written in a folder of this store, but for
+// what keep names; it may be nil.
+func (s *Store) RemoveParts(dir string, keep func(name string) bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return // not there: nothing is left over
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && !keep(e.Name()) {
+		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && (keep == nil || !keep(e.Name())) {
 			os.Remove(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
 		}
 	}
 }
 
-func noKeep(string) bool { return false }
-
-// appendJSONL adds one line to a file and fsyncs it.
-func (s *Store) appendJSONL(name string, v any) error {
+// AppendJSONL adds one line to a file and fsyncs it.
+func (s *Store) AppendJSONL(name string, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -232,10 +217,67 @@ func (s *Store) appendJSONL(name string, v any) error {
 	})
 }
 
-// openMail opens a mail as it came.
-func (s *Store) openMail(id string) (io.ReadCloser, error) {
-	if !isID(id) {
-		return nil, fmt.Errorf("mail of alert %q: not an alert's ID", id)
+// Alert reads what is known of an alert.
+func (s *Store) Alert(id string) (AlertRecord, error) {
+	var rec AlertRecord
+	if !IsID(id) {
+		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
-	return os.Open(s.mail(id))
+	err := atomicfile.ReadJSON(s.AlertPath(id), &rec)
+	if err == nil && rec.Alert.ID != id {
+		err = fmt.Errorf("read %s: it is of another alert", s.AlertPath(id))
+	}
+	return rec, err
+}
+
+// A Batch is several files of a store that become safe together, with the tests'
+// faults around them. It is not safe for concurrent use.
+type Batch struct {
+	St *Store
+	b  atomicfile.Batch
+}
+
+// WriteAlert adds an alert's record and its mail: both, or neither.
+func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
+	before := b.b.Len()
+	err := b.write(b.St.MailPath(rec.Alert.ID), mail)
+	if err == nil {
+		err = b.WriteRecord(rec)
+	}
+	if err != nil {
+		b.b.Cut(before)
+	}
+	return err
+}
+
+// WriteRecord adds an alert's record.
+func (b *Batch) WriteRecord(rec AlertRecord) error {
+	name := b.St.AlertPath(rec.Alert.ID)
+	text, err := encode(name, rec)
+	if err != nil {
+		return err
+	}
+	return b.write(name, text)
+}
+
+func (b *Batch) write(name string, contents []byte) error {
+	if b.St.WriteFile != nil {
+		return b.St.writeBytes(name, contents)
+	}
+	return b.St.do("write", name, func() error { return b.b.Write(name, contents) })
+}
+
+// Drop drops what was added and not committed.
+func (b *Batch) Drop() { b.b.Drop() }
+
+// Commit makes the files safe on disk. After an error they are dropped.
+func (b *Batch) Commit() error {
+	if b.b.Len() == 0 {
+		return nil
+	}
+	if err := b.St.do("commit", b.St.Dir, b.b.Commit); err != nil {
+		b.b.Drop()
+		return err
+	}
+	return nil
 }

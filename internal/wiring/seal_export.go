@@ -13,7 +13,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/export"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/sources"
 	"rtmtgrab/internal/version"
 )
@@ -24,7 +24,7 @@ const exportName = "sip.pcapng"
 // addExport adds to a bundle the SIP messages of its logs as packets, credentials
 // replaced: the file is handed on more easily than the logs beside it. As with the
 // report, what goes wrong costs the file and never the bundle.
-func addExport(ctx context.Context, job incident.SealJob, in *bundle.Input) (remove func(), err error) {
+func addExport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remove func(), err error) {
 	var files []string
 	remove = func() {
 		for _, f := range files {
@@ -49,7 +49,7 @@ func addExport(ctx context.Context, job incident.SealJob, in *bundle.Input) (rem
 }
 
 // sealExport writes the file beside the bundle.
-func sealExport(ctx context.Context, job incident.SealJob, files *[]string) (path string, err error) {
+func sealExport(ctx context.Context, job runner.SealJob, files *[]string) (path string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a defect in the export: %v", p)
@@ -64,7 +64,7 @@ func sealExport(ctx context.Context, job incident.SealJob, files *[]string) (pat
 }
 
 // jobSources are the slices of a job that is being sealed.
-func jobSources(ctx context.Context, job incident.SealJob) *sources.Set {
+func jobSources(ctx context.Context, job runner.SealJob) *sources.Set {
 	var mu sync.Mutex // a job opens one slice at a time
 	return sources.Of(ctx, filepath.Dir(job.Base), job.Manifest, func(host, family string) (io.ReadCloser, error) {
 		mu.Lock()

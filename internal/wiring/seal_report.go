@@ -14,7 +14,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
@@ -27,7 +27,7 @@ const reportLimit = 15 * time.Minute
 // wrong with that costs the report and never the bundle: then a note says why, and
 // the only error is that of a ctx that is done. The files lie beside the bundle
 // until remove is called.
-func addReport(ctx context.Context, job incident.SealJob, in *bundle.Input) (remove func(), err error) {
+func addReport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remove func(), err error) {
 	var files []string
 	remove = func() {
 		for _, f := range files {
@@ -54,7 +54,7 @@ func addReport(ctx context.Context, job incident.SealJob, in *bundle.Input) (rem
 
 // sealReport analyses the slices and writes the three files beside the bundle; it
 // appends their names to files as soon as they are there.
-func sealReport(ctx context.Context, job incident.SealJob, files *[]string) (reg *evidence.Registration, parts []bundle.Part, err error) {
+func sealReport(ctx context.Context, job runner.SealJob, files *[]string) (reg *evidence.Registration, parts []bundle.Part, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a defect in the analysis: %v", p)

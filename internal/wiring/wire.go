@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/oauth"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/mailwatch"
@@ -118,7 +119,7 @@ func (s Source) Connect(pool *fetch.Pool) fetch.Host {
 // puller lets an incident ask a host by way of package fetch.
 type puller struct{ grab *fetch.Grab }
 
-func (p puller) Pass(ctx context.Context, req incident.Pass) (evidence.Host, error) {
+func (p puller) Pass(ctx context.Context, req runner.Pass) (evidence.Host, error) {
 	p.grab.Copied = req.Copied
 	if len(req.Only) > 0 { // the same in every pass of an incident
 		p.grab.Host.Families = req.Only
@@ -130,8 +131,8 @@ func (p puller) Close() error                              { return p.grab.Close
 
 // Pullers makes the NewPuller of a runner. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
-func Pullers(pool *fetch.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (incident.Puller, error) {
-	return func(site, host, dir string) (incident.Puller, error) {
+func Pullers(pool *fetch.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
+	return func(site, host, dir string) (runner.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
 			gone := fmt.Errorf("host %s is not in the configuration any more", host)
@@ -192,8 +193,8 @@ func Policy(cfg *config.Config) incident.Policy {
 }
 
 // Sealer makes bundles of a format, "zip" or "tar.zst".
-func Sealer(form config.Bundle) func(context.Context, incident.SealJob) (string, error) {
-	return func(ctx context.Context, job incident.SealJob) (string, error) {
+func Sealer(form config.Bundle) func(context.Context, runner.SealJob) (string, error) {
+	return func(ctx context.Context, job runner.SealJob) (string, error) {
 		path := job.Base + "." + form.Format
 		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: ZoneNamed(job.Manifest.TimeZone)}
 		for _, al := range job.Manifest.Alerts {

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/mailauth"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/wiring"
@@ -132,7 +133,7 @@ func (r *EMLReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 // decide tells what becomes of the alert, by the store if that can be read.
 func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.Alert, now time.Time) {
 	st, p := &incident.Store{Dir: cfg.Store}, wiring.Policy(cfg)
-	rec := incident.Draft(alert, m.Truncated, m.Seen, wiring.Sites(cfg), p)
+	rec := triage.Draft(alert, m.Truncated, m.Seen, wiring.Sites(cfg), p)
 	r.Alert, r.Routed = &rec.Alert, rec.Routed
 	r.Outcome = string(rec.What)
 	switch rec.What {
@@ -146,10 +147,10 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	if rec.What == incident.Expired || rec.What == incident.Quarantined { // and if it were not?
 		free, always := alert, p
 		free.Auth, always.MaxAge = nil, 0
-		then := incident.Draft(free, m.Truncated, m.Seen, wiring.Sites(cfg), always)
+		then := triage.Draft(free, m.Truncated, m.Seen, wiring.Sites(cfg), always)
 		for _, d := range then.Sites {
 			w := p.WindowOf(then.Alert.Kind, then.Alert.Time)
-			r.add(cfg, incident.Preview{Decision: incident.Decision{Site: d.Site, What: rec.What}, Window: w})
+			r.add(cfg, triage.Preview{Decision: incident.Decision{Site: d.Site, What: rec.What}, Window: w})
 		}
 		if then.What == incident.Unrouted {
 			r.Notes = append(r.Notes, then.Routed)
@@ -158,7 +159,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	judged := rec
 	if was, err := st.Alert(alert.ID); err == nil && rec.What == "" && was.What != incident.Quarantined { // else this copy lets it out
 		judged = was
-		if judged.Sites = incident.Further(was, alert, m.Seen, wiring.Sites(cfg), p); len(judged.Sites) == 0 {
+		if judged.Sites = triage.Further(was, alert, m.Seen, wiring.Sites(cfg), p); len(judged.Sites) == 0 {
 			r.seen(cfg, was, p)
 			return
 		}
@@ -168,11 +169,11 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 		return
 	}
 	r.Notes = append(r.Notes, wiring.PauseNotes(st, cfg, judged, now)...)
-	list, err := st.Preview(judged, p, now)
+	list, err := triage.PreviewAlert(st, judged, p, now)
 	if err != nil {
 		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
 		for _, d := range judged.Sites {
-			list = append(list, incident.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.WindowOf(rec.Alert.Kind, rec.Alert.Time)})
+			list = append(list, triage.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.WindowOf(rec.Alert.Kind, rec.Alert.Time)})
 		}
 	}
 	for i, pre := range list {
@@ -187,14 +188,14 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 func (r *EMLReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
 	r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 	for _, d := range was.Sites {
-		r.add(cfg, incident.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
+		r.add(cfg, triage.Preview{Decision: d, Window: p.WindowOf(was.Alert.Kind, was.Alert.Time)})
 	}
 	if was.What != "" {
 		r.Why += " and is " + string(was.What)
 	}
 }
 
-func (r *EMLReport) add(cfg *config.Config, p incident.Preview) {
+func (r *EMLReport) add(cfg *config.Config, p triage.Preview) {
 	s := emlSite{Site: p.Site, What: p.What, Why: p.Why, Incident: p.Incident}
 	if !p.Window.Empty() {
 		s.Window = &p.Window

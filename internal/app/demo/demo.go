@@ -20,7 +20,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -46,13 +46,13 @@ type demo struct {
 
 	mu     sync.Mutex
 	victim *lab.Happening // the keep-alive that was taken for a new registration
-	sealed chan incident.Event
+	sealed chan runner.Event
 }
 
 // Run shows everything in a folder that is new, or an earlier demo's, and says each
 // step as it comes.
 func Run(ctx context.Context, dir string, say func(format string, args ...any)) (*Result, error) {
-	d := &demo{say: say, dir: dir, begin: time.Now(), sealed: make(chan incident.Event, 1)}
+	d := &demo{say: say, dir: dir, begin: time.Now(), sealed: make(chan runner.Event, 1)}
 	if err := d.clean(); err != nil {
 		return nil, err
 	}
@@ -241,15 +241,15 @@ func (d *demo) rtmt(ctx context.Context) error {
 }
 
 // event hears from the runner.
-func (d *demo) event(e incident.Event) {
+func (d *demo) event(e runner.Event) {
 	switch e.What {
-	case incident.EventStarted:
+	case runner.EventStarted:
 		d.step("incident %s: window %s to %s UTC", e.Incident, e.Window.Since.Format("15:04:05"), e.Window.Until.Format("15:04:05"))
-	case incident.EventHeld:
+	case runner.EventHeld:
 		d.step("%s: every file of three families is held open", e.Host)
-	case incident.EventFirstPass:
+	case runner.EventFirstPass:
 		d.step("first pass copied; the window's end is waited for")
-	case incident.EventSealed, incident.EventFailed:
+	case runner.EventSealed, runner.EventFailed:
 		select {
 		case d.sealed <- e:
 		default:

@@ -14,7 +14,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
@@ -30,7 +30,7 @@ type Result struct {
 }
 
 // result takes the bundle out of the store, and checks it once more.
-func (d *demo) result(w *collector.Collector, e incident.Event) (*Result, error) {
+func (d *demo) result(w *collector.Collector, e runner.Event) (*Result, error) {
 	if e.Err != nil {
 		return nil, e.Err
 	}

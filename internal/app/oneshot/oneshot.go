@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -47,7 +48,7 @@ type Effort struct {
 	Pool    *fetch.Pool
 	Say     func(format string, args ...any)
 	Fetched func(fetch.Progress)
-	Event   func(incident.Event)
+	Event   func(runner.Event)
 	Stop    <-chan struct{} // closed: seal what there is
 	By      string          // as in incident.Incident
 	Log     *slog.Logger    // may be nil
@@ -65,7 +66,7 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 	if err != nil {
 		return nil, incident.Incident{}, err
 	}
-	in, err := g.runner(store, e).Once(ctx, incident.Request{Site: g.site, Asked: asked, Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
+	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
 		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
 	if err != nil {
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
@@ -98,8 +99,8 @@ func outError(err error) error {
 	return err
 }
 
-func (g *grabbing) runner(store *incident.Store, e Effort) *incident.Runner {
-	return &incident.Runner{
+func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
+	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
 		NewPuller: wiring.Pullers(e.Pool, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
 	}
@@ -188,18 +189,18 @@ func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest,
 			return m, nil
 		}
 	}
-	return store.Manifest(in)
+	return runner.Manifest(store, in)
 }
 
 // Retry retries an incident. That nothing is to be had is said and no error.
-func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q incident.RetryRequest, e Effort) (incident.Incident, error) {
+func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q runner.RetryRequest, e Effort) (incident.Incident, error) {
 	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}
 	q.By, q.Stop = e.By, e.Stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {
-	case errors.Is(err, incident.ErrComplete):
+	case errors.Is(err, runner.ErrComplete):
 		e.Say("%v", err)
-	case errors.Is(err, incident.ErrLess):
+	case errors.Is(err, runner.ErrLess):
 		e.Say("nothing more was got: %v", err)
 	default:
 		return in, err

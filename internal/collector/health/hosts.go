@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
 )
@@ -130,7 +131,7 @@ func (n *hostNotes) Recall(store *incident.Store) {
 		if err != nil {
 			continue
 		}
-		m, err := store.Manifest(in)
+		m, err := runner.Manifest(store, in)
 		if err != nil {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/mailwatch"
 )
 
@@ -72,18 +73,18 @@ func (m *Metrics) Mail(mail mailwatch.Mail, fresh bool, err error) {
 }
 
 // Event counts the steps of incidents.
-func (m *Metrics) Event(e incident.Event, store *incident.Store) {
+func (m *Metrics) Event(e runner.Event, store *incident.Store) {
 	m.Outcomes.event(e)
 	switch e.What {
-	case incident.EventStarted:
+	case runner.EventStarted:
 		m.incidents.WithLabelValues("started").Inc()
-	case incident.EventFailed:
+	case runner.EventFailed:
 		m.incidents.WithLabelValues("failed").Inc()
-	case incident.EventSealed:
+	case runner.EventSealed:
 		m.incidents.WithLabelValues("sealed").Inc()
 		m.sealed.WithLabelValues(string(e.Coverage)).Inc()
 		if in, err := store.Load(e.Key); err == nil {
-			if doc, err := store.Manifest(in); err == nil {
+			if doc, err := runner.Manifest(store, in); err == nil {
 				m.bundle(doc)
 			}
 		}

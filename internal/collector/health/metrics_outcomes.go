@@ -7,7 +7,7 @@ import (
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // outcomeFailed stands beside the coverages: the work at an incident ended in an error.
@@ -35,14 +35,14 @@ func (o outcomes) Sites(cfg *config.Config) {
 	}
 }
 
-func (o outcomes) event(e incident.Event) {
+func (o outcomes) event(e runner.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch e.What {
-	case incident.EventSealed:
+	case runner.EventSealed:
 		delete(o.failed, e.Key)
 		o.count.WithLabelValues(e.Site, string(e.Coverage)).Inc()
-	case incident.EventFailed:
+	case runner.EventFailed:
 		if !o.failed[e.Key] {
 			o.count.WithLabelValues(e.Site, outcomeFailed).Inc()
 		}

@@ -9,6 +9,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // TestOutcomes: each sealed revision counts by its site, and a failure once, however
@@ -17,18 +18,18 @@ func TestOutcomes(t *testing.T) {
 	m := NewMetrics(func() status.Report { return status.Report{} })
 	store := &incident.Store{Dir: t.TempDir()}
 	tell := func(what, key, site string, c evidence.Coverage) {
-		m.Event(incident.Event{What: what, Key: key, Site: site, Coverage: c, Err: errors.New("x")}, store)
+		m.Event(runner.Event{What: what, Key: key, Site: site, Coverage: c, Err: errors.New("x")}, store)
 	}
 	for range 3 {
-		tell(incident.EventFailed, "a", "hq", "")
+		tell(runner.EventFailed, "a", "hq", "")
 	}
-	tell(incident.EventFailed, "b", "hq", "")
-	tell(incident.EventFailed, "c", "lab", "")
-	tell(incident.EventSealed, "a", "hq", evidence.Partial)
-	tell(incident.EventFailed, "a", "hq", "") // of a retry
-	tell(incident.EventSealed, "a", "hq", evidence.Complete)
-	tell(incident.EventSealed, "d", "hq", evidence.Lost)
-	tell(incident.EventFirstPass, "e", "hq", evidence.Lost)
+	tell(runner.EventFailed, "b", "hq", "")
+	tell(runner.EventFailed, "c", "lab", "")
+	tell(runner.EventSealed, "a", "hq", evidence.Partial)
+	tell(runner.EventFailed, "a", "hq", "") // of a retry
+	tell(runner.EventSealed, "a", "hq", evidence.Complete)
+	tell(runner.EventSealed, "d", "hq", evidence.Lost)
+	tell(runner.EventFirstPass, "e", "hq", evidence.Lost)
 	for _, want := range []struct {
 		site, coverage string
 		n              float64

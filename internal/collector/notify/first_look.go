@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
@@ -105,7 +106,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	m, err := s.store.Manifest(in)
+	m, err := runner.Manifest(s.store, in)
 	if err != nil {
 		return nil, err
 	}

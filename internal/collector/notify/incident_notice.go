@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -27,7 +28,7 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 		return channel.Incident{}, err
 	}
 	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
-	if e.What == incident.EventFirstPass {
+	if e.What == runner.EventFirstPass {
 		n.Coverage = string(e.Coverage)
 	}
 	for i, a := range m.Alerts {
@@ -40,7 +41,7 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 	for _, h := range m.Hosts {
 		n.Hosts = append(n.Hosts, channel.Host{Host: h.Host, Coverage: string(h.Coverage), Error: shown(h.Error)})
 	}
-	if e.What != incident.EventSealed {
+	if e.What != runner.EventSealed {
 		return n, nil
 	}
 	if sealed, err := bundle.ReadManifest(in.Bundle); err == nil && sealed.Registration != nil {

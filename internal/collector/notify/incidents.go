@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 )
 
 // incidentNews is what happened to incidents and was not told yet.
@@ -24,7 +25,7 @@ type incidentNews struct {
 // An incidentEvent is one thing to be told. found is the verdict of a first look, which
 // is over; nil: none was begun.
 type incidentEvent struct {
-	incident.Event
+	runner.Event
 	found *channel.Registration
 }
 
@@ -73,9 +74,9 @@ func (n *incidentNews) take() []incidentEvent {
 }
 
 // Event takes down what is to be told of incidents.
-func (t *Notifier) Event(e incident.Event) {
+func (t *Notifier) Event(e runner.Event) {
 	switch e.What {
-	case incident.EventFirstPass, incident.EventSealing, incident.EventSealed:
+	case runner.EventFirstPass, runner.EventSealing, runner.EventSealed:
 		t.News.add(false, incidentEvent{Event: e})
 	}
 }
@@ -171,7 +172,7 @@ func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []inci
 		}
 	}
 	for _, e := range todo {
-		if f := s.looks[e.Key]; f != nil && e.What != incident.EventFirstPass {
+		if f := s.looks[e.Key]; f != nil && e.What != runner.EventFirstPass {
 			delete(s.looks, e.Key)
 			tell(f.end(notFound(ErrOvertaken)))
 		}
@@ -192,7 +193,7 @@ func (s *teller) sealed() (todo []incidentEvent) {
 		n := len(in.Revisions)
 		fresh := n > 0 && in.Revisions[n-1].Sealed.After(s.told.Born) && in.Revision > s.told.Told[in.Key].Sealed
 		if fresh && in.Kind == incident.KindAlert && in.State == incident.Sealed {
-			todo = append(todo, incidentEvent{Event: incident.Event{What: incident.EventSealed, Incident: in.ID, Key: in.Key}})
+			todo = append(todo, incidentEvent{Event: runner.Event{What: runner.EventSealed, Incident: in.ID, Key: in.Key}})
 		}
 	}
 	for key := range s.told.Told {
@@ -205,7 +206,7 @@ func (s *teller) sealed() (todo []incidentEvent) {
 
 // tell tells one thing, once. A first notice that has no verdict yet waits for one.
 func (s *teller) tell(ctx context.Context, e incidentEvent) error {
-	if e.What == incident.EventSealing {
+	if e.What == runner.EventSealing {
 		return nil
 	}
 	in, err := s.store.Load(e.Key)
@@ -215,12 +216,12 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 	if err != nil {
 		return err
 	}
-	if e.What == incident.EventSealed && in.State != incident.Sealed {
+	if e.What == runner.EventSealed && in.State != incident.Sealed {
 		return nil // taken up again just now: what comes of that is seen in the store
 	}
 	was := s.told.Told[in.Key]
 	now, kind := was, channel.KindCopied
-	if e.What == incident.EventSealed {
+	if e.What == runner.EventSealed {
 		now.Sealed, kind = max(was.Sealed, in.Revision), channel.KindSealed
 	}
 	now.Copied = true

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/proof"
 )
 
@@ -51,7 +52,7 @@ func TestTellerStore(t *testing.T) {
 	put("retried", incident.KindAlert, incident.Sealed, 2, before, at)
 	put("busy", incident.KindAlert, incident.Running, 2, at)
 	put("now", incident.KindNow, incident.Sealed, 1, at)
-	todo := append(s.sealed(), incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "busy"}}, incidentEvent{Event: incident.Event{What: incident.EventSealed, Key: "gone"}})
+	todo := append(s.sealed(), incidentEvent{Event: runner.Event{What: runner.EventSealed, Key: "busy"}}, incidentEvent{Event: runner.Event{What: runner.EventSealed, Key: "gone"}})
 	if left := s.tellAll(t.Context(), todo); len(left) != 0 {
 		t.Errorf("%+v", left)
 	}
@@ -74,7 +75,7 @@ func TestTellerStore(t *testing.T) {
 func TestLooked(t *testing.T) {
 	s := &teller{looks: map[string]*firstLook{}}
 	begin := func(key string) *firstLook {
-		f := &firstLook{event: incidentEvent{Event: incident.Event{Key: key}}}
+		f := &firstLook{event: incidentEvent{Event: runner.Event{Key: key}}}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		f.ctx, f.cancel = ctx, func() { cancel(errNothing) }
 		s.looks[key] = f

@@ -1,0 +1,70 @@
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A Site is a set of peers that are asked together, and what it claims.
+type Site struct {
+	Name     string
+	Clusters []string // claimed clusters, as in the mail's subject
+	Nodes    []string // claimed nodes; without clusters and nodes it takes what no other claims
+	TimeZone string   // IANA name, for people
+	Hosts    []HostRef
+	Families []string
+	Quiet    []Quiet // hours in which its alerts trigger nothing
+}
+
+// A Policy holds the times that decide. See docs/alerts.md, "News, repeats and storms".
+type Policy struct {
+	Before   time.Duration `json:"before"` // an alert at t asks for [t-Before, t+After)
+	After    time.Duration `json:"after"`
+	Max      time.Duration `json:"max"`      // longest window of one incident; zero: no bound
+	Settle   time.Duration `json:"settle"`   // after the window's end, before the second pass
+	Patience time.Duration `json:"patience"` // after the window's end, for reaching a host
+	Cooldown time.Duration `json:"cooldown"`
+	Again    time.Duration `json:"again"`   // zero: an unchanged storm never opens a second incident
+	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
+	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
+
+	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
+
+	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
+	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
+}
+
+// A KindPolicy is what the alerts of one kind ask for. Alerts of different kinds
+// never share an incident, and are no news to each other.
+type KindPolicy struct {
+	Name     string        `json:"name"`
+	Before   time.Duration `json:"before"`
+	After    time.Duration `json:"after"`
+	Families []string      `json:"families,omitempty"` // in place of those of each host; empty: those
+}
+
+// Of is what a kind asks for; one that is not configured (any more) asks for what
+// the default kind does.
+func (p Policy) Of(kind string) KindPolicy {
+	if i := slices.IndexFunc(p.Kinds, func(k KindPolicy) bool { return k.Name == kind }); i >= 0 {
+		return p.Kinds[i]
+	}
+	return KindPolicy{Name: kind, Before: p.Before, After: p.After}
+}
+
+// Window is what one alert of the default kind asks for.
+func (p Policy) Window(t time.Time) evidence.Window {
+	return p.WindowOf(evidence.DefaultKind, t)
+}
+
+// WindowOf is what one alert of a kind asks for.
+func (p Policy) WindowOf(kind string, t time.Time) evidence.Window {
+	k := p.Of(KindOf(kind))
+	return evidence.NewWindow(t.Add(-k.Before), t.Add(k.After))
+}
+
+// KindOf is the kind by its one name.
+func KindOf(kind string) string { return cmp.Or(kind, evidence.DefaultKind) }

@@ -1,0 +1,236 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// A Pass asks a Puller for what there is of a window by now.
+type Pass struct {
+	Asked  evidence.Window // in the collector's time
+	Held   func(time.Time) // to be called in every pass, as soon as the host's files are held, with the time since when they are
+	Only   []string        // families that are asked for, in place of the host's own; empty: the host's own
+	Copied func()          // to be called in every pass that copied all it wanted, as soon as that is on disk; may be left out
+}
+
+// A Puller takes the logs of one host for one incident into a folder of its own.
+//
+// Pass returns the host's whole result, whatever the error; or none at all, where it
+// cannot or its context was cancelled without a cause. It is repeatable
+// and incremental: an open handle and what was copied are kept between calls, and
+// what is on disk is taken up after a restart. It returns soon after its context
+// ends. An error with a method Permanent() bool that returns true is not tried
+// again; any other is.
+//
+// Open gives the joined slice of a family as copied so far; it needs no host, and
+// works without a Pass before it.
+type Puller interface {
+	Pass(ctx context.Context, p Pass) (evidence.Host, error)
+	Open(family string) (io.ReadCloser, error)
+	Close() error
+}
+
+const (
+	backoffFirst = time.Second
+	backoffMax   = 15 * time.Second
+	roomEvery    = 5 * time.Second // between two looks whether there is room again
+	reachLeast   = 5 * time.Second // for reaching a host in a pass that is due, whatever the patience
+	tailLeast    = time.Second     // between two passes over logs that wrap fast
+)
+
+var errPatience = errors.New("not reached in time")
+
+// hostRun is one host of one run. Its state is under run.mu.
+type hostRun struct {
+	run    *run
+	ref    incident.HostRef
+	state  incident.HostState
+	puller Puller
+	dead   error     // permanent: no more passes
+	tried  bool      // a first pass of this run ended
+	copied time.Time // when the pass under way had all on disk
+	saved  bool      // state is on disk
+}
+
+// loop asks the host until nothing more is to be had, for each window that the
+// incident comes to have, and ends when the run does.
+func (h *hostRun) loop(ctx context.Context) {
+	for ctx.Err() == nil {
+		w, gen, changed := h.run.target.current()
+		if h.settle(ctx, w, changed) {
+			h.run.target.finish(gen)
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			case <-h.run.quiet:
+				return
+			}
+		}
+	}
+}
+
+// settle makes passes until one that began at or after the window's end + settle
+// went well, or there is no use in another. false: the window changed, or the
+// context ended.
+func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan struct{}) bool {
+	u := h.run
+	due := w.Until.Add(u.terms.settle)
+	deadline := later(u.began, w.Until).Add(u.terms.patience)
+	fair := u.r.now() // from here on there is always a little time to reach the host
+	backoff := backoffFirst
+	for {
+		if h.dead != nil {
+			h.stretch(ctx, w)
+			return true
+		}
+		began, had := u.r.now(), h.bytes()
+		err := h.pass(ctx, w, later(deadline, later(fair, due).Add(reachLeast)))
+		now := u.r.now()
+		if h.bytes() > had { // patience bounds reaching a host, not copying
+			deadline = later(deadline, now.Add(u.terms.patience))
+		}
+		var wait time.Duration
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case atomicfile.Full(err):
+			if !u.room.full(err) {
+				return false
+			}
+			wait, fair = roomEvery, now.Add(roomEvery)
+		case permanent(err):
+			h.dead = err
+			return true
+		case err != nil:
+			wait = backoff*3/4 + rand.N(backoff/2)
+			backoff = min(2*backoff, backoffMax)
+			if now.Add(wait).After(deadline) {
+				return true
+			}
+		case !began.Before(due):
+			u.room.back()
+			return true
+		default:
+			u.room.back()
+			wait, fair, backoff = h.untilNext(due.Sub(now)), now, backoffFirst
+		}
+		if !u.r.naps.rest(ctx, u.key, wait, changed) {
+			return false
+		}
+	}
+}
+
+// untilNext is how long to wait for the next pass when the last one is due in so
+// long. A host whose logs may wrap before that is looked at in between: files that
+// came to be are held then, and copied, before they go.
+func (h *hostRun) untilNext(due time.Duration) time.Duration {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	wait := due
+	for _, f := range h.state.Result.Files {
+		if depth := time.Duration(f.DepthS) * time.Second; f.Overwritten != nil && depth < 2*due { // nil: it has not wrapped yet
+			wait = min(wait, max(depth/3, tailLeast))
+		}
+	}
+	return wait
+}
+
+// bytes is how much of the host is on disk.
+func (h *hostRun) bytes() (n int64) {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	for _, f := range h.state.Result.Files {
+		n += f.Bytes
+	}
+	return n
+}
+
+// pass asks the host once and saves what came of it.
+func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) error {
+	u := h.run
+	began := u.r.now()
+	pctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	guard := time.AfterFunc(reach.Sub(began), func() { cancel(errPatience) })
+	defer guard.Stop()
+	held := func(at time.Time) {
+		guard.Stop()
+		u.markHeld(h, at)
+	}
+	h.copied = time.Time{}
+	result, err := h.call(pctx, Pass{Asked: w, Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
+	if err != nil && context.Cause(pctx) == errPatience {
+		err = fmt.Errorf("%w: %w", errPatience, err)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	u.record(ctx, h, w, result, err, began)
+	return err
+}
+
+// call is Puller.Pass; a panic over what a host sent is that host's error alone.
+func (h *hostRun) call(ctx context.Context, p Pass) (result evidence.Host, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.run.r.log().Error("panic while a host was asked", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
+			err = permanentError{fmt.Errorf("internal error: %v", v)}
+		}
+	}()
+	if h.puller == nil {
+		p, err := h.run.newPuller(h.ref.Name)
+		if err != nil {
+			return result, err
+		}
+		h.puller = p
+	}
+	return h.puller.Pass(ctx, p)
+}
+
+// stretch makes the result of a host that is not asked any more speak of a window
+// that has grown since.
+func (h *hostRun) stretch(ctx context.Context, w evidence.Window) {
+	h.run.mu.Lock()
+	same := incident.SameWindow(h.state.Judged, w)
+	if !same {
+		h.state.Result = stretched(h.state.Result, h.state.Judged, w)
+		h.state.Judged, h.saved = w, false
+	}
+	h.run.mu.Unlock()
+	if !same {
+		h.run.save(ctx, h)
+	}
+}
+
+type permanentError struct{ error }
+
+func (permanentError) Permanent() bool { return true }
+
+func permanent(err error) bool {
+	var p interface{ Permanent() bool }
+	return errors.As(err, &p) && p.Permanent()
+}
+
+// sleep waits for d, or until changed is closed, which returns true too: the
+// caller looks at the window again. false: changed or the context ended.
+func sleep(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-changed:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,233 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// draft is the manifest of an incident as far as it has come.
+func draft(st *incident.Store, in incident.Incident) (evidence.Manifest, error) {
+	var states []incident.HostState
+	for _, ref := range in.Hosts {
+		h, err := st.ReadHost(in.Key, ref.Name)
+		if err != nil {
+			return evidence.Manifest{}, err
+		}
+		states = append(states, h)
+	}
+	return assemble(st, in, states, nil)
+}
+
+// assemble makes the manifest of what is known: states are the hosts' in the order
+// of in.Hosts, configured holds the addresses of all configured hosts.
+func assemble(st *incident.Store, in incident.Incident, states []incident.HostState, configured []string) (evidence.Manifest, error) {
+	m := evidence.Manifest{
+		Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Reason: in.Reason, Case: in.Case,
+		PhonesNamed: in.Phones, Asked: in.Asked,
+	}
+	m.Timing.Claimed = in.Created
+	if err := addAlerts(st, &m, in); err != nil {
+		return m, err
+	}
+	var widen int64
+	for i, h := range states {
+		result := h.Result
+		switch {
+		case !h.Asked():
+			ref := in.Hosts[i]
+			result = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
+			result = evidence.Lacking(result, in.Families, in.Asked, evidence.ReasonUnreachable)
+		case !incident.SameWindow(h.Judged, in.Asked):
+			result = stretched(result, h.Judged, in.Asked)
+		}
+		result.Files = slices.Clone(result.Files)
+		m.Hosts = append(m.Hosts, result)
+		widen = max(widen, result.WidenedMS)
+		m.Timing.Held, m.Timing.Copied = later(m.Timing.Held, h.Held), later(m.Timing.Copied, h.Copied)
+	}
+	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
+	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
+	if !in.Stopped.IsZero() {
+		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": what was missing then was not waited for")
+	}
+	m.Conclude()
+	return m, nil
+}
+
+// addAlerts puts the members' alerts in, in alert order, and what follows from them.
+func addAlerts(st *incident.Store, m *evidence.Manifest, in incident.Incident) error {
+	for i, mem := range in.Members {
+		rec, err := st.Alert(mem.Alert)
+		if err != nil {
+			return fmt.Errorf("alert of incident %s: %w", in.ID, err)
+		}
+		a := rec.Alert
+		a.File = ""
+		if st.HasMail(a.ID) {
+			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + ".eml"
+		}
+		m.Alerts = append(m.Alerts, a)
+		if i == 0 || rec.Seen.Before(m.Timing.Seen) { // the mail that was read first started it
+			m.Timing.Seen, m.Timing.Mail = rec.Seen, time.Time{}
+			if a.Received != nil {
+				m.Timing.Mail = a.Received.UTC()
+			}
+		}
+		if i == 0 {
+			m.Timing.Alert = a.Time
+		}
+		if i == 0 && m.Reason == "" {
+			m.Reason = strings.TrimSpace("alert " + evidence.Printable(a.Name, 80))
+			if a.Node != "" {
+				m.Reason += " on node " + evidence.Printable(a.Node, 80)
+			}
+		}
+	}
+	return nil
+}
+
+func incidentNotes(in incident.Incident) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if in.By != "" {
+		add("asked for by %s, by way of the running grab watch", evidence.Printable(in.By, 100))
+	}
+	if n := len(in.Members); n > 1 {
+		news := 0
+		for _, m := range in.Members[1:] {
+			if m.Why != incident.WhyJoined {
+				news++
+			}
+		}
+		add("%d more alerts joined this incident, %d of them with news", n-1, news)
+	}
+	if !in.Opened.Since.IsZero() && !incident.SameWindow(in.Opened, in.Asked) {
+		add("the window was [%s, %s) when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
+	}
+	if len(in.Aliases) > 0 {
+		add("this incident was also known as %s", strings.Join(in.Aliases, ", "))
+	}
+	if n := in.Starts - len(in.Revisions); n > 1 {
+		add("the work at this incident was interrupted and taken up again %d times", n-1)
+	}
+	for _, r := range in.Revisions {
+		add("revision %d, sealed %s, was %s: this one holds all that it held", r.Revision, stamp(r.Sealed), r.Coverage)
+	}
+	return notes
+}
+
+func hostNotes(states []incident.HostState) []string {
+	var notes []string
+	for _, h := range states {
+		for _, n := range h.Result.Notes {
+			notes = append(notes, h.Result.Host+": "+n)
+		}
+		bad, first := 0, ""
+		for _, a := range h.Attempts {
+			if a.Error != "" {
+				if bad++; bad == 1 {
+					first = a.Error
+				}
+			}
+		}
+		if bad > 0 {
+			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
+		}
+	}
+	return notes
+}
+
+// unknownPeers names the peers that logs mention and no host configures.
+func unknownPeers(hosts []evidence.Host, refs []incident.HostRef, configured []string) []string {
+	known := map[string]bool{}
+	for _, a := range configured {
+		known[bareAddress(a)] = true
+	}
+	for _, r := range refs {
+		known[bareAddress(r.Address)] = true
+	}
+	for _, r := range hosts {
+		known[bareAddress(r.Address)] = true
+		for _, a := range r.OwnAddresses {
+			known[bareAddress(a)] = true
+		}
+	}
+	by := map[string][]string{}
+	for _, r := range hosts {
+		for _, a := range r.PeersNamed {
+			if a = bareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
+				by[a] = append(by[a], r.Host)
+			}
+		}
+	}
+	var notes []string
+	for a, names := range by {
+		notes = append(notes, fmt.Sprintf("peer %s is named in the logs of %s and no host configures it: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(names, ", ")))
+	}
+	slices.Sort(notes)
+	return notes
+}
+
+// bareAddress is an address or name without its port, folded.
+func bareAddress(a string) string {
+	a = strings.ToLower(strings.TrimSpace(a))
+	if ap, err := netip.ParseAddrPort(a); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil {
+		return ip.Unmap().String()
+	}
+	host, _, _ := strings.Cut(a, ":")
+	return strings.TrimSuffix(host, ".")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// stretched says of a result that was judged against was that nothing was got of what
+// a wider window has more.
+func stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
+	files := make([]evidence.File, len(result.Files))
+	copy(files, result.Files)
+	for i := range files {
+		f := &files[i]
+		reason := evidence.ReasonUnreachable
+		if n := len(f.Missing); n > 0 {
+			reason = f.Missing[n-1].Reason
+		}
+		missing := append([]evidence.Span{{Since: w.Since, Until: was.Since, Reason: reason}, {Since: was.Until, Until: w.Until, Reason: reason}}, f.Missing...)
+		f.Missing = evidence.Merge(w, missing)
+		f.Coverage = evidence.Judge(w, f.Missing)
+	}
+	result.Files = files
+	result.Conclude()
+	return result
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Manifest reads the manifest of the incident's newest sealed (or sealing)
+// revision, or drafts one of what was got so far.
+func Manifest(st *incident.Store, in incident.Incident) (evidence.Manifest, error) {
+	var m evidence.Manifest
+	if in.Frozen {
+		err := atomicfile.ReadJSON(st.ManifestPath(in.Key, in.Revision), &m)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return m, err
+		}
+	}
+	return draft(st, in)
+}

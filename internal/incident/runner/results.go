@@ -1,0 +1,207 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// maxAttempts bounds what is kept of a host's attempts; the newest go on.
+const maxAttempts = 200
+
+// record takes up what came of a pass, and saves it.
+func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, result evidence.Host, err error, began time.Time) {
+	if result.Host == "" {
+		result = u.lacking(h, w)
+	}
+	result = named(result, h.ref, err)
+	a := incident.Attempt{Began: began.UTC().Round(0), Ended: u.r.now().UTC().Round(0), What: "pass"}
+	if err != nil {
+		a.Error = result.Error
+	}
+	all := u.addAttempt(h, w, result, a, err)
+	u.save(ctx, h)
+	u.report(ctx, h, result, err)
+	if all {
+		u.firstPass()
+	}
+}
+
+// named is a result with what the configuration says of the host, and the error.
+func named(result evidence.Host, ref incident.HostRef, err error) evidence.Host {
+	result.Host, result.Role = ref.Name, ref.Role
+	if result.Address == "" {
+		result.Address = ref.Address
+	}
+	if err != nil {
+		result.Error = evidence.Printable(errorText(result.Error, err), 500)
+	}
+	return result
+}
+
+// addAttempt puts a pass into the host's state, and reports whether every host was
+// asked now.
+func (u *run) addAttempt(h *hostRun, w evidence.Window, result evidence.Host, a incident.Attempt, err error) (all bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := &h.state
+	s.Result, s.Judged, h.saved = result, w, false
+	s.Attempts = append(slices.Clone(s.Attempts), a)
+	if n := len(s.Attempts); n > maxAttempts {
+		s.Attempts = slices.Delete(s.Attempts, 1, n-maxAttempts+1)
+	}
+	if err == nil && s.Copied.IsZero() {
+		s.Copied = a.Ended
+		if !h.copied.IsZero() { // what follows is reading it back
+			s.Copied = h.copied.UTC().Round(0)
+		}
+	}
+	h.tried = true
+	return !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
+}
+
+// lacking is the result of a host from which nothing came, not even a result: what an
+// earlier pass got stays.
+func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if h.state.Result.Host != "" {
+		return stretched(h.state.Result, h.state.Judged, w)
+	}
+	none := evidence.Host{Host: h.ref.Name, Role: h.ref.Role, Address: h.ref.Address, ClockFrom: "none"}
+	return evidence.Lacking(none, u.families, w, evidence.ReasonUnreachable)
+}
+
+func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error) {
+	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err})
+	if err != nil && ctx.Err() == nil {
+		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
+	}
+}
+
+// errorText is the result's own words if it has some, for they say more than the error.
+func errorText(own string, err error) string {
+	for _, e := range []error{errStopped, errPatience} {
+		if errors.Is(err, e) {
+			return err.Error()
+		}
+	}
+	if own != "" {
+		return own
+	}
+	return err.Error()
+}
+
+func (u *run) markHeld(h *hostRun, at time.Time) {
+	u.mu.Lock()
+	first := h.state.Held.IsZero()
+	if first {
+		h.state.Held = at.UTC().Round(0)
+	}
+	u.mu.Unlock()
+	if first {
+		u.tell(Event{What: EventHeld, Host: h.ref.Name})
+	}
+}
+
+// save writes a host's state. An error other than a full disk is logged; the state
+// is written again before the incident is frozen.
+func (u *run) save(ctx context.Context, h *hostRun) {
+	if err := u.write(ctx, h); err != nil && ctx.Err() == nil {
+		u.r.log().Error("host's result cannot be saved yet", "incident", u.id, "host", h.ref.Name, "err", err)
+	}
+}
+
+func (u *run) write(ctx context.Context, h *hostRun) error {
+	u.mu.Lock()
+	state, saved := h.state, h.saved
+	u.mu.Unlock()
+	if saved {
+		return nil
+	}
+	if err := u.room.retry(ctx, func() error { return u.r.Store.SaveHost(u.key, h.ref.Name, state) }); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	h.saved = true
+	u.mu.Unlock()
+	return nil
+}
+
+// firstPass says once that every host was asked once.
+func (u *run) firstPass() {
+	u.once.Do(func() {
+		u.mu.Lock()
+		var parts []evidence.Coverage
+		for _, h := range u.hosts {
+			parts = append(parts, h.state.Result.Coverage)
+		}
+		u.mu.Unlock()
+		u.tell(Event{What: EventFirstPass, Coverage: evidence.Sum(parts...)})
+		if u.terms.first != nil {
+			u.terms.first()
+		}
+	})
+}
+
+// states are all hosts' states, in the site's order.
+func (u *run) states() []incident.HostState {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var all []incident.HostState
+	for _, h := range u.hosts {
+		all = append(all, h.state)
+	}
+	return all
+}
+
+func (u *run) newPuller(host string) (Puller, error) {
+	dir := u.r.Store.Slices(u.key, host)
+	if err := atomicfile.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	return u.r.NewPuller(u.site, host, dir)
+}
+
+// open gives one slice to the sealer.
+func (u *run) open(host, family string) (io.ReadCloser, error) {
+	for _, h := range u.hosts {
+		if h.ref.Name != host {
+			continue
+		}
+		if h.puller == nil {
+			p, err := u.newPuller(host)
+			if err != nil {
+				return nil, err
+			}
+			h.puller = p
+		}
+		return h.puller.Open(family)
+	}
+	return nil, fmt.Errorf("no host %q", host)
+}
+
+// closePullers lets go of all hosts at once: each answers a round trip later.
+func (u *run) closePullers() {
+	var wg sync.WaitGroup
+	for _, h := range u.hosts {
+		if h.puller == nil {
+			continue
+		}
+		wg.Go(func() {
+			if err := h.puller.Close(); err != nil {
+				u.r.log().Debug("host closed badly", "incident", u.id, "host", h.ref.Name, "err", err)
+			}
+			h.puller = nil
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,79 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// room waits for room on the disk, or gives up where nobody would wait so long.
+type room struct {
+	wait bool                     // watch waits, now gives up
+	say  func(none bool, e error) // told once when there is none, and when there is some again
+
+	mu     sync.Mutex
+	none   bool
+	fatal  error                   // no use in going on
+	giveUp context.CancelCauseFunc // ends the work; nil: there is none yet
+}
+
+// onGiveUp has cancel called when there is no use in going on.
+func (r *room) onGiveUp(cancel context.CancelCauseFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.giveUp = cancel
+}
+
+// retry does something again as long as the disk is full, if it is to be waited for.
+func (r *room) retry(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if !atomicfile.Full(err) {
+			r.back()
+			return err
+		}
+		if !r.full(err) {
+			return err
+		}
+		if !sleep(ctx, roomEvery, nil) {
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// full says once that there is no room, and whether to wait for it.
+func (r *room) full(err error) (wait bool) {
+	r.mu.Lock()
+	said := r.none
+	r.none = true
+	if !r.wait && r.fatal == nil {
+		r.fatal = err
+		if r.giveUp != nil {
+			r.giveUp(err)
+		}
+	}
+	r.mu.Unlock()
+	if !said {
+		r.say(true, err)
+	}
+	return r.wait
+}
+
+// back says once that there is room again.
+func (r *room) back() {
+	r.mu.Lock()
+	said := r.none
+	r.none = false
+	r.mu.Unlock()
+	if said {
+		r.say(false, nil)
+	}
+}
+
+func (r *room) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fatal
+}

@@ -1,0 +1,230 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// A run is the work of one process at one incident, whose lock is held.
+type run struct {
+	r        *Runner
+	table    *incident.Table
+	terms    terms
+	key      string
+	id, site string // as they were at the start
+
+	began    time.Time
+	families []string
+	inc      incident.Incident // of the goroutine in work alone
+	hosts    []*hostRun
+	room     *room
+	target   *target       // from the first pass on
+	quiet    chan struct{} // closed when every host is done and the incident frozen
+	once     sync.Once     // firstPass
+	mu       sync.Mutex    // the hosts' states
+}
+
+// terms say how patient a run is.
+type terms struct {
+	settle   time.Duration
+	patience time.Duration
+	waitRoom bool            // watch waits for room on the disk, now gives up
+	stop     <-chan struct{} // closed: stop asking and seal what there is; nil: never
+	first    func()          // called once, when every host was asked once; may be nil
+}
+
+func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
+	u := &run{r: r, table: table, key: key, terms: t}
+	u.room = &room{wait: t.waitRoom, say: u.sayRoom}
+	return u
+}
+
+var errStopped = errors.New("stopped by hand before the end")
+
+// work takes the incident to its bundle. A nil error means sealed.
+func (u *run) work(ctx context.Context) error {
+	inc, err := u.table.Get(u.key)
+	if err != nil {
+		return err
+	}
+	u.inc, u.id, u.site, u.began = inc, inc.ID, inc.Site, u.r.now()
+	u.families = inc.Families
+	for _, ref := range inc.Hosts {
+		if err := evidence.CheckName(ref.Name); err != nil {
+			return fmt.Errorf("host: %w", err)
+		}
+		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true}
+		if h.state, err = u.r.Store.ReadHost(u.key, ref.Name); err != nil {
+			return fmt.Errorf("take up host %s: %w", ref.Name, err)
+		}
+		u.hosts = append(u.hosts, h)
+	}
+	defer u.closePullers()
+	u.r.Store.RemoveParts(u.r.Store.IncidentDir(u.key), nil)
+	u.r.Store.RemoveParts(u.r.Store.ResultsDir(u.key), nil)
+	if !u.manifestWritten() {
+		if err := u.pull(ctx); err != nil {
+			return err
+		}
+	}
+	return u.seal(ctx)
+}
+
+// manifestWritten reports whether only the sealing is left.
+func (u *run) manifestWritten() bool {
+	_, err := os.Stat(u.r.Store.ManifestPath(u.key, u.inc.Revision))
+	return u.inc.Frozen && err == nil
+}
+
+// pull asks all hosts in parallel until all are done and the incident is frozen.
+func (u *run) pull(ctx context.Context) error {
+	if err := u.room.retry(ctx, func() (err error) {
+		u.inc, err = u.table.Start(u.key)
+		return err
+	}); err != nil {
+		return err
+	}
+	u.target, u.quiet = newTarget(u.inc.Asked, len(u.hosts)), make(chan struct{})
+	u.tell(Event{What: EventStarted, Window: u.inc.Asked})
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	u.room.onGiveUp(cancel)
+	u.r.register(u)
+	defer u.r.unregister(u)
+	u.rewind()
+
+	var wg sync.WaitGroup
+	for _, h := range u.hosts {
+		wg.Go(func() { h.loop(work) })
+	}
+	err := u.freezeWhenDone(work)
+	if errors.Is(err, errStopped) {
+		cancel(errStopped) // the hosts are to say so
+	}
+	close(u.quiet)
+	cancel(nil)
+	wg.Wait()
+	u.firstPass()
+
+	switch {
+	case err == nil:
+		return nil
+	case u.room.failed() != nil:
+		return u.room.failed()
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errStopped): // what there is
+		if u.inc, err = u.table.Update(u.key, func(in *incident.Incident) { in.Stopped = u.r.now().UTC().Round(0) }); err != nil {
+			return err
+		}
+		return u.freeze(ctx, u.inc.Asked)
+	}
+	return err
+}
+
+// rewind takes up a window that grew between start and register.
+func (u *run) rewind() {
+	if in, err := u.table.Get(u.key); err == nil {
+		u.grow(in.Asked)
+	}
+	if len(u.hosts) == 0 {
+		u.target.sayDone()
+	}
+}
+
+// freezeWhenDone waits until every host is done with the window as it then is.
+func (u *run) freezeWhenDone(work context.Context) error {
+	for {
+		select {
+		case <-u.target.done:
+		case <-u.terms.stop:
+			return errStopped
+		case <-work.Done():
+			return context.Cause(work)
+		}
+		w, ok := u.target.reached()
+		if !ok { // the window grew after done was said
+			continue
+		}
+		err := u.freeze(work, w)
+		if !errors.Is(err, incident.ErrGrew) {
+			return err
+		}
+		u.rewind()
+	}
+}
+
+// freeze saves what is not saved yet, and the manifest; ErrGrew if the window is
+// not w any more.
+func (u *run) freeze(ctx context.Context, w evidence.Window) error {
+	for _, h := range u.hosts {
+		if err := u.write(ctx, h); err != nil {
+			return fmt.Errorf("save host %s: %w", h.ref.Name, err)
+		}
+	}
+	return u.room.retry(ctx, func() error {
+		inc, err := u.table.Freeze(u.key, w, u.build)
+		if err == nil {
+			u.inc = inc
+		}
+		return err
+	})
+}
+
+// grow puts a wider window in force.
+func (u *run) grow(w evidence.Window) {
+	if u.target.grow(w) {
+		u.tell(Event{What: EventGrown, Window: w})
+	}
+}
+
+// sayRoom says that there is no room on the disk, or some again.
+func (u *run) sayRoom(none bool, err error) {
+	if !none {
+		u.r.log().Info("there is room on the disk again", "incident", u.id)
+		return
+	}
+	u.r.log().Warn("no room on the disk", "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
+	u.tell(Event{What: EventFull, Err: err})
+}
+
+func (u *run) tell(e Event) {
+	if u.r.Events == nil {
+		return
+	}
+	e.Time, e.Key, e.Site = u.r.now(), u.key, u.site
+	if e.Incident == "" {
+		e.Incident = u.id
+	}
+	u.r.Events(e)
+}
+
+// concluded puts an incident back to the revision that it has if a retry of it
+// would have held less.
+func (u *run) concluded(err error) error {
+	if !errors.Is(err, ErrLess) {
+		return err
+	}
+	u.r.log().Warn("the retry is given up", "incident", u.id, "err", err)
+	_, err = u.table.Update(u.key, func(in *incident.Incident) {
+		last := in.Revisions[len(in.Revisions)-1]
+		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = incident.Sealed, last.Revision, last.Coverage, last.Bundle, ""
+	})
+	return err
+}
+
+// fail writes down that nobody works at the incident, and why.
+func (u *run) fail(err error) {
+	u.r.log().Error("incident failed", "incident", u.id, "err", err)
+	if _, err2 := u.table.Update(u.key, func(in *incident.Incident) { in.State, in.Error = incident.Failed, err.Error() }); err2 != nil {
+		u.r.log().Error("incident's failure cannot be saved", "incident", u.id, "err", err2)
+	}
+	u.tell(Event{What: EventFailed, Err: err})
+}

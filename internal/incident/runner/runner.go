@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/incident"
+)
+
+// A Runner works at incidents: asks their hosts, in parallel and again as long as
+// there is hope, and has them sealed. Its fields are set before the first call and
+// not changed afterwards.
+type Runner struct {
+	Store  *incident.Store
+	Policy func() incident.Policy // in force at this moment; Settle, Patience and Keep are used
+	Sites  func() []incident.Site // configured at this moment; nil: none
+
+	// NewPuller returns what asks a host and keeps its slices in dir. It must
+	// work for a host that is configured no longer as far as Puller.Open goes.
+	NewPuller func(site, host, dir string) (Puller, error)
+	// Seal writes, fsyncs, verifies and renames a bundle and returns its path:
+	// SealJob.Base and an ending.
+	Seal func(ctx context.Context, job SealJob) (path string, err error)
+	// VerifyBundle returns nil for an intact bundle of that incident and revision.
+	VerifyBundle func(ctx context.Context, path, incident string, revision int) error
+
+	Parallel int              // incidents whose hosts are asked for the first time at once, and bundles made at once; zero: 4
+	Log      *slog.Logger     // nil: nothing
+	Now      func() time.Time // nil: time.Now
+	Events   func(Event)      // nil: nobody listens; must not block for long
+	Version  string           // of the program, for the manifest
+
+	mu    sync.Mutex
+	runs  map[string]*run // that ask hosts, by key
+	seals chan struct{}
+	naps  naps
+}
+
+// Triage decides about alerts, and so which incidents there are.
+type Triage interface {
+	// Table has the incidents.
+	Table() *incident.Table
+	// Decide decides about what is undecided.
+	Decide(now time.Time) ([]incident.Incident, error)
+	// Undecided reports whether Decide is to be called again some time, Overdue whether
+	// it is to be called by now.
+	Undecided() bool
+	Overdue() bool
+	// Prune forgets what is old.
+	Prune(now time.Time) error
+}
+
+const (
+	cleanEvery = time.Hour
+	againFirst = 15 * time.Second // before a failed incident is tried again
+	againMax   = 10 * time.Minute
+	decideWait = 5 * time.Second // before Decide is called again after an error
+)
+
+// Run works at every unsealed incident of the triage, newest first, until ctx
+// ends; then it returns nil, with all that is unfinished kept on disk for the next
+// start. Nothing that goes wrong with an incident ends it.
+func (r *Runner) Run(ctx context.Context, t Triage) error {
+	r.tidy()
+	r.decide(t)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	s := &schedule{r: r, table: t.Table(), active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
+	clean := time.NewTicker(cleanEvery)
+	defer clean.Stop()
+	r.cleanUp(t)
+	retry := time.NewTimer(decideWait)
+	defer retry.Stop()
+	for {
+		s.dispatch(ctx)
+		r.growAll(s.table)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.table.Woken():
+		case <-s.freed:
+		case <-clean.C:
+			r.cleanUp(t)
+		case <-retry.C:
+			if t.Overdue() {
+				r.decide(t)
+			}
+		}
+		if t.Undecided() {
+			retry.Reset(decideWait)
+		}
+	}
+}
+
+// Nudge makes the runner try an incident again at once if it waits to do so, or any
+// host of it. It reports whether Run works at the incident at all.
+func (r *Runner) Nudge(key string) bool {
+	r.naps.nudge(key)
+	return r.naps.worksOn(key)
+}
+
+// WorksOn reports whether Run works at the incident, or waits to try it again.
+func (r *Runner) WorksOn(key string) bool { return r.naps.worksOn(key) }
+
+func (r *Runner) decide(t Triage) {
+	if _, err := t.Decide(r.now()); err != nil {
+		r.log().Error("alerts cannot be decided yet", "err", err)
+	}
+}
+
+// growAll tells the runs how far their windows reach by now.
+func (r *Runner) growAll(table *incident.Table) {
+	r.mu.Lock()
+	var runs []*run
+	for _, u := range r.runs {
+		if u.table == table {
+			runs = append(runs, u)
+		}
+	}
+	r.mu.Unlock()
+	for _, u := range runs {
+		if in, err := table.Get(u.key); err == nil {
+			u.grow(in.Asked)
+		}
+	}
+}
+
+func (r *Runner) register(u *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.runs == nil {
+		r.runs = map[string]*run{}
+	}
+	r.runs[u.key] = u
+}
+
+func (r *Runner) unregister(u *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.runs, u.key)
+}
+
+func (r *Runner) parallel() int {
+	if r.Parallel > 0 {
+		return r.Parallel
+	}
+	return 4
+}
+
+func (r *Runner) sealing() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seals == nil {
+		r.seals = make(chan struct{}, r.parallel())
+	}
+	return r.seals
+}
+
+func (r *Runner) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+func (r *Runner) log() *slog.Logger {
+	if r.Log != nil {
+		return r.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func (r *Runner) sites() []incident.Site {
+	if r.Sites == nil {
+		return nil
+	}
+	return r.Sites()
+}
+
+// refresh is a host as it is configured now, or else as it was.
+func (r *Runner) refresh(site string, ref incident.HostRef) incident.HostRef {
+	for _, s := range r.sites() {
+		if i := slices.IndexFunc(s.Hosts, func(h incident.HostRef) bool { return h.Name == ref.Name }); s.Name == site && i >= 0 {
+			return s.Hosts[i]
+		}
+	}
+	return ref
+}
+
+// addresses are those of all configured hosts.
+func (r *Runner) addresses() []string {
+	var all []string
+	for _, s := range r.sites() {
+		for _, h := range s.Hosts {
+			all = append(all, h.Address)
+		}
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// A SealJob is all that a sealer needs for one bundle.
+type SealJob struct {
+	Manifest evidence.Manifest
+	Base     string                                           // the bundle's path without its ending
+	Open     func(host, family string) (io.ReadCloser, error) // a slice, for each file of the manifest with a path
+	Mail     func(alertID string) (io.ReadCloser, error)      // a mail, for each alert with a file
+}
+
+// ErrLess says that a retry would hold less than the revision before it.
+var ErrLess = errors.New("it would hold less than the revision before it")
+
+// build is the manifest of a frozen incident.
+func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
+	now := u.r.now().UTC().Round(0)
+	m, err := assemble(u.r.Store, in, u.states(), u.r.addresses())
+	if err != nil {
+		return m, err
+	}
+	m.Timing.Sealed, m.Grab = now, u.r.Version
+	return m, mayReplace(u.r.Store, in, m)
+}
+
+// bundleBase is where the bundle of the incident's revision goes, without its ending.
+func bundleBase(st *incident.Store, in incident.Incident) string {
+	name := in.ID
+	if in.Revision > 1 {
+		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
+	}
+	if in.Out != "" {
+		return filepath.Join(in.Out, name)
+	}
+	return filepath.Join(st.Bundles(), name)
+}
+
+// seal makes the bundle of a frozen incident, or adopts the one that is there,
+// writes down that it is sealed, and removes slices that nobody needs any more.
+func (u *run) seal(ctx context.Context) error {
+	var m evidence.Manifest
+	if err := atomicfile.ReadJSON(u.r.Store.ManifestPath(u.key, u.inc.Revision), &m); err != nil {
+		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
+	}
+	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
+	path, err := u.bundle(ctx, m)
+	if err != nil {
+		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
+	}
+	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed}
+	err = u.room.retry(ctx, func() (err error) {
+		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
+			in.State, in.Coverage, in.Bundle, in.Error = incident.Sealed, m.Coverage, path, ""
+			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), rev)
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	u.r.log().Info("incident sealed", "incident", u.inc.ID, "site", u.inc.Site, "revision", u.inc.Revision, "coverage", m.Coverage, "bundle", path)
+	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
+	u.closePullers() // first: Windows removes no open file
+	if err := dropSlices(u.r.Store, u.inc); err != nil {
+		u.r.log().Warn("slices stay for now", "incident", u.inc.ID, "err", err) // the next start removes them
+	}
+	return nil
+}
+
+// dropSlices removes the slices of a complete incident; those of any other are
+// kept for a retry.
+func dropSlices(st *incident.Store, in incident.Incident) error {
+	if in.State != incident.Sealed || in.Coverage != evidence.Complete {
+		return nil
+	}
+	if err := st.Remove(st.SlicesDir(in.Key)); err != nil {
+		return fmt.Errorf("remove slices of %s: %w", in.ID, err)
+	}
+	return nil
+}
+
+// bundle adopts or makes the bundle.
+func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
+	base := bundleBase(u.r.Store, u.inc)
+	if path := u.adopt(ctx, base); path != "" {
+		return path, nil
+	}
+	select {
+	case u.r.sealing() <- struct{}{}:
+		defer func() { <-u.r.sealing() }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	var path string
+	err := u.room.retry(ctx, func() (err error) {
+		path, err = u.r.Seal(ctx, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.OpenMail})
+		return err
+	})
+	return path, err
+}
+
+// adopt returns the path of a bundle of that incident and revision that is there
+// and verifies: the crash came after the bundle was done.
+func (u *run) adopt(ctx context.Context, base string) string {
+	entries, err := os.ReadDir(filepath.Dir(base))
+	if err != nil || u.r.VerifyBundle == nil {
+		return "" // nothing to adopt
+	}
+	for _, e := range entries {
+		ext, ok := strings.CutPrefix(e.Name(), filepath.Base(base)+".")
+		if !ok || !e.Type().IsRegular() || strings.HasSuffix(ext, "part") {
+			continue
+		}
+		path := filepath.Join(filepath.Dir(base), e.Name())
+		if err := u.r.VerifyBundle(ctx, path, u.inc.ID, u.inc.Revision); err != nil {
+			u.r.log().Warn("a bundle of this name is there and does not verify; it is made anew", "incident", u.inc.ID, "bundle", path, "err", err)
+			continue
+		}
+		u.r.log().Info("bundle of an earlier start adopted", "incident", u.inc.ID, "bundle", path)
+		return path
+	}
+	return ""
+}
+
+// mayReplace refuses a revision that holds less than the one before it.
+func mayReplace(st *incident.Store, in incident.Incident, m evidence.Manifest) error {
+	if len(in.Revisions) == 0 {
+		return nil
+	}
+	var was evidence.Manifest
+	last := in.Revisions[len(in.Revisions)-1]
+	if err := atomicfile.ReadJSON(st.ManifestPath(in.Key, last.Revision), &was); err != nil {
+		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
+	}
+	type slice struct{ host, family string }
+	now := map[slice]int64{}
+	for _, h := range m.Hosts {
+		for _, f := range h.Files {
+			now[slice{h.Host, f.Family}] = f.Bytes
+		}
+	}
+	for _, h := range was.Hosts {
+		for _, f := range h.Files {
+			if got := now[slice{h.Host, f.Family}]; got < f.Bytes {
+				return fmt.Errorf("revision %d: %w: %s of %s had %d bytes and has %d", in.Revision, ErrLess, f.Family, h.Host, f.Bytes, got)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package triage
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/incident"
+)
+
+// A Journal is the one owner of the alerts of a store and of the incidents that
+// they start. It holds watch.lock, and an index of all alerts that are remembered,
+// read once. It is safe for concurrent use.
+type Journal struct {
+	st     *incident.Store
+	table  *incident.Table
+	log    *slog.Logger
+	now    func() time.Time
+	lock   *incident.Lock
+	intake intake
+
+	// under the table's lock
+	conf   config
+	cutoff time.Time // repeats seen before it were judged under another policy, and stay
+	index  *index
+	due    undecided
+	limits limits
+}
+
+// config is what is in force.
+type config struct {
+	sites  []incident.Site
+	policy incident.Policy
+}
+
+// undecided says whether Decide is to be called.
+type undecided struct {
+	some   bool
+	failed bool      // the last Decide
+	came   time.Time // the newest alert
+}
+
+// OpenJournal takes watch.lock (ErrWatching) and reads the store. What a crash
+// left half written is removed.
+func OpenJournal(st *incident.Store, sites []incident.Site, policy incident.Policy, log *slog.Logger, now func() time.Time) (*Journal, error) {
+	lock, err := st.LockWatch()
+	if err != nil {
+		return nil, err
+	}
+	j := newJournal(st, config{sites, policy}, log, now)
+	j.lock = lock
+	if err := j.load(); err != nil {
+		lock.Release()
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return j, nil
+}
+
+func newJournal(st *incident.Store, conf config, log *slog.Logger, now func() time.Time) *Journal {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	j := &Journal{st: st, table: incident.NewTable(st), log: log, now: now, conf: conf, index: newIndex(st, log), limits: limits{}}
+	j.intake = newIntake(st, log)
+	j.table.OnFreeze = j.freezeEntries
+	return j
+}
+
+// Close releases watch.lock.
+func (j *Journal) Close() error {
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+	j.intake.files.Drop()
+	return j.lock.Release()
+}
+
+// Table has the incidents that the journal's alerts started.
+func (j *Journal) Table() *incident.Table { return j.table }
+
+// Configure puts another configuration in force. Alerts that are there keep their
+// sites; repeats stay repeats.
+func (j *Journal) Configure(sites []incident.Site, policy incident.Policy) error {
+	j.table.Lock()
+	defer j.table.Unlock()
+	j.conf.sites = sites
+	return j.setPolicy(policy)
+}
+
+// planState is plan.json.
+type planState struct {
+	Policy incident.Policy `json:"policy"` // as far as it decides about alerts
+	Cutoff time.Time       `json:"cutoff,omitzero"`
+}
+
+func planPath(st *incident.Store) string { return filepath.Join(st.Dir, "plan.json") }
+
+// setPolicy changes the policy in force, and what is decided stays decided: a
+// shorter cooldown must not make incidents of yesterday's repeats.
+func (j *Journal) setPolicy(p incident.Policy) error {
+	plan := p
+	plan.Rules = nil
+	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
+	var was planState
+	err := atomicfile.ReadJSON(planPath(j.st), &was)
+	if err == nil && reflect.DeepEqual(was.Policy, plan) {
+		j.cutoff, j.conf.policy = was.Cutoff, p
+		return nil
+	}
+
+	if err == nil {
+		was.Cutoff = j.now().UTC()
+	}
+	was.Policy = plan
+	if err := j.st.WriteJSON(planPath(j.st), was); err != nil {
+		return fmt.Errorf("save policy: %w", err)
+	}
+	j.cutoff, j.conf.policy = was.Cutoff, p
+	j.index.replan()
+	return nil
+}
+
+// freezeEntries is told that nothing joins the incident any more.
+func (j *Journal) freezeEntries(in incident.Incident) { j.index.freeze(in, j.conf.policy) }
+
+// Wake makes the Runner look again.
+func (j *Journal) Wake() { j.table.Wake() }
+
+// Prune forgets alerts that were read more than SeenFor ago, with their mails, and
+// removes the mails of repeats after RepeatsFor. What belongs to an incident that
+// is still there stays.
+func (j *Journal) Prune(now time.Time) error {
+	j.intake.mu.Lock()
+	defer j.intake.mu.Unlock()
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.index.prune(now)
+}
+
+// Open lists the journal's incidents that are not sealed, the newest first.
+func (j *Journal) Open() []incident.OpenIncident { return j.st.StillOpen(j.table.Unsealed()) }
+
+// Clusters says when the last mail came from each cluster, by INTERNALDATE, as far
+// as alerts are remembered (SeenFor).
+func (j *Journal) Clusters() map[string]time.Time {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return maps.Clone(j.index.clusters)
+}
+
+// Limits tells at which sites alerts were limited in the last hour, by site.
+func (j *Journal) Limits() []Limiting {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.limits.lately(j.now())
+}

@@ -1,0 +1,101 @@
+package triage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/incident"
+)
+
+// load reads the store into the index.
+func (j *Journal) load() error {
+	if err := j.setPolicy(j.conf.policy); err != nil {
+		return err
+	}
+	j.st.RemoveParts(j.st.Dir, nil)
+	j.st.RemoveParts(j.st.AlertsDir(), nil)
+	j.st.RemoveParts(j.st.MailsDir(), nil)
+	all, err := j.st.IncidentsOnDisk(j.log.Error)
+	if err != nil {
+		return err
+	}
+	j.st.RemoveParts(j.st.Bundles(), func(name string) bool { return j.st.BundleInUse(all, name) })
+
+	if err := j.readAlerts(); err != nil {
+		return err
+	}
+	j.index.boundQuarantine()
+	if err := j.dropOrphans(); err != nil {
+		return err
+	}
+	for _, in := range all {
+		if err := j.place(in); err != nil {
+			return err
+		}
+	}
+	j.due.some = true
+	return nil
+}
+
+func (j *Journal) readAlerts() error {
+	entries, err := os.ReadDir(j.st.AlertsDir())
+	if err != nil {
+		return fmt.Errorf("read alerts: %w", err)
+	}
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".json")
+		if !ok || !incident.IsID(id) {
+			continue
+		}
+		var rec incident.AlertRecord
+		if err := atomicfile.ReadJSON(filepath.Join(j.st.AlertsDir(), f.Name()), &rec); err != nil || rec.Alert.ID != id {
+			j.log.Error("alert cannot be read; its mail counts as not seen", "alert", id[:12], "err", err)
+			continue
+		}
+		j.enter(rec)
+	}
+	return nil
+}
+
+// dropOrphans removes mails without a record: the crash came between the two, and
+// the mailbox still has the mail.
+func (j *Journal) dropOrphans() error {
+	entries, err := os.ReadDir(j.st.MailsDir())
+	if err != nil {
+		return fmt.Errorf("read mails: %w", err)
+	}
+	for _, f := range entries {
+		id, ok := strings.CutSuffix(f.Name(), ".eml")
+		if _, known := j.index.seen[id]; ok && incident.IsID(id) && !known {
+			if err := j.st.Remove(j.st.MailPath(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// place takes up an incident that is on disk. What it says about its members is
+// the truth, for it is written before their records are.
+func (j *Journal) place(in incident.Incident) error {
+	if in.State != incident.Sealed {
+		j.table.PutLocked(in)
+	}
+	changed := j.index.place(in, j.conf.policy)
+	if !in.Frozen { // they are decided about again
+		return nil
+	}
+	for _, m := range changed {
+		rec, err := decided(j.st, m.Alert, memberOf(in, m))
+		if err == nil {
+			err = j.st.WriteJSON(j.st.AlertPath(m.Alert), rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package triage
+
+import (
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// A pin holds an alert at the started incident whose window it shaped.
+type pin struct {
+	key string // "": at none
+	why incident.Why
+}
+
+// A group is a set of alerts that make one incident.
+type group struct {
+	key     string // of its incident; "" until it has one
+	kind    string
+	window  evidence.Window
+	members []incident.Member
+}
+
+// A verdict is what planning says about one entry: a member of g, or, without g, a
+// repeat of the alert of. settled means that there was nothing to judge.
+type verdict struct {
+	e       *entry
+	g       *group
+	why     incident.Why
+	of      string
+	settled bool
+	limited bool // it would open an incident, but the limit is reached
+}
+
+type nodeName struct{ node, name string }
+
+// A planner walks over one site's alerts in alert order. It is pure: what it says
+// follows from the policy, the entries and the started incidents alone, so that
+// the order of arrival does not matter.
+type planner struct {
+	policy incident.Policy
+	begun  map[*group]time.Time // started ones, and where their windows began
+	open   []*group             // that an alert may still join, in the order of opening
+	ahead  []*group             // started ones whose first alert has not been reached
+
+	kinds map[string]*memory
+
+	taken []time.Time // of the alerts that opened incidents, sorted, see full
+}
+
+// A memory is what the alerts of one kind have said so far.
+type memory struct {
+	nodes  map[string]time.Time // last seen
+	names  map[string]time.Time
+	counts map[nodeName]int
+
+	fresh   string        // alert that last brought or opened something
+	freshAt time.Time     // when
+	gap     time.Duration // from freshAt to the next incident of an unchanged storm
+}
+
+func (p *planner) of(kind string) *memory {
+	m := p.kinds[kind]
+	if m == nil {
+		m = &memory{nodes: map[string]time.Time{}, names: map[string]time.Time{}, counts: map[nodeName]int{}}
+		p.kinds[kind] = m
+	}
+	return m
+}
+
+// maxGap bounds the doubling of Policy.Again.
+const maxGap = 24 * time.Hour
+
+// circumstances are what a site's alerts are judged by, beside each other.
+type circumstances struct {
+	policy    incident.Policy
+	cutoff    time.Time                     // repeats seen before it were judged under another policy, and stay
+	incidents map[string]*incident.Incident // the site's unsealed ones, by key
+	now       time.Time
+}
+
+// judgeAlerts plans what was not planned yet, or, if whole, everything. A started incident
+// that grows backwards may then reach alerts that were judged before it was reached:
+// they are judged again beside the grown one, until a restart would change nothing.
+func (s *siteIndex) judgeAlerts(c circumstances) (verdicts []verdict, whole bool) {
+	whole = s.stale || s.plan == nil
+	grown := map[string]evidence.Window{}
+	for again := true; again; {
+		if whole {
+			s.restartPlan(c, grown)
+		}
+		verdicts = nil
+		for _, e := range s.entries[s.planned:] {
+			verdicts = append(verdicts, s.plan.judgeEntry(e))
+		}
+		again = whole && s.plan.grewBack(grown)
+	}
+	s.planned = len(s.entries)
+	return verdicts, whole
+}
+
+// grewBack notes in grown the windows, by key, of started groups that begin earlier
+// than they did, and reports whether there are any.
+func (p *planner) grewBack(grown map[string]evidence.Window) (some bool) {
+	for g, since := range p.begun {
+		if g.window.Since.Before(since) {
+			grown[g.key], some = g.window, true
+		}
+	}
+	return some
+}
+
+// judgeEntry judges the next entry in alert order.
+func (p *planner) judgeEntry(e *entry) verdict {
+	v := p.verdictOf(e)
+	if !v.limited { // else it is news still
+		p.remember(e)
+	}
+	return v
+}
+
+// verdictOf asks: is it settled? Does it join an open incident? Is it a repeat, or
+// news? Does it join one that comes later, or open its own?
+func (p *planner) verdictOf(e *entry) verdict {
+	p.closeBefore(e)
+	if e.fixed {
+		if e.d.What == incident.InIncident && e.d.Why != incident.WhyJoined {
+			p.freshen(e, e.d.Why, true)
+		}
+		return verdict{e: e, settled: true, limited: e.d.What == incident.Limited}
+	}
+	if g := p.openGroup(e.pin.key); g != nil {
+		return p.join(g, e, e.pin.why)
+	}
+
+	why := p.newsOf(e)
+	if g := p.joinable(p.open, e); g != nil {
+		if why == incident.WhyNews {
+			return p.join(g, e, incident.WhyNews)
+		}
+		return p.join(g, e, incident.WhyJoined)
+	}
+	if why == "" {
+		return verdict{e: e, of: p.of(e.kind).fresh}
+	}
+
+	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
+		return p.join(p.openGroup(g.key), e, why)
+	}
+	if p.full(e.t) {
+		return verdict{e: e, limited: true}
+	}
+	return p.join(p.newGroup(e), e, why)
+}
+
+// closeBefore closes the groups that e and later alerts cannot reach.
+func (p *planner) closeBefore(e *entry) {
+	p.open = slices.DeleteFunc(p.open, func(g *group) bool {
+		return !g.window.Until.After(e.t.Add(-p.policy.Of(g.kind).Before))
+	})
+}
+
+// newGroup opens a group, which counts against the limit.
+func (p *planner) newGroup(e *entry) *group {
+	i, _ := slices.BinarySearchFunc(p.taken, e.t, time.Time.Compare)
+	p.taken = slices.Insert(p.taken, i, e.t)
+	g := &group{kind: e.kind, window: p.policy.WindowOf(e.kind, e.t)}
+	p.open = append(p.open, g)
+	return g
+}
+
+func (p *planner) join(g *group, e *entry, why incident.Why) verdict {
+	if why != incident.WhyJoined {
+		g.window = g.window.Union(p.policy.WindowOf(e.kind, e.t))
+		p.freshen(e, why, len(g.members) == 0)
+	}
+	g.members = append(g.members, incident.Member{Alert: e.id, Time: e.t, Why: why})
+	return verdict{e: e, g: g, why: why}
+}
+
+// openGroup returns the started group of that key and opens it if it was still ahead.
+func (p *planner) openGroup(key string) *group {
+	if key == "" {
+		return nil
+	}
+	if i := slices.IndexFunc(p.ahead, func(g *group) bool { return g.key == key }); i >= 0 {
+		g := p.ahead[i]
+		p.ahead = slices.Delete(p.ahead, i, i+1)
+		p.open = append(p.open, g)
+		return g
+	}
+	if i := slices.IndexFunc(p.open, func(g *group) bool { return g.key == key }); i >= 0 {
+		return p.open[i]
+	}
+	return nil
+}
+
+// joinable is the last of the groups of the alert's kind whose window overlaps the
+// alert's with a union that is not too long.
+func (p *planner) joinable(groups []*group, e *entry) *group {
+	w := p.policy.WindowOf(e.kind, e.t)
+	for _, g := range slices.Backward(groups) {
+		if g.kind == e.kind && g.window.Overlaps(w) && (p.policy.Max <= 0 || g.window.Union(w).Length() <= p.policy.Max) {
+			return g
+		}
+	}
+	return nil
+}
+
+// newsOf says why an alert is no repeat: WhyNews, WhyAgain, or "" if it is one.
+func (p *planner) newsOf(e *entry) incident.Why {
+	m := p.of(e.kind)
+	switch {
+	case m.unheard(e, p.policy.Cooldown):
+		return incident.WhyNews
+	case p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap)): // an unchanged storm has lasted long enough
+		return incident.WhyAgain
+	}
+	return ""
+}
+
+// unheard reports whether the node or the name was unseen for a cooldown (silence is
+// news), or the counter is above the node's previous value for that name.
+func (m *memory) unheard(e *entry, cooldown time.Duration) bool {
+	unseen := func(last time.Time, ok bool) bool { return !ok || e.t.Sub(last) >= cooldown }
+	node, okNode := m.nodes[e.node]
+	name, okName := m.names[e.name]
+	if unseen(node, okNode) || unseen(name, okName) {
+		return true
+	}
+	last, ok := m.counts[nodeName{e.node, e.name}]
+	return ok && e.n != nil && *e.n > last
+}
+
+// freshen notes that e opened an incident, or brought news to one.
+func (p *planner) freshen(e *entry, why incident.Why, opened bool) {
+	m := p.of(e.kind)
+	m.fresh, m.freshAt = e.id, e.t
+	switch {
+	case why != incident.WhyAgain:
+		m.gap = p.policy.Again
+	case opened:
+		m.gap = min(2*m.gap, max(maxGap, p.policy.Again))
+	}
+}
+
+func (p *planner) remember(e *entry) {
+	m := p.of(e.kind)
+	m.nodes[e.node], m.names[e.name] = e.t, e.t
+	if e.n != nil {
+		m.counts[nodeName{e.node, e.name}] = *e.n
+	}
+}
+
+// drop forgets a group that nothing joins any more.
+func (p *planner) drop(key string) {
+	is := func(g *group) bool { return g.key == key }
+	p.open, p.ahead = slices.DeleteFunc(p.open, is), slices.DeleteFunc(p.ahead, is)
+}
+
+// limitDay times Policy.Limit incidents are opened in a day: the times of alerts
+// are what mails say, and a day's worth of them can come at once.
+const limitDay = 4
+
+// full reports whether one more incident of an alert at t would be too many: of any
+// hour by the times of alerts, or of any day. What joins an incident is not counted.
+func (p *planner) full(t time.Time) bool {
+	n := p.policy.Limit
+	return n > 0 && (crowded(p.taken, t, time.Hour, n) || crowded(p.taken, t, 24*time.Hour, limitDay*n))
+}
+
+// crowded reports whether, with one more at t, more than n of the sorted times
+// would lie in one half-open span.
+func crowded(taken []time.Time, t time.Time, span time.Duration, n int) bool {
+	lo, _ := slices.BinarySearchFunc(taken, t.Add(-span), time.Time.Compare)
+	hi, _ := slices.BinarySearchFunc(taken, t.Add(span), time.Time.Compare)
+	near := slices.Clone(taken[lo:hi])
+	at, _ := slices.BinarySearchFunc(near, t, time.Time.Compare)
+	near = slices.Insert(near, at, t)
+	for i := max(0, at-n); i <= at && i+n < len(near); i++ {
+		if near[i+n].Sub(near[i]) < span {
+			return true
+		}
+	}
+	return false
+}
