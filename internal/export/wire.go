@@ -62,43 +62,57 @@ func (w *wire) build(log []byte, whole, raw bool) (m message, ok bool) {
 // headers writes the lines up to the empty one, which it leaves out, and returns what
 // follows and the Content-Length, -1 if there is none.
 func (w *wire) headers(m *message, log []byte, raw bool) (content []byte, length int, ended bool) {
-	length = -1
+	f := framing{length: -1}
 	secrets := !raw && expressway.NamesCredential(log)
-	via, hidden := false, false
+	hidden := false // the header above, by a mask
 	for n := 0; len(log) > 0; n++ {
 		line, rest, whole := bytes.Cut(log, []byte("\n"))
 		if log = rest; len(line) == 0 && whole {
-			return rest, length, true
+			return rest, f.length, true
 		}
 		name, value, ok := expressway.CutHeader(line)
-		if n > 0 && (!ok || line[0] == ' ' || line[0] == '\t') { // it goes on with the header above
-			if hidden {
-				continue
-			}
-			if line[0] != ' ' && line[0] != '\t' {
-				w.out = append(w.out, ' ')
-			}
-			ok = false
+		indented := line[0] == ' ' || line[0] == '\t'
+		switch goesOn := n > 0 && (!ok || indented); {
+		case goesOn && hidden:
+			continue
+		case goesOn && !indented:
+			w.out = append(w.out, ' ')
+		case n > 0 && !goesOn:
+			f.take(m, name, value)
 		}
-		switch {
-		case n == 0 || !ok:
-		case length < 0 && is(name, "content-length", "l"):
-			length = number(value)
-		case !via && is(name, "via", "v"):
-			via, m.udp = true, viaUDP(value)
-		}
-		hidden = false
-		if secrets {
-			var head []byte
-			if head, _, hidden = expressway.CutCredential(line); hidden {
-				w.out = append(append(append(w.out, head...), masked...), '\r', '\n')
-				m.masked++
-				continue
-			}
-		}
-		w.out = append(append(w.out, line...), '\r', '\n')
+		hidden = w.header(m, line, secrets)
 	}
-	return nil, length, false
+	return nil, f.length, false
+}
+
+// A framing is what headers tell of how a message travels.
+type framing struct {
+	length int  // Content-Length; -1: none yet
+	via    bool // the topmost Via was seen
+}
+
+// take takes in one header. Of several the first counts.
+func (f *framing) take(m *message, name, value []byte) {
+	switch {
+	case f.length < 0 && is(name, "content-length", "l"):
+		f.length = number(value)
+	case !f.via && is(name, "via", "v"):
+		f.via, m.udp = true, viaUDP(value)
+	}
+}
+
+// header writes a line. Hidden: a mask stands for the credential in it.
+func (w *wire) header(m *message, line []byte, secrets bool) (hidden bool) {
+	if secrets {
+		var head []byte
+		if head, _, hidden = expressway.CutCredential(line); hidden {
+			w.out = append(append(append(w.out, head...), masked...), '\r', '\n')
+			m.masked++
+			return true
+		}
+	}
+	w.out = append(append(w.out, line...), '\r', '\n')
+	return false
 }
 
 // is compares a header's name with its long and its short form, in lower case.

@@ -116,50 +116,68 @@ func (r *RecordReader) find(head bool) bool {
 	}
 	for r.at < r.to {
 		if r.newLine || r.at == r.frame {
-			if r.to-r.at < headSize && r.err == nil {
-				return false
-			}
-			r.headed = r.head(r.newLine)
-			if r.headed && head {
-				more, sure := r.continues()
-				if !sure {
-					return false
-				}
-				if r.headed = !more; more {
-					r.framed()
-				}
-			}
-			if r.headed {
-				return true
-			}
-			r.newLine = false
-			if r.at == r.frame {
-				r.frame = -1
+			if begins, sure := r.begins(head); begins || !sure {
+				return begins
 			}
 		}
-		end := r.nul
-		if r.frame > r.at && r.frame < end {
-			end = r.frame
-		}
-		switch i := bytes.IndexByte(r.buf[r.at:end], '\n'); {
-		case i >= 0:
-			r.at += i + 1
-			r.newLine = true
-		case end < r.nul:
-			r.at = end
-		case r.nul == r.to:
-			r.at = r.to
-		case head:
-			r.at, r.headed = r.nul, false
+		if r.pass(head) {
 			return true
-		default:
-			r.at = r.nul + 1
-			for r.at < r.to && r.buf[r.at] == 0 {
-				r.at++
-			}
-			r.newLine = true
-			r.seekNUL()
 		}
+	}
+	return false
+}
+
+// begins reports whether a record begins at at, where a line begins or a frame ends;
+// false, false: it must be read further to tell.
+func (r *RecordReader) begins(head bool) (begins, sure bool) {
+	if r.to-r.at < headSize && r.err == nil {
+		return false, false
+	}
+	r.headed = r.head(r.newLine)
+	if r.headed && head {
+		more, sure := r.continues()
+		if !sure {
+			return false, false
+		}
+		if r.headed = !more; more {
+			r.framed()
+		}
+	}
+	if r.headed {
+		return true, true
+	}
+	r.newLine = false
+	if r.at == r.frame {
+		r.frame = -1
+	}
+	return false, true
+}
+
+// pass moves at to the end of the line, of the frame or of a run of NUL bytes, or as far as
+// the bytes in buf go. True: a NUL ends the record, which has a head.
+func (r *RecordReader) pass(head bool) bool {
+	end := r.nul
+	if r.frame > r.at && r.frame < end {
+		end = r.frame
+	}
+	switch i := bytes.IndexByte(r.buf[r.at:end], '\n'); {
+	case i >= 0:
+		r.at += i + 1
+		r.newLine = true
+	case end < r.nul:
+		r.at = end
+	case r.nul == r.to:
+		r.at = r.to
+	case head:
+		r.at, r.headed = r.nul, false
+		return true
+	default:
+		r.at = r.nul + 1
+		for r.at < r.to && r.buf[r.at] == 0 {
+			r.at++
+		}
+		r.newLine = true
+		r.seekNUL()
 	}
 	return false
 }

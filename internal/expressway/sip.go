@@ -141,9 +141,12 @@ func cutName(line []byte) (name, value []byte, ok bool) {
 	return line[:i], bytes.TrimSpace(rest[1:]), true
 }
 
+// longestName is that of a header that is read.
+const longestName = len("proxy-authorization")
+
 // header takes in one header. Of those that may stand once, the first counts.
 func (s *SIP) header(name, v []byte) {
-	var buf [24]byte
+	var buf [longestName]byte
 	if len(name) > len(buf) || len(name) == 0 {
 		return
 	}
@@ -157,39 +160,23 @@ func (s *SIP) header(name, v []byte) {
 	case "via", "v":
 		s.via(v)
 	case "to", "t":
-		if s.To == "" {
-			s.To, s.ToTag = address(v)
-			s.ToUser, s.ToHost = userHost(s.To)
-		}
+		s.to(v)
 	case "from", "f":
-		if s.From == "" {
-			s.From, s.FromTag = address(v)
-		}
+		s.from(v)
 	case "call-id", "i":
 		set(&s.CallID, v)
 	case "cseq":
 		s.cseq(v)
 	case "contact", "m":
-		for rest := string(v); rest != "" && len(s.Contacts) < maxValues; {
-			var item string
-			if item, rest = cutItem(rest, ','); item != "" {
-				s.Contacts = append(s.Contacts, parseContact(item))
-			}
-		}
+		s.contact(v)
 	case "expires":
-		if s.Expires < 0 {
-			s.Expires = seconds(string(v))
-		}
+		setSeconds(&s.Expires, v)
 	case "content-length", "l":
-		if s.ContentLength < 0 {
-			s.ContentLength = seconds(string(v))
-		}
+		setSeconds(&s.ContentLength, v)
 	case "content-type", "c":
 		set(&s.ContentType, v)
 	case "date":
-		if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 MST", string(v)); err == nil && s.Date.IsZero() {
-			s.Date = t.UTC()
-		}
+		s.date(v)
 	case "user-agent":
 		set(&s.UserAgent, v)
 	case "server":
@@ -201,20 +188,62 @@ func (s *SIP) header(name, v []byte) {
 	case "retry-after":
 		set(&s.RetryAfter, v)
 	case "authorization", "proxy-authorization":
-		if s.Auth == "" {
-			s.Auth = scheme(v)
-		}
+		s.authorization(v)
 	case "www-authenticate", "proxy-authenticate":
-		if s.Challenge == "" {
-			s.Challenge = scheme(v)
-			s.ChallengeError = authParam(v, "error")
-		}
+		s.challenge(v)
 	}
 }
 
 func set(to *string, v []byte) {
 	if *to == "" {
 		*to = string(v)
+	}
+}
+
+func setSeconds(to *int, v []byte) {
+	if *to < 0 {
+		*to = seconds(string(v))
+	}
+}
+
+func (s *SIP) to(v []byte) {
+	if s.To == "" {
+		s.To, s.ToTag = address(v)
+		s.ToUser, s.ToHost = userHost(s.To)
+	}
+}
+
+func (s *SIP) from(v []byte) {
+	if s.From == "" {
+		s.From, s.FromTag = address(v)
+	}
+}
+
+func (s *SIP) contact(v []byte) {
+	for rest := string(v); rest != "" && len(s.Contacts) < maxValues; {
+		var item string
+		if item, rest = cutItem(rest, ','); item != "" {
+			s.Contacts = append(s.Contacts, parseContact(item))
+		}
+	}
+}
+
+func (s *SIP) date(v []byte) {
+	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 MST", string(v)); err == nil && s.Date.IsZero() {
+		s.Date = t.UTC()
+	}
+}
+
+func (s *SIP) authorization(v []byte) {
+	if s.Auth == "" {
+		s.Auth = scheme(v)
+	}
+}
+
+func (s *SIP) challenge(v []byte) {
+	if s.Challenge == "" {
+		s.Challenge = scheme(v)
+		s.ChallengeError = authParam(v, "error")
 	}
 }
 

@@ -127,7 +127,7 @@ func (r *Ruling) unclearReason(w *wire.Wire) *Reason {
 		if l.From == nil || !l.To.Good() {
 			continue
 		}
-		if change := wire.PortChangeOf(w, l.To); change != nil && l.From.Sent < change.At && change.At <= l.To.Sent {
+		if change := w.PortChangeOf(l.To); change != nil && l.From.Sent < change.At && change.At <= l.To.Sent {
 			return &Reason{Cause: CauseTCP, Confidence: CannotTell, Where: BetweenCAndCUCM, Why: ChangeWords(w, change) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
 		}
 	}

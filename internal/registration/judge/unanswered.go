@@ -53,12 +53,10 @@ const recently = int64(time.Minute)
 // received a REGISTER; nil: none is known.
 func refusedFor(w *wire.Wire, l phone.Lapse, m *logs.Message) *wire.Link {
 	before := l.From.Last.At[logs.ToCUCM]
-	for _, k := range w.Links.All {
-		if before != nil && k.Failed && k.C == m.Host && k.Remote.Addr() == w.Texts.AddrPort(before.Far).Addr() && k.Closed >= m.At-recently && k.Closed <= m.At+wire.InFlight {
-			return k
-		}
+	if before == nil {
+		return nil
 	}
-	return nil
+	return w.Links.RefusedBy(m.Host, w.Texts.AddrPort(before.Far).Addr(), m.At-recently, m.At+wire.InFlight)
 }
 
 // byDeadLink: the connection that carried the phone had gone silent before its next

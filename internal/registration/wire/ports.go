@@ -73,16 +73,29 @@ func both(before, after []*logs.Message) int {
 	return n
 }
 
+// newPort is the local port that a change is to.
+type newPort struct {
+	c, node logs.Text
+	port    uint16
+}
+
+// byPort are the first changes to each port.
+func byPort(changes []PortChange) map[newPort]*PortChange {
+	out := map[newPort]*PortChange{}
+	for i := range changes {
+		c := &changes[i]
+		if k := (newPort{c.C, c.Node, c.To}); out[k] == nil {
+			out[k] = c
+		}
+	}
+	return out
+}
+
 // PortChangeOf is the change that a REGISTER came after; nil: none.
-func PortChangeOf(w *Wire, t *Txn) *PortChange {
+func (w *Wire) PortChangeOf(t *Txn) *PortChange {
 	m := t.Last.At[logs.ToCUCM]
 	if m == nil {
 		return nil
 	}
-	for i := range w.PortChanges {
-		if c := &w.PortChanges[i]; c.C == m.Host && c.Node == m.To && c.To == w.Texts.AddrPort(m.Local).Port() {
-			return c
-		}
-	}
-	return nil
+	return w.changeTo[newPort{m.Host, m.To, w.Texts.AddrPort(m.Local).Port()}]
 }

@@ -23,6 +23,8 @@ type Wire struct {
 	Links         *Links
 	PortChanges   []PortChange   // by time
 	TraversalEnds []TraversalEnd // by host and time
+
+	changeTo map[newPort]*PortChange
 }
 
 // A TraversalEnd is a record that says that a connection between a C and an E is no more.
@@ -41,6 +43,7 @@ func New(l *logs.Logs, msgs []*logs.Message) *Wire {
 	w.Links = connect(l, w.Timelines, tcps)
 	w.TraversalEnds = traversalEnds(l, tcps)
 	w.PortChanges = portChanges(w)
+	w.changeTo = byPort(w.PortChanges)
 	for _, t := range w.Timelines {
 		transact(w, t)
 	}
