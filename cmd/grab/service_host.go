@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -59,10 +57,8 @@ const (
 
 var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", serviceStop)
 
-// serviceHost stands between a watch and the service manager that runs it. The nil one
-// is for a watch that nobody manages.
+// serviceHost stands between a watch and the service manager that runs it.
 type serviceHost struct {
-	log     *slog.Logger
 	started chan struct{}
 	once    sync.Once
 
@@ -70,30 +66,17 @@ type serviceHost struct {
 	reloads chan<- struct{}
 }
 
-func newServiceHost(log *slog.Logger) *serviceHost {
-	return &serviceHost{log: log, started: make(chan struct{})}
+func newServiceHost() *serviceHost {
+	return &serviceHost{started: make(chan struct{})}
 }
 
-// logger is the service's log, or one that writes to w.
-func (h *serviceHost) logger(w io.Writer) *slog.Logger {
-	if h == nil {
-		return slog.New(slog.NewTextHandler(w, nil))
-	}
-	return h.log
-}
-
-// ready says that the watch has begun.
+// Ready says that the watch has begun.
 func (h *serviceHost) Ready() {
-	if h != nil {
-		h.once.Do(func() { close(h.started) })
-	}
+	h.once.Do(func() { close(h.started) })
 }
 
 // OnReload passes the manager's requests to reload on to c, until stop is called.
 func (h *serviceHost) OnReload(c chan<- struct{}) (stop func()) {
-	if h == nil {
-		return func() {}
-	}
 	set := func(c chan<- struct{}) {
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 
 	"rtmtgrab/internal/advice"
 )
@@ -18,5 +20,8 @@ func (a *app) serviceStop(context.Context) error      { return errNoServices }
 func (a *app) serviceReload(context.Context) error    { return errNoServices }
 func (a *app) serviceStatus(context.Context) error    { return errNoServices }
 
-// watchManaged is for Windows.
-func (a *app) watchManaged() error { return errNoServices }
+func serviceManaged() error { return errNoServices }
+
+func serviceRun(func(context.Context, *slog.Logger, *serviceHost) error, func(error, io.Writer) int) error {
+	return errNoServices
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,7 +16,9 @@ import (
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/setup"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/testsite"
 )
 
 // managing runs a serviceHost as Windows' service manager would.
@@ -28,8 +29,8 @@ type managing struct {
 	ended    chan error
 }
 
-func manage(log *slog.Logger, watch func(*serviceHost, context.Context) error) *managing {
-	m := &managing{newServiceHost(log), make(chan serviceRequest), make(chan serviceProgress, 1000), make(chan error, 1)}
+func manage(watch func(*serviceHost, context.Context) error) *managing {
+	m := &managing{newServiceHost(), make(chan serviceRequest), make(chan serviceProgress, 1000), make(chan error, 1)}
 	go func() {
 		m.ended <- m.host.serve(m.requests, func(p serviceProgress) { m.told <- p }, func(ctx context.Context) error { return watch(m.host, ctx) })
 	}()
@@ -52,7 +53,7 @@ func (m *managing) states() string {
 func TestServeStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reloads := make(chan struct{}, 1)
-		m := manage(nil, func(h *serviceHost, ctx context.Context) error {
+		m := manage(func(h *serviceHost, ctx context.Context) error {
 			time.Sleep(5 * time.Second)
 			defer h.OnReload(reloads)()
 			h.Ready()
@@ -98,7 +99,7 @@ func TestServeEnds(t *testing.T) {
 		"a stop that hangs":   {func(*serviceHost, context.Context) error { time.Sleep(time.Hour); return nil }, true, errStuck, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := manage(nil, c.watch)
+			m := manage(c.watch)
 			if c.stop {
 				m.requests <- askStop
 			}
@@ -117,14 +118,23 @@ func TestServeEnds(t *testing.T) {
 
 // The real watch, in the hands of the manager.
 func TestServeWatch(t *testing.T) {
-	c := newLab(t).withMail()
+	c := testsite.New(t)
+	c.StartMail()
 	c.Hosts = "      - {name: e1, role: C, address: \"127.0.0.1:9\"}\n"
 	c.Write()
+	load := func() (*config.Config, error) { return config.Load(c.Path) }
 	lines, log := io.Pipe()
-	m := manage(slog.New(slog.NewTextHandler(log, nil)), func(h *serviceHost, ctx context.Context) error {
+	m := manage(func(h *serviceHost, ctx context.Context) error {
 		defer log.Close()
-		a := &app{config: c.Path, out: io.Discard, err: io.Discard, service: h}
-		return a.watch(ctx)
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		w, err := collector.New(cfg, testsite.LogTo(log), load, h)
+		if err != nil {
+			return err
+		}
+		return w.Run(ctx)
 	})
 	heard := readLines(lines)
 	until := func(text string) {
