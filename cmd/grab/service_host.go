@@ -52,10 +52,10 @@ type serviceProgress struct {
 const (
 	serviceBeat = 2 * time.Second  // between check points
 	serviceHint = 15 * time.Second // what one of them promises
-	serviceStop = time.Minute      // after which a stop that does not end is given up
+	stopLimit   = time.Minute      // after which a stop that does not end is given up
 )
 
-var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", serviceStop)
+var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", stopLimit)
 
 // serviceHost stands between a watch and the service manager that runs it.
 type serviceHost struct {
@@ -133,7 +133,7 @@ func (h *serviceHost) serve(requests <-chan serviceRequest, tell func(servicePro
 				h.reload()
 			case r == askStop && now.state != serviceStopping:
 				now = serviceProgress{state: serviceStopping, check: 1, hint: serviceHint}
-				stuck = time.After(serviceStop)
+				stuck = time.After(stopLimit)
 				cancel()
 			}
 		}

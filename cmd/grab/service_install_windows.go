@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,19 +26,20 @@ const serviceReset = 24 * time.Hour // after which earlier failures are forgotte
 // one holds for all further failures.
 var serviceDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
 
-func (a *app) serviceInstall(context.Context) error {
-	path, exe, err := a.serviceFiles()
+// serviceInstall has the service run with a configuration, "" for that of the system.
+func serviceInstall(given string, say func(string, ...any)) (serviceReport, error) {
+	path, exe, err := serviceFiles(given)
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	m, err := mgr.Connect()
 	if err != nil {
-		return managerError("open the service manager", err)
+		return serviceReport{}, managerError("open the service manager", err)
 	}
 	defer m.Disconnect()
 	for _, p := range servicePlaces(serviceRoot()) {
 		if err := closeFolder(p); err != nil {
-			return err
+			return serviceReport{}, err
 		}
 	}
 	s, err := m.CreateService(serviceName, exe, mgr.Config{
@@ -47,24 +48,20 @@ func (a *app) serviceInstall(context.Context) error {
 		DisplayName: serviceLabel, Description: serviceAbout,
 	}, serviceArgs(path)...)
 	if err != nil {
-		return managerError("make the service", err)
+		return serviceReport{}, managerError("make the service", err)
 	}
 	defer s.Close()
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
-		return errors.Join(managerError("set the service up", err), s.Delete())
+		return serviceReport{}, errors.Join(managerError("set the service up", err), s.Delete())
 	}
-	a.serviceNext(path)
-	return a.serviceNow(s)
+	serviceNext(path, say)
+	return reportService(s)
 }
 
 // serviceFiles are the configuration, which need not be there yet, and the program. An
 // error says why the service could not use them, or should not.
-func (a *app) serviceFiles() (path, exe string, err error) {
-	path = a.config
-	if path == "" {
-		path = config.SystemPlace()
-	}
-	if path, err = filepath.Abs(path); err != nil {
+func serviceFiles(given string) (path, exe string, err error) {
+	if path, err = filepath.Abs(cmp.Or(given, config.SystemPlace())); err != nil {
 		return "", "", err
 	}
 	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != serviceRoot() {
@@ -147,17 +144,17 @@ func eventSource() error {
 }
 
 // serviceNext says what is to be done after the installation.
-func (a *app) serviceNext(path string) {
+func serviceNext(path string, say func(string, ...any)) {
 	cfg, err := config.Options{MissingKnownHosts: true, MissingSecrets: true}.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		a.say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
+		say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
 	case err != nil:
-		a.say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
+		say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
 	default:
 		for _, hint := range serviceHints(serviceRoot(), cfg) {
-			a.say("grab: hint: %s", hint)
+			say("grab: hint: %s", hint)
 		}
-		a.say("grab: hint: `grab check`, then `grab service start`")
+		say("grab: hint: `grab check`, then `grab service start`")
 	}
 }

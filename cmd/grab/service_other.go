@@ -13,12 +13,20 @@ import (
 
 var errNoServices = advice.Usage(advice.WithHint(errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"))
 
-func (a *app) serviceInstall(context.Context) error   { return errNoServices }
-func (a *app) serviceUninstall(context.Context) error { return errNoServices }
-func (a *app) serviceStart(context.Context) error     { return errNoServices }
-func (a *app) serviceStop(context.Context) error      { return errNoServices }
-func (a *app) serviceReload(context.Context) error    { return errNoServices }
-func (a *app) serviceStatus(context.Context) error    { return errNoServices }
+func serviceInstall(string, func(string, ...any)) (serviceReport, error) {
+	return serviceReport{}, errNoServices
+}
+
+func serviceUninstall(context.Context, func(string, ...any)) (serviceReport, error) {
+	return serviceReport{}, errNoServices
+}
+
+func serviceStart(context.Context) (serviceReport, error) { return serviceReport{}, errNoServices }
+func serviceStop(context.Context) (serviceReport, error)  { return serviceReport{}, errNoServices }
+func serviceReload(func(string, ...any)) (serviceReport, error) {
+	return serviceReport{}, errNoServices
+}
+func serviceStatus() (serviceReport, error) { return serviceReport{}, errNoServices }
 
 func serviceManaged() error { return errNoServices }
 

@@ -16,82 +16,56 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-// serviceReport is the JSON of `grab service`.
-type serviceReport struct {
-	Service string `json:"service"`
-	State   string `json:"state"` // absent, stopped, starting, running, stopping
-	Account string `json:"account,omitempty"`
-	Start   string `json:"start,omitempty"`   // automatic, manual, disabled
-	Command string `json:"command,omitempty"` // what the service manager runs
-	PID     uint32 `json:"pid,omitempty"`
-	Logs    string `json:"logs"`
-}
-
-// serviceSays prints a report.
-func (a *app) serviceSays(r serviceReport) error {
-	if a.json {
-		return a.print(r)
-	}
-	_, err := fmt.Fprintf(a.out, "service %s: %s\n", r.Service, r.State)
-	for _, row := range []struct{ name, value string }{{"account", r.Account}, {"start", r.Start}, {"command", r.Command}, {"logs", r.Logs}} {
-		if row.value != "" {
-			_, err2 := fmt.Fprintf(a.out, "  %-8s %s\n", row.name, row.value)
-			err = errors.Join(err, err2)
-		}
-	}
-	return err
-}
-
 // serviceRoot is the folder of all that is the service's.
 func serviceRoot() string { return filepath.Dir(config.SystemPlace()) }
 
-func (a *app) serviceUninstall(ctx context.Context) error {
+func serviceUninstall(ctx context.Context, say func(string, ...any)) (serviceReport, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	if err := s.Delete(); err != nil {
-		return managerError("take the service away", err)
+		return serviceReport{}, managerError("take the service away", err)
 	}
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
+		return serviceReport{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
 	}
-	a.say("configuration, store and logs stay in %s", serviceRoot())
-	return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+	say("configuration, store and logs stay in %s", serviceRoot())
+	return absentService(), nil
 }
 
-func (a *app) serviceStart(ctx context.Context) error {
+func serviceStart(ctx context.Context) (serviceReport, error) {
 	s, err := openService(windows.SERVICE_START | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	defer s.Close()
 	err = s.Start()
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
 	case err != nil:
-		return managerError("start the service", err)
+		return serviceReport{}, managerError("start the service", err)
 	}
 	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
+		return serviceReport{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
 	}
-	return a.serviceNow(s)
+	return reportService(s)
 }
 
-func (a *app) serviceStop(ctx context.Context) error {
+func serviceStop(ctx context.Context) (serviceReport, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return err
+		return serviceReport{}, err
 	}
-	return a.serviceNow(s)
+	return reportService(s)
 }
 
 func stopService(ctx context.Context, s *mgr.Service) error {
@@ -106,33 +80,29 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 	return awaitState(ctx, serviceStopped, stateOf(s))
 }
 
-func (a *app) serviceReload(context.Context) error {
+func serviceReload(say func(string, ...any)) (serviceReport, error) {
 	s, err := openService(windows.SERVICE_PAUSE_CONTINUE | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	defer s.Close()
 	if _, err := s.Control(svc.ParamChange); err != nil {
-		return managerError("have the service reload", err)
+		return serviceReport{}, managerError("have the service reload", err)
 	}
-	a.say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
-	return a.serviceNow(s)
+	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
+	return reportService(s)
 }
 
-func (a *app) serviceStatus(context.Context) error {
+func serviceStatus() (serviceReport, error) {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		a.exit = advice.Failed
-		return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+		return absentService(), nil
 	}
 	if err != nil {
-		return err
+		return serviceReport{}, err
 	}
 	defer s.Close()
-	if is, err := stateOf(s)(); err != nil || is != serviceRunning {
-		a.exit = advice.Failed
-	}
-	return a.serviceNow(s)
+	return reportService(s)
 }
 
 // openService opens it with no more rights than are asked for.
@@ -160,18 +130,22 @@ func stateOf(s *mgr.Service) func() (serviceState, error) {
 	}
 }
 
-// serviceNow prints what the service is now.
-func (a *app) serviceNow(s *mgr.Service) error {
+func absentService() serviceReport {
+	return serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())}
+}
+
+// reportService says what the service is now.
+func reportService(s *mgr.Service) (serviceReport, error) {
 	st, err := s.Query()
 	if err != nil {
-		return managerError("ask for the service's state", err)
+		return serviceReport{}, managerError("ask for the service's state", err)
 	}
 	r := serviceReport{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
 	if c, err := s.Config(); err == nil {
 		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
 		r.Start = map[uint32]string{mgr.StartAutomatic: "automatic", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
 	}
-	return a.serviceSays(r)
+	return r, nil
 }
 
 // managerError adds the next move to an error of the service manager.
