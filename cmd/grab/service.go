@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/winservice"
 )
 
 func (a *app) serviceCmd() *cobra.Command {
@@ -20,16 +21,16 @@ func (a *app) serviceCmd() *cobra.Command {
 		}}
 	root.AddCommand(
 		a.serviceVerb("install", "Make the service, its folders and its source in the Event Log; it is not started",
-			func(context.Context) (serviceReport, error) { return serviceInstall(a.config, a.say) }),
+			func(context.Context) (winservice.Report, error) { return winservice.Install(a.config, a.say) }),
 		a.serviceVerb("uninstall", "Stop the service and take it away; configuration, store and logs stay",
-			func(ctx context.Context) (serviceReport, error) { return serviceUninstall(ctx, a.say) }),
-		a.serviceVerb("start", "Start it and wait until it watches", serviceStart),
-		a.serviceVerb("stop", "Stop it and wait until it has; open incidents go on after the next start", serviceStop),
+			func(ctx context.Context) (winservice.Report, error) { return winservice.Uninstall(ctx, a.say) }),
+		a.serviceVerb("start", "Start it and wait until it watches", winservice.Start),
+		a.serviceVerb("stop", "Stop it and wait until it has; open incidents go on after the next start", winservice.Stop),
 		a.serviceVerb("reload", "Have it read the configuration again; if that has a fault the old one stays in force, and the log says so",
-			func(context.Context) (serviceReport, error) { return serviceReload(a.say) }),
+			func(context.Context) (winservice.Report, error) { return winservice.Reload(a.say) }),
 		a.serviceVerb("status", "Say whether it is installed and runs; exit code 1 if it does not run",
-			func(context.Context) (serviceReport, error) {
-				r, err := serviceStatus()
+			func(context.Context) (winservice.Report, error) {
+				r, err := winservice.Status()
 				if err == nil && !r.Running() {
 					a.exit = advice.Failed
 				}
@@ -41,7 +42,7 @@ func (a *app) serviceCmd() *cobra.Command {
 }
 
 // serviceVerb is a command below `grab service`, which prints what the service is then.
-func (a *app) serviceVerb(use, short string, run func(context.Context) (serviceReport, error)) *cobra.Command {
+func (a *app) serviceVerb(use, short string, run func(context.Context) (winservice.Report, error)) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {
@@ -62,7 +63,7 @@ func (a *app) serviceVerb(use, short string, run func(context.Context) (serviceR
 }
 
 // printService prints what the service is.
-func (a *app) printService(r serviceReport) error {
+func (a *app) printService(r winservice.Report) error {
 	if a.json {
 		return a.print(r)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/setup"
+	"rtmtgrab/internal/collector/winservice"
 	"rtmtgrab/internal/config"
 )
 
@@ -41,12 +42,12 @@ func TestServiceCommand(t *testing.T) {
 // What scripts read of a service.
 func TestServiceReport(t *testing.T) {
 	for _, c := range []struct {
-		report     serviceReport
+		report     winservice.Report
 		text, json string
 	}{
-		{serviceReport{Service: "grab", State: "absent", Logs: "L"}, "service grab: absent\n  logs     L\n",
+		{winservice.Report{Service: "grab", State: "absent", Logs: "L"}, "service grab: absent\n  logs     L\n",
 			"{\n  \"service\": \"grab\",\n  \"state\": \"absent\",\n  \"logs\": \"L\"\n}\n"},
-		{serviceReport{Service: "grab", State: "running", Account: `NT SERVICE\grab`, Start: "automatic", Command: "grab.exe watch", PID: 7, Logs: "L"},
+		{winservice.Report{Service: "grab", State: "running", Account: `NT SERVICE\grab`, Start: "automatic", Command: "grab.exe watch", PID: 7, Logs: "L"},
 			"service grab: running\n  account  NT SERVICE\\grab\n  start    automatic\n  command  grab.exe watch\n  logs     L\n",
 			"{\n  \"service\": \"grab\",\n  \"state\": \"running\",\n  \"account\": \"NT SERVICE\\\\grab\",\n  \"start\": \"automatic\",\n  \"command\": \"grab.exe watch\",\n  \"pid\": 7,\n  \"logs\": \"L\"\n}\n"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/collector/winservice"
 	"rtmtgrab/internal/config"
 )
 
@@ -33,13 +34,13 @@ func (a *app) watchCmd() *cobra.Command {
 
 // watchManaged is `grab watch` under Windows' service manager.
 func (a *app) watchManaged() error {
-	if err := serviceManaged(); err != nil {
+	if err := winservice.Managed(); err != nil {
 		return err
 	}
 	// The console's signals are not for a service: one comes whenever somebody logs off.
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
-	watch := func(ctx context.Context, log *slog.Logger, h *serviceHost) error { return a.watch(ctx, log, h) }
-	return serviceRun(watch, func(err error, out io.Writer) int {
+	watch := func(ctx context.Context, log *slog.Logger, h *winservice.Host) error { return a.watch(ctx, log, h) }
+	return winservice.Run(watch, func(err error, out io.Writer) int {
 		to := *a
 		to.out, to.err = out, out
 		return to.fail(err)

@@ -1,4 +1,13 @@
-package main
+// Package winservice is grab as a Windows service: how it is installed, started, stopped,
+// reloaded and asked for, how it runs under the service manager, and its log, which has
+// neither a terminal nor a journal: files of bounded size, and the Event Log for what
+// matters.
+//
+// The manager is kept told of a start and a stop until they have ended; a watch that ends
+// unasked is a failure, after which the manager starts it again; the service's account has
+// no more rights than it needs. On other systems every function is an error of usage. It
+// does not know what it runs, prints nothing and hears no signal.
+package winservice
 
 import (
 	"fmt"
@@ -18,8 +27,8 @@ const (
 	serviceWait = time.Minute // for a start or a stop
 )
 
-// serviceReport is the JSON of `grab service`.
-type serviceReport struct {
+// Report is the JSON of `grab service`.
+type Report struct {
 	Service string `json:"service"`
 	State   string `json:"state"` // absent, stopped, starting, running, stopping
 	Account string `json:"account,omitempty"`
@@ -30,7 +39,7 @@ type serviceReport struct {
 }
 
 // Running reports whether the service runs.
-func (r serviceReport) Running() bool { return r.State == serviceRunning.String() }
+func (r Report) Running() bool { return r.State == serviceRunning.String() }
 
 // A place is a folder of the service, with its access list.
 type place struct{ dir, list string }

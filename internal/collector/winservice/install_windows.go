@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"cmp"
@@ -26,20 +26,20 @@ const serviceReset = 24 * time.Hour // after which earlier failures are forgotte
 // one holds for all further failures.
 var serviceDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
 
-// serviceInstall has the service run with a configuration, "" for that of the system.
-func serviceInstall(given string, say func(string, ...any)) (serviceReport, error) {
+// Install has the service run with a configuration, "" for that of the system.
+func Install(given string, say func(string, ...any)) (Report, error) {
 	path, exe, err := serviceFiles(given)
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	m, err := mgr.Connect()
 	if err != nil {
-		return serviceReport{}, managerError("open the service manager", err)
+		return Report{}, managerError("open the service manager", err)
 	}
 	defer m.Disconnect()
 	for _, p := range servicePlaces(serviceRoot()) {
 		if err := closeFolder(p); err != nil {
-			return serviceReport{}, err
+			return Report{}, err
 		}
 	}
 	s, err := m.CreateService(serviceName, exe, mgr.Config{
@@ -48,11 +48,11 @@ func serviceInstall(given string, say func(string, ...any)) (serviceReport, erro
 		DisplayName: serviceLabel, Description: serviceAbout,
 	}, serviceArgs(path)...)
 	if err != nil {
-		return serviceReport{}, managerError("make the service", err)
+		return Report{}, managerError("make the service", err)
 	}
 	defer s.Close()
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
-		return serviceReport{}, errors.Join(managerError("set the service up", err), s.Delete())
+		return Report{}, errors.Join(managerError("set the service up", err), s.Delete())
 	}
 	serviceNext(path, say)
 	return reportService(s)

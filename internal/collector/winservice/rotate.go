@@ -1,6 +1,4 @@
-// Package servicelog keeps the log of a service that has no terminal and no journal:
-// a file of bounded size, and for what matters the system's event log.
-package servicelog
+package winservice
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -57,8 +57,8 @@ const (
 
 var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", stopLimit)
 
-// serviceHost stands between a watch and the service manager that runs it.
-type serviceHost struct {
+// Host stands between a watch and the service manager that runs it.
+type Host struct {
 	started chan struct{}
 	once    sync.Once
 
@@ -66,17 +66,17 @@ type serviceHost struct {
 	reloads chan<- struct{}
 }
 
-func newServiceHost() *serviceHost {
-	return &serviceHost{started: make(chan struct{})}
+func newServiceHost() *Host {
+	return &Host{started: make(chan struct{})}
 }
 
 // Ready says that the watch has begun.
-func (h *serviceHost) Ready() {
+func (h *Host) Ready() {
 	h.once.Do(func() { close(h.started) })
 }
 
 // OnReload passes the manager's requests to reload on to c, until stop is called.
-func (h *serviceHost) OnReload(c chan<- struct{}) (stop func()) {
+func (h *Host) OnReload(c chan<- struct{}) (stop func()) {
 	set := func(c chan<- struct{}) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -86,7 +86,7 @@ func (h *serviceHost) OnReload(c chan<- struct{}) (stop func()) {
 	return func() { set(nil) }
 }
 
-func (h *serviceHost) reload() {
+func (h *Host) reload() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
@@ -97,7 +97,7 @@ func (h *serviceHost) reload() {
 
 // serve runs the watch and keeps the manager told of it until it has ended. It is an
 // error if it ends unasked.
-func (h *serviceHost) serve(requests <-chan serviceRequest, tell func(serviceProgress), watch func(context.Context) error) error {
+func (h *Host) serve(requests <-chan serviceRequest, tell func(serviceProgress), watch func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)

@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/windows/svc/eventlog"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/servicelog"
 )
 
 const (
@@ -21,8 +20,8 @@ const (
 	serviceLogFiles = 5
 )
 
-// serviceManaged is an error unless the service manager runs this program.
-func serviceManaged() error {
+// Managed is an error unless the service manager runs this program.
+func Managed() error {
 	is, err := svc.IsWindowsService()
 	if err != nil {
 		return err
@@ -33,14 +32,14 @@ func serviceManaged() error {
 	return nil
 }
 
-// serviceRun runs the watch until the service manager stops it. failed makes the exit code
+// Run runs the watch until the service manager stops it. failed makes the exit code
 // of the watch's error, and writes the error to out, the service's log.
-func serviceRun(watch func(context.Context, *slog.Logger, *serviceHost) error, failed func(err error, out io.Writer) int) error {
+func Run(watch func(context.Context, *slog.Logger, *Host) error, failed func(err error, out io.Writer) int) error {
 	return svc.Run(serviceName, managed{watch, failed})
 }
 
 type managed struct {
-	watch  func(context.Context, *slog.Logger, *serviceHost) error
+	watch  func(context.Context, *slog.Logger, *Host) error
 	failed func(err error, out io.Writer) int
 }
 
@@ -92,10 +91,10 @@ func serviceLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 	var closers []io.Closer
 	events, eventsErr := eventlog.Open(serviceName)
 	if eventsErr == nil {
-		handlers, closers = append(handlers, servicelog.NewEvents(events)), append(closers, events)
+		handlers, closers = append(handlers, NewEvents(events)), append(closers, events)
 	}
 	out = io.Discard
-	file, err := servicelog.Open(dir, "grab", serviceLogSize, serviceLogFiles)
+	file, err := Open(dir, "grab", serviceLogSize, serviceLogFiles)
 	if err == nil {
 		handlers, closers = append(handlers, slog.NewTextHandler(file, nil)), append(closers, file)
 		out = file

@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 	"rtmtgrab/internal/testsite"
 )
 
-// managing runs a serviceHost as Windows' service manager would.
+// managing runs a Host as Windows' service manager would.
 type managing struct {
-	host     *serviceHost
+	host     *Host
 	requests chan serviceRequest
 	told     chan serviceProgress
 	ended    chan error
 }
 
-func manage(watch func(*serviceHost, context.Context) error) *managing {
+func manage(watch func(*Host, context.Context) error) *managing {
 	m := &managing{newServiceHost(), make(chan serviceRequest), make(chan serviceProgress, 1000), make(chan error, 1)}
 	go func() {
 		m.ended <- m.host.serve(m.requests, func(p serviceProgress) { m.told <- p }, func(ctx context.Context) error { return watch(m.host, ctx) })
@@ -50,7 +50,7 @@ func (m *managing) states() string {
 func TestServeStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reloads := make(chan struct{}, 1)
-		m := manage(func(h *serviceHost, ctx context.Context) error {
+		m := manage(func(h *Host, ctx context.Context) error {
 			time.Sleep(5 * time.Second)
 			defer h.OnReload(reloads)()
 			h.Ready()
@@ -84,16 +84,16 @@ func TestServeStates(t *testing.T) {
 func TestServeEnds(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
-		watch func(*serviceHost, context.Context) error
+		watch func(*Host, context.Context) error
 		stop  bool
 		want  error
 		says  string
 	}{
-		"a start that fails":  {func(*serviceHost, context.Context) error { return broken }, false, broken, ""},
-		"unasked":             {func(*serviceHost, context.Context) error { return nil }, false, nil, "by itself"},
-		"a stop at the start": {func(_ *serviceHost, ctx context.Context) error { <-ctx.Done(); return nil }, true, nil, ""},
-		"a stop that fails":   {func(_ *serviceHost, ctx context.Context) error { <-ctx.Done(); return broken }, true, broken, ""},
-		"a stop that hangs":   {func(*serviceHost, context.Context) error { time.Sleep(time.Hour); return nil }, true, errStuck, ""},
+		"a start that fails":  {func(*Host, context.Context) error { return broken }, false, broken, ""},
+		"unasked":             {func(*Host, context.Context) error { return nil }, false, nil, "by itself"},
+		"a stop at the start": {func(_ *Host, ctx context.Context) error { <-ctx.Done(); return nil }, true, nil, ""},
+		"a stop that fails":   {func(_ *Host, ctx context.Context) error { <-ctx.Done(); return broken }, true, broken, ""},
+		"a stop that hangs":   {func(*Host, context.Context) error { time.Sleep(time.Hour); return nil }, true, errStuck, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			m := manage(c.watch)
@@ -121,7 +121,7 @@ func TestServeWatch(t *testing.T) {
 	c.Write()
 	load := func() (*config.Config, error) { return config.Load(c.Path) }
 	lines, log := io.Pipe()
-	m := manage(func(h *serviceHost, ctx context.Context) error {
+	m := manage(func(h *Host, ctx context.Context) error {
 		defer log.Close()
 		cfg, err := load()
 		if err != nil {

@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -19,51 +19,51 @@ import (
 // serviceRoot is the folder of all that is the service's.
 func serviceRoot() string { return filepath.Dir(config.SystemPlace()) }
 
-func serviceUninstall(ctx context.Context, say func(string, ...any)) (serviceReport, error) {
+func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	if err := s.Delete(); err != nil {
-		return serviceReport{}, managerError("take the service away", err)
+		return Report{}, managerError("take the service away", err)
 	}
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return serviceReport{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
+		return Report{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
 	}
 	say("configuration, store and logs stay in %s", serviceRoot())
 	return absentService(), nil
 }
 
-func serviceStart(ctx context.Context) (serviceReport, error) {
+func Start(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_START | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	defer s.Close()
 	err = s.Start()
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
 	case err != nil:
-		return serviceReport{}, managerError("start the service", err)
+		return Report{}, managerError("start the service", err)
 	}
 	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return serviceReport{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
+		return Report{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
 	}
 	return reportService(s)
 }
 
-func serviceStop(ctx context.Context) (serviceReport, error) {
+func Stop(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	return reportService(s)
 }
@@ -80,26 +80,26 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 	return awaitState(ctx, serviceStopped, stateOf(s))
 }
 
-func serviceReload(say func(string, ...any)) (serviceReport, error) {
+func Reload(say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_PAUSE_CONTINUE | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	defer s.Close()
 	if _, err := s.Control(svc.ParamChange); err != nil {
-		return serviceReport{}, managerError("have the service reload", err)
+		return Report{}, managerError("have the service reload", err)
 	}
 	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
 	return reportService(s)
 }
 
-func serviceStatus() (serviceReport, error) {
+func Status() (Report, error) {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
 		return absentService(), nil
 	}
 	if err != nil {
-		return serviceReport{}, err
+		return Report{}, err
 	}
 	defer s.Close()
 	return reportService(s)
@@ -130,17 +130,17 @@ func stateOf(s *mgr.Service) func() (serviceState, error) {
 	}
 }
 
-func absentService() serviceReport {
-	return serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())}
+func absentService() Report {
+	return Report{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())}
 }
 
 // reportService says what the service is now.
-func reportService(s *mgr.Service) (serviceReport, error) {
+func reportService(s *mgr.Service) (Report, error) {
 	st, err := s.Query()
 	if err != nil {
-		return serviceReport{}, managerError("ask for the service's state", err)
+		return Report{}, managerError("ask for the service's state", err)
 	}
-	r := serviceReport{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
+	r := Report{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
 	if c, err := s.Config(); err == nil {
 		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
 		r.Start = map[uint32]string{mgr.StartAutomatic: "automatic", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
