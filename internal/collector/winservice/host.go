@@ -8,51 +8,51 @@ import (
 	"time"
 )
 
-// A serviceState is that of a Windows service, with Windows' numbers.
-type serviceState uint32
+// A state is that of a Windows service, with Windows' numbers.
+type state uint32
 
 const (
-	serviceStopped  serviceState = 1
-	serviceStarting serviceState = 2
-	serviceStopping serviceState = 3
-	serviceRunning  serviceState = 4
+	stateStopped  state = 1
+	stateStarting state = 2
+	stateStopping state = 3
+	stateRunning  state = 4
 )
 
-func (s serviceState) String() string {
+func (s state) String() string {
 	switch s {
-	case serviceStopped:
+	case stateStopped:
 		return "stopped"
-	case serviceStarting:
+	case stateStarting:
 		return "starting"
-	case serviceStopping:
+	case stateStopping:
 		return "stopping"
-	case serviceRunning:
+	case stateRunning:
 		return "running"
 	}
 	return fmt.Sprintf("in state %d", uint32(s))
 }
 
-// A serviceRequest is what the service manager asks of a running service.
-type serviceRequest int
+// A request is what the service manager asks of a running service.
+type request int
 
 const (
-	askState serviceRequest = iota
+	askState request = iota
 	askStop
 	askReload
 )
 
-// serviceProgress is what it is told. While a start or a stop goes on the check point
+// A progress is what it is told. While a start or a stop goes on the check point
 // grows, and hint says in what time it will again.
-type serviceProgress struct {
-	state serviceState
+type progress struct {
+	state state
 	check uint32
 	hint  time.Duration
 }
 
 const (
-	serviceBeat = 2 * time.Second  // between check points
-	serviceHint = 15 * time.Second // what one of them promises
-	stopLimit   = time.Minute      // after which a stop that does not end is given up
+	checkEvery = 2 * time.Second  // between check points
+	checkHint  = 15 * time.Second // what one of them promises
+	stopLimit  = time.Minute      // after which a stop that does not end is given up
 )
 
 var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", stopLimit)
@@ -66,7 +66,7 @@ type Host struct {
 	reloads chan<- struct{}
 }
 
-func newServiceHost() *Host {
+func newHost() *Host {
 	return &Host{started: make(chan struct{})}
 }
 
@@ -97,14 +97,14 @@ func (h *Host) reload() {
 
 // serve runs the watch and keeps the manager told of it until it has ended. It is an
 // error if it ends unasked.
-func (h *Host) serve(requests <-chan serviceRequest, tell func(serviceProgress), watch func(context.Context) error) error {
+func (h *Host) serve(requests <-chan request, tell func(progress), watch func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- watch(ctx) }()
-	now := serviceProgress{state: serviceStarting, check: 1, hint: serviceHint}
+	now := progress{state: stateStarting, check: 1, hint: checkHint}
 	tell(now)
-	beat := time.NewTicker(serviceBeat)
+	beat := time.NewTicker(checkEvery)
 	defer beat.Stop()
 	started := h.started
 	var stuck <-chan time.Time
@@ -117,13 +117,13 @@ func (h *Host) serve(requests <-chan serviceRequest, tell func(serviceProgress),
 			return err
 		case <-started:
 			started = nil
-			if now.state == serviceStarting {
-				now = serviceProgress{state: serviceRunning}
+			if now.state == stateStarting {
+				now = progress{state: stateRunning}
 			}
 		case <-stuck:
 			return errStuck
 		case <-beat.C:
-			if now.state == serviceRunning {
+			if now.state == stateRunning {
 				continue
 			}
 			now.check++
@@ -131,8 +131,8 @@ func (h *Host) serve(requests <-chan serviceRequest, tell func(serviceProgress),
 			switch {
 			case r == askReload:
 				h.reload()
-			case r == askStop && now.state != serviceStopping:
-				now = serviceProgress{state: serviceStopping, check: 1, hint: serviceHint}
+			case r == askStop && now.state != stateStopping:
+				now = progress{state: stateStopping, check: 1, hint: checkHint}
 				stuck = time.After(stopLimit)
 				cancel()
 			}
@@ -143,15 +143,15 @@ func (h *Host) serve(requests <-chan serviceRequest, tell func(serviceProgress),
 
 // awaitState asks for the service's state until it is want. One that is to run and
 // stops instead has failed.
-func awaitState(ctx context.Context, want serviceState, ask func() (serviceState, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, serviceWait+serviceHint)
+func awaitState(ctx context.Context, want state, ask func() (state, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, stateLimit+checkHint)
 	defer cancel()
 	for {
 		is, err := ask()
 		switch {
 		case err != nil || is == want:
 			return err
-		case want == serviceRunning && is == serviceStopped:
+		case want == stateRunning && is == stateStopped:
 			return errors.New("the service stopped again")
 		}
 		select {

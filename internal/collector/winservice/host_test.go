@@ -21,15 +21,15 @@ import (
 // managing runs a Host as Windows' service manager would.
 type managing struct {
 	host     *Host
-	requests chan serviceRequest
-	told     chan serviceProgress
+	requests chan request
+	told     chan progress
 	ended    chan error
 }
 
 func manage(watch func(*Host, context.Context) error) *managing {
-	m := &managing{newServiceHost(), make(chan serviceRequest), make(chan serviceProgress, 1000), make(chan error, 1)}
+	m := &managing{newHost(), make(chan request), make(chan progress, 1000), make(chan error, 1)}
 	go func() {
-		m.ended <- m.host.serve(m.requests, func(p serviceProgress) { m.told <- p }, func(ctx context.Context) error { return watch(m.host, ctx) })
+		m.ended <- m.host.serve(m.requests, func(p progress) { m.told <- p }, func(ctx context.Context) error { return watch(m.host, ctx) })
 	}()
 	return m
 }
@@ -144,7 +144,7 @@ func TestServeWatch(t *testing.T) {
 		}
 		t.Fatalf("no %q in %q", text, all)
 	}
-	ask := func(r serviceRequest) {
+	ask := func(r request) {
 		t.Helper()
 		select {
 		case m.requests <- r:
@@ -200,20 +200,20 @@ func readLines(r io.Reader) <-chan string {
 func TestAwaitState(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
-		want serviceState
-		row  []serviceState
+		want state
+		row  []state
 		err  error
 		says string
 	}{
-		"a start":        {serviceRunning, []serviceState{serviceStarting, serviceStarting, serviceRunning}, nil, ""},
-		"a failed start": {serviceRunning, []serviceState{serviceStarting, serviceStopped}, nil, "stopped again"},
-		"a stop":         {serviceStopped, []serviceState{serviceStopping, serviceStopped}, nil, ""},
-		"a slow one":     {serviceStopped, []serviceState{serviceStopping}, context.DeadlineExceeded, "still stopping"},
-		"a fault":        {serviceStopped, nil, broken, ""},
+		"a start":        {stateRunning, []state{stateStarting, stateStarting, stateRunning}, nil, ""},
+		"a failed start": {stateRunning, []state{stateStarting, stateStopped}, nil, "stopped again"},
+		"a stop":         {stateStopped, []state{stateStopping, stateStopped}, nil, ""},
+		"a slow one":     {stateStopped, []state{stateStopping}, context.DeadlineExceeded, "still stopping"},
+		"a fault":        {stateStopped, nil, broken, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			i := -1
-			err := awaitState(t.Context(), c.want, func() (serviceState, error) {
+			err := awaitState(t.Context(), c.want, func() (state, error) {
 				if len(c.row) == 0 {
 					return 0, broken
 				}
@@ -230,7 +230,7 @@ func TestAwaitState(t *testing.T) {
 // The service's folders: closed to all others; the configuration is not its to change.
 func TestServicePlaces(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "grab")
-	for i, p := range servicePlaces(root) {
+	for i, p := range folders(root) {
 		l, err := access.Parse(p.list)
 		if err != nil {
 			t.Fatal(err)
@@ -247,17 +247,17 @@ func TestServicePlaces(t *testing.T) {
 func TestServiceHints(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "grab")
 	in := &config.Config{Path: filepath.Join(root, "grab.yaml"), Store: filepath.Join(root, "store")}
-	if got := serviceHints(root, in); got != nil {
+	if got := accessHints(root, in); got != nil {
 		t.Error(got)
 	}
 	out := &config.Config{Path: filepath.Join(root+"2", "grab.yaml"), Store: filepath.Join(filepath.Dir(root), "store")}
-	if got := strings.Join(serviceHints(root, out), "\n"); !strings.Contains(got, fmt.Sprintf(`icacls "%s" /grant "NT SERVICE\grab:(OI)(CI)RX"`, root+"2")) || !strings.Contains(got, fmt.Sprintf(`icacls "%s" /grant "NT SERVICE\grab:(OI)(CI)M"`, out.Store)) {
+	if got := strings.Join(accessHints(root, out), "\n"); !strings.Contains(got, fmt.Sprintf(`icacls "%s" /grant "NT SERVICE\grab:(OI)(CI)RX"`, root+"2")) || !strings.Contains(got, fmt.Sprintf(`icacls "%s" /grant "NT SERVICE\grab:(OI)(CI)M"`, out.Store)) {
 		t.Error(got)
 	}
 }
 
 func TestServiceArgs(t *testing.T) {
-	if args := serviceArgs(`C:\a b\grab.yaml`); !slices.Equal(args, []string{"watch", "--service", "--config", `C:\a b\grab.yaml`}) {
+	if args := commandLine(`C:\a b\grab.yaml`); !slices.Equal(args, []string{"watch", "--service", "--config", `C:\a b\grab.yaml`}) {
 		t.Error(args)
 	}
 }

@@ -20,15 +20,15 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-const serviceReset = 24 * time.Hour // after which earlier failures are forgotten
+const failureReset = 24 * time.Hour // after which earlier failures are forgotten
 
-// serviceDelays are those before the service is started again after a failure; the last
+// restartDelays are those before the service is started again after a failure; the last
 // one holds for all further failures.
-var serviceDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
+var restartDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
 
 // Install has the service run with a configuration, "" for that of the system.
 func Install(given string, say func(string, ...any)) (Report, error) {
-	path, exe, err := serviceFiles(given)
+	path, exe, err := configAndProgram(given)
 	if err != nil {
 		return Report{}, err
 	}
@@ -37,16 +37,16 @@ func Install(given string, say func(string, ...any)) (Report, error) {
 		return Report{}, managerError("open the service manager", err)
 	}
 	defer m.Disconnect()
-	for _, p := range servicePlaces(serviceRoot()) {
+	for _, p := range folders(home()) {
 		if err := closeFolder(p); err != nil {
 			return Report{}, err
 		}
 	}
 	s, err := m.CreateService(serviceName, exe, mgr.Config{
 		StartType: mgr.StartAutomatic, DelayedAutoStart: true, ErrorControl: mgr.ErrorNormal,
-		ServiceStartName: serviceAccount, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
-		DisplayName: serviceLabel, Description: serviceAbout,
-	}, serviceArgs(path)...)
+		ServiceStartName: account, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
+		DisplayName: displayName, Description: description,
+	}, commandLine(path)...)
 	if err != nil {
 		return Report{}, managerError("make the service", err)
 	}
@@ -54,17 +54,17 @@ func Install(given string, say func(string, ...any)) (Report, error) {
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
 		return Report{}, errors.Join(managerError("set the service up", err), s.Delete())
 	}
-	serviceNext(path, say)
-	return reportService(s)
+	sayNextSteps(path, say)
+	return reportOf(s)
 }
 
-// serviceFiles are the configuration, which need not be there yet, and the program. An
+// configAndProgram are the configuration, which need not be there yet, and the program. An
 // error says why the service could not use them, or should not.
-func serviceFiles(given string) (path, exe string, err error) {
+func configAndProgram(given string) (path, exe string, err error) {
 	if path, err = filepath.Abs(cmp.Or(given, config.SystemPlace())); err != nil {
 		return "", "", err
 	}
-	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != serviceRoot() {
+	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != home() {
 		return "", "", err
 	}
 	if exe, err = os.Executable(); err != nil {
@@ -76,7 +76,7 @@ func serviceFiles(given string) (path, exe string, err error) {
 	}
 	list, err := access.Of(exe)
 	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
-		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint)
+		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", account, exe), hint)
 	}
 	return path, exe, err
 }
@@ -84,7 +84,7 @@ func serviceFiles(given string) (path, exe string, err error) {
 // closeFolder makes a folder of the service, or gives the one that is there its list. It
 // refuses one that, or in which something, was put there by no administrator: anybody can
 // make folders in %ProgramData%.
-func closeFolder(p place) error {
+func closeFolder(p folder) error {
 	err := access.MkdirList(p.dir, p.list)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
@@ -113,10 +113,10 @@ func closeFolder(p place) error {
 // crashed or ended with an error.
 func recovery(s *mgr.Service) error {
 	var actions []mgr.RecoveryAction
-	for _, d := range serviceDelays {
+	for _, d := range restartDelays {
 		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: d})
 	}
-	if err := s.SetRecoveryActions(actions, uint32(serviceReset.Seconds())); err != nil {
+	if err := s.SetRecoveryActions(actions, uint32(failureReset.Seconds())); err != nil {
 		return err
 	}
 	return s.SetRecoveryActionsOnNonCrashFailures(true)
@@ -143,8 +143,8 @@ func eventSource() error {
 	return eventlog.InstallAsEventCreate(serviceName, eventlog.Info|eventlog.Warning|eventlog.Error)
 }
 
-// serviceNext says what is to be done after the installation.
-func serviceNext(path string, say func(string, ...any)) {
+// sayNextSteps says what is to be done after the installation.
+func sayNextSteps(path string, say func(string, ...any)) {
 	cfg, err := config.Options{MissingKnownHosts: true, MissingSecrets: true}.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -152,7 +152,7 @@ func serviceNext(path string, say func(string, ...any)) {
 	case err != nil:
 		say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
 	default:
-		for _, hint := range serviceHints(serviceRoot(), cfg) {
+		for _, hint := range accessHints(home(), cfg) {
 			say("grab: hint: %s", hint)
 		}
 		say("grab: hint: `grab check`, then `grab service start`")

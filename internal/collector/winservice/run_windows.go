@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	serviceLogSize  = 10 << 20 // of one file
-	serviceLogFiles = 5
+	logFileSize = 10 << 20 // of one file
+	logFiles    = 5
 )
 
 // Managed is an error unless the service manager runs this program.
@@ -35,29 +35,29 @@ func Managed() error {
 // Run runs the watch until the service manager stops it. failed makes the exit code
 // of the watch's error, and writes the error to out, the service's log.
 func Run(watch func(context.Context, *slog.Logger, *Host) error, failed func(err error, out io.Writer) int) error {
-	return svc.Run(serviceName, managed{watch, failed})
+	return svc.Run(serviceName, handler{watch, failed})
 }
 
-type managed struct {
+type handler struct {
 	watch  func(context.Context, *slog.Logger, *Host) error
 	failed func(err error, out io.Writer) int
 }
 
-var serviceRequests = map[svc.Cmd]serviceRequest{svc.Stop: askStop, svc.Shutdown: askStop, svc.ParamChange: askReload, svc.Interrogate: askState}
+var requestOf = map[svc.Cmd]request{svc.Stop: askStop, svc.Shutdown: askStop, svc.ParamChange: askReload, svc.Interrogate: askState}
 
 // Execute is svc.Handler's.
-func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<- svc.Status) (specific bool, code uint32) {
-	log, out, done := serviceLog(logsIn(serviceRoot()))
+func (m handler) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<- svc.Status) (specific bool, code uint32) {
+	log, out, done := openLog(logsIn(home()))
 	defer done()
-	h := newServiceHost()
-	requests, ended := make(chan serviceRequest), make(chan struct{})
+	h := newHost()
+	requests, ended := make(chan request), make(chan struct{})
 	defer close(ended)
 	go func() {
 		for {
 			select {
 			case r := <-asked:
 				select {
-				case requests <- serviceRequests[r.Cmd]:
+				case requests <- requestOf[r.Cmd]:
 				case <-ended:
 					return
 				}
@@ -66,12 +66,12 @@ func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 			}
 		}
 	}()
-	tell := func(p serviceProgress) {
+	tell := func(p progress) {
 		s := svc.Status{State: svc.State(p.state), CheckPoint: p.check, WaitHint: uint32(p.hint.Milliseconds())}
 		switch p.state {
-		case serviceRunning:
+		case stateRunning:
 			s.Accepts = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
-		case serviceStarting:
+		case stateStarting:
 			s.Accepts = svc.AcceptStop | svc.AcceptShutdown
 		}
 		told <- s
@@ -84,17 +84,17 @@ func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 	return true, uint32(m.failed(err, out))
 }
 
-// serviceLog is the log of the service: everything goes to files in dir, what matters to
+// openLog is the log of the service: everything goes to files in dir, what matters to
 // the Event Log too. Each does without the other. What is no record can be written to out.
-func serviceLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
+func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 	var handlers []slog.Handler
 	var closers []io.Closer
 	events, eventsErr := eventlog.Open(serviceName)
 	if eventsErr == nil {
-		handlers, closers = append(handlers, NewEvents(events)), append(closers, events)
+		handlers, closers = append(handlers, newEventHandler(events)), append(closers, events)
 	}
 	out = io.Discard
-	file, err := Open(dir, "grab", serviceLogSize, serviceLogFiles)
+	file, err := openLogFile(dir, "grab", logFileSize, logFiles)
 	if err == nil {
 		handlers, closers = append(handlers, slog.NewTextHandler(file, nil)), append(closers, file)
 		out = file

@@ -19,12 +19,12 @@ import (
 )
 
 const (
-	serviceName    = "grab"
-	serviceAccount = `NT SERVICE\` + serviceName // Windows makes it with the service; it has no password
-	serviceLabel   = "grab: Expressway log collector"
-	serviceAbout   = "Takes the logs of Expressways before they rotate away, when RTMT reports partially registered phones."
+	serviceName = "grab"
+	account     = `NT SERVICE\` + serviceName // Windows makes it with the service; it has no password
+	displayName = "grab: Expressway log collector"
+	description = "Takes the logs of Expressways before they rotate away, when RTMT reports partially registered phones."
 
-	serviceWait = time.Minute // for a start or a stop
+	stateLimit = time.Minute // for a start or a stop
 )
 
 // Report is the JSON of `grab service`.
@@ -39,18 +39,18 @@ type Report struct {
 }
 
 // Running reports whether the service runs.
-func (r Report) Running() bool { return r.State == serviceRunning.String() }
+func (r Report) Running() bool { return r.State == stateRunning.String() }
 
-// A place is a folder of the service, with its access list.
-type place struct{ dir, list string }
+// A folder of the service, with its access list.
+type folder struct{ dir, list string }
 
-// servicePlaces are the service's folders below root, root first. In root lie the
+// folders are the service's folders below root, root first. In root lie the
 // configuration and its secrets: the service reads them and can change none; store
 // and logs are its to write.
-func servicePlaces(root string) []place {
+func folders(root string) []folder {
 	sid := access.ServiceSID(serviceName)
 	const read, modify = "0x1200a9;", "0x1301bf;"
-	return []place{
+	return []folder{
 		{root, "O:BA" + access.Closed(read+sid)},
 		{filepath.Join(root, "store"), "O:BA" + access.Closed(modify+sid)},
 		{logsIn(root), "O:BA" + access.Closed(modify+sid)},
@@ -59,22 +59,22 @@ func servicePlaces(root string) []place {
 
 func logsIn(root string) string { return filepath.Join(root, "logs") }
 
-// serviceArgs is how the service manager runs the program.
-func serviceArgs(path string) []string { return []string{"watch", "--service", "--config", path} }
+// commandLine is how the service manager runs the program.
+func commandLine(path string) []string { return []string{"watch", "--service", "--config", path} }
 
-// serviceHints says what else the service's account must be let to, for files outside of
+// accessHints says what else the service's account must be let to, for files outside of
 // root.
-func serviceHints(root string, cfg *config.Config) []string {
+func accessHints(root string, cfg *config.Config) []string {
 	var out []string
 	outside := func(path string) bool {
 		rel, err := filepath.Rel(root, path)
 		return err != nil || !filepath.IsLocal(rel)
 	}
 	if dir := filepath.Dir(cfg.Path); outside(cfg.Path) {
-		out = append(out, fmt.Sprintf(`the service must read the configuration and what it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, serviceAccount))
+		out = append(out, fmt.Sprintf(`the service must read the configuration and what it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, account))
 	}
 	if outside(cfg.Store) {
-		out = append(out, fmt.Sprintf(`the service must write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, serviceAccount))
+		out = append(out, fmt.Sprintf(`the service must write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, account))
 	}
 	return out
 }

@@ -16,8 +16,8 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-// serviceRoot is the folder of all that is the service's.
-func serviceRoot() string { return filepath.Dir(config.SystemPlace()) }
+// home is the folder of all that is the service's.
+func home() string { return filepath.Dir(config.SystemPlace()) }
 
 func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
@@ -34,8 +34,8 @@ func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
 		return Report{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
 	}
-	say("configuration, store and logs stay in %s", serviceRoot())
-	return absentService(), nil
+	say("configuration, store and logs stay in %s", home())
+	return absent(), nil
 }
 
 func Start(ctx context.Context) (Report, error) {
@@ -50,10 +50,10 @@ func Start(ctx context.Context) (Report, error) {
 	case err != nil:
 		return Report{}, managerError("start the service", err)
 	}
-	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return Report{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
+	if err := awaitState(ctx, stateRunning, stateOf(s)); err != nil {
+		return Report{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(home())+" say why; `grab check` finds most causes")
 	}
-	return reportService(s)
+	return reportOf(s)
 }
 
 func Stop(ctx context.Context) (Report, error) {
@@ -65,7 +65,7 @@ func Stop(ctx context.Context) (Report, error) {
 	if err := stopService(ctx, s); err != nil {
 		return Report{}, err
 	}
-	return reportService(s)
+	return reportOf(s)
 }
 
 func stopService(ctx context.Context, s *mgr.Service) error {
@@ -77,7 +77,7 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 	case err != nil:
 		return managerError("stop the service", err)
 	}
-	return awaitState(ctx, serviceStopped, stateOf(s))
+	return awaitState(ctx, stateStopped, stateOf(s))
 }
 
 func Reload(say func(string, ...any)) (Report, error) {
@@ -89,20 +89,20 @@ func Reload(say func(string, ...any)) (Report, error) {
 	if _, err := s.Control(svc.ParamChange); err != nil {
 		return Report{}, managerError("have the service reload", err)
 	}
-	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
-	return reportService(s)
+	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(home()))
+	return reportOf(s)
 }
 
 func Status() (Report, error) {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		return absentService(), nil
+		return absent(), nil
 	}
 	if err != nil {
 		return Report{}, err
 	}
 	defer s.Close()
-	return reportService(s)
+	return reportOf(s)
 }
 
 // openService opens it with no more rights than are asked for.
@@ -123,24 +123,24 @@ func openService(rights uint32) (*mgr.Service, error) {
 	return &mgr.Service{Name: serviceName, Handle: h}, nil
 }
 
-func stateOf(s *mgr.Service) func() (serviceState, error) {
-	return func() (serviceState, error) {
+func stateOf(s *mgr.Service) func() (state, error) {
+	return func() (state, error) {
 		st, err := s.Query()
-		return serviceState(st.State), err
+		return state(st.State), err
 	}
 }
 
-func absentService() Report {
-	return Report{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())}
+func absent() Report {
+	return Report{Service: serviceName, State: "absent", Logs: logsIn(home())}
 }
 
-// reportService says what the service is now.
-func reportService(s *mgr.Service) (Report, error) {
+// reportOf says what the service is now.
+func reportOf(s *mgr.Service) (Report, error) {
 	st, err := s.Query()
 	if err != nil {
 		return Report{}, managerError("ask for the service's state", err)
 	}
-	r := Report{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
+	r := Report{Service: serviceName, State: state(st.State).String(), PID: st.ProcessId, Logs: logsIn(home())}
 	if c, err := s.Config(); err == nil {
 		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
 		r.Start = map[uint32]string{mgr.StartAutomatic: "automatic", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
