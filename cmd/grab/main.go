@@ -43,7 +43,6 @@ type app struct {
 	config      string          // --config
 	json        bool            // --json
 	exit        int             // of a command that came to its end; see README.md
-	service     *serviceHost    // nil unless Windows' service manager runs this
 }
 
 // run is the program: it returns the exit code.

@@ -2,10 +2,16 @@ package main
 
 import (
 	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/collector/winservice"
 	"rtmtgrab/internal/config"
 )
 
@@ -19,23 +25,34 @@ func (a *app) watchCmd() *cobra.Command {
 			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.watch(ctx)
+			return a.watch(ctx, slog.New(slog.NewTextHandler(a.err, nil)), hangups{})
 		}}
 	cmd.Flags().BoolVar(&managed, "service", false, "run under Windows' service manager")
 	cmd.Flags().MarkHidden("service")
 	return cmd
 }
 
-func (a *app) watch(ctx context.Context) error {
+// watchManaged is `grab watch` under Windows' service manager.
+func (a *app) watchManaged() error {
+	if err := winservice.Managed(); err != nil {
+		return err
+	}
+	// The console's signals are not for a service: one comes whenever somebody logs off.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	watch := func(ctx context.Context, log *slog.Logger, h *winservice.Host) error { return a.watch(ctx, log, h) }
+	return winservice.Run(watch, func(err error, out io.Writer) int {
+		to := *a
+		to.out, to.err = out, out
+		return to.fail(err)
+	})
+}
+
+func (a *app) watch(ctx context.Context, log *slog.Logger, super collector.Supervisor) error {
 	cfg, err := a.load(config.Options{})
 	if err != nil {
 		return err
 	}
-	var super collector.Supervisor = hangups{}
-	if a.service != nil {
-		super = a.service
-	}
-	w, err := collector.New(cfg, a.service.logger(a.err), func() (*config.Config, error) { return a.load(config.Options{}) }, super)
+	w, err := collector.New(cfg, log, func() (*config.Config, error) { return a.load(config.Options{}) }, super)
 	if err != nil {
 		return err
 	}

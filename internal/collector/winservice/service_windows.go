@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -16,82 +16,56 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-// serviceReport is the JSON of `grab service`.
-type serviceReport struct {
-	Service string `json:"service"`
-	State   string `json:"state"` // absent, stopped, starting, running, stopping
-	Account string `json:"account,omitempty"`
-	Start   string `json:"start,omitempty"`   // automatic, manual, disabled
-	Command string `json:"command,omitempty"` // what the service manager runs
-	PID     uint32 `json:"pid,omitempty"`
-	Logs    string `json:"logs"`
-}
+// home is the folder of all that is the service's.
+func home() string { return filepath.Dir(config.SystemPlace()) }
 
-// serviceSays prints a report.
-func (a *app) serviceSays(r serviceReport) error {
-	if a.json {
-		return a.print(r)
-	}
-	_, err := fmt.Fprintf(a.out, "service %s: %s\n", r.Service, r.State)
-	for _, row := range []struct{ name, value string }{{"account", r.Account}, {"start", r.Start}, {"command", r.Command}, {"logs", r.Logs}} {
-		if row.value != "" {
-			_, err2 := fmt.Fprintf(a.out, "  %-8s %s\n", row.name, row.value)
-			err = errors.Join(err, err2)
-		}
-	}
-	return err
-}
-
-// serviceRoot is the folder of all that is the service's.
-func serviceRoot() string { return filepath.Dir(config.SystemPlace()) }
-
-func (a *app) serviceUninstall(ctx context.Context) error {
+func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return err
+		return Report{}, err
 	}
 	if err := s.Delete(); err != nil {
-		return managerError("take the service away", err)
+		return Report{}, managerError("take the service away", err)
 	}
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
+		return Report{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
 	}
-	a.say("configuration, store and logs stay in %s", serviceRoot())
-	return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+	say("configuration, store and logs stay in %s", home())
+	return absent(), nil
 }
 
-func (a *app) serviceStart(ctx context.Context) error {
+func Start(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_START | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	defer s.Close()
 	err = s.Start()
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
 	case err != nil:
-		return managerError("start the service", err)
+		return Report{}, managerError("start the service", err)
 	}
-	if err := awaitState(ctx, serviceRunning, stateOf(s)); err != nil {
-		return advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(serviceRoot())+" say why; `grab check` finds most causes")
+	if err := awaitState(ctx, stateRunning, stateOf(s)); err != nil {
+		return Report{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(home())+" say why; `grab check` finds most causes")
 	}
-	return a.serviceNow(s)
+	return reportOf(s)
 }
 
-func (a *app) serviceStop(ctx context.Context) error {
+func Stop(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	defer s.Close()
 	if err := stopService(ctx, s); err != nil {
-		return err
+		return Report{}, err
 	}
-	return a.serviceNow(s)
+	return reportOf(s)
 }
 
 func stopService(ctx context.Context, s *mgr.Service) error {
@@ -103,36 +77,32 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 	case err != nil:
 		return managerError("stop the service", err)
 	}
-	return awaitState(ctx, serviceStopped, stateOf(s))
+	return awaitState(ctx, stateStopped, stateOf(s))
 }
 
-func (a *app) serviceReload(context.Context) error {
+func Reload(say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_PAUSE_CONTINUE | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	defer s.Close()
 	if _, err := s.Control(svc.ParamChange); err != nil {
-		return managerError("have the service reload", err)
+		return Report{}, managerError("have the service reload", err)
 	}
-	a.say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(serviceRoot()))
-	return a.serviceNow(s)
+	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(home()))
+	return reportOf(s)
 }
 
-func (a *app) serviceStatus(context.Context) error {
+func Status() (Report, error) {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
-		a.exit = advice.Failed
-		return a.serviceSays(serviceReport{Service: serviceName, State: "absent", Logs: logsIn(serviceRoot())})
+		return absent(), nil
 	}
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	defer s.Close()
-	if is, err := stateOf(s)(); err != nil || is != serviceRunning {
-		a.exit = advice.Failed
-	}
-	return a.serviceNow(s)
+	return reportOf(s)
 }
 
 // openService opens it with no more rights than are asked for.
@@ -153,25 +123,29 @@ func openService(rights uint32) (*mgr.Service, error) {
 	return &mgr.Service{Name: serviceName, Handle: h}, nil
 }
 
-func stateOf(s *mgr.Service) func() (serviceState, error) {
-	return func() (serviceState, error) {
+func stateOf(s *mgr.Service) func() (state, error) {
+	return func() (state, error) {
 		st, err := s.Query()
-		return serviceState(st.State), err
+		return state(st.State), err
 	}
 }
 
-// serviceNow prints what the service is now.
-func (a *app) serviceNow(s *mgr.Service) error {
+func absent() Report {
+	return Report{Service: serviceName, State: "absent", Logs: logsIn(home())}
+}
+
+// reportOf says what the service is now.
+func reportOf(s *mgr.Service) (Report, error) {
 	st, err := s.Query()
 	if err != nil {
-		return managerError("ask for the service's state", err)
+		return Report{}, managerError("ask for the service's state", err)
 	}
-	r := serviceReport{Service: serviceName, State: serviceState(st.State).String(), PID: st.ProcessId, Logs: logsIn(serviceRoot())}
+	r := Report{Service: serviceName, State: state(st.State).String(), PID: st.ProcessId, Logs: logsIn(home())}
 	if c, err := s.Config(); err == nil {
 		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
 		r.Start = map[uint32]string{mgr.StartAutomatic: "automatic", mgr.StartManual: "manual", mgr.StartDisabled: "disabled"}[c.StartType]
 	}
-	return a.serviceSays(r)
+	return r, nil
 }
 
 // managerError adds the next move to an error of the service manager.

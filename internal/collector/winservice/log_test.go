@@ -1,4 +1,4 @@
-package servicelog
+package winservice
 
 import (
 	"fmt"
@@ -33,8 +33,8 @@ func logs(t *testing.T, dir string) map[string]string {
 
 func TestRotation(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")
-	open := func() *File {
-		l, err := Open(dir, "grab", 100, 3)
+	open := func() *logFile {
+		l, err := openLogFile(dir, "grab", 100, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,8 +69,8 @@ func TestRotation(t *testing.T) {
 
 	l = open() // the newest one is full
 	fmt.Fprintln(l, "after the start")
-	if want := filepath.Join(dir, "grab-000011.log"); l.Path() != want {
-		t.Errorf("%s, want %s", l.Path(), want)
+	if want := filepath.Join(dir, "grab-000011.log"); l.path(l.n) != want {
+		t.Errorf("%s, want %s", l.path(l.n), want)
 	}
 	l.Close()
 	l = open() // now it is not
@@ -94,7 +94,7 @@ func TestRotationTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := Open(dir, "grab", 10, 1)
+	l, err := openLogFile(dir, "grab", 10, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func (r *recorder) Error(id uint32, text string) error   { return r.add("error",
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recorder
-		log := slog.New(NewEvents(&r))
+		log := slog.New(newEventHandler(&r))
 		log.Info("watching", "version", "1")
 		log.Info("alert", "id", "x")
 		log.Debug("stopped")

@@ -1,6 +1,4 @@
-// Package servicelog keeps the log of a service that has no terminal and no journal:
-// a file of bounded size, and for what matters the system's event log.
-package servicelog
+package winservice
 
 import (
 	"errors"
@@ -15,11 +13,11 @@ import (
 	"rtmtgrab/internal/atomicfile"
 )
 
-// A File is a log in numbered files, NAME-000001.log and so on, of which the highest
+// A logFile is a log in numbered files, NAME-000001.log and so on, of which the highest
 // number is written to. A full one is left alone and the next one begun: nothing is
 // renamed, which on Windows a mere reader could prevent. At most keep files of at most
 // max bytes stay; one that a reader holds against its removal goes the next time.
-type File struct {
+type logFile struct {
 	dir, name string
 	max       int64
 	keep      int
@@ -30,12 +28,12 @@ type File struct {
 	size int64
 }
 
-// Open makes the folder (see atomicfile.MkdirAll) and goes on with the newest file.
-func Open(dir, name string, max int64, keep int) (*File, error) {
+// openLogFile makes the folder (see atomicfile.MkdirAll) and goes on with the newest file.
+func openLogFile(dir, name string, max int64, keep int) (*logFile, error) {
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	l := &File{dir: dir, name: name, max: max, keep: keep}
+	l := &logFile{dir: dir, name: name, max: max, keep: keep}
 	numbers, err := l.numbers()
 	if err != nil {
 		return nil, err
@@ -55,15 +53,8 @@ func Open(dir, name string, max int64, keep int) (*File, error) {
 	return l, nil
 }
 
-// Path is the file that is written to now.
-func (l *File) Path() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.path(l.n)
-}
-
 // Write appends whole records. One longer than a file may be is cut.
-func (l *File) Write(p []byte) (int, error) {
+func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := len(p)
@@ -89,7 +80,7 @@ func (l *File) Write(p []byte) (int, error) {
 }
 
 // Close closes the file.
-func (l *File) Close() error {
+func (l *logFile) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.f == nil {
@@ -100,12 +91,12 @@ func (l *File) Close() error {
 	return err
 }
 
-func (l *File) path(n int) string {
+func (l *logFile) path(n int) string {
 	return filepath.Join(l.dir, fmt.Sprintf("%s-%06d.log", l.name, n))
 }
 
 // open opens the file of number n.
-func (l *File) open() error {
+func (l *logFile) open() error {
 	f, err := os.OpenFile(l.path(l.n), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -119,7 +110,7 @@ func (l *File) open() error {
 }
 
 // next begins a file and removes those that are too many.
-func (l *File) next() error {
+func (l *logFile) next() error {
 	err := l.f.Close()
 	l.f = nil
 	l.n++
@@ -135,7 +126,7 @@ func (l *File) next() error {
 }
 
 // numbers are those of the files there, ascending.
-func (l *File) numbers() ([]int, error) {
+func (l *logFile) numbers() ([]int, error) {
 	entries, err := os.ReadDir(l.dir)
 	if err != nil {
 		return nil, err

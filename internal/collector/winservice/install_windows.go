@@ -1,7 +1,7 @@
-package main
+package winservice
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,54 +20,51 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-const serviceReset = 24 * time.Hour // after which earlier failures are forgotten
+const failureReset = 24 * time.Hour // after which earlier failures are forgotten
 
-// serviceDelays are those before the service is started again after a failure; the last
+// restartDelays are those before the service is started again after a failure; the last
 // one holds for all further failures.
-var serviceDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
+var restartDelays = []time.Duration{10 * time.Second, 30 * time.Second, time.Minute}
 
-func (a *app) serviceInstall(context.Context) error {
-	path, exe, err := a.serviceFiles()
+// Install has the service run with a configuration, "" for that of the system.
+func Install(given string, say func(string, ...any)) (Report, error) {
+	path, exe, err := configAndProgram(given)
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 	m, err := mgr.Connect()
 	if err != nil {
-		return managerError("open the service manager", err)
+		return Report{}, managerError("open the service manager", err)
 	}
 	defer m.Disconnect()
-	for _, p := range servicePlaces(serviceRoot()) {
+	for _, p := range folders(home()) {
 		if err := closeFolder(p); err != nil {
-			return err
+			return Report{}, err
 		}
 	}
 	s, err := m.CreateService(serviceName, exe, mgr.Config{
 		StartType: mgr.StartAutomatic, DelayedAutoStart: true, ErrorControl: mgr.ErrorNormal,
-		ServiceStartName: serviceAccount, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
-		DisplayName: serviceLabel, Description: serviceAbout,
-	}, serviceArgs(path)...)
+		ServiceStartName: account, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
+		DisplayName: displayName, Description: description,
+	}, commandLine(path)...)
 	if err != nil {
-		return managerError("make the service", err)
+		return Report{}, managerError("make the service", err)
 	}
 	defer s.Close()
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
-		return errors.Join(managerError("set the service up", err), s.Delete())
+		return Report{}, errors.Join(managerError("set the service up", err), s.Delete())
 	}
-	a.serviceNext(path)
-	return a.serviceNow(s)
+	sayNextSteps(path, say)
+	return reportOf(s)
 }
 
-// serviceFiles are the configuration, which need not be there yet, and the program. An
+// configAndProgram are the configuration, which need not be there yet, and the program. An
 // error says why the service could not use them, or should not.
-func (a *app) serviceFiles() (path, exe string, err error) {
-	path = a.config
-	if path == "" {
-		path = config.SystemPlace()
-	}
-	if path, err = filepath.Abs(path); err != nil {
+func configAndProgram(given string) (path, exe string, err error) {
+	if path, err = filepath.Abs(cmp.Or(given, config.SystemPlace())); err != nil {
 		return "", "", err
 	}
-	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != serviceRoot() {
+	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != home() {
 		return "", "", err
 	}
 	if exe, err = os.Executable(); err != nil {
@@ -79,7 +76,7 @@ func (a *app) serviceFiles() (path, exe string, err error) {
 	}
 	list, err := access.Of(exe)
 	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
-		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", serviceAccount, exe), hint)
+		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", account, exe), hint)
 	}
 	return path, exe, err
 }
@@ -87,7 +84,7 @@ func (a *app) serviceFiles() (path, exe string, err error) {
 // closeFolder makes a folder of the service, or gives the one that is there its list. It
 // refuses one that, or in which something, was put there by no administrator: anybody can
 // make folders in %ProgramData%.
-func closeFolder(p place) error {
+func closeFolder(p folder) error {
 	err := access.MkdirList(p.dir, p.list)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
@@ -116,10 +113,10 @@ func closeFolder(p place) error {
 // crashed or ended with an error.
 func recovery(s *mgr.Service) error {
 	var actions []mgr.RecoveryAction
-	for _, d := range serviceDelays {
+	for _, d := range restartDelays {
 		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: d})
 	}
-	if err := s.SetRecoveryActions(actions, uint32(serviceReset.Seconds())); err != nil {
+	if err := s.SetRecoveryActions(actions, uint32(failureReset.Seconds())); err != nil {
 		return err
 	}
 	return s.SetRecoveryActionsOnNonCrashFailures(true)
@@ -146,18 +143,18 @@ func eventSource() error {
 	return eventlog.InstallAsEventCreate(serviceName, eventlog.Info|eventlog.Warning|eventlog.Error)
 }
 
-// serviceNext says what is to be done after the installation.
-func (a *app) serviceNext(path string) {
+// sayNextSteps says what is to be done after the installation.
+func sayNextSteps(path string, say func(string, ...any)) {
 	cfg, err := config.Options{MissingKnownHosts: true, MissingSecrets: true}.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		a.say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
+		say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
 	case err != nil:
-		a.say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
+		say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
 	default:
-		for _, hint := range serviceHints(serviceRoot(), cfg) {
-			a.say("grab: hint: %s", hint)
+		for _, hint := range accessHints(home(), cfg) {
+			say("grab: hint: %s", hint)
 		}
-		a.say("grab: hint: `grab check`, then `grab service start`")
+		say("grab: hint: `grab check`, then `grab service start`")
 	}
 }

@@ -1,4 +1,4 @@
-package servicelog
+package winservice
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Reporter is Windows' event log, as golang.org/x/sys/windows/svc/eventlog has it.
-type Reporter interface {
+// reporter is Windows' event log, as golang.org/x/sys/windows/svc/eventlog has it.
+type reporter interface {
 	Info(id uint32, text string) error
 	Warning(id uint32, text string) error
 	Error(id uint32, text string) error
@@ -20,15 +20,15 @@ type Reporter interface {
 
 // IDs of the events. Scripts may rely on them.
 const (
-	EventStarted  = 1
-	EventStopped  = 2
-	EventReloaded = 3
-	EventWarning  = 100
-	EventError    = 200
+	eventStarted  = 1
+	eventStopped  = 2
+	eventReloaded = 3
+	eventWarning  = 100
+	eventError    = 200
 )
 
 // told are the records below a warning that the event log gets too.
-var told = map[string]uint32{"watching": EventStarted, "stopped": EventStopped, "reloaded": EventReloaded}
+var told = map[string]uint32{"watching": eventStarted, "stopped": eventStopped, "reloaded": eventReloaded}
 
 const (
 	maxEvent = 31839 // characters that one text of an event may have
@@ -36,15 +36,15 @@ const (
 	maxSeen  = 256
 )
 
-// NewEvents hands warnings and errors, and when the service began and ended, to the
+// newEventHandler hands warnings and errors, and when the service began and ended, to the
 // event log. A text that was there within 10 min is not repeated: the file has it.
-func NewEvents(to Reporter) slog.Handler {
+func newEventHandler(to reporter) slog.Handler {
 	shared := &events{to: to, seen: map[string]time.Time{}}
 	return &eventHandler{shared: shared, text: slog.NewTextHandler(&shared.buf, &slog.HandlerOptions{ReplaceAttr: bare})}
 }
 
 type events struct {
-	to   Reporter
+	to   reporter
 	mu   sync.Mutex
 	buf  bytes.Buffer
 	seen map[string]time.Time
@@ -86,9 +86,9 @@ func (h *eventHandler) Handle(ctx context.Context, r slog.Record) error {
 	case e.again(text, r.Time):
 		return nil
 	case r.Level < slog.LevelError:
-		return e.to.Warning(EventWarning, text)
+		return e.to.Warning(eventWarning, text)
 	}
-	return e.to.Error(EventError, text)
+	return e.to.Error(eventError, text)
 }
 
 // again reports whether the text was reported within the last 10 min, and remembers it.

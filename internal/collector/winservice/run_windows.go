@@ -1,4 +1,4 @@
-package main
+package winservice
 
 import (
 	"context"
@@ -6,25 +6,22 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/servicelog"
 )
 
 const (
-	serviceLogSize  = 10 << 20 // of one file
-	serviceLogFiles = 5
+	logFileSize = 10 << 20 // of one file
+	logFiles    = 5
 )
 
-// watchManaged is `grab watch` under the service manager.
-func (a *app) watchManaged() error {
+// Managed is an error unless the service manager runs this program.
+func Managed() error {
 	is, err := svc.IsWindowsService()
 	if err != nil {
 		return err
@@ -32,29 +29,35 @@ func (a *app) watchManaged() error {
 	if !is {
 		return advice.Usage(advice.WithHint(errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"))
 	}
-	// The console's signals are not for a service: one comes whenever somebody logs off.
-	signal.Reset(os.Interrupt, syscall.SIGTERM)
-	return svc.Run(serviceName, managed{a})
+	return nil
 }
 
-type managed struct{ app *app }
+// Run runs the watch until the service manager stops it. failed makes the exit code
+// of the watch's error, and writes the error to out, the service's log.
+func Run(watch func(context.Context, *slog.Logger, *Host) error, failed func(err error, out io.Writer) int) error {
+	return svc.Run(serviceName, handler{watch, failed})
+}
 
-var serviceRequests = map[svc.Cmd]serviceRequest{svc.Stop: askStop, svc.Shutdown: askStop, svc.ParamChange: askReload, svc.Interrogate: askState}
+type handler struct {
+	watch  func(context.Context, *slog.Logger, *Host) error
+	failed func(err error, out io.Writer) int
+}
 
-// Execute runs the watch until the manager stops it. Its exit code is that of the
-// command.
-func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<- svc.Status) (specific bool, code uint32) {
-	log, done := m.app.serviceLog(logsIn(serviceRoot()))
+var requestOf = map[svc.Cmd]request{svc.Stop: askStop, svc.Shutdown: askStop, svc.ParamChange: askReload, svc.Interrogate: askState}
+
+// Execute is svc.Handler's.
+func (m handler) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<- svc.Status) (specific bool, code uint32) {
+	log, out, done := openLog(logsIn(home()))
 	defer done()
-	m.app.service = newServiceHost(log)
-	requests, ended := make(chan serviceRequest), make(chan struct{})
+	h := newHost()
+	requests, ended := make(chan request), make(chan struct{})
 	defer close(ended)
 	go func() {
 		for {
 			select {
 			case r := <-asked:
 				select {
-				case requests <- serviceRequests[r.Cmd]:
+				case requests <- requestOf[r.Cmd]:
 				case <-ended:
 					return
 				}
@@ -63,38 +66,38 @@ func (m managed) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 			}
 		}
 	}()
-	tell := func(p serviceProgress) {
+	tell := func(p progress) {
 		s := svc.Status{State: svc.State(p.state), CheckPoint: p.check, WaitHint: uint32(p.hint.Milliseconds())}
 		switch p.state {
-		case serviceRunning:
+		case stateRunning:
 			s.Accepts = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
-		case serviceStarting:
+		case stateStarting:
 			s.Accepts = svc.AcceptStop | svc.AcceptShutdown
 		}
 		told <- s
 	}
-	err := m.app.service.serve(requests, tell, func(ctx context.Context) error { return m.app.watch(ctx) })
+	err := h.serve(requests, tell, func(ctx context.Context) error { return m.watch(ctx, log, h) })
 	if err == nil {
 		return false, 0
 	}
 	log.Error("the service ends", "err", err, "hint", advice.For(err))
-	return true, uint32(m.app.fail(err))
+	return true, uint32(m.failed(err, out))
 }
 
-// serviceLog is the log of the service: everything goes to files in dir, what matters to
-// the Event Log too. Each does without the other.
-func (a *app) serviceLog(dir string) (log *slog.Logger, done func()) {
+// openLog is the log of the service: everything goes to files in dir, what matters to
+// the Event Log too. Each does without the other. What is no record can be written to out.
+func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 	var handlers []slog.Handler
 	var closers []io.Closer
 	events, eventsErr := eventlog.Open(serviceName)
 	if eventsErr == nil {
-		handlers, closers = append(handlers, servicelog.NewEvents(events)), append(closers, events)
+		handlers, closers = append(handlers, newEventHandler(events)), append(closers, events)
 	}
-	a.out, a.err = io.Discard, io.Discard
-	file, err := servicelog.Open(dir, "grab", serviceLogSize, serviceLogFiles)
+	out = io.Discard
+	file, err := openLogFile(dir, "grab", logFileSize, logFiles)
 	if err == nil {
 		handlers, closers = append(handlers, slog.NewTextHandler(file, nil)), append(closers, file)
-		a.out, a.err = file, file
+		out = file
 		keepCrashes(filepath.Join(dir, "crash.txt"))
 	}
 	log = slog.New(slog.NewMultiHandler(handlers...))
@@ -104,7 +107,7 @@ func (a *app) serviceLog(dir string) (log *slog.Logger, done func()) {
 	if eventsErr != nil {
 		log.Error("the Event Log cannot be written", "err", eventsErr)
 	}
-	return log, func() {
+	return log, out, func() {
 		for _, c := range closers {
 			c.Close()
 		}
