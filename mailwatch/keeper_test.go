@@ -167,5 +167,6 @@ func alert(name string) []byte {
 }
 
 func alertAt(name string, at time.Time) []byte {
-	return crlf(rtmt(family1, "Subject", "[RTMT-ALERT-"+name+"] PartiallyRegisteredPhone", "Message-ID", "<"+name+"@x>", "Date", at.Format(time.RFC1123Z)))
+	return []byte("From: RTMT <rtmt@example.com>\r\nTo: noc@example.com\r\nSubject: [RTMT-ALERT-" + name + "] PartiallyRegisteredPhone\r\nDate: " + at.Format(time.RFC1123Z) + "\r\nMessage-ID: <" + name + "@x>\r\n\r\n" +
+		"At " + at.Format("Mon Jan 2 15:04:05 MST 2006") + " on node cucm01, the following PartiallyRegisteredPhone events generated:\r\nPartiallyRegisteredPhone = 1\r\n")
 }
