@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
+
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // Bounds of what is read ahead.
@@ -42,7 +44,7 @@ func (r *run) text(ctx context.Context, s *session, m meta, next []meta) (raw []
 
 // together are the UIDs of m and of those after it that are read with it.
 func (r *run) together(m meta, next []meta) []uint32 {
-	cost := func(m meta) int64 { return max(aheadLeast, min(m.size, MaxRaw)) }
+	cost := func(m meta) int64 { return max(aheadLeast, min(m.size, alertmail.MaxRaw)) }
 	uids, sum := []uint32{m.uid}, cost(m)
 	for _, n := range next {
 		if n.internal.Before(r.floor) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
+
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A Report is what Check found.
@@ -57,7 +59,7 @@ func (s *session) newest(number uint32) (t time.Time, err error) {
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 			for item := msg.Next(); item != nil; item = msg.Next() {
 				if d, ok := item.(imapclient.FetchItemDataInternalDate); ok {
-					t = sane(d.Time, time.Now())
+					t = alertmail.Sane(d.Time, time.Now())
 				}
 			}
 		}

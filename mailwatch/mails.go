@@ -9,6 +9,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
+
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A meta is what is known of a mail before it is read.
@@ -38,7 +40,7 @@ func (s *session) list(lo, hi uint32) (mails []meta, more bool, err error) {
 			if m.uid < lo { // "n:*" names the last mail even if it lies below n
 				continue
 			}
-			m.internal = sane(m.internal, now)
+			m.internal = alertmail.Sane(m.internal, now)
 			mails, more = insert(mails, m, more)
 		}
 		return cmd.Close()
@@ -72,14 +74,6 @@ func insert(mails []meta, m meta, more bool) ([]meta, bool) {
 	return mails, more
 }
 
-// sane replaces an INTERNALDATE that cannot be one.
-func sane(t, now time.Time) time.Time {
-	if t.Year() < 1970 || t.Year() > 9998 {
-		return now.UTC()
-	}
-	return t.UTC()
-}
-
 // body reads the first MaxRaw bytes of a mail; found is false if it is gone.
 func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 	err = s.fetchBodies(imap.UIDSetNum(imap.UID(uid)), func(_ uint32, b []byte) { raw, found = b, true }, func() bool { return !found })
@@ -89,7 +83,7 @@ func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 // fetchBodies gives the texts of mails to take, as long as more says so; what comes
 // then is dropped.
 func (s *session) fetchBodies(set imap.UIDSet, take func(uid uint32, raw []byte), more func() bool) error {
-	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: MaxRaw}}
+	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: alertmail.MaxRaw}}
 	return s.do(bodyLimit, func() error {
 		cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		var bad error
@@ -128,8 +122,8 @@ func readBody(lit imap.LiteralReader) ([]byte, error) {
 	if lit == nil {
 		return nil, nil
 	}
-	raw, err := io.ReadAll(io.LimitReader(lit, MaxRaw))
-	if err == nil && int64(len(raw)) < min(lit.Size(), MaxRaw) {
+	raw, err := io.ReadAll(io.LimitReader(lit, alertmail.MaxRaw))
+	if err == nil && int64(len(raw)) < min(lit.Size(), alertmail.MaxRaw) {
 		err = io.ErrUnexpectedEOF
 	}
 	return raw, err

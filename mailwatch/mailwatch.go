@@ -25,10 +25,8 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/loopback"
+	"rtmtgrab/mailwatch/alertmail"
 )
-
-// MaxRaw is how much of a mail is read, in bytes.
-const MaxRaw = 1 << 20
 
 // How a connection is secured, Server.TLS.
 const (
@@ -92,11 +90,11 @@ type Cursor struct {
 // A Watcher watches one mailbox. Run uses the fields and does not change them.
 type Watcher struct {
 	Server
-	Mailbox string        // empty means INBOX
-	Poll    time.Duration // the longest time between two looks; zero means one minute. Looks come at least every 25 s, for a dead server must be noticed
-	CatchUp time.Duration // at the very first start mails of this age are taken too; zero means none
-	Mark    string        // one of Mark…; empty means none
-	Reader  *Reader       // nil means the zero Reader
+	Mailbox string            // empty means INBOX
+	Poll    time.Duration     // the longest time between two looks; zero means one minute. Looks come at least every 25 s, for a dead server must be noticed
+	CatchUp time.Duration     // at the very first start mails of this age are taken too; zero means none
+	Mark    string            // one of Mark…; empty means none
+	Reader  *alertmail.Reader // nil means the zero Reader
 
 	Load   func() (Cursor, bool, error)      // the saved cursor, false if there is none yet
 	Save   func(Cursor) error                // must be durable when it returns

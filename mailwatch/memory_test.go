@@ -16,6 +16,8 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
+
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A memory is an IMAP server in this process.
@@ -211,7 +213,7 @@ func TestBigMail(t *testing.T) {
 	k.gets("big", "small")
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if mail := k.mails[0]; len(mail.Raw) != MaxRaw || !mail.Truncated || !mail.Alert.Truncated || mail.Size != int64(len(big)) || !bytes.Equal(mail.Raw, big[:MaxRaw]) {
+	if mail := k.mails[0]; len(mail.Raw) != alertmail.MaxRaw || !mail.Truncated || !mail.Alert.Truncated || mail.Size != int64(len(big)) || !bytes.Equal(mail.Raw, big[:alertmail.MaxRaw]) {
 		t.Errorf("%d of %d bytes, truncated %v", len(mail.Raw), mail.Size, mail.Truncated)
 	}
 }

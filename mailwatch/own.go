@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A Letter is a new mail as it was read, whether an alert is in it or not.
@@ -19,7 +21,7 @@ type Letter struct {
 	Internal time.Time
 	Seen     time.Time
 
-	letter *letter
+	letter *alertmail.Letter
 }
 
 // Field is the value of the first header field of that name, as it was written, or
@@ -41,10 +43,10 @@ func (r *run) own(ctx context.Context, s *session, m meta, raw []byte) bool {
 	if r.Own == nil {
 		return false
 	}
-	l := readLetter(raw)
-	subject := flatten(decoded(l.First("subject")))
-	letter := Letter{Raw: raw, Subject: subject, Text: l.text, Part: len(raw) >= MaxRaw && m.size > MaxRaw, Internal: m.internal, Seen: m.seen, letter: l}
-	if found := subjectRE.FindStringSubmatch(subject); found != nil {
+	l := alertmail.ReadLetter(raw)
+	subject := alertmail.Flatten(alertmail.Decoded(l.First("subject")))
+	letter := Letter{Raw: raw, Subject: subject, Text: l.Text, Part: len(raw) >= alertmail.MaxRaw && m.size > alertmail.MaxRaw, Internal: m.internal, Seen: m.seen, letter: l}
+	if found := alertmail.SubjectRE.FindStringSubmatch(subject); found != nil {
 		letter.Cluster = strings.TrimSpace(found[1])
 	}
 	switch r.Own(ctx, letter) {

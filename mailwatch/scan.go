@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 const (
@@ -142,7 +143,7 @@ func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
 		r.pass(m)
 		return nil
 	}
-	mail := Mail{Alert: alert, Raw: raw, Truncated: len(raw) >= MaxRaw && m.size > MaxRaw, Size: m.size,
+	mail := Mail{Alert: alert, Raw: raw, Truncated: len(raw) >= alertmail.MaxRaw && m.size > alertmail.MaxRaw, Size: m.size,
 		UID: m.uid, UIDValidity: r.cur.UIDValidity, Internal: m.internal, Seen: m.seen}
 	mail.Alert.Truncated, mail.Alert.Folder = mail.Truncated, evidence.Printable(r.mailbox(), 200)
 	return r.handle(ctx, s, mail)
@@ -203,9 +204,9 @@ func (r *run) pass(m meta) {
 	}
 }
 
-func (r *run) reader() *Reader {
+func (r *run) reader() *alertmail.Reader {
 	if r.Reader == nil {
-		return &Reader{}
+		return &alertmail.Reader{}
 	}
 	return r.Reader
 }

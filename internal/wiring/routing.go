@@ -7,7 +7,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/mailwatch"
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // rules are a configuration's routes, as incidents know them.
@@ -29,10 +29,10 @@ func kinds(cfg *config.Config) []incident.KindPolicy {
 }
 
 // readKinds are the same for who reads mails.
-func readKinds(cfg *config.Config) []mailwatch.Kind {
-	var list []mailwatch.Kind
+func readKinds(cfg *config.Config) []alertmail.Kind {
+	var list []alertmail.Kind
 	for _, k := range cfg.Alerts.Kinds {
-		list = append(list, mailwatch.Kind{Name: k.Name, Match: k.Match})
+		list = append(list, alertmail.Kind{Name: k.Name, Match: k.Match})
 	}
 	return list
 }

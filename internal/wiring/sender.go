@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/mailauth"
 	"rtmtgrab/mailwatch"
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A judge says of a mail what the configuration makes of it: for grab watch and for
@@ -41,9 +42,9 @@ func (j Sender) Mail(ctx context.Context, m mailwatch.Mail) judged {
 }
 
 // AlertReader reads the alerts of a folder by a configuration.
-func AlertReader(cfg *config.Config, folder string) *mailwatch.Reader {
+func AlertReader(cfg *config.Config, folder string) *alertmail.Reader {
 	list := Sites(cfg)
-	return &mailwatch.Reader{Match: cfg.Alerts.Match, Kinds: readKinds(cfg), Zone: func(a evidence.Alert) *time.Location {
+	return &alertmail.Reader{Match: cfg.Alerts.Match, Kinds: readKinds(cfg), Zone: func(a evidence.Alert) *time.Location {
 		a.Folder = folder
 		return alertZone(cfg, list, a)
 	}}

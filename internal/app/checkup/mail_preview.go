@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
+	"rtmtgrab/mailwatch/alertmail"
 )
 
 // EMLReport is the JSON of `grab check --mail`.
@@ -95,7 +96,7 @@ func PreviewMail(ctx context.Context, cfg *config.Config, file, folder string) (
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, mailwatch.MaxRaw+1))
+	raw, err := io.ReadAll(io.LimitReader(f, alertmail.MaxRaw+1))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func PreviewMail(ctx context.Context, cfg *config.Config, file, folder string) (
 // read does with a mail what grab watch does, but for writing anything down.
 func (r *EMLReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 	now := time.Now()
-	m := mailwatch.Mail{Truncated: len(raw) > mailwatch.MaxRaw, Raw: raw[:min(len(raw), mailwatch.MaxRaw)], Seen: now}
+	m := mailwatch.Mail{Truncated: len(raw) > alertmail.MaxRaw, Raw: raw[:min(len(raw), alertmail.MaxRaw)], Seen: now}
 	m.Internal, r.ReceivedFrom = ReceivedAt(m.Raw, now)
 	r.Received = m.Internal
 	if ours(cfg, m.Raw) {

@@ -1,4 +1,10 @@
-package mailwatch
+// Package alertmail reads an alert out of a mail: its name, cluster, node, counter, phones
+// and time, and by what field each is known.
+//
+// It is pure: the same mail gives the same alert, and no mail makes it fail or take more
+// memory than the mail is long. What it does not find it leaves empty; whether the sender
+// is genuine it does not know (package mailauth does).
+package alertmail
 
 import (
 	"crypto/sha256"
@@ -47,14 +53,14 @@ var DefaultMatch = regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)
 // field was got. It is a pure function of its input. Alert.Truncated and
 // Alert.File are left to others.
 func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
-	internal = sane(internal, time.Unix(0, 0)).Round(0)
-	l := readLetter(raw)
-	subject := flatten(decoded(l.First("subject")))
-	r, kind := r.kind(subject, l.text)
+	internal = Sane(internal, time.Unix(0, 0)).Round(0)
+	l := ReadLetter(raw)
+	subject := Flatten(Decoded(l.First("subject")))
+	r, kind := r.kind(subject, l.Text)
 	if r == nil {
 		return evidence.Alert{}, false
 	}
-	x := &extract{letter: l, flat: flatten(l.text), values: findValues(l.text), alert: &evidence.Alert{
+	x := &extract{letter: l, flat: Flatten(l.Text), values: findValues(l.Text), alert: &evidence.Alert{
 		ID:       l.id(),
 		Subject:  evidence.Printable(subject, maxSubject),
 		From:     map[string]string{},
@@ -109,12 +115,12 @@ func (r *Reader) matches(s string) bool {
 }
 
 // id is the SHA-256, in hex, of the Message-ID, or else of what the mail says.
-func (l *letter) id() string {
+func (l *Letter) id() string {
 	h := sha256.New()
 	if id := strings.Join(strings.Fields(l.First("message-id")), ""); len(id) > 2 {
 		io.WriteString(h, id)
 	} else {
-		for _, s := range []string{l.First("from"), l.First("date"), l.First("subject"), l.text} {
+		for _, s := range []string{l.First("from"), l.First("date"), l.First("subject"), l.Text} {
 			io.WriteString(h, s+"\x00")
 		}
 	}
@@ -123,7 +129,7 @@ func (l *letter) id() string {
 
 // An extract is the work on one mail.
 type extract struct {
-	letter   *letter
+	letter   *Letter
 	flat     string // the text on one line
 	sentence sentence
 	values   map[string]string // "Name : Value", names in lower case
@@ -139,10 +145,10 @@ func (x *extract) setName(r *Reader, subject string) {
 	if x.sentence.rank == 3 {
 		what = x.sentence.what
 	}
-	for _, in := range []struct{ where, text string }{{"sentence", what}, {"subject", subject}, {"text", x.letter.text}} {
+	for _, in := range []struct{ where, text string }{{"sentence", what}, {"subject", subject}, {"text", x.letter.Text}} {
 		for _, re := range r.match() {
 			if m := re.FindStringIndex(in.text); m != nil {
-				x.alert.Name = evidence.Printable(flatten(in.text[wordStart(in.text, m[0]):wordEnd(in.text, m[1])]), maxName)
+				x.alert.Name = evidence.Printable(Flatten(in.text[wordStart(in.text, m[0]):wordEnd(in.text, m[1])]), maxName)
 				x.from("name", in.where)
 				return
 			}
@@ -166,11 +172,11 @@ func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
-var subjectRE = regexp.MustCompile(`(?i)\[RTMT-ALERT-([^\]]*)\]`)
+var SubjectRE = regexp.MustCompile(`(?i)\[RTMT-ALERT-([^\]]*)\]`)
 
 func (x *extract) setCluster(subject string) {
 	where, cluster := "ClusterID", x.values["clusterid"]
-	if m := subjectRE.FindStringSubmatch(subject); m != nil && strings.TrimSpace(m[1]) != "" {
+	if m := SubjectRE.FindStringSubmatch(subject); m != nil && strings.TrimSpace(m[1]) != "" {
 		where, cluster = "subject", m[1]
 	}
 	if cluster = strings.TrimSpace(cluster); cluster != "" {
@@ -194,7 +200,7 @@ var deviceRE = regexp.MustCompile(`(?i)\b(SEP[0-9A-F]{12})\b|\bDeviceName[ \t]*[
 func (x *extract) setDevices() {
 	seen := map[string]bool{}
 	x.alert.Devices = []string{}
-	for _, m := range deviceRE.FindAllStringSubmatch(x.letter.text, 1000) {
+	for _, m := range deviceRE.FindAllStringSubmatch(x.letter.Text, 1000) {
 		name := m[1] + m[2]
 		if up := strings.ToUpper(name); strings.HasPrefix(up, "SEP") {
 			name = up
@@ -209,3 +215,6 @@ func (x *extract) setDevices() {
 		x.from("devices", "text")
 	}
 }
+
+// MaxRaw is how much of a mail is read, in bytes.
+const MaxRaw = 1 << 20

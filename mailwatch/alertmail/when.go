@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"fmt"
@@ -166,7 +166,7 @@ func (j judge) doubt(t time.Time) string {
 
 // received are the times of the Received headers, the first hop first: each
 // hop writes above those before it.
-func (l *letter) received() []time.Time {
+func (l *Letter) received() []time.Time {
 	var all []time.Time
 	for _, f := range slices.Backward(l.All("received")) {
 		i := strings.LastIndexByte(f.Value, ';')
@@ -181,4 +181,12 @@ func (l *letter) received() []time.Time {
 		}
 	}
 	return all
+}
+
+// Sane replaces an INTERNALDATE that cannot be one.
+func Sane(t, now time.Time) time.Time {
+	if t.Year() < 1970 || t.Year() > 9998 {
+		return now.UTC()
+	}
+	return t.UTC()
 }

@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"encoding/json"
@@ -319,7 +319,7 @@ func FuzzRead(f *testing.F) {
 			if !ok {
 				continue
 			}
-			sound(t, a, sane(internal, time.Unix(0, 0)))
+			sound(t, a, Sane(internal, time.Unix(0, 0)))
 			if b, again := r.Read(slices.Clone(raw), internal.Add(time.Hour)); !again || b.ID != a.ID {
 				t.Errorf("read again: %v, ID %q, then %q", again, a.ID, b.ID)
 			}

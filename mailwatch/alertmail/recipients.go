@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"net/mail"
@@ -19,7 +19,7 @@ const (
 // without regard to case, those of the delivering servers first. All of them are
 // what the sender or a server on the way wrote: they tell where a mail goes, not
 // whether it may.
-func (l *letter) recipients() []string {
+func (l *Letter) recipients() []string {
 	var list []string
 	for _, name := range []string{"delivered-to", "x-original-to", "envelope-to", "to", "cc"} {
 		for _, f := range l.All(name) {

@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/emersion/go-message"
-	"github.com/emersion/go-message/charset" // registers the character sets too
+	"github.com/emersion/go-message/charset"
 	"golang.org/x/text/encoding/charmap"
 
 	"rtmtgrab/internal/evidence"
@@ -26,23 +26,23 @@ const (
 )
 
 // A letter is what a mail says, decoded as far as it can be.
-type letter struct {
+type Letter struct {
 	mailheader.Header
-	text  string   // plain parts, then HTML parts as text, then the mail as it is if any of it could not be read
+	Text  string   // plain parts, then HTML parts as text, then the mail as it is if any of it could not be read
 	notes []string // what could not be read, for people
 }
 
-func (l *letter) note(s string) {
+func (l *Letter) note(s string) {
 	if len(l.notes) < maxNotes {
 		l.notes = append(l.notes, evidence.Printable(s, 200))
 	}
 }
 
-// readLetter reads a mail. Nothing is too broken: what cannot be decoded stays
+// ReadLetter reads a mail. Nothing is too broken: what cannot be decoded stays
 // in the text as it came.
-func readLetter(raw []byte) *letter {
+func ReadLetter(raw []byte) *Letter {
 	raw = raw[:min(len(raw), MaxRaw)]
-	l := &letter{Header: mailheader.Read(raw)}
+	l := &Letter{Header: mailheader.Read(raw)}
 	text, html, err := parts(l.Clean, l.Body)
 	if err != nil {
 		l.note("the mail could not be decoded as a whole: " + err.Error())
@@ -58,7 +58,7 @@ func readLetter(raw []byte) *letter {
 		}
 		all = append(all, asIs(rest))
 	}
-	l.text = cut(strings.Join(all, "\n"), maxText)
+	l.Text = cut(strings.Join(all, "\n"), maxText)
 	return l
 }
 
@@ -146,8 +146,8 @@ var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "#015#012", "\n", "
 // lines makes every kind of line end a "\n": CR LF, and the "#012" of syslog.
 func lines(s string) string { return lineEnds.Replace(s) }
 
-// decoded is a header field's value without encoded words.
-func decoded(v string) string {
+// Decoded is a header field's value without encoded words.
+func Decoded(v string) string {
 	v = legible([]byte(cut(v, 20000)))
 	dec := mime.WordDecoder{CharsetReader: charset.Reader}
 	if s, err := dec.DecodeHeader(v); err == nil {

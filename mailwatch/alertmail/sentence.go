@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"regexp"
@@ -116,8 +116,8 @@ func findValues(text string) map[string]string {
 	return values
 }
 
-// flatten puts text on one line with single blanks.
-func flatten(text string) string { return strings.Join(strings.Fields(text), " ") }
+// Flatten puts text on one line with single blanks.
+func Flatten(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // lower is s with A to Z in lower case; offsets stay.
 func lower(s string) string {

@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"html"

@@ -1,4 +1,4 @@
-package mailwatch
+package alertmail
 
 import (
 	"regexp"
@@ -45,7 +45,7 @@ func (x *extract) setCount(r *Reader) {
 			set(x.flat[m[2]:m[3]], "sentence")
 		}
 	}
-	text := x.letter.text
+	text := x.letter.Text
 	for n := 0; n < 5000 && text != "" && x.alert.Count == nil; n++ {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
