@@ -150,7 +150,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 	rows := []askedJSON{}
 	watched := isWatched(st)
 	for _, rec := range recs {
-		row, err := a.ask(ctx, st, rec, triage.HeldRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
+		row, err := a.ask(ctx, st, rec, triage.QuarantineRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 }
 
 // ask leaves one request and waits for the watcher, if one runs.
-func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req triage.HeldRequest, watched bool) (askedJSON, error) {
+func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req triage.QuarantineRequest, watched bool) (askedJSON, error) {
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
 	if err := triage.Ask(st, req); err != nil {
@@ -240,7 +240,7 @@ func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, e
 	}
 	switch n {
 	case 0:
-		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), triage.ErrNotHeld), "`grab quarantine` lists what there is")
+		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), triage.ErrNotQuarantined), "`grab quarantine` lists what there is")
 	case 1:
 		return found, nil
 	}

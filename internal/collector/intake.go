@@ -23,7 +23,7 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	if !i.taking {
 		i.taking, i.lost = true, i.w.journal.Lost()
 	}
-	fresh, err := i.w.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	fresh, err := i.w.journal.TakeMail(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 	i.w.metrics.Mail(m, fresh, err)
 	if err != nil {
 		return err

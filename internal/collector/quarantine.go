@@ -76,7 +76,7 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 		}
 		_, err = w.journal.Rejudge(id, v.Auth)
 		switch {
-		case errors.Is(err, triage.ErrNotHeld): // released meanwhile
+		case errors.Is(err, triage.ErrNotQuarantined): // released meanwhile
 		case err != nil:
 			w.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
 		default:
@@ -93,7 +93,7 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 // reportQuarantine says what was not grabbed because of who sent it, or because
 // there was too much of it.
 func (w *Collector) reportQuarantine(r *status.Report) {
-	all, recent, first := w.journal.Held(time.Now().Add(-24 * time.Hour))
+	all, recent, first := w.journal.QuarantineCounts(time.Now().Add(-24 * time.Hour))
 	r.Held = all
 	if recent > 0 {
 		r.Add(status.Problem{Key: "quarantine", Since: first, What: human.Plural(recent, "alert") + " of the last 24 hours in quarantine: nothing was grabbed for them",

@@ -50,6 +50,7 @@ func OpenStore(dir string) (*Store, error) {
 // Bundles is the folder of finished bundles.
 func (s *Store) Bundles() string { return filepath.Join(s.Dir, "bundles") }
 
+// Where the files of the store lie, see Store.
 func (s *Store) MailsDir() string              { return filepath.Join(s.Dir, "mails") }
 func (s *Store) AlertsDir() string             { return filepath.Join(s.Dir, "alerts") }
 func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "incidents") }
@@ -63,6 +64,7 @@ func (s *Store) SlicesDir(key string) string     { return filepath.Join(s.Incide
 func (s *Store) ResultsDir(key string) string    { return filepath.Join(s.IncidentDir(key), "rows") }
 func (s *Store) resultPath(key, h string) string { return filepath.Join(s.ResultsDir(key), h+".json") }
 
+// ManifestPath is where the manifest of a revision lies.
 func (s *Store) ManifestPath(key string, rev int) string {
 	return filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
 }

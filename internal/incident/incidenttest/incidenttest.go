@@ -12,11 +12,13 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
+// Sites is one site with two hosts.
 var Sites = []incident.Site{{
 	Name: "hq", Clusters: []string{"c1"}, TimeZone: "America/New_York", Families: []string{"network_log", "messages"},
 	Hosts: []incident.HostRef{{Name: "expc01", Role: "C", Address: "10.0.0.1:22"}, {Name: "expe01", Role: "E", Address: "10.0.0.2:22"}},
 }}
 
+// AlertAt is an alert of a node at a time after T0, with a counter if that is not negative.
 func AlertAt(at time.Duration, node string, n int) evidence.Alert {
 	a := evidence.Alert{ID: AlertID(fmt.Sprint(at, node, n)), Name: "PartiallyRegisteredPhone", Cluster: "c1", Node: node, Time: T0.Add(at), TimeFrom: evidence.TimeFromDate}
 	if n >= 0 {
@@ -25,6 +27,7 @@ func AlertAt(at time.Duration, node string, n int) evidence.Alert {
 	return a
 }
 
+// Store is a store in dir.
 func Store(t testing.TB, dir string) *incident.Store {
 	t.Helper()
 	st, err := incident.OpenStore(dir)
@@ -47,8 +50,10 @@ func FastStore(t testing.TB, dir string) *incident.Store {
 	return st
 }
 
+// T0 is when the tests' time begins.
 var T0 = time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
 
+// Policy is the policy of the examples.
 func Policy() incident.Policy {
 	return incident.Policy{
 		Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour, Settle: 2 * time.Second, Patience: 2 * time.Minute,
@@ -56,6 +61,7 @@ func Policy() incident.Policy {
 	}
 }
 
+// AlertID is the ID of an alert that is called s.
 func AlertID(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])
@@ -77,6 +83,7 @@ func QuickDir(t *testing.T) string {
 	return dir
 }
 
+// Must fails the test at an error.
 func Must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()

@@ -42,12 +42,12 @@ func TestClusters(t *testing.T) {
 	check()
 
 	h := clusters{}
-	h.note(incident.AlertRecord{Alert: evidence.Alert{Cluster: "c1"}, Seen: incidenttest.T0, What: "quarantined"})
+	h.noteMail(incident.AlertRecord{Alert: evidence.Alert{Cluster: "c1"}, Seen: incidenttest.T0, What: "quarantined"})
 	if len(h) > 0 {
 		t.Error(h)
 	}
 	for i := range 2 * maxClusters {
-		h.note(incident.AlertRecord{Alert: evidence.Alert{Cluster: fmt.Sprint(i)}, Seen: incidenttest.T0.Add(time.Duration(i))})
+		h.noteMail(incident.AlertRecord{Alert: evidence.Alert{Cluster: fmt.Sprint(i)}, Seen: incidenttest.T0.Add(time.Duration(i))})
 	}
 	if len(h) != maxClusters || !h["0"].IsZero() || h[fmt.Sprint(2*maxClusters-1)].IsZero() {
 		t.Error(len(h))

@@ -66,7 +66,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	a := rec.Alert
 	x.seen[a.ID] = rec.Seen
 	x.quarantine.enter(rec)
-	x.clusters.note(rec)
+	x.clusters.noteMail(rec)
 
 	for _, d := range rec.Sites {
 		if d.What == incident.Paused || d.What == incident.Expired { // it is no news, and no older news, of anything
@@ -188,9 +188,9 @@ const maxClusters = 200
 // clusters is when the last mail came from each cluster, by INTERNALDATE.
 type clusters map[string]time.Time
 
-// note takes a mail into account. One that is in quarantine proves nothing: its
+// noteMail takes a mail into account. One that is in quarantine proves nothing: its
 // sender may be anyone.
-func (c clusters) note(rec incident.AlertRecord) {
+func (c clusters) noteMail(rec incident.AlertRecord) {
 	name := strings.TrimSpace(evidence.Printable(rec.Alert.Cluster, 80))
 	if name == "" || rec.What == incident.Quarantined {
 		return

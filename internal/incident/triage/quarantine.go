@@ -21,8 +21,8 @@ const (
 
 // What a release can fail with.
 var (
-	ErrNotHeld = errors.New("the alert is not in quarantine")
-	ErrTooOld  = errors.New("the alert is older than mail.max_age: its minutes will be overwritten")
+	ErrNotQuarantined = errors.New("the alert is not in quarantine")
+	ErrTooOld         = errors.New("the alert is older than mail.max_age: its minutes will be overwritten")
 )
 
 // quarantine knows the alerts that are in it, in the order in which they were read.
@@ -161,7 +161,7 @@ func (j *Journal) rejudge(id string, force bool, change func(incident.AlertRecor
 	case err != nil:
 		return rec, err
 	case rec.What != incident.Quarantined:
-		return rec, ErrNotHeld
+		return rec, ErrNotQuarantined
 	}
 	conf, now := j.config(), j.now().UTC().Round(0)
 	if !force && tooOld(rec.Alert.Time, now, conf.policy) {
@@ -207,9 +207,9 @@ func expire(rec incident.AlertRecord, now time.Time, p incident.Policy) incident
 	return rec
 }
 
-// Held tells how many alerts are in quarantine, how many of them were read since a
+// QuarantineCounts tells how many alerts are in quarantine, how many of them were read since a
 // time, and when the first of these was.
-func (j *Journal) Held(since time.Time) (all, recent int, first time.Time) {
+func (j *Journal) QuarantineCounts(since time.Time) (all, recent int, first time.Time) {
 	j.table.Lock()
 	defer j.table.Unlock()
 	list := j.index.quarantine.list

@@ -36,7 +36,7 @@ func TestQuarantine(t *testing.T) {
 	j.Close()
 	j = testJournal(t, st) // what is held is known after a restart
 	defer func() { j.Close() }()
-	if all, recent, first := j.Held(incidenttest.T0.Add(90 * time.Second)); all != 2 || recent != 1 || !first.Equal(incidenttest.T0.Add(2*time.Minute)) {
+	if all, recent, first := j.QuarantineCounts(incidenttest.T0.Add(90 * time.Second)); all != 2 || recent != 1 || !first.Equal(incidenttest.T0.Add(2*time.Minute)) {
 		t.Errorf("held %d, %d since %v", all, recent, first)
 	}
 	if ids := j.Unsure(incidenttest.T0); len(ids) != 1 || ids[0] != unsure.ID {
@@ -58,13 +58,13 @@ func TestQuarantine(t *testing.T) {
 	if in := decide(t, j); len(in) != 1 || in[0].Members[0].Alert != bad.ID {
 		t.Errorf("the release started %v", in)
 	}
-	if _, err := j.Release(bad.ID, false); !errors.Is(err, ErrNotHeld) {
+	if _, err := j.Release(bad.ID, false); !errors.Is(err, ErrNotQuarantined) {
 		t.Errorf("a second release: %v", err)
 	}
 	if err := j.Drop(unsure.ID); err != nil || st.HasMail(unsure.ID) || add(t, j, unsure) {
 		t.Errorf("dropped: %v", err)
 	}
-	if all, _, _ := j.Held(time.Time{}); all != 0 {
+	if all, _, _ := j.QuarantineCounts(time.Time{}); all != 0 {
 		t.Errorf("%d are held at the end", all)
 	}
 	if err := j.Prune(incidenttest.T0.Add(31 * 24 * time.Hour)); err != nil {
@@ -98,7 +98,7 @@ func TestGenuineCopyRedeems(t *testing.T) {
 	if !add(t, j, a) || len(decide(t, j)) != 1 {
 		t.Error("the genuine copy was taken for a repetition")
 	}
-	if all, _, _ := j.Held(time.Time{}); all != 0 || add(t, j, a) {
+	if all, _, _ := j.QuarantineCounts(time.Time{}); all != 0 || add(t, j, a) {
 		t.Errorf("%d are held", all)
 	}
 }
@@ -138,11 +138,11 @@ func TestRequests(t *testing.T) {
 	j.Close()
 	gone := heldAt(0, "n3")
 	for id, what := range map[string]string{a.ID: RequestRelease, b.ID: RequestDrop, gone.ID: RequestRelease} {
-		if err := Ask(st, HeldRequest{Alert: id, What: what}); err != nil {
+		if err := Ask(st, QuarantineRequest{Alert: id, What: what}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if Ask(st, HeldRequest{Alert: "../x"}) == nil {
+	if Ask(st, QuarantineRequest{Alert: "../x"}) == nil {
 		t.Error("a path was taken for an ID")
 	}
 	j = testJournal(t, st)
@@ -193,7 +193,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 	}
 	j.index.boundQuarantine()
 	j.table.Unlock()
-	if all, _, _ := j.Held(time.Time{}); all != maxSuspects || len(j.index.seen) != maxSuspects {
+	if all, _, _ := j.QuarantineCounts(time.Time{}); all != maxSuspects || len(j.index.seen) != maxSuspects {
 		t.Errorf("%d are held, %d seen", all, len(j.index.seen))
 	}
 	if _, err := st.Alert(last.ID); !errors.Is(err, fs.ErrNotExist) {

@@ -13,15 +13,15 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// A HeldRequest asks the watcher of a store to deal with an alert in quarantine.
-type HeldRequest struct {
+// A QuarantineRequest asks the watcher of a store to deal with an alert in quarantine.
+type QuarantineRequest struct {
 	Alert string    `json:"alert"` // ID
 	What  string    `json:"what"`  // RequestRelease or RequestDrop
 	Force bool      `json:"force,omitempty"`
 	Time  time.Time `json:"time"`
 }
 
-// What a HeldRequest can ask for.
+// What a QuarantineRequest can ask for.
 const (
 	RequestRelease = "release"
 	RequestDrop    = "drop"
@@ -35,7 +35,7 @@ func requestPath(st *incident.Store, id string) string {
 
 // Ask leaves a request for the watcher, which looks every few seconds, or at its
 // start. Only who may write in the store can leave one.
-func Ask(st *incident.Store, r HeldRequest) error {
+func Ask(st *incident.Store, r QuarantineRequest) error {
 	if !incident.IsID(r.Alert) {
 		return fmt.Errorf("alert %q: not an alert's ID", evidence.Printable(r.Alert, 80))
 	}
@@ -90,7 +90,7 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 
 // answer does what was asked about one alert.
 func answer(j *Journal, id string) (what string, err error) {
-	var r HeldRequest
+	var r QuarantineRequest
 	if err := atomicfile.ReadJSON(requestPath(j.st, id), &r); err != nil {
 		return "", err
 	}

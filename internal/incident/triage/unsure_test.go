@@ -61,7 +61,7 @@ func TestTurnsOfTheUnsure(t *testing.T) {
 	if n := turns(incidenttest.T0.Add(48*time.Hour), time.Minute); n < 2 || n > 4 || strings.Count(said.String(), "stays in quarantine") != 2 {
 		t.Errorf("%d turns after max_age\n%s", n, &said)
 	}
-	if all, _, _ := j.Held(time.Time{}); all != 2 {
+	if all, _, _ := j.QuarantineCounts(time.Time{}); all != 2 {
 		t.Errorf("%d are held", all)
 	}
 	j.Close()
