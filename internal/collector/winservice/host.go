@@ -102,10 +102,12 @@ func (h *Host) serve(requests <-chan request, tell func(progress), watch func(co
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- watch(ctx) }()
+
 	now := progress{state: stateStarting, check: 1, hint: checkHint}
 	tell(now)
 	beat := time.NewTicker(checkEvery)
 	defer beat.Stop()
+
 	started := h.started
 	var stuck <-chan time.Time
 	for {
@@ -146,6 +148,7 @@ func (h *Host) serve(requests <-chan request, tell func(progress), watch func(co
 func awaitState(ctx context.Context, want state, ask func() (state, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, stateLimit+checkHint)
 	defer cancel()
+
 	for {
 		is, err := ask()
 		switch {
@@ -154,6 +157,7 @@ func awaitState(ctx context.Context, want state, ask func() (state, error)) erro
 		case want == stateRunning && is == stateStopped:
 			return errors.New("the service stopped again")
 		}
+
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the service is still %s: %w", is, context.Cause(ctx))

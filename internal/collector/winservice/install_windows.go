@@ -32,16 +32,19 @@ func Install(given string, say func(string, ...any)) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+
 	m, err := mgr.Connect()
 	if err != nil {
 		return Report{}, managerError("open the service manager", err)
 	}
 	defer m.Disconnect()
+
 	for _, p := range folders(home()) {
 		if err := closeFolder(p); err != nil {
 			return Report{}, err
 		}
 	}
+
 	s, err := m.CreateService(serviceName, exe, mgr.Config{
 		StartType: mgr.StartAutomatic, DelayedAutoStart: true, ErrorControl: mgr.ErrorNormal,
 		ServiceStartName: account, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
@@ -54,6 +57,7 @@ func Install(given string, say func(string, ...any)) (Report, error) {
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
 		return Report{}, errors.Join(managerError("set the service up", err), s.Delete())
 	}
+
 	sayNextSteps(path, say)
 	return reportOf(s)
 }
@@ -67,6 +71,7 @@ func configAndProgram(given string) (path, exe string, err error) {
 	if err := access.Vouched(path); err != nil && !errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != home() {
 		return "", "", err
 	}
+
 	if exe, err = os.Executable(); err != nil {
 		return "", "", err
 	}
@@ -89,6 +94,7 @@ func closeFolder(p folder) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+
 	me, err := access.Me()
 	if err != nil {
 		return err
@@ -106,6 +112,7 @@ func closeFolder(p folder) error {
 			return advice.WithHint(fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
 		}
 	}
+
 	return access.Set(p.dir, p.list)
 }
 

@@ -49,33 +49,13 @@ var requestOf = map[svc.Cmd]request{svc.Stop: askStop, svc.Shutdown: askStop, sv
 func (m handler) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<- svc.Status) (specific bool, code uint32) {
 	log, out, done := openLog(logsIn(home()))
 	defer done()
-	h := newHost()
+
 	requests, ended := make(chan request), make(chan struct{})
 	defer close(ended)
-	go func() {
-		for {
-			select {
-			case r := <-asked:
-				select {
-				case requests <- requestOf[r.Cmd]:
-				case <-ended:
-					return
-				}
-			case <-ended:
-				return
-			}
-		}
-	}()
-	tell := func(p progress) {
-		s := svc.Status{State: svc.State(p.state), CheckPoint: p.check, WaitHint: uint32(p.hint.Milliseconds())}
-		switch p.state {
-		case stateRunning:
-			s.Accepts = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
-		case stateStarting:
-			s.Accepts = svc.AcceptStop | svc.AcceptShutdown
-		}
-		told <- s
-	}
+	go forward(asked, requests, ended)
+
+	h := newHost()
+	tell := func(p progress) { told <- statusOf(p) }
 	err := h.serve(requests, tell, func(ctx context.Context) error { return m.watch(ctx, log, h) })
 	if err == nil {
 		return false, 0
@@ -84,15 +64,45 @@ func (m handler) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 	return true, uint32(m.failed(err, out))
 }
 
+// forward passes the manager's requests on until ended is closed.
+func forward(asked <-chan svc.ChangeRequest, requests chan<- request, ended <-chan struct{}) {
+	for {
+		select {
+		case r := <-asked:
+			select {
+			case requests <- requestOf[r.Cmd]:
+			case <-ended:
+				return
+			}
+		case <-ended:
+			return
+		}
+	}
+}
+
+// statusOf is a progress as Windows has it, with what the service takes meanwhile.
+func statusOf(p progress) svc.Status {
+	s := svc.Status{State: svc.State(p.state), CheckPoint: p.check, WaitHint: uint32(p.hint.Milliseconds())}
+	switch p.state {
+	case stateRunning:
+		s.Accepts = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
+	case stateStarting:
+		s.Accepts = svc.AcceptStop | svc.AcceptShutdown
+	}
+	return s
+}
+
 // openLog is the log of the service: everything goes to files in dir, what matters to
 // the Event Log too. Each does without the other. What is no record can be written to out.
 func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 	var handlers []slog.Handler
 	var closers []io.Closer
+
 	events, eventsErr := eventlog.Open(serviceName)
 	if eventsErr == nil {
 		handlers, closers = append(handlers, newEventHandler(events)), append(closers, events)
 	}
+
 	out = io.Discard
 	file, err := openLogFile(dir, "grab", logFileSize, logFiles)
 	if err == nil {
@@ -100,6 +110,7 @@ func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 		out = file
 		keepCrashes(filepath.Join(dir, "crash.txt"))
 	}
+
 	log = slog.New(slog.NewMultiHandler(handlers...))
 	if err != nil {
 		log.Error("the log file cannot be written: only the Event Log has warnings and errors", "err", err)
@@ -107,6 +118,7 @@ func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 	if eventsErr != nil {
 		log.Error("the Event Log cannot be written", "err", eventsErr)
 	}
+
 	return log, out, func() {
 		for _, c := range closers {
 			c.Close()

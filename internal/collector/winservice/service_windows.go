@@ -19,49 +19,58 @@ import (
 // home is the folder of all that is the service's.
 func home() string { return filepath.Dir(config.SystemPlace()) }
 
+// Uninstall stops the service and takes it away, with its source in the Event Log; its folders stay.
 func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG | windows.DELETE)
 	if err != nil {
 		return Report{}, err
 	}
 	defer s.Close()
+
 	if err := stopService(ctx, s); err != nil {
 		return Report{}, err
 	}
 	if err := s.Delete(); err != nil {
 		return Report{}, managerError("take the service away", err)
 	}
+
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
 		return Report{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
 	}
+
 	say("configuration, store and logs stay in %s", home())
 	return absent(), nil
 }
 
+// Start starts the service and waits until it runs.
 func Start(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_START | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
 		return Report{}, err
 	}
 	defer s.Close()
+
 	err = s.Start()
 	switch {
 	case errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING):
 	case err != nil:
 		return Report{}, managerError("start the service", err)
 	}
+
 	if err := awaitState(ctx, stateRunning, stateOf(s)); err != nil {
 		return Report{}, advice.WithHint(err, "the Event Log (Application, source grab) and "+logsIn(home())+" say why; `grab check` finds most causes")
 	}
 	return reportOf(s)
 }
 
+// Stop stops the service and waits until it has.
 func Stop(ctx context.Context) (Report, error) {
 	s, err := openService(windows.SERVICE_STOP | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
 		return Report{}, err
 	}
 	defer s.Close()
+
 	if err := stopService(ctx, s); err != nil {
 		return Report{}, err
 	}
@@ -80,12 +89,14 @@ func stopService(ctx context.Context, s *mgr.Service) error {
 	return awaitState(ctx, stateStopped, stateOf(s))
 }
 
+// Reload has the service read its configuration again; its log says what came of it.
 func Reload(say func(string, ...any)) (Report, error) {
 	s, err := openService(windows.SERVICE_PAUSE_CONTINUE | windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if err != nil {
 		return Report{}, err
 	}
 	defer s.Close()
+
 	if _, err := s.Control(svc.ParamChange); err != nil {
 		return Report{}, managerError("have the service reload", err)
 	}
@@ -93,6 +104,7 @@ func Reload(say func(string, ...any)) (Report, error) {
 	return reportOf(s)
 }
 
+// Status says what the service is; one that is not installed is no error.
 func Status() (Report, error) {
 	s, err := openService(windows.SERVICE_QUERY_STATUS | windows.SERVICE_QUERY_CONFIG)
 	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
@@ -102,6 +114,7 @@ func Status() (Report, error) {
 		return Report{}, err
 	}
 	defer s.Close()
+
 	return reportOf(s)
 }
 
@@ -112,6 +125,7 @@ func openService(rights uint32) (*mgr.Service, error) {
 		return nil, managerError("open the service manager", err)
 	}
 	defer windows.CloseServiceHandle(m)
+
 	name, err := windows.UTF16PtrFromString(serviceName)
 	if err != nil {
 		return nil, err
@@ -140,6 +154,7 @@ func reportOf(s *mgr.Service) (Report, error) {
 	if err != nil {
 		return Report{}, managerError("ask for the service's state", err)
 	}
+
 	r := Report{Service: serviceName, State: state(st.State).String(), PID: st.ProcessId, Logs: logsIn(home())}
 	if c, err := s.Config(); err == nil {
 		r.Account, r.Command = c.ServiceStartName, c.BinaryPathName
