@@ -3,6 +3,10 @@
 // and says of each phone whether it is partially registered, why, and how certain
 // that is (docs/partial-registration.md).
 //
+// The steps are the packages below it, each of which takes what the ones before found and
+// does not change it: logs, wire, phone, judge. Here are the way through them, the Report and
+// its words.
+//
 // It is pure: records in, a Report out. It guarantees that every statement names the
 // records that prove it, and that what rests on an absence is never above "cannot
 // tell" unless the logs are completely covered. It does not know what CUCM did but
