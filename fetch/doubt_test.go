@@ -213,7 +213,7 @@ func TestSettledIsWritten(t *testing.T) {
 		}
 	}
 	src := zeros{stop: synced}
-	if _, err := c.copy(t.Context(), src, &meter{grab: &Grab{}}); err != nil {
+	if _, err := c.copy(t.Context(), src, &meter{}); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -208,7 +208,6 @@ func (g *Grab) measure(ctx context.Context) <-chan measured {
 func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time, final bool) (again bool, err error) {
 	cut := g.cut(asked)
 	plans := make([]*plan, len(g.Host.Families))
-	meter := &meter{grab: g}
 	err = g.sideBySide(func(i int, family string) (err error) {
 		plans[i], err = g.plan(ctx, family, cut)
 		return err
@@ -216,14 +215,18 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 	if err != nil {
 		return false, err
 	}
+	var total int64
 	for _, p := range plans {
 		if p.final = final; final {
 			g.truncated = append(g.truncated, p.stale...)
 		}
 		again = again || p.again
-		meter.total += p.bytes()
+		total += p.bytes()
 	}
-	meter.pace = g.careful(plans, listed)
+	meter := &meter{pace: g.careful(plans, listed)}
+	if g.Progress != nil {
+		meter.tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
+	}
 	meter.add(0)
 	err = g.sideBySide(func(i int, _ string) error {
 		more, err := g.copyPlan(ctx, plans[i], asked, listed, meter)

@@ -94,20 +94,19 @@ func (f *Fault) Permanent() bool { return f.Stop }
 // Reason is the evidence.Reason… for what the error made missing.
 func (f *Fault) Reason() string { return f.Why }
 
-// meter counts bytes of a pass. It is safe for concurrent use.
+// meter counts what was read, and bounds how fast. It is safe for concurrent use.
 type meter struct {
-	grab  *Grab
-	total int64
-	pace  *pacer
-	mu    sync.Mutex
-	done  int64
+	tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
+	pace *pacer
+	mu   sync.Mutex
+	done int64
 }
 
 func (m *meter) add(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += n
-	if m.grab.Progress != nil {
-		m.grab.Progress(Progress{Host: m.grab.Host.Name, Total: m.total, Done: m.done})
+	if m.tell != nil {
+		m.tell(m.done)
 	}
 }

@@ -206,7 +206,7 @@ func TestRogueLanes(t *testing.T) {
 			s.lanes.mu.Unlock()
 			w := &wide{Handle: h, s: s, name: name, head: file[:headSize], size: int64(len(file)), to: int64(len(file)) - 5}
 			dst := &sliceFile{b: make([]byte, len(file))}
-			m := &meter{grab: &Grab{}}
+			m := &meter{}
 			const from = 77
 			c := newCopying(w, dst, 3, from, w.to)
 			w.copy(t.Context(), c, m)

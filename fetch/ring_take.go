@@ -258,7 +258,7 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, sin
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &meter{grab: &Grab{}, pace: &f.ring.pace})
+	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &meter{pace: &f.ring.pace})
 	h.unpacked = size
 	if err != nil && isGzipFault(err) && (h.grown() || f.ring.hostTime(g.clock()).Sub(h.mtime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
 		return errNotYet // it is being written

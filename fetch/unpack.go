@@ -57,7 +57,7 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return err
 	}
 	if from, to := e.withPreamble(carry); from < to {
-		if err := g.fill(ctx, plain, f, h, from, to, &meter{grab: &Grab{}}); err != nil {
+		if err := g.fill(ctx, plain, f, h, from, to, &meter{}); err != nil {
 			return err
 		}
 		f.seen(h)
