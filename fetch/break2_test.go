@@ -185,8 +185,8 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	k := &Keeper{Pool: pool, Key: e.Addr(), Hosts: []Host{{Name: "expc01", Dir: w.dir, Families: []string{"messages"}}},
-		Log: slog.New(slog.DiscardHandler), Foreseen: func(string, map[string]Foresight) {}}
+	looks := Looks{Hosts: []Host{{Name: "expc01", Dir: w.dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
+	k := &Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -35,10 +35,11 @@ type Keeper struct {
 	Key      string // of the session, as in Pool.Get
 	Commands Commands
 	Dial     func(context.Context) (*sshdial.Client, error)
-	Hosts    []Host // whose logs are read over it; the first one's name is logged
+	Name     string // of the host, for the log
 	Log      *slog.Logger
-	Foreseen func(host string, families map[string]Foresight) // told twice an hour how far back the logs go; may be nil
-	State    func(KeeperState)                                // told of each change, and of the clock; must be quick; may be nil
+	Names    func(ctx context.Context, conn Conn) // called once a minute: asks which files there are, for the next one to know; may be nil
+	Depths   func(ctx context.Context, conn Conn) // called twice an hour: looks at how far back the logs go; may be nil
+	State    func(KeeperState)                    // told of each change, and of the clock; must be quick; may be nil
 	// Mended is given what keeps the session down, and returns what tells, without sending
 	// anything, that a person has mended it; nil: nothing can. It may be nil itself.
 	Mended func(ctx context.Context, err error) func() bool
@@ -63,7 +64,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			default:
 			}
 			if down {
-				k.Log.Info("warm session is back", "host", k.Hosts[0].Name)
+				k.Log.Info("warm session is back", "host", k.Name)
 			}
 			down, final = false, false
 			k.tend(ctx, conn.(*shared))
@@ -76,7 +77,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		// an outage that the first redial ends is none
 		if err != nil && (!down || permanent(err) && !final) {
-			k.Log.Warn("warm session is down", "host", k.Hosts[0].Name, "err", err)
+			k.Log.Warn("warm session is down", "host", k.Name, "err", err)
 			down, final = true, permanent(err)
 		}
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
@@ -154,13 +155,15 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer tick.Stop()
 	k.stands(conn)
 	for n := 0; ; n++ {
-		k.names(ctx, conn)
+		if k.Names != nil {
+			k.Names(ctx, conn)
+		}
 		if n%clockEvery == 0 {
 			conn.measure(ctx)
 			k.stands(conn)
 		}
-		if n%depthEvery == 0 && k.Foreseen != nil {
-			k.depths(ctx, conn)
+		if n%depthEvery == 0 && k.Depths != nil {
+			k.Depths(ctx, conn)
 		}
 		select {
 		case <-tick.C:
@@ -170,28 +173,6 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 			return
 		case <-ctx.Done():
 			return
-		}
-	}
-}
-
-// depths looks at how far back the logs go. A host that cannot tell is looked at
-// again the next time.
-func (k *Keeper) depths(ctx context.Context, conn *shared) {
-	for _, h := range k.Hosts {
-		g := &Grab{Host: h, state: &state{}, conn: conn}
-		if all, err := g.foresights(ctx); err == nil {
-			k.Foreseen(h.Name, all)
-		}
-	}
-}
-
-// names asks which files there are. Errors are for those to tell who need an
-// answer; a lost connection shows.
-func (k *Keeper) names(ctx context.Context, conn *shared) {
-	for _, h := range k.Hosts {
-		g := &Grab{Host: h, state: &state{}, conn: conn}
-		if entries, err := g.list(ctx); err == nil {
-			conn.remember(h, entries)
 		}
 	}
 }

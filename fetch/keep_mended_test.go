@@ -28,7 +28,7 @@ func TestKeeperMended(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var tried []time.Time
-				k := &Keeper{Pool: &Pool{}, Hosts: []Host{{Name: "h"}}, Log: slog.New(slog.DiscardHandler)}
+				k := &Keeper{Pool: &Pool{}, Name: "h", Log: slog.New(slog.DiscardHandler)}
 				k.wait = func(d time.Duration) time.Duration { return d }
 				k.Dial = func(context.Context) (*sshdial.Client, error) {
 					if tried = append(tried, time.Now()); len(tried) == 2 {

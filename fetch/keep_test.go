@@ -73,7 +73,8 @@ func newWarmHost(t *testing.T) *warmHost {
 
 // keep runs a keeper until stop is called, or the test ends.
 func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
-	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Hosts: []Host{w.host}, Foreseen: w.foreseen, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
+	looks := Looks{Hosts: []Host{w.host}, Foreseen: w.foreseen}
+	k := &Keeper{Pool: w.pool, Key: "k", Commands: Commands{Allowed: true}, Name: w.host.Name, Names: looks.Names, Depths: looks.Depths, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)), wait: wait,
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	w.slot = w.pool.enter("k")
 	w.pool.leave("k", w.slot, nil, false)
@@ -283,7 +284,7 @@ func TestKeeperWaits(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var log bytes.Buffer
 				var got []time.Duration
-				k := &Keeper{Pool: &Pool{}, Hosts: []Host{{Name: "h"}}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+				k := &Keeper{Pool: &Pool{}, Name: "h", Log: slog.New(slog.NewTextHandler(&log, nil)),
 					Dial: func(context.Context) (*sshdial.Client, error) { return nil, c.err }}
 				k.wait = func(d time.Duration) time.Duration {
 					if got = append(got, d/time.Second); len(got) == len(c.want) {

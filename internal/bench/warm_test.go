@@ -63,13 +63,15 @@ func (r *rig) warm(logs string) *warmHost {
 		return pool.Get(ctx, "h0", fetch.Commands{Allowed: true}, dial)
 	}
 	ready := make(chan struct{}, 1)
-	keeper := &fetch.Keeper{Pool: pool, Key: "h0", Commands: fetch.Commands{Allowed: true}, Dial: dial, Hosts: []fetch.Host{w.host}, Log: slog.New(slog.DiscardHandler),
+	looks := fetch.Looks{Hosts: []fetch.Host{w.host},
 		Foreseen: func(string, map[string]fetch.Foresight) { // it comes after the first look at the names
 			select {
 			case ready <- struct{}{}:
 			default:
 			}
 		}}
+	keeper := &fetch.Keeper{Pool: pool, Key: "h0", Commands: fetch.Commands{Allowed: true}, Dial: dial, Name: "h0", Log: slog.New(slog.DiscardHandler),
+		Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(r.tb.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); keeper.Run(ctx) }()

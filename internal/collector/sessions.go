@@ -51,12 +51,14 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
+		looks := fetch.Looks{Foreseen: w.depths}
+		for _, s := range list {
+			looks.Hosts = append(looks.Hosts, s.Host)
+		}
+		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.state(key),
+			Names: looks.Names, Depths: looks.Depths,
 			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
 			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
-		for _, s := range list {
-			keeper.Hosts = append(keeper.Hosts, s.Host)
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k
