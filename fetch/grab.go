@@ -26,6 +26,13 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
+// Progress tells how far a grab is.
+type Progress struct {
+	Host  string
+	Total int64 // bytes that this pass is about to take; of gzip files their compressed size
+	Done  int64
+}
+
 // unknownClock is by how much a window is widened on either side for a host
 // whose clock could not be measured.
 const unknownClock = 60 * time.Second
@@ -178,6 +185,19 @@ func (g *Grab) connect(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// A transporter is a Conn that knows how files are read: evidence.Transport…, and
+// what there is to say of it.
+type transporter interface {
+	Transport() string
+	Notes() []string
+}
+
+// A router is a Conn that knows how its host was reached: the fields Via and
+// Legacy of evidence.Host.
+type router interface {
+	Route() (via, legacy []string)
 }
 
 // measured is the outcome of asking a host for its time.

@@ -15,12 +15,9 @@ import (
 )
 
 const (
-	headSize  = 4 << 10 // bytes by which a file is known again
-	tinyHead  = 64      // fewer bytes do not tell files apart
 	oldEnough = 10 * time.Minute
 	relist    = 5  // listings before a folder that never rests is reported
 	openAtOne = 16 // files opened at once
-	maxOpen   = 4096
 	restless  = 5 * time.Second
 )
 

@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"io"
-	"sync"
 	"time"
 )
 
@@ -22,19 +21,6 @@ type Conn interface {
 	HostKey() string
 	// Close gives the connection back. broken says that it is of no more use.
 	Close(broken bool)
-}
-
-// A transporter is a Conn that knows how files are read: evidence.Transport…, and
-// what there is to say of it.
-type transporter interface {
-	Transport() string
-	Notes() []string
-}
-
-// A router is a Conn that knows how its host was reached: the fields Via and
-// Legacy of evidence.Host.
-type router interface {
-	Route() (via, legacy []string)
 }
 
 // An Entry is one name in a folder.
@@ -62,21 +48,6 @@ type Host struct {
 	Dial                func(context.Context) (Conn, error)
 }
 
-// Progress tells how far a grab is.
-type Progress struct {
-	Host  string
-	Total int64 // bytes that this pass is about to take; of gzip files their compressed size
-	Done  int64
-}
-
-// file is what slices are written to: a seam for the tests.
-type file interface {
-	io.WriterAt
-	io.Closer
-	Sync() error
-	Truncate(int64) error
-}
-
 // A Fault is an error with a reason of package evidence.
 type Fault struct {
 	Why  string // evidence.Reason…
@@ -93,20 +64,3 @@ func (f *Fault) Permanent() bool { return f.Stop }
 
 // Reason is the evidence.Reason… for what the error made missing.
 func (f *Fault) Reason() string { return f.Why }
-
-// meter counts what was read, and bounds how fast. It is safe for concurrent use.
-type meter struct {
-	tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
-	pace *pacer
-	mu   sync.Mutex
-	done int64
-}
-
-func (m *meter) add(n int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.done += n
-	if m.tell != nil {
-		m.tell(m.done)
-	}
-}

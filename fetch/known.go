@@ -19,19 +19,6 @@ type rememberer interface {
 	recall(h Host) []Entry
 }
 
-func (s *shared) remember(h Host, entries []Entry) {
-	if s.memory != nil {
-		s.memory.remember(h, entries)
-	}
-}
-
-func (s *shared) recall(h Host) []Entry {
-	if s.memory == nil {
-		return nil
-	}
-	return s.memory.recall(h)
-}
-
 // listAndOpen lists the folder. When nothing is held yet the files whose names are
 // known are opened beside that, and come with it, once each or more: a name
 // may have become another file's meanwhile, so the heads decide what they are. It

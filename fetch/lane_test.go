@@ -204,7 +204,7 @@ func TestRogueLanes(t *testing.T) {
 			s.lanes.idle = time.NewTimer(time.Hour)
 			s.lanes.free <- l
 			s.lanes.mu.Unlock()
-			w := &wide{Handle: h, s: s, name: name, head: file[:headSize], size: int64(len(file)), to: int64(len(file)) - 5}
+			w := &wide{Handle: h, s: s, known: known{name: name, head: file[:headSize], size: int64(len(file))}, to: int64(len(file)) - 5}
 			dst := &sliceFile{b: make([]byte, len(file))}
 			m := &meter{}
 			const from = 77

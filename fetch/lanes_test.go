@@ -59,7 +59,7 @@ func TestLanesOnOpenSSH(t *testing.T) {
 			for _, l := range lanes {
 				s.giveLane(l)
 			}
-			w := &wide{Handle: h, s: s, name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want)), to: int64(len(want))}
+			w := &wide{Handle: h, s: s, known: known{name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want))}, to: int64(len(want))}
 			dst := &sliceFile{b: make([]byte, len(want))}
 			n, err := newCopying(w, dst, 0, 0, w.to).copy(t.Context(), w, &meter{})
 			if err != nil || n < w.to || !bytes.Equal(dst.b, want) {

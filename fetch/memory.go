@@ -64,3 +64,16 @@ func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, 
 	}
 	return m.offset, m.doubt + age*clockDrift/1e6, true
 }
+
+func (s *shared) remember(h Host, entries []Entry) {
+	if s.memory != nil {
+		s.memory.remember(h, entries)
+	}
+}
+
+func (s *shared) recall(h Host) []Entry {
+	if s.memory == nil {
+		return nil
+	}
+	return s.memory.recall(h)
+}

@@ -2,9 +2,6 @@ package fetch
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -174,27 +171,3 @@ func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool
 		}
 	}
 }
-
-// readFull fills b from off, for a server may answer with less than it was asked
-// for; a file that ends before is an error, never silence.
-func readFull(r io.ReaderAt, b []byte, off int64) error {
-	for got := 0; got < len(b); {
-		n, err := r.ReadAt(b[got:], off+int64(got))
-		got += n
-		if got == len(b) {
-			return nil
-		}
-		eof := err == nil || errors.Is(err, io.EOF)
-		if n > 0 && eof {
-			continue
-		}
-		if eof {
-			err = errShort
-		}
-		return fmt.Errorf("read %d bytes at %d: got %d: %w", len(b), off, got, err)
-	}
-	return nil
-}
-
-// errShort says that a file ended before the size that it was known to have.
-var errShort = errors.New("the file is shorter than it was")

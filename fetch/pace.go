@@ -45,32 +45,21 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 	}
 }
 
-// careful is the pace of a pass. What the first pass over a connection takes may be
-// gone soon: it has none. Later ones take what has come to files that are held,
-// four times as fast as it came if that is more than the careful rate.
-func (g *Grab) careful(plans []*plan, listed time.Time) *pacer {
-	if g.took.IsZero() {
-		return nil
-	}
-	var n int64
-	for _, p := range plans {
-		for _, h := range p.parts {
-			n += g.state.family(p.family).missingOf(h)
-		}
-	}
-	since := max(listed.Sub(g.took).Seconds(), 1)
-	return &pacer{rate: max(carefulRate, int64(4*float64(n)/since))}
+// meter counts what was read, and bounds how fast. It is safe for concurrent use.
+type meter struct {
+	tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
+	pace *pacer
+	mu   sync.Mutex
+	done int64
 }
 
-// missingOf is how many bytes of what is wanted of a file are not on disk.
-func (f *family) missingOf(h *held) (n int64) {
-	if h.found == nil {
-		return h.size
+func (m *meter) add(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += n
+	if m.tell != nil {
+		m.tell(m.done)
 	}
-	for _, l := range f.lacking(h, h.found.from, h.found.to) {
-		n += l.to - l.from
-	}
-	return n
 }
 
 // wait returns when a pass may read n bytes more.

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -121,6 +123,34 @@ func (p *plan) bytes() int64 {
 	return n
 }
 
+// careful is the pace of a pass. What the first pass over a connection takes may be
+// gone soon: it has none. Later ones take what has come to files that are held,
+// four times as fast as it came if that is more than the careful rate.
+func (g *Grab) careful(plans []*plan, listed time.Time) *pacer {
+	if g.took.IsZero() {
+		return nil
+	}
+	var n int64
+	for _, p := range plans {
+		for _, h := range p.parts {
+			n += g.state.family(p.family).missingOf(h)
+		}
+	}
+	since := max(listed.Sub(g.took).Seconds(), 1)
+	return &pacer{rate: max(carefulRate, int64(4*float64(n)/since))}
+}
+
+// missingOf is how many bytes of what is wanted of a file are not on disk.
+func (f *family) missingOf(h *held) (n int64) {
+	if h.found == nil {
+		return h.size
+	}
+	for _, l := range f.lacking(h, h.found.from, h.found.to) {
+		n += l.to - l.from
+	}
+	return n
+}
+
 // copyPlan copies what of the plan is not on disk, the oldest first, and writes
 // down which time is covered now.
 func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, listed time.Time, m *meter) (again bool, err error) {
@@ -192,7 +222,7 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return false, nil
 	}
 	f.doubt()
-	err = g.fill(ctx, g.wideOf(h, from, to), f, h, from, to, m)
+	err = g.fill(ctx, g.source(h, from, to), f, h, from, to, m)
 	if err == nil && h.found.to == h.found.size {
 		err = g.wholeRecord(ctx, h, f, to, m)
 	}
@@ -218,6 +248,11 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 	f.seen(h)
 	f.asHost(h)
 	return false, g.saveSometimes(f)
+}
+
+// source is what [from, to) of a held file is copied from.
+func (g *Grab) source(h *held, from, to int64) io.ReaderAt {
+	return wideOf(h.file, known{name: path.Join(g.Host.Dir, h.name), head: h.head, at: h.at, size: h.size}, from, to)
 }
 
 // withPreamble is the range to copy. The bytes before a file's first record end

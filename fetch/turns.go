@@ -38,30 +38,3 @@ func (g *Grab) within(f func()) {
 	}
 	f()
 }
-
-// eachOf runs f(0) … f(n-1), at most so many at a time, begun in order, and waits.
-// A panic in one of them is one of the caller's.
-func eachOf(n, most int, f func(int)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, most)
-	var mu sync.Mutex
-	var caught any
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			defer func() {
-				if v := recover(); v != nil {
-					mu.Lock()
-					caught = v
-					mu.Unlock()
-				}
-			}()
-			f(i)
-		})
-	}
-	wg.Wait()
-	if caught != nil {
-		panic(caught)
-	}
-}

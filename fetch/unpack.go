@@ -15,6 +15,9 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
+// maxGunzip bounds what one compressed file may become on this disk.
+const maxGunzip = 8 << 30
+
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
 // takes the window from there. A file that ends early, for it is still being
 // written or damaged, gives what can be unpacked.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path"
 	"time"
 )
 
@@ -12,26 +11,32 @@ import (
 // Itself it reads by the handle, which always works.
 type wide struct {
 	Handle
+	known
 	s    *Session
-	name string
-	head []byte
-	at   int64 // where head stands
-	size int64
 	to   int64  // end of what is wanted
 	tail []byte // the bytes before to
 }
 
-// wideOf is the source to copy [from, to) of a held file from.
-func (g *Grab) wideOf(h *held, from, to int64) io.ReaderAt {
-	file := h.file
+// known is what is known of an open file: by it the file is known again under its name.
+type known struct {
+	name string // with its folder
+	head []byte // its first bytes
+	at   int64  // where head stands
+	size int64
+}
+
+// wideOf is the source to copy [from, to) of an open file from: much of it is read over
+// several channels.
+func wideOf(file Handle, k known, from, to int64) io.ReaderAt {
+	inner := file
 	if f, ok := file.(*sharedFile); ok {
-		file = f.Handle
+		inner = f.Handle
 	}
-	f, ok := file.(*sftpHandle)
-	if !ok || h.gzip || to-from < laneFrom || len(h.head) < tinyHead {
-		return h.file
+	f, ok := inner.(*sftpHandle)
+	if !ok || to-from < laneFrom || len(k.head) < tinyHead {
+		return file
 	}
-	return &wide{Handle: h.file, s: f.s, name: path.Join(g.Host.Dir, h.name), head: h.head, at: h.at, size: h.size, to: to}
+	return &wide{Handle: file, known: k, s: f.s, to: to}
 }
 
 // copy lets lanes copy what c hands out. What lanes fail at is handed out again, so
