@@ -23,7 +23,7 @@ func TestBreakRingSlowLine(t *testing.T) {
 	w.put("network_log.1", w.text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
 	w.put("network_log", w.text(300*sec, 0), 0)
 	c.onRead = func() { later.Add(int64(10 * time.Minute)) }
-	r.pace.rate = 1 << 40
+	r.pace.Rate = 1 << 40
 	step(t, r)
 }
 

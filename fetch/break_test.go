@@ -477,7 +477,7 @@ func TestBreakTinyFileRotates(t *testing.T) {
 	tiny := w.now.Add(-30*time.Second).Format("2006-01-02T15:04:05+00:00") + ` h a: n="<` + strconv.Itoa(w.n) + ">\"\n"
 	w.at[w.n] = w.now.Add(-30 * time.Second)
 	w.n++
-	if len(tiny) >= tinyHead {
+	if len(tiny) >= TinyHead {
 		t.Fatal(len(tiny))
 	}
 	w.put("network_log", tiny, 30*time.Second)

@@ -56,7 +56,7 @@ func (g *Grab) dropStale() error {
 		var kept []*held
 		for _, h := range hs {
 			// a file that was too short to be known may turn out to be another
-			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= tinyHead && sameFile(o, h) && !longer(h, o) })
+			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= TinyHead && sameFile(o, h) && !longer(h, o) })
 			if !h.stale && !double {
 				kept = append(kept, h)
 				continue

@@ -22,7 +22,7 @@ import (
 const (
 	commandsAtOnce = 4       // OpenSSH allows 10 channels on a connection
 	commandBytes   = 4 << 20 // of one read: four hosts with four reads each stay at 64 MiB
-	openHead       = 4 * headSize
+	openHead       = 4 * HeadSize
 	maxStderr      = 4 << 10
 )
 
@@ -259,7 +259,7 @@ func (e *commandError) Unwrap() error { return e.is }
 type goneError string
 
 func (e goneError) Error() string        { return string(e) }
-func (e goneError) Is(target error) bool { return target == errShort }
+func (e goneError) Is(target error) bool { return target == ErrShort }
 
 // list lists a folder. Names that begin with a dot are left out.
 func (c *commands) list(ctx context.Context, dir string) (entries []Entry, err error) {

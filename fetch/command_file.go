@@ -71,7 +71,7 @@ func (f *commandFile) see(got reading) {
 
 // learn keeps the longest head that was seen.
 func (f *commandFile) learn(head []byte) {
-	if n := min(len(head), headSize); n > len(f.head) {
+	if n := min(len(head), HeadSize); n > len(f.head) {
 		f.head = bytes.Clone(head[:n])
 	}
 }
@@ -97,7 +97,7 @@ func (f *commandFile) same(got reading) error {
 
 // part reads into b, which is not empty.
 func (f *commandFile) part(b []byte, off int64) (int, error) {
-	got, err := f.c.read(hostcmd.Read{File: f.where(), Head: headSize, From: off}, b)
+	got, err := f.c.read(hostcmd.Read{File: f.where(), Head: HeadSize, From: off}, b)
 	if err != nil {
 		return 0, err
 	}
@@ -171,8 +171,8 @@ func (f *commandFile) Close() error { return nil }
 // unit is how many bytes are best read at once: a command costs two round trips.
 func (f *commandFile) unit() int64 { return commandBytes }
 
-// unitOf is how many bytes of r are best read at once, usual if it does not say.
-func unitOf(r io.ReaderAt, usual int64) int64 {
+// Unit is how many bytes of r are best read at once, usual if it does not say.
+func Unit(r io.ReaderAt, usual int64) int64 {
 	if u, ok := r.(interface{ unit() int64 }); ok && u.unit() > 0 {
 		return u.unit()
 	}

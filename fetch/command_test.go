@@ -157,10 +157,10 @@ func TestCommandsSilence(t *testing.T) {
 	s := byCommands(t, realsrv.SSHDOptions{}, false)
 	s.commands.quiet = 300 * time.Millisecond
 	err := s.commands.run("sleep 600", func(r io.Reader) error { _, err := io.ReadAll(r); return err })
-	if err == nil || !strings.Contains(err.Error(), "no answer for") || s.Lost() == nil || isAnswer(err) {
+	if err == nil || !strings.Contains(err.Error(), "no answer for") || s.Lost() == nil || IsAnswer(err) {
 		t.Errorf("%v, lost %v", err, s.Lost())
 	}
-	if _, err := s.Open(t.Context(), "/x"); err == nil || isAnswer(err) {
+	if _, err := s.Open(t.Context(), "/x"); err == nil || IsAnswer(err) {
 		t.Errorf("on a lost connection: %v", err)
 	}
 }
@@ -196,7 +196,7 @@ func TestCommandsLarge(t *testing.T) {
 		}
 		defer out.Close()
 		begin := time.Now()
-		n, err := newCopying(h, out, 0, 5, int64(len(want))).copy(t.Context(), h, &meter{})
+		n, err := NewTransfer(h, out, 0, 5, int64(len(want))).Run(t.Context(), h, &Meter{})
 		t.Logf("gzip=%v: %v", zip, time.Since(begin))
 		got, err2 := os.ReadFile(out.Name())
 		if err != nil || err2 != nil || n != int64(len(want)-5) || !bytes.Equal(got, want[5:]) {
@@ -298,7 +298,7 @@ func TestCommandsHostileNames(t *testing.T) {
 		}
 		h, err := s.Open(t.Context(), dir+"/"+e.Name)
 		if !ok {
-			if err == nil || !isAnswer(err) {
+			if err == nil || !IsAnswer(err) {
 				t.Errorf("%q was opened: %v", e.Name, err)
 			}
 			continue
@@ -309,7 +309,7 @@ func TestCommandsHostileNames(t *testing.T) {
 		}
 		for range 2 { // out of the look at opening, then by a command of its own
 			b := make([]byte, len(text))
-			if err := readFull(h, b, 0); err != nil || string(b) != text {
+			if err := ReadFull(h, b, 0); err != nil || string(b) != text {
 				t.Errorf("%q: %q %v", e.Name, b, err)
 			}
 		}
@@ -327,7 +327,7 @@ func TestCommandsHostileNames(t *testing.T) {
 func TestCommandsErrors(t *testing.T) {
 	s := byCommands(t, realsrv.SSHDOptions{}, false)
 	dir := t.TempDir()
-	if _, err := s.List(t.Context(), dir+"/nowhere"); !errors.Is(err, fs.ErrNotExist) || !isAnswer(err) {
+	if _, err := s.List(t.Context(), dir+"/nowhere"); !errors.Is(err, fs.ErrNotExist) || !IsAnswer(err) {
 		t.Errorf("%v", err)
 	}
 	if _, err := s.Open(t.Context(), dir+"/nothing"); !errors.Is(err, fs.ErrNotExist) {
@@ -335,7 +335,7 @@ func TestCommandsErrors(t *testing.T) {
 	}
 	name := filepath.Join(dir, "network_log")
 	os.WriteFile(name, []byte("x"), 0o600)
-	if _, err := s.List(t.Context(), name); err == nil || !isAnswer(err) {
+	if _, err := s.List(t.Context(), name); err == nil || !IsAnswer(err) {
 		t.Errorf("%v", err)
 	}
 	if entries, err := s.List(t.Context(), t.TempDir()); err != nil || len(entries) != 0 {
@@ -363,7 +363,7 @@ func TestCommandFileFollows(t *testing.T) {
 	check := func(h Handle, i int) {
 		t.Helper()
 		b := make([]byte, 40000)
-		if err := readFull(h, b, 20000); err != nil || string(b) != text(i)[20000:60000] {
+		if err := ReadFull(h, b, 20000); err != nil || string(b) != text(i)[20000:60000] {
 			t.Errorf("file %d: %.20q %v", i, b, err)
 		}
 	}
@@ -382,15 +382,15 @@ func TestCommandFileFollows(t *testing.T) {
 	// unlinked, and the number perhaps given to another file
 	os.Remove(name(2))
 	os.WriteFile(name(2), []byte(text(9)), 0o600)
-	if _, err := h1.ReadAt(make([]byte, 10), 100); !errors.Is(err, errShort) {
+	if _, err := h1.ReadAt(make([]byte, 10), 100); !errors.Is(err, ErrShort) {
 		t.Errorf("a file that is gone: %v", err)
 	}
-	if _, _, err := h1.Stat(); !errors.Is(err, errShort) {
+	if _, _, err := h1.Stat(); !errors.Is(err, ErrShort) {
 		t.Errorf("a file that is gone: %v", err)
 	}
 	// truncated, and longer again than before
 	os.WriteFile(name(3), []byte(text(8)+text(8)), 0o600)
-	if _, err := h2.ReadAt(make([]byte, 10), 20000); !errors.Is(err, errShort) {
+	if _, err := h2.ReadAt(make([]byte, 10), 20000); !errors.Is(err, ErrShort) {
 		t.Errorf("a file that was written anew: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ const saveEvery = 16 << 20
 
 // fill copies what of [from, to) of a held file is not on disk, and makes it
 // durable. src is the file's uncompressed contents.
-func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *meter) error {
+func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *Meter) error {
 	for _, l := range f.lacking(h, from, to) {
 		pc := l.piece
 		if pc == nil {
@@ -45,7 +45,7 @@ func (g *Grab) saveSometimes(f *family) error {
 }
 
 // extend appends what lies between a piece's end and to.
-func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *meter) error {
+func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *Meter) error {
 	dst, err := g.open(pc.File, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
@@ -57,12 +57,12 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, 
 	}
 	var n int64
 	off := pc.Length
-	c := newCopying(src, dst, off, pc.Offset+off, to)
+	c := NewTransfer(src, dst, off, pc.Offset+off, to)
 	if f.sure != nil {
-		c.settle = func(n int64, synced bool) { g.settle(f, h, pc, off+n, synced) }
+		c.Settle = func(n int64, synced bool) { g.settle(f, h, pc, off+n, synced) }
 	}
 	g.waiting(func() {
-		n, err = c.copy(ctx, src, m)
+		n, err = c.Run(ctx, src, m)
 		if syncErr := dst.Sync(); err == nil {
 			err = syncErr
 		}
@@ -75,7 +75,7 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, 
 		pc.Cut = 0
 		return nil
 	}
-	if !errors.Is(err, errShort) {
+	if !errors.Is(err, ErrShort) {
 		pc.Length += n
 		_, whole := g.lastRecord(pc)
 		pc.Cut = pc.Length - whole

@@ -74,9 +74,9 @@ func TestDoubt(t *testing.T) {
 							t.Error(err)
 						}
 					}
-				case truncated && off == 0 && n == headSize && how == "cut":
+				case truncated && off == 0 && n == HeadSize && how == "cut":
 					conn.broken.Store(true)
-				case truncated && off == 0 && n == headSize && len(left) < 2:
+				case truncated && off == 0 && n == HeadSize && len(left) < 2:
 					store := t.TempDir()
 					if err := os.CopyFS(store, os.DirFS(g.Dir)); err != nil {
 						t.Error(err)
@@ -125,7 +125,7 @@ func TestDoubtIsSettled(t *testing.T) {
 		case !copying.Load():
 		case n == chunk && off < saveEvery:
 			began.Store(true)
-		case began.Load() && off == 0 && n == headSize && seen.CompareAndSwap(false, true):
+		case began.Load() && off == 0 && n == HeadSize && seen.CompareAndSwap(false, true):
 			close(looked)
 		case n == chunk && off > saveEvery+2<<20:
 			select {
@@ -204,16 +204,16 @@ func TestSettledIsWritten(t *testing.T) {
 	if g.settle(f, h, pc, int64(len(text)), true); written() != half {
 		t.Errorf("after the file was truncated %d bytes are", written())
 	}
-	c := newCopying(zeros{}, discard{}, 0, 0, flushEvery+8<<20)
+	c := NewTransfer(zeros{}, discard{}, 0, 0, flushEvery+8<<20)
 	synced := make(chan struct{})
 	var once sync.Once
-	c.settle = func(n int64, is bool) {
+	c.Settle = func(n int64, is bool) {
 		if is && n >= flushEvery {
 			once.Do(func() { close(synced) })
 		}
 	}
 	src := zeros{stop: synced}
-	if _, err := c.copy(t.Context(), src, &meter{}); err != nil {
+	if _, err := c.Run(t.Context(), src, &Meter{}); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -225,9 +225,9 @@ func TestSettledIsWritten(t *testing.T) {
 
 // What a lane that failed alone has given is copied again, and not sure until then.
 func TestSettledIsTakenBack(t *testing.T) {
-	c := newCopying(zeros{}, discard{}, 0, 0, 10*flushEvery)
+	c := NewTransfer(zeros{}, discard{}, 0, 0, 10*flushEvery)
 	told := make(chan int64, 1)
-	c.settle = func(n int64, synced bool) {
+	c.Settle = func(n int64, synced bool) {
 		if synced {
 			told <- n
 		}

@@ -122,7 +122,7 @@ func (g *Grab) firstIn(ctx context.Context, e Entry) (time.Time, error) {
 			}
 		}
 	}
-	if isAnswer(err) || errors.Is(err, errShort) {
+	if IsAnswer(err) || errors.Is(err, ErrShort) {
 		err = nil
 	}
 	return time.Time{}, err

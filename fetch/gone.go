@@ -47,7 +47,7 @@ func (g *Grab) lostSince(f *family, t *held) time.Time {
 	if p, ok := firstHead(t.head, 0, false, g.ref(t.mtime)); ok {
 		return p.t
 	}
-	if !t.gzip && len(t.head) < tinyHead && t.size < tinyHead { // it had only been begun
+	if !t.gzip && len(t.head) < TinyHead && t.size < TinyHead { // it had only been begun
 		return t.mtime.Add(-time.Second)
 	}
 	return time.Time{}

@@ -84,7 +84,7 @@ type Grab struct {
 func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (evidence.Host, error) {
 	err := g.load()
 	if err == nil {
-		if err = g.pass(ctx, asked, onHeld); errors.Is(err, errSilent) { // another session is ready
+		if err = g.pass(ctx, asked, onHeld); errors.Is(err, ErrSilent) { // another session is ready
 			g.drop(true)
 			err = g.pass(ctx, asked, onHeld)
 		}
@@ -243,11 +243,11 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 		again = again || p.again
 		total += p.bytes()
 	}
-	meter := &meter{pace: g.careful(plans, listed)}
+	meter := &Meter{Pace: g.careful(plans, listed)}
 	if g.Progress != nil {
-		meter.tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
+		meter.Tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
 	}
-	meter.add(0)
+	meter.Add(0)
 	err = g.sideBySide(func(i int, _ string) error {
 		more, err := g.copyPlan(ctx, plans[i], asked, listed, meter)
 		again = again || more

@@ -18,7 +18,7 @@ func gzipHead(b []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	head := make([]byte, headSize)
+	head := make([]byte, HeadSize)
 	n, _ := io.ReadFull(z, head)
 	return head[:n]
 }

@@ -152,8 +152,8 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 		if g.skip != nil && g.skip(entries, e) {
 			continue
 		}
-		if todo = append(todo, e); len(todo) == maxOpen {
-			g.note("the folder has over %d files of the logs; the oldest were left out", maxOpen)
+		if todo = append(todo, e); len(todo) == MaxFiles {
+			g.note("the folder has over %d files of the logs; the oldest were left out", MaxFiles)
 			return todo
 		}
 	}
@@ -201,7 +201,7 @@ func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
 			continue
 		case errors.Is(errs[i], fs.ErrNotExist):
 			g.missed = append(g.missed, missed{entries[i], evidence.ReasonVanished})
-		case isAnswer(errs[i]):
+		case IsAnswer(errs[i]):
 			g.missed = append(g.missed, missed{entries[i], evidence.ReasonRead})
 			g.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
 		default:
@@ -226,7 +226,7 @@ type missed struct {
 }
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
-func each(n int, f func(int)) { eachOf(n, openAtOne, f) }
+func each(n int, f func(int)) { Each(n, openAtOne, f) }
 
 // look reads size, mtime and head of a file just opened. hint is how long it was
 // when it was listed, zero if that is not known.
@@ -244,15 +244,15 @@ func (h *held) look(hint int64) error {
 	}
 	if h.at = 0; len(raw) > 0 && raw[0] == 0 {
 		var err error
-		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, errShort) {
+		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, ErrShort) {
 			return err
 		}
-		raw = make([]byte, max(min(h.size-h.at, 4*headSize), 0))
-		if err := readFull(h.file, raw, h.at); err != nil && !errors.Is(err, errShort) {
+		raw = make([]byte, max(min(h.size-h.at, 4*HeadSize), 0))
+		if err := ReadFull(h.file, raw, h.at); err != nil && !errors.Is(err, ErrShort) {
 			return err
 		}
 	}
-	h.head = bytes.Clone(raw[:min(len(raw), headSize)])
+	h.head = bytes.Clone(raw[:min(len(raw), HeadSize)])
 	return nil
 }
 

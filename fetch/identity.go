@@ -11,14 +11,14 @@ import (
 // Heads of a few bytes tell little: such a file is the one of the same name, if a
 // second look still shows no more, or the one that is the same altogether.
 func sameFile(o, h *held) bool {
-	if len(o.head) < tinyHead && o.refresh() != nil {
+	if len(o.head) < TinyHead && o.refresh() != nil {
 		return false
 	}
 	n := min(len(o.head), len(h.head))
 	if o.at != h.at || !bytes.Equal(o.head[:n], h.head[:n]) {
 		return false
 	}
-	if n >= tinyHead {
+	if n >= TinyHead {
 		return true
 	}
 	whole := n > 0 && o.size == h.size && o.mtime.Equal(h.mtime) && len(o.head) == len(h.head)
@@ -42,7 +42,7 @@ func longer(b, a *held) bool {
 // to it any more.
 func (h *held) refresh() error {
 	err := h.lookAgain()
-	if errors.Is(err, errShort) {
+	if errors.Is(err, ErrShort) {
 		h.stale = true
 		return nil
 	}
@@ -60,14 +60,14 @@ func (h *held) lookAgain() error {
 		return err
 	}
 	if size < h.size {
-		return errShort
+		return ErrShort
 	}
 	h.looked = time.Now()
 	if headErr != nil || !same {
 		h.stale = !same
 		return headErr
 	}
-	if len(h.head) < headSize && size > h.size {
+	if len(h.head) < HeadSize && size > h.size {
 		h.size = size
 		return h.look(0)
 	}
@@ -81,8 +81,8 @@ func (h *held) sameHead() (bool, error) {
 		return true, nil
 	}
 	b := make([]byte, len(h.head))
-	err := readFull(h.file, b, h.at)
-	if errors.Is(err, errShort) {
+	err := ReadFull(h.file, b, h.at)
+	if errors.Is(err, ErrShort) {
 		return false, nil
 	}
 	if err != nil { // a read that was given up may still write into b

@@ -81,7 +81,7 @@ func Inspect(ctx context.Context, host Host) (d Depths, err error) {
 // ofTheHost tells a host's answer from a lost connection.
 func ofTheHost(err error) bool {
 	_, fault := errors.AsType[*Fault](err)
-	return fault || isAnswer(err)
+	return fault || IsAnswer(err)
 }
 
 func inspectError(ctx context.Context, err error) error {
@@ -104,7 +104,7 @@ func (g *Grab) depth(family string) (Depth, error) {
 	each(len(files), func(i int) { files[i].first, errs[i] = g.firstRecord(files[i]) })
 	for i, h := range files {
 		switch {
-		case errs[i] != nil && !isAnswer(errs[i]):
+		case errs[i] != nil && !IsAnswer(errs[i]):
 			return d, errs[i]
 		case errs[i] != nil:
 			g.note("%s could not be read: %v", evidence.Printable(h.name, 80), errs[i])
@@ -154,8 +154,8 @@ func (g *Grab) firstRecord(h *held) (time.Time, error) {
 		return p.t, nil
 	}
 	raw := make([]byte, min(h.size, inspectHead))
-	if err := readFull(h.file, raw, 0); err != nil {
-		if errors.Is(err, errShort) { // truncated meanwhile: its records are gone
+	if err := ReadFull(h.file, raw, 0); err != nil {
+		if errors.Is(err, ErrShort) { // truncated meanwhile: its records are gone
 			err = nil
 		}
 		return time.Time{}, err
@@ -193,8 +193,8 @@ func (g *Grab) surveyTail(d *Depths) error {
 		n := min(h.size, left)
 		left -= n
 		tail := make([]byte, n)
-		if err := readFull(h.file, tail, h.size-n); err != nil {
-			if errors.Is(err, errShort) || isAnswer(err) {
+		if err := ReadFull(h.file, tail, h.size-n); err != nil {
+			if errors.Is(err, ErrShort) || IsAnswer(err) {
 				continue
 			}
 			return err

@@ -98,7 +98,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	// heads of 16 KiB, two further heads, the tail: far less than the files
-	if got := c.bytes.Load(); got > inspectTail+2*inspectHead+6*4*headSize {
+	if got := c.bytes.Load(); got > inspectTail+2*inspectHead+6*4*HeadSize {
 		t.Errorf("%d bytes were read", got)
 	}
 }

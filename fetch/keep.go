@@ -76,9 +76,9 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		}
 		// an outage that the first redial ends is none
-		if err != nil && (!down || permanent(err) && !final) {
+		if err != nil && (!down || Permanent(err) && !final) {
 			k.Log.Warn("warm session is down", "host", k.Name, "err", err)
-			down, final = true, permanent(err)
+			down, final = true, Permanent(err)
 		}
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
 			step = keepFirst
@@ -94,7 +94,7 @@ func calm(err error) time.Duration {
 	if errors.Is(err, ErrNoSFTP) {
 		return keepNoSFTP
 	}
-	if permanent(err) {
+	if Permanent(err) {
 		return keepMost
 	}
 	if e, ok := errors.AsType[*sshdial.Error](err); ok && e.Stage == sshdial.StageLogin {
@@ -103,8 +103,8 @@ func calm(err error) time.Duration {
 	return 0
 }
 
-// permanent reports whether a person has to do something about an error.
-func permanent(err error) bool {
+// Permanent reports whether a person has to do something about an error.
+func Permanent(err error) bool {
 	p, ok := errors.AsType[interface {
 		error
 		Permanent() bool

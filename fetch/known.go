@@ -15,8 +15,8 @@ const knownAtOnce = 256
 
 // A rememberer is a Conn that knows from before which files there are.
 type rememberer interface {
-	remember(h Host, entries []Entry)
-	recall(h Host) []Entry
+	Remember(h Host, entries []Entry)
+	Recall(h Host) []Entry
 }
 
 // listAndOpen lists the folder. When nothing is held yet the files whose names are
@@ -43,7 +43,7 @@ func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []Ent
 		each(len(opened), func(i int) { opened[i].file.Close() })
 		return nil, nil, at, err
 	}
-	r.remember(g.Host, entries)
+	r.Remember(g.Host, entries)
 	return entries, opened, at, nil
 }
 
@@ -54,7 +54,7 @@ func (g *Grab) known(r rememberer, oldest time.Time) []Entry {
 			return nil
 		}
 	}
-	return g.unheld(r.recall(g.Host), oldest)
+	return g.unheld(r.Recall(g.Host), oldest)
 }
 
 // openKnown opens files by their names. Those that are not there, or cannot be
@@ -62,13 +62,13 @@ func (g *Grab) known(r rememberer, oldest time.Time) []Entry {
 func (g *Grab) openKnown(ctx context.Context, known []Entry) ([]*held, error) {
 	files := make([]*held, len(known))
 	errs := make([]error, len(known))
-	eachOf(len(known), knownAtOnce, func(i int) {
+	Each(len(known), knownAtOnce, func(i int) {
 		var f Handle
 		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, known[i].Name)); errs[i] == nil {
 			files[i] = &held{name: known[i].Name, file: f}
 		}
 	})
-	eachOf(len(known), knownAtOnce, func(i int) {
+	Each(len(known), knownAtOnce, func(i int) {
 		if files[i] != nil {
 			errs[i] = files[i].look(known[i].Size)
 		}
@@ -80,7 +80,7 @@ func (g *Grab) openKnown(ctx context.Context, known []Entry) ([]*held, error) {
 			opened = append(opened, h)
 			continue
 		}
-		if !isAnswer(errs[i]) && !errors.Is(errs[i], errShort) {
+		if !IsAnswer(errs[i]) && !errors.Is(errs[i], ErrShort) {
 			lost = errs[i]
 		}
 		if h != nil {
@@ -110,8 +110,8 @@ func (h *held) start(hint int64) ([]byte, error) {
 	var raw []byte
 	var readErr error
 	var wg sync.WaitGroup
-	if hint > 0 && unitOf(h.file, 0) == 0 { // where a read is a command it knows the size with the first bytes
-		b := make([]byte, min(hint, 4*headSize)) // no more: a read beyond the end costs another round trip
+	if hint > 0 && Unit(h.file, 0) == 0 { // where a read is a command it knows the size with the first bytes
+		b := make([]byte, min(hint, 4*HeadSize)) // no more: a read beyond the end costs another round trip
 		wg.Go(func() {
 			var n int
 			n, readErr = h.file.ReadAt(b, 0)
@@ -128,13 +128,13 @@ func (h *held) start(hint int64) ([]byte, error) {
 	if err = errors.Join(err, readErr); err != nil || h.size < 0 {
 		return nil, err
 	}
-	all := min(h.size, 4*headSize)
+	all := min(h.size, 4*HeadSize)
 	raw = raw[:min(int64(len(raw)), h.size)]
-	if n := int64(len(raw)); n == all || n >= headSize && !isGzip(raw) {
+	if n := int64(len(raw)); n == all || n >= HeadSize && !isGzip(raw) {
 		return raw, nil
 	}
 	raw = make([]byte, all)
-	if err := readFull(h.file, raw, 0); err != nil && !errors.Is(err, errShort) {
+	if err := ReadFull(h.file, raw, 0); err != nil && !errors.Is(err, ErrShort) {
 		return nil, err
 	}
 	return raw, nil

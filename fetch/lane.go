@@ -242,7 +242,7 @@ var errOther = errors.New("it is not the file that is held")
 // bytes are asked for with the packet's full size, which shows whether the server
 // gives as much as it says.
 func (l *lane) open(w *wide) error {
-	b := binary.BigEndian.AppendUint32(appendString(nil, w.name), 1) // to read
+	b := binary.BigEndian.AppendUint32(appendString(nil, w.Name), 1) // to read
 	c := &call{}
 	l.ask(c, fxpOpen, binary.BigEndian.AppendUint32(b, 0)) // no attributes
 	if err := l.await(c); err != nil {
@@ -254,14 +254,14 @@ func (l *lane) open(w *wide) error {
 	}
 	l.handle = strings.Clone(handle)
 	l.buf = make([]byte, max(maxReply, l.packet+4))
-	probe := &call{off: w.at, want: int(min(int64(l.packet), w.size-w.at))}
+	probe := &call{off: w.At, want: int(min(int64(l.packet), w.Size-w.At))}
 	tail := &call{off: w.to - int64(len(w.tail)), want: len(w.tail)}
 	return l.same(w, probe, tail)
 }
 
 // check looks at the file again, after it was copied, and closes it.
 func (l *lane) check(w *wide) error {
-	if err := l.same(w, &call{off: w.at, want: len(w.head)}, nil); err != nil {
+	if err := l.same(w, &call{off: w.At, want: len(w.Head)}, nil); err != nil {
 		return err
 	}
 	c := &call{}
@@ -289,11 +289,11 @@ func (l *lane) same(w *wide, probe, tail *call) error {
 		ok := c.kind == fxpData
 		switch {
 		case c == attrs:
-			ok = c.kind == fxpAttrs && sizeOf(c.data) >= w.size
+			ok = c.kind == fxpAttrs && sizeOf(c.data) >= w.Size
 		case c == tail:
 			ok = ok && bytes.Equal(c.data, w.tail)
 		default:
-			ok = ok && bytes.HasPrefix(c.data, w.head)
+			ok = ok && bytes.HasPrefix(c.data, w.Head)
 			if len(c.data) < c.want {
 				l.packet = min(l.packet, packet)
 			}

@@ -204,11 +204,11 @@ func TestRogueLanes(t *testing.T) {
 			s.lanes.idle = time.NewTimer(time.Hour)
 			s.lanes.free <- l
 			s.lanes.mu.Unlock()
-			w := &wide{Handle: h, s: s, known: known{name: name, head: file[:headSize], size: int64(len(file))}, to: int64(len(file)) - 5}
+			w := &wide{Handle: h, s: s, Known: Known{Name: name, Head: file[:HeadSize], Size: int64(len(file))}, to: int64(len(file)) - 5}
 			dst := &sliceFile{b: make([]byte, len(file))}
-			m := &meter{}
+			m := &Meter{}
 			const from = 77
-			c := newCopying(w, dst, 3, from, w.to)
+			c := NewTransfer(w, dst, 3, from, w.to)
 			w.copy(t.Context(), c, m)
 			if c.left() == g.honest() {
 				t.Errorf("honest: %v; something is left: %v", g.honest(), c.left())

@@ -160,7 +160,7 @@ func (s *Session) startLane(f func()) bool {
 
 // abandon takes what a lane was copying away from it, and what it has copied too
 // if that is in doubt. The lane writes nothing from then on.
-func (l *lane) abandon(c *copying, m *meter, doubt bool) {
+func (l *lane) abandon(c *Transfer, m *Meter, doubt bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dead = true
@@ -171,13 +171,13 @@ func (l *lane) abandon(c *copying, m *meter, doubt bool) {
 		return
 	}
 	for _, at := range l.copied {
-		m.add(-c.length(at))
+		m.Add(-c.length(at))
 		c.again(at)
 	}
 }
 
 // run copies what c hands out, and is over when nothing is left.
-func (l *lane) run(ctx context.Context, w *wide, c *copying, m *meter) error {
+func (l *lane) run(ctx context.Context, w *wide, c *Transfer, m *Meter) error {
 	if err := l.open(w); err != nil {
 		return err
 	}
@@ -197,14 +197,14 @@ func (l *lane) run(ctx context.Context, w *wide, c *copying, m *meter) error {
 }
 
 // fill asks for more until enough is under way.
-func (l *lane) fill(ctx context.Context, c *copying, m *meter) error {
+func (l *lane) fill(ctx context.Context, c *Transfer, m *Meter) error {
 	for l.asked < laneWindow {
 		at, ok, err := l.claim(ctx, c)
 		if err != nil || !ok {
 			return errors.Join(err, l.flush())
 		}
 		n := c.length(at)
-		if err := m.wait(ctx, n); err != nil {
+		if err := m.Wait(ctx, n); err != nil {
 			return err
 		}
 		for off := int64(0); off < n; off += int64(l.packet) {
@@ -214,7 +214,7 @@ func (l *lane) fill(ctx context.Context, c *copying, m *meter) error {
 	return l.flush()
 }
 
-func (l *lane) claim(ctx context.Context, c *copying) (at int64, ok bool, err error) {
+func (l *lane) claim(ctx context.Context, c *Transfer) (at int64, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
@@ -230,13 +230,13 @@ func (l *lane) claim(ctx context.Context, c *copying) (at int64, ok bool, err er
 
 // take writes one answer to disk. One that is short is asked for again; none is the
 // file's end, of which the handle itself shall tell.
-func (l *lane) take(c *copying, m *meter) error {
+func (l *lane) take(c *Transfer, m *Meter) error {
 	k, err := l.next()
 	if err != nil {
 		return err
 	}
 	if k.kind != fxpData || len(k.data) == 0 {
-		return errors.Join(errShort, refusal(k))
+		return errors.Join(ErrShort, refusal(k))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -255,7 +255,7 @@ func (l *lane) take(c *copying, m *meter) error {
 		delete(l.claimed, k.chunk)
 		l.copied = append(l.copied, k.chunk)
 		c.finish(k.chunk, nil)
-		m.add(c.length(k.chunk))
+		m.Add(c.length(k.chunk))
 	}
 	return nil
 }

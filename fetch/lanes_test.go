@@ -59,9 +59,9 @@ func TestLanesOnOpenSSH(t *testing.T) {
 			for _, l := range lanes {
 				s.giveLane(l)
 			}
-			w := &wide{Handle: h, s: s, known: known{name: filepath.Join(dir, "network_log"), head: want[:headSize], size: int64(len(want))}, to: int64(len(want))}
+			w := &wide{Handle: h, s: s, Known: Known{Name: filepath.Join(dir, "network_log"), Head: want[:HeadSize], Size: int64(len(want))}, to: int64(len(want))}
 			dst := &sliceFile{b: make([]byte, len(want))}
-			n, err := newCopying(w, dst, 0, 0, w.to).copy(t.Context(), w, &meter{})
+			n, err := NewTransfer(w, dst, 0, 0, w.to).Run(t.Context(), w, &Meter{})
 			if err != nil || n < w.to || !bytes.Equal(dst.b, want) {
 				t.Errorf("%d of %d bytes, %v", n, len(want), err)
 			}
@@ -118,18 +118,18 @@ func TestCarefulPace(t *testing.T) {
 		return []*plan{{family: "network_log", parts: []*held{{name: "network_log", found: &extent{to: n}}}}}
 	}
 	if p := g.careful(part(1<<30), now); p != nil {
-		t.Errorf("the first pass goes at %d bytes a second", p.rate)
+		t.Errorf("the first pass goes at %d bytes a second", p.Rate)
 	}
 	g.took = now.Add(-100 * time.Second)
-	if p := g.careful(part(1<<20), now); p.rate != carefulRate {
-		t.Errorf("a later one goes at %d", p.rate)
+	if p := g.careful(part(1<<20), now); p.Rate != CarefulRate {
+		t.Errorf("a later one goes at %d", p.Rate)
 	}
-	if p, want := g.careful(part(1<<30), now), int64(4*(1<<30)/100); p.rate < want-1000 || p.rate > want+1000 {
-		t.Errorf("one that has much to take goes at %d, not %d", p.rate, want)
+	if p, want := g.careful(part(1<<30), now), int64(4*(1<<30)/100); p.Rate < want-1000 || p.Rate > want+1000 {
+		t.Errorf("one that has much to take goes at %d, not %d", p.Rate, want)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (&pacer{rate: 1}).wait(ctx, 1<<20); err == nil {
+	if err := (&Pacer{Rate: 1}).Wait(ctx, 1<<20); err == nil {
 		t.Error("a pacer waits on after its context has ended")
 	}
 }

@@ -26,7 +26,7 @@ func (l Looks) Names(ctx context.Context, conn Conn) {
 	for _, h := range l.Hosts {
 		g := &Grab{Host: h, state: &state{}, conn: conn}
 		if entries, err := g.list(ctx); err == nil {
-			conn.(rememberer).remember(h, entries)
+			conn.(rememberer).Remember(h, entries)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (m *memory) remember(h Host, entries []Entry) {
 	if m.names == nil {
 		m.names = map[string][]Entry{}
 	}
-	m.names[namesKey(h)] = slices.Clone(entries[:min(len(entries), maxOpen)])
+	m.names[namesKey(h)] = slices.Clone(entries[:min(len(entries), MaxFiles)])
 }
 
 // recall is what was remembered last.
@@ -65,13 +65,13 @@ func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, 
 	return m.offset, m.doubt + age*clockDrift/1e6, true
 }
 
-func (s *shared) remember(h Host, entries []Entry) {
+func (s *shared) Remember(h Host, entries []Entry) {
 	if s.memory != nil {
 		s.memory.remember(h, entries)
 	}
 }
 
-func (s *shared) recall(h Host) []Entry {
+func (s *shared) Recall(h Host) []Entry {
 	if s.memory == nil {
 		return nil
 	}

@@ -96,7 +96,7 @@ func faultReason(err error) string {
 	switch {
 	case atomicfile.Full(err):
 		return evidence.ReasonDisk
-	case isAnswer(err):
+	case IsAnswer(err):
 		return evidence.ReasonRead
 	}
 	return evidence.ReasonUnreachable

@@ -133,7 +133,7 @@ func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, po
 // long record is none, which false means.
 func (s *search) hole(lo, hi point) bool {
 	b := make([]byte, min(4<<10, hi.off-lo.off))
-	if err := readFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
+	if err := ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
 		return false
 	}
 	if hi.off-lo.off <= probeReach {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// carefulRate is how many bytes a second are read off a host where nothing is
+// CarefulRate is how many bytes a second are read off a host where nothing is
 // about to be lost: by the ring, and by passes after the first, whose files are
 // held. A first pass takes what the line and ssh.bandwidth give.
-const carefulRate = 8 << 20
+const CarefulRate = 8 << 20
 
-// A pacer spreads reads over time. Nil is no limit. It is safe for concurrent use.
-type pacer struct {
-	rate int64 // bytes a second
+// A Pacer spreads reads over time. Nil is no limit. It is safe for concurrent use.
+type Pacer struct {
+	Rate int64 // bytes a second
 	mu   sync.Mutex
 	free time.Time // when what was let through so far has been paid for
 }
 
-// wait returns when n bytes may be read, or with ctx's cause when that ends first.
+// Wait returns when n bytes may be read, or with ctx's cause when that ends first.
 // A quarter of a second's worth may go at once.
-func (p *pacer) wait(ctx context.Context, n int64) error {
-	if p == nil || p.rate <= 0 {
+func (p *Pacer) Wait(ctx context.Context, n int64) error {
+	if p == nil || p.Rate <= 0 {
 		return ctx.Err()
 	}
 	p.mu.Lock()
@@ -29,7 +29,7 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 	if least := now.Add(-time.Second / 4); p.free.Before(least) {
 		p.free = least
 	}
-	p.free = p.free.Add(time.Duration(float64(n) / float64(p.rate) * float64(time.Second)))
+	p.free = p.free.Add(time.Duration(float64(n) / float64(p.Rate) * float64(time.Second)))
 	delay := p.free.Sub(now)
 	p.mu.Unlock()
 	if delay <= 0 {
@@ -45,22 +45,22 @@ func (p *pacer) wait(ctx context.Context, n int64) error {
 	}
 }
 
-// meter counts what was read, and bounds how fast. It is safe for concurrent use.
-type meter struct {
-	tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
-	pace *pacer
+// Meter counts what was read, and bounds how fast. It is safe for concurrent use.
+type Meter struct {
+	Tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
+	Pace *Pacer
 	mu   sync.Mutex
 	done int64
 }
 
-func (m *meter) add(n int64) {
+func (m *Meter) Add(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += n
-	if m.tell != nil {
-		m.tell(m.done)
+	if m.Tell != nil {
+		m.Tell(m.done)
 	}
 }
 
-// wait returns when a pass may read n bytes more.
-func (m *meter) wait(ctx context.Context, n int64) error { return m.pace.wait(ctx, n) }
+// Wait returns when a pass may read n bytes more.
+func (m *Meter) Wait(ctx context.Context, n int64) error { return m.Pace.Wait(ctx, n) }

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	headSize = 4 << 10 // bytes by which a file is known again
-	tinyHead = 64      // fewer bytes do not tell files apart
-	maxOpen  = 4096    // files of a host
+	HeadSize = 4 << 10 // bytes by which a file is known again
+	TinyHead = 64      // fewer bytes do not tell files apart
+	MaxFiles = 4096    // files of a host
 )
 
-// readFull fills b from off, for a server may answer with less than it was asked
+// ReadFull fills b from off, for a server may answer with less than it was asked
 // for; a file that ends before is an error, never silence.
-func readFull(r io.ReaderAt, b []byte, off int64) error {
+func ReadFull(r io.ReaderAt, b []byte, off int64) error {
 	for got := 0; got < len(b); {
 		n, err := r.ReadAt(b[got:], off+int64(got))
 		got += n
@@ -27,19 +27,19 @@ func readFull(r io.ReaderAt, b []byte, off int64) error {
 			continue
 		}
 		if eof {
-			err = errShort
+			err = ErrShort
 		}
 		return fmt.Errorf("read %d bytes at %d: got %d: %w", len(b), off, got, err)
 	}
 	return nil
 }
 
-// errShort says that a file ended before the size that it was known to have.
-var errShort = errors.New("the file is shorter than it was")
+// ErrShort says that a file ended before the size that it was known to have.
+var ErrShort = errors.New("the file is shorter than it was")
 
-// eachOf runs f(0) … f(n-1), at most so many at a time, begun in order, and waits.
+// Each runs f(0) … f(n-1), at most so many at a time, begun in order, and waits.
 // A panic in one of them is one of the caller's.
-func eachOf(n, most int, f func(int)) {
+func Each(n, most int, f func(int)) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, most)
 	var mu sync.Mutex

@@ -37,7 +37,7 @@ type Ring struct {
 	conn     Conn // of the last increment
 	clocked  time.Time
 	listing  []Entry // the last one
-	pace     pacer
+	pace     Pacer
 	raw      []byte
 }
 
@@ -66,7 +66,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		if err != nil {
 			r.grab.drop(true)
 			wait = min(2*wait, max(ringBackoff, r.Every))
-			if permanent(err) || atomicfile.Full(err) {
+			if Permanent(err) || atomicfile.Full(err) {
 				wait = max(ringBackoff, r.Every)
 			}
 		} else {
@@ -112,7 +112,7 @@ func (r *Ring) open() (release func(), err error) {
 		release()
 		return nil, err
 	}
-	r.pace.rate = carefulRate
+	r.pace.Rate = CarefulRate
 	r.grab = Grab{Host: r.Host, state: &state{}, now: r.grab.now, skip: r.atRest}
 	r.families = nil
 	for _, name := range r.Host.Families {

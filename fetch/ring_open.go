@@ -155,8 +155,8 @@ func (u *unpacker) frame(e *ringEntry) ([]byte, error) {
 		return nil, errRingDamaged
 	}
 	u.packed = slices.Grow(u.packed[:0], int(f.Packed))[:f.Packed]
-	if err := readFull(e.seg.zst, u.packed, f.Pos); err != nil {
-		if errors.Is(err, errShort) {
+	if err := ReadFull(e.seg.zst, u.packed, f.Pos); err != nil {
+		if errors.Is(err, ErrShort) {
 			err = errRingDamaged
 		}
 		return nil, err

@@ -169,7 +169,7 @@ func (g *Grab) ringRun(ctx context.Context, f *family, l *ringLog, r *ringPart, 
 			h.first = pc.First
 		}
 	}
-	if err := g.fill(ctx, baseAt{plain, run.base}, f, h, run.base+from, run.base+to, &meter{}); err != nil {
+	if err := g.fill(ctx, baseAt{plain, run.base}, f, h, run.base+from, run.base+to, &Meter{}); err != nil {
 		return carry, err
 	}
 	f.seen(h)

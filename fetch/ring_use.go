@@ -105,7 +105,7 @@ func (g *Grab) compareRing(f *family, h *held, src io.ReaderAt) error {
 			return err
 		}
 		b := make([]byte, n)
-		if err := readFull(src, b, end-n); errors.Is(err, errShort) {
+		if err := ReadFull(src, b, end-n); errors.Is(err, ErrShort) {
 			continue // truncated meanwhile: whoever copies finds out
 		} else if err != nil {
 			return err
@@ -126,7 +126,7 @@ func (g *Grab) sumAt(pc *piece, off, n int64) (sum [sha256.Size]byte, err error)
 	}
 	defer file.Close()
 	b := make([]byte, n)
-	if err := readFull(file, b, off); err != nil {
+	if err := ReadFull(file, b, off); err != nil {
 		return sum, err
 	}
 	return sha256.Sum256(b), nil

@@ -279,8 +279,8 @@ func (s *Session) Close() error {
 	return err
 }
 
-// isAnswer tells a host's refusal of one request from a lost connection.
-func isAnswer(err error) bool {
+// IsAnswer tells a host's refusal of one request from a lost connection.
+func IsAnswer(err error) bool {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		return true
 	}

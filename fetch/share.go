@@ -53,7 +53,7 @@ func (s *shared) do(ctx context.Context, f func()) error {
 	case <-s.gone:
 		return errBroken
 	case <-s.silent:
-		return errSilent
+		return ErrSilent
 	default:
 	}
 	done := make(chan struct{})
@@ -67,7 +67,7 @@ func (s *shared) do(ctx context.Context, f func()) error {
 	case <-s.gone:
 		return errBroken
 	case <-s.silent:
-		return errSilent
+		return ErrSilent
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -169,7 +169,7 @@ func (f *sharedFile) Close() error {
 	return f.Handle.Close()
 }
 
-func (f *sharedFile) unit() int64 { return unitOf(f.Handle, 0) }
+func (f *sharedFile) unit() int64 { return Unit(f.Handle, 0) }
 
 // A crew is goroutines that can be waited for while more begin.
 type crew struct {

@@ -17,9 +17,9 @@ const (
 	settleAfter = 2 * time.Second   // after which it is settled, too
 )
 
-// copy copies the range of src, several reads at once, and returns how many bytes
+// Run copies the range of src, several reads at once, and returns how many bytes
 // from the start on are whole.
-func (c *copying) copy(ctx context.Context, src io.ReaderAt, m *meter) (int64, error) {
+func (c *Transfer) Run(ctx context.Context, src io.ReaderAt, m *Meter) (int64, error) {
 	var flushing, wg sync.WaitGroup
 	flushing.Go(c.flushing)
 	if w, ok := src.(*wide); ok {
@@ -35,7 +35,7 @@ func (c *copying) copy(ctx context.Context, src io.ReaderAt, m *meter) (int64, e
 
 // read copies by several reads of src at once, until nothing is left or enough
 // says so.
-func (c *copying) read(ctx context.Context, src io.ReaderAt, m *meter, enough func() bool) {
+func (c *Transfer) read(ctx context.Context, src io.ReaderAt, m *Meter, enough func() bool) {
 	if !c.left() {
 		return
 	}
@@ -49,16 +49,16 @@ func (c *copying) read(ctx context.Context, src io.ReaderAt, m *meter, enough fu
 					return
 				}
 				b := buf[:c.length(at)]
-				err := m.wait(ctx, int64(len(b)))
+				err := m.Wait(ctx, int64(len(b)))
 				if err == nil {
-					err = readFull(src, b, c.from+at)
+					err = ReadFull(src, b, c.from+at)
 				}
 				if err == nil {
 					err = c.write(b, c.from+at)
 				}
 				c.finish(at, err)
 				if err == nil {
-					m.add(int64(len(b)))
+					m.Add(int64(len(b)))
 				}
 			}
 		})
@@ -66,9 +66,9 @@ func (c *copying) read(ctx context.Context, src io.ReaderAt, m *meter, enough fu
 	wg.Wait()
 }
 
-// copying hands out chunks and knows how far all of them are done. Chunks are known
+// Transfer hands out chunks and knows how far all of them are done. Chunks are known
 // by their offset in the range.
-type copying struct {
+type Transfer struct {
 	dst      io.WriterAt
 	off      int64 // of the range in dst
 	from, to int64
@@ -85,24 +85,24 @@ type copying struct {
 	flush    chan struct{}
 	flushed  int64                          // what was whole when flush was told last
 	told     time.Time                      // when
-	settle   func(whole int64, synced bool) // told now and then how far it is, and whether that is on the disk for good; may be nil
+	Settle   func(whole int64, synced bool) // told now and then how far it is, and whether that is on the disk for good; may be nil
 }
 
-func newCopying(src io.ReaderAt, dst io.WriterAt, off, from, to int64) *copying {
-	return &copying{dst: dst, off: off, from: from, to: to, chunk: unitOf(src, chunk), done: map[int64]bool{},
+func NewTransfer(src io.ReaderAt, dst io.WriterAt, off, from, to int64) *Transfer {
+	return &Transfer{dst: dst, off: off, from: from, to: to, chunk: Unit(src, chunk), done: map[int64]bool{},
 		drained: make(chan struct{}), flush: make(chan struct{}, 1), told: time.Now()}
 }
 
 // length is how many bytes a chunk has.
-func (c *copying) length(at int64) int64 { return min(c.chunk, c.to-c.from-at) }
+func (c *Transfer) length(at int64) int64 { return min(c.chunk, c.to-c.from-at) }
 
 // write writes bytes of the source at off to their place.
-func (c *copying) write(b []byte, off int64) error {
+func (c *Transfer) write(b []byte, off int64) error {
 	_, err := c.dst.WriteAt(b, c.off+off-c.from)
 	return err
 }
 
-func (c *copying) claim(ctx context.Context) (int64, bool) {
+func (c *Transfer) claim(ctx context.Context) (int64, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
@@ -124,20 +124,20 @@ func (c *copying) claim(ctx context.Context) (int64, bool) {
 	return c.next - c.chunk, true
 }
 
-func (c *copying) left() bool {
+func (c *Transfer) left() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.next < c.to-c.from || len(c.todo) > 0
 }
 
-func (c *copying) failed() bool {
+func (c *Transfer) failed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err != nil
 }
 
 // again hands a chunk out once more, which may be done already.
-func (c *copying) again(at int64) {
+func (c *Transfer) again(at int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.done, at)
@@ -151,7 +151,7 @@ func (c *copying) again(at int64) {
 	}
 }
 
-func (c *copying) finish(at int64, err error) {
+func (c *Transfer) finish(at int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *copying) finish(at int64, err error) {
 }
 
 // tell lets flushing know how far the copying is.
-func (c *copying) tell() {
+func (c *Transfer) tell() {
 	c.flushed, c.told = c.whole, time.Now()
 	select {
 	case c.flush <- struct{}{}:
@@ -179,7 +179,7 @@ func (c *copying) tell() {
 
 // flushing brings what is written to the disk beside the copying, so that little
 // is left to wait for at its end, and lets settle know how far it is.
-func (c *copying) flushing() {
+func (c *Transfer) flushing() {
 	var synced int64
 	for range c.flush {
 		c.mu.Lock()
@@ -195,8 +195,8 @@ func (c *copying) flushing() {
 				continue
 			}
 		}
-		if c.settle != nil {
-			c.settle(whole, ok)
+		if c.Settle != nil {
+			c.Settle(whole, ok)
 		}
 	}
 }

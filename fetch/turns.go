@@ -11,7 +11,7 @@ func (g *Grab) sideBySide(f func(i int, family string) error) error {
 	errs := make([]error, len(g.Host.Families))
 	g.turn = &sync.Mutex{}
 	defer func() { g.turn = nil }()
-	eachOf(len(errs), len(errs), func(i int) {
+	Each(len(errs), len(errs), func(i int) {
 		g.turn.Lock()
 		defer g.turn.Unlock()
 		errs[i] = f(i, g.Host.Families[i])

@@ -21,7 +21,7 @@ const maxGunzip = 8 << 30
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
 // takes the window from there. A file that ends early, for it is still being
 // written or damaged, gives what can be unpacked.
-func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *meter) error {
+func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *Meter) error {
 	name := f.name + ".unpacked"
 	tmp, err := g.open(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
@@ -40,7 +40,7 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return fmt.Errorf("unpack %s: %w", h.name, err)
 	}
 	if grown {
-		return errShort // it is being written: look again
+		return ErrShort // it is being written: look again
 	}
 	if err != nil && !(size == 0 && g.plainOf(f, h)) {
 		g.note("%s could be unpacked only in part (%d bytes): %v", evidence.Printable(h.name, 80), size, err)
@@ -60,7 +60,7 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return err
 	}
 	if from, to := e.withPreamble(carry); from < to {
-		if err := g.fill(ctx, plain, f, h, from, to, &meter{}); err != nil {
+		if err := g.fill(ctx, plain, f, h, from, to, &Meter{}); err != nil {
 			return err
 		}
 		f.seen(h)
@@ -82,7 +82,7 @@ func (h *held) grown() bool {
 	return err == nil && size > h.size
 }
 
-func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *meter) (int64, error) {
+func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *Meter) (int64, error) {
 	src := &countReader{ctx: ctx, r: readAhead(h.file, 0, h.size), m: m}
 	in := bufio.NewReaderSize(src, 64<<10)
 	z, err := gzip.NewReader(in)
@@ -138,7 +138,7 @@ var errSource = errors.New("source")
 type countReader struct {
 	ctx context.Context
 	r   io.Reader
-	m   *meter
+	m   *Meter
 	err error
 }
 
@@ -148,10 +148,10 @@ func (c *countReader) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.r.Read(b)
-	if wait := c.m.wait(c.ctx, int64(n)); err == nil {
+	if wait := c.m.Wait(c.ctx, int64(n)); err == nil {
 		err = wait
 	}
-	c.m.add(int64(n))
+	c.m.Add(int64(n))
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.err = errors.Join(errSource, err)
 	}

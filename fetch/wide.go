@@ -11,39 +11,39 @@ import (
 // Itself it reads by the handle, which always works.
 type wide struct {
 	Handle
-	known
+	Known
 	s    *Session
 	to   int64  // end of what is wanted
 	tail []byte // the bytes before to
 }
 
-// known is what is known of an open file: by it the file is known again under its name.
-type known struct {
-	name string // with its folder
-	head []byte // its first bytes
-	at   int64  // where head stands
-	size int64
+// Known is what is known of an open file: by it the file is known again under its name.
+type Known struct {
+	Name string // with its folder
+	Head []byte // its first bytes
+	At   int64  // where head stands
+	Size int64
 }
 
-// wideOf is the source to copy [from, to) of an open file from: much of it is read over
+// Source is the source to copy [from, to) of an open file from: much of it is read over
 // several channels.
-func wideOf(file Handle, k known, from, to int64) io.ReaderAt {
+func Source(file Handle, k Known, from, to int64) io.ReaderAt {
 	inner := file
 	if f, ok := file.(*sharedFile); ok {
 		inner = f.Handle
 	}
 	f, ok := inner.(*sftpHandle)
-	if !ok || to-from < laneFrom || len(k.head) < tinyHead {
+	if !ok || to-from < laneFrom || len(k.Head) < TinyHead {
 		return file
 	}
-	return &wide{Handle: file, known: k, s: f.s, to: to}
+	return &wide{Handle: file, Known: k, s: f.s, to: to}
 }
 
 // copy lets lanes copy what c hands out. What lanes fail at is handed out again, so
 // whoever calls must see to what is left.
-func (w *wide) copy(ctx context.Context, c *copying, m *meter) {
+func (w *wide) copy(ctx context.Context, c *Transfer, m *Meter) {
 	tail := make([]byte, tailSize)
-	if err := readFull(w, tail, w.to-tailSize); err != nil {
+	if err := ReadFull(w, tail, w.to-tailSize); err != nil {
 		return // the handle itself will tell
 	}
 	w.tail = tail
@@ -73,7 +73,7 @@ func (w *wide) copy(ctx context.Context, c *copying, m *meter) {
 
 // drive lets one lane copy until there is nothing left or it fails; then what it
 // has not done for certain is handed out again.
-func (w *wide) drive(ctx context.Context, l *lane, c *copying, m *meter) (err error) {
+func (w *wide) drive(ctx context.Context, l *lane, c *Transfer, m *Meter) (err error) {
 	done := make(chan error, 1)
 	l.claimed, l.copied = map[int64]int64{}, nil
 	if !w.s.startLane(func() { done <- l.run(ctx, w, c, m) }) {
