@@ -9,19 +9,21 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"rtmtgrab/fetch/internal/fetchtest"
 )
 
 const sec = time.Second
 
 // A file takes longer to come than the ring keeps anything: a slow line.
 func TestBreakRingSlowLine(t *testing.T) {
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	var later atomic.Int64
 	c := &hookConn{}
-	r := newRing(t, w.dir, c)
-	r.grab.now = func() time.Time { return w.now.Add(time.Duration(later.Load())) }
-	w.put("network_log.1", w.text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
-	w.put("network_log", w.text(300*sec, 0), 0)
+	r := newRing(t, w.Dir, c)
+	r.grab.now = func() time.Time { return w.Now.Add(time.Duration(later.Load())) }
+	w.Put("network_log.1", w.Text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
+	w.Put("network_log", w.Text(300*sec, 0), 0)
 	c.onRead = func() { later.Add(int64(10 * time.Minute)) }
 	r.pace.Rate = 1 << 40
 	step(t, r)
@@ -29,18 +31,18 @@ func TestBreakRingSlowLine(t *testing.T) {
 
 // The ring begins in the midst of a file: the first record that it wants is in it.
 func TestBreakRingFirstRecord(t *testing.T) {
-	w := newWorld(t)
-	r := newRing(t, w.dir, &localConn{})
+	w := fetchtest.NewWorld(t)
+	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Minute
-	r.grab.now = func() time.Time { return w.now }
-	w.put("network_log", w.text(1200*sec, 0), 0)
+	r.grab.now = func() time.Time { return w.Now }
+	w.Put("network_log", w.Text(1200*sec, 0), 0)
 	step(t, r)
-	w.rm("network_log")
-	w.put("network_log", "", 0)
-	g := newGrab(t, w.dir, &localConn{})
+	w.Remove("network_log")
+	w.Put("network_log", "", 0)
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
-	asked := w.window(600*sec, 0)
-	w.honest(g, w.pass(g, asked), asked)
+	asked := w.Window(600*sec, 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // taken is how many bytes the frames of a ring have.
@@ -61,45 +63,45 @@ func taken(t *testing.T, r *Ring) (n int64) {
 
 // A log that is quiet has nothing in it that is young enough: nothing of it is taken.
 func TestBreakRingQuietLog(t *testing.T) {
-	w := newWorld(t)
-	r := newRing(t, w.dir, &localConn{})
+	w := fetchtest.NewWorld(t)
+	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Minute
-	r.grab.now = func() time.Time { return w.now }
-	w.put("network_log", w.text(3600*sec, 900*sec), 900*sec)
+	r.grab.now = func() time.Time { return w.Now }
+	w.Put("network_log", w.Text(3600*sec, 900*sec), 900*sec)
 	for range 3 {
 		step(t, r)
 	}
 	if n := taken(t, r); n > 0 {
 		t.Errorf("the ring took %d bytes that are older than it keeps", n)
 	}
-	w.grow("network_log", w.text(5*sec, 0), 0)
+	w.Grow("network_log", w.Text(5*sec, 0), 0)
 	step(t, r)
 	if n := taken(t, r); n == 0 || n > 5000 {
 		t.Errorf("the ring took %d bytes of 5 records", n)
 	}
-	w.rm("network_log")
-	w.put("network_log", "", 0)
-	g := newGrab(t, w.dir, &localConn{})
+	w.Remove("network_log")
+	w.Put("network_log", "", 0)
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
-	asked := w.window(500*sec, 0)
-	w.honest(g, w.pass(g, asked), asked)
+	asked := w.Window(500*sec, 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // The line of an index that says which file frames are of is damaged.
 func TestBreakRingUnknownFile(t *testing.T) {
-	w := newWorld(t)
-	r := newRing(t, w.dir, &localConn{})
+	w := fetchtest.NewWorld(t)
+	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Hour // one segment
-	r.grab.now = func() time.Time { return w.now.Add(-400 * sec) }
-	w.put("network_log", w.text(600*sec, 400*sec), 400*sec)
+	r.grab.now = func() time.Time { return w.Now.Add(-400 * sec) }
+	w.Put("network_log", w.Text(600*sec, 400*sec), 400*sec)
 	step(t, r)
-	r.grab.now = func() time.Time { return w.now }
-	w.mv("network_log", "network_log.1")
-	w.put("network_log", w.text(400*sec, 0), 0)
+	r.grab.now = func() time.Time { return w.Now }
+	w.Move("network_log", "network_log.1")
+	w.Put("network_log", w.Text(400*sec, 0), 0)
 	step(t, r)
-	w.rm("network_log")
-	w.rm("network_log.1")
-	w.put("network_log", "", 0)
+	w.Remove("network_log")
+	w.Remove("network_log.1")
+	w.Put("network_log", "", 0)
 	spoilt := damaged(t, r.Dir, func(name string, b []byte) []byte {
 		if strings.HasSuffix(name, ".idx") {
 			lines := strings.SplitAfter(string(b), "\n")
@@ -113,24 +115,24 @@ func TestBreakRingUnknownFile(t *testing.T) {
 		}
 		return b
 	})
-	asked := w.window(500*sec, -60*sec)
+	asked := w.Window(500*sec, -60*sec)
 	look := func() {
 		t.Helper()
 		g := newGrab(t, t.TempDir(), nil)
 		g.Ring, g.Host.Dial = spoilt, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
 		row, _ := g.Pass(t.Context(), asked, nil)
-		w.honest(g, row, asked)
+		honestIn(w, g, row, asked)
 	}
 	look()
 	// another file comes in its place
-	w.put("network_log", w.text(0, -30*sec), -30*sec)
+	w.Put("network_log", w.Text(0, -30*sec), -30*sec)
 	other := again(r, spoilt)
 	release, err := other.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
-	other.grab.now = func() time.Time { return w.now.Add(31 * sec) }
+	other.grab.now = func() time.Time { return w.Now.Add(31 * sec) }
 	step(t, other)
 	look()
 }
@@ -138,32 +140,32 @@ func TestBreakRingUnknownFile(t *testing.T) {
 // A process that has not noticed the rotation writes one more record into the file
 // that was the live one, when the ring has let go of it already.
 func TestBreakRingLateRecord(t *testing.T) {
-	w := newWorld(t)
-	now := w.now.Add(-27 * sec)
-	r := newRing(t, w.dir, &localConn{})
+	w := fetchtest.NewWorld(t)
+	now := w.Now.Add(-27 * sec)
+	r := newRing(t, w.Dir, &localConn{})
 	r.grab.now = func() time.Time { return now }
-	w.put("network_log", w.text(600*sec, 30*sec), 30*sec)
+	w.Put("network_log", w.Text(600*sec, 30*sec), 30*sec)
 	step(t, r)
-	w.mv("network_log", "network_log.1")
-	w.put("network_log", w.text(29*sec, 27*sec), 27*sec)
+	w.Move("network_log", "network_log.1")
+	w.Put("network_log", w.Text(29*sec, 27*sec), 27*sec)
 	step(t, r)
-	now = w.now.Add(-10 * sec)
-	w.grow("network_log", w.text(26*sec, 10*sec), 10*sec)
+	now = w.Now.Add(-10 * sec)
+	w.Grow("network_log", w.Text(26*sec, 10*sec), 10*sec)
 	step(t, r)
 	if n := len(r.grab.held["network_log"]); n != 1 {
 		t.Fatalf("%d files are held", n)
 	}
-	now = w.now.Add(-8 * sec)
-	w.grow("network_log.1", w.text(9*sec, 8*sec), 8*sec)
+	now = w.Now.Add(-8 * sec)
+	w.Grow("network_log.1", w.Text(9*sec, 8*sec), 8*sec)
 	step(t, r)
-	now = w.now
-	w.grow("network_log", w.text(7*sec, 0), 0)
+	now = w.Now
+	w.Grow("network_log", w.Text(7*sec, 0), 0)
 	step(t, r)
 	g := newGrab(t, t.TempDir(), nil)
 	g.Ring, g.Host.Dial = r.Dir, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
-	asked := w.window(500*sec, 0)
+	asked := w.Window(500*sec, 0)
 	row, _ := g.Pass(t.Context(), asked, nil)
-	w.honest(g, row, asked)
+	honestIn(w, g, row, asked)
 }
 
 // A host falls silent while the keeper looks at how far back its logs go. The keeper
@@ -185,7 +187,7 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	looks := Looks{Hosts: []Host{{Name: "expc01", Dir: w.dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
+	looks := Looks{Hosts: []Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
 	k := &Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

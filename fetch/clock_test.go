@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -81,8 +82,8 @@ func TestClockLeaps(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	a := logs(t, filepath.Join(dir, "a"), now.Add(-time.Hour), now.Add(-20*time.Minute), &n)
-	b := logs(t, filepath.Join(dir, "b"), now.Add(-30*time.Minute), now, &n)
+	a := fetchtest.Logs(t, filepath.Join(dir, "a"), now.Add(-time.Hour), now.Add(-20*time.Minute), &n)
+	b := fetchtest.Logs(t, filepath.Join(dir, "b"), now.Add(-30*time.Minute), now, &n)
 	if err := os.WriteFile(filepath.Join(dir, "network_log"), []byte(a+b), 0o600); err != nil {
 		t.Fatal(err)
 	}

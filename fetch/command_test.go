@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/hostcmd"
 	"rtmtgrab/internal/lab"
@@ -56,10 +57,10 @@ func TestCommandsPass(t *testing.T) {
 			}
 			now := time.Now().UTC().Truncate(time.Second)
 			n := 0
-			logs(t, filepath.Join(dir, "network_log.3"), now.Add(-5*time.Hour), now.Add(-4*time.Hour), &n)
-			a := logs(t, filepath.Join(dir, "network_log.2"), now.Add(-4*time.Hour), now.Add(-2*time.Hour), &n)
-			b := logs(t, filepath.Join(dir, "network_log.1"), now.Add(-2*time.Hour), now.Add(-10*time.Minute), &n)
-			c := logs(t, filepath.Join(dir, "network_log"), now.Add(-10*time.Minute), now, &n)
+			fetchtest.Logs(t, filepath.Join(dir, "network_log.3"), now.Add(-5*time.Hour), now.Add(-4*time.Hour), &n)
+			a := fetchtest.Logs(t, filepath.Join(dir, "network_log.2"), now.Add(-4*time.Hour), now.Add(-2*time.Hour), &n)
+			b := fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-2*time.Hour), now.Add(-10*time.Minute), &n)
+			c := fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-10*time.Minute), now, &n)
 			pack(t, filepath.Join(dir, "network_log.2"))
 			for i := range 250 { // more than one group of the listing
 				os.WriteFile(filepath.Join(dir, fmt.Sprintf("foreign-%d", i)), nil, 0o600)
@@ -144,7 +145,7 @@ func TestCommandsNoGzip(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
 	g := newGrab(t, dir, share(byCommands(t, realsrv.SSHDOptions{Extra: []string{"ForceCommand PATH=" + bin + ` exec sh -c "$SSH_ORIGINAL_COMMAND"`}}, true)))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-time.Minute), now), nil)
 	if err != nil || row.Coverage != evidence.Complete || !strings.Contains(strings.Join(row.Notes, ";"), "it did not compress") {
@@ -256,7 +257,7 @@ func TestCommandsNoiseAndOneChannel(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
 	for i := range 8 {
-		logs(t, filepath.Join(dir, fmt.Sprintf("network_log.%d", i)), now.Add(time.Duration(-i-1)*time.Minute), now.Add(time.Duration(-i)*time.Minute), &n)
+		fetchtest.Logs(t, filepath.Join(dir, fmt.Sprintf("network_log.%d", i)), now.Add(time.Duration(-i-1)*time.Minute), now.Add(time.Duration(-i)*time.Minute), &n)
 	}
 	g := newGrab(t, dir, share(byCommands(t, realsrv.SSHDOptions{MaxSessions: 1, Extra: []string{`ForceCommand echo "Welcome; be good"; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"`}}, false)))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-7*time.Minute), now.Add(-time.Second)), nil)
@@ -403,9 +404,9 @@ func TestCommandsRotationRace(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := byCommands(t, realsrv.SSHDOptions{}, kind == "dated")
-			w := &writer{dir: t.TempDir(), keep: 30, dated: kind == "dated", copies: kind == "copy", zip: kind == "gzip"}
+			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 30, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
 			if kind == "short" {
-				w.keep = 2
+				w.Keep = 2
 			}
 			stop, done := make(chan struct{}), make(chan struct{})
 			finish := sync.OnceFunc(func() { close(stop); <-done })
@@ -419,8 +420,8 @@ func TestCommandsRotationRace(t *testing.T) {
 						return
 					case <-time.After(time.Duration(rnd.IntN(20000)) * time.Microsecond):
 						// commands hold nothing: a slow machine is not to be outrun
-						for w.n < 3000 || kind == "short" {
-							if w.write(t); w.n%10 == 0 {
+						for w.N < 3000 || kind == "short" {
+							if w.WriteRecord(t); w.N%10 == 0 {
 								break
 							}
 						}
@@ -428,7 +429,7 @@ func TestCommandsRotationRace(t *testing.T) {
 				}
 			}()
 			time.Sleep(300 * time.Millisecond)
-			g := newGrab(t, w.dir, share(s))
+			g := newGrab(t, w.Dir, share(s))
 			asked := evidence.NewWindow(time.Now().Add(-250*time.Millisecond), time.Now().Add(time.Second))
 			if _, err := g.Pass(t.Context(), asked, nil); err != nil {
 				t.Error(err)
@@ -451,9 +452,9 @@ func TestCommandsRotationRace(t *testing.T) {
 			seen, last := map[int]int{}, -1
 			for l := range strings.Lines(text) {
 				var n int
-				if m := marker.FindStringSubmatch(l); m == nil {
+				if m := fetchtest.Marker.FindStringSubmatch(l); m == nil {
 					t.Errorf("no record: %q", l)
-				} else if fmt.Sscan(m[1], &n); l != line(w.at[n], n) {
+				} else if fmt.Sscan(m[1], &n); l != fetchtest.Line(w.At[n], n) {
 					t.Errorf("record %d is not as it was written", n)
 				}
 				seen[n]++
@@ -463,7 +464,7 @@ func TestCommandsRotationRace(t *testing.T) {
 				last = n
 			}
 			lost := 0
-			for n, at := range w.at {
+			for n, at := range w.At {
 				if covered(at.Truncate(time.Millisecond)) && seen[n] != 1 {
 					lost++
 				}
@@ -474,7 +475,7 @@ func TestCommandsRotationRace(t *testing.T) {
 			if kind != "short" && kind != "copy" && row.Coverage != evidence.Complete {
 				t.Errorf("%s: %+v %v", row.Coverage, row.Files[0].Missing, row.Notes)
 			}
-			t.Logf("%d records written, %d in the slice, %s, missing %v", w.n, len(seen), row.Coverage, row.Files[0].Missing)
+			t.Logf("%d records written, %d in the slice, %s, missing %v", w.N, len(seen), row.Coverage, row.Files[0].Missing)
 		})
 	}
 }

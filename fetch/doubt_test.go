@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -51,7 +52,7 @@ func TestDoubt(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			dir, end := t.TempDir(), time.Now().UTC().Truncate(time.Second)
-			before := bigLog(t, dir, saveEvery+6<<20, end)
+			before := fetchtest.BigLog(t, dir, saveEvery+6<<20, end)
 			var after bytes.Buffer
 			if _, err := lab.WriteLog(&after, lab.BulkOptions{Since: end, Until: end.Add(time.Minute), Size: saveEvery + 7<<20}); err != nil {
 				t.Fatal(err)
@@ -115,7 +116,7 @@ func TestDoubt(t *testing.T) {
 func TestDoubtIsSettled(t *testing.T) {
 	t.Parallel()
 	dir, end := t.TempDir(), time.Now().UTC().Truncate(time.Second)
-	want := bigLog(t, dir, saveEvery+8<<20, end)
+	want := fetchtest.BigLog(t, dir, saveEvery+8<<20, end)
 	asked := evidence.NewWindow(end.Add(-20*time.Minute), end)
 	conn := &midConn{}
 	looked := make(chan struct{})
@@ -163,7 +164,7 @@ func TestDoubtIsSettled(t *testing.T) {
 // in doubt; a process that is killed goes on from there.
 func TestSettledIsWritten(t *testing.T) {
 	dir, now, n := t.TempDir(), time.Now().UTC().Truncate(time.Second), 0
-	text := logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	text := fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
 	g := newGrab(t, dir, &localConn{})
 	asked := evidence.NewWindow(now.Add(-2*time.Hour), now)
 	if _, err := g.Pass(t.Context(), asked, nil); err != nil {

@@ -8,27 +8,28 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
 // A row tells how far back the log goes, also before the window, how fast it
 // grows, and when the minutes asked for would go.
 func TestForesight(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.2", w.text(90*time.Minute, 60*time.Minute), 60*time.Minute)
-	w.put("network_log.1", w.text(60*time.Minute, 20*time.Minute), 20*time.Minute)
-	w.put("network_log", w.text(20*time.Minute, 0), 0)
-	w.put("messages", w.text(10*time.Minute, 0), 0) // never rotated
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2", w.Text(90*time.Minute, 60*time.Minute), 60*time.Minute)
+	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
+	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
+	w.Put("messages", w.Text(10*time.Minute, 0), 0) // never rotated
 	conn := &localConn{offset: 3 * time.Second}
-	g := newGrab(t, w.dir, conn)
+	g := newGrab(t, w.Dir, conn)
 	g.Host.Families = []string{"network_log", "messages", "developer_log"}
-	g.now = func() time.Time { return w.now.Add(-3 * time.Second) } // the host is 3 s ahead
-	asked := w.window(15*time.Minute, time.Minute)
-	row := w.pass(g, asked)
+	g.now = func() time.Time { return w.Now.Add(-3 * time.Second) } // the host is 3 s ahead
+	asked := w.Window(15*time.Minute, time.Minute)
+	row := passOf(w, g, asked)
 	f := row.Files[0]
-	perMin := int64(len(w.text(time.Minute, 0)))
+	perMin := int64(len(w.Text(time.Minute, 0)))
 	if f.Oldest == nil || f.DepthS/60 != 90 || f.Overwritten == nil || f.Overwritten.Sub(asked.Since).Round(time.Minute) != 90*time.Minute ||
-		!f.Oldest.Equal(w.now.Add(-90*time.Minute-3*time.Second)) || f.BytesPerMinute < perMin*9/10 || f.BytesPerMinute > perMin {
+		!f.Oldest.Equal(w.Now.Add(-90*time.Minute-3*time.Second)) || f.BytesPerMinute < perMin*9/10 || f.BytesPerMinute > perMin {
 		t.Errorf("%+v, want about %d bytes a minute", f, perMin)
 	}
 	if m := row.Files[1]; m.DepthS/60 != 10 || m.Overwritten != nil {
@@ -45,31 +46,31 @@ func TestForesight(t *testing.T) {
 
 // Compressed files count for the depth; the rate is that of the plain ones after.
 func TestForesightGzip(t *testing.T) {
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	var b strings.Builder
 	z := gzip.NewWriter(&b)
-	z.Write([]byte(w.text(90*time.Minute, 30*time.Minute)))
+	z.Write([]byte(w.Text(90*time.Minute, 30*time.Minute)))
 	z.Close()
-	w.put("network_log.2.gz", b.String(), 30*time.Minute)
-	w.put("network_log.1", "", 20*time.Minute)
-	w.put("network_log", w.text(10*time.Minute, 0), 0)
-	all, err := Foresee(t.Context(), newGrab(t, w.dir, &localConn{}).Host)
+	w.Put("network_log.2.gz", b.String(), 30*time.Minute)
+	w.Put("network_log.1", "", 20*time.Minute)
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+	all, err := Foresee(t.Context(), newGrab(t, w.Dir, &localConn{}).Host)
 	got := all["network_log"]
 	if err != nil || got.Depth().Round(time.Minute) != 90*time.Minute {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if want := int64(len(w.text(time.Minute, 0))); got.PerMin < want*8/10 || got.PerMin > want {
+	if want := int64(len(w.Text(time.Minute, 0))); got.PerMin < want*8/10 || got.PerMin > want {
 		t.Errorf("%d bytes a minute, want %d", got.PerMin, want)
 	}
 }
 
 // The oldest file goes when it is looked at: what was copied does not suffer.
 func TestForesightGone(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.2", w.text(90*time.Minute, 60*time.Minute), 60*time.Minute)
-	w.put("network_log.1", w.text(60*time.Minute, 20*time.Minute), 20*time.Minute)
-	w.put("network_log", w.text(20*time.Minute, 0), 0)
-	c, asked := &hookConn{}, w.window(5*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2", w.Text(90*time.Minute, 60*time.Minute), 60*time.Minute)
+	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
+	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
+	c, asked := &hookConn{}, w.Window(5*time.Minute, 0)
 	gone := 0
 	c.onOpen = func(name string) error {
 		if strings.HasSuffix(name, ".2") { // too old for the window: only foresight asks for it
@@ -78,8 +79,8 @@ func TestForesightGone(t *testing.T) {
 		}
 		return nil
 	}
-	g := newGrab(t, w.dir, c)
-	f := w.pass(g, asked).Files[0]
+	g := newGrab(t, w.Dir, c)
+	f := passOf(w, g, asked).Files[0]
 	if f.Coverage != evidence.Complete || f.DepthS/60 != 60 || gone == 0 {
 		t.Errorf("%+v, asked for %d times", f, gone)
 	}

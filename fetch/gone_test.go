@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -68,9 +69,9 @@ func TestGoneWhileHeld(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
-	logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
 	conn := &vanishing{localConn: &localConn{}, dir: dir, name: "network_log.1"}
 	g := newGrab(t, dir, conn)
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func(time.Time) { conn.vanish(t) })

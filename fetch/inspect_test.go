@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -58,19 +59,19 @@ func TestInspect(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	n := 0
 	// network_log: gzip of an hour ago, then two plain files of ten minutes each
-	old := logs(t, filepath.Join(dir, "x"), now.Add(-80*time.Minute), now.Add(-20*time.Minute), &n)
+	old := fetchtest.Logs(t, filepath.Join(dir, "x"), now.Add(-80*time.Minute), now.Add(-20*time.Minute), &n)
 	os.Remove(filepath.Join(dir, "x"))
 	var z bytes.Buffer
 	w := gzip.NewWriter(&z)
 	w.Write([]byte(" |the end of a message\n " + strings.Repeat("y", 9000) + "\n" + old)) // no record in the first 4 KiB
 	w.Close()
 	put(t, filepath.Join(dir, "network_log.2"), z.Bytes(), now.Add(-20*time.Minute))
-	logs(t, filepath.Join(dir, "network_log.1"), now.Add(-20*time.Minute), now.Add(-10*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-20*time.Minute), now.Add(-10*time.Minute), &n)
 	os.Chtimes(filepath.Join(dir, "network_log.1"), now.Add(-10*time.Minute), now.Add(-10*time.Minute))
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-10*time.Minute), now, &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-10*time.Minute), now, &n)
 	os.Chtimes(filepath.Join(dir, "network_log"), now, now)
 	// messages: large, its first record after 100 KiB of a message's end; nothing else is held whole
-	big := " " + strings.Repeat("z", 100<<10) + "\n" + line(now.Add(-time.Hour), 1) + strings.Repeat(line(now.Add(-time.Minute), 2), 20000)
+	big := " " + strings.Repeat("z", 100<<10) + "\n" + fetchtest.Line(now.Add(-time.Hour), 1) + strings.Repeat(fetchtest.Line(now.Add(-time.Minute), 2), 20000)
 	put(t, filepath.Join(dir, "messages"), []byte(big), now)
 	put(t, filepath.Join(dir, "messages.bak"), nil, now)
 	put(t, filepath.Join(dir, "unrelated"), []byte("x"), now)
@@ -146,7 +147,7 @@ func TestInspectFailures(t *testing.T) {
 	}
 	dir := t.TempDir()
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), time.Now().Add(-time.Hour), time.Now(), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), time.Now().Add(-time.Hour), time.Now(), &n)
 	if _, err := inspect(t, dir, &localConn{failAfter: 1}); !errors.Is(err, errCut) {
 		t.Errorf("cut: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/sshdial"
@@ -65,8 +66,8 @@ func newWarmHost(t *testing.T) *warmHost {
 	w.dial = sshdial.Config{Name: "expc01", Address: w.Addr(), User: w.User, KnownHosts: w.KnownHosts(), Ledger: &sshdial.Ledger{Dir: t.TempDir()},
 		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}}
 	dir, n := t.TempDir(), 0
-	logs(t, filepath.Join(dir, "network_log.1"), w.now.Add(-time.Hour), w.now.Add(-10*time.Minute), &n)
-	logs(t, filepath.Join(dir, "network_log"), w.now.Add(-10*time.Minute), w.now, &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), w.now.Add(-time.Hour), w.now.Add(-10*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), w.now.Add(-10*time.Minute), w.now, &n)
 	w.host = Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}}
 	return w
 }

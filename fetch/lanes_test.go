@@ -8,33 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/realsrv"
 )
-
-// bigLog writes a log of n bytes over the ten minutes before end.
-func bigLog(t *testing.T, dir string, n int64, end time.Time) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if _, err := lab.WriteLog(&b, lab.BulkOptions{Since: end.Add(-10 * time.Minute), Until: end, Size: n}); err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "network_log")
-	if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(name, end, end); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
 
 // A big file comes whole over as many channels as OpenSSH allows, in the packets
 // that it says it can.
 func TestLanesOnOpenSSH(t *testing.T) {
 	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
-	want := bigLog(t, dir, 12<<20, end)
+	want := fetchtest.BigLog(t, dir, 12<<20, end)
 	for what, c := range map[string]struct{ sessions, lanes int }{"as it comes": {10, laneCount}, "four channels": {4, 2}, "one channel": {1, 0}} {
 		t.Run(what, func(t *testing.T) {
 			s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: c.sessions}, Commands{})
@@ -78,7 +61,7 @@ func TestLanesOnOpenSSH(t *testing.T) {
 // byte of that file gets into the slice.
 func TestLanesRotation(t *testing.T) {
 	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
-	want := bigLog(t, dir, 12<<20, end)
+	want := fetchtest.BigLog(t, dir, 12<<20, end)
 	s, err := realConn(t, realsrv.SSHDOptions{}, Commands{Allowed: true})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -17,27 +18,27 @@ func TestRingOverlapsGzip(t *testing.T) {
 		"agrees":              func(s string) string { return s },
 		"another last record": func(s string) string { return s[:len(s)-9] + "y" + s[len(s)-8:] },
 		"shorter, and another": func(s string) string {
-			s = s[:len(s)-len(line(time.Now(), 0))*10]
+			s = s[:len(s)-len(fetchtest.Line(time.Now(), 0))*10]
 			return s[:len(s)-9] + "y" + s[len(s)-8:]
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			w := newWorld(t)
-			r := newRing(t, w.dir, &localConn{})
-			old := w.text(20*time.Minute, 12*time.Minute)
-			w.put("network_log", old, 12*time.Minute)
+			w := fetchtest.NewWorld(t)
+			r := newRing(t, w.Dir, &localConn{})
+			old := w.Text(20*time.Minute, 12*time.Minute)
+			w.Put("network_log", old, 12*time.Minute)
 			step(t, r)
-			rest := w.text(12*time.Minute, 10*time.Minute) // the ring has not seen it
+			rest := w.Text(12*time.Minute, 10*time.Minute) // the ring has not seen it
 			if what != "agrees" {
 				rest = ""
 			}
 			host := spoil(old) + rest
-			live := w.text(10*time.Minute, 0)
-			w.put("network_log.1.gz", string(zipped(host)), 10*time.Minute)
-			w.put("network_log", live, 0)
-			g := newGrab(t, w.dir, &localConn{})
+			live := w.Text(10*time.Minute, 0)
+			w.Put("network_log.1.gz", string(zipped(host)), 10*time.Minute)
+			w.Put("network_log", live, 0)
+			g := newGrab(t, w.Dir, &localConn{})
 			g.Ring = r.Dir
-			row := w.pass(g, w.window(20*time.Minute, 0))
+			row := passOf(w, g, w.Window(20*time.Minute, 0))
 			got, disagrees := slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")
 			if got != host+live || row.Coverage != evidence.Complete {
 				t.Errorf("%d bytes, want %d: %s %+v", len(got), len(host+live), row.Coverage, row.Files[0].Missing)

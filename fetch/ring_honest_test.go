@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -41,15 +42,15 @@ func damaged(t testing.TB, dir string, f func(name string, b []byte) []byte) str
 // lacks is said to be missing, and the ring can be taken up again.
 func TestRingDamage(t *testing.T) {
 	t.Parallel()
-	w := &writer{dir: t.TempDir(), keep: 1}
-	r := newRing(t, w.dir, &localConn{})
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
+	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 1600 * time.Millisecond // many segments
 	for range 40 {
-		w.some(t, 60)
+		w.Some(t, 60)
 		step(t, r)
 		time.Sleep(15 * time.Millisecond)
 	}
-	asked := evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now())
+	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	segs, _ := filepath.Glob(filepath.Join(r.Dir, "*", "*.zst"))
 	if len(segs) < 5 {
 		t.Fatalf("only %d segments", len(segs))
@@ -72,7 +73,7 @@ func TestRingDamage(t *testing.T) {
 			}
 			return nil
 		})
-		g := newGrab(t, w.dir, &localConn{})
+		g := newGrab(t, w.Dir, &localConn{})
 		g.Ring = spoilt
 		row, err := g.Pass(t.Context(), asked, nil)
 		if err != nil {
@@ -115,10 +116,10 @@ func TestRingHonest(t *testing.T) {
 // ringHonest is one course of events; it reports whether the slice is complete.
 func ringHonest(t *testing.T, seed uint64) bool {
 	rnd := rand.New(rand.NewPCG(seed, 9))
-	w := &writer{dir: t.TempDir(), keep: 1 + rnd.IntN(3), dated: seed%4 == 1, copies: seed%4 == 2, zip: seed%4 == 3}
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1 + rnd.IntN(3), Dated: seed%4 == 1, Copies: seed%4 == 2, Zip: seed%4 == 3}
 	conn := &localConn{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Duration(20+rnd.IntN(200)) * time.Millisecond, MaxSize: 64 << 20,
-		Host: Host{Name: "expc01", Dir: w.dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+		Host: Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
 	if seed%3 > 0 {
 		r.Keep = time.Hour
 	}
@@ -126,11 +127,11 @@ func ringHonest(t *testing.T, seed uint64) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.some(t, 1+rnd.IntN(300))
+	w.Some(t, 1+rnd.IntN(300))
 	for range 20 {
 		switch rnd.IntN(8) {
 		case 0:
-			w.some(t, 200+rnd.IntN(800))
+			w.Some(t, 200+rnd.IntN(800))
 		case 1:
 			conn = &localConn{failAfter: 1 + rnd.Int64N(8)}
 			r.grab.drop(true)
@@ -141,11 +142,11 @@ func ringHonest(t *testing.T, seed uint64) bool {
 				t.Fatal(err)
 			}
 		default:
-			w.some(t, rnd.IntN(200))
+			w.Some(t, rnd.IntN(200))
 		}
-		if w.dated {
-			old, _ := filepath.Glob(w.name(0) + "-*")
-			for len(old) > w.keep {
+		if w.Dated {
+			old, _ := filepath.Glob(w.Name(0) + "-*")
+			for len(old) > w.Keep {
 				os.Remove(old[0])
 				old = old[1:]
 			}
@@ -155,13 +156,13 @@ func ringHonest(t *testing.T, seed uint64) bool {
 			conn = &localConn{}
 		}
 	}
-	w.some(t, rnd.IntN(300))
-	g := newGrab(t, w.dir, &localConn{})
+	w.Some(t, rnd.IntN(300))
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
 	if seed%5 == 0 {
 		g.Host.Dial = func(context.Context) (Conn, error) { return nil, errCut }
 	}
-	asked := evidence.NewWindow(w.at[rnd.IntN(len(w.at)/2)].Truncate(time.Millisecond), time.Now())
+	asked := evidence.NewWindow(w.At[rnd.IntN(len(w.At)/2)].Truncate(time.Millisecond), time.Now())
 	row, _ := g.Pass(t.Context(), asked, nil)
 	release()
 	return honest(t, w, asked, row, slice(t, g, "network_log")) == 0 && row.Coverage == evidence.Complete

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -13,29 +14,29 @@ import (
 // comes into the ring after it. When the oldest segment goes, with the live file's
 // part in it, the ring covers only what is left: not the time from the sibling on.
 func TestRingLateGzip(t *testing.T) {
-	w := newWorld(t)
-	late := zipped(w.text(30*time.Minute, 20*time.Minute))
-	w.put("network_log.1.gz", string(late[:len(late)/2]), 0)
-	w.put("network_log", w.text(20*time.Minute, 10*time.Minute), 0)
-	r := newRing(t, w.dir, &localConn{})
+	w := fetchtest.NewWorld(t)
+	late := zipped(w.Text(30*time.Minute, 20*time.Minute))
+	w.Put("network_log.1.gz", string(late[:len(late)/2]), 0)
+	w.Put("network_log", w.Text(20*time.Minute, 10*time.Minute), 0)
+	r := newRing(t, w.Dir, &localConn{})
 	f := r.families[0]
 	step(t, r) // takes the live file alone
 	if err := f.roll(time.Now(), 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	w.put("network_log.1.gz", string(late), 20*time.Minute)
-	w.grow("network_log", w.text(10*time.Minute, 5*time.Minute), 0)
+	w.Put("network_log.1.gz", string(late), 20*time.Minute)
+	w.Grow("network_log", w.Text(10*time.Minute, 5*time.Minute), 0)
 	step(t, r)
 	if len(f.segs) != 2 {
 		t.Fatalf("%d segments", len(f.segs))
 	}
-	asked := w.window(30*time.Minute, 6*time.Minute)
+	asked := w.Window(30*time.Minute, 6*time.Minute)
 	pass := func() evidence.Host {
-		g := newGrab(t, w.dir, nil)
+		g := newGrab(t, w.Dir, nil)
 		g.Ring = r.Dir
 		g.Host.Dial = func(context.Context) (Conn, error) { return nil, errors.New("down") }
 		row, _ := g.Pass(t.Context(), asked, nil)
-		w.honest(g, row, asked)
+		honestIn(w, g, row, asked)
 		return row
 	}
 	if row := pass(); row.Coverage != evidence.Complete {
@@ -45,7 +46,7 @@ func TestRingLateGzip(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := pass()
-	if m := row.Files[0].Missing; len(m) != 1 || m[0].Until.Before(w.now.Add(-10*time.Minute)) || m[0].Until.After(w.now.Add(-9*time.Minute)) {
+	if m := row.Files[0].Missing; len(m) != 1 || m[0].Until.Before(w.Now.Add(-10*time.Minute)) || m[0].Until.After(w.Now.Add(-9*time.Minute)) {
 		t.Errorf("after: %+v", m)
 	}
 }

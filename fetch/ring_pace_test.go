@@ -10,34 +10,36 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"rtmtgrab/fetch/internal/fetchtest"
 )
 
 // A compressed sibling is read at the ring's pace, not at once after a wait. The
 // clock stands still while anything is done: what is read at one time is a burst.
 func TestRingGunzipPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := fetchtest.NewWorld(t)
 		rnd := rand.NewChaCha8([32]byte{1})
 		noise := make([]byte, 12<<10)
 		var text strings.Builder
-		for at := w.now.Add(-30 * time.Minute); at.Before(w.now.Add(-10 * time.Minute)); at = at.Add(time.Second) {
+		for at := w.Now.Add(-30 * time.Minute); at.Before(w.Now.Add(-10 * time.Minute)); at = at.Add(time.Second) {
 			rnd.Read(noise)
-			text.WriteString(strings.TrimSuffix(line(at, w.n), "\n") + base64.StdEncoding.EncodeToString(noise) + "\n")
-			w.n++
+			text.WriteString(strings.TrimSuffix(fetchtest.Line(at, w.N), "\n") + base64.StdEncoding.EncodeToString(noise) + "\n")
+			w.N++
 		}
 		var b bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&b, gzip.HuffmanOnly) // there is nothing else to be won from noise
 		z.Write([]byte(text.String()))
 		z.Close()
 		packed := b.Bytes()
-		w.put("network_log.1.gz", string(packed), 10*time.Minute)
-		w.put("network_log", w.text(10*time.Minute, 0), 0)
-		f, err := os.Open(w.path("network_log.1.gz"))
+		w.Put("network_log.1.gz", string(packed), 10*time.Minute)
+		w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+		f, err := os.Open(w.Path("network_log.1.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		g, err := os.Open(w.path("network_log"))
+		g, err := os.Open(w.Path("network_log"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +54,7 @@ func TestRingGunzipPace(t *testing.T) {
 			most = max(most, bursts[time.Now()])
 			return f.ReadAt(b, off)
 		}}
-		r := newRing(t, w.dir, conn)
+		r := newRing(t, w.Dir, conn)
 		step(t, r)
 		if size := len(packed); most > size/2 || size < 10<<20 || taken(t, r) < int64(text.Len()) {
 			t.Errorf("%d of %d bytes were read at once", most, size)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -40,27 +41,10 @@ func step(t testing.TB, r *Ring) {
 	}
 }
 
-// some writes n records, over at least a millisecond.
-func (w *writer) some(t testing.TB, n int) {
-	for range n {
-		w.write(t)
-	}
-	time.Sleep(2 * time.Millisecond)
-}
-
-// text is what was written from record n on, up to the end.
-func (w *writer) text(n int) string {
-	var b strings.Builder
-	for i, at := range w.at[n:] {
-		b.WriteString(line(at, n+i))
-	}
-	return b.String()
-}
-
 // honest sees to it that every record of the window is in the slice once and in
 // order, unless its time is among those that are said to be missing, and that all of
 // the slice was written.
-func honest(t testing.TB, w *writer, asked evidence.Window, row evidence.Host, got string) (missing int) {
+func honest(t testing.TB, w *fetchtest.Writer, asked evidence.Window, row evidence.Host, got string) (missing int) {
 	t.Helper()
 	seen := map[int]int{}
 	last := -1
@@ -69,18 +53,18 @@ func honest(t testing.TB, w *writer, asked evidence.Window, row evidence.Host, g
 			continue
 		}
 		var n int
-		m := marker.FindStringSubmatch(l)
+		m := fetchtest.Marker.FindStringSubmatch(l)
 		if m == nil {
 			t.Fatalf("%q was never written", l)
 		}
 		fmt.Sscan(m[1], &n)
-		if n >= len(w.at) || line(w.at[n], n) != l || n <= last {
+		if n >= len(w.At) || fetchtest.Line(w.At[n], n) != l || n <= last {
 			t.Fatalf("record %d, after %d, is not as it was written: %q", n, last, l)
 		}
 		last = n
 		seen[n]++
 	}
-	for n, at := range w.at {
+	for n, at := range w.At {
 		at = at.Truncate(time.Millisecond)
 		if !asked.Contains(at) || at.Equal(asked.Since) || seen[n] == 1 {
 			continue // several records have the same millisecond, on both sides of an edge
@@ -112,42 +96,42 @@ func TestRingThroughRotations(t *testing.T) {
 	for _, kind := range []string{"numbered", "dated", "gzip", "copy"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			w := &writer{dir: t.TempDir(), keep: 2, dated: kind == "dated", copies: kind == "copy", zip: kind == "gzip"}
-			r := newRing(t, w.dir, &localConn{})
-			w.some(t, 10)
+			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 2, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
+			r := newRing(t, w.Dir, &localConn{})
+			w.Some(t, 10)
 			rnd := rand.New(rand.NewPCG(3, 4))
 			for range 25 {
 				step(t, r)
 				for range 4 {
-					w.some(t, rnd.IntN(150))
+					w.Some(t, rnd.IntN(150))
 				}
 				if kind == "dated" { // the host removes the oldest
-					old, _ := filepath.Glob(w.name(0) + "-*")
+					old, _ := filepath.Glob(w.Name(0) + "-*")
 					for len(old) > 2 {
 						os.Remove(old[0])
 						old = old[1:]
 					}
 				}
 			}
-			g := newGrab(t, w.dir, &localConn{})
+			g := newGrab(t, w.Dir, &localConn{})
 			g.Ring = r.Dir
-			asked := evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now())
+			asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 			row, err := g.Pass(t.Context(), asked, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := slice(t, g, "network_log")
 			if n := honest(t, w, asked, row, got); n > 0 || row.Coverage != evidence.Complete {
-				t.Errorf("%d of %d records are missing: %s %+v %v", n, w.n, row.Coverage, row.Files[0].Missing, row.Notes)
+				t.Errorf("%d of %d records are missing: %s %+v %v", n, w.N, row.Coverage, row.Files[0].Missing, row.Notes)
 			}
-			if got != w.text(0) {
-				t.Errorf("%d bytes, %d were written", len(got), len(w.text(0)))
+			if got != w.Text(0) {
+				t.Errorf("%d bytes, %d were written", len(got), len(w.Text(0)))
 			}
 			if from(row, "ring") == 0 || from(row, "host") == 0 || len(row.Ring) != 1 || row.Ring[0].Breaks > 0 {
 				t.Errorf("%+v %+v", row.Files[0].Sources, row.Ring)
 			}
 			// without the ring the host alone has less, and the same bytes
-			alone := newGrab(t, w.dir, &localConn{})
+			alone := newGrab(t, w.Dir, &localConn{})
 			if _, err := alone.Pass(t.Context(), asked, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -160,22 +144,22 @@ func TestRingThroughRotations(t *testing.T) {
 
 // What rotates away between two increments is said to be missing.
 func TestRingSaysWhatItMissed(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 1}
-	r := newRing(t, w.dir, &localConn{})
-	w.some(t, 200)
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
+	r := newRing(t, w.Dir, &localConn{})
+	w.Some(t, 200)
 	step(t, r)
 	for range 12 { // 1200 records, 4 rotations: the host keeps one
-		w.some(t, 100)
+		w.Some(t, 100)
 	}
 	step(t, r)
-	w.some(t, 100)
+	w.Some(t, 100)
 	step(t, r)
 	for range 8 {
-		w.some(t, 100)
+		w.Some(t, 100)
 	}
-	g := newGrab(t, w.dir, &localConn{})
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
-	asked := evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now())
+	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,60 +172,60 @@ func TestRingSaysWhatItMissed(t *testing.T) {
 // The host cannot be reached at the alert: what the ring has is in the slice, in
 // whole records, and the rest is missing.
 func TestRingWithoutHost(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 1}
-	r := newRing(t, w.dir, &localConn{})
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
+	r := newRing(t, w.Dir, &localConn{})
 	for range 10 {
-		w.some(t, 100)
+		w.Some(t, 100)
 		step(t, r)
 	}
-	w.file.WriteString(line(time.Now(), 1000)[:50]) // a record that is being written
+	w.File.WriteString(fetchtest.Line(time.Now(), 1000)[:50]) // a record that is being written
 	step(t, r)
-	g := newGrab(t, w.dir, nil)
+	g := newGrab(t, w.Dir, nil)
 	g.Ring = r.Dir
 	down := errors.New("no route to host")
 	g.Host.Dial = func(context.Context) (Conn, error) { return nil, down }
-	asked := evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now().Add(time.Second))
+	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now().Add(time.Second))
 	row, err := g.Pass(t.Context(), asked, nil)
 	if !errors.Is(err, down) || row.Error == "" || row.Coverage != evidence.Partial {
 		t.Fatalf("%v %s %q", err, row.Coverage, row.Error)
 	}
-	if got := slice(t, g, "network_log"); got != w.text(0) {
-		t.Errorf("%d bytes, %d were written", len(got), len(w.text(0)))
+	if got := slice(t, g, "network_log"); got != w.Text(0) {
+		t.Errorf("%d bytes, %d were written", len(got), len(w.Text(0)))
 	}
 	if m := row.Files[0].Missing; len(m) != 1 || m[0].Reason != evidence.ReasonUnreachable {
 		t.Errorf("%+v", m)
 	}
 	// it comes back: what lacked is taken from it, and nothing twice
-	w.file.WriteString(line(time.Now(), 1000)[50:])
-	w.at = append(w.at, time.Now())
+	w.File.WriteString(fetchtest.Line(time.Now(), 1000)[50:])
+	w.At = append(w.At, time.Now())
 	g.Host.Dial = func(context.Context) (Conn, error) { return &localConn{}, nil }
 	asked.Until = time.Now()
 	if row, err = g.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %s %+v", err, row.Coverage, row.Files[0].Missing)
 	}
-	if got := slice(t, g, "network_log"); strings.Count(got, "\n") != 1001 || !strings.HasPrefix(got, w.text(0)[:1000]) || from(row, "host") == 0 {
+	if got := slice(t, g, "network_log"); strings.Count(got, "\n") != 1001 || !strings.HasPrefix(got, w.Text(0)[:1000]) || from(row, "host") == 0 {
 		t.Errorf("%d records", strings.Count(got, "\n"))
 	}
 }
 
 // The host's file is not what the ring says: the host is believed.
 func TestRingDisagrees(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 1}
-	r := newRing(t, w.dir, &localConn{})
-	w.some(t, 250)
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
+	r := newRing(t, w.Dir, &localConn{})
+	w.Some(t, 250)
 	step(t, r)
-	w.file.Close()
-	b, err := os.ReadFile(w.name(0))
+	w.File.Close()
+	b, err := os.ReadFile(w.Name(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	b[len(b)-3] = 'y'
-	if err := os.WriteFile(w.name(0), b, 0o600); err != nil {
+	if err := os.WriteFile(w.Name(0), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := newGrab(t, w.dir, &localConn{})
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
-	row, err := g.Pass(t.Context(), evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now()), nil)
+	row, err := g.Pass(t.Context(), evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now()), nil)
 	if err != nil || slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "does not agree") {
 		t.Errorf("%v %+v %v", err, row.Files[0].Sources, row.Notes)
 	}
@@ -250,10 +234,10 @@ func TestRingDisagrees(t *testing.T) {
 // Restarts and cut connections in the middle of increments lose nothing that the
 // host still has, and nothing is in the ring twice.
 func TestRingResumes(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 3}
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 3}
 	conn := &localConn{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
-		Host: Host{Name: "expc01", Dir: w.dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+		Host: Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
 	release, err := r.open()
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +246,7 @@ func TestRingResumes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 8))
 	cuts := 0
 	for i := range 40 {
-		w.some(t, rnd.IntN(250))
+		w.Some(t, rnd.IntN(250))
 		conn = &localConn{failAfter: rnd.Int64N(6)}
 		if err := r.increment(t.Context()); err != nil {
 			cuts++
@@ -285,11 +269,11 @@ func TestRingResumes(t *testing.T) {
 			r = other
 		}
 	}
-	g := newGrab(t, w.dir, &localConn{})
+	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
-	asked := evidence.NewWindow(w.at[0].Truncate(time.Millisecond), time.Now())
+	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
-	if err != nil || row.Coverage != evidence.Complete || slice(t, g, "network_log") != w.text(0) || cuts < 5 {
+	if err != nil || row.Coverage != evidence.Complete || slice(t, g, "network_log") != w.Text(0) || cuts < 5 {
 		t.Errorf("%v %s %+v %v, %d cuts", err, row.Coverage, row.Files[0].Missing, row.Notes, cuts)
 	}
 	var taken int64
@@ -303,21 +287,21 @@ func TestRingResumes(t *testing.T) {
 			taken += e.Frame.Length
 		}
 	}
-	if taken != int64(len(w.text(0))) {
-		t.Errorf("the ring took %d bytes of %d", taken, len(w.text(0)))
+	if taken != int64(len(w.Text(0))) {
+		t.Errorf("the ring took %d bytes of %d", taken, len(w.Text(0)))
 	}
 }
 
 // Age and size bound the ring, and a full disk costs its oldest part only.
 func TestRingBounds(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 2}
-	r := newRing(t, w.dir, &localConn{})
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 2}
+	r := newRing(t, w.Dir, &localConn{})
 	r.MaxSize = 100 << 10
 	var most int64
 	for range 60 {
 		for range 20 {
-			w.write(t)
-			w.file.WriteString(strings.Repeat("x", rand.IntN(50)) + fmt.Sprintf("%x\n", rand.Perm(300)))
+			w.WriteRecord(t)
+			w.File.WriteString(strings.Repeat("x", rand.IntN(50)) + fmt.Sprintf("%x\n", rand.Perm(300)))
 		}
 		step(t, r)
 		most = max(most, r.bytes())
@@ -328,7 +312,7 @@ func TestRingBounds(t *testing.T) {
 	l, _ := openRing(filepath.Join(r.Dir, "network_log"))
 	since := l.spans(0)
 	l.Close()
-	if len(since) != 1 || !since[0].Since.After(w.at[0]) {
+	if len(since) != 1 || !since[0].Since.After(w.At[0]) {
 		t.Errorf("%v", since)
 	}
 	full := 0
@@ -341,7 +325,7 @@ func TestRingBounds(t *testing.T) {
 	}
 	before := len(r.families[0].segs)
 	for range 3 {
-		w.some(t, 20)
+		w.Some(t, 20)
 		if err := r.increment(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
@@ -362,15 +346,15 @@ func TestRingBounds(t *testing.T) {
 // In a quiet time an increment costs a listing and looks at what is held, and no read
 // of what the ring has.
 func TestRingSteady(t *testing.T) {
-	w := &writer{dir: t.TempDir(), keep: 5}
+	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 5}
 	conn := &localConn{}
-	r := newRing(t, w.dir, conn)
+	r := newRing(t, w.Dir, conn)
 	for range 10 {
-		w.some(t, 200)
+		w.Some(t, 200)
 	}
 	old := time.Now().Add(-time.Minute)
 	for i := 1; i < 6; i++ {
-		os.Chtimes(w.name(i), old.Add(-time.Duration(i)*time.Second), old.Add(-time.Duration(i)*time.Second))
+		os.Chtimes(w.Name(i), old.Add(-time.Duration(i)*time.Second), old.Add(-time.Duration(i)*time.Second))
 	}
 	step(t, r)
 	step(t, r)

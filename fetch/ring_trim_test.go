@@ -3,22 +3,24 @@ package fetch
 import (
 	"testing"
 	"time"
+
+	"rtmtgrab/fetch/internal/fetchtest"
 )
 
 // A live file that is rotated long after its last record keeps its name where it is
 // held, for it is known by size and time. It is let go of like any other sibling.
 func TestRingTrimsQuietLive(t *testing.T) {
-	w := newWorld(t)
-	r := newRing(t, w.dir, &localConn{})
-	now := w.now.Add(-10 * time.Minute)
+	w := fetchtest.NewWorld(t)
+	r := newRing(t, w.Dir, &localConn{})
+	now := w.Now.Add(-10 * time.Minute)
 	r.grab.now = func() time.Time { return now }
-	w.put("network_log", w.text(11*time.Minute, 10*time.Minute), 10*time.Minute)
+	w.Put("network_log", w.Text(11*time.Minute, 10*time.Minute), 10*time.Minute)
 	step(t, r)
 	for i := range 5 {
 		age := time.Duration(9-i) * time.Minute
-		now = w.now.Add(-age)
-		w.mv("network_log", "network_log."+string(rune('9'-i)))
-		w.put("network_log", w.text(age+30*time.Second, age), age)
+		now = w.Now.Add(-age)
+		w.Move("network_log", "network_log."+string(rune('9'-i)))
+		w.Put("network_log", w.Text(age+30*time.Second, age), age)
 		step(t, r)
 		step(t, r)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -13,7 +14,7 @@ import (
 // letting go of them takes two round trips.
 func TestNoRoundTripsAfterCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
+		w := fetchtest.NewWorld(t)
 		const files = 30
 		for i := range files {
 			since := time.Duration(files-i) * 20 * time.Second
@@ -21,16 +22,16 @@ func TestNoRoundTripsAfterCopied(t *testing.T) {
 			if i == files-1 {
 				name = "network_log"
 			}
-			w.put(name, w.text(since, since-20*time.Second), since-20*time.Second)
+			w.Put(name, w.Text(since, since-20*time.Second), since-20*time.Second)
 		}
 		s, end := farSession(t)
 		defer end()
-		g := newGrab(t, w.dir, newShared(s, &memory{}, func(bool) {}))
+		g := newGrab(t, w.Dir, newShared(s, &memory{}, func(bool) {}))
 		passes := 0
 		for range 2 { // the second finds that there is nothing more
 			var copied time.Time
 			g.Copied = func() { copied = time.Now() }
-			row, err := g.Pass(t.Context(), w.window(10*time.Minute, 0), nil)
+			row, err := g.Pass(t.Context(), w.Window(10*time.Minute, 0), nil)
 			if err != nil || copied.IsZero() || row.Coverage != evidence.Complete || row.Files[0].Bytes == 0 {
 				t.Fatalf("copied at %v, %s, %v", copied, row.Coverage, err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
 )
@@ -98,12 +99,12 @@ func farSession(t *testing.T) (s *Session, end func()) {
 
 // trips is how many round trips a first pass takes until the files are held, and
 // how many until it ends.
-func trips(t *testing.T, w *world, s *Session, m *memory) (held, all int, row evidence.Host, g *Grab) {
+func trips(t *testing.T, w *fetchtest.World, s *Session, m *memory) (held, all int, row evidence.Host, g *Grab) {
 	t.Helper()
-	g = newGrab(t, w.dir, newShared(s, m, func(bool) {}))
+	g = newGrab(t, w.Dir, newShared(s, m, func(bool) {}))
 	began := time.Now()
 	var at time.Time
-	row, err := g.Pass(t.Context(), w.window(10*time.Minute, 0), func(when time.Time) { at = when })
+	row, err := g.Pass(t.Context(), w.Window(10*time.Minute, 0), func(when time.Time) { at = when })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +120,14 @@ func TestRoundTrips(t *testing.T) {
 	for _, foreign := range []int{0, 450} {
 		t.Run(fmt.Sprint(foreign), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
+				w := fetchtest.NewWorld(t)
 				for i := range 40 {
 					since := time.Duration(41-i) * 30 * time.Second
-					w.put(fmt.Sprintf("network_log.%d", 40-i), w.text(since, since-30*time.Second), since-30*time.Second)
+					w.Put(fmt.Sprintf("network_log.%d", 40-i), w.Text(since, since-30*time.Second), since-30*time.Second)
 				}
-				w.put("network_log", w.text(30*time.Second, 0), 0)
+				w.Put("network_log", w.Text(30*time.Second, 0), 0)
 				for i := range foreign {
-					os.WriteFile(w.path(fmt.Sprintf("other_log.%d", i)), nil, 0o600)
+					os.WriteFile(w.Path(fmt.Sprintf("other_log.%d", i)), nil, 0o600)
 				}
 				s, end := farSession(t)
 				defer end()
@@ -139,14 +140,14 @@ func TestRoundTrips(t *testing.T) {
 				}
 				g.Close()
 
-				w.grow("network_log", w.text(0, -5*time.Second), -5*time.Second)
+				w.Grow("network_log", w.Text(0, -5*time.Second), -5*time.Second)
 				held, _, row, g := trips(t, w, s, m)
 				if held != 2 || row.Coverage != evidence.Complete {
 					t.Errorf("all names known: held after %d round trips, coverage %s", held, row.Coverage)
 				}
 				g.Close()
 
-				w.put("network_log-new", w.text(-5*time.Second, -10*time.Second), -10*time.Second)
+				w.Put("network_log-new", w.Text(-5*time.Second, -10*time.Second), -10*time.Second)
 				held, _, _, g = trips(t, w, s, m)
 				if held < 3 || held > limit {
 					t.Errorf("a new name: held after %d round trips, want at most %d", held, limit)
@@ -161,23 +162,23 @@ func TestRoundTrips(t *testing.T) {
 // Every name is another file's since it was remembered: what comes is what is there.
 func TestKnownNamesMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.put("network_log.2", w.text(15*time.Minute, 10*time.Minute), 10*time.Minute)
-		w.put("network_log.1", w.text(10*time.Minute, 5*time.Minute), 5*time.Minute)
-		w.put("network_log", w.text(5*time.Minute, 10*time.Second), 10*time.Second)
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.2", w.Text(15*time.Minute, 10*time.Minute), 10*time.Minute)
+		w.Put("network_log.1", w.Text(10*time.Minute, 5*time.Minute), 5*time.Minute)
+		w.Put("network_log", w.Text(5*time.Minute, 10*time.Second), 10*time.Second)
 		s, end := farSession(t)
 		defer end()
 		m := &memory{}
 		_, _, _, g := trips(t, w, s, m)
 		g.Close()
 		for _, move := range [][2]string{{"network_log.2", "network_log.3"}, {"network_log.1", "network_log.2"}, {"network_log", "network_log.1"}} {
-			if err := os.Rename(w.path(move[0]), w.path(move[1])); err != nil {
+			if err := os.Rename(w.Path(move[0]), w.Path(move[1])); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.put("network_log", w.text(10*time.Second, 0), 0)
+		w.Put("network_log", w.Text(10*time.Second, 0), 0)
 		_, _, row, g := trips(t, w, s, m)
-		w.honest(g, row, w.window(10*time.Minute, 0))
+		honestIn(w, g, row, w.Window(10*time.Minute, 0))
 		if f := row.Files[0]; row.Coverage != evidence.Complete || f.Records != 660 {
 			t.Errorf("%s %+v", row.Coverage, f)
 		}
@@ -188,14 +189,14 @@ func TestKnownNamesMoved(t *testing.T) {
 // A name that is known and gone is no gap, and no error.
 func TestKnownNameGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.put("network_log.1", w.text(30*time.Minute, 5*time.Minute), 5*time.Minute)
-		w.put("network_log", w.text(5*time.Minute, 0), 0)
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.1", w.Text(30*time.Minute, 5*time.Minute), 5*time.Minute)
+		w.Put("network_log", w.Text(5*time.Minute, 0), 0)
 		s, end := farSession(t)
 		defer end()
 		m := &memory{}
-		h := Host{Dir: w.dir, Families: []string{"network_log"}}
-		m.remember(h, []Entry{{Name: "network_log", Size: 1 << 20, MTime: w.now, Regular: true}, {Name: "network_log.7", Size: 1 << 20, MTime: w.now, Regular: true}})
+		h := Host{Dir: w.Dir, Families: []string{"network_log"}}
+		m.remember(h, []Entry{{Name: "network_log", Size: 1 << 20, MTime: w.Now, Regular: true}, {Name: "network_log.7", Size: 1 << 20, MTime: w.Now, Regular: true}})
 		_, _, row, g := trips(t, w, s, m)
 		if row.Coverage != evidence.Complete || len(row.Files[0].Missing) > 0 {
 			t.Errorf("%+v", row)

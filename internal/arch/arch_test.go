@@ -60,12 +60,13 @@ var rules = []struct {
 	{what: module + "/internal/collector", only: []string{"internal/collector/winservice"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
-	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/testsite"}},
+	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/testsite", "fetch/internal/fetchtest"}},
+	{what: module + "/fetch/internal/fetchtest", except: []string{}},
 	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},
 	{what: module + "/cmd/", except: []string{}},
-	{what: "testing", except: []string{"internal/realsrv", "internal/testsite", "internal/incident/incidenttest"}},
+	{what: "testing", except: []string{"internal/realsrv", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/fetchtest"}},
 	{what: "C", except: []string{}},
 }
 
