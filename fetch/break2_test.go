@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 )
 
@@ -119,7 +120,7 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	look := func() {
 		t.Helper()
 		g := newGrab(t, t.TempDir(), nil)
-		g.Ring, g.Host.Dial = spoilt, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
+		g.Ring, g.Host.Dial = spoilt, func(context.Context) (hostconn.Conn, error) { return nil, errors.New("no route to host") }
 		row, _ := g.Pass(t.Context(), asked, nil)
 		honestIn(w, g, row, asked)
 	}
@@ -162,7 +163,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	w.Grow("network_log", w.Text(7*sec, 0), 0)
 	step(t, r)
 	g := newGrab(t, t.TempDir(), nil)
-	g.Ring, g.Host.Dial = r.Dir, func(context.Context) (Conn, error) { return nil, errors.New("no route to host") }
+	g.Ring, g.Host.Dial = r.Dir, func(context.Context) (hostconn.Conn, error) { return nil, errors.New("no route to host") }
 	asked := w.Window(500*sec, 0)
 	row, _ := g.Pass(t.Context(), asked, nil)
 	honestIn(w, g, row, asked)
@@ -180,15 +181,15 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		}
 		return nil
 	}})
-	pool := &Pool{}
+	pool := &hostconn.Pool{}
 	dial := labConn(t, e, pool, false)
 	conn, err := dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	looks := Looks{Hosts: []Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
-	k := &Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
+	looks := Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
+	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -198,7 +199,7 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 	<-asked
 	cancel()
 	<-done
-	if err := conn.(*shared).Lost(); err != nil {
+	if err := conn.(interface{ Lost() error }).Lost(); err != nil {
 		t.Errorf("it has waited until the connection was lost: %v", err)
 	}
 }

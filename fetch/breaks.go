@@ -3,6 +3,8 @@ package fetch
 import (
 	"errors"
 	"slices"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // A broken is a place between two held files where others may have come and gone.
@@ -16,7 +18,7 @@ type broken struct {
 // this listing the newest must still be in the folder: then whatever is newer is
 // there too, for the oldest go first. If it is gone, what was written between it
 // and the oldest of the new files may be gone as well.
-func (g *Grab) findBreaks(entries []Entry) {
+func (g *Grab) findBreaks(entries []hostconn.Entry) {
 	for family, hs := range g.held {
 		var before, after *held
 		for _, h := range hs {
@@ -27,7 +29,7 @@ func (g *Grab) findBreaks(entries []Entry) {
 		if before == nil || before.listed == g.round {
 			continue
 		}
-		others := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { // of the same size and second, and new
+		others := slices.DeleteFunc(slices.Clone(entries), func(e hostconn.Entry) bool { // of the same size and second, and new
 			return slices.ContainsFunc(hs, func(h *held) bool { return h.born == g.round && h.name == e.Name })
 		})
 		if before.among(others) {
@@ -56,7 +58,7 @@ func (g *Grab) dropStale() error {
 		var kept []*held
 		for _, h := range hs {
 			// a file that was too short to be known may turn out to be another
-			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= TinyHead && sameFile(o, h) && !longer(h, o) })
+			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= hostconn.TinyHead && sameFile(o, h) && !longer(h, o) })
 			if !h.stale && !double {
 				kept = append(kept, h)
 				continue
@@ -74,9 +76,9 @@ func (g *Grab) dropStale() error {
 // among reports whether a listing shows the held file under some name that was
 // not opened: by what it was when it was last looked at, by what it is now, or by
 // something in between.
-func (h *held) among(entries []Entry) bool {
+func (h *held) among(entries []hostconn.Entry) bool {
 	size, mtime, err := h.file.Stat()
-	return err == nil && slices.ContainsFunc(entries, func(e Entry) bool {
+	return err == nil && slices.ContainsFunc(entries, func(e hostconn.Entry) bool {
 		return e.Size >= h.size && e.Size <= size && !e.MTime.Before(h.mtime) && !e.MTime.After(mtime)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -17,7 +18,7 @@ const saveEvery = 16 << 20
 
 // fill copies what of [from, to) of a held file is not on disk, and makes it
 // durable. src is the file's uncompressed contents.
-func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *Meter) error {
+func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *hostconn.Meter) error {
 	for _, l := range f.lacking(h, from, to) {
 		pc := l.piece
 		if pc == nil {
@@ -45,7 +46,7 @@ func (g *Grab) saveSometimes(f *family) error {
 }
 
 // extend appends what lies between a piece's end and to.
-func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *Meter) error {
+func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *hostconn.Meter) error {
 	dst, err := g.open(pc.File, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, 
 	}
 	var n int64
 	off := pc.Length
-	c := NewTransfer(src, dst, off, pc.Offset+off, to)
+	c := hostconn.NewTransfer(src, dst, off, pc.Offset+off, to)
 	if f.sure != nil {
 		c.Settle = func(n int64, synced bool) { g.settle(f, h, pc, off+n, synced) }
 	}
@@ -75,7 +76,7 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, 
 		pc.Cut = 0
 		return nil
 	}
-	if !errors.Is(err, ErrShort) {
+	if !errors.Is(err, hostconn.ErrShort) {
 		pc.Length += n
 		_, whole := g.lastRecord(pc)
 		pc.Cut = pc.Length - whole

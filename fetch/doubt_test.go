@@ -11,10 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
+
+// chunk is how much of a file is read at once.
+const chunk = 4 * 261120
 
 // midConn is a localConn with something to happen before a read of the live file;
 // an error is the answer.
@@ -24,11 +28,11 @@ type midConn struct {
 }
 
 type midHandle struct {
-	Handle
+	hostconn.Handle
 	c *midConn
 }
 
-func (c *midConn) Open(ctx context.Context, name string) (Handle, error) {
+func (c *midConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
 	h, err := c.localConn.Open(ctx, name)
 	if err != nil || filepath.Base(name) != "network_log" {
 		return h, err
@@ -75,9 +79,9 @@ func TestDoubt(t *testing.T) {
 							t.Error(err)
 						}
 					}
-				case truncated && off == 0 && n == HeadSize && how == "cut":
+				case truncated && off == 0 && n == hostconn.HeadSize && how == "cut":
 					conn.broken.Store(true)
-				case truncated && off == 0 && n == HeadSize && len(left) < 2:
+				case truncated && off == 0 && n == hostconn.HeadSize && len(left) < 2:
 					store := t.TempDir()
 					if err := os.CopyFS(store, os.DirFS(g.Dir)); err != nil {
 						t.Error(err)
@@ -126,7 +130,7 @@ func TestDoubtIsSettled(t *testing.T) {
 		case !copying.Load():
 		case n == chunk && off < saveEvery:
 			began.Store(true)
-		case began.Load() && off == 0 && n == HeadSize && seen.CompareAndSwap(false, true):
+		case began.Load() && off == 0 && n == hostconn.HeadSize && seen.CompareAndSwap(false, true):
 			close(looked)
 		case n == chunk && off > saveEvery+2<<20:
 			select {
@@ -205,67 +209,4 @@ func TestSettledIsWritten(t *testing.T) {
 	if g.settle(f, h, pc, int64(len(text)), true); written() != half {
 		t.Errorf("after the file was truncated %d bytes are", written())
 	}
-	c := NewTransfer(zeros{}, discard{}, 0, 0, flushEvery+8<<20)
-	synced := make(chan struct{})
-	var once sync.Once
-	c.Settle = func(n int64, is bool) {
-		if is && n >= flushEvery {
-			once.Do(func() { close(synced) })
-		}
-	}
-	src := zeros{stop: synced}
-	if _, err := c.Run(t.Context(), src, &Meter{}); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-synced:
-	default:
-		t.Error("nothing was synced in time")
-	}
 }
-
-// What a lane that failed alone has given is copied again, and not sure until then.
-func TestSettledIsTakenBack(t *testing.T) {
-	c := NewTransfer(zeros{}, discard{}, 0, 0, 10*flushEvery)
-	told := make(chan int64, 1)
-	c.Settle = func(n int64, synced bool) {
-		if synced {
-			told <- n
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Go(c.flushing)
-	defer wg.Wait()
-	defer close(c.flush)
-	for at := int64(0); at < flushEvery+2*saveEvery; at += c.chunk {
-		c.claim(t.Context())
-		c.finish(at, nil)
-	}
-	whole := c.whole
-	if n := <-told; n < flushEvery || n > whole {
-		t.Errorf("%d bytes of %d are told", n, whole)
-	}
-	c.again(3 * c.chunk)
-	if n := <-told; n != 3*c.chunk {
-		t.Errorf("%d bytes are told then", n)
-	}
-}
-
-// zeros is a file that waits near the end of so much that is synced at once.
-type zeros struct{ stop chan struct{} }
-
-func (z zeros) ReadAt(b []byte, off int64) (int, error) {
-	if off >= flushEvery+6<<20 {
-		select {
-		case <-z.stop:
-		case <-time.After(patience):
-		}
-	}
-	clear(b)
-	return len(b), nil
-}
-
-type discard struct{}
-
-func (discard) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
-func (discard) Sync() error                            { return nil }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/expressway"
 )
 
@@ -20,7 +21,7 @@ type edge struct {
 func (s *search) edges(points []point) (start, end edge, err error) {
 	other := &search{r: s.r, base: s.base, size: s.size, w: s.w, ref: s.ref}
 	var err2 error
-	Each(2, 2, func(i int) {
+	hostconn.Each(2, 2, func(i int) {
 		if i == 0 {
 			start, err = s.narrow(points, s.w.Since.Add(-disorder))
 		} else {
@@ -111,7 +112,7 @@ func (s *search) lineStart(off, from int64) int64 {
 		return from
 	}
 	b := make([]byte, min(expressway.MaxLine, s.size-off+1))
-	if err := ReadFull(s.r, b, off-1); err != nil {
+	if err := hostconn.ReadFull(s.r, b, off-1); err != nil {
 		return from
 	}
 	i := expressway.LineBreak(b)
@@ -127,7 +128,7 @@ func (s *search) lineStart(off, from int64) int64 {
 // readAhead reads [from, from+n) of r front to back, in pieces that grow, so
 // that a short look costs little and a long one few round trips.
 func readAhead(r io.ReaderAt, from, n int64) io.Reader {
-	return &aheadReader{r: r, off: from, left: n, step: min(Unit(r, stretch), 1<<20)}
+	return &aheadReader{r: r, off: from, left: n, step: min(hostconn.Unit(r, stretch), 1<<20)}
 }
 
 type aheadReader struct {
@@ -143,7 +144,7 @@ func (a *aheadReader) Read(b []byte) (int, error) {
 			return 0, io.EOF
 		}
 		a.buf = make([]byte, min(a.step, a.left))
-		if err := ReadFull(a.r, a.buf, a.off); err != nil {
+		if err := hostconn.ReadFull(a.r, a.buf, a.off); err != nil {
 			a.buf = nil
 			return 0, err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -30,7 +31,7 @@ func (f Foresight) Depth() time.Duration { return max(f.Seen.Sub(f.Oldest), 0) }
 
 // Foresee connects, looks at the oldest file of each family, and lets go. A family
 // without a record within reach is left out.
-func Foresee(ctx context.Context, host Host) (map[string]Foresight, error) {
+func Foresee(ctx context.Context, host hostconn.Host) (map[string]Foresight, error) {
 	g := &Grab{Host: host, state: &state{}}
 	if err := g.connect(ctx); err != nil {
 		return nil, err
@@ -75,13 +76,13 @@ func (g *Grab) foresee(ctx context.Context) error {
 }
 
 func (g *Grab) foreseeFamily(ctx context.Context, name string) (*Foresight, error) {
-	var mine []Entry
+	var mine []hostconn.Entry
 	for _, e := range g.listing {
 		if expressway.FamilyOf(e.Name, g.Host.Families) == name && e.Size > 0 {
 			mine = append(mine, e)
 		}
 	}
-	slices.SortStableFunc(mine, func(a, b Entry) int { return a.MTime.Compare(b.MTime) })
+	slices.SortStableFunc(mine, func(a, b hostconn.Entry) int { return a.MTime.Compare(b.MTime) })
 	fs := &Foresight{Seen: g.clock().Add(g.state.offset()), Young: len(mine) == 1}
 	var err error
 	if fs.Oldest, err = g.firstOf(ctx, mine); err != nil || fs.Oldest.IsZero() {
@@ -92,7 +93,7 @@ func (g *Grab) foreseeFamily(ctx context.Context, name string) (*Foresight, erro
 }
 
 // firstOf is the time of the first record in the first of the files that has one.
-func (g *Grab) firstOf(ctx context.Context, entries []Entry) (time.Time, error) {
+func (g *Grab) firstOf(ctx context.Context, entries []hostconn.Entry) (time.Time, error) {
 	for _, e := range entries[:min(len(entries), foreseeTries)] {
 		t, err := g.firstIn(ctx, e)
 		if err != nil || !t.IsZero() {
@@ -104,7 +105,7 @@ func (g *Grab) firstOf(ctx context.Context, entries []Entry) (time.Time, error) 
 
 // firstIn is the time of a listed file's first record, zero if none is within
 // reach or the file is gone.
-func (g *Grab) firstIn(ctx context.Context, e Entry) (time.Time, error) {
+func (g *Grab) firstIn(ctx context.Context, e hostconn.Entry) (time.Time, error) {
 	family := expressway.FamilyOf(e.Name, g.Host.Families)
 	for _, h := range g.held[family] {
 		if h.name == e.Name && h.size >= e.Size && !h.first.IsZero() {
@@ -122,7 +123,7 @@ func (g *Grab) firstIn(ctx context.Context, e Entry) (time.Time, error) {
 			}
 		}
 	}
-	if IsAnswer(err) || errors.Is(err, ErrShort) {
+	if hostconn.IsAnswer(err) || errors.Is(err, hostconn.ErrShort) {
 		err = nil
 	}
 	return time.Time{}, err
@@ -130,7 +131,7 @@ func (g *Grab) firstIn(ctx context.Context, e Entry) (time.Time, error) {
 
 // ratePerMin is bytes a minute over the plain files after the newest compressed
 // one, whose true size is not known.
-func (g *Grab) ratePerMin(ctx context.Context, sorted []Entry, fs *Foresight) (int64, error) {
+func (g *Grab) ratePerMin(ctx context.Context, sorted []hostconn.Entry, fs *Foresight) (int64, error) {
 	plain := sorted
 	for i, e := range sorted {
 		if strings.HasSuffix(e.Name, ".gz") {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -47,7 +48,7 @@ func (g *Grab) lostSince(f *family, t *held) time.Time {
 	if p, ok := firstHead(t.head, 0, false, g.ref(t.mtime)); ok {
 		return p.t
 	}
-	if !t.gzip && len(t.head) < TinyHead && t.size < TinyHead { // it had only been begun
+	if !t.gzip && len(t.head) < hostconn.TinyHead && t.size < hostconn.TinyHead { // it had only been begun
 		return t.mtime.Add(-time.Second)
 	}
 	return time.Time{}

@@ -2,12 +2,14 @@ package fetch
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -93,7 +95,7 @@ func (c *vanishing) vanish(t *testing.T) {
 	}
 }
 
-func (c *vanishing) Open(ctx context.Context, name string) (Handle, error) {
+func (c *vanishing) Open(ctx context.Context, name string) (hostconn.Handle, error) {
 	h, err := c.localConn.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -102,13 +104,13 @@ func (c *vanishing) Open(ctx context.Context, name string) (Handle, error) {
 }
 
 type vanishingHandle struct {
-	Handle
+	hostconn.Handle
 	name string
 }
 
 func (h *vanishingHandle) gone() error {
 	if _, err := os.Stat(h.name); err != nil {
-		return goneError("gone")
+		return fmt.Errorf("gone: %w", hostconn.ErrShort)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -43,7 +44,7 @@ const rounds = 10
 // A Grab takes the logs of one host for one incident. Its exported fields are
 // set before the first call; it is not for concurrent use.
 type Grab struct {
-	Host Host
+	Host hostconn.Host
 	Dir  string // local folder for slices and state; made if missing
 
 	Progress func(Progress) // may be nil
@@ -52,12 +53,12 @@ type Grab struct {
 
 	now    func() time.Time // collector's clock; nil is time.Now
 	create func(name string, flag int) (file, error)
-	skip   func(listed []Entry, e Entry) bool // an entry that need not be held; nil: none. It is asked while entries are chosen
+	skip   func(listed []hostconn.Entry, e hostconn.Entry) bool // an entry that need not be held; nil: none. It is asked while entries are chosen
 
 	turn      *sync.Mutex // who has the Grab while families are worked at side by side
-	conn      Conn
+	conn      hostconn.Conn
 	held      map[string][]*held // by family
-	listing   []Entry            // of the families' files, the last
+	listing   []hostconn.Entry   // of the families' files, the last
 	foreseen  bool               // how far back the logs go was noted
 	truncated []*held            // closed: what they held was cut off under the hand
 	suspects  []suspect          // gaps of those that were
@@ -84,7 +85,7 @@ type Grab struct {
 func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (evidence.Host, error) {
 	err := g.load()
 	if err == nil {
-		if err = g.pass(ctx, asked, onHeld); errors.Is(err, ErrSilent) { // another session is ready
+		if err = g.pass(ctx, asked, onHeld); errors.Is(err, hostconn.ErrSilent) { // another session is ready
 			g.drop(true)
 			err = g.pass(ctx, asked, onHeld)
 		}
@@ -243,7 +244,7 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 		again = again || p.again
 		total += p.bytes()
 	}
-	meter := &Meter{Pace: g.careful(plans, listed)}
+	meter := &hostconn.Meter{Pace: g.careful(plans, listed)}
 	if g.Progress != nil {
 		meter.Tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -32,7 +33,7 @@ type localConn struct {
 
 var errCut = errors.New("connection cut")
 
-func (c *localConn) List(_ context.Context, dir string) ([]Entry, error) {
+func (c *localConn) List(_ context.Context, dir string) ([]hostconn.Entry, error) {
 	if c.broken.Load() {
 		return nil, errCut
 	}
@@ -40,16 +41,16 @@ func (c *localConn) List(_ context.Context, dir string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Entry
+	var out []hostconn.Entry
 	for _, de := range des {
 		if i, err := de.Info(); err == nil {
-			out = append(out, Entry{de.Name(), i.Size(), i.ModTime().Truncate(time.Second), i.Mode().IsRegular()})
+			out = append(out, hostconn.Entry{Name: de.Name(), Size: i.Size(), MTime: i.ModTime().Truncate(time.Second), Regular: i.Mode().IsRegular()})
 		}
 	}
 	return out, nil
 }
 
-func (c *localConn) Open(_ context.Context, name string) (Handle, error) {
+func (c *localConn) Open(_ context.Context, name string) (hostconn.Handle, error) {
 	if c.broken.Load() {
 		return nil, errCut
 	}
@@ -97,9 +98,9 @@ func (h *localHandle) Stat() (int64, time.Time, error) {
 	return i.Size(), i.ModTime().Truncate(time.Second), nil
 }
 
-func newGrab(t testing.TB, dir string, conn Conn) *Grab {
-	g := &Grab{Dir: filepath.Join(t.TempDir(), "slices"), Host: Host{Name: "expc01", Role: "C", Address: "192.0.2.1:22", Dir: dir,
-		Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+func newGrab(t testing.TB, dir string, conn hostconn.Conn) *Grab {
+	g := &Grab{Dir: filepath.Join(t.TempDir(), "slices"), Host: hostconn.Host{Name: "expc01", Role: "C", Address: "192.0.2.1:22", Dir: dir,
+		Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	t.Cleanup(func() { g.Close() })
 	return g
 }
@@ -312,7 +313,7 @@ func TestResume(t *testing.T) {
 	for cut := int64(1); cut < 30; cut++ {
 		store := t.TempDir()
 		conn := &localConn{failAfter: cut}
-		pass := func(c Conn) (evidence.Host, string, error) {
+		pass := func(c hostconn.Conn) (evidence.Host, string, error) {
 			g := newGrab(t, dir, c)
 			g.Dir = store
 			row, err := g.Pass(t.Context(), w, nil)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // isGzip tells a compressed file by its magic bytes, never by its name.
@@ -18,7 +20,7 @@ func gzipHead(b []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	head := make([]byte, HeadSize)
+	head := make([]byte, hostconn.HeadSize)
 	n, _ := io.ReadFull(z, head)
 	return head[:n]
 }

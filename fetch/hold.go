@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -24,7 +25,7 @@ const (
 // held is an open file of a host.
 type held struct {
 	name  string // under which it was last seen
-	file  Handle
+	file  hostconn.Handle
 	size  int64 // as stored, when last looked at
 	mtime time.Time
 	head  []byte // the first uncompressed bytes, at most headSize
@@ -81,19 +82,19 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 
 // list lists the folder and sorts the families' files into the order in which
 // they are opened: the bare name, then the newest first.
-func (g *Grab) list(ctx context.Context) ([]Entry, error) {
+func (g *Grab) list(ctx context.Context) ([]hostconn.Entry, error) {
 	all, err := g.conn.List(ctx, g.Host.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		for _, f := range g.Host.Families {
 			g.state.family(f).Absent = true
 		}
-		return nil, &Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + g.Host.Dir), Stop: true}
+		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + g.Host.Dir), Stop: true}
 	}
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}
-	entries := slices.DeleteFunc(all, func(e Entry) bool {
+	entries := slices.DeleteFunc(all, func(e hostconn.Entry) bool {
 		f := expressway.FamilyOf(e.Name, g.Host.Families)
 		if f == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
 			return true
@@ -104,7 +105,7 @@ func (g *Grab) list(ctx context.Context) ([]Entry, error) {
 	for _, f := range g.Host.Families {
 		g.state.family(f).Absent = !seen[f] && len(g.held[f]) == 0
 	}
-	slices.SortStableFunc(entries, func(a, b Entry) int {
+	slices.SortStableFunc(entries, func(a, b hostconn.Entry) int {
 		if ab, bb := slices.Contains(g.Host.Families, a.Name), slices.Contains(g.Host.Families, b.Name); ab != bb {
 			if ab {
 				return -1
@@ -127,7 +128,7 @@ func (g *Grab) list(ctx context.Context) ([]Entry, error) {
 // window the newest of each family is held too: it proves where the window's
 // start is. An entry at rest counts as held if one handle has its size and mtime,
 // and no other entry or handle has.
-func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
+func (g *Grab) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Entry {
 	var newest time.Time
 	for _, e := range entries {
 		if e.MTime.After(newest) {
@@ -135,7 +136,7 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 		}
 	}
 	proven := map[string]bool{}
-	var todo []Entry
+	var todo []hostconn.Entry
 	for _, e := range entries {
 		family := expressway.FamilyOf(e.Name, g.Host.Families)
 		if e.MTime.Before(oldest) && e.Name != family {
@@ -152,8 +153,8 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 		if g.skip != nil && g.skip(entries, e) {
 			continue
 		}
-		if todo = append(todo, e); len(todo) == MaxFiles {
-			g.note("the folder has over %d files of the logs; the oldest were left out", MaxFiles)
+		if todo = append(todo, e); len(todo) == hostconn.MaxFiles {
+			g.note("the folder has over %d files of the logs; the oldest were left out", hostconn.MaxFiles)
 			return todo
 		}
 	}
@@ -161,7 +162,7 @@ func (g *Grab) unheld(entries []Entry, oldest time.Time) []Entry {
 }
 
 // unique reports whether one entry and one handle alone have that size and mtime.
-func (g *Grab) unique(entries []Entry, family string, e Entry) bool {
+func (g *Grab) unique(entries []hostconn.Entry, family string, e hostconn.Entry) bool {
 	n := 0
 	for _, o := range entries {
 		if o.Size == e.Size && o.MTime.Equal(e.MTime) && expressway.FamilyOf(o.Name, g.Host.Families) == family {
@@ -178,11 +179,11 @@ func (g *Grab) unique(entries []Entry, family string, e Entry) bool {
 
 // openAll opens files, all of them before any is read. One that is gone, or
 // that cannot be opened, is written down and passed over.
-func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
+func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*held, error) {
 	files := make([]*held, len(entries))
 	errs := make([]error, len(entries))
 	each(len(entries), func(i int) {
-		var f Handle
+		var f hostconn.Handle
 		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, entries[i].Name)); errs[i] == nil {
 			files[i] = &held{name: entries[i].Name, file: f}
 		}
@@ -201,7 +202,7 @@ func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
 			continue
 		case errors.Is(errs[i], fs.ErrNotExist):
 			g.missed = append(g.missed, missed{entries[i], evidence.ReasonVanished})
-		case IsAnswer(errs[i]):
+		case hostconn.IsAnswer(errs[i]):
 			g.missed = append(g.missed, missed{entries[i], evidence.ReasonRead})
 			g.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
 		default:
@@ -221,12 +222,12 @@ func (g *Grab) openAll(ctx context.Context, entries []Entry) ([]*held, error) {
 
 // missed is a file that was listed and could not be held.
 type missed struct {
-	Entry
+	hostconn.Entry
 	reason string
 }
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
-func each(n int, f func(int)) { Each(n, openAtOne, f) }
+func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
 
 // look reads size, mtime and head of a file just opened. hint is how long it was
 // when it was listed, zero if that is not known.
@@ -244,15 +245,15 @@ func (h *held) look(hint int64) error {
 	}
 	if h.at = 0; len(raw) > 0 && raw[0] == 0 {
 		var err error
-		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, ErrShort) {
+		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, hostconn.ErrShort) {
 			return err
 		}
-		raw = make([]byte, max(min(h.size-h.at, 4*HeadSize), 0))
-		if err := ReadFull(h.file, raw, h.at); err != nil && !errors.Is(err, ErrShort) {
+		raw = make([]byte, max(min(h.size-h.at, 4*hostconn.HeadSize), 0))
+		if err := hostconn.ReadFull(h.file, raw, h.at); err != nil && !errors.Is(err, hostconn.ErrShort) {
 			return err
 		}
 	}
-	h.head = bytes.Clone(raw[:min(len(raw), HeadSize)])
+	h.head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
 	return nil
 }
 

@@ -5,20 +5,22 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // sameFile tells files by their heads, never by name, number or mtime alone.
 // Heads of a few bytes tell little: such a file is the one of the same name, if a
 // second look still shows no more, or the one that is the same altogether.
 func sameFile(o, h *held) bool {
-	if len(o.head) < TinyHead && o.refresh() != nil {
+	if len(o.head) < hostconn.TinyHead && o.refresh() != nil {
 		return false
 	}
 	n := min(len(o.head), len(h.head))
 	if o.at != h.at || !bytes.Equal(o.head[:n], h.head[:n]) {
 		return false
 	}
-	if n >= TinyHead {
+	if n >= hostconn.TinyHead {
 		return true
 	}
 	whole := n > 0 && o.size == h.size && o.mtime.Equal(h.mtime) && len(o.head) == len(h.head)
@@ -42,7 +44,7 @@ func longer(b, a *held) bool {
 // to it any more.
 func (h *held) refresh() error {
 	err := h.lookAgain()
-	if errors.Is(err, ErrShort) {
+	if errors.Is(err, hostconn.ErrShort) {
 		h.stale = true
 		return nil
 	}
@@ -60,14 +62,14 @@ func (h *held) lookAgain() error {
 		return err
 	}
 	if size < h.size {
-		return ErrShort
+		return hostconn.ErrShort
 	}
 	h.looked = time.Now()
 	if headErr != nil || !same {
 		h.stale = !same
 		return headErr
 	}
-	if len(h.head) < HeadSize && size > h.size {
+	if len(h.head) < hostconn.HeadSize && size > h.size {
 		h.size = size
 		return h.look(0)
 	}
@@ -81,8 +83,8 @@ func (h *held) sameHead() (bool, error) {
 		return true, nil
 	}
 	b := make([]byte, len(h.head))
-	err := ReadFull(h.file, b, h.at)
-	if errors.Is(err, ErrShort) {
+	err := hostconn.ReadFull(h.file, b, h.at)
+	if errors.Is(err, hostconn.ErrShort) {
 		return false, nil
 	}
 	if err != nil { // a read that was given up may still write into b

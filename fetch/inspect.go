@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -50,7 +51,7 @@ type Depth struct {
 // most the last 256 KiB of the network log, and lets go. It changes nothing and
 // writes nothing, here or there. After an error the Depths hold what was found
 // up to it; a folder that is not there is a Fault with ReasonAbsent.
-func Inspect(ctx context.Context, host Host) (d Depths, err error) {
+func Inspect(ctx context.Context, host hostconn.Host) (d Depths, err error) {
 	g := &Grab{Host: host, state: &state{}}
 	if err := g.connect(ctx); err != nil {
 		return d, err
@@ -80,8 +81,8 @@ func Inspect(ctx context.Context, host Host) (d Depths, err error) {
 
 // ofTheHost tells a host's answer from a lost connection.
 func ofTheHost(err error) bool {
-	_, fault := errors.AsType[*Fault](err)
-	return fault || IsAnswer(err)
+	_, fault := errors.AsType[*hostconn.Fault](err)
+	return fault || hostconn.IsAnswer(err)
 }
 
 func inspectError(ctx context.Context, err error) error {
@@ -104,7 +105,7 @@ func (g *Grab) depth(family string) (Depth, error) {
 	each(len(files), func(i int) { files[i].first, errs[i] = g.firstRecord(files[i]) })
 	for i, h := range files {
 		switch {
-		case errs[i] != nil && !IsAnswer(errs[i]):
+		case errs[i] != nil && !hostconn.IsAnswer(errs[i]):
 			return d, errs[i]
 		case errs[i] != nil:
 			g.note("%s could not be read: %v", evidence.Printable(h.name, 80), errs[i])
@@ -154,8 +155,8 @@ func (g *Grab) firstRecord(h *held) (time.Time, error) {
 		return p.t, nil
 	}
 	raw := make([]byte, min(h.size, inspectHead))
-	if err := ReadFull(h.file, raw, 0); err != nil {
-		if errors.Is(err, ErrShort) { // truncated meanwhile: its records are gone
+	if err := hostconn.ReadFull(h.file, raw, 0); err != nil {
+		if errors.Is(err, hostconn.ErrShort) { // truncated meanwhile: its records are gone
 			err = nil
 		}
 		return time.Time{}, err
@@ -193,8 +194,8 @@ func (g *Grab) surveyTail(d *Depths) error {
 		n := min(h.size, left)
 		left -= n
 		tail := make([]byte, n)
-		if err := ReadFull(h.file, tail, h.size-n); err != nil {
-			if errors.Is(err, ErrShort) || IsAnswer(err) {
+		if err := hostconn.ReadFull(h.file, tail, h.size-n); err != nil {
+			if errors.Is(err, hostconn.ErrShort) || hostconn.IsAnswer(err) {
 				continue
 			}
 			return err

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -23,11 +24,11 @@ type countedConn struct {
 }
 
 type countedHandle struct {
-	Handle
+	hostconn.Handle
 	c *countedConn
 }
 
-func (c *countedConn) Open(ctx context.Context, name string) (Handle, error) {
+func (c *countedConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
 	h, err := c.localConn.Open(ctx, name)
 	return countedHandle{h, c}, err
 }
@@ -38,10 +39,10 @@ func (h countedHandle) ReadAt(b []byte, off int64) (int, error) {
 	return n, err
 }
 
-func inspect(t *testing.T, dir string, c Conn) (Depths, error) {
+func inspect(t *testing.T, dir string, c hostconn.Conn) (Depths, error) {
 	t.Helper()
-	return Inspect(t.Context(), Host{Name: "expc01", Dir: dir, Families: []string{"network_log", "messages", "developer_log"},
-		Dial: func(context.Context) (Conn, error) { return c, nil }})
+	return Inspect(t.Context(), hostconn.Host{Name: "expc01", Dir: dir, Families: []string{"network_log", "messages", "developer_log"},
+		Dial: func(context.Context) (hostconn.Conn, error) { return c, nil }})
 }
 
 func put(t *testing.T, name string, text []byte, mtime time.Time) {
@@ -99,7 +100,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	// heads of 16 KiB, two further heads, the tail: far less than the files
-	if got := c.bytes.Load(); got > inspectTail+2*inspectHead+6*4*HeadSize {
+	if got := c.bytes.Load(); got > inspectTail+2*inspectHead+6*4*hostconn.HeadSize {
 		t.Errorf("%d bytes were read", got)
 	}
 }
@@ -142,7 +143,7 @@ func TestInspectTail(t *testing.T) {
 
 func TestInspectFailures(t *testing.T) {
 	_, err := inspect(t, filepath.Join(t.TempDir(), "none"), &localConn{})
-	if f, ok := errors.AsType[*Fault](err); !ok || f.Why != evidence.ReasonAbsent {
+	if f, ok := errors.AsType[*hostconn.Fault](err); !ok || f.Why != evidence.ReasonAbsent {
 		t.Errorf("no folder: %v", err)
 	}
 	dir := t.TempDir()
@@ -153,7 +154,7 @@ func TestInspectFailures(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &localConn{onRead: cancel}
-	_, err = Inspect(ctx, Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return c, nil }})
+	_, err = Inspect(ctx, hostconn.Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return c, nil }})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}

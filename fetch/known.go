@@ -7,6 +7,8 @@ import (
 	"path"
 	"sync"
 	"time"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // knownAtOnce is how many files are opened at once whose names are known: that
@@ -15,15 +17,15 @@ const knownAtOnce = 256
 
 // A rememberer is a Conn that knows from before which files there are.
 type rememberer interface {
-	Remember(h Host, entries []Entry)
-	Recall(h Host) []Entry
+	Remember(h hostconn.Host, entries []hostconn.Entry)
+	Recall(h hostconn.Host) []hostconn.Entry
 }
 
 // listAndOpen lists the folder. When nothing is held yet the files whose names are
 // known are opened beside that, and come with it, once each or more: a name
 // may have become another file's meanwhile, so the heads decide what they are. It
 // reports when the last of them was held.
-func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []Entry, opened []*held, at time.Time, err error) {
+func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []hostconn.Entry, opened []*held, at time.Time, err error) {
 	r, ok := g.conn.(rememberer)
 	if !ok {
 		entries, err = g.list(ctx)
@@ -48,7 +50,7 @@ func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []Ent
 }
 
 // known is the files to be opened by their names, in the order of opening.
-func (g *Grab) known(r rememberer, oldest time.Time) []Entry {
+func (g *Grab) known(r rememberer, oldest time.Time) []hostconn.Entry {
 	for _, hs := range g.held {
 		if len(hs) > 0 {
 			return nil
@@ -59,16 +61,16 @@ func (g *Grab) known(r rememberer, oldest time.Time) []Entry {
 
 // openKnown opens files by their names. Those that are not there, or cannot be
 // read, are passed over: the listing says what there is. An error is a lost connection's.
-func (g *Grab) openKnown(ctx context.Context, known []Entry) ([]*held, error) {
+func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*held, error) {
 	files := make([]*held, len(known))
 	errs := make([]error, len(known))
-	Each(len(known), knownAtOnce, func(i int) {
-		var f Handle
+	hostconn.Each(len(known), knownAtOnce, func(i int) {
+		var f hostconn.Handle
 		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, known[i].Name)); errs[i] == nil {
 			files[i] = &held{name: known[i].Name, file: f}
 		}
 	})
-	Each(len(known), knownAtOnce, func(i int) {
+	hostconn.Each(len(known), knownAtOnce, func(i int) {
 		if files[i] != nil {
 			errs[i] = files[i].look(known[i].Size)
 		}
@@ -80,7 +82,7 @@ func (g *Grab) openKnown(ctx context.Context, known []Entry) ([]*held, error) {
 			opened = append(opened, h)
 			continue
 		}
-		if !IsAnswer(errs[i]) && !errors.Is(errs[i], ErrShort) {
+		if !hostconn.IsAnswer(errs[i]) && !errors.Is(errs[i], hostconn.ErrShort) {
 			lost = errs[i]
 		}
 		if h != nil {
@@ -110,8 +112,8 @@ func (h *held) start(hint int64) ([]byte, error) {
 	var raw []byte
 	var readErr error
 	var wg sync.WaitGroup
-	if hint > 0 && Unit(h.file, 0) == 0 { // where a read is a command it knows the size with the first bytes
-		b := make([]byte, min(hint, 4*HeadSize)) // no more: a read beyond the end costs another round trip
+	if hint > 0 && hostconn.Unit(h.file, 0) == 0 { // where a read is a command it knows the size with the first bytes
+		b := make([]byte, min(hint, 4*hostconn.HeadSize)) // no more: a read beyond the end costs another round trip
 		wg.Go(func() {
 			var n int
 			n, readErr = h.file.ReadAt(b, 0)
@@ -128,13 +130,13 @@ func (h *held) start(hint int64) ([]byte, error) {
 	if err = errors.Join(err, readErr); err != nil || h.size < 0 {
 		return nil, err
 	}
-	all := min(h.size, 4*HeadSize)
+	all := min(h.size, 4*hostconn.HeadSize)
 	raw = raw[:min(int64(len(raw)), h.size)]
-	if n := int64(len(raw)); n == all || n >= HeadSize && !isGzip(raw) {
+	if n := int64(len(raw)); n == all || n >= hostconn.HeadSize && !isGzip(raw) {
 		return raw, nil
 	}
 	raw = make([]byte, all)
-	if err := ReadFull(h.file, raw, 0); err != nil && !errors.Is(err, ErrShort) {
+	if err := hostconn.ReadFull(h.file, raw, 0); err != nil && !errors.Is(err, hostconn.ErrShort) {
 		return nil, err
 	}
 	return raw, nil

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -198,7 +199,7 @@ func (s *search) probe(off int64) (point, bool, error) {
 	for reach := int64(probeStep); !found; reach *= 4 {
 		had, end := int64(len(b)), min(from+reach, s.size)
 		b = append(b, make([]byte, end-from-had)...)
-		if err := ReadFull(s.r, b[had:], from+had); err != nil {
+		if err := hostconn.ReadFull(s.r, b[had:], from+had); err != nil {
 			return p, false, err
 		}
 		p, found = firstHead(b, from, end == s.size, s.ref)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -96,7 +97,7 @@ func faultReason(err error) string {
 	switch {
 	case atomicfile.Full(err):
 		return evidence.ReasonDisk
-	case IsAnswer(err):
+	case hostconn.IsAnswer(err):
 		return evidence.ReasonRead
 	}
 	return evidence.ReasonUnreachable

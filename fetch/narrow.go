@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -133,7 +134,7 @@ func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, po
 // long record is none, which false means.
 func (s *search) hole(lo, hi point) bool {
 	b := make([]byte, min(4<<10, hi.off-lo.off))
-	if err := ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
+	if err := hostconn.ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
 		return false
 	}
 	if hi.off-lo.off <= probeReach {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -33,11 +34,11 @@ func (g *Grab) plan(ctx context.Context, family string, cut evidence.Window) (*p
 	g.waiting(func() { each(len(p.parts), func(i int) { errs[i] = g.locate(p.parts[i], cut) }) })
 	for i, h := range p.parts {
 		switch {
-		case errors.Is(errs[i], ErrShort) || h.stale:
+		case errors.Is(errs[i], hostconn.ErrShort) || h.stale:
 			h.stale, p.stale = true, append(p.stale, h)
 			p.again = p.again || !g.whole(g.state.family(family), h, cut)
-		case errs[i] != nil && IsAnswer(errs[i]):
-			g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
+		case errs[i] != nil && hostconn.IsAnswer(errs[i]):
+			g.missed = append(g.missed, missed{hostconn.Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
 			h.found = &extent{size: h.size, firstAt: h.size}
 		case errs[i] != nil:
 			return nil, errs[i]
@@ -126,7 +127,7 @@ func (p *plan) bytes() int64 {
 // careful is the pace of a pass. What the first pass over a connection takes may be
 // gone soon: it has none. Later ones take what has come to files that are held,
 // four times as fast as it came if that is more than the careful rate.
-func (g *Grab) careful(plans []*plan, listed time.Time) *Pacer {
+func (g *Grab) careful(plans []*plan, listed time.Time) *hostconn.Pacer {
 	if g.took.IsZero() {
 		return nil
 	}
@@ -137,7 +138,7 @@ func (g *Grab) careful(plans []*plan, listed time.Time) *Pacer {
 		}
 	}
 	since := max(listed.Sub(g.took).Seconds(), 1)
-	return &Pacer{Rate: max(CarefulRate, int64(4*float64(n)/since))}
+	return &hostconn.Pacer{Rate: max(hostconn.CarefulRate, int64(4*float64(n)/since))}
 }
 
 // missingOf is how many bytes of what is wanted of a file are not on disk.
@@ -153,7 +154,7 @@ func (f *family) missingOf(h *held) (n int64) {
 
 // copyPlan copies what of the plan is not on disk, the oldest first, and writes
 // down which time is covered now.
-func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, listed time.Time, m *Meter) (again bool, err error) {
+func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, listed time.Time, m *hostconn.Meter) (again bool, err error) {
 	f, offset := g.state.family(p.family), g.state.offset()
 	again = p.again
 	skipped := len(p.parts)
@@ -200,13 +201,13 @@ func (g *Grab) copyPlan(ctx context.Context, p *plan, asked evidence.Window, lis
 
 // copyPart copies one file's range and reports whether the file was truncated
 // meanwhile; then of this copy only what is certain stays.
-func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *Meter) (changed bool, err error) {
+func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *hostconn.Meter) (changed bool, err error) {
 	switch {
 	case h.gzip && h.found != nil:
 		return false, nil // it is on disk
 	case h.gzip:
 		err := g.copyGzip(ctx, f, h, cut, carry, m)
-		if errors.Is(err, ErrShort) {
+		if errors.Is(err, hostconn.ErrShort) {
 			return true, nil
 		}
 		return false, err
@@ -232,11 +233,11 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 	switch {
 	case lost != nil: // nobody can tell
 		g.goBack(f)
-		if err == nil || errors.Is(err, ErrShort) {
+		if err == nil || errors.Is(err, hostconn.ErrShort) {
 			err = lost
 		}
 		return false, err
-	case errors.Is(err, ErrShort) || !same:
+	case errors.Is(err, hostconn.ErrShort) || !same:
 		h.stale = true
 		g.goBack(f)
 		return true, g.save()
@@ -252,7 +253,7 @@ func (g *Grab) copyPart(ctx context.Context, f *family, h *held, cut evidence.Wi
 
 // source is what [from, to) of a held file is copied from.
 func (g *Grab) source(h *held, from, to int64) io.ReaderAt {
-	return Source(h.file, Known{Name: path.Join(g.Host.Dir, h.name), Head: h.head, At: h.at, Size: h.size}, from, to)
+	return hostconn.Source(h.file, hostconn.Known{Name: path.Join(g.Host.Dir, h.name), Head: h.head, At: h.at, Size: h.size}, from, to)
 }
 
 // withPreamble is the range to copy. The bytes before a file's first record end
@@ -271,7 +272,7 @@ func (e *extent) withPreamble(carry bool) (from, to int64) {
 
 // wholeRecord copies the rest of a record that was being written when its file
 // was looked at: what has come since its end, up to the next record.
-func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, end int64, m *Meter) error {
+func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, end int64, m *hostconn.Meter) error {
 	var b []byte
 	var size int64
 	var mtime time.Time
@@ -279,7 +280,7 @@ func (g *Grab) wholeRecord(ctx context.Context, h *held, f *family, end int64, m
 	g.waiting(func() {
 		if size, mtime, err = h.file.Stat(); err == nil && size > end {
 			b = make([]byte, min(size-end+1, probeReach))
-			err = ReadFull(h.file, b, end-1)
+			err = hostconn.ReadFull(h.file, b, end-1)
 		}
 	})
 	if err != nil || size <= end {

@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/klauspost/compress/zstd"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 )
 
@@ -24,7 +25,7 @@ const (
 // comes late would not find on the host any more. Its exported fields are set before
 // Run. The folder is read beside it by a Grab, in this process or another.
 type Ring struct {
-	Host    Host
+	Host    hostconn.Host
 	Dir     string        // made if missing
 	Every   time.Duration // between two increments
 	Keep    time.Duration // how far back
@@ -33,11 +34,11 @@ type Ring struct {
 	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
 
 	families []*ringFamily
-	grab     Grab // holds the files; it copies nothing
-	conn     Conn // of the last increment
+	grab     Grab          // holds the files; it copies nothing
+	conn     hostconn.Conn // of the last increment
 	clocked  time.Time
-	listing  []Entry // the last one
-	pace     Pacer
+	listing  []hostconn.Entry // the last one
+	pace     hostconn.Pacer
 	raw      []byte
 }
 
@@ -66,7 +67,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		if err != nil {
 			r.grab.drop(true)
 			wait = min(2*wait, max(ringBackoff, r.Every))
-			if Permanent(err) || atomicfile.Full(err) {
+			if hostconn.Permanent(err) || atomicfile.Full(err) {
 				wait = max(ringBackoff, r.Every)
 			}
 		} else {
@@ -112,7 +113,7 @@ func (r *Ring) open() (release func(), err error) {
 		release()
 		return nil, err
 	}
-	r.pace.Rate = CarefulRate
+	r.pace.Rate = hostconn.CarefulRate
 	r.grab = Grab{Host: r.Host, state: &state{}, now: r.grab.now, skip: r.atRest}
 	r.families = nil
 	for _, name := range r.Host.Families {
@@ -246,7 +247,7 @@ func (r *Ring) dropOldest() error {
 
 // atRest reports whether the ring has had all of a file that is at rest: size and
 // mtime are its, and no other entry's. It looks at each listing first of all.
-func (r *Ring) atRest(entries []Entry, e Entry) bool {
+func (r *Ring) atRest(entries []hostconn.Entry, e hostconn.Entry) bool {
 	r.listing = entries
 	for _, f := range r.families {
 		if _, known := f.known[stampOf(e)]; known && f.owns(e) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -119,7 +120,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1 + rnd.IntN(3), Dated: seed%4 == 1, Copies: seed%4 == 2, Zip: seed%4 == 3}
 	conn := &localConn{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Duration(20+rnd.IntN(200)) * time.Millisecond, MaxSize: 64 << 20,
-		Host: Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	if seed%3 > 0 {
 		r.Keep = time.Hour
 	}
@@ -160,7 +161,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 	g := newGrab(t, w.Dir, &localConn{})
 	g.Ring = r.Dir
 	if seed%5 == 0 {
-		g.Host.Dial = func(context.Context) (Conn, error) { return nil, errCut }
+		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, errCut }
 	}
 	asked := evidence.NewWindow(w.At[rnd.IntN(len(w.At)/2)].Truncate(time.Millisecond), time.Now())
 	row, _ := g.Pass(t.Context(), asked, nil)

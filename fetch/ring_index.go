@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"time"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 const (
@@ -120,7 +122,7 @@ func (e entry) valid() bool {
 	}
 	switch f, fr := e.File, e.Frame; {
 	case f != nil && fr == nil && e.Seen == nil:
-		return f.ID > 0 && len(f.Head) <= HeadSize && f.At >= 0 && f.End >= 0
+		return f.ID > 0 && len(f.Head) <= hostconn.HeadSize && f.At >= 0 && f.End >= 0
 	case fr != nil && f == nil && e.Seen == nil:
 		return fr.File > 0 && fr.Offset >= 0 && fr.Length > 0 && fr.Length <= maxFrame && fr.Pos >= 0 && fr.Packed > 0 &&
 			fr.Packed <= maxPacked && fr.Offset <= 1<<62 && fr.Pos <= 1<<62 && len(fr.SHA256) == 32

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -27,8 +28,8 @@ func TestRingLab(t *testing.T) {
 			}
 			defer e.Close()
 			e.Backfill(time.Now().Add(-2 * time.Second))
-			pool := &Pool{}
-			host := Host{Name: "expc01", Dir: e.LogDir(), Families: lab.Families(), Dial: labConn(t, e, pool, true)}
+			pool := &hostconn.Pool{}
+			host := hostconn.Host{Name: "expc01", Dir: e.LogDir(), Families: lab.Families(), Dial: labConn(t, e, pool, true)}
 			r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20, Host: host}
 			release, err := r.open()
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -34,7 +35,7 @@ func TestRingLateGzip(t *testing.T) {
 	pass := func() evidence.Host {
 		g := newGrab(t, w.Dir, nil)
 		g.Ring = r.Dir
-		g.Host.Dial = func(context.Context) (Conn, error) { return nil, errors.New("down") }
+		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, errors.New("down") }
 		row, _ := g.Pass(t.Context(), asked, nil)
 		honestIn(w, g, row, asked)
 		return row

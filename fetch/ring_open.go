@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // A ringLog is one family's part of a ring, open for reading. A writer in another
@@ -155,8 +157,8 @@ func (u *unpacker) frame(e *ringEntry) ([]byte, error) {
 		return nil, errRingDamaged
 	}
 	u.packed = slices.Grow(u.packed[:0], int(f.Packed))[:f.Packed]
-	if err := ReadFull(e.seg.zst, u.packed, f.Pos); err != nil {
-		if errors.Is(err, ErrShort) {
+	if err := hostconn.ReadFull(e.seg.zst, u.packed, f.Pos); err != nil {
+		if errors.Is(err, hostconn.ErrShort) {
 			err = errRingDamaged
 		}
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -169,7 +170,7 @@ func (g *Grab) ringRun(ctx context.Context, f *family, l *ringLog, r *ringPart, 
 			h.first = pc.First
 		}
 	}
-	if err := g.fill(ctx, baseAt{plain, run.base}, f, h, run.base+from, run.base+to, &Meter{}); err != nil {
+	if err := g.fill(ctx, baseAt{plain, run.base}, f, h, run.base+from, run.base+to, &hostconn.Meter{}); err != nil {
 		return carry, err
 	}
 	f.seen(h)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/expressway"
 )
@@ -96,7 +97,7 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 // file is the ring's file with the head of h, nil if there is none.
 func (s *ringStore) file(h *held) *ringFile {
 	for _, f := range s.files {
-		if n := min(len(f.Head), len(h.head)); n >= TinyHead && f.At == h.at && string(f.Head[:n]) == string(h.head[:n]) {
+		if n := min(len(f.Head), len(h.head)); n >= hostconn.TinyHead && f.At == h.at && string(f.Head[:n]) == string(h.head[:n]) {
 			return f
 		}
 	}

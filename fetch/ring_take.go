@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -37,14 +38,14 @@ type stamp struct {
 	mtime int64
 }
 
-func stampOf(e Entry) stamp { return stamp{e.Size, e.MTime.Unix()} }
+func stampOf(e hostconn.Entry) stamp { return stamp{e.Size, e.MTime.Unix()} }
 
-func (f *ringFamily) owns(e Entry) bool {
+func (f *ringFamily) owns(e hostconn.Entry) bool {
 	return expressway.FamilyOf(e.Name, f.ring.Host.Families) == f.name
 }
 
 // alone reports whether one entry alone of a listing has that size and mtime.
-func (f *ringFamily) alone(entries []Entry, e Entry) bool {
+func (f *ringFamily) alone(entries []hostconn.Entry, e hostconn.Entry) bool {
 	n := 0
 	for _, o := range entries {
 		if stampOf(o) == stampOf(e) && f.owns(o) {
@@ -88,11 +89,11 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 	for _, h := range p.parts {
 		err := f.takeFile(ctx, h, since)
 		switch f.taken[h] = err == nil; {
-		case errors.Is(err, ErrShort):
+		case errors.Is(err, hostconn.ErrShort):
 			h.stale, again = true, true
 		case errors.Is(err, errNotYet):
 			unsure = true
-		case err != nil && (IsAnswer(err) || isGzipFault(err) || errors.Is(err, errUnreadable)):
+		case err != nil && (hostconn.IsAnswer(err) || isGzipFault(err) || errors.Is(err, errUnreadable)):
 			f.taken[h], bad = true, true
 		case err != nil:
 			return false, err
@@ -127,7 +128,7 @@ var (
 // takeFile copies what the ring lacks of one held file.
 func (f *ringFamily) takeFile(ctx context.Context, h *held, since time.Time) error {
 	now := f.ring.grab.clock()
-	if len(h.head) < TinyHead {
+	if len(h.head) < hostconn.TinyHead {
 		old := h.name != f.name && f.ring.hostTime(now).Sub(h.mtime) > 2*restless
 		switch {
 		case h.size == 0 || old && h.mtime.Before(since):
@@ -195,7 +196,7 @@ func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error
 		return nil
 	}
 	b := make([]byte, 1)
-	if err := ReadFull(src, b, from-1); err != nil {
+	if err := hostconn.ReadFull(src, b, from-1); err != nil {
 		return err
 	}
 	file.End, file.NL = from, b[0] == '\n' || b[0] == 0
@@ -204,7 +205,7 @@ func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error
 }
 
 // copy takes [from, to) of a file into the ring.
-func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *held, from, to int64, pace *Pacer) error {
+func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *held, from, to int64, pace *hostconn.Pacer) error {
 	r := f.ring
 	f.copying = file
 	defer func() { f.copying = nil }()
@@ -214,7 +215,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 			return err
 		}
 		r.raw = slices.Grow(r.raw[:0], int(n))[:n]
-		if err := ReadFull(src, r.raw, at); err != nil {
+		if err := hostconn.ReadFull(src, r.raw, at); err != nil {
 			r.raw = nil // a read that was given up may still write into it
 			f.forget()
 			return err
@@ -227,7 +228,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 		// what was read is the file's only if it still is that file
 		if same, err := h.sameHead(); err != nil || !same {
 			f.forget()
-			return errors.Join(err, ErrShort)
+			return errors.Join(err, hostconn.ErrShort)
 		}
 		if err := f.flushPending(); err != nil {
 			return err
@@ -258,7 +259,7 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, sin
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &Meter{Pace: &f.ring.pace})
+	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
 	h.unpacked = size
 	if err != nil && isGzipFault(err) && (h.grown() || f.ring.hostTime(g.clock()).Sub(h.mtime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
 		return errNotYet // it is being written

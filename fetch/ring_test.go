@@ -12,15 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
 // newRing is a ring over conn that is ready for increments by hand.
-func newRing(t testing.TB, dir string, conn Conn) *Ring {
+func newRing(t testing.TB, dir string, conn hostconn.Conn) *Ring {
 	t.Helper()
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
-		Host: Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+		Host: hostconn.Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	release, err := r.open()
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func TestRingWithoutHost(t *testing.T) {
 	g := newGrab(t, w.Dir, nil)
 	g.Ring = r.Dir
 	down := errors.New("no route to host")
-	g.Host.Dial = func(context.Context) (Conn, error) { return nil, down }
+	g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, down }
 	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now().Add(time.Second))
 	row, err := g.Pass(t.Context(), asked, nil)
 	if !errors.Is(err, down) || row.Error == "" || row.Coverage != evidence.Partial {
@@ -198,7 +199,7 @@ func TestRingWithoutHost(t *testing.T) {
 	// it comes back: what lacked is taken from it, and nothing twice
 	w.File.WriteString(fetchtest.Line(time.Now(), 1000)[50:])
 	w.At = append(w.At, time.Now())
-	g.Host.Dial = func(context.Context) (Conn, error) { return &localConn{}, nil }
+	g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return &localConn{}, nil }
 	asked.Until = time.Now()
 	if row, err = g.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %s %+v", err, row.Coverage, row.Files[0].Missing)
@@ -237,7 +238,7 @@ func TestRingResumes(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 3}
 	conn := &localConn{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
-		Host: Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	release, err := r.open()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -23,7 +24,7 @@ const (
 // ringUse is what a Grab knows of its host's ring.
 type ringUse struct {
 	cut   evidence.Window              // for which it was taken
-	conn  Conn                         // on which
+	conn  hostconn.Conn                // on which
 	last  map[string]int64             // family -> number of the last entry then
 	spans map[string][]evidence.Window // family -> what the ring had whole then, in the collector's time
 	taken bool                         // in the pass under way
@@ -105,7 +106,7 @@ func (g *Grab) compareRing(f *family, h *held, src io.ReaderAt) error {
 			return err
 		}
 		b := make([]byte, n)
-		if err := ReadFull(src, b, end-n); errors.Is(err, ErrShort) {
+		if err := hostconn.ReadFull(src, b, end-n); errors.Is(err, hostconn.ErrShort) {
 			continue // truncated meanwhile: whoever copies finds out
 		} else if err != nil {
 			return err
@@ -126,7 +127,7 @@ func (g *Grab) sumAt(pc *piece, off, n int64) (sum [sha256.Size]byte, err error)
 	}
 	defer file.Close()
 	b := make([]byte, n)
-	if err := ReadFull(file, b, off); err != nil {
+	if err := hostconn.ReadFull(file, b, off); err != nil {
 		return sum, err
 	}
 	return sha256.Sum256(b), nil

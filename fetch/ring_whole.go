@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/expressway"
 )
 
@@ -105,7 +106,7 @@ func (f *ringFamily) trim() {
 		if file != nil {
 			file.whole = true
 		}
-		if e := (Entry{Name: h.name, Size: h.size, MTime: h.mtime}); f.alone(f.ring.listing, e) {
+		if e := (hostconn.Entry{Name: h.name, Size: h.size, MTime: h.mtime}); f.alone(f.ring.listing, e) {
 			f.known[stampOf(e)] = file
 		}
 		h.file.Close()
@@ -119,7 +120,7 @@ func (f *ringFamily) trim() {
 func (f *ringFamily) forgetFiles(t time.Time) {
 	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o != f.copying && o.used.Before(t) })
 	for s := range f.known {
-		if time.Unix(s.mtime, 0).Before(t.Add(-oldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e Entry) bool { return stampOf(e) == s }) {
+		if time.Unix(s.mtime, 0).Before(t.Add(-oldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e hostconn.Entry) bool { return stampOf(e) == s }) {
 			delete(f.known, s)
 		}
 	}

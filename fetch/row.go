@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -177,7 +178,7 @@ func (p *plan) showsAfter(b broken) bool {
 
 // lastBefore is the time of the last record known of before a file that is not
 // there, or the start of the cut.
-func (p *plan) lastBefore(e Entry) time.Time {
+func (p *plan) lastBefore(e hostconn.Entry) time.Time {
 	since := p.cut.Since
 	for _, h := range p.parts {
 		var last time.Time
@@ -222,7 +223,7 @@ func (p *plan) syslogDated() bool {
 // holds reports whether a file that was listed is among the parts, under whatever
 // name. The live file may have grown before it was renamed; a file may have been
 // compressed.
-func (p *plan) holds(e Entry) bool {
+func (p *plan) holds(e hostconn.Entry) bool {
 	return slices.ContainsFunc(p.parts, func(h *held) bool {
 		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime) ||
 			h.gzip && h.mtime.Equal(e.MTime)

@@ -3,6 +3,8 @@ package fetch
 import (
 	"bytes"
 	"io"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 const (
@@ -50,7 +52,7 @@ func leadingNULs(r io.ReaderAt, size int64) (int64, error) {
 // a step.
 func nulsAt(r io.ReaderAt, off, size int64) (n int64, all bool, err error) {
 	b := make([]byte, min(nulStep, size-off))
-	if err := ReadFull(r, b, off); err != nil {
+	if err := hostconn.ReadFull(r, b, off); err != nil {
 		return 0, false, err
 	}
 	n = int64(len(b) - len(bytes.TrimLeft(b, "\x00")))

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -162,7 +163,7 @@ func (pc *piece) isOf(h *held) bool {
 	if pc.At != h.at || !bytes.Equal(pc.Head[:n], h.head[:n]) {
 		return false
 	}
-	return n >= TinyHead || n > 0 && len(pc.Head) == len(h.head) && pc.Size == h.size
+	return n >= hostconn.TinyHead || n > 0 && len(pc.Head) == len(h.head) && pc.Size == h.size
 }
 
 // lacking lists the parts of [from, to) of a file that are not on disk, and the

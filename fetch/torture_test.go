@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -61,7 +62,7 @@ func whole(t *testing.T, w *fetchtest.World, g *Grab, row evidence.Host) {
 
 func grabOver(w *fetchtest.World, t *testing.T, e *lab.Expressway) (*Grab, evidence.Window) {
 	g := newGrab(t, w.Dir, nil)
-	g.Host.Families, g.Host.Dial = []string{"network_log", "messages"}, labConn(t, e, &Pool{}, true)
+	g.Host.Families, g.Host.Dial = []string{"network_log", "messages"}, labConn(t, e, &hostconn.Pool{}, true)
 	return g, w.Window(11*time.Minute, 0)
 }
 
@@ -198,7 +199,7 @@ func TestTorture300Siblings(t *testing.T) {
 	}
 	defer e.Close()
 	g := newGrab(t, w.Dir, nil)
-	g.Host.Dial = labConn(t, e, &Pool{}, true)
+	g.Host.Dial = labConn(t, e, &hostconn.Pool{}, true)
 	asked := w.Window(20*time.Minute, 0)
 	row := passOf(w, g, asked)
 	honestIn(w, g, row, asked)

@@ -3,6 +3,8 @@ package fetch
 import (
 	"errors"
 	"sync"
+
+	"rtmtgrab/fetch/hostconn"
 )
 
 // sideBySide works at all families at once. One at a time has the Grab to itself,
@@ -11,7 +13,7 @@ func (g *Grab) sideBySide(f func(i int, family string) error) error {
 	errs := make([]error, len(g.Host.Families))
 	g.turn = &sync.Mutex{}
 	defer func() { g.turn = nil }()
-	Each(len(errs), len(errs), func(i int) {
+	hostconn.Each(len(errs), len(errs), func(i int) {
 		g.turn.Lock()
 		defer g.turn.Unlock()
 		errs[i] = f(i, g.Host.Families[i])

@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -21,7 +22,7 @@ const maxGunzip = 8 << 30
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
 // takes the window from there. A file that ends early, for it is still being
 // written or damaged, gives what can be unpacked.
-func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *Meter) error {
+func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *hostconn.Meter) error {
 	name := f.name + ".unpacked"
 	tmp, err := g.open(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
@@ -40,11 +41,11 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return fmt.Errorf("unpack %s: %w", h.name, err)
 	}
 	if grown {
-		return ErrShort // it is being written: look again
+		return hostconn.ErrShort // it is being written: look again
 	}
 	if err != nil && !(size == 0 && g.plainOf(f, h)) {
 		g.note("%s could be unpacked only in part (%d bytes): %v", evidence.Printable(h.name, 80), size, err)
-		g.missed = append(g.missed, missed{Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
+		g.missed = append(g.missed, missed{hostconn.Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
 	}
 	plain, err := os.Open(g.path(name))
 	if err != nil {
@@ -60,7 +61,7 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 		return err
 	}
 	if from, to := e.withPreamble(carry); from < to {
-		if err := g.fill(ctx, plain, f, h, from, to, &Meter{}); err != nil {
+		if err := g.fill(ctx, plain, f, h, from, to, &hostconn.Meter{}); err != nil {
 			return err
 		}
 		f.seen(h)
@@ -82,7 +83,7 @@ func (h *held) grown() bool {
 	return err == nil && size > h.size
 }
 
-func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *Meter) (int64, error) {
+func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *hostconn.Meter) (int64, error) {
 	src := &countReader{ctx: ctx, r: readAhead(h.file, 0, h.size), m: m}
 	in := bufio.NewReaderSize(src, 64<<10)
 	z, err := gzip.NewReader(in)
@@ -138,7 +139,7 @@ var errSource = errors.New("source")
 type countReader struct {
 	ctx context.Context
 	r   io.Reader
-	m   *Meter
+	m   *hostconn.Meter
 	err error
 }
 

@@ -3,6 +3,7 @@ package fetchtest
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// a world is a host's folder and all that was ever written into it.
+// A World is a host's folder and all that was ever written into it.
 type World struct {
 	TB  *testing.T
 	Dir string
@@ -80,4 +81,35 @@ func (w *World) Remove(name string) {
 // Window is [now-since, now-until).
 func (w *World) Window(since, until time.Duration) evidence.Window {
 	return evidence.NewWindow(w.Now.Add(-since), w.Now.Add(-until))
+}
+
+// Honest checks the one promise that counts: each record of the window is in the
+// slice exactly once, or its time is said to be missing.
+func (w *World) Honest(row evidence.Host, asked evidence.Window, slice func(family string) string) {
+	w.TB.Helper()
+	for _, f := range row.Files {
+		seen := map[int]int{}
+		for _, m := range Marker.FindAllStringSubmatch(slice(f.Family), -1) {
+			n, _ := strconv.Atoi(m[1])
+			seen[n]++
+		}
+		lost, twice, some := 0, 0, time.Time{}
+		for n, at := range w.At {
+			said := false
+			for _, m := range f.Missing {
+				said = said || !at.Before(m.Since) && at.Before(m.Until)
+			}
+			if seen[n] > 1 {
+				twice++
+			}
+			if asked.Contains(at) && seen[n] == 0 && !said {
+				lost++
+				some = at
+			}
+		}
+		if lost > 0 || twice > 0 {
+			w.TB.Errorf("%s: coverage %s, missing %v: %d records (one of %v) are not there and not said to be missing, %d are there twice",
+				f.Family, f.Coverage, f.Missing, lost, some, twice)
+		}
+	}
 }

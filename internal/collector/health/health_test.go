@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
@@ -43,7 +44,7 @@ func TestJudgeHost(t *testing.T) {
 		{"blocked", "login", "mend the login", time.Time{}, fail(sshdial.KindLoginBlocked)}, // without a warm session
 		{"down", "login", "key file", short, fail(sshdial.KindLocal)},
 		{"down", "key", "grab trust", short, fail(sshdial.KindHostKeyChanged)},
-		{"down", "sftp", "ssh.commands", short, fetch.ErrNoSFTP},
+		{"down", "sftp", "ssh.commands", short, hostconn.ErrNoSFTP},
 	} {
 		r := status.Report{Now: now}
 		h := status.Host{Name: "expc01", Warm: tt.warm, Since: tt.since, Banned: tt.err == error(ban)}
@@ -178,11 +179,11 @@ func TestHostNotes(t *testing.T) {
 		t.Errorf("%+v", note)
 	}
 	tell := n.Keeper("k")
-	tell(fetch.KeeperState{Running: true})
-	tell(fetch.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
+	tell(hostconn.KeeperState{Running: true})
+	tell(hostconn.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
 	warm, _ := n.of("k", "h")
 	since := warm.since
-	tell(fetch.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
+	tell(hostconn.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
 	if warm, _ = n.of("k", "h"); !warm.Up || !warm.since.Equal(since) || since.IsZero() {
 		t.Errorf("%+v", warm)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -36,7 +37,7 @@ type hostNotes struct {
 
 // warmNote is what a keeper said last.
 type warmNote struct {
-	fetch.KeeperState
+	hostconn.KeeperState
 	since time.Time // of Up
 }
 
@@ -54,8 +55,8 @@ type ringNote struct {
 }
 
 // Keeper is told how the session for key is.
-func (n *hostNotes) Keeper(key string) func(fetch.KeeperState) {
-	return func(s fetch.KeeperState) {
+func (n *hostNotes) Keeper(key string) func(hostconn.KeeperState) {
+	return func(s hostconn.KeeperState) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.warm == nil {
