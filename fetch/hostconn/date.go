@@ -29,7 +29,7 @@ func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err e
 		err    error
 	}
 	answers := make(chan answer, 1)
-	s.wg.Go(func() { // a host that never answers must not stop the caller
+	s.calls.Go(func() { // a host that never answers must not stop the caller
 		out, before, err := s.run(ctx, "date -u +%s.%N")
 		answers <- answer{before, time.Since(before), out, err}
 	})

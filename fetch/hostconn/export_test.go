@@ -38,13 +38,13 @@ func (s *Slot) Known(h Host) []Entry { return s.slot.memory.recall(h) }
 func (s *Slot) Session() *Session    { return s.slot.session }
 func (s *Slot) Dialing() bool        { return len(s.slot.turn) > 0 }
 
-func (s *Session) Doubted() bool { return s.doubted }
+func (s *Session) Doubted() bool { return s.replaceTried }
 
 // Calls is how many calls are under way.
 func (s *Session) Calls() int {
-	s.wg.mu.Lock()
-	defer s.wg.mu.Unlock()
-	return s.wg.n
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	return s.calls.n
 }
 
 // Ended reports whether the connection is closed.
@@ -58,4 +58,4 @@ func (s *Session) Ended() bool {
 }
 
 // ChannelsUsed reports whether a file was copied over more than one channel.
-func (s *Session) ChannelsUsed() bool { return s.lanes.free != nil }
+func (s *Session) ChannelsUsed() bool { return s.channels.free != nil }

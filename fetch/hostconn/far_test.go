@@ -85,7 +85,7 @@ func FarSession(t *testing.T) (s *Session, end func()) {
 	}
 	s = &Session{ssh: &sshdial.Client{}, budget: &budgetReader{}, sftp: channel(), folders: channel()}
 	return s, func() {
-		s.wg.Wait()
+		s.calls.Wait()
 		for _, f := range ends {
 			f()
 		}

@@ -44,6 +44,6 @@ func letGarbage(hosts int) {
 		debug.SetMemoryLimit(c.limit)
 		return
 	}
-	c.most = max(c.most, c.hosts) // when most are done their lanes are still in use
+	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
 	debug.SetGCPercent(max(garbageLeast, garbage/(c.most*c.most)))
 }

@@ -51,7 +51,7 @@ func (h *sftpHandle) Close() error {
 		return nil
 	}
 	done := make(chan error, 1)
-	h.s.wg.Go(func() { done <- h.f.Close() })
+	h.s.calls.Go(func() { done <- h.f.Close() })
 	if h.s.frozen.Load() {
 		return nil
 	}

@@ -51,8 +51,8 @@ type Keeper struct {
 func (k *Keeper) Run(ctx context.Context) {
 	s := k.Pool.enter(k.Key) // what is known of the host outlives a session
 	defer k.Pool.leave(k.Key, s, nil, false)
-	k.tell(KeeperState{Running: true})
-	defer k.tell(KeeperState{})
+	k.report(KeeperState{Running: true})
+	defer k.report(KeeperState{})
 	var step time.Duration
 	down, final := false, false // what has been said of this outage
 	for {
@@ -68,9 +68,9 @@ func (k *Keeper) Run(ctx context.Context) {
 			}
 			down, final = false, false
 			k.tend(ctx, conn.(*shared))
-			k.fell(conn.(*shared))
+			k.reportDown(conn.(*shared))
 		} else if ctx.Err() == nil {
-			k.tell(KeeperState{Running: true, Err: err})
+			k.report(KeeperState{Running: true, Err: err})
 		}
 		if ctx.Err() != nil {
 			return
@@ -153,14 +153,14 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer context.AfterFunc(ctx, func() { conn.Close(false) })() // reads know no context
 	tick := time.NewTicker(keepNames)
 	defer tick.Stop()
-	k.stands(conn)
+	k.reportUp(conn)
 	for n := 0; ; n++ {
 		if k.Names != nil {
 			k.Names(ctx, conn)
 		}
 		if n%clockEvery == 0 {
 			conn.measure(ctx)
-			k.stands(conn)
+			k.reportUp(conn)
 		}
 		if n%depthEvery == 0 && k.Depths != nil {
 			k.Depths(ctx, conn)

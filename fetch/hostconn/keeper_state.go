@@ -11,23 +11,23 @@ type KeeperState struct {
 	Clock   *time.Duration // host minus collector; nil if it is not known
 }
 
-// tell passes a state on.
-func (k *Keeper) tell(s KeeperState) {
+// report passes a state on.
+func (k *Keeper) report(s KeeperState) {
 	if k.State != nil {
 		k.State(s)
 	}
 }
 
-// stands tells of a session that stands, and of the clock as far as it was measured.
-func (k *Keeper) stands(conn *shared) {
+// reportUp tells of a session that stands, and of the clock as far as it was measured.
+func (k *Keeper) reportUp(conn *shared) {
 	s := KeeperState{Running: true, Up: true, HostKey: conn.HostKey()}
 	if offset, _, ok := conn.memory.clock(conn.Session, time.Now()); ok {
 		s.Clock = &offset
 	}
-	k.tell(s)
+	k.report(s)
 }
 
-// fell tells of a session that was lost.
-func (k *Keeper) fell(conn *shared) {
-	k.tell(KeeperState{Running: true, Err: conn.Lost()})
+// reportDown tells of a session that was lost.
+func (k *Keeper) reportDown(conn *shared) {
+	k.report(KeeperState{Running: true, Err: conn.Lost()})
 }

@@ -40,7 +40,7 @@ func (p *Pool) Get(ctx context.Context, key string, allowed Commands, dial func(
 		p.enter(key) // what may come in its place is in the slot
 		go func() {
 			defer p.leave(key, s, nil, false)
-			p.doubt(ctx, s, conn, allowed, dial)
+			p.replaceSilent(ctx, s, conn, allowed, dial)
 		}()
 	}
 	return conn, nil

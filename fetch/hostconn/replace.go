@@ -14,17 +14,17 @@ const warmPatience = 5 * time.Second
 
 var ErrSilent = errors.New("the warm session has fallen silent; there is another now")
 
-// doubt sees to it that the user of a session that stood already does not wait until
+// replaceSilent sees to it that the user of a session that stood already does not wait until
 // it is given up, if its host has fallen silent since it was last heard: a firewall
 // may have forgotten it. Another one is dialed, once, and whichever answers first is
 // used. A login that has begun is not broken off for that: it would count against the
 // host's budget. Files that others hold on the old session stay held as long as it
 // stands.
-func (p *Pool) doubt(ctx context.Context, s *slot, conn *shared, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) {
+func (p *Pool) replaceSilent(ctx context.Context, s *slot, conn *shared, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) {
 	old := conn.Session
 	began := time.Now()
 	answered := make(chan struct{})
-	old.wg.Go(func() {
+	old.calls.Go(func() {
 		defer close(answered)
 		old.ssh.SendRequest("keepalive@openssh.com", true, nil)
 	})
@@ -58,10 +58,10 @@ func (p *Pool) doubt(ctx context.Context, s *slot, conn *shared, allowed Command
 // then. It is tried once for each session. Its caller has the turn.
 func (p *Pool) replace(ctx context.Context, s *slot, allowed Commands, dial func(context.Context) (*sshdial.Client, error), alive func() bool) bool {
 	old := s.session
-	if old.doubted {
+	if old.replaceTried {
 		return false
 	}
-	old.doubted = true
+	old.replaceTried = true
 	session, err := s.dial(ctx, allowed, dial)
 	if err != nil {
 		return false // it is told when the old one is given up and that is tried again

@@ -39,12 +39,12 @@ type Session struct {
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
 	heard    atomic.Int64          // when SFTP last answered a byte, as uptime
-	wg       crew                  // calls that outlive their callers' patience; they end with the connection
-	lanes    laneSet
+	calls    callGroup             // calls that outlive their callers' patience; they end with the connection
+	channels channelPool
 
-	users    int           // of a Pool, under its mu
-	doubted  bool          // it was tried to replace it, under the slot's turn
-	replaced chan struct{} // closed when another took its place; nil: never
+	users        int           // of a Pool, under its mu
+	replaceTried bool          // it was tried to replace it, under the slot's turn
+	replaced     chan struct{} // closed when another took its place; nil: never
 }
 
 // SSH is the connection that carries the session; it is the session's to close.
@@ -60,8 +60,8 @@ func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (
 	var errs [2]error
 	err := s.guard(func() error {
 		var wg sync.WaitGroup
-		wg.Go(func() { s.sftp, errs[0] = s.channel(&budgetReader{heard: &s.heard}) })
-		wg.Go(func() { s.folders, errs[1] = s.channel(s.budget) })
+		wg.Go(func() { s.sftp, errs[0] = s.newClient(&budgetReader{heard: &s.heard}) })
+		wg.Go(func() { s.folders, errs[1] = s.newClient(s.budget) })
 		wg.Wait()
 		switch { // a host that allows one channel only gets by with it
 		case errs[0] != nil && errs[1] != nil:
@@ -97,8 +97,8 @@ func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (
 	return nil, &Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%w: %w", ErrNoSFTP, err), Stop: true}
 }
 
-// channel opens a channel with an SFTP client on it, whose answers pass through r.
-func (s *Session) channel(r *budgetReader) (*sftp.Client, error) {
+// newClient opens a channel with an SFTP client on it, whose answers pass through r.
+func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 	c, err := s.ssh.NewSession()
 	if err != nil {
 		return nil, err
@@ -268,14 +268,14 @@ func (s *Session) Route() (via, legacy []string) { return s.ssh.Via, s.ssh.Legac
 // Close ends the session. It closes the connection first: an SFTP client waits
 // for its peer to hang up, and a sick appliance may never do that.
 func (s *Session) Close() error {
-	s.stopLanes()
+	s.stopChannels()
 	err := s.ssh.Close()
 	for _, c := range []*sftp.Client{s.sftp, s.folders} {
 		if c != nil {
 			c.Close()
 		}
 	}
-	s.wg.Wait()
+	s.calls.Wait()
 	return err
 }
 

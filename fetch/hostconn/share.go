@@ -39,7 +39,7 @@ func (s *shared) Close(broken bool) {
 	s.closed = true
 	close(s.gone)
 	for f := range s.files {
-		s.wg.Go(func() { f.Handle.Close() }) // a sick peer answers no CLOSE: it is not waited for
+		s.calls.Go(func() { f.Handle.Close() }) // a sick peer answers no CLOSE: it is not waited for
 	}
 	s.files = nil
 	s.mu.Unlock()
@@ -57,7 +57,7 @@ func (s *shared) do(ctx context.Context, f func()) error {
 	default:
 	}
 	done := make(chan struct{})
-	s.wg.Go(func() {
+	s.calls.Go(func() {
 		defer close(done)
 		f()
 	})
@@ -104,7 +104,7 @@ func (s *shared) add(h Handle) Handle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		s.wg.Go(func() { h.Close() })
+		s.calls.Go(func() { h.Close() })
 	} else {
 		s.files[f] = struct{}{}
 	}
@@ -171,14 +171,14 @@ func (f *sharedFile) Close() error {
 
 func (f *sharedFile) unit() int64 { return Unit(f.Handle, 0) }
 
-// A crew is goroutines that can be waited for while more begin.
-type crew struct {
+// A callGroup is goroutines that can be waited for while more begin.
+type callGroup struct {
 	mu   sync.Mutex
 	n    int
 	idle chan struct{} // closed when n comes to zero; nil if nobody waits
 }
 
-func (c *crew) Go(f func()) {
+func (c *callGroup) Go(f func()) {
 	c.mu.Lock()
 	c.n++
 	c.mu.Unlock()
@@ -188,7 +188,7 @@ func (c *crew) Go(f func()) {
 	}()
 }
 
-func (c *crew) end() {
+func (c *callGroup) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n--; c.n == 0 && c.idle != nil {
@@ -198,7 +198,7 @@ func (c *crew) end() {
 }
 
 // Wait returns at a moment when none is under way.
-func (c *crew) Wait() {
+func (c *callGroup) Wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.n > 0 {

@@ -22,10 +22,10 @@ const (
 func (c *Transfer) Run(ctx context.Context, src io.ReaderAt, m *Meter) (int64, error) {
 	var flushing, wg sync.WaitGroup
 	flushing.Go(c.flushing)
-	if w, ok := src.(*wide); ok {
-		wg.Go(func() { w.copy(ctx, c, m) })
+	if w, ok := src.(*source); ok {
+		wg.Go(func() { w.copyTo(ctx, c, m) })
 	}
-	c.read(ctx, src, m, c.lanes.Load) // until lanes are faster
+	c.read(ctx, src, m, c.fast.Load) // until channels are faster
 	wg.Wait()
 	c.read(ctx, src, m, func() bool { return false }) // what they have left
 	close(c.flush)
@@ -66,31 +66,38 @@ func (c *Transfer) read(ctx context.Context, src io.ReaderAt, m *Meter, enough f
 	wg.Wait()
 }
 
-// Transfer hands out chunks and knows how far all of them are done. Chunks are known
-// by their offset in the range.
+// A Transfer copies a range of a file. It hands the range out in chunks, which are known
+// by their offset in it, and knows how far all of them are done.
 type Transfer struct {
 	dst      io.WriterAt
 	off      int64 // of the range in dst
 	from, to int64
 	chunk    int64       // bytes of one chunk
-	lanes    atomic.Bool // lanes are at work
-	mu       sync.Mutex
-	next     int64          // the chunk that is claimed next
-	todo     []int64        // chunks to be copied once more
-	whole    int64          // all before it is copied
-	done     map[int64]bool // chunks after whole that are copied: about as many as are read at once
-	err      error
-	drained  chan struct{} // closed when there was nothing to claim
-	empty    bool          // drained is closed
-	flush    chan struct{}
-	flushed  int64                          // what was whole when flush was told last
-	told     time.Time                      // when
-	Settle   func(whole int64, synced bool) // told now and then how far it is, and whether that is on the disk for good; may be nil
+	fast     atomic.Bool // more channels are at work
+
+	mu sync.Mutex
+	chunks
+	err     error
+	flush   chan struct{}
+	flushed int64                          // what was whole when flush was told last
+	told    time.Time                      // when
+	Settle  func(whole int64, synced bool) // told now and then how far it is, and whether that is on the disk for good; may be nil
 }
 
+// chunks are those of a range.
+type chunks struct {
+	next    int64          // the one that is claimed next
+	todo    []int64        // those to be copied once more
+	whole   int64          // all before it is copied
+	done    map[int64]bool // those after whole that are copied: about as many as are read at once
+	drained chan struct{}  // closed when there was nothing to claim
+	empty   bool           // drained is closed
+}
+
+// NewTransfer is one of [from, to) of src into dst, where it begins at off.
 func NewTransfer(src io.ReaderAt, dst io.WriterAt, off, from, to int64) *Transfer {
-	return &Transfer{dst: dst, off: off, from: from, to: to, chunk: Unit(src, chunk), done: map[int64]bool{},
-		drained: make(chan struct{}), flush: make(chan struct{}, 1), told: time.Now()}
+	return &Transfer{dst: dst, off: off, from: from, to: to, chunk: Unit(src, chunk), flush: make(chan struct{}, 1), told: time.Now(),
+		chunks: chunks{done: map[int64]bool{}, drained: make(chan struct{})}}
 }
 
 // length is how many bytes a chunk has.

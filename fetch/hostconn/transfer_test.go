@@ -27,7 +27,7 @@ func TestTransferSyncs(t *testing.T) {
 	}
 }
 
-// What a lane that failed alone has given is copied again, and not sure until then.
+// What a channel that failed alone has given is copied again, and not sure until then.
 func TestSettledIsTakenBack(t *testing.T) {
 	c := NewTransfer(zeros{}, discard{}, 0, 0, 10*flushEvery)
 	told := make(chan int64, 1)

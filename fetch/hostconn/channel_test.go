@@ -124,8 +124,8 @@ func (g *rogue) data(b []byte, id uint32) []byte {
 	return appendString(request(fxpData, id), string(g.file[off:min(off+int64(n), int64(len(g.file)))]))
 }
 
-// dial starts the rogue and is a lane to it.
-func (g *rogue) dial(t *testing.T, s *Session) *lane {
+// dial starts the rogue and is a channel to it.
+func (g *rogue) dial(t *testing.T, s *Session) *channel {
 	t.Helper()
 	r, out := io.Pipe()
 	in, w := io.Pipe()
@@ -134,7 +134,7 @@ func (g *rogue) dial(t *testing.T, s *Session) *lane {
 	stop := func() { once.Do(func() { close(g.end); r.Close(); w.Close() }) }
 	t.Cleanup(stop)
 	go g.serve()
-	l, err := newLane(closer(stop), &budgetReader{r: r, heard: &s.heard}, w)
+	l, err := newChannel(closer(stop), &budgetReader{r: r, heard: &s.heard}, w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func (f *sliceFile) WriteAt(b []byte, off int64) (int, error) {
 	return copy(f.b[off:], b), nil
 }
 
-// Whatever a lane answers, the copy is whole and exact: what it fails at, and what
+// Whatever a channel answers, the copy is whole and exact: what it fails at, and what
 // it said before it failed, is read by the handle that is held.
-func TestRogueLanes(t *testing.T) {
-	defer func(d time.Duration) { laneSilence = d }(laneSilence)
-	laneSilence = 50 * time.Millisecond
+func TestRogueChannels(t *testing.T) {
+	defer func(d time.Duration) { channelSilence = d }(channelSilence)
+	channelSilence = 50 * time.Millisecond
 	file := make([]byte, 9<<20+12345)
 	r := rand.NewChaCha8([32]byte{1})
 	r.Read(file)
@@ -199,17 +199,17 @@ func TestRogueLanes(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			l := g.dial(t, s)
-			s.lanes.mu.Lock()
-			s.lanes.free, s.lanes.most, s.lanes.open = make(chan *lane, laneCount), 0, 1
-			s.lanes.idle = time.NewTimer(time.Hour)
-			s.lanes.free <- l
-			s.lanes.mu.Unlock()
-			w := &wide{Handle: h, s: s, Known: Known{Name: name, Head: file[:HeadSize], Size: int64(len(file))}, to: int64(len(file)) - 5}
+			s.channels.mu.Lock()
+			s.channels.free, s.channels.most, s.channels.open = make(chan *channel, channelCount), 0, 1
+			s.channels.idle = time.NewTimer(time.Hour)
+			s.channels.free <- l
+			s.channels.mu.Unlock()
+			w := &source{Handle: h, s: s, Known: Known{Name: name, Head: file[:HeadSize], Size: int64(len(file))}, to: int64(len(file)) - 5}
 			dst := &sliceFile{b: make([]byte, len(file))}
 			m := &Meter{}
 			const from = 77
 			c := NewTransfer(w, dst, 3, from, w.to)
-			w.copy(t.Context(), c, m)
+			w.copyTo(t.Context(), c, m)
 			if c.left() == g.honest() {
 				t.Errorf("honest: %v; something is left: %v", g.honest(), c.left())
 			}

@@ -12,10 +12,10 @@ import (
 
 // A big file comes whole over as many channels as OpenSSH allows, in the packets
 // that it says it can.
-func TestLanesOnOpenSSH(t *testing.T) {
+func TestChannelsOnOpenSSH(t *testing.T) {
 	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
 	want := fetchtest.BigLog(t, dir, 12<<20, end)
-	for what, c := range map[string]struct{ sessions, lanes int }{"as it comes": {10, laneCount}, "four channels": {4, 2}, "one channel": {1, 0}} {
+	for what, c := range map[string]struct{ sessions, channels int }{"as it comes": {10, channelCount}, "four channels": {4, 2}, "one channel": {1, 0}} {
 		t.Run(what, func(t *testing.T) {
 			s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: c.sessions}, Commands{})
 			if err != nil {
@@ -27,28 +27,28 @@ func TestLanesOnOpenSSH(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer h.Close()
-			free := s.useLanes()
-			var lanes []*lane
-			for len(lanes) < c.lanes {
+			free := s.useChannels()
+			var channels []*channel
+			for len(channels) < c.channels {
 				l := <-free
 				if l.packet != largestPacket {
 					t.Errorf("packets of %d bytes", l.packet)
 				}
-				lanes = append(lanes, l)
+				channels = append(channels, l)
 			}
-			for _, l := range lanes {
-				s.giveLane(l)
+			for _, l := range channels {
+				s.giveChannel(l)
 			}
-			w := &wide{Handle: h, s: s, Known: Known{Name: filepath.Join(dir, "network_log"), Head: want[:HeadSize], Size: int64(len(want))}, to: int64(len(want))}
+			w := &source{Handle: h, s: s, Known: Known{Name: filepath.Join(dir, "network_log"), Head: want[:HeadSize], Size: int64(len(want))}, to: int64(len(want))}
 			dst := &sliceFile{b: make([]byte, len(want))}
 			n, err := NewTransfer(w, dst, 0, 0, w.to).Run(t.Context(), w, &Meter{})
 			if err != nil || n < w.to || !bytes.Equal(dst.b, want) {
 				t.Errorf("%d of %d bytes, %v", n, len(want), err)
 			}
-			s.leaveLanes()
-			s.closeLanes()
-			if s.lanes.open != 0 {
-				t.Errorf("%d lanes are open after the copy", s.lanes.open)
+			s.leaveChannels()
+			s.closeChannels()
+			if s.channels.open != 0 {
+				t.Errorf("%d channels are open after the copy", s.channels.open)
 			}
 		})
 	}

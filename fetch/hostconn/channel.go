@@ -22,20 +22,20 @@ const (
 	extLimits                     = "limits@openssh.com"
 	largestPacket                 = 261120   // bytes of a read that OpenSSH answers at most
 	leastPacket                   = 4 << 10  // a server that answers less is not asked fast
-	laneWindow                    = 3 << 20  // bytes asked for at once: more than an SSH channel lets through in a round trip
+	channelWindow                 = 3 << 20  // bytes asked for at once: more than an SSH channel lets through in a round trip
 	maxReply                      = 64 << 10 // of an answer that is no data
 )
 
-// A lane is an SFTP channel that does nothing but read one file at a time, as fast
+// A channel is an SFTP channel that does nothing but read one file at a time, as fast
 // as one channel can: many requests are under way, and data go from the channel to
 // the disk by way of one packet's memory. It is for one goroutine, but for abandon
 // and release.
-type lane struct {
-	channel io.Closer
-	w       io.Writer
-	r       io.Reader
-	heard   atomic.Int64 // answers
-	packet  int          // bytes of one read, by what the server says of itself and has shown
+type channel struct {
+	closer io.Closer
+	w      io.Writer
+	r      io.Reader
+	heard  atomic.Int64 // answers
+	packet int          // bytes of one read, by what the server says of itself and has shown
 
 	handle string
 	id     uint32
@@ -59,9 +59,9 @@ type call struct {
 	data  []byte // good until the next answer
 }
 
-// newLane starts SFTP on a channel and asks what the server's limits are.
-func newLane(channel io.Closer, r io.Reader, w io.Writer) (*lane, error) {
-	l := &lane{channel: channel, r: r, w: w, packet: packet, calls: map[uint32]*call{}, buf: make([]byte, maxReply)}
+// newChannel starts SFTP on a channel and asks what the server's limits are.
+func newChannel(closer io.Closer, r io.Reader, w io.Writer) (*channel, error) {
+	l := &channel{closer: closer, r: r, w: w, packet: packet, calls: map[uint32]*call{}, buf: make([]byte, maxReply)}
 	const version = 3
 	if err := l.send(request(fxpInit, version)); err != nil {
 		return nil, err
@@ -141,14 +141,14 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 	return string(b[:n]), b[n:], true
 }
 
-func (l *lane) send(b []byte) error {
+func (l *channel) send(b []byte) error {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	_, err := l.w.Write(b)
 	return err
 }
 
 // ask puts a request behind those that flush will send.
-func (l *lane) ask(c *call, kind byte, body []byte) {
+func (l *channel) ask(c *call, kind byte, body []byte) {
 	l.id++
 	l.calls[l.id] = c
 	l.asked += c.want
@@ -158,13 +158,13 @@ func (l *lane) ask(c *call, kind byte, body []byte) {
 }
 
 // read asks for bytes of the open file.
-func (l *lane) read(c *call) {
+func (l *channel) read(c *call) {
 	b := binary.BigEndian.AppendUint64(appendString(nil, l.handle), uint64(c.off))
 	l.ask(c, fxpRead, binary.BigEndian.AppendUint32(b, uint32(c.want)))
 }
 
 // flush sends what was asked.
-func (l *lane) flush() error {
+func (l *channel) flush() error {
 	if len(l.out) == 0 {
 		return nil
 	}
@@ -174,7 +174,7 @@ func (l *lane) flush() error {
 }
 
 // await sends c and waits for its answer, with nothing else under way.
-func (l *lane) await(c *call) error {
+func (l *channel) await(c *call) error {
 	if err := l.flush(); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (l *lane) await(c *call) error {
 }
 
 // next reads one answer, whichever comes. Data are never more than was asked for.
-func (l *lane) next() (*call, error) {
+func (l *channel) next() (*call, error) {
 	kind, id, body, err := l.receive()
 	if err != nil {
 		return nil, err
@@ -219,7 +219,7 @@ func cutBytes(b []byte) (data, rest []byte, ok bool) {
 }
 
 // receive reads one packet: its type, the number behind that, and the rest.
-func (l *lane) receive() (kind byte, id uint32, body []byte, err error) {
+func (l *channel) receive() (kind byte, id uint32, body []byte, err error) {
 	var h [9]byte
 	if _, err := io.ReadFull(l.r, h[:]); err != nil {
 		return 0, 0, nil, err
@@ -241,7 +241,7 @@ var errOther = errors.New("it is not the file that is held")
 // held: its size, its first bytes and the last of those that are wanted. The first
 // bytes are asked for with the packet's full size, which shows whether the server
 // gives as much as it says.
-func (l *lane) open(w *wide) error {
+func (l *channel) open(w *source) error {
 	b := binary.BigEndian.AppendUint32(appendString(nil, w.Name), 1) // to read
 	c := &call{}
 	l.ask(c, fxpOpen, binary.BigEndian.AppendUint32(b, 0)) // no attributes
@@ -260,7 +260,7 @@ func (l *lane) open(w *wide) error {
 }
 
 // check looks at the file again, after it was copied, and closes it.
-func (l *lane) check(w *wide) error {
+func (l *channel) check(w *source) error {
 	if err := l.same(w, &call{off: w.At, want: len(w.Head)}, nil); err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func (l *lane) check(w *wide) error {
 }
 
 // same asks for the file's size, for its head by probe, and for its tail.
-func (l *lane) same(w *wide, probe, tail *call) error {
+func (l *channel) same(w *source, probe, tail *call) error {
 	attrs := &call{}
 	l.ask(attrs, fxpFstat, appendString(nil, l.handle))
 	l.read(probe)

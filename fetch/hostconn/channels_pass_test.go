@@ -15,7 +15,7 @@ import (
 
 // While a big file is copied it is rotated: its name is another file's then. Not a
 // byte of that file gets into the slice.
-func TestLanesRotation(t *testing.T) {
+func TestChannelsRotation(t *testing.T) {
 	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
 	want := fetchtest.BigLog(t, dir, 12<<20, end)
 	s, err := hostconn.RealConn(t, realsrv.SSHDOptions{}, hostconn.Commands{Allowed: true})
@@ -37,7 +37,7 @@ func TestLanesRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !s.ChannelsUsed() {
-		t.Error("no lanes were asked for")
+		t.Error("no channels were asked for")
 	}
 	got := []byte(slice(t, g, "network_log"))
 	if len(got) < len(want)*8/10 {

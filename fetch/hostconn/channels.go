@@ -9,37 +9,37 @@ import (
 )
 
 const (
-	laneCount = 4       // channels beside the first; one SSH channel carries 2 MiB in a round trip
-	laneFrom  = 8 << 20 // bytes from which on lanes are worth being opened
-	laneIdle  = 5 * time.Second
-	tailSize  = 4 << 10
+	channelCount = 4       // channels beside the first; one SSH channel carries 2 MiB in a round trip
+	channelsFrom = 8 << 20 // bytes from which on channels are worth being opened
+	channelIdle  = 5 * time.Second
+	tailSize     = 4 << 10
 )
 
-// laneSilence is how long a lane may say nothing before it is asked whether the
+// channelSilence is how long a channel may say nothing before it is asked whether the
 // connection lives. A variable for the tests.
-var laneSilence = 10 * time.Second
+var channelSilence = 10 * time.Second
 
-// laneSet is the lanes of a session. They are opened when a big copy begins and
+// channelPool is the channels of a session. They are opened when a big copy begins and
 // closed a little after the last one ended.
-type laneSet struct {
+type channelPool struct {
 	mu     sync.Mutex
-	free   chan *lane // of laneCount
-	open   int        // those that are being opened too
-	most   int        // how many the host allows
+	free   chan *channel // of channelCount
+	open   int           // those that are being opened too
+	most   int           // how many the host allows
 	users  int
 	closed bool
 	idle   *time.Timer
 }
 
-// useLanes returns where lanes come from as they become free. They are opened
+// useChannels returns where channels come from as they become free. They are opened
 // beside whatever is going on; a host that allows fewer gets by with fewer.
-func (s *Session) useLanes() <-chan *lane {
-	set := &s.lanes
+func (s *Session) useChannels() <-chan *channel {
+	set := &s.channels
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if set.free == nil {
-		set.free, set.most = make(chan *lane, laneCount), laneCount
-		set.idle = time.AfterFunc(time.Hour, s.closeLanes)
+		set.free, set.most = make(chan *channel, channelCount), channelCount
+		set.idle = time.AfterFunc(time.Hour, s.closeChannels)
 	}
 	set.idle.Stop()
 	if set.users++; set.users == 1 {
@@ -47,13 +47,13 @@ func (s *Session) useLanes() <-chan *lane {
 	}
 	for set.open < set.most && !set.closed {
 		set.open++
-		s.wg.Go(s.addLane)
+		s.calls.Go(s.addChannel)
 	}
 	return set.free
 }
 
-func (s *Session) leaveLanes() {
-	set := &s.lanes
+func (s *Session) leaveChannels() {
+	set := &s.channels
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if set.users--; set.users > 0 {
@@ -61,35 +61,35 @@ func (s *Session) leaveLanes() {
 	}
 	letGarbage(-1)
 	if !set.closed {
-		set.idle.Reset(laneIdle)
+		set.idle.Reset(channelIdle)
 	}
 }
 
-func (s *Session) addLane() {
-	l, err := s.newLane()
+func (s *Session) addChannel() {
+	l, err := s.openChannel()
 	if err == nil {
-		s.giveLane(l)
+		s.giveChannel(l)
 		return
 	}
-	set := &s.lanes
+	set := &s.channels
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	set.open--
 	set.most = min(set.most, set.open)
 }
 
-func (s *Session) newLane() (*lane, error) {
+func (s *Session) openChannel() (*channel, error) {
 	c, err := s.ssh.NewSession()
 	if err != nil {
 		return nil, err
 	}
-	var l *lane
+	var l *channel
 	w, err := c.StdinPipe()
 	if err == nil {
 		var r io.Reader
 		if r, err = c.StdoutPipe(); err == nil {
 			if err = c.RequestSubsystem("sftp"); err == nil {
-				l, err = newLane(c, &budgetReader{r: r, heard: &s.heard}, w)
+				l, err = newChannel(c, &budgetReader{r: r, heard: &s.heard}, w)
 			}
 		}
 	}
@@ -99,9 +99,9 @@ func (s *Session) newLane() (*lane, error) {
 	return l, err
 }
 
-// giveLane gives a lane back that has no file open.
-func (s *Session) giveLane(l *lane) {
-	set := &s.lanes
+// giveChannel gives a channel back that has no file open.
+func (s *Session) giveChannel(l *channel) {
+	set := &s.channels
 	set.mu.Lock()
 	if set.users > 0 {
 		set.free <- l
@@ -109,27 +109,27 @@ func (s *Session) giveLane(l *lane) {
 		return
 	}
 	set.mu.Unlock()
-	s.endLane(l)
+	s.endChannel(l)
 }
 
-// endLane closes a lane's channel; what it still reads ends with that or with the
+// endChannel closes a channel's channel; what it still reads ends with that or with the
 // connection.
-func (s *Session) endLane(l *lane) {
-	s.lanes.mu.Lock()
-	defer s.lanes.mu.Unlock()
+func (s *Session) endChannel(l *channel) {
+	s.channels.mu.Lock()
+	defer s.channels.mu.Unlock()
 	s.end(l)
 }
 
-func (s *Session) end(l *lane) {
-	s.lanes.open--
-	if !s.lanes.closed {
-		s.wg.Go(func() { l.channel.Close() })
+func (s *Session) end(l *channel) {
+	s.channels.open--
+	if !s.channels.closed {
+		s.calls.Go(func() { l.closer.Close() })
 	}
 }
 
-// closeLanes closes the lanes if nobody uses them.
-func (s *Session) closeLanes() {
-	set := &s.lanes
+// closeChannels closes the channels if nobody uses them.
+func (s *Session) closeChannels() {
+	set := &s.channels
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for set.users == 0 && len(set.free) > 0 {
@@ -137,9 +137,9 @@ func (s *Session) closeLanes() {
 	}
 }
 
-// stopLanes lets no further lane begin: the connection is gone.
-func (s *Session) stopLanes() {
-	set := &s.lanes
+// stopChannels lets no further channel begin: the connection is gone.
+func (s *Session) stopChannels() {
+	set := &s.channels
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	set.closed = true
@@ -148,19 +148,19 @@ func (s *Session) stopLanes() {
 	}
 }
 
-// startLane runs f in a goroutine of the session, unless that is being closed.
-func (s *Session) startLane(f func()) bool {
-	s.lanes.mu.Lock()
-	defer s.lanes.mu.Unlock()
-	if !s.lanes.closed {
-		s.wg.Go(f)
+// startChannel runs f in a goroutine of the session, unless that is being closed.
+func (s *Session) startChannel(f func()) bool {
+	s.channels.mu.Lock()
+	defer s.channels.mu.Unlock()
+	if !s.channels.closed {
+		s.calls.Go(f)
 	}
-	return !s.lanes.closed
+	return !s.channels.closed
 }
 
-// abandon takes what a lane was copying away from it, and what it has copied too
-// if that is in doubt. The lane writes nothing from then on.
-func (l *lane) abandon(c *Transfer, m *Meter, doubt bool) {
+// abandon takes what a channel was copying away from it, and what it has copied too
+// if that is in doubt. The channel writes nothing from then on.
+func (l *channel) abandon(c *Transfer, m *Meter, doubt bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dead = true
@@ -177,11 +177,11 @@ func (l *lane) abandon(c *Transfer, m *Meter, doubt bool) {
 }
 
 // run copies what c hands out, and is over when nothing is left.
-func (l *lane) run(ctx context.Context, w *wide, c *Transfer, m *Meter) error {
+func (l *channel) run(ctx context.Context, w *source, c *Transfer, m *Meter) error {
 	if err := l.open(w); err != nil {
 		return err
 	}
-	c.lanes.Store(true)
+	c.fast.Store(true)
 	for {
 		if err := l.fill(ctx, c, m); err != nil {
 			return err
@@ -197,8 +197,8 @@ func (l *lane) run(ctx context.Context, w *wide, c *Transfer, m *Meter) error {
 }
 
 // fill asks for more until enough is under way.
-func (l *lane) fill(ctx context.Context, c *Transfer, m *Meter) error {
-	for l.asked < laneWindow {
+func (l *channel) fill(ctx context.Context, c *Transfer, m *Meter) error {
+	for l.asked < channelWindow {
 		at, ok, err := l.claim(ctx, c)
 		if err != nil || !ok {
 			return errors.Join(err, l.flush())
@@ -214,11 +214,11 @@ func (l *lane) fill(ctx context.Context, c *Transfer, m *Meter) error {
 	return l.flush()
 }
 
-func (l *lane) claim(ctx context.Context, c *Transfer) (at int64, ok bool, err error) {
+func (l *channel) claim(ctx context.Context, c *Transfer) (at int64, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
-		return 0, false, errSilentLane
+		return 0, false, errSilentChannel
 	}
 	if at, ok = c.claim(ctx); ok {
 		l.claimed[at] = c.length(at)
@@ -230,7 +230,7 @@ func (l *lane) claim(ctx context.Context, c *Transfer) (at int64, ok bool, err e
 
 // take writes one answer to disk. One that is short is asked for again; none is the
 // file's end, of which the handle itself shall tell.
-func (l *lane) take(c *Transfer, m *Meter) error {
+func (l *channel) take(c *Transfer, m *Meter) error {
 	k, err := l.next()
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (l *lane) take(c *Transfer, m *Meter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
-		return errSilentLane
+		return errSilentChannel
 	}
 	if err := c.write(k.data, k.off); err != nil {
 		c.finish(k.chunk, err)

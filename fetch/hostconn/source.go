@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// wide is a held file that lanes may read too, by the name under which it is held.
+// source is a held file that channels may read too, by the name under which it is held.
 // Itself it reads by the handle, which always works.
-type wide struct {
+type source struct {
 	Handle
 	Known
 	s    *Session
@@ -33,29 +33,29 @@ func Source(file Handle, k Known, from, to int64) io.ReaderAt {
 		inner = f.Handle
 	}
 	f, ok := inner.(*sftpHandle)
-	if !ok || to-from < laneFrom || len(k.Head) < TinyHead {
+	if !ok || to-from < channelsFrom || len(k.Head) < TinyHead {
 		return file
 	}
-	return &wide{Handle: file, Known: k, s: f.s, to: to}
+	return &source{Handle: file, Known: k, s: f.s, to: to}
 }
 
-// copy lets lanes copy what c hands out. What lanes fail at is handed out again, so
+// copyTo lets channels copy what c hands out. What channels fail at is handed out again, so
 // whoever calls must see to what is left.
-func (w *wide) copy(ctx context.Context, c *Transfer, m *Meter) {
+func (f *source) copyTo(ctx context.Context, c *Transfer, m *Meter) {
 	tail := make([]byte, tailSize)
-	if err := ReadFull(w, tail, w.to-tailSize); err != nil {
+	if err := ReadFull(f, tail, f.to-tailSize); err != nil {
 		return // the handle itself will tell
 	}
-	w.tail = tail
-	free := w.s.useLanes()
-	defer w.s.leaveLanes()
+	f.tail = tail
+	free := f.s.useChannels()
+	defer f.s.leaveChannels()
 	ended := make(chan error)
 	drained := c.drained
 	for running := 0; ; {
 		select {
 		case l := <-free:
 			running++
-			go func() { ended <- w.drive(ctx, l, c, m) }() // waited for below
+			go func() { ended <- f.drive(ctx, l, c, m) }() // waited for below
 			continue
 		case err := <-ended:
 			running--
@@ -71,31 +71,31 @@ func (w *wide) copy(ctx context.Context, c *Transfer, m *Meter) {
 	}
 }
 
-// drive lets one lane copy until there is nothing left or it fails; then what it
+// drive lets one channel copy until there is nothing left or it fails; then what it
 // has not done for certain is handed out again.
-func (w *wide) drive(ctx context.Context, l *lane, c *Transfer, m *Meter) (err error) {
+func (f *source) drive(ctx context.Context, l *channel, c *Transfer, m *Meter) (err error) {
 	done := make(chan error, 1)
 	l.claimed, l.copied = map[int64]int64{}, nil
-	if !w.s.startLane(func() { done <- l.run(ctx, w, c, m) }) {
+	if !f.s.startChannel(func() { done <- l.run(ctx, f, c, m) }) {
 		return errBroken
 	}
-	if err = w.watch(ctx, l, done); err == nil {
-		w.s.giveLane(l)
+	if err = f.watch(ctx, l, done); err == nil {
+		f.s.giveChannel(l)
 		return nil
 	}
-	w.s.endLane(l)
+	f.s.endChannel(l)
 	// Of a connection that is lost what came before stays, as with the handle itself.
-	// Of a lane that failed alone nothing is believed.
-	_, _, lost := w.Stat()
+	// Of a channel that failed alone nothing is believed.
+	_, _, lost := f.Stat()
 	l.abandon(c, m, lost == nil && ctx.Err() == nil && !c.failed())
 	return err
 }
 
-var errSilentLane = errors.New("a channel has fallen silent")
+var errSilentChannel = errors.New("a channel has fallen silent")
 
-// watch waits until a lane ends, or is of no more use.
-func (w *wide) watch(ctx context.Context, l *lane, done <-chan error) error {
-	tick := time.NewTicker(laneSilence)
+// watch waits until a channel ends, or is of no more use.
+func (f *source) watch(ctx context.Context, l *channel, done <-chan error) error {
+	tick := time.NewTicker(channelSilence)
 	defer tick.Stop()
 	for heard := l.heard.Load(); ; {
 		select {
@@ -109,9 +109,9 @@ func (w *wide) watch(ctx context.Context, l *lane, done <-chan error) error {
 			heard = now
 			continue
 		}
-		w.Stat() // answered, or the connection is given up and the lane ends with it
+		f.Stat() // answered, or the connection is given up and the channel ends with it
 		if l.heard.Load() == heard {
-			return errSilentLane
+			return errSilentChannel
 		}
 	}
 }
