@@ -7,10 +7,10 @@ import (
 	"rtmtgrab/fetch/hostconn"
 )
 
-// A broken is a place between two held files where others may have come and gone.
-type broken struct {
-	family        string
-	before, after *held
+// A Break is a place between two held files where others may have come and gone.
+type Break struct {
+	Family        string
+	Before, After *File
 	round         int
 }
 
@@ -20,9 +20,9 @@ type broken struct {
 // and the oldest of the new files may be gone as well.
 func (g *Grab) findBreaks(entries []hostconn.Entry) {
 	for family, hs := range g.held {
-		var before, after *held
+		var before, after *File
 		for _, h := range hs {
-			if h.born < g.round && (before == nil || inTime(before, h) < 0) {
+			if h.born < g.round && (before == nil || InTime(before, h) < 0) {
 				before = h
 			}
 		}
@@ -30,18 +30,18 @@ func (g *Grab) findBreaks(entries []hostconn.Entry) {
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(entries), func(e hostconn.Entry) bool { // of the same size and second, and new
-			return slices.ContainsFunc(hs, func(h *held) bool { return h.born == g.round && h.name == e.Name })
+			return slices.ContainsFunc(hs, func(h *File) bool { return h.born == g.round && h.Name == e.Name })
 		})
 		if before.among(others) {
 			continue
 		}
 		for _, h := range hs {
-			if h.born == g.round && !h.first.IsZero() && inTime(before, h) < 0 && (after == nil || inTime(h, after) < 0) {
+			if h.born == g.round && !h.First.IsZero() && InTime(before, h) < 0 && (after == nil || InTime(h, after) < 0) {
 				after = h
 			}
 		}
 		if after != nil {
-			g.breaks = append(g.breaks, broken{family, before, after, g.round})
+			g.breaks = append(g.breaks, Break{family, before, after, g.round})
 		}
 	}
 }
@@ -51,20 +51,20 @@ func (g *Grab) findBreaks(entries []hostconn.Entry) {
 func (g *Grab) dropStale() error {
 	for family, hs := range g.held {
 		errs := make([]error, len(hs))
-		each(len(hs), func(i int) { errs[i] = hs[i].refresh() })
+		each(len(hs), func(i int) { errs[i] = hs[i].Refresh() })
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
-		var kept []*held
+		var kept []*File
 		for _, h := range hs {
 			// a file that was too short to be known may turn out to be another
-			double := slices.ContainsFunc(kept, func(o *held) bool { return len(h.head) >= hostconn.TinyHead && sameFile(o, h) && !longer(h, o) })
-			if !h.stale && !double {
+			double := slices.ContainsFunc(kept, func(o *File) bool { return len(h.Head) >= hostconn.TinyHead && sameFile(o, h) && !longer(h, o) })
+			if !h.Stale && !double {
 				kept = append(kept, h)
 				continue
 			}
-			h.file.Close()
-			if h.stale {
+			h.Handle.Close()
+			if h.Stale {
 				g.truncated = append(g.truncated, h)
 			}
 		}
@@ -76,9 +76,9 @@ func (g *Grab) dropStale() error {
 // among reports whether a listing shows the held file under some name that was
 // not opened: by what it was when it was last looked at, by what it is now, or by
 // something in between.
-func (h *held) among(entries []hostconn.Entry) bool {
-	size, mtime, err := h.file.Stat()
+func (h *File) among(entries []hostconn.Entry) bool {
+	size, mtime, err := h.Handle.Stat()
 	return err == nil && slices.ContainsFunc(entries, func(e hostconn.Entry) bool {
-		return e.Size >= h.size && e.Size <= size && !e.MTime.Before(h.mtime) && !e.MTime.After(mtime)
+		return e.Size >= h.Size && e.Size <= size && !e.MTime.Before(h.MTime) && !e.MTime.After(mtime)
 	})
 }

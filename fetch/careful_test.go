@@ -11,8 +11,8 @@ import (
 func TestCarefulPace(t *testing.T) {
 	g := &Grab{state: &state{}}
 	now := time.Now()
-	part := func(n int64) []*plan {
-		return []*plan{{family: "network_log", parts: []*held{{name: "network_log", found: &extent{to: n}}}}}
+	part := func(n int64) []*Plan {
+		return []*Plan{{Family: "network_log", Files: []*File{{Name: "network_log", Found: &Extent{To: n}}}}}
 	}
 	if p := g.careful(part(1<<30), now); p != nil {
 		t.Errorf("the first pass goes at %d bytes a second", p.Rate)

@@ -18,12 +18,12 @@ const saveEvery = 16 << 20
 
 // fill copies what of [from, to) of a held file is not on disk, and makes it
 // durable. src is the file's uncompressed contents.
-func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *held, from, to int64, m *hostconn.Meter) error {
+func (g *Grab) fill(ctx context.Context, src io.ReaderAt, f *family, h *File, from, to int64, m *hostconn.Meter) error {
 	for _, l := range f.lacking(h, from, to) {
 		pc := l.piece
 		if pc == nil {
 			f.Seq++
-			pc = &piece{Name: h.name, Head: h.head, At: h.at, Size: h.size, MTime: h.mtime, First: h.first, Offset: l.from,
+			pc = &extent{Name: h.Name, Head: h.Head, At: h.At, Size: h.Size, MTime: h.MTime, First: h.First, Offset: l.from,
 				File: fmt.Sprintf("%s.%d.raw", f.name, f.Seq), From: h.origin, owner: h}
 			f.Pieces = append(f.Pieces, pc)
 		}
@@ -46,7 +46,7 @@ func (g *Grab) saveSometimes(f *family) error {
 }
 
 // extend appends what lies between a piece's end and to.
-func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, pc *piece, to int64, m *hostconn.Meter) error {
+func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *File, pc *extent, to int64, m *hostconn.Meter) error {
 	dst, err := g.open(pc.File, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return err
@@ -86,13 +86,13 @@ func (g *Grab) extend(ctx context.Context, src io.ReaderAt, f *family, h *held, 
 
 // lastRecord is the time of the last record in a piece on disk and the offset at
 // which it starts; zero and 0 if there is none within reach of the end.
-func (g *Grab) lastRecord(pc *piece) (t time.Time, off int64) {
+func (g *Grab) lastRecord(pc *extent) (t time.Time, off int64) {
 	file, err := os.Open(g.path(pc.File))
 	if err != nil {
 		return t, 0
 	}
 	defer file.Close()
-	at := max(pc.Length-4*probeReach, 0)
+	at := max(pc.Length-4*ProbeReach, 0)
 	lines := expressway.NewLineReader(io.NewSectionReader(file, at, pc.Length-at), at, g.ref(pc.MTime))
 	for {
 		line, err := lines.Next()
@@ -106,12 +106,12 @@ func (g *Grab) lastRecord(pc *piece) (t time.Time, off int64) {
 }
 
 // lastOf is the time of the last record on disk of a held file, else of its first.
-func (g *Grab) lastOf(f *family, h *held) time.Time {
+func (g *Grab) lastOf(f *family, h *File) time.Time {
 	pieces := f.of(h)
 	for i := len(pieces) - 1; i >= 0; i-- {
 		if t, _ := g.lastRecord(pieces[i]); !t.IsZero() {
 			return t
 		}
 	}
-	return h.first
+	return h.First
 }

@@ -16,7 +16,7 @@ import (
 // doubt begins what may turn out not to be the file's. Until f.sure is nil again the
 // state on disk has what was sure before, and what was settled since.
 func (f *family) doubt() {
-	f.sure = make([]*piece, 0, len(f.Pieces))
+	f.sure = make([]*extent, 0, len(f.Pieces))
 	for _, pc := range f.Pieces {
 		c := *pc
 		f.sure = append(f.sure, &c)
@@ -26,8 +26,8 @@ func (f *family) doubt() {
 // settle looks at the head of a file, of which the first length bytes of a piece were
 // copied before: if it is the same they are sure. synced says that they are on disk for
 // good: then that is written down. It is called while the copying goes on.
-func (g *Grab) settle(f *family, h *held, pc *piece, length int64, synced bool) {
-	if same, err := h.sameHead(); err != nil || !same {
+func (g *Grab) settle(f *family, h *File, pc *extent, length int64, synced bool) {
+	if same, err := h.SameHead(); err != nil || !same {
 		return // whoever copies finds out
 	}
 	now := *pc
@@ -35,7 +35,7 @@ func (g *Grab) settle(f *family, h *held, pc *piece, length int64, synced bool) 
 	_, whole := g.lastRecord(&now)
 	now.Cut = length - whole
 	g.within(func() {
-		if i := slices.IndexFunc(f.sure, func(o *piece) bool { return o.File == pc.File }); i >= 0 {
+		if i := slices.IndexFunc(f.sure, func(o *extent) bool { return o.File == pc.File }); i >= 0 {
 			f.sure[i] = &now
 		} else {
 			f.sure = append(f.sure, &now)
@@ -49,7 +49,7 @@ func (g *Grab) settle(f *family, h *held, pc *piece, length int64, synced bool) 
 // goBack gives up what of a family is in doubt.
 func (g *Grab) goBack(f *family) {
 	for _, pc := range f.Pieces {
-		if !slices.ContainsFunc(f.sure, func(o *piece) bool { return o.File == pc.File }) {
+		if !slices.ContainsFunc(f.sure, func(o *extent) bool { return o.File == pc.File }) {
 			os.Remove(g.path(pc.File)) // it counts no more, with or without its file
 		}
 	}

@@ -178,7 +178,7 @@ func TestSettledIsWritten(t *testing.T) {
 	h, pc := g.held["network_log"][0], f.Pieces[0]
 	f.Pieces = nil
 	f.doubt()
-	f.Pieces = []*piece{pc}
+	f.Pieces = []*extent{pc}
 	written := func() int64 {
 		other := newGrab(t, dir, nil)
 		other.Dir = g.Dir

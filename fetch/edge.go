@@ -23,9 +23,9 @@ func (s *search) edges(points []point) (start, end edge, err error) {
 	var err2 error
 	hostconn.Each(2, 2, func(i int) {
 		if i == 0 {
-			start, err = s.narrow(points, s.w.Since.Add(-disorder))
+			start, err = s.narrow(points, s.w.Since.Add(-Disorder))
 		} else {
-			end, err2 = other.narrow(points, s.w.Until.Add(disorder))
+			end, err2 = other.narrow(points, s.w.Until.Add(Disorder))
 		}
 	})
 	s.seen, s.holes = append(s.seen, other.seen...), append(s.holes, other.holes...)
@@ -40,14 +40,14 @@ func (s *search) start(at edge) (int64, error) {
 	found := int64(-1)
 	look := func(p point) bool {
 		// what comes after such a point is too late for the window
-		late := p.off >= hi.off && !p.t.Before(s.w.Until.Add(disorder))
+		late := p.off >= hi.off && !p.t.Before(s.w.Until.Add(Disorder))
 		if late || s.w.Contains(p.t) {
 			found = p.off
 		}
 		return found < 0
 	}
-	if hi.off-lo.off > probeReach { // a hole: read its edge only
-		if err := eachHead(s.r, lo.off, lo.off+probeReach, s.ref, look); err != nil {
+	if hi.off-lo.off > ProbeReach { // a hole: read its edge only
+		if err := eachHead(s.r, lo.off, lo.off+ProbeReach, s.ref, look); err != nil {
 			return 0, err
 		}
 		lo = hi
@@ -67,10 +67,10 @@ func (s *search) end(at edge, from int64) (int64, error) {
 	if hi.off <= from {
 		return from, nil
 	}
-	if hi.off-lo.off > probeReach {
+	if hi.off-lo.off > ProbeReach {
 		switch {
 		case at.hole: // its edge only
-			hi.off = lo.off + probeReach
+			hi.off = lo.off + ProbeReach
 		case s.w.Contains(lo.t): // a very long record
 			return hi.off, nil
 		default:

@@ -108,14 +108,14 @@ func (g *Grab) firstOf(ctx context.Context, entries []hostconn.Entry) (time.Time
 func (g *Grab) firstIn(ctx context.Context, e hostconn.Entry) (time.Time, error) {
 	family := expressway.FamilyOf(e.Name, g.Host.Families)
 	for _, h := range g.held[family] {
-		if h.name == e.Name && h.size >= e.Size && !h.first.IsZero() {
-			return h.first, nil
+		if h.Name == e.Name && h.Size >= e.Size && !h.First.IsZero() {
+			return h.First, nil
 		}
 	}
 	f, err := g.conn.Open(ctx, path.Join(g.Host.Dir, e.Name))
 	if err == nil {
 		defer f.Close()
-		h := &held{name: e.Name, file: f}
+		h := &File{Name: e.Name, Handle: f}
 		if err = h.look(e.Size); err == nil {
 			var t time.Time
 			if t, err = g.firstRecord(h); err == nil {

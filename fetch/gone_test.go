@@ -26,16 +26,16 @@ func TestCutOff(t *testing.T) {
 	}
 	g.state.Clock = &offset
 	cut := evidence.NewWindow(now.Add(-time.Hour), now)
-	lost := func(name, head string) *held {
-		return &held{name: name, head: []byte(strings.Repeat(head, 100)), size: 1000, mtime: now.Add(-10 * time.Minute), first: now.Add(-20 * time.Minute),
-			cut: cut, looked: now, found: &extent{from: 0, to: 500, size: 1000}, foundSize: 1000}
+	lost := func(name, head string) *File {
+		return &File{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute),
+			cut: cut, looked: now, Found: &Extent{From: 0, To: 500, Size: 1000}, foundSize: 1000}
 	}
 	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
-	g.truncated = []*held{a, b, done}
+	g.truncated = []*File{a, b, done}
 	m, n := g.state.family("messages"), g.state.family("network_log")
-	m.Pieces = []*piece{{Name: "messages.2", Head: done.head, Length: 500, File: "none"}}
+	m.Pieces = []*extent{{Name: "messages.2", Head: done.Head, Length: 500, File: "none"}}
 	for _, f := range []*family{n, m} {
-		g.gaps(f, &plan{family: f.name, cut: cut}, now)
+		g.gaps(f, &Plan{Family: f.name, Cut: cut}, now)
 		want := evidence.Span{Since: now.Add(-20 * time.Minute), Until: now, Reason: evidence.ReasonVanished}
 		if len(f.Lost) != 1 || f.Lost[0] != want {
 			t.Errorf("%s: %+v", f.name, f.Lost)
@@ -44,19 +44,19 @@ func TestCutOff(t *testing.T) {
 	if len(g.truncated) != 0 {
 		t.Errorf("%d are left", len(g.truncated))
 	}
-	g.gaps(m, &plan{family: m.name, cut: cut, parts: []*held{lost("messages.5", "b")}}, now)
-	g.gaps(n, &plan{family: n.name, cut: cut, parts: []*held{lost("network_log.5", "x")}}, now)
+	g.gaps(m, &Plan{Family: m.name, Cut: cut, Files: []*File{lost("messages.5", "b")}}, now)
+	g.gaps(n, &Plan{Family: n.name, Cut: cut, Files: []*File{lost("network_log.5", "x")}}, now)
 	if len(m.Lost) != 0 || len(n.Lost) != 1 {
 		t.Errorf("%+v %+v", m.Lost, n.Lost)
 	}
-	for what, spoil := range map[string]func(*held){
-		"the live file":       func(h *held) { h.name = "messages" },
-		"one still written":   func(h *held) { h.mtime = now.Add(-time.Second) },
-		"one never located":   func(h *held) { h.found = nil },
-		"one grown since":     func(h *held) { h.size++ },
-		"one of another cut":  func(h *held) { h.cut = cut.Shift(time.Second) },
-		"one copied in part":  func(h *held) { h.found.to = 501 },
-		"one that was copied": func(h *held) {},
+	for what, spoil := range map[string]func(*File){
+		"the live file":       func(h *File) { h.Name = "messages" },
+		"one still written":   func(h *File) { h.MTime = now.Add(-time.Second) },
+		"one never located":   func(h *File) { h.Found = nil },
+		"one grown since":     func(h *File) { h.Size++ },
+		"one of another cut":  func(h *File) { h.cut = cut.Shift(time.Second) },
+		"one copied in part":  func(h *File) { h.Found.To = 501 },
+		"one that was copied": func(h *File) {},
 	} {
 		h := lost("messages.2", "c")
 		spoil(h)

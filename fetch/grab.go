@@ -34,12 +34,12 @@ type Progress struct {
 	Done  int64
 }
 
-// unknownClock is by how much a window is widened on either side for a host
+// UnknownClock is by how much a window is widened on either side for a host
 // whose clock could not be measured.
-const unknownClock = 60 * time.Second
+const UnknownClock = 60 * time.Second
 
-// rounds is how often a pass holds and plans anew when files change under it.
-const rounds = 10
+// Rounds is how often a pass holds and plans anew when files change under it.
+const Rounds = 10
 
 // A Grab takes the logs of one host for one incident. Its exported fields are
 // set before the first call; it is not for concurrent use.
@@ -57,16 +57,16 @@ type Grab struct {
 
 	turn      *sync.Mutex // who has the Grab while families are worked at side by side
 	conn      hostconn.Conn
-	held      map[string][]*held // by family
+	held      map[string][]*File // by family
 	listing   []hostconn.Entry   // of the families' files, the last
 	foreseen  bool               // how far back the logs go was noted
-	truncated []*held            // closed: what they held was cut off under the hand
+	truncated []*File            // closed: what they held was cut off under the hand
 	suspects  []suspect          // gaps of those that were
-	missed    []missed           // listed and not held, at the last hold
+	missed    []Missed           // listed and not held, at the last hold
 	restless  time.Time          // from when on the folder never came to rest, at the last hold; zero: it did
 	heldAt    time.Time          // when the last file was held that was new; zero: none on this connection
 	round     int                // counts listings of this connection and of earlier ones
-	breaks    []broken           // where files may have come and gone between two listings
+	breaks    []Break            // where files may have come and gone between two listings
 	took      time.Time          // when the last pass over this connection began that got all; zero: there was none
 	saved     int64              // bytes copied when the state was last saved
 	state     *state
@@ -124,15 +124,15 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	}()
 	// Files may turn out to have been truncated under the hand (copy and
 	// truncate): then their siblings are looked for and the rest is taken there.
-	for try := range rounds {
+	for try := range Rounds {
 		listed := g.clock()
-		if err := g.hold(ctx, g.cut(asked).Since.Add(-oldEnough)); err != nil {
+		if err := g.hold(ctx, g.cut(asked).Since.Add(-OldEnough)); err != nil {
 			return err
 		}
 		if try == 0 {
 			g.state.setClock(<-clock)
-			if g.state.offset().Abs() > unknownClock { // its mtimes are not what they seemed
-				if err := g.hold(ctx, g.cut(asked).Since.Add(-oldEnough)); err != nil {
+			if g.state.offset().Abs() > UnknownClock { // its mtimes are not what they seemed
+				if err := g.hold(ctx, g.cut(asked).Since.Add(-OldEnough)); err != nil {
 					return err
 				}
 			}
@@ -146,7 +146,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		if err := g.takeRing(ctx, asked); err != nil {
 			return err
 		}
-		again, err := g.take(ctx, asked, listed, try == rounds-1)
+		again, err := g.take(ctx, asked, listed, try == Rounds-1)
 		if err != nil || !again {
 			if err == nil && !g.foreseen {
 				g.foreseen = g.foresee(ctx) == nil // what was copied does not depend on it
@@ -173,7 +173,7 @@ func (g *Grab) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.conn, g.held, g.heldAt = conn, map[string][]*held{}, time.Time{}
+	g.conn, g.held, g.heldAt = conn, map[string][]*File{}, time.Time{}
 	g.state.HostKey = conn.HostKey()
 	if r, ok := conn.(router); ok {
 		g.state.Via, g.state.Legacy = r.Route()
@@ -201,17 +201,17 @@ type router interface {
 	Route() (via, legacy []string)
 }
 
-// measured is the outcome of asking a host for its time.
-type measured struct {
-	offset, error time.Duration
-	ok            bool
+// Clock is the outcome of asking a host for its time.
+type Clock struct {
+	Offset, Doubt time.Duration
+	Known         bool
 }
 
 // measure asks for the host's clock, once a connection, beside other work.
-func (g *Grab) measure(ctx context.Context) <-chan measured {
-	c := make(chan measured, 1)
+func (g *Grab) measure(ctx context.Context) <-chan Clock {
+	c := make(chan Clock, 1)
 	if known := g.state.Clock; known != nil {
-		c <- measured{*known, g.state.Doubt, true}
+		c <- Clock{*known, g.state.Doubt, true}
 		close(c)
 		return c
 	}
@@ -219,7 +219,7 @@ func (g *Grab) measure(ctx context.Context) <-chan measured {
 	go func() { // pass waits for it
 		defer close(c)
 		offset, doubt, err := conn.Clock(ctx)
-		c <- measured{offset, doubt, err == nil}
+		c <- Clock{offset, doubt, err == nil}
 	}()
 	return c
 }
@@ -228,7 +228,7 @@ func (g *Grab) measure(ctx context.Context) <-chan measured {
 // round if a file was no longer what was held.
 func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time, final bool) (again bool, err error) {
 	cut := g.cut(asked)
-	plans := make([]*plan, len(g.Host.Families))
+	plans := make([]*Plan, len(g.Host.Families))
 	err = g.sideBySide(func(i int, family string) (err error) {
 		plans[i], err = g.plan(ctx, family, cut)
 		return err
@@ -239,10 +239,10 @@ func (g *Grab) take(ctx context.Context, asked evidence.Window, listed time.Time
 	var total int64
 	for _, p := range plans {
 		if p.final = final; final {
-			g.truncated = append(g.truncated, p.stale...)
+			g.truncated = append(g.truncated, p.Stale...)
 		}
 		again = again || p.again
-		total += p.bytes()
+		total += p.Bytes()
 	}
 	meter := &hostconn.Meter{Pace: g.careful(plans, listed)}
 	if g.Progress != nil {
@@ -270,7 +270,7 @@ func (g *Grab) drop(broken bool) {
 		conn.Close(true) // first: a sick peer answers no CLOSE
 	}
 	for _, hs := range g.held {
-		each(len(hs), func(i int) { hs[i].file.Close() })
+		each(len(hs), func(i int) { hs[i].Handle.Close() })
 	}
 	g.held = nil
 	if conn != nil && !broken {

@@ -16,28 +16,28 @@ import (
 )
 
 const (
-	oldEnough = 10 * time.Minute
+	OldEnough = 10 * time.Minute
 	relist    = 5  // listings before a folder that never rests is reported
 	openAtOne = 16 // files opened at once
 	restless  = 5 * time.Second
 )
 
-// held is an open file of a host.
-type held struct {
-	name  string // under which it was last seen
-	file  hostconn.Handle
-	size  int64 // as stored, when last looked at
-	mtime time.Time
-	head  []byte // the first uncompressed bytes, at most headSize
-	at    int64  // where head stands, behind the NULs that some files begin with
-	gzip  bool
+// File is an open file of a host.
+type File struct {
+	Name   string // under which it was last seen
+	Handle hostconn.Handle
+	Size   int64 // as stored, when last looked at
+	MTime  time.Time
+	Head   []byte // the first uncompressed bytes, at most headSize
+	At     int64  // where head stands, behind the NULs that some files begin with
+	Gzip   bool
 
-	first     time.Time // of its first record, zero if it has none within reach
-	found     *extent   // what locate said of this size and cut
+	First     time.Time // of its first record, zero if it has none within reach
+	Found     *Extent   // what locate said of this size and cut
 	cut       evidence.Window
 	foundSize int64
-	unpacked  int64     // bytes that a gzip file gave
-	stale     bool      // the handle no longer shows the file that was held
+	Unpacked  int64     // bytes that a gzip file gave
+	Stale     bool      // the handle no longer shows the file that was held
 	born      int       // round of listing in which it was held first
 	listed    int       // round in which the folder last showed it
 	looked    time.Time // when size and mtime were seen, by the collector's clock
@@ -72,8 +72,8 @@ func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
 	}
 	for _, hs := range g.held { // what showed only now tells what else may show
 		for _, h := range hs {
-			if h.born == g.round && !h.first.IsZero() && (g.restless.IsZero() || h.first.Before(g.restless)) {
-				g.restless = h.first
+			if h.born == g.round && !h.First.IsZero() && (g.restless.IsZero() || h.First.Before(g.restless)) {
+				g.restless = h.First
 			}
 		}
 	}
@@ -145,7 +145,7 @@ func (g *Grab) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Ent
 			}
 			proven[family] = e.Size > 0
 		}
-		same := slices.IndexFunc(g.held[family], func(h *held) bool { return h.size == e.Size && h.mtime.Equal(e.MTime) })
+		same := slices.IndexFunc(g.held[family], func(h *File) bool { return h.Size == e.Size && h.MTime.Equal(e.MTime) })
 		if same >= 0 && e.MTime.Before(newest.Add(-restless)) && g.unique(entries, family, e) {
 			g.held[family][same].listed = g.round
 			continue
@@ -170,7 +170,7 @@ func (g *Grab) unique(entries []hostconn.Entry, family string, e hostconn.Entry)
 		}
 	}
 	for _, h := range g.held[family] {
-		if h.size == e.Size && h.mtime.Equal(e.MTime) {
+		if h.Size == e.Size && h.MTime.Equal(e.MTime) {
 			n++
 		}
 	}
@@ -179,13 +179,13 @@ func (g *Grab) unique(entries []hostconn.Entry, family string, e hostconn.Entry)
 
 // openAll opens files, all of them before any is read. One that is gone, or
 // that cannot be opened, is written down and passed over.
-func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*held, error) {
-	files := make([]*held, len(entries))
+func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*File, error) {
+	files := make([]*File, len(entries))
 	errs := make([]error, len(entries))
 	each(len(entries), func(i int) {
 		var f hostconn.Handle
 		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, entries[i].Name)); errs[i] == nil {
-			files[i] = &held{name: entries[i].Name, file: f}
+			files[i] = &File{Name: entries[i].Name, Handle: f}
 		}
 	})
 	each(len(entries), func(i int) {
@@ -193,7 +193,7 @@ func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*held, 
 			errs[i] = files[i].look(entries[i].Size)
 		}
 	})
-	var out []*held
+	var out []*File
 	var lost error
 	for i, h := range files {
 		switch {
@@ -201,29 +201,29 @@ func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*held, 
 			out = append(out, h)
 			continue
 		case errors.Is(errs[i], fs.ErrNotExist):
-			g.missed = append(g.missed, missed{entries[i], evidence.ReasonVanished})
+			g.missed = append(g.missed, Missed{entries[i], evidence.ReasonVanished})
 		case hostconn.IsAnswer(errs[i]):
-			g.missed = append(g.missed, missed{entries[i], evidence.ReasonRead})
+			g.missed = append(g.missed, Missed{entries[i], evidence.ReasonRead})
 			g.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
 		default:
 			lost = errs[i]
 		}
 		if h != nil {
-			h.file.Close()
+			h.Handle.Close()
 		}
 	}
 	if lost != nil {
 		for _, h := range out {
-			h.file.Close()
+			h.Handle.Close()
 		}
 	}
 	return out, lost
 }
 
-// missed is a file that was listed and could not be held.
-type missed struct {
+// Missed is a file that was listed and could not be held.
+type Missed struct {
 	hostconn.Entry
-	reason string
+	Reason string
 }
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
@@ -231,58 +231,58 @@ func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
 
 // look reads size, mtime and head of a file just opened. hint is how long it was
 // when it was listed, zero if that is not known.
-func (h *held) look(hint int64) error {
+func (h *File) look(hint int64) error {
 	raw, err := h.start(hint)
 	if err != nil {
 		return err
 	}
-	if h.size < 0 {
-		return fmt.Errorf("%s: the host says that it has %d bytes", h.name, h.size)
+	if h.Size < 0 {
+		return fmt.Errorf("%s: the host says that it has %d bytes", h.Name, h.Size)
 	}
-	if h.gzip = isGzip(raw); h.gzip {
-		h.head = gzipHead(raw)
+	if h.Gzip = isGzip(raw); h.Gzip {
+		h.Head = gzipHead(raw)
 		return nil
 	}
-	if h.at = 0; len(raw) > 0 && raw[0] == 0 {
+	if h.At = 0; len(raw) > 0 && raw[0] == 0 {
 		var err error
-		if h.at, err = leadingNULs(h.file, h.size); err != nil && !errors.Is(err, hostconn.ErrShort) {
+		if h.At, err = leadingNULs(h.Handle, h.Size); err != nil && !errors.Is(err, hostconn.ErrShort) {
 			return err
 		}
-		raw = make([]byte, max(min(h.size-h.at, 4*hostconn.HeadSize), 0))
-		if err := hostconn.ReadFull(h.file, raw, h.at); err != nil && !errors.Is(err, hostconn.ErrShort) {
+		raw = make([]byte, max(min(h.Size-h.At, 4*hostconn.HeadSize), 0))
+		if err := hostconn.ReadFull(h.Handle, raw, h.At); err != nil && !errors.Is(err, hostconn.ErrShort) {
 			return err
 		}
 	}
-	h.head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
+	h.Head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
 	return nil
 }
 
 // adopt takes newly opened files into what is held, unless they are held under
 // another name, and reports whether any was new. Of two the longer one stays.
-func (g *Grab) adopt(fresh []*held) bool {
+func (g *Grab) adopt(fresh []*File) bool {
 	news := false
 	for _, h := range fresh {
-		family := expressway.FamilyOf(h.name, g.Host.Families)
+		family := expressway.FamilyOf(h.Name, g.Host.Families)
 		hs := g.held[family]
-		i := slices.IndexFunc(hs, func(o *held) bool { return sameFile(o, h) })
+		i := slices.IndexFunc(hs, func(o *File) bool { return sameFile(o, h) })
 		h.born, h.listed = g.round, g.round
-		if p, ok := firstHead(h.head, 0, false, g.ref(h.mtime)); ok {
-			h.first = p.t
+		if p, ok := FirstHead(h.Head, 0, false, g.ref(h.MTime)); ok {
+			h.First = p.t
 		}
 		switch {
 		case i < 0:
 			g.held[family] = append(hs, h)
 			news = true
 		case longer(h, hs[i]):
-			hs[i].file.Close()
+			hs[i].Handle.Close()
 			h.born = hs[i].born
 			hs[i] = h
 		default:
-			hs[i].name, hs[i].listed = h.name, g.round
-			if !h.gzip || hs[i].gzip {
-				hs[i].mtime = h.mtime
+			hs[i].Name, hs[i].listed = h.Name, g.round
+			if !h.Gzip || hs[i].Gzip {
+				hs[i].MTime = h.MTime
 			}
-			h.file.Close()
+			h.Handle.Close()
 		}
 	}
 	return news

@@ -102,43 +102,43 @@ func (g *Grab) depth(family string) (Depth, error) {
 	}
 	files := g.held[family]
 	errs := make([]error, len(files))
-	each(len(files), func(i int) { files[i].first, errs[i] = g.firstRecord(files[i]) })
+	each(len(files), func(i int) { files[i].First, errs[i] = g.firstRecord(files[i]) })
 	for i, h := range files {
 		switch {
 		case errs[i] != nil && !hostconn.IsAnswer(errs[i]):
 			return d, errs[i]
 		case errs[i] != nil:
-			g.note("%s could not be read: %v", evidence.Printable(h.name, 80), errs[i])
+			g.note("%s could not be read: %v", evidence.Printable(h.Name, 80), errs[i])
 		}
 		d.Files++
-		d.Bytes += h.size
-		if h.gzip {
+		d.Bytes += h.Size
+		if h.Gzip {
 			d.Gzip++
 		}
-		if !h.first.IsZero() && (d.Oldest.IsZero() || h.first.Before(d.Oldest)) {
-			d.Oldest = h.first
+		if !h.First.IsZero() && (d.Oldest.IsZero() || h.First.Before(d.Oldest)) {
+			d.Oldest = h.First
 		}
-		if h.mtime.After(d.Written) {
-			d.Written = h.mtime
+		if h.MTime.After(d.Written) {
+			d.Written = h.MTime
 		}
 	}
-	slices.SortStableFunc(files, inTime)
+	slices.SortStableFunc(files, InTime)
 	d.PerMin = rate(files, d.Written)
 	return d, nil
 }
 
 // rate is bytes a minute over the plain files that stand after the last
 // compressed one, whose true size is not known.
-func rate(sorted []*held, until time.Time) int64 {
+func rate(sorted []*File, until time.Time) int64 {
 	var since time.Time
 	var n int64
 	for _, h := range slices.Backward(sorted) {
-		if h.gzip {
+		if h.Gzip {
 			break
 		}
-		n += h.size
-		if !h.first.IsZero() {
-			since = h.first
+		n += h.Size
+		if !h.First.IsZero() {
+			since = h.First
 		}
 	}
 	span := until.Sub(since)
@@ -150,26 +150,26 @@ func rate(sorted []*held, until time.Time) int64 {
 
 // firstRecord is the time of a file's first record: out of the head that is
 // known already, else out of the file's first inspectHead bytes as stored.
-func (g *Grab) firstRecord(h *held) (time.Time, error) {
-	if p, ok := firstHead(h.head, 0, false, g.ref(h.mtime)); ok {
+func (g *Grab) firstRecord(h *File) (time.Time, error) {
+	if p, ok := FirstHead(h.Head, 0, false, g.ref(h.MTime)); ok {
 		return p.t, nil
 	}
-	raw := make([]byte, min(h.size, inspectHead))
-	if err := hostconn.ReadFull(h.file, raw, 0); err != nil {
+	raw := make([]byte, min(h.Size, inspectHead))
+	if err := hostconn.ReadFull(h.Handle, raw, 0); err != nil {
 		if errors.Is(err, hostconn.ErrShort) { // truncated meanwhile: its records are gone
 			err = nil
 		}
 		return time.Time{}, err
 	}
 	var r io.Reader = bytes.NewReader(raw)
-	if h.gzip {
+	if h.Gzip {
 		z, err := gzip.NewReader(r)
 		if err != nil {
 			return time.Time{}, nil // no gzip file after all: no records
 		}
 		r = io.LimitReader(z, 4*inspectHead)
 	}
-	lines := expressway.NewLineReader(r, 0, g.ref(h.mtime))
+	lines := expressway.NewLineReader(r, 0, g.ref(h.MTime))
 	for {
 		line, err := lines.Next()
 		if err != nil { // the end of what was read, which cuts a gzip file off
@@ -188,22 +188,22 @@ func (g *Grab) surveyTail(d *Depths) error {
 	var s expressway.Survey
 	left := int64(inspectTail)
 	for _, h := range slices.Backward(g.held[sipFamily]) {
-		if h.gzip || left <= 0 {
+		if h.Gzip || left <= 0 {
 			break
 		}
-		n := min(h.size, left)
+		n := min(h.Size, left)
 		left -= n
 		tail := make([]byte, n)
-		if err := hostconn.ReadFull(h.file, tail, h.size-n); err != nil {
+		if err := hostconn.ReadFull(h.Handle, tail, h.Size-n); err != nil {
 			if errors.Is(err, hostconn.ErrShort) || hostconn.IsAnswer(err) {
 				continue
 			}
 			return err
 		}
-		if n < h.size { // not from the file's start: from the next line's
+		if n < h.Size { // not from the file's start: from the next line's
 			tail = tail[expressway.LineBreak(tail)+1:]
 		}
-		if err := s.Add(bytes.NewReader(tail), g.ref(h.mtime)); err != nil {
+		if err := s.Add(bytes.NewReader(tail), g.ref(h.MTime)); err != nil {
 			return err
 		}
 	}

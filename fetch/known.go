@@ -25,7 +25,7 @@ type rememberer interface {
 // known are opened beside that, and come with it, once each or more: a name
 // may have become another file's meanwhile, so the heads decide what they are. It
 // reports when the last of them was held.
-func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []hostconn.Entry, opened []*held, at time.Time, err error) {
+func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []hostconn.Entry, opened []*File, at time.Time, err error) {
 	r, ok := g.conn.(rememberer)
 	if !ok {
 		entries, err = g.list(ctx)
@@ -42,7 +42,7 @@ func (g *Grab) listAndOpen(ctx context.Context, oldest time.Time) (entries []hos
 	entries, err = g.list(ctx)
 	wg.Wait()
 	if err = errors.Join(err, lost); err != nil {
-		each(len(opened), func(i int) { opened[i].file.Close() })
+		each(len(opened), func(i int) { opened[i].Handle.Close() })
 		return nil, nil, at, err
 	}
 	r.Remember(g.Host, entries)
@@ -61,13 +61,13 @@ func (g *Grab) known(r rememberer, oldest time.Time) []hostconn.Entry {
 
 // openKnown opens files by their names. Those that are not there, or cannot be
 // read, are passed over: the listing says what there is. An error is a lost connection's.
-func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*held, error) {
-	files := make([]*held, len(known))
+func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*File, error) {
+	files := make([]*File, len(known))
 	errs := make([]error, len(known))
 	hostconn.Each(len(known), knownAtOnce, func(i int) {
 		var f hostconn.Handle
 		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, known[i].Name)); errs[i] == nil {
-			files[i] = &held{name: known[i].Name, file: f}
+			files[i] = &File{Name: known[i].Name, Handle: f}
 		}
 	})
 	hostconn.Each(len(known), knownAtOnce, func(i int) {
@@ -75,7 +75,7 @@ func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*held, 
 			errs[i] = files[i].look(known[i].Size)
 		}
 	})
-	var opened []*held
+	var opened []*File
 	var lost error
 	for i, h := range files {
 		if errs[i] == nil {
@@ -86,7 +86,7 @@ func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*held, 
 			lost = errs[i]
 		}
 		if h != nil {
-			h.file.Close()
+			h.Handle.Close()
 		}
 	}
 	return opened, lost
@@ -94,7 +94,7 @@ func (g *Grab) openKnown(ctx context.Context, known []hostconn.Entry) ([]*held, 
 
 // adoptKnown adopts files that were opened beside a listing, and reports whether
 // there are any. It does not take the listing for a proof that they are there.
-func (g *Grab) adoptKnown(opened []*held, at time.Time) bool {
+func (g *Grab) adoptKnown(opened []*File, at time.Time) bool {
 	if !g.adopt(opened) {
 		return false
 	}
@@ -108,35 +108,35 @@ func (g *Grab) adoptKnown(opened []*held, at time.Time) bool {
 // start reads size, mtime and the first bytes of a file. hint is how long it was,
 // as far as that is known: then all is asked for at once. At least headSize bytes
 // come, at most 4 times that, of which a file has so many.
-func (h *held) start(hint int64) ([]byte, error) {
+func (h *File) start(hint int64) ([]byte, error) {
 	var raw []byte
 	var readErr error
 	var wg sync.WaitGroup
-	if hint > 0 && hostconn.Unit(h.file, 0) == 0 { // where a read is a command it knows the size with the first bytes
+	if hint > 0 && hostconn.Unit(h.Handle, 0) == 0 { // where a read is a command it knows the size with the first bytes
 		b := make([]byte, min(hint, 4*hostconn.HeadSize)) // no more: a read beyond the end costs another round trip
 		wg.Go(func() {
 			var n int
-			n, readErr = h.file.ReadAt(b, 0)
+			n, readErr = h.Handle.ReadAt(b, 0)
 			raw = b[:max(n, 0)]
 		})
 	}
 	var err error
-	h.size, h.mtime, err = h.file.Stat()
+	h.Size, h.MTime, err = h.Handle.Stat()
 	h.looked = time.Now()
 	wg.Wait()
 	if errors.Is(readErr, io.EOF) {
 		readErr = nil
 	}
-	if err = errors.Join(err, readErr); err != nil || h.size < 0 {
+	if err = errors.Join(err, readErr); err != nil || h.Size < 0 {
 		return nil, err
 	}
-	all := min(h.size, 4*hostconn.HeadSize)
-	raw = raw[:min(int64(len(raw)), h.size)]
+	all := min(h.Size, 4*hostconn.HeadSize)
+	raw = raw[:min(int64(len(raw)), h.Size)]
 	if n := int64(len(raw)); n == all || n >= hostconn.HeadSize && !isGzip(raw) {
 		return raw, nil
 	}
 	raw = make([]byte, all)
-	if err := hostconn.ReadFull(h.file, raw, 0); err != nil && !errors.Is(err, hostconn.ErrShort) {
+	if err := hostconn.ReadFull(h.Handle, raw, 0); err != nil && !errors.Is(err, hostconn.ErrShort) {
 		return nil, err
 	}
 	return raw, nil

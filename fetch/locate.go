@@ -16,9 +16,9 @@ import (
 
 const (
 	// disorder is by how much a record may be older than one before it.
-	disorder = 5 * time.Second
+	Disorder = 5 * time.Second
 	// probeReach is how far ahead of a probe a record is looked for.
-	probeReach = expressway.HoleSize
+	ProbeReach = expressway.HoleSize
 	probeStep  = 16 << 10
 	gridSize   = 8
 	cell       = 64 << 10  // a stretch that is read instead of searched further
@@ -29,19 +29,19 @@ const (
 // one round trip costs about as much. A variable for the tests.
 var linearBelow int64 = 1 << 20
 
-// An extent is the part of one file that holds the records of a window.
-type extent struct {
-	size      int64 // of the file as it was searched
-	from, to  int64 // whole records; from == to is none
-	firstAt   int64 // offset of the first record, size if there is none
-	first     time.Time
-	last      time.Time       // time of the last record in the file
-	stepped   bool            // times contradict each other: a clock was set
-	holes     []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
+// An Extent is the part of one file that holds the records of a window.
+type Extent struct {
+	Size      int64 // of the file as it was searched
+	From, To  int64 // whole records; from == to is none
+	FirstAt   int64 // offset of the first record, size if there is none
+	First     time.Time
+	Last      time.Time       // time of the last record in the file
+	Stepped   bool            // times contradict each other: a clock was set
+	Holes     []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
 	unbounded bool            // the last record of the range ends with the file
 }
 
-func (e extent) empty() bool { return e.from == e.to }
+func (e Extent) Empty() bool { return e.From == e.To }
 
 // point is a record start that was seen.
 type point struct {
@@ -50,55 +50,55 @@ type point struct {
 	nuls int64 // NUL bytes passed since the record before it, in a scan
 }
 
-// locate finds the byte range of a window in the first size bytes of a log.
+// Locate finds the byte range of a window in the first size bytes of a log.
 //
 // Guaranteed for records up to 5 s out of order: every record whose time is in
 // the window is in the range, and what else is in it lies at most 5 s outside.
 // Probes that contradict each other cause a linear scan, and then the range runs
 // from the first to the last record of the window.
-func locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
+func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
 	if size <= linearBelow {
 		return scan(r, 0, size, w, ref)
 	}
 	base, err := leadingNULs(r, size)
 	if err != nil {
-		return extent{}, err
+		return Extent{}, err
 	}
 	s := &search{r: r, base: base, size: size, w: w, ref: ref}
 	points, err := s.grid()
 	if err != nil {
-		return extent{}, err
+		return Extent{}, err
 	}
 	if points, err = s.earliest(points); err != nil {
-		return extent{}, err
+		return Extent{}, err
 	}
 	if len(points) < 2 || contradict(points) {
 		return scan(r, base, size, w, ref)
 	}
-	e := extent{size: size, firstAt: points[0].off, first: points[0].t}
+	e := Extent{Size: size, FirstAt: points[0].off, First: points[0].t}
 	start, end, err := s.edges(points)
 	if err != nil {
-		return extent{}, err
+		return Extent{}, err
 	}
-	if e.from, err = s.start(start); err != nil {
-		return extent{}, err
+	if e.From, err = s.start(start); err != nil {
+		return Extent{}, err
 	}
-	if e.to, err = s.end(end, e.from); err != nil {
-		return extent{}, err
+	if e.To, err = s.end(end, e.From); err != nil {
+		return Extent{}, err
 	}
 	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
 	if contradict(s.seen) {
 		return scan(r, base, size, w, ref)
 	}
-	e.last, e.unbounded = s.seen[len(s.seen)-1].t, e.to == size
-	e.holes = s.holes
+	e.Last, e.unbounded = s.seen[len(s.seen)-1].t, e.To == size
+	e.Holes = s.holes
 	return e, nil
 }
 
 func contradict(points []point) bool {
 	var latest time.Time
 	for _, p := range points {
-		if p.t.Before(latest.Add(-disorder)) {
+		if p.t.Before(latest.Add(-Disorder)) {
 			return true
 		}
 		if p.t.After(latest) {
@@ -109,36 +109,36 @@ func contradict(points []point) bool {
 }
 
 // scan is locate by reading everything from base on; before it are NULs.
-func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (extent, error) {
-	e := extent{size: size, from: -1, firstAt: size}
+func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
+	e := Extent{Size: size, From: -1, FirstAt: size}
 	var latest time.Time
 	open := false // the last record seen is in the window
 	hole := holeFinder{}
 	err := eachHead(r, base, size, ref, func(p point) bool {
-		if e.first.IsZero() {
-			e.first, e.firstAt = p.t, p.off
+		if e.First.IsZero() {
+			e.First, e.FirstAt = p.t, p.off
 		}
 		hole.see(p, &e)
-		if p.t.Before(latest.Add(-disorder)) {
-			e.stepped = true
+		if p.t.Before(latest.Add(-Disorder)) {
+			e.Stepped = true
 		}
 		if p.t.After(latest) {
 			latest = p.t
 		}
-		e.last = p.t
+		e.Last = p.t
 		if open {
-			e.to = p.off
+			e.To = p.off
 		}
-		if open = w.Contains(p.t); open && e.from < 0 {
-			e.from = p.off
+		if open = w.Contains(p.t); open && e.From < 0 {
+			e.From = p.off
 		}
 		return true
 	})
 	if open {
-		e.to, e.unbounded = size, true
+		e.To, e.unbounded = size, true
 	}
-	if e.from < 0 {
-		e.from, e.to = 0, 0
+	if e.From < 0 {
+		e.From, e.To = 0, 0
 	}
 	return e, err
 }
@@ -146,9 +146,9 @@ func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref
 // holeFinder reports stretches without a record during a scan.
 type holeFinder struct{ prev point }
 
-func (h *holeFinder) see(p point, e *extent) {
-	if p.nuls > probeReach && !h.prev.t.IsZero() {
-		e.holes = append(e.holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
+func (h *holeFinder) see(p point, e *Extent) {
+	if p.nuls > ProbeReach && !h.prev.t.IsZero() {
+		e.Holes = append(e.Holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
 	}
 	h.prev = p
 }
@@ -202,8 +202,8 @@ func (s *search) probe(off int64) (point, bool, error) {
 		if err := hostconn.ReadFull(s.r, b[had:], from+had); err != nil {
 			return p, false, err
 		}
-		p, found = firstHead(b, from, end == s.size, s.ref)
-		if end == s.size || reach >= probeReach || nulsOnly(b[len(b)/2:]) {
+		p, found = FirstHead(b, from, end == s.size, s.ref)
+		if end == s.size || reach >= ProbeReach || nulsOnly(b[len(b)/2:]) {
 			break // a hole of NULs may be long, and is not looked through at many places
 		}
 	}

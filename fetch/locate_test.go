@@ -58,25 +58,25 @@ func checkLocate(t testing.TB, log []byte, w evidence.Window, linear int64) {
 	defer func(old int64) { linearBelow = old }(linearBelow)
 	linearBelow = linear
 	size := int64(len(log))
-	e, err := locate(bytes.NewReader(log), size, w, expressway.Ref{})
+	e, err := Locate(bytes.NewReader(log), size, w, expressway.Ref{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.from < 0 || e.to > size || e.from > e.to {
-		t.Fatalf("range [%d, %d) of %d bytes", e.from, e.to, size)
+	if e.From < 0 || e.To > size || e.From > e.To {
+		t.Fatalf("range [%d, %d) of %d bytes", e.From, e.To, size)
 	}
-	all, got := within(t, log, 0, size, w), within(t, log, e.from, e.to, w)
+	all, got := within(t, log, 0, size, w), within(t, log, e.From, e.To, w)
 	if len(all) != len(got) {
-		t.Fatalf("%d of %d records of %v are in [%d, %d)", len(got), len(all), w, e.from, e.to)
+		t.Fatalf("%d of %d records of %v are in [%d, %d)", len(got), len(all), w, e.From, e.To)
 	}
-	if len(all) > 0 && all[0] != e.from {
-		t.Errorf("the range starts at %d, its first record at %d", e.from, all[0])
+	if len(all) > 0 && all[0] != e.From {
+		t.Errorf("the range starts at %d, its first record at %d", e.From, all[0])
 	}
 	err = eachHead(bytes.NewReader(log), 0, size, expressway.Ref{}, func(p point) bool {
-		if p.off >= e.from && p.off < e.to && !e.stepped && !w.Widen(disorder).Contains(p.t) {
+		if p.off >= e.From && p.off < e.To && !e.Stepped && !w.Widen(Disorder).Contains(p.t) {
 			t.Fatalf("record at %d, %v, is over 5 s outside %v", p.off, p.t, w)
 		}
-		if p.off < e.to && e.to < p.off {
+		if p.off < e.To && e.To < p.off {
 			t.Fatalf("record at %d is split", p.off)
 		}
 		return true
@@ -114,14 +114,14 @@ func TestLocateReadsLittle(t *testing.T) {
 	log := randomLog(rnd, 30000, time.Second)
 	r := &countingReader{r: bytes.NewReader(log)}
 	w := evidence.NewWindow(epoch.Add(3*time.Hour), epoch.Add(3*time.Hour+15*time.Minute))
-	e, err := locate(r, int64(len(log)), w, expressway.Ref{})
-	if err != nil || e.empty() {
+	e, err := Locate(r, int64(len(log)), w, expressway.Ref{})
+	if err != nil || e.Empty() {
 		t.Fatal(e, err)
 	}
 	if r.n > 1500<<10 {
 		t.Errorf("read %d bytes of %d to find a window", r.n, len(log))
 	}
-	t.Logf("log %d bytes, window %d, read %d bytes in %d calls", len(log), e.to-e.from, r.n, r.calls)
+	t.Logf("log %d bytes, window %d, read %d bytes in %d calls", len(log), e.To-e.From, r.n, r.calls)
 }
 
 type countingReader struct {
@@ -159,11 +159,11 @@ func TestLocateHole(t *testing.T) {
 	for _, linear := range []int64{0, 1 << 30} {
 		linearBelow = linear
 		w := evidence.NewWindow(epoch, epoch.Add(48*time.Hour))
-		e, err := locate(bytes.NewReader(log), int64(len(log)), w, expressway.Ref{})
+		e, err := Locate(bytes.NewReader(log), int64(len(log)), w, expressway.Ref{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := len(within(t, log, e.from, e.to, w)), 4000; got != want {
+		if got, want := len(within(t, log, e.From, e.To, w)), 4000; got != want {
 			t.Errorf("linear %d: %d records, want %d", linear, got, want)
 		}
 		checkLocate(t, log, evidence.NewWindow(epoch.Add(20*time.Hour), epoch.Add(25*time.Hour)), linear)

@@ -50,8 +50,8 @@ func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []ev
 		}
 		spans = append(spans, span(h.After, h.Before, evidence.ReasonRead, offset)...)
 	}
-	if ahead := g.state.Ahead; ahead > unknownClock {
-		spans = append(spans, evidence.Span{Since: asked.Until.Add(unknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
+	if ahead := g.state.Ahead; ahead > UnknownClock {
+		spans = append(spans, evidence.Span{Since: asked.Until.Add(UnknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
 	}
 	return spans
 }

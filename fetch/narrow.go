@@ -37,7 +37,7 @@ func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
 			}
 		}
 		if err == nil && !ok {
-			near, far, err := s.creep(lo, hi, lo.off, lo.off+probeReach, limit)
+			near, far, err := s.creep(lo, hi, lo.off, lo.off+ProbeReach, limit)
 			if err != nil || near == lo && far == hi {
 				return edge{lo, hi, err == nil && s.hole(lo, hi)}, err
 			}
@@ -109,7 +109,7 @@ func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, e
 	}
 	// the last bit is read: it may begin with NULs, and hold records before limit
 	from := s.lineStart(left, lo.off)
-	return s.creep(lo, hi, from, from+probeReach+cell, limit)
+	return s.creep(lo, hi, from, from+ProbeReach+cell, limit)
 }
 
 // creep reads [from, to), as far as it lies between lo and hi, and returns the last
@@ -137,18 +137,18 @@ func (s *search) hole(lo, hi point) bool {
 	if err := hostconn.ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
 		return false
 	}
-	if hi.off-lo.off <= probeReach {
+	if hi.off-lo.off <= ProbeReach {
 		return false
 	}
 	s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
 	return true
 }
 
-// firstHead finds the first record start in b, which begins at offset from of
+// FirstHead finds the first record start in b, which begins at offset from of
 // its file. Unless from is 0 the bytes up to the first line end are passed over.
 // A line that is cut off at the end of b counts only if the file ends there or
 // its time is whole.
-func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
+func FirstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
 	off := from
 	if from > 0 {
 		i := expressway.LineBreak(b)

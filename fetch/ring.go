@@ -147,15 +147,15 @@ func (r *Ring) increment(ctx context.Context) error {
 	}
 	r.askClock(ctx)
 	g.state.Notes = nil
-	for try := range rounds {
+	for try := range Rounds {
 		listed := g.clock()
 		since := listed.Add(g.state.offset() - r.Keep)
-		if err := g.hold(ctx, since.Add(-oldEnough)); err != nil {
+		if err := g.hold(ctx, since.Add(-OldEnough)); err != nil {
 			return err
 		}
 		again := false
 		for _, f := range r.families {
-			changed, err := f.take(ctx, listed, since, try == rounds-1)
+			changed, err := f.take(ctx, listed, since, try == Rounds-1)
 			if err != nil {
 				return err
 			}
@@ -221,7 +221,7 @@ func (r *Ring) prune(now time.Time) error {
 				break
 			}
 		}
-		f.forgetFiles(now.Add(-r.Keep - oldEnough))
+		f.forgetFiles(now.Add(-r.Keep - OldEnough))
 	}
 	for r.bytes() > r.MaxSize {
 		if r.dropOldest() != nil {

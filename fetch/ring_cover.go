@@ -42,7 +42,7 @@ func (g *Grab) clockOfRing() {
 		}
 		for _, e := range l.entries {
 			if e.Seen != nil && e.Seen.Clock != nil {
-				g.state.setClock(measured{*e.Seen.Clock, e.Seen.Doubt, true})
+				g.state.setClock(Clock{*e.Seen.Clock, e.Seen.Doubt, true})
 			}
 		}
 		l.Close()
@@ -75,16 +75,16 @@ func (g *Grab) coverRing(f *family, asked evidence.Window) {
 }
 
 // goesOn reports whether another piece of the same file goes on where pc ends.
-func (f *family) goesOn(pc *piece) bool {
+func (f *family) goesOn(pc *extent) bool {
 	end := pc.Offset + pc.Length
-	return slices.ContainsFunc(f.Pieces, func(o *piece) bool {
-		return o != pc && o.isOf(&held{head: pc.Head, at: pc.At, size: pc.Size}) && o.Offset <= end && o.Offset+o.whole() > end
+	return slices.ContainsFunc(f.Pieces, func(o *extent) bool {
+		return o != pc && o.isOf(&File{Head: pc.Head, At: pc.At, Size: pc.Size}) && o.Offset <= end && o.Offset+o.whole() > end
 	})
 }
 
 // asHost notes that the host was seen to have just what is on disk of a file: what
 // the ring gave of it ends where the host's file ends.
-func (f *family) asHost(h *held) {
+func (f *family) asHost(h *File) {
 	for _, pc := range f.of(h) {
 		pc.Open = false
 	}

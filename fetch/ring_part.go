@@ -34,14 +34,14 @@ func (l *ringLog) parts() []*ringPart {
 		}
 		r.frames = append(r.frames, e)
 	}
-	slices.SortStableFunc(out, func(a, b *ringPart) int { return inTime(a.held(), b.held()) })
+	slices.SortStableFunc(out, func(a, b *ringPart) int { return InTime(a.held(), b.held()) })
 	return out
 }
 
 // held describes the part as a file of the host.
-func (r *ringPart) held() *held {
+func (r *ringPart) held() *File {
 	last := r.frames[len(r.frames)-1].Frame
-	return &held{name: r.file.Name, head: r.file.Head, at: r.file.At, first: r.file.First, size: last.Size, mtime: last.MTime, origin: fromRing}
+	return &File{Name: r.file.Name, Head: r.file.Head, At: r.file.At, First: r.file.First, Size: last.Size, MTime: last.MTime, origin: fromRing}
 }
 
 // within picks the frames that a window may need: those with its records, and what
@@ -148,26 +148,26 @@ func (g *Grab) ringRun(ctx context.Context, f *family, l *ringLog, r *ringPart, 
 	}
 	defer plain.Close()
 	h := r.held()
-	e, err := locate(plain, run.size, cut, g.ref(h.mtime))
+	e, err := Locate(plain, run.size, cut, g.ref(h.MTime))
 	if err != nil {
 		return carry, err
 	}
-	from, to := e.from, e.to
+	from, to := e.From, e.To
 	if run.base == 0 {
-		from, to = e.withPreamble(carry)
-		h.first = e.first
+		from, to = e.WithPreamble(carry)
+		h.First = e.First
 	}
 	atEnd := last == r.frames[len(r.frames)-1] && !last.bad
-	carry = carry && e.firstAt == e.size && e.empty() || !e.empty() && e.to == e.size && atEnd
+	carry = carry && e.FirstAt == e.Size && e.Empty() || !e.Empty() && e.To == e.Size && atEnd
 	if from == to {
 		return carry, nil
 	}
 	for _, pc := range f.of(h) { // what is known of the file already may be newer
-		if pc.MTime.After(h.mtime) {
-			h.name, h.size, h.mtime = pc.Name, pc.Size, pc.MTime
+		if pc.MTime.After(h.MTime) {
+			h.Name, h.Size, h.MTime = pc.Name, pc.Size, pc.MTime
 		}
-		if h.first.IsZero() {
-			h.first = pc.First
+		if h.First.IsZero() {
+			h.First = pc.First
 		}
 	}
 	if err := g.fill(ctx, baseAt{plain, run.base}, f, h, run.base+from, run.base+to, &hostconn.Meter{}); err != nil {
@@ -175,7 +175,7 @@ func (g *Grab) ringRun(ctx context.Context, f *family, l *ringLog, r *ringPart, 
 	}
 	f.seen(h)
 	for _, pc := range f.of(h) {
-		if end := run.base + to; pc.From == fromRing && pc.Offset+pc.Length == end && e.to == e.size {
+		if end := run.base + to; pc.From == fromRing && pc.Offset+pc.Length == end && e.To == e.Size {
 			pc.Open = !atEnd || !l.settled(last)
 		}
 	}

@@ -44,7 +44,7 @@ func (l *ringLog) spans(offset time.Duration) []evidence.Window {
 			at := e.Seen.At.UTC().Round(0)
 			if lossy && floor.IsZero() {
 				if t, ok := first[e.Seen.Newest]; ok {
-					floor = t.Add(disorder)
+					floor = t.Add(Disorder)
 				} else if whole {
 					floor = at.Add(offset)
 				}

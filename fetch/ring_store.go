@@ -95,9 +95,9 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 }
 
 // file is the ring's file with the head of h, nil if there is none.
-func (s *ringStore) file(h *held) *ringFile {
+func (s *ringStore) file(h *File) *ringFile {
 	for _, f := range s.files {
-		if n := min(len(f.Head), len(h.head)); n >= hostconn.TinyHead && f.At == h.at && string(f.Head[:n]) == string(h.head[:n]) {
+		if n := min(len(f.Head), len(h.Head)); n >= hostconn.TinyHead && f.At == h.At && string(f.Head[:n]) == string(h.Head[:n]) {
 			return f
 		}
 	}
@@ -105,19 +105,19 @@ func (s *ringStore) file(h *held) *ringFile {
 }
 
 // describe makes a file known, or brings what is known of it up to date.
-func (s *ringStore) describe(f *ringFile, h *held, now time.Time) *ringFile {
+func (s *ringStore) describe(f *ringFile, h *File, now time.Time) *ringFile {
 	if f == nil {
 		s.id++
-		f = &ringFile{ID: s.id, At: h.at}
+		f = &ringFile{ID: s.id, At: h.At}
 		s.files = append(s.files, f)
 	}
-	if len(h.head) > len(f.Head) || f.Name != h.name || !h.first.IsZero() && !f.First.Equal(h.first) {
-		f.Name = h.name
-		if len(h.head) > len(f.Head) {
-			f.Head = h.head
+	if len(h.Head) > len(f.Head) || f.Name != h.Name || !h.First.IsZero() && !f.First.Equal(h.First) {
+		f.Name = h.Name
+		if len(h.Head) > len(f.Head) {
+			f.Head = h.Head
 		}
-		if !h.first.IsZero() {
-			f.First = h.first
+		if !h.First.IsZero() {
+			f.First = h.First
 		}
 		delete(s.described, f.ID)
 	}
@@ -126,13 +126,13 @@ func (s *ringStore) describe(f *ringFile, h *held, now time.Time) *ringFile {
 }
 
 // add packs b, which stands at off of f. It is on disk after flush.
-func (s *ringStore) add(f *ringFile, h *held, off int64, b []byte, ref expressway.Ref) {
+func (s *ringStore) add(f *ringFile, h *File, off int64, b []byte, ref expressway.Ref) {
 	bol := off == 0 || f.NL && off == f.End
 	if n := len(s.pending); n > 0 && s.pending[n-1].Frame.File == f.ID && s.pending[n-1].Frame.end() == off {
 		bol = s.pending[n-1].Frame.NL
 	}
 	sum := sha256.Sum256(b)
-	fr := &ringFrame{File: f.ID, Offset: off, Length: int64(len(b)), SHA256: sum[:], Size: h.size, MTime: h.mtime.UTC(), BOL: bol, NL: b[len(b)-1] == '\n'}
+	fr := &ringFrame{File: f.ID, Offset: off, Length: int64(len(b)), SHA256: sum[:], Size: h.Size, MTime: h.MTime.UTC(), BOL: bol, NL: b[len(b)-1] == '\n'}
 	fr.First, fr.Last = timesOf(b, bol, ref)
 	was := len(s.packed)
 	s.packed = s.enc.EncodeAll(b, s.packed)

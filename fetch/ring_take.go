@@ -29,7 +29,7 @@ type ringFamily struct {
 	copying     *ringFile           // being copied now, however long that takes
 	known       map[stamp]*ringFile // files at rest of which the ring has had all it wants; nil: it is too old
 	missed      map[stamp]bool      // those that could not be held the last time
-	taken       map[*held]bool      // of which there is no more to have now
+	taken       map[*File]bool      // of which there is no more to have now
 }
 
 // stamp tells files at rest from each other.
@@ -81,19 +81,19 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 	if f.at.Before(listed.Add(-f.ring.Keep)) { // what there was is of no more use
 		f.newest, f.from = nil, time.Time{}
 	}
-	p := &plan{family: f.name, parts: slices.Clone(g.held[f.name])}
-	slices.SortStableFunc(p.parts, inTime)
+	p := &Plan{Family: f.name, Files: slices.Clone(g.held[f.name])}
+	slices.SortStableFunc(p.Files, InTime)
 	before := slices.Clone(f.files)
 	unsure, bad := false, false
-	f.taken = map[*held]bool{}
-	for _, h := range p.parts {
+	f.taken = map[*File]bool{}
+	for _, h := range p.Files {
 		err := f.takeFile(ctx, h, since)
 		switch f.taken[h] = err == nil; {
 		case errors.Is(err, hostconn.ErrShort):
-			h.stale, again = true, true
+			h.Stale, again = true, true
 		case errors.Is(err, errNotYet):
 			unsure = true
-		case err != nil && (hostconn.IsAnswer(err) || isGzipFault(err) || errors.Is(err, errUnreadable)):
+		case err != nil && (hostconn.IsAnswer(err) || IsGzipFault(err) || errors.Is(err, errUnreadable)):
 			f.taken[h], bad = true, true
 		case err != nil:
 			return false, err
@@ -105,12 +105,12 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 	if err := f.flushPending(); err != nil {
 		return false, err
 	}
-	p.parts = slices.DeleteFunc(p.parts, func(h *held) bool { return h.stale })
+	p.Files = slices.DeleteFunc(p.Files, func(h *File) bool { return h.Stale })
 	f.continuity(p, before, listed, since, bad || again)
-	if len(p.parts) == 0 {
+	if len(p.Files) == 0 {
 		return false, nil
 	}
-	if newest := f.file(p.parts[len(p.parts)-1]); newest != nil {
+	if newest := f.file(p.Files[len(p.Files)-1]); newest != nil {
 		f.newest = newest
 	}
 	if unsure {
@@ -126,61 +126,61 @@ var (
 )
 
 // takeFile copies what the ring lacks of one held file.
-func (f *ringFamily) takeFile(ctx context.Context, h *held, since time.Time) error {
+func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) error {
 	now := f.ring.grab.clock()
-	if len(h.head) < hostconn.TinyHead {
-		old := h.name != f.name && f.ring.hostTime(now).Sub(h.mtime) > 2*restless
+	if len(h.Head) < hostconn.TinyHead {
+		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*restless
 		switch {
-		case h.size == 0 || old && h.mtime.Before(since):
+		case h.Size == 0 || old && h.MTime.Before(since):
 			return nil
 		case old:
 			return errUnreadable
 		}
 		return errNotYet
 	}
-	if h.first.IsZero() {
-		if p, ok := firstHead(h.head, 0, false, f.ring.grab.ref(h.mtime)); ok {
-			h.first = p.t
+	if h.First.IsZero() {
+		if p, ok := FirstHead(h.Head, 0, false, f.ring.grab.ref(h.MTime)); ok {
+			h.First = p.t
 		}
 	}
 	known := f.file(h)
-	if known != nil && (known.whole && h.gzip || !h.gzip && h.size <= known.End) { // a plain file may grow yet
+	if known != nil && (known.whole && h.Gzip || !h.Gzip && h.Size <= known.End) { // a plain file may grow yet
 		f.describe(known, h, now)
 		return nil
 	}
-	if h.mtime.Before(since.Add(-oldEnough)) { // a proof of how far the others reach back
+	if h.MTime.Before(since.Add(-OldEnough)) { // a proof of how far the others reach back
 		return nil
 	}
-	if h.gzip {
+	if h.Gzip {
 		return f.takeGzip(ctx, h, known, since)
 	}
-	from, err := f.start(h.file, h.size, h, known, since)
+	from, err := f.start(h.Handle, h.Size, h, known, since)
 	if err != nil {
 		return err
 	}
 	file := f.describe(known, h, now)
-	if err := f.passOver(h.file, file, from); err != nil {
+	if err := f.passOver(h.Handle, file, from); err != nil {
 		return err
 	}
-	return f.copy(ctx, h.file, file, h, from, h.size, &f.ring.pace)
+	return f.copy(ctx, h.Handle, file, h, from, h.Size, &f.ring.pace)
 }
 
 // start is where the ring begins with a file: at what it has, or at the records that
 // are young enough.
-func (f *ringFamily) start(src io.ReaderAt, size int64, h *held, known *ringFile, since time.Time) (int64, error) {
+func (f *ringFamily) start(src io.ReaderAt, size int64, h *File, known *ringFile, since time.Time) (int64, error) {
 	if known != nil && f.newest != nil {
 		return known.End, nil
 	}
-	if known == nil && h.at <= probeReach && !h.first.IsZero() && !h.first.Before(since) {
+	if known == nil && h.At <= ProbeReach && !h.First.IsZero() && !h.First.Before(since) {
 		return 0, nil
 	}
-	e, err := locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.grab.ref(h.mtime))
+	e, err := Locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.grab.ref(h.MTime))
 	if err != nil {
 		return 0, err
 	}
-	h.first = e.first
-	from := e.from
-	if e.empty() {
+	h.First = e.First
+	from := e.From
+	if e.Empty() {
 		from = size
 	}
 	if known != nil {
@@ -205,7 +205,7 @@ func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error
 }
 
 // copy takes [from, to) of a file into the ring.
-func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *held, from, to int64, pace *hostconn.Pacer) error {
+func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *File, from, to int64, pace *hostconn.Pacer) error {
 	r := f.ring
 	f.copying = file
 	defer func() { f.copying = nil }()
@@ -220,13 +220,13 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 			f.forget()
 			return err
 		}
-		f.add(file, h, at, r.raw, r.grab.ref(h.mtime))
+		f.add(file, h, at, r.raw, r.grab.ref(h.MTime))
 		at += n
 		if len(f.pending) < flushFrames && at < to {
 			continue
 		}
 		// what was read is the file's only if it still is that file
-		if same, err := h.sameHead(); err != nil || !same {
+		if same, err := h.SameHead(); err != nil || !same {
 			f.forget()
 			return errors.Join(err, hostconn.ErrShort)
 		}
@@ -251,7 +251,7 @@ func (f *ringFamily) flushPending() error {
 
 // takeGzip unpacks a compressed sibling whole, at the pace at which it is read, and
 // takes what the ring lacks of it.
-func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, since time.Time) error {
+func (f *ringFamily) takeGzip(ctx context.Context, h *File, known *ringFile, since time.Time) error {
 	g := &f.ring.grab
 	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
@@ -259,12 +259,12 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *held, known *ringFile, sin
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
-	h.unpacked = size
-	if err != nil && isGzipFault(err) && (h.grown() || f.ring.hostTime(g.clock()).Sub(h.mtime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
+	size, err := Gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
+	h.Unpacked = size
+	if err != nil && IsGzipFault(err) && (h.Grown() || f.ring.hostTime(g.clock()).Sub(h.MTime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
 		return errNotYet // it is being written
 	}
-	if err != nil && !isGzipFault(err) {
+	if err != nil && !IsGzipFault(err) {
 		return f.ring.giveWay(err)
 	}
 	from, err2 := f.start(tmp, size, h, known, since)
@@ -292,7 +292,7 @@ type limitedAt struct {
 
 func (l *limitedAt) WriteAt(b []byte, off int64) (int, error) {
 	if off+int64(len(b)) > l.max {
-		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", errGzip, l.max)
+		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", ErrGzip, l.max)
 	}
 	return l.WriterAt.WriteAt(b, off)
 }

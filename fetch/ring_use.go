@@ -93,8 +93,8 @@ func (g *Grab) ringFamily(ctx context.Context, name string, cut evidence.Window)
 // compareRing compares the end of what was taken out of the ring of a file with what
 // src, the host's own file, has there. If they differ the ring's part goes, and the
 // host's is taken. A file that agrees, or that has no such part, costs nothing more.
-func (g *Grab) compareRing(f *family, h *held, src io.ReaderAt) error {
-	size := max(h.size, h.unpacked)
+func (g *Grab) compareRing(f *family, h *File, src io.ReaderAt) error {
+	size := max(h.Size, h.Unpacked)
 	for _, pc := range f.of(h) {
 		end := min(pc.Offset+pc.Length, size)
 		n := min(end-pc.Offset, overlap)
@@ -120,7 +120,7 @@ func (g *Grab) compareRing(f *family, h *held, src io.ReaderAt) error {
 }
 
 // sumAt is the hash of n bytes at off of a piece on disk.
-func (g *Grab) sumAt(pc *piece, off, n int64) (sum [sha256.Size]byte, err error) {
+func (g *Grab) sumAt(pc *extent, off, n int64) (sum [sha256.Size]byte, err error) {
 	file, err := os.Open(g.path(pc.File))
 	if err != nil {
 		return sum, err
@@ -135,10 +135,10 @@ func (g *Grab) sumAt(pc *piece, off, n int64) (sum [sha256.Size]byte, err error)
 
 // dropRing gives up what was taken of a file out of the ring, and what the ring says
 // of the family.
-func (g *Grab) dropRing(f *family, h *held) {
-	g.note("the ring's copy of %s does not agree with the host's %s: it was left out", f.name, evidence.Printable(h.name, 80))
+func (g *Grab) dropRing(f *family, h *File) {
+	g.note("the ring's copy of %s does not agree with the host's %s: it was left out", f.name, evidence.Printable(h.Name, 80))
 	ours := f.of(h)
-	f.Pieces = slices.DeleteFunc(f.Pieces, func(pc *piece) bool {
+	f.Pieces = slices.DeleteFunc(f.Pieces, func(pc *extent) bool {
 		gone := pc.From == fromRing && slices.Contains(ours, pc)
 		if gone {
 			os.Remove(g.path(pc.File)) // it counts no more, with or without its file

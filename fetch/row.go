@@ -121,12 +121,12 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 
 // reached is what is on disk for certain when copying stopped at part i, in the
 // host's time: records that follow may be a little older than those before them.
-func (g *Grab) reached(f *family, p *plan, i int) evidence.Window {
-	oldest, ok := p.oldest()
-	h := p.parts[i]
-	until := h.first
-	if h.found != nil {
-		from, to := h.found.withPreamble(true)
+func (g *Grab) reached(f *family, p *Plan, i int) evidence.Window {
+	oldest, ok := p.Oldest()
+	h := p.Files[i]
+	until := h.First
+	if h.Found != nil {
+		from, to := h.Found.WithPreamble(true)
 		lacks := f.lacking(h, from, to)
 		switch {
 		case len(lacks) == 0:
@@ -138,55 +138,55 @@ func (g *Grab) reached(f *family, p *plan, i int) evidence.Window {
 	if !ok || until.IsZero() {
 		return evidence.Window{}
 	}
-	return evidence.Window{Since: oldest, Until: until.Add(-disorder)}
+	return evidence.Window{Since: oldest, Until: until.Add(-Disorder)}
 }
 
 // gaps notes what is missing of files that were listed and could not be held, of
 // files that were cut off before they were read to the end, of files that came
 // and went between two listings, and of stamps that can be read in two ways.
-func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
+func (g *Grab) gaps(f *family, p *Plan, listed time.Time) {
 	offset := g.state.offset()
 	now := listed.Add(offset)
 	for _, m := range g.missed {
-		if expressway.FamilyOf(m.Name, g.Host.Families) == f.name && m.Size > 0 && !(m.reason == evidence.ReasonVanished && p.holds(m.Entry)) {
-			f.gap(p.lastBefore(m.Entry), m.MTime.Add(time.Second), m.reason, offset)
+		if expressway.FamilyOf(m.Name, g.Host.Families) == f.name && m.Size > 0 && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
+			f.gap(p.LastBefore(m.Entry), m.MTime.Add(time.Second), m.Reason, offset)
 		}
 	}
 	g.cutOff(f, p, now)
-	g.breaks = slices.DeleteFunc(g.breaks, func(b broken) bool {
-		if b.family == f.name && !p.showsAfter(b) {
-			f.lose(g.lastOf(f, b.before), b.after.first, evidence.ReasonRotated, offset)
+	g.breaks = slices.DeleteFunc(g.breaks, func(b Break) bool {
+		if b.Family == f.name && !p.ShowsAfter(b) {
+			f.lose(g.lastOf(f, b.Before), b.After.First, evidence.ReasonRotated, offset)
 		}
-		return b.family == f.name
+		return b.Family == f.name
 	})
 	if !g.restless.IsZero() {
 		f.gap(g.restless, now, evidence.ReasonVanished, offset)
 	}
-	if from, to, ok := expressway.Doubled(g.Host.Zone, p.cut.Since, p.cut.Until); ok && p.syslogDated() {
+	if from, to, ok := expressway.Doubled(g.Host.Zone, p.Cut.Since, p.Cut.Until); ok && p.SyslogDated() {
 		f.gap(from, to, evidence.ReasonClock, offset)
 	}
 	g.ahead(p, now)
 }
 
-// showsAfter reports whether a later listing showed the file before the break: then
+// ShowsAfter reports whether a later listing showed the file before the break: then
 // all that is newer was there to be held.
-func (p *plan) showsAfter(b broken) bool {
-	return b.before.listed > b.round || slices.ContainsFunc(p.parts, func(h *held) bool {
-		return h.listed > b.round && !h.stale && sameFile(h, b.before) && max(h.unpacked, h.size) >= b.before.size
+func (p *Plan) ShowsAfter(b Break) bool {
+	return b.Before.listed > b.round || slices.ContainsFunc(p.Files, func(h *File) bool {
+		return h.listed > b.round && !h.Stale && sameFile(h, b.Before) && max(h.Unpacked, h.Size) >= b.Before.Size
 	})
 }
 
-// lastBefore is the time of the last record known of before a file that is not
+// LastBefore is the time of the last record known of before a file that is not
 // there, or the start of the cut.
-func (p *plan) lastBefore(e hostconn.Entry) time.Time {
-	since := p.cut.Since
-	for _, h := range p.parts {
+func (p *Plan) LastBefore(e hostconn.Entry) time.Time {
+	since := p.Cut.Since
+	for _, h := range p.Files {
 		var last time.Time
 		switch {
-		case h.found != nil && !h.found.last.IsZero():
-			last = h.found.last
-		case !h.gzip:
-			last = h.mtime
+		case h.Found != nil && !h.Found.Last.IsZero():
+			last = h.Found.Last
+		case !h.Gzip:
+			last = h.MTime
 		}
 		if last.Before(e.MTime) && last.After(since) {
 			since = last
@@ -195,54 +195,54 @@ func (p *plan) lastBefore(e hostconn.Entry) time.Time {
 	return since
 }
 
-// goesOn reports whether a file that was truncated is held under another name,
+// GoesOn reports whether a file that was truncated is held under another name,
 // with all that it had.
-func (p *plan) goesOn(t *held) bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		return !h.stale && sameFile(h, t) && max(h.unpacked, h.size) >= t.size
+func (p *Plan) GoesOn(t *File) bool {
+	return slices.ContainsFunc(p.Files, func(h *File) bool {
+		return !h.Stale && sameFile(h, t) && max(h.Unpacked, h.Size) >= t.Size
 	})
 }
 
-// firstAfter is the time of the first record of the next file after t, or now.
-func (p *plan) firstAfter(t, now time.Time) time.Time {
-	for _, h := range p.parts {
-		if h.first.After(t) && h.first.Before(now) {
-			now = h.first
+// FirstAfter is the time of the first record of the next file after t, or now.
+func (p *Plan) FirstAfter(t, now time.Time) time.Time {
+	for _, h := range p.Files {
+		if h.First.After(t) && h.First.Before(now) {
+			now = h.First
 		}
 	}
 	return now
 }
 
-func (p *plan) syslogDated() bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		line, _, _ := bytes.Cut(h.head, []byte("\n"))
+func (p *Plan) SyslogDated() bool {
+	return slices.ContainsFunc(p.Files, func(h *File) bool {
+		line, _, _ := bytes.Cut(h.Head, []byte("\n"))
 		return expressway.SyslogDated(line)
 	})
 }
 
-// holds reports whether a file that was listed is among the parts, under whatever
+// Holds reports whether a file that was listed is among the parts, under whatever
 // name. The live file may have grown before it was renamed; a file may have been
 // compressed.
-func (p *plan) holds(e hostconn.Entry) bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime) ||
-			h.gzip && h.mtime.Equal(e.MTime)
+func (p *Plan) Holds(e hostconn.Entry) bool {
+	return slices.ContainsFunc(p.Files, func(h *File) bool {
+		return h.Size == e.Size && h.MTime.Equal(e.MTime) || e.Name == p.Family && h.Size >= e.Size && !h.MTime.Before(e.MTime) ||
+			h.Gzip && h.MTime.Equal(e.MTime)
 	})
 }
 
 // ahead notes by how much a clock that could not be measured is ahead for
 // certain: the live file cannot have been written in the future.
-func (g *Grab) ahead(p *plan, now time.Time) {
+func (g *Grab) ahead(p *Plan, now time.Time) {
 	if g.state.Clock != nil {
 		g.state.Ahead = 0
 		return
 	}
-	for _, h := range p.parts {
-		if d := h.mtime.Sub(now); h.name == p.family && d > g.state.Ahead {
+	for _, h := range p.Files {
+		if d := h.MTime.Sub(now); h.Name == p.Family && d > g.state.Ahead {
 			g.state.Ahead = d
 		}
 	}
-	if g.state.Ahead > unknownClock {
+	if g.state.Ahead > UnknownClock {
 		g.note("the clock could not be measured and is at least %s ahead", g.state.Ahead.Round(time.Second))
 	}
 }

@@ -47,7 +47,7 @@ func TestOpenSlice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := &Grab{Dir: dir, state: &state{Families: map[string]*family{"messages": {name: "messages", Pieces: []*piece{
+	g := &Grab{Dir: dir, state: &state{Families: map[string]*family{"messages": {name: "messages", Pieces: []*extent{
 		{Name: "messages", File: "messages.2.raw", Length: 6, First: now},
 		{Name: "messages.1", File: "messages.1.raw", Length: 30, Cut: 10, First: now.Add(-time.Hour)},
 		{Name: "messages.2", File: "messages.3.raw", Length: 6, First: now.Add(-2 * time.Hour)},

@@ -38,7 +38,7 @@ type state struct {
 type family struct {
 	name      string
 	Seq       int               `json:"seq"`
-	Pieces    []*piece          `json:"pieces"`
+	Pieces    []*extent   `json:"pieces"`
 	Covered   []evidence.Window `json:"covered"`
 	Gaps      []evidence.Span   `json:"gaps"` // found at the last pass; a later one may fill them
 	Lost      []evidence.Span   `json:"lost"` // for good
@@ -48,12 +48,12 @@ type family struct {
 	Foresight *Foresight        `json:"foresight,omitempty"`
 	Ring      []evidence.Window `json:"ring,omitempty"`     // as Covered, by what the ring had
 	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
-	sure      []*piece          // Pieces without what is in doubt; nil: nothing is
+	sure      []*extent   // Pieces without what is in doubt; nil: nothing is
 }
 
-// piece is one byte range of one file of a host and where it is on disk. Head
+// extent is one byte range of one file of a host and where it is on disk. Head
 // is the file's first bytes, by which it is known again.
-type piece struct {
+type extent struct {
 	Name   string    `json:"name"`
 	Head   []byte    `json:"head"`
 	Offset int64     `json:"offset"`
@@ -66,7 +66,7 @@ type piece struct {
 	File   string    `json:"file"`
 	From   string    `json:"from,omitempty"` // fromRing; empty: the host
 	Open   bool      `json:"open,omitempty"` // ends where the ring ends, maybe within a record
-	owner  *held
+	owner  *File
 	agrees bool // with the host, as far as it was looked at
 }
 
@@ -122,17 +122,17 @@ func (s *state) family(name string) *family {
 	return f
 }
 
-func (s *state) setClock(m measured) {
+func (s *state) setClock(m Clock) {
 	s.Clock, s.Doubt = nil, 0
-	if m.ok {
-		s.Clock, s.Doubt = &m.offset, min(m.error, unknownClock)
+	if m.Known {
+		s.Clock, s.Doubt = &m.Offset, min(m.Doubt, UnknownClock)
 	}
 }
 
 // doubt is by how much the host's clock may differ from what is known of it.
 func (s *state) doubt() time.Duration {
 	if s.Clock == nil {
-		return unknownClock
+		return UnknownClock
 	}
 	return s.Doubt
 }
@@ -146,30 +146,30 @@ func (s *state) offset() time.Duration {
 }
 
 // of lists the pieces of a held file in the order of their offsets.
-func (f *family) of(h *held) []*piece {
-	var out []*piece
+func (f *family) of(h *File) []*extent {
+	var out []*extent
 	for _, pc := range f.Pieces {
 		if pc.owner == h || pc.isOf(h) {
 			out = append(out, pc)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *piece) int { return cmp.Compare(a.Offset, b.Offset) })
+	slices.SortStableFunc(out, func(a, b *extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	return out
 }
 
 // isOf knows a file again by its head, or if that is short by all of it.
-func (pc *piece) isOf(h *held) bool {
-	n := min(len(pc.Head), len(h.head))
-	if pc.At != h.at || !bytes.Equal(pc.Head[:n], h.head[:n]) {
+func (pc *extent) isOf(h *File) bool {
+	n := min(len(pc.Head), len(h.Head))
+	if pc.At != h.At || !bytes.Equal(pc.Head[:n], h.Head[:n]) {
 		return false
 	}
-	return n >= hostconn.TinyHead || n > 0 && len(pc.Head) == len(h.head) && pc.Size == h.size
+	return n >= hostconn.TinyHead || n > 0 && len(pc.Head) == len(h.Head) && pc.Size == h.Size
 }
 
 // lacking lists the parts of [from, to) of a file that are not on disk, and the
 // piece that each of them continues, nil if none.
-func (f *family) lacking(h *held, from, to int64) (spans []lack) {
-	var last *piece
+func (f *family) lacking(h *File, from, to int64) (spans []lack) {
+	var last *extent
 	for _, pc := range f.of(h) {
 		if pc.Length == 0 {
 			continue
@@ -193,29 +193,29 @@ func (f *family) lacking(h *held, from, to int64) (spans []lack) {
 
 type lack struct {
 	from, to int64
-	piece    *piece // ends at from
+	piece    *extent // ends at from
 }
 
 // seen brings the description of a file's pieces up to date.
-func (f *family) seen(h *held) {
+func (f *family) seen(h *File) {
 	for _, pc := range f.of(h) {
-		pc.Name, pc.Size, pc.MTime, pc.First, pc.owner = h.name, h.size, h.mtime, h.first, h
-		if len(h.head) > len(pc.Head) {
-			pc.Head = h.head
+		pc.Name, pc.Size, pc.MTime, pc.First, pc.owner = h.Name, h.Size, h.MTime, h.First, h
+		if len(h.Head) > len(pc.Head) {
+			pc.Head = h.Head
 		}
 	}
 }
 
 // sorted lists the pieces that hold whole records in time order.
-func (f *family) sorted() []*piece {
-	var out []*piece
+func (f *family) sorted() []*extent {
+	var out []*extent
 	for _, pc := range f.Pieces {
 		if pc.whole() > 0 {
 			out = append(out, pc)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *piece) int {
-		if c := inTime(&held{name: a.Name, first: a.First, mtime: a.MTime}, &held{name: b.Name, first: b.First, mtime: b.MTime}); c != 0 {
+	slices.SortStableFunc(out, func(a, b *extent) int {
+		if c := InTime(&File{Name: a.Name, First: a.First, MTime: a.MTime}, &File{Name: b.Name, First: b.First, MTime: b.MTime}); c != 0 {
 			return c
 		}
 		return cmp.Compare(a.Offset, b.Offset)
@@ -225,7 +225,7 @@ func (f *family) sorted() []*piece {
 
 // whole is the length of the piece without a record at its end of which the rest
 // was not got.
-func (pc *piece) whole() int64 { return pc.Length - pc.Cut }
+func (pc *extent) whole() int64 { return pc.Length - pc.Cut }
 
 // cover notes that all records of w, in the host's time, that lie in asked are
 // on disk.

@@ -22,7 +22,7 @@ const maxGunzip = 8 << 30
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
 // takes the window from there. A file that ends early, for it is still being
 // written or damaged, gives what can be unpacked.
-func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Window, carry bool, m *hostconn.Meter) error {
+func (g *Grab) copyGzip(ctx context.Context, f *family, h *File, cut evidence.Window, carry bool, m *hostconn.Meter) error {
 	name := f.name + ".unpacked"
 	tmp, err := g.open(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
@@ -33,58 +33,58 @@ func (g *Grab) copyGzip(ctx context.Context, f *family, h *held, cut evidence.Wi
 	var size int64
 	var grown bool
 	g.waiting(func() {
-		size, err = gunzip(ctx, h, tmp, m)
-		grown = err != nil && h.grown()
+		size, err = Gunzip(ctx, h, tmp, m)
+		grown = err != nil && h.Grown()
 	})
-	h.unpacked = size
-	if err != nil && !isGzipFault(err) {
-		return fmt.Errorf("unpack %s: %w", h.name, err)
+	h.Unpacked = size
+	if err != nil && !IsGzipFault(err) {
+		return fmt.Errorf("unpack %s: %w", h.Name, err)
 	}
 	if grown {
 		return hostconn.ErrShort // it is being written: look again
 	}
 	if err != nil && !(size == 0 && g.plainOf(f, h)) {
-		g.note("%s could be unpacked only in part (%d bytes): %v", evidence.Printable(h.name, 80), size, err)
-		g.missed = append(g.missed, missed{hostconn.Entry{Name: h.name, Size: h.size, MTime: h.mtime}, evidence.ReasonRead})
+		g.note("%s could be unpacked only in part (%d bytes): %v", evidence.Printable(h.Name, 80), size, err)
+		g.missed = append(g.missed, Missed{hostconn.Entry{Name: h.Name, Size: h.Size, MTime: h.MTime}, evidence.ReasonRead})
 	}
 	plain, err := os.Open(g.path(name))
 	if err != nil {
 		return err
 	}
 	defer plain.Close()
-	e, err := locate(plain, size, cut, g.ref(h.mtime))
+	e, err := Locate(plain, size, cut, g.ref(h.MTime))
 	if err != nil {
 		return err
 	}
-	h.first = e.first
+	h.First = e.First
 	if err := g.compareRing(f, h, plain); err != nil {
 		return err
 	}
-	if from, to := e.withPreamble(carry); from < to {
+	if from, to := e.WithPreamble(carry); from < to {
 		if err := g.fill(ctx, plain, f, h, from, to, &hostconn.Meter{}); err != nil {
 			return err
 		}
 		f.seen(h)
 		f.asHost(h)
 	}
-	h.found = &e
+	h.Found = &e
 	return nil
 }
 
 // plainOf reports whether the file from which h is being compressed is held: its
 // name is that of h without an ending.
-func (g *Grab) plainOf(f *family, h *held) bool {
-	return slices.ContainsFunc(g.held[f.name], func(o *held) bool { return !o.gzip && strings.HasPrefix(h.name, o.name+".") })
+func (g *Grab) plainOf(f *family, h *File) bool {
+	return slices.ContainsFunc(g.held[f.name], func(o *File) bool { return !o.Gzip && strings.HasPrefix(h.Name, o.Name+".") })
 }
 
-// grown reports whether a file has become longer since it was looked at.
-func (h *held) grown() bool {
-	size, _, err := h.file.Stat()
-	return err == nil && size > h.size
+// Grown reports whether a file has become longer since it was looked at.
+func (h *File) Grown() bool {
+	size, _, err := h.Handle.Stat()
+	return err == nil && size > h.Size
 }
 
-func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *hostconn.Meter) (int64, error) {
-	src := &countReader{ctx: ctx, r: readAhead(h.file, 0, h.size), m: m}
+func Gunzip(ctx context.Context, h *File, dst io.WriterAt, m *hostconn.Meter) (int64, error) {
+	src := &countReader{ctx: ctx, r: readAhead(h.Handle, 0, h.Size), m: m}
 	in := bufio.NewReaderSize(src, 64<<10)
 	z, err := gzip.NewReader(in)
 	if err != nil {
@@ -97,7 +97,7 @@ func gunzip(ctx context.Context, h *held, dst io.WriterAt, m *hostconn.Meter) (i
 		var m int64
 		m, err = io.Copy(out, io.LimitReader(z, maxGunzip-n))
 		if n += m; err == nil && n == maxGunzip {
-			err = fmt.Errorf("%w: it unpacks to more than %d bytes", errGzip, int64(maxGunzip))
+			err = fmt.Errorf("%w: it unpacks to more than %d bytes", ErrGzip, int64(maxGunzip))
 		}
 		if err == nil && padding(in) {
 			return n, nil
@@ -124,12 +124,12 @@ func padding(in *bufio.Reader) bool {
 	}
 }
 
-var errGzip = errors.New("compressed file")
+var ErrGzip = errors.New("compressed file")
 
-// isGzipFault tells damage of the contents from trouble with reading or writing.
-func isGzipFault(err error) bool {
+// IsGzipFault tells damage of the contents from trouble with reading or writing.
+func IsGzipFault(err error) bool {
 	return !errors.Is(err, errSource) && (errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errGzip) || isCorrupt(err))
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrGzip) || isCorrupt(err))
 }
 
 // errSource marks errors of the reader below gzip.

@@ -46,19 +46,19 @@ func TestLocateVoid(t *testing.T) {
 			for _, since := range []int{at - 295, at - 10, at + 10} {
 				w := evidence.NewWindow(epoch.Add(time.Duration(since)*time.Second), epoch.Add(time.Duration(since+300)*time.Second))
 				r := &countingReader{r: bytes.NewReader(log)}
-				e, err := locate(r, int64(len(log)), w, expressway.Ref{})
+				e, err := Locate(r, int64(len(log)), w, expressway.Ref{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				all, got := within(t, log, 0, int64(len(log)), w), within(t, log, e.from, e.to, w)
+				all, got := within(t, log, 0, int64(len(log)), w), within(t, log, e.From, e.To, w)
 				if !slices.Equal(all, got) {
 					t.Errorf("void of %d %q before record %d, window from %d: %d of %d records", len(void), void[:2], at, since, len(got), len(all))
 				}
-				if end := e.to; !nul && end < int64(len(log)) && !bytes.HasPrefix(log[end:], []byte("2026-")) && end != 0 {
+				if end := e.To; !nul && end < int64(len(log)) && !bytes.HasPrefix(log[end:], []byte("2026-")) && end != 0 {
 					t.Errorf("void %q before record %d, window from %d: cut at %d of %d", void[:2], at, since, end, len(log))
 				}
-				if limit := int64(8 << 20); r.n-(e.to-e.from) > limit {
-					t.Errorf("void %q before record %d, window from %d: read %d bytes for %d", void[:2], at, since, r.n, e.to-e.from)
+				if limit := int64(8 << 20); r.n-(e.To-e.From) > limit {
+					t.Errorf("void %q before record %d, window from %d: read %d bytes for %d", void[:2], at, since, r.n, e.To-e.From)
 				}
 			}
 		}
