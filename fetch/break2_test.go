@@ -22,7 +22,7 @@ func TestBreakRingSlowLine(t *testing.T) {
 	var later atomic.Int64
 	c := &hookConn{}
 	r := newRing(t, w.Dir, c)
-	r.grab.now = func() time.Time { return w.Now.Add(time.Duration(later.Load())) }
+	r.holder.Now = func() time.Time { return w.Now.Add(time.Duration(later.Load())) }
 	w.Put("network_log.1", w.Text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
 	w.Put("network_log", w.Text(300*sec, 0), 0)
 	c.onRead = func() { later.Add(int64(10 * time.Minute)) }
@@ -35,7 +35,7 @@ func TestBreakRingFirstRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Minute
-	r.grab.now = func() time.Time { return w.Now }
+	r.holder.Now = func() time.Time { return w.Now }
 	w.Put("network_log", w.Text(1200*sec, 0), 0)
 	step(t, r)
 	w.Remove("network_log")
@@ -67,7 +67,7 @@ func TestBreakRingQuietLog(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Minute
-	r.grab.now = func() time.Time { return w.Now }
+	r.holder.Now = func() time.Time { return w.Now }
 	w.Put("network_log", w.Text(3600*sec, 900*sec), 900*sec)
 	for range 3 {
 		step(t, r)
@@ -93,10 +93,10 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &localConn{})
 	r.Keep = 10 * time.Hour // one segment
-	r.grab.now = func() time.Time { return w.Now.Add(-400 * sec) }
+	r.holder.Now = func() time.Time { return w.Now.Add(-400 * sec) }
 	w.Put("network_log", w.Text(600*sec, 400*sec), 400*sec)
 	step(t, r)
-	r.grab.now = func() time.Time { return w.Now }
+	r.holder.Now = func() time.Time { return w.Now }
 	w.Move("network_log", "network_log.1")
 	w.Put("network_log", w.Text(400*sec, 0), 0)
 	step(t, r)
@@ -133,7 +133,7 @@ func TestBreakRingUnknownFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	other.grab.now = func() time.Time { return w.Now.Add(31 * sec) }
+	other.holder.Now = func() time.Time { return w.Now.Add(31 * sec) }
 	step(t, other)
 	look()
 }
@@ -144,7 +144,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	now := w.Now.Add(-27 * sec)
 	r := newRing(t, w.Dir, &localConn{})
-	r.grab.now = func() time.Time { return now }
+	r.holder.Now = func() time.Time { return now }
 	w.Put("network_log", w.Text(600*sec, 30*sec), 30*sec)
 	step(t, r)
 	w.Move("network_log", "network_log.1")
@@ -153,7 +153,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	now = w.Now.Add(-10 * sec)
 	w.Grow("network_log", w.Text(26*sec, 10*sec), 10*sec)
 	step(t, r)
-	if n := len(r.grab.held["network_log"]); n != 1 {
+	if n := len(r.holder.Set("network_log").Files); n != 1 {
 		t.Fatalf("%d files are held", n)
 	}
 	now = w.Now.Add(-8 * sec)
@@ -188,7 +188,7 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	looks := Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Foresight) {}}
+	looks := Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Retention) {}}
 	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -512,7 +512,7 @@ func TestBreakNegativeSize(t *testing.T) {
 			t.Errorf("in a goroutine of its own this ends the program: %v", r)
 		}
 	}()
-	(&File{Name: "network_log", Handle: h}).look(0)
+	(&File{Info: Info{Name: "network_log"}, Handle: h}).look(0)
 }
 
 // A stray file without a single record is no part of the logs around it.

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"errors"
 	"slices"
 
 	"rtmtgrab/fetch/hostconn"
@@ -9,7 +8,6 @@ import (
 
 // A Break is a place between two held files where others may have come and gone.
 type Break struct {
-	Family        string
 	Before, After *File
 	round         int
 }
@@ -18,67 +16,51 @@ type Break struct {
 // this listing the newest must still be in the folder: then whatever is newer is
 // there too, for the oldest go first. If it is gone, what was written between it
 // and the oldest of the new files may be gone as well.
-func (g *Grab) findBreaks(entries []hostconn.Entry) {
-	for family, hs := range g.held {
-		var before, after *File
-		for _, h := range hs {
-			if h.born < g.round && (before == nil || InTime(before, h) < 0) {
-				before = h
-			}
-		}
-		if before == nil || before.listed == g.round {
+func (h *Holder) findBreaks(entries []hostconn.Entry) {
+	for _, s := range h.sets {
+		before := s.newestBefore(h.round)
+		if before == nil || before.listed == h.round {
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(entries), func(e hostconn.Entry) bool { // of the same size and second, and new
-			return slices.ContainsFunc(hs, func(h *File) bool { return h.born == g.round && h.Name == e.Name })
+			return slices.ContainsFunc(s.Files, func(f *File) bool { return f.born == h.round && f.Name == e.Name })
 		})
 		if before.among(others) {
 			continue
 		}
-		for _, h := range hs {
-			if h.born == g.round && !h.First.IsZero() && InTime(before, h) < 0 && (after == nil || InTime(h, after) < 0) {
-				after = h
-			}
-		}
-		if after != nil {
-			g.breaks = append(g.breaks, Break{family, before, after, g.round})
+		if after := s.oldestSince(h.round, before); after != nil {
+			s.Breaks = append(s.Breaks, Break{before, after, h.round})
 		}
 	}
 }
 
-// dropStale lets go of handles that no longer show what was held. What is
-// missing of those files is looked for in their siblings.
-func (g *Grab) dropStale() error {
-	for family, hs := range g.held {
-		errs := make([]error, len(hs))
-		each(len(hs), func(i int) { errs[i] = hs[i].Refresh() })
-		if err := errors.Join(errs...); err != nil {
-			return err
+// newestBefore is the newest of the files that were held before a round.
+func (s *Set) newestBefore(round int) (newest *File) {
+	for _, f := range s.Files {
+		if f.born < round && (newest == nil || filesInTime(newest, f) < 0) {
+			newest = f
 		}
-		var kept []*File
-		for _, h := range hs {
-			// a file that was too short to be known may turn out to be another
-			double := slices.ContainsFunc(kept, func(o *File) bool { return len(h.Head) >= hostconn.TinyHead && sameFile(o, h) && !longer(h, o) })
-			if !h.Stale && !double {
-				kept = append(kept, h)
-				continue
-			}
-			h.Handle.Close()
-			if h.Stale {
-				g.truncated = append(g.truncated, h)
-			}
-		}
-		g.held[family] = kept
 	}
-	return nil
+	return newest
+}
+
+// oldestSince is the oldest of the files that were held in a round and are newer than
+// another.
+func (s *Set) oldestSince(round int, than *File) (oldest *File) {
+	for _, f := range s.Files {
+		if f.born == round && !f.First.IsZero() && filesInTime(than, f) < 0 && (oldest == nil || filesInTime(f, oldest) < 0) {
+			oldest = f
+		}
+	}
+	return oldest
 }
 
 // among reports whether a listing shows the held file under some name that was
 // not opened: by what it was when it was last looked at, by what it is now, or by
 // something in between.
-func (h *File) among(entries []hostconn.Entry) bool {
-	size, mtime, err := h.Handle.Stat()
+func (f *File) among(entries []hostconn.Entry) bool {
+	size, mtime, err := f.Handle.Stat()
 	return err == nil && slices.ContainsFunc(entries, func(e hostconn.Entry) bool {
-		return e.Size >= h.Size && e.Size <= size && !e.MTime.Before(h.MTime) && !e.MTime.After(mtime)
+		return e.Size >= f.Size && e.Size <= size && !e.MTime.Before(f.MTime) && !e.MTime.After(mtime)
 	})
 }

@@ -9,10 +9,10 @@ import (
 
 // What comes later is read carefully, unless the log grows faster than that.
 func TestCarefulPace(t *testing.T) {
-	g := &Grab{state: &state{}}
+	g := &Grab{}
 	now := time.Now()
-	part := func(n int64) []*Plan {
-		return []*Plan{{Family: "network_log", Files: []*File{{Name: "network_log", Found: &Extent{To: n}}}}}
+	part := func(n int64) []*copier {
+		return []*copier{{f: &family{}, plan: &Plan{Files: []*File{{Info: Info{Name: "network_log"}, Found: &Extent{To: n}}}}}}
 	}
 	if p := g.careful(part(1<<30), now); p != nil {
 		t.Errorf("the first pass goes at %d bytes a second", p.Rate)

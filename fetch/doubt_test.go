@@ -174,8 +174,9 @@ func TestSettledIsWritten(t *testing.T) {
 	if _, err := g.Pass(t.Context(), asked, nil); err != nil {
 		t.Fatal(err)
 	}
-	f := g.state.family("network_log")
-	h, pc := g.held["network_log"][0], f.Pieces[0]
+	f := g.store.state.family("network_log")
+	h, pc := g.holder.Set("network_log").Files[0], f.Pieces[0]
+	c := g.copier(g.aim(asked, now, false), "network_log")
 	f.Pieces = nil
 	f.doubt()
 	f.Pieces = []*extent{pc}
@@ -185,7 +186,7 @@ func TestSettledIsWritten(t *testing.T) {
 		if err := other.load(); err != nil {
 			t.Fatal(err)
 		}
-		if f := other.state.family("network_log"); len(f.Pieces) > 0 {
+		if f := other.store.state.family("network_log"); len(f.Pieces) > 0 {
 			return f.Pieces[0].whole()
 		}
 		return 0
@@ -194,19 +195,19 @@ func TestSettledIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	half := int64(strings.Index(text[len(text)/2:], "\n") + 1 + len(text)/2)
-	for _, c := range []struct {
+	for _, at := range []struct {
 		synced bool
 		length int64
 		want   int64
 	}{{false, half, 0}, {true, half + 50, half}} {
-		if g.settle(f, h, pc, c.length, c.synced); written() < c.want || written() > c.want {
-			t.Errorf("%+v: %d bytes are written down", c, written())
+		if c.settle(h, pc, at.length, at.synced); written() < at.want || written() > at.want {
+			t.Errorf("%+v: %d bytes are written down", at, written())
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "network_log"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if g.settle(f, h, pc, int64(len(text)), true); written() != half {
+	if c.settle(h, pc, int64(len(text)), true); written() != half {
 		t.Errorf("after the file was truncated %d bytes are", written())
 	}
 }

@@ -24,28 +24,33 @@ func TestCutOff(t *testing.T) {
 	if err := g.load(); err != nil {
 		t.Fatal(err)
 	}
-	g.state.Clock = &offset
+	g.store.state.Clock = &offset
 	cut := evidence.NewWindow(now.Add(-time.Hour), now)
 	lost := func(name, head string) *File {
-		return &File{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute),
-			cut: cut, looked: now, Found: &Extent{From: 0, To: 500, Size: 1000}, foundSize: 1000}
+		info := Info{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
+		return &File{Info: info, Cut: cut, Looked: now, Found: &Extent{From: 0, To: 500, Size: 1000}, FoundSize: 1000}
 	}
 	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
-	g.truncated = []*File{a, b, done}
-	m, n := g.state.family("messages"), g.state.family("network_log")
+	m, n := g.store.state.family("messages"), g.store.state.family("network_log")
+	g.holder.Set("network_log").Truncated, g.holder.Set("messages").Truncated = []*File{a}, []*File{b, done}
+	noteGaps := func(f *family, files ...*File) {
+		c := g.copier(&aim{cut: cut, clock: g.store.state.clock(), listed: now}, f.name)
+		c.plan = &Plan{Family: f.name, Cut: cut, Files: files}
+		c.noteGaps()
+	}
 	m.Pieces = []*extent{{Name: "messages.2", Head: done.Head, Length: 500, File: "none"}}
 	for _, f := range []*family{n, m} {
-		g.gaps(f, &Plan{Family: f.name, Cut: cut}, now)
+		noteGaps(f)
 		want := evidence.Span{Since: now.Add(-20 * time.Minute), Until: now, Reason: evidence.ReasonVanished}
 		if len(f.Lost) != 1 || f.Lost[0] != want {
 			t.Errorf("%s: %+v", f.name, f.Lost)
 		}
 	}
-	if len(g.truncated) != 0 {
-		t.Errorf("%d are left", len(g.truncated))
+	if left := len(g.holder.Set("network_log").Truncated) + len(g.holder.Set("messages").Truncated); left != 0 {
+		t.Errorf("%d are left", left)
 	}
-	g.gaps(m, &Plan{Family: m.name, Cut: cut, Files: []*File{lost("messages.5", "b")}}, now)
-	g.gaps(n, &Plan{Family: n.name, Cut: cut, Files: []*File{lost("network_log.5", "x")}}, now)
+	noteGaps(m, lost("messages.5", "b"))
+	noteGaps(n, lost("network_log.5", "x"))
 	if len(m.Lost) != 0 || len(n.Lost) != 1 {
 		t.Errorf("%+v %+v", m.Lost, n.Lost)
 	}
@@ -54,13 +59,13 @@ func TestCutOff(t *testing.T) {
 		"one still written":   func(h *File) { h.MTime = now.Add(-time.Second) },
 		"one never located":   func(h *File) { h.Found = nil },
 		"one grown since":     func(h *File) { h.Size++ },
-		"one of another cut":  func(h *File) { h.cut = cut.Shift(time.Second) },
+		"one of another cut":  func(h *File) { h.Cut = cut.Shift(time.Second) },
 		"one copied in part":  func(h *File) { h.Found.To = 501 },
 		"one that was copied": func(h *File) {},
 	} {
 		h := lost("messages.2", "c")
 		spoil(h)
-		if g.whole(m, h, cut) != (what == "one that was copied") {
+		if g.copier(&aim{cut: cut, clock: g.store.state.clock()}, "messages").nothingMissing(h) != (what == "one that was copied") {
 			t.Error(what)
 		}
 	}

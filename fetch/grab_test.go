@@ -349,7 +349,7 @@ func TestDiskFull(t *testing.T) {
 	g := newGrab(t, dir, &localConn{})
 	w := evidence.NewWindow(now.Add(-10*time.Minute), now)
 	g.create = func(name string, flag int) (file, error) {
-		f, err := os.OpenFile(g.path(name), flag, 0o600)
+		f, err := os.OpenFile(filepath.Join(g.Dir, name), flag, 0o600)
 		return fullFile{f}, err
 	}
 	row, err := g.Pass(t.Context(), w, nil)
@@ -361,7 +361,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now, now.Add(time.Second), &n)
-	g.create = nil
+	g.store.create = nil
 	if row, err = g.Pass(t.Context(), w, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %+v", err, row)
 	}

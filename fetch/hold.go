@@ -1,10 +1,8 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -16,119 +14,111 @@ import (
 )
 
 const (
-	OldEnough = 10 * time.Minute
-	relist    = 5  // listings before a folder that never rests is reported
-	openAtOne = 16 // files opened at once
-	restless  = 5 * time.Second
+	// Relistings is after how many listings a folder that never rests is reported.
+	Relistings = 5
+	openAtOne  = 16 // files opened at once
 )
 
-// File is an open file of a host.
-type File struct {
-	Name   string // under which it was last seen
-	Handle hostconn.Handle
-	Size   int64 // as stored, when last looked at
-	MTime  time.Time
-	Head   []byte // the first uncompressed bytes, at most headSize
-	At     int64  // where head stands, behind the NULs that some files begin with
-	Gzip   bool
+// each runs f(0) … f(n-1), some at a time, begun in order, and waits.
+func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
 
-	First     time.Time // of its first record, zero if it has none within reach
-	Found     *Extent   // what locate said of this size and cut
-	cut       evidence.Window
-	foundSize int64
-	Unpacked  int64     // bytes that a gzip file gave
-	Stale     bool      // the handle no longer shows the file that was held
-	born      int       // round of listing in which it was held first
-	listed    int       // round in which the folder last showed it
-	looked    time.Time // when size and mtime were seen, by the collector's clock
-	origin    string    // fromRing: it is the ring's copy; empty: the host's
-}
-
-// hold opens every file of every family that may have records after oldest, and
+// Hold opens every file of every family that may have records after oldest, and
 // lists again until nothing unheld shows.
-func (g *Grab) hold(ctx context.Context, oldest time.Time) error {
-	g.missed, g.restless = nil, time.Time{}
-	if err := g.dropStale(); err != nil {
+func (h *Holder) Hold(ctx context.Context, oldest time.Time) error {
+	h.Restless = time.Time{}
+	for _, s := range h.sets {
+		s.Missed = nil
+	}
+	if err := h.dropStale(); err != nil {
 		return err
 	}
-	for range relist {
-		g.round++
-		entries, opened, at, err := g.listAndOpen(ctx, oldest)
+	for range Relistings {
+		h.round++
+		entries, opened, at, err := h.listAndOpen(ctx, oldest)
 		if err != nil {
 			return err
 		}
-		news := g.adoptKnown(opened, at)
-		fresh, err := g.openAll(ctx, g.unheld(entries, oldest))
+		news := h.adoptKnown(opened, at)
+		fresh, err := h.openAll(ctx, h.unheld(entries, oldest))
 		if err != nil {
 			return err
 		}
-		if at = g.clock(); g.adopt(fresh) {
-			news, g.heldAt = true, at
+		if at = h.now(); h.adopt(fresh) {
+			news, h.HeldAt = true, at
 		}
-		g.findBreaks(entries)
+		h.findBreaks(entries)
 		if !news {
 			return nil
 		}
 	}
-	for _, hs := range g.held { // what showed only now tells what else may show
-		for _, h := range hs {
-			if h.born == g.round && !h.First.IsZero() && (g.restless.IsZero() || h.First.Before(g.restless)) {
-				g.restless = h.First
+	h.Restless = h.newest() // what showed only now tells what else may show
+	return nil
+}
+
+// newest is the time of the oldest record of the files that were held in this round.
+func (h *Holder) newest() (t time.Time) {
+	for _, s := range h.sets {
+		for _, f := range s.Files {
+			if f.born == h.round && !f.First.IsZero() && (t.IsZero() || f.First.Before(t)) {
+				t = f.First
 			}
 		}
 	}
-	return nil
+	return t
 }
 
 // list lists the folder and sorts the families' files into the order in which
 // they are opened: the bare name, then the newest first.
-func (g *Grab) list(ctx context.Context) ([]hostconn.Entry, error) {
-	all, err := g.conn.List(ctx, g.Host.Dir)
+func (h *Holder) list(ctx context.Context) ([]hostconn.Entry, error) {
+	all, err := h.conn.List(ctx, h.Host.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		for _, f := range g.Host.Families {
-			g.state.family(f).Absent = true
+		for _, name := range h.Host.Families {
+			h.Set(name).Absent = true
 		}
-		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + g.Host.Dir), Stop: true}
+		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + h.Host.Dir), Stop: true}
 	}
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}
 	entries := slices.DeleteFunc(all, func(e hostconn.Entry) bool {
-		f := expressway.FamilyOf(e.Name, g.Host.Families)
-		if f == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
+		family := expressway.FamilyOf(e.Name, h.Host.Families)
+		if family == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
 			return true
 		}
-		seen[f] = true
+		seen[family] = true
 		return false
 	})
-	for _, f := range g.Host.Families {
-		g.state.family(f).Absent = !seen[f] && len(g.held[f]) == 0
+	for _, name := range h.Host.Families {
+		s := h.Set(name)
+		s.Absent = !seen[name] && len(s.Files) == 0
 	}
-	slices.SortStableFunc(entries, func(a, b hostconn.Entry) int {
-		if ab, bb := slices.Contains(g.Host.Families, a.Name), slices.Contains(g.Host.Families, b.Name); ab != bb {
-			if ab {
-				return -1
-			}
-			return 1
-		}
-		if c := b.MTime.Compare(a.MTime); c != 0 {
-			return c
-		}
-		if expressway.NaturalLess(a.Name, b.Name) {
+	slices.SortStableFunc(entries, h.inOpeningOrder)
+	h.listing = entries
+	return entries, nil
+}
+
+func (h *Holder) inOpeningOrder(a, b hostconn.Entry) int {
+	if ab, bb := slices.Contains(h.Host.Families, a.Name), slices.Contains(h.Host.Families, b.Name); ab != bb {
+		if ab {
 			return -1
 		}
 		return 1
-	})
-	g.listing = entries
-	return entries, nil
+	}
+	if c := b.MTime.Compare(a.MTime); c != 0 {
+		return c
+	}
+	if expressway.NaturalLess(a.Name, b.Name) {
+		return -1
+	}
+	return 1
 }
 
 // unheld picks the entries that have to be opened. Of the files too old for the
 // window the newest of each family is held too: it proves where the window's
 // start is. An entry at rest counts as held if one handle has its size and mtime,
 // and no other entry or handle has.
-func (g *Grab) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Entry {
+func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Entry {
 	var newest time.Time
 	for _, e := range entries {
 		if e.MTime.After(newest) {
@@ -138,152 +128,105 @@ func (g *Grab) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Ent
 	proven := map[string]bool{}
 	var todo []hostconn.Entry
 	for _, e := range entries {
-		family := expressway.FamilyOf(e.Name, g.Host.Families)
-		if e.MTime.Before(oldest) && e.Name != family {
-			if proven[family] {
+		s := h.setOf(e.Name)
+		if e.MTime.Before(oldest) && e.Name != s.Family {
+			if proven[s.Family] {
 				continue
 			}
-			proven[family] = e.Size > 0
+			proven[s.Family] = e.Size > 0
 		}
-		same := slices.IndexFunc(g.held[family], func(h *File) bool { return h.Size == e.Size && h.MTime.Equal(e.MTime) })
-		if same >= 0 && e.MTime.Before(newest.Add(-restless)) && g.unique(entries, family, e) {
-			g.held[family][same].listed = g.round
+		if e.MTime.Before(newest.Add(-Rest)) && h.alreadyHeld(s, entries, e) {
 			continue
 		}
-		if g.skip != nil && g.skip(entries, e) {
+		if h.Skip != nil && h.Skip(entries, e) {
 			continue
 		}
 		if todo = append(todo, e); len(todo) == hostconn.MaxFiles {
-			g.note("the folder has over %d files of the logs; the oldest were left out", hostconn.MaxFiles)
+			h.note("the folder has over %d files of the logs; the oldest were left out", hostconn.MaxFiles)
 			return todo
 		}
 	}
 	return todo
 }
 
-// unique reports whether one entry and one handle alone have that size and mtime.
-func (g *Grab) unique(entries []hostconn.Entry, family string, e hostconn.Entry) bool {
+// alreadyHeld reports whether an entry at rest is a file that is held: one entry and one
+// handle alone have that size and mtime.
+func (h *Holder) alreadyHeld(s *Set, entries []hostconn.Entry, e hostconn.Entry) bool {
+	var same *File
 	n := 0
+	for _, f := range s.Files {
+		if f.Size == e.Size && f.MTime.Equal(e.MTime) {
+			same = f
+			n++
+		}
+	}
 	for _, o := range entries {
-		if o.Size == e.Size && o.MTime.Equal(e.MTime) && expressway.FamilyOf(o.Name, g.Host.Families) == family {
+		if o.Size == e.Size && o.MTime.Equal(e.MTime) && h.setOf(o.Name) == s {
 			n++
 		}
 	}
-	for _, h := range g.held[family] {
-		if h.Size == e.Size && h.MTime.Equal(e.MTime) {
-			n++
-		}
+	if same == nil || n != 2 {
+		return false
 	}
-	return n == 2
-}
-
-// openAll opens files, all of them before any is read. One that is gone, or
-// that cannot be opened, is written down and passed over.
-func (g *Grab) openAll(ctx context.Context, entries []hostconn.Entry) ([]*File, error) {
-	files := make([]*File, len(entries))
-	errs := make([]error, len(entries))
-	each(len(entries), func(i int) {
-		var f hostconn.Handle
-		if f, errs[i] = g.conn.Open(ctx, path.Join(g.Host.Dir, entries[i].Name)); errs[i] == nil {
-			files[i] = &File{Name: entries[i].Name, Handle: f}
-		}
-	})
-	each(len(entries), func(i int) {
-		if files[i] != nil {
-			errs[i] = files[i].look(entries[i].Size)
-		}
-	})
-	var out []*File
-	var lost error
-	for i, h := range files {
-		switch {
-		case errs[i] == nil:
-			out = append(out, h)
-			continue
-		case errors.Is(errs[i], fs.ErrNotExist):
-			g.missed = append(g.missed, Missed{entries[i], evidence.ReasonVanished})
-		case hostconn.IsAnswer(errs[i]):
-			g.missed = append(g.missed, Missed{entries[i], evidence.ReasonRead})
-			g.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
-		default:
-			lost = errs[i]
-		}
-		if h != nil {
-			h.Handle.Close()
-		}
-	}
-	if lost != nil {
-		for _, h := range out {
-			h.Handle.Close()
-		}
-	}
-	return out, lost
-}
-
-// Missed is a file that was listed and could not be held.
-type Missed struct {
-	hostconn.Entry
-	Reason string
-}
-
-// each runs f(0) … f(n-1), some at a time, begun in order, and waits.
-func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
-
-// look reads size, mtime and head of a file just opened. hint is how long it was
-// when it was listed, zero if that is not known.
-func (h *File) look(hint int64) error {
-	raw, err := h.start(hint)
-	if err != nil {
-		return err
-	}
-	if h.Size < 0 {
-		return fmt.Errorf("%s: the host says that it has %d bytes", h.Name, h.Size)
-	}
-	if h.Gzip = isGzip(raw); h.Gzip {
-		h.Head = gzipHead(raw)
-		return nil
-	}
-	if h.At = 0; len(raw) > 0 && raw[0] == 0 {
-		var err error
-		if h.At, err = leadingNULs(h.Handle, h.Size); err != nil && !errors.Is(err, hostconn.ErrShort) {
-			return err
-		}
-		raw = make([]byte, max(min(h.Size-h.At, 4*hostconn.HeadSize), 0))
-		if err := hostconn.ReadFull(h.Handle, raw, h.At); err != nil && !errors.Is(err, hostconn.ErrShort) {
-			return err
-		}
-	}
-	h.Head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
-	return nil
+	same.listed = h.round
+	return true
 }
 
 // adopt takes newly opened files into what is held, unless they are held under
 // another name, and reports whether any was new. Of two the longer one stays.
-func (g *Grab) adopt(fresh []*File) bool {
+func (h *Holder) adopt(fresh []*File) bool {
 	news := false
-	for _, h := range fresh {
-		family := expressway.FamilyOf(h.Name, g.Host.Families)
-		hs := g.held[family]
-		i := slices.IndexFunc(hs, func(o *File) bool { return sameFile(o, h) })
-		h.born, h.listed = g.round, g.round
-		if p, ok := FirstHead(h.Head, 0, false, g.ref(h.MTime)); ok {
-			h.First = p.t
-		}
-		switch {
-		case i < 0:
-			g.held[family] = append(hs, h)
+	for _, f := range fresh {
+		s := h.setOf(f.Name)
+		f.born, f.listed = h.round, h.round
+		f.ShowFirst(s.Zone)
+		i := slices.IndexFunc(s.Files, func(o *File) bool { return sameFile(o, f) })
+		if i < 0 {
+			s.Files = append(s.Files, f)
 			news = true
-		case longer(h, hs[i]):
-			hs[i].Handle.Close()
-			h.born = hs[i].born
-			hs[i] = h
+			continue
+		}
+		switch o := s.Files[i]; {
+		case longer(f, o):
+			o.Handle.Close()
+			f.born = o.born
+			s.Files[i] = f
 		default:
-			hs[i].Name, hs[i].listed = h.Name, g.round
-			if !h.Gzip || hs[i].Gzip {
-				hs[i].MTime = h.MTime
+			o.Name, o.listed = f.Name, h.round
+			if !f.Gzip || o.Gzip {
+				o.MTime = f.MTime
 			}
-			h.Handle.Close()
+			f.Handle.Close()
 		}
 	}
 	return news
+}
+
+// dropStale lets go of handles that no longer show what was held. What is
+// missing of those files is looked for in their siblings.
+func (h *Holder) dropStale() error {
+	for _, s := range h.sets {
+		errs := make([]error, len(s.Files))
+		each(len(s.Files), func(i int) { errs[i] = s.Files[i].Refresh() })
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		var kept []*File
+		for _, f := range s.Files {
+			// a file that was too short to be known may turn out to be another
+			double := slices.ContainsFunc(kept, func(o *File) bool {
+				return len(f.Head) >= hostconn.TinyHead && sameFile(o, f) && !longer(f, o)
+			})
+			if !f.Stale && !double {
+				kept = append(kept, f)
+				continue
+			}
+			f.Handle.Close()
+			if f.Stale {
+				s.Truncated = append(s.Truncated, f)
+			}
+		}
+		s.Files = kept
+	}
+	return nil
 }

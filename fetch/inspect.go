@@ -52,30 +52,32 @@ type Depth struct {
 // writes nothing, here or there. After an error the Depths hold what was found
 // up to it; a folder that is not there is a Fault with ReasonAbsent.
 func Inspect(ctx context.Context, host hostconn.Host) (d Depths, err error) {
-	g := &Grab{Host: host, state: &state{}}
-	if err := g.connect(ctx); err != nil {
+	h := &Holder{Host: host}
+	if _, err := h.Connect(ctx); err != nil {
 		return d, err
 	}
-	conn := g.conn
+	conn := h.conn
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })() // cancelling must not wait for the peer
-	defer func() { g.drop(err != nil && !ofTheHost(err)) }()
-	d.HostKey, d.Transport = conn.HostKey(), g.state.Transport
-	g.state.Notes = nil // of the connection: Transport says it
-	if err := g.hold(ctx, time.Time{}); err != nil {
+	defer func() { h.Drop(err != nil && !ofTheHost(err)) }()
+	d.HostKey = conn.HostKey()
+	if t, ok := conn.(interface{ Transport() string }); ok {
+		d.Transport = t.Transport()
+	}
+	if err := h.Hold(ctx, time.Time{}); err != nil {
 		return d, inspectError(ctx, err)
 	}
 	for _, family := range host.Families {
-		depth, err := g.depth(family)
+		depth, err := h.depth(h.Set(family))
 		if err != nil {
 			return d, inspectError(ctx, err)
 		}
 		d.Families = append(d.Families, depth)
 	}
-	if err := g.surveyTail(&d); err != nil {
+	if err := h.Set(sipFamily).surveyTail(&d); err != nil {
 		return d, inspectError(ctx, err)
 	}
 	d.Clock, d.ClockDoubt, d.ClockErr = conn.Clock(ctx)
-	d.Notes = slices.Clone(g.state.Notes)
+	d.Notes = slices.Clone(h.Notes)
 	return d, inspectError(ctx, nil)
 }
 
@@ -93,37 +95,31 @@ func inspectError(ctx context.Context, err error) error {
 }
 
 // depth sums a family's held files up, and sorts them, the oldest first.
-func (g *Grab) depth(family string) (Depth, error) {
-	d := Depth{Family: family}
-	for _, m := range g.missed {
-		if expressway.FamilyOf(m.Name, g.Host.Families) == family {
-			d.Missed++
-		}
-	}
-	files := g.held[family]
-	errs := make([]error, len(files))
-	each(len(files), func(i int) { files[i].First, errs[i] = g.firstRecord(files[i]) })
-	for i, h := range files {
+func (h *Holder) depth(s *Set) (Depth, error) {
+	d := Depth{Family: s.Family, Missed: len(s.Missed)}
+	errs := make([]error, len(s.Files))
+	each(len(s.Files), func(i int) { s.Files[i].First, errs[i] = s.Files[i].firstRecord(s.Zone) })
+	for i, f := range s.Files {
 		switch {
 		case errs[i] != nil && !hostconn.IsAnswer(errs[i]):
 			return d, errs[i]
 		case errs[i] != nil:
-			g.note("%s could not be read: %v", evidence.Printable(h.Name, 80), errs[i])
+			h.note("%s could not be read: %v", evidence.Printable(f.Name, 80), errs[i])
 		}
 		d.Files++
-		d.Bytes += h.Size
-		if h.Gzip {
+		d.Bytes += f.Size
+		if f.Gzip {
 			d.Gzip++
 		}
-		if !h.First.IsZero() && (d.Oldest.IsZero() || h.First.Before(d.Oldest)) {
-			d.Oldest = h.First
+		if !f.First.IsZero() && (d.Oldest.IsZero() || f.First.Before(d.Oldest)) {
+			d.Oldest = f.First
 		}
-		if h.MTime.After(d.Written) {
-			d.Written = h.MTime
+		if f.MTime.After(d.Written) {
+			d.Written = f.MTime
 		}
 	}
-	slices.SortStableFunc(files, InTime)
-	d.PerMin = rate(files, d.Written)
+	slices.SortStableFunc(s.Files, filesInTime)
+	d.PerMin = rate(s.Files, d.Written)
 	return d, nil
 }
 
@@ -132,13 +128,13 @@ func (g *Grab) depth(family string) (Depth, error) {
 func rate(sorted []*File, until time.Time) int64 {
 	var since time.Time
 	var n int64
-	for _, h := range slices.Backward(sorted) {
-		if h.Gzip {
+	for _, f := range slices.Backward(sorted) {
+		if f.Gzip {
 			break
 		}
-		n += h.Size
-		if !h.First.IsZero() {
-			since = h.First
+		n += f.Size
+		if !f.First.IsZero() {
+			since = f.First
 		}
 	}
 	span := until.Sub(since)
@@ -150,26 +146,26 @@ func rate(sorted []*File, until time.Time) int64 {
 
 // firstRecord is the time of a file's first record: out of the head that is
 // known already, else out of the file's first inspectHead bytes as stored.
-func (g *Grab) firstRecord(h *File) (time.Time, error) {
-	if p, ok := FirstHead(h.Head, 0, false, g.ref(h.MTime)); ok {
+func (f *File) firstRecord(zone *time.Location) (time.Time, error) {
+	if p, ok := firstHead(f.Head, 0, false, expressway.Ref{MTime: f.MTime, Zone: zone}); ok {
 		return p.t, nil
 	}
-	raw := make([]byte, min(h.Size, inspectHead))
-	if err := hostconn.ReadFull(h.Handle, raw, 0); err != nil {
+	raw := make([]byte, min(f.Size, inspectHead))
+	if err := hostconn.ReadFull(f.Handle, raw, 0); err != nil {
 		if errors.Is(err, hostconn.ErrShort) { // truncated meanwhile: its records are gone
 			err = nil
 		}
 		return time.Time{}, err
 	}
 	var r io.Reader = bytes.NewReader(raw)
-	if h.Gzip {
+	if f.Gzip {
 		z, err := gzip.NewReader(r)
 		if err != nil {
 			return time.Time{}, nil // no gzip file after all: no records
 		}
 		r = io.LimitReader(z, 4*inspectHead)
 	}
-	lines := expressway.NewLineReader(r, 0, g.ref(h.MTime))
+	lines := expressway.NewLineReader(r, 0, expressway.Ref{MTime: f.MTime, Zone: zone})
 	for {
 		line, err := lines.Next()
 		if err != nil { // the end of what was read, which cuts a gzip file off
@@ -183,30 +179,30 @@ func (g *Grab) firstRecord(h *File) (time.Time, error) {
 
 // surveyTail looks over the end of the network log: of the newest files, for the
 // live one may have been rotated a moment ago. depth has sorted them.
-func (g *Grab) surveyTail(d *Depths) error {
+func (s *Set) surveyTail(d *Depths) error {
 	d.BodiesLogged = "unknown"
-	var s expressway.Survey
+	var survey expressway.Survey
 	left := int64(inspectTail)
-	for _, h := range slices.Backward(g.held[sipFamily]) {
-		if h.Gzip || left <= 0 {
+	for _, f := range slices.Backward(s.Files) {
+		if f.Gzip || left <= 0 {
 			break
 		}
-		n := min(h.Size, left)
+		n := min(f.Size, left)
 		left -= n
 		tail := make([]byte, n)
-		if err := hostconn.ReadFull(h.Handle, tail, h.Size-n); err != nil {
+		if err := hostconn.ReadFull(f.Handle, tail, f.Size-n); err != nil {
 			if errors.Is(err, hostconn.ErrShort) || hostconn.IsAnswer(err) {
 				continue
 			}
 			return err
 		}
-		if n < h.Size { // not from the file's start: from the next line's
+		if n < f.Size { // not from the file's start: from the next line's
 			tail = tail[expressway.LineBreak(tail)+1:]
 		}
-		if err := s.Add(bytes.NewReader(tail), g.ref(h.MTime)); err != nil {
+		if err := survey.Add(bytes.NewReader(tail), s.Ref(f.MTime)); err != nil {
 			return err
 		}
 	}
-	d.BodiesLogged, d.Own, d.Peers = s.BodiesLogged(), s.Own(), s.Peers()
+	d.BodiesLogged, d.Own, d.Peers = survey.BodiesLogged(), survey.Own(), survey.Peers()
 	return nil
 }

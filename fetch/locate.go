@@ -31,17 +31,37 @@ var linearBelow int64 = 1 << 20
 
 // An Extent is the part of one file that holds the records of a window.
 type Extent struct {
-	Size      int64 // of the file as it was searched
-	From, To  int64 // whole records; from == to is none
-	FirstAt   int64 // offset of the first record, size if there is none
-	First     time.Time
-	Last      time.Time       // time of the last record in the file
-	Stepped   bool            // times contradict each other: a clock was set
-	Holes     []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
-	unbounded bool            // the last record of the range ends with the file
+	Size     int64 // of the file as it was searched
+	From, To int64 // whole records; from == to is none
+	FirstAt  int64 // offset of the first record, size if there is none
+	First    time.Time
+	Last     time.Time       // time of the last record in the file
+	Stepped  bool            // times contradict each other: a clock was set
+	Holes    []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
 }
 
+// Empty reports whether there is no record of the window.
 func (e Extent) Empty() bool { return e.From == e.To }
+
+// WithPreamble is the range to copy. The bytes before a file's first record end
+// the last record of the file before: they go where that record goes, which carry says.
+func (e *Extent) WithPreamble(carry bool) (from, to int64) {
+	switch {
+	case e.FirstAt == 0 || !carry || e.FirstAt > ProbeReach:
+		return e.From, e.To
+	case e.Empty():
+		return 0, e.FirstAt
+	case e.From == e.FirstAt:
+		return 0, e.To
+	}
+	return e.From, e.To
+}
+
+// Carries reports whether the record with which the file ends belongs to the window;
+// carry says it of the file before.
+func (e *Extent) Carries(carry bool) bool {
+	return carry && e.FirstAt == e.Size && e.Empty() || !e.Empty() && e.To == e.Size
+}
 
 // point is a record start that was seen.
 type point struct {
@@ -90,7 +110,7 @@ func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (E
 	if contradict(s.seen) {
 		return scan(r, base, size, w, ref)
 	}
-	e.Last, e.unbounded = s.seen[len(s.seen)-1].t, e.To == size
+	e.Last = s.seen[len(s.seen)-1].t
 	e.Holes = s.holes
 	return e, nil
 }
@@ -135,7 +155,7 @@ func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref
 		return true
 	})
 	if open {
-		e.To, e.unbounded = size, true
+		e.To = size
 	}
 	if e.From < 0 {
 		e.From, e.To = 0, 0
@@ -202,7 +222,7 @@ func (s *search) probe(off int64) (point, bool, error) {
 		if err := hostconn.ReadFull(s.r, b[had:], from+had); err != nil {
 			return p, false, err
 		}
-		p, found = FirstHead(b, from, end == s.size, s.ref)
+		p, found = firstHead(b, from, end == s.size, s.ref)
 		if end == s.size || reach >= ProbeReach || nulsOnly(b[len(b)/2:]) {
 			break // a hole of NULs may be long, and is not looked through at many places
 		}

@@ -43,14 +43,14 @@ func (c *countHash) Write(b []byte) (int, error) {
 // holes are what runs of NULs in a slice say is missing, and what a clock that is
 // certainly wrong says.
 func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []evidence.Span) {
-	offset := g.state.offset()
+	offset := g.store.state.clock().Offset
 	for _, h := range holes {
 		if h.Before.IsZero() {
 			h.Before = asked.Until.Add(offset)
 		}
 		spans = append(spans, span(h.After, h.Before, evidence.ReasonRead, offset)...)
 	}
-	if ahead := g.state.Ahead; ahead > UnknownClock {
+	if ahead := g.store.state.Ahead; ahead > UnknownClock {
 		spans = append(spans, evidence.Span{Since: asked.Until.Add(UnknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
 	}
 	return spans

@@ -144,11 +144,11 @@ func (s *search) hole(lo, hi point) bool {
 	return true
 }
 
-// FirstHead finds the first record start in b, which begins at offset from of
+// firstHead finds the first record start in b, which begins at offset from of
 // its file. Unless from is 0 the bytes up to the first line end are passed over.
 // A line that is cut off at the end of b counts only if the file ends there or
 // its time is whole.
-func FirstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
+func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
 	off := from
 	if from > 0 {
 		i := expressway.LineBreak(b)
@@ -171,4 +171,10 @@ func FirstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool
 			return point{off: line.Offset, t: line.Time}, true
 		}
 	}
+}
+
+// FirstHead is the offset of the first record start in b, as firstHead finds it.
+func FirstHead(b []byte, from int64, last bool, ref expressway.Ref) (off int64, ok bool) {
+	p, ok := firstHead(b, from, last, ref)
+	return p.off, ok
 }

@@ -13,6 +13,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/expressway"
 )
 
 const (
@@ -34,7 +35,8 @@ type Ring struct {
 	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
 
 	families []*ringFamily
-	grab     Grab          // holds the files; it copies nothing
+	holder   Holder
+	clock    Clock         // of the host
 	conn     hostconn.Conn // of the last increment
 	clocked  time.Time
 	listing  []hostconn.Entry // the last one
@@ -65,7 +67,7 @@ func (r *Ring) Run(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			r.grab.drop(true)
+			r.holder.Drop(true)
 			wait = min(2*wait, max(ringBackoff, r.Every))
 			if hostconn.Permanent(err) || atomicfile.Full(err) {
 				wait = max(ringBackoff, r.Every)
@@ -102,7 +104,7 @@ func (r *Ring) open() (release func(), err error) {
 		return nil, fmt.Errorf("%s: %w", r.Dir, ErrRingTaken)
 	}
 	release = func() {
-		r.grab.drop(true)
+		r.holder.Drop(true)
 		for _, f := range r.families {
 			f.end()
 		}
@@ -114,12 +116,13 @@ func (r *Ring) open() (release func(), err error) {
 		return nil, err
 	}
 	r.pace.Rate = hostconn.CarefulRate
-	r.grab = Grab{Host: r.Host, state: &state{}, now: r.grab.now, skip: r.atRest}
+	r.holder = Holder{Host: r.Host, Now: r.holder.Now, Skip: r.atRest}
+	r.clock = Clock{}
 	r.families = nil
 	for _, name := range r.Host.Families {
 		f := &ringFamily{name: name, ring: r, ringStore: ringStore{dir: filepath.Join(r.Dir, name), enc: enc}}
 		r.families = append(r.families, f)
-		if err := f.takeUp(r.grab.clock()); err != nil {
+		if err := f.takeUp(r.now()); err != nil {
 			release()
 			return nil, err
 		}
@@ -128,61 +131,95 @@ func (r *Ring) open() (release func(), err error) {
 	return release, nil
 }
 
+// ringRounds is how often an increment holds anew when files change under it.
+const ringRounds = 10
+
 // increment brings the ring up to what the host has now.
 func (r *Ring) increment(ctx context.Context) error {
-	g := &r.grab
 	if err := r.room(); err != nil {
 		return err
 	}
-	if err := g.connect(ctx); err != nil {
+	if _, err := r.holder.Connect(ctx); err != nil {
 		return err
 	}
-	conn := g.conn
+	conn := r.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 	if r.conn != conn {
-		r.conn, r.clocked = conn, time.Time{}
+		r.conn, r.clocked, r.clock = conn, time.Time{}, Clock{}
 		for _, f := range r.families {
 			f.reconnected = true
 		}
 	}
 	r.askClock(ctx)
-	g.state.Notes = nil
-	for try := range Rounds {
-		listed := g.clock()
-		since := listed.Add(g.state.offset() - r.Keep)
-		if err := g.hold(ctx, since.Add(-OldEnough)); err != nil {
+	for try := range ringRounds {
+		again, err := r.takeAll(ctx, try == ringRounds-1)
+		if err != nil {
 			return err
-		}
-		again := false
-		for _, f := range r.families {
-			changed, err := f.take(ctx, listed, since, try == Rounds-1)
-			if err != nil {
-				return err
-			}
-			again = again || changed
 		}
 		if !again {
 			break
 		}
 	}
-	g.breaks, g.truncated = nil, nil
 	for _, f := range r.families {
-		f.trim()
+		set := r.holder.Set(f.name)
+		set.Breaks, set.Truncated = nil, nil
+		f.trim(set)
 	}
-	return r.prune(g.clock())
+	return r.prune(r.now())
+}
+
+// takeAll holds the files and copies what the ring has not. It asks for another round if
+// a file was no longer what was held.
+func (r *Ring) takeAll(ctx context.Context, final bool) (again bool, err error) {
+	listed := r.now()
+	since := listed.Add(r.clock.Offset - r.Keep)
+	if err := r.holder.Hold(ctx, since.Add(-OldEnough)); err != nil {
+		return false, err
+	}
+	for _, f := range r.families {
+		changed, err := f.take(ctx, listed, since, final)
+		if err != nil {
+			return false, err
+		}
+		again = again || changed
+	}
+	return again, nil
 }
 
 // askClock measures the host's clock now and then, where that is possible.
 func (r *Ring) askClock(ctx context.Context) {
-	if !r.clocked.IsZero() && r.grab.clock().Sub(r.clocked) < ringClock {
+	if !r.clocked.IsZero() && r.now().Sub(r.clocked) < ringClock {
 		return
 	}
-	r.clocked, r.grab.state.Clock = r.grab.clock(), nil
-	r.grab.state.setClock(<-r.grab.measure(ctx))
+	r.clocked = r.now()
+	r.clock = <-r.holder.Measure(ctx)
+}
+
+// now is the collector's time.
+func (r *Ring) now() time.Time {
+	if r.holder.Now != nil {
+		return r.holder.Now()
+	}
+	return time.Now()
 }
 
 // hostTime is t, of the collector's clock, by the host's.
-func (r *Ring) hostTime(t time.Time) time.Time { return t.Add(r.grab.state.offset()) }
+func (r *Ring) hostTime(t time.Time) time.Time { return t.Add(r.clock.Offset) }
+
+// seen says what is in the ring whole now.
+func (r *Ring) seen(from, listed time.Time) ringSeen {
+	s := ringSeen{From: from.UTC().Round(0), At: listed.UTC().Round(0)}
+	if r.clock.Known {
+		offset := r.clock.Offset
+		s.Clock, s.Doubt = &offset, r.clock.Doubt
+	}
+	return s
+}
+
+// ref is how times in a file of that mtime are read.
+func (r *Ring) ref(mtime time.Time) expressway.Ref {
+	return expressway.Ref{MTime: mtime, Zone: r.Host.Zone}
+}
 
 // room gives up the oldest part of the ring rather than fill the disk: incidents
 // need it more.

@@ -43,10 +43,10 @@ func TestRingOverlapsGzip(t *testing.T) {
 			if got != host+live || row.Coverage != evidence.Complete {
 				t.Errorf("%d bytes, want %d: %s %+v", len(got), len(host+live), row.Coverage, row.Files[0].Missing)
 			}
-			if agrees := what == "agrees"; disagrees == agrees || from(row, fromRing) > 0 != agrees {
-				t.Errorf("%d bytes are the ring's: %+v %v", from(row, fromRing), row.Files[0].Sources, row.Notes)
+			if agrees := what == "agrees"; disagrees == agrees || from(row, evidence.FromRing) > 0 != agrees {
+				t.Errorf("%d bytes are the ring's: %+v %v", from(row, evidence.FromRing), row.Files[0].Sources, row.Notes)
 			}
-			if what == "agrees" && (from(row, fromRing) != int64(len(old)) || from(row, "host") != int64(len(rest+live))) {
+			if what == "agrees" && (from(row, evidence.FromRing) != int64(len(old)) || from(row, "host") != int64(len(rest+live))) {
 				t.Errorf("%+v", row.Files[0].Sources)
 			}
 		})

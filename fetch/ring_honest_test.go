@@ -135,7 +135,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 			w.Some(t, 200+rnd.IntN(800))
 		case 1:
 			conn = &localConn{failAfter: 1 + rnd.Int64N(8)}
-			r.grab.drop(true)
+			r.holder.Drop(true)
 		case 2:
 			release()
 			r = again(r, r.Dir)
@@ -153,7 +153,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 			}
 		}
 		if err := r.increment(t.Context()); err != nil {
-			r.grab.drop(true)
+			r.holder.Drop(true)
 			conn = &localConn{}
 		}
 	}

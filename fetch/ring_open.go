@@ -128,6 +128,16 @@ func (l *ringLog) add(dir string, num int) error {
 	return nil
 }
 
+// clock is the host's clock as it was measured last.
+func (l *ringLog) clock() (c Clock) {
+	for _, e := range l.entries {
+		if e.Seen != nil && e.Seen.Clock != nil {
+			c = Clock{Offset: *e.Seen.Clock, Doubt: min(e.Seen.Doubt, UnknownClock), Known: true}
+		}
+	}
+	return c
+}
+
 // Close closes the segments.
 func (l *ringLog) Close() {
 	for _, s := range l.segs {

@@ -77,12 +77,11 @@ func (f *ringFamily) takeUp(now time.Time) error {
 // how far the ring is whole now. It asks for another round if a file was no longer
 // what was held.
 func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bool) (again bool, err error) {
-	g := &f.ring.grab
 	if f.at.Before(listed.Add(-f.ring.Keep)) { // what there was is of no more use
 		f.newest, f.from = nil, time.Time{}
 	}
-	p := &Plan{Family: f.name, Files: slices.Clone(g.held[f.name])}
-	slices.SortStableFunc(p.Files, InTime)
+	set := f.ring.holder.Set(f.name)
+	p := set.Held()
 	before := slices.Clone(f.files)
 	unsure, bad := false, false
 	f.taken = map[*File]bool{}
@@ -105,8 +104,8 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 	if err := f.flushPending(); err != nil {
 		return false, err
 	}
-	p.Files = slices.DeleteFunc(p.Files, func(h *File) bool { return h.Stale })
-	f.continuity(p, before, listed, since, bad || again)
+	p.DropStale()
+	f.continuity(set, p, before, listed, since, bad || again)
 	if len(p.Files) == 0 {
 		return false, nil
 	}
@@ -117,7 +116,7 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 		return false, nil
 	}
 	f.at = listed
-	return false, f.seen(g.clock(), f.newest, ringSeen{From: f.from.UTC().Round(0), At: listed.UTC().Round(0), Clock: g.state.Clock, Doubt: g.state.Doubt})
+	return false, f.seen(f.ring.now(), f.newest, f.ring.seen(f.from, listed))
 }
 
 var (
@@ -127,9 +126,9 @@ var (
 
 // takeFile copies what the ring lacks of one held file.
 func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) error {
-	now := f.ring.grab.clock()
+	now := f.ring.now()
 	if len(h.Head) < hostconn.TinyHead {
-		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*restless
+		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*Rest
 		switch {
 		case h.Size == 0 || old && h.MTime.Before(since):
 			return nil
@@ -138,11 +137,7 @@ func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) err
 		}
 		return errNotYet
 	}
-	if h.First.IsZero() {
-		if p, ok := FirstHead(h.Head, 0, false, f.ring.grab.ref(h.MTime)); ok {
-			h.First = p.t
-		}
-	}
+	h.ShowFirst(f.ring.Host.Zone)
 	known := f.file(h)
 	if known != nil && (known.whole && h.Gzip || !h.Gzip && h.Size <= known.End) { // a plain file may grow yet
 		f.describe(known, h, now)
@@ -174,7 +169,7 @@ func (f *ringFamily) start(src io.ReaderAt, size int64, h *File, known *ringFile
 	if known == nil && h.At <= ProbeReach && !h.First.IsZero() && !h.First.Before(since) {
 		return 0, nil
 	}
-	e, err := Locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.grab.ref(h.MTime))
+	e, err := Locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.ref(h.MTime))
 	if err != nil {
 		return 0, err
 	}
@@ -220,7 +215,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 			f.forget()
 			return err
 		}
-		f.add(file, h, at, r.raw, r.grab.ref(h.MTime))
+		f.add(file, h, at, r.raw, r.ref(h.MTime))
 		at += n
 		if len(f.pending) < flushFrames && at < to {
 			continue
@@ -239,7 +234,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 
 // flushPending writes, and keeps within the ring's size.
 func (f *ringFamily) flushPending() error {
-	now := f.ring.grab.clock()
+	now := f.ring.now()
 	if err := f.flush(now); err != nil {
 		if errFull := f.ring.giveWay(err); errFull != nil {
 			return errFull
@@ -252,7 +247,6 @@ func (f *ringFamily) flushPending() error {
 // takeGzip unpacks a compressed sibling whole, at the pace at which it is read, and
 // takes what the ring lacks of it.
 func (f *ringFamily) takeGzip(ctx context.Context, h *File, known *ringFile, since time.Time) error {
-	g := &f.ring.grab
 	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -261,7 +255,7 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *File, known *ringFile, sin
 	defer tmp.Close()
 	size, err := Gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
 	h.Unpacked = size
-	if err != nil && IsGzipFault(err) && (h.Grown() || f.ring.hostTime(g.clock()).Sub(h.MTime) < 2*restless || g.plainOf(&family{name: f.name}, h)) {
+	if err != nil && IsGzipFault(err) && (h.Grown() || f.ring.hostTime(f.ring.now()).Sub(h.MTime) < 2*Rest || f.ring.holder.Set(f.name).PlainOf(h)) {
 		return errNotYet // it is being written
 	}
 	if err != nil && !IsGzipFault(err) {
@@ -271,7 +265,7 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *File, known *ringFile, sin
 	if err2 != nil {
 		return err2
 	}
-	file := f.describe(known, h, g.clock())
+	file := f.describe(known, h, f.ring.now())
 	if err2 := f.passOver(tmp, file, from); err2 != nil {
 		return err2
 	}

@@ -252,12 +252,12 @@ func TestRingResumes(t *testing.T) {
 		if err := r.increment(t.Context()); err != nil {
 			cuts++
 			conn = &localConn{}
-			r.grab.drop(true)
+			r.holder.Drop(true)
 			step(t, r)
 		}
 		switch i % 7 {
 		case 0:
-			r.grab.drop(true)
+			r.holder.Drop(true)
 		case 3: // another process
 			other := again(r, r.Dir)
 			if _, err := other.open(); !errors.Is(err, ErrRingTaken) {
@@ -330,14 +330,14 @@ func TestRingBounds(t *testing.T) {
 		if err := r.increment(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
-		r.grab.drop(true)
+		r.holder.Drop(true)
 	}
 	if after := len(r.families[0].segs); after > before+1 {
 		t.Errorf("%d segments, there were %d", after, before)
 	}
 	step(t, r)
 	now := time.Now().Add(2 * time.Hour)
-	r.grab.now = func() time.Time { return now }
+	r.holder.Now = func() time.Time { return now }
 	step(t, r)
 	if n := len(r.families[0].segs); n > 1 {
 		t.Errorf("%d segments after everything is too old", n)
@@ -361,8 +361,8 @@ func TestRingSteady(t *testing.T) {
 	step(t, r)
 	before := conn.reads.Load()
 	step(t, r)
-	if n := conn.reads.Load() - before; n > 2 || len(r.grab.held["network_log"]) != 1 {
-		t.Errorf("%d reads, %d files held", n, len(r.grab.held["network_log"]))
+	if n := conn.reads.Load() - before; n > 2 || len(r.holder.Set("network_log").Files) != 1 {
+		t.Errorf("%d reads, %d files held", n, len(r.holder.Set("network_log").Files))
 	}
 }
 

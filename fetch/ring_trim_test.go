@@ -13,7 +13,7 @@ func TestRingTrimsQuietLive(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &localConn{})
 	now := w.Now.Add(-10 * time.Minute)
-	r.grab.now = func() time.Time { return now }
+	r.holder.Now = func() time.Time { return now }
 	w.Put("network_log", w.Text(11*time.Minute, 10*time.Minute), 10*time.Minute)
 	step(t, r)
 	for i := range 5 {
@@ -24,7 +24,7 @@ func TestRingTrimsQuietLive(t *testing.T) {
 		step(t, r)
 		step(t, r)
 	}
-	if hs := r.grab.held["network_log"]; len(hs) != 1 {
+	if hs := r.holder.Set("network_log").Files; len(hs) != 1 {
 		t.Errorf("%d files are held", len(hs))
 	}
 }

@@ -5,54 +5,66 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
-	"rtmtgrab/internal/expressway"
 )
 
 // continuity finds out from when on nothing is missing. before are the files that
 // the ring knew at the last increment.
-func (f *ringFamily) continuity(p *Plan, before []*ringFile, listed, since time.Time, bad bool) {
-	g := &f.ring.grab
-	now := listed.Add(g.state.offset())
-	fresh := func(h *File) bool { return !slices.Contains(before, f.file(h)) }
+func (f *ringFamily) continuity(set *Set, p *Plan, before []*ringFile, listed, since time.Time, bad bool) {
+	now := f.ring.hostTime(listed)
 	switch {
 	case f.newest == nil || f.from.IsZero(): // the ring begins
 		f.from = f.beginning(p, since, now)
 	case f.reconnected && !f.still(p):
-		f.from = now
-		for _, h := range p.Files {
-			if fresh(h) && !h.First.IsZero() && h.First.Before(f.from) {
-				f.from = h.First
-			}
-		}
+		f.from = f.oldestNew(p, before, now)
 	}
 	f.reconnected = false
-	lose := func(t time.Time) { f.from = latest(f.from, t) }
-	for _, b := range g.breaks {
-		if b.Family == f.name && !p.ShowsAfter(b) {
-			lose(b.After.First)
+	f.from = latest(f.from, f.lostUntil(set, p, now))
+	if f.newlyMissed(set, p, since) || bad || !f.ring.holder.Restless.IsZero() {
+		f.from = latest(f.from, now)
+	}
+}
+
+// oldestNew is the time of the oldest record of the files that the ring did not know, or
+// now.
+func (f *ringFamily) oldestNew(p *Plan, before []*ringFile, now time.Time) time.Time {
+	from := now
+	for _, h := range p.Files {
+		if !slices.Contains(before, f.file(h)) && !h.First.IsZero() && h.First.Before(from) {
+			from = h.First
 		}
 	}
-	for _, t := range g.truncated {
+	return from
+}
+
+// lostUntil is the host's time until which records may be missing: of files that came and
+// went between two listings, and of those that were cut off. Zero: none are.
+func (f *ringFamily) lostUntil(set *Set, p *Plan, now time.Time) (until time.Time) {
+	for _, b := range set.Breaks {
+		if !p.ShowsAfter(b) {
+			until = latest(until, b.After.First)
+		}
+	}
+	for _, t := range set.Truncated {
 		file := f.file(t)
-		gone := file == nil || !file.whole
-		if expressway.FamilyOf(t.Name, g.Host.Families) == f.name && gone && !p.GoesOn(t) {
-			lose(now)
+		if gone := file == nil || !file.whole; gone && !p.GoesOn(t) {
+			until = latest(until, now)
 		}
 	}
+	return until
+}
+
+// newlyMissed reports whether a file could not be held that could be the last time.
+func (f *ringFamily) newlyMissed(set *Set, p *Plan, since time.Time) (bad bool) {
 	missed := map[stamp]bool{}
-	for _, m := range g.missed {
-		if !f.owns(m.Entry) || m.Size == 0 || m.MTime.Before(since) || p.Holds(m.Entry) {
+	for _, m := range set.Missed {
+		if m.Size == 0 || m.MTime.Before(since) || p.Holds(m.Entry) {
 			continue
 		}
 		missed[stampOf(m.Entry)] = true
-		if !f.missed[stampOf(m.Entry)] {
-			bad = true
-		}
+		bad = bad || !f.missed[stampOf(m.Entry)]
 	}
 	f.missed = missed
-	if bad || !g.restless.IsZero() {
-		lose(now)
-	}
+	return bad
 }
 
 // beginning is the host's time from which on a new ring has everything.
@@ -87,19 +99,17 @@ func (f *ringFamily) still(p *Plan) bool {
 
 // trim lets go of what is at rest and in the ring whole, but for the newest file and
 // the live one. A rotated file may be held by the live one's name still.
-func (f *ringFamily) trim() {
-	g := &f.ring.grab
+func (f *ringFamily) trim(set *Set) {
 	var newest time.Time
 	for _, e := range f.ring.listing {
 		newest = latest(newest, e.MTime)
 	}
-	parts := slices.Clone(g.held[f.name])
-	slices.SortStableFunc(parts, InTime)
+	files := set.Held().Files
 	var kept []*File
-	for i, h := range parts {
+	for i, h := range files {
 		file := f.file(h)
-		live := h.Name == f.name && !slices.ContainsFunc(parts[i+1:], func(o *File) bool { return o.Name == f.name })
-		if !f.taken[h] || i == len(parts)-1 || live || !h.MTime.Before(newest.Add(-restless)) {
+		live := h.Name == f.name && !slices.ContainsFunc(files[i+1:], func(o *File) bool { return o.Name == f.name })
+		if !f.taken[h] || i == len(files)-1 || live || !h.MTime.Before(newest.Add(-Rest)) {
 			kept = append(kept, h)
 			continue
 		}
@@ -111,9 +121,7 @@ func (f *ringFamily) trim() {
 		}
 		h.Handle.Close()
 	}
-	if _, ok := g.held[f.name]; ok {
-		g.held[f.name] = kept
-	}
+	set.Files = kept
 }
 
 // forgetFiles drops what is known of files that were not held since t.

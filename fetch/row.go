@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -33,37 +31,28 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	if err != nil {
 		h.Error = evidence.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
 	}
-	if g.state == nil {
+	if g.store == nil {
 		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil
 	}
-	h.HostKey, h.Notes = g.state.HostKey, slices.Clone(g.state.Notes)
-	h.Transport = g.state.Transport
-	h.Via, h.Legacy = slices.Clone(g.state.Via), slices.Clone(g.state.Legacy)
-	if g.state.Clock != nil {
-		ms := g.state.offset().Milliseconds()
+	s, clock := g.store.state, g.store.state.clock()
+	h.HostKey, h.Notes, h.Transport = s.HostKey, slices.Clone(s.Notes), s.Transport
+	h.Via, h.Legacy = slices.Clone(s.Via), slices.Clone(s.Legacy)
+	if clock.Known {
+		ms := clock.Offset.Milliseconds()
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
 	}
-	h.WidenedMS = g.state.doubt().Round(time.Millisecond).Milliseconds()
-	if !g.restless.IsZero() {
-		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
+	h.WidenedMS = clock.Uncertainty().Round(time.Millisecond).Milliseconds()
+	if !g.holder.Restless.IsZero() {
+		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", Relistings))
 	}
 	h.Ring = g.ring.costs
 	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
-		s, err2 := g.survey(ctx, name)
-		if err2 != nil {
-			fail = errors.Join(fail, err2)
-		}
-		f := g.state.family(name)
-		s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
-		s.file.Coverage = evidence.Judge(asked, s.file.Missing)
-		if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
-			s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
-		}
-		f.Foresight.tell(&s.file, asked, g.state.offset())
-		h.Files = append(h.Files, s.file)
-		all.Join(&s.survey)
+		file, survey, err2 := g.fileRow(ctx, name, asked, err)
+		fail = errors.Join(fail, err2)
+		h.Files = append(h.Files, file)
+		all.Join(&survey)
 	}
 	h.BodiesLogged, h.Credentials = all.BodiesLogged(), all.Credentials
 	h.OwnAddresses, h.PeersNamed = all.Own(), all.Peers()
@@ -71,13 +60,40 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	return h, fail
 }
 
+// fileRow is what was got of one family, and what of asked is missing.
+func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (evidence.File, expressway.Survey, error) {
+	s, fail := g.survey(ctx, name)
+	f := g.store.state.family(name)
+	s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
+	s.file.Coverage = evidence.Judge(asked, s.file.Missing)
+	if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
+		s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
+	}
+	tellRetention(f.Retention, &s.file, asked, g.store.state.clock().Offset)
+	return s.file, s.survey, fail
+}
+
+// tellRetention writes how long a family's records last into its row. The minutes that
+// were asked for begin to be overwritten when they are as old as the oldest record; of a
+// log that has not rotated yet nobody knows.
+func tellRetention(r *Retention, f *evidence.File, asked evidence.Window, offset time.Duration) {
+	if r == nil {
+		return
+	}
+	oldest, gone := r.Oldest.Add(-offset).UTC(), asked.Since.Add(r.Depth()).UTC()
+	f.Oldest, f.DepthS, f.BytesPerMinute = &oldest, int64(r.Depth().Seconds()), r.PerMin
+	if !r.Young {
+		f.Overwritten = &gone
+	}
+}
+
 // survey reads a family's slice from disk: hashes, records, what they tell.
 func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
-	f := g.state.family(name)
+	f := g.store.state.family(name)
 	pieces := f.sorted()
 	key := ""
-	for _, pc := range pieces {
-		key += fmt.Sprintf("%s:%d:%d:%s;", pc.File, pc.Offset, pc.whole(), pc.Name)
+	for _, e := range pieces {
+		key += fmt.Sprintf("%s:%d:%d:%s;", e.File, e.Offset, e.whole(), e.Name)
 	}
 	if s, ok := g.surveyed[name]; ok && s.key == key {
 		return s, nil
@@ -88,13 +104,13 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	defer r.Close()
-	whole, ref := sha256.New(), expressway.Ref{Zone: g.Host.Zone}
+	whole, ref := sha256.New(), g.store.ref(time.Time{})
 	var parts []io.Reader
 	hashes := make([]*countHash, len(pieces))
-	for i, pc := range pieces {
+	for i, e := range pieces {
 		hashes[i] = &countHash{Hash: sha256.New()}
-		parts = append(parts, io.TeeReader(r.(*joined).readers[i], hashes[i]))
-		ref.MTime = pc.MTime
+		parts = append(parts, io.TeeReader(r.readers[i], hashes[i]))
+		ref.MTime = e.MTime
 	}
 	joined := io.MultiReader(parts...)
 	if len(pieces) == 1 {
@@ -105,10 +121,10 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	if err := s.survey.Add(stoppable{ctx, joined}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
-	for i, pc := range pieces {
+	for i, e := range pieces {
 		s.file.Bytes += hashes[i].n
-		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(pc.Name, 255), Offset: pc.Offset, Length: hashes[i].n,
-			Size: pc.Size, MTime: pc.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(pc.From, "host")})
+		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
+			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost)})
 	}
 	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records
 	if s.survey.Records > 0 {
@@ -117,132 +133,4 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	}
 	g.surveyed[name] = s
 	return s, nil
-}
-
-// reached is what is on disk for certain when copying stopped at part i, in the
-// host's time: records that follow may be a little older than those before them.
-func (g *Grab) reached(f *family, p *Plan, i int) evidence.Window {
-	oldest, ok := p.Oldest()
-	h := p.Files[i]
-	until := h.First
-	if h.Found != nil {
-		from, to := h.Found.WithPreamble(true)
-		lacks := f.lacking(h, from, to)
-		switch {
-		case len(lacks) == 0:
-			until = g.lastOf(f, h)
-		case lacks[0].piece != nil:
-			until, _ = g.lastRecord(lacks[0].piece)
-		}
-	}
-	if !ok || until.IsZero() {
-		return evidence.Window{}
-	}
-	return evidence.Window{Since: oldest, Until: until.Add(-Disorder)}
-}
-
-// gaps notes what is missing of files that were listed and could not be held, of
-// files that were cut off before they were read to the end, of files that came
-// and went between two listings, and of stamps that can be read in two ways.
-func (g *Grab) gaps(f *family, p *Plan, listed time.Time) {
-	offset := g.state.offset()
-	now := listed.Add(offset)
-	for _, m := range g.missed {
-		if expressway.FamilyOf(m.Name, g.Host.Families) == f.name && m.Size > 0 && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
-			f.gap(p.LastBefore(m.Entry), m.MTime.Add(time.Second), m.Reason, offset)
-		}
-	}
-	g.cutOff(f, p, now)
-	g.breaks = slices.DeleteFunc(g.breaks, func(b Break) bool {
-		if b.Family == f.name && !p.ShowsAfter(b) {
-			f.lose(g.lastOf(f, b.Before), b.After.First, evidence.ReasonRotated, offset)
-		}
-		return b.Family == f.name
-	})
-	if !g.restless.IsZero() {
-		f.gap(g.restless, now, evidence.ReasonVanished, offset)
-	}
-	if from, to, ok := expressway.Doubled(g.Host.Zone, p.Cut.Since, p.Cut.Until); ok && p.SyslogDated() {
-		f.gap(from, to, evidence.ReasonClock, offset)
-	}
-	g.ahead(p, now)
-}
-
-// ShowsAfter reports whether a later listing showed the file before the break: then
-// all that is newer was there to be held.
-func (p *Plan) ShowsAfter(b Break) bool {
-	return b.Before.listed > b.round || slices.ContainsFunc(p.Files, func(h *File) bool {
-		return h.listed > b.round && !h.Stale && sameFile(h, b.Before) && max(h.Unpacked, h.Size) >= b.Before.Size
-	})
-}
-
-// LastBefore is the time of the last record known of before a file that is not
-// there, or the start of the cut.
-func (p *Plan) LastBefore(e hostconn.Entry) time.Time {
-	since := p.Cut.Since
-	for _, h := range p.Files {
-		var last time.Time
-		switch {
-		case h.Found != nil && !h.Found.Last.IsZero():
-			last = h.Found.Last
-		case !h.Gzip:
-			last = h.MTime
-		}
-		if last.Before(e.MTime) && last.After(since) {
-			since = last
-		}
-	}
-	return since
-}
-
-// GoesOn reports whether a file that was truncated is held under another name,
-// with all that it had.
-func (p *Plan) GoesOn(t *File) bool {
-	return slices.ContainsFunc(p.Files, func(h *File) bool {
-		return !h.Stale && sameFile(h, t) && max(h.Unpacked, h.Size) >= t.Size
-	})
-}
-
-// FirstAfter is the time of the first record of the next file after t, or now.
-func (p *Plan) FirstAfter(t, now time.Time) time.Time {
-	for _, h := range p.Files {
-		if h.First.After(t) && h.First.Before(now) {
-			now = h.First
-		}
-	}
-	return now
-}
-
-func (p *Plan) SyslogDated() bool {
-	return slices.ContainsFunc(p.Files, func(h *File) bool {
-		line, _, _ := bytes.Cut(h.Head, []byte("\n"))
-		return expressway.SyslogDated(line)
-	})
-}
-
-// Holds reports whether a file that was listed is among the parts, under whatever
-// name. The live file may have grown before it was renamed; a file may have been
-// compressed.
-func (p *Plan) Holds(e hostconn.Entry) bool {
-	return slices.ContainsFunc(p.Files, func(h *File) bool {
-		return h.Size == e.Size && h.MTime.Equal(e.MTime) || e.Name == p.Family && h.Size >= e.Size && !h.MTime.Before(e.MTime) ||
-			h.Gzip && h.MTime.Equal(e.MTime)
-	})
-}
-
-// ahead notes by how much a clock that could not be measured is ahead for
-// certain: the live file cannot have been written in the future.
-func (g *Grab) ahead(p *Plan, now time.Time) {
-	if g.state.Clock != nil {
-		g.state.Ahead = 0
-		return
-	}
-	for _, h := range p.Files {
-		if d := h.MTime.Sub(now); h.Name == p.Family && d > g.state.Ahead {
-			g.state.Ahead = d
-		}
-	}
-	if g.state.Ahead > UnknownClock {
-		g.note("the clock could not be measured and is at least %s ahead", g.state.Ahead.Round(time.Second))
-	}
 }

@@ -88,7 +88,7 @@ func TestTortureCutAtEachRequest(t *testing.T) {
 			t.Fatalf("request %d: cut %v, and the pass said %v", n, cut, err)
 		}
 		had := map[string]int64{}
-		for name, f := range g.state.Families {
+		for name, f := range g.store.state.Families {
 			for _, pc := range f.Pieces {
 				had[name] += pc.Length
 			}
@@ -101,7 +101,7 @@ func TestTortureCutAtEachRequest(t *testing.T) {
 			t.Fatalf("request %d: taken up: %v", n, err2)
 		}
 		whole(t, w, g, row)
-		for name, f := range g.state.Families {
+		for name, f := range g.store.state.Families {
 			var have int64
 			for _, pc := range f.Pieces {
 				have += pc.Length
@@ -206,7 +206,7 @@ func TestTorture300Siblings(t *testing.T) {
 	if f := row.Files[0]; f.Coverage != evidence.Complete || f.DepthS < 3000 {
 		t.Errorf("%+v", f)
 	}
-	if n := len(g.held["network_log"]); n < 120 || n > 190 {
+	if n := len(g.holder.Set("network_log").Files); n < 120 || n > 190 {
 		t.Errorf("%d files are held", n) // 20 min and the 10 min before, and one older
 	}
 }

@@ -121,7 +121,7 @@ func (w *warmHost) until(what string, ok func() bool) {
 func (w *warmHost) logins() int { return strings.Count(w.Log(), "Accepted publickey") }
 
 // foreseen keeps what the keeper tells.
-func (w *warmHost) foreseen(host string, families map[string]fetch.Foresight) {
+func (w *warmHost) foreseen(host string, families map[string]fetch.Retention) {
 	if host == w.host.Name {
 		w.depth.Store(int64(families["network_log"].Depth()))
 	}

@@ -65,7 +65,7 @@ func (r *rig) warm(logs string) *warmHost {
 	}
 	ready := make(chan struct{}, 1)
 	looks := fetch.Looks{Hosts: []hostconn.Host{w.host},
-		Foreseen: func(string, map[string]fetch.Foresight) { // it comes after the first look at the names
+		Foreseen: func(string, map[string]fetch.Retention) { // it comes after the first look at the names
 			select {
 			case ready <- struct{}{}:
 			default:

@@ -21,7 +21,7 @@ type warmth struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
 	gate    *gate // nil: always open
-	depths  func(host string, families map[string]fetch.Foresight)
+	depths  func(host string, families map[string]fetch.Retention)
 	state   func(key string) func(hostconn.KeeperState) // who is told of a session
 	keepers map[string]*keeping                         // by source.key
 }

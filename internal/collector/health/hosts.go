@@ -88,7 +88,7 @@ func (n *hostNotes) change(host string, change func(*hostNote)) {
 }
 
 // Depths notes how far back a host's logs go.
-func (n *hostNotes) Depths(host string, families map[string]fetch.Foresight) {
+func (n *hostNotes) Depths(host string, families map[string]fetch.Retention) {
 	n.change(host, func(h *hostNote) {
 		for name, f := range families {
 			h.families[name] = status.Family{Name: name, DepthS: f.Depth().Seconds(), PerMin: f.PerMin, Young: f.Young}

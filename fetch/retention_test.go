@@ -2,19 +2,19 @@ package fetch
 
 import (
 	"compress/gzip"
-	"context"
 	"io/fs"
 	"strings"
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
 // A row tells how far back the log goes, also before the window, how fast it
 // grows, and when the minutes asked for would go.
-func TestForesight(t *testing.T) {
+func TestRetention(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log.2", w.Text(90*time.Minute, 60*time.Minute), 60*time.Minute)
 	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
@@ -38,14 +38,14 @@ func TestForesight(t *testing.T) {
 	if d := row.Files[2]; d.Oldest != nil || d.DepthS != 0 {
 		t.Errorf("of a log that is not there: %+v", d)
 	}
-	all, err := Foresee(t.Context(), g.Host)
+	all, err := retentions(t, g.Host)
 	if err != nil || len(all) != 2 || all["network_log"].PerMin < perMin*9/10 || all["messages"].Young == false {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
 
 // Compressed files count for the depth; the rate is that of the plain ones after.
-func TestForesightGzip(t *testing.T) {
+func TestRetentionGzip(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	var b strings.Builder
 	z := gzip.NewWriter(&b)
@@ -54,7 +54,7 @@ func TestForesightGzip(t *testing.T) {
 	w.Put("network_log.2.gz", b.String(), 30*time.Minute)
 	w.Put("network_log.1", "", 20*time.Minute)
 	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
-	all, err := Foresee(t.Context(), newGrab(t, w.Dir, &localConn{}).Host)
+	all, err := retentions(t, newGrab(t, w.Dir, &localConn{}).Host)
 	got := all["network_log"]
 	if err != nil || got.Depth().Round(time.Minute) != 90*time.Minute {
 		t.Errorf("%+v, %v", got, err)
@@ -65,7 +65,7 @@ func TestForesightGzip(t *testing.T) {
 }
 
 // The oldest file goes when it is looked at: what was copied does not suffer.
-func TestForesightGone(t *testing.T) {
+func TestRetentionGone(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log.2", w.Text(90*time.Minute, 60*time.Minute), 60*time.Minute)
 	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
@@ -73,7 +73,7 @@ func TestForesightGone(t *testing.T) {
 	c, asked := &hookConn{}, w.Window(5*time.Minute, 0)
 	gone := 0
 	c.onOpen = func(name string) error {
-		if strings.HasSuffix(name, ".2") { // too old for the window: only foresight asks for it
+		if strings.HasSuffix(name, ".2") { // too old for the window: only the look at the retention asks for it
 			gone++
 			return fs.ErrNotExist
 		}
@@ -84,9 +84,13 @@ func TestForesightGone(t *testing.T) {
 	if f.Coverage != evidence.Complete || f.DepthS/60 != 60 || gone == 0 {
 		t.Errorf("%+v, asked for %d times", f, gone)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := Foresee(ctx, g.Host); err == nil {
-		t.Error("an ended context, and no error")
+}
+
+// retentions looks at how far back a host's logs go, as a keeper does.
+func retentions(t *testing.T, host hostconn.Host) (map[string]Retention, error) {
+	conn, err := host.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return (&Holder{Host: host, conn: conn}).depths(t.Context())
 }
