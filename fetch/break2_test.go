@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 )
 
 const sec = time.Second
@@ -20,12 +22,12 @@ const sec = time.Second
 func TestBreakRingSlowLine(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	var later atomic.Int64
-	c := &hookConn{}
+	c := &conntest.Hook{}
 	r := newRing(t, w.Dir, c)
 	r.holder.Now = func() time.Time { return w.Now.Add(time.Duration(later.Load())) }
 	w.Put("network_log.1", w.Text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
 	w.Put("network_log", w.Text(300*sec, 0), 0)
-	c.onRead = func() { later.Add(int64(10 * time.Minute)) }
+	c.OnRead = func() { later.Add(int64(10 * time.Minute)) }
 	r.pace.Rate = 1 << 40
 	step(t, r)
 }
@@ -33,14 +35,14 @@ func TestBreakRingSlowLine(t *testing.T) {
 // The ring begins in the midst of a file: the first record that it wants is in it.
 func TestBreakRingFirstRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Minute
 	r.holder.Now = func() time.Time { return w.Now }
 	w.Put("network_log", w.Text(1200*sec, 0), 0)
 	step(t, r)
 	w.Remove("network_log")
 	w.Put("network_log", "", 0)
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := w.Window(600*sec, 0)
 	honestIn(w, g, passOf(w, g, asked), asked)
@@ -65,7 +67,7 @@ func taken(t *testing.T, r *Ring) (n int64) {
 // A log that is quiet has nothing in it that is young enough: nothing of it is taken.
 func TestBreakRingQuietLog(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Minute
 	r.holder.Now = func() time.Time { return w.Now }
 	w.Put("network_log", w.Text(3600*sec, 900*sec), 900*sec)
@@ -82,7 +84,7 @@ func TestBreakRingQuietLog(t *testing.T) {
 	}
 	w.Remove("network_log")
 	w.Put("network_log", "", 0)
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := w.Window(500*sec, 0)
 	honestIn(w, g, passOf(w, g, asked), asked)
@@ -91,7 +93,7 @@ func TestBreakRingQuietLog(t *testing.T) {
 // The line of an index that says which file frames are of is damaged.
 func TestBreakRingUnknownFile(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Hour // one segment
 	r.holder.Now = func() time.Time { return w.Now.Add(-400 * sec) }
 	w.Put("network_log", w.Text(600*sec, 400*sec), 400*sec)
@@ -143,7 +145,7 @@ func TestBreakRingUnknownFile(t *testing.T) {
 func TestBreakRingLateRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	now := w.Now.Add(-27 * sec)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.holder.Now = func() time.Time { return now }
 	w.Put("network_log", w.Text(600*sec, 30*sec), 30*sec)
 	step(t, r)
@@ -188,7 +190,7 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	looks := Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]Retention) {}}
+	looks := logset.Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]logset.Retention) {}}
 	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,73 +22,12 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
 )
-
-// hookConn is a localConn with something to happen at its calls.
-type hookConn struct {
-	localConn
-	lists  int
-	onList func(n int)                                         // before the n-th listing, from 1
-	listed func(n int)                                         // after it
-	onOpen func(name string) error                             // before a file is opened; an error is the answer
-	onStat func(h *hookHandle)                                 // before a handle is looked at
-	stat   func(name string, size int64) int64                 // lies about sizes
-	readAt func(name string, b []byte, off int64) (int, error) // answers in the file's place
-}
-
-type hookHandle struct {
-	hostconn.Handle
-	c     *hookConn
-	name  string
-	lists int // before it was opened
-}
-
-func (c *hookConn) List(ctx context.Context, dir string) ([]hostconn.Entry, error) {
-	c.lists++
-	if c.onList != nil {
-		c.onList(c.lists)
-	}
-	es, err := c.localConn.List(ctx, dir)
-	if c.listed != nil {
-		c.listed(c.lists)
-	}
-	return es, err
-}
-
-func (c *hookConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
-	if c.onOpen != nil {
-		if err := c.onOpen(filepath.Base(name)); err != nil {
-			return nil, err
-		}
-	}
-	h, err := c.localConn.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return &hookHandle{h, c, filepath.Base(name), c.lists}, nil
-}
-
-func (h *hookHandle) Stat() (int64, time.Time, error) {
-	if h.c.onStat != nil {
-		h.c.onStat(h)
-	}
-	n, m, err := h.Handle.Stat()
-	if h.c.stat != nil && err == nil {
-		n = h.c.stat(h.name, n)
-	}
-	return n, m, err
-}
-
-func (h *hookHandle) ReadAt(b []byte, off int64) (int, error) {
-	if h.c.readAt != nil {
-		return h.c.readAt(h.name, b, off)
-	}
-	return h.Handle.ReadAt(b, off)
-}
 
 // honestIn is World.Honest of a grab's slices.
 func honestIn(w *fetchtest.World, g *Grab, row evidence.Host, asked evidence.Window) {
@@ -111,7 +49,7 @@ func passOf(w *fetchtest.World, g *Grab, asked evidence.Window) evidence.Host {
 func TestBreakRotatedAwayBetweenPasses(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log", w.Text(60*time.Minute, 30*time.Minute), 30*time.Minute)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(50*time.Minute, 0)
 	passOf(w, g, asked)
 	w.Text(30*time.Minute, 10*time.Minute) // written, rotated, gone
@@ -128,7 +66,7 @@ func TestBreakTruncatedSecondFamily(t *testing.T) {
 		clear(w.At)
 		w.Put("network_log.1", w.Text(60*time.Minute, 50*time.Minute), 50*time.Minute)
 		w.Put("network_log", w.Text(50*time.Minute, 30*time.Minute), 30*time.Minute)
-		g := newGrab(t, w.Dir, &hookConn{})
+		g := newGrab(t, w.Dir, &conntest.Hook{})
 		g.Host.Families = families
 		asked := w.Window(55*time.Minute, 0)
 		passOf(w, g, w.Window(55*time.Minute, 40*time.Minute))
@@ -145,7 +83,7 @@ func TestBreakCopyTruncateLosesTail(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	head, tail := w.Text(60*time.Minute, 30*time.Minute), w.Text(30*time.Minute, 20*time.Minute)
 	w.Put("network_log", head+tail, 20*time.Minute)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(55*time.Minute, 0)
 	row, err := g.Pass(t.Context(), asked, func(time.Time) {
 		w.Put("network_log.1", head, 20*time.Minute)
@@ -165,7 +103,7 @@ func TestBreakNULHeads(t *testing.T) {
 	w.Put("network_log.2", w.Text(60*time.Minute, 40*time.Minute), 40*time.Minute)
 	w.Put("network_log.1", nul+w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
 	w.Put("network_log", nul+w.Text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(50*time.Minute, 0)
 	honestIn(w, g, passOf(w, g, asked), asked)
 }
@@ -179,7 +117,7 @@ func TestBreakEqualSizeAndMTime(t *testing.T) {
 	age := 30 * time.Minute // all within the same second, says the host
 	w.Put("network_log.1", pad(a), age)
 	w.Put("network_log", b, age)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(55*time.Minute, 0)
 	passOf(w, g, w.Window(55*time.Minute, 45*time.Minute))
 	w.Grow("network_log", pad(b)[len(b):], age)
@@ -198,11 +136,11 @@ func TestBreakGrowBackwardsAndLose(t *testing.T) {
 	first, grown := w.Window(20*time.Minute, 0), w.Window(40*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.Dir, &localConn{})
+		g := newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
 		passOf(w, g, first)
 		g.Close()
-		g = newGrab(t, w.Dir, &localConn{failAfter: cut})
+		g = newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), grown, nil)
 		honestIn(w, g, row, grown)
@@ -221,11 +159,11 @@ func TestBreakClockJitterAndLose(t *testing.T) {
 	asked := w.Window(20*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.Dir, &localConn{})
+		g := newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
 		passOf(w, g, asked)
 		g.Close()
-		g = newGrab(t, w.Dir, &localConn{offset: -time.Second, failAfter: cut})
+		g = newGrab(t, w.Dir, &conntest.Local{Offset: -time.Second, FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), asked, nil)
 		if row.Files[0].Records < 1200-1 {
@@ -237,23 +175,6 @@ func TestBreakClockJitterAndLose(t *testing.T) {
 	}
 }
 
-// A stretch without records inside the window is missing, in a large file as in
-// a small one.
-func TestBreakHoleInsideWindow(t *testing.T) {
-	for _, linear := range []int64{0, 1 << 30} {
-		linearBelow = linear
-		w := fetchtest.NewWorld(t)
-		a, b := w.Text(4*time.Hour, 2*time.Hour), w.Text(time.Hour, 0)
-		w.Put("network_log", a+strings.Repeat("\x00", 1<<20)+b, 0)
-		g := newGrab(t, w.Dir, &hookConn{})
-		row := passOf(w, g, w.Window(3*time.Hour+30*time.Minute, 10*time.Minute))
-		if m := row.Files[0].Missing; len(m) != 1 || m[0].Reason != evidence.ReasonRead {
-			t.Errorf("linear %d: coverage %s, missing %v", linear, row.Coverage, m)
-		}
-	}
-	linearBelow = 1 << 20
-}
-
 // A long line is no hole: all of it is in the slice.
 func TestBreakLongLineIsNoGap(t *testing.T) {
 	w := fetchtest.NewWorld(t)
@@ -261,7 +182,7 @@ func TestBreakLongLineIsNoGap(t *testing.T) {
 	a = a[:len(a)-1] + strings.Repeat("z", 300<<10) + "\n"
 	b := w.Text(10*time.Minute, 0)
 	w.Put("network_log", a+b, 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	row := passOf(w, g, w.Window(15*time.Minute, 0))
 	if got := slice(t, g, "network_log"); !strings.HasSuffix(a+b, got) || row.Coverage != evidence.Complete {
 		t.Errorf("coverage %s, missing %v, though all %d bytes are there", row.Coverage, row.Files[0].Missing, len(got))
@@ -274,7 +195,7 @@ func TestBreakGapIsFilled(t *testing.T) {
 	w.Put("network_log.1", w.Text(60*time.Minute, 30*time.Minute), 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	asked := w.Window(50*time.Minute, 0)
-	c := &hookConn{onOpen: func(name string) error {
+	c := &conntest.Hook{OnOpen: func(name string) error {
 		if name == "network_log.1" {
 			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
@@ -284,7 +205,7 @@ func TestBreakGapIsFilled(t *testing.T) {
 	if row := passOf(w, g, asked); row.Coverage != evidence.Partial {
 		t.Error(row.Coverage)
 	}
-	c.onOpen = nil
+	c.OnOpen = nil
 	if row := passOf(w, g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
@@ -297,7 +218,7 @@ func TestBreakVanishedIntoGzip(t *testing.T) {
 	w.Put("network_log.1", old, 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	asked := w.Window(50*time.Minute, 0)
-	g := newGrab(t, w.Dir, &hookConn{listed: func(n int) {
+	g := newGrab(t, w.Dir, &conntest.Hook{Listed: func(n int) {
 		if n == 1 {
 			w.Put("network_log.1.gz", string(zipped(old)), 30*time.Minute)
 			w.Remove("network_log.1")
@@ -325,13 +246,13 @@ func TestBreakUnreadableThenLost(t *testing.T) {
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	asked := w.Window(50*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
-		c := &hookConn{onOpen: func(name string) error {
+		c := &conntest.Hook{OnOpen: func(name string) error {
 			if name == "network_log.1" {
 				return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 			}
 			return nil
 		}}
-		c.failAfter = cut
+		c.FailAfter = cut
 		g := newGrab(t, w.Dir, c)
 		row, err := g.Pass(t.Context(), asked, nil)
 		honestIn(w, g, row, asked)
@@ -354,7 +275,7 @@ func TestBreakCutRecordIsGlued(t *testing.T) {
 	asked := w.Window(230*time.Minute, 0)
 	for cut := int64(1); cut < 100; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.Dir, &localConn{failAfter: cut})
+		g := newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), asked, nil)
 		g.Close()
@@ -369,7 +290,7 @@ func TestBreakCutRecordIsGlued(t *testing.T) {
 			t.Errorf("cut at %d: the slice ends in the middle of a record: %q", cut, got[len(got)-40:])
 		}
 		w.Remove("network_log.1")
-		g = newGrab(t, w.Dir, &localConn{})
+		g = newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
 		row = passOf(w, g, asked)
 		got = slice(t, g, "network_log")
@@ -392,7 +313,7 @@ func TestBreakTinyFileRotates(t *testing.T) {
 		t.Fatal(len(tiny))
 	}
 	w.Put("network_log", tiny, 30*time.Second)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(50*time.Minute, 0)
 	passOf(w, g, asked)
 	w.Move("network_log.1", "network_log.2")
@@ -417,7 +338,7 @@ func TestBreakGzipSecondPass(t *testing.T) {
 	z.Close()
 	w.Put("network_log.1.gz", b.String(), 29*time.Minute)
 	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	asked := w.Window(50*time.Minute, 0)
 	passOf(w, g, asked)
 	before := slice(t, g, "network_log")
@@ -435,7 +356,7 @@ func TestBreakGzipHeaderOnly(t *testing.T) {
 	w.Put("network_log.1", old, 30*time.Minute)
 	w.Put("network_log.1.gz", string(zipped(old)[:10]), 0)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
@@ -448,7 +369,7 @@ func TestBreakGzipPadded(t *testing.T) {
 	half := len(old) / 2
 	w.Put("network_log.1.gz", string(zipped(old[:half]))+string(zipped(old[half:]))+strings.Repeat("\x00", 512), 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
@@ -460,11 +381,11 @@ func TestBreakTruncatedInEachRound(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log", w.Text(60*time.Minute, 50*time.Minute), 0)
 	held, k := false, 0
-	c := &hookConn{listed: func(int) { held = true }}
+	c := &conntest.Hook{Listed: func(int) { held = true }}
 	g := newGrab(t, w.Dir, c)
 	g.now = func() time.Time { held = false; return time.Now() }
-	c.onStat = func(h *hookHandle) {
-		if h.name != "network_log" || !held || h.lists == c.lists || k == 5 {
+	c.OnStat = func(h *conntest.HookHandle) {
+		if h.Name != "network_log" || !held || h.Lists == c.Lists || k == 5 {
 			return // not a look at what is held, before it is searched
 		}
 		held = false
@@ -485,7 +406,7 @@ func TestBreakRestlessFolder(t *testing.T) {
 	w.Put("network_log.000", w.Text(60*time.Minute, 50*time.Minute), 50*time.Minute)
 	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 	k := 0
-	g := newGrab(t, w.Dir, &hookConn{onList: func(n int) {
+	g := newGrab(t, w.Dir, &conntest.Hook{OnList: func(n int) {
 		for range 3 { // three siblings that only now show
 			k++
 			w.Put(fmt.Sprintf("network_log.%03d", k), w.Text(50*time.Minute-time.Duration(k)*time.Minute, 49*time.Minute-time.Duration(k)*time.Minute), 49*time.Minute-time.Duration(k)*time.Minute)
@@ -497,24 +418,6 @@ func TestBreakRestlessFolder(t *testing.T) {
 	}
 }
 
-// A server that says a file has 2^64-1 bytes, which is -1 here.
-func TestBreakNegativeSize(t *testing.T) {
-	w := fetchtest.NewWorld(t)
-	w.Put("network_log", w.Text(time.Minute, 0), 0)
-	c := &hookConn{stat: func(string, int64) int64 { return -1 }}
-	h, err := c.Open(t.Context(), w.Path("network_log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
-	defer func() {
-		if r := recover(); r != nil {
-			t.Errorf("in a goroutine of its own this ends the program: %v", r)
-		}
-	}()
-	(&File{Info: Info{Name: "network_log"}, Handle: h}).look(0)
-}
-
 // A stray file without a single record is no part of the logs around it.
 func TestBreakForeignFileInTheSlice(t *testing.T) {
 	w := fetchtest.NewWorld(t)
@@ -522,7 +425,7 @@ func TestBreakForeignFileInTheSlice(t *testing.T) {
 	w.Put("network_log.1", a, 30*time.Minute)
 	w.Put("network_log.idx", strings.Repeat("\x01\x02binary\n", 1<<17), 40*time.Minute)
 	w.Put("network_log", b, 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	passOf(w, g, w.Window(50*time.Minute, 0))
 	if got := slice(t, g, "network_log"); !strings.HasSuffix(a+b, got) {
 		t.Errorf("the slice has %d bytes, of which %d are not of a log", len(got), strings.Count(got, "\x01")*9)
@@ -540,7 +443,7 @@ func TestBreakDatedOrder(t *testing.T) {
 	w.Put("network_log-20260302-02", rec(900002)+rec(900003), 10*time.Minute)
 	w.Put("network_log-20260302-03", rec(900004)+rec(900005), 10*time.Minute)
 	w.Put("network_log", w.Text(9*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{})
+	g := newGrab(t, w.Dir, &conntest.Hook{})
 	passOf(w, g, w.Window(50*time.Minute, 0))
 	last := 0
 	for _, m := range fetchtest.Marker.FindAllStringSubmatch(slice(t, g, "network_log"), -1) {
@@ -560,7 +463,7 @@ func TestBreakGapAfterLateMTime(t *testing.T) {
 	w.Put("network_log.2.gz", string(zipped(w.Text(60*time.Minute, 40*time.Minute))), 31*time.Minute)
 	w.Put("network_log.1", w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.Dir, &hookConn{onOpen: func(name string) error {
+	g := newGrab(t, w.Dir, &conntest.Hook{OnOpen: func(name string) error {
 		if name == "network_log.1" {
 			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
@@ -727,7 +630,7 @@ func TestBreakHugeSize(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 	start := w.Now.Add(-10 * time.Minute)
-	c := &hookConn{stat: func(string, int64) int64 { return size }, readAt: func(_ string, b []byte, off int64) (int, error) {
+	c := &conntest.Hook{Stat: func(string, int64) int64 { return size }, ReadAt: func(_ string, b []byte, off int64) (int, error) {
 		for i := range b {
 			at := off + int64(i)
 			k := at / width
@@ -769,7 +672,7 @@ func TestBreakDisorderAndLose(t *testing.T) {
 	w.Put("network_log", b.String(), 0)
 	asked := w.Window(230*time.Minute, 0)
 	for cut := int64(1); cut < 60; cut++ {
-		g := newGrab(t, w.Dir, &localConn{failAfter: cut})
+		g := newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		row, err := g.Pass(t.Context(), asked, nil)
 		honestIn(w, g, row, asked)
 		if err == nil || t.Failed() {
@@ -795,7 +698,7 @@ func TestBreakSyslogDST(t *testing.T) {
 	}
 	w.Put("network_log", b.String(), 0)
 	os.Chtimes(w.Path("network_log"), change.Add(2*time.Hour), change.Add(2*time.Hour))
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Host.Zone = ny
 	asked := evidence.NewWindow(change.Add(10*time.Minute), change.Add(30*time.Minute))
 	honestIn(w, g, passOf(w, g, asked), asked)

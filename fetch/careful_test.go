@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 )
 
 // What comes later is read carefully, unless the log grows faster than that.
@@ -12,7 +13,7 @@ func TestCarefulPace(t *testing.T) {
 	g := &Grab{}
 	now := time.Now()
 	part := func(n int64) []*copier {
-		return []*copier{{f: &family{}, plan: &Plan{Files: []*File{{Info: Info{Name: "network_log"}, Found: &Extent{To: n}}}}}}
+		return []*copier{{f: &family{}, plan: &logset.Plan{Files: []*logset.File{{Info: logset.Info{Name: "network_log"}, Found: &logset.Extent{To: n}}}}}}
 	}
 	if p := g.careful(part(1<<30), now); p != nil {
 		t.Errorf("the first pass goes at %d bytes a second", p.Rate)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -16,7 +17,7 @@ import (
 type aim struct {
 	asked    evidence.Window
 	cut      evidence.Window // asked in the host's time, widened by what is not known of its clock
-	clock    Clock
+	clock    logset.Clock
 	listed   time.Time // when the folder was listed
 	restless time.Time // from when on the folder never came to rest; zero: it did
 	final    bool      // the pass does not look again
@@ -31,10 +32,10 @@ type copier struct {
 	*aim
 	store *store
 	f     *family
-	set   *Set
+	set   *logset.Set
 	meter *hostconn.Meter
 
-	plan    *Plan
+	plan    *logset.Plan
 	again   bool          // files were no longer what was held: hold and locate once more
 	ahead   time.Duration // by how much an unmeasured clock is certainly ahead
 	unsaved int64         // bytes copied since the family was saved
@@ -103,7 +104,7 @@ func (c *copier) conclude() {
 
 // copyFile copies one file's range and reports whether the file was truncated
 // meanwhile; then of this copy only what is certain stays.
-func (c *copier) copyFile(ctx context.Context, file *File, carry bool) (changed bool, err error) {
+func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (changed bool, err error) {
 	switch {
 	case file.Gzip && file.Found != nil:
 		return false, nil // it is on disk
@@ -152,24 +153,24 @@ func (c *copier) copyFile(ctx context.Context, file *File, carry bool) (changed 
 }
 
 // sourceOf is what [from, to) of a held file is copied from.
-func (c *copier) sourceOf(file *File, from, to int64) source {
+func (c *copier) sourceOf(file *logset.File, from, to int64) source {
 	known := hostconn.Known{Name: path.Join(c.store.host.Dir, file.Name), Head: file.Head, At: file.At, Size: file.Size}
 	return source{ReaderAt: hostconn.Source(file.Handle, known, from, to), info: &file.Info, file: file}
 }
 
 // wholeRecord copies the rest of a record that was being written when its file
 // was looked at: what has come since its end, up to the next record.
-func (c *copier) wholeRecord(ctx context.Context, file *File, end int64) error {
+func (c *copier) wholeRecord(ctx context.Context, file *logset.File, end int64) error {
 	size, mtime, err := file.Handle.Stat()
 	if err != nil || size <= end {
 		return err
 	}
-	b := make([]byte, min(size-end+1, ProbeReach))
+	b := make([]byte, min(size-end+1, logset.ProbeReach))
 	if err := hostconn.ReadFull(file.Handle, b, end-1); err != nil {
 		return err
 	}
 	to := end - 1 + int64(len(b))
-	if off, ok := FirstHead(b, end-1, true, c.set.Ref(file.MTime)); ok {
+	if off, ok := logset.FirstHead(b, end-1, true, c.set.Ref(file.MTime)); ok {
 		to = off
 	} else if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 		to = end + int64(i)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -23,7 +24,7 @@ const chunk = 4 * 261120
 // midConn is a localConn with something to happen before a read of the live file;
 // an error is the answer.
 type midConn struct {
-	localConn
+	conntest.Local
 	read func(off int64, n int) error
 }
 
@@ -33,7 +34,7 @@ type midHandle struct {
 }
 
 func (c *midConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
-	h, err := c.localConn.Open(ctx, name)
+	h, err := c.Local.Open(ctx, name)
 	if err != nil || filepath.Base(name) != "network_log" {
 		return h, err
 	}
@@ -80,7 +81,7 @@ func TestDoubt(t *testing.T) {
 						}
 					}
 				case truncated && off == 0 && n == hostconn.HeadSize && how == "cut":
-					conn.broken.Store(true)
+					conn.Broken.Store(true)
 				case truncated && off == 0 && n == hostconn.HeadSize && len(left) < 2:
 					store := t.TempDir()
 					if err := os.CopyFS(store, os.DirFS(g.Dir)); err != nil {
@@ -95,7 +96,7 @@ func TestDoubt(t *testing.T) {
 				t.Fatalf("%v, truncated: %v, %d stores", err, truncated, len(left))
 			}
 			conn.read = func(int64, int) error { return nil }
-			conn.broken.Store(false)
+			conn.Broken.Store(false)
 			fresh := newGrab(t, dir, conn)
 			if row, err = fresh.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 				t.Fatalf("%v %+v", err, row.Files)
@@ -137,7 +138,7 @@ func TestDoubtIsSettled(t *testing.T) {
 			case <-looked:
 			case <-time.After(patience): // it is never looked at
 			}
-			conn.broken.Store(true)
+			conn.Broken.Store(true)
 		}
 		return nil
 	}
@@ -169,7 +170,7 @@ func TestDoubtIsSettled(t *testing.T) {
 func TestSettledIsWritten(t *testing.T) {
 	dir, now, n := t.TempDir(), time.Now().UTC().Truncate(time.Second), 0
 	text := fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	asked := evidence.NewWindow(now.Add(-2*time.Hour), now)
 	if _, err := g.Pass(t.Context(), asked, nil); err != nil {
 		t.Fatal(err)

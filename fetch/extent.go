@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -29,12 +30,12 @@ type extent struct {
 	From   string    `json:"from,omitempty"` // evidence.FromRing; empty: the host
 	Open   bool      `json:"open,omitempty"` // ends where the ring ends, maybe within a record
 
-	owner  *Info // of the open file; nil: it is not known
-	agrees bool  // with the host, as far as it was looked at
+	owner  *logset.Info // of the open file; nil: it is not known
+	agrees bool         // with the host, as far as it was looked at
 }
 
 // isOf knows a file again by its head, or if that is short by all of it.
-func (e *extent) isOf(file *Info) bool {
+func (e *extent) isOf(file *logset.Info) bool {
 	n := min(len(e.Head), len(file.Head))
 	if e.At != file.At || !bytes.Equal(e.Head[:n], file.Head[:n]) {
 		return false
@@ -43,8 +44,8 @@ func (e *extent) isOf(file *Info) bool {
 }
 
 // info is what is known of the file.
-func (e *extent) info() *Info {
-	return &Info{Name: e.Name, Head: e.Head, At: e.At, Size: e.Size, MTime: e.MTime, First: e.First}
+func (e *extent) info() *logset.Info {
+	return &logset.Info{Name: e.Name, Head: e.Head, At: e.At, Size: e.Size, MTime: e.MTime, First: e.First}
 }
 
 // whole is the length without a record at the end of which the rest was not got.
@@ -61,7 +62,7 @@ func (s *store) lastRecord(e *extent) (t time.Time, off int64) {
 		return t, 0
 	}
 	defer file.Close()
-	at := max(e.Length-4*ProbeReach, 0)
+	at := max(e.Length-4*logset.ProbeReach, 0)
 	lines := expressway.NewLineReader(io.NewSectionReader(file, at, e.Length-at), at, expressway.Ref{MTime: e.MTime, Zone: s.host.Zone})
 	for {
 		line, err := lines.Next()
@@ -82,7 +83,7 @@ func (s *store) cutRecord(e *extent) time.Time {
 }
 
 // lastOf is the time of the last record on disk of a file, else of its first.
-func (s *store) lastOf(f *family, file *Info) time.Time {
+func (s *store) lastOf(f *family, file *logset.Info) time.Time {
 	for _, e := range slices.Backward(f.of(file)) {
 		if t, _ := s.lastRecord(e); !t.IsZero() {
 			return t

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -22,7 +23,7 @@ type family struct {
 	Absent    bool              `json:"absent"`
 	Empty     bool              `json:"empty"`
 	NoRecords bool              `json:"no_records"`
-	Retention *Retention        `json:"foresight,omitempty"`
+	Retention *logset.Retention `json:"foresight,omitempty"`
 	Ring      []evidence.Window `json:"ring,omitempty"`     // as Covered, by what the ring had
 	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
 
@@ -31,7 +32,7 @@ type family struct {
 }
 
 // of lists what is on disk of a file in the order of the offsets.
-func (f *family) of(file *Info) []*extent {
+func (f *family) of(file *logset.Info) []*extent {
 	var out []*extent
 	for _, e := range f.Pieces {
 		if e.owner == file || e.isOf(file) {
@@ -50,7 +51,7 @@ type lack struct {
 
 // lacking lists the parts of [from, to) of a file that are not on disk, and the
 // extent of the same origin that each of them continues.
-func (f *family) lacking(file *Info, origin string, from, to int64) (parts []lack) {
+func (f *family) lacking(file *logset.Info, origin string, from, to int64) (parts []lack) {
 	var last *extent
 	for _, e := range f.of(file) {
 		if e.Length == 0 {
@@ -74,7 +75,7 @@ func (f *family) lacking(file *Info, origin string, from, to int64) (parts []lac
 }
 
 // missingOf is how many bytes of what is wanted of a file are not on disk.
-func (f *family) missingOf(file *File) (n int64) {
+func (f *family) missingOf(file *logset.File) (n int64) {
 	if file.Found == nil {
 		return file.Size
 	}
@@ -85,7 +86,7 @@ func (f *family) missingOf(file *File) (n int64) {
 }
 
 // seen brings the description of what is on disk of a file up to date.
-func (f *family) seen(file *Info) {
+func (f *family) seen(file *logset.Info) {
 	for _, e := range f.of(file) {
 		e.Name, e.Size, e.MTime, e.First, e.owner = file.Name, file.Size, file.MTime, file.First, file
 		if len(file.Head) > len(e.Head) {
@@ -96,7 +97,7 @@ func (f *family) seen(file *Info) {
 
 // asHost notes that the host was seen to have just what is on disk of a file: what
 // the ring gave of it ends where the host's file ends.
-func (f *family) asHost(file *Info) {
+func (f *family) asHost(file *logset.Info) {
 	for _, e := range f.of(file) {
 		e.Open = false
 	}
@@ -111,7 +112,7 @@ func (f *family) sorted() []*extent {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *extent) int {
-		if c := InTime(a.info(), b.info()); c != 0 {
+		if c := logset.InTime(a.info(), b.info()); c != 0 {
 			return c
 		}
 		return cmp.Compare(a.Offset, b.Offset)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -18,9 +19,9 @@ const saveEvery = 16 << 20
 // A source is the uncompressed contents of a file, and of which.
 type source struct {
 	io.ReaderAt
-	info   *Info
+	info   *logset.Info
 	origin string          // evidence.FromRing; empty: the host
-	file   *File           // may turn out to be another while it is read; nil: it cannot
+	file   *logset.File    // may turn out to be another while it is read; nil: it cannot
 	meter  *hostconn.Meter // in place of the copier's, for what does not come off the host; may be nil
 }
 
@@ -90,7 +91,7 @@ func (c *copier) append(ctx context.Context, src source, e *extent, dst file, to
 // copied before: if it is the same they are sure. synced says that they are on disk for
 // good: then that is written down. It is called while the copying goes on, which has
 // the family until it ends.
-func (c *copier) settle(file *File, e *extent, length int64, synced bool) {
+func (c *copier) settle(file *logset.File, e *extent, length int64, synced bool) {
 	if same, err := file.SameHead(); err != nil || !same {
 		return // whoever copies finds out
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 
@@ -13,7 +14,7 @@ import (
 // suspect is a gap that a file left which was cut off or gone before it was read
 // to the end. It is taken back if the file turns up under another name.
 type suspect struct {
-	file *File
+	file *logset.File
 	span evidence.Span
 }
 
@@ -72,7 +73,7 @@ func (c *copier) noteCutOff() {
 
 // lostSince is the time, by the host's clock, from which records of a file may be
 // missing; zero if it is not known.
-func (c *copier) lostSince(file *File) time.Time {
+func (c *copier) lostSince(file *logset.File) time.Time {
 	if last := c.store.lastOf(c.f, &file.Info); !last.IsZero() {
 		return last
 	}
@@ -88,7 +89,7 @@ func (c *copier) lostSince(file *File) time.Time {
 // nothingMissing reports whether nothing of a file that is gone is missing: it was at
 // rest under another name than the live file's when it was last looked at, and what it
 // has of the window is on disk.
-func (c *copier) nothingMissing(file *File) bool {
+func (c *copier) nothingMissing(file *logset.File) bool {
 	if !file.LocatedFor(c.cut) || file.Name == c.f.name || !c.clock.Known || !file.Rested(c.clock.Offset) {
 		return false
 	}
@@ -115,5 +116,5 @@ func (c *copier) reached(i int) evidence.Window {
 	if !ok || until.IsZero() {
 		return evidence.Window{}
 	}
-	return evidence.Window{Since: oldest, Until: until.Add(-Disorder)}
+	return evidence.Window{Since: oldest, Until: until.Add(-logset.Disorder)}
 }

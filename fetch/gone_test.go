@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -19,23 +21,23 @@ import (
 func TestCutOff(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	offset := time.Duration(0)
-	g := newGrab(t, t.TempDir(), &localConn{})
+	g := newGrab(t, t.TempDir(), &conntest.Local{})
 	g.Host.Families = []string{"network_log", "messages"}
 	if err := g.load(); err != nil {
 		t.Fatal(err)
 	}
 	g.store.state.Clock = &offset
 	cut := evidence.NewWindow(now.Add(-time.Hour), now)
-	lost := func(name, head string) *File {
-		info := Info{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
-		return &File{Info: info, Cut: cut, Looked: now, Found: &Extent{From: 0, To: 500, Size: 1000}, FoundSize: 1000}
+	lost := func(name, head string) *logset.File {
+		info := logset.Info{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
+		return &logset.File{Info: info, Cut: cut, Looked: now, Found: &logset.Extent{From: 0, To: 500, Size: 1000}, FoundSize: 1000}
 	}
 	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
 	m, n := g.store.state.family("messages"), g.store.state.family("network_log")
-	g.holder.Set("network_log").Truncated, g.holder.Set("messages").Truncated = []*File{a}, []*File{b, done}
-	noteGaps := func(f *family, files ...*File) {
+	g.holder.Set("network_log").Truncated, g.holder.Set("messages").Truncated = []*logset.File{a}, []*logset.File{b, done}
+	noteGaps := func(f *family, files ...*logset.File) {
 		c := g.copier(&aim{cut: cut, clock: g.store.state.clock(), listed: now}, f.name)
-		c.plan = &Plan{Family: f.name, Cut: cut, Files: files}
+		c.plan = &logset.Plan{Family: f.name, Cut: cut, Files: files}
 		c.noteGaps()
 	}
 	m.Pieces = []*extent{{Name: "messages.2", Head: done.Head, Length: 500, File: "none"}}
@@ -54,14 +56,14 @@ func TestCutOff(t *testing.T) {
 	if len(m.Lost) != 0 || len(n.Lost) != 1 {
 		t.Errorf("%+v %+v", m.Lost, n.Lost)
 	}
-	for what, spoil := range map[string]func(*File){
-		"the live file":       func(h *File) { h.Name = "messages" },
-		"one still written":   func(h *File) { h.MTime = now.Add(-time.Second) },
-		"one never located":   func(h *File) { h.Found = nil },
-		"one grown since":     func(h *File) { h.Size++ },
-		"one of another cut":  func(h *File) { h.Cut = cut.Shift(time.Second) },
-		"one copied in part":  func(h *File) { h.Found.To = 501 },
-		"one that was copied": func(h *File) {},
+	for what, spoil := range map[string]func(*logset.File){
+		"the live file":       func(h *logset.File) { h.Name = "messages" },
+		"one still written":   func(h *logset.File) { h.MTime = now.Add(-time.Second) },
+		"one never located":   func(h *logset.File) { h.Found = nil },
+		"one grown since":     func(h *logset.File) { h.Size++ },
+		"one of another cut":  func(h *logset.File) { h.Cut = cut.Shift(time.Second) },
+		"one copied in part":  func(h *logset.File) { h.Found.To = 501 },
+		"one that was copied": func(h *logset.File) {},
 	} {
 		h := lost("messages.2", "c")
 		spoil(h)
@@ -79,7 +81,7 @@ func TestGoneWhileHeld(t *testing.T) {
 	fetchtest.Logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
 	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
-	conn := &vanishing{localConn: &localConn{}, dir: dir, name: "network_log.1"}
+	conn := &vanishing{Local: &conntest.Local{}, dir: dir, name: "network_log.1"}
 	g := newGrab(t, dir, conn)
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func(time.Time) { conn.vanish(t) })
 	want := evidence.Span{Since: now.Add(-40 * time.Minute), Until: now.Add(-20 * time.Minute), Reason: evidence.ReasonVanished}
@@ -90,7 +92,7 @@ func TestGoneWhileHeld(t *testing.T) {
 
 // vanishing is a localConn that, like commands, cannot read a file without a name.
 type vanishing struct {
-	*localConn
+	*conntest.Local
 	dir, name string
 }
 
@@ -101,7 +103,7 @@ func (c *vanishing) vanish(t *testing.T) {
 }
 
 func (c *vanishing) Open(ctx context.Context, name string) (hostconn.Handle, error) {
-	h, err := c.localConn.Open(ctx, name)
+	h, err := c.Local.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -46,7 +47,7 @@ type Grab struct {
 	create func(name string, flag int) (file, error)
 
 	store    *store // nil: not read yet
-	holder   Holder
+	holder   logset.Holder
 	retained bool      // how far back the logs go was noted
 	took     time.Time // when the last pass over this connection began that got all; zero: there was none
 	surveyed map[string]surveyed

@@ -10,93 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
-
-// localConn is a Conn over a folder of this machine. failAfter, if positive,
-// breaks it after so many reads.
-type localConn struct {
-	offset    time.Duration
-	noClock   bool
-	failAfter int64
-	reads     atomic.Int64
-	broken    atomic.Bool
-	onRead    func()
-}
-
-var errCut = errors.New("connection cut")
-
-func (c *localConn) List(_ context.Context, dir string) ([]hostconn.Entry, error) {
-	if c.broken.Load() {
-		return nil, errCut
-	}
-	des, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []hostconn.Entry
-	for _, de := range des {
-		if i, err := de.Info(); err == nil {
-			out = append(out, hostconn.Entry{Name: de.Name(), Size: i.Size(), MTime: i.ModTime().Truncate(time.Second), Regular: i.Mode().IsRegular()})
-		}
-	}
-	return out, nil
-}
-
-func (c *localConn) Open(_ context.Context, name string) (hostconn.Handle, error) {
-	if c.broken.Load() {
-		return nil, errCut
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return &localHandle{f, c}, nil
-}
-
-func (c *localConn) Clock(context.Context) (offset, doubt time.Duration, err error) {
-	if c.noClock {
-		return 0, 0, errors.New("no commands")
-	}
-	return c.offset, 0, nil
-}
-
-func (c *localConn) HostKey() string { return "SHA256:local" }
-func (c *localConn) Close(bool)      {}
-
-type localHandle struct {
-	*os.File
-	c *localConn
-}
-
-func (h *localHandle) ReadAt(b []byte, off int64) (int, error) {
-	if h.c.onRead != nil {
-		h.c.onRead()
-	}
-	if n := h.c.reads.Add(1); h.c.broken.Load() || h.c.failAfter > 0 && n > h.c.failAfter {
-		h.c.broken.Store(true)
-		return 0, errCut
-	}
-	return h.File.ReadAt(b, off)
-}
-
-func (h *localHandle) Stat() (int64, time.Time, error) {
-	if h.c.broken.Load() {
-		return 0, time.Time{}, errCut
-	}
-	i, err := h.File.Stat()
-	if err != nil {
-		return 0, time.Time{}, err
-	}
-	return i.Size(), i.ModTime().Truncate(time.Second), nil
-}
 
 func newGrab(t testing.TB, dir string, conn hostconn.Conn) *Grab {
 	g := &Grab{Dir: filepath.Join(t.TempDir(), "slices"), Host: hostconn.Host{Name: "expc01", Role: "C", Address: "192.0.2.1:22", Dir: dir,
@@ -143,7 +65,7 @@ func TestPassJoinsSiblings(t *testing.T) {
 	zw.Flush()
 	z.Close()
 
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	w := evidence.NewWindow(now.Add(-50*time.Minute), now)
 	held := 0
 	row, err := g.Pass(t.Context(), w, func(time.Time) { held++ })
@@ -175,7 +97,7 @@ func TestPassSaysWhatIsMissing(t *testing.T) {
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-5*time.Minute), now, &n)
 	os.WriteFile(filepath.Join(dir, "developer_log"), nil, 0o600)
 	fetchtest.Logs(t, filepath.Join(dir, "quiet"), now.Add(-2*time.Hour), now.Add(-time.Hour), &n)
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	g.Host.Families = []string{"network_log", "messages", "developer_log", "quiet"}
 	w := evidence.NewWindow(now.Add(-15*time.Minute), now)
 	row, err := g.Pass(t.Context(), w, nil)
@@ -205,7 +127,7 @@ func TestPassSaysWhatIsMissing(t *testing.T) {
 	if f := row.Files[0]; err != nil || f.Coverage != evidence.Partial || !f.Missing[0].Until.Equal(now.Add(time.Hour)) {
 		t.Errorf("%v %+v", err, f.Missing)
 	}
-	g2 := newGrab(t, filepath.Join(dir, "nowhere"), &localConn{})
+	g2 := newGrab(t, filepath.Join(dir, "nowhere"), &conntest.Local{})
 	row, err = g2.Pass(t.Context(), w, nil)
 	if err == nil || row.Coverage != evidence.Lost || row.Files[0].Missing[0].Reason != evidence.ReasonAbsent {
 		t.Errorf("%v %+v", err, row)
@@ -219,7 +141,7 @@ func TestPassShiftsByMeasuredClock(t *testing.T) {
 	n := 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour+90*time.Second), now.Add(90*time.Second), &n)
 	w := evidence.NewWindow(now.Add(-10*time.Minute), now.Add(-5*time.Minute))
-	g := newGrab(t, dir, &localConn{offset: 90 * time.Second})
+	g := newGrab(t, dir, &conntest.Local{Offset: 90 * time.Second})
 	row, err := g.Pass(t.Context(), w, nil)
 	if err != nil || row.Coverage != evidence.Complete || row.Files[0].Records != 300 || *row.ClockOffsetMS != 90000 {
 		t.Errorf("%v %+v", err, row)
@@ -228,7 +150,7 @@ func TestPassShiftsByMeasuredClock(t *testing.T) {
 		t.Error(row.Files[0].First)
 	}
 	// unmeasured: it is ahead for certain, and that is said
-	g = newGrab(t, dir, &localConn{noClock: true})
+	g = newGrab(t, dir, &conntest.Local{NoClock: true})
 	row, err = g.Pass(t.Context(), w, nil)
 	if err != nil || row.WidenedMS != 60000 || row.Coverage != evidence.Partial || row.Files[0].Missing[0].Reason != evidence.ReasonClock {
 		t.Errorf("%v %+v", err, row)
@@ -259,7 +181,7 @@ func TestRotationRace(t *testing.T) {
 				}
 			}()
 			time.Sleep(300 * time.Millisecond)
-			conn := &localConn{onRead: func() { time.Sleep(time.Millisecond) }}
+			conn := &conntest.Local{OnRead: func() { time.Sleep(time.Millisecond) }}
 			g := newGrab(t, w.Dir, conn)
 			asked := evidence.NewWindow(time.Now().Add(-250*time.Millisecond), time.Now().Add(time.Second))
 			if _, err := g.Pass(t.Context(), asked, nil); err != nil {
@@ -312,7 +234,7 @@ func TestResume(t *testing.T) {
 	w := evidence.NewWindow(now.Add(-3*time.Hour), now)
 	for cut := int64(1); cut < 30; cut++ {
 		store := t.TempDir()
-		conn := &localConn{failAfter: cut}
+		conn := &conntest.Local{FailAfter: cut}
 		pass := func(c hostconn.Conn) (evidence.Host, string, error) {
 			g := newGrab(t, dir, c)
 			g.Dir = store
@@ -330,7 +252,7 @@ func TestResume(t *testing.T) {
 		if !strings.Contains(a+b, got) {
 			t.Fatalf("cut at %d: the slice of %d bytes is not what was written", cut, len(got))
 		}
-		row, got, err = pass(&localConn{})
+		row, got, err = pass(&conntest.Local{})
 		if err != nil || row.Coverage != evidence.Complete || !strings.HasSuffix(a+b, got) || row.Files[0].Records != 3*3600 {
 			t.Fatalf("cut at %d, then whole: %v %s %d records", cut, err, row.Coverage, row.Files[0].Records)
 		}
@@ -346,7 +268,7 @@ func TestDiskFull(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	w := evidence.NewWindow(now.Add(-10*time.Minute), now)
 	g.create = func(name string, flag int) (file, error) {
 		f, err := os.OpenFile(filepath.Join(g.Dir, name), flag, 0o600)
@@ -372,7 +294,7 @@ func TestWindowGrowsBackwards(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	for _, d := range []time.Duration{10 * time.Minute, 20 * time.Minute, 5 * time.Minute} {
 		row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-d), now), nil)
 		if want := int64(max(d, 20*time.Minute) / time.Second); err != nil || row.Coverage != evidence.Complete || d >= 10*time.Minute && row.Files[0].Records != int64(d/time.Second) || d < 10*time.Minute && row.Files[0].Records != want {

@@ -6,13 +6,14 @@ import (
 	"os"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
 // copyGzip reads a compressed sibling whole, unpacks it beside the slices, and
 // takes the window from there. A file that ends early, for it is still being
 // written or damaged, gives what can be unpacked.
-func (c *copier) copyGzip(ctx context.Context, file *File, carry bool) error {
+func (c *copier) copyGzip(ctx context.Context, file *logset.File, carry bool) error {
 	name := c.f.name + ".unpacked"
 	tmp, err := c.store.open(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
@@ -28,7 +29,7 @@ func (c *copier) copyGzip(ctx context.Context, file *File, carry bool) error {
 		return err
 	}
 	defer plain.Close()
-	e, err := Locate(plain, file.Unpacked, c.cut, c.set.Ref(file.MTime))
+	e, err := logset.Locate(plain, file.Unpacked, c.cut, c.set.Ref(file.MTime))
 	if err != nil {
 		return err
 	}
@@ -49,13 +50,13 @@ func (c *copier) copyGzip(ctx context.Context, file *File, carry bool) error {
 
 // unpack unpacks what can be unpacked, and notes what cannot. hostconn.ErrShort says that
 // the file is being written.
-func (c *copier) unpack(ctx context.Context, file *File, dst file) error {
-	size, err := Gunzip(ctx, file, dst, c.meter)
+func (c *copier) unpack(ctx context.Context, file *logset.File, dst file) error {
+	size, err := logset.Gunzip(ctx, file, dst, c.meter)
 	file.Unpacked = size
 	switch {
 	case err == nil:
 		return nil
-	case !IsGzipFault(err):
+	case !logset.IsGzipFault(err):
 		return fmt.Errorf("unpack %s: %w", file.Name, err)
 	case file.Grown():
 		return hostconn.ErrShort // look again

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -50,8 +51,8 @@ func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []ev
 		}
 		spans = append(spans, span(h.After, h.Before, evidence.ReasonRead, offset)...)
 	}
-	if ahead := g.store.state.Ahead; ahead > UnknownClock {
-		spans = append(spans, evidence.Span{Since: asked.Until.Add(UnknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
+	if ahead := g.store.state.Ahead; ahead > logset.UnknownClock {
+		spans = append(spans, evidence.Span{Since: asked.Until.Add(logset.UnknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
 	}
 	return spans
 }

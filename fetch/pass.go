@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -93,9 +94,9 @@ func (g *Grab) connect(ctx context.Context) error {
 }
 
 // measure asks for the host's clock, once a connection, beside other work.
-func (g *Grab) measure(ctx context.Context) <-chan Clock {
+func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
 	if known := g.store.state.clock(); known.Known {
-		answer := make(chan Clock, 1)
+		answer := make(chan logset.Clock, 1)
 		answer <- known
 		close(answer)
 		return answer
@@ -105,7 +106,7 @@ func (g *Grab) measure(ctx context.Context) <-chan Clock {
 
 // hold holds what the window may need, and takes over what the Holder says.
 func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
-	err := g.holder.Hold(ctx, g.cut(asked).Since.Add(-OldEnough))
+	err := g.holder.Hold(ctx, g.cut(asked).Since.Add(-logset.OldEnough))
 	for _, name := range g.Host.Families {
 		g.store.state.family(name).Absent = g.holder.Set(name).Absent
 	}
@@ -117,9 +118,9 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 
 // held tells that all files are held, once the clock is known; if the files' mtimes are
 // not what they seemed it holds again.
-func (g *Grab) held(ctx context.Context, asked evidence.Window, clock Clock, onHeld func(at time.Time)) error {
+func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
 	g.store.state.setClock(clock)
-	if clock.Offset.Abs() > UnknownClock {
+	if clock.Offset.Abs() > logset.UnknownClock {
 		if err := g.hold(ctx, asked); err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 			s.Ahead = max(s.Ahead, c.ahead)
 		}
 	}
-	if s.Ahead > UnknownClock {
+	if s.Ahead > logset.UnknownClock {
 		g.store.note("the clock could not be measured and is at least %s ahead", s.Ahead.Round(time.Second))
 	}
 	return again && err == nil, err

@@ -1,14 +1,15 @@
 package fetch
 
 import (
-	"compress/gzip"
 	"io/fs"
 	"strings"
 	"testing"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -20,7 +21,7 @@ func TestRetention(t *testing.T) {
 	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
 	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
 	w.Put("messages", w.Text(10*time.Minute, 0), 0) // never rotated
-	conn := &localConn{offset: 3 * time.Second}
+	conn := &conntest.Local{Offset: 3 * time.Second}
 	g := newGrab(t, w.Dir, conn)
 	g.Host.Families = []string{"network_log", "messages", "developer_log"}
 	g.now = func() time.Time { return w.Now.Add(-3 * time.Second) } // the host is 3 s ahead
@@ -44,35 +45,15 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// Compressed files count for the depth; the rate is that of the plain ones after.
-func TestRetentionGzip(t *testing.T) {
-	w := fetchtest.NewWorld(t)
-	var b strings.Builder
-	z := gzip.NewWriter(&b)
-	z.Write([]byte(w.Text(90*time.Minute, 30*time.Minute)))
-	z.Close()
-	w.Put("network_log.2.gz", b.String(), 30*time.Minute)
-	w.Put("network_log.1", "", 20*time.Minute)
-	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
-	all, err := retentions(t, newGrab(t, w.Dir, &localConn{}).Host)
-	got := all["network_log"]
-	if err != nil || got.Depth().Round(time.Minute) != 90*time.Minute {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if want := int64(len(w.Text(time.Minute, 0))); got.PerMin < want*8/10 || got.PerMin > want {
-		t.Errorf("%d bytes a minute, want %d", got.PerMin, want)
-	}
-}
-
 // The oldest file goes when it is looked at: what was copied does not suffer.
 func TestRetentionGone(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	w.Put("network_log.2", w.Text(90*time.Minute, 60*time.Minute), 60*time.Minute)
 	w.Put("network_log.1", w.Text(60*time.Minute, 20*time.Minute), 20*time.Minute)
 	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
-	c, asked := &hookConn{}, w.Window(5*time.Minute, 0)
+	c, asked := &conntest.Hook{}, w.Window(5*time.Minute, 0)
 	gone := 0
-	c.onOpen = func(name string) error {
+	c.OnOpen = func(name string) error {
 		if strings.HasSuffix(name, ".2") { // too old for the window: only the look at the retention asks for it
 			gone++
 			return fs.ErrNotExist
@@ -87,10 +68,12 @@ func TestRetentionGone(t *testing.T) {
 }
 
 // retentions looks at how far back a host's logs go, as a keeper does.
-func retentions(t *testing.T, host hostconn.Host) (map[string]Retention, error) {
+func retentions(t *testing.T, host hostconn.Host) (all map[string]logset.Retention, err error) {
 	conn, err := host.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&Holder{Host: host, conn: conn}).depths(t.Context())
+	looks := logset.Looks{Hosts: []hostconn.Host{host}, Foreseen: func(_ string, found map[string]logset.Retention) { all = found }}
+	looks.Depths(t.Context(), conn)
+	return all, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/expressway"
 )
@@ -35,8 +36,8 @@ type Ring struct {
 	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
 
 	families []*ringFamily
-	holder   Holder
-	clock    Clock         // of the host
+	holder   logset.Holder
+	clock    logset.Clock  // of the host
 	conn     hostconn.Conn // of the last increment
 	clocked  time.Time
 	listing  []hostconn.Entry // the last one
@@ -116,8 +117,8 @@ func (r *Ring) open() (release func(), err error) {
 		return nil, err
 	}
 	r.pace.Rate = hostconn.CarefulRate
-	r.holder = Holder{Host: r.Host, Now: r.holder.Now, Skip: r.atRest}
-	r.clock = Clock{}
+	r.holder = logset.Holder{Host: r.Host, Now: r.holder.Now, Skip: r.atRest}
+	r.clock = logset.Clock{}
 	r.families = nil
 	for _, name := range r.Host.Families {
 		f := &ringFamily{name: name, ring: r, ringStore: ringStore{dir: filepath.Join(r.Dir, name), enc: enc}}
@@ -145,7 +146,7 @@ func (r *Ring) increment(ctx context.Context) error {
 	conn := r.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 	if r.conn != conn {
-		r.conn, r.clocked, r.clock = conn, time.Time{}, Clock{}
+		r.conn, r.clocked, r.clock = conn, time.Time{}, logset.Clock{}
 		for _, f := range r.families {
 			f.reconnected = true
 		}
@@ -173,7 +174,7 @@ func (r *Ring) increment(ctx context.Context) error {
 func (r *Ring) takeAll(ctx context.Context, final bool) (again bool, err error) {
 	listed := r.now()
 	since := listed.Add(r.clock.Offset - r.Keep)
-	if err := r.holder.Hold(ctx, since.Add(-OldEnough)); err != nil {
+	if err := r.holder.Hold(ctx, since.Add(-logset.OldEnough)); err != nil {
 		return false, err
 	}
 	for _, f := range r.families {
@@ -258,7 +259,7 @@ func (r *Ring) prune(now time.Time) error {
 				break
 			}
 		}
-		f.forgetFiles(now.Add(-r.Keep - OldEnough))
+		f.forgetFiles(now.Add(-r.Keep - logset.OldEnough))
 	}
 	for r.bytes() > r.MaxSize {
 		if r.dropOldest() != nil {

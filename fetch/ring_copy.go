@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -106,13 +107,13 @@ func (c *copier) unpackRun(ctx context.Context, name string, u *unpacker, frames
 }
 
 // copyRun finds the window in a run and takes it.
-func (c *copier) copyRun(ctx context.Context, file *Info, name string, run ringRun, carry bool) (bool, error) {
+func (c *copier) copyRun(ctx context.Context, file *logset.Info, name string, run ringRun, carry bool) (bool, error) {
 	plain, err := os.Open(c.store.path(name))
 	if err != nil {
 		return carry, err
 	}
 	defer plain.Close()
-	e, err := Locate(plain, run.size, c.cut, c.set.Ref(file.MTime))
+	e, err := logset.Locate(plain, run.size, c.cut, c.set.Ref(file.MTime))
 	if err != nil {
 		return carry, err
 	}
@@ -149,7 +150,7 @@ func (c *copier) copyRun(ctx context.Context, file *Info, name string, run ringR
 // size bytes, with what src, the host's own file, has there. If they differ the ring's
 // part goes, and the host's is taken. A file that agrees, or that has no such part,
 // costs nothing more.
-func (c *copier) compareRing(file *Info, size int64, src io.ReaderAt) error {
+func (c *copier) compareRing(file *logset.Info, size int64, src io.ReaderAt) error {
 	for _, e := range c.f.of(file) {
 		end := min(e.end(), size)
 		n := min(end-e.Offset, overlap)
@@ -190,7 +191,7 @@ func (s *store) sumAt(e *extent, off, n int64) (sum [sha256.Size]byte, err error
 
 // dropRing gives up what was taken of a file out of the ring, and what the ring says
 // of the family.
-func (c *copier) dropRing(file *Info) {
+func (c *copier) dropRing(file *logset.Info) {
 	c.store.note("the ring's copy of %s does not agree with the host's %s: it was left out", c.f.name, evidence.Printable(file.Name, 80))
 	ours := c.f.of(file)
 	c.f.Pieces = slices.DeleteFunc(c.f.Pieces, func(e *extent) bool {

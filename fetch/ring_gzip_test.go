@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -24,7 +25,7 @@ func TestRingOverlapsGzip(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := fetchtest.NewWorld(t)
-			r := newRing(t, w.Dir, &localConn{})
+			r := newRing(t, w.Dir, &conntest.Local{})
 			old := w.Text(20*time.Minute, 12*time.Minute)
 			w.Put("network_log", old, 12*time.Minute)
 			step(t, r)
@@ -36,7 +37,7 @@ func TestRingOverlapsGzip(t *testing.T) {
 			live := w.Text(10*time.Minute, 0)
 			w.Put("network_log.1.gz", string(zipped(host)), 10*time.Minute)
 			w.Put("network_log", live, 0)
-			g := newGrab(t, w.Dir, &localConn{})
+			g := newGrab(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir
 			row := passOf(w, g, w.Window(20*time.Minute, 0))
 			got, disagrees := slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")

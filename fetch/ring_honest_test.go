@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -44,7 +45,7 @@ func damaged(t testing.TB, dir string, f func(name string, b []byte) []byte) str
 func TestRingDamage(t *testing.T) {
 	t.Parallel()
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 1600 * time.Millisecond // many segments
 	for range 40 {
 		w.Some(t, 60)
@@ -74,7 +75,7 @@ func TestRingDamage(t *testing.T) {
 			}
 			return nil
 		})
-		g := newGrab(t, w.Dir, &localConn{})
+		g := newGrab(t, w.Dir, &conntest.Local{})
 		g.Ring = spoilt
 		row, err := g.Pass(t.Context(), asked, nil)
 		if err != nil {
@@ -118,7 +119,7 @@ func TestRingHonest(t *testing.T) {
 func ringHonest(t *testing.T, seed uint64) bool {
 	rnd := rand.New(rand.NewPCG(seed, 9))
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1 + rnd.IntN(3), Dated: seed%4 == 1, Copies: seed%4 == 2, Zip: seed%4 == 3}
-	conn := &localConn{}
+	conn := &conntest.Local{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Duration(20+rnd.IntN(200)) * time.Millisecond, MaxSize: 64 << 20,
 		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	if seed%3 > 0 {
@@ -134,7 +135,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 		case 0:
 			w.Some(t, 200+rnd.IntN(800))
 		case 1:
-			conn = &localConn{failAfter: 1 + rnd.Int64N(8)}
+			conn = &conntest.Local{FailAfter: 1 + rnd.Int64N(8)}
 			r.holder.Drop(true)
 		case 2:
 			release()
@@ -154,14 +155,14 @@ func ringHonest(t *testing.T, seed uint64) bool {
 		}
 		if err := r.increment(t.Context()); err != nil {
 			r.holder.Drop(true)
-			conn = &localConn{}
+			conn = &conntest.Local{}
 		}
 	}
 	w.Some(t, rnd.IntN(300))
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	if seed%5 == 0 {
-		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, errCut }
+		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, conntest.ErrCut }
 	}
 	asked := evidence.NewWindow(w.At[rnd.IntN(len(w.At)/2)].Truncate(time.Millisecond), time.Now())
 	row, _ := g.Pass(t.Context(), asked, nil)

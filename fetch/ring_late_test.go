@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -19,7 +20,7 @@ func TestRingLateGzip(t *testing.T) {
 	late := zipped(w.Text(30*time.Minute, 20*time.Minute))
 	w.Put("network_log.1.gz", string(late[:len(late)/2]), 0)
 	w.Put("network_log", w.Text(20*time.Minute, 10*time.Minute), 0)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	f := r.families[0]
 	step(t, r) // takes the live file alone
 	if err := f.roll(time.Now(), 0, 0); err != nil {

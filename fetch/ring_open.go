@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 )
 
 // A ringLog is one family's part of a ring, open for reading. A writer in another
@@ -129,10 +130,10 @@ func (l *ringLog) add(dir string, num int) error {
 }
 
 // clock is the host's clock as it was measured last.
-func (l *ringLog) clock() (c Clock) {
+func (l *ringLog) clock() (c logset.Clock) {
 	for _, e := range l.entries {
 		if e.Seen != nil && e.Seen.Clock != nil {
-			c = Clock{Offset: *e.Seen.Clock, Doubt: min(e.Seen.Doubt, UnknownClock), Known: true}
+			c = logset.Clock{Offset: *e.Seen.Clock, Doubt: min(e.Seen.Doubt, logset.UnknownClock), Known: true}
 		}
 	}
 	return c

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 )
 
@@ -46,7 +47,7 @@ func TestRingGunzipPace(t *testing.T) {
 		defer g.Close()
 		bursts := map[time.Time]int{}
 		most := 0
-		conn := &hookConn{readAt: func(name string, b []byte, off int64) (int, error) {
+		conn := &conntest.Hook{ReadAt: func(name string, b []byte, off int64) (int, error) {
 			if name == "network_log" {
 				return g.ReadAt(b, off)
 			}

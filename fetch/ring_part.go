@@ -3,6 +3,7 @@ package fetch
 import (
 	"slices"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -29,14 +30,14 @@ func (l *ringLog) parts() []*ringPart {
 		}
 		r.frames = append(r.frames, e)
 	}
-	slices.SortStableFunc(out, func(a, b *ringPart) int { return InTime(a.info(), b.info()) })
+	slices.SortStableFunc(out, func(a, b *ringPart) int { return logset.InTime(a.info(), b.info()) })
 	return out
 }
 
 // info describes the part as a file of the host.
-func (r *ringPart) info() *Info {
+func (r *ringPart) info() *logset.Info {
 	last := r.frames[len(r.frames)-1].Frame
-	return &Info{Name: r.file.Name, Head: r.file.Head, At: r.file.At, First: r.file.First, Size: last.Size, MTime: last.MTime}
+	return &logset.Info{Name: r.file.Name, Head: r.file.Head, At: r.file.At, First: r.file.First, Size: last.Size, MTime: last.MTime}
 }
 
 // endsWith reports whether a sound frame is the last that the ring has of the file.

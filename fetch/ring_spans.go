@@ -3,6 +3,7 @@ package fetch
 import (
 	"time"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -44,7 +45,7 @@ func (l *ringLog) spans(offset time.Duration) []evidence.Window {
 			at := e.Seen.At.UTC().Round(0)
 			if lossy && floor.IsZero() {
 				if t, ok := first[e.Seen.Newest]; ok {
-					floor = t.Add(Disorder)
+					floor = t.Add(logset.Disorder)
 				} else if whole {
 					floor = at.Add(offset)
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/expressway"
 )
@@ -95,7 +96,7 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 }
 
 // file is the ring's file with the head of h, nil if there is none.
-func (s *ringStore) file(h *File) *ringFile {
+func (s *ringStore) file(h *logset.File) *ringFile {
 	for _, f := range s.files {
 		if n := min(len(f.Head), len(h.Head)); n >= hostconn.TinyHead && f.At == h.At && string(f.Head[:n]) == string(h.Head[:n]) {
 			return f
@@ -105,7 +106,7 @@ func (s *ringStore) file(h *File) *ringFile {
 }
 
 // describe makes a file known, or brings what is known of it up to date.
-func (s *ringStore) describe(f *ringFile, h *File, now time.Time) *ringFile {
+func (s *ringStore) describe(f *ringFile, h *logset.File, now time.Time) *ringFile {
 	if f == nil {
 		s.id++
 		f = &ringFile{ID: s.id, At: h.At}
@@ -126,7 +127,7 @@ func (s *ringStore) describe(f *ringFile, h *File, now time.Time) *ringFile {
 }
 
 // add packs b, which stands at off of f. It is on disk after flush.
-func (s *ringStore) add(f *ringFile, h *File, off int64, b []byte, ref expressway.Ref) {
+func (s *ringStore) add(f *ringFile, h *logset.File, off int64, b []byte, ref expressway.Ref) {
 	bol := off == 0 || f.NL && off == f.End
 	if n := len(s.pending); n > 0 && s.pending[n-1].Frame.File == f.ID && s.pending[n-1].Frame.end() == off {
 		bol = s.pending[n-1].Frame.NL

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -26,10 +27,10 @@ type ringFamily struct {
 	at     time.Time // of the last increment, by the collector's clock
 
 	reconnected bool
-	copying     *ringFile           // being copied now, however long that takes
-	known       map[stamp]*ringFile // files at rest of which the ring has had all it wants; nil: it is too old
-	missed      map[stamp]bool      // those that could not be held the last time
-	taken       map[*File]bool      // of which there is no more to have now
+	copying     *ringFile             // being copied now, however long that takes
+	known       map[stamp]*ringFile   // files at rest of which the ring has had all it wants; nil: it is too old
+	missed      map[stamp]bool        // those that could not be held the last time
+	taken       map[*logset.File]bool // of which there is no more to have now
 }
 
 // stamp tells files at rest from each other.
@@ -84,7 +85,7 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 	p := set.Held()
 	before := slices.Clone(f.files)
 	unsure, bad := false, false
-	f.taken = map[*File]bool{}
+	f.taken = map[*logset.File]bool{}
 	for _, h := range p.Files {
 		err := f.takeFile(ctx, h, since)
 		switch f.taken[h] = err == nil; {
@@ -92,7 +93,7 @@ func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bo
 			h.Stale, again = true, true
 		case errors.Is(err, errNotYet):
 			unsure = true
-		case err != nil && (hostconn.IsAnswer(err) || IsGzipFault(err) || errors.Is(err, errUnreadable)):
+		case err != nil && (hostconn.IsAnswer(err) || logset.IsGzipFault(err) || errors.Is(err, errUnreadable)):
 			f.taken[h], bad = true, true
 		case err != nil:
 			return false, err
@@ -125,10 +126,10 @@ var (
 )
 
 // takeFile copies what the ring lacks of one held file.
-func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) error {
+func (f *ringFamily) takeFile(ctx context.Context, h *logset.File, since time.Time) error {
 	now := f.ring.now()
 	if len(h.Head) < hostconn.TinyHead {
-		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*Rest
+		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*logset.Rest
 		switch {
 		case h.Size == 0 || old && h.MTime.Before(since):
 			return nil
@@ -143,7 +144,7 @@ func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) err
 		f.describe(known, h, now)
 		return nil
 	}
-	if h.MTime.Before(since.Add(-OldEnough)) { // a proof of how far the others reach back
+	if h.MTime.Before(since.Add(-logset.OldEnough)) { // a proof of how far the others reach back
 		return nil
 	}
 	if h.Gzip {
@@ -162,14 +163,14 @@ func (f *ringFamily) takeFile(ctx context.Context, h *File, since time.Time) err
 
 // start is where the ring begins with a file: at what it has, or at the records that
 // are young enough.
-func (f *ringFamily) start(src io.ReaderAt, size int64, h *File, known *ringFile, since time.Time) (int64, error) {
+func (f *ringFamily) start(src io.ReaderAt, size int64, h *logset.File, known *ringFile, since time.Time) (int64, error) {
 	if known != nil && f.newest != nil {
 		return known.End, nil
 	}
-	if known == nil && h.At <= ProbeReach && !h.First.IsZero() && !h.First.Before(since) {
+	if known == nil && h.At <= logset.ProbeReach && !h.First.IsZero() && !h.First.Before(since) {
 		return 0, nil
 	}
-	e, err := Locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.ref(h.MTime))
+	e, err := logset.Locate(src, size, evidence.Window{Since: since, Until: since.AddDate(100, 0, 0)}, f.ring.ref(h.MTime))
 	if err != nil {
 		return 0, err
 	}
@@ -200,7 +201,7 @@ func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error
 }
 
 // copy takes [from, to) of a file into the ring.
-func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *File, from, to int64, pace *hostconn.Pacer) error {
+func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *logset.File, from, to int64, pace *hostconn.Pacer) error {
 	r := f.ring
 	f.copying = file
 	defer func() { f.copying = nil }()
@@ -246,19 +247,19 @@ func (f *ringFamily) flushPending() error {
 
 // takeGzip unpacks a compressed sibling whole, at the pace at which it is read, and
 // takes what the ring lacks of it.
-func (f *ringFamily) takeGzip(ctx context.Context, h *File, known *ringFile, since time.Time) error {
+func (f *ringFamily) takeGzip(ctx context.Context, h *logset.File, known *ringFile, since time.Time) error {
 	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := Gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
+	size, err := logset.Gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
 	h.Unpacked = size
-	if err != nil && IsGzipFault(err) && (h.Grown() || f.ring.hostTime(f.ring.now()).Sub(h.MTime) < 2*Rest || f.ring.holder.Set(f.name).PlainOf(h)) {
+	if err != nil && logset.IsGzipFault(err) && (h.Grown() || f.ring.hostTime(f.ring.now()).Sub(h.MTime) < 2*logset.Rest || f.ring.holder.Set(f.name).PlainOf(h)) {
 		return errNotYet // it is being written
 	}
-	if err != nil && !IsGzipFault(err) {
+	if err != nil && !logset.IsGzipFault(err) {
 		return f.ring.giveWay(err)
 	}
 	from, err2 := f.start(tmp, size, h, known, since)
@@ -286,7 +287,7 @@ type limitedAt struct {
 
 func (l *limitedAt) WriteAt(b []byte, off int64) (int, error) {
 	if off+int64(len(b)) > l.max {
-		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", ErrGzip, l.max)
+		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", logset.ErrGzip, l.max)
 	}
 	return l.WriterAt.WriteAt(b, off)
 }

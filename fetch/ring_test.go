@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
@@ -98,7 +99,7 @@ func TestRingThroughRotations(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 2, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
-			r := newRing(t, w.Dir, &localConn{})
+			r := newRing(t, w.Dir, &conntest.Local{})
 			w.Some(t, 10)
 			rnd := rand.New(rand.NewPCG(3, 4))
 			for range 25 {
@@ -114,7 +115,7 @@ func TestRingThroughRotations(t *testing.T) {
 					}
 				}
 			}
-			g := newGrab(t, w.Dir, &localConn{})
+			g := newGrab(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir
 			asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 			row, err := g.Pass(t.Context(), asked, nil)
@@ -132,7 +133,7 @@ func TestRingThroughRotations(t *testing.T) {
 				t.Errorf("%+v %+v", row.Files[0].Sources, row.Ring)
 			}
 			// without the ring the host alone has less, and the same bytes
-			alone := newGrab(t, w.Dir, &localConn{})
+			alone := newGrab(t, w.Dir, &conntest.Local{})
 			if _, err := alone.Pass(t.Context(), asked, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +147,7 @@ func TestRingThroughRotations(t *testing.T) {
 // What rotates away between two increments is said to be missing.
 func TestRingSaysWhatItMissed(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	w.Some(t, 200)
 	step(t, r)
 	for range 12 { // 1200 records, 4 rotations: the host keeps one
@@ -158,7 +159,7 @@ func TestRingSaysWhatItMissed(t *testing.T) {
 	for range 8 {
 		w.Some(t, 100)
 	}
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
@@ -174,7 +175,7 @@ func TestRingSaysWhatItMissed(t *testing.T) {
 // whole records, and the rest is missing.
 func TestRingWithoutHost(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	for range 10 {
 		w.Some(t, 100)
 		step(t, r)
@@ -199,7 +200,7 @@ func TestRingWithoutHost(t *testing.T) {
 	// it comes back: what lacked is taken from it, and nothing twice
 	w.File.WriteString(fetchtest.Line(time.Now(), 1000)[50:])
 	w.At = append(w.At, time.Now())
-	g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return &localConn{}, nil }
+	g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return &conntest.Local{}, nil }
 	asked.Until = time.Now()
 	if row, err = g.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %s %+v", err, row.Coverage, row.Files[0].Missing)
@@ -212,7 +213,7 @@ func TestRingWithoutHost(t *testing.T) {
 // The host's file is not what the ring says: the host is believed.
 func TestRingDisagrees(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1}
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	w.Some(t, 250)
 	step(t, r)
 	w.File.Close()
@@ -224,7 +225,7 @@ func TestRingDisagrees(t *testing.T) {
 	if err := os.WriteFile(w.Name(0), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	row, err := g.Pass(t.Context(), evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now()), nil)
 	if err != nil || slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "does not agree") {
@@ -236,7 +237,7 @@ func TestRingDisagrees(t *testing.T) {
 // host still has, and nothing is in the ring twice.
 func TestRingResumes(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 3}
-	conn := &localConn{}
+	conn := &conntest.Local{}
 	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
 		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	release, err := r.open()
@@ -248,10 +249,10 @@ func TestRingResumes(t *testing.T) {
 	cuts := 0
 	for i := range 40 {
 		w.Some(t, rnd.IntN(250))
-		conn = &localConn{failAfter: rnd.Int64N(6)}
+		conn = &conntest.Local{FailAfter: rnd.Int64N(6)}
 		if err := r.increment(t.Context()); err != nil {
 			cuts++
-			conn = &localConn{}
+			conn = &conntest.Local{}
 			r.holder.Drop(true)
 			step(t, r)
 		}
@@ -270,7 +271,7 @@ func TestRingResumes(t *testing.T) {
 			r = other
 		}
 	}
-	g := newGrab(t, w.Dir, &localConn{})
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
@@ -296,7 +297,7 @@ func TestRingResumes(t *testing.T) {
 // Age and size bound the ring, and a full disk costs its oldest part only.
 func TestRingBounds(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 2}
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	r.MaxSize = 100 << 10
 	var most int64
 	for range 60 {
@@ -348,7 +349,7 @@ func TestRingBounds(t *testing.T) {
 // of what the ring has.
 func TestRingSteady(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 5}
-	conn := &localConn{}
+	conn := &conntest.Local{}
 	r := newRing(t, w.Dir, conn)
 	for range 10 {
 		w.Some(t, 200)
@@ -359,9 +360,9 @@ func TestRingSteady(t *testing.T) {
 	}
 	step(t, r)
 	step(t, r)
-	before := conn.reads.Load()
+	before := conn.Reads.Load()
 	step(t, r)
-	if n := conn.reads.Load() - before; n > 2 || len(r.holder.Set("network_log").Files) != 1 {
+	if n := conn.Reads.Load() - before; n > 2 || len(r.holder.Set("network_log").Files) != 1 {
 		t.Errorf("%d reads, %d files held", n, len(r.holder.Set("network_log").Files))
 	}
 }

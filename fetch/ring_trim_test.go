@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 )
 
@@ -11,7 +12,7 @@ import (
 // held, for it is known by size and time. It is let go of like any other sibling.
 func TestRingTrimsQuietLive(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	r := newRing(t, w.Dir, &localConn{})
+	r := newRing(t, w.Dir, &conntest.Local{})
 	now := w.Now.Add(-10 * time.Minute)
 	r.holder.Now = func() time.Time { return now }
 	w.Put("network_log", w.Text(11*time.Minute, 10*time.Minute), 10*time.Minute)

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 )
 
 // continuity finds out from when on nothing is missing. before are the files that
 // the ring knew at the last increment.
-func (f *ringFamily) continuity(set *Set, p *Plan, before []*ringFile, listed, since time.Time, bad bool) {
+func (f *ringFamily) continuity(set *logset.Set, p *logset.Plan, before []*ringFile, listed, since time.Time, bad bool) {
 	now := f.ring.hostTime(listed)
 	switch {
 	case f.newest == nil || f.from.IsZero(): // the ring begins
@@ -26,7 +27,7 @@ func (f *ringFamily) continuity(set *Set, p *Plan, before []*ringFile, listed, s
 
 // oldestNew is the time of the oldest record of the files that the ring did not know, or
 // now.
-func (f *ringFamily) oldestNew(p *Plan, before []*ringFile, now time.Time) time.Time {
+func (f *ringFamily) oldestNew(p *logset.Plan, before []*ringFile, now time.Time) time.Time {
 	from := now
 	for _, h := range p.Files {
 		if !slices.Contains(before, f.file(h)) && !h.First.IsZero() && h.First.Before(from) {
@@ -38,7 +39,7 @@ func (f *ringFamily) oldestNew(p *Plan, before []*ringFile, now time.Time) time.
 
 // lostUntil is the host's time until which records may be missing: of files that came and
 // went between two listings, and of those that were cut off. Zero: none are.
-func (f *ringFamily) lostUntil(set *Set, p *Plan, now time.Time) (until time.Time) {
+func (f *ringFamily) lostUntil(set *logset.Set, p *logset.Plan, now time.Time) (until time.Time) {
 	for _, b := range set.Breaks {
 		if !p.ShowsAfter(b) {
 			until = latest(until, b.After.First)
@@ -54,7 +55,7 @@ func (f *ringFamily) lostUntil(set *Set, p *Plan, now time.Time) (until time.Tim
 }
 
 // newlyMissed reports whether a file could not be held that could be the last time.
-func (f *ringFamily) newlyMissed(set *Set, p *Plan, since time.Time) (bad bool) {
+func (f *ringFamily) newlyMissed(set *logset.Set, p *logset.Plan, since time.Time) (bad bool) {
 	missed := map[stamp]bool{}
 	for _, m := range set.Missed {
 		if m.Size == 0 || m.MTime.Before(since) || p.Holds(m.Entry) {
@@ -68,7 +69,7 @@ func (f *ringFamily) newlyMissed(set *Set, p *Plan, since time.Time) (bad bool) 
 }
 
 // beginning is the host's time from which on a new ring has everything.
-func (f *ringFamily) beginning(p *Plan, since, now time.Time) time.Time {
+func (f *ringFamily) beginning(p *logset.Plan, since, now time.Time) time.Time {
 	from := now
 	for _, h := range p.Files {
 		if h.First.IsZero() {
@@ -86,30 +87,30 @@ func (f *ringFamily) beginning(p *Plan, since, now time.Time) time.Time {
 
 // still reports whether the file that was the newest is still there, with all that
 // the ring has of it.
-func (f *ringFamily) still(p *Plan) bool {
+func (f *ringFamily) still(p *logset.Plan) bool {
 	for _, e := range f.ring.listing {
 		if file := f.known[stampOf(e)]; file == f.newest && f.owns(e) && f.alone(f.ring.listing, e) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.Files, func(h *File) bool {
+	return slices.ContainsFunc(p.Files, func(h *logset.File) bool {
 		return f.file(h) == f.newest && (f.newest.whole || max(h.Size, h.Unpacked) >= f.newest.End)
 	})
 }
 
 // trim lets go of what is at rest and in the ring whole, but for the newest file and
 // the live one. A rotated file may be held by the live one's name still.
-func (f *ringFamily) trim(set *Set) {
+func (f *ringFamily) trim(set *logset.Set) {
 	var newest time.Time
 	for _, e := range f.ring.listing {
 		newest = latest(newest, e.MTime)
 	}
 	files := set.Held().Files
-	var kept []*File
+	var kept []*logset.File
 	for i, h := range files {
 		file := f.file(h)
-		live := h.Name == f.name && !slices.ContainsFunc(files[i+1:], func(o *File) bool { return o.Name == f.name })
-		if !f.taken[h] || i == len(files)-1 || live || !h.MTime.Before(newest.Add(-Rest)) {
+		live := h.Name == f.name && !slices.ContainsFunc(files[i+1:], func(o *logset.File) bool { return o.Name == f.name })
+		if !f.taken[h] || i == len(files)-1 || live || !h.MTime.Before(newest.Add(-logset.Rest)) {
 			kept = append(kept, h)
 			continue
 		}
@@ -128,7 +129,7 @@ func (f *ringFamily) trim(set *Set) {
 func (f *ringFamily) forgetFiles(t time.Time) {
 	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o != f.copying && o.used.Before(t) })
 	for s := range f.known {
-		if time.Unix(s.mtime, 0).Before(t.Add(-OldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e hostconn.Entry) bool { return stampOf(e) == s }) {
+		if time.Unix(s.mtime, 0).Before(t.Add(-logset.OldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e hostconn.Entry) bool { return stampOf(e) == s }) {
 			delete(f.known, s)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -43,7 +44,7 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	}
 	h.WidenedMS = clock.Uncertainty().Round(time.Millisecond).Milliseconds()
 	if !g.holder.Restless.IsZero() {
-		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", Relistings))
+		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", logset.Relistings))
 	}
 	h.Ring = g.ring.costs
 	var all expressway.Survey
@@ -76,7 +77,7 @@ func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, 
 // tellRetention writes how long a family's records last into its row. The minutes that
 // were asked for begin to be overwritten when they are as old as the oldest record; of a
 // log that has not rotated yet nobody knows.
-func tellRetention(r *Retention, f *evidence.File, asked evidence.Window, offset time.Duration) {
+func tellRetention(r *logset.Retention, f *evidence.File, asked evidence.Window, offset time.Duration) {
 	if r == nil {
 		return
 	}

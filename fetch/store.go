@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 )
 
@@ -43,7 +44,7 @@ func (s *state) family(name string) *family {
 	return f
 }
 
-func (s *state) setClock(c Clock) {
+func (s *state) setClock(c logset.Clock) {
 	s.Clock, s.Doubt = nil, 0
 	if c.Known {
 		s.Clock, s.Doubt = &c.Offset, c.Doubt
@@ -51,11 +52,11 @@ func (s *state) setClock(c Clock) {
 }
 
 // clock is the host's clock as far as it is known.
-func (s *state) clock() Clock {
+func (s *state) clock() logset.Clock {
 	if s.Clock == nil {
-		return Clock{}
+		return logset.Clock{}
 	}
-	return Clock{Offset: *s.Clock, Doubt: s.Doubt, Known: true}
+	return logset.Clock{Offset: *s.Clock, Doubt: s.Doubt, Known: true}
 }
 
 // A store is the folder of a grab on this machine: the slices, and what is written down

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -228,7 +229,7 @@ func TestTortureSparse(t *testing.T) {
 		}
 		f.Close()
 		w.Touch("network_log", 0)
-		c := &localConn{}
+		c := &conntest.Local{}
 		g := newGrab(t, w.Dir, c)
 		asked := w.Window(20*time.Minute, 0)
 		row := passOf(w, g, asked)
@@ -236,7 +237,7 @@ func TestTortureSparse(t *testing.T) {
 		if f := row.Files[0]; f.Coverage != evidence.Complete || f.Bytes > 1<<20 {
 			t.Errorf("hole after %v: %+v", first/2, f)
 		}
-		if n := c.reads.Load(); n > 500 {
+		if n := c.Reads.Load(); n > 500 {
 			t.Errorf("hole after %v: %d reads", first/2, n)
 		}
 	}

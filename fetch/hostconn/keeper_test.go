@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/sshdial"
@@ -72,7 +73,7 @@ func newWarmHost(t *testing.T) *warmHost {
 
 // keep runs a keeper until stop is called, or the test ends.
 func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
-	looks := fetch.Looks{Hosts: []hostconn.Host{w.host}, Foreseen: w.foreseen}
+	looks := logset.Looks{Hosts: []hostconn.Host{w.host}, Foreseen: w.foreseen}
 	k := &hostconn.Keeper{Pool: w.pool, Key: "k", Commands: hostconn.Commands{Allowed: true}, Name: w.host.Name, Names: looks.Names, Depths: looks.Depths, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	k.SetWait(wait)
@@ -121,7 +122,7 @@ func (w *warmHost) until(what string, ok func() bool) {
 func (w *warmHost) logins() int { return strings.Count(w.Log(), "Accepted publickey") }
 
 // foreseen keeps what the keeper tells.
-func (w *warmHost) foreseen(host string, families map[string]fetch.Retention) {
+func (w *warmHost) foreseen(host string, families map[string]logset.Retention) {
 	if host == w.host.Name {
 		w.depth.Store(int64(families["network_log"].Depth()))
 	}

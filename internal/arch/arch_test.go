@@ -61,7 +61,7 @@ var rules = []struct {
 	{what: "os/signal", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
 	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/testsite", "fetch/internal/fetchtest"}},
-	{what: module + "/fetch/internal/fetchtest", except: []string{}},
+	{what: module + "/fetch/internal/", except: []string{}},
 	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},

@@ -13,6 +13,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
@@ -64,8 +65,8 @@ func (r *rig) warm(logs string) *warmHost {
 		return pool.Get(ctx, "h0", hostconn.Commands{Allowed: true}, dial)
 	}
 	ready := make(chan struct{}, 1)
-	looks := fetch.Looks{Hosts: []hostconn.Host{w.host},
-		Foreseen: func(string, map[string]fetch.Retention) { // it comes after the first look at the names
+	looks := logset.Looks{Hosts: []hostconn.Host{w.host},
+		Foreseen: func(string, map[string]logset.Retention) { // it comes after the first look at the names
 			select {
 			case ready <- struct{}{}:
 			default:

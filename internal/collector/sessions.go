@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
@@ -21,7 +21,7 @@ type warmth struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
 	gate    *gate // nil: always open
-	depths  func(host string, families map[string]fetch.Retention)
+	depths  func(host string, families map[string]logset.Retention)
 	state   func(key string) func(hostconn.KeeperState) // who is told of a session
 	keepers map[string]*keeping                         // by source.key
 }
@@ -52,7 +52,7 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		looks := fetch.Looks{Foreseen: w.depths}
+		looks := logset.Looks{Foreseen: w.depths}
 		for _, s := range list {
 			looks.Hosts = append(looks.Hosts, s.Host)
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/atomicfile"
@@ -27,7 +27,7 @@ type visit struct {
 	host     *config.Host
 	findings []Finding
 	keys     []string // fingerprints that it showed
-	depths   fetch.Depths
+	depths   logset.Depths
 	looked   bool // depths are whole
 }
 
@@ -244,7 +244,7 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 }
 
 // transport says how the logs are read.
-func (v *visit) transport(d fetch.Depths, dir string) {
+func (v *visit) transport(d logset.Depths, dir string) {
 	if d.Transport != evidence.TransportCommands {
 		v.add("sftp", StatusOK, "reads "+dir, "")
 		return
@@ -255,7 +255,7 @@ func (v *visit) transport(d fetch.Depths, dir string) {
 
 // look inspects the logs and judges them.
 func (c *Checkup) look(ctx context.Context, v *visit, host hostconn.Host) {
-	d, err := fetch.Inspect(ctx, host)
+	d, err := logset.Inspect(ctx, host)
 	v.depths, v.looked = d, err == nil
 	switch f, fault := errors.AsType[*hostconn.Fault](err); {
 	case err == nil:

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -88,7 +89,7 @@ func (n *hostNotes) change(host string, change func(*hostNote)) {
 }
 
 // Depths notes how far back a host's logs go.
-func (n *hostNotes) Depths(host string, families map[string]fetch.Retention) {
+func (n *hostNotes) Depths(host string, families map[string]logset.Retention) {
 	n.change(host, func(h *hostNote) {
 		for name, f := range families {
 			h.families[name] = status.Family{Name: name, DepthS: f.Depth().Seconds(), PerMin: f.PerMin, Young: f.Young}
@@ -98,7 +99,7 @@ func (n *hostNotes) Depths(host string, families map[string]fetch.Retention) {
 
 // Checked notes what a check has seen of a host's log level: it may have changed since
 // the newest bundle, and at first there is none.
-func (n *hostNotes) Checked(host string, d fetch.Depths) {
+func (n *hostNotes) Checked(host string, d logset.Depths) {
 	if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
 		n.change(host, func(h *hostNote) { h.level = d.BodiesLogged })
 	}

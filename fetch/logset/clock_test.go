@@ -1,4 +1,4 @@
-package fetch
+package logset_test
 
 import (
 	"bytes"
@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -42,10 +44,10 @@ func TestNightOfDST(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, linear := range []int64{0, 1 << 30} {
-			linearBelow = linear
+			defer logset.SetLinearBelow(linear)()
 			for _, since := range []time.Duration{-70 * time.Minute, -10 * time.Minute, 20 * time.Minute, 55 * time.Minute} {
 				w := evidence.NewWindow(change.Add(since), change.Add(since+20*time.Minute))
-				g := newGrab(t, dir, &localConn{})
+				g := newGrab(t, dir, &conntest.Local{})
 				row, err := g.Pass(t.Context(), w, nil)
 				if err != nil || row.Coverage != evidence.Complete {
 					t.Fatalf("%v %+v", err, row)
@@ -72,7 +74,6 @@ func TestNightOfDST(t *testing.T) {
 				}
 			}
 		}
-		linearBelow = 1 << 20
 	}
 }
 
@@ -88,8 +89,8 @@ func TestClockLeaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, linear := range []int64{0, 1 << 30} {
-		linearBelow = linear
-		g := newGrab(t, dir, &localConn{})
+		defer logset.SetLinearBelow(linear)()
+		g := newGrab(t, dir, &conntest.Local{})
 		w := evidence.NewWindow(now.Add(-25*time.Minute), now.Add(-22*time.Minute))
 		row, err := g.Pass(t.Context(), w, nil)
 		if err != nil || len(row.Notes) == 0 {
@@ -97,9 +98,8 @@ func TestClockLeaps(t *testing.T) {
 		}
 		got := slice(t, g, "network_log")
 		size := int64(len(got))
-		if in := len(within(t, []byte(got), 0, size, w)); in != 360 {
+		if in := len(logset.Within(t, []byte(got), 0, size, w)); in != 360 {
 			t.Errorf("linear %d: %d records of the window, want 180 twice", linear, in)
 		}
 	}
-	linearBelow = 1 << 20
 }

@@ -1,4 +1,4 @@
-package fetch
+package logset
 
 import (
 	"bytes"
@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
 // countedConn counts the bytes that are read.
 type countedConn struct {
-	localConn
+	conntest.Local
 	bytes atomic.Int64
 }
 
@@ -29,7 +30,7 @@ type countedHandle struct {
 }
 
 func (c *countedConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
-	h, err := c.localConn.Open(ctx, name)
+	h, err := c.Local.Open(ctx, name)
 	return countedHandle{h, c}, err
 }
 
@@ -77,7 +78,7 @@ func TestInspect(t *testing.T) {
 	put(t, filepath.Join(dir, "messages.bak"), nil, now)
 	put(t, filepath.Join(dir, "unrelated"), []byte("x"), now)
 
-	c := &countedConn{localConn: localConn{offset: 3 * time.Second}}
+	c := &countedConn{Local: conntest.Local{Offset: 3 * time.Second}}
 	d, err := inspect(t, dir, c)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestInspectTail(t *testing.T) {
 	pad := strings.Repeat(" pad\n", (inspectTail-recent.Len())/5)
 	put(t, filepath.Join(dir, "network_log.1"), []byte(long+pad+recent.String()), now.Add(-time.Minute))
 	put(t, filepath.Join(dir, "network_log"), []byte(note(now, "198.51.100.7", "5061")+body(now)), now)
-	d, err := inspect(t, dir, &localConn{noClock: true})
+	d, err := inspect(t, dir, &conntest.Local{NoClock: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,25 +143,25 @@ func TestInspectTail(t *testing.T) {
 }
 
 func TestInspectFailures(t *testing.T) {
-	_, err := inspect(t, filepath.Join(t.TempDir(), "none"), &localConn{})
+	_, err := inspect(t, filepath.Join(t.TempDir(), "none"), &conntest.Local{})
 	if f, ok := errors.AsType[*hostconn.Fault](err); !ok || f.Why != evidence.ReasonAbsent {
 		t.Errorf("no folder: %v", err)
 	}
 	dir := t.TempDir()
 	n := 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), time.Now().Add(-time.Hour), time.Now(), &n)
-	if _, err := inspect(t, dir, &localConn{failAfter: 1}); !errors.Is(err, errCut) {
+	if _, err := inspect(t, dir, &conntest.Local{FailAfter: 1}); !errors.Is(err, conntest.ErrCut) {
 		t.Errorf("cut: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &localConn{onRead: cancel}
+	c := &conntest.Local{OnRead: cancel}
 	_, err = Inspect(ctx, hostconn.Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return c, nil }})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	// a gzip file that is none, and one that is cut off
 	put(t, filepath.Join(dir, "messages.1.gz"), []byte{0x1f, 0x8b, 8, 0xff, 1, 2, 3}, time.Now())
-	d, err := inspect(t, dir, &localConn{})
+	d, err := inspect(t, dir, &conntest.Local{})
 	if err != nil || len(d.Families) != 3 || d.Families[1].Files != 1 || !d.Families[1].Oldest.IsZero() {
 		t.Errorf("%+v %v", d, err)
 	}

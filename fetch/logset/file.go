@@ -1,4 +1,4 @@
-package fetch
+package logset
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ type Info struct {
 type File struct {
 	Info
 	Handle   hostconn.Handle
-	Unpacked int64   // bytes that a gzip file gave
+	Unpacked int64     // bytes that a gzip file gave
 	Stale    bool      // the handle no longer shows the file that was held
 	Looked   time.Time // when size and mtime were seen, by the collector's clock
 
