@@ -220,21 +220,13 @@ func TestBreakVanishedIntoGzip(t *testing.T) {
 	asked := w.Window(50*time.Minute, 0)
 	g := newGrab(t, w.Dir, &conntest.Hook{Listed: func(n int) {
 		if n == 1 {
-			w.Put("network_log.1.gz", string(zipped(old)), 30*time.Minute)
+			w.Put("network_log.1.gz", string(fetchtest.Zipped(old)), 30*time.Minute)
 			w.Remove("network_log.1")
 		}
 	}})
 	if row := passOf(w, g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
-}
-
-func zipped(s string) []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	z.Write([]byte(s))
-	z.Close()
-	return b.Bytes()
 }
 
 // The connection is lost after a sibling could not be read: what is said of the
@@ -354,7 +346,7 @@ func TestBreakGzipHeaderOnly(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	old := w.Text(60*time.Minute, 30*time.Minute)
 	w.Put("network_log.1", old, 30*time.Minute)
-	w.Put("network_log.1.gz", string(zipped(old)[:10]), 0)
+	w.Put("network_log.1.gz", string(fetchtest.Zipped(old)[:10]), 0)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	g := newGrab(t, w.Dir, &conntest.Hook{})
 	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
@@ -367,7 +359,7 @@ func TestBreakGzipPadded(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	old := w.Text(60*time.Minute, 30*time.Minute)
 	half := len(old) / 2
-	w.Put("network_log.1.gz", string(zipped(old[:half]))+string(zipped(old[half:]))+strings.Repeat("\x00", 512), 30*time.Minute)
+	w.Put("network_log.1.gz", string(fetchtest.Zipped(old[:half]))+string(fetchtest.Zipped(old[half:]))+strings.Repeat("\x00", 512), 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	g := newGrab(t, w.Dir, &conntest.Hook{})
 	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
@@ -460,7 +452,7 @@ func TestBreakDatedOrder(t *testing.T) {
 // it may have been compressed a moment ago.
 func TestBreakGapAfterLateMTime(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	w.Put("network_log.2.gz", string(zipped(w.Text(60*time.Minute, 40*time.Minute))), 31*time.Minute)
+	w.Put("network_log.2.gz", string(fetchtest.Zipped(w.Text(60*time.Minute, 40*time.Minute))), 31*time.Minute)
 	w.Put("network_log.1", w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
 	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
 	g := newGrab(t, w.Dir, &conntest.Hook{OnOpen: func(name string) error {

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -17,14 +18,14 @@ import (
 const overlap = 64 << 10
 
 // copyRing takes the window out of the family's part of a ring.
-func (c *copier) copyRing(ctx context.Context, l *ringLog) error {
-	u, err := newUnpacker()
+func (c *copier) copyRing(ctx context.Context, l *ring.Log) error {
+	u, err := ring.NewUnpacker()
 	if err != nil {
 		return err
 	}
-	defer u.close()
+	defer u.Close()
 	carry := true
-	for _, p := range l.parts() {
+	for _, p := range l.Parts() {
 		if carry, err = c.copyPart(ctx, l, u, p, carry); err != nil {
 			return err
 		}
@@ -33,9 +34,9 @@ func (c *copier) copyRing(ctx context.Context, l *ringLog) error {
 }
 
 // copyPart takes the window out of one file of a ring. carry is as in copyFile.
-func (c *copier) copyPart(ctx context.Context, l *ringLog, u *unpacker, p *ringPart, carry bool) (bool, error) {
+func (c *copier) copyPart(ctx context.Context, l *ring.Log, u *ring.Unpacker, p *ring.Part, carry bool) (bool, error) {
 	name := c.f.name + ".ring"
-	frames := p.within(c.cut, carry)
+	frames := p.Within(c.cut, carry)
 	defer os.Remove(c.store.path(name)) // it may not be there
 	for len(frames) > 0 {
 		run, n, err := c.unpackRun(ctx, name, u, frames)
@@ -47,9 +48,9 @@ func (c *copier) copyPart(ctx context.Context, l *ringLog, u *unpacker, p *ringP
 		if run.size == 0 {
 			continue
 		}
-		run.atEnd = p.endsWith(last)
-		run.settled = run.atEnd && l.settled(last)
-		if carry, err = c.copyRun(ctx, p.info(), name, run, carry); err != nil {
+		run.atEnd = p.EndsWith(last)
+		run.settled = run.atEnd && l.Settled(last)
+		if carry, err = c.copyRun(ctx, p.Info(), name, run, carry); err != nil {
 			return carry, err
 		}
 	}
@@ -65,7 +66,7 @@ type ringRun struct {
 
 // unpackRun writes the longest contiguous and sound run at the start of frames to a
 // file, from its first line start on, and says how many frames it has looked at.
-func (c *copier) unpackRun(ctx context.Context, name string, u *unpacker, frames []*ringEntry) (run ringRun, n int, err error) {
+func (c *copier) unpackRun(ctx context.Context, name string, u *ring.Unpacker, frames []*ring.Entry) (run ringRun, n int, err error) {
 	dst, err := c.store.open(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
 		return run, 0, err
@@ -79,9 +80,8 @@ func (c *copier) unpackRun(ctx context.Context, name string, u *unpacker, frames
 			return run, n, nil
 		}
 		n++
-		b, err := u.frame(e)
-		if errors.Is(err, errRingDamaged) {
-			e.bad = true
+		b, err := u.Unpack(e)
+		if errors.Is(err, ring.ErrDamaged) {
 			return run, n, nil
 		}
 		if err == nil {

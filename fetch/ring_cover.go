@@ -36,7 +36,9 @@ func (f *family) unlessRing(spans []evidence.Span) (out []evidence.Span) {
 			if before := minTime(s.Until, w.Since); s.Since.Before(before) {
 				out = append(out, evidence.Span{Since: s.Since, Until: before, Reason: s.Reason})
 			}
-			s.Since = latest(s.Since, minTime(s.Until, w.Until))
+			if until := minTime(s.Until, w.Until); until.After(s.Since) {
+				s.Since = until
+			}
 		}
 		if s.Since.Before(s.Until) {
 			out = append(out, s)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -52,26 +53,26 @@ func (g *Grab) takeRing(ctx context.Context, asked evidence.Window) error {
 // takeRingOf takes one family out of the ring.
 func (g *Grab) takeRingOf(ctx context.Context, c *copier) error {
 	name := c.f.name
-	l, err := openRing(filepath.Join(g.Ring, name))
+	l, err := ring.Open(filepath.Join(g.Ring, name))
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	if len(l.entries) == 0 || c.f.RingBad {
+	if l.Empty() || c.f.RingBad {
 		return nil
 	}
-	g.ring.costs = append(g.ring.costs, l.cost(name))
-	last := l.entries[len(l.entries)-1].N
+	g.ring.costs = append(g.ring.costs, l.Cost(name))
+	last := l.Last()
 	if g.ring.last[name] == last {
 		return nil
 	}
 	if err := c.copyRing(ctx, l); err != nil {
 		return err
 	}
-	if n := l.damaged(); n > 0 {
+	if n := l.Damaged(); n > 0 {
 		g.store.note("%d frames of the ring of %s are damaged or missing; they were left out", n, name)
 	}
-	g.ring.spans[name], g.ring.last[name] = l.spans(c.clock.Offset), last
+	g.ring.spans[name], g.ring.last[name] = l.Spans(c.clock.Offset), last
 	return nil
 }
 
@@ -101,11 +102,11 @@ func (g *Grab) clockOfRing() {
 		if g.store.state.Clock != nil {
 			return
 		}
-		l, err := openRing(filepath.Join(g.Ring, name))
+		l, err := ring.Open(filepath.Join(g.Ring, name))
 		if err != nil {
 			continue // takeRing says it
 		}
-		if clock := l.clock(); clock.Known {
+		if clock := l.Clock(); clock.Known {
 			g.store.state.setClock(clock)
 		}
 		l.Close()

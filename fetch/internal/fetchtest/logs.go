@@ -2,6 +2,7 @@ package fetchtest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,5 +55,14 @@ func BigLog(t *testing.T, dir string, n int64, end time.Time) []byte {
 	if err := os.Chtimes(name, end, end); err != nil {
 		t.Fatal(err)
 	}
+	return b.Bytes()
+}
+
+// Zipped is a text as a gzip file.
+func Zipped(s string) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(s))
+	z.Close()
 	return b.Bytes()
 }

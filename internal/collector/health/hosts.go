@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -168,26 +168,26 @@ func (n *hostNotes) ring(cfg *config.Config, h *config.Host, now time.Time) *sta
 	return &ring
 }
 
-func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.Ring) {
-	costs, err := fetch.RingCost(wiring.RingDir(cfg, h.Name), h.Logs.Families)
+func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (r status.Ring) {
+	costs, err := ring.Cost(wiring.RingDir(cfg, h.Name), h.Logs.Families)
 	if err != nil || len(costs) < len(h.Logs.Families) {
-		return ring // a family that is missing makes it empty
+		return r // a family that is missing makes it empty
 	}
 	for i, c := range costs {
 		depth := 0.0
 		if !c.Since.IsZero() {
 			depth = max(now.Sub(c.Since).Seconds(), 0)
 		}
-		if i == 0 || depth < ring.DepthS {
-			ring.DepthS = depth
+		if i == 0 || depth < r.DepthS {
+			r.DepthS = depth
 		}
-		if i == 0 || c.Until.Before(ring.Last) {
-			ring.Last = c.Until.UTC()
+		if i == 0 || c.Until.Before(r.Last) {
+			r.Last = c.Until.UTC()
 		}
-		ring.Bytes += c.Bytes
-		ring.PerMin += c.PerMin
+		r.Bytes += c.Bytes
+		r.PerMin += c.PerMin
 	}
-	return ring
+	return r
 }
 
 // Report adds the hosts of a configuration to a report, with what is known of them.

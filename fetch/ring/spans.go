@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"time"
@@ -7,7 +7,7 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// spans are the stretches of the collector's time of which the ring has all
+// Spans are the stretches of the collector's time of which the ring has all
 // records, the oldest first; offset is the host's clock minus the collector's. What
 // is damaged or missing ends a stretch, and so does what the ring's writer knew to
 // be lost. Records may be up to `disorder` out of order.
@@ -17,7 +17,7 @@ import (
 // other files tell nothing, for a compressed sibling may come into the ring late.
 // Without such frames the beginning of the next increment tells: what is lost was read
 // before it.
-func (l *ringLog) spans(offset time.Duration) []evidence.Window {
+func (l *Log) Spans(offset time.Duration) []evidence.Window {
 	if len(l.entries) == 0 {
 		return nil
 	}

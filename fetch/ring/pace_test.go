@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"bytes"

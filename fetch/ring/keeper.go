@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	ringBackoff = time.Minute      // the longest wait after an error
-	ringClock   = 10 * time.Minute // between two looks at the host's clock
-	ringRoom    = 256 << 20        // bytes that a ring leaves free on the disk
+	backoff    = time.Minute      // the longest wait after an error
+	clockEvery = 10 * time.Minute // between two looks at the host's clock
+	leastRoom  = 256 << 20        // bytes that a ring leaves free on the disk
 )
 
-// A Ring keeps a rolling copy of one host's logs on this machine: what an alert that
+// A Keeper keeps a rolling copy of one host's logs on this machine: what an alert that
 // comes late would not find on the host any more. Its exported fields are set before
 // Run. The folder is read beside it by a Grab, in this process or another.
-type Ring struct {
+type Keeper struct {
 	Host    hostconn.Host
 	Dir     string        // made if missing
 	Every   time.Duration // between two increments
@@ -35,7 +35,7 @@ type Ring struct {
 	Free    func(dir string) (int64, error)
 	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
 
-	families []*ringFamily
+	families []*familyKeeper
 	holder   logset.Holder
 	clock    logset.Clock  // of the host
 	conn     hostconn.Conn // of the last increment
@@ -47,14 +47,14 @@ type Ring struct {
 
 var (
 	// ErrRingTaken says that another process writes the ring.
-	ErrRingTaken = errors.New("another process keeps this ring")
-	errNoRoom    = errors.New("too little room is left on the disk for a ring")
+	ErrTaken  = errors.New("another process keeps this ring")
+	errNoRoom = errors.New("too little room is left on the disk for a ring")
 )
 
 // Run keeps the ring until ctx ends. It goes on after errors, ever more slowly, at
 // least once a minute; an address that has refused a login is not troubled again, for
 // the login's own record sees to that. It returns an error only if it cannot begin.
-func (r *Ring) Run(ctx context.Context) error {
+func (r *Keeper) Run(ctx context.Context) error {
 	release, err := r.open()
 	if err != nil {
 		return err
@@ -69,9 +69,9 @@ func (r *Ring) Run(ctx context.Context) error {
 		}
 		if err != nil {
 			r.holder.Drop(true)
-			wait = min(2*wait, max(ringBackoff, r.Every))
+			wait = min(2*wait, max(backoff, r.Every))
 			if hostconn.Permanent(err) || atomicfile.Full(err) {
-				wait = max(ringBackoff, r.Every)
+				wait = max(backoff, r.Every)
 			}
 		} else {
 			wait = max(r.Every-time.Since(began), r.Every/10)
@@ -90,7 +90,7 @@ func (r *Ring) Run(ctx context.Context) error {
 }
 
 // open locks the folder and takes up what is in it.
-func (r *Ring) open() (release func(), err error) {
+func (r *Keeper) open() (release func(), err error) {
 	if err := atomicfile.MkdirAll(r.Dir); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (r *Ring) open() (release func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", r.Dir, ErrRingTaken)
+		return nil, fmt.Errorf("%s: %w", r.Dir, ErrTaken)
 	}
 	release = func() {
 		r.holder.Drop(true)
@@ -121,7 +121,7 @@ func (r *Ring) open() (release func(), err error) {
 	r.clock = logset.Clock{}
 	r.families = nil
 	for _, name := range r.Host.Families {
-		f := &ringFamily{name: name, ring: r, ringStore: ringStore{dir: filepath.Join(r.Dir, name), enc: enc}}
+		f := &familyKeeper{name: name, ring: r, segmentStore: segmentStore{dir: filepath.Join(r.Dir, name), enc: enc}}
 		r.families = append(r.families, f)
 		if err := f.takeUp(r.now()); err != nil {
 			release()
@@ -132,11 +132,11 @@ func (r *Ring) open() (release func(), err error) {
 	return release, nil
 }
 
-// ringRounds is how often an increment holds anew when files change under it.
-const ringRounds = 10
+// maxRounds is how often an increment holds anew when files change under it.
+const maxRounds = 10
 
 // increment brings the ring up to what the host has now.
-func (r *Ring) increment(ctx context.Context) error {
+func (r *Keeper) increment(ctx context.Context) error {
 	if err := r.room(); err != nil {
 		return err
 	}
@@ -152,8 +152,8 @@ func (r *Ring) increment(ctx context.Context) error {
 		}
 	}
 	r.askClock(ctx)
-	for try := range ringRounds {
-		again, err := r.takeAll(ctx, try == ringRounds-1)
+	for try := range maxRounds {
+		again, err := r.takeAll(ctx, try == maxRounds-1)
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (r *Ring) increment(ctx context.Context) error {
 
 // takeAll holds the files and copies what the ring has not. It asks for another round if
 // a file was no longer what was held.
-func (r *Ring) takeAll(ctx context.Context, final bool) (again bool, err error) {
+func (r *Keeper) takeAll(ctx context.Context, final bool) (again bool, err error) {
 	listed := r.now()
 	since := listed.Add(r.clock.Offset - r.Keep)
 	if err := r.holder.Hold(ctx, since.Add(-logset.OldEnough)); err != nil {
@@ -188,8 +188,8 @@ func (r *Ring) takeAll(ctx context.Context, final bool) (again bool, err error) 
 }
 
 // askClock measures the host's clock now and then, where that is possible.
-func (r *Ring) askClock(ctx context.Context) {
-	if !r.clocked.IsZero() && r.now().Sub(r.clocked) < ringClock {
+func (r *Keeper) askClock(ctx context.Context) {
+	if !r.clocked.IsZero() && r.now().Sub(r.clocked) < clockEvery {
 		return
 	}
 	r.clocked = r.now()
@@ -197,7 +197,7 @@ func (r *Ring) askClock(ctx context.Context) {
 }
 
 // now is the collector's time.
-func (r *Ring) now() time.Time {
+func (r *Keeper) now() time.Time {
 	if r.holder.Now != nil {
 		return r.holder.Now()
 	}
@@ -205,11 +205,11 @@ func (r *Ring) now() time.Time {
 }
 
 // hostTime is t, of the collector's clock, by the host's.
-func (r *Ring) hostTime(t time.Time) time.Time { return t.Add(r.clock.Offset) }
+func (r *Keeper) hostTime(t time.Time) time.Time { return t.Add(r.clock.Offset) }
 
 // seen says what is in the ring whole now.
-func (r *Ring) seen(from, listed time.Time) ringSeen {
-	s := ringSeen{From: from.UTC().Round(0), At: listed.UTC().Round(0)}
+func (r *Keeper) seen(from, listed time.Time) seen {
+	s := seen{From: from.UTC().Round(0), At: listed.UTC().Round(0)}
 	if r.clock.Known {
 		offset := r.clock.Offset
 		s.Clock, s.Doubt = &offset, r.clock.Doubt
@@ -218,18 +218,18 @@ func (r *Ring) seen(from, listed time.Time) ringSeen {
 }
 
 // ref is how times in a file of that mtime are read.
-func (r *Ring) ref(mtime time.Time) expressway.Ref {
+func (r *Keeper) ref(mtime time.Time) expressway.Ref {
 	return expressway.Ref{MTime: mtime, Zone: r.Host.Zone}
 }
 
 // room gives up the oldest part of the ring rather than fill the disk: incidents
 // need it more.
-func (r *Ring) room() error {
+func (r *Keeper) room() error {
 	if r.Free == nil {
 		return nil
 	}
 	free, err := r.Free(r.Dir)
-	if err != nil || free >= ringRoom {
+	if err != nil || free >= leastRoom {
 		return nil // unknown: writing will tell
 	}
 	if err := r.dropOldest(); err != nil {
@@ -239,7 +239,7 @@ func (r *Ring) room() error {
 }
 
 // bytes is what the ring takes on disk.
-func (r *Ring) bytes() (n int64) {
+func (r *Keeper) bytes() (n int64) {
 	for _, f := range r.families {
 		for _, s := range f.segs {
 			n += s.bytes
@@ -250,7 +250,7 @@ func (r *Ring) bytes() (n int64) {
 
 // prune removes whole segments that are older than Keep, and the oldest ones while
 // there are too many bytes.
-func (r *Ring) prune(now time.Time) error {
+func (r *Keeper) prune(now time.Time) error {
 	var errs []error
 	for _, f := range r.families {
 		errs = append(errs, f.roll(now, r.Keep/segments, r.MaxSize/segments))
@@ -270,8 +270,8 @@ func (r *Ring) prune(now time.Time) error {
 }
 
 // dropOldest removes the segment that was written to least recently.
-func (r *Ring) dropOldest() error {
-	var oldest *ringFamily
+func (r *Keeper) dropOldest() error {
+	var oldest *familyKeeper
 	for _, f := range r.families {
 		if len(f.segs) > 0 && (oldest == nil || f.segs[0].last.Before(oldest.segs[0].last)) {
 			oldest = f
@@ -285,7 +285,7 @@ func (r *Ring) dropOldest() error {
 
 // atRest reports whether the ring has had all of a file that is at rest: size and
 // mtime are its, and no other entry's. It looks at each listing first of all.
-func (r *Ring) atRest(entries []hostconn.Entry, e hostconn.Entry) bool {
+func (r *Keeper) atRest(entries []hostconn.Entry, e hostconn.Entry) bool {
 	r.listing = entries
 	for _, f := range r.families {
 		if _, known := f.known[stampOf(e)]; known && f.owns(e) {
@@ -296,7 +296,7 @@ func (r *Ring) atRest(entries []hostconn.Entry, e hostconn.Entry) bool {
 }
 
 // giveWay drops the oldest segment when the disk is full, and returns err.
-func (r *Ring) giveWay(err error) error {
+func (r *Keeper) giveWay(err error) error {
 	if atomicfile.Full(err) {
 		r.dropOldest() // if that fails too, the next increment tries again
 	}

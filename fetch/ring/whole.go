@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 
 // continuity finds out from when on nothing is missing. before are the files that
 // the ring knew at the last increment.
-func (f *ringFamily) continuity(set *logset.Set, p *logset.Plan, before []*ringFile, listed, since time.Time, bad bool) {
+func (f *familyKeeper) continuity(set *logset.Set, p *logset.Plan, before []*knownFile, listed, since time.Time, bad bool) {
 	now := f.ring.hostTime(listed)
 	switch {
 	case f.newest == nil || f.from.IsZero(): // the ring begins
@@ -27,7 +27,7 @@ func (f *ringFamily) continuity(set *logset.Set, p *logset.Plan, before []*ringF
 
 // oldestNew is the time of the oldest record of the files that the ring did not know, or
 // now.
-func (f *ringFamily) oldestNew(p *logset.Plan, before []*ringFile, now time.Time) time.Time {
+func (f *familyKeeper) oldestNew(p *logset.Plan, before []*knownFile, now time.Time) time.Time {
 	from := now
 	for _, h := range p.Files {
 		if !slices.Contains(before, f.file(h)) && !h.First.IsZero() && h.First.Before(from) {
@@ -39,7 +39,7 @@ func (f *ringFamily) oldestNew(p *logset.Plan, before []*ringFile, now time.Time
 
 // lostUntil is the host's time until which records may be missing: of files that came and
 // went between two listings, and of those that were cut off. Zero: none are.
-func (f *ringFamily) lostUntil(set *logset.Set, p *logset.Plan, now time.Time) (until time.Time) {
+func (f *familyKeeper) lostUntil(set *logset.Set, p *logset.Plan, now time.Time) (until time.Time) {
 	for _, b := range set.Breaks {
 		if !p.ShowsAfter(b) {
 			until = latest(until, b.After.First)
@@ -55,7 +55,7 @@ func (f *ringFamily) lostUntil(set *logset.Set, p *logset.Plan, now time.Time) (
 }
 
 // newlyMissed reports whether a file could not be held that could be the last time.
-func (f *ringFamily) newlyMissed(set *logset.Set, p *logset.Plan, since time.Time) (bad bool) {
+func (f *familyKeeper) newlyMissed(set *logset.Set, p *logset.Plan, since time.Time) (bad bool) {
 	missed := map[stamp]bool{}
 	for _, m := range set.Missed {
 		if m.Size == 0 || m.MTime.Before(since) || p.Holds(m.Entry) {
@@ -69,7 +69,7 @@ func (f *ringFamily) newlyMissed(set *logset.Set, p *logset.Plan, since time.Tim
 }
 
 // beginning is the host's time from which on a new ring has everything.
-func (f *ringFamily) beginning(p *logset.Plan, since, now time.Time) time.Time {
+func (f *familyKeeper) beginning(p *logset.Plan, since, now time.Time) time.Time {
 	from := now
 	for _, h := range p.Files {
 		if h.First.IsZero() {
@@ -87,7 +87,7 @@ func (f *ringFamily) beginning(p *logset.Plan, since, now time.Time) time.Time {
 
 // still reports whether the file that was the newest is still there, with all that
 // the ring has of it.
-func (f *ringFamily) still(p *logset.Plan) bool {
+func (f *familyKeeper) still(p *logset.Plan) bool {
 	for _, e := range f.ring.listing {
 		if file := f.known[stampOf(e)]; file == f.newest && f.owns(e) && f.alone(f.ring.listing, e) {
 			return true
@@ -100,7 +100,7 @@ func (f *ringFamily) still(p *logset.Plan) bool {
 
 // trim lets go of what is at rest and in the ring whole, but for the newest file and
 // the live one. A rotated file may be held by the live one's name still.
-func (f *ringFamily) trim(set *logset.Set) {
+func (f *familyKeeper) trim(set *logset.Set) {
 	var newest time.Time
 	for _, e := range f.ring.listing {
 		newest = latest(newest, e.MTime)
@@ -126,8 +126,8 @@ func (f *ringFamily) trim(set *logset.Set) {
 }
 
 // forgetFiles drops what is known of files that were not held since t.
-func (f *ringFamily) forgetFiles(t time.Time) {
-	f.files = slices.DeleteFunc(f.files, func(o *ringFile) bool { return o != f.newest && o != f.copying && o.used.Before(t) })
+func (f *familyKeeper) forgetFiles(t time.Time) {
+	f.files = slices.DeleteFunc(f.files, func(o *knownFile) bool { return o != f.newest && o != f.copying && o.used.Before(t) })
 	for s := range f.known {
 		if time.Unix(s.mtime, 0).Before(t.Add(-logset.OldEnough)) && !slices.ContainsFunc(f.ring.listing, func(e hostconn.Entry) bool { return stampOf(e) == s }) {
 			delete(f.known, s)

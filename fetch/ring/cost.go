@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"path/filepath"
@@ -7,29 +7,29 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// ringRate is the time over which a ring's cost is averaged.
-const ringRate = 5 * time.Minute
+// costSpan is the time over which a ring's cost is averaged.
+const costSpan = 5 * time.Minute
 
-// RingCost says how deep a host's ring is and what it costs, family by family, from
+// Cost says how deep a host's ring is and what it costs, family by family, from
 // what is on disk: it needs neither the host nor the process that keeps the ring.
 // Families without a ring are left out.
-func RingCost(dir string, families []string) ([]evidence.RingFamily, error) {
+func Cost(dir string, families []string) ([]evidence.RingFamily, error) {
 	var out []evidence.RingFamily
 	for _, name := range families {
-		l, err := openRing(filepath.Join(dir, name))
+		l, err := Open(filepath.Join(dir, name))
 		if err != nil {
 			return out, err
 		}
 		if len(l.entries) > 0 {
-			out = append(out, l.cost(name))
+			out = append(out, l.Cost(name))
 		}
 		l.Close()
 	}
 	return out, nil
 }
 
-func (l *ringLog) cost(family string) evidence.RingFamily {
-	c := evidence.RingFamily{Family: family, Damaged: l.damaged()}
+func (l *Log) Cost(family string) evidence.RingFamily {
+	c := evidence.RingFamily{Family: family, Damaged: l.Damaged()}
 	for _, s := range l.segs {
 		c.Bytes += s.bytes
 	}
@@ -42,7 +42,7 @@ func (l *ringLog) cost(family string) evidence.RingFamily {
 			}
 		}
 	}
-	for _, w := range l.spans(clock) {
+	for _, w := range l.Spans(clock) {
 		if c.Since.IsZero() || w.Since.After(c.Since) {
 			c.Since = w.Since
 		}
@@ -55,13 +55,13 @@ func (l *ringLog) cost(family string) evidence.RingFamily {
 
 // rate is bytes a minute over the last increments, as they are on the host and as
 // they are stored.
-func (l *ringLog) rate() (raw, stored int64) {
+func (l *Log) rate() (raw, stored int64) {
 	var from, to time.Time
 	var n, packed int64
 	for _, e := range l.entries { // of the frames since the first increment that counts
 		switch {
 		case e.Seen != nil && from.IsZero():
-			if e.Seen.At.After(l.last().Add(-ringRate)) {
+			if e.Seen.At.After(l.lastSeen().Add(-costSpan)) {
 				from, to = e.Seen.At, e.Seen.At
 			}
 		case e.Seen != nil:
@@ -78,8 +78,8 @@ func (l *ringLog) rate() (raw, stored int64) {
 	return int64(float64(n) / minutes), int64(float64(packed) / minutes)
 }
 
-// last is when the last increment was, by the collector's clock.
-func (l *ringLog) last() time.Time {
+// lastSeen is when the last increment was, by the collector's clock.
+func (l *Log) lastSeen() time.Time {
 	for i := len(l.entries) - 1; i >= 0; i-- {
 		if s := l.entries[i].Seen; s != nil {
 			return s.At

@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"bytes"
@@ -19,24 +19,24 @@ import (
 	"rtmtgrab/fetch/logset"
 )
 
-// A ringLog is one family's part of a ring, open for reading. A writer in another
+// A Log is one family's part of a ring, open for reading. A writer in another
 // process may go on meanwhile, and remove what is the oldest: what is open stays.
-type ringLog struct {
-	segs    []*ringSegment // the oldest first
-	entries []ringEntry    // in order of N
-	files   map[int64]*ringFile
+type Log struct {
+	segs    []*segment // the oldest first
+	entries []Entry    // in order of N
+	files   map[int64]*knownFile
 }
 
-// ringSegment is a pair of files: NNNNNN.zst and NNNNNN.idx.
-type ringSegment struct {
+// segment is a pair of files: NNNNNN.zst and NNNNNN.idx.
+type segment struct {
 	num   int
 	zst   *os.File // nil: it is missing
 	bytes int64    // of both
 }
 
-type ringEntry struct {
-	entry
-	seg *ringSegment
+type Entry struct {
+	indexLine
+	seg *segment
 	bad bool // of a frame: its bytes are not what they were, or its file is not known
 }
 
@@ -65,20 +65,20 @@ func segmentPath(dir string, num int, ext string) string {
 	return filepath.Join(dir, fmt.Sprintf("%06d%s", num, ext))
 }
 
-// openRing reads the indexes of one family. Close it.
-func openRing(dir string) (*ringLog, error) {
+// Open reads the indexes of one family. Close it.
+func Open(dir string) (*Log, error) {
 	nums, err := segmentNumbers(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the ring: %w", err)
 	}
-	l := &ringLog{files: map[int64]*ringFile{}}
+	l := &Log{files: map[int64]*knownFile{}}
 	for _, num := range nums {
 		if err := l.add(dir, num); err != nil {
 			l.Close()
 			return nil, fmt.Errorf("read the ring: %w", err)
 		}
 	}
-	slices.SortStableFunc(l.entries, func(a, b ringEntry) int { return cmp.Compare(a.N, b.N) })
+	slices.SortStableFunc(l.entries, func(a, b Entry) int { return cmp.Compare(a.N, b.N) })
 	for i := range l.entries { // nobody can tell of which file they are
 		if e := &l.entries[i]; e.Frame != nil && l.files[e.Frame.File] == nil {
 			e.bad = true
@@ -89,7 +89,7 @@ func openRing(dir string) (*ringLog, error) {
 
 // add opens one segment. A part that is not there was removed meanwhile, or is
 // missing: then its entries are, too, and that shows.
-func (l *ringLog) add(dir string, num int) error {
+func (l *Log) add(dir string, num int) error {
 	idx, err := os.Open(segmentPath(dir, num, ".idx"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -98,7 +98,7 @@ func (l *ringLog) add(dir string, num int) error {
 		return err
 	}
 	defer idx.Close()
-	s := &ringSegment{num: num}
+	s := &segment{num: num}
 	s.zst, err = os.Open(segmentPath(dir, num, ".zst"))
 	if _, gone := os.Stat(idx.Name()); errors.Is(err, fs.ErrNotExist) && gone != nil {
 		return nil // the writer has removed both just now
@@ -121,7 +121,7 @@ func (l *ringLog) add(dir string, num int) error {
 		s.bytes += info.Size()
 	}
 	for _, e := range entries {
-		l.entries = append(l.entries, ringEntry{entry: e, seg: s, bad: e.Frame != nil && e.Frame.Pos+e.Frame.Packed > size})
+		l.entries = append(l.entries, Entry{indexLine: e, seg: s, bad: e.Frame != nil && e.Frame.Pos+e.Frame.Packed > size})
 		if e.File != nil {
 			l.files[e.File.ID] = e.File
 		}
@@ -129,8 +129,14 @@ func (l *ringLog) add(dir string, num int) error {
 	return nil
 }
 
-// clock is the host's clock as it was measured last.
-func (l *ringLog) clock() (c logset.Clock) {
+// Empty reports whether there is nothing in the ring.
+func (l *Log) Empty() bool { return len(l.entries) == 0 }
+
+// Last is the number of the last entry.
+func (l *Log) Last() int64 { return l.entries[len(l.entries)-1].N }
+
+// Clock is the host's clock as it was measured last.
+func (l *Log) Clock() (c logset.Clock) {
 	for _, e := range l.entries {
 		if e.Seen != nil && e.Seen.Clock != nil {
 			c = logset.Clock{Offset: *e.Seen.Clock, Doubt: min(e.Seen.Doubt, logset.UnknownClock), Known: true}
@@ -140,7 +146,7 @@ func (l *ringLog) clock() (c logset.Clock) {
 }
 
 // Close closes the segments.
-func (l *ringLog) Close() {
+func (l *Log) Close() {
 	for _, s := range l.segs {
 		if s.zst != nil {
 			s.zst.Close()
@@ -148,38 +154,40 @@ func (l *ringLog) Close() {
 	}
 }
 
-var errRingDamaged = errors.New("a frame of the ring is damaged")
+var ErrDamaged = errors.New("a frame of the ring is damaged")
 
-// unpacker gives back the contents of frames, in memory of its own that is bounded.
-type unpacker struct {
+// Unpacker gives back the contents of frames, in memory of its own that is bounded.
+type Unpacker struct {
 	dec         *zstd.Decoder
 	packed, out []byte
 }
 
-func newUnpacker() (*unpacker, error) {
+func NewUnpacker() (*Unpacker, error) {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxFrame), zstd.WithDecoderMaxWindow(maxFrame))
-	return &unpacker{dec: dec}, err
+	return &Unpacker{dec: dec}, err
 }
 
-// frame reads the bytes of a frame and proves them; they are valid until the next call.
-func (u *unpacker) frame(e *ringEntry) ([]byte, error) {
+// Unpack reads the bytes of a frame and proves them; they are valid until the next call.
+// A frame that cannot be read is bad from then on.
+func (u *Unpacker) Unpack(e *Entry) (b []byte, err error) {
+	defer func() { e.bad = e.bad || errors.Is(err, ErrDamaged) }()
 	f := e.Frame
 	if e.bad || e.seg.zst == nil {
-		return nil, errRingDamaged
+		return nil, ErrDamaged
 	}
 	u.packed = slices.Grow(u.packed[:0], int(f.Packed))[:f.Packed]
 	if err := hostconn.ReadFull(e.seg.zst, u.packed, f.Pos); err != nil {
 		if errors.Is(err, hostconn.ErrShort) {
-			err = errRingDamaged
+			err = ErrDamaged
 		}
 		return nil, err
 	}
 	out, err := u.dec.DecodeAll(u.packed, u.out[:0])
 	u.out = out
 	if sum := sha256.Sum256(out); err != nil || int64(len(out)) != f.Length || !bytes.Equal(sum[:], f.SHA256) {
-		return nil, errRingDamaged
+		return nil, ErrDamaged
 	}
 	return out, nil
 }
 
-func (u *unpacker) close() { u.dec.Close() }
+func (u *Unpacker) Close() { u.dec.Close() }

@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ const (
 	flushFrames = 4  // frames that are written at once
 )
 
-// A ringStore writes one family's segments. After an error what was not flushed is
+// A segmentStore writes one family's segments. After an error what was not flushed is
 // forgotten, and the next write begins a segment.
-type ringStore struct {
+type segmentStore struct {
 	dir   string
 	enc   *zstd.Encoder
 	write func(*os.File, []byte) (int, error) // tests; nil: as it is
@@ -30,30 +30,30 @@ type ringStore struct {
 	n     int64 // of the last entry
 	num   int   // of the last segment
 	id    int64 // of the last file: none is given twice
-	files []*ringFile
-	segs  []*stored // the oldest first, the last one may be under way
+	files []*knownFile
+	segs  []*storedSegment // the oldest first, the last one may be under way
 
 	idx, zst  *os.File
 	described map[int64]bool // files that the segment under way describes as they are
 	pos       int64          // where the next frame stands in zst
 
-	pending []entry // frames that are packed and not written
-	packed  []byte  // them
+	pending []indexLine // frames that are packed and not written
+	packed  []byte      // them
 }
 
-// stored is a segment on disk.
-type stored struct {
+// storedSegment is a segment on disk.
+type storedSegment struct {
 	num         int
 	bytes       int64
 	began, last time.Time // by the collector's clock
 }
 
 // open takes up what is on disk. A new segment is begun with the first write.
-func (s *ringStore) open(now time.Time) (*ringLog, error) {
+func (s *segmentStore) open(now time.Time) (*Log, error) {
 	if err := atomicfile.MkdirAll(s.dir); err != nil {
 		return nil, err
 	}
-	l, err := openRing(s.dir)
+	l, err := Open(s.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 		return nil, err
 	}
 	for _, num := range nums { // orphans of a removal too
-		seg := &stored{num: num}
+		seg := &storedSegment{num: num}
 		s.num = num
 		for _, ext := range []string{".zst", ".idx"} {
 			if info, err := os.Stat(segmentPath(s.dir, num, ext)); err == nil {
@@ -96,7 +96,7 @@ func (s *ringStore) open(now time.Time) (*ringLog, error) {
 }
 
 // file is the ring's file with the head of h, nil if there is none.
-func (s *ringStore) file(h *logset.File) *ringFile {
+func (s *segmentStore) file(h *logset.File) *knownFile {
 	for _, f := range s.files {
 		if n := min(len(f.Head), len(h.Head)); n >= hostconn.TinyHead && f.At == h.At && string(f.Head[:n]) == string(h.Head[:n]) {
 			return f
@@ -106,10 +106,10 @@ func (s *ringStore) file(h *logset.File) *ringFile {
 }
 
 // describe makes a file known, or brings what is known of it up to date.
-func (s *ringStore) describe(f *ringFile, h *logset.File, now time.Time) *ringFile {
+func (s *segmentStore) describe(f *knownFile, h *logset.File, now time.Time) *knownFile {
 	if f == nil {
 		s.id++
-		f = &ringFile{ID: s.id, At: h.At}
+		f = &knownFile{ID: s.id, At: h.At}
 		s.files = append(s.files, f)
 	}
 	if len(h.Head) > len(f.Head) || f.Name != h.Name || !h.First.IsZero() && !f.First.Equal(h.First) {
@@ -127,27 +127,27 @@ func (s *ringStore) describe(f *ringFile, h *logset.File, now time.Time) *ringFi
 }
 
 // add packs b, which stands at off of f. It is on disk after flush.
-func (s *ringStore) add(f *ringFile, h *logset.File, off int64, b []byte, ref expressway.Ref) {
+func (s *segmentStore) add(f *knownFile, h *logset.File, off int64, b []byte, ref expressway.Ref) {
 	bol := off == 0 || f.NL && off == f.End
 	if n := len(s.pending); n > 0 && s.pending[n-1].Frame.File == f.ID && s.pending[n-1].Frame.end() == off {
 		bol = s.pending[n-1].Frame.NL
 	}
 	sum := sha256.Sum256(b)
-	fr := &ringFrame{File: f.ID, Offset: off, Length: int64(len(b)), SHA256: sum[:], Size: h.Size, MTime: h.MTime.UTC(), BOL: bol, NL: b[len(b)-1] == '\n'}
+	fr := &Frame{File: f.ID, Offset: off, Length: int64(len(b)), SHA256: sum[:], Size: h.Size, MTime: h.MTime.UTC(), BOL: bol, NL: b[len(b)-1] == '\n'}
 	fr.First, fr.Last = timesOf(b, bol, ref)
 	was := len(s.packed)
 	s.packed = s.enc.EncodeAll(b, s.packed)
 	fr.Pos, fr.Packed = int64(was), int64(len(s.packed)-was)
-	s.pending = append(s.pending, entry{Frame: fr})
+	s.pending = append(s.pending, indexLine{Frame: fr})
 }
 
 // forget drops what was added and not flushed.
-func (s *ringStore) forget() { s.pending, s.packed = nil, nil }
+func (s *segmentStore) forget() { s.pending, s.packed = nil, nil }
 
 // flush writes what was added: the frames, then their entries. They are synced when
 // the segment ends: what a power cut takes shows by sums and numbers, and a sync every
 // few seconds for each family of each host would stand in the way of incidents.
-func (s *ringStore) flush(now time.Time) error {
+func (s *segmentStore) flush(now time.Time) error {
 	if len(s.pending) == 0 {
 		return nil
 	}
@@ -160,13 +160,13 @@ func (s *ringStore) flush(now time.Time) error {
 	if err := s.put(s.zst, s.packed); err != nil {
 		return s.failed(err)
 	}
-	var list []entry
+	var list []indexLine
 	for _, e := range s.pending {
 		e.Frame.Pos += pos
 		f := s.byID(e.Frame.File)
 		if !s.described[f.ID] {
 			s.described[f.ID] = true
-			list = append(list, entry{File: f})
+			list = append(list, indexLine{File: f})
 		}
 		list = append(list, e)
 	}
@@ -180,18 +180,18 @@ func (s *ringStore) flush(now time.Time) error {
 	return nil
 }
 
-func (s *ringStore) byID(id int64) *ringFile {
-	i := slices.IndexFunc(s.files, func(f *ringFile) bool { return f.ID == id })
+func (s *segmentStore) byID(id int64) *knownFile {
+	i := slices.IndexFunc(s.files, func(f *knownFile) bool { return f.ID == id })
 	return s.files[i]
 }
 
 // enter appends entries to the index of the segment under way.
-func (s *ringStore) enter(now time.Time, list ...entry) error {
+func (s *segmentStore) enter(now time.Time, list ...indexLine) error {
 	var b []byte
 	for i := range list {
 		s.n++ // used up even if it is not written: then it shows that something is missing
 		list[i].N = s.n
-		line, err := list[i].line()
+		line, err := list[i].encode()
 		if err != nil {
 			return s.failed(err)
 		}
@@ -205,21 +205,21 @@ func (s *ringStore) enter(now time.Time, list ...entry) error {
 }
 
 // seen notes what is in the ring whole. newest is the file to go on from after a restart.
-func (s *ringStore) seen(now time.Time, newest *ringFile, seen ringSeen) error {
+func (s *segmentStore) seen(now time.Time, newest *knownFile, seen seen) error {
 	if err := s.begin(now); err != nil {
 		return err
 	}
-	var list []entry
+	var list []indexLine
 	if newest != nil {
 		if seen.Newest = newest.ID; !s.described[newest.ID] {
 			s.described[newest.ID] = true
-			list = append(list, entry{File: newest})
+			list = append(list, indexLine{File: newest})
 		}
 	}
-	return s.enter(now, append(list, entry{Seen: &seen})...)
+	return s.enter(now, append(list, indexLine{Seen: &seen})...)
 }
 
-func (s *ringStore) put(f *os.File, b []byte) (err error) {
+func (s *segmentStore) put(f *os.File, b []byte) (err error) {
 	n := 0
 	if s.write != nil {
 		n, err = s.write(f, b)

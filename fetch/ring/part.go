@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"slices"
@@ -7,16 +7,16 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A ringPart is one file in the ring, with its frames in the order of their writing.
-type ringPart struct {
-	file   *ringFile
-	frames []*ringEntry
+// A Part is one file in the ring, with its frames in the order of their writing.
+type Part struct {
+	file   *knownFile
+	frames []*Entry
 }
 
-// parts are the files of a ring, the oldest first.
-func (l *ringLog) parts() []*ringPart {
-	var out []*ringPart
-	by := map[int64]*ringPart{}
+// Parts are the files of a ring, the oldest first.
+func (l *Log) Parts() []*Part {
+	var out []*Part
+	by := map[int64]*Part{}
 	for i := range l.entries {
 		e := &l.entries[i]
 		if e.Frame == nil || l.files[e.Frame.File] == nil {
@@ -24,31 +24,31 @@ func (l *ringLog) parts() []*ringPart {
 		}
 		r := by[e.Frame.File]
 		if r == nil {
-			r = &ringPart{file: l.files[e.Frame.File]}
+			r = &Part{file: l.files[e.Frame.File]}
 			by[e.Frame.File] = r
 			out = append(out, r)
 		}
 		r.frames = append(r.frames, e)
 	}
-	slices.SortStableFunc(out, func(a, b *ringPart) int { return logset.InTime(a.info(), b.info()) })
+	slices.SortStableFunc(out, func(a, b *Part) int { return logset.InTime(a.Info(), b.Info()) })
 	return out
 }
 
-// info describes the part as a file of the host.
-func (r *ringPart) info() *logset.Info {
+// Info describes the part as a file of the host.
+func (r *Part) Info() *logset.Info {
 	last := r.frames[len(r.frames)-1].Frame
 	return &logset.Info{Name: r.file.Name, Head: r.file.Head, At: r.file.At, First: r.file.First, Size: last.Size, MTime: last.MTime}
 }
 
-// endsWith reports whether a sound frame is the last that the ring has of the file.
-func (r *ringPart) endsWith(last *ringEntry) bool {
+// EndsWith reports whether a sound frame is the last that the ring has of the file.
+func (r *Part) EndsWith(last *Entry) bool {
 	return last == r.frames[len(r.frames)-1] && !last.bad
 }
 
-// within picks the frames that a window may need: those with its records, and what
+// Within picks the frames that a window may need: those with its records, and what
 // follows up to the next record. A file's start is looked at if the record before it
 // may end there.
-func (r *ringPart) within(cut evidence.Window, carry bool) []*ringEntry {
+func (r *Part) Within(cut evidence.Window, carry bool) []*Entry {
 	from, to := -1, -1
 	for i, e := range r.frames {
 		if e.Frame.First.IsZero() {
@@ -71,10 +71,10 @@ func (r *ringPart) within(cut evidence.Window, carry bool) []*ringEntry {
 	return r.frames[from:min(to+1, len(r.frames))]
 }
 
-// settled reports whether a file is known to have rested at the end of its last
+// Settled reports whether a file is known to have rested at the end of its last
 // frame, behind a line: the increment after that frame's found no more of it, or it
 // has a successor.
-func (l *ringLog) settled(last *ringEntry) bool {
+func (l *Log) Settled(last *Entry) bool {
 	n := 0
 	for i := range l.entries {
 		e := &l.entries[i]
@@ -89,13 +89,13 @@ func (l *ringLog) settled(last *ringEntry) bool {
 }
 
 // after reports whether e is of a file that comes after that of o in time.
-func (l *ringLog) after(e, o *ringEntry) bool {
+func (l *Log) after(e, o *Entry) bool {
 	a, b := l.files[e.Frame.File], l.files[o.Frame.File]
 	return a != nil && b != nil && a.First.After(b.First)
 }
 
-// damaged counts frames that cannot be read, and numbers that no entry has.
-func (l *ringLog) damaged() (n int64) {
+// Damaged counts frames that cannot be read, and numbers that no entry has.
+func (l *Log) Damaged() (n int64) {
 	for i, e := range l.entries {
 		if e.bad {
 			n++

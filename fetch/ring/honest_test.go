@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -85,9 +86,9 @@ func TestRingDamage(t *testing.T) {
 			worse++
 		}
 		other := again(r, spoilt)
-		release, err := other.open()
+		release, err := other.TakeUp()
 		if err == nil {
-			err = other.increment(t.Context())
+			err = other.Increment(t.Context())
 			release()
 		}
 		if err != nil {
@@ -120,12 +121,12 @@ func ringHonest(t *testing.T, seed uint64) bool {
 	rnd := rand.New(rand.NewPCG(seed, 9))
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 1 + rnd.IntN(3), Dated: seed%4 == 1, Copies: seed%4 == 2, Zip: seed%4 == 3}
 	conn := &conntest.Local{}
-	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Duration(20+rnd.IntN(200)) * time.Millisecond, MaxSize: 64 << 20,
+	r := &ring.Keeper{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Duration(20+rnd.IntN(200)) * time.Millisecond, MaxSize: 64 << 20,
 		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	if seed%3 > 0 {
 		r.Keep = time.Hour
 	}
-	release, err := r.open()
+	release, err := r.TakeUp()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +137,11 @@ func ringHonest(t *testing.T, seed uint64) bool {
 			w.Some(t, 200+rnd.IntN(800))
 		case 1:
 			conn = &conntest.Local{FailAfter: 1 + rnd.Int64N(8)}
-			r.holder.Drop(true)
+			r.Drop()
 		case 2:
 			release()
 			r = again(r, r.Dir)
-			if release, err = r.open(); err != nil {
+			if release, err = r.TakeUp(); err != nil {
 				t.Fatal(err)
 			}
 		default:
@@ -153,8 +154,8 @@ func ringHonest(t *testing.T, seed uint64) bool {
 				old = old[1:]
 			}
 		}
-		if err := r.increment(t.Context()); err != nil {
-			r.holder.Drop(true)
+		if err := r.Increment(t.Context()); err != nil {
+			r.Drop()
 			conn = &conntest.Local{}
 		}
 	}

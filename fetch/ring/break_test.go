@@ -1,9 +1,8 @@
-package fetch
+package ring_test
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -13,7 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
-	"rtmtgrab/fetch/logset"
+	"rtmtgrab/fetch/ring"
 )
 
 const sec = time.Second
@@ -24,11 +23,11 @@ func TestBreakRingSlowLine(t *testing.T) {
 	var later atomic.Int64
 	c := &conntest.Hook{}
 	r := newRing(t, w.Dir, c)
-	r.holder.Now = func() time.Time { return w.Now.Add(time.Duration(later.Load())) }
+	r.SetNow(func() time.Time { return w.Now.Add(time.Duration(later.Load())) })
 	w.Put("network_log.1", w.Text(600*sec, 300*sec)+strings.Repeat(strings.Repeat("y", 999)+"\n", 10<<10), 300*sec)
 	w.Put("network_log", w.Text(300*sec, 0), 0)
 	c.OnRead = func() { later.Add(int64(10 * time.Minute)) }
-	r.pace.Rate = 1 << 40
+	r.SetRate(1 << 40)
 	step(t, r)
 }
 
@@ -37,7 +36,7 @@ func TestBreakRingFirstRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Minute
-	r.holder.Now = func() time.Time { return w.Now }
+	r.SetNow(func() time.Time { return w.Now })
 	w.Put("network_log", w.Text(1200*sec, 0), 0)
 	step(t, r)
 	w.Remove("network_log")
@@ -49,18 +48,14 @@ func TestBreakRingFirstRecord(t *testing.T) {
 }
 
 // taken is how many bytes the frames of a ring have.
-func taken(t *testing.T, r *Ring) (n int64) {
+func taken(t *testing.T, r *ring.Keeper) (n int64) {
 	t.Helper()
-	l, err := openRing(filepath.Join(r.Dir, "network_log"))
+	l, err := ring.Open(filepath.Join(r.Dir, "network_log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, e := range l.entries {
-		if e.Frame != nil {
-			n += e.Frame.Length
-		}
-	}
+	n = l.Taken()
 	return n
 }
 
@@ -69,7 +64,7 @@ func TestBreakRingQuietLog(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Minute
-	r.holder.Now = func() time.Time { return w.Now }
+	r.SetNow(func() time.Time { return w.Now })
 	w.Put("network_log", w.Text(3600*sec, 900*sec), 900*sec)
 	for range 3 {
 		step(t, r)
@@ -95,10 +90,10 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &conntest.Local{})
 	r.Keep = 10 * time.Hour // one segment
-	r.holder.Now = func() time.Time { return w.Now.Add(-400 * sec) }
+	r.SetNow(func() time.Time { return w.Now.Add(-400 * sec) })
 	w.Put("network_log", w.Text(600*sec, 400*sec), 400*sec)
 	step(t, r)
-	r.holder.Now = func() time.Time { return w.Now }
+	r.SetNow(func() time.Time { return w.Now })
 	w.Move("network_log", "network_log.1")
 	w.Put("network_log", w.Text(400*sec, 0), 0)
 	step(t, r)
@@ -130,12 +125,12 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	// another file comes in its place
 	w.Put("network_log", w.Text(0, -30*sec), -30*sec)
 	other := again(r, spoilt)
-	release, err := other.open()
+	release, err := other.TakeUp()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer release()
-	other.holder.Now = func() time.Time { return w.Now.Add(31 * sec) }
+	other.SetNow(func() time.Time { return w.Now.Add(31 * sec) })
 	step(t, other)
 	look()
 }
@@ -146,7 +141,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	now := w.Now.Add(-27 * sec)
 	r := newRing(t, w.Dir, &conntest.Local{})
-	r.holder.Now = func() time.Time { return now }
+	r.SetNow(func() time.Time { return now })
 	w.Put("network_log", w.Text(600*sec, 30*sec), 30*sec)
 	step(t, r)
 	w.Move("network_log", "network_log.1")
@@ -155,7 +150,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	now = w.Now.Add(-10 * sec)
 	w.Grow("network_log", w.Text(26*sec, 10*sec), 10*sec)
 	step(t, r)
-	if n := len(r.holder.Set("network_log").Files); n != 1 {
+	if n := r.Held(); n != 1 {
 		t.Fatalf("%d files are held", n)
 	}
 	now = w.Now.Add(-8 * sec)
@@ -169,39 +164,4 @@ func TestBreakRingLateRecord(t *testing.T) {
 	asked := w.Window(500*sec, 0)
 	row, _ := g.Pass(t.Context(), asked, nil)
 	honestIn(w, g, row, asked)
-}
-
-// A host falls silent while the keeper looks at how far back its logs go. The keeper
-// stops when it is told to, and does not wait until the connection is given up.
-func TestBreakKeeperStopsWhileItReads(t *testing.T) {
-	t.Parallel()
-	asked := make(chan struct{}, 1)
-	e, w := tortured(t, &tap{answer: func([]byte) [][]byte {
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
-		return nil
-	}})
-	pool := &hostconn.Pool{}
-	dial := labConn(t, e, pool, false)
-	conn, err := dial(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(true)
-	looks := logset.Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]logset.Retention) {}}
-	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		k.Run(ctx)
-	}()
-	<-asked
-	cancel()
-	<-done
-	if err := conn.(interface{ Lost() error }).Lost(); err != nil {
-		t.Errorf("it has waited until the connection was lost: %v", err)
-	}
 }

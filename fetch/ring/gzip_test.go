@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"strings"
@@ -35,7 +35,7 @@ func TestRingOverlapsGzip(t *testing.T) {
 			}
 			host := spoil(old) + rest
 			live := w.Text(10*time.Minute, 0)
-			w.Put("network_log.1.gz", string(zipped(host)), 10*time.Minute)
+			w.Put("network_log.1.gz", string(fetchtest.Zipped(host)), 10*time.Minute)
 			w.Put("network_log", live, 0)
 			g := newGrab(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir

@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -29,9 +30,9 @@ func TestRingLab(t *testing.T) {
 			defer e.Close()
 			e.Backfill(time.Now().Add(-2 * time.Second))
 			pool := &hostconn.Pool{}
-			host := hostconn.Host{Name: "expc01", Dir: e.LogDir(), Families: lab.Families(), Dial: labConn(t, e, pool, true)}
-			r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20, Host: host}
-			release, err := r.open()
+			host := hostconn.Host{Name: "expc01", Dir: e.LogDir(), Families: lab.Families(), Dial: labConn(e, pool)}
+			r := &ring.Keeper{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20, Host: host}
+			release, err := r.TakeUp()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 )
 
 // newRing is a ring over conn that is ready for increments by hand.
-func newRing(t testing.TB, dir string, conn hostconn.Conn) *Ring {
+func newRing(t testing.TB, dir string, conn hostconn.Conn) *ring.Keeper {
 	t.Helper()
-	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
+	r := &ring.Keeper{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
 		Host: hostconn.Host{Name: "expc01", Dir: dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
-	release, err := r.open()
+	release, err := r.TakeUp()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,13 +33,13 @@ func newRing(t testing.TB, dir string, conn hostconn.Conn) *Ring {
 }
 
 // again is what another process makes of a ring's folder.
-func again(r *Ring, dir string) *Ring {
-	return &Ring{Host: r.Host, Dir: dir, Every: r.Every, Keep: r.Keep, MaxSize: r.MaxSize}
+func again(r *ring.Keeper, dir string) *ring.Keeper {
+	return &ring.Keeper{Host: r.Host, Dir: dir, Every: r.Every, Keep: r.Keep, MaxSize: r.MaxSize}
 }
 
-func step(t testing.TB, r *Ring) {
+func step(t testing.TB, r *ring.Keeper) {
 	t.Helper()
-	if err := r.increment(t.Context()); err != nil {
+	if err := r.Increment(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -238,9 +239,9 @@ func TestRingDisagrees(t *testing.T) {
 func TestRingResumes(t *testing.T) {
 	w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 3}
 	conn := &conntest.Local{}
-	r := &Ring{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
+	r := &ring.Keeper{Dir: filepath.Join(t.TempDir(), "ring"), Every: time.Second, Keep: time.Hour, MaxSize: 64 << 20,
 		Host: hostconn.Host{Name: "expc01", Dir: w.Dir, Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
-	release, err := r.open()
+	release, err := r.TakeUp()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,22 +251,22 @@ func TestRingResumes(t *testing.T) {
 	for i := range 40 {
 		w.Some(t, rnd.IntN(250))
 		conn = &conntest.Local{FailAfter: rnd.Int64N(6)}
-		if err := r.increment(t.Context()); err != nil {
+		if err := r.Increment(t.Context()); err != nil {
 			cuts++
 			conn = &conntest.Local{}
-			r.holder.Drop(true)
+			r.Drop()
 			step(t, r)
 		}
 		switch i % 7 {
 		case 0:
-			r.holder.Drop(true)
+			r.Drop()
 		case 3: // another process
 			other := again(r, r.Dir)
-			if _, err := other.open(); !errors.Is(err, ErrRingTaken) {
+			if _, err := other.TakeUp(); !errors.Is(err, ring.ErrTaken) {
 				t.Fatal(err)
 			}
 			release()
-			if release, err = other.open(); err != nil {
+			if release, err = other.TakeUp(); err != nil {
 				t.Fatal(err)
 			}
 			r = other
@@ -279,16 +280,12 @@ func TestRingResumes(t *testing.T) {
 		t.Errorf("%v %s %+v %v, %d cuts", err, row.Coverage, row.Files[0].Missing, row.Notes, cuts)
 	}
 	var taken int64
-	l, err := openRing(filepath.Join(r.Dir, "network_log"))
+	l, err := ring.Open(filepath.Join(r.Dir, "network_log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, e := range l.entries {
-		if e.Frame != nil {
-			taken += e.Frame.Length
-		}
-	}
+	taken = l.Taken()
 	if taken != int64(len(w.Text(0))) {
 		t.Errorf("the ring took %d bytes of %d", taken, len(w.Text(0)))
 	}
@@ -306,41 +303,41 @@ func TestRingBounds(t *testing.T) {
 			w.File.WriteString(strings.Repeat("x", rand.IntN(50)) + fmt.Sprintf("%x\n", rand.Perm(300)))
 		}
 		step(t, r)
-		most = max(most, r.bytes())
+		most = max(most, r.Bytes())
 	}
 	if most > r.MaxSize || most < r.MaxSize/2 {
 		t.Errorf("up to %d bytes, at most %d are wanted", most, r.MaxSize)
 	}
-	l, _ := openRing(filepath.Join(r.Dir, "network_log"))
-	since := l.spans(0)
+	l, _ := ring.Open(filepath.Join(r.Dir, "network_log"))
+	since := l.Spans(0)
 	l.Close()
 	if len(since) != 1 || !since[0].Since.After(w.At[0]) {
 		t.Errorf("%v", since)
 	}
 	full := 0
-	r.families[0].write = func(f *os.File, b []byte) (int, error) {
+	r.SetWrite(func(f *os.File, b []byte) (int, error) {
 		if full++; full < 4 {
 			n, _ := f.Write(b[:len(b)/2])
 			return n, syscall.ENOSPC
 		}
 		return f.Write(b)
-	}
-	before := len(r.families[0].segs)
+	})
+	before := r.Segments()
 	for range 3 {
 		w.Some(t, 20)
-		if err := r.increment(t.Context()); !errors.Is(err, syscall.ENOSPC) {
+		if err := r.Increment(t.Context()); !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
 		}
-		r.holder.Drop(true)
+		r.Drop()
 	}
-	if after := len(r.families[0].segs); after > before+1 {
+	if after := r.Segments(); after > before+1 {
 		t.Errorf("%d segments, there were %d", after, before)
 	}
 	step(t, r)
 	now := time.Now().Add(2 * time.Hour)
-	r.holder.Now = func() time.Time { return now }
+	r.SetNow(func() time.Time { return now })
 	step(t, r)
-	if n := len(r.families[0].segs); n > 1 {
+	if n := r.Segments(); n > 1 {
 		t.Errorf("%d segments after everything is too old", n)
 	}
 }
@@ -362,32 +359,7 @@ func TestRingSteady(t *testing.T) {
 	step(t, r)
 	before := conn.Reads.Load()
 	step(t, r)
-	if n := conn.Reads.Load() - before; n > 2 || len(r.holder.Set("network_log").Files) != 1 {
-		t.Errorf("%d reads, %d files held", n, len(r.holder.Set("network_log").Files))
+	if n := conn.Reads.Load() - before; n > 2 || r.Held() != 1 {
+		t.Errorf("%d reads, %d files held", n, r.Held())
 	}
-}
-
-func FuzzRingIndex(f *testing.F) {
-	line, err := entry{N: 1, File: &ringFile{ID: 1, Name: "network_log", Head: []byte("head")}}.line()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(line, 3, byte(1))
-	f.Fuzz(func(t *testing.T, b []byte, at int, flip byte) {
-		for _, e := range readEntries(strings.NewReader(string(b))) {
-			l, err := e.line()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if back := readEntries(strings.NewReader(string(l))); len(back) != 1 || back[0].N != e.N {
-				t.Fatalf("%s", l)
-			}
-			if at >= 0 && at < len(l)-1 && flip != 0 {
-				l[at] ^= flip
-				for _, spoilt := range readEntries(strings.NewReader(string(l))) {
-					t.Fatalf("%+v was taken for %+v", spoilt, e)
-				}
-			}
-		}
-	})
 }

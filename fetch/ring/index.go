@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"bufio"
@@ -18,18 +18,18 @@ const (
 	maxIndex  = 256 << 20 // bytes of an index that are read
 )
 
-// An entry is one line of a ring's index; one of its parts is set. Entries of a
+// An indexLine is one line of a ring's index; one of its parts is set. Entries of a
 // family are numbered without a gap: what is missing shows.
-type entry struct {
+type indexLine struct {
 	N     int64      `json:"n"`
-	File  *ringFile  `json:"file,omitempty"`
-	Frame *ringFrame `json:"frame,omitempty"`
-	Seen  *ringSeen  `json:"seen,omitempty"`
+	File  *knownFile `json:"file,omitempty"`
+	Frame *Frame     `json:"frame,omitempty"`
+	Seen  *seen      `json:"seen,omitempty"`
 }
 
-// A ringFile is a file of the host as the ring knows it. Its later lines replace
+// A knownFile is a file of the host as the ring knows it. Its later lines replace
 // its earlier ones.
-type ringFile struct {
+type knownFile struct {
 	ID    int64     `json:"id"`
 	Name  string    `json:"name"` // under which it was last seen
 	Head  []byte    `json:"head"` // as in held
@@ -42,9 +42,9 @@ type ringFile struct {
 	used  time.Time // when it was last held, by the collector's clock
 }
 
-// A ringFrame is a byte range of a file, one zstd frame of the segment. First and
+// A Frame is a byte range of a file, one zstd frame of the segment. First and
 // Last are the earliest and the latest time of the records that begin in it.
-type ringFrame struct {
+type Frame struct {
 	File   int64     `json:"file"`
 	Offset int64     `json:"offset"`
 	Length int64     `json:"length"`
@@ -59,9 +59,9 @@ type ringFrame struct {
 	NL     bool      `json:"nl,omitempty"`  // ends with a line
 }
 
-// A ringSeen says that all records of [From, At) were in the ring: From is the
+// A seen says that all records of [From, At) were in the ring: From is the
 // host's time, At the collector's, Clock the host's minus the collector's.
-type ringSeen struct {
+type seen struct {
 	From   time.Time      `json:"from"`
 	At     time.Time      `json:"at"`
 	Newest int64          `json:"newest,omitempty"` // ringFile.ID of the newest file then
@@ -69,15 +69,15 @@ type ringSeen struct {
 	Doubt  time.Duration  `json:"doubt,omitempty"`
 }
 
-func (f *ringFrame) end() int64 { return f.Offset + f.Length }
+func (f *Frame) end() int64 { return f.Offset + f.Length }
 
 const (
 	entryStart = `{"sum":"`
 	entryBody  = `","entry":`
 )
 
-// line is the entry as it stands in an index: JSON that holds its own check sum.
-func (e entry) line() ([]byte, error) {
+// encode is the entry as it stands in an index: JSON that holds its own check sum.
+func (e indexLine) encode() ([]byte, error) {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func hex8(n uint32) []byte {
 }
 
 // parseEntry reads a line without its end; false if it is damaged in any way.
-func parseEntry(line []byte) (e entry, ok bool) {
+func parseEntry(line []byte) (e indexLine, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(entryStart))
 	if !ok || len(rest) < 8+len(entryBody)+1 {
 		return e, false
@@ -111,12 +111,12 @@ func parseEntry(line []byte) (e entry, ok bool) {
 	}
 	body = body[:len(body)-1]
 	if !bytes.Equal(hex8(sumOf(body)), sum) || json.Unmarshal(body, &e) != nil {
-		return entry{}, false
+		return indexLine{}, false
 	}
 	return e, e.valid()
 }
 
-func (e entry) valid() bool {
+func (e indexLine) valid() bool {
 	if e.N <= 0 {
 		return false
 	}
@@ -132,8 +132,8 @@ func (e entry) valid() bool {
 
 // readEntries reads an index and passes over what is damaged, a last line without
 // an end included: the writer may be at it, or have died.
-func readEntries(r io.Reader) []entry {
-	var out []entry
+func readEntries(r io.Reader) []indexLine {
+	var out []indexLine
 	in := bufio.NewReaderSize(io.LimitReader(r, maxIndex), maxEntry)
 	for {
 		line, err := in.ReadSlice('\n')

@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"context"
@@ -16,19 +16,19 @@ import (
 	"rtmtgrab/internal/expressway"
 )
 
-// A ringFamily is one family of a ring that is being kept.
-type ringFamily struct {
-	ringStore
+// A familyKeeper is one family of a ring that is being kept.
+type familyKeeper struct {
+	segmentStore
 	name string
-	ring *Ring
+	ring *Keeper
 
-	newest *ringFile // was the newest at the last increment: what is newer is still there if it is
-	from   time.Time // host's time from which on nothing is missing; zero: nothing is known yet
-	at     time.Time // of the last increment, by the collector's clock
+	newest *knownFile // was the newest at the last increment: what is newer is still there if it is
+	from   time.Time  // host's time from which on nothing is missing; zero: nothing is known yet
+	at     time.Time  // of the last increment, by the collector's clock
 
 	reconnected bool
-	copying     *ringFile             // being copied now, however long that takes
-	known       map[stamp]*ringFile   // files at rest of which the ring has had all it wants; nil: it is too old
+	copying     *knownFile            // being copied now, however long that takes
+	known       map[stamp]*knownFile  // files at rest of which the ring has had all it wants; nil: it is too old
 	missed      map[stamp]bool        // those that could not be held the last time
 	taken       map[*logset.File]bool // of which there is no more to have now
 }
@@ -41,12 +41,12 @@ type stamp struct {
 
 func stampOf(e hostconn.Entry) stamp { return stamp{e.Size, e.MTime.Unix()} }
 
-func (f *ringFamily) owns(e hostconn.Entry) bool {
+func (f *familyKeeper) owns(e hostconn.Entry) bool {
 	return expressway.FamilyOf(e.Name, f.ring.Host.Families) == f.name
 }
 
 // alone reports whether one entry alone of a listing has that size and mtime.
-func (f *ringFamily) alone(entries []hostconn.Entry, e hostconn.Entry) bool {
+func (f *familyKeeper) alone(entries []hostconn.Entry, e hostconn.Entry) bool {
 	n := 0
 	for _, o := range entries {
 		if stampOf(o) == stampOf(e) && f.owns(o) {
@@ -57,8 +57,8 @@ func (f *ringFamily) alone(entries []hostconn.Entry, e hostconn.Entry) bool {
 }
 
 // takeUp goes on with what an earlier process has left.
-func (f *ringFamily) takeUp(now time.Time) error {
-	f.known, f.missed, f.reconnected = map[stamp]*ringFile{}, map[stamp]bool{}, true
+func (f *familyKeeper) takeUp(now time.Time) error {
+	f.known, f.missed, f.reconnected = map[stamp]*knownFile{}, map[stamp]bool{}, true
 	l, err := f.open(now)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (f *ringFamily) takeUp(now time.Time) error {
 // take copies what the family has that the ring has not, the oldest first, and says
 // how far the ring is whole now. It asks for another round if a file was no longer
 // what was held.
-func (f *ringFamily) take(ctx context.Context, listed, since time.Time, final bool) (again bool, err error) {
+func (f *familyKeeper) take(ctx context.Context, listed, since time.Time, final bool) (again bool, err error) {
 	if f.at.Before(listed.Add(-f.ring.Keep)) { // what there was is of no more use
 		f.newest, f.from = nil, time.Time{}
 	}
@@ -126,7 +126,7 @@ var (
 )
 
 // takeFile copies what the ring lacks of one held file.
-func (f *ringFamily) takeFile(ctx context.Context, h *logset.File, since time.Time) error {
+func (f *familyKeeper) takeFile(ctx context.Context, h *logset.File, since time.Time) error {
 	now := f.ring.now()
 	if len(h.Head) < hostconn.TinyHead {
 		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*logset.Rest
@@ -163,7 +163,7 @@ func (f *ringFamily) takeFile(ctx context.Context, h *logset.File, since time.Ti
 
 // start is where the ring begins with a file: at what it has, or at the records that
 // are young enough.
-func (f *ringFamily) start(src io.ReaderAt, size int64, h *logset.File, known *ringFile, since time.Time) (int64, error) {
+func (f *familyKeeper) start(src io.ReaderAt, size int64, h *logset.File, known *knownFile, since time.Time) (int64, error) {
 	if known != nil && f.newest != nil {
 		return known.End, nil
 	}
@@ -187,7 +187,7 @@ func (f *ringFamily) start(src io.ReaderAt, size int64, h *logset.File, known *r
 
 // passOver notes that a file is wanted from there on only, and whether that is where
 // a line begins: the first record counts then.
-func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error {
+func (f *familyKeeper) passOver(src io.ReaderAt, file *knownFile, from int64) error {
 	if from <= file.End {
 		return nil
 	}
@@ -201,7 +201,7 @@ func (f *ringFamily) passOver(src io.ReaderAt, file *ringFile, from int64) error
 }
 
 // copy takes [from, to) of a file into the ring.
-func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, h *logset.File, from, to int64, pace *hostconn.Pacer) error {
+func (f *familyKeeper) copy(ctx context.Context, src io.ReaderAt, file *knownFile, h *logset.File, from, to int64, pace *hostconn.Pacer) error {
 	r := f.ring
 	f.copying = file
 	defer func() { f.copying = nil }()
@@ -234,7 +234,7 @@ func (f *ringFamily) copy(ctx context.Context, src io.ReaderAt, file *ringFile, 
 }
 
 // flushPending writes, and keeps within the ring's size.
-func (f *ringFamily) flushPending() error {
+func (f *familyKeeper) flushPending() error {
 	now := f.ring.now()
 	if err := f.flush(now); err != nil {
 		if errFull := f.ring.giveWay(err); errFull != nil {
@@ -247,7 +247,7 @@ func (f *ringFamily) flushPending() error {
 
 // takeGzip unpacks a compressed sibling whole, at the pace at which it is read, and
 // takes what the ring lacks of it.
-func (f *ringFamily) takeGzip(ctx context.Context, h *logset.File, known *ringFile, since time.Time) error {
+func (f *familyKeeper) takeGzip(ctx context.Context, h *logset.File, known *knownFile, since time.Time) error {
 	tmp, err := os.OpenFile(f.unpacked(), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func (f *ringFamily) takeGzip(ctx context.Context, h *logset.File, known *ringFi
 	return err
 }
 
-func (f *ringFamily) unpacked() string { return filepath.Join(f.dir, "unpacked.tmp") }
+func (f *familyKeeper) unpacked() string { return filepath.Join(f.dir, "unpacked.tmp") }
 
 // limitedAt lets no more than max bytes be written.
 type limitedAt struct {

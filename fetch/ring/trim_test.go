@@ -1,4 +1,4 @@
-package fetch
+package ring_test
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func TestRingTrimsQuietLive(t *testing.T) {
 	w := fetchtest.NewWorld(t)
 	r := newRing(t, w.Dir, &conntest.Local{})
 	now := w.Now.Add(-10 * time.Minute)
-	r.holder.Now = func() time.Time { return now }
+	r.SetNow(func() time.Time { return now })
 	w.Put("network_log", w.Text(11*time.Minute, 10*time.Minute), 10*time.Minute)
 	step(t, r)
 	for i := range 5 {
@@ -25,7 +25,7 @@ func TestRingTrimsQuietLive(t *testing.T) {
 		step(t, r)
 		step(t, r)
 	}
-	if hs := r.holder.Set("network_log").Files; len(hs) != 1 {
-		t.Errorf("%d files are held", len(hs))
+	if n := r.Held(); n != 1 {
+		t.Errorf("%d files are held", n)
 	}
 }

@@ -1,4 +1,4 @@
-package fetch
+package ring
 
 import (
 	"errors"
@@ -10,12 +10,12 @@ import (
 )
 
 // begin opens a segment unless one is under way.
-func (s *ringStore) begin(now time.Time) error {
+func (s *segmentStore) begin(now time.Time) error {
 	if s.idx != nil {
 		return nil
 	}
 	s.num++
-	seg := &stored{num: s.num, began: now, last: now}
+	seg := &storedSegment{num: s.num, began: now, last: now}
 	var err error
 	open := func(ext string) *os.File {
 		name := segmentPath(s.dir, seg.num, ext)
@@ -35,7 +35,7 @@ func (s *ringStore) begin(now time.Time) error {
 }
 
 // roll ends the segment under way if it is old or large enough.
-func (s *ringStore) roll(now time.Time, age time.Duration, size int64) error {
+func (s *segmentStore) roll(now time.Time, age time.Duration, size int64) error {
 	if s.idx == nil {
 		return nil
 	}
@@ -48,13 +48,13 @@ func (s *ringStore) roll(now time.Time, age time.Duration, size int64) error {
 }
 
 // failed ends the segment under way, of which the end may be half written.
-func (s *ringStore) failed(err error) error {
+func (s *segmentStore) failed(err error) error {
 	s.forget()
 	s.end()
 	return fmt.Errorf("write the ring: %w", err)
 }
 
-func (s *ringStore) end() {
+func (s *segmentStore) end() {
 	for _, f := range []*os.File{s.zst, s.idx} {
 		if f != nil {
 			f.Close() // what is not written shows
@@ -65,7 +65,7 @@ func (s *ringStore) end() {
 
 // drop removes the oldest segment. One that cannot be removed now, for someone reads
 // it on Windows, stays and is tried again later.
-func (s *ringStore) drop() error {
+func (s *segmentStore) drop() error {
 	if len(s.segs) == 1 {
 		s.end()
 	}
