@@ -16,21 +16,19 @@ type Break struct {
 // this listing the newest must still be in the folder: then whatever is newer is
 // there too, for the oldest go first. If it is gone, what was written between it
 // and the oldest of the new files may be gone as well.
-func (h *Holder) findBreaks(entries []hostconn.Entry) {
-	for _, s := range h.sets {
-		before := s.newestBefore(h.round)
-		if before == nil || before.listed == h.round {
-			continue
-		}
-		others := slices.DeleteFunc(slices.Clone(entries), func(e hostconn.Entry) bool { // of the same size and second, and new
-			return slices.ContainsFunc(s.Files, func(f *File) bool { return f.born == h.round && f.Name == e.Name })
-		})
-		if before.among(others) {
-			continue
-		}
-		if after := s.oldestSince(h.round, before); after != nil {
-			s.Breaks = append(s.Breaks, Break{before, after, h.round})
-		}
+func (s *Set) findBreaks(round int, entries []hostconn.Entry) {
+	before := s.newestBefore(round)
+	if before == nil || before.listed == round {
+		return
+	}
+	others := slices.DeleteFunc(slices.Clone(entries), func(e hostconn.Entry) bool { // of the same size and second, and new
+		return slices.ContainsFunc(s.Files, func(f *File) bool { return f.born == round && f.Name == e.Name })
+	})
+	if before.among(others) {
+		return
+	}
+	if after := s.oldestSince(round, before); after != nil {
+		s.Breaks = append(s.Breaks, Break{before, after, round})
 	}
 }
 

@@ -46,7 +46,9 @@ func (h *Holder) Hold(ctx context.Context, oldest time.Time) error {
 		if at = h.now(); h.adopt(fresh) {
 			news, h.HeldAt = true, at
 		}
-		h.findBreaks(entries)
+		for _, s := range h.sets {
+			s.findBreaks(h.round, entries)
+		}
 		if !news {
 			return nil
 		}

@@ -67,7 +67,7 @@ func Inspect(ctx context.Context, host hostconn.Host) (d Depths, err error) {
 		return d, inspectError(ctx, err)
 	}
 	for _, family := range host.Families {
-		depth, err := h.depth(h.Set(family))
+		depth, err := h.Set(family).depth(h.note)
 		if err != nil {
 			return d, inspectError(ctx, err)
 		}
@@ -94,8 +94,9 @@ func inspectError(ctx context.Context, err error) error {
 	return err
 }
 
-// depth sums a family's held files up, and sorts them, the oldest first.
-func (h *Holder) depth(s *Set) (Depth, error) {
+// depth sums a family's held files up, and sorts them, the oldest first. Files that cannot
+// be read are noted.
+func (s *Set) depth(note func(format string, args ...any)) (Depth, error) {
 	d := Depth{Family: s.Family, Missed: len(s.Missed)}
 	errs := make([]error, len(s.Files))
 	each(len(s.Files), func(i int) { s.Files[i].First, errs[i] = s.Files[i].firstRecord(s.Zone) })
@@ -104,7 +105,7 @@ func (h *Holder) depth(s *Set) (Depth, error) {
 		case errs[i] != nil && !hostconn.IsAnswer(errs[i]):
 			return d, errs[i]
 		case errs[i] != nil:
-			h.note("%s could not be read: %v", evidence.Printable(f.Name, 80), errs[i])
+			note("%s could not be read: %v", evidence.Printable(f.Name, 80), errs[i])
 		}
 		d.Files++
 		d.Bytes += f.Size

@@ -56,5 +56,5 @@ func depthsOf(t *testing.T, host hostconn.Host) (map[string]Retention, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&Holder{Host: host, conn: conn}).depths(t.Context())
+	return depths(t.Context(), &Holder{Host: host, conn: conn})
 }

@@ -18,14 +18,14 @@ type Looks struct {
 func (l Looks) Depths(ctx context.Context, conn hostconn.Conn) {
 	for _, host := range l.Hosts {
 		h := &Holder{Host: host, conn: conn}
-		if all, err := h.depths(ctx); err == nil {
+		if all, err := depths(ctx, h); err == nil {
 			l.Foreseen(host.Name, all)
 		}
 	}
 }
 
 // depths lists the folder and looks at each family.
-func (h *Holder) depths(ctx context.Context) (map[string]Retention, error) {
+func depths(ctx context.Context, h *Holder) (map[string]Retention, error) {
 	if _, err := h.list(ctx); err != nil {
 		return nil, err
 	}

@@ -10,58 +10,79 @@ import (
 // Spans are the stretches of the collector's time of which the ring has all
 // records, the oldest first; offset is the host's clock minus the collector's. What
 // is damaged or missing ends a stretch, and so does what the ring's writer knew to
-// be lost. Records may be up to `disorder` out of order.
+// be lost. Records may be up to logset.Disorder out of order.
+func (l *Log) Spans(offset time.Duration) []evidence.Window {
+	if len(l.entries) == 0 {
+		return nil
+	}
+	last := l.entries[0].N - 1
+	s := stretches{offset: offset, first: map[int64]time.Time{}, lossy: last != 0} // what came before is not there
+	for i := range l.entries {
+		e := &l.entries[i]
+		if e.N != last+1 || e.bad {
+			s.lose()
+		}
+		last = e.N
+		switch {
+		case e.bad:
+		case e.Frame != nil:
+			s.frame(e.Frame)
+		case e.Seen != nil:
+			s.seen(e.Seen)
+		}
+	}
+	return s.list
+}
+
+// stretches finds out from entry to entry what is whole.
 //
 // What is lost may have had records of any time until then. Frames of the file that
 // was the newest tell until when: all that was written before them is older. Those of
 // other files tell nothing, for a compressed sibling may come into the ring late.
 // Without such frames the beginning of the next increment tells: what is lost was read
 // before it.
-func (l *Log) Spans(offset time.Duration) []evidence.Window {
-	if len(l.entries) == 0 {
-		return nil
+type stretches struct {
+	offset time.Duration
+	list   []evidence.Window
+
+	floor time.Time           // host's time from which on nothing can be lost any more; zero: not known
+	began time.Time           // seen.From of the stretch under way
+	first map[int64]time.Time // of the frames of this increment, by file
+	open  bool                // there is a stretch
+	whole bool                // this increment is all there
+	lossy bool                // something before is lost
+}
+
+// lose notes that an entry is missing or damaged.
+func (s *stretches) lose() {
+	s.open, s.whole, s.lossy, s.floor = false, false, true, time.Time{}
+	clear(s.first)
+}
+
+func (s *stretches) frame(f *Frame) {
+	if _, ok := s.first[f.File]; !ok && !f.First.IsZero() {
+		s.first[f.File] = f.First
 	}
-	var out []evidence.Window
-	var floor time.Time            // host's time from which on nothing can be lost any more; zero: not known
-	var began time.Time            // ringSeen.From of the stretch under way
-	first := map[int64]time.Time{} // of the frames of this increment, by file
-	open, whole := false, false    // there is a stretch; this increment is all there
-	last := l.entries[0].N - 1
-	lossy := last != 0 // what came before is not there
-	for i := range l.entries {
-		e := &l.entries[i]
-		if e.N != last+1 || e.bad {
-			open, whole, lossy, floor = false, false, true, time.Time{}
-			clear(first)
-		}
-		last = e.N
-		switch {
-		case e.bad:
-		case e.Frame != nil && !e.Frame.First.IsZero():
-			if _, ok := first[e.Frame.File]; !ok {
-				first[e.Frame.File] = e.Frame.First
-			}
-		case e.Seen != nil:
-			at := e.Seen.At.UTC().Round(0)
-			if lossy && floor.IsZero() {
-				if t, ok := first[e.Seen.Newest]; ok {
-					floor = t.Add(logset.Disorder)
-				} else if whole {
-					floor = at.Add(offset)
-				}
-			}
-			whole = true // the next one
-			clear(first)
-			if lossy && floor.IsZero() {
-				continue
-			}
-			if !open || !e.Seen.From.Equal(began) {
-				began = e.Seen.From
-				out = append(out, evidence.NewWindow(latest(began, floor).Add(-offset), at))
-				open = true
-			}
-			out[len(out)-1].Until = at
+}
+
+// seen ends an increment.
+func (s *stretches) seen(seen *seen) {
+	at := seen.At.UTC().Round(0)
+	if s.lossy && s.floor.IsZero() {
+		if t, ok := s.first[seen.Newest]; ok {
+			s.floor = t.Add(logset.Disorder)
+		} else if s.whole {
+			s.floor = at.Add(s.offset)
 		}
 	}
-	return out
+	s.whole = true // the next one
+	clear(s.first)
+	if s.lossy && s.floor.IsZero() {
+		return
+	}
+	if !s.open || !seen.From.Equal(s.began) {
+		s.began, s.open = seen.From, true
+		s.list = append(s.list, evidence.NewWindow(latest(s.began, s.floor).Add(-s.offset), at))
+	}
+	s.list[len(s.list)-1].Until = at
 }
