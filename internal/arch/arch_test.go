@@ -62,6 +62,7 @@ var rules = []struct {
 	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
 	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/testsite", "fetch/internal/fetchtest"}},
 	{what: module + "/fetch/internal/", except: []string{}},
+	{what: module + "/fetch/hostconn/hostcmd", except: []string{"fetch/hostconn", "internal/lab"}},
 	{what: module + "/internal/realsrv", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/internal/netproxy", except: []string{}},
