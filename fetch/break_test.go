@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,175 +21,25 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
 )
 
-// hookConn is a localConn with something to happen at its calls.
-type hookConn struct {
-	localConn
-	lists  int
-	onList func(n int)                                         // before the n-th listing, from 1
-	listed func(n int)                                         // after it
-	onOpen func(name string) error                             // before a file is opened; an error is the answer
-	onStat func(h *hookHandle)                                 // before a handle is looked at
-	stat   func(name string, size int64) int64                 // lies about sizes
-	readAt func(name string, b []byte, off int64) (int, error) // answers in the file's place
+// honestIn is World.Honest of a grab's slices.
+func honestIn(w *fetchtest.World, g *Grab, row evidence.Host, asked evidence.Window) {
+	w.TB.Helper()
+	w.Honest(row, asked, func(family string) string { return slice(w.TB, g, family) })
 }
 
-type hookHandle struct {
-	Handle
-	c     *hookConn
-	name  string
-	lists int // before it was opened
-}
-
-func (c *hookConn) List(ctx context.Context, dir string) ([]Entry, error) {
-	c.lists++
-	if c.onList != nil {
-		c.onList(c.lists)
-	}
-	es, err := c.localConn.List(ctx, dir)
-	if c.listed != nil {
-		c.listed(c.lists)
-	}
-	return es, err
-}
-
-func (c *hookConn) Open(ctx context.Context, name string) (Handle, error) {
-	if c.onOpen != nil {
-		if err := c.onOpen(filepath.Base(name)); err != nil {
-			return nil, err
-		}
-	}
-	h, err := c.localConn.Open(ctx, name)
+func passOf(w *fetchtest.World, g *Grab, asked evidence.Window) evidence.Host {
+	w.TB.Helper()
+	row, err := g.Pass(w.TB.Context(), asked, nil)
 	if err != nil {
-		return nil, err
-	}
-	return &hookHandle{h, c, filepath.Base(name), c.lists}, nil
-}
-
-func (h *hookHandle) Stat() (int64, time.Time, error) {
-	if h.c.onStat != nil {
-		h.c.onStat(h)
-	}
-	n, m, err := h.Handle.Stat()
-	if h.c.stat != nil && err == nil {
-		n = h.c.stat(h.name, n)
-	}
-	return n, m, err
-}
-
-func (h *hookHandle) ReadAt(b []byte, off int64) (int, error) {
-	if h.c.readAt != nil {
-		return h.c.readAt(h.name, b, off)
-	}
-	return h.Handle.ReadAt(b, off)
-}
-
-// a world is a host's folder and all that was ever written into it.
-type world struct {
-	t   *testing.T
-	dir string
-	now time.Time
-	n   int
-	at  map[int]time.Time
-}
-
-func newWorld(t *testing.T) *world {
-	return &world{t: t, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Second), at: map[int]time.Time{}}
-}
-
-func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
-
-// text makes a record a second over [now-since, now-until).
-func (w *world) text(since, until time.Duration) string {
-	var b strings.Builder
-	for at := w.now.Add(-since); at.Before(w.now.Add(-until)); at = at.Add(time.Second) {
-		b.WriteString(line(at, w.n))
-		w.at[w.n] = at
-		w.n++
-	}
-	return b.String()
-}
-
-// put writes a file that was last changed at now-age.
-func (w *world) put(name, text string, age time.Duration) {
-	w.t.Helper()
-	if err := os.WriteFile(w.path(name), []byte(text), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	w.touch(name, age)
-}
-
-func (w *world) touch(name string, age time.Duration) {
-	os.Chtimes(w.path(name), w.now.Add(-age), w.now.Add(-age))
-}
-
-// grow appends to a file as the host does: the handle that is open sees it.
-func (w *world) grow(name, text string, age time.Duration) {
-	f, err := os.OpenFile(w.path(name), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	f.WriteString(text)
-	f.Close()
-	w.touch(name, age)
-}
-
-func (w *world) mv(from, to string) {
-	if err := os.Rename(w.path(from), w.path(to)); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) rm(name string) {
-	if err := os.Remove(w.path(name)); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) window(since, until time.Duration) evidence.Window {
-	return evidence.NewWindow(w.now.Add(-since), w.now.Add(-until))
-}
-
-// honest checks the one promise that counts: each record of the window is in the
-// slice exactly once, or its time is said to be missing.
-func (w *world) honest(g *Grab, row evidence.Host, asked evidence.Window) {
-	w.t.Helper()
-	for _, f := range row.Files {
-		seen := map[int]int{}
-		for _, m := range marker.FindAllStringSubmatch(slice(w.t, g, f.Family), -1) {
-			n, _ := strconv.Atoi(m[1])
-			seen[n]++
-		}
-		lost, twice, some := 0, 0, time.Time{}
-		for n, at := range w.at {
-			said := false
-			for _, m := range f.Missing {
-				said = said || !at.Before(m.Since) && at.Before(m.Until)
-			}
-			if seen[n] > 1 {
-				twice++
-			}
-			if asked.Contains(at) && seen[n] == 0 && !said {
-				lost++
-				some = at
-			}
-		}
-		if lost > 0 || twice > 0 {
-			w.t.Errorf("%s: coverage %s, missing %v: %d records (one of %v) are not there and not said to be missing, %d are there twice",
-				f.Family, f.Coverage, f.Missing, lost, some, twice)
-		}
-	}
-}
-
-func (w *world) pass(g *Grab, asked evidence.Window) evidence.Host {
-	w.t.Helper()
-	row, err := g.Pass(w.t.Context(), asked, nil)
-	if err != nil {
-		w.t.Fatal(err)
+		w.TB.Fatal(err)
 	}
 	return row
 }
@@ -198,103 +47,103 @@ func (w *world) pass(g *Grab, asked evidence.Window) evidence.Host {
 // Files that came and went between two passes of one Grab leave a hole between
 // what is held and what is there now.
 func TestBreakRotatedAwayBetweenPasses(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(60*time.Minute, 30*time.Minute), 30*time.Minute)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(50*time.Minute, 0)
-	w.pass(g, asked)
-	w.text(30*time.Minute, 10*time.Minute) // written, rotated, gone
-	w.rm("network_log")
-	w.put("network_log", w.text(10*time.Minute, 0), 0)
-	w.honest(g, w.pass(g, asked), asked)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(60*time.Minute, 30*time.Minute), 30*time.Minute)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(50*time.Minute, 0)
+	passOf(w, g, asked)
+	w.Text(30*time.Minute, 10*time.Minute) // written, rotated, gone
+	w.Remove("network_log")
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // What was cut off in the second family is missing, too.
 func TestBreakTruncatedSecondFamily(t *testing.T) {
 	for _, families := range [][]string{{"network_log"}, {"quiet", "network_log"}} {
-		w := newWorld(t)
-		w.put("quiet", w.text(60*time.Minute, 59*time.Minute), 0)
-		clear(w.at)
-		w.put("network_log.1", w.text(60*time.Minute, 50*time.Minute), 50*time.Minute)
-		w.put("network_log", w.text(50*time.Minute, 30*time.Minute), 30*time.Minute)
-		g := newGrab(t, w.dir, &hookConn{})
+		w := fetchtest.NewWorld(t)
+		w.Put("quiet", w.Text(60*time.Minute, 59*time.Minute), 0)
+		clear(w.At)
+		w.Put("network_log.1", w.Text(60*time.Minute, 50*time.Minute), 50*time.Minute)
+		w.Put("network_log", w.Text(50*time.Minute, 30*time.Minute), 30*time.Minute)
+		g := newGrab(t, w.Dir, &conntest.Hook{})
 		g.Host.Families = families
-		asked := w.window(55*time.Minute, 0)
-		w.pass(g, w.window(55*time.Minute, 40*time.Minute))
-		w.put("network_log", w.text(10*time.Minute, 0), 0) // truncated, no copy
-		row := w.pass(g, asked)
+		asked := w.Window(55*time.Minute, 0)
+		passOf(w, g, w.Window(55*time.Minute, 40*time.Minute))
+		w.Put("network_log", w.Text(10*time.Minute, 0), 0) // truncated, no copy
+		row := passOf(w, g, asked)
 		row.Files = row.Files[len(row.Files)-1:]
-		w.honest(g, row, asked)
+		honestIn(w, g, row, asked)
 	}
 }
 
 // The host's copy ends earlier than what was held: copy and truncate loses what
 // came in between.
 func TestBreakCopyTruncateLosesTail(t *testing.T) {
-	w := newWorld(t)
-	head, tail := w.text(60*time.Minute, 30*time.Minute), w.text(30*time.Minute, 20*time.Minute)
-	w.put("network_log", head+tail, 20*time.Minute)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(55*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	head, tail := w.Text(60*time.Minute, 30*time.Minute), w.Text(30*time.Minute, 20*time.Minute)
+	w.Put("network_log", head+tail, 20*time.Minute)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(55*time.Minute, 0)
 	row, err := g.Pass(t.Context(), asked, func(time.Time) {
-		w.put("network_log.1", head, 20*time.Minute)
-		w.put("network_log", w.text(10*time.Minute, 0), 0)
+		w.Put("network_log.1", head, 20*time.Minute)
+		w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.honest(g, row, asked)
+	honestIn(w, g, row, asked)
 }
 
 // A writer that does not append leaves NULs in front after each truncation: two
 // files whose first 4 KiB are alike and that are not the same.
 func TestBreakNULHeads(t *testing.T) {
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	nul := strings.Repeat("\x00", 8<<10)
-	w.put("network_log.2", w.text(60*time.Minute, 40*time.Minute), 40*time.Minute)
-	w.put("network_log.1", nul+w.text(40*time.Minute, 30*time.Minute), 30*time.Minute)
-	w.put("network_log", nul+w.text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(50*time.Minute, 0)
-	w.honest(g, w.pass(g, asked), asked)
+	w.Put("network_log.2", w.Text(60*time.Minute, 40*time.Minute), 40*time.Minute)
+	w.Put("network_log.1", nul+w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
+	w.Put("network_log", nul+w.Text(30*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(50*time.Minute, 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // Files of equal size and mtime: the handle of one that is gone must not stand
 // for one that is new.
 func TestBreakEqualSizeAndMTime(t *testing.T) {
-	w := newWorld(t)
-	a, b, c := w.text(60*time.Minute, 50*time.Minute), w.text(50*time.Minute, 40*time.Minute), w.text(40*time.Minute, 30*time.Minute)
+	w := fetchtest.NewWorld(t)
+	a, b, c := w.Text(60*time.Minute, 50*time.Minute), w.Text(50*time.Minute, 40*time.Minute), w.Text(40*time.Minute, 30*time.Minute)
 	pad := func(s string) string { return s + strings.Repeat("\n", 200<<10-len(s)) }
 	age := 30 * time.Minute // all within the same second, says the host
-	w.put("network_log.1", pad(a), age)
-	w.put("network_log", b, age)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(55*time.Minute, 0)
-	w.pass(g, w.window(55*time.Minute, 45*time.Minute))
-	w.grow("network_log", pad(b)[len(b):], age)
-	w.rm("network_log.1")
-	w.mv("network_log", "network_log.2")
-	w.put("network_log.1", pad(c), age)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	w.honest(g, w.pass(g, asked), asked)
+	w.Put("network_log.1", pad(a), age)
+	w.Put("network_log", b, age)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(55*time.Minute, 0)
+	passOf(w, g, w.Window(55*time.Minute, 45*time.Minute))
+	w.Grow("network_log", pad(b)[len(b):], age)
+	w.Remove("network_log.1")
+	w.Move("network_log", "network_log.2")
+	w.Put("network_log.1", pad(c), age)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // A window that grows backwards is copied anew. When the connection is lost
 // during that, what was got before must still be there.
 func TestBreakGrowBackwardsAndLose(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(60*time.Minute, 0), 0)
-	first, grown := w.window(20*time.Minute, 0), w.window(40*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(60*time.Minute, 0), 0)
+	first, grown := w.Window(20*time.Minute, 0), w.Window(40*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.dir, &localConn{})
+		g := newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
-		w.pass(g, first)
+		passOf(w, g, first)
 		g.Close()
-		g = newGrab(t, w.dir, &localConn{failAfter: cut})
+		g = newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), grown, nil)
-		w.honest(g, row, grown)
+		honestIn(w, g, row, grown)
 		if err == nil || t.Failed() {
 			t.Logf("cut at %d", cut)
 			return
@@ -305,16 +154,16 @@ func TestBreakGrowBackwardsAndLose(t *testing.T) {
 // The same by a clock that is measured a second later at the second connection:
 // the window has not changed, and a lost connection must not undo the first.
 func TestBreakClockJitterAndLose(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(60*time.Minute, 0), 0)
-	asked := w.window(20*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(60*time.Minute, 0), 0)
+	asked := w.Window(20*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.dir, &localConn{})
+		g := newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
-		w.pass(g, asked)
+		passOf(w, g, asked)
 		g.Close()
-		g = newGrab(t, w.dir, &localConn{offset: -time.Second, failAfter: cut})
+		g = newGrab(t, w.Dir, &conntest.Local{Offset: -time.Second, FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), asked, nil)
 		if row.Files[0].Records < 1200-1 {
@@ -326,32 +175,15 @@ func TestBreakClockJitterAndLose(t *testing.T) {
 	}
 }
 
-// A stretch without records inside the window is missing, in a large file as in
-// a small one.
-func TestBreakHoleInsideWindow(t *testing.T) {
-	for _, linear := range []int64{0, 1 << 30} {
-		linearBelow = linear
-		w := newWorld(t)
-		a, b := w.text(4*time.Hour, 2*time.Hour), w.text(time.Hour, 0)
-		w.put("network_log", a+strings.Repeat("\x00", 1<<20)+b, 0)
-		g := newGrab(t, w.dir, &hookConn{})
-		row := w.pass(g, w.window(3*time.Hour+30*time.Minute, 10*time.Minute))
-		if m := row.Files[0].Missing; len(m) != 1 || m[0].Reason != evidence.ReasonRead {
-			t.Errorf("linear %d: coverage %s, missing %v", linear, row.Coverage, m)
-		}
-	}
-	linearBelow = 1 << 20
-}
-
 // A long line is no hole: all of it is in the slice.
 func TestBreakLongLineIsNoGap(t *testing.T) {
-	w := newWorld(t)
-	a := w.text(20*time.Minute, 10*time.Minute)
+	w := fetchtest.NewWorld(t)
+	a := w.Text(20*time.Minute, 10*time.Minute)
 	a = a[:len(a)-1] + strings.Repeat("z", 300<<10) + "\n"
-	b := w.text(10*time.Minute, 0)
-	w.put("network_log", a+b, 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	row := w.pass(g, w.window(15*time.Minute, 0))
+	b := w.Text(10*time.Minute, 0)
+	w.Put("network_log", a+b, 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	row := passOf(w, g, w.Window(15*time.Minute, 0))
 	if got := slice(t, g, "network_log"); !strings.HasSuffix(a+b, got) || row.Coverage != evidence.Complete {
 		t.Errorf("coverage %s, missing %v, though all %d bytes are there", row.Coverage, row.Files[0].Missing, len(got))
 	}
@@ -359,71 +191,63 @@ func TestBreakLongLineIsNoGap(t *testing.T) {
 
 // A gap that a later pass fills is no gap any more.
 func TestBreakGapIsFilled(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.1", w.text(60*time.Minute, 30*time.Minute), 30*time.Minute)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	asked := w.window(50*time.Minute, 0)
-	c := &hookConn{onOpen: func(name string) error {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.1", w.Text(60*time.Minute, 30*time.Minute), 30*time.Minute)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	asked := w.Window(50*time.Minute, 0)
+	c := &conntest.Hook{OnOpen: func(name string) error {
 		if name == "network_log.1" {
 			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
 		return nil
 	}}
-	g := newGrab(t, w.dir, c)
-	if row := w.pass(g, asked); row.Coverage != evidence.Partial {
+	g := newGrab(t, w.Dir, c)
+	if row := passOf(w, g, asked); row.Coverage != evidence.Partial {
 		t.Error(row.Coverage)
 	}
-	c.onOpen = nil
-	if row := w.pass(g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
+	c.OnOpen = nil
+	if row := passOf(w, g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
 }
 
 // A sibling that is compressed between listing and opening is held as gzip.
 func TestBreakVanishedIntoGzip(t *testing.T) {
-	w := newWorld(t)
-	old := w.text(60*time.Minute, 30*time.Minute)
-	w.put("network_log.1", old, 30*time.Minute)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	asked := w.window(50*time.Minute, 0)
-	g := newGrab(t, w.dir, &hookConn{listed: func(n int) {
+	w := fetchtest.NewWorld(t)
+	old := w.Text(60*time.Minute, 30*time.Minute)
+	w.Put("network_log.1", old, 30*time.Minute)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	asked := w.Window(50*time.Minute, 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{Listed: func(n int) {
 		if n == 1 {
-			w.put("network_log.1.gz", string(zipped(old)), 30*time.Minute)
-			w.rm("network_log.1")
+			w.Put("network_log.1.gz", string(fetchtest.Zipped(old)), 30*time.Minute)
+			w.Remove("network_log.1")
 		}
 	}})
-	if row := w.pass(g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
+	if row := passOf(w, g, asked); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
-}
-
-func zipped(s string) []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	z.Write([]byte(s))
-	z.Close()
-	return b.Bytes()
 }
 
 // The connection is lost after a sibling could not be read: what is said of the
 // part that was reached knows of that sibling.
 func TestBreakUnreadableThenLost(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.2", w.text(60*time.Minute, 40*time.Minute), 40*time.Minute)
-	w.put("network_log.1", w.text(40*time.Minute, 30*time.Minute), 30*time.Minute)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	asked := w.window(50*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2", w.Text(60*time.Minute, 40*time.Minute), 40*time.Minute)
+	w.Put("network_log.1", w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	asked := w.Window(50*time.Minute, 0)
 	for cut := int64(1); cut < 40; cut++ {
-		c := &hookConn{onOpen: func(name string) error {
+		c := &conntest.Hook{OnOpen: func(name string) error {
 			if name == "network_log.1" {
 				return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 			}
 			return nil
 		}}
-		c.failAfter = cut
-		g := newGrab(t, w.dir, c)
+		c.FailAfter = cut
+		g := newGrab(t, w.Dir, c)
 		row, err := g.Pass(t.Context(), asked, nil)
-		w.honest(g, row, asked)
+		honestIn(w, g, row, asked)
 		if err == nil || t.Failed() {
 			t.Logf("cut at %d", cut)
 			return
@@ -435,15 +259,15 @@ func TestBreakUnreadableThenLost(t *testing.T) {
 // and when the rest of that file is gone for good the next file's first record
 // begins on a line of its own.
 func TestBreakCutRecordIsGlued(t *testing.T) {
-	w := newWorld(t)
-	a := w.text(4*time.Hour, 30*time.Minute)
-	w.put("network_log.1", a, 30*time.Minute)
-	b := w.text(30*time.Minute, 0)
-	w.put("network_log", b, 0)
-	asked := w.window(230*time.Minute, 0)
+	w := fetchtest.NewWorld(t)
+	a := w.Text(4*time.Hour, 30*time.Minute)
+	w.Put("network_log.1", a, 30*time.Minute)
+	b := w.Text(30*time.Minute, 0)
+	w.Put("network_log", b, 0)
+	asked := w.Window(230*time.Minute, 0)
 	for cut := int64(1); cut < 100; cut++ {
 		store := t.TempDir()
-		g := newGrab(t, w.dir, &localConn{failAfter: cut})
+		g := newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		g.Dir = store
 		row, err := g.Pass(t.Context(), asked, nil)
 		g.Close()
@@ -457,10 +281,10 @@ func TestBreakCutRecordIsGlued(t *testing.T) {
 		if !strings.HasSuffix(got, "\n") {
 			t.Errorf("cut at %d: the slice ends in the middle of a record: %q", cut, got[len(got)-40:])
 		}
-		w.rm("network_log.1")
-		g = newGrab(t, w.dir, &localConn{})
+		w.Remove("network_log.1")
+		g = newGrab(t, w.Dir, &conntest.Local{})
 		g.Dir = store
-		row = w.pass(g, asked)
+		row = passOf(w, g, asked)
 		got = slice(t, g, "network_log")
 		if !strings.HasSuffix(got, "\n"+b) {
 			t.Errorf("cut at %d: %d records read, and the first of the live file stands at the end of a line: %q", cut, row.Files[0].Records,
@@ -472,45 +296,45 @@ func TestBreakCutRecordIsGlued(t *testing.T) {
 
 // A file of one short record is rotated between two passes.
 func TestBreakTinyFileRotates(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.1", w.text(60*time.Minute, 1*time.Minute), time.Minute)
-	tiny := w.now.Add(-30*time.Second).Format("2006-01-02T15:04:05+00:00") + ` h a: n="<` + strconv.Itoa(w.n) + ">\"\n"
-	w.at[w.n] = w.now.Add(-30 * time.Second)
-	w.n++
-	if len(tiny) >= tinyHead {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.1", w.Text(60*time.Minute, 1*time.Minute), time.Minute)
+	tiny := w.Now.Add(-30*time.Second).Format("2006-01-02T15:04:05+00:00") + ` h a: n="<` + strconv.Itoa(w.N) + ">\"\n"
+	w.At[w.N] = w.Now.Add(-30 * time.Second)
+	w.N++
+	if len(tiny) >= hostconn.TinyHead {
 		t.Fatal(len(tiny))
 	}
-	w.put("network_log", tiny, 30*time.Second)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(50*time.Minute, 0)
-	w.pass(g, asked)
-	w.mv("network_log.1", "network_log.2")
-	w.mv("network_log", "network_log.1")
-	w.put("network_log", w.text(29*time.Second, 0), 0)
-	w.touch("network_log.1", 2*time.Second)
-	w.honest(g, w.pass(g, asked), asked)
+	w.Put("network_log", tiny, 30*time.Second)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(50*time.Minute, 0)
+	passOf(w, g, asked)
+	w.Move("network_log.1", "network_log.2")
+	w.Move("network_log", "network_log.1")
+	w.Put("network_log", w.Text(29*time.Second, 0), 0)
+	w.Touch("network_log.1", 2*time.Second)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
 // A second pass over a compressed file must not take compressed bytes for text.
 func TestBreakGzipSecondPass(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.2", w.text(60*time.Minute, 30*time.Minute), 30*time.Minute)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2", w.Text(60*time.Minute, 30*time.Minute), 30*time.Minute)
 	noise := make([]byte, 300)
 	for i := range noise {
 		noise[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,!?:;#+*&%$()[]{}<>-_/|~^@ "[(i*i*7+i*31)%90]
 	}
-	rec := w.now.Add(-29*time.Minute).Format("2006-01-02T15:04:05+00:00") + " h a: " + string(noise) + "\n"
+	rec := w.Now.Add(-29*time.Minute).Format("2006-01-02T15:04:05+00:00") + " h a: " + string(noise) + "\n"
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.NoCompression)
 	z.Write([]byte(rec))
 	z.Close()
-	w.put("network_log.1.gz", b.String(), 29*time.Minute)
-	w.put("network_log", w.text(20*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	asked := w.window(50*time.Minute, 0)
-	w.pass(g, asked)
+	w.Put("network_log.1.gz", b.String(), 29*time.Minute)
+	w.Put("network_log", w.Text(20*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	asked := w.Window(50*time.Minute, 0)
+	passOf(w, g, asked)
 	before := slice(t, g, "network_log")
-	w.pass(g, asked)
+	passOf(w, g, asked)
 	if after := slice(t, g, "network_log"); after != before {
 		t.Errorf("nothing has changed on the host, and the slice has %d bytes instead of %d; gzip's bytes in it: %v", len(after), len(before), strings.Contains(after, "\x00"))
 	}
@@ -519,26 +343,26 @@ func TestBreakGzipSecondPass(t *testing.T) {
 // A sibling is being compressed: the plain file is there and held, of the other
 // there is only a header yet.
 func TestBreakGzipHeaderOnly(t *testing.T) {
-	w := newWorld(t)
-	old := w.text(60*time.Minute, 30*time.Minute)
-	w.put("network_log.1", old, 30*time.Minute)
-	w.put("network_log.1.gz", string(zipped(old)[:10]), 0)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	if row := w.pass(g, w.window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
+	w := fetchtest.NewWorld(t)
+	old := w.Text(60*time.Minute, 30*time.Minute)
+	w.Put("network_log.1", old, 30*time.Minute)
+	w.Put("network_log.1.gz", string(fetchtest.Zipped(old)[:10]), 0)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
 }
 
 // gzip(1) passes zeros behind the last member over, and so must we.
 func TestBreakGzipPadded(t *testing.T) {
-	w := newWorld(t)
-	old := w.text(60*time.Minute, 30*time.Minute)
+	w := fetchtest.NewWorld(t)
+	old := w.Text(60*time.Minute, 30*time.Minute)
 	half := len(old) / 2
-	w.put("network_log.1.gz", string(zipped(old[:half]))+string(zipped(old[half:]))+strings.Repeat("\x00", 512), 30*time.Minute)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	if row := w.pass(g, w.window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
+	w.Put("network_log.1.gz", string(fetchtest.Zipped(old[:half]))+string(fetchtest.Zipped(old[half:]))+strings.Repeat("\x00", 512), 30*time.Minute)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	if row := passOf(w, g, w.Window(50*time.Minute, 0)); row.Coverage != evidence.Complete || row.Files[0].Records != 3000 {
 		t.Errorf("all is there (%d records), yet %s: %v", row.Files[0].Records, row.Coverage, row.Files[0].Missing)
 	}
 }
@@ -546,73 +370,55 @@ func TestBreakGzipPadded(t *testing.T) {
 // Copy and truncate in each of the first five rounds: what was cut off in the last one
 // is not on disk, and that is said.
 func TestBreakTruncatedInEachRound(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(60*time.Minute, 50*time.Minute), 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(60*time.Minute, 50*time.Minute), 0)
 	held, k := false, 0
-	c := &hookConn{listed: func(int) { held = true }}
-	g := newGrab(t, w.dir, c)
+	c := &conntest.Hook{Listed: func(int) { held = true }}
+	g := newGrab(t, w.Dir, c)
 	g.now = func() time.Time { held = false; return time.Now() }
-	c.onStat = func(h *hookHandle) {
-		if h.name != "network_log" || !held || h.lists == c.lists || k == 5 {
+	c.OnStat = func(h *conntest.HookHandle) {
+		if h.Name != "network_log" || !held || h.Lists == c.Lists || k == 5 {
 			return // not a look at what is held, before it is searched
 		}
 		held = false
-		b, _ := os.ReadFile(w.path("network_log"))
+		b, _ := os.ReadFile(w.Path("network_log"))
 		k++
-		w.put(fmt.Sprintf("network_log.%d", 5-k), string(b), 0)
-		w.put("network_log", w.text(time.Duration(60-k*10)*time.Minute, time.Duration(50-k*10)*time.Minute), 0)
+		w.Put(fmt.Sprintf("network_log.%d", 5-k), string(b), 0)
+		w.Put("network_log", w.Text(time.Duration(60-k*10)*time.Minute, time.Duration(50-k*10)*time.Minute), 0)
 	}
-	asked := w.window(60*time.Minute, 0)
-	row := w.pass(g, asked)
+	asked := w.Window(60*time.Minute, 0)
+	row := passOf(w, g, asked)
 	t.Logf("truncated %d times", k)
-	w.honest(g, row, asked)
+	honestIn(w, g, row, asked)
 }
 
 // A folder that never comes to rest is a reported gap (house: Take hold first).
 func TestBreakRestlessFolder(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.000", w.text(60*time.Minute, 50*time.Minute), 50*time.Minute)
-	w.put("network_log", w.text(10*time.Minute, 0), 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.000", w.Text(60*time.Minute, 50*time.Minute), 50*time.Minute)
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 	k := 0
-	g := newGrab(t, w.dir, &hookConn{onList: func(n int) {
+	g := newGrab(t, w.Dir, &conntest.Hook{OnList: func(n int) {
 		for range 3 { // three siblings that only now show
 			k++
-			w.put(fmt.Sprintf("network_log.%03d", k), w.text(50*time.Minute-time.Duration(k)*time.Minute, 49*time.Minute-time.Duration(k)*time.Minute), 49*time.Minute-time.Duration(k)*time.Minute)
+			w.Put(fmt.Sprintf("network_log.%03d", k), w.Text(50*time.Minute-time.Duration(k)*time.Minute, 49*time.Minute-time.Duration(k)*time.Minute), 49*time.Minute-time.Duration(k)*time.Minute)
 		}
 	}})
-	row := w.pass(g, w.window(55*time.Minute, 0))
+	row := passOf(w, g, w.Window(55*time.Minute, 0))
 	if row.Coverage == evidence.Complete {
 		t.Errorf("the folder never rested, and coverage is %s; notes %q", row.Coverage, row.Notes)
 	}
 }
 
-// A server that says a file has 2^64-1 bytes, which is -1 here.
-func TestBreakNegativeSize(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(time.Minute, 0), 0)
-	c := &hookConn{stat: func(string, int64) int64 { return -1 }}
-	h, err := c.Open(t.Context(), w.path("network_log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
-	defer func() {
-		if r := recover(); r != nil {
-			t.Errorf("in a goroutine of its own this ends the program: %v", r)
-		}
-	}()
-	(&held{name: "network_log", file: h}).look(0)
-}
-
 // A stray file without a single record is no part of the logs around it.
 func TestBreakForeignFileInTheSlice(t *testing.T) {
-	w := newWorld(t)
-	a, b := w.text(60*time.Minute, 30*time.Minute), w.text(30*time.Minute, 0)
-	w.put("network_log.1", a, 30*time.Minute)
-	w.put("network_log.idx", strings.Repeat("\x01\x02binary\n", 1<<17), 40*time.Minute)
-	w.put("network_log", b, 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	w.pass(g, w.window(50*time.Minute, 0))
+	w := fetchtest.NewWorld(t)
+	a, b := w.Text(60*time.Minute, 30*time.Minute), w.Text(30*time.Minute, 0)
+	w.Put("network_log.1", a, 30*time.Minute)
+	w.Put("network_log.idx", strings.Repeat("\x01\x02binary\n", 1<<17), 40*time.Minute)
+	w.Put("network_log", b, 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	passOf(w, g, w.Window(50*time.Minute, 0))
 	if got := slice(t, g, "network_log"); !strings.HasSuffix(a+b, got) {
 		t.Errorf("the slice has %d bytes, of which %d are not of a log", len(got), strings.Count(got, "\x01")*9)
 	}
@@ -621,18 +427,18 @@ func TestBreakForeignFileInTheSlice(t *testing.T) {
 // Dated siblings of one second, with times of whole seconds: the order inside
 // the slice is the order of writing.
 func TestBreakDatedOrder(t *testing.T) {
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	rec := func(k int) string {
-		return w.now.Add(-10*time.Minute).Format("2006-01-02T15:04:05+00:00") + fmt.Sprintf(" expc01 tvcs: Level=\"INFO\" Detail=\"no UTCTime in this one\" n=\"<%d>\"\n", k)
+		return w.Now.Add(-10*time.Minute).Format("2006-01-02T15:04:05+00:00") + fmt.Sprintf(" expc01 tvcs: Level=\"INFO\" Detail=\"no UTCTime in this one\" n=\"<%d>\"\n", k)
 	}
-	w.put("network_log-20260302-01", w.text(60*time.Minute, 10*time.Minute)+rec(900001), 10*time.Minute)
-	w.put("network_log-20260302-02", rec(900002)+rec(900003), 10*time.Minute)
-	w.put("network_log-20260302-03", rec(900004)+rec(900005), 10*time.Minute)
-	w.put("network_log", w.text(9*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{})
-	w.pass(g, w.window(50*time.Minute, 0))
+	w.Put("network_log-20260302-01", w.Text(60*time.Minute, 10*time.Minute)+rec(900001), 10*time.Minute)
+	w.Put("network_log-20260302-02", rec(900002)+rec(900003), 10*time.Minute)
+	w.Put("network_log-20260302-03", rec(900004)+rec(900005), 10*time.Minute)
+	w.Put("network_log", w.Text(9*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{})
+	passOf(w, g, w.Window(50*time.Minute, 0))
 	last := 0
-	for _, m := range marker.FindAllStringSubmatch(slice(t, g, "network_log"), -1) {
+	for _, m := range fetchtest.Marker.FindAllStringSubmatch(slice(t, g, "network_log"), -1) {
 		if n, _ := strconv.Atoi(m[1]); n > 900000 {
 			if n < last {
 				t.Errorf("record %d stands after %d", n, last)
@@ -645,23 +451,23 @@ func TestBreakDatedOrder(t *testing.T) {
 // What lies before an unreadable file is known by its records, not by its mtime:
 // it may have been compressed a moment ago.
 func TestBreakGapAfterLateMTime(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log.2.gz", string(zipped(w.text(60*time.Minute, 40*time.Minute))), 31*time.Minute)
-	w.put("network_log.1", w.text(40*time.Minute, 30*time.Minute), 30*time.Minute)
-	w.put("network_log", w.text(30*time.Minute, 0), 0)
-	g := newGrab(t, w.dir, &hookConn{onOpen: func(name string) error {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2.gz", string(fetchtest.Zipped(w.Text(60*time.Minute, 40*time.Minute))), 31*time.Minute)
+	w.Put("network_log.1", w.Text(40*time.Minute, 30*time.Minute), 30*time.Minute)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	g := newGrab(t, w.Dir, &conntest.Hook{OnOpen: func(name string) error {
 		if name == "network_log.1" {
 			return &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
 		return nil
 	}})
-	asked := w.window(50*time.Minute, 0)
-	w.honest(g, w.pass(g, asked), asked)
+	asked := w.Window(50*time.Minute, 0)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }
 
-func labConn(t *testing.T, e *lab.Expressway, pool *Pool, commands bool) func(context.Context) (Conn, error) {
-	return func(ctx context.Context) (Conn, error) {
-		return pool.Get(ctx, e.Addr(), Commands{Allowed: commands}, func(ctx context.Context) (*sshdial.Client, error) {
+func labConn(t *testing.T, e *lab.Expressway, pool *hostconn.Pool, commands bool) func(context.Context) (hostconn.Conn, error) {
+	return func(ctx context.Context) (hostconn.Conn, error) {
+		return pool.Get(ctx, e.Addr(), hostconn.Commands{Allowed: commands}, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, sshdial.Config{Address: e.Addr(), User: "root", HostKey: ssh.FingerprintSHA256(e.HostKey()),
 				Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return "secret", nil }}})
 		})
@@ -677,7 +483,7 @@ func TestBreakPoolCancel(t *testing.T) {
 	}
 	defer e.Close()
 	e.Backfill(time.Now().Add(-time.Minute))
-	pool := &Pool{}
+	pool := &hostconn.Pool{}
 	asked := evidence.NewWindow(time.Now().Add(-30*time.Second), time.Now().Add(-time.Second))
 	a, b := newGrab(t, e.LogDir(), nil), newGrab(t, e.Dir(), nil)
 	a.Host.Dial, b.Host.Dial = labConn(t, e, pool, false), labConn(t, e, pool, false)
@@ -702,7 +508,7 @@ func TestBreakPoolAbsent(t *testing.T) {
 	}
 	defer e.Close()
 	e.Backfill(time.Now().Add(-time.Minute))
-	pool := &Pool{}
+	pool := &hostconn.Pool{}
 	asked := evidence.NewWindow(time.Now().Add(-30*time.Second), time.Now().Add(-time.Second))
 	a, b := newGrab(t, e.LogDir(), nil), newGrab(t, "/nowhere", nil)
 	a.Host.Dial, b.Host.Dial = labConn(t, e, pool, false), labConn(t, e, pool, false)
@@ -777,23 +583,23 @@ func oddServer(t *testing.T, channel func(n int) bool) (addr, key string) {
 }
 
 // A host that never answers when a channel for date is asked for must not stop the grab: the
-// clock is not measured then (clockWait).
+// clock is not measured then.
 func TestBreakClockNeverAnswered(t *testing.T) {
-	w := newWorld(t)
-	w.put("network_log", w.text(10*time.Minute, 0), 0)
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 	addr, key := oddServer(t, func(n int) bool { return n < 3 })
-	pool := &Pool{}
-	g := newGrab(t, w.dir, nil)
-	g.Host.Dial = func(ctx context.Context) (Conn, error) {
-		return pool.Get(ctx, addr, Commands{Allowed: true}, func(ctx context.Context) (*sshdial.Client, error) {
+	pool := &hostconn.Pool{}
+	g := newGrab(t, w.Dir, nil)
+	g.Host.Dial = func(ctx context.Context) (hostconn.Conn, error) {
+		return pool.Get(ctx, addr, hostconn.Commands{Allowed: true}, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, sshdial.Config{Address: addr, User: "root", HostKey: key,
 				Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return "x", nil }}})
 		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*clockWait)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
 	defer cancel()
 	start := time.Now()
-	row, err := g.Pass(ctx, w.window(5*time.Minute, 0), nil)
+	row, err := g.Pass(ctx, w.Window(5*time.Minute, 0), nil)
 	if err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("after %v: %v, coverage %s", time.Since(start).Round(time.Second), err, row.Coverage)
 	}
@@ -813,10 +619,10 @@ func TestBreakHugeSize(t *testing.T) {
 		return
 	}
 	const size, width = int64(1) << 60, int64(128)
-	w := newWorld(t)
-	w.put("network_log", w.text(10*time.Minute, 0), 0)
-	start := w.now.Add(-10 * time.Minute)
-	c := &hookConn{stat: func(string, int64) int64 { return size }, readAt: func(_ string, b []byte, off int64) (int, error) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+	start := w.Now.Add(-10 * time.Minute)
+	c := &conntest.Hook{Stat: func(string, int64) int64 { return size }, ReadAt: func(_ string, b []byte, off int64) (int, error) {
 		for i := range b {
 			at := off + int64(i)
 			k := at / width
@@ -829,14 +635,14 @@ func TestBreakHugeSize(t *testing.T) {
 		}
 		return len(b), nil
 	}}
-	g := newGrab(t, w.dir, c)
+	g := newGrab(t, w.Dir, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	g.Progress = func(p Progress) {
 		if p.Done > 0 {
 			cancel()
 		}
 	}
-	if _, err := g.Pass(ctx, w.window(8*time.Minute, 2*time.Minute), nil); err == nil {
+	if _, err := g.Pass(ctx, w.Window(8*time.Minute, 2*time.Minute), nil); err == nil {
 		t.Error("2^59 bytes were copied")
 	}
 }
@@ -844,23 +650,23 @@ func TestBreakHugeSize(t *testing.T) {
 // Copying ends in the middle of a file whose records are up to 5 s out of order:
 // what is said to be covered is covered.
 func TestBreakDisorderAndLose(t *testing.T) {
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	var b strings.Builder
-	for at := w.now.Add(-4 * time.Hour); at.Before(w.now); at = at.Add(time.Second) {
+	for at := w.Now.Add(-4 * time.Hour); at.Before(w.Now); at = at.Add(time.Second) {
 		late := at
-		if w.n%4 == 0 {
+		if w.N%4 == 0 {
 			late = at.Add(-4 * time.Second)
 		}
-		b.WriteString(line(late, w.n))
-		w.at[w.n] = late
-		w.n++
+		b.WriteString(fetchtest.Line(late, w.N))
+		w.At[w.N] = late
+		w.N++
 	}
-	w.put("network_log", b.String(), 0)
-	asked := w.window(230*time.Minute, 0)
+	w.Put("network_log", b.String(), 0)
+	asked := w.Window(230*time.Minute, 0)
 	for cut := int64(1); cut < 60; cut++ {
-		g := newGrab(t, w.dir, &localConn{failAfter: cut})
+		g := newGrab(t, w.Dir, &conntest.Local{FailAfter: cut})
 		row, err := g.Pass(t.Context(), asked, nil)
-		w.honest(g, row, asked)
+		honestIn(w, g, row, asked)
 		if err == nil || t.Failed() {
 			return
 		}
@@ -875,17 +681,17 @@ func TestBreakSyslogDST(t *testing.T) {
 		t.Fatal(err)
 	}
 	change := time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC)
-	w := newWorld(t)
+	w := fetchtest.NewWorld(t)
 	var b strings.Builder
 	for at := change.Add(-2 * time.Hour); at.Before(change.Add(2 * time.Hour)); at = at.Add(time.Second) {
-		fmt.Fprintf(&b, "%s expc01 kernel: n=\"<%d>\"\n", at.In(ny).Format("Jan _2 15:04:05"), w.n)
-		w.at[w.n] = at
-		w.n++
+		fmt.Fprintf(&b, "%s expc01 kernel: n=\"<%d>\"\n", at.In(ny).Format("Jan _2 15:04:05"), w.N)
+		w.At[w.N] = at
+		w.N++
 	}
-	w.put("network_log", b.String(), 0)
-	os.Chtimes(w.path("network_log"), change.Add(2*time.Hour), change.Add(2*time.Hour))
-	g := newGrab(t, w.dir, &localConn{})
+	w.Put("network_log", b.String(), 0)
+	os.Chtimes(w.Path("network_log"), change.Add(2*time.Hour), change.Add(2*time.Hour))
+	g := newGrab(t, w.Dir, &conntest.Local{})
 	g.Host.Zone = ny
 	asked := evidence.NewWindow(change.Add(10*time.Minute), change.Add(30*time.Minute))
-	w.honest(g, w.pass(g, asked), asked)
+	honestIn(w, g, passOf(w, g, asked), asked)
 }

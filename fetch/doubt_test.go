@@ -11,24 +11,30 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
 
+// chunk is how much of a file is read at once.
+const chunk = 4 * 261120
+
 // midConn is a localConn with something to happen before a read of the live file;
 // an error is the answer.
 type midConn struct {
-	localConn
+	conntest.Local
 	read func(off int64, n int) error
 }
 
 type midHandle struct {
-	Handle
+	hostconn.Handle
 	c *midConn
 }
 
-func (c *midConn) Open(ctx context.Context, name string) (Handle, error) {
-	h, err := c.localConn.Open(ctx, name)
+func (c *midConn) Open(ctx context.Context, name string) (hostconn.Handle, error) {
+	h, err := c.Local.Open(ctx, name)
 	if err != nil || filepath.Base(name) != "network_log" {
 		return h, err
 	}
@@ -51,7 +57,7 @@ func TestDoubt(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			dir, end := t.TempDir(), time.Now().UTC().Truncate(time.Second)
-			before := bigLog(t, dir, saveEvery+6<<20, end)
+			before := fetchtest.BigLog(t, dir, saveEvery+6<<20, end)
 			var after bytes.Buffer
 			if _, err := lab.WriteLog(&after, lab.BulkOptions{Since: end, Until: end.Add(time.Minute), Size: saveEvery + 7<<20}); err != nil {
 				t.Fatal(err)
@@ -74,9 +80,9 @@ func TestDoubt(t *testing.T) {
 							t.Error(err)
 						}
 					}
-				case truncated && off == 0 && n == headSize && how == "cut":
-					conn.broken.Store(true)
-				case truncated && off == 0 && n == headSize && len(left) < 2:
+				case truncated && off == 0 && n == hostconn.HeadSize && how == "cut":
+					conn.Broken.Store(true)
+				case truncated && off == 0 && n == hostconn.HeadSize && len(left) < 2:
 					store := t.TempDir()
 					if err := os.CopyFS(store, os.DirFS(g.Dir)); err != nil {
 						t.Error(err)
@@ -90,7 +96,7 @@ func TestDoubt(t *testing.T) {
 				t.Fatalf("%v, truncated: %v, %d stores", err, truncated, len(left))
 			}
 			conn.read = func(int64, int) error { return nil }
-			conn.broken.Store(false)
+			conn.Broken.Store(false)
 			fresh := newGrab(t, dir, conn)
 			if row, err = fresh.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 				t.Fatalf("%v %+v", err, row.Files)
@@ -115,7 +121,7 @@ func TestDoubt(t *testing.T) {
 func TestDoubtIsSettled(t *testing.T) {
 	t.Parallel()
 	dir, end := t.TempDir(), time.Now().UTC().Truncate(time.Second)
-	want := bigLog(t, dir, saveEvery+8<<20, end)
+	want := fetchtest.BigLog(t, dir, saveEvery+8<<20, end)
 	asked := evidence.NewWindow(end.Add(-20*time.Minute), end)
 	conn := &midConn{}
 	looked := make(chan struct{})
@@ -125,14 +131,14 @@ func TestDoubtIsSettled(t *testing.T) {
 		case !copying.Load():
 		case n == chunk && off < saveEvery:
 			began.Store(true)
-		case began.Load() && off == 0 && n == headSize && seen.CompareAndSwap(false, true):
+		case began.Load() && off == 0 && n == hostconn.HeadSize && seen.CompareAndSwap(false, true):
 			close(looked)
 		case n == chunk && off > saveEvery+2<<20:
 			select {
 			case <-looked:
 			case <-time.After(patience): // it is never looked at
 			}
-			conn.broken.Store(true)
+			conn.Broken.Store(true)
 		}
 		return nil
 	}
@@ -163,24 +169,25 @@ func TestDoubtIsSettled(t *testing.T) {
 // in doubt; a process that is killed goes on from there.
 func TestSettledIsWritten(t *testing.T) {
 	dir, now, n := t.TempDir(), time.Now().UTC().Truncate(time.Second), 0
-	text := logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	text := fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	g := newGrab(t, dir, &conntest.Local{})
 	asked := evidence.NewWindow(now.Add(-2*time.Hour), now)
 	if _, err := g.Pass(t.Context(), asked, nil); err != nil {
 		t.Fatal(err)
 	}
-	f := g.state.family("network_log")
-	h, pc := g.held["network_log"][0], f.Pieces[0]
+	f := g.store.state.family("network_log")
+	h, pc := g.holder.Set("network_log").Files[0], f.Pieces[0]
+	c := g.copier(g.aim(asked, now, false), "network_log")
 	f.Pieces = nil
 	f.doubt()
-	f.Pieces = []*piece{pc}
+	f.Pieces = []*extent{pc}
 	written := func() int64 {
 		other := newGrab(t, dir, nil)
 		other.Dir = g.Dir
 		if err := other.load(); err != nil {
 			t.Fatal(err)
 		}
-		if f := other.state.family("network_log"); len(f.Pieces) > 0 {
+		if f := other.store.state.family("network_log"); len(f.Pieces) > 0 {
 			return f.Pieces[0].whole()
 		}
 		return 0
@@ -189,82 +196,19 @@ func TestSettledIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	half := int64(strings.Index(text[len(text)/2:], "\n") + 1 + len(text)/2)
-	for _, c := range []struct {
+	for _, at := range []struct {
 		synced bool
 		length int64
 		want   int64
 	}{{false, half, 0}, {true, half + 50, half}} {
-		if g.settle(f, h, pc, c.length, c.synced); written() < c.want || written() > c.want {
-			t.Errorf("%+v: %d bytes are written down", c, written())
+		if c.settle(h, pc, at.length, at.synced); written() < at.want || written() > at.want {
+			t.Errorf("%+v: %d bytes are written down", at, written())
 		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "network_log"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if g.settle(f, h, pc, int64(len(text)), true); written() != half {
+	if c.settle(h, pc, int64(len(text)), true); written() != half {
 		t.Errorf("after the file was truncated %d bytes are", written())
 	}
-	c := newCopying(zeros{}, discard{}, 0, 0, flushEvery+8<<20)
-	synced := make(chan struct{})
-	var once sync.Once
-	c.settle = func(n int64, is bool) {
-		if is && n >= flushEvery {
-			once.Do(func() { close(synced) })
-		}
-	}
-	src := zeros{stop: synced}
-	if _, err := c.copy(t.Context(), src, &meter{grab: &Grab{}}); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-synced:
-	default:
-		t.Error("nothing was synced in time")
-	}
 }
-
-// What a lane that failed alone has given is copied again, and not sure until then.
-func TestSettledIsTakenBack(t *testing.T) {
-	c := newCopying(zeros{}, discard{}, 0, 0, 10*flushEvery)
-	told := make(chan int64, 1)
-	c.settle = func(n int64, synced bool) {
-		if synced {
-			told <- n
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Go(c.flushing)
-	defer wg.Wait()
-	defer close(c.flush)
-	for at := int64(0); at < flushEvery+2*saveEvery; at += c.chunk {
-		c.claim(t.Context())
-		c.finish(at, nil)
-	}
-	whole := c.whole
-	if n := <-told; n < flushEvery || n > whole {
-		t.Errorf("%d bytes of %d are told", n, whole)
-	}
-	c.again(3 * c.chunk)
-	if n := <-told; n != 3*c.chunk {
-		t.Errorf("%d bytes are told then", n)
-	}
-}
-
-// zeros is a file that waits near the end of so much that is synced at once.
-type zeros struct{ stop chan struct{} }
-
-func (z zeros) ReadAt(b []byte, off int64) (int, error) {
-	if off >= flushEvery+6<<20 {
-		select {
-		case <-z.stop:
-		case <-time.After(patience):
-		}
-	}
-	clear(b)
-	return len(b), nil
-}
-
-type discard struct{}
-
-func (discard) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }
-func (discard) Sync() error                            { return nil }

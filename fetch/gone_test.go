@@ -2,12 +2,17 @@ package fetch
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -16,48 +21,53 @@ import (
 func TestCutOff(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	offset := time.Duration(0)
-	g := newGrab(t, t.TempDir(), &localConn{})
+	g := newGrab(t, t.TempDir(), &conntest.Local{})
 	g.Host.Families = []string{"network_log", "messages"}
 	if err := g.load(); err != nil {
 		t.Fatal(err)
 	}
-	g.state.Clock = &offset
+	g.store.state.Clock = &offset
 	cut := evidence.NewWindow(now.Add(-time.Hour), now)
-	lost := func(name, head string) *held {
-		return &held{name: name, head: []byte(strings.Repeat(head, 100)), size: 1000, mtime: now.Add(-10 * time.Minute), first: now.Add(-20 * time.Minute),
-			cut: cut, looked: now, found: &extent{from: 0, to: 500, size: 1000}, foundSize: 1000}
+	lost := func(name, head string) *logset.File {
+		info := logset.Info{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
+		return &logset.File{Info: info, Cut: cut, Looked: now, Found: &logset.Extent{From: 0, To: 500, Size: 1000}, FoundSize: 1000}
 	}
 	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
-	g.truncated = []*held{a, b, done}
-	m, n := g.state.family("messages"), g.state.family("network_log")
-	m.Pieces = []*piece{{Name: "messages.2", Head: done.head, Length: 500, File: "none"}}
+	m, n := g.store.state.family("messages"), g.store.state.family("network_log")
+	g.holder.Set("network_log").Truncated, g.holder.Set("messages").Truncated = []*logset.File{a}, []*logset.File{b, done}
+	noteGaps := func(f *family, files ...*logset.File) {
+		c := g.copier(&aim{cut: cut, clock: g.store.state.clock(), listed: now}, f.name)
+		c.plan = &logset.Plan{Family: f.name, Cut: cut, Files: files}
+		c.noteGaps()
+	}
+	m.Pieces = []*extent{{Name: "messages.2", Head: done.Head, Length: 500, File: "none"}}
 	for _, f := range []*family{n, m} {
-		g.gaps(f, &plan{family: f.name, cut: cut}, now)
+		noteGaps(f)
 		want := evidence.Span{Since: now.Add(-20 * time.Minute), Until: now, Reason: evidence.ReasonVanished}
 		if len(f.Lost) != 1 || f.Lost[0] != want {
 			t.Errorf("%s: %+v", f.name, f.Lost)
 		}
 	}
-	if len(g.truncated) != 0 {
-		t.Errorf("%d are left", len(g.truncated))
+	if left := len(g.holder.Set("network_log").Truncated) + len(g.holder.Set("messages").Truncated); left != 0 {
+		t.Errorf("%d are left", left)
 	}
-	g.gaps(m, &plan{family: m.name, cut: cut, parts: []*held{lost("messages.5", "b")}}, now)
-	g.gaps(n, &plan{family: n.name, cut: cut, parts: []*held{lost("network_log.5", "x")}}, now)
+	noteGaps(m, lost("messages.5", "b"))
+	noteGaps(n, lost("network_log.5", "x"))
 	if len(m.Lost) != 0 || len(n.Lost) != 1 {
 		t.Errorf("%+v %+v", m.Lost, n.Lost)
 	}
-	for what, spoil := range map[string]func(*held){
-		"the live file":       func(h *held) { h.name = "messages" },
-		"one still written":   func(h *held) { h.mtime = now.Add(-time.Second) },
-		"one never located":   func(h *held) { h.found = nil },
-		"one grown since":     func(h *held) { h.size++ },
-		"one of another cut":  func(h *held) { h.cut = cut.Shift(time.Second) },
-		"one copied in part":  func(h *held) { h.found.to = 501 },
-		"one that was copied": func(h *held) {},
+	for what, spoil := range map[string]func(*logset.File){
+		"the live file":       func(h *logset.File) { h.Name = "messages" },
+		"one still written":   func(h *logset.File) { h.MTime = now.Add(-time.Second) },
+		"one never located":   func(h *logset.File) { h.Found = nil },
+		"one grown since":     func(h *logset.File) { h.Size++ },
+		"one of another cut":  func(h *logset.File) { h.Cut = cut.Shift(time.Second) },
+		"one copied in part":  func(h *logset.File) { h.Found.To = 501 },
+		"one that was copied": func(h *logset.File) {},
 	} {
 		h := lost("messages.2", "c")
 		spoil(h)
-		if g.whole(m, h, cut) != (what == "one that was copied") {
+		if g.copier(&aim{cut: cut, clock: g.store.state.clock()}, "messages").nothingMissing(h) != (what == "one that was copied") {
 			t.Error(what)
 		}
 	}
@@ -68,10 +78,10 @@ func TestGoneWhileHeld(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
-	logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
-	conn := &vanishing{localConn: &localConn{}, dir: dir, name: "network_log.1"}
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-40*time.Minute), now.Add(-20*time.Minute), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-20*time.Minute), now, &n)
+	conn := &vanishing{Local: &conntest.Local{}, dir: dir, name: "network_log.1"}
 	g := newGrab(t, dir, conn)
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-50*time.Minute), now), func(time.Time) { conn.vanish(t) })
 	want := evidence.Span{Since: now.Add(-40 * time.Minute), Until: now.Add(-20 * time.Minute), Reason: evidence.ReasonVanished}
@@ -82,7 +92,7 @@ func TestGoneWhileHeld(t *testing.T) {
 
 // vanishing is a localConn that, like commands, cannot read a file without a name.
 type vanishing struct {
-	*localConn
+	*conntest.Local
 	dir, name string
 }
 
@@ -92,8 +102,8 @@ func (c *vanishing) vanish(t *testing.T) {
 	}
 }
 
-func (c *vanishing) Open(ctx context.Context, name string) (Handle, error) {
-	h, err := c.localConn.Open(ctx, name)
+func (c *vanishing) Open(ctx context.Context, name string) (hostconn.Handle, error) {
+	h, err := c.Local.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +111,13 @@ func (c *vanishing) Open(ctx context.Context, name string) (Handle, error) {
 }
 
 type vanishingHandle struct {
-	Handle
+	hostconn.Handle
 	name string
 }
 
 func (h *vanishingHandle) gone() error {
 	if _, err := os.Stat(h.name); err != nil {
-		return goneError("gone")
+		return fmt.Errorf("gone: %w", hostconn.ErrShort)
 	}
 	return nil
 }

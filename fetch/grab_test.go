@@ -9,123 +9,20 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 )
 
-// localConn is a Conn over a folder of this machine. failAfter, if positive,
-// breaks it after so many reads.
-type localConn struct {
-	offset    time.Duration
-	noClock   bool
-	failAfter int64
-	reads     atomic.Int64
-	broken    atomic.Bool
-	onRead    func()
-}
-
-var errCut = errors.New("connection cut")
-
-func (c *localConn) List(_ context.Context, dir string) ([]Entry, error) {
-	if c.broken.Load() {
-		return nil, errCut
-	}
-	des, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []Entry
-	for _, de := range des {
-		if i, err := de.Info(); err == nil {
-			out = append(out, Entry{de.Name(), i.Size(), i.ModTime().Truncate(time.Second), i.Mode().IsRegular()})
-		}
-	}
-	return out, nil
-}
-
-func (c *localConn) Open(_ context.Context, name string) (Handle, error) {
-	if c.broken.Load() {
-		return nil, errCut
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return &localHandle{f, c}, nil
-}
-
-func (c *localConn) Clock(context.Context) (offset, doubt time.Duration, err error) {
-	if c.noClock {
-		return 0, 0, errors.New("no commands")
-	}
-	return c.offset, 0, nil
-}
-
-func (c *localConn) HostKey() string { return "SHA256:local" }
-func (c *localConn) Close(bool)      {}
-
-type localHandle struct {
-	*os.File
-	c *localConn
-}
-
-func (h *localHandle) ReadAt(b []byte, off int64) (int, error) {
-	if h.c.onRead != nil {
-		h.c.onRead()
-	}
-	if n := h.c.reads.Add(1); h.c.broken.Load() || h.c.failAfter > 0 && n > h.c.failAfter {
-		h.c.broken.Store(true)
-		return 0, errCut
-	}
-	return h.File.ReadAt(b, off)
-}
-
-func (h *localHandle) Stat() (int64, time.Time, error) {
-	if h.c.broken.Load() {
-		return 0, time.Time{}, errCut
-	}
-	i, err := h.File.Stat()
-	if err != nil {
-		return 0, time.Time{}, err
-	}
-	return i.Size(), i.ModTime().Truncate(time.Second), nil
-}
-
-// line is a record of about 200 bytes with a marker of its own.
-func line(at time.Time, n int) string {
-	at = at.UTC()
-	return fmt.Sprintf("%s expc01 tvcs: UTCTime=%q Module=\"network.sip\" Level=\"INFO\":  n=\"<%d>\" %s\n", at.Format("2006-01-02T15:04:05.000-07:00"),
-		strings.Replace(at.Format("2006-01-02 15:04:05.000"), ".", ",", 1), n, strings.Repeat("x", 80))
-}
-
-// logs writes records of one per second over [since, until) into name.
-func logs(t testing.TB, name string, since, until time.Time, n *int) string {
-	t.Helper()
-	var b strings.Builder
-	for at := since; at.Before(until); at = at.Add(time.Second) {
-		b.WriteString(line(at, *n))
-		*n++
-	}
-	if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(name, until, until); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func newGrab(t testing.TB, dir string, conn Conn) *Grab {
-	g := &Grab{Dir: filepath.Join(t.TempDir(), "slices"), Host: Host{Name: "expc01", Role: "C", Address: "192.0.2.1:22", Dir: dir,
-		Families: []string{"network_log"}, Dial: func(context.Context) (Conn, error) { return conn, nil }}}
+func newGrab(t testing.TB, dir string, conn hostconn.Conn) *Grab {
+	g := &Grab{Dir: filepath.Join(t.TempDir(), "slices"), Host: hostconn.Host{Name: "expc01", Role: "C", Address: "192.0.2.1:22", Dir: dir,
+		Families: []string{"network_log"}, Dial: func(context.Context) (hostconn.Conn, error) { return conn, nil }}}
 	t.Cleanup(func() { g.Close() })
 	return g
 }
@@ -149,12 +46,12 @@ func TestPassJoinsSiblings(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
 	at := func(name string) string { return filepath.Join(dir, name) }
-	logs(t, at("network_log.3"), now.Add(-2*time.Hour), now.Add(-time.Hour), &n)
-	a := logs(t, at("network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
-	b := logs(t, at("network_log.1"), now.Add(-40*time.Minute), now.Add(-10*time.Minute), &n)
-	c := logs(t, at("network_log"), now.Add(-10*time.Minute), now, &n)
-	logs(t, at("network_logs"), now.Add(-10*time.Minute), now, &n)
-	logs(t, at("network_log.;rm -rf"), now.Add(-3*time.Hour), now.Add(-2*time.Hour), &n)
+	fetchtest.Logs(t, at("network_log.3"), now.Add(-2*time.Hour), now.Add(-time.Hour), &n)
+	a := fetchtest.Logs(t, at("network_log.2"), now.Add(-time.Hour), now.Add(-40*time.Minute), &n)
+	b := fetchtest.Logs(t, at("network_log.1"), now.Add(-40*time.Minute), now.Add(-10*time.Minute), &n)
+	c := fetchtest.Logs(t, at("network_log"), now.Add(-10*time.Minute), now, &n)
+	fetchtest.Logs(t, at("network_logs"), now.Add(-10*time.Minute), now, &n)
+	fetchtest.Logs(t, at("network_log.;rm -rf"), now.Add(-3*time.Hour), now.Add(-2*time.Hour), &n)
 	if err := os.Symlink("/etc/passwd", at("network_log.link")); err != nil {
 		t.Fatal(err)
 	}
@@ -168,14 +65,14 @@ func TestPassJoinsSiblings(t *testing.T) {
 	zw.Flush()
 	z.Close()
 
-	g := newGrab(t, dir, &localConn{})
+	g := newGrab(t, dir, &conntest.Local{})
 	w := evidence.NewWindow(now.Add(-50*time.Minute), now)
 	held := 0
 	row, err := g.Pass(t.Context(), w, func(time.Time) { held++ })
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := (a + b + c)[10*60*len(line(now, 1000)):]
+	want := (a + b + c)[10*60*len(fetchtest.Line(now, 1000)):]
 	_ = want
 	got := slice(t, g, "network_log")
 	if !strings.HasSuffix(a+b+c, got) || got == "" {
@@ -197,10 +94,10 @@ func TestPassSaysWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-5*time.Minute), now, &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-5*time.Minute), now, &n)
 	os.WriteFile(filepath.Join(dir, "developer_log"), nil, 0o600)
-	logs(t, filepath.Join(dir, "quiet"), now.Add(-2*time.Hour), now.Add(-time.Hour), &n)
-	g := newGrab(t, dir, &localConn{})
+	fetchtest.Logs(t, filepath.Join(dir, "quiet"), now.Add(-2*time.Hour), now.Add(-time.Hour), &n)
+	g := newGrab(t, dir, &conntest.Local{})
 	g.Host.Families = []string{"network_log", "messages", "developer_log", "quiet"}
 	w := evidence.NewWindow(now.Add(-15*time.Minute), now)
 	row, err := g.Pass(t.Context(), w, nil)
@@ -230,7 +127,7 @@ func TestPassSaysWhatIsMissing(t *testing.T) {
 	if f := row.Files[0]; err != nil || f.Coverage != evidence.Partial || !f.Missing[0].Until.Equal(now.Add(time.Hour)) {
 		t.Errorf("%v %+v", err, f.Missing)
 	}
-	g2 := newGrab(t, filepath.Join(dir, "nowhere"), &localConn{})
+	g2 := newGrab(t, filepath.Join(dir, "nowhere"), &conntest.Local{})
 	row, err = g2.Pass(t.Context(), w, nil)
 	if err == nil || row.Coverage != evidence.Lost || row.Files[0].Missing[0].Reason != evidence.ReasonAbsent {
 		t.Errorf("%v %+v", err, row)
@@ -242,9 +139,9 @@ func TestPassShiftsByMeasuredClock(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour+90*time.Second), now.Add(90*time.Second), &n)
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour+90*time.Second), now.Add(90*time.Second), &n)
 	w := evidence.NewWindow(now.Add(-10*time.Minute), now.Add(-5*time.Minute))
-	g := newGrab(t, dir, &localConn{offset: 90 * time.Second})
+	g := newGrab(t, dir, &conntest.Local{Offset: 90 * time.Second})
 	row, err := g.Pass(t.Context(), w, nil)
 	if err != nil || row.Coverage != evidence.Complete || row.Files[0].Records != 300 || *row.ClockOffsetMS != 90000 {
 		t.Errorf("%v %+v", err, row)
@@ -253,96 +150,12 @@ func TestPassShiftsByMeasuredClock(t *testing.T) {
 		t.Error(row.Files[0].First)
 	}
 	// unmeasured: it is ahead for certain, and that is said
-	g = newGrab(t, dir, &localConn{noClock: true})
+	g = newGrab(t, dir, &conntest.Local{NoClock: true})
 	row, err = g.Pass(t.Context(), w, nil)
 	if err != nil || row.WidenedMS != 60000 || row.Coverage != evidence.Partial || row.Files[0].Missing[0].Reason != evidence.ReasonClock {
 		t.Errorf("%v %+v", err, row)
 	}
 }
-
-// writer appends records and rotates as a host does; it remembers all it wrote.
-type writer struct {
-	dir    string
-	n      int
-	file   *os.File
-	size   int
-	keep   int
-	mu     sync.Mutex
-	at     []time.Time
-	copies bool
-	dated  bool
-	zip    bool
-}
-
-func (w *writer) name(i int) string {
-	if i == 0 {
-		return filepath.Join(w.dir, "network_log")
-	}
-	return filepath.Join(w.dir, fmt.Sprintf("network_log.%d", i))
-}
-
-func (w *writer) write(t testing.TB) {
-	if w.file == nil {
-		f, err := os.OpenFile(w.name(0), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		w.file = f
-	}
-	now := time.Now()
-	l := line(now, w.n)
-	w.mu.Lock()
-	w.file.WriteString(l)
-	w.at = append(w.at, now)
-	w.n++
-	w.mu.Unlock()
-	if w.size += len(l); w.size > 60<<10 {
-		w.rotate(t)
-	}
-}
-
-// rotate begins a new file, in a later millisecond than the one before: no host fills a
-// log in less, and stamps of the same millisecond do not tell which file is the older.
-func (w *writer) rotate(t testing.TB) {
-	w.size = 0
-	for last := w.at[len(w.at)-1].UnixMilli(); time.Now().UnixMilli() <= last; {
-		runtime.Gosched()
-	}
-	if w.dated {
-		w.file.Close()
-		w.file = nil
-		os.Rename(w.name(0), w.name(0)+time.Now().Format("-20060102-150405.000000"))
-		return
-	}
-	for i := w.keep; i > 0; i-- {
-		for _, ext := range []string{"", ".gz"} {
-			os.Rename(w.name(i)+ext, w.name(i+1)+ext)
-		}
-	}
-	os.Remove(w.name(w.keep + 1))
-	os.Remove(w.name(w.keep+1) + ".gz")
-	if w.copies {
-		b, _ := os.ReadFile(w.name(0))
-		os.WriteFile(w.name(1), b, 0o600)
-		w.file.Truncate(0)
-		return
-	}
-	w.file.Close()
-	w.file = nil
-	os.Rename(w.name(0), w.name(1))
-	if w.zip {
-		b, _ := os.ReadFile(w.name(1))
-		z, _ := os.Create(w.name(1) + ".gz")
-		zw := gzip.NewWriter(z)
-		zw.Write(b)
-		zw.Close()
-		z.Close()
-		os.Remove(w.name(1))
-	}
-}
-
-var marker = regexp.MustCompile(`n="<(\d+)>"`)
 
 // TestRotationRace reads while files are renamed away several times a second:
 // each record that existed when the files were held and lies in the window is in
@@ -352,7 +165,7 @@ func TestRotationRace(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(1, 2))
-			w := &writer{dir: t.TempDir(), keep: 30, dated: kind == "dated", copies: kind == "copy", zip: kind == "gzip"}
+			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 30, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
 			stop, done := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(done)
@@ -362,14 +175,14 @@ func TestRotationRace(t *testing.T) {
 						return
 					case <-time.After(time.Duration(rnd.IntN(20000)) * time.Microsecond):
 						for range 20 {
-							w.write(t)
+							w.WriteRecord(t)
 						}
 					}
 				}
 			}()
 			time.Sleep(300 * time.Millisecond)
-			conn := &localConn{onRead: func() { time.Sleep(time.Millisecond) }}
-			g := newGrab(t, w.dir, conn)
+			conn := &conntest.Local{OnRead: func() { time.Sleep(time.Millisecond) }}
+			g := newGrab(t, w.Dir, conn)
 			asked := evidence.NewWindow(time.Now().Add(-250*time.Millisecond), time.Now().Add(time.Second))
 			if _, err := g.Pass(t.Context(), asked, nil); err != nil {
 				t.Error(err)
@@ -386,7 +199,7 @@ func TestRotationRace(t *testing.T) {
 			}
 			seen := map[string]int{}
 			last := -1
-			for _, m := range marker.FindAllStringSubmatch(slice(t, g, "network_log"), -1) {
+			for _, m := range fetchtest.Marker.FindAllStringSubmatch(slice(t, g, "network_log"), -1) {
 				seen[m[1]]++
 				var n int
 				fmt.Sscan(m[1], &n)
@@ -396,7 +209,7 @@ func TestRotationRace(t *testing.T) {
 				last = n
 			}
 			missing := 0
-			for n, at := range w.at {
+			for n, at := range w.At {
 				if asked.Contains(at.Truncate(time.Millisecond)) && seen[fmt.Sprint(n)] != 1 {
 					missing++
 				}
@@ -404,7 +217,7 @@ func TestRotationRace(t *testing.T) {
 			if missing > 0 || len(seen) == 0 {
 				t.Errorf("%d records of the window are not there exactly once (%d are)", missing, len(seen))
 			}
-			t.Logf("%d records written, %d in the slice, sources %d", w.n, len(seen), len(row.Files[0].Sources))
+			t.Logf("%d records written, %d in the slice, sources %d", w.N, len(seen), len(row.Files[0].Sources))
 		})
 	}
 }
@@ -416,13 +229,13 @@ func TestResume(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	a := logs(t, filepath.Join(dir, "network_log.1"), now.Add(-4*time.Hour), now.Add(-time.Hour), &n)
-	b := logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	a := fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), now.Add(-4*time.Hour), now.Add(-time.Hour), &n)
+	b := fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
 	w := evidence.NewWindow(now.Add(-3*time.Hour), now)
 	for cut := int64(1); cut < 30; cut++ {
 		store := t.TempDir()
-		conn := &localConn{failAfter: cut}
-		pass := func(c Conn) (evidence.Host, string, error) {
+		conn := &conntest.Local{FailAfter: cut}
+		pass := func(c hostconn.Conn) (evidence.Host, string, error) {
 			g := newGrab(t, dir, c)
 			g.Dir = store
 			row, err := g.Pass(t.Context(), w, nil)
@@ -439,7 +252,7 @@ func TestResume(t *testing.T) {
 		if !strings.Contains(a+b, got) {
 			t.Fatalf("cut at %d: the slice of %d bytes is not what was written", cut, len(got))
 		}
-		row, got, err = pass(&localConn{})
+		row, got, err = pass(&conntest.Local{})
 		if err != nil || row.Coverage != evidence.Complete || !strings.HasSuffix(a+b, got) || row.Files[0].Records != 3*3600 {
 			t.Fatalf("cut at %d, then whole: %v %s %d records", cut, err, row.Coverage, row.Files[0].Records)
 		}
@@ -454,11 +267,11 @@ func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	g := newGrab(t, dir, &conntest.Local{})
 	w := evidence.NewWindow(now.Add(-10*time.Minute), now)
 	g.create = func(name string, flag int) (file, error) {
-		f, err := os.OpenFile(g.path(name), flag, 0o600)
+		f, err := os.OpenFile(filepath.Join(g.Dir, name), flag, 0o600)
 		return fullFile{f}, err
 	}
 	row, err := g.Pass(t.Context(), w, nil)
@@ -469,8 +282,8 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "network_log")); err != nil {
 		t.Fatal(err)
 	}
-	logs(t, filepath.Join(dir, "network_log"), now, now.Add(time.Second), &n)
-	g.create = nil
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now, now.Add(time.Second), &n)
+	g.store.create = nil
 	if row, err = g.Pass(t.Context(), w, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %+v", err, row)
 	}
@@ -480,8 +293,8 @@ func TestWindowGrowsBackwards(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
-	logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, &localConn{})
+	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
+	g := newGrab(t, dir, &conntest.Local{})
 	for _, d := range []time.Duration{10 * time.Minute, 20 * time.Minute, 5 * time.Minute} {
 		row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-d), now), nil)
 		if want := int64(max(d, 20*time.Minute) / time.Second); err != nil || row.Coverage != evidence.Complete || d >= 10*time.Minute && row.Files[0].Records != int64(d/time.Second) || d < 10*time.Minute && row.Files[0].Records != want {

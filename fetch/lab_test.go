@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 )
@@ -44,7 +45,7 @@ func TestLabRotation(t *testing.T) {
 			}()
 			time.Sleep(2 * time.Second)
 			g := newGrab(t, e.LogDir(), nil)
-			g.Host.Families, g.Host.Dial = lab.Families(), labConn(t, e, &Pool{}, true)
+			g.Host.Families, g.Host.Dial = lab.Families(), labConn(t, e, &hostconn.Pool{}, true)
 			asked := evidence.NewWindow(time.Now().Add(-3*time.Second), time.Now())
 			began := time.Now()
 			var held time.Time

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -42,15 +44,15 @@ func (c *countHash) Write(b []byte) (int, error) {
 // holes are what runs of NULs in a slice say is missing, and what a clock that is
 // certainly wrong says.
 func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []evidence.Span) {
-	offset := g.state.offset()
+	offset := g.store.state.clock().Offset
 	for _, h := range holes {
 		if h.Before.IsZero() {
 			h.Before = asked.Until.Add(offset)
 		}
 		spans = append(spans, span(h.After, h.Before, evidence.ReasonRead, offset)...)
 	}
-	if ahead := g.state.Ahead; ahead > unknownClock {
-		spans = append(spans, evidence.Span{Since: asked.Until.Add(unknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
+	if ahead := g.store.state.Ahead; ahead > logset.UnknownClock {
+		spans = append(spans, evidence.Span{Since: asked.Until.Add(logset.UnknownClock - ahead), Until: asked.Until, Reason: evidence.ReasonClock})
 	}
 	return spans
 }
@@ -96,7 +98,7 @@ func faultReason(err error) string {
 	switch {
 	case atomicfile.Full(err):
 		return evidence.ReasonDisk
-	case isAnswer(err):
+	case hostconn.IsAnswer(err):
 		return evidence.ReasonRead
 	}
 	return evidence.ReasonUnreachable

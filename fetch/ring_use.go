@@ -2,28 +2,23 @@ package fetch
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
-const (
-	fromRing = "ring"           // held.origin, piece.From and evidence.Source.From
-	overlap  = 64 << 10         // bytes by which the ring and the host are compared
-	ringWait = 30 * time.Second // for the ring's part when the pass has ended already
-)
+// ringWait is for the ring's part when the pass has ended already.
+const ringWait = 30 * time.Second
 
 // ringUse is what a Grab knows of its host's ring.
 type ringUse struct {
 	cut   evidence.Window              // for which it was taken
-	conn  Conn                         // on which
+	conn  hostconn.Conn                // on which
 	last  map[string]int64             // family -> number of the last entry then
 	spans map[string][]evidence.Window // family -> what the ring had whole then, in the collector's time
 	taken bool                         // in the pass under way
@@ -33,117 +28,113 @@ type ringUse struct {
 // takeRing copies what the ring has of the window and is not on disk. It does so once
 // for a connection and a window: what comes later is the host's to give.
 func (g *Grab) takeRing(ctx context.Context, asked evidence.Window) error {
-	cut := g.cut(asked)
-	if g.Ring == "" || g.ring.conn != nil && g.ring.conn == g.conn && g.ring.cut == cut {
+	a, conn := g.aim(asked, time.Time{}, false), g.holder.Conn()
+	if g.Ring == "" || g.ring.conn != nil && g.ring.conn == conn && g.ring.cut == a.cut {
 		g.ring.taken = true
 		return nil
 	}
-	if g.ring.last == nil || g.ring.cut != cut {
+	if g.ring.last == nil || g.ring.cut != a.cut {
 		g.ring.last, g.ring.spans = map[string]int64{}, map[string][]evidence.Window{}
 	}
 	g.ring.costs = nil
 	for _, name := range g.Host.Families {
-		err := g.ringFamily(ctx, name, cut)
+		err := g.takeRingOf(ctx, g.copier(a, name))
 		if atomicfile.Full(err) || err != nil && ctx.Err() != nil {
 			return err
 		}
 		if err != nil {
-			g.note("the ring of %s could not be used: %v", name, err)
+			g.store.note("the ring of %s could not be used: %v", name, err)
 		}
 	}
-	g.ring.cut, g.ring.conn, g.ring.taken = cut, g.conn, true
+	g.ring.cut, g.ring.conn, g.ring.taken = a.cut, conn, true
 	return nil
 }
 
-// ringFamily takes one family out of the ring.
-func (g *Grab) ringFamily(ctx context.Context, name string, cut evidence.Window) error {
-	f := g.state.family(name)
-	l, err := openRing(filepath.Join(g.Ring, name))
+// takeRingOf takes one family out of the ring.
+func (g *Grab) takeRingOf(ctx context.Context, c *copier) error {
+	name := c.f.name
+	l, err := ring.Open(filepath.Join(g.Ring, name))
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	if len(l.entries) == 0 || f.RingBad {
+	if l.Empty() || c.f.RingBad {
 		return nil
 	}
-	g.ring.costs = append(g.ring.costs, l.cost(name))
-	last := l.entries[len(l.entries)-1].N
+	g.ring.costs = append(g.ring.costs, l.Cost(name))
+	last := l.Last()
 	if g.ring.last[name] == last {
 		return nil
 	}
-	u, err := newUnpacker()
-	if err != nil {
+	if err := c.copyRing(ctx, l); err != nil {
 		return err
 	}
-	defer u.close()
-	carry := true
-	for _, r := range l.parts() {
-		if carry, err = g.ringPart(ctx, f, l, u, r, cut, carry); err != nil {
-			return err
-		}
+	if n := l.Damaged(); n > 0 {
+		g.store.note("%d frames of the ring of %s are damaged or missing; they were left out", n, name)
 	}
-	if n := l.damaged(); n > 0 {
-		g.note("%d frames of the ring of %s are damaged or missing; they were left out", n, name)
-	}
-	g.ring.spans[name], g.ring.last[name] = l.spans(g.state.offset()), last
+	g.ring.spans[name], g.ring.last[name] = l.Spans(c.clock.Offset), last
 	return nil
 }
 
-// compareRing compares the end of what was taken out of the ring of a file with what
-// src, the host's own file, has there. If they differ the ring's part goes, and the
-// host's is taken. A file that agrees, or that has no such part, costs nothing more.
-func (g *Grab) compareRing(f *family, h *held, src io.ReaderAt) error {
-	size := max(h.size, h.unpacked)
-	for _, pc := range f.of(h) {
-		end := min(pc.Offset+pc.Length, size)
-		n := min(end-pc.Offset, overlap)
-		if pc.From != fromRing || pc.agrees || n <= 0 {
+// joinRing ends a pass: what the ring has is taken if the pass did not come so far,
+// for the host was not reached, and what it covers is written down.
+func (g *Grab) joinRing(ctx context.Context, asked evidence.Window, err error) error {
+	if g.Ring == "" {
+		return err
+	}
+	defer func() { g.ring.taken = false }()
+	var fail error
+	if err != nil && !g.ring.taken {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ringWait)
+		defer cancel()
+		g.clockOfRing()
+		fail = g.takeRing(ctx, asked)
+	}
+	for _, name := range g.Host.Families {
+		g.coverRing(g.store.state.family(name), asked)
+	}
+	return errors.Join(err, fail, g.save())
+}
+
+// clockOfRing takes the host's clock from the ring if it was never measured here.
+func (g *Grab) clockOfRing() {
+	for _, name := range g.Host.Families {
+		if g.store.state.Clock != nil {
+			return
+		}
+		l, err := ring.Open(filepath.Join(g.Ring, name))
+		if err != nil {
+			continue // takeRing says it
+		}
+		if clock := l.Clock(); clock.Known {
+			g.store.state.setClock(clock)
+		}
+		l.Close()
+	}
+}
+
+// coverRing cuts what the ring ends with to whole records, where nothing goes on from
+// there, and notes what of asked it covers.
+func (g *Grab) coverRing(f *family, asked evidence.Window) {
+	var torn time.Time // host's time of the first record that is not whole
+	for _, e := range f.Pieces {
+		if e.From != evidence.FromRing || e.Length == 0 {
 			continue
 		}
-		ours, err := g.sumAt(pc, end-n-pc.Offset, n)
-		if err != nil {
-			return err
+		if e.Cut = 0; !e.Open || f.goesOn(e) {
+			continue
 		}
-		b := make([]byte, n)
-		if err := readFull(src, b, end-n); errors.Is(err, errShort) {
-			continue // truncated meanwhile: whoever copies finds out
-		} else if err != nil {
-			return err
-		}
-		if pc.agrees = sha256.Sum256(b) == ours; !pc.agrees {
-			g.dropRing(f, h)
-			return nil
+		if t := g.store.cutRecord(e); torn.IsZero() || t.Before(torn) {
+			torn = t
 		}
 	}
-	return nil
-}
-
-// sumAt is the hash of n bytes at off of a piece on disk.
-func (g *Grab) sumAt(pc *piece, off, n int64) (sum [sha256.Size]byte, err error) {
-	file, err := os.Open(g.path(pc.File))
-	if err != nil {
-		return sum, err
+	if f.RingBad {
+		return
 	}
-	defer file.Close()
-	b := make([]byte, n)
-	if err := readFull(file, b, off); err != nil {
-		return sum, err
-	}
-	return sha256.Sum256(b), nil
-}
-
-// dropRing gives up what was taken of a file out of the ring, and what the ring says
-// of the family.
-func (g *Grab) dropRing(f *family, h *held) {
-	g.note("the ring's copy of %s does not agree with the host's %s: it was left out", f.name, evidence.Printable(h.name, 80))
-	ours := f.of(h)
-	f.Pieces = slices.DeleteFunc(f.Pieces, func(pc *piece) bool {
-		gone := pc.From == fromRing && slices.Contains(ours, pc)
-		if gone {
-			os.Remove(g.path(pc.File)) // it counts no more, with or without its file
+	for _, w := range g.ring.spans[f.name] {
+		if t := torn.Add(-g.store.state.clock().Offset); !torn.IsZero() && t.Before(w.Until) {
+			w.Until = t
 		}
-		return gone
-	})
-	f.RingBad, f.Ring = true, nil
-	delete(g.ring.spans, f.name)
+		f.Ring = covering(f.Ring, w, asked)
+	}
 }

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -32,37 +32,28 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	if err != nil {
 		h.Error = evidence.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
 	}
-	if g.state == nil {
+	if g.store == nil {
 		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil
 	}
-	h.HostKey, h.Notes = g.state.HostKey, slices.Clone(g.state.Notes)
-	h.Transport = g.state.Transport
-	h.Via, h.Legacy = slices.Clone(g.state.Via), slices.Clone(g.state.Legacy)
-	if g.state.Clock != nil {
-		ms := g.state.offset().Milliseconds()
+	s, clock := g.store.state, g.store.state.clock()
+	h.HostKey, h.Notes, h.Transport = s.HostKey, slices.Clone(s.Notes), s.Transport
+	h.Via, h.Legacy = slices.Clone(s.Via), slices.Clone(s.Legacy)
+	if clock.Known {
+		ms := clock.Offset.Milliseconds()
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
 	}
-	h.WidenedMS = g.state.doubt().Round(time.Millisecond).Milliseconds()
-	if !g.restless.IsZero() {
-		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", relist))
+	h.WidenedMS = clock.Uncertainty().Round(time.Millisecond).Milliseconds()
+	if !g.holder.Restless.IsZero() {
+		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", logset.Relistings))
 	}
 	h.Ring = g.ring.costs
 	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
-		s, err2 := g.survey(ctx, name)
-		if err2 != nil {
-			fail = errors.Join(fail, err2)
-		}
-		f := g.state.family(name)
-		s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
-		s.file.Coverage = evidence.Judge(asked, s.file.Missing)
-		if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
-			s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
-		}
-		f.Foresight.tell(&s.file, asked, g.state.offset())
-		h.Files = append(h.Files, s.file)
-		all.Join(&s.survey)
+		file, survey, err2 := g.fileRow(ctx, name, asked, err)
+		fail = errors.Join(fail, err2)
+		h.Files = append(h.Files, file)
+		all.Join(&survey)
 	}
 	h.BodiesLogged, h.Credentials = all.BodiesLogged(), all.Credentials
 	h.OwnAddresses, h.PeersNamed = all.Own(), all.Peers()
@@ -70,13 +61,40 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	return h, fail
 }
 
+// fileRow is what was got of one family, and what of asked is missing.
+func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (evidence.File, expressway.Survey, error) {
+	s, fail := g.survey(ctx, name)
+	f := g.store.state.family(name)
+	s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
+	s.file.Coverage = evidence.Judge(asked, s.file.Missing)
+	if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
+		s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
+	}
+	tellRetention(f.Retention, &s.file, asked, g.store.state.clock().Offset)
+	return s.file, s.survey, fail
+}
+
+// tellRetention writes how long a family's records last into its row. The minutes that
+// were asked for begin to be overwritten when they are as old as the oldest record; of a
+// log that has not rotated yet nobody knows.
+func tellRetention(r *logset.Retention, f *evidence.File, asked evidence.Window, offset time.Duration) {
+	if r == nil {
+		return
+	}
+	oldest, gone := r.Oldest.Add(-offset).UTC(), asked.Since.Add(r.Depth()).UTC()
+	f.Oldest, f.DepthS, f.BytesPerMinute = &oldest, int64(r.Depth().Seconds()), r.PerMin
+	if !r.Young {
+		f.Overwritten = &gone
+	}
+}
+
 // survey reads a family's slice from disk: hashes, records, what they tell.
 func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
-	f := g.state.family(name)
+	f := g.store.state.family(name)
 	pieces := f.sorted()
 	key := ""
-	for _, pc := range pieces {
-		key += fmt.Sprintf("%s:%d:%d:%s;", pc.File, pc.Offset, pc.whole(), pc.Name)
+	for _, e := range pieces {
+		key += fmt.Sprintf("%s:%d:%d:%s;", e.File, e.Offset, e.whole(), e.Name)
 	}
 	if s, ok := g.surveyed[name]; ok && s.key == key {
 		return s, nil
@@ -87,13 +105,13 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	defer r.Close()
-	whole, ref := sha256.New(), expressway.Ref{Zone: g.Host.Zone}
+	whole, ref := sha256.New(), g.store.ref(time.Time{})
 	var parts []io.Reader
 	hashes := make([]*countHash, len(pieces))
-	for i, pc := range pieces {
+	for i, e := range pieces {
 		hashes[i] = &countHash{Hash: sha256.New()}
-		parts = append(parts, io.TeeReader(r.(*joined).readers[i], hashes[i]))
-		ref.MTime = pc.MTime
+		parts = append(parts, io.TeeReader(r.readers[i], hashes[i]))
+		ref.MTime = e.MTime
 	}
 	joined := io.MultiReader(parts...)
 	if len(pieces) == 1 {
@@ -104,10 +122,10 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	if err := s.survey.Add(stoppable{ctx, joined}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
-	for i, pc := range pieces {
+	for i, e := range pieces {
 		s.file.Bytes += hashes[i].n
-		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(pc.Name, 255), Offset: pc.Offset, Length: hashes[i].n,
-			Size: pc.Size, MTime: pc.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(pc.From, "host")})
+		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
+			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost)})
 	}
 	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records
 	if s.survey.Records > 0 {
@@ -116,132 +134,4 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	}
 	g.surveyed[name] = s
 	return s, nil
-}
-
-// reached is what is on disk for certain when copying stopped at part i, in the
-// host's time: records that follow may be a little older than those before them.
-func (g *Grab) reached(f *family, p *plan, i int) evidence.Window {
-	oldest, ok := p.oldest()
-	h := p.parts[i]
-	until := h.first
-	if h.found != nil {
-		from, to := h.found.withPreamble(true)
-		lacks := f.lacking(h, from, to)
-		switch {
-		case len(lacks) == 0:
-			until = g.lastOf(f, h)
-		case lacks[0].piece != nil:
-			until, _ = g.lastRecord(lacks[0].piece)
-		}
-	}
-	if !ok || until.IsZero() {
-		return evidence.Window{}
-	}
-	return evidence.Window{Since: oldest, Until: until.Add(-disorder)}
-}
-
-// gaps notes what is missing of files that were listed and could not be held, of
-// files that were cut off before they were read to the end, of files that came
-// and went between two listings, and of stamps that can be read in two ways.
-func (g *Grab) gaps(f *family, p *plan, listed time.Time) {
-	offset := g.state.offset()
-	now := listed.Add(offset)
-	for _, m := range g.missed {
-		if expressway.FamilyOf(m.Name, g.Host.Families) == f.name && m.Size > 0 && !(m.reason == evidence.ReasonVanished && p.holds(m.Entry)) {
-			f.gap(p.lastBefore(m.Entry), m.MTime.Add(time.Second), m.reason, offset)
-		}
-	}
-	g.cutOff(f, p, now)
-	g.breaks = slices.DeleteFunc(g.breaks, func(b broken) bool {
-		if b.family == f.name && !p.showsAfter(b) {
-			f.lose(g.lastOf(f, b.before), b.after.first, evidence.ReasonRotated, offset)
-		}
-		return b.family == f.name
-	})
-	if !g.restless.IsZero() {
-		f.gap(g.restless, now, evidence.ReasonVanished, offset)
-	}
-	if from, to, ok := expressway.Doubled(g.Host.Zone, p.cut.Since, p.cut.Until); ok && p.syslogDated() {
-		f.gap(from, to, evidence.ReasonClock, offset)
-	}
-	g.ahead(p, now)
-}
-
-// showsAfter reports whether a later listing showed the file before the break: then
-// all that is newer was there to be held.
-func (p *plan) showsAfter(b broken) bool {
-	return b.before.listed > b.round || slices.ContainsFunc(p.parts, func(h *held) bool {
-		return h.listed > b.round && !h.stale && sameFile(h, b.before) && max(h.unpacked, h.size) >= b.before.size
-	})
-}
-
-// lastBefore is the time of the last record known of before a file that is not
-// there, or the start of the cut.
-func (p *plan) lastBefore(e Entry) time.Time {
-	since := p.cut.Since
-	for _, h := range p.parts {
-		var last time.Time
-		switch {
-		case h.found != nil && !h.found.last.IsZero():
-			last = h.found.last
-		case !h.gzip:
-			last = h.mtime
-		}
-		if last.Before(e.MTime) && last.After(since) {
-			since = last
-		}
-	}
-	return since
-}
-
-// goesOn reports whether a file that was truncated is held under another name,
-// with all that it had.
-func (p *plan) goesOn(t *held) bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		return !h.stale && sameFile(h, t) && max(h.unpacked, h.size) >= t.size
-	})
-}
-
-// firstAfter is the time of the first record of the next file after t, or now.
-func (p *plan) firstAfter(t, now time.Time) time.Time {
-	for _, h := range p.parts {
-		if h.first.After(t) && h.first.Before(now) {
-			now = h.first
-		}
-	}
-	return now
-}
-
-func (p *plan) syslogDated() bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		line, _, _ := bytes.Cut(h.head, []byte("\n"))
-		return expressway.SyslogDated(line)
-	})
-}
-
-// holds reports whether a file that was listed is among the parts, under whatever
-// name. The live file may have grown before it was renamed; a file may have been
-// compressed.
-func (p *plan) holds(e Entry) bool {
-	return slices.ContainsFunc(p.parts, func(h *held) bool {
-		return h.size == e.Size && h.mtime.Equal(e.MTime) || e.Name == p.family && h.size >= e.Size && !h.mtime.Before(e.MTime) ||
-			h.gzip && h.mtime.Equal(e.MTime)
-	})
-}
-
-// ahead notes by how much a clock that could not be measured is ahead for
-// certain: the live file cannot have been written in the future.
-func (g *Grab) ahead(p *plan, now time.Time) {
-	if g.state.Clock != nil {
-		g.state.Ahead = 0
-		return
-	}
-	for _, h := range p.parts {
-		if d := h.mtime.Sub(now); h.name == p.family && d > g.state.Ahead {
-			g.state.Ahead = d
-		}
-	}
-	if g.state.Ahead > unknownClock {
-		g.note("the clock could not be measured and is at least %s ahead", g.state.Ahead.Round(time.Second))
-	}
 }

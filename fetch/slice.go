@@ -30,3 +30,11 @@ func OpenSlice(dir, family string) (io.ReadCloser, error) {
 	}
 	return f.open(dir)
 }
+
+// file is what slices are written to: a seam for the tests.
+type file interface {
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(int64) error
+}

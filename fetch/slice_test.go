@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/atomicfile"
 )
 
@@ -47,13 +48,16 @@ func TestOpenSlice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := &Grab{Dir: dir, state: &state{Families: map[string]*family{"messages": {name: "messages", Pieces: []*piece{
+	s, err := openStore(dir, hostconn.Host{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.save(&family{name: "messages", Pieces: []*extent{
 		{Name: "messages", File: "messages.2.raw", Length: 6, First: now},
 		{Name: "messages.1", File: "messages.1.raw", Length: 30, Cut: 10, First: now.Add(-time.Hour)},
 		{Name: "messages.2", File: "messages.3.raw", Length: 6, First: now.Add(-2 * time.Hour)},
 		{Name: "messages.3", File: "messages.4.raw", Length: 6, First: now.Add(-3 * time.Hour)},
-	}}}}}
-	if err := g.save(); err != nil {
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := read("messages"); got != "older one\nolder two\nnewer\n" {

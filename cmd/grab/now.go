@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
@@ -71,7 +71,7 @@ func (a *app) now(ctx context.Context, f *oneshot.Request, direct bool) error {
 		return errBeforeBegun
 	}
 	p := a.progress()
-	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &fetch.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
+	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 	p.wait()
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -100,7 +100,7 @@ func (s *realSite) ringsReach(dir string, t time.Time) {
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		n := 0
 		for _, host := range []string{"expc01", "expe01"} {
-			costs, err := fetch.RingCost(filepath.Join(dir, host), lab.Families())
+			costs, err := ring.Cost(filepath.Join(dir, host), lab.Families())
 			if err != nil {
 				s.t.Fatal(err)
 			}

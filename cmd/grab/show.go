@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/bundle"
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
@@ -152,7 +152,7 @@ func (a *app) retryCmd() *cobra.Command {
 			}
 			p := a.progress()
 			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], runner.RetryRequest{Out: out, Patience: patience},
-				oneshot.Effort{Pool: &fetch.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
+				oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 			p.wait()
 			if err != nil {
 				return err

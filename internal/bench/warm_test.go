@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
@@ -51,25 +53,27 @@ func BenchmarkWarm(b *testing.B) {
 // warmHost is a host to which a keeper keeps a session.
 type warmHost struct {
 	tb   testing.TB
-	host fetch.Host
+	host hostconn.Host
 	stop func()
 }
 
 func (r *rig) warm(logs string) *warmHost {
 	r.tb.Helper()
-	pool, dial := &fetch.Pool{}, r.dialer()
-	w := &warmHost{tb: r.tb, host: fetch.Host{Name: "h0", Dir: logs, Families: lab.Families()}}
-	w.host.Dial = func(ctx context.Context) (fetch.Conn, error) {
-		return pool.Get(ctx, "h0", fetch.Commands{Allowed: true}, dial)
+	pool, dial := &hostconn.Pool{}, r.dialer()
+	w := &warmHost{tb: r.tb, host: hostconn.Host{Name: "h0", Dir: logs, Families: lab.Families()}}
+	w.host.Dial = func(ctx context.Context) (hostconn.Conn, error) {
+		return pool.Get(ctx, "h0", hostconn.Commands{Allowed: true}, dial)
 	}
 	ready := make(chan struct{}, 1)
-	keeper := &fetch.Keeper{Pool: pool, Key: "h0", Commands: fetch.Commands{Allowed: true}, Dial: dial, Hosts: []fetch.Host{w.host}, Log: slog.New(slog.DiscardHandler),
-		Foreseen: func(string, map[string]fetch.Foresight) { // it comes after the first look at the names
+	looks := logset.Looks{Hosts: []hostconn.Host{w.host},
+		Foreseen: func(string, map[string]logset.Retention) { // it comes after the first look at the names
 			select {
 			case ready <- struct{}{}:
 			default:
 			}
 		}}
+	keeper := &hostconn.Keeper{Pool: pool, Key: "h0", Commands: hostconn.Commands{Allowed: true}, Dial: dial, Name: "h0", Log: slog.New(slog.DiscardHandler),
+		Names: looks.Names, Depths: looks.Depths}
 	ctx, cancel := context.WithCancel(r.tb.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); keeper.Run(ctx) }()

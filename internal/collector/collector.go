@@ -19,7 +19,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health"
 	collectornotify "rtmtgrab/internal/collector/notify"
@@ -88,8 +89,8 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.OwnMails = collectornotify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
 	w.Notifier = collectornotify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.metrics.CountLoops(w.OwnMails.CameBack)
-	pool := &fetch.Pool{}
-	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]fetch.Foresight) {
+	pool := &hostconn.Pool{}
+	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
 		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.window())
 	}}

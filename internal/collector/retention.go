@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 )
@@ -50,7 +50,7 @@ func (s *shallow) row(h *evidence.Host, window time.Duration) {
 }
 
 // depths judges what a look at a host tells.
-func (s *shallow) depths(host string, families map[string]fetch.Foresight, window time.Duration) {
+func (s *shallow) depths(host string, families map[string]logset.Retention, window time.Duration) {
 	for family, fs := range families {
 		if !fs.Young {
 			s.judge(host, family, fs.Depth(), window, fs.PerMin)

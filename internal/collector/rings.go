@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
@@ -59,9 +59,9 @@ func (w *Collector) oldRings(cfg *config.Config, kept map[string]bool) {
 	}
 }
 
-func (w *Collector) ring(cfg *config.Config, h *config.Host, zone *time.Location) *fetch.Ring {
+func (w *Collector) ring(cfg *config.Config, h *config.Host, zone *time.Location) *ring.Keeper {
 	var down time.Time
-	return &fetch.Ring{
+	return &ring.Keeper{
 		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(w.warm.pool), Dir: wiring.RingDir(cfg, h.Name),
 		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: diskspace.Free,
 		Event: func(err error) {

@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
@@ -17,12 +18,12 @@ import (
 // logging in to an address, whatever number of hosts and sites share it. It is
 // not for concurrent use.
 type warmth struct {
-	pool    *fetch.Pool
+	pool    *hostconn.Pool
 	log     *slog.Logger
 	gate    *gate // nil: always open
-	depths  func(host string, families map[string]fetch.Foresight)
-	state   func(key string) func(fetch.KeeperState) // who is told of a session
-	keepers map[string]*keeping                      // by source.key
+	depths  func(host string, families map[string]logset.Retention)
+	state   func(key string) func(hostconn.KeeperState) // who is told of a session
+	keepers map[string]*keeping                         // by source.key
 }
 
 // keeping is a keeper at work.
@@ -51,12 +52,14 @@ func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		keeper := &fetch.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Log: w.log, Foreseen: w.depths, State: w.state(key),
+		looks := logset.Looks{Foreseen: w.depths}
+		for _, s := range list {
+			looks.Hosts = append(looks.Hosts, s.Host)
+		}
+		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.state(key),
+			Names: looks.Names, Depths: looks.Depths,
 			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
 			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
-		for _, s := range list {
-			keeper.Hosts = append(keeper.Hosts, s.Host)
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k

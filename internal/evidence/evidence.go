@@ -126,6 +126,12 @@ type Span struct {
 	Reason string    `json:"reason"`
 }
 
+// Where bytes were taken from: Source.From.
+const (
+	FromHost = "host"
+	FromRing = "ring" // the rolling copy on the collector
+)
+
 // A Source is one byte range that was read from one file of a host. Offsets and
 // lengths are in bytes, of the uncompressed contents for gzip files.
 type Source struct {
@@ -135,7 +141,7 @@ type Source struct {
 	Size   int64     `json:"size"` // of the file when it was last looked at, as stored there
 	MTime  time.Time `json:"mtime"`
 	SHA256 string    `json:"sha256"`
-	From   string    `json:"from"` // "host" or "ring"
+	From   string    `json:"from"` // FromHost or FromRing
 }
 
 // A File is one family of logs of one host: the ranges of its siblings joined

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/hostcmd"
+	"rtmtgrab/fetch/hostconn/hostcmd"
 )
 
 // hostCommand answers the commands of package hostcmd out of the log folder, as

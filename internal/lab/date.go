@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/hostcmd"
+	"rtmtgrab/fetch/hostconn/hostcmd"
 )
 
 // dateRE is all that exec answers: date, date -u, an ISO form, one format.

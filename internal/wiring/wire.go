@@ -19,6 +19,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -88,27 +89,27 @@ func agentKey(s string) string {
 
 // Source is a host with what is needed to take its logs.
 type Source struct {
-	Host     fetch.Host
+	Host     hostconn.Host
 	Dial     sshdial.Config
-	Commands fetch.Commands
+	Commands hostconn.Commands
 	ring     string // folder of the host's ring; empty: it has none
 }
 
 func Configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) Source {
 	return Source{
-		Host:     fetch.Host{Name: h.Name, Role: h.Role, Address: h.Address, Dir: h.Logs.Dir, Families: h.Logs.Families, Zone: zone},
+		Host:     hostconn.Host{Name: h.Name, Role: h.Role, Address: h.Address, Dir: h.Logs.Dir, Families: h.Logs.Families, Zone: zone},
 		Dial:     Dialing(h, ledger),
-		Commands: fetch.Commands{Allowed: h.SSH.Commands, Gzip: h.SSH.Compress == "gzip"},
+		Commands: hostconn.Commands{Allowed: h.SSH.Commands, Gzip: h.SSH.Compress == "gzip"},
 	}
 }
 
 // Key tells sessions apart.
 func (s Source) Key() string { return s.Dial.User + "@" + Route(s.Dial) }
 
-// Connect gives the source's fetch.Host its way to the host.
-func (s Source) Connect(pool *fetch.Pool) fetch.Host {
+// Connect gives the source's hostconn.Host its way to the host.
+func (s Source) Connect(pool *hostconn.Pool) hostconn.Host {
 	h := s.Host
-	h.Dial = func(ctx context.Context) (fetch.Conn, error) {
+	h.Dial = func(ctx context.Context) (hostconn.Conn, error) {
 		return pool.Get(ctx, s.Key(), s.Commands, func(ctx context.Context) (*sshdial.Client, error) {
 			return sshdial.Dial(ctx, s.Dial)
 		})
@@ -131,13 +132,13 @@ func (p puller) Close() error                              { return p.grab.Close
 
 // Pullers makes the NewPuller of a runner. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
-func Pullers(pool *fetch.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
+func Pullers(pool *hostconn.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
 	return func(site, host, dir string) (runner.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
 			gone := fmt.Errorf("host %s is not in the configuration any more", host)
-			s.Host = fetch.Host{Name: host, Dial: func(context.Context) (fetch.Conn, error) {
-				return nil, &fetch.Fault{Why: evidence.ReasonUnreachable, Err: gone, Stop: true}
+			s.Host = hostconn.Host{Name: host, Dial: func(context.Context) (hostconn.Conn, error) {
+				return nil, &hostconn.Fault{Why: evidence.ReasonUnreachable, Err: gone, Stop: true}
 			}}
 		} else {
 			s.Host = s.Connect(pool)

@@ -18,7 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
@@ -59,10 +60,10 @@ type Checkup struct {
 	timeout   time.Duration                // zero: sshdial's
 	notify    bool                         // send test notices
 	began     time.Time                    // set by run
-	Pool      *fetch.Pool                  // whose sessions are used, unless hosts are named; nil: there are none
+	Pool      *hostconn.Pool               // whose sessions are used, unless hosts are named; nil: there are none
 	Tell      func(f Finding, columns int) // is told each finding at once, and how wide the hosts' names are
 	MailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
-	Looked    func(string, fetch.Depths)   // is told what was seen of each host; nil: nobody asks
+	Looked    func(string, logset.Depths)  // is told what was seen of each host; nil: nobody asks
 
 	checks []Finding
 }

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/atomicfile"
@@ -26,7 +27,7 @@ type visit struct {
 	host     *config.Host
 	findings []Finding
 	keys     []string // fingerprints that it showed
-	depths   fetch.Depths
+	depths   logset.Depths
 	looked   bool // depths are whole
 }
 
@@ -67,7 +68,7 @@ func (c *Checkup) visitHosts(ctx context.Context) []<-chan visit {
 }
 
 // lent is a session that outlives the look at one host.
-type lent struct{ *fetch.Session }
+type lent struct{ *hostconn.Session }
 
 // Close ends it only if it is of no more use.
 func (l lent) Close(broken bool) {
@@ -99,7 +100,7 @@ func (c *Checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 	for i := range visits {
 		visits[i].reached(client, hosts[0], earlier)
 	}
-	session, err := fetch.NewSession(ctx, client, src.Commands)
+	session, err := hostconn.NewSession(ctx, client, src.Commands)
 	if err != nil {
 		for i := range visits {
 			visits[i].add("sftp", StatusFail, err.Error(), sftpHint(err))
@@ -107,12 +108,12 @@ func (c *Checkup) visitAddress(ctx context.Context, hosts []*config.Host) []visi
 		return visits
 	}
 	defer session.Close()
-	c.lookAll(ctx, visits, func(context.Context) (fetch.Conn, error) { return lent{session}, nil })
+	c.lookAll(ctx, visits, func(context.Context) (hostconn.Conn, error) { return lent{session}, nil })
 	return visits
 }
 
 // lookAll looks at the hosts that share a session.
-func (c *Checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (fetch.Conn, error)) {
+func (c *Checkup) lookAll(ctx context.Context, visits []visit, dial func(context.Context) (hostconn.Conn, error)) {
 	for i := range visits {
 		h := visits[i].host
 		host := wiring.Configured(h, c.Cfg.SitesOf(h.Name)[0].Zone(), nil).Host
@@ -129,7 +130,7 @@ func (c *Checkup) visitWarm(ctx context.Context, src wiring.Source, visits []vis
 	if c.Pool == nil || c.named {
 		return false
 	}
-	get := func(ctx context.Context) (fetch.Conn, error) {
+	get := func(ctx context.Context) (hostconn.Conn, error) {
 		return c.Pool.Get(ctx, src.Key(), src.Commands, func(context.Context) (*sshdial.Client, error) { return nil, errNotWarm })
 	}
 	conn, err := get(ctx)
@@ -213,7 +214,7 @@ func unreachedHint(e *sshdial.Error) string {
 }
 
 func sftpHint(err error) string {
-	if errors.Is(err, fetch.ErrNoSFTP) {
+	if errors.Is(err, hostconn.ErrNoSFTP) {
 		return "the account needs SFTP: log in as root, or let the key's line in authorized_keys say command=\"internal-sftp -R\"; or let the logs be read by commands: ssh.commands: true, and a shell"
 	}
 	return "the connection broke; try again"
@@ -243,7 +244,7 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 }
 
 // transport says how the logs are read.
-func (v *visit) transport(d fetch.Depths, dir string) {
+func (v *visit) transport(d logset.Depths, dir string) {
 	if d.Transport != evidence.TransportCommands {
 		v.add("sftp", StatusOK, "reads "+dir, "")
 		return
@@ -253,10 +254,10 @@ func (v *visit) transport(d fetch.Depths, dir string) {
 }
 
 // look inspects the logs and judges them.
-func (c *Checkup) look(ctx context.Context, v *visit, host fetch.Host) {
-	d, err := fetch.Inspect(ctx, host)
+func (c *Checkup) look(ctx context.Context, v *visit, host hostconn.Host) {
+	d, err := logset.Inspect(ctx, host)
 	v.depths, v.looked = d, err == nil
-	switch f, fault := errors.AsType[*fetch.Fault](err); {
+	switch f, fault := errors.AsType[*hostconn.Fault](err); {
 	case err == nil:
 		v.transport(d, host.Dir)
 	case fault && f.Why == evidence.ReasonAbsent:

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 )
@@ -17,7 +17,7 @@ const networkLog = "network_log" // the family that SIP is logged in
 
 // judgeLogs says of each family whether it is there and reaches back far enough.
 // window is how much an alert asks for.
-func (v *visit) judgeLogs(d fetch.Depths, dir string, window time.Duration, now time.Time) {
+func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now time.Time) {
 	if d.ClockErr == nil {
 		now = now.Add(d.Clock)
 	}
@@ -30,7 +30,7 @@ func (v *visit) judgeLogs(d fetch.Depths, dir string, window time.Duration, now 
 	}
 }
 
-func judgeFamily(f fetch.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
+func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
 		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
@@ -74,8 +74,8 @@ const levelHint = "without bodies nobody can tell whether a phone registered wit
 	"the logs then wrap sooner. grab changes nothing there itself"
 
 // judgeLevel says whether SIP messages are logged in full.
-func (v *visit) judgeLevel(d fetch.Depths) {
-	if !slices.ContainsFunc(d.Families, func(f fetch.Depth) bool { return f.Family == networkLog && f.Files > 0 }) {
+func (v *visit) judgeLevel(d logset.Depths) {
+	if !slices.ContainsFunc(d.Families, func(f logset.Depth) bool { return f.Family == networkLog && f.Files > 0 }) {
 		return
 	}
 	switch d.BodiesLogged {
@@ -91,7 +91,7 @@ func (v *visit) judgeLevel(d fetch.Depths) {
 }
 
 // judgeClock compares the host's clock with this machine's.
-func (v *visit) judgeClock(d fetch.Depths) {
+func (v *visit) judgeClock(d logset.Depths) {
 	if d.ClockErr != nil {
 		v.add("clock", StatusWarn, "not measured: "+d.ClockErr.Error(),
 			"every window is cut up to 60 s wider for it. To measure, allow `date`: ssh.commands, and a key that is not restricted to SFTP. Keep both clocks on NTP")

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/wiring"
@@ -40,7 +40,7 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 		return nil
 	}
 	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
-	costs, err := fetch.RingCost(wiring.RingDir(c.Cfg, h.Name), h.Logs.Families)
+	costs, err := ring.Cost(wiring.RingDir(c.Cfg, h.Name), h.Logs.Families)
 	if err == nil && len(costs) == 0 {
 		err = errors.New("nothing is kept yet")
 	}

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -48,9 +48,9 @@ func adhocSource(arg string, f *Request) (wiring.Source, error) {
 	}
 	address := net.JoinHostPort(host, port)
 	return wiring.Source{
-		Host:     fetch.Host{Name: name, Address: address, Dir: f.Dir, Families: config.Default().Logs.Families, Zone: time.Local},
+		Host:     hostconn.Host{Name: name, Address: address, Dir: f.Dir, Families: config.Default().Logs.Families, Zone: time.Local},
 		Dial:     sshdial.Config{Name: name, Address: address, User: user, Auth: auth, KnownHosts: filepath.Join(home, ".ssh", "known_hosts")},
-		Commands: fetch.Commands{Allowed: true},
+		Commands: hostconn.Commands{Allowed: true},
 	}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
@@ -45,7 +46,7 @@ type grabbing struct {
 
 // Effort is with what a grab is made and who is told how far it is.
 type Effort struct {
-	Pool    *fetch.Pool
+	Pool    *hostconn.Pool
 	Say     func(format string, args ...any)
 	Fetched func(fetch.Progress)
 	Event   func(runner.Event)

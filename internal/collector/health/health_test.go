@@ -13,7 +13,8 @@ import (
 
 	"golang.org/x/net/netutil"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
@@ -43,7 +44,7 @@ func TestJudgeHost(t *testing.T) {
 		{"blocked", "login", "mend the login", time.Time{}, fail(sshdial.KindLoginBlocked)}, // without a warm session
 		{"down", "login", "key file", short, fail(sshdial.KindLocal)},
 		{"down", "key", "grab trust", short, fail(sshdial.KindHostKeyChanged)},
-		{"down", "sftp", "ssh.commands", short, fetch.ErrNoSFTP},
+		{"down", "sftp", "ssh.commands", short, hostconn.ErrNoSFTP},
 	} {
 		r := status.Report{Now: now}
 		h := status.Host{Name: "expc01", Warm: tt.warm, Since: tt.since, Banned: tt.err == error(ban)}
@@ -172,17 +173,17 @@ func TestHostNotes(t *testing.T) {
 	oldest := time.Now()
 	n.Row(&evidence.Host{Host: "h", HostKey: "SHA256:x", BodiesLogged: "yes", ClockOffsetMS: &offset, Files: []evidence.File{{Family: "messages", Oldest: &oldest, DepthS: 60}, {Family: "other"}}})
 	n.Row(&evidence.Host{Host: "h", BodiesLogged: "unknown"}) // it could not be reached
-	n.Depths("h", map[string]fetch.Foresight{"other": {Oldest: oldest, Seen: oldest.Add(time.Minute), PerMin: 5}})
+	n.Depths("h", map[string]logset.Retention{"other": {Oldest: oldest, Seen: oldest.Add(time.Minute), PerMin: 5}})
 	_, note := n.of("k", "h")
 	if note.level != "yes" || *note.clock != 7 || note.key != "SHA256:x" || note.families["messages"].DepthS != 60 || !note.families["messages"].Young || note.families["other"].DepthS != 60 || note.families["other"].Young {
 		t.Errorf("%+v", note)
 	}
 	tell := n.Keeper("k")
-	tell(fetch.KeeperState{Running: true})
-	tell(fetch.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
+	tell(hostconn.KeeperState{Running: true})
+	tell(hostconn.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
 	warm, _ := n.of("k", "h")
 	since := warm.since
-	tell(fetch.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
+	tell(hostconn.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})
 	if warm, _ = n.of("k", "h"); !warm.Up || !warm.since.Equal(since) || since.IsZero() {
 		t.Errorf("%+v", warm)
 	}

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -36,7 +38,7 @@ type hostNotes struct {
 
 // warmNote is what a keeper said last.
 type warmNote struct {
-	fetch.KeeperState
+	hostconn.KeeperState
 	since time.Time // of Up
 }
 
@@ -54,8 +56,8 @@ type ringNote struct {
 }
 
 // Keeper is told how the session for key is.
-func (n *hostNotes) Keeper(key string) func(fetch.KeeperState) {
-	return func(s fetch.KeeperState) {
+func (n *hostNotes) Keeper(key string) func(hostconn.KeeperState) {
+	return func(s hostconn.KeeperState) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.warm == nil {
@@ -87,7 +89,7 @@ func (n *hostNotes) change(host string, change func(*hostNote)) {
 }
 
 // Depths notes how far back a host's logs go.
-func (n *hostNotes) Depths(host string, families map[string]fetch.Foresight) {
+func (n *hostNotes) Depths(host string, families map[string]logset.Retention) {
 	n.change(host, func(h *hostNote) {
 		for name, f := range families {
 			h.families[name] = status.Family{Name: name, DepthS: f.Depth().Seconds(), PerMin: f.PerMin, Young: f.Young}
@@ -97,7 +99,7 @@ func (n *hostNotes) Depths(host string, families map[string]fetch.Foresight) {
 
 // Checked notes what a check has seen of a host's log level: it may have changed since
 // the newest bundle, and at first there is none.
-func (n *hostNotes) Checked(host string, d fetch.Depths) {
+func (n *hostNotes) Checked(host string, d logset.Depths) {
 	if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
 		n.change(host, func(h *hostNote) { h.level = d.BodiesLogged })
 	}
@@ -166,26 +168,26 @@ func (n *hostNotes) ring(cfg *config.Config, h *config.Host, now time.Time) *sta
 	return &ring
 }
 
-func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (ring status.Ring) {
-	costs, err := fetch.RingCost(wiring.RingDir(cfg, h.Name), h.Logs.Families)
+func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (r status.Ring) {
+	costs, err := ring.Cost(wiring.RingDir(cfg, h.Name), h.Logs.Families)
 	if err != nil || len(costs) < len(h.Logs.Families) {
-		return ring // a family that is missing makes it empty
+		return r // a family that is missing makes it empty
 	}
 	for i, c := range costs {
 		depth := 0.0
 		if !c.Since.IsZero() {
 			depth = max(now.Sub(c.Since).Seconds(), 0)
 		}
-		if i == 0 || depth < ring.DepthS {
-			ring.DepthS = depth
+		if i == 0 || depth < r.DepthS {
+			r.DepthS = depth
 		}
-		if i == 0 || c.Until.Before(ring.Last) {
-			ring.Last = c.Until.UTC()
+		if i == 0 || c.Until.Before(r.Last) {
+			r.Last = c.Until.UTC()
 		}
-		ring.Bytes += c.Bytes
-		ring.PerMin += c.PerMin
+		r.Bytes += c.Bytes
+		r.PerMin += c.PerMin
 	}
-	return ring
+	return r
 }
 
 // Report adds the hosts of a configuration to a report, with what is known of them.

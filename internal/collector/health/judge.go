@@ -3,7 +3,7 @@ package health
 import (
 	"errors"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/sshdial"
@@ -28,7 +28,7 @@ func judgeHost(r *status.Report, h status.Host, err error) {
 		p.Key += "/key"
 	case e.Permanent():
 		p.Key += "/login"
-	case errors.Is(err, fetch.ErrNoSFTP):
+	case errors.Is(err, hostconn.ErrNoSFTP):
 		p.Key += "/sftp"
 		p.Hint = "let the account use SFTP, or allow ssh.commands"
 	case h.Since.IsZero() || r.Now.Sub(h.Since) < downFor:

@@ -1,0 +1,197 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// aim is what a pass wants, the same for all families.
+type aim struct {
+	asked    evidence.Window
+	cut      evidence.Window // asked in the host's time, widened by what is not known of its clock
+	clock    logset.Clock
+	listed   time.Time // when the folder was listed
+	restless time.Time // from when on the folder never came to rest; zero: it did
+	final    bool      // the pass does not look again
+}
+
+// now is the time of the listing by the host's clock.
+func (a *aim) now() time.Time { return a.listed.Add(a.clock.Offset) }
+
+// A copier takes one family in one round of a pass. It is one goroutine's, and so are
+// the family and its open files meanwhile.
+type copier struct {
+	*aim
+	store *store
+	f     *family
+	set   *logset.Set
+	meter *hostconn.Meter
+
+	plan    *logset.Plan
+	again   bool          // files were no longer what was held: hold and locate once more
+	ahead   time.Duration // by how much an unmeasured clock is certainly ahead
+	unsaved int64         // bytes copied since the family was saved
+}
+
+// locate looks at the held files again and finds the window in them.
+func (c *copier) locate(ctx context.Context) (err error) {
+	if c.plan, err = c.set.Plan(ctx, c.cut); err != nil {
+		return err
+	}
+	for _, f := range c.plan.Stale {
+		c.again = c.again || !c.nothingMissing(f)
+	}
+	if c.final {
+		c.set.Truncated = append(c.set.Truncated, c.plan.Stale...)
+	}
+	return nil
+}
+
+// copy copies what of the plan is not on disk, the oldest file first, and writes
+// down which time is covered now.
+func (c *copier) copy(ctx context.Context) error {
+	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
+	for i, file := range c.plan.Files {
+		changed, err := c.copyFile(ctx, file, carry)
+		if err != nil {
+			c.noteGaps()
+			c.f.cover(c.reached(min(i, stop)), c.asked, c.clock.Offset)
+			return errors.Join(err, c.save())
+		}
+		if changed {
+			c.again, stop = true, min(stop, i)
+			if c.final {
+				c.set.Truncated = append(c.set.Truncated, file)
+			}
+			continue
+		}
+		carry = file.Found.Carries(carry)
+		if file.Found.Stepped {
+			c.store.note("the times in %s contradict each other (a clock was set); it was read whole", evidence.Printable(file.Name, 80))
+		}
+	}
+	if !c.again || c.final {
+		c.conclude()
+	}
+	return nil
+}
+
+// conclude notes what is covered and what is missing when all that there is was copied.
+func (c *copier) conclude() {
+	oldest, ok := c.plan.Oldest()
+	if ok {
+		c.f.forget(oldest, c.clock.Offset)
+	}
+	for i, file := range c.plan.Files {
+		if file.Found != nil {
+			c.f.holes(file.Found.Holes, c.plan.NextFirst(i, c.now()), c.clock.Offset)
+		}
+	}
+	c.noteGaps()
+	if ok {
+		c.f.cover(evidence.Window{Since: oldest, Until: c.now()}, c.asked, c.clock.Offset)
+	}
+	c.f.Empty, c.f.NoRecords = c.plan.Nothing()
+}
+
+// copyFile copies one file's range and reports whether the file was truncated
+// meanwhile; then of this copy only what is certain stays.
+func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (changed bool, err error) {
+	switch {
+	case file.Gzip && file.Found != nil:
+		return false, nil // it is on disk
+	case file.Gzip:
+		err := c.copyGzip(ctx, file, carry)
+		if errors.Is(err, hostconn.ErrShort) {
+			return true, nil
+		}
+		return false, err
+	}
+	if err := c.compareRing(&file.Info, file.Size, file.Handle); err != nil {
+		return false, err
+	}
+	from, to := file.Found.WithPreamble(carry)
+	if from == to {
+		if file.Found.FirstAt == file.Found.Size && file.Size > 0 {
+			c.store.note("%s holds no record", evidence.Printable(file.Name, 80))
+		}
+		return false, nil
+	}
+	c.f.doubt()
+	err = c.fill(ctx, c.sourceOf(file, from, to), from, to)
+	if err == nil && file.Found.To == file.Found.Size {
+		err = c.wholeRecord(ctx, file, to)
+	}
+	same, lost := file.SameHead()
+	switch {
+	case lost != nil: // nobody can tell
+		c.goBack()
+		if err == nil || errors.Is(err, hostconn.ErrShort) {
+			err = lost
+		}
+		return false, err
+	case errors.Is(err, hostconn.ErrShort) || !same:
+		file.Stale = true
+		c.goBack()
+		return true, c.save()
+	}
+	c.f.sure = nil
+	if err != nil {
+		return false, err
+	}
+	c.f.seen(&file.Info)
+	c.f.asHost(&file.Info)
+	return false, c.saveSometimes()
+}
+
+// sourceOf is what [from, to) of a held file is copied from.
+func (c *copier) sourceOf(file *logset.File, from, to int64) source {
+	known := hostconn.Known{Name: path.Join(c.store.host.Dir, file.Name), Head: file.Head, At: file.At, Size: file.Size}
+	return source{ReaderAt: hostconn.Source(file.Handle, known, from, to), info: &file.Info, file: file}
+}
+
+// wholeRecord copies the rest of a record that was being written when its file
+// was looked at: what has come since its end, up to the next record.
+func (c *copier) wholeRecord(ctx context.Context, file *logset.File, end int64) error {
+	size, mtime, err := file.Handle.Stat()
+	if err != nil || size <= end {
+		return err
+	}
+	b := make([]byte, min(size-end+1, logset.ProbeReach))
+	if err := hostconn.ReadFull(file.Handle, b, end-1); err != nil {
+		return err
+	}
+	to := end - 1 + int64(len(b))
+	if off, ok := logset.FirstHead(b, end-1, true, c.set.Ref(file.MTime)); ok {
+		to = off
+	} else if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+		to = end + int64(i)
+	}
+	file.Size, file.MTime = size, mtime
+	return c.fill(ctx, source{ReaderAt: file.Handle, info: &file.Info, file: file}, end, to)
+}
+
+// ref is how times in a file of that mtime are read.
+func (s *store) ref(mtime time.Time) expressway.Ref {
+	return expressway.Ref{MTime: mtime, Zone: s.host.Zone}
+}
+
+func (c *copier) save() error { return c.store.save(c.f) }
+
+// saveSometimes saves the family when much was copied since that was done, unless
+// what was copied is in doubt.
+func (c *copier) saveSometimes() error {
+	if c.f.sure != nil || c.unsaved < saveEvery {
+		return nil
+	}
+	c.unsaved = 0
+	return c.save()
+}

@@ -1,0 +1,120 @@
+package fetch
+
+import (
+	"slices"
+	"time"
+
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+
+	"rtmtgrab/fetch/hostconn"
+)
+
+// suspect is a gap that a file left which was cut off or gone before it was read
+// to the end. It is taken back if the file turns up under another name.
+type suspect struct {
+	file *logset.File
+	span evidence.Span
+}
+
+// noteGaps notes what is missing of files that were listed and could not be held, of
+// files that were cut off before they were read to the end, of files that came
+// and went between two listings, and of stamps that can be read in two ways.
+func (c *copier) noteGaps() {
+	f, p, offset := c.f, c.plan, c.clock.Offset
+	for _, m := range c.set.Missed {
+		if m.Size > 0 && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
+			f.gap(p.LastBefore(m.Entry), m.MTime.Add(time.Second), m.Reason, offset)
+		}
+	}
+	c.noteCutOff()
+	for _, b := range c.set.Breaks {
+		if !p.ShowsAfter(b) {
+			f.lose(c.store.lastOf(f, &b.Before.Info), b.After.First, evidence.ReasonRotated, offset)
+		}
+	}
+	c.set.Breaks = nil
+	if !c.restless.IsZero() {
+		f.gap(c.restless, c.now(), evidence.ReasonVanished, offset)
+	}
+	if from, to, ok := expressway.Doubled(c.set.Zone, c.cut.Since, c.cut.Until); ok && p.SyslogDated() {
+		f.gap(from, to, evidence.ReasonClock, offset)
+	}
+	for _, file := range p.Files { // the live file cannot have been written in the future
+		if file.Name == p.Family {
+			c.ahead = max(c.ahead, file.MTime.Sub(c.now()))
+		}
+	}
+}
+
+// noteCutOff notes what is missing of files that were cut off or gone before they
+// were read to the end, and takes back what was found since.
+func (c *copier) noteCutOff() {
+	f := c.f
+	f.suspects = slices.DeleteFunc(f.suspects, func(s suspect) bool {
+		back := c.plan.GoesOn(s.file)
+		if back {
+			f.Lost = slices.DeleteFunc(f.Lost, func(o evidence.Span) bool { return o == s.span })
+		}
+		return back
+	})
+	for _, t := range c.set.Truncated {
+		if c.plan.GoesOn(t) || c.nothingMissing(t) {
+			continue
+		}
+		since := c.lostSince(t)
+		for _, span := range f.lose(since, c.plan.FirstAfter(since, c.now()), evidence.ReasonVanished, c.clock.Offset) {
+			f.suspects = append(f.suspects, suspect{t, span})
+		}
+	}
+	c.set.Truncated = nil
+}
+
+// lostSince is the time, by the host's clock, from which records of a file may be
+// missing; zero if it is not known.
+func (c *copier) lostSince(file *logset.File) time.Time {
+	if last := c.store.lastOf(c.f, &file.Info); !last.IsZero() {
+		return last
+	}
+	if file.ShowFirst(c.set.Zone); !file.First.IsZero() {
+		return file.First
+	}
+	if !file.Gzip && len(file.Head) < hostconn.TinyHead && file.Size < hostconn.TinyHead { // it had only been begun
+		return file.MTime.Add(-time.Second)
+	}
+	return time.Time{}
+}
+
+// nothingMissing reports whether nothing of a file that is gone is missing: it was at
+// rest under another name than the live file's when it was last looked at, and what it
+// has of the window is on disk.
+func (c *copier) nothingMissing(file *logset.File) bool {
+	if !file.LocatedFor(c.cut) || file.Name == c.f.name || !c.clock.Known || !file.Rested(c.clock.Offset) {
+		return false
+	}
+	from, to := file.Found.WithPreamble(true)
+	return len(c.f.lacking(&file.Info, "", from, to)) == 0
+}
+
+// reached is what is on disk for certain when copying stopped at file i, in the
+// host's time: records that follow may be a little older than those before them.
+func (c *copier) reached(i int) evidence.Window {
+	oldest, ok := c.plan.Oldest()
+	file := c.plan.Files[i]
+	until := file.First
+	if file.Found != nil {
+		from, to := file.Found.WithPreamble(true)
+		lacks := c.f.lacking(&file.Info, "", from, to)
+		switch {
+		case len(lacks) == 0:
+			until = c.store.lastOf(c.f, &file.Info)
+		case lacks[0].extent != nil:
+			until, _ = c.store.lastRecord(lacks[0].extent)
+		}
+	}
+	if !ok || until.IsZero() {
+		return evidence.Window{}
+	}
+	return evidence.Window{Since: oldest, Until: until.Add(-logset.Disorder)}
+}

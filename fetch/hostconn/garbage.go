@@ -1,0 +1,49 @@
+package hostconn
+
+import (
+	"os"
+	"runtime/debug"
+	"sync"
+)
+
+// The SSH library gives every packet memory of its own, so that copying leaves as
+// much garbage as it copies while next to nothing is in use. With Go's usual 100
+// percent that is collected every 2 MiB, at a fifth of the CPU time.
+const (
+	garbage      = 400       // percent of what is in use, while one host is copied from
+	garbageLeast = 60        // while many are, for the whole is to stay below 100 MiB
+	garbageLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
+)
+
+var collector struct {
+	mu      sync.Mutex
+	hosts   int // that are being copied from
+	most    int // of them at a time since the first
+	percent int // before the first of them
+	limit   int64
+}
+
+// letGarbage lets more garbage lie about while one host is copied from, and less than
+// usual while more than two are, until the last of them is done. Every call with 1 is
+// followed by one with -1.
+// Who sets GOGC has the last word.
+func letGarbage(hosts int) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	c := &collector
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hosts == 0 {
+		c.percent, c.limit = debug.SetGCPercent(garbage), debug.SetMemoryLimit(-1)
+		debug.SetMemoryLimit(min(c.limit, garbageLimit))
+	}
+	if c.hosts += hosts; c.hosts == 0 {
+		c.most = 0
+		debug.SetGCPercent(c.percent)
+		debug.SetMemoryLimit(c.limit)
+		return
+	}
+	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
+	debug.SetGCPercent(max(garbageLeast, garbage/(c.most*c.most)))
+}

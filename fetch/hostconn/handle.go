@@ -1,0 +1,65 @@
+package hostconn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/pkg/sftp"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// sftpHandle is an open file of a session.
+type sftpHandle struct {
+	s *Session
+	f *sftp.File
+}
+
+func (h *sftpHandle) ReadAt(b []byte, off int64) (n int, err error) {
+	err = h.s.guard(func() error {
+		n, err = h.f.ReadAt(b, off)
+		return err
+	})
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = h.s.why(err)
+	}
+	return n, err
+}
+
+func (h *sftpHandle) Stat() (int64, time.Time, error) {
+	var info fs.FileInfo
+	err := h.s.guard(func() (err error) {
+		info, err = h.f.Stat() // FSTAT: of the handle
+		return err
+	})
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("stat %s: %w", evidence.Printable(h.f.Name(), 300), h.s.why(err))
+	}
+	return info.Size(), info.ModTime(), nil
+}
+
+// closeWait bounds how long the host's answer to a CLOSE is waited for.
+const closeWait = 2 * time.Second
+
+// Close gives the handle back. A host that does not answer is not waited for: the
+// handle goes with the connection.
+func (h *sftpHandle) Close() error {
+	if h.s.Lost() != nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	h.s.calls.Go(func() { done <- h.f.Close() })
+	if h.s.frozen.Load() {
+		return nil
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(closeWait):
+		h.s.frozen.Store(true)
+		return nil
+	}
+}

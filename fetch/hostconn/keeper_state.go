@@ -1,0 +1,33 @@
+package hostconn
+
+import "time"
+
+// A KeeperState says how a Keeper's session is.
+type KeeperState struct {
+	Running bool           // the Keeper works; otherwise nothing else is set
+	Up      bool           // the session stands
+	Err     error          // why it does not; nil before the first attempt
+	HostKey string         // fingerprint, while it stands
+	Clock   *time.Duration // host minus collector; nil if it is not known
+}
+
+// report passes a state on.
+func (k *Keeper) report(s KeeperState) {
+	if k.State != nil {
+		k.State(s)
+	}
+}
+
+// reportUp tells of a session that stands, and of the clock as far as it was measured.
+func (k *Keeper) reportUp(conn *shared) {
+	s := KeeperState{Running: true, Up: true, HostKey: conn.HostKey()}
+	if offset, _, ok := conn.memory.clock(conn.Session, time.Now()); ok {
+		s.Clock = &offset
+	}
+	k.report(s)
+}
+
+// reportDown tells of a session that was lost.
+func (k *Keeper) reportDown(conn *shared) {
+	k.report(KeeperState{Running: true, Err: conn.Lost()})
+}

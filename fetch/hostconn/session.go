@@ -1,0 +1,292 @@
+package hostconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/sshdial"
+)
+
+const (
+	// silence is how long an answer may take before the connection counts as lost.
+	silence = 30 * time.Second
+	// clockWait bounds asking for the time: a restricted key may not answer.
+	clockWait = 3 * time.Second
+	packet    = 32 << 10 // bytes of an SFTP read that every server answers whole
+)
+
+// A Session is an SSH connection with SFTP on it, or with commands in its place
+// where SFTP is refused, read only. It is safe for
+// concurrent use; a host has one, for appliances ban addresses that log in too
+// often.
+type Session struct {
+	ssh      *sshdial.Client
+	sftp     *sftp.Client // for files
+	folders  *sftp.Client // for listings, on a channel of its own whose answers are counted
+	listing  sync.Mutex   // one listing at a time
+	budget   *budgetReader
+	allowed  Commands
+	commands *commands             // in place of SFTP; nil: there is SFTP
+	aborted  atomic.Pointer[error] // why this side gave the connection up
+	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
+	heard    atomic.Int64          // when SFTP last answered a byte, as uptime
+	calls    callGroup             // calls that outlive their callers' patience; they end with the connection
+	channels channelPool
+
+	users        int           // of a Pool, under its mu
+	replaceTried bool          // it was tried to replace it, under the slot's turn
+	replaced     chan struct{} // closed when another took its place; nil: never
+}
+
+// SSH is the connection that carries the session; it is the session's to close.
+func (s *Session) SSH() *sshdial.Client { return s.ssh }
+
+// NewSession starts SFTP on a connection, which it owns from then on. Where SFTP
+// is refused it makes do with commands, if they are allowed and work; if not, the
+// error is an ErrNoSFTP.
+func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
+	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}, replaced: make(chan struct{})}
+	s.budget.heard = &s.heard
+	defer context.AfterFunc(ctx, client.Abort)()
+	var errs [2]error
+	err := s.guard(func() error {
+		var wg sync.WaitGroup
+		wg.Go(func() { s.sftp, errs[0] = s.newClient(&budgetReader{heard: &s.heard}) })
+		wg.Go(func() { s.folders, errs[1] = s.newClient(s.budget) })
+		wg.Wait()
+		switch { // a host that allows one channel only gets by with it
+		case errs[0] != nil && errs[1] != nil:
+			return errs[0]
+		case errs[0] != nil:
+			s.sftp = s.folders
+		case errs[1] != nil:
+			s.folders = s.sftp
+		}
+		return nil
+	})
+	if err == nil && ctx.Err() == nil {
+		return s, nil
+	}
+	if allowed.Allowed && ctx.Err() == nil && s.Lost() == nil {
+		var err2 error
+		if s.commands, err2 = newCommands(s, allowed.Gzip); err2 == nil {
+			return s, nil
+		}
+		err = fmt.Errorf("%w; %w", err, err2)
+	}
+	lost := s.Lost()
+	if lost == nil && ctx.Err() == nil { // a connection that breaks is no refusal, and shows only a little later
+		lost = s.guard(func() error { _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); return s.why(err) })
+	}
+	client.Close()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if lost != nil {
+		return nil, fmt.Errorf("start SFTP: %w", lost)
+	}
+	return nil, &Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%w: %w", ErrNoSFTP, err), Stop: true}
+}
+
+// newClient opens a channel with an SFTP client on it, whose answers pass through r.
+func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
+	c, err := s.ssh.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.RequestSubsystem("sftp"); err != nil {
+		c.Close() // a host allows few channels
+		return nil, err
+	}
+	w, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if r.r, err = c.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
+}
+
+// budgetReader bounds what a peer may answer: a folder without an end must not
+// fill the memory. A limit of zero is none.
+type budgetReader struct {
+	r           io.Reader
+	limit, used atomic.Int64
+	heard       *atomic.Int64 // of the whole session; may be nil
+}
+
+func (b *budgetReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.heard != nil && n > 0 {
+		b.heard.Store(int64(uptime()))
+	}
+	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
+		return n, errLongFolder
+	}
+	return n, err
+}
+
+var errLongFolder = fmt.Errorf("the folder's listing is longer than %d MiB", maxListing>>20)
+
+// maxListing is how many bytes of answers one listing may take: 200,000 names.
+const maxListing = 32 << 20
+
+// ErrNoSFTP says that a host let us in and offers no SFTP.
+var ErrNoSFTP = errors.New("the host refuses SFTP")
+
+var started = time.Now()
+
+// uptime is a clock that nobody sets.
+func uptime() time.Duration { return time.Since(started) }
+
+// guard runs f and gives the connection up if meanwhile not a byte is answered for
+// too long. A slow line is not a silent one.
+func (s *Session) guard(f func() error) error {
+	var timer *time.Timer
+	var mu sync.Mutex // orders the timer's own restart and the end of f
+	began, done := uptime(), false
+	mu.Lock()
+	timer = time.AfterFunc(silence, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		quiet := uptime() - max(began, time.Duration(s.heard.Load()))
+		if quiet < silence && !done {
+			timer.Reset(silence - quiet)
+		} else if !done {
+			s.abort(fmt.Errorf("no answer for %v, connection given up", silence))
+		}
+	})
+	mu.Unlock()
+	err := f()
+	mu.Lock()
+	done = true
+	mu.Unlock()
+	timer.Stop()
+	return err
+}
+
+// abort drops the connection, so that every call on it returns.
+func (s *Session) abort(why error) {
+	s.aborted.CompareAndSwap(nil, &why)
+	s.ssh.Abort()
+}
+
+// Lost reports why the connection is gone, nil while it stands.
+func (s *Session) Lost() error {
+	if why := s.aborted.Load(); why != nil {
+		return *why
+	}
+	return s.ssh.Lost()
+}
+
+// List lists a folder on the host.
+func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err error) {
+	if s.commands != nil {
+		return s.commands.list(ctx, dir)
+	}
+	s.listing.Lock()
+	defer s.listing.Unlock()
+	s.budget.used.Store(0)
+	s.budget.limit.Store(maxListing)
+	defer s.budget.limit.Store(0)
+	err = s.guard(func() error {
+		infos, err := s.folders.ReadDirContext(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", dir, s.why(err))
+		}
+		for _, i := range infos {
+			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: i.ModTime(), Regular: i.Mode().IsRegular() && i.Size() >= 0})
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// Open opens a file on the host for reading.
+func (s *Session) Open(ctx context.Context, name string) (h Handle, err error) {
+	if s.commands != nil {
+		f, err := s.commands.open(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err = s.guard(func() error {
+		f, err := s.sftp.Open(name)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", evidence.Printable(name, 300), s.why(err))
+		}
+		h = &sftpHandle{s, f}
+		return nil
+	})
+	return h, err
+}
+
+// why puts the reason for which a connection was lost in place of its echo.
+func (s *Session) why(err error) error {
+	if lost := s.Lost(); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// Transport is evidence.TransportSFTP or evidence.TransportCommands.
+func (s *Session) Transport() string {
+	if s.commands != nil {
+		return evidence.TransportCommands
+	}
+	return evidence.TransportSFTP
+}
+
+// Notes are what a manifest should say of the transport.
+func (s *Session) Notes() []string {
+	if s.commands == nil {
+		return nil
+	}
+	return s.commands.notes(s.allowed.Gzip)
+}
+
+// HostKey is the fingerprint of the host's key.
+func (s *Session) HostKey() string { return s.ssh.HostKey }
+
+// Route is by way of which hosts, and with what of SHA-1, the host was reached.
+func (s *Session) Route() (via, legacy []string) { return s.ssh.Via, s.ssh.Legacy }
+
+// Close ends the session. It closes the connection first: an SFTP client waits
+// for its peer to hang up, and a sick appliance may never do that.
+func (s *Session) Close() error {
+	s.stopChannels()
+	err := s.ssh.Close()
+	for _, c := range []*sftp.Client{s.sftp, s.folders} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	s.calls.Wait()
+	return err
+}
+
+// IsAnswer tells a host's refusal of one request from a lost connection.
+func IsAnswer(err error) bool {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	if _, ok := errors.AsType[*commandError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*sftp.StatusError](err)
+	return ok
+}

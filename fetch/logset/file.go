@@ -1,0 +1,250 @@
+package logset
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// OldEnough is how long before the window a file must have rested that need not be held.
+const OldEnough = 10 * time.Minute
+
+// Rest is how long a file has not changed that is at rest.
+const Rest = 5 * time.Second
+
+// An Info is what is known of a file of a host: by it the file is known again.
+type Info struct {
+	Name  string // under which it was last seen
+	Size  int64  // as stored, when last looked at
+	MTime time.Time
+	Head  []byte // the first uncompressed bytes, at most hostconn.HeadSize
+	At    int64  // where Head stands, behind the NULs that some files begin with
+	Gzip  bool
+	First time.Time // of its first record, zero if it has none within reach
+}
+
+// A File is an open file of a host.
+type File struct {
+	Info
+	Handle   hostconn.Handle
+	Unpacked int64     // bytes that a gzip file gave
+	Stale    bool      // the handle no longer shows the file that was held
+	Looked   time.Time // when size and mtime were seen, by the collector's clock
+
+	Found     *Extent         // what Locate said of
+	Cut       evidence.Window // this window
+	FoundSize int64           // when the file had that size as stored
+
+	born   int // round of listing in which it was held first
+	listed int // round in which the folder last showed it
+}
+
+// InTime orders files by the times inside them, then mtime, then name: numbers
+// from the highest down, dates up. Files without records go by mtime.
+func InTime(a, b *Info) int {
+	at, bt := a.First, b.First
+	if at.IsZero() {
+		at = a.MTime
+	}
+	if bt.IsZero() {
+		bt = b.MTime
+	}
+	c := cmp.Or(at.Compare(bt), a.MTime.Compare(b.MTime))
+	if c != 0 || a.Name == b.Name {
+		return c
+	}
+	down := numbered(a.Name) || numbered(b.Name)
+	if expressway.NaturalLess(a.Name, b.Name) != down {
+		return -1
+	}
+	return 1
+}
+
+func filesInTime(a, b *File) int { return InTime(&a.Info, &b.Info) }
+
+// numbered reports whether a name ends in a short number, as in network_log.12 or
+// network_log.12.gz: the higher, the older.
+func numbered(name string) bool {
+	name = strings.TrimSuffix(name, ".gz")
+	digits := name[strings.LastIndexAny(name, ".-_")+1:]
+	return len(digits) > 0 && len(digits) < len(name) && len(digits) <= 3 && strings.Trim(digits, "0123456789") == "" &&
+		!strings.Contains(name, "-20")
+}
+
+// look reads size, mtime and head of a file just opened. hint is how long it was
+// when it was listed, zero if that is not known.
+func (f *File) look(hint int64) error {
+	raw, err := f.start(hint)
+	if err != nil {
+		return err
+	}
+	if f.Size < 0 {
+		return fmt.Errorf("%s: the host says that it has %d bytes", f.Name, f.Size)
+	}
+	if f.Gzip = isGzip(raw); f.Gzip {
+		f.Head = gzipHead(raw)
+		return nil
+	}
+	if f.At = 0; len(raw) > 0 && raw[0] == 0 {
+		var err error
+		if f.At, err = leadingNULs(f.Handle, f.Size); err != nil && !errors.Is(err, hostconn.ErrShort) {
+			return err
+		}
+		raw = make([]byte, max(min(f.Size-f.At, 4*hostconn.HeadSize), 0))
+		if err := hostconn.ReadFull(f.Handle, raw, f.At); err != nil && !errors.Is(err, hostconn.ErrShort) {
+			return err
+		}
+	}
+	f.Head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
+	return nil
+}
+
+// start reads size, mtime and the first bytes of a file. hint is how long it was,
+// as far as that is known: then all is asked for at once. At least hostconn.HeadSize
+// bytes come, at most 4 times that, of which a file has so many.
+func (f *File) start(hint int64) ([]byte, error) {
+	var raw []byte
+	var readErr error
+	var wg sync.WaitGroup
+	if hint > 0 && hostconn.Unit(f.Handle, 0) == 0 { // where a read is a command it knows the size with the first bytes
+		b := make([]byte, min(hint, 4*hostconn.HeadSize)) // no more: a read beyond the end costs another round trip
+		wg.Go(func() {
+			var n int
+			n, readErr = f.Handle.ReadAt(b, 0)
+			raw = b[:max(n, 0)]
+		})
+	}
+	var err error
+	f.Size, f.MTime, err = f.Handle.Stat()
+	f.Looked = time.Now()
+	wg.Wait()
+	if errors.Is(readErr, io.EOF) {
+		readErr = nil
+	}
+	if err = errors.Join(err, readErr); err != nil || f.Size < 0 {
+		return nil, err
+	}
+	all := min(f.Size, 4*hostconn.HeadSize)
+	raw = raw[:min(int64(len(raw)), f.Size)]
+	if n := int64(len(raw)); n == all || n >= hostconn.HeadSize && !isGzip(raw) {
+		return raw, nil
+	}
+	raw = make([]byte, all)
+	if err := hostconn.ReadFull(f.Handle, raw, 0); err != nil && !errors.Is(err, hostconn.ErrShort) {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// Refresh looks at the handle again: it has grown, or it was truncated and is
+// stale, for its head is another or it is shorter than it was, or nothing leads
+// to it any more.
+func (f *File) Refresh() error {
+	err := f.lookAgain()
+	if errors.Is(err, hostconn.ErrShort) {
+		f.Stale = true
+		return nil
+	}
+	return err
+}
+
+func (f *File) lookAgain() error {
+	var same bool
+	var headErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { same, headErr = f.SameHead() }) // in the same round trip
+	size, mtime, err := f.Handle.Stat()
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	if size < f.Size {
+		return hostconn.ErrShort
+	}
+	f.Looked = time.Now()
+	if headErr != nil || !same {
+		f.Stale = !same
+		return headErr
+	}
+	if len(f.Head) < hostconn.HeadSize && size > f.Size {
+		f.Size = size
+		return f.look(0)
+	}
+	f.Size, f.MTime = size, mtime
+	return nil
+}
+
+// SameHead reports whether the handle still shows the head that it had.
+func (f *File) SameHead() (bool, error) {
+	if f.Gzip || len(f.Head) == 0 {
+		return true, nil
+	}
+	b := make([]byte, len(f.Head))
+	err := hostconn.ReadFull(f.Handle, b, f.At)
+	if errors.Is(err, hostconn.ErrShort) {
+		return false, nil
+	}
+	if err != nil { // a read that was given up may still write into b
+		return false, err
+	}
+	return bytes.Equal(b, f.Head), nil
+}
+
+// Grown reports whether a file has become longer since it was looked at.
+func (f *File) Grown() bool {
+	size, _, err := f.Handle.Stat()
+	return err == nil && size > f.Size
+}
+
+// ShowFirst finds the time of the first record in the head, unless it is known.
+func (f *File) ShowFirst(zone *time.Location) {
+	if !f.First.IsZero() {
+		return
+	}
+	if p, ok := firstHead(f.Head, 0, false, expressway.Ref{MTime: f.MTime, Zone: zone}); ok {
+		f.First = p.t
+	}
+}
+
+// Rested reports whether a file was at rest when it was last looked at, offset being the
+// host's clock minus this machine's.
+func (f *File) Rested(offset time.Duration) bool { return f.Looked.Add(offset).Sub(f.MTime) >= Rest }
+
+// LocatedFor reports whether Found is what there is now of a window.
+func (f *File) LocatedFor(cut evidence.Window) bool {
+	return f.Found != nil && f.Cut == cut && f.FoundSize == f.Size
+}
+
+// locate refreshes f and finds the window in it, unless that is known.
+func (f *File) locate(cut evidence.Window, zone *time.Location) error {
+	if err := f.Refresh(); err != nil || f.Stale {
+		return err
+	}
+	f.ShowFirst(zone)
+	if f.LocatedFor(cut) {
+		return nil
+	}
+	f.Found, f.Cut, f.FoundSize = nil, cut, f.Size
+	if f.MTime.Before(cut.Since.Add(-OldEnough)) && !f.First.IsZero() {
+		f.Found = &Extent{Size: f.Size, First: f.First} // too old: held as a proof of the window's start
+		return nil
+	}
+	if f.Gzip {
+		return nil
+	}
+	e, err := Locate(f.Handle, f.Size, cut, expressway.Ref{MTime: f.MTime, Zone: zone})
+	if err != nil {
+		return err
+	}
+	f.Found, f.First = &e, e.First
+	return nil
+}

@@ -1,0 +1,234 @@
+package logset
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	// Relistings is after how many listings a folder that never rests is reported.
+	Relistings = 5
+	openAtOne  = 16 // files opened at once
+)
+
+// each runs f(0) … f(n-1), some at a time, begun in order, and waits.
+func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
+
+// Hold opens every file of every family that may have records after oldest, and
+// lists again until nothing unheld shows.
+func (h *Holder) Hold(ctx context.Context, oldest time.Time) error {
+	h.Restless = time.Time{}
+	for _, s := range h.sets {
+		s.Missed = nil
+	}
+	if err := h.dropStale(); err != nil {
+		return err
+	}
+	for range Relistings {
+		h.round++
+		entries, opened, at, err := h.listAndOpen(ctx, oldest)
+		if err != nil {
+			return err
+		}
+		news := h.adoptKnown(opened, at)
+		fresh, err := h.openAll(ctx, h.unheld(entries, oldest))
+		if err != nil {
+			return err
+		}
+		if at = h.now(); h.adopt(fresh) {
+			news, h.HeldAt = true, at
+		}
+		for _, s := range h.sets {
+			s.findBreaks(h.round, entries)
+		}
+		if !news {
+			return nil
+		}
+	}
+	h.Restless = h.newest() // what showed only now tells what else may show
+	return nil
+}
+
+// newest is the time of the oldest record of the files that were held in this round.
+func (h *Holder) newest() (t time.Time) {
+	for _, s := range h.sets {
+		for _, f := range s.Files {
+			if f.born == h.round && !f.First.IsZero() && (t.IsZero() || f.First.Before(t)) {
+				t = f.First
+			}
+		}
+	}
+	return t
+}
+
+// list lists the folder and sorts the families' files into the order in which
+// they are opened: the bare name, then the newest first.
+func (h *Holder) list(ctx context.Context) ([]hostconn.Entry, error) {
+	all, err := h.conn.List(ctx, h.Host.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, name := range h.Host.Families {
+			h.Set(name).Absent = true
+		}
+		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + h.Host.Dir), Stop: true}
+	}
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	entries := slices.DeleteFunc(all, func(e hostconn.Entry) bool {
+		family := expressway.FamilyOf(e.Name, h.Host.Families)
+		if family == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
+			return true
+		}
+		seen[family] = true
+		return false
+	})
+	for _, name := range h.Host.Families {
+		s := h.Set(name)
+		s.Absent = !seen[name] && len(s.Files) == 0
+	}
+	slices.SortStableFunc(entries, h.inOpeningOrder)
+	h.listing = entries
+	return entries, nil
+}
+
+func (h *Holder) inOpeningOrder(a, b hostconn.Entry) int {
+	if ab, bb := slices.Contains(h.Host.Families, a.Name), slices.Contains(h.Host.Families, b.Name); ab != bb {
+		if ab {
+			return -1
+		}
+		return 1
+	}
+	if c := b.MTime.Compare(a.MTime); c != 0 {
+		return c
+	}
+	if expressway.NaturalLess(a.Name, b.Name) {
+		return -1
+	}
+	return 1
+}
+
+// unheld picks the entries that have to be opened. Of the files too old for the
+// window the newest of each family is held too: it proves where the window's
+// start is. An entry at rest counts as held if one handle has its size and mtime,
+// and no other entry or handle has.
+func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Entry {
+	var newest time.Time
+	for _, e := range entries {
+		if e.MTime.After(newest) {
+			newest = e.MTime
+		}
+	}
+	proven := map[string]bool{}
+	var todo []hostconn.Entry
+	for _, e := range entries {
+		s := h.setOf(e.Name)
+		if e.MTime.Before(oldest) && e.Name != s.Family {
+			if proven[s.Family] {
+				continue
+			}
+			proven[s.Family] = e.Size > 0
+		}
+		if e.MTime.Before(newest.Add(-Rest)) && h.alreadyHeld(s, entries, e) {
+			continue
+		}
+		if h.Skip != nil && h.Skip(entries, e) {
+			continue
+		}
+		if todo = append(todo, e); len(todo) == hostconn.MaxFiles {
+			h.note("the folder has over %d files of the logs; the oldest were left out", hostconn.MaxFiles)
+			return todo
+		}
+	}
+	return todo
+}
+
+// alreadyHeld reports whether an entry at rest is a file that is held: one entry and one
+// handle alone have that size and mtime.
+func (h *Holder) alreadyHeld(s *Set, entries []hostconn.Entry, e hostconn.Entry) bool {
+	var same *File
+	n := 0
+	for _, f := range s.Files {
+		if f.Size == e.Size && f.MTime.Equal(e.MTime) {
+			same = f
+			n++
+		}
+	}
+	for _, o := range entries {
+		if o.Size == e.Size && o.MTime.Equal(e.MTime) && h.setOf(o.Name) == s {
+			n++
+		}
+	}
+	if same == nil || n != 2 {
+		return false
+	}
+	same.listed = h.round
+	return true
+}
+
+// adopt takes newly opened files into what is held, unless they are held under
+// another name, and reports whether any was new. Of two the longer one stays.
+func (h *Holder) adopt(fresh []*File) bool {
+	news := false
+	for _, f := range fresh {
+		s := h.setOf(f.Name)
+		f.born, f.listed = h.round, h.round
+		f.ShowFirst(s.Zone)
+		i := slices.IndexFunc(s.Files, func(o *File) bool { return sameFile(o, f) })
+		if i < 0 {
+			s.Files = append(s.Files, f)
+			news = true
+			continue
+		}
+		switch o := s.Files[i]; {
+		case longer(f, o):
+			o.Handle.Close()
+			f.born = o.born
+			s.Files[i] = f
+		default:
+			o.Name, o.listed = f.Name, h.round
+			if !f.Gzip || o.Gzip {
+				o.MTime = f.MTime
+			}
+			f.Handle.Close()
+		}
+	}
+	return news
+}
+
+// dropStale lets go of handles that no longer show what was held. What is
+// missing of those files is looked for in their siblings.
+func (h *Holder) dropStale() error {
+	for _, s := range h.sets {
+		errs := make([]error, len(s.Files))
+		each(len(s.Files), func(i int) { errs[i] = s.Files[i].Refresh() })
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		var kept []*File
+		for _, f := range s.Files {
+			// a file that was too short to be known may turn out to be another
+			double := slices.ContainsFunc(kept, func(o *File) bool {
+				return len(f.Head) >= hostconn.TinyHead && sameFile(o, f) && !longer(f, o)
+			})
+			if !f.Stale && !double {
+				kept = append(kept, f)
+				continue
+			}
+			f.Handle.Close()
+			if f.Stale {
+				s.Truncated = append(s.Truncated, f)
+			}
+		}
+		s.Files = kept
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package logset
+
+import (
+	"bytes"
+
+	"rtmtgrab/fetch/hostconn"
+)
+
+// sameFile tells files by their heads, never by name, number or mtime alone.
+// Heads of a few bytes tell little: such a file is the one of the same name, if a
+// second look still shows no more, or the one that is the same altogether.
+func sameFile(o, f *File) bool {
+	if len(o.Head) < hostconn.TinyHead && o.Refresh() != nil {
+		return false
+	}
+	n := min(len(o.Head), len(f.Head))
+	if o.At != f.At || !bytes.Equal(o.Head[:n], f.Head[:n]) {
+		return false
+	}
+	if n >= hostconn.TinyHead {
+		return true
+	}
+	whole := n > 0 && o.Size == f.Size && o.MTime.Equal(f.MTime) && len(o.Head) == len(f.Head)
+	return o.Gzip == f.Gzip && (whole || o.Name == f.Name && len(o.Head) == n)
+}
+
+// longer reports whether b's contents go further than a's. A gzip file's length
+// is not known before it is read: it never displaces a plain one.
+func longer(b, a *File) bool {
+	switch {
+	case a.Gzip && !b.Gzip:
+		return true
+	case b.Gzip && !a.Gzip:
+		return false
+	}
+	return b.Size > a.Size
+}
+
+// goesOnIn reports whether what f had is held as o, all of it.
+func (f *File) goesOnIn(o *File) bool {
+	return !o.Stale && sameFile(o, f) && max(o.Unpacked, o.Size) >= f.Size
+}

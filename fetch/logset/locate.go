@@ -1,0 +1,294 @@
+package logset
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	// disorder is by how much a record may be older than one before it.
+	Disorder = 5 * time.Second
+	// probeReach is how far ahead of a probe a record is looked for.
+	ProbeReach = expressway.HoleSize
+	probeStep  = 16 << 10
+	gridSize   = 8
+	cell       = 64 << 10  // a stretch that is read instead of searched further
+	stretch    = 256 << 10 // what is read at once where records are read one after the other
+)
+
+// linearBelow is the size up to which a file is read whole instead of searched:
+// one round trip costs about as much. A variable for the tests.
+var linearBelow int64 = 1 << 20
+
+// An Extent is the part of one file that holds the records of a window.
+type Extent struct {
+	Size     int64 // of the file as it was searched
+	From, To int64 // whole records; from == to is none
+	FirstAt  int64 // offset of the first record, size if there is none
+	First    time.Time
+	Last     time.Time       // time of the last record in the file
+	Stepped  bool            // times contradict each other: a clock was set
+	Holes    []evidence.Span // stretches of over probeReach without a record; a zero Until is the file's end
+}
+
+// Empty reports whether there is no record of the window.
+func (e Extent) Empty() bool { return e.From == e.To }
+
+// WithPreamble is the range to copy. The bytes before a file's first record end
+// the last record of the file before: they go where that record goes, which carry says.
+func (e *Extent) WithPreamble(carry bool) (from, to int64) {
+	switch {
+	case e.FirstAt == 0 || !carry || e.FirstAt > ProbeReach:
+		return e.From, e.To
+	case e.Empty():
+		return 0, e.FirstAt
+	case e.From == e.FirstAt:
+		return 0, e.To
+	}
+	return e.From, e.To
+}
+
+// Carries reports whether the record with which the file ends belongs to the window;
+// carry says it of the file before.
+func (e *Extent) Carries(carry bool) bool {
+	return carry && e.FirstAt == e.Size && e.Empty() || !e.Empty() && e.To == e.Size
+}
+
+// point is a record start that was seen.
+type point struct {
+	off  int64
+	t    time.Time
+	nuls int64 // NUL bytes passed since the record before it, in a scan
+}
+
+// Locate finds the byte range of a window in the first size bytes of a log.
+//
+// Guaranteed for records up to 5 s out of order: every record whose time is in
+// the window is in the range, and what else is in it lies at most 5 s outside.
+// Probes that contradict each other cause a linear scan, and then the range runs
+// from the first to the last record of the window.
+func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
+	if size <= linearBelow {
+		return scan(r, 0, size, w, ref)
+	}
+	base, err := leadingNULs(r, size)
+	if err != nil {
+		return Extent{}, err
+	}
+	s := &search{r: r, base: base, size: size, w: w, ref: ref}
+	points, err := s.grid()
+	if err != nil {
+		return Extent{}, err
+	}
+	if points, err = s.earliest(points); err != nil {
+		return Extent{}, err
+	}
+	if len(points) < 2 || contradict(points) {
+		return scan(r, base, size, w, ref)
+	}
+	e := Extent{Size: size, FirstAt: points[0].off, First: points[0].t}
+	start, end, err := s.edges(points)
+	if err != nil {
+		return Extent{}, err
+	}
+	if e.From, err = s.start(start); err != nil {
+		return Extent{}, err
+	}
+	if e.To, err = s.end(end, e.From); err != nil {
+		return Extent{}, err
+	}
+	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
+	if contradict(s.seen) {
+		return scan(r, base, size, w, ref)
+	}
+	e.Last = s.seen[len(s.seen)-1].t
+	e.Holes = s.holes
+	return e, nil
+}
+
+func contradict(points []point) bool {
+	var latest time.Time
+	for _, p := range points {
+		if p.t.Before(latest.Add(-Disorder)) {
+			return true
+		}
+		if p.t.After(latest) {
+			latest = p.t
+		}
+	}
+	return false
+}
+
+// scan is locate by reading everything from base on; before it are NULs.
+func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
+	e := Extent{Size: size, From: -1, FirstAt: size}
+	var latest time.Time
+	open := false // the last record seen is in the window
+	hole := holeFinder{}
+	err := eachHead(r, base, size, ref, func(p point) bool {
+		if e.First.IsZero() {
+			e.First, e.FirstAt = p.t, p.off
+		}
+		hole.see(p, &e)
+		if p.t.Before(latest.Add(-Disorder)) {
+			e.Stepped = true
+		}
+		if p.t.After(latest) {
+			latest = p.t
+		}
+		e.Last = p.t
+		if open {
+			e.To = p.off
+		}
+		if open = w.Contains(p.t); open && e.From < 0 {
+			e.From = p.off
+		}
+		return true
+	})
+	if open {
+		e.To = size
+	}
+	if e.From < 0 {
+		e.From, e.To = 0, 0
+	}
+	return e, err
+}
+
+// holeFinder reports stretches without a record during a scan.
+type holeFinder struct{ prev point }
+
+func (h *holeFinder) see(p point, e *Extent) {
+	if p.nuls > ProbeReach && !h.prev.t.IsZero() {
+		e.Holes = append(e.Holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
+	}
+	h.prev = p
+}
+
+// eachHead calls f for every record start in [from, to) until it returns false.
+// from must be the start of a line.
+func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) bool) error {
+	lines := expressway.NewLineReader(readAhead(r, from, to-from), from, ref)
+	var nuls int64
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read at %d: %w", from, err)
+		}
+		if line.NUL() {
+			nuls += line.Length
+		}
+		if line.Head {
+			if !f(point{line.Offset, line.Time, nuls}) {
+				return nil
+			}
+			nuls = 0
+		}
+	}
+}
+
+// search looks for the two ends of a window by probes.
+type search struct {
+	r     io.ReaderAt
+	base  int64 // before it are NULs
+	size  int64
+	w     evidence.Window
+	ref   expressway.Ref
+	seen  []point
+	holes []evidence.Span
+}
+
+// probe returns the first record that starts at or after off and within
+// probeReach, or false.
+func (s *search) probe(off int64) (point, bool, error) {
+	var p point
+	found := false
+	from := max(off-1, 0) // a line that starts at off is seen by the line end before it
+	var b []byte
+	for reach := int64(probeStep); !found; reach *= 4 {
+		had, end := int64(len(b)), min(from+reach, s.size)
+		b = append(b, make([]byte, end-from-had)...)
+		if err := hostconn.ReadFull(s.r, b[had:], from+had); err != nil {
+			return p, false, err
+		}
+		p, found = firstHead(b, from, end == s.size, s.ref)
+		if end == s.size || reach >= ProbeReach || nulsOnly(b[len(b)/2:]) {
+			break // a hole of NULs may be long, and is not looked through at many places
+		}
+	}
+	if found {
+		s.seen = append(s.seen, p)
+	}
+	return p, found, nil
+}
+
+// grid probes the file at even distances, and its end, at once: a first map of
+// its times, sorted by offset.
+func (s *search) grid() ([]point, error) {
+	type hit struct {
+		p   point
+		ok  bool
+		err error
+	}
+	hits := make([]hit, gridSize+1)
+	var wg sync.WaitGroup
+	for i := range hits {
+		wg.Go(func() {
+			probe := &search{r: s.r, size: s.size, ref: s.ref}
+			off := s.base + (s.size-s.base)/gridSize*int64(i)
+			if i == gridSize {
+				off = max(s.size-cell, s.base)
+			}
+			h := &hits[i]
+			h.p, h.ok, h.err = probe.probe(off)
+		})
+	}
+	wg.Wait()
+	var points []point
+	for _, h := range hits {
+		if h.err != nil {
+			return nil, h.err
+		}
+		if h.ok && (len(points) == 0 || points[len(points)-1].off < h.p.off) {
+			points = append(points, h.p)
+		}
+	}
+	s.seen = append(s.seen, points...)
+	return points, nil
+}
+
+func nulsOnly(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }
+
+// earliest puts the first record before points, if a stretch without one, such as
+// the rest of a very long record of the file before, hid it from the grid.
+func (s *search) earliest(points []point) ([]point, error) {
+	if len(points) == 0 {
+		return points, nil
+	}
+	lo := s.base
+	for first := points[0]; first.off-lo > cell; {
+		mid := lo + (first.off-lo)/2
+		p, ok, err := s.probe(mid)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && p.off < first.off:
+			first = p
+			points = slices.Insert(points, 0, p)
+		default:
+			lo = mid
+		}
+	}
+	return points, nil
+}

@@ -1,0 +1,180 @@
+package logset
+
+import (
+	"bytes"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
+)
+
+// narrow closes in on the first record at or after limit: lo is a record before
+// limit, or the first of all; hi is one at or after it, or the end of the file.
+// Between them lie at most `cell` bytes, or a hole. Places are guessed by
+// interpolation on time and by halving in turn.
+func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
+	lo, hi := points[0], point{off: s.size}
+	for _, p := range points {
+		if !p.t.Before(limit) {
+			hi = p
+			break
+		}
+		lo = p
+	}
+	parted := false // lo and hi are as near as can be to a stretch without records
+	for turn := 0; hi.off-lo.off > cell; turn++ {
+		mid := lo.off + (hi.off-lo.off)/2
+		if turn%2 == 0 {
+			mid = interpolate(lo, hi, limit)
+		}
+		p, ok, err := s.between(lo, hi, mid)
+		if err == nil && !ok && !parted {
+			parted = true
+			lo, hi, err = s.part(lo, hi, mid, limit)
+			if err == nil {
+				continue
+			}
+		}
+		if err == nil && !ok {
+			near, far, err := s.creep(lo, hi, lo.off, lo.off+ProbeReach, limit)
+			if err != nil || near == lo && far == hi {
+				return edge{lo, hi, err == nil && s.hole(lo, hi)}, err
+			}
+			lo, hi = near, far
+			continue
+		}
+		switch {
+		case err != nil:
+			return e, err
+		case p.t.Before(limit):
+			lo = p
+		default:
+			hi = p
+		}
+	}
+	return edge{lo: lo, hi: hi}, nil
+}
+
+// interpolate guesses the offset of a time and keeps off the two ends, so that
+// every step takes something away.
+func interpolate(lo, hi point, limit time.Time) int64 {
+	span, width := hi.t.Sub(lo.t), hi.off-lo.off
+	if hi.t.IsZero() || span <= 0 {
+		return lo.off + width/2
+	}
+	part := float64(limit.Sub(lo.t)) / float64(span)
+	guess := lo.off + int64(part*float64(width)) - cell/2
+	return min(max(guess, lo.off+width/16), hi.off-width/16)
+}
+
+// between probes at off for a record strictly between lo and hi.
+func (s *search) between(lo, hi point, off int64) (point, bool, error) {
+	p, ok, err := s.probe(off)
+	return p, err == nil && ok && p.off > lo.off && p.off < hi.off, err
+}
+
+// part closes in on the two ends of a stretch around mid in which no probe finds a
+// record, by halving: a hole of gigabytes costs a few reads. It stops where limit turns
+// out to lie on one side of it.
+func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, error) {
+	for right := mid; right-lo.off > cell; {
+		m := lo.off + (right-lo.off)/2
+		p, ok, err := s.between(lo, hi, m)
+		switch {
+		case err != nil:
+			return lo, hi, err
+		case !ok || p.off >= right:
+			right = m
+		case p.t.Before(limit):
+			lo = p
+		default:
+			return lo, p, nil
+		}
+	}
+	left := mid
+	for right := hi.off; right-left > cell; {
+		m := left + (right-left)/2
+		p, ok, err := s.between(lo, hi, m)
+		switch {
+		case err != nil:
+			return lo, hi, err
+		case !ok:
+			left = m
+		case p.t.Before(limit):
+			return p, hi, nil
+		default:
+			hi, right = p, m
+		}
+	}
+	// the last bit is read: it may begin with NULs, and hold records before limit
+	from := s.lineStart(left, lo.off)
+	return s.creep(lo, hi, from, from+ProbeReach+cell, limit)
+}
+
+// creep reads [from, to), as far as it lies between lo and hi, and returns the last
+// record before limit and the first one after it, of those there and lo and hi.
+func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, point, error) {
+	err := eachHead(s.r, from, min(to, hi.off), s.ref, func(p point) bool {
+		switch {
+		case p.off <= lo.off:
+		case p.t.Before(limit):
+			lo = p
+		default:
+			hi = p
+			return false
+		}
+		return true
+	})
+	return lo, hi, err
+}
+
+// hole writes down a stretch between two records in which no probe finds one, if
+// it is a run of NULs after a crash, a sparse part: what was there is missing. A
+// long record is none, which false means.
+func (s *search) hole(lo, hi point) bool {
+	b := make([]byte, min(4<<10, hi.off-lo.off))
+	if err := hostconn.ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
+		return false
+	}
+	if hi.off-lo.off <= ProbeReach {
+		return false
+	}
+	s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
+	return true
+}
+
+// firstHead finds the first record start in b, which begins at offset from of
+// its file. Unless from is 0 the bytes up to the first line end are passed over.
+// A line that is cut off at the end of b counts only if the file ends there or
+// its time is whole.
+func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool) {
+	off := from
+	if from > 0 {
+		i := expressway.LineBreak(b)
+		if i < 0 {
+			return point{}, false
+		}
+		if b[i] == '\n' {
+			i++
+		}
+		b, off = b[i:], off+int64(i)
+	}
+	lines := expressway.NewLineReader(bytes.NewReader(b), off, ref)
+	for {
+		line, err := lines.Next()
+		if err != nil {
+			return point{}, false
+		}
+		whole := last || line.Offset+line.Length < off+int64(len(b))
+		if line.Head && (whole || line.Length >= expressway.MaxLine) {
+			return point{off: line.Offset, t: line.Time}, true
+		}
+	}
+}
+
+// FirstHead is the offset of the first record start in b, as firstHead finds it.
+func FirstHead(b []byte, from int64, last bool, ref expressway.Ref) (off int64, ok bool) {
+	p, ok := firstHead(b, from, last, ref)
+	return p.off, ok
+}

@@ -1,0 +1,232 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (err error) {
+	if err := g.connect(ctx); err != nil {
+		return err
+	}
+	// cancelling must not wait for the peer
+	conn := g.holder.Conn()
+	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
+
+	clock := g.measure(ctx)
+	defer func() {
+		if err != nil && !atomicfile.Full(err) {
+			conn.Close(true)
+		}
+		<-clock
+	}()
+	// Files may turn out to have been truncated under the hand (copy and
+	// truncate): then their siblings are looked for and the rest is taken there.
+	for try := range rounds {
+		listed := g.clock()
+		if err := g.hold(ctx, asked); err != nil {
+			return err
+		}
+		if try == 0 {
+			if err := g.held(ctx, asked, <-clock, onHeld); err != nil {
+				return err
+			}
+		}
+		if err := g.takeRing(ctx, asked); err != nil {
+			return err
+		}
+		again, err := g.take(ctx, g.aim(asked, listed, try == rounds-1))
+		if err != nil || !again {
+			if err == nil {
+				g.noteRetention(ctx)
+			}
+			return errors.Join(err, g.save())
+		}
+		select {
+		case <-time.After(min(time.Duration(try)*20*time.Millisecond, 100*time.Millisecond)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	g.store.note("files were truncated again and again while they were read")
+	return g.save()
+}
+
+// A transporter is a hostconn.Conn that knows how files are read: evidence.Transport…, and
+// what there is to say of it.
+type transporter interface {
+	Transport() string
+	Notes() []string
+}
+
+// A router is a hostconn.Conn that knows how its host was reached: the fields Via and
+// Legacy of evidence.Host.
+type router interface {
+	Route() (via, legacy []string)
+}
+
+// connect dials unless there is a connection.
+func (g *Grab) connect(ctx context.Context) error {
+	g.holder.Host, g.holder.Now = g.Host, g.now
+	fresh, err := g.holder.Connect(ctx)
+	if err != nil || !fresh {
+		return err
+	}
+	g.took = time.Time{}
+	s, conn := g.store.state, g.holder.Conn()
+	s.HostKey, s.Clock = conn.HostKey(), nil
+	if r, ok := conn.(router); ok {
+		s.Via, s.Legacy = r.Route()
+	}
+	if t, ok := conn.(transporter); ok {
+		s.Transport = t.Transport()
+		for _, n := range t.Notes() {
+			g.store.note("%s", n)
+		}
+	}
+	return nil
+}
+
+// measure asks for the host's clock, once a connection, beside other work.
+func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
+	if known := g.store.state.clock(); known.Known {
+		answer := make(chan logset.Clock, 1)
+		answer <- known
+		close(answer)
+		return answer
+	}
+	return g.holder.Measure(ctx)
+}
+
+// hold holds what the window may need, and takes over what the Holder says.
+func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
+	err := g.holder.Hold(ctx, g.cut(asked).Since.Add(-logset.OldEnough))
+	for _, name := range g.Host.Families {
+		g.store.state.family(name).Absent = g.holder.Set(name).Absent
+	}
+	for _, n := range g.holder.Notes {
+		g.store.note("%s", n)
+	}
+	return err
+}
+
+// held tells that all files are held, once the clock is known; if the files' mtimes are
+// not what they seemed it holds again.
+func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
+	g.store.state.setClock(clock)
+	if clock.Offset.Abs() > logset.UnknownClock {
+		if err := g.hold(ctx, asked); err != nil {
+			return err
+		}
+	}
+	if g.holder.HeldAt.IsZero() { // there is no file
+		g.holder.HeldAt = g.clock()
+	}
+	if onHeld != nil {
+		onHeld(g.holder.HeldAt)
+	}
+	return nil
+}
+
+// cut is the window in the host's time, widened by what is not known of its clock.
+func (g *Grab) cut(asked evidence.Window) evidence.Window {
+	clock := g.store.state.clock()
+	return asked.Shift(clock.Offset).Widen(clock.Uncertainty())
+}
+
+// aim is what is wanted of the files that are held since listed.
+func (g *Grab) aim(asked evidence.Window, listed time.Time, final bool) *aim {
+	return &aim{asked: asked, cut: g.cut(asked), clock: g.store.state.clock(), listed: listed, restless: g.holder.Restless, final: final}
+}
+
+// copier takes one family.
+func (g *Grab) copier(a *aim, family string) *copier {
+	return &copier{aim: a, store: g.store, f: g.store.state.family(family), set: g.holder.Set(family), meter: &hostconn.Meter{}}
+}
+
+// take locates and copies the window in all held files, the families side by side: each
+// is one goroutine's. It asks for another round if a file was no longer what was held.
+func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
+	copiers := make([]*copier, len(g.Host.Families))
+	for i, name := range g.Host.Families {
+		copiers[i] = g.copier(a, name)
+	}
+	if err := sideBySide(copiers, func(c *copier) error { return c.locate(ctx) }); err != nil {
+		return false, err
+	}
+	meter := g.meter(copiers, a.listed)
+	err = sideBySide(copiers, func(c *copier) error {
+		c.meter = meter
+		return c.copy(ctx)
+	})
+	s := g.store.state
+	if a.clock.Known {
+		s.Ahead = 0
+	}
+	for _, c := range copiers {
+		again = again || c.again
+		if !a.clock.Known {
+			s.Ahead = max(s.Ahead, c.ahead)
+		}
+	}
+	if s.Ahead > logset.UnknownClock {
+		g.store.note("the clock could not be measured and is at least %s ahead", s.Ahead.Round(time.Second))
+	}
+	return again && err == nil, err
+}
+
+func sideBySide(copiers []*copier, f func(*copier) error) error {
+	errs := make([]error, len(copiers))
+	hostconn.Each(len(copiers), len(copiers), func(i int) { errs[i] = f(copiers[i]) })
+	return errors.Join(errs...)
+}
+
+// meter counts what a pass takes off the host, and tells how far it is.
+func (g *Grab) meter(copiers []*copier, listed time.Time) *hostconn.Meter {
+	m := &hostconn.Meter{Pace: g.careful(copiers, listed)}
+	if g.Progress != nil {
+		var total int64
+		for _, c := range copiers {
+			total += c.plan.Bytes()
+		}
+		m.Tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
+	}
+	m.Add(0)
+	return m
+}
+
+// careful is the pace of a pass. What the first pass over a connection takes may be
+// gone soon: it has none. Later ones take what has come to files that are held,
+// four times as fast as it came if that is more than the careful rate.
+func (g *Grab) careful(copiers []*copier, listed time.Time) *hostconn.Pacer {
+	if g.took.IsZero() {
+		return nil
+	}
+	var n int64
+	for _, c := range copiers {
+		for _, f := range c.plan.Files {
+			n += c.f.missingOf(f)
+		}
+	}
+	since := max(listed.Sub(g.took).Seconds(), 1)
+	return &hostconn.Pacer{Rate: max(hostconn.CarefulRate, int64(4*float64(n)/since))}
+}
+
+// noteRetention notes how far back the logs go, once; what was copied does not depend
+// on it.
+func (g *Grab) noteRetention(ctx context.Context) {
+	if g.retained {
+		return
+	}
+	all, err := g.holder.Retentions(ctx, g.store.state.clock())
+	for name, r := range all {
+		g.store.state.family(name).Retention = &r
+	}
+	g.retained = err == nil
+}

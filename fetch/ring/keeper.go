@@ -1,0 +1,304 @@
+package ring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/klauspost/compress/zstd"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/expressway"
+)
+
+const (
+	backoff    = time.Minute      // the longest wait after an error
+	clockEvery = 10 * time.Minute // between two looks at the host's clock
+	leastRoom  = 256 << 20        // bytes that a ring leaves free on the disk
+)
+
+// A Keeper keeps a rolling copy of one host's logs on this machine: what an alert that
+// comes late would not find on the host any more. Its exported fields are set before
+// Run. The folder is read beside it by a Grab, in this process or another.
+type Keeper struct {
+	Host    hostconn.Host
+	Dir     string        // made if missing
+	Every   time.Duration // between two increments
+	Keep    time.Duration // how far back
+	MaxSize int64         // bytes on disk, of all families together
+	Free    func(dir string) (int64, error)
+	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
+
+	families []*familyKeeper
+	holder   logset.Holder
+	clock    logset.Clock  // of the host
+	conn     hostconn.Conn // of the last increment
+	clocked  time.Time
+	listing  []hostconn.Entry // the last one
+	pace     hostconn.Pacer
+	raw      []byte
+}
+
+var (
+	// ErrRingTaken says that another process writes the ring.
+	ErrTaken  = errors.New("another process keeps this ring")
+	errNoRoom = errors.New("too little room is left on the disk for a ring")
+)
+
+// Run keeps the ring until ctx ends. It goes on after errors, ever more slowly, at
+// least once a minute; an address that has refused a login is not troubled again, for
+// the login's own record sees to that. It returns an error only if it cannot begin.
+func (r *Keeper) Run(ctx context.Context) error {
+	release, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer release()
+	up, first, wait := false, true, r.Every
+	for {
+		began := time.Now()
+		err := r.increment(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.holder.Drop(true)
+			wait = min(2*wait, max(backoff, r.Every))
+			if hostconn.Permanent(err) || atomicfile.Full(err) {
+				wait = max(backoff, r.Every)
+			}
+		} else {
+			wait = max(r.Every-time.Since(began), r.Every/10)
+		}
+		if r.Event != nil && (first || up != (err == nil)) {
+			r.Event(err)
+		}
+		up, first = err == nil, false
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		wait = max(wait, r.Every)
+	}
+}
+
+// open locks the folder and takes up what is in it.
+func (r *Keeper) open() (release func(), err error) {
+	if err := atomicfile.MkdirAll(r.Dir); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(r.Dir, "lock")
+	lock := flock.New(name, flock.SetPermissions(0o600))
+	ok, err := lock.TryLock()
+	atomicfile.Adopt(name)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", r.Dir, ErrTaken)
+	}
+	release = func() {
+		r.holder.Drop(true)
+		for _, f := range r.families {
+			f.end()
+		}
+		lock.Unlock() // the process's end would do it too
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(512<<10))
+	if err != nil {
+		release()
+		return nil, err
+	}
+	r.pace.Rate = hostconn.CarefulRate
+	r.holder = logset.Holder{Host: r.Host, Now: r.holder.Now, Skip: r.atRest}
+	r.clock = logset.Clock{}
+	r.families = nil
+	for _, name := range r.Host.Families {
+		f := &familyKeeper{name: name, ring: r, segmentStore: segmentStore{dir: filepath.Join(r.Dir, name), enc: enc}}
+		r.families = append(r.families, f)
+		if err := f.takeUp(r.now()); err != nil {
+			release()
+			return nil, err
+		}
+		os.Remove(f.unpacked()) // of a process that died
+	}
+	return release, nil
+}
+
+// maxRounds is how often an increment holds anew when files change under it.
+const maxRounds = 10
+
+// increment brings the ring up to what the host has now.
+func (r *Keeper) increment(ctx context.Context) error {
+	if err := r.room(); err != nil {
+		return err
+	}
+	if _, err := r.holder.Connect(ctx); err != nil {
+		return err
+	}
+	conn := r.holder.Conn()
+	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
+	if r.conn != conn {
+		r.conn, r.clocked, r.clock = conn, time.Time{}, logset.Clock{}
+		for _, f := range r.families {
+			f.reconnected = true
+		}
+	}
+	r.askClock(ctx)
+	for try := range maxRounds {
+		again, err := r.takeAll(ctx, try == maxRounds-1)
+		if err != nil {
+			return err
+		}
+		if !again {
+			break
+		}
+	}
+	for _, f := range r.families {
+		set := r.holder.Set(f.name)
+		set.Breaks, set.Truncated = nil, nil
+		f.trim(set)
+	}
+	return r.prune(r.now())
+}
+
+// takeAll holds the files and copies what the ring has not. It asks for another round if
+// a file was no longer what was held.
+func (r *Keeper) takeAll(ctx context.Context, final bool) (again bool, err error) {
+	listed := r.now()
+	since := listed.Add(r.clock.Offset - r.Keep)
+	if err := r.holder.Hold(ctx, since.Add(-logset.OldEnough)); err != nil {
+		return false, err
+	}
+	for _, f := range r.families {
+		changed, err := f.take(ctx, listed, since, final)
+		if err != nil {
+			return false, err
+		}
+		again = again || changed
+	}
+	return again, nil
+}
+
+// askClock measures the host's clock now and then, where that is possible.
+func (r *Keeper) askClock(ctx context.Context) {
+	if !r.clocked.IsZero() && r.now().Sub(r.clocked) < clockEvery {
+		return
+	}
+	r.clocked = r.now()
+	r.clock = <-r.holder.Measure(ctx)
+}
+
+// now is the collector's time.
+func (r *Keeper) now() time.Time {
+	if r.holder.Now != nil {
+		return r.holder.Now()
+	}
+	return time.Now()
+}
+
+// hostTime is t, of the collector's clock, by the host's.
+func (r *Keeper) hostTime(t time.Time) time.Time { return t.Add(r.clock.Offset) }
+
+// seen says what is in the ring whole now.
+func (r *Keeper) seen(from, listed time.Time) seen {
+	s := seen{From: from.UTC().Round(0), At: listed.UTC().Round(0)}
+	if r.clock.Known {
+		offset := r.clock.Offset
+		s.Clock, s.Doubt = &offset, r.clock.Doubt
+	}
+	return s
+}
+
+// ref is how times in a file of that mtime are read.
+func (r *Keeper) ref(mtime time.Time) expressway.Ref {
+	return expressway.Ref{MTime: mtime, Zone: r.Host.Zone}
+}
+
+// room gives up the oldest part of the ring rather than fill the disk: incidents
+// need it more.
+func (r *Keeper) room() error {
+	if r.Free == nil {
+		return nil
+	}
+	free, err := r.Free(r.Dir)
+	if err != nil || free >= leastRoom {
+		return nil // unknown: writing will tell
+	}
+	if err := r.dropOldest(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %d MiB", errNoRoom, free>>20)
+}
+
+// bytes is what the ring takes on disk.
+func (r *Keeper) bytes() (n int64) {
+	for _, f := range r.families {
+		for _, s := range f.segs {
+			n += s.bytes
+		}
+	}
+	return n
+}
+
+// prune removes whole segments that are older than Keep, and the oldest ones while
+// there are too many bytes.
+func (r *Keeper) prune(now time.Time) error {
+	var errs []error
+	for _, f := range r.families {
+		errs = append(errs, f.roll(now, r.Keep/segments, r.MaxSize/segments))
+		for len(f.segs) > 0 && f.segs[0].last.Before(now.Add(-r.Keep)) {
+			if f.drop() != nil {
+				break
+			}
+		}
+		f.forgetFiles(now.Add(-r.Keep - logset.OldEnough))
+	}
+	for r.bytes() > r.MaxSize {
+		if r.dropOldest() != nil {
+			break // on Windows, while someone reads it
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dropOldest removes the segment that was written to least recently.
+func (r *Keeper) dropOldest() error {
+	var oldest *familyKeeper
+	for _, f := range r.families {
+		if len(f.segs) > 0 && (oldest == nil || f.segs[0].last.Before(oldest.segs[0].last)) {
+			oldest = f
+		}
+	}
+	if oldest == nil {
+		return nil
+	}
+	return oldest.drop()
+}
+
+// atRest reports whether the ring has had all of a file that is at rest: size and
+// mtime are its, and no other entry's. It looks at each listing first of all.
+func (r *Keeper) atRest(entries []hostconn.Entry, e hostconn.Entry) bool {
+	r.listing = entries
+	for _, f := range r.families {
+		if _, known := f.known[stampOf(e)]; known && f.owns(e) {
+			return f.alone(entries, e)
+		}
+	}
+	return false
+}
+
+// giveWay drops the oldest segment when the disk is full, and returns err.
+func (r *Keeper) giveWay(err error) error {
+	if atomicfile.Full(err) {
+		r.dropOldest() // if that fails too, the next increment tries again
+	}
+	return err
+}
