@@ -21,16 +21,16 @@ import (
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testserver"
 )
 
 // sshConn is a share of a session with Debian's sshd with the given options.
-func sshConn(t testing.TB, o realsrv.SSHDOptions, allowed hostconn.Commands) hostconn.Conn {
+func sshConn(t testing.TB, o testserver.SSHDOptions, allowed hostconn.Commands) hostconn.Conn {
 	t.Helper()
-	key := realsrv.NewKey(t, "ecdsa")
-	o.AuthorizedKeys = []string{realsrv.AuthorizedKey(key.Public, "")}
-	d := realsrv.StartSSHD(t, o)
+	key := testserver.NewKey(t, "ecdsa")
+	o.AuthorizedKeys = []string{testserver.AuthorizedKey(key.Public, "")}
+	d := testserver.StartSSHD(t, o)
 	pool := &hostconn.Pool{}
 	conn, err := pool.Get(t.Context(), "key", allowed, func(ctx context.Context) (*sshdial.Client, error) {
 		return sshdial.Dial(ctx, sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
@@ -45,7 +45,7 @@ func sshConn(t testing.TB, o realsrv.SSHDOptions, allowed hostconn.Commands) hos
 
 // connByCommands is one with a host that has no SFTP: what answers are the real sh,
 // stat, head, tail and gzip.
-func connByCommands(t testing.TB, o realsrv.SSHDOptions, zip bool) hostconn.Conn {
+func connByCommands(t testing.TB, o testserver.SSHDOptions, zip bool) hostconn.Conn {
 	t.Helper()
 	o.NoSFTP = true
 	o.Extra = append(o.Extra, "SetEnv SHLVL=2") // so that bash does not run this machine's ~/.bashrc for each command
@@ -54,7 +54,7 @@ func connByCommands(t testing.TB, o realsrv.SSHDOptions, zip bool) hostconn.Conn
 
 // A server that allows one channel at a time is enough for everything but the clock.
 func TestOneChannelOnly(t *testing.T) {
-	s := sshConn(t, realsrv.SSHDOptions{MaxSessions: 1}, hostconn.Commands{Allowed: true})
+	s := sshConn(t, testserver.SSHDOptions{MaxSessions: 1}, hostconn.Commands{Allowed: true})
 	e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Logs: lab.LogConfig{Rate: 20}})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestCommandsPass(t *testing.T) {
 			for i := range 250 { // more than one group of the listing
 				os.WriteFile(filepath.Join(dir, fmt.Sprintf("foreign-%d", i)), nil, 0o600)
 			}
-			g := newGrab(t, dir, connByCommands(t, realsrv.SSHDOptions{}, zip))
+			g := newGrab(t, dir, connByCommands(t, testserver.SSHDOptions{}, zip))
 			w := evidence.NewWindow(now.Add(-3*time.Hour), now)
 			row, err := g.Pass(t.Context(), w, nil)
 			if err != nil || row.Coverage != evidence.Complete || row.Transport != evidence.TransportCommands || row.ClockFrom != "date" {
@@ -168,7 +168,7 @@ func TestCommandsNoGzip(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	n := 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
-	g := newGrab(t, dir, connByCommands(t, realsrv.SSHDOptions{Extra: []string{"ForceCommand PATH=" + bin + ` exec sh -c "$SSH_ORIGINAL_COMMAND"`}}, true))
+	g := newGrab(t, dir, connByCommands(t, testserver.SSHDOptions{Extra: []string{"ForceCommand PATH=" + bin + ` exec sh -c "$SSH_ORIGINAL_COMMAND"`}}, true))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-time.Minute), now), nil)
 	if err != nil || row.Coverage != evidence.Complete || !strings.Contains(strings.Join(row.Notes, ";"), "it did not compress") {
 		t.Errorf("%v %+v", err, row)
@@ -183,7 +183,7 @@ func TestCommandsNoiseAndOneChannel(t *testing.T) {
 	for i := range 8 {
 		fetchtest.Logs(t, filepath.Join(dir, fmt.Sprintf("network_log.%d", i)), now.Add(time.Duration(-i-1)*time.Minute), now.Add(time.Duration(-i)*time.Minute), &n)
 	}
-	g := newGrab(t, dir, connByCommands(t, realsrv.SSHDOptions{MaxSessions: 1, Extra: []string{`ForceCommand echo "Welcome; be good"; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"`}}, false))
+	g := newGrab(t, dir, connByCommands(t, testserver.SSHDOptions{MaxSessions: 1, Extra: []string{`ForceCommand echo "Welcome; be good"; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"`}}, false))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-7*time.Minute), now.Add(-time.Second)), nil)
 	if err != nil || row.Files[0].Records < 7*60-1 || row.Files[0].Records > 7*60+1 {
 		t.Errorf("%v %+v", err, row)
@@ -197,7 +197,7 @@ func TestCommandsRotationRace(t *testing.T) {
 	for _, kind := range []string{"numbered", "short", "dated", "gzip", "copy"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := connByCommands(t, realsrv.SSHDOptions{}, kind == "dated")
+			s := connByCommands(t, testserver.SSHDOptions{}, kind == "dated")
 			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 30, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
 			if kind == "short" {
 				w.Keep = 2

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // counting counts the commands that are sent: each is a round trip.
@@ -30,7 +30,7 @@ func (c counting) Write(b []byte) (int, error) {
 // order, made safe before the cursor passes it, and marked then.
 func TestBacklog(t *testing.T) {
 	const n = 1000
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	for i := range n {
 		d.Deliver("", alert(fmt.Sprintf("c%04d", i)))
 	}
@@ -157,7 +157,7 @@ func TestOneSickMailAmongMany(t *testing.T) {
 // A batch that is not safe begins again where the mailbox was renumbered to, though
 // that could not be saved when it was opened.
 func TestNotSafeAfterRenumbering(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	d.Deliver("", alert("one"))
 	w := k.watcher(dovecotServer(d))
 	w.TLS, w.Addr = TLSNone, d.IMAP

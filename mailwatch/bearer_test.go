@@ -13,9 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/oauth"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // script is a server that speaks lines: what it says, and what it wants to hear
@@ -166,7 +165,7 @@ func TestNoToken(t *testing.T) {
 // TestDovecotBearer: both mechanisms against the real server, which asks the
 // token endpoint about each token; refusals; a watcher whose token is revoked.
 func TestDovecotBearer(t *testing.T) {
-	ts, err := lab.NewTokenServer("rtmt@example.com")
+	ts, err := testserver.NewTokenServer("rtmt@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +174,7 @@ func TestDovecotBearer(t *testing.T) {
 	if err := os.WriteFile(args, []byte("introspection_mode = post\nintrospection_url = "+ts.Introspection()+"\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d := realsrv.StartDovecot(t, realsrv.DovecotOptions{ExtraCfg: "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = " + args + "\n}\n"})
+	d := testserver.StartDovecot(t, testserver.DovecotOptions{ExtraCfg: "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = " + args + "\n}\n"})
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ts.CAPEM())
 	source := oauth.New(oauth.Config{TokenURL: ts.URL(), ClientID: ts.ClientID, Roots: roots, Secret: func() (string, error) { return ts.Secret, nil }})

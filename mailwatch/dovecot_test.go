@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
-func dovecotServer(d *realsrv.Dovecot) Server {
+func dovecotServer(d *testserver.Dovecot) Server {
 	return Server{Addr: d.IMAPS, TLSConfig: d.ClientTLS(), User: d.User, Password: func() (string, error) { return d.Password, nil }}
 }
 
 // TestDovecotIdle: delivered by push, well before any poll.
 func TestDovecotIdle(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	d.Deliver("", alert("before"))
 	w := k.watcher(dovecotServer(d))
 	k.run(w)
@@ -44,7 +44,7 @@ func TestDovecotIdle(t *testing.T) {
 }
 
 func TestDovecotPoll(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{NoIdle: true}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{NoIdle: true}), newKeeper(t)
 	w := k.watcher(dovecotServer(d))
 	w.Poll = 300 * time.Millisecond
 	k.run(w)
@@ -60,7 +60,7 @@ func TestDovecotPoll(t *testing.T) {
 
 // TestDovecotLogins: every way in, over both kinds of TLS.
 func TestDovecotLogins(t *testing.T) {
-	d := realsrv.StartDovecot(t, realsrv.DovecotOptions{Password: `pä"ss\ wörd`})
+	d := testserver.StartDovecot(t, testserver.DovecotOptions{Password: `pä"ss\ wörd`})
 	d.Deliver("Alerts", alert("a"))
 	for _, mode := range []string{"", TLSImplicit, TLSStart, TLSNone} {
 		for _, login := range []string{"", LoginAuto, LoginPlain, LoginLogin} {
@@ -80,7 +80,7 @@ func TestDovecotLogins(t *testing.T) {
 }
 
 func TestDovecotRefuses(t *testing.T) {
-	d := realsrv.StartDovecot(t, realsrv.DovecotOptions{})
+	d := testserver.StartDovecot(t, testserver.DovecotOptions{})
 	check := func(want string, refused bool, change func(*Server) string) error {
 		t.Helper()
 		s := dovecotServer(d)
@@ -126,7 +126,7 @@ func TestDovecotRefuses(t *testing.T) {
 
 // TestDovecotRestart in the middle: what was delivered meanwhile comes, once.
 func TestDovecotRestart(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	s := dovecotServer(d)
 	s.TLS, s.Addr = TLSStart, d.IMAP
 	k.run(k.watcher(s))
@@ -150,7 +150,7 @@ func TestDovecotRestart(t *testing.T) {
 // TestDovecotUIDValidity: after a mailbox was renumbered nothing is lost, what
 // was seen is told apart by its ID, and what is older than a day stays away.
 func TestDovecotUIDValidity(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	stop := k.run(k.watcher(dovecotServer(d)))
 	k.scanned()
 	for _, name := range []string{"a", "b"} {
@@ -180,7 +180,7 @@ func TestDovecotUIDValidity(t *testing.T) {
 // TestDovecotLowerUIDs: a mailbox restored from a backup with lower UIDs and
 // the same UIDVALIDITY is looked through too.
 func TestDovecotLowerUIDs(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	d.SetUIDValidity("", 77)
 	k.cursor, k.have = Cursor{UIDValidity: 77, UID: 500, LastInternal: time.Now()}, true
 	d.Deliver("", alert("a"))
@@ -191,7 +191,7 @@ func TestDovecotLowerUIDs(t *testing.T) {
 }
 
 func TestDovecotMarks(t *testing.T) {
-	d := realsrv.StartDovecot(t, realsrv.DovecotOptions{})
+	d := testserver.StartDovecot(t, testserver.DovecotOptions{})
 	d.Deliver("", []byte("Subject: other\n\nx\n"))
 	d.Deliver("", alert("a"))
 	for _, tc := range []struct{ mark, flags string }{{MarkNone, ""}, {MarkSeen, "S"}, {MarkFlagged, "FS"}} {
@@ -210,7 +210,7 @@ func TestDovecotMarks(t *testing.T) {
 
 // TestDovecotWrongPassword: one attempt, then a long wait.
 func TestDovecotWrongPassword(t *testing.T) {
-	d, k := realsrv.StartDovecot(t, realsrv.DovecotOptions{}), newKeeper(t)
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
 	s := dovecotServer(d)
 	s.Password = func() (string, error) { return "wrong", nil }
 	k.run(k.watcher(s))

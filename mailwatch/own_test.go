@@ -6,18 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // TestDovecotOwn: every new mail is asked about, once; what is none stays away from
 // the alerts; what is to be removed goes, and nothing else does.
 func TestDovecotOwn(t *testing.T) {
 	for _, uidplus := range []bool{true, false} {
-		opts := realsrv.DovecotOptions{}
+		opts := testserver.DovecotOptions{}
 		if !uidplus {
 			opts.ExtraCfg = "imap_capability = IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+ IDLE\n"
 		}
-		d, k := realsrv.StartDovecot(t, opts), newKeeper(t)
+		d, k := testserver.StartDovecot(t, opts), newKeeper(t)
 		w := k.watcher(dovecotServer(d))
 		var asked []string
 		w.Delete = true

@@ -12,7 +12,8 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -22,7 +23,7 @@ func two() []lab.ExpresswayConfig {
 
 func TestCheckAllIsWell(t *testing.T) {
 	c := newLab(t, two()...).withMail()
-	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	rep, r := c.check()
@@ -263,8 +264,8 @@ func TestCheckMailbox(t *testing.T) {
 
 // A refused login blocks; only check HOST tries again, and lifts the block.
 func TestRealCheckLiftsTheBlock(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
-	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
+	key := testserver.NewKey(t, "ecdsa")
+	d := testserver.StartSSHD(t, testserver.SSHDOptions{})
 	dir := t.TempDir()
 	c := &labConfig{&testsite.Site{T: t, Dir: dir, Login: &lab.Login{PEM: key.PEM}, Window: "{before: 1s, after: 1s}"}}
 	known, err := os.ReadFile(d.KnownHosts())
@@ -287,7 +288,7 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 	}
 	rep, _ = c.check("expc01") // named: one try
 	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "")
-	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, ""))
+	d.SetAuthorizedKeys(testserver.AuthorizedKey(key.Public, ""))
 	rep, _ = c.check()
 	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login not tried again", "")
 	rep, r := c.check("expc01")
@@ -301,7 +302,7 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 	wantFinding(t, rep, "expc01", "login", checkup.StatusOK, "by key", "")
 
 	// a key that is restricted to SFTP is enough for all but the clock
-	d.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, realsrv.ReadOnlySFTP))
+	d.SetAuthorizedKeys(testserver.AuthorizedKey(key.Public, testserver.ReadOnlySFTP))
 	rep, _ = c.check()
 	wantFinding(t, rep, "expc01", "network_log", checkup.StatusOK, "1 file", "")
 	wantFinding(t, rep, "expc01", "clock", checkup.StatusWarn, "not measured", "")

@@ -10,7 +10,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -28,7 +28,7 @@ func TestKill(t *testing.T) {
 		s.mail.Deliver(s.mailbox, []byte("Subject: hello\r\n\r\nno alert\r\n"))
 		stop := s.watch()
 		at := time.Now()
-		s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+		s.alert(rtmt.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 		time.Sleep(delay)
 		stop(os.Kill)
 		stop = s.watch()
@@ -61,7 +61,7 @@ func TestRestartBetweenPasses(t *testing.T) {
 	s.write()
 	s.watch()
 	at := time.Now()
-	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 	time.Sleep(2500 * time.Millisecond)
 	for _, d := range s.sshd {
 		d.DropSessions()

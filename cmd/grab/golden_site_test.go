@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // A goldenSite has a bit of everything that shows in what the program prints: two peers
@@ -33,7 +34,7 @@ func newGoldenSite(t testing.TB) *goldenSite {
 	if s.login, err = lab.NewLogin(); err != nil {
 		t.Fatal(err)
 	}
-	if s.mail, err = lab.NewMailbox(t.Context()); err != nil {
+	if s.mail, err = rtmt.NewMailbox(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.mail.Close() })
@@ -87,7 +88,7 @@ http: {listen: %q}
 		"id": string(s.login.PEM), "known_hosts": string(lab.KnownHosts(c, e, down)), "imap.secret": s.mail.Password, "imap.pem": string(s.mail.CAPEM()),
 		"grab.yaml": "store: store\n" + base + main + site + row("expc01", c, ", ring: {enabled: true, every: 1s}") + row("expe01", e, ""),
 		"down.yaml": "store: store-down\n" + base + site + row("expc01", c, "") + row("gone", down, "") + "  - name: far\n    clusters: [X]\n    hosts:\n" + row("gone", down, ""),
-		"bad.yaml":  "store: store\nnonsense: 1\n", "alert.eml": string(lab.Mail(lab.MailOptions{Time: time.Now()})), "other.eml": "Subject: hello\r\n\r\nno alert\r\n",
+		"bad.yaml":  "store: store\nnonsense: 1\n", "alert.eml": string(rtmt.Mail(rtmt.MailOptions{Time: time.Now()})), "other.eml": "Subject: hello\r\n\r\nno alert\r\n",
 	} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
 			s.t.Fatal(err)
@@ -106,7 +107,7 @@ func freeAddress(t testing.TB) string {
 }
 
 // smtpInto is a mail server that puts what it takes into a mailbox.
-func smtpInto(t testing.TB, box *lab.Mailbox) string {
+func smtpInto(t testing.TB, box *rtmt.Mailbox) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/registration"
 )
 
@@ -114,8 +114,8 @@ func (s *goldenSite) watches(codes *exitCodes) (w watched) {
 	s.until("the watcher is well", func() bool { return s.grab("status").code == 0 })
 	codes.run("watch, another watches", "watch")
 	codes.run("status, all is well", "status")
-	s.deliver(lab.MailOptions{Node: "cucm02", From: "someone@example.org", MessageID: "held@example.org"})
-	s.deliver(lab.MailOptions{Node: "cucm02", MessageID: "one@example.com"})
+	s.deliver(rtmt.MailOptions{Node: "cucm02", From: "someone@example.org", MessageID: "held@example.org"})
+	s.deliver(rtmt.MailOptions{Node: "cucm02", MessageID: "one@example.com"})
 	var statuses []string
 	s.until("an incident is open", func() bool {
 		statuses = append(statuses[:0], s.grab("status", "--json").out)

@@ -15,16 +15,16 @@ import (
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
 
 // behind is a laboratory behind a real sshd as jump host, which knows a key of
 // its own, and nothing pinned yet.
-func behind(t *testing.T) (*labConfig, *realsrv.SSHD) {
+func behind(t *testing.T) (*labConfig, *testserver.SSHD) {
 	t.Helper()
-	key := realsrv.NewKey(t, "ecdsa")
-	hop := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"ecdsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "restrict,port-forwarding")}})
+	key := testserver.NewKey(t, "ecdsa")
+	hop := testserver.StartSSHD(t, testserver.SSHDOptions{HostKeys: []string{"ecdsa"}, AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "restrict,port-forwarding")}})
 	c := newLab(t, two()...)
 	c.File("bastion", string(key.PEM))
 	jump := fmt.Sprintf(", ssh: {jump: [{address: %q, user: %q, key: {file: bastion}}]}", hop.Addr(), hop.User)
@@ -88,7 +88,7 @@ func TestJumpRefused(t *testing.T) {
 	t.Parallel()
 	c, hop := behind(t)
 	c.trusting("--fingerprint", ssh.FingerprintSHA256(hop.HostKeys["ecdsa"]), "--fingerprint", printOf(c.Peers[0]), "--fingerprint", printOf(c.Peers[1]))
-	good := realsrv.NewKey(t, "ecdsa")
+	good := testserver.NewKey(t, "ecdsa")
 	c.File("bastion", string(good.PEM)) // sshd does not know it
 	rep, _ := c.check()
 	hop.WaitLog("Failed publickey", 1)
@@ -99,10 +99,10 @@ func TestJumpRefused(t *testing.T) {
 	}
 	c.check("expc01", "expe01") // together they make one try
 	hop.WaitLog("Failed publickey", 2)
-	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, "restrict"))
+	hop.SetAuthorizedKeys(testserver.AuthorizedKey(good.Public, "restrict"))
 	rep, _ = c.check("expc01")
 	wantFinding(t, rep, "expc01", "connect", checkup.StatusFail, "does not forward", "AllowTcpForwarding")
-	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(good.Public, ""))
+	hop.SetAuthorizedKeys(testserver.AuthorizedKey(good.Public, ""))
 	if rep, r := c.check(); r.code != 0 {
 		t.Errorf("%+v", rep)
 	}
@@ -113,8 +113,8 @@ func TestJumpRefused(t *testing.T) {
 
 func TestLegacyIsShown(t *testing.T) {
 	t.Parallel()
-	key := realsrv.NewKey(t, "rsa")
-	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")},
+	key := testserver.NewKey(t, "rsa")
+	d := testserver.StartSSHD(t, testserver.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")},
 		Extra: []string{"KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa"}})
 	logs := t.TempDir()
 	c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{PEM: key.PEM}, Window: "{before: 1s, after: 1s}", Known: []byte{}}}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"rtmtgrab/internal/app/checkup"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -25,11 +25,11 @@ func TestCheckMailboxes(t *testing.T) {
 		t.Fatalf("%s\n%s", strings.Join(lines, "\n"), r)
 	}
 	for _, c := range []struct {
-		do           lab.TokenBehaviour
+		do           testserver.TokenBehaviour
 		detail, hint string
 	}{
-		{lab.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000222: The provided client secret keys for app are expired. {secret}"}, "AADSTS7000222", "the client secret has expired"},
-		{lab.TokenBehaviour{Worthless: true}, "of the token the server said", "the mail server refuses it"},
+		{testserver.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000222: The provided client secret keys for app are expired. {secret}"}, "AADSTS7000222", "the client secret has expired"},
+		{testserver.TokenBehaviour{Worthless: true}, "of the token the server said", "the mail server refuses it"},
 	} {
 		o.Tokens.Behave(c.do)
 		o.Write(o.ByToken(""))

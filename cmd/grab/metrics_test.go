@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 	"rtmtgrab/internal/version"
 )
@@ -62,9 +63,9 @@ func TestNothingPrivate(t *testing.T) {
 	w, _, _ := c.watch(func(*collector.Collector) {})
 	subject := "[RTMT-ALERT-Musterfrau (0711 555 0199)] PartiallyRegisteredPhone: Grete's phone 5550199"
 	text := "Call Grete Musterfrau, 0711 555 0199\n"
-	c.alertNow(lab.MailOptions{From: "grete.musterfrau@example.com", Subject: subject, Text: text, Cluster: "Musterfrau (0711 555 0199)"})
+	c.alertNow(rtmt.MailOptions{From: "grete.musterfrau@example.com", Subject: subject, Text: text, Cluster: "Musterfrau (0711 555 0199)"})
 	c.toldOf(channel.KindSealed, 1)
-	c.alertNow(lab.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})         // held
+	c.alertNow(rtmt.MailOptions{From: "musterfrau@example.org", Subject: subject, Text: text})        // held
 	for _, mail := range []string{"Subject: CpuPegging at Grete's 5550199\r\n\r\nCpuPegging " + text, // a heartbeat
 		"Subject: AW: PartiallyRegisteredPhone, Grete Musterfrau\r\n\r\n> " + w.OwnMails.Key.Notice("x") + "\r\n" + text} {
 		if err := c.Mail.Deliver([]byte("From: musterfrau@example.com\r\n"+mail), time.Now()); err != nil {

@@ -13,12 +13,12 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // gone waits until n sessions of the server have ended, in either way in which it
 // notices.
-func gone(t *testing.T, d *realsrv.SSHD, n int) {
+func gone(t *testing.T, d *testserver.SSHD, n int) {
 	t.Helper()
 	ends := regexp.MustCompile(`Closing connection to|Read error from remote host`)
 	for deadline := time.Now().Add(time.Minute); len(ends.FindAllString(d.Log(), -1)) < n; time.Sleep(20 * time.Millisecond) {

@@ -20,7 +20,8 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -30,10 +31,10 @@ type realSite struct {
 	t              *testing.T
 	dir            string
 	config         string
-	mail           *realsrv.Dovecot
-	peers          []*lab.Expressway // they write the logs
-	sshd           []*realsrv.SSHD   // they serve them
-	key            realsrv.Key
+	mail           *testserver.Dovecot
+	peers          []*lab.Expressway  // they write the logs
+	sshd           []*testserver.SSHD // they serve them
+	key            testserver.Key
 	window         string
 	store, mailbox string
 	more           string // lines of configuration
@@ -43,15 +44,15 @@ type realSite struct {
 // logs, so that a slow machine finds what a test asks for.
 const rotateKeep = 24
 
-func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) *realSite {
+func newRealSite(t *testing.T, opts ...func(*realSite, *[]testserver.SSHDOptions)) *realSite {
 	t.Helper()
-	s := &realSite{t: t, dir: t.TempDir(), key: realsrv.NewKey(t, "ecdsa"), window: "{before: 20s, after: 2s}", store: "store", mailbox: "INBOX"}
-	line := realsrv.AuthorizedKey(s.key.Public, "")
-	sshd := []realsrv.SSHDOptions{{AuthorizedKeys: []string{line}}, {AuthorizedKeys: []string{line}}}
+	s := &realSite{t: t, dir: t.TempDir(), key: testserver.NewKey(t, "ecdsa"), window: "{before: 20s, after: 2s}", store: "store", mailbox: "INBOX"}
+	line := testserver.AuthorizedKey(s.key.Public, "")
+	sshd := []testserver.SSHDOptions{{AuthorizedKeys: []string{line}}, {AuthorizedKeys: []string{line}}}
 	for _, o := range opts {
 		o(s, &sshd)
 	}
-	s.mail = realsrv.StartDovecot(t, realsrv.DovecotOptions{})
+	s.mail = testserver.StartDovecot(t, testserver.DovecotOptions{})
 	for i, role := range []string{"C", "E"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Role: role, Dir: t.TempDir(),
 			Logs: lab.LogConfig{Rate: 24, RotateSize: 40 << 10, RotateKeep: rotateKeep, Torn: true}})
@@ -60,7 +61,7 @@ func newRealSite(t *testing.T, opts ...func(*realSite, *[]realsrv.SSHDOptions)) 
 		}
 		t.Cleanup(func() { e.Close() })
 		s.peers = append(s.peers, e)
-		s.sshd = append(s.sshd, realsrv.StartSSHD(t, sshd[i]))
+		s.sshd = append(s.sshd, testserver.StartSSHD(t, sshd[i]))
 	}
 	site, err := lab.NewSite(lab.SiteConfig{C: s.peers[:1], E: s.peers[1:], Expires: 12 * time.Second})
 	if err != nil {
@@ -153,9 +154,9 @@ func (s *realSite) watch() (stop func(os.Signal) string) {
 	return stop
 }
 
-func (s *realSite) alert(o lab.MailOptions) {
+func (s *realSite) alert(o rtmt.MailOptions) {
 	s.t.Helper()
-	s.mail.Deliver(s.mailbox, lab.Mail(o))
+	s.mail.Deliver(s.mailbox, rtmt.Mail(o))
 }
 
 // until waits until list says something.
@@ -260,7 +261,7 @@ func TestRealWatch(t *testing.T) {
 	s.watch()
 	time.Sleep(time.Second)
 	at := time.Now()
-	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 	l := s.sealed(1)[0]
 	if l.Coverage != evidence.Complete || l.Site != "hq" {
 		t.Fatalf("%+v", l)
@@ -275,11 +276,11 @@ func TestRealWatch(t *testing.T) {
 		t.Logf("from the mail seen to all files held: %v", tm.Held.Sub(tm.Seen))
 	}
 	// the same mail once more, and RTMT's repetition: no new incident
-	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
-	s.alert(lab.MailOptions{Time: at.Add(time.Second), Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: at.Add(time.Second), Zone: wiring.ZoneNamed("America/New_York")})
 	// a mailbox that restarts
 	s.mail.Restart()
-	s.alert(lab.MailOptions{Time: time.Now(), Node: "cucm02", Variant: lab.Multipart, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: time.Now(), Node: "cucm02", Variant: rtmt.Multipart, Zone: wiring.ZoneNamed("America/New_York")})
 	if list := s.sealed(2); len(list) != 2 {
 		t.Errorf("%+v", list)
 	}
@@ -287,9 +288,9 @@ func TestRealWatch(t *testing.T) {
 
 func TestRealReadOnlyKey(t *testing.T) {
 	t.Parallel()
-	s := newRealSite(t, func(s *realSite, o *[]realsrv.SSHDOptions) {
+	s := newRealSite(t, func(s *realSite, o *[]testserver.SSHDOptions) {
 		for i := range *o {
-			(*o)[i].AuthorizedKeys = []string{realsrv.AuthorizedKey(s.key.Public, realsrv.ReadOnlySFTP)}
+			(*o)[i].AuthorizedKeys = []string{testserver.AuthorizedKey(s.key.Public, testserver.ReadOnlySFTP)}
 		}
 	})
 	code, out, errOut := s.grab("now", "--json")
@@ -328,7 +329,7 @@ func TestRealStop(t *testing.T) {
 	s.window = "{before: 20s, after: 10s}"
 	s.write()
 	stop := s.watch()
-	s.alert(lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
 	s.until(`"coverage": "partial"`)
 	stop(syscall.SIGTERM)
 	if _, out, _ := s.grab("list"); !strings.Contains(out, "running") {

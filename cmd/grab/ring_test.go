@@ -13,7 +13,8 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -22,7 +23,7 @@ import (
 // reads the ring beside it, and one host's part is there when the host is not.
 func TestRealRing(t *testing.T) {
 	t.Parallel()
-	s := newRealSite(t, func(s *realSite, _ *[]realsrv.SSHDOptions) {
+	s := newRealSite(t, func(s *realSite, _ *[]testserver.SSHDOptions) {
 		s.window, s.more = "{before: 1s, after: 1s}", "ring: {enabled: true, every: 1s, keep: 2m}\n"
 	})
 	stop := s.watch()
@@ -44,7 +45,7 @@ func TestRealRing(t *testing.T) {
 		t.Fatal("the peers still have some of the window")
 	}
 	late := time.Now()
-	s.alert(lab.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: at, Zone: wiring.ZoneNamed("America/New_York")})
 	l := s.sealed(1)[0]
 	if l.Coverage != evidence.Complete {
 		t.Errorf("%+v", l)

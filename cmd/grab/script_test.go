@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -39,7 +40,7 @@ func TestScripts(t *testing.T) {
 
 type scriptLab struct {
 	peers map[string]*lab.Expressway
-	mail  *lab.Mailbox
+	mail  *rtmt.Mailbox
 }
 
 type labKey struct{}
@@ -52,7 +53,7 @@ func setupLab(env *testscript.Env) error {
 		return err
 	}
 	l := &scriptLab{peers: map[string]*lab.Expressway{}}
-	if l.mail, err = lab.NewMailbox(ctx); err != nil {
+	if l.mail, err = rtmt.NewMailbox(ctx); err != nil {
 		return err
 	}
 	env.Defer(func() { l.mail.Close() })
@@ -168,11 +169,11 @@ func peerCmd(ts *testscript.TestScript, _ bool, args []string) {
 
 // mail [SUBJECT]: RTMT's mail of now arrives.
 func mailCmd(ts *testscript.TestScript, _ bool, args []string) {
-	o := lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}
+	o := rtmt.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}
 	if len(args) > 0 {
 		o.Subject = args[0]
 	}
-	ts.Check(labOf(ts).mail.Deliver(lab.Mail(o), time.Now()))
+	ts.Check(labOf(ts).mail.Deliver(rtmt.Mail(o), time.Now()))
 }
 
 // sealed N: waits until N bundles are in the store.

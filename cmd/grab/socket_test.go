@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -400,7 +401,7 @@ func TestThroughRetryWakes(t *testing.T) {
 	}
 	c.File("store/bundles", "in the way")
 	now := time.Now()
-	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{Node: "cucm01", Count: 1, Time: now, Zone: time.UTC}), now); err != nil {
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Node: "cucm01", Count: 1, Time: now, Zone: time.UTC}), now); err != nil {
 		t.Fatal(err)
 	}
 	id := c.list(func(list []incident.Listed) bool { return len(list) == 1 && list[0].State == incident.Failed })[0].Incident

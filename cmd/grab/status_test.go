@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -62,7 +63,7 @@ func TestStatus(t *testing.T) {
 	}
 
 	at := time.Now().Add(-time.Second)
-	if err := c.Mail.Deliver(lab.Mail(lab.MailOptions{Time: at}), at); err != nil {
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: at}), at); err != nil {
 		t.Fatal(err)
 	}
 	r = c.status("the mail of the cluster, and its bundle", func(r status.Report) bool {

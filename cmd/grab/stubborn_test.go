@@ -15,7 +15,8 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -27,7 +28,7 @@ func TestStopWithFrozenHost(t *testing.T) {
 	s.window = "{before: 20s, after: 60s}"
 	s.write()
 	stop := s.watch()
-	s.alert(lab.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
 	s.until(`"coverage": "partial"`)
 	s.sshd[1].Freeze()
 	began := time.Now()
@@ -42,12 +43,12 @@ func TestStopWithFrozenHost(t *testing.T) {
 func TestRefusedOnce(t *testing.T) {
 	t.Parallel()
 	s := newRealSite(t)
-	s.sshd[0].SetAuthorizedKeys(realsrv.AuthorizedKey(realsrv.NewKey(t, "ecdsa").Public, ""))
+	s.sshd[0].SetAuthorizedKeys(testserver.AuthorizedKey(testserver.NewKey(t, "ecdsa").Public, ""))
 	s.window = "{before: 5s, after: 1s}"
 	s.write()
 	stop := s.watch()
 	for i := range 3 {
-		s.alert(lab.MailOptions{Time: time.Now(), Node: fmt.Sprintf("cucm%02d", i), Zone: wiring.ZoneNamed("America/New_York")})
+		s.alert(rtmt.MailOptions{Time: time.Now(), Node: fmt.Sprintf("cucm%02d", i), Zone: wiring.ZoneNamed("America/New_York")})
 		time.Sleep(1200 * time.Millisecond)
 		if i == 1 {
 			stop(os.Kill)

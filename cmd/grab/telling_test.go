@@ -22,7 +22,8 @@ import (
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -30,13 +31,13 @@ import (
 // it; notices go to the watched mailbox itself, and to a command that keeps them.
 type tellingLab struct {
 	*labConfig
-	box  *realsrv.Dovecot
-	smtp *realsrv.Exim
+	box  *testserver.Dovecot
+	smtp *testserver.Exim
 }
 
 func newTellingLab(t *testing.T) *tellingLab {
-	c := &tellingLab{labConfig: newLab(t, lab.ExpresswayConfig{Role: "C"}), box: realsrv.StartDovecot(t, realsrv.DovecotOptions{})}
-	c.smtp = realsrv.StartExim(t, c.box)
+	c := &tellingLab{labConfig: newLab(t, lab.ExpresswayConfig{Role: "C"}), box: testserver.StartDovecot(t, testserver.DovecotOptions{})}
+	c.smtp = testserver.StartExim(t, c.box)
 	c.File("imap.secret", c.box.Password+"\n")
 	c.File("smtp.secret", c.smtp.Password+"\n")
 	c.File("imap.pem", string(c.box.CA))
@@ -178,7 +179,7 @@ func TestTelling(t *testing.T) {
 		t.Error("the heartbeat does not count")
 	}
 
-	c.box.Deliver("", lab.Mail(lab.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}))
+	c.box.Deliver("", rtmt.Mail(rtmt.MailOptions{From: "rtmt@example.com", Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")}))
 	c.until("two notices", func() bool {
 		n := c.notices()
 		return len(n[channel.KindCopied]) == 1 && len(n[channel.KindSealed]) == 1

@@ -15,8 +15,8 @@ import (
 
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/terminal"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -52,7 +52,7 @@ func typing(t testing.TB, lines ...string) *os.File {
 }
 
 func TestTrustOnATerminal(t *testing.T) {
-	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
+	d := testserver.StartSSHD(t, testserver.SSHDOptions{})
 	rsa, ecdsa := ssh.FingerprintSHA256(d.HostKeys["rsa"]), ssh.FingerprintSHA256(d.HostKeys["ecdsa"])
 	for _, tt := range []struct {
 		typed  []string

@@ -19,6 +19,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -60,10 +61,10 @@ func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
 }
 
 // alertNow delivers a mail of an alert.
-func (c *labConfig) alertNow(o lab.MailOptions) {
+func (c *labConfig) alertNow(o rtmt.MailOptions) {
 	c.T.Helper()
 	o.Time = time.Now()
-	if err := c.Mail.Deliver(lab.Mail(o), o.Time); err != nil {
+	if err := c.Mail.Deliver(rtmt.Mail(o), o.Time); err != nil {
 		c.T.Fatal(err)
 	}
 }
@@ -112,7 +113,7 @@ func (c *labConfig) credentials() (list []string) {
 func TestFirstNotice(t *testing.T) {
 	c, victim := newToldLab(t, "1h")
 	w, log, stop := c.watch(func(*collector.Collector) {})
-	c.alertNow(lab.MailOptions{})
+	c.alertNow(rtmt.MailOptions{})
 	n := c.toldOf(channel.KindCopied, 1)[0]
 	found := n.Incident.Found
 	if found == nil || !found.Preliminary || found.Verdict != "partial" && found.Verdict != "unknown" || !strings.Contains(found.Summary, victim.Device) || found.Why != "" || n.Incident.Verdict != "" || n.Incident.Bundle != "" {
@@ -158,7 +159,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
 		c, _ := newToldLab(t, "1h")
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Millisecond; w.Notifier.Turn <- struct{}{} })
-		c.alertNow(lab.MailOptions{})
+		c.alertNow(rtmt.MailOptions{})
 		n := c.toldOf(channel.KindCopied, 1)[0]
 		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
 			t.Errorf("%+v\n%s", f, n.Text)
@@ -167,7 +168,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 	t.Run("sealed", func(t *testing.T) {
 		c, victim := newToldLab(t, "1s")
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Hour; w.Notifier.Turn <- struct{}{} })
-		c.alertNow(lab.MailOptions{})
+		c.alertNow(rtmt.MailOptions{})
 		second, first := c.toldOf(channel.KindSealed, 1)[0], c.toldOf(channel.KindCopied, 1)[0]
 		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != collectornotify.ErrOvertaken.Error() || !first.Time.Before(second.Time) {
 			t.Errorf("%+v, %v then %v", f, first.Time, second.Time)
@@ -191,7 +192,7 @@ func TestRetryIsTold(t *testing.T) {
 	}
 	quick := func(w *collector.Collector) { w.Notifier.StoreEvery = 20 * time.Millisecond }
 	w, _, stop := c.watch(quick)
-	c.alertNow(lab.MailOptions{})
+	c.alertNow(rtmt.MailOptions{})
 	first := c.toldOf(channel.KindSealed, 1)[0]
 	if in := first.Incident; in.Revision != 1 || in.Coverage != string(evidence.Partial) || !strings.Contains(first.Subject, "bundle for hq is sealed (partial)") {
 		t.Fatalf("%+v", first)
@@ -219,7 +220,7 @@ func TestRetryIsTold(t *testing.T) {
 		t.Fatalf("%s", r)
 	}
 	_, _, stop = c.watch(quick)
-	c.alertNow(lab.MailOptions{Node: "cucm02"})
+	c.alertNow(rtmt.MailOptions{Node: "cucm02"})
 	c.toldOf(channel.KindSealed, 3)
 	stop()
 	if sealed, copied := c.ids(channel.KindSealed), c.ids(channel.KindCopied); len(sealed) != 3 || len(copied) != 2 {

@@ -16,7 +16,7 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -204,8 +204,8 @@ func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
 // A server with several keys: the one that is confirmed is pinned, and a login
 // finds it.
 func TestRealTrustSeveralKeys(t *testing.T) {
-	d := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa", "ecdsa", "ed25519"}})
-	c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{PEM: realsrv.NewKey(t, "ecdsa").PEM}, Window: "{before: 1s, after: 1s}", Known: []byte{}}}
+	d := testserver.StartSSHD(t, testserver.SSHDOptions{HostKeys: []string{"rsa", "ecdsa", "ed25519"}})
+	c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{PEM: testserver.NewKey(t, "ecdsa").PEM}, Window: "{before: 1s, after: 1s}", Known: []byte{}}}
 	c.Hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
 	c.Write()
 	rsa := ssh.FingerprintSHA256(d.HostKeys["rsa"])

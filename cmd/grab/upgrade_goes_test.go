@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/collector/notify/channel"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // fillMailbox puts as many mails into the mailbox as the cursor is behind, all of them
@@ -23,10 +23,10 @@ import (
 func (s *oldSite) fillMailbox(meta oldMeta) {
 	s.t.Helper()
 	for i := range meta.Mails {
-		s.deliver(lab.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: fmt.Sprintf("cucm2%d", i), MessageID: fmt.Sprintf("other-%d@cucm01.example.com", i)})
+		s.deliver(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: fmt.Sprintf("cucm2%d", i), MessageID: fmt.Sprintf("other-%d@cucm01.example.com", i)})
 	}
-	s.deliver(lab.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm08", MessageID: oldMessage(2)})
-	s.deliver(lab.MailOptions{Cluster: "BRANCH", MessageID: "new@cucm01.example.com"})
+	s.deliver(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm08", MessageID: oldMessage(2)})
+	s.deliver(rtmt.MailOptions{Cluster: "BRANCH", MessageID: "new@cucm01.example.com"})
 }
 
 // slices are those of expc01 that an incident has on disk, by family.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 )
 
 // An oldSite is what the store of testdata/store-v1 was written with, and is read
@@ -27,9 +29,9 @@ import (
 type oldSite struct {
 	t      testing.TB
 	dir    string // of grab.yaml; the store is below
-	mail   *lab.Mailbox
+	mail   *rtmt.Mailbox
 	cloud  string // address of a mail server that wants access tokens, and lets nobody in
-	tokens *lab.TokenServer
+	tokens *testserver.TokenServer
 	hook   *hook
 	hosts  map[string]*lab.Expressway
 	login  *lab.Login
@@ -59,11 +61,11 @@ func newOldSite(t testing.TB, logs func(host, dir string) lab.LogConfig) *oldSit
 	if s.login, err = lab.NewLogin(); err != nil {
 		t.Fatal(err)
 	}
-	if s.mail, err = lab.NewMailbox(t.Context()); err != nil {
+	if s.mail, err = rtmt.NewMailbox(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.mail.Close() })
-	if s.tokens, err = lab.NewTokenServer(s.mail.User); err != nil {
+	if s.tokens, err = testserver.NewTokenServer(s.mail.User); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.tokens.Close() })
@@ -206,7 +208,7 @@ func (s *oldSite) watch() (stop func(os.Signal) string) {
 }
 
 // deliver puts an alert of RTMT's into the mailbox, at this moment.
-func (s *oldSite) deliver(o lab.MailOptions) {
+func (s *oldSite) deliver(o rtmt.MailOptions) {
 	s.t.Helper()
 	if o.Time.IsZero() {
 		o.Time = time.Now()
@@ -216,7 +218,7 @@ func (s *oldSite) deliver(o lab.MailOptions) {
 		s.t.Fatal(err)
 	}
 	o.Zone = zone
-	if err := s.mail.Deliver(lab.Mail(o), time.Now()); err != nil {
+	if err := s.mail.Deliver(rtmt.Mail(o), time.Now()); err != nil {
 		s.t.Fatal(err)
 	}
 }

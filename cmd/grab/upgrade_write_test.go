@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testserver"
 )
 
 // oldMeta is testdata/store-v1/meta.json: what the data says nowhere itself.
@@ -40,7 +42,7 @@ func TestWriteStore(t *testing.T) {
 		}
 		return lab.LogConfig{Rate: 1.2}
 	})
-	s.tokens.Behave(lab.TokenBehaviour{Rotate: true})
+	s.tokens.Behave(testserver.TokenBehaviour{Rotate: true})
 	s.tokens.SetRefresh(oldRefresh)
 	for _, e := range s.hosts {
 		e.Backfill(time.Now().Add(-15 * time.Second))
@@ -116,7 +118,7 @@ func (s *oldSite) removeOne() {
 	s.t.Helper()
 	stop := s.watch()
 	s.until("the cursor is there", func() bool { return len(s.glob("cursors/*")) > 0 })
-	s.alert(lab.MailOptions{Cluster: "DEPOT", Name: "QuickAlert", Node: "cucm09"})
+	s.alert(rtmt.MailOptions{Cluster: "DEPOT", Name: "QuickAlert", Node: "cucm09"})
 	s.until("it is sealed", func() bool { l := s.list(); return len(l) == 1 && l[0].State == "sealed" })
 	stop(os.Interrupt)
 	s.keep = "1ms"
@@ -129,7 +131,7 @@ func (s *oldSite) removeOne() {
 }
 
 // alert delivers one with an ID of its own.
-func (s *oldSite) alert(o lab.MailOptions) {
+func (s *oldSite) alert(o rtmt.MailOptions) {
 	s.t.Helper()
 	s.mails++
 	o.MessageID = oldMessage(s.mails)
@@ -140,7 +142,7 @@ func (s *oldSite) alert(o lab.MailOptions) {
 func (s *oldSite) sealPartial() {
 	s.t.Helper()
 	s.hosts["expe01"].SetDown(true)
-	s.alert(lab.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm01"})
+	s.alert(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm01"})
 	s.until("it is sealed", func() bool { l := s.list(); return len(l) == 1 && l[0].State == "sealed" })
 	s.until("it is told of", func() bool {
 		return slices.ContainsFunc(s.hook.told(), func(n told) bool { return n.Kind == "sealed" && n.Incident.Incident == s.list()[0].Incident })
@@ -152,7 +154,7 @@ func (s *oldSite) sealPartial() {
 func (s *oldSite) otherAlerts() {
 	s.t.Helper()
 	day := time.Now().Add(-25 * time.Hour)
-	for _, o := range []lab.MailOptions{
+	for _, o := range []rtmt.MailOptions{
 		{Cluster: "HQ", Name: "QuickAlert", Node: "cucm01"},
 		{Cluster: "HQ", Node: "cucm07", Time: day},
 		{Cluster: "ELSEWHERE"},
@@ -169,7 +171,7 @@ func (s *oldSite) otherAlerts() {
 // that would have opened one more.
 func (s *oldSite) openOne() {
 	s.t.Helper()
-	s.alert(lab.MailOptions{Cluster: "HQ", Node: "cucm02"})
+	s.alert(rtmt.MailOptions{Cluster: "HQ", Node: "cucm02"})
 	s.until("its first pass is over", func() bool {
 		for _, host := range oldHosts[0].hosts {
 			copied := false
@@ -186,7 +188,7 @@ func (s *oldSite) openOne() {
 		}
 		return true
 	})
-	s.alert(lab.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm03"})
+	s.alert(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm03"})
 	s.until("the limit is reached", func() bool {
 		for _, r := range s.alerts() {
 			if r.became() == "limited" {

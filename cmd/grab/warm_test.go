@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -35,7 +35,7 @@ func TestWarmWatch(t *testing.T) {
 
 	s.sshd[0].WaitLog("Accepted publickey", 1)
 	for n := range 2 {
-		s.alert(lab.MailOptions{Time: time.Now(), Node: []string{"cucm01", "cucm02"}[n], Zone: wiring.ZoneNamed("America/New_York")})
+		s.alert(rtmt.MailOptions{Time: time.Now(), Node: []string{"cucm01", "cucm02"}[n], Zone: wiring.ZoneNamed("America/New_York")})
 		for _, l := range s.sealed(n + 1) {
 			if l.Coverage != evidence.Complete {
 				t.Errorf("%+v", l)
@@ -49,7 +49,7 @@ func TestWarmWatch(t *testing.T) {
 	s.cold(0)
 	cmd.Process.Signal(syscall.SIGHUP)
 	s.sshd[1].WaitLog("Accepted publickey", 3)
-	s.alert(lab.MailOptions{Time: time.Now(), Node: "cucm03", Zone: wiring.ZoneNamed("America/New_York")})
+	s.alert(rtmt.MailOptions{Time: time.Now(), Node: "cucm03", Zone: wiring.ZoneNamed("America/New_York")})
 	s.sealed(3)
 	s.logins(2, 3)
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // A rogue serves one file over SFTP in a way of its own.
@@ -169,7 +169,7 @@ func TestRogueChannels(t *testing.T) {
 	for i := range other {
 		other[i] ^= 0xff
 	}
-	s, err := realConn(t, realsrv.SSHDOptions{}, Commands{})
+	s, err := realConn(t, testserver.SSHDOptions{}, Commands{})
 	if err != nil {
 		t.Fatal(err)
 	}

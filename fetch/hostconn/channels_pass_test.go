@@ -10,7 +10,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // While a big file is copied it is rotated: its name is another file's then. Not a
@@ -18,7 +18,7 @@ import (
 func TestChannelsRotation(t *testing.T) {
 	dir, end := t.TempDir(), time.Now().Truncate(time.Second)
 	want := fetchtest.BigLog(t, dir, 12<<20, end)
-	s, err := hostconn.RealConn(t, realsrv.SSHDOptions{}, hostconn.Commands{Allowed: true})
+	s, err := hostconn.RealConn(t, testserver.SSHDOptions{}, hostconn.Commands{Allowed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

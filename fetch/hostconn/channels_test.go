@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/internal/fetchtest"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // A big file comes whole over as many channels as OpenSSH allows, in the packets
@@ -17,7 +17,7 @@ func TestChannelsOnOpenSSH(t *testing.T) {
 	want := fetchtest.BigLog(t, dir, 12<<20, end)
 	for what, c := range map[string]struct{ sessions, channels int }{"as it comes": {10, channelCount}, "four channels": {4, 2}, "one channel": {1, 0}} {
 		t.Run(what, func(t *testing.T) {
-			s, err := realConn(t, realsrv.SSHDOptions{MaxSessions: c.sessions}, Commands{})
+			s, err := realConn(t, testserver.SSHDOptions{MaxSessions: c.sessions}, Commands{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,12 +16,12 @@ import (
 
 	"rtmtgrab/fetch/hostconn/hostcmd"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // byCommands is a session with Debian's sshd, which has no SFTP: what answers
 // are the real sh, stat, head, tail and gzip.
-func byCommands(t testing.TB, o realsrv.SSHDOptions, zip bool) *Session {
+func byCommands(t testing.TB, o testserver.SSHDOptions, zip bool) *Session {
 	t.Helper()
 	o.NoSFTP = true
 	o.Extra = append(o.Extra, "SetEnv SHLVL=2") // so that bash does not run this machine's ~/.bashrc for each command
@@ -38,7 +38,7 @@ func byCommands(t testing.TB, o realsrv.SSHDOptions, zip bool) *Session {
 
 // A command that says nothing for too long costs the connection, not for ever.
 func TestCommandsSilence(t *testing.T) {
-	s := byCommands(t, realsrv.SSHDOptions{}, false)
+	s := byCommands(t, testserver.SSHDOptions{}, false)
 	s.commands.quiet = 300 * time.Millisecond
 	err := s.commands.run("sleep 600", func(r io.Reader) error { _, err := io.ReadAll(r); return err })
 	if err == nil || !strings.Contains(err.Error(), "no answer for") || s.Lost() == nil || IsAnswer(err) {
@@ -51,7 +51,7 @@ func TestCommandsSilence(t *testing.T) {
 
 // An answer without an end is given up.
 func TestCommandsEndless(t *testing.T) {
-	s := byCommands(t, realsrv.SSHDOptions{Extra: nil}, false)
+	s := byCommands(t, testserver.SSHDOptions{Extra: nil}, false)
 	err := s.commands.run("while :; do echo yes; done", func(r io.Reader) error { _, err := parseList(r, nonce()); return err })
 	if err == nil || s.Lost() != nil {
 		t.Errorf("%v, lost %v", err, s.Lost())
@@ -69,7 +69,7 @@ func TestCommandsLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, zip := range []bool{false, true} {
-		s := byCommands(t, realsrv.SSHDOptions{}, zip)
+		s := byCommands(t, testserver.SSHDOptions{}, zip)
 		h, err := s.Open(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func FuzzAnswers(f *testing.F) {
 
 // Without permission nothing is run, and the error says what is missing.
 func TestCommandsNotAllowed(t *testing.T) {
-	_, err := realConn(t, realsrv.SSHDOptions{NoSFTP: true}, Commands{Gzip: true})
+	_, err := realConn(t, testserver.SSHDOptions{NoSFTP: true}, Commands{Gzip: true})
 	var f *Fault
 	if !errors.Is(err, ErrNoSFTP) || !errors.As(err, &f) || !f.Permanent() || f.Reason() != evidence.ReasonRead {
 		t.Errorf("%v", err)
@@ -127,7 +127,7 @@ func TestCommandsNotAllowed(t *testing.T) {
 // A host that offers neither SFTP nor a shell: both refusals are said.
 func TestNeitherSFTPNorCommands(t *testing.T) {
 	for _, force := range []string{"echo This account is not available.; exit 1", "true", "cat /dev/zero"} {
-		_, err := realConn(t, realsrv.SSHDOptions{NoSFTP: true, Extra: []string{"ForceCommand " + force}}, Commands{Allowed: true})
+		_, err := realConn(t, testserver.SSHDOptions{NoSFTP: true, Extra: []string{"ForceCommand " + force}}, Commands{Allowed: true})
 		if !errors.Is(err, ErrNoSFTP) || !strings.Contains(err.Error(), "try commands") {
 			t.Errorf("%s: %v", force, err)
 		}
@@ -136,7 +136,7 @@ func TestNeitherSFTPNorCommands(t *testing.T) {
 
 // Names that mean something to a shell are listed, opened and read as they are.
 func TestCommandsHostileNames(t *testing.T) {
-	s := byCommands(t, realsrv.SSHDOptions{}, false)
+	s := byCommands(t, testserver.SSHDOptions{}, false)
 	dir := t.TempDir()
 	want := map[string]string{}
 	for i, name := range []string{"network_log.'", `network_log."`, `network_log.\`, "network_log.$(touch pwned)", "network_log.`id`", "network_log.;rm -rf .",
@@ -194,7 +194,7 @@ func TestCommandsHostileNames(t *testing.T) {
 }
 
 func TestCommandsErrors(t *testing.T) {
-	s := byCommands(t, realsrv.SSHDOptions{}, false)
+	s := byCommands(t, testserver.SSHDOptions{}, false)
 	dir := t.TempDir()
 	if _, err := s.List(t.Context(), dir+"/nowhere"); !errors.Is(err, fs.ErrNotExist) || !IsAnswer(err) {
 		t.Errorf("%v", err)
@@ -214,7 +214,7 @@ func TestCommandsErrors(t *testing.T) {
 
 // What is read is of the file that was opened, wherever it has gone, or an error.
 func TestCommandFileFollows(t *testing.T) {
-	s := byCommands(t, realsrv.SSHDOptions{}, false)
+	s := byCommands(t, testserver.SSHDOptions{}, false)
 	dir := t.TempDir()
 	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("network_log.%d", i)) }
 	text := func(i int) string { return strings.Repeat(fmt.Sprintf("line of file %d\n", i), 5000) }

@@ -20,15 +20,15 @@ import (
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testserver"
 )
 
 // warmHost is Debian's sshd with an hour of logs, and a keeper's settings for it.
 type warmHost struct {
-	*realsrv.SSHD
+	*testserver.SSHD
 	t    *testing.T
-	key  realsrv.Key
+	key  testserver.Key
 	dial sshdial.Config
 	pool *hostconn.Pool
 	host hostconn.Host
@@ -59,9 +59,9 @@ func (l *lockedBuffer) String() string {
 
 func newWarmHost(t *testing.T) *warmHost {
 	t.Helper()
-	key := realsrv.NewKey(t, "ecdsa")
+	key := testserver.NewKey(t, "ecdsa")
 	w := &warmHost{t: t, key: key, pool: &hostconn.Pool{}, now: time.Now().UTC().Truncate(time.Second)}
-	w.SSHD = realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	w.SSHD = testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	w.dial = sshdial.Config{Name: "expc01", Address: w.Addr(), User: w.User, KnownHosts: w.KnownHosts(), Ledger: &sshdial.Ledger{Dir: t.TempDir()},
 		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}}
 	dir, n := t.TempDir(), 0
@@ -135,7 +135,7 @@ func soon(time.Duration) time.Duration { return 20 * time.Millisecond }
 // for anything, until someone has logged in by hand.
 func TestKeeper(t *testing.T) {
 	w := newWarmHost(t)
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("rtmtgrab/internal/realsrv.(*SSHD).start.func1"))
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("rtmtgrab/internal/testserver.(*SSHD).start.func1"))
 	var mu sync.Mutex
 	waits := 0
 	stop := w.keep(func(time.Duration) time.Duration {
@@ -186,7 +186,7 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("%d refused logins, want 1", n)
 	}
 
-	w.SetAuthorizedKeys(realsrv.AuthorizedKey(w.key.Public, ""))
+	w.SetAuthorizedKeys(testserver.AuthorizedKey(w.key.Public, ""))
 	byHand := w.dial
 	byHand.Override = true
 	c, err := sshdial.Dial(t.Context(), byHand)

@@ -10,7 +10,7 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // frozenHost is a warm host on whose session a grab holds the files, and that has
@@ -97,5 +97,5 @@ func TestReplaceRefused(t *testing.T) {
 	if n, refused := w.logins(), strings.Count(w.Log(), "Connection closed by authenticating user"); n != 1 || refused != 1 {
 		t.Errorf("%d logins, %d were refused", n, refused)
 	}
-	w.SetAuthorizedKeys(realsrv.AuthorizedKey(w.key.Public, ""))
+	w.SetAuthorizedKeys(testserver.AuthorizedKey(w.key.Public, ""))
 }

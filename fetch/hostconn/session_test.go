@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testserver"
 )
 
 // realConn is a connection to Debian's sshd with the given options.
-func realConn(t testing.TB, o realsrv.SSHDOptions, allowed Commands) (*Session, error) {
+func realConn(t testing.TB, o testserver.SSHDOptions, allowed Commands) (*Session, error) {
 	t.Helper()
-	key := realsrv.NewKey(t, "ecdsa")
-	o.AuthorizedKeys = []string{realsrv.AuthorizedKey(key.Public, "")}
-	d := realsrv.StartSSHD(t, o)
+	key := testserver.NewKey(t, "ecdsa")
+	o.AuthorizedKeys = []string{testserver.AuthorizedKey(key.Public, "")}
+	d := testserver.StartSSHD(t, o)
 	client, err := sshdial.Dial(t.Context(), sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
 		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}})
 	if err != nil {
@@ -28,7 +28,7 @@ func realConn(t testing.TB, o realsrv.SSHDOptions, allowed Commands) (*Session, 
 
 // The clock's doubt covers what was measured wrongly.
 func TestClock(t *testing.T) {
-	s, err := realConn(t, realsrv.SSHDOptions{}, Commands{Allowed: true})
+	s, err := realConn(t, testserver.SSHDOptions{}, Commands{Allowed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

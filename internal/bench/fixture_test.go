@@ -14,8 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/netproxy"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // What can be set by the environment.
@@ -77,16 +76,16 @@ type rig struct {
 	tb      testing.TB
 	dir     string
 	grab    string // the program
-	key     realsrv.Key
-	proxies []*netproxy.Proxy
-	sshd    []*realsrv.SSHD
+	key     testserver.Key
+	proxies []*testserver.Proxy
+	sshd    []*testserver.SSHD
 	runs    int
 }
 
 // newRig starts servers and builds the program.
 func newRig(tb testing.TB, hosts int) *rig {
 	clock(tb)
-	r := &rig{tb: tb, dir: tb.TempDir(), key: realsrv.NewKey(tb, "ecdsa")}
+	r := &rig{tb: tb, dir: tb.TempDir(), key: testserver.NewKey(tb, "ecdsa")}
 	r.grab = r.path("grab")
 	out, err := exec.Command("go", "build", "-trimpath", "-o", r.grab, "rtmtgrab/cmd/grab").CombinedOutput()
 	if err != nil {
@@ -95,8 +94,8 @@ func newRig(tb testing.TB, hosts int) *rig {
 	r.write("key", string(r.key.PEM))
 	var conf, known strings.Builder
 	for i := range hosts {
-		d := realsrv.StartSSHD(tb, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(r.key.Public, "")}})
-		p, err := netproxy.Start(d.Addr(), 0)
+		d := testserver.StartSSHD(tb, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(r.key.Public, "")}})
+		p, err := testserver.Start(d.Addr(), 0)
 		must(tb, err)
 		tb.Cleanup(func() { p.Close() })
 		r.sshd, r.proxies = append(r.sshd, d), append(r.proxies, p)

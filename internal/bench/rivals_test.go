@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // A rival is another program that copies a folder or a file from one host.
@@ -18,7 +18,7 @@ type rival struct {
 	args func(r *rig, host int, from, to string) []string // the program first
 }
 
-func (r *rig) ssh() string { return realsrv.Need(r.tb, "ssh") + " -F " + r.path("ssh_config") }
+func (r *rig) ssh() string { return testserver.Need(r.tb, "ssh") + " -F " + r.path("ssh_config") }
 
 func scp(args ...string) func(r *rig, host int, from, to string) []string {
 	return func(r *rig, host int, from, to string) []string {
@@ -54,7 +54,7 @@ func (v rival) run(r *rig, from string) measured {
 		to := filepath.Join(dir, strconv.Itoa(i))
 		must(r.tb, os.Mkdir(to, 0o700))
 		args := v.args(r, i, from, to)
-		args[0] = realsrv.Need(r.tb, args[0])
+		args[0] = testserver.Need(r.tb, args[0])
 		wg.Go(func() { all[i] = r.start(v.name, nil, args[0], args[1:]...) })
 	}
 	wg.Wait()

@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // What is to become of an alert.
@@ -33,7 +33,7 @@ func compose(rng *rand.Rand, n int) letters {
 	back := time.Duration(n) * 7 * time.Second // of 10,000: 19 h
 	first := time.Now().Add(-back)
 	counts := [10]int{}
-	variants := lab.Variants()
+	variants := rtmt.Variants()
 	for i := range n {
 		node := rng.IntN(len(counts))
 		if rng.IntN(40) == 0 {
@@ -43,7 +43,7 @@ func compose(rng *rand.Rand, n int) letters {
 		if rng.IntN(30) == 0 {
 			at = at.Add(-time.Duration(rng.IntN(600)) * time.Second)
 		}
-		o := lab.MailOptions{Time: at, Node: fmt.Sprintf("cucm%02d", node+1), Count: counts[node] + 1, MessageID: fmt.Sprintf("chaos.%d@cucm.example.com", i)}
+		o := rtmt.MailOptions{Time: at, Node: fmt.Sprintf("cucm%02d", node+1), Count: counts[node] + 1, MessageID: fmt.Sprintf("chaos.%d@cucm.example.com", i)}
 		what := routed
 		switch rng.IntN(50) {
 		case 0:
@@ -55,11 +55,11 @@ func compose(rng *rand.Rand, n int) letters {
 			continue
 		default:
 			o.Variant = variants[rng.IntN(len(variants))]
-			if o.Variant == lab.EmptyCluster { // the node alone routes it, which is not claimed
-				o.Variant = lab.Plain
+			if o.Variant == rtmt.EmptyCluster { // the node alone routes it, which is not claimed
+				o.Variant = rtmt.Plain
 			}
 		}
-		raw := lab.Mail(o)
+		raw := rtmt.Mail(o)
 		l.order = append(l.order, raw)
 		if rng.IntN(20) == 0 {
 			l.order = append(l.order, raw)

@@ -16,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/netproxy"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // A rig is the watcher, its mailbox, and the line between them.
@@ -25,8 +24,8 @@ type rig struct {
 	t      *testing.T
 	dir    string
 	binary string
-	mail   *realsrv.Dovecot
-	line   *netproxy.Proxy
+	mail   *testserver.Dovecot
+	line   *testserver.Proxy
 
 	mu      sync.Mutex // over the mailbox's folder: who delivers, renumbers, expunges
 	cmd     *exec.Cmd
@@ -37,20 +36,20 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, dir: t.TempDir(), mail: realsrv.StartDovecot(t, realsrv.DovecotOptions{})}
+	r := &rig{t: t, dir: t.TempDir(), mail: testserver.StartDovecot(t, testserver.DovecotOptions{})}
 	r.binary = filepath.Join(r.dir, "grab")
 	if out, err := exec.Command("go", "build", "-o", r.binary, "rtmtgrab/cmd/grab").CombinedOutput(); err != nil {
 		t.Fatalf("build grab: %v\n%s", err, out)
 	}
 	var err error
-	r.line, err = netproxy.Start(r.mail.IMAP, 0)
+	r.line, err = testserver.Start(r.mail.IMAP, 0)
 	r.check(err)
 	t.Cleanup(func() { r.line.Close() })
 	r.log, err = os.Create(filepath.Join(r.dir, "watch.log"))
 	r.check(err)
 	t.Cleanup(func() { r.log.Close() })
 	t.Cleanup(func() { r.kill() })
-	realsrv.ShowLog(t, r.log.Name())
+	testserver.ShowLog(t, r.log.Name())
 	r.configure()
 	return r
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 	"rtmtgrab/mailwatch"
 )
@@ -63,7 +63,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 		}
 		return b
 	}
-	mail := func(node string) []byte { return lab.Mail(lab.MailOptions{Node: node, Time: time.Now()}) }
+	mail := func(node string) []byte { return rtmt.Mail(rtmt.MailOptions{Node: node, Time: time.Now()}) }
 	one := mail("one")
 	o.Dovecot.Deliver("", one)
 	o.Dovecot.Deliver("Alerts", one)

@@ -20,7 +20,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -97,16 +97,16 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)}, nil
 	}
 	w.keys.Lookup = ask
-	sign := func(o lab.MailOptions) []byte {
+	sign := func(o rtmt.MailOptions) []byte {
 		var out bytes.Buffer
-		if err := dkim.Sign(&out, bytes.NewReader(lab.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
+		if err := dkim.Sign(&out, bytes.NewReader(rtmt.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
 			t.Fatal(err)
 		}
 		return out.Bytes()
 	}
-	id := handle(t, m, sign(lab.MailOptions{Time: time.Now()}))
-	forged := handle(t, m, append([]byte("X-A: b\r\n"), lab.Mail(lab.MailOptions{Node: "n2"})...))
-	second := handle(t, m, sign(lab.MailOptions{Time: time.Now(), Node: "n3"}))
+	id := handle(t, m, sign(rtmt.MailOptions{Time: time.Now()}))
+	forged := handle(t, m, append([]byte("X-A: b\r\n"), rtmt.Mail(rtmt.MailOptions{Node: "n2"})...))
+	second := handle(t, m, sign(rtmt.MailOptions{Time: time.Now(), Node: "n3"}))
 	if asked != 1 {
 		t.Errorf("a dead server was asked %d times", asked)
 	}
@@ -118,8 +118,8 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	if w.reportQuarantine(&rep); rep.Held != 3 || len(rep.Problems) != 1 || rep.Problems[0].Key != "quarantine" {
 		t.Errorf("%+v", rep)
 	}
-	wrong := handle(t, m, bytes.Replace(sign(lab.MailOptions{Time: time.Now(), Node: "n4"}), []byte("n4"), []byte("n5"), 1))
-	old := handle(t, m, sign(lab.MailOptions{Time: time.Now().Add(-25 * time.Hour), Node: "n6"}))
+	wrong := handle(t, m, bytes.Replace(sign(rtmt.MailOptions{Time: time.Now(), Node: "n4"}), []byte("n4"), []byte("n5"), 1))
+	old := handle(t, m, sign(rtmt.MailOptions{Time: time.Now().Add(-25 * time.Hour), Node: "n6"}))
 	now := time.Now()
 	asked = 0
 	for range 12 * 60 { // six hours
@@ -176,20 +176,20 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 	now := time.Now()
 	for i, x := range []struct {
 		head, want string
-		o          lab.MailOptions
+		o          rtmt.MailOptions
 	}{
-		{genuine, "incident", lab.MailOptions{Time: now.Add(-10 * time.Minute)}},
-		{genuine, "incident", lab.MailOptions{Time: now.Add(-10*time.Minute + 2*time.Second)}}, // joins
-		{genuine, "repeat", lab.MailOptions{Time: now.Add(-8 * time.Minute)}},
-		{"", "quarantined", lab.MailOptions{Time: now}},
-		{stamp("dmarc=fail header.from=example.com") + genuine, "quarantined", lab.MailOptions{Time: now, Node: "n4"}},
-		{genuine, "incident", lab.MailOptions{Time: now.Add(-6 * time.Minute), Node: "n5"}},
-		{genuine, "expired", lab.MailOptions{Time: now.Add(-25 * time.Hour)}},
-		{genuine, "incident", lab.MailOptions{Time: now.Add(-4 * time.Minute), Node: "n6"}},
-		{genuine, "limited", lab.MailOptions{Time: now.Add(-2 * time.Minute), Node: "n7"}},
-		{genuine, "ignored", lab.MailOptions{Time: now, Name: "Other"}},
+		{genuine, "incident", rtmt.MailOptions{Time: now.Add(-10 * time.Minute)}},
+		{genuine, "incident", rtmt.MailOptions{Time: now.Add(-10*time.Minute + 2*time.Second)}}, // joins
+		{genuine, "repeat", rtmt.MailOptions{Time: now.Add(-8 * time.Minute)}},
+		{"", "quarantined", rtmt.MailOptions{Time: now}},
+		{stamp("dmarc=fail header.from=example.com") + genuine, "quarantined", rtmt.MailOptions{Time: now, Node: "n4"}},
+		{genuine, "incident", rtmt.MailOptions{Time: now.Add(-6 * time.Minute), Node: "n5"}},
+		{genuine, "expired", rtmt.MailOptions{Time: now.Add(-25 * time.Hour)}},
+		{genuine, "incident", rtmt.MailOptions{Time: now.Add(-4 * time.Minute), Node: "n6"}},
+		{genuine, "limited", rtmt.MailOptions{Time: now.Add(-2 * time.Minute), Node: "n7"}},
+		{genuine, "ignored", rtmt.MailOptions{Time: now, Name: "Other"}},
 	} {
-		raw := append([]byte("Received: from x by mx.lab; "+x.o.Time.Add(5*time.Second).Format(time.RFC1123Z)+"\r\n"+x.head), lab.Mail(x.o)...)
+		raw := append([]byte("Received: from x by mx.lab; "+x.o.Time.Add(5*time.Second).Format(time.RFC1123Z)+"\r\n"+x.head), rtmt.Mail(x.o)...)
 		file := filepath.Join(t.TempDir(), "x.eml")
 		if err := os.WriteFile(file, raw, 0o600); err != nil {
 			t.Fatal(err)
@@ -216,7 +216,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 			t.Errorf("%d: check says %s (%s), watch did %s, want %s", i, rep.Outcome, rep.Why, got, x.want)
 		}
 	}
-	again := preview(t, c, c.File("again.eml", string(append([]byte(genuine), lab.Mail(lab.MailOptions{Time: now.Add(-10 * time.Minute)})...))), "")
+	again := preview(t, c, c.File("again.eml", string(append([]byte(genuine), rtmt.Mail(rtmt.MailOptions{Time: now.Add(-10 * time.Minute)})...))), "")
 	if !strings.Contains(again.Text(), "outcome    seen: a mail with this Message-ID") {
 		t.Error(again.Text())
 	}
@@ -237,7 +237,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 	c.File("grab.yaml", strings.Replace(c.Read("grab.yaml"), "password:", "mailbox: [INBOX, Tokyo], password:", 1))
 	w := restarted(t, c)
 	cfg := w.cfg.Load()
-	raw := lab.Mail(lab.MailOptions{Time: time.Now().Add(-time.Minute)})
+	raw := rtmt.Mail(rtmt.MailOptions{Time: time.Now().Add(-time.Minute)})
 	var id string
 	for _, b := range wiring.Boxes(cfg) {
 		m, err := w.watcher(cfg, b)

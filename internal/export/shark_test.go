@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 var sharkFields = []string{"frame.time_epoch", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "udp.srcport", "tcp.dstport", "udp.dstport",
@@ -70,7 +70,7 @@ var (
 func openInSngrep(t *testing.T, file string, calls map[string]bool) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "sngrep.pcap")
-	cmd := exec.CommandContext(t.Context(), realsrv.Need(t, "sngrep"), "-F", "-q", "-N", "-l", "1000000", "-I", file, "-O", out)
+	cmd := exec.CommandContext(t.Context(), testserver.Need(t, "sngrep"), "-F", "-q", "-N", "-l", "1000000", "-I", file, "-O", out)
 	cmd.Env = append(os.Environ(), "TERM=xterm")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("sngrep: %v: %s", err, text)

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/testserver"
 )
 
 var playedUntil = time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
@@ -68,7 +68,7 @@ func (x *told) play(t *testing.T, sc lab.Scenario) {
 // which takes minutes, else every fifth.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	tshark := realsrv.Need(t, "tshark")
+	tshark := testserver.Need(t, "tshark")
 	x := &told{want: map[string]row{}, odd: map[string]bool{}, ladder: map[string]string{}, calls: map[string]bool{}}
 	t.Run("played", func(t *testing.T) {
 		for i, sc := range lab.Scenarios() {
@@ -218,7 +218,7 @@ func TestOddMessages(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "odd.pcapng")
 	src := []registration.Source{source("a", log(ls...))}
 	res := writeFile(t, file, src, Options{})
-	got, missed := sharkRows(t, realsrv.Need(t, "tshark"), file)
+	got, missed := sharkRows(t, testserver.Need(t, "tshark"), file)
 	if len(got)+len(missed) != len(ls) || int(res.Messages) != len(ls) || res.Foreign == 0 || len(missed) > int(res.Foreign) {
 		t.Errorf("%d of %d messages, missed %d %.500v: %+v", len(got), len(ls), len(missed), missed, res)
 	}

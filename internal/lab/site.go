@@ -274,3 +274,15 @@ func (s *Site) Partial(node string) int {
 	}
 	return n
 }
+
+// NodeAddress is the laboratory's address of a CUCM node: cucm01 is 10.0.20.11.
+func NodeAddress(node string) string {
+	n := 0
+	name, _, _ := strings.Cut(node, ".")
+	for _, r := range name {
+		if r >= '0' && r <= '9' {
+			n = (n*10 + int(r-'0')) % 200
+		}
+	}
+	return fmt.Sprintf("10.0.20.%d", 10+n)
+}

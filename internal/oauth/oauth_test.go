@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testserver"
 )
 
 const user = "rtmt@example.com"
@@ -30,13 +30,13 @@ const user = "rtmt@example.com"
 type bench struct {
 	*Source
 	t   *testing.T
-	lab *lab.TokenServer
+	lab *testserver.TokenServer
 	at  time.Time
 }
 
 func newBench(t *testing.T, change ...func(*bench, *Config)) *bench {
 	t.Helper()
-	s, err := lab.NewTokenServer(user)
+	s, err := testserver.NewTokenServer(user)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRenewedInTime(t *testing.T) {
 	if left := b.Until().Sub(b.at); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("it lasts %v", left)
 	}
-	b.lab.Behave(lab.TokenBehaviour{Unstated: true})
+	b.lab.Behave(testserver.TokenBehaviour{Unstated: true})
 	b.at = b.at.Add(time.Hour)
 	b.get("")
 	b.at = b.at.Add(unstated)
@@ -120,14 +120,14 @@ func TestEndpointAway(t *testing.T) {
 	b := newBench(t)
 	one := b.get("")
 	b.at = b.at.Add(56 * time.Minute)
-	b.lab.Behave(lab.TokenBehaviour{Error: "temporarily_unavailable", Status: 503})
+	b.lab.Behave(testserver.TokenBehaviour{Error: "temporarily_unavailable", Status: 503})
 	if b.get("") != one {
 		t.Error("another token")
 	}
 	b.at = b.at.Add(4 * time.Minute)
 	b.fails(false, "temporarily_unavailable")
 	b.at = b.at.Add(-4 * time.Minute)
-	b.lab.Behave(lab.TokenBehaviour{Error: "invalid_client", Status: 401})
+	b.lab.Behave(testserver.TokenBehaviour{Error: "invalid_client", Status: 401})
 	b.fails(true, "invalid_client")
 }
 
@@ -160,20 +160,20 @@ func TestManyAskAtOnce(t *testing.T) {
 func TestEndpointRefuses(t *testing.T) {
 	b := newBench(t)
 	for _, c := range []struct {
-		do      lab.TokenBehaviour
+		do      testserver.TokenBehaviour
 		refused bool
 		want    string
 	}{
-		{lab.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000215: Invalid client secret provided.\r\n\x1b[2J Trace ID: 1"}, true, "invalid_client: AADSTS7000215: Invalid client secret provided."},
-		{lab.TokenBehaviour{Error: "invalid_grant", Text: "the secret {secret} is wrong"}, true, "the secret *** is wrong"},
-		{lab.TokenBehaviour{Error: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}, true, "xxx..."},
-		{lab.TokenBehaviour{Error: "server_error", Status: 500}, false, "server_error"},
-		{lab.TokenBehaviour{Error: "invalid_request", Status: 429}, false, "invalid_request"},
-		{lab.TokenBehaviour{Body: "<html>" + b.lab.Secret}, false, "the answer holds no token"},
-		{lab.TokenBehaviour{Body: `{"expires_in": "soon", "access_token": "` + b.lab.Secret + `"}`}, false, "the answer holds no token"},
-		{lab.TokenBehaviour{Body: `{}`}, false, "the answer holds no token"},
-		{lab.TokenBehaviour{Endless: true}, false, "the answer holds no token"},
-		{lab.TokenBehaviour{Location: "http://127.0.0.1:1/token"}, false, "it sends elsewhere"},
+		{testserver.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000215: Invalid client secret provided.\r\n\x1b[2J Trace ID: 1"}, true, "invalid_client: AADSTS7000215: Invalid client secret provided."},
+		{testserver.TokenBehaviour{Error: "invalid_grant", Text: "the secret {secret} is wrong"}, true, "the secret *** is wrong"},
+		{testserver.TokenBehaviour{Error: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}, true, "xxx..."},
+		{testserver.TokenBehaviour{Error: "server_error", Status: 500}, false, "server_error"},
+		{testserver.TokenBehaviour{Error: "invalid_request", Status: 429}, false, "invalid_request"},
+		{testserver.TokenBehaviour{Body: "<html>" + b.lab.Secret}, false, "the answer holds no token"},
+		{testserver.TokenBehaviour{Body: `{"expires_in": "soon", "access_token": "` + b.lab.Secret + `"}`}, false, "the answer holds no token"},
+		{testserver.TokenBehaviour{Body: `{}`}, false, "the answer holds no token"},
+		{testserver.TokenBehaviour{Endless: true}, false, "the answer holds no token"},
+		{testserver.TokenBehaviour{Location: "http://127.0.0.1:1/token"}, false, "it sends elsewhere"},
 	} {
 		b.lab.Behave(c.do)
 		b.fails(c.refused, c.want)
@@ -184,7 +184,7 @@ func TestEndpointRefuses(t *testing.T) {
 
 func TestStallEndsWithContext(t *testing.T) {
 	b := newBench(t)
-	b.lab.Behave(lab.TokenBehaviour{Stall: true})
+	b.lab.Behave(testserver.TokenBehaviour{Stall: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for len(b.lab.Requests()) == 0 {
@@ -280,7 +280,7 @@ func TestServiceAccount(t *testing.T) {
 // process goes on from it; a newly configured one takes its place.
 func TestRefreshTokenRotates(t *testing.T) {
 	b := newBench(t, func(b *bench, c *Config) { c.RefreshToken = said("first"); b.lab.SetRefresh("first") })
-	b.lab.Behave(lab.TokenBehaviour{Rotate: true})
+	b.lab.Behave(testserver.TokenBehaviour{Rotate: true})
 	b.get("")
 	if fi, err := os.Stat(b.cfg.File); err != nil || runtime.GOOS != "windows" && fi.Mode().Perm()&0o077 != 0 {
 		t.Fatalf("%v %v", fi, err)
@@ -309,7 +309,7 @@ func TestRefreshTokenRotates(t *testing.T) {
 // saved before anything else is asked.
 func TestRefreshTokenCannotBeSaved(t *testing.T) {
 	b := newBench(t, func(b *bench, c *Config) { c.RefreshToken = said("first"); b.lab.SetRefresh("first") })
-	b.lab.Behave(lab.TokenBehaviour{Rotate: true})
+	b.lab.Behave(testserver.TokenBehaviour{Rotate: true})
 	next := b.client.Transport
 	b.client.Transport = after(func(r *http.Request) (*http.Response, error) {
 		defer os.MkdirAll(filepath.Join(b.cfg.File, "in the way"), 0o700) // a folder: no file can take its name

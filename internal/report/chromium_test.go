@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // patience only guards against hangs.
@@ -51,7 +51,7 @@ type message struct {
 
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	path := realsrv.Need(t, "chromium")
+	path := testserver.Need(t, "chromium")
 	profile, err := os.MkdirTemp("", "chromium-*")
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 func message(t testing.TB, to ...string) []byte {
@@ -29,7 +29,7 @@ func message(t testing.TB, to ...string) []byte {
 }
 
 // delivered waits for n mails in a Maildir and returns them.
-func delivered(t testing.TB, d *realsrv.Dovecot, n int) (mails [][]byte) {
+func delivered(t testing.TB, d *testserver.Dovecot, n int) (mails [][]byte) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		names, err := filepath.Glob(filepath.Join(d.Dir, "mail", "new", "*"))
@@ -52,13 +52,13 @@ func delivered(t testing.TB, d *realsrv.Dovecot, n int) (mails [][]byte) {
 	return nil
 }
 
-func server(e *realsrv.Exim) *Server {
+func server(e *testserver.Exim) *Server {
 	return &Server{Addr: e.SMTPS, TLSConfig: e.ClientTLS(), User: e.User, Password: func() (string, error) { return e.Password, nil }}
 }
 
 func TestExim(t *testing.T) {
-	d := realsrv.StartDovecot(t, realsrv.DovecotOptions{})
-	e := realsrv.StartExim(t, d)
+	d := testserver.StartDovecot(t, testserver.DovecotOptions{})
+	e := testserver.StartExim(t, d)
 	for i, mode := range []string{TLSImplicit, TLSStart} {
 		s := server(e)
 		if s.TLS = mode; mode == TLSStart {

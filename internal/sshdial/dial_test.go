@@ -12,13 +12,13 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 const anyPin = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
 
 func TestConnectErrors(t *testing.T) {
-	free := fmt.Sprintf("127.0.0.1:%d", realsrv.FreePort(t))
+	free := fmt.Sprintf("127.0.0.1:%d", testserver.FreePort(t))
 	greeting := func(s string) func(net.Conn) {
 		return func(c net.Conn) { c.Write([]byte(s)); silent(c) }
 	}

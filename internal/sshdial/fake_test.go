@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,7 +31,7 @@ type fake struct {
 	KeyLogin  bool                                // offer publickey
 	OnSecret  func(c net.Conn)                    // called when a secret has come
 	Configure func(conf *ssh.ServerConfig)        // last word
-	HostKeys  []realsrv.Key                       // nil: one ECDSA key
+	HostKeys  []testserver.Key                    // nil: one ECDSA key
 	Forward   func(addr string) (net.Conn, error) // of a hop; nil: forbidden
 	Listen    string                              // empty: 127.0.0.1:0
 	Sign      []string                            // algorithms of the host keys; nil: all
@@ -53,7 +53,7 @@ type fake struct {
 func (f *fake) start(t *testing.T) *fake {
 	t.Helper()
 	if f.HostKeys == nil {
-		f.HostKeys = []realsrv.Key{realsrv.NewKey(t, "ecdsa")}
+		f.HostKeys = []testserver.Key{testserver.NewKey(t, "ecdsa")}
 	}
 	f.cs = map[net.Conn]bool{}
 	var err error
@@ -214,7 +214,7 @@ func withPassword(p string) Auth {
 	return Auth{Kind: AuthPassword, Password: func() (string, error) { return p, nil }}
 }
 
-func withKey(k realsrv.Key) Auth {
+func withKey(k testserver.Key) Auth {
 	return Auth{Kind: AuthKey, KeyPEM: func() ([]byte, error) { return k.PEM, nil }}
 }
 

@@ -11,7 +11,7 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 func knownHosts(t *testing.T, lines ...string) string {
@@ -23,17 +23,17 @@ func knownHosts(t *testing.T, lines ...string) string {
 	return name
 }
 
-func line(addr string, k realsrv.Key) string {
+func line(addr string, k testserver.Key) string {
 	return xknownhosts.Line([]string{xknownhosts.Normalize(addr)}, k.Public)
 }
 
-func print(k realsrv.Key) string { return ssh.FingerprintSHA256(k.Public) }
+func print(k testserver.Key) string { return ssh.FingerprintSHA256(k.Public) }
 
 // A server with three keys, and every way to have pinned one of them.
 func TestPins(t *testing.T) {
-	rsa, ec, ed := realsrv.NewKey(t, "rsa"), realsrv.NewKey(t, "ecdsa"), realsrv.NewKey(t, "ed25519")
-	other, otherRSA := realsrv.NewKey(t, "ed25519"), realsrv.NewKey(t, "rsa")
-	f := (&fake{Password: "right", HostKeys: []realsrv.Key{rsa, ec, ed}}).start(t)
+	rsa, ec, ed := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ed25519")
+	other, otherRSA := testserver.NewKey(t, "ed25519"), testserver.NewKey(t, "rsa")
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{rsa, ec, ed}}).start(t)
 	hashed := xknownhosts.Line([]string{xknownhosts.HashHostname(xknownhosts.Normalize(f.Addr))}, rsa.Public)
 	_, port, _ := strings.Cut(f.Addr, ":")
 	for name, tt := range map[string]struct {
@@ -100,8 +100,8 @@ func TestPins(t *testing.T) {
 
 // A pin of a type that is not asked for first costs a second connection, once.
 func TestPinnedTypeIsRemembered(t *testing.T) {
-	rsa, ed := realsrv.NewKey(t, "rsa"), realsrv.NewKey(t, "ed25519")
-	f := (&fake{Password: "right", HostKeys: []realsrv.Key{rsa, ed}}).start(t)
+	rsa, ed := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ed25519")
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{rsa, ed}}).start(t)
 	wantLogin(t, f.conf(withPassword("right")))
 	want(t, "connections", f.conns.Load(), 2)
 	wantLogin(t, f.conf(withPassword("right")))
@@ -112,8 +112,8 @@ func TestPinnedTypeIsRemembered(t *testing.T) {
 // The pinned type has gone from the server: that is a change as well, and the
 // error shows what is there now.
 func TestPinnedTypeIsGone(t *testing.T) {
-	ec, pinned := realsrv.NewKey(t, "ecdsa"), realsrv.NewKey(t, "ed25519")
-	f := (&fake{Password: "right", HostKeys: []realsrv.Key{ec}}).start(t)
+	ec, pinned := testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ed25519")
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{ec}}).start(t)
 	c := f.conf(withPassword("right"))
 	c.HostKey, c.KnownHosts = "", knownHosts(t, line(f.Addr, pinned))
 	e := wantKind(t, c, KindHostKeyChanged)
@@ -123,8 +123,8 @@ func TestPinnedTypeIsGone(t *testing.T) {
 }
 
 func TestScanHostKeys(t *testing.T) {
-	rsa, ec, ed := realsrv.NewKey(t, "rsa"), realsrv.NewKey(t, "ecdsa"), realsrv.NewKey(t, "ed25519")
-	f := (&fake{Password: "right", HostKeys: []realsrv.Key{rsa, ec, ed}}).start(t)
+	rsa, ec, ed := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ed25519")
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{rsa, ec, ed}}).start(t)
 	keys, err := ScanHostKeys(t.Context(), f.Addr)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // chain is a host behind two hops, each with a password of its own.
@@ -81,8 +81,8 @@ func TestJumpHopEnds(t *testing.T) {
 // first, and a scan: one login on the hop for each.
 func TestJumpOnceForSeveralHandshakes(t *testing.T) {
 	a := (&fake{Password: "a", Forward: forwarding}).start(t)
-	rsa, ec, ed := realsrv.NewKey(t, "rsa"), realsrv.NewKey(t, "ecdsa"), realsrv.NewKey(t, "ed25519")
-	host := (&fake{Password: "right", HostKeys: []realsrv.Key{rsa, ec, ed}}).start(t)
+	rsa, ec, ed := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ed25519")
+	host := (&fake{Password: "right", HostKeys: []testserver.Key{rsa, ec, ed}}).start(t)
 	c := host.conf(withPassword("right"))
 	c.Jump = []Config{a.conf(withPassword("a"))}
 	wantLogin(t, c).Close()
@@ -395,9 +395,9 @@ func TestIPv6(t *testing.T) {
 }
 
 func TestRealJump(t *testing.T) {
-	key, own := realsrv.NewKey(t, "ecdsa"), realsrv.NewKey(t, "ecdsa")
-	hop := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(own.Public, `restrict,port-forwarding,command="/bin/false"`)}})
-	host := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	key, own := testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ecdsa")
+	hop := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(own.Public, `restrict,port-forwarding,command="/bin/false"`)}})
+	host := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c := real(host, withKey(key))
 	c.Jump = []Config{real(hop, withKey(own))}
 	c.Jump[0].HostKey, c.Jump[0].KnownHosts = "", hop.KnownHosts()
@@ -425,7 +425,7 @@ func TestRealJump(t *testing.T) {
 	host.Stop()
 	e := wantKind(t, c, KindRefused)
 	want(t, "hop", e.Hop, 0)
-	hop.SetAuthorizedKeys(realsrv.AuthorizedKey(own.Public, "restrict"))
+	hop.SetAuthorizedKeys(testserver.AuthorizedKey(own.Public, "restrict"))
 	wantKind(t, c, KindNotForwarded)
 	hop.SetAuthorizedKeys()
 	e = wantKind(t, c, KindLoginRefused)

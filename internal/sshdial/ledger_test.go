@@ -16,7 +16,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 func (l *Ledger) put(t *testing.T, a Attempt) {
@@ -82,7 +82,7 @@ func TestRefusalBlocks(t *testing.T) {
 	c.User, c.Name = "admin", "other-user"
 	wantKind(t, c, KindLoginRefused)
 
-	wantKind(t, with(withKey(realsrv.NewKey(t, "ecdsa"))), KindLoginRefused) // another secret
+	wantKind(t, with(withKey(testserver.NewKey(t, "ecdsa"))), KindLoginRefused) // another secret
 	wantLogin(t, with(withPassword("right")))
 	want(t, "rows", len((&Ledger{Dir: dir}).all(t)), 2) // admin's and by-name's are left
 	want(t, "passwords", f.passwords.Load(), 4)
@@ -90,7 +90,7 @@ func TestRefusalBlocks(t *testing.T) {
 
 // The server is mended, not the configuration: a login by hand lifts the block.
 func TestOverrideLifts(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
+	key := testserver.NewKey(t, "ecdsa")
 	f := (&fake{KeyLogin: true}).start(t)
 	c := f.conf(withKey(key))
 	c.Ledger = &Ledger{Dir: t.TempDir()}

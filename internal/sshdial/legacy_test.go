@@ -7,19 +7,19 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // old is a server that knows SHA-1 alone.
-func old(t *testing.T, key realsrv.Key, kex string) *fake {
-	return (&fake{KeyLogin: true, Key: key.Public, HostKeys: []realsrv.Key{realsrv.NewKey(t, "rsa")}, Sign: []string{ssh.KeyAlgoRSA}, Configure: func(c *ssh.ServerConfig) {
+func old(t *testing.T, key testserver.Key, kex string) *fake {
+	return (&fake{KeyLogin: true, Key: key.Public, HostKeys: []testserver.Key{testserver.NewKey(t, "rsa")}, Sign: []string{ssh.KeyAlgoRSA}, Configure: func(c *ssh.ServerConfig) {
 		c.KeyExchanges, c.Ciphers, c.MACs = []string{kex}, []string{ssh.CipherAES128CTR}, []string{ssh.HMACSHA1}
 		c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSA}
 	}}).start(t)
 }
 
 func TestLegacy(t *testing.T) {
-	key := realsrv.NewKey(t, "rsa")
+	key := testserver.NewKey(t, "rsa")
 	for _, kex := range []string{ssh.InsecureKeyExchangeDH14SHA1, ssh.InsecureKeyExchangeDH1SHA1} {
 		f := old(t, key, kex)
 		c := f.conf(withKey(key))
@@ -45,7 +45,7 @@ func TestLegacy(t *testing.T) {
 
 // Each thing for itself, and what is safe is taken before what is not.
 func TestLegacyIsTheLastChoice(t *testing.T) {
-	key := realsrv.NewKey(t, "rsa")
+	key := testserver.NewKey(t, "rsa")
 	for name, tt := range map[string]struct {
 		configure func(*ssh.ServerConfig)
 		legacy    string
@@ -61,7 +61,7 @@ func TestLegacyIsTheLastChoice(t *testing.T) {
 		"login": {func(c *ssh.ServerConfig) { c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSA} }, "ssh-rsa (login)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := (&fake{KeyLogin: true, Key: key.Public, HostKeys: []realsrv.Key{realsrv.NewKey(t, "rsa")}, Configure: tt.configure}).start(t)
+			f := (&fake{KeyLogin: true, Key: key.Public, HostKeys: []testserver.Key{testserver.NewKey(t, "rsa")}, Configure: tt.configure}).start(t)
 			c := f.conf(withKey(key))
 			c.Legacy = true
 			want(t, "legacy", strings.Join(wantLogin(t, c).Legacy, " "), tt.legacy)
@@ -70,8 +70,8 @@ func TestLegacyIsTheLastChoice(t *testing.T) {
 }
 
 func TestRealLegacy(t *testing.T) {
-	key := realsrv.NewKey(t, "rsa")
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}, Extra: []string{
+	key := testserver.NewKey(t, "rsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{HostKeys: []string{"rsa"}, AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}, Extra: []string{
 		"KexAlgorithms diffie-hellman-group1-sha1", "HostKeyAlgorithms ssh-rsa", "MACs hmac-sha1", "Ciphers aes128-ctr"}})
 	c := real(s, withKey(key))
 	wantKind(t, c, KindNoCommon)
@@ -82,7 +82,7 @@ func TestRealLegacy(t *testing.T) {
 	}
 	want(t, "output", run(t, cl, "echo hello"), "hello\n")
 
-	modern := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	modern := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c = real(modern, withKey(key))
 	c.Legacy = true
 	if cl := wantLogin(t, c); len(cl.Legacy) > 0 {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // The heart of the matter: whatever the server offers, a wrong secret is
@@ -26,8 +26,8 @@ func TestSecretIsSubmittedOnce(t *testing.T) {
 		"all offered":       {&fake{Password: "right", Kbd: kbd("right"), KeyLogin: true}, withPassword("wrong"), 1, 0, 0},
 		"password alone":    {&fake{Password: "right"}, withPassword("wrong"), 1, 0, 0},
 		"keyboard alone":    {&fake{Kbd: kbd("right")}, withPassword("wrong"), 0, 1, 0},
-		"key":               {&fake{KeyLogin: true, Password: "right", Kbd: kbd("right")}, withKey(realsrv.NewKey(t, "ecdsa")), 0, 0, 1},
-		"rsa key":           {&fake{KeyLogin: true}, withKey(realsrv.NewKey(t, "rsa")), 0, 0, 1},
+		"key":               {&fake{KeyLogin: true, Password: "right", Kbd: kbd("right")}, withKey(testserver.NewKey(t, "ecdsa")), 0, 0, 1},
+		"rsa key":           {&fake{KeyLogin: true}, withKey(testserver.NewKey(t, "rsa")), 0, 0, 1},
 		"keyboard, by name": {&fake{Password: "right", Kbd: kbd("right")}, Auth{Kind: AuthPassword, Login: LoginKeyboardInteractive, Password: func() (string, error) { return "wrong", nil }}, 0, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestSecretIsSubmittedOnce(t *testing.T) {
 }
 
 func TestEveryWayIn(t *testing.T) {
-	key := realsrv.NewKey(t, "rsa")
+	key := testserver.NewKey(t, "rsa")
 	for name, tt := range map[string]struct {
 		f    *fake
 		auth Auth
@@ -73,7 +73,7 @@ func TestMethodNotOffered(t *testing.T) {
 		auth    Auth
 		offered string
 	}{
-		"key":      {&fake{Password: "right"}, withKey(realsrv.NewKey(t, "ecdsa")), "password"},
+		"key":      {&fake{Password: "right"}, withKey(testserver.NewKey(t, "ecdsa")), "password"},
 		"password": {&fake{KeyLogin: true}, withPassword("right"), "publickey"},
 		"password by name": {&fake{Kbd: kbd("right")}, Auth{Kind: AuthPassword, Login: LoginPassword,
 			Password: func() (string, error) { return "right", nil }}, "keyboard-interactive"},
@@ -126,7 +126,7 @@ func TestOddPrompts(t *testing.T) {
 
 // A right key where the server wants a password too.
 func TestSecondFactor(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
+	key := testserver.NewKey(t, "ecdsa")
 	f := (&fake{KeyLogin: true, Configure: func(c *ssh.ServerConfig) {
 		c.PublicKeyCallback = func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) {
 			return nil, &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{
@@ -142,7 +142,7 @@ func TestSecondFactor(t *testing.T) {
 // An RSA key is never used with SHA-1. A server that knows nothing else gets
 // nothing, and that is no refusal.
 func TestNoSHA1Signatures(t *testing.T) {
-	key := realsrv.NewKey(t, "rsa")
+	key := testserver.NewKey(t, "rsa")
 	var used []string
 	f := (&fake{KeyLogin: true, Key: key.Public, Configure: func(c *ssh.ServerConfig) {
 		c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
@@ -182,7 +182,7 @@ func TestHangUpInLogin(t *testing.T) {
 }
 
 func TestLocalFaults(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
+	key := testserver.NewKey(t, "ecdsa")
 	encrypted := key.Encrypted(t, "open sesame")
 	phrase := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
 	pem := func(b []byte) func() ([]byte, error) { return func() ([]byte, error) { return b, nil } }

@@ -11,31 +11,31 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
-func real(s *realsrv.SSHD, a Auth) Config {
+func real(s *testserver.SSHD, a Auth) Config {
 	return Config{Name: "expc01", Address: s.Addr(), User: s.User, Auth: a, Timeout: hang, HostKey: ssh.FingerprintSHA256(s.HostKeys["rsa"])}
 }
 
 // failures counts what sshd holds against us.
-func failures(s *realsrv.SSHD) int {
+func failures(s *testserver.SSHD) int {
 	return len(regexp.MustCompile(`(?m)^Failed \S+ for|maximum authentication attempts`).FindAllString(s.Log(), -1))
 }
 
 // waitGone waits until sshd has said its last word on n logins that did not succeed.
-func waitGone(s *realsrv.SSHD, n int) {
+func waitGone(s *testserver.SSHD, n int) {
 	s.WaitLog("Connection closed by authenticating user", n)
 }
 
 func TestRealKeys(t *testing.T) {
-	keys := map[string]realsrv.Key{}
+	keys := map[string]testserver.Key{}
 	var lines []string
 	for _, typ := range []string{"rsa", "ecdsa", "ed25519"} {
-		keys[typ] = realsrv.NewKey(t, typ)
-		lines = append(lines, realsrv.AuthorizedKey(keys[typ].Public, ""))
+		keys[typ] = testserver.NewKey(t, typ)
+		lines = append(lines, testserver.AuthorizedKey(keys[typ].Public, ""))
 	}
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: lines})
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: lines})
 	for typ, key := range keys {
 		t.Run(typ, func(t *testing.T) {
 			cl := wantLogin(t, real(s, withKey(key)))
@@ -77,8 +77,8 @@ func run(t *testing.T, cl *Client, cmd string) string {
 }
 
 func TestRealRefusedKey(t *testing.T) {
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{Extra: []string{"MaxAuthTries 2"}})
-	key := realsrv.NewKey(t, "rsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{Extra: []string{"MaxAuthTries 2"}})
+	key := testserver.NewKey(t, "rsa")
 	c := real(s, withKey(key))
 	c.Ledger = &Ledger{Dir: t.TempDir()}
 	c.HostKey = ssh.FingerprintSHA256(s.HostKeys["ecdsa"])
@@ -91,7 +91,7 @@ func TestRealRefusedKey(t *testing.T) {
 	want(t, "failures", failures(s), 1)
 	want(t, "connections", strings.Count(s.Log(), "Connection from"), before+1)
 
-	s.SetAuthorizedKeys(realsrv.AuthorizedKey(key.Public, ""))
+	s.SetAuthorizedKeys(testserver.AuthorizedKey(key.Public, ""))
 	c.Override = true
 	wantLogin(t, c)
 	c.Override = false
@@ -99,14 +99,14 @@ func TestRealRefusedKey(t *testing.T) {
 }
 
 func TestRealPasswords(t *testing.T) {
-	for name, o := range map[string]realsrv.SSHDOptions{
+	for name, o := range map[string]testserver.SSHDOptions{
 		"both":                 {},
 		"password":             {PasswordOnly: true},
 		"keyboard-interactive": {KbdOnly: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Password = "it's right"
-			s := realsrv.StartSSHD(t, o)
+			s := testserver.StartSSHD(t, o)
 			wantLogin(t, real(s, withPassword("it's right"))).Close()
 			s.WaitLog("Accepted ", 1)
 
@@ -116,7 +116,7 @@ func TestRealPasswords(t *testing.T) {
 			wantKind(t, c, KindLoginBlocked)
 			waitGone(s, 1)
 			want(t, "failures", failures(s), 1)
-			if e := wantKind(t, real(s, withKey(realsrv.NewKey(t, "ecdsa"))), KindLoginRefused); len(e.Offered) == 0 {
+			if e := wantKind(t, real(s, withKey(testserver.NewKey(t, "ecdsa"))), KindLoginRefused); len(e.Offered) == 0 {
 				t.Error("does not say what is offered")
 			}
 		})
@@ -124,7 +124,7 @@ func TestRealPasswords(t *testing.T) {
 }
 
 func TestRealMethodNotOffered(t *testing.T) {
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{})
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{})
 	e := wantKind(t, real(s, withPassword("right")), KindNotOffered)
 	want(t, "offered", strings.Join(e.Offered, " "), "publickey")
 	waitGone(s, 1)
@@ -133,8 +133,8 @@ func TestRealMethodNotOffered(t *testing.T) {
 
 // The line of least privilege lets SFTP in and nothing else.
 func TestRealRestrictedKey(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, realsrv.ReadOnlySFTP)}})
+	key := testserver.NewKey(t, "ecdsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, testserver.ReadOnlySFTP)}})
 	cl := wantLogin(t, real(s, withKey(key)))
 	ss, err := cl.NewSession()
 	if err != nil {
@@ -147,8 +147,8 @@ func TestRealRestrictedKey(t *testing.T) {
 }
 
 func TestRealChangedHostKey(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	key := testserver.NewKey(t, "ecdsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c := real(s, withKey(key))
 	c.HostKey, c.KnownHosts = "", s.KnownHosts("rsa")
 	wantLogin(t, c).Close()
@@ -172,9 +172,9 @@ func TestRealChangedHostKey(t *testing.T) {
 }
 
 func TestRealAgent(t *testing.T) {
-	key, other := realsrv.NewKey(t, "rsa"), realsrv.NewKey(t, "ecdsa")
+	key, other := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa")
 	socket := startAgent(t, other, key)
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	for _, name := range []string{ssh.FingerprintSHA256(key.Public), string(ssh.MarshalAuthorizedKey(key.Public))} {
 		wantLogin(t, real(s, Auth{Kind: AuthAgent, Agent: name, Socket: socket})).Close()
 	}
@@ -189,15 +189,15 @@ func TestRealAgent(t *testing.T) {
 }
 
 // startAgent runs ssh-agent with keys in it until the test ends.
-func startAgent(t *testing.T, keys ...realsrv.Key) string {
+func startAgent(t *testing.T, keys ...testserver.Key) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "agent")
-	cmd := exec.Command(realsrv.Need(t, "ssh-agent"), "-D", "-a", socket)
+	cmd := exec.Command(testserver.Need(t, "ssh-agent"), "-D", "-a", socket)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	add := realsrv.Need(t, "ssh-add")
+	add := testserver.Need(t, "ssh-add")
 	for _, k := range keys {
 		var out []byte
 		var err error
@@ -219,8 +219,8 @@ func startAgent(t *testing.T, keys ...realsrv.Key) string {
 // A host that hangs with its connections up is noticed by its silence, and
 // whoever waits on it returns; so does Close at once, without waiting for that.
 func TestRealFrozen(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	key := testserver.NewKey(t, "ecdsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c := real(s, withKey(key))
 	c.KeepAlive = 200 * time.Millisecond
 	patient := wantLogin(t, real(s, withKey(key)))
@@ -242,8 +242,8 @@ func TestRealFrozen(t *testing.T) {
 }
 
 func TestRealRestart(t *testing.T) {
-	key := realsrv.NewKey(t, "ecdsa")
-	s := realsrv.StartSSHD(t, realsrv.SSHDOptions{AuthorizedKeys: []string{realsrv.AuthorizedKey(key.Public, "")}})
+	key := testserver.NewKey(t, "ecdsa")
+	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c := real(s, withKey(key))
 	cl := wantLogin(t, c)
 	s.Stop()

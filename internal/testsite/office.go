@@ -9,21 +9,20 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/lab"
-	"rtmtgrab/internal/realsrv"
+	"rtmtgrab/internal/testserver"
 )
 
 // office is a Dovecot that takes tokens of a laboratory's endpoint and one
 // password, and a second mailbox elsewhere.
 type office struct {
 	*Site
-	Dovecot *realsrv.Dovecot
-	Tokens  *lab.TokenServer
+	Dovecot *testserver.Dovecot
+	Tokens  *testserver.TokenServer
 }
 
 func NewOffice(t *testing.T) *office {
 	t.Helper()
-	ts, err := lab.NewTokenServer("rtmt@example.com")
+	ts, err := testserver.NewTokenServer("rtmt@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +31,7 @@ func NewOffice(t *testing.T) *office {
 	if err := os.WriteFile(args, []byte("introspection_mode = post\nintrospection_url = "+ts.Introspection()+"\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	o := &office{Site: New(t), Tokens: ts, Dovecot: realsrv.StartDovecot(t, realsrv.DovecotOptions{
+	o := &office{Site: New(t), Tokens: ts, Dovecot: testserver.StartDovecot(t, testserver.DovecotOptions{
 		ExtraCfg: "auth_mechanisms = plain login xoauth2 oauthbearer\npassdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = " + args + "\n}\n"})}
 	o.Hosts = "      - {name: expc01, role: C, address: \"127.0.0.1:9\"}\n"
 	o.StartMail()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // Site is a configuration in a folder of its own, for Expressways (and a
@@ -22,7 +23,7 @@ type Site struct {
 	Path  string // of grab.yaml
 	Login *lab.Login
 	Peers []*lab.Expressway
-	Mail  *lab.Mailbox // nil: no mail:
+	Mail  *rtmt.Mailbox // nil: no mail:
 
 	names  []string // of the hosts; nil: the peers'
 	Known  []byte   // known_hosts; nil: the peers' present keys
@@ -63,7 +64,7 @@ func New(t testing.TB, cfgs ...lab.ExpresswayConfig) *Site {
 func (c *Site) StartMail() {
 	c.T.Helper()
 	var err error
-	if c.Mail, err = lab.NewMailbox(c.T.Context()); err != nil {
+	if c.Mail, err = rtmt.NewMailbox(c.T.Context()); err != nil {
 		c.T.Fatal(err)
 	}
 	c.T.Cleanup(func() { c.Mail.Close() })

@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
@@ -42,7 +43,7 @@ type demo struct {
 	begin time.Time
 	peers []*lab.Expressway
 	site  *lab.Site
-	mail  *lab.Mailbox
+	mail  *rtmt.Mailbox
 
 	mu     sync.Mutex
 	victim *lab.Happening // the keep-alive that was taken for a new registration
@@ -101,7 +102,7 @@ func (d *demo) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.mail, err = lab.NewMailbox(ctx); err != nil {
+	if d.mail, err = rtmt.NewMailbox(ctx); err != nil {
 		return err
 	}
 	for i, p := range []struct{ role, name, ip string }{{"C", "expc01", "10.0.30.2"}, {"C", "expc02", "10.0.30.3"}, {"E", "expe01", "10.0.40.5"}, {"E", "expe02", "10.0.40.6"}} {
@@ -236,7 +237,7 @@ func (d *demo) rtmt(ctx context.Context) error {
 		node, _, _ := strings.Cut(victim.CUCM, ".")
 		d.step("RTMT sees PartiallyRegisteredPhone = %d on %s and sends its mail", d.site.Partial(node), node)
 		now := time.Now()
-		return d.mail.Deliver(lab.Mail(lab.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: wiring.ZoneNamed("America/New_York")}), now)
+		return d.mail.Deliver(rtmt.Mail(rtmt.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: wiring.ZoneNamed("America/New_York")}), now)
 	}
 }
 

@@ -1,4 +1,4 @@
-package realsrv
+package testserver
 
 import (
 	"crypto"

@@ -1,11 +1,4 @@
-// Package netproxy is a TCP proxy in user space that makes a loopback connection
-// like a long line: it delays what passes, caps the rate, stalls, repeats itself
-// and cuts connections.
-//
-// Delay is true latency: bytes are held back, not slowed down, and any number of
-// them are on their way at once, up to what a line of 1 GB/s would hold. It is for
-// tests and benchmarks, and knows nothing of what it carries.
-package netproxy
+package testserver
 
 import (
 	"context"

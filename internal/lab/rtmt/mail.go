@@ -1,4 +1,8 @@
-package lab
+// Package rtmt is a laboratory's RTMT: its alert mails in every form that is known, and a
+// mailbox that they come into, over IMAP in this process.
+//
+// What RTMT writes is from docs/rtmt-mail.md. It knows nothing of what reads the mails.
+package rtmt
 
 import (
 	"fmt"
@@ -6,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/lab"
 )
 
 // A Variant is one way in which RTMT's mail may look; docs/rtmt-mail.md says
@@ -102,7 +108,7 @@ func (o *MailOptions) setDefaults() {
 		o.Node += ".example.com"
 	}
 	if o.Variant == NodeIP && net.ParseIP(o.Node) == nil {
-		o.Node = NodeAddress(o.Node)
+		o.Node = lab.NodeAddress(o.Node)
 	}
 	if o.Count == 0 {
 		o.Count = 1
@@ -119,18 +125,6 @@ func (o *MailOptions) setDefaults() {
 	}
 	def(&o.Subject, fmt.Sprintf("[RTMT-ALERT-%s] %s", o.Cluster, o.Name))
 	def(&o.MessageID, fmt.Sprintf("%d.%s.%s.%d@cucm01.example.com", o.Time.Unix(), o.Node, o.Variant, o.Count))
-}
-
-// NodeAddress is the laboratory's address of a CUCM node: cucm01 is 10.0.20.11.
-func NodeAddress(node string) string {
-	n := 0
-	name, _, _ := strings.Cut(node, ".")
-	for _, r := range name {
-		if r >= '0' && r <= '9' {
-			n = (n*10 + int(r-'0')) % 200
-		}
-	}
-	return fmt.Sprintf("10.0.20.%d", 10+n)
 }
 
 // Truth is what the mail of these options tells.

@@ -1,11 +1,13 @@
-// Package realsrv starts Debian's servers on loopback ports for tests and
-// benchmarks.
+// Package testserver starts what tests and benchmarks speak to, on loopback ports:
+// Debian's dovecot, sshd and exim, an endpoint for OAuth2 tokens, and a TCP proxy in user
+// space that makes a connection like a long line.
 //
 // Every server runs with a configuration, keys and data of its own below the
 // test's temporary folder, and is ended when the test ends. A missing server is
-// a failure of the test, with a hint, never a skip. Nothing but tests and
-// benchmarks imports this package. It does not know what is tested with it.
-package realsrv
+// a failure of the test, with a hint, never a skip. The proxy's delay is true latency:
+// bytes are held back, not slowed down. Nothing but tests and benchmarks imports this
+// package. It does not know what is tested with it.
+package testserver
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 //go:build unix
 
-package realsrv
+package testserver
 
 import (
 	"os/exec"

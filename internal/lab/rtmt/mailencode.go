@@ -1,4 +1,4 @@
-package lab
+package rtmt
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package lab
+package rtmt
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ type Mailbox struct {
 func NewMailbox(ctx context.Context) (*Mailbox, error) {
 	m := &Mailbox{User: "grab@example.com", Password: rand.Text(), addr: "127.0.0.1:0", conns: map[*tracked]struct{}{}}
 	var err error
-	if m.caPEM, m.tls, err = newTLS(); err != nil {
+	if m.caPEM, m.tls, err = NewTLS(); err != nil {
 		return nil, fmt.Errorf("start mailbox: %w", err)
 	}
 	m.user = imapmemserver.NewUser(m.User, m.Password)
@@ -194,8 +194,8 @@ func (c *tracked) Close() error {
 	return err
 }
 
-// newTLS makes a CA and a certificate for 127.0.0.1, ::1 and localhost.
-func newTLS() ([]byte, *tls.Config, error) {
+// NewTLS makes a CA and a certificate for 127.0.0.1, ::1 and localhost.
+func NewTLS() ([]byte, *tls.Config, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err

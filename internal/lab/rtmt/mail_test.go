@@ -1,4 +1,4 @@
-package lab
+package rtmt
 
 import (
 	"bytes"
@@ -49,6 +49,15 @@ func readMail(t *testing.T, raw []byte) (mail.Header, string) {
 		t.Fatal(err)
 	}
 	return m.Header, string(b)
+}
+
+func newYork(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 func TestMailVariants(t *testing.T) {

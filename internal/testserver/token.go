@@ -1,4 +1,4 @@
-package lab
+package testserver
 
 import (
 	"context"
@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // A TokenServer is an OAuth2 token endpoint on a free port of 127.0.0.1. It knows
@@ -65,7 +67,7 @@ type TokenRequest struct {
 
 // NewTokenServer starts one that lives until Close.
 func NewTokenServer(user string) (*TokenServer, error) {
-	ca, conf, err := newTLS()
+	ca, conf, err := rtmt.NewTLS()
 	if err != nil {
 		return nil, err
 	}
