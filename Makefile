@@ -1,11 +1,11 @@
-# make build | deps | bench-deps | test | lint | bench | chaos | cover | fuzz | cross | wine
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | cover | fuzz | cross | wine
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps bench-deps test lint bench chaos cover fuzz cross wine
+.PHONY: build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos cover fuzz cross wine
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -14,7 +14,8 @@ build:
 # installed here is not started as a service.
 NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep
 bench-deps: NEED += rsync:rsync lftp:lftp
-deps bench-deps:
+busy-deps: NEED += stress-ng:stress-ng
+deps bench-deps busy-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
 	if [ -n "$$missing" ]; then \
@@ -32,6 +33,19 @@ test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
 	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
 	$(GO) test -timeout 20m ./internal/lab ./internal/registration
+
+# For the inner loop: without servers, without whole sites.
+test-short:
+	$(GO) test -short ./...
+
+# Beside eight busy processes, package by package; busy-logs/ keeps what each said.
+test-busy: busy-deps
+	@.ci/busy $(PACKAGES)
+
+# What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
+test-long: deps
+	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/...
+	$(MAKE) chaos fuzz
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi

@@ -27,9 +27,13 @@ import (
 const patience = 30 * time.Second
 
 // Need returns the path of a server's binary from PATH or the folders that only
-// an administrator has there, and fails the test if it is not installed.
+// an administrator has there, and fails the test if it is not installed. Short tests do
+// without.
 func Need(tb testing.TB, binary string) string {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skipf("short tests do without %s", binary)
+	}
 	if p, err := exec.LookPath(binary); err == nil {
 		if p, err = filepath.Abs(p); err == nil {
 			return p

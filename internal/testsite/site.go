@@ -36,6 +36,9 @@ type Site struct {
 // minutes of logs, and writes a configuration for them.
 func New(t testing.TB, cfgs ...lab.ExpresswayConfig) *Site {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("short tests do without a whole site")
+	}
 	login, err := lab.NewLogin()
 	if err != nil {
 		t.Fatal(err)
