@@ -32,7 +32,7 @@ deps bench-deps busy-deps:
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
 	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
-	$(GO) test -timeout 20m ./internal/lab ./internal/registration
+	$(GO) test -timeout 20m ./internal/lab/... ./internal/registration/...
 
 # For the inner loop: without servers, without whole sites.
 test-short:
