@@ -1,0 +1,59 @@
+package arch
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers are the rooms of the program from the top down: a package imports only what
+// stands on lower lines.
+var layers = [][]string{
+	{"cmd/grab"},
+	{"internal/app/demo"},
+	{"internal/collector", "internal/collector/winservice"},
+	{"internal/app/checkup"},
+	{"internal/app/setup", "internal/collector/notify", "internal/collector/health"},
+	{"internal/app/oneshot"},
+	{"internal/wiring"},
+	{"internal/advice"},
+	{"fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/notify/channel"},
+	{"fetch/ring", "internal/sources"},
+	{"fetch/logset", "internal/incident/triage", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
+	{"fetch/hostconn", "internal/registration/judge"},
+	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status"},
+	{"internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
+	{"internal/registration/logs", "internal/config"},
+	{"internal/atomicfile", "internal/diskspace", "internal/expressway", "internal/human", "internal/loopback", "internal/mailheader", "internal/terminal", "internal/version"},
+	{"internal/access", "internal/evidence"},
+}
+
+// gear are packages for tests and the demo, which may import what they test.
+var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/rtmt", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest"}
+
+func TestLayers(t *testing.T) {
+	line := map[string]int{}
+	for i, l := range layers {
+		for _, pkg := range l {
+			line[pkg] = i + 1
+		}
+	}
+	for pkg, names := range imports(t) {
+		if slices.Contains(gear, pkg) {
+			continue
+		}
+		if line[pkg] == 0 {
+			t.Errorf("%s stands on no line of layers: put it where what it imports is below it", pkg)
+			continue
+		}
+		for _, name := range names {
+			of, own := strings.CutPrefix(name, module+"/")
+			if !own || slices.Contains(gear, of) {
+				continue
+			}
+			if line[of] <= line[pkg] {
+				t.Errorf("%s (line %d) imports %s (line %d): a package imports only what is on lower lines", pkg, line[pkg], of, line[of])
+			}
+		}
+	}
+}
