@@ -115,10 +115,10 @@ func reopened(n int) *c {
 	return &l
 }
 
-// TestReopened: a port that is opened tens of thousands of times costs as much for each
+// TestReopened: a port that is opened ten thousand times costs as much for each
 // connection as one that is opened a few times.
 func TestReopened(t *testing.T) {
-	const few, many = 2000, 20_000
+	const few, many = 1000, 10_000
 	run := func(n int) uint64 {
 		var before, after runtime.MemStats
 		l := reopened(n)
