@@ -27,7 +27,7 @@ const (
 // DefaultKind is the kind of the alerts that match alerts.match.
 const DefaultKind = "partial"
 
-// Where an alert's time was taken from, in order of trust (facts: rtmt-mail.md).
+// Where an alert's time was taken from, in order of trust (docs/rtmt-mail.md).
 const (
 	TimeFromSentence  = "sentence"     // the sentence's own date
 	TimeFromTimeStamp = "timestamp"    // the line "TimeStamp : …"

@@ -1,4 +1,4 @@
-// Package local is the way from a command to the grab watch that runs on the same
+// Package control is the way from a command to the grab watch that runs on the same
 // machine: HTTP with JSON over a Unix socket, or over a named pipe on Windows.
 //
 // It guarantees that only the service's own user, root and the members of one group

@@ -1,4 +1,4 @@
-// Package notice tells people what changed: a problem that lasts, its end, an
+// Package channel tells people what changed: a problem that lasts, its end, an
 // incident whose logs are copied, a bundle that is sealed.
 //
 // It guarantees that each change is told once, after a restart too; that a short
