@@ -2,7 +2,9 @@ package fetch
 
 import (
 	"crypto/sha256"
+	"math"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +27,10 @@ func TestLabRotation(t *testing.T) {
 			}
 			defer e.Close()
 			e.Backfill(time.Now().Add(-10 * time.Second))
+			from := time.Now()
 			e.Start()
+			limit, rotated := new(atomic.Int32), new(atomic.Int32) // what is to be got is never rotated out of the folder
+			limit.Store(25)
 			stop, done := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(done)
@@ -35,18 +40,23 @@ func TestLabRotation(t *testing.T) {
 						tick.Stop()
 						return
 					case <-tick.C:
+						if rotated.Load() >= limit.Load() {
+							continue
+						}
 						for _, f := range lab.Families() {
 							if err := e.Rotate(f); err != nil {
 								t.Error(err)
 							}
 						}
+						rotated.Add(1)
 					}
 				}
 			}()
-			time.Sleep(2 * time.Second)
+			waitFor(t, func() bool { return rotated.Load() >= 20 && logged(e, from) >= 25 })
 			g := newGrab(t, e.LogDir(), nil)
 			g.Host.Families, g.Host.Dial = lab.Families(), labConn(t, e, &hostconn.Pool{}, true)
-			asked := evidence.NewWindow(time.Now().Add(-3*time.Second), time.Now())
+			asked := evidence.NewWindow(from, time.Now())
+			limit.Store(40)
 			began := time.Now()
 			var held time.Time
 			row, err := g.Pass(t.Context(), asked, func(time.Time) { held = time.Now() })
@@ -78,5 +88,32 @@ func TestLabRotation(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// logged is how many records every family has since then, at least.
+func logged(e *lab.Expressway, since time.Time) int {
+	least := math.MaxInt
+	for _, f := range lab.Families() {
+		n := 0
+		for _, r := range e.Truth(f) {
+			if !r.Time.Before(since) {
+				n++
+			}
+		}
+		least = min(least, n)
+	}
+	return least
+}
+
+// waitFor waits until it is so.
+func waitFor(t *testing.T, so func() bool) {
+	t.Helper()
+	for !so() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the test ended before it was so")
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
