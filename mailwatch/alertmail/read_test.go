@@ -257,11 +257,7 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			a, ok := (&Reader{}).Read(raw, got)
-			if took := time.Since(start); took > 20*time.Second { // a hang guard: usually some milliseconds
-				t.Errorf("took %v", took)
-			} else {
-				t.Log(took)
-			}
+			t.Log(time.Since(start)) // some milliseconds; what hangs ends the test run
 			if ok {
 				sound(t, a, got)
 			}
