@@ -25,20 +25,21 @@ func TestDovecotIdle(t *testing.T) {
 	k.run(w)
 	k.gets("before")
 	k.scanned()
-	for i, want := range [][]string{{"before", "one"}, {"before", "one", "two"}} {
+	want, pushed := []string{"before"}, false
+	for i := 0; i < 10 && !(pushed && i > 1); i++ { // on a busy machine a push may be late, but not ten
+		want = append(want, fmt.Sprint("mail", i))
 		d.Deliver("", alert(want[len(want)-1]))
 		start := time.Now()
 		k.gets(want...)
-		took := time.Since(start)
-		t.Log(took)
-		if took > cycle/2 { // the next look without IDLE would be a cycle away
-			t.Errorf("mail %d came after %v", i, took)
-		}
+		pushed = pushed || time.Since(start) < cycle/2 // the next look without IDLE would be a cycle away
+	}
+	if !pushed {
+		t.Error("no mail was pushed: all came with the next look")
 	}
 	if k.lines("mailbox connected") != 1 || k.lines("level=WARN") != 0 {
 		t.Error(k.log.String())
 	}
-	if flags := d.Flags(""); !slices.Equal(flags, []string{"", "", ""}) {
+	if flags := d.Flags(""); slices.ContainsFunc(flags, func(f string) bool { return f != "" }) || len(flags) != len(want) {
 		t.Errorf("the mails have flags %q", flags)
 	}
 }

