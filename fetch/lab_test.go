@@ -18,6 +18,9 @@ import (
 // the files were held is in the slice, once. What copy-and-truncate took from under
 // the hand may be said to be missing instead.
 func TestLabRotation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	for _, style := range []lab.Rotation{lab.Numbered, lab.Dated, lab.Gzip, lab.CopyTruncate} {
 		t.Run(string(style), func(t *testing.T) {

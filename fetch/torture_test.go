@@ -70,6 +70,9 @@ func grabOver(w *fetchtest.World, t *testing.T, e *lab.Expressway) (*Grab, evide
 // The connection is cut at each request in turn; the next pass takes up where that
 // one ended, and copies nothing again.
 func TestTortureCutAtEachRequest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	for n := int64(1); ; n++ {
 		var e *lab.Expressway
@@ -173,6 +176,9 @@ func TestTortureAnswers(t *testing.T) {
 
 // A host that lists and opens, and never answers a read, is given up.
 func TestTortureNever(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	tp := &tap{answer: func([]byte) [][]byte { return nil }}
 	e, w := tortured(t, tp)

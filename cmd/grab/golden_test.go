@@ -30,6 +30,9 @@ import (
 //
 // One site and one run of the program serve all of it.
 func TestGolden(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	s := newGoldenSite(t)
 	codes := &exitCodes{s: s}
@@ -208,6 +211,9 @@ func (s *goldenSite) heldAlert() string {
 
 // TestGoldenDemo: the demo prints what `grab now` does.
 func TestGoldenDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	cmd := command(dir, "demo", "--json")

@@ -194,6 +194,9 @@ var logsEnd = regexp.MustCompile(`the logs end at \S+ UTC`)
 // TestReportOfSyslogFiles: whatever form a syslog server writes, with several hosts in
 // one file or not, the report says what it says of the appliances' own logs.
 func TestReportOfSyslogFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	for _, sc := range lab.Scenarios() {
 		if sc.Name != "tcp-and-late" {

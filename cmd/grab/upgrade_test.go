@@ -36,6 +36,9 @@ import (
 // What is bound to a time is moved to today where it would be forgotten otherwise;
 // incidents, logs and the ring stay on the day on which they were written.
 func TestUpgrade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	t.Parallel()
 	s, meta := openOld(t, "store-v1")
 	before, sealed, waiting, files := s.alerts(), s.oldIncident("sealed"), s.waiting(), s.smallFiles()

@@ -30,6 +30,9 @@ func play(t *testing.T, sc Scenario) *Played {
 // TestScenarios: what the table says of each phone is what happened in the
 // laboratory, and the logs are what such a site would log.
 func TestScenarios(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
 	names := map[string]bool{}
 	for i, sc := range Scenarios() {
 		if names[sc.Name] || sc.About == "" {
