@@ -25,16 +25,18 @@ func TestDovecotIdle(t *testing.T) {
 	k.run(w)
 	k.gets("before")
 	k.scanned()
-	want, pushed := []string{"before"}, false
-	for i := 0; i < 10 && !(pushed && i > 1); i++ { // on a busy machine a push may be late, but not ten
+	want, pushed := []string{"before"}, 0
+	for i := 0; i < 10 && pushed < 2; i++ { // on a busy machine a push may be late, but not nine of ten
 		want = append(want, fmt.Sprint("mail", i))
 		d.Deliver("", alert(want[len(want)-1]))
 		start := time.Now()
 		k.gets(want...)
-		pushed = pushed || time.Since(start) < cycle/2 // the next look without IDLE would be a cycle away
+		if time.Since(start) < cycle/2 { // the next look without IDLE would be a cycle away
+			pushed++
+		}
 	}
-	if !pushed {
-		t.Error("no mail was pushed: all came with the next look")
+	if pushed < 2 {
+		t.Errorf("%d of %d mails were pushed, the others came with the next look", pushed, len(want)-1)
 	}
 	if k.lines("mailbox connected") != 1 || k.lines("level=WARN") != 0 {
 		t.Error(k.log.String())

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/collector"
-	collectornotify "rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -170,7 +170,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Hour; w.Notifier.Turn <- struct{}{} })
 		c.alertNow(rtmt.MailOptions{})
 		second, first := c.toldOf(channel.KindSealed, 1)[0], c.toldOf(channel.KindCopied, 1)[0]
-		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != collectornotify.ErrOvertaken.Error() || !first.Time.Before(second.Time) {
+		if f := first.Incident.Found; f == nil || f.Verdict != "" || f.Why != notify.ErrOvertaken.Error() || !first.Time.Before(second.Time) {
 			t.Errorf("%+v, %v then %v", f, first.Time, second.Time)
 		}
 		f := second.Incident.Found

@@ -23,7 +23,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health"
-	collectornotify "rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
@@ -52,12 +52,12 @@ type Collector struct {
 	Runner   *runner.Runner
 	shallow  shallow
 	warm     warmth
-	gate     gate                      // shut to hosts that are paused
-	keys     wiring.KeyCache           // of DKIM
-	tokens   wiring.TokenSources       // of OAuth2
-	Notifier *collectornotify.Notifier // what is sent to people
-	OwnMails *collectornotify.OwnMails // what comes back of what we sent
-	boxes    boxStates                 // what each mailbox's watcher said last
+	gate     gate                // shut to hosts that are paused
+	keys     wiring.KeyCache     // of DKIM
+	tokens   wiring.TokenSources // of OAuth2
+	Notifier *notify.Notifier    // what is sent to people
+	OwnMails *notify.OwnMails    // what comes back of what we sent
+	boxes    boxStates           // what each mailbox's watcher said last
 	health   health.Health
 	metrics  *health.Metrics
 	web      health.Web
@@ -86,8 +86,8 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if err != nil {
 		return nil, err
 	}
-	w.OwnMails = collectornotify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
-	w.Notifier = collectornotify.New(w.Store, key, log, &w.tokens, w.Problems)
+	w.OwnMails = notify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
+	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.metrics.CountLoops(w.OwnMails.CameBack)
 	pool := &hostconn.Pool{}
 	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
@@ -133,7 +133,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	w.OwnMails.Configure(ctx, w.cfg.Load())
 	w.Notifier.Configure(ctx, w.cfg.Load())
 	w.answer(ctx, &wg)
-	notify(daemon.SdNotifyReady)
+	tellSystemd(daemon.SdNotifyReady)
 	if w.super != nil {
 		w.super.Ready()
 	}
@@ -146,7 +146,7 @@ func (w *Collector) Run(ctx context.Context) error {
 		w.OwnMails.Configure(ctx, w.cfg.Load())
 		w.Notifier.Configure(ctx, w.cfg.Load())
 	}
-	notify(daemon.SdNotifyStopping)
+	tellSystemd(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
 	w.warm.close()
@@ -187,8 +187,8 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error 
 
 // reload reads the configuration again, by the same way as the start.
 func (w *Collector) reload() bool {
-	notify(daemon.SdNotifyReloading)
-	defer notify(daemon.SdNotifyReady)
+	tellSystemd(daemon.SdNotifyReloading)
+	defer tellSystemd(daemon.SdNotifyReady)
 	old := w.cfg.Load()
 	cfg, err := w.load()
 	if err == nil && len(cfg.Mails) == 0 {
@@ -224,12 +224,12 @@ func (w *Collector) alive() func(mailwatch.State) {
 	}
 	return func(st mailwatch.State) {
 		if w.boxes.turning(st.Now) {
-			notify(daemon.SdNotifyWatchdog)
+			tellSystemd(daemon.SdNotifyWatchdog)
 		}
 	}
 }
 
-func notify(state string) { daemon.SdNotify(false, state) }
+func tellSystemd(state string) { daemon.SdNotify(false, state) }
 
 // window is how much an alert asks for.
 func (w *Collector) window() time.Duration {

@@ -12,7 +12,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
-	collectornotify "rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -149,7 +149,7 @@ func (w *Collector) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 		log = log.With("name", b.Mail.Name)
 	}
 	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
-	removes := collectornotify.RemovesCanaries(b.Mail)
+	removes := notify.RemovesCanaries(b.Mail)
 	w.OwnMails.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,

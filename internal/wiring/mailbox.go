@@ -12,15 +12,16 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-// A box is one folder of a configured mailbox: what one watcher watches.
+// A Box is one folder of a configured mailbox: what one watcher watches.
 type Box struct {
 	Mail   *config.Mail
 	Folder string
 }
 
-// Name tells boxes apart in status and logs.
+// Name tells Boxes apart in status and logs.
 func (b Box) Name() string { return b.Mail.Name + "/" + b.Folder }
 
+// Boxes are all folders that a configuration watches.
 func Boxes(cfg *config.Config) []Box {
 	var list []Box
 	for i := range cfg.Mails {

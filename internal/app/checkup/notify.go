@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	collectornotify "rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/smtpout"
@@ -21,7 +21,7 @@ func (c *Checkup) notices(ctx context.Context) {
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return
 	}
-	desk, err := collectornotify.DeskOf(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	desk, err := notify.DeskOf(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	switch {
 	case err != nil:
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
