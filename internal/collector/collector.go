@@ -9,12 +9,10 @@ package collector
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -31,7 +29,6 @@ import (
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
-	"rtmtgrab/mailwatch"
 )
 
 // A supervisor is told when the watch has begun, and asks it to read its configuration
@@ -41,28 +38,23 @@ type Supervisor interface {
 	OnReload(c chan<- struct{}) (stop func())
 }
 
-// Collector is a running `grab watch`.
+// Collector is a running `grab watch`: what the works of its Run share.
 type Collector struct {
-	load     func() (*config.Config, error) // reads the configuration again
-	super    Supervisor                     // nil: nobody
-	log      *slog.Logger
-	cfg      atomic.Pointer[config.Config]
-	Store    *incident.Store
-	journal  *triage.Journal
-	Runner   *runner.Runner
-	shallow  shallow
-	warm     warmth
-	gate     gate                // shut to hosts that are paused
-	keys     wiring.KeyCache     // of DKIM
-	tokens   wiring.TokenSources // of OAuth2
-	Notifier *notify.Notifier    // what is sent to people
-	OwnMails *notify.OwnMails    // what comes back of what we sent
-	boxes    boxStates           // what each mailbox's watcher said last
-	health   health.Health
-	metrics  *health.Metrics
-	web      health.Web
-	OnMail   func(mailwatch.Mail) // told of every fresh alert; may be nil
-	local    answering
+	cfg       configuration
+	super     Supervisor // nil: nobody
+	log       *slog.Logger
+	Store     *incident.Store
+	journal   *triage.Journal
+	Runner    *runner.Runner
+	sessions  sessions
+	shallow   shallow
+	tokens    wiring.TokenSources // of OAuth2
+	Mailboxes mailboxes
+	Notifier  *notify.Notifier // what is sent to people
+	OwnMails  *notify.OwnMails // what comes back of what we sent
+	health    health.Health
+	metrics   *health.Metrics
+	followers followers // of what the runner works at
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -71,7 +63,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if len(cfg.Mails) == 0 {
 		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
-	w = &Collector{load: load, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
+	w = &Collector{cfg: configuration{read: load}, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.Store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -89,20 +81,25 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.OwnMails = notify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.metrics.CountLoops(w.OwnMails.CameBack)
-	pool := &hostconn.Pool{}
-	w.warm = warmth{pool: pool, log: w.log, gate: &w.gate, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
+	w.Mailboxes = mailboxes{log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
+	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
 		w.health.Hosts.Depths(host, families)
-		w.shallow.depths(host, families, w.window())
+		w.shallow.depths(host, families, w.cfg.window())
 	}}
-	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(w.cfg.Load())(site, host) }
-	w.Runner = &runner.Runner{
-		Store: w.Store, Policy: func() incident.Policy { return wiring.Policy(w.cfg.Load()) }, Sites: func() []incident.Site { return wiring.Sites(w.cfg.Load()) },
-		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: w.log, Version: version.Version, Events: w.event,
+	w.Runner = newRunner(w.Store, w.cfg.Load, w.sessions.pool, log, w.event)
+	return w, nil
+}
+
+// newRunner is one that works by the configuration in force.
+func newRunner(store *incident.Store, cfg func() *config.Config, pool *hostconn.Pool, log *slog.Logger, events func(runner.Event)) *runner.Runner {
+	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
+	return &runner.Runner{
+		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
+		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
-			return wiring.Sealer(w.cfg.Load().Bundle)(ctx, job)
+			return wiring.Sealer(cfg().Bundle)(ctx, job)
 		},
 	}
-	return w, nil
 }
 
 // Run keeps the runner and the mailboxes' watchers going, and starts the watchers
@@ -111,28 +108,30 @@ func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := w.serveHTTP(); err != nil {
+	pages := &web{handler: health.Handler(w.Status, w.metrics, w.log), log: w.log}
+	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
 		return err
 	}
-	defer func() { w.web.Close() }()
+	defer pages.close()
+
 	var wg sync.WaitGroup
 	var ended error
 	wg.Go(func() {
 		defer cancel()
 		ended = w.Runner.Run(ctx, w.journal)
 	})
-	wg.Go(func() { w.guardQuarantine(ctx) })
-	mind := &minding{w: w}
-	mind.look(time.Now()) // before the first login
-	wg.Go(func() { mind.run(ctx) })
+	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
+	wg.Go(func() { held.run(ctx) })
+	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
+	pauses.look(time.Now()) // before the first login
+	wg.Go(func() { pauses.run(ctx) })
+
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
 		defer w.super.OnReload(reloads)()
 	}
-	w.warm.configure(ctx, w.cfg.Load())
-	w.OwnMails.Configure(ctx, w.cfg.Load())
-	w.Notifier.Configure(ctx, w.cfg.Load())
-	w.answer(ctx, &wg)
+	w.configure(ctx)
+	w.server(ctx).listen(&wg)
 	tellSystemd(daemon.SdNotifyReady)
 	if w.super != nil {
 		w.super.Ready()
@@ -141,15 +140,14 @@ func (w *Collector) Run(ctx context.Context) error {
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = w.mailbox(ctx, reloads)
-		w.serveHTTPAnew()
-		w.warm.configure(ctx, w.cfg.Load())
-		w.OwnMails.Configure(ctx, w.cfg.Load())
-		w.Notifier.Configure(ctx, w.cfg.Load())
+		pages.serveAnew(w.cfg.Load().HTTP)
+		w.configure(ctx)
 	}
+
 	tellSystemd(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
-	w.warm.close()
+	w.sessions.close()
 	w.Notifier.Close()
 	w.OwnMails.Close()
 	w.log.Info("stopped")
@@ -159,15 +157,34 @@ func (w *Collector) Run(ctx context.Context) error {
 	return errors.Join(err, ended)
 }
 
+// configure lets sessions and notifications work by the configuration in force until ctx
+// ends.
+func (w *Collector) configure(ctx context.Context) {
+	cfg := w.cfg.Load()
+	w.sessions.configure(ctx, cfg)
+	w.OwnMails.Configure(ctx, cfg)
+	w.Notifier.Configure(ctx, cfg)
+}
+
+// server answers for it until ctx ends.
+func (w *Collector) server(ctx context.Context) *server {
+	return &server{
+		ctx: ctx, works: make(chan struct{}, maxWorks),
+		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
+		status: w.Status, event: w.event, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
+	}
+}
+
 // mailbox watches the mailboxes until ctx ends or a reload came through.
 func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var rings sync.WaitGroup
-	defer rings.Wait() // after cancel
+	var kept sync.WaitGroup
+	defer kept.Wait() // after cancel
 	defer cancel()
-	w.rings(ctx, &rings)
+	cfg := w.cfg.Load()
+	rings{pool: w.sessions.pool, gate: &w.sessions.gate, log: w.log}.keep(ctx, cfg, &kept)
 	done := make(chan error, 1)
-	go func() { done <- w.watchAll(ctx) }()
+	go func() { done <- w.Mailboxes.watchAll(ctx, cfg) }()
 	for {
 		select {
 		case err := <-done:
@@ -190,13 +207,7 @@ func (w *Collector) reload() bool {
 	tellSystemd(daemon.SdNotifyReloading)
 	defer tellSystemd(daemon.SdNotifyReady)
 	old := w.cfg.Load()
-	cfg, err := w.load()
-	if err == nil && len(cfg.Mails) == 0 {
-		err = wiring.ErrNoMail
-	}
-	if err == nil && cfg.Store != old.Store {
-		err = fmt.Errorf("store: it cannot change while grab watch runs (from %s to %s)", old.Store, cfg.Store)
-	}
+	cfg, err := w.cfg.again()
 	if err == nil {
 		err = w.journal.Configure(wiring.Sites(cfg), wiring.Policy(cfg))
 	}
@@ -215,32 +226,10 @@ func (w *Collector) reload() bool {
 	return true
 }
 
-// alive feeds systemd's watchdog from the mailbox loops' own signs of life, as
-// long as all of them turn.
-func (w *Collector) alive() func(mailwatch.State) {
-	interval, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || interval == 0 {
-		return func(mailwatch.State) {}
-	}
-	return func(st mailwatch.State) {
-		if w.boxes.turning(st.Now) {
-			tellSystemd(daemon.SdNotifyWatchdog)
-		}
-	}
-}
-
-func tellSystemd(state string) { daemon.SdNotify(false, state) }
-
-// window is how much an alert asks for.
-func (w *Collector) window() time.Duration {
-	cfg := w.cfg.Load()
-	return cfg.Window.Before + cfg.Window.After
-}
-
 // event logs the steps of incidents.
 func (w *Collector) event(e runner.Event) {
 	w.Notifier.Event(e)
-	w.local.event(e)
+	w.followers.event(e)
 	w.metrics.Event(e, w.Store)
 	switch e.What {
 	case runner.EventStarted, runner.EventGrown:
@@ -251,7 +240,7 @@ func (w *Collector) event(e runner.Event) {
 		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
 	case runner.EventPass:
 		if e.Result != nil {
-			w.shallow.row(e.Result, w.window())
+			w.shallow.row(e.Result, w.cfg.window())
 			w.health.Hosts.Row(e.Result)
 		}
 		if e.Err != nil {

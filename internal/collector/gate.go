@@ -5,12 +5,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
-	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/wiring"
 )
 
 // A gate keeps grab watch from logging in, of itself, to hosts of which all sites
@@ -106,75 +103,4 @@ func shutHosts(cfg *config.Config, pauses []incident.Pause) map[string]bool {
 
 func pausedBy(pauses []incident.Pause, site string) bool {
 	return slices.ContainsFunc(pauses, func(p incident.Pause) bool { return p.Covers(site) })
-}
-
-// pauseEvery is how often the watcher looks what is paused; its journal looks with
-// every mail.
-const pauseEvery = time.Second
-
-// minding shuts the gate while hosts are paused, and says what begins and ends.
-type minding struct {
-	w     *Collector
-	known map[string]incident.Pause // in force at the last look
-	bad   string
-}
-
-// run looks until ctx ends; look has been called once before.
-func (m *minding) run(ctx context.Context) {
-	t := time.NewTicker(pauseEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			m.look(time.Now())
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (m *minding) look(now time.Time) {
-	cfg := m.w.cfg.Load()
-	byHand, err := m.w.Store.Pauses(now)
-	if err != nil {
-		if m.bad != err.Error() {
-			m.w.log.Error("pauses cannot be read: nothing is paused by hand", "err", err)
-		}
-		m.bad = err.Error()
-	} else {
-		m.bad = ""
-	}
-	m.w.gate.set(shutHosts(cfg, byHand))
-	current := map[string]incident.Pause{}
-	for _, p := range slices.Concat(byHand, incident.QuietNow(wiring.Sites(cfg), now)) {
-		key := p.Site + "\x00" + p.From.String() + p.Until.String() + p.By
-		if current[key] = p; m.known[key].Until.IsZero() {
-			m.w.log.Info("paused: alerts are recorded, nothing is grabbed", "site", EverySite(p.Site), "until", p.Until, "by", p.By, "reason", p.Reason)
-		}
-	}
-	for key, p := range m.known {
-		if current[key].Until.IsZero() {
-			m.w.log.Info("the pause is over", "site", EverySite(p.Site), "by", p.By, "reason", p.Reason)
-		}
-	}
-	m.known = current
-}
-
-func EverySite(site string) string {
-	if site == "" {
-		return "(all)"
-	}
-	return site
-}
-
-// reportPauses says what is paused, by hand and by schedule.
-func (w *Collector) reportPauses(r *status.Report) {
-	now := time.Now()
-	list, err := w.Store.Pauses(now)
-	if err != nil {
-		r.Add(status.Problem{Key: "pauses", What: "the file of pauses cannot be read: nothing is paused by hand", Hint: err.Error(), Since: now})
-	}
-	for _, p := range slices.Concat(list, incident.QuietNow(wiring.Sites(w.cfg.Load()), now)) {
-		r.Pauses = append(r.Pauses, status.Pause{Site: p.Site, From: p.From, Until: p.Until, Reason: p.Reason, By: p.By})
-	}
 }

@@ -89,10 +89,10 @@ func pausable(t *testing.T) *Collector {
 // It is asked for and ended over the socket, and shown in status.
 func TestPauseOverTheSocket(t *testing.T) {
 	w := pausable(t)
-	mind := &minding{w: w}
+	watch := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
 	mux := http.NewServeMux()
 	for _, p := range []string{"GET /pauses", "POST /pause", "POST /resume"} {
-		mux.Handle(p, w.pauseDesk())
+		mux.Handle(p, PauseDesk{Store: w.Store, Cfg: w.cfg.Load})
 	}
 	do := func(method, path, body string, code int) (list []status.Pause, text string) {
 		t.Helper()
@@ -102,14 +102,14 @@ func TestPauseOverTheSocket(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s", method, path, body, rec.Code, rec.Body)
 		}
 		json.Unmarshal(rec.Body.Bytes(), &list)
-		mind.look(time.Now())
+		watch.look(time.Now())
 		return list, rec.Body.String()
 	}
 	shut := func(want ...string) {
 		t.Helper()
 		var got []string
 		for _, h := range []string{"expc01", "shared"} {
-			if s, _ := w.gate.state([]string{h}); s {
+			if s, _ := w.sessions.gate.state([]string{h}); s {
 				got = append(got, h)
 			}
 		}
@@ -145,7 +145,7 @@ func TestPauseOverTheSocket(t *testing.T) {
 	}
 	shut("expc01", "shared")
 	var r status.Report
-	w.reportPauses(&r)
+	reportPauses(&r, w.Store, w.cfg.Load())
 	if len(r.Pauses) != 3 || len(r.Problems) != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -180,7 +180,7 @@ func TestIntake(t *testing.T) {
 	}
 	defer w.journal.Close()
 	w.metrics = health.NewMetrics(w.Status)
-	in := &intake{w: w, mailbox: "rtmt", judge: wiring.NewSender(w.cfg.Load(), nil)}
+	in := &intake{journal: w.journal, metrics: w.metrics, log: w.log, mailbox: "rtmt", judge: wiring.NewSender(w.cfg.Load(), nil)}
 	a := evidence.Alert{ID: strings.Repeat("ab", 32), Time: time.Now()}
 	if err := in.handle(t.Context(), mailwatch.Mail{Alert: a, Raw: []byte("x"), Seen: time.Now()}); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,10 @@ package collector
 
 import (
 	"context"
+	"log/slog"
 
+	"rtmtgrab/internal/collector/health"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
@@ -10,8 +13,11 @@ import (
 // intake takes the mails of one mailbox into the journal: each with handle, and many
 // of them are made safe by one sync.
 type intake struct {
-	w       *Collector
-	mailbox string // its name
+	journal *triage.Journal
+	metrics *health.Metrics
+	log     *slog.Logger
+	onFresh func(mailwatch.Mail) // may be nil
+	mailbox string               // its name
 	judge   wiring.Sender
 	taking  bool // since the last sync
 	lost    int  // as the journal said before
@@ -21,18 +27,18 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	m.Alert.Mailbox = i.mailbox
 	m.Alert = i.judge.Mail(ctx, m).Alert
 	if !i.taking {
-		i.taking, i.lost = true, i.w.journal.Lost()
+		i.taking, i.lost = true, i.journal.Lost()
 	}
-	fresh, err := i.w.journal.TakeMail(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
-	i.w.metrics.Mail(m, fresh, err)
+	fresh, err := i.journal.TakeMail(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	i.metrics.Mail(m, fresh, err)
 	if err != nil {
 		return err
 	}
 	if fresh {
 		a := m.Alert
-		i.w.log.Info("alert", "id", a.ID[:12], "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
-		if i.w.OnMail != nil {
-			i.w.OnMail(m)
+		i.log.Info("alert", "id", a.ID[:12], "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
+		if i.onFresh != nil {
+			i.onFresh(m)
 		}
 	}
 	return nil
@@ -40,5 +46,5 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 
 func (i *intake) sync(context.Context) error {
 	i.taking = false
-	return i.w.journal.Commit(i.lost)
+	return i.journal.Commit(i.lost)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -12,106 +13,40 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
-// A boxState is what a box's watcher said last.
-type boxState struct {
-	Name      string // as of box
-	Mail      string // as of config.Mail
-	Folder    string
-	Server    string
-	State     mailwatch.State // the zero State until the watcher has spoken
-	Never     bool            // it can never work as it is configured: State.Err says why, nobody watches it
-	TokenTill time.Time       // OAuth2: the access token lasts until then; zero without
-	again     chan struct{}   // what its watcher is told by retry
-}
-
-// boxStates holds the newest state of each box that is configured.
-type boxStates struct {
-	mu   sync.Mutex
-	list []boxState // in the order of the configuration
-}
-
-// all is a copy.
-func (s *boxStates) all() []boxState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.list)
-}
-
-// begin makes the list anew after a start or a reload; what is known of a box
-// that stays is kept.
-func (s *boxStates) begin(boxes []wiring.Box) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was := s.list
-	s.list = make([]boxState, len(boxes))
-	for i, b := range boxes {
-		s.list[i] = boxState{Name: b.Name(), Mail: b.Mail.Name, Folder: b.Folder, Server: b.Mail.Server, again: make(chan struct{}, 1)}
-		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.Name() }); k >= 0 {
-			s.list[i].State = was[k].State
-		}
-		s.list[i].State.Now = time.Now()
-	}
-}
-
-// note changes the state of a box.
-func (s *boxStates) note(name string, change func(*boxState)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.list {
-		if s.list[i].Name == name {
-			change(&s.list[i])
-		}
-	}
-}
-
-// retry lets a mailbox that is down be tried at once, with all its folders: a login that
-// was refused is otherwise waited with for up to an hour.
-func (s *boxStates) retry(mail string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, b := range s.list {
-		if b.Mail == mail && !b.State.Connected {
-			select {
-			case b.again <- struct{}{}:
-			default:
-			}
-		}
-	}
-}
-
-// again is where the watcher of a box hears of retry.
-func (s *boxStates) again(name string) (c <-chan struct{}) {
-	s.note(name, func(b *boxState) { c = b.again })
-	return c
-}
-
-// turning reports whether every watcher that can work gave a sign of life lately.
-func (s *boxStates) turning(now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !slices.ContainsFunc(s.list, func(b boxState) bool { return !b.Never && now.Sub(b.State.Now) > 2*time.Minute })
+// mailboxes are those that are watched: what their watchers need, and what each said last.
+type mailboxes struct {
+	log      *slog.Logger
+	journal  *triage.Journal
+	metrics  *health.Metrics
+	ownMails *notify.OwnMails
+	tokens   *wiring.TokenSources                   // of OAuth2
+	keys     wiring.KeyCache                        // of DKIM
+	sign     func(store string, st mailwatch.State) // leaves a sign of life
+	states   boxStates
+	OnMail   func(mailwatch.Mail) // told of every fresh alert; may be nil
 }
 
 // watchAll watches every box until ctx ends. One that can never work is told of
 // and left out; the error is theirs if none is left.
-func (w *Collector) watchAll(ctx context.Context) error {
-	cfg := w.cfg.Load()
+func (m *mailboxes) watchAll(ctx context.Context, cfg *config.Config) error {
 	boxes := wiring.Boxes(cfg)
-	w.boxes.begin(boxes)
+	m.states.begin(boxes)
 	errs := make([]error, len(boxes))
 	var wg sync.WaitGroup
 	for i, b := range boxes {
 		wg.Go(func() {
-			errs[i] = w.watchBox(ctx, cfg, b)
+			errs[i] = m.watchBox(ctx, cfg, b)
 			if errs[i] != nil && ctx.Err() == nil {
-				w.log.Error("mailbox cannot be watched as it is configured", "name", b.Name(), "err", errs[i])
-				w.boxes.note(b.Name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
+				m.log.Error("mailbox cannot be watched as it is configured", "name", b.Name(), "err", errs[i])
+				m.states.note(b.Name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
 			}
 		})
 	}
@@ -122,8 +57,8 @@ func (w *Collector) watchAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (w *Collector) watchBox(ctx context.Context, cfg *config.Config, b wiring.Box) error {
-	watcher, err := w.watcher(cfg, b)
+func (m *mailboxes) watchBox(ctx context.Context, cfg *config.Config, b wiring.Box) error {
+	watcher, err := m.watcher(cfg, b)
 	if err != nil {
 		return fmt.Errorf("mailbox %s: %w", b.Name(), err)
 	}
@@ -131,8 +66,8 @@ func (w *Collector) watchBox(ctx context.Context, cfg *config.Config, b wiring.B
 }
 
 // watcher makes the watcher of a box.
-func (w *Collector) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher, error) {
-	source, err := w.tokens.Source(cfg, b.Mail.OAuth, b.Mail.User)
+func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watcher, error) {
+	source, err := m.tokens.Source(cfg, b.Mail.OAuth, b.Mail.User)
 	if err != nil {
 		return nil, err
 	}
@@ -144,13 +79,16 @@ func (w *Collector) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
 		return nil, err
 	}
-	log := w.log
+	log := m.log
 	if len(cfg.Mails) > 1 {
 		log = log.With("name", b.Mail.Name)
 	}
-	alive, in := w.alive(), &intake{w: w, mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, w.keys.LookupTXT)}
+	alive, in := watchdog(m.states.turning), &intake{
+		journal: m.journal, metrics: m.metrics, log: m.log, onFresh: m.OnMail,
+		mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, m.keys.LookupTXT),
+	}
 	removes := notify.RemovesCanaries(b.Mail)
-	w.OwnMails.SetUp(b, false)
+	m.ownMails.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
@@ -164,21 +102,21 @@ func (w *Collector) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 		Save:   func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
 		Handle: in.handle, Sync: in.sync,
 		Flush: func(context.Context) error {
-			_, err := w.journal.Decide(time.Now())
+			_, err := m.journal.Decide(time.Now())
 			return err
 		},
 		Hint:  func(err error) string { return advice.ForMail(b.Mail, err) },
-		Again: w.boxes.again(b.Name()),
+		Again: m.states.again(b.Name()),
 		State: func(st mailwatch.State) {
-			w.boxes.note(b.Name(), func(s *boxState) {
+			m.states.note(b.Name(), func(s *boxState) {
 				if s.State = st; source != nil {
 					s.TokenTill = source.Until()
 				}
 			})
-			w.OwnMails.State(b, st)
-			w.health.Sign.Leave(cfg.Store, st)
+			m.ownMails.State(b, st)
+			m.sign(cfg.Store, st)
 			alive(st)
 		},
-		Own: w.OwnMails.Own(b.Mail.Name, removes, in.judge), Delete: removes,
+		Own: m.ownMails.Own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
 }

@@ -37,7 +37,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	defer w.journal.Close()
 	var mu sync.Mutex
 	var got []string
-	w.OnMail = func(m mailwatch.Mail) {
+	w.Mailboxes.OnMail = func(m mailwatch.Mail) {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, m.Alert.Node)
@@ -56,7 +56,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	reloads, done := make(chan struct{}, 1), make(chan error, 1)
 	go func() { done <- w.mailbox(ctx, reloads) }()
 	state := func(name string) (b boxState) {
-		for _, b := range w.boxes.all() {
+		for _, b := range w.Mailboxes.states.all() {
 			if b.Name == name {
 				return b
 			}
@@ -84,7 +84,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	if n := len(o.Tokens.Requests()); n != 1 {
 		t.Errorf("%d requests for one token", n)
 	}
-	if !w.boxes.turning(time.Now()) || w.boxes.turning(time.Now().Add(time.Hour)) {
+	if !w.Mailboxes.states.turning(time.Now()) || w.Mailboxes.states.turning(time.Now().Add(time.Hour)) {
 		t.Error("turning")
 	}
 
@@ -108,7 +108,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	o.Dovecot.Deliver("", mail("nobody"))
 	o.Mail.Deliver(mail("zero"), time.Now())
 	taken("four", "one", "three", "two", "zero")
-	if list := w.boxes.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
+	if list := w.Mailboxes.states.all(); len(list) != 1 || list[0].Name != "password/INBOX" {
 		t.Errorf("%+v", list)
 	}
 	cancel()

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 )
@@ -19,21 +22,30 @@ const (
 	unsureEvery  = 30 * time.Second // at alerts whose sender could not be verified for the time being
 )
 
-// guardQuarantine does what `grab quarantine` asks for, and judges alerts again
+// quarantine looks after the alerts that are in quarantine.
+type quarantine struct {
+	cfg     func() *config.Config // in force
+	store   *incident.Store
+	journal *triage.Journal
+	keys    *wiring.KeyCache // of DKIM
+	log     *slog.Logger
+}
+
+// run does what `grab quarantine` asks for, and judges alerts again
 // whose sender could not be verified because the DNS did not answer: their minutes
 // rotate away meanwhile, so it is done soon after it answers.
-func (w *Collector) guardQuarantine(ctx context.Context) {
+func (q *quarantine) run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { w.guard(ctx, ReleaseEvery, (&triage.RequestQueue{Journal: w.journal}).Answer) })
+	wg.Go(func() { q.guard(ctx, ReleaseEvery, (&triage.RequestQueue{Journal: q.journal}).Answer) })
 	wg.Go(func() {
-		w.guard(ctx, unsureEvery, func(ctx context.Context) bool { return w.judgeAgain(ctx, time.Now()) })
+		q.guard(ctx, unsureEvery, func(ctx context.Context) bool { return q.judgeAgain(ctx, time.Now()) })
 	})
 	wg.Wait()
 }
 
 // guard looks every so often until ctx ends; look reports whether there is something
 // to decide.
-func (w *Collector) guard(ctx context.Context, every time.Duration, look func(context.Context) bool) {
+func (q *quarantine) guard(ctx context.Context, every time.Duration, look func(context.Context) bool) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -43,8 +55,8 @@ func (w *Collector) guard(ctx context.Context, every time.Duration, look func(co
 		case <-tick.C:
 		}
 		if look(ctx) {
-			if _, err := w.journal.Decide(time.Now()); err != nil {
-				w.log.Error("alerts cannot be decided yet", "err", err)
+			if _, err := q.journal.Decide(time.Now()); err != nil {
+				q.log.Error("alerts cannot be decided yet", "err", err)
 			}
 		}
 	}
@@ -54,16 +66,16 @@ func (w *Collector) guard(ctx context.Context, every time.Duration, look func(co
 // has come by now, and reports whether one may trigger. It ends at the first that
 // still cannot be judged, so that a dead DNS is asked for one mail at a time; once
 // it answers, all that wait have their turn.
-func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
-	rule := wiring.NewSender(w.cfg.Load(), w.keys.LookupTXT).Rule
+func (q *quarantine) judgeAgain(ctx context.Context, now time.Time) (changed bool) {
+	rule := wiring.NewSender(q.cfg(), q.keys.LookupTXT).Rule
 	answered := false
-	for ids := w.journal.Unsure(now); len(ids) > 0; {
+	for ids := q.journal.Unsure(now); len(ids) > 0; {
 		id := ids[0]
 		ids = ids[1:]
-		raw, err := w.Store.Mail(id)
-		rec, errRec := w.Store.Alert(id)
+		raw, err := q.store.Mail(id)
+		rec, errRec := q.store.Alert(id)
 		if err != nil || errRec != nil { // there were too many
-			w.journal.StillUnsure(id, now)
+			q.journal.StillUnsure(id, now)
 			continue
 		}
 		v := rule.Judge(ctx, raw, rec.Alert.Truncated)
@@ -71,20 +83,20 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 			return changed
 		}
 		if v.Temporary {
-			w.journal.StillUnsure(id, now)
+			q.journal.StillUnsure(id, now)
 			return changed
 		}
-		_, err = w.journal.Rejudge(id, v.Auth)
+		_, err = q.journal.Rejudge(id, v.Auth)
 		switch {
 		case errors.Is(err, triage.ErrNotQuarantined): // released meanwhile
 		case err != nil:
-			w.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
+			q.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
 		default:
-			w.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
+			q.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
 			changed = changed || v.OK
 		}
 		if !answered {
-			answered, ids = true, w.journal.Unsure(now.Add(triage.UnsureMost))
+			answered, ids = true, q.journal.Unsure(now.Add(triage.UnsureMost))
 		}
 	}
 	return changed
@@ -92,14 +104,14 @@ func (w *Collector) judgeAgain(ctx context.Context, now time.Time) (changed bool
 
 // reportQuarantine says what was not grabbed because of who sent it, or because
 // there was too much of it.
-func (w *Collector) reportQuarantine(r *status.Report) {
-	all, recent, first := w.journal.QuarantineCounts(time.Now().Add(-24 * time.Hour))
+func reportQuarantine(r *status.Report, journal *triage.Journal) {
+	all, recent, first := journal.QuarantineCounts(time.Now().Add(-24 * time.Hour))
 	r.Held = all
 	if recent > 0 {
 		r.Add(status.Problem{Key: "quarantine", Since: first, What: human.Plural(recent, "alert") + " of the last 24 hours in quarantine: nothing was grabbed for them",
 			Hint: "`grab quarantine` lists them and says why; release those that are genuine"})
 	}
-	for _, l := range w.journal.Limits() {
+	for _, l := range journal.Limits() {
 		r.Add(status.Problem{Key: "limit/" + l.Site, Since: l.Since, Blocks: true,
 			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, human.Plural(l.Alerts, "alert")),
 			Hint: "see who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})

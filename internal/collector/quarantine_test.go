@@ -37,7 +37,7 @@ func newGuarded(t *testing.T, extra string) (*testsite.Site, *Collector, *mailwa
 		t.Fatal(err)
 	}
 	w := restarted(t, c)
-	m, err := w.watcher(cfg, wiring.Boxes(cfg)[0])
+	m, err := w.Mailboxes.watcher(cfg, wiring.Boxes(cfg)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,11 @@ func restarted(t *testing.T, c *testsite.Site) *Collector {
 	}
 	t.Cleanup(func() { w.journal.Close() })
 	return w
+}
+
+// guardOf looks after the quarantine of a watcher that does not run.
+func guardOf(w *Collector) *quarantine {
+	return &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
 }
 
 // handle gives the watcher a mail as if it had come from the mailbox.
@@ -96,7 +101,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 		}
 		return []string{"v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(pub)}, nil
 	}
-	w.keys.Lookup = ask
+	w.Mailboxes.keys.Lookup = ask
 	sign := func(o rtmt.MailOptions) []byte {
 		var out bytes.Buffer
 		if err := dkim.Sign(&out, bytes.NewReader(rtmt.Mail(o)), &dkim.SignOptions{Domain: "example.com", Selector: "s", Signer: key}); err != nil {
@@ -115,7 +120,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 		t.Fatalf("%+v %+v, %v", rec, rec.Alert.Auth, err)
 	}
 	var rep status.Report
-	if w.reportQuarantine(&rep); rep.Held != 3 || len(rep.Problems) != 1 || rep.Problems[0].Key != "quarantine" {
+	if reportQuarantine(&rep, w.journal); rep.Held != 3 || len(rep.Problems) != 1 || rep.Problems[0].Key != "quarantine" {
 		t.Errorf("%+v", rep)
 	}
 	wrong := handle(t, m, bytes.Replace(sign(rtmt.MailOptions{Time: time.Now(), Node: "n4"}), []byte("n4"), []byte("n5"), 1))
@@ -123,8 +128,8 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	now := time.Now()
 	asked = 0
 	for range 12 * 60 { // six hours
-		now, w.keys = now.Add(30*time.Second), wiring.KeyCache{Lookup: w.keys.Lookup}
-		if w.judgeAgain(t.Context(), now) {
+		now, w.Mailboxes.keys = now.Add(30*time.Second), wiring.KeyCache{Lookup: w.Mailboxes.keys.Lookup}
+		if guardOf(w).judgeAgain(t.Context(), now) {
 			t.Error("it passed without a key")
 		}
 	}
@@ -133,9 +138,9 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 	}
 	w.journal.Close()
 	w = restarted(t, c)
-	w.keys.Lookup = ask
+	w.Mailboxes.keys.Lookup = ask
 	down, asked = false, 0
-	if !w.judgeAgain(t.Context(), now) || w.judgeAgain(t.Context(), now) {
+	if !guardOf(w).judgeAgain(t.Context(), now) || guardOf(w).judgeAgain(t.Context(), now) {
 		t.Error("with the key it was to pass, once")
 	}
 	if asked != 1 {
@@ -221,7 +226,7 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 		t.Error(again.Text())
 	}
 	var rep status.Report
-	if w.reportQuarantine(&rep); rep.Held != 2 || len(rep.Problems) != 2 || rep.Problems[1].Key != "limit/hq" {
+	if reportQuarantine(&rep, w.journal); rep.Held != 2 || len(rep.Problems) != 2 || rep.Problems[1].Key != "limit/hq" {
 		t.Errorf("%+v", rep)
 	}
 }
@@ -240,7 +245,7 @@ func TestCopyInAnotherFolder(t *testing.T) {
 	raw := rtmt.Mail(rtmt.MailOptions{Time: time.Now().Add(-time.Minute)})
 	var id string
 	for _, b := range wiring.Boxes(cfg) {
-		m, err := w.watcher(cfg, b)
+		m, err := w.Mailboxes.watcher(cfg, b)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,10 +2,12 @@ package collector
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
@@ -14,10 +16,16 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// rings keeps the ring of every host that has one until ctx ends. A host that stands
+// rings are the rolling copies of hosts.
+type rings struct {
+	pool *hostconn.Pool
+	gate *gate
+	log  *slog.Logger
+}
+
+// keep keeps the ring of every host that has one until ctx ends, with wg. A host that stands
 // in several sites has one; what was kept of hosts that have none now is removed.
-func (w *Collector) rings(ctx context.Context, wg *sync.WaitGroup) {
-	cfg := w.cfg.Load()
+func (r rings) keep(ctx context.Context, cfg *config.Config, wg *sync.WaitGroup) {
 	begun := map[string]bool{}
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
@@ -27,24 +35,24 @@ func (w *Collector) rings(ctx context.Context, wg *sync.WaitGroup) {
 			}
 			begun[h.Name] = true
 			if why, hint := checkup.ShortRing(cfg, h); why != "" {
-				w.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
+				r.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
 			}
 			zone := cfg.Sites[i].Zone()
 			wg.Go(func() {
-				defer survive(w.log, "ring", h.Name)
-				w.gate.while(ctx, []string{h.Name}, func(ctx context.Context) {
-					if err := w.ring(cfg, h, zone).Run(ctx); err != nil {
-						w.log.Error("ring: it is not kept", "host", h.Name, "err", err)
+				defer survive(r.log, "ring", h.Name)
+				r.gate.while(ctx, []string{h.Name}, func(ctx context.Context) {
+					if err := r.keeper(cfg, h, zone).Run(ctx); err != nil {
+						r.log.Error("ring: it is not kept", "host", h.Name, "err", err)
 					}
 				})
 			})
 		}
 	}
-	w.oldRings(cfg, begun)
+	r.removeOld(cfg, begun)
 }
 
-// oldRings removes what was kept of hosts that have no ring any more.
-func (w *Collector) oldRings(cfg *config.Config, kept map[string]bool) {
+// removeOld removes what was kept of hosts that have no ring any more.
+func (r rings) removeOld(cfg *config.Config, kept map[string]bool) {
 	entries, err := os.ReadDir(wiring.RingDir(cfg, ""))
 	if err != nil {
 		return // there is none
@@ -54,25 +62,26 @@ func (w *Collector) oldRings(cfg *config.Config, kept map[string]bool) {
 			continue
 		}
 		if err := os.RemoveAll(wiring.RingDir(cfg, e.Name())); err != nil {
-			w.log.Warn("ring: what is of no more use cannot be removed", "host", e.Name(), "err", err)
+			r.log.Warn("ring: what is of no more use cannot be removed", "host", e.Name(), "err", err)
 		}
 	}
 }
 
-func (w *Collector) ring(cfg *config.Config, h *config.Host, zone *time.Location) *ring.Keeper {
+// keeper is that of a host.
+func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *ring.Keeper {
 	var down time.Time
 	return &ring.Keeper{
-		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(w.warm.pool), Dir: wiring.RingDir(cfg, h.Name),
+		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(r.pool), Dir: wiring.RingDir(cfg, h.Name),
 		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: diskspace.Free,
 		Event: func(err error) {
 			switch {
 			case err != nil:
 				down = time.Now()
-				w.log.Warn("ring down", "host", h.Name, "err", err, "hint", advice.For(err))
+				r.log.Warn("ring down", "host", h.Name, "err", err, "hint", advice.For(err))
 			case down.IsZero():
-				w.log.Info("ring up", "host", h.Name, "every", h.Ring.Every, "keep", h.Ring.Keep)
+				r.log.Info("ring up", "host", h.Name, "every", h.Ring.Every, "keep", h.Ring.Keep)
 			default:
-				w.log.Info("ring up", "host", h.Name, "after", time.Since(down).Round(time.Second))
+				r.log.Info("ring up", "host", h.Name, "after", time.Since(down).Round(time.Second))
 			}
 		},
 	}

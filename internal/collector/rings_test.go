@@ -20,12 +20,11 @@ func TestShortRingSaid(t *testing.T) {
 	for _, site := range []string{"a", "b"} { // the host stands in both
 		cfg.Sites = append(cfg.Sites, config.Site{Name: site, Hosts: []config.Host{{Name: "expc01", Ring: short}, {Name: "expe01", Ring: config.Ring{Keep: time.Minute}}}})
 	}
-	w := &Collector{log: slog.New(slog.NewTextHandler(&log, nil))}
-	w.cfg.Store(cfg)
+	kept := rings{gate: &gate{}, log: slog.New(slog.NewTextHandler(&log, nil))}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the rings end at once
 	var wg sync.WaitGroup
-	w.rings(ctx, &wg)
+	kept.keep(ctx, cfg, &wg)
 	wg.Wait()
 	if strings.Count(log.String(), "ring.keep is 1m0s") != 1 || strings.Count(log.String(), "level=WARN") != 1 {
 		t.Errorf("watch said:\n%s", log.String())

@@ -25,11 +25,11 @@ const (
 )
 
 // serveBundle sends the bundle of an incident's revision.
-func (w *Collector) serveBundle(rw http.ResponseWriter, r *http.Request) {
+func (s *server) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	f, err := w.openBundle(q.Get("incident"), q.Get("revision"))
+	f, err := s.openBundle(q.Get("incident"), q.Get("revision"))
 	if err != nil {
-		control.Fail(rw, http.StatusNotFound, *w.failure(err))
+		control.Fail(rw, http.StatusNotFound, *s.failure(err))
 		return
 	}
 	defer f.Close()
@@ -38,7 +38,7 @@ func (w *Collector) serveBundle(rw http.ResponseWriter, r *http.Request) {
 		control.Fail(rw, http.StatusNotFound, control.Failure{Message: "the bundle is no file", Exit: advice.Failed})
 		return
 	}
-	w.log.Info("bundle", "file", f.Name(), "to", control.PeerOf(r.Context()).String())
+	s.log.Info("bundle", "file", f.Name(), "to", control.PeerOf(r.Context()).String())
 	rw.Header().Set("Content-Type", "application/octet-stream")
 	rw.Header().Set(LengthHeader, strconv.FormatInt(info.Size(), 10))
 	rw.Header().Set("Trailer", SumTrailer)
@@ -59,8 +59,8 @@ func (w *Collector) serveBundle(rw http.ResponseWriter, r *http.Request) {
 }
 
 // openBundle opens what the store knows as the bundle of a revision.
-func (w *Collector) openBundle(id, revision string) (*os.File, error) {
-	in, err := w.Store.Load(id)
+func (s *server) openBundle(id, revision string) (*os.File, error) {
+	in, err := s.store.Load(id)
 	if err != nil {
 		return nil, err
 	}

@@ -18,46 +18,47 @@ import (
 )
 
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
-func (w *Collector) serveNow(rw http.ResponseWriter, r *http.Request) {
+func (s *server) serveNow(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.Request
-	w.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
-		g, err := oneshot.PrepareConfigured(w.cfg.Load(), &q)
+	s.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
+		g, err := oneshot.PrepareConfigured(s.cfg(), &q)
 		if err != nil {
 			return nil, err
 		}
-		store, in, err := g.Once(w.local.ctx, &q, w.effort(d))
+		store, in, err := g.Once(s.ctx, &q, s.effort(d))
 		if err != nil {
 			return nil, err
 		}
-		return w.outcome(store, in)
+		return outcome(store, in)
 	})
 }
 
-func (w *Collector) outcome(store *incident.Store, in incident.Incident) (any, error) {
+// outcome is what a client gets of an incident.
+func outcome(store *incident.Store, in incident.Incident) (any, error) {
 	m, err := oneshot.ManifestOf(store, in)
 	return oneshot.Outcome{Manifest: m, Bundle: in.Bundle}, err
 }
 
 // serveRetry takes an incident up again, or makes the watcher try its own again now.
-func (w *Collector) serveRetry(rw http.ResponseWriter, r *http.Request) {
+func (s *server) serveRetry(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.RetryRequest
-	w.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
-		in, err := w.Store.Load(q.Incident)
+	s.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
+		in, err := s.store.Load(q.Incident)
 		if err != nil {
 			return nil, err
 		}
 		home := ""
 		if in.Out != "" { // a folder of whoever had it made without the watcher
-			home = w.Store.Bundles()
+			home = s.store.Bundles()
 		}
-		in, err = oneshot.Retry(w.local.ctx, w.cfg.Load(), w.Store, in.Key, runner.RetryRequest{Out: home, Patience: q.Patience}, w.effort(d))
-		if errors.Is(err, incident.ErrBusy) && w.Runner.WorksOn(in.Key) {
-			in, err = w.follow(ctx, in, d)
+		in, err = oneshot.Retry(s.ctx, s.cfg(), s.store, in.Key, runner.RetryRequest{Out: home, Patience: q.Patience}, s.effort(d))
+		if errors.Is(err, incident.ErrBusy) && s.runner.WorksOn(in.Key) {
+			in, err = s.follow(ctx, in, d)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return w.outcome(w.Store, in)
+		return outcome(s.store, in)
 	})
 }
 
@@ -67,9 +68,9 @@ const tendEvery = time.Second
 
 // follow makes the watcher try an incident of its own again now if it waits to, and
 // waits until that has come to an end. A client's leaving ends the following alone.
-func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
+func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
 	ended := make(chan error, 1)
-	end := w.local.follow(&follower{in.Key, func(e runner.Event) {
+	end := s.followers.add(&follower{in.Key, func(e runner.Event) {
 		d.event(e)
 		if e.What == runner.EventFailed {
 			select {
@@ -82,7 +83,7 @@ func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) 
 	d.say("grab watch is at work on %s: it tries again now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
-	for w.Runner.Nudge(in.Key); w.Runner.WorksOn(in.Key); {
+	for s.runner.Nudge(in.Key); s.runner.WorksOn(in.Key); {
 		select {
 		case err := <-ended:
 			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")
@@ -93,10 +94,10 @@ func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) 
 		case <-look.C:
 		}
 	}
-	in, err := w.Store.Load(in.Key)
+	in, err := s.store.Load(in.Key)
 	if err == nil && in.State != incident.Sealed {
-		err = fmt.Errorf("incident %s: %w", in.ID, context.Cause(w.local.ctx))
-		if w.local.ctx.Err() == nil {
+		err = fmt.Errorf("incident %s: %w", in.ID, context.Cause(s.ctx))
+		if s.ctx.Err() == nil {
 			err = fmt.Errorf("incident %s is %s", in.ID, in.State)
 		}
 	}
@@ -105,10 +106,10 @@ func (w *Collector) follow(ctx context.Context, in incident.Incident, d *doing) 
 
 // serveCheck checks the configuration as it is on disk: it may be about to be put in
 // force.
-func (w *Collector) serveCheck(rw http.ResponseWriter, r *http.Request) {
+func (s *server) serveCheck(rw http.ResponseWriter, r *http.Request) {
 	var q checkup.Request
-	w.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
-		cfg, err := config.Load(w.cfg.Load().Path)
+	s.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
+		cfg, err := config.Load(s.cfg().Path)
 		if err != nil {
 			return nil, advice.Usage(err)
 		}
@@ -116,11 +117,11 @@ func (w *Collector) serveCheck(rw http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		c.Pool = w.warm.pool
-		c.Looked = w.health.Hosts.Checked
+		c.Pool = s.pool
+		c.Looked = s.looked
 		c.MailWorks = func(m *config.Mail) {
-			if i := slices.IndexFunc(w.cfg.Load().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
-				w.boxes.retry(m.Name) // as it is in force it works again: the check has logged in
+			if i := slices.IndexFunc(s.cfg().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
+				s.mailWorks(m.Name) // as it is in force it works again: the check has logged in
 			}
 		}
 		c.Tell = func(f checkup.Finding, columns int) { d.job.Progress(Word{Finding: &f, Columns: columns}) }

@@ -149,6 +149,3 @@ func (d PauseDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	control.Answer(rw, list)
 }
-
-// pauseDesk is that of a running watch.
-func (w *Collector) pauseDesk() PauseDesk { return PauseDesk{Store: w.Store, Cfg: w.cfg.Load} }

@@ -14,9 +14,8 @@ import (
 
 // A watcher that does enough for others says so at once.
 func TestTooManyWorks(t *testing.T) {
-	w := &Collector{log: slog.New(slog.DiscardHandler)}
-	w.local.ctx, w.local.works = t.Context(), make(chan struct{}, 1)
-	w.local.works <- struct{}{}
+	w := &server{ctx: t.Context(), works: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler)}
+	w.works <- struct{}{}
 	s := httptest.NewServer(w.mux())
 	defer s.Close()
 	resp, err := http.Post(s.URL+"/now", "", strings.NewReader("{}"))

@@ -14,13 +14,13 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// warmth keeps a session to each host that is to be warm, one for each way of
+// sessions keep one to each host that is to be warm, one for each way of
 // logging in to an address, whatever number of hosts and sites share it. It is
 // not for concurrent use.
-type warmth struct {
+type sessions struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
-	gate    *gate // nil: always open
+	gate    gate // shut to hosts that are paused
 	depths  func(host string, families map[string]logset.Retention)
 	state   func(key string) func(hostconn.KeeperState) // who is told of a session
 	keepers map[string]*keeping                         // by source.key
@@ -35,7 +35,7 @@ type keeping struct {
 
 // configure lets the keepers work by cfg until ctx ends: it stops those that are
 // not wanted any more or whose hosts have changed, and starts what is missing.
-func (w *warmth) configure(ctx context.Context, cfg *config.Config) {
+func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 	hosts, sources := warmHosts(cfg)
 	var stopped sync.WaitGroup
 	for key, k := range w.keepers {
@@ -87,7 +87,7 @@ func survive(log *slog.Logger, what, host string) {
 }
 
 // close stops all keepers and waits for them.
-func (w *warmth) close() {
+func (w *sessions) close() {
 	var stopped sync.WaitGroup
 	for _, k := range w.keepers {
 		stopped.Go(k.stop)

@@ -2,15 +2,24 @@ package collector
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health"
+	"rtmtgrab/internal/config"
 )
 
-// serveHTTP begins to serve as configured.
-func (w *Collector) serveHTTP() error {
-	h := w.cfg.Load().HTTP
+// web serves health and metrics where the configuration says.
+type web struct {
+	handler http.Handler
+	log     *slog.Logger
+	now     health.Web // the zero Web: nowhere
+}
+
+// serve begins to serve as configured.
+func (w *web) serve(h config.HTTP) error {
 	if h.Listen == "" {
 		return nil
 	}
@@ -21,24 +30,25 @@ func (w *Collector) serveHTTP() error {
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
 	}
-	w.web = health.Serve(h.Listen, l, health.Handler(w.Status, w.metrics, w.log), w.log)
+	w.now = health.Serve(h.Listen, l, w.handler, w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())
 	return nil
 }
 
-// serveHTTPAnew changes to another address after a reload; if that cannot be had
+// serveAnew changes to another address after a reload; if that cannot be had
 // the old one stays.
-func (w *Collector) serveHTTPAnew() {
-	h := w.cfg.Load().HTTP
-	if h.Listen == w.web.Listen {
+func (w *web) serveAnew(h config.HTTP) {
+	if h.Listen == w.now.Listen {
 		return
 	}
-	old := w.web
+	old := w.now
 	if h.Listen == "" {
-		w.web = health.Web{}
-	} else if err := w.serveHTTP(); err != nil {
+		w.now = health.Web{}
+	} else if err := w.serve(h); err != nil {
 		w.log.Error("reload: health and metrics stay where they were", "err", err, "listen", old.Listen)
 		return
 	}
 	old.Close()
 }
+
+func (w *web) close() { w.now.Close() }

@@ -43,32 +43,29 @@ func TestHTTPAnew(t *testing.T) {
 	cfg := freshConfig(t, c)
 	first := cfg()
 	first.HTTP.Listen = testsite.FreeAddr(t)
-	w := &Collector{log: testsite.LogTo(&log), metrics: health.NewMetrics(func() status.Report { return status.Report{} })}
-	w.cfg.Store(first)
-	if err := w.serveHTTP(); err != nil {
+	report := func() status.Report { return status.Report{} }
+	w := &web{handler: health.Handler(report, health.NewMetrics(report), testsite.LogTo(&log)), log: testsite.LogTo(&log)}
+	if err := w.serve(first.HTTP); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { w.web.Close() }()
+	defer w.close()
 	second := cfg()
 	second.HTTP.Listen = taken.Addr().String()
-	w.cfg.Store(second)
-	w.serveHTTPAnew()
+	w.serveAnew(second.HTTP)
 	if code, _ := testsite.Get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay where they were") {
 		t.Errorf("%d %s", code, log.String())
 	}
 	third := cfg()
 	third.HTTP.Listen = strings.Replace(testsite.FreeAddr(t), "127.0.0.1", "0.0.0.0", 1)
-	w.cfg.Store(third)
-	w.serveHTTPAnew()
+	w.serveAnew(third.HTTP)
 	if code, _ := testsite.Get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "nobody is asked who he is") != 1 {
 		t.Errorf("%d %s", code, log.String())
 	}
 	if _, err := net.Dial("tcp", first.HTTP.Listen); err == nil {
 		t.Error("the old address still answers")
 	}
-	w.cfg.Store(cfg())
-	w.serveHTTPAnew()
-	if w.web.HTTP != nil {
+	w.serveAnew(cfg().HTTP)
+	if w.now.HTTP != nil {
 		t.Error("it is served still")
 	}
 }
@@ -88,25 +85,25 @@ func TestWatchdog(t *testing.T) {
 		n, err := conn.Read(b)
 		return err == nil && string(b[:n]) == "WATCHDOG=1"
 	}
-	w := &Collector{}
-	alive := w.alive()
+	var boxes boxStates
+	alive := watchdog(boxes.turning)
 	alive(mailwatch.State{Now: time.Now()})
 	t.Setenv("NOTIFY_SOCKET", socket)
 	t.Setenv("WATCHDOG_USEC", "60000000")
-	alive = w.alive()
+	alive = watchdog(boxes.turning)
 	if fed() {
 		t.Error("fed without a watchdog")
 	}
 	now := time.Now()
-	w.boxes.list = []boxState{{Name: "a", State: mailwatch.State{Now: now, Connected: true}}, {Name: "b", State: mailwatch.State{Now: now, Err: errors.New("down")}}, {Name: "c", Never: true}}
+	boxes.list = []boxState{{Name: "a", State: mailwatch.State{Now: now, Connected: true}}, {Name: "b", State: mailwatch.State{Now: now, Err: errors.New("down")}}, {Name: "c", Never: true}}
 	if alive(mailwatch.State{Now: now}); !fed() {
 		t.Error("not fed although all turn")
 	}
-	w.boxes.note("b", func(s *boxState) { s.State.Now = now.Add(-status.Stuck - time.Second) })
+	boxes.note("b", func(s *boxState) { s.State.Now = now.Add(-status.Stuck - time.Second) })
 	if alive(mailwatch.State{Now: now}); fed() {
 		t.Error("fed although one is stuck")
 	}
-	w.boxes.note("b", func(s *boxState) { s.State.Now = now })
+	boxes.note("b", func(s *boxState) { s.State.Now = now })
 	if alive(mailwatch.State{Now: now}); !fed() {
 		t.Error("not fed although it turns again")
 	}

@@ -185,7 +185,7 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.Runner.Events = d.event
-	w.OnMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
+	w.Mailboxes.OnMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
 	mailed := make(chan error, 1)

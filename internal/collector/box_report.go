@@ -1,0 +1,35 @@
+package collector
+
+import (
+	"slices"
+
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+)
+
+// report says how each of them is.
+func (m *mailboxes) report(r *status.Report, cfg *config.Config) {
+	for _, b := range m.states.all() {
+		i := slices.IndexFunc(cfg.Mails, func(m config.Mail) bool { return m.Name == b.Mail })
+		if i < 0 { // a reload has taken it away
+			continue
+		}
+		box, hint := mailboxStatus(&cfg.Mails[i], b)
+		r.Mailboxes = append(r.Mailboxes, box)
+		r.JudgeMailbox(box, hint)
+	}
+}
+
+// mailboxStatus is a mailbox in the words of the report, and the next move if it is down.
+func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string) {
+	s := b.State
+	m = status.Mailbox{Name: b.Name, Server: b.Server, Connected: s.Connected, Idle: s.Idle, Since: s.Since.UTC(), Answer: s.Answer.UTC(), Turned: s.Now.UTC(),
+		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
+		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
+	if s.Err != nil {
+		m.Error, hint = evidence.Printable(s.Err.Error(), 600), advice.ForMail(mail, s.Err)
+	}
+	return m, hint
+}

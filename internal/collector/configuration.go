@@ -1,0 +1,38 @@
+package collector
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/wiring"
+)
+
+// configuration is the one in force.
+type configuration struct {
+	atomic.Pointer[config.Config]
+	read func() (*config.Config, error) // from where it is kept
+}
+
+// again reads it once more, for a reload: what cannot be put in force while the watcher
+// runs is an error. It changes nothing.
+func (c *configuration) again() (*config.Config, error) {
+	cfg, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Mails) == 0 {
+		return nil, wiring.ErrNoMail
+	}
+	if was := c.Load().Store; cfg.Store != was {
+		return nil, fmt.Errorf("store: it cannot change while grab watch runs (from %s to %s)", was, cfg.Store)
+	}
+	return cfg, nil
+}
+
+// window is how much an alert asks for.
+func (c *configuration) window() time.Duration {
+	cfg := c.Load()
+	return cfg.Window.Before + cfg.Window.After
+}

@@ -1,0 +1,78 @@
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident/runner"
+)
+
+// Word is one word about progress, as it crosses the socket.
+type Word struct {
+	Say     string           `json:"say,omitempty"`
+	Fetched *fetch.Progress  `json:"fetched,omitempty"`
+	Event   *step            `json:"event,omitempty"`
+	Finding *checkup.Finding `json:"finding,omitempty"`
+	Columns int              `json:"columns,omitempty"` // of Finding: how wide the hosts' names are
+}
+
+// step is an runner.Event.
+type step struct {
+	What     string            `json:"what"`
+	Incident string            `json:"incident,omitempty"`
+	Host     string            `json:"host,omitempty"`
+	Coverage evidence.Coverage `json:"coverage,omitempty"`
+	Error    string            `json:"error,omitempty"`
+}
+
+// doing is a work for a client.
+type doing struct {
+	job *control.Job
+	by  string
+
+	mu   sync.Mutex
+	last map[string]time.Time // when each host's bytes were told
+}
+
+func (d *doing) say(format string, args ...any) {
+	d.job.Progress(Word{Say: fmt.Sprintf(format, args...)})
+}
+
+// fetchedEvery is how often a host's bytes are told.
+const fetchedEvery = 200 * time.Millisecond
+
+func (d *doing) fetched(p fetch.Progress) {
+	d.mu.Lock()
+	now := time.Now()
+	tell := p.Done == 0 || p.Done >= p.Total || now.Sub(d.last[p.Host]) >= fetchedEvery
+	if tell {
+		d.last[p.Host] = now
+	}
+	d.mu.Unlock()
+	if tell {
+		d.job.Progress(Word{Fetched: &p})
+	}
+}
+
+func (d *doing) event(e runner.Event) {
+	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
+	if e.Err != nil {
+		s.Error = e.Err.Error()
+	}
+	d.job.Progress(Word{Event: &s})
+}
+
+// Event is what was told.
+func (s *step) Event() runner.Event {
+	e := runner.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
+	if s.Error != "" {
+		e.Err = errors.New(s.Error)
+	}
+	return e
+}
