@@ -16,7 +16,7 @@ import (
 	"rtmtgrab/internal/sshdial"
 )
 
-func (a *app) checkCmd() *cobra.Command {
+func checkCmd(a *app) *cobra.Command {
 	var offline, tell bool
 	var eml, folder string
 	var timeout time.Duration
@@ -32,11 +32,11 @@ func (a *app) checkCmd() *cobra.Command {
 			if eml != "" {
 				ctx, cancel := a.context(cmd.Context())
 				defer cancel()
-				return a.checkEML(ctx, eml, folder, args)
+				return checkEML(ctx, a, eml, folder, args)
 			}
 			q := checkup.Request{Hosts: args, Offline: offline, Notify: tell, Timeout: timeout}
-			if w := a.watcher(cmd.Context(), direct); w != nil {
-				return a.checkThrough(cmd.Context(), w, q)
+			if w := runningWatcher(cmd.Context(), a, direct); w != nil {
+				return checkThrough(cmd.Context(), a, w, q)
 			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
@@ -48,9 +48,9 @@ func (a *app) checkCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.Tell = a.showFinding
+			c.Tell = func(f checkup.Finding, width int) { showFinding(a.people(), f, width) }
 			c.Perform(ctx, q)
-			return a.concludeCheck(c.Report())
+			return concludeCheck(a, c.Report())
 		},
 	}
 	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
@@ -63,18 +63,15 @@ func (a *app) checkCmd() *cobra.Command {
 }
 
 // showFinding prints it for people.
-func (a *app) showFinding(f checkup.Finding, width int) {
-	if a.json {
-		return
-	}
-	fmt.Fprintf(a.out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, human.Dash(f.Host), f.What, f.Detail)
+func showFinding(out io.Writer, f checkup.Finding, width int) {
+	fmt.Fprintf(out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, human.Dash(f.Host), f.What, f.Detail)
 	if f.Hint != "" {
-		fmt.Fprintf(a.out, "      hint: %s\n", f.Hint)
+		fmt.Fprintf(out, "      hint: %s\n", f.Hint)
 	}
 }
 
 // concludeCheck prints the end and sets the exit code.
-func (a *app) concludeCheck(rep checkup.Report) error {
+func concludeCheck(a *app, rep checkup.Report) error {
 	if !rep.OK {
 		a.exit = advice.Failed
 	}
@@ -94,7 +91,7 @@ func (a *app) concludeCheck(rep checkup.Report) error {
 }
 
 // checkEML prints what would be done with a mail, and why.
-func (a *app) checkEML(ctx context.Context, file, folder string, args []string) error {
+func checkEML(ctx context.Context, a *app, file, folder string, args []string) error {
 	if len(args) > 0 {
 		return advice.Usage(errors.New("--mail and hosts do not go together"))
 	}

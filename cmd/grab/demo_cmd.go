@@ -9,7 +9,7 @@ import (
 	"rtmtgrab/internal/app/demo"
 )
 
-func (a *app) demoCmd() *cobra.Command {
+func demoCmd(a *app) *cobra.Command {
 	dir := "grab-demo"
 	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
 		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, the real watcher\n" +
@@ -19,13 +19,13 @@ func (a *app) demoCmd() *cobra.Command {
 			defer cancel()
 			ctx, cancel = context.WithTimeoutCause(ctx, demo.Limit, errors.New("the demo took too long"))
 			defer cancel()
-			return a.demo(ctx, dir)
+			return runDemo(ctx, a, dir)
 		}}
 	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; an earlier demo's are replaced")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, dir string) error {
+func runDemo(ctx context.Context, a *app, dir string) error {
 	r, err := demo.Run(ctx, dir, a.say)
 	if err != nil {
 		return err

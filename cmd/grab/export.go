@@ -32,7 +32,7 @@ type exportFlags struct {
 	raw          bool
 }
 
-func (a *app) exportCmd() *cobra.Command {
+func exportCmd(a *app) *cobra.Command {
 	f := &exportFlags{}
 	cmd := &cobra.Command{
 		Use:   "export --pcapng FILE BUNDLE|DIR|FILE...",
@@ -42,7 +42,7 @@ func (a *app) exportCmd() *cobra.Command {
 			"twice; the interface is the host, the packet's comment names the file and the byte in it.\n" +
 			"Credentials are replaced, unless --raw. Logs that were written at INFO hold no messages: exit code 1.",
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.file, "pcapng", "", "`file` to write; an earlier one is replaced")
@@ -54,7 +54,7 @@ func (a *app) exportCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
+func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error {
 	if err := f.check(args); err != nil {
 		return advice.Usage(err)
 	}
@@ -66,9 +66,9 @@ func (a *app) export(ctx context.Context, f *exportFlags, args []string) error {
 		return err
 	}
 	defer set.Close()
-	a.sayOpened(set)
+	sayOpened(set, a.say)
 	o := export.Options{Phones: f.phones, Raw: f.raw, Place: set.Place, Program: "grab " + version.Version}
-	if o.Since, o.Until, err = a.exportSpan(f, set); err != nil {
+	if o.Since, o.Until, err = f.span(set, a.say); err != nil {
 		return advice.Usage(err)
 	}
 	res, err := writeExport(ctx, f.file, set, o)
@@ -109,18 +109,18 @@ func (f *exportFlags) check(args []string) error {
 }
 
 // sayOpened tells of each log when it is first read.
-func (a *app) sayOpened(set *sources.Set) {
+func sayOpened(set *sources.Set, say func(format string, args ...any)) {
 	var mu sync.Mutex
 	set.Opened = func(file string) {
 		mu.Lock()
 		defer mu.Unlock()
-		a.say("reading %s", evidence.Printable(file, 300))
+		say("reading %s", evidence.Printable(file, 300))
 	}
 }
 
-// exportSpan reads --since and --until. A time of day is the last such one before the
+// span reads --since and --until. A time of day is the last such one before the
 // end of the bundles' window, or before now.
-func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Time, err error) {
+func (f *exportFlags) span(set *sources.Set, say func(format string, args ...any)) (since, until time.Time, err error) {
 	now, site := time.Now(), wiring.ZoneNamed(set.TimeZone)
 	if !set.Window.Empty() {
 		now = set.Window.Until
@@ -137,7 +137,7 @@ func (a *app) exportSpan(f *exportFlags, set *sources.Set) (since, until time.Ti
 			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
 		}
 		*t.to = at
-		a.say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), human.ZoneName(at, site))
+		say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), human.ZoneName(at, site))
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return since, until, errors.New("--since is not before --until")

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
 	"rtmtgrab/internal/advice"
@@ -39,4 +40,12 @@ func (a *app) print(v any) error {
 // say writes a word about progress.
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, format+"\n", args...)
+}
+
+// people is where a command's result is shown to people; with --json nobody sees it.
+func (a *app) people() io.Writer {
+	if a.json {
+		return io.Discard
+	}
+	return a.out
 }

@@ -17,7 +17,7 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-func (a *app) initCmd() *cobra.Command {
+func initCmd(a *app) *cobra.Command {
 	f := &setup.Answers{}
 	var prints []string
 	noCheck := false
@@ -37,14 +37,14 @@ func (a *app) initCmd() *cobra.Command {
 				return err
 			}
 			ask := a.asker()
-			cfg, err := a.writeConfig(f, ask)
+			cfg, err := writeConfig(a, f, ask)
 			if err != nil {
 				return err
 			}
 			if noCheck && len(given) == 0 && ask == nil {
-				return a.written(cfg)
+				return concludeInit(a, cfg)
 			}
-			return a.tryOut(ctx, cfg, given, ask, noCheck)
+			return tryOut(ctx, a, cfg, given, ask, noCheck)
 		},
 	}
 	answerFlags(cmd, f)
@@ -63,7 +63,7 @@ type initReport struct {
 }
 
 // writeConfig makes the configuration file and loads it.
-func (a *app) writeConfig(f *setup.Answers, ask *terminal.Asker) (*config.Config, error) {
+func writeConfig(a *app, f *setup.Answers, ask *terminal.Asker) (*config.Config, error) {
 	path := a.config
 	if path == "" {
 		path = os.Getenv("GRAB_CONFIG")
@@ -98,8 +98,8 @@ func (a *app) writeConfig(f *setup.Answers, ask *terminal.Asker) (*config.Config
 	return cfg, nil
 }
 
-// written ends an init that contacts nobody.
-func (a *app) written(cfg *config.Config) error {
+// concludeInit ends an init that contacts nobody.
+func concludeInit(a *app, cfg *config.Config) error {
 	a.say("grab: hint: pin the hosts' keys with `grab trust`, then run `grab check`")
 	if a.json {
 		return a.print(initReport{OK: true, Config: cfg.Path, TrustReport: setup.TrustReport{OK: true, Hosts: []setup.TrustHost{}, Warnings: []string{}}, Checks: []checkup.Finding{}})
@@ -108,19 +108,19 @@ func (a *app) written(cfg *config.Config) error {
 }
 
 // tryOut pins the hosts' keys and runs the check with the new configuration.
-func (a *app) tryOut(ctx context.Context, cfg *config.Config, prints []string, ask *terminal.Asker, noCheck bool) error {
+func tryOut(ctx context.Context, a *app, cfg *config.Config, prints []string, ask *terminal.Asker, noCheck bool) error {
 	hosts, err := cfg.HostsOf()
 	if err != nil {
 		return err
 	}
-	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []checkup.Finding{}}
+	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, keysOut(a, ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []checkup.Finding{}}
 	rep.OK = rep.TrustReport.OK
 	if !rep.OK {
 		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {
-		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: a.showFinding}
+		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: func(f checkup.Finding, width int) { showFinding(a.people(), f, width) }}
 		c.Run(ctx)
 		checked := c.Report()
 		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks

@@ -11,7 +11,7 @@ import (
 )
 
 // listAlerts prints every mail that was taken, with what became of it and why.
-func (a *app) listAlerts(store *incident.Store) error {
+func listAlerts(a *app, store *incident.Store) error {
 	list, err := store.ListAlerts()
 	if list == nil {
 		return err

@@ -46,3 +46,13 @@ func (a *app) context(parent context.Context) (context.Context, context.CancelFu
 	}()
 	return ctx, cancel
 }
+
+// ended reports whether the first signal has come.
+func (a *app) ended() bool {
+	select {
+	case <-a.interrupted:
+		return true
+	default:
+		return false
+	}
+}

@@ -35,7 +35,8 @@ func main() {
 	os.Exit(run(first, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// app is what all commands share.
+// app is what all commands share. A command is a function that is given it, and what it
+// does a function of what it needs.
 type app struct {
 	in          io.Reader
 	out, err    io.Writer
@@ -102,11 +103,11 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 }
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.initCmd(), a.watchCmd(), a.statusCmd(), a.nowCmd(), a.checkCmd(), a.trustCmd(), a.listCmd(), a.pauseCmd(), a.resumeCmd(), a.showCmd(),
-		a.verifyCmd(), a.reportCmd(), a.exportCmd(), a.retryCmd(), a.quarantineCmd(), a.demoCmd(), a.serviceCmd(), a.versionCmd()}
+	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), nowCmd(a), checkCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), showCmd(a),
+		verifyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a)}
 }
 
-func (a *app) versionCmd() *cobra.Command {
+func versionCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 		if a.json {
 			return a.print(struct {

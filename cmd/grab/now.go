@@ -20,7 +20,7 @@ import (
 	"rtmtgrab/internal/report"
 )
 
-func (a *app) nowCmd() *cobra.Command {
+func nowCmd(a *app) *cobra.Command {
 	f, before, direct := &oneshot.Request{}, time.Duration(0), false
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
@@ -35,7 +35,7 @@ func (a *app) nowCmd() *cobra.Command {
 			if f.Hosts = args; cmd.Flags().Changed("before") {
 				f.Before = &before
 			}
-			return a.now(cmd.Context(), f, direct)
+			return runNow(cmd.Context(), a, f, direct)
 		},
 	}
 	fl := cmd.Flags()
@@ -54,10 +54,10 @@ func (a *app) nowCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) now(ctx context.Context, f *oneshot.Request, direct bool) error {
+func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error {
 	if oneshot.AdhocHosts(f.Hosts) == 0 {
-		if w := a.watcher(ctx, direct); w != nil {
-			return a.nowThrough(ctx, w, f)
+		if w := runningWatcher(ctx, a, direct); w != nil {
+			return nowThrough(ctx, a, w, f)
 		}
 	}
 	g, err := oneshot.Prepare(func() (*config.Config, error) { return a.load(config.Options{}) }, f)
@@ -70,26 +70,26 @@ func (a *app) now(ctx context.Context, f *oneshot.Request, direct bool) error {
 	if a.ended() {
 		return errBeforeBegun
 	}
-	p := a.progress()
+	p := newProgress(a.err)
 	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 	p.wait()
 	if err != nil {
 		return err
 	}
-	if err := a.result(store, in, g.Zone); err != nil {
+	if err := printResult(a, store, in, g.Zone); err != nil {
 		return err
 	}
 	if g.Scratch {
 		os.RemoveAll(g.Store) // the bundle is in --out
 	}
-	a.recovery(f, in.Asked, g.Zone)
+	sayRecovery(a, f, in.Asked, g.Zone)
 	return nil
 }
 
 var errBeforeBegun = errors.New("interrupted before it began")
 
-// recovery says how to get what comes after a window that ended with the event.
-func (a *app) recovery(f *oneshot.Request, asked evidence.Window, zone *time.Location) {
+// sayRecovery says how to get what comes after a window that ended with the event.
+func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.Location) {
 	if f.After != 0 || a.json || a.exit == advice.Lost {
 		return
 	}
@@ -101,26 +101,17 @@ func (a *app) recovery(f *oneshot.Request, asked evidence.Window, zone *time.Loc
 		when, asked.Until.Format(time.RFC3339))
 }
 
-func (a *app) ended() bool {
-	select {
-	case <-a.interrupted:
-		return true
-	default:
-		return false
-	}
-}
-
-// result prints what came of a grab and sets the exit code.
-func (a *app) result(store *incident.Store, in incident.Incident, zone *time.Location) error {
+// printResult prints what came of a grab and sets the exit code.
+func printResult(a *app, store *incident.Store, in incident.Incident, zone *time.Location) error {
 	m, err := oneshot.ManifestOf(store, in)
 	if err != nil {
 		return err
 	}
-	return a.tell(oneshot.Outcome{Manifest: m, Bundle: in.Bundle}, zone)
+	return printOutcome(a, oneshot.Outcome{Manifest: m, Bundle: in.Bundle}, zone)
 }
 
-// tell prints an outcome and sets the exit code.
-func (a *app) tell(o oneshot.Outcome, zone *time.Location) error {
+// printOutcome prints an outcome and sets the exit code.
+func printOutcome(a *app, o oneshot.Outcome, zone *time.Location) error {
 	m := o.Manifest
 	a.exit = advice.Covered(m.Coverage)
 	if a.json {

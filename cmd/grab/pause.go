@@ -18,7 +18,7 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-func (a *app) pauseCmd() *cobra.Command {
+func pauseCmd(a *app) *cobra.Command {
 	q := collector.PauseAsk{}
 	var direct bool
 	cmd := &cobra.Command{Use: "pause", Short: "Begin a maintenance: alerts are recorded, nothing is grabbed; without flags list those in force", Args: cobra.NoArgs,
@@ -27,9 +27,9 @@ func (a *app) pauseCmd() *cobra.Command {
 			"has an end, at most 30 days away; `grab resume` ends it before. docs/alerts.md.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q == (collector.PauseAsk{}) {
-				return a.deskDo(cmd.Context(), direct, http.MethodGet, "/pauses", nil)
+				return doPause(cmd.Context(), a, direct, http.MethodGet, "/pauses", nil)
 			}
-			return a.deskDo(cmd.Context(), direct, http.MethodPost, "/pause", &q)
+			return doPause(cmd.Context(), a, direct, http.MethodPost, "/pause", &q)
 		}}
 	fl := cmd.Flags()
 	fl.StringVar(&q.Site, "site", "", "`site` that is paused")
@@ -41,12 +41,12 @@ func (a *app) pauseCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) resumeCmd() *cobra.Command {
+func resumeCmd(a *app) *cobra.Command {
 	q := collector.PauseAsk{}
 	var direct bool
 	cmd := &cobra.Command{Use: "resume", Short: "End a pause before its time", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.deskDo(cmd.Context(), direct, http.MethodPost, "/resume", &q)
+			return doPause(cmd.Context(), a, direct, http.MethodPost, "/resume", &q)
 		}}
 	cmd.Flags().StringVar(&q.Site, "site", "", "`site` that is paused")
 	cmd.Flags().BoolVar(&q.All, "all", false, "end all pauses")
@@ -54,13 +54,13 @@ func (a *app) resumeCmd() *cobra.Command {
 	return cmd
 }
 
-// deskDo has a running watch do it, or does it in the store, and prints what is
+// doPause has a running watch do it, or does it in the store, and prints what is
 // paused then.
-func (a *app) deskDo(ctx context.Context, direct bool, method, path string, q *collector.PauseAsk) error {
+func doPause(ctx context.Context, a *app, direct bool, method, path string, q *collector.PauseAsk) error {
 	ctx, cancel := a.context(ctx)
 	defer cancel()
 	var list []status.Pause
-	if w := a.watcher(ctx, direct); w != nil {
+	if w := runningWatcher(ctx, a, direct); w != nil {
 		var in any
 		if q != nil {
 			in = q
@@ -68,7 +68,7 @@ func (a *app) deskDo(ctx context.Context, direct bool, method, path string, q *c
 		if err := w.Do(ctx, method, path, in, &list); err != nil {
 			return err
 		}
-		return a.printPauses(list)
+		return printPauses(a, list)
 	}
 	cfg, err := a.load(offline)
 	if err != nil {
@@ -78,10 +78,10 @@ func (a *app) deskDo(ctx context.Context, direct bool, method, path string, q *c
 	if list, err = d.Do(ctx, path, q, whoami(), time.Now()); err != nil {
 		return err
 	}
-	return a.printPauses(list)
+	return printPauses(a, list)
 }
 
-func (a *app) printPauses(list []status.Pause) error {
+func printPauses(a *app, list []status.Pause) error {
 	if list == nil {
 		list = []status.Pause{}
 	}

@@ -29,9 +29,10 @@ type hostProgress struct {
 	bar  *mpb.Bar
 }
 
-func (a *app) progress() *progress {
-	p := &progress{lines: a.err, hosts: map[string]*hostProgress{}}
-	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+// newProgress shows it on to.
+func newProgress(to io.Writer) *progress {
+	p := &progress{lines: to, hosts: map[string]*hostProgress{}}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(48))
 		p.lines = p.bars
 	}

@@ -21,25 +21,25 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-func (a *app) quarantineCmd() *cobra.Command {
+func quarantineCmd(a *app) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: usageArgs(cobra.NoArgs),
 		Long: "Alerts whose sender alerts.from or alerts.authenticity does not let pass trigger nothing and are kept for 30 days.\n" +
 			"Only who may write in the store can release one.",
-		RunE: func(*cobra.Command, []string) error { return a.listQuarantine() }}
+		RunE: func(*cobra.Command, []string) error { return listQuarantine(a) }}
 	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: usageArgs(cobra.MinimumNArgs(1)),
 		Long: "The watcher acts on it within seconds: what the alert's own minutes have left is grabbed. An ID may be cut to 6 digits.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.askQuarantine(ctx, triage.RequestRelease, ids, force)
+			return askQuarantine(ctx, a, triage.RequestRelease, ids, force)
 		}}
 	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes will be overwritten")
 	drop := &cobra.Command{Use: "drop ID...", Short: "Put alerts away for good", Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.askQuarantine(ctx, triage.RequestDrop, ids, false)
+			return askQuarantine(ctx, a, triage.RequestDrop, ids, false)
 		}}
 	cmd.AddCommand(release, drop)
 	return cmd
@@ -68,13 +68,13 @@ type heldJSON struct {
 // offline are the faults of a configuration that do not concern who contacts nobody.
 var offline = config.Options{MissingKnownHosts: true, MissingSecrets: true}
 
-func (a *app) listQuarantine() error {
+func listQuarantine(a *app) error {
 	cfg, err := a.load(offline)
 	if err != nil {
 		return err
 	}
 	st := &incident.Store{Dir: cfg.Store}
-	list, err := a.held(st)
+	list, err := held(st, a.say)
 	if err != nil {
 		return err
 	}
@@ -106,10 +106,10 @@ func (a *app) listQuarantine() error {
 }
 
 // held are the alerts in quarantine; of records that cannot be read it warns.
-func (a *app) held(st *incident.Store) ([]incident.AlertRecord, error) {
+func held(st *incident.Store, say func(format string, args ...any)) ([]incident.AlertRecord, error) {
 	list, err := st.Quarantine()
 	if err != nil && list != nil {
-		a.say("grab: warning: %v", err)
+		say("grab: warning: %v", err)
 		err = nil
 	}
 	return list, err
@@ -126,13 +126,13 @@ type askedJSON struct {
 // answerWait bounds the wait for the watcher.
 const answerWait = 5 * collector.ReleaseEvery
 
-func (a *app) askQuarantine(ctx context.Context, what string, ids []string, force bool) error {
+func askQuarantine(ctx context.Context, a *app, what string, ids []string, force bool) error {
 	cfg, err := a.load(offline)
 	if err != nil {
 		return err
 	}
 	st := &incident.Store{Dir: cfg.Store}
-	list, err := a.held(st)
+	list, err := held(st, a.say)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 	rows := []askedJSON{}
 	watched := isWatched(st)
 	for _, rec := range recs {
-		row, err := a.ask(ctx, st, rec, triage.QuarantineRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
+		row, err := askWatcher(ctx, st, rec, triage.QuarantineRequest{Alert: rec.Alert.ID, What: what, Force: force, Time: time.Now().UTC()}, watched)
 		if err != nil {
 			return err
 		}
@@ -172,8 +172,8 @@ func (a *app) askQuarantine(ctx context.Context, what string, ids []string, forc
 	return nil
 }
 
-// ask leaves one request and waits for the watcher, if one runs.
-func (a *app) ask(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req triage.QuarantineRequest, watched bool) (askedJSON, error) {
+// askWatcher leaves one request and waits for the watcher, if one runs.
+func askWatcher(ctx context.Context, st *incident.Store, rec incident.AlertRecord, req triage.QuarantineRequest, watched bool) (askedJSON, error) {
 	id := req.Alert
 	row := askedJSON{ID: id, What: "pending", Sites: []incident.Decision{}}
 	if err := triage.Ask(st, req); err != nil {

@@ -30,7 +30,7 @@ type reportFlags struct {
 	grace  time.Duration
 }
 
-func (a *app) reportCmd() *cobra.Command {
+func reportCmd(a *app) *cobra.Command {
 	f := &reportFlags{out: "grab-report"}
 	cmd := &cobra.Command{
 		Use:   "report BUNDLE|DIR|FILE...",
@@ -39,7 +39,7 @@ func (a *app) reportCmd() *cobra.Command {
 			"remote syslog server, or an appliance's diagnostic archive, and writes " + wiring.PageName + ", " + wiring.CSVName + "\n" +
 			"and " + wiring.JSONName + ". Give C and E together. The exit code is 0 whatever the verdict.",
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.report(cmd.Context(), f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", f.out, "`folder` for the three files; those of an earlier report are replaced")
@@ -49,7 +49,7 @@ func (a *app) reportCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
+func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error {
 	if f.grace < 0 {
 		return advice.Usage(errors.New("--grace cannot be negative"))
 	}
@@ -64,7 +64,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 		return err
 	}
 	defer set.Close()
-	a.sayOpened(set)
+	sayOpened(set, a.say)
 	rep, err := wiring.Analyze(ctx, set, f.phones, f.grace)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 		err = printReport(a.out, rep, page)
 	}
 	if err == nil && f.open {
-		a.openPage(page)
+		openPage(page, a.say)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func printReport(w io.Writer, rep *registration.Report, page string) error {
 }
 
 // openPage shows a file in the browser. Failing is no failure of the report.
-func (a *app) openPage(path string) {
+func openPage(path string, say func(format string, args ...any)) {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
@@ -120,6 +120,6 @@ func (a *app) openPage(path string) {
 		err = cmd.Process.Release() // the browser outlives this program
 	}
 	if err != nil {
-		a.say("grab: warning: the page could not be opened: %v; open %s by hand", err, path)
+		say("grab: warning: the page could not be opened: %v; open %s by hand", err, path)
 	}
 }

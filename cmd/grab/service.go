@@ -11,7 +11,7 @@ import (
 	"rtmtgrab/internal/collector/winservice"
 )
 
-func (a *app) serviceCmd() *cobra.Command {
+func serviceCmd(a *app) *cobra.Command {
 	root := &cobra.Command{Use: "service", Short: "Run grab watch as a Windows service", Args: cobra.NoArgs,
 		Long: "Manages the Windows service that runs `grab watch`: docs/windows.md shows how it is set up. All but status need\n" +
 			"the rights of an administrator. Elsewhere systemd does it, see configs/grab.service.",
@@ -20,15 +20,15 @@ func (a *app) serviceCmd() *cobra.Command {
 			return errors.Join(advice.Usage(errors.New("say what: install, uninstall, start, stop, reload or status")), cmd.Help())
 		}}
 	root.AddCommand(
-		a.serviceVerb("install", "Make the service, its folders and its source in the Event Log; it is not started",
+		serviceVerb(a, "install", "Make the service, its folders and its source in the Event Log; it is not started",
 			func(context.Context) (winservice.Report, error) { return winservice.Install(a.config, a.say) }),
-		a.serviceVerb("uninstall", "Stop the service and take it away; configuration, store and logs stay",
+		serviceVerb(a, "uninstall", "Stop the service and take it away; configuration, store and logs stay",
 			func(ctx context.Context) (winservice.Report, error) { return winservice.Uninstall(ctx, a.say) }),
-		a.serviceVerb("start", "Start it and wait until it watches", winservice.Start),
-		a.serviceVerb("stop", "Stop it and wait until it has; open incidents go on after the next start", winservice.Stop),
-		a.serviceVerb("reload", "Have it read the configuration again; if that has a fault the old one stays in force, and the log says so",
+		serviceVerb(a, "start", "Start it and wait until it watches", winservice.Start),
+		serviceVerb(a, "stop", "Stop it and wait until it has; open incidents go on after the next start", winservice.Stop),
+		serviceVerb(a, "reload", "Have it read the configuration again; if that has a fault the old one stays in force, and the log says so",
 			func(context.Context) (winservice.Report, error) { return winservice.Reload(a.say) }),
-		a.serviceVerb("status", "Say whether it is installed and runs; exit code 1 if it does not run",
+		serviceVerb(a, "status", "Say whether it is installed and runs; exit code 1 if it does not run",
 			func(context.Context) (winservice.Report, error) {
 				r, err := winservice.Status()
 				if err == nil && !r.Running() {
@@ -42,7 +42,7 @@ func (a *app) serviceCmd() *cobra.Command {
 }
 
 // serviceVerb is a command below `grab service`, which prints what the service is then.
-func (a *app) serviceVerb(use, short string, run func(context.Context) (winservice.Report, error)) *cobra.Command {
+func serviceVerb(a *app, use, short string, run func(context.Context) (winservice.Report, error)) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {
@@ -58,12 +58,12 @@ func (a *app) serviceVerb(use, short string, run func(context.Context) (winservi
 			if err != nil {
 				return err
 			}
-			return a.printService(r)
+			return printService(a, r)
 		}}
 }
 
 // printService prints what the service is.
-func (a *app) printService(r winservice.Report) error {
+func printService(a *app, r winservice.Report) error {
 	if a.json {
 		return a.print(r)
 	}

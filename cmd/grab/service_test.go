@@ -53,7 +53,7 @@ func TestServiceReport(t *testing.T) {
 	} {
 		for json, want := range map[bool]string{false: c.text, true: c.json} {
 			var out bytes.Buffer
-			if err := (&app{out: &out, json: json}).printService(c.report); err != nil || out.String() != want {
+			if err := printService(&app{out: &out, json: json}, c.report); err != nil || out.String() != want {
 				t.Errorf("%q, %v\nwant %q", out.String(), err, want)
 			}
 		}

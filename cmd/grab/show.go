@@ -26,11 +26,11 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 	return bundle.Describe(w, m, zone)
 }
 
-func (a *app) showCmd() *cobra.Command {
+func showCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1),
 		Long: "BUNDLE is a file, or the name of an incident in the store; an open incident shows what was got so far.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			m, path, err := a.manifest(args[0])
+			m, path, err := findManifest(a, args[0])
 			if err != nil {
 				return err
 			}
@@ -41,14 +41,14 @@ func (a *app) showCmd() *cobra.Command {
 		}}
 }
 
-// manifest reads that of a bundle's file or of an incident in the store.
-func (a *app) manifest(name string) (evidence.Manifest, string, error) {
+// findManifest reads that of a bundle's file or of an incident in the store.
+func findManifest(a *app, name string) (evidence.Manifest, string, error) {
 	_, err := os.Stat(name)
 	if err == nil {
 		m, err := bundle.ReadManifest(name)
 		return m, name, err
 	}
-	store, err2 := a.openStore()
+	store, err2 := openStore(a)
 	if err2 != nil {
 		return evidence.Manifest{}, "", errors.Join(err, err2)
 	}
@@ -61,7 +61,7 @@ func (a *app) manifest(name string) (evidence.Manifest, string, error) {
 }
 
 // openStore opens the configured store for reading.
-func (a *app) openStore() (*incident.Store, error) {
+func openStore(a *app) (*incident.Store, error) {
 	cfg, err := a.load(config.Options{MissingKnownHosts: true, MissingSecrets: true})
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (a *app) openStore() (*incident.Store, error) {
 	return &incident.Store{Dir: cfg.Store}, nil // reading makes no folders
 }
 
-func (a *app) verifyCmd() *cobra.Command {
+func verifyCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -97,16 +97,16 @@ func (a *app) verifyCmd() *cobra.Command {
 		}}
 }
 
-func (a *app) listCmd() *cobra.Command {
+func listCmd(a *app) *cobra.Command {
 	var alerts bool
 	cmd := &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			store, err := a.openStore()
+			store, err := openStore(a)
 			if err != nil {
 				return err
 			}
 			if alerts {
-				return a.listAlerts(store)
+				return listAlerts(a, store)
 			}
 			list, err := store.List()
 			if list == nil {
@@ -129,15 +129,15 @@ func (a *app) listCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) retryCmd() *cobra.Command {
+func retryCmd(a *app) *cobra.Command {
 	var out string
 	var patience time.Duration
 	var direct bool
 	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Take up a failed or partial incident again", Args: cobra.ExactArgs(1),
 		Long: "Makes a later revision of the bundle, which holds all that the earlier one held.\nExit codes as of `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if w := a.watcher(cmd.Context(), direct); w != nil {
-				return a.retryThrough(cmd.Context(), w, oneshot.RetryRequest{Incident: args[0], Patience: patience}, out)
+			if w := runningWatcher(cmd.Context(), a, direct); w != nil {
+				return retryThrough(cmd.Context(), a, w, oneshot.RetryRequest{Incident: args[0], Patience: patience}, out)
 			}
 			cfg, err := a.load(config.Options{})
 			if err != nil {
@@ -150,14 +150,14 @@ func (a *app) retryCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := a.progress()
+			p := newProgress(a.err)
 			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], runner.RetryRequest{Out: out, Patience: patience},
 				oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 			p.wait()
 			if err != nil {
 				return err
 			}
-			return a.result(store, in, wiring.ZoneNamed(in.TimeZone))
+			return printResult(a, store, in, wiring.ZoneNamed(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)
 	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")

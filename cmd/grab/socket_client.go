@@ -44,13 +44,13 @@ type remote struct {
 // helloWait bounds the asking who is there.
 const helloWait = 5 * time.Second
 
-// watcher finds the grab watch that runs by the configuration this command would use,
+// runningWatcher finds the grab watch that runs by the configuration this command would use,
 // and says so; nil if there is none, or none for this user.
-func (a *app) watcher(ctx context.Context, direct bool) *remote {
+func runningWatcher(ctx context.Context, a *app, direct bool) *remote {
 	if direct {
 		return nil
 	}
-	w, err := a.findWatcher(ctx)
+	w, err := findWatcher(ctx, a.config)
 	switch {
 	case w == nil && errors.Is(err, control.ErrDenied):
 		a.say("grab: warning: %v; going on without grab watch (members of the group that socket.group names may use it)", err)
@@ -65,10 +65,10 @@ func (a *app) watcher(ctx context.Context, direct bool) *remote {
 	return w
 }
 
-// findWatcher is watcher without a word. Its error says why one that may be there
-// could not be spoken to.
-func (a *app) findWatcher(ctx context.Context) (*remote, error) {
-	path, places, ok := a.whereWatcher()
+// findWatcher is runningWatcher without a word, for the configuration in file or where it
+// is looked for. Its error says why one that may be there could not be spoken to.
+func findWatcher(ctx context.Context, file string) (*remote, error) {
+	path, places, ok := whereWatcher(file)
 	if !ok {
 		return nil, nil
 	}
@@ -92,8 +92,8 @@ func (a *app) findWatcher(ctx context.Context) (*remote, error) {
 // whereWatcher is the configuration's file, "" if there is none that this user can
 // find, and where its watcher may answer. A file that this user may not read counts:
 // its watcher may. false: nobody is to be asked.
-func (a *app) whereWatcher() (path string, places []string, ok bool) {
-	path, err := config.Find(a.config)
+func whereWatcher(file string) (path string, places []string, ok bool) {
+	path, err := config.Find(file)
 	switch {
 	case err == nil:
 	case errors.Is(err, config.ErrNotFound):
@@ -101,7 +101,7 @@ func (a *app) whereWatcher() (path string, places []string, ok bool) {
 	case !errors.Is(err, fs.ErrPermission):
 		return "", nil, false // a name that is wrong is the user's to mend
 	default:
-		if path = a.config; path == "" {
+		if path = file; path == "" {
 			path = os.Getenv("GRAB_CONFIG")
 		}
 	}
@@ -131,7 +131,7 @@ func sameFile(a, b string) bool {
 // ask has the watcher work at a request and decodes the result. name is the incident
 // that it works at, as soon as it is known.
 func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) (name string, err error) {
-	p := a.progress()
+	p := newProgress(a.err)
 	defer p.wait()
 	b, err := w.Work(ctx, path, req, a.interrupted, func(raw json.RawMessage) {
 		var got collector.Word
@@ -144,7 +144,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		case got.Fetched != nil:
 			p.fetched(*got.Fetched)
 		case got.Finding != nil:
-			a.showFinding(*got.Finding, got.Columns)
+			showFinding(a.people(), *got.Finding, got.Columns)
 		case got.Event != nil:
 			name = got.Event.Incident
 			p.event(got.Event.Event())
@@ -202,32 +202,32 @@ func opens(file string) bool {
 	return true
 }
 
-func (a *app) nowThrough(ctx context.Context, w *remote, f *oneshot.Request) error {
+func nowThrough(ctx context.Context, a *app, w *remote, f *oneshot.Request) error {
 	o, err := w.grab(ctx, a, "/now", f, f.Out)
 	if err != nil {
 		return err
 	}
-	if err := a.tell(o, wiring.ZoneNamed(o.TimeZone)); err != nil {
+	if err := printOutcome(a, o, wiring.ZoneNamed(o.TimeZone)); err != nil {
 		return err
 	}
-	a.recovery(f, o.Asked, wiring.ZoneNamed(o.TimeZone))
+	sayRecovery(a, f, o.Asked, wiring.ZoneNamed(o.TimeZone))
 	return nil
 }
 
-func (a *app) retryThrough(ctx context.Context, w *remote, q oneshot.RetryRequest, out string) error {
+func retryThrough(ctx context.Context, a *app, w *remote, q oneshot.RetryRequest, out string) error {
 	o, err := w.grab(ctx, a, "/retry", q, out)
 	if err != nil {
 		return err
 	}
-	return a.tell(o, wiring.ZoneNamed(o.TimeZone))
+	return printOutcome(a, o, wiring.ZoneNamed(o.TimeZone))
 }
 
-func (a *app) checkThrough(ctx context.Context, w *remote, q checkup.Request) error {
+func checkThrough(ctx context.Context, a *app, w *remote, q checkup.Request) error {
 	var rep checkup.Report
 	if _, err := w.ask(ctx, a, "/check", q, &rep); err != nil {
 		return err
 	}
-	return a.concludeCheck(rep)
+	return concludeCheck(a, rep)
 }
 
 // bring writes the bundle of an outcome into a folder of this user's and returns its

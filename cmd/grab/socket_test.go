@@ -433,12 +433,12 @@ func TestNotThrough(t *testing.T) {
 	if _, err := os.Stat("/etc/grab/grab.yaml"); err == nil {
 		return // this machine has one
 	}
-	if path, places, ok := (&app{}).whereWatcher(); path != "" || !ok || !slices.Contains(places, "/run/grab/grab.sock") {
+	if path, places, ok := whereWatcher(""); path != "" || !ok || !slices.Contains(places, "/run/grab/grab.sock") {
 		t.Errorf("without a configuration: %q %v %v", path, places, ok)
 	}
 	c.Extra = "socket: {path: none}"
 	c.Write()
-	if _, _, ok := (&app{config: c.Path}).whereWatcher(); ok {
+	if _, _, ok := whereWatcher(c.Path); ok {
 		t.Error("a watcher that answers nobody is looked for")
 	}
 }

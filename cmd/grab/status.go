@@ -24,30 +24,30 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-func (a *app) statusCmd() *cobra.Command {
+func statusCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "status", Short: "Say whether an alert would now work, and how the running watch is", Args: cobra.NoArgs,
 		Long: "Asks the running `grab watch`: what is in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
 			"Exit 0 if an alert would now work, 1 otherwise; also if no watch answers, and then it says what the store tells.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.status(ctx)
+			return runStatus(ctx, a)
 		}}
 }
 
 // statusWait bounds the wait for a report.
 const statusWait = 20 * time.Second
 
-func (a *app) status(ctx context.Context) error {
+func runStatus(ctx context.Context, a *app) error {
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	w, err := a.findWatcher(ctx)
+	w, err := findWatcher(ctx, a.config)
 	var r status.Report
 	if err == nil && w != nil {
 		err = w.Do(ctx, http.MethodGet, "/status", nil, &r)
 	}
 	if err != nil || w == nil {
-		return a.noWatcher(err)
+		return noWatcher(a, err)
 	}
 	if !r.Works {
 		a.exit = advice.Failed
@@ -59,7 +59,7 @@ func (a *app) status(ctx context.Context) error {
 }
 
 // noWatcher says what can be said without one, and returns why there is none.
-func (a *app) noWatcher(err error) error {
+func noWatcher(a *app, err error) error {
 	out := a.out
 	if a.json {
 		out = a.err // standard output holds one document

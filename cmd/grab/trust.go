@@ -12,7 +12,7 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-func (a *app) trustCmd() *cobra.Command {
+func trustCmd(a *app) *cobra.Command {
 	var prints []string
 	cmd := &cobra.Command{
 		Use:   "trust [HOST...]",
@@ -37,7 +37,7 @@ func (a *app) trustCmd() *cobra.Command {
 				return advice.Usage(err)
 			}
 			ask := a.asker()
-			rep := setup.Trust(ctx, a.keysOut(ask), hosts, wiring.Ledger(cfg), given, ask)
+			rep := setup.Trust(ctx, keysOut(a, ask), hosts, wiring.Ledger(cfg), given, ask)
 			if !rep.OK {
 				a.exit = advice.Failed
 			}
@@ -55,7 +55,7 @@ func (a *app) trustCmd() *cobra.Command {
 }
 
 // keysOut is where keys are shown: with --json only whom they are asked about sees them.
-func (a *app) keysOut(ask *terminal.Asker) io.Writer {
+func keysOut(a *app, ask *terminal.Asker) io.Writer {
 	switch {
 	case !a.json:
 		return a.out

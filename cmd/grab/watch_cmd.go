@@ -15,17 +15,17 @@ import (
 	"rtmtgrab/internal/config"
 )
 
-func (a *app) watchCmd() *cobra.Command {
+func watchCmd(a *app) *cobra.Command {
 	managed := false
 	cmd := &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
 		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new (on Windows `grab service reload`).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if managed {
-				return a.watchManaged()
+				return watchManaged(a)
 			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return a.watch(ctx, slog.New(slog.NewTextHandler(a.err, nil)), hangups{})
+			return runWatch(ctx, a, slog.New(slog.NewTextHandler(a.err, nil)), hangups{})
 		}}
 	cmd.Flags().BoolVar(&managed, "service", false, "run under Windows' service manager")
 	cmd.Flags().MarkHidden("service")
@@ -33,13 +33,13 @@ func (a *app) watchCmd() *cobra.Command {
 }
 
 // watchManaged is `grab watch` under Windows' service manager.
-func (a *app) watchManaged() error {
+func watchManaged(a *app) error {
 	if err := winservice.Managed(); err != nil {
 		return err
 	}
 	// The console's signals are not for a service: one comes whenever somebody logs off.
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
-	watch := func(ctx context.Context, log *slog.Logger, h *winservice.Host) error { return a.watch(ctx, log, h) }
+	watch := func(ctx context.Context, log *slog.Logger, h *winservice.Host) error { return runWatch(ctx, a, log, h) }
 	return winservice.Run(watch, func(err error, out io.Writer) int {
 		to := *a
 		to.out, to.err = out, out
@@ -47,7 +47,7 @@ func (a *app) watchManaged() error {
 	})
 }
 
-func (a *app) watch(ctx context.Context, log *slog.Logger, super collector.Supervisor) error {
+func runWatch(ctx context.Context, a *app, log *slog.Logger, super collector.Supervisor) error {
 	cfg, err := a.load(config.Options{})
 	if err != nil {
 		return err
