@@ -36,8 +36,8 @@ func parseCount(s string) (int, error) {
 	return strconv.Atoi(s)
 }
 
-// authenticity checks alerts.authenticity and alerts.limit.
-func (c *checker) authenticity() {
+// checkAuthenticity checks alerts.authenticity and alerts.limit.
+func checkAuthenticity(c *checker) {
 	const at = "alerts.authenticity"
 	alerts := &c.cfg.Alerts
 	a := &alerts.Authenticity

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -13,8 +11,9 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A checker judges a Config that was decoded, and brings addresses into their
-// final form.
+// A checker is with what a Config that was decoded is judged: its methods judge one value
+// each, what a whole section may say is judged by a function beside that section. Addresses
+// are brought into their final form.
 type checker struct {
 	*book
 	opts  Options
@@ -22,21 +21,21 @@ type checker struct {
 	known map[string]bool // known_hosts files that were looked at
 }
 
-func (c *checker) all() {
-	c.mails()
-	c.telling()
-	c.alerts()
-	c.authenticity()
-	c.times()
+func checkAll(c *checker) {
+	checkMails(c)
+	checkTelling(c)
+	checkAlerts(c)
+	checkAuthenticity(c)
+	checkTimes(c)
 	c.required("store", c.cfg.Store)
-	c.ssh("ssh", c.cfg.SSH)
-	c.logs("logs", c.cfg.Logs)
-	c.ring("ring", c.cfg.Ring)
+	checkSSH(c, "ssh", c.cfg.SSH)
+	checkLogs(c, "logs", c.cfg.Logs)
+	checkRing(c, "ring", c.cfg.Ring)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
-	c.socket()
-	c.http()
-	c.allSites()
-	c.routing()
+	checkSocket(c)
+	checkHTTP(c)
+	checkSites(c)
+	checkRouting(c)
 }
 
 // required records a fault if a text is missing or empty; of several faults of
@@ -82,7 +81,7 @@ func (c *checker) words(path string, list []string) {
 	}
 }
 
-func (c *checker) alerts() {
+func checkAlerts(c *checker) {
 	a := &c.cfg.Alerts
 	if len(a.Match) == 0 && c.sound("alerts.match") {
 		c.bad("alerts.match", "the list is empty: no mail would be an alert")
@@ -100,7 +99,7 @@ func (c *checker) alerts() {
 	}
 }
 
-func (c *checker) times() {
+func checkTimes(c *checker) {
 	w := c.cfg.Window
 	c.positive("window.before", w.Before)
 	c.positive("window.max", w.Max)
@@ -123,85 +122,17 @@ func (c *checker) positive(path string, d time.Duration) {
 	}
 }
 
-// ssh checks one ssh: of the file, where it stands. s may be merged: only what
-// the file gives at path is judged.
-func (c *checker) ssh(path string, s SSH) {
-	if path == "ssh" || c.has(path+".user") {
-		c.required(path+".user", s.User)
-	}
-	c.oneOf(path+".compress", s.Compress, "none", "gzip")
-	if c.given(path+".bandwidth") && s.Bandwidth != 0 && s.Bandwidth < minBandwidth {
-		c.bad(path+".bandwidth", "must be 0 for no limit, or at least 16KiB per second: a window would take hours")
-	}
-	c.login(path, Jump{Login: s.Login, Compat: s.Compat, Key: s.Key, Passphrase: s.Passphrase, Password: s.Password}, false)
-	c.jumps(path+".jump", s.Jump)
-}
-
-// login checks what is given at path to log in with. alone: nothing is inherited.
-func (c *checker) login(path string, l Jump, alone bool) {
-	c.oneOf(path+".login", l.Login, "auto", "password", "keyboard-interactive")
-	c.oneOf(path+".compat", l.Compat, CompatNone, CompatLegacy)
-	key, password, passphrase := c.has(path+".key"), c.has(path+".password"), c.has(path+".passphrase")
-	switch {
-	case key && password:
-		c.bad(path+".password", "set key or password, not both: a host gets one method and one try")
-	case alone && !key && !password:
-		c.bad(path, "no login: a jump host needs a key or password of its own")
-	case passphrase && !key && l.Key.IsZero():
-		c.bad(path+".passphrase", "a passphrase without key: set the key that it opens")
-	case passphrase && l.Key.Agent != "":
-		c.bad(path+".passphrase", "a key of the agent needs no passphrase: remove this")
-	}
-	c.secret(path+".key", l.Key.Secret)
-	c.agent(path+".key", l.Key.Agent)
-	c.secret(path+".passphrase", l.Passphrase)
-	c.secret(path+".password", l.Password)
-}
-
-func (c *checker) agent(at, agent string) {
-	if agent == "" || fingerprint(agent) || c.opts.MissingSecrets || !c.given(at) {
-		return
-	}
-	if err := opens(agent); err != nil {
-		c.bad(at, "%s", plain(err))
-	}
-}
-
-// knownHosts looks at each file once, however many hosts need it. at is the key
-// that may name it for what stands at host; else the file's own does.
-func (c *checker) knownHosts(host, at, file string) {
-	if !c.has(at) {
-		at = "ssh.known_hosts"
-	}
-	if c.lost(host) || c.known[file] || c.opts.MissingKnownHosts || !c.sound(at) {
-		return
-	}
-	if c.known == nil {
-		c.known = map[string]bool{}
-	}
-	c.known[file] = true
-	switch err := opens(file); {
-	case errors.Is(err, fs.ErrNotExist):
-		if !c.has(at) {
-			at = host
-		}
-		c.bad(at, "%s does not exist: run `grab trust`, which shows the hosts' keys and writes it", file)
-	case err != nil:
-		c.bad(at, "%s", plain(err))
-	}
-}
-
-func (c *checker) logs(at string, l Logs) {
+func checkLogs(c *checker, at string, l Logs) {
 	if c.given(at+".dir") && c.required(at+".dir", l.Dir) && (!path.IsAbs(l.Dir) || path.Clean(l.Dir) != strings.TrimSuffix(l.Dir, "/") && l.Dir != "/") {
 		c.bad(at+".dir", "%s is not an absolute path without dots, such as /mnt/harddisk/log", quote(l.Dir))
 	}
 	if len(l.Families) == 0 && c.given(at+".families") {
 		c.bad(at+".families", "the list is empty: nothing would be copied")
 	}
-	c.families(at+".families", l.Families)
+	checkFamilies(c, at+".families", l.Families)
 }
 
-func (c *checker) families(path string, list []string) {
+func checkFamilies(c *checker, path string, list []string) {
 	seen := map[string]string{}
 	for i, f := range list {
 		if at := indexed(path, i); c.has(at) {
@@ -212,7 +143,7 @@ func (c *checker) families(path string, list []string) {
 
 const minRing = 16 << 20
 
-func (c *checker) ring(path string, r Ring) {
+func checkRing(c *checker, path string, r Ring) {
 	every, keep := path+".every", path+".keep"
 	if r.Every < time.Second && c.given(every) {
 		c.bad(every, "must be at least 1s, as each copy asks the host for its listing")
@@ -264,6 +195,37 @@ func (c *checker) address(path string, to *string, port int) bool {
 	}
 	*to = a
 	return true
+}
+
+// unique records a fault if a name was seen before without regard to case.
+func (c *checker) unique(path, name string, seen map[string]string) bool {
+	low := strings.ToLower(name)
+	if first, ok := seen[low]; ok {
+		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", quote(name), first, c.line(first))
+		return false
+	}
+	seen[low] = path
+	return true
+}
+
+// name checks a name that goes into names of files, unlike all seen before.
+func (c *checker) name(path, name string, seen map[string]string) {
+	if !c.required(path, name) {
+		return
+	}
+	if err := evidence.CheckName(name); err != nil {
+		c.bad(path, "%s", err)
+		return
+	}
+	c.unique(path, name, seen)
+}
+
+// element is the path of a list's element, which may stand there alone.
+func (c *checker) element(path string, i int) string {
+	if at := indexed(path, i); c.has(at) {
+		return at
+	}
+	return path
 }
 
 func indexed(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

@@ -90,7 +90,7 @@ func (d *decoder) compound(n *yaml.Node, path string, v reflect.Value, opt strin
 		d.list(n, path, v, opt == "some")
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
-		d.begin(p.Interface())
+		begin(p.Interface(), d.cfg)
 		d.value(n, path, p.Elem(), "")
 		v.Set(p)
 	default:
@@ -156,7 +156,7 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, lone bool) {
 	}
 	out := reflect.MakeSlice(v.Type(), len(elements), len(elements))
 	for i, e := range elements {
-		d.begin(out.Index(i).Addr().Interface())
+		begin(out.Index(i).Addr().Interface(), d.cfg)
 		d.value(e, at(i), out.Index(i), "")
 	}
 	v.Set(out)

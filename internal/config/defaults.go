@@ -27,8 +27,9 @@ func defaults(base string) Config {
 	}
 }
 
-// begin sets what a new element of a list, or a pointer's target, begins as.
-func (d *decoder) begin(v any) {
+// begin sets what a new element of a list, or a pointer's target, begins as. Hosts begin
+// as cfg says.
+func begin(v any, cfg *Config) {
 	switch v := v.(type) {
 	case *Mail:
 		*v = Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
@@ -47,7 +48,7 @@ func (d *decoder) begin(v any) {
 	case *Heartbeat:
 		*v = Heartbeat{Every: 25 * time.Hour}
 	case *Host:
-		*v = blankHost(d.cfg)
+		*v = blankHost(cfg)
 	}
 }
 

@@ -68,7 +68,8 @@ func checkFaults(t *testing.T, data []byte, err error) {
 // rewrite is a file as the library writes it: with other quotes, in lines of its own.
 func rewrite(t *testing.T, data []byte) []byte {
 	t.Helper()
-	root := (&decoder{book: newBook("f")}).tree(data)
+	faults := newBook("f")
+	root := parseTree(&faults, data)
 	bare(root)
 	anew, err := yaml.Dump(root, yaml.WithLineWidth(-1))
 	if err != nil {

@@ -5,8 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // blankHost is what a host begins as: with the file's ssh:, logs: and ring:, less the
@@ -19,13 +17,13 @@ func blankHost(cfg *Config) Host {
 
 // inheritLogins gives hosts without a login of their own that of the file: a host's
 // password ends the file's key, and the reverse.
-func (d *decoder) inheritLogins(cfg *Config) {
+func inheritLogins(b *book, cfg *Config) {
 	for i := range cfg.Sites {
 		for j := range cfg.Sites[i].Hosts {
 			ssh, path := &cfg.Sites[i].Hosts[j].SSH, hostPath(i, j)+".ssh"
-			if !d.has(path+".key") && !d.has(path+".password") {
+			if !b.has(path+".key") && !b.has(path+".password") {
 				ssh.Key, ssh.Password = cfg.SSH.Key, cfg.SSH.Password
-				if !d.has(path + ".passphrase") {
+				if !b.has(path + ".passphrase") {
 					ssh.Passphrase = cfg.SSH.Passphrase
 				}
 			}
@@ -40,8 +38,8 @@ func sitePath(i int) string { return fmt.Sprintf("sites[%d]", i) }
 
 func hostPath(i, j int) string { return fmt.Sprintf("sites[%d].hosts[%d]", i, j) }
 
-// allSites checks what concerns sites and hosts together.
-func (c *checker) allSites() {
+// checkSites checks what concerns sites and hosts together.
+func checkSites(c *checker) {
 	if len(c.cfg.Sites) == 0 {
 		c.bad("sites", "no sites: add at least one, with the hosts to grab from")
 	}
@@ -53,7 +51,7 @@ func (c *checker) allSites() {
 		c.name(path+".name", s.Name, names)
 		c.words(path+".clusters", s.Clusters)
 		c.words(path+".nodes", s.Nodes)
-		if s.CatchAll() && !c.routed(s.Name) && c.sound(path+".clusters", path+".nodes") {
+		if s.CatchAll() && !routed(c.cfg.Routes, s.Name) && c.sound(path+".clusters", path+".nodes") {
 			if catchAll != "" {
 				c.bad(path, "only one site can be without clusters and nodes (it takes what no other claims); the first is %s", catchAll)
 			} else {
@@ -65,22 +63,11 @@ func (c *checker) allSites() {
 		}
 		here := map[string]string{}
 		for j := range s.Hosts {
-			c.host(hostPath(i, j), &s.Hosts[j], here)
-			c.place(hostPath(i, j), &s.Hosts[j], hosts)
+			checkHost(c, hostPath(i, j), &s.Hosts[j], here)
+			checkPlace(c, hostPath(i, j), &s.Hosts[j], hosts)
 		}
 	}
-	c.logins()
-}
-
-// unique records a fault if a name was seen before without regard to case.
-func (c *checker) unique(path, name string, seen map[string]string) bool {
-	low := strings.ToLower(name)
-	if first, ok := seen[low]; ok {
-		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", quote(name), first, c.line(first))
-		return false
-	}
-	seen[low] = path
-	return true
+	checkLogins(c)
 }
 
 // placed is a host and where it stands.
@@ -89,9 +76,9 @@ type placed struct {
 	host *Host
 }
 
-// place sees to it that a name means one host in the whole file: it may stand in
+// checkPlace sees to it that a name means one host in the whole file: it may stand in
 // several sites if all of it is the same.
-func (c *checker) place(path string, h *Host, all map[string]placed) {
+func checkPlace(c *checker, path string, h *Host, all map[string]placed) {
 	if !c.sound(path+".name", path+".address") {
 		return
 	}
@@ -109,43 +96,31 @@ func (c *checker) place(path string, h *Host, all map[string]placed) {
 	}
 }
 
-// host checks a host of a site whose other hosts' names are seen.
-func (c *checker) host(path string, h *Host, seen map[string]string) {
+// checkHost checks a host of a site whose other hosts' names are seen.
+func checkHost(c *checker, path string, h *Host, seen map[string]string) {
 	c.name(path+".name", h.Name, seen)
 	c.oneOf(path+".role", h.Role, "C", "E", "")
 	c.address(path+".address", &h.Address, 22)
-	c.hostKey(path+".host_key", h.HostKey)
-	c.ssh(path+".ssh", h.SSH)
-	c.logs(path+".logs", h.Logs)
-	c.ring(path+".ring", h.Ring)
+	checkHostKey(c, path+".host_key", h.HostKey)
+	checkSSH(c, path+".ssh", h.SSH)
+	checkLogs(c, path+".logs", h.Logs)
+	checkRing(c, path+".ring", h.Ring)
 	if h.HostKey == "" {
-		c.knownHosts(path, path+".ssh.known_hosts", h.SSH.KnownHosts)
+		checkKnownHosts(c, path, path+".ssh.known_hosts", h.SSH.KnownHosts)
 	}
 	for i := range h.SSH.Jump {
-		c.jumpKnownHosts(path, i, h.SSH.Jump[i])
+		checkJumpKnownHosts(c, path, i, h.SSH.Jump[i])
 	}
 }
 
-func (c *checker) hostKey(path, key string) {
+func checkHostKey(c *checker, path, key string) {
 	if c.given(path) && !fingerprint(key) {
 		c.bad(path, "this is not a fingerprint: it starts with SHA256: and has 43 characters after that; `grab trust` shows it")
 	}
 }
 
-// name checks a name that goes into names of files, unlike all seen before.
-func (c *checker) name(path, name string, seen map[string]string) {
-	if !c.required(path, name) {
-		return
-	}
-	if err := evidence.CheckName(name); err != nil {
-		c.bad(path, "%s", err)
-		return
-	}
-	c.unique(path, name, seen)
-}
-
-// logins sees to it that every host has a way in.
-func (c *checker) logins() {
+// checkLogins sees to it that every host has a way in.
+func checkLogins(c *checker) {
 	if c.has("ssh.key") || c.has("ssh.password") || c.lost("ssh") || c.lost("sites") {
 		return
 	}

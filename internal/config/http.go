@@ -14,7 +14,7 @@ const defaultHTTPPort = 9618
 // Loopback reports whether only this machine can reach it.
 func (h HTTP) Loopback() bool { return loopback.HostPort(h.Listen) }
 
-func (c *checker) http() {
+func checkHTTP(c *checker) {
 	if h := &c.cfg.HTTP; h.Listen != "" {
 		c.address("http.listen", &h.Listen, defaultHTTPPort)
 	}

@@ -14,9 +14,9 @@ func (s *SSH) fillJumps() {
 	}
 }
 
-// jumps checks the hops where they stand in the file, and brings the addresses of
+// checkJumps checks the hops where they stand in the file, and brings the addresses of
 // all, inherited ones too, into their final form.
-func (c *checker) jumps(path string, hops []Jump) {
+func checkJumps(c *checker, path string, hops []Jump) {
 	if len(hops) > maxJumps && c.has(path) {
 		c.bad(path, "more than %d jump hosts", maxJumps)
 	}
@@ -30,13 +30,13 @@ func (c *checker) jumps(path string, hops []Jump) {
 		}
 		c.address(at+".address", &h.Address, 22)
 		c.required(at+".user", h.User)
-		c.hostKey(at+".host_key", h.HostKey)
-		c.login(at, *h, true)
+		checkHostKey(c, at+".host_key", h.HostKey)
+		checkLogin(c, at, *h, true)
 	}
 }
 
-// jumpKnownHosts looks at the known_hosts file of a host's hop.
-func (c *checker) jumpKnownHosts(host string, i int, h Jump) {
+// checkJumpKnownHosts looks at the known_hosts file of a host's hop.
+func checkJumpKnownHosts(c *checker, host string, i int, h Jump) {
 	if h.HostKey != "" {
 		return
 	}
@@ -48,7 +48,7 @@ func (c *checker) jumpKnownHosts(host string, i int, h Jump) {
 		if !c.has(own) {
 			own = host + ".ssh.known_hosts"
 		}
-		c.knownHosts(host, own, h.KnownHosts)
+		checkKnownHosts(c, host, own, h.KnownHosts)
 		return
 	}
 }

@@ -36,7 +36,7 @@ func (o Options) Load(path string) (*Config, error) {
 	return o.parse(path, abs, data)
 }
 
-// read is the absolute path and the contents of a file, as far as tree looks at them.
+// read is the absolute path and the contents of a file, as far as parseTree looks at them.
 func read(path string) (abs string, data []byte, err error) {
 	if abs, err = filepath.Abs(path); err != nil {
 		return "", nil, fmt.Errorf("read configuration: %w", err)
@@ -58,14 +58,14 @@ func (o Options) parse(file, abs string, data []byte) (*Config, error) {
 	cfg := defaults(filepath.Dir(abs))
 	cfg.Path = abs
 	d := &decoder{book: newBook(file), base: filepath.Dir(abs), cfg: &cfg}
-	root := d.tree(data)
+	root := parseTree(&d.book, data)
 	if root == nil {
 		return nil, d.sorted()
 	}
 	d.value(root, "", reflect.ValueOf(&cfg).Elem(), "")
-	d.inheritLogins(&cfg)
+	inheritLogins(&d.book, &cfg)
 	c := &checker{book: &d.book, opts: o, cfg: &cfg}
-	c.all()
+	checkAll(c)
 	if err := d.sorted(); err != nil {
 		return nil, err
 	}

@@ -9,24 +9,16 @@ import (
 // maxMails bounds the folders that are watched: each is a connection of its own.
 const maxMails = 50
 
-// element is the path of a list's element, which may stand there alone.
-func (c *checker) element(path string, i int) string {
-	if at := indexed(path, i); c.has(at) {
-		return at
-	}
-	return path
-}
-
-func (c *checker) mails() {
+func checkMails(c *checker) {
 	if c.has("mail") && len(c.cfg.Mails) == 0 && c.sound("mail") {
 		c.bad("mail", "the list is empty: remove mail: if there is no mailbox")
 	}
 	names, boxes, n := map[string]string{}, map[string]string{}, 0
 	for i := range c.cfg.Mails {
 		m, at := &c.cfg.Mails[i], c.element("mail", i)
-		c.mail(at, m)
-		c.mailName(at, m, names)
-		c.mailboxes(at, m, boxes)
+		checkMail(c, at, m)
+		checkMailName(c, at, m, names)
+		checkMailboxes(c, at, m, boxes)
 		n += len(m.Mailboxes)
 	}
 	if n > maxMails {
@@ -34,19 +26,19 @@ func (c *checker) mails() {
 	}
 }
 
-func (c *checker) mail(at string, m *Mail) {
+func checkMail(c *checker, at string, m *Mail) {
 	c.oneOf(at+".tls", m.TLS, TLSImplicit, TLSStartTLS, TLSNone)
 	c.oneOf(at+".mark", m.Mark, "none", "seen", "flagged")
 	c.required(at+".user", m.User)
-	c.mailLogin(at, m)
+	checkMailLogin(c, at, m)
 	c.positive(at+".poll", m.Poll)
 	c.positive(at+".max_age", m.MaxAge)
-	c.server(at, m)
+	checkMailServer(c, at, m)
 	c.caFile(at+".ca_file", m.CAFile)
 }
 
-// mailName sees to it that every mailbox has a name of its own.
-func (c *checker) mailName(at string, m *Mail, names map[string]string) {
+// checkMailName sees to it that every mailbox has a name of its own.
+func checkMailName(c *checker, at string, m *Mail, names map[string]string) {
 	if c.has(at + ".name") {
 		if c.required(at+".name", m.Name) {
 			c.unique(at+".name", m.Name, names)
@@ -60,9 +52,9 @@ func (c *checker) mailName(at string, m *Mail, names map[string]string) {
 	names[strings.ToLower(m.Name)] = at
 }
 
-// mailboxes checks the folders of a mailbox. One that is watched twice would
+// checkMailboxes checks the folders of a mailbox. One that is watched twice would
 // have one cursor with two owners.
-func (c *checker) mailboxes(at string, m *Mail, boxes map[string]string) {
+func checkMailboxes(c *checker, at string, m *Mail, boxes map[string]string) {
 	path := at + ".mailbox"
 	if len(m.Mailboxes) == 0 && c.sound(path) {
 		c.bad(path, "the list is empty: nothing would be watched")
@@ -83,7 +75,7 @@ func (c *checker) mailboxes(at string, m *Mail, boxes map[string]string) {
 	}
 }
 
-func (c *checker) server(at string, m *Mail) {
+func checkMailServer(c *checker, at string, m *Mail) {
 	port := 143
 	if m.TLS == TLSImplicit {
 		port = 993

@@ -38,8 +38,8 @@ const (
 	googleScope    = "https://mail.google.com/"
 )
 
-// mailLogin sees to it that a mailbox has one way in.
-func (c *checker) mailLogin(at string, m *Mail) {
+// checkMailLogin sees to it that a mailbox has one way in.
+func checkMailLogin(c *checker, at string, m *Mail) {
 	password, oauth := c.has(at+".password"), c.has(at+".oauth")
 	switch {
 	case password && oauth:
@@ -60,13 +60,13 @@ func (c *checker) mailLogin(at string, m *Mail) {
 	}
 	c.secret(at+".password", m.Password)
 	if m.OAuth != nil {
-		c.oauth(at+".oauth", m.OAuth)
+		checkOAuth(c, at+".oauth", m.OAuth)
 	}
 }
 
 var tenantRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
 
-func (c *checker) oauth(at string, o *OAuth) {
+func checkOAuth(c *checker, at string, o *OAuth) {
 	if c.required(at+".provider", o.Provider) {
 		c.oneOf(at+".provider", o.Provider, ProviderMicrosoft, ProviderGoogle, ProviderCustom)
 	}
@@ -75,14 +75,14 @@ func (c *checker) oauth(at string, o *OAuth) {
 	c.secret(at+".service_account", o.ServiceAccount)
 	c.secret(at+".refresh_token", o.RefreshToken)
 	c.caFile(at+".ca_file", o.CAFile)
-	c.grant(at, o)
-	c.tenant(at, o)
-	c.scopes(at, o)
-	c.tokenURL(at, o)
+	checkGrant(c, at, o)
+	checkTenant(c, at, o)
+	checkScopes(c, at, o)
+	checkTokenURL(c, at, o)
 }
 
-// grant sees to it that what is given makes one grant.
-func (c *checker) grant(at string, o *OAuth) {
+// checkGrant sees to it that what is given makes one grant.
+func checkGrant(c *checker, at string, o *OAuth) {
 	given := func(key string) bool { return c.has(at + "." + key) }
 	excluded := func(key string, others ...string) {
 		for _, other := range others {
@@ -114,7 +114,7 @@ func (c *checker) grant(at string, o *OAuth) {
 	c.required(at+".client_id", o.ClientID)
 }
 
-func (c *checker) tenant(at string, o *OAuth) {
+func checkTenant(c *checker, at string, o *OAuth) {
 	if o.Provider != ProviderMicrosoft {
 		if c.has(at + ".tenant") {
 			c.bad(at+".tenant", "only provider microsoft has a tenant: remove this")
@@ -129,7 +129,7 @@ func (c *checker) tenant(at string, o *OAuth) {
 	}
 }
 
-func (c *checker) scopes(at string, o *OAuth) {
+func checkScopes(c *checker, at string, o *OAuth) {
 	for i, s := range o.Scopes {
 		at := indexed(at+".scopes", i)
 		if c.required(at, s) && strings.ContainsAny(s, " \"\\") {
@@ -147,7 +147,7 @@ func (c *checker) scopes(at string, o *OAuth) {
 	}
 }
 
-func (c *checker) tokenURL(at string, o *OAuth) {
+func checkTokenURL(c *checker, at string, o *OAuth) {
 	if !c.has(at + ".token_url") {
 		switch o.Provider {
 		case ProviderMicrosoft:

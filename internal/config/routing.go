@@ -70,21 +70,21 @@ func parseClock(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// routing judges kinds and routes, and fills in what kinds leave out.
-func (c *checker) routing() {
+// checkRouting judges kinds and routes, and fills in what kinds leave out.
+func checkRouting(c *checker) {
 	names := map[string]string{evidence.DefaultKind: "alerts.match"}
 	for i := range c.cfg.Alerts.Kinds {
-		c.kind(indexed("alerts.kinds", i), &c.cfg.Alerts.Kinds[i], names)
+		checkKind(c, indexed("alerts.kinds", i), &c.cfg.Alerts.Kinds[i], names)
 	}
 	for i := range c.cfg.Routes {
-		c.route(indexed("routes", i), &c.cfg.Routes[i], names)
+		checkRoute(c, indexed("routes", i), &c.cfg.Routes[i], names)
 	}
 	for i := range c.cfg.Sites {
-		c.quiet(sitePath(i)+".quiet", c.cfg.Sites[i].Quiet)
+		checkQuiet(c, sitePath(i)+".quiet", c.cfg.Sites[i].Quiet)
 	}
 }
 
-func (c *checker) kind(at string, k *Kind, names map[string]string) {
+func checkKind(c *checker, at string, k *Kind, names map[string]string) {
 	if strings.EqualFold(k.Name, evidence.DefaultKind) {
 		c.bad(at+".name", "%s is the name for what alerts.match matches: choose another", quote(k.Name))
 	} else {
@@ -103,17 +103,17 @@ func (c *checker) kind(at string, k *Kind, names map[string]string) {
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
 		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", written(k.Window.Before), written(k.Window.After), written(c.cfg.Window.Max))
 	}
-	c.families(at+".families", k.Families)
+	checkFamilies(c, at+".families", k.Families)
 }
 
-func (c *checker) route(at string, r *Route, kinds map[string]string) {
+func checkRoute(c *checker, at string, r *Route, kinds map[string]string) {
 	if r.To == "" && r.Folder == "" && r.Cluster == "" && r.Node == "" && r.Kind == "" && c.sound(at) {
 		c.bad(at, "no condition: set to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
 	}
 	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
 		c.bad(at+".to", "%s is not an address: write rtmt+hq@example.com", quote(r.To))
 	}
-	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !c.watched(r.Folder) {
+	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !watched(c.cfg.Mails, r.Folder) {
 		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", quote(r.Folder))
 	}
 	if r.Kind != "" {
@@ -144,19 +144,19 @@ func (c *checker) route(at string, r *Route, kinds map[string]string) {
 }
 
 // watched reports whether a mailbox has the folder, or there is none at all.
-func (c *checker) watched(folder string) bool {
+func watched(mails []Mail, folder string) bool {
 	same := func(f string) bool { return strings.EqualFold(f, folder) }
-	return len(c.cfg.Mails) == 0 || slices.ContainsFunc(c.cfg.Mails, func(m Mail) bool { return slices.ContainsFunc(m.Mailboxes, same) })
+	return len(mails) == 0 || slices.ContainsFunc(mails, func(m Mail) bool { return slices.ContainsFunc(m.Mailboxes, same) })
 }
 
 // routed reports whether a route names the site.
-func (c *checker) routed(site string) bool {
-	return slices.ContainsFunc(c.cfg.Routes, func(r Route) bool {
+func routed(routes []Route, site string) bool {
+	return slices.ContainsFunc(routes, func(r Route) bool {
 		return slices.ContainsFunc(r.Sites, func(s string) bool { return strings.EqualFold(s, site) })
 	})
 }
 
-func (c *checker) quiet(at string, list []Quiet) {
+func checkQuiet(c *checker, at string, list []Quiet) {
 	for i, q := range list {
 		at := indexed(at, i)
 		for k, d := range q.Days {

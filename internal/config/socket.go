@@ -17,7 +17,7 @@ type Socket struct {
 	Group string `yaml:"group"` // whose members may use it, by name or number; empty: the watcher's user alone
 }
 
-func (c *checker) socket() {
+func checkSocket(c *checker) {
 	s := c.cfg.Socket
 	if s.Path == "" || s.Path == SocketNone || !c.sound("socket.path") {
 		return
@@ -45,7 +45,7 @@ func Look(path string) (Glance, error) {
 		return g, err
 	}
 	d := &decoder{book: newBook(abs), base: filepath.Dir(abs)}
-	root := d.tree(data)
+	root := parseTree(&d.book, data)
 	if root == nil {
 		return g, errors.New("read configuration: invalid YAML")
 	}

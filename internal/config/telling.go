@@ -110,11 +110,11 @@ func defaultNotify() Notify {
 	return Notify{After: 5 * time.Minute, On: []string{"problems", "incidents"}}
 }
 
-// telling checks smtp:, mail.canary, notify: and heartbeats:.
-func (c *checker) telling() {
-	c.smtp()
-	c.canaries()
-	c.notify()
+// checkTelling checks smtp:, mail.canary, notify: and heartbeats:.
+func checkTelling(c *checker) {
+	checkSMTP(c)
+	checkCanaries(c)
+	checkNotify(c)
 	seen := map[string]string{}
 	for i, h := range c.cfg.Beats {
 		at := indexed("heartbeats", i)
@@ -126,14 +126,14 @@ func (c *checker) telling() {
 	}
 }
 
-func (c *checker) smtp() {
+func checkSMTP(c *checker) {
 	s := c.cfg.SMTP
 	if s == nil {
 		return
 	}
 	c.oneOf("smtp.tls", s.TLS, TLSImplicit, TLSStartTLS, TLSNone)
 	if c.required("smtp.from", s.From) {
-		c.mailbox("smtp.from", s.From)
+		checkMailAddress(c, "smtp.from", s.From)
 	}
 	port := map[string]int{TLSImplicit: 465, TLSStartTLS: 587, TLSNone: 25}[s.TLS]
 	if c.address("smtp.server", &s.Server, port) && s.TLS == TLSNone && !loopback.HostPort(s.Server) {
@@ -149,14 +149,14 @@ func (c *checker) smtp() {
 		c.bad("smtp.user", "user needs a password: set password to {file: NAME} or {env: NAME}, or set oauth")
 	}
 	if s.OAuth != nil {
-		c.oauth("smtp.oauth", s.OAuth)
+		checkOAuth(c, "smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
 	c.caFile("smtp.ca_file", s.CAFile)
 }
 
-// mailbox checks a bare address, as SMTP's envelope takes it.
-func (c *checker) mailbox(at, s string) bool {
+// checkMailAddress checks a bare address, as SMTP's envelope takes it.
+func checkMailAddress(c *checker, at, s string) bool {
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || strings.ContainsAny(s, " \"<>") || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
 		c.bad(at, "%s is not an address: write grab@example.com", quote(s))
 		return false
@@ -164,16 +164,16 @@ func (c *checker) mailbox(at, s string) bool {
 	return true
 }
 
-func (c *checker) canaries() {
+func checkCanaries(c *checker) {
 	for i := range c.cfg.Mails {
 		if m := &c.cfg.Mails[i]; m.Canary != nil {
-			c.canary(c.element("mail", i)+".canary", m.Canary, m.User)
+			checkCanary(c, c.element("mail", i)+".canary", m.Canary, m.User)
 		}
 	}
 }
 
-// canary checks the canary of a mailbox whose user is given.
-func (c *checker) canary(at string, k *Canary, user string) {
+// checkCanary checks the canary of a mailbox whose user is given.
+func checkCanary(c *checker, at string, k *Canary, user string) {
 	if c.cfg.SMTP == nil && !c.has("smtp") {
 		c.bad(at, "a canary is sent by SMTP: add smtp:")
 	}
@@ -189,7 +189,7 @@ func (c *checker) canary(at string, k *Canary, user string) {
 	switch {
 	case c.has(at + ".to"):
 		if c.sound(at + ".to") {
-			c.mailbox(at+".to", k.To)
+			checkMailAddress(c, at+".to", k.To)
 		}
 	case !strings.Contains(user, "@"):
 		c.bad(at, "user %s is not an address: set to: to the address whose mails come into this mailbox", quote(user))
@@ -198,7 +198,7 @@ func (c *checker) canary(at string, k *Canary, user string) {
 	}
 }
 
-func (c *checker) notify() {
+func checkNotify(c *checker) {
 	n := c.cfg.Notify
 	if n == nil {
 		return
@@ -208,7 +208,7 @@ func (c *checker) notify() {
 	}
 	for i, to := range n.Mail.To {
 		if at := indexed("notify.mail.to", i); c.required(at, to) {
-			c.mailbox(at, to)
+			checkMailAddress(c, at, to)
 		}
 	}
 	if len(n.Mail.To) > 0 && c.cfg.SMTP == nil && !c.has("smtp") {

@@ -20,17 +20,17 @@ const (
 	maxFlow = 100_000 // brackets and commas
 )
 
-// tree parses the one document of a file. It returns nil if there is a fault.
-func (d *decoder) tree(data []byte) (root *yaml.Node) {
+// parseTree parses the one document of a file. It returns nil if there is a fault.
+func parseTree(b *book, data []byte) (root *yaml.Node) {
 	defer func() {
 		if r := recover(); r != nil { // a defect of the parser must not end the program
-			d.badAt(1, "", "the file cannot be read as YAML")
+			b.badAt(1, "", "the file cannot be read as YAML")
 			root = nil
 		}
 	}()
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors on Windows write one
 	if line, what := unfit(data); what != "" {
-		d.badAt(line, "", "%s", what)
+		b.badAt(line, "", "%s", what)
 		return nil
 	}
 
@@ -40,19 +40,19 @@ func (d *decoder) tree(data []byte) (root *yaml.Node) {
 		switch err = loader.Load(&doc); {
 		case err != nil || isNull(doc.Content[0]):
 		case root != nil:
-			d.badAt(doc.Content[0].Line, "", "a second YAML document begins here: only one is allowed")
+			b.badAt(doc.Content[0].Line, "", "a second YAML document begins here: only one is allowed")
 			return nil
 		default:
 			root = doc.Content[0]
 		}
 	}
 	if err != io.EOF {
-		d.syntax(err, data)
+		syntax(b, err, data)
 		return nil
 	}
 
 	if root == nil {
-		d.badAt(1, "", "the file is empty: start with grab.example.yaml")
+		b.badAt(1, "", "the file is empty: start with grab.example.yaml")
 	}
 	return root
 }
@@ -89,22 +89,22 @@ func invisible(r rune) bool {
 }
 
 // syntax records what the parser says, without an excerpt: a secret may stand there.
-func (d *decoder) syntax(err error, data []byte) {
+func syntax(b *book, err error, data []byte) {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
-		d.badAt(1, "", "the file cannot be read as YAML")
+		b.badAt(1, "", "the file cannot be read as YAML")
 		return
 	}
 	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
 	line, begun := e.Mark.Line, e.ContextMark.Line
 	switch {
 	case line > 0 && line <= len(lines) && tabbed(lines[line-1]):
-		d.badAt(line, "", "this line is indented with a tab: use spaces")
+		b.badAt(line, "", "this line is indented with a tab: use spaces")
 		return
 	case begun > 0 && (line > len(lines) || e.Stage == yaml.ScannerStage):
 		line = begun // where the quotes, the brackets or the key begin that do not end
 	}
-	d.badAt(min(line, len(lines)), "", "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
+	b.badAt(min(line, len(lines)), "", "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
 }
 
 // tabbed reports whether there is a tab in a line's indentation.
