@@ -1,9 +1,8 @@
 package mailwatch
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -17,37 +16,53 @@ const (
 	aheadLeast = 4 << 10 // that a mail counts for, whatever its size
 )
 
-// text reads a mail, and with it some of those that come next: a backlog must not
-// cost a round trip each.
-func (r *run) text(ctx context.Context, s *session, m meta, next []meta) (raw []byte, found bool, err error) {
-	if raw, found = r.ahead[m.uid]; found {
-		delete(r.ahead, m.uid)
+// maxTries is how often the text of one mail is asked for that the server cannot give.
+const maxTries = 5
+
+// readAhead reads the texts of mails. One goroutine uses it.
+type readAhead struct {
+	texts  map[uint32][]byte // that were read ahead, by UID
+	singly bool              // nothing is read ahead until a look has succeeded
+	sick   struct {          // the mail whose text could not be read, and how often
+		uid   uint32
+		tries int
+	}
+}
+
+// forget drops what was read ahead.
+func (a *readAhead) forget() { a.texts = nil }
+
+// text reads a mail, and with it some of those that come next and are no older than floor:
+// a backlog must not cost a round trip each.
+func (a *readAhead) text(s *session, m meta, next []meta, floor time.Time) (raw []byte, found bool, err error) {
+	if raw, found = a.texts[m.uid]; found {
+		delete(a.texts, m.uid)
 		return raw, true, nil
 	}
-	uids := r.together(m, next)
-	if len(uids) < 2 || r.singly {
-		return r.single(ctx, s, m)
+	uids := together(m, next, floor)
+	if len(uids) < 2 || a.singly {
+		return a.single(s, m)
 	}
-	r.ahead, err = s.bodies(uids)
+	a.texts, err = s.bodies(uids)
 	if err != nil {
-		r.ahead, r.singly = nil, true // one of them may be what the server cannot give: find out which
+		a.texts, a.singly = nil, true // one of them may be what the server cannot give: find out which
 		if no := (*imap.Error)(nil); !errors.As(err, &no) {
 			return nil, false, err
 		}
 	}
-	if raw, found = r.ahead[m.uid]; found {
-		delete(r.ahead, m.uid)
+	if raw, found = a.texts[m.uid]; found {
+		delete(a.texts, m.uid)
 		return raw, true, nil
 	}
-	return r.single(ctx, s, m)
+	return a.single(s, m)
 }
 
 // together are the UIDs of m and of those after it that are read with it.
-func (r *run) together(m meta, next []meta) []uint32 {
+func together(m meta, next []meta, floor time.Time) []uint32 {
 	cost := func(m meta) int64 { return max(aheadLeast, min(m.size, alertmail.MaxRaw)) }
 	uids, sum := []uint32{m.uid}, cost(m)
 	for _, n := range next {
-		if n.internal.Before(r.floor) {
+		if n.internal.Before(floor) {
 			continue
 		}
 		if sum += cost(n); sum > aheadBytes || len(uids) == aheadMails {
@@ -58,48 +73,24 @@ func (r *run) together(m meta, next []meta) []uint32 {
 	return uids
 }
 
-// bodies reads the texts of several mails. Those that are gone, and those that come
-// after twice aheadBytes, for a server may lie about sizes, are left out.
-func (s *session) bodies(uids []uint32) (map[uint32][]byte, error) {
-	var set imap.UIDSet
-	for _, uid := range uids {
-		set.AddNum(imap.UID(uid))
+// single reads one mail.
+func (a *readAhead) single(s *session, m meta) (raw []byte, found bool, err error) {
+	if raw, found, err = s.body(m.uid); err == nil {
+		return raw, found, nil
 	}
-	all, sum := map[uint32][]byte{}, 0
-	err := s.fetchBodies(set, func(uid uint32, raw []byte) {
-		if sum += len(raw); sum <= 2*aheadBytes {
-			all[uid] = raw
-		}
-	}, func() bool { return sum < 2*aheadBytes })
-	return all, err
+	if a.sick.uid != m.uid {
+		a.sick.uid, a.sick.tries = m.uid, 0
+	}
+	a.sick.tries++
+	return nil, false, err
 }
 
-// settle makes safe what Handle took since, moves the cursor, and marks the mails.
-func (r *run) settle(ctx context.Context, s *session) error {
-	if len(r.loose) == 0 {
-		return r.save()
+// givesUp reports whether a mail was tried often enough, after how many tries, and then
+// forgets them.
+func (a *readAhead) givesUp(uid uint32) (tries int, yes bool) {
+	if a.sick.uid != uid || a.sick.tries < maxTries {
+		return 0, false
 	}
-	uids := r.loose
-	r.loose = nil
-	s.g.setLimit(heldLimit)
-	defer s.g.setLimit(readLimit)
-	if err := r.Sync(ctx); err != nil {
-		r.cur, r.ahead = r.safe, nil // the mails come again
-		return &heldError{fmt.Errorf("make %d alerts safe: %w", len(uids), err)}
-	}
-	if err := r.save(); err != nil {
-		r.cur, r.ahead = r.safe, nil
-		return err
-	}
-	r.mark(s, uids...)
-	return nil
-}
-
-func (r *run) mark(s *session, uids ...uint32) {
-	if !r.marks() || s.g.Err() != nil {
-		return
-	}
-	if err := s.setFlag(uids, r.Mark); err != nil {
-		r.log.Warn("mails could not be marked", "uids", uids, "mark", r.Mark, "err", err)
-	}
+	a.sick.uid = 0
+	return a.sick.tries, true
 }

@@ -86,21 +86,21 @@ func TestBacklog(t *testing.T) {
 }
 
 func TestTogether(t *testing.T) {
-	r := &run{Watcher: &Watcher{}}
+	var floor time.Time
 	metas := make([]meta, 150)
 	for i := range metas {
 		metas[i] = meta{uid: uint32(i + 1), size: 100}
 	}
-	if got := r.together(metas[0], metas[1:]); len(got) != aheadMails {
+	if got := together(metas[0], metas[1:], floor); len(got) != aheadMails {
 		t.Errorf("%d together", len(got))
 	}
 	metas[2].size = 1 << 40 // counts for 1 MiB: it is read alone
-	if got := r.together(metas[0], metas[1:]); len(got) != 2 {
+	if got := together(metas[0], metas[1:], floor); len(got) != 2 {
 		t.Errorf("%d together before one that is large", len(got))
 	}
-	r.floor = time.Unix(1, 0)
+	floor = time.Unix(1, 0)
 	metas[3].internal, metas[149].internal = time.Unix(2, 0), time.Unix(2, 0)
-	if got := r.together(metas[3], metas[4:]); !slices.Equal(got, []uint32{4, 150}) {
+	if got := together(metas[3], metas[4:], floor); !slices.Equal(got, []uint32{4, 150}) {
 		t.Errorf("%v together where others are too old", got)
 	}
 }

@@ -3,13 +3,7 @@ package mailwatch
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"time"
-
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
-
-	"rtmtgrab/mailwatch/alertmail"
 )
 
 // A Report is what Check found.
@@ -50,23 +44,4 @@ func Check(ctx context.Context, server Server, mailbox string) (Report, error) {
 		rep.Newest, err = s.newest(box.NumMessages)
 	}
 	return rep, at(StageMailbox, err)
-}
-
-// newest is the INTERNALDATE of the mail with this number.
-func (s *session) newest(number uint32) (t time.Time, err error) {
-	err = s.do(commandLimit, func() error {
-		cmd := s.c.Fetch(imap.SeqSetNum(number), &imap.FetchOptions{InternalDate: true})
-		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
-			for item := msg.Next(); item != nil; item = msg.Next() {
-				if d, ok := item.(imapclient.FetchItemDataInternalDate); ok {
-					t = alertmail.Sane(d.Time, time.Now())
-				}
-			}
-		}
-		return cmd.Close()
-	})
-	if err != nil {
-		return t, fmt.Errorf("look at the last mail: %w", err)
-	}
-	return t, nil
 }

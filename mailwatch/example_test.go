@@ -38,18 +38,22 @@ func ExampleWatcher() {
 		},
 		CatchUp: time.Hour, // at the very first start
 		Log:     slog.New(slog.DiscardHandler),
-		Load:    func() (mailwatch.Cursor, bool, error) { return mailwatch.Cursor{}, false, nil },
-		Handle: func(_ context.Context, m mailwatch.Mail) error {
-			a := m.Alert // a program writes it to its disk here
-			fmt.Println(a.Cluster, a.Node, a.Name, *a.Count, a.Time.Format(time.RFC3339))
-			return nil
+		Intake: mailwatch.Intake{
+			Handle: func(_ context.Context, m mailwatch.Mail) error {
+				a := m.Alert // a program writes it to its disk here
+				fmt.Println(a.Cluster, a.Node, a.Name, *a.Count, a.Time.Format(time.RFC3339))
+				return nil
+			},
 		},
-		Save: func(c mailwatch.Cursor) error {
-			if c.UID > 0 {
-				fmt.Println("cursor at", c.UID)
-				cancel()
-			}
-			return nil
+		CursorStore: mailwatch.CursorStore{
+			Load: func() (mailwatch.Cursor, bool, error) { return mailwatch.Cursor{}, false, nil },
+			Save: func(c mailwatch.Cursor) error {
+				if c.UID > 0 {
+					fmt.Println("cursor at", c.UID)
+					cancel()
+				}
+				return nil
+			},
 		},
 	}
 	w.Run(ctx)

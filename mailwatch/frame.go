@@ -42,8 +42,7 @@ type frame struct {
 	depth    int
 	quoted   bool
 	escaped  bool
-	brace    int   // how far "{digits} CRLF" has come: 0 not begun, 1 digits, 2 "}", 3 SP, 4 CR
-	literal  int64 // the digits' value
+	head     literalHead // of the next literal
 
 	token int // which word of the opening
 	word  []byte
@@ -52,12 +51,47 @@ type frame struct {
 	text []byte // of a status: what follows the word
 	code bool   // within its [code]
 
+	heard
+}
+
+// heard is what all responses so far have said.
+type heard struct {
 	count  int    // responses seen
 	tagged int    // tagged ones
 	bye    string // text of BYE, or a word if it has none
 	alert  string // text of an [ALERT]
 	no     string // text of the last tagged NO or BAD, with the word
 }
+
+// A literalHead follows what stands before a literal: "{digits} CRLF".
+type literalHead struct {
+	come int   // how far: 0 not begun, 1 digits, 2 "}", 3 SP, 4 CR
+	size int64 // the digits' value
+}
+
+// feed takes a byte of data.
+func (h *literalHead) feed(b byte) error {
+	switch {
+	case b == '{':
+		h.come, h.size = 1, 0
+	case h.come == 1 && b >= '0' && b <= '9':
+		if h.size = h.size*10 + int64(b-'0'); h.size > maxLiterals {
+			return errLiteral
+		}
+	case h.come == 1 && b == '}':
+		h.come = 2
+	case h.come == 2 && b == ' ':
+		h.come = 3
+	case (h.come == 2 || h.come == 3) && b == '\r':
+		h.come = 4
+	default:
+		h.come = 0
+	}
+	return nil
+}
+
+// ends reports whether a line that ends here announces a literal.
+func (h *literalHead) ends() bool { return h.come >= 2 }
 
 // feed takes bytes as they come off the wire.
 func (f *frame) feed(p []byte) error {
@@ -197,32 +231,16 @@ func (f *frame) data(b byte) error {
 			return errShape
 		}
 	}
-	switch {
-	case b == '{':
-		f.brace, f.literal = 1, 0
-	case f.brace == 1 && b >= '0' && b <= '9':
-		if f.literal = f.literal*10 + int64(b-'0'); f.literal > maxLiterals {
-			return errLiteral
-		}
-	case f.brace == 1 && b == '}':
-		f.brace = 2
-	case f.brace == 2 && b == ' ':
-		f.brace = 3
-	case (f.brace == 2 || f.brace == 3) && b == '\r':
-		f.brace = 4
-	default:
-		f.brace = 0
-	}
-	return nil
+	return f.head.feed(b)
 }
 
 // line ends a line of data: a literal follows, or the response is over.
 func (f *frame) line() error {
-	if f.brace >= 2 {
-		if f.literals += f.literal; f.literals > maxLiterals {
+	if f.head.ends() {
+		if f.literals += f.head.size; f.literals > maxLiterals {
 			return errLiteral
 		}
-		f.skip, f.brace = f.literal, 0
+		f.skip, f.head.come = f.head.size, 0
 		return nil
 	}
 	if f.depth > 0 {
@@ -235,7 +253,7 @@ func (f *frame) line() error {
 // end makes ready for the next response.
 func (f *frame) end() {
 	f.count++
-	f.kind, f.size, f.literals, f.depth, f.brace = opening, 0, 0, 0, 0
+	f.kind, f.size, f.literals, f.depth, f.head.come = opening, 0, 0, 0, 0
 	f.quoted, f.escaped, f.code, f.star = false, false, false, false
 	f.token, f.word, f.text = 0, f.word[:0], f.text[:0]
 }

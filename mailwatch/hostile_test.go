@@ -110,10 +110,12 @@ func play(t *testing.T, d time.Duration, trick trick, change ...func(*Watcher)) 
 		w := &Watcher{
 			Server:  Server{Addr: "127.0.0.1:143", TLS: TLSNone, User: "u", Password: func() (string, error) { s.passwords++; return "p", nil }},
 			CatchUp: time.Hour,
-			Load:    func() (Cursor, bool, error) { return Cursor{}, false, nil },
-			Save:    func(Cursor) error { return nil },
-			Handle:  func(context.Context, Mail) error { return nil },
-			Log:     slog.New(slog.NewTextHandler(s, nil)),
+			CursorStore: CursorStore{
+				Load: func() (Cursor, bool, error) { return Cursor{}, false, nil },
+				Save: func(Cursor) error { return nil },
+			},
+			Intake: Intake{Handle: func(context.Context, Mail) error { return nil }},
+			Log:    slog.New(slog.NewTextHandler(s, nil)),
 			State: func(st State) {
 				s.told++
 				s.pause = max(s.pause, st.Now.Sub(s.last))

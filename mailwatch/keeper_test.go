@@ -58,16 +58,20 @@ func (k *keeper) Write(b []byte) (int, error) {
 func (k *keeper) watcher(s Server) *Watcher {
 	return &Watcher{
 		Server: s, CatchUp: time.Hour, Poll: time.Minute,
-		Load: func() (c Cursor, have bool, err error) {
-			return c, have, k.note("", func() { c, have = k.cursor, k.have })
+		CursorStore: CursorStore{
+			Load: func() (c Cursor, have bool, err error) {
+				return c, have, k.note("", func() { c, have = k.cursor, k.have })
+			},
+			Save: func(c Cursor) error {
+				return k.note(fmt.Sprintf("save %d", c.UID), func() { k.cursor, k.have = c, true })
+			},
 		},
-		Save: func(c Cursor) error {
-			return k.note(fmt.Sprintf("save %d", c.UID), func() { k.cursor, k.have = c, true })
+		Intake: Intake{
+			Handle: func(_ context.Context, m Mail) error {
+				return k.note(fmt.Sprintf("handle %d", m.UID), func() { k.mails = append(k.mails, m) })
+			},
+			Flush: func(context.Context) error { return k.note("flush", func() {}) },
 		},
-		Handle: func(_ context.Context, m Mail) error {
-			return k.note(fmt.Sprintf("handle %d", m.UID), func() { k.mails = append(k.mails, m) })
-		},
-		Flush: func(context.Context) error { return k.note("flush", func() {}) },
 		State: func(s State) {
 			k.note("", func() {
 				k.state = s

@@ -80,6 +80,22 @@ func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 	return raw, found, err
 }
 
+// bodies reads the texts of several mails. Those that are gone, and those that come
+// after twice aheadBytes, for a server may lie about sizes, are left out.
+func (s *session) bodies(uids []uint32) (map[uint32][]byte, error) {
+	var set imap.UIDSet
+	for _, uid := range uids {
+		set.AddNum(imap.UID(uid))
+	}
+	all, sum := map[uint32][]byte{}, 0
+	err := s.fetchBodies(set, func(uid uint32, raw []byte) {
+		if sum += len(raw); sum <= 2*aheadBytes {
+			all[uid] = raw
+		}
+	}, func() bool { return sum < 2*aheadBytes })
+	return all, err
+}
+
 // fetchBodies gives the texts of mails to take, as long as more says so; what comes
 // then is dropped.
 func (s *session) fetchBodies(set imap.UIDSet, take func(uid uint32, raw []byte), more func() bool) error {
@@ -156,4 +172,35 @@ func (s *session) oldest(since time.Time, total uint32) (lowest uint32, err erro
 		}
 	}
 	return lowest, nil
+}
+
+// newest is the INTERNALDATE of the mail with this number.
+func (s *session) newest(number uint32) (t time.Time, err error) {
+	err = s.do(commandLimit, func() error {
+		cmd := s.c.Fetch(imap.SeqSetNum(number), &imap.FetchOptions{InternalDate: true})
+		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+			for item := msg.Next(); item != nil; item = msg.Next() {
+				if d, ok := item.(imapclient.FetchItemDataInternalDate); ok {
+					t = alertmail.Sane(d.Time, time.Now())
+				}
+			}
+		}
+		return cmd.Close()
+	})
+	if err != nil {
+		return t, fmt.Errorf("look at the last mail: %w", err)
+	}
+	return t, nil
+}
+
+// remove marks a mail as deleted and expunges it.
+func (s *session) remove(uid uint32) error {
+	set := imap.UIDSetNum(imap.UID(uid))
+	err := s.do(commandLimit, func() error {
+		return s.c.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}, nil).Close()
+	})
+	if err != nil {
+		return err
+	}
+	return s.do(commandLimit, func() error { return s.c.UIDExpunge(set).Close() })
 }

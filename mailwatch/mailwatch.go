@@ -87,6 +87,19 @@ type Cursor struct {
 	LastInternal time.Time `json:"last_internal"` // the newest INTERNALDATE among them, never in the future
 }
 
+// A CursorStore keeps the cursor of a mailbox.
+type CursorStore struct {
+	Load func() (Cursor, bool, error) // the saved cursor, false if there is none yet
+	Save func(Cursor) error           // must be durable when it returns
+}
+
+// An Intake takes the alerts of a mailbox.
+type Intake struct {
+	Handle func(context.Context, Mail) error // returns only after the alert is safe on disk; an error holds the cursor and is tried again with backoff
+	Sync   func(context.Context) error       // makes safe what Handle took, which then need not be safe when Handle returns: called once for many mails, before the cursor passes them; after an error they are handled again; nil: Handle does it
+	Flush  func(context.Context) error       // called after the mails of one look were handled; an error is tried again; may be nil
+}
+
 // A Watcher watches one mailbox. Run uses the fields and does not change them.
 type Watcher struct {
 	Server
@@ -96,16 +109,13 @@ type Watcher struct {
 	Mark    string            // one of Mark…; empty means none
 	Reader  *alertmail.Reader // nil means the zero Reader
 
-	Load   func() (Cursor, bool, error)      // the saved cursor, false if there is none yet
-	Save   func(Cursor) error                // must be durable when it returns
-	Handle func(context.Context, Mail) error // returns only after the alert is safe on disk; an error holds the cursor and is tried again with backoff
-	Sync   func(context.Context) error       // makes safe what Handle took, which then need not be safe when Handle returns: called once for many mails, before the cursor passes them; after an error they are handled again; nil: Handle does it
-	Flush  func(context.Context) error       // called after the mails of one look were handled; an error is tried again; may be nil
-	Delete bool                              // Remove may be answered: the mailbox is opened for writing
-	Hint   func(error) string                // the next move after an error, for the log; may be nil
-	State  func(State)                       // told at least every minute except while Handle or Flush run; must be quick; may be nil
-	Again  <-chan struct{}                   // a value ends the waiting for the next attempt to connect: somebody has mended it; nil: nobody does
-	Log    *slog.Logger                      // nil means slog.Default
+	CursorStore
+	Intake
+	Delete bool               // Remove may be answered: the mailbox is opened for writing
+	Hint   func(error) string // the next move after an error, for the log; may be nil
+	State  func(State)        // told at least every minute except while Handle or Flush run; must be quick; may be nil
+	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has mended it; nil: nobody does
+	Log    *slog.Logger       // nil means slog.Default
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 
@@ -192,6 +202,17 @@ func (s *Server) validate() error {
 	}
 	return fmt.Errorf("mail server: %q is no way to log in with what is given", s.Login)
 }
+
+// mailbox is the name of what is watched.
+func (w *Watcher) mailbox() string {
+	if w.Mailbox == "" {
+		return "INBOX"
+	}
+	return w.Mailbox
+}
+
+// marks reports whether mails that were dealt with are marked.
+func (w *Watcher) marks() bool { return w.Mark == MarkSeen || w.Mark == MarkFlagged }
 
 func (w *Watcher) validate() error {
 	switch {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
 	"rtmtgrab/mailwatch/alertmail"
 )
 
@@ -72,16 +70,4 @@ func (r *run) remove(s *session, uid uint32) {
 		r.stuck = true
 		r.log.Warn("mail could not be removed from the mailbox", "mailbox", r.mailbox(), "uid", uid, "err", err)
 	}
-}
-
-// remove marks a mail as deleted and expunges it.
-func (s *session) remove(uid uint32) error {
-	set := imap.UIDSetNum(imap.UID(uid))
-	err := s.do(commandLimit, func() error {
-		return s.c.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}, nil).Close()
-	})
-	if err != nil {
-		return err
-	}
-	return s.do(commandLimit, func() error { return s.c.UIDExpunge(set).Close() })
 }

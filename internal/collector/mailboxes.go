@@ -92,18 +92,22 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
-		Load: func() (c mailwatch.Cursor, ok bool, err error) {
-			err = atomicfile.ReadJSON(cursor, &c)
-			if errors.Is(err, fs.ErrNotExist) {
-				return c, false, nil
-			}
-			return c, err == nil, err
+		CursorStore: mailwatch.CursorStore{
+			Load: func() (c mailwatch.Cursor, ok bool, err error) {
+				err = atomicfile.ReadJSON(cursor, &c)
+				if errors.Is(err, fs.ErrNotExist) {
+					return c, false, nil
+				}
+				return c, err == nil, err
+			},
+			Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
 		},
-		Save:   func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
-		Handle: in.handle, Sync: in.sync,
-		Flush: func(context.Context) error {
-			_, err := m.journal.Decide(time.Now())
-			return err
+		Intake: mailwatch.Intake{
+			Handle: in.handle, Sync: in.sync,
+			Flush: func(context.Context) error {
+				_, err := m.journal.Decide(time.Now())
+				return err
+			},
 		},
 		Hint:  func(err error) string { return advice.ForMail(b.Mail, err) },
 		Again: m.states.again(b.Name()),
