@@ -32,27 +32,31 @@ var alwaysSpool int64 = 64 << 20 // may be unpacked of an archive of any size; t
 
 var errTooMuch = errors.New("it unpacks to more than logs would")
 
-// A spool is the temporary file for what is unpacked.
+// A spool is the temporary file for what is unpacked; there is none until it is opened.
 type spool struct {
+	dir  string // "" is the system's
 	f    *os.File
 	size int64
 }
 
-// room makes the temporary file. Where the system lets it, its name is gone at once.
-func (s *Set) room() (*spool, error) {
-	if s.spool != nil {
-		return s.spool, nil
+// open makes the temporary file, once. Where the system lets it, its name is gone at once.
+func (p *spool) open() error {
+	if p.f != nil {
+		return nil
 	}
-	f, err := os.CreateTemp(s.dir, "grab-report-*.part")
+	f, err := os.CreateTemp(p.dir, "grab-report-*.part")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	os.Remove(f.Name()) // Windows removes no open file: close does
-	s.spool = &spool{f: f}
-	return s.spool, nil
+	p.f = f
+	return nil
 }
 
 func (p *spool) close() error {
+	if p.f == nil {
+		return nil
+	}
 	err := p.f.Close()
 	if rerr := os.Remove(p.f.Name()); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = errors.Join(err, rerr)
@@ -62,23 +66,23 @@ func (p *spool) close() error {
 
 // An unpacker goes through one archive.
 type unpacker struct {
-	set     *Set
+	search  *search
 	mtime   time.Time // of the archive
 	left    int64     // bytes that may yet be unpacked
 	entries int
 }
 
-func (s *Set) unpacker(st fs.FileInfo) *unpacker {
+func (s *search) unpacker(st fs.FileInfo) *unpacker {
 	limit := int64(maxSpool)
 	if st.Size() < maxSpool/maxRatio {
 		limit = max(st.Size()*maxRatio, alwaysSpool)
 	}
-	return &unpacker{set: s, mtime: st.ModTime(), left: limit}
+	return &unpacker{search: s, mtime: st.ModTime(), left: limit}
 }
 
 // untar takes the logs of an archive that can be streamed; false: it is none, and
 // may be a log that was compressed.
-func (s *Set) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
+func (s *search) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
 	r := bufio.NewReaderSize(f, 64<<10)
 	head, _ := r.Peek(512)
 	in, err := inflate(kindOf(head), r)
@@ -93,7 +97,7 @@ func (s *Set) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
 	u, before := s.unpacker(st), len(s.found)
 	err = u.tar(inner, name, 1)
 	if err != nil && len(s.found) > before && !u.hard(err) {
-		s.note("%s is damaged or cut off, what came before was read: %v", name, err)
+		s.set.notes.add("%s is damaged or cut off, what came before was read: %v", name, err)
 		err = nil
 	}
 	return true, err
@@ -126,11 +130,11 @@ func (u *unpacker) count() error {
 	if u.entries++; u.entries > maxEntries {
 		return fmt.Errorf("it has more than %d files", maxEntries)
 	}
-	return u.set.ctx.Err()
+	return u.search.set.ctx.Err()
 }
 
 // unzip takes the logs of a zip.
-func (s *Set) unzip(f *os.File, st fs.FileInfo, name string) error {
+func (s *search) unzip(f *os.File, st fs.FileInfo, name string) error {
 	quota := &quota{f, maxDirectory}
 	z, err := zip.NewReader(quota, st.Size())
 	if err != nil {
@@ -150,7 +154,7 @@ func (s *Set) unzip(f *os.File, st fs.FileInfo, name string) error {
 			if u.hard(err) {
 				return err
 			}
-			s.note("%s of %s was passed over: %v", evidence.Printable(m.Name, 200), name, err)
+			s.set.notes.add("%s of %s was passed over: %v", evidence.Printable(m.Name, 200), name, err)
 		}
 	}
 	return nil
@@ -191,7 +195,7 @@ func (c *charged) Read(b []byte) (int, error) {
 	if c.u.left <= 0 {
 		return 0, errTooMuch
 	}
-	if err := c.u.set.ctx.Err(); err != nil {
+	if err := c.u.search.set.ctx.Err(); err != nil {
 		return 0, err
 	}
 	n, err := c.r.Read(b[:min(int64(len(b)), c.u.left)])
@@ -236,8 +240,8 @@ func (u *unpacker) member(r io.Reader, archive, name string, mtime time.Time, de
 
 // keep copies a log into the temporary file.
 func (u *unpacker) keep(f *found, r io.Reader) error {
-	sp, err := u.set.room()
-	if err != nil {
+	sp := &u.search.set.spool
+	if err := sp.open(); err != nil {
 		return err
 	}
 	at := sp.size
@@ -250,7 +254,7 @@ func (u *unpacker) keep(f *found, r io.Reader) error {
 	f.open = func() (io.ReadCloser, error) {
 		return section{io.NewSectionReader(sp.f, at, n)}, nil
 	}
-	u.set.found = append(u.set.found, f)
+	u.search.found = append(u.search.found, f)
 	return err
 }
 
@@ -258,7 +262,7 @@ func (u *unpacker) keep(f *found, r io.Reader) error {
 // is not used then.
 func (u *unpacker) hard(err error) bool {
 	_, unwritten := errors.AsType[notKept](err)
-	return err != nil && (unwritten || errors.Is(err, errTooMuch) || u.set.ctx.Err() != nil)
+	return err != nil && (unwritten || errors.Is(err, errTooMuch) || u.search.set.ctx.Err() != nil)
 }
 
 // notKept marks errors of writing what was unpacked: a full disk, mostly.

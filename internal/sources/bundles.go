@@ -28,14 +28,14 @@ func Of(ctx context.Context, dir string, m evidence.Manifest, open func(host, fa
 }
 
 // addBundle takes the logs of a bundle; false: the file is none.
-func (s *Set) addBundle(path, prefix string) bool {
+func (s *search) addBundle(path, prefix string) bool {
 	m, err := bundle.ReadManifest(path)
 	if err != nil {
 		return false
 	}
-	s.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
-		return s.pipe(func(w io.Writer) error {
-			return bundle.ReadFile(s.ctx, path, name, func(r io.Reader) error {
+	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
+		return pipe(func(w io.Writer) error {
+			return bundle.ReadFile(s.set.ctx, path, name, func(r io.Reader) error {
 				_, err := io.Copy(w, r)
 				return err
 			})
@@ -45,7 +45,7 @@ func (s *Set) addBundle(path, prefix string) bool {
 }
 
 // pipe runs what writes beside what reads.
-func (s *Set) pipe(write func(io.Writer) error) io.ReadCloser {
+func pipe(write func(io.Writer) error) io.ReadCloser {
 	pr, pw := io.Pipe()
 	done := make(chan struct{})
 	go func() { // ends when all is written, or with Close
@@ -86,7 +86,7 @@ func bundleTop(root *os.Root) (string, bool) {
 }
 
 // addUnpacked takes the logs of a bundle that was unpacked.
-func (s *Set) addUnpacked(root *os.Root, top, prefix string) error {
+func (s *search) addUnpacked(root *os.Root, top, prefix string) error {
 	f, err := root.Open(filepath.Join(top, "manifest.json"))
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *Set) addUnpacked(root *os.Root, top, prefix string) error {
 	if err != nil {
 		return fmt.Errorf("manifest.json: %w", err)
 	}
-	s.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
+	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
 		return root.Open(filepath.Join(top, filepath.FromSlash(name)))
 	})
 	return nil
@@ -108,7 +108,7 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 	for _, h := range m.Hosts {
 		for _, f := range h.Files {
 			if evidence.CheckName(h.Host) != nil || evidence.CheckName(f.Family) != nil || f.Path != "" && f.Path != bundle.LogName(h.Host, f.Family) {
-				s.note("a log was passed over, for the manifest's name of it has no place in a bundle: %s", f.Path)
+				s.notes.add("a log was passed over, for the manifest's name of it has no place in a bundle: %s", f.Path)
 				continue
 			}
 			src := registration.Source{Host: h.Host, Role: h.Role, Family: f.Family, File: prefix + f.Path, Zone: zoneOf(m.TimeZone), MTime: m.Window.Until,

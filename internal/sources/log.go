@@ -57,7 +57,7 @@ func (s *stream) Read(b []byte) (int, error) {
 		n, err := s.r.Read(b)
 		s.n += int64(n)
 		if err != nil && !errors.Is(err, io.EOF) && p.lenient {
-			s.log.set.note("%s is damaged or cut off after %d bytes: %v", p.name, s.n, err)
+			s.log.set.notes.add("%s is damaged or cut off after %d bytes: %v", p.name, s.n, err)
 			err = io.EOF
 		}
 		if errors.Is(err, io.EOF) {

@@ -16,9 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -46,15 +44,16 @@ type Set struct {
 	Opened func(file string)
 
 	ctx   context.Context // ends what is read in the background
-	dir   string          // for the temporary file
-	spool *spool          // nil until it is needed
+	spool spool
 	roots []*os.Root
-	logs  []*logFile // of Sources, by index
 	names map[string]place
-	found []*found
+	notes notes
+}
 
-	mu    sync.Mutex
-	notes []string
+// A search fills a Set with what is found.
+type search struct {
+	set   *Set
+	found []*found // files that are no Source yet: group makes logs of siblings
 }
 
 // Open finds the logs in bundles, folders and files. What has to be unpacked goes
@@ -68,25 +67,26 @@ func Open(ctx context.Context, dir string, args ...string) (s *Set, err error) {
 			s = nil
 		}
 	}()
+	look := &search{set: s}
 	for _, arg := range args {
-		before := len(s.found) + len(s.Sources)
-		if err := s.add(arg, len(args) > 1); err != nil {
+		before := len(look.found) + len(s.Sources)
+		if err := look.add(arg, len(args) > 1); err != nil {
 			return s, err
 		}
-		if len(s.found)+len(s.Sources) == before {
+		if len(look.found)+len(s.Sources) == before {
 			return s, fmt.Errorf("%s: %w is in it", arg, ErrNoLog)
 		}
 	}
-	s.group()
+	look.group()
 	return s, nil
 }
 
 func newSet(ctx context.Context, dir string) *Set {
-	return &Set{ctx: ctx, dir: dir, names: map[string]place{}}
+	return &Set{ctx: ctx, spool: spool{dir: dir}, names: map[string]place{}}
 }
 
 // add finds out what arg is. With several arguments the logs of a bundle bear its name.
-func (s *Set) add(arg string, several bool) error {
+func (s *search) add(arg string, several bool) error {
 	st, err := os.Stat(arg)
 	switch {
 	case err != nil:
@@ -105,7 +105,7 @@ func (s *Set) add(arg string, several bool) error {
 
 // addFile takes a bundle, an archive or a log. The logs of a bundle bear its name
 // if there are other sources.
-func (s *Set) addFile(path, name string, several bool, st fs.FileInfo) error {
+func (s *search) addFile(path, name string, several bool, st fs.FileInfo) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -150,32 +150,13 @@ func wrap(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// note writes down what a reader of the report should know of its sources.
-func (s *Set) note(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := evidence.Printable(fmt.Sprintf(format, args...), 500)
-	if !slices.Contains(s.notes, n) && len(s.notes) < 100 {
-		s.notes = append(s.notes, n)
-	}
-}
-
 // Notes says what was passed over, and what ended early. It is complete when the
 // sources were read.
-func (s *Set) Notes() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	notes := slices.Clone(s.notes)
-	slices.Sort(notes) // files may be read at the same time
-	return notes
-}
+func (s *Set) Notes() []string { return s.notes.sorted() }
 
 // Close removes what was unpacked. The sources cannot be read any more.
 func (s *Set) Close() error {
-	var errs []error
-	if s.spool != nil {
-		errs = append(errs, s.spool.close())
-	}
+	errs := []error{s.spool.close()}
 	for _, r := range s.roots {
 		errs = append(errs, r.Close())
 	}
@@ -201,7 +182,6 @@ func (s *Set) source(src registration.Source, l *logFile) {
 			s.names[p.name] = place{l, i}
 		}
 	}
-	s.logs = append(s.logs, l)
 	s.Sources = append(s.Sources, src)
 }
 

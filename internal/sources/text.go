@@ -133,8 +133,8 @@ func (l *logFile) wanted(r *registration.Report) []extent {
 
 // copyOut streams the log once and keeps what is wanted in the temporary file.
 func (t *texts) copyOut(wanted []extent) error {
-	sp, err := t.log.set.room()
-	if err != nil {
+	sp := &t.log.set.spool
+	if err := sp.open(); err != nil {
 		return err
 	}
 	t.spool = sp

@@ -26,12 +26,12 @@ const (
 )
 
 // addFolder takes an unpacked bundle, or every log below a folder.
-func (s *Set) addFolder(dir string, several bool) error {
+func (s *search) addFolder(dir string, several bool) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	s.roots = append(s.roots, root)
+	s.set.roots = append(s.set.roots, root)
 	prefix := ""
 	if several {
 		prefix = filepath.Base(dir) + "/"
@@ -42,14 +42,14 @@ func (s *Set) addFolder(dir string, several bool) error {
 	n := 0
 	return wrap(dir, fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err == nil {
-			err = s.ctx.Err()
+			err = s.set.ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
 		switch {
 		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
-			s.note("%s%s is nested too deep: what is in it was not read", prefix, name)
+			s.set.notes.add("%s%s is nested too deep: what is in it was not read", prefix, name)
 			return fs.SkipDir
 		case !e.Type().IsRegular() || strings.HasSuffix(name, ".part"):
 			return nil
@@ -62,7 +62,7 @@ func (s *Set) addFolder(dir string, several bool) error {
 }
 
 // addTreeFile takes a file of a folder if it is a log, and passes any other over.
-func (s *Set) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEntry) error {
+func (s *search) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEntry) error {
 	st, err := e.Info()
 	if err != nil {
 		return err
@@ -77,17 +77,17 @@ func (s *Set) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEntry
 	fo := &found{dir: path.Join(filepath.ToSlash(dir), path.Dir(name)), base: path.Base(name), name: prefix + name, mtime: st.ModTime(), open: open, size: st.Size()}
 	if isArchive(fo.base) && expressway.FamilyOf(fo.base, families) == "" {
 		if err := s.addFile(filepath.Join(dir, filepath.FromSlash(name)), fo.name, true, st); err != nil {
-			if s.ctx.Err() != nil || errors.Is(err, errTooMuch) {
+			if s.set.ctx.Err() != nil || errors.Is(err, errTooMuch) {
 				return err
 			}
-			s.note("%s was passed over: %v", fo.name, err)
+			s.set.notes.add("%s was passed over: %v", fo.name, err)
 		}
 		return nil
 	}
 	ok, err := fo.look()
 	switch {
 	case err != nil:
-		s.note("%s was passed over: %v", fo.name, err)
+		s.set.notes.add("%s was passed over: %v", fo.name, err)
 	case ok:
 		s.found = append(s.found, fo)
 	}
@@ -106,7 +106,7 @@ func isArchive(base string) bool {
 
 // group joins siblings to logs, in the order of what is in them: the records' times,
 // then the names.
-func (s *Set) group() {
+func (s *search) group() {
 	type key struct{ dir, family string }
 	by := map[key][]*found{}
 	var keys []key
@@ -118,7 +118,7 @@ func (s *Set) group() {
 		k := key{f.dir, f.family}
 		switch {
 		case f.family == "" && appliance[f.dir] && !f.named && !f.served && !isSnapshot(f.base):
-			s.note("%s was passed over: it is none of %s", f.name, strings.Join(families, ", "))
+			s.set.notes.add("%s was passed over: it is none of %s", f.name, strings.Join(families, ", "))
 			continue
 		case f.family == "":
 			k.family = "/" + f.name // alone
@@ -131,13 +131,12 @@ func (s *Set) group() {
 	for _, k := range keys {
 		s.join(by[k])
 	}
-	s.found = nil
 }
 
 func isSnapshot(base string) bool { return strings.HasPrefix(base, "loggingsnapshot") }
 
 // join makes one log of siblings.
-func (s *Set) join(siblings []*found) {
+func (s *search) join(siblings []*found) {
 	siblings = s.distinct(siblings)
 	slices.SortStableFunc(siblings, func(a, b *found) int {
 		return cmp.Or(a.first.Compare(b.first), order(a.base, b.base))
@@ -157,7 +156,7 @@ func (s *Set) join(siblings []*found) {
 	if n := len(siblings); n > 1 {
 		src.File = fmt.Sprintf("%s (%d files)", path.Join(path.Dir(siblings[0].name), siblings[0].family), n)
 	}
-	s.source(src, l)
+	s.set.source(src, l)
 }
 
 // hostOfName is the host after which a syslog server named a file or its folder:
@@ -192,7 +191,7 @@ func order(a, b string) int {
 // distinct leaves out siblings that are the beginning of another: a copy that a
 // rotation left, or that was made twice. Files are told by their first bytes; of
 // two the longer stays, and of a compressed one the length is not known.
-func (s *Set) distinct(siblings []*found) []*found {
+func (s *search) distinct(siblings []*found) []*found {
 	var out []*found
 next:
 	for _, f := range siblings {
@@ -204,7 +203,7 @@ next:
 			if longer(f, o) {
 				out[i], o = f, f
 			}
-			s.note("a copy of %s that is named otherwise was passed over", o.name)
+			s.set.notes.add("a copy of %s that is named otherwise was passed over", o.name)
 			continue next
 		}
 		out = append(out, f)
