@@ -23,23 +23,14 @@ type Record struct {
 // headSize is how many bytes of a line tell whether it starts a record.
 const headSize = 256
 
-// readSize is the least room that a Read is given.
-const readSize = 512 << 10
-
 // A RecordReader reads a log record by record in 1.3 MiB of memory. It takes
 // remote syslog files as well: a record may stand behind a syslog header, and so may
 // each line of its message.
 type RecordReader struct {
-	r       io.Reader
+	window
 	ref     Ref
-	buf     []byte
-	from    int    // where the record in hand starts in buf
-	at      int    // how far it was looked through
-	to      int    // end of the bytes in buf
-	nul     int    // the first NUL at or after at, or to
 	newLine bool   // the byte at at begins a line
 	headed  bool   // and that line starts a record
-	frame   int    // where the frame ends that the record in hand began with; less than at: there is none
 	line    []byte // that head last looked at
 	utcAt   int    // where UTCTime stands in it; 0: not looked for
 	served  bool   // the records stand behind headers of a syslog server
@@ -47,10 +38,6 @@ type RecordReader struct {
 	woven   []byte                  // of the message in hand, what stands before the record
 	open    map[string]*openMessage // by host
 	begun   bool
-	long    []byte // the first MaxRecord bytes of a longer record
-	over    int64  // how many bytes of it are out of buf
-	offset  int64  // of the record in hand
-	err     error
 }
 
 // NewRecordReader reads from r, whose first byte is at offset of its file.
@@ -58,13 +45,14 @@ func NewRecordReader(r io.Reader, offset int64, ref Ref) *RecordReader {
 	if ref.MTime.IsZero() {
 		ref.MTime = time.Now()
 	}
-	return &RecordReader{r: r, ref: ref, offset: offset, buf: make([]byte, 2*MaxRecord+readSize)}
+	return &RecordReader{ref: ref, window: window{r: r, offset: offset, buf: make([]byte, 2*MaxRecord+readSize)}}
 }
 
 // Next returns the next record; io.EOF after the last. Another error of the
 // reader comes after all records that were read before it.
 func (r *RecordReader) Next() (Record, error) {
-	r.from, r.newLine, r.over = r.at, false, 0
+	r.newLine = false
+	r.next()
 	if r.split.on {
 		r.split = splitting{}
 	}
@@ -85,13 +73,7 @@ func (r *RecordReader) Next() (Record, error) {
 	r.framed()
 	for !r.find(rec.Head) && r.fill() {
 	}
-	rec.Text = r.buf[r.from:r.at]
-	rec.Length = r.over + int64(len(rec.Text))
-	if r.over > 0 {
-		rec.Text = r.long
-	} else if len(rec.Text) > MaxRecord {
-		rec.Text = rec.Text[:MaxRecord]
-	}
+	rec.Text, rec.Length = r.text()
 	if rec.Head {
 		line := firstLine(rec.Text)
 		if r.served && r.weave(&rec, line) {
@@ -182,20 +164,6 @@ func (r *RecordReader) pass(head bool) bool {
 	return false
 }
 
-// seekNUL sets nul anew after at has passed it.
-func (r *RecordReader) seekNUL() {
-	if r.nul < r.at {
-		r.nul = nulFrom(r.buf[:r.to], r.at)
-	}
-}
-
-func nulFrom(b []byte, at int) int {
-	if i := bytes.IndexByte(b[at:], 0); i >= 0 {
-		return at + i
-	}
-	return len(b)
-}
-
 // head reports whether the line at at starts a record. Most lines of bodies begin
 // with a blank: the first byte decides. Where a frame ends within a line, another
 // frame must begin.
@@ -262,31 +230,4 @@ func firstLine(b []byte) []byte {
 		return b[:i]
 	}
 	return b
-}
-
-// fill reads more; false: there is nothing more.
-func (r *RecordReader) fill() bool {
-	if r.err != nil {
-		return false
-	}
-	if n := r.at - r.from; n > MaxRecord || r.over > 0 {
-		if r.over == 0 {
-			r.long = append(r.long[:0], r.buf[r.from:r.from+MaxRecord]...)
-		}
-		r.over += int64(n)
-		r.from = r.at
-	}
-	if len(r.buf)-r.to < readSize {
-		n := copy(r.buf, r.buf[r.from:r.to])
-		r.at, r.nul, r.frame = r.at-r.from, r.nul-r.from, r.frame-r.from
-		r.from, r.to = 0, n
-	}
-	old := r.to
-	n, err := r.r.Read(r.buf[r.to:])
-	r.to += n
-	r.err = err
-	if r.nul == old {
-		r.nul = nulFrom(r.buf[:r.to], old)
-	}
-	return true
 }
