@@ -26,7 +26,7 @@ type Client struct {
 	Via    []string // addresses of the hops, the first one first; nil: none
 	Legacy []string // what is in use that Config.Legacy allows, of hops too: "ssh-rsa (host key)"
 
-	config Config
+	config stop
 	conn   *conn
 	hop    *Client       // carries the connection, and ends with it; nil: none
 	ours   atomic.Bool   // we have ended it
@@ -35,7 +35,7 @@ type Client struct {
 	wg     sync.WaitGroup
 }
 
-func newClient(c Config, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, key ssh.PublicKey) *Client {
+func newClient(c stop, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, key ssh.PublicKey) *Client {
 	cl := &Client{
 		Client:      ssh.NewClient(sc, chans, reqs),
 		HostKey:     ssh.FingerprintSHA256(key),

@@ -184,7 +184,7 @@ func TestOverrideIsForWhatWasBefore(t *testing.T) {
 	l := &Ledger{Dir: t.TempDir(), now: func() time.Time { return now }}
 	c := Config{Name: "h", Address: "10.0.0.1:22", User: "root", Ledger: l, Override: true}
 	c.fill()
-	first, second := l.attempt(c, &credential{password: "x"}), l.attempt(c, &credential{password: "x"})
+	first, second := l.attempt(stop{Config: c}, &credential{password: "x"}), l.attempt(stop{Config: c}, &credential{password: "x"})
 	for _, a := range []*attempt{first, second} {
 		if err := a.allowed(t.Context(), ""); err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestOverrideIsForWhatWasBefore(t *testing.T) {
 	}
 	c.OverrideBefore = time.Time{} // a later look
 	c.fill()
-	third := l.attempt(c, &credential{password: "x"})
+	third := l.attempt(stop{Config: c}, &credential{password: "x"})
 	if err := third.begin(t.Context(), "10.0.0.1:22"); err != nil {
 		t.Error(err)
 	}

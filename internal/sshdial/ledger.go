@@ -64,7 +64,7 @@ type attempt struct {
 	lock     *flock.Flock
 }
 
-func (l *Ledger) attempt(c Config, cred *credential) *attempt {
+func (l *Ledger) attempt(c stop, cred *credential) *attempt {
 	return &attempt{ledger: l, material: cred.material(), override: c.Override, until: c.OverrideBefore, hop: c.hop > 0,
 		row: Attempt{Host: c.Name, Address: strings.ToLower(c.Address), User: c.User, Via: viaOf(c)}}
 }
@@ -78,7 +78,7 @@ func (a *attempt) name() string {
 	return a.row.Host
 }
 
-func viaOf(c Config) string { return strings.ToLower(strings.Join(c.via, ",")) }
+func viaOf(c stop) string { return strings.ToLower(strings.Join(c.via, ",")) }
 
 // allowed returns a KindLoginBlocked error if an earlier attempt forbids this
 // one. remote may be empty.
@@ -275,7 +275,7 @@ func (l *Ledger) rows() (map[string]Attempt, error) {
 
 // refusalAt is an attempt at an address, by the same way, that was refused or
 // broke off, nil if there is none.
-func (l *Ledger) refusalAt(c Config) *Attempt {
+func (l *Ledger) refusalAt(c stop) *Attempt {
 	if l == nil {
 		return nil
 	}

@@ -176,7 +176,7 @@ func TestRowBeforeSecret(t *testing.T) {
 		}
 	}
 	other := &Ledger{Dir: t.TempDir()}
-	o := other.attempt(c, &credential{password: "right"})
+	o := other.attempt(stop{Config: c}, &credential{password: "right"})
 	if err := o.allowed(t.Context(), ""); err != nil || o.row.Secret == a.Secret {
 		t.Errorf("two ledgers have the same hash of one password (%v)", err)
 	}

@@ -54,7 +54,7 @@ func rsaSignatures(legacy bool) []string {
 
 // legacy says what of SHA-1 is in use on a leg: "ssh-rsa (host key)". signed is
 // the algorithm of the login's signature, empty without one.
-func (c Config) legacy(sc ssh.Conn, signed string) []string {
+func (c stop) legacy(sc ssh.Conn, signed string) []string {
 	meta, ok := sc.(ssh.AlgorithmsConnMetadata)
 	if !ok {
 		return nil

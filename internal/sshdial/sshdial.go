@@ -57,9 +57,12 @@ type Config struct {
 	OverrideBefore time.Time
 
 	silence time.Duration // zero: 3 times KeepAlive
+}
 
-	// Of one leg of the way.
-	target string   // Name of the host at its end
+// A stop is a hop on the way, or the host at its end.
+type stop struct {
+	Config
+	target string   // Name of the host at the end of the way
 	hop    int      // from 1; zero: the host itself
 	via    []string // addresses of the hops before it
 }
@@ -93,30 +96,29 @@ func (c *Config) fill() {
 	if c.Name == "" {
 		c.Name = c.Address
 	}
-	c.target = c.Name
 	if c.OverrideBefore.IsZero() && c.Ledger != nil {
 		c.OverrideBefore = c.Ledger.time()
 	}
 }
 
-// path is the legs in the order in which they are dialed, the host last.
-func (c Config) path() []Config {
-	var path []Config
+// path is the stops in the order in which they are dialed, the host last.
+func (c Config) path() []stop {
+	var path []stop
 	var via []string
 	for i, h := range c.Jump {
-		leg := c
-		leg.Name, leg.Address, leg.User, leg.Auth = h.User+"@"+h.Address, h.Address, h.User, h.Auth
-		leg.HostKey, leg.KnownHosts, leg.Legacy, leg.Jump = h.HostKey, h.KnownHosts, h.Legacy, h.Jump
-		leg.Bandwidth, leg.hop, leg.via = 0, i+1, slices.Clone(via)
-		path = append(path, leg)
+		hop := c
+		hop.Name, hop.Address, hop.User, hop.Auth = h.User+"@"+h.Address, h.Address, h.User, h.Auth
+		hop.HostKey, hop.KnownHosts, hop.Legacy, hop.Jump = h.HostKey, h.KnownHosts, h.Legacy, h.Jump
+		hop.Bandwidth = 0
+		path = append(path, stop{Config: hop, target: c.Name, hop: i + 1, via: slices.Clone(via)})
 		via = append(via, h.Address)
 	}
-	c.Jump, c.via = nil, via
-	return append(path, c)
+	c.Jump = nil
+	return append(path, stop{Config: c, target: c.Name, via: via})
 }
 
-// final is what Dial returns for a leg's error. ctx is the caller's.
-func (c Config) final(ctx context.Context, err error) *Error {
+// final is what Dial returns for an error at this stop. ctx is the caller's.
+func (c stop) final(ctx context.Context, err error) *Error {
 	e := asError(err)
 	if e.Host == "" {
 		e.Host, e.Address, e.Hop = c.target, c.Address, c.hop
@@ -130,16 +132,16 @@ func (c Config) final(ctx context.Context, err error) *Error {
 	return e
 }
 
-// A leg is a Config with all that this side must have to dial it.
+// A leg is a stop with all that this side must have to dial it.
 type leg struct {
-	Config
+	stop
 	trust *trust
 	login *login
 }
 
-// dialAll dials the legs, each through the one before it. The error is of the
-// Config that comes with it. Without legs it returns a nil Client.
-func dialAll(ctx context.Context, path []Config) (*Client, Config, error) {
+// dialAll dials the stops, each through the one before it. The error is of the
+// stop that comes with it. Without stops it returns a nil Client.
+func dialAll(ctx context.Context, path []stop) (*Client, stop, error) {
 	var legs []*leg
 	defer func() {
 		for _, l := range legs {
@@ -166,12 +168,12 @@ func dialAll(ctx context.Context, path []Config) (*Client, Config, error) {
 			}
 			last.Close()
 		}
-		return nil, l.Config, err
+		return nil, l.stop, err
 	}
-	return last, Config{}, nil
+	return last, stop{}, nil
 }
 
-func (c Config) prepare(ctx context.Context) (*leg, error) {
+func (c stop) prepare(ctx context.Context) (*leg, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{Kind: KindLocal, Err: err}
 	}
@@ -261,7 +263,7 @@ func (l *leg) handshake(ctx context.Context, hop *Client) (*Client, error) {
 		cn.Close()
 		return nil, handshakeError(ctx, err, cn, l.login)
 	}
-	cl := newClient(l.Config, cn, sc, chans, reqs, key)
+	cl := newClient(l.stop, cn, sc, chans, reqs, key)
 	l.login.attempt.note(cl.HostKey)
 	cl.Legacy = append(cl.Legacy, l.legacy(sc, l.login.signed)...)
 	return cl, nil
