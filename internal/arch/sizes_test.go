@@ -31,13 +31,17 @@ var smaller = map[string]int{"cmd/grab": 2500}
 const linesStep = 100
 
 // documents are structs, by their package's name, that are only written to a file or read
-// from one: their fields are what somebody else reads, and their methods say something
-// about them.
+// from one, or filled once and only read from then on: their fields are what somebody else
+// reads, and their methods fill them or say something about them.
 var documents = map[string]string{
 	"config.Config":     "grab.yaml",
 	"evidence.Host":     "a host in manifest.json and in rows/HOST.json",
 	"evidence.Manifest": "manifest.json",
+	"expressway.Note":   "a record of a log as it was decoded",
+	"expressway.SIP":    "a SIP message as it was parsed: a field for each header that is of use",
 	"incident.Incident": "incident.json",
+	"report.page":       "what the template of the page names",
+	"setup.Answers":     "the answers that grab.yaml is written from",
 	"status.Report":     "the JSON of grab status",
 }
 
