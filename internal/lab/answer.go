@@ -88,21 +88,21 @@ func (p *phone) notify(now time.Time, number string) {
 		tail: []string{"Max-Forwards: 70", fmt.Sprintf("Contact: <sip:%s:5060;transport=tcp>", u.ip), "Event: message-summary", "Subscription-State: active",
 			"Content-Type: application/simple-message-summary"},
 		body: "Messages-Waiting: no\r\n"}
-	toE := m.forward(fmt.Sprintf("SIP/2.0/TLS %s:%d;branch=z9hG4bK%s;rport", p.c.cfg.IP, s.zone(p.e).port, p.hex(32)), ";received="+u.ip, "")
-	toPhone := toE.forward(fmt.Sprintf("SIP/2.0/TLS %s:5061;branch=z9hG4bK%s;rport", p.e.cfg.IP, p.hex(32)), ";received="+p.c.cfg.IP, "")
+	toE := m.forward(fmt.Sprintf("SIP/2.0/TLS %s:%d;branch=z9hG4bK%s;rport", p.c.IP(), p.e.zone.port, p.hex(32)), ";received="+u.ip, "")
+	toPhone := toE.forward(fmt.Sprintf("SIP/2.0/TLS %s:5061;branch=z9hG4bK%s;rport", p.e.IP(), p.hex(32)), ";received="+p.c.IP(), "")
 	toE.paths, toPhone.paths = nil, nil
-	z := s.zone(p.e)
-	s.logSIP(now, p.c, false, l.port, u.ip, sipPort, m)
-	s.logSIP(now.Add(2*time.Millisecond), p.c, true, z.port, p.e.cfg.IP, tunnelPort, toE)
-	s.logSIP(now.Add(4*time.Millisecond), p.e, false, tunnelPort, p.c.cfg.IP, z.port, toE)
-	s.logSIP(now.Add(6*time.Millisecond), p.e, true, 5061, p.nat, p.natPort, toPhone)
+	z := p.e.zone
+	p.c.logSIP(now, false, l.port, u.ip, sipPort, m)
+	p.c.logSIP(now.Add(2*time.Millisecond), true, z.port, p.e.IP(), tunnelPort, toE)
+	p.e.logSIP(now.Add(4*time.Millisecond), false, tunnelPort, p.c.IP(), z.port, toE)
+	p.e.logSIP(now.Add(6*time.Millisecond), true, 5061, p.nat, p.natPort, toPhone)
 	back := now.Add(p.ms(30, 8))
 	ok := toPhone.answer(200, "OK", p.hex(12), "Server: "+p.model().agent)
-	s.logSIP(back, p.e, false, 5061, p.nat, p.natPort, ok)
+	p.e.logSIP(back, false, 5061, p.nat, p.natPort, ok)
 	ok = ok.back()
-	s.logSIP(back.Add(2*time.Millisecond), p.e, true, tunnelPort, p.c.cfg.IP, z.port, ok)
-	s.logSIP(back.Add(4*time.Millisecond), p.c, false, z.port, p.e.cfg.IP, tunnelPort, ok)
-	s.logSIP(back.Add(6*time.Millisecond), p.c, true, l.port, u.ip, sipPort, ok.back())
+	p.e.logSIP(back.Add(2*time.Millisecond), true, tunnelPort, p.c.IP(), z.port, ok)
+	p.c.logSIP(back.Add(4*time.Millisecond), false, z.port, p.e.IP(), tunnelPort, ok)
+	p.c.logSIP(back.Add(6*time.Millisecond), true, l.port, u.ip, sipPort, ok.back())
 }
 
 // A model is what a device says of its kind.

@@ -36,7 +36,7 @@ func (p *phone) credentials(d *dialog, m *message) string {
 	case p.cfg.Auth == Bearer:
 		return "Proxy-Authorization: Bearer eyJhbGciOiJSUzI1NiJ9." + strings.Repeat(p.mac, 4) + "." + p.hex(32)
 	}
-	return "Proxy-Authorization: " + digest(p.login(), p.e.cfg.Name, uri, p.nonce)
+	return "Proxy-Authorization: " + digest(p.login(), p.e.Name(), uri, p.nonce)
 }
 
 // login is the name by which Expressway knows the phone's user.
@@ -56,14 +56,14 @@ func (p *phone) challengedByCUCM(r register) bool {
 func (p *phone) challengedByE(at time.Time, r register) string {
 	switch {
 	case at.Before(p.expired) && r.auth != "":
-		return `Proxy-Authenticate: Bearer realm="` + p.e.cfg.Name + `", error="invalid_token"`
+		return `Proxy-Authenticate: Bearer realm="` + p.e.Name() + `", error="invalid_token"`
 	case r.auth != "":
 		return ""
 	case p.cfg.Auth == Bearer:
-		return `Proxy-Authenticate: Bearer realm="` + p.e.cfg.Name + `"`
+		return `Proxy-Authenticate: Bearer realm="` + p.e.Name() + `"`
 	case p.cfg.Auth == ProxyDigest:
 		p.nonce = p.hex(32)
-		return fmt.Sprintf(`Proxy-Authenticate: Digest realm="%s", nonce="%s", opaque="AQAAAGU/%s", stale=FALSE, algorithm=MD5, qop="auth"`, p.e.cfg.Name, p.nonce, p.hex(16))
+		return fmt.Sprintf(`Proxy-Authenticate: Digest realm="%s", nonce="%s", opaque="AQAAAGU/%s", stale=FALSE, algorithm=MD5, qop="auth"`, p.e.Name(), p.nonce, p.hex(16))
 	}
 	return ""
 }

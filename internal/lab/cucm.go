@@ -26,7 +26,7 @@ type registration struct {
 // A link is the TCP connection from one Expressway-C to one node. Many phones share it.
 type link struct {
 	site *Site
-	c    *Expressway
+	c    *peer
 	cucm *cucm
 	port int // on the Expressway-C, 25000 to 29999
 	up   bool
@@ -34,8 +34,8 @@ type link struct {
 	closedUntil time.Time // until then it cannot be opened
 }
 
-func (s *Site) link(c *Expressway, u *cucm) *link {
-	key := c.cfg.Name + " " + u.name
+func (s *Site) link(c *peer, u *cucm) *link {
+	key := c.Name() + " " + u.name
 	if other := s.instead[key]; other != nil && other != u {
 		return s.link(c, other)
 	}
@@ -53,15 +53,20 @@ func (l *link) connect(at time.Time) (time.Time, bool) {
 	}
 	if l.cucm.down || at.Before(l.closedUntil) {
 		l.port = 25000 + l.site.rng.IntN(5000)
-		l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
+		l.log(at, `"TCP Connecting"`)
 		at = at.Add(l.site.cfg.Expires / 120)
-		l.site.logFailed(at, l.c, l.cucm.ip, sipPort)
+		l.c.logFailed(at, l.cucm.ip, sipPort)
 		return at, false
 	}
 	l.up, l.silence, l.port = true, silence{}, 25000+l.site.rng.IntN(5000)
-	l.site.logTCP(at, l.c, l, `"TCP Connecting"`)
-	l.site.logTCP(at.Add(2*time.Millisecond), l.c, l, `"TCP Connection Established"`)
+	l.log(at, `"TCP Connecting"`)
+	l.log(at.Add(2*time.Millisecond), `"TCP Connection Established"`)
 	return at.Add(3 * time.Millisecond), true
+}
+
+// log is a record of the connection at its Expressway-C.
+func (l *link) log(at time.Time, detail string) {
+	l.c.logConnection(at, l.c.IP(), l.port, l.cucm.ip, sipPort, detail)
 }
 
 // drop is cause B: the connection closes and the node unregisters its phones.
@@ -70,8 +75,8 @@ func (l *link) drop(at time.Time) {
 		return
 	}
 	l.up = false
-	l.site.logTCP(at, l.c, l, `"TCP Connection Closed" Reason="Got EOF on socket"`)
-	l.site.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.cfg.Name})
+	l.log(at, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+	l.site.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.Name()})
 	for _, p := range l.site.all() {
 		if r := l.cucm.regs[p.key()]; r != nil && r.link == l {
 			p.cutBy = HopToCUCM
@@ -121,7 +126,7 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		delete(u.regs, p.key())
 		h.What, h.Code, h.By = Refused, 403, u.name
 		short, _, _ := strings.Cut(u.name, ".")
-		return m.answer(403, "Forbidden", tag, date, `Warning: 399 `+short+` "Unable to find a device handler for the request received on port 5060 from `+p.c.cfg.IP+`"`,
+		return m.answer(403, "Forbidden", tag, date, `Warning: 399 `+short+` "Unable to find a device handler for the request received on port 5060 from `+p.c.IP()+`"`,
 			fmt.Sprintf("Retry-After: %d", p.retryAfter()/time.Second), server), h
 	case p.challengedByCUCM(r):
 		p.nonce = strings.ToUpper(fmt.Sprintf("%016x%016x", u.site.rng.Uint64(), u.site.rng.Uint64()))

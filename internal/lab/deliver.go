@@ -89,16 +89,16 @@ const (
 )
 
 func (s *Site) stall(now, until time.Time, p *phone, where string) {
-	key := where + " " + p.c.cfg.Name
+	key := where + " " + p.c.Name()
 	if where == "E-C" {
-		key = where + " " + p.e.cfg.Name
+		key = where + " " + p.e.Name()
 	}
 	s.stalls[key] = until
-	s.tell(Happening{Time: now, What: Stalled, C: p.c.cfg.Name, E: p.e.cfg.Name, By: where})
+	s.tell(Happening{Time: now, What: Stalled, C: p.c.Name(), E: p.e.Name(), By: where})
 	if where == "C" {
 		c := p.c
-		c.frozen.Store(true)
-		s.time.at(until, func(time.Time) { c.frozen.Store(false) })
+		c.frozen = true
+		s.time.at(until, func(time.Time) { c.frozen = false })
 	}
 }
 
@@ -113,8 +113,8 @@ func (s *Site) stalled(now time.Time, p *phone, step func(time.Time), places ...
 }
 
 // thaw is when a C that may be frozen notices what comes to it at the time at.
-func (s *Site) thaw(at time.Time, c *Expressway) time.Time {
-	if until := s.stalls[stallC+c.cfg.Name]; at.Before(until) {
+func (s *Site) thaw(at time.Time, c *peer) time.Time {
+	if until := s.stalls[stallC+c.Name()]; at.Before(until) {
 		return until.Add(time.Millisecond)
 	}
 	return at

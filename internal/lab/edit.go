@@ -41,16 +41,16 @@ func (p *Played) edit() error {
 	if len(p.Holes) == 0 && len(p.Edits) == 0 {
 		return nil
 	}
-	for _, e := range p.Site.peers() {
-		for _, family := range e.cfg.Logs.Families {
-			path := filepath.Join(e.cfg.Dir, family)
+	for _, e := range p.peers() {
+		for _, family := range e.Logs().Families {
+			path := filepath.Join(e.Dir(), family)
 			text, err := os.ReadFile(path)
 			if err != nil {
 				return fmt.Errorf("edit: %w", err)
 			}
-			text = Punch(text, p.Clocks[e.cfg.Name], p.missing(e.cfg.Name)...)
+			text = Punch(text, p.Clocks[e.Name()], p.missing(e.Name())...)
 			for _, ed := range p.Edits {
-				if ed.Host == e.cfg.Name && family == NetworkLog {
+				if ed.Host == e.Name() && family == NetworkLog {
 					text = p.edited(text, ed)
 				}
 			}

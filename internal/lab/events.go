@@ -93,26 +93,26 @@ func (p *phone) rebind(now time.Time) {
 	if p.main == nil {
 		return
 	}
-	p.site.logPhone(now, p, `"TCP Connection Closed" Reason="Idle countdown expired"`)
+	p.logConnection(now, `"TCP Connection Closed" Reason="Idle countdown expired"`)
 	p.natPort = 40000 + (p.natPort-40000+1+p.site.rng.IntN(19000))%20000
-	p.site.logPhone(now.Add(time.Second), p, `"TCP Connection Established"`)
+	p.logConnection(now.Add(time.Second), `"TCP Connection Established"`)
 }
 
 // move lets the phone start anew over the next pair of peers.
 func (p *phone) move(now time.Time) {
 	if p.main != nil {
-		p.site.logPhone(now, p, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+		p.logConnection(now, `"TCP Connection Closed" Reason="Got EOF on socket"`)
 	}
 	p.take(p.pair + 1)
 	p.boot(now, "10", "TCP-timeout")
 }
 
-func (s *Site) peerDown(now time.Time, e *Expressway) {
-	s.zone(e).stopped = true
-	e.silent.Store(true)
-	s.tell(Happening{Time: now, What: PeerFailed, E: e.cfg.Name})
-	for _, c := range s.cfg.C {
-		s.logZone(now, c, c, e, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+func (s *Site) peerDown(now time.Time, e *peer) {
+	e.zone.stopped = true
+	e.silent = true
+	s.tell(Happening{Time: now, What: PeerFailed, E: e.Name()})
+	for _, c := range s.c {
+		c.logZone(now, c, e, `"TCP Connection Closed" Reason="Got EOF on socket"`)
 	}
 	for _, p := range s.all() {
 		if p.e == e {
@@ -132,11 +132,11 @@ func (s *Site) nodeDown(now time.Time, u *cucm) {
 	clear(u.regs)
 	s.tell(Happening{Time: now, What: NodeFailed, CUCM: u.name})
 	s.time.at(now.Add(s.cfg.Expires/6), func(now time.Time) { // until then the connections look well
-		for _, c := range s.cfg.C {
+		for _, c := range s.c {
 			if l := s.link(c, u); l.up && u.down {
 				l.up = false
-				s.logTCP(now, c, l, `"TCP Connection Closed" Reason="Got EOF on socket"`)
-				s.tell(Happening{Time: now, What: TCPClosed, CUCM: u.name, C: c.cfg.Name})
+				l.log(now, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+				s.tell(Happening{Time: now, What: TCPClosed, CUCM: u.name, C: c.Name()})
 			}
 		}
 	})

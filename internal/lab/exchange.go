@@ -19,7 +19,7 @@ type trip struct {
 	d        *dialog
 	r        register
 	answered func(now time.Time, m *message) // nil: nobody is told
-	e, c     *Expressway
+	e, c     *peer
 	natPort  int
 	tunnel   int // port of C in the traversal link
 	call     string
@@ -72,9 +72,8 @@ func (t *trip) delayed(to string) time.Duration {
 func (t *trip) plain() bool { return t.d == t.p.main && !t.r.full && t.r.expires > 0 }
 
 func (t *trip) logAtE(now time.Time) {
-	s := t.p.site
-	s.logSIP(now, t.e, false, 5061, t.p.nat, t.natPort, t.atE)
-	s.logSIP(now.Add(time.Millisecond), t.e, true, 5061, t.p.nat, t.natPort, t.seenByE().answer(100, "Trying", ""))
+	t.e.logSIP(now, false, 5061, t.p.nat, t.natPort, t.atE)
+	t.e.logSIP(now.Add(time.Millisecond), true, 5061, t.p.nat, t.natPort, t.seenByE().answer(100, "Trying", ""))
 }
 
 // seenByE is the request with what E notes in its Via.
@@ -85,8 +84,7 @@ func (t *trip) seenByE() *message {
 }
 
 func (t *trip) viaE(now time.Time) {
-	p, s := t.p, t.p.site
-	z := s.zone(t.e)
+	p, z := t.p, t.e.zone
 	if z.stopped {
 		return
 	}
@@ -105,13 +103,13 @@ func (t *trip) viaE(now time.Time) {
 	}
 	if z.down {
 		t.attempt.reach(HopEToC, now)
-		t.byE(now, 504, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to contact next hop"`, t.e.cfg.IP))
+		t.byE(now, 504, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to contact next hop"`, t.e.IP()))
 		return
 	}
 	t.tunnel = z.port
 	now = now.Add(p.ms(2, 2))
-	t.toC = t.atE.forward(fmt.Sprintf("SIP/2.0/TLS %s:%d;egress-zone=TraversalZone;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.e.cfg.IP, tunnelPort, p.hex(32), p.hex(32), t.call),
-		t.received, fmt.Sprintf("<sip:%s:%d;transport=tls;lr>", t.e.cfg.IP, tunnelPort))
+	t.toC = t.atE.forward(fmt.Sprintf("SIP/2.0/TLS %s:%d;egress-zone=TraversalZone;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.e.IP(), tunnelPort, p.hex(32), p.hex(32), t.call),
+		t.received, fmt.Sprintf("<sip:%s:%d;transport=tls;lr>", t.e.IP(), tunnelPort))
 	t.toC.paths = append(t.toC.paths, fmt.Sprintf("<sip:%s:%d;transport=tls;apparent;ds;lr>", p.nat, t.natPort))
 	t.toC.tail = slices.DeleteFunc(append([]string{"Max-Forwards: 69"}, t.toC.tail[1:]...), func(h string) bool { return strings.HasPrefix(h, "Proxy-Authorization:") })
 	t.attempt.reach(HopEToC, now)
@@ -124,16 +122,16 @@ func (t *trip) viaE(now time.Time) {
 }
 
 func (t *trip) sendToC(now time.Time) {
-	t.p.site.logSIP(now, t.e, true, tunnelPort, t.c.cfg.IP, t.tunnel, t.toC)
+	t.e.logSIP(now, true, tunnelPort, t.c.IP(), t.tunnel, t.toC)
 }
 
 func (t *trip) logAtC(now time.Time) {
-	t.p.site.logSIP(now, t.c, false, t.tunnel, t.e.cfg.IP, tunnelPort, t.toC)
+	t.c.logSIP(now, false, t.tunnel, t.e.IP(), tunnelPort, t.toC)
 }
 
 func (t *trip) viaC(now time.Time) {
 	p, s := t.p, t.p.site
-	if s.stalled(now, p, t.viaC, stallZone+t.e.cfg.Name, stallC+t.c.cfg.Name) {
+	if s.stalled(now, p, t.viaC, stallZone+t.e.Name(), stallC+t.c.Name()) {
 		return
 	}
 	t.attempt.reach(HopC, now)
@@ -151,19 +149,19 @@ func (t *trip) viaC(now time.Time) {
 
 func (t *trip) toCUCM(now time.Time) {
 	p, s := t.p, t.p.site
-	if s.stalled(now, p, t.toCUCM, stallInC+t.c.cfg.Name) {
+	if s.stalled(now, p, t.toCUCM, stallInC+t.c.Name()) {
 		return
 	}
 	t.link = s.link(t.c, t.d.cucm)
 	u := t.link.cucm
 	now, up := t.link.connect(now)
 	if !up {
-		t.byC(now, 503, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to connect to %s"`, t.c.cfg.IP, u.name))
+		t.byC(now, 503, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to connect to %s"`, t.c.IP(), u.name))
 		return
 	}
 	t.port = t.link.port
-	t.toU = t.toC.forward(fmt.Sprintf("SIP/2.0/TCP %s:%d;egress-zone=CEtcp-%s;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.c.cfg.IP, t.port, u.name, p.hex(32), p.hex(32), t.call),
-		fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.cfg.IP, tunnelPort), fmt.Sprintf("<sip:%s:%d;transport=tcp;lr>", t.c.cfg.IP, t.port))
+	t.toU = t.toC.forward(fmt.Sprintf("SIP/2.0/TCP %s:%d;egress-zone=CEtcp-%s;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.c.IP(), t.port, u.name, p.hex(32), p.hex(32), t.call),
+		fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.IP(), tunnelPort), fmt.Sprintf("<sip:%s:%d;transport=tcp;lr>", t.c.IP(), t.port))
 	t.toU.tail = append([]string{"Max-Forwards: 15", fmt.Sprintf("Route: <sip:%s;transport=tcp;lr>", u.name)}, t.toU.tail[2:]...)
 	t.toU.tail = append(t.toU.tail, "P-Asserted-Identity: <"+t.d.uri()+">", "X-TAATag: "+t.call)
 	t.sentUp = now
@@ -177,5 +175,5 @@ func (t *trip) toCUCM(now time.Time) {
 }
 
 func (t *trip) sendUp(now time.Time) {
-	t.p.site.logSIP(now, t.c, true, t.port, t.link.cucm.ip, sipPort, t.toU)
+	t.c.logSIP(now, true, t.port, t.link.cucm.ip, sipPort, t.toU)
 }

@@ -10,7 +10,7 @@ func (s *Site) timeout() time.Duration { return s.cfg.Expires * 4 / 15 }
 
 func (t *trip) atCUCM(now time.Time) {
 	p, s, u := t.p, t.p.site, t.link.cucm
-	if s.stalled(now, p, t.atCUCM, stallUp+t.c.cfg.Name) {
+	if s.stalled(now, p, t.atCUCM, stallUp+t.c.Name()) {
 		return
 	}
 	t.attempt.reach(HopCUCM, now)
@@ -24,7 +24,7 @@ func (t *trip) atCUCM(now time.Time) {
 	}
 	answer, h := u.handle(now, p, t.link, t.toU, t.r)
 	if h.What != "" {
-		h.Sent, h.C, h.E = t.sentUp, t.c.cfg.Name, t.e.cfg.Name
+		h.Sent, h.C, h.E = t.sentUp, t.c.Name(), t.e.Name()
 		if t.d == p.main {
 			if !p.upstream.IsZero() {
 				h.Gap = t.sentUp.Sub(p.upstream)
@@ -45,9 +45,9 @@ func (t *trip) answer(now time.Time, m *message) {
 	p, s, u := t.p, t.p.site, t.link.cucm
 	late := t.takeSlow()
 	trying := s.thaw(now.Add(time.Millisecond), t.c)
-	s.logSIP(trying, t.c, false, t.port, u.ip, sipPort, t.toU.answer(100, "Trying", ""))
+	t.c.logSIP(trying, false, t.port, u.ip, sipPort, t.toU.answer(100, "Trying", ""))
 	at := s.thaw(now.Add(p.ms(2, 3)+late), t.c)
-	s.logSIP(at, t.c, false, t.port, u.ip, sipPort, m)
+	t.c.logSIP(at, false, t.port, u.ip, sipPort, m)
 	if late > s.timeout() {
 		t.unanswered(t.sentUp, t.byC, 408)
 		return
@@ -61,7 +61,7 @@ var phrases = map[int]string{408: "Request Timeout", 503: "Service Unavailable",
 func (t *trip) byC(now time.Time, code int, head ...string) {
 	t.refused(now, code, t.c)
 	m := *t.toC
-	m.vias = append([]string{m.vias[0] + fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.cfg.IP, tunnelPort)}, m.vias[1:]...)
+	m.vias = append([]string{m.vias[0] + fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.IP(), tunnelPort)}, m.vias[1:]...)
 	t.toE(now, m.answer(code, phrases[code], t.p.hex(16), append([]string{"Server: " + software}, head...)...))
 }
 
@@ -81,12 +81,12 @@ func (t *trip) unanswered(at time.Time, by func(time.Time, int, ...string), code
 
 // refused tells the truth about an error that a peer made, unless it is the
 // secondary's keep-alive that met it.
-func (t *trip) refused(now time.Time, code int, by *Expressway) {
+func (t *trip) refused(now time.Time, code int, by *peer) {
 	if t.r.second {
 		return
 	}
 	h := t.p.happening(now, t.d, Refused)
-	h.Code, h.By = code, by.cfg.Name
+	h.Code, h.By = code, by.Name()
 	if r := t.d.cucm.regs[t.p.key()]; r != nil {
 		h.Lines = r.lines
 	}
@@ -94,15 +94,14 @@ func (t *trip) refused(now time.Time, code int, by *Expressway) {
 }
 
 func (t *trip) toE(now time.Time, m *message) {
-	s := t.p.site
-	s.logSIP(now, t.c, true, t.tunnel, t.e.cfg.IP, tunnelPort, m)
+	t.c.logSIP(now, true, t.tunnel, t.e.IP(), tunnelPort, m)
 	now = now.Add(t.p.ms(1, 2))
-	s.logSIP(now, t.e, false, tunnelPort, t.c.cfg.IP, t.tunnel, m)
+	t.e.logSIP(now, false, tunnelPort, t.c.IP(), t.tunnel, m)
 	t.toPhone(now.Add(t.p.ms(1, 2)), m.back())
 }
 
 func (t *trip) toPhone(now time.Time, m *message) {
-	t.p.site.logSIP(now, t.e, true, 5061, t.p.nat, t.natPort, m)
+	t.e.logSIP(now, true, 5061, t.p.nat, t.natPort, m)
 	if t.answered != nil {
 		t.p.site.time.at(now.Add(t.p.ms(12, 8)), func(now time.Time) { t.answered(now, m) })
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -66,9 +65,7 @@ type Expressway struct {
 	tmp    string // temporary folder of its own, or empty
 	logs   map[string]*logFile
 	noise  map[string]*noise
-	time   *timeline   // its own clockwork, used when no Site drives it
-	silent atomic.Bool // stopped by a Site: nothing is logged
-	frozen atomic.Bool // stands still: nothing of the background is logged
+	time   *timeline // its own clockwork, used when no Site drives it
 
 	mu      sync.Mutex
 	addr    string
@@ -150,6 +147,9 @@ func (e *Expressway) IP() string { return e.cfg.IP }
 // Dir is the folder of the logs on this machine.
 func (e *Expressway) Dir() string { return e.cfg.Dir }
 
+// Logs says how its logs look and grow, defaults filled in.
+func (e *Expressway) Logs() LogConfig { return e.cfg.Logs }
+
 // LogDir is Dir as the host's users name it, with slashes alone: what grab.yaml's
 // logs.dir says. It differs on Windows, where Dir is C:\logs and LogDir /C:/logs.
 func (e *Expressway) LogDir() string {
@@ -195,6 +195,13 @@ func (e *Expressway) SetClockOffset(d time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.offset = d
+}
+
+// ClockOffset is the host's clock minus the real one.
+func (e *Expressway) ClockOffset() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.offset
 }
 
 // HostTime is the real instant t by the host's own clock, in its zone.

@@ -20,18 +20,20 @@ func (e *Expressway) openLogs() error {
 		e.logs[family] = l
 		e.noise[family] = newNoise(family, c.Level, e.cfg.Role, e.cfg.IP, mix(seed))
 	}
-	e.time = newTimeline(e.flush)
+	e.time = newTimeline(e.Flush)
 	return nil
 }
 
-func (e *Expressway) flush() {
+// Flush brings to the disk what was added.
+func (e *Expressway) Flush() {
 	for _, f := range e.cfg.Logs.Families {
 		e.logs[f].flush()
 	}
 }
 
-// makeNoise lets the background grow on tl from t on.
-func (e *Expressway) makeNoise(tl *timeline, t time.Time) {
+// Grow lets the background grow on tl from t on, but for the times when it is held: who
+// drives several hosts by one clockwork wants it, instead of Backfill and Start.
+func (e *Expressway) Grow(tl *timeline, t time.Time, held func() bool) {
 	rate := e.cfg.Logs.Rate
 	if rate <= 0 {
 		return
@@ -41,7 +43,7 @@ func (e *Expressway) makeNoise(tl *timeline, t time.Time) {
 		gap := func() time.Duration { return time.Duration(n.rng.ExpFloat64() / rate * float64(time.Second)) }
 		var next func(at time.Time)
 		next = func(at time.Time) {
-			if en := n.next(); !e.silent.Load() && !e.frozen.Load() {
+			if en := n.next(); !held() {
 				l.add(en, e.HostTime(at))
 			}
 			tl.at(at.Add(gap()), next)
@@ -50,11 +52,13 @@ func (e *Expressway) makeNoise(tl *timeline, t time.Time) {
 	}
 }
 
+func never() bool { return false }
+
 // Backfill writes the background of [since, now) at once, with its proper times,
 // rotations and modification times. Call it before Start, and at most once. An
 // Expressway of a Site is filled and started by the Site.
 func (e *Expressway) Backfill(since time.Time) {
-	e.makeNoise(e.time, since)
+	e.Grow(e.time, since, never)
 	e.time.runUntil(time.Now())
 }
 
@@ -62,7 +66,7 @@ func (e *Expressway) Backfill(since time.Time) {
 // Backfill the logs begin now.
 func (e *Expressway) Start() {
 	if e.time.now.IsZero() {
-		e.makeNoise(e.time, time.Now())
+		e.Grow(e.time, time.Now(), never)
 	}
 	e.wg.Go(func() { e.time.live(e.ctx) })
 }
@@ -88,6 +92,23 @@ func (e *Expressway) Write(family string, t time.Time, level, marker, text strin
 	l.add(en, e.HostTime(t))
 	l.flush()
 	return nil
+}
+
+// AddNetwork adds a record of what happened at the real time at to the network log, if
+// there is one, written at the time now: text is what follows Level="…":. It is on disk
+// after the next Flush.
+func (e *Expressway) AddNetwork(at, now time.Time, module, level, marker, text string) {
+	if l := e.logs[NetworkLog]; l != nil {
+		l.add(&entry{proc: "tvcs:", module: module, level: level, marker: marker, text: []byte(text), created: e.HostTime(at)}, e.HostTime(now))
+	}
+}
+
+// AddEvent adds an Event record to the Event Log in the same way: text is all of it but
+// the UTCTime.
+func (e *Expressway) AddEvent(at, now time.Time, marker, text string) {
+	if l := e.logs[Messages]; l != nil {
+		l.add(&entry{proc: "tvcs:", event: true, level: "1", marker: marker, text: []byte(text), created: e.HostTime(at)}, e.HostTime(now))
+	}
 }
 
 // WriteRaw adds text as it is, line end included, as one record of time r.Time;

@@ -20,7 +20,7 @@ type phone struct {
 	twin    *phone // that one, or nil
 	user    string // empty: not named
 	pair    int    // number of the peers in use
-	e, c    *Expressway
+	e, c    *peer
 	ip      string // at home
 	nat     string // as E sees it
 	port    int
@@ -77,7 +77,7 @@ func newTwin(of *phone) *phone {
 // take lets the phone use the pair of peers with that number.
 func (p *phone) take(pair int) {
 	p.pair = pair
-	p.e, p.c = p.site.cfg.E[pair%len(p.site.cfg.E)], p.site.cfg.C[pair%len(p.site.cfg.C)]
+	p.e, p.c = p.site.e[pair%len(p.site.e)], p.site.c[pair%len(p.site.c)]
 }
 
 // key tells the phone's registration from others at CUCM.
@@ -85,7 +85,7 @@ func (p *phone) key() string { return p.device + strings.Repeat("/2", p.path/2) 
 
 func (p *phone) happening(at time.Time, d *dialog, what string) Happening {
 	return Happening{Time: at, What: what, Device: p.device, Number: p.numbers[0], CallID: d.callID, CSeq: d.cseq, CUCM: d.cucm.name,
-		C: p.c.cfg.Name, E: p.e.cfg.Name, All: len(p.numbers)}
+		C: p.c.Name(), E: p.e.Name(), All: len(p.numbers)}
 }
 
 func (p *phone) hex(digits int) string {
@@ -125,7 +125,7 @@ func (p *phone) boot(at time.Time, alarm, last string) {
 		if p.main == nil { // none answers: the first is as good as any
 			p.main, p.second = p.newDialog(s.nodes[0]), nil
 		}
-		s.logPhone(now, p, `"TCP Connection Established"`)
+		p.logConnection(now, `"TCP Connection Established"`)
 		reason := fmt.Sprintf(`Reason: SIP;cause=200;text="cisco-alarm:%s Name=%s ActiveLoad=%s InactiveLoad=sip8865.12-8-1-0001-455.loads Last=%s"`, alarm, p.device, p.model().load, last)
 		p.full(now, reason)
 	})
@@ -246,7 +246,7 @@ func (p *phone) leave(at time.Time) bool {
 		return false
 	}
 	p.register(at, p.main, register{}, nil)
-	p.site.logPhone(at.Add(time.Second), p, `"TCP Connection Closed" Reason="Got EOF on socket"`)
+	p.logConnection(at.Add(time.Second), `"TCP Connection Closed" Reason="Got EOF on socket"`)
 	return true
 }
 
@@ -266,7 +266,7 @@ func (p *phone) request(at time.Time, d *dialog, r register) *message {
 	m := &message{start: "REGISTER sip:" + d.cucm.name + " SIP/2.0", method: "REGISTER", dialog: d, cseq: d.cseq,
 		vias: []string{fmt.Sprintf("SIP/2.0/TLS %s:%d;branch=z9hG4bK%s;rport", p.ip, p.port, p.hex(8))},
 		head: []string{contact},
-		tail: []string{"Max-Forwards: 70", fmt.Sprintf("Route: <sip:%s;transport=tls;lr>,<sip:%s:5061;transport=tls;zone-id=1;directed;lr>,<sip:%s;transport=tcp;lr>", p.e.cfg.Name, p.c.cfg.IP, d.cucm.name),
+		tail: []string{"Max-Forwards: 70", fmt.Sprintf("Route: <sip:%s;transport=tls;lr>,<sip:%s:5061;transport=tls;zone-id=1;directed;lr>,<sip:%s;transport=tcp;lr>", p.e.Name(), p.c.IP(), d.cucm.name),
 			"User-Agent: " + p.model().agent, fmt.Sprintf("Expires: %d", r.expires), "Date: " + p.date(at).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}}
 	if r.auth != "" {
 		m.tail = append(m.tail, r.auth)

@@ -81,6 +81,9 @@ func (sc Scenario) Play(ctx context.Context, dir string, until time.Time) (_ *Pl
 	}
 	cfg := sc.Site
 	cfg.C, cfg.E = p.C, p.E
+	if sc.Before > 0 {
+		cfg.LogFrom = p.Since
+	}
 	if p.Site, err = NewSite(cfg); err != nil {
 		return nil, err
 	}
@@ -92,9 +95,6 @@ func (sc Scenario) Play(ctx context.Context, dir string, until time.Time) (_ *Pl
 	}
 	if sc.Alert != 0 {
 		p.AlertAt = p.Since.Add(sc.Alert)
-	}
-	if sc.Before > 0 {
-		p.Site.quietUntil(p.Since)
 	}
 	p.Site.BackfillUntil(p.Since.Add(-sc.Before), until)
 	return p, p.edit()
@@ -124,26 +124,6 @@ func (sc *Scenario) peer(ctx context.Context, dir, role string, i int) (*Express
 		Logs: LogConfig{Level: sc.Level, Rate: 0.3, RotateSize: -1, Zone: time.FixedZone("EST", -5*3600), Seed: sc.Site.Seed}})
 }
 
-// quietUntil keeps the peers from logging before t.
-func (s *Site) quietUntil(t time.Time) {
-	s.logFrom = t
-	for _, e := range s.peers() {
-		e.silent.Store(true)
-	}
-	s.time.at(t, func(time.Time) {
-		for _, e := range s.peers() {
-			e.silent.Store(false)
-		}
-	})
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
 // Seen tells whether the analysis gets a log in which the phone with that index
 // stands; of others a report cannot speak.
 func (p *Played) Seen(phone int) bool {
@@ -165,16 +145,19 @@ func (p *Played) Named() []string {
 	return out
 }
 
+// peers are the Expressways, the Cs first.
+func (p *Played) peers() []*Expressway { return slices.Concat(p.C, p.E) }
+
 // Logs are the files for the analysis, C peers first.
 func (p *Played) Logs() []Log {
 	var out []Log
-	for _, e := range p.Site.peers() {
-		if slices.Contains(p.LeaveOut, e.cfg.Name) {
+	for _, e := range p.peers() {
+		if slices.Contains(p.LeaveOut, e.Name()) {
 			continue
 		}
-		for _, family := range e.cfg.Logs.Families {
-			out = append(out, Log{Host: e.cfg.Name, Role: e.cfg.Role, Family: family, Path: filepath.Join(e.cfg.Dir, family),
-				Zone: e.cfg.Logs.Zone, Clock: p.Clocks[e.cfg.Name], Missing: p.missing(e.cfg.Name)})
+		for _, family := range e.Logs().Families {
+			out = append(out, Log{Host: e.Name(), Role: e.Role(), Family: family, Path: filepath.Join(e.Dir(), family),
+				Zone: e.Logs().Zone, Clock: p.Clocks[e.Name()], Missing: p.missing(e.Name())})
 		}
 	}
 	return out
@@ -186,19 +169,8 @@ func (p *Played) Close() error {
 		p.Site.Close()
 	}
 	var err error
-	for _, e := range append(append([]*Expressway{}, p.C...), p.E...) {
+	for _, e := range p.peers() {
 		err = errors.Join(err, e.Close())
 	}
 	return err
-}
-
-// Story is what happened to a device, in order, repetitions told once.
-func (s *Site) Story(device string) string {
-	var words []string
-	for _, h := range s.Happened() {
-		if h.Device == device && (len(words) == 0 || words[len(words)-1] != h.What) {
-			words = append(words, h.What)
-		}
-	}
-	return strings.Join(words, " ")
 }

@@ -119,7 +119,7 @@ func checkBack(t *testing.T, p *Played, w PhoneWant, device string) {
 // at DEBUG and none at INFO.
 func checkLogs(t *testing.T, p *Played) {
 	t.Helper()
-	for _, e := range p.Site.peers() {
+	for _, e := range p.peers() {
 		text, err := os.ReadFile(filepath.Join(e.Dir(), NetworkLog))
 		if err != nil {
 			t.Fatal(err)
@@ -168,8 +168,8 @@ func checkMarks(t *testing.T, p *Played) {
 		if family == "" {
 			family = NetworkLog
 		}
-		i := slices.IndexFunc(p.Site.peers(), func(e *Expressway) bool { return e.Name() == host })
-		text := contents(t, p.Site.peers()[i], family)
+		i := slices.IndexFunc(p.peers(), func(e *Expressway) bool { return e.Name() == host })
+		text := contents(t, p.peers()[i], family)
 		for _, re := range res {
 			re, no := strings.CutPrefix(re, "!")
 			if regexp.MustCompile(re).Match(text) == no {

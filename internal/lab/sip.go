@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A message is a REGISTER or an answer to one, as it is on one hop.
@@ -140,44 +139,4 @@ func digest(user, realm, uri, nonce string) string {
 	h := func(s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) }
 	response := h(h(user+":"+realm+":laboratory") + ":" + nonce + ":" + h("REGISTER:"+uri))
 	return fmt.Sprintf(`Digest username="%s",realm="%s",uri="%s",response="%s",nonce="%s",algorithm=MD5`, user, realm, uri, response, nonce)
-}
-
-// logSIP lets an Expressway log one message that it sent or received at the real
-// time at: the INFO record, and at DEBUG the body with the same Msg-Hash.
-func (s *Site) logSIP(at time.Time, e *Expressway, sent bool, localPort int, peerIP string, peerPort int, m *message) {
-	action, peer := "Received", "Src"
-	if sent {
-		action, peer = "Sent", "Dst"
-	}
-	hash := s.rng.Uint64() | 1
-	mark := strconv.FormatUint(hash, 10)
-	ends := fmt.Sprintf(`Action="%s" Local-ip="%s" Local-port="%d" %s-ip="%s" %s-port="%d" `, action, e.cfg.IP, localPort, peer, peerIP, peer, peerPort)
-	s.log(at, e, "network.sip", "INFO", mark, ends+`Detail="`+m.detail(sent, hash)+`"`)
-	if e.cfg.Logs.Level == "DEBUG" {
-		s.log(at, e, "network.sip", "DEBUG", mark, ends+`Msg-Hash="`+mark+`"`+m.dump())
-	}
-}
-
-// logTCP is a record of the connection to CUCM.
-func (s *Site) logTCP(at time.Time, e *Expressway, l *link, detail string) {
-	s.logConnection(at, e, e.cfg.IP, l.port, l.cucm.ip, sipPort, detail)
-}
-
-// log has a record of what happened at the time at written a moment later: so the
-// lines are not in the order of their UTCTimes.
-func (s *Site) log(at time.Time, e *Expressway, module, level, mark, text string) {
-	l := e.logs[NetworkLog]
-	if l == nil {
-		return
-	}
-	written := at
-	if d := e.cfg.Logs.Disorder; d > 0 {
-		written = at.Add(time.Duration(s.rng.Int64N(int64(d) + 1)))
-	}
-	s.time.at(written, func(now time.Time) {
-		if e.silent.Load() {
-			return
-		}
-		l.add(&entry{proc: "tvcs:", module: module, level: level, marker: mark, text: []byte(text), created: e.HostTime(at)}, e.HostTime(now))
-	})
 }

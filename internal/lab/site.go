@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type SiteConfig struct {
 	// Grace after it, zero: Expires/8 (15 s).
 	Expires, Delta, Grace time.Duration
 	Seed                  uint64
+	LogFrom               time.Time       // the logs begin there, if the Site begins before; zero: with it
 	Notify                func(Happening) // told of everything, in order, by the Site's own goroutine; nil: nobody
 }
 
@@ -34,10 +36,9 @@ type Site struct {
 	nodes   []*cucm
 	phones  []*phone
 	links   map[string]*link
-	zones   map[*Expressway]*zone
+	c, e    []*peer
 	stalls  map[string]time.Time // by hop and peer: until then nothing passes
 	instead map[string]*cucm     // by peer and node: the node that is reached there
-	logFrom time.Time            // the logs begin there, if the Site begins before
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
@@ -87,18 +88,19 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 	}
 	names := map[string]bool{}
 	for _, e := range append(append([]*Expressway{}, cfg.C...), cfg.E...) {
-		if names[e.cfg.Name] {
-			return nil, fmt.Errorf("make site: the name %s is used twice", e.cfg.Name)
+		if names[e.Name()] {
+			return nil, fmt.Errorf("make site: the name %s is used twice", e.Name())
 		}
-		names[e.cfg.Name] = true
+		names[e.Name()] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, zones: map[*Expressway]*zone{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
+	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
 	s.time = newTimeline(func() {
 		for _, e := range s.peers() {
-			e.flush()
+			e.Flush()
 		}
 	})
+	s.addPeers()
 	for _, n := range cfg.CUCM {
 		s.nodes = append(s.nodes, &cucm{site: s, name: n, ip: NodeAddress(n), regs: map[string]*registration{}})
 	}
@@ -132,9 +134,26 @@ func (c *SiteConfig) setDefaults() {
 	}
 }
 
-func (s *Site) peers() []*Expressway {
-	return append(append([]*Expressway{}, s.cfg.C...), s.cfg.E...)
+// addPeers makes the Site's peers of its Expressways. Before LogFrom they log nothing.
+func (s *Site) addPeers() {
+	early := !s.cfg.LogFrom.IsZero()
+	for _, c := range s.cfg.C {
+		s.c = append(s.c, &peer{Expressway: c, time: s.time, rng: s.rng, silent: early})
+	}
+	for i, e := range s.cfg.E {
+		s.e = append(s.e, &peer{Expressway: e, time: s.time, rng: s.rng, silent: early, zone: &zone{port: 25013 + 2*i}})
+	}
+	if early {
+		s.time.at(s.cfg.LogFrom, func(time.Time) {
+			for _, e := range s.peers() {
+				e.silent = false
+			}
+		})
+	}
 }
+
+// peers are all of them, the Cs first.
+func (s *Site) peers() []*peer { return slices.Concat(s.c, s.e) }
 
 // begin lets the background grow and the phones register, from t on.
 func (s *Site) begin(t time.Time) {
@@ -143,7 +162,7 @@ func (s *Site) begin(t time.Time) {
 	todo := s.scheduled
 	s.mu.Unlock()
 	for _, e := range s.peers() {
-		e.makeNoise(s.time, later(t, s.logFrom))
+		e.Grow(s.time, later(t, s.cfg.LogFrom), func() bool { return e.silent || e.frozen })
 	}
 	for _, p := range s.all() {
 		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
@@ -151,6 +170,13 @@ func (s *Site) begin(t time.Time) {
 	for _, ev := range todo {
 		s.plan(ev)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // interval is the phones' cadence.
@@ -236,6 +262,17 @@ func (s *Site) tell(h Happening) {
 	if s.cfg.Notify != nil {
 		s.cfg.Notify(h)
 	}
+}
+
+// Story is what happened to a device, in order, repetitions told once.
+func (s *Site) Story(device string) string {
+	var words []string
+	for _, h := range s.Happened() {
+		if h.Device == device && (len(words) == 0 || words[len(words)-1] != h.What) {
+			words = append(words, h.What)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Devices are the phones' names, in the order of their indices.

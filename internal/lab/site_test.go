@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ type hop struct{ hash, body string }
 func hops(t *testing.T, s *Site, callID string, cseq int) map[string]hop {
 	t.Helper()
 	out := map[string]hop{}
-	for _, e := range s.peers() {
+	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
 		records := SplitRecords(contents(t, e, NetworkLog))
 		bodies := map[string]string{}
 		for _, b := range records {
@@ -224,7 +225,7 @@ func TestSiteAtInfo(t *testing.T) {
 	if len(got) != 10 {
 		t.Errorf("%d records of the full REGISTER, want 10", len(got))
 	}
-	for _, e := range s.peers() {
+	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
 		if text := contents(t, e, NetworkLog); bytes.Contains(text, []byte("SIPMSG")) || bytes.Contains(text, []byte("Authorization")) {
 			t.Errorf("%s logs bodies at INFO", e.Name())
 		}
@@ -279,7 +280,7 @@ func TestSiteInRealTime(t *testing.T) {
 	if len(told) != len(s.Happened()) {
 		t.Errorf("told of %d happenings of %d", len(told), len(s.Happened()))
 	}
-	for _, e := range s.peers() {
+	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
 		checkTruth(t, e, NetworkLog)
 	}
 	if err := s.Schedule(Event{Phone: 99}); err == nil {

@@ -108,8 +108,8 @@ func (s *Site) trouble(now, until time.Time, p *phone, ev Event) {
 		p.every = ev.For
 	case ClockStep:
 		for _, e := range s.peers() {
-			if e.cfg.Name == ev.Where {
-				e.SetClockOffset(e.clockOffset() + ev.For)
+			if e.Name() == ev.Where {
+				e.SetClockOffset(e.ClockOffset() + ev.For)
 			}
 		}
 	case DateStep:
@@ -119,12 +119,6 @@ func (s *Site) trouble(now, until time.Time, p *phone, ev Event) {
 	case Stall:
 		s.stall(now, until, p, ev.Where)
 	}
-}
-
-func (e *Expressway) clockOffset() time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.offset
 }
 
 // node is the one of that name, the primary if there is none.
@@ -141,27 +135,27 @@ func (s *Site) silentDrop(now, until time.Time, p *phone, ev Event) {
 	c, l := p.c, s.link(p.c, s.nodes[0])
 	l.silence = silence{true, ev.Code}
 	port := l.port
-	s.tell(Happening{Time: now, What: TCPSilent, CUCM: l.cucm.name, C: c.cfg.Name})
+	s.tell(Happening{Time: now, What: TCPSilent, CUCM: l.cucm.name, C: c.Name()})
 	s.time.at(until, func(now time.Time) {
 		if !l.up || l.port != port {
 			return
 		}
 		l.up, l.silence = false, silence{}
 		if ev.Close != "" {
-			s.logTCP(now, c, l, `"TCP Connection Closed" Reason="`+ev.Close+`"`)
-			s.tell(Happening{Time: now, What: TCPClosed, CUCM: l.cucm.name, C: c.cfg.Name})
+			l.log(now, `"TCP Connection Closed" Reason="`+ev.Close+`"`)
+			s.tell(Happening{Time: now, What: TCPClosed, CUCM: l.cucm.name, C: c.Name()})
 		}
 		if ev.Node != "" {
-			s.instead[c.cfg.Name+" "+l.cucm.name] = s.node(ev.Node)
+			s.instead[c.Name()+" "+l.cucm.name] = s.node(ev.Node)
 		}
 	})
 }
 
 func (s *Site) zoneSilent(now, until time.Time, p *phone, ev Event) {
 	e := p.e
-	z := s.zone(e)
+	z := e.zone
 	z.silence = silence{true, ev.Code}
-	s.tell(Happening{Time: now, What: ZoneWentSilent, E: e.cfg.Name})
+	s.tell(Happening{Time: now, What: ZoneWentSilent, E: e.Name()})
 	s.time.at(until, func(now time.Time) {
 		z.silence = silence{}
 		if ev.Close == "" {

@@ -29,9 +29,9 @@ func TestRepeated(t *testing.T) {
 		p := played(t, name)
 		var host, action, port string
 		fmt.Sscan(where, &host, &action, &port)
-		i := slices.IndexFunc(p.Site.peers(), func(e *Expressway) bool { return e.Name() == host })
+		i := slices.IndexFunc(p.peers(), func(e *Expressway) bool { return e.Name() == host })
 		seen := map[string]int{}
-		for _, r := range SplitRecords(contents(t, p.Site.peers()[i], NetworkLog)) {
+		for _, r := range SplitRecords(contents(t, p.peers()[i], NetworkLog)) {
 			if m := branchRE.FindSubmatch(r); m != nil && bytes.Contains(r, []byte(`Action="`+action+`"`)) && bytes.Contains(r, []byte(`port="`+port+`"`)) {
 				seen[string(m[1])]++
 			}
