@@ -38,7 +38,7 @@ func WriteLog(w io.Writer, o BulkOptions) (BulkResult, error) {
 	}
 	o.setDefaults()
 	st := newStamper(o.Host, o.Log, o.Log.Seed)
-	n := newNoise(o.Family, o.Log.Level, o.Role, "10.0.30.2", mix(o.Log.Seed))
+	n := newNoise(o.Family, o.Log.Level, o.Role, "10.0.30.2", Mix(o.Log.Seed))
 	bw := bufio.NewWriterSize(w, 1<<20)
 	var b []byte
 	for at := o.Since; ; at = o.after(at, res) {

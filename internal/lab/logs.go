@@ -18,7 +18,7 @@ func (e *Expressway) openLogs() error {
 			return fmt.Errorf("open log: %w", err)
 		}
 		e.logs[family] = l
-		e.noise[family] = newNoise(family, c.Level, e.cfg.Role, e.cfg.IP, mix(seed))
+		e.noise[family] = newNoise(family, c.Level, e.cfg.Role, e.cfg.IP, Mix(seed))
 	}
 	e.time = newTimeline(e.Flush)
 	return nil
@@ -65,7 +65,7 @@ func (e *Expressway) Backfill(since time.Time) {
 // Start lets the background grow until Close. It returns at once. Without a
 // Backfill the logs begin now.
 func (e *Expressway) Start() {
-	if e.time.now.IsZero() {
+	if !e.time.begun() {
 		e.Grow(e.time, time.Now(), never)
 	}
 	e.wg.Go(func() { e.time.live(e.ctx) })

@@ -20,7 +20,7 @@ type noise struct {
 }
 
 func newNoise(family, level, role, ip string, seed uint64) *noise {
-	n := &noise{family: family, debug: level == "DEBUG", ip: ip, rng: newRand(seed)}
+	n := &noise{family: family, debug: level == "DEBUG", ip: ip, rng: NewRand(seed)}
 	n.peers = [4]string{"10.0.60.11", "10.0.60.12", "10.0.60.15", "10.0.60.16"} // neither CUCM nor another peer
 	if role == "E" {
 		n.peers = [4]string{"203.0.113.7", "203.0.113.21", "203.0.113.30", "203.0.113.31"}

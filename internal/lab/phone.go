@@ -193,7 +193,7 @@ func (p *phone) keepAlive(at time.Time) {
 
 // wait plans the next keep-alive after one that was sent at the time at.
 func (p *phone) wait(at time.Time) {
-	jitter := time.Duration(p.site.rng.Int64N(int64(p.site.interval()) / 500))
+	jitter := time.Duration(p.site.rng.Int64N(int64(p.site.Interval()) / 500))
 	if j := p.cfg.Jitter; j > 0 {
 		jitter = time.Duration(p.site.rng.Int64N(int64(2*j))) - j
 	}

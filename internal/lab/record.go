@@ -84,7 +84,7 @@ type stamper struct {
 }
 
 func newStamper(host string, c LogConfig, seed uint64) *stamper {
-	return &stamper{host: host, zone: c.Zone, whole: c.WholeSeconds, disorder: max(0, c.Disorder), odd: max(0, c.Odd), rng: newRand(seed)}
+	return &stamper{host: host, zone: c.Zone, whole: c.WholeSeconds, disorder: max(0, c.Disorder), odd: max(0, c.Odd), rng: NewRand(seed)}
 }
 
 // stamp appends the record of en, written at host time at, to b. The returned
@@ -168,10 +168,11 @@ func (s *stamper) utc(b []byte, r *Record, odd int) []byte {
 	return append(b, '"')
 }
 
-func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, mix(seed))) }
+// NewRand is chance by a seed: the same one, the same numbers.
+func NewRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, Mix(seed))) }
 
-// mix is splitmix64: neighbouring numbers in, unlike numbers out, one to one.
-func mix(x uint64) uint64 {
+// Mix is splitmix64: neighbouring numbers in, unlike numbers out, one to one.
+func Mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

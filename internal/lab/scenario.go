@@ -109,7 +109,7 @@ func (sc *Scenario) setDefaults() {
 	}
 	if sc.Site.Seed == 0 {
 		for _, c := range sc.Name {
-			sc.Site.Seed = mix(sc.Site.Seed ^ uint64(c))
+			sc.Site.Seed = Mix(sc.Site.Seed ^ uint64(c))
 		}
 	}
 }

@@ -27,6 +27,16 @@ func play(t *testing.T, sc Scenario) *Played {
 	return p
 }
 
+// logText is a log of a scenario; those do not rotate.
+func logText(t *testing.T, e *Expressway, family string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(e.Dir(), family))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestScenarios: what the table says of each phone is what happened in the
 // laboratory, and the logs are what such a site would log.
 func TestScenarios(t *testing.T) {
@@ -75,8 +85,10 @@ func checkStory(t *testing.T, p *Played, w PhoneWant, device string) {
 		t.Errorf("%s: %s, want %s", device, story, w.Story)
 	}
 	var last Happening
-	for _, h := range of(p.Site, device) {
-		last = h
+	for _, h := range p.Site.Happened() {
+		if h.Device == device {
+			last = h
+		}
 	}
 	if partial := last.Lines > 0 && last.Lines < last.All; partial != w.Partial {
 		t.Errorf("%s has %d lines of %d at the end, partial should be %v", device, last.Lines, last.All, w.Partial)
@@ -105,7 +117,7 @@ func checkBack(t *testing.T, p *Played, w PhoneWant, device string) {
 			continue
 		}
 		by = h.C
-		late := (h.Gap - p.Site.interval()).Seconds()
+		late := (h.Gap - p.Site.Interval()).Seconds()
 		if w.LateBy[1] != 0 && (late < w.LateBy[0] || late > w.LateBy[1]) || w.LateBy[1] == 0 && slices.Equal(w.Cause, words(wTCP)) && !w.NoLateBy && late > 1 {
 			t.Errorf("%s is %.1f s late, want %v", device, late, w.LateBy)
 		}
@@ -169,7 +181,7 @@ func checkMarks(t *testing.T, p *Played) {
 			family = NetworkLog
 		}
 		i := slices.IndexFunc(p.peers(), func(e *Expressway) bool { return e.Name() == host })
-		text := contents(t, p.peers()[i], family)
+		text := logText(t, p.peers()[i], family)
 		for _, re := range res {
 			re, no := strings.CutPrefix(re, "!")
 			if regexp.MustCompile(re).Match(text) == no {

@@ -76,7 +76,7 @@ func tarpit(c *conn) {
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
 	for i := uint64(1); ; i++ {
-		if _, err := fmt.Fprintf(c, "%x\r\n", mix(i)); err != nil {
+		if _, err := fmt.Fprintf(c, "%x\r\n", Mix(i)); err != nil {
 			return
 		}
 		select {

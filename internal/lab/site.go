@@ -94,7 +94,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		names[e.Name()] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: newRand(cfg.Seed), links: map[string]*link{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
+	s := &Site{cfg: cfg, rng: NewRand(cfg.Seed), links: map[string]*link{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
 	s.time = newTimeline(func() {
 		for _, e := range s.peers() {
 			e.Flush()
@@ -165,7 +165,7 @@ func (s *Site) begin(t time.Time) {
 		e.Grow(s.time, later(t, s.cfg.LogFrom), func() bool { return e.silent || e.frozen })
 	}
 	for _, p := range s.all() {
-		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.interval())/4)), "25", "initialized")
+		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.Interval())/4)), "25", "initialized")
 	}
 	for _, ev := range todo {
 		s.plan(ev)
@@ -179,8 +179,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// interval is the phones' cadence.
-func (s *Site) interval() time.Duration { return s.cfg.Expires - s.cfg.Delta }
+// Interval is the phones' cadence.
+func (s *Site) Interval() time.Duration { return s.cfg.Expires - s.cfg.Delta }
 
 // Backfill lets everything of [since, now) happen at once. Call it before Start,
 // and at most once.
@@ -235,7 +235,7 @@ func (s *Site) plan(ev Event) {
 	p := s.phones[ev.Phone]
 	switch ev.Kind {
 	case LateKeepAlive:
-		s.time.at(ev.At.Add(-s.silence()-s.interval()), func(now time.Time) { p.beLate(now, ev.At) })
+		s.time.at(ev.At.Add(-s.silence()-s.Interval()), func(now time.Time) { p.beLate(now, ev.At) })
 	case DropTCP:
 		s.time.at(ev.At, func(now time.Time) { s.link(p.c, s.nodes[0]).drop(now) })
 	case Reset:

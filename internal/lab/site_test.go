@@ -2,7 +2,10 @@ package lab
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,10 +18,14 @@ import (
 // a scene is two C and two E peers with a Site, closed in the right order.
 func scene(t *testing.T, cfg SiteConfig, logs LogConfig) *Site {
 	t.Helper()
-	logs.RotateSize, logs.Zone = -1, newYork(t)
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs.RotateSize, logs.Zone = -1, zone
 	for i := 1; i <= 2; i++ {
-		cfg.C = append(cfg.C, start(t, ExpresswayConfig{Name: fmt.Sprintf("expc0%d", i), Role: "C", IP: fmt.Sprintf("10.0.30.%d", 1+i), Logs: logs}))
-		cfg.E = append(cfg.E, start(t, ExpresswayConfig{Name: fmt.Sprintf("expe0%d", i), Role: "E", IP: fmt.Sprintf("10.0.40.%d", 4+i), Logs: logs}))
+		cfg.C = append(cfg.C, startPeer(t, ExpresswayConfig{Name: fmt.Sprintf("expc0%d", i), Role: "C", IP: fmt.Sprintf("10.0.30.%d", 1+i), Logs: logs}))
+		cfg.E = append(cfg.E, startPeer(t, ExpresswayConfig{Name: fmt.Sprintf("expe0%d", i), Role: "E", IP: fmt.Sprintf("10.0.40.%d", 4+i), Logs: logs}))
 	}
 	s, err := NewSite(cfg)
 	if err != nil {
@@ -26,6 +33,45 @@ func scene(t *testing.T, cfg SiteConfig, logs LogConfig) *Site {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+func startPeer(t *testing.T, cfg ExpresswayConfig) *Expressway {
+	t.Helper()
+	cfg.Dir = t.TempDir()
+	e, err := NewExpressway(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close %s: %v", e.Name(), err)
+		}
+	})
+	return e
+}
+
+// networkLog is that of a peer of a scene, which does not rotate.
+func networkLog(t *testing.T, e *Expressway) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(e.Dir(), NetworkLog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// checkNetworkLog compares the records of a network log with the truth, one by one and in order.
+func checkNetworkLog(t *testing.T, e *Expressway) {
+	t.Helper()
+	got, want := SplitRecords(networkLog(t, e)), e.Truth(NetworkLog)
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d records in the file, want %d", e.Name(), len(got), len(want))
+	}
+	for i, r := range want {
+		if b := got[i]; sha256.Sum256(b) != r.Sum || r.Len != len(b) || r.WrittenAt.IsZero() || !bytes.Contains(b, []byte(r.Marker)) {
+			t.Fatalf("%s: record %d is not what was written:\n%s\n%+v", e.Name(), i, b, r)
+		}
+	}
 }
 
 // of is what happened to one phone.
@@ -62,7 +108,7 @@ func hops(t *testing.T, s *Site, callID string, cseq int) map[string]hop {
 	t.Helper()
 	out := map[string]hop{}
 	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
-		records := SplitRecords(contents(t, e, NetworkLog))
+		records := SplitRecords(networkLog(t, e))
 		bodies := map[string]string{}
 		for _, b := range records {
 			if m := hashRE.FindSubmatch(b); m != nil {
@@ -168,7 +214,7 @@ func TestCauseBDroppedConnection(t *testing.T) {
 	if n := s.Partial("cucm01"); n != 2 {
 		t.Errorf("%d phones partial, want 2", n)
 	}
-	log := string(contents(t, s.cfg.C[0], NetworkLog))
+	log := string(networkLog(t, s.cfg.C[0]))
 	stamp := dropped.UTC().Format(`UTCTime="2006-01-02 15:04:05`)
 	if !regexp.MustCompile(regexp.QuoteMeta(stamp) + `.*Module="network.tcp" Level="DEBUG": .*Dst-ip="10.0.20.11" Dst-port="5060".*Detail="TCP Connection Closed" Reason="Got EOF on socket"`).MatchString(log) {
 		t.Error("the connection's end is not in the log")
@@ -176,7 +222,7 @@ func TestCauseBDroppedConnection(t *testing.T) {
 	if n := strings.Count(log, `Detail="TCP Connection Established"`); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
-	if strings.Contains(string(contents(t, s.cfg.C[1], NetworkLog)), "TCP Connection Closed") {
+	if strings.Contains(string(networkLog(t, s.cfg.C[1])), "TCP Connection Closed") {
 		t.Error("the other peer lost its connection, too")
 	}
 }
@@ -211,7 +257,7 @@ func TestFullRegister(t *testing.T) {
 	if want := fmt.Sprintf("\n Content-Length: %d\n", length); !strings.Contains(b, want) {
 		t.Errorf("Content-Length is not %d in\n%s", length, b)
 	}
-	log := string(contents(t, s.cfg.C[0], NetworkLog))
+	log := string(networkLog(t, s.cfg.C[0]))
 	if !regexp.MustCompile(`;expires=0;cisco-keep-alive\n(?: [^|\n]*\n)* Expires: 0\n`).MatchString(log) {
 		t.Error("no keep-alive to the secondary node")
 	}
@@ -226,10 +272,10 @@ func TestSiteAtInfo(t *testing.T) {
 		t.Errorf("%d records of the full REGISTER, want 10", len(got))
 	}
 	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
-		if text := contents(t, e, NetworkLog); bytes.Contains(text, []byte("SIPMSG")) || bytes.Contains(text, []byte("Authorization")) {
+		if text := networkLog(t, e); bytes.Contains(text, []byte("SIPMSG")) || bytes.Contains(text, []byte("Authorization")) {
 			t.Errorf("%s logs bodies at INFO", e.Name())
 		}
-		checkTruth(t, e, NetworkLog)
+		checkNetworkLog(t, e)
 	}
 }
 
@@ -237,9 +283,8 @@ func TestSameSeedSameSite(t *testing.T) {
 	run := func() string {
 		s := scene(t, SiteConfig{Phones: 3, Seed: 5}, LogConfig{Seed: 9, Rate: 2})
 		since := time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)
-		s.begin(since)
-		s.time.runUntil(since.Add(10 * time.Minute))
-		return string(contents(t, s.cfg.E[1], NetworkLog)) + kinds(s.Happened())
+		s.BackfillUntil(since, since.Add(10*time.Minute))
+		return string(networkLog(t, s.cfg.E[1])) + kinds(s.Happened())
 	}
 	if a, b := run(), run(); a != b || len(a) < 10000 {
 		t.Errorf("two runs of %d and %d bytes differ", len(a), len(b))
@@ -281,7 +326,7 @@ func TestSiteInRealTime(t *testing.T) {
 		t.Errorf("told of %d happenings of %d", len(told), len(s.Happened()))
 	}
 	for _, e := range slices.Concat(s.cfg.C, s.cfg.E) {
-		checkTruth(t, e, NetworkLog)
+		checkNetworkLog(t, e)
 	}
 	if err := s.Schedule(Event{Phone: 99}); err == nil {
 		t.Error("a phone that does not exist was scheduled")

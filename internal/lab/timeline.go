@@ -82,6 +82,13 @@ func (tl *timeline) runUntil(t time.Time) {
 	tl.flush()
 }
 
+// begun reports whether it has run.
+func (tl *timeline) begun() bool {
+	tl.mu.Lock()
+	defer tl.mu.Unlock()
+	return !tl.now.IsZero()
+}
+
 // live runs tasks when they are due until ctx is done.
 func (tl *timeline) live(ctx context.Context) {
 	timer := time.NewTimer(0)

@@ -184,7 +184,7 @@ func (p *phone) cadence() time.Duration {
 	if p.every > 0 {
 		return p.every
 	}
-	return p.site.interval()
+	return p.site.Interval()
 }
 
 // date is the phone's own clock at the time at.

@@ -31,7 +31,7 @@ func TestRepeated(t *testing.T) {
 		fmt.Sscan(where, &host, &action, &port)
 		i := slices.IndexFunc(p.peers(), func(e *Expressway) bool { return e.Name() == host })
 		seen := map[string]int{}
-		for _, r := range SplitRecords(contents(t, p.peers()[i], NetworkLog)) {
+		for _, r := range SplitRecords(logText(t, p.peers()[i], NetworkLog)) {
 			if m := branchRE.FindSubmatch(r); m != nil && bytes.Contains(r, []byte(`Action="`+action+`"`)) && bytes.Contains(r, []byte(`port="`+port+`"`)) {
 				seen[string(m[1])]++
 			}
@@ -52,7 +52,7 @@ func TestEdges(t *testing.T) {
 		p := played(t, name)
 		mac := strings.ToLower(p.Site.MACs()[1])
 		var lines []string
-		for _, r := range SplitRecords(contents(t, p.C[1], NetworkLog)) {
+		for _, r := range SplitRecords(logText(t, p.C[1], NetworkLog)) {
 			if bytes.Contains(r, []byte("Call-ID="+mac[:8]+"-"+mac[8:])) && bytes.Contains(r, []byte("@cucm01.")) && bytes.Contains(r, []byte("=REGISTER")) && !bytes.Contains(r, []byte("Code=100")) {
 				lines = append(lines, string(r))
 			}
@@ -88,7 +88,7 @@ func TestHoles(t *testing.T) {
 	p := played(t, "hole-healthy")
 	hole := p.missing("expc02")[0]
 	near := 0
-	for _, r := range SplitRecords(contents(t, p.C[1], NetworkLog)) {
+	for _, r := range SplitRecords(logText(t, p.C[1], NetworkLog)) {
 		at, ok := prefixTime(r)
 		if !ok {
 			t.Fatalf("a record without a time: %s", r)
