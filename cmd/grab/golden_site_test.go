@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 )
 
@@ -46,12 +47,12 @@ func newGoldenSite(t testing.TB) *goldenSite {
 		t.Cleanup(func() { e.Close() })
 		s.hosts[name] = e
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: []*lab.Expressway{s.hosts["expc01"]}, E: []*lab.Expressway{s.hosts["expe01"]}, Phones: 3, Seed: 3})
+	site, err := mra.NewSite(mra.SiteConfig{C: []*lab.Expressway{s.hosts["expc01"]}, E: []*lab.Expressway{s.hosts["expe01"]}, Phones: 3, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer site.Close()
-	if err := site.Schedule(lab.Event{At: time.Now().Add(-8 * time.Minute), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+	if err := site.Schedule(mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2}); err != nil {
 		t.Fatal(err)
 	}
 	site.Backfill(time.Now().Add(-18 * time.Minute))

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
@@ -63,7 +64,7 @@ func newRealSite(t *testing.T, opts ...func(*realSite, *[]testserver.SSHDOptions
 		s.peers = append(s.peers, e)
 		s.sshd = append(s.sshd, testserver.StartSSHD(t, sshd[i]))
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: s.peers[:1], E: s.peers[1:], Expires: 12 * time.Second})
+	site, err := mra.NewSite(mra.SiteConfig{C: s.peers[:1], E: s.peers[1:], Expires: 12 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

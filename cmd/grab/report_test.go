@@ -25,6 +25,7 @@ import (
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/wiring"
 )
@@ -34,7 +35,7 @@ import (
 type reportLab struct {
 	dir    string
 	peers  []*lab.Expressway
-	victim lab.Happening
+	victim mra.Happening
 }
 
 func newReportLab(t testing.TB) *reportLab {
@@ -49,17 +50,17 @@ func newReportLab(t testing.TB) *reportLab {
 		t.Cleanup(func() { e.Close() })
 		l.peers = append(l.peers, e)
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: l.peers[:1], E: l.peers[1:], Phones: 3, Seed: 3})
+	site, err := mra.NewSite(mra.SiteConfig{C: l.peers[:1], E: l.peers[1:], Phones: 3, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer site.Close()
-	if err := site.Schedule(lab.Event{At: time.Now().Add(-8 * time.Minute), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+	if err := site.Schedule(mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2}); err != nil {
 		t.Fatal(err)
 	}
 	site.Backfill(time.Now().Add(-18 * time.Minute))
 	for _, h := range site.Happened() {
-		if h.What == lab.CameBack {
+		if h.What == mra.CameBack {
 			l.victim = h
 		}
 	}

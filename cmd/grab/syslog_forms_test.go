@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
 )
 
@@ -82,7 +83,7 @@ type logRecord struct {
 }
 
 // recordsOf are all records of a scenario's peers, in time order.
-func recordsOf(t testing.TB, p *lab.Played) []logRecord {
+func recordsOf(t testing.TB, p *scenario.Played) []logRecord {
 	t.Helper()
 	var all []logRecord
 	for _, l := range p.Logs() {
@@ -198,7 +199,7 @@ func TestReportOfSyslogFiles(t *testing.T) {
 		t.Skip("it takes long")
 	}
 	t.Parallel()
-	for _, sc := range lab.Scenarios() {
+	for _, sc := range scenario.Scenarios() {
 		if sc.Name != "tcp-and-late" {
 			continue
 		}

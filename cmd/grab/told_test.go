@@ -19,13 +19,14 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 )
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
 // and a mailbox; notices of incidents go to a command that keeps them.
-func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
+func newToldLab(t *testing.T, after string) (*labConfig, mra.Happening) {
 	t.Helper()
 	c := newLab(t)
 	for i, name := range []string{"expc01", "expe01"} {
@@ -37,18 +38,18 @@ func newToldLab(t *testing.T, after string) (*labConfig, lab.Happening) {
 		t.Cleanup(func() { e.Close() })
 		c.Peers = append(c.Peers, e)
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: c.Peers[:1], E: c.Peers[1:], Phones: 3, Seed: 3})
+	site, err := mra.NewSite(mra.SiteConfig{C: c.Peers[:1], E: c.Peers[1:], Phones: 3, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer site.Close()
-	if err := site.Schedule(lab.Event{At: time.Now().Add(-8 * time.Minute), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+	if err := site.Schedule(mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2}); err != nil {
 		t.Fatal(err)
 	}
 	site.Backfill(time.Now().Add(-18 * time.Minute))
-	var victim lab.Happening
+	var victim mra.Happening
 	for _, h := range site.Happened() {
-		if h.What == lab.CameBack {
+		if h.What == mra.CameBack {
 			victim = h
 		}
 	}

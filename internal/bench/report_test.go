@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 )
 
 // BenchmarkReport: two units of size of one Expressway-C's network_log at DEBUG, with
@@ -54,15 +55,15 @@ func (r *rig) phones(count int, n int64) (device, dir string) {
 		defer e.Close()
 		peers = append(peers, e)
 	}
-	site, err := lab.NewSite(lab.SiteConfig{C: peers[:1], E: peers[1:], Phones: count, Seed: 5, Notify: func(h lab.Happening) {
-		if h.What == lab.CameBack {
+	site, err := mra.NewSite(mra.SiteConfig{C: peers[:1], E: peers[1:], Phones: count, Seed: 5, Notify: func(h mra.Happening) {
+		if h.What == mra.CameBack {
 			device = h.Device
 		}
 	}})
 	must(r.tb, err)
 	defer site.Close()
 	span := time.Duration(float64(n) / bytesPerSecond * float64(time.Second))
-	must(r.tb, site.Schedule(lab.Event{At: time.Now().Add(-span / 3), Kind: lab.LateKeepAlive, Phone: 17}))
+	must(r.tb, site.Schedule(mra.Event{At: time.Now().Add(-span / 3), Kind: mra.LateKeepAlive, Phone: 17}))
 	site.Backfill(time.Now().Add(-span))
 	if device == "" {
 		r.tb.Fatal("no phone went partial")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/testserver"
 )
@@ -36,7 +37,7 @@ type told struct {
 }
 
 // play adds a scenario, with its report.
-func (x *told) play(t *testing.T, sc lab.Scenario) {
+func (x *told) play(t *testing.T, sc scenario.Scenario) {
 	src := played(t, sc)
 	rows, odd := plainRows(t, src)
 	rep, err := registration.Analyze(t.Context(), src, registration.Options{})
@@ -71,7 +72,7 @@ func TestScenarios(t *testing.T) {
 	tshark := testserver.Need(t, "tshark")
 	x := &told{want: map[string]row{}, odd: map[string]bool{}, ladder: map[string]string{}, calls: map[string]bool{}}
 	t.Run("played", func(t *testing.T) {
-		for i, sc := range lab.Scenarios() {
+		for i, sc := range scenario.Scenarios() {
 			if os.Getenv("GRAB_LONG") == "" && i%5 != 0 {
 				continue
 			}
@@ -134,7 +135,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // played are the logs of a scenario, under names that no other has.
-func played(t *testing.T, sc lab.Scenario) []registration.Source {
+func played(t *testing.T, sc scenario.Scenario) []registration.Source {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "export-")
 	if err != nil {

@@ -10,13 +10,14 @@ import (
 
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 )
 
 // quarter is the network_log of an Expressway-C and the REGISTERs that reached CUCM
 // through it, of so many phones in a quarter of an hour.
-func quarter(t testing.TB, phones int) (text []byte, happened []lab.Happening) {
+func quarter(t testing.TB, phones int) (text []byte, happened []mra.Happening) {
 	t.Helper()
-	cfg := lab.SiteConfig{Phones: phones}
+	cfg := mra.SiteConfig{Phones: phones}
 	for _, role := range []string{"C", "E"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Name: "exp" + role, Role: role, Logs: lab.LogConfig{RotateSize: -1}})
 		if err != nil {
@@ -29,13 +30,13 @@ func quarter(t testing.TB, phones int) (text []byte, happened []lab.Happening) {
 			cfg.E = append(cfg.E, e)
 		}
 	}
-	s, err := lab.NewSite(cfg)
+	s, err := mra.NewSite(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
 	now := time.Now()
-	for _, ev := range []lab.Event{{At: now.Add(-5 * time.Minute), Kind: lab.LateKeepAlive, Phone: 1}, {At: now.Add(-2 * time.Minute), Kind: lab.DropTCP}} {
+	for _, ev := range []mra.Event{{At: now.Add(-5 * time.Minute), Kind: mra.LateKeepAlive, Phone: 1}, {At: now.Add(-2 * time.Minute), Kind: mra.DropTCP}} {
 		if err := s.Schedule(ev); err != nil {
 			t.Fatal(err)
 		}
@@ -100,11 +101,11 @@ func TestSite(t *testing.T) {
 	drops := 0
 	for _, h := range happened {
 		switch {
-		case h.What == lab.TCPClosed:
+		case h.What == mra.TCPClosed:
 			drops++
 		case h.NewReg && !newRegs[h.CallID]:
 			t.Errorf("%s was registered anew at %v, no answer says so", h.Device, h.Time)
-		case h.What == lab.Registered && !bulk[h.CallID]:
+		case h.What == mra.Registered && !bulk[h.CallID]:
 			t.Errorf("%s registered all lines at %v, no bulk body", h.Device, h.Time)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/lab/timeline"
 )
 
 // ExpresswayConfig says what an Expressway is like. The zero value is an
@@ -65,7 +67,7 @@ type Expressway struct {
 	tmp    string // temporary folder of its own, or empty
 	logs   map[string]*logFile
 	noise  map[string]*noise
-	time   *timeline // its own clockwork, used when no Site drives it
+	time   *timeline.Timeline // its own clockwork, used when no Site drives it
 
 	mu      sync.Mutex
 	addr    string

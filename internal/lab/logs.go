@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"rtmtgrab/internal/lab/timeline"
 )
 
 func (e *Expressway) openLogs() error {
@@ -20,7 +22,7 @@ func (e *Expressway) openLogs() error {
 		e.logs[family] = l
 		e.noise[family] = newNoise(family, c.Level, e.cfg.Role, e.cfg.IP, Mix(seed))
 	}
-	e.time = newTimeline(e.Flush)
+	e.time = timeline.New(e.Flush)
 	return nil
 }
 
@@ -33,7 +35,7 @@ func (e *Expressway) Flush() {
 
 // Grow lets the background grow on tl from t on, but for the times when it is held: who
 // drives several hosts by one clockwork wants it, instead of Backfill and Start.
-func (e *Expressway) Grow(tl *timeline, t time.Time, held func() bool) {
+func (e *Expressway) Grow(tl *timeline.Timeline, t time.Time, held func() bool) {
 	rate := e.cfg.Logs.Rate
 	if rate <= 0 {
 		return
@@ -46,9 +48,9 @@ func (e *Expressway) Grow(tl *timeline, t time.Time, held func() bool) {
 			if en := n.next(); !held() {
 				l.add(en, e.HostTime(at))
 			}
-			tl.at(at.Add(gap()), next)
+			tl.At(at.Add(gap()), next)
 		}
-		tl.at(t.Add(gap()), next)
+		tl.At(t.Add(gap()), next)
 	}
 }
 
@@ -59,16 +61,16 @@ func never() bool { return false }
 // Expressway of a Site is filled and started by the Site.
 func (e *Expressway) Backfill(since time.Time) {
 	e.Grow(e.time, since, never)
-	e.time.runUntil(time.Now())
+	e.time.RunUntil(time.Now())
 }
 
 // Start lets the background grow until Close. It returns at once. Without a
 // Backfill the logs begin now.
 func (e *Expressway) Start() {
-	if !e.time.begun() {
+	if !e.time.Begun() {
 		e.Grow(e.time, time.Now(), never)
 	}
-	e.wg.Go(func() { e.time.live(e.ctx) })
+	e.wg.Go(func() { e.time.Live(e.ctx) })
 }
 
 // Rotate rotates a family's log now.

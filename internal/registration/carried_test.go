@@ -10,14 +10,14 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/sources"
 )
 
 // checkFolder reads the scenario's logs as a folder that somebody copied: nothing says
 // that it is whole.
-func checkFolder(t *testing.T, p *lab.Played) {
+func checkFolder(t *testing.T, p *scenario.Played) {
 	if len(p.LeaveOut)+len(p.Holes) > 0 {
 		return // a folder cannot say what it lacks
 	}
@@ -27,14 +27,14 @@ func checkFolder(t *testing.T, p *lab.Played) {
 }
 
 // checkBundle reads them as a bundle, with its manifest.
-func checkBundle(t *testing.T, p *lab.Played) {
+func checkBundle(t *testing.T, p *scenario.Played) {
 	s, o := registration.SourcesOf(p, true)
 	want := registration.AnalyzeThem(t, s, o)
 	same(t, p, "as a bundle", want, bundled(t, p))
 }
 
 // same compares the report of what is on disk with one that was made without it.
-func same(t *testing.T, p *lab.Played, how string, want *registration.Report, arg string) {
+func same(t *testing.T, p *scenario.Played, how string, want *registration.Report, arg string) {
 	t.Helper()
 	set, err := sources.Open(t.Context(), t.TempDir(), arg)
 	if err != nil {
@@ -49,7 +49,7 @@ func same(t *testing.T, p *lab.Played, how string, want *registration.Report, ar
 }
 
 // bundled is a bundle of the scenario's logs.
-func bundled(t *testing.T, p *lab.Played) string {
+func bundled(t *testing.T, p *scenario.Played) string {
 	t.Helper()
 	m := evidence.Manifest{Incident: "20260302T142000Z-hq-3fa2c1", Revision: 1, Window: window(p), Asked: window(p), Site: "hq", TimeZone: "America/New_York"}
 	if !p.AlertAt.IsZero() {

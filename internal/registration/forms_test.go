@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
 )
 
@@ -22,7 +23,7 @@ const lieCameLate = `(?i)\b(it|keep-alive|REGISTER) came (too )?late\b|reached C
 // how the logs come changes nothing.
 func TestForms(t *testing.T) {
 	t.Parallel()
-	for i, sc := range lab.Scenarios() {
+	for i, sc := range scenario.Scenarios() {
 		if i%registration.Every != 0 {
 			continue
 		}
@@ -48,7 +49,7 @@ func TestForms(t *testing.T) {
 // checkHole punches a hole into the log of the C that a phone came back through, from
 // after its last success to just before it came back; without such a phone, into three
 // minutes of the first C's.
-func checkHole(t *testing.T, p *lab.Played) {
+func checkHole(t *testing.T, p *scenario.Played) {
 	phone, host, hole := critical(p)
 	s, o := registration.SourcesOf(p, true)
 	for i := range s {
@@ -88,7 +89,7 @@ func checkHole(t *testing.T, p *lab.Played) {
 
 // critical is the first phone that came back by keep-alive inside the logs, the C, and
 // the time before; -1: none did.
-func critical(p *lab.Played) (int, string, lab.Span) {
+func critical(p *scenario.Played) (int, string, scenario.Span) {
 	for i, device := range p.Site.Devices() {
 		var last time.Time
 		for _, h := range p.Site.Happened() {
@@ -96,21 +97,21 @@ func critical(p *lab.Played) (int, string, lab.Span) {
 				continue
 			}
 			from, to := last.Add(5*time.Second), h.Sent.Add(-100*time.Millisecond)
-			if h.What == lab.CameBack && from.After(p.Since) && to.Before(p.Until.Add(-5*time.Second)) && from.Before(to) {
-				return i, h.C, lab.Span{Since: from, Until: to}
+			if h.What == mra.CameBack && from.After(p.Since) && to.Before(p.Until.Add(-5*time.Second)) && from.Before(to) {
+				return i, h.C, scenario.Span{Since: from, Until: to}
 			}
 			last = h.Time
 		}
 	}
 	middle := p.Since.Add(p.Until.Sub(p.Since) / 2)
-	return -1, p.C[0].Name(), lab.Span{Since: middle, Until: middle.Add(min(3*time.Minute, p.Length/4))}
+	return -1, p.C[0].Name(), scenario.Span{Since: middle, Until: middle.Add(min(3*time.Minute, p.Length/4))}
 }
 
-func punch(t *testing.T, p *lab.Played, s *registration.Source, hole lab.Span) {
+func punch(t *testing.T, p *scenario.Played, s *registration.Source, hole scenario.Span) {
 	t.Helper()
 	text := read(t, *s)
-	text = lab.Punch(text, p.Clocks[s.Host], hole)
-	s.Complete, s.Missing = false, append(s.Missing, registration.ScenarioSpans([]lab.Span{hole})...)
+	text = scenario.Punch(text, p.Clocks[s.Host], hole)
+	s.Complete, s.Missing = false, append(s.Missing, registration.ScenarioSpans([]scenario.Span{hole})...)
 	s.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 }
 
@@ -129,7 +130,7 @@ func read(t *testing.T, s registration.Source) []byte {
 }
 
 // checkInfo plays the scenario with logs at INFO: what needs bodies is not claimed.
-func checkInfo(t *testing.T, sc lab.Scenario) {
+func checkInfo(t *testing.T, sc scenario.Scenario) {
 	sc.Level = "INFO"
 	p := registration.PlayScenario(t, sc)
 	s, o := registration.SourcesOf(p, true)
@@ -148,7 +149,7 @@ func checkInfo(t *testing.T, sc lab.Scenario) {
 	}
 }
 
-func find(r *registration.Report, p *lab.Played, phone int) (registration.Phone, bool) {
+func find(r *registration.Report, p *scenario.Played, phone int) (registration.Phone, bool) {
 	i := slices.IndexFunc(r.Phones, func(ph registration.Phone) bool {
 		return ph.Device == p.Site.Devices()[phone] || ph.Device == "" && ph.MAC == p.Site.MACs()[phone]
 	})
@@ -169,7 +170,7 @@ func essence(r *registration.Report) string {
 }
 
 // content is a log's text on disk.
-func content(t *testing.T, l lab.Log) []byte {
+func content(t *testing.T, l scenario.Log) []byte {
 	t.Helper()
 	text, err := os.ReadFile(l.Path)
 	if err != nil {
@@ -178,4 +179,4 @@ func content(t *testing.T, l lab.Log) []byte {
 	return text
 }
 
-func window(p *lab.Played) evidence.Window { return evidence.NewWindow(p.Since, p.Until) }
+func window(p *scenario.Played) evidence.Window { return evidence.NewWindow(p.Since, p.Until) }

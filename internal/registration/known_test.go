@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
-func scenario(t *testing.T, name string) *lab.Played {
+func scenario(t *testing.T, name string) *labscenario.Played {
 	t.Helper()
-	all := lab.Scenarios()
-	return play(t, all[slices.IndexFunc(all, func(s lab.Scenario) bool { return s.Name == name })])
+	all := labscenario.Scenarios()
+	return play(t, all[slices.IndexFunc(all, func(s labscenario.Scenario) bool { return s.Name == name })])
 }
 
 func contents(t *testing.T, s Source) []byte {
@@ -146,9 +148,9 @@ func TestClocks(t *testing.T) {
 	}
 	r := analyze(t, s, o)
 	says(t, r, "as was measured")
-	var came lab.Happening
+	var came mra.Happening
 	for _, h := range p.Site.Happened() {
-		if h.What == lab.CameBack {
+		if h.What == mra.CameBack {
 			came = h
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
 // What no report of any scenario may say, whatever logs it has.
@@ -15,7 +16,7 @@ const (
 )
 
 // checkLies compares what is said with the truth, in every form of a scenario.
-func checkLies(t testing.TB, p *lab.Played, r *Report) {
+func checkLies(t testing.TB, p *labscenario.Played, r *Report) {
 	t.Helper()
 	s := sayingsOf(t, r)
 	for i, device := range p.Site.Devices() {
@@ -40,17 +41,17 @@ func checkLies(t testing.TB, p *lab.Played, r *Report) {
 		if ph.Cause == CauseTCP && !p.Cut(i) {
 			lie("no connection dropped")
 		}
-		if _, ok := claim(said.sentences(), liePhoneLate); ok && blame != lab.HopPhone {
+		if _, ok := claim(said.sentences(), liePhoneLate); ok && blame != mra.HopPhone {
 			lie("the phone is blamed; the truth is: " + truth(blame))
 		}
-		if _, ok := claim(said.sentences(), lieDelta); ok && blame != lab.HopPhone && blame != lab.HopE && !slices.Contains(w.Cause, CauseLate) {
+		if _, ok := claim(said.sentences(), lieDelta); ok && blame != mra.HopPhone && blame != mra.HopE && !slices.Contains(w.Cause, CauseLate) {
 			lie("Timer Register Delta is advised; the truth is: " + truth(blame))
 		}
 	}
 }
 
 // truth is where a registration was lost.
-func truth(h lab.Hop) string {
+func truth(h mra.Hop) string {
 	if h == "" {
 		return "none was lost"
 	}
@@ -58,8 +59,8 @@ func truth(h lab.Hop) string {
 }
 
 // changedInside reports whether the phone's last new registration is in the logs.
-func changedInside(p *lab.Played, phone int) bool {
-	var at lab.Happening
+func changedInside(p *labscenario.Played, phone int) bool {
+	var at mra.Happening
 	for _, h := range p.Site.Happened() {
 		if h.Device == p.Site.Devices()[phone] && h.NewReg {
 			at = h

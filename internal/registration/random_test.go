@@ -14,6 +14,8 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
 // randomSites lets rapid play n sites, the same ones each time, unless its flags or
@@ -64,21 +66,21 @@ func TestRandomSites(t *testing.T) {
 	})
 }
 
-func randomScenario(t *rapid.T) lab.Scenario {
-	kinds := []lab.EventKind{lab.LateKeepAlive, lab.DropTCP, lab.Reset, lab.DelayKeepAlive, lab.Refuse, lab.Busy, lab.BadToken, lab.UserLogin, lab.UserLogout,
-		lab.Rebind, lab.Move, lab.PeerDown, lab.Silence, lab.Leave, lab.ZoneDown, lab.NodeDown, lab.LateKeepAlive, lab.DropTCP, lab.Reset}
-	sc := lab.Scenario{Name: "random", Length: 2 * time.Minute, Level: rapid.SampledFrom([]string{"DEBUG", "DEBUG", "DEBUG", "INFO"}).Draw(t, "level"),
-		Site: lab.SiteConfig{Expires: 12 * time.Second, Phones: rapid.IntRange(1, 4).Draw(t, "phones"), Lines: rapid.IntRange(1, 2).Draw(t, "lines"), Seed: rapid.Uint64().Draw(t, "seed")}}
+func randomScenario(t *rapid.T) labscenario.Scenario {
+	kinds := []mra.EventKind{mra.LateKeepAlive, mra.DropTCP, mra.Reset, mra.DelayKeepAlive, mra.Refuse, mra.Busy, mra.BadToken, mra.UserLogin, mra.UserLogout,
+		mra.Rebind, mra.Move, mra.PeerDown, mra.Silence, mra.Leave, mra.ZoneDown, mra.NodeDown, mra.LateKeepAlive, mra.DropTCP, mra.Reset}
+	sc := labscenario.Scenario{Name: "random", Length: 2 * time.Minute, Level: rapid.SampledFrom([]string{"DEBUG", "DEBUG", "DEBUG", "INFO"}).Draw(t, "level"),
+		Site: mra.SiteConfig{Expires: 12 * time.Second, Phones: rapid.IntRange(1, 4).Draw(t, "phones"), Lines: rapid.IntRange(1, 2).Draw(t, "lines"), Seed: rapid.Uint64().Draw(t, "seed")}}
 	if rapid.Bool().Draw(t, "before") {
 		sc.Before = time.Minute
 	}
 	for range sc.Site.Phones {
-		sc.Site.Sets = append(sc.Site.Sets, lab.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"), Lines: rapid.IntRange(0, 2).Draw(t, "lines of it"),
-			Auth: rapid.SampledFrom([]lab.Auth{lab.Digest, lab.DigestAlways, lab.ProxyDigest, lab.Bearer}).Draw(t, "auth")})
+		sc.Site.Sets = append(sc.Site.Sets, mra.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"), Lines: rapid.IntRange(0, 2).Draw(t, "lines of it"),
+			Auth: rapid.SampledFrom([]mra.Auth{mra.Digest, mra.DigestAlways, mra.ProxyDigest, mra.Bearer}).Draw(t, "auth")})
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "events") {
-		sc.Steps = append(sc.Steps, lab.Step{After: time.Duration(rapid.IntRange(10, 119).Draw(t, "after")) * time.Second,
-			Event: lab.Event{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Phone: rapid.IntRange(0, sc.Site.Phones-1).Draw(t, "phone"), User: "asmith",
+		sc.Steps = append(sc.Steps, labscenario.Step{After: time.Duration(rapid.IntRange(10, 119).Draw(t, "after")) * time.Second,
+			Event: mra.Event{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Phone: rapid.IntRange(0, sc.Site.Phones-1).Draw(t, "phone"), User: "asmith",
 				Where: rapid.SampledFrom([]string{"E", "C", "CUCM"}).Draw(t, "where"), For: time.Duration(rapid.IntRange(1, 30).Draw(t, "for")) * time.Second}})
 	}
 	for _, host := range []string{"expc01", "expe01", "expc02", "expe02"} {
@@ -96,7 +98,7 @@ func randomScenario(t *rapid.T) lab.Scenario {
 }
 
 // punch takes a span out of a log, and says so.
-func punch(t *rapid.T, p *lab.Played, s *Source) {
+func punch(t *rapid.T, p *labscenario.Played, s *Source) {
 	from := p.Since.Add(time.Duration(rapid.IntRange(-20, 115).Draw(t, "from")) * time.Second)
 	to := from.Add(time.Duration(rapid.IntRange(5, 60).Draw(t, "long")) * time.Second)
 	s.Complete, s.Missing = false, []evidence.Span{{Since: from, Until: to, Reason: evidence.ReasonRotated}}
@@ -127,19 +129,19 @@ func punch(t *rapid.T, p *lab.Played, s *Source) {
 }
 
 // checkTrue compares what is said with what happened.
-func checkTrue(t *rapid.T, p *lab.Played, r *Report, holes bool) {
+func checkTrue(t *rapid.T, p *labscenario.Played, r *Report, holes bool) {
 	left := func(role byte) bool {
 		return slices.ContainsFunc(p.LeaveOut, func(h string) bool { return h[3] == role })
 	}
 	for _, ph := range r.Phones {
-		var last lab.Happening
+		var last mra.Happening
 		came := map[int64]bool{}
 		for _, h := range p.Site.Happened() {
 			if h.Device != "" && (h.Device == ph.Device || h.Device == "SEP"+ph.MAC) {
-				if h.What != lab.Dropped || h.CUCM == last.CUCM { // a node forgets phones that went to another
+				if h.What != mra.Dropped || h.CUCM == last.CUCM { // a node forgets phones that went to another
 					last = h
 				}
-				if h.What == lab.CameBack {
+				if h.What == mra.CameBack {
 					came[h.Time.Unix()/10] = true
 				}
 			}
@@ -178,7 +180,7 @@ func checkTrue(t *rapid.T, p *lab.Played, r *Report, holes bool) {
 	}
 	if r.Verdict == VerdictHealthy && !(left('c') && (left('e') || holes)) {
 		for _, d := range p.Site.Devices() {
-			var last lab.Happening
+			var last mra.Happening
 			for _, h := range p.Site.Happened() {
 				if h.Device == d {
 					last = h

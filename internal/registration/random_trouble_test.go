@@ -8,7 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
 // TestRandomTrouble: whatever goes wrong on the way, alone or together, nobody is
@@ -39,26 +40,26 @@ func TestRandomTrouble(t *testing.T) {
 
 // randomTrouble is a site ten times as fast as a real one, on which messages, answers
 // and connections get lost.
-func randomTrouble(t *rapid.T) lab.Scenario {
-	kinds := []lab.EventKind{lab.SilentDrop, lab.ZoneSilent, lab.Deaf, lab.Fail, lab.NoConnection, lab.Slow, lab.Repeat, lab.RepeatLost, lab.Lose, lab.DateStep, lab.Stall, lab.DropTCP,
-		lab.DelayKeepAlive, lab.LateKeepAlive}
-	sc := lab.Scenario{Name: "random trouble", Length: 2 * time.Minute, Level: rapid.SampledFrom([]string{"DEBUG", "DEBUG", "INFO"}).Draw(t, "level"),
-		Site: lab.SiteConfig{Expires: 12 * time.Second, Phones: rapid.IntRange(1, 4).Draw(t, "phones"), Lines: rapid.IntRange(1, 2).Draw(t, "lines"), Seed: rapid.Uint64().Draw(t, "seed")}}
+func randomTrouble(t *rapid.T) labscenario.Scenario {
+	kinds := []mra.EventKind{mra.SilentDrop, mra.ZoneSilent, mra.Deaf, mra.Fail, mra.NoConnection, mra.Slow, mra.Repeat, mra.RepeatLost, mra.Lose, mra.DateStep, mra.Stall, mra.DropTCP,
+		mra.DelayKeepAlive, mra.LateKeepAlive}
+	sc := labscenario.Scenario{Name: "random trouble", Length: 2 * time.Minute, Level: rapid.SampledFrom([]string{"DEBUG", "DEBUG", "INFO"}).Draw(t, "level"),
+		Site: mra.SiteConfig{Expires: 12 * time.Second, Phones: rapid.IntRange(1, 4).Draw(t, "phones"), Lines: rapid.IntRange(1, 2).Draw(t, "lines"), Seed: rapid.Uint64().Draw(t, "seed")}}
 	for range sc.Site.Phones {
-		sc.Site.Sets = append(sc.Site.Sets, lab.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"), Bulk: rapid.Bool().Draw(t, "bulk"), Unseen: rapid.Bool().Draw(t, "unseen"),
+		sc.Site.Sets = append(sc.Site.Sets, mra.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"), Bulk: rapid.Bool().Draw(t, "bulk"), Unseen: rapid.Bool().Draw(t, "unseen"),
 			OneByOne: rapid.IntRange(0, 4).Draw(t, "one by one") == 0, Retry: time.Duration(rapid.IntRange(0, 3).Draw(t, "retry")) * time.Second})
 	}
 	for range rapid.IntRange(1, 4).Draw(t, "events") {
 		kind := rapid.SampledFrom(kinds).Draw(t, "kind")
-		where := map[lab.EventKind][]string{lab.Fail: {"E", "C"}, lab.Stall: {"C", "E-C", "in C", "CUCM"}, lab.DelayKeepAlive: {"E", "C", "in C", "CUCM"}}[kind]
+		where := map[mra.EventKind][]string{mra.Fail: {"E", "C"}, mra.Stall: {"C", "E-C", "in C", "CUCM"}, mra.DelayKeepAlive: {"E", "C", "in C", "CUCM"}}[kind]
 		if where == nil {
 			where = []string{"E", "C", "CUCM"}
 		}
 		code := 408
-		if kind != lab.Fail && rapid.Bool().Draw(t, "no answer") {
+		if kind != mra.Fail && rapid.Bool().Draw(t, "no answer") {
 			code = 0
 		}
-		sc.Steps = append(sc.Steps, lab.Step{After: time.Duration(rapid.IntRange(15, 110).Draw(t, "after")) * time.Second, Event: lab.Event{Kind: kind, Phone: rapid.IntRange(0, sc.Site.Phones-1).Draw(t, "phone"),
+		sc.Steps = append(sc.Steps, labscenario.Step{After: time.Duration(rapid.IntRange(15, 110).Draw(t, "after")) * time.Second, Event: mra.Event{Kind: kind, Phone: rapid.IntRange(0, sc.Site.Phones-1).Draw(t, "phone"),
 			Where: rapid.SampledFrom(where).Draw(t, "where"), Code: code, For: time.Duration(rapid.IntRange(1, 30).Draw(t, "for")) * time.Second,
 			Close: rapid.SampledFrom([]string{"", "Got EOF on socket", "Connection timed out"}).Draw(t, "close")}})
 	}
@@ -66,7 +67,7 @@ func randomTrouble(t *rapid.T) lab.Scenario {
 }
 
 // checkBlame compares what is said with what happened to each phone.
-func checkBlame(t *rapid.T, p *lab.Played, r *Report) {
+func checkBlame(t *rapid.T, p *labscenario.Played, r *Report) {
 	s := sayingsOf(t, r)
 	for i, device := range p.Site.Devices() {
 		said, ok := s.of(p, i)

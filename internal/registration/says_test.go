@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"rtmtgrab/internal/lab"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
 // A saying is all that a report says of one phone in words, and how certain that is.
@@ -119,7 +119,7 @@ func find(sentences []string, re string) (string, bool) {
 }
 
 // of finds what is said of a phone of the site.
-func (s sayings) of(p *lab.Played, phone int) (saying, bool) {
+func (s sayings) of(p *labscenario.Played, phone int) (saying, bool) {
 	device, mac := p.Site.Devices()[phone], p.Site.MACs()[phone]
 	i := slices.IndexFunc(s.Phones, func(ph saying) bool { return ph.Device == device || ph.Device == "" && ph.MAC == mac })
 	if i < 0 {
@@ -129,7 +129,7 @@ func (s sayings) of(p *lab.Played, phone int) (saying, bool) {
 }
 
 // checkSaid compares the sentences of a report with the scenario's table.
-func checkSaid(t testing.TB, p *lab.Played, r *Report) {
+func checkSaid(t testing.TB, p *labscenario.Played, r *Report) {
 	t.Helper()
 	s := sayingsOf(t, r)
 	whole := split(append([]string{s.Summary}, s.Notes...))
@@ -157,7 +157,7 @@ func compareSentences(t testing.TB, who string, sentences, say, never []string) 
 }
 
 // checkMore looks at the cause's confidence, the place and the lateness of a phone.
-func checkMore(t testing.TB, ph Phone, w lab.PhoneWant) {
+func checkMore(t testing.TB, ph Phone, w labscenario.PhoneWant) {
 	t.Helper()
 	if w.CauseConfidence != nil && !slices.Contains(w.CauseConfidence, ph.CauseConfidence) {
 		t.Errorf("%s: cause %q is called %q, want %q", ph.Device, ph.Cause, ph.CauseConfidence, w.CauseConfidence)
@@ -171,7 +171,7 @@ func checkMore(t testing.TB, ph Phone, w lab.PhoneWant) {
 }
 
 // sentencesOf are those about one phone of the site.
-func sentencesOf(t testing.TB, r *Report, p *lab.Played, phone int) []string {
+func sentencesOf(t testing.TB, r *Report, p *labscenario.Played, phone int) []string {
 	t.Helper()
 	said, _ := sayingsOf(t, r).of(p, phone)
 	return said.sentences()

@@ -12,11 +12,13 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
+	labscenario "rtmtgrab/internal/lab/scenario"
 )
 
 var playedUntil = time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
 
-func play(t *testing.T, sc lab.Scenario) *lab.Played {
+func play(t *testing.T, sc labscenario.Scenario) *labscenario.Played {
 	t.Helper()
 	p, err := sc.Play(t.Context(), t.TempDir(), playedUntil)
 	if err != nil {
@@ -31,7 +33,7 @@ func play(t *testing.T, sc lab.Scenario) *lab.Played {
 }
 
 // sources are the logs of a scenario; whole says that they are known to be complete.
-func sources(p *lab.Played, whole bool) ([]Source, Options) {
+func sources(p *labscenario.Played, whole bool) ([]Source, Options) {
 	var out []Source
 	for _, l := range p.Logs() {
 		if l.Family == lab.DeveloperLog {
@@ -49,7 +51,7 @@ func sources(p *lab.Played, whole bool) ([]Source, Options) {
 }
 
 // spans are what is missing, as a manifest says it.
-func spans(missing []lab.Span) []evidence.Span {
+func spans(missing []labscenario.Span) []evidence.Span {
 	var out []evidence.Span
 	for _, m := range missing {
 		out = append(out, evidence.Span{Since: m.Since, Until: m.Until, Reason: evidence.ReasonRotated})
@@ -70,7 +72,7 @@ func analyze(t *testing.T, s []Source, o Options) *Report {
 // said, with logs that are known to be whole and with logs of which that is not known.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	for i, sc := range lab.Scenarios() {
+	for i, sc := range labscenario.Scenarios() {
 		if i%played != 0 {
 			continue
 		}
@@ -101,8 +103,8 @@ func TestScenarios(t *testing.T) {
 }
 
 // steps reports whether a clock of an Expressway jumps in a scenario.
-func steps(p *lab.Played) bool {
-	return slices.ContainsFunc(p.Steps, func(st lab.Step) bool { return st.Event.Kind == lab.ClockStep })
+func steps(p *labscenario.Played) bool {
+	return slices.ContainsFunc(p.Steps, func(st labscenario.Step) bool { return st.Event.Kind == mra.ClockStep })
 }
 
 func deref(f *float64) any {
@@ -113,7 +115,7 @@ func deref(f *float64) any {
 }
 
 // checkWant compares a report with the scenario's table.
-func checkWant(t *testing.T, p *lab.Played, r *Report) {
+func checkWant(t *testing.T, p *labscenario.Played, r *Report) {
 	t.Helper()
 	w := p.Want
 	if len(w.Verdict) > 0 && !slices.Contains(w.Verdict, r.Verdict) {
@@ -146,7 +148,7 @@ func checkWant(t *testing.T, p *lab.Played, r *Report) {
 	}
 }
 
-func checkPhone(t *testing.T, ph Phone, w lab.PhoneWant) {
+func checkPhone(t *testing.T, ph Phone, w labscenario.PhoneWant) {
 	t.Helper()
 	for _, c := range []struct {
 		what, got string
@@ -172,7 +174,7 @@ func checkPhone(t *testing.T, ph Phone, w lab.PhoneWant) {
 
 // checkReport looks at what holds for every report: proofs are where they say, of
 // transactions those of the first phones.
-func checkReport(t *testing.T, p *lab.Played, r *Report) {
+func checkReport(t *testing.T, p *labscenario.Played, r *Report) {
 	t.Helper()
 	texts := map[string][]byte{}
 	for _, l := range p.Logs() {
@@ -216,7 +218,7 @@ func checkReport(t *testing.T, p *lab.Played, r *Report) {
 
 // checkModest: of logs that are not known to be whole nothing that rests on an absence
 // is said.
-func checkModest(t *testing.T, p *lab.Played, r *Report) {
+func checkModest(t *testing.T, p *labscenario.Played, r *Report) {
 	t.Helper()
 	if r.Verdict == VerdictHealthy {
 		t.Errorf("healthy, of logs that may lack anything")
@@ -232,7 +234,7 @@ func checkModest(t *testing.T, p *lab.Played, r *Report) {
 }
 
 // checkTruth: every REGISTER that the laboratory knows of is told as it was.
-func checkTruth(t *testing.T, p *lab.Played, r *Report) {
+func checkTruth(t *testing.T, p *labscenario.Played, r *Report) {
 	t.Helper()
 	type key struct {
 		call string
@@ -244,7 +246,7 @@ func checkTruth(t *testing.T, p *lab.Played, r *Report) {
 			told[key{tr.CallID, int(tr.CSeq)}] = tr
 		}
 	}
-	kinds := map[string]string{lab.Registered: KindFull, lab.KeptAlive: KindKeepAlive, lab.CameBack: KindKeepAlive, lab.Unregistered: KindUnregister}
+	kinds := map[string]string{mra.Registered: KindFull, mra.KeptAlive: KindKeepAlive, mra.CameBack: KindKeepAlive, mra.Unregistered: KindUnregister}
 	n := 0
 	for _, h := range p.Site.Happened() {
 		if kinds[h.What] == "" || h.Sent.Before(p.Since.Add(time.Second)) || h.Time.After(p.Until.Add(-time.Second)) {
@@ -254,7 +256,7 @@ func checkTruth(t *testing.T, p *lab.Played, r *Report) {
 		if !ok || tr.Kind != kinds[h.What] || tr.NewReg != h.NewReg || tr.Code != 200 || tr.CUCM != h.CUCM || tr.C != h.C || tr.E != h.E {
 			t.Fatalf("%+v is told as %+v", h, tr)
 		}
-		if h.What == lab.KeptAlive && tr.GapS != nil && h.Gap != 0 && (*tr.GapS > h.Gap.Seconds()+1 || *tr.GapS < h.Gap.Seconds()-61) {
+		if h.What == mra.KeptAlive && tr.GapS != nil && h.Gap != 0 && (*tr.GapS > h.Gap.Seconds()+1 || *tr.GapS < h.Gap.Seconds()-61) {
 			t.Fatalf("%+v has a gap of %v", h, *tr.GapS)
 		}
 		n++

@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -42,11 +43,11 @@ type demo struct {
 	dir   string
 	begin time.Time
 	peers []*lab.Expressway
-	site  *lab.Site
+	site  *mra.Site
 	mail  *rtmt.Mailbox
 
 	mu     sync.Mutex
-	victim *lab.Happening // the keep-alive that was taken for a new registration
+	victim *mra.Happening // the keep-alive that was taken for a new registration
 	sealed chan runner.Event
 }
 
@@ -113,15 +114,15 @@ func (d *demo) build(ctx context.Context) error {
 		}
 		d.peers = append(d.peers, e)
 	}
-	d.site, err = lab.NewSite(lab.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, Notify: d.happened})
+	d.site, err = mra.NewSite(mra.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, Notify: d.happened})
 	if err != nil {
 		return err
 	}
-	if err := d.site.Schedule(lab.Event{At: time.Now().Add(-demoRestart), Kind: lab.Reset, Phone: 2}); err != nil {
+	if err := d.site.Schedule(mra.Event{At: time.Now().Add(-demoRestart), Kind: mra.Reset, Phone: 2}); err != nil {
 		return err
 	}
 	d.site.Backfill(time.Now().Add(-demoPast))
-	if err := d.site.Schedule(lab.Event{At: time.Now().Add(4 * time.Second), Kind: lab.LateKeepAlive, Phone: 2}); err != nil {
+	if err := d.site.Schedule(mra.Event{At: time.Now().Add(4 * time.Second), Kind: mra.LateKeepAlive, Phone: 2}); err != nil {
 		return err
 	}
 	d.site.Start(ctx)
@@ -160,14 +161,14 @@ sites:
 }
 
 // happened hears from the laboratory, in its own goroutine.
-func (d *demo) happened(h lab.Happening) {
+func (d *demo) happened(h mra.Happening) {
 	if h.Time.Before(d.begin) {
 		return
 	}
 	switch h.What {
-	case lab.Dropped:
+	case mra.Dropped:
 		d.step("%s has been silent for too long: CUCM drops it, and no message says so", h.Device)
-	case lab.CameBack:
+	case mra.CameBack:
 		d.mu.Lock()
 		first := d.victim == nil
 		if first {

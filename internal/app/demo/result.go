@@ -15,7 +15,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/incident/runner"
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/wiring"
@@ -26,7 +26,7 @@ type Result struct {
 	oneshot.Outcome
 	intact bool
 	dir    string
-	victim *lab.Happening // nil: no phone went partial
+	victim *mra.Happening // nil: no phone went partial
 }
 
 // result takes the bundle out of the store, and checks it once more.

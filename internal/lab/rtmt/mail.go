@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/mra"
 )
 
 // A Variant is one way in which RTMT's mail may look; docs/rtmt-mail.md says
@@ -108,7 +108,7 @@ func (o *MailOptions) setDefaults() {
 		o.Node += ".example.com"
 	}
 	if o.Variant == NodeIP && net.ParseIP(o.Node) == nil {
-		o.Node = lab.NodeAddress(o.Node)
+		o.Node = mra.NodeAddress(o.Node)
 	}
 	if o.Count == 0 {
 		o.Count = 1
