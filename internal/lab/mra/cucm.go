@@ -34,15 +34,15 @@ type link struct {
 	closedUntil time.Time // until then it cannot be opened
 }
 
+// link is the connection from c that reaches u, or the node that is reached instead.
 func (s *Site) link(c *peer, u *cucm) *link {
-	key := c.Name() + " " + u.name
-	if other := s.instead[key]; other != nil && other != u {
+	if other := c.instead[u]; other != nil && other != u {
 		return s.link(c, other)
 	}
-	if s.links[key] == nil {
-		s.links[key] = &link{site: s, c: c, cucm: u}
+	if c.links[u] == nil {
+		c.links[u] = &link{site: s, c: c, cucm: u}
 	}
-	return s.links[key]
+	return c.links[u]
 }
 
 // connect opens the connection if need be and returns when it can be used, or
@@ -76,7 +76,7 @@ func (l *link) drop(at time.Time) {
 	}
 	l.up = false
 	l.log(at, `"TCP Connection Closed" Reason="Got EOF on socket"`)
-	l.site.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.Name()})
+	l.site.story.tell(Happening{Time: at, What: TCPClosed, CUCM: l.cucm.name, C: l.c.Name()})
 	for _, p := range l.site.all() {
 		if r := l.cucm.regs[p.key()]; r != nil && r.link == l {
 			p.cutBy = HopToCUCM
@@ -89,7 +89,7 @@ func (u *cucm) forget(at time.Time, p *phone) {
 	delete(u.regs, p.key())
 	h := p.happening(at, p.main, Dropped)
 	h.CUCM = u.name
-	u.site.tell(h)
+	u.site.story.tell(h)
 }
 
 // A register is what the phone wants with one REGISTER.
@@ -107,21 +107,10 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 	tag := fmt.Sprintf("%d", u.site.rng.Uint32())
 	h := p.happening(at, m.dialog, "")
 	date := "Date: " + at.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
-	const server = "Server: Cisco-CUCM12.5"
-	ok := func(newreg bool, expires int) *message {
-		contact := m.head[0]
-		if newreg {
-			contact += ";x-cisco-newreg"
-		}
-		a := m.answer(200, "OK", tag, date, "Supported: X-cisco-srtp-fallback,X-cisco-sis-9.1.0", contact, fmt.Sprintf("Expires: %d", expires), server)
-		if a.newreg = newreg; r.full && !p.cfg.Bare {
-			a.remotecc(p)
-		}
-		return a
-	}
+	expires := int(u.site.cfg.Expires / time.Second)
 	switch {
 	case r.second:
-		return ok(false, 0), h
+		expires = 0
 	case at.Before(p.refused):
 		delete(u.regs, p.key())
 		h.What, h.Code, h.By = Refused, 403, u.name
@@ -133,16 +122,41 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		return m.answer(401, "Unauthorized", tag, date, `WWW-Authenticate: Digest realm="`+realm+`", nonce="`+p.nonce+`", algorithm=MD5`, server), h
 	case r.expires == 0:
 		delete(u.regs, p.key())
-		h.What = Unregistered
-		return ok(false, 0), h
+		h.What, expires = Unregistered, 0
 	case r.line > 0:
-		if known := u.regs[p.key()]; known != nil {
-			known.lines = min(known.lines+1, len(p.numbers))
-			h.Lines = known.lines
-		}
-		h.What, h.NewReg, h.Number = RegisteredLine, true, m.dialog.number
-		return ok(true, int(u.site.cfg.Expires/time.Second)), h
+		u.addLine(p, m, &h)
+	default:
+		u.register(at, p, l, m, r, &h)
 	}
+	return m.accept(p, r, tag, date, h.NewReg, expires), h
+}
+
+const server = "Server: Cisco-CUCM12.5"
+
+// accept is the node's 200 to a REGISTER as it arrived.
+func (m *message) accept(p *phone, r register, tag, date string, newreg bool, expires int) *message {
+	contact := m.head[0]
+	if newreg {
+		contact += ";x-cisco-newreg"
+	}
+	a := m.answer(200, "OK", tag, date, "Supported: X-cisco-srtp-fallback,X-cisco-sis-9.1.0", contact, fmt.Sprintf("Expires: %d", expires), server)
+	if a.newreg = newreg; r.full && !p.cfg.Bare {
+		a.remotecc(p)
+	}
+	return a
+}
+
+// addLine registers one more line of a phone, if that is registered.
+func (u *cucm) addLine(p *phone, m *message, h *Happening) {
+	if known := u.regs[p.key()]; known != nil {
+		known.lines = min(known.lines+1, len(p.numbers))
+		h.Lines = known.lines
+	}
+	h.What, h.NewReg, h.Number = RegisteredLine, true, m.dialog.number
+}
+
+// register makes or prolongs a phone's registration, and tells which it was.
+func (u *cucm) register(at time.Time, p *phone, l *link, m *message, r register, h *Happening) {
 	known := u.regs[p.key()]
 	if known != nil && known.dialog != m.dialog {
 		known = nil // another Call-ID: a new registration takes the place of the old one
@@ -165,5 +179,4 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 			u.forget(now, p)
 		}
 	})
-	return ok(h.NewReg, int(u.site.cfg.Expires/time.Second)), h
 }

@@ -80,41 +80,19 @@ func (t *trip) takeSlow() time.Duration {
 	return d
 }
 
-// Where a stall may be, before the peer's name.
-const (
-	stallZone = "E-C "
-	stallC    = "C "
-	stallInC  = "in C "
-	stallUp   = "CUCM "
-)
-
-func (s *Site) stall(now, until time.Time, p *phone, where string) {
-	key := where + " " + p.c.Name()
-	if where == "E-C" {
-		key = where + " " + p.e.Name()
-	}
-	s.stalls[key] = until
-	s.tell(Happening{Time: now, What: Stalled, C: p.c.Name(), E: p.e.Name(), By: where})
-	if where == "C" {
-		c := p.c
-		c.frozen = true
-		s.time.At(until, func(time.Time) { c.frozen = false })
-	}
-}
-
-// stalled puts a step off if one of the places stands still.
-func (s *Site) stalled(now time.Time, p *phone, step func(time.Time), places ...string) bool {
-	i := slices.IndexFunc(places, func(k string) bool { return now.Before(s.stalls[k]) })
+// stalled puts a step off if what it needs stands still until one of these times.
+func (t *trip) stalled(now time.Time, step func(time.Time), until ...time.Time) bool {
+	i := slices.IndexFunc(until, now.Before)
 	if i < 0 {
 		return false
 	}
-	s.time.At(s.stalls[places[i]].Add(p.ms(1, 60)), step)
+	t.p.site.time.At(until[i].Add(t.p.ms(1, 60)), step)
 	return true
 }
 
 // thaw is when a C that may be frozen notices what comes to it at the time at.
-func (s *Site) thaw(at time.Time, c *peer) time.Time {
-	if until := s.stalls[stallC+c.Name()]; at.Before(until) {
+func (t *trip) thaw(at time.Time) time.Time {
+	if until := t.c.stalls[stallC]; at.Before(until) {
 		return until.Add(time.Millisecond)
 	}
 	return at

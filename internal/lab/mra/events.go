@@ -110,7 +110,7 @@ func (p *phone) move(now time.Time) {
 func (s *Site) peerDown(now time.Time, e *peer) {
 	e.zone.stopped = true
 	e.silent = true
-	s.tell(Happening{Time: now, What: PeerFailed, E: e.Name()})
+	s.story.tell(Happening{Time: now, What: PeerFailed, E: e.Name()})
 	for _, c := range s.c {
 		c.logZone(now, c, e, `"TCP Connection Closed" Reason="Got EOF on socket"`)
 	}
@@ -130,13 +130,13 @@ func (s *Site) nodeDown(now time.Time, u *cucm) {
 		}
 	}
 	clear(u.regs)
-	s.tell(Happening{Time: now, What: NodeFailed, CUCM: u.name})
+	s.story.tell(Happening{Time: now, What: NodeFailed, CUCM: u.name})
 	s.time.At(now.Add(s.cfg.Expires/6), func(now time.Time) { // until then the connections look well
 		for _, c := range s.c {
 			if l := s.link(c, u); l.up && u.down {
 				l.up = false
 				l.log(now, `"TCP Connection Closed" Reason="Got EOF on socket"`)
-				s.tell(Happening{Time: now, What: TCPClosed, CUCM: u.name, C: c.Name()})
+				s.story.tell(Happening{Time: now, What: TCPClosed, CUCM: u.name, C: c.Name()})
 			}
 		}
 	})
@@ -144,7 +144,7 @@ func (s *Site) nodeDown(now time.Time, u *cucm) {
 
 func (s *Site) nodeUp(now time.Time, u *cucm) {
 	u.down = false
-	s.tell(Happening{Time: now, What: NodeBack, CUCM: u.name})
+	s.story.tell(Happening{Time: now, What: NodeBack, CUCM: u.name})
 	for _, p := range s.all() {
 		if p.main == nil || p.main.cucm == u {
 			continue

@@ -26,10 +26,16 @@ type trip struct {
 	received string // what E notes about the phone's Via
 	attempt  *attempt
 
-	atE, toC, toU *message
-	link          *link
-	port          int // of C towards CUCM
-	sentUp        time.Time
+	atE, toC *message
+	up       upstream
+}
+
+// upstream is the last stretch of a trip, from C to CUCM: over which connection, and what.
+type upstream struct {
+	link *link
+	port int // of C
+	sent time.Time
+	m    *message
 }
 
 // A delay holds up the phone's next keep-alive on its way to a peer.
@@ -131,7 +137,7 @@ func (t *trip) logAtC(now time.Time) {
 
 func (t *trip) viaC(now time.Time) {
 	p, s := t.p, t.p.site
-	if s.stalled(now, p, t.viaC, stallZone+t.e.Name(), stallC+t.c.Name()) {
+	if t.stalled(now, t.viaC, t.e.stalls[stallZone], t.c.stalls[stallC]) {
 		return
 	}
 	t.attempt.reach(HopC, now)
@@ -149,31 +155,31 @@ func (t *trip) viaC(now time.Time) {
 
 func (t *trip) toCUCM(now time.Time) {
 	p, s := t.p, t.p.site
-	if s.stalled(now, p, t.toCUCM, stallInC+t.c.Name()) {
+	if t.stalled(now, t.toCUCM, t.c.stalls[stallInC]) {
 		return
 	}
-	t.link = s.link(t.c, t.d.cucm)
-	u := t.link.cucm
-	now, up := t.link.connect(now)
+	t.up.link = s.link(t.c, t.d.cucm)
+	u := t.up.link.cucm
+	now, up := t.up.link.connect(now)
 	if !up {
 		t.byC(now, 503, fmt.Sprintf(`Warning: 399 %s:5061 "Unable to connect to %s"`, t.c.IP(), u.name))
 		return
 	}
-	t.port = t.link.port
-	t.toU = t.toC.forward(fmt.Sprintf("SIP/2.0/TCP %s:%d;egress-zone=CEtcp-%s;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.c.IP(), t.port, u.name, p.hex(32), p.hex(32), t.call),
-		fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.IP(), tunnelPort), fmt.Sprintf("<sip:%s:%d;transport=tcp;lr>", t.c.IP(), t.port))
-	t.toU.tail = append([]string{"Max-Forwards: 15", fmt.Sprintf("Route: <sip:%s;transport=tcp;lr>", u.name)}, t.toU.tail[2:]...)
-	t.toU.tail = append(t.toU.tail, "P-Asserted-Identity: <"+t.d.uri()+">", "X-TAATag: "+t.call)
-	t.sentUp = now
+	t.up.port = t.up.link.port
+	t.up.m = t.toC.forward(fmt.Sprintf("SIP/2.0/TCP %s:%d;egress-zone=CEtcp-%s;branch=z9hG4bK%s.%s;proxy-call-id=%s;rport", t.c.IP(), t.up.port, u.name, p.hex(32), p.hex(32), t.call),
+		fmt.Sprintf(";received=%s;rport=%d;ingress-zone=TraversalZone", t.e.IP(), tunnelPort), fmt.Sprintf("<sip:%s:%d;transport=tcp;lr>", t.c.IP(), t.up.port))
+	t.up.m.tail = append([]string{"Max-Forwards: 15", fmt.Sprintf("Route: <sip:%s;transport=tcp;lr>", u.name)}, t.up.m.tail[2:]...)
+	t.up.m.tail = append(t.up.m.tail, "P-Asserted-Identity: <"+t.d.uri()+">", "X-TAATag: "+t.call)
+	t.up.sent = now
 	t.attempt.reach(HopToCUCM, now)
 	t.sendUp(now)
-	if t.link.silent {
-		t.unanswered(now, t.byC, t.link.code)
+	if t.up.link.silent {
+		t.unanswered(now, t.byC, t.up.link.code)
 		return
 	}
 	t.deliver("CUCM", now, p.ms(2, 4), t.sendUp, nil, t.atCUCM)
 }
 
 func (t *trip) sendUp(now time.Time) {
-	t.c.logSIP(now, true, t.port, t.link.cucm.ip, sipPort, t.toU)
+	t.c.logSIP(now, true, t.up.port, t.up.link.cucm.ip, sipPort, t.up.m)
 }

@@ -5,51 +5,48 @@ import (
 	"time"
 )
 
-// timeout is how long a peer waits for an answer: 32 s, with CUCM's Expires of 120.
-func (s *Site) timeout() time.Duration { return s.cfg.Expires * 4 / 15 }
-
 func (t *trip) atCUCM(now time.Time) {
-	p, s, u := t.p, t.p.site, t.link.cucm
-	if s.stalled(now, p, t.atCUCM, stallUp+t.c.Name()) {
+	p, s, u := t.p, t.p.site, t.up.link.cucm
+	if t.stalled(now, t.atCUCM, t.c.stalls[stallUp]) {
 		return
 	}
 	t.attempt.reach(HopCUCM, now)
 	switch {
 	case u.down:
-		t.unanswered(t.sentUp, t.byC, 408)
+		t.unanswered(t.up.sent, t.byC, 408)
 		return
 	case now.Before(p.deaf.until) && !t.r.second:
-		t.unanswered(t.sentUp, t.byC, p.deaf.code)
+		t.unanswered(t.up.sent, t.byC, p.deaf.code)
 		return
 	}
-	answer, h := u.handle(now, p, t.link, t.toU, t.r)
+	answer, h := u.handle(now, p, t.up.link, t.up.m, t.r)
 	if h.What != "" {
-		h.Sent, h.C, h.E = t.sentUp, t.c.Name(), t.e.Name()
+		h.Sent, h.C, h.E = t.up.sent, t.c.Name(), t.e.Name()
 		if t.d == p.main {
 			if !p.upstream.IsZero() {
-				h.Gap = t.sentUp.Sub(p.upstream)
+				h.Gap = t.up.sent.Sub(p.upstream)
 			}
-			p.upstream = t.sentUp
+			p.upstream = t.up.sent
 			if h.What == CameBack {
 				h.Blame = p.blame()
 			}
 			p.succeeded(now)
 		}
-		s.tell(h)
+		s.story.tell(h)
 	}
 	t.answer(now, answer)
 }
 
 // answer takes CUCM's answer to C, and on unless C has given up before.
 func (t *trip) answer(now time.Time, m *message) {
-	p, s, u := t.p, t.p.site, t.link.cucm
+	p, s, u := t.p, t.p.site, t.up.link.cucm
 	late := t.takeSlow()
-	trying := s.thaw(now.Add(time.Millisecond), t.c)
-	t.c.logSIP(trying, false, t.port, u.ip, sipPort, t.toU.answer(100, "Trying", ""))
-	at := s.thaw(now.Add(p.ms(2, 3)+late), t.c)
-	t.c.logSIP(at, false, t.port, u.ip, sipPort, m)
+	trying := t.thaw(now.Add(time.Millisecond))
+	t.c.logSIP(trying, false, t.up.port, u.ip, sipPort, t.up.m.answer(100, "Trying", ""))
+	at := t.thaw(now.Add(p.ms(2, 3) + late))
+	t.c.logSIP(at, false, t.up.port, u.ip, sipPort, m)
 	if late > s.timeout() {
-		t.unanswered(t.sentUp, t.byC, 408)
+		t.unanswered(t.up.sent, t.byC, 408)
 		return
 	}
 	t.toE(at.Add(p.ms(1, 2)), m.back())
@@ -90,7 +87,7 @@ func (t *trip) refused(now time.Time, code int, by *peer) {
 	if r := t.d.cucm.regs[t.p.key()]; r != nil {
 		h.Lines = r.lines
 	}
-	t.p.site.tell(h)
+	t.p.site.story.tell(h)
 }
 
 func (t *trip) toE(now time.Time, m *message) {

@@ -1,6 +1,9 @@
 package mra
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // What can happen, as it is told to Notify.
 const (
@@ -45,4 +48,27 @@ type Happening struct {
 	Gap  time.Duration
 	// Blame is where a phone that came back by keep-alive lost its registration.
 	Blame Hop
+}
+
+// A story is everything that happened, in order. It is safe for concurrent use.
+type story struct {
+	notify func(Happening) // told of each; nil: nobody
+
+	mu       sync.Mutex
+	happened []Happening
+}
+
+func (s *story) tell(h Happening) {
+	s.mu.Lock()
+	s.happened = append(s.happened, h)
+	s.mu.Unlock()
+	if s.notify != nil {
+		s.notify(h)
+	}
+}
+
+func (s *story) all() []Happening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Happening{}, s.happened...)
 }

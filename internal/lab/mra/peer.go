@@ -12,14 +12,20 @@ import (
 )
 
 // A peer is an Expressway as a Site drives it: what it logs of the messages and
-// connections that pass, and whether it does. The timeline's runner owns it.
+// connections that pass, whether it does, and how it is connected. The timeline's runner owns it.
 type peer struct {
 	*lab.Expressway
 	time   *timeline.Timeline
 	rng    *rand.Rand
-	silent bool  // stopped, or the logs have not begun: of the network nothing is logged
-	frozen bool  // stands still: nothing of the background is logged
-	zone   *zone // of an Expressway-E
+	silent bool                 // stopped, or the logs have not begun: of the network nothing is logged
+	frozen bool                 // stands still: nothing of the background is logged
+	stalls map[string]time.Time // by where it is: until then nothing passes
+
+	zone *zone // of an Expressway-E
+
+	// Of an Expressway-C, by the node that is wanted:
+	links   map[*cucm]*link
+	instead map[*cucm]*cucm // the node that is reached there
 }
 
 // logSIP logs one message that the peer sent or received at the real time at: the

@@ -33,20 +33,18 @@ type SiteConfig struct {
 // A Site is a CUCM cluster with phones that register through Expressways. It runs
 // through the past at once (Backfill) and through the present by the clock (Start).
 type Site struct {
-	cfg     SiteConfig
-	time    *timeline.Timeline
-	rng     *rand.Rand // used by the timeline's runner alone
-	nodes   []*cucm
-	phones  []*phone
-	links   map[string]*link
-	c, e    []*peer
-	stalls  map[string]time.Time // by hop and peer: until then nothing passes
-	instead map[string]*cucm     // by peer and node: the node that is reached there
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	cfg    SiteConfig
+	time   *timeline.Timeline
+	rng    *rand.Rand // used by the timeline's runner alone
+	nodes  []*cucm
+	phones []*phone
+	c, e   []*peer
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	story story
 
 	mu        sync.Mutex
-	happened  []Happening
 	begun     bool
 	scheduled []Event // before the beginning
 }
@@ -97,7 +95,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		names[e.Name()] = true
 	}
 	cfg.setDefaults()
-	s := &Site{cfg: cfg, rng: lab.NewRand(cfg.Seed), links: map[string]*link{}, stalls: map[string]time.Time{}, instead: map[string]*cucm{}}
+	s := &Site{cfg: cfg, rng: lab.NewRand(cfg.Seed), story: story{notify: cfg.Notify}}
 	s.time = timeline.New(func() {
 		for _, e := range s.peers() {
 			e.Flush()
@@ -140,11 +138,18 @@ func (c *SiteConfig) setDefaults() {
 // addPeers makes the Site's peers of its Expressways. Before LogFrom they log nothing.
 func (s *Site) addPeers() {
 	early := !s.cfg.LogFrom.IsZero()
+	newPeer := func(e *lab.Expressway) *peer {
+		return &peer{Expressway: e, time: s.time, rng: s.rng, silent: early, stalls: map[string]time.Time{}}
+	}
 	for _, c := range s.cfg.C {
-		s.c = append(s.c, &peer{Expressway: c, time: s.time, rng: s.rng, silent: early})
+		p := newPeer(c)
+		p.links, p.instead = map[*cucm]*link{}, map[*cucm]*cucm{}
+		s.c = append(s.c, p)
 	}
 	for i, e := range s.cfg.E {
-		s.e = append(s.e, &peer{Expressway: e, time: s.time, rng: s.rng, silent: early, zone: &zone{port: 25013 + 2*i}})
+		p := newPeer(e)
+		p.zone = &zone{port: 25013 + 2*i}
+		s.e = append(s.e, p)
 	}
 	if early {
 		s.time.At(s.cfg.LogFrom, func(time.Time) {
@@ -248,24 +253,14 @@ func (s *Site) plan(ev Event) {
 	}
 }
 
+// timeout is how long a peer waits for an answer: 32 s, with CUCM's Expires of 120.
+func (s *Site) timeout() time.Duration { return s.cfg.Expires * 4 / 15 }
+
 // silence is how long a phone must not be heard of for CUCM to forget it for sure.
 func (s *Site) silence() time.Duration { return s.cfg.Expires + s.cfg.Grace + 100*time.Millisecond }
 
 // Happened is everything that happened so far. It is a copy.
-func (s *Site) Happened() []Happening {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Happening{}, s.happened...)
-}
-
-func (s *Site) tell(h Happening) {
-	s.mu.Lock()
-	s.happened = append(s.happened, h)
-	s.mu.Unlock()
-	if s.cfg.Notify != nil {
-		s.cfg.Notify(h)
-	}
-}
+func (s *Site) Happened() []Happening { return s.story.all() }
 
 // Story is what happened to a device, in order, repetitions told once.
 func (s *Site) Story(device string) string {

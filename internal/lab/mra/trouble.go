@@ -135,7 +135,7 @@ func (s *Site) silentDrop(now, until time.Time, p *phone, ev Event) {
 	c, l := p.c, s.link(p.c, s.nodes[0])
 	l.silence = silence{true, ev.Code}
 	port := l.port
-	s.tell(Happening{Time: now, What: TCPSilent, CUCM: l.cucm.name, C: c.Name()})
+	s.story.tell(Happening{Time: now, What: TCPSilent, CUCM: l.cucm.name, C: c.Name()})
 	s.time.At(until, func(now time.Time) {
 		if !l.up || l.port != port {
 			return
@@ -143,10 +143,10 @@ func (s *Site) silentDrop(now, until time.Time, p *phone, ev Event) {
 		l.up, l.silence = false, silence{}
 		if ev.Close != "" {
 			l.log(now, `"TCP Connection Closed" Reason="`+ev.Close+`"`)
-			s.tell(Happening{Time: now, What: TCPClosed, CUCM: l.cucm.name, C: c.Name()})
+			s.story.tell(Happening{Time: now, What: TCPClosed, CUCM: l.cucm.name, C: c.Name()})
 		}
 		if ev.Node != "" {
-			s.instead[c.Name()+" "+l.cucm.name] = s.node(ev.Node)
+			c.instead[l.cucm] = s.node(ev.Node)
 		}
 	})
 }
@@ -155,7 +155,7 @@ func (s *Site) zoneSilent(now, until time.Time, p *phone, ev Event) {
 	e := p.e
 	z := e.zone
 	z.silence = silence{true, ev.Code}
-	s.tell(Happening{Time: now, What: ZoneWentSilent, E: e.Name()})
+	s.story.tell(Happening{Time: now, What: ZoneWentSilent, E: e.Name()})
 	s.time.At(until, func(now time.Time) {
 		z.silence = silence{}
 		if ev.Close == "" {
@@ -165,6 +165,28 @@ func (s *Site) zoneSilent(now, until time.Time, p *phone, ev Event) {
 		s.zoneDown(now, e)
 		s.time.At(now.Add(s.cfg.Expires/60), func(now time.Time) { s.zoneUp(now, e) })
 	})
+}
+
+// Where a stall may be, at a peer.
+const (
+	stallZone = "E-C"
+	stallC    = "C"
+	stallInC  = "in C"
+	stallUp   = "CUCM"
+)
+
+func (s *Site) stall(now, until time.Time, p *phone, where string) {
+	c := p.c
+	if where == stallZone {
+		p.e.stalls[where] = until
+	} else {
+		c.stalls[where] = until
+	}
+	s.story.tell(Happening{Time: now, What: Stalled, C: c.Name(), E: p.e.Name(), By: where})
+	if where == stallC {
+		c.frozen = true
+		s.time.At(until, func(time.Time) { c.frozen = false })
+	}
 }
 
 // fails reports whether a peer answers a keep-alive for itself, and with which code.

@@ -15,7 +15,7 @@ type zone struct {
 
 func (s *Site) zoneDown(now time.Time, e *peer) {
 	e.zone.down = true
-	s.tell(Happening{Time: now, What: ZoneFailed, E: e.Name()})
+	s.story.tell(Happening{Time: now, What: ZoneFailed, E: e.Name()})
 	for _, c := range s.c {
 		c.logZone(now, c, e, `"TCP Connection Closed" Reason="Got EOF on socket"`)
 		e.logZone(now.Add(time.Millisecond), c, e, `"TCP Connection Closed" Reason="Got EOF on socket"`)
@@ -28,7 +28,7 @@ func (s *Site) zoneDown(now time.Time, e *peer) {
 func (s *Site) zoneUp(now time.Time, e *peer) {
 	z := e.zone
 	z.down, z.port = false, 25000+s.rng.IntN(5000)
-	s.tell(Happening{Time: now, What: ZoneBack, E: e.Name()})
+	s.story.tell(Happening{Time: now, What: ZoneBack, E: e.Name()})
 	for _, c := range s.c {
 		c.logZone(now, c, e, `"TCP Connecting"`)
 		c.logZone(now.Add(2*time.Millisecond), c, e, `"TCP Connection Established"`)
