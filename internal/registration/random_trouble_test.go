@@ -46,8 +46,9 @@ func randomTrouble(t *rapid.T) labscenario.Scenario {
 	sc := labscenario.Scenario{Name: "random trouble", Length: 2 * time.Minute, Level: rapid.SampledFrom([]string{"DEBUG", "DEBUG", "INFO"}).Draw(t, "level"),
 		Site: mra.SiteConfig{Expires: 12 * time.Second, Phones: rapid.IntRange(1, 4).Draw(t, "phones"), Lines: rapid.IntRange(1, 2).Draw(t, "lines"), Seed: rapid.Uint64().Draw(t, "seed")}}
 	for range sc.Site.Phones {
-		sc.Site.Sets = append(sc.Site.Sets, mra.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"), Bulk: rapid.Bool().Draw(t, "bulk"), Unseen: rapid.Bool().Draw(t, "unseen"),
-			OneByOne: rapid.IntRange(0, 4).Draw(t, "one by one") == 0, Retry: time.Duration(rapid.IntRange(0, 3).Draw(t, "retry")) * time.Second})
+		sc.Site.Sets = append(sc.Site.Sets, mra.PhoneConfig{Stubborn: rapid.Bool().Draw(t, "stubborn"),
+			Full:  mra.FullRegister{Bulk: rapid.Bool().Draw(t, "bulk"), Unseen: rapid.Bool().Draw(t, "unseen"), OneByOne: rapid.IntRange(0, 4).Draw(t, "one by one") == 0},
+			Retry: time.Duration(rapid.IntRange(0, 3).Draw(t, "retry")) * time.Second})
 	}
 	for range rapid.IntRange(1, 4).Draw(t, "events") {
 		kind := rapid.SampledFrom(kinds).Draw(t, "kind")

@@ -40,12 +40,12 @@ func (p *phone) style() AnswerStyle {
 	if p.answers != "" {
 		return p.answers
 	}
-	return p.cfg.Answer
+	return p.cfg.Full.Answer
 }
 
 // fullLines is how many lines CUCM registers by the phone's full REGISTER.
 func (p *phone) fullLines() int {
-	if p.cfg.OneByOne || p.style() == AnswerFails || p.cfg.Bare {
+	if p.cfg.Full.OneByOne || p.style() == AnswerFails || p.cfg.Full.Bare {
 		return 1
 	}
 	return len(p.numbers)
@@ -57,14 +57,14 @@ func (p *phone) welcomed(now time.Time, m *message, full bool) {
 	if !m.newreg {
 		return
 	}
-	if p.cfg.OneByOne && (full || !p.cfg.OnlyOnce) {
+	if p.cfg.Full.OneByOne && (full || !p.cfg.Full.OnlyOnce) {
 		for i := range p.numbers[1:] {
 			d := p.newDialog(p.main.cucm)
 			d.number = p.numbers[i+1]
 			p.register(now.Add(time.Duration(i+1)*150*time.Millisecond), d, register{expires: 3600, line: i + 1}, nil)
 		}
 	}
-	if !p.cfg.Unseen {
+	if !p.cfg.Full.Unseen {
 		told := p.numbers[:1]
 		if full {
 			told = p.numbers[:p.fullLines()]

@@ -36,15 +36,7 @@ func (p *phone) credentials(d *dialog, m *message) string {
 	case p.cfg.Auth == Bearer:
 		return "Proxy-Authorization: Bearer eyJhbGciOiJSUzI1NiJ9." + strings.Repeat(p.mac, 4) + "." + p.hex(32)
 	}
-	return "Proxy-Authorization: " + digest(p.login(), p.e.Name(), uri, p.nonce)
-}
-
-// login is the name by which Expressway knows the phone's user.
-func (p *phone) login() string {
-	if p.user != "" {
-		return p.user
-	}
-	return p.device
+	return "Proxy-Authorization: " + digest(p.login(p.device), p.e.Name(), uri, p.nonce)
 }
 
 // challengedByCUCM tells whether CUCM wants credentials that the REGISTER lacks.

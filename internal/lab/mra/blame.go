@@ -28,9 +28,10 @@ type attempt struct {
 	sent, atE, sentToC, atC, sentUp, atCUCM time.Time
 }
 
-func (p *phone) attempted(at time.Time) *attempt {
+// begin notes an attempt that the phone sent at the time at.
+func (as *attempts) begin(at time.Time) *attempt {
 	a := &attempt{sent: at}
-	p.all = append(p.all, a)
+	as.all = append(as.all, a)
 	return a
 }
 
@@ -40,17 +41,15 @@ func (a *attempt) reach(hop Hop, now time.Time) {
 	*map[Hop]*time.Time{HopE: &a.atE, HopEToC: &a.sentToC, HopC: &a.atC, HopToCUCM: &a.sentUp, HopCUCM: &a.atCUCM}[hop] = now
 }
 
-func (p *phone) succeeded(now time.Time) { p.attempts = attempts{since: now} }
-
 // blame is the hop that cost the phone its registration: the first behind which no
-// attempt was in time.
-func (p *phone) blame() Hop {
-	if p.cutBy != "" {
-		return p.cutBy
+// attempt was in time, which is so long after the last success.
+func (as *attempts) blame(within time.Duration) Hop {
+	if as.cutBy != "" {
+		return as.cutBy
 	}
-	deadline := p.since.Add(p.cadence() + p.site.cfg.Expires/10)
+	deadline := as.since.Add(within)
 	inTime := func(when func(*attempt) time.Time) bool {
-		for _, a := range p.all {
+		for _, a := range as.all {
 			if t := when(a); !t.IsZero() && t.Before(deadline) {
 				return true
 			}

@@ -140,7 +140,7 @@ func (m *message) accept(p *phone, r register, tag, date string, newreg bool, ex
 		contact += ";x-cisco-newreg"
 	}
 	a := m.answer(200, "OK", tag, date, "Supported: X-cisco-srtp-fallback,X-cisco-sis-9.1.0", contact, fmt.Sprintf("Expires: %d", expires), server)
-	if a.newreg = newreg; r.full && !p.cfg.Bare {
+	if a.newreg = newreg; r.full && !p.cfg.Full.Bare {
 		a.remotecc(p)
 	}
 	return a
@@ -169,7 +169,7 @@ func (u *cucm) register(at time.Time, p *phone, l *link, m *message, r register,
 	}
 	if r.full {
 		known.lines, h.What = p.fullLines(), Registered
-		if p.cfg.Bare {
+		if p.cfg.Full.Bare {
 			h.What = RegisteredPlain
 		}
 	}

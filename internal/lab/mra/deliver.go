@@ -65,7 +65,7 @@ func (t *trip) loses(to string, at time.Time) bool {
 	}
 	if l.after > 0 {
 		p.next = p.sent.Add(l.after)
-		p.planNext(at)
+		p.planNext()
 	}
 	return true
 }

@@ -2,6 +2,39 @@ package mra
 
 import "time"
 
+// An Event makes something go wrong, or well again.
+type Event struct {
+	At    time.Time // real time; past ones are for Backfill
+	Kind  EventKind
+	Phone int // index, from 0
+
+	// What some kinds need beside; see there.
+	For   time.Duration
+	Where string
+	Alarm int
+	User  string
+	Code  int    // of the error that a peer makes itself when it gets no answer; zero: none
+	Close string // reason of the close record, in the log's words; empty: there is none
+	Node  string // a CUCM node
+}
+
+// EventKind says what an Event does.
+type EventKind string
+
+// The events.
+const (
+	// LateKeepAlive is cause A: the phone's keep-alive is sent at At, after a silence
+	// that CUCM did not wait out. Scheduled too late for that, it is sent as soon as
+	// CUCM has forgotten the phone.
+	LateKeepAlive EventKind = "late_keepalive"
+	// DropTCP is cause B: at At the connection from the phone's Expressway-C to the
+	// primary CUCM closes; every phone on it goes partial with its next keep-alive.
+	DropTCP EventKind = "tcp_dropped"
+	// Reset cures: the phone unregisters, starts anew and registers all its lines.
+	// Alarm is 20 (by the user), 22 (a reset by CUCM) or 23 (a restart by CUCM, and zero).
+	Reset EventKind = "reset"
+)
+
 // More events. For is how long they last; zero: for good.
 const (
 	// DelayKeepAlive holds up the phone's first keep-alive after At by For on its
@@ -71,40 +104,6 @@ func (s *Site) happen(now time.Time, p *phone, ev Event) {
 	default:
 		s.trouble(now, until, p, ev)
 	}
-}
-
-// changeUser gives the phone the lines of a user, or its own again if there is none.
-func (p *phone) changeUser(now time.Time, user string) {
-	was := p.leave(now)
-	own := newPhone(p.site, p.index)
-	p.numbers, p.user = own.numbers, own.user
-	if user != "" {
-		p.numbers, p.user = nil, user
-		for _, n := range own.numbers {
-			p.numbers = append(p.numbers, "8"+n[1:])
-		}
-	}
-	if was {
-		p.boot(now.Add(p.site.cfg.Expires/24), "23", "Reset-Restart")
-	}
-}
-
-func (p *phone) rebind(now time.Time) {
-	if p.main == nil {
-		return
-	}
-	p.logConnection(now, `"TCP Connection Closed" Reason="Idle countdown expired"`)
-	p.natPort = 40000 + (p.natPort-40000+1+p.site.rng.IntN(19000))%20000
-	p.logConnection(now.Add(time.Second), `"TCP Connection Established"`)
-}
-
-// move lets the phone start anew over the next pair of peers.
-func (p *phone) move(now time.Time) {
-	if p.main != nil {
-		p.logConnection(now, `"TCP Connection Closed" Reason="Got EOF on socket"`)
-	}
-	p.take(p.pair + 1)
-	p.boot(now, "10", "TCP-timeout")
 }
 
 func (s *Site) peerDown(now time.Time, e *peer) {

@@ -38,24 +38,47 @@ type upstream struct {
 	m    *message
 }
 
-// A delay holds up the phone's next keep-alive on its way to a peer.
-type delay struct {
-	to string // "E", "C" or "CUCM"; "in C"
-	by time.Duration
-}
-
 // exchange sends one REGISTER at the time at; answered hears the final answer, if
 // there is one.
 func (p *phone) exchange(at time.Time, d *dialog, r register, answered func(now time.Time, m *message)) {
 	d.cseq++
 	t := &trip{p: p, d: d, r: r, answered: answered, e: p.e, c: p.c, natPort: p.natPort, attempt: &attempt{}}
 	if d == p.main && r.expires > 0 {
-		t.attempt = p.attempted(at)
+		t.attempt = p.attempts.begin(at)
 	}
 	t.received = fmt.Sprintf(";received=%s;rport=%d;ingress-zone=CollaborationEdgeZone", p.nat, p.natPort)
 	t.call = p.hex(8) + "-" + p.hex(4) + "-" + p.hex(4) + "-" + p.hex(4) + "-" + p.hex(12)
 	t.atE = p.request(at, d, r)
 	t.deliver("E", at, p.ms(12, 8), nil, t.logAtE, t.viaE)
+}
+
+// request is the REGISTER as it leaves the phone at the time at.
+func (p *phone) request(at time.Time, d *dialog, r register) *message {
+	contact := fmt.Sprintf(`Contact: <sip:%s@%s:%d;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="%s";video;bfcp`,
+		p.uuid, p.ip, p.port, p.mac, p.device, p.model().number)
+	if p.user != "" {
+		contact += `;+u.sip!userid.ccm.cisco.com="` + p.user + `"`
+	}
+	if p.cfg.HA {
+		contact += fmt.Sprintf(";reg-id=%d", max(p.path, 1))
+	}
+	if r.second {
+		contact += ";expires=0;cisco-keep-alive"
+	}
+	m := &message{start: "REGISTER sip:" + d.cucm.name + " SIP/2.0", method: "REGISTER", dialog: d, cseq: d.cseq,
+		vias: []string{fmt.Sprintf("SIP/2.0/TLS %s:%d;branch=z9hG4bK%s;rport", p.ip, p.port, p.hex(8))},
+		head: []string{contact},
+		tail: []string{"Max-Forwards: 70", fmt.Sprintf("Route: <sip:%s;transport=tls;lr>,<sip:%s:5061;transport=tls;zone-id=1;directed;lr>,<sip:%s;transport=tcp;lr>", p.e.Name(), p.c.IP(), d.cucm.name),
+			"User-Agent: " + p.model().agent, fmt.Sprintf("Expires: %d", r.expires), "Date: " + p.date(at).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}}
+	if r.auth != "" {
+		m.tail = append(m.tail, r.auth)
+	}
+	m.tail = append(m.tail, supported)
+	if r.full && !p.cfg.Full.Bare {
+		m.tail = append(m.tail, r.reason, "Mime-Version: 1.0", "Content-Type: multipart/mixed;boundary=uniqueBoundary")
+		m.body = registerBody((len(p.numbers) > 1 || p.cfg.Full.Bulk) && !p.cfg.Full.OneByOne)
+	}
+	return m
 }
 
 // ms is a duration of at least so many milliseconds, up to span more.

@@ -28,9 +28,9 @@ func (t *trip) atCUCM(now time.Time) {
 			}
 			p.upstream = t.up.sent
 			if h.What == CameBack {
-				h.Blame = p.blame()
+				h.Blame = p.blame(p.cadence() + s.cfg.Expires/10)
 			}
-			p.succeeded(now)
+			p.attempts = attempts{since: now}
 		}
 		s.story.tell(h)
 	}

@@ -21,17 +21,22 @@ type PhoneConfig struct {
 	Boots  time.Duration // it registers for the first time so long after the Site's beginning
 	CSeq   int           // of its first REGISTER, less one; zero: by chance
 	Jitter time.Duration // its keep-alives come up to so much earlier or later; zero: hardly any
-	Bulk   bool          // with one line, too, the full REGISTER has a bulk body
-	Bare   bool          // its first REGISTER has neither a body nor a Reason
-	// OneByOne lets it register its other numbers one by one, within a second of an
-	// answer with x-cisco-newreg.
-	OneByOne bool
-	OnlyOnce bool          // and not when it came back by keep-alive
-	Unseen   bool          // CUCM sends it no NOTIFY for its numbers, which would tell of them
-	Answer   AnswerStyle   // of CUCM to its full REGISTER
-	Clock    time.Duration // its own clock minus the real one
+	Full   FullRegister
+	Clock  time.Duration // its own clock minus the real one
 	// ClockUnset lets its clock stand in 1970 until its first REGISTER was answered.
 	ClockUnset bool
+}
+
+// FullRegister is how a phone's REGISTER of all lines differs, and what comes of it.
+type FullRegister struct {
+	Bulk bool // with one line, too, it has a bulk body
+	Bare bool // the first one has neither a body nor a Reason
+	// OneByOne lets the phone register its other numbers one by one, within a second of
+	// an answer with x-cisco-newreg.
+	OneByOne bool
+	OnlyOnce bool        // and not when it came back by keep-alive
+	Unseen   bool        // CUCM sends no NOTIFY for the phone's numbers, which would tell of them
+	Answer   AnswerStyle // of CUCM
 }
 
 // An AnswerStyle is the body of CUCM's answer to a full REGISTER.

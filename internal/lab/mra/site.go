@@ -49,39 +49,6 @@ type Site struct {
 	scheduled []Event // before the beginning
 }
 
-// An Event makes something go wrong, or well again.
-type Event struct {
-	At    time.Time // real time; past ones are for Backfill
-	Kind  EventKind
-	Phone int // index, from 0
-
-	// What some kinds need beside; see there.
-	For   time.Duration
-	Where string
-	Alarm int
-	User  string
-	Code  int    // of the error that a peer makes itself when it gets no answer; zero: none
-	Close string // reason of the close record, in the log's words; empty: there is none
-	Node  string // a CUCM node
-}
-
-// EventKind says what an Event does.
-type EventKind string
-
-// The events.
-const (
-	// LateKeepAlive is cause A: the phone's keep-alive is sent at At, after a silence
-	// that CUCM did not wait out. Scheduled too late for that, it is sent as soon as
-	// CUCM has forgotten the phone.
-	LateKeepAlive EventKind = "late_keepalive"
-	// DropTCP is cause B: at At the connection from the phone's Expressway-C to the
-	// primary CUCM closes; every phone on it goes partial with its next keep-alive.
-	DropTCP EventKind = "tcp_dropped"
-	// Reset cures: the phone unregisters, starts anew and registers all its lines.
-	// Alarm is 20 (by the user), 22 (a reset by CUCM) or 23 (a restart by CUCM, and zero).
-	Reset EventKind = "reset"
-)
-
 // NewSite makes one. Nothing happens until Backfill or Start.
 func NewSite(cfg SiteConfig) (*Site, error) {
 	if len(cfg.C) == 0 || len(cfg.E) == 0 {
@@ -243,7 +210,7 @@ func (s *Site) plan(ev Event) {
 	p := s.phones[ev.Phone]
 	switch ev.Kind {
 	case LateKeepAlive:
-		s.time.At(ev.At.Add(-s.silence()-s.Interval()), func(now time.Time) { p.beLate(now, ev.At) })
+		s.time.At(ev.At.Add(-s.silence()-s.Interval()), func(time.Time) { p.beLate(ev.At) })
 	case DropTCP:
 		s.time.At(ev.At, func(now time.Time) { s.link(p.c, s.nodes[0]).drop(now) })
 	case Reset:

@@ -47,15 +47,17 @@ const (
 
 // plight is what is wrong with one phone's messages.
 type plight struct {
+	refused, busy, expired time.Time // until then CUCM answers 403, C 503, E 407
+
+	delay   delay // of the next keep-alive
 	deaf    spell
 	fail    spell
 	slow    time.Duration
 	repeat  repeat
 	lose    lose
 	every   time.Duration // its cadence; zero: the Site's
-	booted  time.Time
 	clock   time.Duration // beside PhoneConfig.Clock
-	answers AnswerStyle   // instead of PhoneConfig.Answer
+	answers AnswerStyle   // instead of FullRegister.Answer
 }
 
 // A spell is a time in which a peer answers with Code, where it is at one of them.
@@ -64,6 +66,12 @@ type spell struct {
 	until time.Time
 	code  int
 	once  bool
+}
+
+// A delay holds up the phone's next keep-alive on its way to a peer.
+type delay struct {
+	to string // "E", "C" or "CUCM"; "in C"
+	by time.Duration
 }
 
 type repeat struct {
@@ -199,20 +207,4 @@ func (t *trip) fails(where string, now time.Time) (int, bool) {
 		f.until = now
 	}
 	return f.code, true
-}
-
-// cadence is the time between the phone's keep-alives.
-func (p *phone) cadence() time.Duration {
-	if p.every > 0 {
-		return p.every
-	}
-	return p.site.Interval()
-}
-
-// date is the phone's own clock at the time at.
-func (p *phone) date(at time.Time) time.Time {
-	if p.cfg.ClockUnset && !p.accepted {
-		return time.Unix(0, 0).Add(at.Sub(p.booted) + 40*time.Second)
-	}
-	return at.Add(p.cfg.Clock + p.clock)
 }

@@ -17,9 +17,9 @@ func bodyScenarios() []Scenario {
 	notCured.Verdict, notCured.Cause, notCured.Confidence = words(wPartial, wUnknown), nil, nil
 	notCured.Never = words(wRecovered, wRegistered, wTCP)
 	return []Scenario{
-		{Name: "answer-multipart", About: "cause A; answers to full REGISTERs have multipart bodies", Site: one(mra.PhoneConfig{Answer: mra.AnswerMultipart}), Steps: lateOne, Want: partialOf(proved)},
-		{Name: "answer-no-body", About: "answers to full REGISTERs have no bodies, and nothing happens", Site: one(mra.PhoneConfig{Answer: mra.AnswerBare}), Want: healthyOf()},
-		{Name: "answer-fails", About: "a full REGISTER is accepted, and the answer's body says that it failed for some lines", Site: one(mra.PhoneConfig{Answer: mra.AnswerFails}),
+		{Name: "answer-multipart", About: "cause A; answers to full REGISTERs have multipart bodies", Site: one(mra.PhoneConfig{Full: mra.FullRegister{Answer: mra.AnswerMultipart}}), Steps: lateOne, Want: partialOf(proved)},
+		{Name: "answer-no-body", About: "answers to full REGISTERs have no bodies, and nothing happens", Site: one(mra.PhoneConfig{Full: mra.FullRegister{Answer: mra.AnswerBare}}), Want: healthyOf()},
+		{Name: "answer-fails", About: "a full REGISTER is accepted, and the answer's body says that it failed for some lines", Site: one(mra.PhoneConfig{Full: mra.FullRegister{Answer: mra.AnswerFails}}),
 			Want: Want{Verdict: words(wPartial, wUnknown), Bodies: "yes", Phones: []PhoneWant{failed}, Others: well}},
 		{Name: "reset-fails", About: "cause A, then a reset whose full REGISTER fails for some lines", Steps: []Step{late(1, 10*time.Minute), {13 * time.Minute, mra.Event{Kind: mra.Answers, Phone: 1, Where: string(mra.AnswerFails)}}, {14 * time.Minute, mra.Event{Kind: mra.Reset, Phone: 1}}},
 			Want: Want{Verdict: words(wPartial, wUnknown), Bodies: "yes", Phones: []PhoneWant{notCured}, Others: well}},
