@@ -125,7 +125,7 @@ func pack(t testing.TB, name string) {
 // The laboratory's Expressway without SFTP answers the same commands.
 func TestCommandsLab(t *testing.T) {
 	for _, zip := range []bool{false, true} {
-		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Password: "secret", NoSFTP: true, Logs: lab.LogConfig{Rate: 20}})
+		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Password: "secret", Refuses: lab.SFTP, Logs: lab.LogConfig{Rate: 20}})
 		if err != nil {
 			t.Fatal(err)
 		}

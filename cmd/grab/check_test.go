@@ -84,9 +84,9 @@ func TestCheckTellsApart(t *testing.T) {
 			what: "login", status: checkup.StatusFail, detail: "login refused", hint: "root access switched off looks the same"},
 		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
 			what: "login", status: checkup.StatusFail, detail: "it offers password", hint: "ssh.password"},
-		{name: "no SFTP", cfg: lab.ExpresswayConfig{NoSFTP: true},
+		{name: "no SFTP", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP},
 			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "more slowly"},
-		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{NoSFTP: true}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
+		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.Hosts = c.Row("expc01", e, ", ssh: {commands: false, compress: gzip}")
 		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {

@@ -8,29 +8,42 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/fetch/hostconn/hostcmd"
 )
 
+// A shell is what answers an Expressway's commands: there is none, but it looks so. It is
+// safe for concurrent use.
+type shell struct {
+	dir    string           // the log folder on this machine
+	logDir string           // as the host's users name it
+	clock  func() time.Time // the host's
+
+	mu      sync.Mutex
+	numbers []os.FileInfo // files that commands were told of, by the number they were given
+}
+
 // hostCommand answers the commands of package hostcmd out of the log folder, as
 // their scripts would. There is no shell: a line that package hostcmd has not
 // made is refused before, and a name outside of the folder is not there.
-func (e *Expressway) hostCommand(ch ssh.Channel, verb string, args []string) uint32 {
+func (s *shell) hostCommand(ch ssh.Channel, verb string, args []string) uint32 {
 	switch {
 	case verb == hostcmd.VerbProbe && len(args) > 0:
 		put(ch, args[0], "1:1")
 		return 0
 	case verb == hostcmd.VerbList && len(args) == 2:
-		return e.commandList(ch, args[0], args[1])
+		return s.commandList(ch, args[0], args[1])
 	case verb == hostcmd.VerbLook:
 		if l, err := hostcmd.ParseLook(args); err == nil {
-			return e.commandLook(ch, l)
+			return s.commandLook(ch, l)
 		}
 	case verb == hostcmd.VerbRead:
 		if r, err := hostcmd.ParseRead(args); err == nil {
-			return e.commandRead(ch, r)
+			return s.commandRead(ch, r)
 		}
 	}
 	return 2
@@ -45,47 +58,47 @@ func put(w io.Writer, fields ...string) {
 
 // local is where a file of the log folder, as its users name it, is on this machine;
 // false if the name is not of that folder.
-func (e *Expressway) local(name string) (string, bool) {
+func (s *shell) local(name string) (string, bool) {
 	base := path.Base(name)
-	return filepath.Join(e.cfg.Dir, base), name == e.LogDir()+"/"+base && base != ".." && base != "."
+	return filepath.Join(s.dir, base), name == s.logDir+"/"+base && base != ".." && base != "."
 }
 
 // number is "device:inode" of a file, which stays the same when its name changes.
-func (e *Expressway) number(info os.FileInfo) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i, known := range e.numbers {
+func (s *shell) number(info os.FileInfo) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, known := range s.numbers {
 		if os.SameFile(known, info) {
 			return fmt.Sprintf("1:%d", i+2)
 		}
 	}
 	_ = os.SameFile(info, info) // on Windows it is looked up now, while the name is the file's
-	e.numbers = append(e.numbers, info)
-	return fmt.Sprintf("1:%d", len(e.numbers)+1)
+	s.numbers = append(s.numbers, info)
+	return fmt.Sprintf("1:%d", len(s.numbers)+1)
 }
 
 // statLine is what stat prints of a file.
-func (e *Expressway) statLine(info os.FileInfo) string {
+func (s *shell) statLine(info os.FileInfo) string {
 	mode := 0o100000 | int(info.Mode().Perm())
 	if !info.Mode().IsRegular() {
 		mode = 0o040000
 	}
-	return fmt.Sprintf("%x %d %d %s", mode, info.Size(), info.ModTime().Unix(), e.number(info))
+	return fmt.Sprintf("%x %d %d %s", mode, info.Size(), info.ModTime().Unix(), s.number(info))
 }
 
-func (e *Expressway) commandList(ch ssh.Channel, nonce, dir string) uint32 {
-	if path.Clean(dir) != e.LogDir() {
+func (s *shell) commandList(ch ssh.Channel, nonce, dir string) uint32 {
+	if path.Clean(dir) != s.logDir {
 		fmt.Fprintf(ch.Stderr(), "stat: cannot statx '%s': No such file or directory\n", dir)
 		return hostcmd.ExitStat
 	}
-	entries, err := os.ReadDir(e.cfg.Dir)
+	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return hostcmd.ExitKind
 	}
 	put(ch, nonce)
 	for _, de := range entries {
 		if info, err := de.Info(); err == nil && !strings.HasPrefix(de.Name(), ".") {
-			put(ch, "1", "./"+de.Name(), e.statLine(info))
+			put(ch, "1", "./"+de.Name(), s.statLine(info))
 		}
 	}
 	put(ch, "0", nonce)
@@ -93,17 +106,17 @@ func (e *Expressway) commandList(ch ssh.Channel, nonce, dir string) uint32 {
 }
 
 // find opens the wanted file, under whichever name it has.
-func (e *Expressway) find(want hostcmd.File) (f *os.File, name string, line string) {
+func (s *shell) find(want hostcmd.File) (f *os.File, name string, line string) {
 	names := []string{want.Path}
-	if entries, err := os.ReadDir(e.cfg.Dir); err == nil && want.ID != "" {
+	if entries, err := os.ReadDir(s.dir); err == nil && want.ID != "" {
 		for _, de := range entries {
-			if p := e.LogDir() + "/" + de.Name(); strings.HasPrefix(p, want.Prefix) {
+			if p := s.logDir + "/" + de.Name(); strings.HasPrefix(p, want.Prefix) {
 				names = append(names, p)
 			}
 		}
 	}
 	for _, name := range names {
-		local, ok := e.local(name)
+		local, ok := s.local(name)
 		if !ok {
 			continue
 		}
@@ -116,7 +129,7 @@ func (e *Expressway) find(want hostcmd.File) (f *os.File, name string, line stri
 			continue
 		}
 		if info, err := f.Stat(); err == nil && os.SameFile(before, info) {
-			if line := e.statLine(info); want.ID == "" || strings.HasSuffix(line, " "+want.ID) {
+			if line := s.statLine(info); want.ID == "" || strings.HasSuffix(line, " "+want.ID) {
 				return f, name, line
 			}
 		}
@@ -125,10 +138,10 @@ func (e *Expressway) find(want hostcmd.File) (f *os.File, name string, line stri
 	return nil, "", ""
 }
 
-func (e *Expressway) commandLook(ch ssh.Channel, l hostcmd.Look) uint32 {
+func (s *shell) commandLook(ch ssh.Channel, l hostcmd.Look) uint32 {
 	put(ch, l.Nonce)
 	for _, want := range l.Files {
-		f, path, line := e.find(want)
+		f, path, line := s.find(want)
 		switch {
 		case f != nil:
 			put(ch, "=", line, path)
@@ -145,8 +158,8 @@ func (e *Expressway) commandLook(ch ssh.Channel, l hostcmd.Look) uint32 {
 	return 0
 }
 
-func (e *Expressway) commandRead(ch ssh.Channel, r hostcmd.Read) uint32 {
-	f, path, line := e.find(r.File)
+func (s *shell) commandRead(ch ssh.Channel, r hostcmd.Read) uint32 {
+	f, path, line := s.find(r.File)
 	if f == nil {
 		return hostcmd.ExitGone
 	}
@@ -164,7 +177,7 @@ func (e *Expressway) commandRead(ch ssh.Channel, r hostcmd.Read) uint32 {
 	if err != nil {
 		return hostcmd.ExitKind
 	}
-	put(ch, "", r.Nonce, e.statLine(info))
+	put(ch, "", r.Nonce, s.statLine(info))
 	return 0
 }
 

@@ -18,16 +18,16 @@ var dateRE = regexp.MustCompile(`^(?:LC_ALL=C )?(?:/bin/)?date( -u| --utc)?(?: -
 
 // exec answers date by the host's clock and the commands of package hostcmd, and
 // refuses everything else.
-func (e *Expressway) exec(ch ssh.Channel, cmd string) uint32 {
+func (s *shell) exec(ch ssh.Channel, cmd string) uint32 {
 	if verb, args, ok := hostcmd.Parse(cmd); ok {
-		return e.hostCommand(ch, verb, args)
+		return s.hostCommand(ch, verb, args)
 	}
 	m := dateRE.FindStringSubmatch(cmd)
 	if m == nil {
 		fmt.Fprintln(ch.Stderr(), "bash: command not allowed in the laboratory")
 		return 127
 	}
-	t := e.HostTime(time.Now())
+	t := s.clock()
 	if m[1] != "" {
 		t = t.UTC()
 	}

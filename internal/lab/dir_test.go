@@ -19,11 +19,11 @@ func TestLogDir(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Error(names, err)
 	}
-	if local, ok := e.local(e.LogDir() + "/" + NetworkLog); !ok || local != filepath.Join(e.Dir(), NetworkLog) {
+	if local, ok := e.shell.local(e.LogDir() + "/" + NetworkLog); !ok || local != filepath.Join(e.Dir(), NetworkLog) {
 		t.Error(local, ok)
 	}
 	for _, name := range []string{e.LogDir(), e.LogDir() + "/..", e.LogDir() + "/.", e.LogDir() + "/a/b", e.LogDir() + "/../x", "/etc/passwd", NetworkLog, ""} {
-		if local, ok := e.local(name); ok {
+		if local, ok := e.shell.local(name); ok {
 			t.Errorf("%q is %s", name, local)
 		}
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,55 +36,47 @@ type ExpresswayConfig struct {
 	// and change what passes. It must end when the channel does.
 	Wire func(io.ReadWriteCloser) io.ReadWriteCloser
 
-	NoSFTP     bool // the subsystem is refused
-	NoCommands bool // as with command="internal-sftp -R": every exec and shell is an SFTP server
+	Refuses Service // zero: nothing
 	// ClockOffset is this host's clock minus the real one. It moves log stamps,
 	// modification times and the answers of date.
 	ClockOffset time.Duration
 	Logs        LogConfig
 }
 
-// Stats counts what an Expressway has seen since it was made.
-type Stats struct {
-	Connections int      // accepted by the listener, in any mode
-	Accepted    int      // logins let in
-	Refused     int      // login attempts refused: one per key, password or prompt that was wrong
-	Banned      bool     // BanAfter was reached; SetMode(Normal) lifts the ban for good
-	SFTP        int      // SFTP servers started
-	Commands    []string // commands asked for, answered or not, at most the last 1000
-}
+// A Service is what the SSH server of an Expressway offers.
+type Service string
+
+// The services.
+const (
+	SFTP     Service = "sftp"     // refused, the subsystem is not there
+	Commands Service = "commands" // refused as with command="internal-sftp -R": every exec and shell is an SFTP server
+)
 
 // An Expressway is an SSH server with an appliance's algorithms, its log folder
 // behind SFTP, and the logs themselves. It is safe for concurrent use.
 type Expressway struct {
+	server // how it is reached, and what is wrong with that
+
 	cfg    ExpresswayConfig
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // connections, channels, the listener and the clockwork
+	wg     sync.WaitGroup // the clockwork
 	stop   func() bool
 	tmp    string // temporary folder of its own, or empty
 	logs   map[string]*logFile
 	noise  map[string]*noise
-	time   *timeline.Timeline // its own clockwork, used when no Site drives it
+	time   *timeline.Timeline // its own clockwork, used when nobody else drives it
 
-	mu      sync.Mutex
-	addr    string
-	ln      net.Listener // nil while down
-	hostKey ssh.Signer
-	offset  time.Duration
-	faults  faults
-	conns   map[*conn]struct{}
-	stats   Stats
-	numbers []os.FileInfo // files that commands were told of, by the number they were given
-	closed  bool
+	mu     sync.Mutex
+	offset time.Duration
+	closed bool
 }
 
 // NewExpressway starts one. It lives until Close or until ctx is done; Close must
 // be called in either case.
 func NewExpressway(ctx context.Context, cfg ExpresswayConfig) (*Expressway, error) {
 	cfg.setDefaults()
-	e := &Expressway{cfg: cfg, offset: cfg.ClockOffset, conns: map[*conn]struct{}{}}
-	e.faults.changed = make(chan struct{})
+	e := &Expressway{cfg: cfg, offset: cfg.ClockOffset}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	if err := e.open(); err != nil {
 		e.Close()
@@ -115,9 +105,10 @@ func (c *ExpresswayConfig) setDefaults() {
 	c.Logs.setDefaults()
 }
 
-func (e *Expressway) open() (err error) {
-	if e.hostKey = e.cfg.HostKey; e.hostKey == nil {
-		if e.hostKey, err = NewHostKey("ecdsa"); err != nil {
+func (e *Expressway) open() error {
+	key, err := e.cfg.HostKey, error(nil)
+	if key == nil {
+		if key, err = NewHostKey("ecdsa"); err != nil {
 			return err
 		}
 	}
@@ -133,8 +124,7 @@ func (e *Expressway) open() (err error) {
 	if err := e.openLogs(); err != nil {
 		return err
 	}
-	e.addr = e.cfg.Addr
-	return e.listen()
+	return e.server.start(e.ctx, e.cfg, key, &shell{dir: e.cfg.Dir, logDir: e.LogDir(), clock: func() time.Time { return e.HostTime(time.Now()) }})
 }
 
 // Name is the host name in its log lines.
@@ -160,36 +150,6 @@ func (e *Expressway) LogDir() string {
 		dir = "/" + dir
 	}
 	return dir
-}
-
-// Addr is where SSH listens, host:port; it stays the same while it is down.
-func (e *Expressway) Addr() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.addr
-}
-
-// HostKey is the host's present public key.
-func (e *Expressway) HostKey() ssh.PublicKey {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.hostKey.PublicKey()
-}
-
-// SetHostKey changes the key for the connections to come.
-func (e *Expressway) SetHostKey(s ssh.Signer) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.hostKey = s
-}
-
-// Stats is what was counted so far.
-func (e *Expressway) Stats() Stats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.stats
-	s.Commands = slices.Clone(s.Commands)
-	return s
 }
 
 // SetClockOffset lets the host's clock leap: it is then the real one plus d.
@@ -228,6 +188,7 @@ func (e *Expressway) Close() error {
 	}
 	e.cancel()
 	e.hangUp()
+	e.server.wg.Wait()
 	e.wg.Wait()
 	var first error
 	for _, f := range e.cfg.Logs.Families {
@@ -245,17 +206,4 @@ func (e *Expressway) Close() error {
 		}
 	}
 	return first
-}
-
-// hangUp closes the listener and every connection.
-func (e *Expressway) hangUp() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ln != nil {
-		e.ln.Close()
-		e.ln = nil
-	}
-	for c := range e.conns {
-		c.hangUp()
-	}
 }

@@ -23,7 +23,7 @@ const (
 	NotSSH
 )
 
-// faults are the switches; Expressway.mu guards them.
+// faults are the switches; server.mu guards them.
 type faults struct {
 	mode    Mode
 	cut     int64 // bytes per connection until it is closed
@@ -33,73 +33,68 @@ type faults struct {
 }
 
 // SetMode changes how those who connect are treated, from now on.
-func (e *Expressway) SetMode(m Mode) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.setMode(m)
+func (s *server) SetMode(m Mode) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setMode(m)
 }
 
-func (e *Expressway) setMode(m Mode) {
-	e.faults.mode = m
-	close(e.faults.changed)
-	e.faults.changed = make(chan struct{})
+func (s *server) setMode(m Mode) {
+	s.faults.mode = m
+	close(s.faults.changed)
+	s.faults.changed = make(chan struct{})
 }
 
 // CutAfter closes connections once another n bytes were sent over them, in the
 // middle of a packet as a rule. It does so times times; negative: always, zero: never.
-func (e *Expressway) CutAfter(n int64, times int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.faults.cut, e.faults.cuts = n, times
-	for c := range e.conns {
+func (s *server) CutAfter(n int64, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.cut, s.faults.cuts = n, times
+	for c := range s.conns {
 		c.sent = 0
 	}
 }
 
 // SetRate limits what is sent over each connection to so many bytes a second;
 // zero: no limit.
-func (e *Expressway) SetRate(bytesPerSecond int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.faults.rate = bytesPerSecond
+func (s *server) SetRate(bytesPerSecond int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.rate = bytesPerSecond
 }
 
 // SetDown takes the SSH server off the net, connections and all, or brings it
 // back on the same port. The logs go on.
-func (e *Expressway) SetDown(down bool) error {
+func (s *server) SetDown(down bool) error {
 	if down {
-		e.hangUp()
+		s.hangUp()
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ln != nil || e.closed || e.ctx.Err() != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil || s.ctx.Err() != nil {
 		return nil
 	}
-	return e.listenLocked()
+	return s.listen()
 }
 
-func (e *Expressway) listen() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.listenLocked()
-}
-
-func (e *Expressway) listenLocked() error {
-	ln, err := net.Listen("tcp", e.addr)
+// listen begins; mu is held.
+func (s *server) listen() error {
+	ln, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	e.ln, e.addr = ln, ln.Addr().String()
-	e.wg.Go(func() { e.accept(ln) })
+	s.ln, s.addr = ln, ln.Addr().String()
+	s.wg.Go(func() { s.accept(ln) })
 	return nil
 }
 
 // A conn is one TCP connection on which the switches act.
 type conn struct {
 	net.Conn
-	e    *Expressway
-	sent int64 // since the connection or CutAfter; Expressway.mu guards it
+	s    *server
+	sent int64 // since the connection or CutAfter; server.mu guards it
 	over atomic.Bool
 	once sync.Once
 	done chan struct{}
@@ -118,9 +113,9 @@ func (c *conn) Close() error {
 // unban waits while the host is banned; it reports false if the connection ended first.
 func (c *conn) unban() bool {
 	for {
-		c.e.mu.Lock()
-		banned, changed := c.e.faults.mode == Ban, c.e.faults.changed
-		c.e.mu.Unlock()
+		c.s.mu.Lock()
+		banned, changed := c.s.faults.mode == Ban, c.s.faults.changed
+		c.s.mu.Unlock()
 		if !banned {
 			return true
 		}
@@ -163,9 +158,9 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // allow says how many of n bytes may still be sent, and at which rate.
 func (c *conn) allow(n int) (int, int64) {
-	c.e.mu.Lock()
-	defer c.e.mu.Unlock()
-	f := &c.e.faults
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	f := &c.s.faults
 	if f.cuts == 0 || c.sent+int64(n) <= f.cut {
 		c.sent += int64(n)
 		return n, f.rate

@@ -2,14 +2,16 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -22,43 +24,122 @@ var (
 	macs = []string{ssh.HMACSHA512, ssh.HMACSHA256, ssh.HMACSHA1}
 )
 
+// A server is an Expressway's SSH server. It is safe for concurrent use.
+type server struct {
+	ctx   context.Context
+	cfg   ExpresswayConfig
+	shell *shell
+	wg    sync.WaitGroup // the listener, connections and channels
+
+	mu      sync.Mutex
+	addr    string
+	ln      net.Listener // nil while down
+	hostKey ssh.Signer
+	faults  faults
+	conns   map[*conn]struct{}
+	stats   Stats
+}
+
+// start serves until hangUp, or until ctx is done.
+func (s *server) start(ctx context.Context, cfg ExpresswayConfig, key ssh.Signer, sh *shell) error {
+	s.ctx, s.cfg, s.shell = ctx, cfg, sh
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addr, s.hostKey, s.conns = cfg.Addr, key, map[*conn]struct{}{}
+	s.faults.changed = make(chan struct{})
+	return s.listen()
+}
+
+// Stats counts what an Expressway has seen since it was made.
+type Stats struct {
+	Connections int      // accepted by the listener, in any mode
+	Accepted    int      // logins let in
+	Refused     int      // login attempts refused: one per key, password or prompt that was wrong
+	Banned      bool     // BanAfter was reached; SetMode(Normal) lifts the ban for good
+	SFTP        int      // SFTP servers started
+	Commands    []string // commands asked for, answered or not, at most the last 1000
+}
+
+// Addr is where SSH listens, host:port; it stays the same while it is down.
+func (s *server) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr
+}
+
+// HostKey is the host's present public key.
+func (s *server) HostKey() ssh.PublicKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hostKey.PublicKey()
+}
+
+// SetHostKey changes the key for the connections to come.
+func (s *server) SetHostKey(key ssh.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hostKey = key
+}
+
+// Stats is what was counted so far.
+func (s *server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := s.stats
+	stats.Commands = slices.Clone(stats.Commands)
+	return stats
+}
+
+// hangUp closes the listener and every connection.
+func (s *server) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil {
+		s.ln.Close()
+		s.ln = nil
+	}
+	for c := range s.conns {
+		c.hangUp()
+	}
+}
+
 var errRefused = errors.New("login refused")
 
-func (e *Expressway) accept(ln net.Listener) {
+func (s *server) accept(ln net.Listener) {
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) || e.ctx.Err() != nil {
+			if errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil {
 				return
 			}
 			select {
-			case <-e.ctx.Done():
+			case <-s.ctx.Done():
 				return
 			case <-time.After(10 * time.Millisecond): // out of files, or a connection reset before it was accepted
 			}
 			continue
 		}
-		c := &conn{Conn: nc, e: e, done: make(chan struct{})}
-		e.mu.Lock()
-		if e.ln != ln {
-			e.mu.Unlock()
+		c := &conn{Conn: nc, s: s, done: make(chan struct{})}
+		s.mu.Lock()
+		if s.ln != ln {
+			s.mu.Unlock()
 			nc.Close()
 			continue
 		}
-		e.conns[c] = struct{}{}
-		e.stats.Connections++
-		mode := e.faults.mode
-		e.wg.Go(func() { e.serve(c, mode) })
-		e.mu.Unlock()
+		s.conns[c] = struct{}{}
+		s.stats.Connections++
+		mode := s.faults.mode
+		s.wg.Go(func() { s.serve(c, mode) })
+		s.mu.Unlock()
 	}
 }
 
-func (e *Expressway) serve(c *conn, mode Mode) {
+func (s *server) serve(c *conn, mode Mode) {
 	defer func() {
 		c.hangUp()
-		e.mu.Lock()
-		delete(e.conns, c)
-		e.mu.Unlock()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
 	}()
 	switch mode {
 	case Ban:
@@ -68,7 +149,7 @@ func (e *Expressway) serve(c *conn, mode Mode) {
 	case NotSSH:
 		io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	default:
-		e.serveSSH(c)
+		s.serveSSH(c)
 	}
 }
 
@@ -87,28 +168,28 @@ func tarpit(c *conn) {
 	}
 }
 
-func (e *Expressway) serverConfig() *ssh.ServerConfig {
+func (s *server) serverConfig() *ssh.ServerConfig {
 	cfg := &ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-OpenSSH_8.8",
 		MaxAuthTries:  6,
 		AuthLogCallback: func(_ ssh.ConnMetadata, method string, err error) {
-			e.countLogin(method, err)
+			s.countLogin(method, err)
 		},
 	}
 	cfg.Ciphers, cfg.KeyExchanges, cfg.MACs = ciphers, keyExchanges, macs
-	if e.cfg.AuthorizedKey != nil {
+	if s.cfg.AuthorizedKey != nil {
 		cfg.PublicKeyCallback = func(m ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
-			return nil, refuse(m.User() == e.cfg.User && bytes.Equal(k.Marshal(), e.cfg.AuthorizedKey.Marshal()))
+			return nil, refuse(m.User() == s.cfg.User && bytes.Equal(k.Marshal(), s.cfg.AuthorizedKey.Marshal()))
 		}
 	}
 	right := func(m ssh.ConnMetadata, pw []byte) error {
-		return refuse(m.User() == e.cfg.User && e.cfg.Password != "" && subtle.ConstantTimeCompare(pw, []byte(e.cfg.Password)) == 1)
+		return refuse(m.User() == s.cfg.User && s.cfg.Password != "" && subtle.ConstantTimeCompare(pw, []byte(s.cfg.Password)) == 1)
 	}
 	// Without any method the library would not even shake hands; this one refuses all.
-	if !e.cfg.KeyboardInteractive && (e.cfg.Password != "" || e.cfg.AuthorizedKey == nil) {
+	if !s.cfg.KeyboardInteractive && (s.cfg.Password != "" || s.cfg.AuthorizedKey == nil) {
 		cfg.PasswordCallback = func(m ssh.ConnMetadata, pw []byte) (*ssh.Permissions, error) { return nil, right(m, pw) }
 	}
-	if e.cfg.KeyboardInteractive {
+	if s.cfg.KeyboardInteractive {
 		cfg.KeyboardInteractiveCallback = func(m ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 			answers, err := ask("", "", []string{"Password: "}, []bool{false})
 			if err != nil {
@@ -120,9 +201,9 @@ func (e *Expressway) serverConfig() *ssh.ServerConfig {
 			return nil, right(m, []byte(answers[0]))
 		}
 	}
-	e.mu.Lock()
-	cfg.AddHostKey(e.hostKey)
-	e.mu.Unlock()
+	s.mu.Lock()
+	cfg.AddHostKey(s.hostKey)
+	s.mu.Unlock()
 	return cfg
 }
 
@@ -133,37 +214,37 @@ func refuse(ok bool) error {
 	return errRefused
 }
 
-func (e *Expressway) countLogin(method string, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (s *server) countLogin(method string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case err == nil:
-		e.stats.Accepted++
+		s.stats.Accepted++
 	case method != "none":
-		e.stats.Refused++
+		s.stats.Refused++
 	}
 }
 
-func (e *Expressway) banIfDue() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if n := e.cfg.BanAfter; n > 0 && e.stats.Refused >= n && !e.stats.Banned {
-		e.stats.Banned = true
-		e.setMode(Ban)
+func (s *server) banIfDue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.cfg.BanAfter; n > 0 && s.stats.Refused >= n && !s.stats.Banned {
+		s.stats.Banned = true
+		s.setMode(Ban)
 	}
 }
 
-func (e *Expressway) serveSSH(c *conn) {
+func (s *server) serveSSH(c *conn) {
 	c.SetDeadline(time.Now().Add(2 * time.Minute)) // LoginGraceTime
-	sc, channels, requests, err := ssh.NewServerConn(c, e.serverConfig())
-	e.banIfDue() // after the refusal was answered, as on the appliance
+	sc, channels, requests, err := ssh.NewServerConn(c, s.serverConfig())
+	s.banIfDue() // after the refusal was answered, as on the appliance
 	if err != nil {
 		return
 	}
 	c.SetDeadline(time.Time{})
 	defer sc.Wait()
 	defer c.hangUp()
-	e.wg.Go(func() { ssh.DiscardRequests(requests) })
+	s.wg.Go(func() { ssh.DiscardRequests(requests) })
 	for ch := range channels {
 		if ch.ChannelType() != "session" {
 			ch.Reject(ssh.Prohibited, "only sessions")
@@ -173,78 +254,6 @@ func (e *Expressway) serveSSH(c *conn) {
 		if err != nil {
 			return
 		}
-		e.wg.Go(func() { e.session(session, reqs) })
+		s.wg.Go(func() { s.session(session, reqs) })
 	}
-}
-
-// session answers the one request of a channel that starts something.
-func (e *Expressway) session(ch ssh.Channel, reqs <-chan *ssh.Request) {
-	defer ch.Close()
-	for req := range reqs {
-		var run func() uint32 // returns the exit status
-		switch req.Type {
-		case "subsystem":
-			if payload(req) == "sftp" && !e.cfg.NoSFTP {
-				run = func() uint32 { return e.serveSFTP(ch) }
-			}
-		case "exec":
-			cmd := payload(req)
-			e.countCommand(cmd)
-			run = func() uint32 { return e.exec(ch, cmd) }
-			if e.cfg.NoCommands {
-				run = func() uint32 { return e.serveSFTP(ch) }
-			}
-		case "shell":
-			if e.cfg.NoCommands {
-				run = func() uint32 { return e.serveSFTP(ch) }
-			}
-		}
-		if req.WantReply {
-			req.Reply(run != nil, nil)
-		}
-		if run != nil {
-			e.wg.Go(func() { ssh.DiscardRequests(reqs) })
-			status := run()
-			ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{status}))
-			return
-		}
-	}
-}
-
-func payload(req *ssh.Request) string {
-	var p struct{ Value string }
-	if err := ssh.Unmarshal(req.Payload, &p); err != nil {
-		return ""
-	}
-	return p.Value
-}
-
-func (e *Expressway) countCommand(cmd string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.stats.Commands) >= 1000 {
-		e.stats.Commands = e.stats.Commands[1:]
-	}
-	e.stats.Commands = append(e.stats.Commands, cmd)
-}
-
-// serveSFTP serves until the client hangs up. It is the library's plain server:
-// its handles are open files, which survive rename and unlink, and its FSTAT
-// looks at them, as OpenSSH's does.
-func (e *Expressway) serveSFTP(ch ssh.Channel) uint32 {
-	e.mu.Lock()
-	e.stats.SFTP++
-	e.mu.Unlock()
-	var wire io.ReadWriteCloser = ch
-	if e.cfg.Wire != nil {
-		wire = e.cfg.Wire(ch)
-	}
-	s, err := sftp.NewServer(wire, sftp.ReadOnly(), sftp.WithServerWorkingDirectory(e.cfg.Dir))
-	if err != nil {
-		return 1
-	}
-	if err := s.Serve(); err != nil {
-		return 1
-	}
-	return 0
 }

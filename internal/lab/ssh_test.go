@@ -185,7 +185,7 @@ func TestCommands(t *testing.T) {
 
 func TestRestrictedToSFTP(t *testing.T) {
 	l := login(t)
-	e := start(t, ExpresswayConfig{AuthorizedKey: l.Public, NoCommands: true})
+	e := start(t, ExpresswayConfig{AuthorizedKey: l.Public, Refuses: Commands})
 	c := mustDial(t, e, ssh.PublicKeys(l.Signer))
 	s, err := c.NewSession()
 	if err != nil {
@@ -197,7 +197,7 @@ func TestRestrictedToSFTP(t *testing.T) {
 	if _, err := openSFTP(t, c).ReadDir(e.LogDir()); err != nil {
 		t.Error(err)
 	}
-	no := start(t, ExpresswayConfig{AuthorizedKey: l.Public, NoSFTP: true})
+	no := start(t, ExpresswayConfig{AuthorizedKey: l.Public, Refuses: SFTP})
 	s, err = mustDial(t, no, ssh.PublicKeys(l.Signer)).NewSession()
 	if err != nil {
 		t.Fatal(err)
