@@ -29,10 +29,8 @@ type TokenServer struct {
 	User, ClientID, Secret string
 
 	caPEM  []byte
-	https  *http.Server
-	plain  *http.Server
-	addr   string
-	bare   string
+	https  endpoint
+	plain  endpoint
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
 
@@ -42,6 +40,12 @@ type TokenServer struct {
 	tokens   map[string]time.Time // access tokens and their ends
 	refresh  string               // the refresh token that is good now; "": none
 	requests []TokenRequest
+}
+
+// An endpoint is an HTTP server at an address of its own.
+type endpoint struct {
+	server *http.Server // nil: not started
+	addr   string
 }
 
 // TokenBehaviour says what the endpoint does; the zero value works.
@@ -77,10 +81,10 @@ func NewTokenServer(user string) (*TokenServer, error) {
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("/introspect", s.introspect)
 	mux.HandleFunc("/introspect/", s.introspect)
-	serve := func(conf *tls.Config) (*http.Server, string, error) {
+	serve := func(conf *tls.Config) (endpoint, error) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return nil, "", err
+			return endpoint{}, err
 		}
 		addr := ln.Addr().String()
 		if conf != nil {
@@ -88,10 +92,10 @@ func NewTokenServer(user string) (*TokenServer, error) {
 		}
 		srv := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), BaseContext: func(net.Listener) context.Context { return ctx }}
 		s.wg.Go(func() { srv.Serve(ln) })
-		return srv, addr, nil
+		return endpoint{srv, addr}, nil
 	}
-	if s.https, s.addr, err = serve(conf); err == nil {
-		s.plain, s.bare, err = serve(nil)
+	if s.https, err = serve(conf); err == nil {
+		s.plain, err = serve(nil)
 	}
 	if err != nil {
 		s.Close()
@@ -103,9 +107,9 @@ func NewTokenServer(user string) (*TokenServer, error) {
 // Close ends it and whatever it stalls.
 func (s *TokenServer) Close() error {
 	s.cancel()
-	for _, srv := range []*http.Server{s.https, s.plain} {
-		if srv != nil {
-			srv.Close()
+	for _, e := range []endpoint{s.https, s.plain} {
+		if e.server != nil {
+			e.server.Close()
 		}
 	}
 	s.wg.Wait()
@@ -113,11 +117,11 @@ func (s *TokenServer) Close() error {
 }
 
 // URL is the endpoint, by https.
-func (s *TokenServer) URL() string { return "https://" + s.addr + "/token" }
+func (s *TokenServer) URL() string { return "https://" + s.https.addr + "/token" }
 
 // Introspection is where a mail server asks about tokens, by http: an address to
 // which it appends nothing.
-func (s *TokenServer) Introspection() string { return "http://" + s.bare + "/introspect" }
+func (s *TokenServer) Introspection() string { return "http://" + s.plain.addr + "/introspect" }
 
 // CAPEM is the certificate of its CA.
 func (s *TokenServer) CAPEM() []byte { return slices.Clone(s.caPEM) }
