@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 )
 
 // maxJSON bounds what is read of a file.
@@ -16,12 +17,20 @@ const maxJSON = 64 << 20
 // damagedSuffix ends the names of files that Recover set aside.
 const damagedSuffix = ".damaged"
 
-// A JSON is a state of type T that is kept in one file, mode 0600, as indented JSON.
-// It holds nothing itself: who owns the state decides when it is read and written.
-type JSON[T any] struct{ Path string }
+// A JSON is a state of type T that is kept in one file, mode 0600, as JSON.
+// It holds nothing itself: who owns the state decides when it is read and written, and
+// what it means that there is none.
+type JSON[T any] struct {
+	Path    string
+	Compact bool // on one line without an end; false: indented
 
-// A DamagedError is that a file holds no such state: it is cut off, not JSON, too
-// large, or there is something behind it.
+	// Write is what Save writes with, for owners that do something around it; nil: WriteBytes.
+	Write func(name string, b []byte) error
+}
+
+// A DamagedError is that a file holds no such state, and never will by itself: it is
+// cut off, not JSON, too large, there is something behind it, it is no regular file, or
+// its owner found something in it that cannot be.
 type DamagedError struct {
 	Path string
 	Err  error
@@ -32,29 +41,83 @@ func (e *DamagedError) Error() string { return e.Path + " is damaged: " + e.Err.
 // Unwrap is what is wrong with it.
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// Load reads the state; there is none, and no error, if there is no file. A damaged
-// file is a *DamagedError each time, until somebody has done something about it.
+// An UnreadableError is that the system does not let a file be read: what it holds, and
+// in a folder that is closed whether it is there, is not known. It may be known later.
+type UnreadableError struct {
+	Path string
+	Err  error
+}
+
+func (e *UnreadableError) Error() string { return e.Path + " cannot be read: " + e.Err.Error() }
+
+// Unwrap is what the system said.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// Load reads the state; there is none, and no error, if there is no file. Any error is
+// a *DamagedError or an *UnreadableError, each time, until somebody has done something
+// about it.
 func (j JSON[T]) Load() (state T, there bool, err error) {
-	f, err := os.Open(j.Path)
+	b, err := j.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return state, false, nil
 	}
 	if err != nil {
 		return state, false, err
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
-	if err != nil {
-		return state, false, err
-	}
+
 	var read T
-	switch err := json.Unmarshal(b, &read); {
-	case len(b) > maxJSON:
-		return state, false, &DamagedError{j.Path, fmt.Errorf("it has more than %d bytes", maxJSON)}
-	case err != nil:
+	if err := json.Unmarshal(b, &read); err != nil {
 		return state, false, &DamagedError{j.Path, err}
 	}
 	return read, true, nil
+}
+
+// read is what the file holds. That it is absent is an error that is fs.ErrNotExist.
+func (j JSON[T]) read() ([]byte, error) {
+	info, err := os.Stat(j.Path) // before it is opened: that waits for ever at a named pipe
+	switch {
+	case err != nil:
+		return nil, j.unread(err)
+	case info.IsDir():
+		return nil, &DamagedError{j.Path, errors.New("it is a folder")}
+	case !info.Mode().IsRegular():
+		return nil, &DamagedError{j.Path, errors.New("it is no regular file")}
+	}
+
+	f, err := os.Open(j.Path)
+	if err != nil {
+		return nil, j.unread(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
+	switch {
+	case err != nil:
+		return nil, j.unread(err)
+	case len(b) > maxJSON:
+		return nil, &DamagedError{j.Path, fmt.Errorf("it has more than %d bytes", maxJSON)}
+	}
+	return b, nil
+}
+
+// unread is the error of a file that the system does not give.
+func (j JSON[T]) unread(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok { // it would name the file once more
+		err = p.Err
+	}
+	return &UnreadableError{j.Path, err}
+}
+
+// Read is Load of a state that has to be there: that it is absent is an error that is
+// fs.ErrNotExist.
+func (j JSON[T]) Read() (T, error) {
+	state, there, err := j.Load()
+	if err == nil && !there {
+		err = &fs.PathError{Op: "read", Path: j.Path, Err: fs.ErrNotExist}
+	}
+	return state, err
 }
 
 // Recover is Load of a state that its owner can do without: a damaged file is logged,
@@ -77,4 +140,21 @@ func (j JSON[T]) Recover(log *slog.Logger) (state T, there bool, err error) {
 
 // Save replaces the state. After nil it survives a power cut; after an error the file
 // is as it was.
-func (j JSON[T]) Save(state T) error { return WriteJSON(j.Path, state) }
+func (j JSON[T]) Save(state T) error {
+	b, err := j.encode(state)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(j.Path), err)
+	}
+	if j.Write != nil {
+		return j.Write(j.Path, b)
+	}
+	return WriteBytes(j.Path, b)
+}
+
+func (j JSON[T]) encode(state T) ([]byte, error) {
+	if j.Compact {
+		return json.Marshal(state)
+	}
+	b, err := json.MarshalIndent(state, "", " ")
+	return append(b, '\n'), err
+}

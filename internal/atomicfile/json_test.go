@@ -2,6 +2,8 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ type counter struct {
 }
 
 func TestJSON(t *testing.T) {
-	j := JSON[counter]{filepath.Join(t.TempDir(), "state.json")}
+	j := JSON[counter]{Path: filepath.Join(t.TempDir(), "state.json")}
 	if v, there, err := j.Load(); there || err != nil || !reflect.DeepEqual(v, counter{}) {
 		t.Fatal(v, there, err)
 	}
@@ -35,8 +37,85 @@ func TestJSON(t *testing.T) {
 	if fi, err := os.Stat(j.Path); err != nil || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o600 {
 		t.Error(fi, err)
 	}
-	if v, there, err := (JSON[counter]{t.TempDir()}).Load(); err == nil || there || v.N != 0 {
-		t.Error("a folder was read", v, there)
+	if v, err := j.Read(); err != nil || !reflect.DeepEqual(v, want) {
+		t.Error(v, err)
+	}
+}
+
+// TestAbsent: that there is nothing is no error, but of what has to be there.
+func TestAbsent(t *testing.T) {
+	j := JSON[counter]{Path: filepath.Join(t.TempDir(), "state.json")}
+	if v, there, err := j.Recover(nil); there || err != nil || v.N != 0 {
+		t.Error(v, there, err)
+	}
+	if _, err := j.Read(); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), j.Path) {
+		t.Error(err)
+	}
+}
+
+// TestSeam: what is saved goes through Write, and on one line if that is wanted.
+func TestSeam(t *testing.T) {
+	fault := errors.New("fault")
+	var wrote string
+	j := JSON[counter]{Path: "a", Compact: true, Write: func(name string, b []byte) error {
+		wrote += name + " " + string(b)
+		return fault
+	}}
+	if err := j.Save(counter{N: 7}); !errors.Is(err, fault) || wrote != `a {"n":7}` {
+		t.Errorf("%v, %q", err, wrote)
+	}
+	if err := (JSON[func()]{Path: "a", Write: j.Write}).Save(nil); err == nil || wrote != `a {"n":7}` {
+		t.Errorf("%v, %q", err, wrote)
+	}
+}
+
+// TestUnreadable: what cannot be read is not called damaged, and stays where it is.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	if runtime.GOOS != "windows" { // there they are absent
+		names = append(names, filepath.Join(dir, "file", "state.json"), filepath.Join(dir, strings.Repeat("n", 5000)))
+	}
+	if os.Geteuid() > 0 { // root may read all
+		closed := filepath.Join(dir, "closed")
+		if err := os.WriteFile(closed, []byte(`{"n": 7}`), 0); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, closed)
+	}
+	for _, name := range names {
+		v, there, err := (JSON[counter]{Path: name}).Recover(nil)
+		if e, ok := errors.AsType[*UnreadableError](err); !ok || e.Path != name || there || v.N != 0 || strings.Count(err.Error(), name) != 1 {
+			t.Errorf("%v %v %v", v, there, err)
+		}
+	}
+}
+
+// TestFolder: a folder where the file belongs is damage, and is set aside as a whole.
+func TestFolder(t *testing.T) {
+	j := JSON[counter]{Path: filepath.Join(t.TempDir(), "state.json")}
+	if err := os.MkdirAll(filepath.Join(j.Path, "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, there, err := j.Load(); there || !strings.Contains(fmt.Sprint(err), j.Path+" is damaged: it is a folder") {
+		t.Error(there, err)
+	}
+	if runtime.GOOS != "windows" {
+		if _, _, err := (JSON[counter]{Path: os.DevNull}).Load(); !strings.Contains(fmt.Sprint(err), "it is no regular file") {
+			t.Error(err)
+		}
+	}
+	if _, there, err := j.Recover(nil); there || err != nil {
+		t.Error(there, err)
+	}
+	if _, err := os.Stat(filepath.Join(j.Path+damagedSuffix, "in")); err != nil {
+		t.Error(err)
+	}
+	if err := j.Save(counter{N: 7}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -47,7 +126,7 @@ func TestDamage(t *testing.T) {
 		"empty": "", "cut": `{"n": 7, "names": {"a"`, "zeros": strings.Repeat("\x00", 4096), "behind": `{"n": 7}` + "\n{}", "other": `[1]`, "text": `{"n": "seven"}`, "half": `{"n": 7, "names": 3}`,
 		"large": `{"n": 7}` + strings.Repeat(" ", maxJSON),
 	} {
-		j := JSON[counter]{filepath.Join(t.TempDir(), "state.json")}
+		j := JSON[counter]{Path: filepath.Join(t.TempDir(), "state.json")}
 		if err := os.WriteFile(j.Path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
