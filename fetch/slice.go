@@ -1,13 +1,9 @@
 package fetch
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-
-	"rtmtgrab/internal/atomicfile"
 )
 
 // OpenSlice returns the joined slice of a family out of a Grab's folder, each file up
@@ -18,8 +14,8 @@ func OpenSlice(dir, family string) (io.ReadCloser, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	s := &state{}
-	if err := atomicfile.ReadJSON(filepath.Join(dir, stateFile), s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s, _, err := stateIn(dir).Load()
+	if err != nil {
 		return nil, err
 	}
 	f := s.family(family)

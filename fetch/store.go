@@ -2,9 +2,7 @@ package fetch
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +28,18 @@ type state struct {
 	Ahead     time.Duration      `json:"ahead"`               // by how much an unmeasured clock is certainly ahead
 	Families  map[string]*family `json:"families"`
 	Notes     []string           `json:"notes"`
+}
+
+// writtenState is a state with its families as they are on disk: what their owners make
+// of them meanwhile is not written before they say so.
+type writtenState struct {
+	*state
+	Families map[string]json.RawMessage `json:"families"`
+}
+
+// stateIn is the state in the folder of a grab, for reading.
+func stateIn(dir string) atomicfile.JSON[state] {
+	return atomicfile.JSON[state]{Path: filepath.Join(dir, stateFile)}
 }
 
 func (s *state) family(name string) *family {
@@ -78,10 +88,12 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	s := &store{dir: dir, host: host, create: create, state: &state{}, written: map[string]json.RawMessage{}}
-	if err := atomicfile.ReadJSON(s.path(stateFile), s.state); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s := &store{dir: dir, host: host, create: create, written: map[string]json.RawMessage{}}
+	read, _, err := stateIn(dir).Load()
+	if err != nil {
 		return nil, err
 	}
+	s.state = &read
 	for name, f := range s.state.Families {
 		f.name = name
 		for _, e := range f.Pieces {
@@ -146,14 +158,7 @@ func (s *store) save(families ...*family) error {
 func (s *store) write() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, err := json.Marshal(struct {
-		*state
-		Families map[string]json.RawMessage `json:"families"`
-	}{s.state, s.written})
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(s.path(stateFile), b)
+	return atomicfile.JSON[writtenState]{Path: s.path(stateFile), Compact: true}.Save(writtenState{s.state, s.written})
 }
 
 // note writes a remark about the host down, once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -75,8 +74,8 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	if err != nil {
 		return nil, err
 	}
-	cursor := filepath.Join(cfg.Store, "cursors", wiring.CursorName(b.Mail, b.Folder))
-	if err := atomicfile.MkdirAll(filepath.Dir(cursor)); err != nil {
+	cursor := atomicfile.JSON[mailwatch.Cursor]{Path: filepath.Join(cfg.Store, "cursors", wiring.CursorName(b.Mail, b.Folder))}
+	if err := atomicfile.MkdirAll(filepath.Dir(cursor.Path)); err != nil {
 		return nil, err
 	}
 	log := m.log
@@ -92,16 +91,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader: wiring.AlertReader(cfg, b.Folder),
-		CursorStore: mailwatch.CursorStore{
-			Load: func() (c mailwatch.Cursor, ok bool, err error) {
-				err = atomicfile.ReadJSON(cursor, &c)
-				if errors.Is(err, fs.ErrNotExist) {
-					return c, false, nil
-				}
-				return c, err == nil, err
-			},
-			Save: func(c mailwatch.Cursor) error { return atomicfile.WriteJSON(cursor, c) },
-		},
+		CursorStore: mailwatch.CursorStore{Load: cursor.Load, Save: cursor.Save},
 		Intake: mailwatch.Intake{
 			Handle: in.handle, Sync: in.sync,
 			Flush: func(context.Context) error {

@@ -148,7 +148,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		a.release()
 		return err
 	}
-	a.before = a.ledger.row(a.name())
+	a.before = a.ledger.Attempt(a.name())
 	a.row.First, a.row.Count = a.ledger.time(), 0
 	if b := a.before; b != nil && b.same(a.row) {
 		a.row.Refused = b.Refused // until one succeeds
@@ -242,8 +242,10 @@ func (l *Ledger) file(host string) string {
 
 func attemptIn(file string) atomicfile.JSON[Attempt] { return atomicfile.JSON[Attempt]{Path: file} }
 
-func (l *Ledger) row(host string) *Attempt {
-	r, there, _ := attemptIn(l.file(host)).Load() // of damage rows tells
+// Attempt is what is written down of logins to a host, nil if nothing is or it cannot
+// be read: of that a login tells.
+func (l *Ledger) Attempt(host string) *Attempt {
+	r, there, _ := attemptIn(l.file(host)).Load()
 	if !there {
 		return nil
 	}

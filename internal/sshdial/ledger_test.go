@@ -14,14 +14,13 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/testserver"
 )
 
 func (l *Ledger) put(t *testing.T, a Attempt) {
 	t.Helper()
-	if err := atomicfile.WriteJSON(l.file(a.Host), a); err != nil {
+	if err := attemptIn(l.file(a.Host)).Save(a); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -161,7 +160,7 @@ func TestRefusalOutlivesBrokenOverride(t *testing.T) {
 func TestRowBeforeSecret(t *testing.T) {
 	l := &Ledger{Dir: t.TempDir()}
 	var at atomic.Pointer[Attempt]
-	f := (&fake{Password: "right", OnSecret: func(net.Conn) { at.Store(l.row("expc01")) }}).start(t)
+	f := (&fake{Password: "right", OnSecret: func(net.Conn) { at.Store(l.Attempt("expc01")) }}).start(t)
 	c := f.conf(withPassword("right"))
 	c.Ledger = l
 	wantLogin(t, c)

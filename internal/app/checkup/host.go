@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/setup"
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
@@ -154,9 +152,8 @@ func (c *Checkup) visitWarm(ctx context.Context, src wiring.Source, visits []vis
 // refusedBefore is what the ledger holds against the hosts, nil if nothing.
 func refusedBefore(ledger *sshdial.Ledger, hosts []*config.Host) *sshdial.Attempt {
 	for _, h := range hosts {
-		var a sshdial.Attempt
-		if atomicfile.ReadJSON(filepath.Join(ledger.Dir, h.Name), &a) == nil && a.Refused {
-			return &a
+		if a := ledger.Attempt(h.Name); a != nil && a.Refused {
+			return a
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"time"
@@ -101,7 +100,7 @@ const (
 type teller struct {
 	*Notifier
 	desk  *channel.Desk
-	file  string
+	file  atomicfile.JSON[toldIncidents]
 	told  toldIncidents
 	seen  map[string]time.Time  // as in incident.Store.Changed
 	looks map[string]*firstLook // by key; their first notices wait for them
@@ -111,14 +110,15 @@ type teller struct {
 
 // newTeller knows what earlier runs told.
 func (t *Notifier) newTeller(desk *channel.Desk) *teller {
-	s := &teller{Notifier: t, desk: desk, file: filepath.Join(t.store.Dir, "notices-incidents.json"),
-		seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
-	if err := atomicfile.ReadJSON(s.file, &s.told); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s := &teller{Notifier: t, desk: desk, seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
+	s.file.Path = filepath.Join(t.store.Dir, "notices-incidents.json")
+	var err error
+	if s.told, _, err = s.file.Recover(t.log); err != nil {
 		t.log.Error("notices of incidents of earlier runs", "err", err)
 	}
 	if s.told.Born.IsZero() || s.told.Told == nil {
 		s.told = toldIncidents{Born: time.Now().UTC(), Told: map[string]toldIncident{}}
-		if err := atomicfile.WriteJSON(s.file, s.told); err != nil {
+		if err := s.file.Save(s.told); err != nil {
 			t.log.Warn("notices of incidents cannot be kept", "err", err)
 		}
 	}
@@ -240,7 +240,7 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 		return err
 	}
 	s.told.Told[in.Key] = now
-	if err := atomicfile.WriteJSON(s.file, s.told); err != nil {
+	if err := s.file.Save(s.told); err != nil {
 		s.log.Warn("that an incident was told of cannot be written down: after a restart it may be told again, with the same id", "incident", in.ID, "err", err)
 	}
 	s.log.Info("notice", "kind", kind, "incident", in.ID, "revision", in.Revision)

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -64,8 +63,7 @@ func TestTellerStore(t *testing.T) {
 	if got := s.told.Told["busy"].Sealed; got != 2 {
 		t.Errorf("revision %d of the retry was told", got)
 	}
-	var kept toldIncidents
-	if err := atomicfile.ReadJSON(filepath.Join(store.Dir, "notices-incidents.json"), &kept); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
+	if kept, err := s.file.Read(); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
 		t.Errorf("%+v, %v", kept, err)
 	}
 }
