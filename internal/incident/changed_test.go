@@ -28,7 +28,7 @@ func TestChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := time.Now().Add(-age)
-		if err := os.Chtimes(s.incidentPath(key), at, at); err != nil {
+		if err := os.Chtimes(s.incidentFile(key).Path, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestChanged(t *testing.T) {
 	if err := os.RemoveAll(s.IncidentDir("b")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.incidentPath("claimed"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(s.incidentFile("claimed").Path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if look(true); len(seen) != 2 {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -139,7 +138,7 @@ func (s *Store) Changed(seen map[string]time.Time) ([]Incident, error) {
 	var errs []error
 	there := map[string]bool{}
 	for _, k := range keys {
-		info, err := os.Stat(s.incidentPath(k))
+		info, err := os.Stat(s.incidentFile(k).Path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // just claimed, or just removed
 		}
@@ -209,16 +208,12 @@ func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
 
 // ReadHost reads what is known of a host, which is nothing before it was asked.
 func (s *Store) ReadHost(key, host string) (HostState, error) {
-	var h HostState
-	err := atomicfile.ReadJSON(s.resultPath(key, host), &h)
-	if errors.Is(err, fs.ErrNotExist) {
-		return HostState{}, nil
-	}
+	h, _, err := s.resultFile(key, host).Load()
 	return h, err
 }
 
 func (s *Store) SaveHost(key, host string, h HostState) error {
-	return s.WriteJSON(s.resultPath(key, host), h)
+	return s.resultFile(key, host).Save(h)
 }
 
 // IncidentsOnDisk reads every incident. What cannot be read is said and left out;

@@ -58,7 +58,9 @@ func (p Pause) String() string {
 	return evidence.Printable(s, 300)
 }
 
-func (s *Store) pausesPath() string { return filepath.Join(s.Dir, "pauses.json") }
+func (s *Store) pausesFile() atomicfile.JSON[[]Pause] {
+	return File[[]Pause](s, filepath.Join(s.Dir, "pauses.json"))
+}
 
 // Pauses are those in force that were begun by hand, the first one's end first. A
 // file that cannot be read is an error, and no pause.
@@ -70,10 +72,7 @@ func (s *Store) Pauses(now time.Time) ([]Pause, error) {
 }
 
 func (s *Store) readPauses() (all []Pause, err error) {
-	err = atomicfile.ReadJSON(s.pausesPath(), &all)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
+	all, _, err = s.pausesFile().Load()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPauses, err)
 	}
@@ -137,9 +136,9 @@ func (s *Store) Resume(ctx context.Context, site, by string, now time.Time) (end
 
 // changePauses changes the file under its lock. What ended 30 days ago is forgotten.
 func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]Pause) ([]Pause, error)) error {
-	lock := flock.New(s.pausesPath()+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(s.pausesFile().Path+".lock", flock.SetPermissions(0o600))
 	ok, err := lock.TryLockContext(ctx, 20*time.Millisecond)
-	atomicfile.Adopt(s.pausesPath() + ".lock")
+	atomicfile.Adopt(lock.Path())
 	if err != nil || !ok {
 		return fmt.Errorf("lock pauses: %w", errors.Join(err, ctx.Err()))
 	}
@@ -152,7 +151,7 @@ func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]P
 	if all, err = change(all); err != nil {
 		return err
 	}
-	return s.WriteJSON(s.pausesPath(), all)
+	return s.pausesFile().Save(all)
 }
 
 // QuietNow are the sites' quiet hours that are in force.
@@ -196,7 +195,7 @@ func (f *PauseFile) InForce(s *Store, sites []Site, now time.Time, say func(stri
 
 // current reads the file if it is another one.
 func (f *PauseFile) current(s *Store, say func(string, ...any)) []Pause {
-	info, err := os.Stat(s.pausesPath())
+	info, err := os.Stat(s.pausesFile().Path)
 	if err != nil {
 		f.all, f.info = nil, nil
 		return nil

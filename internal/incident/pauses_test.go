@@ -13,7 +13,7 @@ func TestManyPauses(t *testing.T) {
 	for i := range over {
 		over[i] = Pause{From: t0.Add(-2 * time.Hour), Until: t0.Add(time.Hour), Ended: t0.Add(-time.Hour)}
 	}
-	if err := st.WriteJSON(st.pausesPath(), over); err != nil {
+	if err := st.pausesFile().Save(over); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Pause(ctx, Pause{From: t0, Until: t0.Add(time.Hour)}); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
 )
 
 // A Store is the folder in which everything is kept:
@@ -57,16 +58,26 @@ func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "in
 func (s *Store) IncidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
 func (s *Store) MailPath(id string) string     { return filepath.Join(s.MailsDir(), id+".eml") }
 func (s *Store) AlertPath(id string) string    { return filepath.Join(s.AlertsDir(), id+".json") }
-func (s *Store) incidentPath(key string) string {
-	return filepath.Join(s.IncidentDir(key), "incident.json")
-}
-func (s *Store) SlicesDir(key string) string     { return filepath.Join(s.IncidentDir(key), "hosts") }
-func (s *Store) ResultsDir(key string) string    { return filepath.Join(s.IncidentDir(key), "rows") }
-func (s *Store) resultPath(key, h string) string { return filepath.Join(s.ResultsDir(key), h+".json") }
+func (s *Store) SlicesDir(key string) string   { return filepath.Join(s.IncidentDir(key), "hosts") }
+func (s *Store) ResultsDir(key string) string  { return filepath.Join(s.IncidentDir(key), "rows") }
 
-// ManifestPath is where the manifest of a revision lies.
-func (s *Store) ManifestPath(key string, rev int) string {
-	return filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev))
+// File is a state that is kept in a file of the store: what is saved there passes the
+// store's seams.
+func File[T any](s *Store, path string) atomicfile.JSON[T] {
+	return atomicfile.JSON[T]{Path: path, Write: s.writeBytes}
+}
+
+func (s *Store) incidentFile(key string) atomicfile.JSON[Incident] {
+	return File[Incident](s, filepath.Join(s.IncidentDir(key), "incident.json"))
+}
+
+func (s *Store) resultFile(key, host string) atomicfile.JSON[HostState] {
+	return File[HostState](s, filepath.Join(s.ResultsDir(key), host+".json"))
+}
+
+// ManifestFile is where the manifest of a revision is kept.
+func (s *Store) ManifestFile(key string, rev int) atomicfile.JSON[evidence.Manifest] {
+	return File[evidence.Manifest](s, filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev)))
 }
 
 // do makes one change to the disk, with the tests' faults around it.
@@ -83,22 +94,6 @@ func (s *Store) do(op, name string, change func() error) error {
 		return s.Fault(op+" done", name)
 	}
 	return nil
-}
-
-func (s *Store) WriteJSON(name string, v any) error {
-	text, err := encode(name, v)
-	if err != nil {
-		return err
-	}
-	return s.writeBytes(name, text)
-}
-
-func encode(name string, v any) ([]byte, error) {
-	text, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", filepath.Base(name), err)
-	}
-	return append(text, '\n'), nil
 }
 
 func (s *Store) writeBytes(name string, b []byte) error {
@@ -156,17 +151,17 @@ func (s *Store) claim(in Incident, now func() time.Time) (Incident, error) {
 }
 
 func (s *Store) Save(in Incident) error {
-	if err := s.WriteJSON(s.incidentPath(in.Key), in); err != nil {
+	if err := s.incidentFile(in.Key).Save(in); err != nil {
 		return fmt.Errorf("save incident %s: %w", in.ID, err)
 	}
 	return nil
 }
 
 func (s *Store) Read(key string) (Incident, error) {
-	var in Incident
-	err := atomicfile.ReadJSON(s.incidentPath(key), &in)
+	file := s.incidentFile(key)
+	in, err := file.Read()
 	if err == nil && in.Key != key {
-		err = fmt.Errorf("read %s: it says that its key is %q", s.incidentPath(key), in.Key)
+		err = &atomicfile.DamagedError{Path: file.Path, Err: fmt.Errorf("it says that its key is %q", in.Key)}
 	}
 	return in, err
 }
@@ -221,16 +216,22 @@ func (s *Store) AppendJSONL(name string, v any) error {
 
 // Alert reads what is known of an alert.
 func (s *Store) Alert(id string) (AlertRecord, error) {
-	var rec AlertRecord
 	if !IsID(id) {
-		return rec, fmt.Errorf("alert %q: not an alert's ID", id)
+		return AlertRecord{}, fmt.Errorf("alert %q: not an alert's ID", id)
 	}
-	err := atomicfile.ReadJSON(s.AlertPath(id), &rec)
+	rec, err := s.alertFile(id).Read()
 	if err == nil && rec.Alert.ID != id {
-		err = fmt.Errorf("read %s: it is of another alert", s.AlertPath(id))
+		err = &atomicfile.DamagedError{Path: s.AlertPath(id), Err: errors.New("it is of another alert")}
 	}
 	return rec, err
 }
+
+func (s *Store) alertFile(id string) atomicfile.JSON[AlertRecord] {
+	return File[AlertRecord](s, s.AlertPath(id))
+}
+
+// SaveAlert replaces the record of an alert.
+func (s *Store) SaveAlert(rec AlertRecord) error { return s.alertFile(rec.Alert.ID).Save(rec) }
 
 // A Batch is several files of a store that become safe together, with the tests'
 // faults around them. It is not safe for concurrent use.
@@ -254,12 +255,9 @@ func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
 
 // WriteRecord adds an alert's record.
 func (b *Batch) WriteRecord(rec AlertRecord) error {
-	name := b.St.AlertPath(rec.Alert.ID)
-	text, err := encode(name, rec)
-	if err != nil {
-		return err
-	}
-	return b.write(name, text)
+	file := b.St.alertFile(rec.Alert.ID)
+	file.Write = b.write
+	return file.Save(rec)
 }
 
 func (b *Batch) write(name string, contents []byte) error {

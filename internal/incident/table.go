@@ -171,7 +171,7 @@ func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evid
 	if err != nil {
 		return Incident{}, err
 	}
-	if err := t.st.WriteJSON(t.st.ManifestPath(key, next.Revision), m); err != nil {
+	if err := t.st.ManifestFile(key, next.Revision).Save(m); err != nil {
 		return Incident{}, fmt.Errorf("save manifest: %w", err)
 	}
 

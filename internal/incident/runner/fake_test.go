@@ -59,7 +59,10 @@ func (p *fakePuller) Pass(ctx context.Context, q Pass) (evidence.Host, error) {
 	p.f.calls = append(p.f.calls, call{time.Now(), q.Asked})
 	script := p.f.script
 	p.f.mu.Unlock()
-	if p.row.Host == "" && atomicfile.ReadJSON(filepath.Join(p.dir, "row"), &p.row) != nil {
+	if p.row.Host == "" {
+		p.row, _, _ = atomicfile.JSON[evidence.Host]{Path: filepath.Join(p.dir, "row")}.Load()
+	}
+	if p.row.Host == "" {
 		p.row = evidence.Lacking(evidence.Host{Host: p.host, ClockFrom: "none"}, incidenttest.Sites[0].Families, q.Asked, evidence.ReasonUnreachable)
 	}
 	if script != nil {

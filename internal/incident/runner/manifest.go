@@ -1,15 +1,12 @@
 package runner
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
@@ -222,10 +219,9 @@ func later(a, b time.Time) time.Time {
 // Manifest reads the manifest of the incident's newest sealed (or sealing)
 // revision, or drafts one of what was got so far.
 func Manifest(st *incident.Store, in incident.Incident) (evidence.Manifest, error) {
-	var m evidence.Manifest
 	if in.Frozen {
-		err := atomicfile.ReadJSON(st.ManifestPath(in.Key, in.Revision), &m)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		m, there, err := st.ManifestFile(in.Key, in.Revision).Load()
+		if there || err != nil {
 			return m, err
 		}
 	}

@@ -79,7 +79,7 @@ func (u *run) work(ctx context.Context) error {
 
 // manifestWritten reports whether only the sealing is left.
 func (u *run) manifestWritten() bool {
-	_, err := os.Stat(u.r.Store.ManifestPath(u.key, u.inc.Revision))
+	_, err := os.Stat(u.r.Store.ManifestFile(u.key, u.inc.Revision).Path)
 	return u.inc.Frozen && err == nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
@@ -52,8 +51,8 @@ func bundleBase(st *incident.Store, in incident.Incident) string {
 // seal makes the bundle of a frozen incident, or adopts the one that is there,
 // writes down that it is sealed, and removes slices that nobody needs any more.
 func (u *run) seal(ctx context.Context) error {
-	var m evidence.Manifest
-	if err := atomicfile.ReadJSON(u.r.Store.ManifestPath(u.key, u.inc.Revision), &m); err != nil {
+	m, err := u.r.Store.ManifestFile(u.key, u.inc.Revision).Read()
+	if err != nil {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
@@ -141,9 +140,9 @@ func mayReplace(st *incident.Store, in incident.Incident, m evidence.Manifest) e
 	if len(in.Revisions) == 0 {
 		return nil
 	}
-	var was evidence.Manifest
 	last := in.Revisions[len(in.Revisions)-1]
-	if err := atomicfile.ReadJSON(st.ManifestPath(in.Key, last.Revision), &was); err != nil {
+	was, err := st.ManifestFile(in.Key, last.Revision).Read()
+	if err != nil {
 		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
 	}
 	type slice struct{ host, family string }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
@@ -272,7 +272,7 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 	j.table.Lock() // nothing is decided about it meanwhile
 	defer j.table.Unlock()
 	rec, err := j.st.Alert(a.ID)
-	if path, ok := errors.AsType[*fs.PathError](err); ok && !errors.Is(path, fs.ErrNotExist) {
+	if _, ok := errors.AsType[*atomicfile.UnreadableError](err); ok {
 		return err // another time
 	}
 	if err != nil {
@@ -283,7 +283,7 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 	if !changed {
 		return nil
 	}
-	if err := j.st.WriteJSON(j.st.AlertPath(a.ID), rec); err != nil {
+	if err := j.st.SaveAlert(rec); err != nil {
 		return err
 	}
 	j.enter(rec)

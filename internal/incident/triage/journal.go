@@ -99,7 +99,9 @@ type planState struct {
 	Cutoff time.Time       `json:"cutoff,omitzero"`
 }
 
-func planPath(st *incident.Store) string { return filepath.Join(st.Dir, "plan.json") }
+func planFile(st *incident.Store) atomicfile.JSON[planState] {
+	return incident.File[planState](st, filepath.Join(st.Dir, "plan.json"))
+}
 
 // setPolicy changes the policy in force, and what is decided stays decided: a
 // shorter cooldown must not make incidents of yesterday's repeats.
@@ -107,18 +109,17 @@ func (j *Journal) setPolicy(p incident.Policy) error {
 	plan := p
 	plan.Rules = nil
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
-	var was planState
-	err := atomicfile.ReadJSON(planPath(j.st), &was)
-	if err == nil && reflect.DeepEqual(was.Policy, plan) {
+	was, there, _ := planFile(j.st).Load() // of a damaged one nothing is decided: it is written anew
+	if there && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.conf.policy = was.Cutoff, p
 		return nil
 	}
 
-	if err == nil {
+	if there {
 		was.Cutoff = j.now().UTC()
 	}
 	was.Policy = plan
-	if err := j.st.WriteJSON(planPath(j.st), was); err != nil {
+	if err := planFile(j.st).Save(was); err != nil {
 		return fmt.Errorf("save policy: %w", err)
 	}
 	j.cutoff, j.conf.policy = was.Cutoff, p

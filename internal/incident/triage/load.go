@@ -3,10 +3,8 @@ package triage
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/incident"
 )
 
@@ -50,8 +48,8 @@ func (j *Journal) readAlerts() error {
 		if !ok || !incident.IsID(id) {
 			continue
 		}
-		var rec incident.AlertRecord
-		if err := atomicfile.ReadJSON(filepath.Join(j.st.AlertsDir(), f.Name()), &rec); err != nil || rec.Alert.ID != id {
+		rec, err := j.st.Alert(id)
+		if err != nil {
 			j.log.Error("alert cannot be read; its mail counts as not seen", "alert", id[:12], "err", err)
 			continue
 		}
@@ -91,7 +89,7 @@ func (j *Journal) place(in incident.Incident) error {
 	for _, m := range changed {
 		rec, err := decided(j.st, m.Alert, memberOf(in, m))
 		if err == nil {
-			err = j.st.WriteJSON(j.st.AlertPath(m.Alert), rec)
+			err = j.st.SaveAlert(rec)
 		}
 		if err != nil {
 			return err

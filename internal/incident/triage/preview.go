@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
@@ -27,10 +26,8 @@ func Draft(a evidence.Alert, truncated bool, seen time.Time, sites []incident.Si
 func PreviewAlert(st *incident.Store, rec incident.AlertRecord, policy incident.Policy, now time.Time) ([]Preview, error) {
 	dry := &incident.Store{Dir: st.Dir, WriteFile: func(string, []byte) error { return nil }}
 	j := newJournal(dry, config{nil, policy}, nil, func() time.Time { return now })
-	var was planState
-	if err := atomicfile.ReadJSON(planPath(st), &was); err == nil {
-		j.cutoff = was.Cutoff
-	}
+	was, _, _ := planFile(st).Load() // one that cannot be read the watcher writes anew
+	j.cutoff = was.Cutoff
 	if err := j.readAlerts(); err != nil && !errors.Is(err, fs.ErrNotExist) { // no store yet: an empty one
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func (j *Journal) rejudge(id string, force bool, change func(incident.AlertRecor
 			rec.Sites = j.intake.silence(rec.Sites, rec.Seen, conf.sites)
 		}
 	}
-	if err := j.st.WriteJSON(j.st.AlertPath(id), rec); err != nil {
+	if err := j.st.SaveAlert(rec); err != nil {
 		return rec, fmt.Errorf("save alert %.12s: %w", id, err)
 	}
 	j.table.Lock()

@@ -29,8 +29,8 @@ const (
 
 func requestsDir(st *incident.Store) string { return filepath.Join(st.Dir, "releases") }
 
-func requestPath(st *incident.Store, id string) string {
-	return filepath.Join(requestsDir(st), id+".json")
+func requestFile(st *incident.Store, id string) atomicfile.JSON[QuarantineRequest] {
+	return incident.File[QuarantineRequest](st, filepath.Join(requestsDir(st), id+".json"))
 }
 
 // Ask leaves a request for the watcher, which looks every few seconds, or at its
@@ -42,7 +42,7 @@ func Ask(st *incident.Store, r QuarantineRequest) error {
 	if err := atomicfile.MkdirAll(requestsDir(st)); err != nil {
 		return err
 	}
-	return st.WriteJSON(requestPath(st, r.Alert), r)
+	return requestFile(st, r.Alert).Save(r)
 }
 
 // A RequestQueue is the requests that wait for a journal.
@@ -81,7 +81,7 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 			changed = changed || what == RequestRelease
 			j.log.Info("alert: "+what, "alert", id[:12])
 		}
-		if err := j.st.Remove(requestPath(j.st, id)); err != nil {
+		if err := j.st.Remove(requestFile(j.st, id).Path); err != nil {
 			j.log.Error("a request cannot be removed", "alert", id[:12], "err", err)
 		}
 	}
@@ -90,8 +90,8 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 
 // answer does what was asked about one alert.
 func answer(j *Journal, id string) (what string, err error) {
-	var r QuarantineRequest
-	if err := atomicfile.ReadJSON(requestPath(j.st, id), &r); err != nil {
+	r, err := requestFile(j.st, id).Read()
+	if err != nil {
 		return "", err
 	}
 	switch r.What {
