@@ -10,9 +10,7 @@
 package atomicfile
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -78,28 +76,6 @@ func WriteBytes(name string, b []byte) error {
 		_, err := w.Write(b)
 		return err
 	})
-}
-
-// WriteJSON is Write of v as indented JSON.
-func WriteJSON(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", filepath.Base(name), err)
-	}
-	return WriteBytes(name, append(b, '\n'))
-}
-
-// ReadJSON reads a file of at most 64 MiB into v.
-func ReadJSON(name string, v any) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := json.NewDecoder(io.LimitReader(f, 64<<20)).Decode(v); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	return nil
 }
 
 // Rename moves a finished file into place and makes the move durable.

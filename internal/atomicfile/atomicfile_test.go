@@ -26,11 +26,11 @@ func TestWrite(t *testing.T) {
 	if b, _ := os.ReadFile(name); !errors.Is(err, fault) || string(b) != "old" {
 		t.Errorf("%v, contents %q", err, b)
 	}
-	if err := WriteJSON(name, map[string]int{"a": 1}); err != nil {
+	j := JSON[map[string]int]{Path: name}
+	if err := j.Save(map[string]int{"a": 1}); err != nil {
 		t.Fatal(err)
 	}
-	var got map[string]int
-	if err := ReadJSON(name, &got); err != nil || got["a"] != 1 {
+	if got, err := j.Read(); err != nil || got["a"] != 1 {
 		t.Error(got, err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(name))
