@@ -88,6 +88,17 @@ func Seconds(d time.Duration) string {
 // Millis is a duration with at most three figures behind the point: "1h0m3.25s".
 func Millis(d time.Duration) string { return d.Round(time.Millisecond).String() }
 
+// Window is a stretch of time in a zone, without the zone's name; the day is said again
+// only where it is another one.
+func Window(since, until time.Time, zone *time.Location) string {
+	since, until = since.In(zone), until.In(zone)
+	end := until.Format(time.DateTime)
+	if since.Format(time.DateOnly) == until.Format(time.DateOnly) {
+		end = until.Format(time.TimeOnly)
+	}
+	return since.Format(time.DateTime) + " to " + end
+}
+
 // ZoneName is how a zone is called at a time: "EST".
 func ZoneName(t time.Time, zone *time.Location) string {
 	name, _ := t.In(zone).Zone()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/wire"
@@ -232,7 +233,7 @@ func (g *group) outcome() string {
 	var parts []string
 	for _, v := range judge.Ranks {
 		if n[v] > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", count(n[v], "phone"), outcomeWords(v, n[v])))
+			parts = append(parts, fmt.Sprintf("%s %s", human.Plural(n[v], "phone"), outcomeWords(v, n[v])))
 		}
 	}
 	s := strings.Join(parts, ", ")

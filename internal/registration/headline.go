@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/wire"
 )
@@ -32,7 +33,7 @@ func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict,
 		return VerdictUnknown, "No phone was found in these logs."
 	case healthy(w, all, alerted):
 		verdict = VerdictHealthy
-		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", count(len(all), "phone"))
+		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", human.Plural(len(all), "phone"))
 	default:
 		verdict, summary = VerdictUnknown, unknownWords(all, n)
 	}
@@ -67,7 +68,7 @@ func whoOf(all []told, verdict string) string {
 	if k == 1 {
 		return name
 	}
-	return count(k, "phone")
+	return human.Plural(k, "phone")
 }
 
 // whenOf is when the phones of that verdict came back.
@@ -108,7 +109,7 @@ func becauseOf(groups []*group) string {
 		}
 		s := g.what() + " (" + sure[g.out.Confidence] + ")"
 		if len(groups) > 1 {
-			s += " of " + count(len(g.phones), "phone")
+			s += " of " + human.Plural(len(g.phones), "phone")
 		}
 		parts = append(parts, s)
 	}
@@ -172,15 +173,15 @@ func unknownWords(all []told, n map[string]int) string {
 		}
 		return fmt.Sprintf("no phone was seen to go partial, but %d phones are refused", k)
 	}
-	s := fmt.Sprintf("whether a phone is partial cannot be told: of %s none was seen to go partial, but these logs do not tell all", count(len(all), "phone"))
+	s := fmt.Sprintf("whether a phone is partial cannot be told: of %s none was seen to go partial, but these logs do not tell all", human.Plural(len(all), "phone"))
 	if unseen > 0 {
-		s += fmt.Sprintf("; of %s the number of lines was not seen", count(unseen, "phone"))
+		s += fmt.Sprintf("; of %s the number of lines was not seen", human.Plural(unseen, "phone"))
 	}
 	if n[PhoneRefused] > 0 {
 		s += fmt.Sprintf("; %s refused", whoOf(all, PhoneRefused))
 	}
 	if late > 0 {
-		s += fmt.Sprintf("; REGISTERs of %s came late", count(late, "phone"))
+		s += fmt.Sprintf("; REGISTERs of %s came late", human.Plural(late, "phone"))
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/wire"
@@ -35,7 +36,7 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 	}
 	if w.Bodies != "yes" {
 		for _, c := range w.PortChanges {
-			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(judge.ChangeWords(w, &c)), count(c.Phones, "registration"))
+			say("%s: the connection was opened anew, and %s went on over it.", sentenceStart(judge.ChangeWords(w, &c)), human.Plural(c.Phones, "registration"))
 		}
 	}
 	out = append(out, shortNotes(w, all)...)
@@ -47,7 +48,7 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 		}
 	}
 	if hidden > 0 {
-		say("Of %s the messages are not shown one by one, for there are too many.", count(hidden, "registration"))
+		say("Of %s the messages are not shown one by one, for there are too many.", human.Plural(hidden, "registration"))
 	}
 	return out
 }

@@ -1,8 +1,6 @@
 package registration
 
 import (
-	"fmt"
-
 	"rtmtgrab/internal/registration/judge"
 )
 
@@ -77,11 +75,4 @@ func lateAdvice(r *judge.Reason) string {
 		return "Look at the traversal zone, at the firewall between Expressway-E and -C, and at the load of Expressway-C at that time."
 	}
 	return "Look at the network between Expressway-C and CUCM, and at CUCM's load at that time."
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -299,19 +299,10 @@ func (s emlSite) words() string {
 		text += "is part of incident " + s.Incident + " (" + string(s.Why) + ")"
 	}
 	if s.Window != nil {
-		text += "; window " + span(*s.Window, time.UTC) + " UTC"
+		text += "; window " + human.Window(s.Window.Since, s.Window.Until, time.UTC) + " UTC"
 		if z := wiring.ZoneNamed(s.Zone); z != time.UTC {
-			text += ", " + span(*s.Window, z) + " " + s.Zone
+			text += ", " + human.Window(s.Window.Since, s.Window.Until, z) + " " + s.Zone
 		}
 	}
 	return text
-}
-
-func span(w evidence.Window, z *time.Location) string {
-	const day, clock = "2006-01-02 15:04:05", "15:04:05"
-	since, until := w.Since.In(z), w.Until.In(z)
-	if since.YearDay() == until.YearDay() {
-		return since.Format(day) + " to " + until.Format(clock)
-	}
-	return since.Format(day) + " to " + until.Format(day)
 }

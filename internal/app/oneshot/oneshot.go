@@ -61,8 +61,7 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 	if err != nil {
 		return nil, incident.Incident{}, advice.Usage(err)
 	}
-	e.Say("window %s to %s UTC (%s to %s %s), site %s, %s", asked.Since.Format("2006-01-02 15:04:05"), asked.Until.Format("15:04:05"),
-		asked.Since.In(g.Zone).Format("2006-01-02 15:04:05"), asked.Until.In(g.Zone).Format("15:04:05"), human.ZoneName(asked.Since, g.Zone), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
+	e.Say("window %s UTC (%s %s), site %s, %s", human.Window(asked.Since, asked.Until, time.UTC), human.Window(asked.Since, asked.Until, g.Zone), human.ZoneName(asked.Since, g.Zone), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
 	store, err := incident.OpenStore(g.Store)
 	if err != nil {
 		return nil, incident.Incident{}, err
