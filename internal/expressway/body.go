@@ -2,18 +2,8 @@ package expressway
 
 import "bytes"
 
-// Body returns the message of a record (SIPMSG or HTTPMSG) without its bars and
-// indentation, its line ends LF; nil if the record has none. It has credentials as they
-// were logged.
-func Body(text []byte) []byte {
-	b := message(text)
-	if b == nil {
-		return nil
-	}
-	return appendBody(make([]byte, 0, len(b)), b)
-}
-
-// appendBody appends a message without its bars and indentation to out.
+// appendBody appends what message gave without its bars and indentation to out, its line
+// ends LF. It has credentials as they were logged.
 func appendBody(out, b []byte) []byte {
 	b = bytes.TrimLeft(withoutEnd(b), " \r\n")
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("|")), " ")

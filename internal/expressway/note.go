@@ -52,9 +52,6 @@ const (
 // Line returns the record's first line without its line end.
 func (r *Record) Line() []byte { return trimCR(firstLine(r.Text)) }
 
-// Value returns the first value of key="value" in the record's first line.
-func (r *Record) Value(key string) ([]byte, bool) { return Value(r.Line(), key) }
-
 // Note decodes the record if it may bear on registrations; false: it does not. That is
 // cheap to say. Of interest are SIP messages of REGISTER, requests in full of NOTIFY,
 // PUBLISH and SUBSCRIBE, for they show the lines of a phone, all of network.tcp, what

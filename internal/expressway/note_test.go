@@ -175,8 +175,8 @@ func TestBodyInEveryForm(t *testing.T) {
 		{"none", head + " Text\n XSIPMSG: no\n", "none"},
 	}
 	for _, tt := range tests {
-		got := string(Body([]byte(tt.text)))
-		if Body([]byte(tt.text)) == nil {
+		got := string(bodyOf([]byte(tt.text)))
+		if bodyOf([]byte(tt.text)) == nil {
 			got = "none"
 		}
 		if got != tt.want {

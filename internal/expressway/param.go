@@ -15,13 +15,6 @@ type Contact struct {
 // maxValues bounds what is kept of a header that may stand often.
 const maxValues = 64
 
-// Param returns the value, without quotes, of the first parameter of that name,
-// given in lower case.
-func (c *Contact) Param(name string) (string, bool) {
-	_, params := cutAddress(c.Raw)
-	return param(params, name)
-}
-
 // ViaParam returns the value of a parameter of a Via, e.g. received, rport,
 // ingress-zone, or "".
 func ViaParam(via, name string) string {
@@ -30,6 +23,7 @@ func ViaParam(via, name string) string {
 	return v
 }
 
+// param returns the value, without quotes, of the first parameter of that name.
 func param(params, name string) (string, bool) {
 	for params != "" {
 		var n, v string

@@ -323,18 +323,3 @@ func (s *SIP) reason(v []byte) {
 		}
 	}
 }
-
-// ExpresswayVersion reads X14.0.3 from TANDBERG/4137 (X14.0.3), the Server or
-// User-Agent of messages that an Expressway made; "" of others.
-func ExpresswayVersion(agent string) string {
-	rest, ok := strings.CutPrefix(agent, "TANDBERG/")
-	if !ok {
-		return ""
-	}
-	_, version, _ := strings.Cut(rest, "(")
-	version, _, ok = strings.Cut(version, ")")
-	if !ok {
-		return ""
-	}
-	return version
-}

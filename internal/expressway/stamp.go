@@ -30,15 +30,6 @@ func HeadTime(line []byte, ref Ref) (time.Time, bool) {
 	return t, true
 }
 
-// IsHead reports whether the line starts a record.
-func IsHead(line []byte) bool {
-	if _, ok := isoTime(line); ok {
-		return true
-	}
-	_, ok := syslogTime(line, Ref{})
-	return ok
-}
-
 // isoTime reads the form of the appliance's own logs, 2026-03-02T09:14:07.512-05:00
 // and a blank.
 func isoTime(b []byte) (time.Time, bool) {

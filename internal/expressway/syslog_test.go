@@ -160,7 +160,7 @@ func TestSplitLines(t *testing.T) {
 			}
 		}
 	}
-	if got, want := string(Body([]byte(first+msg+end))), "SIP/2.0 100 Trying\nCSeq: 100 REGISTER\n\n"; got != want {
+	if got, want := string(bodyOf([]byte(first+msg+end))), "SIP/2.0 100 Trying\nCSeq: 100 REGISTER\n\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -249,6 +249,6 @@ func FuzzHeader(f *testing.F) {
 				}
 			}
 		}
-		Body(text)
+		bodyOf(text)
 	})
 }

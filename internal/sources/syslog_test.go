@@ -14,7 +14,7 @@ import (
 func served(log []byte, head string) []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(log) {
-		if expressway.IsHead(line) {
+		if _, ok := expressway.HeadTime(line, expressway.Ref{}); ok {
 			out.WriteString(head)
 		}
 		out.Write(line)

@@ -142,14 +142,9 @@ func (t *trust) conclude(ctx context.Context, c Config, hop *Client, err error) 
 
 // ScanHostKeys asks a server for its host keys, one of each type, in the order
 // in which Dial prefers them: pin the first. It makes a connection for each and
-// ends it before the login, so not even a user's name is sent. It ends with ctx
-// and after DefaultTimeout. The error is an *Error.
-func ScanHostKeys(ctx context.Context, address string) ([]ssh.PublicKey, error) {
-	return Config{Address: address}.ScanHostKeys(ctx)
-}
-
-// ScanHostKeys is the function of that name by way of the Config's hops, which
-// are logged in to, once. Of the host itself Address and Legacy count.
+// ends it before the login, so not even a user's name is sent. The Config's hops
+// are logged in to, once; of the host itself Address and Legacy count. It ends
+// with ctx and after Timeout. The error is an *Error.
 func (c Config) ScanHostKeys(ctx context.Context) ([]ssh.PublicKey, error) {
 	c.fill()
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)

@@ -125,7 +125,7 @@ func TestPinnedTypeIsGone(t *testing.T) {
 func TestScanHostKeys(t *testing.T) {
 	rsa, ec, ed := testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa"), testserver.NewKey(t, "ed25519")
 	f := (&fake{Password: "right", HostKeys: []testserver.Key{rsa, ec, ed}}).start(t)
-	keys, err := ScanHostKeys(t.Context(), f.Addr)
+	keys, err := Config{Address: f.Addr}.ScanHostKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestScanHostKeys(t *testing.T) {
 	f.stop()
 	want(t, "logins", f.none.Load(), 0)
 
-	_, err = ScanHostKeys(t.Context(), f.Addr)
+	_, err = Config{Address: f.Addr}.ScanHostKeys(t.Context())
 	if e, ok := err.(*Error); !ok || e.Kind != KindRefused {
 		t.Errorf("got %v", err)
 	}

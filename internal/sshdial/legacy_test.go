@@ -37,7 +37,7 @@ func TestLegacy(t *testing.T) {
 		if keys, err := c.ScanHostKeys(t.Context()); err != nil || len(keys) != 1 {
 			t.Errorf("scan: %v, %v", keys, err)
 		}
-		if _, err := ScanHostKeys(t.Context(), f.Addr); err == nil {
+		if _, err := (Config{Address: f.Addr}).ScanHostKeys(t.Context()); err == nil {
 			t.Error("scanned without legacy")
 		}
 	}

@@ -165,7 +165,7 @@ func TestRealChangedHostKey(t *testing.T) {
 	want(t, "keys seen", len(e.Got), 2)
 	want(t, "logins", strings.Count(s.Log(), "Accepted publickey"), 1)
 
-	keys, err := ScanHostKeys(t.Context(), s.Addr())
+	keys, err := Config{Address: s.Addr()}.ScanHostKeys(t.Context())
 	if err != nil || len(keys) != 2 {
 		t.Errorf("scan: %v, %v", keys, err)
 	}

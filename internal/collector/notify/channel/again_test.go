@@ -53,7 +53,7 @@ func deliverAll(dir, way string) {
 		os.Exit(1)
 	}
 	go o.Deliver(context.Background())
-	for o.Waiting() > 0 {
+	for waiting(o) > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	os.Exit(0)
@@ -200,8 +200,8 @@ func TestDeliveredTwice(t *testing.T) {
 			if len(r.got) != 2 || r.got[0] != r.got[1] || !strings.Contains(r.got[0], n.ID) {
 				t.Errorf("delivered were %q", r.got)
 			}
-			if left := box(t, filepath.Join(dir, "outbox"), nil); left.Waiting() != 0 {
-				t.Errorf("%d wait", left.Waiting())
+			if left := box(t, filepath.Join(dir, "outbox"), nil); waiting(left) != 0 {
+				t.Errorf("%d wait", waiting(left))
 			}
 		})
 	}

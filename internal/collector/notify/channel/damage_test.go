@@ -41,7 +41,7 @@ func TestDamagedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := deliver(t, d.Boxes[0])
-	for d.Boxes[0].Waiting() > 0 {
+	for waiting(d.Boxes[0]) > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	stop()

@@ -170,13 +170,6 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// Waiting is the number of notices that wait.
-func (o *Outbox) Waiting() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.names)
-}
-
 // Deliver delivers notices, oldest first, until ctx ends, and a little longer if one is
 // just under way.
 func (o *Outbox) Deliver(ctx context.Context) {
