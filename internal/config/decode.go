@@ -65,6 +65,8 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) 
 		} else {
 			text(d, n, path, p, ParseDuration)
 		}
+	case *time.Weekday:
+		text(d, n, path, p, parseWeekday)
 	case **regexp.Regexp:
 		text(d, n, path, p, parsePattern)
 	case **time.Location:

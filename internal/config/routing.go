@@ -37,22 +37,22 @@ type Route struct {
 
 // Quiet is a span of hours in the site's zone in which nothing is grabbed.
 type Quiet struct {
-	Days   []string      `yaml:"days"` // mon to sun, on which it begins; empty: every day
-	From   time.Duration `yaml:"from,clock"`
-	To     time.Duration `yaml:"to,clock"` // not after From: on the next day
-	Reason string        `yaml:"reason"`
-}
-
-// Weekdays are Days by number.
-func (q Quiet) Weekdays() []time.Weekday {
-	var days []time.Weekday
-	for _, d := range q.Days {
-		days = append(days, time.Weekday(slices.Index(weekdays, d)))
-	}
-	return days
+	Days   []time.Weekday `yaml:"days"` // mon to sun, on which it begins; empty: every day
+	From   time.Duration  `yaml:"from,clock"`
+	To     time.Duration  `yaml:"to,clock"` // not after From: on the next day
+	Reason string         `yaml:"reason"`
 }
 
 var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// parseWeekday reads the first three letters of a day of the week.
+func parseWeekday(s string) (time.Weekday, error) {
+	i := slices.Index(weekdays, strings.ToLower(s))
+	if i < 0 {
+		return 0, fmt.Errorf("must be one of %s; got %s", strings.Join(weekdays, ", "), quote(s))
+	}
+	return time.Weekday(i), nil
+}
 
 var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
 
@@ -159,10 +159,6 @@ func routed(routes []Route, site string) bool {
 func checkQuiet(c *checker, at string, list []Quiet) {
 	for i, q := range list {
 		at := indexed(at, i)
-		for k, d := range q.Days {
-			list[i].Days[k] = strings.ToLower(d)
-			c.oneOf(indexed(at+".days", k), list[i].Days[k], slices.Clone(weekdays)...)
-		}
 		if q.From == day && c.sound(at) {
 			c.bad(at+".from", "24:00 is not a start: write 00:00 of the next day")
 		}
@@ -180,7 +176,7 @@ func whole(list []Quiet) bool {
 	const week = 7 * 24 * 60
 	var covered [week]bool
 	for _, q := range list {
-		days := q.Weekdays()
+		days := q.Days
 		if len(days) == 0 {
 			days = []time.Weekday{0, 1, 2, 3, 4, 5, 6}
 		}
@@ -190,7 +186,7 @@ func whole(list []Quiet) bool {
 		}
 		for _, d := range days {
 			for m := range int(length / time.Minute) {
-				covered[(max(int(d), 0)*24*60+int(q.From/time.Minute)+m)%week] = true
+				covered[(int(d)*24*60+int(q.From/time.Minute)+m)%week] = true
 			}
 		}
 	}

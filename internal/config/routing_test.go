@@ -35,7 +35,7 @@ sites:
 		t.Errorf("%+v", r)
 	}
 	q := cfg.Sites[0].Quiet
-	if !slices.Equal(q[0].Weekdays(), []time.Weekday{time.Saturday, time.Sunday}) || q[0].From != 22*time.Hour || q[0].To != 6*time.Hour || q[1].From != 0 || q[1].To != 24*time.Hour {
+	if !slices.Equal(q[0].Days, []time.Weekday{time.Saturday, time.Sunday}) || q[0].From != 22*time.Hour || q[0].To != 6*time.Hour || q[1].From != 0 || q[1].To != 24*time.Hour {
 		t.Errorf("%+v", q)
 	}
 }

@@ -14,7 +14,7 @@ import (
 func rules(cfg *config.Config) []incident.Rule {
 	var list []incident.Rule
 	for _, r := range cfg.Routes {
-		list = append(list, incident.Rule{To: r.To, Folder: r.Folder, Cluster: r.Cluster, Node: r.Node, Kind: r.Kind, Sites: r.Sites})
+		list = append(list, incident.Rule(r))
 	}
 	return list
 }
@@ -41,7 +41,7 @@ func readKinds(cfg *config.Config) []alertmail.Kind {
 func quiet(s *config.Site) []incident.Quiet {
 	var list []incident.Quiet
 	for _, q := range s.Quiet {
-		list = append(list, incident.Quiet{Days: q.Weekdays(), From: q.From, To: q.To, Reason: q.Reason})
+		list = append(list, incident.Quiet(q))
 	}
 	return list
 }
