@@ -34,7 +34,7 @@ func sshConn(t testing.TB, o testserver.SSHDOptions, allowed hostconn.Commands) 
 	pool := &hostconn.Pool{}
 	conn, err := pool.Get(t.Context(), "key", allowed, func(ctx context.Context) (*sshdial.Client, error) {
 		return sshdial.Dial(ctx, sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
-			Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}})
+			Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func newWarmHost(t *testing.T) *warmHost {
 	w := &warmHost{t: t, key: key, pool: &hostconn.Pool{}, now: time.Now().UTC().Truncate(time.Second)}
 	w.SSHD = testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	w.dial = sshdial.Config{Name: "expc01", Address: w.Addr(), User: w.User, KnownHosts: w.KnownHosts(), Ledger: &sshdial.Ledger{Dir: t.TempDir()},
-		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}}
+		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}}
 	dir, n := t.TempDir(), 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log.1"), w.now.Add(-time.Hour), w.now.Add(-10*time.Minute), &n)
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), w.now.Add(-10*time.Minute), w.now, &n)

@@ -18,7 +18,7 @@ func realConn(t testing.TB, o testserver.SSHDOptions, allowed Commands) (*Sessio
 	o.AuthorizedKeys = []string{testserver.AuthorizedKey(key.Public, "")}
 	d := testserver.StartSSHD(t, o)
 	client, err := sshdial.Dial(t.Context(), sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
-		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}})
+		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (r *rig) warm(logs string) *warmHost {
 
 func (r *rig) dialer() func(context.Context) (*sshdial.Client, error) {
 	c := sshdial.Config{Name: "h0", Address: r.proxies[0].Addr(), User: r.sshd[0].User, KnownHosts: r.path("known_hosts"),
-		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return r.key.PEM, nil }}}
+		Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(r.key.PEM), nil }}}
 	return func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, c) }
 }
 

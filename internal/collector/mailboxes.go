@@ -90,7 +90,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	m.ownMails.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
-		Reader: wiring.AlertReader(cfg, b.Folder),
+		Reader:      wiring.AlertReader(cfg, b.Folder),
 		CursorStore: mailwatch.CursorStore{Load: cursor.Load, Save: cursor.Save},
 		Intake: mailwatch.Intake{
 			Handle: in.handle, Sync: in.sync,

@@ -84,21 +84,26 @@ type Window struct {
 	Max    time.Duration `yaml:"max"` // the longest window that joined alerts may make; at least Before + After
 }
 
-// SSH is how to log in to a host. Exactly one of Key and Password is set on
-// every host, for a host gets one method and one try.
-type SSH struct {
+// Account is how to log in to a host. Exactly one of Key and Password is set, for a
+// host gets one method and one try.
+type Account struct {
 	User       string `yaml:"user"`
 	Key        Key    `yaml:"key"`
 	Passphrase Secret `yaml:"passphrase"` // of an encrypted Key
 	Password   Secret `yaml:"password"`
 	Login      string `yaml:"login"`            // auto, password or keyboard-interactive: how Password is given
-	KnownHosts string `yaml:"known_hosts,path"` // unused where Host.HostKey is set
-	Commands   bool   `yaml:"commands"`         // whether remote commands may be run: date, and stat, head, tail where SFTP is refused
-	Compress   string `yaml:"compress"`         // none or gzip: what commands send is compressed there; with SFTP of no effect
+	KnownHosts string `yaml:"known_hosts,path"` // unused where the host's own key is set
 	Compat     string `yaml:"compat"`           // CompatNone or CompatLegacy
-	Jump       []Jump `yaml:"jump"`             // hosts on the way, the first one first
-	Warm       bool   `yaml:"warm"`             // watch keeps a session to the host, for the next alert
-	Bandwidth  int64  `yaml:"bandwidth,size"`   // bytes per second that are read from the host at most; 0: no limit
+}
+
+// SSH is how a host is reached and what is done there.
+type SSH struct {
+	Account
+	Commands  bool   `yaml:"commands"`       // whether remote commands may be run: date, and stat, head, tail where SFTP is refused
+	Compress  string `yaml:"compress"`       // none or gzip: what commands send is compressed there; with SFTP of no effect
+	Jump      []Jump `yaml:"jump"`           // hosts on the way, the first one first
+	Warm      bool   `yaml:"warm"`           // watch keeps a session to the host, for the next alert
+	Bandwidth int64  `yaml:"bandwidth,size"` // bytes per second that are read from the host at most; 0: no limit
 }
 
 // What a host's algorithms may be.
@@ -108,17 +113,10 @@ const (
 )
 
 // Jump is a host on the way to another, with a login and a host key of its own.
-// Exactly one of Key and Password is set.
 type Jump struct {
-	Address    string `yaml:"address"` // as of Host
-	User       string `yaml:"user"`
-	Key        Key    `yaml:"key"`
-	Passphrase Secret `yaml:"passphrase"`
-	Password   Secret `yaml:"password"`
-	Login      string `yaml:"login"`
-	HostKey    string `yaml:"host_key"`         // "SHA256:…"; empty: KnownHosts decides
-	KnownHosts string `yaml:"known_hosts,path"` // of the SSH it stands in, if it has none itself; unused where HostKey is set
-	Compat     string `yaml:"compat"`
+	Address string `yaml:"address"`  // as of Host
+	HostKey string `yaml:"host_key"` // "SHA256:…"; empty: KnownHosts decides
+	Account        // KnownHosts is that of the SSH it stands in, if it has none itself
 }
 
 // Key is the private key for a login: a Secret that holds it as PEM, or one of

@@ -27,15 +27,15 @@ type decoder struct {
 // field is one key of a struct: `yaml:"key,opt"`.
 type field struct {
 	key, opt string
-	index    int
+	index    []int
 	typ      reflect.Type
 }
 
 func fields(t reflect.Type) iter.Seq[field] {
 	return func(yield func(field) bool) {
-		for i := range t.NumField() {
-			key, opt, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-			if key != "" && !yield(field{key, opt, i, t.Field(i).Type}) {
+		for _, f := range reflect.VisibleFields(t) { // those of embedded structs are the struct's own
+			key, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if key != "" && !yield(field{key, opt, f.Index, f.Type}) {
 				return
 			}
 		}
@@ -110,7 +110,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 	given := d.keys(n, path, v.Type())
 	for f := range fields(v.Type()) {
 		if val := given[f.key]; val != nil {
-			d.value(val, join(path, f.key), v.Field(f.index), f.opt)
+			d.value(val, join(path, f.key), v.FieldByIndex(f.index), f.opt)
 		}
 	}
 }

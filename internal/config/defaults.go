@@ -19,7 +19,7 @@ func defaults(base string) Config {
 		Patience: 2 * time.Minute,
 		Cooldown: 10 * time.Minute,
 		Again:    time.Hour,
-		SSH:      SSH{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Commands: true, Warm: true, Compress: "none", Compat: CompatNone, Jump: []Jump{}},
+		SSH:      SSH{Account: Account{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Compat: CompatNone}, Commands: true, Warm: true, Compress: "none", Jump: []Jump{}},
 		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
 		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
 		Bundle:   Bundle{Format: "zip"},
@@ -34,7 +34,7 @@ func begin(v any, cfg *Config) {
 	case *Mail:
 		*v = Mail{TLS: TLSImplicit, Login: "auto", Mailboxes: []string{"INBOX"}, Poll: time.Minute, CatchUp: time.Hour, MaxAge: day, Mark: "none"}
 	case *Jump:
-		*v = Jump{Login: "auto", Compat: CompatNone}
+		*v = Jump{Account: Account{Login: "auto", Compat: CompatNone}}
 	case *Quiet:
 		*v = Quiet{To: day}
 	case *SMTP:

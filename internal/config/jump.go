@@ -31,7 +31,7 @@ func checkJumps(c *checker, path string, hops []Jump) {
 		c.address(at+".address", &h.Address, 22)
 		c.required(at+".user", h.User)
 		checkHostKey(c, at+".host_key", h.HostKey)
-		checkLogin(c, at, *h, true)
+		checkLogin(c, at, h.Account, true)
 	}
 }
 

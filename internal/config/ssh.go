@@ -15,12 +15,12 @@ func checkSSH(c *checker, path string, s SSH) {
 	if c.given(path+".bandwidth") && s.Bandwidth != 0 && s.Bandwidth < minBandwidth {
 		c.bad(path+".bandwidth", "must be 0 for no limit, or at least 16KiB per second: a window would take hours")
 	}
-	checkLogin(c, path, Jump{Login: s.Login, Compat: s.Compat, Key: s.Key, Passphrase: s.Passphrase, Password: s.Password}, false)
+	checkLogin(c, path, s.Account, false)
 	checkJumps(c, path+".jump", s.Jump)
 }
 
 // checkLogin checks what is given at path to log in with. alone: nothing is inherited.
-func checkLogin(c *checker, path string, l Jump, alone bool) {
+func checkLogin(c *checker, path string, l Account, alone bool) {
 	c.oneOf(path+".login", l.Login, "auto", "password", "keyboard-interactive")
 	c.oneOf(path+".compat", l.Compat, CompatNone, CompatLegacy)
 	key, password, passphrase := c.has(path+".key"), c.has(path+".password"), c.has(path+".passphrase")

@@ -29,7 +29,7 @@ const (
 type Auth struct {
 	Kind string // AuthKey, AuthAgent, AuthPassword
 
-	KeyPEM     func() ([]byte, error) // AuthKey: the private key, OpenSSH or PEM
+	KeyPEM     func() (string, error) // AuthKey: the private key, OpenSSH or PEM
 	Passphrase func() (string, error) // AuthKey: asked if the key is encrypted; may be nil
 
 	Agent  string // AuthAgent: which key, "SHA256:…" or a public key as in authorized_keys
@@ -80,10 +80,11 @@ func (a Auth) load(ctx context.Context, legacy bool) (*credential, error) {
 }
 
 func (a Auth) loadKey() (ssh.Signer, error) {
-	pem, err := a.KeyPEM()
+	text, err := a.KeyPEM()
 	if err != nil {
 		return nil, fmt.Errorf("read the private key: %w", err)
 	}
+	pem := []byte(text)
 	s, err := ssh.ParsePrivateKey(pem)
 	if _, encrypted := errors.AsType[*ssh.PassphraseMissingError](err); encrypted {
 		if a.Passphrase == nil {

@@ -215,7 +215,7 @@ func withPassword(p string) Auth {
 }
 
 func withKey(k testserver.Key) Auth {
-	return Auth{Kind: AuthKey, KeyPEM: func() ([]byte, error) { return k.PEM, nil }}
+	return Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return string(k.PEM), nil }}
 }
 
 // kbd is a server's keyboard-interactive that asks one hidden question.

@@ -185,17 +185,16 @@ func TestLocalFaults(t *testing.T) {
 	key := testserver.NewKey(t, "ecdsa")
 	encrypted := key.Encrypted(t, "open sesame")
 	phrase := func(s string) func() (string, error) { return func() (string, error) { return s, nil } }
-	pem := func(b []byte) func() ([]byte, error) { return func() ([]byte, error) { return b, nil } }
 	f := (&fake{KeyLogin: true, Key: key.Public}).start(t)
 	for name, tt := range map[string]struct {
 		auth Auth
 		says string
 	}{
 		"nothing":        {Auth{}, "no way to log in"},
-		"unreadable":     {Auth{Kind: AuthKey, KeyPEM: func() ([]byte, error) { return nil, errors.New("no such file") }}, "no such file"},
-		"no key":         {Auth{Kind: AuthKey, KeyPEM: pem([]byte("hello"))}, "parse the private key"},
-		"no passphrase":  {Auth{Kind: AuthKey, KeyPEM: pem(encrypted)}, "no passphrase is configured"},
-		"bad passphrase": {Auth{Kind: AuthKey, KeyPEM: pem(encrypted), Passphrase: phrase("wrong")}, "the passphrase does not open"},
+		"unreadable":     {Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return "", errors.New("no such file") }}, "no such file"},
+		"no key":         {Auth{Kind: AuthKey, KeyPEM: phrase("hello")}, "parse the private key"},
+		"no passphrase":  {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted))}, "no passphrase is configured"},
+		"bad passphrase": {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted)), Passphrase: phrase("wrong")}, "the passphrase does not open"},
 		"empty password": {withPassword(""), "the password is empty"},
 		"odd login":      {Auth{Kind: AuthPassword, Login: "telepathy", Password: phrase("x")}, "telepathy"},
 		"no agent":       {Auth{Kind: AuthAgent, Agent: anyPin, Socket: "/nonexistent/agent"}, "connect to the agent"},
@@ -211,5 +210,5 @@ func TestLocalFaults(t *testing.T) {
 	}
 	want(t, "connections", f.conns.Load(), 0)
 
-	wantLogin(t, f.conf(Auth{Kind: AuthKey, KeyPEM: pem(encrypted), Passphrase: phrase("open sesame")}))
+	wantLogin(t, f.conf(Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted)), Passphrase: phrase("open sesame")}))
 }

@@ -51,7 +51,7 @@ func TestRealKeys(t *testing.T) {
 	}
 	t.Run("encrypted", func(t *testing.T) {
 		pem := keys["ecdsa"].Encrypted(t, "open sesame")
-		wantLogin(t, real(s, Auth{Kind: AuthKey, KeyPEM: func() ([]byte, error) { return pem, nil },
+		wantLogin(t, real(s, Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return string(pem), nil },
 			Passphrase: func() (string, error) { return "open sesame", nil }}))
 	})
 	t.Run("known_hosts", func(t *testing.T) {

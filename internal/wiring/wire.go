@@ -36,19 +36,19 @@ func Ledger(cfg *config.Config) *sshdial.Ledger {
 
 // Dialing says how to reach a configured host.
 func Dialing(h *config.Host, ledger *sshdial.Ledger) sshdial.Config {
-	c := sshdial.Config{Name: h.Name, Address: h.Address, User: h.SSH.User, HostKey: h.HostKey, Ledger: ledger,
-		Legacy: h.SSH.Compat == config.CompatLegacy, Bandwidth: h.SSH.Bandwidth}
-	if h.HostKey == "" {
-		c.KnownHosts = h.SSH.KnownHosts
-	}
-	c.Auth = auth(h.SSH.Key, h.SSH.Passphrase, h.SSH.Password, h.SSH.Login)
+	c := leg(h.Address, h.HostKey, h.SSH.Account)
+	c.Name, c.Ledger, c.Bandwidth = h.Name, ledger, h.SSH.Bandwidth
 	for _, j := range h.SSH.Jump {
-		hop := sshdial.Config{Address: j.Address, User: j.User, HostKey: j.HostKey, Legacy: j.Compat == config.CompatLegacy,
-			Auth: auth(j.Key, j.Passphrase, j.Password, j.Login)}
-		if j.HostKey == "" {
-			hop.KnownHosts = j.KnownHosts
-		}
-		c.Jump = append(c.Jump, hop)
+		c.Jump = append(c.Jump, leg(j.Address, j.HostKey, j.Account))
+	}
+	return c
+}
+
+// leg is the way to one host, from the one before it.
+func leg(address, hostKey string, a config.Account) sshdial.Config {
+	c := sshdial.Config{Address: address, User: a.User, HostKey: hostKey, Legacy: a.Compat == config.CompatLegacy, Auth: auth(a)}
+	if hostKey == "" {
+		c.KnownHosts = a.KnownHosts
 	}
 	return c
 }
@@ -62,21 +62,14 @@ func Route(c sshdial.Config) string {
 	return b.String() + c.Address
 }
 
-func auth(key config.Key, passphrase, password config.Secret, login string) sshdial.Auth {
+func auth(a config.Account) sshdial.Auth {
 	switch {
-	case !password.IsZero():
-		return sshdial.Auth{Kind: sshdial.AuthPassword, Password: password.Read, Login: login}
-	case key.Agent != "":
-		return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: agentKey(key.Agent)}
+	case !a.Password.IsZero():
+		return sshdial.Auth{Kind: sshdial.AuthPassword, Password: a.Password.Read, Login: a.Login}
+	case a.Key.Agent != "":
+		return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: agentKey(a.Key.Agent)}
 	}
-	auth := sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) {
-		pem, err := key.Secret.Read()
-		return []byte(pem + "\n"), err
-	}}
-	if !passphrase.IsZero() {
-		auth.Passphrase = passphrase.Read
-	}
-	return auth
+	return sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: a.Key.Secret.Read, Passphrase: reading(a.Passphrase)}
 }
 
 // agentKey is a fingerprint, or the public key in the file that is named.

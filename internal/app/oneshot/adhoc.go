@@ -80,7 +80,7 @@ func adhocAuth(dir, named string) (sshdial.Auth, error) {
 			}
 			return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: string(pub)}, nil
 		}
-		return sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return pem, nil }}, nil
+		return sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(pem), nil }}, nil
 	}
 	return agentOnly(dir)
 }

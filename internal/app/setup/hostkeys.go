@@ -126,7 +126,7 @@ func rounds(hosts []*config.Host, ledger *sshdial.Ledger) [][]mark {
 	for _, h := range hosts {
 		d := wiring.Dialing(h, ledger)
 		for i, j := range d.Jump {
-			m := mark{&config.Host{Name: h.Name, Address: j.Address, HostKey: j.HostKey, SSH: config.SSH{KnownHosts: j.KnownHosts}}, i + 1,
+			m := mark{&config.Host{Name: h.Name, Address: j.Address, HostKey: j.HostKey, SSH: config.SSH{Account: config.Account{KnownHosts: j.KnownHosts}}}, i + 1,
 				sshdial.Config{Name: h.Name, Address: j.Address, Legacy: j.Legacy, Jump: d.Jump[:i], Ledger: ledger}}
 			if same := wiring.Route(m.dial) + " " + j.HostKey + " " + j.KnownHosts; !seen[same] {
 				seen[same] = true
