@@ -2,18 +2,13 @@ package testserver
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
+	"cmp"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"text/template"
-	"time"
 )
 
 // DovecotOptions say how a Dovecot is to be; the zero value is a usual one.
@@ -27,50 +22,25 @@ type DovecotOptions struct {
 // A Dovecot is Debian's IMAP server with one user, in a folder of its own, with
 // Maildir mailboxes. Its certificate names 127.0.0.1 and localhost.
 type Dovecot struct {
+	*daemon
 	IMAPS    string // address of the port with TLS from the start
 	IMAP     string // address of the port with STARTTLS
-	CA       []byte // PEM of the authority, which is the certificate itself
 	User     string
 	Password string
-	Dir      string
 
-	tb     testing.TB
-	opts   DovecotOptions
-	binary string
-	cmd    *exec.Cmd
-	exited chan struct{}
+	opts DovecotOptions
 }
 
 // StartDovecot starts a Dovecot that ends with the test.
 func StartDovecot(tb testing.TB, opts DovecotOptions) *Dovecot {
 	tb.Helper()
-	d := &Dovecot{tb: tb, opts: opts, binary: Need(tb, "dovecot"), User: opts.User, Password: opts.Password}
-	if d.User == "" {
-		d.User = "rtmt@example.com"
-	}
-	if d.Password == "" {
-		d.Password = "correct horse"
-	}
-	dir, err := os.MkdirTemp("", "dc") // short, for its sockets' names have at most 107 bytes
-	if err != nil {
-		tb.Fatal(err)
-	}
-	d.Dir = dir
-	tb.Cleanup(func() { os.RemoveAll(dir) })
-	ShowLog(tb, filepath.Join(dir, "log"))
-	tb.Cleanup(d.Stop)
+	d := &Dovecot{daemon: newDaemon(tb, "dovecot", "log"), opts: opts,
+		User: cmp.Or(opts.User, "rtmt@example.com"), Password: cmp.Or(opts.Password, "correct horse")}
+	d.args = []string{"-F", "-c", filepath.Join(d.Dir, "dovecot.conf")}
 	d.prepare()
-	for try := 0; ; try++ { // another process may take a port that was free
-		d.configure(FreePort(tb), FreePort(tb))
-		err := d.start()
-		if err == nil {
-			return d
-		}
-		d.Stop()
-		if try == 2 {
-			tb.Fatalf("start dovecot: %v\n%s", err, Tail(filepath.Join(dir, "log")))
-		}
-	}
+	d.run(d.configure)
+	d.IMAP, d.IMAPS = d.addrs[0], d.addrs[1]
+	return d
 }
 
 var dovecotConf = template.Must(template.New("").Parse(`
@@ -132,18 +102,16 @@ default_login_user = {{.Me}}
 {{.Extra}}
 `))
 
-// prepare makes the folders, the certificate and the user.
+// prepare makes the folders and the user.
 func (d *Dovecot) prepare() {
 	d.tb.Helper()
-	d.check(os.Chmod(d.Dir, 0o755))
 	for _, name := range []string{"mail", "home", "state", "mail/new", "mail/cur", "mail/tmp"} {
-		d.check(os.Mkdir(filepath.Join(d.Dir, name), 0o700))
+		must(d.tb, os.Mkdir(filepath.Join(d.Dir, name), 0o700))
 	}
 	for _, name := range []string{"mail", "home", "mail/new", "mail/cur", "mail/tmp"} {
 		d.own(filepath.Join(d.Dir, name))
 	}
-	d.certify()
-	d.check(os.WriteFile(filepath.Join(d.Dir, "users"), []byte(d.User+":{PLAIN}"+d.Password+"\n"), 0o644))
+	must(d.tb, os.WriteFile(filepath.Join(d.Dir, "users"), []byte(d.User+":{PLAIN}"+d.Password+"\n"), 0o644))
 }
 
 // ids are the user and group that the mails belong to; me is set if this is not root.
@@ -169,14 +137,7 @@ func group(gid int) string {
 func (d *Dovecot) own(name string) {
 	d.tb.Helper()
 	if uid, gid, me := ids(); me == "" {
-		d.check(os.Chown(name, uid, gid))
-	}
-}
-
-func (d *Dovecot) check(err error) {
-	d.tb.Helper()
-	if err != nil {
-		d.tb.Fatal(err)
+		must(d.tb, os.Chown(name, uid, gid))
 	}
 }
 
@@ -184,82 +145,8 @@ func (d *Dovecot) configure(start, tlsPort int) {
 	d.tb.Helper()
 	uid, gid, me := ids()
 	var b bytes.Buffer
-	d.check(dovecotConf.Execute(&b, map[string]any{
+	must(d.tb, dovecotConf.Execute(&b, map[string]any{
 		"Dir": d.Dir, "UID": uid, "GID": gid, "Me": me, "Group": group(gid), "Start": start, "TLS": tlsPort, "NoIdle": d.opts.NoIdle, "Extra": d.opts.ExtraCfg,
 	}))
-	d.check(os.WriteFile(filepath.Join(d.Dir, "dovecot.conf"), b.Bytes(), 0o644))
-	d.IMAP = fmt.Sprintf("127.0.0.1:%d", start)
-	d.IMAPS = fmt.Sprintf("127.0.0.1:%d", tlsPort)
-}
-
-// certify makes a certificate that is its own authority.
-func (d *Dovecot) certify() { d.CA = certify(d.tb, d.Dir) }
-
-// ClientTLS trusts this Dovecot and nothing else.
-func (d *Dovecot) ClientTLS() *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(d.CA)
-	return &tls.Config{RootCAs: pool}
-}
-
-func (d *Dovecot) start() error {
-	d.cmd = exec.Command(d.binary, "-F", "-c", filepath.Join(d.Dir, "dovecot.conf"))
-	ownGroup(d.cmd)
-	var out bytes.Buffer
-	d.cmd.Stdout, d.cmd.Stderr = &out, &out
-	if err := d.cmd.Start(); err != nil {
-		return err
-	}
-	exited := make(chan struct{})
-	cmd := d.cmd
-	d.exited = exited
-	go func() { // ends when Stop has ended the process
-		cmd.Wait()
-		close(exited)
-	}()
-	alive := func() error {
-		select {
-		case <-exited:
-			return fmt.Errorf("dovecot ended: %s", out.String())
-		default:
-			return nil
-		}
-	}
-	for _, addr := range []string{d.IMAP, d.IMAPS} {
-		if err := WaitPort(addr, alive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Stop ends the server and all its connections; Start brings it back. Dovecot
-// may take six seconds to end by itself: it has a moment for its farewells.
-func (d *Dovecot) Stop() {
-	if d.exited == nil {
-		return
-	}
-	d.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-d.exited:
-	case <-time.After(300 * time.Millisecond):
-	}
-	killGroup(d.cmd) // whoever is left
-	<-d.exited
-	d.exited = nil
-}
-
-// Start starts a server that was stopped, on the same ports.
-func (d *Dovecot) Start() {
-	d.tb.Helper()
-	if err := d.start(); err != nil {
-		d.tb.Fatalf("start dovecot again: %v", err)
-	}
-}
-
-// Restart is Stop and Start.
-func (d *Dovecot) Restart() {
-	d.tb.Helper()
-	d.Stop()
-	d.Start()
+	must(d.tb, os.WriteFile(filepath.Join(d.Dir, "dovecot.conf"), b.Bytes(), 0o644))
 }

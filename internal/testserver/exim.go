@@ -2,17 +2,10 @@ package testserver
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"text/template"
-	"time"
 )
 
 // An Exim is Debian's SMTP server in a folder of its own, which takes mails for the
@@ -20,51 +13,31 @@ import (
 // INBOX at once. Mails to others are refused. Its certificate names 127.0.0.1 and
 // localhost.
 type Exim struct {
+	*daemon
 	SMTPS    string // address of the port with TLS from the start
 	SMTP     string // address of the port with STARTTLS; logins are offered under TLS alone
-	CA       []byte // PEM of the authority, which is the certificate itself
 	User     string
 	Password string
-	Dir      string
 
-	tb     testing.TB
-	box    *Dovecot
-	binary string
-	cmd    *exec.Cmd
-	exited chan struct{}
+	box *Dovecot
 }
 
 // StartExim starts an Exim that ends with the test.
 func StartExim(tb testing.TB, box *Dovecot) *Exim {
 	tb.Helper()
-	e := &Exim{tb: tb, box: box, binary: Need(tb, "exim4"), User: "grab", Password: "battery staple"}
+	e := &Exim{daemon: newDaemon(tb, "exim4", "mainlog"), box: box, User: "grab", Password: "battery staple"}
 	if os.Geteuid() != 0 {
 		tb.Fatal("exim hands mails to the user of the mailbox: run the tests as root")
 	}
-	dir, err := os.MkdirTemp("", "ex")
-	must(tb, err)
-	e.Dir = dir
-	tb.Cleanup(func() { os.RemoveAll(dir) })
-	ShowLog(tb, filepath.Join(dir, "mainlog"))
-	tb.Cleanup(e.Stop)
-	must(tb, os.Chmod(dir, 0o755))
-	e.CA = certify(tb, dir)
+	e.args = []string{"-C", filepath.Join(e.Dir, "exim.conf"), "-bdf", "-q1h"}
 	uid, gid, _ := ids()
-	must(tb, os.Mkdir(filepath.Join(dir, "spool"), 0o750))
+	must(tb, os.Mkdir(filepath.Join(e.Dir, "spool"), 0o750))
 	for _, name := range []string{"", "spool", "key.pem"} {
-		must(tb, os.Chown(filepath.Join(dir, name), uid, gid))
+		must(tb, os.Chown(filepath.Join(e.Dir, name), uid, gid))
 	}
-	for try := 0; ; try++ { // another process may take a port that was free
-		e.configure(FreePort(tb), FreePort(tb))
-		err := e.start()
-		if err == nil {
-			return e
-		}
-		e.Stop()
-		if try == 2 {
-			tb.Fatalf("start exim: %v\n%s", err, Tail(filepath.Join(dir, "mainlog")))
-		}
-	}
+	e.run(e.configure)
+	e.SMTP, e.SMTPS = e.addrs[0], e.addrs[1]
+	return e
 }
 
 var eximConf = template.Must(template.New("").Parse(`
@@ -134,65 +107,4 @@ func (e *Exim) configure(start, tlsPort int) {
 	must(e.tb, eximConf.Execute(&b, map[string]any{"Dir": e.Dir, "UID": uid, "GID": gid, "Start": start, "TLS": tlsPort,
 		"Mail": e.box.folder(""), "To": e.box.User, "User": e.User, "Password": e.Password}))
 	must(e.tb, os.WriteFile(filepath.Join(e.Dir, "exim.conf"), b.Bytes(), 0o644))
-	e.SMTP, e.SMTPS = fmt.Sprintf("127.0.0.1:%d", start), fmt.Sprintf("127.0.0.1:%d", tlsPort)
-}
-
-func (e *Exim) start() error {
-	e.cmd = exec.Command(e.binary, "-C", filepath.Join(e.Dir, "exim.conf"), "-bdf", "-q1h")
-	ownGroup(e.cmd)
-	var out bytes.Buffer
-	e.cmd.Stdout, e.cmd.Stderr = &out, &out
-	if err := e.cmd.Start(); err != nil {
-		return err
-	}
-	exited, cmd := make(chan struct{}), e.cmd
-	e.exited = exited
-	go func() { // ends when Stop has ended the process
-		cmd.Wait()
-		close(exited)
-	}()
-	alive := func() error {
-		select {
-		case <-exited:
-			return fmt.Errorf("exim ended: %s", strings.TrimSpace(out.String()))
-		default:
-			return nil
-		}
-	}
-	for _, addr := range []string{e.SMTP, e.SMTPS} {
-		if err := WaitPort(addr, alive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Stop ends the server; Start brings it back.
-func (e *Exim) Stop() {
-	if e.exited == nil {
-		return
-	}
-	e.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-e.exited:
-	case <-time.After(300 * time.Millisecond):
-	}
-	killGroup(e.cmd) // whoever is left
-	<-e.exited
-	e.exited = nil
-}
-
-// Start starts a server that was stopped, on the same ports.
-func (e *Exim) Start() {
-	e.tb.Helper()
-	if err := e.start(); err != nil {
-		e.tb.Fatalf("start exim again: %v", err)
-	}
-}
-
-// ClientTLS trusts this Exim and nothing else.
-func (e *Exim) ClientTLS() *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(e.CA)
-	return &tls.Config{RootCAs: pool}
 }

@@ -32,9 +32,9 @@ func (d *Dovecot) Deliver(mailbox string, raw []byte) {
 	}
 	name := fmt.Sprintf("%d.%06d.test", time.Now().UnixNano(), delivered.Add(1))
 	tmp := filepath.Join(dir, "tmp", name)
-	d.check(os.WriteFile(tmp, raw, 0o600))
+	must(d.tb, os.WriteFile(tmp, raw, 0o600))
 	d.own(tmp)
-	d.check(os.Rename(tmp, filepath.Join(dir, "new", name)))
+	must(d.tb, os.Rename(tmp, filepath.Join(dir, "new", name)))
 }
 
 // delivered makes names unique and keeps their order.
@@ -47,7 +47,7 @@ func (d *Dovecot) Flags(mailbox string) []string {
 	names := map[string]string{}
 	for _, sub := range []string{"new", "cur"} {
 		list, err := os.ReadDir(filepath.Join(d.folder(mailbox), sub))
-		d.check(err)
+		must(d.tb, err)
 		for _, e := range list {
 			name, flags, _ := strings.Cut(e.Name(), ":2,")
 			names[strings.SplitN(name, ",", 2)[0]] = flags
@@ -66,12 +66,12 @@ func (d *Dovecot) SetUIDValidity(mailbox string, n uint32) {
 	d.Stop()
 	defer d.Start()
 	list, err := filepath.Glob(filepath.Join(d.folder(mailbox), "dovecot*"))
-	d.check(err)
+	must(d.tb, err)
 	for _, name := range list {
-		d.check(os.Remove(name))
+		must(d.tb, os.Remove(name))
 	}
 	// A list without mails: Dovecot gives every mail it finds a UID anew.
 	name := filepath.Join(d.folder(mailbox), "dovecot-uidlist")
-	d.check(os.WriteFile(name, fmt.Appendf(nil, "3 V%d N1 G%032x\n", n, n), 0o600))
+	must(d.tb, os.WriteFile(name, fmt.Appendf(nil, "3 V%d N1 G%032x\n", n, n), 0o600))
 	d.own(name)
 }
