@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -47,12 +48,12 @@ func TestNightOfDST(t *testing.T) {
 			defer logset.SetLinearBelow(linear)()
 			for _, since := range []time.Duration{-70 * time.Minute, -10 * time.Minute, 20 * time.Minute, 55 * time.Minute} {
 				w := evidence.NewWindow(change.Add(since), change.Add(since+20*time.Minute))
-				g := newGrab(t, dir, &conntest.Local{})
+				g := grabtest.New(t, dir, &conntest.Local{})
 				row, err := g.Pass(t.Context(), w, nil)
 				if err != nil || row.Coverage != evidence.Complete {
 					t.Fatalf("%v %+v", err, row)
 				}
-				got := slice(t, g, "network_log")
+				got := grabtest.Slice(t, g, "network_log")
 				want, rest := 0, got
 				for _, r := range truth { // the slice has them in the order of the file
 					at := r.Time
@@ -90,13 +91,13 @@ func TestClockLeaps(t *testing.T) {
 	}
 	for _, linear := range []int64{0, 1 << 30} {
 		defer logset.SetLinearBelow(linear)()
-		g := newGrab(t, dir, &conntest.Local{})
+		g := grabtest.New(t, dir, &conntest.Local{})
 		w := evidence.NewWindow(now.Add(-25*time.Minute), now.Add(-22*time.Minute))
 		row, err := g.Pass(t.Context(), w, nil)
 		if err != nil || len(row.Notes) == 0 {
 			t.Fatalf("%v %+v", err, row)
 		}
-		got := slice(t, g, "network_log")
+		got := grabtest.Slice(t, g, "network_log")
 		size := int64(len(got))
 		if in := len(logset.Within(t, []byte(got), 0, size, w)); in != 360 {
 			t.Errorf("linear %d: %d records of the window, want 180 twice", linear, in)

@@ -7,6 +7,7 @@ import (
 
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
@@ -19,7 +20,7 @@ func TestBreakHoleInsideWindow(t *testing.T) {
 		w := fetchtest.NewWorld(t)
 		a, b := w.Text(4*time.Hour, 2*time.Hour), w.Text(time.Hour, 0)
 		w.Put("network_log", a+strings.Repeat("\x00", 1<<20)+b, 0)
-		g := newGrab(t, w.Dir, &conntest.Hook{})
+		g := grabtest.New(t, w.Dir, &conntest.Hook{})
 		row, err := g.Pass(t.Context(), w.Window(3*time.Hour+30*time.Minute, 10*time.Minute), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/ring"
 )
 
@@ -41,7 +42,7 @@ func TestBreakRingFirstRecord(t *testing.T) {
 	step(t, r)
 	w.Remove("network_log")
 	w.Put("network_log", "", 0)
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := w.Window(600*sec, 0)
 	honestIn(w, g, passOf(w, g, asked), asked)
@@ -79,7 +80,7 @@ func TestBreakRingQuietLog(t *testing.T) {
 	}
 	w.Remove("network_log")
 	w.Put("network_log", "", 0)
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := w.Window(500*sec, 0)
 	honestIn(w, g, passOf(w, g, asked), asked)
@@ -116,7 +117,7 @@ func TestBreakRingUnknownFile(t *testing.T) {
 	asked := w.Window(500*sec, -60*sec)
 	look := func() {
 		t.Helper()
-		g := newGrab(t, t.TempDir(), nil)
+		g := grabtest.New(t, t.TempDir(), nil)
 		g.Ring, g.Host.Dial = spoilt, func(context.Context) (hostconn.Conn, error) { return nil, errors.New("no route to host") }
 		row, _ := g.Pass(t.Context(), asked, nil)
 		honestIn(w, g, row, asked)
@@ -159,7 +160,7 @@ func TestBreakRingLateRecord(t *testing.T) {
 	now = w.Now
 	w.Grow("network_log", w.Text(7*sec, 0), 0)
 	step(t, r)
-	g := newGrab(t, t.TempDir(), nil)
+	g := grabtest.New(t, t.TempDir(), nil)
 	g.Ring, g.Host.Dial = r.Dir, func(context.Context) (hostconn.Conn, error) { return nil, errors.New("no route to host") }
 	asked := w.Window(500*sec, 0)
 	row, _ := g.Pass(t.Context(), asked, nil)

@@ -7,6 +7,7 @@ import (
 
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -37,10 +38,10 @@ func TestRingOverlapsGzip(t *testing.T) {
 			live := w.Text(10*time.Minute, 0)
 			w.Put("network_log.1.gz", string(fetchtest.Zipped(host)), 10*time.Minute)
 			w.Put("network_log", live, 0)
-			g := newGrab(t, w.Dir, &conntest.Local{})
+			g := grabtest.New(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir
 			row := passOf(w, g, w.Window(20*time.Minute, 0))
-			got, disagrees := slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")
+			got, disagrees := grabtest.Slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")
 			if got != host+live || row.Coverage != evidence.Complete {
 				t.Errorf("%d bytes, want %d: %s %+v", len(got), len(host+live), row.Coverage, row.Files[0].Missing)
 			}

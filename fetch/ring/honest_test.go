@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 )
@@ -76,13 +77,13 @@ func TestRingDamage(t *testing.T) {
 			}
 			return nil
 		})
-		g := newGrab(t, w.Dir, &conntest.Local{})
+		g := grabtest.New(t, w.Dir, &conntest.Local{})
 		g.Ring = spoilt
 		row, err := g.Pass(t.Context(), asked, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if honest(t, w, asked, row, slice(t, g, "network_log")) > 0 {
+		if honest(t, w, asked, row, grabtest.Slice(t, g, "network_log")) > 0 {
 			worse++
 		}
 		other := again(r, spoilt)
@@ -160,7 +161,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 		}
 	}
 	w.Some(t, rnd.IntN(300))
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	if seed%5 == 0 {
 		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, conntest.ErrCut }
@@ -168,7 +169,7 @@ func ringHonest(t *testing.T, seed uint64) bool {
 	asked := evidence.NewWindow(w.At[rnd.IntN(len(w.At)/2)].Truncate(time.Millisecond), time.Now())
 	row, _ := g.Pass(t.Context(), asked, nil)
 	release()
-	return honest(t, w, asked, row, slice(t, g, "network_log")) == 0 && row.Coverage == evidence.Complete
+	return honest(t, w, asked, row, grabtest.Slice(t, g, "network_log")) == 0 && row.Coverage == evidence.Complete
 }
 
 const ringSeeds = 16

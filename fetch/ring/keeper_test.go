@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 )
@@ -116,14 +117,14 @@ func TestRingThroughRotations(t *testing.T) {
 					}
 				}
 			}
-			g := newGrab(t, w.Dir, &conntest.Local{})
+			g := grabtest.New(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir
 			asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 			row, err := g.Pass(t.Context(), asked, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := slice(t, g, "network_log")
+			got := grabtest.Slice(t, g, "network_log")
 			if n := honest(t, w, asked, row, got); n > 0 || row.Coverage != evidence.Complete {
 				t.Errorf("%d of %d records are missing: %s %+v %v", n, w.N, row.Coverage, row.Files[0].Missing, row.Notes)
 			}
@@ -134,11 +135,11 @@ func TestRingThroughRotations(t *testing.T) {
 				t.Errorf("%+v %+v", row.Files[0].Sources, row.Ring)
 			}
 			// without the ring the host alone has less, and the same bytes
-			alone := newGrab(t, w.Dir, &conntest.Local{})
+			alone := grabtest.New(t, w.Dir, &conntest.Local{})
 			if _, err := alone.Pass(t.Context(), asked, nil); err != nil {
 				t.Fatal(err)
 			}
-			if less := slice(t, alone, "network_log"); len(less) >= len(got) || !strings.HasSuffix(got, less) {
+			if less := grabtest.Slice(t, alone, "network_log"); len(less) >= len(got) || !strings.HasSuffix(got, less) {
 				t.Errorf("the host alone gives %d bytes, with the ring it is %d", len(less), len(got))
 			}
 		})
@@ -160,14 +161,14 @@ func TestRingSaysWhatItMissed(t *testing.T) {
 	for range 8 {
 		w.Some(t, 100)
 	}
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := honest(t, w, asked, row, slice(t, g, "network_log")); n == 0 || row.Coverage != evidence.Partial || row.Ring[0].Breaks != 1 {
+	if n := honest(t, w, asked, row, grabtest.Slice(t, g, "network_log")); n == 0 || row.Coverage != evidence.Partial || row.Ring[0].Breaks != 1 {
 		t.Errorf("%d missing, %s, %+v", n, row.Coverage, row.Ring)
 	}
 }
@@ -183,7 +184,7 @@ func TestRingWithoutHost(t *testing.T) {
 	}
 	w.File.WriteString(fetchtest.Line(time.Now(), 1000)[:50]) // a record that is being written
 	step(t, r)
-	g := newGrab(t, w.Dir, nil)
+	g := grabtest.New(t, w.Dir, nil)
 	g.Ring = r.Dir
 	down := errors.New("no route to host")
 	g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, down }
@@ -192,7 +193,7 @@ func TestRingWithoutHost(t *testing.T) {
 	if !errors.Is(err, down) || row.Error == "" || row.Coverage != evidence.Partial {
 		t.Fatalf("%v %s %q", err, row.Coverage, row.Error)
 	}
-	if got := slice(t, g, "network_log"); got != w.Text(0) {
+	if got := grabtest.Slice(t, g, "network_log"); got != w.Text(0) {
 		t.Errorf("%d bytes, %d were written", len(got), len(w.Text(0)))
 	}
 	if m := row.Files[0].Missing; len(m) != 1 || m[0].Reason != evidence.ReasonUnreachable {
@@ -206,7 +207,7 @@ func TestRingWithoutHost(t *testing.T) {
 	if row, err = g.Pass(t.Context(), asked, nil); err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %s %+v", err, row.Coverage, row.Files[0].Missing)
 	}
-	if got := slice(t, g, "network_log"); strings.Count(got, "\n") != 1001 || !strings.HasPrefix(got, w.Text(0)[:1000]) || from(row, "host") == 0 {
+	if got := grabtest.Slice(t, g, "network_log"); strings.Count(got, "\n") != 1001 || !strings.HasPrefix(got, w.Text(0)[:1000]) || from(row, "host") == 0 {
 		t.Errorf("%d records", strings.Count(got, "\n"))
 	}
 }
@@ -226,10 +227,10 @@ func TestRingDisagrees(t *testing.T) {
 	if err := os.WriteFile(w.Name(0), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	row, err := g.Pass(t.Context(), evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now()), nil)
-	if err != nil || slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "does not agree") {
+	if err != nil || grabtest.Slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "does not agree") {
 		t.Errorf("%v %+v %v", err, row.Files[0].Sources, row.Notes)
 	}
 }
@@ -272,11 +273,11 @@ func TestRingResumes(t *testing.T) {
 			r = other
 		}
 	}
-	g := newGrab(t, w.Dir, &conntest.Local{})
+	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	asked := evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now())
 	row, err := g.Pass(t.Context(), asked, nil)
-	if err != nil || row.Coverage != evidence.Complete || slice(t, g, "network_log") != w.Text(0) || cuts < 5 {
+	if err != nil || row.Coverage != evidence.Complete || grabtest.Slice(t, g, "network_log") != w.Text(0) || cuts < 5 {
 		t.Errorf("%v %s %+v %v, %d cuts", err, row.Coverage, row.Files[0].Missing, row.Notes, cuts)
 	}
 	var taken int64

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -63,7 +64,7 @@ func TestRingLab(t *testing.T) {
 			for range 2 {
 				turn(2)
 			}
-			g := newGrab(t, e.LogDir(), nil)
+			g := grabtest.New(t, e.LogDir(), nil)
 			g.Host, g.Ring = host, r.Dir
 			row, err := g.Pass(t.Context(), asked, nil)
 			if err != nil || row.Coverage != evidence.Complete {
@@ -71,7 +72,7 @@ func TestRingLab(t *testing.T) {
 			}
 			for i, f := range lab.Families() {
 				got := map[[32]byte]int{}
-				for _, rec := range lab.SplitRecords([]byte(slice(t, g, f))) {
+				for _, rec := range lab.SplitRecords([]byte(grabtest.Slice(t, g, f))) {
 					got[sha256.Sum256(rec)]++
 				}
 				want, missing, there := 0, 0, 0

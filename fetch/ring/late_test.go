@@ -9,6 +9,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -33,7 +34,7 @@ func TestRingLateGzip(t *testing.T) {
 	}
 	asked := w.Window(30*time.Minute, 6*time.Minute)
 	pass := func() evidence.Host {
-		g := newGrab(t, w.Dir, nil)
+		g := grabtest.New(t, w.Dir, nil)
 		g.Ring = r.Dir
 		g.Host.Dial = func(context.Context) (hostconn.Conn, error) { return nil, errors.New("down") }
 		row, _ := g.Pass(t.Context(), asked, nil)
