@@ -52,6 +52,12 @@ var reasons = map[string]reasonWords{
 	evidence.ReasonDisk: {
 		"there was no room left on the collector.",
 		"Make room in the store, then `grab retry INCIDENT` before the host's logs wrap."},
+	evidence.ReasonSlow: {
+		"the host answered too slowly to be waited for (below 16 KiB/s for a minute).",
+		"Look at the host's load and at the line to it, then `grab retry INCIDENT` before its logs wrap."},
+	evidence.ReasonTooLarge: {
+		"the host wrote more in this window than may be copied of it (limits.per_host): what is nearest the alert was kept.",
+		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs wrap; find out what writes so much."},
 }
 
 func wordsOf(reason string) reasonWords {

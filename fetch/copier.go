@@ -21,10 +21,18 @@ type aim struct {
 	listed   time.Time // when the folder was listed
 	restless time.Time // from when on the folder never came to rest; zero: it did
 	final    bool      // the pass does not look again
+	near     time.Time // in asked: around it bytes are kept when not all can be
+	most     int64     // bytes that may be on this disk of all families
+	room     *room     // for compressed files
 }
 
 // now is the time of the listing by the host's clock.
 func (a *aim) now() time.Time { return a.listed.Add(a.clock.Offset) }
+
+// cutOf is a window in the host's time, widened by what is not known of its clock.
+func cutOf(clock logset.Clock, asked evidence.Window) evidence.Window {
+	return asked.Shift(clock.Offset).Widen(clock.Uncertainty())
+}
 
 // A copier takes one family in one round of a pass. It is one goroutine's, and so are
 // the family and its open files meanwhile.
@@ -36,9 +44,10 @@ type copier struct {
 	meter *hostconn.Meter
 
 	plan    *logset.Plan
-	again   bool          // files were no longer what was held: hold and locate once more
-	ahead   time.Duration // by how much an unmeasured clock is certainly ahead
-	unsaved int64         // bytes copied since the family was saved
+	again   bool            // files were no longer what was held: hold and locate once more
+	ahead   time.Duration   // by how much an unmeasured clock is certainly ahead
+	leftOut []evidence.Span // too large, in the host's time
+	unsaved int64           // bytes copied since the family was saved
 }
 
 // locate looks at the held files again and finds the window in them.
@@ -58,6 +67,9 @@ func (c *copier) locate(ctx context.Context) (err error) {
 // copy copies what of the plan is not on disk, the oldest file first, and writes
 // down which time is covered now.
 func (c *copier) copy(ctx context.Context) error {
+	if err := c.copyNearest(ctx); err != nil {
+		return errors.Join(err, c.save())
+	}
 	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
 	for i, file := range c.plan.Files {
 		changed, err := c.copyFile(ctx, file, carry)
@@ -195,3 +207,42 @@ func (c *copier) saveSometimes() error {
 	c.unsaved = 0
 	return c.save()
 }
+
+// missing is how many bytes of the plan are not on disk.
+func (c *copier) missing() (n int64) {
+	for _, f := range c.plan.Files {
+		n += c.f.missingOf(f)
+	}
+	return n
+}
+
+// wanted is how many bytes the plan has of the window, on disk or not; of compressed
+// files those that are known.
+func (c *copier) wanted() (n int64) {
+	for _, f := range c.plan.Files {
+		if f.Found != nil {
+			n += f.Found.To - f.Found.From
+		}
+	}
+	return n
+}
+
+// keep leaves out of the plan what is farthest from the alert, so that at most most
+// bytes are left of it. What a compressed file has is on disk.
+func (c *copier) keep(most int64) error {
+	var all []stretch
+	for _, f := range c.plan.Files {
+		if f.Found == nil || f.Found.Empty() || f.Gzip {
+			continue
+		}
+		e := *f.Found
+		f.Found, f.Cut = &e, evidence.Window{} // to be located anew, for it is not all
+		all = append(all, stretch{f.Handle, f.Found, c.set.Ref(f.MTime)})
+	}
+	k, err := trim(all, c.near.Add(c.clock.Offset), most, c.more())
+	c.leftOut = k.left(c.cut)
+	return err
+}
+
+// more reports whether more of the window is to come.
+func (a *aim) more() bool { return a.asked.Until.After(a.listed) }

@@ -170,3 +170,21 @@ func (f *family) open(dir string) (*joined, error) {
 	j.Reader = io.MultiReader(j.readers...)
 	return j, nil
 }
+
+// findAgain takes back what of w was lost for being too large: it is being copied again.
+func (f *family) findAgain(w evidence.Window) {
+	var kept []evidence.Span
+	for _, s := range f.Lost {
+		if s.Reason != evidence.ReasonTooLarge {
+			kept = append(kept, s)
+			continue
+		}
+		for _, part := range []evidence.Span{{Since: s.Since, Until: earlier(s.Until, w.Since)}, {Since: later(s.Since, w.Until), Until: s.Until}} {
+			if part.Since.Before(part.Until) {
+				part.Reason = s.Reason
+				kept = append(kept, part)
+			}
+		}
+	}
+	f.Lost = kept
+}

@@ -23,7 +23,13 @@ type suspect struct {
 // and went between two listings, and of stamps that can be read in two ways.
 func (c *copier) noteGaps() {
 	f, p, offset := c.f, c.plan, c.clock.Offset
-	for _, m := range c.set.Missed {
+	missed := slices.Clone(c.set.Missed)
+	for _, file := range p.Files {
+		if file.Torn != "" {
+			missed = append(missed, logset.Missed{Entry: hostconn.Entry{Name: file.Name, Size: file.Size, MTime: file.MTime}, Reason: file.Torn})
+		}
+	}
+	for _, m := range missed {
 		if m.Size > 0 && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
 			f.gap(p.LastBefore(m.Entry), m.MTime.Add(time.Second), m.Reason, offset)
 		}
@@ -35,6 +41,9 @@ func (c *copier) noteGaps() {
 		}
 	}
 	c.set.Breaks = nil
+	for _, s := range c.leftOut {
+		f.gap(s.Since, s.Until, s.Reason, offset)
+	}
 	if !c.restless.IsZero() {
 		f.gap(c.restless, c.now(), evidence.ReasonVanished, offset)
 	}

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -28,6 +29,14 @@ type Progress struct {
 	Host  string
 	Total int64 // bytes that this pass is about to take; of gzip files their compressed size
 	Done  int64
+}
+
+// A Share is what a grab may take where there are others.
+type Share struct {
+	Queue *copyqueue.Queue // where the turn to copy is waited for; nil: nobody waits
+	Site  string           // for which the host is asked
+	Near  time.Time        // the alert: the older it is the sooner its turn comes, and around it bytes are kept when not all may be; zero: the end of the window
+	Limit int64            // bytes of the host that may be on this disk; zero: DefaultLimit, or more if more is expected
 }
 
 // rounds is how often a pass holds and locates anew when files change under it.
@@ -41,15 +50,16 @@ type Grab struct {
 
 	Progress func(Progress) // may be nil
 	Ring     string         // folder of the host's ring; empty: there is none
-	Copied   func()         // called by a Pass that has on disk all that it wanted, before it reads that back; may be nil
+	Share    Share
+	Copied   func() // called by a Pass that has on disk all that it wanted, before it reads that back; may be nil
 
 	now    func() time.Time // collector's clock; nil is time.Now
 	create func(name string, flag int) (file, error)
 
 	store    *store // nil: not read yet
 	holder   logset.Holder
-	retained bool      // how far back the logs go was noted
-	took     time.Time // when the last pass over this connection began that got all; zero: there was none
+	retained bool // how far back the logs go was noted
+	broken   bool // the connection was lost before
 	surveyed map[string]surveyed
 	ring     ringUse
 }
@@ -76,6 +86,7 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	}
 	if err != nil && (ctx.Err() != nil || !atomicfile.Full(err)) { // while room is waited for, what is held stays held
 		g.holder.Drop(true)
+		g.broken = true
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -78,7 +79,6 @@ func (g *Grab) connect(ctx context.Context) error {
 	if err != nil || !fresh {
 		return err
 	}
-	g.took = time.Time{}
 	s, conn := g.store.state, g.holder.Conn()
 	s.HostKey, s.Clock = conn.HostKey(), nil
 	if r, ok := conn.(router); ok {
@@ -136,13 +136,13 @@ func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clo
 
 // cut is the window in the host's time, widened by what is not known of its clock.
 func (g *Grab) cut(asked evidence.Window) evidence.Window {
-	clock := g.store.state.clock()
-	return asked.Shift(clock.Offset).Widen(clock.Uncertainty())
+	return cutOf(g.store.state.clock(), asked)
 }
 
 // aim is what is wanted of the files that are held since listed.
 func (g *Grab) aim(asked evidence.Window, listed time.Time, final bool) *aim {
-	return &aim{asked: asked, cut: g.cut(asked), clock: g.store.state.clock(), listed: listed, restless: g.holder.Restless, final: final}
+	return &aim{asked: asked, cut: g.cut(asked), clock: g.store.state.clock(), listed: listed, restless: g.holder.Restless, final: final,
+		near: nearTo(g.Share.Near, asked), most: limit(g.Share, g.store.state.Families, asked)}
 }
 
 // copier takes one family.
@@ -160,7 +160,12 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 	if err := sideBySide(copiers, func(c *copier) error { return c.locate(ctx) }); err != nil {
 		return false, err
 	}
-	meter := g.meter(copiers, a.listed)
+	if err := keepToLimit(a, copiers); err != nil {
+		return false, err
+	}
+	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Deadline: g.deadline(a, copiers)})
+	defer turn.Leave()
+	meter := g.meter(copiers, turn)
 	err = sideBySide(copiers, func(c *copier) error {
 		c.meter = meter
 		return c.copy(ctx)
@@ -188,8 +193,8 @@ func sideBySide(copiers []*copier, f func(*copier) error) error {
 }
 
 // meter counts what a pass takes off the host, and tells how far it is.
-func (g *Grab) meter(copiers []*copier, listed time.Time) *hostconn.Meter {
-	m := &hostconn.Meter{Pace: g.careful(copiers, listed)}
+func (g *Grab) meter(copiers []*copier, turn *copyqueue.Turn) *hostconn.Meter {
+	m := &hostconn.Meter{Turn: turn}
 	if g.Progress != nil {
 		var total int64
 		for _, c := range copiers {
@@ -201,21 +206,24 @@ func (g *Grab) meter(copiers []*copier, listed time.Time) *hostconn.Meter {
 	return m
 }
 
-// careful is the pace of a pass. What the first pass over a connection takes may be
-// gone soon: it has none. Later ones take what has come to files that are held,
-// four times as fast as it came if that is more than the careful rate.
-func (g *Grab) careful(copiers []*copier, listed time.Time) *hostconn.Pacer {
-	if g.took.IsZero() {
-		return nil
-	}
-	var n int64
+// deadline is when what is wanted will be overwritten, if it is not safe: a handle that
+// is held keeps its file, but not where there are no handles, where files are copied and
+// truncated, or where the connection broke before. Zero: it is safe.
+func (g *Grab) deadline(a *aim, copiers []*copier) time.Time {
+	atRisk := g.broken || g.store.state.Transport == evidence.TransportCommands
 	for _, c := range copiers {
-		for _, f := range c.plan.Files {
-			n += c.f.missingOf(f)
+		atRisk = atRisk || len(c.set.Truncated)+len(c.set.Missed) > 0
+	}
+	if !atRisk {
+		return time.Time{}
+	}
+	first := a.listed.Add(24 * time.Hour)
+	for _, c := range copiers {
+		if oldest, ok := c.plan.Oldest(); ok && c.missing() > 0 { // the log forgets as fast as time goes
+			first = earlier(first, a.listed.Add(max(a.cut.Since.Sub(oldest), 0)))
 		}
 	}
-	since := max(listed.Sub(g.took).Seconds(), 1)
-	return &hostconn.Pacer{Rate: max(hostconn.CarefulRate, int64(4*float64(n)/since))}
+	return first
 }
 
 // noteRetention notes how far back the logs go, once; what was copied does not depend

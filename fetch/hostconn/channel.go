@@ -35,6 +35,8 @@ type channel struct {
 	w      io.Writer
 	r      io.Reader
 	heard  atomic.Int64 // answers
+	queued atomic.Bool  // it waits for its turn, with nothing asked for
+	speed  *speed       // of the connection; may be nil
 	packet int          // bytes of one read, by what the server says of itself and has shown
 
 	handle string
@@ -44,6 +46,11 @@ type channel struct {
 	out    []byte
 	buf    []byte // the data of the last answer
 
+	claims
+}
+
+// claims are what a channel copies of a file.
+type claims struct {
 	mu      sync.Mutex
 	dead    bool            // abandoned: writes nothing more
 	claimed map[int64]int64 // bytes that are missing of chunks that are being copied
@@ -220,6 +227,7 @@ func cutBytes(b []byte) (data, rest []byte, ok bool) {
 
 // receive reads one packet: its type, the number behind that, and the rest.
 func (l *channel) receive() (kind byte, id uint32, body []byte, err error) {
+	defer l.speed.wait()(0)
 	var h [9]byte
 	if _, err := io.ReadFull(l.r, h[:]); err != nil {
 		return 0, 0, nil, err

@@ -134,7 +134,7 @@ func (g *rogue) dial(t *testing.T, s *Session) *channel {
 	stop := func() { once.Do(func() { close(g.end); r.Close(); w.Close() }) }
 	t.Cleanup(stop)
 	go g.serve()
-	l, err := newChannel(closer(stop), &budgetReader{r: r, heard: &s.heard}, w)
+	l, err := newChannel(closer(stop), &budgetReader{r: r, s: s}, w)
 	if err != nil {
 		t.Fatal(err)
 	}

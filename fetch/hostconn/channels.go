@@ -89,7 +89,9 @@ func (s *Session) openChannel() (*channel, error) {
 		var r io.Reader
 		if r, err = c.StdoutPipe(); err == nil {
 			if err = c.RequestSubsystem("sftp"); err == nil {
-				l, err = newChannel(c, &budgetReader{r: r, heard: &s.heard}, w)
+				if l, err = newChannel(c, &budgetReader{r: r, s: s}, w); err == nil {
+					l.speed = s.speed
+				}
 			}
 		}
 	}
@@ -204,7 +206,10 @@ func (l *channel) fill(ctx context.Context, c *Transfer, m *Meter) error {
 			return errors.Join(err, l.flush())
 		}
 		n := c.length(at)
-		if err := m.Wait(ctx, n); err != nil {
+		l.queued.Store(true)
+		err = m.Wait(ctx, n)
+		l.queued.Store(false)
+		if err != nil {
 			return err
 		}
 		for off := int64(0); off < n; off += int64(l.packet) {

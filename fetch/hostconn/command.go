@@ -129,8 +129,10 @@ func (c *commands) run(line string, use func(io.Reader) error) error {
 	if err := session.Start(line); err != nil {
 		return c.s.why(fmt.Errorf("run a command: %w", err))
 	}
-	heard := &hearing{out, timer, wait}
+	heard := &hearing{out, timer, wait, c.s.speed}
+	answered := c.s.speed.wait()
 	useErr := use(heard)
+	answered(perCommand)
 	if useErr == nil {
 		if n, _ := heard.Read(make([]byte, 1)); n > 0 {
 			useErr = errors.New("a command has printed more than it should")
@@ -194,15 +196,17 @@ func (c *commands) burn() bool {
 
 // hearing puts a watchdog off with every byte.
 type hearing struct {
-	r    io.Reader
-	t    *time.Timer
-	wait time.Duration
+	r     io.Reader
+	t     *time.Timer
+	wait  time.Duration
+	speed *speed
 }
 
 func (h *hearing) Read(b []byte) (int, error) {
 	n, err := h.r.Read(b)
 	if n > 0 {
 		h.t.Reset(h.wait)
+		h.speed.heard(n)
 	}
 	return n, err
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"rtmtgrab/internal/copyqueue"
 )
 
-// CarefulRate is how many bytes a second are read off a host where nothing is
-// about to be lost: by the ring, and by passes after the first, whose files are
-// held. A first pass takes what the line and ssh.bandwidth give.
+// CarefulRate is how many bytes a second a ring reads off a host: nothing is about to
+// be lost there. A grab takes what the line and ssh.bandwidth give.
 const CarefulRate = 8 << 20
 
 // A Pacer spreads reads over time. Nil is no limit. It is safe for concurrent use.
@@ -49,6 +50,7 @@ func (p *Pacer) Wait(ctx context.Context, n int64) error {
 type Meter struct {
 	Tell func(done int64) // how many bytes were read so far, one call at a time; may be nil
 	Pace *Pacer
+	Turn *copyqueue.Turn // nil: nobody else copies
 	mu   sync.Mutex
 	done int64
 }
@@ -63,4 +65,9 @@ func (m *Meter) Add(n int64) {
 }
 
 // Wait returns when a pass may read n bytes more.
-func (m *Meter) Wait(ctx context.Context, n int64) error { return m.Pace.Wait(ctx, n) }
+func (m *Meter) Wait(ctx context.Context, n int64) error {
+	if err := m.Turn.Wait(ctx, n); err != nil {
+		return err
+	}
+	return m.Pace.Wait(ctx, n)
+}

@@ -38,8 +38,8 @@ type Session struct {
 	commands *commands             // in place of SFTP; nil: there is SFTP
 	aborted  atomic.Pointer[error] // why this side gave the connection up
 	frozen   atomic.Bool           // a CLOSE went unanswered: no further one is waited for
-	heard    atomic.Int64          // when SFTP last answered a byte, as uptime
-	calls    callGroup             // calls that outlive their callers' patience; they end with the connection
+	speed    *speed
+	calls    callGroup // calls that outlive their callers' patience; they end with the connection
 	channels channelPool
 
 	users        int           // of a Pool, under its mu
@@ -55,12 +55,13 @@ func (s *Session) SSH() *sshdial.Client { return s.ssh }
 // error is an ErrNoSFTP.
 func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
 	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}, replaced: make(chan struct{})}
-	s.budget.heard = &s.heard
+	s.speed = newSpeed(client.Bandwidth(), s.abort)
+	s.budget.s = s
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
 		var wg sync.WaitGroup
-		wg.Go(func() { s.sftp, errs[0] = s.newClient(&budgetReader{heard: &s.heard}) })
+		wg.Go(func() { s.sftp, errs[0] = s.newClient(&budgetReader{s: s}) })
 		wg.Go(func() { s.folders, errs[1] = s.newClient(s.budget) })
 		wg.Wait()
 		switch { // a host that allows one channel only gets by with it
@@ -122,13 +123,13 @@ func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 type budgetReader struct {
 	r           io.Reader
 	limit, used atomic.Int64
-	heard       *atomic.Int64 // of the whole session; may be nil
+	s           *Session // that is told what came; may be nil
 }
 
 func (b *budgetReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if b.heard != nil && n > 0 {
-		b.heard.Store(int64(uptime()))
+	if b.s != nil && n > 0 {
+		b.s.speed.heard(n)
 	}
 	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
 		return n, errLongFolder
@@ -159,7 +160,7 @@ func (s *Session) guard(f func() error) error {
 	timer = time.AfterFunc(silence, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		quiet := uptime() - max(began, time.Duration(s.heard.Load()))
+		quiet := uptime() - max(began, s.speed.heardLast())
 		if quiet < silence && !done {
 			timer.Reset(silence - quiet)
 		} else if !done {
@@ -167,7 +168,13 @@ func (s *Session) guard(f func() error) error {
 		}
 	})
 	mu.Unlock()
+	answered := s.speed.wait()
 	err := f()
+	if err == nil || IsAnswer(err) || errors.Is(err, io.EOF) {
+		answered(perAnswer)
+	} else {
+		answered(0)
+	}
 	mu.Lock()
 	done = true
 	mu.Unlock()

@@ -105,7 +105,7 @@ func (f *source) watch(ctx context.Context, l *channel, done <-chan error) error
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		if now := l.heard.Load(); now != heard {
+		if now := l.heard.Load(); now != heard || l.queued.Load() {
 			heard = now
 			continue
 		}

@@ -37,6 +37,7 @@ type File struct {
 	Info
 	Handle   hostconn.Handle
 	Unpacked int64     // bytes that a gzip file gave
+	Torn     string    // why what follows of a gzip file was not had, an evidence.Reason…; empty: it was
 	Stale    bool      // the handle no longer shows the file that was held
 	Looked   time.Time // when size and mtime were seen, by the collector's clock
 

@@ -14,12 +14,9 @@ import (
 	"rtmtgrab/fetch/hostconn"
 )
 
-// maxGunzip bounds what one compressed file may become on this disk.
-const maxGunzip = 8 << 30
-
-// Gunzip unpacks a compressed file whole into dst, and returns how many bytes that are.
-// An error that IsGzipFault is one of the contents.
-func Gunzip(ctx context.Context, f *File, dst io.WriterAt, m *hostconn.Meter) (int64, error) {
+// Gunzip unpacks a compressed file whole into dst, and returns how many bytes that are;
+// more than most are an ErrLarge. An error that IsGzipFault is one of the contents.
+func Gunzip(ctx context.Context, f *File, dst io.WriterAt, most int64, m *hostconn.Meter) (int64, error) {
 	src := &countReader{ctx: ctx, r: readAhead(f.Handle, 0, f.Size), m: m}
 	in := bufio.NewReaderSize(src, 64<<10)
 	z, err := gzip.NewReader(in)
@@ -31,9 +28,9 @@ func Gunzip(ctx context.Context, f *File, dst io.WriterAt, m *hostconn.Meter) (i
 	for err == nil {
 		z.Multistream(false)
 		var m int64
-		m, err = io.Copy(out, io.LimitReader(z, maxGunzip-n))
-		if n += m; err == nil && n == maxGunzip {
-			err = fmt.Errorf("%w: it unpacks to more than %d bytes", ErrGzip, int64(maxGunzip))
+		m, err = io.Copy(out, io.LimitReader(z, most-n))
+		if n += m; err == nil && n == most {
+			err = fmt.Errorf("%w: %w of %d MiB", ErrGzip, ErrLarge, most>>20)
 		}
 		if err == nil && padding(in) {
 			return n, nil
@@ -61,6 +58,9 @@ func padding(in *bufio.Reader) bool {
 }
 
 var ErrGzip = errors.New("compressed file")
+
+// ErrLarge says that a compressed file becomes larger than it may.
+var ErrLarge = errors.New("it unpacks to more than its share")
 
 // IsGzipFault tells damage of the contents from trouble with reading or writing.
 func IsGzipFault(err error) bool {

@@ -3,7 +3,6 @@ package ring
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -254,7 +253,7 @@ func (f *familyKeeper) takeGzip(ctx context.Context, h *logset.File, known *know
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := logset.Gunzip(ctx, h, &limitedAt{tmp, f.ring.MaxSize}, &hostconn.Meter{Pace: &f.ring.pace})
+	size, err := logset.Gunzip(ctx, h, tmp, f.ring.MaxSize, &hostconn.Meter{Pace: &f.ring.pace})
 	h.Unpacked = size
 	if err != nil && logset.IsGzipFault(err) && (h.Grown() || f.ring.hostTime(f.ring.now()).Sub(h.MTime) < 2*logset.Rest || f.ring.holder.Set(f.name).PlainOf(h)) {
 		return errNotYet // it is being written
@@ -278,16 +277,3 @@ func (f *familyKeeper) takeGzip(ctx context.Context, h *logset.File, known *know
 }
 
 func (f *familyKeeper) unpacked() string { return filepath.Join(f.dir, "unpacked.tmp") }
-
-// limitedAt lets no more than max bytes be written.
-type limitedAt struct {
-	io.WriterAt
-	max int64
-}
-
-func (l *limitedAt) WriteAt(b []byte, off int64) (int, error) {
-	if off+int64(len(b)) > l.max {
-		return 0, fmt.Errorf("%w: it unpacks to more than a ring holds (%d bytes)", logset.ErrGzip, l.max)
-	}
-	return l.WriterAt.WriteAt(b, off)
-}

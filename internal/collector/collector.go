@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
@@ -95,7 +96,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, pool *hostconn.
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
-		NewPuller: wiring.Pullers(pool, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
+		NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
 			return wiring.Sealer(cfg().Bundle)(ctx, job)
 		},

@@ -31,6 +31,7 @@ func checkAll(c *checker) {
 	checkSSH(c, "ssh", c.cfg.SSH)
 	checkLogs(c, "logs", c.cfg.Logs)
 	checkRing(c, "ring", c.cfg.Ring)
+	checkLimits(c)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
 	checkSocket(c)
 	checkHTTP(c)
@@ -141,7 +142,16 @@ func checkFamilies(c *checker, path string, list []string) {
 	}
 }
 
-const minRing = 16 << 20
+const (
+	minRing    = 16 << 20
+	minPerHost = 64 << 20
+)
+
+func checkLimits(c *checker) {
+	if n := c.cfg.Limits.PerHost; n < minPerHost && n != 0 && c.given("limits.per_host") {
+		c.bad("limits.per_host", "must be at least 64MiB, or 0 for the default")
+	}
+}
 
 func checkRing(c *checker, path string, r Ring) {
 	every, keep := path+".every", path+".keep"

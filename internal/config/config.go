@@ -31,6 +31,7 @@ type Config struct {
 	SSH      SSH           `yaml:"ssh"`      // what hosts begin with; Host.SSH is what counts
 	Logs     Logs          `yaml:"logs"`     // the same
 	Ring     Ring          `yaml:"ring"`     // the same
+	Limits   Limits        `yaml:"limits"`
 	Bundle   Bundle        `yaml:"bundle"`
 	Keep     Keep          `yaml:"keep"`
 	SMTP     *SMTP         `yaml:"smtp"`       // nil: no mail is sent
@@ -82,6 +83,11 @@ type Window struct {
 	Before time.Duration `yaml:"before"`
 	After  time.Duration `yaml:"after"`
 	Max    time.Duration `yaml:"max"` // the longest window that joined alerts may make; at least Before + After
+}
+
+// Limits bound what one peer may take of this machine.
+type Limits struct {
+	PerHost int64 `yaml:"per_host,size"` // bytes of a host in one incident; 0: the larger of 4 GiB and eight times what its logs write in such a window
 }
 
 // Account is how to log in to a host. Exactly one of Key and Password is set, for a

@@ -96,7 +96,9 @@ func TestSlices(t *testing.T) {
 		var long, short time.Time
 		both.Go(func() { long = copyOff(t, q, Claim{Host: "long", Site: "a"}, 20*slice, time.Millisecond) })
 		synctest.Wait()
-		both.Go(func() { short = copyOff(t, q, Claim{Host: "short", Site: "b", Deadline: time.Now()}, slice, time.Millisecond) })
+		both.Go(func() {
+			short = copyOff(t, q, Claim{Host: "short", Site: "b", Deadline: time.Now()}, slice, time.Millisecond)
+		})
 		both.Wait()
 		if !short.Before(long) {
 			t.Errorf("the short copy ended %v after the long one", short.Sub(long))

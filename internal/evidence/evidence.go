@@ -22,6 +22,8 @@ const (
 	ReasonRead        = "read_error"               // bytes could not be read, or hold no records
 	ReasonClock       = "clock"                    // the host's clock does not allow a statement
 	ReasonDisk        = "disk"                     // no room on this machine
+	ReasonSlow        = "slow"                     // the host answers too slowly to be waited for
+	ReasonTooLarge    = "too_large"                // there was more of it than may be copied of one host
 )
 
 // DefaultKind is the kind of the alerts that match alerts.match.

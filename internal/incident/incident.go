@@ -100,6 +100,14 @@ type Incident struct {
 // open reports whether alerts can still join.
 func (in Incident) Joinable() bool { return in.Kind == KindAlert && !in.Frozen }
 
+// Alerted is when the first alert was; zero: there is none.
+func (in Incident) Alerted() time.Time {
+	if len(in.Members) == 0 {
+		return time.Time{}
+	}
+	return in.Members[0].Time
+}
+
 // is reports whether id is one of the names of the incident.
 func (in Incident) is(id string) bool {
 	return in.ID == id || in.Key == id || slices.Contains(in.Aliases, id)

@@ -140,6 +140,9 @@ func (c *Client) SetBandwidth(bytesPerSecond int64) {
 	c.conn.setLimit(bytesPerSecond)
 }
 
+// Bandwidth is Config.Bandwidth.
+func (c *Client) Bandwidth() int64 { return c.config.Bandwidth }
+
 // Abort drops the connection, and those of its hops, without waiting, so that
 // every call on the Client returns; Close is still due.
 func (c *Client) Abort() {

@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
@@ -86,6 +87,7 @@ type Source struct {
 	Dial     sshdial.Config
 	Commands hostconn.Commands
 	ring     string // folder of the host's ring; empty: it has none
+	limit    int64  // bytes of the host in one incident; 0: fetch.DefaultLimit
 }
 
 func Configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) Source {
@@ -114,7 +116,7 @@ func (s Source) Connect(pool *hostconn.Pool) hostconn.Host {
 type puller struct{ grab *fetch.Grab }
 
 func (p puller) Pass(ctx context.Context, req runner.Pass) (evidence.Host, error) {
-	p.grab.Copied = req.Copied
+	p.grab.Copied, p.grab.Share.Near = req.Copied, req.Near
 	if len(req.Only) > 0 { // the same in every pass of an incident
 		p.grab.Host.Families = req.Only
 	}
@@ -125,7 +127,7 @@ func (p puller) Close() error                              { return p.grab.Close
 
 // Pullers makes the NewPuller of a runner. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
-func Pullers(pool *hostconn.Pool, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
+func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
 	return func(site, host, dir string) (runner.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
@@ -136,7 +138,7 @@ func Pullers(pool *hostconn.Pool, find func(site, host string) (Source, bool), p
 		} else {
 			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress}}, nil
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.limit}}}, nil
 	}
 }
 
@@ -149,6 +151,7 @@ func Finder(cfg *config.Config) func(site, host string) (Source, bool) {
 			return Source{}, false
 		}
 		src := Configured(s.Host(host), s.Zone(), ledger)
+		src.limit = cfg.Limits.PerHost
 		if s.Host(host).Ring.Enabled {
 			src.ring = RingDir(cfg, host)
 		}

@@ -102,7 +102,7 @@ func outError(err error) error {
 func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: wiring.Pullers(e.Pool, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+		NewPuller: wiring.Pullers(e.Pool, nil, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
 	}
 }
 

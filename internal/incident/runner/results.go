@@ -146,9 +146,6 @@ func (u *run) firstPass() {
 		}
 		u.mu.Unlock()
 		u.tell(Event{What: EventFirstPass, Coverage: evidence.Sum(parts...)})
-		if u.terms.first != nil {
-			u.terms.first()
-		}
 	})
 }
 

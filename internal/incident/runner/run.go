@@ -37,7 +37,6 @@ type terms struct {
 	patience time.Duration
 	waitRoom bool            // watch waits for room on the disk, now gives up
 	stop     <-chan struct{} // closed: stop asking and seal what there is; nil: never
-	first    func()          // called once, when every host was asked once; may be nil
 }
 
 func newRun(r *Runner, table *incident.Table, key string, t terms) *run {

@@ -27,7 +27,7 @@ type Runner struct {
 	// VerifyBundle returns nil for an intact bundle of that incident and revision.
 	VerifyBundle func(ctx context.Context, path, incident string, revision int) error
 
-	Parallel int              // incidents whose hosts are asked for the first time at once, and bundles made at once; zero: 4
+	Parallel int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
 	Log      *slog.Logger     // nil: nothing
 	Now      func() time.Time // nil: time.Now
 	Events   func(Event)      // nil: nobody listens; must not block for long

@@ -8,15 +8,15 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// schedule starts incidents. At most Parallel are in their first pass; the others
-// only wait for their windows to end, and must not keep a new one from its hosts.
+// schedule starts incidents, all of them at once: their hosts open files before anything
+// is waited for, and who copies first is decided elsewhere.
 type schedule struct {
 	r     *Runner
 	table *incident.Table
 	wg    *sync.WaitGroup
 
 	mu     sync.Mutex
-	active map[string]bool // key -> still in its first pass
+	active map[string]bool // by key
 	freed  chan struct{}   // size 1
 }
 
@@ -27,27 +27,18 @@ func (s *schedule) dispatch(ctx context.Context) {
 			return
 		}
 		s.wg.Go(func() {
-			defer s.set(key, false, true)
-			s.r.workAt(ctx, s.table, key, func() { s.set(key, false, false) })
+			defer s.free(key)
+			s.r.workAt(ctx, s.table, key)
 		})
 	}
 }
 
-// next takes the newest incident that nobody works at, if there is room for it.
+// next takes the newest incident that nobody works at.
 func (s *schedule) next() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	busy := 0
-	for _, first := range s.active {
-		if first {
-			busy++
-		}
-	}
-	if busy >= s.r.parallel() {
-		return ""
-	}
 	for _, in := range s.table.Unsealed() {
-		if _, ok := s.active[in.Key]; !ok {
+		if !s.active[in.Key] {
 			s.active[in.Key] = true
 			return in.Key
 		}
@@ -55,12 +46,9 @@ func (s *schedule) next() string {
 	return ""
 }
 
-func (s *schedule) set(key string, first, gone bool) {
+func (s *schedule) free(key string) {
 	s.mu.Lock()
-	s.active[key] = first
-	if gone {
-		delete(s.active, key)
-	}
+	delete(s.active, key)
 	s.mu.Unlock()
 	select {
 	case s.freed <- struct{}{}:
@@ -70,12 +58,11 @@ func (s *schedule) set(key string, first, gone bool) {
 
 // workAt works at one incident until it is sealed, gone, somebody else's, or ctx
 // ends.
-func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string, first func()) {
+func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) {
 	lock, err := r.Store.LockIncident(key)
 	if err != nil {
 		if _, gone := table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
 			r.log().Warn("incident is left alone for now", "key", key, "err", err)
-			first()
 			sleep(ctx, againFirst, nil)
 		}
 		return
@@ -91,7 +78,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string, 
 	}
 	for wait := againFirst; ; wait = min(2*wait, againMax) {
 		p := r.Policy()
-		u := newRun(r, table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true, first: first})
+		u := newRun(r, table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true})
 		err := u.work(ctx)
 		if err = u.concluded(err); err == nil || errors.Is(err, incident.ErrGone) {
 			table.Drop(key)
@@ -101,7 +88,6 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string, 
 			return
 		}
 		u.fail(err)
-		first()
 		if !r.naps.rest(ctx, key, wait, nil) {
 			return
 		}

@@ -99,7 +99,7 @@ func TestStormOfTenNodes(t *testing.T) {
 }
 
 // A weekend's mails, read at once on Monday: what is too old is expired, each other
-// one has its fate, and the newest incident is run first.
+// one has its fate, and all incidents are run at once.
 func TestWeekendsBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, incidenttest.FastStore(t, incidenttest.QuickDir(t)))
@@ -130,18 +130,18 @@ func TestWeekendsBacklog(t *testing.T) {
 		if want := 600; total != n || got[incident.Expired] < want || got[incident.Expired] > want+2 || got[incident.Undecided] > 0 {
 			t.Errorf("%v", got)
 		}
-		var order []string
+		started := 0
 		for _, e := range b.events {
-			if e.What == EventStarted {
-				order = append(order, e.Incident)
+			if e.What != EventStarted {
+				continue
+			}
+			if started++; e.Time.Sub(now) > time.Second {
+				t.Errorf("%s was begun after %v", e.Incident, e.Time.Sub(now))
 			}
 		}
-		newest := slices.Clone(order)
-		slices.Sort(newest)
-		slices.Reverse(newest)
-		if len(order) < 2 || !slices.Equal(order, newest) {
-			t.Errorf("run in the order %v", order)
+		if started < 2 {
+			t.Error("no incidents were begun")
 		}
-		t.Logf("%v, %d incidents", got, len(order))
+		t.Logf("%v, %d incidents", got, started)
 	})
 }
