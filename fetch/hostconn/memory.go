@@ -21,6 +21,8 @@ type memory struct {
 	at     time.Time          // when
 	offset time.Duration
 	doubt  time.Duration
+
+	lending lending // under mu
 }
 
 func namesKey(h Host) string { return strings.Join(append([]string{h.Dir}, h.Families...), "\x00") }

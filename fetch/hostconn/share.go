@@ -88,6 +88,9 @@ func (s *shared) Open(ctx context.Context, name string) (Handle, error) {
 	gone := s.do(ctx, func() {
 		var f Handle
 		if f, err = s.Session.Open(ctx, name); err == nil {
+			if s.memory != nil {
+				f = &lentHandle{Handle: f, memory: s.memory, users: 1}
+			}
 			h = s.add(f)
 		}
 	})

@@ -32,6 +32,9 @@ func Source(file Handle, k Known, from, to int64) io.ReaderAt {
 	if f, ok := file.(*sharedFile); ok {
 		inner = f.Handle
 	}
+	if f, ok := inner.(*lentHandle); ok {
+		inner = f.Handle
+	}
 	f, ok := inner.(*sftpHandle)
 	if !ok || to-from < channelsFrom || len(k.Head) < TinyHead {
 		return file

@@ -45,6 +45,8 @@ type File struct {
 	Cut       evidence.Window // this window
 	FoundSize int64           // when the file had that size as stored
 
+	borrowed bool // and not looked at since
+
 	born   int // round of listing in which it was held first
 	listed int // round in which the folder last showed it
 }

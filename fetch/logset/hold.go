@@ -23,8 +23,31 @@ const (
 func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
 
 // Hold opens every file of every family that may have records after oldest, and
-// lists again until nothing unheld shows.
+// lists again until nothing unheld shows. What others hold of the host already is
+// borrowed first.
 func (h *Holder) Hold(ctx context.Context, oldest time.Time) error {
+	lender, ok := h.conn.(lender)
+	if !ok {
+		return h.hold(ctx, oldest)
+	}
+	if h.holdsNothing() {
+		done, err := lender.HoldTurn(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		h.borrow(lender)
+	}
+	err := h.hold(ctx, oldest)
+	for _, s := range h.sets {
+		for _, f := range s.Files {
+			lender.Offer(f.Handle, lentFile{h.Host.Dir, f.Info})
+		}
+	}
+	return err
+}
+
+func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 	h.Restless = time.Time{}
 	for _, s := range h.sets {
 		s.Missed = nil
@@ -220,11 +243,12 @@ func (h *Holder) dropStale() error {
 				return len(f.Head) >= hostconn.TinyHead && sameFile(o, f) && !longer(f, o)
 			})
 			if !f.Stale && !double {
+				f.borrowed = false
 				kept = append(kept, f)
 				continue
 			}
 			f.Handle.Close()
-			if f.Stale {
+			if f.Stale && !f.borrowed { // what others held is nothing that this one lost
 				s.Truncated = append(s.Truncated, f)
 			}
 		}

@@ -53,10 +53,8 @@ func (h *Holder) listAndOpen(ctx context.Context, oldest time.Time) (entries []h
 
 // known is the files to be opened by their names, in the order of opening.
 func (h *Holder) known(r rememberer, oldest time.Time) []hostconn.Entry {
-	for _, s := range h.sets {
-		if len(s.Files) > 0 {
-			return nil
-		}
+	if !h.holdsNothing() {
+		return nil
 	}
 	return h.unheld(r.Recall(h.Host), oldest)
 }

@@ -75,4 +75,3 @@ func (e *Extent) record(r io.ReaderAt, n int64, ref expressway.Ref) (p point, ok
 	p, ok, err = s.probe(e.From + max(n, 0))
 	return p, ok && p.off < e.To, err
 }
-
