@@ -50,7 +50,7 @@ func TestIncidentsShareHandles(t *testing.T) {
 		g.Host.Dial = func(ctx context.Context) (hostconn.Conn, error) {
 			return pool.Get(ctx, "key", hostconn.Commands{}, func(ctx context.Context) (*sshdial.Client, error) {
 				return sshdial.Dial(ctx, sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
-					Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() ([]byte, error) { return key.PEM, nil }}})
+					Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}})
 			})
 		}
 		return g
