@@ -27,12 +27,17 @@ deps bench-deps busy-deps:
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
-# every test program sleeps for a second before it ends. The scenarios of registrations are
-# many: all of them without the race detector, some with it.
+# every test program sleeps for a second before it ends. What only computes takes ten times
+# as long with the race detector, which looks at a sample of it (internal/testrace); the
+# rest of the lines takes all of it, without the detector.
+WHOLE          = ./bundle ./internal/config ./internal/export ./internal/lab/... ./internal/registration/... ./internal/report ./mailwatch/alertmail
+WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest)$$
+WHOLE_TESTS_OF = ./cmd/grab ./fetch ./fetch/ring
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
 	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
-	$(GO) test -timeout 20m ./internal/lab/... ./internal/registration/...
+	$(GO) test -timeout 20m $(WHOLE)
+	$(GO) test -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
 
 # For the inner loop: without servers, without whole sites.
 test-short:

@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/testrace"
 )
 
 // TestGolden pins what scripts of other people read: the JSON of every command, of a
@@ -217,7 +218,7 @@ func TestGoldenDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd := command(dir, "demo", "--json")
-	if raced { // the laboratory takes ten times as long with the detector, and the demo has no time
+	if testrace.On { // the laboratory takes ten times as long with the detector, and the demo has no time
 		plain := filepath.Join(dir, "grab.exe")
 		if out, err := exec.Command("go", "build", "-o", plain, ".").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/fetch/internal/grabtest"
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/testrace"
 )
 
 // damaged copies a ring's folder and lets f spoil it.
@@ -61,8 +62,11 @@ func TestRingDamage(t *testing.T) {
 	}
 	rnd := rand.New(rand.NewPCG(5, 6))
 	worse := 0
-	for range 25 {
+	for n := range 25 {
 		pick, kind := rnd.IntN(2*len(segs)), rnd.IntN(3)
+		if testrace.Skips(n, 4) {
+			continue
+		}
 		i := 0
 		spoilt := damaged(t, r.Dir, func(name string, b []byte) []byte {
 			if i++; i-1 != pick || len(b) == 0 {
@@ -108,6 +112,9 @@ func TestRingHonest(t *testing.T) {
 	t.Parallel()
 	complete := 0
 	for seed := range uint64(ringSeeds) {
+		if testrace.Skips(int(seed), 5) { // the kinds of rotation take turns by four
+			continue
+		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			if ringHonest(t, seed) {
 				complete++

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 )
 
@@ -66,14 +67,14 @@ func (x *told) play(t *testing.T, sc scenario.Scenario) {
 
 // TestScenarios: of the scenarios of the laboratory tshark lists the messages that the
 // logs have, and those of the report's ladder among them. GRAB_LONG=1 takes all of them,
-// which takes minutes, else every fifth.
+// which takes minutes, else every fifth; of these a fifth with the race detector.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	tshark := testserver.Need(t, "tshark")
 	x := &told{want: map[string]row{}, odd: map[string]bool{}, ladder: map[string]string{}, calls: map[string]bool{}}
 	t.Run("played", func(t *testing.T) {
 		for i, sc := range scenario.Scenarios() {
-			if os.Getenv("GRAB_LONG") == "" && i%5 != 0 {
+			if os.Getenv("GRAB_LONG") == "" && i%5 != 0 || testrace.Skips(i, 25) {
 				continue
 			}
 			t.Run(sc.Name, func(t *testing.T) {
@@ -128,7 +129,7 @@ func TestScenarios(t *testing.T) {
 			}
 		}
 	}
-	if shown < 1000 {
+	if shown < testrace.Smaller(1000, 5) {
 		t.Errorf("only %d messages of ladders were compared", shown)
 	}
 	openInSngrep(t, file, x.calls)

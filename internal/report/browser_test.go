@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"rtmtgrab/internal/testrace"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,12 +16,15 @@ const shown = `[...document.querySelectorAll(".phone:not([hidden])")].map(p => p
 // The page in a real browser: one Chromium for all, for its start takes the longest.
 func TestInBrowser(t *testing.T) {
 	b := startBrowser(t)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name string
 		test func(*testing.T, *browser)
 	}{{"search", testSearch}, {"filter", testFilter}, {"address", testAddress}, {"ladder", testLadder}, {"hostile", testHostile}, {"network", testNetwork},
 		{"no script", testNoScript}, {"width", testWidth},
 		{"first screen", testFirstScreen}, {"marks", testMarks}, {"statements", testStatements}, {"print", testPrint}, {"group", testGroup}} {
+		if testrace.Skips(i, 5) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			c.test(t, b.of(t))
 		})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"rtmtgrab/internal/testrace"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s stands twice in the table, or says nothing", sc.Name)
 		}
 		names[sc.Name] = true
-		if i%oneIn != 0 {
+		if testrace.Skips(i, 7) {
 			continue
 		}
 		t.Run(sc.Name, func(t *testing.T) {

@@ -1,6 +1,0 @@
-//go:build race
-
-package main_test
-
-// raced: this program has the race detector in it.
-const raced = true
