@@ -9,6 +9,9 @@ import (
 	"rtmtgrab/internal/app/demo"
 )
 
+// demoLimit is how long a demo may take. Tests have more time.
+var demoLimit = demo.Limit
+
 func demoCmd(a *app) *cobra.Command {
 	dir := "grab-demo"
 	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
@@ -17,7 +20,7 @@ func demoCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			ctx, cancel = context.WithTimeoutCause(ctx, demo.Limit, errors.New("the demo took too long"))
+			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
 			defer cancel()
 			return runDemo(ctx, a, dir)
 		}}

@@ -93,7 +93,7 @@ func TestPauseWatch(t *testing.T) {
 // alerts waits until n alerts are listed.
 func (s *realSite) alerts(n int) (list []incident.ListedAlert) {
 	s.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if _, out, _ := s.grab("list", "--alerts", "--json"); json.Unmarshal([]byte(out), &list) == nil && len(list) >= n {
 			return list
 		}

@@ -84,7 +84,7 @@ func TestRealRing(t *testing.T) {
 	s.write()
 	stop = s.watch()
 	s.until("sealed")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(ring, "expc01")); os.IsNotExist(err) {
 			break
 		}
@@ -98,7 +98,7 @@ func TestRealRing(t *testing.T) {
 // ringsReach waits until all rings have all that was logged before t.
 func (s *realSite) ringsReach(dir string, t time.Time) {
 	s.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		n := 0
 		for _, host := range []string{"expc01", "expe01"} {
 			costs, err := ring.Cost(filepath.Join(dir, host), lab.Families())

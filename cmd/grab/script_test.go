@@ -180,7 +180,7 @@ func mailCmd(ts *testscript.TestScript, _ bool, args []string) {
 func sealedCmd(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		files, err := filepath.Glob(ts.MkAbs("store/bundles/*.zip"))
 		ts.Check(err)
 		if len(files) == want {

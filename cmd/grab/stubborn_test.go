@@ -56,7 +56,7 @@ func TestRefusedOnce(t *testing.T) {
 		}
 	}
 	l := s.sealed(1)[0]
-	if code, out, _ := s.grab("now", "--patience", "1s", "--json"); code != advice.Partial || !strings.Contains(out, evidence.ReasonLogin) {
+	if code, out, _ := s.nowPartly(); code != advice.Partial || !strings.Contains(out, evidence.ReasonLogin) {
 		t.Errorf("now: exit %d\n%s", code, out)
 	}
 	if code, _, errOut := s.grab("retry", l.Incident, "--patience", "1s"); code != advice.Partial {

@@ -75,7 +75,7 @@ func TestLogsGrowAndRotateByThemselves(t *testing.T) {
 				}
 				return true
 			}
-			for deadline := time.Now().Add(60 * time.Second); !done(); {
+			for deadline := time.Now().Add(5 * time.Minute); !done(); {
 				if time.Now().After(deadline) {
 					t.Fatal("the logs did not rotate")
 				}
@@ -87,7 +87,7 @@ func TestLogsGrowAndRotateByThemselves(t *testing.T) {
 			}
 			for _, f := range Families() {
 				r := checkTruth(t, e, f)
-				if age := time.Since(r[len(r)-1].Prefix); age < -time.Second || age > 30*time.Second {
+				if age := time.Since(r[len(r)-1].Prefix); age < -time.Second || age > 10*time.Minute {
 					t.Errorf("%s: the last record is %v old", f, age)
 				}
 			}

@@ -92,14 +92,10 @@ func TestCancelEndsDialAtOnce(t *testing.T) {
 	addr := talk(t, func(c net.Conn) { close(reached); silent(c) })
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-reached; cancel() }()
-	start := time.Now()
-	_, err := Dial(ctx, Config{Address: addr, User: "root", HostKey: anyPin, Timeout: hang, Auth: withPassword("x")})
+	_, err := Dial(ctx, Config{Address: addr, User: "root", HostKey: anyPin, Timeout: 24 * time.Hour, Auth: withPassword("x")}) // waiting for that would be hanging
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Kind != KindCanceled || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-	if time.Since(start) > hang/2 {
-		t.Error("Dial has waited for its time limit")
 	}
 }
 

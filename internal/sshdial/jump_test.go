@@ -248,17 +248,13 @@ func TestJumpTarpit(t *testing.T) {
 	want(t, "stage", e.Stage, StageGreeting)
 	want(t, "hop", e.Hop, 0)
 
-	c.Timeout = hang
+	c.Timeout = 24 * time.Hour // Dial that waited for it would hang
 	ctx, cancel := context.WithCancel(t.Context())
 	<-reached
 	go func() { <-reached; cancel() }()
-	start := time.Now()
 	_, err := Dial(ctx, c)
 	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != KindCanceled || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
-	}
-	if time.Since(start) > hang/2 {
-		t.Error("Dial has waited for its time limit")
 	}
 
 	c.Timeout, c.Jump[0].Address = time.Second, mute // the hop itself
@@ -341,20 +337,17 @@ func TestJumpCloseWhileFrozen(t *testing.T) {
 	c.Jump = []Config{a.conf(withPassword("a"))}
 	var freeze func()
 	c.Jump[0].Address, freeze = frozen(t, a.Addr)
-	cl := wantLogin(t, c) // silence would be noticed after 30 s
+	c.KeepAlive, c.Jump[0].KeepAlive = time.Hour, time.Hour // silence is never noticed: Close that waited for it would hang
+	cl := wantLogin(t, c)
 	freeze()
 	got := make(chan error)
 	go func() {
 		_, _, err := cl.SendRequest("keepalive@openssh.com", true, nil)
 		got <- err
 	}()
-	start := time.Now()
 	cl.Close()
 	if err := <-got; err == nil {
 		t.Error("a frozen hop answers")
-	}
-	if time.Since(start) > 20*time.Second {
-		t.Error("Close has waited for the hop")
 	}
 }
 

@@ -222,8 +222,9 @@ func TestRealFrozen(t *testing.T) {
 	key := testserver.NewKey(t, "ecdsa")
 	s := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})
 	c := real(s, withKey(key))
+	c.KeepAlive = time.Hour // silence is never noticed: Close that waited for it would hang
+	patient := wantLogin(t, c)
 	c.KeepAlive = 200 * time.Millisecond
-	patient := wantLogin(t, real(s, withKey(key)))
 	cl := wantLogin(t, c)
 	s.Freeze()
 	defer s.Thaw()
@@ -234,11 +235,7 @@ func TestRealFrozen(t *testing.T) {
 	if err := cl.Lost(); err == nil || !strings.Contains(err.Error(), "not a byte for 600ms") {
 		t.Errorf("got %v", err)
 	}
-	start := time.Now()
 	patient.Close()
-	if time.Since(start) > 20*time.Second {
-		t.Error("Close has waited for the peer")
-	}
 }
 
 func TestRealRestart(t *testing.T) {

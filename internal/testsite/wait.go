@@ -32,7 +32,7 @@ func (b *SafeBuffer) String() string {
 
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -69,7 +69,7 @@ func Get(t testing.TB, addr, path string) (int, string) {
 // Until waits for a text.
 func (b *SafeBuffer) Until(t testing.TB, what string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(b.String(), what); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !strings.Contains(b.String(), what); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it never says %q:\n%s", what, b.String())
 		}
