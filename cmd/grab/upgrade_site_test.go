@@ -136,7 +136,7 @@ alerts:
   kinds: [{name: quick, match: QuickAlert, window: {before: 2s, after: 1s}}]
 window: {before: 8s, after: 15s}
 settle: 300ms
-patience: 2s
+patience: 30s
 notify: {after: 1s, webhooks: [{url: %[4]q}, {url: %[5]q}]}
 heartbeats: [{name: daily, match: CpuPegging, every: 3640d}]
 ssh: {key: {file: id}, known_hosts: known_hosts}
