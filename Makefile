@@ -29,13 +29,13 @@ deps bench-deps busy-deps:
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
 # every test program sleeps for a second before it ends. What only computes takes ten times
 # as long with the race detector, which looks at a sample of it (internal/testrace); the
-# rest of the lines takes all of it, without the detector.
+# rest of the lines takes all of it, without the detector. -parallel: many tests wait.
 WHOLE          = ./bundle ./internal/config ./internal/export ./internal/lab/... ./internal/registration/... ./internal/report ./mailwatch/alertmail
-WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest)$$
-WHOLE_TESTS_OF = ./cmd/grab ./fetch ./fetch/ring
+WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid)$$
+WHOLE_TESTS_OF = ./cmd/grab ./fetch ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
-	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -timeout 20m ./...
+	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -parallel 4 -timeout 20m ./...
 	$(GO) test -timeout 20m $(WHOLE)
 	$(GO) test -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
 

@@ -70,7 +70,7 @@ var rules = []struct {
 	{what: module + "/internal/testserver", except: []string{"internal/testsite"}},
 	{what: module + "/internal/testsite", except: []string{}},
 	{what: module + "/cmd/", except: []string{}},
-	{what: "testing", except: []string{"internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}},
+	{what: "testing", except: []string{"internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}},
 	{what: "C", except: []string{}},
 }
 

@@ -22,6 +22,9 @@ func bkAlone() (*bkSite, *bkPhone) {
 // Memory must grow with the messages, not with their square: four times as many may take
 // eight times as much here, and not more. OWN_LONG=1 tells the times of more forms.
 func TestOwnQuadratic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole sites take long")
+	}
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		name   string

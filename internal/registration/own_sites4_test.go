@@ -196,6 +196,9 @@ func (z *fz) analyzed(t *testing.T) *Report {
 // TestOwnSeeds compares what is said of random sites with the truth. OWN_SEEDS says how
 // many, OWN_FROM from which on, and OWN_SHOW tells the whole story of each.
 func TestOwnSeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole sites take long")
+	}
 	n, _ := strconv.Atoi(os.Getenv("OWN_SEEDS"))
 	from, _ := strconv.Atoi(os.Getenv("OWN_FROM"))
 	show := os.Getenv("OWN_SHOW") != ""

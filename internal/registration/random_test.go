@@ -35,6 +35,9 @@ func randomSites(n int) (undo func()) {
 // TestRandomSites: whatever happens at a site, and whatever of its logs is missing,
 // nothing is said in the voice of certainty that is not true.
 func TestRandomSites(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole sites take long")
+	}
 	t.Parallel()
 	randomSites(15 / fewer)
 	dir := t.TempDir()

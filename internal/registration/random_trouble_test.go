@@ -16,6 +16,9 @@ import (
 // blamed for it who had no part in it. It runs before the parallel tests, for it
 // changes a flag of rapid's.
 func TestRandomTrouble(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole sites take long")
+	}
 	defer randomSites(15 / fewer)()
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
