@@ -180,7 +180,7 @@ func (s *Server) validate() error {
 	case s.TLS != "" && s.TLS != TLSImplicit && s.TLS != TLSStart && s.TLS != TLSNone:
 		return fmt.Errorf("mail server: unknown TLS mode %q", s.TLS)
 	case s.TLS == TLSNone && !loopback.Host(host):
-		return fmt.Errorf("mail server %s: no encryption is allowed on a loopback address only", s.Addr)
+		return fmt.Errorf("mail server %s: unencrypted connections are allowed only to loopback addresses", s.Addr)
 	case s.Password == nil && s.Token == nil:
 		return errors.New("mail server: no password")
 	case s.Password != nil && s.Token != nil:

@@ -196,7 +196,7 @@ func TestHandleFails(t *testing.T) {
 			if n := k.lines("no room on the disk"); n != 1 {
 				t.Errorf("%d lines:\n%s", n, k.log.String())
 			}
-			if k.lines("kept again") != 1 || k.lines("mailbox is down") != 0 {
+			if k.lines("saved again") != 1 || k.lines("mailbox is down") != 0 {
 				t.Errorf("log:\n%s", k.log.String())
 			}
 		})
@@ -306,7 +306,7 @@ func TestUnreadableMail(t *testing.T) {
 				}
 				return true
 			})
-			if asked != maxTries || after == 0 || s.lines("passed over") != 1 {
+			if asked != maxTries || after == 0 || s.lines("mail skipped") != 1 {
 				t.Errorf("asked %d times, then %d for the next; log:\n%s", asked, after, s.log.String())
 			}
 		})

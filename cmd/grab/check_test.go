@@ -91,7 +91,7 @@ func TestCheckTellsApart(t *testing.T) {
 		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.Hosts = strings.ReplaceAll(c.Row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
-		}, what: "logs", status: checkup.StatusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
+		}, what: "logs", status: checkup.StatusFail, detail: "no folder", hint: "/mnt/harddisk/log"},
 		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
 			what: "developer_log", status: checkup.StatusFail, detail: "no file of this family", hint: "logs.families"},
 		{name: "an empty family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},

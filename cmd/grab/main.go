@@ -72,7 +72,7 @@ func (a *app) root() *cobra.Command {
 		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(advice.Usage(errors.New("a command is missing")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("missing command")), cmd.Help())
 		},
 	}
 	flags := root.PersistentFlags()

@@ -100,7 +100,7 @@ func startHint(goos string) string {
 
 // storeTells writes what a store says of a watcher that does not answer.
 func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
-	line := "the store tells of no grab watch yet"
+	line := "no grab watch has used this store yet"
 	if info, err := os.Stat(health.SignFile(cfg.Store)); err == nil {
 		line = "last sign of grab watch in the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + human.Ago(now.Sub(info.ModTime()))
 	} else if errors.Is(err, os.ErrPermission) {

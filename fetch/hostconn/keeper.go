@@ -64,7 +64,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			default:
 			}
 			if down {
-				k.Log.Info("warm session is back", "host", k.Name)
+				k.Log.Info("warm session restored", "host", k.Name)
 			}
 			down, final = false, false
 			k.tend(ctx, conn.(*shared))
@@ -77,7 +77,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		// an outage that the first redial ends is none
 		if err != nil && (!down || Permanent(err) && !final) {
-			k.Log.Warn("warm session is down", "host", k.Name, "err", err)
+			k.Log.Warn("warm session lost", "host", k.Name, "err", err)
 			down, final = true, Permanent(err)
 		}
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {

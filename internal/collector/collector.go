@@ -245,7 +245,7 @@ func (w *Collector) event(e runner.Event) {
 			w.health.Hosts.Row(e.Result)
 		}
 		if e.Err != nil {
-			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
+			w.log.Warn("host pass failed", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 	case s.works <- struct{}{}:
 		defer func() { <-s.works }()
 	default:
-		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: advice.Failed})
+		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is stopping or has too many requests", Hint: "try again in a minute", Exit: advice.Failed})
 		return
 	}
 	by := control.PeerOf(r.Context()).String()

@@ -28,7 +28,7 @@ func (w *web) serve(h config.HTTP) error {
 		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
 	}
 	if !h.Loopback() {
-		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
+		w.log.Warn("health and metrics are open to everyone who can reach this address: there is no authentication", "listen", h.Listen)
 	}
 	w.now = health.Serve(h.Listen, l, w.handler, w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())

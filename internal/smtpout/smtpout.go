@@ -99,7 +99,7 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 		return at(StageDial, err)
 	}
 	if s.TLS == TLSNone && !loopback.Host(host) {
-		return at(StageTLS, fmt.Errorf("no encryption is allowed on a loopback address only, not for %s", s.Addr))
+		return at(StageTLS, fmt.Errorf("unencrypted connections are allowed only to loopback addresses, not to %s", s.Addr))
 	}
 	if secret, err = s.secret(ctx); err != nil {
 		return at(StageLogin, err)

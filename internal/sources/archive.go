@@ -30,7 +30,7 @@ const (
 
 var alwaysSpool int64 = 64 << 20 // may be unpacked of an archive of any size; tests lower it
 
-var errTooMuch = errors.New("it unpacks to more than logs would")
+var errTooMuch = errors.New("it unpacks to more than logs ever would")
 
 // A spool is the temporary file for what is unpacked; there is none until it is opened.
 type spool struct {
@@ -178,7 +178,7 @@ type quota struct {
 
 func (q *quota) ReadAt(p []byte, off int64) (int, error) {
 	if int64(len(p)) > q.left {
-		return 0, errors.New("its directory is too large")
+		return 0, errors.New("the directory is too large")
 	}
 	n, err := q.r.ReadAt(p, off)
 	q.left -= int64(n)

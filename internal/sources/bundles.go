@@ -122,7 +122,7 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 			}
 			l := &logFile{parts: []*part{{length: -1, open: func() (io.ReadCloser, error) { return open(h.Host, f.Family, f.Path) }}}}
 			if f.Path == "" {
-				src.File = fmt.Sprintf("%s%s of %s (nothing was got)", prefix, f.Family, h.Host)
+				src.File = fmt.Sprintf("%s%s of %s (nothing copied)", prefix, f.Family, h.Host)
 				l.parts = nil
 			}
 			s.source(src, l)

@@ -216,7 +216,7 @@ func (c *Checkup) disk(visits []visit) {
 	if perMin > 0 {
 		f.Detail += fmt.Sprintf("; an incident will take about %s (%s of logs a minute)", human.Size(one), human.Size(perMin))
 	}
-	hint := fmt.Sprintf("make room: the store keeps everything for %v (keep.age)", c.Cfg.Keep.Age)
+	hint := fmt.Sprintf("make room: the store keeps bundles for %s (keep.age)", human.Span(c.Cfg.Keep.Age))
 	switch {
 	case free < one || free < 64<<20:
 		f.Status, f.Hint = StatusFail, hint

@@ -26,7 +26,7 @@ func (c *Checkup) notices(ctx context.Context) {
 	case err != nil:
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
 	case desk == nil:
-		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
+		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "no notifications: notify: is not configured", Hint: "docs/notices.md explains it"})
 	default:
 		errs := desk.Try(ctx, channel.Test(time.Now()))
 		for _, name := range desk.Names() {

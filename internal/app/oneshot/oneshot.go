@@ -201,7 +201,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	case errors.Is(err, runner.ErrComplete):
 		e.Say("%v", err)
 	case errors.Is(err, runner.ErrLess):
-		e.Say("nothing more was got: %v", err)
+		e.Say("no change: %v", err)
 	default:
 		return in, err
 	}

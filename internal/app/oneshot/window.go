@@ -25,7 +25,7 @@ func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
 	case before < 0 || f.After < 0 || f.Patience < 0:
 		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
 	case before+f.After == 0:
-		return evidence.Window{}, errors.New("a window of no length holds nothing: give --before or --after")
+		return evidence.Window{}, errors.New("empty window: set --before or --after")
 	case at.Year() < 1970:
 		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.At)
 	case before+f.After > 7*24*time.Hour:

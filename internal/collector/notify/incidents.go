@@ -167,7 +167,7 @@ func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []inci
 		if err := s.tell(ctx, e); err != nil {
 			left = append(left, e)
 			if ctx.Err() == nil {
-				s.log.Warn("a notice of an incident must wait", "incident", e.Incident, "err", err)
+				s.log.Warn("incident notification is delayed", "incident", e.Incident, "err", err)
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func (s *teller) sealed() (todo []incidentEvent) {
 	list, err := s.store.Changed(s.seen)
 	if err != nil && err.Error() != s.bad {
 		s.bad = err.Error() // once, for it may stay
-		s.log.Warn("whether all incidents were told of cannot be seen", "err", err)
+		s.log.Warn("cannot tell whether every incident was notified", "err", err)
 	}
 	for _, in := range list {
 		n := len(in.Revisions)

@@ -170,13 +170,21 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 	h.copied = time.Time{}
 	result, err := h.call(pctx, Pass{Asked: w, Near: u.inc.Alerted(), Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
 	if err != nil && context.Cause(pctx) == errPatience {
-		err = fmt.Errorf("%w: %w", errPatience, err)
+		err = because(errPatience, err)
 	}
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		err = because(context.Cause(ctx), err)
 	}
 	u.record(ctx, h, w, result, err, began)
 	return err
+}
+
+// because puts the cause before err, unless err names it already.
+func because(cause, err error) error {
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // call is Puller.Pass; a panic over what a host sent is that host's error alone.

@@ -54,7 +54,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
 	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
 	if !in.Stopped.IsZero() {
-		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": what was missing then was not waited for")
+		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": grab did not wait for what was still missing")
 	}
 	m.Conclude()
 	return m, nil
@@ -137,7 +137,7 @@ func hostNotes(states []incident.HostState) []string {
 			}
 		}
 		if bad > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
+			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts failed; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
 		}
 	}
 	return notes

@@ -83,7 +83,7 @@ func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
 func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error) {
 	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err})
 	if err != nil && ctx.Err() == nil {
-		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
+		u.r.log().Warn("host incomplete", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
 	}
 }
 

@@ -45,7 +45,7 @@ func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
 	return u
 }
 
-var errStopped = errors.New("stopped by hand before the end")
+var errStopped = errors.New("stopped by hand")
 
 // work takes the incident to its bundle. A nil error means sealed.
 func (u *run) work(ctx context.Context) error {

@@ -73,7 +73,7 @@ func (d *Desk) look() {
 		d.Tracker.Revert()
 	}
 	if err != nil && !d.stuck {
-		d.Log.Error("notices cannot be kept; it is tried again", "err", err)
+		d.Log.Error("cannot save notifications; retrying", "err", err)
 	}
 	d.stuck = err != nil
 	if err == nil && len(changes) > 0 {
