@@ -127,7 +127,7 @@ func startTLS(conn net.Conn) error {
 			return fmt.Errorf("the server refuses: %q", evidence.Printable(line, 200))
 		}
 		if br.Buffered() > 0 {
-			return errors.New("the server sent more in the clear after its OK: someone may be in between")
+			return errors.New("the server sent unencrypted data after its OK to STARTTLS: somebody may be in between")
 		}
 		return nil
 	}

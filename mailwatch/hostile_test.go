@@ -349,7 +349,7 @@ func TestSignsOfLife(t *testing.T) {
 // TestStartTLSTricks: nothing is taken from the time before TLS.
 func TestStartTLSTricks(t *testing.T) {
 	for want, script := range map[string][2]string{
-		"in the clear":       {"* OK hi\r\n", "S0 OK go\r\n* CAPABILITY IMAP4rev1\r\n"},
+		"unencrypted data":   {"* OK hi\r\n", "S0 OK go\r\n* CAPABILITY IMAP4rev1\r\n"},
 		"greets with":        {"* PREAUTH hi\r\n", ""},
 		"refuses":            {"* OK hi\r\n", "* 1 EXISTS\r\nS0 BAD what\r\n"},
 		"does not answer":    {"* OK hi\r\n", strings.Repeat("* OK\r\n", 101)},

@@ -184,7 +184,7 @@ func (s *Server) validate() error {
 	case s.Password == nil && s.Token == nil:
 		return errors.New("mail server: no password")
 	case s.Password != nil && s.Token != nil:
-		return errors.New("mail server: both a password and a token")
+		return errors.New("mail server: set a password or a token, not both")
 	}
 	switch s.Login {
 	case "", LoginAuto:
@@ -198,9 +198,9 @@ func (s *Server) validate() error {
 			return nil
 		}
 	default:
-		return fmt.Errorf("mail server: unknown way to log in %q", s.Login)
+		return fmt.Errorf("mail server: unknown login method %q", s.Login)
 	}
-	return fmt.Errorf("mail server: %q is no way to log in with what is given", s.Login)
+	return fmt.Errorf("mail server: login method %q does not fit the credentials", s.Login)
 }
 
 // mailbox is the name of what is watched.

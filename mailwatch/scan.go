@@ -37,7 +37,7 @@ func (r *run) look(ctx context.Context, s *session) error {
 		s.g.setLimit(heldLimit)
 		defer s.g.setLimit(readLimit)
 		if bad := r.Flush(ctx); bad != nil {
-			return errors.Join(err, &heldError{fmt.Errorf("after the alerts were kept: %w", bad)})
+			return errors.Join(err, &heldError{fmt.Errorf("after saving alerts: %w", bad)})
 		}
 	}
 	r.handled = false

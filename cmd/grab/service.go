@@ -17,7 +17,7 @@ func serviceCmd(a *app) *cobra.Command {
 			"the rights of an administrator. Elsewhere systemd does it, see configs/grab.service.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(advice.Usage(errors.New("say what: install, uninstall, start, stop, reload or status")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("missing verb: install, uninstall, start, stop, reload or status")), cmd.Help())
 		}}
 	root.AddCommand(
 		serviceVerb(a, "install", "Make the service, its folders and its source in the Event Log; it is not started",

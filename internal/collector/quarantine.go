@@ -114,6 +114,6 @@ func reportQuarantine(r *status.Report, journal *triage.Journal) {
 	for _, l := range journal.Limits() {
 		r.Add(status.Problem{Key: "limit/" + l.Site, Since: l.Since, Blocks: true,
 			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, human.Plural(l.Alerts, "alert")),
-			Hint: "see who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})
+			Hint: "find out who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})
 	}
 }

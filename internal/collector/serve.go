@@ -125,7 +125,7 @@ func (s *server) failure(err error) *control.Failure {
 	f := &control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
-		f.Hint = "what was begun goes on when it runs again: `grab list`"
+		f.Hint = "open incidents go on when it runs again: `grab list`"
 	}
 	return f
 }

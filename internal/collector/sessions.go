@@ -82,7 +82,7 @@ func hostNames(list []wiring.Source) (hosts []string) {
 // what a host sent: it ends for that host.
 func survive(log *slog.Logger, what, host string) {
 	if v := recover(); v != nil {
-		log.Error("panic: it goes on without", "what", what, "host", host, "panic", v, "stack", string(debug.Stack()))
+		log.Error("panic in the collector; continuing without that part", "what", what, "host", host, "panic", v, "stack", string(debug.Stack()))
 	}
 }
 

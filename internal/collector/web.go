@@ -25,7 +25,7 @@ func (w *web) serve(h config.HTTP) error {
 	}
 	l, err := net.Listen("tcp", h.Listen)
 	if err != nil {
-		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
+		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "is another process listening there? Choose another port, or remove http:")
 	}
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to everyone who can reach this address: there is no authentication", "listen", h.Listen)

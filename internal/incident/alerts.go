@@ -108,7 +108,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 		case InIncident:
 			ls.Why = whyWords[d.Why]
 		case Repeat:
-			ls.Why = "says nothing new"
+			ls.Why = "has no news"
 		case Limited:
 			ls.Why = "alerts.limit was reached"
 		default:
@@ -121,8 +121,8 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 
 var whyWords = map[Why]string{
 	WhyNews:   "news",
-	WhyAgain:  "an unchanged storm lasts",
-	WhyJoined: "nothing new, but its window overlaps",
+	WhyAgain:  "an unchanged storm goes on",
+	WhyJoined: "no news, but its window overlaps",
 }
 
 // HasMail reports whether the mail of an alert is still kept.

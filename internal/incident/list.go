@@ -234,7 +234,7 @@ func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 				os.RemoveAll(s.IncidentDir(k)) // a claim that never was one; the next start tries again
 			}
 		default:
-			say("incident cannot be read", "key", k, "err", err)
+			say("cannot read incident", "key", k, "err", err)
 		}
 	}
 	return all, nil

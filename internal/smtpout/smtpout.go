@@ -262,7 +262,7 @@ func at(stage string, err error) error {
 	var no *smtp.SMTPError
 	if errors.As(err, &no) {
 		e.Refused = !no.Temporary()
-		said := fmt.Errorf("the server said %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
+		said := fmt.Errorf("the server answered %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
 		if before, ok := strings.CutSuffix(err.Error(), no.Error()); ok && before != "" {
 			said = fmt.Errorf("%s%w", before, said)
 		}

@@ -134,7 +134,7 @@ func TestSecondFactor(t *testing.T) {
 		}
 	}}).start(t)
 	e := wantKind(t, f.conf(withKey(key)), KindLoginRefused)
-	if !strings.Contains(e.Error(), "asks for more: password") {
+	if !strings.Contains(e.Error(), "requires more: password") {
 		t.Errorf("says %q", e)
 	}
 }
@@ -198,7 +198,7 @@ func TestLocalFaults(t *testing.T) {
 		"empty password": {withPassword(""), "the password is empty"},
 		"odd login":      {Auth{Kind: AuthPassword, Login: "telepathy", Password: phrase("x")}, "telepathy"},
 		"no agent":       {Auth{Kind: AuthAgent, Agent: anyPin, Socket: "/nonexistent/agent"}, "connect to the agent"},
-		"no named key":   {Auth{Kind: AuthAgent, Socket: "/nonexistent/agent"}, "no key of the agent is named"},
+		"no named key":   {Auth{Kind: AuthAgent, Socket: "/nonexistent/agent"}, "no agent key is configured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := wantKind(t, f.conf(tt.auth), KindLocal)

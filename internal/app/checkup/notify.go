@@ -30,7 +30,7 @@ func (c *Checkup) notices(ctx context.Context) {
 	default:
 		errs := desk.Try(ctx, channel.Test(time.Now()))
 		for _, name := range desk.Names() {
-			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "a test was handed over"}
+			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "test sent"}
 			if err := errs[name]; err != nil {
 				f.Status, f.Detail, f.Hint = StatusFail, err.Error(), noticeHint(err)
 			}
@@ -43,7 +43,7 @@ func (c *Checkup) notices(ctx context.Context) {
 func noticeHint(err error) string {
 	e, ok := errors.AsType[*smtpout.Error](err)
 	if !ok {
-		return "check notify: in the configuration; docs/notices.md says what each way needs"
+		return "check notify: in the configuration; docs/notices.md says what each channel needs"
 	}
 	switch e.Stage {
 	case smtpout.StageDial:
@@ -51,7 +51,7 @@ func noticeHint(err error) string {
 	case smtpout.StageTLS:
 		return "check smtp.tls (port 465 is implicit, 587 starttls) and the server's certificate (smtp.ca_file)"
 	case smtpout.StageLogin:
-		return "check smtp.user and the password's file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
+		return "check smtp.user and the password file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
 	}
 	return "check smtp.from and the recipients: the server must let this user send from that address"
 }

@@ -22,7 +22,7 @@ func ShortRing(cfg *config.Config, h *config.Host) (why, hint string) {
 		return "", ""
 	}
 	return fmt.Sprintf("ring.keep is %s: a window begins %s (window.before) before its alert, and the mail comes up to %s later", human.Span(h.Ring.Keep), human.Span(cfg.Window.Before), human.Span(mailDelay)),
-		fmt.Sprintf("set ring.keep to %s or more", need)
+		fmt.Sprintf("set ring.keep to %s or more", human.Span(need))
 }
 
 // judgeRings looks at the rings' configuration.
@@ -39,7 +39,7 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 	if !h.Ring.Enabled {
 		return nil
 	}
-	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
+	const hint = "grab watch fills it while it runs; its log says when a ring is down"
 	costs, err := ring.Cost(wiring.RingDir(c.Cfg, h.Name), h.Logs.Families)
 	if err == nil && len(costs) == 0 {
 		err = errors.New("empty so far")

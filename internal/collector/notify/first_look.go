@@ -28,8 +28,8 @@ const (
 )
 
 var (
-	ErrOvertaken = errors.New("the bundle is being sealed: the next notice has its verdict")
-	errNothing   = errors.New("no log was got so far")
+	ErrOvertaken = errors.New("the bundle is being sealed: the next notification has its verdict")
+	errNothing   = errors.New("no log was copied so far")
 )
 
 // A firstLook is on its way to a verdict.
@@ -60,7 +60,7 @@ func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent
 	}
 	limit := cmp.Or(s.LookLimit, firstLookLimit)
 	f := &firstLook{event: e}
-	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not read within %v", limit))
+	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the analysis took more than %v", limit))
 	s.looks[in.Key] = f
 	s.wg.Go(func() {
 		defer f.cancel()
@@ -97,7 +97,7 @@ func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
 func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a defect in the analysis: %v", p)
+			err = fmt.Errorf("internal error in the analysis: %v", p)
 		}
 	}()
 	select {
@@ -120,7 +120,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	case total == 0:
 		return nil, errNothing
 	case total > firstLookMost:
-		return nil, fmt.Errorf("%s of logs are too many for a first look", human.Size(total))
+		return nil, fmt.Errorf("%s of logs are too much for a preliminary verdict", human.Size(total))
 	}
 	set := sources.Of(ctx, s.store.Dir, m, func(host, family string) (io.ReadCloser, error) {
 		return fetch.OpenSlice(s.store.Slices(in.Key, host), family)

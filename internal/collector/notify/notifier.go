@@ -73,7 +73,7 @@ func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 		desk.Problems, desk.Every = t.problems, t.Every
 	}
 	if err := desk.Open(); err != nil {
-		t.log.Error("notices of earlier runs", "err", err)
+		t.log.Error("cannot read notifications of earlier runs", "err", err)
 	}
 	t.wg.Go(func() { desk.Run(ctx) })
 	if wake := t.News.wake; wake != nil {
@@ -102,7 +102,7 @@ func (t *Notifier) Report(r *status.Report) {
 func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
 	s := cfg.SMTP
 	if s == nil {
-		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
+		return nil, errors.New("no SMTP server is configured (smtp:)")
 	}
 	roots, err := s.Roots()
 	if err != nil {

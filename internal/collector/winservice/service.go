@@ -71,10 +71,10 @@ func accessHints(root string, cfg *config.Config) []string {
 		return err != nil || !filepath.IsLocal(rel)
 	}
 	if dir := filepath.Dir(cfg.Path); outside(cfg.Path) {
-		out = append(out, fmt.Sprintf(`the service must read the configuration and what it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, account))
+		out = append(out, fmt.Sprintf(`let the service read the configuration and the files it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, account))
 	}
 	if outside(cfg.Store) {
-		out = append(out, fmt.Sprintf(`the service must write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, account))
+		out = append(out, fmt.Sprintf(`let the service write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, account))
 	}
 	return out
 }

@@ -191,7 +191,7 @@ func because(cause, err error) error {
 func (h *hostRun) call(ctx context.Context, p Pass) (result evidence.Host, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			h.run.r.log().Error("panic while a host was asked", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
+			h.run.r.log().Error("panic while grabbing from a host", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
 			err = permanentError{fmt.Errorf("internal error: %v", v)}
 		}
 	}()

@@ -71,7 +71,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 	defer r.naps.work(key)()
 	if todo, err := table.Reload(key); err != nil || !todo {
 		if err != nil {
-			r.log().Error("incident cannot be taken up", "key", key, "err", err)
+			r.log().Error("cannot start work on incident", "key", key, "err", err)
 		}
 		table.Drop(key)
 		return

@@ -56,7 +56,7 @@ func (r *Report) JudgeLogs(h Host, n Need) {
 		}
 		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
 			What: fmt.Sprintf("%s keeps %s of %s; an alert needs %s plus the mail's delay", h.Name, human.Span(depth), f.Name, human.Span(window)),
-			Hint: "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
+			Hint: "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
 	}
 	if off := clock(h); off.Abs() > ClockOff {
 		r.Add(Problem{Key: key + "/clock", What: fmt.Sprintf("the clock of %s is %s", h.Name, astray(off)),
