@@ -414,7 +414,7 @@ func TestSlowHandle(t *testing.T) {
 	}
 }
 
-// TestRefusedLoginMended: who has mended it need not wait until the next attempt is due.
+// TestRefusedLoginMended: who has fixed it need not wait until the next attempt is due.
 func TestRefusedLoginMended(t *testing.T) {
 	var at []time.Duration
 	s := play(t, 4*time.Minute, func(p *puppet, tag, command string) bool {

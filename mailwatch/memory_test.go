@@ -343,7 +343,7 @@ func TestNeverWorks(t *testing.T) {
 		"missing port":         func(w *Watcher) { w.Addr = "host" },
 		"unknown TLS":          func(w *Watcher) { w.TLS = "ssl" },
 		"loopback":             func(w *Watcher) { w.TLS, w.Addr = TLSNone, "mail.example.com:143" },
-		"login method":        func(w *Watcher) { w.Login = "ntlm" },
+		"login method":         func(w *Watcher) { w.Login = "ntlm" },
 		"no password":          func(w *Watcher) { w.Password = nil },
 		"unknown mark":         func(w *Watcher) { w.Mark = "deleted" },
 		"Load, Save and Handl": func(w *Watcher) { w.Save = nil },

@@ -99,7 +99,7 @@ func whereWatcher(file string) (path string, places []string, ok bool) {
 	case errors.Is(err, config.ErrNotFound):
 		return "", control.Paths(config.Default().Store), true
 	case !errors.Is(err, fs.ErrPermission):
-		return "", nil, false // a name that is wrong is the user's to mend
+		return "", nil, false // a wrong name is the user's to fix
 	default:
 		if path = file; path == "" {
 			path = os.Getenv("GRAB_CONFIG")

@@ -406,7 +406,7 @@ func TestThroughRetryWakes(t *testing.T) {
 	}
 	id := c.list(func(list []incident.Listed) bool { return len(list) == 1 && list[0].State == incident.Failed })[0].Incident
 	if r := c.grab("retry", id); r.code != 1 || !strings.Contains(r.err, "retries now") || !strings.Contains(r.err, "not a directory") {
-		t.Errorf("in vain: %s", r)
+		t.Errorf("request failed: %s", r)
 	}
 	os.Remove(bundles)
 	if err := os.Mkdir(bundles, 0o700); err != nil {

@@ -58,8 +58,8 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		}
 		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.state(key),
 			Names: looks.Names, Depths: looks.Depths,
-			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
-			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
+			Dial:  func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
+			Fixed: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k

@@ -127,7 +127,7 @@ func (e *Error) says() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent reports whether trying again is in vain until a person has changed
+// Permanent reports whether trying again is useless until a person has changed
 // something.
 func (e *Error) Permanent() bool {
 	switch e.Kind {

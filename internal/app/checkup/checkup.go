@@ -1,4 +1,4 @@
-// Package checkup finds out what is wrong and how to mend it: the configuration, the
+// Package checkup finds out what is wrong and how to fix it: the configuration, the
 // mailboxes, the way to every host, its logs and its clock, this machine's disk; and what
 // would be done with a mail.
 //

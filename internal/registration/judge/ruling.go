@@ -188,7 +188,7 @@ func (r *Ruling) unregistered(w *wire.Wire) {
 	r.doubt(w, s.Gone.Sent)
 }
 
-// trying is about a phone that unregistered and tries in vain to register again.
+// trying is about a phone that unregistered and fails to register again.
 func (r *Ruling) trying(w *wire.Wire) {
 	s := &r.Chain.History
 	first, last := s.Failing[0], s.Failing[len(s.Failing)-1]
