@@ -21,15 +21,15 @@ func (c *Checkup) notices(ctx context.Context) {
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return
 	}
-	desk, err := notify.DeskOf(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	dispatcher, err := notify.NewDispatcher(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	switch {
 	case err != nil:
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
-	case desk == nil:
+	case dispatcher == nil:
 		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "no notifications: notify: is not configured", Hint: "docs/notices.md explains it"})
 	default:
-		errs := desk.Try(ctx, channel.Test(time.Now()))
-		for _, name := range desk.Names() {
+		errs := dispatcher.Try(ctx, channel.Test(time.Now()))
+		for _, name := range dispatcher.Names() {
 			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "test sent"}
 			if err := errs[name]; err != nil {
 				f.Status, f.Detail, f.Hint = StatusFail, err.Error(), noticeHint(err)

@@ -52,9 +52,9 @@ func notFound(why error) *channel.Registration {
 	return &channel.Registration{Preliminary: true, Why: shown(why.Error())}
 }
 
-// look begins a look at an incident, unless there is one. Its end, or that of its time,
-// wakes the teller.
-func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent) {
+// startFirstLook begins a look at an incident, unless there is one. Its end, or that of its time,
+// wakes the incident notifier.
+func (s *incidentNotifier) startFirstLook(ctx context.Context, in incident.Incident, e incidentEvent) {
 	if s.looks[in.Key] != nil {
 		return
 	}
@@ -77,8 +77,8 @@ func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent
 	})
 }
 
-// looked is what first notices can be told: their looks are over, or their time is.
-func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
+// finishedLooks is what first notices can be told: their looks are over, or their time is.
+func (s *incidentNotifier) finishedLooks(ctx context.Context) (list []incidentEvent) {
 	for key, f := range s.looks {
 		found := f.found.Load()
 		if found == nil && f.ctx.Err() == nil || ctx.Err() != nil {
@@ -94,7 +94,7 @@ func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
 }
 
 // firstVerdict reads what there is of an incident's logs.
-func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
+func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error in the analysis: %v", p)

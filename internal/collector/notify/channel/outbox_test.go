@@ -213,7 +213,7 @@ func TestDesk(t *testing.T) {
 		dead.set(func(Notice) error { return errors.New("gone") })
 		var mu sync.Mutex
 		problems := []status.Problem{{Key: "disk", What: "full", Blocks: true}, {Key: "host/a", What: "down"}}
-		d := &Desk{Tracker: &Tracker{After: 5 * time.Minute, File: filepath.Join(dir, "notices.json")}, Log: quietLog,
+		d := &Dispatcher{Tracker: &Tracker{After: 5 * time.Minute, File: filepath.Join(dir, "notices.json")}, Log: quietLog,
 			Boxes: []*Outbox{{Name: "mail", Dir: filepath.Join(dir, "a"), Channel: dead}, {Name: "command", Dir: filepath.Join(dir, "b"), Channel: good}}}
 		d.Problems = func() []status.Problem {
 			mu.Lock()
