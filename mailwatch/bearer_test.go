@@ -113,7 +113,7 @@ func TestBearerExchange(t *testing.T) {
 		{"as is wished", LoginXOAuth2, []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, in)}, false, ""},
 		{"without SASL-IR", LoginOAuthBearer, []string{"t0k3n"}, script{join(greet("AUTH=OAUTHBEARER"), []string{"C: TAG AUTHENTICATE OAUTHBEARER", "+ ", "C: " + o}, in)}, false, ""},
 		{"refused", LoginXOAuth2, []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, refusal)}, true, "(the server said about the token: " + fault + ")"},
-		{"refused by OAUTHBEARER", "", []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE OAUTHBEARER " + o, "+ " + b64of(fault), "C: AQ==", "TAG NO no"})}, true, "said " + fault},
+		{"refused by OAUTHBEARER", "", []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE OAUTHBEARER " + o, "+ " + b64of(fault), "C: AQ==", "TAG NO no"})}, true, "about the token: " + fault},
 		{"refused, then new", LoginXOAuth2, []string{"old", "t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old")}, refusal), join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, in)}, false, ""},
 		{"refused twice", LoginXOAuth2, []string{"old", "t0k3n", "more"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old")}, refusal), join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n"), "TAG NO AUTHENTICATE failed."})}, true, "AUTHENTICATE failed."},
 		{"not now", LoginXOAuth2, []string{"old", "t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old"), "TAG NO [UNAVAILABLE] later"})}, false, "later"},
