@@ -39,7 +39,7 @@ type Keeper struct {
 	Log      *slog.Logger
 	Names    func(ctx context.Context, conn Conn) // called once a minute: asks which files there are, for the next one to know; may be nil
 	Depths   func(ctx context.Context, conn Conn) // called twice an hour: looks at how far back the logs go; may be nil
-	State    func(KeeperState)                    // told of each change, and of the clock; must be quick; may be nil
+	State    func(KeeperState)                    // gets each change, and the clock; must be quick; may be nil
 	// Fixed is given what keeps the session down, and returns what tells, without sending
 	// anything, that a person has fixed it; nil: nothing can. It may be nil itself.
 	Fixed func(ctx context.Context, err error) func() bool

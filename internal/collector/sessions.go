@@ -22,7 +22,7 @@ type sessions struct {
 	log     *slog.Logger
 	gate    gate // shut to hosts that are paused
 	depths  func(host string, families map[string]logset.Retention)
-	state   func(key string) func(hostconn.KeeperState) // who is told of a session
+	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
 	keepers map[string]*keeping                         // by source.key
 }
 

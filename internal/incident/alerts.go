@@ -78,7 +78,7 @@ func (s *Store) incidentIDs() (map[string]string, error) {
 	keys, err := s.Keys()
 	ids := map[string]string{}
 	for _, k := range keys {
-		if in, err := s.Read(k); err == nil { // List tells of what cannot be read
+		if in, err := s.Read(k); err == nil { // List reports what cannot be read
 			ids[k] = in.ID
 		}
 	}

@@ -185,7 +185,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	}
 }
 
-// seen tells of a mail that was dealt with before.
+// seen reports a mail that was dealt with before.
 func (r *EMLReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
 	r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 	for _, d := range was.Sites {

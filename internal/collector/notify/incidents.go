@@ -72,7 +72,7 @@ func (n *incidentNews) take() []incidentEvent {
 	return all
 }
 
-// Event takes down what is to be told of incidents.
+// Event records what is to be sent about incidents.
 func (t *Notifier) Event(e runner.Event) {
 	switch e.What {
 	case runner.EventFirstPass, runner.EventSealing, runner.EventSealed:
@@ -125,7 +125,7 @@ func (t *Notifier) newIncidentNotifier(dispatcher *channel.Dispatcher) *incident
 	return s
 }
 
-// run tells of incidents until ctx ends: first of what was sealed when nobody could be
+// run notifies about incidents until ctx ends: first of what was sealed when nobody could be
 // told, then of what happens, and of what other processes seal.
 func (s *incidentNotifier) run(ctx context.Context, wake <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -95,7 +95,7 @@ func (h *Host) reload() {
 	}
 }
 
-// serve runs the watch and keeps the manager told of it until it has ended. It is an
+// serve runs the watch and keeps the manager informed until it has ended. It is an
 // error if it ends unasked.
 func (h *Host) serve(requests <-chan request, tell func(progress), watch func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -3,7 +3,7 @@
 // neither a terminal nor a journal: files of bounded size, and the Event Log for what
 // matters.
 //
-// The manager is kept told of a start and a stop until they have ended; a watch that ends
+// The manager is kept informed of a start and a stop until they have ended; a watch that ends
 // unasked is a failure, after which the manager starts it again; the service's account has
 // no more rights than it needs. On other systems every function is an error of usage. It
 // does not know what it runs, prints nothing and hears no signal.

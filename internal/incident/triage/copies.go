@@ -87,7 +87,7 @@ func (in *intake) withUnsureCopies(rec incident.AlertRecord, seen time.Time, con
 }
 
 // withCopy is the record with the sites that another copy adds, and the pauses of
-// this moment, said aloud; changed is false if it adds nothing to the record.
+// this moment, and logged; changed is false if it adds nothing to the record.
 func (in *intake) withCopy(rec incident.AlertRecord, p incident.Place, seen time.Time, conf config) (next incident.AlertRecord, changed bool) {
 	if !counts(rec.Alert) {
 		return rec, false

@@ -253,7 +253,7 @@ func (q *quarantine) dueUnsure(then time.Time) (ids []string) {
 
 // StillUnsure says that an alert could not be judged at now either. Its next turn is
 // a while later; one that is older than Policy.MaxAge has none before the next start,
-// which is said aloud.
+// which is logged.
 func (j *Journal) StillUnsure(id string, now time.Time) {
 	j.table.Lock()
 	defer j.table.Unlock()

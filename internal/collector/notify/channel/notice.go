@@ -41,7 +41,7 @@ type Notice struct {
 	Dropped  int       `json:"dropped,omitempty"` // notices before this one that could not be delivered and were given up
 }
 
-// What a Change tells of a problem.
+// What a Change says about a problem.
 const (
 	Began   = "began"
 	Ended   = "ended"
