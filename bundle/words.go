@@ -50,14 +50,14 @@ var reasons = map[string]reasonWords{
 		"the clocks or the time stamps in the logs contradict each other, so what was logged in this span is not known.",
 		"Check NTP on the host and on the collector; read the log around this span by eye."},
 	evidence.ReasonDisk: {
-		"there was no room left on the collector.",
-		"Make room in the store, then `grab retry INCIDENT` before the host's logs wrap."},
+		"the collector's disk was full.",
+		"Make room in the store, then `grab retry INCIDENT` before the host's logs rotate."},
 	evidence.ReasonSlow: {
-		"the host answered too slowly to be waited for (below 16 KiB/s for a minute).",
-		"Look at the host's load and at the line to it, then `grab retry INCIDENT` before its logs wrap."},
+		"the host answered too slowly (below 16 KiB/s for a minute).",
+		"Check the host's load and the network to it, then `grab retry INCIDENT` before its logs rotate."},
 	evidence.ReasonTooLarge: {
-		"the host wrote more in this window than may be copied of it (limits.per_host): what is nearest the alert was kept.",
-		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs wrap; find out what writes so much."},
+		"the host wrote more in this window than limits.per_host allows: the part nearest the alert was copied.",
+		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs rotate; find out what writes so much."},
 }
 
 func wordsOf(reason string) reasonWords {

@@ -114,7 +114,7 @@ type Watcher struct {
 	Delete bool               // Remove may be answered: the mailbox is opened for writing
 	Hint   func(error) string // the next move after an error, for the log; may be nil
 	State  func(State)        // told at least every minute except while Handle or Flush run; must be quick; may be nil
-	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has mended it; nil: nobody does
+	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has fixed it; nil: nobody does
 	Log    *slog.Logger       // nil means slog.Default
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil

@@ -156,7 +156,7 @@ func (r *run) holdUp(ctx context.Context, s *session, held *heldError) {
 // kept says once that alerts can be kept again.
 func (r *run) kept() {
 	if r.holds.n > 0 {
-		r.log.Info("alerts are kept again", "attempts", r.holds.n)
+		r.log.Info("alerts are saved again", "attempts", r.holds.n)
 		r.holds.reset()
 	}
 }

@@ -85,7 +85,7 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
 			what: "login", status: checkup.StatusFail, detail: "it offers password", hint: "ssh.password"},
 		{name: "no SFTP", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP},
-			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "more slowly"},
+			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "slower"},
 		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.Hosts = c.Row("expc01", e, ", ssh: {commands: false, compress: gzip}")
 		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},

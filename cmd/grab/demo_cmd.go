@@ -20,7 +20,7 @@ func demoCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
+			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo timed out"))
 			defer cancel()
 			return runDemo(ctx, a, dir)
 		}}

@@ -108,7 +108,7 @@ func (f *exportFlags) check(args []string) error {
 	return nil
 }
 
-// sayOpened tells of each log when it is first read.
+// sayOpened reports each log when it is first read.
 func sayOpened(set *sources.Set, say func(format string, args ...any)) {
 	var mu sync.Mutex
 	set.Opened = func(file string) {

@@ -24,8 +24,8 @@ import (
 func quarantineCmd(a *app) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: usageArgs(cobra.NoArgs),
-		Long: "Alerts whose sender alerts.from or alerts.authenticity does not let pass trigger nothing and are kept for 30 days.\n" +
-			"Only who may write in the store can release one.",
+		Long: "Alerts from senders that alerts.from or alerts.authenticity does not allow trigger nothing and are kept for 30 days.\n" +
+			"Only a user who can write to the store can release one.",
 		RunE: func(*cobra.Command, []string) error { return listQuarantine(a) }}
 	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: usageArgs(cobra.MinimumNArgs(1)),
 		Long: "The watcher acts on it within seconds and grabs what is left of the alert's minutes. An ID may be shortened to 6 digits.",

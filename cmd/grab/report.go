@@ -120,6 +120,6 @@ func openPage(path string, say func(format string, args ...any)) {
 		err = cmd.Process.Release() // the browser outlives this program
 	}
 	if err != nil {
-		say("grab: warning: the page could not be opened: %v; open %s by hand", err, path)
+		say("grab: warning: cannot open the browser: %v; open %s yourself", err, path)
 	}
 }

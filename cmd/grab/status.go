@@ -25,9 +25,9 @@ import (
 )
 
 func statusCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "Say whether an alert would now work, and how the running watch is", Args: cobra.NoArgs,
-		Long: "Asks the running `grab watch`: what is in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
-			"Exit 0 if an alert would now work, 1 otherwise; also if no watch answers, and then it says what the store tells.",
+	return &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
+		Long: "Asks the running `grab watch`: what stands in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
+			"Exit 0 if an alert would work now, 1 if not, or if no watch answers; then it shows what the store has.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()

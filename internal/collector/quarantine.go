@@ -56,7 +56,7 @@ func (q *quarantine) guard(ctx context.Context, every time.Duration, look func(c
 		}
 		if look(ctx) {
 			if _, err := q.journal.Decide(time.Now()); err != nil {
-				q.log.Error("alerts cannot be decided yet", "err", err)
+				q.log.Error("cannot decide on alerts yet; retrying", "err", err)
 			}
 		}
 	}
@@ -90,9 +90,9 @@ func (q *quarantine) judgeAgain(ctx context.Context, now time.Time) (changed boo
 		switch {
 		case errors.Is(err, triage.ErrNotQuarantined): // released meanwhile
 		case err != nil:
-			q.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
+			q.log.Error("cannot check an alert in quarantine again", "alert", id[:12], "err", err)
 		default:
-			q.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
+			q.log.Info("alert in quarantine was checked again", "alert", id[:12], "ok", v.OK, "why", v.Why)
 			changed = changed || v.OK
 		}
 		if !answered {

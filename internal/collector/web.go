@@ -45,7 +45,7 @@ func (w *web) serveAnew(h config.HTTP) {
 	if h.Listen == "" {
 		w.now = health.Web{}
 	} else if err := w.serve(h); err != nil {
-		w.log.Error("reload: health and metrics stay where they were", "err", err, "listen", old.Listen)
+		w.log.Error("reload: health and metrics stay at the old address", "err", err, "listen", old.Listen)
 		return
 	}
 	old.Close()

@@ -97,7 +97,7 @@ func (s *search) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
 	u, before := s.unpacker(st), len(s.found)
 	err = u.tar(inner, name, 1)
 	if err != nil && len(s.found) > before && !u.hard(err) {
-		s.set.notes.add("%s is damaged or cut off, what came before was read: %v", name, err)
+		s.set.notes.add("%s is damaged or cut off; what comes before was read: %v", name, err)
 		err = nil
 	}
 	return true, err
@@ -154,7 +154,7 @@ func (s *search) unzip(f *os.File, st fs.FileInfo, name string) error {
 			if u.hard(err) {
 				return err
 			}
-			s.set.notes.add("%s of %s was passed over: %v", evidence.Printable(m.Name, 200), name, err)
+			s.set.notes.add("%s of %s was skipped: %v", evidence.Printable(m.Name, 200), name, err)
 		}
 	}
 	return nil

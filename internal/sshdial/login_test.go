@@ -190,7 +190,7 @@ func TestLocalFaults(t *testing.T) {
 		auth Auth
 		says string
 	}{
-		"nothing":        {Auth{}, "no way to log in"},
+		"nothing":        {Auth{}, "no login method"},
 		"unreadable":     {Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return "", errors.New("no such file") }}, "no such file"},
 		"no key":         {Auth{Kind: AuthKey, KeyPEM: phrase("hello")}, "parse the private key"},
 		"no passphrase":  {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted))}, "no passphrase is configured"},

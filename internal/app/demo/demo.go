@@ -167,7 +167,7 @@ func (d *demo) happened(h mra.Happening) {
 	}
 	switch h.What {
 	case mra.Dropped:
-		d.step("%s has been silent for too long: CUCM drops it, and no message says so", h.Device)
+		d.step("%s has been silent for too long: CUCM drops it, without any message", h.Device)
 	case mra.CameBack:
 		d.mu.Lock()
 		first := d.victim == nil

@@ -62,7 +62,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 	lock, err := r.Store.LockIncident(key)
 	if err != nil {
 		if _, gone := table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
-			r.log().Warn("incident is left alone for now", "key", key, "err", err)
+			r.log().Warn("incident postponed", "key", key, "err", err)
 			sleep(ctx, againFirst, nil)
 		}
 		return

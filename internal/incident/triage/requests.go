@@ -82,7 +82,7 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 			j.log.Info("alert: "+what, "alert", id[:12])
 		}
 		if err := j.st.Remove(requestFile(j.st, id).Path); err != nil {
-			j.log.Error("a request cannot be removed", "alert", id[:12], "err", err)
+			j.log.Error("cannot remove a request", "alert", id[:12], "err", err)
 		}
 	}
 	return changed
