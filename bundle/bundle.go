@@ -170,7 +170,7 @@ func readBack(ctx context.Context, part string, f format, want sealed) error {
 	case !res.OK:
 		return fmt.Errorf("read back: %s: %s", res.Bad[0].File, res.Bad[0].What)
 	case got != want.seal:
-		return fmt.Errorf("read back: the archive is not the one that was written: its SHA-256 is %s instead of %s", got, want.seal)
+		return fmt.Errorf("read back: the archive has SHA-256 %s, written was %s", got, want.seal)
 	}
 	return nil
 }

@@ -244,9 +244,9 @@ func TestWrongInput(t *testing.T) {
 		change func(*sample)
 		says   string
 	}{
-		"log changed":   {func(s *sample) { s.logs["hosts/expc01/messages.txt"][3] ^= 1 }, "hosts/expc01/messages.txt: 1000 bytes with SHA-256"},
-		"log too short": {func(s *sample) { s.logs["hosts/expc01/messages.txt"] = nil }, "hosts/expc01/messages.txt: 0 bytes"},
-		"log too long":  {func(s *sample) { s.logs["hosts/expe01/messages.txt"] = []byte("x") }, "hosts/expe01/messages.txt: there are more"},
+		"log changed":   {func(s *sample) { s.logs["hosts/expc01/messages.txt"][3] ^= 1 }, "hosts/expc01/messages.txt: read 1000 bytes with SHA-256"},
+		"log too short": {func(s *sample) { s.logs["hosts/expc01/messages.txt"] = nil }, "hosts/expc01/messages.txt: read 0 bytes"},
+		"log too long":  {func(s *sample) { s.logs["hosts/expe01/messages.txt"] = []byte("x") }, "hosts/expe01/messages.txt: longer than"},
 		"log missing":   {func(s *sample) { delete(s.logs, "hosts/expc01/messages.txt") }, "hosts/expc01/messages.txt: no such slice"},
 		"log of another path": {func(s *sample) { s.Manifest.Hosts[0].Files[0].Path = "hosts/expc01/../x.txt" },
 			`"hosts/expc01/../x.txt": the manifest's path`},
@@ -259,7 +259,7 @@ func TestWrongInput(t *testing.T) {
 			s.Manifest.Hosts[1].Files = s.Manifest.Hosts[1].Files[:1]
 			s.Manifest.Hosts[1].Files[0].Path = "hosts/EXPC01/network_log.txt"
 		}, "there twice"},
-		"mail missing":   {func(s *sample) { s.Mails = s.Mails[1:] }, "the manifest names this mail"},
+		"mail missing":   {func(s *sample) { s.Mails = s.Mails[1:] }, "named in the manifest, but missing"},
 		"mail's name":    {func(s *sample) { s.Mails[0].Name = "alerts/a b.eml" }, "alerts/a b.eml"},
 		"mail elsewhere": {func(s *sample) { s.Mails[0].Name = "hosts/x/y.txt" }, "must begin with alerts/"},
 		"mail changes": {func(s *sample) {

@@ -51,14 +51,14 @@ func (c *check) admit(full string) (*entry, error) {
 	}
 	top, name, err := splitTop(full)
 	if err != nil {
-		refuse(full, "added, and its name has no place in a bundle: %v", err)
+		refuse(full, "added, and its name is not allowed in a bundle: %v", err)
 		return e, nil
 	}
 	if c.top == "" {
 		c.top = top
 	}
 	if top != c.top {
-		refuse(full, "added: it lies outside of the top folder %s", c.top)
+		refuse(full, "added: outside the top folder %s", c.top)
 		return e, nil
 	}
 	if err := c.names.add(name); err != nil {

@@ -70,7 +70,7 @@ func checkInside(name string) error {
 func splitTop(full string) (top, inside string, err error) {
 	top, inside, ok := strings.Cut(full, "/")
 	if !ok {
-		return "", "", errors.New("it lies outside of the top folder")
+		return "", "", errors.New("outside the top folder")
 	}
 	if err := checkSimple(top); err != nil {
 		return "", "", err

@@ -46,7 +46,7 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 		return nil, fmt.Errorf("incident: %w", err)
 	}
 	if m.Coverage == "" {
-		return nil, errors.New("the manifest has no coverage: it was not concluded")
+		return nil, errors.New("the manifest is not concluded: it has no coverage")
 	}
 	var readme, sums bytes.Buffer
 	if err := Readme(&readme, m, in.Zone); err != nil {
@@ -64,7 +64,7 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 	}
 	for _, a := range m.Alerts {
 		if a.File != "" && !p.names[strings.ToLower(a.File)] {
-			return nil, fmt.Errorf("%s: the manifest names this mail, and it is not there", evidence.Printable(a.File, 200))
+			return nil, fmt.Errorf("%s: named in the manifest, but missing", evidence.Printable(a.File, 200))
 		}
 	}
 	if err := p.addLogs(in); err != nil {
@@ -74,7 +74,7 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 		return nil, err
 	}
 	if len(p.files) > maxEntries {
-		return nil, fmt.Errorf("%d files are more than a bundle may have (%d)", len(p.files), maxEntries)
+		return nil, fmt.Errorf("%d files are too many for a bundle (at most %d)", len(p.files), maxEntries)
 	}
 	for _, f := range p.files {
 		if f.name != "" {
@@ -207,10 +207,10 @@ func writeFile(ctx context.Context, c container, f planned) error {
 		return err
 	}
 	if n, _ := fill(ctx, r, make([]byte, 1)); n > 0 {
-		return fmt.Errorf("there are more than the %d bytes that its entry names", f.size)
+		return fmt.Errorf("longer than the %d bytes of its entry", f.size)
 	}
 	if m.n != f.size || m.sum() != f.sha256 {
-		return fmt.Errorf("%d bytes with SHA-256 %s were read, its entry names %d with %s", m.n, m.sum(), f.size, f.sha256)
+		return fmt.Errorf("read %d bytes with SHA-256 %s, expected %d with %s", m.n, m.sum(), f.size, f.sha256)
 	}
 	return nil
 }

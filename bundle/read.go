@@ -26,7 +26,7 @@ func openBundle(path string) (*os.File, int64, error) {
 	if st, err := os.Stat(path); err != nil {
 		return nil, 0, err
 	} else if !st.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("open %s: it is not a file", path)
+		return nil, 0, fmt.Errorf("open %s: not a file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -96,7 +96,7 @@ func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 	var total uint64
 	for _, f := range z.File {
 		if f.CompressedSize64 > uint64(size) {
-			return nil, fmt.Errorf("%q: its size is beyond the archive's", printable(f.Name))
+			return nil, fmt.Errorf("%q: larger than the archive", printable(f.Name))
 		}
 		if total += f.CompressedSize64; total > uint64(size) {
 			return nil, errors.New("its files overlap")
@@ -107,7 +107,7 @@ func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 
 func visitZip(f *zip.File, visit visitor) error {
 	if f.Method != zip.Deflate || !f.Mode().IsRegular() {
-		return visit(f.Name, nil, errors.New("it is not a plain, deflated file"))
+		return visit(f.Name, nil, errors.New("not a plain, deflated file"))
 	}
 	body, err := f.Open()
 	if err != nil {
@@ -130,7 +130,7 @@ func (q *quotaReaderAt) ReadAt(p []byte, off int64) (int, error) {
 		return q.r.ReadAt(p, off)
 	}
 	if int64(len(p)) > q.left {
-		return 0, errors.New("its directory is too large")
+		return 0, errors.New("the directory is too large")
 	}
 	n, err := q.r.ReadAt(p, off)
 	q.left -= int64(n)
@@ -179,7 +179,7 @@ func walkTarZst(ctx context.Context, r io.ReaderAt, size int64, visit visitor) e
 	case io.EOF:
 		return nil
 	case nil:
-		return errors.New("something follows the end of the tar archive")
+		return errors.New("data after the end of the tar archive")
 	default:
 		return err
 	}
@@ -193,7 +193,7 @@ func visitTar(h *tar.Header, tr *tar.Reader, visit visitor) error {
 		plain = plain && (key == "path" || key == "size")
 	}
 	if !plain {
-		return visit(h.Name, nil, errors.New("it is not a plain file"))
+		return visit(h.Name, nil, errors.New("not a plain file"))
 	}
 	return visit(h.Name, tr, nil)
 }
@@ -217,12 +217,12 @@ func readManifest(path string) (m evidence.Manifest, err error) {
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return m, errors.New("it is neither a zip nor a tar.zst")
+		return m, errors.New("neither a zip nor a tar.zst")
 	}
 	n := 0
 	err = walk(context.Background(), f, file, size, func(full string, body io.Reader, err error) error {
 		if n++; n > 3 { // it is the second; what lies behind it may be gigabytes
-			return errors.New("there is no manifest.json at its beginning")
+			return errors.New("no manifest.json at the beginning")
 		}
 		if _, inside, nerr := splitTop(full); nerr != nil || inside != manifestName {
 			return nil
@@ -239,7 +239,7 @@ func readManifest(path string) (m evidence.Manifest, err error) {
 	case errors.Is(err, errFound):
 		return m, nil
 	case err == nil:
-		err = errors.New("there is no manifest.json in it")
+		err = errors.New("no manifest.json in it")
 	}
 	return evidence.Manifest{}, err
 }
@@ -258,9 +258,9 @@ func decodeManifest(r io.Reader) (m evidence.Manifest, err error) {
 	b := raw.Bytes()
 	switch {
 	case len(b) > maxManifest:
-		return m, fmt.Errorf("it is larger than %d MiB", maxManifest>>20)
+		return m, fmt.Errorf("larger than %d MiB", maxManifest>>20)
 	case bytes.Count(b, []byte("{")) > maxObjects || bytes.Count(b, []byte(",")) > maxValues:
-		return m, errors.New("it holds too many values")
+		return m, errors.New("too many values")
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return evidence.Manifest{}, err

@@ -29,7 +29,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"indent":    func(depth int) string { return strings.Repeat("  ", depth) },
 	"plural":    human.Plural,
 	"size":      human.ShortSize,
-	"seconds":   func(n int64) string { return (time.Duration(n) * time.Second).String() },
+	"seconds":   func(n int64) string { return human.Span(time.Duration(n) * time.Second) },
 	"max":       func(a, b int) int { return max(a, b) },
 	"few":       func(s []string) []string { return s[:min(len(s), alertLines)] },
 	"byName":    byName,

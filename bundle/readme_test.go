@@ -264,7 +264,7 @@ func TestReached(t *testing.T) {
 	if err := errors.Join(Readme(&readme, m, nil), Describe(&shown, m, nil)); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{"reached through 10.0.0.1:22, [fe80::1%eth0]:22", "legacy algorithms in use: ssh-rsa (host key)", "read by commands over SSH, for the host refuses SFTP"} {
+	for _, s := range []string{"reached through 10.0.0.1:22, [fe80::1%eth0]:22", "legacy algorithms in use: ssh-rsa (host key)", "read by commands over SSH, because the host refuses SFTP"} {
 		if strings.Count(readme.String(), "    "+s) != 1 || strings.Count(shown.String(), "\nexpe01: "+s) != 1 || strings.Contains(readme.String()+shown.String(), "\x1b") {
 			t.Errorf("%q in\n%s\n%s", s, readme.String(), shown.String())
 		}

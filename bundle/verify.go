@@ -53,7 +53,7 @@ func verifyFile(ctx context.Context, path string, f format) (Result, string, err
 	if f < 0 {
 		var ok bool
 		if f, ok = sniff(path, file); !ok {
-			return Result{Bad: []Bad{{printable(filepath.Base(path)), "it is neither a zip nor a tar.zst"}}}, "", nil
+			return Result{Bad: []Bad{{printable(filepath.Base(path)), "neither a zip nor a tar.zst"}}}, "", nil
 		}
 	}
 	return verify(ctx, printable(filepath.Base(path)), f, file, size)
@@ -79,7 +79,7 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 	}
 	c.compare()
 	if !sealOK && len(c.bad) == 0 {
-		c.add(archive, "its bytes were changed, cut off or added to, outside of the files in it, which are intact")
+		c.add(archive, "the archive was changed or cut outside the files in it; those are intact")
 	}
 	return Result{OK: len(c.bad) == 0, Bad: append([]Bad{}, c.bad...), Manifest: c.manifest}, seal, nil
 }
@@ -106,7 +106,7 @@ func (c *check) add(file, format string, args ...any) {
 // miss notes a file that was not come upon.
 func (c *check) miss(file string) {
 	if c.broken {
-		c.add(file, "cannot be read: it lies in or behind the damage")
+		c.add(file, "cannot be read: in or behind the damaged part")
 		return
 	}
 	c.add(file, "missing")
@@ -149,7 +149,7 @@ func scanLF(data []byte, atEOF bool) (int, []byte, error) {
 func (c *check) compare() {
 	if len(c.got) == 0 {
 		if len(c.bad) == 0 {
-			c.add(c.archive, "damaged: there is no file in it")
+			c.add(c.archive, "damaged: no file in it")
 		}
 		return // nothing is known but that
 	}

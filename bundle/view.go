@@ -186,7 +186,7 @@ func (v view) Steps() (steps []step) {
 // reached says what is unusual about how a host was reached.
 func reached(h evidence.Host) (lines []string) {
 	if h.Transport == evidence.TransportCommands {
-		lines = append(lines, "read by commands over SSH, for the host refuses SFTP")
+		lines = append(lines, "read by commands over SSH, because the host refuses SFTP")
 	}
 	if len(h.Via) > 0 {
 		lines = append(lines, "reached through "+list(h.Via))

@@ -26,45 +26,45 @@ type reasonWords struct{ means, next string }
 
 var reasons = map[string]reasonWords{
 	evidence.ReasonRotated: {
-		"no file that could be held has a record as old as this: it was overwritten before it could be held, or was never written.",
-		"Grab sooner, or let the logs reach further back (lower log levels, fewer records); look for a remote syslog server or a diagnostic log of that time."},
+		"no log file on the host goes back this far: the records were overwritten before grab could open the file, or were never written.",
+		"Grab sooner, or lower the log levels so that the logs reach further back; look for a remote syslog server or a diagnostic log of that time."},
 	evidence.ReasonUnreachable: {
 		"the host did not answer, or the connection was lost for good.",
-		"Run `grab check HOST`, mend the way to the host, then `grab retry INCIDENT` before its logs wrap."},
+		"Run `grab check HOST`, fix the connection, then `grab retry INCIDENT` before its logs rotate."},
 	evidence.ReasonLogin: {
-		"the host refused the login, or an earlier refusal forbids another try (the appliance bans addresses that try again).",
+		"the host refused the login, or an earlier refusal blocks another attempt (the appliance bans addresses that try again).",
 		"Correct user, key or password, run `grab check HOST`, then `grab retry INCIDENT`."},
 	evidence.ReasonHostKey: {
-		"the host showed another key than the one that is pinned: another machine, or a key that was made anew.",
+		"the host key is not the pinned one: another machine, or a new key.",
 		"Compare the fingerprints out of band, pin the new key with `grab trust HOST` if it is right, then `grab retry INCIDENT`."},
 	evidence.ReasonAbsent: {
-		"the host has no file of this family, or not the folder.",
+		"the host has no log of this family, or not the folder.",
 		"Check the folder and the families under logs: in the configuration with `grab check HOST`."},
 	evidence.ReasonVanished: {
-		"a file was listed, and was gone before it could be held: the logs rotate very fast.",
+		"a file was listed and was gone before grab could open it: the logs rotate very fast.",
 		"Lower the log levels or grab sooner; run `grab retry INCIDENT` at once, for parts may be in other files."},
 	evidence.ReasonRead: {
-		"bytes of the log could not be read, or hold no records (a damaged disk, a cut file).",
-		"Run `grab retry INCIDENT`; if it stays so, look at the host's disk and at the file by hand."},
+		"part of the log could not be read, or has no records (a damaged disk, a truncated file).",
+		"Run `grab retry INCIDENT`; if it happens again look at the host's disk and at the file by hand."},
 	evidence.ReasonClock: {
-		"the clocks or the time stamps in the logs contradict each other, so that nothing can be said of this span.",
+		"the clocks or the time stamps in the logs contradict each other, so what was logged in this span is not known.",
 		"Check NTP on the host and on the collector; read the log around this span by eye."},
 	evidence.ReasonDisk: {
-		"there was no room left on the collector.",
-		"Make room in the store, then `grab retry INCIDENT` before the host's logs wrap."},
+		"the collector's disk was full.",
+		"Make room in the store, then `grab retry INCIDENT` before the host's logs rotate."},
 	evidence.ReasonSlow: {
-		"the host answered too slowly to be waited for (below 16 KiB/s for a minute).",
-		"Look at the host's load and at the line to it, then `grab retry INCIDENT` before its logs wrap."},
+		"the host answered too slowly (below 16 KiB/s for a minute).",
+		"Check the host's load and the network to it, then `grab retry INCIDENT` before its logs rotate."},
 	evidence.ReasonTooLarge: {
-		"the host wrote more in this window than may be copied of it (limits.per_host): what is nearest the alert was kept.",
-		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs wrap; find out what writes so much."},
+		"the host wrote more in this window than limits.per_host allows: the part nearest the alert was copied.",
+		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs rotate; find out what writes so much."},
 }
 
 func wordsOf(reason string) reasonWords {
 	if w, ok := reasons[reason]; ok {
 		return w
 	}
-	return reasonWords{"a reason that this version of grab does not know.", "Read the manifest with a newer version."}
+	return reasonWords{"a reason this version of grab does not know.", "Read the manifest with a newer version."}
 }
 
 // A clock prints times for people: in a zone, and in UTC where that differs.
@@ -179,6 +179,6 @@ func (v view) ClocksApart() string {
 	if slow == nil || *fast.ClockOffsetMS-*slow.ClockOffsetMS <= 1000 {
 		return ""
 	}
-	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Times of one log cannot be held against those of another without that; check NTP.",
+	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Correct for that before comparing times of the two; check NTP.",
 		printable(slow.Host), printable(fast.Host), human.Millis(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
 }

@@ -87,7 +87,7 @@ func (c *copier) copy(ctx context.Context) error {
 		}
 		carry = file.Found.Carries(carry)
 		if file.Found.Stepped {
-			c.store.note("the times in %s contradict each other (a clock was set); it was read whole", evidence.Printable(file.Name, 80))
+			c.store.note("the times in %s contradict each other (a clock was set); the whole file was searched", evidence.Printable(file.Name, 80))
 		}
 	}
 	if !c.again || c.final {
@@ -133,7 +133,7 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 	from, to := file.Found.WithPreamble(carry)
 	if from == to {
 		if file.Found.FirstAt == file.Found.Size && file.Size > 0 {
-			c.store.note("%s holds no record", evidence.Printable(file.Name, 80))
+			c.store.note("%s has no record", evidence.Printable(file.Name, 80))
 		}
 		return false, nil
 	}

@@ -5,7 +5,7 @@ import "encoding/json"
 // What is read of a plain file is in doubt until its head was looked at afterwards:
 // it may have been truncated meanwhile (copy and truncate), and what the handle gives
 // since is another file's. If the head is still the same, all that came before is the
-// file's, by whatever channel it came: lanes begin only with a file of the same size,
+// file's, by whatever channel it came: channels begin only with a file of the same size,
 // head and tail. Nothing else is in doubt: a gzip sibling proves itself by its check
 // sum, and what the ring gives by a hash for each frame.
 

@@ -55,7 +55,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 			return context.Cause(ctx)
 		}
 	}
-	g.store.note("files were truncated again and again while they were read")
+	g.store.note("files were truncated repeatedly while they were read")
 	return g.save()
 }
 
@@ -181,7 +181,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 		}
 	}
 	if s.Ahead > logset.UnknownClock {
-		g.store.note("the clock could not be measured and is at least %s ahead", s.Ahead.Round(time.Second))
+		g.store.note("the clock could not be measured; it is at least %s ahead", s.Ahead.Round(time.Second))
 	}
 	return again && err == nil, err
 }

@@ -98,7 +98,7 @@ func TestCommandsPass(t *testing.T) {
 				t.Errorf("%d bytes, %d records are not the end of what was written", len(got), row.Files[0].Records)
 			}
 			notes := strings.Join(row.Notes, "\n")
-			if !strings.Contains(notes, "refuses SFTP") || strings.Contains(notes, "it compressed") != zip {
+			if !strings.Contains(notes, "refuses SFTP") || strings.Contains(notes, "the host compressed") != zip {
 				t.Errorf("notes: %s", notes)
 			}
 		})
@@ -170,7 +170,7 @@ func TestCommandsNoGzip(t *testing.T) {
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-time.Hour), now, &n)
 	g := newGrab(t, dir, connByCommands(t, testserver.SSHDOptions{Extra: []string{"ForceCommand PATH=" + bin + ` exec sh -c "$SSH_ORIGINAL_COMMAND"`}}, true))
 	row, err := g.Pass(t.Context(), evidence.NewWindow(now.Add(-time.Minute), now), nil)
-	if err != nil || row.Coverage != evidence.Complete || !strings.Contains(strings.Join(row.Notes, ";"), "it did not compress") {
+	if err != nil || row.Coverage != evidence.Complete || !strings.Contains(strings.Join(row.Notes, ";"), "the host did not compress") {
 		t.Errorf("%v %+v", err, row)
 	}
 }

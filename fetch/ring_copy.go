@@ -192,7 +192,7 @@ func (s *store) sumAt(e *extent, off, n int64) (sum [sha256.Size]byte, err error
 // dropRing gives up what was taken of a file out of the ring, and what the ring says
 // of the family.
 func (c *copier) dropRing(file *logset.Info) {
-	c.store.note("the ring's copy of %s does not agree with the host's %s: it was left out", c.f.name, evidence.Printable(file.Name, 80))
+	c.store.note("the ring's copy of %s differs from the host's %s: it was left out", c.f.name, evidence.Printable(file.Name, 80))
 	ours := c.f.of(file)
 	c.f.Pieces = slices.DeleteFunc(c.f.Pieces, func(e *extent) bool {
 		gone := e.From == evidence.FromRing && slices.Contains(ours, e)

@@ -100,7 +100,7 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 			// A slice is trusted up to its journaled length, and only if it is there;
 			// otherwise it is copied anew, as far as the host still has it.
 			if info, err := os.Stat(s.path(e.File)); e.Length > 0 && (err != nil || info.Size() < e.Length) {
-				s.note("the slice of %s on this machine was damaged: %s is shorter than the %d bytes written down", name, e.File, e.Length)
+				s.note("the slice of %s on this machine was damaged: %s is shorter than the %d bytes recorded", name, e.File, e.Length)
 				e.Length, e.Cut, f.Covered = 0, 0, nil
 			}
 		}

@@ -35,7 +35,7 @@ func (s *Server) openToken(ctx context.Context, dial dialFunc) (*session, error)
 	again, bad := s.token(ctx, token)
 	switch {
 	case bad != nil:
-		return nil, &StageError{Stage: StageLogin, Refused: true, Err: fmt.Errorf("%w; and there is no new token: %w", e.Err, bad)}
+		return nil, &StageError{Stage: StageLogin, Refused: true, Err: fmt.Errorf("%w; no new token: %w", e.Err, bad)}
 	case again == token:
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Server) openToken(ctx context.Context, dial dialFunc) (*session, error)
 func (s *Server) token(ctx context.Context, refused string) (string, error) {
 	token, err := s.Token(ctx, refused)
 	if err == nil && strings.ContainsAny(token, "\x01\r\n") {
-		err = errors.New("it has characters that no token has")
+		err = errors.New("it has characters that a token cannot have")
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -66,7 +66,7 @@ func (s *Server) mechanism(caps imap.CapSet) (string, error) {
 	if s.Token == nil {
 		plain := s.Login == LoginPlain || s.Login != LoginLogin && caps.Has(imap.AuthCap(sasl.Plain))
 		if !plain && caps.Has(imap.CapLoginDisabled) {
-			return "", errors.New("the server forbids LOGIN on this connection and PLAIN is not chosen or not offered")
+			return "", errors.New("the server forbids LOGIN on this connection, and PLAIN is not chosen or not offered")
 		}
 		if plain {
 			return sasl.Plain, nil
@@ -120,7 +120,7 @@ func (b *bearer) told(err error) error {
 	if err == nil || b.challenge == "" {
 		return err
 	}
-	return fmt.Errorf("%w (of the token the server said %s)", err, b.challenge)
+	return fmt.Errorf("%w (the server said about the token: %s)", err, b.challenge)
 }
 
 // encoded is what goes over the wire, to be kept out of errors.

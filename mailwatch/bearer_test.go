@@ -112,8 +112,8 @@ func TestBearerExchange(t *testing.T) {
 		{"auto takes XOAUTH2", LoginAuto, []string{"t0k3n"}, script{join(greet("SASL-IR AUTH=PLAIN AUTH=XOAUTH2"), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, in)}, false, ""},
 		{"as is wished", LoginXOAuth2, []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, in)}, false, ""},
 		{"without SASL-IR", LoginOAuthBearer, []string{"t0k3n"}, script{join(greet("AUTH=OAUTHBEARER"), []string{"C: TAG AUTHENTICATE OAUTHBEARER", "+ ", "C: " + o}, in)}, false, ""},
-		{"refused", LoginXOAuth2, []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, refusal)}, true, "(of the token the server said " + fault + ")"},
-		{"refused by OAUTHBEARER", "", []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE OAUTHBEARER " + o, "+ " + b64of(fault), "C: AQ==", "TAG NO no"})}, true, "said " + fault},
+		{"refused", LoginXOAuth2, []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, refusal)}, true, "(the server said about the token: " + fault + ")"},
+		{"refused by OAUTHBEARER", "", []string{"t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE OAUTHBEARER " + o, "+ " + b64of(fault), "C: AQ==", "TAG NO no"})}, true, "about the token: " + fault},
 		{"refused, then new", LoginXOAuth2, []string{"old", "t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old")}, refusal), join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n")}, in)}, false, ""},
 		{"refused twice", LoginXOAuth2, []string{"old", "t0k3n", "more"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old")}, refusal), join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("t0k3n"), "TAG NO AUTHENTICATE failed."})}, true, "AUTHENTICATE failed."},
 		{"not now", LoginXOAuth2, []string{"old", "t0k3n"}, script{join(greet(both), []string{"C: TAG AUTHENTICATE XOAUTH2 " + x("old"), "TAG NO [UNAVAILABLE] later"})}, false, "later"},
@@ -191,7 +191,7 @@ func TestDovecotBearer(t *testing.T) {
 			}
 			s.Token = handing("worthless")
 			_, err := Check(t.Context(), s, "")
-			if stage, ok := errors.AsType[*StageError](err); !ok || !stage.Refused || !strings.Contains(err.Error(), "of the token the server said {") || strings.Contains(err.Error(), "worthless") {
+			if stage, ok := errors.AsType[*StageError](err); !ok || !stage.Refused || !strings.Contains(err.Error(), "the server said about the token: {") || strings.Contains(err.Error(), "worthless") {
 				t.Errorf("%s %s: %v", mode, login, err)
 			}
 		}

@@ -54,7 +54,7 @@ func (s *Server) connect(ctx context.Context, dial dialFunc) (g *guard, stop fun
 // whatever name it was reached by.
 func (s *Server) mayBeBare(conn net.Conn) error {
 	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok && s.TLS == TLSNone && !tcp.IP.IsLoopback() {
-		return fmt.Errorf("%s is %s: no encryption is allowed on a loopback address only", s.Addr, tcp.IP)
+		return fmt.Errorf("%s is %s: unencrypted connections are allowed only to loopback addresses", s.Addr, tcp.IP)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func startTLS(conn net.Conn) error {
 			return fmt.Errorf("the server refuses: %q", evidence.Printable(line, 200))
 		}
 		if br.Buffered() > 0 {
-			return errors.New("the server sent more in the clear after its OK: someone may be in between")
+			return errors.New("the server sent unencrypted data after its OK to STARTTLS: somebody may be in between")
 		}
 		return nil
 	}

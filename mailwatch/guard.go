@@ -89,7 +89,7 @@ func plain(err error) error {
 	case errors.Is(err, io.ErrClosedPipe), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%w: %w", errBye, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the server fell silent: %w", err)
+		return fmt.Errorf("the server stopped answering: %w", err)
 	}
 	return err
 }

@@ -163,7 +163,7 @@ func TestGuardDeadline(t *testing.T) {
 	g.setLimit(10 * time.Millisecond)
 	select {
 	case err := <-done:
-		if err == nil || !strings.Contains(err.Error(), "fell silent") {
+		if err == nil || !strings.Contains(err.Error(), "stopped answering") {
 			t.Errorf("%v", err)
 		}
 	case <-time.After(20 * time.Second):

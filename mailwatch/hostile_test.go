@@ -349,7 +349,7 @@ func TestSignsOfLife(t *testing.T) {
 // TestStartTLSTricks: nothing is taken from the time before TLS.
 func TestStartTLSTricks(t *testing.T) {
 	for want, script := range map[string][2]string{
-		"in the clear":       {"* OK hi\r\n", "S0 OK go\r\n* CAPABILITY IMAP4rev1\r\n"},
+		"unencrypted data":   {"* OK hi\r\n", "S0 OK go\r\n* CAPABILITY IMAP4rev1\r\n"},
 		"greets with":        {"* PREAUTH hi\r\n", ""},
 		"refuses":            {"* OK hi\r\n", "* 1 EXISTS\r\nS0 BAD what\r\n"},
 		"does not answer":    {"* OK hi\r\n", strings.Repeat("* OK\r\n", 101)},
@@ -414,7 +414,7 @@ func TestSlowHandle(t *testing.T) {
 	}
 }
 
-// TestRefusedLoginMended: who has mended it need not wait until the next attempt is due.
+// TestRefusedLoginMended: who has fixed it need not wait until the next attempt is due.
 func TestRefusedLoginMended(t *testing.T) {
 	var at []time.Duration
 	s := play(t, 4*time.Minute, func(p *puppet, tag, command string) bool {

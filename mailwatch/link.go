@@ -86,13 +86,13 @@ func (l *link) tellDown(err error, wait time.Duration, refused, brief bool) {
 	}
 	switch {
 	case refused && l.told != "refused":
-		l.log.Error("mailbox login refused; it is not tried again soon, for servers ban", append(where, "user", l.User)...)
+		l.log.Error("mailbox login refused; the next attempt waits, because servers ban repeated failures", append(where, "user", l.User)...)
 		l.told = "refused"
 	case brief && !l.flapping:
-		l.log.Warn("mailbox comes and goes; trying again, without further lines until it stays", where...)
+		l.log.Warn("mailbox connection is flapping; reconnects are not logged until it is stable", where...)
 		l.flapping, l.told = true, "down"
 	case l.told == "":
-		l.log.Warn("mailbox is down; trying again until it is back", where...)
+		l.log.Warn("mailbox is down; retrying", where...)
 		l.told = "down"
 	default:
 		l.log.Debug("mailbox is still down", append(where, "attempts", l.attempts)...)

@@ -188,7 +188,7 @@ func (s *session) newest(number uint32) (t time.Time, err error) {
 		return cmd.Close()
 	})
 	if err != nil {
-		return t, fmt.Errorf("look at the last mail: %w", err)
+		return t, fmt.Errorf("read the last mail: %w", err)
 	}
 	return t, nil
 }

@@ -114,7 +114,7 @@ type Watcher struct {
 	Delete bool               // Remove may be answered: the mailbox is opened for writing
 	Hint   func(error) string // the next move after an error, for the log; may be nil
 	State  func(State)        // told at least every minute except while Handle or Flush run; must be quick; may be nil
-	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has mended it; nil: nobody does
+	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has fixed it; nil: nobody does
 	Log    *slog.Logger       // nil means slog.Default
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
@@ -180,11 +180,11 @@ func (s *Server) validate() error {
 	case s.TLS != "" && s.TLS != TLSImplicit && s.TLS != TLSStart && s.TLS != TLSNone:
 		return fmt.Errorf("mail server: unknown TLS mode %q", s.TLS)
 	case s.TLS == TLSNone && !loopback.Host(host):
-		return fmt.Errorf("mail server %s: no encryption is allowed on a loopback address only", s.Addr)
+		return fmt.Errorf("mail server %s: unencrypted connections are allowed only to loopback addresses", s.Addr)
 	case s.Password == nil && s.Token == nil:
 		return errors.New("mail server: no password")
 	case s.Password != nil && s.Token != nil:
-		return errors.New("mail server: both a password and a token")
+		return errors.New("mail server: set a password or a token, not both")
 	}
 	switch s.Login {
 	case "", LoginAuto:
@@ -198,9 +198,9 @@ func (s *Server) validate() error {
 			return nil
 		}
 	default:
-		return fmt.Errorf("mail server: unknown way to log in %q", s.Login)
+		return fmt.Errorf("mail server: unknown login method %q", s.Login)
 	}
-	return fmt.Errorf("mail server: %q is no way to log in with what is given", s.Login)
+	return fmt.Errorf("mail server: login method %q does not fit the credentials", s.Login)
 }
 
 // mailbox is the name of what is watched.

@@ -178,7 +178,7 @@ func TestHandleFails(t *testing.T) {
 			k.fail = func(event string) error {
 				if event == what && failed < 2 {
 					failed++
-					return errors.New("no room on the disk")
+					return errors.New("disk full: waiting for room")
 				}
 				return nil
 			}
@@ -193,10 +193,10 @@ func TestHandleFails(t *testing.T) {
 			if failed != 2 || k.cursor.UID != 3 {
 				t.Errorf("failed %d times, cursor %+v, events %q", failed, k.cursor, k.events)
 			}
-			if n := k.lines("no room on the disk"); n != 1 {
+			if n := k.lines("disk full: waiting for room"); n != 1 {
 				t.Errorf("%d lines:\n%s", n, k.log.String())
 			}
-			if k.lines("kept again") != 1 || k.lines("mailbox is down") != 0 {
+			if k.lines("saved again") != 1 || k.lines("mailbox is down") != 0 {
 				t.Errorf("log:\n%s", k.log.String())
 			}
 		})
@@ -306,7 +306,7 @@ func TestUnreadableMail(t *testing.T) {
 				}
 				return true
 			})
-			if asked != maxTries || after == 0 || s.lines("passed over") != 1 {
+			if asked != maxTries || after == 0 || s.lines("mail skipped") != 1 {
 				t.Errorf("asked %d times, then %d for the next; log:\n%s", asked, after, s.log.String())
 			}
 		})
@@ -343,7 +343,7 @@ func TestNeverWorks(t *testing.T) {
 		"missing port":         func(w *Watcher) { w.Addr = "host" },
 		"unknown TLS":          func(w *Watcher) { w.TLS = "ssl" },
 		"loopback":             func(w *Watcher) { w.TLS, w.Addr = TLSNone, "mail.example.com:143" },
-		"way to log in":        func(w *Watcher) { w.Login = "ntlm" },
+		"login method":         func(w *Watcher) { w.Login = "ntlm" },
 		"no password":          func(w *Watcher) { w.Password = nil },
 		"unknown mark":         func(w *Watcher) { w.Mark = "deleted" },
 		"Load, Save and Handl": func(w *Watcher) { w.Save = nil },

@@ -68,6 +68,6 @@ func (r *run) remove(s *session, uid uint32) {
 	}
 	if err != nil && !r.stuck {
 		r.stuck = true
-		r.log.Warn("mail could not be removed from the mailbox", "mailbox", r.mailbox(), "uid", uid, "err", err)
+		r.log.Warn("cannot remove mail from the mailbox", "mailbox", r.mailbox(), "uid", uid, "err", err)
 	}
 }

@@ -59,7 +59,7 @@ func TestDovecotOwn(t *testing.T) {
 		if flags := d.Flags(""); len(flags) != left || slices.ContainsFunc(flags, func(f string) bool { return f != "" }) {
 			t.Errorf("UIDPLUS %v: flags %q are left, want %d mails", uidplus, flags, left)
 		}
-		if n := k.lines("could not be removed"); n != warnings {
+		if n := k.lines("cannot remove mail"); n != warnings {
 			t.Errorf("UIDPLUS %v: %d lines say that a mail could not be removed\n%s", uidplus, n, k.log.String())
 		}
 	}

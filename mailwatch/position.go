@@ -54,7 +54,7 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 		since = time.Now().UTC().Add(-max(0, catchUp))
 	case p.cur.UIDValidity != box.UIDValidity, box.UIDNext != 0 && p.cur.UID >= uint32(box.UIDNext):
 		since = p.cur.LastInternal.Add(-24 * time.Hour)
-		log.Warn("mailbox was renumbered; looking at its last day again", "was", p.cur.UIDValidity, "is", box.UIDValidity, "since", since)
+		log.Warn("mailbox was renumbered (UIDVALIDITY changed); reading its last day again", "was", p.cur.UIDValidity, "is", box.UIDValidity, "since", since)
 	default:
 		return nil
 	}

@@ -144,9 +144,9 @@ func (r *run) rest(ctx context.Context, found bool) {
 func (r *run) holdUp(ctx context.Context, s *session, held *heldError) {
 	wait := r.holds.next()
 	if r.holds.n == 1 {
-		r.log.Error("alert could not be kept; the mailbox holds it and it is tried again", "err", held)
+		r.log.Error("alert could not be saved; its mail stays in the mailbox and is retried", "err", held)
 	} else {
-		r.log.Debug("alert could not be kept", "err", held, "attempt", r.holds.n)
+		r.log.Debug("alert could not be saved", "err", held, "attempt", r.holds.n)
 	}
 	s.g.setLimit(heldLimit)
 	defer s.g.setLimit(readLimit)
@@ -156,7 +156,7 @@ func (r *run) holdUp(ctx context.Context, s *session, held *heldError) {
 // kept says once that alerts can be kept again.
 func (r *run) kept() {
 	if r.holds.n > 0 {
-		r.log.Info("alerts are kept again", "attempts", r.holds.n)
+		r.log.Info("alerts are saved again", "attempts", r.holds.n)
 		r.holds.reset()
 	}
 }

@@ -37,7 +37,7 @@ func (r *run) look(ctx context.Context, s *session) error {
 		s.g.setLimit(heldLimit)
 		defer s.g.setLimit(readLimit)
 		if bad := r.Flush(ctx); bad != nil {
-			return errors.Join(err, &heldError{fmt.Errorf("after the alerts were kept: %w", bad)})
+			return errors.Join(err, &heldError{fmt.Errorf("after saving alerts: %w", bad)})
 		}
 	}
 	r.handled = false
@@ -152,7 +152,7 @@ func (r *run) unread(ctx context.Context, s *session, m meta, err error) error {
 	if !hopeless {
 		return err
 	}
-	r.log.Error("mail cannot be read and is passed over: look at it by hand", "mailbox", r.mailbox(), "uid", m.uid, "received", m.internal, "attempts", tries, "err", err)
+	r.log.Error("mail skipped, it cannot be read: look at it by hand", "mailbox", r.mailbox(), "uid", m.uid, "received", m.internal, "attempts", tries, "err", err)
 	r.pos.pass(m)
 	if bad := r.settle(ctx, s); bad != nil {
 		return bad
@@ -171,7 +171,7 @@ func (r *run) settle(ctx context.Context, s *session) error {
 	defer s.g.setLimit(readLimit)
 	if err := r.Sync(ctx); err != nil {
 		r.comeAgain() // the mails come again
-		return &heldError{fmt.Errorf("make %d alerts safe: %w", len(uids), err)}
+		return &heldError{fmt.Errorf("save %d alerts: %w", len(uids), err)}
 	}
 	if err := r.pos.save(); err != nil {
 		r.comeAgain()
@@ -192,7 +192,7 @@ func (r *run) mark(s *session, uids ...uint32) {
 		return
 	}
 	if err := s.setFlag(uids, r.Mark); err != nil {
-		r.log.Warn("mails could not be marked", "uids", uids, "mark", r.Mark, "err", err)
+		r.log.Warn("cannot mark mails", "uids", uids, "mark", r.Mark, "err", err)
 	}
 }
 

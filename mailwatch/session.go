@@ -217,7 +217,7 @@ func (s *session) setFlag(uids []uint32, mark string) error {
 	})
 }
 
-var errIdleEnded = errors.New("the server ended IDLE by itself")
+var errIdleEnded = errors.New("the server ended IDLE")
 
 // await waits until the server says that something changed, at most for d. It
 // idles if push is set; a server that refuses to is polled from then on.

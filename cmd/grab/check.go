@@ -23,10 +23,10 @@ func checkCmd(a *app) *cobra.Command {
 	var direct bool
 	cmd := &cobra.Command{
 		Use:   "check [HOST...]",
-		Short: "Say what is wrong and how to mend it",
-		Long: "Checks the configuration, the mailbox, the way to every host, its logs, its clock, and this machine's disk. It changes\n" +
-			"nothing on a host and logs in once. `grab check HOST` looks at the hosts named alone, and logs in although an earlier\n" +
-			"refusal forbids it: if that succeeds the block is lifted. Exit code 1 if anything is marked FAIL.",
+		Short: "Say what is wrong and how to fix it",
+		Long: "Checks the configuration, the mailbox, every host with its logs and clock, and this machine's disk. It changes\n" +
+			"nothing on a host and logs in once. `grab check HOST` checks only the hosts named, and logs in even if an earlier\n" +
+			"refusal blocks it; success lifts the block. Exit code 1 if anything is marked FAIL.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if eml != "" {
@@ -53,12 +53,12 @@ func checkCmd(a *app) *cobra.Command {
 			return concludeCheck(a, c.Report())
 		},
 	}
-	cmd.Flags().StringVar(&eml, "mail", "", "print what would be done with the mail in this `file` (.eml), and why; nothing else is checked")
-	cmd.Flags().StringVar(&folder, "folder", "", "with --mail: the `folder` that it came into, for routes; without it the first that is watched")
+	cmd.Flags().StringVar(&eml, "mail", "", "say what grab would do with the mail in this `file` (.eml), and why; nothing else is checked")
+	cmd.Flags().StringVar(&folder, "folder", "", "with --mail: the `folder` it came into, for routes (default the first that is watched)")
 	directFlag(cmd.Flags(), &direct)
-	cmd.Flags().BoolVar(&offline, "offline", false, "judge the configuration and what it names on this machine, contact nobody")
-	cmd.Flags().BoolVar(&tell, "notify", false, "send a test by every way of notify: too")
-	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a host may take until it has let us in")
+	cmd.Flags().BoolVar(&offline, "offline", false, "check only the configuration and the files it names, without any connection")
+	cmd.Flags().BoolVar(&tell, "notify", false, "also send a test notification to every channel of notify:")
+	cmd.Flags().DurationVar(&timeout, "timeout", sshdial.DefaultTimeout, "how long a login to a host may take")
 	return cmd
 }
 
@@ -86,7 +86,7 @@ func concludeCheck(a *app, rep checkup.Report) error {
 	if !rep.OK {
 		prefix = "grab: error: "
 	}
-	a.say("%s%d ok, %d to look at, %d failed", prefix, count[checkup.StatusOK], count[checkup.StatusWarn], count[checkup.StatusFail])
+	a.say("%s%d ok, %d warnings, %d failed", prefix, count[checkup.StatusOK], count[checkup.StatusWarn], count[checkup.StatusFail])
 	return nil
 }
 

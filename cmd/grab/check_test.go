@@ -35,11 +35,11 @@ func TestCheckAllIsWell(t *testing.T) {
 			wantFinding(t, rep, host, what, checkup.StatusOK, "", "")
 		}
 	}
-	wantFinding(t, rep, "", "mailbox", checkup.StatusOK, "1 mail, the last 1h0m", "")
+	wantFinding(t, rep, "", "mailbox", checkup.StatusOK, "1 mail, the last 1 h ago", "")
 	wantFinding(t, rep, "", "configuration", checkup.StatusOK, "1 site, 2 hosts", "")
 	wantFinding(t, rep, "", "store", checkup.StatusOK, "store", "")
-	wantFinding(t, rep, "", "watch", checkup.StatusOK, "no grab watch runs", "")
-	if f := findingOf(rep, "", "disk"); f.Status == checkup.StatusFail || !strings.Contains(f.Detail, "of logs a minute") {
+	wantFinding(t, rep, "", "watch", checkup.StatusOK, "grab watch is not running", "")
+	if f := findingOf(rep, "", "disk"); f.Status == checkup.StatusFail || !strings.Contains(f.Detail, "logs grow") {
 		t.Errorf("%+v", f)
 	}
 	for _, e := range c.Peers {
@@ -75,7 +75,7 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "silence", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Ban) }, args: []string{"--timeout", "300ms"},
 			what: "connect", status: checkup.StatusFail, detail: "no answer in time", hint: "Exemptions"},
 		{name: "tarpit", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Tarpit) }, args: []string{"--timeout", "500ms"},
-			what: "connect", status: checkup.StatusFail, detail: "no SSH server answers there", hint: "check the port"},
+			what: "connect", status: checkup.StatusFail, detail: "not an SSH server", hint: "check the port"},
 		{name: "not SSH", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.NotSSH) },
 			what: "connect", status: checkup.StatusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
 		{name: "unknown key", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Known = []byte("# nothing\n") },
@@ -85,13 +85,13 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "method not offered", cfg: lab.ExpresswayConfig{Password: "x"},
 			what: "login", status: checkup.StatusFail, detail: "it offers password", hint: "ssh.password"},
 		{name: "no SFTP", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP},
-			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "more slowly"},
+			what: "sftp", status: checkup.StatusWarn, detail: "by commands instead", hint: "slower"},
 		{name: "no SFTP, no commands", cfg: lab.ExpresswayConfig{Refuses: lab.SFTP}, spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.Hosts = c.Row("expc01", e, ", ssh: {commands: false, compress: gzip}")
 		}, what: "sftp", status: checkup.StatusFail, detail: "refuses SFTP", hint: "ssh.commands: true"},
 		{name: "no folder", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
 			c.Hosts = strings.ReplaceAll(c.Row("expc01", e, ""), e.LogDir(), e.LogDir()+"/nowhere")
-		}, what: "logs", status: checkup.StatusFail, detail: "there is no folder", hint: "/mnt/harddisk/log"},
+		}, what: "logs", status: checkup.StatusFail, detail: "no folder", hint: "/mnt/harddisk/log"},
 		{name: "no such family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
 			what: "developer_log", status: checkup.StatusFail, detail: "no file of this family", hint: "logs.families"},
 		{name: "an empty family", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Families: []string{lab.NetworkLog, lab.Messages}}},
@@ -103,9 +103,9 @@ func TestCheckTellsApart(t *testing.T) {
 		{name: "INFO", cfg: lab.ExpresswayConfig{Logs: lab.LogConfig{Level: "INFO"}},
 			what: "log_level", status: checkup.StatusWarn, detail: "not logged", hint: "Support Log configuration"},
 		{name: "shallow", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Window = "{before: 10m, after: 1m}" },
-			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than the window of an alert (11m0s)"},
+			what: "network_log", status: checkup.StatusWarn, detail: "reaches back ", hint: "an alert needs 11 min"},
 		{name: "barely", spoil: func(t *testing.T, c *labConfig, _ *lab.Expressway) { c.Window = "{before: 80s, after: 1s}" },
-			what: "network_log", status: checkup.StatusWarn, detail: "depth ", hint: "less than twice the window"},
+			what: "network_log", status: checkup.StatusWarn, detail: "reaches back ", hint: "less than twice that"},
 		{name: "clock", cfg: lab.ExpresswayConfig{ClockOffset: -7 * time.Second},
 			what: "clock", status: checkup.StatusWarn, detail: "behind this machine", hint: "NTP"},
 		{name: "no clock", spoil: func(t *testing.T, c *labConfig, e *lab.Expressway) {
@@ -222,7 +222,7 @@ func TestCheckWatchRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep, _ := c.check()
-	wantFinding(t, rep, "", "watch", checkup.StatusOK, "a grab watch runs", "")
+	wantFinding(t, rep, "", "watch", checkup.StatusOK, "grab watch is running", "")
 	wantFinding(t, rep, "", "mailbox", checkup.StatusWarn, "no mailbox", "grab now")
 	lock.Release()
 	c.check()
@@ -239,8 +239,8 @@ func TestCheckMailbox(t *testing.T) {
 		detail, hint string
 	}{
 		{"down", func(c *labConfig) { c.Mail.SetDown(true) }, "mailbox dial", "mail.server"},
-		{"password", func(c *labConfig) { c.File("imap.secret", "wrong\n") }, "mailbox login", "tried once"},
-		{"authority", func(c *labConfig) { c.Replace("ca_file: ca.pem, ", "") }, "mailbox tls", "mail.ca_file"},
+		{"password", func(c *labConfig) { c.File("imap.secret", "wrong\n") }, "mailbox login", "tried only once"},
+		{"CA certificate", func(c *labConfig) { c.Replace("ca_file: ca.pem, ", "") }, "mailbox tls", "mail.ca_file"},
 		{"name", func(c *labConfig) {
 			c.Replace(c.Mail.Addr(), strings.Replace(c.Mail.Addr(), "127.0.0.1", "127.0.0.2", 1))
 		}, "mailbox", "mail.server"},

@@ -14,17 +14,17 @@ var demoLimit = demo.Limit
 
 func demoCmd(a *app) *cobra.Command {
 	dir := "grab-demo"
-	cmd := &cobra.Command{Use: "demo", Short: "Show everything on a laboratory inside this process, no set-up", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "demo", Short: "Show everything in a lab inside this process, no set-up", Args: cobra.NoArgs,
 		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, the real watcher\n" +
 			"and the real bundle, which stays in ./grab-demo. Exit code 0 only if the bundle is complete and verified.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo took too long"))
+			ctx, cancel = context.WithTimeoutCause(ctx, demoLimit, errors.New("the demo timed out"))
 			defer cancel()
 			return runDemo(ctx, a, dir)
 		}}
-	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; an earlier demo's are replaced")
+	cmd.Flags().StringVar(&dir, "out", dir, "`folder` for the demo's files; those of an earlier demo are replaced")
 	return cmd
 }
 

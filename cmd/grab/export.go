@@ -45,7 +45,7 @@ func exportCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.file, "pcapng", "", "`file` to write; an earlier one is replaced")
+	fl.StringVar(&f.file, "pcapng", "", "`file` to write; an existing one is replaced")
 	fl.StringSliceVar(&f.phones, "phone", nil, "only messages of a phone, SEP..., its MAC or its number, and all others of their Call-IDs; may be repeated")
 	fl.StringVar(&f.since, "since", "", "first `time`: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (UTC if the logs do not tell it)")
 	fl.StringVar(&f.until, "until", "", "`time` up to which, in the same forms")
@@ -88,7 +88,7 @@ func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error
 // check looks at what can be wrong before anything is read: no input is overwritten.
 func (f *exportFlags) check(args []string) error {
 	if f.file == "" {
-		return errors.New("--pcapng is missing: the file to write")
+		return errors.New("missing --pcapng: name the file to write")
 	}
 	st, err := os.Stat(f.file)
 	if err != nil {
@@ -98,17 +98,17 @@ func (f *exportFlags) check(args []string) error {
 		return nil
 	}
 	if !st.Mode().IsRegular() {
-		return fmt.Errorf("--pcapng: %s is no file", f.file)
+		return fmt.Errorf("--pcapng: %s is not a file", f.file)
 	}
 	for _, arg := range args {
 		if in, err := os.Stat(arg); err == nil && os.SameFile(in, st) {
-			return fmt.Errorf("--pcapng: %s is what is read", f.file)
+			return fmt.Errorf("--pcapng: %s is also an input", f.file)
 		}
 	}
 	return nil
 }
 
-// sayOpened tells of each log when it is first read.
+// sayOpened reports each log when it is first read.
 func sayOpened(set *sources.Set, say func(format string, args ...any)) {
 	var mu sync.Mutex
 	set.Opened = func(file string) {
@@ -153,11 +153,11 @@ func writeExport(ctx context.Context, file string, set *sources.Set, o export.Op
 	})
 	switch {
 	case errors.Is(err, export.ErrInfo):
-		err = advice.WithHint(err, "have network.sip logged at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration")
+		err = advice.WithHint(err, "log network.sip at DEBUG next time: Maintenance > Diagnostics > Advanced > Network Log configuration")
 	case errors.Is(err, fs.ErrPermission):
-		err = advice.WithHint(err, "name a file in a folder that this user may write in")
+		err = advice.WithHint(err, "name a file in a folder that this user can write to")
 	case errors.Is(err, export.ErrNothing) && (len(o.Phones) > 0 || !o.Since.IsZero() || !o.Until.IsZero()):
-		err = advice.WithHint(err, "look at --phone, --since and --until: without them all messages are written")
+		err = advice.WithHint(err, "check --phone, --since and --until: without them all messages are written")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", file, err)
@@ -187,12 +187,12 @@ func exportNotes(r *export.Result) (notes []string) {
 		}
 	}
 	add(r.Masked, "credentials replaced: %d", r.Masked)
-	add(r.Padded, "cut in the log: %d, padded with %d bytes that are not from it; their comments say how many", r.Padded, r.PaddedSize)
-	add(r.Duplicates, "given more than once and written once: %d", r.Duplicates)
+	add(r.Padded, "cut in the log: %d, padded with %d bytes; the packet comments say how many", r.Padded, r.PaddedSize)
+	add(r.Duplicates, "duplicates, written once: %d", r.Duplicates)
 	for _, l := range r.LeftOut {
-		add(l.Messages, "left out: %d, for %s", l.Messages, l.Reason)
+		add(l.Messages, "left out: %d, reason: %s", l.Messages, l.Reason)
 	}
-	add(r.Foreign, "on ports at which Wireshark expects another protocol: %d; Preferences > Protocols > TCP > Try heuristic sub-dissectors first"+
+	add(r.Foreign, "on ports where Wireshark expects another protocol: %d; Preferences > Protocols > TCP > Try heuristic sub-dissectors first"+
 		" (tshark -o tcp.try_heuristic_first:TRUE) shows them as SIP", r.Foreign)
 	return append(notes, r.Notes...)
 }

@@ -108,11 +108,11 @@ func TestExportFails(t *testing.T) {
 		code int
 		says []string
 	}{
-		{"--pcapng " + out + " " + info, advice.Failed, []string{"INFO", "hint: have network.sip logged at DEBUG"}},
-		{"--pcapng " + info + " " + info, advice.BadUsage, []string{"is what is read"}},
-		{"--pcapng " + dir + " " + info, advice.BadUsage, []string{"is no file"}},
+		{"--pcapng " + out + " " + info, advice.Failed, []string{"INFO", "hint: log network.sip at DEBUG"}},
+		{"--pcapng " + info + " " + info, advice.BadUsage, []string{"is also an input"}},
+		{"--pcapng " + dir + " " + info, advice.BadUsage, []string{"is not a file"}},
 		{"--pcapng " + filepath.Join(dir, "none", "x") + " " + info, advice.BadUsage, []string{"--pcapng"}},
-		{info, advice.BadUsage, []string{"--pcapng is missing"}},
+		{info, advice.BadUsage, []string{"missing --pcapng"}},
 		{"--pcapng " + out, advice.BadUsage, []string{"requires at least 1 arg"}},
 		{"--pcapng " + out + " --since yesterday " + info, advice.BadUsage, []string{`--since "yesterday"`}},
 		{"--pcapng " + out + " --since 2026-03-02T14:00:00Z --until 2026-03-02T13:00:00Z " + info, advice.BadUsage, []string{"--since is not before --until"}},

@@ -145,7 +145,7 @@ func (s *goldenSite) watches(codes *exitCodes) (w watched) {
 	if err := s.mail.SetDown(true); err != nil {
 		t.Fatal(err)
 	}
-	s.until("an alert would not work", func() bool { return s.grab("status").code == 1 })
+	s.until("alerts at risk", func() bool { return s.grab("status").code == 1 })
 	statuses = append(statuses, codes.run("status, the mailbox is down", "status", "--json"))
 	goldenType(t, "status", reflect.TypeFor[status.Report](), statuses...)
 	var notices []string

@@ -26,8 +26,8 @@ func initCmd(a *app) *cobra.Command {
 		Short: "Write grab.yaml, pin host keys, check everything",
 		Long: "Writes a commented configuration (./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
 			"answers to questions; then pins the hosts' keys as `grab trust` does and runs `grab check`. An existing file is never\n" +
-			"overwritten. Passwords, tokens and keys stay in files of their own; the configuration names them. Microsoft 365 and Google\n" +
-			"take no passwords: --mail-auth, or the server's name, leads to OAuth2 (docs/mailbox.md).",
+			"overwritten. Passwords, tokens and keys stay in files of their own, which the configuration names. Microsoft 365 and Google\n" +
+			"take no passwords: --mail-auth, or the server's name, selects OAuth2 (docs/mailbox.md).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -72,11 +72,11 @@ func writeConfig(a *app, f *setup.Answers, ask *terminal.Asker) (*config.Config,
 		path = setup.NewConfig(runtime.GOOS)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s is there already", path), "change it with an editor, or name another file with --config; `grab check` says whether it is right"))
+		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s already exists", path), "edit it, or name another file with --config; `grab check` says whether it is right"))
 	}
 	if missing := f.Missing(); len(missing) > 0 {
 		if ask == nil {
-			return nil, advice.Usage(advice.WithHint(fmt.Errorf("these answers are missing: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
+			return nil, advice.Usage(advice.WithHint(fmt.Errorf("missing answers: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
 		}
 		if err := f.Ask(ask); err != nil {
 			return nil, err
@@ -116,7 +116,7 @@ func tryOut(ctx context.Context, a *app, cfg *config.Config, prints []string, as
 	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, keysOut(a, ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []checkup.Finding{}}
 	rep.OK = rep.TrustReport.OK
 	if !rep.OK {
-		a.say("grab: hint: not every host is pinned: `grab trust` goes on with that, `grab check` then says what else is wrong")
+		a.say("grab: hint: not every host is pinned: run `grab trust`, then `grab check`")
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {

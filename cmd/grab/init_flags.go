@@ -12,13 +12,13 @@ import (
 func answerFlags(cmd *cobra.Command, f *setup.Answers) {
 	preset := config.Default()
 	fl := cmd.Flags()
-	fl.StringVar(&f.Store, "store", preset.Store, "`folder` in which incidents and bundles are kept")
+	fl.StringVar(&f.Store, "store", preset.Store, "`folder` for incidents and bundles")
 	fl.StringVar(&f.MailServer, "mail-server", "", "IMAP server, `host[:port]`; without it only `grab now` works")
 	fl.StringVar(&f.MailTLS, "mail-tls", config.TLSImplicit, "implicit or starttls")
 	fl.StringVar(&f.MailUser, "mail-user", "", "`user` of the mailbox")
 	mailFlags(cmd, f)
 	fl.StringVar(&f.Mailbox, "mailbox", "INBOX", "`folder` of the mailbox")
-	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the authority of the mail server's certificate (default the system's)")
+	fl.StringVar(&f.CAFile, "ca-file", "", "`file` with the CA certificate of the mail server (default the system's)")
 	fl.StringVar(&f.Site, "site", "hq", "`name` of the site")
 	fl.StringVar(&f.TimeZone, "time-zone", wiring.LocalZone(), "the cluster's time zone, an IANA `name`")
 	fl.StringArrayVar(&f.Clusters, "cluster", nil, "CUCM cluster `name` as in the mail's subject; may be repeated (default all clusters)")
@@ -33,7 +33,7 @@ func answerFlags(cmd *cobra.Command, f *setup.Answers) {
 
 func mailFlags(cmd *cobra.Command, f *setup.Answers) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.MailAuth, "mail-auth", "", "`way` to log in to the mailbox: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2); default as the server's name says")
+	fl.StringVar(&f.MailAuth, "mail-auth", "", "`method` to log in to the mailbox: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2); default as the server's name says")
 	fl.StringVar(&f.MailPasswordFile, "mail-password-file", "", "`file` that holds the mailbox's password, mode 0600")
 	fl.StringVar(&f.Tenant, "mail-tenant", "", "microsoft: `tenant` ID or domain")
 	fl.StringVar(&f.ClientID, "mail-client-id", "", "OAuth2: `ID` of the application")

@@ -53,7 +53,7 @@ func TestInitRoundTrip(t *testing.T) {
 	}
 	// never again
 	before, _ := os.ReadFile(path)
-	if r := runGrab(c.initArgs(path)...); r.code != 2 || !strings.Contains(r.err, "is there already") || !strings.Contains(r.err, "grab: hint: ") {
+	if r := runGrab(c.initArgs(path)...); r.code != 2 || !strings.Contains(r.err, "already exists") || !strings.Contains(r.err, "grab: hint: ") {
 		t.Error(r)
 	}
 	if after, _ := os.ReadFile(path); string(before) != string(after) {
@@ -108,7 +108,7 @@ func TestInitBadAnswers(t *testing.T) {
 		{[]string{"--host", "expc01,C"}, []string{"--key-file"}},
 		{[]string{"--host", "expc01,C", "--key-file", filepath.Join(c.Dir, "id")}, []string{"name,role,address"}},
 		{[]string{"--host", "../x,X,10.0.0.1", "--host", "b,C,10.0.0.2:port", "--key-file", filepath.Join(c.Dir, "none")}, []string{"sites[0].hosts[0].name", "sites[0].hosts[0].role", "sites[0].hosts[1].address", "none does not exist"}},
-		{[]string{"--host", "a,C,10.0.0.1", "--key-file", "k", "--password-file", "p"}, []string{"exclude"}},
+		{[]string{"--host", "a,C,10.0.0.1", "--key-file", "k", "--password-file", "p"}, []string{"not both"}},
 		{[]string{"--host", "a,C,10.0.0.1", "--key-file", filepath.Join(c.Dir, "id"), "--site", "a\nb"}, []string{"control characters"}},
 		{[]string{"--fingerprint", "x"}, []string{"fingerprint"}},
 	} {

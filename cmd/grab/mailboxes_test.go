@@ -29,7 +29,7 @@ func TestCheckMailboxes(t *testing.T) {
 		detail, hint string
 	}{
 		{testserver.TokenBehaviour{Error: "invalid_client", Status: 401, Text: "AADSTS7000222: The provided client secret keys for app are expired. {secret}"}, "AADSTS7000222", "the client secret has expired"},
-		{testserver.TokenBehaviour{Worthless: true}, "of the token the server said", "the mail server refuses it"},
+		{testserver.TokenBehaviour{Worthless: true}, "the server said about the token", "the mail server refuses the token"},
 	} {
 		o.Tokens.Behave(c.do)
 		o.Write(o.ByToken(""))

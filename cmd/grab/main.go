@@ -64,15 +64,15 @@ func run(interrupted <-chan struct{}, args []string, in io.Reader, out, errOut i
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "grab",
-		Short: "Takes Expressway logs before they rotate away",
-		Long: "grab waits for RTMT's mails about partially registered phones, takes hold of the logs of all Expressway\n" +
-			"peers before they rotate, and leaves a bundle with the minutes that matter. `grab now` does it by hand.",
+		Short: "Copies Expressway logs before they rotate away",
+		Long: "grab waits for RTMT's mails about partially registered phones, opens the logs of all Expressway\n" +
+			"peers before they rotate, and writes a bundle with the minutes that matter. `grab now` does it by hand.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(advice.Usage(errors.New("a command is missing")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("missing command")), cmd.Help())
 		},
 	}
 	flags := root.PersistentFlags()

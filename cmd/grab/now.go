@@ -25,10 +25,10 @@ func nowCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
 		Short: "Grab once, now",
-		Long: "Takes the logs around a time from all hosts of a site, or from those named, and makes a bundle.\n" +
+		Long: "Copies the logs around a time from all hosts of a site, or from those named, and writes a bundle.\n" +
 			"HOST is a name from the configuration, or user@address[:port] without any configuration.\n" +
-			"If a grab watch runs by the same configuration and this user may use its socket, it does the work, over the sessions\n" +
-			"that it has; --direct does it here.\n" +
+			"If a grab watch runs with the same configuration and this user may use its socket, it does the work, over the sessions\n" +
+			"it has; --direct does it here.\n" +
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,15 +39,15 @@ func nowCmd(a *app) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.Site, "site", "", "`site` whose hosts are asked")
+	fl.StringVar(&f.Site, "site", "", "`site` whose hosts to grab from")
 	fl.StringVar(&f.At, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
 	fl.DurationVar(&before, "before", 0, "how much before that time (default window.before)")
 	fl.DurationVar(&f.After, "after", 0, "how much after it")
-	fl.DurationVar(&f.Patience, "patience", runner.DefaultNowPatience, "how long a host is tried for after max(start, end of the window)")
+	fl.DurationVar(&f.Patience, "patience", runner.DefaultNowPatience, "how long to try a host, from the later of now and the end of the window")
 	fl.StringSliceVar(&f.Phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.Case, "case", "", "case number for the manifest")
 	fl.StringVar(&f.Reason, "reason", "", "why the grab is made")
-	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or where a running watch carries it out)")
+	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or if a running watch does the work)")
 	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
 	directFlag(fl, &direct)
 	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
@@ -86,7 +86,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error 
 	return nil
 }
 
-var errBeforeBegun = errors.New("interrupted before it began")
+var errBeforeBegun = errors.New("interrupted before the start")
 
 // sayRecovery says how to get what comes after a window that ended with the event.
 func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.Location) {
@@ -97,7 +97,7 @@ func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.L
 	if again.After(time.Now()) {
 		when = " after " + again.In(zone).Format("15:04:05 MST")
 	}
-	a.say("the window ends at %s: for the recovery run this again%s, with --at %s --after 5m", asked.Until.In(zone).Format("15:04:05 MST"),
+	a.say("the window ends at %s: to see the recovery run this again%s, with --at %s --after 5m", asked.Until.In(zone).Format("15:04:05 MST"),
 		when, asked.Until.Format(time.RFC3339))
 }
 

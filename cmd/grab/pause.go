@@ -21,10 +21,10 @@ import (
 func pauseCmd(a *app) *cobra.Command {
 	q := collector.PauseAsk{}
 	var direct bool
-	cmd := &cobra.Command{Use: "pause", Short: "Begin a maintenance: alerts are recorded, nothing is grabbed; without flags list those in force", Args: cobra.NoArgs,
-		Long: "While a site is paused its alerts are recorded as paused and nothing is grabbed for them; incidents that are open go\n" +
-			"on to their bundles, and `grab now` works. Hosts of which all sites are paused are not logged in to. A pause always\n" +
-			"has an end, at most 30 days away; `grab resume` ends it before. docs/alerts.md.",
+	cmd := &cobra.Command{Use: "pause", Short: "Pause for maintenance: alerts are recorded, nothing is grabbed; without flags list the pauses", Args: cobra.NoArgs,
+		Long: "While a site is paused its alerts are recorded as paused and nothing is grabbed for them; open incidents go\n" +
+			"on to their bundles, and `grab now` works. A host whose sites are all paused gets no login. A pause always\n" +
+			"has an end, at most 30 days away; `grab resume` ends it earlier. docs/alerts.md.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if q == (collector.PauseAsk{}) {
 				return doPause(cmd.Context(), a, direct, http.MethodGet, "/pauses", nil)
@@ -32,11 +32,11 @@ func pauseCmd(a *app) *cobra.Command {
 			return doPause(cmd.Context(), a, direct, http.MethodPost, "/pause", &q)
 		}}
 	fl := cmd.Flags()
-	fl.StringVar(&q.Site, "site", "", "`site` that is paused")
+	fl.StringVar(&q.Site, "site", "", "`site` to pause")
 	fl.BoolVar(&q.All, "all", false, "pause all sites")
 	fl.StringVar(&q.For, "for", "", "for how long, `duration`: 90m, 2h, 1d12h")
 	fl.StringVar(&q.Until, "until", "", "until when, `time`: RFC 3339, 2006-01-02T15:04:05, or 15:04 for the next such time, in the site's zone")
-	fl.StringVar(&q.Reason, "reason", "", "why, for whoever finds that nothing was grabbed")
+	fl.StringVar(&q.Reason, "reason", "", "why, for those who find that nothing was grabbed")
 	directFlag(fl, &direct)
 	return cmd
 }
@@ -48,7 +48,7 @@ func resumeCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return doPause(cmd.Context(), a, direct, http.MethodPost, "/resume", &q)
 		}}
-	cmd.Flags().StringVar(&q.Site, "site", "", "`site` that is paused")
+	cmd.Flags().StringVar(&q.Site, "site", "", "`site` to pause")
 	cmd.Flags().BoolVar(&q.All, "all", false, "end all pauses")
 	directFlag(cmd.Flags(), &direct)
 	return cmd

@@ -50,7 +50,7 @@ func (p *progress) fetched(f fetch.Progress) {
 	}
 	if f.Done == 0 && f.Total > 0 && h.said != f.Total {
 		h.said = f.Total
-		fmt.Fprintf(p.lines, "%s: taking %s\n", f.Host, human.Size(f.Total))
+		fmt.Fprintf(p.lines, "%s: copying %s\n", f.Host, human.Size(f.Total))
 		if p.bars != nil && h.bar == nil {
 			h.bar = p.bars.AddBar(f.Total, mpb.PrependDecorators(decor.Name(f.Host, decor.WCSyncSpaceR)),
 				mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f"), decor.Name(" "), decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
@@ -69,7 +69,7 @@ func (p *progress) event(e runner.Event) {
 	defer p.mu.Unlock()
 	switch e.What {
 	case runner.EventHeld:
-		fmt.Fprintf(p.lines, "%s: files held\n", e.Host)
+		fmt.Fprintf(p.lines, "%s: files open\n", e.Host)
 	case runner.EventPass:
 		if e.Err != nil {
 			fmt.Fprintf(p.lines, "%s: %v\n", e.Host, e.Err)

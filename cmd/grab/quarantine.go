@@ -24,18 +24,18 @@ import (
 func quarantineCmd(a *app) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: usageArgs(cobra.NoArgs),
-		Long: "Alerts whose sender alerts.from or alerts.authenticity does not let pass trigger nothing and are kept for 30 days.\n" +
-			"Only who may write in the store can release one.",
+		Long: "Alerts from senders that alerts.from or alerts.authenticity does not allow trigger nothing and are kept for 30 days.\n" +
+			"Only a user who can write to the store can release one.",
 		RunE: func(*cobra.Command, []string) error { return listQuarantine(a) }}
 	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: usageArgs(cobra.MinimumNArgs(1)),
-		Long: "The watcher acts on it within seconds: what the alert's own minutes have left is grabbed. An ID may be cut to 6 digits.",
+		Long: "The watcher acts on it within seconds and grabs what is left of the alert's minutes. An ID may be shortened to 6 digits.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
 			return askQuarantine(ctx, a, triage.RequestRelease, ids, force)
 		}}
-	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes will be overwritten")
-	drop := &cobra.Command{Use: "drop ID...", Short: "Put alerts away for good", Args: usageArgs(cobra.MinimumNArgs(1)),
+	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes are probably overwritten")
+	drop := &cobra.Command{Use: "drop ID...", Short: "Discard alerts for good", Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
@@ -85,7 +85,7 @@ func listQuarantine(a *app) error {
 			h.Why, h.Sender = au.Why, au.Sender
 		}
 		if !h.Mail {
-			h.Why += " (its mail is not kept any more)"
+			h.Why += " (its mail was removed)"
 		}
 		rows = append(rows, h)
 	}
@@ -143,7 +143,7 @@ func askQuarantine(ctx context.Context, a *app, what string, ids []string, force
 			return err
 		}
 		if age, p := time.Since(rec.Alert.Time), wiring.Policy(cfg); what == triage.RequestRelease && !force && p.MaxAge > 0 && age > p.MaxAge {
-			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), triage.ErrTooOld), "--force tries all the same")
+			return advice.WithHint(fmt.Errorf("alert %s, %s: %w", rec.Alert.ID[:12], human.Ago(age), triage.ErrTooOld), "--force releases it anyway")
 		}
 		recs = append(recs, rec)
 	}
@@ -180,7 +180,7 @@ func askWatcher(ctx context.Context, st *incident.Store, rec incident.AlertRecor
 		return row, advice.WithHint(err, "run this as the owner of "+st.Dir)
 	}
 	if !watched {
-		row.Note = "no grab watch runs on this store: it is done when one starts. Until then `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs"
+		row.Note = "no grab watch runs on this store: the next one will do it. Until then `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` copies the logs"
 		return row, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
@@ -200,7 +200,7 @@ func askWatcher(ctx context.Context, st *incident.Store, rec incident.AlertRecor
 		}
 		select {
 		case <-ctx.Done():
-			row.Note = "the watcher has not answered yet; see its log, and `grab quarantine`"
+			row.Note = "grab watch has not done it yet: see its log, and `grab quarantine`"
 			return row, nil
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -210,10 +210,10 @@ func askWatcher(ctx context.Context, st *incident.Store, rec incident.AlertRecor
 // releasedNote says what to know of an alert that was released; empty: nothing.
 func releasedNote(rec incident.AlertRecord) string {
 	if slices.ContainsFunc(rec.Sites, func(d incident.Decision) bool { return d.What == incident.Limited }) {
-		return "alerts.limit is reached, so nothing is grabbed for it; `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` takes the logs all the same"
+		return "alerts.limit is reached, so nothing is grabbed for it; `grab now --at " + rec.Alert.Time.Format(time.RFC3339) + "` copies the logs anyway"
 	}
 	if age := time.Since(rec.Alert.Time); age > 30*time.Minute {
-		return "the alert is of " + human.Ago(age) + ": of its minutes there may be nothing left on the hosts"
+		return "the alert happened " + human.Ago(age) + ": its minutes may be overwritten on the hosts"
 	}
 	return ""
 }
@@ -240,9 +240,9 @@ func pick(list []incident.AlertRecord, id string) (found incident.AlertRecord, e
 	}
 	switch n {
 	case 0:
-		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), triage.ErrNotQuarantined), "`grab quarantine` lists what there is")
+		return found, advice.WithHint(fmt.Errorf("alert %s: %w", evidence.Printable(id, 80), triage.ErrNotQuarantined), "`grab quarantine` lists the alerts")
 	case 1:
 		return found, nil
 	}
-	return found, advice.Usage(fmt.Errorf("%s is the beginning of %d IDs", id, n))
+	return found, advice.Usage(fmt.Errorf("%s matches %d IDs: give more digits", id, n))
 }

@@ -17,7 +17,7 @@ func TestReleasedNote(t *testing.T) {
 		want string
 	}{
 		{time.Minute, incident.InIncident, ""},
-		{time.Hour, incident.InIncident, "there may be nothing left"},
+		{time.Hour, incident.InIncident, "may be overwritten"},
 		{time.Minute, incident.Limited, "`grab now --at 2"},
 		{time.Hour, incident.Limited, "alerts.limit is reached"},
 	} {

@@ -246,7 +246,7 @@ func TestRealNow(t *testing.T) {
 			t.Errorf("%s: bodies %s, clock %s, key %s", h.Host, h.BodiesLogged, h.ClockFrom, h.HostKey)
 		}
 	}
-	if !strings.Contains(errOut, "taking") {
+	if !strings.Contains(errOut, "copying") {
 		t.Errorf("it does not say what it takes:\n%s", errOut)
 	}
 	// one host down: its row says why, the other is complete

@@ -44,14 +44,14 @@ func reportCmd(a *app) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", f.out, "`folder` for the three files; those of an earlier report are replaced")
 	fl.BoolVar(&f.open, "open", false, "open the page in a browser")
-	fl.StringSliceVar(&f.phones, "phone", nil, "a phone that it is about, SEP... or its number; may be repeated")
-	fl.DurationVar(&f.grace, "grace", 0, "how long beyond Expires CUCM keeps a phone (default what CUCM is known to wait)")
+	fl.StringSliceVar(&f.phones, "phone", nil, "only about this phone, SEP... or its number; may be repeated")
+	fl.DurationVar(&f.grace, "grace", 0, "how long CUCM keeps a phone after Expires (default what CUCM is known to wait)")
 	return cmd
 }
 
 func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error {
 	if f.grace < 0 {
-		return advice.Usage(errors.New("--grace cannot be negative"))
+		return advice.Usage(errors.New("--grace must not be negative"))
 	}
 	if err := oneshot.PrepareOut(f.out); err != nil {
 		return advice.Usage(err)
@@ -120,6 +120,6 @@ func openPage(path string, say func(format string, args ...any)) {
 		err = cmd.Process.Release() // the browser outlives this program
 	}
 	if err != nil {
-		say("grab: warning: the page could not be opened: %v; open %s by hand", err, path)
+		say("grab: warning: cannot open the browser: %v; open %s yourself", err, path)
 	}
 }

@@ -328,7 +328,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, err := bundle.Verify(t.Context(), path)
-	if err != nil || !res.OK || res.Manifest.Registration != nil || !strings.Contains(strings.Join(res.Manifest.Notes, "\n"), "no report on the REGISTER messages: a defect in the analysis: deliberate") {
+	if err != nil || !res.OK || res.Manifest.Registration != nil || !strings.Contains(strings.Join(res.Manifest.Notes, "\n"), "no report on the REGISTER messages: internal error in the analysis: deliberate") {
 		t.Errorf("%+v, %v, notes %q", res.Bad, err, res.Manifest.Notes)
 	}
 	if strings.Contains(string(entry(t, path, "README.txt")), "What the REGISTER messages show") {

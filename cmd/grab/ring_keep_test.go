@@ -19,7 +19,7 @@ func TestShortRing(t *testing.T) {
 		c.Write()
 		rep, r := c.check("--offline")
 		f := findingOf(rep, "expc01", "ring")
-		if r.code != 0 || (f.Status == checkup.StatusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15m0s (window.before)") || !strings.Contains(f.Hint, "17m0s")) {
+		if r.code != 0 || (f.Status == checkup.StatusWarn) != s.said || s.said && (!strings.Contains(f.Detail, "15 min (window.before)") || !strings.Contains(f.Hint, "17 min")) {
 			t.Errorf("keep %s: %+v %s", s.keep, f, r)
 		}
 	}

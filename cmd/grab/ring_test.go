@@ -70,7 +70,7 @@ func TestRealRing(t *testing.T) {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
 	}
 	s.checkSlices(got.Bundle, w)
-	if _, out, _ := s.grab("check", "expc01"); !strings.Contains(out, "deep (back to") {
+	if _, out, _ := s.grab("check", "expc01"); !strings.Contains(out, "reaches back") {
 		t.Errorf("check says nothing of the ring:\n%s", out)
 	}
 	if log := stop(syscall.SIGTERM); strings.Count(log, "ring up") != 2 || strings.Count(log, "ring down") > 1 {

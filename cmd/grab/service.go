@@ -17,16 +17,16 @@ func serviceCmd(a *app) *cobra.Command {
 			"the rights of an administrator. Elsewhere systemd does it, see configs/grab.service.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.err)
-			return errors.Join(advice.Usage(errors.New("say what: install, uninstall, start, stop, reload or status")), cmd.Help())
+			return errors.Join(advice.Usage(errors.New("missing verb: install, uninstall, start, stop, reload or status")), cmd.Help())
 		}}
 	root.AddCommand(
-		serviceVerb(a, "install", "Make the service, its folders and its source in the Event Log; it is not started",
+		serviceVerb(a, "install", "Install the service, its folders and its Event Log source; does not start it",
 			func(context.Context) (winservice.Report, error) { return winservice.Install(a.config, a.say) }),
-		serviceVerb(a, "uninstall", "Stop the service and take it away; configuration, store and logs stay",
+		serviceVerb(a, "uninstall", "Stop and remove the service; configuration, store and logs stay",
 			func(ctx context.Context) (winservice.Report, error) { return winservice.Uninstall(ctx, a.say) }),
-		serviceVerb(a, "start", "Start it and wait until it watches", winservice.Start),
-		serviceVerb(a, "stop", "Stop it and wait until it has; open incidents go on after the next start", winservice.Stop),
-		serviceVerb(a, "reload", "Have it read the configuration again; if that has a fault the old one stays in force, and the log says so",
+		serviceVerb(a, "start", "Start it and wait until it is ready", winservice.Start),
+		serviceVerb(a, "stop", "Stop it and wait until it has stopped; open incidents go on after the next start", winservice.Stop),
+		serviceVerb(a, "reload", "Reload the configuration; if it has errors the old one stays in force, and the log says so",
 			func(context.Context) (winservice.Report, error) { return winservice.Reload(a.say) }),
 		serviceVerb(a, "status", "Say whether it is installed and runs; exit code 1 if it does not run",
 			func(context.Context) (winservice.Report, error) {

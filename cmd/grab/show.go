@@ -28,7 +28,7 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 
 func showCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1),
-		Long: "BUNDLE is a file, or the name of an incident in the store; an open incident shows what was got so far.",
+		Long: "BUNDLE is a file, or an incident of the store; an open incident shows what was copied so far.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, path, err := findManifest(a, args[0])
 			if err != nil {
@@ -91,8 +91,8 @@ func verifyCmd(a *app) *cobra.Command {
 			for _, b := range res.Bad {
 				fmt.Fprintf(a.out, "%s: %s\n", b.File, b.What)
 			}
-			fmt.Fprintln(a.err, "grab: error: the bundle is not as it was written")
-			fmt.Fprintln(a.err, "grab: hint: get it again from the collector's store; what verifies of it can still be read")
+			fmt.Fprintln(a.err, "grab: error: the bundle was changed or damaged")
+			fmt.Fprintln(a.err, "grab: hint: copy it again from the collector's store; the intact files in it can still be read")
 			return nil
 		}}
 }
@@ -125,7 +125,7 @@ func listCmd(a *app) *cobra.Command {
 			}
 			return w.Flush()
 		}}
-	cmd.Flags().BoolVar(&alerts, "alerts", false, "list every alert mail instead, with what became of it and why")
+	cmd.Flags().BoolVar(&alerts, "alerts", false, "list every alert mail instead, with its outcome and why")
 	return cmd
 }
 
@@ -133,8 +133,8 @@ func retryCmd(a *app) *cobra.Command {
 	var out string
 	var patience time.Duration
 	var direct bool
-	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Take up a failed or partial incident again", Args: cobra.ExactArgs(1),
-		Long: "Makes a later revision of the bundle, which holds all that the earlier one held.\nExit codes as of `grab now`.",
+	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Retry a failed or partial incident", Args: cobra.ExactArgs(1),
+		Long: "Writes a new revision of the bundle, with everything of the earlier one.\nExit codes as for `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if w := runningWatcher(cmd.Context(), a, direct); w != nil {
 				return retryThrough(cmd.Context(), a, w, oneshot.RetryRequest{Incident: args[0], Patience: patience}, out)
@@ -160,7 +160,7 @@ func retryCmd(a *app) *cobra.Command {
 			return printResult(a, store, in, wiring.ZoneNamed(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)
-	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default where the earlier one is; . where a running watch carries it out)")
-	cmd.Flags().DurationVar(&patience, "patience", runner.DefaultNowPatience, "how long a host is tried for")
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default that of the earlier one; . if a running watch does the work)")
+	cmd.Flags().DurationVar(&patience, "patience", runner.DefaultNowPatience, "how long to try a host")
 	return cmd
 }

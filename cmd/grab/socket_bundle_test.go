@@ -29,7 +29,7 @@ func TestBring(t *testing.T) {
 		{name: "no sum", bundle: "/x/" + id + ".zip", length: "5", body: "hello"},
 		{name: "short", bundle: "/x/" + id + ".zip", length: "6", body: "hello", sum: sum},
 		{name: "long", bundle: "/x/" + id + ".zip", length: "5", body: "hello!", sum: sum},
-		{name: "no length", bundle: "/x/" + id + ".zip", body: "hello", sum: sum},
+		{name: "empty window", bundle: "/x/" + id + ".zip", body: "hello", sum: sum},
 		{name: "broken", bundle: "/x/" + id + ".zip", length: "5", body: "hello", sum: sum, abort: true},
 		{name: "elsewhere", bundle: "/etc/cron.d/job", length: "5", body: "hello", sum: sum},
 		{name: "above", incident: "..", bundle: "/x/...zip", length: "5", body: "hello", sum: sum},

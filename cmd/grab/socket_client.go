@@ -32,7 +32,7 @@ import (
 )
 
 func directFlag(fl *pflag.FlagSet, direct *bool) {
-	fl.BoolVar(direct, "direct", false, "do it in this process although a grab watch runs, with files that this user can read")
+	fl.BoolVar(direct, "direct", false, "work in this process even if a grab watch runs, with files that this user can read")
 }
 
 // remote is a running grab watch.
@@ -53,14 +53,14 @@ func runningWatcher(ctx context.Context, a *app, direct bool) *remote {
 	w, err := findWatcher(ctx, a.config)
 	switch {
 	case w == nil && errors.Is(err, control.ErrDenied):
-		a.say("grab: warning: %v; going on without grab watch (members of the group that socket.group names may use it)", err)
+		a.say("grab: warning: %v; continuing without grab watch (members of socket.group may use it)", err)
 	case w == nil && err != nil:
-		a.say("grab: warning: %v; going on without grab watch", err)
+		a.say("grab: warning: %v; continuing without grab watch", err)
 	case w == nil:
 	case w.hello.Version != version.Version:
-		a.say("by way of the grab watch that answers on %s; it is of version %s, this is %s", w.Path, w.hello.Version, version.Version)
+		a.say("using the grab watch on %s; its version is %s, this is %s", w.Path, w.hello.Version, version.Version)
 	default:
-		a.say("by way of the grab watch that answers on %s", w.Path)
+		a.say("using the grab watch on %s", w.Path)
 	}
 	return w
 }
@@ -99,7 +99,7 @@ func whereWatcher(file string) (path string, places []string, ok bool) {
 	case errors.Is(err, config.ErrNotFound):
 		return "", control.Paths(config.Default().Store), true
 	case !errors.Is(err, fs.ErrPermission):
-		return "", nil, false // a name that is wrong is the user's to mend
+		return "", nil, false // a wrong name is the user's to fix
 	default:
 		if path = file; path == "" {
 			path = os.Getenv("GRAB_CONFIG")
@@ -154,7 +154,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		return name, err
 	}
 	if err := json.Unmarshal(b, result); err != nil {
-		return name, fmt.Errorf("%w: its result is not understood: %w", control.ErrLost, err)
+		return name, fmt.Errorf("%w: unexpected result: %w", control.ErrLost, err)
 	}
 	return name, nil
 }
@@ -173,7 +173,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 	}
 	name, err := w.ask(ctx, a, path, req, &o)
 	if errors.Is(err, control.ErrLost) && name != "" {
-		return o, advice.WithHint(fmt.Errorf("incident %s: %w", name, err), "it goes on without you, or when grab watch runs again: `grab retry "+name+"` brings its bundle")
+		return o, advice.WithHint(fmt.Errorf("incident %s: %w", name, err), "it goes on by itself, or when grab watch runs again: `grab retry "+name+"` fetches its bundle")
 	}
 	if err != nil {
 		return o, err
@@ -186,7 +186,7 @@ func (w *remote) grab(ctx context.Context, a *app, path string, req any, out str
 	}
 	brought, err := w.bring(ctx, o, out)
 	if err != nil {
-		return o, advice.WithHint(fmt.Errorf("bring the bundle %s: %w", o.Bundle, err), "it is whole where it is")
+		return o, advice.WithHint(fmt.Errorf("fetch the bundle %s: %w", o.Bundle, err), "the bundle on the server is intact")
 	}
 	o.Bundle = brought
 	return o, nil
@@ -248,7 +248,7 @@ func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path
 	defer resp.Body.Close()
 	want, err := strconv.ParseInt(resp.Header.Get(collector.LengthHeader), 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("%w: it does not say how long the bundle is", control.ErrLost)
+		return "", fmt.Errorf("%w: the size of the bundle is missing", control.ErrLost)
 	}
 	path = filepath.Join(dir, name)
 	return path, atomicfile.Write(path, func(f io.Writer) error {
@@ -258,9 +258,9 @@ func (w *remote) bring(ctx context.Context, o oneshot.Outcome, dir string) (path
 		case err != nil:
 			return fmt.Errorf("%w: %w", control.ErrLost, err)
 		case n != want:
-			return fmt.Errorf("%w: %d bytes came, not %d", control.ErrLost, n, want)
+			return fmt.Errorf("%w: received %d bytes of %d", control.ErrLost, n, want)
 		case hex.EncodeToString(sum.Sum(nil)) != resp.Trailer.Get(collector.SumTrailer):
-			return fmt.Errorf("%w: the bytes that came are not those of the bundle", control.ErrLost)
+			return fmt.Errorf("%w: the SHA-256 of what was received is not the bundle's", control.ErrLost)
 		}
 		return nil
 	})

@@ -26,7 +26,7 @@ import (
 	"rtmtgrab/internal/testsite"
 )
 
-const through = "by way of the grab watch"
+const through = "using the grab watch"
 
 // watching runs `grab watch` in this process until stop is called, and waits until it
 // answers.
@@ -81,7 +81,7 @@ var (
 func alike(s string) string {
 	var lines []string
 	for line := range strings.Lines(incidentRE.ReplaceAllString(s, "INCIDENT")) {
-		skip := []string{through, "session", "asked for by", "a grab watch runs", "no grab watch runs", "taking", "files held", "mailbox ", "Cut ", "window was cut", "Notes", " clock "}
+		skip := []string{through, "session", "requested by", "a grab watch runs", "no grab watch runs", "copying", "files open", "mailbox ", "Cut ", "window was cut", "Notes", " clock "}
 		if strings.TrimSpace(line) == "" || slices.ContainsFunc(skip, func(s string) bool { return strings.Contains(line, s) }) {
 			continue
 		}
@@ -292,13 +292,13 @@ func TestThroughAsMember(t *testing.T) {
 	if !slices.ContainsFunc(o.Notes, func(n string) bool { return strings.Contains(n, "uid 65534") }) {
 		t.Errorf("it does not say who asked: %q", o.Notes)
 	}
-	if r := as(65432, "check"); r.code != 0 || !strings.Contains(r.out, "that grab watch keeps") {
+	if r := as(65432, "check"); r.code != 0 || !strings.Contains(r.out, "grab watch's own session") {
 		t.Error(r)
 	}
 	if r := as(65432, "now", "--out", "/"); r.code != 2 {
 		t.Error(r)
 	}
-	if r := as(65431, "now"); r.code == 0 || !strings.Contains(r.err, "not open to this user") {
+	if r := as(65431, "now"); r.code == 0 || !strings.Contains(r.err, "may not use the socket") {
 		t.Error(r)
 	}
 	if log := stop(); !strings.Contains(log.err, "uid 65534") {
@@ -325,7 +325,7 @@ func TestThroughEnds(t *testing.T) {
 	stop := c.watching(c.Socket())
 
 	said, interrupt, end := c.client("now", "--after", "1h")
-	said.Until(t, "files held")
+	said.Until(t, "files open")
 	c.copied()
 	interrupt()
 	if r := end(); r.code != 3 || !strings.Contains(r.out, "stopped by hand") {
@@ -338,13 +338,13 @@ func TestThroughEnds(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	killed.Until(t, "files held")
+	killed.Until(t, "files open")
 	cmd.Process.Kill()
 	cmd.Wait()
 	c.complete(1)
 
 	said, _, end = c.client("now", "--after", "3s")
-	said.Until(t, "files held")
+	said.Until(t, "files open")
 	stop()
 	if r := end(); r.code != 1 || !strings.Contains(r.err, "grab watch was stopped") || !strings.Contains(r.err, "grab: hint:") {
 		t.Error(r)
@@ -405,14 +405,14 @@ func TestThroughRetryWakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := c.list(func(list []incident.Listed) bool { return len(list) == 1 && list[0].State == incident.Failed })[0].Incident
-	if r := c.grab("retry", id); r.code != 1 || !strings.Contains(r.err, "tries again now") || !strings.Contains(r.err, "not a directory") {
-		t.Errorf("in vain: %s", r)
+	if r := c.grab("retry", id); r.code != 1 || !strings.Contains(r.err, "retries now") || !strings.Contains(r.err, "not a directory") {
+		t.Errorf("request failed: %s", r)
 	}
 	os.Remove(bundles)
 	if err := os.Mkdir(bundles, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.grab("retry", id); r.code != 0 || !strings.Contains(r.err, "tries again now") || !strings.Contains(r.out, "bundle ") {
+	if r := c.grab("retry", id); r.code != 0 || !strings.Contains(r.err, "retries now") || !strings.Contains(r.out, "bundle ") {
 		t.Error(r)
 	}
 }

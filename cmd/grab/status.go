@@ -25,9 +25,9 @@ import (
 )
 
 func statusCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "Say whether an alert would now work, and how the running watch is", Args: cobra.NoArgs,
-		Long: "Asks the running `grab watch`: what is in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
-			"Exit 0 if an alert would now work, 1 otherwise; also if no watch answers, and then it says what the store tells.",
+	return &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
+		Long: "Asks the running `grab watch`: what stands in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
+			"Exit 0 if an alert would work now, 1 if not, or if no watch answers; then it shows what the store has.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
@@ -76,7 +76,7 @@ func noWatcher(a *app, err error) error {
 	case cfgErr != nil:
 		return cfgErr
 	case cfg.Socket.Path == config.SocketNone:
-		return advice.WithHint(errors.New("no grab watch can be asked: socket.path is none"), "name a path under socket.path, or look at /healthz (http.listen)")
+		return advice.WithHint(errors.New("no control socket: socket.path is none"), "set socket.path, or use /healthz (http.listen)")
 	}
 	return advice.WithHint(errors.New("no grab watch answers: an alert would not be seen"), startHint(runtime.GOOS))
 }
@@ -87,33 +87,33 @@ func askerHint(goos string) string {
 	if goos == "windows" {
 		who = "in a prompt that was opened with \"Run as administrator\""
 	}
-	return "ask " + who + ", or as a member of the group that socket.group names"
+	return "ask " + who + ", or as a member of socket.group"
 }
 
 // startHint is how the watcher is started on that system, and where it says what is wrong.
 func startHint(goos string) string {
 	if goos == "windows" {
-		return "start it (`grab service start`, or `grab watch`) and look at what it says (Event Viewer, Application, source grab)"
+		return "start it (`grab service start`, or `grab watch`) and read its log (Event Viewer, Application, source grab)"
 	}
-	return "start it (systemctl start grab, or `grab watch`) and look at what it says (journalctl -u grab)"
+	return "start it (systemctl start grab, or `grab watch`) and read its log (journalctl -u grab)"
 }
 
 // storeTells writes what a store says of a watcher that does not answer.
 func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
-	line := "the store tells of no grab watch yet"
+	line := "no grab watch has used this store yet"
 	if info, err := os.Stat(health.SignFile(cfg.Store)); err == nil {
-		line = "last sign of grab watch in the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + human.Ago(now.Sub(info.ModTime()))
+		line = "grab watch last wrote to the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + human.Ago(now.Sub(info.ModTime()))
 	} else if errors.Is(err, os.ErrPermission) {
-		line = "the store " + cfg.Store + " is closed to this user"
+		line = "the store " + cfg.Store + " cannot be read by this user"
 	}
 	fmt.Fprintln(out, line)
 	store := &incident.Store{Dir: cfg.Store}
 	open, err := store.Open()
 	if err != nil {
-		fmt.Fprintln(out, "open incidents: they cannot be read:", err)
+		fmt.Fprintln(out, "open incidents cannot be read:", err)
 	}
 	if len(open) > 0 {
-		fmt.Fprintln(out, "open incidents, which go on when it runs:")
+		fmt.Fprintln(out, "open incidents, which go on when grab watch runs:")
 	}
 	status.WriteIncidents(out, collector.OpenIncidents(open))
 	for host, err := range refusedLogins(cfg) {

@@ -47,7 +47,7 @@ func TestStatusReal(t *testing.T) {
 		return r.Works && r.Hosts[0].Warm == "up" && r.Hosts[1].Warm == "up"
 	})
 	stop(os.Interrupt)
-	if out, err := program("status", "-c", s.config).Output(); err == nil || !strings.Contains(string(out), "last sign of grab watch") {
+	if out, err := program("status", "-c", s.config).Output(); err == nil || !strings.Contains(string(out), "grab watch last wrote") {
 		t.Errorf("%v %s", err, out)
 	}
 }

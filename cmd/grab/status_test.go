@@ -113,7 +113,7 @@ func TestStatus(t *testing.T) {
 		t.Error("somebody still listens")
 	}
 	c.withRefusal()
-	if gone := c.grab("status"); gone.code != 1 || !strings.Contains(gone.out, "last sign of grab watch in the store: ") || !strings.Contains(gone.out, c.Peers[0].Name()+" (") ||
+	if gone := c.grab("status"); gone.code != 1 || !strings.Contains(gone.out, "grab watch last wrote to the store: ") || !strings.Contains(gone.out, c.Peers[0].Name()+" (") ||
 		!strings.Contains(gone.out, "login not tried again") || !strings.Contains(gone.err, "hint: start it") {
 		t.Errorf("%s", gone)
 	}

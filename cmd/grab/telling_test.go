@@ -246,8 +246,8 @@ func TestCheckNotify(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	rep, _ = c.check("--notify")
-	wantFinding(t, rep, "", "notice/mail", checkup.StatusOK, "handed over", "")
-	wantFinding(t, rep, "", "notice/command", checkup.StatusOK, "handed over", "")
+	wantFinding(t, rep, "", "notice/mail", checkup.StatusOK, "test sent", "")
+	wantFinding(t, rep, "", "notice/command", checkup.StatusOK, "test sent", "")
 	if n := c.notices()[channel.KindTest]; len(n) != 1 {
 		t.Errorf("%+v", n)
 	}

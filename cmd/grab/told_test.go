@@ -124,7 +124,7 @@ func TestFirstNotice(t *testing.T) {
 	if i < 0 || found.Phones[i].Cause != "late_keepalive" || found.Phones[i].Confidence == "" || len(found.Phones) > channel.MaxPhones {
 		t.Errorf("%+v", found.Phones)
 	}
-	for _, want := range []string{"Verdict, preliminary: ", "  " + victim.Device + ": ", "cause late keepalive", "may say something else"} {
+	for _, want := range []string{"Preliminary verdict: ", "  " + victim.Device + ": ", "cause late keepalive", "may differ"} {
 		if !strings.Contains(n.Text, want) {
 			t.Errorf("no %q in\n%s", want, n.Text)
 		}
@@ -162,7 +162,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Millisecond; w.Notifier.Turn <- struct{}{} })
 		c.alertNow(rtmt.MailOptions{})
 		n := c.toldOf(channel.KindCopied, 1)[0]
-		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "it was not read within 1ms" || !strings.Contains(n.Text, "Verdict, preliminary: none (it was not read") {
+		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "the analysis took more than 1ms" || !strings.Contains(n.Text, "Preliminary verdict: none (the analysis took") {
 			t.Errorf("%+v\n%s", f, n.Text)
 		}
 	})

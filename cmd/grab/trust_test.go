@@ -135,7 +135,7 @@ func newKey(t testing.TB) ssh.PublicKey {
 	return k
 }
 
-// A pattern that still pins another key cannot be mended by a program.
+// A pattern that still pins another key cannot be fixed by a program.
 func TestTrustPatternInTheWay(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
 	_, port, _ := strings.Cut(c.Peers[0].Addr(), ":")

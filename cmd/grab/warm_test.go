@@ -56,7 +56,7 @@ func TestWarmWatch(t *testing.T) {
 	s.sshd[1].Freeze()
 	cmd.Process.Signal(os.Interrupt)
 	<-ended
-	if !strings.Contains(log.String(), "msg=stopped") || strings.Contains(log.String(), "warm session is down") {
+	if !strings.Contains(log.String(), "msg=stopped") || strings.Contains(log.String(), "warm session lost") {
 		t.Errorf("it says\n%s", log.String())
 	}
 }

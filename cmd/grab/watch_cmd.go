@@ -18,7 +18,7 @@ import (
 func watchCmd(a *app) *cobra.Command {
 	managed := false
 	cmd := &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
-		Long: "Runs until it is told to stop (SIGTERM, Ctrl-C); unfinished incidents go on at the next start.\nSIGHUP reads the configuration again and keeps the old one if there is a fault in the new (on Windows `grab service reload`).",
+		Long: "Runs until SIGTERM or Ctrl-C; unfinished incidents go on at the next start.\nSIGHUP reloads the configuration and keeps the old one if the new one has errors (on Windows `grab service reload`).",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if managed {
 				return watchManaged(a)
@@ -27,7 +27,7 @@ func watchCmd(a *app) *cobra.Command {
 			defer cancel()
 			return runWatch(ctx, a, slog.New(slog.NewTextHandler(a.err, nil)), hangups{})
 		}}
-	cmd.Flags().BoolVar(&managed, "service", false, "run under Windows' service manager")
+	cmd.Flags().BoolVar(&managed, "service", false, "run under the Windows service manager")
 	cmd.Flags().MarkHidden("service")
 	return cmd
 }

@@ -82,7 +82,7 @@ func (s status) regular() bool { return s.mode&0xf000 == 0x8000 }
 func parseStatus(line string) (s status, err error) {
 	f := strings.Split(line, " ")
 	if len(f) != 4 || !isID(f[3]) {
-		return s, fmt.Errorf("stat has printed %q", evidence.Printable(line, 80))
+		return s, fmt.Errorf("stat printed %q", evidence.Printable(line, 80))
 	}
 	var sec int64
 	var errs [3]error
@@ -90,7 +90,7 @@ func parseStatus(line string) (s status, err error) {
 	s.size, errs[1] = strconv.ParseInt(f[1], 10, 64)
 	sec, errs[2] = strconv.ParseInt(f[2], 10, 64)
 	if err := errors.Join(errs[:]...); err != nil || s.size < 0 {
-		return s, fmt.Errorf("stat has printed %q", evidence.Printable(line, 80))
+		return s, fmt.Errorf("stat printed %q", evidence.Printable(line, 80))
 	}
 	s.mtime, s.id = time.Unix(sec, 0), f[3]
 	return s, nil
@@ -152,7 +152,7 @@ func (a *answer) group(entries []Entry, n int) ([]Entry, error) {
 	}
 	lines := strings.Split(stats, "\n")
 	if len(lines) != n {
-		return nil, a.garbled("what stat has printed", stats)
+		return nil, a.garbled("the output of stat", stats)
 	}
 	for i, line := range lines {
 		s, err := parseStatus(line)

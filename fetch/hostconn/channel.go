@@ -187,7 +187,7 @@ func (l *channel) await(c *call) error {
 	}
 	got, err := l.next()
 	if err == nil && got != c {
-		err = errors.New("an answer to nothing that was asked")
+		err = errors.New("an answer that matches no request")
 	}
 	return err
 }
@@ -200,14 +200,14 @@ func (l *channel) next() (*call, error) {
 	}
 	c := l.calls[id]
 	if c == nil {
-		return nil, fmt.Errorf("an answer of type %d to nothing that was asked", kind)
+		return nil, fmt.Errorf("an answer of type %d that matches no request", kind)
 	}
 	delete(l.calls, id)
 	l.asked -= c.want
 	if c.kind, c.data = kind, body; kind == fxpData {
 		data, rest, ok := cutBytes(body)
 		if !ok || len(rest) > 0 || len(data) > c.want {
-			return nil, fmt.Errorf("%d bytes of data were asked for; the answer has %d", c.want, len(body))
+			return nil, fmt.Errorf("%d bytes requested; the answer has %d", c.want, len(body))
 		}
 		c.data = data
 	}
@@ -243,7 +243,7 @@ func (l *channel) receive() (kind byte, id uint32, body []byte, err error) {
 }
 
 // errOther says that a name leads to another file than the one that is held.
-var errOther = errors.New("it is not the file that is held")
+var errOther = errors.New("this is not the file that was open")
 
 // open opens the file of w by its name and makes sure that it is the one that is
 // held: its size, its first bytes and the last of those that are wanted. The first

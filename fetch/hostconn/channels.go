@@ -43,7 +43,7 @@ func (s *Session) useChannels() <-chan *channel {
 	}
 	set.idle.Stop()
 	if set.users++; set.users == 1 {
-		letGarbage(1)
+		relaxGC(1)
 	}
 	for set.open < set.most && !set.closed {
 		set.open++
@@ -59,7 +59,7 @@ func (s *Session) leaveChannels() {
 	if set.users--; set.users > 0 {
 		return
 	}
-	letGarbage(-1)
+	relaxGC(-1)
 	if !set.closed {
 		set.idle.Reset(channelIdle)
 	}

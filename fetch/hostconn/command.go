@@ -60,7 +60,7 @@ func newCommands(s *Session, gzip bool) (*commands, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("try commands: %w", err)
+		return nil, fmt.Errorf("read by commands: %w", err)
 	}
 	return c, nil
 }
@@ -87,12 +87,12 @@ func (c *commands) probe(tools ...string) error {
 // notes are what a manifest says of reading by commands. wanted says whether the
 // host was to compress.
 func (c *commands) notes(wanted bool) []string {
-	notes := []string{"it refuses SFTP: its files were read by commands over SSH (stat, head, tail), which cannot hold a file open; one that was removed before it was copied is a gap"}
+	notes := []string{"the host refuses SFTP: its files were read by commands over SSH (stat, head, tail), which cannot keep a file open; one that was removed before it was copied is a gap"}
 	switch {
 	case c.gzip:
-		notes = append(notes, "it compressed what it sent (nice -n 19 gzip -1)")
+		notes = append(notes, "the host compressed what it sent (nice -n 19 gzip -1)")
 	case wanted:
-		notes = append(notes, "it did not compress what it sent, for it has no gzip or no nice")
+		notes = append(notes, "the host did not compress what it sent: it has no gzip or no nice")
 	}
 	return notes
 }
@@ -118,7 +118,7 @@ func (c *commands) run(line string, use func(io.Reader) error) error {
 	if wait == 0 {
 		wait = silence
 	}
-	timer := time.AfterFunc(wait, func() { c.s.abort(fmt.Errorf("no answer for %v, connection given up", wait)) })
+	timer := time.AfterFunc(wait, func() { c.s.abort(fmt.Errorf("no answer for %v, connection closed", wait)) })
 	defer timer.Stop()
 	stderr := &capped{left: maxStderr}
 	session.Stderr = stderr
@@ -135,7 +135,7 @@ func (c *commands) run(line string, use func(io.Reader) error) error {
 	answered(perCommand)
 	if useErr == nil {
 		if n, _ := heard.Read(make([]byte, 1)); n > 0 {
-			useErr = errors.New("a command has printed more than it should")
+			useErr = errors.New("a command printed more than expected")
 		}
 	}
 	if useErr != nil && !errors.Is(useErr, errCutOff) {
@@ -233,7 +233,7 @@ func newCommandError(code int, signal, stderr string) error {
 	low := strings.ToLower(e.stderr)
 	switch {
 	case e.code == hostcmd.ExitGone:
-		return goneError("no name of the family is this file any more")
+		return goneError("the file is gone: no name of its family is this file")
 	case strings.HasSuffix(low, "no such file or directory") || strings.HasSuffix(low, "no such file"):
 		e.is = fs.ErrNotExist
 	case strings.HasSuffix(low, "permission denied") || e.code == hostcmd.ExitKind && e.stderr == "":
@@ -243,12 +243,12 @@ func newCommandError(code int, signal, stderr string) error {
 }
 
 func (e *commandError) Error() string {
-	what := fmt.Sprintf("a command ended with code %d", e.code)
+	what := fmt.Sprintf("a command exited with %d", e.code)
 	switch {
 	case e.signal != "":
-		what = "a command was ended by signal " + evidence.Printable(e.signal, 20)
+		what = "a command was killed by signal " + evidence.Printable(e.signal, 20)
 	case e.code == hostcmd.ExitKind && e.stderr == "":
-		what = "it may not be read, or is no regular file or folder"
+		what = "no permission to read it, or not a regular file or folder"
 	}
 	if e.stderr != "" {
 		what += ": " + evidence.Printable(strings.ReplaceAll(e.stderr, "\n", "; "), 300)

@@ -88,7 +88,7 @@ func (f *commandFile) where() hostcmd.File {
 func (f *commandFile) same(got reading) error {
 	switch {
 	case !bytes.HasPrefix(got.head, f.head):
-		return goneError("its name and number are another file's now, or it was truncated")
+		return goneError("its name and inode now belong to another file, or it was truncated")
 	case got.after.size < got.before.size:
 		return goneError("it was truncated while it was read")
 	}

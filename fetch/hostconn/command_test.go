@@ -128,7 +128,7 @@ func TestCommandsNotAllowed(t *testing.T) {
 func TestNeitherSFTPNorCommands(t *testing.T) {
 	for _, force := range []string{"echo This account is not available.; exit 1", "true", "cat /dev/zero"} {
 		_, err := realConn(t, testserver.SSHDOptions{NoSFTP: true, Extra: []string{"ForceCommand " + force}}, Commands{Allowed: true})
-		if !errors.Is(err, ErrNoSFTP) || !strings.Contains(err.Error(), "try commands") {
+		if !errors.Is(err, ErrNoSFTP) || !strings.Contains(err.Error(), "read by commands") {
 			t.Errorf("%s: %v", force, err)
 		}
 	}

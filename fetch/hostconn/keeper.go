@@ -18,14 +18,14 @@ const (
 	keepNames  = time.Minute      // between two looks at the names of the files
 	clockEvery = 5                // looks between two measurements of the clock
 	depthEvery = 30               // looks between two at how far back the logs go
-	keepMended = 10 * time.Second // between two looks whether somebody has mended what keeps it down
+	keepFixed  = 10 * time.Second // between two looks whether somebody has fixed what keeps it down
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
 // A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
 // trip, the files' names are known, and so is the clock. A session that is lost is
 // dialed again with backoff. While logins are refused or blocked, or the host key
-// is another, it looks again every 5 minutes, or as soon as Mended says that it
+// is another, it looks again every 5 minutes, or as soon as Fixed says that it
 // is worth it; package sshdial sees to it that nothing is sent then, until it may be.
 //
 // It never stands in the way of others: they dial at once while it waits, and it
@@ -39,10 +39,10 @@ type Keeper struct {
 	Log      *slog.Logger
 	Names    func(ctx context.Context, conn Conn) // called once a minute: asks which files there are, for the next one to know; may be nil
 	Depths   func(ctx context.Context, conn Conn) // called twice an hour: looks at how far back the logs go; may be nil
-	State    func(KeeperState)                    // told of each change, and of the clock; must be quick; may be nil
-	// Mended is given what keeps the session down, and returns what tells, without sending
-	// anything, that a person has mended it; nil: nothing can. It may be nil itself.
-	Mended func(ctx context.Context, err error) func() bool
+	State    func(KeeperState)                    // gets each change, and the clock; must be quick; may be nil
+	// Fixed is given what keeps the session down, and returns what tells, without sending
+	// anything, that a person has fixed it; nil: nothing can. It may be nil itself.
+	Fixed func(ctx context.Context, err error) func() bool
 
 	wait func(time.Duration) time.Duration // how long to wait in place of so long; nil: about as long
 }
@@ -64,7 +64,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			default:
 			}
 			if down {
-				k.Log.Info("warm session is back", "host", k.Name)
+				k.Log.Info("warm session restored", "host", k.Name)
 			}
 			down, final = false, false
 			k.tend(ctx, conn.(*shared))
@@ -77,7 +77,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		// an outage that the first redial ends is none
 		if err != nil && (!down || Permanent(err) && !final) {
-			k.Log.Warn("warm session is down", "host", k.Name, "err", err)
+			k.Log.Warn("warm session lost", "host", k.Name, "err", err)
 			down, final = true, Permanent(err)
 		}
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
@@ -113,7 +113,7 @@ func Permanent(err error) bool {
 }
 
 // sleep waits for about d after err, or until someone else has dialed, or until what
-// kept the session down is mended: who has done that wants to see that it works.
+// kept the session down is fixed: who has done that wants to see that it works.
 // False: ctx has ended.
 func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error) bool {
 	if k.wait != nil {
@@ -123,13 +123,13 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error)
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
-	var mended func() bool
-	if k.Mended != nil && err != nil {
-		mended = k.Mended(ctx, err)
+	var fixed func() bool
+	if k.Fixed != nil && err != nil {
+		fixed = k.Fixed(ctx, err)
 	}
 	var look <-chan time.Time
-	if mended != nil {
-		tick := time.NewTicker(keepMended)
+	if fixed != nil {
+		tick := time.NewTicker(keepFixed)
 		defer tick.Stop()
 		look = tick.C
 	}
@@ -139,7 +139,7 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error)
 		case <-s.dialed:
 		case <-ctx.Done():
 		case <-look:
-			if !mended() {
+			if !fixed() {
 				continue
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"rtmtgrab/internal/sshdial"
 )
 
-// What was mended by hand does not keep a session down for the rest of the five
+// What was fixed by hand does not keep a session down for the rest of the five
 // minutes; what stands, or of which nothing tells, does.
 func TestKeeperMended(t *testing.T) {
 	refused := &sshdial.Error{Kind: sshdial.KindLoginRefused, Stage: sshdial.StageLogin}
@@ -37,7 +37,7 @@ func TestKeeperMended(t *testing.T) {
 					return nil, refused
 				}
 				began := time.Now()
-				k.Mended = func(_ context.Context, err error) func() bool {
+				k.Fixed = func(_ context.Context, err error) func() bool {
 					if !errors.Is(err, refused) {
 						t.Error(err)
 					}

@@ -18,7 +18,7 @@ func (k *Keeper) report(s KeeperState) {
 	}
 }
 
-// reportUp tells of a session that stands, and of the clock as far as it was measured.
+// reportUp reports a session that is up, and of the clock as far as it was measured.
 func (k *Keeper) reportUp(conn *shared) {
 	s := KeeperState{Running: true, Up: true, HostKey: conn.HostKey()}
 	if offset, _, ok := conn.memory.clock(conn.Session, time.Now()); ok {
@@ -27,7 +27,7 @@ func (k *Keeper) reportUp(conn *shared) {
 	k.report(s)
 }
 
-// reportDown tells of a session that was lost.
+// reportDown reports a session that was lost.
 func (k *Keeper) reportDown(conn *shared) {
 	k.report(KeeperState{Running: true, Err: conn.Lost()})
 }

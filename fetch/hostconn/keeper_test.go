@@ -195,8 +195,8 @@ func TestKeeper(t *testing.T) {
 	}
 	c.Close()
 	w.WaitLog("Accepted publickey", 4)
-	w.until("it says that it is back", func() bool { return strings.Contains(w.log.String(), "is back") })
-	if n := strings.Count(w.log.String(), "is down"); n > 3 { // once for each restart, and once for the refusal
+	w.until("it says that it is back", func() bool { return strings.Contains(w.log.String(), "session restored") })
+	if n := strings.Count(w.log.String(), "session lost"); n > 3 { // once for each restart, and once for the refusal
 		t.Errorf("it logs:\n%s", w.log.String())
 	}
 	stop()

@@ -41,7 +41,7 @@ func TestKeeperWaits(t *testing.T) {
 					return d
 				}
 				k.Run(ctx)
-				if fmt.Sprint(got) != fmt.Sprint(c.want) || strings.Count(log.String(), "is down") != 1 || len(k.Pool.slots) != 0 {
+				if fmt.Sprint(got) != fmt.Sprint(c.want) || strings.Count(log.String(), "session lost") != 1 || len(k.Pool.slots) != 0 {
 					t.Errorf("it waits %v, want %v; it logs\n%s", got, c.want, log.String())
 				}
 			})

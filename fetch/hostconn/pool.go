@@ -137,4 +137,4 @@ func (p *Pool) leave(key string, s *slot, session *Session, broken bool) {
 	}
 }
 
-var errBroken = errors.New("the connection was given up")
+var errBroken = errors.New("the connection was closed")

@@ -12,7 +12,7 @@ import (
 // until another is dialed beside it.
 const warmPatience = 5 * time.Second
 
-var ErrSilent = errors.New("the warm session has fallen silent; there is another now")
+var ErrSilent = errors.New("the warm session stopped answering and was replaced")
 
 // replaceSilent sees to it that the user of a session that stood already does not wait until
 // it is given up, if its host has fallen silent since it was last heard: a firewall

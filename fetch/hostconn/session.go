@@ -137,7 +137,7 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errLongFolder = fmt.Errorf("the folder's listing is longer than %d MiB", maxListing>>20)
+var errLongFolder = fmt.Errorf("the listing of the folder is longer than %d MiB", maxListing>>20)
 
 // maxListing is how many bytes of answers one listing may take: 200,000 names.
 const maxListing = 32 << 20
@@ -164,7 +164,7 @@ func (s *Session) guard(f func() error) error {
 		if quiet < silence && !done {
 			timer.Reset(silence - quiet)
 		} else if !done {
-			s.abort(fmt.Errorf("no answer for %v, connection given up", silence))
+			s.abort(fmt.Errorf("no answer for %v, connection closed", silence))
 		}
 	})
 	mu.Unlock()

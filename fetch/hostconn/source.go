@@ -94,7 +94,7 @@ func (f *source) drive(ctx context.Context, l *channel, c *Transfer, m *Meter) (
 	return err
 }
 
-var errSilentChannel = errors.New("a channel has fallen silent")
+var errSilentChannel = errors.New("a channel stopped answering")
 
 // watch waits until a channel ends, or is of no more use.
 func (f *source) watch(ctx context.Context, l *channel, done <-chan error) error {

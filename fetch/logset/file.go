@@ -91,7 +91,7 @@ func (f *File) look(hint int64) error {
 		return err
 	}
 	if f.Size < 0 {
-		return fmt.Errorf("%s: the host says that it has %d bytes", f.Name, f.Size)
+		return fmt.Errorf("%s: the host reports a size of %d bytes", f.Name, f.Size)
 	}
 	if f.Gzip = isGzip(raw); f.Gzip {
 		f.Head = gzipHead(raw)

@@ -100,7 +100,7 @@ func (h *Holder) list(ctx context.Context) ([]hostconn.Entry, error) {
 		for _, name := range h.Host.Families {
 			h.Set(name).Absent = true
 		}
-		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("there is no folder " + h.Host.Dir), Stop: true}
+		return nil, &hostconn.Fault{Why: evidence.ReasonAbsent, Err: errors.New("no folder " + h.Host.Dir), Stop: true}
 	}
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.E
 			continue
 		}
 		if todo = append(todo, e); len(todo) == hostconn.MaxFiles {
-			h.note("the folder has over %d files of the logs; the oldest were left out", hostconn.MaxFiles)
+			h.note("the folder has more than %d log files; the oldest were left out", hostconn.MaxFiles)
 			return todo
 		}
 	}

@@ -47,8 +47,8 @@ type Keeper struct {
 
 var (
 	// ErrRingTaken says that another process writes the ring.
-	ErrTaken  = errors.New("another process keeps this ring")
-	errNoRoom = errors.New("too little room is left on the disk for a ring")
+	ErrTaken  = errors.New("another process writes this ring")
+	errNoRoom = errors.New("too little free disk space for a ring")
 )
 
 // Run keeps the ring until ctx ends. It goes on after errors, ever more slowly, at

@@ -120,8 +120,8 @@ func (f *familyKeeper) take(ctx context.Context, listed, since time.Time, final 
 }
 
 var (
-	errNotYet     = errors.New("the file shows too little of itself yet")
-	errUnreadable = errors.New("the file is not what a log is")
+	errNotYet     = errors.New("the file is still too short to be identified")
+	errUnreadable = errors.New("the file is not a log")
 )
 
 // takeFile copies what the ring lacks of one held file.

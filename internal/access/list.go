@@ -136,7 +136,7 @@ var trusted = []string{"SY", "S-1-5-18", "BA", "S-1-5-32-544", "LA", "DA", "EA",
 // there by anybody, "" if it may not. me is the SID of the present user.
 func (l List) Foreign(me string) string {
 	if l.ForeignOwner(me) {
-		return "it belongs to " + l.Owner + ", who is no administrator"
+		return "it belongs to " + l.Owner + ", who is not an administrator"
 	}
 	if who := l.Broad(Change); who != nil {
 		return strings.Join(who, ", ") + " can change it"

@@ -85,7 +85,7 @@ func For(err error) string {
 	_, faults := errors.AsType[config.Faults](err)
 	switch {
 	case faults:
-		return "mend the lines above; configs/grab.example.yaml explains every key"
+		return "fix the lines above; configs/grab.example.yaml explains every key"
 	case errors.Is(err, config.ErrNotFound):
 		return "write one with `grab init`, or name one with --config"
 	case errors.Is(err, incident.ErrWatching):
@@ -93,13 +93,13 @@ func For(err error) string {
 	case errors.Is(err, incident.ErrBusy):
 		return "wait until it is sealed: `grab list`"
 	case errors.Is(err, incident.ErrNotFound):
-		return "`grab list` shows what there is"
+		return "`grab list` shows the incidents"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
-		return "run this as the user that runs grab watch, or as root"
+		return "run this as the user of grab watch, or as root"
 	case atomicfile.Full(err):
-		return "make room on the disk; what was copied is kept, and `grab retry` goes on"
+		return "free disk space, then `grab retry`; what was copied is kept"
 	}
 	return ""
 }
@@ -117,31 +117,31 @@ func hostHint(e *sshdial.Error) string {
 	host := e.Host
 	ban := ""
 	if e.Refusal != nil && e.Refusal.Refused {
-		ban = "; a login was refused here earlier, so this may be a ban: see System > Protection > Automated detection on the peer, and exempt this machine"
+		ban = "; an earlier login was refused, so this may be a ban: see System > Protection > Automated detection on the peer, and exempt this machine"
 	}
 	switch e.Kind {
 	case sshdial.KindRefused:
 		return "nothing listens on " + e.Address + ": is SSH on, and is the port right (22, on some virtual machines 5022)?"
 	case sshdial.KindTimeout:
-		return "packets are dropped or nobody speaks: a firewall, the wrong interface, or a ban by intrusion protection" + ban
+		return "no answer: a firewall, the wrong interface, or a ban by intrusion protection" + ban
 	case sshdial.KindUnreachable:
 		return "check the address and the route to " + e.Address
 	case sshdial.KindNotSSH:
 		return "something other than SSH answers on " + e.Address + ": check the port"
 	case sshdial.KindNoCommon:
-		return "the host offers no algorithm that is thought safe; if it is an old release that is still needed, compat: legacy lets SHA-1 pass for it alone"
+		return "the host offers only algorithms that are not safe any more; for an old release that must stay set compat: legacy on this host (it allows SHA-1)"
 	case sshdial.KindNotForwarded:
 		return "let the jump host forward connections to " + e.Address + ": AllowTcpForwarding and PermitOpen in sshd_config, no `restrict` without port-forwarding in authorized_keys"
 	case sshdial.KindHostKeyChanged:
-		return "the key changed (regenerated, factory reset, or somebody in between): compare it on the peer's console, then `grab trust " + host + "`"
+		return "the host key changed (new keys, factory reset, or somebody in between): compare it on the peer's console, then `grab trust " + host + "`"
 	case sshdial.KindHostKeyUnknown:
 		return "compare the key on the peer's console, then pin it with `grab trust " + host + "`"
 	case sshdial.KindLoginRefused:
-		return "no second try is made, for the appliance bans addresses. Check user, key or password (root access switched off looks the same), then `grab check " + host + "`"
+		return "grab does not try again, because the appliance bans addresses. Check user, key or password (root access switched off looks the same), then `grab check " + host + "`"
 	case sshdial.KindLoginBlocked:
-		return "mend the login and lift the block with `grab check " + host + "`, which makes one try"
+		return "fix the login, then lift the block with `grab check " + host + "`, which makes one try"
 	case sshdial.KindNotOffered:
-		return "the host wants another kind of login: see ssh.key, ssh.password and ssh.login in the configuration"
+		return "the host wants another login method: see ssh.key, ssh.password and ssh.login"
 	case sshdial.KindLocal:
 		return "check the key file, its passphrase or the agent on this machine"
 	}

@@ -31,13 +31,13 @@ func mailCause(m *config.Mail, err error) string {
 	text := strings.ToLower(err.Error())
 	switch {
 	case strings.Contains(text, "authenticated but not connected"):
-		return "the token is good, but not for this mailbox: " + notConnected(m)
+		return "the token is valid, but not for this mailbox: " + notConnected(m)
 	case e.Stage != mailwatch.StageLogin:
 		return ""
 	case strings.Contains(text, "access token"):
-		return "the token could not be had: check mail.oauth and the files that it names"
+		return "no access token: check mail.oauth and the files it names"
 	case strings.Contains(text, "neither oauthbearer nor xoauth2"):
-		return "check mail.server: outlook.office365.com:993 and imap.gmail.com:993 take tokens; elsewhere use password: in place of oauth:"
+		return "check mail.server: outlook.office365.com:993 and imap.gmail.com:993 take tokens; elsewhere use password: instead of oauth:"
 	case !e.Refused:
 		return ""
 	case m.OAuth == nil:
@@ -51,16 +51,16 @@ func mailCause(m *config.Mail, err error) string {
 func bearerCause(m *config.Mail) string {
 	switch {
 	case m.OAuth.Provider == config.ProviderMicrosoft && m.OAuth.RefreshToken.IsZero():
-		return "the token was given but Exchange refuses it. In this order: 1. " + atEntra + " > API permissions: Office 365 Exchange Online, application permission IMAP.AccessAsApp, with admin consent granted; " +
+		return "Exchange refuses the token. In this order: 1. " + atEntra + " > API permissions: Office 365 Exchange Online, application permission IMAP.AccessAsApp, with admin consent granted; " +
 			"2. in Exchange Online PowerShell New-ServicePrincipal -AppId CLIENT_ID -ObjectId OBJECT_ID, where the object ID is the one under Enterprise applications, not the one of the app registration; " +
 			"3. Add-MailboxPermission -Identity " + m.User + " -User OBJECT_ID -AccessRights FullAccess; 4. mail.user is the mailbox's own address, and IMAP is on for it (Set-CASMailbox -ImapEnabled $true). It may take half an hour" + seeMailbox
 	case m.OAuth.Provider == config.ProviderMicrosoft:
-		return "the token was given but Exchange refuses it: the scope must be https://outlook.office365.com/IMAP.AccessAsUser.All with offline_access, mail.user the one who consented, and IMAP on for the mailbox (Set-CASMailbox -ImapEnabled $true)"
+		return "Exchange refuses the token: the scope must be https://outlook.office365.com/IMAP.AccessAsUser.All with offline_access, mail.user the one who consented, and IMAP on for the mailbox (Set-CASMailbox -ImapEnabled $true)"
 	case m.OAuth.Provider == config.ProviderGoogle:
-		return "the token was given but Gmail refuses it: the scope must be https://mail.google.com/ (" + atConsole + "), mail.user the mailbox's address, " +
+		return "Gmail refuses the token: the scope must be https://mail.google.com/ (" + atConsole + "), mail.user the mailbox's address, " +
 			"and IMAP on (admin.google.com > Apps > Google Workspace > Gmail > End User Access)" + seeMailbox
 	}
-	return "the token endpoint gave a token but the mail server refuses it: check mail.user, and the scopes and the audience that the server wants (mail.oauth.scopes)"
+	return "the mail server refuses the token: check mail.user, and the scopes and audience the server wants (mail.oauth.scopes)"
 }
 
 // notConnected is what stands between a good token and Microsoft's mailbox.
@@ -89,15 +89,15 @@ func ServerHost(address string) string {
 func tokenCause(m *config.Mail, e *oauth.Error) string {
 	for _, c := range []struct{ code, hint string }{
 		{"AADSTS7000215", "the client secret is wrong: " + atEntra + " > Certificates & secrets; mail.oauth.client_secret wants the secret's Value, not its Secret ID"},
-		{"AADSTS7000222", "the client secret has expired: make a new one at " + atEntra + " > Certificates & secrets, and put its Value into the file of mail.oauth.client_secret"},
+		{"AADSTS7000222", "the client secret has expired: create a new one at " + atEntra + " > Certificates & secrets, and put its Value into the file of mail.oauth.client_secret"},
 		{"AADSTS700027", "the certificate is not the app's, or has expired: upload the one of mail.oauth.certificate at " + atEntra + " > Certificates & secrets > Certificates"},
 		{"AADSTS700016", "no such app in this tenant: check mail.oauth.client_id (Application (client) ID) and mail.oauth.tenant at " + atEntra + " > Overview"},
 		{"AADSTS90002", "no such tenant: check mail.oauth.tenant (Directory (tenant) ID) at entra.microsoft.com > Overview"},
 		{"AADSTS900023", "no such tenant: check mail.oauth.tenant (Directory (tenant) ID) at entra.microsoft.com > Overview"},
-		{"AADSTS700082", "the refresh token has expired: consent anew and put the new one into the file of mail.oauth.refresh_token"},
+		{"AADSTS700082", "the refresh token has expired: consent again and put the new one into the file of mail.oauth.refresh_token"},
 		{"AADSTS65001", "the admin has not consented: " + atEntra + " > API permissions > Grant admin consent"},
-		{"AADSTS1002012", "with client credentials the scope is https://outlook.office365.com/.default: leave mail.oauth.scopes away"},
-		{"AADSTS70011", "the scope is wrong: leave mail.oauth.scopes away"},
+		{"AADSTS1002012", "with client credentials the scope is https://outlook.office365.com/.default: remove mail.oauth.scopes"},
+		{"AADSTS70011", "the scope is wrong: remove mail.oauth.scopes"},
 	} {
 		if aadsts(e.Text, c.code) {
 			return c.hint
@@ -110,21 +110,21 @@ func tokenCause(m *config.Mail, e *oauth.Error) string {
 	case e.Code == "unauthorized_client" && google:
 		return "the service account may not act for this user: at " + atConsole + " add its client ID with the scope https://mail.google.com/" + seeMailbox
 	case e.Code == "invalid_grant" && google && service:
-		return "the service account's key is void, mail.user is no user of the domain, or this machine's clock is wrong: check mail.user, the key at console.cloud.google.com > IAM > Service Accounts > Keys, and the time"
+		return "the service account's key is invalid, mail.user is not a user of the domain, or this machine's clock is wrong: check mail.user, the key at console.cloud.google.com > IAM > Service Accounts > Keys, and the time"
 	case e.Code == "invalid_grant" && refresh:
-		return "the refresh token is void (expired, revoked, or used up elsewhere): consent anew and put the new one into the file of mail.oauth.refresh_token"
+		return "the refresh token is invalid (expired, revoked, or used elsewhere): consent again and put the new one into the file of mail.oauth.refresh_token"
 	case e.Code == "invalid_grant":
-		return "the endpoint does not accept the grant: check mail.oauth and this machine's clock"
+		return "the token endpoint rejects the grant: check mail.oauth and this machine's clock"
 	case e.Code == "invalid_client":
-		return "the endpoint does not know the client, or its secret or certificate is wrong or expired: check mail.oauth.client_id and mail.oauth.client_secret or certificate"
+		return "the token endpoint does not know the client, or its secret or certificate is wrong or expired: check mail.oauth.client_id and mail.oauth.client_secret or certificate"
 	case e.Code == "unauthorized_client":
 		return "the client may not use this grant: allow it where the client is registered"
 	case e.Code == "invalid_scope":
-		return "the endpoint does not know the scope: check mail.oauth.scopes"
+		return "the token endpoint does not know the scope: check mail.oauth.scopes"
 	case e.Status == 404:
-		return "nothing is there: check mail.oauth.tenant and mail.oauth.token_url"
+		return "not found: check mail.oauth.tenant and mail.oauth.token_url"
 	case e.Code != "":
-		return "the token endpoint refuses: check mail.oauth"
+		return "the token endpoint refuses the request: check mail.oauth"
 	}
 	return "this machine must reach " + e.Endpoint + " by https: check the firewall, the proxy (HTTPS_PROXY), mail.oauth.token_url and mail.oauth.ca_file"
 }
@@ -149,11 +149,11 @@ func ForMail(m *config.Mail, err error) string {
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case authority:
-		return "name the authority that signed the server's certificate under mail.ca_file"
+		return "set mail.ca_file to the CA certificate that signed the server's"
 	case name:
-		return "the certificate is for another name: write the name that it bears under mail.server"
+		return "the certificate is for another name: use that name in mail.server"
 	case plain:
-		return "no TLS is spoken on this port: mail.tls: starttls is usual on 143, implicit on 993"
+		return "this port does not speak TLS: use mail.tls starttls on 143, implicit on 993"
 	}
 	switch e.Stage {
 	case mailwatch.StageDial:
@@ -161,7 +161,7 @@ func ForMail(m *config.Mail, err error) string {
 	case mailwatch.StageTLS:
 		return "check mail.tls (port 993 is implicit, 143 starttls) and the server's certificate (mail.ca_file)"
 	case mailwatch.StageLogin:
-		return "check mail.user and the password's file, then `grab check`; this was tried once"
+		return "check mail.user and the password file, then `grab check`; grab tried only once"
 	}
-	return "check mail.mailbox: the folder's name as the server lists it"
+	return "check mail.mailbox: use a folder name that the server lists"
 }

@@ -133,7 +133,7 @@ func (j JSON[T]) Recover(log *slog.Logger) (state T, there bool, err error) {
 		return state, false, errors.Join(damaged, err)
 	}
 	if log != nil {
-		log.Error("a damaged file was set aside; its state begins anew", "file", j.Path, "now", aside, "err", damaged.Err)
+		log.Error("damaged file set aside; starting with an empty state", "file", j.Path, "now", aside, "err", damaged.Err)
 	}
 	return state, false, nil
 }

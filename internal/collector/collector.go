@@ -195,7 +195,7 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error 
 				cancel()
 				<-done
 				if _, err := w.journal.Decide(time.Now()); err != nil { // of a look that was broken off
-					w.log.Error("alerts cannot be decided yet", "err", err)
+					w.log.Error("cannot decide on alerts yet; retrying", "err", err)
 				}
 				return nil
 			}
@@ -213,11 +213,11 @@ func (w *Collector) reload() bool {
 		err = w.journal.Configure(wiring.Sites(cfg), wiring.Policy(cfg))
 	}
 	if err != nil {
-		w.log.Error("reload: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
+		w.log.Error("reload failed: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return false
 	}
 	if cfg.Socket != old.Socket {
-		w.log.Warn("reload: the socket stays as it is until grab watch is started again")
+		w.log.Warn("reload: socket: changes need a restart of grab watch")
 	}
 	w.cfg.Store(cfg)
 	w.tokens.Turn()
@@ -245,7 +245,7 @@ func (w *Collector) event(e runner.Event) {
 			w.health.Hosts.Row(e.Result)
 		}
 		if e.Err != nil {
-			w.log.Warn("pass", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
+			w.log.Warn("host pass failed", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (c *configuration) again() (*config.Config, error) {
 		return nil, wiring.ErrNoMail
 	}
 	if was := c.Load().Store; cfg.Store != was {
-		return nil, fmt.Errorf("store: it cannot change while grab watch runs (from %s to %s)", was, cfg.Store)
+		return nil, fmt.Errorf("store: cannot change while grab watch runs (from %s to %s)", was, cfg.Store)
 	}
 	return cfg, nil
 }

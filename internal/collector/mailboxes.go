@@ -30,7 +30,7 @@ type mailboxes struct {
 	keys     wiring.KeyCache                        // of DKIM
 	sign     func(store string, st mailwatch.State) // leaves a sign of life
 	states   boxStates
-	OnMail   func(mailwatch.Mail) // told of every fresh alert; may be nil
+	OnMail   func(mailwatch.Mail) // gets every fresh alert; may be nil
 }
 
 // watchAll watches every box until ctx ends. One that can never work is told of
@@ -44,7 +44,7 @@ func (m *mailboxes) watchAll(ctx context.Context, cfg *config.Config) error {
 		wg.Go(func() {
 			errs[i] = m.watchBox(ctx, cfg, b)
 			if errs[i] != nil && ctx.Err() == nil {
-				m.log.Error("mailbox cannot be watched as it is configured", "name", b.Name(), "err", errs[i])
+				m.log.Error("mailbox cannot be watched: its configuration cannot work", "name", b.Name(), "err", errs[i])
 				m.states.note(b.Name(), func(s *boxState) { s.Never, s.State = true, mailwatch.State{Now: time.Now(), Err: errs[i]} })
 			}
 		})

@@ -78,7 +78,7 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	if b := state("token/Alerts"); !b.State.Connected || time.Until(b.TokenTill) < 50*time.Minute || b.Server != o.Dovecot.IMAPS || b.Mail != "token" || b.Folder != "Alerts" {
 		t.Errorf("%+v", b)
 	}
-	if b := state("never/INBOX"); !b.Never || b.State.Err == nil || !strings.Contains(log.String(), "cannot be watched as it is configured\" name=never/INBOX") {
+	if b := state("never/INBOX"); !b.Never || b.State.Err == nil || !strings.Contains(log.String(), "cannot be watched: its configuration cannot work\" name=never/INBOX") {
 		t.Errorf("%+v\n%s", b, log.String())
 	}
 	if n := len(o.Tokens.Requests()); n != 1 {

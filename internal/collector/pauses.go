@@ -45,7 +45,7 @@ func (m *pauseWatch) look(now time.Time) {
 	byHand, err := m.store.Pauses(now)
 	if err != nil {
 		if m.bad != err.Error() {
-			m.log.Error("pauses cannot be read: nothing is paused by hand", "err", err)
+			m.log.Error("cannot read the pauses: nothing is paused by hand", "err", err)
 		}
 		m.bad = err.Error()
 	} else {
@@ -80,7 +80,7 @@ func reportPauses(r *status.Report, store *incident.Store, cfg *config.Config) {
 	now := time.Now()
 	list, err := store.Pauses(now)
 	if err != nil {
-		r.Add(status.Problem{Key: "pauses", What: "the file of pauses cannot be read: nothing is paused by hand", Hint: err.Error(), Since: now})
+		r.Add(status.Problem{Key: "pauses", What: "cannot read the pauses: nothing is paused by hand", Hint: err.Error(), Since: now})
 	}
 	for _, p := range slices.Concat(list, incident.QuietNow(wiring.Sites(cfg), now)) {
 		r.Pauses = append(r.Pauses, status.Pause{Site: p.Site, From: p.From, Until: p.Until, Reason: p.Reason, By: p.By})

@@ -56,7 +56,7 @@ func (q *quarantine) guard(ctx context.Context, every time.Duration, look func(c
 		}
 		if look(ctx) {
 			if _, err := q.journal.Decide(time.Now()); err != nil {
-				q.log.Error("alerts cannot be decided yet", "err", err)
+				q.log.Error("cannot decide on alerts yet; retrying", "err", err)
 			}
 		}
 	}
@@ -90,9 +90,9 @@ func (q *quarantine) judgeAgain(ctx context.Context, now time.Time) (changed boo
 		switch {
 		case errors.Is(err, triage.ErrNotQuarantined): // released meanwhile
 		case err != nil:
-			q.log.Error("an alert cannot be judged again", "alert", id[:12], "err", err)
+			q.log.Error("cannot check an alert in quarantine again", "alert", id[:12], "err", err)
 		default:
-			q.log.Info("alert in quarantine was judged again", "alert", id[:12], "ok", v.OK, "why", v.Why)
+			q.log.Info("alert in quarantine was checked again", "alert", id[:12], "ok", v.OK, "why", v.Why)
 			changed = changed || v.OK
 		}
 		if !answered {
@@ -114,6 +114,6 @@ func reportQuarantine(r *status.Report, journal *triage.Journal) {
 	for _, l := range journal.Limits() {
 		r.Add(status.Problem{Key: "limit/" + l.Site, Since: l.Since, Blocks: true,
 			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, human.Plural(l.Alerts, "alert")),
-			Hint: "see who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})
+			Hint: "find out who sends them (`grab quarantine`, alerts.authenticity); `grab now --site " + l.Site + "` is not limited"})
 	}
 }

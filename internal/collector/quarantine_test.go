@@ -116,7 +116,7 @@ func TestUnsureIsJudgedAgain(t *testing.T) {
 		t.Errorf("a dead server was asked %d times", asked)
 	}
 	rec, err := w.Store.Alert(id)
-	if err != nil || rec.What != incident.Quarantined || !rec.Alert.Auth.Temporary || !strings.Contains(rec.Alert.Auth.Why, "for the time being") {
+	if err != nil || rec.What != incident.Quarantined || !rec.Alert.Auth.Temporary || !strings.Contains(rec.Alert.Auth.Why, "at the moment") {
 		t.Fatalf("%+v %+v, %v", rec, rec.Alert.Auth, err)
 	}
 	var rep status.Report

@@ -31,11 +31,11 @@ func (s *shallow) judge(host, family string, depth, window time.Duration, perMin
 	s.mu.Unlock()
 	switch {
 	case is && !was:
-		hint := "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"
-		s.log.Warn("the logs wrap soon: less than twice the window of an alert", "host", host, "family", family, "depth", depth.Round(time.Second).String(),
+		hint := "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"
+		s.log.Warn("the logs rotate fast: they keep less than twice the window of an alert", "host", host, "family", family, "depth", depth.Round(time.Second).String(),
 			"window", window.String(), "rate", fmt.Sprintf("%s a minute", human.Size(perMinute)), "hint", hint)
 	case !is && was:
-		s.log.Info("the logs last for twice the window again", "host", host, "family", family, "depth", depth.Round(time.Second).String())
+		s.log.Info("the logs keep twice the window of an alert again", "host", host, "family", family, "depth", depth.Round(time.Second).String())
 	}
 }
 

@@ -35,14 +35,14 @@ func (r rings) keep(ctx context.Context, cfg *config.Config, wg *sync.WaitGroup)
 			}
 			begun[h.Name] = true
 			if why, hint := checkup.ShortRing(cfg, h); why != "" {
-				r.log.Warn("ring: it is too short for a window", "host", h.Name, "err", why, "hint", hint)
+				r.log.Warn("ring is shorter than a window", "host", h.Name, "err", why, "hint", hint)
 			}
 			zone := cfg.Sites[i].Zone()
 			wg.Go(func() {
 				defer survive(r.log, "ring", h.Name)
 				r.gate.while(ctx, []string{h.Name}, func(ctx context.Context) {
 					if err := r.keeper(cfg, h, zone).Run(ctx); err != nil {
-						r.log.Error("ring: it is not kept", "host", h.Name, "err", err)
+						r.log.Error("ring disabled by an error", "host", h.Name, "err", err)
 					}
 				})
 			})
@@ -62,7 +62,7 @@ func (r rings) removeOld(cfg *config.Config, kept map[string]bool) {
 			continue
 		}
 		if err := os.RemoveAll(wiring.RingDir(cfg, e.Name())); err != nil {
-			r.log.Warn("ring: what is of no more use cannot be removed", "host", e.Name(), "err", err)
+			r.log.Warn("cannot remove old ring files", "host", e.Name(), "err", err)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestShortRingSaid(t *testing.T) {
 	var wg sync.WaitGroup
 	kept.keep(ctx, cfg, &wg)
 	wg.Wait()
-	if strings.Count(log.String(), "ring.keep is 1m0s") != 1 || strings.Count(log.String(), "level=WARN") != 1 {
+	if strings.Count(log.String(), "ring.keep is 1 min") != 1 || strings.Count(log.String(), "level=WARN") != 1 {
 		t.Errorf("watch said:\n%s", log.String())
 	}
 }

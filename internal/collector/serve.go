@@ -75,16 +75,16 @@ func (s *server) listen(wg *sync.WaitGroup) {
 	}
 	l, err := control.Listen(path, cfg.Socket.Group)
 	if err != nil {
-		s.log.Error("nobody can ask this watcher for anything: there is no socket", "err", err)
+		s.log.Error("control socket unavailable", "err", err)
 		return
 	}
 	if info, err := os.Stat(filepath.Dir(path)); cfg.Socket.Group != "" && err == nil && info.Mode().Perm()&0o011 == 0 {
-		s.log.Warn("the members of socket.group cannot come to the socket: its folder is closed to them; name another one under socket.path", "folder", filepath.Dir(path))
+		s.log.Warn("members of socket.group cannot reach the socket: no search permission on its directory; set socket.path to another one", "folder", filepath.Dir(path))
 	}
 	s.log.Info("answering", "socket", path, "group", cfg.Socket.Group)
 	wg.Go(func() {
 		if err := control.Serve(s.ctx, l, s.mux(), s.log); err != nil {
-			s.log.Error("the socket is closed", "err", err)
+			s.log.Error("control socket closed", "err", err)
 		}
 		for range maxWorks { // each ends soon after s.ctx
 			s.works <- struct{}{}
@@ -98,7 +98,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 	case s.works <- struct{}{}:
 		defer func() { <-s.works }()
 	default:
-		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is ending, or does too much for others already", Hint: "try again in a minute", Exit: advice.Failed})
+		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is stopping or has too many requests", Hint: "try again in a minute", Exit: advice.Failed})
 		return
 	}
 	by := control.PeerOf(r.Context()).String()
@@ -107,7 +107,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 		s.log.Info("asked", "what", what, "by", by)
 		defer func() {
 			if v := recover(); v != nil {
-				s.log.Error("panic: the request ends", "what", what, "panic", v, "stack", string(debug.Stack()))
+				s.log.Error("panic in a request", "what", what, "panic", v, "stack", string(debug.Stack()))
 				failure = &control.Failure{Message: fmt.Sprintf("internal error: %v", v), Exit: advice.Failed}
 			}
 		}()
@@ -115,7 +115,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 		if err == nil {
 			return result, nil
 		}
-		s.log.Warn("asked in vain", "what", what, "by", by, "err", err)
+		s.log.Warn("request failed", "what", what, "by", by, "err", err)
 		return nil, s.failure(err)
 	})
 }
@@ -125,7 +125,7 @@ func (s *server) failure(err error) *control.Failure {
 	f := &control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
-		f.Hint = "what was begun goes on when it runs again: `grab list`"
+		f.Hint = "open incidents go on when it runs again: `grab list`"
 	}
 	return f
 }

@@ -35,7 +35,7 @@ func (s *server) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		control.Fail(rw, http.StatusNotFound, control.Failure{Message: "the bundle is no file", Exit: advice.Failed})
+		control.Fail(rw, http.StatusNotFound, control.Failure{Message: "the bundle is not a file", Exit: advice.Failed})
 		return
 	}
 	s.log.Info("bundle", "file", f.Name(), "to", control.PeerOf(r.Context()).String())

@@ -80,15 +80,15 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (in
 		}
 	}})
 	defer end()
-	d.say("grab watch is at work on %s: it tries again now", in.ID)
+	d.say("grab watch is working on %s: it retries now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
 	for s.runner.Nudge(in.Key); s.runner.WorksOn(in.Key); {
 		select {
 		case err := <-ended:
-			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch tries it again by itself: `grab list`")
+			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch retries it: see `grab list`")
 		case <-d.job.Stop:
-			return in, advice.WithHint(fmt.Errorf("incident %s: not waited for; grab watch goes on with it", in.ID), "`grab list`")
+			return in, advice.WithHint(fmt.Errorf("incident %s: not waiting any longer; grab watch goes on with it", in.ID), "`grab list`")
 		case <-ctx.Done():
 			return in, fmt.Errorf("incident %s: %w", in.ID, ctx.Err())
 		case <-look.C:

@@ -51,7 +51,7 @@ func (d PauseDesk) Do(ctx context.Context, path string, q *PauseAsk, by string, 
 	case errors.Is(err, os.ErrPermission):
 		return nil, advice.WithHint(err, "run this as the owner of "+d.Store.Dir+", or as a member of socket.group while grab watch runs")
 	case errors.Is(err, incident.ErrPauses):
-		return nil, advice.WithHint(err, "nothing is paused by hand; move pauses.json out of "+d.Store.Dir+", then pause again")
+		return nil, advice.WithHint(err, "nothing is paused by hand: move pauses.json out of "+d.Store.Dir+", then pause again")
 	case err != nil:
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (d PauseDesk) site(q PauseAsk) (string, *time.Location, error) {
 	case q.All:
 		return "", time.UTC, nil
 	case q.Site == "":
-		return "", nil, advice.Usage(errors.New("which site? --site NAME, or --all"))
+		return "", nil, advice.Usage(errors.New("missing site: --site NAME, or --all"))
 	}
 	cfg := d.Cfg()
 	s := cfg.Site(q.Site)
@@ -89,9 +89,9 @@ func (d PauseDesk) pause(ctx context.Context, q PauseAsk, by string, now time.Ti
 	p := incident.Pause{Site: site, From: now, Reason: q.Reason, By: by}
 	switch {
 	case strings.TrimSpace(q.Reason) == "":
-		return advice.Usage(errors.New("--reason is missing: why is nothing to be grabbed?"))
+		return advice.Usage(errors.New("missing --reason: say why nothing is to be grabbed"))
 	case (q.For == "") == (q.Until == ""):
-		return advice.Usage(errors.New("a pause has an end: either --for or --until"))
+		return advice.Usage(errors.New("missing end: set either --for or --until"))
 	case q.For != "":
 		length, err := config.ParseDuration(q.For)
 		if err != nil {
@@ -104,7 +104,7 @@ func (d PauseDesk) pause(ctx context.Context, q PauseAsk, by string, now time.Ti
 		}
 	}
 	if !p.Until.After(now) || p.Until.Sub(now) > incident.MaxPause {
-		return advice.Usage(fmt.Errorf("the pause would end at %s: it ends in the future, and at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
+		return advice.Usage(fmt.Errorf("the pause would end at %s: the end must be in the future, at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
 	}
 	return d.Store.Pause(ctx, p)
 }
@@ -126,9 +126,9 @@ func (d PauseDesk) resume(ctx context.Context, q PauseAsk, by string, now time.T
 	_, err = d.Store.Resume(ctx, site, by, now)
 	switch {
 	case errors.Is(err, incident.ErrAllPaused):
-		return advice.WithHint(fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends that")
+		return advice.WithHint(fmt.Errorf("site %s: %w", site, err), "`grab resume --all` ends it")
 	case errors.Is(err, incident.ErrNoPause):
-		return advice.WithHint(fmt.Errorf("site %s: %w", EverySite(site), err), "quiet hours (sites: quiet:) end by their schedule, or by a change of the configuration")
+		return advice.WithHint(fmt.Errorf("site %s: %w", EverySite(site), err), "quiet hours (quiet:) end by their schedule, or when you change the configuration")
 	}
 	return err
 }

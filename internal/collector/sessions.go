@@ -22,7 +22,7 @@ type sessions struct {
 	log     *slog.Logger
 	gate    gate // shut to hosts that are paused
 	depths  func(host string, families map[string]logset.Retention)
-	state   func(key string) func(hostconn.KeeperState) // who is told of a session
+	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
 	keepers map[string]*keeping                         // by source.key
 }
 
@@ -58,8 +58,8 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		}
 		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.state(key),
 			Names: looks.Names, Depths: looks.Depths,
-			Dial:   func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
-			Mended: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
+			Dial:  func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
+			Fixed: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k
@@ -82,7 +82,7 @@ func hostNames(list []wiring.Source) (hosts []string) {
 // what a host sent: it ends for that host.
 func survive(log *slog.Logger, what, host string) {
 	if v := recover(); v != nil {
-		log.Error("panic: it goes on without", "what", what, "host", host, "panic", v, "stack", string(debug.Stack()))
+		log.Error("panic in the collector; continuing without that part", "what", what, "host", host, "panic", v, "stack", string(debug.Stack()))
 	}
 }
 

@@ -25,10 +25,10 @@ func (w *web) serve(h config.HTTP) error {
 	}
 	l, err := net.Listen("tcp", h.Listen)
 	if err != nil {
-		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "does another process listen there? Choose another port, or leave http: away")
+		return advice.WithHint(fmt.Errorf("http.listen: %w", err), "is another process listening there? Choose another port, or remove http:")
 	}
 	if !h.Loopback() {
-		w.log.Warn("health and metrics are open to whoever reaches this address: nobody is asked who he is", "listen", h.Listen)
+		w.log.Warn("health and metrics are open to everyone who can reach this address: there is no authentication", "listen", h.Listen)
 	}
 	w.now = health.Serve(h.Listen, l, w.handler, w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())
@@ -45,7 +45,7 @@ func (w *web) serveAnew(h config.HTTP) {
 	if h.Listen == "" {
 		w.now = health.Web{}
 	} else if err := w.serve(h); err != nil {
-		w.log.Error("reload: health and metrics stay where they were", "err", err, "listen", old.Listen)
+		w.log.Error("reload: health and metrics stay at the old address", "err", err, "listen", old.Listen)
 		return
 	}
 	old.Close()

@@ -52,13 +52,13 @@ func TestHTTPAnew(t *testing.T) {
 	second := cfg()
 	second.HTTP.Listen = taken.Addr().String()
 	w.serveAnew(second.HTTP)
-	if code, _ := testsite.Get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay where they were") {
+	if code, _ := testsite.Get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay at the old address") {
 		t.Errorf("%d %s", code, log.String())
 	}
 	third := cfg()
 	third.HTTP.Listen = strings.Replace(testsite.FreeAddr(t), "127.0.0.1", "0.0.0.0", 1)
 	w.serveAnew(third.HTTP)
-	if code, _ := testsite.Get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "nobody is asked who he is") != 1 {
+	if code, _ := testsite.Get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "there is no authentication") != 1 {
 		t.Errorf("%d %s", code, log.String())
 	}
 	if _, err := net.Dial("tcp", first.HTTP.Listen); err == nil {

@@ -151,7 +151,7 @@ func (w *findings) rest() string {
 		parts = append(parts, phones(n, "phone")+" stayed registered")
 	}
 	if n := w.reg.Unknown; n > 0 {
-		parts = append(parts, "nothing can be said of "+phones(n, "more phone"))
+		parts = append(parts, phones(n, "more phone")+": not known")
 	}
 	return strings.Join(parts, "; ")
 }

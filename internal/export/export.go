@@ -66,16 +66,16 @@ type LeftOut struct {
 
 // Reasons of messages that were left out.
 const (
-	NoAddress   = "the record lacks an address or a port"
-	MixedFamily = "one address is of IPv4 and the other of IPv6"
-	TooLong     = "Content-Length is above 1 MiB, which no SIP message is"
+	NoAddress   = "the record has no address or no port"
+	MixedFamily = "one address is IPv4, the other IPv6"
+	TooLong     = "Content-Length is above 1 MiB: not a SIP message"
 )
 
 // ErrNothing says that there was no message to write.
 var ErrNothing = errors.New("no SIP message to write")
 
 // ErrInfo says that the logs hold messages as one line each: they were written at INFO.
-var ErrInfo = fmt.Errorf("%w: the logs were written at INFO, which has one line for a message and not the message", ErrNothing)
+var ErrInfo = fmt.Errorf("%w: the logs were written at INFO, which has one line for each message and not the message itself", ErrNothing)
 
 // PCAPNG writes the messages of the sources to w, in the order of their times. After an
 // error, which ErrNothing is too, w holds nothing of use.
@@ -200,11 +200,11 @@ func (x *exporter) nothing() error {
 		most := slices.MaxFunc(r.LeftOut, func(a, b LeftOut) int { return cmp.Compare(a.Messages, b.Messages) })
 		return fmt.Errorf("%w: of %d messages %s", ErrNothing, most.Messages, most.Reason)
 	case r.Narrowed > 0:
-		return fmt.Errorf("%w: none of the %d in the logs was asked for", ErrNothing, r.Narrowed)
+		return fmt.Errorf("%w: the logs have %d, none matches", ErrNothing, r.Narrowed)
 	case len(r.Notes) > 0:
 		return fmt.Errorf("%w: %s", ErrNothing, r.Notes[0])
 	case x.lines:
 		return ErrInfo
 	}
-	return fmt.Errorf("%w: there is none in the logs", ErrNothing)
+	return fmt.Errorf("%w: the logs have none", ErrNothing)
 }

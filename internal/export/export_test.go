@@ -125,9 +125,9 @@ func TestNothing(t *testing.T) {
 	}{
 		"INFO":           {info.String(), Options{}, ErrInfo, "INFO"},
 		"INFO, of phone": {info.String(), Options{Phones: []string{"7022"}}, ErrInfo, "INFO"},
-		"empty":          {"", Options{}, ErrNothing, "there is none"},
+		"empty":          {"", Options{}, ErrNothing, "the logs have none"},
 		"another phone":  {log(logged{text: options(1, "")}), Options{Phones: []string{"7999"}}, ErrNothing, "7999"},
-		"another time":   {log(logged{text: options(1, "")}), Options{Since: begin.Add(1)}, ErrNothing, "none of the 1 in the logs"},
+		"another time":   {log(logged{text: options(1, "")}), Options{Since: begin.Add(1)}, ErrNothing, "the logs have 1, none matches"},
 	} {
 		_, err := PCAPNG(t.Context(), io.Discard, []registration.Source{source("a", c.text)}, c.o)
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {

@@ -45,7 +45,7 @@ func (x *exporter) findCalls(ctx context.Context) error {
 	case !x.bodies:
 		return x.nothing()
 	}
-	return fmt.Errorf("%w: none is of %s", ErrNothing, strings.Join(x.Phones, ", "))
+	return fmt.Errorf("%w: none is from or to %s", ErrNothing, strings.Join(x.Phones, ", "))
 }
 
 func (x *exporter) findIn(ctx context.Context, i int, phones []phone) error {
@@ -83,7 +83,7 @@ func (x *exporter) findIn(ctx context.Context, i int, phones []phone) error {
 			continue
 		}
 		if len(x.calls) == maxCalls {
-			return fmt.Errorf("more than %d Call-IDs are of %s: name fewer phones", maxCalls, strings.Join(x.Phones, ", "))
+			return fmt.Errorf("%[2]s has more than %[1]d Call-IDs: name fewer phones", maxCalls, strings.Join(x.Phones, ", "))
 		}
 		x.calls[maphash.Bytes(callSeed, id)] = struct{}{}
 	}

@@ -41,40 +41,46 @@ func Size(n int64) string {
 // ShortSize is Size for a column of a table: "12 B".
 func ShortSize(n int64) string { return strings.Replace(Size(n), " bytes", " B", 1) }
 
-// Ago words an age.
+// Ago is an age: "20 min ago", "3 days ago".
 func Ago(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "in the future"
 	case d < 2*time.Hour:
-		return d.Round(time.Second).String() + " ago"
+		return Span(d) + " ago"
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d hours ago", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
-// Span words a duration by its two largest units: "1d4h".
+// Span is a duration by its two largest units: "1d4h", or "30 days", "20 min", "0.4 s"
+// where one says it all.
 func Span(d time.Duration) string {
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
+	if d.Abs() < 10*time.Second {
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+	}
+	if d < 0 {
+		return "-" + Span(-d)
 	}
 	d = d.Round(time.Second)
 	units := []struct {
-		name string
-		d    time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+		letter, name string
+		d            time.Duration
+	}{{"d", "day", 24 * time.Hour}, {"h", "h", time.Hour}, {"m", "min", time.Minute}, {"s", "s", time.Second}}
 	for i, u := range units {
-		if d < u.d {
+		n := int(d / u.d)
+		switch {
+		case n == 0:
 			continue
+		case i+1 < len(units) && d%u.d >= units[i+1].d:
+			return fmt.Sprintf("%d%s%d%s", n, u.letter, d%u.d/units[i+1].d, units[i+1].letter)
+		case u.name == "day":
+			return Plural(n, u.name)
 		}
-		text := fmt.Sprintf("%d%s", d/u.d, u.name)
-		if i+1 < len(units) && d%u.d >= units[i+1].d {
-			text += fmt.Sprintf("%d%s", d%u.d/units[i+1].d, units[i+1].name)
-		}
-		return text
+		return fmt.Sprintf("%d %s", n, u.name)
 	}
-	return "0s"
+	return "0 s"
 }
 
 // Seconds is a duration in whole seconds: "1h0m3s".
@@ -82,11 +88,23 @@ func Seconds(d time.Duration) string {
 	if d < time.Second {
 		return "less than a second"
 	}
-	return d.Round(time.Second).String()
+	return short(d.Round(time.Second))
 }
 
 // Millis is a duration with at most three figures behind the point: "1h0m3.25s".
-func Millis(d time.Duration) string { return d.Round(time.Millisecond).String() }
+func Millis(d time.Duration) string { return short(d.Round(time.Millisecond)) }
+
+// short leaves out the zeros at the end of "1h0m0s".
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // Window is a stretch of time in a zone, without the zone's name; the day is said again
 // only where it is another one.

@@ -6,8 +6,9 @@ import (
 )
 
 func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s", 1234 * time.Millisecond: "1.2s", 20 * time.Second: "20s", 10 * time.Minute: "10m", 61 * time.Second: "1m1s",
-		2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 50 * time.Hour: "2d2h", 48*time.Hour + time.Minute: "2d", -time.Hour: "-1h0m0s", 9999 * time.Millisecond: "10s"} {
+	for d, want := range map[time.Duration]string{0: "0 s", 400 * time.Millisecond: "0.4 s", 1234 * time.Millisecond: "1.2 s", 2 * time.Second: "2 s", 20 * time.Second: "20 s",
+		10 * time.Minute: "10 min", 61 * time.Second: "1m1s", 2 * time.Hour: "2 h", 90 * time.Minute: "1h30m", 50 * time.Hour: "2d2h", 48*time.Hour + time.Minute: "2 days",
+		24 * time.Hour: "1 day", 720 * time.Hour: "30 days", -time.Hour: "-1 h", 9999 * time.Millisecond: "10 s"} {
 		if got := Span(d); got != want {
 			t.Errorf("%v: %s", d, got)
 		}
@@ -29,7 +30,7 @@ func TestSize(t *testing.T) {
 }
 
 func TestAgo(t *testing.T) {
-	for d, want := range map[time.Duration]string{-time.Second: "in the future", 0: "0s ago", 1600 * time.Millisecond: "2s ago", 90 * time.Minute: "1h30m0s ago",
+	for d, want := range map[time.Duration]string{-time.Second: "in the future", 0: "0 s ago", 1600 * time.Millisecond: "1.6 s ago", 90 * time.Minute: "1h30m ago",
 		2 * time.Hour: "2 hours ago", 47*time.Hour + 59*time.Minute: "47 hours ago", 48 * time.Hour: "2 days ago", 1000 * time.Hour: "41 days ago"} {
 		if got := Ago(d); got != want {
 			t.Errorf("%v: %s", d, got)
@@ -40,7 +41,7 @@ func TestAgo(t *testing.T) {
 func TestDurations(t *testing.T) {
 	for d, want := range map[time.Duration][2]string{
 		0: {"less than a second", "0s"}, 999 * time.Millisecond: {"less than a second", "999ms"}, 1500 * time.Millisecond: {"2s", "1.5s"},
-		3*time.Minute + 53*time.Second + 250400*time.Microsecond: {"3m53s", "3m53.25s"}, 20 * time.Minute: {"20m0s", "20m0s"}, -time.Minute: {"less than a second", "-1m0s"},
+		3*time.Minute + 53*time.Second + 250400*time.Microsecond: {"3m53s", "3m53.25s"}, 20 * time.Minute: {"20m", "20m"}, time.Hour: {"1h", "1h"}, -time.Minute: {"less than a second", "-1m"},
 	} {
 		if got := [2]string{Seconds(d), Millis(d)}; got != want {
 			t.Errorf("%v: %q", d, got)

@@ -78,7 +78,7 @@ func (s *Store) incidentIDs() (map[string]string, error) {
 	keys, err := s.Keys()
 	ids := map[string]string{}
 	for _, k := range keys {
-		if in, err := s.Read(k); err == nil { // List tells of what cannot be read
+		if in, err := s.Read(k); err == nil { // List reports what cannot be read
 			ids[k] = in.ID
 		}
 	}
@@ -108,7 +108,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 		case InIncident:
 			ls.Why = whyWords[d.Why]
 		case Repeat:
-			ls.Why = "says nothing new"
+			ls.Why = "has no news"
 		case Limited:
 			ls.Why = "alerts.limit was reached"
 		default:
@@ -121,8 +121,8 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 
 var whyWords = map[Why]string{
 	WhyNews:   "news",
-	WhyAgain:  "an unchanged storm lasts",
-	WhyJoined: "nothing new, but its window overlaps",
+	WhyAgain:  "an unchanged storm goes on",
+	WhyJoined: "no news, but its window overlaps",
 }
 
 // HasMail reports whether the mail of an alert is still kept.

@@ -90,7 +90,7 @@ func (s *Store) Load(id string) (Incident, error) {
 	for _, k := range keys {
 		in, err := s.Read(k)
 		if err != nil {
-			continue // another one's fault; List tells of it
+			continue // another one's fault; List reports it
 		}
 		if in.ID == id {
 			return in, nil
@@ -183,7 +183,7 @@ func (s *Store) Open() ([]OpenIncident, error) {
 	}
 	var list []Incident
 	for _, k := range keys {
-		if in, err := s.Read(k); err == nil { // List tells of one that cannot be read
+		if in, err := s.Read(k); err == nil { // List reports one that cannot be read
 			list = append(list, in)
 		}
 	}
@@ -234,7 +234,7 @@ func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 				os.RemoveAll(s.IncidentDir(k)) // a claim that never was one; the next start tries again
 			}
 		default:
-			say("incident cannot be read", "key", k, "err", err)
+			say("cannot read incident", "key", k, "err", err)
 		}
 	}
 	return all, nil

@@ -13,8 +13,8 @@ import (
 
 // What a lock that is held by someone else means.
 var (
-	ErrWatching = errors.New("another grab watch works on this store")
-	ErrBusy     = errors.New("another grab works on this incident")
+	ErrWatching = errors.New("another grab watch runs on this store")
+	ErrBusy     = errors.New("another grab is working on this incident")
 )
 
 // A Lock is an OS lock on a file: it dies with the process that holds it. The

@@ -37,9 +37,9 @@ const BySchedule = "schedule"
 // What a pause can fail with.
 var (
 	ErrNoPause   = errors.New("it is not paused by hand")
-	ErrAllPaused = errors.New("all sites are paused together")
-	ErrPauses    = errors.New("pauses cannot be read")
-	errPauses    = errors.New("there are too many pauses")
+	ErrAllPaused = errors.New("all sites are paused by one pause")
+	ErrPauses    = errors.New("cannot read the pauses")
+	errPauses    = errors.New("too many pauses")
 )
 
 func (p Pause) At(now time.Time) bool {
@@ -86,7 +86,7 @@ const maxPauses = 1000
 func (s *Store) Pause(ctx context.Context, p Pause) error {
 	switch {
 	case !p.Until.After(p.From):
-		return errors.New("a pause ends after it begins")
+		return errors.New("a pause must end after it begins")
 	case p.Until.Sub(p.From) > MaxPause:
 		return errors.New("a pause lasts at most 30 days")
 	}
@@ -206,7 +206,7 @@ func (f *PauseFile) current(s *Store, say func(string, ...any)) []Pause {
 	all, err := s.readPauses()
 	if err != nil {
 		if !f.bad {
-			say("pauses cannot be read: nothing is paused by hand", "err", err)
+			say("cannot read the pauses: nothing is paused by hand", "err", err)
 		}
 		f.bad, f.all, f.info = true, nil, nil
 		return nil

@@ -17,7 +17,7 @@ var ErrGrew = errors.New("the incident's window has grown")
 
 // ErrGone says that an incident is no more: it was merged into another one before
 // any host was asked.
-var ErrGone = errors.New("the incident is part of another one")
+var ErrGone = errors.New("the incident was merged into another")
 
 // A Table holds unsealed incidents: on disk, and the same in memory. Every change
 // is on disk before it is in memory.

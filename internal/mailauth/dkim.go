@@ -28,7 +28,7 @@ var once = []string{"from", "subject", "date", "message-id", "mime-version", "co
 // (l=) and a signature that has expired (x=) count as not signed.
 func (r Rule) dkim(ctx context.Context, v Verdict, h mailheader.Header, from address, raw []byte, truncated bool) Verdict {
 	if truncated {
-		return v.refuse("the mail is too long to be read whole, so its signature cannot be verified")
+		return v.refuse("the mail is too long, so its signature cannot be verified")
 	}
 	for _, name := range once {
 		if n := len(h.All(name)); n > 1 {
@@ -37,7 +37,7 @@ func (r Rule) dkim(ctx context.Context, v Verdict, h mailheader.Header, from add
 	}
 	signed := h.All("dkim-signature")
 	if len(signed) == 0 {
-		return v.refuse("the mail bears no DKIM signature")
+		return v.refuse("the mail has no DKIM signature")
 	}
 	if !bytes.Contains(raw, []byte("\r\n")) { // a file that was saved so
 		raw = bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n"))
@@ -80,9 +80,9 @@ func (r Rule) flaw(x *dkim.Verification, h mailheader.Header, from address) stri
 	}
 	switch {
 	case x.Domain != "" && !r.aligned(x.Domain, from.domain):
-		return fmt.Sprintf("the signature of %s does not speak for %s", x.Domain, from.domain)
+		return fmt.Sprintf("the signature of %s is not aligned with %s", x.Domain, from.domain)
 	case dkim.IsTempFail(x.Err):
-		return "for the time being the key cannot be got: " + strings.TrimPrefix(x.Err.Error(), "dkim: key unavailable: ")
+		return "the key cannot be fetched at the moment: " + strings.TrimPrefix(x.Err.Error(), "dkim: key unavailable: ")
 	case x.Err != nil:
 		return "the signature is not valid: " + strings.TrimPrefix(x.Err.Error(), "dkim: ")
 	case !covers("from"), len(h.All("subject")) > 0 && !covers("subject"):
@@ -96,7 +96,7 @@ func (r Rule) flaw(x *dkim.Verification, h mailheader.Header, from address) stri
 func (r Rule) key(ctx context.Context, name string, from address) ([]string, error) {
 	selector, d, ok := strings.Cut(name, "._domainkey.")
 	if !ok || !isDomain(fold(selector)) || !r.aligned(d, from.domain) {
-		return nil, errors.New("not looked up, it does not speak for " + from.domain)
+		return nil, errors.New("not checked, not aligned with " + from.domain)
 	}
 	if r.LookupTXT == nil {
 		return nil, errors.New("no resolver")

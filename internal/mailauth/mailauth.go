@@ -68,7 +68,7 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 	}
 	v.look(h.All("from"), "the sender")
 	if !h.Whole {
-		return v.refuse("the mail's header has no end, or bytes that belong into none")
+		return v.refuse("the mail's header does not end, or has invalid bytes")
 	}
 	from, err := fromOf(h)
 	if err != nil {
@@ -82,7 +82,7 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 		return v.accept("from", from.String()+" is in alerts.from")
 	}
 	if r.domain(from.domain) == "" {
-		return v.refuse(from.domain + " is none of the domains that may trigger (alerts.authenticity.domains)")
+		return v.refuse(from.domain + " is not in alerts.authenticity.domains")
 	}
 	switch r.Check {
 	case Results:
@@ -90,7 +90,7 @@ func (r Rule) Judge(ctx context.Context, raw []byte, truncated bool) Verdict {
 	case DKIM:
 		return r.dkim(ctx, v, h, from, raw, truncated)
 	}
-	return v.refuse(fmt.Sprintf("the check %q is not known", r.Check))
+	return v.refuse(fmt.Sprintf("unknown check %q", r.Check))
 }
 
 func (v Verdict) accept(how, why string) Verdict {

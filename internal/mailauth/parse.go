@@ -29,11 +29,11 @@ type parser struct {
 }
 
 var (
-	errID      = errors.New("it names no server first (Microsoft 365 writes it so: use check: dkim)")
+	errID      = errors.New("it does not begin with a server name (as in Microsoft 365: use check: dkim)")
 	errComment = errors.New("a comment has no end")
 	errQuoted  = errors.New("a quoted string has no end")
 	errValue   = errors.New("a value runs into a comment or a quoted string")
-	errWords   = errors.New("there are words that are no results")
+	errWords   = errors.New("it has words that are not results")
 )
 
 // parseResults returns the server that wrote the field and what it found.

@@ -23,12 +23,12 @@ func (r Rule) results(v Verdict, h mailheader.Header, from address) Verdict {
 			received++
 			continue
 		case f.Is("arc-authentication-results"):
-			v.look([]mailheader.Field{f}, "not looked at: it is a claim of ARC, which is not verified here")
+			v.look([]mailheader.Field{f}, "ignored: an ARC claim, which grab does not verify")
 			continue
 		case !f.Is("authentication-results"):
 			continue
 		case decided:
-			v.look([]mailheader.Field{f}, "not looked at: it stands below the first")
+			v.look([]mailheader.Field{f}, "ignored: not the first")
 			continue
 		}
 		decided = true
@@ -36,7 +36,7 @@ func (r Rule) results(v Verdict, h mailheader.Header, from address) Verdict {
 		v.look([]mailheader.Field{f}, out.Why)
 	}
 	if !decided {
-		return v.refuse("there is no Authentication-Results")
+		return v.refuse("no Authentication-Results")
 	}
 	out.Sender, out.Looked = v.Sender, v.Looked
 	return out
@@ -87,9 +87,9 @@ func (r Rule) weigh(list []result, from address) Verdict {
 		return Verdict{}.accept(how, why)
 	}
 	if len(said) == 0 {
-		return Verdict{}.refuse(r.AuthServID + " says nothing about the sender")
+		return Verdict{}.refuse(r.AuthServID + " has no result for the sender")
 	}
-	return Verdict{}.refuse(fmt.Sprintf("%s says %s, and no pass of DMARC, DKIM or SPF that speaks for %s", r.AuthServID, strings.Join(said, ", "), from.domain))
+	return Verdict{}.refuse(fmt.Sprintf("%s says %s, without a pass of DMARC, DKIM or SPF for %s", r.AuthServID, strings.Join(said, ", "), from.domain))
 }
 
 // speaksFor is the domain by which a result speaks for From's; "" if it does not.

@@ -47,7 +47,7 @@ func (s *Source) clientAssertion(audience string) (string, error) {
 	}
 	now := s.now()
 	if now.After(cert.NotAfter) {
-		return "", fmt.Errorf("it ended on %s", cert.NotAfter.UTC().Format(time.DateOnly))
+		return "", fmt.Errorf("expired on %s", cert.NotAfter.UTC().Format(time.DateOnly))
 	}
 	long, short := sha256.Sum256(cert.Raw), sha1.Sum(cert.Raw)
 	header := map[string]any{"x5t#S256": encoding.EncodeToString(long[:])}
@@ -86,7 +86,7 @@ func parsePair(text string) (key *rsa.PrivateKey, cert *x509.Certificate, err er
 		}
 	}
 	if key == nil || len(certs) == 0 {
-		return nil, nil, errors.New("it holds no key, or no certificate: both are wanted in one file, in PEM form")
+		return nil, nil, errors.New("no key or no certificate in it: both must be in one PEM file")
 	}
 	for _, c := range certs {
 		if key.PublicKey.Equal(c.PublicKey) {
@@ -105,7 +105,7 @@ func parseKey(b *pem.Block) (*rsa.PrivateKey, error) {
 	}
 	k, err := x509.ParsePKCS8PrivateKey(b.Bytes)
 	if err != nil {
-		return nil, errors.New("its key is damaged or of an unknown form")
+		return nil, errors.New("its key is damaged or in an unknown format")
 	}
 	key, ok := k.(*rsa.PrivateKey)
 	if !ok {
@@ -129,7 +129,7 @@ func (s *Source) account() (*serviceAccount, error) {
 	}
 	a := &serviceAccount{}
 	if json.Unmarshal([]byte(text), a) != nil || a.Type != "service_account" || a.Email == "" || a.Key == "" {
-		return nil, errors.New("service account: the file is no service account's key in JSON form")
+		return nil, errors.New("service account: not a service account key in JSON")
 	}
 	return a, nil
 }

@@ -58,7 +58,7 @@ func told(endpoint string, err error, secrets []string) error {
 		e.Status = r.Response.StatusCode
 		e.Code, e.Text = clean(r.ErrorCode, 60, secrets), clean(r.ErrorDescription, 400, secrets)
 		if e.Code == "" && e.Status >= 300 && e.Status < 400 {
-			e.Err = fmt.Errorf("HTTP status %d: it sends elsewhere, which is not followed", e.Status)
+			e.Err = fmt.Errorf("HTTP status %d: redirects are not followed", e.Status)
 		}
 		return e
 	}
@@ -66,7 +66,7 @@ func told(endpoint string, err error, secrets []string) error {
 		e.Err = u.Err
 		return e
 	}
-	e.Status, e.Err = http.StatusOK, errors.New("the answer holds no token")
+	e.Status, e.Err = http.StatusOK, errors.New("the answer has no token")
 	return e
 }
 

@@ -32,7 +32,7 @@ func (s *Source) refresh(ctx context.Context) (*oauth2.Token, error) {
 		return nil, fmt.Errorf("refresh token: %w", err)
 	}
 	if err := atomicfile.MkdirAll(filepath.Dir(s.cfg.File)); err != nil {
-		return nil, fmt.Errorf("keep refresh token: %w", err)
+		return nil, fmt.Errorf("save refresh token: %w", err)
 	}
 	lock, err := s.lock(ctx)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Source) newest(first, hash string) (kept, error) {
 	k, _, err := s.file().Load()
 	switch {
 	case err != nil:
-		return kept{}, fmt.Errorf("read the refresh token that was kept: %w", err)
+		return kept{}, fmt.Errorf("read the saved refresh token: %w", err)
 	case k.First == hash && k.Token != "":
 		return k, nil
 	}
@@ -80,7 +80,7 @@ func (s *Source) settle() error {
 		return nil
 	}
 	if err := s.file().Save(*s.pending); err != nil {
-		return fmt.Errorf("keep the new refresh token: %w", err)
+		return fmt.Errorf("save the new refresh token: %w", err)
 	}
 	s.pending = nil
 	return nil

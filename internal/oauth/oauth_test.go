@@ -169,11 +169,11 @@ func TestEndpointRefuses(t *testing.T) {
 		{testserver.TokenBehaviour{Error: strings.Repeat("x", 5000), Text: strings.Repeat("y", 5000)}, true, "xxx..."},
 		{testserver.TokenBehaviour{Error: "server_error", Status: 500}, false, "server_error"},
 		{testserver.TokenBehaviour{Error: "invalid_request", Status: 429}, false, "invalid_request"},
-		{testserver.TokenBehaviour{Body: "<html>" + b.lab.Secret}, false, "the answer holds no token"},
-		{testserver.TokenBehaviour{Body: `{"expires_in": "soon", "access_token": "` + b.lab.Secret + `"}`}, false, "the answer holds no token"},
-		{testserver.TokenBehaviour{Body: `{}`}, false, "the answer holds no token"},
-		{testserver.TokenBehaviour{Endless: true}, false, "the answer holds no token"},
-		{testserver.TokenBehaviour{Location: "http://127.0.0.1:1/token"}, false, "it sends elsewhere"},
+		{testserver.TokenBehaviour{Body: "<html>" + b.lab.Secret}, false, "the answer has no token"},
+		{testserver.TokenBehaviour{Body: `{"expires_in": "soon", "access_token": "` + b.lab.Secret + `"}`}, false, "the answer has no token"},
+		{testserver.TokenBehaviour{Body: `{}`}, false, "the answer has no token"},
+		{testserver.TokenBehaviour{Endless: true}, false, "the answer has no token"},
+		{testserver.TokenBehaviour{Location: "http://127.0.0.1:1/token"}, false, "redirects are not followed"},
 	} {
 		b.lab.Behave(c.do)
 		b.fails(c.refused, c.want)
@@ -208,7 +208,7 @@ func TestOnlyHTTPS(t *testing.T) {
 		}
 	}
 	b := newBench(t, func(_ *bench, c *Config) { c.TokenURL = "http://login.example.com/t" })
-	b.fails(false, "only https")
+	b.fails(false, "allowed only for loopback")
 }
 
 // pair makes a key with a certificate that is good until end.
@@ -250,7 +250,7 @@ func TestCertificate(t *testing.T) {
 	late, _, _ := pair(t, time.Now().Add(-time.Hour))
 	other, _, _ := pair(t, time.Now().Add(time.Hour))
 	cut := strings.Index(text, "-----BEGIN PRIVATE")
-	for bad, want := range map[string]string{"": "no key, or no certificate", text[:cut]: "no key, or no certificate", text[cut:] + other[:strings.Index(other, "-----BEGIN PRIVATE")]: "belongs to another key", late: "it ended on"} {
+	for bad, want := range map[string]string{"": "no key or no certificate", text[:cut]: "no key or no certificate", text[cut:] + other[:strings.Index(other, "-----BEGIN PRIVATE")]: "belongs to another key", late: "expired on"} {
 		b := newBench(t, func(_ *bench, c *Config) { c.Secret, c.Certificate = nil, said(bad) })
 		b.fails(false, want)
 		b.asked(0)
@@ -273,7 +273,7 @@ func TestServiceAccount(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	b = newBench(t, func(_ *bench, c *Config) { c.Secret, c.ServiceAccount = nil, said(`{"type": "authorized_user"}`) })
-	b.fails(false, "no service account's key")
+	b.fails(false, "not a service account key")
 }
 
 // A rotated refresh token is on disk before its access token is given; another

@@ -98,10 +98,10 @@ func (s *Source) exchange(ctx context.Context, endpoint string, scopes []string,
 func allowed(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("the token endpoint has no address of the form https://HOST/PATH")
+		return fmt.Errorf("the token endpoint is not a URL https://HOST/PATH")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && loopback.Host(u.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("the token endpoint %s://%s: only https is allowed, but to loopback addresses", u.Scheme, u.Host)
+	return fmt.Errorf("the token endpoint %s://%s: http is allowed only for loopback addresses", u.Scheme, u.Host)
 }

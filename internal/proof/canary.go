@@ -115,7 +115,7 @@ func (c *Canary) look(last, now time.Time) bool {
 	if pending && c.waited >= c.Late && c.state.Missing.IsZero() {
 		c.state.Missing = now.UTC().Round(0)
 		c.save()
-		c.log().Error("the canary is missing: mails do not reach this mailbox, or late", "mailbox", c.Mailbox, "sent", c.state.Sent, "late", c.Late)
+		c.log().Error("canary missing: mails do not reach this mailbox, or arrive late", "mailbox", c.Mailbox, "sent", c.state.Sent, "late", c.Late)
 	}
 	if !c.failed.IsZero() {
 		return now.Sub(c.failed) >= resend
@@ -139,14 +139,14 @@ func (c *Canary) send(ctx context.Context) {
 	switch {
 	case err == nil:
 		if c.state.Error != "" {
-			c.log().Info("the canary is sent again", "mailbox", c.Mailbox)
+			c.log().Info("canary can be sent again", "mailbox", c.Mailbox)
 		}
 		c.state.Error = ""
 	case ctx.Err() != nil:
 		c.state.Sent = time.Time{} // another at the next start
 	default:
 		if c.state.Error == "" {
-			c.log().Warn("the canary cannot be sent", "mailbox", c.Mailbox, "err", err)
+			c.log().Warn("cannot send the canary", "mailbox", c.Mailbox, "err", err)
 		}
 		c.failed, c.state.Error = time.Now(), evidence.Printable(err.Error(), 300)
 	}
@@ -166,7 +166,7 @@ func (c *Canary) Arrived(t Token, internal, seen time.Time) {
 	c.state.Seen, c.state.SeenAt, c.state.DelayS = t.Serial, seen.UTC().Round(0), delay.Seconds()
 	c.state.ServerS = internal.Sub(t.Sent).Seconds()
 	if !c.state.Missing.IsZero() && (delay <= c.Late || t.Serial == c.state.Serial) {
-		c.log().Info("the canary came back", "mailbox", c.Mailbox, "delay", delay.Round(time.Millisecond), "missed_for", seen.Round(0).Sub(c.state.Missing).Round(time.Second))
+		c.log().Info("canary arrived again", "mailbox", c.Mailbox, "delay", delay.Round(time.Millisecond), "missed_for", seen.Round(0).Sub(c.state.Missing).Round(time.Second))
 		c.state.Missing = time.Time{}
 	}
 	c.log().Debug("canary", "mailbox", c.Mailbox, "delay", delay)
@@ -180,13 +180,13 @@ func (c *Canary) Report(r *status.Report) {
 	s := c.state
 	r.Canaries = append(r.Canaries, status.Canary{Mailbox: c.Mailbox, Every: c.Every.Seconds(), Sent: s.Sent, Seen: s.SeenAt, DelayS: s.DelayS, Missing: !s.Missing.IsZero(), Error: s.Error})
 	if !s.Missing.IsZero() {
-		last := "none ever did"
+		last := "none ever arrived"
 		if !s.SeenAt.IsZero() {
-			last = fmt.Sprintf("the last did %s, after %v", s.SeenAt.Format(time.RFC3339), time.Duration(s.DelayS*float64(time.Second)).Round(time.Second))
+			last = fmt.Sprintf("the last arrived %s, after %v", s.SeenAt.Format(time.RFC3339), time.Duration(s.DelayS*float64(time.Second)).Round(time.Second))
 		}
 		r.Add(status.Problem{Key: "canary/" + c.Mailbox, Since: s.Missing, Blocks: true,
-			What: fmt.Sprintf("the canary that was sent to mailbox %s did not arrive within %v; %s", c.Mailbox, c.Late, last),
-			Hint: "send a mail to the mailbox by hand: look for it in the spam folder, at rules that move mails, at the quota, and at the mail server's queue"})
+			What: fmt.Sprintf("the canary to mailbox %s did not arrive within %v; %s", c.Mailbox, c.Late, last),
+			Hint: "send a mail to the mailbox yourself; check the spam folder, rules that move mails, the quota, and the mail server's queue"})
 	}
 	if s.Error != "" {
 		since := s.Sent
@@ -194,15 +194,15 @@ func (c *Canary) Report(r *status.Report) {
 			since = s.SeenAt
 		}
 		r.Add(status.Problem{Key: "canary/" + c.Mailbox + "/smtp", Since: since,
-			What: fmt.Sprintf("no canary can be sent to mailbox %s, so that nothing proves that mails arrive: %s", c.Mailbox, s.Error),
-			Hint: "check smtp: in the configuration with grab check --notify"})
+			What: fmt.Sprintf("cannot send a canary to mailbox %s, so nothing proves that mails arrive: %s", c.Mailbox, s.Error),
+			Hint: "check smtp: with `grab check --notify`"})
 	}
 }
 
 // save keeps the state; a canary is not worth more than a line if that fails.
 func (c *Canary) save() {
 	if err := c.file().Save(c.state); err != nil {
-		c.log().Warn("the canary's state cannot be kept", "mailbox", c.Mailbox, "err", err)
+		c.log().Warn("cannot save the canary's state", "mailbox", c.Mailbox, "err", err)
 	}
 }
 

@@ -107,7 +107,7 @@ func (h *Heartbeats) Seen(names []string, internal time.Time) {
 	}
 	if changed {
 		if err := h.file().Save(h.last); err != nil && h.Log != nil {
-			h.Log.Warn("heartbeats cannot be kept", "err", err)
+			h.Log.Warn("cannot save heartbeats", "err", err)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (h *Heartbeats) Report(r *status.Report) {
 			last = "came last " + s.Last.Format(time.RFC3339)
 		}
 		r.Add(status.Problem{Key: "heartbeat/" + b.Name, Since: from.Add(b.Every), Blocks: true,
-			What: fmt.Sprintf("the heartbeat %s %s and is to come every %v", b.Name, last, b.Every),
-			Hint: "CUCM's own way to the mailbox may be dead: look in RTMT at the alert's e-mail action, at the mail server in RTMT's options, and at the Cisco AMC Service"})
+			What: fmt.Sprintf("heartbeat %s %s, expected every %v", b.Name, last, b.Every),
+			Hint: "CUCM's own mail path may be broken: in RTMT check the alert's e-mail action, the mail server in the options, and the Cisco AMC Service"})
 	}
 }

@@ -39,7 +39,7 @@ func LoadKey(file string) (Key, error) {
 		err = errors.Join(atomicfile.MkdirAll(filepath.Dir(file)), atomicfile.WriteBytes(file, b))
 	}
 	if err == nil && len(b) != keySize {
-		err = fmt.Errorf("%s is damaged: remove it, a new one is made", file)
+		err = fmt.Errorf("%s is damaged: remove it, grab makes a new one", file)
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("key of our own mails: %w", err)

@@ -182,7 +182,7 @@ func coverageNotes(w *wire.Wire, phones int) []string {
 		if s := w.Scans[i]; s.Err != nil {
 			out = append(out, fmt.Sprintf("%s could not be read to its end (%v).", name, s.Err))
 		} else if s.Dropped > 0 {
-			out = append(out, fmt.Sprintf("%s has so many records of connections and events that %d were passed over.", name, s.Dropped))
+			out = append(out, fmt.Sprintf("%s has so many records of connections and events that %d were skipped.", name, s.Dropped))
 		}
 		if !src.ShowsSIP() {
 			continue

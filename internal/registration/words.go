@@ -40,7 +40,7 @@ func advice(verdict string, r *judge.Reason) string {
 		CauseFailover:     "Look at why CUCM failed or was restarted at that time, and at CUCM's events and traces.",
 		CauseAuth:         "Look at the user's login: an expired token, a changed password, or the phone's security profile.",
 		CauseRefused:      "Read the Warning of the answer, and look at how CUCM knows the device, and at its traces at that time.",
-		CauseResetOrLogin: "Nothing needs mending if the reset, login or logout was meant.",
+		CauseResetOrLogin: "Nothing needs fixing if the reset, login or logout was intended.",
 		CauseUnknown:      "CUCM's traces at that time, and the phone's problem report, may tell why.",
 		CauseLate:         lateAdvice(r),
 	}[r.Cause]

@@ -37,7 +37,7 @@ var (
 func (m Message) Bytes() ([]byte, error) {
 	var b bytes.Buffer
 	if !idRE.MatchString(m.ID) {
-		return nil, fmt.Errorf("%q is no Message-ID", m.ID)
+		return nil, fmt.Errorf("%q is not a Message-ID", m.ID)
 	}
 	date := m.Date
 	if date.IsZero() {
@@ -55,7 +55,7 @@ func (m Message) Bytes() ([]byte, error) {
 		fields = append(fields, f)
 	}
 	if bad := strings.Join(m.To, "") + m.From.Address; len(m.To) == 0 || strings.ContainsFunc(bad, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' || r == ',' }) {
-		return nil, errors.New("an address is not a bare one")
+		return nil, errors.New("not a bare address")
 	}
 	for _, f := range fields {
 		b.WriteString(f[0] + ": " + f[1] + "\r\n")

@@ -32,7 +32,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s at %s: %v", c.say[:3], c.at, err)
 		}
 	}
-	for say, want := range map[string]string{"550 no\r\n": "[bad@example.com] <nil>", "450 later\r\n": "[] smtp send: the server said 450 later"} {
+	for say, want := range map[string]string{"550 no\r\n": "[bad@example.com] <nil>", "450 later\r\n": "[] smtp send: the server answered 450 later"} {
 		s := script(t, func(line string) string {
 			if strings.Contains(line, "bad@") {
 				return say

@@ -99,7 +99,7 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 		return at(StageDial, err)
 	}
 	if s.TLS == TLSNone && !loopback.Host(host) {
-		return at(StageTLS, fmt.Errorf("no encryption is allowed on a loopback address only, not for %s", s.Addr))
+		return at(StageTLS, fmt.Errorf("unencrypted connections are allowed only to loopback addresses, not to %s", s.Addr))
 	}
 	if secret, err = s.secret(ctx); err != nil {
 		return at(StageLogin, err)
@@ -262,7 +262,7 @@ func at(stage string, err error) error {
 	var no *smtp.SMTPError
 	if errors.As(err, &no) {
 		e.Refused = !no.Temporary()
-		said := fmt.Errorf("the server said %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
+		said := fmt.Errorf("the server answered %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
 		if before, ok := strings.CutSuffix(err.Error(), no.Error()); ok && before != "" {
 			said = fmt.Errorf("%s%w", before, said)
 		}

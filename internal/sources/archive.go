@@ -30,7 +30,7 @@ const (
 
 var alwaysSpool int64 = 64 << 20 // may be unpacked of an archive of any size; tests lower it
 
-var errTooMuch = errors.New("it unpacks to more than logs would")
+var errTooMuch = errors.New("it unpacks to more than logs ever would")
 
 // A spool is the temporary file for what is unpacked; there is none until it is opened.
 type spool struct {
@@ -97,7 +97,7 @@ func (s *search) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
 	u, before := s.unpacker(st), len(s.found)
 	err = u.tar(inner, name, 1)
 	if err != nil && len(s.found) > before && !u.hard(err) {
-		s.set.notes.add("%s is damaged or cut off, what came before was read: %v", name, err)
+		s.set.notes.add("%s is damaged or cut off; what comes before was read: %v", name, err)
 		err = nil
 	}
 	return true, err
@@ -154,7 +154,7 @@ func (s *search) unzip(f *os.File, st fs.FileInfo, name string) error {
 			if u.hard(err) {
 				return err
 			}
-			s.set.notes.add("%s of %s was passed over: %v", evidence.Printable(m.Name, 200), name, err)
+			s.set.notes.add("%s of %s was skipped: %v", evidence.Printable(m.Name, 200), name, err)
 		}
 	}
 	return nil
@@ -178,7 +178,7 @@ type quota struct {
 
 func (q *quota) ReadAt(p []byte, off int64) (int, error) {
 	if int64(len(p)) > q.left {
-		return 0, errors.New("its directory is too large")
+		return 0, errors.New("the directory is too large")
 	}
 	n, err := q.r.ReadAt(p, off)
 	q.left -= int64(n)

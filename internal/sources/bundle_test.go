@@ -64,7 +64,7 @@ func TestBundle(t *testing.T) {
 		if !bytes.Equal(contents(t, c), log) {
 			t.Errorf("%s: other contents", arg)
 		}
-		e := byFile(t, s, "network_log of expe01 (nothing was got)")
+		e := byFile(t, s, "network_log of expe01 (nothing copied)")
 		if e.Role != "E" || e.Complete || len(e.Missing) != 1 || len(contents(t, e)) != 0 {
 			t.Errorf("%s: %+v", arg, e)
 		}

@@ -108,7 +108,7 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 	for _, h := range m.Hosts {
 		for _, f := range h.Files {
 			if evidence.CheckName(h.Host) != nil || evidence.CheckName(f.Family) != nil || f.Path != "" && f.Path != bundle.LogName(h.Host, f.Family) {
-				s.notes.add("a log was passed over, for the manifest's name of it has no place in a bundle: %s", f.Path)
+				s.notes.add("a log was skipped, its name in the manifest is not allowed in a bundle: %s", f.Path)
 				continue
 			}
 			src := registration.Source{Host: h.Host, Role: h.Role, Family: f.Family, File: prefix + f.Path, Zone: zoneOf(m.TimeZone), MTime: m.Window.Until,
@@ -122,7 +122,7 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 			}
 			l := &logFile{parts: []*part{{length: -1, open: func() (io.ReadCloser, error) { return open(h.Host, f.Family, f.Path) }}}}
 			if f.Path == "" {
-				src.File = fmt.Sprintf("%s%s of %s (nothing was got)", prefix, f.Family, h.Host)
+				src.File = fmt.Sprintf("%s%s of %s (nothing copied)", prefix, f.Family, h.Host)
 				l.parts = nil
 			}
 			s.source(src, l)

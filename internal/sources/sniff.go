@@ -187,9 +187,9 @@ func (f *found) judge(head []byte) bool {
 	case len(head) == 0:
 		f.why = "it is empty"
 	case records == 0:
-		f.why = fmt.Sprintf("no line of its first %d KiB begins a record", headSize>>10)
+		f.why = fmt.Sprintf("no record begins in its first %d KiB", headSize>>10)
 	case ours == 0 && f.family == "":
-		f.why = "its records name no module of an Expressway (Module=, Event=, UTCTime=)"
+		f.why = "its records name no Expressway module (Module=, Event=, UTCTime=)"
 	}
 	return f.why == ""
 }

@@ -74,7 +74,7 @@ func Open(ctx context.Context, dir string, args ...string) (s *Set, err error) {
 			return s, err
 		}
 		if len(look.found)+len(s.Sources) == before {
-			return s, fmt.Errorf("%s: %w is in it", arg, ErrNoLog)
+			return s, fmt.Errorf("%s: %w in it", arg, ErrNoLog)
 		}
 	}
 	look.group()

@@ -138,7 +138,7 @@ func TestNoLog(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, file{"notes.txt", []byte("hello\n")}, file{"network_log", nil}, file{"syslog", []byte("Mar  2 09:14:07 host kernel: hello\n")},
 		file{"empty/x.txt", nil}, file{"no.tar.gz", gz(tarOf(file{"x", []byte("y")}))}, file{"bad.gz", []byte("\x1f\x8b\x08 not gzip")}, file{"bad.zip", []byte("PK\x03\x04 not a zip")})
-	for name, why := range map[string]string{"notes.txt": "begins a record", "network_log": "empty", "syslog": "no module of an Expressway", "empty": "no Expressway log", "no.tar.gz": "no Expressway log",
+	for name, why := range map[string]string{"notes.txt": "no record begins", "network_log": "empty", "syslog": "no Expressway module", "empty": "no Expressway log", "no.tar.gz": "no Expressway log",
 		"bad.gz": "bad.gz", "bad.zip": "bad.zip", "absent": "absent"} {
 		s, err := open(t, filepath.Join(dir, name))
 		if err == nil || s != nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), why) {

@@ -214,7 +214,7 @@ func (p *part) read(offset, n int64) ([]byte, error) {
 	defer f.Close()
 	ra, ok := f.(io.ReaderAt)
 	if !ok {
-		return nil, errors.New("it cannot be read at any place")
+		return nil, errors.New("it cannot be read")
 	}
 	b := make([]byte, n)
 	got, err := ra.ReadAt(b, offset)

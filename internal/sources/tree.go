@@ -49,7 +49,7 @@ func (s *search) addFolder(dir string, several bool) error {
 		}
 		switch {
 		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
-			s.set.notes.add("%s%s is nested too deep: what is in it was not read", prefix, name)
+			s.set.notes.add("%s%s is nested too deep and was not read", prefix, name)
 			return fs.SkipDir
 		case !e.Type().IsRegular() || strings.HasSuffix(name, ".part"):
 			return nil
@@ -80,14 +80,14 @@ func (s *search) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEn
 			if s.set.ctx.Err() != nil || errors.Is(err, errTooMuch) {
 				return err
 			}
-			s.set.notes.add("%s was passed over: %v", fo.name, err)
+			s.set.notes.add("%s was skipped: %v", fo.name, err)
 		}
 		return nil
 	}
 	ok, err := fo.look()
 	switch {
 	case err != nil:
-		s.set.notes.add("%s was passed over: %v", fo.name, err)
+		s.set.notes.add("%s was skipped: %v", fo.name, err)
 	case ok:
 		s.found = append(s.found, fo)
 	}
@@ -118,7 +118,7 @@ func (s *search) group() {
 		k := key{f.dir, f.family}
 		switch {
 		case f.family == "" && appliance[f.dir] && !f.named && !f.served && !isSnapshot(f.base):
-			s.set.notes.add("%s was passed over: it is none of %s", f.name, strings.Join(families, ", "))
+			s.set.notes.add("%s was skipped: it is none of %s", f.name, strings.Join(families, ", "))
 			continue
 		case f.family == "":
 			k.family = "/" + f.name // alone
@@ -203,7 +203,7 @@ next:
 			if longer(f, o) {
 				out[i], o = f, f
 			}
-			s.set.notes.add("a copy of %s that is named otherwise was passed over", o.name)
+			s.set.notes.add("a copy of %s under another name was skipped", o.name)
 			continue next
 		}
 		out = append(out, f)

@@ -19,7 +19,7 @@ import (
 func (a Auth) loadAgent(ctx context.Context) (ssh.Signer, func(), error) {
 	none := func() {}
 	if a.Agent == "" {
-		return nil, none, errors.New("no key of the agent is named")
+		return nil, none, errors.New("no agent key is configured")
 	}
 	socket, err := agentSocket(a.Socket)
 	if err != nil {
@@ -50,7 +50,7 @@ func agentSocket(socket string) (string, error) {
 		socket = defaultAgent
 	}
 	if socket == "" {
-		return "", errors.New("no agent runs here: SSH_AUTH_SOCK is empty")
+		return "", errors.New("no SSH agent: SSH_AUTH_SOCK is not set")
 	}
 	return socket, nil
 }
@@ -96,9 +96,9 @@ func pick(rw io.ReadWriter, name string) (ssh.Signer, error) {
 		has = append(has, ssh.FingerprintSHA256(s.PublicKey()))
 	}
 	if len(has) == 0 {
-		return nil, errors.New("the agent holds no keys")
+		return nil, errors.New("the agent has no keys")
 	}
-	return nil, fmt.Errorf("the agent does not hold the key %s, only %s", name, strings.Join(has, ", "))
+	return nil, fmt.Errorf("the agent does not have the key %s, only %s", name, strings.Join(has, ", "))
 }
 
 // selector reads a fingerprint or a line of authorized_keys.
@@ -109,7 +109,7 @@ func selector(name string) (func(ssh.PublicKey) bool, error) {
 	}
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(name))
 	if err != nil {
-		return nil, errors.New("the agent's key is named neither by a SHA256 fingerprint nor by a public key")
+		return nil, errors.New("name the agent's key by its SHA256 fingerprint or public key")
 	}
 	return func(k ssh.PublicKey) bool { return bytes.Equal(k.Marshal(), key.Marshal()) }, nil
 }

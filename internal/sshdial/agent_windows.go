@@ -26,7 +26,7 @@ func dialAgent(ctx context.Context, pipe string) (io.ReadWriteCloser, error) {
 	defer cancel()
 	conn, err := winio.DialPipeContext(ctx, pipe)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no agent listens on %s (Windows' own is the service ssh-agent): %w", pipe, err)
+		return nil, fmt.Errorf("no SSH agent on %s (on Windows the service ssh-agent): %w", pipe, err)
 	}
 	return conn, err
 }

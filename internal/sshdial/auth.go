@@ -64,7 +64,7 @@ func (a Auth) load(ctx context.Context, legacy bool) (*credential, error) {
 			err = errors.New("the password is empty")
 		}
 	default:
-		err = fmt.Errorf("no way to log in is configured (%q)", a.Kind)
+		err = fmt.Errorf("no login method is configured (%q)", a.Kind)
 	}
 	if err == nil && !slices.Contains([]string{"", LoginAuto, LoginPassword, LoginKeyboardInteractive}, a.Login) {
 		err = fmt.Errorf("unknown way to submit a password: %q", a.Login)

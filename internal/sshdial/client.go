@@ -77,9 +77,9 @@ func (c *Client) broke(err error) *Error {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		err = errors.New("the server has hung up")
+		err = errors.New("the server closed the connection")
 	case isTimeout(err):
-		err = fmt.Errorf("not a byte for %v: %w", c.config.silence, err)
+		err = fmt.Errorf("no data for %v: %w", c.config.silence, err)
 	}
 	return &Error{Kind: KindLost, Stage: StageSession, Host: c.config.target, Address: c.config.Address, Hop: c.config.hop, Err: err}
 }

@@ -33,7 +33,7 @@ func TestConnectErrors(t *testing.T) {
 		{"smtp", talk(t, greeting("220 mail.example.com ESMTP\r\n")), KindNotSSH, StageGreeting, `"220 mail.example.com ESMTP"`},
 		{"http", talk(t, greeting("HTTP/1.1 400 Bad Request\r\n\r\n")), KindNotSSH, StageGreeting, "400 Bad Request"},
 		{"ssh 1", talk(t, greeting("SSH-1.5-old\n")), KindNotSSH, StageGreeting, "SSH-1.5-old"},
-		{"hangs up", talk(t, func(net.Conn) {}), KindNotSSH, StageGreeting, "hangs up without a greeting"},
+		{"hangs up", talk(t, func(net.Conn) {}), KindNotSSH, StageGreeting, "closes the connection without a greeting"},
 		{"too many", talk(t, func(c net.Conn) { c.Write([]byte("Exceeded MaxStartups\r\n")) }), KindNotSSH, StageGreeting, "Exceeded MaxStartups"},
 		{"endless", talk(t, func(c net.Conn) {
 			for _, err := c.Write(make([]byte, 4096)); err == nil; _, err = c.Write(make([]byte, 4096)) {
@@ -143,7 +143,7 @@ func TestClientEnds(t *testing.T) {
 	f.stop()
 	<-cl.Done()
 	e, ok := errors.AsType[*Error](cl.Lost())
-	if !ok || e.Kind != KindLost || e.Permanent() || !strings.Contains(e.Error(), "hung up") {
+	if !ok || e.Kind != KindLost || e.Permanent() || !strings.Contains(e.Error(), "closed the connection") {
 		t.Errorf("got %v", cl.Lost())
 	}
 }

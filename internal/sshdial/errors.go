@@ -100,9 +100,9 @@ func (e *Error) says() string {
 	case KindUnreachable:
 		return "not reachable"
 	case KindNotSSH:
-		return "no SSH server answers there"
+		return "not an SSH server"
 	case KindNotForwarded:
-		return "the hop before it does not forward the connection"
+		return "the jump host does not forward the connection"
 	case KindNoCommon:
 		return "no common algorithm"
 	case KindHostKeyChanged:
@@ -116,7 +116,7 @@ func (e *Error) says() string {
 	case KindNotOffered:
 		return "the server does not offer the configured login method"
 	case KindLedger:
-		return "login not tried, for it cannot be recorded"
+		return "login not tried: it cannot be recorded"
 	case KindCanceled:
 		return "given up"
 	case KindLost:
@@ -127,7 +127,7 @@ func (e *Error) says() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Permanent reports whether trying again is in vain until a person has changed
+// Permanent reports whether trying again is useless until a person has changed
 // something.
 func (e *Error) Permanent() bool {
 	switch e.Kind {
@@ -214,7 +214,7 @@ func handshakeError(ctx context.Context, err error, cn *conn, l *login) *Error {
 	case wire && isTimeout(err):
 		e.Kind = KindTimeout
 	case e.Stage == StageGreeting:
-		e.Kind, e.Err = KindNotSSH, fmt.Errorf("it hangs up without a greeting: %w", err)
+		e.Kind, e.Err = KindNotSSH, fmt.Errorf("it closes the connection without a greeting: %w", err)
 	case e.Stage == StageLogin:
 		l.explain(e, wire)
 	}

@@ -78,7 +78,7 @@ func (c Config) trust() (*trust, error) {
 		t.algorithms = without(pinned, old...)
 		t.algorithms = slices.DeleteFunc(t.algorithms, func(a string) bool { return strings.HasPrefix(a, "sk-") })
 		if len(t.algorithms) == 0 {
-			return nil, fmt.Errorf("known_hosts has only keys of a kind for %s that is not used any more: %s", c.Address, strings.Join(pinned, ", "))
+			return nil, fmt.Errorf("known_hosts has only keys of obsolete types for %s: %s", c.Address, strings.Join(pinned, ", "))
 		}
 	}
 	return t, nil

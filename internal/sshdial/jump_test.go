@@ -52,7 +52,7 @@ func TestJump(t *testing.T) {
 	cl = wantLogin(t, c)
 	host.stop()
 	<-cl.Done()
-	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Kind != KindLost || e.Hop != 0 || !strings.Contains(e.Error(), "hung up") {
+	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Kind != KindLost || e.Hop != 0 || !strings.Contains(e.Error(), "closed the connection") {
 		t.Errorf("got %v", cl.Lost())
 	}
 	<-cl.hop.Done()
@@ -321,7 +321,7 @@ func TestJumpSilence(t *testing.T) {
 			}
 			<-cl.Done()
 			e, ok := errors.AsType[*Error](cl.Lost())
-			if !ok || e.Kind != KindLost || e.Hop != hop || !strings.Contains(e.Error(), "not a byte for 900ms") {
+			if !ok || e.Kind != KindLost || e.Hop != hop || !strings.Contains(e.Error(), "no data for 900ms") {
 				t.Errorf("got %v", cl.Lost())
 			}
 			cl.Close()
@@ -409,7 +409,7 @@ func TestRealJump(t *testing.T) {
 		t.Error("a frozen hop opens a session")
 	}
 	<-cl.Done()
-	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Hop != 1 || !strings.Contains(e.Error(), "not a byte for 900ms") {
+	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Hop != 1 || !strings.Contains(e.Error(), "no data for 900ms") {
 		t.Errorf("got %v", cl.Lost())
 	}
 	hop.Thaw()

@@ -107,14 +107,14 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 		}
 		if r.Refused {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
-				"%s was refused at %s, and neither address, user nor secret has changed since", r.User, r.Last.Format(time.RFC3339))}
+				"%s was refused at %s, and address, user and secret are unchanged since", r.User, r.Last.Format(time.RFC3339))}
 		}
 		if r.Count >= openAttempts || a.ledger.time().Sub(r.First) <= openWithin {
 			open += r.Count
 		}
 		if open >= openAttempts {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
-				"the last %d logins as %s, until %s, broke off without an answer", open, r.User, r.Last.Format(time.RFC3339))}
+				"the last %d logins as %s, until %s, ended without an answer", open, r.User, r.Last.Format(time.RFC3339))}
 		}
 	}
 	return nil
@@ -139,7 +139,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 	atomicfile.Adopt(name)
 	if err != nil {
 		if ctx.Err() != nil {
-			return &Error{Kind: KindTimeout, Stage: StageLogin, Err: errors.New("another login to this address has not ended")}
+			return &Error{Kind: KindTimeout, Stage: StageLogin, Err: errors.New("another login to this address is in progress")}
 		}
 		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
 	}
@@ -312,7 +312,7 @@ func (l *Ledger) key(ctx context.Context) ([]byte, error) {
 		err = atomicfile.WriteBytes(name, key)
 	}
 	if err == nil && len(key) != 32 {
-		err = fmt.Errorf("%s is damaged; if it is removed, earlier refusals are forgotten", name)
+		err = fmt.Errorf("%s is damaged; removing it clears earlier refusals", name)
 	}
 	return key, err
 }

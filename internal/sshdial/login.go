@@ -68,7 +68,7 @@ func (l *login) answer() ssh.KeyboardInteractiveChallenge {
 		case asked:
 			l.odd = fmt.Errorf("the server asks again: %q", questions[0])
 		case echos[0]:
-			l.odd = fmt.Errorf("the server asks for something that is no secret: %q", questions[0])
+			l.odd = fmt.Errorf("the server asks for something other than a secret: %q", questions[0])
 		}
 		if l.odd != nil {
 			return nil, l.odd
@@ -108,7 +108,7 @@ func (l *login) explain(e *Error, wire bool) {
 		e.Kind, e.Err = KindLoginRefused, l.odd
 	case l.partial:
 		e.Kind, e.Offered = KindLoginRefused, l.offered
-		e.Err = fmt.Errorf("the server accepts this but asks for more: %s", strings.Join(l.offered, ", "))
+		e.Err = fmt.Errorf("the server accepts this but requires more: %s", strings.Join(l.offered, ", "))
 	default:
 		// Every other answer counts as a no, an ill-formed one too: better stop
 		// once too often than be banned.

@@ -134,7 +134,7 @@ func TestSecondFactor(t *testing.T) {
 		}
 	}}).start(t)
 	e := wantKind(t, f.conf(withKey(key)), KindLoginRefused)
-	if !strings.Contains(e.Error(), "asks for more: password") {
+	if !strings.Contains(e.Error(), "requires more: password") {
 		t.Errorf("says %q", e)
 	}
 }
@@ -190,7 +190,7 @@ func TestLocalFaults(t *testing.T) {
 		auth Auth
 		says string
 	}{
-		"nothing":        {Auth{}, "no way to log in"},
+		"nothing":        {Auth{}, "no login method"},
 		"unreadable":     {Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return "", errors.New("no such file") }}, "no such file"},
 		"no key":         {Auth{Kind: AuthKey, KeyPEM: phrase("hello")}, "parse the private key"},
 		"no passphrase":  {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted))}, "no passphrase is configured"},
@@ -198,7 +198,7 @@ func TestLocalFaults(t *testing.T) {
 		"empty password": {withPassword(""), "the password is empty"},
 		"odd login":      {Auth{Kind: AuthPassword, Login: "telepathy", Password: phrase("x")}, "telepathy"},
 		"no agent":       {Auth{Kind: AuthAgent, Agent: anyPin, Socket: "/nonexistent/agent"}, "connect to the agent"},
-		"no named key":   {Auth{Kind: AuthAgent, Socket: "/nonexistent/agent"}, "no key of the agent is named"},
+		"no named key":   {Auth{Kind: AuthAgent, Socket: "/nonexistent/agent"}, "no agent key is configured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := wantKind(t, f.conf(tt.auth), KindLocal)

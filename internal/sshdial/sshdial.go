@@ -212,10 +212,10 @@ func (c Config) check() error {
 		return fmt.Errorf("address %q is not host:port", c.Address)
 	}
 	if c.User == "" {
-		return errors.New("no user is named")
+		return errors.New("no user")
 	}
 	if len(c.Jump) > 0 {
-		return errors.New("a hop cannot have hops of its own")
+		return errors.New("a jump host cannot have jump hosts")
 	}
 	return nil
 }

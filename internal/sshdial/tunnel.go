@@ -45,7 +45,7 @@ func (c *Client) tunnel(ctx context.Context, address string) (net.Conn, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, &Error{Kind: KindLocal, Err: fmt.Errorf("the port of %s is no number", address)}
+		return nil, &Error{Kind: KindLocal, Err: fmt.Errorf("the port of %s is not a number", address)}
 	}
 	defer context.AfterFunc(ctx, c.Abort)()
 	ch, requests, err := c.OpenChannel("direct-tcpip", ssh.Marshal(struct { // RFC 4254, 7.2

@@ -68,7 +68,7 @@ func PauseNotes(st *incident.Store, cfg *config.Config, rec incident.AlertRecord
 	for _, d := range rec.Sites {
 		for _, p := range slices.Concat(list, incident.QuietNow(Sites(cfg), now)) {
 			if p.Covers(d.Site) {
-				notes = append(notes, "site "+d.Site+" is "+p.String()+"; if it is read now, the alert is recorded there and nothing is grabbed")
+				notes = append(notes, "site "+d.Site+" is "+p.String()+"; if it is read now the alert is recorded there and nothing is grabbed")
 			}
 		}
 	}

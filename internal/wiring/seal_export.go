@@ -41,7 +41,7 @@ func addExport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remov
 		if limited.Err() != nil {
 			err = context.Cause(limited)
 		}
-		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf("there is no report/%s: %v", exportName, err), 500))
+		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf("no report/%s: %v", exportName, err), 500))
 		return remove, nil
 	}
 	in.Reports = append(in.Reports, bundle.Part{Name: "report/" + exportName, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
@@ -52,7 +52,7 @@ func addExport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remov
 func sealExport(ctx context.Context, job runner.SealJob, files *[]string) (path string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a defect in the export: %v", p)
+			err = fmt.Errorf("internal error in the export: %v", p)
 		}
 	}()
 	set := jobSources(ctx, job)

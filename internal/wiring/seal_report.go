@@ -45,7 +45,7 @@ func addReport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remov
 			err = context.Cause(limited)
 		}
 		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(
-			"there is no report on the REGISTER messages: %v; `grab report` on this bundle tries again", err), 500))
+			"no report on the REGISTER messages: %v; `grab report` on this bundle tries again", err), 500))
 		return remove, nil
 	}
 	in.Manifest.Registration, in.Reports = reg, parts
@@ -57,7 +57,7 @@ func addReport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remov
 func sealReport(ctx context.Context, job runner.SealJob, files *[]string) (reg *evidence.Registration, parts []bundle.Part, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a defect in the analysis: %v", p)
+			err = fmt.Errorf("internal error in the analysis: %v", p)
 		}
 	}()
 	set := jobSources(ctx, job)

@@ -131,7 +131,7 @@ func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, find func(site, host s
 	return func(site, host, dir string) (runner.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
-			gone := fmt.Errorf("host %s is not in the configuration any more", host)
+			gone := fmt.Errorf("host %s is no longer in the configuration", host)
 			s.Host = hostconn.Host{Name: host, Dial: func(context.Context) (hostconn.Conn, error) {
 				return nil, &hostconn.Fault{Why: evidence.ReasonUnreachable, Err: gone, Stop: true}
 			}}

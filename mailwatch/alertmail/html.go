@@ -13,7 +13,7 @@ var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
 func htmlText(s string) string {
 	var b strings.Builder
 	pre := 0
-	unclosed := map[string]bool{} // looked for in vain: not again
+	unclosed := map[string]bool{} // not found once: not looked for again
 	for s != "" {
 		i := max(0, strings.IndexByte(s, '<'))
 		if s[i] != '<' {

@@ -48,7 +48,7 @@ func ReadLetter(raw []byte) *Letter {
 		l.note("the mail could not be decoded as a whole: " + err.Error())
 	}
 	if l.Dropped {
-		l.note("the mail's header has lines that are none")
+		l.note("the mail's header has invalid lines")
 	}
 	all := []string{text, html}
 	if err != nil || l.Dropped || strings.TrimSpace(text+html) == "" {
@@ -63,7 +63,7 @@ func ReadLetter(raw []byte) *Letter {
 }
 
 var (
-	errDeep = errors.New("parts within parts within parts")
+	errDeep = errors.New("parts nested too deep")
 	errMany = errors.New("too many parts")
 )
 

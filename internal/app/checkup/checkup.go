@@ -1,4 +1,4 @@
-// Package checkup finds out what is wrong and how to mend it: the configuration, the
+// Package checkup finds out what is wrong and how to fix it: the configuration, the
 // mailboxes, the way to every host, its logs and its clock, this machine's disk; and what
 // would be done with a mail.
 //
@@ -155,7 +155,7 @@ func (c *Checkup) configuration() {
 // store sees whether incidents can be kept, and whether grab watch runs.
 func (c *Checkup) store() {
 	if err := storeWritable(c.Cfg.Store); err != nil {
-		c.add(Finding{What: "store", Status: StatusFail, Detail: err.Error(), Hint: "give " + c.Cfg.Store + " to the user that runs grab, or name another folder under store:"})
+		c.add(Finding{What: "store", Status: StatusFail, Detail: err.Error(), Hint: "give " + c.Cfg.Store + " to the user that runs grab, or set store: to another folder"})
 		return
 	}
 	c.add(written(c.Cfg.Store))
@@ -166,11 +166,11 @@ func (c *Checkup) store() {
 	f := Finding{What: "watch", Status: StatusOK}
 	switch {
 	case errors.Is(err, incident.ErrWatching):
-		f.Detail = "a grab watch runs on this store"
+		f.Detail = "grab watch is running on this store"
 	case err != nil:
 		f.Status, f.Detail, f.Hint = StatusWarn, "the store cannot be locked: "+err.Error(), "run this as the user that runs grab watch"
 	default:
-		f.Detail = "no grab watch runs on this store at the moment"
+		f.Detail = "grab watch is not running on this store"
 	}
 	lock.Release() // of a lock that is held or nil; the process's end would do it too
 	c.add(f)
@@ -202,7 +202,7 @@ const (
 func (c *Checkup) disk(visits []visit) {
 	free, err := diskspace.Free(c.Cfg.Store)
 	if err != nil {
-		c.add(Finding{What: "disk", Status: StatusWarn, Detail: "the free space of " + c.Cfg.Store + " is not known: " + err.Error()})
+		c.add(Finding{What: "disk", Status: StatusWarn, Detail: "free space of " + c.Cfg.Store + " unknown: " + err.Error()})
 		return
 	}
 	var perMin int64
@@ -212,11 +212,11 @@ func (c *Checkup) disk(visits []visit) {
 		}
 	}
 	one := perMin * int64(c.windowLength()/time.Second) / 60 * 5 / 4
-	f := Finding{What: "disk", Status: StatusOK, Detail: fmt.Sprintf("%s free for %s", human.Size(free), c.Cfg.Store)}
+	f := Finding{What: "disk", Status: StatusOK, Detail: fmt.Sprintf("%s free in %s", human.Size(free), c.Cfg.Store)}
 	if perMin > 0 {
-		f.Detail += fmt.Sprintf("; an incident will take about %s (%s of logs a minute)", human.Size(one), human.Size(perMin))
+		f.Detail += fmt.Sprintf("; an incident needs about %s (logs grow %s a minute)", human.Size(one), human.Size(perMin))
 	}
-	hint := fmt.Sprintf("make room: the store keeps everything for %v (keep.age)", c.Cfg.Keep.Age)
+	hint := fmt.Sprintf("make room: the store keeps bundles for %s (keep.age)", human.Span(c.Cfg.Keep.Age))
 	switch {
 	case free < one || free < 64<<20:
 		f.Status, f.Hint = StatusFail, hint
@@ -236,13 +236,13 @@ func (c *Checkup) nameless() {
 	if g := c.Cfg.Socket.Group; g != "" && c.Cfg.Socket.Path != config.SocketNone {
 		_, err := user.LookupGroup(g)
 		if _, number := strconv.Atoi(g); err != nil && number != nil {
-			c.add(Finding{What: "socket", Status: StatusFail, Detail: fmt.Sprintf("socket.group: there is no group %s on this machine, so that grab watch answers nobody", g),
-				Hint: "groupadd " + g + ", or name another under socket.group; then restart or reload grab watch"})
+			c.add(Finding{What: "socket", Status: StatusFail, Detail: fmt.Sprintf("socket.group: this machine has no group %s, so nobody can use the socket", g),
+				Hint: "groupadd " + g + ", or set socket.group to another; then restart or reload grab watch"})
 		}
 	}
 	if n := c.Cfg.Notify; n != nil && len(n.Command) > 0 {
 		if _, err := exec.LookPath(n.Command[0]); err != nil {
-			c.add(Finding{What: "notice/command", Status: StatusFail, Detail: "notify.command: " + err.Error(), Hint: "put the program there, and make it executable (chmod 755)"})
+			c.add(Finding{What: "notice/command", Status: StatusFail, Detail: "notify.command: " + err.Error(), Hint: "install the program there and make it executable (chmod 755)"})
 		}
 	}
 }
@@ -250,7 +250,7 @@ func (c *Checkup) nameless() {
 // written is the finding of a store that can be written. On Windows its access list may
 // be an open one: only folders that grab makes are closed.
 func written(store string) Finding {
-	f := Finding{What: "store", Status: StatusOK, Detail: store + " can be written"}
+	f := Finding{What: "store", Status: StatusOK, Detail: store + " is writable"}
 	who, err := access.Exposed(store)
 	switch {
 	case err != nil:

@@ -120,7 +120,7 @@ func (c *Checkup) lookAll(ctx context.Context, visits []visit, dial func(context
 	}
 }
 
-var errNotWarm = errors.New("there is no session to the host any more")
+var errNotWarm = errors.New("the session to the host ended")
 
 // visitWarm looks at the hosts over a session of the pool; false if there is none, or
 // if hosts are named, for then it is the login that is to be seen.
@@ -143,7 +143,7 @@ func (c *Checkup) visitWarm(ctx context.Context, src wiring.Source, visits []vis
 	for i := range visits {
 		v := &visits[i]
 		v.reached(session.SSH(), visits[0].host, nil)
-		v.add("session", StatusOK, "it is the one that grab watch keeps; `grab check HOST` logs in anew", "")
+		v.add("session", StatusOK, "this was grab watch's own session; `grab check HOST` makes a new login", "")
 	}
 	c.lookAll(ctx, visits, get)
 	return true
@@ -200,19 +200,19 @@ func unreachedHint(e *sshdial.Error) string {
 	if e.Kind != sshdial.KindTimeout {
 		return advice.ForSSH(e)
 	}
-	hint := "packets are dropped: a firewall, the wrong interface or address, or a ban by the peer's intrusion protection"
+	hint := "no answer: a firewall, the wrong interface or address, or a ban by the peer's intrusion protection"
 	if e.Stage != sshdial.StageConnect {
-		hint = "the connection is taken and nobody speaks: an overloaded peer, a firewall in between, or a ban by the peer's intrusion protection"
+		hint = "connected, but no SSH greeting: an overloaded peer, a firewall in between, or a ban by the peer's intrusion protection"
 	}
 	if r := e.Refusal; r != nil && r.Refused {
-		return fmt.Sprintf("%s; a login was refused here at %s, so a ban is likely: unblock this machine on the peer and list it under %s", hint, r.Last.UTC().Format(time.RFC3339), exemptions)
+		return fmt.Sprintf("%s; a login was refused at %s, so a ban is likely: unblock this machine on the peer and add it to %s", hint, r.Last.UTC().Format(time.RFC3339), exemptions)
 	}
-	return hint + " (list this machine under " + exemptions + ")"
+	return hint + " (add this machine to " + exemptions + ")"
 }
 
 func sftpHint(err error) string {
 	if errors.Is(err, hostconn.ErrNoSFTP) {
-		return "the account needs SFTP: log in as root, or let the key's line in authorized_keys say command=\"internal-sftp -R\"; or let the logs be read by commands: ssh.commands: true, and a shell"
+		return "the account needs SFTP: log in as root, or put command=\"internal-sftp -R\" before the key in authorized_keys; or read the logs by commands: ssh.commands: true, and a shell"
 	}
 	return "the connection broke; try again"
 }
@@ -232,11 +232,11 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 	}
 	detail := "as " + first.SSH.User + " " + by
 	if earlier != nil {
-		detail += fmt.Sprintf("; the refusal of %s is forgotten, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
+		detail += fmt.Sprintf("; the refusal of %s is cleared, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
 	}
 	v.add("login", StatusOK, detail, "")
 	if len(client.Legacy) > 0 {
-		v.add("algorithms", StatusWarn, "legacy algorithms in use: "+strings.Join(client.Legacy, ", "), "what SHA-1 protects can be forged: update the host, then remove ssh.compat")
+		v.add("algorithms", StatusWarn, "legacy algorithms in use: "+strings.Join(client.Legacy, ", "), "SHA-1 can be forged: update the host, then remove ssh.compat")
 	}
 }
 
@@ -247,7 +247,7 @@ func (v *visit) transport(d logset.Depths, dir string) {
 		return
 	}
 	v.add("sftp", StatusWarn, "the host refuses SFTP; reads "+dir+" by commands instead (stat, head, tail)",
-		"grab works so too, but more slowly, and a file that is removed before it is copied is lost: allow SFTP (Subsystem sftp) if that can be done")
+		"this works but is slower, and a file removed before it is copied is lost: allow SFTP (Subsystem sftp) if you can")
 }
 
 // look inspects the logs and judges them.
@@ -258,7 +258,7 @@ func (c *Checkup) look(ctx context.Context, v *visit, host hostconn.Host) {
 	case err == nil:
 		v.transport(d, host.Dir)
 	case fault && f.Why == evidence.ReasonAbsent:
-		v.add("logs", StatusFail, err.Error(), "name the folder of the logs under logs.dir; on an Expressway it is /mnt/harddisk/log")
+		v.add("logs", StatusFail, err.Error(), "set logs.dir to the folder of the logs; on an Expressway it is /mnt/harddisk/log")
 		return
 	default:
 		v.add("logs", StatusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
@@ -278,7 +278,7 @@ func (c *Checkup) together(visits []visit) {
 		}
 	}
 	for _, w := range setup.SharedWarnings(by) {
-		c.add(Finding{What: "host_key", Status: StatusWarn, Detail: w, Hint: "whoever has such an appliance has this key: make new keys on the peers, then `grab trust`"})
+		c.add(Finding{What: "host_key", Status: StatusWarn, Detail: w, Hint: "everyone with such an appliance has this key: make new keys on the peers, then `grab trust`"})
 	}
 	if !c.named {
 		c.add(unknownPeers(c.Cfg, visits)...)

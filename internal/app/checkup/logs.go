@@ -33,9 +33,9 @@ func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now
 func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
-		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "the user who logs in must be allowed to read them"
+		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "let the user who logs in read them"
 	case f.Files == 0:
-		return StatusFail, "there is no file of this family in " + dir, "check logs.dir and logs.families: every bundle would lack it"
+		return StatusFail, "no file of this family in " + dir, "check logs.dir and logs.families: this log would be missing from every bundle"
 	}
 	detail = fmt.Sprintf("%s, %s", human.Plural(f.Files, "file"), human.Size(f.Bytes))
 	if f.Gzip > 0 {
@@ -45,33 +45,33 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 		detail += fmt.Sprintf(", %d more could not be opened", f.Missed)
 	}
 	if f.Oldest.IsZero() {
-		return StatusWarn, detail + ", no record found", "nothing is logged there, or it is no log"
+		return StatusWarn, detail + ", no record found", "nothing is logged there, or this is not a log"
 	}
 	depth := now.Sub(f.Oldest)
-	detail += fmt.Sprintf(", depth %s (back to %s UTC)", depth.Round(time.Second), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
+	detail += fmt.Sprintf(", reaches back %s (to %s UTC)", human.Span(depth), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
 	if f.PerMin > 0 {
 		detail += fmt.Sprintf(", %s a minute", human.Size(f.PerMin))
 	}
 	if depth > window {
-		detail += ", the minutes of an alert now would be overwritten from " + now.Add(depth-window).UTC().Format("15:04:05") + " UTC on"
+		detail += ", an alert now would lose its minutes from " + now.Add(depth-window).UTC().Format("15:04:05") + " UTC on"
 	}
 	detail += ", last written " + human.Ago(max(now.Sub(f.Written), 0))
-	mend := "shorten window.before, or let less be logged at DEBUG"
+	fix := "shorten window.before, or log less at DEBUG"
 	if f.Files == 1 {
-		mend = "there is no rotated file yet: if the log is young it will reach further back by itself; else " + mend
+		fix = "there is no rotated file yet: a young log will reach further back by itself; else " + fix
 	}
 	switch {
 	case depth < window:
-		return StatusWarn, detail, fmt.Sprintf("this is less than the window of an alert (%s): its start would be lost; %s", window, mend)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s: the start of its window would be lost; %s", human.Span(window), fix)
 	case depth < 2*window:
-		return StatusWarn, detail, fmt.Sprintf("this is less than twice the window of an alert (%s): a busy hour would lose its start; %s", window, mend)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour the start of its window would be lost; %s", human.Span(window), fix)
 	}
 	return StatusOK, detail, ""
 }
 
-const levelHint = "without bodies nobody can tell whether a phone registered with one line or with all (the bulk register), nor read Contact, Expires and Reason. " +
+const levelHint = "without bodies a report cannot tell whether a phone registered one line or all (bulk register), nor show Contact, Expires and Reason. " +
 	"Set module network.sip to DEBUG on the peer: Maintenance > Diagnostics > Advanced > Support Log configuration and Network Log configuration; " +
-	"the logs then wrap sooner. grab changes nothing there itself"
+	"the logs then rotate sooner. grab itself changes nothing on the peer"
 
 // judgeLevel says whether SIP messages are logged in full.
 func (v *visit) judgeLevel(d logset.Depths) {
@@ -84,9 +84,9 @@ func (v *visit) judgeLevel(d logset.Depths) {
 	case "no":
 		v.add("log_level", StatusWarn, "SIP bodies are not logged: network.sip is at INFO", levelHint)
 	case "mixed":
-		v.add("log_level", StatusWarn, "SIP bodies are logged in part: the level changed lately", levelHint)
+		v.add("log_level", StatusWarn, "SIP bodies are logged for part of the time: the level was changed", levelHint)
 	default:
-		v.add("log_level", StatusWarn, "no SIP message in the last 256 KiB of "+networkLog+": the level is not known", levelHint)
+		v.add("log_level", StatusWarn, "no SIP message in the last 256 KiB of "+networkLog+": log level unknown", levelHint)
 	}
 }
 
@@ -94,16 +94,16 @@ func (v *visit) judgeLevel(d logset.Depths) {
 func (v *visit) judgeClock(d logset.Depths) {
 	if d.ClockErr != nil {
 		v.add("clock", StatusWarn, "not measured: "+d.ClockErr.Error(),
-			"every window is cut up to 60 s wider for it. To measure, allow `date`: ssh.commands, and a key that is not restricted to SFTP. Keep both clocks on NTP")
+			"windows are cut up to 60 s wider for it. To measure it allow `date` (ssh.commands, and a key not restricted to SFTP); keep both clocks on NTP")
 		return
 	}
 	where := "ahead of this machine"
 	if d.Clock < 0 {
 		where = "behind this machine"
 	}
-	detail := fmt.Sprintf("%s %s (+- %s)", d.Clock.Abs().Round(time.Millisecond), where, d.ClockDoubt.Round(time.Millisecond))
+	detail := fmt.Sprintf("%s %s (+- %s)", human.Millis(d.Clock.Abs()), where, human.Millis(d.ClockDoubt))
 	if d.Clock.Abs()-d.ClockDoubt > time.Second {
-		v.add("clock", StatusWarn, detail, "windows are shifted by this, but times of several hosts are hard to compare: check NTP there (System > Time) and here")
+		v.add("clock", StatusWarn, detail, "windows are corrected by this, but logs of several hosts are hard to compare: check NTP on the peer (System > Time) and on this machine")
 		return
 	}
 	v.add("clock", StatusOK, detail, "")
@@ -132,11 +132,11 @@ func unknownPeers(cfg *config.Config, visits []visit) []Finding {
 		if len(unknown) == 0 {
 			continue
 		}
-		hint := "if it is an Expressway of this site, add it under hosts:, for its logs are in no bundle"
+		hint := "if it is an Expressway of this site add it under hosts:; until then its logs are in no bundle"
 		if !all {
-			hint += " (it may be one of those that could not be looked at)"
+			hint += " (it may be one of those that were not reached)"
 		}
-		out = append(out, Finding{v.host.Name, "peers", StatusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, which no host configures", hint})
+		out = append(out, Finding{v.host.Name, "peers", StatusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, and hosts: does not have it", hint})
 	}
 	return out
 }

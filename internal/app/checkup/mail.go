@@ -23,7 +23,7 @@ const mailWait = time.Minute
 func (c *Checkup) mailboxes(ctx context.Context) []Finding {
 	if len(c.Cfg.Mails) == 0 {
 		return []Finding{{What: "mailbox", Status: StatusWarn, Detail: wiring.ErrNoMail.Error(),
-			Hint: "without it `grab now` works and `grab watch` does not; configs/grab.example.yaml explains mail:"}}
+			Hint: "`grab now` works without it, `grab watch` does not; configs/grab.example.yaml explains mail:"}}
 	}
 	found := make([][]Finding, len(c.Cfg.Mails))
 	var wg sync.WaitGroup
@@ -82,7 +82,7 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 		f.Detail += ", not encrypted"
 	}
 	if !rep.Idle {
-		f.Detail += ", no IDLE: new mails are seen by polling"
+		f.Detail += ", no IDLE: polling for new mails"
 	}
 	return f
 }

@@ -115,7 +115,7 @@ func (r *EMLReport) read(ctx context.Context, cfg *config.Config, raw []byte) {
 	m.Internal, r.ReceivedFrom = ReceivedAt(m.Raw, now)
 	r.Received = m.Internal
 	if ours(cfg, m.Raw) {
-		r.Outcome, r.Why = "own", "it is a canary or notice of grab, or an answer to one: such mails trigger nothing"
+		r.Outcome, r.Why = "own", "this is grab's own canary or notification, or a reply to one: such mails trigger nothing"
 		return
 	}
 	var ok bool
@@ -139,7 +139,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	r.Outcome = string(rec.What)
 	switch rec.What {
 	case incident.Expired:
-		r.Why = fmt.Sprintf("it happened %s, which is longer than mail.max_age (%v)", human.Ago(now.Sub(rec.Alert.Time)), p.MaxAge)
+		r.Why = fmt.Sprintf("it happened %s, longer ago than mail.max_age (%s)", human.Ago(now.Sub(rec.Alert.Time)), human.Span(p.MaxAge))
 	case incident.Unrouted:
 		r.Why = rec.Routed
 	case incident.Quarantined:
@@ -164,7 +164,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 			r.seen(cfg, was, p)
 			return
 		}
-		r.Notes = append(r.Notes, "a copy of it was read at "+was.Seen.Format(time.RFC3339)+": this one is for the sites that no copy before it named")
+		r.Notes = append(r.Notes, "a copy of it was read at "+was.Seen.Format(time.RFC3339)+": this copy is for the sites that no earlier copy named")
 	}
 	if rec.What != "" {
 		return
@@ -172,7 +172,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	r.Notes = append(r.Notes, wiring.PauseNotes(st, cfg, judged, now)...)
 	list, err := triage.PreviewAlert(st, judged, p, now)
 	if err != nil {
-		r.Notes = append(r.Notes, "the store cannot be read, so this is what an empty one would make of it: "+err.Error())
+		r.Notes = append(r.Notes, "the store cannot be read; this is the result for an empty store: "+err.Error())
 		for _, d := range judged.Sites {
 			list = append(list, triage.Preview{Decision: incident.Decision{Site: d.Site, What: incident.InIncident, Why: incident.WhyNews}, Window: p.WindowOf(rec.Alert.Kind, rec.Alert.Time)})
 		}
@@ -185,7 +185,7 @@ func (r *EMLReport) decide(cfg *config.Config, m mailwatch.Mail, alert evidence.
 	}
 }
 
-// seen tells of a mail that was dealt with before.
+// seen reports a mail that was dealt with before.
 func (r *EMLReport) seen(cfg *config.Config, was incident.AlertRecord, p incident.Policy) {
 	r.Outcome, r.Why = "seen", "a mail with this Message-ID was read at "+was.Seen.Format(time.RFC3339)
 	for _, d := range was.Sites {
@@ -220,7 +220,7 @@ func ReceivedAt(raw []byte, now time.Time) (t time.Time, from string) {
 	if t, err := msg.Header.Date(); err == nil {
 		return t.UTC(), "its Date"
 	}
-	return now.UTC(), "now: it bears no date"
+	return now.UTC(), "now: it has no date"
 }
 
 // Text is the report for people.
@@ -271,7 +271,7 @@ func (r *EMLReport) Text() string {
 func (r *EMLReport) textSender(line func(string, string, ...any)) {
 	switch au := r.Sender; {
 	case au == nil:
-		line("sender", "anyone may trigger (alerts.from and alerts.authenticity are not set)")
+		line("sender", "any sender may trigger (alerts.from and alerts.authenticity are not set)")
 	case au.OK:
 		line("sender", "%s may trigger: %s", human.Dash(au.Sender), au.Why)
 	default:
@@ -288,11 +288,11 @@ func (s emlSite) words() string {
 	text := s.Site + ": "
 	switch {
 	case s.What == incident.Repeat:
-		text += "a repeat of an alert before it, nothing is grabbed"
+		text += "a repeat of an earlier alert, nothing is grabbed"
 	case s.What == incident.Limited:
 		text += "alerts.limit is reached, nothing is grabbed"
 	case s.What != incident.InIncident:
-		text += "it would be grabbed for if it were not " + string(s.What)
+		text += "would open or join an incident if it were not " + string(s.What)
 	case s.Incident == "":
 		text += "opens an incident (" + string(s.Why) + ")"
 	default:

@@ -21,16 +21,16 @@ func (c *Checkup) notices(ctx context.Context) {
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return
 	}
-	desk, err := notify.DeskOf(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	dispatcher, err := notify.NewDispatcher(c.Cfg, c.Cfg.Store, key, nil, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	switch {
 	case err != nil:
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "check smtp: in the configuration"})
-	case desk == nil:
-		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "nobody is told: there is no notify:", Hint: "docs/notices.md explains it"})
+	case dispatcher == nil:
+		c.add(Finding{What: "notices", Status: StatusWarn, Detail: "no notifications: notify: is not configured", Hint: "docs/notices.md explains it"})
 	default:
-		errs := desk.Try(ctx, channel.Test(time.Now()))
-		for _, name := range desk.Names() {
-			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "a test was handed over"}
+		errs := dispatcher.Try(ctx, channel.Test(time.Now()))
+		for _, name := range dispatcher.Names() {
+			f := Finding{What: "notice/" + name, Status: StatusOK, Detail: "test sent"}
 			if err := errs[name]; err != nil {
 				f.Status, f.Detail, f.Hint = StatusFail, err.Error(), noticeHint(err)
 			}
@@ -43,7 +43,7 @@ func (c *Checkup) notices(ctx context.Context) {
 func noticeHint(err error) string {
 	e, ok := errors.AsType[*smtpout.Error](err)
 	if !ok {
-		return "check notify: in the configuration; docs/notices.md says what each way needs"
+		return "check notify: in the configuration; docs/notices.md says what each channel needs"
 	}
 	switch e.Stage {
 	case smtpout.StageDial:
@@ -51,7 +51,7 @@ func noticeHint(err error) string {
 	case smtpout.StageTLS:
 		return "check smtp.tls (port 465 is implicit, 587 starttls) and the server's certificate (smtp.ca_file)"
 	case smtpout.StageLogin:
-		return "check smtp.user and the password's file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
+		return "check smtp.user and the password file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
 	}
 	return "check smtp.from and the recipients: the server must let this user send from that address"
 }

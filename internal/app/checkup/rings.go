@@ -21,8 +21,8 @@ func ShortRing(cfg *config.Config, h *config.Host) (why, hint string) {
 	if !h.Ring.Enabled || h.Ring.Keep >= need {
 		return "", ""
 	}
-	return fmt.Sprintf("ring.keep is %s: a window begins %s (window.before) before its alert, and the mail comes up to %s later", h.Ring.Keep, cfg.Window.Before, mailDelay),
-		fmt.Sprintf("set ring.keep to %s or more", need)
+	return fmt.Sprintf("ring.keep is %s: a window begins %s (window.before) before its alert, and the mail comes up to %s later", human.Span(h.Ring.Keep), human.Span(cfg.Window.Before), human.Span(mailDelay)),
+		fmt.Sprintf("set ring.keep to %s or more", human.Span(need))
 }
 
 // judgeRings looks at the rings' configuration.
@@ -39,10 +39,10 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 	if !h.Ring.Enabled {
 		return nil
 	}
-	const hint = "grab watch keeps it while it runs; its log says when a ring is down"
+	const hint = "grab watch fills it while it runs; its log says when a ring is down"
 	costs, err := ring.Cost(wiring.RingDir(c.Cfg, h.Name), h.Logs.Families)
 	if err == nil && len(costs) == 0 {
-		err = errors.New("nothing is kept yet")
+		err = errors.New("empty so far")
 	}
 	if err != nil {
 		return []Finding{{h.Name, "ring", StatusWarn, err.Error(), hint}}
@@ -52,7 +52,7 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 		f := Finding{h.Name, "ring", StatusOK, "", ""}
 		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
 		if !r.Since.IsZero() {
-			f.Detail += fmt.Sprintf(", %s deep (back to %s UTC)", now.Sub(r.Since).Round(time.Second), r.Since.UTC().Format("2006-01-02 15:04:05"))
+			f.Detail += fmt.Sprintf(", reaches back %s (to to %s UTC)", human.Span(now.Sub(r.Since)), r.Since.UTC().Format("2006-01-02 15:04:05"))
 		}
 		if r.PerMin > 0 {
 			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
@@ -63,8 +63,8 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 			f.Status, f.Hint = StatusWarn, hint
 		case r.Breaks > 0 || r.Damaged > 0:
 			f.Status = StatusWarn
-			f.Detail += fmt.Sprintf(", %s at which something may be missing, %d damaged or lost frames", human.Plural(r.Breaks, "place"), r.Damaged)
-			f.Hint = "a shorter ring.every loses less when logs rotate fast; each bundle says what its own window lacks"
+			f.Detail += fmt.Sprintf(", %s where something may be missing, %d damaged or lost frames", human.Plural(r.Breaks, "place"), r.Damaged)
+			f.Hint = "shorten ring.every if the logs rotate fast; each bundle says what is missing in its own window"
 		}
 		findings = append(findings, f)
 	}

@@ -59,9 +59,9 @@ func Run(ctx context.Context, dir string, say func(format string, args ...any)) 
 		return nil, err
 	}
 	defer d.close()
-	d.step("a laboratory starts: Expressway-C and -E, two peers each, logs that wrap in about a minute, CUCM, a mailbox")
+	d.step("starting a lab: Expressway-C and -E, two peers each, logs that wrap in about a minute, CUCM, a mailbox")
 	if err := d.build(ctx); err != nil {
-		return nil, fmt.Errorf("build the laboratory: %w", err)
+		return nil, fmt.Errorf("build the lab: %w", err)
 	}
 	cfg, err := config.Load(filepath.Join(dir, "grab.yaml"))
 	if err != nil {
@@ -85,7 +85,7 @@ func (d *demo) clean() error {
 	entries, err := os.ReadDir(d.dir)
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Stat(mark); err != nil {
-			return advice.WithHint(fmt.Errorf("the folder %s is there and was not made by grab demo", d.dir), "name another one with --out")
+			return advice.WithHint(fmt.Errorf("the folder %s exists and was not made by grab demo", d.dir), "name another one with --out")
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return err
@@ -167,7 +167,7 @@ func (d *demo) happened(h mra.Happening) {
 	}
 	switch h.What {
 	case mra.Dropped:
-		d.step("%s has been silent for too long: CUCM drops it, and no message says so", h.Device)
+		d.step("%s has been silent for too long: CUCM drops it, without any message", h.Device)
 	case mra.CameBack:
 		d.mu.Lock()
 		first := d.victim == nil
@@ -207,7 +207,7 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error
 	cancel()
 	<-mailed
 	if err == nil {
-		err = errors.New("the watcher ended")
+		err = errors.New("grab watch ended")
 	}
 	return nil, err
 }
@@ -248,9 +248,9 @@ func (d *demo) event(e runner.Event) {
 	case runner.EventStarted:
 		d.step("incident %s: window %s to %s UTC", e.Incident, e.Window.Since.Format("15:04:05"), e.Window.Until.Format("15:04:05"))
 	case runner.EventHeld:
-		d.step("%s: every file of three families is held open", e.Host)
+		d.step("%s: all files of three families are open", e.Host)
 	case runner.EventFirstPass:
-		d.step("first pass copied; the window's end is waited for")
+		d.step("first pass copied; waiting for the end of the window")
 	case runner.EventSealed, runner.EventFailed:
 		select {
 		case d.sealed <- e:

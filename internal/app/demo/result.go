@@ -87,7 +87,7 @@ func copyFile(to, from string) error {
 // laboratory knows, and takes the page out.
 func (r *Result) answer(out io.Writer) error {
 	if r.Registration == nil {
-		return fmt.Errorf("there is no report in %s, its notes say why", r.Bundle)
+		return fmt.Errorf("no report in %s; its notes say why", r.Bundle)
 	}
 	v := r.victim
 	if v != nil {

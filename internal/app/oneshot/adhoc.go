@@ -76,7 +76,7 @@ func adhocAuth(dir, named string) (sshdial.Auth, error) {
 			}
 			pub, err := os.ReadFile(file + ".pub")
 			if err != nil {
-				return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the key %s is encrypted and its public half is not beside it", file), "load it into the agent and keep its .pub file")
+				return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the key %s is encrypted and its .pub file is missing", file), "load it into the agent and put its .pub file beside it")
 			}
 			return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: string(pub)}, nil
 		}
@@ -92,11 +92,11 @@ func agentOnly(dir string) (sshdial.Auth, error) {
 	keys, err := sshdial.AgentKeys(ctx)
 	switch {
 	case err != nil:
-		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("there is no key in %s, and no agent answers: %w", dir, err), "name a key with --key FILE")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("no key in %s, and no agent answers: %w", dir, err), "name a key with --key FILE")
 	case len(keys) == 0:
-		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("there is no key in %s, and the agent holds none", dir), "name a key with --key FILE")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("no key in %s, and none in the agent", dir), "name a key with --key FILE")
 	case len(keys) > 1:
-		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the agent holds %d keys, and only one may be tried", len(keys)), "name the one with --key FILE (the .pub file beside an encrypted key will do)")
+		return sshdial.Auth{}, advice.WithHint(fmt.Errorf("the agent has %d keys, and grab may try only one", len(keys)), "name one with --key FILE (for an encrypted key its .pub file)")
 	}
 	return sshdial.Auth{Kind: sshdial.AuthAgent, Agent: keys[0]}, nil
 }

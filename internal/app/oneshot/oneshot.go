@@ -94,7 +94,7 @@ func PrepareOut(dir string) error {
 func outError(err error) error {
 	err = fmt.Errorf("--out: %w", err)
 	if errors.Is(err, fs.ErrPermission) {
-		return advice.WithHint(err, "name a folder that this user may write in with --out")
+		return advice.WithHint(err, "set --out to a folder that this user can write to")
 	}
 	return err
 }
@@ -117,7 +117,7 @@ func Prepare(load func() (*config.Config, error), f *Request) (*grabbing, error)
 		}
 		return PrepareConfigured(cfg, f)
 	case adhoc < len(f.Hosts):
-		return nil, advice.Usage(errors.New("names from the configuration and user@address cannot be mixed in one grab"))
+		return nil, advice.Usage(errors.New("do not mix configured names and user@address in one grab"))
 	}
 	return prepareAdhoc(f)
 }
@@ -154,7 +154,7 @@ type Outcome struct {
 // prepareAdhoc makes a site of hosts that no configuration knows.
 func prepareAdhoc(f *Request) (*grabbing, error) {
 	if f.Site != "" {
-		return nil, advice.Usage(errors.New("--site needs names from the configuration, not user@address"))
+		return nil, advice.Usage(errors.New("--site works with configured names, not with user@address"))
 	}
 	g := &grabbing{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
@@ -201,7 +201,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	case errors.Is(err, runner.ErrComplete):
 		e.Say("%v", err)
 	case errors.Is(err, runner.ErrLess):
-		e.Say("nothing more was got: %v", err)
+		e.Say("no change: %v", err)
 	default:
 		return in, err
 	}

@@ -23,17 +23,17 @@ func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
 	}
 	switch {
 	case before < 0 || f.After < 0 || f.Patience < 0:
-		return evidence.Window{}, errors.New("--before, --after and --patience cannot be negative")
+		return evidence.Window{}, errors.New("--before, --after and --patience must not be negative")
 	case before+f.After == 0:
-		return evidence.Window{}, errors.New("a window of no length holds nothing: give --before or --after")
+		return evidence.Window{}, errors.New("empty window: set --before or --after")
 	case at.Year() < 1970:
-		return evidence.Window{}, fmt.Errorf("--at %s: before there were logs", f.At)
+		return evidence.Window{}, fmt.Errorf("--at %s is before 1970", f.At)
 	case before+f.After > 7*24*time.Hour:
-		return evidence.Window{}, errors.New("a window is at most seven days long")
+		return evidence.Window{}, errors.New("the window is longer than seven days")
 	}
 	w := evidence.NewWindow(at.Add(-before), at.Add(f.After))
 	if w.Since.After(now) {
-		return w, fmt.Errorf("the window begins at %s, which has not come yet", w.Since.In(g.Zone).Format(time.RFC3339))
+		return w, fmt.Errorf("the window begins in the future, at %s", w.Since.In(g.Zone).Format(time.RFC3339))
 	}
 	return w, nil
 }

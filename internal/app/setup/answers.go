@@ -69,11 +69,11 @@ func (f *Answers) Ask(q *terminal.Asker) error {
 	one(&f.Store, "Folder for incidents and bundles")
 	one(&f.MailServer, "IMAP server of the mailbox that RTMT writes to, host:port (empty: none, `grab now` only)")
 	if f.MailServer != "" {
-		one(&f.MailTLS, "Its encryption, implicit (port 993) or starttls (port 143)")
+		one(&f.MailTLS, "Encryption, implicit (port 993) or starttls (port 143)")
 		must(&f.MailUser, "User of the mailbox")
 		f.askMail(q, one, must, func() bool { return ok })
 		one(&f.Mailbox, "Folder of the mailbox")
-		one(&f.CAFile, "File with the authority of its certificate (empty: the system's)")
+		one(&f.CAFile, "File with its CA certificate (empty: the system's)")
 	} else {
 		f.MailUser, f.mailAnswers = "", mailAnswers{}
 	}
@@ -158,7 +158,7 @@ func (f *Answers) Render() ([]byte, error) {
 	}
 	data.MailAuth = f.way()
 	if f.KeyFile != "" && f.PasswordFile != "" {
-		return nil, errors.New("--key-file and --password-file exclude each other: a host gets one method and one try")
+		return nil, errors.New("set --key-file or --password-file, not both: a host gets one method and one try")
 	}
 	for _, s := range f.Hosts {
 		h, err := parseHost(s)
@@ -195,7 +195,7 @@ func (f *Answers) Render() ([]byte, error) {
 type unwritable struct{ value string }
 
 func (u unwritable) Error() string {
-	return fmt.Sprintf("%q: a value has no control characters and is UTF-8", u.value)
+	return fmt.Sprintf("%q: a value must be UTF-8 without control characters", u.value)
 }
 
 // quoted is s as a YAML scalar: Go's quotes and escapes are YAML's too. What cannot be

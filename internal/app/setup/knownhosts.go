@@ -131,12 +131,12 @@ func provePin(text []byte, address string, good, shown []ssh.PublicKey) error {
 	}
 	for _, k := range db.HostKeys(address) {
 		if !hasKey(shown, k.PublicKey) {
-			return fmt.Errorf("a line with a pattern pins %s, which the host does not show: take it out by hand", ssh.FingerprintSHA256(k.PublicKey))
+			return fmt.Errorf("a line with a pattern pins %s, which is not the host's key: remove that line by hand", ssh.FingerprintSHA256(k.PublicKey))
 		}
 	}
 	for _, k := range good {
 		if err := db.HostKeyCallback()(address, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 22}, k); err != nil {
-			return fmt.Errorf("the key %s is still not accepted: %w", ssh.FingerprintSHA256(k), err)
+			return fmt.Errorf("the key %s is still rejected: %w", ssh.FingerprintSHA256(k), err)
 		}
 	}
 	return nil

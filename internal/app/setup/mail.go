@@ -94,10 +94,10 @@ func (f *Answers) missingMail(need func(given bool, flag string)) {
 // askMail asks how to log in to the mailbox.
 func (f *Answers) askMail(q *terminal.Asker, one, must func(*string, string), more func() bool) {
 	if k := f.known(); k.provider != "" {
-		fmt.Fprintf(q.Out, "%s: %s is the way there. docs/mailbox.md has the steps.\n", k.why, k.provider)
+		fmt.Fprintf(q.Out, "%s: use %s. docs/mailbox.md has the steps.\n", k.why, k.provider)
 	}
 	for f.MailAuth = f.way(); more(); {
-		one(&f.MailAuth, "How to log in there: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2)")
+		one(&f.MailAuth, "Login method: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2)")
 		if f.checkWay() == nil {
 			break
 		}
@@ -146,9 +146,9 @@ func (f *Answers) checkMail() error {
 	given := f.oauth()
 	switch {
 	case f.way() == byPassword && len(given) > 0:
-		return fmt.Errorf("a password and %s exclude each other", strings.Join(given, ", "))
+		return fmt.Errorf("use a password or %s, not both", strings.Join(given, ", "))
 	case f.way() != byPassword && f.MailPasswordFile != "":
-		return fmt.Errorf("--mail-auth %s and --mail-password-file exclude each other", f.way())
+		return fmt.Errorf("--mail-auth %s does not go with --mail-password-file", f.way())
 	case f.way() == config.ProviderMicrosoft && f.RefreshingFile != "":
 		return errors.New("--mail-refresh-token-file is for google: Microsoft's wants scopes of its own, see configs/grab.example.yaml")
 	}

@@ -29,7 +29,7 @@ func trustOne(h mark, s scan, prints []string, ask *terminal.Asker) TrustHost {
 	t.KnownHosts = h.SSH.KnownHosts
 	pinned, err := PinnedKeys(t.KnownHosts, h.Address)
 	if err != nil {
-		return t.not(err.Error(), "mend the line, or move the file away and pin anew")
+		return t.not(err.Error(), "fix the line, or move the file away and pin again")
 	}
 	t.Before, t.Pinned = Fingerprints(pinned), Fingerprints(pinned)
 	if stands(pinned, s.keys) {
@@ -70,8 +70,8 @@ func (t TrustHost) compare(h *config.Host) TrustHost {
 		}
 		lines = append(lines, fmt.Sprintf("host_key: %q", k.Fingerprint))
 	}
-	return t.not("the configuration's host_key is "+h.HostKey+", and the host does not show it",
-		"compare on the peer's console; if the new key is right, write in the configuration "+strings.Join(lines, " or "))
+	return t.not("host_key in the configuration is "+h.HostKey+", the host has another key",
+		"compare it on the peer's console; if the new key is right set in the configuration "+strings.Join(lines, " or "))
 }
 
 // stands reports whether a login would find a pinned key: one that is shown is
@@ -103,23 +103,23 @@ func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *termin
 	switch {
 	case len(prints) > 0:
 		add = ofPrints(shown, prints)
-		return add, orText(changed+"; ", changed) + "none of its keys has a fingerprint that was given", out + "give it with --fingerprint"
+		return add, orText(changed+"; ", changed) + "none of its keys has the given fingerprint", out + "give it with --fingerprint"
 	case ask == nil:
-		return nil, orText(changed+"; ", changed) + "there is no terminal to ask at", out + "`grab trust --fingerprint " + ssh.FingerprintSHA256(fresh[0]) + " " + h.Name + "`"
+		return nil, orText(changed+"; ", changed) + "no terminal to ask on", out + "`grab trust --fingerprint " + ssh.FingerprintSHA256(fresh[0]) + " " + h.Name + "`"
 	case changed != "":
-		fmt.Fprintf(ask.Out, "%s: %s\nThis happens after a factory reset or new keys, or when somebody is in between.\n", h.label(), changed)
+		fmt.Fprintf(ask.Out, "%s: %s\nThis happens after a factory reset, with new keys, or if somebody is in between.\n", h.label(), changed)
 	}
 	line, ok := ask.Ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.label())
 	switch answer := strings.ToLower(line); {
 	case !ok:
-		return nil, "no answer was given", ""
+		return nil, "no answer", ""
 	case answer == "yes" || answer == "y":
 		return fresh[:1], "", ""
 	case strings.HasPrefix(line, "SHA256:"):
 		print, err := sshdial.ParseFingerprint(line)
 		if err == nil {
 			add = ofPrints(shown, []string{print})
-			err = errors.New("none of its keys has the fingerprint that was typed")
+			err = errors.New("none of its keys has the fingerprint you typed")
 		}
 		return add, err.Error(), "do not pin it: find out which machine answers at " + h.Address
 	}

@@ -54,5 +54,5 @@ func PlaceConfig(path string, text []byte) (*config.Config, error) {
 	for _, f := range faults { // without line numbers: the file is gone
 		lines = append(lines, f.Path+": "+f.What)
 	}
-	return nil, advice.Usage(advice.WithHint(errors.New(strings.Join(lines, "\n")), "nothing was written; mend the answers and run `grab init` again"))
+	return nil, advice.Usage(advice.WithHint(errors.New(strings.Join(lines, "\n")), "nothing was written; correct the answers and run `grab init` again"))
 }

@@ -91,7 +91,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("%w: its answer to %s is not understood: %w", ErrLost, path, err)
+		return fmt.Errorf("%w: unexpected answer to %s: %w", ErrLost, path, err)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	if json.Unmarshal(b, &f) != nil || f.Message == "" {
 		f = Failure{Message: fmt.Sprintf("the running grab watch answers %s %s", path, resp.Status)}
 		if resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusMethodNotAllowed {
-			f.Hint = "it may be of an older version: restart it"
+			f.Hint = "it may be an older version: restart it"
 		}
 	}
 	if f.Exit == 0 {
@@ -176,7 +176,7 @@ func (c *Client) Work(ctx context.Context, path string, in any, stop <-chan stru
 		}
 		var l line
 		if err := json.Unmarshal(b, &l); err != nil {
-			return nil, fmt.Errorf("%w: its answer is not understood: %w", ErrLost, err)
+			return nil, fmt.Errorf("%w: unexpected answer: %w", ErrLost, err)
 		}
 		switch {
 		case l.Error != nil:

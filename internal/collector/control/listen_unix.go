@@ -68,7 +68,7 @@ func admit(path string, gid int) error {
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Gid) != gid { // a service whose own group it is may not be allowed to chown
 		if err := os.Lchown(path, -1, gid); err != nil {
-			return fmt.Errorf("give the socket to its group: %w", err)
+			return fmt.Errorf("set the group of the socket: %w", err)
 		}
 	}
 	return os.Chmod(path, 0o660)
@@ -84,7 +84,7 @@ func groupID(group string) (int, error) {
 	}
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return 0, fmt.Errorf("socket's group: %w", err)
+		return 0, fmt.Errorf("group of the socket: %w", err)
 	}
 	return strconv.Atoi(g.Gid)
 }
@@ -92,10 +92,10 @@ func groupID(group string) (int, error) {
 func closedFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("socket's folder: %w", err)
+		return fmt.Errorf("folder of the socket: %w", err)
 	}
 	if mode := info.Mode(); mode.Perm()&0o022 != 0 {
-		return fmt.Errorf("socket's folder %s can be written by others (mode %04o)", dir, mode.Perm())
+		return fmt.Errorf("folder of the socket %s is writable by others (mode %04o)", dir, mode.Perm())
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is no socket", path)
+		return fmt.Errorf("%s exists and is not a socket", path)
 	}
 	conn, err := net.Dial("unix", path)
 	switch {

@@ -42,7 +42,7 @@ func Listen(path, group string) (net.Listener, error) {
 	if group != "" {
 		sid, err := winio.LookupSidByName(group)
 		if err != nil {
-			return nil, fmt.Errorf("socket's group: %w", err)
+			return nil, fmt.Errorf("group of the socket: %w", err)
 		}
 		sddl += fmt.Sprintf("(A;;%#x;;;%s)", memberAccess, sid)
 	}

@@ -20,9 +20,9 @@ import (
 // Why nobody can be spoken to.
 var (
 	ErrNone   = errors.New("no grab watch answers")
-	ErrDenied = errors.New("the socket of grab watch is not open to this user")
-	ErrTaken  = errors.New("another process answers on the socket")
-	ErrLost   = errors.New("the connection to grab watch broke")
+	ErrDenied = errors.New("this user may not use the socket of grab watch")
+	ErrTaken  = errors.New("another process is listening on the socket")
+	ErrLost   = errors.New("the connection to grab watch was lost")
 )
 
 // Patience is how long either side waits for a sign of life of the other.

@@ -104,7 +104,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		if l.enter(peer) {
 			return &counted{Conn: c, peer: peer, leave: sync.OnceFunc(func() { l.leave(peer) })}, nil
 		}
-		l.log.Warn("too many connections to the socket: one was closed", "user", peer.String())
+		l.log.Warn("too many connections to the control socket: one was closed", "user", peer.String())
 		c.Close()
 	}
 }

@@ -155,7 +155,7 @@ func TestListen(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Listen(path, ""); err == nil || !strings.Contains(err.Error(), "written by others") {
+		if _, err := Listen(path, ""); err == nil || !strings.Contains(err.Error(), "writable by others") {
 			t.Errorf("%v: %v", mode, err)
 		}
 	}

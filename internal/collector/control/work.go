@@ -74,8 +74,8 @@ func Work(w http.ResponseWriter, r *http.Request, req any, do func(ctx context.C
 	}
 	in := bufio.NewReaderSize(r.Body, maxRequest)
 	if err := readRequest(in, req); err != nil {
-		Fail(w, http.StatusBadRequest, Failure{Message: "the watcher does not understand the request: " + err.Error(),
-			Hint: "are grab and the running grab watch of the same version?", Exit: 2})
+		Fail(w, http.StatusBadRequest, Failure{Message: "grab watch does not understand the request: " + err.Error(),
+			Hint: "restart grab watch if it is another version than this grab", Exit: 2})
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -129,7 +129,7 @@ func readRequest(in *bufio.Reader, req any) error {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one value on a line")
+		return errors.New("more than one JSON value on a line")
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ type diskUse struct {
 func (d *diskUse) Report(r *status.Report, cfg *config.Config) {
 	free, err := diskspace.Free(cfg.Store)
 	if err != nil {
-		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be looked at: " + evidence.Printable(err.Error(), 300),
-			Hint: "is " + cfg.Store + " mounted, and open to this service?"})
+		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be read: " + evidence.Printable(err.Error(), 300),
+			Hint: "is " + cfg.Store + " mounted, and readable by this service?"})
 		return
 	}
 	d.mu.Lock()

@@ -40,8 +40,8 @@ func TestJudgeHost(t *testing.T) {
 		{"down", "unreachable", "", long, nil},
 		{"down", "unreachable", "nothing listens", long, fail(sshdial.KindRefused)},
 		{"down", "ban", "may be a ban", long, ban},
-		{"blocked", "login", "mend the login", short, fail(sshdial.KindLoginBlocked)},
-		{"blocked", "login", "mend the login", time.Time{}, fail(sshdial.KindLoginBlocked)}, // without a warm session
+		{"blocked", "login", "fix the login", short, fail(sshdial.KindLoginBlocked)},
+		{"blocked", "login", "fix the login", time.Time{}, fail(sshdial.KindLoginBlocked)}, // without a warm session
 		{"down", "login", "key file", short, fail(sshdial.KindLocal)},
 		{"down", "key", "grab trust", short, fail(sshdial.KindHostKeyChanged)},
 		{"down", "sftp", "ssh.commands", short, hostconn.ErrNoSFTP},

@@ -42,7 +42,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 func (s Web) serve(l net.Listener, log *slog.Logger) {
 	defer close(s.done)
 	if err := s.HTTP.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		log.Error("health and metrics are not served any more", "err", err)
+		log.Error("health and metrics server stopped", "err", err)
 	}
 }
 

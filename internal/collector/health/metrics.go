@@ -29,7 +29,7 @@ func NewMetrics(report func() status.Report) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		mails: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_mails_total",
-			Help: "Matching mails that were read, by outcome: alert, seen_before, not_kept."}, []string{"outcome"}),
+			Help: "Matching mails read, by outcome: alert, seen_before, not_kept."}, []string{"outcome"}),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "grab_mail_delay_seconds",
 			Help: "From a mail's arrival in the mailbox until it was read.", Buckets: []float64{0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600}}),
 		incidents: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_incidents_total",

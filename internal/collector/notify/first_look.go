@@ -28,8 +28,8 @@ const (
 )
 
 var (
-	ErrOvertaken = errors.New("the bundle is being sealed: the next notice has its verdict")
-	errNothing   = errors.New("no log was got so far")
+	ErrOvertaken = errors.New("the bundle is being sealed: the next notification has its verdict")
+	errNothing   = errors.New("no log was copied so far")
 )
 
 // A firstLook is on its way to a verdict.
@@ -52,15 +52,15 @@ func notFound(why error) *channel.Registration {
 	return &channel.Registration{Preliminary: true, Why: shown(why.Error())}
 }
 
-// look begins a look at an incident, unless there is one. Its end, or that of its time,
-// wakes the teller.
-func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent) {
+// startFirstLook begins a look at an incident, unless there is one. Its end, or that of its time,
+// wakes the incident notifier.
+func (s *incidentNotifier) startFirstLook(ctx context.Context, in incident.Incident, e incidentEvent) {
 	if s.looks[in.Key] != nil {
 		return
 	}
 	limit := cmp.Or(s.LookLimit, firstLookLimit)
 	f := &firstLook{event: e}
-	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not read within %v", limit))
+	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the analysis took more than %v", limit))
 	s.looks[in.Key] = f
 	s.wg.Go(func() {
 		defer f.cancel()
@@ -77,8 +77,8 @@ func (s *teller) look(ctx context.Context, in incident.Incident, e incidentEvent
 	})
 }
 
-// looked is what first notices can be told: their looks are over, or their time is.
-func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
+// finishedLooks is what first notices can be told: their looks are over, or their time is.
+func (s *incidentNotifier) finishedLooks(ctx context.Context) (list []incidentEvent) {
 	for key, f := range s.looks {
 		found := f.found.Load()
 		if found == nil && f.ctx.Err() == nil || ctx.Err() != nil {
@@ -94,10 +94,10 @@ func (s *teller) looked(ctx context.Context) (list []incidentEvent) {
 }
 
 // firstVerdict reads what there is of an incident's logs.
-func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
+func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a defect in the analysis: %v", p)
+			err = fmt.Errorf("internal error in the analysis: %v", p)
 		}
 	}()
 	select {
@@ -120,7 +120,7 @@ func (s *teller) firstVerdict(ctx context.Context, in incident.Incident) (reg *e
 	case total == 0:
 		return nil, errNothing
 	case total > firstLookMost:
-		return nil, fmt.Errorf("%s of logs are too many for a first look", human.Size(total))
+		return nil, fmt.Errorf("%s of logs are too much for a preliminary verdict", human.Size(total))
 	}
 	set := sources.Of(ctx, s.store.Dir, m, func(host, family string) (io.ReadCloser, error) {
 		return fetch.OpenSlice(s.store.Slices(in.Key, host), family)

@@ -72,7 +72,7 @@ func (n *incidentNews) take() []incidentEvent {
 	return all
 }
 
-// Event takes down what is to be told of incidents.
+// Event records what is to be sent about incidents.
 func (t *Notifier) Event(e runner.Event) {
 	switch e.What {
 	case runner.EventFirstPass, runner.EventSealing, runner.EventSealed:
@@ -96,38 +96,38 @@ const (
 	storeLook = 30 * time.Second // between two looks at what other processes sealed
 )
 
-// A teller tells of incidents, once each. One goroutine uses it.
-type teller struct {
+// An incidentNotifier sends the notifications of each incident, once each. One goroutine uses it.
+type incidentNotifier struct {
 	*Notifier
-	desk  *channel.Desk
-	file  atomicfile.JSON[toldIncidents]
-	told  toldIncidents
-	seen  map[string]time.Time  // as in incident.Store.Changed
-	looks map[string]*firstLook // by key; their first notices wait for them
-	bad   string                // what was said of incidents that cannot be read
-	wg    sync.WaitGroup        // looks
+	dispatcher *channel.Dispatcher
+	file       atomicfile.JSON[toldIncidents]
+	told       toldIncidents
+	seen       map[string]time.Time  // as in incident.Store.Changed
+	looks      map[string]*firstLook // by key; their first notices wait for them
+	bad        string                // what was said of incidents that cannot be read
+	wg         sync.WaitGroup        // looks
 }
 
-// newTeller knows what earlier runs told.
-func (t *Notifier) newTeller(desk *channel.Desk) *teller {
-	s := &teller{Notifier: t, desk: desk, seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
+// newIncidentNotifier knows what earlier runs told.
+func (t *Notifier) newIncidentNotifier(dispatcher *channel.Dispatcher) *incidentNotifier {
+	s := &incidentNotifier{Notifier: t, dispatcher: dispatcher, seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
 	s.file.Path = filepath.Join(t.store.Dir, "notices-incidents.json")
 	var err error
 	if s.told, _, err = s.file.Recover(t.log); err != nil {
-		t.log.Error("notices of incidents of earlier runs", "err", err)
+		t.log.Error("cannot read incident notifications of earlier runs", "err", err)
 	}
 	if s.told.Born.IsZero() || s.told.Told == nil {
 		s.told = toldIncidents{Born: time.Now().UTC(), Told: map[string]toldIncident{}}
 		if err := s.file.Save(s.told); err != nil {
-			t.log.Warn("notices of incidents cannot be kept", "err", err)
+			t.log.Warn("cannot save incident notifications", "err", err)
 		}
 	}
 	return s
 }
 
-// run tells of incidents until ctx ends: first of what was sealed when nobody could be
+// run notifies about incidents until ctx ends: first of what was sealed when nobody could be
 // told, then of what happens, and of what other processes seal.
-func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
+func (s *incidentNotifier) run(ctx context.Context, wake <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.wg.Wait()
 	defer cancel()
@@ -136,11 +136,11 @@ func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
 	var todo []incidentEvent
 	look := true
 	for {
-		todo = append(append(s.looked(ctx), todo...), s.News.take()...)
+		todo = append(append(s.finishedLooks(ctx), todo...), s.News.take()...)
 		if look { // last: what was waiting came before
 			todo = append(todo, s.sealed()...)
 		}
-		todo, look = s.tellAll(ctx, todo), false
+		todo, look = s.notifyAll(ctx, todo), false
 		var again <-chan time.Time
 		if len(todo) > 0 {
 			again = time.After(tellAgain)
@@ -160,14 +160,14 @@ func (s *teller) run(ctx context.Context, wake <-chan struct{}) {
 	}
 }
 
-// tellAll returns what could not be told. A first notice whose look is not over when
+// notifyAll returns what could not be told. A first notice whose look is not over when
 // its incident is about to be sealed goes without, before all else of it.
-func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []incidentEvent) {
+func (s *incidentNotifier) notifyAll(ctx context.Context, todo []incidentEvent) (left []incidentEvent) {
 	tell := func(e incidentEvent) {
-		if err := s.tell(ctx, e); err != nil {
+		if err := s.notifyIncident(ctx, e); err != nil {
 			left = append(left, e)
 			if ctx.Err() == nil {
-				s.log.Warn("a notice of an incident must wait", "incident", e.Incident, "err", err)
+				s.log.Warn("incident notification is delayed", "incident", e.Incident, "err", err)
 			}
 		}
 	}
@@ -183,11 +183,11 @@ func (s *teller) tellAll(ctx context.Context, todo []incidentEvent) (left []inci
 
 // sealed finds revisions of incidents of alerts that were sealed and not told, and
 // forgets incidents that are no more.
-func (s *teller) sealed() (todo []incidentEvent) {
+func (s *incidentNotifier) sealed() (todo []incidentEvent) {
 	list, err := s.store.Changed(s.seen)
 	if err != nil && err.Error() != s.bad {
 		s.bad = err.Error() // once, for it may stay
-		s.log.Warn("whether all incidents were told of cannot be seen", "err", err)
+		s.log.Warn("cannot tell whether every incident was notified", "err", err)
 	}
 	for _, in := range list {
 		n := len(in.Revisions)
@@ -204,8 +204,8 @@ func (s *teller) sealed() (todo []incidentEvent) {
 	return todo
 }
 
-// tell tells one thing, once. A first notice that has no verdict yet waits for one.
-func (s *teller) tell(ctx context.Context, e incidentEvent) error {
+// notifyIncident tells one thing, once. A first notice that has no verdict yet waits for one.
+func (s *incidentNotifier) notifyIncident(ctx context.Context, e incidentEvent) error {
 	if e.What == runner.EventSealing {
 		return nil
 	}
@@ -229,19 +229,19 @@ func (s *teller) tell(ctx context.Context, e incidentEvent) error {
 		return nil
 	}
 	if kind == channel.KindCopied && e.found == nil {
-		s.look(ctx, in, e)
+		s.startFirstLook(ctx, in, e)
 		return nil
 	}
 	about, err := s.about(ctx, in, e)
 	if err != nil {
 		return err
 	}
-	if err := s.desk.Tell(channel.Told(time.Now(), kind, about)); err != nil {
+	if err := s.dispatcher.Notify(channel.Told(time.Now(), kind, about)); err != nil {
 		return err
 	}
 	s.told.Told[in.Key] = now
 	if err := s.file.Save(s.told); err != nil {
-		s.log.Warn("that an incident was told of cannot be written down: after a restart it may be told again, with the same id", "incident", in.ID, "err", err)
+		s.log.Warn("cannot record that the notification was sent; it may be sent again, with the same id, after a restart", "incident", in.ID, "err", err)
 	}
 	s.log.Info("notice", "kind", kind, "incident", in.ID, "revision", in.Revision)
 	return nil

@@ -43,7 +43,7 @@ func TestTellerStore(t *testing.T) {
 		}
 	}
 	tell := New(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil)
-	s := tell.newTeller(&channel.Desk{})
+	s := tell.newIncidentNotifier(&channel.Dispatcher{})
 	s.told.Born = before.Add(time.Minute)
 	s.told.Told["gone"] = toldIncident{Sealed: 1}
 	put("sealed", incident.KindAlert, incident.Sealed, 1, at)
@@ -52,14 +52,14 @@ func TestTellerStore(t *testing.T) {
 	put("busy", incident.KindAlert, incident.Running, 2, at)
 	put("now", incident.KindNow, incident.Sealed, 1, at)
 	todo := append(s.sealed(), incidentEvent{Event: runner.Event{What: runner.EventSealed, Key: "busy"}}, incidentEvent{Event: runner.Event{What: runner.EventSealed, Key: "gone"}})
-	if left := s.tellAll(t.Context(), todo); len(left) != 0 {
+	if left := s.notifyAll(t.Context(), todo); len(left) != 0 {
 		t.Errorf("%+v", left)
 	}
 	if got, want := fmt.Sprint(s.told.Told), "map[retried:{true 2} sealed:{true 1}]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	put("busy", incident.KindAlert, incident.Sealed, 2, at, at)
-	s.tellAll(t.Context(), s.sealed())
+	s.notifyAll(t.Context(), s.sealed())
 	if got := s.told.Told["busy"].Sealed; got != 2 {
 		t.Errorf("revision %d of the retry was told", got)
 	}
@@ -71,7 +71,7 @@ func TestTellerStore(t *testing.T) {
 // TestLooked: a look that is over is told with what it found, whether or not its
 // goroutine has come to its end, one whose time is over without, and others wait.
 func TestLooked(t *testing.T) {
-	s := &teller{looks: map[string]*firstLook{}}
+	s := &incidentNotifier{looks: map[string]*firstLook{}}
 	begin := func(key string) *firstLook {
 		f := &firstLook{event: incidentEvent{Event: runner.Event{Key: key}}}
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -83,7 +83,7 @@ func TestLooked(t *testing.T) {
 	begin("late").cancel()
 	begin("done").found.Store(&channel.Registration{Verdict: "partial"})
 	got := map[string]channel.Registration{}
-	for _, e := range s.looked(t.Context()) {
+	for _, e := range s.finishedLooks(t.Context()) {
 		got[e.Key] = *e.found
 	}
 	if len(got) != 2 || got["done"].Verdict != "partial" || got["late"].Why != errNothing.Error() || len(s.looks) != 1 {

@@ -33,15 +33,15 @@ type Notifier struct {
 	key      proof.Key
 	tokens   *wiring.TokenSources
 	problems func() []status.Problem // at this moment, of everything
-	Every    time.Duration           // between two looks at them; zero: the desk's own
+	Every    time.Duration           // between two looks at them; zero: the dispatcher's own
 	News     incidentNews
 
 	StoreEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
 	LookLimit  time.Duration // of a first look; zero: 20 s
 	Turn       chan struct{} // of the first look that is at work
 
-	mu   sync.Mutex
-	desk *channel.Desk // nil: nobody is told
+	mu         sync.Mutex
+	dispatcher *channel.Dispatcher // nil: nobody is told
 
 	stop context.CancelFunc // of what configure started
 	wg   sync.WaitGroup
@@ -56,29 +56,29 @@ func New(store *incident.Store, key proof.Key, log *slog.Logger, shelf *wiring.T
 func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 	t.Close()
 	ctx, t.stop = context.WithCancel(ctx)
-	desk, err := DeskOf(cfg, t.store.Dir, t.key, t.tokens, t.log)
+	dispatcher, err := NewDispatcher(cfg, t.store.Dir, t.key, t.tokens, t.log)
 	if err != nil {
 		t.log.Error("notices", "err", err)
 	}
 	t.mu.Lock()
-	t.desk = desk
+	t.dispatcher = dispatcher
 	t.mu.Unlock()
-	t.News.listen(desk != nil && slices.Contains(cfg.Notify.On, "incidents"))
-	if desk == nil {
+	t.News.listen(dispatcher != nil && slices.Contains(cfg.Notify.On, "incidents"))
+	if dispatcher == nil {
 		return
 	}
 
 	if slices.Contains(cfg.Notify.On, "problems") {
-		desk.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
-		desk.Problems, desk.Every = t.problems, t.Every
+		dispatcher.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
+		dispatcher.Problems, dispatcher.Every = t.problems, t.Every
 	}
-	if err := desk.Open(); err != nil {
-		t.log.Error("notices of earlier runs", "err", err)
+	if err := dispatcher.Open(); err != nil {
+		t.log.Error("cannot read notifications of earlier runs", "err", err)
 	}
-	t.wg.Go(func() { desk.Run(ctx) })
+	t.wg.Go(func() { dispatcher.Run(ctx) })
 	if wake := t.News.wake; wake != nil {
-		teller := t.newTeller(desk)
-		t.wg.Go(func() { teller.run(ctx, wake) })
+		incidents := t.newIncidentNotifier(dispatcher)
+		t.wg.Go(func() { incidents.run(ctx, wake) })
 	}
 }
 
@@ -91,10 +91,10 @@ func (t *Notifier) Close() {
 // Report adds dead channels to a report.
 func (t *Notifier) Report(r *status.Report) {
 	t.mu.Lock()
-	desk := t.desk
+	dispatcher := t.dispatcher
 	t.mu.Unlock()
-	if desk != nil {
-		desk.Report(r)
+	if dispatcher != nil {
+		dispatcher.Report(r)
 	}
 }
 
@@ -102,7 +102,7 @@ func (t *Notifier) Report(r *status.Report) {
 func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
 	s := cfg.SMTP
 	if s == nil {
-		return nil, errors.New("no server for mails to be sent is configured (smtp:)")
+		return nil, errors.New("no SMTP server is configured (smtp:)")
 	}
 	roots, err := s.Roots()
 	if err != nil {
@@ -122,15 +122,15 @@ func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server
 	return out, err
 }
 
-// DeskOf has the channels of a configuration; nil if there is none.
-func DeskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Desk, error) {
+// NewDispatcher has the channels of a configuration; nil if there is none.
+func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Dispatcher, error) {
 	n := cfg.Notify
 	if n == nil {
 		return nil, nil
 	}
-	desk := &channel.Desk{Log: log}
+	dispatcher := &channel.Dispatcher{Log: log}
 	add := func(name string, c channel.Channel) {
-		desk.Boxes = append(desk.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
+		dispatcher.Boxes = append(dispatcher.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
 		server, err := smtpServer(cfg, shelf)
@@ -153,5 +153,5 @@ func DeskOf(cfg *config.Config, store string, key proof.Key, shelf *wiring.Token
 	if len(n.Command) > 0 {
 		add("command", &channel.Command{Args: n.Command, Log: log})
 	}
-	return desk, nil
+	return dispatcher, nil
 }

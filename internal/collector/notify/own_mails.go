@@ -53,7 +53,7 @@ func (t *OwnMails) Configure(ctx context.Context, cfg *config.Config) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.beats.Configure(beatsOf(cfg)); err != nil {
-		t.log.Error("heartbeats of earlier runs", "err", err)
+		t.log.Error("cannot read heartbeats of earlier runs", "err", err)
 	}
 	t.canaries, t.boxes = nil, nil
 	was := t.up
@@ -123,7 +123,7 @@ func (t *OwnMails) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, er
 		return err
 	}
 	if err := errors.Join(atomicfileDir(c.File), c.Load()); err != nil {
-		t.log.Error("canary of earlier runs", "err", err)
+		t.log.Error("cannot read the canary of earlier runs", "err", err)
 	}
 	return c, nil
 }
@@ -132,7 +132,7 @@ func canaryMail(mark string, tok proof.Token, from, to string) ([]byte, error) {
 	return smtpout.Message{
 		ID: proof.MessageID("canary", newHex(), addressDomain(from)), From: mail.Address{Name: "grab", Address: from}, To: []string{to},
 		Subject: "grab canary", Fields: [][2]string{{proof.CanaryField, mark}},
-		Text: fmt.Sprintf("grab watch sent this mail to see that mails reach the mailbox %s.\nIt can be deleted.\n\nSent: %s\n%s\n", tok.Mailbox, tok.Sent.Format(time.RFC3339), mark),
+		Text: fmt.Sprintf("grab watch sent this mail to check that mails reach the mailbox %s.\nYou can delete it.\n\nSent: %s\n%s\n", tok.Mailbox, tok.Sent.Format(time.RFC3339), mark),
 	}.Bytes()
 }
 
@@ -166,7 +166,7 @@ func (t *OwnMails) Own(mailbox string, remove bool, by wiring.Sender) func(conte
 			t.loops++
 			n := t.loops
 			t.mu.Unlock()
-			t.log.Warn("a mail of ours came back, or an answer to one: it triggers nothing", "mailbox", mailbox, "subject", shown(l.Subject), "received", l.Internal, "so_far", n)
+			t.log.Warn("own mail came back, or a reply to one: ignored", "mailbox", mailbox, "subject", shown(l.Subject), "received", l.Internal, "so_far", n)
 			return mailwatch.Pass
 		}
 		if names := t.beats.Match(l.Subject, l.Text, l.Cluster); len(names) > 0 {

@@ -55,7 +55,7 @@ const (
 	stopLimit  = time.Minute      // after which a stop that does not end is given up
 )
 
-var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and goes on at the next start", stopLimit)
+var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and work goes on at the next start", stopLimit)
 
 // Host stands between a watch and the service manager that runs it.
 type Host struct {
@@ -95,7 +95,7 @@ func (h *Host) reload() {
 	}
 }
 
-// serve runs the watch and keeps the manager told of it until it has ended. It is an
+// serve runs the watch and keeps the manager informed until it has ended. It is an
 // error if it ends unasked.
 func (h *Host) serve(requests <-chan request, tell func(progress), watch func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -114,7 +114,7 @@ func (h *Host) serve(requests <-chan request, tell func(progress), watch func(co
 		select {
 		case err := <-done:
 			if err == nil && ctx.Err() == nil {
-				err = errors.New("the watch ended by itself")
+				err = errors.New("grab watch ended")
 			}
 			return err
 		case <-started:
@@ -155,7 +155,7 @@ func awaitState(ctx context.Context, want state, ask func() (state, error)) erro
 		case err != nil || is == want:
 			return err
 		case want == stateRunning && is == stateStopped:
-			return errors.New("the service stopped again")
+			return errors.New("the service stopped right after its start")
 		}
 
 		select {

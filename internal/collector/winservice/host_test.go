@@ -90,7 +90,7 @@ func TestServeEnds(t *testing.T) {
 		says  string
 	}{
 		"a start that fails":  {func(*Host, context.Context) error { return broken }, false, broken, ""},
-		"unasked":             {func(*Host, context.Context) error { return nil }, false, nil, "by itself"},
+		"unasked":             {func(*Host, context.Context) error { return nil }, false, nil, "grab watch ended"},
 		"a stop at the start": {func(_ *Host, ctx context.Context) error { <-ctx.Done(); return nil }, true, nil, ""},
 		"a stop that fails":   {func(_ *Host, ctx context.Context) error { <-ctx.Done(); return broken }, true, broken, ""},
 		"a stop that hangs":   {func(*Host, context.Context) error { time.Sleep(time.Hour); return nil }, true, errStuck, ""},
@@ -206,7 +206,7 @@ func TestAwaitState(t *testing.T) {
 		says string
 	}{
 		"a start":        {stateRunning, []state{stateStarting, stateStarting, stateRunning}, nil, ""},
-		"a failed start": {stateRunning, []state{stateStarting, stateStopped}, nil, "stopped again"},
+		"a failed start": {stateRunning, []state{stateStarting, stateStopped}, nil, "stopped right after"},
 		"a stop":         {stateStopped, []state{stateStopping, stateStopped}, nil, ""},
 		"a slow one":     {stateStopped, []state{stateStopping}, context.DeadlineExceeded, "still stopping"},
 		"a fault":        {stateStopped, nil, broken, ""},

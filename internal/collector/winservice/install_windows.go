@@ -51,11 +51,11 @@ func Install(given string, say func(string, ...any)) (Report, error) {
 		DisplayName: displayName, Description: description,
 	}, commandLine(path)...)
 	if err != nil {
-		return Report{}, managerError("make the service", err)
+		return Report{}, managerError("create the service", err)
 	}
 	defer s.Close()
 	if err := errors.Join(recovery(s), fewPrivileges(s), eventSource()); err != nil {
-		return Report{}, errors.Join(managerError("set the service up", err), s.Delete())
+		return Report{}, errors.Join(managerError("configure the service", err), s.Delete())
 	}
 
 	sayNextSteps(path, say)
@@ -81,7 +81,7 @@ func configAndProgram(given string) (path, exe string, err error) {
 	}
 	list, err := access.Of(exe)
 	if err == nil && !list.ServiceMay(serviceName, access.ReadData|access.Execute) {
-		err = advice.WithHint(fmt.Errorf("the service's account, %s, may not run %s", account, exe), hint)
+		err = advice.WithHint(fmt.Errorf("the service account %s may not run %s", account, exe), hint)
 	}
 	return path, exe, err
 }
@@ -109,7 +109,7 @@ func closeFolder(p folder) error {
 			return err
 		}
 		if l.ForeignOwner(me, access.ServiceSID(serviceName)) {
-			return advice.WithHint(fmt.Errorf("%s belongs to %s, who is no administrator", name, l.Owner), "look at what it is; take it away, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
+			return advice.WithHint(fmt.Errorf("%s belongs to %s, who is not an administrator", name, l.Owner), "check what it is; remove it, or make the Administrators its owner: icacls \""+name+"\" /setowner *S-1-5-32-544")
 		}
 	}
 
@@ -155,9 +155,9 @@ func sayNextSteps(path string, say func(string, ...any)) {
 	cfg, err := config.Options{MissingKnownHosts: true, MissingSecrets: true}.Load(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		say("grab: hint: put the secrets' files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
+		say("grab: hint: put the secret files into %s, write the configuration with `grab init`, then `grab service start`", filepath.Dir(path))
 	case err != nil:
-		say("grab: hint: %s has faults: `grab check --offline`; then `grab service start`", path)
+		say("grab: hint: %s has errors: `grab check --offline`; then `grab service start`", path)
 	default:
 		for _, hint := range accessHints(home(), cfg) {
 			say("grab: hint: %s", hint)

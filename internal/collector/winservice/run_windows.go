@@ -27,7 +27,7 @@ func Managed() error {
 		return err
 	}
 	if !is {
-		return advice.Usage(advice.WithHint(errors.New("--service is for Windows' service manager alone"), "`grab service start` starts the service; `grab watch` without it runs here"))
+		return advice.Usage(advice.WithHint(errors.New("--service is only for the Windows service manager"), "`grab service start` starts the service; `grab watch` without --service runs here"))
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (m handler) Execute(_ []string, asked <-chan svc.ChangeRequest, told chan<-
 	if err == nil {
 		return false, 0
 	}
-	log.Error("the service ends", "err", err, "hint", advice.For(err))
+	log.Error("service stopping", "err", err, "hint", advice.For(err))
 	return true, uint32(m.failed(err, out))
 }
 
@@ -113,10 +113,10 @@ func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 
 	log = slog.New(slog.NewMultiHandler(handlers...))
 	if err != nil {
-		log.Error("the log file cannot be written: only the Event Log has warnings and errors", "err", err)
+		log.Error("cannot write the log file: only the Event Log has warnings and errors", "err", err)
 	}
 	if eventsErr != nil {
-		log.Error("the Event Log cannot be written", "err", eventsErr)
+		log.Error("cannot write to the Event Log", "err", eventsErr)
 	}
 
 	return log, out, func() {

@@ -3,7 +3,7 @@
 // neither a terminal nor a journal: files of bounded size, and the Event Log for what
 // matters.
 //
-// The manager is kept told of a start and a stop until they have ended; a watch that ends
+// The manager is kept informed of a start and a stop until they have ended; a watch that ends
 // unasked is a failure, after which the manager starts it again; the service's account has
 // no more rights than it needs. On other systems every function is an error of usage. It
 // does not know what it runs, prints nothing and hears no signal.
@@ -71,10 +71,10 @@ func accessHints(root string, cfg *config.Config) []string {
 		return err != nil || !filepath.IsLocal(rel)
 	}
 	if dir := filepath.Dir(cfg.Path); outside(cfg.Path) {
-		out = append(out, fmt.Sprintf(`the service must read the configuration and what it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, account))
+		out = append(out, fmt.Sprintf(`let the service read the configuration and the files it names: icacls "%s" /grant "%s:(OI)(CI)RX"`, dir, account))
 	}
 	if outside(cfg.Store) {
-		out = append(out, fmt.Sprintf(`the service must write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, account))
+		out = append(out, fmt.Sprintf(`let the service write the store: icacls "%s" /grant "%s:(OI)(CI)M"`, cfg.Store, account))
 	}
 	return out
 }

@@ -11,7 +11,7 @@ import (
 	"rtmtgrab/internal/advice"
 )
 
-var errNoServices = advice.Usage(advice.WithHint(errors.New("grab service is for Windows"), "here systemd runs grab watch: configs/grab.service is its unit"))
+var errNoServices = advice.Usage(advice.WithHint(errors.New("grab service is for Windows"), "on this system use systemd: configs/grab.service is the unit"))
 
 func Install(string, func(string, ...any)) (Report, error) {
 	return Report{}, errNoServices

@@ -31,11 +31,11 @@ func Uninstall(ctx context.Context, say func(string, ...any)) (Report, error) {
 		return Report{}, err
 	}
 	if err := s.Delete(); err != nil {
-		return Report{}, managerError("take the service away", err)
+		return Report{}, managerError("remove the service", err)
 	}
 
 	if err := eventlog.Remove(serviceName); err != nil && !errors.Is(err, registry.ErrNotExist) {
-		return Report{}, fmt.Errorf("the service is gone; its source in the Event Log is not: %w", err)
+		return Report{}, fmt.Errorf("the service was removed, its Event Log source was not: %w", err)
 	}
 
 	say("configuration, store and logs stay in %s", home())
@@ -98,9 +98,9 @@ func Reload(say func(string, ...any)) (Report, error) {
 	defer s.Close()
 
 	if _, err := s.Control(svc.ParamChange); err != nil {
-		return Report{}, managerError("have the service reload", err)
+		return Report{}, managerError("reload the service", err)
 	}
-	say("asked; what came of it is in the Event Log (Application, source grab) and in %s", logsIn(home()))
+	say("reload requested; the result is in the Event Log (Application, source grab) and in %s", logsIn(home()))
 	return reportOf(s)
 }
 
@@ -152,7 +152,7 @@ func absent() Report {
 func reportOf(s *mgr.Service) (Report, error) {
 	st, err := s.Query()
 	if err != nil {
-		return Report{}, managerError("ask for the service's state", err)
+		return Report{}, managerError("query the service", err)
 	}
 
 	r := Report{Service: serviceName, State: state(st.State).String(), PID: st.ProcessId, Logs: logsIn(home())}
@@ -170,13 +170,13 @@ func managerError(doing string, err error) error {
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
 		hint = "run this in a prompt that was opened with \"Run as administrator\""
 	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
-		hint = "`grab service install` makes it"
+		hint = "`grab service install` installs it"
 	case errors.Is(err, windows.ERROR_SERVICE_EXISTS):
-		hint = "to make it anew: `grab service uninstall`, then install again"
+		hint = "to reinstall: `grab service uninstall`, then install again"
 	case errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE):
-		hint = "it is being taken away: close the Services window and Task Manager, then try again"
+		hint = "it is being removed: close the Services window and Task Manager, then try again"
 	case errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
-		hint = "it does not run: `grab service start`"
+		hint = "it is not running: `grab service start`"
 	}
 	return advice.WithHint(fmt.Errorf("%s: %w", doing, err), hint)
 }

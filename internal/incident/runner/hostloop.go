@@ -170,20 +170,28 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 	h.copied = time.Time{}
 	result, err := h.call(pctx, Pass{Asked: w, Near: u.inc.Alerted(), Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
 	if err != nil && context.Cause(pctx) == errPatience {
-		err = fmt.Errorf("%w: %w", errPatience, err)
+		err = because(errPatience, err)
 	}
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		err = because(context.Cause(ctx), err)
 	}
 	u.record(ctx, h, w, result, err, began)
 	return err
+}
+
+// because puts the cause before err, unless err names it already.
+func because(cause, err error) error {
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // call is Puller.Pass; a panic over what a host sent is that host's error alone.
 func (h *hostRun) call(ctx context.Context, p Pass) (result evidence.Host, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			h.run.r.log().Error("panic while a host was asked", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
+			h.run.r.log().Error("panic while grabbing from a host", "host", h.ref.Name, "panic", v, "stack", string(debug.Stack()))
 			err = permanentError{fmt.Errorf("internal error: %v", v)}
 		}
 	}()

@@ -44,7 +44,7 @@ func TestStopKeepsAndStartGoesOn(t *testing.T) {
 		stop = b.watch(j)
 		time.Sleep(time.Second)
 		in, fb := b.sealedOnly()
-		if fb.Manifest.Coverage != evidence.Complete || in.Starts != 2 || !hasNote(fb.Manifest.Notes, "interrupted and taken up again 1 times") {
+		if fb.Manifest.Coverage != evidence.Complete || in.Starts != 2 || !hasNote(fb.Manifest.Notes, "interrupted and resumed 1 times") {
 			t.Errorf("%+v, starts %d", fb.Manifest, in.Starts)
 		}
 		stop()
@@ -206,7 +206,7 @@ func TestUnknownPeersAndWidening(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		_, fb := b.sealedOnly()
 		m := fb.Manifest
-		if got := strings.Join(m.Notes, "\n"); got != "expc01: a note\npeer 10.0.0.9 is named in the logs of expc01, expe01 and no host configures it: its logs are not in this bundle" {
+		if got := strings.Join(m.Notes, "\n"); got != "expc01: a note\npeer 10.0.0.9 appears in the logs of expc01, expe01 but is not configured: its logs are not in this bundle" {
 			t.Errorf("notes:\n%s", got)
 		}
 		if !incident.SameWindow(m.Window, m.Asked.Widen(4*time.Second)) {

@@ -54,7 +54,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
 	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
 	if !in.Stopped.IsZero() {
-		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": what was missing then was not waited for")
+		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": grab did not wait for what was still missing")
 	}
 	m.Conclude()
 	return m, nil
@@ -96,7 +96,7 @@ func incidentNotes(in incident.Incident) []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if in.By != "" {
-		add("asked for by %s, by way of the running grab watch", evidence.Printable(in.By, 100))
+		add("requested by %s through grab watch", evidence.Printable(in.By, 100))
 	}
 	if n := len(in.Members); n > 1 {
 		news := 0
@@ -108,16 +108,16 @@ func incidentNotes(in incident.Incident) []string {
 		add("%d more alerts joined this incident, %d of them with news", n-1, news)
 	}
 	if !in.Opened.Since.IsZero() && !incident.SameWindow(in.Opened, in.Asked) {
-		add("the window was [%s, %s) when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
+		add("the window was %s to %s when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
 	}
 	if len(in.Aliases) > 0 {
 		add("this incident was also known as %s", strings.Join(in.Aliases, ", "))
 	}
 	if n := in.Starts - len(in.Revisions); n > 1 {
-		add("the work at this incident was interrupted and taken up again %d times", n-1)
+		add("work on this incident was interrupted and resumed %d times", n-1)
 	}
 	for _, r := range in.Revisions {
-		add("revision %d, sealed %s, was %s: this one holds all that it held", r.Revision, stamp(r.Sealed), r.Coverage)
+		add("revision %d, sealed %s, was %s: this one has everything it had", r.Revision, stamp(r.Sealed), r.Coverage)
 	}
 	return notes
 }
@@ -137,7 +137,7 @@ func hostNotes(states []incident.HostState) []string {
 			}
 		}
 		if bad > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts went wrong; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
+			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts failed; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
 		}
 	}
 	return notes
@@ -168,7 +168,7 @@ func unknownPeers(hosts []evidence.Host, refs []incident.HostRef, configured []s
 	}
 	var notes []string
 	for a, names := range by {
-		notes = append(notes, fmt.Sprintf("peer %s is named in the logs of %s and no host configures it: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(names, ", ")))
+		notes = append(notes, fmt.Sprintf("peer %s appears in the logs of %s but is not configured: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(names, ", ")))
 	}
 	slices.Sort(notes)
 	return notes

@@ -72,7 +72,7 @@ func TestBy(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, err := Manifest(b.st, in)
-		if err != nil || m.Reason != "by hand" || !strings.Contains(strings.Join(m.Notes, "\n"), "asked for by alice (uid 1000)") {
+		if err != nil || m.Reason != "by hand" || !strings.Contains(strings.Join(m.Notes, "\n"), "requested by alice (uid 1000)") {
 			t.Errorf("%+v %v", m, err)
 		}
 	})

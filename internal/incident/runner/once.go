@@ -95,7 +95,7 @@ func (r *Runner) alone(ctx context.Context, in incident.Incident, patience time.
 
 // What keeps an incident from a retry.
 var (
-	ErrComplete = errors.New("it is complete: there is nothing to retry")
+	ErrComplete = errors.New("it is complete: nothing to retry")
 	ErrOpen     = errors.New("it is still open: grab watch goes on with it")
 )
 

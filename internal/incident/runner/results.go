@@ -83,7 +83,7 @@ func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
 func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error) {
 	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err})
 	if err != nil && ctx.Err() == nil {
-		u.r.log().Warn("host was not got whole", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
+		u.r.log().Warn("host incomplete", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
 	}
 }
 
@@ -116,7 +116,7 @@ func (u *run) markHeld(h *hostRun, at time.Time) {
 // is written again before the incident is frozen.
 func (u *run) save(ctx context.Context, h *hostRun) {
 	if err := u.write(ctx, h); err != nil && ctx.Err() == nil {
-		u.r.log().Error("host's result cannot be saved yet", "incident", u.id, "host", h.ref.Name, "err", err)
+		u.r.log().Error("cannot save the host's result yet; retrying", "incident", u.id, "host", h.ref.Name, "err", err)
 	}
 }
 
@@ -195,7 +195,7 @@ func (u *run) closePullers() {
 		}
 		wg.Go(func() {
 			if err := h.puller.Close(); err != nil {
-				u.r.log().Debug("host closed badly", "incident", u.id, "host", h.ref.Name, "err", err)
+				u.r.log().Debug("error while closing the host", "incident", u.id, "host", h.ref.Name, "err", err)
 			}
 			h.puller = nil
 		})

@@ -28,10 +28,10 @@ type Removed struct {
 func (r *Runner) cleanUp(t Triage) {
 	now := r.now().UTC().Round(0)
 	if err := r.RemoveOlder(now, r.Policy().Keep); err != nil {
-		r.log().Error("old bundles cannot be removed", "err", err)
+		r.log().Error("cannot remove old bundles", "err", err)
 	}
 	if err := t.Prune(now); err != nil {
-		r.log().Error("old alerts cannot be removed", "err", err)
+		r.log().Error("cannot remove old alerts", "err", err)
 	}
 }
 
@@ -86,7 +86,7 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 		rm.Bytes += fi.Size()
 	}
 	if err := r.Store.AppendJSONL(filepath.Join(r.Store.Dir, "removed.jsonl"), rm); err != nil {
-		return fmt.Errorf("write down the removal of %s: %w", in.ID, err)
+		return fmt.Errorf("record the removal of %s: %w", in.ID, err)
 	}
 	for _, b := range rm.Bundles {
 		if err := r.Store.Remove(b); err != nil {
@@ -115,7 +115,7 @@ func owns(st *incident.Store, bundle string) bool {
 func (r *Runner) tidy() {
 	all, err := r.Store.IncidentsOnDisk(r.log().Error)
 	if err != nil {
-		r.log().Error("incidents cannot be listed", "err", err)
+		r.log().Error("cannot list incidents", "err", err)
 		return
 	}
 	for _, in := range all {
@@ -128,7 +128,7 @@ func (r *Runner) tidy() {
 		}
 		if now, err := r.Store.Read(in.Key); err == nil {
 			if err := dropSlices(r.Store, now); err != nil {
-				r.log().Warn("slices stay for now", "incident", in.ID, "err", err)
+				r.log().Warn("cannot remove slices yet", "incident", in.ID, "err", err)
 			}
 		}
 		lock.Release()

@@ -45,7 +45,7 @@ func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
 	return u
 }
 
-var errStopped = errors.New("stopped by hand before the end")
+var errStopped = errors.New("stopped by hand")
 
 // work takes the incident to its bundle. A nil error means sealed.
 func (u *run) work(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (u *run) work(ctx context.Context) error {
 		}
 		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true}
 		if h.state, err = u.r.Store.ReadHost(u.key, ref.Name); err != nil {
-			return fmt.Errorf("take up host %s: %w", ref.Name, err)
+			return fmt.Errorf("resume host %s: %w", ref.Name, err)
 		}
 		u.hosts = append(u.hosts, h)
 	}
@@ -187,10 +187,10 @@ func (u *run) grow(w evidence.Window) {
 // sayRoom says that there is no room on the disk, or some again.
 func (u *run) sayRoom(none bool, err error) {
 	if !none {
-		u.r.log().Info("there is room on the disk again", "incident", u.id)
+		u.r.log().Info("disk has room again", "incident", u.id)
 		return
 	}
-	u.r.log().Warn("no room on the disk", "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
+	u.r.log().Warn("disk full: waiting for room", "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
 	u.tell(Event{What: EventFull, Err: err})
 }
 
@@ -211,7 +211,7 @@ func (u *run) concluded(err error) error {
 	if !errors.Is(err, ErrLess) {
 		return err
 	}
-	u.r.log().Warn("the retry is given up", "incident", u.id, "err", err)
+	u.r.log().Warn("retry abandoned", "incident", u.id, "err", err)
 	_, err = u.table.Update(u.key, func(in *incident.Incident) {
 		last := in.Revisions[len(in.Revisions)-1]
 		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = incident.Sealed, last.Revision, last.Coverage, last.Bundle, ""
@@ -223,7 +223,7 @@ func (u *run) concluded(err error) error {
 func (u *run) fail(err error) {
 	u.r.log().Error("incident failed", "incident", u.id, "err", err)
 	if _, err2 := u.table.Update(u.key, func(in *incident.Incident) { in.State, in.Error = incident.Failed, err.Error() }); err2 != nil {
-		u.r.log().Error("incident's failure cannot be saved", "incident", u.id, "err", err2)
+		u.r.log().Error("cannot save the incident's failure", "incident", u.id, "err", err2)
 	}
 	u.tell(Event{What: EventFailed, Err: err})
 }

@@ -107,7 +107,7 @@ func (r *Runner) WorksOn(key string) bool { return r.naps.worksOn(key) }
 
 func (r *Runner) decide(t Triage) {
 	if _, err := t.Decide(r.now()); err != nil {
-		r.log().Error("alerts cannot be decided yet", "err", err)
+		r.log().Error("cannot decide on alerts yet; retrying", "err", err)
 	}
 }
 

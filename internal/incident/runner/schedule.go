@@ -62,7 +62,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 	lock, err := r.Store.LockIncident(key)
 	if err != nil {
 		if _, gone := table.Get(key); gone == nil { // somebody else's for now, or no file could be opened: look again later
-			r.log().Warn("incident is left alone for now", "key", key, "err", err)
+			r.log().Warn("incident postponed", "key", key, "err", err)
 			sleep(ctx, againFirst, nil)
 		}
 		return
@@ -71,7 +71,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 	defer r.naps.work(key)()
 	if todo, err := table.Reload(key); err != nil || !todo {
 		if err != nil {
-			r.log().Error("incident cannot be taken up", "key", key, "err", err)
+			r.log().Error("cannot start work on incident", "key", key, "err", err)
 		}
 		table.Drop(key)
 		return

@@ -23,7 +23,7 @@ type SealJob struct {
 }
 
 // ErrLess says that a retry would hold less than the revision before it.
-var ErrLess = errors.New("it would hold less than the revision before it")
+var ErrLess = errors.New("it would have less than the revision before it")
 
 // build is the manifest of a frozen incident.
 func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
@@ -75,7 +75,7 @@ func (u *run) seal(ctx context.Context) error {
 	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
 	u.closePullers() // first: Windows removes no open file
 	if err := dropSlices(u.r.Store, u.inc); err != nil {
-		u.r.log().Warn("slices stay for now", "incident", u.inc.ID, "err", err) // the next start removes them
+		u.r.log().Warn("cannot remove slices yet", "incident", u.inc.ID, "err", err) // the next start removes them
 	}
 	return nil
 }
@@ -126,10 +126,10 @@ func (u *run) adopt(ctx context.Context, base string) string {
 		}
 		path := filepath.Join(filepath.Dir(base), e.Name())
 		if err := u.r.VerifyBundle(ctx, path, u.inc.ID, u.inc.Revision); err != nil {
-			u.r.log().Warn("a bundle of this name is there and does not verify; it is made anew", "incident", u.inc.ID, "bundle", path, "err", err)
+			u.r.log().Warn("existing bundle does not verify; writing it again", "incident", u.inc.ID, "bundle", path, "err", err)
 			continue
 		}
-		u.r.log().Info("bundle of an earlier start adopted", "incident", u.inc.ID, "bundle", path)
+		u.r.log().Info("using the finished bundle of an earlier run", "incident", u.inc.ID, "bundle", path)
 		return path
 	}
 	return ""

@@ -24,7 +24,7 @@ func newTarget(w evidence.Window, hosts int) *target {
 	return &target{hosts: hosts, window: w, pending: hosts, changed: make(chan struct{}), done: make(chan struct{}, 1)}
 }
 
-// current is the window, its number, and the channel that tells of the next.
+// current is the window, its number, and the channel that announces the next.
 func (t *target) current() (evidence.Window, int, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -57,7 +57,7 @@ func withPlace(rec incident.AlertRecord, p incident.Place, seen time.Time, conf 
 		}
 		d := incident.Decision{Site: n}
 		if tooOld(rec.Alert.Time, seen, conf.policy) {
-			d.What, d.Note = incident.Expired, "the copy that names the site was older than mail.max_age when it was read"
+			d.What, d.Note = incident.Expired, "the copy for this site was older than mail.max_age when it was read"
 		}
 		rec.Sites = append(rec.Sites, d)
 	}
@@ -87,7 +87,7 @@ func (in *intake) withUnsureCopies(rec incident.AlertRecord, seen time.Time, con
 }
 
 // withCopy is the record with the sites that another copy adds, and the pauses of
-// this moment, said aloud; changed is false if it adds nothing to the record.
+// this moment, and logged; changed is false if it adds nothing to the record.
 func (in *intake) withCopy(rec incident.AlertRecord, p incident.Place, seen time.Time, conf config) (next incident.AlertRecord, changed bool) {
 	if !counts(rec.Alert) {
 		return rec, false
@@ -111,11 +111,11 @@ func logAdded(log *slog.Logger, id string, p incident.Place, added []incident.De
 		about := []any{"alert", id[:12], "site", d.Site, "folder", p.Folder}
 		switch d.What {
 		case "":
-			log.Info("alert goes to another site, by a further copy of its mail", about...)
+			log.Info("another copy of the mail routes the alert to one more site", about...)
 		case incident.Expired:
-			log.Warn("alert is expired at another site: nothing is grabbed", append(about, "why", d.Note)...)
+			log.Warn("alert expired for one more site: nothing is grabbed", append(about, "why", d.Note)...)
 		default:
-			log.Info("alert is paused at another site: nothing is grabbed", append(about, "why", d.Note)...)
+			log.Info("alert paused for one more site: nothing is grabbed", append(about, "why", d.Note)...)
 		}
 	}
 }

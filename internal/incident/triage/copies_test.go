@@ -216,7 +216,7 @@ func TestCopiesThatAddNothing(t *testing.T) {
 		}
 	}
 	rec, err := st.Alert(a.ID)
-	if err != nil || len(rec.Sites) != 2 || rec.Sites[1].What != incident.Expired || rec.Sites[1].Note == "" || strings.Count(said.String(), "alert is expired at another site") != 1 {
+	if err != nil || len(rec.Sites) != 2 || rec.Sites[1].What != incident.Expired || rec.Sites[1].Note == "" || strings.Count(said.String(), "alert expired for one more site") != 1 {
 		t.Errorf("%+v, %v\n%s", rec, err, &said)
 	}
 	if in := decide(t, j); len(in) != 1 || in[0].Site != "hq" {

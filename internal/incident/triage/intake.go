@@ -119,7 +119,7 @@ func (j *Journal) heard(a evidence.Alert) heard {
 func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incident.AlertRecord {
 	seen = seen.UTC().Round(0)
 	if a.Time.IsZero() || a.Time.After(seen.Add(time.Hour)) {
-		a.Notes = append(slices.Clone(a.Notes), "the alert's time was not usable; the time of reading was taken")
+		a.Notes = append(slices.Clone(a.Notes), "alert has no usable time; using the time it was read")
 		a.Time = seen
 	}
 	a.Time = a.Time.UTC().Round(0)
@@ -192,7 +192,7 @@ func (j *Journal) Commit(lost int) error {
 	defer j.intake.mu.Unlock()
 	err := j.commit()
 	if err == nil && j.intake.lost != lost {
-		err = errors.New("what was taken is not safe on disk: a commit beside this one has failed")
+		err = errors.New("alert not saved: a commit at the same time failed")
 	}
 	return err
 }
@@ -276,7 +276,7 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 		return err // another time
 	}
 	if err != nil {
-		j.log.Error("a further copy of an alert changes nothing: its record cannot be read", "alert", a.ID[:12], "err", err)
+		j.log.Error("further copy of an alert ignored: cannot read its record", "alert", a.ID[:12], "err", err)
 		return nil
 	}
 	rec, changed := j.intake.withCopy(rec, placeOf(a), seen, conf)

@@ -30,7 +30,7 @@ func (l limits) count(site string, now time.Time, limit int, log *slog.Logger) {
 	s.Alerts, s.Last = s.Alerts+1, now
 	if now.Sub(s.said) >= time.Hour {
 		s.said = now
-		log.Warn("alerts.limit is reached: alerts that would open another incident are recorded as limited", "site", site, "limit", limit, "alerts", s.Alerts)
+		log.Warn("alerts.limit reached: further alerts are only recorded, as limited", "site", site, "limit", limit, "alerts", s.Alerts)
 	}
 }
 

@@ -50,7 +50,7 @@ func (j *Journal) readAlerts() error {
 		}
 		rec, err := j.st.Alert(id)
 		if err != nil {
-			j.log.Error("alert cannot be read; its mail counts as not seen", "alert", id[:12], "err", err)
+			j.log.Error("cannot read an alert record; its mail counts as not seen", "alert", id[:12], "err", err)
 			continue
 		}
 		j.enter(rec)

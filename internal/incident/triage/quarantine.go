@@ -22,7 +22,7 @@ const (
 // What a release can fail with.
 var (
 	ErrNotQuarantined = errors.New("the alert is not in quarantine")
-	ErrTooOld         = errors.New("the alert is older than mail.max_age: its minutes will be overwritten")
+	ErrTooOld         = errors.New("the alert is older than mail.max_age: its minutes are probably overwritten")
 )
 
 // quarantine knows the alerts that are in it, in the order in which they were read.
@@ -83,7 +83,7 @@ func (q *quarantine) bound() (gone []string) {
 	over := func() bool { return q.mails > maxSuspectMails || q.bytes > maxSuspectBytes }
 	if (over() || len(q.list) > maxSuspects) && !q.full {
 		q.full = true
-		q.log.Warn("the quarantine is full: the oldest mails in it are removed, then the oldest records", "alerts", len(q.list), "mails", q.mails, "bytes", q.bytes)
+		q.log.Warn("quarantine full: removing the oldest mails, then the oldest records", "alerts", len(q.list), "mails", q.mails, "bytes", q.bytes)
 	}
 	for i := 0; i < len(q.list) && over(); i++ {
 		s := &q.list[i]
@@ -91,7 +91,7 @@ func (q *quarantine) bound() (gone []string) {
 			continue
 		}
 		if err := q.st.Remove(q.st.MailPath(s.id)); err != nil {
-			q.log.Error("a mail in quarantine cannot be removed", "alert", s.id[:12], "err", err)
+			q.log.Error("cannot remove a mail from quarantine", "alert", s.id[:12], "err", err)
 			return gone
 		}
 		q.mails--
@@ -102,7 +102,7 @@ func (q *quarantine) bound() (gone []string) {
 	for len(q.list) > maxSuspects {
 		id := q.list[0].id
 		if err := errors.Join(q.st.Remove(q.st.AlertPath(id)), q.st.Remove(q.st.MailPath(id))); err != nil {
-			q.log.Error("a record in quarantine cannot be removed", "alert", id[:12], "err", err)
+			q.log.Error("cannot remove a record from quarantine", "alert", id[:12], "err", err)
 			return gone
 		}
 		q.remove(id)
@@ -253,7 +253,7 @@ func (q *quarantine) dueUnsure(then time.Time) (ids []string) {
 
 // StillUnsure says that an alert could not be judged at now either. Its next turn is
 // a while later; one that is older than Policy.MaxAge has none before the next start,
-// which is said aloud.
+// which is logged.
 func (j *Journal) StillUnsure(id string, now time.Time) {
 	j.table.Lock()
 	defer j.table.Unlock()
@@ -269,6 +269,6 @@ func (q *quarantine) putOff(id string, now time.Time, p incident.Policy) {
 	s.next = now.Add(min(max(now.Sub(s.seen)/30, unsureLeast), UnsureMost))
 	if tooOld(s.t, now, p) {
 		s.over = true
-		q.log.Warn("alert could not be verified within mail.max_age: it stays in quarantine", "alert", id[:12], "time", s.t)
+		q.log.Warn("alert not verified within mail.max_age: it stays in quarantine", "alert", id[:12], "time", s.t)
 	}
 }

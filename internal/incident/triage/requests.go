@@ -68,7 +68,7 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 		what, err := answer(j, id)
 		if atomicfile.Full(err) {
 			if !q.noRoom {
-				j.log.Error("an alert in quarantine is released or dropped when there is room", "alert", id[:12], "err", err)
+				j.log.Error("disk full: the quarantine request waits", "alert", id[:12], "err", err)
 			}
 			q.noRoom = true
 			return changed
@@ -76,13 +76,13 @@ func (q *RequestQueue) Answer(ctx context.Context) (changed bool) {
 		q.noRoom = false
 
 		if err != nil {
-			j.log.Error("an alert in quarantine stays there", "alert", id[:12], "err", err)
+			j.log.Error("quarantine request refused", "alert", id[:12], "err", err)
 		} else {
 			changed = changed || what == RequestRelease
 			j.log.Info("alert: "+what, "alert", id[:12])
 		}
 		if err := j.st.Remove(requestFile(j.st, id).Path); err != nil {
-			j.log.Error("a request cannot be removed", "alert", id[:12], "err", err)
+			j.log.Error("cannot remove a request", "alert", id[:12], "err", err)
 		}
 	}
 	return changed
@@ -100,7 +100,7 @@ func answer(j *Journal, id string) (what string, err error) {
 	case RequestDrop:
 		err = j.Drop(id)
 	default:
-		err = fmt.Errorf("%q is nothing that can be asked for", evidence.Printable(r.What, 40))
+		err = fmt.Errorf("unknown request %q", evidence.Printable(r.What, 40))
 	}
 	return r.What, err
 }

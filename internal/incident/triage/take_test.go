@@ -44,7 +44,7 @@ func TestTakeIsNothingWithoutCommit(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	failing = false
-	if err := j.Commit(0); err == nil || !strings.Contains(err.Error(), "not safe") {
+	if err := j.Commit(0); err == nil || !strings.Contains(err.Error(), "not saved") {
 		t.Errorf("the other mailbox was not told: %v", err)
 	}
 	take(a, true)

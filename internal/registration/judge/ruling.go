@@ -188,13 +188,13 @@ func (r *Ruling) unregistered(w *wire.Wire) {
 	r.doubt(w, s.Gone.Sent)
 }
 
-// trying is about a phone that unregistered and tries in vain to register again.
+// trying is about a phone that unregistered and fails to register again.
 func (r *Ruling) trying(w *wire.Wire) {
 	s := &r.Chain.History
 	first, last := s.Failing[0], s.Failing[len(s.Failing)-1]
 	r.Verdict, r.Confidence = VerdictUnknown, CannotTell
 	r.Claims = nil
-	r.claim(Likely, "unregistered by itself at %s, and has tried in vain to register since %s", Clock(s.Gone.Sent), Clock(first.Sent))
+	r.claim(Likely, "unregistered by itself at %s, and its attempts to register since %s failed", Clock(s.Gone.Sent), Clock(first.Sent))
 	r.Reason = &Reason{Cause: CauseUnknown, Confidence: CannotTell, Lost: s.Gone.Sent, Why: "why its REGISTERs get no answer is not in these logs"}
 	if stop, ok := stopOf(w, last); ok {
 		r.Reason = &Reason{Cause: CauseUnknown, Confidence: Likely, Lost: s.Gone.Sent, Where: stop.where, Why: stop.what}

@@ -113,10 +113,10 @@ func (r *Ruling) sayKeepAlives(w *wire.Wire) {
 	}
 }
 
-// maxHarmless bounds the troubles that are told of one phone.
+// maxHarmless bounds the harmless troubles reported of one phone.
 const maxHarmless = 3
 
-// sayHarmless tells of REGISTERs that got no answer, or a late one, and were followed by
+// sayHarmless reports REGISTERs that got no answer, or a late one, and were followed by
 // one that kept the registration.
 func (r *Ruling) sayHarmless(w *wire.Wire) {
 	c, told := r.Chain, 0

@@ -29,7 +29,7 @@ type Texts struct {
 	kinds  []Traits
 }
 
-// Traits are what one message tells of its device: parameters and user part of the
+// Traits are what one message shows of its device: parameters and user part of the
 // phone's Contact, its User-Agent and the load that its alarm names
 // (docs/partial-registration.md). Each is 0 where the message does not say.
 type Traits struct{ Device, Model, User, MAC, Software, Load, Contact Text }
@@ -89,5 +89,5 @@ func (t *Texts) Of(id Text) string { return t.all[id] }
 // AddrPort is the address and port of an end; the zero one where it is not known.
 func (t *Texts) AddrPort(e End) netip.AddrPort { return t.ports[e] }
 
-// TraitsOf are what a message tells of its device.
+// TraitsOf are what a message shows of its device.
 func (t *Texts) TraitsOf(m *Message) Traits { return t.kinds[m.traits] }

@@ -22,17 +22,17 @@ func (r *Report) JudgeMailbox(m Mailbox, hint string) {
 	p := Problem{Key: "mailbox/" + m.Name, Since: m.Since, Hint: hint, Blocks: true}
 	switch quiet := r.Now.Sub(m.Turned); {
 	case m.Broken:
-		p.What = "mailbox " + m.Name + " is not watched, for it can never work as it is configured: " + m.Error
+		p.What = "mailbox " + m.Name + " is not watched, its configuration cannot work: " + m.Error
 	case !m.Turned.IsZero() && quiet > Stuck:
 		p.Key += "/stuck"
 		p.Since = m.Turned
-		p.What = fmt.Sprintf("the loop over mailbox %s gave no sign of life for more than %s", m.Name, human.Span(Stuck))
-		p.Hint = "is the store's disk slow or full? If it lasts restart grab watch (systemd does so by itself with WatchdogSec=)"
+		p.What = fmt.Sprintf("mailbox %s: grab watch has been stuck for more than %s", m.Name, human.Span(Stuck))
+		p.Hint = "is the store's disk slow or full? If it lasts restart grab watch (with WatchdogSec= systemd does it)"
 	case m.Connected:
 		return
 	case m.Error == "":
 		p.What = "mailbox " + m.Name + " is not connected yet"
-		p.Hint = "it has only begun: ask again in a moment"
+		p.Hint = "grab watch has just started: ask again in a minute"
 	default:
 		p.What = fmt.Sprintf("mailbox %s at %s is down: %s", m.Name, m.Server, m.Error)
 	}
@@ -55,12 +55,12 @@ func (r *Report) JudgeLogs(h Host, n Need) {
 			continue
 		}
 		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
-			What: fmt.Sprintf("%s of %s reaches back %s only, and an alert asks for %s", f.Name, h.Name, human.Span(depth), human.Span(window)),
-			Hint: "lower the log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
+			What: fmt.Sprintf("%s keeps %s of %s; an alert needs %s plus the mail's delay", h.Name, human.Span(depth), f.Name, human.Span(window)),
+			Hint: "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
 	}
 	if off := clock(h); off.Abs() > ClockOff {
 		r.Add(Problem{Key: key + "/clock", What: fmt.Sprintf("the clock of %s is %s", h.Name, astray(off)),
-			Hint: "set NTP on the peer (System > Time) and on this machine; bundles are cut by the measured offset"})
+			Hint: "set NTP on the peer (System > Time) and on this machine; windows are corrected by the measured offset"})
 	}
 }
 
@@ -71,12 +71,12 @@ func (r *Report) judgeRing(h Host, n Need) bool {
 		return true // it has only begun
 	}
 	p := Problem{Key: "host/" + h.Name + "/ring", Since: h.Ring.Last,
-		Hint: "it is fed over the host's session: see what else is said of the host, and the log of grab watch"}
+		Hint: "it is fed over the host's session: see the host's other problems, and the log of grab watch"}
 	switch {
 	case h.Ring.Last.IsZero():
 		p.What = "the ring of " + h.Name + " is empty"
 	case r.Now.Sub(h.Ring.Last) > bound:
-		p.What = "the ring of " + h.Name + " has got nothing for more than " + human.Span(bound)
+		p.What = "the ring of " + h.Name + " has received nothing for more than " + human.Span(bound)
 	default:
 		return true
 	}
@@ -145,9 +145,9 @@ func (r *Report) JudgeDisk() {
 	switch d := r.Disk; {
 	case d.FreeBytes < LowDisk:
 		p.Blocks = true
-		p.What = fmt.Sprintf("only %s are free for the store: the logs of one alert may need more", human.Size(d.FreeBytes))
+		p.What = fmt.Sprintf("only %s are free for the store: one alert may need more", human.Size(d.FreeBytes))
 	case d.DaysLeft > 0 && d.DaysLeft < LowDays:
-		p.What = fmt.Sprintf("the store's disk is full in %.1f days if as much comes as lately", d.DaysLeft)
+		p.What = fmt.Sprintf("the store's disk will be full in %.1f days at the rate of the last week", d.DaysLeft)
 	default:
 		return
 	}
@@ -158,8 +158,8 @@ func (r *Report) JudgeDisk() {
 func (r *Report) JudgeIncidents() {
 	for _, in := range r.Incidents {
 		if in.Error != "" {
-			r.Add(Problem{Key: "incident/" + in.Incident, What: "incident " + in.Incident + " cannot be brought to its end: " + in.Error,
-				Hint: "it is tried again by itself; `grab retry " + in.Incident + "` does so at once"})
+			r.Add(Problem{Key: "incident/" + in.Incident, What: "incident " + in.Incident + " cannot be finished: " + in.Error,
+				Hint: "grab watch retries it; `grab retry " + in.Incident + "` does so at once"})
 		}
 	}
 }

@@ -52,33 +52,33 @@ func TestProblems(t *testing.T) {
 	}{
 		{"mailbox up", box(up), ""},
 		{"mailbox down", box(down), "!mailbox/m/INBOX: mailbox m/INBOX at imap:993 is down: connection refused (do this)"},
-		{"mailbox stuck", box(stuck), "!mailbox/m/INBOX/stuck: the loop over mailbox m/INBOX gave no sign of life for more than 3m"},
-		{"mailbox broken", box(broken), "!mailbox/m/INBOX: mailbox m/INBOX is not watched, for it can never work as it is configured: connection refused"},
+		{"mailbox stuck", box(stuck), "!mailbox/m/INBOX/stuck: mailbox m/INBOX: grab watch has been stuck for more than 3 min"},
+		{"mailbox broken", box(broken), "!mailbox/m/INBOX: mailbox m/INBOX is not watched, its configuration cannot work: connection refused"},
 		{"mailbox not yet", box(begun), "!mailbox/m/INBOX: mailbox m/INBOX is not connected yet"},
 		{"logs deep", logs(40*time.Minute, false, nil), ""},
 		{"logs young", logs(time.Minute, true, nil), ""},
-		{"logs shallow", logs(39*time.Minute, false, nil), "host/expc01/logs/messages: messages of expc01 reaches back 39m only, and an alert asks for 20m"},
-		{"logs too shallow", logs(14*time.Minute, false, nil), "!host/expc01/logs/messages: messages of expc01 reaches back 14m only"},
+		{"logs shallow", logs(39*time.Minute, false, nil), "host/expc01/logs/messages: expc01 keeps 39 min of messages; an alert needs 20 min plus the mail's delay"},
+		{"logs too shallow", logs(14*time.Minute, false, nil), "!host/expc01/logs/messages: expc01 keeps 14 min of messages"},
 		{"logs too shallow, with a ring", logs(14*time.Minute, false, ring(30*time.Minute, time.Second)), "host/expc01/logs/messages: "},
 		{"logs too shallow, ring too", logs(14*time.Minute, false, ring(10*time.Minute, time.Second)), "!host/expc01/logs/messages: "},
-		{"ring stale", logs(time.Hour, false, ring(30*time.Minute, 2*time.Minute)), "host/expc01/ring: the ring of expc01 has got nothing for more than 1m15s"},
+		{"ring stale", logs(time.Hour, false, ring(30*time.Minute, 2*time.Minute)), "host/expc01/ring: the ring of expc01 has received nothing for more than 1m15s"},
 		{"ring empty", logs(time.Hour, false, &Ring{}), "host/expc01/ring: the ring of expc01 is empty"},
 		{"clock far off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(-61000)}, need) }, "host/x/clock: the clock of x is 1m1s behind"},
 		{"clock a little off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(59000)}, need) }, ""},
 		{"clocks agree", clocks("hh", 400, -400), ""},
-		{"clocks apart", clocks("hh", 900, -200), "site/h/clock: the clocks of b and a, of site h, are 1.1s apart"},
+		{"clocks apart", clocks("hh", 900, -200), "site/h/clock: the clocks of b and a, of site h, are 1.1 s apart"},
 		{"clocks of sites apart", clocks("hk", 900, -200), ""},
-		{"this clock", clocks("hh", 5000, 5400), "clock: the clock of this machine is wrong, if those of all 2 hosts are right: to it they are 5s ahead"},
+		{"this clock", clocks("hh", 5000, 5400), "clock: the clock of this machine is wrong, if those of all 2 hosts are right: to it they are 5 s ahead"},
 		{"this clock, far", clocks("hh", -70000, -70400), "!clock: "},
 		{"one clock says nothing of this one", clocks("h", 5000), ""},
 		{"disk", disk(2<<30, 0), ""},
 		{"disk low", disk(1<<29, 0), "!disk: only 512.0 MiB are free"},
-		{"disk soon full", disk(2<<30, 2.5), "disk: the store's disk is full in 2.5 days"},
+		{"disk soon full", disk(2<<30, 2.5), "disk: the store's disk will be full in 2.5 days"},
 		{"disk not soon full", disk(2<<30, 3.5), ""},
 		{"incident", func(r *Report) {
 			r.Incidents = []Incident{{Incident: "i"}, {Incident: "j", Error: "no"}}
 			r.JudgeIncidents()
-		}, "incident/j: incident j cannot be brought to its end: no"},
+		}, "incident/j: incident j cannot be finished: no"},
 	} {
 		r := Report{Now: now, Started: now.Add(-time.Hour), Store: "/s"}
 		tt.judge(&r)

@@ -83,8 +83,8 @@ func (r Report) verdict(w *writer) {
 		if p.Blocks {
 			mark = "in the way"
 		}
-		if !p.Since.IsZero() {
-			since = " (for " + human.Span(max(r.Now.Sub(p.Since), 0)) + ")"
+		if d := r.Now.Sub(p.Since); !p.Since.IsZero() && d >= time.Second {
+			since = " (for " + human.Span(d) + ")"
 		}
 		w.line("  %s: %s%s", mark, p.What, since)
 		if p.Hint != "" {
@@ -94,7 +94,7 @@ func (r Report) verdict(w *writer) {
 	for _, p := range r.Pauses { // who reads no further must not take them for watched
 		w.line("  paused: %s until %s, nothing is grabbed there (%s)", p.where(), p.Until.UTC().Format(clockForm), p.Reason)
 	}
-	w.line("\ngrab watch %s runs since %s by %s", r.Version, w.when(r.Started), r.Config)
+	w.line("\ngrab watch %s, started %s, configuration %s", r.Version, w.when(r.Started), r.Config)
 }
 
 func (w *writer) mailbox(m Mailbox) {
@@ -103,23 +103,23 @@ func (w *writer) mailbox(m Mailbox) {
 	case m.Broken:
 		state = "not watched: " + m.Error
 	case m.Connected && m.Idle:
-		state = "connected since " + w.when(m.Since) + ", the server announces mails"
+		state = "connected since " + w.when(m.Since) + ", by IDLE"
 	case m.Connected:
-		state = "connected since " + w.when(m.Since) + ", polled"
+		state = "connected since " + w.when(m.Since) + ", by polling"
 	case m.Error != "":
 		state = "down since " + w.when(m.Since) + ": " + m.Error
 	}
 	w.line("  %s at %s: %s", m.Name, m.Server, state)
 	if !m.Connected && !m.Retry.IsZero() {
-		w.line("    attempts in vain: %d; the next in %s", m.Attempts, w.left(m.Retry))
+		w.line("    failed attempts: %d; next in %s", m.Attempts, w.left(m.Retry))
 	}
-	w.line("    last answer %s; cursor at UID %d of %d; newest mail %s", w.when(m.Answer), m.UID, m.UIDValidity, w.when(m.Newest))
+	w.line("    last answer %s; newest mail %s", w.when(m.Answer), w.when(m.Newest))
 	if !m.TokenTill.IsZero() {
-		w.line("    the access token lasts for %s", w.left(m.TokenTill))
+		w.line("    the access token is valid for %s", w.left(m.TokenTill))
 	}
 }
 
-var warmWords = map[string]string{"up": "session stands", "down": "no session", "off": "no session is kept", "blocked": "no login is tried"}
+var warmWords = map[string]string{"up": "connected", "down": "not connected", "off": "not kept connected", "blocked": "login blocked after a refusal"}
 
 func (w *writer) host(h Host) {
 	warm := cmp.Or(warmWords[h.Warm], h.Warm)
@@ -141,22 +141,25 @@ func (w *writer) host(h Host) {
 	if h.Error != "" {
 		w.line("    %s", h.Error)
 	}
-	line = "    clock not measured"
+	line = "    clock unknown"
 	if h.ClockMS != nil {
-		line = fmt.Sprintf("    clock %+d ms", *h.ClockMS)
+		line = "    clock in sync"
+		if off := clock(h); off.Abs() >= 50*time.Millisecond {
+			line = "    clock " + astray(off)
+		}
 	}
 	w.line("%s; SIP bodies logged: %s", line, h.Level)
 	for _, f := range h.Families {
-		w.line("    %s reaches back %s, %s a minute", f.Name, human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
+		w.line("    %s: keeps %s, grows %s a minute", f.Name, human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
 	}
 	if h.Ring != nil {
-		w.line("    ring: %s deep, %s on disk, last increment %s", human.Span(seconds(h.Ring.DepthS)), human.Size(h.Ring.Bytes), w.when(h.Ring.Last))
+		w.line("    ring: keeps %s, %s on disk, last increment %s", human.Span(seconds(h.Ring.DepthS)), human.Size(h.Ring.Bytes), w.when(h.Ring.Last))
 	}
 }
 
 func (w *writer) incidents(list []Incident) {
 	for _, in := range list {
-		w.line("  %s  %s  %s, so far: %s", in.Incident, in.Site, in.State, cmp.Or(in.Coverage, "nothing yet"))
+		w.line("  %s  %s  %s, coverage so far: %s", in.Incident, in.Site, in.State, cmp.Or(in.Coverage, "nothing yet"))
 		if in.Error != "" {
 			w.line("    %s", in.Error)
 		}
@@ -174,7 +177,7 @@ func (p Pause) where() string {
 // rest is what there is nothing to say of most of the time, and the disk.
 func (r Report) rest(w *writer) {
 	if len(r.Canaries)+len(r.Beats) > 0 {
-		w.line("\nproofs of life")
+		w.line("\ncanaries and heartbeats")
 	}
 	for _, c := range r.Canaries {
 		w.line("  canary of %s every %s: sent %s, seen %s, after %.1f s%s", c.Mailbox, human.Span(seconds(c.Every)), w.when(c.Sent), w.when(c.Seen), c.DelayS, missing(c.Missing))
@@ -192,9 +195,9 @@ func (r Report) rest(w *writer) {
 	if r.Held > 0 {
 		w.line("alerts in quarantine: %d", r.Held)
 	}
-	disk := fmt.Sprintf("disk: %s free, the store takes %s", human.Size(r.Disk.FreeBytes), human.Size(r.Disk.UsedBytes))
+	disk := fmt.Sprintf("disk: %s free, the store uses %s", human.Size(r.Disk.FreeBytes), human.Size(r.Disk.UsedBytes))
 	if r.Disk.DaysLeft > 0 {
-		disk += fmt.Sprintf(", full in %.1f days if as much comes as lately", r.Disk.DaysLeft)
+		disk += fmt.Sprintf(", full in %.1f days at the rate of the last week", r.Disk.DaysLeft)
 	}
 	w.line("%s", disk)
 }

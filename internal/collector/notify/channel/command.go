@@ -53,7 +53,7 @@ func (c *Command) Send(ctx context.Context, n Notice) error {
 	ownGroup(cmd)
 	err = cmd.Run()
 	if said := strings.TrimSpace(string(out.b)); c.Log != nil && said != "" {
-		c.Log.Debug("command for notices", "said", evidence.Printable(said, 2000))
+		c.Log.Debug("notification command", "said", evidence.Printable(said, 2000))
 	}
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it left a child behind that holds its output

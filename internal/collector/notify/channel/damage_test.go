@@ -36,7 +36,7 @@ func TestDamagedFiles(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	w := &way{}
-	d := &Desk{Boxes: []*Outbox{{Name: "mail", Dir: o.Dir, Channel: w, Log: logger}}, Tracker: &Tracker{After: time.Nanosecond, File: tracked}, Log: logger}
+	d := &Dispatcher{Boxes: []*Outbox{{Name: "mail", Dir: o.Dir, Channel: w, Log: logger}}, Tracker: &Tracker{After: time.Nanosecond, File: tracked}, Log: logger}
 	if err := d.Open(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type Phone struct {
 func (r *Registration) write(b *strings.Builder) {
 	what := "Verdict:  "
 	if r.Preliminary {
-		what = "Verdict, preliminary: "
+		what = "Preliminary verdict: "
 	}
 	if r.Verdict == "" {
 		fmt.Fprintf(b, "%snone (%s)\n", what, r.Why)
@@ -45,7 +45,7 @@ func (r *Registration) write(b *strings.Builder) {
 		fmt.Fprintf(b, "  and %d more\n", r.More)
 	}
 	if r.Preliminary {
-		b.WriteString("It is read from what was copied so far. The logs still grow: the bundle may say something else.\n")
+		b.WriteString("It is based on what was copied so far. The logs still grow: the bundle may differ.\n")
 	}
 }
 
@@ -66,10 +66,10 @@ func Told(now time.Time, kind string, in Incident) Notice {
 	var b strings.Builder
 	if kind == KindCopied {
 		n.Subject = fmt.Sprintf("grab: alert for %s, logs copied (%s so far)", in.Site, in.Coverage)
-		fmt.Fprintf(&b, "An alert came for site %s. The hosts' logs were copied a first time; the bundle follows.\n\n", in.Site)
+		fmt.Fprintf(&b, "An alert came for site %s. The hosts' logs were copied for the first time; the bundle follows.\n\n", in.Site)
 	} else if in.Revision > 1 {
 		n.Subject = fmt.Sprintf("grab: revision %d of the bundle for %s is sealed (%s)", in.Revision, in.Site, in.Coverage)
-		fmt.Fprintf(&b, "A retry has ended: revision %d of the bundle of site %s is sealed. It holds all that the earlier one held.\n\n", in.Revision, in.Site)
+		fmt.Fprintf(&b, "A retry has finished: revision %d of the bundle of site %s is sealed. It has everything that the earlier one had.\n\n", in.Revision, in.Site)
 	} else {
 		n.Subject = fmt.Sprintf("grab: bundle for %s is sealed (%s)", in.Site, in.Coverage)
 		fmt.Fprintf(&b, "The bundle of site %s is sealed.\n\n", in.Site)

@@ -28,14 +28,14 @@ func (m *Mail) Send(ctx context.Context, n Notice) error {
 	msg, err := smtpout.Message{
 		ID: m.ID(n.ID, domain(m.From)), Date: n.Time, From: mail.Address{Name: "grab", Address: m.From}, To: m.To, Subject: n.Subject,
 		Fields: [][2]string{{field, word}},
-		Text:   n.body() + "\n-- \n" + word + "\nThis mail was written by grab. The line above lets grab know its own mails.\n",
+		Text:   n.body() + "\n-- \n" + word + "\nThis mail was sent by grab. The line above lets grab recognise its own mails.\n",
 	}.Bytes()
 	if err != nil {
 		return &Refusal{err}
 	}
 	refused, err := m.Server.Send(ctx, m.From, m.To, msg)
 	if len(refused) > 0 && m.Log != nil {
-		m.Log.Warn("the mail server takes no mails for some recipients of notices", "refused", strings.Join(refused, ", "))
+		m.Log.Warn("the mail server rejects some recipients of notifications", "refused", strings.Join(refused, ", "))
 	}
 	if e := (*smtpout.Error)(nil); errors.As(err, &e) && e.Refused && e.Stage == smtpout.StageMessage {
 		return &Refusal{err}

@@ -41,7 +41,7 @@ type Notice struct {
 	Dropped  int       `json:"dropped,omitempty"` // notices before this one that could not be delivered and were given up
 }
 
-// What a Change tells of a problem.
+// What a Change says about a problem.
 const (
 	Began   = "began"
 	Ended   = "ended"
@@ -133,20 +133,20 @@ func subject(changes []Change) string {
 	case ended == 0:
 		return fmt.Sprintf("grab: %d problems", began)
 	case began == 0:
-		return fmt.Sprintf("grab: %d problems are over", ended)
+		return fmt.Sprintf("grab: %d problems resolved", ended)
 	}
-	return fmt.Sprintf("grab: %d problems, %d are over", began, ended)
+	return fmt.Sprintf("grab: %d problems, %d resolved", began, ended)
 }
 
 func (c Change) headline() string {
 	switch c.Event {
 	case Ended:
-		return c.Key + " is well again"
+		return c.Key + " resolved"
 	case Flapped:
-		return c.Key + " comes and goes"
+		return c.Key + " is flapping"
 	}
 	if c.Blocks {
-		return "an alert would not work: " + c.Key
+		return "alerts at risk: " + c.Key
 	}
 	return c.Key
 }
@@ -154,13 +154,13 @@ func (c Change) headline() string {
 func (c Change) write(b *strings.Builder) {
 	switch c.Event {
 	case Ended:
-		fmt.Fprintf(b, "%s is well again, it lasted %s.\nIt was: %s\n", c.Key, human.Seconds(c.Ended.Sub(c.Since)), c.What)
+		fmt.Fprintf(b, "%s is resolved, it lasted %s.\nIt was: %s\n", c.Key, human.Seconds(c.Ended.Sub(c.Since)), c.What)
 	case Flapped:
-		now := "It is well at the moment."
+		now := "At the moment it is resolved."
 		if c.Present {
-			now = "It is there at the moment."
+			now = "At the moment it persists."
 		}
-		fmt.Fprintf(b, "%s came %s since %s. %s\n%s\n", c.Key, times(c.Times), stamp(c.Since), now, c.What)
+		fmt.Fprintf(b, "%s occurred %s since %s. %s\n%s\n", c.Key, times(c.Times), stamp(c.Since), now, c.What)
 	default:
 		fmt.Fprintf(b, "%s, since %s: %s\n", c.Key, stamp(c.Since), c.What)
 	}
@@ -168,14 +168,14 @@ func (c Change) write(b *strings.Builder) {
 		fmt.Fprintf(b, "What to do: %s\n", c.Hint)
 	}
 	if c.Blocks && c.Event == Began {
-		b.WriteString("An alert that comes now would lose something by it.\n")
+		b.WriteString("An alert that comes now would lose logs because of it.\n")
 	}
 }
 
 // Test is the notice of grab check --notify.
 func Test(now time.Time) Notice {
 	return Notice{ID: id("test", now.Format(time.RFC3339Nano)), Kind: KindTest, Time: now.UTC().Round(0), Subject: "grab: a test",
-		Text: "This is a test by grab check --notify. Notices reach you.\n"}
+		Text: "This is a test by grab check --notify. Notifications reach you.\n"}
 }
 
 // body is the text with what was dropped before it.
@@ -183,7 +183,7 @@ func (n Notice) body() string {
 	if n.Dropped == 0 {
 		return n.Text
 	}
-	return fmt.Sprintf("%s\nBefore this, %d notices could not be delivered and were given up: see grab status.\n", n.Text, n.Dropped)
+	return fmt.Sprintf("%s\nBefore this, %d notifications could not be delivered and were dropped: see grab status.\n", n.Text, n.Dropped)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }

@@ -126,7 +126,7 @@ func (o *Outbox) Add(n Notice) error {
 	// of those of one nanosecond the order does not matter
 	name := fmt.Sprintf("%020d-%s%s", n.Time.UnixNano(), n.Kind, end)
 	if err := o.kept(name).Save(n); err != nil {
-		return fmt.Errorf("keep a notice: %w", err)
+		return fmt.Errorf("save a notification: %w", err)
 	}
 	o.names = append(o.names, name)
 	slices.Sort(o.names)
@@ -147,7 +147,7 @@ func (o *Outbox) drop(i int) {
 	o.names = slices.Delete(o.names, i, i+1)
 	o.dropped++
 	o.count()
-	o.log().Warn("a notice is given up: it could not be delivered", "channel", o.Name, "dropped", o.dropped)
+	o.log().Warn("notification dropped: it could not be delivered", "channel", o.Name, "dropped", o.dropped)
 }
 
 func (o *Outbox) count() {
@@ -158,7 +158,7 @@ func (o *Outbox) count() {
 		err = nil
 	}
 	if err != nil {
-		o.log().Warn("the number of notices that were given up cannot be kept", "channel", o.Name, "err", err)
+		o.log().Warn("cannot save the number of dropped notifications", "channel", o.Name, "err", err)
 	}
 }
 
@@ -221,7 +221,7 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 			return n, name, true
 		}
 		if err != nil {
-			o.log().Error("a notice cannot be read", "channel", o.Name, "err", err)
+			o.log().Error("cannot read a notification", "channel", o.Name, "err", err)
 		}
 		o.drop(0)
 	}
@@ -259,7 +259,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 			o.count()
 		}
 		if !o.failing.IsZero() {
-			o.log().Info("notices are delivered again", "channel", o.Name, "after", time.Since(o.failing).Round(time.Second))
+			o.log().Info("notifications are delivered again", "channel", o.Name, "after", time.Since(o.failing).Round(time.Second))
 		}
 		o.failing, o.err = time.Time{}, ""
 		return
@@ -267,7 +267,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 	o.err = evidence.Printable(err.Error(), 300)
 	if o.failing.IsZero() {
 		o.failing = time.Now()
-		o.log().Warn("a notice cannot be delivered; trying again", "channel", o.Name, "err", o.err)
+		o.log().Warn("cannot deliver a notification; retrying", "channel", o.Name, "err", o.err)
 	}
 }
 
@@ -278,12 +278,12 @@ func (o *Outbox) Report(r *status.Report) {
 	if o.failing.IsZero() {
 		return
 	}
-	what := fmt.Sprintf("notices by %s do not get through, %d wait", o.Name, len(o.names))
+	what := fmt.Sprintf("notifications by %s are not delivered, %d are waiting", o.Name, len(o.names))
 	if o.dropped > 0 {
-		what += fmt.Sprintf(", %d were given up", o.dropped)
+		what += fmt.Sprintf(", %d were dropped", o.dropped)
 	}
 	r.Add(status.Problem{Key: "notice/" + o.Name, Since: o.failing.UTC().Round(0), What: what + ": " + o.err,
-		Hint: "grab check --notify tries each way of notify: in the configuration"})
+		Hint: "grab check --notify tests each channel of notify: in the configuration"})
 }
 
 func (o *Outbox) log() *slog.Logger {

@@ -104,7 +104,7 @@ func TestOutboxOutlivesAnOutage(t *testing.T) {
 		}
 		var r status.Report
 		o.Report(&r)
-		if len(r.Problems) != 1 || r.Problems[0].Key != "notice/mail" || r.Problems[0].Blocks || !strings.Contains(r.Problems[0].What, "2 wait: no route") {
+		if len(r.Problems) != 1 || r.Problems[0].Key != "notice/mail" || r.Problems[0].Blocks || !strings.Contains(r.Problems[0].What, "2 are waiting: no route") {
 			t.Errorf("%+v", r.Problems)
 		}
 		stop() // a restart
@@ -151,7 +151,7 @@ func TestOutboxIsBounded(t *testing.T) {
 		if len(got) != most || got[0].Subject != "bundle" || got[0].Dropped != 5 || got[1].Subject != "p5" || got[1].Dropped != 0 {
 			t.Fatalf("%d: %+v", len(got), got[:min(2, len(got))])
 		}
-		if !strings.Contains(got[0].body(), "5 notices") {
+		if !strings.Contains(got[0].body(), "5 notifications") {
 			t.Error(got[0].body())
 		}
 	})
@@ -213,7 +213,7 @@ func TestDesk(t *testing.T) {
 		dead.set(func(Notice) error { return errors.New("gone") })
 		var mu sync.Mutex
 		problems := []status.Problem{{Key: "disk", What: "full", Blocks: true}, {Key: "host/a", What: "down"}}
-		d := &Desk{Tracker: &Tracker{After: 5 * time.Minute, File: filepath.Join(dir, "notices.json")}, Log: quietLog,
+		d := &Dispatcher{Tracker: &Tracker{After: 5 * time.Minute, File: filepath.Join(dir, "notices.json")}, Log: quietLog,
 			Boxes: []*Outbox{{Name: "mail", Dir: filepath.Join(dir, "a"), Channel: dead}, {Name: "command", Dir: filepath.Join(dir, "b"), Channel: good}}}
 		d.Problems = func() []status.Problem {
 			mu.Lock()
@@ -246,7 +246,7 @@ func TestDesk(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(10 * time.Minute)
 		got, _ = good.all()
-		if !strings.Contains(good.texts(), "grab: disk is well again") || !strings.Contains(good.texts(), "grab: notice/mail is well again") || got[len(got)-1].Changes[0].Ended.IsZero() {
+		if !strings.Contains(good.texts(), "grab: disk resolved") || !strings.Contains(good.texts(), "grab: notice/mail resolved") || got[len(got)-1].Changes[0].Ended.IsZero() {
 			t.Error(good.texts())
 		}
 		if dead.texts() != good.texts() {

@@ -12,7 +12,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 )
 
-// play looks every ten seconds for as long as is said, saves as a Desk does, and
+// play looks every ten seconds for as long as is said, saves as a Dispatcher does, and
 // returns what was told as "offset key event".
 type play struct {
 	t     *testing.T

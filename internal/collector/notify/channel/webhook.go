@@ -48,7 +48,7 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("the address is no URL")
+		return errors.New("the address is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("User-Agent", "grab")
@@ -88,10 +88,10 @@ func judge(resp *http.Response, said string, u *url.URL) error {
 			said = strings.ReplaceAll(said, secret, "***")
 		}
 	}
-	err := fmt.Errorf("the server said %d %s %s", resp.StatusCode, http.StatusText(resp.StatusCode), evidence.Printable(strings.TrimSpace(said), 150))
+	err := fmt.Errorf("the server answered %d %s %s", resp.StatusCode, http.StatusText(resp.StatusCode), evidence.Printable(strings.TrimSpace(said), 150))
 	switch code := resp.StatusCode; {
 	case code >= 300 && code <= 399:
-		return fmt.Errorf("the server said %d, a redirect, and redirects are not followed", code)
+		return fmt.Errorf("the server answered %d, a redirect; redirects are not followed", code)
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
 		return &Wait{retryAfter(resp.Header.Get("Retry-After")), err}
 	case code == http.StatusBadRequest || code == http.StatusRequestEntityTooLarge || code == http.StatusUnprocessableEntity:

@@ -7,7 +7,7 @@ import (
 
 // The more hosts are copied from, the less garbage each may leave; afterwards all is as
 // before.
-func TestLetGarbage(t *testing.T) {
+func TestRelaxGC(t *testing.T) {
 	t.Setenv("GOGC", "")
 	now := func() [2]uint64 {
 		s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
@@ -16,28 +16,28 @@ func TestLetGarbage(t *testing.T) {
 	}
 	before := now()
 	for i, want := range []uint64{400, 100, 60, 60, 60} {
-		letGarbage(1)
-		if got := now(); got != [2]uint64{want, garbageLimit} {
+		relaxGC(1)
+		if got := now(); got != [2]uint64{want, gcMemoryLimit} {
 			t.Errorf("%d hosts: %d", i+1, got)
 		}
 	}
 	for range 4 {
-		letGarbage(-1)
+		relaxGC(-1)
 	}
 	if got := now(); got[0] != 60 {
 		t.Errorf("one host is left: %d", got)
 	}
-	letGarbage(-1)
+	relaxGC(-1)
 	if got := now(); got != before {
 		t.Errorf("afterwards %d, before %d", got, before)
 	}
-	letGarbage(1)
+	relaxGC(1)
 	if got := now(); got[0] != 400 {
 		t.Errorf("one host, later: %d", got)
 	}
-	letGarbage(-1)
+	relaxGC(-1)
 	t.Setenv("GOGC", "70")
-	letGarbage(1)
+	relaxGC(1)
 	if got := now(); got != before {
 		t.Errorf("with $GOGC %d", got)
 	}

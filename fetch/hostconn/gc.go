@@ -10,12 +10,12 @@ import (
 // much garbage as it copies while next to nothing is in use. With Go's usual 100
 // percent that is collected every 2 MiB, at a fifth of the CPU time.
 const (
-	garbage      = 400       // percent of what is in use, while one host is copied from
-	garbageLeast = 60        // while many are, for the whole is to stay below 100 MiB
-	garbageLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
+	gcPercent     = 400       // percent of what is in use, while one host is copied from
+	gcPercentMin  = 60        // while many are, for the whole is to stay below 100 MiB
+	gcMemoryLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
 )
 
-var collector struct {
+var gcState struct {
 	mu      sync.Mutex
 	hosts   int // that are being copied from
 	most    int // of them at a time since the first
@@ -23,20 +23,20 @@ var collector struct {
 	limit   int64
 }
 
-// letGarbage lets more garbage lie about while one host is copied from, and less than
+// relaxGC lets the garbage collector run less while one host is copied from, and more than
 // usual while more than two are, until the last of them is done. Every call with 1 is
 // followed by one with -1.
 // Who sets GOGC has the last word.
-func letGarbage(hosts int) {
+func relaxGC(hosts int) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	c := &collector
+	c := &gcState
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hosts == 0 {
-		c.percent, c.limit = debug.SetGCPercent(garbage), debug.SetMemoryLimit(-1)
-		debug.SetMemoryLimit(min(c.limit, garbageLimit))
+		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
+		debug.SetMemoryLimit(min(c.limit, gcMemoryLimit))
 	}
 	if c.hosts += hosts; c.hosts == 0 {
 		c.most = 0
@@ -45,5 +45,5 @@ func letGarbage(hosts int) {
 		return
 	}
 	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
-	debug.SetGCPercent(max(garbageLeast, garbage/(c.most*c.most)))
+	debug.SetGCPercent(max(gcPercentMin, gcPercent/(c.most*c.most)))
 }

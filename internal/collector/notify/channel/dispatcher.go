@@ -13,9 +13,9 @@ import (
 
 const lookEvery = 10 * time.Second
 
-// A Desk tells what changes by all its channels at once, each of which has a queue
+// A Dispatcher sends what changes to all its channels at once, each of which has a queue
 // and a pace of its own.
-type Desk struct {
+type Dispatcher struct {
 	Boxes    []*Outbox
 	Tracker  *Tracker                // nil: problems are not told
 	Problems func() []status.Problem // at this moment
@@ -26,7 +26,7 @@ type Desk struct {
 }
 
 // Open reads what earlier runs left. It is called before anything else.
-func (d *Desk) Open() error {
+func (d *Dispatcher) Open() error {
 	var errs []error
 	for _, b := range d.Boxes {
 		errs = append(errs, b.Open())
@@ -39,7 +39,7 @@ func (d *Desk) Open() error {
 }
 
 // Run delivers notices and looks for changes until ctx ends.
-func (d *Desk) Run(ctx context.Context) {
+func (d *Dispatcher) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, b := range d.Boxes {
@@ -49,7 +49,7 @@ func (d *Desk) Run(ctx context.Context) {
 	defer t.Stop()
 	for {
 		if d.Tracker != nil {
-			d.look()
+			d.checkProblems()
 		}
 		select {
 		case <-ctx.Done():
@@ -59,12 +59,12 @@ func (d *Desk) Run(ctx context.Context) {
 	}
 }
 
-// look tells what changed. What cannot be kept on disk is told at the next look.
-func (d *Desk) look() {
+// checkProblems tells what changed. What cannot be kept on disk is told at the next look.
+func (d *Dispatcher) checkProblems() {
 	changes := d.Tracker.Look(time.Now(), d.Problems())
 	var err error
 	if len(changes) > 0 {
-		err = d.keep(Problems(time.Now(), changes))
+		err = d.enqueue(Problems(time.Now(), changes))
 	}
 	if err == nil {
 		err = d.Tracker.Save()
@@ -73,7 +73,7 @@ func (d *Desk) look() {
 		d.Tracker.Revert()
 	}
 	if err != nil && !d.stuck {
-		d.Log.Error("notices cannot be kept; it is tried again", "err", err)
+		d.Log.Error("cannot save notifications; retrying", "err", err)
 	}
 	d.stuck = err != nil
 	if err == nil && len(changes) > 0 {
@@ -82,13 +82,13 @@ func (d *Desk) look() {
 	}
 }
 
-// Tell keeps a notice for every channel and lets them deliver it.
-func (d *Desk) Tell(n Notice) error {
+// Notify keeps a notice for every channel and lets them deliver it.
+func (d *Dispatcher) Notify(n Notice) error {
 	defer d.wake()
-	return d.keep(n)
+	return d.enqueue(n)
 }
 
-func (d *Desk) keep(n Notice) error {
+func (d *Dispatcher) enqueue(n Notice) error {
 	var errs []error
 	for _, b := range d.Boxes {
 		errs = append(errs, b.Add(n))
@@ -96,14 +96,14 @@ func (d *Desk) keep(n Notice) error {
 	return errors.Join(errs...)
 }
 
-func (d *Desk) wake() {
+func (d *Dispatcher) wake() {
 	for _, b := range d.Boxes {
 		b.Wake()
 	}
 }
 
 // Report adds dead channels, as problems, to a report.
-func (d *Desk) Report(r *status.Report) {
+func (d *Dispatcher) Report(r *status.Report) {
 	for _, b := range d.Boxes {
 		b.Report(r)
 	}
@@ -111,7 +111,7 @@ func (d *Desk) Report(r *status.Report) {
 
 // Try sends a notice by every channel, without a queue and once, and returns how
 // each ended.
-func (d *Desk) Try(ctx context.Context, n Notice) map[string]error {
+func (d *Dispatcher) Try(ctx context.Context, n Notice) map[string]error {
 	errs := make([]error, len(d.Boxes))
 	var wg sync.WaitGroup
 	for i, b := range d.Boxes {
@@ -126,7 +126,7 @@ func (d *Desk) Try(ctx context.Context, n Notice) map[string]error {
 }
 
 // Names are those of the channels.
-func (d *Desk) Names() []string {
+func (d *Dispatcher) Names() []string {
 	var names []string
 	for _, b := range d.Boxes {
 		names = append(names, b.Name)
