@@ -41,7 +41,7 @@ func TestRingOverlapsGzip(t *testing.T) {
 			g := grabtest.New(t, w.Dir, &conntest.Local{})
 			g.Ring = r.Dir
 			row := passOf(w, g, w.Window(20*time.Minute, 0))
-			got, disagrees := grabtest.Slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "does not agree")
+			got, disagrees := grabtest.Slice(t, g, "network_log"), strings.Contains(strings.Join(row.Notes, ";"), "differs from the host's")
 			if got != host+live || row.Coverage != evidence.Complete {
 				t.Errorf("%d bytes, want %d: %s %+v", len(got), len(host+live), row.Coverage, row.Files[0].Missing)
 			}

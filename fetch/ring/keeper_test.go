@@ -230,7 +230,7 @@ func TestRingDisagrees(t *testing.T) {
 	g := grabtest.New(t, w.Dir, &conntest.Local{})
 	g.Ring = r.Dir
 	row, err := g.Pass(t.Context(), evidence.NewWindow(w.At[0].Truncate(time.Millisecond), time.Now()), nil)
-	if err != nil || grabtest.Slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "does not agree") {
+	if err != nil || grabtest.Slice(t, g, "network_log") != string(b) || from(row, "ring") > 0 || !strings.Contains(strings.Join(row.Notes, ";"), "differs from the host's") {
 		t.Errorf("%v %+v %v", err, row.Files[0].Sources, row.Notes)
 	}
 }
