@@ -31,8 +31,8 @@ deps bench-deps busy-deps:
 # as long with the race detector, which looks at a sample of it (internal/testrace); the
 # rest of the lines takes all of it, without the detector. -parallel: many tests wait.
 WHOLE          = ./bundle ./internal/config ./internal/export ./internal/lab/... ./internal/registration/... ./internal/report ./mailwatch/alertmail
-WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid)$$
-WHOLE_TESTS_OF = ./cmd/grab ./fetch ./fetch/logset ./fetch/ring
+WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures)$$
+WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./fetch ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
 	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -parallel 4 -timeout 20m ./...
@@ -50,6 +50,7 @@ test-busy: busy-deps
 # What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
 test-long: deps
 	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/...
+	GRAB_LONG=1 $(GO) test -timeout 60m -run TestMixtures ./internal/chaos
 	$(MAKE) chaos fuzz
 
 lint:

@@ -182,7 +182,7 @@ func TestJumpSameAddressBehindDifferentHops(t *testing.T) {
 func TestOverrideIsForWhatWasBefore(t *testing.T) {
 	now := time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
 	l := &Ledger{Dir: t.TempDir(), now: func() time.Time { return now }}
-	c := Config{Name: "h", Address: "10.0.0.1:22", User: "root", Ledger: l, Override: true}
+	c := Config{Name: "h", Address: "10.0.0.1:22", User: "root", Ledger: l, Overriding: Overriding{Override: true}}
 	c.fill()
 	first, second := l.attempt(stop{Config: c}, &credential{password: "x"}), l.attempt(stop{Config: c}, &credential{password: "x"})
 	for _, a := range []*attempt{first, second} {

@@ -48,15 +48,22 @@ type Config struct {
 	KeepAlive time.Duration // between two keepalives; 3 times as long without a byte, and the connection is lost; zero: 10 s
 	Bandwidth int64         // bytes per second that are read at most; zero: no limit. See Client.SetBandwidth
 
-	Ledger   *Ledger // nil: nothing is remembered
-	Override bool    // log in although an earlier refusal forbids it (`grab check HOST`)
+	Ledger *Ledger // nil: nothing is remembered
+	Overriding
+
+	Conn func(ctx context.Context, address string) (net.Conn, error) // reaches the first stop; nil: TCP
+
+	silence time.Duration // zero: 3 times KeepAlive
+}
+
+// Overriding says whether a login may be made that an earlier refusal forbids.
+type Overriding struct {
+	Override bool // log in all the same (`grab check HOST`)
 
 	// OverrideBefore is until when a refusal counts as earlier; zero: until the
 	// Dial. Hosts that are dialed together and share a hop need one for all, that
 	// the hop is tried once.
 	OverrideBefore time.Time
-
-	silence time.Duration // zero: 3 times KeepAlive
 }
 
 // A stop is a hop on the way, or the host at its end.
@@ -226,6 +233,8 @@ func (c Config) connect(ctx context.Context, hop *Client) (cn *conn, release fun
 	var raw net.Conn
 	if hop != nil {
 		raw, err = hop.tunnel(ctx, c.Address)
+	} else if c.Conn != nil {
+		raw, err = c.Conn(ctx, c.Address)
 	} else if raw, err = new(net.Dialer).DialContext(ctx, "tcp", c.Address); err != nil {
 		err = connectError(err)
 	}

@@ -87,7 +87,7 @@ type Source struct {
 	Dial     sshdial.Config
 	Commands hostconn.Commands
 	ring     string // folder of the host's ring; empty: it has none
-	limit    int64  // bytes of the host in one incident; 0: fetch.DefaultLimit
+	Limit    int64  // bytes of the host in one incident; 0: fetch.DefaultLimit
 }
 
 func Configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) Source {
@@ -138,7 +138,7 @@ func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, find func(site, host s
 		} else {
 			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.limit}}}, nil
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit}}}, nil
 	}
 }
 
@@ -151,7 +151,7 @@ func Finder(cfg *config.Config) func(site, host string) (Source, bool) {
 			return Source{}, false
 		}
 		src := Configured(s.Host(host), s.Zone(), ledger)
-		src.limit = cfg.Limits.PerHost
+		src.Limit = cfg.Limits.PerHost
 		if s.Host(host).Ring.Enabled {
 			src.ring = RingDir(cfg, host)
 		}
