@@ -31,10 +31,8 @@ func TestStopWithFrozenHost(t *testing.T) {
 	s.alert(rtmt.MailOptions{Time: time.Now(), Zone: wiring.ZoneNamed("America/New_York")})
 	s.until(`"coverage": "partial"`)
 	s.sshd[1].Freeze()
-	began := time.Now()
-	stop(syscall.SIGTERM)
-	if took := time.Since(began); took > 20*time.Second { // silence would be noticed after 30 s
-		t.Errorf("it took %v to stop", took)
+	if log := stop(syscall.SIGTERM); !strings.Contains(log, "msg=stopped") || strings.Contains(log, "no answer for") {
+		t.Errorf("it waited for the host's silence, or did not end by itself:\n%s", log)
 	}
 }
 
