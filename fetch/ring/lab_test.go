@@ -87,7 +87,7 @@ func TestRingLab(t *testing.T) {
 					}
 					delete(got, r.Sum)
 				}
-				if missing > 0 || want < 80 || len(got) > 0 || there > want/2 {
+				if missing > 0 || want < 60 || len(got) > 0 || there > want/2 {
 					t.Errorf("%s: %d of %d records are not there exactly once, %d were never written, the host still has %d: %v", f, missing, want, len(got), there, row.Notes)
 				}
 				for _, s := range row.Files[i].Sources {

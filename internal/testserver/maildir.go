@@ -30,7 +30,7 @@ func (d *Dovecot) Deliver(mailbox string, raw []byte) {
 			d.tb.Fatal(err)
 		}
 	}
-	name := fmt.Sprintf("%d.%06d.test", time.Now().UnixNano(), delivered.Add(1))
+	name := fmt.Sprintf("%d.M%09d.test", time.Now().Unix(), delivered.Add(1)) // Dovecot orders by the number, which has 32 bits
 	tmp := filepath.Join(dir, "tmp", name)
 	must(d.tb, os.WriteFile(tmp, raw, 0o600))
 	d.own(tmp)
