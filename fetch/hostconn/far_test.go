@@ -83,7 +83,7 @@ func FarSession(t *testing.T) (s *Session, end func()) {
 		})
 		return c
 	}
-	s = &Session{ssh: &sshdial.Client{}, budget: &budgetReader{}, sftp: channel(), folders: channel()}
+	s = &Session{ssh: &sshdial.Client{}, sftp: channel(), folders: folders{Client: channel(), budget: &budgetReader{}}}
 	return s, func() {
 		s.calls.Wait()
 		for _, f := range ends {

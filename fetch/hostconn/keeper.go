@@ -59,16 +59,13 @@ func (k *Keeper) Run(ctx context.Context) {
 		began := time.Now()
 		conn, err := k.Pool.Get(ctx, k.Key, k.Commands, k.Dial)
 		if err == nil {
-			select { // it may have been this dial
-			case <-s.dialed:
-			default:
-			}
 			if down {
 				k.Log.Info("warm session restored", "host", k.Name)
 			}
 			down, final = false, false
-			k.tend(ctx, conn.(*shared))
-			k.reportDown(conn.(*shared))
+			if mute := k.use(ctx, s, conn.(*shared)); mute && time.Since(began) > keepFirst {
+				continue // another channel costs no login
+			}
 		} else if ctx.Err() == nil {
 			k.report(KeeperState{Running: true, Err: err})
 		}
@@ -87,6 +84,17 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// use keeps a session as long as it stands. mute reports that it wants but another channel.
+func (k *Keeper) use(ctx context.Context, s *slot, conn *shared) (mute bool) {
+	select { // it may have been this dial
+	case <-s.dialed:
+	default:
+	}
+	k.tend(ctx, conn)
+	k.reportDown(conn)
+	return errors.Is(conn.Session.Lost(), errMute)
 }
 
 // calm is how long to let a host be after an error, at least.
@@ -170,6 +178,8 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 		case <-conn.ssh.Done():
 			return
 		case <-conn.replaced:
+			return
+		case <-conn.mute.over:
 			return
 		case <-ctx.Done():
 			return

@@ -70,11 +70,7 @@ func (p *Pool) session(ctx context.Context, s *slot, allowed Commands, dial func
 	defer func() { <-s.turn }()
 	stood = s.session != nil && s.session.Lost() == nil
 	if !stood {
-		if s.session != nil {
-			s.session.Close()
-			s.session = nil
-		}
-		if s.session, err = s.dial(ctx, allowed, dial); err != nil {
+		if err := p.next(ctx, s, allowed, dial); err != nil {
 			return nil, false, err
 		}
 	}
@@ -82,6 +78,33 @@ func (p *Pool) session(ctx context.Context, s *slot, allowed Commands, dial func
 	defer p.mu.Unlock()
 	s.session.users++
 	return s.session, stood, nil
+}
+
+// next puts a session in the place of one that is lost: over its connection if that
+// stands, else over another. Its caller has the turn.
+func (p *Pool) next(ctx context.Context, s *slot, allowed Commands, dial func(context.Context) (*sshdial.Client, error)) (err error) {
+	if old := s.session; old != nil {
+		if renewed := old.renew(ctx); renewed != nil {
+			p.succeed(s, old, renewed)
+			return nil
+		}
+		old.Close()
+		s.session = nil
+	}
+	s.session, err = s.dial(ctx, allowed, dial)
+	return err
+}
+
+// succeed puts a session in the place of an old one, which ends with its last user.
+func (p *Pool) succeed(s *slot, old, session *Session) {
+	p.mu.Lock()
+	s.session = session
+	close(old.replaced)
+	unused := old.users == 0
+	p.mu.Unlock()
+	if unused {
+		old.Close()
+	}
 }
 
 // take waits for the turn to dial.

@@ -31,9 +31,7 @@ const (
 type Session struct {
 	ssh      *sshdial.Client
 	sftp     *sftp.Client // for files
-	folders  *sftp.Client // for listings, on a channel of its own whose answers are counted
-	listing  sync.Mutex   // one listing at a time
-	budget   *budgetReader
+	folders  folders
 	allowed  Commands
 	commands *commands             // in place of SFTP; nil: there is SFTP
 	aborted  atomic.Pointer[error] // why this side gave the connection up
@@ -45,6 +43,16 @@ type Session struct {
 	users        int           // of a Pool, under its mu
 	replaceTried bool          // it was tried to replace it, under the slot's turn
 	replaced     chan struct{} // closed when another took its place; nil: never
+
+	mute mute // whether its channel has ended
+}
+
+// folders is where listings are made, on a channel of its own whose answers are counted.
+type folders struct {
+	*sftp.Client
+	mu     sync.Mutex // one listing at a time; guards what follows, too
+	budget *budgetReader
+	ended  *atomic.Bool // the channel is gone; nil: it is that of the files
 }
 
 // SSH is the connection that carries the session; it is the session's to close.
@@ -54,27 +62,28 @@ func (s *Session) SSH() *sshdial.Client { return s.ssh }
 // is refused it makes do with commands, if they are allowed and work; if not, the
 // error is an ErrNoSFTP.
 func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
-	s := &Session{ssh: client, allowed: allowed, budget: &budgetReader{}, replaced: make(chan struct{})}
+	s := &Session{ssh: client, allowed: allowed, replaced: make(chan struct{}), mute: mute{over: make(chan struct{})}}
 	s.speed = newSpeed(client.Bandwidth(), s.abort)
-	s.budget.s = s
+	s.folders.budget = &budgetReader{s: s}
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
 		var wg sync.WaitGroup
 		wg.Go(func() { s.sftp, errs[0] = s.newClient(&budgetReader{s: s}) })
-		wg.Go(func() { s.folders, errs[1] = s.newClient(s.budget) })
+		wg.Go(func() { s.folders.Client, errs[1] = s.newClient(s.folders.budget) })
 		wg.Wait()
 		switch { // a host that allows one channel only gets by with it
 		case errs[0] != nil && errs[1] != nil:
 			return errs[0]
 		case errs[0] != nil:
-			s.sftp = s.folders
+			s.sftp = s.folders.Client
 		case errs[1] != nil:
-			s.folders = s.sftp
+			s.folders.Client = s.sftp
 		}
 		return nil
 	})
 	if err == nil && ctx.Err() == nil {
+		s.watchChannels()
 		return s, nil
 	}
 	if allowed.Allowed && ctx.Err() == nil && s.Lost() == nil {
@@ -193,7 +202,10 @@ func (s *Session) Lost() error {
 	if why := s.aborted.Load(); why != nil {
 		return *why
 	}
-	return s.ssh.Lost()
+	if lost := s.ssh.Lost(); lost != nil {
+		return lost
+	}
+	return s.mute.err()
 }
 
 // List lists a folder on the host.
@@ -201,11 +213,14 @@ func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err er
 	if s.commands != nil {
 		return s.commands.list(ctx, dir)
 	}
-	s.listing.Lock()
-	defer s.listing.Unlock()
-	s.budget.used.Store(0)
-	s.budget.limit.Store(maxListing)
-	defer s.budget.limit.Store(0)
+	s.folders.mu.Lock()
+	defer s.folders.mu.Unlock()
+	if err := s.renewFolders(); err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	s.folders.budget.used.Store(0)
+	s.folders.budget.limit.Store(maxListing)
+	defer s.folders.budget.limit.Store(0)
 	err = s.guard(func() error {
 		infos, err := s.folders.ReadDirContext(ctx, dir)
 		if err != nil {
@@ -276,13 +291,18 @@ func (s *Session) Route() (via, legacy []string) { return s.ssh.Via, s.ssh.Legac
 // for its peer to hang up, and a sick appliance may never do that.
 func (s *Session) Close() error {
 	s.stopChannels()
-	err := s.ssh.Close()
-	for _, c := range []*sftp.Client{s.sftp, s.folders} {
+	s.mute.close()
+	var err error
+	if !s.mute.given.Load() {
+		err = s.ssh.Close()
+	}
+	for _, c := range []*sftp.Client{s.sftp, s.folders.Client} {
 		if c != nil {
 			c.Close()
 		}
 	}
 	s.calls.Wait()
+	s.mute.watch.Wait()
 	return err
 }
 

@@ -196,6 +196,19 @@ func (s *SSHD) Freeze() { s.signalSessions("STOP") }
 // Thaw undoes Freeze.
 func (s *SSHD) Thaw() { s.signalSessions("CONT") }
 
+// KillChannels kills the processes that serve SFTP and leaves the connections up, and
+// returns how many there were.
+func (s *SSHD) KillChannels() (n int) {
+	s.tb.Helper()
+	for _, pid := range descendants(s.cmd.Process.Pid) {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if bytes.Contains(line, []byte("internal-sftp")) && exec.Command("/bin/kill", "-KILL", strconv.Itoa(pid)).Run() == nil {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *SSHD) signalSessions(signal string) {
 	s.tb.Helper()
 	for _, pid := range descendants(s.cmd.Process.Pid) {
