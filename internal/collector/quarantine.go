@@ -111,6 +111,10 @@ func reportQuarantine(r *status.Report, journal *triage.Journal) {
 		r.Add(status.Problem{Key: "quarantine", Since: first, What: human.Plural(recent, "alert") + " of the last 24 hours in quarantine: nothing was grabbed for them",
 			Hint: "`grab quarantine` lists them and says why; release those that are genuine"})
 	}
+	if s := journal.Skimped(); s.Mails > 0 {
+		r.Add(status.Problem{Key: "mails", Since: s.Since, What: "the budget for mails is reached: of " + human.Plural(s.Mails, "mail") + " only the header is kept",
+			Hint: "alerts are grabbed all the same; see who sends so much (`grab list --alerts`)"})
+	}
 	for _, l := range journal.Limits() {
 		r.Add(status.Problem{Key: "limit/" + l.Site, Since: l.Since, Blocks: true,
 			What: fmt.Sprintf("site %s: alerts.limit is reached, nothing was grabbed for %s", l.Site, human.Plural(l.Alerts, "alert")),

@@ -2,7 +2,7 @@
 // and time, and by what field each is known.
 //
 // It is pure: the same mail gives the same alert, and no mail makes it fail or take more
-// memory than the mail is long. What it does not find it leaves empty; whether the sender
+// memory than the mail is long. An alert is small and shares no memory with its mail. What it does not find it leaves empty; whether the sender
 // is genuine it does not know (package mailauth does).
 package alertmail
 
@@ -81,7 +81,7 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	}
 	x.setTime(zone, internal)
 	x.alert.Notes = l.notes
-	return *x.alert, true
+	return x.alert.Bounded(), true
 }
 
 // kind is a Reader of the kind that the mail is of, nil if it is of none.

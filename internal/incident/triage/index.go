@@ -18,12 +18,14 @@ type index struct {
 	sites      map[string]*siteIndex
 	quarantine quarantine
 	clusters   clusters
+	mails      *mailSpace
 }
 
 func newIndex(st *incident.Store, log *slog.Logger) *index {
 	return &index{
 		st: st, seen: map[string]time.Time{}, sites: map[string]*siteIndex{},
 		quarantine: quarantine{st: st, log: log, known: map[string]bool{}}, clusters: clusters{},
+		mails: &mailSpace{st: st, log: log, kept: map[string]keptMail{}, budget: mailBudget},
 	}
 }
 
@@ -66,6 +68,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	a := rec.Alert
 	x.seen[a.ID] = rec.Seen
 	x.quarantine.enter(rec)
+	x.mails.note(rec)
 	x.clusters.noteMail(rec)
 
 	for _, d := range rec.Sites {
@@ -113,6 +116,7 @@ func (s *siteIndex) remove(id string) {
 func (x *index) forget(id string) {
 	delete(x.seen, id)
 	x.quarantine.remove(id)
+	x.mails.forget(id)
 	for _, s := range x.sites {
 		s.remove(id)
 	}

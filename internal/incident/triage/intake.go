@@ -21,6 +21,7 @@ type intake struct {
 	recs   []incident.AlertRecord
 	newest map[string]int // alert ID -> its newest one of recs
 	lost   int            // commits that failed
+	bytes  int64          // of the mails among files
 	pauses incident.PauseFile
 	log    *slog.Logger
 }
@@ -80,6 +81,7 @@ func (j *Journal) TakeMail(ctx context.Context, a evidence.Alert, raw []byte, tr
 	if was == redeems {
 		rec = j.intake.withUnsureCopies(rec, seen, conf)
 	}
+	rec, raw = j.fit(rec, raw)
 	if err := j.intake.write(rec, raw); err != nil {
 		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
@@ -124,6 +126,7 @@ func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incid
 	}
 	a.Time = a.Time.UTC().Round(0)
 	a.Truncated = a.Truncated || truncated
+	a = a.Bounded()
 
 	rec := incident.AlertRecord{Alert: a, Seen: seen, Sites: []incident.Decision{}}
 	names, why := incident.RouteAlert(conf.sites, conf.policy.Rules, a)
@@ -174,6 +177,9 @@ func (in *intake) write(rec incident.AlertRecord, raw []byte) error {
 	}
 	in.newest[rec.Alert.ID] = len(in.recs)
 	in.recs = append(in.recs, rec)
+	if rec.What != incident.Quarantined {
+		in.bytes += int64(len(raw))
+	}
 	return nil
 }
 
@@ -210,6 +216,7 @@ func (j *Journal) commit() error {
 	}
 	j.table.Lock()
 	defer j.table.Unlock()
+	j.index.mails.tight = false
 	if j.index.enterAll(recs) {
 		j.due.some, j.due.came = true, j.now()
 	}
@@ -222,7 +229,7 @@ func (in *intake) commit() ([]incident.AlertRecord, error) {
 	if len(recs) == 0 {
 		return nil, nil
 	}
-	in.recs, in.newest = nil, map[string]int{}
+	in.recs, in.newest, in.bytes = nil, map[string]int{}, 0
 	err := in.files.Commit()
 	if err != nil {
 		in.lost++

@@ -53,6 +53,7 @@ func (j *Journal) readAlerts() error {
 			j.log.Error("cannot read an alert record; its mail counts as not seen", "alert", id[:12], "err", err)
 			continue
 		}
+		rec.Alert = rec.Alert.Bounded()
 		j.enter(rec)
 	}
 	return nil

@@ -28,7 +28,11 @@ func (x *index) prune(now time.Time) error {
 			}
 			x.forget(id)
 		case age > RepeatsFor && x.onlyRepeats(id) && x.st.HasMail(id):
-			errs = append(errs, x.st.Remove(x.st.MailPath(id)))
+			if err := x.st.Remove(x.st.MailPath(id)); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			x.mails.forget(id)
 		}
 	}
 	return errors.Join(errs...)

@@ -145,9 +145,19 @@ func (j *Journal) Drop(id string) error {
 		return rec
 	})
 	if err == nil {
-		err = j.st.Remove(j.st.MailPath(id))
+		err = j.dropMail(id)
 	}
 	return err
+}
+
+func (j *Journal) dropMail(id string) error {
+	j.table.Lock()
+	defer j.table.Unlock()
+	if err := j.st.Remove(j.st.MailPath(id)); err != nil {
+		return err
+	}
+	j.index.mails.forget(id)
+	return nil
 }
 
 func (j *Journal) rejudge(id string, force bool, change func(incident.AlertRecord) incident.AlertRecord) (incident.AlertRecord, error) {
