@@ -201,6 +201,11 @@ func TestCheckMailIsWhatWatchDoes(t *testing.T) {
 		}
 		rep := preview(t, c, file, "")
 		id := handle(t, m, raw)
+		for _, in := range w.journal.Table().Unsealed() { // as the runner does: what has begun gives way to nobody
+			if _, err := w.journal.Table().Start(in.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
 		got := "ignored"
 		if id != "" {
 			rec, err := w.Store.Alert(id)

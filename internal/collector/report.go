@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/wiring"
 )
 
 // Status says how the watcher is.
@@ -19,6 +20,9 @@ func (w *Collector) Status() status.Report {
 	cfg := w.cfg.Load()
 	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
 	w.Mailboxes.report(&r, cfg)
+	if len(cfg.Mails) > 0 {
+		r.Senders, _ = wiring.WhoMayTrigger(cfg)
+	}
 	reportClusters(&r, cfg, w.journal.Clusters())
 	w.health.Hosts.Report(&r, cfg)
 	r.Incidents = OpenIncidents(w.journal.Open())

@@ -108,7 +108,7 @@ type Alert struct {
 	Recipients []string `json:"recipients,omitempty"` // addresses as written, printable, at most 50
 	Mailbox    string   `json:"mailbox,omitempty"`    // the name of the mailbox in which it was found first
 	Folder     string   `json:"folder,omitempty"`     // and the folder there
-	Sender     string   `json:"sender,omitempty"`     // From's address as the mail says, printable; whether it is true Auth tells
+	Sender     string   `json:"-"`                    // From's address as the mail says, printable; whether it is true Auth tells
 
 	Auth *Auth `json:"auth,omitempty"` // absent: anyone may trigger
 }

@@ -44,7 +44,7 @@ type Decision struct {
 	Incident string `json:"incident,omitempty"` // key, of InIncident
 	Why      Why    `json:"why,omitempty"`
 	Of       string `json:"of,omitempty"`   // of Repeat: the alert that it repeats
-	Note     string `json:"note,omitempty"` // of Paused: by what
+	Note     string `json:"note,omitempty"` // of Paused: by what; of Limited: which part of the limit was reached, "": all of it
 }
 
 // An AlertRecord is one alert on disk: every mail is accounted for by one.
@@ -55,6 +55,7 @@ type AlertRecord struct {
 	Sites  []Decision     `json:"sites"`            // of the sites that it goes to
 	Routed string         `json:"routed,omitempty"` // why to these, or to none
 	Copies []Place        `json:"copies,omitempty"` // of further copies of the mail, at most maxCopies
+	Sender string         `json:"sender,omitempty"` // From's address as the mail says: of Policy.Limit it has a share
 
 	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }

@@ -110,7 +110,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 		case Repeat:
 			ls.Why = "has no news"
 		case Limited:
-			ls.Why = "alerts.limit was reached"
+			ls.Why = cmp.Or(d.Note, "alerts.limit was reached")
 		default:
 			ls.Why = d.Note
 		}

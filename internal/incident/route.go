@@ -36,6 +36,11 @@ func claims(s Site, cluster, node string) bool {
 	}) || slices.ContainsFunc(s.Nodes, func(n string) bool { return sameNode(n, node) })
 }
 
+// Names reports whether the site's configuration names the node.
+func (s Site) Names(node string) bool {
+	return slices.ContainsFunc(s.Nodes, func(n string) bool { return sameNode(n, node) })
+}
+
 // sameNode reports whether two spellings may name one node.
 func sameNode(a, b string) bool {
 	a, b = FoldNode(a), FoldNode(b)

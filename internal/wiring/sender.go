@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -35,10 +36,28 @@ func NewSender(cfg *config.Config, lookup func(context.Context, string) ([]strin
 // mailauth.LookupLimit at most.
 func (j Sender) Mail(ctx context.Context, m mailwatch.Mail) judged {
 	d := judged{Alert: m.Alert, Verdict: j.Rule.Judge(ctx, m.Raw, m.Truncated)}
+	d.Alert.Sender = d.Verdict.Sender
 	if j.Rule.Judges() {
 		d.Alert.Auth = &d.Verdict.Auth
 	}
 	return d
+}
+
+// WhoMayTrigger says in one sentence who can start grabs who should perhaps not; anyone
+// says that it is everybody. "" where the senders of mails are verified.
+func WhoMayTrigger(cfg *config.Config) (words string, anyone bool) {
+	a := cfg.Alerts
+	limit := "without any limit (alerts.limit: 0)"
+	if a.Limit > 0 {
+		limit = fmt.Sprintf("for up to %d incidents an hour and site (alerts.limit)", a.Limit)
+	}
+	switch {
+	case a.Authenticity.Check != "" && a.Authenticity.Check != config.CheckNone:
+		return "", false
+	case len(a.From) > 0:
+		return "whoever writes an address of alerts.from into a mail can start grabs, " + limit + ": alerts.authenticity is not set", false
+	}
+	return "anyone who can send a mail to the mailbox can start grabs, " + limit + ": neither alerts.from nor alerts.authenticity is set", true
 }
 
 // AlertReader reads the alerts of a folder by a configuration.

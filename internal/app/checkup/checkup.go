@@ -150,6 +150,9 @@ func (c *Checkup) configuration() {
 	c.add(Finding{What: "configuration", Status: StatusOK, Detail: fmt.Sprintf("%s: %s, %s", c.Cfg.Path, human.Plural(len(c.Cfg.Sites), "site"), human.Plural(n, "host"))})
 	c.judgeRings()
 	c.nameless()
+	if !c.named {
+		c.add(c.senders()...)
+	}
 }
 
 // store sees whether incidents can be kept, and whether grab watch runs.

@@ -39,6 +39,19 @@ func (c *Checkup) mailboxes(ctx context.Context) []Finding {
 	return slices.Concat(found...)
 }
 
+// senders says what it means that anyone may trigger.
+func (c *Checkup) senders() []Finding {
+	words, anyone := wiring.WhoMayTrigger(c.Cfg)
+	if words == "" || len(c.Cfg.Mails) == 0 {
+		return nil
+	}
+	f := Finding{What: "senders", Status: StatusOK, Detail: words}
+	if anyone {
+		f.Status, f.Hint = StatusWarn, "set alerts.from, and alerts.authenticity against forgers; or let the mailbox take mails of CUCM alone (docs/security.md)"
+	}
+	return []Finding{f}
+}
+
 // mailFolders logs in once for each folder and looks around. What hinders one
 // before its folder is reached hinders all, and is not tried again.
 func mailFolders(ctx context.Context, cfg *config.Config, m *config.Mail) (found []Finding) {

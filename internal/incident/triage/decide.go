@@ -61,7 +61,7 @@ func (j *Journal) Overdue() bool {
 // what became of the alerts, and last what is no incident any more.
 func (j *Journal) decideSite(site string, s *siteIndex, now time.Time) (changed []incident.Incident, err error) {
 	incidents := j.table.OfSiteLocked(site)
-	verdicts, whole := s.judgeAlerts(circumstances{j.conf.policy, j.cutoff, incidents, now})
+	verdicts, whole := s.judgeAlerts(j.circumstances(site, incidents, now))
 	verdicts, groups := unsettled(verdicts)
 
 	reuse(groups, waiting(incidents))
@@ -86,6 +86,14 @@ func (j *Journal) decideSite(site string, s *siteIndex, now time.Time) (changed 
 	}
 	s.stale = false
 	return changed, nil
+}
+
+func (j *Journal) circumstances(site string, incidents map[string]*incident.Incident, now time.Time) circumstances {
+	c := circumstances{policy: j.conf.policy, cutoff: j.cutoff, incidents: incidents, now: now}
+	if i := slices.IndexFunc(j.conf.sites, func(s incident.Site) bool { return s.Name == site }); i >= 0 {
+		c.site = j.conf.sites[i]
+	}
+	return c
 }
 
 // unsettled are the verdicts that say something new, and their groups in the order in
@@ -225,7 +233,7 @@ func (v verdict) decision(site string) incident.Decision {
 	case v.g != nil:
 		return incident.Decision{Site: site, What: incident.InIncident, Incident: v.g.key, Why: v.why}
 	case v.limited:
-		return incident.Decision{Site: site, What: incident.Limited}
+		return incident.Decision{Site: site, What: incident.Limited, Note: v.note}
 	}
 	return incident.Decision{Site: site, What: incident.Repeat, Of: v.of}
 }

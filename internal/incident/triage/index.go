@@ -47,6 +47,8 @@ type entry struct {
 	name string // folded
 	kind string // KindOf
 	n    *int   // the counter
+	from string // the sender's address, in lower case
+	late bool   // see lateAfter
 
 	d      incident.Decision
 	frozen bool // member of an incident that nothing joins any more
@@ -83,7 +85,8 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 		if s.byID[a.ID] != nil { // a further copy added other sites
 			continue
 		}
-		s.insert(&entry{id: a.ID, t: a.Time, seen: rec.Seen, node: incident.FoldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, d: d})
+		s.insert(&entry{id: a.ID, t: a.Time, seen: rec.Seen, node: incident.FoldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, d: d,
+			from: strings.ToLower(evidence.Printable(rec.Sender, 254)), late: isLate(rec)})
 		undecided = true
 	}
 	return undecided

@@ -128,7 +128,7 @@ func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incid
 	a.Truncated = a.Truncated || truncated
 	a = a.Bounded()
 
-	rec := incident.AlertRecord{Alert: a, Seen: seen, Sites: []incident.Decision{}}
+	rec := incident.AlertRecord{Alert: a, Seen: seen, Sites: []incident.Decision{}, Sender: a.Sender}
 	names, why := incident.RouteAlert(conf.sites, conf.policy.Rules, a)
 	rec.Routed = why
 	switch {

@@ -17,6 +17,7 @@ type pin struct {
 // A group is a set of alerts that make one incident.
 type group struct {
 	key     string // of its incident; "" until it has one
+	first   *entry // that opened it; nil: hosts were asked
 	kind    string
 	window  evidence.Window
 	members []incident.Member
@@ -30,7 +31,8 @@ type verdict struct {
 	why     incident.Why
 	of      string
 	settled bool
-	limited bool // it would open an incident, but the limit is reached
+	limited bool   // it would open an incident, but the limit is reached
+	note    string // of limited: which part of it
 }
 
 type nodeName struct{ node, name string }
@@ -46,7 +48,8 @@ type planner struct {
 
 	kinds map[string]*memory
 
-	taken []time.Time // of the alerts that opened incidents, sorted, see full
+	share  share           // of the limit
+	chosen map[string]bool // alerts for which a part of the limit is kept, see chooseNewest
 }
 
 // A memory is what the alerts of one kind have said so far.
@@ -77,27 +80,52 @@ type circumstances struct {
 	policy    incident.Policy
 	cutoff    time.Time                     // repeats seen before it were judged under another policy, and stay
 	incidents map[string]*incident.Incident // the site's unsealed ones, by key
+	site      incident.Site
 	now       time.Time
 }
 
-// judgeAlerts plans what was not planned yet, or, if whole, everything. A started incident
-// that grows backwards may then reach alerts that were judged before it was reached:
-// they are judged again beside the grown one, until a restart would change nothing.
+// judgeAlerts plans what was not planned yet, or, if whole, everything. Where an alert is
+// limited although incidents of older ones have not begun, everything is planned anew:
+// the limit is spent newest first.
 func (s *siteIndex) judgeAlerts(c circumstances) (verdicts []verdict, whole bool) {
-	whole = s.stale || s.plan == nil
-	grown := map[string]evidence.Window{}
-	for again := true; again; {
-		if whole {
-			s.restartPlan(c, grown)
+	if !s.stale && s.plan != nil {
+		verdicts = s.judgeRest()
+		if !mayGiveWay(verdicts, c.incidents) {
+			return verdicts, false
 		}
-		verdicts = nil
-		for _, e := range s.entries[s.planned:] {
-			verdicts = append(verdicts, s.plan.judgeEntry(e))
+	}
+	free := c
+	free.policy.Limit = 0
+	verdicts = s.judgeAll(free, nil)
+	if c.policy.Limit > 0 {
+		if chosen, all := s.chooseNewest(c, verdicts); !all {
+			verdicts = s.judgeAll(c, chosen)
 		}
-		again = whole && s.plan.grewBack(grown)
+	}
+	s.plan.policy = c.policy
+	return verdicts, true
+}
+
+// judgeRest judges what was not planned yet.
+func (s *siteIndex) judgeRest() (verdicts []verdict) {
+	for _, e := range s.entries[s.planned:] {
+		verdicts = append(verdicts, s.plan.judgeEntry(e))
 	}
 	s.planned = len(s.entries)
-	return verdicts, whole
+	return verdicts
+}
+
+// judgeAll judges everything. A started incident that grows backwards may reach alerts
+// that were judged before it was reached: they are judged again beside the grown one,
+// until a restart would change nothing.
+func (s *siteIndex) judgeAll(c circumstances, chosen []opening) (verdicts []verdict) {
+	grown := map[string]evidence.Window{}
+	for again := true; again; again = s.plan.grewBack(grown) {
+		s.restartPlan(c, grown)
+		s.plan.choose(chosen)
+		verdicts = s.judgeRest()
+	}
+	return verdicts
 }
 
 // grewBack notes in grown the windows, by key, of started groups that begin earlier
@@ -128,7 +156,7 @@ func (p *planner) verdictOf(e *entry) verdict {
 		if e.d.What == incident.InIncident && e.d.Why != incident.WhyJoined {
 			p.freshen(e, e.d.Why, true)
 		}
-		return verdict{e: e, settled: true, limited: e.d.What == incident.Limited}
+		return verdict{e: e, settled: true, limited: e.d.What == incident.Limited, note: e.d.Note}
 	}
 	if g := p.openGroup(e.pin.key); g != nil {
 		return p.join(g, e, e.pin.why)
@@ -148,8 +176,8 @@ func (p *planner) verdictOf(e *entry) verdict {
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
 		return p.join(p.openGroup(g.key), e, why)
 	}
-	if p.full(e.t) {
-		return verdict{e: e, limited: true}
+	if full, note := p.share.full(p.share.of(e), p.policy.Limit); full && !p.chosen[e.id] {
+		return verdict{e: e, limited: true, note: note}
 	}
 	return p.join(p.newGroup(e), e, why)
 }
@@ -163,9 +191,10 @@ func (p *planner) closeBefore(e *entry) {
 
 // newGroup opens a group, which counts against the limit.
 func (p *planner) newGroup(e *entry) *group {
-	i, _ := slices.BinarySearchFunc(p.taken, e.t, time.Time.Compare)
-	p.taken = slices.Insert(p.taken, i, e.t)
-	g := &group{kind: e.kind, window: p.policy.WindowOf(e.kind, e.t)}
+	if !p.chosen[e.id] {
+		p.share.take(p.share.of(e))
+	}
+	g := &group{kind: e.kind, first: e, window: p.policy.WindowOf(e.kind, e.t)}
 	p.open = append(p.open, g)
 	return g
 }
@@ -257,31 +286,4 @@ func (p *planner) remember(e *entry) {
 func (p *planner) drop(key string) {
 	is := func(g *group) bool { return g.key == key }
 	p.open, p.ahead = slices.DeleteFunc(p.open, is), slices.DeleteFunc(p.ahead, is)
-}
-
-// limitDay times Policy.Limit incidents are opened in a day: the times of alerts
-// are what mails say, and a day's worth of them can come at once.
-const limitDay = 4
-
-// full reports whether one more incident of an alert at t would be too many: of any
-// hour by the times of alerts, or of any day. What joins an incident is not counted.
-func (p *planner) full(t time.Time) bool {
-	n := p.policy.Limit
-	return n > 0 && (crowded(p.taken, t, time.Hour, n) || crowded(p.taken, t, 24*time.Hour, limitDay*n))
-}
-
-// crowded reports whether, with one more at t, more than n of the sorted times
-// would lie in one half-open span.
-func crowded(taken []time.Time, t time.Time, span time.Duration, n int) bool {
-	lo, _ := slices.BinarySearchFunc(taken, t.Add(-span), time.Time.Compare)
-	hi, _ := slices.BinarySearchFunc(taken, t.Add(span), time.Time.Compare)
-	near := slices.Clone(taken[lo:hi])
-	at, _ := slices.BinarySearchFunc(near, t, time.Time.Compare)
-	near = slices.Insert(near, at, t)
-	for i := max(0, at-n); i <= at && i+n < len(near); i++ {
-		if near[i+n].Sub(near[i]) < span {
-			return true
-		}
-	}
-	return false
 }

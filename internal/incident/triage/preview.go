@@ -58,7 +58,7 @@ func PreviewAlert(st *incident.Store, rec incident.AlertRecord, policy incident.
 // previewSite is what would become of the alert at one site.
 func previewSite(j *Journal, site, id string, now time.Time) Preview {
 	incidents := j.table.OfSiteLocked(site)
-	verdicts, _ := j.index.sites[site].judgeAlerts(circumstances{j.conf.policy, j.cutoff, incidents, now})
+	verdicts, _ := j.index.sites[site].judgeAlerts(j.circumstances(site, incidents, now))
 	var mine verdict
 	for _, v := range verdicts {
 		if v.e.id == id {

@@ -200,6 +200,7 @@ func (j *Journal) rejudge(id string, force bool, change func(incident.AlertRecor
 func reroute(rec incident.AlertRecord, now time.Time, conf config) incident.AlertRecord {
 	conf.policy.MaxAge = 0 // what counts is not when it was read
 	next := routed(rec.Alert, rec.Alert.Truncated, rec.Seen, conf)
+	next.Sender = rec.Sender
 	if next.What != incident.Quarantined {
 		next.Released = now
 	}

@@ -26,7 +26,7 @@ func (s *siteIndex) restartPlan(c circumstances, grown map[string]evidence.Windo
 		e.fixed = e.frozen || (e.d.What == incident.Repeat || e.d.What == incident.Limited) && (e.t.Before(horizon) || e.seen.Before(c.cutoff))
 	}
 	s.plan, s.planned = newPlanner(c.policy, started), 0
-	s.plan.taken = openings(s.entries, c)
+	s.plan.share = share{site: c.site, taken: openings(s.entries, c)}
 }
 
 // startedGroups are the incidents whose hosts were asked, and which alerts are pinned
@@ -55,8 +55,8 @@ func startedGroups(incidents map[string]*incident.Incident, grown map[string]evi
 // planned: hosts were asked for them. An earlier alert that joined one since, and
 // leads its members now, does not move its opening: what was judged beside it stays
 // judged alike, after a restart too.
-func openings(entries []*entry, c circumstances) []time.Time {
-	var times []time.Time
+func openings(entries []*entry, c circumstances) []opening {
+	var list []opening
 	seen := map[string]bool{}
 	for _, e := range entries {
 		if e.d.What != incident.InIncident || e.d.Why == incident.WhyJoined || seen[e.d.Incident] {
@@ -73,10 +73,12 @@ func openings(entries []*entry, c circumstances) []time.Time {
 			opened = e.t
 		}
 		seen[e.d.Incident] = true
-		times = append(times, opened)
+		o := openingOf(e, c.site)
+		o.t = opened
+		list = append(list, o)
 	}
-	slices.SortFunc(times, time.Time.Compare)
-	return times
+	slices.SortFunc(list, opening.compare)
+	return list
 }
 
 // openedAt is the time of the first alert of an incident when the first host was

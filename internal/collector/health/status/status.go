@@ -37,8 +37,9 @@ type Report struct {
 	Incidents []Incident  `json:"incidents"` // that are open
 	Canaries  []Canary    `json:"canaries"`
 	Beats     []Heartbeat `json:"heartbeats"`
-	Pauses    []Pause     `json:"pauses"`     // in force
-	Held      int         `json:"quarantine"` // alerts in quarantine
+	Pauses    []Pause     `json:"pauses"`            // in force
+	Held      int         `json:"quarantine"`        // alerts in quarantine
+	Senders   string      `json:"senders,omitempty"` // who may trigger without being verified, one sentence
 }
 
 // Disk is the room of the store.

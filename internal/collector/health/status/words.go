@@ -44,6 +44,9 @@ func (r Report) Write(out io.Writer) error {
 	for _, m := range r.Mailboxes {
 		w.mailbox(m)
 	}
+	if r.Senders != "" {
+		w.line("  %s", r.Senders)
+	}
 	w.line("\nlast mail of each cluster")
 	if len(r.Clusters) == 0 {
 		w.line("  none yet")
