@@ -3,8 +3,11 @@ package mailauth
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +27,9 @@ const (
 var once = []string{"from", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding"}
 
 // dkim judges by the mail's signatures. One that is valid and aligned is enough; it
-// must cover From, and Subject where there is one. A body that is signed in part
-// (l=) and a signature that has expired (x=) count as not signed.
+// must cover From, Date and Subject: who sends an old mail again is not to say that it
+// is new. A body that is signed in part (l=) and a signature that has expired (x=)
+// count as not signed.
 func (r Rule) dkim(ctx context.Context, v Verdict, h mailheader.Header, from address, raw []byte, truncated bool) Verdict {
 	if truncated {
 		return v.refuse("the mail is too long, so its signature cannot be verified")
@@ -55,29 +59,27 @@ func (r Rule) dkim(ctx context.Context, v Verdict, h mailheader.Header, from add
 	for i, x := range list {
 		flaw := r.flaw(x, h, from)
 		if i < len(signed) {
+			flaw = firstOf(partial(signed[i].Value), flaw)
 			v.look(signed[i:i+1], firstOf(flaw, "valid, and aligned with From"))
 		}
 		if flaw == "" {
-			return v.accept("dkim", "signed by "+fold(x.Domain))
+			v = v.accept("dkim", "signed by "+fold(x.Domain))
+			v.ID = idOf(x, h)
+			return v
 		}
-		temporary = temporary || dkim.IsTempFail(x.Err)
+		if dkim.IsTempFail(x.Err) && !temporary { // it may be accepted later, as the same alert
+			temporary, v.ID = true, idOf(x, h)
+		}
 		why = append(why, flaw)
 	}
+	id := v.ID
 	v = v.refuse(strings.Join(why, "; "))
-	v.Temporary = temporary
+	v.Temporary, v.ID = temporary, id
 	return v
 }
 
 // flaw is why a signature does not count, "" if it does.
 func (r Rule) flaw(x *dkim.Verification, h mailheader.Header, from address) string {
-	covers := func(name string) bool {
-		for _, k := range x.HeaderKeys {
-			if fold(k) == name {
-				return true
-			}
-		}
-		return false
-	}
 	switch {
 	case x.Domain != "" && !r.aligned(x.Domain, from.domain):
 		return fmt.Sprintf("the signature of %s is not aligned with %s", x.Domain, from.domain)
@@ -85,10 +87,45 @@ func (r Rule) flaw(x *dkim.Verification, h mailheader.Header, from address) stri
 		return "the key cannot be fetched at the moment: " + strings.TrimPrefix(x.Err.Error(), "dkim: key unavailable: ")
 	case x.Err != nil:
 		return "the signature is not valid: " + strings.TrimPrefix(x.Err.Error(), "dkim: ")
-	case !covers("from"), len(h.All("subject")) > 0 && !covers("subject"):
-		return "the signature does not cover From and Subject"
+	}
+	for _, name := range []string{"From", "Subject", "Date"} {
+		switch there := len(h.All(name)) > 0; {
+		case there && !covers(x, name):
+			return fmt.Sprintf("the signature does not cover %s (h=%s)", name, strings.Join(x.HeaderKeys, ":"))
+		case !there && name == "Date":
+			return "the mail has no Date that could be signed"
+		}
 	}
 	return ""
+}
+
+// covers reports whether a signature's h= names a field.
+func covers(x *dkim.Verification, name string) bool {
+	return slices.ContainsFunc(x.HeaderKeys, func(k string) bool { return fold(k) == fold(name) })
+}
+
+// partial says that a signature leaves a part of the body to others, "" if it does not.
+func partial(signature string) string {
+	for tag := range strings.SplitSeq(signature, ";") {
+		if name, _, _ := strings.Cut(tag, "="); strings.TrimSpace(name) == "l" {
+			return "the signature covers a part of the body only (l=)"
+		}
+	}
+	return ""
+}
+
+// idOf is the ID of an alert by its signed parts, but for white space, which a signature
+// may leave open; "" if the Message-ID is one of them.
+func idOf(x *dkim.Verification, h mailheader.Header) string {
+	if len(h.All("message-id")) == 1 && covers(x, "message-id") {
+		return ""
+	}
+	sum := sha256.New()
+	for _, name := range []string{"from", "date", "subject"} {
+		fmt.Fprintf(sum, "%s\n%s\n", name, strings.Join(strings.Fields(h.First(name)), ""))
+	}
+	sum.Write(bytes.Join(bytes.FieldsFunc(h.Body, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), nil))
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // key looks up a signature's key, if the signature could speak for From at all: a

@@ -89,10 +89,16 @@ func TestDKIM(t *testing.T) {
 		"second subject on top":   {"Subject: [RTMT-ALERT-d] x\r\n" + good, "2 fields subject", 0},
 		"second From":             {"From: x@evil.net\r\n" + good, "2 From fields", 0},
 		"body changed":            {good + "more\r\n", "not valid", 1},
-		"partial body":            {strings.Replace(good, "DKIM-Signature: a=", "DKIM-Signature: l=0; a=", 1), "not valid", 1},
+		"partial body":            {strings.Replace(good, "DKIM-Signature: a=", "DKIM-Signature: l=0; a=", 1), "part of the body", 1},
 		"expired":                 {signer{domain: "example.com", expire: time.Now().Add(-time.Hour)}.sign(t, key, plain), "expired", 0},
 		"not yet expired":         {signer{domain: "example.com", expire: time.Now().Add(time.Hour)}.sign(t, key, plain), "", 1},
-		"subject not covered":     {signer{domain: "example.com", fields: []string{"From", "Date"}}.sign(t, key, plain), "does not cover", 1},
+		"subject not covered":     {signer{domain: "example.com", fields: []string{"From", "Date"}}.sign(t, key, plain), "does not cover Subject (h=From:Date)", 1},
+		"date not covered":        {signer{domain: "example.com", fields: []string{"From", "Subject"}}.sign(t, key, plain), "does not cover Date (h=From:Subject)", 1},
+		"no date":                 {signer{domain: "example.com"}.sign(t, key, from+rest), "no Date", 1},
+		"date added":              {"Date: Tue, 03 Mar 2026 09:14:36 -0500\r\n" + signer{domain: "example.com", fields: []string{"From", "Subject"}}.sign(t, key, from+rest), "does not cover Date", 1},
+		"second date":             {"Date: Tue, 03 Mar 2026 09:14:36 -0500\r\n" + good, "2 fields date", 0},
+		"second date below":       {strings.Replace(good, "\r\n\r\n", "\r\nDate: Tue, 03 Mar 2026 09:14:36 -0500\r\n\r\n", 1), "2 fields date", 0},
+		"date in two fields":      {strings.Replace(good, "Date:", "Date : Tue, 03 Mar 2026 09:14:36 -0500\r\nDate:", 1), "2 fields date", 0},
 		"key for tests":           {signer{domain: "test.example.com"}.sign(t, key, plain), "tests only", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,5 +143,45 @@ func TestLookupIsBounded(t *testing.T) {
 	v := r.Judge(ctx, []byte(mail), false)
 	if until := <-asked; until.IsZero() || time.Until(until) > LookupLimit || !v.Temporary {
 		t.Errorf("deadline %v, %+v", until, v)
+	}
+}
+
+// Where the Message-ID is not signed the same mail has the same ID with any, and with
+// white space that the signature leaves open; another mail has another.
+func TestIDBySignedParts(t *testing.T) {
+	key, record := newKey(t)
+	plain := "Message-ID: <first@x>\n" + from + "Date: Mon, 02 Mar 2026 09:14:36 -0500\n" + rest
+	z := &zoneOf{txt: map[string]string{"s1._domainkey.example.com": record}}
+	r := Rule{Check: DKIM, Domains: []string{"example.com"}, LookupTXT: z.lookup}
+	good := signer{domain: "example.com"}.sign(t, key, plain)
+	want := judge(r, good)
+	if !want.OK || len(want.ID) != 64 {
+		t.Fatalf("%+v", want)
+	}
+	for name, mail := range map[string]string{
+		"another Message-ID": strings.Replace(good, "<first@x>", "<second@x>", 1),
+		"none":               strings.Replace(good, "Message-ID: <first@x>\r\n", "", 1),
+		"white space":        strings.Replace(good, "Subject: [RTMT-ALERT-c] ", "subject:  [RTMT-ALERT-c]\r\n   ", 1) + "\r\n\r\n",
+		"other fields":       "Content-Type: text/plain; charset=utf-7\r\nTo: x@y\r\n" + good,
+	} {
+		if v := judge(r, mail); !v.OK || v.ID != want.ID {
+			t.Errorf("%s: %+v, want ID %s", name, v, want.ID)
+		}
+	}
+	for name, mail := range map[string]string{
+		"subject": signer{domain: "example.com"}.sign(t, key, strings.Replace(plain, "ALERT-c", "ALERT-d", 1)),
+		"date":    signer{domain: "example.com"}.sign(t, key, strings.Replace(plain, "09:14:36", "09:14:37", 1)),
+		"body":    signer{domain: "example.com"}.sign(t, key, plain+"more\n"),
+	} {
+		if v := judge(r, mail); !v.OK || v.ID == want.ID {
+			t.Errorf("another %s: %+v", name, v)
+		}
+	}
+	if v := judge(r, (signer{domain: "example.com", fields: []string{"From", "Subject", "Date", "Message-ID"}}).sign(t, key, plain)); !v.OK || v.ID != "" {
+		t.Errorf("signed Message-ID: %+v", v)
+	}
+	z.down = true
+	if v := judge(r, strings.Replace(good, "<first@x>", "<third@x>", 1)); !v.Temporary || v.ID != want.ID {
+		t.Errorf("without the DNS: %+v", v)
 	}
 }

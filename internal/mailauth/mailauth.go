@@ -52,6 +52,10 @@ type Looked struct {
 type Verdict struct {
 	evidence.Auth
 	Looked []Looked // in the order in which they were looked at
+
+	// ID is the alert's ID by what was signed, where the signature that counts does not
+	// cover the Message-ID: with another one it is the same mail. "" otherwise.
+	ID string
 }
 
 // Judge judges a mail, of which truncated says that raw is not the whole. A rule

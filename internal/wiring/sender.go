@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func NewSender(cfg *config.Config, lookup func(context.Context, string) ([]strin
 // mailauth.LookupLimit at most.
 func (j Sender) Mail(ctx context.Context, m mailwatch.Mail) judged {
 	d := judged{Alert: m.Alert, Verdict: j.Rule.Judge(ctx, m.Raw, m.Truncated)}
-	d.Alert.Sender = d.Verdict.Sender
+	d.Alert.Sender, d.Alert.ID = d.Verdict.Sender, cmp.Or(d.Verdict.ID, d.Alert.ID)
 	if j.Rule.Judges() {
 		d.Alert.Auth = &d.Verdict.Auth
 	}
