@@ -12,7 +12,8 @@ import (
 // without limits of its own, so that everything is bounded before it gets there.
 const (
 	maxResponse = 64 << 10 // one response, literals aside
-	maxLiterals = 32 << 20 // all literals of one response
+	maxLiterals = 32 << 20 // all literals of one response that are mails, which the parser hands on as they come
+	maxSmall    = 16 << 10 // all others, which it keeps
 	maxDepth    = 64       // parentheses in parentheses
 	maxStatus   = 600      // of a status text that is kept
 )
@@ -20,6 +21,8 @@ const (
 var (
 	errResponse = fmt.Errorf("the server sent a response of more than %d bytes", maxResponse)
 	errLiteral  = fmt.Errorf("the server sent literals of more than %d bytes", maxLiterals)
+	errSmall    = fmt.Errorf("the server sent literals of more than %d bytes that are no mail", maxSmall)
+	errEnvelope = errors.New("the server sent an envelope, which was not asked for")
 	errDepth    = fmt.Errorf("the server sent more than %d nested lists", maxDepth)
 	errShape    = errors.New("the server sent a malformed response")
 )
@@ -43,6 +46,7 @@ type frame struct {
 	quoted   bool
 	escaped  bool
 	head     literalHead // of the next literal
+	words    words
 
 	token int // which word of the opening
 	word  []byte
@@ -67,6 +71,37 @@ type heard struct {
 type literalHead struct {
 	come int   // how far: 0 not begun, 1 digits, 2 "}", 3 SP, 4 CR
 	size int64 // the digits' value
+
+	mail  bool  // it is a mail
+	small int64 // bytes of all of the response that are none
+}
+
+// words are the last two of the data of one response, as far as they are of interest.
+type words struct {
+	fetch        bool // the response is a FETCH
+	item, before []byte
+}
+
+// follow takes a byte of data, and reports whether a word has ended.
+func (w *words) follow(b byte) (ended bool) {
+	switch b {
+	case ' ', '(', ')', '\r':
+		if len(w.item) > 0 {
+			w.item, w.before = w.before[:0], w.item
+			return true
+		}
+	case '{':
+	default:
+		if len(w.item) < 16 {
+			w.item = append(w.item, b)
+		}
+	}
+	return false
+}
+
+// mail reports whether what comes next is the text of a mail.
+func (w *words) mail() bool {
+	return w.fetch && len(w.item) == 0 && bytes.HasPrefix(bytes.ToUpper(w.before), []byte("BODY[]"))
 }
 
 // feed takes a byte of data.
@@ -152,7 +187,7 @@ func (f *frame) open(b byte) bool {
 	case f.token == 2 && status:
 		f.kind, f.depth = untagged, maxDepth+1 // "* 1 OK": nobody sends that
 	default:
-		f.kind = untagged
+		f.kind, f.words.fetch = untagged, f.token == 2 && word == "FETCH"
 	}
 	return true
 }
@@ -231,6 +266,12 @@ func (f *frame) data(b byte) error {
 			return errShape
 		}
 	}
+	if f.words.follow(b) && f.words.fetch && f.depth == 1 && bytes.EqualFold(f.words.before, []byte("ENVELOPE")) {
+		return errEnvelope // the parser takes hundreds of times its length to read one
+	}
+	if b == '{' {
+		f.head.mail = f.depth == 1 && f.words.mail()
+	}
 	return f.head.feed(b)
 }
 
@@ -239,6 +280,12 @@ func (f *frame) line() error {
 	if f.head.ends() {
 		if f.literals += f.head.size; f.literals > maxLiterals {
 			return errLiteral
+		}
+		if !f.head.mail {
+			f.head.small += f.head.size
+		}
+		if f.head.small > maxSmall {
+			return errSmall
 		}
 		f.skip, f.head.come = f.head.size, 0
 		return nil
@@ -253,9 +300,10 @@ func (f *frame) line() error {
 // end makes ready for the next response.
 func (f *frame) end() {
 	f.count++
-	f.kind, f.size, f.literals, f.depth, f.head.come = opening, 0, 0, 0, 0
+	f.kind, f.size, f.literals, f.depth = opening, 0, 0, 0
 	f.quoted, f.escaped, f.code, f.star = false, false, false, false
 	f.token, f.word, f.text = 0, f.word[:0], f.text[:0]
+	f.head, f.words = literalHead{}, words{item: f.words.item[:0], before: f.words.before[:0]}
 }
 
 // isAtom reports whether b belongs to an atom, as go-imap reads them.

@@ -40,7 +40,15 @@ func TestFrame(t *testing.T) {
 		{"long string", "* LIST \"" + strings.Repeat("x", maxResponse), errResponse},
 		{"literal too big", "* 1 FETCH (X {33554433", errLiteral},
 		{"literal with many digits", "* 1 FETCH (X {" + strings.Repeat("9", 1000), errLiteral},
-		{"literals too big together", "* 1 FETCH (X {33554432}\r\n" + strings.Repeat("x", maxLiterals) + " {1}\r\n", errLiteral},
+		{"literals too big together", "* 1 FETCH (BODY[] {33554432}\r\n" + strings.Repeat("x", maxLiterals) + " {1}\r\n", errLiteral},
+		{"mail", "* 1 FETCH (UID 7 body[]<0> {100000}\r\n" + strings.Repeat("x", 100000) + ")\r\n", nil},
+		{"no mail", "* 1 FETCH (UID 7 X {100000}\r\n", errSmall},
+		{"a mail in a structure", "* 1 FETCH (BODYSTRUCTURE (BODY[] {100000}\r\n", errSmall},
+		{"an envelope", "* 1 FETCH (UID 7 envelope ", errEnvelope},
+		{"the word elsewhere", "* 1 FETCH (FLAGS (ENVELOPE \\Seen) UID 7)\r\n* LIST () \"/\" ENVELOPE\r\n", nil},
+		{"a mail in a search", "* ESEARCH BODY[] {100000}\r\n", errSmall},
+		{"a mail in a list", "* 1 LIST (BODY[] {100000}\r\n", errSmall},
+		{"many small", "* 1 FETCH (BODYSTRUCTURE (" + strings.Repeat("{9000}\r\n"+strings.Repeat("x", 9000)+" ", 2), errSmall},
 		{"string over lines", "* LIST () \"a\r\n", errShape},
 		{"list over lines", "* LIST (a\r\n", errShape},
 		{"closed too often", "* LIST )\r\n", errShape},
@@ -115,7 +123,7 @@ func FuzzServer(f *testing.F) {
 		s := &session{g: g, stop: func() bool { return true }, c: imapclient.New(g, nil)}
 		if s.do(commandLimit, s.c.WaitGreeting) == nil {
 			s.list(1, 0)
-			s.oldest(time.Now(), 7)
+			s.oldest(time.Now(), 7, func() {})
 			s.body(1)
 		}
 		s.close()

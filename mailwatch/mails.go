@@ -21,11 +21,16 @@ type meta struct {
 	seen     time.Time
 }
 
+// maxSearched bounds the mails among which those of a time are looked for: a server may
+// say that it has four thousand millions.
+const maxSearched = 1_000_000
+
 // chunk is the most mails that are looked at in one go.
 const chunk = 512
 
 // list returns the mails with UIDs from lo to hi (zero: all from lo on) in the
-// order of UIDs, the lowest chunk of them; more says that there are others.
+// order of UIDs, the lowest chunk of them; more says that there are others. What was
+// not asked for is passed over.
 func (s *session) list(lo, hi uint32) (mails []meta, more bool, err error) {
 	var set imap.UIDSet
 	set.AddRange(imap.UID(lo), imap.UID(hi))
@@ -37,7 +42,7 @@ func (s *session) list(lo, hi uint32) (mails []meta, more bool, err error) {
 			for item := msg.Next(); item != nil; item = msg.Next() {
 				m.take(item)
 			}
-			if m.uid < lo { // "n:*" names the last mail even if it lies below n
+			if m.uid < lo || hi != 0 && m.uid > hi { // "n:*" names the last mail even if it lies below n
 				continue
 			}
 			m.internal = alertmail.Sane(m.internal, now)
@@ -100,7 +105,7 @@ func (s *session) bodies(uids []uint32) (map[uint32][]byte, error) {
 // then is dropped.
 func (s *session) fetchBodies(set imap.UIDSet, take func(uid uint32, raw []byte), more func() bool) error {
 	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Offset: 0, Size: alertmail.MaxRaw}}
-	return s.do(bodyLimit, func() error {
+	return s.doMails(bodyLimit, maxLiterals, func() error {
 		cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}})
 		var bad error
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
@@ -147,10 +152,12 @@ func readBody(lit imap.LiteralReader) ([]byte, error) {
 
 // oldest returns the lowest UID among the mails since a day, which servers
 // count in a zone of their own; zero if there is none. total is the number of
-// mails in the mailbox.
-func (s *session) oldest(since time.Time, total uint32) (lowest uint32, err error) {
+// mails in the mailbox, of which the last maxSearched are looked at. alive is called
+// after every step.
+func (s *session) oldest(since time.Time, total uint32, alive func()) (lowest uint32, err error) {
 	const step = 5000 // mails: their UIDs fit a response
-	for from := uint64(1); from <= uint64(total); from += step {
+	first := uint64(max(total, maxSearched)) - maxSearched + 1
+	for from := first; from <= uint64(total); from += step {
 		var seq imap.SeqSet
 		seq.AddRange(uint32(from), uint32(min(from+step-1, uint64(total))))
 		criteria := &imap.SearchCriteria{SeqNum: []imap.SeqSet{seq}, Since: since.UTC().AddDate(0, 0, -1)}
@@ -170,6 +177,7 @@ func (s *session) oldest(since time.Time, total uint32) (lowest uint32, err erro
 		if err != nil {
 			return 0, fmt.Errorf("search: %w", err)
 		}
+		alive()
 	}
 	return lowest, nil
 }

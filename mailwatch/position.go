@@ -45,8 +45,9 @@ func (p *position) save() error {
 	return nil
 }
 
-// begin finds where to go on in a mailbox that was just opened.
-func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration, log *slog.Logger) error {
+// begin finds where to go on in a mailbox that was just opened; alive is called in the
+// course of it.
+func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration, log *slog.Logger, alive func()) error {
 	p.backlog = uint32(box.UIDNext)
 	var since time.Time
 	switch {
@@ -58,7 +59,7 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 	default:
 		return nil
 	}
-	lowest, err := s.oldest(since, box.NumMessages)
+	lowest, err := s.oldest(since, box.NumMessages, alive)
 	if err != nil {
 		return err
 	}

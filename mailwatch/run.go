@@ -23,6 +23,7 @@ type run struct {
 	log      *slog.Logger
 	link     link
 	pos      position
+	opened   opened
 	ahead    readAhead
 	handled  bool      // mails were handled since the last Flush
 	loose    []uint32  // UIDs of mails that were handled since the last Sync; the cursor on disk is below them
@@ -81,13 +82,15 @@ func (r *run) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.pos.begin(s, box, r.CatchUp, r.log); err != nil {
+	if err := r.begin(s, box); err != nil {
 		return err
 	}
+	r.opened.strange = 0
 	r.link.begin(s, r.pos.cur)
 	for {
 		before := r.pos.cur.UID
 		err := r.look(ctx, s)
+		r.opened.unsure = r.opened.unsure || s.called && err == nil && r.pos.cur.UID == before
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -109,6 +112,9 @@ func (r *run) session(ctx context.Context) error {
 		}
 		s.drain()
 		if err := s.noop(); err != nil {
+			return err
+		}
+		if err := r.openAnew(s, err != nil); err != nil {
 			return err
 		}
 	}

@@ -58,9 +58,9 @@ func (r *run) scan(ctx context.Context, s *session) error {
 		if lo < r.pos.backlog {
 			hi = lo + min(step-1, r.pos.backlog-1-lo)
 		}
-		mails, more, err := s.list(lo, hi)
+		mails, more, err := r.list(s, lo, hi)
 		if err != nil {
-			return fmt.Errorf("list mails: %w", err)
+			return err
 		}
 		for i, m := range mails {
 			if ctx.Err() != nil {
@@ -85,6 +85,20 @@ func (r *run) scan(ctx context.Context, s *session) error {
 			step = min(2*max(step, hi-lo+1), widest)
 		}
 	}
+}
+
+// list is session.list, without what is not believed.
+func (r *run) list(s *session, lo, hi uint32) (mails []meta, more bool, err error) {
+	mails, more, err = s.list(lo, hi)
+	if err != nil {
+		return nil, false, fmt.Errorf("list mails: %w", err)
+	}
+	if hi == 0 {
+		all := len(mails)
+		mails = r.believed(mails)
+		more = more && len(mails) == all
+	}
+	return mails, more, nil
 }
 
 // alive gives a sign of life in the course of a long look.

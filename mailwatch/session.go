@@ -26,6 +26,7 @@ type session struct {
 	idle   bool          // IDLE is offered
 	uids   bool          // UID EXPUNGE is offered
 	answer time.Time     // of the last command that was answered
+	called bool          // the last wait ended because the server said that something changed
 }
 
 // open connects and logs in. Ending ctx closes the connection.
@@ -70,7 +71,12 @@ func (s *Server) enter(ctx context.Context, dial dialFunc, token string) (*sessi
 // do runs one command and waits for its answer, at most for limit: then the
 // connection is closed. The error of a connection that ended says why it did.
 func (s *session) do(limit time.Duration, command func() error) error {
-	s.g.command(maxLiterals)
+	return s.doMails(limit, 0, command)
+}
+
+// doMails is do for a command whose answer has mails of so many bytes.
+func (s *session) doMails(limit time.Duration, mails int64, command func() error) error {
+	s.g.command(mails)
 	t := time.AfterFunc(limit, func() { s.g.fail(fmt.Errorf("the server did not answer within %v", limit)) })
 	err := command()
 	t.Stop()
@@ -224,6 +230,7 @@ var errIdleEnded = errors.New("the server ended IDLE")
 func (s *session) await(ctx context.Context, d time.Duration, push bool) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
+	s.called = false
 	if push {
 		select { // of earlier commands; from here on it is of IDLE
 		case <-s.g.ended:
@@ -241,6 +248,7 @@ func (s *session) await(ctx context.Context, d time.Duration, push bool) error {
 	}
 	select {
 	case <-s.hint:
+		s.called = true
 	case <-t.C:
 	case <-s.c.Closed():
 	case <-ctx.Done():
@@ -255,6 +263,7 @@ func (s *session) await(ctx context.Context, d time.Duration, push bool) error {
 func (s *session) idling(ctx context.Context, idle *imapclient.IdleCommand, over <-chan time.Time) error {
 	select {
 	case <-s.hint:
+		s.called = true
 	case <-over:
 	case <-s.c.Closed():
 	case <-ctx.Done():

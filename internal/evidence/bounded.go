@@ -13,7 +13,7 @@ const (
 // Bounded is the alert in texts of its own: none of them is longer than a bound, and
 // none is a part of a longer text, which would be kept in memory for as long as the
 // alert is.
-func (a Alert) Bounded() Alert {
+func Bounded(a Alert) Alert {
 	for _, s := range []*string{&a.Name, &a.Cluster, &a.Node, &a.TimeFrom, &a.File, &a.Subject, &a.Kind, &a.Mailbox, &a.Folder, &a.Sender} {
 		*s = Printable(*s, maxField)
 	}

@@ -81,7 +81,7 @@ func (r *Reader) Read(raw []byte, internal time.Time) (evidence.Alert, bool) {
 	}
 	x.setTime(zone, internal)
 	x.alert.Notes = l.notes
-	return x.alert.Bounded(), true
+	return evidence.Bounded(*x.alert), true
 }
 
 // kind is a Reader of the kind that the mail is of, nil if it is of none.

@@ -88,6 +88,17 @@ func (j *Journal) TakeMail(ctx context.Context, a evidence.Alert, raw []byte, tr
 	return true, nil
 }
 
+// fit is what there is room for of a mail.
+func (j *Journal) fit(rec incident.AlertRecord, raw []byte) (incident.AlertRecord, []byte) {
+	if rec.What == incident.Quarantined {
+		return rec, raw
+	}
+	j.table.Lock()
+	defer j.table.Unlock()
+	open := func(key string) bool { return j.table.FindLocked(key) != nil }
+	return j.index.fit(rec, raw, j.intake.bytes, open, j.now().UTC())
+}
+
 // config is what is in force now.
 func (j *Journal) config() config {
 	j.table.Lock()
@@ -126,7 +137,7 @@ func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incid
 	}
 	a.Time = a.Time.UTC().Round(0)
 	a.Truncated = a.Truncated || truncated
-	a = a.Bounded()
+	a = evidence.Bounded(a)
 
 	rec := incident.AlertRecord{Alert: a, Seen: seen, Sites: []incident.Decision{}, Sender: a.Sender}
 	names, why := incident.RouteAlert(conf.sites, conf.policy.Rules, a)

@@ -161,3 +161,10 @@ func (j *Journal) Limits() []Limiting {
 	defer j.table.Unlock()
 	return j.limits.lately(j.now())
 }
+
+// Skimped tells what the budget for mails has cost in the last day.
+func (j *Journal) Skimped() Skimping {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.index.mails.lately(j.now())
+}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
 
@@ -53,7 +54,7 @@ func (j *Journal) readAlerts() error {
 			j.log.Error("cannot read an alert record; its mail counts as not seen", "alert", id[:12], "err", err)
 			continue
 		}
-		rec.Alert = rec.Alert.Bounded()
+		rec.Alert = evidence.Bounded(rec.Alert)
 		j.enter(rec)
 	}
 	return nil

@@ -89,21 +89,17 @@ func headerOf(raw []byte) []byte {
 	return raw[:min(len(raw), maxHeader)]
 }
 
-// fit is what is kept of a mail that has just come: all of it if there is room, or if
-// room can be made, else its header.
-func (j *Journal) fit(rec incident.AlertRecord, raw []byte) (incident.AlertRecord, []byte) {
-	if rec.What == incident.Quarantined {
-		return rec, raw
-	}
-	j.table.Lock()
-	defer j.table.Unlock()
-	m := j.index.mails
-	need := j.intake.bytes + int64(len(raw))
+// fit is what is kept of a mail that has just come, beside those that came with it: all
+// of it if there is room, or if room can be made, else its header. open reports whether
+// the incident of a key is.
+func (x *index) fit(rec incident.AlertRecord, raw []byte, beside int64, open func(key string) bool, now time.Time) (incident.AlertRecord, []byte) {
+	m := x.mails
+	need := beside + int64(len(raw))
 	if m.bytes+need > m.budget && !m.tight {
-		j.makeRoom(need)
+		x.makeRoom(need, open, now)
 	}
 	if head := headerOf(raw); m.bytes+need > m.budget && len(head) < len(raw) {
-		m.count(1, j.now().UTC())
+		m.count(1, now)
 		rec.Alert.Truncated, rec.Alert.Notes = true, append(slices.Clone(rec.Alert.Notes), headerOnly)
 		return rec, head
 	}
@@ -120,10 +116,10 @@ const (
 // makeRoom gives up an eighth of the budget, and what is needed, or as many mails as
 // may hold up everybody else, oldest first: of mails for which nothing was grabbed the
 // text, when that is gone all of them, then the text of those that are in bundles.
-func (j *Journal) makeRoom(need int64) {
-	m := j.index.mails
+func (x *index) makeRoom(need int64, open func(key string) bool, now time.Time) {
+	m := x.mails
 	goal := max(0, m.budget-m.budget/8-need)
-	lists := j.index.byWorth(func(key string) bool { return j.table.FindLocked(key) != nil })
+	lists := x.byWorth(open)
 	before := m.bytes
 	n, err := m.cutTexts(lists[worthless], goal)
 	if err == nil && n == 0 {
@@ -133,10 +129,10 @@ func (j *Journal) makeRoom(need int64) {
 		n, err = m.cutTexts(lists[bundled], goal)
 	}
 	if err != nil {
-		j.log.Error("old mails cannot be cut to make room for others", "err", err)
+		m.log.Error("old mails cannot be cut to make room for others", "err", err)
 	}
 	if n > 0 {
-		m.count(n, j.now().UTC())
+		m.count(n, now)
 	}
 	m.tight = m.bytes == before
 }
@@ -235,13 +231,10 @@ func (m *mailSpace) removeSome(ids []string, goal int64) (n int) {
 	return n
 }
 
-// Skimped tells what the budget for mails has cost in the last day.
-func (j *Journal) Skimped() Skimping {
-	j.table.Lock()
-	defer j.table.Unlock()
-	s := j.index.mails.skimp
-	if j.now().Sub(s.Last) >= 24*time.Hour {
+// lately is what the budget has cost in the last day.
+func (m *mailSpace) lately(now time.Time) Skimping {
+	if now.Sub(m.skimp.Last) >= 24*time.Hour {
 		return Skimping{}
 	}
-	return s
+	return m.skimp
 }
