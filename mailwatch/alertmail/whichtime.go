@@ -64,8 +64,12 @@ type found struct {
 	times   []time.Time // that it may mean; none where its zone is not understood
 }
 
-// maxFound bounds how many times of a text are looked at.
-const maxFound = 50
+// How much is looked at for times that are not used, but named in a note: to search all
+// of a padded mail takes longer than all else.
+const (
+	maxFound = 50
+	maxFlat  = 32 << 10
+)
 
 // otherTimes lists the times in the text, each once.
 func (x *extract) otherTimes(zone *time.Location, date time.Time) []found {
@@ -86,7 +90,7 @@ func (x *extract) otherTimes(zone *time.Location, date time.Time) []found {
 	}
 	add(evidence.TimeFromSentence, x.sentence.date)
 	add(evidence.TimeFromTimeStamp, x.values["timestamp"])
-	for _, s := range javaRE.FindAllString(x.flat, maxFound) {
+	for _, s := range javaRE.FindAllString(x.flat[:min(len(x.flat), maxFlat)], maxFound) {
 		add("", s)
 	}
 	return all
