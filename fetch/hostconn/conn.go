@@ -27,7 +27,7 @@ type Conn interface {
 type Entry struct {
 	Name    string
 	Size    int64
-	MTime   time.Time
+	MTime   time.Time // zero: it is none that is evidence.Believable
 	Regular bool
 }
 
@@ -35,7 +35,8 @@ type Entry struct {
 type Handle interface {
 	io.ReaderAt
 	io.Closer
-	// Stat gives size and mtime of the open file, never of its name.
+	// Stat gives size and mtime of the open file, never of its name; the mtime as in
+	// an Entry.
 	Stat() (int64, time.Time, error)
 }
 

@@ -47,8 +47,15 @@ func (s *Session) Clock(ctx context.Context) (offset, doubt time.Duration, err e
 	if err != nil {
 		return 0, 0, err
 	}
+	if host.Sub(a.before).Abs() > maxClock {
+		return 0, 0, fmt.Errorf("date answered %s, which is no clock to reckon with", host.UTC().Format(time.DateOnly))
+	}
 	return host.Sub(a.before.Add(a.trip / 2)), a.trip/2 + coarse, nil
 }
+
+// maxClock is how far a host's clock may be from this machine's to be reckoned with: what
+// a battery that is empty makes of it, and less than a time.Duration can hold.
+const maxClock = 100 * 365 * 24 * time.Hour
 
 // run runs a command that prints little.
 func (s *Session) run(ctx context.Context, command string) (out string, began time.Time, err error) {
@@ -79,11 +86,11 @@ func (s *Session) run(ctx context.Context, command string) (out string, began ti
 func parseDate(s string) (t time.Time, coarse time.Duration, err error) {
 	sec, frac, _ := strings.Cut(strings.TrimSpace(s), ".")
 	n, err := strconv.ParseInt(sec, 10, 64)
-	if err != nil {
+	if err != nil || !evidence.Believable(time.Unix(n, 0)) {
 		return time.Time{}, 0, fmt.Errorf("date answered %q", evidence.Printable(s, 40))
 	}
 	ns, err := strconv.ParseInt(frac, 10, 64)
-	if err != nil || len(frac) != 9 {
+	if err != nil || ns < 0 || len(frac) != 9 {
 		return time.Unix(n, int64(time.Second/2)), time.Second / 2, nil
 	}
 	return time.Unix(n, ns), 0, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/maphash"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Bounds on what is held at a time.
@@ -92,7 +94,7 @@ func (s *seen) key(m *item) uint64 {
 	var h maphash.Hash
 	h.SetSeed(s.seed)
 	var b [9]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(m.Time.UnixNano()))
+	binary.LittleEndian.PutUint64(b[:], uint64(evidence.Nanos(m.Time)))
 	if m.Sent {
 		b[8] = 1
 	}

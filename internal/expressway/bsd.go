@@ -3,6 +3,8 @@ package expressway
 import (
 	"bytes"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // syslogTime reads `Jun 17 23:56:04 host`, the form without a year.
@@ -55,7 +57,7 @@ func bsdStamp(b []byte, ref Ref) (t time.Time, n int) {
 	if i+1 >= len(b) || b[i] != ' ' || b[i+1] < ' ' || b[i+1] == 0x7f {
 		return t, 0
 	}
-	if t, ok = dated(y, m/3+1, d, day, ref); !ok {
+	if t, ok = dated(y, m/3+1, d, day, ref); !ok || !evidence.Believable(t) {
 		return t, 0
 	}
 	return t.Add(time.Duration(nanos)), i + 1
@@ -65,7 +67,7 @@ func bsdStamp(b []byte, ref Ref) (t time.Time, n int) {
 // ref's.
 func dated(y, m, d int, day time.Duration, ref Ref) (time.Time, bool) {
 	near, zone := ref.MTime, ref.Zone
-	if near.IsZero() {
+	if !evidence.Believable(near) {
 		near = time.Now()
 	}
 	if zone == nil {
@@ -90,7 +92,7 @@ func dated(y, m, d int, day time.Duration, ref Ref) (time.Time, bool) {
 // nor a zone.
 func SyslogDated(line []byte) bool {
 	_, utc := utcTime(line)
-	_, ok := syslogTime(line, Ref{MTime: time.Unix(0, 0)})
+	_, ok := syslogTime(line, Ref{MTime: someYear})
 	return ok && !utc
 }
 

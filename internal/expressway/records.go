@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // MaxRecord is how much of one record is kept. The rest of a longer record is
@@ -42,7 +44,7 @@ type RecordReader struct {
 
 // NewRecordReader reads from r, whose first byte is at offset of its file.
 func NewRecordReader(r io.Reader, offset int64, ref Ref) *RecordReader {
-	if ref.MTime.IsZero() {
+	if !evidence.Believable(ref.MTime) {
 		ref.MTime = time.Now()
 	}
 	return &RecordReader{ref: ref, window: window{r: r, offset: offset, buf: make([]byte, 2*MaxRecord+readSize)}}

@@ -2,6 +2,7 @@ package expressway
 
 import (
 	"bytes"
+	"rtmtgrab/internal/evidence"
 	"strconv"
 	"strings"
 	"time"
@@ -229,7 +230,7 @@ func (s *SIP) contact(v []byte) {
 }
 
 func (s *SIP) date(v []byte) {
-	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 MST", string(v)); err == nil && s.Date.IsZero() {
+	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 MST", string(v)); err == nil && s.Date.IsZero() && evidence.Believable(t) {
 		s.Date = t.UTC()
 	}
 }

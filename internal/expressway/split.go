@@ -190,14 +190,16 @@ func isSplit(text []byte) bool {
 	if i < 0 || i+1 >= len(text) || text[i+1] == ' ' {
 		return false
 	}
-	return isHead(firstLine(text[i+1:]), Ref{MTime: unsplitTime})
+	return isHead(firstLine(text[i+1:]), Ref{MTime: someYear})
 }
 
-var unsplitTime = time.Unix(0, 0)
+// someYear is for stamps of which it does not matter of what year they are; it has a leap
+// day.
+var someYear = time.Date(2000, time.July, 1, 0, 0, 0, 0, time.UTC)
 
 // unsplit is the record without the headers of its further lines.
 func unsplit(text []byte) []byte {
-	ref := Ref{MTime: unsplitTime}
+	ref := Ref{MTime: someYear}
 	first := firstLine(text)
 	out := append(make([]byte, 0, len(text)), first...)
 	var h lineHeader

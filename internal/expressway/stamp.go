@@ -3,6 +3,8 @@ package expressway
 import (
 	"bytes"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Ref is what a record without a full date is dated by: syslog's form has
@@ -13,7 +15,9 @@ type Ref struct {
 }
 
 // HeadTime tells whether a line starts a record, and when that record was made:
-// UTCTime if the line has one, else the time in front. It reads the ISO form
+// UTCTime if the line has one, else the time in front. A time that is not
+// evidence.Believable, or farther from UTC than a zone can be, is none: such a line
+// belongs to the record before it. It reads the ISO form
 // `2006-01-02T15:04:05.000-05:00 ` with or without a fraction, and syslog's
 // `Jan _2 15:04:05 host`, which is dated by ref. The result is UTC.
 func HeadTime(line []byte, ref Ref) (time.Time, bool) {
@@ -41,7 +45,8 @@ func isoTime(b []byte) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	off, n := zoneOffset(b[i:])
-	return t.Add(-off), n == 6
+	t = t.Add(-off)
+	return t, n == 6 && evidence.Believable(t)
 }
 
 // isoClock reads 2026-03-02T09:14:07 and a fraction, as if it were UTC; n is how long
@@ -89,10 +94,10 @@ func zoneOffset(b []byte) (off time.Duration, n int) {
 		return 0, 0
 	}
 	h, m := num(b[1:3]), num(b[n:n+2])
-	if h < 0 || m < 0 || h > 23 || m > 59 {
+	off = time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
+	if h < 0 || m < 0 || m > 59 || off > evidence.MaxOffset {
 		return 0, 0
 	}
-	off = time.Duration(h)*time.Hour + time.Duration(m)*time.Minute
 	if b[0] == '-' {
 		off = -off
 	}
@@ -133,7 +138,8 @@ func utcTime(line []byte) (time.Time, bool) {
 	if i >= len(b) || b[i] != '"' {
 		return time.Time{}, false
 	}
-	return utcDay(y, m, d).Add(day + time.Duration(nanos)), true
+	t := utcDay(y, m, d).Add(day + time.Duration(nanos))
+	return t, evidence.Believable(t)
 }
 
 // clock reads 15:04:05 as the time since midnight.

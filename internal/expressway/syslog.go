@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // A record in a syslog server's file stands behind what that server, and every relay
@@ -114,7 +116,10 @@ func stamp(b []byte, ref Ref) (t time.Time, n int) {
 		if i += z; z == 0 || i >= len(b) || b[i] != ' ' {
 			return t, 0
 		}
-		return t.Add(-off), i + 1
+		if t = t.Add(-off); !evidence.Believable(t) {
+			return t, 0
+		}
+		return t, i + 1
 	case b[0] >= 'A' && b[0] <= 'S':
 		return bsdStamp(b, ref)
 	}

@@ -64,8 +64,8 @@ func fileOf(w *wire.Wire, i int, s *logs.Scan) File {
 	}
 	if !s.First.IsZero() {
 		from, to := s.First, s.Last
-		if src.ClockOffset != nil {
-			from, to = from.Add(-*src.ClockOffset), to.Add(-*src.ClockOffset)
+		if o := src.ClockOffset; o != nil && evidence.Believable(from.Add(-*o)) && evidence.Believable(to.Add(-*o)) {
+			from, to = from.Add(-*o), to.Add(-*o)
 		}
 		f.First, f.Last = &from, &to
 	}

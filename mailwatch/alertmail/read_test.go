@@ -331,3 +331,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A Date that no JSON can hold, or with an offset that no zone has, is no date.
+func TestForeignDates(t *testing.T) {
+	for s, want := range map[string]bool{
+		"Fri, 31 Dec 9999 23:59:59 -1200": false, "Thu, 31 Dec 9998 23:59:59 -1200": false, "Mon, 2 Mar 2026 14:14:07 +1401": false,
+		"Mon, 2 Mar 2026 14:14:07 +1400": true, "Wed, 31 Dec 1969 23:59:59 +0000": false,
+	} {
+		if at, ok := parseMailDate(s); ok != want {
+			t.Errorf("%s: %v %v", s, at, ok)
+		}
+	}
+	d, ok := parseJava("Mon Mar 02 14:14:07 GMT+23:00 2026")
+	if rs := d.readings(nil, time.Time{}); !ok || len(rs) > 0 {
+		t.Errorf("%v", rs)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // What makes a time believable (docs/rtmt-mail.md, "Which time counts").
@@ -65,6 +67,9 @@ func (d javaDate) readings(zone *time.Location, date time.Time) []reading {
 		h, _ := strconv.Atoi(m[2])
 		min, _ := strconv.Atoi(m[3])
 		off := time.Duration(h)*time.Hour + time.Duration(min)*time.Minute
+		if off > evidence.MaxOffset {
+			return nil
+		}
 		if m[1] == "-" {
 			off = -off
 		}
@@ -129,10 +134,16 @@ func parseMailDate(s string) (time.Time, bool) {
 		s = fmt.Sprintf("%s %+03d%02d", strings.TrimSuffix(s, m[0]), minutes/60, 0)
 	}
 	t, err := mail.ParseDate(s)
-	if err != nil || t.UTC().Year() < 1970 || t.UTC().Year() > 9998 {
+	if err != nil || !evidence.Believable(t) || offsetOf(t) > evidence.MaxOffset {
 		return time.Time{}, false
 	}
 	return t.UTC(), true
+}
+
+// offsetOf is how far a time's zone is from UTC.
+func offsetOf(t time.Time) time.Duration {
+	_, sec := t.Zone()
+	return (time.Duration(sec) * time.Second).Abs()
 }
 
 // A judge knows which times to believe.
@@ -185,7 +196,7 @@ func (l *Letter) received() []time.Time {
 
 // Sane replaces an INTERNALDATE that cannot be one.
 func Sane(t, now time.Time) time.Time {
-	if t.Year() < 1970 || t.Year() > 9998 {
+	if !evidence.Believable(t) {
 		return now.UTC()
 	}
 	return t.UTC()

@@ -214,10 +214,10 @@ func ReceivedAt(raw []byte, now time.Time) (t time.Time, from string) {
 		return now.UTC(), "now: its header cannot be read"
 	}
 	line := msg.Header.Get("Received")
-	if t, err := mail.ParseDate(strings.TrimSpace(line[strings.LastIndexByte(line, ';')+1:])); err == nil {
+	if t, err := mail.ParseDate(strings.TrimSpace(line[strings.LastIndexByte(line, ';')+1:])); err == nil && evidence.Believable(t) {
 		return t.UTC(), "its first Received"
 	}
-	if t, err := msg.Header.Date(); err == nil {
+	if t, err := msg.Header.Date(); err == nil && evidence.Believable(t) {
 		return t.UTC(), "its Date"
 	}
 	return now.UTC(), "now: it has no date"

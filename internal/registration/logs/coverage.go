@@ -22,10 +22,10 @@ func (l *Logs) span() (begin, end int64) {
 		if o := l.Sources[i].ClockOffset; o != nil {
 			offset = *o
 		}
-		if at := s.First.Add(-offset).UnixNano(); begin == 0 || at < begin {
+		if at := evidence.Nanos(s.First.Add(-offset)); begin == 0 || at < begin {
 			begin = at
 		}
-		last := s.Last.Add(-offset).UnixNano()
+		last := evidence.Nanos(s.Last.Add(-offset))
 		all = max(all, last)
 		if role == "" || l.isOf(i, role) {
 			end = max(end, last)
@@ -35,7 +35,7 @@ func (l *Logs) span() (begin, end int64) {
 		end = all // of the peers of that role no record was kept
 	}
 	if !l.Window.Empty() {
-		begin = l.Window.Since.UnixNano()
+		begin = evidence.Nanos(l.Window.Since)
 	}
 	return begin, end
 }
@@ -49,7 +49,7 @@ func (l *Logs) isOf(source int, role string) bool {
 // included, and no C is known of which there is no log. Unknown coverage is none.
 func (l *Logs) Covered(from, to int64) bool {
 	w := l.Window
-	if end := w.Until.UnixNano(); !w.Empty() { // records up to 5 s after it come along
+	if end := evidence.Nanos(w.Until); !w.Empty() { // records up to 5 s after it come along
 		from, to = min(from, end), min(to, end)
 	}
 	since, until := time.Unix(0, from), time.Unix(0, to)
@@ -104,7 +104,7 @@ func (l *Logs) Missing(role string, from, to int64) *evidence.Span {
 					return &m
 				}
 			}
-			if s := l.Scans[i]; s.Err != nil && s.Last.UnixNano() < to {
+			if s := l.Scans[i]; s.Err != nil && evidence.Nanos(s.Last) < to {
 				return &evidence.Span{Since: s.Last, Until: until, Reason: evidence.ReasonRead}
 			}
 		}
@@ -120,7 +120,7 @@ func overlaps(missing []evidence.Span, since, until time.Time) bool {
 func (l *Logs) RecordsBegin() int64 {
 	var from int64
 	for _, s := range l.Scans {
-		if at := s.First.UnixNano(); !s.First.IsZero() && (from == 0 || at < from) {
+		if at := evidence.Nanos(s.First); !s.First.IsZero() && (from == 0 || at < from) {
 			from = at
 		}
 	}

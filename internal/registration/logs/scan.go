@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
 
@@ -114,7 +115,7 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 	h := sc.texts.add(host)
 	switch n.Kind {
 	case expressway.NoteSIP, expressway.NoteBody:
-		sc.keepMessage(s, pairs, &n, h, at.UnixNano(), where)
+		sc.keepMessage(s, pairs, &n, h, evidence.Nanos(at), where)
 	case expressway.NoteTCP:
 		if !toSIP(n.Local) && !toSIP(n.Peer) {
 			return
@@ -123,7 +124,7 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 			s.Dropped++
 			return
 		}
-		s.tcps.add(TCPRecord{At: at.UnixNano(), place: where, Host: h, What: sc.texts.add(n.TCP), Reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
+		s.tcps.add(TCPRecord{At: evidence.Nanos(at), place: where, Host: h, What: sc.texts.add(n.TCP), Reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
 	case expressway.NoteEvent:
 		what := n.Event
 		for _, w := range []string{n.Detail, n.Reason} {
@@ -138,7 +139,7 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 			s.Dropped++
 			return
 		}
-		s.events = append(s.events, Event{at.UnixNano(), where, h, sc.texts.add(what)})
+		s.events = append(s.events, Event{evidence.Nanos(at), where, h, sc.texts.add(what)})
 	}
 }
 
