@@ -21,6 +21,7 @@ type aim struct {
 	listed   time.Time // when the folder was listed
 	restless time.Time // from when on the folder never came to rest; zero: it did
 	final    bool      // the pass does not look again
+	strange  bool      // the files contradict the clock
 	near     time.Time // in asked: around it bytes are kept when not all can be
 	most     int64     // bytes that may be on this disk of all families
 	room     *room     // for compressed files
@@ -52,7 +53,7 @@ type copier struct {
 
 // locate looks at the held files again and finds the window in them.
 func (c *copier) locate(ctx context.Context) (err error) {
-	if c.plan, err = c.set.Plan(ctx, c.cut); err != nil {
+	if c.plan, err = c.set.Plan(ctx, c.cut, c.final); err != nil {
 		return err
 	}
 	for _, f := range c.plan.Stale {
@@ -101,11 +102,6 @@ func (c *copier) conclude() {
 	oldest, ok := c.plan.Oldest()
 	if ok {
 		c.f.forget(oldest, c.clock.Offset)
-	}
-	for i, file := range c.plan.Files {
-		if file.Found != nil {
-			c.f.holes(file.Found.Holes, c.plan.NextFirst(i, c.now()), c.clock.Offset)
-		}
 	}
 	c.noteGaps()
 	if ok {

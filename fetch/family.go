@@ -144,17 +144,6 @@ func (f *family) forget(t time.Time, offset time.Duration) {
 	f.Gaps = slices.DeleteFunc(f.Gaps, func(s evidence.Span) bool { return s.Until.After(t.Add(-offset)) })
 }
 
-// holes notes stretches without records; one that ends with its file ends with
-// the next record.
-func (f *family) holes(holes []evidence.Span, next time.Time, offset time.Duration) {
-	for _, h := range holes {
-		if h.Until.IsZero() {
-			h.Until = next
-		}
-		f.gap(h.Since, h.Until, h.Reason, offset)
-	}
-}
-
 // open reads the extents one after the other.
 func (f *family) open(dir string) (*joined, error) {
 	j := &joined{}

@@ -23,16 +23,14 @@ type suspect struct {
 // and went between two listings, and of stamps that can be read in two ways.
 func (c *copier) noteGaps() {
 	f, p, offset := c.f, c.plan, c.clock.Offset
-	missed := slices.Clone(c.set.Missed)
-	for _, file := range p.Files {
-		if file.Torn != "" {
-			missed = append(missed, logset.Missed{Entry: hostconn.Entry{Name: file.Name, Size: file.Size, MTime: file.MTime}, Reason: file.Torn})
+	for _, m := range c.set.Missed {
+		if !m.Empty() && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
+			since, until := p.Around(m.Entry, c.now())
+			f.gap(since, until, m.Reason, offset)
 		}
 	}
-	for _, m := range missed {
-		if m.Size > 0 && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
-			f.gap(p.LastBefore(m.Entry), m.MTime.Add(time.Second), m.Reason, offset)
-		}
+	for _, v := range p.Voids(c.now()) {
+		f.gap(v.Since, v.Until, v.Reason, offset)
 	}
 	c.noteCutOff()
 	for _, b := range c.set.Breaks {
@@ -49,6 +47,10 @@ func (c *copier) noteGaps() {
 	}
 	if from, to, ok := expressway.Doubled(c.set.Zone, c.cut.Since, c.cut.Until); ok && p.SyslogDated() {
 		f.gap(from, to, evidence.ReasonClock, offset)
+	}
+	if c.strange {
+		f.gap(c.cut.Since, c.cut.Until, evidence.ReasonClock, offset)
+		c.store.note("its clock was measured %s away from this machine's, and its files are written by another", offset.Round(time.Second))
 	}
 	for _, file := range p.Files { // the live file cannot have been written in the future
 		if file.Name == p.Family {

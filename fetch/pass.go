@@ -142,7 +142,8 @@ func (g *Grab) cut(asked evidence.Window) evidence.Window {
 // aim is what is wanted of the files that are held since listed.
 func (g *Grab) aim(asked evidence.Window, listed time.Time, final bool) *aim {
 	return &aim{asked: asked, cut: g.cut(asked), clock: g.store.state.clock(), listed: listed, restless: g.holder.Restless, final: final,
-		near: nearTo(g.Share.Near, asked), most: limit(g.Share, g.store.state.Families, asked)}
+		strange: g.holder.Contradicted(g.store.state.clock()),
+		near:    nearTo(g.Share.Near, asked), most: limit(g.Share, g.store.state.Families, asked)}
 }
 
 // copier takes one family.

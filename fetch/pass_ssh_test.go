@@ -25,17 +25,25 @@ import (
 	"rtmtgrab/internal/testserver"
 )
 
-// sshConn is a share of a session with Debian's sshd with the given options.
-func sshConn(t testing.TB, o testserver.SSHDOptions, allowed hostconn.Commands) hostconn.Conn {
+// sshDial gives shares of a session with Debian's sshd with the given options.
+func sshDial(t testing.TB, o testserver.SSHDOptions, allowed hostconn.Commands) func(context.Context) (hostconn.Conn, error) {
 	t.Helper()
 	key := testserver.NewKey(t, "ecdsa")
 	o.AuthorizedKeys = []string{testserver.AuthorizedKey(key.Public, "")}
 	d := testserver.StartSSHD(t, o)
 	pool := &hostconn.Pool{}
-	conn, err := pool.Get(t.Context(), "key", allowed, func(ctx context.Context) (*sshdial.Client, error) {
-		return sshdial.Dial(ctx, sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
-			Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}})
-	})
+	return func(ctx context.Context) (hostconn.Conn, error) {
+		return pool.Get(ctx, "key", allowed, func(ctx context.Context) (*sshdial.Client, error) {
+			return sshdial.Dial(ctx, sshdial.Config{Address: d.Addr(), User: d.User, KnownHosts: d.KnownHosts(),
+				Auth: sshdial.Auth{Kind: sshdial.AuthKey, KeyPEM: func() (string, error) { return string(key.PEM), nil }}})
+		})
+	}
+}
+
+// sshConn is a share of a session with Debian's sshd with the given options.
+func sshConn(t testing.TB, o testserver.SSHDOptions, allowed hostconn.Commands) hostconn.Conn {
+	t.Helper()
+	conn, err := sshDial(t, o, allowed)(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

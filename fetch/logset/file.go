@@ -37,7 +37,7 @@ type File struct {
 	Info
 	Handle   hostconn.Handle
 	Unpacked int64     // bytes that a gzip file gave
-	Torn     string    // why what follows of a gzip file was not had, an evidence.Reason…; empty: it was
+	Torn     string    // why what follows of a file was not had, an evidence.Reason…; empty: it was
 	Stale    bool      // the handle no longer shows the file that was held
 	Looked   time.Time // when size and mtime were seen, by the collector's clock
 
@@ -237,7 +237,7 @@ func (f *File) locate(cut evidence.Window, zone *time.Location) error {
 		return nil
 	}
 	f.Found, f.Cut, f.FoundSize = nil, cut, f.Size
-	if f.MTime.Before(cut.Since.Add(-OldEnough)) && !f.First.IsZero() {
+	if f.Before(cut.Since.Add(-OldEnough)) && !f.First.IsZero() {
 		f.Found = &Extent{Size: f.Size, First: f.First} // too old: held as a proof of the window's start
 		return nil
 	}
@@ -248,6 +248,6 @@ func (f *File) locate(cut evidence.Window, zone *time.Location) error {
 	if err != nil {
 		return err
 	}
-	f.Found, f.First = &e, e.First
+	f.Found, f.First, f.Torn = &e, e.First, ""
 	return nil
 }

@@ -55,6 +55,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 	if err := h.dropStale(); err != nil {
 		return err
 	}
+	defer h.missIrregular(oldest)
 	for range Relistings {
 		h.round++
 		entries, opened, at, err := h.listAndOpen(ctx, oldest)
@@ -62,7 +63,8 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 			return err
 		}
 		news := h.adoptKnown(opened, at)
-		fresh, err := h.openAll(ctx, h.unheld(entries, oldest))
+		todo, over := h.unheld(entries, oldest)
+		fresh, err := h.openAll(ctx, todo)
 		if err != nil {
 			return err
 		}
@@ -72,6 +74,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		for _, s := range h.sets {
 			s.findBreaks(h.round, entries)
 		}
+		h.leaveOut(over)
 		if !news {
 			return nil
 		}
@@ -106,13 +109,16 @@ func (h *Holder) list(ctx context.Context) ([]hostconn.Entry, error) {
 		return nil, err
 	}
 	seen := map[string]bool{}
+	h.irregular = nil
 	entries := slices.DeleteFunc(all, func(e hostconn.Entry) bool {
 		family := expressway.FamilyOf(e.Name, h.Host.Families)
-		if family == "" || !e.Regular || path.Base(e.Name) != e.Name || len(e.Name) > 255 {
+		if family == "" || path.Base(e.Name) != e.Name || len(e.Name) > 255 || !e.Regular && !rotated(e.Name, family) {
 			return true
 		}
-		seen[family] = true
-		return false
+		if seen[family] = true; !e.Regular {
+			h.irregular = append(h.irregular, e)
+		}
+		return !e.Regular
 	})
 	for _, name := range h.Host.Families {
 		s := h.Set(name)
@@ -142,8 +148,8 @@ func (h *Holder) inOpeningOrder(a, b hostconn.Entry) int {
 // unheld picks the entries that have to be opened. Of the files too old for the
 // window the newest of each family is held too: it proves where the window's
 // start is. An entry at rest counts as held if one handle has its size and mtime,
-// and no other entry or handle has.
-func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.Entry {
+// and no other entry or handle has. over are those that are too many.
+func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) (todo, over []hostconn.Entry) {
 	var newest time.Time
 	for _, e := range entries {
 		if e.MTime.After(newest) {
@@ -151,10 +157,9 @@ func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.E
 		}
 	}
 	proven := map[string]bool{}
-	var todo []hostconn.Entry
 	for _, e := range entries {
 		s := h.setOf(e.Name)
-		if e.MTime.Before(oldest) && e.Name != s.Family {
+		if e.MTime.Before(oldest) && !OddTime(e.MTime) && e.Name != s.Family {
 			if proven[s.Family] {
 				continue
 			}
@@ -166,12 +171,36 @@ func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) []hostconn.E
 		if h.Skip != nil && h.Skip(entries, e) {
 			continue
 		}
-		if todo = append(todo, e); len(todo) == hostconn.MaxFiles {
-			h.note("the folder has more than %d log files; the oldest were left out", hostconn.MaxFiles)
-			return todo
+		if len(todo) == hostconn.MaxFiles {
+			over = append(over, e)
+			continue
+		}
+		todo = append(todo, e)
+	}
+	return todo, over
+}
+
+// leaveOut writes files down that are too many to be held.
+func (h *Holder) leaveOut(over []hostconn.Entry) {
+	for _, e := range over {
+		s := h.setOf(e.Name)
+		s.Missed = append(s.Missed, Missed{e, evidence.ReasonTooLarge})
+	}
+	if len(over) > 0 {
+		h.note("the folder has more than %d log files; the oldest were left out", hostconn.MaxFiles)
+	}
+}
+
+// missIrregular writes down what stands in a log's place and is no file: records may be
+// in it, or where it leads.
+func (h *Holder) missIrregular(oldest time.Time) {
+	for _, e := range h.irregular {
+		s := h.setOf(e.Name)
+		if e.Name == s.Family || OddTime(e.MTime) || !e.MTime.Before(oldest) {
+			s.Missed = append(s.Missed, Missed{e, evidence.ReasonRead})
+			h.note("%s is no regular file: it was not read", evidence.Printable(e.Name, 80))
 		}
 	}
-	return todo
 }
 
 // alreadyHeld reports whether an entry at rest is a file that is held: one entry and one

@@ -26,10 +26,11 @@ type Holder struct {
 	HeldAt   time.Time // when the last file was held that was new; zero: none on this connection
 	Notes    []string  // remarks about the host, for whoever uses the Holder to take
 
-	conn    hostconn.Conn
-	sets    map[string]*Set
-	listing []hostconn.Entry // of the families' files, the last
-	round   int              // counts listings of this connection and of earlier ones
+	conn      hostconn.Conn
+	sets      map[string]*Set
+	listing   []hostconn.Entry // of the families' files, the last
+	irregular []hostconn.Entry // of the last listing, what has a log's name and is no regular file
+	round     int              // counts listings of this connection and of earlier ones
 }
 
 // Connect dials unless there is a connection, and reports whether it did.
@@ -95,6 +96,20 @@ func (c Clock) Uncertainty() time.Duration {
 		return UnknownClock
 	}
 	return c.Doubt
+}
+
+// Contradicted reports whether the files say that a clock which was measured days away from
+// this machine's is not the one by which they are written: the newest was written about now by
+// this machine's clock, and days ago by the host's.
+func (h *Holder) Contradicted(c Clock) bool {
+	var newest time.Time
+	for _, e := range h.listing {
+		if e.MTime.After(newest) {
+			newest = e.MTime
+		}
+	}
+	now, most := h.now(), 24*time.Hour
+	return c.Known && c.Offset.Abs() > most && now.Sub(newest).Abs() <= most && now.Add(c.Offset).Sub(newest).Abs() > most
 }
 
 // Measure asks for the host's clock beside other work. Its user waits for the answer

@@ -133,7 +133,7 @@ func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref
 	e := Extent{Size: size, From: -1, FirstAt: size}
 	var latest time.Time
 	open := false // the last record seen is in the window
-	hole := holeFinder{}
+	hole := holeFinder{w: w}
 	err := eachHead(r, base, size, ref, func(p point) bool {
 		if e.First.IsZero() {
 			e.First, e.FirstAt = p.t, p.off
@@ -154,7 +154,7 @@ func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref
 		}
 		return true
 	})
-	if open {
+	if hole.see(point{off: size}, &e); open {
 		e.To = size
 	}
 	if e.From < 0 {
@@ -163,11 +163,16 @@ func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref
 	return e, err
 }
 
-// holeFinder reports stretches without a record during a scan.
-type holeFinder struct{ prev point }
+// holeFinder reports stretches without a record during a scan: runs of NULs, and what
+// else is not copied. The point of the file's end has no time.
+type holeFinder struct {
+	w    evidence.Window
+	prev point
+}
 
 func (h *holeFinder) see(p point, e *Extent) {
-	if p.nuls > ProbeReach && !h.prev.t.IsZero() {
+	nuls := p.nuls > ProbeReach || !h.w.Contains(h.prev.t)
+	if nuls && p.off-h.prev.off > ProbeReach && !h.prev.t.IsZero() {
 		e.Holes = append(e.Holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
 	}
 	h.prev = p

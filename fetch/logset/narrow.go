@@ -131,17 +131,19 @@ func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, po
 
 // hole writes down a stretch between two records in which no probe finds one, if
 // it is a run of NULs after a crash, a sparse part: what was there is missing. A
-// long record is none, which false means.
+// long record is none, which false means; but where it is not copied nobody can tell
+// what else is in it, and it is written down too.
 func (s *search) hole(lo, hi point) bool {
-	b := make([]byte, min(4<<10, hi.off-lo.off))
-	if err := hostconn.ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2); err != nil || bytes.IndexByte(b, 0) < 0 {
-		return false
-	}
 	if hi.off-lo.off <= ProbeReach {
 		return false
 	}
-	s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
-	return true
+	b := make([]byte, min(4<<10, hi.off-lo.off))
+	err := hostconn.ReadFull(s.r, b, lo.off+(hi.off-lo.off-int64(len(b)))/2)
+	nuls := err == nil && bytes.IndexByte(b, 0) >= 0
+	if nuls || !s.w.Contains(lo.t) {
+		s.holes = append(s.holes, evidence.Span{Since: lo.t, Until: hi.t, Reason: evidence.ReasonRead})
+	}
+	return nuls
 }
 
 // firstHead finds the first record start in b, which begins at offset from of

@@ -56,7 +56,8 @@ func (h *Holder) known(r rememberer, oldest time.Time) []hostconn.Entry {
 	if !h.holdsNothing() {
 		return nil
 	}
-	return h.unheld(r.Recall(h.Host), oldest)
+	todo, _ := h.unheld(r.Recall(h.Host), oldest)
+	return todo
 }
 
 // openKnown opens files by their names. Those that are not there, or cannot be

@@ -26,11 +26,15 @@ type Set struct {
 	Zone      *time.Location
 }
 
-// Missed is a file that was listed and could not be held.
+// Missed is a file that was listed and could not be held, a link, a folder or a pipe in
+// a log's place among them.
 type Missed struct {
 	hostconn.Entry
 	Reason string // evidence.Reason…
 }
+
+// Empty reports whether there was nothing in it.
+func (m *Missed) Empty() bool { return m.Regular && m.Size == 0 }
 
 // Ref is how times in a file of that mtime are read.
 func (s *Set) Ref(mtime time.Time) expressway.Ref {
@@ -39,7 +43,7 @@ func (s *Set) Ref(mtime time.Time) expressway.Ref {
 
 // Miss notes that a held file cannot be read.
 func (s *Set) Miss(f *File) {
-	s.Missed = append(s.Missed, Missed{hostconn.Entry{Name: f.Name, Size: f.Size, MTime: f.MTime}, evidence.ReasonRead})
+	s.Missed = append(s.Missed, Missed{hostconn.Entry{Name: f.Name, Size: f.Size, MTime: f.MTime, Regular: true}, evidence.ReasonRead})
 }
 
 // PlainOf reports whether the file from which f is being compressed is held: its
@@ -57,11 +61,21 @@ type Plan struct {
 }
 
 // Plan looks at the held files again and locates the window in each. Gzip files are
-// read whole when they are copied, not before.
-func (s *Set) Plan(ctx context.Context, cut evidence.Window) (*Plan, error) {
+// read whole when they are copied, not before. last says that nobody looks again: a file
+// that ends before its size is located as far as it goes.
+func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, error) {
 	p := &Plan{Family: s.Family, Cut: cut, Files: slices.Clone(s.Files)}
 	errs := make([]error, len(p.Files))
-	each(len(p.Files), func(i int) { errs[i] = p.Files[i].locate(cut, s.Zone) })
+	each(len(p.Files), func(i int) {
+		f := p.Files[i]
+		errs[i] = f.locate(cut, s.Zone)
+		if !last || !errors.Is(errs[i], hostconn.ErrShort) && !f.Stale {
+			return
+		}
+		if ok, err := f.locateShort(cut, s.Zone); err != nil || ok {
+			errs[i] = err
+		}
+	})
 	for i, f := range p.Files {
 		switch {
 		case errors.Is(errs[i], hostconn.ErrShort) || f.Stale:

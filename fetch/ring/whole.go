@@ -58,11 +58,11 @@ func (f *familyKeeper) lostUntil(set *logset.Set, p *logset.Plan, now time.Time)
 func (f *familyKeeper) newlyMissed(set *logset.Set, p *logset.Plan, since time.Time) (bad bool) {
 	missed := map[stamp]bool{}
 	for _, m := range set.Missed {
-		if m.Size == 0 || m.MTime.Before(since) || p.Holds(m.Entry) {
+		if m.Empty() || m.MTime.Before(since) && !logset.OddTime(m.MTime) && m.Name != f.name || p.Holds(m.Entry) {
 			continue
 		}
 		missed[stampOf(m.Entry)] = true
-		bad = bad || !f.missed[stampOf(m.Entry)]
+		bad = bad || !f.missed[stampOf(m.Entry)] || m.Name == f.name // that is written on and on
 	}
 	f.missed = missed
 	return bad
