@@ -37,12 +37,15 @@ func (s *search) edges(points []point) (start, end edge, err error) {
 func (s *search) start(at edge) (int64, error) {
 	lo, hi := at.lo, at.hi
 	var err error
-	found := int64(-1)
+	found, near := int64(-1), lo.off
 	look := func(p point) bool {
 		// what comes after such a point is too late for the window
 		late := p.off >= hi.off && !p.t.Before(s.w.Until.Add(Disorder))
 		if late || s.w.Contains(p.t) {
 			found = p.off
+		}
+		if near == lo.off && !p.t.Before(s.w.Since.Add(-Disorder)) {
+			near = p.off
 		}
 		return found < 0
 	}
@@ -50,12 +53,16 @@ func (s *search) start(at edge) (int64, error) {
 		if err := eachHead(s.r, lo.off, lo.off+ProbeReach, s.ref, look); err != nil {
 			return 0, err
 		}
-		lo = hi
+		lo, near = hi, hi.off
 	}
 	if found < 0 {
-		err = eachHead(s.r, lo.off, s.size, s.ref, look)
+		err = eachHead(s.r, lo.off, min(s.size, lo.off+edgeMost), s.ref, look)
 	}
-	if found < 0 {
+	switch {
+	case found >= 0:
+	case s.size-lo.off > edgeMost:
+		found = near
+	default:
 		found = s.size
 	}
 	return found, err
@@ -81,6 +88,9 @@ func (s *search) end(at edge, from int64) (int64, error) {
 	next := hi.off // of the record behind the piece
 	for upper, width := hi.off, int64(stretch); ; width *= 2 {
 		lower := s.lineStart(upper-width, from)
+		if hi.off-lower > edgeMost {
+			return s.tooLate(lo, hi)
+		}
 		first, end, inside := next, int64(-1), false
 		err := eachHead(s.r, lower, upper, s.ref, func(p point) bool {
 			first = min(first, p.off)
@@ -103,6 +113,19 @@ func (s *search) end(at edge, from int64) (int64, error) {
 		}
 		upper, next = lower, first
 	}
+}
+
+// tooLate is the offset of the first record from lo to hi that is over 5 s later than the
+// window.
+func (s *search) tooLate(lo, hi point) (int64, error) {
+	at := hi.off
+	err := eachHead(s.r, lo.off, hi.off, s.ref, func(p point) bool {
+		if !p.t.Before(s.w.Until.Add(Disorder)) {
+			at = p.off
+		}
+		return at == hi.off
+	})
+	return at, err
 }
 
 // lineStart finds the start of a line at or after off, within one MaxLine;

@@ -3,7 +3,6 @@ package logset
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -23,6 +22,14 @@ const (
 	gridSize   = 8
 	cell       = 64 << 10  // a stretch that is read instead of searched further
 	stretch    = 256 << 10 // what is read at once where records are read one after the other
+	maxProbes  = 600       // more than the halving of any file takes
+)
+
+// How far a log is read record by record: at either end of the window, where many records
+// have the same time, and where times contradict each other. Variables for the tests.
+var (
+	edgeMost int64 = 64 << 20
+	scanMost int64 = 256 << 20
 )
 
 // linearBelow is the size up to which a file is read whole instead of searched:
@@ -76,6 +83,11 @@ type point struct {
 // the window is in the range, and what else is in it lies at most 5 s outside.
 // Probes that contradict each other cause a linear scan, and then the range runs
 // from the first to the last record of the window.
+//
+// However large the file says it is, little more than scanMost is read of it: then the
+// scan is of the part whose times are nearest to the window, and the rest a hole that is
+// too large. Where over edgeMost of records stand at an end of the window all of those are
+// taken that are at most 5 s outside.
 func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
 	if size <= linearBelow {
 		return scan(r, 0, size, w, ref)
@@ -85,30 +97,42 @@ func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (E
 		return Extent{}, err
 	}
 	s := &search{r: r, base: base, size: size, w: w, ref: ref}
+	e, err := s.locate()
+	if errors.Is(err, errContradict) {
+		return s.scanNear()
+	}
+	return e, err
+}
+
+// errContradict says that a search leads nowhere.
+var errContradict = errors.New("the times contradict each other")
+
+// locate is Locate by search.
+func (s *search) locate() (e Extent, err error) {
 	points, err := s.grid()
 	if err != nil {
-		return Extent{}, err
+		return e, err
 	}
 	if points, err = s.earliest(points); err != nil {
-		return Extent{}, err
+		return e, err
 	}
 	if len(points) < 2 || contradict(points) {
-		return scan(r, base, size, w, ref)
+		return e, errContradict
 	}
-	e := Extent{Size: size, FirstAt: points[0].off, First: points[0].t}
+	e = Extent{Size: s.size, FirstAt: points[0].off, First: points[0].t}
 	start, end, err := s.edges(points)
 	if err != nil {
-		return Extent{}, err
+		return e, err
 	}
 	if e.From, err = s.start(start); err != nil {
-		return Extent{}, err
+		return e, err
 	}
 	if e.To, err = s.end(end, e.From); err != nil {
-		return Extent{}, err
+		return e, err
 	}
 	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
 	if contradict(s.seen) {
-		return scan(r, base, size, w, ref)
+		return e, errContradict
 	}
 	e.Last = s.seen[len(s.seen)-1].t
 	e.Holes = s.holes
@@ -128,81 +152,6 @@ func contradict(points []point) bool {
 	return false
 }
 
-// scan is locate by reading everything from base on; before it are NULs.
-func scan(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
-	e := Extent{Size: size, From: -1, FirstAt: size}
-	var latest time.Time
-	open := false // the last record seen is in the window
-	hole := holeFinder{w: w}
-	err := eachHead(r, base, size, ref, func(p point) bool {
-		if e.First.IsZero() {
-			e.First, e.FirstAt = p.t, p.off
-		}
-		hole.see(p, &e)
-		if p.t.Before(latest.Add(-Disorder)) {
-			e.Stepped = true
-		}
-		if p.t.After(latest) {
-			latest = p.t
-		}
-		e.Last = p.t
-		if open {
-			e.To = p.off
-		}
-		if open = w.Contains(p.t); open && e.From < 0 {
-			e.From = p.off
-		}
-		return true
-	})
-	if hole.see(point{off: size}, &e); open {
-		e.To = size
-	}
-	if e.From < 0 {
-		e.From, e.To = 0, 0
-	}
-	return e, err
-}
-
-// holeFinder reports stretches without a record during a scan: runs of NULs, and what
-// else is not copied. The point of the file's end has no time.
-type holeFinder struct {
-	w    evidence.Window
-	prev point
-}
-
-func (h *holeFinder) see(p point, e *Extent) {
-	nuls := p.nuls > ProbeReach || !h.w.Contains(h.prev.t)
-	if nuls && p.off-h.prev.off > ProbeReach && !h.prev.t.IsZero() {
-		e.Holes = append(e.Holes, evidence.Span{Since: h.prev.t, Until: p.t, Reason: evidence.ReasonRead})
-	}
-	h.prev = p
-}
-
-// eachHead calls f for every record start in [from, to) until it returns false.
-// from must be the start of a line.
-func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) bool) error {
-	lines := expressway.NewLineReader(readAhead(r, from, to-from), from, ref)
-	var nuls int64
-	for {
-		line, err := lines.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read at %d: %w", from, err)
-		}
-		if line.NUL() {
-			nuls += line.Length
-		}
-		if line.Head {
-			if !f(point{line.Offset, line.Time, nuls}) {
-				return nil
-			}
-			nuls = 0
-		}
-	}
-}
-
 // search looks for the two ends of a window by probes.
 type search struct {
 	r     io.ReaderAt
@@ -212,6 +161,7 @@ type search struct {
 	ref   expressway.Ref
 	seen  []point
 	holes []evidence.Span
+	spent int // probes
 }
 
 // probe returns the first record that starts at or after off and within
@@ -221,6 +171,9 @@ func (s *search) probe(off int64) (point, bool, error) {
 	found := false
 	from := max(off-1, 0) // a line that starts at off is seen by the line end before it
 	var b []byte
+	if s.spent++; s.spent > maxProbes {
+		return p, false, errContradict
+	}
 	for reach := int64(probeStep); !found; reach *= 4 {
 		had, end := int64(len(b)), min(from+reach, s.size)
 		b = append(b, make([]byte, end-from-had)...)

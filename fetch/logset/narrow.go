@@ -115,6 +115,9 @@ func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, e
 // creep reads [from, to), as far as it lies between lo and hi, and returns the last
 // record before limit and the first one after it, of those there and lo and hi.
 func (s *search) creep(lo, hi point, from, to int64, limit time.Time) (point, point, error) {
+	if s.spent++; s.spent > maxProbes {
+		return lo, hi, errContradict
+	}
 	err := eachHead(s.r, from, min(to, hi.off), s.ref, func(p point) bool {
 		switch {
 		case p.off <= lo.off:

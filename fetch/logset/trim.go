@@ -51,8 +51,8 @@ func (e *Extent) TrimFront(r io.ReaderAt, n int64, ref expressway.Ref) (since ti
 // TrimBack leaves the last n bytes of an extent out, from the last record start before
 // them on, and returns until when all records are kept; zero if none is.
 func (e *Extent) TrimBack(r io.ReaderAt, n int64, ref expressway.Ref) (until time.Time, err error) {
-	const back = ProbeReach / 4 // to have a record start that is not too far, most are shorter
-	for at := e.To - e.From - n; at > 0; at -= back {
+	back := int64(ProbeReach / 4) // to have a record start that is not too far, most are shorter
+	for at := e.To - e.From - n; at > 0; at, back = at-back, back*2 {
 		p, ok, err := e.record(r, at, ref)
 		switch {
 		case err != nil:

@@ -153,6 +153,9 @@ func (f *familyKeeper) takeFile(ctx context.Context, h *logset.File, since time.
 	if err != nil {
 		return err
 	}
+	if h.Size-from > f.ring.MaxSize {
+		return errUnreadable
+	}
 	file := f.describe(known, h, now)
 	if err := f.passOver(h.Handle, file, from); err != nil {
 		return err
