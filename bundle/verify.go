@@ -119,7 +119,8 @@ var sumRE = regexp.MustCompile(`^([0-9a-f]{64})  ([A-Za-z0-9._/-]{1,250})$`)
 
 func readSums(r io.Reader) (map[string]string, error) {
 	sums := map[string]string{}
-	lines := bufio.NewScanner(io.LimitReader(r, maxSums))
+	most := &io.LimitedReader{R: r, N: maxSums + 1}
+	lines := bufio.NewScanner(most)
 	lines.Split(scanLF)
 	for n := 1; lines.Scan(); n++ {
 		part := sumRE.FindStringSubmatch(lines.Text())
@@ -130,6 +131,9 @@ func readSums(r io.Reader) (map[string]string, error) {
 			return nil, fmt.Errorf("line %d names %s again", n, part[2])
 		}
 		sums[part[2]] = part[1]
+	}
+	if most.N <= 0 {
+		return nil, fmt.Errorf("larger than %d MiB", maxSums>>20)
 	}
 	return sums, lines.Err()
 }

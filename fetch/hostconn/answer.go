@@ -129,6 +129,9 @@ func parseList(out io.Reader, mark string) ([]Entry, error) {
 		if entries, err = a.group(entries, n); err != nil {
 			return nil, err
 		}
+		if len(entries) > maxNames {
+			return nil, errLongFolder
+		}
 	}
 }
 

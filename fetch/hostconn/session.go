@@ -127,30 +127,6 @@ func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
 }
 
-// budgetReader bounds what a peer may answer: a folder without an end must not
-// fill the memory. A limit of zero is none.
-type budgetReader struct {
-	r           io.Reader
-	limit, used atomic.Int64
-	s           *Session // that is told what came; may be nil
-}
-
-func (b *budgetReader) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if b.s != nil && n > 0 {
-		b.s.speed.heard(n)
-	}
-	if limit := b.limit.Load(); limit > 0 && b.used.Add(int64(n)) > limit {
-		return n, errLongFolder
-	}
-	return n, err
-}
-
-var errLongFolder = fmt.Errorf("the listing of the folder is longer than %d MiB", maxListing>>20)
-
-// maxListing is how many bytes of answers one listing may take: 200,000 names.
-const maxListing = 32 << 20
-
 // ErrNoSFTP says that a host let us in and offers no SFTP.
 var ErrNoSFTP = errors.New("the host refuses SFTP")
 
@@ -218,9 +194,7 @@ func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err er
 	if err := s.renewFolders(); err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
 	}
-	s.folders.budget.used.Store(0)
-	s.folders.budget.limit.Store(maxListing)
-	defer s.folders.budget.limit.Store(0)
+	defer s.folders.budget.begin()()
 	err = s.guard(func() error {
 		infos, err := s.folders.ReadDirContext(ctx, dir)
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package testserver starts what tests and benchmarks speak to, on loopback ports:
-// Debian's dovecot, sshd and exim, an endpoint for OAuth2 tokens, and a TCP proxy in user
-// space that makes a connection like a long line.
+// Debian's dovecot, sshd and exim, an endpoint for OAuth2 tokens, an SSH server that lies,
+// and a TCP proxy in user space that makes a connection like a long line.
 //
 // Every server runs with a configuration, keys and data of its own below the
 // test's temporary folder, and is ended when the test ends. A missing server is

@@ -83,7 +83,10 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return err
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(b) > maxAnswer {
+		err = fmt.Errorf("the answer to %s is larger than %d MiB", path, maxAnswer>>20)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
