@@ -12,6 +12,9 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
+// readsAtOnce is how many packets of one read are asked for at once.
+const readsAtOnce = 64
+
 // sftpHandle is an open file of a session.
 type sftpHandle struct {
 	s *Session
@@ -20,13 +23,35 @@ type sftpHandle struct {
 
 func (h *sftpHandle) ReadAt(b []byte, off int64) (n int, err error) {
 	err = h.s.guard(func() error {
-		n, err = h.f.ReadAt(b, off)
+		n, err = h.read(b, off)
 		return err
 	})
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = h.s.why(err)
 	}
 	return n, err
+}
+
+// read reads in pieces of one packet, many at once. The SFTP client would do that itself,
+// but it takes a read that the server answers with "well" and no data for one that has come.
+func (h *sftpHandle) read(b []byte, off int64) (int, error) {
+	if len(b) <= packet {
+		return h.f.ReadAt(b, off)
+	}
+	pieces := (len(b) + packet - 1) / packet
+	ns, errs := make([]int, pieces), make([]error, pieces)
+	Each(pieces, readsAtOnce, func(i int) {
+		from := i * packet
+		ns[i], errs[i] = h.f.ReadAt(b[from:min(from+packet, len(b))], off+int64(from))
+	})
+	n := 0
+	for i := range pieces {
+		n += ns[i]
+		if errs[i] != nil || n < min((i+1)*packet, len(b)) {
+			return n, errs[i]
+		}
+	}
+	return n, nil
 }
 
 func (h *sftpHandle) Stat() (int64, time.Time, error) {

@@ -26,7 +26,7 @@ type budgetReader struct {
 	r           io.Reader
 	limit, used atomic.Int64
 	names       atomic.Int64
-	count       nameCounter
+	count       answerCounter
 	s           *Session // that is told what came; may be nil
 }
 
@@ -37,6 +37,12 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 	}
 	b.used.Add(int64(n))
 	b.names.Add(b.count.feed(p[:n]))
+	if b.count.hollow {
+		if b.s != nil {
+			b.s.abort(&Fault{Why: evidence.ReasonRead, Err: errHollow, Stop: true})
+		}
+		return 0, errHollow
+	}
 	if limit := b.limit.Load(); limit > 0 && (b.used.Load() > limit || b.names.Load() > maxNames) {
 		if b.s != nil {
 			b.s.abort(tooLong(errLongFolder))
@@ -59,18 +65,24 @@ func tooLong(err error) error {
 	return &Fault{Why: evidence.ReasonTooLarge, Err: err, Stop: true}
 }
 
-// A nameCounter counts the names in SFTP's answers, by what their heads say.
-type nameCounter struct {
-	head [13]byte // length, type, number, and of names how many
-	got  int
-	skip int64 // bytes of the packet still to come
+// errHollow says that a read was answered with data of no length: whoever asks for the
+// rest would ask for ever.
+var errHollow = errors.New("the host answered a read with no data")
+
+// An answerCounter follows the framing of SFTP's answers, and counts the names in them, by
+// what their heads say.
+type answerCounter struct {
+	head   [13]byte // length, type, number, and of names how many
+	got    int
+	skip   int64 // bytes of the packet still to come
+	hollow bool  // there were data of no length
 }
 
 const fxpName = 104
 
 // feed takes bytes as they come and returns how many names they bring; an answer without
 // any, which no server gives, counts for many.
-func (c *nameCounter) feed(p []byte) (names int64) {
+func (c *answerCounter) feed(p []byte) (names int64) {
 	for len(p) > 0 {
 		if c.skip > 0 {
 			n := min(c.skip, int64(len(p)))
@@ -84,21 +96,32 @@ func (c *nameCounter) feed(p []byte) (names int64) {
 		if c.got < 4 {
 			continue
 		}
-		length := int64(binary.BigEndian.Uint32(c.head[:]))
-		came := int64(c.got - 4)
-		switch {
-		case came < length && (c.got == 4 || c.head[4] == fxpName && c.got < len(c.head)):
+		length, came := int64(binary.BigEndian.Uint32(c.head[:])), int64(c.got-4)
+		if came < length && (c.got == 4 || c.numbered() && c.got < len(c.head)) {
 			continue
-		case c.got == len(c.head):
-			if n := int64(binary.BigEndian.Uint32(c.head[9:])); n > 0 {
-				names += n
-			} else {
-				names += 1000
-			}
+		}
+		if c.got == len(c.head) {
+			names += c.counted()
 		}
 		c.skip, c.got = length-came, 0
 	}
 	return names
+}
+
+// numbered reports whether the answer says behind its head how much of it there is.
+func (c *answerCounter) numbered() bool { return c.head[4] == fxpName || c.head[4] == fxpData }
+
+// counted is how many names an answer brings, by its whole head.
+func (c *answerCounter) counted() int64 {
+	n := int64(binary.BigEndian.Uint32(c.head[9:]))
+	switch {
+	case c.head[4] == fxpData:
+		c.hollow = c.hollow || n == 0
+		return 0
+	case n == 0:
+		return 1000
+	}
+	return n
 }
 
 // endless ends the session if an error says that its peer goes on and on.

@@ -124,7 +124,7 @@ func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 	if r.r, err = c.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.MaxConcurrentRequestsPerFile(64), sftp.UseConcurrentReads(true))
+	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.UseConcurrentReads(false))
 }
 
 // ErrNoSFTP says that a host let us in and offers no SFTP.
