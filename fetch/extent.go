@@ -118,7 +118,7 @@ func covering(list []evidence.Window, w, asked evidence.Window) []evidence.Windo
 
 // span is a missing span of the host's time in the collector's.
 func span(since, until time.Time, reason string, offset time.Duration) []evidence.Span {
-	s := evidence.Span{Since: since.Add(-offset).UTC(), Until: until.Add(-offset).UTC(), Reason: reason}
+	s := evidence.Span{Since: evidence.Clamp(since.Add(-offset)).UTC(), Until: evidence.Clamp(until.Add(-offset)).UTC(), Reason: reason}
 	if !s.Since.Before(s.Until) {
 		return nil
 	}

@@ -81,7 +81,7 @@ func tellRetention(r *logset.Retention, f *evidence.File, asked evidence.Window,
 	if r == nil {
 		return
 	}
-	oldest, gone := r.Oldest.Add(-offset).UTC(), asked.Since.Add(r.Depth()).UTC()
+	oldest, gone := evidence.Clamp(r.Oldest.Add(-offset)).UTC(), evidence.Clamp(asked.Since.Add(r.Depth())).UTC()
 	f.Oldest, f.DepthS, f.BytesPerMinute = &oldest, int64(r.Depth().Seconds()), r.PerMin
 	if !r.Young {
 		f.Overwritten = &gone

@@ -44,7 +44,7 @@ func (l *Log) Cost(family string) evidence.RingFamily {
 	}
 	for _, w := range l.Spans(clock) {
 		if c.Since.IsZero() || w.Since.After(c.Since) {
-			c.Since = w.Since
+			c.Since = evidence.Clamp(w.Since)
 		}
 		c.Breaks++
 	}

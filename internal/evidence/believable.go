@@ -30,6 +30,18 @@ func Bounded(t time.Time) time.Time {
 	return t
 }
 
+// Clamp is the believable time that is nearest to t: for what is reckoned from such times.
+func Clamp(t time.Time) time.Time {
+	sec := t.Unix()
+	switch {
+	case sec < leastTime:
+		return time.Unix(leastTime, 0).UTC()
+	case sec >= mostTime:
+		return time.Unix(mostTime-1, 0).UTC()
+	}
+	return t
+}
+
 // Nanos is t in nanoseconds since 1970; what they cannot say becomes the nearest that
 // they can.
 func Nanos(t time.Time) int64 {
