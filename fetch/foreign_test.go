@@ -8,6 +8,7 @@ import (
 
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/internal/evidence"
 )
 
 // Whatever times stand in logs and clocks, the row of a host and the state of its grab can
@@ -33,6 +34,26 @@ func TestForeignTimesAreWritten(t *testing.T) {
 			if offset == 0 {
 				w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
 			}
+		}
+	}
+}
+
+// A clock that is years from the files' times is not the one by which they are written.
+func TestStrangeClock(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, offset := range []time.Duration{200 * year, 3 * year, -3 * year, 48 * time.Hour} {
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.1", w.Text(40*time.Minute, 10*time.Minute), 10*time.Minute)
+		w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+		g := newGrab(t, w.Dir, &conntest.Local{Offset: offset})
+		asked := w.Window(20*time.Minute, 0)
+		row, err := g.Pass(t.Context(), asked, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+		if m := row.Files[0].Missing; len(m) == 0 || m[0].Reason != evidence.ReasonClock {
+			t.Errorf("clock %v: %s %v", offset, row.Coverage, m)
 		}
 	}
 }
