@@ -145,11 +145,8 @@ func TestOddLogs(t *testing.T) {
 // Whatever odd files a folder has, every record of the window is in the slice or said to
 // be missing.
 func TestOddLogsMixed(t *testing.T) {
-	var names []string
-	for _, n := range []string{"link", "folder", "pipe", "huge", "ends before", "nuls behind", "nuls within", "nuls in front", "nuls alone", "no stamps", "foreign stamp",
-		"foreign stamps", "odd mtime", "far mtime", "sound"} {
-		names = append(names, n)
-	}
+	names := []string{"link", "folder", "pipe", "huge", "ends before", "nuls behind", "nuls within", "nuls in front", "nuls alone", "no stamps", "foreign stamp",
+		"foreign stamps", "odd mtime", "far mtime", "sound"}
 	seeds := uint64(60)
 	if testing.Short() {
 		seeds = 10
