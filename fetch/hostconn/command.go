@@ -278,7 +278,7 @@ func (c *commands) list(ctx context.Context, dir string) (entries []Entry, err e
 	if err == nil {
 		err = c.run(line, func(out io.Reader) (err error) {
 			entries, err = parseList(out, mark)
-			return c.s.endless(err)
+			return endIfEndless(c.s, err)
 		})
 	}
 	if err != nil {

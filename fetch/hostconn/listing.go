@@ -124,8 +124,8 @@ func (c *answerCounter) counted() int64 {
 	return n
 }
 
-// endless ends the session if an error says that its peer goes on and on.
-func (s *Session) endless(err error) error {
+// endIfEndless ends the session if an error says that its peer goes on and on.
+func endIfEndless(s *Session, err error) error {
 	if errors.Is(err, errLongFolder) {
 		s.abort(tooLong(err))
 	}
