@@ -92,7 +92,7 @@ func parseStatus(line string) (s status, err error) {
 	if err := errors.Join(errs[:]...); err != nil || s.size < 0 {
 		return s, fmt.Errorf("stat printed %q", evidence.Printable(line, 80))
 	}
-	s.mtime, s.id = evidence.Bounded(time.Unix(sec, 0)), f[3]
+	s.mtime, s.id = evidence.BoundedTime(time.Unix(sec, 0)), f[3]
 	return s, nil
 }
 

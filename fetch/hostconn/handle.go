@@ -63,7 +63,7 @@ func (h *sftpHandle) Stat() (int64, time.Time, error) {
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("stat %s: %w", evidence.Printable(h.f.Name(), 300), h.s.why(err))
 	}
-	return info.Size(), evidence.Bounded(info.ModTime()), nil
+	return info.Size(), evidence.BoundedTime(info.ModTime()), nil
 }
 
 // closeWait bounds how long the host's answer to a CLOSE is waited for.

@@ -201,7 +201,7 @@ func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err er
 			return fmt.Errorf("list %s: %w", dir, s.why(err))
 		}
 		for _, i := range infos {
-			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: evidence.Bounded(i.ModTime()), Regular: i.Mode().IsRegular() && i.Size() >= 0})
+			entries = append(entries, Entry{Name: i.Name(), Size: i.Size(), MTime: evidence.BoundedTime(i.ModTime()), Regular: i.Mode().IsRegular() && i.Size() >= 0})
 		}
 		return nil
 	})

@@ -22,8 +22,8 @@ func Believable(t time.Time) bool {
 	return sec >= leastTime && sec < mostTime
 }
 
-// Bounded is t if that is believable, else the zero time.
-func Bounded(t time.Time) time.Time {
+// BoundedTime is t if that is believable, else the zero time.
+func BoundedTime(t time.Time) time.Time {
 	if !Believable(t) {
 		return time.Time{}
 	}

@@ -14,7 +14,7 @@ func TestBelievable(t *testing.T) {
 		if got, want := Believable(at), sec >= 0 && sec < 253370764800; got != want {
 			t.Errorf("%d: %v", sec, got)
 		}
-		if _, err := json.Marshal(Bounded(at).UTC()); err != nil {
+		if _, err := json.Marshal(BoundedTime(at).UTC()); err != nil {
 			t.Errorf("%d: %v", sec, err)
 		}
 	}
