@@ -1,11 +1,11 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | cover | fuzz | cross | wine
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | cover | fuzz | cross | wine
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos cover fuzz cross wine
+.PHONY: build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak cover fuzz cross wine
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -72,6 +72,17 @@ bench: bench-deps
 # another course of events.
 chaos: deps
 	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$${GRAB_CHAOS_SECONDS:-600} $(GO) test -count 1 -v -run TestChaos -timeout 60m ./internal/chaos
+
+# A day and more: virtual days in memory, with hosts that fall sick and get well, and then the
+# real binary under chaos. SOAK_DAYS and SOAK_SECONDS make it shorter or longer; what of the days
+# is done stands in SOAK_DIR/days and is not done again.
+SOAK_DAYS    ?= 30
+SOAK_SECONDS ?= 3600
+SOAK_DIR     ?= soak
+soak: deps
+	mkdir -p $(SOAK_DIR)
+	GRAB_SOAK_DAYS=$(SOAK_DAYS) GRAB_SOAK_DIR=$(abspath $(SOAK_DIR)) $(GO) test -count 1 -v -run TestSoak -timeout 10h ./internal/chaos
+	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$(SOAK_SECONDS) $(GO) test -count 1 -v -run TestChaos -timeout 30h ./internal/chaos
 
 cover:
 	$(GO) test -coverprofile=cover.out ./...

@@ -197,46 +197,56 @@ func play(t *testing.T, m mixture) (o result) {
 				sites = append(sites, s)
 			}
 		}
-		policy := incident.Policy{Before: 10 * time.Minute, After: time.Minute, Max: time.Hour, Settle: 2 * time.Second, Patience: patience,
-			Cooldown: 10 * time.Minute, Again: time.Hour, MaxAge: 24 * time.Hour}
-		store := incidenttest.FastStore(t, dir)
-		log := slog.New(slog.DiscardHandler)
-		journal, err := triage.OpenJournal(store, sites, policy, log, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pool := &hostconn.Pool{}
 		var mu sync.Mutex
 		began := time.Now()
-		r := &runner.Runner{Store: store, Policy: func() incident.Policy { return policy }, Sites: func() []incident.Site { return sites }, Log: log,
-			NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, func(_, host string) (wiring.Source, bool) { return sourceOf(peers[host]), true }, nil),
-			Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				o.take(job, peers, time.Since(began))
-				path := job.Base + ".zip"
-				return path, os.WriteFile(path, nil, 0o600)
-			},
-			VerifyBundle: func(context.Context, string, string, int) error { return nil },
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- r.Run(ctx, journal) }()
+		journal, stop := watch(t, dir, sites, peers, func(job runner.SealJob) {
+			mu.Lock()
+			defer mu.Unlock()
+			o.take(job, peers, time.Since(began))
+		})
 		for _, a := range m.alerts {
 			time.AfterFunc(a.at, func() { alert(t, journal, a) })
 		}
 		time.Sleep(30 * time.Minute)
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		journal.Close()
+		stop()
 		for name, p := range peers {
 			p.close()
 			o.most[name] = p.most
 		}
 	})
 	return o
+}
+
+// watch runs incidents of sites whose hosts are in memory until stop is called. sealed is
+// told of each bundle.
+func watch(t *testing.T, dir string, sites []incident.Site, peers map[string]*memPeer, sealed func(runner.SealJob)) (journal *triage.Journal, stop func()) {
+	policy := incident.Policy{Before: 10 * time.Minute, After: time.Minute, Max: time.Hour, Settle: 2 * time.Second, Patience: patience,
+		Cooldown: 10 * time.Minute, Again: time.Hour, MaxAge: 24 * time.Hour}
+	store, log := incidenttest.FastStore(t, dir), slog.New(slog.DiscardHandler)
+	journal, err := triage.OpenJournal(store, sites, policy, log, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(_, host string) (wiring.Source, bool) { return sourceOf(peers[host]), true }
+	r := &runner.Runner{Store: store, Policy: func() incident.Policy { return policy }, Sites: func() []incident.Site { return sites }, Log: log,
+		NewPuller: wiring.Pullers(&hostconn.Pool{}, &copyqueue.Queue{}, find, nil),
+		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
+			sealed(job)
+			path := job.Base + ".zip"
+			return path, os.WriteFile(path, nil, 0o600)
+		},
+		VerifyBundle: func(context.Context, string, string, int) error { return nil },
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx, journal) }()
+	return journal, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		journal.Close()
+	}
 }
 
 func alert(t *testing.T, j *triage.Journal, a alarm) {
@@ -256,7 +266,7 @@ func (o *result) take(job runner.SealJob, peers map[string]*memPeer, at time.Dur
 	site := job.Manifest.Site
 	o.sealed[site] = max(o.sealed[site], at)
 	for _, h := range job.Manifest.Hosts {
-		if peers[h.Host].sick == healthy {
+		if peers[h.Host].is(healthy) {
 			key := site + " " + h.Host + " " + job.Manifest.Asked.Until.Format(time.TimeOnly)
 			o.rows[key] = h
 		}

@@ -45,17 +45,17 @@ const (
 // before there was anybody to see it, so that every byte of it follows from the time.
 type memPeer struct {
 	name  string
-	sick  sickness
 	width int64
-	after int64 // bytes until it dies or hangs up
 	born  time.Time
+	key   ssh.Signer
 
-	key  ssh.Signer
-	mu   sync.Mutex
-	open map[net.Conn]bool
-	most int // handles that were open at a time
-	now  int
-	all  sync.WaitGroup
+	mu    sync.Mutex
+	sick  sickness
+	after int64 // bytes until it dies or hangs up
+	open  map[net.Conn]bool
+	most  int // handles that were open at a time
+	now   int
+	all   sync.WaitGroup
 }
 
 func newMemPeer(name string, sick sickness, after int64) *memPeer {
@@ -75,6 +75,31 @@ func newMemPeer(name string, sick sickness, after int64) *memPeer {
 		p.width = 5_000
 	}
 	return p
+}
+
+// is reports whether the peer has a sickness now.
+func (p *memPeer) is(s sickness) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sick == s
+}
+
+// fall makes the peer sick, or well, from now on.
+func (p *memPeer) fall(s sickness, after int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sick, p.after = s, after
+}
+
+// rate is how many bytes a second it sends; zero: no limit.
+func (p *memPeer) rate() int64 {
+	switch {
+	case p.is(drips):
+		return 8
+	case p.is(crawls):
+		return 4 << 10
+	}
+	return 0
 }
 
 // record is the i-th one.
@@ -114,16 +139,22 @@ func (p *memPeer) read(file, off int64, n int) []byte {
 
 // dial reaches the peer.
 func (p *memPeer) dial(ctx context.Context, _ string) (net.Conn, error) {
-	rate := map[sickness]int64{drips: 8, crawls: 4 << 10}[p.sick]
 	client, server := connection(10*time.Millisecond, 0)
 	p.mu.Lock()
 	p.open[server] = true
 	p.mu.Unlock()
 	p.all.Go(func() {
-		defer server.Close()
-		p.serve(server, rate)
+		defer p.forget(server)
+		p.serve(server)
 	})
 	return client, nil
+}
+
+func (p *memPeer) forget(c *end) {
+	c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, c)
 }
 
 // close ends all connections and waits for their ends.
@@ -136,9 +167,9 @@ func (p *memPeer) close() {
 	p.all.Wait()
 }
 
-func (p *memPeer) serve(c *end, rate int64) {
+func (p *memPeer) serve(c *end) {
 	conf := &ssh.ServerConfig{PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-		if p.sick == refuses {
+		if p.is(refuses) {
 			return nil, errors.New("no")
 		}
 		return nil, nil
@@ -148,6 +179,7 @@ func (p *memPeer) serve(c *end, rate int64) {
 	if err != nil {
 		return
 	}
+	rate := p.rate()
 	c.out.change(func() { c.out.rate = rate })
 	p.all.Go(func() { ssh.DiscardRequests(requests) })
 	for n := range channels {
@@ -214,14 +246,14 @@ func (s *sftpPeer) spoil(answer []byte) {
 	over := s.after < 0
 	s.mu.Unlock()
 	switch {
-	case s.sick == dies && over:
+	case s.is(dies) && over:
 		s.c.out.change(func() { s.c.out.frozen = true })
-	case s.sick == resets && over:
+	case s.is(resets) && over:
 		s.mu.Lock()
 		s.after = 100_000
 		s.mu.Unlock()
 		s.c.Close()
-	case s.sick == garbles && over:
+	case s.is(garbles) && over:
 		copy(answer[1:], "\xff\xff\xff\xff")
 	}
 }
@@ -279,7 +311,7 @@ func (s *sftpPeer) answer(kind byte, b []byte) []byte {
 		}
 		return s.status(id, 2)
 	case readDir:
-		if s.handles[arg] == -2 && s.sick != endless {
+		if s.handles[arg] == -2 && !s.is(endless) {
 			return s.status(id, 1)
 		}
 		s.handles[arg] = -2
@@ -320,7 +352,7 @@ func (s *sftpPeer) file(path string) int64 {
 func (s *sftpPeer) attributes(b []byte, file int64) []byte {
 	const hasSize, hasMode, hasTimes, regular = 1, 4, 8, 0o100600
 	size := s.size(file)
-	if s.sick == lies {
+	if s.is(lies) {
 		size += 1 << 40
 	}
 	b = binary.BigEndian.AppendUint32(b, hasSize|hasMode|hasTimes)
