@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
@@ -60,7 +61,7 @@ func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	defer wiring.BoundMemory()()
+	defer analysis.BoundMemory()()
 	set, err := sources.Open(ctx, filepath.Dir(f.file), args...)
 	if err != nil {
 		return err

@@ -13,13 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
-	"rtmtgrab/internal/wiring"
 )
 
 // reportFlags are those of `grab report`.
@@ -36,8 +36,8 @@ func reportCmd(a *app) *cobra.Command {
 		Use:   "report BUNDLE|DIR|FILE...",
 		Short: "Say what the REGISTER messages show: which phone is partially registered, and why",
 		Long: "Reads a bundle, a folder of logs (or a bundle that was unpacked), log files of Expressway-C and -E, files of a\n" +
-			"remote syslog server, or an appliance's diagnostic archive, and writes " + wiring.PageName + ", " + wiring.CSVName + "\n" +
-			"and " + wiring.JSONName + ". Give C and E together. The exit code is 0 whatever the verdict.",
+			"remote syslog server, or an appliance's diagnostic archive, and writes " + analysis.PageName + ", " + analysis.CSVName + "\n" +
+			"and " + analysis.JSONName + ". Give C and E together. The exit code is 0 whatever the verdict.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
 	}
@@ -58,24 +58,24 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	defer wiring.BoundMemory()()
+	defer analysis.BoundMemory()()
 	set, err := sources.Open(ctx, f.out, args...)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
 	sayOpened(set, a.say)
-	rep, err := wiring.Analyze(ctx, set, f.phones, f.grace)
+	rep, err := analysis.Analyze(ctx, set, f.phones, f.grace)
 	if err != nil {
 		return err
 	}
 	a.say("writing %s", f.out)
-	for name, write := range wiring.ReportFiles(set, rep) {
+	for name, write := range analysis.ReportFiles(set, rep) {
 		if err := atomicfile.Write(filepath.Join(f.out, name), write); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
-	page := filepath.Join(f.out, wiring.PageName)
+	page := filepath.Join(f.out, analysis.PageName)
 	if a.json {
 		err = report.JSON(a.out, rep)
 	} else {
@@ -97,7 +97,7 @@ func printReport(w io.Writer, rep *registration.Report, page string) error {
 		}
 		fmt.Fprintf(w, "  %s\n", evidence.Printable(n, 2000))
 	}
-	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, wiring.CSVName, wiring.JSONName)
+	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, analysis.CSVName, analysis.JSONName)
 	return err
 }
 

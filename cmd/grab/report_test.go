@@ -20,6 +20,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
@@ -145,15 +146,15 @@ func TestReport(t *testing.T) {
 				t.Fatalf("%s", r)
 			}
 			var onDisk registration.Report
-			if err := json.Unmarshal(l.file(t, filepath.Join(out, wiring.JSONName)), &onDisk); err != nil || len(onDisk.Phones) != len(rep.Phones) {
-				t.Errorf("%s: %v", wiring.JSONName, err)
+			if err := json.Unmarshal(l.file(t, filepath.Join(out, analysis.JSONName)), &onDisk); err != nil || len(onDisk.Phones) != len(rep.Phones) {
+				t.Errorf("%s: %v", analysis.JSONName, err)
 			}
 			p := phoneOf(t, &rep, l.victim.Device)
 			if p.Verdict != registration.VerdictPartial {
 				t.Errorf("%s is %s: %s", p.Device, p.Verdict, p.Summary)
 			}
 			l.checkProofs(t, p.Proofs, args)
-			if page := l.file(t, filepath.Join(out, wiring.PageName)); !bytes.Contains(page, []byte(l.victim.Device)) || !bytes.Contains(page, []byte("x-cisco-newreg")) {
+			if page := l.file(t, filepath.Join(out, analysis.PageName)); !bytes.Contains(page, []byte(l.victim.Device)) || !bytes.Contains(page, []byte("x-cisco-newreg")) {
 				t.Error("the page shows neither phone nor record")
 			}
 			if left, err := os.ReadDir(out); err != nil || len(left) != 3 {
@@ -272,7 +273,7 @@ func TestSealedReport(t *testing.T) {
 		if i == 0 {
 			continue
 		}
-		for name, want := range map[string]string{"README.txt": "What the REGISTER messages show", "report/" + wiring.PageName: "x-cisco-newreg", "report/" + wiring.CSVName: l.victim.Device, "report/" + wiring.JSONName: `"partial"`} {
+		for name, want := range map[string]string{"README.txt": "What the REGISTER messages show", "report/" + analysis.PageName: "x-cisco-newreg", "report/" + analysis.CSVName: l.victim.Device, "report/" + analysis.JSONName: `"partial"`} {
 			if got := entry(t, path, name); !bytes.Contains(got, []byte(want)) || !bytes.Contains(got, []byte(l.victim.Device)) {
 				t.Errorf("%s says nothing of %s: %.300s", name, want, got)
 			}
@@ -282,7 +283,7 @@ func TestSealedReport(t *testing.T) {
 		if r.code != advice.OK || !strings.Contains(r.out, l.victim.Device) {
 			t.Errorf("%s", r)
 		}
-		for _, name := range []string{wiring.PageName, wiring.CSVName, wiring.JSONName} {
+		for _, name := range []string{analysis.PageName, analysis.CSVName, analysis.JSONName} {
 			if !bytes.Equal(entry(t, path, "report/"+name), l.file(t, filepath.Join(out, name))) {
 				t.Errorf("%s: grab report made another %s than the bundle has", format, name)
 			}

@@ -16,6 +16,7 @@ var layers = [][]string{
 	{"internal/app/setup", "internal/collector/notify", "internal/collector/health"},
 	{"internal/app/oneshot"},
 	{"internal/wiring"},
+	{"internal/analysis"},
 	{"internal/advice"},
 	{"fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/notify/channel"},
 	{"fetch/ring", "internal/sources"},

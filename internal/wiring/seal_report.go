@@ -7,17 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
-	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
-	"rtmtgrab/internal/sources"
 )
 
 // reportLimit is the most time that a report may take of a bundle.
@@ -62,12 +60,12 @@ func sealReport(ctx context.Context, job runner.SealJob, files *[]string) (reg *
 	}()
 	set := jobSources(ctx, job)
 	defer func() { err = errors.Join(err, set.Close()) }()
-	rep, err := Analyze(ctx, set, nil, 0)
+	rep, err := analysis.Analyze(ctx, set, nil, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	writers := ReportFiles(set, rep)
-	for _, name := range []string{PageName, CSVName, JSONName} {
+	writers := analysis.ReportFiles(set, rep)
+	for _, name := range []string{analysis.PageName, analysis.CSVName, analysis.JSONName} {
 		path, err := writeTemp(ctx, job.Base, writers[name], files)
 		if err != nil {
 			return nil, nil, fmt.Errorf("write %s: %w", name, err)
@@ -102,46 +100,4 @@ func (c cancelled) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.w.Write(b)
-}
-
-// The files of a report, in a bundle's report/ and in --out.
-const (
-	PageName = "registration.html"
-	CSVName  = "registrations.csv"
-	JSONName = "registrations.json"
-)
-
-// reportMemory is from where on memory is collected more often than it costs least:
-// what a report of 2 GB of logs needs at once is less.
-const reportMemory = 200 << 20
-
-// BoundMemory does so until the returned function is called, unless $GOMEMLIMIT says
-// otherwise.
-func BoundMemory() (undo func()) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	was := debug.SetMemoryLimit(reportMemory)
-	return func() { debug.SetMemoryLimit(was) }
-}
-
-// Analyze makes the report of a set. phones are named beside those that the
-// set's bundles name.
-func Analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
-	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers}
-	rep, err := registration.Analyze(ctx, set.Sources, o)
-	if err != nil {
-		return nil, err
-	}
-	set.Settle(rep)
-	return rep, nil
-}
-
-// ReportFiles are the three files and what writes them.
-func ReportFiles(set *sources.Set, rep *registration.Report) map[string]func(io.Writer) error {
-	return map[string]func(io.Writer) error{
-		PageName: func(w io.Writer) error { return report.Page(w, rep, set.Text(rep)) },
-		CSVName:  func(w io.Writer) error { return report.CSV(w, rep) },
-		JSONName: func(w io.Writer) error { return report.JSON(w, rep) },
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
@@ -97,7 +98,7 @@ func (r *Result) answer(out io.Writer) error {
 	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration))
 	report.PrintFindings(out, r.Registration, "          ")
 	var rep registration.Report
-	err := bundle.ReadFile(context.Background(), r.Bundle, "report/"+wiring.JSONName, func(f io.Reader) error { return json.NewDecoder(f).Decode(&rep) })
+	err := bundle.ReadFile(context.Background(), r.Bundle, "report/"+analysis.JSONName, func(f io.Reader) error { return json.NewDecoder(f).Decode(&rep) })
 	if err != nil {
 		return err
 	}
@@ -109,8 +110,8 @@ func (r *Result) answer(out io.Writer) error {
 			fmt.Fprintf(out, "evidence  %s at byte %d, %s UTC: %s\n", e.File, e.Offset, e.Time.Format(time.TimeOnly+".000"), e.What)
 		}
 	}
-	page := filepath.Join(r.dir, wiring.PageName)
-	err = bundle.ReadFile(context.Background(), r.Bundle, "report/"+wiring.PageName, func(f io.Reader) error {
+	page := filepath.Join(r.dir, analysis.PageName)
+	err = bundle.ReadFile(context.Background(), r.Bundle, "report/"+analysis.PageName, func(f io.Reader) error {
 		return atomicfile.Write(page, func(w io.Writer) error {
 			_, err := io.Copy(w, f)
 			return err

@@ -1,0 +1,58 @@
+// Package analysis makes of logs what stands in a bundle beside them: the report on the
+// REGISTER messages.
+package analysis
+
+import (
+	"context"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/report"
+	"rtmtgrab/internal/sources"
+)
+
+// The files of a report, in a bundle's report/ and in --out.
+const (
+	PageName = "registration.html"
+	CSVName  = "registrations.csv"
+	JSONName = "registrations.json"
+)
+
+// reportMemory is from where on memory is collected more often than it costs least:
+// what a report of 2 GB of logs needs at once is less.
+const reportMemory = 200 << 20
+
+// BoundMemory does so until the returned function is called, unless $GOMEMLIMIT says
+// otherwise.
+func BoundMemory() (undo func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	was := debug.SetMemoryLimit(reportMemory)
+	return func() { debug.SetMemoryLimit(was) }
+}
+
+// Analyze makes the report of a set. phones are named beside those that the
+// set's bundles name.
+func Analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
+	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers}
+	rep, err := registration.Analyze(ctx, set.Sources, o)
+	if err != nil {
+		return nil, err
+	}
+	set.Settle(rep)
+	return rep, nil
+}
+
+// ReportFiles are the three files and what writes them.
+func ReportFiles(set *sources.Set, rep *registration.Report) map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		PageName: func(w io.Writer) error { return report.Page(w, rep, set.Text(rep)) },
+		CSVName:  func(w io.Writer) error { return report.CSV(w, rep) },
+		JSONName: func(w io.Writer) error { return report.JSON(w, rep) },
+	}
+}
