@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/wiring"
@@ -43,7 +44,8 @@ func decodeExport(t *testing.T, r result) (e exported) {
 func TestExport(t *testing.T) {
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
-	path, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true})(t.Context(), job)
+	made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true}, analysis.New())(t.Context(), job)
+	path := made.Path
 	if err != nil {
 		t.Fatal(err)
 	}

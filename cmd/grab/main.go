@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/version"
 )
 
@@ -104,7 +105,14 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), nowCmd(a), checkCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), showCmd(a),
-		verifyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a)}
+		verifyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
+}
+
+// confinedCmd is what the program starts of itself to have logs analysed.
+func confinedCmd(a *app) *cobra.Command {
+	return &cobra.Command{Use: analysis.Command + " DIR", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		return analysis.Serve(args[0], a.out, os.Exit)
+	}}
 }
 
 func versionCmd(a *app) *cobra.Command {

@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	if how := os.Getenv(misbehaves); how != "" {
+		misbehave(how)
+		return
+	}
 	os.Setenv("GORACE", endsAtOnce())
 	testscript.Main(m, map[string]func(){"grab": main})
 }

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,12 +231,15 @@ func (l *reportLab) job(t testing.TB, dir string) runner.SealJob {
 	now := time.Now()
 	w := evidence.NewWindow(now.Add(-15*time.Minute), now)
 	m := evidence.Manifest{Incident: "20260302T141407Z-hq-3fa2c1", Revision: 1, Window: w, Asked: w, Site: "hq", TimeZone: "America/New_York"}
-	logs := map[string][]byte{}
+	logs := t.TempDir()
+	path := func(host, family string) string { return filepath.Join(logs, host+"-"+family) }
 	for _, e := range l.peers {
 		h := evidence.Host{Host: e.Name(), Role: e.Role(), Address: e.Addr(), BodiesLogged: "yes"}
 		for _, f := range lab.Families() {
 			b := l.joined(t, e, f)
-			logs[e.Name()+f] = b
+			if err := os.WriteFile(path(e.Name(), f), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			h.Files = append(h.Files, evidence.File{Family: f, Path: bundle.LogName(e.Name(), f), Coverage: evidence.Complete, Bytes: int64(len(b)), SHA256: sha(b),
 				Sources: []evidence.Source{{Name: f, MTime: w.Until}}})
 		}
@@ -245,8 +247,8 @@ func (l *reportLab) job(t testing.TB, dir string) runner.SealJob {
 		m.Hosts = append(m.Hosts, h)
 	}
 	m.Conclude()
-	return runner.SealJob{Manifest: m, Base: filepath.Join(dir, m.Incident), Open: func(host, family string) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(logs[host+family])), nil
+	return runner.SealJob{Manifest: m, Base: filepath.Join(dir, m.Incident), Path: path, Open: func(host, family string) (io.ReadCloser, error) {
+		return os.Open(path(host, family))
 	}}
 }
 
@@ -257,7 +259,8 @@ func TestSealedReport(t *testing.T) {
 	job := l.job(t, t.TempDir())
 	var sums []string
 	for i, format := range []string{"zip", "zip", "tar.zst"} {
-		path, err := wiring.Sealer(config.Bundle{Format: format})(t.Context(), job)
+		made, err := wiring.Sealer(config.Bundle{Format: format}, analysis.New())(t.Context(), job)
+		path := made.Path
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,36 +315,81 @@ func entry(t testing.TB, path, name string) (b []byte) {
 	return b
 }
 
-// TestReportCostsNoBundle: an analysis that fails leaves a bundle without a report,
-// which says so; one that is cancelled leaves nothing.
+// TestReportCostsNoBundle: an analysis that fails, however, leaves a bundle without a
+// report, which says so; one that is cancelled leaves nothing.
 func TestReportCostsNoBundle(t *testing.T) {
 	l := newReportLab(t)
+	for how, want := range map[string]string{
+		"defect":  "internal error in the analysis: deliberate",
+		"panic":   "its process ended: exit status 2: panic: deliberate",
+		"exit":    "its process ended: exit status 3",
+		"silent":  "its process answered what cannot be read: EOF",
+		"garbage": "its process answered what cannot be read: invalid character",
+		"twice":   "its process answered more than was asked",
+		"memory":  "it needed more memory than it may have: 96 MiB",
+		"time":    "it took longer than it may: 1s",
+		"files":   "it wrote more than it may: 8 MiB",
+		"answer":  "it wrote more than it may",
+		"version": "the program's file is another version than the one that is running",
+		"nofile":  "its process left no registrations.csv",
+		"link":    "its process left a registrations.csv that is no file",
+	} {
+		t.Run(how, func(t *testing.T) {
+			job := l.job(t, t.TempDir())
+			analyst := analysis.New()
+			analyst.Program.Env = []string{misbehaves + "=" + how}
+			switch how {
+			case "memory":
+				analyst.Limits.Memory = 96 << 20
+			case "time":
+				analyst.Limits.Time = time.Second
+			case "files":
+				analyst.Limits.Files = 8 << 20
+			}
+			made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: how == "panic"}, analyst)(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := bundle.Verify(t.Context(), made.Path)
+			notes := strings.Join(res.Manifest.Notes, "\n")
+			if err != nil || !res.OK || res.Manifest.Registration != nil || !strings.Contains(notes, "no report on the REGISTER messages: "+want) || !strings.Contains(notes, "grab retry "+job.Manifest.Incident) {
+				t.Errorf("%+v, %v, notes %q", res.Bad, err, res.Manifest.Notes)
+			}
+			if !strings.HasPrefix(made.NoReport, want) || res.Manifest.NoReport != made.NoReport {
+				t.Errorf("it says %q, the manifest %q, want %q", made.NoReport, res.Manifest.NoReport, want)
+			}
+			if readme := string(entry(t, made.Path, "README.txt")); strings.Contains(readme, "What the REGISTER messages show") || !strings.Contains(readme, "no report") {
+				t.Errorf("README.txt speaks of a report, or not of none: %s", readme)
+			}
+			if r := runGrab("show", made.Path); !strings.Contains(r.out, "no report") {
+				t.Errorf("%s", r)
+			}
+			if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 1 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestReportCancelled: an analysis that is cancelled leaves nothing, neither files nor its
+// process.
+func TestReportCancelled(t *testing.T) {
+	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
-	open, calls := job.Open, atomic.Int32{}
-	job.Open = func(host, family string) (io.ReadCloser, error) {
-		if calls.Add(1) == 1 {
-			panic("deliberate")
-		}
-		return open(host, family)
-	}
-	path, err := wiring.Sealer(config.Bundle{Format: "zip"})(t.Context(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := bundle.Verify(t.Context(), path)
-	if err != nil || !res.OK || res.Manifest.Registration != nil || !strings.Contains(strings.Join(res.Manifest.Notes, "\n"), "no report on the REGISTER messages: internal error in the analysis: deliberate") {
-		t.Errorf("%+v, %v, notes %q", res.Bad, err, res.Manifest.Notes)
-	}
-	if strings.Contains(string(entry(t, path, "README.txt")), "What the REGISTER messages show") {
-		t.Error("README.txt speaks of a report")
-	}
-	os.Remove(path)
 	ctx, cancel := context.WithCancel(t.Context())
-	job.Open = func(host, family string) (io.ReadCloser, error) {
-		cancel()
-		return open(host, family)
-	}
-	if _, err := wiring.Sealer(config.Bundle{Format: "zip"})(ctx, job); !errors.Is(err, context.Canceled) {
+	analyst := analysis.New()
+	begun := filepath.Join(t.TempDir(), "begun")
+	analyst.Program.Env = []string{misbehaves + "=time", misbegun + "=" + begun}
+	go func() {
+		defer cancel()
+		for {
+			if _, err := os.Stat(begun); err == nil || t.Context().Err() != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := wiring.Sealer(config.Bundle{Format: "zip"}, analyst)(ctx, job); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 0 {

@@ -1,5 +1,12 @@
 // Package analysis makes of logs what stands in a bundle beside them: the report on the
-// REGISTER messages.
+// REGISTER messages, the packets of the SIP messages; and the first word on an incident.
+//
+// What a running program wants of it, an Analyst does in a process of its own: logs hold
+// what strangers wrote, and whatever that does to the analysis, it costs no more than the
+// report. Between the two lies a folder, and an answer of bounded size that is checked.
+// Only a command by hand calls Analyze in its own process.
+//
+// It does not judge what the logs say: that is package registration's.
 package analysis
 
 import (
@@ -20,11 +27,13 @@ const (
 	PageName = "registration.html"
 	CSVName  = "registrations.csv"
 	JSONName = "registrations.json"
+
+	ExportName = "sip.pcapng" // the SIP messages, in a bundle's report/
 )
 
 // reportMemory is from where on memory is collected more often than it costs least:
 // what a report of 2 GB of logs needs at once is less.
-const reportMemory = 200 << 20
+const reportMemory = reportSoft
 
 // BoundMemory does so until the returned function is called, unless $GOMEMLIMIT says
 // otherwise.

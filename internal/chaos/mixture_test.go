@@ -230,10 +230,10 @@ func watch(t *testing.T, dir string, sites []incident.Site, peers map[string]*me
 	find := func(_, host string) (wiring.Source, bool) { return sourceOf(peers[host]), true }
 	r := &runner.Runner{Store: store, Policy: func() incident.Policy { return policy }, Sites: func() []incident.Site { return sites }, Log: log,
 		NewPuller: wiring.Pullers(&hostconn.Pool{}, &copyqueue.Queue{}, find, nil),
-		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
+		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			sealed(job)
 			path := job.Base + ".zip"
-			return path, os.WriteFile(path, nil, 0o600)
+			return runner.SealedBundle{Path: path}, os.WriteFile(path, nil, 0o600)
 		},
 		VerifyBundle: func(context.Context, string, string, int) error { return nil },
 	}

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
@@ -80,25 +81,27 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		return nil, err
 	}
 	w.OwnMails = notify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
+	analyst := analysis.New()
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
+	w.Notifier.Analyst = analyst
 	w.metrics.CountLoops(w.OwnMails.CameBack)
 	w.Mailboxes = mailboxes{log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
 		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.cfg.window())
 	}}
-	w.Runner = newRunner(w.Store, w.cfg.Load, w.sessions.pool, log, w.event)
+	w.Runner = newRunner(w.Store, w.cfg.Load, w.sessions.pool, analyst, log, w.event)
 	return w, nil
 }
 
 // newRunner is one that works by the configuration in force.
-func newRunner(store *incident.Store, cfg func() *config.Config, pool *hostconn.Pool, log *slog.Logger, events func(runner.Event)) *runner.Runner {
+func newRunner(store *incident.Store, cfg func() *config.Config, pool *hostconn.Pool, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
 		NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
-		Seal: func(ctx context.Context, job runner.SealJob) (string, error) {
-			return wiring.Sealer(cfg().Bundle)(ctx, job)
+		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
+			return wiring.Sealer(cfg().Bundle, analyst)(ctx, job)
 		},
 	}
 }

@@ -239,4 +239,5 @@ type Manifest struct {
 	Grab        string   `json:"grab"` // version of the program
 
 	Registration *Registration `json:"registration,omitempty"` // absent: no report was made, and a note says why
+	NoReport     string        `json:"no_report,omitempty"`    // why not; a retry adds it
 }

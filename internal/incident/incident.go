@@ -58,6 +58,7 @@ type Revision struct {
 	Bundle   string            `json:"bundle"`
 	Coverage evidence.Coverage `json:"coverage"`
 	Sealed   time.Time         `json:"sealed"`
+	NoReport string            `json:"no_report,omitempty"` // why the bundle has no report
 }
 
 // An Incident is one grab, from the alert (or the command) to its bundle.
@@ -99,6 +100,21 @@ type Incident struct {
 
 // open reports whether alerts can still join.
 func (in Incident) Joinable() bool { return in.Kind == KindAlert && !in.Frozen }
+
+// NoReport is why the newest bundle has no report; empty: it has one, or there is none.
+func (in Incident) NoReport() string {
+	if len(in.Revisions) == 0 {
+		return ""
+	}
+	return in.Revisions[len(in.Revisions)-1].NoReport
+}
+
+// ReportOnly reports whether a retry has nothing to do but to add the report: the newest
+// bundle is complete.
+func (in Incident) ReportOnly() bool {
+	n := len(in.Revisions)
+	return n > 0 && in.Revision > in.Revisions[n-1].Revision && in.Revisions[n-1].Coverage == evidence.Complete
+}
 
 // Alerted is when the first alert was; zero: there is none.
 func (in Incident) Alerted() time.Time {

@@ -189,8 +189,8 @@ func (s *Store) RemoveParts(dir string, keep func(name string) bool) {
 		return // not there: nothing is left over
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && e.Type().IsRegular() && (keep == nil || !keep(e.Name())) {
-			os.Remove(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
+		if strings.HasSuffix(e.Name(), atomicfile.PartSuffix) && (e.Type().IsRegular() || e.IsDir()) && (keep == nil || !keep(e.Name())) {
+			os.RemoveAll(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
 		}
 	}
 }

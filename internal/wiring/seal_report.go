@@ -1,89 +1,82 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/analysis"
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
-	"rtmtgrab/internal/report"
 )
 
-// reportLimit is the most time that a report may take of a bundle.
-const reportLimit = 15 * time.Minute
+// analysisOf is a job as the analysis sees it.
+func analysisOf(job runner.SealJob) analysis.Job {
+	return analysis.Job{Manifest: job.Manifest, Path: job.Path, Scratch: cmp.Or(job.Scratch, filepath.Dir(job.Base))}
+}
 
 // addReport adds to a bundle what the REGISTER messages in its logs show. What goes
 // wrong with that costs the report and never the bundle: then a note says why, and
-// the only error is that of a ctx that is done. The files lie beside the bundle
+// the only error is that of a ctx that is done. The files lie in the job's scratch folder
 // until remove is called.
-func addReport(ctx context.Context, job runner.SealJob, in *bundle.Input) (remove func(), err error) {
-	var files []string
-	remove = func() {
-		for _, f := range files {
-			os.Remove(f) // a ".part" in the store is garbage at its next start
+func addReport(ctx context.Context, analyst *analysis.Analyst, job runner.SealJob, in *bundle.Input) (remove func(), noReport string, err error) {
+	noReport = job.Plain
+	if noReport == "" {
+		res, err := analyst.Report(ctx, analysisOf(job))
+		remove = res.Remove
+		switch {
+		case ctx.Err() != nil:
+			return remove, "", ctx.Err()
+		case err == nil:
+			in.Manifest.Registration, in.Reports = res.Registration, parts(res)
+			return remove, "", nil
 		}
+		noReport = evidence.Printable(err.Error(), 400)
+	} else {
+		remove = func() {}
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, reportLimit, fmt.Errorf("it took more than %v", reportLimit))
-	defer cancel()
-	reg, parts, err := sealReport(limited, job, &files)
-	if err != nil {
-		if ctx.Err() != nil {
-			return remove, ctx.Err()
-		}
-		if limited.Err() != nil {
-			err = context.Cause(limited)
-		}
-		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(
-			"no report on the REGISTER messages: %v; `grab report` on this bundle tries again", err), 500))
-		return remove, nil
-	}
-	in.Manifest.Registration, in.Reports = reg, parts
-	return remove, nil
+	in.Manifest.NoReport = noReport
+	note(in, "no report on the REGISTER messages: %s; `grab retry %s` adds it, and `grab report` on this bundle makes one", noReport, job.Manifest.Incident)
+	return remove, noReport, nil
 }
 
-// sealReport analyses the slices and writes the three files beside the bundle; it
-// appends their names to files as soon as they are there.
-func sealReport(ctx context.Context, job runner.SealJob, files *[]string) (reg *evidence.Registration, parts []bundle.Part, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error in the analysis: %v", p)
-		}
-	}()
-	set := jobSources(ctx, job)
-	defer func() { err = errors.Join(err, set.Close()) }()
-	rep, err := analysis.Analyze(ctx, set, nil, 0)
-	if err != nil {
-		return nil, nil, err
+// addExport adds to a bundle the SIP messages of its logs as packets, credentials
+// replaced: the file is handed on more easily than the logs beside it. As with the
+// report, what goes wrong costs the file and never the bundle.
+func addExport(ctx context.Context, analyst *analysis.Analyst, job runner.SealJob, in *bundle.Input) (remove func(), err error) {
+	if job.Plain != "" {
+		note(in, "no report/%s: %s", analysis.ExportName, job.Plain)
+		return func() {}, nil
 	}
-	writers := analysis.ReportFiles(set, rep)
-	for _, name := range []string{analysis.PageName, analysis.CSVName, analysis.JSONName} {
-		path, err := writeTemp(ctx, job.Base, writers[name], files)
-		if err != nil {
-			return nil, nil, fmt.Errorf("write %s: %w", name, err)
-		}
-		parts = append(parts, bundle.Part{Name: "report/" + name, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
+	res, err := analyst.Export(ctx, analysisOf(job))
+	switch {
+	case ctx.Err() != nil:
+		return res.Remove, ctx.Err()
+	case err != nil:
+		note(in, "no report/%s: %v", analysis.ExportName, err)
+	default:
+		in.Reports = append(in.Reports, parts(res)...)
 	}
-	return report.Brief(rep), parts, nil
+	return res.Remove, nil
 }
 
-// writeTemp fills a new file beside the bundle.
-func writeTemp(ctx context.Context, base string, fill func(io.Writer) error, files *[]string) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(base), filepath.Base(base)+".report-*"+atomicfile.PartSuffix)
-	if err != nil {
-		return "", err
+// parts are the files of an analysis in a bundle.
+func parts(res *analysis.Result) (list []bundle.Part) {
+	for _, name := range res.Files {
+		path := filepath.Join(res.Dir, name)
+		list = append(list, bundle.Part{Name: "report/" + name, Open: func() (io.ReadCloser, error) { return os.Open(path) }})
 	}
-	*files = append(*files, f.Name())
-	err = fill(UntilDone(ctx, f))
-	return f.Name(), errors.Join(err, f.Close())
+	return list
+}
+
+// note adds a note to the manifest, which others have too.
+func note(in *bundle.Input, format string, args ...any) {
+	in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(format, args...), 800))
 }
 
 // UntilDone writes to w until ctx is done.

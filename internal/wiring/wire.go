@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/evidence"
@@ -189,30 +190,36 @@ func Policy(cfg *config.Config) incident.Policy {
 	return p
 }
 
-// Sealer makes bundles of a format, "zip" or "tar.zst".
-func Sealer(form config.Bundle) func(context.Context, runner.SealJob) (string, error) {
-	return func(ctx context.Context, job runner.SealJob) (string, error) {
-		path := job.Base + "." + form.Format
+// Sealer makes bundles of a format, "zip" or "tar.zst", and has analyst make the report.
+func Sealer(form config.Bundle, analyst *analysis.Analyst) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
+	return func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
+		made := runner.SealedBundle{Path: job.Base + "." + form.Format}
 		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: ZoneNamed(job.Manifest.TimeZone)}
 		for _, al := range job.Manifest.Alerts {
 			if al.File != "" {
 				in.Mails = append(in.Mails, bundle.Part{Name: al.File, Open: func() (io.ReadCloser, error) { return job.Mail(al.ID) }})
 			}
 		}
-		remove, err := addReport(ctx, job, &in)
+		remove, noReport, err := addReport(ctx, analyst, job, &in)
 		defer remove()
 		if err != nil {
-			return path, err
+			return made, err
 		}
+		made.NoReport = noReport
 		if form.PCAPNG {
-			removeExport, err := addExport(ctx, job, &in)
+			removeExport, err := addExport(ctx, analyst, job, &in)
 			defer removeExport()
 			if err != nil {
-				return path, err
+				return made, err
 			}
 		}
-		_, err = bundle.Write(ctx, path, in)
-		return path, err
+		if job.Analyzed != nil {
+			if err := job.Analyzed(noReport); err != nil {
+				return made, err
+			}
+		}
+		_, err = bundle.Write(ctx, made.Path, in)
+		return made, err
 	}
 }
 

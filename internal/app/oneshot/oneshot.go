@@ -19,6 +19,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -102,7 +103,7 @@ func outError(err error) error {
 func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: wiring.Pullers(e.Pool, nil, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+		NewPuller: wiring.Pullers(e.Pool, nil, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
 	}
 }
 
@@ -202,6 +203,8 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 		e.Say("%v", err)
 	case errors.Is(err, runner.ErrLess):
 		e.Say("no change: %v", err)
+	case errors.Is(err, runner.ErrNoReport):
+		e.Say("%v", err)
 	default:
 		return in, err
 	}

@@ -5,19 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
-	"rtmtgrab/fetch"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
-	"rtmtgrab/internal/registration"
-	"rtmtgrab/internal/report"
-	"rtmtgrab/internal/sources"
 )
 
 // A first look reads what the first pass copied, for the first notice. It takes no
@@ -93,13 +89,8 @@ func (s *incidentNotifier) finishedLooks(ctx context.Context) (list []incidentEv
 	return list
 }
 
-// firstVerdict reads what there is of an incident's logs.
-func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Incident) (reg *evidence.Registration, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error in the analysis: %v", p)
-		}
-	}()
+// firstVerdict has read what there is of an incident's logs.
+func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Incident) (*evidence.Registration, error) {
 	select {
 	case s.Turn <- struct{}{}:
 		defer func() { <-s.Turn }()
@@ -122,15 +113,7 @@ func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Inciden
 	case total > firstLookMost:
 		return nil, fmt.Errorf("%s of logs are too much for a preliminary verdict", human.Size(total))
 	}
-	set := sources.Of(ctx, s.store.Dir, m, func(host, family string) (io.ReadCloser, error) {
-		return fetch.OpenSlice(s.store.Slices(in.Key, host), family)
-	})
-	defer set.Close()
-	rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Hops: 1})
-	if err != nil {
-		return nil, err
-	}
-	return report.Brief(rep), nil
+	return s.Analyst.Look(ctx, analysis.Job{Manifest: m, Scratch: s.store.Dir, Path: func(host, _ string) string { return s.store.Slices(in.Key, host) }}, firstLookLimit)
 }
 
 // registrationTold is what a notice says of a verdict: names and words, and nothing

@@ -44,9 +44,13 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 	if e.What != runner.EventSealed {
 		return n, nil
 	}
-	if sealed, err := bundle.ReadManifest(in.Bundle); err == nil && sealed.Registration != nil {
+	switch sealed, err := bundle.ReadManifest(in.Bundle); {
+	case err != nil:
+	case sealed.Registration != nil:
 		n.Found = registrationTold(sealed.Registration)
 		n.Verdict = n.Found.Summary
+	case sealed.NoReport != "":
+		n.Found = &channel.Registration{Why: shown("the bundle has no report: " + sealed.NoReport + "; grab retry adds it")}
 	}
 	n.Bundle = in.Bundle
 	n.Size, n.SHA256, err = sumFile(ctx, in.Bundle)

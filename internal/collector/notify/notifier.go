@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
@@ -34,6 +35,7 @@ type Notifier struct {
 	tokens   *wiring.TokenSources
 	problems func() []status.Problem // at this moment, of everything
 	Every    time.Duration           // between two looks at them; zero: the dispatcher's own
+	Analyst  *analysis.Analyst       // makes first looks
 	News     incidentNews
 
 	StoreEvery time.Duration // between two looks at what other processes sealed; zero: 30 s
@@ -48,7 +50,7 @@ type Notifier struct {
 }
 
 func New(store *incident.Store, key proof.Key, log *slog.Logger, shelf *wiring.TokenSources, problems func() []status.Problem) *Notifier {
-	return &Notifier{log: log, store: store, key: key, tokens: shelf, problems: problems, stop: func() {}, Turn: make(chan struct{}, 1)}
+	return &Notifier{log: log, store: store, key: key, tokens: shelf, problems: problems, Analyst: analysis.New(), stop: func() {}, Turn: make(chan struct{}, 1)}
 }
 
 // Configure sends by cfg until ctx ends or it is called again. What is wrong with what

@@ -116,6 +116,8 @@ type bench struct {
 	events []Event
 	seals  int
 	seal   func(n int) error // what the n'th sealing suffers first
+
+	noReport string // why no report can be made; empty: one can
 }
 
 func newBench(t testing.TB, st *incident.Store) *bench {
@@ -156,7 +158,19 @@ type fakeBundle struct {
 	Mails    map[string]string
 }
 
-func (b *bench) sealIt(ctx context.Context, job SealJob) (string, error) {
+func (b *bench) sealIt(ctx context.Context, job SealJob) (SealedBundle, error) {
+	why := job.Plain
+	if why == "" {
+		why = b.noReport
+	}
+	if err := job.Analyzed(why); err != nil {
+		return SealedBundle{}, err
+	}
+	path, err := b.writeIt(ctx, job)
+	return SealedBundle{Path: path, NoReport: why}, err
+}
+
+func (b *bench) writeIt(ctx context.Context, job SealJob) (string, error) {
 	b.mu.Lock()
 	n := b.seals
 	b.seals++

@@ -84,7 +84,7 @@ func (r *Runner) alone(ctx context.Context, in incident.Incident, patience time.
 	table := incident.NewTable(r.Store, in)
 	u := newRun(r, table, in.Key, terms{settle: r.Policy().Settle, patience: patience, stop: stop})
 	err := u.work(ctx)
-	if less := errors.Is(err, ErrLess); less {
+	if inVain(err) {
 		err = errors.Join(err, u.concluded(err))
 	} else if err != nil && ctx.Err() == nil {
 		u.fail(err)
@@ -108,7 +108,8 @@ type RetryRequest struct {
 }
 
 // Retry takes a partial, lost or failed incident up again, by one of its names, and
-// makes a later revision that holds all that the earlier one held. What was
+// makes a later revision that holds all that the earlier one held. A complete one that has
+// no report is sealed again with it, and no host is asked. What was
 // interrupted before it was sealed is brought to its end instead.
 func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident.Incident, error) {
 	found, err := r.Store.Load(id)
@@ -127,7 +128,7 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 	switch {
 	case in.Joinable():
 		return in, fmt.Errorf("retry %s: %w", in.ID, ErrOpen)
-	case in.State == incident.Sealed && in.Coverage == evidence.Complete:
+	case in.State == incident.Sealed && in.Coverage == evidence.Complete && in.NoReport() == "":
 		return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)
 	}
 	if q.Out != "" {

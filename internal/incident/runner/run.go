@@ -68,10 +68,15 @@ func (u *run) work(ctx context.Context) error {
 	defer u.closePullers()
 	u.r.Store.RemoveParts(u.r.Store.IncidentDir(u.key), nil)
 	u.r.Store.RemoveParts(u.r.Store.ResultsDir(u.key), nil)
-	if !u.manifestWritten() {
-		if err := u.pull(ctx); err != nil {
-			return err
-		}
+	switch {
+	case u.manifestWritten():
+	case u.inc.ReportOnly():
+		err = u.freeze(ctx, u.inc.Asked)
+	default:
+		err = u.pull(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	return u.seal(ctx)
 }
@@ -206,9 +211,9 @@ func (u *run) tell(e Event) {
 }
 
 // concluded puts an incident back to the revision that it has if a retry of it
-// would have held less.
+// would have held less, or no report again.
 func (u *run) concluded(err error) error {
-	if !errors.Is(err, ErrLess) {
+	if !inVain(err) {
 		return err
 	}
 	u.r.log().Warn("retry abandoned", "incident", u.id, "err", err)
@@ -218,6 +223,9 @@ func (u *run) concluded(err error) error {
 	})
 	return err
 }
+
+// inVain reports whether a retry ended without a revision, and an incident as it was.
+func inVain(err error) bool { return errors.Is(err, ErrLess) || errors.Is(err, ErrNoReport) }
 
 // fail writes down that nobody works at the incident, and why.
 func (u *run) fail(err error) {

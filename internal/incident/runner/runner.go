@@ -21,9 +21,9 @@ type Runner struct {
 	// NewPuller returns what asks a host and keeps its slices in dir. It must
 	// work for a host that is configured no longer as far as Puller.Open goes.
 	NewPuller func(site, host, dir string) (Puller, error)
-	// Seal writes, fsyncs, verifies and renames a bundle and returns its path:
-	// SealJob.Base and an ending.
-	Seal func(ctx context.Context, job SealJob) (path string, err error)
+	// Seal writes, fsyncs, verifies and renames a bundle, whose path is SealJob.Base and
+	// an ending.
+	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
 	// VerifyBundle returns nil for an intact bundle of that incident and revision.
 	VerifyBundle func(ctx context.Context, path, incident string, revision int) error
 

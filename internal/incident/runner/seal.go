@@ -20,7 +20,23 @@ type SealJob struct {
 	Base     string                                           // the bundle's path without its ending
 	Open     func(host, family string) (io.ReadCloser, error) // a slice, for each file of the manifest with a path
 	Mail     func(alertID string) (io.ReadCloser, error)      // a mail, for each alert with a file
+
+	Path    func(host, family string) string // where a slice lies, for other processes: a folder of slices, or a file
+	Scratch string                           // folder for temporary files; empty: that of Base
+	Plain   string                           // why nothing is to be made of the logs, and they are sealed as they are; empty: a report is
+	// Analyzed hears why the bundle will have no report, empty if it will, before it is
+	// written; an error ends the sealing. May be nil.
+	Analyzed func(noReport string) error
 }
+
+// A SealedBundle is what a sealer made.
+type SealedBundle struct {
+	Path     string
+	NoReport string // why there is no report in it; empty: there is one
+}
+
+// ErrNoReport says that a retry which was to add the report could not.
+var ErrNoReport = errors.New("the report cannot be made this time either")
 
 // ErrLess says that a retry would hold less than the revision before it.
 var ErrLess = errors.New("it would have less than the revision before it")
@@ -56,11 +72,12 @@ func (u *run) seal(ctx context.Context) error {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
-	path, err := u.bundle(ctx, m)
+	made, err := u.bundle(ctx, m)
 	if err != nil {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
-	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed}
+	path := made.Path
+	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport}
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error = incident.Sealed, m.Coverage, path, ""
@@ -72,6 +89,10 @@ func (u *run) seal(ctx context.Context) error {
 		return err
 	}
 	u.r.log().Info("incident sealed", "incident", u.inc.ID, "site", u.inc.Site, "revision", u.inc.Revision, "coverage", m.Coverage, "bundle", path)
+	if made.NoReport != "" {
+		u.r.log().Warn("the bundle has no report; grab retry adds it", "incident", u.inc.ID, "why", made.NoReport)
+	}
+	u.r.Store.Remove(sealingFile(u.r.Store, u.key).Path) // if it stays, it is of a revision that is done
 	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
 	u.closePullers() // first: Windows removes no open file
 	if err := dropSlices(u.r.Store, u.inc); err != nil {
@@ -81,9 +102,9 @@ func (u *run) seal(ctx context.Context) error {
 }
 
 // dropSlices removes the slices of a complete incident; those of any other are
-// kept for a retry.
+// kept for a retry, and so are those of which no report was made.
 func dropSlices(st *incident.Store, in incident.Incident) error {
-	if in.State != incident.Sealed || in.Coverage != evidence.Complete {
+	if in.State != incident.Sealed || in.Coverage != evidence.Complete || in.NoReport() != "" {
 		return nil
 	}
 	if err := st.Remove(st.SlicesDir(in.Key)); err != nil {
@@ -93,23 +114,19 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 }
 
 // bundle adopts or makes the bundle.
-func (u *run) bundle(ctx context.Context, m evidence.Manifest) (string, error) {
-	base := bundleBase(u.r.Store, u.inc)
+func (u *run) bundle(ctx context.Context, m evidence.Manifest) (SealedBundle, error) {
+	base, begun := bundleBase(u.r.Store, u.inc), u.sealingOf()
 	if path := u.adopt(ctx, base); path != "" {
-		return path, nil
+		return SealedBundle{Path: path, NoReport: begun.NoReport}, nil
 	}
 	select {
 	case u.r.sealing() <- struct{}{}:
 		defer func() { <-u.r.sealing() }()
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return SealedBundle{}, ctx.Err()
 	}
-	var path string
-	err := u.room.retry(ctx, func() (err error) {
-		path, err = u.r.Seal(ctx, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.OpenMail})
-		return err
-	})
-	return path, err
+	return u.makeBundle(ctx, begun, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
+		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }})
 }
 
 // adopt returns the path of a bundle of that incident and revision that is there
