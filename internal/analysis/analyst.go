@@ -17,8 +17,8 @@ import (
 	"rtmtgrab/internal/version"
 )
 
-// What an analysis may have. The unit's MemoryMax agrees: two reports, one look, and as
-// much for the collector itself (configs/grab.service).
+// What an analysis may have. The unit's MemoryMax agrees: two reports, one look, and half a
+// gigabyte for the collector itself (configs/grab.service).
 const (
 	reportHard  = 512 << 20        // resident; what registration keeps of any logs stays below it
 	reportSoft  = 200 << 20        // collects garbage more often from here on: reports of 2 GB of logs need less
@@ -27,7 +27,7 @@ const (
 	exportFiles = 8 << 30          // packets of all that was logged
 	reportTurns = 2                // reports at once
 	turnTime    = 15 * time.Minute // waiting for one of them: longer, and the bundle goes without
-	lookHard    = 256 << 20
+	lookHard    = 384 << 20
 	lookTurns   = 1
 )
 

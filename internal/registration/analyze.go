@@ -2,6 +2,7 @@ package registration
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -39,7 +40,11 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	if o.Hops == 0 {
 		o.Hops = 100_000
 	}
-	l, msgs, err := logs.Read(ctx, sources, o.Window, o.Peers)
+	named := slices.Clone(o.PhonesNamed)
+	for _, a := range o.Alerts {
+		named = append(named, a.Devices...)
+	}
+	l, msgs, err := logs.Read(ctx, sources, o.Window, o.Peers, named)
 	if err != nil {
 		return nil, err
 	}

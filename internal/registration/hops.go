@@ -38,18 +38,29 @@ func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
 			take(p.Txns[len(p.Txns)-1-i])
 		}
 	}
+	listed := listedOf(all)
 	for i := range all {
-		p := &all[i]
-		timed := timesOf(p.Phone)
-		for _, t := range p.Txns {
-			out := transaction(w, t, timed[t])
-			if shown[t] {
-				out.Hops = hops(w, t)
-			} else {
-				hidden++
-			}
-			p.out.Transactions = append(p.out.Transactions, out)
+		hidden += all[i].list(w, listed, shown)
+	}
+	return hidden
+}
+
+// list writes the phone's transactions, as far as they are listed (nil: all), and returns of
+// how many the messages are not shown.
+func (t *told) list(w *wire.Wire, listed, shown map[*wire.Txn]bool) (hidden int) {
+	timed := timesOf(t.Phone)
+	for _, x := range t.Txns {
+		if listed != nil && !listed[x] {
+			t.out.MoreTransactions++
+			continue
 		}
+		out := transaction(w, x, timed[x])
+		if shown[x] {
+			out.Hops = hops(w, x)
+		} else {
+			hidden++
+		}
+		t.out.Transactions = append(t.out.Transactions, out)
 	}
 	return hidden
 }

@@ -17,7 +17,7 @@ import (
 const howBodies = "To have them logged, set the module network.sip to DEBUG (and network.tcp, for connections to CUCM) on every Expressway: Maintenance > Diagnostics > Advanced > Network Log configuration."
 
 // notes say in words what these logs leave open.
-func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
+func notes(o Options, w *wire.Wire, all []told, left, hidden int) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	partial := slices.ContainsFunc(all, func(t told) bool {
@@ -46,6 +46,16 @@ func notes(o Options, w *wire.Wire, all []told, hidden int) []string {
 		if !slices.ContainsFunc(all, func(t told) bool { return t.IsNamed(n) }) {
 			say("%s, which was asked for, is not in these logs.", n)
 		}
+	}
+	if n := left + w.More.Devices; n > 0 {
+		atLeast := ""
+		if w.More.AtLeast {
+			atLeast = "at least "
+		}
+		say("And %s%s more: they are counted, and nothing else is said of them, for there are too many. Those that were asked for and those that registered came first.", atLeast, human.Plural(n, "device"))
+	}
+	if w.More.Messages > 0 {
+		say("Of %s of messages, of such devices or of such as send too many, nothing was kept.", human.Plural(int(w.More.Messages), "record"))
 	}
 	if hidden > 0 {
 		say("Of %s the messages are not shown one by one, for there are too many.", human.Plural(hidden, "registration"))

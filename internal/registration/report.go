@@ -69,10 +69,11 @@ type Report struct {
 	Files        []File           `json:"files"`
 	Window       *evidence.Window `json:"window,omitempty"`
 	Alerts       []evidence.Alert `json:"alerts,omitempty"`
-	TimeZone     string           `json:"time_zone,omitempty"` // IANA name of the site's, for people
-	Connections  []Connection     `json:"connections"`         // between Expressway-C and CUCM, as far as DEBUG shows them
-	Groups       []Group          `json:"groups"`              // what happened, each thing once, the worst first
-	Phones       []Phone          `json:"phones"`              // those named first, then the affected ones
+	TimeZone     string           `json:"time_zone,omitempty"`   // IANA name of the site's, for people
+	Connections  []Connection     `json:"connections"`           // between Expressway-C and CUCM, as far as DEBUG shows them
+	Groups       []Group          `json:"groups"`                // what happened, each thing once, the worst first
+	MorePhones   int              `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
+	Phones       []Phone          `json:"phones"`                // those named first, then the affected ones
 }
 
 // A File is one log that was read.
@@ -135,9 +136,14 @@ type Connection struct {
 
 // A Phone is a device, or a Call-ID where no device is named.
 type Phone struct {
-	Device   string   `json:"device"` // "SEP…", or another name; empty if no record names it
-	MAC      string   `json:"mac"`
-	Numbers  []string `json:"numbers"`
+	Device  string   `json:"device"` // "SEP…", or another name; empty if no record names it
+	MAC     string   `json:"mac"`
+	Numbers []string `json:"numbers"`
+	// What the lists of this phone leave out, for it is too much.
+	MoreNumbers      int `json:"more_numbers,omitempty"`
+	MoreCallIDs      int `json:"more_call_ids,omitempty"`
+	MoreTransactions int `json:"more_transactions,omitempty"`
+
 	Model    string   `json:"model,omitempty"`
 	User     string   `json:"user,omitempty"`
 	Software string   `json:"software,omitempty"`

@@ -29,6 +29,8 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 		all[i] = tellOf(w, p, rulings[i])
 	}
 	slices.SortFunc(all, byRank)
+	all, left := fit(all)
+	r.MorePhones = left + w.More.Devices
 	groups := groupsOf(w, all)
 	shareOf(all)
 	hidden := writeHops(w, all, o.Hops)
@@ -40,7 +42,7 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 	}
 	r.Connections = connections(w, all)
 	r.Verdict, r.Summary = conclude(w, all, groups, len(o.Alerts) > 0)
-	r.Notes = append(r.Notes, notes(o, w, all, hidden)...)
+	r.Notes = append(r.Notes, notes(o, w, all, left, hidden)...)
 	return r
 }
 
@@ -53,8 +55,11 @@ type told struct {
 
 // tellOf puts a ruling into the words of the report.
 func tellOf(w *wire.Wire, p *phone.Phone, r *judge.Ruling) told {
-	o := Phone{Device: p.Device, MAC: p.MAC, Numbers: list(p.Numbers), Model: w.Texts.Of(p.Traits.Model), User: w.Texts.Of(p.Traits.User), Software: softwareOf(w, p),
+	o := Phone{Device: p.Device, MAC: p.MAC, Numbers: list(p.Numbers), MoreNumbers: p.More, Model: w.Texts.Of(p.Traits.Model), User: w.Texts.Of(p.Traits.User), Software: softwareOf(w, p),
 		Named: p.Named, CallIDs: p.CallIDs(w), Transactions: []Transaction{}, Verdict: r.Verdict, VerdictConfidence: r.Confidence, Confidence: r.Confidence}
+	if o.MoreCallIDs = max(0, len(o.CallIDs)-logs.MaxCallIDs); o.MoreCallIDs > 0 {
+		o.CallIDs = slices.Clone(o.CallIDs[:logs.MaxCallIDs])
+	}
 	proofs := r.Proofs
 	if r.About != nil && (r.Verdict == VerdictPartial || r.Verdict == PhoneCameBack || r.About.Marks.NewReg && r.About.Kind == KindKeepAlive) {
 		o.At = stamp(r.About.Sent)
@@ -148,7 +153,7 @@ func softwareOf(w *wire.Wire, p *phone.Phone) string {
 func (t told) name() string {
 	who := ""
 	if len(t.Numbers) > 0 {
-		who = " (" + strings.Join(t.Numbers, ", ") + ")"
+		who = " (" + phone.Few(t.Numbers, t.More) + ")"
 	}
 	switch {
 	case t.Device != "":

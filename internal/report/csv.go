@@ -45,6 +45,11 @@ func CSV(w io.Writer, r *registration.Report) error {
 			c.Write(append(row, later...))
 		}
 	}
+	if r.MorePhones > 0 {
+		last := make([]string, len(columns))
+		last[0] = more(r)
+		c.Write(last)
+	}
 	c.Flush()
 	if err := c.Error(); err != nil {
 		return err
@@ -52,9 +57,23 @@ func CSV(w io.Writer, r *registration.Report) error {
 	return b.Flush()
 }
 
+// more says how many phones a report leaves out.
+func more(r *registration.Report) string {
+	return "and " + plural(r.MorePhones, "device") + " more"
+}
+
 func phoneCells(p *registration.Phone) []string {
-	return []string{cell(p.Device), cell(p.MAC), cell(strings.Join(p.Numbers, " ")), cell(p.Model), cell(p.User), cell(p.Software),
+	return []string{cell(p.Device), cell(p.MAC), cell(numbers(p, " ")), cell(p.Model), cell(p.User), cell(p.Software),
 		cell(p.Verdict), cell(p.Confidence), cell(p.Cause), cell(p.CauseConfidence)}
+}
+
+// numbers are a phone's, and how many are left out.
+func numbers(p *registration.Phone, between string) string {
+	s := strings.Join(p.Numbers, between)
+	if p.MoreNumbers > 0 {
+		s += between + "and " + count(p.MoreNumbers) + " more"
+	}
+	return s
 }
 
 func transactionCells(t *registration.Transaction) []string {

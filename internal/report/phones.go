@@ -167,7 +167,7 @@ func facts(p *registration.Phone, c siteClock) []fact {
 		{"All lines back", c.both(p.BackAt)},
 		{"On time?", lateness(p)},
 		{"Where it was late", p.LateAt},
-		{"Lines", strings.Join(p.Numbers, ", ")},
+		{"Lines", numbers(p, ", ")},
 		{"MAC", otherThan(p.MAC, p.Device)},
 		{"Model", p.Model},
 		{"User", p.User},

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
@@ -87,7 +86,7 @@ func (r *Ruling) explain(w *wire.Wire, l phone.Lapse) {
 func (r *Ruling) oneByOne(w *wire.Wire, p *phone.Phone) {
 	s := &r.Chain.History
 	r.Verdict, r.Confidence, r.About, r.Back = PhoneRegistered, Likely, s.Came, s.Came.OK
-	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", Clock(s.Came.Sent), strings.Join(p.Numbers, ", "))
+	r.claim(Likely, "came back at %s by a REGISTER without a body, and registered its other numbers by REGISTERs of their own: it is not partial (%s)", Clock(s.Came.Sent), phone.Few(p.Numbers, p.More))
 	r.Proofs = cameProofs(s.Came)
 	r.explain(w, r.Chain.LapseTo(s.Came))
 	r.stillRegistered(w)

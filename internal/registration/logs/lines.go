@@ -22,9 +22,6 @@ type Stretch struct{ From, To int64 }
 // between somebody may have logged in or out.
 const apartLines = time.Minute
 
-// maxLineNotes bounds what is kept of one source.
-const maxLineNotes = 100_000
-
 // noteLines takes in what a message shows of a phone's lines: a NOTIFY, PUBLISH or SUBSCRIBE
 // in full, or CUCM's answer to a full REGISTER.
 func (s *Scan) noteLines(n *expressway.Note, host Text, at int64) {
@@ -56,13 +53,19 @@ func (s *Scan) noteLines(n *expressway.Note, host Text, at int64) {
 }
 
 func (s *Scan) addLine(n LineNote, at int64) {
+	for _, text := range []*string{&n.Call, &n.Device, &n.Contact, &n.Number} {
+		*text = (*text)[:min(len(*text), maxText)]
+	}
 	seen := s.Lines[n]
-	if seen == nil && len(s.Lines) >= maxLineNotes {
+	if seen == nil && !s.ration.line(costLine+len(n.Call)+len(n.Device)+len(n.Contact)+len(n.Number)) {
 		return
 	}
 	if k := len(seen) - 1; k >= 0 && time.Duration(at-seen[k].To).Abs() < apartLines || len(seen) == maxStretches {
 		k = len(seen) - 1
 		seen[k] = Stretch{min(seen[k].From, at), max(seen[k].To, at)}
+		return
+	}
+	if seen != nil && !s.ration.line(costStretch) {
 		return
 	}
 	s.Lines[n] = append(seen, Stretch{at, at})

@@ -9,20 +9,23 @@ import (
 )
 
 // Read reads the sources, two at a time, of which window is asked for; peers are the
-// Expressways that nobody configured. The messages come apart, for they are the caller's
+// Expressways that nobody configured, and named are phones of which all is to be kept even
+// where there is too much to keep. The messages come apart, for they are the caller's
 // to sort. A source that cannot be read is said in its scan; the error is that of ctx.
-func Read(ctx context.Context, sources []Source, window evidence.Window, peers []string) (*Logs, []*Message, error) {
+func Read(ctx context.Context, sources []Source, window evidence.Window, peers, named []string) (*Logs, []*Message, error) {
 	sources = slices.Clone(sources)
 	slices.SortStableFunc(sources, bySource)
-	texts, scans := readAll(ctx, sources)
+	rations := rations(sources, named)
+	texts, scans := readAll(ctx, sources, rations)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 
 	oneName(texts, sources, scans)
 	msgs, events := gather(scans)
+	more := countMore(texts, rations, msgs)
 
-	l := &Logs{Window: window, Peers: peers, Texts: texts, Sources: sources, Scans: scans, Events: events,
+	l := &Logs{Window: window, Peers: peers, Texts: texts, Sources: sources, Scans: scans, Events: events, More: more,
 		ByName: map[Text]*Host{}, Own: map[End]string{}, Strangers: map[string][]string{}}
 	l.listHosts()
 	l.tellRoles(msgs)
@@ -33,8 +36,8 @@ func Read(ctx context.Context, sources []Source, window evidence.Window, peers [
 }
 
 // readAll reads each source into a scan.
-func readAll(ctx context.Context, sources []Source) (*Texts, []*Scan) {
-	sc := &scanner{texts: newTexts(), sources: sources}
+func readAll(ctx context.Context, sources []Source, rations []*ration) (*Texts, []*Scan) {
+	sc := &scanner{texts: newTexts(), sources: sources, rations: rations}
 	scans := make([]*Scan, len(sources))
 	next := make(chan int)
 	var wg sync.WaitGroup

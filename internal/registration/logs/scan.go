@@ -36,7 +36,7 @@ type Scan struct {
 	First, Last     time.Time              // of its records, by the host's clock; zero: it has none
 	Hosts           map[Text]int64         // records of REGISTER by host
 	Lines           map[LineNote][]Stretch // when each number was seen, apartLines or more between two stretches
-	Dropped         int64                  // records of connections and events beyond maxNotes
+	Dropped         int64                  // records of connections and events that were too many
 	Err             error                  // why it was not read to its end
 
 	sip, bodies map[Text]int64 // of Hosts, those at INFO and those with the message's text
@@ -44,20 +44,22 @@ type Scan struct {
 	tcps        tcpRecords
 	events      []Event
 	alias       map[Text]Text // hosts that bear another name, see oneName
+	ration      *ration       // what may be kept
 }
 
-// maxNotes bounds the records of connections and events that are kept of one source.
-const maxNotes = 200_000
+// errTooMuch is of a log that holds more than is kept of one.
+var errTooMuch = errors.New("it holds more REGISTERs than one report can: name fewer logs, or a shorter time")
 
 // A scanner reads sources.
 type scanner struct {
 	texts   *Texts
 	sources []Source
+	rations []*ration // one of each
 }
 
 // read reads one source to its end. Its fault, if there is one, is in the scan.
 func (sc *scanner) read(ctx context.Context, i int) *Scan {
-	s := &Scan{Hosts: map[Text]int64{}, Lines: map[LineNote][]Stretch{}, sip: map[Text]int64{}, bodies: map[Text]int64{}}
+	s := &Scan{Hosts: map[Text]int64{}, Lines: map[LineNote][]Stretch{}, sip: map[Text]int64{}, bodies: map[Text]int64{}, ration: sc.rations[i]}
 	src := &sc.sources[i]
 	if src.Open == nil {
 		return s
@@ -81,6 +83,10 @@ func (sc *scanner) read(ctx context.Context, i int) *Scan {
 		s.count(&rec)
 		if n, ok := rec.Note(); ok {
 			sc.keep(s, pairs, i, n)
+		}
+		if s.ration.left <= 0 {
+			s.Err = errTooMuch
+			break
 		}
 	}
 	return s
@@ -120,11 +126,13 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 		if !toSIP(n.Local) && !toSIP(n.Peer) {
 			return
 		}
-		if s.tcps.n >= maxNotes {
+		if s.ration.notes <= 0 || s.tcps.n >= maxNotes {
 			s.Dropped++
 			return
 		}
-		s.tcps.add(TCPRecord{At: evidence.Nanos(at), place: where, Host: h, What: sc.texts.add(n.TCP), Reason: sc.texts.add(n.Reason)}, n.Local, n.Peer)
+		what, reason := sc.texts.add(n.TCP), sc.texts.add(n.Reason)
+		s.ration.note(sc.texts, what, reason)
+		s.tcps.add(TCPRecord{At: evidence.Nanos(at), place: where, Host: h, What: what, Reason: reason}, n.Local, n.Peer)
 	case expressway.NoteEvent:
 		what := n.Event
 		for _, w := range []string{n.Detail, n.Reason} {
@@ -135,11 +143,13 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 		if !explains(what) {
 			return
 		}
-		if len(s.events) >= maxNotes {
+		if s.ration.notes <= 0 || len(s.events) >= maxNotes {
 			s.Dropped++
 			return
 		}
-		s.events = append(s.events, Event{evidence.Nanos(at), where, h, sc.texts.add(what)})
+		e := Event{evidence.Nanos(at), where, h, sc.texts.add(what)}
+		s.ration.note(sc.texts, e.What)
+		s.events = append(s.events, e)
 	}
 }
 
@@ -152,8 +162,14 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 		return
 	}
+	by := s.ration.admit(n)
+	if by == nil {
+		return
+	}
 	m := sc.message(n)
 	m.At, m.Host = at, h
+	k := sc.texts.kind(m.traits)
+	s.ration.charge(by, s.ration.price(sc.texts, h, m.Call, m.To, m.User, m.Phrase, m.Extra, k.Device, k.Model, k.User, k.MAC, k.Software, k.Load, k.Contact))
 	s.Hosts[h]++
 	if n.Kind == expressway.NoteBody {
 		m.body = where

@@ -52,6 +52,7 @@ func TestForeignConnections(t *testing.T) {
 			at.Format("2006-01-02T15:04:05.000-07:00"), at.Format("2006-01-02 15:04:05,000"), i%250, 20_000+i)
 	}
 	sc := &scanner{texts: newTexts(), sources: []Source{{Host: "expc01", Role: "C", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(b.String())), nil }}}}
+	sc.rations = rations(sc.sources, nil)
 	s := sc.read(t.Context(), 0)
 	bytes := 0
 	for _, c := range s.tcps.chunks {

@@ -81,6 +81,19 @@ func (t *Texts) addTraits(k Traits) uint32 {
 	return id
 }
 
+// length is how many bytes a string has.
+func (t *Texts) length(id Text) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(len(t.all[id]))
+}
+
+func (t *Texts) kind(id uint32) Traits {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.kinds[id]
+}
+
 // The rest is for after the reading, without the lock.
 
 // Of is the string itself.

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,11 +38,26 @@ func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
 	}
 	switch {
 	case len(numbers) > 1:
-		return "the numbers " + strings.Join(numbers, ", ") + " were seen"
+		return "the numbers " + Few(numbers, 0) + " were seen"
 	case p.Alerted:
 		return "the alert names it as partially registered"
 	}
 	return ""
+}
+
+// fewNumbers is how many numbers a sentence has.
+const fewNumbers = 50
+
+// Few are numbers as a sentence has them; more are not in the list.
+func Few(numbers []string, more int) string {
+	if n := len(numbers) - fewNumbers; n > 0 {
+		numbers, more = numbers[:fewNumbers], more+n
+	}
+	s := strings.Join(numbers, ", ")
+	if more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
 }
 
 // A shownNumber is a number of the phone and when it was seen first and last.
@@ -98,6 +114,9 @@ func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 		numbers[s.number] = true
 	}
 	p.Numbers = slices.Sorted(maps.Keys(numbers))
+	if p.More = max(0, len(p.Numbers)-logs.MaxNumbers); p.More > 0 {
+		p.Numbers = slices.Clone(p.Numbers[:logs.MaxNumbers])
+	}
 }
 
 // ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed

@@ -24,7 +24,8 @@ type Phone struct {
 	Device  string      // name, as its Contact has it: SEP and its MAC, CSF… and the like; empty: not known
 	MAC     string      // twelve hexadecimal digits; empty: not known
 	Traits  logs.Traits // of its newest messages
-	Numbers []string    // sorted
+	Numbers []string    // sorted, at most logs.MaxNumbers
+	More    int         // numbers beyond those
 	Txns    []*wire.Txn // of all its Call-IDs, by Sent
 	Chains  []*Chain    // its registrations, by their beginning; none: it only keeps alive at a secondary CUCM
 	Named   bool        // somebody asked for it

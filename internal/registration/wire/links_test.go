@@ -39,7 +39,7 @@ func (l *c) read(tb testing.TB) *Wire {
 	tb.Helper()
 	text := l.String()
 	src := logs.Source{Host: "expc01", Role: "C", Family: "network_log", File: "f", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
-	read, msgs, err := logs.Read(tb.Context(), []logs.Source{src}, evidence.Window{}, nil)
+	read, msgs, err := logs.Read(tb.Context(), []logs.Source{src}, evidence.Window{}, nil, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func BenchmarkReopened(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			l := reopened(n)
-			read, msgs, err := logs.Read(b.Context(), []logs.Source{{Host: "expc01", Role: "C", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(l.String())), nil }}}, evidence.Window{}, nil)
+			read, msgs, err := logs.Read(b.Context(), []logs.Source{{Host: "expc01", Role: "C", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(l.String())), nil }}}, evidence.Window{}, nil, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
