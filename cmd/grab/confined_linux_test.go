@@ -76,7 +76,7 @@ func TestAnalysisKilled(t *testing.T) {
 		t.Fatalf("%s", r)
 	}
 	for _, args := range [][]string{{"show", first.Bundle}, {"show", first.Incident}} {
-		if r := c.grab(args...); !strings.Contains(r.out, "there is no report on the REGISTER messages: its process ended: signal: killed") {
+		if r := c.grab(args...); !strings.Contains(r.out, "no report on the REGISTER messages: its process ended: signal: killed") {
 			t.Errorf("%s", r)
 		}
 	}
