@@ -25,6 +25,7 @@ type aim struct {
 	near     time.Time // in asked: around it bytes are kept when not all can be
 	most     int64     // bytes that may be on this disk of all families
 	room     *room     // for compressed files
+	noRoom   error     // for all of it on this disk: what is nearest the alert comes first; nil: there is
 }
 
 // now is the time of the listing by the host's clock.
@@ -48,6 +49,7 @@ type copier struct {
 	again   bool            // files were no longer what was held: hold and locate once more
 	ahead   time.Duration   // by how much an unmeasured clock is certainly ahead
 	leftOut []evidence.Span // too large, in the host's time
+	fits    kept            // what of the plan there is room for on this disk
 	unsaved int64           // bytes copied since the family was saved
 }
 
@@ -68,6 +70,10 @@ func (c *copier) locate(ctx context.Context) (err error) {
 // copy copies what of the plan is not on disk, the oldest file first, and writes
 // down which time is covered now.
 func (c *copier) copy(ctx context.Context) error {
+	if err := copyWhatFits(ctx, c); err != nil {
+		c.noteGaps()
+		return errors.Join(err, c.save())
+	}
 	if err := c.copyNearest(ctx); err != nil {
 		return errors.Join(err, c.save())
 	}
@@ -226,6 +232,13 @@ func (c *copier) wanted() (n int64) {
 // keep leaves out of the plan what is farthest from the alert, so that at most most
 // bytes are left of it. What a compressed file has is on disk.
 func (c *copier) keep(most int64) error {
+	k, err := c.trim(most)
+	c.leftOut = k.left(c.cut)
+	return err
+}
+
+// trim leaves out of the plan what is farthest from the alert, and says what is left.
+func (c *copier) trim(most int64) (kept, error) {
 	var all []stretch
 	for _, f := range c.plan.Files {
 		if f.Found == nil || f.Found.Empty() || f.Gzip {
@@ -235,9 +248,7 @@ func (c *copier) keep(most int64) error {
 		f.Found, f.Cut = &e, evidence.Window{} // to be located anew, for it is not all
 		all = append(all, stretch{f.Handle, f.Found, c.set.Ref(f.MTime)})
 	}
-	k, err := trim(all, c.near.Add(c.clock.Offset), most, c.more())
-	c.leftOut = k.left(c.cut)
-	return err
+	return trim(all, c.near.Add(c.clock.Offset), most, c.more())
 }
 
 // more reports whether more of the window is to come.

@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/copyqueue"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -37,6 +38,8 @@ type Share struct {
 	Site  string           // for which the host is asked
 	Near  time.Time        // the alert: the older it is the sooner its turn comes, and around it bytes are kept when not all may be; zero: the end of the window
 	Limit int64            // bytes of the host that may be on this disk; zero: DefaultLimit, or more if more is expected
+
+	Reserve *diskspace.Reserve // of this disk, which slices and unpacked files leave free; nil: they may fill it
 }
 
 // rounds is how often a pass holds and locates anew when files change under it.
@@ -123,6 +126,7 @@ func (g *Grab) load() error {
 	}
 	s, err := openStore(g.Dir, g.Host, g.create)
 	if err == nil {
+		s.reserve = g.Share.Reserve
 		g.store, g.surveyed = s, map[string]surveyed{}
 	}
 	return err

@@ -113,7 +113,7 @@ func (c *copier) copyNearest(ctx context.Context) error {
 			most += f.Size * mayUnpackTo
 		}
 	}
-	if len(packed) == 0 || c.room.has(most) {
+	if len(packed) == 0 || c.noRoom == nil && c.room.has(most) {
 		return nil
 	}
 	near := c.near.Add(c.clock.Offset)

@@ -61,7 +61,7 @@ func (g *Grab) holes(holes []expressway.Hole, asked evidence.Window) (spans []ev
 func (f *family) missing(asked evidence.Window, err error, spans []evidence.Span) []evidence.Span {
 	reason := evidence.ReasonRotated
 	switch {
-	case err != nil && len(f.Covered) == 0:
+	case err != nil && (len(f.Covered) == 0 || atomicfile.Full(err)): // without room what is nearest the alert comes first
 		reason = faultReason(err)
 	case f.Absent:
 		reason = evidence.ReasonAbsent

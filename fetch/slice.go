@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"rtmtgrab/internal/diskspace"
 )
 
 // OpenSlice returns the joined slice of a family out of a Grab's folder, each file up
@@ -33,4 +35,18 @@ type file interface {
 	io.Closer
 	Sync() error
 	Truncate(int64) error
+}
+
+// sparing is a file that leaves the disk's reserve alone.
+type sparing struct {
+	file
+	reserve *diskspace.Reserve
+}
+
+// WriteAt writes nothing if that would touch the reserve.
+func (s sparing) WriteAt(b []byte, off int64) (int, error) {
+	if err := s.reserve.Take(int64(len(b))); err != nil {
+		return 0, err
+	}
+	return s.file.WriteAt(b, off)
 }

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/diskspace"
 )
 
 // stateFile is written after each slice: what it says of a slice is on disk.
@@ -77,7 +78,8 @@ type store struct {
 	host   hostconn.Host
 	create func(name string, flag int) (file, error) // tests; nil: on the disk
 
-	state *state
+	reserve *diskspace.Reserve // of the disk; nil: there is none
+	state   *state
 
 	mu      sync.Mutex                 // of state.Notes and what follows
 	written map[string]json.RawMessage // the families as they are on disk
@@ -110,7 +112,16 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 
 func (s *store) path(name string) string { return filepath.Join(s.dir, name) }
 
+// open opens a file of logs for writing, which leaves the disk's reserve alone.
 func (s *store) open(name string, flag int) (file, error) {
+	f, err := s.openFile(name, flag)
+	if err != nil || s.reserve == nil {
+		return f, err
+	}
+	return sparing{f, s.reserve}, nil
+}
+
+func (s *store) openFile(name string, flag int) (file, error) {
 	if s.create != nil {
 		return s.create(name, flag)
 	}

@@ -14,13 +14,14 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/expressway"
 )
 
 const (
 	backoff    = time.Minute      // the longest wait after an error
 	clockEvery = 10 * time.Minute // between two looks at the host's clock
-	leastRoom  = 256 << 20        // bytes that a ring leaves free on the disk
+	leastRoom  = 256 << 20        // bytes above the disk's reserve that a ring leaves free
 )
 
 // A Keeper keeps a rolling copy of one host's logs on this machine: what an alert that
@@ -28,12 +29,12 @@ const (
 // Run. The folder is read beside it by a Grab, in this process or another.
 type Keeper struct {
 	Host    hostconn.Host
-	Dir     string        // made if missing
-	Every   time.Duration // between two increments
-	Keep    time.Duration // how far back
-	MaxSize int64         // bytes on disk, of all families together
-	Free    func(dir string) (int64, error)
-	Event   func(err error) // told when increments begin to go well (nil) and when they no longer do; may be nil
+	Dir     string             // made if missing
+	Every   time.Duration      // between two increments
+	Keep    time.Duration      // how far back
+	MaxSize int64              // bytes on disk, of all families together
+	Reserve *diskspace.Reserve // of the disk, which the ring leaves free; nil: there is none
+	Event   func(err error)    // told when increments begin to go well (nil) and when they no longer do; may be nil
 
 	families []*familyKeeper
 	holder   logset.Holder
@@ -121,7 +122,7 @@ func (r *Keeper) open() (release func(), err error) {
 	r.clock = logset.Clock{}
 	r.families = nil
 	for _, name := range r.Host.Families {
-		f := &familyKeeper{name: name, ring: r, segmentStore: segmentStore{dir: filepath.Join(r.Dir, name), enc: enc}}
+		f := &familyKeeper{name: name, ring: r, segmentStore: segmentStore{dir: filepath.Join(r.Dir, name), enc: enc, reserve: r.Reserve}}
 		r.families = append(r.families, f)
 		if err := f.takeUp(r.now()); err != nil {
 			release()
@@ -225,17 +226,14 @@ func (r *Keeper) ref(mtime time.Time) expressway.Ref {
 // room gives up the oldest part of the ring rather than fill the disk: incidents
 // need it more.
 func (r *Keeper) room() error {
-	if r.Free == nil {
-		return nil
-	}
-	free, err := r.Free(r.Dir)
-	if err != nil || free >= leastRoom {
+	left, known := r.Reserve.Left()
+	if !known || left >= leastRoom {
 		return nil // unknown: writing will tell
 	}
 	if err := r.dropOldest(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %d MiB", errNoRoom, free>>20)
+	return fmt.Errorf("%w: %d MiB above its reserve (keep.free)", errNoRoom, left>>20)
 }
 
 // bytes is what the ring takes on disk.

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/expressway"
 )
 
@@ -26,6 +27,8 @@ type segmentStore struct {
 	dir   string
 	enc   *zstd.Encoder
 	write func(*os.File, []byte) (int, error) // tests; nil: as it is
+
+	reserve *diskspace.Reserve // of the disk; nil: there is none
 
 	n     int64 // of the last entry
 	num   int   // of the last segment
@@ -220,6 +223,9 @@ func (s *segmentStore) seen(now time.Time, newest *knownFile, seen seen) error {
 }
 
 func (s *segmentStore) put(f *os.File, b []byte) (err error) {
+	if err := s.reserve.Take(int64(len(b))); err != nil {
+		return err
+	}
 	n := 0
 	if s.write != nil {
 		n, err = s.write(f, b)

@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
 )
@@ -256,7 +257,7 @@ func (f *familyKeeper) takeGzip(ctx context.Context, h *logset.File, known *know
 	}
 	defer os.Remove(f.unpacked())
 	defer tmp.Close()
-	size, err := logset.Gunzip(ctx, h, tmp, f.ring.MaxSize, &hostconn.Meter{Pace: &f.ring.pace})
+	size, err := logset.Gunzip(ctx, h, sparing{tmp, f.reserve}, f.ring.MaxSize, &hostconn.Meter{Pace: &f.ring.pace})
 	h.Unpacked = size
 	if err != nil && logset.IsGzipFault(err) && (h.Grown() || f.ring.hostTime(f.ring.now()).Sub(h.MTime) < 2*logset.Rest || f.ring.holder.Set(f.name).PlainOf(h)) {
 		return errNotYet // it is being written
@@ -280,3 +281,17 @@ func (f *familyKeeper) takeGzip(ctx context.Context, h *logset.File, known *know
 }
 
 func (f *familyKeeper) unpacked() string { return filepath.Join(f.dir, "unpacked.tmp") }
+
+// sparing is a file that leaves the disk's reserve alone.
+type sparing struct {
+	*os.File
+	reserve *diskspace.Reserve
+}
+
+// WriteAt writes nothing if that would touch the reserve.
+func (s sparing) WriteAt(b []byte, off int64) (int, error) {
+	if err := s.reserve.Take(int64(len(b))); err != nil {
+		return 0, err
+	}
+	return s.File.WriteAt(b, off)
+}

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/sources"
@@ -98,6 +99,8 @@ func For(err error) string {
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user of grab watch, or as root"
+	case isReserved(err):
+		return "free disk space, or lower keep.free, then `grab retry`; what was copied is kept"
 	case atomicfile.Full(err):
 		return "free disk space, then `grab retry`; what was copied is kept"
 	}
@@ -146,4 +149,9 @@ func hostHint(e *sshdial.Error) string {
 		return "check the key file, its passphrase or the agent on this machine"
 	}
 	return ""
+}
+
+func isReserved(err error) bool {
+	_, ok := errors.AsType[*diskspace.ReservedError](err)
+	return ok
 }

@@ -25,6 +25,7 @@ import (
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
@@ -90,16 +91,16 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.cfg.window())
 	}}
-	w.Runner = newRunner(w.Store, w.cfg.Load, w.sessions.pool, analyst, log, w.event)
+	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, analyst, log, w.event)
 	return w, nil
 }
 
 // newRunner is one that works by the configuration in force.
-func newRunner(store *incident.Store, cfg func() *config.Config, pool *hostconn.Pool, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
+func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
-		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
-		NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
+		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) }, Reserve: reserve,
+		NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst)(ctx, job)
 		},
@@ -186,7 +187,7 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error 
 	defer kept.Wait() // after cancel
 	defer cancel()
 	cfg := w.cfg.Load()
-	rings{pool: w.sessions.pool, gate: &w.sessions.gate, log: w.log}.keep(ctx, cfg, &kept)
+	rings{pool: w.sessions.pool, gate: &w.sessions.gate, reserve: w.Runner.Reserve, log: w.log}.keep(ctx, cfg, &kept)
 	done := make(chan error, 1)
 	go func() { done <- w.Mailboxes.watchAll(ctx, cfg) }()
 	for {

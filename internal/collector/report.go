@@ -27,7 +27,7 @@ func (w *Collector) Status() status.Report {
 	w.health.Hosts.Report(&r, cfg)
 	r.Incidents = OpenIncidents(w.journal.Open())
 	r.JudgeIncidents()
-	w.health.Disk.Report(&r, cfg)
+	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
 	w.OwnMails.Report(&r)
 	w.Notifier.Report(&r)
 	reportPauses(&r, w.Store, cfg)

@@ -20,7 +20,9 @@ import (
 type rings struct {
 	pool *hostconn.Pool
 	gate *gate
-	log  *slog.Logger
+
+	reserve *diskspace.Reserve // of the store's disk
+	log     *slog.Logger
 }
 
 // keep keeps the ring of every host that has one until ctx ends, with wg. A host that stands
@@ -72,7 +74,7 @@ func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *
 	var down time.Time
 	return &ring.Keeper{
 		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(r.pool), Dir: wiring.RingDir(cfg, h.Name),
-		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Free: diskspace.Free,
+		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Reserve: r.reserve,
 		Event: func(err error) {
 			switch {
 			case err != nil:

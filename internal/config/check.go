@@ -108,6 +108,9 @@ func checkTimes(c *checker) {
 	c.positive("cooldown", c.cfg.Cooldown)
 	c.positive("again", c.cfg.Again)
 	c.positive("keep.age", c.cfg.Keep.Age)
+	if n := c.cfg.Keep.Free; n < minFree && n != 0 && c.given("keep.free") {
+		c.bad("keep.free", "must be at least 1MiB, or 0 for the default")
+	}
 	if w.Before+w.After > w.Max && c.sound("window.before", "window.after", "window.max") {
 		at := "window"
 		if c.has("window.max") {
@@ -145,6 +148,7 @@ func checkFamilies(c *checker, path string, list []string) {
 const (
 	minRing    = 16 << 20
 	minPerHost = 64 << 20
+	minFree    = 1 << 20
 )
 
 func checkLimits(c *checker) {

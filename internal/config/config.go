@@ -190,5 +190,6 @@ type Bundle struct {
 
 // Keep bounds what stays in the store.
 type Keep struct {
-	Age time.Duration `yaml:"age"`
+	Age  time.Duration `yaml:"age"`
+	Free int64         `yaml:"free,size"` // bytes of the store's disk that copying leaves free; 0: a tenth of it, from 1 GiB to 20 GiB; never over half of it
 }

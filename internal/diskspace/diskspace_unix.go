@@ -4,11 +4,11 @@ package diskspace
 
 import "golang.org/x/sys/unix"
 
-// Free is how many bytes this user can still write below dir.
-func Free(dir string) (int64, error) {
+// Measure looks at the disk that dir is on.
+func Measure(dir string) (Space, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, err
+		return Space{}, err
 	}
-	return int64(s.Bavail) * int64(s.Bsize), nil
+	return Space{Free: int64(s.Bavail) * int64(s.Bsize), Total: int64(s.Blocks) * int64(s.Bsize)}, nil
 }

@@ -2,13 +2,13 @@ package diskspace
 
 import "golang.org/x/sys/windows"
 
-// Free is how many bytes this user can still write below dir.
-func Free(dir string) (int64, error) {
+// Measure looks at the disk that dir is on.
+func Measure(dir string) (Space, error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
-		return 0, err
+		return Space{}, err
 	}
-	var free uint64
-	err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
-	return int64(free), err
+	var free, total uint64
+	err = windows.GetDiskFreeSpaceEx(name, &free, &total, nil)
+	return Space{Free: int64(free), Total: int64(total)}, err
 }

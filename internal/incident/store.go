@@ -26,7 +26,7 @@ import (
 //	incidents/<key>/hosts/<host>/         the puller's own
 //	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
 //	bundles/                        finished bundles
-//	removed.jsonl                   what keep.age removed
+//	removed.jsonl                   what keep.age or keep.free removed
 //	pauses.json                     maintenance by hand, written by grab pause
 //
 // Reading works beside a running watch and needs no lock.

@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
@@ -128,7 +129,8 @@ func (p puller) Close() error                              { return p.grab.Close
 
 // Pullers makes the NewPuller of a runner. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
-func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
+// reserve is the store's disk's; nil: copies may fill it.
+func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, reserve *diskspace.Reserve, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
 	return func(site, host, dir string) (runner.Puller, error) {
 		s, ok := find(site, host)
 		if !ok {
@@ -139,7 +141,7 @@ func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, find func(site, host s
 		} else {
 			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit}}}, nil
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit, Reserve: reserve}}}, nil
 	}
 }
 
@@ -158,6 +160,11 @@ func Finder(cfg *config.Config) func(site, host string) (Source, bool) {
 		}
 		return src, true
 	}
+}
+
+// Reserve is the part of the store's disk that the configuration in force keeps free.
+func Reserve(cfg func() *config.Config) *diskspace.Reserve {
+	return &diskspace.Reserve{Dir: cfg().Store, Keep: func() int64 { return cfg().Keep.Free }}
 }
 
 // Sites are a configuration's, as incidents know them.

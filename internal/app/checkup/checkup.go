@@ -24,10 +24,10 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
 
 // How a check ended.
@@ -203,7 +203,7 @@ const (
 // disk compares the room in the store with what an incident will take, by the
 // rates that were measured.
 func (c *Checkup) disk(visits []visit) {
-	free, err := diskspace.Free(c.Cfg.Store)
+	space, reserved, err := wiring.Reserve(func() *config.Config { return c.Cfg }).State()
 	if err != nil {
 		c.add(Finding{What: "disk", Status: StatusWarn, Detail: "free space of " + c.Cfg.Store + " unknown: " + err.Error()})
 		return
@@ -215,13 +215,14 @@ func (c *Checkup) disk(visits []visit) {
 		}
 	}
 	one := perMin * int64(c.windowLength()/time.Second) / 60 * 5 / 4
-	f := Finding{What: "disk", Status: StatusOK, Detail: fmt.Sprintf("%s free in %s", human.Size(free), c.Cfg.Store)}
+	free := space.Free - reserved
+	f := Finding{What: "disk", Status: StatusOK, Detail: fmt.Sprintf("%s free in %s, of which %s are reserved (keep.free)", human.Size(space.Free), c.Cfg.Store, human.Size(reserved))}
 	if perMin > 0 {
 		f.Detail += fmt.Sprintf("; an incident needs about %s (logs grow %s a minute)", human.Size(one), human.Size(perMin))
 	}
 	hint := fmt.Sprintf("make room: the store keeps bundles for %s (keep.age)", human.Span(c.Cfg.Keep.Age))
 	switch {
-	case free < one || free < 64<<20:
+	case free < one || free < 0:
 		f.Status, f.Hint = StatusFail, hint
 	case free < incidentsToKeep*one || free < leastFree:
 		f.Status, f.Hint = StatusWarn, hint

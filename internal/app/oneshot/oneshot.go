@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -41,6 +42,8 @@ type grabbing struct {
 	policy incident.Policy
 	all    []incident.Site
 	find   func(site, host string) (wiring.Source, bool)
+
+	reserve *diskspace.Reserve // of the store's disk; nil: there is none
 
 	Scratch bool // the store is a temporary folder
 }
@@ -102,8 +105,8 @@ func outError(err error) error {
 
 func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	return &runner.Runner{
-		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: wiring.Pullers(e.Pool, nil, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all }, Reserve: g.reserve,
+		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
 	}
 }
 
@@ -143,7 +146,11 @@ func PrepareConfigured(cfg *config.Config, f *Request) (*grabbing, error) {
 		list = append(list, *h)
 	}
 	return &grabbing{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, Out: f.Out,
-		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}, nil
+		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}, nil
+}
+
+func reserveOf(cfg *config.Config) *diskspace.Reserve {
+	return wiring.Reserve(func() *config.Config { return cfg })
 }
 
 // Outcome is the JSON of now, retry and demo.
@@ -195,7 +202,7 @@ func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest,
 
 // Retry retries an incident. That nothing is to be had is said and no error.
 func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q runner.RetryRequest, e Effort) (incident.Incident, error) {
-	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg)}
+	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
 	q.By, q.Stop = e.By, e.Stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {

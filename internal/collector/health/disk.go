@@ -27,9 +27,9 @@ type diskUse struct {
 	byAge  map[int]int64 // of bundles, by days
 }
 
-// Report adds the disk to a report.
-func (d *diskUse) Report(r *status.Report, cfg *config.Config) {
-	free, err := diskspace.Free(cfg.Store)
+// Report adds the disk to a report, with the reserve that is kept of it.
+func (d *diskUse) Report(r *status.Report, cfg *config.Config, reserve *diskspace.Reserve) {
+	space, keep, err := reserve.State()
 	if err != nil {
 		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be read: " + evidence.Printable(err.Error(), 300),
 			Hint: "is " + cfg.Store + " mounted, and readable by this service?"})
@@ -41,7 +41,8 @@ func (d *diskUse) Report(r *status.Report, cfg *config.Config) {
 		d.look(r.Now, cfg.Store)
 	}
 	const day = 24 * time.Hour
-	r.Disk = status.Disk{FreeBytes: free, UsedBytes: d.used, DaysLeft: status.DaysLeft(free, d.perDay, int(cfg.Keep.Age/day), d.byAge)}
+	r.Disk = status.Disk{FreeBytes: space.Free, ReserveBytes: keep, UsedBytes: d.used,
+		DaysLeft: status.DaysLeft(space.Free-keep, d.perDay, int(cfg.Keep.Age/day), d.byAge)}
 	r.JudgeDisk()
 }
 

@@ -35,6 +35,7 @@ var (
 	gaugeRingBytes = gauge("ring_bytes", "Disk space used by the host's ring.", "host")
 	gaugeRingAge   = gauge("ring_age_seconds", "Time since the ring's last increment.", "host")
 	gaugeFree      = gauge("disk_free_bytes", "Free disk space for the store.")
+	gaugeReserve   = gauge("disk_reserve_bytes", "Free disk space that copying leaves alone (keep.free).")
 	gaugeUsed      = gauge("store_bytes", "Disk space used by the store.")
 	gaugeDays      = gauge("disk_days_left", "Days until the disk is full at the rate of the last week; absent if never, or unknown.")
 	gaugeOpen      = gauge("incidents_open", "Incidents that are not sealed.")
@@ -67,6 +68,7 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.host(h)
 	}
 	c.set(gaugeFree, float64(r.Disk.FreeBytes))
+	c.set(gaugeReserve, float64(r.Disk.ReserveBytes))
 	c.set(gaugeUsed, float64(r.Disk.UsedBytes))
 	if r.Disk.DaysLeft > 0 {
 		c.set(gaugeDays, r.Disk.DaysLeft)

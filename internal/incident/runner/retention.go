@@ -52,31 +52,56 @@ func (r *Runner) RemoveOlder(now time.Time, age time.Duration) error {
 		if in, err := r.Store.Read(k); err != nil || !older(in, now, age) {
 			continue // unreadable ones are said by the journal
 		}
-		errs = append(errs, r.removeOld(k, now, age))
+		_, err := r.remove(k, now, func(in incident.Incident) bool { return older(in, now, age) }, "older than keep.age "+age.String())
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 func older(in incident.Incident, now time.Time, age time.Duration) bool {
-	n := len(in.Revisions)
-	return in.State == incident.Sealed && n > 0 && now.Sub(in.Revisions[n-1].Sealed) > age
+	return in.State == incident.Sealed && len(in.Revisions) > 0 && now.Sub(lastSealed(in)) > age
 }
 
-func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
+// lastSealed is when the newest revision of an incident was sealed that has one.
+func lastSealed(in incident.Incident) time.Time { return in.Revisions[len(in.Revisions)-1].Sealed }
+
+// remove removes an incident that nobody works at if it still may be, and returns how
+// many bytes its bundles had.
+func (r *Runner) remove(key string, now time.Time, may func(incident.Incident) bool, why string) (freed int64, err error) {
 	lock, err := r.Store.LockIncident(key)
 	if errors.Is(err, incident.ErrBusy) {
-		return nil // somebody works at it
+		return 0, nil // somebody works at it
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	release := func() { lock.Release() }
 	defer func() { release() }()
 	in, err := r.Store.Read(key)
-	if err != nil || !older(in, now, age) {
-		return err
+	if err != nil || !may(in) {
+		return 0, err
 	}
-	rm := Removed{Time: now, Incident: in.ID, Site: in.Site, Coverage: in.Coverage, Sealed: in.Revisions[len(in.Revisions)-1].Sealed, Bundles: []string{}, Why: "older than keep.age " + age.String()}
+	rm := r.removal(in, now, why)
+	if err := r.Store.AppendJSONL(filepath.Join(r.Store.Dir, "removed.jsonl"), rm); err != nil {
+		return 0, fmt.Errorf("record the removal of %s: %w", in.ID, err)
+	}
+	for _, b := range rm.Bundles {
+		if err := r.Store.Remove(b); err != nil {
+			return 0, fmt.Errorf("remove bundle: %w", err)
+		}
+	}
+	release() // Windows removes no open file
+	release = func() {}
+	if err := r.Store.Remove(r.Store.IncidentDir(key)); err != nil {
+		return rm.Bytes, fmt.Errorf("remove incident: %w", err)
+	}
+	r.log().Info("old incident removed", "incident", in.ID, "bundles", len(rm.Bundles), "bytes", rm.Bytes, "sealed", rm.Sealed, "why", why)
+	return rm.Bytes, nil
+}
+
+// removal is what is written down of it.
+func (r *Runner) removal(in incident.Incident, now time.Time, why string) Removed {
+	rm := Removed{Time: now, Incident: in.ID, Site: in.Site, Coverage: in.Coverage, Sealed: lastSealed(in), Bundles: []string{}, Why: why}
 	for _, rev := range in.Revisions {
 		fi, err := os.Stat(rev.Bundle)
 		if err != nil || !owns(r.Store, rev.Bundle) {
@@ -85,21 +110,7 @@ func (r *Runner) removeOld(key string, now time.Time, age time.Duration) error {
 		rm.Bundles = append(rm.Bundles, rev.Bundle)
 		rm.Bytes += fi.Size()
 	}
-	if err := r.Store.AppendJSONL(filepath.Join(r.Store.Dir, "removed.jsonl"), rm); err != nil {
-		return fmt.Errorf("record the removal of %s: %w", in.ID, err)
-	}
-	for _, b := range rm.Bundles {
-		if err := r.Store.Remove(b); err != nil {
-			return fmt.Errorf("remove bundle: %w", err)
-		}
-	}
-	release() // Windows removes no open file
-	release = func() {}
-	if err := r.Store.Remove(r.Store.IncidentDir(key)); err != nil {
-		return fmt.Errorf("remove incident: %w", err)
-	}
-	r.log().Info("old incident removed", "incident", in.ID, "bundles", len(rm.Bundles), "bytes", rm.Bytes, "sealed", rm.Sealed)
-	return nil
+	return rm
 }
 
 // owns reports whether the bundle lies in the store.

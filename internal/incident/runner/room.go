@@ -12,6 +12,7 @@ import (
 type room struct {
 	wait bool                     // watch waits, now gives up
 	say  func(none bool, e error) // told once when there is none, and when there is some again
+	make func(e error) bool       // makes some, if it can; nil: nobody does
 
 	mu     sync.Mutex
 	none   bool
@@ -43,8 +44,12 @@ func (r *room) retry(ctx context.Context, try func() error) error {
 	}
 }
 
-// full says once that there is no room, and whether to wait for it.
-func (r *room) full(err error) (wait bool) {
+// full has room made, or else says once that there is none. It reports whether it is
+// worth while to try again.
+func (r *room) full(err error) (again bool) {
+	if r.make != nil && r.make(err) {
+		return true
+	}
 	r.mu.Lock()
 	said := r.none
 	r.none = true

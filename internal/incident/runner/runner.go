@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/incident"
 )
 
@@ -33,10 +34,18 @@ type Runner struct {
 	Events   func(Event)      // nil: nobody listens; must not block for long
 	Version  string           // of the program, for the manifest
 
+	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
+
+	working working
+	naps    naps
+	room    sync.Mutex // one makes room at a time
+}
+
+// working is what is being worked at.
+type working struct {
 	mu    sync.Mutex
 	runs  map[string]*run // that ask hosts, by key
-	seals chan struct{}
-	naps  naps
+	seals chan struct{}   // a place for each bundle that is made
 }
 
 // Triage decides about alerts, and so which incidents there are.
@@ -113,14 +122,14 @@ func (r *Runner) decide(t Triage) {
 
 // growAll tells the runs how far their windows reach by now.
 func (r *Runner) growAll(table *incident.Table) {
-	r.mu.Lock()
+	r.working.mu.Lock()
 	var runs []*run
-	for _, u := range r.runs {
+	for _, u := range r.working.runs {
 		if u.table == table {
 			runs = append(runs, u)
 		}
 	}
-	r.mu.Unlock()
+	r.working.mu.Unlock()
 	for _, u := range runs {
 		if in, err := table.Get(u.key); err == nil {
 			u.grow(in.Asked)
@@ -129,18 +138,18 @@ func (r *Runner) growAll(table *incident.Table) {
 }
 
 func (r *Runner) register(u *run) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.runs == nil {
-		r.runs = map[string]*run{}
+	r.working.mu.Lock()
+	defer r.working.mu.Unlock()
+	if r.working.runs == nil {
+		r.working.runs = map[string]*run{}
 	}
-	r.runs[u.key] = u
+	r.working.runs[u.key] = u
 }
 
 func (r *Runner) unregister(u *run) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.runs, u.key)
+	r.working.mu.Lock()
+	defer r.working.mu.Unlock()
+	delete(r.working.runs, u.key)
 }
 
 func (r *Runner) parallel() int {
@@ -151,12 +160,12 @@ func (r *Runner) parallel() int {
 }
 
 func (r *Runner) sealing() chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seals == nil {
-		r.seals = make(chan struct{}, r.parallel())
+	r.working.mu.Lock()
+	defer r.working.mu.Unlock()
+	if r.working.seals == nil {
+		r.working.seals = make(chan struct{}, r.parallel())
 	}
-	return r.seals
+	return r.working.seals
 }
 
 func (r *Runner) now() time.Time {

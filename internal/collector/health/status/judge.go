@@ -11,7 +11,7 @@ import (
 // Bounds beyond which there is a problem.
 const (
 	Stuck    = 3 * time.Minute // a mailbox's loop without a sign of life
-	LowDisk  = 1 << 30         // bytes
+	LowDisk  = 1 << 30         // bytes, where nothing is reserved
 	LowDays  = 3.0
 	ClockOff = time.Minute // between this machine and a host
 	ClockGap = time.Second // between hosts of one site
@@ -143,7 +143,11 @@ func astray(off time.Duration) string {
 func (r *Report) JudgeDisk() {
 	p := Problem{Key: "disk", Hint: "make room below " + r.Store + ", or shorten keep.age"}
 	switch d := r.Disk; {
-	case d.FreeBytes < LowDisk:
+	case d.FreeBytes < d.ReserveBytes:
+		p.Blocks = true
+		p.What = fmt.Sprintf("only %s are free for the store, and %s are reserved (keep.free): alerts are taken and files held, but nothing is copied until there is room",
+			human.Size(d.FreeBytes), human.Size(d.ReserveBytes))
+	case d.ReserveBytes == 0 && d.FreeBytes < LowDisk:
 		p.Blocks = true
 		p.What = fmt.Sprintf("only %s are free for the store: one alert may need more", human.Size(d.FreeBytes))
 	case d.DaysLeft > 0 && d.DaysLeft < LowDays:

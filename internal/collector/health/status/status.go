@@ -46,7 +46,9 @@ type Report struct {
 type Disk struct {
 	FreeBytes int64   `json:"free_bytes"`
 	UsedBytes int64   `json:"used_bytes"`          // by the store
-	DaysLeft  float64 `json:"days_left,omitempty"` // at the rate of the last days; 0: not known, or keep.age removes as much as comes
+	DaysLeft  float64 `json:"days_left,omitempty"` // until the reserve is touched, at the rate of the last days; 0: not known, or keep.age removes as much as comes
+
+	ReserveBytes int64 `json:"reserve_bytes,omitempty"` // that copying leaves free (keep.free)
 }
 
 // Mailbox is one watched mailbox.

@@ -199,6 +199,9 @@ func (r Report) rest(w *writer) {
 		w.line("alerts in quarantine: %d", r.Held)
 	}
 	disk := fmt.Sprintf("disk: %s free, the store uses %s", human.Size(r.Disk.FreeBytes), human.Size(r.Disk.UsedBytes))
+	if r.Disk.ReserveBytes > 0 {
+		disk += fmt.Sprintf(", %s are reserved", human.Size(r.Disk.ReserveBytes))
+	}
 	if r.Disk.DaysLeft > 0 {
 		disk += fmt.Sprintf(", full in %.1f days at the rate of the last week", r.Disk.DaysLeft)
 	}
