@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testsite"
+	"rtmtgrab/mailwatch"
+)
+
+// smallStore puts the site's store on a disk of its own.
+func (c *labConfig) smallStore(size string) (dir string) {
+	c.T.Helper()
+	dir = filepath.Join(c.Dir, "store")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		c.T.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0700,size="+size); err != nil {
+		c.T.Skip("a disk of its own needs root: ", err)
+	}
+	c.T.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// fill leaves so many bytes of the disk free.
+func fill(t *testing.T, dir string, left int64) {
+	t.Helper()
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, max(int64(s.Bavail)*s.Bsize-left, 0))
+	if err := os.WriteFile(filepath.Join(dir, "filler"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A disk that is full up to the reserve: the alert is journaled, the cursor moves, the
+// files are held and nothing is copied; status says it, and with room all is got. A grab
+// by hand gives up.
+func TestReserveOnDisk(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
+	store := c.smallStore("64m")
+	c.Extra = "keep: {free: 30MiB}\nsettle: 10ms"
+	c.Write()
+	c.watching(c.Socket())
+	c.warm()
+	fill(t, store, 29<<20)
+	r := c.status("the reserve is touched", func(r status.Report) bool { return !r.Works })
+	if !slices.Contains(problemKeys(r), "disk") || r.Disk.ReserveBytes != 30<<20 {
+		t.Errorf("%+v %+v", r.Problems, r.Disk)
+	}
+
+	c.alertNow(rtmt.MailOptions{})
+	cursors, _ := filepath.Glob(filepath.Join(store, "cursors", "*.json"))
+	testsite.Until(t, "the cursor moves", func() bool {
+		cur, _, err := atomicfile.JSON[mailwatch.Cursor]{Path: cursors[0]}.Load()
+		return err == nil && cur.UID == 1
+	})
+	l := c.list(func(list []incident.Listed) bool { return len(list) == 1 && list[0].State == incident.Running })
+	key := l[0].Incident
+	testsite.Until(t, "both hosts are held", func() bool {
+		st := &incident.Store{Dir: store}
+		for _, e := range c.Peers {
+			h, err := st.ReadHost(key, e.Name())
+			if err != nil || !slices.ContainsFunc(h.Attempts, func(a incident.Attempt) bool { return strings.Contains(a.Error, "keep.free") }) || h.Held.IsZero() {
+				return false
+			}
+		}
+		return true
+	})
+	if slices, _ := filepath.Glob(filepath.Join(store, "incidents", key, "hosts", "*", "*.raw")); len(slices) > 0 {
+		for _, name := range slices {
+			if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+				t.Errorf("%s was copied into the reserve: %d bytes", name, info.Size())
+			}
+		}
+	}
+	if got := runGrab("-c", c.Path, "now", "--before", "1m", "--patience", "1s"); got.code != 1 || !strings.Contains(got.err, "keep.free") || !strings.Contains(got.err, "hint:") {
+		t.Errorf("by hand: %s", got)
+	}
+
+	if err := os.Remove(filepath.Join(store, "filler")); err != nil {
+		t.Fatal(err)
+	}
+	c.complete(1)
+	c.status("all is well", func(r status.Report) bool { return r.Works })
+}
