@@ -21,6 +21,7 @@ type link struct {
 	flapping  bool      // connections come and go: not spoken of until one lasts
 	idle      bool
 	answer    time.Time
+	held      error     // why an alert cannot be kept; nil: all are kept
 	said      time.Time // State was last told
 	tries     backoff
 	refusals  backoff
@@ -106,7 +107,7 @@ func (l *link) say(event string, cur Cursor, err error, retry time.Time) {
 	}
 	l.said = time.Now()
 	st := State{Event: event, Now: l.said, Answer: l.answer, Connected: !l.connected.IsZero(), Idle: l.idle,
-		Since: l.connected, Attempts: l.attempts, Cursor: cur, Err: err}
+		Since: l.connected, Attempts: l.attempts, Cursor: cur, Err: err, Held: l.held}
 	if !st.Connected {
 		st.Since, st.Retry = l.down, retry
 	}

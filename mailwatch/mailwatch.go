@@ -142,6 +142,7 @@ type State struct {
 	Retry     time.Time // the next attempt, zero if connected
 	Cursor    Cursor
 	Err       error // why it is down, nil if connected
+	Held      error // why an alert of the mailbox, or its cursor, cannot be kept on this machine; nil: all are kept
 }
 
 // Stages of a StageError.

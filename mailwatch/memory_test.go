@@ -174,7 +174,15 @@ func TestHandleFails(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			m, k := startMemory(t), newKeeper(t)
-			failed := 0
+			failed, held := 0, 0
+			w := k.watcher(m.login())
+			state := w.State
+			w.State = func(s State) {
+				if s.Held != nil && strings.Contains(s.Held.Error(), "disk full") && s.Connected {
+					held++
+				}
+				state(s)
+			}
 			k.fail = func(event string) error {
 				if event == what && failed < 2 {
 					failed++
@@ -185,13 +193,16 @@ func TestHandleFails(t *testing.T) {
 			for _, name := range []string{"a", "b", "c"} {
 				m.add(alert(name), time.Now())
 			}
-			stop := k.run(k.watcher(m.login()))
+			stop := k.run(w)
 			k.gets("a", "b", "c")
 			k.until("flush", func() bool { return slices.Contains(k.events, "flush") })
 			k.scanned()
 			stop()
 			if failed != 2 || k.cursor.UID != 3 {
 				t.Errorf("failed %d times, cursor %+v, events %q", failed, k.cursor, k.events)
+			}
+			if held == 0 || k.state.Held != nil {
+				t.Errorf("State said %d times that an alert is held up, and at last %v", held, k.state.Held)
 			}
 			if n := k.lines("disk full: waiting for room"); n != 1 {
 				t.Errorf("%d lines:\n%s", n, k.log.String())

@@ -149,6 +149,8 @@ func (r *run) rest(ctx context.Context, found bool) {
 // holdUp waits because an alert could not be kept; the connection stays.
 func (r *run) holdUp(ctx context.Context, s *session, held *heldError) {
 	wait := r.holds.next()
+	r.link.held = held
+	r.link.say(EventWaiting, r.pos.cur, nil, time.Time{})
 	if r.holds.n == 1 {
 		r.log.Error("alert could not be saved; its mail stays in the mailbox and is retried", "err", held)
 	} else {
@@ -164,6 +166,7 @@ func (r *run) kept() {
 	if r.holds.n > 0 {
 		r.log.Info("alerts are saved again", "attempts", r.holds.n)
 		r.holds.reset()
+		r.link.held = nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +92,41 @@ func TestReserveOnDisk(t *testing.T) {
 	}
 
 	if err := os.Remove(filepath.Join(store, "filler")); err != nil {
+		t.Fatal(err)
+	}
+	c.complete(1)
+	c.status("all is well", func(r status.Report) bool { return r.Works })
+}
+
+// A store whose file system has become read only: No at once, in status and at
+// /healthz, also for the alert that waits in the mailbox; and all is got when it is mended.
+func TestStoreReadOnly(t *testing.T) {
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
+	store := c.smallStore("64m")
+	addr := testsite.FreeAddr(t)
+	c.Extra = fmt.Sprintf("keep: {free: 1MiB}\nhttp: {listen: %q}\nsettle: 10ms", addr)
+	c.Write()
+	c.watching(c.Socket())
+	c.warm()
+	c.status("all is well", func(r status.Report) bool { return r.Works })
+	frozen := filepath.Join(store, "mails")
+	if err := unix.Mount(frozen, frozen, "", unix.MS_BIND, ""); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { unix.Unmount(frozen, unix.MNT_DETACH) })
+	if err := unix.Mount("", frozen, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	c.alertNow(rtmt.MailOptions{})
+	alerts := "mailbox/" + c.Mail.User + "/INBOX/alerts"
+	r := c.status("the alert cannot be kept", func(r status.Report) bool { return slices.Contains(problemKeys(r), alerts) })
+	if r.Works {
+		t.Errorf("%+v", r.Problems)
+	}
+	if code, body := testsite.Get(t, addr, "/healthz"); code != 503 || !strings.Contains(body, "cannot be kept") {
+		t.Errorf("%d %s", code, body)
+	}
+	if err := unix.Unmount(frozen, unix.MNT_DETACH); err != nil {
 		t.Fatal(err)
 	}
 	c.complete(1)

@@ -125,6 +125,7 @@ func (w *Collector) Run(ctx context.Context) error {
 		defer cancel()
 		ended = w.Runner.Run(ctx, w.journal)
 	})
+	wg.Go(func() { w.health.Store.Run(ctx, w.Store.Dir, w.log) })
 	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
 	wg.Go(func() { held.run(ctx) })
 	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}

@@ -26,7 +26,8 @@ func (w *Collector) Status() status.Report {
 	reportClusters(&r, cfg, w.journal.Clusters())
 	w.health.Hosts.Report(&r, cfg)
 	r.Incidents = OpenIncidents(w.journal.Open())
-	r.JudgeIncidents()
+	r.JudgeIncidents(cfg.Patience)
+	w.health.Store.Report(&r)
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
 	w.OwnMails.Report(&r)
 	w.Notifier.Report(&r)
@@ -66,7 +67,7 @@ func reportClusters(r *status.Report, cfg *config.Config, heard map[string]time.
 func OpenIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	for _, in := range list {
 		out = append(out, status.Incident{Incident: in.ID, Site: in.Site, State: string(in.State), Since: in.Created, Coverage: string(in.SoFar),
-			Error: evidence.Printable(in.Error, 600)})
+			Error: evidence.Printable(in.Error, 600), Until: in.Asked.Until, Waiting: in.Waiting})
 	}
 	return out
 }

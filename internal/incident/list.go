@@ -171,7 +171,8 @@ func (s *Store) Slices(key, host string) string { return filepath.Join(s.SlicesD
 // An OpenIncident is one that is not sealed.
 type OpenIncident struct {
 	Incident
-	SoFar evidence.Coverage // of what was got; "" before any host was asked
+	SoFar   evidence.Coverage // of what was got; "" before any host was asked
+	Waiting []string          // hosts whose files were not held so far, and that were not given up once
 }
 
 // Open lists the store's incidents that are not sealed, the newest first. It needs
@@ -199,11 +200,22 @@ func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
 		o := OpenIncident{Incident: in, SoFar: in.Coverage}
 		if in.State != Sealing {
 			o.SoFar, _ = s.soFar(in)
+			o.Waiting = s.waiting(in)
 		}
 		open = append(open, o)
 	}
 	slices.SortFunc(open, func(a, b OpenIncident) int { return strings.Compare(b.ID, a.ID) })
 	return open
+}
+
+// waiting are the hosts of which nobody knows yet whether their files can be held.
+func (s *Store) waiting(in Incident) (hosts []string) {
+	for _, ref := range in.Hosts {
+		if h, err := s.ReadHost(in.Key, ref.Name); err == nil && h.Held.IsZero() && !h.Asked() {
+			hosts = append(hosts, ref.Name)
+		}
+	}
+	return hosts
 }
 
 // ReadHost reads what is known of a host, which is nothing before it was asked.

@@ -21,6 +21,7 @@ type Health struct {
 	Started time.Time
 	Hosts   hostNotes
 	Disk    diskUse
+	Store   storeTest
 	Since   sinces
 	Sign    signs
 }

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/internal/human"
@@ -13,8 +14,10 @@ const (
 	Stuck    = 3 * time.Minute // a mailbox's loop without a sign of life
 	LowDisk  = 1 << 30         // bytes, where nothing is reserved
 	LowDays  = 3.0
-	ClockOff = time.Minute // between this machine and a host
-	ClockGap = time.Second // between hosts of one site
+	ClockOff = time.Minute      // between this machine and a host
+	ClockGap = time.Second      // between hosts of one site
+	HeldIn   = time.Minute      // from an incident's beginning until its hosts' files are held, or they are known not to answer
+	SealedIn = 15 * time.Minute // from the end of an incident's window and the patience after it
 )
 
 // JudgeMailbox adds what is wrong with a mailbox; hint is for its Error.
@@ -158,14 +161,35 @@ func (r *Report) JudgeDisk() {
 	r.Add(p)
 }
 
-// JudgeIncidents adds those that are open and fail.
-func (r *Report) JudgeIncidents() {
+// JudgeIncidents adds those that are open and fail, or wait too long. Hosts are waited for
+// until patience after the end of a window.
+func (r *Report) JudgeIncidents(patience time.Duration) {
 	for _, in := range r.Incidents {
+		key := "incident/" + in.Incident
 		if in.Error != "" {
-			r.Add(Problem{Key: "incident/" + in.Incident, What: "incident " + in.Incident + " cannot be finished: " + in.Error,
-				Hint: "grab watch retries it; `grab retry " + in.Incident + "` does so at once"})
+			r.Add(Problem{Key: key, What: "incident " + in.Incident + " cannot be finished: " + in.Error,
+				Hint: "it is retried automatically; `grab retry " + in.Incident + "` does so at once"})
+		}
+		begun := latest(in.Since, r.Started)
+		if len(in.Waiting) > 0 && r.Now.Sub(begun) > HeldIn {
+			r.Add(Problem{Key: key + "/held", Since: begun, Blocks: true,
+				What: fmt.Sprintf("incident %s waits for its hosts: the logs of %s are not held after %s, and may be overwritten", in.Incident, strings.Join(in.Waiting, ", "), human.Span(HeldIn)),
+				Hint: "see what else is said of the hosts, and `grab check`"})
+		}
+		due := latest(in.Until, begun).Add(patience)
+		if !in.Until.IsZero() && r.Now.Sub(due) > SealedIn {
+			r.Add(Problem{Key: key + "/late", Since: due, Blocks: true,
+				What: fmt.Sprintf("incident %s has no bundle more than %s after its time", in.Incident, human.Span(SealedIn)),
+				Hint: "it copies for long, or waits for room on the disk: see the log of grab watch; `grab retry " + in.Incident + "` tries at once"})
 		}
 	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // DaysLeft is for how many days the room suffices if perDay bytes come every day

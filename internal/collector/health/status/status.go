@@ -119,6 +119,8 @@ type Incident struct {
 	Since    time.Time `json:"since"`
 	Coverage string    `json:"coverage"`
 	Error    string    `json:"error,omitempty"`
+	Until    time.Time `json:"until,omitzero"`    // the end of its window
+	Waiting  []string  `json:"waiting,omitempty"` // hosts whose files are not held yet
 }
 
 // Canary is the mail that a mailbox is sent by its own watcher.

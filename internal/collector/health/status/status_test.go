@@ -45,6 +45,13 @@ func TestProblems(t *testing.T) {
 	disk := func(free int64, days float64) func(*Report) {
 		return func(r *Report) { r.Disk = Disk{FreeBytes: free, DaysLeft: days}; r.JudgeDisk() }
 	}
+	incident := func(in Incident) func(*Report) {
+		return func(r *Report) {
+			in.Incident = "i"
+			r.Incidents = []Incident{in}
+			r.JudgeIncidents(time.Minute)
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		judge func(*Report)
@@ -81,8 +88,16 @@ func TestProblems(t *testing.T) {
 		{"disk not soon full", disk(2<<30, 3.5), ""},
 		{"incident", func(r *Report) {
 			r.Incidents = []Incident{{Incident: "i"}, {Incident: "j", Error: "no"}}
-			r.JudgeIncidents()
+			r.JudgeIncidents(time.Minute)
 		}, "incident/j: incident j cannot be finished: no"},
+		{"incident not held", incident(Incident{Since: now.Add(-61 * time.Second), Waiting: []string{"expc01"}}), "!incident/i/held: incident i waits for its hosts: the logs of expc01 are not held after 1 min"},
+		{"incident begun", incident(Incident{Since: now.Add(-59 * time.Second), Waiting: []string{"expc01"}}), ""},
+		{"incident not sealed", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16*time.Minute - time.Second)}), "!incident/i/late: incident i has no bundle more than 15 min after its time"},
+		{"incident copies", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16 * time.Minute)}), ""},
+		{"incident of before the start", func(r *Report) {
+			r.Started = now.Add(-50 * time.Second)
+			incident(Incident{Since: now.Add(-4 * time.Hour), Until: now.Add(-4 * time.Hour), Waiting: []string{"expc01"}})(r)
+		}, ""},
 	} {
 		r := Report{Now: now, Started: now.Add(-time.Hour), Store: "/s"}
 		tt.judge(&r)
@@ -148,7 +163,7 @@ func full() Report {
 			{Name: "expc01", Role: "C", Address: "10.0.30.2:22", Sites: []string{"hq", "lab"}, Warm: "up", Since: now.Add(-time.Hour), Login: now.Add(-time.Hour), HostKey: "SHA256:abc",
 				ClockMS: ms(-12), Level: "yes", Families: []Family{{Name: "messages", DepthS: 7200, PerMin: 1 << 20}}, Ring: &Ring{DepthS: 1800, Bytes: 9 << 20, PerMin: 5, Last: now.Add(-3 * time.Second)}},
 			{Name: "expe01", Role: "E", Address: "10.0.40.5:22", Sites: []string{"hq"}, Warm: "blocked", Since: now.Add(-time.Hour), Refused: now.Add(-time.Hour), Banned: true, Level: "unknown", Error: "login refused"}},
-		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk"}},
+		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil}},
 		Canaries:  []Canary{{Mailbox: "rtmt", Every: 900, Sent: now.Add(-time.Minute), Seen: now.Add(-50 * time.Second), DelayS: 2.5, Missing: true}},
 		Beats:     []Heartbeat{{"daily", 90000, now.Add(-time.Hour), false}},
 		Pauses:    []Pause{{"", now, now.Add(2 * time.Hour), "upgrade", "joe"}}, Held: 2}
