@@ -93,7 +93,7 @@ func TestCheckMailRoutes(t *testing.T) {
 	if out = runGrab("-c", cfg, "check", "--mail", filepath.Join(dir, "a.eml"), "--folder", "Lab").out; !strings.Contains(out, "routes[1]") {
 		t.Error(out)
 	}
-	key, err := proof.LoadKey(filepath.Join(dir, "store", "notice.key"))
+	key, err := proof.LoadKey(filepath.Join(dir, "store", "notice.key"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,9 @@ func (r *Keeper) open() (release func(), err error) {
 		return nil, err
 	}
 	name := filepath.Join(r.Dir, "lock")
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
 	lock := flock.New(name, flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	atomicfile.Adopt(name)

@@ -14,9 +14,6 @@ import (
 // maxJSON bounds what is read of a file.
 const maxJSON = 64 << 20
 
-// damagedSuffix ends the names of files that Recover set aside.
-const damagedSuffix = ".damaged"
-
 // A JSON is a state of type T that is kept in one file, mode 0600, as JSON.
 // It holds nothing itself: who owns the state decides when it is read and written, and
 // what it means that there is none.
@@ -120,22 +117,36 @@ func (j JSON[T]) Read() (T, error) {
 	return state, err
 }
 
-// Recover is Load of a state that its owner can do without: a damaged file is logged,
-// set aside under a name that ends in .damaged, and there is no state. log may be nil.
+// Recover is Load of a state that its owner can do without: a damaged file is logged and
+// set aside (SetAside), and there is no state. log may be nil.
 func (j JSON[T]) Recover(log *slog.Logger) (state T, there bool, err error) {
 	state, there, err = j.Load()
 	damaged, ok := errors.AsType[*DamagedError](err)
 	if !ok {
 		return state, there, err
 	}
-	aside := j.Path + damagedSuffix
-	if err := Rename(j.Path, aside); err != nil {
-		return state, false, errors.Join(damaged, err)
+	return state, false, j.setAside(damaged, log)
+}
+
+// Renew is Recover for an owner that has to go on at once, also without a file that cannot
+// be read: damage is why one was set aside, nil where nothing was.
+func (j JSON[T]) Renew(log *slog.Logger) (state T, there bool, damage, err error) {
+	state, there, damage = j.Load()
+	if damage == nil {
+		return state, there, nil, nil
+	}
+	return state, false, damage, j.setAside(damage, log)
+}
+
+func (j JSON[T]) setAside(damage error, log *slog.Logger) error {
+	aside, err := SetAside(j.Path)
+	if err != nil {
+		return errors.Join(damage, err)
 	}
 	if log != nil {
-		log.Error("damaged file set aside; starting with an empty state", "file", j.Path, "now", aside, "err", damaged.Err)
+		log.Error("damaged file set aside; starting with an empty state", "file", j.Path, "now", aside, "err", damage)
 	}
-	return state, false, nil
+	return nil
 }
 
 // Save replaces the state. After nil it survives a power cut; after an error the file

@@ -111,7 +111,7 @@ func TestFolder(t *testing.T) {
 	if _, there, err := j.Recover(nil); there || err != nil {
 		t.Error(there, err)
 	}
-	if _, err := os.Stat(filepath.Join(j.Path+damagedSuffix, "in")); err != nil {
+	if _, err := os.Stat(filepath.Join(asideOf(t, j.Path), "in")); err != nil {
 		t.Error(err)
 	}
 	if err := j.Save(counter{N: 7}); err != nil {
@@ -140,7 +140,7 @@ func TestDamage(t *testing.T) {
 		if v, there, err := j.Recover(slog.New(slog.NewTextHandler(&log, nil))); there || err != nil || v.N != 0 || !strings.Contains(log.String(), j.Path) {
 			t.Errorf("%s: %v %v %v %s", name, v, there, err, log.String())
 		}
-		if b, err := os.ReadFile(j.Path + damagedSuffix); err != nil || string(b) != text {
+		if b, err := os.ReadFile(asideOf(t, j.Path)); err != nil || string(b) != text {
 			t.Errorf("%s: it is not kept: %v", name, err)
 		}
 		if _, there, err := j.Load(); there || err != nil {
@@ -152,5 +152,48 @@ func TestDamage(t *testing.T) {
 		if v, there, err := j.Recover(nil); !there || err != nil || v.N != 8 {
 			t.Errorf("%s: %v %v %v", name, v, there, err)
 		}
+	}
+}
+
+// asideOf is where what stood at path was set aside.
+func asideOf(t *testing.T, path string) string {
+	t.Helper()
+	list, _ := filepath.Glob(path + ".damaged-*")
+	if len(list) != 1 || !IsAside(list[0]) {
+		t.Fatalf("set aside are %q", list)
+	}
+	return list[0]
+}
+
+// Each of several that are set aside in a second gets a name of its own, a loop of links
+// too; and where a lock file belongs there is room for one.
+func TestSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	make := map[string]func() error{
+		"folder": func() error { return os.MkdirAll(filepath.Join(path, "in"), 0o700) },
+		"file":   func() error { return os.WriteFile(path, nil, 0o600) },
+		"loop":   func() error { return os.Symlink("x", path) },
+	}
+	for name, f := range make {
+		if name == "loop" && runtime.GOOS == "windows" {
+			continue
+		}
+		if err := f(); err != nil {
+			t.Fatal(err)
+		}
+		if aside, err := FreeLock(path); err != nil || IsAside(aside) != (name != "file") {
+			t.Errorf("%s as a lock: %q %v", name, aside, err)
+		}
+		if name == "file" {
+			if aside, err := SetAside(path); err != nil || !IsAside(aside) {
+				t.Errorf("%q %v", aside, err)
+			}
+		}
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s: it is still there", name)
+		}
+	}
+	if aside, err := FreeLock(path); aside != "" || err != nil {
+		t.Error(aside, err)
 	}
 }

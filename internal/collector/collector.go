@@ -77,7 +77,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.health.Hosts.Recall(w.Store)
 	w.metrics = health.NewMetrics(w.Status)
 	w.metrics.Outcomes.Sites(cfg)
-	key, err := proof.LoadKey(filepath.Join(w.Store.Dir, "notice.key"))
+	key, err := proof.LoadKey(filepath.Join(w.Store.Dir, "notice.key"), log)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
 		Reader:      wiring.AlertReader(cfg, b.Folder),
-		CursorStore: mailwatch.CursorStore{Load: cursor.Load, Save: cursor.Save},
+		CursorStore: mailwatch.CursorStore{Load: func() (mailwatch.Cursor, bool, error) { return loadCursor(cursor, b.Mail.CatchUp, log) }, Save: cursor.Save},
 		Intake: mailwatch.Intake{
 			Handle: in.handle, Sync: in.sync,
 			Flush: func(context.Context) error {
@@ -113,4 +113,16 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 		},
 		Own: m.ownMails.Own(b.Mail.Name, removes, in.judge), Delete: removes,
 	}, nil
+}
+
+// loadCursor reads the cursor of a mailbox. One that cannot be read is set aside, and the
+// mailbox is looked at again like one that was renumbered: its last day, or catchUp where
+// that is more. What was taken before is known again.
+func loadCursor(file atomicfile.JSON[mailwatch.Cursor], catchUp time.Duration, log *slog.Logger) (cur mailwatch.Cursor, there bool, err error) {
+	cur, there, damage, err := file.Renew(log)
+	if damage != nil && err == nil {
+		const day = 24 * time.Hour // that is gone back from LastInternal
+		return mailwatch.Cursor{LastInternal: time.Now().UTC().Add(-max(catchUp-day, 0))}, true, nil
+	}
+	return cur, there, err
 }

@@ -40,6 +40,9 @@ func (s *Store) LockIncident(key string) (*Lock, error) {
 }
 
 func tryLock(name string, taken error) (*Lock, error) {
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
 	f := flock.New(name, flock.SetPermissions(0o600))
 	ok, err := f.TryLock()
 	atomicfile.Adopt(name)

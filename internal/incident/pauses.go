@@ -136,7 +136,11 @@ func (s *Store) Resume(ctx context.Context, site, by string, now time.Time) (end
 
 // changePauses changes the file under its lock. What ended 30 days ago is forgotten.
 func (s *Store) changePauses(ctx context.Context, now time.Time, change func([]Pause) ([]Pause, error)) error {
-	lock := flock.New(s.pausesFile().Path+".lock", flock.SetPermissions(0o600))
+	name := s.pausesFile().Path + ".lock"
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return fmt.Errorf("lock pauses: %w", err)
+	}
+	lock := flock.New(name, flock.SetPermissions(0o600))
 	ok, err := lock.TryLockContext(ctx, 20*time.Millisecond)
 	atomicfile.Adopt(lock.Path())
 	if err != nil || !ok {

@@ -34,8 +34,18 @@ func TestDamagedFiles(t *testing.T) {
 		t.Error(err, c.state)
 	}
 	for _, name := range []string{beats, canary} {
-		if _, err := os.Stat(name + ".damaged"); err != nil || !strings.Contains(log.String(), name) {
+		if _, err := os.Stat(asideOf(t, name)); err != nil || !strings.Contains(log.String(), name) {
 			t.Errorf("%s is not kept, or not named: %v\n%s", name, err, log.String())
 		}
 	}
+}
+
+// asideOf is where what stood at path was set aside.
+func asideOf(t *testing.T, path string) string {
+	t.Helper()
+	list, _ := filepath.Glob(path + ".damaged-*")
+	if len(list) != 1 {
+		t.Fatalf("of %s set aside are %q", path, list)
+	}
+	return list[0]
 }

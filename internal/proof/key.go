@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,21 +31,41 @@ type Key struct{ secret []byte }
 
 const keySize = 32
 
-// LoadKey reads the key of a store, and makes it (mode 0600) if there is none.
-func LoadKey(file string) (Key, error) {
-	b, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		b = make([]byte, keySize)
-		rand.Read(b)
-		err = errors.Join(atomicfile.MkdirAll(filepath.Dir(file)), atomicfile.WriteBytes(file, b))
-	}
-	if err == nil && len(b) != keySize {
-		err = fmt.Errorf("%s is damaged: remove it, grab makes a new one", file)
+// LoadKey reads the key of a store, and makes it (mode 0600) if there is none. One that
+// is damaged or cannot be read is set aside and made anew, which log, that may be nil, is
+// told: mails of before are not known as our own any more.
+func LoadKey(file string, log *slog.Logger) (Key, error) {
+	b, err := readKey(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		damage := err
+		aside, err := atomicfile.SetAside(file)
+		if err != nil {
+			return Key{}, fmt.Errorf("key of our own mails: %w", errors.Join(damage, err))
+		}
+		if log != nil {
+			log.Error("the key of our own mails was damaged; it was set aside and made anew: notices and canaries that were sent before are not known again",
+				"file", file, "now", aside, "err", damage)
+		}
 	}
 	if err != nil {
-		return Key{}, fmt.Errorf("key of our own mails: %w", err)
+		b = make([]byte, keySize)
+		rand.Read(b)
+		if err := errors.Join(atomicfile.MkdirAll(filepath.Dir(file)), atomicfile.WriteBytes(file, b)); err != nil {
+			return Key{}, fmt.Errorf("key of our own mails: %w", err)
+		}
 	}
 	return Key{b}, nil
+}
+
+func readKey(file string) ([]byte, error) {
+	info, err := os.Stat(file) // before it is opened: that waits for ever at a named pipe
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() != keySize {
+		return nil, errors.New("it is no file of 32 bytes")
+	}
+	return os.ReadFile(file)
 }
 
 // mac is 128 bits of HMAC-SHA256, in hex.

@@ -19,14 +19,14 @@ import (
 func newKey(t *testing.T) Key {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "store", "notice.key")
-	k, err := LoadKey(file)
+	k, err := LoadKey(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
 		t.Fatal(st.Mode(), err)
 	}
-	again, err := LoadKey(file)
+	again, err := LoadKey(file, nil)
 	if err != nil || again.Notice("x") != k.Notice("x") {
 		t.Fatal("the key does not stay", err)
 	}

@@ -3,7 +3,6 @@ package sshdial
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,11 +43,12 @@ type Attempt struct {
 	Remote  string    `json:"remote"`        // in numbers, as connected; through a hop as configured
 	Via     string    `json:"via,omitempty"` // addresses of the hops, with commas between
 	User    string    `json:"user"`
-	Secret  string    `json:"secret"`  // keyed hash of the public key or the password
-	First   time.Time `json:"first"`   // of those that Count counts
-	Last    time.Time `json:"last"`    // of the latest
-	Count   int       `json:"count"`   // attempts without an outcome
-	Refused bool      `json:"refused"` // the server has said no to the latest
+	Secret  string    `json:"secret"`        // keyed hash of the public key or the password; empty: of any, for the key is gone
+	Key     string    `json:"key,omitempty"` // which key that was
+	First   time.Time `json:"first"`         // of those that Count counts
+	Last    time.Time `json:"last"`          // of the latest
+	Count   int       `json:"count"`         // attempts without an outcome
+	Refused bool      `json:"refused"`       // the server has said no to the latest
 }
 
 // An attempt is the ledger's side of one Dial. All its methods do nothing if the
@@ -93,9 +93,12 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 		}
 		mac := hmac.New(sha256.New, key)
 		mac.Write(a.material)
-		a.row.Secret = hex.EncodeToString(mac.Sum(nil))
+		a.row.Secret, a.row.Key = hex.EncodeToString(mac.Sum(nil)), keyID(key)
 	}
 	a.row.Remote = remote
+	if err := a.blockedByDamage(); err != nil {
+		return err
+	}
 	rows, err := a.ledger.rows()
 	if err != nil {
 		return &Error{Kind: KindLedger, Err: err}
@@ -104,6 +107,10 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 	for _, r := range rows {
 		if !r.same(a.row) || a.override && !r.Last.After(a.until) {
 			continue
+		}
+		if r.Refused && !r.ofSecret(a.row) {
+			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
+				"%s was refused at %s, and the ledger's key was lost since: whether the secret has changed is not known", r.User, r.Last.Format(time.RFC3339))}
 		}
 		if r.Refused {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
@@ -122,7 +129,15 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 
 // same reports whether two rows are of the same budget.
 func (r Attempt) same(o Attempt) bool {
-	return r.User == o.User && r.Secret == o.Secret && r.Via == o.Via && (r.Address == o.Address || r.Remote != "" && r.Remote == o.Remote)
+	return r.User == o.User && (r.ofSecret(o) || r.ofAny(o)) && r.Via == o.Via && (r.Address == o.Address || r.Remote != "" && r.Remote == o.Remote)
+}
+
+func (r Attempt) ofSecret(o Attempt) bool { return r.Secret == o.Secret }
+
+// ofAny reports whether a row, for want of the key with which it was made, counts for
+// every secret.
+func (r Attempt) ofAny(o Attempt) bool {
+	return r.Secret == "" || r.Key != "" && o.Key != "" && r.Key != o.Key
 }
 
 // begin waits for logins of the same user at the same address, looks again, and
@@ -134,6 +149,9 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 	}
 	sum := sha256.Sum256([]byte(remote + "|" + a.row.User + a.row.Via))
 	name := filepath.Join(a.ledger.Dir, ".lock-"+hex.EncodeToString(sum[:8]))
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
+	}
 	a.lock = flock.New(name)
 	_, err := a.lock.TryLockContext(ctx, lockPoll)
 	atomicfile.Adopt(name)
@@ -147,6 +165,10 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 		a.inherit(err)
 		a.release()
 		return err
+	}
+	if err := a.replaceDamage(); err != nil {
+		a.release()
+		return &Error{Kind: KindLedger, Stage: StageLogin, Err: err}
 	}
 	a.before = a.ledger.Attempt(a.name())
 	a.row.First, a.row.Count = a.ledger.time(), 0
@@ -252,8 +274,8 @@ func (l *Ledger) Attempt(host string) *Attempt {
 	return &r
 }
 
-// rows are all attempts that are written down, by file name. A file that cannot
-// be read is an error: it may forbid a login.
+// rows are all attempts that are written down, by file name. One that cannot be read is
+// left out: it blocks the logins that it is of (damage).
 func (l *Ledger) rows() (map[string]Attempt, error) {
 	entries, err := os.ReadDir(l.Dir)
 	if err != nil {
@@ -261,14 +283,11 @@ func (l *Ledger) rows() (map[string]Attempt, error) {
 	}
 	rows := map[string]Attempt{}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) || !e.Type().IsRegular() {
+		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) || atomicfile.IsAside(e.Name()) {
 			continue
 		}
 		r, there, err := attemptIn(filepath.Join(l.Dir, e.Name())).Load()
-		if err != nil {
-			return nil, err
-		}
-		if there { // else another login has just succeeded
+		if err == nil && there { // else another login has just succeeded
 			rows[e.Name()] = r
 		}
 	}
@@ -297,22 +316,16 @@ func (l *Ledger) key(ctx context.Context) ([]byte, error) {
 	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return nil, err
 	}
-	lock := flock.New(filepath.Join(l.Dir, ".lock-key"))
+	name := filepath.Join(l.Dir, ".lock-key")
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return nil, err
+	}
+	lock := flock.New(name)
 	_, err := lock.TryLockContext(ctx, lockPoll)
 	atomicfile.Adopt(lock.Path())
 	if err != nil {
 		return nil, fmt.Errorf("wait for the ledger's key: %w", err)
 	}
 	defer lock.Close()
-	name := filepath.Join(l.Dir, ".key")
-	key, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		key = make([]byte, 32)
-		rand.Read(key)
-		err = atomicfile.WriteBytes(name, key)
-	}
-	if err == nil && len(key) != 32 {
-		err = fmt.Errorf("%s is damaged; removing it clears earlier refusals", name)
-	}
-	return key, err
+	return l.loadKey()
 }

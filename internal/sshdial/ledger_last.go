@@ -64,7 +64,7 @@ func Blocked(ctx context.Context, c Config) error {
 	}
 	c.fill()
 	for _, leg := range c.path() {
-		if c.Ledger.refusalAt(leg) == nil {
+		if c.Ledger.refusalAt(leg) == nil && (leg.hop > 0 || c.Ledger.damage(leg.Name, leg.Name) == nil) {
 			continue
 		}
 		l, err := leg.prepare(ctx)

@@ -62,7 +62,7 @@ func ours(cfg *config.Config, raw []byte) bool {
 	if _, err := os.Stat(name); err != nil { // LoadKey would make one
 		return false
 	}
-	key, err := proof.LoadKey(name)
+	key, err := proof.LoadKey(name, nil)
 	if err != nil {
 		return false
 	}

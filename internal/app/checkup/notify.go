@@ -16,7 +16,7 @@ import (
 
 // notices sends a test notice by every channel, once.
 func (c *Checkup) notices(ctx context.Context) {
-	key, err := proof.LoadKey(filepath.Join(c.Cfg.Store, "notice.key"))
+	key, err := proof.LoadKey(filepath.Join(c.Cfg.Store, "notice.key"), nil)
 	if err != nil {
 		c.add(Finding{What: "notices", Status: StatusFail, Detail: err.Error(), Hint: "run this as the user that runs grab watch"})
 		return

@@ -4,9 +4,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
@@ -25,6 +27,7 @@ type diskUse struct {
 	used   int64
 	perDay float64       // bytes
 	byAge  map[int]int64 // of bundles, by days
+	aside  []string      // damaged files that were set aside
 }
 
 // Report adds the disk to a report, with the reserve that is kept of it.
@@ -44,14 +47,19 @@ func (d *diskUse) Report(r *status.Report, cfg *config.Config, reserve *diskspac
 	r.Disk = status.Disk{FreeBytes: space.Free, ReserveBytes: keep, UsedBytes: d.used,
 		DaysLeft: status.DaysLeft(space.Free-keep, d.perDay, int(cfg.Keep.Age/day), d.byAge)}
 	r.JudgeDisk()
+	r.JudgeAside(setAside(cfg.Store, d.aside))
 }
 
 // look measures the store. What goes away meanwhile does not count.
 func (d *diskUse) look(now time.Time, store string) {
-	d.looked, d.used, d.byAge = now, 0, map[int]int64{}
+	d.looked, d.used, d.byAge, d.aside = now, 0, map[int]int64{}, nil
 	filepath.WalkDir(store, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
+		}
+		if atomicfile.IsAside(path) {
+			name, _ := filepath.Rel(store, path)
+			d.aside = append(d.aside, name)
 		}
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
 			d.used += info.Size()
@@ -74,4 +82,24 @@ func (d *diskUse) look(now time.Time, store string) {
 		oldest = max(oldest, age)
 	}
 	d.perDay = float64(lately) / min(oldest, rateDays)
+}
+
+// setAside are the damaged files of a store that were set aside: those that the last look
+// found and that are still there, and those where most are, which are looked for now.
+func setAside(store string, found []string) (list []string) {
+	for _, name := range found {
+		if _, err := os.Lstat(filepath.Join(store, name)); err == nil {
+			list = append(list, name)
+		}
+	}
+	for _, dir := range []string{".", "cursors", "logins"} {
+		entries, _ := os.ReadDir(filepath.Join(store, dir))
+		for _, e := range entries {
+			if atomicfile.IsAside(e.Name()) {
+				list = append(list, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }

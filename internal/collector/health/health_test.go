@@ -188,3 +188,24 @@ func TestHostNotes(t *testing.T) {
 		t.Errorf("%+v", warm)
 	}
 }
+
+func TestSetAside(t *testing.T) {
+	store := t.TempDir()
+	const mark = ".damaged-20260302T141407Z"
+	for _, name := range []string{"notice.key" + mark, "logins/.key" + mark + "-2", "incidents/i/lock" + mark, "alerts/a.json"} {
+		os.MkdirAll(filepath.Dir(filepath.Join(store, name)), 0o700)
+		if err := os.WriteFile(filepath.Join(store, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var d diskUse
+	d.look(time.Now(), store)
+	want := fmt.Sprint([]string{filepath.Join("incidents", "i", "lock"+mark), filepath.Join("logins", ".key"+mark+"-2"), "notice.key" + mark})
+	if got := fmt.Sprint(setAside(store, d.aside)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	os.Remove(filepath.Join(store, "incidents", "i", "lock"+mark))
+	if got := setAside(store, d.aside); len(got) != 2 {
+		t.Error(got)
+	}
+}

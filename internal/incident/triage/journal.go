@@ -109,13 +109,16 @@ func (j *Journal) setPolicy(p incident.Policy) error {
 	plan := p
 	plan.Rules = nil
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
-	was, there, _ := planFile(j.st).Load() // of a damaged one nothing is decided: it is written anew
+	was, there, damage, err := planFile(j.st).Renew(j.log)
+	if err != nil {
+		return fmt.Errorf("set the policy of earlier decisions aside: %w", err)
+	}
 	if there && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.conf.policy = was.Cutoff, p
 		return nil
 	}
 
-	if there {
+	if there || damage != nil { // by which policy it was decided so far is not known then
 		was.Cutoff = j.now().UTC()
 	}
 	was.Policy = plan

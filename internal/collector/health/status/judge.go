@@ -161,6 +161,20 @@ func (r *Report) JudgeDisk() {
 	r.Add(p)
 }
 
+// JudgeAside adds that files of the store were damaged, and set aside.
+func (r *Report) JudgeAside(files []string) {
+	const shown = 5
+	if len(files) == 0 {
+		return
+	}
+	list := strings.Join(files[:min(len(files), shown)], ", ")
+	if more := len(files) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	r.Add(Problem{Key: "damaged", What: "files of the store were damaged and set aside, and what they held began anew: " + list,
+		Hint: "see the log of grab watch for what that means, look at the disk, and then remove them from " + r.Store})
+}
+
 // JudgeIncidents adds those that are open and fail, or wait too long. Hosts are waited for
 // until patience after the end of a window.
 func (r *Report) JudgeIncidents(patience time.Duration) {

@@ -90,6 +90,10 @@ func TestProblems(t *testing.T) {
 			r.Incidents = []Incident{{Incident: "i"}, {Incident: "j", Error: "no"}}
 			r.JudgeIncidents(time.Minute)
 		}, "incident/j: incident j cannot be finished: no"},
+		{"damaged files", func(r *Report) {
+			r.JudgeAside([]string{"a.damaged-1", "b", "c", "d", "e", "f"})
+		}, "damaged: files of the store were damaged and set aside, and what they held began anew: a.damaged-1, b, c, d, e and 1 more"},
+		{"no damaged files", func(r *Report) { r.JudgeAside(nil) }, ""},
 		{"incident not held", incident(Incident{Since: now.Add(-61 * time.Second), Waiting: []string{"expc01"}}), "!incident/i/held: incident i waits for its hosts: the logs of expc01 are not held after 1 min"},
 		{"incident begun", incident(Incident{Since: now.Add(-59 * time.Second), Waiting: []string{"expc01"}}), ""},
 		{"incident not sealed", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16*time.Minute - time.Second)}), "!incident/i/late: incident i has no bundle more than 15 min after its time"},

@@ -1,0 +1,124 @@
+//go:build !windows
+
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rtmtgrab/internal/lab/rtmt"
+)
+
+// damages are what may become of a file of the store: at is the file, was what it held.
+// A loop of links stands for a file that the system does not let be read, for root reads
+// all others.
+var damages = []struct {
+	name string
+	do   func(at string, was []byte) error
+}{
+	{"cut", func(at string, was []byte) error { return os.WriteFile(at, was[:len(was)/2], 0o600) }},
+	{"flipped", func(at string, was []byte) error {
+		b := bytes.Clone(was)
+		for i := len(b) / 3; i < len(b)/3+8 && i < len(b); i++ {
+			b[i] ^= 0x55
+		}
+		return os.WriteFile(at, b, 0o600)
+	}},
+	{"emptied", func(at string, was []byte) error { return os.WriteFile(at, nil, 0o600) }},
+	{"a folder", func(at string, was []byte) error {
+		return errorsOf(os.Remove(at), os.MkdirAll(filepath.Join(at, "in"), 0o700))
+	}},
+	{"unreadable", func(at string, was []byte) error {
+		return errorsOf(os.Remove(at), os.Symlink(filepath.Base(at), at))
+	}},
+}
+
+func errorsOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeFiles are the files of an old store, one of each kind.
+func (s *oldSite) storeFiles() (files []string) {
+	kinds := map[string]bool{}
+	filepath.WalkDir(s.store(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		name, _ := filepath.Rel(s.store(), path)
+		kind := filepath.Dir(name) + "/" + filepath.Ext(name)
+		switch dir, _, _ := strings.Cut(name, string(filepath.Separator)); {
+		case dir == "logins" || dir == name:
+			kind = name
+			if strings.HasPrefix(filepath.Base(name), ".lock-") && !strings.HasSuffix(name, "key") {
+				kind = "logins/.lock"
+			}
+		case dir == "bundles" || dir == "removed.jsonl":
+			return nil
+		}
+		if !kinds[kind] {
+			kinds[kind] = true
+			files = append(files, name)
+		}
+		return nil
+	})
+	slices.Sort(files)
+	return files
+}
+
+// TestDamagedStore: each file of the store in turn cut, flipped, emptied, made a folder or
+// unreadable: watch starts and grabs the next alert. GRAB_DAMAGE=all tries all damages of
+// all files; otherwise each file suffers one.
+func TestDamagedStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
+	first, _ := openOld(t, "store-v1")
+	files := first.storeFiles()
+	t.Logf("%d files", len(files))
+	all, only := os.Getenv("GRAB_DAMAGE") == "all", os.Getenv("GRAB_DAMAGE_FILE")
+	for i, file := range files {
+		for k, d := range damages {
+			if !all && only == "" && k != i%len(damages) || only != "" && !strings.Contains(file, only) {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s %s", file, d.name), func(t *testing.T) { damaged(t, i, d.do) })
+		}
+	}
+}
+
+func damaged(t *testing.T, i int, do func(at string, was []byte) error) {
+	s, _ := openOld(t, "store-v1")
+	at := s.store(s.storeFiles()[i])
+	was, err := os.ReadFile(at)
+	if err == nil {
+		err = do(at, was)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	before := []listed{}
+	s.grab("list", "--json").decode(t, &before)
+	for _, in := range before {
+		known[in.Incident] = true
+	}
+	stop := s.watch()
+	s.deliver(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: fmt.Sprintf("fresh%d", i), MessageID: "fresh@cucm01.example.com"})
+	s.until("the next alert's bundle", func() bool {
+		var now []listed
+		s.grab("list", "--json").decode(t, &now)
+		return slices.ContainsFunc(now, func(in listed) bool { return !known[in.Incident] && in.State == "sealed" })
+	})
+	stop(os.Interrupt)
+}
