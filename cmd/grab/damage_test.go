@@ -92,6 +92,9 @@ func TestDamagedStore(t *testing.T) {
 			if !all && only == "" && k != i%len(damages) || only != "" && !strings.Contains(file, only) {
 				continue
 			}
+			if strings.HasSuffix(file, ".key") && strings.HasPrefix(file, "logins") && d.name == "flipped" {
+				continue // records of version 1 do not say with which key they were made
+			}
 			t.Run(fmt.Sprintf("%s %s", file, d.name), func(t *testing.T) { damaged(t, i, d.do) })
 		}
 	}
@@ -120,5 +123,22 @@ func damaged(t *testing.T, i int, do func(at string, was []byte) error) {
 		s.grab("list", "--json").decode(t, &now)
 		return slices.ContainsFunc(now, func(in listed) bool { return !known[in.Incident] && in.State == "sealed" })
 	})
+	var aside []string
+	filepath.WalkDir(s.store(), func(path string, _ fs.DirEntry, err error) error {
+		if strings.Contains(filepath.Base(path), ".damaged-") {
+			aside = append(aside, filepath.Base(path))
+		}
+		return nil
+	})
+	for _, name := range aside {
+		if said := s.grab("status"); !strings.Contains(said.out, name) {
+			t.Errorf("status does not name %s: %s", name, said)
+		}
+	}
+	for _, host := range oldHosts[1].hosts {
+		if n := s.hosts[host].Stats().Connections; n != 0 {
+			t.Errorf("%s was refused or broke off, and %d connections were made", host, n)
+		}
+	}
 	stop(os.Interrupt)
 }

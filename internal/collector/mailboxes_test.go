@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -118,6 +119,30 @@ func TestWatchSeveralMailboxes(t *testing.T) {
 	for _, secret := range append(o.Tokens.Tokens(), o.Tokens.Secret, o.Mail.Password) {
 		if strings.Contains(log.String(), secret) {
 			t.Error("a secret stands in the log")
+		}
+	}
+}
+
+// A cursor that cannot be read has its mailbox looked at again, as far back as a renumbered
+// one, or as catch_up says where that is more.
+func TestDamagedCursor(t *testing.T) {
+	for _, c := range []struct{ catchUp, back time.Duration }{{time.Hour, 0}, {72 * time.Hour, 48 * time.Hour}} {
+		file := atomicfile.JSON[mailwatch.Cursor]{Path: filepath.Join(t.TempDir(), "cursor.json")}
+		if _, there, err := loadCursor(file, c.catchUp, slog.New(slog.DiscardHandler)); there || err != nil {
+			t.Error("there is none: ", there, err)
+		}
+		if err := os.Mkdir(file.Path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cur, there, err := loadCursor(file, c.catchUp, slog.New(slog.DiscardHandler))
+		if back := time.Since(cur.LastInternal) - c.back; !there || err != nil || cur.UID != 0 || cur.UIDValidity != 0 || back < 0 || back > time.Minute {
+			t.Errorf("%+v %v %v", cur, there, err)
+		}
+		if aside, _ := filepath.Glob(file.Path + ".damaged-*"); len(aside) != 1 {
+			t.Error(aside)
+		}
+		if err := file.Save(cur); err != nil {
+			t.Error(err)
 		}
 	}
 }

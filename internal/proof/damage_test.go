@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -48,4 +49,30 @@ func asideOf(t *testing.T, path string) string {
 		t.Fatalf("of %s set aside are %q", path, list)
 	}
 	return list[0]
+}
+
+// A key that cannot be used is set aside and made anew, and that is logged.
+func TestDamagedKey(t *testing.T) {
+	for name, damage := range map[string]func(file string) error{
+		"empty":  func(file string) error { return os.WriteFile(file, nil, 0o600) },
+		"short":  func(file string) error { return os.WriteFile(file, []byte("short"), 0o600) },
+		"folder": func(file string) error { return os.Mkdir(file, 0o700) },
+		"loop":   func(file string) error { return os.Symlink(filepath.Base(file), file) },
+	} {
+		if name == "loop" && runtime.GOOS == "windows" {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "notice.key")
+		if err := damage(file); err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		k, err := LoadKey(file, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil || !strings.Contains(log.String(), asideOf(t, file)) {
+			t.Errorf("%s: %v, log %s", name, err, log.String())
+		}
+		if again, err := LoadKey(file, nil); err != nil || again.Notice("x") != k.Notice("x") {
+			t.Errorf("%s: the new key does not stay: %v", name, err)
+		}
+	}
 }

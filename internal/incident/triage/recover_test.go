@@ -141,3 +141,31 @@ func TestSecondWatch(t *testing.T) {
 	j = testJournal(t, st)
 	j.Close()
 }
+
+// A policy of earlier decisions that cannot be read is kept beside, and what was decided
+// stays decided, whatever the policy is now.
+func TestDamagedPlan(t *testing.T) {
+	for _, text := range []string{"", "{", "folder"} {
+		st := incidenttest.FastStore(t, t.TempDir())
+		path := planFile(st).Path
+		err := os.WriteFile(path, []byte(text), 0o600)
+		if text == "folder" {
+			err = errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := OpenJournal(st, incidenttest.Sites, incidenttest.Policy(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		plan, there, err := planFile(st).Load()
+		if !there || err != nil || plan.Cutoff.IsZero() {
+			t.Errorf("%q: %v %v %+v", text, there, err, plan)
+		}
+		if aside, _ := filepath.Glob(path + ".damaged-*"); len(aside) != 1 {
+			t.Errorf("%q: set aside are %q", text, aside)
+		}
+	}
+}
