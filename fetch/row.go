@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/redact"
 )
 
 // surveyed remembers what was said of a slice, to be said again while it does
@@ -30,7 +31,7 @@ type surveyed struct {
 func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evidence.Host, error) {
 	h := evidence.Host{Host: g.Host.Name, Role: g.Host.Role, Address: g.Host.Address, ClockFrom: "none", BodiesLogged: "unknown"}
 	if err != nil {
-		h.Error = evidence.Printable(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
+		h.Error = redact.Foreign(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
 	}
 	if g.store == nil {
 		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil
@@ -124,7 +125,7 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	}
 	for i, e := range pieces {
 		s.file.Bytes += hashes[i].n
-		s.file.Sources = append(s.file.Sources, evidence.Source{Name: evidence.Printable(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
+		s.file.Sources = append(s.file.Sources, evidence.Source{Name: redact.Foreign(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
 			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost)})
 	}
 	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records

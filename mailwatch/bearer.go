@@ -2,16 +2,14 @@ package mailwatch
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"rtmtgrab/internal/redact"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // Mechanisms that take an access token.
@@ -107,7 +105,7 @@ func (b *bearer) Start() (mech string, ir []byte, err error) { return b.mech, b.
 // Next answers a refusal.
 func (b *bearer) Next(challenge []byte) ([]byte, error) {
 	if b.challenge == "" {
-		b.challenge = evidence.Printable(string(challenge), 300)
+		b.challenge = redact.Foreign(string(challenge), 300)
 	}
 	if b.mech == mechXOAuth2 {
 		return []byte{}, nil
@@ -122,6 +120,3 @@ func (b *bearer) told(err error) error {
 	}
 	return fmt.Errorf("%w (the server said about the token: %s)", err, b.challenge)
 }
-
-// encoded is what goes over the wire, to be kept out of errors.
-func (b *bearer) encoded() string { return base64.StdEncoding.EncodeToString(b.first) }

@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"rtmtgrab/internal/redact"
 	"strings"
 	"time"
-
-	"rtmtgrab/internal/evidence"
 )
 
 type dialFunc func(ctx context.Context, addr string) (net.Conn, error)
@@ -109,7 +108,7 @@ func startTLS(conn net.Conn) error {
 		return fmt.Errorf("read greeting: %w", err)
 	}
 	if f := strings.Fields(strings.ToUpper(greeting)); len(f) < 2 || f[0] != "*" || f[1] != "OK" {
-		return fmt.Errorf("the server greets with %q", evidence.Printable(greeting, 200)) // PREAUTH too
+		return fmt.Errorf("the server greets with %q", redact.Foreign(greeting, 200)) // PREAUTH too
 	}
 	if _, err := conn.Write([]byte("S0 STARTTLS\r\n")); err != nil {
 		return err
@@ -124,7 +123,7 @@ func startTLS(conn net.Conn) error {
 			continue
 		}
 		if f[1] != "OK" {
-			return fmt.Errorf("the server refuses: %q", evidence.Printable(line, 200))
+			return fmt.Errorf("the server refuses: %q", redact.Foreign(line, 200))
 		}
 		if br.Buffered() > 0 {
 			return errors.New("the server sent unencrypted data after its OK to STARTTLS: somebody may be in between")

@@ -3,11 +3,10 @@ package mailwatch
 import (
 	"errors"
 	"fmt"
+	"rtmtgrab/internal/redact"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // maxFolders is how many folders are named where one is not there.
@@ -28,7 +27,7 @@ func (s *session) instead(err error) error {
 				more++
 				continue
 			}
-			names = append(names, fmt.Sprintf("%q", evidence.Printable(d.Mailbox, 60)))
+			names = append(names, fmt.Sprintf("%q", redact.Foreign(d.Mailbox, 60)))
 		}
 		return cmd.Close()
 	})

@@ -6,11 +6,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"rtmtgrab/internal/redact"
 	"sync"
 	"syscall"
 	"time"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // Patience with a server. A look every cycle and an answer within commandLimit
@@ -161,7 +160,7 @@ func (g *guard) told(err error) error {
 	if g.no == "" || err == nil {
 		return err
 	}
-	return fmt.Errorf("%w (the server had answered %q)", err, evidence.Printable(g.no, maxStatus))
+	return fmt.Errorf("%w (the server had answered %q)", err, redact.Foreign(g.no, maxStatus))
 }
 
 // SetReadDeadline sets the client's own deadline, from the next Read on: the
@@ -227,9 +226,9 @@ func (g *guard) Err() error {
 	}
 	switch {
 	case g.bye != "":
-		return fmt.Errorf("%w: %q", g.err, evidence.Printable(g.bye, maxStatus))
+		return fmt.Errorf("%w: %q", g.err, redact.Foreign(g.bye, maxStatus))
 	case g.alert != "":
-		return fmt.Errorf("%w (the server had said: %q)", g.err, evidence.Printable(g.alert, maxStatus))
+		return fmt.Errorf("%w (the server had said: %q)", g.err, redact.Foreign(g.alert, maxStatus))
 	}
 	return g.err
 }

@@ -25,6 +25,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/loopback"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/mailwatch/alertmail"
 )
 
@@ -160,7 +161,9 @@ type StageError struct {
 	Err     error
 }
 
-func (e *StageError) Error() string { return "mailbox " + e.Stage + ": " + e.Err.Error() }
+func (e *StageError) Error() string {
+	return "mailbox " + e.Stage + ": " + redact.Error(e.Err).Error() // a server may repeat what it was sent
+}
 
 // Unwrap is the reason.
 func (e *StageError) Unwrap() error { return e.Err }

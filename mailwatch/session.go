@@ -3,18 +3,15 @@ package mailwatch
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"rtmtgrab/internal/redact"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/emersion/go-sasl"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // A session is one connection to the server, logged in. One goroutine uses it.
@@ -100,21 +97,19 @@ func (s *session) why(err error) error {
 	}
 	s.g.Close()
 	if own := s.c.Close(); own != nil && !errors.Is(own, net.ErrClosed) {
-		return s.g.told(errors.New(evidence.Printable(own.Error(), 200)))
+		return s.g.told(errors.New(redact.Foreign(own.Error(), 200)))
 	}
 	return s.g.told(cmp.Or(err, closed))
 }
 
 // answered is a NO or BAD with its text made fit for a log.
 func answered(no *imap.Error) error {
-	return &imap.Error{Type: no.Type, Code: imap.ResponseCode(evidence.Printable(string(no.Code), 50)), Text: evidence.Printable(no.Text, 200)}
+	return &imap.Error{Type: no.Type, Code: imap.ResponseCode(redact.Foreign(string(no.Code), 50)), Text: redact.Foreign(no.Text, 200)}
 }
 
 // login logs in once, in the way that is configured or offered, and learns
 // what the server can do then.
 func (s *session) login(srv *Server, token string) (err error) {
-	var secrets []string
-	defer func() { err = hide(err, secrets) }()
 	var caps imap.CapSet
 	if err := s.do(commandLimit, func() error { caps = s.c.Caps(); return nil }); err != nil {
 		return at(StageLogin, err)
@@ -127,15 +122,15 @@ func (s *session) login(srv *Server, token string) (err error) {
 		return &StageError{Stage: StageLogin, Refused: true, Err: err}
 	}
 	if token != "" {
+		redact.Add(token)
 		b := newBearer(mech, srv.User, srv.Addr, token)
-		secrets = []string{token, b.encoded()}
 		err = b.told(s.do(commandLimit, func() error { return s.c.Authenticate(b) }))
 	} else {
 		password, bad := srv.Password()
 		if bad != nil {
 			return at(StageLogin, fmt.Errorf("read password: %w", bad))
 		}
-		secrets = []string{password, base64.StdEncoding.EncodeToString([]byte("\x00" + srv.User + "\x00" + password))}
+		redact.Add(password)
 		err = s.do(commandLimit, func() error {
 			if mech == sasl.Plain {
 				return s.c.Authenticate(sasl.NewPlainClient("", srv.User, password))
@@ -144,7 +139,7 @@ func (s *session) login(srv *Server, token string) (err error) {
 		})
 	}
 	if err != nil {
-		return &StageError{Stage: StageLogin, Refused: refused(err), Err: fmt.Errorf("user %s: %w", evidence.Printable(srv.User, 100), err)}
+		return &StageError{Stage: StageLogin, Refused: refused(err), Err: fmt.Errorf("user %s: %w", redact.Foreign(srv.User, 100), err)}
 	}
 	// The client forgets what the server could do before the login, and asks
 	// again by itself, some time after the login's answer: certainly when NOOP is
@@ -156,27 +151,6 @@ func (s *session) login(srv *Server, token string) (err error) {
 	s.idle = caps.Has(imap.CapIdle) || caps.Has(imap.CapIMAP4rev2)
 	s.uids = caps.Has(imap.CapUIDPlus) || caps.Has(imap.CapIMAP4rev2)
 	return at(StageLogin, err)
-}
-
-// hide takes secrets out of an error, for a server may repeat what it was sent.
-func hide(err error, secrets []string) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "***")
-		}
-	}
-	if text == err.Error() {
-		return err
-	}
-	e, ok := errors.AsType[*StageError](err)
-	if !ok {
-		return errors.New(text)
-	}
-	return &StageError{Stage: e.Stage, Refused: e.Refused, Err: errors.New(strings.TrimPrefix(text, "mailbox "+e.Stage+": "))}
 }
 
 // refused tells a login that was judged from one that could not be.
@@ -199,7 +173,7 @@ func (s *session) selectBox(name string, readOnly bool) (box *imap.SelectData, e
 		return err
 	})
 	if err != nil {
-		return nil, at(StageMailbox, s.instead(fmt.Errorf("open %q: %w", evidence.Printable(name, 100), err)))
+		return nil, at(StageMailbox, s.instead(fmt.Errorf("open %q: %w", redact.Foreign(name, 100), err)))
 	}
 	return box, nil
 }

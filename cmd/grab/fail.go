@@ -7,21 +7,22 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/redact"
 )
 
 // fail prints an error and its hint, and returns the exit code.
 func (a *app) fail(err error) int {
-	hint := advice.For(err)
+	said, hint := redact.Text(err.Error()), redact.Text(advice.For(err))
 	if a.json {
 		doc := struct {
 			Error string `json:"error"`
 			Hint  string `json:"hint"`
-		}{err.Error(), hint}
+		}{said, hint}
 		if a.print(doc) != nil {
 			return advice.Failed
 		}
 	} else {
-		fmt.Fprintln(a.err, "grab: error:", strings.ReplaceAll(err.Error(), "\n", "\ngrab: error: "))
+		fmt.Fprintln(a.err, "grab: error:", strings.ReplaceAll(said, "\n", "\ngrab: error: "))
 		if hint != "" {
 			fmt.Fprintln(a.err, "grab: hint:", hint)
 		}

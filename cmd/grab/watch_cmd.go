@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/winservice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/redact"
 )
 
 func watchCmd(a *app) *cobra.Command {
@@ -25,7 +26,7 @@ func watchCmd(a *app) *cobra.Command {
 			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return runWatch(ctx, a, slog.New(slog.NewTextHandler(a.err, nil)), hangups{})
+			return runWatch(ctx, a, slog.New(redact.Handler(slog.NewTextHandler(a.err, nil))), hangups{})
 		}}
 	cmd.Flags().BoolVar(&managed, "service", false, "run under the Windows service manager")
 	cmd.Flags().MarkHidden("service")

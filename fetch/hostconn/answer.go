@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn/hostcmd"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // maxNoise is how much a login script may print before a command's answer.
@@ -65,7 +66,7 @@ func (a *answer) begin() error {
 }
 
 func (a *answer) garbled(what, s string) error {
-	return fmt.Errorf("a command's answer is not understood: %s is %q", what, evidence.Printable(s, 80))
+	return fmt.Errorf("a command's answer is not understood: %s is %q", what, redact.Foreign(s, 80))
 }
 
 // status is what stat says of a file.
@@ -82,7 +83,7 @@ func (s status) regular() bool { return s.mode&0xf000 == 0x8000 }
 func parseStatus(line string) (s status, err error) {
 	f := strings.Split(line, " ")
 	if len(f) != 4 || !isID(f[3]) {
-		return s, fmt.Errorf("stat printed %q", evidence.Printable(line, 80))
+		return s, fmt.Errorf("stat printed %q", redact.Foreign(line, 80))
 	}
 	var sec int64
 	var errs [3]error
@@ -90,7 +91,7 @@ func parseStatus(line string) (s status, err error) {
 	s.size, errs[1] = strconv.ParseInt(f[1], 10, 64)
 	sec, errs[2] = strconv.ParseInt(f[2], 10, 64)
 	if err := errors.Join(errs[:]...); err != nil || s.size < 0 {
-		return s, fmt.Errorf("stat printed %q", evidence.Printable(line, 80))
+		return s, fmt.Errorf("stat printed %q", redact.Foreign(line, 80))
 	}
 	s.mtime, s.id = evidence.BoundedTime(time.Unix(sec, 0)), f[3]
 	return s, nil

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/fetch/hostconn/hostcmd"
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 const (
@@ -223,7 +223,7 @@ type commandError struct {
 func answeredError(code, reason string) error {
 	n, err := strconv.Atoi(code)
 	if err != nil {
-		return fmt.Errorf("a command's answer is not understood: a code is %q", evidence.Printable(code, 80))
+		return fmt.Errorf("a command's answer is not understood: a code is %q", redact.Foreign(code, 80))
 	}
 	return newCommandError(n, "", reason)
 }
@@ -246,12 +246,12 @@ func (e *commandError) Error() string {
 	what := fmt.Sprintf("a command exited with %d", e.code)
 	switch {
 	case e.signal != "":
-		what = "a command was killed by signal " + evidence.Printable(e.signal, 20)
+		what = "a command was killed by signal " + redact.Foreign(e.signal, 20)
 	case e.code == hostcmd.ExitKind && e.stderr == "":
 		what = "no permission to read it, or not a regular file or folder"
 	}
 	if e.stderr != "" {
-		what += ": " + evidence.Printable(strings.ReplaceAll(e.stderr, "\n", "; "), 300)
+		what += ": " + redact.Foreign(strings.ReplaceAll(e.stderr, "\n", "; "), 300)
 	}
 	return what
 }
@@ -271,7 +271,7 @@ func (c *commands) list(ctx context.Context, dir string) (entries []Entry, err e
 		return nil, err
 	}
 	if !strings.HasPrefix(dir, "/") {
-		return nil, fmt.Errorf("list %s: the path is not absolute", evidence.Printable(dir, 300))
+		return nil, fmt.Errorf("list %s: the path is not absolute", redact.Foreign(dir, 300))
 	}
 	mark := nonce()
 	line, err := hostcmd.Line(hostcmd.VerbList, mark, dir)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // Clock runs `date` on the host and compares. The answer was made at some moment
@@ -87,7 +87,7 @@ func parseDate(s string) (t time.Time, coarse time.Duration, err error) {
 	sec, frac, _ := strings.Cut(strings.TrimSpace(s), ".")
 	n, err := strconv.ParseInt(sec, 10, 64)
 	if err != nil || !evidence.Believable(time.Unix(n, 0)) {
-		return time.Time{}, 0, fmt.Errorf("date answered %q", evidence.Printable(s, 40))
+		return time.Time{}, 0, fmt.Errorf("date answered %q", redact.Foreign(s, 40))
 	}
 	ns, err := strconv.ParseInt(frac, 10, 64)
 	if err != nil || ns < 0 || len(frac) != 9 {

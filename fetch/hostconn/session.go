@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/sftp"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -236,7 +237,7 @@ func (s *Session) why(err error) error {
 	if lost := s.Lost(); lost != nil {
 		return lost
 	}
-	return err
+	return redact.Error(err) // a host writes its refusals itself
 }
 
 // Transport is evidence.TransportSFTP or evidence.TransportCommands.

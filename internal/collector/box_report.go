@@ -6,7 +6,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // report says how each of them is.
@@ -34,7 +34,7 @@ func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string
 		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
 		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
 	if s.Err != nil {
-		m.Error, hint = evidence.Printable(s.Err.Error(), 600), advice.ForMail(mail, s.Err)
+		m.Error, hint = redact.Foreign(s.Err.Error(), 600), advice.ForMail(mail, s.Err)
 	}
 	return m, hint
 }

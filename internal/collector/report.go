@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -67,7 +68,7 @@ func reportClusters(r *status.Report, cfg *config.Config, heard map[string]time.
 func OpenIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	for _, in := range list {
 		out = append(out, status.Incident{Incident: in.ID, Site: in.Site, State: string(in.State), Since: in.Created, Coverage: string(in.SoFar),
-			Error: evidence.Printable(in.Error, 600), Until: in.Asked.Until, Waiting: in.Waiting})
+			Error: redact.Foreign(in.Error, 600), Until: in.Asked.Until, Waiting: in.Waiting})
 	}
 	return out
 }

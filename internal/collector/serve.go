@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/version"
 )
 
@@ -122,7 +123,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 
 // failure is an error as its client is to end with it.
 func (s *server) failure(err error) *control.Failure {
-	f := &control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)}
+	f := &control.Failure{Message: redact.Text(err.Error()), Hint: redact.Text(advice.For(err)), Exit: advice.Exit(err)}
 	if s.ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		f.Message = strings.TrimSuffix(f.Message, ": "+context.Canceled.Error()) + ": grab watch was stopped"
 		f.Hint = "open incidents go on when it runs again: `grab list`"

@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/redact"
 )
 
 // Word is one word about progress, as it crosses the socket.
@@ -63,7 +64,7 @@ func (d *doing) fetched(p fetch.Progress) {
 func (d *doing) event(e runner.Event) {
 	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
 	if e.Err != nil {
-		s.Error = e.Err.Error()
+		s.Error = redact.Error(e.Err).Error()
 	}
 	d.job.Progress(Word{Event: &s})
 }

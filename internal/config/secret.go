@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"rtmtgrab/internal/redact"
 	"strings"
 )
 
@@ -50,8 +51,16 @@ func (s Secret) Source() string {
 }
 
 // Read fetches the secret anew, less one newline at its end. It is at most
-// 64 KiB and never empty.
+// 64 KiB and never empty. From then on package redact knows it.
 func (s Secret) Read() (string, error) {
+	v, err := s.read()
+	if err == nil {
+		redact.Add(v)
+	}
+	return v, err
+}
+
+func (s Secret) read() (string, error) {
 	var v string
 	var err error
 	switch {

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"rtmtgrab/internal/redact"
 
 	"golang.org/x/oauth2"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // An Error is a request that brought no token.
@@ -48,33 +46,24 @@ func (e *Error) Refused() bool {
 }
 
 // told makes an Error of what the oauth2 package says, whose own words may hold
-// the answer itself, without secrets.
-func told(endpoint string, err error, secrets []string) error {
+// the answer itself.
+func told(endpoint string, err error) error {
 	e := &Error{Endpoint: endpoint}
 	if u, bad := url.Parse(endpoint); bad == nil {
 		e.Endpoint = u.Host
 	}
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		e.Status = r.Response.StatusCode
-		e.Code, e.Text = clean(r.ErrorCode, 60, secrets), clean(r.ErrorDescription, 400, secrets)
+		e.Code, e.Text = redact.Foreign(r.ErrorCode, 60), redact.Foreign(r.ErrorDescription, 400)
 		if e.Code == "" && e.Status >= 300 && e.Status < 400 {
 			e.Err = fmt.Errorf("HTTP status %d: redirects are not followed", e.Status)
 		}
 		return e
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		e.Err = u.Err
+		e.Err = redact.Error(u.Err)
 		return e
 	}
 	e.Status, e.Err = http.StatusOK, errors.New("the answer has no token")
 	return e
-}
-
-func clean(s string, n int, secrets []string) string {
-	for _, secret := range secrets {
-		if len(secret) > 3 {
-			s = strings.ReplaceAll(s, secret, "***")
-		}
-	}
-	return evidence.Printable(s, n)
 }

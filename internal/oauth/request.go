@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"rtmtgrab/internal/loopback"
+	"rtmtgrab/internal/redact"
 )
 
 const (
@@ -68,7 +69,8 @@ func (s *Source) exchange(ctx context.Context, endpoint string, scopes []string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	secrets := []string{form.Get("refresh_token"), form.Get("assertion")}
+	redact.Add(form.Get("refresh_token"))
+	redact.Add(form.Get("assertion"))
 	conf := &clientcredentials.Config{ClientID: s.cfg.ClientID, TokenURL: endpoint, Scopes: scopes, EndpointParams: form, AuthStyle: oauth2.AuthStyleInParams}
 	switch {
 	case s.cfg.Secret != nil:
@@ -77,7 +79,7 @@ func (s *Source) exchange(ctx context.Context, endpoint string, scopes []string,
 			return nil, fmt.Errorf("client secret: %w", err)
 		}
 		conf.ClientSecret = secret
-		secrets = append(secrets, secret)
+		redact.Add(secret)
 	case s.cfg.Certificate != nil:
 		assertion, err := s.clientAssertion(endpoint)
 		if err != nil {
@@ -85,12 +87,14 @@ func (s *Source) exchange(ctx context.Context, endpoint string, scopes []string,
 		}
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		form.Set("client_assertion", assertion)
-		secrets = append(secrets, assertion)
+		redact.Add(assertion)
 	}
 	t, err := conf.Token(context.WithValue(ctx, oauth2.HTTPClient, s.client))
 	if err != nil {
-		return nil, told(endpoint, err, secrets)
+		return nil, told(endpoint, err)
 	}
+	redact.Add(t.AccessToken)
+	redact.Add(t.RefreshToken)
 	return t, nil
 }
 

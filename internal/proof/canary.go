@@ -9,7 +9,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 const (
@@ -148,7 +148,7 @@ func (c *Canary) send(ctx context.Context) {
 		if c.state.Error == "" {
 			c.log().Warn("cannot send the canary", "mailbox", c.Mailbox, "err", err)
 		}
-		c.failed, c.state.Error = time.Now(), evidence.Printable(err.Error(), 300)
+		c.failed, c.state.Error = time.Now(), redact.Foreign(err.Error(), 300)
 	}
 	c.save()
 }

@@ -8,7 +8,6 @@ package smtpout
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -20,8 +19,8 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
-	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/loopback"
+	"rtmtgrab/internal/redact"
 )
 
 // How a connection is secured, Server.TLS.
@@ -53,7 +52,9 @@ type Error struct {
 	Err     error
 }
 
-func (e *Error) Error() string { return "smtp " + e.Stage + ": " + e.Err.Error() }
+func (e *Error) Error() string {
+	return "smtp " + e.Stage + ": " + redact.Error(e.Err).Error() // a server may repeat what it was sent
+}
 
 // Unwrap is the reason.
 func (e *Error) Unwrap() error { return e.Err }
@@ -90,10 +91,9 @@ func (s *Server) Check(ctx context.Context) error {
 
 // with does something in a conversation. Ending ctx closes the connection.
 func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err error) {
-	var secret string
 	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, fmt.Errorf("the server took more than %v", allLimit))
 	defer cancel()
-	defer func() { err = hide(cause(ctx, err), s.User, secret) }()
+	defer func() { err = cause(ctx, err) }()
 	host, _, err := net.SplitHostPort(s.Addr)
 	if err != nil {
 		return at(StageDial, err)
@@ -101,9 +101,11 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	if s.TLS == TLSNone && !loopback.Host(host) {
 		return at(StageTLS, fmt.Errorf("unencrypted connections are allowed only to loopback addresses, not to %s", s.Addr))
 	}
-	if secret, err = s.secret(ctx); err != nil {
+	secret, err := s.secret(ctx)
+	if err != nil {
 		return at(StageLogin, err)
 	}
+	redact.Add(secret)
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return at(StageDial, err)
@@ -237,7 +239,7 @@ func submit(c *smtp.Client, from string, to []string, msg []byte) (refused []str
 			if !errors.As(err, &no) || no.Temporary() {
 				return nil, at(StageSend, err)
 			}
-			refused, last = append(refused, rcpt), fmt.Errorf("recipient %s: %w", evidence.Printable(rcpt, 100), err)
+			refused, last = append(refused, rcpt), fmt.Errorf("recipient %s: %w", redact.Foreign(rcpt, 100), err)
 		}
 	}
 	if len(refused) == len(to) {
@@ -262,31 +264,13 @@ func at(stage string, err error) error {
 	var no *smtp.SMTPError
 	if errors.As(err, &no) {
 		e.Refused = !no.Temporary()
-		said := fmt.Errorf("the server answered %d %s", no.Code, evidence.Printable(strings.ReplaceAll(no.Message, "\n", " "), 200))
+		said := fmt.Errorf("the server answered %d %s", no.Code, redact.Foreign(strings.ReplaceAll(no.Message, "\n", " "), 200))
 		if before, ok := strings.CutSuffix(err.Error(), no.Error()); ok && before != "" {
 			said = fmt.Errorf("%s%w", before, said)
 		}
 		e.Err = said
 	}
 	return e
-}
-
-// hide takes what a server may repeat of the login out of an error.
-func hide(err error, user, secret string) error {
-	if err == nil || secret == "" {
-		return err
-	}
-	text := err.Error()
-	for _, s := range []string{base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00" + secret)),
-		base64.StdEncoding.EncodeToString([]byte("user=" + user + "\x01auth=Bearer " + secret + "\x01\x01")),
-		base64.StdEncoding.EncodeToString([]byte(secret)), secret} {
-		text = strings.ReplaceAll(text, s, "***")
-	}
-	e := (*Error)(nil)
-	if text == err.Error() || !errors.As(err, &e) {
-		return err
-	}
-	return &Error{Stage: e.Stage, Refused: e.Refused, Err: errors.New(strings.TrimPrefix(text, "smtp "+e.Stage+": "))}
 }
 
 // bounded is a connection that gives so many bytes and no more.

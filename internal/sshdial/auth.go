@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"rtmtgrab/internal/redact"
 	"slices"
 
 	"golang.org/x/crypto/ssh"
@@ -60,6 +61,7 @@ func (a Auth) load(ctx context.Context, legacy bool) (*credential, error) {
 		signer, c.close, err = a.loadAgent(ctx)
 	case a.Kind == AuthPassword && a.Password != nil:
 		c.password, err = a.Password()
+		redact.Add(c.password)
 		if err == nil && c.password == "" {
 			err = errors.New("the password is empty")
 		}
@@ -94,6 +96,7 @@ func (a Auth) loadKey() (ssh.Signer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the passphrase: %w", err)
 		}
+		redact.Add(phrase)
 		s, err = ssh.ParsePrivateKeyWithPassphrase(pem, []byte(phrase))
 		if errors.Is(err, x509.IncorrectPasswordError) {
 			return nil, errors.New("the passphrase does not open the private key")

@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // A Kind tells errors apart by what a person has to do about them.
@@ -86,7 +87,7 @@ func (e *Error) Error() string {
 		b.WriteString(": it shows " + strings.Join(e.Got, " "))
 	}
 	if e.Err != nil {
-		b.WriteString(": " + evidence.Printable(e.Err.Error(), 600))
+		b.WriteString(": " + redact.Foreign(e.Err.Error(), 600))
 	}
 	return b.String()
 }

@@ -27,6 +27,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -124,7 +125,7 @@ func (c *Checkup) Run(ctx context.Context) {
 // add takes findings down and tells them.
 func (c *Checkup) add(fs ...Finding) {
 	for _, f := range fs {
-		f.Detail, f.Hint = evidence.Printable(f.Detail, 900), evidence.Printable(f.Hint, 900)
+		f.Detail, f.Hint = redact.Foreign(f.Detail, 900), evidence.Printable(redact.Text(f.Hint), 900)
 		c.checks = append(c.checks, f)
 		width := 1
 		for _, h := range c.Hosts {

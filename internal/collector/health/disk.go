@@ -12,7 +12,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 const (
@@ -34,7 +34,7 @@ type diskUse struct {
 func (d *diskUse) Report(r *status.Report, cfg *config.Config, reserve *diskspace.Reserve) {
 	space, keep, err := reserve.State()
 	if err != nil {
-		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be read: " + evidence.Printable(err.Error(), 300),
+		r.Add(status.Problem{Key: "disk", Blocks: true, What: "the store cannot be read: " + redact.Foreign(err.Error(), 300),
 			Hint: "is " + cfg.Store + " mounted, and readable by this service?"})
 		return
 	}

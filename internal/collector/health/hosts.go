@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
 )
@@ -249,7 +250,7 @@ func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote)
 	if err == nil {
 		return st, nil
 	}
-	st.Error = evidence.Printable(err.Error(), 600)
+	st.Error = redact.Foreign(err.Error(), 600)
 	if e, ok := errors.AsType[*sshdial.Error](err); ok {
 		if e.Kind == sshdial.KindLoginRefused || e.Kind == sshdial.KindLoginBlocked {
 			st.Warm = "blocked"

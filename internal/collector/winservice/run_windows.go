@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/windows/svc/eventlog"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/redact"
 )
 
 const (
@@ -111,7 +112,7 @@ func openLog(dir string) (log *slog.Logger, out io.Writer, done func()) {
 		keepCrashes(filepath.Join(dir, "crash.txt"))
 	}
 
-	log = slog.New(slog.NewMultiHandler(handlers...))
+	log = slog.New(redact.Handler(slog.NewMultiHandler(handlers...)))
 	if err != nil {
 		log.Error("cannot write the log file: only the Event Log has warnings and errors", "err", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/redact"
 )
 
 // maxAttempts bounds what is kept of a host's attempts; the newest go on.
@@ -42,7 +43,7 @@ func named(result evidence.Host, ref incident.HostRef, err error) evidence.Host 
 		result.Address = ref.Address
 	}
 	if err != nil {
-		result.Error = evidence.Printable(errorText(result.Error, err), 500)
+		result.Error = redact.Foreign(errorText(result.Error, err), 500)
 	}
 	return result
 }

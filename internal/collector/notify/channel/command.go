@@ -9,10 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"rtmtgrab/internal/redact"
 	"strings"
 	"time"
-
-	"rtmtgrab/internal/evidence"
 )
 
 // A Command starts a program for each notice, which gets the notice as JSON on its
@@ -53,7 +52,7 @@ func (c *Command) Send(ctx context.Context, n Notice) error {
 	ownGroup(cmd)
 	err = cmd.Run()
 	if said := strings.TrimSpace(string(out.b)); c.Log != nil && said != "" {
-		c.Log.Debug("notification command", "said", evidence.Printable(said, 2000))
+		c.Log.Debug("notification command", "said", redact.Foreign(said, 2000))
 	}
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it left a child behind that holds its output

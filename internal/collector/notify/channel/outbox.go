@@ -17,7 +17,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
-	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // A Channel delivers notices one way.
@@ -264,7 +264,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 		o.failing, o.err = time.Time{}, ""
 		return
 	}
-	o.err = evidence.Printable(err.Error(), 300)
+	o.err = redact.Foreign(err.Error(), 300)
 	if o.failing.IsZero() {
 		o.failing = time.Now()
 		o.log().Warn("cannot deliver a notification; retrying", "channel", o.Name, "err", o.err)

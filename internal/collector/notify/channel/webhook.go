@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // Templates of a Webhook.
@@ -42,6 +43,7 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 	if err != nil {
 		return err
 	}
+	redact.AddURL(address)
 	body, err := json.Marshal(w.document(n))
 	if err != nil {
 		return &Refusal{err}
@@ -65,11 +67,11 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // without the address
 		}
-		return fmt.Errorf("post: %w", err)
+		return fmt.Errorf("post: %w", redact.Error(err))
 	}
 	defer resp.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 2<<10))
-	return judge(resp, string(said), req.URL)
+	return judge(resp, string(said))
 }
 
 // webClient keeps no connection: notices are few.
@@ -79,16 +81,11 @@ var webClient = &http.Client{
 }
 
 // judge reads an answer.
-func judge(resp *http.Response, said string, u *url.URL) error {
+func judge(resp *http.Response, said string) error {
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
 		return nil
 	}
-	for _, secret := range []string{u.RequestURI(), u.Path, u.RawQuery} {
-		if len(secret) > 3 {
-			said = strings.ReplaceAll(said, secret, "***")
-		}
-	}
-	err := fmt.Errorf("the server answered %d %s %s", resp.StatusCode, http.StatusText(resp.StatusCode), evidence.Printable(strings.TrimSpace(said), 150))
+	err := fmt.Errorf("the server answered %d %s %s", resp.StatusCode, http.StatusText(resp.StatusCode), redact.Foreign(strings.TrimSpace(said), 150))
 	switch code := resp.StatusCode; {
 	case code >= 300 && code <= 399:
 		return fmt.Errorf("the server answered %d, a redirect; redirects are not followed", code)
