@@ -175,7 +175,7 @@ func (w *Collector) configure(ctx context.Context) {
 // server answers for it until ctx ends.
 func (w *Collector) server(ctx context.Context) *server {
 	return &server{
-		ctx: ctx, works: make(chan struct{}, maxWorks),
+		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
 		status: w.Status, event: w.event, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
 	}

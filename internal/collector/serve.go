@@ -26,14 +26,10 @@ import (
 	"rtmtgrab/internal/version"
 )
 
-// maxWorks is how many grabs and checks the watcher does for others at once; those
-// whose client is gone count too.
-const maxWorks = 8
-
 // server answers on the control socket.
 type server struct {
 	ctx   context.Context // ends with the watcher; what a client's leaving must not end runs under it
-	works chan struct{}   // one for each work under way
+	works slots           // of those under way
 
 	cfg       func() *config.Config // in force
 	store     *incident.Store
@@ -87,23 +83,23 @@ func (s *server) listen(wg *sync.WaitGroup) {
 		if err := control.Serve(s.ctx, l, s.mux(), s.log); err != nil {
 			s.log.Error("control socket closed", "err", err)
 		}
-		for range maxWorks { // each ends soon after s.ctx
-			s.works <- struct{}{}
-		}
+		s.works.close() // each ends soon after s.ctx
 	})
 }
 
 // work has do work at a request, unless too many are under way.
 func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req any, do func(ctx context.Context, d *doing) (any, error)) {
-	select {
-	case s.works <- struct{}{}:
-		defer func() { <-s.works }()
-	default:
-		control.Fail(rw, http.StatusServiceUnavailable, control.Failure{Message: "grab watch is stopping or has too many requests", Hint: "try again in a minute", Exit: advice.Failed})
-		return
+	peer := control.PeerOf(r.Context())
+	by := peer.String()
+	admit := func() (func(), *control.Failure) {
+		leave, err := s.works.enter(peer)
+		if err == nil {
+			return leave, nil
+		}
+		s.log.Warn("request refused", "what", what, "by", by, "err", err)
+		return nil, &control.Failure{Message: err.Error(), Hint: "try again in a minute", Exit: advice.Failed}
 	}
-	by := control.PeerOf(r.Context()).String()
-	control.Work(rw, r, req, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
+	control.Work(rw, r, req, admit, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
 		d := &doing{job: j, by: by, last: map[string]time.Time{}}
 		s.log.Info("asked", "what", what, "by", by)
 		defer func() {

@@ -80,6 +80,8 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (in
 		}
 	}})
 	defer end()
+	ctx, cancel := context.WithTimeoutCause(ctx, oneshot.MaxWait, errors.New("it takes longer than a day; not waited for any more"))
+	defer cancel()
 	d.say("grab watch is working on %s: it retries now", in.ID)
 	look := time.NewTicker(tendEvery)
 	defer look.Stop()
@@ -90,7 +92,7 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (in
 		case <-d.job.Stop:
 			return in, advice.WithHint(fmt.Errorf("incident %s: not waiting any longer; grab watch goes on with it", in.ID), "`grab list`")
 		case <-ctx.Done():
-			return in, fmt.Errorf("incident %s: %w", in.ID, ctx.Err())
+			return in, fmt.Errorf("incident %s: %w", in.ID, context.Cause(ctx))
 		case <-look.C:
 		}
 	}

@@ -14,8 +14,12 @@ import (
 
 // A watcher that does enough for others says so at once.
 func TestTooManyWorks(t *testing.T) {
-	w := &server{ctx: t.Context(), works: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler)}
-	w.works <- struct{}{}
+	w := &server{ctx: t.Context(), log: slog.New(slog.DiscardHandler)}
+	for range maxWorks {
+		if _, err := w.works.enter(control.Peer{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := httptest.NewServer(w.mux())
 	defer s.Close()
 	resp, err := http.Post(s.URL+"/now", "", strings.NewReader("{}"))

@@ -77,7 +77,13 @@ type Request struct {
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
 }
 
+// maxTimeout is the longest that a check waits for a host.
+const maxTimeout = time.Hour
+
 func (q Request) Checkup(cfg *config.Config) (*Checkup, error) {
+	if q.Timeout < 0 || q.Timeout > maxTimeout {
+		return nil, advice.Usage(fmt.Errorf("--timeout is between 0 and %v", maxTimeout))
+	}
 	hosts, err := cfg.HostsOf(q.Hosts...)
 	if err != nil {
 		return nil, advice.Usage(err)

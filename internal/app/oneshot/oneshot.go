@@ -202,6 +202,9 @@ func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest,
 
 // Retry retries an incident. That nothing is to be had is said and no error.
 func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id string, q runner.RetryRequest, e Effort) (incident.Incident, error) {
+	if err := CheckWait("--patience", q.Patience); err != nil {
+		return incident.Incident{}, advice.Usage(err)
+	}
 	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
 	q.By, q.Stop = e.By, e.Stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)

@@ -1,6 +1,24 @@
 package oneshot
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// MaxWait is the longest that a grab by hand waits: for its window's end, for hosts that
+// cannot be reached.
+const MaxWait = 24 * time.Hour
+
+// CheckWait judges how long somebody wants to wait for something.
+func CheckWait(what string, d time.Duration) error {
+	switch {
+	case d < 0:
+		return fmt.Errorf("%s cannot be negative", what)
+	case d > MaxWait:
+		return fmt.Errorf("%s is at most 24h", what)
+	}
+	return nil
+}
 
 // Request is what a grab by hand is asked for. What is not in its JSON form is for one
 // that is carried out here: nothing that a running watch is asked for is a path.

@@ -8,6 +8,8 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
+const longestWindow = 7 * 24 * time.Hour
+
 // window is what the flags ask for.
 func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
 	at := now
@@ -28,12 +30,18 @@ func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
 		return evidence.Window{}, errors.New("empty window: set --before or --after")
 	case at.Year() < 1970:
 		return evidence.Window{}, fmt.Errorf("--at %s is before 1970", f.At)
-	case before+f.After > 7*24*time.Hour:
+	case before > longestWindow || f.After > longestWindow || before+f.After > longestWindow: // a sum may wrap
 		return evidence.Window{}, errors.New("the window is longer than seven days")
+	}
+	if err := CheckWait("--patience", f.Patience); err != nil {
+		return evidence.Window{}, err
 	}
 	w := evidence.NewWindow(at.Add(-before), at.Add(f.After))
 	if w.Since.After(now) {
 		return w, fmt.Errorf("the window begins in the future, at %s", w.Since.In(g.Zone).Format(time.RFC3339))
+	}
+	if err := CheckWait("the time until the window's end", max(0, w.Until.Sub(now))); err != nil {
+		return w, err
 	}
 	return w, nil
 }

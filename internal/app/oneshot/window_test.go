@@ -1,9 +1,13 @@
 package oneshot
 
 import (
+	"math"
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -37,5 +41,24 @@ func TestParseTime(t *testing.T) {
 		if err != nil || !got.Equal(utc(tt.want)) {
 			t.Errorf("%s at %s: %v %v, want %s", tt.in, tt.now, got.UTC(), err, tt.want)
 		}
+	}
+}
+
+// TestLongWaits: whoever may ask the watcher for a grab must not have it wait for ever.
+func TestLongWaits(t *testing.T) {
+	day, most := 24*time.Hour, time.Duration(math.MaxInt64)
+	g := &grabbing{Zone: time.UTC, before: time.Minute}
+	for _, q := range []Request{{Patience: most}, {Patience: day + 1}, {After: day + time.Second}, {After: most}, {After: most, Before: &most}, {Patience: -1}} {
+		if w, err := g.window(&q, time.Now()); err == nil {
+			t.Errorf("%+v: %v", q, w)
+		}
+	}
+	for _, q := range []Request{{Patience: day}, {After: day - time.Minute}, {At: "2026-01-01T00:00:00Z", After: 3 * day}} {
+		if _, err := g.window(&q, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	if _, err := Retry(t.Context(), &config.Config{}, nil, "", runner.RetryRequest{Patience: most}, Effort{}); advice.Exit(err) != advice.BadUsage {
+		t.Errorf("retry: %v", err)
 	}
 }

@@ -67,7 +67,7 @@ type ask struct {
 func counting(ended chan<- string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var q ask
-		Work(w, r, &q, func(ctx context.Context, j *Job) (any, *Failure) {
+		Work(w, r, &q, nil, func(ctx context.Context, j *Job) (any, *Failure) {
 			for i := range q.Count {
 				j.Progress(i)
 			}

@@ -10,15 +10,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
 
 // Bounds on those who connect. A long work holds a connection while it lasts.
 const (
-	maxConns   = 64
+	maxConns   = 64 // of all users but root and the service's own, who are let in besides
 	maxPerUser = 24
 	sendHead   = 10 * time.Second // for a request's head and body
+	lastWords  = time.Minute      // for a peer to read what is left of the answer when a work is done
 	closeWait  = 3 * time.Second  // for answers that are under way when the server ends
 )
 
@@ -109,30 +111,41 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-func (p Peer) number() int {
+// Number is the user's, -1 if he is not known.
+func (p Peer) Number() int {
 	if p.Known {
 		return p.UID
 	}
 	return -1
 }
 
+// ours reports whether it is root or the service's own user.
+func (p Peer) ours() bool { return p.Known && (p.UID == 0 || p.UID == os.Getuid()) }
+
 func (l *limited) enter(p Peer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= maxConns || l.users[p.number()] >= maxPerUser && p.Known {
+	if l.users[p.Number()] >= maxPerUser && p.Known {
 		return false
 	}
-	l.all++
-	l.users[p.number()]++
+	if !p.ours() {
+		if l.all >= maxConns {
+			return false
+		}
+		l.all++
+	}
+	l.users[p.Number()]++
 	return true
 }
 
 func (l *limited) leave(p Peer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all--
-	if l.users[p.number()]--; l.users[p.number()] == 0 {
-		delete(l.users, p.number())
+	if !p.ours() {
+		l.all--
+	}
+	if l.users[p.Number()]--; l.users[p.Number()] == 0 {
+		delete(l.users, p.Number())
 	}
 }
 

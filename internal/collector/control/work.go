@@ -33,6 +33,7 @@ type Job struct {
 	Stop <-chan struct{} // closed when the client asks to end it early
 
 	lines  chan []byte
+	end    chan struct{} // closed when the work is done: what is left to be said is bounded from then on
 	lost   context.CancelFunc
 	closed chan struct{} // nobody reads lines any more
 }
@@ -66,7 +67,10 @@ func (j *Job) put(l line) {
 // Work answers a long request: it reads req, lets do work at it and sends what do
 // returns. The context ends when the client is gone or the server ends; what is to go
 // on without a client takes another one. Of an error do says how a command would end.
-func Work(w http.ResponseWriter, r *http.Request, req any, do func(ctx context.Context, j *Job) (any, *Failure)) {
+// admit, unless it is nil, says when req has come whole whether there is a place for it,
+// which is left when do returns: neither a client that sends slowly nor one that reads
+// slowly has it.
+func Work(w http.ResponseWriter, r *http.Request, req any, admit func() (leave func(), no *Failure), do func(ctx context.Context, j *Job) (any, *Failure)) {
 	rc := http.NewResponseController(w)
 	if err := rc.EnableFullDuplex(); err != nil {
 		Fail(w, http.StatusHTTPVersionNotSupported, Failure{Message: err.Error(), Exit: 2})
@@ -78,10 +82,18 @@ func Work(w http.ResponseWriter, r *http.Request, req any, do func(ctx context.C
 			Hint: "restart grab watch if it is another version than this grab", Exit: 2})
 		return
 	}
+	leave := func() {}
+	if admit != nil {
+		var no *Failure
+		if leave, no = admit(); no != nil {
+			Fail(w, http.StatusServiceUnavailable, *no)
+			return
+		}
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stop := make(chan struct{})
-	j := &Job{Stop: stop, lines: make(chan []byte, backlog), lost: cancel, closed: make(chan struct{})}
+	j := &Job{Stop: stop, lines: make(chan []byte, backlog), lost: cancel, end: make(chan struct{}), closed: make(chan struct{})}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 
@@ -93,16 +105,18 @@ func Work(w http.ResponseWriter, r *http.Request, req any, do func(ctx context.C
 	})
 	wg.Go(func() {
 		defer close(j.closed)
-		if !speak(w, rc, j.lines) {
+		if !speak(w, rc, j.lines, j.end) {
 			cancel()
 		}
 	})
 	defer func() { // of a panic too
+		close(j.end)
 		close(j.lines)
 		<-j.closed
 		rc.SetReadDeadline(time.Now()) // ends listen
 		wg.Wait()
 	}()
+	defer leave() // first, of a panic too
 	result, failure := do(ctx, j)
 	if failure != nil {
 		j.put(line{Error: &failure.Message, Hint: failure.Hint, Exit: failure.Exit})
@@ -158,13 +172,25 @@ func listen(rc *http.ResponseController, in *bufio.Reader, live bool, stop func(
 }
 
 // speak writes lines until there are no more, and signs of life in between; false if
-// the client does not take them.
-func speak(w http.ResponseWriter, rc *http.ResponseController, lines <-chan []byte) bool {
+// the client does not take them. What is left at the end of the work it takes soon, or not
+// at all: one who reads a byte now and then would stay for hours.
+func speak(w http.ResponseWriter, rc *http.ResponseController, lines <-chan []byte, end <-chan struct{}) bool {
+	var last time.Time
+
 	tick := time.NewTicker(alive)
 	defer tick.Stop()
 	b := []byte("{}\n")
 	for ok := true; ok; {
-		rc.SetWriteDeadline(time.Now().Add(Patience))
+		select {
+		case <-end:
+			last, end = time.Now().Add(lastWords), nil
+		default:
+		}
+		limit := time.Now().Add(Patience)
+		if !last.IsZero() && last.Before(limit) {
+			limit = last
+		}
+		rc.SetWriteDeadline(limit)
 		if _, err := w.Write(b); err != nil {
 			return false
 		}
