@@ -113,7 +113,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pages := &web{handler: health.Handler(w.Status, w.metrics, w.log), log: w.log}
+	pages := &web{handler: health.ByName(health.Handler(w.Status, w.metrics, w.log), func() config.HTTP { return w.cfg.Load().HTTP }), log: w.log}
 	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
 		return err
 	}

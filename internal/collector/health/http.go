@@ -12,13 +12,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"rtmtgrab/internal/collector/health/status"
 )
-
-// maxConns is how many may be connected to /healthz and /metrics at once.
-const maxConns = 32
 
 // Web is the server of /healthz and /metrics.
 type Web struct {
@@ -30,12 +26,13 @@ type Web struct {
 // Serve serves on l, which is listen of the configuration, until it is closed.
 func Serve(listen string, l net.Listener, h http.Handler, log *slog.Logger) Web {
 	s := Web{listen, newServer(h, log), make(chan struct{})}
-	go s.serve(netutil.LimitListener(l, maxConns), log)
+	go s.serve(l, log)
 	return s
 }
 
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+	c := &crowd{}
+	return &http.Server{Handler: c.answering(h), ConnState: c.state, ConnContext: c.context, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
 
