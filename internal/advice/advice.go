@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
+	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
@@ -82,6 +84,9 @@ func For(err error) string {
 	}
 	if f, ok := errors.AsType[*control.Failure](err); ok {
 		return f.Hint
+	}
+	if l, ok := errors.AsType[*access.Loose](err); ok {
+		return "if you trust what is there: " + strings.Join(l.Fix, " && ")
 	}
 	_, faults := errors.AsType[config.Faults](err)
 	switch {

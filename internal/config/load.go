@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"rtmtgrab/internal/access"
 	"runtime"
 	"strings"
 )
@@ -33,7 +34,17 @@ func (o Options) Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.parse(path, abs, data)
+	if err := access.Trusted(abs, false); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	cfg, err := o.parse(path, abs, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := trusted(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, nil
 }
 
 // read is the absolute path and the contents of a file, as far as parseTree looks at them.
