@@ -187,14 +187,20 @@ func (c *checker) secret(path string, s Secret) {
 	}
 }
 
-// caFile checks that a file of authorities, if one is given, can be used.
-func (c *checker) caFile(path, file string) {
+// caFile checks that a file of authorities, if one is given, can be used. What it holds
+// now is what the configuration means by it: nobody reads the file again.
+func (c *checker) caFile(path, file string) (ca caText) {
 	if file == "" || !c.given(path) {
-		return
+		return ca
 	}
-	if _, err := roots(file); err != nil {
+	ca, err := readCA(file)
+	if err == nil {
+		_, err = roots(file, ca)
+	}
+	if err != nil {
 		c.bad(path, "%s", err)
 	}
+	return ca
 }
 
 // address checks an address that must be there, and brings it into its final form.

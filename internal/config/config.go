@@ -56,6 +56,7 @@ type Mail struct {
 	Server    string        `yaml:"server"`       // host:port; the port defaults to 993, or 143 without implicit TLS
 	TLS       string        `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
 	CAFile    string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
+	ca        caText        // what CAFile held when it was judged
 	User      string        `yaml:"user"`
 	Password  Secret        `yaml:"password"`
 	OAuth     *OAuth        `yaml:"oauth"`        // in place of Password; nil: none

@@ -65,7 +65,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 	shown := mustLoad(t, strings.ReplaceAll(example(t), "/etc/grab/", ""))
 	bare := mustLoad(t, "mail: {server: imap.example.com, user: rtmt@example.com, password: {file: imap.secret}}\n"+minimal)
 	bare.Path, bare.Sites, shown.Sites = shown.Path, nil, nil
-	bare.Mails[0].CAFile, bare.Mails[0].Password = shown.Mails[0].CAFile, shown.Mails[0].Password
+	bare.Mails[0].CAFile, bare.Mails[0].ca, bare.Mails[0].Password = shown.Mails[0].CAFile, shown.Mails[0].ca, shown.Mails[0].Password
 	bare.SSH.Key, bare.SSH.KnownHosts = shown.SSH.Key, shown.SSH.KnownHosts
 	if runtime.GOOS == "windows" {
 		bare.Store = shown.Store

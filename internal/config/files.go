@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -14,24 +15,24 @@ import (
 )
 
 // Roots is the authorities of CAFile, or nil for the system's if there is none.
-func (m *Mail) Roots() (*x509.CertPool, error) { return roots(m.CAFile) }
+func (m *Mail) Roots() (*x509.CertPool, error) { return roots(m.CAFile, m.ca) }
 
 // Roots is that of Mail, for the token endpoint.
-func (o *OAuth) Roots() (*x509.CertPool, error) { return roots(o.CAFile) }
+func (o *OAuth) Roots() (*x509.CertPool, error) { return roots(o.CAFile, o.ca) }
 
-func roots(file string) (*x509.CertPool, error) {
+// roots are the authorities in ca, the contents of a file when the configuration was
+// read: somebody may be writing it at this moment. If ca is of another file, the file is read.
+func roots(file string, ca caText) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := openRegular(file)
-	if err != nil {
-		return nil, errors.New(plain(err))
+	if ca.file != file {
+		var err error
+		if ca, err = readCA(file); err != nil {
+			return nil, err
+		}
 	}
-	defer f.Close()
-	rest, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return nil, errors.New(plain(err))
-	}
+	rest := []byte(ca.pem)
 	pool, n := x509.NewCertPool(), 0
 	for {
 		var block *pem.Block
@@ -48,10 +49,29 @@ func roots(file string) (*x509.CertPool, error) {
 		pool.AddCert(cert)
 		n++
 	}
+	if bytes.Contains(rest, []byte("-----BEGIN")) { // half of one: it is being written
+		return nil, fmt.Errorf("%s contains a damaged certificate", file)
+	}
 	if n == 0 {
 		return nil, fmt.Errorf("%s contains no certificate in PEM form", file)
 	}
 	return pool, nil
+}
+
+// caText is what a file of authorities held.
+type caText struct{ file, pem string }
+
+func readCA(file string) (caText, error) {
+	f, err := openRegular(file)
+	if err != nil {
+		return caText{}, errors.New(plain(err))
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return caText{}, errors.New(plain(err))
+	}
+	return caText{file, string(b)}, nil
 }
 
 // secretFile says what is wrong with a file that holds a secret, or "".

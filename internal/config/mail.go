@@ -34,7 +34,7 @@ func checkMail(c *checker, at string, m *Mail) {
 	c.positive(at+".poll", m.Poll)
 	c.positive(at+".max_age", m.MaxAge)
 	checkMailServer(c, at, m)
-	c.caFile(at+".ca_file", m.CAFile)
+	m.ca = c.caFile(at+".ca_file", m.CAFile)
 }
 
 // checkMailName sees to it that every mailbox has a name of its own.

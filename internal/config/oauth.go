@@ -29,6 +29,7 @@ type OAuth struct {
 	TokenURL       string   `yaml:"token_url"`       // filled in for Microsoft and Google
 	Scopes         []string `yaml:"scopes"`          // the same
 	CAFile         string   `yaml:"ca_file,path"`    // of the token endpoint; empty: the system's authorities
+	ca             caText   // what CAFile held when it was judged
 }
 
 const (
@@ -74,7 +75,7 @@ func checkOAuth(c *checker, at string, o *OAuth) {
 	c.secret(at+".certificate", o.Certificate)
 	c.secret(at+".service_account", o.ServiceAccount)
 	c.secret(at+".refresh_token", o.RefreshToken)
-	c.caFile(at+".ca_file", o.CAFile)
+	o.ca = c.caFile(at+".ca_file", o.CAFile)
 	checkGrant(c, at, o)
 	checkTenant(c, at, o)
 	checkScopes(c, at, o)

@@ -18,14 +18,15 @@ type SMTP struct {
 	Server   string `yaml:"server"`       // host:port; the port defaults to 465, 587 with starttls, 25 with none
 	TLS      string `yaml:"tls"`          // TLSImplicit, TLSStartTLS or TLSNone
 	CAFile   string `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
-	User     string `yaml:"user"`         // empty: no login
+	ca       caText // what CAFile held when it was judged
+	User     string `yaml:"user"` // empty: no login
 	Password Secret `yaml:"password"`
 	OAuth    *OAuth `yaml:"oauth"` // in place of Password; nil: none
 	From     string `yaml:"from"`  // sender, a bare address
 }
 
 // Roots is the authorities of CAFile, or nil for the system's if there is none.
-func (s *SMTP) Roots() (*x509.CertPool, error) { return roots(s.CAFile) }
+func (s *SMTP) Roots() (*x509.CertPool, error) { return roots(s.CAFile, s.ca) }
 
 // Canary is the mail that the watcher of a mailbox sends to itself.
 type Canary struct {
@@ -152,7 +153,7 @@ func checkSMTP(c *checker) {
 		checkOAuth(c, "smtp.oauth", s.OAuth)
 	}
 	c.secret("smtp.password", s.Password)
-	c.caFile("smtp.ca_file", s.CAFile)
+	s.ca = c.caFile("smtp.ca_file", s.CAFile)
 }
 
 // checkMailAddress checks a bare address, as SMTP's envelope takes it.
