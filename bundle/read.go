@@ -244,6 +244,37 @@ func readManifest(path string) (m evidence.Manifest, err error) {
 	return evidence.Manifest{}, err
 }
 
+// CheckNames goes through an archive; the error is an *evidence.SameName if two of its
+// files have names that are one.
+func CheckNames(ctx context.Context, path string) error {
+	file, size, err := openBundle(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	f, ok := sniff(path, file)
+	if !ok {
+		return fmt.Errorf("read %s: neither a zip nor a tar.zst", path)
+	}
+	names := evidence.FileNames{}
+	if f == formatZip { // its directory says all of it
+		z, err := openZip(file, size)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		for _, e := range z.File {
+			if err := names.Add(e.Name); err != nil {
+				return fmt.Errorf("read %s: %w", path, err)
+			}
+		}
+		return nil
+	}
+	if err := walk(ctx, f, file, size, func(full string, _ io.Reader, _ error) error { return names.Add(full) }); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
 // Bounds on what a manifest may unfold to in memory: {} and "" are short in JSON.
 const (
 	maxObjects = 200_000

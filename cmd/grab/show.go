@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,9 @@ func findManifest(a *app, name string) (evidence.Manifest, string, error) {
 	_, err := os.Stat(name)
 	if err == nil {
 		m, err := bundle.ReadManifest(name)
+		if err == nil {
+			err = bundle.CheckNames(context.Background(), name)
+		}
 		return m, name, err
 	}
 	store, err2 := openStore(a)

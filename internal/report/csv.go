@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
@@ -108,10 +109,22 @@ func laterCells(p *registration.Phone, t *registration.Transaction) []string {
 // finalAnswer reports whether a message is an answer of 200 or more.
 func finalAnswer(what string) bool { return status(what) >= 200 }
 
-// cell makes text fit for one cell.
+// formulas is what a formula begins with, full-width forms included: a spreadsheet with an
+// East Asian language takes them for the same.
+const formulas = "=+-@＝＋－＠﹢﹣﹦﹫−⁺⁻⁼"
+
+// blank reports whether a rune shows as nothing: a spreadsheet may leave it away.
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn) || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 || r == 0x2800
+}
+
+// cell makes text fit for one cell. What a spreadsheet might take for a formula is made
+// text.
 func cell(s string) string {
+	began := strings.ContainsAny(s[:min(len(s), 1)], "\t\r\n") // Printable makes blanks of them
 	s = evidence.Printable(s, 32000)
-	if t := strings.TrimLeft(s, " "); t != "" && strings.ContainsRune("=+-@", rune(t[0])) {
+	t := strings.TrimLeftFunc(s, blank)
+	if began || t != "" && strings.ContainsRune(formulas, []rune(t)[0]) {
 		return "'" + s
 	}
 	return s

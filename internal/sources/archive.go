@@ -105,7 +105,7 @@ func (s *search) untar(f *os.File, st fs.FileInfo, name string) (bool, error) {
 
 // tar goes through the members of an archive.
 func (u *unpacker) tar(r io.Reader, name string, depth int) error {
-	t := tar.NewReader(&charged{u, r})
+	t, names := tar.NewReader(&charged{u, r}), evidence.FileNames{}
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -119,6 +119,9 @@ func (u *unpacker) tar(r io.Reader, name string, depth int) error {
 		}
 		if h.Typeflag != tar.TypeReg {
 			continue
+		}
+		if err := names.Add(h.Name); err != nil {
+			return err
 		}
 		if err := u.member(t, name, h.Name, h.ModTime, depth); err != nil {
 			return fmt.Errorf("%s: %w", evidence.Printable(h.Name, 200), err)
@@ -142,13 +145,16 @@ func (s *search) unzip(f *os.File, st fs.FileInfo, name string) error {
 	}
 	quota.left = math.MaxInt64
 	z.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	u := s.unpacker(st)
+	u, names := s.unpacker(st), evidence.FileNames{}
 	for _, m := range z.File {
 		if err := u.count(); err != nil {
 			return err
 		}
 		if !m.Mode().IsRegular() {
 			continue
+		}
+		if err := names.Add(m.Name); err != nil {
+			return err
 		}
 		if err := u.zipped(m, name); err != nil {
 			if u.hard(err) {
@@ -262,7 +268,13 @@ func (u *unpacker) keep(f *found, r io.Reader) error {
 // is not used then.
 func (u *unpacker) hard(err error) bool {
 	_, unwritten := errors.AsType[notKept](err)
-	return err != nil && (unwritten || errors.Is(err, errTooMuch) || u.search.set.ctx.Err() != nil)
+	return err != nil && (unwritten || sameName(err) || errors.Is(err, errTooMuch) || u.search.set.ctx.Err() != nil)
+}
+
+// sameName reports whether an archive has two files of one name.
+func sameName(err error) bool {
+	_, same := errors.AsType[*evidence.SameName](err)
+	return same
 }
 
 // notKept marks errors of writing what was unpacked: a full disk, mostly.

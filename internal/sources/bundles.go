@@ -3,6 +3,7 @@ package sources
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,6 +33,9 @@ func (s *search) addBundle(path, prefix string) bool {
 	m, err := bundle.ReadManifest(path)
 	if err != nil {
 		return false
+	}
+	if _, same := errors.AsType[*evidence.SameName](bundle.CheckNames(s.set.ctx, path)); same {
+		return false // whoever takes it for another archive says so
 	}
 	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
 		return pipe(func(w io.Writer) error {

@@ -77,7 +77,7 @@ func (s *search) addTreeFile(root *os.Root, dir, prefix, name string, e fs.DirEn
 	fo := &found{dir: path.Join(filepath.ToSlash(dir), path.Dir(name)), base: path.Base(name), name: prefix + name, mtime: st.ModTime(), open: open, size: st.Size()}
 	if isArchive(fo.base) && expressway.FamilyOf(fo.base, families) == "" {
 		if err := s.addFile(filepath.Join(dir, filepath.FromSlash(name)), fo.name, true, st); err != nil {
-			if s.set.ctx.Err() != nil || errors.Is(err, errTooMuch) {
+			if s.set.ctx.Err() != nil || errors.Is(err, errTooMuch) || sameName(err) {
 				return err
 			}
 			s.set.notes.add("%s was skipped: %v", fo.name, err)
