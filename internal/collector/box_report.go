@@ -21,7 +21,7 @@ func (m *mailboxes) report(r *status.Report, cfg *config.Config) {
 		r.JudgeMailbox(box, hint)
 		if b.State.Held != nil {
 			r.Add(status.Problem{Key: "mailbox/" + box.Name + "/alerts", Blocks: true,
-				What: "an alert from mailbox " + box.Name + " cannot be kept, and waits there: " + evidence.Printable(b.State.Held.Error(), 300),
+				What: "an alert from mailbox " + box.Name + " cannot be kept, and waits there: " + redact.Foreign(b.State.Held.Error(), 300),
 				Hint: "is " + r.Store + " writable for this service, and is there room on its disk? It is tried again by itself"})
 		}
 	}
