@@ -35,10 +35,15 @@ func TestSpeed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var why error
-				s := newSpeed(c.bandwidth, func(err error) { why = err })
+				given := make(chan error, 1)
+				s := newSpeed(c.bandwidth, func(err error) {
+					select {
+					case given <- err:
+					default: // it is given up already
+					}
+				})
 				var waited time.Duration
-				for began := time.Now(); time.Since(began) < time.Hour && why == nil; {
+				for began := time.Now(); time.Since(began) < time.Hour && len(given) == 0; {
 					done := s.wait()
 					for range 10 {
 						time.Sleep(c.answer / 10)
@@ -51,6 +56,10 @@ func TestSpeed(t *testing.T) {
 					}
 					done(worth)
 					time.Sleep(c.elsewhere)
+				}
+				var why error
+				if len(given) > 0 {
+					why = <-given
 				}
 				fault, cut := errors.AsType[*Fault](why)
 				switch {
