@@ -318,6 +318,7 @@ func entry(t testing.TB, path, name string) (b []byte) {
 // TestReportCostsNoBundle: an analysis that fails, however, leaves a bundle without a
 // report, which says so; one that is cancelled leaves nothing.
 func TestReportCostsNoBundle(t *testing.T) {
+	t.Parallel()
 	l := newReportLab(t)
 	for how, want := range map[string]string{
 		"defect":  "internal error in the analysis: deliberate",

@@ -50,6 +50,7 @@ func fill(t *testing.T, dir string, left int64) {
 // files are held and nothing is copied; status says it, and with room all is got. A grab
 // by hand gives up.
 func TestReserveOnDisk(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	store := c.smallStore("64m")
 	c.Extra = "keep: {free: 30MiB}\nsettle: 10ms"
@@ -101,6 +102,7 @@ func TestReserveOnDisk(t *testing.T) {
 // A store whose file system has become read only: No at once, in status and at
 // /healthz, also for the alert that waits in the mailbox; and all is got when it is mended.
 func TestStoreReadOnly(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
 	store := c.smallStore("64m")
 	addr := testsite.FreeAddr(t)
