@@ -87,8 +87,8 @@ http: {listen: %q}
 	}
 	for name, text := range map[string]string{
 		"id": string(s.login.PEM), "known_hosts": string(lab.KnownHosts(c, e, down)), "imap.secret": s.mail.Password, "imap.pem": string(s.mail.CAPEM()),
-		"grab.yaml": "store: store\n" + base + main + site + row("expc01", c, ", ring: {enabled: true, every: 1s}") + row("expe01", e, ""),
-		"down.yaml": "store: store-down\n" + base + site + row("expc01", c, "") + row("gone", down, "") + "  - name: far\n    clusters: [X]\n    hosts:\n" + row("gone", down, ""),
+		"grab.yaml": "store: store\nkeep: {free: 1MiB}\n" + base + main + site + row("expc01", c, ", ring: {enabled: true, every: 1s}") + row("expe01", e, ""),
+		"down.yaml": "store: store-down\nkeep: {free: 1MiB}\n" + base + site + row("expc01", c, "") + row("gone", down, "") + "  - name: far\n    clusters: [X]\n    hosts:\n" + row("gone", down, ""),
 		"bad.yaml":  "store: store\nnonsense: 1\n", "alert.eml": string(rtmt.Mail(rtmt.MailOptions{Time: time.Now()})), "other.eml": "Subject: hello\r\n\r\nno alert\r\n",
 	} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {

@@ -102,6 +102,7 @@ func (s *realSite) write() {
 window: %[4]s
 settle: 500ms
 patience: 30s
+keep: {free: 1MiB}
 ssh: {user: %[5]q, key: {file: id}, known_hosts: known_hosts}
 sites:
   - name: hq

@@ -86,6 +86,7 @@ mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}, pol
 window: {before: 1m, after: 1s}
 settle: 300ms
 patience: 2s
+keep: {free: 1MiB}
 ssh: {key: {file: id}, known_hosts: known_hosts}
 sites:
   - name: hq

@@ -141,7 +141,7 @@ notify: {after: 1s, webhooks: [{url: %[4]q}, {url: %[5]q}]}
 heartbeats: [{name: daily, match: CpuPegging, every: 3640d}]
 ssh: {key: {file: id}, known_hosts: known_hosts}
 logs: {families: [network_log, messages]}
-keep: {age: %[6]s}
+keep: {age: %[6]s, free: 1MiB}
 sites:
 %[7]s`, s.mail.Addr(), s.mail.User, s.tokens.URL(), s.hook.URL+"/good", s.hook.URL+"/bad", s.keep, rows.String(), s.cloud)} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {

@@ -78,6 +78,7 @@ window: {before: 30s, after: 1s, max: 2m}
 alerts: {limit: 0}
 settle: 1ms
 patience: 1s
+keep: {free: 1MiB}
 ssh: {password: {file: ssh.secret}, warm: false}
 sites:
   - name: hq

@@ -144,6 +144,7 @@ store: store
 mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}
 window: {before: 45s, after: 4s}
 settle: 1s
+keep: {free: 1MiB}  # its logs are small
 ssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
 sites:
   - name: demo
