@@ -143,6 +143,10 @@ sites:
 // TestEcho: whatever the servers quote, and in which encoding, no output of a command and
 // no file of the store has the secret.
 func TestEcho(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
+	t.Parallel()
 	for _, how := range []string{"percent", "base64 second"} { // package redact tries them all
 		echo := echoes[how]
 		t.Run(how, func(t *testing.T) {
