@@ -34,6 +34,7 @@ type Dovecot struct {
 // StartDovecot starts a Dovecot that ends with the test.
 func StartDovecot(tb testing.TB, opts DovecotOptions) *Dovecot {
 	tb.Helper()
+	noShort(tb)
 	d := &Dovecot{daemon: newDaemon(tb, "dovecot", "log"), opts: opts,
 		User: cmp.Or(opts.User, "rtmt@example.com"), Password: cmp.Or(opts.Password, "correct horse")}
 	d.args = []string{"-F", "-c", filepath.Join(d.Dir, "dovecot.conf")}

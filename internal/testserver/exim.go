@@ -25,6 +25,7 @@ type Exim struct {
 // StartExim starts an Exim that ends with the test.
 func StartExim(tb testing.TB, box *Dovecot) *Exim {
 	tb.Helper()
+	noShort(tb)
 	e := &Exim{daemon: newDaemon(tb, "exim4", "mainlog"), box: box, User: "grab", Password: "battery staple"}
 	if os.Geteuid() != 0 {
 		tb.Fatal("exim hands mails to the user of the mailbox: run the tests as root")

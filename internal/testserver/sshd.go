@@ -56,6 +56,7 @@ MACs hmac-sha2-512,hmac-sha2-256,hmac-sha1
 // it returns, the server answers.
 func StartSSHD(tb testing.TB, o SSHDOptions) *SSHD {
 	tb.Helper()
+	noShort(tb)
 	who, err := user.Current()
 	must(tb, err)
 	s := &SSHD{tb: tb, binary: Need(tb, "sshd"), Dir: tb.TempDir(), User: who.Username,

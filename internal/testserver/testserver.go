@@ -128,3 +128,11 @@ func sortedValues(m map[string]string) []string {
 	}
 	return out
 }
+
+// noShort skips a short test: those do without servers.
+func noShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("short tests do without servers")
+	}
+}
