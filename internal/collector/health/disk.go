@@ -92,7 +92,7 @@ func setAside(store string, found []string) (list []string) {
 			list = append(list, name)
 		}
 	}
-	for _, dir := range []string{".", "cursors", "logins"} {
+	for _, dir := range smallFolders(store) {
 		entries, _ := os.ReadDir(filepath.Join(store, dir))
 		for _, e := range entries {
 			if atomicfile.IsAside(e.Name()) {
@@ -102,4 +102,19 @@ func setAside(store string, found []string) (list []string) {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// smallFolders are a store's folders that are read in no time: those without alerts,
+// mails, incidents, bundles and rings.
+func smallFolders(store string) []string {
+	dirs := []string{"."}
+	for _, in := range []string{".", "outbox"} {
+		entries, _ := os.ReadDir(filepath.Join(store, in))
+		for _, e := range entries {
+			if e.IsDir() && !slices.Contains([]string{"alerts", "mails", "incidents", "bundles", "ring"}, e.Name()) {
+				dirs = append(dirs, filepath.Join(in, e.Name()))
+			}
+		}
+	}
+	return dirs
 }
