@@ -168,7 +168,7 @@ func (f *family) findAgain(w evidence.Window) {
 			kept = append(kept, s)
 			continue
 		}
-		for _, part := range []evidence.Span{{Since: s.Since, Until: earlier(s.Until, w.Since)}, {Since: later(s.Since, w.Until), Until: s.Until}} {
+		for _, part := range []evidence.Span{{Since: s.Since, Until: evidence.Earlier(s.Until, w.Since)}, {Since: evidence.Later(s.Since, w.Until), Until: s.Until}} {
 			if part.Since.Before(part.Until) {
 				part.Reason = s.Reason
 				kept = append(kept, part)

@@ -84,7 +84,7 @@ func (c *copier) unpack(ctx context.Context, file *logset.File, dst file) error 
 // this grab, for the file is not unpacked again.
 func (c *copier) fitUnpacked(file *logset.File, plain io.ReaderAt, e *logset.Extent) error {
 	next := c.plan.NextFirst(slices.Index(c.plan.Files, file), c.now())
-	all := evidence.Window{Since: later(c.cut.Since, e.First), Until: earlier(c.cut.Until, next)}
+	all := evidence.Window{Since: evidence.Later(c.cut.Since, e.First), Until: evidence.Earlier(c.cut.Until, next)}
 	c.f.findAgain(all.Shift(-c.clock.Offset))
 
 	size := e.To - e.From

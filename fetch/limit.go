@@ -107,10 +107,10 @@ type kept struct{ since, until time.Time }
 // left is what of a window is not kept, as too large.
 func (k kept) left(w evidence.Window) (spans []evidence.Span) {
 	if !k.since.IsZero() {
-		spans = append(spans, evidence.Span{Since: w.Since, Until: earlier(k.since, w.Until), Reason: evidence.ReasonTooLarge})
+		spans = append(spans, evidence.Span{Since: w.Since, Until: evidence.Earlier(k.since, w.Until), Reason: evidence.ReasonTooLarge})
 	}
 	if !k.until.IsZero() {
-		spans = append(spans, evidence.Span{Since: later(k.until, w.Since), Until: w.Until, Reason: evidence.ReasonTooLarge})
+		spans = append(spans, evidence.Span{Since: evidence.Later(k.until, w.Since), Until: w.Until, Reason: evidence.ReasonTooLarge})
 	}
 	return spans
 }
@@ -180,18 +180,4 @@ func trimBack(all []stretch, near time.Time, n int64) (until time.Time, err erro
 		}
 	}
 	return until, nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

@@ -224,7 +224,7 @@ func (g *Grab) deadline(a *aim, copiers []*copier) time.Time {
 	first := a.listed.Add(24 * time.Hour)
 	for _, c := range copiers {
 		if oldest, ok := c.plan.Oldest(); ok && c.missing() > 0 { // the log forgets as fast as time goes
-			first = earlier(first, a.listed.Add(max(a.cut.Since.Sub(oldest), 0)))
+			first = evidence.Earlier(first, a.listed.Add(max(a.cut.Since.Sub(oldest), 0)))
 		}
 	}
 	return first

@@ -86,9 +86,9 @@ func copyWhatFits(ctx context.Context, c *copier) error {
 	}
 	until := c.now()
 	if !c.fits.until.IsZero() {
-		until = earlier(until, c.fits.until)
+		until = evidence.Earlier(until, c.fits.until)
 	}
-	if since = later(since, c.fits.since); !since.IsZero() {
+	if since = evidence.Later(since, c.fits.since); !since.IsZero() {
 		c.f.cover(evidence.Window{Since: since, Until: until}, c.asked, c.clock.Offset)
 	}
 	return c.noRoom

@@ -50,7 +50,7 @@ func Judge(w Window, missing []Span) Coverage {
 func Merge(w Window, spans []Span) []Span {
 	var in []Span
 	for _, s := range spans {
-		s.Since, s.Until = later(s.Since, w.Since), earlier(s.Until, w.Until)
+		s.Since, s.Until = Later(s.Since, w.Since), Earlier(s.Until, w.Until)
 		if s.Since.Before(s.Until) {
 			in = append(in, s)
 		}
@@ -59,7 +59,7 @@ func Merge(w Window, spans []Span) []Span {
 	out := []Span{}
 	for _, s := range in {
 		if n := len(out); n > 0 && !s.Since.After(out[n-1].Until) && (s.Reason == out[n-1].Reason || !s.Until.After(out[n-1].Until)) {
-			out[n-1].Until = later(out[n-1].Until, s.Until)
+			out[n-1].Until = Later(out[n-1].Until, s.Until)
 			continue
 		}
 		if n := len(out); n > 0 && s.Since.Before(out[n-1].Until) {
@@ -119,14 +119,16 @@ func list[T any](s []T) []T {
 	return s
 }
 
-func later(a, b time.Time) time.Time {
+// Later is the later of two times.
+func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-func earlier(a, b time.Time) time.Time {
+// Earlier is the earlier of two times.
+func Earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
 	}

@@ -85,7 +85,7 @@ func (h *hostRun) loop(ctx context.Context) {
 func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan struct{}) bool {
 	u := h.run
 	due := w.Until.Add(u.terms.settle)
-	deadline := later(u.began, w.Until).Add(u.terms.patience)
+	deadline := evidence.Later(u.began, w.Until).Add(u.terms.patience)
 	fair := u.r.now() // from here on there is always a little time to reach the host
 	backoff := backoffFirst
 	for {
@@ -94,10 +94,10 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return true
 		}
 		began, had := u.r.now(), h.bytes()
-		err := h.pass(ctx, w, later(deadline, later(fair, due).Add(reachLeast)))
+		err := h.pass(ctx, w, evidence.Later(deadline, evidence.Later(fair, due).Add(reachLeast)))
 		now := u.r.now()
 		if h.bytes() > had { // patience bounds reaching a host, not copying
-			deadline = later(deadline, now.Add(u.terms.patience))
+			deadline = evidence.Later(deadline, now.Add(u.terms.patience))
 		}
 		var wait time.Duration
 		switch {

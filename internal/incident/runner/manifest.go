@@ -49,7 +49,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 		result.Files = slices.Clone(result.Files)
 		m.Hosts = append(m.Hosts, result)
 		widen = max(widen, result.WidenedMS)
-		m.Timing.Held, m.Timing.Copied = later(m.Timing.Held, h.Held), later(m.Timing.Copied, h.Copied)
+		m.Timing.Held, m.Timing.Copied = evidence.Later(m.Timing.Held, h.Held), evidence.Later(m.Timing.Copied, h.Copied)
 	}
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
 	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
@@ -207,13 +207,6 @@ func stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
 	result.Files = files
 	result.Conclude()
 	return result
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // Manifest reads the manifest of the incident's newest sealed (or sealing)
