@@ -24,6 +24,7 @@ type surveyed struct {
 	key    string
 	file   evidence.File
 	survey expressway.Survey
+	defect string // why the records could not be looked over, though their bytes were read
 }
 
 // row is the host's row as it stands: what is on disk, and what of asked is
@@ -51,10 +52,13 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
-		file, survey, err2 := g.fileRow(ctx, name, asked, err)
+		s, err2 := g.fileRow(ctx, name, asked, err)
 		fail = errors.Join(fail, err2)
-		h.Files = append(h.Files, file)
-		all.Join(&survey)
+		h.Files = append(h.Files, s.file)
+		all.Join(&s.survey)
+		if s.defect != "" {
+			h.Notes = append(h.Notes, fmt.Sprintf("the records of %s could not be read (%s): they are here as they were copied, and what they cover is not known", name, s.defect))
+		}
 	}
 	h.BodiesLogged, h.Credentials = all.BodiesLogged(), all.Credentials
 	h.OwnAddresses, h.PeersNamed = all.Own(), all.Peers()
@@ -63,16 +67,20 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 }
 
 // fileRow is what was got of one family, and what of asked is missing.
-func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (evidence.File, expressway.Survey, error) {
+func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (surveyed, error) {
 	s, fail := g.survey(ctx, name)
 	f := g.store.state.family(name)
-	s.file.Missing = f.missing(asked, err, g.holes(s.survey.Holes, asked))
+	spans := g.holes(s.survey.Holes, asked)
+	if s.defect != "" {
+		spans = []evidence.Span{{Since: asked.Since, Until: asked.Until, Reason: evidence.ReasonRead}}
+	}
+	s.file.Missing = f.missing(asked, err, spans)
 	s.file.Coverage = evidence.Judge(asked, s.file.Missing)
 	if s.file.Coverage != evidence.Lost || s.file.Bytes > 0 {
 		s.file.Path = "hosts/" + g.Host.Name + "/" + name + ".txt"
 	}
 	tellRetention(f.Retention, &s.file, asked, g.store.state.clock().Offset)
-	return s.file, s.survey, fail
+	return s, fail
 }
 
 // tellRetention writes how long a family's records last into its row. The minutes that
@@ -87,6 +95,19 @@ func tellRetention(r *logset.Retention, f *evidence.File, asked evidence.Window,
 	if !r.Young {
 		f.Overwritten = &gone
 	}
+}
+
+// surveyRecords looks over what r gives, to its end. What strangers wrote may find a
+// defect in that: it costs what would have been told of the records, not their bytes.
+func surveyRecords(r io.Reader, ref expressway.Ref) (s expressway.Survey, defect string, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s, defect = expressway.Survey{}, "internal error: "+evidence.Printable(fmt.Sprint(v), 200)
+			_, err = io.Copy(io.Discard, r)
+		}
+	}()
+	err = s.Add(r, ref)
+	return s, "", err
 }
 
 // survey reads a family's slice from disk: hashes, records, what they tell.
@@ -120,7 +141,7 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	} else {
 		joined = io.TeeReader(joined, whole)
 	}
-	if err := s.survey.Add(stoppable{ctx, joined}, ref); err != nil {
+	if s.survey, s.defect, err = surveyRecords(stoppable{ctx, joined}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	for i, e := range pieces {
