@@ -9,9 +9,9 @@
 // fast: the poll and the cursor make it right. A mail can be handed over twice
 // (after a crash, a changed UIDVALIDITY, a failed Save): Alert.ID tells.
 //
-// It changes nothing in the mailbox unless Mark says so. It does not know what
-// an alert is good for, which site it belongs to, how old it may be, or how
-// configuration is written.
+// A Watcher changes nothing in the mailbox unless Mark or Delete says so; Append puts a mail
+// into one. It does not know what an alert is good for, which site it belongs to, how old
+// it may be, or how configuration is written.
 package mailwatch
 
 import (

@@ -56,13 +56,15 @@ func (r *run) own(ctx context.Context, s *session, m meta, raw []byte) bool {
 	return true
 }
 
+var errNoUIDPlus = errors.New("the server offers no UIDPLUS, and EXPUNGE would remove other mails too")
+
 // remove takes a mail out of the mailbox, and no other. What goes wrong with that
 // is said once.
 func (r *run) remove(s *session, uid uint32) {
 	if !r.Delete {
 		return
 	}
-	err := errors.New("the server offers no UIDPLUS, and EXPUNGE would remove other mails too")
+	err := errNoUIDPlus
 	if s.uids {
 		err = s.remove(uid)
 	}
