@@ -24,6 +24,7 @@ type checker struct {
 func checkAll(c *checker) {
 	checkMails(c)
 	checkTelling(c)
+	checkDrill(c)
 	checkAlerts(c)
 	checkAuthenticity(c)
 	checkTimes(c)

@@ -37,6 +37,7 @@ type Config struct {
 	SMTP     *SMTP         `yaml:"smtp"`       // nil: no mail is sent
 	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
 	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
+	Drill    *Drill        `yaml:"drill"`      // nil: only by hand, see Drilling
 	Socket   Socket        `yaml:"socket"`
 	HTTP     HTTP          `yaml:"http"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims

@@ -41,6 +41,8 @@ func begin(v any, cfg *Config) {
 		*v = SMTP{TLS: TLSImplicit}
 	case *Canary:
 		*v = defaultCanary()
+	case *Drill:
+		*v = defaultDrill()
 	case *Notify:
 		*v = defaultNotify()
 	case *Webhook:

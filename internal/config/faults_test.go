@@ -116,6 +116,10 @@ var faultCases = []struct {
 	{"smtp of another kind", minimal + "smtp: {server: 'a:b', tls: ssl, password: {file: imap.secret}}\n", []string{"3 smtp.tls: must be one of", "3 smtp.from: missing", "3 smtp.server: the port must be", "3 smtp.user: missing"}},
 	{"canary", mailbox("  server: h\n  canary: {every: 5s,\n    late: 1s, to: x}\n"), []string{"7 mail.canary: add smtp:", "7 mail.canary.every: at least 1m", "8 mail.canary.late: at least 10s", "8 mail.canary.to: not an address"}},
 	{"canary without an address", mailbox("  server: h\n  canary: {every: 1m}\n") + "smtp: {server: h, from: a@b.c}\n", []string{"7 mail.canary: every (1m) is shorter than late (5m)", "7 mail.canary: set to:"}},
+	{"drill", minimal + "mail: {server: h, user: u, password: {file: imap.secret}}\ndrill:\n  every: 1h\n  at: '24:00'\n  to: x\n  from: ''\n", []string{
+		"5 drill.every: at least 1d", "6 drill.at: write 00:00", "7 drill.to: not an address", "8 drill.from: the value is empty"}},
+	{"drill to nobody", mailbox("  server: h\n") + "drill: {every: 7d}\n", []string{"7 drill: user \"u\" of the first mailbox is not an address"}},
+	{"drill without a mailbox", minimal + "drill: {every: 7d}\n", []string{"3 drill.every: add mail:"}},
 	{"notify nobody", minimal + "notify: {after: 1m, on: []}\n", []string{"3 notify: no recipients", "3 notify.on: the list is empty"}},
 	{"notify", minimal + "notify:\n  mail: {to: ['a@b', x]}\n  webhooks:\n  - {url: 'http://example.com/s3cret'}\n  - {url: {file: gone}, template: irc}\n  - {url: 'ftp://x'}\n  - {url: 'https://u:p@x'}\n  - {template: json}\n  command: [tell]\n  on: [mails]\n", []string{
 		"4 notify.mail: need smtp:", "4 notify.mail.to[1]: not an address", "6 notify.webhooks[0].url: unencrypted", "7 notify.webhooks[1].template: one of json, teams, slack", "7 notify.webhooks[1].url: gone does not exist",

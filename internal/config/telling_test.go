@@ -52,19 +52,19 @@ func TestExampleOfTelling(t *testing.T) {
 	put(t, dir, "smtp.secret", "x\n")
 	put(t, dir, "teams.url", "https://example.com/x\n")
 	text := strings.ReplaceAll(example(t), "/etc/grab/", "")
-	text = regexp.MustCompile(`(?m)^(  )?# (canary:|smtp:|notify:|heartbeats:)((?:.*\n(?:  )?#   .*)*)`).ReplaceAllStringFunc(text, func(block string) string {
+	text = regexp.MustCompile(`(?m)^(  )?# (canary:|smtp:|notify:|heartbeats:|drill:)((?:.*\n(?:  )?#   .*)*)`).ReplaceAllStringFunc(text, func(block string) string {
 		return strings.ReplaceAll("\n"+block, "\n  # ", "\n  ")
 	})
 	text = text[strings.Index(text, "\nstore:"):]
 	first, end := strings.Index(text, "\n# smtp:"), strings.Index(text, "\n# Where a running")
-	block := regexp.MustCompile(`(?m)^# (  |smtp:|notify:|heartbeats:)`).ReplaceAllString(text[first:end], "$1")
+	block := regexp.MustCompile(`(?m)^# (  |smtp:|notify:|heartbeats:|drill:)`).ReplaceAllString(text[first:end], "$1")
 	text = text[:first] + block + text[end:]
 	text = strings.Replace(text, "command: [/", "command: ["+wholePath("/"), 1)
 	cfg, err := Load(put(t, dir, "grab.yaml", text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if cfg.Mails[0].Canary == nil || cfg.SMTP == nil || cfg.Notify == nil || len(cfg.Beats) != 1 {
+	if cfg.Mails[0].Canary == nil || cfg.SMTP == nil || cfg.Notify == nil || len(cfg.Beats) != 1 || cfg.Drill == nil || cfg.Drill.Every != 7*24*time.Hour || cfg.Drill.At != defaultDrill().At {
 		t.Errorf("%+v", cfg)
 	}
 	want := defaultNotify()
