@@ -34,10 +34,11 @@ type Progress struct {
 
 // A Share is what a grab may take where there are others.
 type Share struct {
-	Queue *copyqueue.Queue // where the turn to copy is waited for; nil: nobody waits
-	Site  string           // for which the host is asked
-	Near  time.Time        // the alert: the older it is the sooner its turn comes, and around it bytes are kept when not all may be; zero: the end of the window
-	Limit int64            // bytes of the host that may be on this disk; zero: DefaultLimit, or more if more is expected
+	Queue  *copyqueue.Queue // where the turn to copy is waited for; nil: nobody waits
+	Site   string           // for which the host is asked
+	Near   time.Time        // the alert: the older it is the sooner its turn comes, and around it bytes are kept when not all may be; zero: the end of the window
+	Yields bool             // whoever else copies comes first
+	Limit  int64            // bytes of the host that may be on this disk; zero: DefaultLimit, or more if more is expected
 
 	Reserve *diskspace.Reserve // of this disk, which slices and unpacked files leave free; nil: they may fill it
 }

@@ -167,7 +167,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 	if err := keepToRoom(a, copiers, g.Share.Reserve); err != nil {
 		return false, err
 	}
-	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Deadline: g.deadline(a, copiers)})
+	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Yields: g.Share.Yields, Deadline: g.deadline(a, copiers)})
 	defer turn.Leave()
 	meter := g.meter(copiers, turn)
 	err = sideBySide(copiers, func(c *copier) error {

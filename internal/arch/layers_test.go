@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"internal/analysis"},
 	{"internal/advice"},
 	{"fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/notify/channel"},
-	{"fetch/ring", "internal/sources"},
+	{"fetch/ring", "internal/sources", "internal/drill"},
 	{"fetch/logset", "internal/incident/triage", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"fetch/hostconn", "internal/registration/judge"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status"},

@@ -21,11 +21,13 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
@@ -43,12 +45,12 @@ type Supervisor interface {
 
 // Collector is a running `grab watch`: what the works of its Run share.
 type Collector struct {
-	cfg       configuration
-	super     Supervisor // nil: nobody
-	log       *slog.Logger
-	Store     *incident.Store
-	journal   *triage.Journal
-	Runner    *runner.Runner
+	cfg     configuration
+	super   Supervisor // nil: nobody
+	log     *slog.Logger
+	Store   *incident.Store
+	journal *triage.Journal
+	grabs
 	sessions  sessions
 	shallow   shallow
 	tokens    wiring.TokenSources // of OAuth2
@@ -57,7 +59,13 @@ type Collector struct {
 	OwnMails  *notify.OwnMails // what comes back of what we sent
 	health    health.Health
 	metrics   *health.Metrics
-	followers followers // of what the runner works at
+}
+
+// grabs is who grabs.
+type grabs struct {
+	Runner    *runner.Runner
+	followers followers // of what it works at
+	drills    drillClock
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -86,21 +94,32 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.Notifier.Analyst = analyst
 	w.metrics.CountLoops(w.OwnMails.CameBack)
-	w.Mailboxes = mailboxes{log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
+	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
+	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
 		w.health.Hosts.Depths(host, families)
 		w.shallow.depths(host, families, w.cfg.window())
 	}}
-	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, analyst, log, w.event)
+	queue := &copyqueue.Queue{}
+	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
+	w.drills.desk = &drillDesk{
+		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
+		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
+		newRunner: func(events func(runner.Event)) *runner.Runner {
+			r := newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, events)
+			r.Reserve = nil // no incident is removed for a drill
+			return r
+		},
+	}
 	return w, nil
 }
 
 // newRunner is one that works by the configuration in force.
-func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
+func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, queue *copyqueue.Queue, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) }, Reserve: reserve,
-		NewPuller: wiring.Pullers(pool, &copyqueue.Queue{}, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
+		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst)(ctx, job)
 		},
@@ -131,6 +150,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
 	pauses.look(time.Now()) // before the first login
 	wg.Go(func() { pauses.run(ctx) })
+	wg.Go(func() { w.drills.run(ctx) })
 
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
@@ -153,6 +173,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	tellSystemd(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
+	w.drills.desk.wg.Wait()
 	w.sessions.close()
 	w.Notifier.Close()
 	w.OwnMails.Close()
@@ -177,7 +198,7 @@ func (w *Collector) server(ctx context.Context) *server {
 	return &server{
 		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
-		status: w.Status, event: w.event, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
+		status: w.Status, event: w.event, drills: w.drills.desk, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
 	}
 }
 

@@ -3,8 +3,12 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"rtmtgrab/internal/collector/health"
+	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -19,17 +23,26 @@ type intake struct {
 	onFresh func(mailwatch.Mail) // may be nil
 	mailbox string               // its name
 	judge   wiring.Sender
-	taking  bool // since the last sync
-	lost    int  // as the journal said before
+	draft   func(a evidence.Alert, truncated bool, seen time.Time) incident.AlertRecord // what an alert would come to
+	drills  *drillMails
+	taking  bool          // since the last sync
+	lost    int           // as the journal said before
+	drilled []drilledMail // since the last sync
 }
 
 func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	m.Alert.Mailbox = i.mailbox
 	m.Alert = i.judge.Mail(ctx, m).Alert
 	if !i.taking {
-		i.taking, i.lost = true, i.journal.Lost()
+		i.taking, i.lost, i.drilled = true, i.journal.Lost(), nil
 	}
+	site, mark := i.drills.claim(m)
+	m.Alert.Drill = site
 	fresh, err := i.journal.TakeMail(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	if err == nil && site != "" {
+		i.takeDrill(m, mark, fresh)
+		return nil
+	}
 	i.metrics.Mail(m, fresh, err)
 	if err != nil {
 		return err
@@ -44,7 +57,32 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	return nil
 }
 
+// takeDrill notes the mail of a drill, of which its drill is told when it is safe.
+func (i *intake) takeDrill(m mailwatch.Mail, mark string, fresh bool) {
+	if !fresh {
+		return // a copy of one that was taken
+	}
+	as := m.Alert
+	as.Drill = "" // as the alert that it rehearses
+	step := recognised(i.draft(as, m.Truncated, m.Seen), m.Alert.Drill)
+	i.drilled = append(i.drilled, drilledMail{mark, drillSighting{step, m.Alert}})
+}
+
 func (i *intake) sync(context.Context) error {
 	i.taking = false
-	return i.journal.Commit(i.lost)
+	drilled := i.drilled
+	i.drilled = nil
+	if err := i.journal.Commit(i.lost); err != nil {
+		return err
+	}
+	for _, d := range drilled {
+		if i.drills.sighted(d.mark, d.drillSighting) {
+			continue
+		}
+		i.log.Warn("the mail of a drill came when nobody waited for it any more: nothing is grabbed", "site", d.alert.Drill, "issued_within", drill.Life)
+		if err := triage.DropDrillMail(i.journal, d.alert.ID); err != nil {
+			i.log.Warn("cannot remove the copy of a drill's mail", "err", err)
+		}
+	}
+	return nil
 }

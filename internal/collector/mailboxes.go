@@ -15,6 +15,8 @@ import (
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -30,6 +32,7 @@ type mailboxes struct {
 	keys     wiring.KeyCache                        // of DKIM
 	sign     func(store string, st mailwatch.State) // leaves a sign of life
 	states   boxStates
+	drills   *drillMails
 	OnMail   func(mailwatch.Mail) // gets every fresh alert; may be nil
 }
 
@@ -84,13 +87,17 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	}
 	alive, in := watchdog(m.states.turning), &intake{
 		journal: m.journal, metrics: m.metrics, log: m.log, onFresh: m.OnMail,
-		mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, m.keys.LookupTXT),
+		mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, m.keys.LookupTXT), drills: m.drills,
+		draft: func(a evidence.Alert, truncated bool, seen time.Time) incident.AlertRecord {
+			return triage.Draft(a, truncated, seen, wiring.Sites(cfg), wiring.Policy(cfg))
+		},
 	}
+	reader := wiring.AlertReader(cfg, b.Folder)
 	removes := notify.RemovesCanaries(b.Mail)
 	m.ownMails.SetUp(b, false)
 	return &mailwatch.Watcher{
 		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
-		Reader:      wiring.AlertReader(cfg, b.Folder),
+		Reader:      reader,
 		CursorStore: mailwatch.CursorStore{Load: func() (mailwatch.Cursor, bool, error) { return loadCursor(cursor, b.Mail.CatchUp, log) }, Save: cursor.Save},
 		Intake: mailwatch.Intake{
 			Handle: in.handle, Sync: in.sync,
@@ -111,7 +118,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 			m.sign(cfg.Store, st)
 			alive(st)
 		},
-		Own: m.ownMails.Own(b.Mail.Name, removes, in.judge), Delete: removes,
+		Own: m.drills.own(b, reader, m.ownMails.Own(b.Mail.Name, removes, in.judge)), Delete: removes,
 	}, nil
 }
 

@@ -32,6 +32,7 @@ func (w *Collector) Status() status.Report {
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
 	w.OwnMails.Report(&r)
 	w.Notifier.Report(&r)
+	w.drills.desk.report(&r, cfg, w.drills.next(cfg, r.Now))
 	reportPauses(&r, w.Store, cfg)
 	reportQuarantine(&r, w.journal)
 	w.health.Since.Fill(&r)

@@ -38,6 +38,7 @@ type server struct {
 	pool      *hostconn.Pool
 	log       *slog.Logger
 	status    func() status.Report
+	drills    *drillDesk
 	event     func(runner.Event)                 // told of what is grabbed for a client
 	looked    func(host string, d logset.Depths) // told of the logs that a check has seen
 	mailWorks func(name string)                  // told of a mailbox where a check could log in
@@ -51,6 +52,7 @@ func (s *server) mux() *http.ServeMux {
 	mux.HandleFunc("POST /now", s.serveNow)
 	mux.HandleFunc("POST /retry", s.serveRetry)
 	mux.HandleFunc("POST /check", s.serveCheck)
+	mux.HandleFunc("POST /drill", s.serveDrill)
 	mux.HandleFunc("GET /bundle", s.serveBundle)
 	pauses := PauseDesk{Store: s.store, Cfg: s.cfg}
 	mux.Handle("GET /pauses", pauses)

@@ -106,6 +106,14 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (in
 	return in, err
 }
 
+// serveDrill rehearses an alert. It ends with its client.
+func (s *server) serveDrill(rw http.ResponseWriter, r *http.Request) {
+	var q DrillAsk
+	s.work(rw, r, "drill", &q, func(ctx context.Context, d *doing) (any, error) {
+		return s.drills.ask(ctx, q, d.by, func(w Word) { d.job.Progress(w) })
+	})
+}
+
 // serveCheck checks the configuration as it is on disk: it may be about to be put in
 // force.
 func (s *server) serveCheck(rw http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/redact"
@@ -20,6 +21,7 @@ type Word struct {
 	Fetched *fetch.Progress  `json:"fetched,omitempty"`
 	Event   *step            `json:"event,omitempty"`
 	Finding *checkup.Finding `json:"finding,omitempty"`
+	Drill   *drill.Step      `json:"drill,omitempty"`
 	Columns int              `json:"columns,omitempty"` // of Finding: how wide the hosts' names are
 }
 

@@ -38,6 +38,7 @@ type Claim struct {
 	Host, Site string
 	Alert      time.Time // older ones first
 	Deadline   time.Time // when what is to be copied will be overwritten; zero: it is held, and safe
+	Yields     bool      // all others first, whatever is overwritten
 }
 
 // A Turn is one pass's place in a Queue. It is safe for concurrent use.
@@ -149,6 +150,11 @@ func (q *Queue) dispatch() {
 func inOrder(a, b *Turn) int {
 	au, bu := a.urgent(), b.urgent()
 	switch {
+	case a.claim.Yields != b.claim.Yields:
+		if b.claim.Yields {
+			return -1
+		}
+		return 1
 	case au && !bu:
 		return -1
 	case bu && !au:
@@ -157,7 +163,7 @@ func inOrder(a, b *Turn) int {
 	return cmp.Or(a.claim.Deadline.Compare(b.claim.Deadline), a.claim.Alert.Compare(b.claim.Alert))
 }
 
-func (t *Turn) urgent() bool { return !t.claim.Deadline.IsZero() }
+func (t *Turn) urgent() bool { return !t.claim.Deadline.IsZero() && !t.claim.Yields }
 
 // free reports whether there is a place for t. What is urgent leaves a quarter of the
 // places to the rest: a wrong deadline must not stop it.

@@ -111,6 +111,8 @@ type Alert struct {
 	Sender     string   `json:"-"`                    // From's address as the mail says, printable; whether it is true Auth tells
 
 	Auth *Auth `json:"auth,omitempty"` // absent: anyone may trigger
+
+	Drill string `json:"drill,omitempty"` // the site of which the mail is a drill, sent by this grab; empty: it is an alert
 }
 
 // Auth says whether the mail of an alert may trigger, and why.

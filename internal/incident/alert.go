@@ -74,6 +74,10 @@ const Limited What = "limited"
 // as if this one had not come.
 const Paused What = "paused"
 
+// Drilled is a mail that this grab sent to itself. It goes to no site: it joins no
+// incident, and is no news, repeat or opening of one.
+const Drilled What = "drill"
+
 // What became of an alert whose mail may not trigger (evidence.Auth).
 const (
 	Quarantined What = "quarantined" // nothing is grabbed until it is released

@@ -97,6 +97,8 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 		if !rec.Released.IsZero() {
 			l.Why = "older than mail.max_age when its sender could be verified"
 		}
+	case Drilled:
+		l.Why = "a drill of site " + text(a.Drill)
 	case Unrouted:
 		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
 	default:

@@ -32,10 +32,11 @@ const (
 // A Kind says what an incident came from.
 type Kind string
 
-// The kinds. No alert ever joins an incident of kind now.
+// The kinds. No alert ever joins an incident of kind now or drill.
 const (
 	KindAlert Kind = "alert"
 	KindNow   Kind = "now"
+	KindDrill Kind = "drill" // removed when it is over, see RemoveDrill
 )
 
 // A HostRef is one configured peer.

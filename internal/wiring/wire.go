@@ -118,7 +118,7 @@ func (s Source) Connect(pool *hostconn.Pool) hostconn.Host {
 type puller struct{ grab *fetch.Grab }
 
 func (p puller) Pass(ctx context.Context, req runner.Pass) (evidence.Host, error) {
-	p.grab.Copied, p.grab.Share.Near = req.Copied, req.Near
+	p.grab.Copied, p.grab.Share.Near, p.grab.Share.Yields = req.Copied, req.Near, req.Yields
 	if len(req.Only) > 0 { // the same in every pass of an incident
 		p.grab.Host.Families = req.Only
 	}

@@ -42,6 +42,8 @@ var (
 	gaugeCanary    = gauge("canary_delay_seconds", "Delay of the last canary that arrived.", "mailbox")
 	gaugeNoCanary  = gauge("canary_missing", "1 while a canary is missing.", "mailbox")
 	gaugeNoBeat    = gauge("heartbeat_missing", "1 while a heartbeat is missing.", "heartbeat")
+	gaugeDrill     = gauge("drill_ok", "1 if the site's last drill passed, 0 if it failed; absent if there was none.", "site")
+	gaugeDrillAt   = gauge("drill_timestamp_seconds", "When the site's last drill began.", "site")
 	gaugePauses    = gauge("pauses", "Active pauses.")
 	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
 )
@@ -82,6 +84,12 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, b := range r.Beats {
 		c.set(gaugeNoBeat, truth(b.Missing), b.Name)
+	}
+	for _, d := range r.Drills {
+		if !d.At.IsZero() {
+			c.set(gaugeDrill, truth(d.OK), d.Site)
+			c.at(gaugeDrillAt, d.At, d.Site)
+		}
 	}
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))

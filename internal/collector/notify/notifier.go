@@ -100,8 +100,8 @@ func (t *Notifier) Report(r *status.Report) {
 	}
 }
 
-// smtpServer is the configured server for mails that are sent. shelf may be nil.
-func smtpServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
+// SMTPServer is the configured server for mails that are sent. shelf may be nil.
+func SMTPServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
 	s := cfg.SMTP
 	if s == nil {
 		return nil, errors.New("no SMTP server is configured (smtp:)")
@@ -135,7 +135,7 @@ func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wirin
 		dispatcher.Boxes = append(dispatcher.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
-		server, err := smtpServer(cfg, shelf)
+		server, err := SMTPServer(cfg, shelf)
 		if err != nil {
 			return nil, err
 		}

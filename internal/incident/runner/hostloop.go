@@ -20,6 +20,7 @@ type Pass struct {
 	Held   func(time.Time) // to be called in every pass, as soon as the host's files are held, with the time since when they are
 	Near   time.Time       // the alert, around which bytes are kept when not all may be; zero: the end of Asked
 	Only   []string        // families that are asked for, in place of the host's own; empty: the host's own
+	Yields bool            // whoever else copies comes first
 	Copied func()          // to be called in every pass that copied all it wanted, as soon as that is on disk; may be left out
 }
 
@@ -168,7 +169,7 @@ func (h *hostRun) pass(ctx context.Context, w evidence.Window, reach time.Time) 
 		u.markHeld(h, at)
 	}
 	h.copied = time.Time{}
-	result, err := h.call(pctx, Pass{Asked: w, Near: u.inc.Alerted(), Held: held, Only: u.inc.Only, Copied: func() { h.copied = u.r.now() }})
+	result, err := h.call(pctx, Pass{Asked: w, Near: u.inc.Alerted(), Held: held, Only: u.inc.Only, Yields: u.inc.Kind == incident.KindDrill, Copied: func() { h.copied = u.r.now() }})
 	if err != nil && context.Cause(pctx) == errPatience {
 		err = because(errPatience, err)
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -20,6 +21,8 @@ const DefaultNowPatience = 10 * time.Second
 
 // A Request is one grab by hand.
 type Request struct {
+	Kind     incident.Kind // zero: KindNow
+	Members  []incident.Member
 	Site     incident.Site // Hosts are those to be asked
 	Asked    evidence.Window
 	Reason   string
@@ -48,7 +51,7 @@ func (r *Runner) Once(ctx context.Context, q Request) (incident.Incident, error)
 	}
 	now := r.now().UTC().Round(0)
 	in := incident.Incident{
-		Site: q.Site.Name, Kind: incident.KindNow, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), Reason: q.Reason, By: q.By, Case: q.Case,
+		Site: q.Site.Name, Kind: cmp.Or(q.Kind, incident.KindNow), Members: q.Members, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), Reason: q.Reason, By: q.By, Case: q.Case,
 		Phones: q.Phones, TimeZone: q.Site.TimeZone, Hosts: slices.Clone(q.Site.Hosts), Families: q.Site.Families, Out: out,
 		Created: now, Revision: 1,
 	}

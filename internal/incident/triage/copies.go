@@ -40,7 +40,7 @@ func byPlace(p incident.Policy) bool {
 // too late adds sites that do nothing. changed is false if nothing is new.
 func withPlace(rec incident.AlertRecord, p incident.Place, seen time.Time, conf config) (next incident.AlertRecord, changed bool) {
 	known := samePlace(placeOf(rec.Alert), p) || slices.ContainsFunc(rec.Copies, func(o incident.Place) bool { return samePlace(o, p) })
-	if rec.What == incident.Expired || rec.What == incident.Dropped || known || len(rec.Copies) >= maxCopies {
+	if rec.What == incident.Expired || rec.What == incident.Dropped || rec.What == incident.Drilled || known || len(rec.Copies) >= maxCopies {
 		return rec, false
 	}
 	rec.Copies = append(slices.Clone(rec.Copies), p)

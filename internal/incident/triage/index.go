@@ -196,10 +196,10 @@ const maxClusters = 200
 type clusters map[string]time.Time
 
 // noteMail takes a mail into account. One that is in quarantine proves nothing: its
-// sender may be anyone.
+// sender may be anyone. Nor does a drill's: it is not the cluster's.
 func (c clusters) noteMail(rec incident.AlertRecord) {
 	name := strings.TrimSpace(evidence.Printable(rec.Alert.Cluster, 80))
-	if name == "" || rec.What == incident.Quarantined {
+	if name == "" || rec.What == incident.Quarantined || rec.What == incident.Drilled {
 		return
 	}
 	at := rec.Seen

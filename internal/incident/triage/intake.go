@@ -143,6 +143,8 @@ func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incid
 	names, why := incident.RouteAlert(conf.sites, conf.policy.Rules, a)
 	rec.Routed = why
 	switch {
+	case a.Drill != "":
+		rec.What = incident.Drilled
 	case !mayTrigger(a):
 		rec.What = incident.Quarantined
 	case tooOld(a.Time, seen, conf.policy):
@@ -259,7 +261,9 @@ func (j *Journal) enter(rec incident.AlertRecord) {
 func logRecord(log *slog.Logger, rec incident.AlertRecord) {
 	a := rec.Alert
 	about := []any{"alert", a.ID[:12], "time", a.Time, "cluster", evidence.Printable(a.Cluster, 80), "node", evidence.Printable(a.Node, 80), "name", evidence.Printable(a.Name, 80)}
-	if rec.What != "" {
+	if rec.What == incident.Drilled {
+		log.Info("drill mail", append(about, "site", a.Drill)...)
+	} else if rec.What != "" {
 		log.Warn("alert is "+string(rec.What)+": nothing is grabbed", append(about, "why", rec.Reason())...)
 	}
 	for _, d := range rec.Sites {

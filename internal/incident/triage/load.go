@@ -21,6 +21,7 @@ func (j *Journal) load() error {
 	if err != nil {
 		return err
 	}
+	all = removeDrills(j.st, all, j.log)
 	j.st.RemoveParts(j.st.Bundles(), func(name string) bool { return j.st.BundleInUse(all, name) })
 
 	if err := j.readAlerts(); err != nil {

@@ -37,6 +37,7 @@ type Report struct {
 	Incidents []Incident  `json:"incidents"` // that are open
 	Canaries  []Canary    `json:"canaries"`
 	Beats     []Heartbeat `json:"heartbeats"`
+	Drills    []Drill     `json:"drills"`            // the last of each site that had one, or is to have one
 	Pauses    []Pause     `json:"pauses"`            // in force
 	Held      int         `json:"quarantine"`        // alerts in quarantine
 	Senders   string      `json:"senders,omitempty"` // who may trigger without being verified, one sentence
@@ -142,6 +143,18 @@ type Heartbeat struct {
 	Missing bool      `json:"missing"`
 }
 
+// Drill is the last rehearsal of an alert of a site.
+type Drill struct {
+	Site      string    `json:"site"`
+	At        time.Time `json:"at,omitzero"` // when it began; zero: there was none yet
+	OK        bool      `json:"ok"`
+	Scheduled bool      `json:"scheduled"`       // else by hand
+	Step      string    `json:"step,omitempty"`  // that failed
+	Host      string    `json:"host,omitempty"`  // of it
+	Error     string    `json:"error,omitempty"` // why
+	Next      time.Time `json:"next,omitzero"`   // when the next is due; zero: none is scheduled
+}
+
 // Pause is a maintenance that is in force.
 type Pause struct {
 	Site   string    `json:"site"` // "": all
@@ -174,6 +187,7 @@ func (r *Report) Finish() {
 	some(&r.Incidents)
 	some(&r.Canaries)
 	some(&r.Beats)
+	some(&r.Drills)
 	some(&r.Pauses)
 	for i := range r.Hosts {
 		some(&r.Hosts[i].Sites)

@@ -169,6 +169,24 @@ func (w *writer) incidents(list []Incident) {
 	}
 }
 
+func (w *writer) drill(d Drill) {
+	line := "none yet"
+	switch {
+	case d.OK:
+		line = "passed " + w.when(d.At)
+	case !d.At.IsZero():
+		line = "FAILED " + w.when(d.At) + ", not " + d.Step
+		if d.Host != "" {
+			line += " on " + d.Host
+		}
+		line += ": " + d.Error
+	}
+	if !d.Next.IsZero() {
+		line += "; next in " + w.left(d.Next)
+	}
+	w.line("  %s: %s", d.Site, line)
+}
+
 // where names the sites of a pause.
 func (p Pause) where() string {
 	if p.Site == "" {
@@ -187,6 +205,12 @@ func (r Report) rest(w *writer) {
 	}
 	for _, b := range r.Beats {
 		w.line("  heartbeat %s every %s: last %s%s", b.Name, human.Span(seconds(b.Every)), w.when(b.Last), missing(b.Missing))
+	}
+	if len(r.Drills) > 0 {
+		w.line("\ndrills")
+	}
+	for _, d := range r.Drills {
+		w.drill(d)
 	}
 	if len(r.Pauses) > 0 {
 		w.line("\npaused")

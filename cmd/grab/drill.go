@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/human"
+)
+
+func drillCmd(a *app) *cobra.Command {
+	q := collector.DrillAsk{}
+	cmd := &cobra.Command{Use: "drill [SITE]", Short: "Rehearse an alert, from the mail to the verified bundle", Args: cobra.MaximumNArgs(1),
+		Long: "The running `grab watch` sends a mail like RTMT's through smtp: (or, without smtp:, puts it into the mailbox over\n" +
+			"IMAP), sees it arrive, grabs a few seconds of logs from every host of the site, seals, verifies, and removes what\n" +
+			"it made. Each step is shown with its time and PASS, or FAIL and the cause. A drill joins no incident and is no\n" +
+			"news to any; nobody is told of it. Ctrl-C ends it at once. drill: in the configuration does it by itself.\n" +
+			"SITE may be left out where there is one only. Exit 0 if every step passed, 1 if not.",
+		Example: "  grab drill              the only site\n" +
+			"  grab drill hq --json    one document with every step, for scripts\n" +
+			"  grab drill hq --wait 10m    a mail server that is slow",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Site = strings.Join(args, "")
+			ctx, cancel := a.context(cmd.Context())
+			defer cancel()
+			return runDrill(ctx, a, q)
+		}}
+	cmd.Flags().DurationVar(&q.Wait, "wait", 5*time.Minute, "how long to wait for the mail to arrive, at most 10m")
+	return cmd
+}
+
+func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
+	w, err := findWatcher(ctx, a.config)
+	switch {
+	case errors.Is(err, control.ErrDenied):
+		return advice.WithHint(err, askerHint(runtime.GOOS))
+	case err != nil:
+		return err
+	case w == nil:
+		if _, err := a.load(config.Options{MissingSecrets: true, MissingKnownHosts: true}); err != nil {
+			return err
+		}
+		return advice.WithHint(errors.New("no grab watch answers: a drill is seen and grabbed by the one that runs"), startHint(runtime.GOOS))
+	}
+
+	var r drill.Result
+	b, err := w.Work(ctx, "/drill", q, nil, func(raw json.RawMessage) {
+		var got collector.Word
+		if json.Unmarshal(raw, &got) == nil && got.Drill != nil {
+			showStep(a.people(), *got.Drill)
+		}
+	})
+	switch {
+	case a.ended():
+		return errors.New("stopped by you: grab watch ends the drill and removes what it made")
+	case err != nil:
+		return err
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return fmt.Errorf("%w: unexpected result: %w", control.ErrLost, err)
+	}
+	if !r.OK {
+		a.exit = advice.Failed
+	}
+	if a.json {
+		return a.print(r)
+	}
+	return concludeDrill(a.out, r)
+}
+
+// showStep prints a step when it is over.
+func showStep(out io.Writer, s drill.Step) {
+	mark, what := "PASS", s.Step
+	if !s.OK {
+		mark = "FAIL"
+	}
+	if s.Host != "" {
+		what += " " + s.Host
+	}
+	fmt.Fprintf(out, "%s  %s  +%6.1f s  %s: %s\n", mark, s.At.Local().Format("15:04:05"), s.AfterS, what, s.What)
+	if s.Hint != "" {
+		fmt.Fprintln(out, "      hint:", s.Hint)
+	}
+}
+
+func concludeDrill(out io.Writer, r drill.Result) error {
+	for _, n := range r.Notes {
+		fmt.Fprintln(out, "note:", n)
+	}
+	took := human.Span(r.Ended.Sub(r.Began))
+	if bad := r.Failed(); bad.Step != "" {
+		_, err := fmt.Fprintf(out, "\nthe drill of %s failed after %s: an alert would not have come through like this\n", r.Site, took)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nthe drill of %s passed in %s\n", r.Site, took)
+	return err
+}

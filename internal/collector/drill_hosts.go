@@ -1,0 +1,102 @@
+package collector
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident/runner"
+)
+
+// drillHosts makes steps of what happens while a drill grabs.
+type drillHosts struct {
+	*rehearsal
+
+	mu   sync.Mutex
+	held map[string]bool
+	last map[string]runner.Event // the newest pass of each host
+}
+
+func (h *drillHosts) event(e runner.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch e.What {
+	case runner.EventHeld:
+		if !h.held[e.Host] {
+			h.held[e.Host] = true
+			h.add(drill.Step{Step: drill.StepHeld, Host: e.Host, OK: true, What: "the log files are open"})
+		}
+	case runner.EventPass:
+		if e.Result == nil { // of an earlier pass there may be one
+			e.Result = h.last[e.Host].Result
+		}
+		h.last[e.Host] = e
+	case runner.EventSealing:
+		for _, host := range h.site.Hosts {
+			h.host(host.Name)
+		}
+	case runner.EventSealed:
+		h.add(drill.Step{Step: drill.StepSealed, OK: true, What: "coverage " + string(e.Coverage)})
+	}
+}
+
+// host says what came of a host. The lock is held.
+func (h *drillHosts) host(name string) {
+	e := h.last[name]
+	err := e.Err
+	if err == nil && e.Result != nil && e.Result.Error != "" {
+		err = errors.New(e.Result.Error)
+	}
+	s := drill.Step{Step: drill.StepCopied, Host: name}
+	switch {
+	case !h.held[name]:
+		s.Step = drill.StepHeld
+		s.What = cmp.Or(text(err), "the host was not reached within "+human.Span(drillPatience))
+	case err != nil:
+		s.What = err.Error()
+	case e.Result == nil:
+		s.What = "nothing was copied"
+	default:
+		s.OK, s.What = copied(e.Result)
+	}
+	if !s.OK {
+		s.Hint = cmp.Or(advice.For(err), "`grab check "+name+"` says more")
+	}
+	h.add(s)
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// copied says what was copied of a host, and what is missing.
+func copied(row *evidence.Host) (ok bool, what string) {
+	var bytes int64
+	var missing []string
+	for _, f := range row.Files {
+		bytes += f.Bytes
+		var why []string
+		for _, m := range f.Missing {
+			if !slices.Contains(why, m.Reason) {
+				why = append(why, m.Reason)
+			}
+		}
+		if f.Coverage != evidence.Complete {
+			missing = append(missing, fmt.Sprintf("%s is %s (%s)", f.Family, f.Coverage, strings.Join(why, ", ")))
+		}
+	}
+	if len(missing) > 0 {
+		return false, "of the last " + human.Span(drillBefore) + " " + strings.Join(missing, ", ")
+	}
+	return row.Coverage == evidence.Complete, fmt.Sprintf("%s of %s, complete", human.Size(bytes), human.Plural(len(row.Files), "log"))
+}

@@ -1,0 +1,90 @@
+package collector
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/drill"
+)
+
+// drillLook is how often it is looked whether a drill is due.
+const drillLook = 30 * time.Second
+
+// drillClock makes drills by the configuration in force, one after the other.
+type drillClock struct {
+	desk *drillDesk
+
+	mu    sync.Mutex
+	every time.Duration // as the schedule was at the last look
+	at    time.Duration
+	since time.Time // it is so
+}
+
+// run makes drills when they are due, until ctx ends.
+func (c *drillClock) run(ctx context.Context) {
+	t := time.NewTicker(drillLook)
+	defer t.Stop()
+	for {
+		for site := c.due(time.Now()); site != "" && ctx.Err() == nil; site = c.due(time.Now()) {
+			c.desk.book.began(site, time.Now(), c.desk.log)
+			if _, err := c.desk.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
+				c.desk.log.Warn("no scheduled drill this time", "site", site, "err", err)
+			}
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// next is when the next drill of each site is due; none where none is scheduled.
+func (c *drillClock) next(cfg *config.Config, now time.Time) map[string]time.Time {
+	d := cfg.Drilling()
+	since := c.sinceOf(d, now)
+	if d.Every == 0 || len(cfg.Mails) == 0 {
+		return nil
+	}
+	known, next := c.desk.book.all(c.desk.log), map[string]time.Time{}
+	for i := range cfg.Sites {
+		s := &cfg.Sites[i]
+		schedule := drill.Schedule{Every: d.Every, At: d.At, Zone: s.Zone()}
+		if len(cfg.Sites) > 1 {
+			schedule.Delay = drill.Delay(s.Name)
+		}
+		next[s.Name] = schedule.Next(known[s.Name].Scheduled, since, now)
+	}
+	return next
+}
+
+// sinceOf is since when the schedule is as it is, in this run.
+func (c *drillClock) sinceOf(d config.Drill, now time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.since.IsZero() || c.every != d.Every || c.at != d.At {
+		c.every, c.at, c.since = d.Every, d.At, now
+	}
+	return c.since
+}
+
+// due is the site whose drill has been due for the longest, "" if none is. While a site is
+// paused its drill waits.
+func (c *drillClock) due(now time.Time) string {
+	cfg := c.desk.cfg()
+	next := c.next(cfg, now)
+	var list []string
+	for site, at := range next {
+		if _, paused := c.desk.paused(cfg, site, now); !at.After(now) && !paused {
+			list = append(list, site)
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return slices.MinFunc(list, func(a, b string) int { return cmp.Or(next[a].Compare(next[b]), cmp.Compare(a, b)) })
+}
