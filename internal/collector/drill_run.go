@@ -24,7 +24,7 @@ const (
 	sendLimit     = time.Minute
 	drillWait     = 5 * time.Minute // for the mail to arrive
 	drillBefore   = 20 * time.Second
-	drillPatience = 20 * time.Second // for a host to be reached
+	drillPatience = runner.DefaultNowPatience
 	removeLimit   = 10 * time.Second // for the mail to be taken out of the mailbox again
 )
 
