@@ -1,7 +1,7 @@
 // Package copyqueue decides who copies off the hosts when many incidents want to.
 //
 // First comes what is not safe yet, by the time when it will be overwritten; then the
-// oldest alert. A place is kept for a slice of bytes and then asked for anew, so nobody
+// oldest alert; last what yields. A place is kept for a slice of bytes and then asked for anew, so nobody
 // waits for the end of another's copy. A host, a site and all together have so many
 // places; whoever has one and waits for an answer of its peer for long counts for its
 // host and its site alone: a sick peer keeps nobody but its own site.
@@ -146,7 +146,8 @@ func (q *Queue) dispatch() {
 	q.lookAgain()
 }
 
-// inOrder has what is not safe first, by its deadline; then the oldest alert.
+// inOrder has what is not safe first, by its deadline; then the oldest alert; last what
+// yields.
 func inOrder(a, b *Turn) int {
 	au, bu := a.urgent(), b.urgent()
 	switch {

@@ -58,6 +58,7 @@ func TestOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		claims := []Claim{
+			{Host: "drill", Alert: now.Add(-time.Hour), Deadline: now, Yields: true},
 			{Host: "young", Alert: now},
 			{Host: "old", Alert: now.Add(-time.Hour)},
 			{Host: "late", Alert: now.Add(-time.Hour), Deadline: now.Add(time.Hour)},
@@ -82,7 +83,7 @@ func TestOrder(t *testing.T) {
 		synctest.Wait()
 		first.Leave()
 		all.Wait()
-		if got := fmt.Sprint(order); got != "[soon late old young]" {
+		if got := fmt.Sprint(order); got != "[soon late old young drill]" {
 			t.Error(got)
 		}
 	})

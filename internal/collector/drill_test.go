@@ -1,0 +1,132 @@
+package collector
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/incident"
+)
+
+const drillSites = `mail: {server: imap.example.com, user: rtmt@example.com, password: {env: HOME}}
+smtp: {server: smtp.example.com, from: grab@example.com}
+drill: {every: 7d}
+ssh: {key: {agent: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}
+sites:
+  - {name: hq, clusters: [HQ, OLD], nodes: [cucm01], hosts: [{name: c1, address: 10.0.0.1, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}
+  - {name: rome, nodes: [cucm02], time_zone: Europe/Rome, hosts: [{name: c2, address: 10.0.0.2, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}
+  - {name: rest, hosts: [{name: c3, address: 10.0.0.3, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}
+`
+
+// newDrillDesk is a desk over a store of its own.
+func newDrillDesk(t *testing.T, text string) *drillDesk {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "grab.yaml")
+	if err := os.WriteFile(path, []byte("store: store\n"+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Options{MissingSecrets: true, MissingKnownHosts: true}.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := incident.OpenStore(cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &drillDesk{log: slog.New(slog.DiscardHandler), cfg: func() *config.Config { return cfg }, store: store,
+		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(store.Dir, "drills.json")}}}
+}
+
+// Each site has its drill at its own time, once, also across restarts, and not while it is
+// paused.
+func TestDrillClock(t *testing.T) {
+	d := newDrillDesk(t, drillSites)
+	c := &drillClock{desk: d}
+	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	c.next(d.cfg(), start)
+	at := start
+	made := map[string][]time.Time{}
+	if err := d.store.Pause(t.Context(), incident.Pause{Site: "hq", From: start, Until: start.Add(24 * time.Hour), Reason: "x", By: "y"}); err != nil {
+		t.Fatal(err)
+	}
+	for ; at.Before(start.Add(16 * 24 * time.Hour)); at = at.Add(5 * time.Minute) {
+		if site := c.due(at); site != "" {
+			made[site] = append(made[site], at)
+			d.book.began(site, at, d.log)
+			d.book.sites = nil // a restart
+			c = &drillClock{desk: d}
+		}
+	}
+	rome, _ := time.LoadLocation("Europe/Rome")
+	for site, first := range map[string]time.Time{"hq": time.Date(2026, 3, 4, 3, 0, 0, 0, time.UTC), "rome": time.Date(2026, 3, 3, 3, 0, 0, 0, rome), "rest": time.Date(2026, 3, 3, 3, 0, 0, 0, time.UTC)} {
+		for i := range 2 {
+			want := first.Add(time.Duration(i)*7*24*time.Hour + drill.Delay(site))
+			if n := len(made[site]); n < 2 || n > 3 || made[site][i].Sub(want).Abs() > 5*time.Minute {
+				t.Errorf("%s: %v, want %v", site, made[site], want)
+			}
+		}
+	}
+}
+
+// A scheduled drill that failed is a problem until one has passed, whoever made that.
+func TestDrillReport(t *testing.T) {
+	d := newDrillDesk(t, drillSites)
+	report := func() (r status.Report) {
+		d.book.sites = nil // a restart
+		d.report(&r, d.cfg(), nil)
+		return r
+	}
+	ended := func(ok, scheduled bool) {
+		d.book.ended(drill.Result{Site: "hq", OK: ok, Scheduled: scheduled, Began: time.Now(),
+			Steps: []drill.Step{{Step: drill.StepHeld, Host: "c1", OK: ok, What: "refused", Hint: "look"}}}, d.log)
+	}
+	if r := report(); len(r.Drills) != 0 || len(r.Problems) != 0 {
+		t.Errorf("%+v", r)
+	}
+	ended(false, false)
+	if r := report(); len(r.Drills) != 1 || r.Drills[0].OK || r.Drills[0].Host != "c1" || len(r.Problems) != 0 {
+		t.Errorf("%+v", r)
+	}
+	ended(false, true)
+	ended(false, false)
+	if r := report(); len(r.Problems) != 1 || r.Problems[0].Key != "drill/hq" || r.Problems[0].Blocks || !strings.Contains(r.Problems[0].What, "site hq failed: not held on c1: refused") || !strings.HasPrefix(r.Problems[0].Hint, "look; ") {
+		t.Errorf("%+v", r)
+	}
+	ended(true, false)
+	if r := report(); len(r.Problems) != 0 || !r.Drills[0].OK || r.Drills[0].Step != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The mail of a drill goes to its site, however the site is known; where none would, there
+// is no mail.
+func TestComposeDrill(t *testing.T) {
+	now := time.Now()
+	for _, site := range []string{"hq", "rome", "rest"} {
+		d := newDrillDesk(t, drillSites)
+		m, err := composeDrill(d.cfg(), d.cfg().Site(site), now)
+		if err != nil || m.said.Text == "" || m.from != "grab@example.com" || m.to != "rtmt@example.com" || drill.MarkOf(m.raw) != m.mark {
+			t.Errorf("%s: %+v, %v", site, m, err)
+		}
+	}
+	for _, c := range []struct{ name, text, to, folder, err string }{
+		{"a route by recipient", "routes: [{to: rome+x@example.com, sites: [rome]}]\n", "rome+x@example.com", "INBOX", ""},
+		{"a route by cluster", "routes: [{cluster: IT-*, node: '*', sites: [rome]}]\n", "rtmt@example.com", "INBOX", ""},
+		{"a route before", "routes: [{cluster: '*', sites: [hq]}, {node: cucm02, sites: [rome]}]\n", "", "", "no alert would go to site rome"},
+		{"another counter", "alerts: {match: [CpuPegging]}\n", "", "", "would be no alert"},
+	} {
+		d := newDrillDesk(t, c.text+drillSites)
+		m, err := composeDrill(d.cfg(), d.cfg().Site("rome"), now)
+		if c.err == "" && (err != nil || m.to != c.to || m.folder != c.folder) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%s: %+v, %v", c.name, m, err)
+		}
+	}
+}
