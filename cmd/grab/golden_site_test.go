@@ -73,6 +73,7 @@ smtp: {server: %q, tls: none, from: grab@example.com}
 alerts: {from: ["@cucm01.example.com"]}
 notify: {after: 1s, webhooks: [{url: %q}, {url: %q}]}
 heartbeats: [{name: daily, match: CpuPegging}]
+drill: {every: 7d, from: rtmt@cucm01.example.com}
 http: {listen: %q}
 `, s.mail.Addr(), s.mail.User, smtpInto(s.t, s.mail), s.hook.URL+"/good", s.hook.URL+"/bad", s.http)
 	site := "sites:\n  - name: hq\n    clusters: [StandAloneCluster]\n    time_zone: America/New_York\n    hosts:\n"

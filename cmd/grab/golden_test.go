@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/notify/channel"
+	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab/rtmt"
@@ -136,6 +137,7 @@ func (s *goldenSite) watches(codes *exitCodes) (w watched) {
 	goldenShape(t, "resume", codes.run("resume", "resume", "--json", "--all"))
 	goldenType(t, "now", reflect.TypeFor[oneshot.Outcome](), codes.run("now, by the watcher", "now", "--json", "--phone", "7022", "--case", "1", "--reason", "x", "--out", "out"))
 	goldenShape(t, "quarantine", codes.run("quarantine", "quarantine", "--json"))
+	goldenType(t, "drill", reflect.TypeFor[drill.Result](), codes.run("drill", "drill", "--json"))
 	var metrics string
 	s.until("the canary came back and the bundle is counted", func() bool {
 		metrics = s.metrics()
