@@ -60,11 +60,16 @@ func TestDrillBySMTP(t *testing.T) {
 	if len(r.Steps) != 7 || !strings.Contains(r.Steps[0].What, "through "+c.smtp.SMTP) {
 		t.Errorf("%+v", r)
 	}
+	if r := c.grab("drill"); r.code != 0 || strings.Count(r.out, "PASS  ") != 7 || !strings.Contains(r.out, "\nthe drill of hq passed in ") || r.err != "" {
+		t.Errorf("%s", r)
+	} else {
+		t.Log(r.out)
+	}
 	if st := w.Status(); !st.Beats[0].Last.IsZero() || len(st.Problems) != 0 || len(st.Incidents) != 0 {
 		t.Errorf("a drill counts as a heartbeat: %+v", st)
 	}
 	files, _ := filepath.Glob(filepath.Join(c.box.Dir, "mail", "*", "*"))
-	if len(files) != 1 {
+	if len(files) != 2 {
 		t.Fatalf("%v", files)
 	}
 	raw, err := os.ReadFile(files[0])
@@ -80,7 +85,7 @@ func TestDrillBySMTP(t *testing.T) {
 	for _, a := range list {
 		what[a.What]++
 	}
-	if err != nil || len(list) != 2 || what[incident.Drilled] != 1 || what[""] != 1 {
+	if err != nil || len(list) != 3 || what[incident.Drilled] != 2 || what[""] != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	c.until("the notices", func() bool { return len(c.notices()[channel.KindSealed]) == 1 })
@@ -98,6 +103,9 @@ func TestDrillBySMTP(t *testing.T) {
 	}
 	c.smtp.Stop()
 	wantFailed(t, c.drilled(1), drill.StepSent, "refused", "")
+	if out := c.grab("status").out; !strings.Contains(out, "\ndrills\n  hq: FAILED ") {
+		t.Error(out)
+	}
 }
 
 // Without SMTP and without the right to add mails there is no drill, and it says so; an

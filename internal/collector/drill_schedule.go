@@ -11,12 +11,15 @@ import (
 	"rtmtgrab/internal/drill"
 )
 
-// drillLook is how often it is looked whether a drill is due.
-const drillLook = 30 * time.Second
+const (
+	drillLook     = 30 * time.Second // between two looks whether a drill is due
+	drillParallel = 4                // scheduled drills at once: of many sites whose mails do not come each waits for long
+)
 
-// drillClock makes drills by the configuration in force, one after the other.
+// drillClock makes drills by the configuration in force.
 type drillClock struct {
-	desk *drillDesk
+	desk   *drillDesk
+	taking sync.Mutex // one looks what is due at a time
 
 	mu    sync.Mutex
 	every time.Duration // as the schedule was at the last look
@@ -26,14 +29,18 @@ type drillClock struct {
 
 // run makes drills when they are due, until ctx ends.
 func (c *drillClock) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for range drillParallel {
+		wg.Go(func() { c.work(ctx) })
+	}
+	wg.Wait()
+}
+
+func (c *drillClock) work(ctx context.Context) {
 	t := time.NewTicker(drillLook)
 	defer t.Stop()
 	for {
-		for site := c.due(time.Now()); site != "" && ctx.Err() == nil; site = c.due(time.Now()) {
-			c.desk.book.began(site, time.Now(), c.desk.log)
-			if _, err := c.desk.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
-				c.desk.log.Warn("no scheduled drill this time", "site", site, "err", err)
-			}
+		for ctx.Err() == nil && c.makeDue(ctx, time.Now()) {
 		}
 		select {
 		case <-t.C:
@@ -41,6 +48,23 @@ func (c *drillClock) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// makeDue makes the drill that has been due for the longest; false if none is.
+func (c *drillClock) makeDue(ctx context.Context, now time.Time) bool {
+	c.taking.Lock()
+	site := c.due(now)
+	if site != "" {
+		c.desk.book.began(site, now, c.desk.log)
+	}
+	c.taking.Unlock()
+	if site == "" {
+		return false
+	}
+	if _, err := c.desk.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
+		c.desk.log.Warn("no scheduled drill this time", "site", site, "err", err)
+	}
+	return true
 }
 
 // next is when the next drill of each site is due; none where none is scheduled.

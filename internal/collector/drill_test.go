@@ -106,6 +106,31 @@ func TestDrillReport(t *testing.T) {
 	}
 }
 
+// A drill that is due is made once, whatever comes of it, and what came of it is reported.
+func TestScheduledDrill(t *testing.T) {
+	d := newDrillDesk(t, strings.Replace(drillSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
+	d.mails = &drillMails{log: d.log, nonces: &drill.Nonces{File: filepath.Join(d.store.Dir, "drill-nonces.json")}}
+	c := &drillClock{desk: d}
+	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	if c.makeDue(t.Context(), start) {
+		t.Error("due at once")
+	}
+	night := start.Add(17 * time.Hour)
+	for range 3 {
+		if !c.makeDue(t.Context(), night) {
+			t.Error("not due")
+		}
+	}
+	if c.makeDue(t.Context(), night) {
+		t.Error("due again")
+	}
+	var r status.Report
+	d.report(&r, d.cfg(), c.next(d.cfg(), night))
+	if len(r.Problems) != 3 || !strings.Contains(r.Problems[0].What, "not sent: ") || len(r.Drills) != 3 || !r.Drills[2].Scheduled || r.Drills[2].Step != drill.StepSent || r.Drills[2].Next.Sub(night) < 6*24*time.Hour {
+		t.Errorf("%+v %+v", r.Problems, r.Drills)
+	}
+}
+
 // The mail of a drill goes to its site, however the site is known; where none would, there
 // is no mail.
 func TestComposeDrill(t *testing.T) {

@@ -28,7 +28,7 @@ type Listed struct {
 	Bundle   string            `json:"bundle"`   // "" until sealed
 }
 
-// List lists every incident of the store, newest first. It needs no lock. An
+// List lists every incident of the store but drills, newest first. It needs no lock. An
 // incident that cannot be read is left out and makes an error beside the list.
 func (s *Store) List() ([]Listed, error) {
 	keys, err := s.Keys()
@@ -44,6 +44,9 @@ func (s *Store) List() ([]Listed, error) {
 		}
 		if err != nil {
 			errs = append(errs, err)
+			continue
+		}
+		if in.Kind == KindDrill { // gone in a moment, and nobody's incident
 			continue
 		}
 		l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle}
@@ -191,10 +194,10 @@ func (s *Store) Open() ([]OpenIncident, error) {
 	return s.StillOpen(list), nil
 }
 
-// StillOpen are those of the incidents that are not sealed, the newest first.
+// StillOpen are those of the incidents that are not sealed, the newest first, but drills.
 func (s *Store) StillOpen(list []Incident) (open []OpenIncident) {
 	for _, in := range list {
-		if in.State == Sealed {
+		if in.State == Sealed || in.Kind == KindDrill {
 			continue
 		}
 		o := OpenIncident{Incident: in, SoFar: in.Coverage}
