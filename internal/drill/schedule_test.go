@@ -40,7 +40,7 @@ func TestNext(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got.In(ny), c.want)
 		}
 	}
-	if Delay("hq") == Delay("branch") || Delay("hq") != Delay("hq") || Delay("hq") >= Spread {
+	if Delay("hq") == Delay("branch") || Delay("hq") >= Spread {
 		t.Error(Delay("hq"), Delay("branch"))
 	}
 }

@@ -170,7 +170,9 @@ func full() Report {
 		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil}},
 		Canaries:  []Canary{{Mailbox: "rtmt", Every: 900, Sent: now.Add(-time.Minute), Seen: now.Add(-50 * time.Second), DelayS: 2.5, Missing: true}},
 		Beats:     []Heartbeat{{"daily", 90000, now.Add(-time.Hour), false}},
-		Pauses:    []Pause{{"", now, now.Add(2 * time.Hour), "upgrade", "joe"}}, Held: 2}
+		Drills: []Drill{{Site: "far", Next: now.Add(30 * time.Hour)}, {Site: "hq", At: now.Add(-time.Hour), OK: true, Scheduled: true, Next: now.Add(6 * 24 * time.Hour)},
+			{Site: "rome", At: now.Add(-time.Minute), Step: "held", Host: "expe09", Error: "connection refused"}},
+		Pauses: []Pause{{"", now, now.Add(2 * time.Hour), "upgrade", "joe"}}, Held: 2}
 	r.Add(Problem{Key: "disk", What: "soon full", Hint: "make room"})
 	r.JudgeMailbox(r.Mailboxes[1], "start it")
 	r.Finish()
