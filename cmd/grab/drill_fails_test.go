@@ -93,7 +93,7 @@ func TestDrillBySMTP(t *testing.T) {
 
 	c.Extra = strings.Replace(c.Extra, `from: ["@example.com"]`, "from: [rtmt@example.com]", 1)
 	c.Write()
-	w, _, _ = c.watch()
+	w, _, stop = c.watch()
 	wantFailed(t, c.drilled(1), drill.StepRecognised, "it would be quarantined: grab@example.com is not in alerts.from", "drill.from")
 	if held, err := w.Store.Quarantine(); len(held) != 0 || err != nil {
 		t.Errorf("%+v, %v", held, err)
@@ -101,6 +101,13 @@ func TestDrillBySMTP(t *testing.T) {
 	if list, err := w.Store.List(); len(list) != 1 || err != nil {
 		t.Errorf("%+v, %v", list, err)
 	}
+	stop()
+
+	c.box.Deliver("Alerts", []byte("Subject: x\r\n\r\nx\r\n"))
+	c.Extra = strings.Replace(c.Extra, "mail: {", "mail: {mailbox: Alerts, ", 1) // the mail comes into another one
+	c.Write()
+	c.watch()
+	wantFailed(t, c.drilled(1, "--wait", "100ms"), drill.StepArrived, "the mail did not come within", "it counts as an alert")
 	c.smtp.Stop()
 	wantFailed(t, c.drilled(1), drill.StepSent, "refused", "")
 	if out := c.grab("status").out; !strings.Contains(out, "\ndrills\n  hq: FAILED ") {

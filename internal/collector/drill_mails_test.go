@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ func TestDrillMails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	waits := map[string]<-chan drillSighting{}
 	sent := func(age time.Duration) []byte {
 		t.Helper()
 		m, err := composeDrill(cfg, cfg.Site("hq"), time.Now())
@@ -49,14 +51,18 @@ func TestDrillMails(t *testing.T) {
 			t.Fatal(err)
 		}
 		nonces.Now = nil
+		waits[m.mark], _ = w.drills.desk.mails.await(m.mark)
 		return m.raw
 	}
 	alert := rtmt.Mail(rtmt.MailOptions{Node: "quoting", Time: time.Now()})
 	forged, changed := sent(0), sent(0)
 	copy(forged[bytes.Index(forged, []byte("GRABD1-"))+len("GRABD1-"):], "00000000")
 	quoted := append(append(bytes.Clone(alert), "\r\n> "...), bytes.ReplaceAll(sent(0), []byte("\n"), []byte("\n> "))...)
+	late := sent(0)
+	_, nobody := w.drills.desk.mails.await(drill.MarkOf(late))
+	nobody()
 	for _, raw := range [][]byte{
-		sent(0), sent(drill.Life + time.Second), quoted,
+		late, sent(drill.Life + time.Second), quoted,
 		forged,
 		bytes.Replace(changed, []byte("(1) is over"), []byte("(7) is over"), 1),
 	} {
@@ -88,6 +94,14 @@ func TestDrillMails(t *testing.T) {
 	}
 	if drills != 1 {
 		t.Errorf("%d drills\n%s", drills, log.String())
+	}
+	select { // whoever waits for a mail that was changed on its way is told
+	case s := <-waits[drill.MarkOf(changed)]:
+		if s.OK || s.Step.Step != drill.StepArrived || !strings.Contains(s.What, "it does not say what was sent") {
+			t.Errorf("%+v", s)
+		}
+	default:
+		t.Error("nobody is told of the mail that was changed")
 	}
 	if in, err := w.Store.List(); err != nil || len(in) != 1 {
 		t.Errorf("%+v, %v", in, err)
