@@ -37,6 +37,7 @@ func drillCmd(a *app) *cobra.Command {
 			defer cancel()
 			return runDrill(ctx, a, q)
 		}}
+	cmd.Flags().StringVar(&q.Mailbox, "mailbox", "", "`name` of the mailbox that the mail is to come into (default the one that a route of the site names, or the first)")
 	cmd.Flags().DurationVar(&q.Wait, "wait", 5*time.Minute, "how long to wait for the mail to arrive, at most 10m")
 	return cmd
 }

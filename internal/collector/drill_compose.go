@@ -26,7 +26,8 @@ type drillMail struct {
 	mark     string
 	said     drill.Saying
 	from, to string
-	folder   string // of the first mailbox
+	box      *config.Mail
+	folder   string // of it
 }
 
 // A drillClaim is what the alerts of a site are known by.
@@ -44,38 +45,64 @@ func drillClaims(cfg *config.Config, s *config.Site) (list []drillClaim) {
 	return append(list, drillClaim{cluster: first(s.Clusters), node: first(s.Nodes)})
 }
 
-// composeDrill makes a mail that would go to the site as an alert.
-func composeDrill(cfg *config.Config, s *config.Site, now time.Time) (drillMail, error) {
-	if len(cfg.Mails) == 0 {
-		return drillMail{}, wiring.ErrNoMail
-	}
-	d := cfg.Drilling()
-	m := drillMail{mark: drill.NewMark(), from: d.From}
-	sites, rules := wiring.Sites(cfg), wiring.Policy(cfg).Rules
-	for _, c := range drillClaims(cfg, s) {
-		m.to, m.folder = cmp.Or(c.to, d.To), cmp.Or(c.folder, cfg.Mails[0].Mailboxes[0])
-		if m.to == "" && cfg.SMTP == nil {
-			m.to, m.from = "grab@grab.invalid", cmp.Or(m.from, "grab@grab.invalid") // nobody sends it anywhere
-		}
-		if m.to == "" {
-			return m, advice.WithHint(fmt.Errorf("the user of mailbox %s is not an address to send a mail to", cfg.Mails[0].Name), "set drill.to to the address whose mails come into it")
-		}
-		var err error
-		m.raw, err = drill.Letter{Mark: m.mark, Cluster: c.cluster, Node: c.node, From: m.from, To: m.to, At: now, Zone: s.Zone()}.Bytes()
-		if err != nil {
-			return m, err
-		}
-		a, is := wiring.AlertReader(cfg, m.folder).Read(m.raw, now)
-		if !is {
-			return m, advice.WithHint(errors.New("a mail of RTMT about "+drill.Counter+" would be no alert"), "no pattern of alerts.match is found in it")
-		}
-		a.Folder = m.folder
-		if names, _ := incident.RouteAlert(sites, rules, a); slices.Contains(names, s.Name) {
-			m.said = drill.SayingOf(a, alertmail.ReadLetter(m.raw).Text)
+// drillBox is the mailbox of that name, or the first one that watches the folder.
+func drillBox(cfg *config.Config, name, folder string) (*config.Mail, error) {
+	var names []string
+	for i := range cfg.Mails {
+		m := &cfg.Mails[i]
+		names = append(names, m.Name)
+		if name != "" && strings.EqualFold(m.Name, name) || name == "" && slices.Contains(m.Mailboxes, folder) {
 			return m, nil
 		}
 	}
+	switch {
+	case len(names) == 0:
+		return nil, wiring.ErrNoMail
+	case name != "":
+		return nil, advice.Usage(fmt.Errorf("unknown mailbox %q; configured are %s", name, strings.Join(names, ", ")))
+	}
+	return &cfg.Mails[0], nil
+}
+
+// composeDrill makes a mail that would go to the site as an alert, by way of the named
+// mailbox; "": the one that the site's routes tell, or the first.
+func composeDrill(cfg *config.Config, s *config.Site, mailbox string, now time.Time) (m drillMail, err error) {
+	for _, c := range drillClaims(cfg, s) {
+		if m.box, err = drillBox(cfg, mailbox, c.folder); err != nil {
+			return m, err
+		}
+		if m.folder = c.folder; !slices.Contains(m.box.Mailboxes, m.folder) {
+			m.folder = m.box.Mailboxes[0]
+		}
+		goes, err := m.compose(cfg, s, c, now)
+		if err != nil || goes {
+			return m, err
+		}
+	}
 	return m, advice.WithHint(fmt.Errorf("no alert would go to site %s: others take its clusters and nodes", s.Name), "see clusters and nodes of the sites, and routes; `grab check --mail FILE` shows where a mail goes")
+}
+
+// compose writes the mail, and reports whether it goes to the site.
+func (m *drillMail) compose(cfg *config.Config, s *config.Site, c drillClaim, now time.Time) (goes bool, err error) {
+	d := cfg.Drilling()
+	m.mark, m.to = drill.NewMark(), cmp.Or(c.to, d.To, m.box.Address())
+	if m.to == "" && cfg.SMTP != nil {
+		return false, advice.WithHint(fmt.Errorf("the user of mailbox %s is not an address to send a mail to", m.box.Name), "set drill.to to the address whose mails come into it")
+	}
+	m.to = cmp.Or(m.to, "grab@grab.invalid") // nobody sends it anywhere
+	m.from = cmp.Or(d.From, m.to)
+	m.raw, err = drill.Letter{Mark: m.mark, Cluster: c.cluster, Node: c.node, From: m.from, To: m.to, At: now, Zone: s.Zone()}.Bytes()
+	if err != nil {
+		return false, err
+	}
+	a, is := wiring.AlertReader(cfg, m.folder).Read(m.raw, now)
+	if !is {
+		return false, advice.WithHint(errors.New("a mail of RTMT about "+drill.Counter+" would be no alert"), "no pattern of alerts.match is found in it")
+	}
+	a.Folder = m.folder
+	m.said = drill.SayingOf(a, alertmail.ReadLetter(m.raw).Text)
+	names, _ := incident.RouteAlert(wiring.Sites(cfg), wiring.Policy(cfg).Rules, a)
+	return slices.Contains(names, s.Name), nil
 }
 
 // send sends the mail: how says it in words, put is what is in the mailbox where it was
@@ -94,18 +121,18 @@ func (m drillMail) send(ctx context.Context, cfg *config.Config, tokens *wiring.
 		return fmt.Sprintf("from %s to %s through %s", m.from, m.to, cfg.SMTP.Server), put, server, err
 	}
 
-	box := &cfg.Mails[0]
-	source, err := tokens.Source(cfg, box.OAuth, box.User)
+	source, err := tokens.Source(cfg, m.box.OAuth, m.box.User)
 	if err == nil {
-		server, err = wiring.MailServer(box, source)
+		server, err = wiring.MailServer(m.box, source)
 	}
 	if err == nil {
 		put, err = mailwatch.Append(ctx, server, m.folder, m.raw)
 	}
 	if err != nil {
-		err = advice.WithHint(err, "let "+box.User+" add mails to this mailbox, or set smtp: so that the mail is sent like RTMT's")
+		put = mailwatch.Appended{}
+		err = advice.WithHint(err, "let "+m.box.User+" add mails to this mailbox, or set smtp: so that the mail is sent like RTMT's")
 	}
-	return fmt.Sprintf("put into %s/%s over IMAP, as there is no smtp:", box.Name, m.folder), put, server, err
+	return fmt.Sprintf("put into %s/%s over IMAP, as there is no smtp:", m.box.Name, m.folder), put, server, err
 }
 
 // drillWindow is the short window that a drill grabs.

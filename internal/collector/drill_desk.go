@@ -39,6 +39,7 @@ type drillDesk struct {
 // A drillOrder says which drill is wanted.
 type drillOrder struct {
 	site      string
+	mailbox   string // "": the site's
 	by        string
 	scheduled bool
 	wait      time.Duration // for the mail; zero: drillWait
@@ -61,7 +62,7 @@ func (d *drillDesk) drill(ctx context.Context, o drillOrder) (drill.Result, erro
 	}
 	defer d.leave(site.Name)
 
-	r := &rehearsal{desk: d, cfg: cfg, site: site, wait: o.wait, tell: o.tell,
+	r := &rehearsal{desk: d, cfg: cfg, site: site, mailbox: o.mailbox, wait: o.wait, tell: o.tell,
 		result: drill.Result{Site: site.Name, Scheduled: o.scheduled, By: o.by, Began: time.Now().UTC().Round(time.Millisecond), Steps: []drill.Step{}, Notes: []string{}}}
 	if r.wait <= 0 {
 		r.wait = drillWait
@@ -133,8 +134,9 @@ func (d *drillDesk) leave(site string) {
 
 // DrillAsk is what `grab drill` asks for.
 type DrillAsk struct {
-	Site string        `json:"site"`           // "": the only one
-	Wait time.Duration `json:"wait,omitempty"` // for the mail
+	Site    string        `json:"site"`              // "": the only one
+	Mailbox string        `json:"mailbox,omitempty"` // "": the site's
+	Wait    time.Duration `json:"wait,omitempty"`    // for the mail
 }
 
 // ask makes a drill for a client, as long as it is there.
@@ -142,5 +144,5 @@ func (d *drillDesk) ask(ctx context.Context, q DrillAsk, by string, say func(Wor
 	if q.Wait < 0 || q.Wait > drill.Life {
 		return nil, advice.Usage(fmt.Errorf("--wait must be at most %s: for so long the mail counts as a drill", human.Span(drill.Life)))
 	}
-	return d.drill(ctx, drillOrder{site: q.Site, by: by, wait: q.Wait, tell: func(s drill.Step) { say(Word{Drill: &s}) }})
+	return d.drill(ctx, drillOrder{site: q.Site, mailbox: q.Mailbox, by: by, wait: q.Wait, tell: func(s drill.Step) { say(Word{Drill: &s}) }})
 }

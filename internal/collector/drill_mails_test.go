@@ -42,7 +42,7 @@ func TestDrillMails(t *testing.T) {
 	waits := map[string]<-chan drillSighting{}
 	sent := func(age time.Duration) []byte {
 		t.Helper()
-		m, err := composeDrill(cfg, cfg.Site("hq"), time.Now())
+		m, err := composeDrill(cfg, cfg.Site("hq"), "", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

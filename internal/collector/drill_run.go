@@ -30,11 +30,12 @@ const (
 
 // A rehearsal is one drill under way.
 type rehearsal struct {
-	desk *drillDesk
-	cfg  *config.Config
-	site *config.Site
-	wait time.Duration
-	tell func(drill.Step) // may be called from several goroutines
+	desk    *drillDesk
+	cfg     *config.Config
+	site    *config.Site
+	mailbox string // by which; "": the site's
+	wait    time.Duration
+	tell    func(drill.Step) // may be called from several goroutines
 
 	mu     sync.Mutex
 	result drill.Result
@@ -67,7 +68,10 @@ func (r *rehearsal) note(format string, args ...any) {
 // perform goes through the steps until one fails; the error is that it could not be gone on
 // with at all, as when ctx has ended. What was made is removed.
 func (r *rehearsal) perform(ctx context.Context) error {
-	m, err := composeDrill(r.cfg, r.site, time.Now())
+	m, err := composeDrill(r.cfg, r.site, r.mailbox, time.Now())
+	if advice.Exit(err) == advice.BadUsage {
+		return err
+	}
 	if err != nil {
 		r.fail(drill.StepSent, err)
 		return nil
@@ -193,7 +197,7 @@ func (r *rehearsal) drop(id string) {
 // takeOut removes the mail from the mailbox that it was put into by the drill. Whoever has
 // broken the drill off does not wait for it.
 func (r *rehearsal) takeOut(ctx context.Context, put mailwatch.Appended, server mailwatch.Server) {
-	if put.UIDValidity == 0 {
+	if put.Mailbox == "" { // it went through smtp:, or nowhere
 		return
 	}
 	take := func() error {

@@ -137,19 +137,24 @@ func TestComposeDrill(t *testing.T) {
 	now := time.Now()
 	for _, site := range []string{"hq", "rome", "rest"} {
 		d := newDrillDesk(t, drillSites)
-		m, err := composeDrill(d.cfg(), d.cfg().Site(site), now)
+		m, err := composeDrill(d.cfg(), d.cfg().Site(site), "", now)
 		if err != nil || m.said.Text == "" || m.from != "grab@example.com" || m.to != "rtmt@example.com" || drill.MarkOf(m.raw) != m.mark {
 			t.Errorf("%s: %+v, %v", site, m, err)
 		}
 	}
-	for _, c := range []struct{ name, text, to, folder, err string }{
-		{"a route by recipient", "routes: [{to: rome+x@example.com, sites: [rome]}]\n", "rome+x@example.com", "INBOX", ""},
-		{"a route by cluster", "routes: [{cluster: IT-*, node: '*', sites: [rome]}]\n", "rtmt@example.com", "INBOX", ""},
-		{"a route before", "routes: [{cluster: '*', sites: [hq]}, {node: cucm02, sites: [rome]}]\n", "", "", "no alert would go to site rome"},
-		{"another counter", "alerts: {match: [CpuPegging]}\n", "", "", "would be no alert"},
+	for _, c := range []struct{ name, box, text, to, folder, err string }{
+		{"a route by recipient", "", "routes: [{to: rome+x@example.com, sites: [rome]}]\n", "rome+x@example.com", "INBOX", ""},
+		{"a route by cluster", "", "routes: [{cluster: IT-*, node: '*', sites: [rome]}]\n", "rtmt@example.com", "INBOX", ""},
+		{"a route before", "", "routes: [{cluster: '*', sites: [hq]}, {node: cucm02, sites: [rome]}]\n", "", "", "no alert would go to site rome"},
+		{"another counter", "", "alerts: {match: [CpuPegging]}\n", "", "", "would be no alert"},
+		{"a route by folder", "", "routes: [{folder: Rome, sites: [rome]}]\n", "it@example.com", "Rome", ""},
+		{"another mailbox", "it", "", "it@example.com", "Italy", ""},
+		{"no such mailbox", "fr", "", "", "", `unknown mailbox "fr"; configured are rtmt@example.com, it`},
 	} {
-		d := newDrillDesk(t, c.text+drillSites)
-		m, err := composeDrill(d.cfg(), d.cfg().Site("rome"), now)
+		d := newDrillDesk(t, c.text+strings.Replace(drillSites, "mail: {", "mail:\n- {name: it, mailbox: [Italy, Rome], server: imap.example.com, user: it@example.com, password: {env: HOME}}\n- {", 1))
+		cfg := d.cfg()
+		cfg.Mails[0], cfg.Mails[1] = cfg.Mails[1], cfg.Mails[0]
+		m, err := composeDrill(d.cfg(), d.cfg().Site("rome"), c.box, now)
 		if c.err == "" && (err != nil || m.to != c.to || m.folder != c.folder) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}

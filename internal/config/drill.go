@@ -9,27 +9,18 @@ import (
 type Drill struct {
 	Every time.Duration `yaml:"every"`    // of each site; 0: only `grab drill` makes one
 	At    time.Duration `yaml:"at,clock"` // in the site's zone
-	To    string        `yaml:"to"`       // empty in the file: of the first mailbox the canary's, or its user
-	From  string        `yaml:"from"`     // empty in the file: smtp.from, or of alerts.from the first address
+	To    string        `yaml:"to"`       // empty: the address of the mailbox, see Mail.Address
+	From  string        `yaml:"from"`     // empty: smtp.from, or of alerts.from the first address
 }
 
 func defaultDrill() Drill { return Drill{At: 3 * time.Hour} }
 
-// Drilling is how drills are made where drill: does not say so: To and From are empty where
-// there is no such address.
+// Drilling is how drills are made where drill: does not say so: From is empty where there
+// is no such address.
 func (c *Config) Drilling() Drill {
 	d := defaultDrill()
 	if c.Drill != nil {
 		d = *c.Drill
-	}
-	if d.To == "" && len(c.Mails) > 0 {
-		m := &c.Mails[0]
-		switch {
-		case m.Canary != nil:
-			d.To = m.Canary.To
-		case strings.Contains(m.User, "@"):
-			d.To = m.User
-		}
 	}
 	if d.From == "" && c.SMTP != nil {
 		d.From = c.SMTP.From
@@ -44,10 +35,18 @@ func (c *Config) Drilling() Drill {
 			d.From = "rtmt" + from
 		}
 	}
-	if d.From == "" {
-		d.From = d.To
-	}
 	return d
+}
+
+// Address is where mails to the mailbox go, as far as that is known; else "".
+func (m *Mail) Address() string {
+	switch {
+	case m.Canary != nil:
+		return m.Canary.To
+	case strings.Contains(m.User, "@"):
+		return m.User
+	}
+	return ""
 }
 
 func checkDrill(c *checker) {
@@ -71,7 +70,7 @@ func checkDrill(c *checker) {
 	case d.Every == 0 || !c.sound("drill"):
 	case len(c.cfg.Mails) == 0 && !c.has("mail"):
 		c.bad("drill.every", "a drill is sent to a mailbox: add mail:")
-	case len(c.cfg.Mails) > 0 && c.cfg.Drilling().To == "":
+	case len(c.cfg.Mails) > 0 && d.To == "" && c.cfg.Mails[0].Address() == "":
 		c.bad("drill", "user %s of the first mailbox is not an address: set to: to the address whose mails come into it", quote(c.cfg.Mails[0].User))
 	}
 }
