@@ -25,7 +25,9 @@ const (
 	drillWait     = 5 * time.Minute // for the mail to arrive
 	drillBefore   = 20 * time.Second
 	drillPatience = runner.DefaultNowPatience
-	removeLimit   = 10 * time.Second // for the mail to be taken out of the mailbox again
+	connectLimit  = 20 * time.Second       // for the mailbox to be connected
+	connectLook   = 100 * time.Millisecond // between two looks whether it is
+	removeLimit   = 10 * time.Second       // for the mail to be taken out of the mailbox again
 )
 
 // A rehearsal is one drill under way.
@@ -76,6 +78,13 @@ func (r *rehearsal) perform(ctx context.Context) error {
 		r.fail(drill.StepSent, err)
 		return nil
 	}
+	if err := r.watched(ctx, m.box.Name); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.fail(drill.StepArrived, err)
+		return nil
+	}
 	until, err := r.desk.mails.nonces.Issue(m.mark, r.site.Name, m.said)
 	if err != nil {
 		return err
@@ -103,6 +112,33 @@ func (r *rehearsal) perform(ctx context.Context) error {
 		return err
 	}
 	return r.grab(ctx, alert)
+}
+
+// watched waits until a folder of the mailbox is connected. While none is no mail is sent:
+// it could come so late that it would be an alert.
+func (r *rehearsal) watched(ctx context.Context, mailbox string) error {
+	look := time.NewTicker(connectLook)
+	defer look.Stop()
+	for limit := time.Now().Add(min(r.wait, connectLimit)); ; {
+		why := errors.New("it is not connected yet")
+		for _, b := range r.desk.boxes() {
+			switch {
+			case b.Mail != mailbox:
+			case b.State.Connected:
+				return nil
+			case b.State.Err != nil:
+				why = b.State.Err
+			}
+		}
+		if time.Now().After(limit) {
+			return advice.WithHint(fmt.Errorf("no mail was sent, for mailbox %s is not watched: %w", mailbox, why), "`grab status` says what is wrong with the mailbox")
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // lastOK reports whether the last step went well.

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/mailwatch"
 )
 
 const drillSites = `mail: {server: imap.example.com, user: rtmt@example.com, password: {env: HOME}}
@@ -110,6 +113,9 @@ func TestDrillReport(t *testing.T) {
 func TestScheduledDrill(t *testing.T) {
 	d := newDrillDesk(t, strings.Replace(drillSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
 	d.mails = &drillMails{log: d.log, nonces: &drill.Nonces{File: filepath.Join(d.store.Dir, "drill-nonces.json")}}
+	d.boxes = func() []boxState {
+		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Connected: true}}}
+	}
 	c := &drillClock{desk: d}
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	if c.makeDue(t.Context(), start) {
@@ -128,6 +134,23 @@ func TestScheduledDrill(t *testing.T) {
 	d.report(&r, d.cfg(), c.next(d.cfg(), night))
 	if len(r.Problems) != 3 || !strings.Contains(r.Problems[0].What, "not sent: ") || len(r.Drills) != 3 || !r.Drills[2].Scheduled || r.Drills[2].Step != drill.StepSent || r.Drills[2].Next.Sub(night) < 6*24*time.Hour {
 		t.Errorf("%+v %+v", r.Problems, r.Drills)
+	}
+}
+
+// While its mailbox is not connected no mail is sent.
+func TestDrillIsNotSent(t *testing.T) {
+	d := newDrillDesk(t, drillSites)
+	d.boxes = func() []boxState {
+		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Err: errors.New("connection refused")}}, {Mail: "other", State: mailwatch.State{Connected: true}}}
+	}
+	r, err := d.drill(t.Context(), drillOrder{site: "hq", wait: time.Millisecond, tell: func(drill.Step) {}})
+	if bad := r.Failed(); err != nil || len(r.Steps) != 1 || bad.Step != drill.StepArrived || !strings.Contains(bad.What, "no mail was sent") || !strings.Contains(bad.What, "connection refused") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r, err := d.drill(ended, drillOrder{site: "hq", tell: func(drill.Step) {}}); err == nil || len(r.Steps) != 0 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
