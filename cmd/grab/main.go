@@ -104,7 +104,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 }
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), showCmd(a),
+	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), showCmd(a),
 		verifyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/winservice"
 )
 
@@ -26,8 +27,8 @@ func serviceCmd(a *app) *cobra.Command {
 			func(ctx context.Context) (winservice.Report, error) { return winservice.Uninstall(ctx, a.say) }),
 		serviceVerb(a, "start", "Start it and wait until it is ready", winservice.Start),
 		serviceVerb(a, "stop", "Stop it and wait until it has stopped; open incidents go on after the next start", winservice.Stop),
-		serviceVerb(a, "reload", "Reload the configuration; if it has errors the old one stays in force, and the log says so",
-			func(context.Context) (winservice.Report, error) { return winservice.Reload(a.say) }),
+		serviceVerb(a, "reload", "Reload the configuration and say what is wrong with it; if it has errors the old one stays in force",
+			func(ctx context.Context) (winservice.Report, error) { return reloadService(ctx, a) }),
 		serviceVerb(a, "status", "Say whether it is installed and runs; exit code 1 if it does not run",
 			func(context.Context) (winservice.Report, error) {
 				r, err := winservice.Status()
@@ -39,6 +40,26 @@ func serviceCmd(a *app) *cobra.Command {
 	)
 
 	return root
+}
+
+// reloadService has the running service reload by its socket, which tells the result; where
+// nobody answers there, by the service manager, which does not.
+func reloadService(ctx context.Context, a *app) (winservice.Report, error) {
+	if r, err := winservice.Status(); err != nil {
+		return r, err
+	}
+	done, err := askReload(ctx, a)
+	switch {
+	case errors.Is(err, control.ErrNone):
+		return winservice.Reload(a.say)
+	case err != nil:
+		return winservice.Report{}, err
+	}
+	for _, warning := range done.Warnings {
+		a.say("grab: warning: %s", warning)
+	}
+	a.say("reloaded %s", done.Config)
+	return winservice.Status()
 }
 
 // serviceVerb is a command below `grab service`, which prints what the service is then.

@@ -7,6 +7,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/redact"
+	"rtmtgrab/internal/wiring"
 )
 
 // report says how each of them is.
@@ -17,6 +18,7 @@ func (m *mailboxes) report(r *status.Report, cfg *config.Config) {
 			continue
 		}
 		box, hint := mailboxStatus(&cfg.Mails[i], b)
+		box.Sites = wiring.SitesThrough(cfg, b.Folder)
 		r.Mailboxes = append(r.Mailboxes, box)
 		r.JudgeMailbox(box, hint)
 		if b.State.Held != nil {

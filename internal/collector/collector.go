@@ -74,7 +74,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if len(cfg.Mails) == 0 {
 		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
-	w = &Collector{cfg: configuration{read: load}, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
+	w = &Collector{cfg: configuration{read: load, asks: make(chan *reloadAsk)}, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
 	if w.Store, err = incident.OpenStore(cfg.Store); err != nil {
 		return nil, err
@@ -165,9 +165,9 @@ func (w *Collector) Run(ctx context.Context) error {
 	w.log.Info("watching", "config", w.cfg.Load().Path, "mailboxes", wiring.BoxNames(wiring.Boxes(w.cfg.Load())), "version", version.Version)
 	var err error
 	for ctx.Err() == nil && err == nil {
-		err = w.mailbox(ctx, reloads)
-		pages.serveAnew(w.cfg.Load().HTTP)
-		w.configure(ctx)
+		var r *reload
+		r, err = w.mailbox(ctx, reloads)
+		w.putInForce(ctx, pages, r)
 	}
 
 	tellSystemd(daemon.SdNotifyStopping)
@@ -199,11 +199,25 @@ func (w *Collector) server(ctx context.Context) *server {
 		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
 		status: w.Status, event: w.event, drills: w.drills.desk, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
+		reload: w.cfg.reload,
 	}
 }
 
+// putInForce lets the rest work by the configuration that a reload has brought; r is nil
+// at the end.
+func (w *Collector) putInForce(ctx context.Context, pages *web, r *reload) {
+	cfg := w.cfg.Load()
+	err := pages.serveAnew(cfg.HTTP)
+	w.configure(ctx)
+	if r == nil {
+		return
+	}
+	w.cfg.refused.set(time.Now(), "the address of health and metrics", err)
+	r.ask.answer(reloadResult{Reloaded{cfg.Path, r.warnings}, err})
+}
+
 // mailbox watches the mailboxes until ctx ends or a reload came through.
-func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error {
+func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) (*reload, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var kept sync.WaitGroup
 	defer kept.Wait() // after cancel
@@ -213,24 +227,31 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) error 
 	done := make(chan error, 1)
 	go func() { done <- w.Mailboxes.watchAll(ctx, cfg) }()
 	for {
+		var r reload
 		select {
 		case err := <-done:
-			return err
+			return nil, err
 		case <-reloads:
-			if w.reload() {
-				cancel()
-				<-done
-				if _, err := w.journal.Decide(time.Now()); err != nil { // of a look that was broken off
-					w.log.Error("cannot decide on alerts yet; retrying", "err", err)
-				}
-				return nil
-			}
+		case r.ask = <-w.cfg.asks:
 		}
+		var err error
+		if r.warnings, err = w.reload(); err != nil {
+			w.cfg.refused.set(time.Now(), "the old configuration", err)
+			r.ask.answer(reloadResult{err: err})
+			continue
+		}
+		cancel()
+		<-done
+		if _, err := w.journal.Decide(time.Now()); err != nil { // of a look that was broken off
+			w.log.Error("cannot decide on alerts yet; retrying", "err", err)
+		}
+		return &r, nil
 	}
 }
 
-// reload reads the configuration again, by the same way as the start.
-func (w *Collector) reload() bool {
+// reload reads the configuration again, by the same way as the start. Its warnings are of
+// what waits for a restart.
+func (w *Collector) reload() (warnings []string, err error) {
 	tellSystemd(daemon.SdNotifyReloading)
 	defer tellSystemd(daemon.SdNotifyReady)
 	old := w.cfg.Load()
@@ -240,17 +261,19 @@ func (w *Collector) reload() bool {
 	}
 	if err != nil {
 		w.log.Error("reload failed: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return false
+		return nil, err
 	}
+	warnings = []string{}
 	if cfg.Socket != old.Socket {
-		w.log.Warn("reload: socket: changes need a restart of grab watch")
+		warnings = append(warnings, "socket: changes need a restart of grab watch")
+		w.log.Warn("reload: " + warnings[0])
 	}
 	w.cfg.Store(cfg)
 	w.tokens.Turn()
 	w.metrics.Outcomes.Sites(cfg)
 	w.journal.Wake()
 	w.log.Info("reloaded", "config", cfg.Path)
-	return true
+	return warnings, nil
 }
 
 // event logs the steps of incidents.

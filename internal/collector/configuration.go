@@ -12,7 +12,9 @@ import (
 // configuration is the one in force.
 type configuration struct {
 	atomic.Pointer[config.Config]
-	read func() (*config.Config, error) // from where it is kept
+	read    func() (*config.Config, error) // from where it is kept
+	asks    chan *reloadAsk                // of the control socket
+	refused refusal
 }
 
 // again reads it once more, for a reload: what cannot be put in force while the watcher

@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
@@ -20,6 +21,9 @@ import (
 func (w *Collector) Status() status.Report {
 	cfg := w.cfg.Load()
 	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
+	for i := range cfg.Sites {
+		r.Sites = append(r.Sites, status.Site{Site: cfg.Sites[i].Name, Zone: cfg.Sites[i].Zone()})
+	}
 	w.Mailboxes.report(&r, cfg)
 	if len(cfg.Mails) > 0 {
 		r.Senders, _ = wiring.WhoMayTrigger(cfg)
@@ -31,10 +35,13 @@ func (w *Collector) Status() status.Report {
 	w.health.Store.Report(&r)
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
 	w.OwnMails.Report(&r)
+	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
 	w.drills.desk.report(&r, cfg, w.drills.next(cfg, r.Now))
 	reportPauses(&r, w.Store, cfg)
 	reportQuarantine(&r, w.journal)
+	reportUnrouted(&r, cfg, w.journal.Unrouted())
+	w.cfg.refused.report(&r, cfg.Path)
 	w.health.Since.Fill(&r)
 	r.Finish()
 	return r
@@ -63,6 +70,41 @@ func reportClusters(r *status.Report, cfg *config.Config, heard map[string]time.
 		r.Clusters = append(r.Clusters, status.Cluster{Name: name, Mail: at})
 	}
 	slices.SortFunc(r.Clusters, func(a, b status.Cluster) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// reportUnrouted says which alerts no site claims, and what name was probably meant.
+func reportUnrouted(r *status.Report, cfg *config.Config, list []triage.Unrouted) {
+	var clusters, nodes []string
+	for _, s := range cfg.Sites {
+		clusters, nodes = append(clusters, s.Clusters...), append(nodes, s.Nodes...)
+	}
+	for _, u := range list {
+		of := status.Unrouted{Cluster: u.Last.Cluster, Further: u.Further, Alerts: u.Alerts, Since: u.Since, Last: u.Till}
+		if of.Cluster != "" {
+			of.Meant = config.Nearest(of.Cluster, clusters)
+		} else {
+			of.Node = u.Last.Node
+			of.Meant = config.Nearest(of.Node, nodes)
+		}
+		r.Unrouted = append(r.Unrouted, of)
+	}
+	zone := time.UTC
+	if len(cfg.Sites) == 1 {
+		zone = cfg.Sites[0].Zone()
+	}
+	r.JudgeUnrouted(zone)
+}
+
+// beatSites says which sites a heartbeat that is missing concerns: those that its cluster's
+// alerts go to.
+func beatSites(r *status.Report, cfg *config.Config) {
+	sites, rules := wiring.Sites(cfg), wiring.Policy(cfg).Rules
+	for _, b := range cfg.Beats {
+		i := slices.IndexFunc(r.Problems, func(p status.Problem) bool { return p.Key == "heartbeat/"+b.Name })
+		if i >= 0 && b.Cluster != "" {
+			r.Problems[i].Sites, _ = incident.RouteAlert(sites, rules, evidence.Alert{Cluster: b.Cluster})
+		}
+	}
 }
 
 // OpenIncidents are those of a list as the report shows them.

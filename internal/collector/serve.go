@@ -42,6 +42,7 @@ type server struct {
 	event     func(runner.Event)                 // told of what is grabbed for a client
 	looked    func(host string, d logset.Depths) // told of the logs that a check has seen
 	mailWorks func(name string)                  // told of a mailbox where a check could log in
+	reload    func(context.Context) (Reloaded, error)
 }
 
 // mux is what can be asked of a running watch.
@@ -49,6 +50,7 @@ func (s *server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", s.serveHello)
 	mux.HandleFunc("GET /status", s.serveStatus)
+	mux.HandleFunc("POST /reload", s.serveReload)
 	mux.HandleFunc("POST /now", s.serveNow)
 	mux.HandleFunc("POST /retry", s.serveRetry)
 	mux.HandleFunc("POST /check", s.serveCheck)

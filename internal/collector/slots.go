@@ -2,7 +2,6 @@ package collector
 
 import (
 	"fmt"
-	"os"
 	"sync"
 
 	"rtmtgrab/internal/collector/control"
@@ -43,7 +42,7 @@ func (s *slots) enter(p control.Peer) (leave func(), err error) {
 		s.all++
 		s.users[uid]++
 		back = func() { s.all--; s.users[uid]-- }
-	case p.Known && (uid == 0 || uid == os.Getuid()) && s.kept[uid] < keptWorks:
+	case p.Ours() && s.kept[uid] < keptWorks:
 		s.kept[uid]++
 		back = func() { s.kept[uid]-- }
 	case s.users[uid] >= maxUserWorks && p.Known:

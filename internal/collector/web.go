@@ -37,18 +37,19 @@ func (w *web) serve(h config.HTTP) error {
 
 // serveAnew changes to another address after a reload; if that cannot be had
 // the old one stays.
-func (w *web) serveAnew(h config.HTTP) {
+func (w *web) serveAnew(h config.HTTP) error {
 	if h.Listen == w.now.Listen {
-		return
+		return nil
 	}
 	old := w.now
 	if h.Listen == "" {
 		w.now = health.Web{}
 	} else if err := w.serve(h); err != nil {
 		w.log.Error("reload: health and metrics stay at the old address", "err", err, "listen", old.Listen)
-		return
+		return err
 	}
 	old.Close()
+	return nil
 }
 
 func (w *web) close() { w.now.Close() }

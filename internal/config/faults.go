@@ -159,6 +159,19 @@ func meant(key string, t reflect.Type) string {
 	return fmt.Sprintf("; did you mean %s?", best)
 }
 
+// Nearest is the name that was probably meant by one that is none of them; "" if none
+// is near.
+func Nearest(name string, among []string) string {
+	name = strings.TrimSpace(name)
+	best, least := "", 1+max(1, len(name)/3)
+	for _, n := range among {
+		if d := distance(name, strings.ToLower(strings.ReplaceAll(n, "-", "_"))); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
 // distance is the number of letters to insert, delete, change or swap to make b
 // of a; a long key is far from everything.
 func distance(a, b string) int {

@@ -105,6 +105,23 @@ func (r Rule) meets(a evidence.Alert) bool {
 		(r.Kind == "" || r.Kind == KindOf(a.Kind))
 }
 
+// Through names the sites to which an alert from the folder may go, by the rules up to one
+// that takes all that comes from there. false: there is no such rule, and any site may be
+// meant.
+func Through(rules []Rule, folder string) (sites []string, bounded bool) {
+	for _, r := range rules {
+		if r.Folder != "" && !alike(r.Folder, folder) {
+			continue
+		}
+		sites = append(sites, r.Sites...)
+		if r.To == "" && r.Cluster == "" && r.Node == "" && r.Kind == "" {
+			slices.Sort(sites)
+			return slices.Compact(sites), true
+		}
+	}
+	return nil, false
+}
+
 // String is the rule's conditions.
 func (r Rule) String() string {
 	var parts []string

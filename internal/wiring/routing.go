@@ -46,6 +46,15 @@ func quiet(s *config.Site) []incident.Quiet {
 	return list
 }
 
+// SitesThrough names the sites whose alerts may come into the folder; none: all.
+func SitesThrough(cfg *config.Config, folder string) []string {
+	sites, bounded := incident.Through(rules(cfg), folder)
+	if !bounded {
+		return nil
+	}
+	return sites
+}
+
 // alertZone is the zone of the first of the sites that an alert goes to which has
 // one.
 func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time.Location {

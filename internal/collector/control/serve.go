@@ -119,8 +119,8 @@ func (p Peer) Number() int {
 	return -1
 }
 
-// ours reports whether it is root or the service's own user.
-func (p Peer) ours() bool { return p.Known && (p.UID == 0 || p.UID == os.Getuid()) }
+// Ours reports whether it is root or the service's own user.
+func (p Peer) Ours() bool { return p.Known && (p.UID == 0 || p.UID == os.Getuid()) }
 
 func (l *limited) enter(p Peer) bool {
 	l.mu.Lock()
@@ -128,7 +128,7 @@ func (l *limited) enter(p Peer) bool {
 	if l.users[p.Number()] >= maxPerUser && p.Known {
 		return false
 	}
-	if !p.ours() {
+	if !p.Ours() {
 		if l.all >= maxConns {
 			return false
 		}
@@ -141,7 +141,7 @@ func (l *limited) enter(p Peer) bool {
 func (l *limited) leave(p Peer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !p.ours() {
+	if !p.Ours() {
 		l.all--
 	}
 	if l.users[p.Number()]--; l.users[p.Number()] == 0 {

@@ -106,16 +106,22 @@ func TestDiskLook(t *testing.T) {
 
 // /healthz tells what is in the way, never of whom.
 func TestHealthz(t *testing.T) {
+	pause := func(by string) []status.Pause {
+		return []status.Pause{{Site: "lab", Until: time.Date(2026, 3, 2, 15, 14, 0, 0, time.UTC), Reason: "ask joe@example.com", By: by}}
+	}
 	for _, tt := range []struct {
 		problems []status.Problem
+		pauses   []status.Pause
 		code     int
 		body     string
 	}{
-		{nil, 200, "ok\n"},
-		{[]status.Problem{{What: "soon"}}, 200, "ok\n"},
-		{[]status.Problem{{What: "soon"}, {What: "mailbox joe.doe@example.com/INBOX is down: no <joe@x.org>: bad", Blocks: true}, {What: "disk", Blocks: true}}, 503, "mailbox …/INBOX is down: no <…>: bad\ndisk\n"},
+		{nil, nil, 200, "ok\n"},
+		{nil, pause(status.BySchedule), 200, "ok\n"},
+		{nil, pause("joe"), 503, "site lab is paused until 15:14 UTC, by joe: ask …\n"},
+		{[]status.Problem{{What: "soon"}}, nil, 200, "ok\n"},
+		{[]status.Problem{{What: "soon"}, {What: "mailbox joe.doe@example.com/INBOX is down: no <joe@x.org>: bad", Blocks: true}, {What: "disk", Blocks: true}}, nil, 503, "mailbox …/INBOX is down: no <…>: bad\ndisk\n"},
 	} {
-		r := status.Report{Problems: tt.problems}
+		r := status.Report{Problems: tt.problems, Pauses: tt.pauses, Now: time.Date(2026, 3, 2, 14, 14, 0, 0, time.UTC), Sites: []status.Site{{Site: "hq"}, {Site: "lab"}}}
 		r.Finish()
 		rec := httptest.NewRecorder()
 		healthz(rec, r)

@@ -79,7 +79,8 @@ func (l *lately) get() status.Report {
 // addressRE finds mail addresses: they are of no concern to who asks for health.
 var addressRE = regexp.MustCompile(`[^\s"'<>(),;:/]+@[^\s"'<>(),;:/]+`)
 
-// healthz says "ok", or what is in the way, a line for each problem.
+// healthz says "ok", or what is in the way, a line for each problem and for each site
+// that somebody has paused.
 func healthz(rw http.ResponseWriter, r status.Report) {
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	rw.Header().Set("Cache-Control", "no-store")
@@ -91,6 +92,11 @@ func healthz(rw http.ResponseWriter, r status.Report) {
 	for _, p := range r.Problems {
 		if p.Blocks {
 			fmt.Fprintln(rw, addressRE.ReplaceAllString(p.What, "…"))
+		}
+	}
+	for _, s := range r.Sites {
+		if s.Paused != nil && s.Paused.By != status.BySchedule {
+			fmt.Fprintln(rw, addressRE.ReplaceAllString("site "+s.Site+" is "+s.Why, "…"))
 		}
 	}
 }

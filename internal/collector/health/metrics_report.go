@@ -18,6 +18,9 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	gaugeWorks     = gauge("works", "1 if an alert that came now would be seen and every host asked.")
+	gaugeReady     = gauge("site_ready", "1 if an alert of the site that came now would be grabbed; 0 while it is paused, too.", "site")
+	gaugePaused    = gauge("site_paused", "1 while the site is paused, by hand or by its schedule.", "site", "by")
+	gaugeUnrouted  = gauge("unrouted_alerts", "Alerts that no site claims and that came lately: the longest pause between them is less than 24 hours.")
 	gaugeProblem   = gauge("problem", "1 for each problem there is; blocks says whether an alert would lose something by it.", "key", "blocks")
 	gaugeStarted   = gauge("started_timestamp_seconds", "Start of grab watch.", "version")
 	gaugeConnected = gauge("mailbox_connected", "1 while the mailbox is connected.", "mailbox")
@@ -56,6 +59,14 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 	r := report()
 	c := collecting{out, r.Now}
 	c.set(gaugeWorks, truth(r.Works))
+	for _, s := range r.Sites {
+		c.site(s)
+	}
+	unrouted := 0
+	for _, u := range r.Unrouted {
+		unrouted += u.Alerts
+	}
+	c.set(gaugeUnrouted, float64(unrouted))
 	for _, p := range r.Problems {
 		c.set(gaugeProblem, 1, p.Key, strconv.FormatBool(p.Blocks))
 	}
@@ -121,6 +132,18 @@ func (c collecting) age(d *prometheus.Desc, t time.Time, labels ...string) {
 	if !t.IsZero() {
 		c.set(d, max(c.now.Sub(t).Seconds(), 0), labels...)
 	}
+}
+
+func (c collecting) site(s status.Site) {
+	c.set(gaugeReady, truth(s.Works), s.Site)
+	if s.Paused == nil {
+		return
+	}
+	by := "hand"
+	if s.Paused.By == status.BySchedule {
+		by = "schedule"
+	}
+	c.set(gaugePaused, 1, s.Site, by)
 }
 
 func (c collecting) mailbox(m status.Mailbox) {

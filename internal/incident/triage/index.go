@@ -18,6 +18,7 @@ type index struct {
 	sites      map[string]*siteIndex
 	quarantine quarantine
 	clusters   clusters
+	unrouted   unrouted
 	mails      *mailSpace
 }
 
@@ -72,6 +73,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	x.quarantine.enter(rec)
 	x.mails.note(rec)
 	x.clusters.noteMail(rec)
+	x.unrouted.enter(rec)
 
 	for _, d := range rec.Sites {
 		if d.What == incident.Paused || d.What == incident.Expired { // it is no news, and no older news, of anything

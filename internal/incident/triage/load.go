@@ -28,6 +28,7 @@ func (j *Journal) load() error {
 		return err
 	}
 	j.index.boundQuarantine()
+	j.index.unrouted.settle(j.now())
 	if err := j.dropOrphans(); err != nil {
 		return err
 	}

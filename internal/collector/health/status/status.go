@@ -3,7 +3,7 @@
 // is pure data and words about them.
 //
 // It guarantees that lists are never null and that Report.Works follows from
-// Report.Problems alone. It does not know how anything is found out.
+// Report.Problems and Report.Pauses alone. It does not know how anything is found out.
 package status
 
 import (
@@ -14,17 +14,19 @@ import (
 // A Problem is something that is in the way of an alert, or soon will be. The
 // same problem has the same Key in every report for as long as it lasts.
 type Problem struct {
-	Key    string    `json:"key"`    // "mailbox/<name>", "host/<host>/login", "disk", "canary/<name>", …
-	What   string    `json:"what"`   // one sentence
-	Hint   string    `json:"hint"`   // the next move; "" if there is none
-	Since  time.Time `json:"since"`  // since when, as far as it is known
-	Blocks bool      `json:"blocks"` // an alert that came now would lose something by it
+	Key    string    `json:"key"`             // "mailbox/<name>", "host/<host>/login", "disk", "canary/<name>", …
+	What   string    `json:"what"`            // one sentence
+	Hint   string    `json:"hint"`            // the next move; "" if there is none
+	Since  time.Time `json:"since"`           // since when, as far as it is known
+	Blocks bool      `json:"blocks"`          // an alert that came now would lose something by it
+	Sites  []string  `json:"sites,omitempty"` // that it concerns; none: no site in particular, and all if it blocks
 }
 
 // Report is the whole document. Times are UTC; zero times are left out.
 type Report struct {
-	Works     bool        `json:"works"`    // an alert that came now would be seen and every host asked: no problem blocks
-	Problems  []Problem   `json:"problems"` // those that block first
+	Works     bool        `json:"works"`    // an alert that came now would be seen and every host asked, or its site's schedule says not to
+	Sites     []Site      `json:"sites"`    // in the order of the configuration
+	Problems  []Problem   `json:"problems"` // unrouted alerts, then those that block
 	Now       time.Time   `json:"now"`
 	Started   time.Time   `json:"started"`
 	Version   string      `json:"version"`
@@ -35,6 +37,7 @@ type Report struct {
 	Clusters  []Cluster   `json:"clusters"`
 	Hosts     []Host      `json:"hosts"`
 	Incidents []Incident  `json:"incidents"` // that are open
+	Unrouted  []Unrouted  `json:"unrouted"`  // of the last 24 hours
 	Canaries  []Canary    `json:"canaries"`
 	Beats     []Heartbeat `json:"heartbeats"`
 	Drills    []Drill     `json:"drills"`            // the last of each site that had one, or is to have one
@@ -69,6 +72,7 @@ type Mailbox struct {
 	Broken      bool      `json:"broken,omitempty"` // it can never work as it is configured
 	TokenTill   time.Time `json:"token,omitzero"`   // OAuth2: the access token lasts until then
 	Attempts    int       `json:"attempts,omitempty"`
+	Sites       []string  `json:"sites,omitempty"` // whose alerts may come through it; none: all
 }
 
 // Cluster tells when a cluster's last mail came.
@@ -167,24 +171,20 @@ type Pause struct {
 // Add notes a problem.
 func (r *Report) Add(p Problem) { r.Problems = append(r.Problems, p) }
 
-// Finish puts the problems in order, says whether an alert would work, and makes
+// Finish puts the problems in order, says for which sites an alert would work, and makes
 // lists of what is null.
 func (r *Report) Finish() {
-	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
-		switch {
-		case a.Blocks == b.Blocks:
-			return 0
-		case a.Blocks:
-			return -1
-		}
-		return 1
-	})
-	r.Works = !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Blocks })
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.rank() - b.rank() })
+	r.judgeSites()
+	r.Works = !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Blocks }) &&
+		r.all(func(s Site) bool { return s.Works || s.Planned })
+	some(&r.Sites)
 	some(&r.Problems)
 	some(&r.Mailboxes)
 	some(&r.Clusters)
 	some(&r.Hosts)
 	some(&r.Incidents)
+	some(&r.Unrouted)
 	some(&r.Canaries)
 	some(&r.Beats)
 	some(&r.Drills)
@@ -193,6 +193,17 @@ func (r *Report) Finish() {
 		some(&r.Hosts[i].Sites)
 		some(&r.Hosts[i].Families)
 	}
+}
+
+// rank puts first what was lost already, then what would be.
+func (p Problem) rank() int {
+	switch {
+	case below(p.Key, UnroutedKey):
+		return 0
+	case p.Blocks:
+		return 1
+	}
+	return 2
 }
 
 func some[T any](list *[]T) {

@@ -71,20 +71,21 @@ func (r Report) Write(out io.Writer) error {
 }
 
 func (r Report) verdict(w *writer) {
-	switch {
-	case r.Works && len(r.Problems) == 0 && len(r.Pauses) > 0:
-		w.line("Would an alert now work?  Yes, but not for what is paused:")
-	case r.Works && len(r.Problems) == 0:
-		w.line("Would an alert now work?  Yes.")
-	case r.Works:
-		w.line("Would an alert now work?  Yes, but:")
+	switch head := r.Headline(); {
+	case !r.Works || !r.all(Site.works):
+		w.line("%s", head)
+	case len(r.Problems) > 0:
+		w.line("%s, but:", head)
 	default:
-		w.line("Would an alert now work?  No:")
+		w.line("%s.", head)
 	}
 	for _, p := range r.Problems {
 		mark, since := "warning", ""
 		if p.Blocks {
 			mark = "in the way"
+			if len(p.Sites) > 0 && len(p.Sites) < len(r.Sites) {
+				mark += " of " + few(p.Sites)
+			}
 		}
 		if d := r.Now.Sub(p.Since); !p.Since.IsZero() && d >= time.Second {
 			since = " (for " + human.Span(d) + ")"
@@ -95,7 +96,11 @@ func (r Report) verdict(w *writer) {
 		}
 	}
 	for _, p := range r.Pauses { // who reads no further must not take them for watched
-		w.line("  paused: %s until %s, nothing is grabbed there (%s)", p.where(), p.Until.UTC().Format(clockForm), p.Reason)
+		why := ""
+		if p.Reason != "" {
+			why = " (" + p.Reason + ")"
+		}
+		w.line("  paused: %s until %s, nothing is grabbed there%s", p.where(), p.Until.UTC().Format(clockForm), why)
 	}
 	w.line("\ngrab watch %s, started %s, configuration %s", r.Version, w.when(r.Started), r.Config)
 }
