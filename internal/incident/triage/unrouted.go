@@ -34,6 +34,8 @@ func (u *Unrouted) add(n unroutedNote) {
 		return
 	case n.seen.After(u.Till):
 		u.Last, u.Till = n.alert, n.seen
+	case n.seen.Before(u.Since): // the clock was set back
+		u.Since = n.seen
 	}
 	u.Alerts++
 }
