@@ -162,8 +162,7 @@ func meant(key string, t reflect.Type) string {
 // Nearest is the name that was probably meant by one that is none of them; "" if none
 // is near.
 func Nearest(name string, among []string) string {
-	name = strings.TrimSpace(name)
-	best, least := "", 1+max(1, len(name)/3)
+	best, least := "", min(1+max(1, len(name)/3), len(name))
 	for _, n := range among {
 		if d := distance(name, strings.ToLower(strings.ReplaceAll(n, "-", "_"))); d < least {
 			best, least = n, d

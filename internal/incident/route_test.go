@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -72,6 +73,17 @@ func TestRouteAlert(t *testing.T) {
 	for _, c := range [][3]string{{"*", "", "y"}, {"a*b*c", "aXbYc", "y"}, {"a*b*c", "acb", ""}, {"ab*ba", "aba", ""}, {"*a*", "bab", "y"}, {"a", "A", "y"}, {"a*", "ba", ""}} {
 		if alike(c[0], c[1]) != (c[2] == "y") {
 			t.Errorf("%q and %q", c[0], c[1])
+		}
+	}
+}
+
+// What comes into a folder may be any site's, unless a rule takes all of the folder.
+func TestThrough(t *testing.T) {
+	rules := []Rule{{Folder: "In/*", Cluster: "c", Sites: []string{"x"}}, {To: "a@b", Sites: []string{"y", "x"}}, {Folder: "In/HQ", Sites: []string{"hq"}}, {Kind: "k", Sites: []string{"z"}}}
+	for folder, want := range map[string]string{"in/hq": "[hq x y] true", "In/Lab": "[] false", "INBOX": "[] false"} {
+		sites, bounded := Through(rules, folder)
+		if got := fmt.Sprint(sites, bounded); got != want {
+			t.Errorf("%s: %s, want %s", folder, got, want)
 		}
 	}
 }
