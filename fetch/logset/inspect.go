@@ -32,6 +32,7 @@ type Depths struct {
 
 	BodiesLogged string   // yes, no, mixed, unknown: in the network log's last 256 KiB
 	Own, Peers   []string // addresses that these 256 KiB name; see expressway.Survey
+	Name, Role   string   // of the host, as these 256 KiB tell; see expressway.Survey
 	Notes        []string // what could not be read, and why
 }
 
@@ -205,5 +206,6 @@ func (s *Set) surveyTail(d *Depths) error {
 		}
 	}
 	d.BodiesLogged, d.Own, d.Peers = survey.BodiesLogged(), survey.Own(), survey.Peers()
+	d.Name, d.Role = survey.Name(), survey.Role()
 	return nil
 }

@@ -19,6 +19,9 @@ type Survey struct {
 	Credentials int64     // Authorization and Proxy-Authorization headers
 	Holes       []Hole
 	own, peers  map[netip.Addr]bool
+	names       map[string]bool // by which some records call their host; at most maxNames
+	server      int64           // records of connections to a traversal port of its own
+	client      int64           // records of connections from it to another's
 	nuls        int64 // NUL bytes since the last record began
 	latest      time.Time
 }
@@ -34,6 +37,16 @@ const maxHoles = 1000
 
 // maxAddrs bounds what is remembered of addresses that a log names.
 const maxAddrs = 4096
+
+// maxNames is beyond how many names of its host a log tells nothing by them, and every
+// how many records one is looked at.
+const (
+	maxNames  = 2
+	nameEvery = 64
+)
+
+// roleRecords is how many records must agree on a role.
+const roleRecords = 3
 
 // Add looks over one family's slice.
 func (s *Survey) Add(r io.Reader, ref Ref) error {
@@ -52,6 +65,9 @@ func (s *Survey) Add(r io.Reader, ref Ref) error {
 			s.hole(line.Time)
 			s.latest = line.Time
 			s.head(line)
+			if s.Records%nameEvery == 1 {
+				s.name(HostOf(line.Text, ref))
+			}
 		case line.NUL():
 			s.nuls += line.Length
 		default:
@@ -83,6 +99,50 @@ func (s *Survey) head(line Line) {
 		s.SIP++
 	}
 	s.addresses(line.Text)
+}
+
+func (s *Survey) name(host string) {
+	if s.names == nil {
+		s.names = map[string]bool{}
+	}
+	if host = foldHost(host); host != "" && len(s.names) < maxNames {
+		s.names[host] = true
+	}
+}
+
+// Name is how the records call their host, in lower case; "" if they do not agree.
+func (s *Survey) Name() string {
+	if len(s.names) != 1 {
+		return ""
+	}
+	for n := range s.names {
+		return n
+	}
+	return ""
+}
+
+// Role is what the ports of traversal zones tell: "E" of a host to which others connect
+// there, "C" of one that only connects, "" where records are few or do not agree.
+func (s *Survey) Role() string {
+	switch {
+	case s.server >= roleRecords && s.client == 0:
+		return "E"
+	case s.client >= roleRecords && s.server == 0:
+		return "C"
+	}
+	return ""
+}
+
+// role counts a record whose ports say at which end of a traversal zone it was written.
+// Both other ports are beyond those that anything listens on: a phone's port may be any.
+func (s *Survey) role(near, far []byte) {
+	const listening = 7099
+	switch n, f := num(near), num(far); {
+	case traversal(near) && f > listening:
+		s.server++
+	case traversal(far) && n > listening:
+		s.client++
+	}
 }
 
 // oneLiner knows the four notes of a SIP message at INFO level.
@@ -131,6 +191,7 @@ func (s *Survey) addresses(head []byte) {
 			continue
 		}
 		near, _ := Value(head, "Local-port")
+		s.role(near, port)
 		if traversal(port) || traversal(near) {
 			note(s.peers, addr(head, side+"-ip"))
 		}
@@ -149,6 +210,11 @@ func (s *Survey) Join(o *Survey) {
 	s.SIP += o.SIP
 	s.Bodies += o.Bodies
 	s.Credentials += o.Credentials
+	s.server += o.server
+	s.client += o.client
+	for n := range o.names {
+		s.name(n)
+	}
 	if s.own == nil {
 		s.own, s.peers = map[netip.Addr]bool{}, map[netip.Addr]bool{}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"rtmtgrab/internal/redact"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -106,10 +107,25 @@ func (a Auth) loadKey() (ssh.Signer, error) {
 		}
 		return s, nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && IsPublicKey(text):
+		return nil, errors.New("this is a public key: name the private one, which has no .pub")
+	case err != nil:
 		return nil, fmt.Errorf("parse the private key: %w", err)
 	}
 	return s, nil
+}
+
+// IsPublicKey reports whether what should be a private key is a public one, in one of the
+// forms that ssh-keygen and openssl write.
+func IsPublicKey(text string) bool {
+	text = strings.TrimSpace(text)
+	head, _, _ := strings.Cut(text, "\n")
+	if strings.HasPrefix(head, "---") {
+		return strings.Contains(head, "BEGIN") && strings.Contains(head, "PUBLIC KEY")
+	}
+	_, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	return err == nil
 }
 
 // modern keeps SHA-1 away from a signer: x/crypto falls back to it where a

@@ -157,9 +157,19 @@ func (c *Checkup) configuration() {
 	c.add(Finding{What: "configuration", Status: StatusOK, Detail: fmt.Sprintf("%s: %s, %s", c.Cfg.Path, human.Plural(len(c.Cfg.Sites), "site"), human.Plural(n, "host"))})
 	c.judgeRings()
 	c.nameless()
+	c.add(publicKeys(c.Hosts)...)
 	if !c.named {
 		c.add(c.senders()...)
+		c.add(oneAddress(c.Cfg)...)
+		c.add(c.history()...)
 	}
+}
+
+// history is what the mails that were read say of the sites.
+func (c *Checkup) history() []Finding {
+	st := &incident.Store{Dir: c.Cfg.Store}
+	list, _ := st.ListAlerts() // what cannot be read says nothing
+	return append(fixedZones(c.Cfg, st, list), unmatched(c.Cfg, list, time.Now())...)
 }
 
 // store sees whether incidents can be kept, and whether grab watch runs.

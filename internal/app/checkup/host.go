@@ -278,8 +278,10 @@ func (c *Checkup) together(visits []visit) {
 		}
 	}
 	for _, w := range setup.SharedWarnings(by) {
-		c.add(Finding{What: "host_key", Status: StatusWarn, Detail: w, Hint: "everyone with such an appliance has this key: make new keys on the peers, then `grab trust`"})
+		c.add(Finding{What: "host_key", Status: StatusWarn, Detail: w, Hint: "if it is one machine give it one name, also where it stands in several sites; else everyone with such an appliance has this key: make new keys on the peers, then `grab trust`"})
 	}
+	c.add(oneName(visits)...)
+	c.add(swapped(visits)...)
 	if !c.named {
 		c.add(unknownPeers(c.Cfg, visits)...)
 	}

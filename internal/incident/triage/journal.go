@@ -158,6 +158,14 @@ func (j *Journal) Clusters() map[string]time.Time {
 	return maps.Clone(j.index.clusters)
 }
 
+// Unrouted lists the alerts of the last day that no site claims, by name, and at the end
+// those of further names. What the configuration in force would route is not among them.
+func (j *Journal) Unrouted() []Unrouted {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.index.unrouted.list(j.conf, j.now())
+}
+
 // Limits tells at which sites alerts were limited in the last hour, by site.
 func (j *Journal) Limits() []Limiting {
 	j.table.Lock()

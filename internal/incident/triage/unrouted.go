@@ -132,16 +132,13 @@ func (u *unrouted) forget(now time.Time) {
 	}
 }
 
-// Unrouted lists the alerts of the last day that no site claims, by name, and at the end
-// those of further names. What the configuration in force would route is not among them.
-func (j *Journal) Unrouted() []Unrouted {
-	j.table.Lock()
-	defer j.table.Unlock()
-	u := &j.index.unrouted
-	u.forget(j.now())
+// list is what is remembered of the last day, the first name first, and at the end further
+// names; without what conf would route.
+func (u *unrouted) list(conf config, now time.Time) []Unrouted {
+	u.forget(now)
 	var list []Unrouted
 	for _, got := range u.names {
-		if names, _ := incident.RouteAlert(j.conf.sites, j.conf.policy.Rules, got.Last); len(names) == 0 {
+		if names, _ := incident.RouteAlert(conf.sites, conf.policy.Rules, got.Last); len(names) == 0 {
 			list = append(list, *got)
 		}
 	}
