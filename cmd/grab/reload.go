@@ -49,6 +49,9 @@ func askReload(ctx context.Context, a *app) (r collector.Reloaded, err error) {
 	case err != nil:
 		return r, err
 	case w == nil:
+		if _, err := a.load(offline); err != nil { // it may say where the watcher answers
+			return r, err
+		}
 		return r, advice.WithHint(control.ErrNone, "start it, or where socket.path is none send it SIGHUP: systemctl kill --signal=HUP --kill-who=main grab")
 	}
 	return r, w.Do(ctx, http.MethodPost, "/reload", nil, &r)

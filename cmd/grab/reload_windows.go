@@ -1,7 +1,7 @@
 package main
 
-// hangups asks for nothing: Windows has no SIGHUP. A service reloads when its manager asks
-// for it (`grab service reload`); a watch on a console is started anew.
+// hangups asks for nothing: Windows has no SIGHUP. `grab reload` and `grab service reload`
+// ask by the pipe, and the service manager may.
 type hangups struct{}
 
 func (hangups) Ready()                                 {}

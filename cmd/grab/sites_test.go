@@ -100,7 +100,7 @@ func TestSitesReal(t *testing.T) {
 	s.replace("settle: 500ms", "setle: 500ms")
 	s.reload(2, "did you mean settle?")
 	r, words = s.status("the refusal stands", func(r status.Report) bool { return problemOf(r, "reload").Key != "" })
-	if p := problemOf(r, "reload"); !r.Works || p.Blocks || !strings.Contains(p.What, "setle") || time.Since(p.Since) > time.Minute || !strings.Contains(words, "the old configuration stays as it was") {
+	if p := problemOf(r, "reload"); !r.Works || p.Blocks || !strings.Contains(p.What, "setle") || time.Since(p.Since) > time.Minute || !strings.Contains(words, "the old configuration stays in force") {
 		t.Errorf("%+v\n%s", p, words)
 	}
 	s.replace("setle: 500ms", "settle: 500ms")
@@ -137,4 +137,43 @@ func TestSitesReal(t *testing.T) {
 
 	stop(os.Interrupt)
 	s.reload(1, "no grab watch answers")
+}
+
+// Two names of one machine, roles that are swapped, and a zone of no place: check warns of
+// each on real servers, and fails for none.
+func TestCheckTwinsReal(t *testing.T) {
+	t.Parallel()
+	s := newRealSite(t)
+	s.replace("role: C", "role: X")
+	s.replace("role: E", "role: C")
+	s.replace("role: X", "role: E")
+	s.replace("America/New_York", "EST")
+	row := func(name, address string) string {
+		return fmt.Sprintf("      - {name: %s, address: %q, logs: {dir: %q}}\n", name, address, s.peers[0].Dir())
+	}
+	addr := s.sshd[0].Addr()
+	alias := strings.Replace(addr, "127.0.0.1", "localhost", 1)
+	s.replace("    hosts:\n", "    hosts:\n"+row("twin", addr)+row("alias", alias))
+	known, err := os.ReadFile(s.sshd[0].KnownHosts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := os.ReadFile(filepath.Join(s.dir, "known_hosts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file("known_hosts", append(both, bytes.ReplaceAll(known, []byte("127.0.0.1"), []byte("localhost"))...))
+	code, out, errOut := s.grab("check")
+	for _, want := range []string{
+		"warn  -       hosts          twin and expc01 have the same address, " + addr,
+		"show the same key SHA256:", "the logs of twin, alias and expc01 call their host by one name, expc01",
+		"warn  expc01  role           role is E, but by its log it connects to a traversal zone", "warn  expe01  role           role is C, but by its log others connect",
+		"warn  -       time_zone      site hq: time_zone EST is UTC-5 all year", "such as America/New_York"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in exit %d\n%s%s", want, code, out, errOut)
+		}
+	}
+	if code != 0 {
+		t.Error(code)
+	}
 }

@@ -26,8 +26,9 @@ import (
 
 func statusCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
-		Long: "Asks the running `grab watch`: what stands in the way of an alert, mailboxes, hosts, open incidents, disk.\n" +
-			"Exit 0 if an alert would work now, 1 if not, or if no watch answers; then it shows what the store has.",
+		Long: "Asks the running `grab watch`: for which sites an alert would work and why not for others,\n" +
+			"mailboxes, hosts, open incidents, disk. Exit 0 if an alert would work now for every site that its schedule (quiet:)\n" +
+			"has not paused, 1 if not, or if no watch answers; then it shows what the store has.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()

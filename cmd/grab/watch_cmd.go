@@ -19,7 +19,7 @@ import (
 func watchCmd(a *app) *cobra.Command {
 	managed := false
 	cmd := &cobra.Command{Use: "watch", Short: "Wait for alert mails and grab at once: the always-on collector", Args: cobra.NoArgs,
-		Long: "Runs until SIGTERM or Ctrl-C; unfinished incidents go on at the next start.\nSIGHUP reloads the configuration and keeps the old one if the new one has errors (on Windows `grab service reload`).",
+		Long: "Runs until SIGTERM or Ctrl-C; unfinished incidents go on at the next start.\n`grab reload` or SIGHUP reloads the configuration and keeps the old one if the new one has errors.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if managed {
 				return watchManaged(a)

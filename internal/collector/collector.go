@@ -212,7 +212,7 @@ func (w *Collector) putInForce(ctx context.Context, pages *web, r *reload) {
 	if r == nil {
 		return
 	}
-	w.cfg.refused.set(time.Now(), "the address of health and metrics", err)
+	w.cfg.refused.set(time.Now(), "health and metrics stay at the old address", err)
 	r.ask.answer(reloadResult{Reloaded{cfg.Path, r.warnings}, err})
 }
 
@@ -236,7 +236,7 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) (*relo
 		}
 		var err error
 		if r.warnings, err = w.reload(); err != nil {
-			w.cfg.refused.set(time.Now(), "the old configuration", err)
+			w.cfg.refused.set(time.Now(), "the old configuration stays in force", err)
 			r.ask.answer(reloadResult{err: err})
 			continue
 		}

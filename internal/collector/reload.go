@@ -67,7 +67,7 @@ func (c *configuration) reload(ctx context.Context) (Reloaded, error) {
 type refusal struct {
 	mu   sync.Mutex
 	at   time.Time
-	what string // stays as it was
+	what string // stays in force
 	err  error
 }
 
@@ -85,7 +85,7 @@ func (f *refusal) report(r *status.Report, file string) {
 	if f.err == nil {
 		return
 	}
-	r.Add(status.Problem{Key: "reload", Since: f.at.UTC(), What: "the reload of " + file + " was refused, " + f.what + " stays as it was: " + firstLines(f.err),
+	r.Add(status.Problem{Key: "reload", Since: f.at.UTC(), What: "the reload of " + file + " was refused, " + f.what + ": " + firstLines(f.err),
 		Hint: "mend that (`grab check --offline` names all of it), then `grab reload`; a start would fail by it too"})
 }
 

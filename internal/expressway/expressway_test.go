@@ -131,3 +131,26 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("INFO only: %s, %v", info.BodiesLogged(), err)
 	}
 }
+
+// A survey tells the role by the ports of traversal zones, and the host's name, only where
+// several records agree and none contradicts.
+func TestSurveyRole(t *testing.T) {
+	rec := func(host, near, far string) string {
+		return "2026-03-02T14:14:07.500+00:00 " + host + ` tvcs: UTCTime="2026-03-02 14:14:07,500" Module="network.tcp" Level="DEBUG":  Src-ip="10.0.0.9" Src-port="` + far + `" Local-ip="10.0.0.1" Local-port="` + near + `"` + "\n"
+	}
+	e, c, phone := rec("expe01", "7001", "25013"), rec("expc01", "25013", "7002"), rec("expe01", "5061", "7005")
+	for _, tt := range []struct{ text, want string }{
+		{e + e + e, "E expe01"}, {c + c + c, "C expc01"}, {e + e, " expe01"}, {c + c + c + rec("expc01", "7001", "25013"), " expc01"},
+		{phone + phone + phone + phone, " expe01"}, {phone + e + e + e, "E expe01"}, {rec("x", "7001", "7002") + strings.Repeat(rec("x", "7001", ""), 4), " x"},
+		{strings.Repeat(e, nameEvery) + rec("other", "1", "2"), "E "}, {"", " "}, {rec("EXPE01.", "1", "2") + strings.Repeat(rec("expe01", "1", "2"), nameEvery), " expe01"},
+	} {
+		var s, joined Survey
+		if err := s.Add(strings.NewReader(tt.text), Ref{}); err != nil {
+			t.Fatal(err)
+		}
+		joined.Join(&s)
+		if got := s.Role() + " " + s.Name(); got != tt.want || joined.Role()+" "+joined.Name() != tt.want {
+			t.Errorf("%q, want %q of\n%s", got, tt.want, tt.text)
+		}
+	}
+}

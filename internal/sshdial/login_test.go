@@ -192,6 +192,7 @@ func TestLocalFaults(t *testing.T) {
 	}{
 		"nothing":        {Auth{}, "no login method"},
 		"unreadable":     {Auth{Kind: AuthKey, KeyPEM: func() (string, error) { return "", errors.New("no such file") }}, "no such file"},
+		"public key":     {Auth{Kind: AuthKey, KeyPEM: phrase(publicKey)}, "this is a public key: name the private one"},
 		"no key":         {Auth{Kind: AuthKey, KeyPEM: phrase("hello")}, "parse the private key"},
 		"no passphrase":  {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted))}, "no passphrase is configured"},
 		"bad passphrase": {Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted)), Passphrase: phrase("wrong")}, "the passphrase does not open"},
@@ -211,4 +212,17 @@ func TestLocalFaults(t *testing.T) {
 	want(t, "connections", f.conns.Load(), 0)
 
 	wantLogin(t, f.conf(Auth{Kind: AuthKey, KeyPEM: phrase(string(encrypted)), Passphrase: phrase("open sesame")}))
+}
+
+const publicKey = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg= joe@x\n"
+
+// Public keys are known in the forms that ssh-keygen and openssl write; private ones and
+// other texts are none.
+func TestIsPublicKey(t *testing.T) {
+	for text, want := range map[string]bool{publicKey: true, "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n": true, "-----BEGIN PUBLIC KEY-----\nx": true, "-----BEGIN RSA PUBLIC KEY-----\n": true,
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nPUBLIC KEY": false, "": false, "hello": false, "PuTTY-User-Key-File-3: ssh-rsa\n": false} {
+		if got := IsPublicKey(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
 }

@@ -34,10 +34,16 @@ func (t *twins) add(what, name string) {
 func (t *twins) warn(detail func(names, what string) string, hint string) (out []Finding) {
 	for _, what := range t.order {
 		if names := t.by[what]; len(names) > 1 {
-			out = append(out, Finding{What: "hosts", Status: StatusWarn, Detail: detail(strings.Join(names, " and "), what), Hint: hint})
+			out = append(out, Finding{What: "hosts", Status: StatusWarn, Detail: detail(listed(names), what), Hint: hint})
 		}
 	}
 	return out
+}
+
+// listed is "a, b and c".
+func listed(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // oneAddress warns of an address, behind the same hops, under several names.
@@ -72,7 +78,7 @@ func oneName(visits []visit) []Finding {
 		ways[name][wiring.Route(wiring.Dialing(v.host, nil))] = true
 	}
 	t.order = slices.DeleteFunc(t.order, func(name string) bool { return len(ways[name]) < 2 })
-	return t.warn(func(names, name string) string { return "the logs of " + names + " both call their host " + name },
+	return t.warn(func(names, name string) string { return "the logs of " + names + " call their host by one name, " + name },
 		"if it is one machine give it one name and one address; else give each peer its own System host name (System > DNS): its records cannot be told apart")
 }
 
