@@ -22,7 +22,7 @@ type Survey struct {
 	names       map[string]bool // by which some records call their host; at most maxNames
 	server      int64           // records of connections to a traversal port of its own
 	client      int64           // records of connections from it to another's
-	nuls        int64 // NUL bytes since the last record began
+	nuls        int64           // NUL bytes since the last record began
 	latest      time.Time
 }
 

@@ -78,7 +78,9 @@ func oneName(visits []visit) []Finding {
 		ways[name][wiring.Route(wiring.Dialing(v.host, nil))] = true
 	}
 	t.order = slices.DeleteFunc(t.order, func(name string) bool { return len(ways[name]) < 2 })
-	return t.warn(func(names, name string) string { return "the logs of " + names + " call their host by one name, " + name },
+	return t.warn(func(names, name string) string {
+		return "the logs of " + names + " call their host by one name, " + name
+	},
 		"if it is one machine give it one name and one address; else give each peer its own System host name (System > DNS): its records cannot be told apart")
 }
 
