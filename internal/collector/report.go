@@ -98,6 +98,9 @@ func reportUnrouted(r *status.Report, cfg *config.Config, list []triage.Unrouted
 // beatSites says which sites a heartbeat that is missing concerns: those that its cluster's
 // alerts go to.
 func beatSites(r *status.Report, cfg *config.Config) {
+	if len(cfg.Beats) == 0 {
+		return
+	}
 	sites, rules := wiring.Sites(cfg), wiring.Policy(cfg).Rules
 	for _, b := range cfg.Beats {
 		i := slices.IndexFunc(r.Problems, func(p status.Problem) bool { return p.Key == "heartbeat/"+b.Name })

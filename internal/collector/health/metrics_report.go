@@ -17,7 +17,7 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	gaugeWorks     = gauge("works", "1 if an alert that came now would be seen and every host asked.")
+	gaugeWorks     = gauge("works", "1 if an alert that came now would be seen and every host asked, and nobody has paused a site.")
 	gaugeReady     = gauge("site_ready", "1 if an alert of the site that came now would be grabbed; 0 while it is paused, too.", "site")
 	gaugePaused    = gauge("site_paused", "1 while the site is paused, by hand or by its schedule.", "site", "by")
 	gaugeUnrouted  = gauge("unrouted_alerts", "Alerts that no site claims and that came lately: the longest pause between them is less than 24 hours.")

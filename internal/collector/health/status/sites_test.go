@@ -94,11 +94,14 @@ func TestUnroutedProblems(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+	if label("sha256-"+strings.Repeat("0", 32)) == "sha256-"+strings.Repeat("0", 32) {
+		t.Error("a name may stand for another's hash")
+	}
 	want := []string{
 		"unrouted/hq_prod: 3 alerts of cluster HQ_PROD came since 13:14 UTC; no site claims it; did you mean hq-prod?",
 		"unrouted/sha256-HASH: an alert of cluster a \"b\" came at 13:14 UTC; no site claims it",
 		"unrouted/node/cucm01: 2 alerts of node Cucm01 came since 2026-03-01 13:14 UTC; no site claims it",
-		"unrouted/none: 2 alerts without cluster and node came since 13:14 UTC; no site claims it",
+		"unrouted/-: 2 alerts without cluster and node came since 13:14 UTC; no site claims it",
 		"unrouted: 40 alerts of further clusters came since 13:14 UTC; no site claims them",
 		"disk: low"}
 	for i := range want {

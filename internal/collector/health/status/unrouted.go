@@ -35,7 +35,7 @@ func (r *Report) JudgeUnrouted(zone *time.Location) {
 		case u.Further:
 			of, key = "of further clusters", UnroutedKey
 		case u.Cluster == "" && u.Node == "":
-			of, key = "without cluster and node", UnroutedKey+"/none"
+			of, key = "without cluster and node", UnroutedKey+"/-"
 		case u.Cluster == "":
 			of, key = "of node "+u.Node, UnroutedKey+"/node/"+label(u.Node)
 		}
@@ -66,14 +66,15 @@ func them(n int) string {
 var labelRE = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 // label is a name from a mail as a part of a key: itself, or where it may hold anything
-// the beginning of its hash.
+// its hash. No two names have the same, for metrics would end with it.
 func label(name string) string {
+	const hashed = "sha256-"
 	low := strings.ToLower(name)
-	if labelRE.MatchString(low) {
+	if labelRE.MatchString(low) && !strings.HasPrefix(low, hashed) {
 		return low
 	}
 	sum := sha256.Sum256([]byte(low))
-	return "sha256-" + hex.EncodeToString(sum[:4])
+	return hashed + hex.EncodeToString(sum[:16])
 }
 
 // clockTime is a time of today as "02:10 EST"; of another day with its date.
