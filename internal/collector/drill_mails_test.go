@@ -71,7 +71,7 @@ func TestDrillMails(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- w.mailbox(ctx, nil) }()
+	go func() { done <- second(w.mailbox(ctx, nil)) }()
 	var list []incident.ListedAlert
 	testsite.Until(t, "five alerts", func() bool {
 		list, _ = w.Store.ListAlerts()
