@@ -10,7 +10,7 @@ import (
 // stands on lower lines.
 var layers = [][]string{
 	{"cmd/grab"},
-	{"internal/app/demo"},
+	{"internal/app/demo", "internal/app/quarantine"},
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
 	{"internal/app/setup", "internal/collector/notify", "internal/collector/health"},
