@@ -58,6 +58,9 @@ var reasons = map[string]reasonWords{
 	evidence.ReasonTooLarge: {
 		"the host wrote more in this window than limits.per_host allows: the part nearest the alert was copied.",
 		"Raise limits.per_host and run `grab retry INCIDENT` before the host's logs rotate; find out what writes so much."},
+	evidence.ReasonSilent: {
+		"the log was read and has no record here, though by its own history it always has some; or the host's clock leapt in this window.",
+		"Look at the host's disk, log levels and NTP; look for a remote syslog server that has the records."},
 }
 
 func wordsOf(reason string) reasonWords {

@@ -28,8 +28,8 @@ func TestBreakKeeperStopsWhileItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(true)
-	looks := logset.Looks{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Foreseen: func(string, map[string]logset.Retention) {}}
-	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Names: looks.Names, Depths: looks.Depths}
+	prover := logset.Prover{Hosts: []hostconn.Host{{Name: "expc01", Dir: w.Dir, Families: []string{"messages"}}}, Proven: func(string, logset.Proof) {}}
+	k := &hostconn.Keeper{Pool: pool, Key: e.Addr(), Name: "expc01", Log: slog.New(slog.DiscardHandler), Prove: prover.Prove}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

@@ -73,7 +73,7 @@ func retentions(t *testing.T, host hostconn.Host) (all map[string]logset.Retenti
 	if err != nil {
 		t.Fatal(err)
 	}
-	looks := logset.Looks{Hosts: []hostconn.Host{host}, Foreseen: func(_ string, found map[string]logset.Retention) { all = found }}
-	looks.Depths(t.Context(), conn)
-	return all, nil
+	prover := logset.Prover{Hosts: []hostconn.Host{host}, Proven: func(_ string, p logset.Proof) { all, err = p.Depths, p.Err }}
+	prover.Prove(t.Context(), conn, hostconn.Look{Deep: true, Last: true})
+	return all, err
 }

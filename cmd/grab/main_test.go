@@ -14,6 +14,7 @@ import (
 // tests that kill it as a child with asProgram set.
 func TestMain(m *testing.M) {
 	demoLimit = time.Hour // a busy machine is no fault
+	proveEvery, _ = time.ParseDuration(os.Getenv(provesEvery))
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
@@ -30,6 +31,9 @@ func TestMain(m *testing.M) {
 func endsAtOnce() string { return strings.TrimSpace(os.Getenv("GORACE") + " atexit_sleep_ms=0") }
 
 const asProgram = "GRAB_TEST_AS_PROGRAM"
+
+// provesEvery is the time between two proofs of a host in programs that the tests start.
+const provesEvery = "GRAB_TEST_PROVES_EVERY"
 
 // program is the real program as a child process.
 func program(args ...string) *exec.Cmd {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,10 @@ func watchManaged(a *app) error {
 	})
 }
 
+// proveEvery is the time between two proofs of a host; zero: the collector's own. Tests
+// have less time.
+var proveEvery time.Duration
+
 func runWatch(ctx context.Context, a *app, log *slog.Logger, super collector.Supervisor) error {
 	cfg, err := a.load(config.Options{})
 	if err != nil {
@@ -56,6 +61,9 @@ func runWatch(ctx context.Context, a *app, log *slog.Logger, super collector.Sup
 	w, err := collector.New(cfg, log, func() (*config.Config, error) { return a.load(config.Options{}) }, super)
 	if err != nil {
 		return err
+	}
+	if proveEvery > 0 {
+		w.ProveEvery(proveEvery)
 	}
 	return w.Run(ctx)
 }

@@ -1,6 +1,7 @@
 package hostconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,15 +16,16 @@ const (
 	keepMost   = 5 * time.Minute
 	keepLogin  = 11 * time.Minute // after a login without an answer: the ledger adds up those within 10 min
 	keepNoSFTP = time.Hour        // after a login that was of no use
-	keepNames  = time.Minute      // between two looks at the names of the files
-	clockEvery = 5                // looks between two measurements of the clock
-	depthEvery = 30               // looks between two at how far back the logs go
+	keepProof  = time.Minute      // between two proofs of a host
+	proofAgain = 5 * time.Second  // after a proof that failed: a rotation in that moment is no fault
+	clockEvery = 5                // proofs between two measurements of a clock that could not be measured
+	deepEvery  = 30               // proofs between two that look at how far back the logs go, whatever they know
 	keepFixed  = 10 * time.Second // between two looks whether somebody has fixed what keeps it down
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
 // A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
-// trip, the files' names are known, and so is the clock. A session that is lost is
+// trip, the files' names are known, and so is the clock: each minute the host is proven. A session that is lost is
 // dialed again with backoff. While logins are refused or blocked, or the host key
 // is another, it looks again every 5 minutes, or as soon as Fixed says that it
 // is worth it; package sshdial sees to it that nothing is sent then, until it may be.
@@ -37,9 +39,11 @@ type Keeper struct {
 	Dial     func(context.Context) (*sshdial.Client, error)
 	Name     string // of the host, for the log
 	Log      *slog.Logger
-	Names    func(ctx context.Context, conn Conn) // called once a minute: asks which files there are, for the next one to know; may be nil
-	Depths   func(ctx context.Context, conn Conn) // called twice an hour: looks at how far back the logs go; may be nil
-	State    func(KeeperState)                    // gets each change, and the clock; must be quick; may be nil
+	Period   time.Duration // between two proofs; zero: a minute
+	// Prove looks whether the host's logs could be had now; it tells whoever wants to know, and
+	// reports whether all is well. May be nil.
+	Prove func(ctx context.Context, conn Conn, l Look) (ok bool)
+	State func(KeeperState) // gets each change, and the clock; must be quick; may be nil
 	// Fixed is given what keeps the session down, and returns what tells, without sending
 	// anything, that a person has fixed it; nil: nothing can. It may be nil itself.
 	Fixed func(ctx context.Context, err error) func() bool
@@ -155,34 +159,53 @@ func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error)
 	}
 }
 
-// tend keeps what is known of the host fresh until its session or ctx ends.
+// A Look says how a host is to be proven.
+type Look struct {
+	Deep bool // how far back the logs go is to be measured anew
+	Last bool // what is found is told; otherwise a fault is looked at again a little later, and told then
+}
+
+// tend proves the host until its session or ctx ends.
 func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	defer conn.Close(false)
 	defer context.AfterFunc(ctx, func() { conn.Close(false) })() // reads know no context
-	tick := time.NewTicker(keepNames)
-	defer tick.Stop()
-	k.reportUp(conn)
+	period := cmp.Or(k.Period, keepProof)
+	k.reportUp(conn, nil)
+	var clockErr error
 	for n := 0; ; n++ {
-		if k.Names != nil {
-			k.Names(ctx, conn)
+		look := Look{Deep: n%deepEvery == 0}
+		if k.Prove != nil && !k.Prove(ctx, conn, look) {
+			if !conn.stands(ctx, min(proofAgain, period/4)) {
+				return
+			}
+			look.Last = true
+			k.Prove(ctx, conn, look)
 		}
-		if n%clockEvery == 0 {
-			conn.measure(ctx)
-			k.reportUp(conn)
+		if clockErr == nil || n%clockEvery == 0 {
+			clockErr = conn.measure(ctx)
+			k.reportUp(conn, clockErr)
 		}
-		if n%depthEvery == 0 && k.Depths != nil {
-			k.Depths(ctx, conn)
+		wait := period
+		if n == 0 { // many hosts are not to be proven in the same second
+			wait = rand.N(period)
 		}
-		select {
-		case <-tick.C:
-		case <-conn.ssh.Done():
-			return
-		case <-conn.replaced:
-			return
-		case <-conn.mute.over:
-			return
-		case <-ctx.Done():
+		if !conn.stands(ctx, wait) {
 			return
 		}
 	}
+}
+
+// stands waits for d; false: the session is to be given back before that.
+func (s *shared) stands(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.ssh.Done():
+	case <-s.replaced:
+	case <-s.mute.over:
+	case <-ctx.Done():
+	}
+	return false
 }

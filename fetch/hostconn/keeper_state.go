@@ -9,6 +9,9 @@ type KeeperState struct {
 	Err     error          // why it does not; nil before the first attempt
 	HostKey string         // fingerprint, while it stands
 	Clock   *time.Duration // host minus collector; nil if it is not known
+
+	ClockErr error         // why it could not be measured now; nil before it was tried
+	Doubt    time.Duration // by how much Clock may be wrong either way
 }
 
 // report passes a state on.
@@ -19,10 +22,10 @@ func (k *Keeper) report(s KeeperState) {
 }
 
 // reportUp reports a session that is up, and of the clock as far as it was measured.
-func (k *Keeper) reportUp(conn *shared) {
-	s := KeeperState{Running: true, Up: true, HostKey: conn.HostKey()}
-	if offset, _, ok := conn.memory.clock(conn.Session, time.Now()); ok {
-		s.Clock = &offset
+func (k *Keeper) reportUp(conn *shared, clockErr error) {
+	s := KeeperState{Running: true, Up: true, HostKey: conn.HostKey(), ClockErr: clockErr}
+	if offset, doubt, ok := conn.memory.clock(conn.Session, time.Now()); ok {
+		s.Clock, s.Doubt = &offset, doubt
 	}
 	k.report(s)
 }

@@ -73,8 +73,8 @@ func newWarmHost(t *testing.T) *warmHost {
 
 // keep runs a keeper until stop is called, or the test ends.
 func (w *warmHost) keep(wait func(time.Duration) time.Duration) (stop func()) {
-	looks := logset.Looks{Hosts: []hostconn.Host{w.host}, Foreseen: w.foreseen}
-	k := &hostconn.Keeper{Pool: w.pool, Key: "k", Commands: hostconn.Commands{Allowed: true}, Name: w.host.Name, Names: looks.Names, Depths: looks.Depths, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	prover := logset.Prover{Hosts: []hostconn.Host{w.host}, Proven: w.proven}
+	k := &hostconn.Keeper{Pool: w.pool, Key: "k", Commands: hostconn.Commands{Allowed: true}, Name: w.host.Name, Prove: prover.Prove, State: w.state, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Dial: func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, w.dial) }}
 	k.SetWait(wait)
 	w.slot = w.pool.HoldSlot("k") // so that it stays the keeper's
@@ -121,10 +121,10 @@ func (w *warmHost) until(what string, ok func() bool) {
 
 func (w *warmHost) logins() int { return strings.Count(w.Log(), "Accepted publickey") }
 
-// foreseen keeps what the keeper tells.
-func (w *warmHost) foreseen(host string, families map[string]logset.Retention) {
-	if host == w.host.Name {
-		w.depth.Store(int64(families["network_log"].Depth()))
+// proven keeps what the keeper tells.
+func (w *warmHost) proven(host string, p logset.Proof) {
+	if host == w.host.Name && p.OK() {
+		w.depth.Store(int64(p.Depths["network_log"].Depth()))
 	}
 }
 

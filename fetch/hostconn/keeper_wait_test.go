@@ -56,10 +56,10 @@ func TestRememberedClock(t *testing.T) {
 		t.Error("a clock that nobody measured")
 	}
 	m.setClock(s, now, time.Minute, time.Millisecond)
-	if offset, doubt, ok := m.clock(s, now.Add(5*time.Minute)); !ok || offset != time.Minute || doubt != 61*time.Millisecond {
+	if offset, doubt, ok := m.clock(s, now.Add(2*time.Minute)); !ok || offset != time.Minute || doubt != 25*time.Millisecond {
 		t.Errorf("%v %v %v", offset, doubt, ok)
 	}
-	if _, _, ok := m.clock(s, now.Add(7*time.Minute)); ok {
+	if _, _, ok := m.clock(s, now.Add(3*time.Minute)); ok {
 		t.Error("an old clock")
 	}
 	if _, _, ok := m.clock(&Session{}, now); ok {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	clockFresh = (clockEvery + 1) * keepNames // how long a measurement is used
+	clockFresh = 2*keepProof + proofAgain // how long a measurement is used
 	// clockDrift is by how much two clocks come apart, in parts per million.
 	clockDrift = 200
 )

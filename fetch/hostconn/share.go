@@ -128,11 +128,13 @@ func (s *shared) Clock(ctx context.Context) (time.Duration, time.Duration, error
 }
 
 // measure puts the host's clock into memory, if it can be measured.
-func (s *shared) measure(ctx context.Context) {
+func (s *shared) measure(ctx context.Context) error {
 	now := time.Now()
-	if offset, doubt, err := s.Session.Clock(ctx); err == nil {
+	offset, doubt, err := s.Session.Clock(ctx)
+	if err == nil {
 		s.memory.setClock(s.Session, now, offset, doubt)
 	}
+	return err
 }
 
 // sharedFile is an open file of a share.

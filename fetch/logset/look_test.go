@@ -52,9 +52,17 @@ func TestRetentionGzip(t *testing.T) {
 
 // depthsOf looks at how far back a host's logs go, as a keeper does.
 func depthsOf(t *testing.T, host hostconn.Host) (map[string]Retention, error) {
+	p := proofOf(t, &Prover{}, host)
+	return p.Depths, p.Err
+}
+
+// proofOf is the proof of a host.
+func proofOf(t *testing.T, prover *Prover, host hostconn.Host) (p Proof) {
 	conn, err := host.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return depths(t.Context(), &Holder{Host: host, conn: conn})
+	prover.Hosts, prover.Proven = []hostconn.Host{host}, func(_ string, found Proof) { p = found }
+	prover.Prove(t.Context(), conn, hostconn.Look{Last: true})
+	return p
 }

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"fetch/hostconn", "internal/registration/judge"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status"},
 	{"internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
-	{"internal/registration/logs", "internal/config"},
+	{"internal/registration/logs", "internal/config", "internal/growth"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/human", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},
 	{"internal/access", "internal/evidence"},
 }

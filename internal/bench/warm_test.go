@@ -65,15 +65,15 @@ func (r *rig) warm(logs string) *warmHost {
 		return pool.Get(ctx, "h0", hostconn.Commands{Allowed: true}, dial)
 	}
 	ready := make(chan struct{}, 1)
-	looks := logset.Looks{Hosts: []hostconn.Host{w.host},
-		Foreseen: func(string, map[string]logset.Retention) { // it comes after the first look at the names
+	prover := logset.Prover{Hosts: []hostconn.Host{w.host},
+		Proven: func(string, logset.Proof) {
 			select {
 			case ready <- struct{}{}:
 			default:
 			}
 		}}
 	keeper := &hostconn.Keeper{Pool: pool, Key: "h0", Commands: hostconn.Commands{Allowed: true}, Dial: dial, Name: "h0", Log: slog.New(slog.DiscardHandler),
-		Names: looks.Names, Depths: looks.Depths}
+		Prove: prover.Prove}
 	ctx, cancel := context.WithCancel(r.tb.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); keeper.Run(ctx) }()

@@ -28,6 +28,7 @@ import (
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
@@ -83,6 +84,9 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		return nil, err
 	}
 	w.health.Hosts.Recall(w.Store)
+	if w.health.Hosts.Growth, err = growth.Open(w.Store.GrowthFile(), log); err != nil {
+		return nil, err
+	}
 	w.metrics = health.NewMetrics(w.Status)
 	w.metrics.Outcomes.Sites(cfg)
 	key, err := proof.LoadKey(filepath.Join(w.Store.Dir, "notice.key"), log)
@@ -96,17 +100,19 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.metrics.CountLoops(w.OwnMails.CameBack)
 	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
-	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, depths: func(host string, families map[string]logset.Retention) {
-		w.health.Hosts.Depths(host, families)
-		w.shallow.depths(host, families, w.cfg.window())
+	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, proven: func(host string, p logset.Proof) {
+		w.health.Hosts.Proven(host, p)
+		w.shallow.depths(host, p.Depths, w.cfg.window())
 	}}
 	queue := &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
+	w.Runner.Growth = w.health.Hosts.Growth
 	w.drills.desk = &drillDesk{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
 		newRunner: func(events func(runner.Event)) *runner.Runner {
 			r := newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, events)
+			r.Growth = w.health.Hosts.Growth
 			r.Reserve = nil // no incident is removed for a drill
 			return r
 		},
@@ -145,6 +151,7 @@ func (w *Collector) Run(ctx context.Context) error {
 		ended = w.Runner.Run(ctx, w.journal)
 	})
 	wg.Go(func() { w.health.Store.Run(ctx, w.Store.Dir, w.log) })
+	wg.Go(func() { keepBook(ctx, w.health.Hosts.Growth, w.log) })
 	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
 	wg.Go(func() { held.run(ctx) })
 	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
@@ -175,6 +182,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	wg.Wait()
 	w.drills.desk.wg.Wait()
 	w.sessions.close()
+	saveBook(w.health.Hosts.Growth, w.log)
 	w.Notifier.Close()
 	w.OwnMails.Close()
 	w.log.Info("stopped")
@@ -188,6 +196,7 @@ func (w *Collector) Run(ctx context.Context) error {
 // ends.
 func (w *Collector) configure(ctx context.Context) {
 	cfg := w.cfg.Load()
+	w.health.Hosts.Growth.Keep(familiesOf(cfg))
 	w.sessions.configure(ctx, cfg)
 	w.OwnMails.Configure(ctx, cfg)
 	w.Notifier.Configure(ctx, cfg)
@@ -291,7 +300,7 @@ func (w *Collector) event(e runner.Event) {
 	case runner.EventPass:
 		if e.Result != nil {
 			w.shallow.row(e.Result, w.cfg.window())
-			w.health.Hosts.Row(e.Result)
+			w.health.Hosts.Row(e.Result, time.Now())
 		}
 		if e.Err != nil {
 			w.log.Warn("host pass failed", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))

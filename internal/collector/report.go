@@ -29,6 +29,7 @@ func (w *Collector) Status() status.Report {
 		r.Senders, _ = wiring.WhoMayTrigger(cfg)
 	}
 	reportClusters(&r, cfg, w.journal.Clusters())
+	reportPauses(&r, w.Store, cfg) // first: a host that is paused is not looked at
 	w.health.Hosts.Report(&r, cfg)
 	r.Incidents = OpenIncidents(w.journal.Open())
 	r.JudgeIncidents(cfg.Patience)
@@ -38,7 +39,6 @@ func (w *Collector) Status() status.Report {
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
 	w.drills.desk.report(&r, cfg, w.drills.next(cfg, r.Now))
-	reportPauses(&r, w.Store, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	w.cfg.refused.report(&r, cfg.Path)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
@@ -20,8 +21,10 @@ import (
 type sessions struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
-	gate    gate // shut to hosts that are paused
-	depths  func(host string, families map[string]logset.Retention)
+	gate    gate          // shut to hosts that are paused
+	period  time.Duration // between two proofs of a host; zero: the keeper's own
+	proven  func(host string, p logset.Proof)
+	clock   func(host string, at time.Time, s hostconn.KeeperState)
 	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
 	keepers map[string]*keeping                         // by source.key
 }
@@ -52,12 +55,12 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		looks := logset.Looks{Foreseen: w.depths}
+		prover := &logset.Prover{Proven: w.proven}
 		for _, s := range list {
-			looks.Hosts = append(looks.Hosts, s.Host)
+			prover.Hosts = append(prover.Hosts, s.Host)
 		}
-		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.state(key),
-			Names: looks.Names, Depths: looks.Depths,
+		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.stateOf(key, list),
+			Period: w.period, Prove: prover.Prove,
 			Dial:  func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
 			Fixed: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
 		ctx, cancel := context.WithCancel(ctx)
@@ -68,6 +71,17 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 			defer survive(w.log, "warm session", list[0].Host.Name)
 			w.gate.while(ctx, hostNames(list), keeper.Run)
 		}()
+	}
+}
+
+// stateOf gets the state of the session to hosts.
+func (w *sessions) stateOf(key string, hosts []wiring.Source) func(hostconn.KeeperState) {
+	tell := w.state(key)
+	return func(s hostconn.KeeperState) {
+		tell(s)
+		for _, h := range hosts {
+			w.clock(h.Host.Name, time.Now(), s)
+		}
 	}
 }
 

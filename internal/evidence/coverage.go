@@ -8,7 +8,8 @@ import (
 // Coverage says how much of what was asked for was got.
 type Coverage string
 
-// The three verdicts. A part without records whose ends are proven is complete.
+// The three verdicts. A part without records whose ends are proven is complete, unless it
+// always has some.
 const (
 	Complete Coverage = "complete"
 	Partial  Coverage = "partial"
@@ -29,11 +30,14 @@ func Sum(parts ...Coverage) Coverage {
 	return parts[0]
 }
 
-// Judge is the verdict on one window of which the given spans are missing.
+// Judge is the verdict on one window of which the given spans are missing. What is silent
+// was read: it is not lost.
 func Judge(w Window, missing []Span) Coverage {
 	left := w.Length()
 	for _, s := range Merge(w, missing) {
-		left -= s.Until.Sub(s.Since)
+		if s.Reason != ReasonSilent {
+			left -= s.Until.Sub(s.Since)
+		}
 	}
 	switch {
 	case len(missing) == 0:

@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/growth"
 )
 
 // A Store is the folder in which everything is kept:
@@ -28,6 +29,7 @@ import (
 //	bundles/                        finished bundles
 //	removed.jsonl                   what keep.age or keep.free removed
 //	pauses.json                     maintenance by hand, written by grab pause
+//	growth.json                     how logs grow and clocks go, see package growth
 //
 // Reading works beside a running watch and needs no lock.
 type Store struct {
@@ -78,6 +80,11 @@ func (s *Store) resultFile(key, host string) atomicfile.JSON[HostState] {
 // ManifestFile is where the manifest of a revision is kept.
 func (s *Store) ManifestFile(key string, rev int) atomicfile.JSON[evidence.Manifest] {
 	return File[evidence.Manifest](s, filepath.Join(s.IncidentDir(key), fmt.Sprintf("manifest-r%d.json", rev)))
+}
+
+// GrowthFile is where the history of logs and clocks is kept.
+func (s *Store) GrowthFile() atomicfile.JSON[growth.State] {
+	return File[growth.State](s, filepath.Join(s.Dir, "growth.json"))
 }
 
 // do makes one change to the disk, with the tests' faults around it.

@@ -24,6 +24,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
@@ -107,6 +108,7 @@ func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all }, Reserve: g.reserve,
 		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+		Growth: growth.Read(store.GrowthFile().Path),
 	}
 }
 

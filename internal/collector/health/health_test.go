@@ -177,8 +177,8 @@ func TestHostNotes(t *testing.T) {
 	var n hostNotes
 	offset := int64(7)
 	oldest := time.Now()
-	n.Row(&evidence.Host{Host: "h", HostKey: "SHA256:x", BodiesLogged: "yes", ClockOffsetMS: &offset, Files: []evidence.File{{Family: "messages", Oldest: &oldest, DepthS: 60}, {Family: "other"}}})
-	n.Row(&evidence.Host{Host: "h", BodiesLogged: "unknown"}) // it could not be reached
+	n.Row(&evidence.Host{Host: "h", HostKey: "SHA256:x", BodiesLogged: "yes", ClockOffsetMS: &offset, Files: []evidence.File{{Family: "messages", Oldest: &oldest, DepthS: 60}, {Family: "other"}}}, oldest)
+	n.Row(&evidence.Host{Host: "h", BodiesLogged: "unknown"}, oldest) // it could not be reached
 	n.Depths("h", map[string]logset.Retention{"other": {Oldest: oldest, Seen: oldest.Add(time.Minute), PerMin: 5}})
 	_, note := n.of("k", "h")
 	if note.level != "yes" || *note.clock != 7 || note.key != "SHA256:x" || note.families["messages"].DepthS != 60 || !note.families["messages"].Young || note.families["other"].DepthS != 60 || note.families["other"].Young {

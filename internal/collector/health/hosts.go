@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/redact"
@@ -29,6 +31,9 @@ const (
 
 // hostNotes is what was last seen of hosts. It is safe for concurrent use.
 type hostNotes struct {
+	Growth *growth.Book  // how logs grow and clocks go; nil: nobody remembers
+	Period time.Duration // between two proofs of a host; zero: a minute
+
 	mu    sync.Mutex
 	warm  map[string]warmNote // by source.key
 	hosts map[string]hostNote // by name
@@ -49,6 +54,8 @@ type hostNote struct {
 	level    string
 	clock    *int64 // ms
 	key      string
+	seen     time.Time // when anything of it was seen last, but for proofs
+	proof    proofNote
 }
 
 type ringNote struct {
@@ -101,14 +108,20 @@ func (n *hostNotes) Depths(host string, families map[string]logset.Retention) {
 // Checked notes what a check has seen of a host's log level: it may have changed since
 // the newest bundle, and at first there is none.
 func (n *hostNotes) Checked(host string, d logset.Depths) {
-	if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
-		n.change(host, func(h *hostNote) { h.level = d.BodiesLogged })
-	}
+	n.change(host, func(h *hostNote) {
+		h.seen = time.Now().UTC()
+		if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
+			h.level = d.BodiesLogged
+		}
+	})
 }
 
-// Row notes what a manifest's row says.
-func (n *hostNotes) Row(row *evidence.Host) {
+// Row notes what a manifest's row says, that was made at a time.
+func (n *hostNotes) Row(row *evidence.Host, at time.Time) {
 	n.change(row.Host, func(h *hostNote) {
+		if row.Coverage != evidence.Lost {
+			h.seen = at.UTC()
+		}
 		for _, f := range row.Files {
 			if f.Oldest != nil {
 				h.families[f.Family] = status.Family{Name: f.Family, DepthS: float64(f.DepthS), PerMin: f.BytesPerMinute, Young: f.Overwritten == nil}
@@ -139,7 +152,7 @@ func (n *hostNotes) Recall(store *incident.Store) {
 			continue
 		}
 		for i := range m.Hosts {
-			n.Row(&m.Hosts[i])
+			n.Row(&m.Hosts[i], m.Timing.Sealed)
 		}
 	}
 }
@@ -194,6 +207,7 @@ func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (r status.Rin
 // Report adds the hosts of a configuration to a report, with what is known of them.
 func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 	ledger := wiring.Ledger(cfg)
+	back := evidence.NewWindow(r.Now.Add(-cfg.Window.Before), r.Now.Add(cfg.Window.After))
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
 		for j := range s.Hosts {
@@ -207,8 +221,12 @@ func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 			st, err := hostStatus(h, src, warm, note)
 			st.Sites = []string{s.Name}
 			st.Ring = n.ring(cfg, h, r.Now)
+			n.prove(&st, h, note, peersOf(cfg, h.Name), back)
 			r.Hosts = append(r.Hosts, st)
-			judgeHost(r, st, err)
+			if !judgeHost(r, st, err) {
+				r.JudgeProof(st, status.Proving{Period: cmp.Or(n.Period, time.Minute), Warm: h.SSH.Warm, Before: cfg.Window.Before,
+					Paused: !warm.Running && paused(r.Pauses, cfg.SitesOf(h.Name))})
+			}
 			r.JudgeLogs(st, status.Need{Before: cfg.Window.Before, After: cfg.Window.After, Every: h.Ring.Every})
 		}
 	}
@@ -217,12 +235,7 @@ func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 
 // hostStatus puts together what is known of a host, and why no session to it stands.
 func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote) (status.Host, error) {
-	st := status.Host{Name: h.Name, Address: h.Address, Role: h.Role, Warm: "off", Level: note.level, ClockMS: note.clock, HostKey: note.key}
-	for _, name := range h.Logs.Families {
-		if f, ok := note.families[name]; ok {
-			st.Families = append(st.Families, f)
-		}
-	}
+	st := status.Host{Name: h.Name, Address: h.Address, Role: h.Role, Warm: "off", Seen: status.Seen{Level: note.level}, ClockMS: note.clock, HostKey: note.key}
 	if st.Level == "" {
 		st.Level = "unknown"
 	}
@@ -243,6 +256,9 @@ func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote)
 		if warm.Clock != nil {
 			ms := warm.Clock.Milliseconds()
 			st.ClockMS = &ms
+		}
+		if warm.ClockErr != nil && h.SSH.Commands {
+			st.ClockError = redact.Foreign(warm.ClockErr.Error(), 200)
 		}
 	default:
 		st.Warm, st.Since, err = "down", warm.since, warm.Err

@@ -10,10 +10,10 @@ import (
 )
 
 // judgeHost adds what keeps an alert from asking a host; err says why no session
-// to it stands.
-func judgeHost(r *status.Report, h status.Host, err error) {
+// to it stands. It reports whether there is something.
+func judgeHost(r *status.Report, h status.Host, err error) bool {
 	if h.Warm == "up" || h.Warm == "off" && err == nil {
-		return
+		return false
 	}
 	p := status.Problem{Key: "host/" + h.Name, Since: h.Since, Blocks: true}
 	if err != nil {
@@ -32,7 +32,7 @@ func judgeHost(r *status.Report, h status.Host, err error) {
 		p.Key += "/sftp"
 		p.Hint = "let the account use SFTP, or allow ssh.commands"
 	case h.Since.IsZero() || r.Now.Sub(h.Since) < downFor:
-		return
+		return false
 	case h.Banned:
 		p.Key += "/ban"
 	default:
@@ -46,4 +46,5 @@ func judgeHost(r *status.Report, h status.Host, err error) {
 		p.What = h.Name + " (" + h.Address + ") is not connected"
 	}
 	r.Add(p)
+	return true
 }

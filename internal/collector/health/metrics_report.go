@@ -34,6 +34,10 @@ var (
 	gaugeClock     = gauge("host_clock_offset_seconds", "The host's clock minus this machine's.", "host")
 	gaugeDepth     = gauge("host_log_depth_seconds", "How far back a log of the host reaches.", "host", "family")
 	gaugeRate      = gauge("host_log_bytes_per_minute", "How fast a log of the host grows.", "host", "family")
+	gaugeProof     = gauge("host_proof_age_seconds", "Time since the host's logs were looked at; absent if they never were.", "host")
+	gaugeProven    = gauge("host_proven", "1 if all logs of the host could be had at the last look.", "host")
+	gaugeRecord    = gauge("host_log_newest_timestamp_seconds", "The newest record of a log of the host, by this machine's clock.", "host", "family")
+	gaugeStill     = gauge("host_log_still_seconds", "For how long a log of the host was observed not to grow.", "host", "family")
 	gaugeRingDepth = gauge("ring_depth_seconds", "How far back the host's ring reaches, of its shallowest family.", "host")
 	gaugeRingBytes = gauge("ring_bytes", "Disk space used by the host's ring.", "host")
 	gaugeRingAge   = gauge("ring_age_seconds", "Time since the ring's last increment.", "host")
@@ -162,7 +166,13 @@ func (c collecting) host(h status.Host) {
 	if h.ClockMS != nil {
 		c.set(gaugeClock, float64(*h.ClockMS)/1000, h.Name)
 	}
+	c.age(gaugeProof, h.Proven, h.Name)
+	c.set(gaugeProven, truth(provenWhole(h)), h.Name)
 	for _, f := range h.Families {
+		c.at(gaugeRecord, f.Newest, h.Name, f.Name)
+		if f.Growth != nil {
+			c.set(gaugeStill, f.Growth.StillS, h.Name, f.Name)
+		}
 		c.set(gaugeDepth, f.DepthS, h.Name, f.Name)
 		c.set(gaugeRate, float64(f.PerMin), h.Name, f.Name)
 	}
@@ -171,6 +181,15 @@ func (c collecting) host(h status.Host) {
 		c.set(gaugeRingBytes, float64(h.Ring.Bytes), h.Name)
 		c.age(gaugeRingAge, h.Ring.Last, h.Name)
 	}
+}
+
+// provenWhole reports whether all logs of a host could be had when they were looked at.
+func provenWhole(h status.Host) bool {
+	ok := !h.Proven.IsZero() && h.ProofError == ""
+	for _, f := range h.Families {
+		ok = ok && f.Error == ""
+	}
+	return ok
 }
 
 func truth(is bool) float64 {

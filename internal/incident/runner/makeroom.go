@@ -17,8 +17,8 @@ func (r *Runner) makeRoom(err error) bool {
 	if r.Reserve == nil {
 		return false
 	}
-	r.room.Lock()
-	defer r.room.Unlock()
+	r.working.room.Lock()
+	defer r.working.room.Unlock()
 	left, known := r.Reserve.Left()
 	if !known {
 		return false

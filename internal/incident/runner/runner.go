@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
 )
 
@@ -34,15 +35,16 @@ type Runner struct {
 	Events   func(Event)      // nil: nobody listens; must not block for long
 	Version  string           // of the program, for the manifest
 
+	Growth  *growth.Book       // by which logs without records are judged; nil: nothing is known of them
 	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
 
 	working working
 	naps    naps
-	room    sync.Mutex // one makes room at a time
 }
 
 // working is what is being worked at.
 type working struct {
+	room  sync.Mutex // one makes room at a time
 	mu    sync.Mutex
 	runs  map[string]*run // that ask hosts, by key
 	seals chan struct{}   // a place for each bundle that is made

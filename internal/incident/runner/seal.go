@@ -49,7 +49,12 @@ func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
 		return m, err
 	}
 	m.Timing.Sealed, m.Grab = now, u.r.Version
-	return m, mayReplace(u.r.Store, in, m)
+	last, err := lastManifest(u.r.Store, in)
+	if err != nil {
+		return m, err
+	}
+	judgeSilence(&m, last, u.r.Growth)
+	return m, keepsAll(last, m)
 }
 
 // bundleBase is where the bundle of the incident's revision goes, without its ending.
@@ -150,31 +155,4 @@ func (u *run) adopt(ctx context.Context, base string) string {
 		return path
 	}
 	return ""
-}
-
-// mayReplace refuses a revision that holds less than the one before it.
-func mayReplace(st *incident.Store, in incident.Incident, m evidence.Manifest) error {
-	if len(in.Revisions) == 0 {
-		return nil
-	}
-	last := in.Revisions[len(in.Revisions)-1]
-	was, err := st.ManifestFile(in.Key, last.Revision).Read()
-	if err != nil {
-		return fmt.Errorf("compare with revision %d: %w", last.Revision, err)
-	}
-	type slice struct{ host, family string }
-	now := map[slice]int64{}
-	for _, h := range m.Hosts {
-		for _, f := range h.Files {
-			now[slice{h.Host, f.Family}] = f.Bytes
-		}
-	}
-	for _, h := range was.Hosts {
-		for _, f := range h.Files {
-			if got := now[slice{h.Host, f.Family}]; got < f.Bytes {
-				return fmt.Errorf("revision %d: %w: %s of %s had %d bytes and has %d", in.Revision, ErrLess, f.Family, h.Host, f.Bytes, got)
-			}
-		}
-	}
-	return nil
 }

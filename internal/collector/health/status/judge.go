@@ -54,7 +54,7 @@ func (r *Report) JudgeLogs(h Host, n Need) {
 	fresh := h.Ring != nil && r.judgeRing(h, n)
 	for _, f := range h.Families {
 		depth := seconds(f.DepthS)
-		if f.Young || depth >= 2*window {
+		if f.Young || depth >= 2*window || f.DepthS == 0 && !f.Proven.IsZero() || f.Error != "" || h.ProofError != "" {
 			continue
 		}
 		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),

@@ -95,17 +95,44 @@ type Host struct {
 	HostKey  string    `json:"host_key"`     // the pinned one's fingerprint as last seen; "" if never
 	ClockMS  *int64    `json:"clock_offset_ms,omitempty"`
 	Families []Family  `json:"families"`
-	Level    string    `json:"bodies_logged"` // yes, no, mixed, unknown: of the newest bundle, or of a later check
 	Ring     *Ring     `json:"ring,omitempty"`
 	Error    string    `json:"error,omitempty"`
+	Seen
 }
 
-// Family is how far back one log of a host reaches.
+// Seen is what was seen of a host, and when.
+type Seen struct {
+	Level      string    `json:"bodies_logged"`          // yes, no, mixed, unknown: of the newest bundle, or of a later check
+	Proven     time.Time `json:"proven,omitzero"`        // when its logs were looked at last: what is said of them is of then
+	Known      time.Time `json:"known,omitzero"`         // when anything of it was seen last, by a grab or a check too
+	ProofError string    `json:"proof_error,omitempty"`  // why its logs could not be had then
+	ProofSince time.Time `json:"proof_since,omitzero"`   // since when
+	ClockError string    `json:"clock_error,omitempty"`  // why its clock could not be measured
+	Stepped    time.Time `json:"clock_stepped,omitzero"` // its clock leapt then, and an alert now would reach back to it
+	SteppedMS  int64     `json:"clock_step_ms,omitempty"`
+}
+
+// Family is how far back one log of a host reaches, and how it was when it was looked at.
 type Family struct {
 	Name   string  `json:"name"`
 	DepthS float64 `json:"depth_s"`
 	PerMin int64   `json:"bytes_per_minute"`
 	Young  bool    `json:"young,omitempty"` // it never rotated: it may come to reach further back
+
+	Proven time.Time `json:"proven,omitzero"`
+	Newest time.Time `json:"newest,omitzero"` // its newest record, by this machine's clock
+	Error  string    `json:"error,omitempty"` // why it could not be read
+	Since  time.Time `json:"since,omitzero"`  // of Error
+	Growth *Growth   `json:"growth,omitempty"`
+}
+
+// Growth is how a log grows, by its own history.
+type Growth struct {
+	Kind     string    `json:"kind"`           // "unknown", "seldom", "growing", "stopped"
+	Since    time.Time `json:"since,omitzero"` // it was last seen to grow
+	StillS   float64   `json:"still_s"`        // for which it was observed not to grow
+	UsualS   float64   `json:"usual_pause_s"`  // its longest usual pause
+	Observed int       `json:"minutes_observed"`
 }
 
 // Ring is a host's rolling copy.

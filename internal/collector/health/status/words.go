@@ -156,9 +156,17 @@ func (w *writer) host(h Host) {
 			line = "    clock " + astray(off)
 		}
 	}
+	if h.ClockError != "" {
+		line += " (" + h.ClockError + ")"
+	}
 	w.line("%s; SIP bodies logged: %s", line, h.Level)
+	w.proof(h)
 	for _, f := range h.Families {
-		w.line("    %s: keeps %s, grows %s a minute", f.Name, human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
+		line := "    " + f.Name
+		if f.DepthS > 0 || f.Proven.IsZero() {
+			line += fmt.Sprintf(": keeps %s, grows %s a minute", human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
+		}
+		w.line("%s", line+w.asOf(f))
 	}
 	if h.Ring != nil {
 		w.line("    ring: keeps %s, %s on disk, last increment %s", human.Span(seconds(h.Ring.DepthS)), human.Size(h.Ring.Bytes), w.when(h.Ring.Last))
