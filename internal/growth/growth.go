@@ -22,7 +22,7 @@ const (
 
 const (
 	lapse      = 5 * Unit / 2       // between two looks: what is longer was not observed
-	usualShare = 0.99               // of the pauses are no longer than the longest usual one
+	usualShare = 0.98               // of the time is spent in pauses no longer than the longest usual one: one outage is not usual
 	longest    = 120                // units of a pause that are told apart
 	mostKept   = 14 * 24 * 60       // minutes; then the older ones count half
 	tooStill   = 7 * 24 * time.Hour // after that much standing still a log is another one
@@ -123,12 +123,12 @@ func (l *Log) pause(d time.Duration) {
 // usual is the longest usual pause.
 func (l *Log) usual() time.Duration {
 	all := 0
-	for _, n := range l.Pauses {
-		all += n
+	for i, n := range l.Pauses {
+		all += i * n
 	}
 	need, sum := usualShare*float64(all), 0
 	for i, n := range l.Pauses {
-		if sum += n; n > 0 && float64(sum) >= need {
+		if sum += i * n; n > 0 && float64(sum) >= need {
 			return time.Duration(max(i, 1)) * Unit
 		}
 	}
@@ -136,10 +136,13 @@ func (l *Log) usual() time.Duration {
 }
 
 // steady reports whether the log is one that always grows; known whether there is enough
-// to say so.
+// to say so. What it does since it grew last is not counted for it nor against it.
 func (l *Log) steady() (steady, known bool) {
-	known = l.Observed+l.Pending >= LeastMinutes
-	return known && l.Observed >= LeastMinutes && float64(l.Grew) >= LeastShare*float64(l.Observed), known
+	always := l.Grew > 0 && float64(l.Grew) >= LeastShare*float64(l.Observed)
+	if l.Observed < LeastMinutes {
+		return false, !always && l.Observed+l.Pending >= LeastMinutes
+	}
+	return always, true
 }
 
 // sound is a history that can have come to be, of one that was read.
@@ -148,7 +151,7 @@ func (l Log) sound() bool {
 		return false
 	}
 	for _, n := range l.Pauses {
-		if n < 0 || n > 1<<40 {
+		if n < 0 || n > 1<<30 {
 			return false
 		}
 	}
