@@ -1,0 +1,127 @@
+package logset
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
+)
+
+// A proven folder has two logs; what went wrong since is named, of the host or of the
+// family that it is of.
+func TestProof(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do        func(w *fetchtest.World)
+		denied    string // a file that cannot be opened
+		gone      string // one that goes between listing and opening
+		host, log string // the faults
+		empty     bool   // no newest record
+	}{
+		"all well":                    {},
+		"the folder is gone":          {do: func(w *fetchtest.World) { os.RemoveAll(w.Dir) }, host: "no folder"},
+		"nothing is mounted there":    {do: func(w *fetchtest.World) { empty(w.Dir) }, host: "holds no log: none of network_log, messages"},
+		"a family is gone":            {do: func(w *fetchtest.World) { w.Remove("network_log"); w.Remove("network_log.1") }, log: "no file of network_log"},
+		"a permission went":           {denied: "network_log", log: "network_log cannot be read: permission denied"},
+		"that of a rotated sibling":   {denied: "network_log.1", log: "network_log.1 cannot be read: permission denied"},
+		"it is rotated in the moment": {gone: "network_log"},
+		"just rotated":                {do: func(w *fetchtest.World) { w.Put("network_log", "", 0) }},
+		"never written":               {do: func(w *fetchtest.World) { w.Remove("network_log.1"); w.Put("network_log", "", 0) }, empty: true},
+		"no records": {do: func(w *fetchtest.World) {
+			w.Remove("network_log.1")
+			w.Put("network_log", strings.Repeat("x", 300<<10), 0)
+		}, log: "no record can be found at the end of network_log"},
+		"a record longer than the first look": {do: func(w *fetchtest.World) { w.Grow("network_log", strings.Repeat("  more\n", 4<<10), 0) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := fetchtest.NewWorld(t)
+			w.Put("network_log.1", w.Text(10*time.Minute, 5*time.Minute), 5*time.Minute)
+			w.Put("network_log", w.Text(5*time.Minute, 0), 0)
+			w.Put("messages", w.Text(5*time.Minute, 0), 0)
+			if tt.do != nil {
+				tt.do(w)
+			}
+			c := &conntest.Hook{OnOpen: func(name string) error {
+				switch name {
+				case tt.denied:
+					return fs.ErrPermission
+				case tt.gone:
+					return fs.ErrNotExist
+				}
+				return nil
+			}}
+			host := hostconn.Host{Name: "h", Dir: w.Dir, Families: []string{"network_log", "messages"}, Dial: func(context.Context) (hostconn.Conn, error) { return c, nil }}
+			p := proofOf(t, &Prover{}, host)
+			if !faulty(p.Err, tt.host) || p.OK() != (tt.host+tt.log == "") {
+				t.Fatalf("%+v", p)
+			}
+			if tt.host != "" {
+				return
+			}
+			log, other := p.Families[0], p.Families[1]
+			if !faulty(log.Err, tt.log) || other.Err != nil || other.Newest.IsZero() || log.Err == nil && log.Newest.IsZero() != tt.empty {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+func faulty(err error, want string) bool {
+	return err == nil && want == "" || err != nil && want != "" && strings.Contains(err.Error(), want)
+}
+
+func empty(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		os.Remove(filepath.Join(dir, e.Name()))
+	}
+}
+
+// A fault is told at the last look only; how far back the logs go is read anew when the
+// oldest file is another one, and grows by itself otherwise.
+func TestProver(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.2", w.Text(30*time.Minute, 20*time.Minute), 20*time.Minute)
+	w.Put("network_log.1", w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
+	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+	var opened []string
+	broken := false
+	c := &conntest.Hook{OnOpen: func(name string) error {
+		if opened = append(opened, name); broken {
+			return errors.New("cut")
+		}
+		return nil
+	}}
+	told := 0
+	var last Proof
+	p := &Prover{Hosts: []hostconn.Host{{Name: "h", Dir: w.Dir, Families: []string{"network_log"}}}, Proven: func(_ string, found Proof) { told, last = told+1, found }}
+	prove := func(l hostconn.Look) bool { opened = nil; return p.Prove(t.Context(), c, l) }
+	depth := func() time.Duration { return last.Depths["network_log"].Depth().Round(time.Minute) }
+
+	if !prove(hostconn.Look{}) || depth() != 30*time.Minute {
+		t.Fatalf("%+v", last)
+	}
+	if all := len(opened); !prove(hostconn.Look{}) || depth() != 30*time.Minute || len(opened) >= all {
+		t.Errorf("%v: %+v", opened, last)
+	}
+	w.Remove("network_log.2")
+	if !prove(hostconn.Look{}) || depth() != 20*time.Minute {
+		t.Errorf("%+v", last)
+	}
+	broken, told = true, 0
+	if prove(hostconn.Look{}) || told != 0 || prove(hostconn.Look{Last: true}) || told != 1 || last.Families[0].Err == nil {
+		t.Errorf("told %d times: %+v", told, last)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if told = 0; !p.Prove(ctx, c, hostconn.Look{Last: true}) || told != 0 {
+		t.Error("who has stopped it is told")
+	}
+}
