@@ -85,7 +85,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Skip("it takes long")
 	}
 	t.Parallel()
-	first, _ := openOld(t, "store-v1")
+	first := openWritten(t)
 	files := first.storeFiles()
 	t.Logf("%d files", len(files))
 	all, only := os.Getenv("GRAB_DAMAGE") == "all", os.Getenv("GRAB_DAMAGE_FILE")
@@ -105,8 +105,19 @@ func TestDamagedStore(t *testing.T) {
 	}
 }
 
-func damaged(t *testing.T, i int, do func(at string, was []byte) error) {
+// openWritten is an old store with the files that later versions have added.
+func openWritten(t *testing.T) *oldSite {
+	t.Helper()
 	s, _ := openOld(t, "store-v1")
+	text := `{"hosts":{"expc01":{"logs":{"messages":{"mark":{"size":5},"begun":"2026-03-02T14:00:00Z","seen":"2026-03-02T14:00:00Z","observed":70,"grew":70,"pauses":[0,70],"still_ns":0,"pending":0,"minute":1,"counted":true}}}}}`
+	if err := os.WriteFile(s.store("growth.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func damaged(t *testing.T, i int, do func(at string, was []byte) error) {
+	s := openWritten(t)
 	at := s.store(s.storeFiles()[i])
 	was, err := os.ReadFile(at)
 	if err == nil {

@@ -36,7 +36,9 @@ type Mark struct {
 
 // grewSince reports whether a log has grown. Files that are removed, or compressed, make
 // it smaller while it grows; a clock that is set back makes its newest record older.
-func (m Mark) grewSince(was Mark) bool { return m.Newest.After(was.Newest) || m.Size > was.Size }
+func (m Mark) grewSince(was Mark) bool {
+	return m.Size > was.Size || !was.Newest.IsZero() && m.Newest.After(was.Newest)
+}
 
 // A Log is the history of one family of one host.
 type Log struct {

@@ -58,6 +58,7 @@ type Effort struct {
 	Stop    <-chan struct{} // closed: seal what there is
 	By      string          // as in incident.Incident
 	Log     *slog.Logger    // may be nil
+	Growth  *growth.Book    // by which logs without records are judged; nil: as the store says
 }
 
 // Once makes the grab that the flags ask for.
@@ -105,10 +106,13 @@ func outError(err error) error {
 }
 
 func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
+	if e.Growth == nil {
+		e.Growth = growth.Read(store.GrowthFile().Path)
+	}
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all }, Reserve: g.reserve,
 		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
-		Growth: growth.Read(store.GrowthFile().Path),
+		Growth: e.Growth,
 	}
 }
 

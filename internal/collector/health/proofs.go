@@ -91,8 +91,9 @@ func (n *hostNotes) Clock(host string, at time.Time, s hostconn.KeeperState) {
 func (n *hostNotes) prove(st *status.Host, h *config.Host, note hostNote, peers []string, w evidence.Window) {
 	p := note.proof
 	st.Proven, st.ProofError, st.ProofSince = p.at, p.fault.what, p.fault.since
-	if st.Known = note.seen; p.at.After(st.Known) {
-		st.Known = p.at
+	st.Known = evidence.Later(note.seen, p.at)
+	if st.Ring != nil {
+		st.Known = evidence.Later(st.Known, st.Ring.Last)
 	}
 	for _, name := range h.Logs.Families {
 		f := status.Family{Name: name}

@@ -23,15 +23,14 @@ type Proving struct {
 }
 
 // JudgeProof adds what the proofs of a host have shown, and that they are too old to say
-// anything. A host that nothing can be said of is no part of a yes.
+// anything. Of a host that is not to be proven it notes how old what is known of it is.
 func (r *Report) JudgeProof(h Host, p Proving) {
 	key := "host/" + h.Name
 	if p.Paused {
 		return
 	}
 	if !p.Warm {
-		r.Add(Problem{Key: key + "/unproven", What: "nobody has looked at " + h.Name + ", to which no session is kept, " + sinceThen(r.Now, h.Known),
-			Hint: "`grab check " + h.Name + "` looks now; with ssh.warm: true each minute does"})
+		r.Notes = append(r.Notes, fmt.Sprintf("no session is kept to %s (ssh.warm: false), and nobody has looked at it %s: `grab check %s` looks now", h.Name, sinceThen(r.Now, h.Known), h.Name))
 		return
 	}
 	bound := staleAfter * p.Period
@@ -89,6 +88,9 @@ func (r *Report) judgeGrowth(h Host, f Family) {
 	case g.Kind == "growing" && g.StillS >= stillNote*g.UsualS:
 		p.What = fmt.Sprintf("%s of %s and all other logs of its site stand still for %s; it usually rests for %s at most", f.Name, h.Name, still, usual)
 	default:
+		if g.Kind == "unknown" && g.StillS >= stillNote*g.UsualS {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s of %s has not grown for %s; too little was seen of it to say whether it should", f.Name, h.Name, still))
+		}
 		return
 	}
 	r.Add(p)

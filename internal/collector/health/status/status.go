@@ -43,6 +43,7 @@ type Report struct {
 	Drills    []Drill     `json:"drills"`            // the last of each site that had one, or is to have one
 	Pauses    []Pause     `json:"pauses"`            // in force
 	Held      int         `json:"quarantine"`        // alerts in quarantine
+	Notes     []string    `json:"notes"`             // what is not known, and is no problem
 	Senders   string      `json:"senders,omitempty"` // who may trigger without being verified, one sentence
 }
 
@@ -216,6 +217,7 @@ func (r *Report) Finish() {
 	some(&r.Beats)
 	some(&r.Drills)
 	some(&r.Pauses)
+	some(&r.Notes)
 	for i := range r.Hosts {
 		some(&r.Hosts[i].Sites)
 		some(&r.Hosts[i].Families)

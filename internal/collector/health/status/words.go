@@ -102,6 +102,9 @@ func (r Report) verdict(w *writer) {
 		}
 		w.line("  paused: %s until %s, nothing is grabbed there%s", p.where(), p.Until.UTC().Format(clockForm), why)
 	}
+	for _, n := range r.Notes {
+		w.line("  note: %s", n)
+	}
 	w.line("\ngrab watch %s, started %s, configuration %s", r.Version, w.when(r.Started), r.Config)
 }
 
