@@ -1,6 +1,7 @@
 package health
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type proofNote struct {
 
 // familyProof is what it has shown of one family.
 type familyProof struct {
+	at     time.Time
 	newest time.Time // by this machine's clock
 	fault  fault
 }
@@ -50,9 +52,12 @@ func (n *hostNotes) Proven(host string, p logset.Proof) {
 	marks := map[string]growth.Mark{}
 	n.change(host, func(h *hostNote) {
 		was := h.proof
-		h.proof = proofNote{at: p.At.UTC(), fault: was.fault.next(p.Err, p.At.UTC()), families: map[string]familyProof{}}
+		h.proof = proofNote{at: p.At.UTC(), fault: was.fault.next(p.Err, p.At.UTC()), families: maps.Clone(was.families)} // a reader may have it
+		if h.proof.families == nil {
+			h.proof.families = map[string]familyProof{}
+		}
 		for _, f := range p.Families {
-			fp := familyProof{fault: was.families[f.Family].fault.next(f.Err, p.At.UTC())}
+			fp := familyProof{at: p.At.UTC(), fault: was.families[f.Family].fault.next(f.Err, p.At.UTC())}
 			if !f.Newest.IsZero() {
 				fp.newest = evidence.Clamp(f.Newest.Add(-offset(h.clock))).UTC()
 			}
@@ -103,7 +108,7 @@ func (n *hostNotes) prove(st *status.Host, h *config.Host, note hostNote, peers 
 			continue
 		}
 		if fp, ok := p.families[name]; ok {
-			f.Proven, f.Newest, f.Error, f.Since = p.at, fp.newest, fp.fault.what, fp.fault.since
+			f.Proven, f.Newest, f.Error, f.Since = fp.at, fp.newest, fp.fault.what, fp.fault.since
 			f.Growth = growthOf(n.Growth.Now(h.Name, name, peers))
 		}
 		st.Families = append(st.Families, f)

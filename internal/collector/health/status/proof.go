@@ -51,6 +51,9 @@ func (r *Report) JudgeProof(h Host, p Proving) {
 		r.Add(Problem{Key: key + "/logs", Since: h.ProofSince, Blocks: true, What: h.Name + ": " + h.ProofError, Hint: look})
 	}
 	for _, f := range h.Families {
+		if f.Proven.Before(h.Proven) { // the folder itself could not be told
+			continue
+		}
 		if f.Error != "" {
 			r.Add(Problem{Key: key + "/logs/" + f.Name, Since: f.Since, Blocks: true, What: h.Name + ": " + f.Error, Hint: look})
 			continue
@@ -137,5 +140,5 @@ func (r *Report) judgeStep(h Host, p Proving) {
 	}
 	r.Add(Problem{Key: "host/" + h.Name + "/step", Since: h.Stepped, Blocks: true,
 		What: fmt.Sprintf("the clock of %s leapt %s by %s: an alert within %s of that asks for minutes that cannot be told apart", h.Name, way, human.Span(by.Abs()), human.Span(p.Before)),
-		Hint: "set NTP on the peer (System > Time); this is over " + human.Span(max(h.Stepped.Add(p.Before).Sub(r.Now), 0)) + " from now if it does not leap again"})
+		Hint: "set NTP on the peer (System > Time), or on this machine if all hosts leapt alike; this is over " + human.Span(max(h.Stepped.Add(p.Before).Sub(r.Now), 0)) + " from now if it does not leap again"})
 }
