@@ -62,8 +62,9 @@ type Grab struct {
 
 	store    *store // nil: not read yet
 	holder   logset.Holder
-	retained bool // how far back the logs go was noted
-	broken   bool // the connection was lost before
+	retained bool         // how far back the logs go was noted
+	clockWas logset.Clock // of the connection before, until that of this one is known
+	broken   bool         // the connection was lost before
 	surveyed map[string]surveyed
 	ring     ringUse
 }

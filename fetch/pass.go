@@ -46,6 +46,9 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		if err != nil || !again {
 			if err == nil {
 				g.noteRetention(ctx)
+				if !listed.Before(asked.Until) {
+					g.noteLeap(ctx)
+				}
 			}
 			return errors.Join(err, g.save())
 		}
@@ -80,7 +83,7 @@ func (g *Grab) connect(ctx context.Context) error {
 		return err
 	}
 	s, conn := g.store.state, g.holder.Conn()
-	s.HostKey, s.Clock = conn.HostKey(), nil
+	g.clockWas, s.HostKey, s.Clock = s.clock(), conn.HostKey(), nil
 	if r, ok := conn.(router); ok {
 		s.Via, s.Legacy = r.Route()
 	}
@@ -119,7 +122,9 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 // held tells that all files are held, once the clock is known; if the files' mtimes are
 // not what they seemed it holds again.
 func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
-	g.store.state.setClock(clock)
+	g.store.state.compareClock(g.clockWas, clock, g.clock())
+	g.clockWas = logset.Clock{}
+	g.store.state.setClock(clock, g.clock())
 	if clock.Offset.Abs() > logset.UnknownClock {
 		if err := g.hold(ctx, asked); err != nil {
 			return err

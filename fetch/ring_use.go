@@ -107,7 +107,7 @@ func (g *Grab) clockOfRing() {
 			continue // takeRing says it
 		}
 		if clock := l.Clock(); clock.Known {
-			g.store.state.setClock(clock)
+			g.store.state.setClock(clock, g.clock())
 		}
 		l.Close()
 	}

@@ -44,6 +44,7 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 		ms := clock.Offset.Milliseconds()
 		h.ClockOffsetMS, h.ClockFrom = &ms, "date"
 	}
+	h.ClockSteps = slices.Clone(s.Leaps)
 	h.WidenedMS = clock.Uncertainty().Round(time.Millisecond).Milliseconds()
 	if !g.holder.Restless.IsZero() {
 		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", logset.Relistings))

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/evidence"
 )
 
 // stateFile is written after each slice: what it says of a slice is on disk.
@@ -26,9 +27,12 @@ type state struct {
 	Transport string             `json:"transport,omitempty"` // evidence.Transport…, of the last connection
 	Clock     *time.Duration     `json:"clock"`               // host minus collector, of the last connection
 	Doubt     time.Duration      `json:"doubt"`               // by how much Clock may be wrong either way
+	ClockAt   time.Time          `json:"clock_at,omitzero"`   // when Clock was asked for
 	Ahead     time.Duration      `json:"ahead"`               // by how much an unmeasured clock is certainly ahead
 	Families  map[string]*family `json:"families"`
 	Notes     []string           `json:"notes"`
+
+	Leaps []evidence.ClockStep `json:"leaps,omitempty"` // of the clock, while this was grabbed
 }
 
 // writtenState is a state with its families as they are on disk: what their owners make
@@ -55,9 +59,13 @@ func (s *state) family(name string) *family {
 	return f
 }
 
-func (s *state) setClock(c logset.Clock) {
+func (s *state) setClock(c logset.Clock, now time.Time) {
+	fresh := s.Clock == nil
 	s.Clock, s.Doubt = nil, 0
 	if c.Known {
+		if fresh {
+			s.ClockAt = now.UTC().Round(0)
+		}
 		s.Clock, s.Doubt = &c.Offset, c.Doubt
 	}
 }

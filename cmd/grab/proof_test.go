@@ -15,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/bundle"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -275,6 +278,34 @@ func TestRealClockStep(t *testing.T) {
 	got.decode(t, &m)
 	if got.code != 3 || m.Coverage != evidence.Partial {
 		t.Errorf("%s", got)
+	}
+	for _, f := range m.Hosts[0].Files {
+		if !slices.ContainsFunc(f.Missing, func(s evidence.Span) bool { return s.Reason == evidence.ReasonSilent }) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestRealClockLeaps: a clock that leaps between two looks of a grab, which nobody else
+// has seen, leaves a span missing.
+func TestRealClockLeaps(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
+	c.Window, c.Extra = "{before: 30s, after: 3s}", "settle: 10ms"
+	c.Write()
+	c.Peers[0].Start()
+	c.watching(c.Socket()) // it proves its hosts once a minute
+	statusOf(t, c.Path, "its clock is known", func(r status.Report) bool { return r.Works && r.Hosts[0].ClockMS != nil })
+	at := time.Now()
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: at}), at); err != nil {
+		t.Fatal(err)
+	}
+	c.list(func(l []incident.Listed) bool { return len(l) == 1 })
+	c.Peers[0].SetClockOffset(-40 * time.Second)
+	l := c.list(func(l []incident.Listed) bool { return len(l) == 1 && l[0].State == incident.Sealed })
+	m, err := bundle.ReadManifest(l[0].Bundle)
+	if err != nil || m.Coverage != evidence.Partial || len(m.Hosts[0].ClockSteps) != 1 || m.Hosts[0].ClockSteps[0].AfterMS > -39_000 {
+		t.Fatalf("%v %+v", err, m.Hosts)
 	}
 	for _, f := range m.Hosts[0].Files {
 		if !slices.ContainsFunc(f.Missing, func(s evidence.Span) bool { return s.Reason == evidence.ReasonSilent }) {

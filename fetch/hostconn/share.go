@@ -137,6 +137,18 @@ func (s *shared) measure(ctx context.Context) error {
 	return err
 }
 
+// MeasureClock is Session.Clock, kept in memory.
+func (s *shared) MeasureClock(ctx context.Context) (offset, doubt time.Duration, err error) {
+	now := time.Now()
+	if gone := s.do(ctx, func() { offset, doubt, err = s.Session.Clock(ctx) }); gone != nil {
+		return 0, 0, gone
+	}
+	if err == nil {
+		s.memory.setClock(s.Session, now, offset, doubt)
+	}
+	return offset, doubt, err
+}
+
 // sharedFile is an open file of a share.
 type sharedFile struct {
 	Handle

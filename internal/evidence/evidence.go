@@ -190,6 +190,8 @@ type Host struct {
 	Via    []string `json:"via,omitempty"`               // addresses of the jump hosts, the first one first
 	Legacy []string `json:"legacy_algorithms,omitempty"` // what of SHA-1 was in use, jump hosts too: "ssh-rsa (host key)"
 
+	ClockSteps []ClockStep `json:"clock_steps,omitempty"` // leaps of its clock while it was asked
+
 	WidenedMS    int64    `json:"window_widened_ms,omitempty"` // by which the cut was widened on either side, for want of a clock
 	OwnAddresses []string `json:"own_addresses,omitempty"`     // local addresses that this host's records name
 	PeersNamed   []string `json:"peers_named,omitempty"`       // other Expressways that this host's records name
@@ -198,6 +200,15 @@ type Host struct {
 
 	Credentials int64    `json:"credentials"` // Authorization and Proxy-Authorization headers seen
 	Notes       []string `json:"notes,omitempty"`
+}
+
+// A ClockStep is a leap of a host's clock some time between two measurements, in the
+// collector's time.
+type ClockStep struct {
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	BeforeMS int64     `json:"before_ms"` // the offset until then: host minus collector
+	AfterMS  int64     `json:"after_ms"`
 }
 
 // A RingFamily says how deep the ring of one family of a host is and what it costs.

@@ -71,10 +71,16 @@ func notesOn(m *evidence.Manifest, family, host string) (notes []string) {
 // leaps is what a leap of the host's clock leaves open: the window was cut by one offset,
 // and what was logged under the other stands elsewhere.
 func leaps(h *evidence.Host, w evidence.Window, book *growth.Book) (spans []evidence.Span) {
-	for _, s := range book.StepsIn(h.Host, w) {
+	steps := book.StepsIn(h.Host, w)
+	for _, s := range h.ClockSteps { // that the grab itself has seen
+		if s.Since.Before(w.Until) && s.Until.After(w.Since) {
+			steps = append(steps, growth.Step{From: s.Since, Until: s.Until, Before: millis(s.BeforeMS), After: millis(s.AfterMS)})
+		}
+	}
+	for _, s := range steps {
 		span := evidence.Span{Since: w.Since, Until: w.Until, Reason: evidence.ReasonSilent}
 		if h.ClockOffsetMS != nil {
-			used := time.Duration(*h.ClockOffsetMS) * time.Millisecond
+			used := millis(*h.ClockOffsetMS)
 			if (used - s.After).Abs() < (used - s.Before).Abs() {
 				span.Until = s.Until
 			} else {
@@ -85,6 +91,8 @@ func leaps(h *evidence.Host, w evidence.Window, book *growth.Book) (spans []evid
 	}
 	return spans
 }
+
+func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 // hasRecords reports whether a file may have a record of the window: one that begins
 // before it and ends behind it is taken to.
