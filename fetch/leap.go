@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 )
@@ -21,13 +22,13 @@ type clockReader interface {
 
 // noteLeap measures the host's clock once more when the window is over: it was cut by one
 // offset, and what was logged under another stands elsewhere.
-func (g *Grab) noteLeap(ctx context.Context) {
-	c, ok := g.holder.Conn().(clockReader)
-	if !ok || !g.store.state.clock().Known {
+func noteLeap(ctx context.Context, conn hostconn.Conn, s *state, over bool, now func() time.Time) {
+	c, ok := conn.(clockReader)
+	if !ok || !over || !s.clock().Known {
 		return
 	}
 	if offset, doubt, err := c.MeasureClock(ctx); err == nil {
-		g.store.state.compareClock(g.store.state.clock(), logset.Clock{Offset: offset, Doubt: doubt, Known: true}, g.clock())
+		s.compareClock(s.clock(), logset.Clock{Offset: offset, Doubt: doubt, Known: true}, now())
 	}
 }
 

@@ -46,9 +46,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		if err != nil || !again {
 			if err == nil {
 				g.noteRetention(ctx)
-				if !listed.Before(asked.Until) {
-					g.noteLeap(ctx)
-				}
+				noteLeap(ctx, conn, g.store.state, !listed.Before(asked.Until), g.clock)
 			}
 			return errors.Join(err, g.save())
 		}
