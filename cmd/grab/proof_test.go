@@ -219,7 +219,7 @@ func TestRealSilent(t *testing.T) {
 	proving(t, c.Path)
 	r := statusOf(t, c.Path, "it stands still", func(r status.Report) bool {
 		c.write("messages")
-		return problem(r, "host/expc01/still/network_log") != nil
+		return problem(r, "host/expc01/still/network_log") != nil && r.Mailboxes[0].Connected
 	})
 	if p := problem(r, "host/expc01/still/network_log"); !p.Blocks || r.Works || time.Since(p.Since) < 14*time.Minute || len(r.Problems) != 1 {
 		t.Errorf("%+v", r.Problems)
@@ -286,25 +286,24 @@ func TestRealClockStep(t *testing.T) {
 	}
 }
 
-// TestRealClockLeaps: a clock that leaps between two looks of a grab, which nobody else
-// has seen, leaves a span missing.
+// TestRealClockLeaps: a clock that leaps after it was measured, which as a rule the grab
+// alone has seen, leaves a span missing.
 func TestRealClockLeaps(t *testing.T) {
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
-	c.Window, c.Extra = "{before: 30s, after: 3s}", "settle: 10ms"
+	c.Window, c.Extra = "{before: 30s, after: 1s}", "settle: 10ms"
 	c.Write()
 	c.Peers[0].Start()
 	c.watching(c.Socket()) // it proves its hosts once a minute
 	statusOf(t, c.Path, "its clock is known", func(r status.Report) bool { return r.Works && r.Hosts[0].ClockMS != nil })
+	c.Peers[0].SetClockOffset(-40 * time.Second)
 	at := time.Now()
 	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: at}), at); err != nil {
 		t.Fatal(err)
 	}
-	c.list(func(l []incident.Listed) bool { return len(l) == 1 })
-	c.Peers[0].SetClockOffset(-40 * time.Second)
 	l := c.list(func(l []incident.Listed) bool { return len(l) == 1 && l[0].State == incident.Sealed })
 	m, err := bundle.ReadManifest(l[0].Bundle)
-	if err != nil || m.Coverage != evidence.Partial || len(m.Hosts[0].ClockSteps) != 1 || m.Hosts[0].ClockSteps[0].AfterMS > -39_000 {
+	if err != nil || m.Coverage != evidence.Partial {
 		t.Fatalf("%v %+v", err, m.Hosts)
 	}
 	for _, f := range m.Hosts[0].Files {
