@@ -199,6 +199,43 @@ func (r *Report) JudgeIncidents(patience time.Duration) {
 	}
 }
 
+// JudgeUnrouted adds that alerts came which no site claims: nothing was grabbed for them.
+// No site is the worse for it, as far as anybody knows, so it blocks none.
+func (r *Report) JudgeUnrouted(zone *time.Location) {
+	for _, u := range r.Unrouted {
+		of, key := "of cluster "+u.Cluster, UnroutedKey+"/"+label(u.Cluster)
+		switch {
+		case u.Further:
+			of, key = "of further clusters", UnroutedKey
+		case u.Cluster == "" && u.Node == "":
+			of, key = "without cluster and node", UnroutedKey+"/-"
+		case u.Cluster == "":
+			of, key = "of node "+u.Node, UnroutedKey+"/node/"+label(u.Node)
+		}
+		claims := "it"
+		if u.Further {
+			claims = "them"
+		}
+		what := human.Plural(u.Alerts, "alert") + " " + of + " came since " + clockTime(u.Since, r.Now, zone) + "; no site claims " + claims
+		if u.Alerts == 1 {
+			what = "an alert " + of + " came at " + clockTime(u.Since, r.Now, zone) + "; no site claims " + claims
+		}
+		if u.Meant != "" {
+			what += "; did you mean " + u.Meant + "?"
+		}
+		r.Add(Problem{Key: key, Since: u.Since, What: what,
+			Hint: "nothing was grabbed for " + them(u.Alerts) + ": add the name to clusters: or nodes: of its site, as the mail writes it, and `grab reload`; `grab list --alerts` shows " +
+				them(u.Alerts) + ", `grab now --site SITE --at TIME` fetches what is still there"})
+	}
+}
+
+func them(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
