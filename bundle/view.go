@@ -83,43 +83,6 @@ func (v view) MissingSpan(s evidence.Span) string {
 	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), human.Millis(s.Until.Sub(s.Since)), printable(s.Reason))
 }
 
-// MissingLines is what is missing, host by host.
-func (v view) MissingLines() (lines []string) {
-	for _, h := range v.Hosts {
-		if h.Error != "" {
-			lines = append(lines, printable(h.Host)+": "+printable(h.Error))
-		}
-		for _, f := range h.Files {
-			for _, s := range f.Missing {
-				lines = append(lines, fmt.Sprintf("%s %s: %s", printable(h.Host), printable(f.Family), v.MissingSpan(s)))
-			}
-		}
-	}
-	return lines
-}
-
-// A reason is why something is missing, in words.
-type reason struct{ Reason, Means, Next string }
-
-// Reasons are those for which parts are missing, each once, at most 20.
-func (v view) Reasons() (list []reason) {
-	var seen []string
-	for _, h := range v.Hosts {
-		for _, f := range h.Files {
-			for _, s := range f.Missing {
-				if !slices.Contains(seen, s.Reason) && len(seen) < 20 {
-					seen = append(seen, s.Reason)
-				}
-			}
-		}
-	}
-	for _, name := range seen {
-		w := wordsOf(name)
-		list = append(list, reason{name, w.means, w.next})
-	}
-	return list
-}
-
 // byName puts reasons in another order.
 func byName(list []reason) []reason {
 	return slices.SortedFunc(slices.Values(list), func(a, b reason) int { return strings.Compare(a.Reason, b.Reason) })

@@ -61,6 +61,9 @@ var reasons = map[string]reasonWords{
 	evidence.ReasonSilent: {
 		"the log was read and has no record here, though by its own history it always has some; or the host's clock leapt in this window.",
 		"Look at the host's disk, log levels and NTP; look for a remote syslog server that has the records."},
+	evidence.ReasonToCome: {
+		"the incident is open: grab looks at the host again when the window has ended.",
+		"Nothing to do while grab watch runs."},
 }
 
 func wordsOf(reason string) reasonWords {

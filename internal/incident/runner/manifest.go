@@ -21,7 +21,51 @@ func draft(st *incident.Store, in incident.Incident) (evidence.Manifest, error) 
 		}
 		states = append(states, h)
 	}
-	return assemble(st, in, states, nil)
+	m, err := assemble(st, in, states, nil)
+	if !in.Frozen {
+		toCome(&m, states)
+	}
+	return m, err
+}
+
+// toCome tells what an open incident lacks because its hosts are looked at again from what
+// it will never have: the bundle gives that its reason.
+func toCome(m *evidence.Manifest, states []incident.HostState) {
+	for i := range m.Hosts {
+		looked := m.Asked.Since // the last look began here
+		if n := len(states[i].Attempts); n > 0 {
+			looked = states[i].Attempts[n-1].Began
+		}
+		for j := range m.Hosts[i].Files {
+			f := &m.Hosts[i].Files[j]
+			f.Missing = endToCome(f.Missing, m.Asked, looked)
+		}
+	}
+}
+
+// endToCome is the missing spans of a file; the one up to the window's end is to come, as far
+// as it was not there yet at the last look.
+func endToCome(missing []evidence.Span, asked evidence.Window, looked time.Time) []evidence.Span {
+	n := len(missing) - 1
+	if n < 0 || missing[n].Until.Before(asked.Until) {
+		return missing
+	}
+	end := missing[n]
+	switch end.Reason {
+	case evidence.ReasonRotated:
+		if end.Since.After(asked.Since) {
+			looked = end.Since // the live log is open: it ended there
+		}
+	case evidence.ReasonUnreachable:
+	default:
+		return missing // a later look does not help
+	}
+	from := evidence.Later(end.Since, looked)
+	if !from.Before(end.Until) {
+		return missing
+	}
+	split := append(slices.Clone(missing[:n]), evidence.Span{Since: end.Since, Until: from, Reason: end.Reason}, evidence.Span{Since: from, Until: end.Until, Reason: evidence.ReasonToCome})
+	return evidence.Merge(asked, split)
 }
 
 // assemble makes the manifest of what is known: states are the hosts' in the order
