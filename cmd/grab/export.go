@@ -38,7 +38,7 @@ func exportCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export --pcapng FILE BUNDLE|DIR|FILE...",
 		Short: "Write the SIP messages of the logs for Wireshark, tshark and sngrep",
-		Long: "Reads what `grab report` reads, and writes every SIP message that was logged in full (network.sip at DEBUG) as a packet:\n" +
+		Long: "Reads what `grab report` reads (an incident and @last too), and writes every SIP message that was logged in full (network.sip at DEBUG) as a packet:\n" +
 			"between the addresses and ports of the log, at its time, TLS legs in the clear. A message that two hosts logged is there\n" +
 			"twice; the interface is the host, the packet's comment names the file and the byte in it.\n" +
 			"Credentials are replaced, unless --raw. Logs that were written at INFO hold no messages: exit code 1.",
@@ -56,6 +56,10 @@ func exportCmd(a *app) *cobra.Command {
 }
 
 func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error {
+	args, err := a.finder().Paths(args)
+	if err != nil {
+		return err
+	}
 	if err := f.check(args); err != nil {
 		return advice.Usage(err)
 	}

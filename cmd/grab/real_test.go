@@ -350,11 +350,31 @@ func TestRealStop(t *testing.T) {
 		t.Errorf("the incident is not kept:\n%s", out)
 	}
 	id := strings.Fields(func() string { _, out, _ := s.grab("list"); return strings.SplitN(out, "\n", 3)[1] }())[0]
-	if code, out, _ := s.grab("show", id); code != 0 || !strings.Contains(out, "expc01") {
-		t.Errorf("show of an open incident: %d\n%s", code, out)
+	for _, name := range []string{id, "@last"} {
+		if code, out, _ := s.grab("show", name); code != 0 || !strings.Contains(out, "\nTo come\n  until ") || strings.Contains(out, evidence.ReasonRotated) {
+			t.Errorf("show of an open incident: %d\n%s", code, out)
+		}
+	}
+	if _, out, _ := s.grab("show", "--json", id); !strings.Contains(out, `"reason": "to_come"`) || strings.Contains(out, evidence.ReasonRotated) {
+		t.Errorf("show --json of an open incident:\n%s", out)
+	}
+	if code, _, err := s.grab("verify", "@last"); code != 1 || !strings.Contains(err, "has none") {
+		t.Errorf("verify of an open incident: %d\n%s", code, err)
 	}
 	s.watch()
-	if l := s.sealed(1); len(l) != 1 || l[0].Coverage != evidence.Complete {
+	l := s.sealed(1)
+	if len(l) != 1 || l[0].Coverage != evidence.Complete || l[0].Node == "" || l[0].Verdict == "" || l[0].Bytes == 0 {
 		t.Errorf("%+v", l)
+	}
+	if m, err := bundle.ReadManifest(l[0].Bundle); err != nil || strings.Contains(fmt.Sprint(m.Hosts), evidence.ReasonToCome) {
+		t.Errorf("%v %+v", err, m.Hosts)
+	}
+	for _, args := range [][]string{{"verify", "@last"}, {"verify", l[0].Incident}, {"report", "--out", filepath.Join(s.dir, "rep"), "@last"}} {
+		if code, _, err := s.grab(args...); code != 0 {
+			t.Errorf("%v: %d\n%s", args, code, err)
+		}
+	}
+	if _, out, _ := s.grab("list", "--site", "hq", "--since", "1h", "--last", "1", "--verdict", l[0].Verdict); !strings.Contains(out, "alert of "+l[0].Node) || !strings.Contains(out, " E") {
+		t.Errorf("%s", out)
 	}
 }

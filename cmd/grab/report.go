@@ -37,7 +37,8 @@ func reportCmd(a *app) *cobra.Command {
 		Short: "Say what the REGISTER messages show: which phone is partially registered, and why",
 		Long: "Reads a bundle, a folder of logs (or a bundle that was unpacked), log files of Expressway-C and -E, files of a\n" +
 			"remote syslog server, or an appliance's diagnostic archive, and writes " + analysis.PageName + ", " + analysis.CSVName + "\n" +
-			"and " + analysis.JSONName + ". Give C and E together. The exit code is 0 whatever the verdict.",
+			"and " + analysis.JSONName + ". Give C and E together. BUNDLE may be an incident of the store, or @last. The exit code is\n" +
+			"0 whatever the verdict.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
 	}
@@ -59,6 +60,10 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 	ctx, cancel := a.context(ctx)
 	defer cancel()
 	defer analysis.BoundMemory()()
+	args, err := a.finder().Paths(args)
+	if err != nil {
+		return err
+	}
 	set, err := sources.Open(ctx, f.out, args...)
 	if err != nil {
 		return err

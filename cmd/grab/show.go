@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +10,10 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/wiring"
@@ -29,9 +25,9 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 
 func showCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1),
-		Long: "BUNDLE is a file, or an incident of the store; an open incident shows what was copied so far.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			m, path, err := findManifest(a, args[0])
+		Long: "BUNDLE is a file, an incident of the store, or @last; an open incident shows what was copied so far.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, path, err := a.finder().Manifest(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -42,43 +38,34 @@ func showCmd(a *app) *cobra.Command {
 		}}
 }
 
-// findManifest reads that of a bundle's file or of an incident in the store.
-func findManifest(a *app, name string) (evidence.Manifest, string, error) {
-	_, err := os.Stat(name)
-	if err == nil {
-		m, err := bundle.ReadManifest(name)
-		if err == nil {
-			err = bundle.CheckNames(context.Background(), name)
-		}
-		return m, name, err
-	}
-	store, err2 := openStore(a)
-	if err2 != nil {
-		return evidence.Manifest{}, "", errors.Join(err, err2)
-	}
-	in, err2 := store.Load(name)
-	if err2 != nil {
-		return evidence.Manifest{}, "", fmt.Errorf("no file %s, and %w", name, err2)
-	}
-	m, err := oneshot.ManifestOf(store, in)
-	return m, in.Bundle, err
+// finder finds what a person names.
+func (a *app) finder() inventory.Finder {
+	return inventory.Finder{Store: func() (*incident.Store, error) { return openStore(a) }}
 }
 
 // openStore opens the configured store for reading.
 func openStore(a *app) (*incident.Store, error) {
-	cfg, err := a.load(config.Options{MissingKnownHosts: true, MissingSecrets: true})
+	cfg, err := a.load(offline)
 	if err != nil {
 		return nil, err
 	}
-	return &incident.Store{Dir: cfg.Store}, nil // reading makes no folders
+	return storeOf(cfg), nil
 }
+
+// storeOf is the configured store, for reading: no folders are made.
+func storeOf(cfg *config.Config) *incident.Store { return &incident.Store{Dir: cfg.Store} }
 
 func verifyCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1),
+		Long: "BUNDLE is a file, an incident of the store, or @last.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			res, err := bundle.Verify(ctx, args[0])
+			path, err := a.finder().Path(args[0])
+			if err != nil {
+				return err
+			}
+			res, err := bundle.Verify(ctx, path)
 			if err != nil {
 				return err
 			}
@@ -89,7 +76,7 @@ func verifyCmd(a *app) *cobra.Command {
 				return a.print(res)
 			}
 			if res.OK {
-				_, err = fmt.Fprintln(a.out, "intact:", args[0])
+				_, err = fmt.Fprintln(a.out, "intact:", path)
 				return err
 			}
 			for _, b := range res.Bad {
@@ -101,38 +88,6 @@ func verifyCmd(a *app) *cobra.Command {
 		}}
 }
 
-func listCmd(a *app) *cobra.Command {
-	var alerts bool
-	cmd := &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			store, err := openStore(a)
-			if err != nil {
-				return err
-			}
-			if alerts {
-				return listAlerts(a, store)
-			}
-			list, err := store.List()
-			if list == nil {
-				return err
-			}
-			if err != nil {
-				a.say("grab: warning: %v", err)
-			}
-			if a.json {
-				return a.print(list)
-			}
-			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "INCIDENT\tSITE\tSTATE\tCOVERAGE\tBUNDLE")
-			for _, l := range list {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, human.Dash(string(l.Coverage)), human.Dash(l.Bundle))
-			}
-			return w.Flush()
-		}}
-	cmd.Flags().BoolVar(&alerts, "alerts", false, "list every alert mail instead, with its outcome and why")
-	return cmd
-}
-
 func retryCmd(a *app) *cobra.Command {
 	var out string
 	var patience time.Duration
@@ -140,8 +95,12 @@ func retryCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Retry a failed or partial incident", Args: cobra.ExactArgs(1),
 		Long: "Writes a new revision of the bundle, with everything of the earlier one.\nExit codes as for `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := a.finder().Incident(args[0])
+			if err != nil {
+				return err
+			}
 			if w := runningWatcher(cmd.Context(), a, direct); w != nil {
-				return retryThrough(cmd.Context(), a, w, oneshot.RetryRequest{Incident: args[0], Patience: patience}, out)
+				return retryThrough(cmd.Context(), a, w, oneshot.RetryRequest{Incident: name, Patience: patience}, out)
 			}
 			cfg, err := a.load(config.Options{})
 			if err != nil {
@@ -155,7 +114,7 @@ func retryCmd(a *app) *cobra.Command {
 				return err
 			}
 			p := newProgress(a.err)
-			in, err := oneshot.Retry(cmd.Context(), cfg, store, args[0], runner.RetryRequest{Out: out, Patience: patience},
+			in, err := oneshot.Retry(cmd.Context(), cfg, store, name, runner.RetryRequest{Out: out, Patience: patience},
 				oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
 			p.wait()
 			if err != nil {

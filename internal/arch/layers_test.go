@@ -13,7 +13,7 @@ var layers = [][]string{
 	{"internal/app/demo", "internal/app/quarantine"},
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
-	{"internal/app/setup", "internal/collector/notify", "internal/collector/health"},
+	{"internal/app/inventory", "internal/app/setup", "internal/collector/notify", "internal/collector/health"},
 	{"internal/app/oneshot"},
 	{"internal/wiring"},
 	{"internal/analysis"},

@@ -60,6 +60,7 @@ type Revision struct {
 	Coverage evidence.Coverage `json:"coverage"`
 	Sealed   time.Time         `json:"sealed"`
 	NoReport string            `json:"no_report,omitempty"` // why the bundle has no report
+	Brief    *Brief            `json:"brief,omitempty"`     // nil: its bundle says it, which was sealed by an earlier version or adopted
 }
 
 // An Incident is one grab, from the alert (or the command) to its bundle.

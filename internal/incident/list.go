@@ -19,17 +19,8 @@ var ErrList = errors.New("list")
 // ErrNotFound is of an incident that the store does not have.
 var ErrNotFound = errors.New("no such incident")
 
-// A Listed is one line of `grab list`.
-type Listed struct {
-	Incident string            `json:"incident"`
-	Site     string            `json:"site"`
-	State    State             `json:"state"`
-	Coverage evidence.Coverage `json:"coverage"` // of an open incident: so far; "" before any host was asked
-	Bundle   string            `json:"bundle"`   // "" until sealed
-}
-
-// List lists every incident of the store but drills, newest first. It needs no lock. An
-// incident that cannot be read is left out and makes an error beside the list.
+// List lists every incident of the store but drills, newest first. It needs no lock and
+// opens no bundle. An incident that cannot be read is left out and makes an error beside the list.
 func (s *Store) List() ([]Listed, error) {
 	keys, err := s.Keys()
 	if err != nil {
@@ -49,15 +40,34 @@ func (s *Store) List() ([]Listed, error) {
 		if in.Kind == KindDrill { // gone in a moment, and nobody's incident
 			continue
 		}
-		l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle}
-		if in.State != Sealed && in.State != Sealing {
-			l.Coverage, err = s.soFar(in)
-			errs = append(errs, err)
-		}
+		l, err := s.listed(in)
+		errs = append(errs, err)
 		list = append(list, l)
 	}
 	slices.SortFunc(list, func(a, b Listed) int { return strings.Compare(b.Incident, a.Incident) })
 	return list, errors.Join(errs...)
+}
+
+func (s *Store) listed(in Incident) (Listed, error) {
+	l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle, Time: in.Created, Until: in.Asked.Until,
+		Kind: in.Kind, By: in.By, TimeZone: in.TimeZone}
+	if t := in.Alerted(); !t.IsZero() {
+		l.Time = t
+	}
+	switch n := len(in.Revisions); {
+	case n > 0 && in.Revisions[n-1].Brief != nil:
+		l.Brief, l.Known = *in.Revisions[n-1].Brief, true
+	case n == 0 && len(in.Members) > 0:
+		if rec, err := s.Alert(in.Members[0].Alert); err == nil { // it cannot be read: the journal says so
+			l.Node = rec.Alert.Node
+		}
+	}
+	if in.State == Sealed || in.State == Sealing {
+		return l, nil
+	}
+	var err error
+	l.Coverage, err = s.soFar(in)
+	return l, err
 }
 
 // soFar is the coverage of an open incident by what was saved.

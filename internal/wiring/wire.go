@@ -225,7 +225,8 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst) func(context.Context,
 				return made, err
 			}
 		}
-		_, err = bundle.Write(ctx, made.Path, in)
+		info, err := bundle.Write(ctx, made.Path, in)
+		made.Registration, made.Bytes = in.Manifest.Registration, info.Bytes
 		return made, err
 	}
 }

@@ -33,6 +33,9 @@ type SealJob struct {
 type SealedBundle struct {
 	Path     string
 	NoReport string // why there is no report in it; empty: there is one
+
+	Registration *evidence.Registration // what the report found
+	Bytes        int64
 }
 
 // ErrNoReport says that a retry which was to add the report could not.
@@ -82,7 +85,7 @@ func (u *run) seal(ctx context.Context) error {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	path := made.Path
-	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport}
+	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made)}
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error = incident.Sealed, m.Coverage, path, ""
@@ -104,6 +107,16 @@ func (u *run) seal(ctx context.Context) error {
 		u.r.log().Warn("cannot remove slices yet", "incident", u.inc.ID, "err", err) // the next start removes them
 	}
 	return nil
+}
+
+// briefOf is what the incident's record says of a bundle; nil: it was there already.
+func briefOf(m evidence.Manifest, made SealedBundle) *incident.Brief {
+	if made.Bytes == 0 {
+		return nil
+	}
+	m.Registration = made.Registration
+	b := incident.BriefOf(m, made.Bytes)
+	return &b
 }
 
 // dropSlices removes the slices of a complete incident; those of any other are

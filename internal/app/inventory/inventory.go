@@ -1,0 +1,145 @@
+// Package inventory finds what a store has: the incident or the bundle that a person
+// means by a name, and the list of all.
+//
+// It only reads, and needs no lock. It opens a bundle for the list only where an earlier
+// version sealed it, and a bounded number of those.
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// Last is the name of the newest incident.
+const Last = "@last"
+
+// ErrNoBundle is of an incident that has no bundle.
+var ErrNoBundle = errors.New("no bundle")
+
+// A Finder finds what a person names: a path, an incident by its ID, or Last.
+type Finder struct {
+	Store func() (*incident.Store, error) // asked for only if the name is no path
+}
+
+// Manifest is that of a bundle's file or of an incident, an open one too, and the path of
+// the bundle, if there is one.
+func (f Finder) Manifest(ctx context.Context, name string) (evidence.Manifest, string, error) {
+	missing := isPath(name)
+	if missing == nil {
+		m, err := bundle.ReadManifest(name)
+		if err == nil {
+			err = bundle.CheckNames(ctx, name)
+		}
+		return m, name, err
+	}
+	store, in, err := f.incident(name, missing, func(incident.Incident) bool { return true })
+	if err != nil {
+		return evidence.Manifest{}, "", err
+	}
+	m, err := oneshot.ManifestOf(store, in)
+	return m, in.Bundle, err
+}
+
+// Path is the path itself, or that of an incident's newest bundle. Last is the newest
+// incident that has one.
+func (f Finder) Path(name string) (string, error) {
+	missing := isPath(name)
+	if missing == nil {
+		return name, nil
+	}
+	_, in, err := f.incident(name, missing, func(in incident.Incident) bool { return exists(in.Bundle) })
+	switch {
+	case err != nil:
+		return "", err
+	case in.Bundle == "":
+		return "", advice.WithHint(fmt.Errorf("incident %s: %w yet, it is %s", in.ID, ErrNoBundle, in.State), "`grab show "+in.ID+"` shows what was copied so far")
+	case !exists(in.Bundle):
+		return "", fmt.Errorf("incident %s: %w: %s is not there any more", in.ID, ErrNoBundle, in.Bundle)
+	}
+	return in.Bundle, nil
+}
+
+// Paths does so with each name.
+func (f Finder) Paths(names []string) (paths []string, err error) {
+	for _, name := range names {
+		path, err := f.Path(name)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// Incident is the ID of the incident that is meant: of Last, or of a bundle's file. Any other
+// name is an ID, which whoever works at it looks up.
+func (f Finder) Incident(name string) (string, error) {
+	if name == Last {
+		_, in, err := f.incident(name, nil, func(incident.Incident) bool { return true })
+		return in.ID, err
+	}
+	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() {
+		m, err := bundle.ReadManifest(name)
+		return m.Incident, err
+	}
+	return name, nil
+}
+
+// incident finds one in the store; of all that may be meant by Last the newest. missing
+// says that the name is no path.
+func (f Finder) incident(name string, missing error, may func(incident.Incident) bool) (*incident.Store, incident.Incident, error) {
+	store, err := f.Store()
+	if errors.Is(err, config.ErrNotFound) && name != Last {
+		return nil, incident.Incident{}, missing // there is no store in which it could be
+	}
+	if err != nil {
+		return nil, incident.Incident{}, errors.Join(missing, err)
+	}
+	if name == Last {
+		in, err := newest(store, may)
+		return store, in, err
+	}
+	in, err := store.Load(name)
+	if errors.Is(err, incident.ErrNotFound) {
+		err = advice.WithHint(fmt.Errorf("no file %s, and %w", evidence.Printable(name, 300), err), "`grab list` has the incidents; "+Last+" is the newest")
+	}
+	return store, in, err
+}
+
+// newest is the newest incident that may be meant.
+func newest(store *incident.Store, may func(incident.Incident) bool) (incident.Incident, error) {
+	keys, err := store.Keys()
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) }) // they begin with a time
+	for _, k := range keys {
+		if in, err := store.Read(k); err == nil && may(in) {
+			return in, nil
+		}
+	}
+	return incident.Incident{}, fmt.Errorf("%s: the store %s has none: %w", Last, store.Dir, incident.ErrNotFound)
+}
+
+// isPath is nil if there is a file or folder of that name.
+func isPath(name string) error {
+	_, err := os.Stat(name)
+	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return path != "" && !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,142 @@
+package inventory
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
+)
+
+// maxOpened is how many bundles of earlier versions one list opens.
+const maxOpened = 200
+
+// NoReport is the verdict to ask for incidents without one.
+const NoReport = "none"
+
+// Verdicts are those that can be asked for: of a report, or of one of its phones.
+var Verdicts = []string{"partial", "recovered", "healthy", "unknown", "came_back_by_keepalive", "refused", "unregistered", NoReport}
+
+// A Query says which incidents are wanted; the zero value wants all.
+type Query struct {
+	Site    string
+	Since   time.Time // of the alert, or of the asking
+	Verdict string    // one of Verdicts
+	Last    int       // at most so many, the newest; 0: all
+}
+
+// List is the incidents that are wanted, the newest first. What cannot be read makes an
+// error beside the list.
+func List(store *incident.Store, q Query) ([]incident.Listed, error) {
+	all, err := store.List()
+	if all == nil {
+		return nil, err
+	}
+	list, opened := []incident.Listed{}, 0
+	for _, l := range all {
+		if q.Site != "" && l.Site != q.Site || l.Time.Before(q.Since) {
+			continue
+		}
+		if q.Last > 0 && len(list) == q.Last {
+			break
+		}
+		if !l.Known && l.Bundle != "" && opened < maxOpened {
+			opened++
+			tell(&l)
+		}
+		if q.Verdict == "" || is(l, q.Verdict) {
+			list = append(list, l)
+		}
+	}
+	return list, err
+}
+
+// tell enters what the bundle says; of one that is gone nothing more is known.
+func tell(l *incident.Listed) {
+	st, err := os.Stat(l.Bundle)
+	if err != nil {
+		return
+	}
+	if m, err := bundle.ReadManifest(l.Bundle); err == nil && m.Incident == l.Incident {
+		l.Brief = incident.BriefOf(m, st.Size())
+	}
+}
+
+func is(l incident.Listed, verdict string) bool {
+	if verdict == NoReport {
+		return l.Verdict == "" && l.State == incident.Sealed
+	}
+	return l.Verdict == verdict || slices.ContainsFunc(l.Phones, func(p incident.NamedFate) bool { return p.Verdict == verdict })
+}
+
+// Write prints a list as a table for people, each time in its site's zone.
+func Write(w io.Writer, list []incident.Listed, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "INCIDENT\tSITE\tSTATE\tCOVERAGE\tTIME\tAGE\tTRIGGER\tVERDICT\tSIZE")
+	for _, l := range list {
+		size := "-"
+		if l.Bytes > 0 {
+			size = human.ShortSize(l.Bytes)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, covered(l),
+			l.Time.In(wiring.ZoneNamed(l.TimeZone)).Format("2006-01-02 15:04:05 MST"), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), size)
+	}
+	return t.Flush()
+}
+
+// trigger is what an incident came from.
+func trigger(l incident.Listed) string {
+	switch {
+	case l.Kind == incident.KindAlert && l.Node != "":
+		return "alert of " + evidence.Printable(l.Node, 60)
+	case l.Kind == incident.KindAlert:
+		return "alert"
+	case l.Kind == incident.KindNow && l.By != "":
+		return "by hand (" + evidence.Printable(l.By, 40) + ")"
+	case l.Kind == incident.KindNow:
+		return "by hand"
+	}
+	return evidence.Printable(string(l.Kind), 40)
+}
+
+// covered is the coverage; of an open incident so far, and until when the rest is to come.
+func covered(l incident.Listed) string {
+	switch {
+	case l.State == incident.Sealed || l.State == incident.Sealing:
+		return human.Dash(string(l.Coverage))
+	case l.State == incident.Failed:
+		return human.Dash(string(l.Coverage)) + " so far"
+	}
+	return "to come, until " + l.Until.In(wiring.ZoneNamed(l.TimeZone)).Format(time.TimeOnly)
+}
+
+// maxShown is how many phones a line of the list names.
+const maxShown = 2
+
+// verdict is the report's, with the phones that it is about.
+func verdict(l incident.Listed) string {
+	if l.Verdict == "" {
+		return "-"
+	}
+	s := evidence.Printable(l.Verdict, 50)
+	var names []string
+	for _, p := range l.Phones[:min(len(l.Phones), maxShown)] {
+		names = append(names, p.Device)
+	}
+	if len(names) == 0 {
+		return s
+	}
+	s += ": " + strings.Join(names, ", ")
+	if n := len(l.Phones) + l.More - len(names); n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
+	}
+	return s
+}
