@@ -42,7 +42,7 @@ func now(t *testing.T) evidence.Manifest {
 	m.Window = m.Asked.Widen(time.Minute)
 	m.Registration = &evidence.Registration{Verdict: "partial", Summary: "One phone of 42 is partially registered: SEP00EBD5D5D8C6 since 14:14:07 UTC.",
 		Phones: []evidence.PhoneRegistration{
-			{Device: "SEP00EBD5D5D8C6", Verdict: "partial", Cause: "late_keepalive", Confidence: "certain", Advice: "Reset the phone; set Timer Register Delta to 20 in a copy of the SIP profile.",
+			{Device: "SEP00EBD5D5D8C6", Verdict: "partial", Cause: "late_keepalive", Confidence: "certain", Advice: "First collect the phone's problem report (PRT) and CUCM's traces of that time. Set Timer Register Delta to 20 in a copy of the SIP profile. Then reset the phone.",
 				Summary: "SEP00EBD5D5D8C6 came back with one line at 14:14:07 UTC, for its keep-alive came 27.4 s late."},
 			{Device: "7023", Verdict: "came_back_by_keepalive", Confidence: "cannot_tell", Summary: "came back by a keep-alive; partial if it has more lines."}},
 		Healthy: 40, Notes: []string{"Nothing is known of expe01: its log is not here."}}
@@ -56,7 +56,7 @@ func grouped(t *testing.T) evidence.Manifest {
 	m := now(t)
 	m.PhonesNamed = nil
 	reg := &evidence.Registration{Verdict: "partial", Healthy: 27, Summary: "13 phones went partial between 14:10:43 and 14:12:23 UTC after the connection expc01 -> cucm01 dropped at 14:10:40 UTC (likely)."}
-	dropped := evidence.RegistrationGroup{Verdict: "partial", Cause: "tcp_dropped", Confidence: "likely", Advice: "Reset the phones. Look at firewalls between Expressway-C and CUCM.",
+	dropped := evidence.RegistrationGroup{Verdict: "partial", Cause: "tcp_dropped", Confidence: "likely", Advice: "First collect CUCM's traces of that time. Look at firewalls between Expressway-C and CUCM. Then reset the phones.",
 		Summary: "At 14:10:40 UTC the connection expc01 -> cucm01 dropped; 13 phones came back with one line between 14:10:43 and 14:12:23 UTC."}
 	late := evidence.RegistrationGroup{Verdict: "came_back_by_keepalive", Cause: "late_keepalive", Confidence: "likely", Advice: "Find out where the time is lost.", Devices: []string{"SEP00EBD5D5D8C6"},
 		Summary: "A keep-alive reached CUCM too late; 1 phone came back by keep-alive at 14:14:07 UTC."}

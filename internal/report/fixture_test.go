@@ -181,7 +181,7 @@ func (w *world) late(n int) *registration.Phone {
 	p.Statements = []registration.Statement{{Text: "It came back at " + utcOf(at) + " UTC with one line: its keep-alive (CSeq 1184) was answered as a new registration by cucm01.example.com.", Confidence: registration.Certain},
 		{Text: "It has more lines than one: CUCM answered a bulk register of it with 2 lines.", Confidence: registration.Certain},
 		{Text: "The phone itself sent the keep-alive 27.4 s after it was due: Expressway-E received it late.", Confidence: registration.Likely}}
-	p.Advice = "Reset the phone, so that all lines register again. Then raise the Timer Register Delta to 20 in a copy of the SIP profile for MRA phones."
+	p.Advice = "First collect the phone's problem report (PRT) and CUCM's traces of that time: a reset destroys them. Raise the Timer Register Delta to 20 in a copy of the SIP profile for MRA phones. Then reset the phone, so that all its lines register again."
 	p.Proofs = proofs
 	return p
 }
@@ -201,7 +201,7 @@ func (w *world) dropped(n int, closed time.Time) *registration.Phone {
 	p.Summary = p.Device + " is partially registered since " + utcOf(at) + " UTC, because the TCP connection that carried it dropped."
 	p.Statements = []registration.Statement{{Text: "It came back at " + utcOf(at) + " UTC with one line.", Confidence: registration.Certain},
 		{Text: "The TCP connection 10.0.30.2:25013 to cucm01.example.com, which carried it, dropped at " + utcOf(closed) + " UTC: six keep-alives were sent over it in time and had no answer.", Confidence: registration.Likely}}
-	p.Advice = "Reset the phones. Look at firewalls between Expressway-C and CUCM, and at CUCM's events at that time."
+	p.Advice = "First collect CUCM's traces of that time. Look at firewalls between Expressway-C and CUCM, and at CUCM's events at that time. Then reset the phones."
 	p.Proofs = []registration.Proof{w.proofOf(p, 4, "answered as a new registration")}
 	return p
 }

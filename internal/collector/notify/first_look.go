@@ -119,7 +119,7 @@ func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Inciden
 // registrationTold is what a notice says of a verdict: names and words, and nothing
 // that stands in a log beside.
 func registrationTold(reg *evidence.Registration) *channel.Registration {
-	r := &channel.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More}
+	r := &channel.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More, Advice: adviceOf(reg)}
 	for i, p := range reg.Phones {
 		if i == channel.MaxPhones {
 			r.More += len(reg.Phones) - i
@@ -128,4 +128,19 @@ func registrationTold(reg *evidence.Registration) *channel.Registration {
 		r.Phones = append(r.Phones, channel.Phone{Device: evidence.Printable(p.Device, 100), Verdict: shown(p.Verdict), Cause: shown(p.Cause), Confidence: shown(p.Confidence)})
 	}
 	return r
+}
+
+// adviceOf is the advice on the worst of what happened.
+func adviceOf(reg *evidence.Registration) string {
+	for _, g := range reg.Groups {
+		if g.Advice != "" {
+			return evidence.Printable(g.Advice, 600)
+		}
+	}
+	for _, p := range reg.Phones {
+		if p.Advice != "" {
+			return evidence.Printable(p.Advice, 600)
+		}
+	}
+	return ""
 }

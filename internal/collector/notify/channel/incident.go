@@ -17,7 +17,8 @@ type Registration struct {
 	Summary     string  `json:"summary,omitempty"` // one sentence
 	Phones      []Phone `json:"phones,omitempty"`  // those that were named or that something happened to, at most MaxPhones
 	More        int     `json:"more_phones,omitempty"`
-	Why         string  `json:"why,omitempty"` // there is no verdict
+	Advice      string  `json:"advice,omitempty"` // on the worst of it
+	Why         string  `json:"why,omitempty"`    // there is no verdict
 }
 
 // A Phone is the verdict on one phone.
@@ -43,6 +44,9 @@ func (r *Registration) write(b *strings.Builder) {
 	}
 	if r.More > 0 {
 		fmt.Fprintf(b, "  and %d more\n", r.More)
+	}
+	if r.Advice != "" {
+		fmt.Fprintf(b, "Next:     %s\n", r.Advice)
 	}
 	if r.Preliminary {
 		b.WriteString("It is based on what was copied so far. The logs still grow: the bundle may differ.\n")
