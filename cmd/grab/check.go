@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/terminal"
 )
 
 func checkCmd(a *app) *cobra.Command {
@@ -48,7 +47,7 @@ func checkCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.Tell = func(f checkup.Finding, width int) { showFinding(a.people(), f, width) }
+			c.Tell = a.findings().Show
 			c.Perform(ctx, q)
 			return concludeCheck(a, c.Report())
 		},
@@ -62,12 +61,9 @@ func checkCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-// showFinding prints it for people.
-func showFinding(out io.Writer, f checkup.Finding, width int) {
-	fmt.Fprintf(out, "%-4s  %-*s  %-13s  %s\n", f.Status, width, human.Dash(f.Host), f.What, f.Detail)
-	if f.Hint != "" {
-		fmt.Fprintf(out, "      hint: %s\n", f.Hint)
-	}
+// findings shows what a check finds to people.
+func (a *app) findings() checkup.Printer {
+	return checkup.Printer{Out: a.people(), Paint: terminal.PaintFor(a.people())}
 }
 
 // concludeCheck prints the end and sets the exit code.
@@ -78,6 +74,7 @@ func concludeCheck(a *app, rep checkup.Report) error {
 	if a.json {
 		return a.print(rep)
 	}
+	a.findings().Conclude(rep.Checks)
 	count := map[string]int{}
 	for _, f := range rep.Checks {
 		count[f.Status]++

@@ -120,9 +120,10 @@ func tryOut(ctx context.Context, a *app, cfg *config.Config, prints []string, as
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {
-		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: func(f checkup.Finding, width int) { showFinding(a.people(), f, width) }}
+		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: a.findings().Show}
 		c.Run(ctx)
 		checked := c.Report()
+		a.findings().Conclude(checked.Checks)
 		rep.OK, rep.Checks = rep.OK && checked.OK, checked.Checks
 	}
 	if !rep.OK {

@@ -144,7 +144,7 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		case got.Fetched != nil:
 			p.fetched(*got.Fetched)
 		case got.Finding != nil:
-			showFinding(a.people(), *got.Finding, got.Columns)
+			a.findings().Show(*got.Finding, got.Columns)
 		case got.Event != nil:
 			name = got.Event.Incident
 			p.event(got.Event.Event())

@@ -45,6 +45,7 @@ type Finding struct {
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
+	KeepsS int64  `json:"keeps_s,omitempty"` // of a family: how many seconds its log reaches back
 }
 
 // Report is the JSON of `grab check`.

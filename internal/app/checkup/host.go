@@ -30,7 +30,7 @@ type visit struct {
 }
 
 func (v *visit) add(what, status, detail, hint string) {
-	v.findings = append(v.findings, Finding{v.host.Name, what, status, detail, hint})
+	v.findings = append(v.findings, Finding{Host: v.host.Name, What: what, Status: status, Detail: detail, Hint: hint})
 }
 
 // visitHosts looks at all hosts at the same time, each route once, and returns

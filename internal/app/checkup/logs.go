@@ -24,6 +24,9 @@ func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now
 	for _, f := range d.Families {
 		status, detail, hint := judgeFamily(f, dir, window, now)
 		v.add(f.Family, status, detail, hint)
+		if !f.Oldest.IsZero() {
+			v.findings[len(v.findings)-1].KeepsS = int64(now.Sub(f.Oldest) / time.Second)
+		}
 	}
 	for _, n := range d.Notes {
 		v.add("logs", StatusWarn, n, "")
@@ -62,7 +65,7 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 	}
 	switch {
 	case depth < window:
-		return StatusWarn, detail, fmt.Sprintf("an alert needs %s: the start of its window would be lost; %s", human.Span(window), fix)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s plus the mail's delay: the start of its window would be lost; %s", human.Span(window), fix)
 	case depth < 2*window:
 		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour the start of its window would be lost; %s", human.Span(window), fix)
 	}
@@ -136,7 +139,7 @@ func unknownPeers(cfg *config.Config, visits []visit) []Finding {
 		if !all {
 			hint += " (it may be one of those that were not reached)"
 		}
-		out = append(out, Finding{v.host.Name, "peers", StatusWarn, "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, and hosts: does not have it", hint})
+		out = append(out, Finding{Host: v.host.Name, What: "peers", Status: StatusWarn, Detail: "its log names " + strings.Join(unknown, ", ") + " at the far end of a traversal zone, and hosts: does not have it", Hint: hint})
 	}
 	return out
 }

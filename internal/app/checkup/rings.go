@@ -29,7 +29,7 @@ func ShortRing(cfg *config.Config, h *config.Host) (why, hint string) {
 func (c *Checkup) judgeRings() {
 	for _, h := range c.Hosts {
 		if why, hint := ShortRing(c.Cfg, h); why != "" {
-			c.add(Finding{h.Name, "ring", StatusWarn, why, hint})
+			c.add(Finding{Host: h.Name, What: "ring", Status: StatusWarn, Detail: why, Hint: hint})
 		}
 	}
 }
@@ -45,14 +45,14 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 		err = errors.New("empty so far")
 	}
 	if err != nil {
-		return []Finding{{h.Name, "ring", StatusWarn, err.Error(), hint}}
+		return []Finding{{Host: h.Name, What: "ring", Status: StatusWarn, Detail: err.Error(), Hint: hint}}
 	}
 	now := time.Now()
 	for _, r := range costs {
-		f := Finding{h.Name, "ring", StatusOK, "", ""}
+		f := Finding{Host: h.Name, What: "ring", Status: StatusOK}
 		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
 		if !r.Since.IsZero() {
-			f.Detail += fmt.Sprintf(", reaches back %s (to to %s UTC)", human.Span(now.Sub(r.Since)), r.Since.UTC().Format("2006-01-02 15:04:05"))
+			f.Detail += fmt.Sprintf(", reaches back %s (to %s UTC)", human.Span(now.Sub(r.Since)), r.Since.UTC().Format("2006-01-02 15:04:05"))
 		}
 		if r.PerMin > 0 {
 			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))

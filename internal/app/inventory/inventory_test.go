@@ -97,7 +97,9 @@ func TestFinder(t *testing.T) {
 	}
 	old := put(t, st, 0, nil)
 	gone := put(t, st, 10, nil)
-	open := put(t, st, 20, func(in *incident.Incident) { in.State, in.Frozen, in.Bundle, in.Revisions, in.Members = incident.Running, false, "", nil, nil })
+	open := put(t, st, 20, func(in *incident.Incident) {
+		in.State, in.Frozen, in.Bundle, in.Revisions, in.Members = incident.Running, false, "", nil, nil
+	})
 	if err := os.WriteFile(old.Bundle, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
