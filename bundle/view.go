@@ -101,14 +101,33 @@ func (v view) Nodes() (nodes []string) {
 	return nodes
 }
 
-// Phones are those that somebody or an alert named.
+// Phones are those that somebody or an alert named, and those of the report that may be partial.
 func (v view) Phones() []string {
 	names := slices.Clone(v.PhonesNamed)
 	for _, a := range v.Alerts {
 		names = append(names, a.Devices...)
 	}
+	if v.Registration != nil {
+		names = append(names, suspects(v.Registration)...)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// maxSuspects is how many phones of a report README.txt asks for the problem report of.
+const maxSuspects = 10
+
+// suspects are the phones without all their lines, of this bundle and of earlier ones.
+func suspects(reg *evidence.Registration) (names []string) {
+	for _, p := range reg.Phones {
+		if p.Verdict == "partial" || p.Verdict == "came_back_by_keepalive" {
+			names = append(names, p.Device)
+		}
+	}
+	for _, b := range reg.Before {
+		names = append(names, b.Device)
+	}
+	return names[:min(len(names), maxSuspects)]
 }
 
 // Reached says of each host what is unusual about how it was reached.

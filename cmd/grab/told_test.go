@@ -28,6 +28,13 @@ import (
 // and a mailbox; notices of incidents go to a command that keeps them.
 func newToldLab(t *testing.T, after string) (*labConfig, mra.Happening) {
 	t.Helper()
+	c, came := toldLab(t, after, mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2})
+	return c, came[0]
+}
+
+// toldLab is such a site to which other things happened; each is a phone that came back.
+func toldLab(t *testing.T, after string, events ...mra.Event) (*labConfig, []mra.Happening) {
+	t.Helper()
 	c := newLab(t)
 	for i, name := range []string{"expc01", "expe01"} {
 		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Name: name, Role: string("CE"[i]), IP: []string{"10.0.30.2", "10.0.40.5"}[i],
@@ -43,22 +50,24 @@ func newToldLab(t *testing.T, after string) (*labConfig, mra.Happening) {
 		t.Fatal(err)
 	}
 	defer site.Close()
-	if err := site.Schedule(mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2}); err != nil {
-		t.Fatal(err)
-	}
-	site.Backfill(time.Now().Add(-18 * time.Minute))
-	var victim mra.Happening
-	for _, h := range site.Happened() {
-		if h.What == mra.CameBack {
-			victim = h
+	for _, e := range events {
+		if err := site.Schedule(e); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if victim.Device == "" {
-		t.Fatal("no phone went partial")
+	site.Backfill(time.Now().Add(-18 * time.Minute))
+	var came []mra.Happening
+	for _, h := range site.Happened() {
+		if h.What == mra.CameBack {
+			came = append(came, h)
+		}
+	}
+	if len(came) != len(events) {
+		t.Fatalf("phones went partial: %+v", came)
 	}
 	c.Window = fmt.Sprintf("{before: 17m, after: %s, max: 3h}", after)
 	c.Extra = fmt.Sprintf("notify: {command: [%q, %q], on: [incidents]}\nsettle: 100ms", c.teller(), c.told())
-	return c.withMail(), victim
+	return c.withMail(), came
 }
 
 // alertNow delivers a mail of an alert.

@@ -55,7 +55,8 @@ type Job struct {
 // A Result is what an analysis made.
 type Result struct {
 	Registration *evidence.Registration
-	Files        []string // in the folder Dir
+	Memory       *evidence.Memory // what later incidents should know
+	Files        []string         // in the folder Dir
 	Dir          string
 }
 
@@ -151,6 +152,6 @@ func (a *Analyst) ask(ctx context.Context, job Job, task string, l confine.Limit
 	if confine.Size(dir) > l.Files {
 		return confine.ErrFiles
 	}
-	res.Registration, res.Files = got.Registration, files(task)
+	res.Registration, res.Memory, res.Files = got.Registration, got.Memory, files(task)
 	return nil
 }

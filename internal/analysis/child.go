@@ -33,7 +33,7 @@ func Serve(dir string, out io.Writer, exit func(code int)) error {
 	confine.Enter(q.Soft, q.Hard, exit)
 	a := answer{Version: version.Version}
 	if q.Version == version.Version {
-		if a.Registration, err = q.work(dir); err != nil {
+		if a.Registration, a.Memory, err = q.work(dir); err != nil {
 			a.Error = err.Error()
 		}
 	}
@@ -41,7 +41,7 @@ func Serve(dir string, out io.Writer, exit func(code int)) error {
 }
 
 // work does the task. A defect of the analysis is an error like any other.
-func (q *request) work(dir string) (_ *evidence.Registration, err error) {
+func (q *request) work(dir string) (_ *evidence.Registration, _ *evidence.Memory, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error in the analysis: %v", p)
@@ -52,35 +52,36 @@ func (q *request) work(dir string) (_ *evidence.Registration, err error) {
 	defer func() { err = errors.Join(err, set.Close()) }()
 	switch q.Task {
 	case taskExport:
-		return nil, writeFile(dir, ExportName, func(w io.Writer) error {
+		return nil, nil, writeFile(dir, ExportName, func(w io.Writer) error {
 			_, err := export.PCAPNG(ctx, w, set.Sources, export.Options{Place: set.Place, Program: "grab " + version.Version})
 			return err
 		})
 	case taskLook:
-		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Hops: 1})
+		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Before: set.Before, Hops: 1})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return report.Brief(rep), nil
+		return report.Brief(rep), nil, nil
 	case taskReport:
 		return writeReport(ctx, set, dir)
 	}
-	return nil, fmt.Errorf("no task %q", q.Task)
+	return nil, nil, fmt.Errorf("no task %q", q.Task)
 }
 
 // writeReport writes the three files.
-func writeReport(ctx context.Context, set *sources.Set, dir string) (*evidence.Registration, error) {
+func writeReport(ctx context.Context, set *sources.Set, dir string) (*evidence.Registration, *evidence.Memory, error) {
 	rep, err := Analyze(ctx, set, nil, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	writers := ReportFiles(set, rep)
 	for _, name := range files(taskReport) {
 		if err := writeFile(dir, name, writers[name]); err != nil {
-			return nil, fmt.Errorf("write %s: %w", name, err)
+			return nil, nil, fmt.Errorf("write %s: %w", name, err)
 		}
 	}
-	return report.Brief(rep), nil
+	memory := report.Memory(rep)
+	return report.Brief(rep), &memory, nil
 }
 
 // open opens a log of the request.

@@ -40,6 +40,7 @@ type answer struct {
 	Version      string                 `json:"version"`
 	Error        string                 `json:"error,omitempty"`
 	Registration *evidence.Registration `json:"registration,omitempty"`
+	Memory       *evidence.Memory       `json:"memory,omitempty"` // of a report
 }
 
 // What may cross the border at most.

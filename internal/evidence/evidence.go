@@ -253,6 +253,8 @@ type Manifest struct {
 	Timing      Timing   `json:"timing"`
 	Grab        string   `json:"grab"` // version of the program
 
+	Before []PastPhone `json:"before,omitempty"` // what earlier bundles of the site left open, for the report
+
 	Registration *Registration `json:"registration,omitempty"` // absent: no report was made, and a note says why
 	NoReport     string        `json:"no_report,omitempty"`    // why not; a retry adds it
 }

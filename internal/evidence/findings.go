@@ -44,10 +44,25 @@ func (r *Registration) Findings() []Finding {
 			advice[p.Advice] = true
 		}
 	}
+	w.past()
 	if s := w.rest(); s != "" {
 		w.add(0, s)
 	}
 	return w.out
+}
+
+// past are the phones of earlier bundles of which these logs show nothing.
+func (w *findings) past() {
+	for _, b := range w.reg.Before {
+		if w.phones[b.Device] != nil {
+			continue // it is told with its statements
+		}
+		if w.n++; w.n > maxFindings {
+			w.left++
+			continue
+		}
+		w.add(0, sure(b.Confidence)+b.Summary)
+	}
 }
 
 type findings struct {

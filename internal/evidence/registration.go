@@ -16,6 +16,8 @@ type Registration struct {
 	// Groups are what happened, each thing once, the worst first. Manifests of earlier
 	// versions have none.
 	Groups []RegistrationGroup `json:"groups,omitempty"`
+	// Before are phones of earlier bundles that have not registered in full since.
+	Before []PastPhone `json:"before,omitempty"`
 }
 
 // A RegistrationGroup is the phones to which one thing happened.

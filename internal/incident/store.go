@@ -26,6 +26,7 @@ import (
 //	incidents/<key>/rows/<host>.json      what was got of a host, with every attempt
 //	incidents/<key>/hosts/<host>/         the puller's own
 //	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
+//	incidents/<key>/phones.json           what later incidents should know of its phones
 //	bundles/                        finished bundles
 //	removed.jsonl                   what keep.age or keep.free removed
 //	pauses.json                     maintenance by hand, written by grab pause

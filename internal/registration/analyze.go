@@ -20,7 +20,8 @@ type Source = logs.Source
 type Options struct {
 	Window      evidence.Window // that the logs were asked for; empty: not known, then no coverage is
 	Alerts      []evidence.Alert
-	PhonesNamed []string // devices, MACs or numbers that somebody asked for
+	PhonesNamed []string             // devices, MACs or numbers that somebody asked for
+	Before      []evidence.PastPhone // phones that earlier bundles of the site show without all their lines
 	// Grace is how long CUCM waits beyond Expires; zero: an eighth of Expires, which is
 	// 15 s of 120 s.
 	Grace time.Duration

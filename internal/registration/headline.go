@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/wire"
@@ -12,11 +13,12 @@ import (
 
 // conclude is the verdict on the incident and its sentence: what, when and why. Where
 // there was an alert, no phone is believed to be whole because of its kind.
-func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict, summary string) {
+func conclude(w *wire.Wire, o Options, all []told, groups []*group, past []evidence.PastPhone) (verdict, summary string) {
 	n := map[string]int{}
 	for _, t := range all {
 		n[t.Verdict]++
 	}
+	since := recalled(o, past, n[VerdictPartial]+n[PhoneCameBack])
 	switch {
 	case n[VerdictPartial] > 0 || n[PhoneCameBack] > 0:
 		verdict, summary = VerdictPartial, partialWords(all, n)
@@ -30,14 +32,17 @@ func conclude(w *wire.Wire, all []told, groups []*group, alerted bool) (verdict,
 		}
 		summary = fmt.Sprintf("%s %s%s and registered all lines again later", whoOf(all, VerdictRecovered), how, whenOf(all, VerdictRecovered))
 	case len(all) == 0:
-		return VerdictUnknown, "No phone was found in these logs."
-	case healthy(w, all, alerted):
+		return VerdictUnknown, "No phone was found in these logs" + since + "."
+	case healthy(w, all, len(o.Alerts) > 0):
 		verdict = VerdictHealthy
 		summary = fmt.Sprintf("no partial MRA phone was seen here: %s, none of which went partial", human.Plural(len(all), "phone"))
 	default:
 		verdict, summary = VerdictUnknown, unknownWords(all, n)
 	}
-	return verdict, sentence(summary + becauseOf(groups))
+	if len(past) > 0 && verdict == VerdictHealthy {
+		verdict = VerdictUnknown
+	}
+	return verdict, sentence(summary + since + becauseOf(groups))
 }
 
 // partialWords says who is partial, and who is if it has more lines.

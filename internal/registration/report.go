@@ -60,20 +60,21 @@ const (
 // A Report is registrations.json, and what `grab report --json` prints. All times
 // are UTC by the collector's clock where the peer's offset is known.
 type Report struct {
-	Records      int64            `json:"records"`       // of all files
-	Unread       int64            `json:"unread"`        // stretches that are no record
-	BodiesLogged string           `json:"bodies_logged"` // yes, no, mixed, unknown
-	Verdict      string           `json:"verdict"`
-	Summary      string           `json:"summary"` // one sentence
-	Notes        []string         `json:"notes"`
-	Files        []File           `json:"files"`
-	Window       *evidence.Window `json:"window,omitempty"`
-	Alerts       []evidence.Alert `json:"alerts,omitempty"`
-	TimeZone     string           `json:"time_zone,omitempty"`   // IANA name of the site's, for people
-	Connections  []Connection     `json:"connections"`           // between Expressway-C and CUCM, as far as DEBUG shows them
-	Groups       []Group          `json:"groups"`                // what happened, each thing once, the worst first
-	MorePhones   int              `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
-	Phones       []Phone          `json:"phones"`                // those named first, then the affected ones
+	Records      int64                `json:"records"`       // of all files
+	Unread       int64                `json:"unread"`        // stretches that are no record
+	BodiesLogged string               `json:"bodies_logged"` // yes, no, mixed, unknown
+	Verdict      string               `json:"verdict"`
+	Summary      string               `json:"summary"` // one sentence
+	Notes        []string             `json:"notes"`
+	Files        []File               `json:"files"`
+	Window       *evidence.Window     `json:"window,omitempty"`
+	Alerts       []evidence.Alert     `json:"alerts,omitempty"`
+	TimeZone     string               `json:"time_zone,omitempty"`   // IANA name of the site's, for people
+	Connections  []Connection         `json:"connections"`           // between Expressway-C and CUCM, as far as DEBUG shows them
+	Groups       []Group              `json:"groups"`                // what happened, each thing once, the worst first
+	Before       []evidence.PastPhone `json:"before,omitempty"`      // of earlier bundles, which have not registered in full since
+	MorePhones   int                  `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
+	Phones       []Phone              `json:"phones"`                // those named first, then the affected ones
 }
 
 // A File is one log that was read.
@@ -161,15 +162,17 @@ type Phone struct {
 	At                *time.Time  `json:"at,omitempty"`        // the REGISTER that was taken for a new registration was sent on to CUCM
 	LateByS           *float64    `json:"late_by_s,omitempty"` // beyond the phone's own cadence
 	// The other two of the three numbers.
-	BeyondExpiresS *float64   `json:"beyond_expires_s,omitempty"`
-	BeyondGraceS   *float64   `json:"beyond_grace_s,omitempty"`
-	LateAt         string     `json:"late_at,omitempty"` // where: "before E", "between E and C", "between C and CUCM", "" not known
-	LostAt         *time.Time `json:"lost_at,omitempty"` // when the registration was lost, as far as that can be said
-	BackAt         *time.Time `json:"back_at,omitempty"` // when all lines registered again
-	Summary        string     `json:"summary"`
-	Advice         string     `json:"advice,omitempty"`
-	Shares         []string   `json:"shares,omitempty"` // devices that went with it, for one connection carried them
-	Proofs         []Proof    `json:"evidence"`
+	BeyondExpiresS *float64            `json:"beyond_expires_s,omitempty"`
+	BeyondGraceS   *float64            `json:"beyond_grace_s,omitempty"`
+	LateAt         string              `json:"late_at,omitempty"`               // where: "before E", "between E and C", "between C and CUCM", "" not known
+	LostAt         *time.Time          `json:"lost_at,omitempty"`               // when the registration was lost, as far as that can be said
+	BackAt         *time.Time          `json:"back_at,omitempty"`               // when all lines registered again
+	RegisteredAt   *time.Time          `json:"registered_in_full_at,omitempty"` // the last time that these logs show
+	Before         *evidence.PastPhone `json:"before,omitempty"`                // what an earlier bundle shows of it, and nothing since has ended
+	Summary        string              `json:"summary"`
+	Advice         string              `json:"advice,omitempty"`
+	Shares         []string            `json:"shares,omitempty"` // devices that went with it, for one connection carried them
+	Proofs         []Proof             `json:"evidence"`
 
 	Transactions []Transaction `json:"transactions"`
 }

@@ -24,9 +24,14 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 		r.Files = append(r.Files, fileOf(w, i, s))
 	}
 
+	r.Before = before(o, phones, rulings)
 	all := make([]told, len(phones))
 	for i, p := range phones {
-		all[i] = tellOf(w, p, rulings[i])
+		ruling, past := remember(rulings[i], r.Before, p)
+		all[i] = tellOf(w, p, ruling)
+		if all[i].out.Before = past; past != nil && all[i].out.Advice == "" {
+			all[i].out.Advice = AdviceBefore
+		}
 	}
 	slices.SortFunc(all, byRank)
 	all, left := fit(all)
@@ -41,7 +46,7 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 		r.Groups = append(r.Groups, g.out)
 	}
 	r.Connections = connections(w, all)
-	r.Verdict, r.Summary = conclude(w, all, groups, len(o.Alerts) > 0)
+	r.Verdict, r.Summary = conclude(w, o, all, groups, r.Before)
 	r.Notes = append(r.Notes, notes(o, w, all, left, hidden)...)
 	return r
 }
@@ -81,6 +86,7 @@ func tellOf(w *wire.Wire, p *phone.Phone, r *judge.Ruling) told {
 		cause := Statement{"cause: " + causeWords(r.Reason) + ": " + r.Reason.Why, r.Reason.Confidence}
 		claims = slices.Insert(claims, min(1, len(claims)), cause)
 	}
+	o.RegisteredAt = registeredAt(p)
 	lateNumbers(w, r, &o)
 	o.Statements = claims
 	for i := range o.Statements {
@@ -184,13 +190,19 @@ func byRank(x, y told) int {
 		}
 		return 1
 	}
+	past := func(t told) int {
+		if t.out.Before != nil {
+			return 0
+		}
+		return 1
+	}
 	late := func(t told) int {
 		if t.out.LateByS != nil || t.out.Cause != "" {
 			return 0
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(judge.Rank(x.Verdict), judge.Rank(y.Verdict)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
+	return cmp.Or(cmp.Compare(named(x), named(y)), cmp.Compare(judge.Rank(x.Verdict), judge.Rank(y.Verdict)), cmp.Compare(past(x), past(y)), cmp.Compare(late(x), late(y)), cmp.Compare(x.short(), y.short()),
 		slices.Compare(x.out.CallIDs, y.out.CallIDs))
 }
 

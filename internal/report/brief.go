@@ -20,7 +20,7 @@ const maxBrief = 200
 
 // Brief is what a manifest says of a report.
 func Brief(rep *registration.Report) *evidence.Registration {
-	b := &evidence.Registration{Verdict: rep.Verdict, Summary: rep.Summary, Phones: []evidence.PhoneRegistration{}, Notes: slices.Concat([]string{}, rep.Notes)}
+	b := &evidence.Registration{Verdict: rep.Verdict, Summary: rep.Summary, Phones: []evidence.PhoneRegistration{}, Notes: slices.Concat([]string{}, rep.Notes), Before: rep.Before}
 	of := briefGroups(rep, b)
 	most := standings(of, rep)
 	for i := range rep.Phones {
@@ -115,6 +115,9 @@ func standings(of map[*registration.Phone]*registration.Group, rep *registration
 
 // happened reports whether there is something to say of a phone that nobody named.
 func happened(p *registration.Phone) bool {
+	if p.Before != nil {
+		return true
+	}
 	switch p.Verdict {
 	case registration.PhoneRegistered:
 		return false

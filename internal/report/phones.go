@@ -67,6 +67,9 @@ func people(r *registration.Report, c siteClock) []*phone {
 // affected says of whom the page speaks first: of all who did not simply stay
 // registered, leave by themselves without a cause, or remain unknown without one.
 func affected(p *registration.Phone) bool {
+	if p.Before != nil {
+		return true
+	}
 	switch p.Verdict {
 	case registration.PhoneRegistered, registration.VerdictHealthy:
 		return false

@@ -87,6 +87,7 @@ type page struct {
 	Groups   []*group
 	Answers  []*phone // affected or asked for
 	Asked    []*phone // asked for, and in no group
+	Earlier  []claim  // what earlier bundles say of phones
 	Remarks  [][]span // notes
 	Picture  *picture
 	People   []*phone // the answered ones first
@@ -112,6 +113,9 @@ func newPage(r *registration.Report, text func(registration.Proof) ([]byte, erro
 	p.Head, p.Sure = headline(r.Summary, p.Clock)
 	for _, n := range r.Notes {
 		p.Remarks = append(p.Remarks, p.Clock.say(n))
+	}
+	for _, b := range r.Before {
+		p.Earlier = append(p.Earlier, claim{Text: p.Clock.say(b.Summary), Sure: newSure(b.Confidence)})
 	}
 	p.Bodies, p.Coverage = bodies(r.BodiesLogged), coverage(r.Files)
 	p.People = people(r, p.Clock)

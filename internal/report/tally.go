@@ -124,6 +124,9 @@ func (p *page) NoneAffected() string {
 	}
 }
 
+// EarlierAdvice is what to do about phones of earlier bundles.
+func (p *page) EarlierAdvice() string { return registration.AdviceBefore }
+
 // Counts are the verdicts of all phones in a few words.
 func (p *page) Counts() string {
 	var parts []string

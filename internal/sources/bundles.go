@@ -156,6 +156,11 @@ func (s *Set) addIncident(m evidence.Manifest) {
 			s.PhonesNamed = append(s.PhonesNamed, p)
 		}
 	}
+	for _, b := range m.Before {
+		if !slices.ContainsFunc(s.Before, func(o evidence.PastPhone) bool { return o.Device == b.Device }) {
+			s.Before = append(s.Before, b)
+		}
+	}
 	known := map[string]bool{}
 	for _, h := range m.Hosts {
 		known[bare(h.Address)], known[bare(h.Host)] = true, true

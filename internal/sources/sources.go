@@ -37,7 +37,8 @@ type Set struct {
 	TimeZone    string          // IANA name of the bundles' site, empty if there is none
 	Alerts      []evidence.Alert
 	PhonesNamed []string
-	Peers       []string // Expressways that logs name and that have no log here
+	Before      []evidence.PastPhone // what bundles before these left open
+	Peers       []string             // Expressways that logs name and that have no log here
 
 	// Opened, if it is set, hears of each log when it is first read. It is called
 	// from whatever goroutine reads.

@@ -34,7 +34,10 @@ func addReport(ctx context.Context, analyst *analysis.Analyst, job runner.SealJo
 			return remove, "", ctx.Err()
 		case err == nil:
 			in.Manifest.Registration, in.Reports = res.Registration, parts(res)
-			return remove, "", nil
+			if job.Remember != nil && res.Memory != nil {
+				err = job.Remember(*res.Memory)
+			}
+			return remove, "", err
 		}
 		noReport = evidence.Printable(err.Error(), 400)
 	} else {

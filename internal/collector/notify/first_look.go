@@ -101,6 +101,9 @@ func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Inciden
 	if err != nil {
 		return nil, err
 	}
+	if m.Before, err = incident.Before(s.store, in); err != nil {
+		s.log.Warn("earlier bundles of the site are not remembered", "incident", in.ID, "err", err)
+	}
 	var total int64
 	for _, h := range m.Hosts {
 		for _, f := range h.Files {
@@ -119,7 +122,7 @@ func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Inciden
 // registrationTold is what a notice says of a verdict: names and words, and nothing
 // that stands in a log beside.
 func registrationTold(reg *evidence.Registration) *channel.Registration {
-	r := &channel.Registration{Verdict: shown(reg.Verdict), Summary: shown(reg.Summary), More: reg.More, Advice: adviceOf(reg)}
+	r := &channel.Registration{Verdict: shown(reg.Verdict), Summary: evidence.Printable(reg.Summary, 1500), More: reg.More, Advice: adviceOf(reg)}
 	for i, p := range reg.Phones {
 		if i == channel.MaxPhones {
 			r.More += len(reg.Phones) - i

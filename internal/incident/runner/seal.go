@@ -27,6 +27,9 @@ type SealJob struct {
 	// Analyzed hears why the bundle will have no report, empty if it will, before it is
 	// written; an error ends the sealing. May be nil.
 	Analyzed func(noReport string) error
+	// Remember hears what later incidents should know of the phones, before the bundle is
+	// written; an error ends the sealing. May be nil.
+	Remember func(evidence.Memory) error
 }
 
 // A SealedBundle is what a sealer made.
@@ -132,7 +135,7 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 }
 
 // bundle adopts or makes the bundle.
-func (u *run) bundle(ctx context.Context, m evidence.Manifest) (SealedBundle, error) {
+func (u *run) bundle(ctx context.Context, m evidence.Manifest) (_ SealedBundle, err error) {
 	base, begun := bundleBase(u.r.Store, u.inc), u.sealingOf()
 	if path := u.adopt(ctx, base); path != "" {
 		return SealedBundle{Path: path, NoReport: begun.NoReport}, nil
@@ -142,6 +145,9 @@ func (u *run) bundle(ctx context.Context, m evidence.Manifest) (SealedBundle, er
 		defer func() { <-u.r.sealing() }()
 	case <-ctx.Done():
 		return SealedBundle{}, ctx.Err()
+	}
+	if m.Before, err = incident.Before(u.r.Store, u.inc); err != nil {
+		u.r.log().Warn("earlier bundles of the site are not remembered", "incident", u.inc.ID, "err", err)
 	}
 	return u.makeBundle(ctx, begun, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
 		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }})

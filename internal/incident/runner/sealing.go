@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
 
@@ -59,6 +60,10 @@ func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made Seal
 		}
 		s.NoReport = noReport
 		return file.Save(s)
+	}
+	job.Remember = func(m evidence.Memory) error {
+		m.Revision = u.inc.Revision
+		return incident.MemoryFile(u.r.Store, u.key).Save(m)
 	}
 	s.Begun++
 	if err := u.room.retry(ctx, func() error { return file.Save(s) }); err != nil {

@@ -1,0 +1,96 @@
+package incident
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
+)
+
+// How far back an incident remembers its site's earlier ones.
+const (
+	memoryAge   = 24 * time.Hour
+	maxRecalled = 50  // incidents
+	maxPast     = 200 // phones
+)
+
+// MemoryFile is where it is kept what later incidents should know of the phones of one.
+func MemoryFile(s *Store, key string) atomicfile.JSON[evidence.Memory] {
+	return File[evidence.Memory](s, filepath.Join(s.IncidentDir(key), "phones.json"))
+}
+
+// Before are the phones that earlier incidents of the site show without all their lines, and
+// that none since shows to have registered in full or to have left: the oldest first. Only
+// small records are read, of the newest incidents within a day. What cannot be read makes an
+// error beside them.
+func Before(s *Store, in Incident) ([]evidence.PastPhone, error) {
+	keys, err := earlier(s, in)
+	if err != nil {
+		return nil, err
+	}
+	past, over := map[string]evidence.PastPhone{}, map[string]time.Time{}
+	var errs []error
+	for _, k := range keys {
+		was, m, err := recall(s, k)
+		errs = append(errs, err)
+		if was.Site != in.Site {
+			continue // its name is longer, or nothing is known of it
+		}
+		if m.Cut {
+			break // what it does not name may have registered: nothing before it is certain
+		}
+		for _, p := range m.Over {
+			over[p.Device] = evidence.Later(over[p.Device], p.At)
+		}
+		for _, p := range m.Partial {
+			if p.At.After(past[p.Device].At) && p.At.Before(in.Asked.Until) {
+				past[p.Device] = evidence.PastPhone{Device: p.Device, Verdict: p.Verdict, At: p.At, Incident: was.ID}
+			}
+		}
+	}
+	var open []evidence.PastPhone
+	for device, p := range past {
+		if !over[device].After(p.At) {
+			open = append(open, p)
+		}
+	}
+	slices.SortFunc(open, func(a, b evidence.PastPhone) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Device, b.Device))
+	})
+	return open[max(0, len(open)-maxPast):], errors.Join(errs...)
+}
+
+// earlier are the keys of the incidents of the same site before this one, the newest first.
+func earlier(s *Store, in Incident) ([]string, error) {
+	keys, err := s.Keys()
+	if err != nil {
+		return nil, fmt.Errorf("earlier incidents: %w", err)
+	}
+	const stamp = "20060102T150405Z"
+	first := in.Asked.Since.Add(-memoryAge).UTC().Format(stamp)
+	keys = slices.DeleteFunc(keys, func(k string) bool {
+		return len(k) < len(stamp) || k < first || k >= in.Key || !strings.HasPrefix(k[len(stamp):], "-"+in.Site+"-")
+	})
+	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) })
+	return keys[:min(len(keys), maxRecalled)], nil
+}
+
+// recall reads an incident and what is to be known of its phones, if that is written down.
+func recall(s *Store, key string) (Incident, evidence.Memory, error) {
+	in, err := s.Read(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return in, evidence.Memory{}, nil // just claimed, or just removed
+	}
+	if err != nil {
+		return in, evidence.Memory{}, err
+	}
+	m, _, err := MemoryFile(s, key).Load()
+	return in, m, err
+}
