@@ -60,7 +60,7 @@ func (v view) Errors() (lines []string) {
 	where := folded{}
 	for _, h := range v.Hosts {
 		if h.Error != "" {
-			where.add(printable(h.Error), h.Host, "")
+			where.add(printable(v.Say(h.Error)), h.Host, "")
 		}
 	}
 	for _, f := range where.list {

@@ -44,7 +44,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 // UTC, and in UTC. Text that came from mails and hosts is made printable.
 func Readme(w io.Writer, m evidence.Manifest, zone *time.Location) error {
 	var text strings.Builder
-	if err := pages.ExecuteTemplate(&text, "readme.txt.tmpl", view{m, newClock(zone)}); err != nil {
+	if err := pages.ExecuteTemplate(&text, "readme.txt.tmpl", newView(m, zone)); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, wrapped(text.String()))
@@ -56,7 +56,7 @@ func Readme(w io.Writer, m evidence.Manifest, zone *time.Location) error {
 // is ASCII; times are in zone, nil is UTC, and in UTC.
 func Describe(w io.Writer, m evidence.Manifest, zone *time.Location) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if err := pages.ExecuteTemplate(table, "show.txt.tmpl", view{m, newClock(zone)}); err != nil {
+	if err := pages.ExecuteTemplate(table, "show.txt.tmpl", newView(m, zone)); err != nil {
 		return err
 	}
 	return table.Flush()

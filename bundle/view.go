@@ -20,7 +20,28 @@ const margin = 5 * time.Minute
 // A view is what the templates ask a manifest for.
 type view struct {
 	evidence.Manifest
-	clock
+	human.Clock
+}
+
+// newView is of a manifest in a zone; nil is UTC.
+func newView(m evidence.Manifest, zone *time.Location) view {
+	return view{m, human.Clock{Zone: zone, Near: m.Asked.Since.Add(m.Asked.Length() / 2)}}
+}
+
+// SayAll is Say of each.
+func (v view) SayAll(list []string) (said []string) {
+	for _, s := range list {
+		said = append(said, v.Say(s))
+	}
+	return said
+}
+
+// When is a time in a table, a dash where there is none.
+func (v view) When(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return v.Short(*t)
 }
 
 // Folder is the name of the bundle's folder.

@@ -116,9 +116,3 @@ func Window(since, until time.Time, zone *time.Location) string {
 	}
 	return since.Format(time.DateTime) + " to " + end
 }
-
-// ZoneName is how a zone is called at a time: "EST".
-func ZoneName(t time.Time, zone *time.Location) string {
-	name, _ := t.In(zone).Zone()
-	return name
-}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration"
 )
 
@@ -159,7 +160,7 @@ func (p *picture) ticks(until time.Time) {
 	first, last := p.since, until
 	if zone != nil {
 		first, last = first.In(zone), last.In(zone)
-		p.Zone = abbreviation(first)
+		p.Zone = human.ZoneName(first, first.Location())
 	}
 	p.Day = first.Format(time.DateOnly)
 	if day := last.Format(time.DateOnly); day != p.Day {

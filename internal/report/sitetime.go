@@ -1,10 +1,10 @@
 package report
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration"
 )
 
@@ -51,7 +51,7 @@ func (c siteClock) brief(t time.Time) string {
 	} else {
 		t = t.UTC()
 	}
-	return t.Format(timeForm) + " " + abbreviation(t)
+	return t.Format(timeForm) + " " + human.ZoneName(t, t.Location())
 }
 
 func (c siteClock) pair(t any, day, form string) string {
@@ -63,7 +63,7 @@ func (c siteClock) pair(t any, day, form string) string {
 		return u.Format(day+form) + " UTC"
 	}
 	l := u.In(c.zone)
-	s := l.Format(day+form) + " " + abbreviation(l)
+	s := l.Format(day+form) + " " + human.ZoneName(l, l.Location())
 	if day != "" && l.Format(day) == u.Format(day) {
 		day = ""
 	}
@@ -90,23 +90,14 @@ func (c siteClock) window(since, until time.Time) string {
 // stretch names the day again, and the zone, only where it is another one.
 func stretch(a, b time.Time, form string) string {
 	s := a.Format(dayForm + form)
-	if abbreviation(a) != abbreviation(b) {
-		s += " " + abbreviation(a)
+	if human.ZoneName(a, a.Location()) != human.ZoneName(b, b.Location()) {
+		s += " " + human.ZoneName(a, a.Location())
 	}
 	day := ""
 	if a.Format(dayForm) != b.Format(dayForm) {
 		day = dayForm
 	}
-	return s + " to " + b.Format(day+form) + " " + abbreviation(b)
-}
-
-// abbreviation is the zone's; for zones without letters "UTC-03".
-func abbreviation(t time.Time) string {
-	s := t.Format("MST")
-	if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
-		return "UTC" + s
-	}
-	return s
+	return s + " to " + b.Format(day+form) + " " + human.ZoneName(b, b.Location())
 }
 
 // A span is a part of a sentence; Aside is what stands in brackets, and smaller.
@@ -118,9 +109,6 @@ type span struct {
 // unbroken is a blank at which no line ends.
 const unbroken = "\u00a0"
 
-// spokenRE is how the analysis writes times: "14:10:43 UTC", "14:10:43 and 14:12:23.500 UTC".
-var spokenRE = regexp.MustCompile(`\b(\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d(?:\.\d{3})?)(?:( and | to )(\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d(?:\.\d{3})?))? UTC\b`)
-
 // say turns the times of a sentence to the site's zone, each with what it was in UTC.
 func (c siteClock) say(s string) []span {
 	s = strings.ReplaceAll(s, " -> ", " → ")
@@ -128,56 +116,14 @@ func (c siteClock) say(s string) []span {
 		return []span{{Text: s}}
 	}
 	var out []span
-	end := 0
-	for _, m := range spokenRE.FindAllStringSubmatchIndex(s, -1) {
-		part := func(n int) string {
-			if m[2*n] < 0 {
-				return ""
-			}
-			return s[m[2*n]:m[2*n+1]]
+	for _, p := range (human.Clock{Zone: c.zone, Near: c.near}).Parts(s) {
+		if p.Aside {
+			p.Text = strings.TrimSuffix(p.Text, " UTC)") + unbroken + "UTC)"
+			keep := &out[len(out)-1].Text // a time and its zone are not torn apart
+			i := strings.LastIndexByte(strings.TrimSuffix(*keep, " "), ' ')
+			*keep = (*keep)[:i] + unbroken + (*keep)[i+1:]
 		}
-		local, zone, ok := c.local(part(1), part(2))
-		if ok && part(5) != "" {
-			second, zone2, ok2 := c.local(part(4), part(5))
-			if ok = ok2; zone2 != zone {
-				local += " " + zone
-			}
-			local, zone = local+part(3)+second, zone2
-		}
-		if ok {
-			aside := "(" + strings.TrimSuffix(s[m[0]:m[1]], " UTC") + unbroken + "UTC)"
-			out = append(out, span{Text: s[end:m[0]] + local + unbroken + zone + " "}, span{aside, true})
-			end = m[1]
-		}
+		out = append(out, span(p))
 	}
-	return append(out, span{Text: s[end:]})
-}
-
-// local is a time of UTC in the site's zone and the zone's abbreviation. Without a day
-// it is the one that is nearest to what the report is about.
-func (c siteClock) local(day, clock string) (text, zone string, ok bool) {
-	form := timeForm
-	if strings.Contains(clock, ".") {
-		form = milliForm
-	}
-	from := day
-	if day == "" {
-		from = c.near.UTC().Format(dayForm)
-	}
-	t, err := time.Parse(dayForm+form, from+clock)
-	if err != nil {
-		return "", "", false
-	}
-	if day == "" {
-		switch d := t.Sub(c.near); {
-		case d > 12*time.Hour:
-			t = t.AddDate(0, 0, -1)
-		case d < -12*time.Hour:
-			t = t.AddDate(0, 0, 1)
-		}
-	} else {
-		form = dayForm + form
-	}
-	l := t.In(c.zone)
-	return l.Format(form), abbreviation(l), true
+	return out
 }
