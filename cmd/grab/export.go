@@ -87,7 +87,7 @@ func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error
 			*export.Result
 		}{f.file, res})
 	}
-	return printExport(a.out, f.file, res)
+	return printExport(a.out, f.file, res, wiring.ZoneNamed(set.TimeZone))
 }
 
 // check looks at what can be wrong before anything is read: no input is overwritten.
@@ -142,7 +142,7 @@ func (f *exportFlags) span(set *sources.Set, say func(format string, args ...any
 			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
 		}
 		*t.to = at
-		say("%s %s UTC (%s %s)", t.name, at.UTC().Format("2006-01-02 15:04:05"), at.In(site).Format("2006-01-02 15:04:05"), human.ZoneName(at, site))
+		say("%s %s", t.name, human.Clock{Zone: site}.At(at))
 	}
 	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return since, until, errors.New("--since is not before --until")
@@ -171,9 +171,8 @@ func writeExport(ctx context.Context, file string, set *sources.Set, o export.Op
 }
 
 // printExport is the answer for a person.
-func printExport(w io.Writer, file string, r *export.Result) error {
-	const layout = "2006-01-02 15:04:05.000"
-	fmt.Fprintf(w, "%s of SIP, %s to %s UTC\n", human.Plural(int(r.Messages), "message"), r.First.UTC().Format(layout), r.Last.UTC().Format(layout))
+func printExport(w io.Writer, file string, r *export.Result, zone *time.Location) error {
+	fmt.Fprintf(w, "%s of SIP, %s\n", human.Plural(int(r.Messages), "message"), human.Clock{Zone: zone}.Span(*r.First, *r.Last))
 	for _, h := range r.Hosts {
 		fmt.Fprintf(w, "  %s: %d\n", evidence.Printable(h.Host, 100), h.Messages)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -22,6 +23,7 @@ func (a *app) fail(err error) int {
 			return advice.Failed
 		}
 	} else {
+		said = human.Local().Say(said)
 		fmt.Fprintln(a.err, "grab: error:", strings.ReplaceAll(said, "\n", "\ngrab: error: "))
 		if hint != "" {
 			fmt.Fprintln(a.err, "grab: hint:", hint)

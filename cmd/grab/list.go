@@ -45,7 +45,7 @@ func runList(a *app, f *listFlags) error {
 	}
 	store := storeOf(cfg)
 	if f.alerts {
-		return listAlerts(a, store)
+		return listAlerts(a, cfg, store)
 	}
 	list, err := inventory.List(store, f.query)
 	if list == nil {
@@ -66,10 +66,8 @@ func runList(a *app, f *listFlags) error {
 // read reads what the flags ask for.
 func (f *listFlags) read(cfg *config.Config, now time.Time) error {
 	q := &f.query
-	zone := time.Local
-	if site := cfg.Site(q.Site); site != nil {
-		zone = site.Zone()
-	} else if len(cfg.Sites) == 1 {
+	zone := zoneOf(cfg, q.Site)
+	if q.Site == "" && len(cfg.Sites) == 1 {
 		zone = cfg.Sites[0].Zone()
 	}
 	switch {

@@ -6,12 +6,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
 // listAlerts prints every mail that was taken, with what became of it and why.
-func listAlerts(a *app, store *incident.Store) error {
+func listAlerts(a *app, cfg *config.Config, store *incident.Store) error {
 	list, err := store.ListAlerts()
 	if list == nil {
 		return err
@@ -25,8 +26,12 @@ func listAlerts(a *app, store *incident.Store) error {
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSEEN\tID\tKIND\tCLUSTER\tNODE\tSITE\tWHAT\tINCIDENT\tWHY")
 	for _, l := range list {
+		clock := human.Clock{Zone: time.Local}
+		if len(l.Sites) > 0 {
+			clock.Zone = zoneOf(cfg, l.Sites[0].Site)
+		}
 		row := func(site string, what incident.What, in, why string) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Time.Format(time.RFC3339), l.Seen.Format(time.RFC3339), l.ID[:12], l.Kind,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock.Short(l.Time), clock.Short(l.Seen.Truncate(time.Second)), l.ID[:12], l.Kind,
 				human.Dash(l.Cluster), human.Dash(l.Node), human.Dash(site), what, human.Dash(in), human.Dash(why))
 		}
 		for _, s := range l.Sites {
@@ -41,4 +46,12 @@ func listAlerts(a *app, store *incident.Store) error {
 		}
 	}
 	return w.Flush()
+}
+
+// zoneOf is a site's zone; of one that is not configured, or of none, the machine's.
+func zoneOf(cfg *config.Config, site string) *time.Location {
+	if s := cfg.Site(site); s != nil {
+		return s.Zone()
+	}
+	return time.Local
 }

@@ -93,11 +93,12 @@ func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.L
 	if f.After != 0 || a.json || a.exit == advice.Lost {
 		return
 	}
-	again, when := asked.Until.Add(5*time.Minute), ""
+	clock := human.Clock{Zone: zone}
+	again, when := asked.Until.Add(5*time.Minute).Truncate(time.Second), ""
 	if again.After(time.Now()) {
-		when = " after " + again.In(zone).Format("15:04:05 MST")
+		when = " after " + clock.OfDay(again)
 	}
-	a.say("the window ends at %s: to see the recovery run this again%s, with --at %s --after 5m", asked.Until.In(zone).Format("15:04:05 MST"),
+	a.say("the window ends at %s: to see the recovery run this again%s, with --at %s --after 5m", clock.OfDay(asked.Until.Truncate(time.Second)),
 		when, asked.Until.Format(time.RFC3339))
 }
 
@@ -122,7 +123,7 @@ func printOutcome(a *app, o oneshot.Outcome, zone *time.Location) error {
 	}
 	fmt.Fprintln(a.out)
 	if m.Registration != nil {
-		fmt.Fprintf(a.out, "verdict   %s\n", report.VerdictLine(m.Registration))
+		fmt.Fprintf(a.out, "verdict   %s\n", report.VerdictLine(m.Registration, human.Clock{Zone: zone, Near: m.Asked.Until}))
 	}
 	if info, err := os.Stat(o.Bundle); err == nil {
 		fmt.Fprintf(a.out, "bundle    %s (%s, verified)\n", o.Bundle, human.Size(info.Size()))

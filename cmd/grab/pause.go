@@ -95,8 +95,9 @@ func printPauses(a *app, list []status.Pause) error {
 	}
 	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SITE\tFROM\tUNTIL\tBY\tREASON")
+	clock := human.Local()
 	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", collector.EverySite(p.Site), p.From.Format(time.RFC3339), p.Until.Format(time.RFC3339), p.By, human.Dash(p.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", collector.EverySite(p.Site), clock.Short(p.From.Truncate(time.Second)), clock.Short(p.Until.Truncate(time.Second)), p.By, human.Dash(p.Reason))
 	}
 	return w.Flush()
 }

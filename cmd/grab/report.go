@@ -94,13 +94,14 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 
 // printReport is the answer for a person.
 func printReport(w io.Writer, rep *registration.Report, page string) error {
-	fmt.Fprintf(w, "%s\n", evidence.Printable(rep.Summary, 2000))
-	report.PrintFindings(w, report.Brief(rep), "")
+	clock := report.ClockOf(rep)
+	fmt.Fprintf(w, "%s\n", clock.Say(evidence.Printable(rep.Summary, 2000)))
+	report.PrintFindings(w, report.Brief(rep), clock, "")
 	for i, n := range rep.Notes {
 		if i == 0 {
 			fmt.Fprintf(w, "\nNotes\n")
 		}
-		fmt.Fprintf(w, "  %s\n", evidence.Printable(n, 2000))
+		fmt.Fprintf(w, "  %s\n", clock.Say(evidence.Printable(n, 2000)))
 	}
 	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, analysis.CSVName, analysis.JSONName)
 	return err

@@ -103,7 +103,7 @@ func startHint(goos string) string {
 func storeTells(out io.Writer, cfg *config.Config, now time.Time) {
 	line := "no grab watch has used this store yet"
 	if info, err := os.Stat(health.SignFile(cfg.Store)); err == nil {
-		line = "grab watch last wrote to the store: " + info.ModTime().UTC().Format("2006-01-02 15:04:05 UTC") + ", " + human.Ago(now.Sub(info.ModTime()))
+		line = "grab watch last wrote to the store: " + human.Local().At(info.ModTime().Truncate(time.Second)) + ", " + human.Ago(now.Sub(info.ModTime()))
 	} else if errors.Is(err, os.ErrPermission) {
 		line = "the store " + cfg.Store + " cannot be read by this user"
 	}

@@ -20,7 +20,7 @@ import (
 // Status says how the watcher is.
 func (w *Collector) Status() status.Report {
 	cfg := w.cfg.Load()
-	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store}
+	r := status.Report{Now: time.Now().UTC(), Started: w.health.Started, Version: version.Version, Config: cfg.Path, Store: cfg.Store, TimeZone: commonZone(cfg)}
 	for i := range cfg.Sites {
 		r.Sites = append(r.Sites, status.Site{Site: cfg.Sites[i].Name, Zone: cfg.Sites[i].Zone()})
 	}
@@ -121,3 +121,17 @@ func OpenIncidents(list []incident.OpenIncident) (out []status.Incident) {
 
 // Problems are those of this moment.
 func (w *Collector) Problems() []status.Problem { return w.Status().Problems }
+
+// commonZone is the zone that all sites have; "" if they have several.
+func commonZone(cfg *config.Config) string {
+	zone := ""
+	for i := range cfg.Sites {
+		switch name := cfg.Sites[i].Zone().String(); zone {
+		case "", name:
+			zone = name
+		default:
+			return ""
+		}
+	}
+	return zone
+}

@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/wiring"
 )
@@ -104,7 +105,7 @@ func (d PauseDesk) pause(ctx context.Context, q PauseAsk, by string, now time.Ti
 		}
 	}
 	if !p.Until.After(now) || p.Until.Sub(now) > incident.MaxPause {
-		return advice.Usage(fmt.Errorf("the pause would end at %s: the end must be in the future, at most 30 days from now", p.Until.UTC().Format(time.RFC3339)))
+		return advice.Usage(fmt.Errorf("the pause would end at %s: the end must be in the future, at most 30 days from now", human.Local().At(p.Until)))
 	}
 	return d.Store.Pause(ctx, p)
 }

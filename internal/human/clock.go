@@ -96,6 +96,8 @@ func (c Clock) Span(a, b time.Time) string {
 // "14:10:43 and 14:12:23.500 UTC", "2026-03-02 14:10:43 UTC", "2026-03-02T14:10:43Z".
 var spokenRE = regexp.MustCompile(`\b(?:(\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d(?:\.\d{3})?)(?:( and | to )(\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d(?:\.\d{3})?))? UTC|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)\b`)
 
+var quotedRE = regexp.MustCompile("(--[a-z-]+[ =]|[\"`'])$")
+
 // A Part is a part of a sentence; Aside is a time in UTC in brackets, and the part before it
 // ends with the same in the clock's zone.
 type Part struct {
@@ -126,6 +128,9 @@ func (c Clock) Parts(s string) (parts []Part) {
 	for _, m := range spokenRE.FindAllStringSubmatchIndex(s, -1) {
 		if m[0] > 0 && s[m[0]-1] == '(' && m[1] < len(s) && s[m[1]] == ')' {
 			continue // the local time stands before it
+		}
+		if quotedRE.MatchString(s[:m[0]]) || s[m[0]:m[1]] == time.RFC3339[:len("2006-01-02T15:04:05Z")] {
+			continue // of a command that somebody copies, or typed; or how times are written
 		}
 		local, utc, ok := c.spoken(s, m)
 		if !ok {

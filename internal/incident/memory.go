@@ -67,16 +67,18 @@ func Before(s *Store, in Incident) ([]evidence.PastPhone, error) {
 	return open[max(0, len(open)-maxPast):], errors.Join(errs...)
 }
 
-// earlier are the keys of the incidents of the same site before this one, the newest first.
+// earlier are the keys of the other incidents of the site that began within a day before this
+// one ended, the newest first.
 func earlier(s *Store, in Incident) ([]string, error) {
 	keys, err := s.Keys()
 	if err != nil {
 		return nil, fmt.Errorf("earlier incidents: %w", err)
 	}
 	const stamp = "20060102T150405Z"
-	first := in.Asked.Since.Add(-memoryAge).UTC().Format(stamp)
+	first, last := in.Asked.Since.Add(-memoryAge).UTC().Format(stamp), in.Asked.Until.UTC().Format(stamp)
+	last = max(last, in.Key[:min(len(in.Key), len(stamp))]) // by hand, of a window long past
 	keys = slices.DeleteFunc(keys, func(k string) bool {
-		return len(k) < len(stamp) || k < first || k >= in.Key || !strings.HasPrefix(k[len(stamp):], "-"+in.Site+"-")
+		return len(k) < len(stamp) || k == in.Key || k[:len(stamp)] < first || k[:len(stamp)] > last || !strings.HasPrefix(k[len(stamp):], "-"+in.Site+"-")
 	})
 	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) })
 	return keys[:min(len(keys), maxRecalled)], nil

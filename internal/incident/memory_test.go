@@ -17,8 +17,8 @@ func at(minutes int) time.Time {
 }
 
 // incidentAt is an incident of a site, ten minutes around a time.
-func incidentAt(minutes int, site string) incident.Incident {
-	id := incident.MakeID(at(minutes), site, fmt.Sprintf("%06x", 1<<20+minutes))
+func incidentAt(minutes int, site, hex string) incident.Incident {
+	id := incident.MakeID(at(minutes), site, hex)
 	return incident.Incident{Key: id, ID: id, Site: site, Asked: evidence.NewWindow(at(minutes-5), at(minutes+5))}
 }
 
@@ -38,6 +38,7 @@ func TestBefore(t *testing.T) {
 	}{
 		"nothing":              {nil, ""},
 		"one":                  {[]memory{{0, "hq", "a", "", false}}, "a"},
+		"in the same second":   {[]memory{{60, "hq", "a", "", false}}, "a"},
 		"registered since":     {[]memory{{0, "hq", "ab", "", false}, {20, "hq", "", "a", false}}, "b"},
 		"registered before":    {[]memory{{0, "hq", "", "a", false}, {20, "hq", "a", "", false}}, "a"},
 		"another site":         {[]memory{{0, "far", "a", "", false}, {10, "hq-far", "b", "", false}}, ""},
@@ -48,7 +49,7 @@ func TestBefore(t *testing.T) {
 	} {
 		st := incidenttest.FastStore(t, t.TempDir())
 		for _, m := range c.past {
-			in := incidentAt(m.minutes, m.site)
+			in := incidentAt(m.minutes, m.site, fmt.Sprintf("%06x", 0xf00000+m.minutes))
 			list := func(devices string) (out []evidence.PhoneTime) {
 				for _, d := range devices {
 					out = append(out, evidence.PhoneTime{Device: string(d), Verdict: "came_back_by_keepalive", At: at(m.minutes)})
@@ -62,7 +63,7 @@ func TestBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		open, err := incident.Before(st, incidentAt(60, "hq"))
+		open, err := incident.Before(st, incidentAt(60, "hq", "100000"))
 		got := ""
 		for _, p := range open {
 			if got += p.Device; p.At.IsZero() || p.Incident == "" {

@@ -7,12 +7,19 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/registration"
 )
 
 // VerdictLine is the verdict and its sentence.
-func VerdictLine(reg *evidence.Registration) string {
-	return evidence.Printable(reg.Verdict, 50) + ": " + evidence.Printable(reg.Summary, 1000)
+func VerdictLine(reg *evidence.Registration, clock human.Clock) string {
+	return evidence.Printable(reg.Verdict, 50) + ": " + clock.Say(evidence.Printable(reg.Summary, 1500))
+}
+
+// ClockOf writes times as the site of a report has them.
+func ClockOf(rep *registration.Report) human.Clock {
+	c := newSiteClock(rep)
+	return human.Clock{Zone: c.zone, Near: c.near}
 }
 
 // maxBrief bounds the phones in a manifest, and those of a group in it.
@@ -140,11 +147,11 @@ func phoneName(p *registration.Phone) string {
 
 // PrintFindings says each thing once, with how certain it is, below the sentence on the
 // whole; before stands in front of every line.
-func PrintFindings(w io.Writer, reg *evidence.Registration, before string) {
+func PrintFindings(w io.Writer, reg *evidence.Registration, clock human.Clock, before string) {
 	for _, f := range reg.Findings() {
 		if f.Depth == 0 && before == "" {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), evidence.Printable(f.Text, 2000))
+		fmt.Fprintf(w, "%s%s%s\n", before, strings.Repeat("  ", f.Depth), clock.Say(evidence.Printable(f.Text, 2000)))
 	}
 }

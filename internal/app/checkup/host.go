@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
 )
@@ -205,7 +206,7 @@ func unreachedHint(e *sshdial.Error) string {
 		hint = "connected, but no SSH greeting: an overloaded peer, a firewall in between, or a ban by the peer's intrusion protection"
 	}
 	if r := e.Refusal; r != nil && r.Refused {
-		return fmt.Sprintf("%s; a login was refused at %s, so a ban is likely: unblock this machine on the peer and add it to %s", hint, r.Last.UTC().Format(time.RFC3339), exemptions)
+		return fmt.Sprintf("%s; a login was refused at %s, so a ban is likely: unblock this machine on the peer and add it to %s", hint, human.Local().At(r.Last.Truncate(time.Second)), exemptions)
 	}
 	return hint + " (add this machine to " + exemptions + ")"
 }
@@ -232,7 +233,7 @@ func (v *visit) reached(client *sshdial.Client, first *config.Host, earlier *ssh
 	}
 	detail := "as " + first.SSH.User + " " + by
 	if earlier != nil {
-		detail += fmt.Sprintf("; the refusal of %s is cleared, the block is lifted", earlier.Last.UTC().Format(time.RFC3339))
+		detail += fmt.Sprintf("; the refusal of %s is cleared, the block is lifted", human.Local().At(earlier.Last.Truncate(time.Second)))
 	}
 	v.add("login", StatusOK, detail, "")
 	if len(client.Legacy) > 0 {
@@ -264,7 +265,7 @@ func (c *Checkup) look(ctx context.Context, v *visit, host hostconn.Host) {
 		v.add("logs", StatusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
 		return
 	}
-	v.judgeLogs(d, host.Dir, c.windowLength(), time.Now())
+	v.judgeLogs(d, host.Dir, c.windowLength(), time.Now(), human.Clock{Zone: host.Zone})
 	v.judgeLevel(d)
 	v.judgeClock(d)
 }

@@ -17,12 +17,12 @@ const networkLog = "network_log" // the family that SIP is logged in
 
 // judgeLogs says of each family whether it is there and reaches back far enough.
 // window is how much an alert asks for.
-func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now time.Time) {
+func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now time.Time, clock human.Clock) {
 	if d.ClockErr == nil {
 		now = now.Add(d.Clock)
 	}
 	for _, f := range d.Families {
-		status, detail, hint := judgeFamily(f, dir, window, now)
+		status, detail, hint := judgeFamily(f, dir, window, now, clock)
 		v.add(f.Family, status, detail, hint)
 		if !f.Oldest.IsZero() {
 			v.findings[len(v.findings)-1].KeepsS = int64(now.Sub(f.Oldest) / time.Second)
@@ -33,7 +33,7 @@ func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now
 	}
 }
 
-func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time) (status, detail, hint string) {
+func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time, clock human.Clock) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
 		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "let the user who logs in read them"
@@ -51,12 +51,12 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 		return StatusWarn, detail + ", no record found", "nothing is logged there, or this is not a log"
 	}
 	depth := now.Sub(f.Oldest)
-	detail += fmt.Sprintf(", reaches back %s (to %s UTC)", human.Span(depth), f.Oldest.UTC().Format("2006-01-02 15:04:05"))
+	detail += fmt.Sprintf(", reaches back %s, to %s", human.Span(depth), clock.At(f.Oldest.Truncate(time.Second)))
 	if f.PerMin > 0 {
 		detail += fmt.Sprintf(", %s a minute", human.Size(f.PerMin))
 	}
 	if depth > window {
-		detail += ", an alert now would lose its minutes from " + now.Add(depth-window).UTC().Format("15:04:05") + " UTC on"
+		detail += ", an alert now would lose its minutes from " + clock.OfDay(now.Add(depth-window).Truncate(time.Second)) + " on"
 	}
 	detail += ", last written " + human.Ago(max(now.Sub(f.Written), 0))
 	fix := "shorten window.before, or log less at DEBUG"

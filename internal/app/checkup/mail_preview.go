@@ -229,7 +229,7 @@ func (r *EMLReport) Text() string {
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-9s  %s\n", what, evidence.Printable(fmt.Sprintf(format, args...), 900))
 	}
-	line("mail", "%s, received %s (%s)", r.File, r.Received.Format(time.RFC3339), r.ReceivedFrom)
+	line("mail", "%s, received %s (%s)", r.File, human.Local().At(r.Received.Truncate(time.Second)), r.ReceivedFrom)
 	if al := r.Alert; al != nil {
 		found := func(what, value string) {
 			if where := al.From[what]; where != "" {
@@ -245,7 +245,7 @@ func (r *EMLReport) Text() string {
 		if al.Count != nil {
 			found("count", fmt.Sprint(*al.Count))
 		}
-		found("time", al.Time.Format(time.RFC3339))
+		found("time", human.Local().At(al.Time))
 		for _, n := range al.Notes {
 			line("note", "%s", n)
 		}
@@ -299,10 +299,7 @@ func (s emlSite) words() string {
 		text += "is part of incident " + s.Incident + " (" + string(s.Why) + ")"
 	}
 	if s.Window != nil {
-		text += "; window " + human.Window(s.Window.Since, s.Window.Until, time.UTC) + " UTC"
-		if z := wiring.ZoneNamed(s.Zone); z != time.UTC {
-			text += ", " + human.Window(s.Window.Since, s.Window.Until, z) + " " + s.Zone
-		}
+		text += "; window " + human.Clock{Zone: wiring.ZoneNamed(s.Zone)}.Span(s.Window.Since, s.Window.Until)
 	}
 	return text
 }

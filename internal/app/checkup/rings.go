@@ -52,7 +52,7 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 		f := Finding{Host: h.Name, What: "ring", Status: StatusOK}
 		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
 		if !r.Since.IsZero() {
-			f.Detail += fmt.Sprintf(", reaches back %s (to %s UTC)", human.Span(now.Sub(r.Since)), r.Since.UTC().Format("2006-01-02 15:04:05"))
+			f.Detail += fmt.Sprintf(", reaches back %s, to %s", human.Span(now.Sub(r.Since)), human.Clock{Zone: c.Cfg.SitesOf(h.Name)[0].Zone()}.At(r.Since.Truncate(time.Second)))
 		}
 		if r.PerMin > 0 {
 			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
@@ -31,9 +32,10 @@ import (
 // The demo's clockwork: phones register every 12 s instead of every 120.
 const (
 	demoExpires = 12 * time.Second
-	demoPast    = 70 * time.Second // of logs when it begins
-	demoRestart = 33 * time.Second // before it begins the phone was restarted: its full REGISTER is in the window
-	demoPoll    = 2 * time.Second  // between going partial and RTMT's mail
+	demoPast    = 70 * time.Second   // of logs when it begins
+	demoZone    = "America/New_York" // of its site
+	demoRestart = 33 * time.Second   // before it begins the phone was restarted: its full REGISTER is in the window
+	demoPoll    = 2 * time.Second    // between going partial and RTMT's mail
 	Limit       = 40 * time.Second
 )
 
@@ -239,7 +241,7 @@ func (d *demo) rtmt(ctx context.Context) error {
 		node, _, _ := strings.Cut(victim.CUCM, ".")
 		d.step("RTMT sees PartiallyRegisteredPhone = %d on %s and sends its mail", d.site.Partial(node), node)
 		now := time.Now()
-		return d.mail.Deliver(rtmt.Mail(rtmt.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: wiring.ZoneNamed("America/New_York")}), now)
+		return d.mail.Deliver(rtmt.Mail(rtmt.MailOptions{Node: node, Count: d.site.Partial(node), Time: now, Zone: wiring.ZoneNamed(demoZone)}), now)
 	}
 }
 
@@ -247,7 +249,7 @@ func (d *demo) rtmt(ctx context.Context) error {
 func (d *demo) event(e runner.Event) {
 	switch e.What {
 	case runner.EventStarted:
-		d.step("incident %s: window %s to %s UTC", e.Incident, e.Window.Since.Format("15:04:05"), e.Window.Until.Format("15:04:05"))
+		d.step("incident %s: window %s", e.Incident, human.Clock{Zone: wiring.ZoneNamed(demoZone)}.Span(e.Window.Since.Truncate(time.Second), e.Window.Until.Truncate(time.Second)))
 	case runner.EventHeld:
 		d.step("%s: all files of three families are open", e.Host)
 	case runner.EventFirstPass:

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
@@ -15,6 +14,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/registration"
@@ -95,8 +95,9 @@ func (r *Result) answer(out io.Writer) error {
 		fmt.Fprintf(out, "\ntruth     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
-	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration))
-	report.PrintFindings(out, r.Registration, "          ")
+	clock := human.Clock{Zone: wiring.ZoneNamed(r.TimeZone), Near: r.Asked.Until}
+	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration, clock))
+	report.PrintFindings(out, r.Registration, clock, "          ")
 	var rep registration.Report
 	err := bundle.ReadFile(context.Background(), r.Bundle, "report/"+analysis.JSONName, func(f io.Reader) error { return json.NewDecoder(f).Decode(&rep) })
 	if err != nil {
@@ -107,7 +108,7 @@ func (r *Result) answer(out io.Writer) error {
 			continue
 		}
 		for _, e := range p.Proofs {
-			fmt.Fprintf(out, "evidence  %s at byte %d, %s UTC: %s\n", e.File, e.Offset, e.Time.Format(time.TimeOnly+".000"), e.What)
+			fmt.Fprintf(out, "evidence  %s at byte %d, %s: %s\n", e.File, e.Offset, clock.OfDay(e.Time), e.What)
 		}
 	}
 	page := filepath.Join(r.dir, analysis.PageName)

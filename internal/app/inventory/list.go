@@ -87,7 +87,7 @@ func Write(w io.Writer, list []incident.Listed, now time.Time) error {
 			size = human.ShortSize(l.Bytes)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, covered(l),
-			l.Time.In(wiring.ZoneNamed(l.TimeZone)).Format("2006-01-02 15:04:05 MST"), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), size)
+			human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}.Short(l.Time.Truncate(time.Second)), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), size)
 	}
 	return t.Flush()
 }

@@ -67,7 +67,7 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 	if err != nil {
 		return nil, incident.Incident{}, advice.Usage(err)
 	}
-	e.Say("window %s UTC (%s %s), site %s, %s", human.Window(asked.Since, asked.Until, time.UTC), human.Window(asked.Since, asked.Until, g.Zone), human.ZoneName(asked.Since, g.Zone), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
+	e.Say("window %s, site %s, %s", human.Clock{Zone: g.Zone}.Span(asked.Since.Truncate(time.Second), asked.Until.Truncate(time.Second)), g.site.Name, human.Plural(len(g.site.Hosts), "host"))
 	store, err := incident.OpenStore(g.Store)
 	if err != nil {
 		return nil, incident.Incident{}, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 const longestWindow = 7 * 24 * time.Hour
@@ -38,7 +39,7 @@ func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
 	}
 	w := evidence.NewWindow(at.Add(-before), at.Add(f.After))
 	if w.Since.After(now) {
-		return w, fmt.Errorf("the window begins in the future, at %s", w.Since.In(g.Zone).Format(time.RFC3339))
+		return w, fmt.Errorf("the window begins in the future, at %s", human.Clock{Zone: g.Zone}.At(w.Since))
 	}
 	if err := CheckWait("the time until the window's end", max(0, w.Until.Sub(now))); err != nil {
 		return w, err

@@ -27,7 +27,7 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 	if err != nil {
 		return channel.Incident{}, err
 	}
-	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
+	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
 	if e.What == runner.EventFirstPass {
 		n.Coverage = string(e.Coverage)
 	}

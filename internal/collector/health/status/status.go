@@ -30,8 +30,9 @@ type Report struct {
 	Now       time.Time   `json:"now"`
 	Started   time.Time   `json:"started"`
 	Version   string      `json:"version"`
-	Config    string      `json:"config"` // path
-	Store     string      `json:"store"`  // path
+	Config    string      `json:"config"`              // path
+	Store     string      `json:"store"`               // path
+	TimeZone  string      `json:"time_zone,omitempty"` // that all sites have in common, for people
 	Disk      Disk        `json:"disk"`
 	Mailboxes []Mailbox   `json:"mailboxes"`
 	Clusters  []Cluster   `json:"clusters"`

@@ -18,10 +18,14 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 // writer writes for a terminal.
 type writer struct {
 	*bufio.Writer
-	now time.Time
+	now   time.Time
+	clock human.Clock
 }
 
-func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+// line writes one with its times, which are UTC, as this clock shows them.
+func (w *writer) line(format string, args ...any) {
+	fmt.Fprintln(w, w.clock.Say(fmt.Sprintf(format, args...)))
+}
 
 const clockForm = "2006-01-02 15:04:05 UTC"
 
@@ -36,9 +40,9 @@ func (w *writer) when(t time.Time) string {
 // left words how long it is until t.
 func (w *writer) left(t time.Time) string { return human.Span(max(t.Sub(w.now), 0)) }
 
-// Write writes the report for a person.
+// Write writes the report for a person: in the zone that all sites have, else this machine's.
 func (r Report) Write(out io.Writer) error {
-	w := &writer{bufio.NewWriter(out), r.Now}
+	w := &writer{bufio.NewWriter(out), r.Now, r.clock()}
 	r.verdict(w)
 	w.line("\nmailboxes")
 	for _, m := range r.Mailboxes {
@@ -68,6 +72,14 @@ func (r Report) Write(out io.Writer) error {
 	}
 	r.rest(w)
 	return w.Flush()
+}
+
+func (r Report) clock() human.Clock {
+	c := human.Clock{Zone: time.Local, Near: r.Now}
+	if zone, err := time.LoadLocation(r.TimeZone); err == nil && r.TimeZone != "" {
+		c.Zone = zone
+	}
+	return c
 }
 
 func (r Report) verdict(w *writer) {
@@ -257,7 +269,7 @@ func missing(is bool) string {
 
 // WriteIncidents writes those that are open for a person.
 func WriteIncidents(out io.Writer, list []Incident) error {
-	w := &writer{bufio.NewWriter(out), time.Time{}}
+	w := &writer{bufio.NewWriter(out), time.Time{}, human.Local()}
 	w.incidents(list)
 	return w.Flush()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
 
 // MaxPhones is how many phones of an incident are named.
@@ -85,7 +87,7 @@ func Told(now time.Time, kind string, in Incident) Notice {
 	if in.More > 0 {
 		fmt.Fprintf(&b, "          and %d more\n", in.More)
 	}
-	fmt.Fprintf(&b, "Window:   %s to %s\nCoverage: %s\n", stamp(in.Window.Since), stamp(in.Window.Until), in.Coverage)
+	fmt.Fprintf(&b, "Window:   %s\nCoverage: %s\n", in.clock().Span(in.Window.Since, in.Window.Until), in.Coverage)
 	for _, h := range in.Hosts {
 		fmt.Fprintf(&b, "  %s: %s", h.Host, h.Coverage)
 		if h.Error != "" {
@@ -99,6 +101,15 @@ func Told(now time.Time, kind string, in Incident) Notice {
 	if in.Bundle != "" {
 		fmt.Fprintf(&b, "Bundle:   %s\nSize:     %d bytes\nSHA-256:  %s\n", in.Bundle, in.Size, in.SHA256)
 	}
-	n.Text = b.String()
+	n.Text = in.clock().Say(b.String())
 	return n
+}
+
+// clock is the site's.
+func (in Incident) clock() human.Clock {
+	c := human.Clock{Near: in.Window.Since.Add(in.Window.Length() / 2)}
+	if zone, err := time.LoadLocation(in.TimeZone); err == nil {
+		c.Zone = zone
+	}
+	return c
 }

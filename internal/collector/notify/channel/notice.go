@@ -68,7 +68,8 @@ type Incident struct {
 	Incident string          `json:"incident"`
 	Revision int             `json:"revision"` // of the bundle, from 1
 	Site     string          `json:"site"`
-	Alerts   []string        `json:"alerts"` // name and node of each, at most maxAlerts
+	TimeZone string          `json:"time_zone,omitempty"` // of the site: the text's times are in it
+	Alerts   []string        `json:"alerts"`              // name and node of each, at most maxAlerts
 	More     int             `json:"more_alerts,omitempty"`
 	Window   evidence.Window `json:"window"`
 	Coverage string          `json:"coverage"`
@@ -114,7 +115,7 @@ func Problems(now time.Time, changes []Change) Notice {
 		}
 		c.write(&b)
 	}
-	n.Text = b.String()
+	n.Text = human.Local().Say(b.String())
 	return n
 }
 
@@ -186,7 +187,8 @@ func (n Notice) body() string {
 	return fmt.Sprintf("%s\nBefore this, %d notifications could not be delivered and were dropped: see grab status.\n", n.Text, n.Dropped)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+// stamp is a time of this machine, to the second.
+func stamp(t time.Time) string { return human.Local().At(t.Truncate(time.Second)) }
 
 func times(n int) string {
 	if n == 1 {
