@@ -125,13 +125,23 @@ func newest(store *incident.Store, may func(incident.Incident) bool) (incident.I
 		return incident.Incident{}, err
 	}
 	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) }) // they begin with a time
+	var found incident.Incident
 	for _, k := range keys {
-		if in, err := store.Read(k); err == nil && may(in) {
-			return in, nil
+		if found.Key != "" && second(k) != second(found.Key) {
+			break
+		}
+		if in, err := store.Read(k); err == nil && may(in) && (found.Key == "" || in.Created.After(found.Created)) {
+			found = in
 		}
 	}
-	return incident.Incident{}, fmt.Errorf("%s: the store %s has none: %w", Last, store.Dir, incident.ErrNotFound)
+	if found.Key != "" {
+		return found, nil
+	}
+	return found, fmt.Errorf("%s: the store %s has none: %w", Last, store.Dir, incident.ErrNotFound)
 }
+
+// second is the time with which a key begins.
+func second(key string) string { return key[:min(len(key), len("20060102T150405Z"))] }
 
 // isPath is nil if there is a file or folder of that name.
 func isPath(name string) error {

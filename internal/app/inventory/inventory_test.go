@@ -113,6 +113,10 @@ func TestFinder(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	put(t, st, 20, func(in *incident.Incident) { // in the same second, and was there before
+		in.Key, in.Created = strings.Replace(in.ID, "-000014", "-ffffff", 1), in.Created.Add(-time.Second)
+		in.ID = in.Key
+	})
 	if id, err := f.Incident(Last); err != nil || id != open.ID {
 		t.Errorf("the newest is %s, %v", id, err)
 	}
