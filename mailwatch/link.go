@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
 
 // flaps is how many connections that did not last are spoken of.
@@ -45,7 +47,7 @@ func (l *link) isUp(s *session, cur Cursor) {
 	}
 	switch {
 	case !l.down.IsZero():
-		l.log.Info("mailbox is back", "server", l.Addr, "mailbox", l.mailbox(), "after", time.Since(l.down).Round(time.Second), "attempts", l.attempts+1, "idle", s.idle)
+		l.log.Info("mailbox is back", "server", l.Addr, "mailbox", l.mailbox(), "after", human.Seconds(time.Since(l.down)), "attempts", l.attempts+1, "idle", s.idle)
 	case l.told == "":
 		l.log.Info("mailbox connected", "server", l.Addr, "mailbox", l.mailbox(), "idle", s.idle)
 	}

@@ -19,7 +19,7 @@ const (
 )
 
 // mailCause names the cause of a login that mail providers refuse, and where to
-// mend it; "" if it is none of those.
+// fix it; "" if it is none of those.
 func mailCause(m *config.Mail, err error) string {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return tokenCause(m, e)

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -81,9 +82,9 @@ func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *
 				down = time.Now()
 				r.log.Warn("ring down", "host", h.Name, "err", err, "hint", advice.For(err))
 			case down.IsZero():
-				r.log.Info("ring up", "host", h.Name, "every", h.Ring.Every, "keep", h.Ring.Keep)
+				r.log.Info("ring up", "host", h.Name, "every", human.Span(h.Ring.Every), "keep", human.Span(h.Ring.Keep))
 			default:
-				r.log.Info("ring up", "host", h.Name, "after", time.Since(down).Round(time.Second))
+				r.log.Info("ring up", "host", h.Name, "after", human.Seconds(time.Since(down)))
 			}
 		},
 	}

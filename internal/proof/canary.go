@@ -9,6 +9,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -182,7 +183,7 @@ func (c *Canary) Report(r *status.Report) {
 	if !s.Missing.IsZero() {
 		last := "none ever arrived"
 		if !s.SeenAt.IsZero() {
-			last = fmt.Sprintf("the last arrived %s, after %v", s.SeenAt.Format(time.RFC3339), time.Duration(s.DelayS*float64(time.Second)).Round(time.Second))
+			last = fmt.Sprintf("the last arrived %s, after %s", s.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC"), human.Span(time.Duration(s.DelayS*float64(time.Second)).Round(time.Second)))
 		}
 		r.Add(status.Problem{Key: "canary/" + c.Mailbox, Since: s.Missing, Blocks: true,
 			What: fmt.Sprintf("the canary to mailbox %s did not arrive within %v; %s", c.Mailbox, c.Late, last),

@@ -83,7 +83,7 @@ const maxTimeout = time.Hour
 
 func (q Request) Checkup(cfg *config.Config) (*Checkup, error) {
 	if q.Timeout < 0 || q.Timeout > maxTimeout {
-		return nil, advice.Usage(fmt.Errorf("--timeout is between 0 and %v", maxTimeout))
+		return nil, advice.Usage(fmt.Errorf("--timeout is between 0 and %s", human.Span(maxTimeout)))
 	}
 	hosts, err := cfg.HostsOf(q.Hosts...)
 	if err != nil {

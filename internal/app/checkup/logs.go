@@ -1,6 +1,8 @@
 package checkup
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -96,7 +98,11 @@ func (v *visit) judgeLevel(d logset.Depths) {
 // judgeClock compares the host's clock with this machine's.
 func (v *visit) judgeClock(d logset.Depths) {
 	if d.ClockErr != nil {
-		v.add("clock", StatusWarn, "not measured: "+d.ClockErr.Error(),
+		why := "not measured: " + d.ClockErr.Error()
+		if errors.Is(d.ClockErr, context.DeadlineExceeded) {
+			why = "not measured: `date` did not answer in time"
+		}
+		v.add("clock", StatusWarn, why,
 			"windows are cut up to 60 s wider for it. To measure it allow `date` (ssh.commands, and a key not restricted to SFTP); keep both clocks on NTP")
 		return
 	}

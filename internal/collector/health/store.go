@@ -67,7 +67,7 @@ func (s *storeTest) test(dir string, log *slog.Logger) error {
 		s.since = s.began
 		log.Error("the store cannot be written", "dir", dir, "err", err)
 	case err == nil && s.err != nil:
-		log.Info("the store can be written again", "dir", dir, "after", time.Since(s.since).Round(time.Second))
+		log.Info("the store can be written again", "dir", dir, "after", human.Seconds(time.Since(s.since)))
 	}
 	s.began, s.err = time.Time{}, err
 	return err

@@ -180,8 +180,12 @@ func hostNotes(states []incident.HostState) []string {
 				}
 			}
 		}
-		if bad > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d of %d attempts failed; the first: %s", h.Result.Host, bad, len(h.Attempts), first))
+		switch name := h.Result.Host + ": "; {
+		case bad == 1 && first == h.Result.Error, bad == 0: // its row says it
+		case bad == 1:
+			notes = append(notes, name+"one attempt failed: "+strings.TrimPrefix(first, name))
+		default:
+			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed; the first: %s", name, bad, len(h.Attempts), strings.TrimPrefix(first, name)))
 		}
 	}
 	return notes

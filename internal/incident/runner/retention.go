@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -52,7 +53,7 @@ func (r *Runner) RemoveOlder(now time.Time, age time.Duration) error {
 		if in, err := r.Store.Read(k); err != nil || !older(in, now, age) {
 			continue // unreadable ones are said by the journal
 		}
-		_, err := r.remove(k, now, func(in incident.Incident) bool { return older(in, now, age) }, "older than keep.age "+age.String())
+		_, err := r.remove(k, now, func(in incident.Incident) bool { return older(in, now, age) }, "older than keep.age, "+human.Span(age))
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

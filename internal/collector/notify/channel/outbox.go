@@ -17,6 +17,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -259,7 +260,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 			o.count()
 		}
 		if !o.failing.IsZero() {
-			o.log().Info("notifications are delivered again", "channel", o.Name, "after", time.Since(o.failing).Round(time.Second))
+			o.log().Info("notifications are delivered again", "channel", o.Name, "after", human.Seconds(time.Since(o.failing)))
 		}
 		o.failing, o.err = time.Time{}, ""
 		return
