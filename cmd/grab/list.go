@@ -1,8 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/inventory"
-	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 )
 
@@ -45,9 +43,20 @@ func runList(a *app, f *listFlags) error {
 	}
 	store := storeOf(cfg)
 	if f.alerts {
-		return listAlerts(a, cfg, store)
+		list, err := store.ListAlerts()
+		return printList(a, list, err, func() error {
+			return inventory.WriteAlerts(a.out, list, func(site string) *time.Location { return zoneOf(cfg, site) })
+		})
 	}
 	list, err := inventory.List(store, f.query)
+	if list != nil && len(list) == 0 && f.query.Site != "" && cfg.Site(f.query.Site) == nil {
+		a.say("grab: warning: no site %s is configured, and no incident is of one", f.query.Site)
+	}
+	return printList(a, list, err, func() error { return inventory.Write(a.out, list, time.Now()) })
+}
+
+// printList prints what could be read, and warns of the rest.
+func printList[T any](a *app, list []T, err error, write func() error) error {
 	if list == nil {
 		return err
 	}
@@ -57,37 +66,25 @@ func runList(a *app, f *listFlags) error {
 	if a.json {
 		return a.print(list)
 	}
-	if len(list) == 0 && f.query.Site != "" && cfg.Site(f.query.Site) == nil {
-		a.say("grab: warning: no site %s is configured, and no incident is of one", f.query.Site)
-	}
-	return inventory.Write(a.out, list, time.Now())
+	return write()
 }
 
 // read reads what the flags ask for.
 func (f *listFlags) read(cfg *config.Config, now time.Time) error {
-	q := &f.query
-	zone := zoneOf(cfg, q.Site)
-	if q.Site == "" && len(cfg.Sites) == 1 {
+	zone := zoneOf(cfg, f.query.Site)
+	if f.query.Site == "" && len(cfg.Sites) == 1 {
 		zone = cfg.Sites[0].Zone()
 	}
-	switch {
-	case q.Last < 0:
-		return fmt.Errorf("--last %d: want 1 or more", q.Last)
-	case q.Verdict != "" && !slices.Contains(inventory.Verdicts, q.Verdict):
-		return fmt.Errorf("--verdict %q: want one of %s", q.Verdict, strings.Join(inventory.Verdicts, ", "))
-	case f.alerts && (*q != inventory.Query{} || f.since != ""):
-		return fmt.Errorf("--alerts does not go with --site, --since, --last and --verdict")
-	case f.since == "":
-		return nil
+	if f.alerts && (f.query != inventory.Query{} || f.since != "") {
+		return errors.New("--alerts does not go with --site, --since, --last and --verdict")
 	}
-	if age, err := config.ParseDuration(f.since); err == nil && age > 0 {
-		q.Since = now.Add(-age)
-		return nil
+	return f.query.Read(f.since, now, zone)
+}
+
+// zoneOf is a site's zone; of one that is not configured, or of none, the machine's.
+func zoneOf(cfg *config.Config, site string) *time.Location {
+	if s := cfg.Site(site); s != nil {
+		return s.Zone()
 	}
-	at, err := oneshot.ParseTime(f.since, now, zone)
-	if err != nil {
-		return fmt.Errorf("--since %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05, 15:04[:05] or an age such as 24h or 7d", f.since)
-	}
-	q.Since = at
-	return nil
+	return time.Local
 }

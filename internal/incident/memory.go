@@ -40,8 +40,8 @@ func Before(s *Store, in Incident) ([]evidence.PastPhone, error) {
 	for _, k := range keys {
 		was, m, err := recall(s, k)
 		errs = append(errs, err)
-		if was.Site != in.Site {
-			continue // its name is longer, or nothing is known of it
+		if was.Site != in.Site || was.Kind == KindDrill {
+			continue // its name is longer, nothing is known of it, or it soon goes
 		}
 		if m.Cut {
 			break // what it does not name may have registered: nothing before it is certain

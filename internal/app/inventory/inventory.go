@@ -130,7 +130,7 @@ func newest(store *incident.Store, may func(incident.Incident) bool) (incident.I
 		if found.Key != "" && second(k) != second(found.Key) {
 			break
 		}
-		if in, err := store.Read(k); err == nil && may(in) && (found.Key == "" || in.Created.After(found.Created)) {
+		if in, err := store.Read(k); err == nil && in.Kind != incident.KindDrill && may(in) && (found.Key == "" || in.Created.After(found.Created)) {
 			found = in
 		}
 	}

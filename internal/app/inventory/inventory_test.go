@@ -47,7 +47,7 @@ func TestList(t *testing.T) {
 	put(t, st, 0, partial)
 	put(t, st, 10, func(in *incident.Incident) { in.Kind, in.Members, in.By, in.Site = incident.KindNow, nil, "ann", "far" })
 	put(t, st, 20, func(in *incident.Incident) {
-		in.Kind, in.State, in.Frozen, in.Bundle, in.Revisions, in.Coverage = "drill", incident.Running, false, "", nil, ""
+		in.Kind, in.State, in.Frozen, in.Bundle, in.Revisions, in.Coverage = "other", incident.Running, false, "", nil, ""
 	})
 	put(t, st, 30, func(in *incident.Incident) { in.Revisions[0].Brief = &incident.Brief{} })
 	for name, c := range map[string]struct {
@@ -79,7 +79,7 @@ func TestList(t *testing.T) {
 	for _, want := range []string{
 		"hq    sealed   complete                 2026-03-02 09:00:00 EST  1 h ago     alert of cucm02  partial: SEP1, SEP2 and 3 more  1.0 MiB\n",
 		"far   sealed   complete                 2026-03-02 09:10:00 EST  50 min ago  by hand (ann)    healthy                         2.0 KiB\n",
-		"hq    running  to come, until 09:25:00  2026-03-02 09:20:00 EST  40 min ago  drill            -                               -\n",
+		"hq    running  to come, until 09:25:00  2026-03-02 09:20:00 EST  40 min ago  other            -                               -\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
@@ -143,5 +143,24 @@ func BenchmarkList(b *testing.B) {
 		if list, err := List(st, Query{}); err != nil || len(list) != 10_000 {
 			b.Fatal(len(list), err)
 		}
+	}
+}
+
+func TestQueryRead(t *testing.T) {
+	t.Parallel()
+	now := incidenttest.T0
+	for since, want := range map[string]time.Time{"": {}, "90m": now.Add(-90 * time.Minute), "7d": now.Add(-7 * 24 * time.Hour), "13:00": now.Add(-time.Hour), "2026-03-02T10:00:00Z": now.Add(-4 * time.Hour)} {
+		q := Query{}
+		if err := q.Read(since, now, time.UTC); err != nil || !q.Since.Equal(want) {
+			t.Errorf("%s: %v, %v", since, q.Since, err)
+		}
+	}
+	for _, q := range []Query{{Last: -1}, {Verdict: "fine"}} {
+		if q.Read("", now, time.UTC) == nil {
+			t.Errorf("%+v is taken", q)
+		}
+	}
+	if q := (Query{}); q.Read("yesterday", now, time.UTC) == nil {
+		t.Error("yesterday is a time")
 	}
 }

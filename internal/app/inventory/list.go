@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -31,6 +33,28 @@ type Query struct {
 	Since   time.Time // of the alert, or of the asking
 	Verdict string    // one of Verdicts
 	Last    int       // at most so many, the newest; 0: all
+}
+
+// Read checks what the flags ask for, and reads --since: a time in zone, or an age.
+func (q *Query) Read(since string, now time.Time, zone *time.Location) error {
+	switch {
+	case q.Last < 0:
+		return fmt.Errorf("--last %d: want 1 or more", q.Last)
+	case q.Verdict != "" && !slices.Contains(Verdicts, q.Verdict):
+		return fmt.Errorf("--verdict %q: want one of %s", q.Verdict, strings.Join(Verdicts, ", "))
+	case since == "":
+		return nil
+	}
+	if age, err := config.ParseDuration(since); err == nil && age > 0 {
+		q.Since = now.Add(-age)
+		return nil
+	}
+	at, err := oneshot.ParseTime(since, now, zone)
+	if err != nil {
+		return fmt.Errorf("--since %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05, 15:04[:05] or an age such as 24h or 7d", since)
+	}
+	q.Since = at
+	return nil
 }
 
 // List is the incidents that are wanted, the newest first. What cannot be read makes an

@@ -1,34 +1,25 @@
-package main
+package inventory
 
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
-	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
-// listAlerts prints every mail that was taken, with what became of it and why.
-func listAlerts(a *app, cfg *config.Config, store *incident.Store) error {
-	list, err := store.ListAlerts()
-	if list == nil {
-		return err
-	}
-	if err != nil {
-		a.say("grab: warning: %v", err)
-	}
-	if a.json {
-		return a.print(list)
-	}
-	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+// WriteAlerts prints every mail that was taken, with what became of it and why, as a table
+// for people; zone is a site's.
+func WriteAlerts(out io.Writer, list []incident.ListedAlert, zone func(site string) *time.Location) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tSEEN\tID\tKIND\tCLUSTER\tNODE\tSITE\tWHAT\tINCIDENT\tWHY")
 	for _, l := range list {
 		clock := human.Clock{Zone: time.Local}
 		if len(l.Sites) > 0 {
-			clock.Zone = zoneOf(cfg, l.Sites[0].Site)
+			clock.Zone = zone(l.Sites[0].Site)
 		}
 		row := func(site string, what incident.What, in, why string) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock.Short(l.Time), clock.Short(l.Seen.Truncate(time.Second)), l.ID[:12], l.Kind,
@@ -46,12 +37,4 @@ func listAlerts(a *app, cfg *config.Config, store *incident.Store) error {
 		}
 	}
 	return w.Flush()
-}
-
-// zoneOf is a site's zone; of one that is not configured, or of none, the machine's.
-func zoneOf(cfg *config.Config, site string) *time.Location {
-	if s := cfg.Site(site); s != nil {
-		return s.Zone()
-	}
-	return time.Local
 }
