@@ -163,7 +163,7 @@ func (c Clock) spoken(s string, m []int) (local, utc string, ok bool) {
 		return "", "", false
 	}
 	day := part(1)
-	local = c.said(day, first)
+	local = c.said(day, part(2), first)
 	if part(5) == "" {
 		return local + " " + ZoneName(first, c.zone()), s[m[0]:m[1]], true
 	}
@@ -174,16 +174,19 @@ func (c Clock) spoken(s string, m []int) (local, utc string, ok bool) {
 	if ZoneName(first, c.zone()) != ZoneName(second, c.zone()) {
 		local += " " + ZoneName(first, c.zone())
 	}
-	return local + part(3) + c.said(part(4), second) + " " + ZoneName(second, c.zone()), s[m[0]:m[1]], true
+	return local + part(3) + c.said(part(4), part(5), second) + " " + ZoneName(second, c.zone()), s[m[0]:m[1]], true
 }
 
-// said is a time in the zone, with its day if it had one.
-func (c Clock) said(day string, t time.Time) string {
-	t = t.In(c.zone())
-	if day != "" {
-		return t.Format(dayForm) + hms(t)
+// said is a time in the zone, with its day if it had one, and as fine as it was.
+func (c Clock) said(day, clock string, t time.Time) string {
+	form := "15:04:05"
+	if strings.Contains(clock, ".") {
+		form = "15:04:05.000"
 	}
-	return hms(t)
+	if day != "" {
+		form = dayForm + form
+	}
+	return t.In(c.zone()).Format(form)
 }
 
 // moment is a time of UTC. Without a day it is the one that is nearest to what it is about.

@@ -34,7 +34,7 @@ func (w *writer) when(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.UTC().Format(clockForm) + " (" + human.Span(max(w.now.Sub(t), 0)) + " ago)"
+	return t.UTC().Format(clockForm) + ", " + human.Span(max(w.now.Sub(t), 0)) + " ago"
 }
 
 // left words how long it is until t.
