@@ -333,3 +333,23 @@ func TestCheckNames(t *testing.T) {
 		}
 	}
 }
+
+// Whatever many logs of many hosts lack, it is one warning; what failed stands again at the
+// end, and nothing is coloured where nobody looks.
+func TestCheckFolds(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C"}, lab.ExpresswayConfig{Name: "expe01", Role: "E"}, lab.ExpresswayConfig{Name: "expe02", Role: "E"})
+	c.Window = "{before: 20m, after: 5m}"
+	c.Write()
+	if err := c.Peers[2].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	r := c.grab("check", "--timeout", "5s")
+	if n := strings.Count(r.out, "an alert needs 25 min"); n != 1 || !strings.Contains(r.out, "expc01, expe01  network_log, messages, developer_log  6 logs of 2 hosts keep ") {
+		t.Errorf("%d warnings of short logs: %s", n, r)
+	}
+	_, failed, ok := strings.Cut(r.out, "\nFailed:\n")
+	if !ok || r.code != 1 || !strings.Contains(failed, "expe02") || strings.Contains(failed, "warn") || strings.Contains(r.out, "\x1b") {
+		t.Errorf("%s", r)
+	}
+}
