@@ -28,7 +28,7 @@ func TestClock(t *testing.T) {
 		Clock{}.At(at):                     "2026-03-02 14:14:07 UTC",
 		Clock{Zone: time.UTC}.OfDay(at):    "14:14:07 UTC",
 		c.Say("back at 14:14:07 UTC, lost between 14:10:43 and 14:12:23.500 UTC"): "back at 09:14:07 EST (14:14:07 UTC), lost between 09:10:43 and 09:12:23.500 EST (14:10:43 and 14:12:23.500 UTC)",
-		c.Say("end at 14:14:07.000 UTC"):                                         "end at 09:14:07.000 EST (14:14:07.000 UTC)",
+		c.Say("end at 14:14:07.000 UTC"):                                          "end at 09:14:07.000 EST (14:14:07.000 UTC)",
 		c.Say("until 2026-03-02 14:14:07 UTC"):                                    "until 2026-03-02 09:14:07 EST (14:14:07 UTC)",
 		c.Say("until 2026-03-02 03:14:07 UTC"):                                    "until 2026-03-01 22:14:07 EST (2026-03-02 03:14:07 UTC)",
 		c.Say("at 2026-03-02T14:14:07Z by ann"):                                   "at 2026-03-02 09:14:07 EST (14:14:07 UTC) by ann",
