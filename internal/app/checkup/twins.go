@@ -91,8 +91,9 @@ func swapped(visits []visit) (out []Finding) {
 		"E": "others connect to its traversal zone (port 7001 and up) as to an Expressway-E"}
 	for _, v := range visits {
 		if seen := v.depths.Role; seen != "" && v.host.Role != "" && seen != v.host.Role {
-			out = append(out, Finding{v.host.Name, "role", StatusWarn, fmt.Sprintf("role is %s, but by its log %s", v.host.Role, ends[seen]),
-				"set role: " + seen + "; or are the addresses of two hosts swapped?"})
+			out = append(out, Finding{Host: v.host.Name, What: "role", Status: StatusWarn,
+				Detail: fmt.Sprintf("role is %s, but by its log %s", v.host.Role, ends[seen]),
+				Hint:   "set role: " + seen + "; or are the addresses of two hosts swapped?"})
 		}
 	}
 	return out
