@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/app/progress"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
@@ -70,9 +71,9 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error 
 	if a.ended() {
 		return errBeforeBegun
 	}
-	p := newProgress(a.err)
-	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
-	p.wait()
+	p := progress.New(a.err)
+	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &hostconn.Pool{}, Say: p.Say, Fetched: p.Fetched, Event: p.Event, Stop: a.interrupted})
+	p.Close()
 	if err != nil {
 		return err
 	}

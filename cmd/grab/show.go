@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/app/progress"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -113,10 +114,10 @@ func retryCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := newProgress(a.err)
+			p := progress.New(a.err)
 			in, err := oneshot.Retry(cmd.Context(), cfg, store, name, runner.RetryRequest{Out: out, Patience: patience},
-				oneshot.Effort{Pool: &hostconn.Pool{}, Say: a.say, Fetched: p.fetched, Event: p.event, Stop: a.interrupted})
-			p.wait()
+				oneshot.Effort{Pool: &hostconn.Pool{}, Say: p.Say, Fetched: p.Fetched, Event: p.Event, Stop: a.interrupted})
+			p.Close()
 			if err != nil {
 				return err
 			}

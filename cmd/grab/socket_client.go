@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/app/progress"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
@@ -131,8 +132,8 @@ func sameFile(a, b string) bool {
 // ask has the watcher work at a request and decodes the result. name is the incident
 // that it works at, as soon as it is known.
 func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) (name string, err error) {
-	p := newProgress(a.err)
-	defer p.wait()
+	p := progress.New(a.err)
+	defer p.Close()
 	b, err := w.Work(ctx, path, req, a.interrupted, func(raw json.RawMessage) {
 		var got collector.Word
 		if json.Unmarshal(raw, &got) != nil {
@@ -140,14 +141,14 @@ func (w *remote) ask(ctx context.Context, a *app, path string, req, result any) 
 		}
 		switch {
 		case got.Say != "":
-			fmt.Fprintln(p.lines, got.Say)
+			p.Say("%s", got.Say)
 		case got.Fetched != nil:
-			p.fetched(*got.Fetched)
+			p.Fetched(*got.Fetched)
 		case got.Finding != nil:
 			a.findings().Show(*got.Finding, got.Columns)
 		case got.Event != nil:
 			name = got.Event.Incident
-			p.event(got.Event.Event())
+			p.Event(got.Event.Event())
 		}
 	})
 	if err != nil {

@@ -32,6 +32,7 @@ type step struct {
 	Host     string            `json:"host,omitempty"`
 	Coverage evidence.Coverage `json:"coverage,omitempty"`
 	Error    string            `json:"error,omitempty"`
+	Stopped  bool              `json:"stopped,omitempty"` // Error is that somebody stopped the grab
 }
 
 // doing is a work for a client.
@@ -66,7 +67,7 @@ func (d *doing) fetched(p fetch.Progress) {
 func (d *doing) event(e runner.Event) {
 	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
 	if e.Err != nil {
-		s.Error = redact.Error(e.Err).Error()
+		s.Error, s.Stopped = redact.Error(e.Err).Error(), errors.Is(e.Err, runner.ErrStopped)
 	}
 	d.job.Progress(Word{Event: &s})
 }
@@ -74,7 +75,10 @@ func (d *doing) event(e runner.Event) {
 // Event is what was told.
 func (s *step) Event() runner.Event {
 	e := runner.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
-	if s.Error != "" {
+	switch {
+	case s.Stopped:
+		e.Err = runner.ErrStopped
+	case s.Error != "":
 		e.Err = errors.New(s.Error)
 	}
 	return e

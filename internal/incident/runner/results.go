@@ -90,7 +90,7 @@ func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err 
 
 // errorText is the result's own words if it has some, for they say more than the error.
 func errorText(own string, err error) string {
-	for _, e := range []error{errStopped, errPatience} {
+	for _, e := range []error{ErrStopped, errPatience} {
 		if errors.Is(err, e) {
 			return err.Error()
 		}

@@ -45,7 +45,8 @@ func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
 	return u
 }
 
-var errStopped = errors.New("stopped by hand")
+// ErrStopped is that somebody stopped a grab before its end.
+var ErrStopped = errors.New("stopped by hand")
 
 // work takes the incident to its bundle. A nil error means sealed.
 func (u *run) work(ctx context.Context) error {
@@ -109,8 +110,8 @@ func (u *run) pull(ctx context.Context) error {
 		wg.Go(func() { h.loop(work) })
 	}
 	err := u.freezeWhenDone(work)
-	if errors.Is(err, errStopped) {
-		cancel(errStopped) // the hosts are to say so
+	if errors.Is(err, ErrStopped) {
+		cancel(ErrStopped) // the hosts are to say so
 	}
 	close(u.quiet)
 	cancel(nil)
@@ -124,7 +125,7 @@ func (u *run) pull(ctx context.Context) error {
 		return u.room.failed()
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, errStopped): // what there is
+	case errors.Is(err, ErrStopped): // what there is
 		if u.inc, err = u.table.Update(u.key, func(in *incident.Incident) { in.Stopped = u.r.now().UTC().Round(0) }); err != nil {
 			return err
 		}
@@ -149,7 +150,7 @@ func (u *run) freezeWhenDone(work context.Context) error {
 		select {
 		case <-u.target.done:
 		case <-u.terms.stop:
-			return errStopped
+			return ErrStopped
 		case <-work.Done():
 			return context.Cause(work)
 		}

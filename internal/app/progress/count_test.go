@@ -1,0 +1,59 @@
+package progress
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/testsite"
+)
+
+// A count goes on over the passes of a host, and its speed is that of the present one.
+func TestCount(t *testing.T) {
+	t0 := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	at := func(s float64) time.Time { return t0.Add(time.Duration(s * float64(time.Second))) }
+	var c count
+	if c.percent() != "  0 %" || c.flow(t0) != "" {
+		t.Errorf("%q %q", c.percent(), c.flow(t0))
+	}
+	c.update(fetch.Progress{Total: 100 << 20}, at(0))
+	c.update(fetch.Progress{Total: 100 << 20, Done: 10 << 20}, at(1))
+	if got := c.percent() + "|" + c.flow(at(1)); got != " 10 %|10.0 MiB/s  ETA 0:09" {
+		t.Error(got)
+	}
+	if got := c.flow(at(60)); got != "" {
+		t.Errorf("a speed for what stands still: %s", got)
+	}
+	c.stop()
+	c.update(fetch.Progress{Total: 90 << 20}, at(300)) // the connection broke; the rest is another pass
+	if got := c.percent() + "|" + c.flow(at(300)); got != " 10 %|" || c.total != 100<<20 {
+		t.Error(got, c.total)
+	}
+	c.update(fetch.Progress{Total: 90 << 20, Done: 90 << 20}, at(301))
+	if got := c.percent() + "|" + c.flow(at(301)); got != "100 %|" {
+		t.Error(got)
+	}
+
+	var sum count
+	sum.add(c)
+	sum.add(count{total: 300 << 20, done: 100 << 20, rate: 1 << 20, at: at(301)})
+	if got := sum.percent(); got != " 50 %" {
+		t.Error(got)
+	}
+}
+
+// Elsewhere than on a terminal each step is a line.
+func TestLines(t *testing.T) {
+	var out testsite.SafeBuffer
+	d := New(&out)
+	d.Event(runner.Event{What: runner.EventHeld, Host: "expc01"})
+	d.Fetched(fetch.Progress{Host: "expc01", Total: 1 << 20})
+	d.Fetched(fetch.Progress{Host: "expc01", Total: 1 << 20, Done: 1 << 19})
+	d.Event(runner.Event{What: runner.EventSealing, Coverage: "partial"})
+	d.Close()
+	if got, want := out.String(), "expc01: files open\nexpc01: copying 1.0 MiB\nsealing, coverage partial\n"; got != want {
+		t.Errorf("%q", strings.ReplaceAll(got, want, "…"))
+	}
+}

@@ -1,0 +1,160 @@
+// Package progress shows how far a grab is: on a terminal a bar for each host, and one
+// for their sum, with per cent, speed and the time that is left; elsewhere a line for each
+// step.
+//
+// Its bars end when the grab is sealed or Close is called, whether or not what they
+// counted came to its end. It knows nothing of how logs are copied.
+package progress
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"golang.org/x/term"
+
+	"rtmtgrab/fetch"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident/runner"
+)
+
+// A Display shows one grab. It is safe for concurrent use.
+type Display struct {
+	to  io.Writer
+	now func() time.Time
+
+	mu    sync.Mutex
+	bars  *mpb.Progress // nil: no terminal, or the bars have ended
+	hosts map[string]*host
+	sum   *bar // nil: one host, or none
+}
+
+type host struct {
+	count
+	said int64 // total that was said; -1: none
+	bar  *bar
+}
+
+// New shows a grab on to.
+func New(to io.Writer) *Display {
+	d := &Display{to: to, now: time.Now, hosts: map[string]*host{}}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		d.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(barWidth))
+	}
+	return d
+}
+
+// Say writes a line above the bars.
+func (d *Display) Say(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.say(format, args...)
+}
+
+func (d *Display) say(format string, args ...any) {
+	to := d.to
+	if d.bars != nil {
+		to = d.bars
+	}
+	fmt.Fprintf(to, format+"\n", args...)
+}
+
+// Fetched says how much a host is about to give, then moves its bar.
+func (d *Display) Fetched(f fetch.Progress) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h := d.hosts[f.Host]
+	if h == nil {
+		h = &host{said: -1}
+		d.hosts[f.Host] = h
+	}
+	h.update(f, d.now())
+	if f.Done == 0 && f.Total > 0 && h.said != f.Total {
+		h.said = f.Total
+		d.say("%s: copying %s", f.Host, human.Size(f.Total))
+	}
+	if d.bars == nil || h.total == 0 {
+		return
+	}
+	if h.bar == nil {
+		h.bar = newBar(d.bars, f.Host, d.now)
+	}
+	if d.sum == nil && d.shown() > 1 {
+		d.sum = newBar(d.bars, "all hosts", d.now)
+	}
+	h.bar.show(h.count)
+	if d.sum != nil {
+		d.sum.show(d.total())
+	}
+}
+
+// shown is how many hosts have a bar.
+func (d *Display) shown() (n int) {
+	for _, h := range d.hosts {
+		if h.bar != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// total is the sum over the hosts.
+func (d *Display) total() (sum count) {
+	for _, h := range d.hosts {
+		sum.add(h.count)
+	}
+	return sum
+}
+
+// Event says what a step came to.
+func (d *Display) Event(e runner.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch e.What {
+	case runner.EventHeld:
+		d.say("%s: files open", e.Host)
+	case runner.EventPass:
+		if h := d.hosts[e.Host]; h != nil {
+			h.stop()
+		}
+		switch {
+		case errors.Is(e.Err, runner.ErrStopped):
+			d.say("%s: stopped by you; what was being copied is cut short", e.Host)
+		case e.Err != nil:
+			d.say("%s: %v", e.Host, e.Err)
+		}
+	case runner.EventFull:
+		d.say("warning: no room for all of it: %v", e.Err)
+	case runner.EventSealing:
+		d.endBars()
+		d.say("sealing, coverage %s", e.Coverage)
+	}
+}
+
+// Close ends the bars. It has to be called, also after a failure.
+func (d *Display) Close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.endBars()
+}
+
+// endBars leaves the bars as they are: who copied less than was planned has no full one.
+func (d *Display) endBars() {
+	if d.bars == nil {
+		return
+	}
+	for _, h := range d.hosts {
+		if h.bar != nil {
+			h.bar.Abort(false)
+		}
+	}
+	if d.sum != nil {
+		d.sum.Abort(false)
+	}
+	d.bars.Wait()
+	d.bars = nil
+}
