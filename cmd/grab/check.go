@@ -26,7 +26,8 @@ func checkCmd(a *app) *cobra.Command {
 		Long: "Checks the configuration, the mailbox, every host with its logs and clock, and this machine's disk. It changes\n" +
 			"nothing on a host and logs in once. `grab check HOST` checks only the hosts named, and logs in even if an earlier\n" +
 			"refusal blocks it; success lifts the block. Exit code 1 if anything is marked FAIL.",
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeHosts(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if eml != "" {
 				ctx, cancel := a.context(cmd.Context())

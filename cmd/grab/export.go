@@ -42,8 +42,9 @@ func exportCmd(a *app) *cobra.Command {
 			"between the addresses and ports of the log, at its time, TLS legs in the clear. A message that two hosts logged is there\n" +
 			"twice; the interface is the host, the packet's comment names the file and the byte in it.\n" +
 			"Credentials are replaced, unless --raw. Logs that were written at INFO hold no messages: exit code 1.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, f, args) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeIncident(true),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.file, "pcapng", "", "`file` to write; an existing one is replaced")

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/term"
@@ -24,6 +26,9 @@ func (a *app) asker() *terminal.Asker {
 // load finds and reads the configuration.
 func (a *app) load(o config.Options) (*config.Config, error) {
 	path, err := config.Find(a.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = advice.WithHint(err, "write one with `grab init`, or name another with --config")
+	}
 	if err != nil {
 		return nil, advice.Usage(err)
 	}

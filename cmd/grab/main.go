@@ -52,9 +52,6 @@ func run(interrupted <-chan struct{}, args []string, in io.Reader, out, errOut i
 	a := &app{in: in, out: out, err: errOut, interrupted: interrupted}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		a.json = a.json || slices.Contains(args, "--json") // a fault before it was read
 		return a.fail(err)
@@ -70,37 +67,28 @@ func (a *app) root() *cobra.Command {
 			"peers before they rotate, and writes a bundle with the minutes that matter. `grab now` does it by hand.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          knownCommand,
+		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asked, _ := cmd.Flags().GetBool("version"); asked {
+				return printVersion(a)
+			}
 			cmd.SetOut(a.err)
 			return errors.Join(advice.Usage(errors.New("missing command")), cmd.Help())
 		},
 	}
+	root.SetIn(a.in)
+	root.SetOut(a.out) // before the command for completion is made, which takes it
+	root.SetErr(a.err)
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.config, "config", "c", "", "configuration `file` (else $GRAB_CONFIG, ./grab.yaml, /etc/grab/grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return advice.Usage(err) })
-	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, c := range a.commands() {
-		if check := c.Args; check != nil {
-			c.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return advice.Usage(err)
-				}
-				return nil
-			}
-		}
-		root.AddCommand(c)
-	}
+	root.Flags().Bool("version", false, "print the version")
+	cobra.CheckErr(root.MarkPersistentFlagFilename("config", "yaml", "yml"))
+	root.SetFlagErrorFunc(unknownFlag)
+	root.AddCommand(a.commands()...)
+	root.InitDefaultCompletionCmd()
+	finishCommand(root, examplesOf(examplesText))
 	return root
-}
-
-// knownCommand refuses the name of a command that there is not.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if err := cobra.NoArgs(cmd, args); err != nil {
-		return advice.Usage(advice.WithHint(err, "`grab --help` lists the commands"))
-	}
-	return nil
 }
 
 func (a *app) commands() []*cobra.Command {
@@ -117,12 +105,16 @@ func confinedCmd(a *app) *cobra.Command {
 
 func versionCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		if a.json {
-			return a.print(struct {
-				Version string `json:"version"`
-			}{version.Version})
-		}
-		_, err := fmt.Fprintln(a.out, "grab", version.Version)
-		return err
+		return printVersion(a)
 	}}
+}
+
+func printVersion(a *app) error {
+	if a.json {
+		return a.print(struct {
+			Version string `json:"version"`
+		}{version.Version})
+	}
+	_, err := fmt.Fprintln(a.out, "grab", version.Version)
+	return err
 }

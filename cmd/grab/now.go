@@ -31,7 +31,8 @@ func nowCmd(a *app) *cobra.Command {
 			"If a grab watch runs with the same configuration and this user may use its socket, it does the work, over the sessions\n" +
 			"it has; --direct does it here.\n" +
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeHosts(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.Hosts = args; cmd.Flags().Changed("before") {
 				f.Before = &before
@@ -52,6 +53,7 @@ func nowCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
 	directFlag(fl, &direct)
 	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
+	completeSite(a, cmd)
 	return cmd
 }
 

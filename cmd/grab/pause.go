@@ -39,6 +39,7 @@ func pauseCmd(a *app) *cobra.Command {
 	fl.StringVar(&q.Until, "until", "", "until when, `time`: RFC 3339, 2006-01-02T15:04:05, or 15:04 for the next such time, in the site's zone")
 	fl.StringVar(&q.Reason, "reason", "", "why, for those who find that nothing was grabbed")
 	directFlag(fl, &direct)
+	completeSite(a, cmd)
 	return cmd
 }
 
@@ -52,6 +53,7 @@ func resumeCmd(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&q.Site, "site", "", "`site` to pause")
 	cmd.Flags().BoolVar(&q.All, "all", false, "end all pauses")
 	directFlag(cmd.Flags(), &direct)
+	completeSite(a, cmd)
 	return cmd
 }
 

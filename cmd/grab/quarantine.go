@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/quarantine"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
@@ -18,11 +17,11 @@ import (
 
 func quarantineCmd(a *app) *cobra.Command {
 	var force bool
-	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: usageArgs(cobra.NoArgs),
+	cmd := &cobra.Command{Use: "quarantine", Short: "List alerts that may not trigger; release or drop them", Args: cobra.NoArgs,
 		Long: "Alerts from senders that alerts.from or alerts.authenticity does not allow trigger nothing and are kept for 30 days.\n" +
 			"Only a user who can write to the store can release one.",
 		RunE: func(*cobra.Command, []string) error { return listQuarantine(a) }}
-	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: usageArgs(cobra.MinimumNArgs(1)),
+	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: cobra.MinimumNArgs(1),
 		Long: "The watcher acts on it within seconds and grabs what is left of the alert's minutes. An ID may be shortened to 6 digits.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -30,7 +29,7 @@ func quarantineCmd(a *app) *cobra.Command {
 			return askQuarantine(ctx, a, triage.RequestRelease, ids, force)
 		}}
 	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes are probably overwritten")
-	drop := &cobra.Command{Use: "drop ID...", Short: "Discard alerts for good", Args: usageArgs(cobra.MinimumNArgs(1)),
+	drop := &cobra.Command{Use: "drop ID...", Short: "Discard alerts for good", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
@@ -38,16 +37,6 @@ func quarantineCmd(a *app) *cobra.Command {
 		}}
 	cmd.AddCommand(release, drop)
 	return cmd
-}
-
-// usageArgs makes faults of the command line of what check finds.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return advice.Usage(err)
-		}
-		return nil
-	}
 }
 
 // offline are the faults of a configuration that do not concern who contacts nobody.

@@ -39,8 +39,9 @@ func reportCmd(a *app) *cobra.Command {
 			"remote syslog server, or an appliance's diagnostic archive, and writes " + analysis.PageName + ", " + analysis.CSVName + "\n" +
 			"and " + analysis.JSONName + ". Give C and E together. BUNDLE may be an incident of the store, or @last. The exit code is\n" +
 			"0 whatever the verdict.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeIncident(true),
+		RunE:              func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.out, "out", f.out, "`folder` for the three files; those of an earlier report are replaced")

@@ -64,13 +64,7 @@ func reloadService(ctx context.Context, a *app) (winservice.Report, error) {
 
 // serviceVerb is a command below `grab service`, which prints what the service is then.
 func serviceVerb(a *app, use, short string, run func(context.Context) (winservice.Report, error)) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return advice.Usage(err)
-			}
-			return nil
-		},
+	return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()

@@ -20,7 +20,8 @@ func trustCmd(a *app) *cobra.Command {
 		Long: "Shows the keys of all hosts, or of those named, and pins them in known_hosts after a yes on the terminal.\n" +
 			"Compare them on the peers' consoles first. For scripts, --fingerprint pins a key that has that fingerprint and no other.\n" +
 			"It logs in to jump hosts only (ssh.jump), and pins them first. Exit code 0 only if every host is pinned at the end.",
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completeHosts(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()

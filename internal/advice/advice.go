@@ -89,7 +89,10 @@ func For(err error) string {
 		return "if you trust what is there: " + strings.Join(l.Fix, " && ")
 	}
 	_, faults := errors.AsType[config.Faults](err)
+	missing := forMissing(err)
 	switch {
+	case missing != "" && !faults:
+		return missing
 	case faults:
 		return "fix the lines above; configs/grab.example.yaml explains every key"
 	case errors.Is(err, config.ErrNotFound):

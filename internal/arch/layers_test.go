@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
 	{"internal/app/inventory", "internal/app/setup", "internal/collector/notify", "internal/collector/health"},
-	{"internal/app/oneshot", "internal/app/progress"},
+	{"internal/app/oneshot", "internal/app/progress", "internal/app/completion"},
 	{"internal/wiring"},
 	{"internal/analysis"},
 	{"internal/advice"},

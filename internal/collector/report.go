@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/redact"
@@ -81,10 +82,10 @@ func reportUnrouted(r *status.Report, cfg *config.Config, list []triage.Unrouted
 	for _, u := range list {
 		of := status.Unrouted{Cluster: u.Last.Cluster, Further: u.Further, Alerts: u.Alerts, Since: u.Since, Last: u.Till}
 		if of.Cluster != "" {
-			of.Meant = config.Nearest(of.Cluster, clusters)
+			of.Meant = human.Nearest(of.Cluster, clusters...)
 		} else {
 			of.Node = u.Last.Node
-			of.Meant = config.Nearest(of.Node, nodes)
+			of.Meant = human.Nearest(of.Node, nodes...)
 		}
 		r.Unrouted = append(r.Unrouted, of)
 	}

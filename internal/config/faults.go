@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/human"
 )
 
 // A Fault is one thing that is wrong with a configuration.
@@ -132,12 +134,10 @@ func join(path, key string) string {
 // meant finds the key that was probably meant: a near one here, or the same one
 // a level deeper. It returns "" or "; did you mean …?".
 func meant(key string, t reflect.Type) string {
-	best, least := "", 1+max(1, len(key)/3)
+	var known []string
 	var deeper string
 	for f := range fields(t) {
-		if d := distance(key, f.key); d < least {
-			best, least = f.key, d
-		}
+		known = append(known, f.key)
 		if f.typ.Kind() == reflect.Pointer || f.opt == "some" {
 			f.typ = f.typ.Elem()
 		}
@@ -150,53 +150,12 @@ func meant(key string, t reflect.Type) string {
 			}
 		}
 	}
-	if deeper != "" {
-		best = deeper
+	best := deeper
+	if best == "" {
+		best = human.Nearest(key, known...)
 	}
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// Nearest is the name that was probably meant by one that is none of them; "" if none
-// is near.
-func Nearest(name string, among []string) string {
-	best, least := "", min(1+max(1, len(name)/3), len(name))
-	for _, n := range among {
-		if d := distance(name, strings.ToLower(strings.ReplaceAll(n, "-", "_"))); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete, change or swap to make b
-// of a; a long key is far from everything.
-func distance(a, b string) int {
-	a = strings.ToLower(strings.ReplaceAll(a, "-", "_"))
-	if len(a) > 40 {
-		return len(a)
-	}
-	var before []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(b)]
 }

@@ -238,12 +238,3 @@ func TestFaultsHideSecrets(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"hq-prod", "Branch Office", "x"}
-	for name, want := range map[string]string{"HQ_PROD": "hq-prod", "hq-porduction": "", "hqprod": "hq-prod", "branch offise": "Branch Office", "": "", "y": "", "completely other": ""} {
-		if got := Nearest(name, names); got != want {
-			t.Errorf("%q: %q, want %q", name, got, want)
-		}
-	}
-}

@@ -44,14 +44,3 @@ func TestAddress(t *testing.T) {
 		}
 	}
 }
-
-func TestMeant(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"abc", "abc", 0}, {"ab", "ba", 1}, {"catch-up", "catch_up", 0}, {"", "abc", 3}, {"Store", "store", 0}, {"known_host", "known_hosts", 1}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}

@@ -51,7 +51,7 @@ func unmatched(cfg *config.Config, list []incident.ListedAlert, now time.Time) [
 	}
 	detail := "no mail ever matched " + some(without, "site") + ": of " + human.Plural(mails, "mail") + " since " + first.UTC().Format(time.DateOnly) + " none was theirs"
 	for _, name := range likely(nowhere, clusters) {
-		detail += fmt.Sprintf("; %s of cluster %s went nowhere, did you mean %s?", human.Plural(nowhere[name], "mail"), name, config.Nearest(name, clusters))
+		detail += fmt.Sprintf("; %s of cluster %s went nowhere, did you mean %s?", human.Plural(nowhere[name], "mail"), name, human.Nearest(name, clusters...))
 	}
 	return []Finding{{What: "sites", Status: StatusWarn, Detail: detail,
 		Hint: "are clusters: and nodes: written as RTMT's mails write them? `grab check --mail FILE.eml` says where a mail goes, `grab list --alerts` where mails went"}}
@@ -61,7 +61,7 @@ func unmatched(cfg *config.Config, list []incident.ListedAlert, now time.Time) [
 // site's.
 func likely(nowhere map[string]int, clusters []string) (names []string) {
 	for name := range nowhere {
-		if config.Nearest(name, clusters) != "" {
+		if human.Nearest(name, clusters...) != "" {
 			names = append(names, name)
 		}
 	}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/app/completion"
+	"rtmtgrab/internal/config"
+)
+
+// completes offers at a shell what a function finds in the configuration; without one
+// there is nothing to offer but, where wanted, files.
+func (a *app) completes(offers func(cfg *config.Config, typed []string) []string, files bool) cobra.CompletionFunc {
+	how := cobra.ShellCompDirectiveNoFileComp
+	if files {
+		how = cobra.ShellCompDirectiveDefault
+	}
+	return func(_ *cobra.Command, typed []string, _ string) ([]string, cobra.ShellCompDirective) {
+		cfg, err := a.load(offline)
+		if err != nil {
+			return nil, how
+		}
+		return offers(cfg, typed), how
+	}
+}
+
+func (a *app) completeHosts() cobra.CompletionFunc { return a.completes(completion.Hosts, false) }
+
+// completeSite completes the flag --site.
+func completeSite(a *app, cmd *cobra.Command) {
+	sites := func(cfg *config.Config, _ []string) []string { return completion.Sites(cfg) }
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", a.completes(sites, false)))
+}
+
+// completeIncident completes one argument, or several where a command takes files too.
+func (a *app) completeIncident(files bool) cobra.CompletionFunc {
+	return a.completes(func(cfg *config.Config, typed []string) []string {
+		if len(typed) > 0 {
+			return nil
+		}
+		return completion.Incidents(cfg)
+	}, files)
+}

@@ -1,0 +1,36 @@
+package advice
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"rtmtgrab/internal/config"
+)
+
+func TestMissing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bundle.zip"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"budnle.zip": "check the name: there is no budnle.zip in " + dir + "; did you mean bundle.zip?",
+		"other":      "check the name: there is no other in " + dir,
+		"no/file":    "check the path: there is no folder " + filepath.Join(dir, "no"),
+	} {
+		_, err := os.Stat(filepath.Join(dir, name))
+		for _, e := range []error{err, fmt.Errorf("verify: %w", err), errors.Join(err, config.ErrNotFound)} {
+			if got := For(e); got != want {
+				t.Errorf("%v: %q, want %q", e, got, want)
+			}
+		}
+	}
+	if got := For(WithHint(&os.PathError{Op: "open", Path: "x", Err: os.ErrNotExist}, "own")); got != "own" {
+		t.Error(got)
+	}
+	if got := For(&os.PathError{Op: "open", Path: dir, Err: os.ErrPermission}); got != "" {
+		t.Error(got)
+	}
+}
