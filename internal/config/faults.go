@@ -16,11 +16,17 @@ type Fault struct {
 	Line int    `json:"line"` // from 1; of the key, or of the nearest key above a missing one
 	Path string `json:"path"` // as in sites[0].hosts[1].address; empty if it is the file as a whole
 	What string `json:"what"`
+
+	excerpt string // of a syntax error: the line and a caret; may be empty
 }
 
 func (f Fault) String() string {
 	if f.Path == "" {
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.What)
+		text := fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.What)
+		if f.excerpt != "" {
+			text += "\n" + f.excerpt
+		}
+		return text
 	}
 	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Path, f.What)
 }
@@ -64,9 +70,9 @@ func (b *book) bad(path, format string, args ...any) {
 func (b *book) badAt(line int, path, format string, args ...any) {
 	switch n := len(b.faults); {
 	case n < maxFaults:
-		b.faults = append(b.faults, Fault{b.file, max(line, 1), path, fmt.Sprintf(format, args...)})
+		b.faults = append(b.faults, Fault{File: b.file, Line: max(line, 1), Path: path, What: fmt.Sprintf(format, args...)})
 	case n == maxFaults:
-		b.faults = append(b.faults, Fault{b.file, max(line, 1), "", "there are more faults: these are the first 1000"})
+		b.faults = append(b.faults, Fault{File: b.file, Line: max(line, 1), What: "there are more faults: these are the first 1000"})
 	}
 	for p := path; p != ""; p = parent(p) {
 		b.failed[p] = true

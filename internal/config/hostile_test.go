@@ -70,7 +70,7 @@ func TestSyntaxLines(t *testing.T) {
 		"store: a\nsettle 1s\ncooldown: 1m\n":                                               "f:2: ",
 		"store: a\nsites:\n- name: hq\n  hosts:\n  - {name: a address: b}\nsettle: 1s\n":    "f:5: ",
 		"store: a\nsites:\n- name: hq\n  hosts:\n  - {name: a, address: b\n  - {name: c}\n": "f:6: ",
-		"store: a\nsites:\n- name: hq\n\tclusters: [a]\n":                                   "f:4: this line is indented with a tab",
+		"store: a\nsites:\n- name: hq\n\tclusters: [a]\n":                                   "f:4: a tab in the indentation: use blanks",
 		"store: 'a\nsettle: 1s\ncooldown: 1m\n":                                             "f:1: ",
 		"store: a\nlogs: {families: [a, b\n\n":                                              "f:2: ",
 		"store: a\nlogs: {families: [a, b":                                                  "f:2: ",
@@ -78,7 +78,7 @@ func TestSyntaxLines(t *testing.T) {
 		"store: a\r\nssh: {user: @root}\r\n":                                                "f:2: ",
 	} {
 		_, err := Options{}.parse("f", "/f", []byte(text))
-		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Count(err.Error(), "\n") != 2 || !strings.HasSuffix(err.Error(), "^") {
 			t.Errorf("%q: %v; want %s", text, err, want)
 		}
 	}

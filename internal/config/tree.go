@@ -88,7 +88,7 @@ func invisible(r rune) bool {
 	return r < ' ' && r != '\t' || strings.ContainsRune("\u007f\u0085\u2028\u2029\ufeff\ufffe\uffff", r)
 }
 
-// syntax records what the parser says, without an excerpt: a secret may stand there.
+// syntax records what the parser says, with the line and a caret.
 func syntax(b *book, err error, data []byte) {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
@@ -96,15 +96,23 @@ func syntax(b *book, err error, data []byte) {
 		return
 	}
 	lines := bytes.Split(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
-	line, begun := e.Mark.Line, e.ContextMark.Line
+	line, column, begun := e.Mark.Line, e.Mark.Column, e.ContextMark.Line
 	switch {
 	case line > 0 && line <= len(lines) && tabbed(lines[line-1]):
-		b.badAt(line, "", "this line is indented with a tab: use spaces")
+		b.syntaxAt(lines, line, bytes.IndexByte(lines[line-1], '\t')+1, "a tab in the indentation: use blanks")
 		return
 	case begun > 0 && (line > len(lines) || e.Stage == yaml.ScannerStage):
-		line = begun // where the quotes, the brackets or the key begin that do not end
+		line, column = begun, e.ContextMark.Column // where the quotes, the brackets or the key begin that do not end
 	}
-	b.badAt(min(line, len(lines)), "", "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
+	b.syntaxAt(lines, min(line, len(lines)), column, "invalid YAML: %s (a key needs a space after its colon; text with any of : [ ] { } # @ needs quotes)", evidence.Printable(strings.TrimSpace(e.Message+" "+e.ContextMsg), 200))
+}
+
+// syntaxAt records a syntax error with the line where it is.
+func (b *book) syntaxAt(lines [][]byte, line, column int, format string, args ...any) {
+	b.badAt(line, "", format, args...)
+	if n := len(b.faults); line > 0 && n <= maxFaults {
+		b.faults[n-1].excerpt = excerpt(string(bytes.TrimSuffix(lines[line-1], []byte("\r"))), line, column)
+	}
 }
 
 // tabbed reports whether there is a tab in a line's indentation.
