@@ -15,7 +15,7 @@ func (a *app) completes(offers func(cfg *config.Config, typed []string) []string
 		how = cobra.ShellCompDirectiveDefault
 	}
 	return func(_ *cobra.Command, typed []string, _ string) ([]string, cobra.ShellCompDirective) {
-		cfg, err := a.load(offline)
+		cfg, err := a.load(config.Options{Reading: true})
 		if err != nil {
 			return nil, how
 		}

@@ -45,7 +45,7 @@ func TestInitRoundTrip(t *testing.T) {
 	if s := cfg.Sites[0]; s.Name != "berlin" || !slices.Equal(s.Clusters, []string{"A", "B"}) || !slices.Equal(s.Nodes, []string{"cucm01"}) || s.Zone().String() != "Europe/Berlin" {
 		t.Errorf("%+v", s)
 	}
-	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o640 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 	if r := runGrab("-c", path, "check"); r.code != 0 {

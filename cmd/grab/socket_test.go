@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -263,8 +264,8 @@ func TestThroughAsMember(t *testing.T) {
 	for _, key := range []string{"store: ", "key: {file: ", "known_hosts: ", "password: {file: ", "ca_file: "} {
 		text = strings.ReplaceAll(text, key, key+c.Dir+"/")
 	}
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	if err := errors.Join(os.WriteFile(config, []byte(text), 0o640), os.Chown(config, -1, 65432), os.Chmod(config, 0o640)); err != nil {
+		t.Fatal(err) // as `grab init` writes it, and the socket's group may read it
 	}
 	c.Path = config
 	os.Chmod(filepath.Dir(c.Dir), 0o700)
@@ -298,11 +299,23 @@ func TestThroughAsMember(t *testing.T) {
 	if r := as(65432, "now", "--out", "/"); r.code != 2 {
 		t.Error(r)
 	}
+	os.Chmod(config, 0o644)
 	if r := as(65431, "now"); r.code == 0 || !strings.Contains(r.err, "may not use the socket") {
 		t.Error(r)
 	}
+	os.Chmod(config, 0o640)
+	if r := as(65432, "status"); !strings.Contains(r.out, "expc01") {
+		t.Errorf("status: %s", r)
+	}
+	if r := as(65432, "__complete", "now", ""); !strings.Contains(r.out, "expc01") {
+		t.Errorf("completion: %s", r)
+	}
 	if log := stop(); !strings.Contains(log.err, "uid 65534") {
 		t.Errorf("the log does not say who asked: %s", log)
+	}
+	os.Chown(config, 65533, 65432) // a service's own, which this user would not grab by
+	if r := as(65432, "status"); r.code != 1 || !strings.Contains(r.err, "no grab watch answers") {
+		t.Errorf("status without a watch: %s", r)
 	}
 }
 

@@ -65,7 +65,7 @@ func noWatcher(a *app, err error) error {
 	if a.json {
 		out = a.err // standard output holds one document
 	}
-	cfg, cfgErr := a.load(config.Options{MissingSecrets: true, MissingKnownHosts: true})
+	cfg, cfgErr := a.load(config.Options{Reading: true})
 	if cfgErr == nil {
 		storeTells(out, cfg, time.Now())
 	}

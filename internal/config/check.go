@@ -191,7 +191,7 @@ func (c *checker) secret(path string, s Secret) {
 // caFile checks that a file of authorities, if one is given, can be used. What it holds
 // now is what the configuration means by it: nobody reads the file again.
 func (c *checker) caFile(path, file string) (ca caText) {
-	if file == "" || !c.given(path) {
+	if file == "" || c.opts.Reading || !c.given(path) {
 		return ca
 	}
 	ca, err := readCA(file)

@@ -245,7 +245,7 @@ func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		o    Options
 		want int
-	}{{Options{}, 2}, {Options{MissingKnownHosts: true}, 1}, {Options{MissingSecrets: true}, 1}, {Options{true, true}, 0}} {
+	}{{Options{}, 2}, {Options{MissingKnownHosts: true}, 1}, {Options{MissingSecrets: true}, 1}, {Options{MissingKnownHosts: true, MissingSecrets: true}, 0}, {Options{Reading: true}, 0}} {
 		_, err := c.o.Load(path)
 		var faults Faults
 		errors.As(err, &faults)

@@ -41,5 +41,8 @@ sites: [{name: hq, time_zone: UTC, hosts: [{name: c, role: C, address: 127.0.0.1
 		if l, ok := errors.AsType[*access.Loose](err); !ok || !strings.Contains(l.Error(), loose) || l.Fix[0] != "chmod go-w "+loose {
 			t.Errorf("%s: %v", what, err)
 		}
+		if _, err := (Options{Reading: true}).Load(path); err != nil {
+			t.Errorf("%s: to show something: %v", what, err)
+		}
 	}
 }

@@ -22,13 +22,25 @@ func NewConfig(goos string) string {
 	return "grab.yaml"
 }
 
+// configDir makes a folder for a configuration. A group may read both, for neither holds
+// a secret: members of socket.group find the watcher by it.
+func configDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := atomicfile.MkdirAll(dir); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o750)
+}
+
 // PlaceConfig writes the file, which must be new, and takes it away again if it
 // does not load.
 func PlaceConfig(path string, text []byte) (*config.Config, error) {
-	if err := atomicfile.MkdirAll(filepath.Dir(path)); err != nil {
+	if err := configDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
