@@ -211,7 +211,8 @@ func TestAnyManifest(t *testing.T) {
 // Every reason of package evidence has its words.
 func TestEveryReasonHasWords(t *testing.T) {
 	for _, r := range []string{evidence.ReasonRotated, evidence.ReasonUnreachable, evidence.ReasonLogin, evidence.ReasonHostKey, evidence.ReasonAbsent,
-		evidence.ReasonVanished, evidence.ReasonRead, evidence.ReasonClock, evidence.ReasonDisk} {
+		evidence.ReasonVanished, evidence.ReasonRead, evidence.ReasonClock, evidence.ReasonDisk,
+		evidence.ReasonSlow, evidence.ReasonTooLarge, evidence.ReasonNoLogin} {
 		if w := reasons[r]; w.means == "" || w.next == "" {
 			t.Errorf("%s has no words", r)
 		}

@@ -34,6 +34,9 @@ var reasons = map[string]reasonWords{
 	evidence.ReasonLogin: {
 		"the host refused the login, or an earlier refusal blocks another attempt (the appliance bans addresses that try again).",
 		"Correct user, key or password, run `grab check HOST`, then `grab retry INCIDENT`."},
+	evidence.ReasonNoLogin: {
+		"no login was tried: the key or the secret cannot be used on the collector, or the host does not offer this kind of login.",
+		"Correct the key, the secret or the kind of login as the host's error says, run `grab check HOST`, then `grab retry INCIDENT`."},
 	evidence.ReasonHostKey: {
 		"the host key is not the pinned one: another machine, or a new key.",
 		"Compare the fingerprints out of band, pin the new key with `grab trust HOST` if it is right, then `grab retry INCIDENT`."},

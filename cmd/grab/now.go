@@ -13,16 +13,19 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/progress"
+	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/report"
+	"rtmtgrab/internal/sshdial"
 )
 
 func nowCmd(a *app) *cobra.Command {
 	f, before, direct := &oneshot.Request{}, time.Duration(0), false
+	var prints []string
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
 		Short: "Grab once, now",
@@ -37,7 +40,7 @@ func nowCmd(a *app) *cobra.Command {
 			if f.Hosts = args; cmd.Flags().Changed("before") {
 				f.Before = &before
 			}
-			return runNow(cmd.Context(), a, f, direct)
+			return runNow(cmd.Context(), a, f, prints, direct)
 		},
 	}
 	fl := cmd.Flags()
@@ -53,11 +56,12 @@ func nowCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
 	directFlag(fl, &direct)
 	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
+	fl.StringArrayVar(&prints, "fingerprint", nil, "pin the key of a user@address host with this `fingerprint` (SHA256:...) without asking; may be repeated")
 	completeSite(a, cmd)
 	return cmd
 }
 
-func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error {
+func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, direct bool) error {
 	if oneshot.AdhocHosts(f.Hosts) == 0 {
 		if w := runningWatcher(ctx, a, direct); w != nil {
 			return nowThrough(ctx, a, w, f)
@@ -69,6 +73,12 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error 
 	}
 	if err := oneshot.PrepareOut(g.Out); err != nil {
 		return advice.Usage(err)
+	}
+	if err := pinAdhoc(ctx, a, g.Adhoc, prints); err != nil {
+		if g.Scratch {
+			os.RemoveAll(g.Store) // nothing is in it yet
+		}
+		return err
 	}
 	if a.ended() {
 		return errBeforeBegun
@@ -87,6 +97,23 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, direct bool) error 
 	}
 	sayRecovery(a, f, in.Asked, g.Zone)
 	return nil
+}
+
+// pinAdhoc pins the keys of user@address hosts that are not known yet.
+func pinAdhoc(ctx context.Context, a *app, machines []sshdial.Config, prints []string) error {
+	given, err := setup.ParsePrints(prints)
+	switch {
+	case err != nil:
+		return err
+	case len(machines) == 0 && len(prints) > 0:
+		return advice.Usage(advice.WithHint(errors.New("--fingerprint works with user@address, not with configured names"), "`grab trust` pins their keys"))
+	case len(machines) == 0:
+		return nil
+	}
+	ctx, cancel := a.context(ctx)
+	defer cancel()
+	ask := a.asker()
+	return setup.PinUnknown(ctx, keysOut(a, ask), machines, given, ask)
 }
 
 var errBeforeBegun = errors.New("interrupted before the start")

@@ -16,6 +16,7 @@ const (
 	ReasonRotated     = "rotated_or_never_written" // no held record is old enough
 	ReasonUnreachable = "unreachable"              // the host could not be reached, or the connection was lost for good
 	ReasonLogin       = "login_refused"            // the host refused the login, or an earlier refusal forbids another
+	ReasonNoLogin     = "no_login"                 // no login was tried: its key or secret cannot be used here, or the host offers no such login
 	ReasonHostKey     = "host_key"                 // the host's key is not the pinned one
 	ReasonAbsent      = "absent"                   // no file of the family, or no folder
 	ReasonVanished    = "vanished"                 // a file was listed and gone before it could be held

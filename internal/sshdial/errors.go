@@ -143,12 +143,15 @@ func (e *Error) Reason() string {
 	switch e.Kind {
 	case KindHostKeyChanged, KindHostKeyUnknown:
 		return evidence.ReasonHostKey
-	case KindLoginRefused, KindLoginBlocked, KindNotOffered, KindLocal:
+	case KindLoginRefused, KindLoginBlocked:
 		return evidence.ReasonLogin
+	case KindNotOffered, KindLocal:
+		return evidence.ReasonNoLogin
 	case KindLedger:
 		if atomicfile.Full(e.Err) {
 			return evidence.ReasonDisk
 		}
+		return evidence.ReasonNoLogin
 	}
 	return evidence.ReasonUnreachable
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -29,9 +30,9 @@ func ParseFingerprint(s string) (string, error) {
 
 // A trust decides about host keys during one Dial.
 type trust struct {
-	algorithms []string // to ask the server for
-	pin        string   // fingerprint, or empty
-	known      *knownhosts.HostKeyDB
+	algorithms []string              // to ask the server for
+	pin        string                // fingerprint, or empty
+	known      *knownhosts.HostKeyDB // nil: a pin, or there is no known_hosts file
 	want, got  []string
 }
 
@@ -56,7 +57,9 @@ func (c Config) trust() (*trust, error) {
 		}
 		return t, err
 	}
-	if st, err := os.Stat(c.KnownHosts); err != nil {
+	if st, err := os.Stat(c.KnownHosts); errors.Is(err, fs.ErrNotExist) {
+		return t, nil // no key is known yet: the error shows which it has
+	} else if err != nil {
 		return nil, fmt.Errorf("known_hosts: %w", err)
 	} else if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("known_hosts: %s is not a file", c.KnownHosts)
@@ -91,7 +94,7 @@ func (t *trust) verify(host string, remote net.Addr, key ssh.PublicKey) error {
 		pinnedTypes.Store(t.pin, algorithmsOf(key))
 		return nil
 	}
-	if t.pin == "" {
+	if t.known != nil {
 		err := t.known.HostKeyCallback()(host, remote, key)
 		if err == nil {
 			return nil

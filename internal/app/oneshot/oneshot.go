@@ -28,6 +28,7 @@ import (
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -46,7 +47,8 @@ type grabbing struct {
 
 	reserve *diskspace.Reserve // of the store's disk; nil: there is none
 
-	Scratch bool // the store is a temporary folder
+	Scratch bool             // the store is a temporary folder
+	Adhoc   []sshdial.Config // the ways to hosts that no configuration knows
 }
 
 // Effort is with what a grab is made and who is told how far it is.
@@ -185,6 +187,7 @@ func prepareAdhoc(f *Request) (*grabbing, error) {
 			return nil, advice.Usage(fmt.Errorf("%s is named twice", arg))
 		}
 		sources[s.Host.Name] = s
+		g.Adhoc = append(g.Adhoc, s.Dial)
 		g.site.Hosts = append(g.site.Hosts, incident.HostRef{Name: s.Host.Name, Address: s.Host.Address})
 	}
 	g.site.Families = config.Default().Logs.Families

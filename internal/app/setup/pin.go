@@ -3,6 +3,7 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -99,7 +100,7 @@ func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *termin
 	if len(fresh) == 0 { // only stale lines are in the way
 		fresh = shown
 	}
-	const out = "compare the fingerprint on the peer's console, then "
+	out := "compare the fingerprint on the peer's console with `" + onConsole(h.Address) + "`, then "
 	switch {
 	case len(prints) > 0:
 		add = ofPrints(shown, prints)
@@ -109,7 +110,7 @@ func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *termin
 	case changed != "":
 		fmt.Fprintf(ask.Out, "%s: %s\nThis happens after a factory reset, with new keys, or if somebody is in between.\n", h.label(), changed)
 	}
-	line, ok := ask.Ask("Pin %s (%s) for %s? Compare it on the peer's console. [yes/no/fingerprint]", ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), h.label())
+	line, ok := ask.Ask("%s shows %s (%s). Compare it on the peer's console with `%s`. Pin it? [yes/no/fingerprint]", h.label(), ssh.FingerprintSHA256(fresh[0]), fresh[0].Type(), onConsole(h.Address))
 	switch answer := strings.ToLower(line); {
 	case !ok:
 		return nil, "no answer", ""
@@ -124,6 +125,15 @@ func confirm(h mark, pinned, shown []ssh.PublicKey, prints []string, ask *termin
 		return add, err.Error(), "do not pin it: find out which machine answers at " + h.Address
 	}
 	return nil, "the answer was no", ""
+}
+
+// onConsole is the command with which the machine at an address shows its own keys.
+func onConsole(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		port = "22"
+	}
+	return "ssh-keyscan -p " + port + " 127.0.0.1 | ssh-keygen -lf -"
 }
 
 func ofPrints(keys []ssh.PublicKey, prints []string) []ssh.PublicKey {
