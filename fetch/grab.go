@@ -40,6 +40,7 @@ type Share struct {
 	Yields bool             // whoever else copies comes first
 	Limit  int64            // bytes of the host that may be on this disk; zero: DefaultLimit, or more if more is expected
 
+	Among   int                // hosts that share what the Reserve leaves, where it is too little for this one and as much for each other; zero: this one alone
 	Reserve *diskspace.Reserve // of this disk, which slices and unpacked files leave free; nil: they may fill it
 }
 

@@ -167,7 +167,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 	if err := keepToLimit(a, copiers); err != nil {
 		return false, err
 	}
-	if err := keepToRoom(a, copiers, g.Share.Reserve); err != nil {
+	if err := keepToRoom(a, copiers, g.Share); err != nil {
 		return false, err
 	}
 	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Yields: g.Share.Yields, Deadline: g.deadline(a, copiers)})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -14,7 +13,8 @@ const leastCopy = 64 << 10
 // keepToRoom leaves out of the plans what is farthest from the alert, if the disk has no
 // room for all that is not on it: that comes with a later pass. What a compressed file
 // becomes is known only when it is unpacked: it is copied after the rest then.
-func keepToRoom(a *aim, copiers []*copier, reserve *diskspace.Reserve) error {
+func keepToRoom(a *aim, copiers []*copier, share Share) error {
+	reserve, hosts := share.Reserve, int64(max(share.Among, 1))
 	left, known := reserve.Left()
 	if !known {
 		return nil
@@ -26,10 +26,11 @@ func keepToRoom(a *aim, copiers []*copier, reserve *diskspace.Reserve) error {
 		lacking += lacks[i]
 		packed += lackingPacked(c)
 	}
-	if a.noRoom = reserve.Refusal(lacking + packed*mayUnpackTo); a.noRoom == nil || lacking <= left {
+	if a.noRoom = reserve.Refusal(hosts * (lacking + packed*mayUnpackTo)); a.noRoom == nil || hosts*lacking <= left {
 		return nil
 	}
-	if a.noRoom = reserve.Refusal(lacking); a.noRoom == nil || left < min(lacking, leastCopy) {
+	left /= hosts
+	if a.noRoom = reserve.Refusal(hosts * lacking); a.noRoom == nil || left < min(lacking, leastCopy) {
 		return a.noRoom
 	}
 	for i, c := range copiers {

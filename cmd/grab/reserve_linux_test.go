@@ -7,11 +7,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"rtmtgrab/bundle"
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
@@ -97,6 +102,38 @@ func TestReserveOnDisk(t *testing.T) {
 	}
 	c.complete(1)
 	c.status("all is well", func(r status.Report) bool { return r.Works })
+}
+
+// A grab by hand for which the disk has not room enough warns, copies what is nearest the
+// event and seals it; the rest is missing for want of room.
+func TestNowTakesWhatFits(t *testing.T) {
+	t.Parallel()
+	logs := lab.LogConfig{Rate: 100}
+	c := newLab(t, lab.ExpresswayConfig{Role: "C", Logs: logs}, lab.ExpresswayConfig{Role: "E", Logs: logs})
+	store := c.smallStore("64m")
+	c.Extra = "keep: {free: 30MiB}\nsettle: 10ms"
+	c.Write()
+	fill(t, store, 33<<20)
+	at := time.Now().Add(-time.Minute)
+	r := c.grab("now", "--json", "--at", at.Format(time.RFC3339Nano), "--before", "50s", "--after", "50s", "--patience", "1s")
+	var got oneshot.Outcome
+	r.decode(t, &got)
+	if r.code != advice.Partial || got.Coverage != evidence.Partial || !strings.Contains(r.err, "warning: no room for all of it") || !strings.Contains(r.err, "keep.free") {
+		t.Fatal(r)
+	}
+	if res, err := bundle.Verify(t.Context(), got.Bundle); err != nil || !res.OK {
+		t.Errorf("%+v %v", res, err)
+	}
+	for _, h := range got.Hosts {
+		for _, f := range h.Files {
+			if f.Bytes == 0 || f.First.After(at) || f.Last.Before(at.Add(-time.Second)) {
+				t.Errorf("%s %s: %d bytes from %v to %v, not around %v", h.Host, f.Family, f.Bytes, f.First, f.Last, at)
+			}
+			if len(f.Missing) == 0 || f.Missing[0].Reason != evidence.ReasonDisk {
+				t.Errorf("%s %s: %+v", h.Host, f.Family, f.Missing)
+			}
+		}
+	}
 }
 
 // A store whose file system has become read only: No at once, in status and at

@@ -79,6 +79,7 @@ type Incident struct {
 	Members []Member        `json:"members,omitempty"`
 
 	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at,omitzero"`  // of a grab by hand: the event that it is about; zero: the end of Asked
 	By       string    `json:"by,omitempty"` // who had the watcher do it; empty: nobody, or a command of its own
 	Case     string    `json:"case,omitempty"`
 	Phones   []string  `json:"phones,omitempty"`
@@ -118,10 +119,10 @@ func (in Incident) ReportOnly() bool {
 	return n > 0 && in.Revision > in.Revisions[n-1].Revision && in.Revisions[n-1].Coverage == evidence.Complete
 }
 
-// Alerted is when the first alert was; zero: there is none.
+// Alerted is when the first alert was, or the event of a grab by hand; zero: it is not known.
 func (in Incident) Alerted() time.Time {
 	if len(in.Members) == 0 {
-		return time.Time{}
+		return in.At
 	}
 	return in.Members[0].Time
 }

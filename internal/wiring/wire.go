@@ -90,6 +90,7 @@ type Source struct {
 	Commands hostconn.Commands
 	ring     string // folder of the host's ring; empty: it has none
 	Limit    int64  // bytes of the host in one incident; 0: fetch.DefaultLimit
+	Among    int    // as in fetch.Share
 }
 
 func Configured(h *config.Host, zone *time.Location, ledger *sshdial.Ledger) Source {
@@ -141,7 +142,7 @@ func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, reserve *diskspace.Res
 		} else {
 			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit, Reserve: reserve}}}, nil
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit, Among: s.Among, Reserve: reserve}}}, nil
 	}
 }
 

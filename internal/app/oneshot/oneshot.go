@@ -74,12 +74,23 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 	if err != nil {
 		return nil, incident.Incident{}, err
 	}
-	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
+	g.shareRoom()
+	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
 		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
 	if err != nil {
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
 	}
 	return store, in, err
+}
+
+// shareRoom has the hosts share what room there is, if it is not enough for all.
+func (g *grabbing) shareRoom() {
+	find, n := g.find, len(g.site.Hosts)
+	g.find = func(site, host string) (wiring.Source, bool) {
+		s, ok := find(site, host)
+		s.Among = n
+		return s, ok
+	}
 }
 
 // PrepareOut makes the folder for bundles, and sees to it before anything is
@@ -167,6 +178,9 @@ type Outcome struct {
 	Bundle string `json:"bundle"`
 }
 
+// scratchReserve is what copies leave free of the disk for temporary files, for the bundle.
+const scratchReserve = 64 << 20
+
 // prepareAdhoc makes a site of hosts that no configuration knows.
 func prepareAdhoc(f *Request) (*grabbing, error) {
 	if f.Site != "" {
@@ -195,6 +209,7 @@ func prepareAdhoc(f *Request) (*grabbing, error) {
 	g.find = func(_, host string) (wiring.Source, bool) { s, ok := sources[host]; return s, ok }
 	dir, err := os.MkdirTemp("", "grab-adhoc-")
 	g.Store, g.Scratch = dir, true
+	g.reserve = &diskspace.Reserve{Dir: dir, Keep: func() int64 { return scratchReserve }}
 	return g, err
 }
 

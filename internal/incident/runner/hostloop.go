@@ -47,6 +47,7 @@ const (
 	roomEvery    = 5 * time.Second // between two looks whether there is room again
 	reachLeast   = 5 * time.Second // for reaching a host in a pass that is due, whatever the patience
 	tailLeast    = time.Second     // between two passes over logs that wrap fast
+	mostMore     = 4               // passes for what others leave of the room on the disk
 )
 
 var errPatience = errors.New("not reached in time")
@@ -88,7 +89,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 	due := w.Until.Add(u.terms.settle)
 	deadline := evidence.Later(u.began, w.Until).Add(u.terms.patience)
 	fair := u.r.now() // from here on there is always a little time to reach the host
-	backoff := backoffFirst
+	backoff, more := backoffFirst, mostMore
 	for {
 		if h.dead != nil {
 			h.stretch(ctx, w)
@@ -105,10 +106,16 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 		case ctx.Err() != nil:
 			return false
 		case atomicfile.Full(err):
-			if !u.room.full(err) {
-				return false
+			switch wait = roomEvery; {
+			case u.room.copyFull(err):
+			case began.Before(due):
+				wait = h.untilNext(due.Sub(now)) // the rest is held until then
+			case more == 0 || h.bytes() == had:
+				return true // with what fitted
+			default: // others may need less than their share
+				more, wait = more-1, u.untilTried(ctx)
 			}
-			wait, fair = roomEvery, now.Add(roomEvery)
+			fair = now.Add(wait)
 		case permanent(err):
 			h.dead = err
 			return true

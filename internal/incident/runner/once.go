@@ -25,6 +25,7 @@ type Request struct {
 	Members  []incident.Member
 	Site     incident.Site // Hosts are those to be asked
 	Asked    evidence.Window
+	At       time.Time // the event, around which bytes are kept when not all may be; zero: the end of Asked
 	Reason   string
 	By       string // as in Incident
 	Case     string
@@ -35,8 +36,9 @@ type Request struct {
 }
 
 // Once grabs once and returns the sealed incident; Store.Manifest has its manifest.
-// It works beside a running watch. Without room on the disk (atomicfile.Full), or
-// when ctx ends, it returns an error and the incident as far as it came.
+// It works beside a running watch. Where the disk has not room for all of it, what fits is
+// sealed. If nothing can be written (atomicfile.Full), or when ctx ends, it returns an
+// error and the incident as far as it came.
 func (r *Runner) Once(ctx context.Context, q Request) (incident.Incident, error) {
 	if err := evidence.CheckName(q.Site.Name); err != nil {
 		return incident.Incident{}, fmt.Errorf("site: %w", err)
@@ -51,7 +53,7 @@ func (r *Runner) Once(ctx context.Context, q Request) (incident.Incident, error)
 	}
 	now := r.now().UTC().Round(0)
 	in := incident.Incident{
-		Site: q.Site.Name, Kind: cmp.Or(q.Kind, incident.KindNow), Members: q.Members, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), Reason: q.Reason, By: q.By, Case: q.Case,
+		Site: q.Site.Name, Kind: cmp.Or(q.Kind, incident.KindNow), Members: q.Members, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), At: q.At.UTC().Round(0), Reason: q.Reason, By: q.By, Case: q.Case,
 		Phones: q.Phones, TimeZone: q.Site.TimeZone, Hosts: slices.Clone(q.Site.Hosts), Families: q.Site.Families, Out: out,
 		Created: now, Revision: 1,
 	}

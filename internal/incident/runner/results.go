@@ -69,6 +69,18 @@ func (u *run) addAttempt(h *hostRun, w evidence.Window, result evidence.Host, a 
 	return !slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
 }
 
+// untilTried waits until every host was asked once, and is how long to wait then.
+func (u *run) untilTried(ctx context.Context) time.Duration {
+	for {
+		u.mu.Lock()
+		open := slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return !h.tried })
+		u.mu.Unlock()
+		if !open || !sleep(ctx, tailLeast, nil) {
+			return 0
+		}
+	}
+}
+
 // lacking is the result of a host from which nothing came, not even a result: what an
 // earlier pass got stays.
 func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {

@@ -8,14 +8,16 @@ import (
 	"rtmtgrab/internal/atomicfile"
 )
 
-// room waits for room on the disk, or gives up where nobody would wait so long.
+// room waits for room on the disk, or does with what there is where nobody would wait so
+// long.
 type room struct {
-	wait bool                     // watch waits, now gives up
+	wait bool                     // watch waits, now does not
 	say  func(none bool, e error) // told once when there is none, and when there is some again
 	make func(e error) bool       // makes some, if it can; nil: nobody does
 
 	mu     sync.Mutex
 	none   bool
+	lacked error                   // of what was copied as far as it fitted
 	fatal  error                   // no use in going on
 	giveUp context.CancelCauseFunc // ends the work; nil: there is none yet
 }
@@ -42,6 +44,31 @@ func (r *room) retry(ctx context.Context, try func() error) error {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
+}
+
+// copyFull is full for a copy, of which what fitted is worth having where nobody waits.
+func (r *room) copyFull(err error) (again bool) {
+	if r.wait {
+		return r.full(err)
+	}
+	if r.make != nil && r.make(err) {
+		return true
+	}
+	r.mu.Lock()
+	said := r.lacked != nil
+	r.lacked = err
+	r.mu.Unlock()
+	if !said {
+		r.say(true, err)
+	}
+	return false
+}
+
+// short is why something was copied only as far as it fitted, nil if all was.
+func (r *room) short() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lacked
 }
 
 // full has room made, or else says once that there is none. It reports whether it is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type run struct {
 type terms struct {
 	settle   time.Duration
 	patience time.Duration
-	waitRoom bool            // watch waits for room on the disk, now gives up
+	waitRoom bool            // watch waits for room on the disk, now takes what fits
 	stop     <-chan struct{} // closed: stop asking and seal what there is; nil: never
 }
 
@@ -158,12 +159,24 @@ func (u *run) freezeWhenDone(work context.Context) error {
 		if !ok { // the window grew after done was said
 			continue
 		}
+		if err := u.nothingFits(); err != nil {
+			return err
+		}
 		err := u.freeze(work, w)
 		if !errors.Is(err, incident.ErrGrew) {
 			return err
 		}
 		u.rewind()
 	}
+}
+
+// nothingFits is why nothing at all was copied of any host, if it is for want of room.
+func (u *run) nothingFits() error {
+	err := u.room.short()
+	if err == nil || slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return h.bytes() > 0 }) {
+		return nil
+	}
+	return err
 }
 
 // freeze saves what is not saved yet, and the manifest; ErrGrew if the window is
@@ -196,7 +209,11 @@ func (u *run) sayRoom(none bool, err error) {
 		u.r.log().Info("disk has room again", "incident", u.id)
 		return
 	}
-	u.r.log().Warn("disk full: waiting for room", "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
+	what := "disk full: waiting for room"
+	if !u.terms.waitRoom {
+		what = "disk full: what fits is kept"
+	}
+	u.r.log().Warn(what, "incident", u.id, "waiting", u.terms.waitRoom, "err", err)
 	u.tell(Event{What: EventFull, Err: err})
 }
 
