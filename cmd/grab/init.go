@@ -9,24 +9,26 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/terminal"
 	"rtmtgrab/internal/wiring"
 )
 
 func initCmd(a *app) *cobra.Command {
 	f := &setup.Answers{}
+	var preset setup.Answers
 	var prints []string
 	noCheck := false
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write grab.yaml, pin host keys, check everything",
 		Long: "Writes a commented configuration (./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
-			"answers to questions; then pins the hosts' keys as `grab trust` does and runs `grab check`. An existing file is never\n" +
-			"overwritten. Passwords, tokens and keys stay in files of their own, which the configuration names. Microsoft 365 and Google\n" +
+			"answers to questions, each judged and tried at once; then pins the hosts' keys as `grab trust` does and runs `grab check`.\n" +
+			"An existing file is never overwritten. Answers that did not come to a configuration lie beside it (.answers) and are\n" +
+			"offered again. A password is asked for hidden and written to a file of its own, mode 0600. Passwords, tokens and keys stay in files of their own, which the configuration names. Microsoft 365 and Google\n" +
 			"take no passwords: --mail-auth, or the server's name, selects OAuth2 (docs/mailbox.md).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,18 +38,24 @@ func initCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ask := a.asker()
-			cfg, err := writeConfig(a, f, ask)
+			ask, pool := a.asker(), &hostconn.Pool{}
+			talk := &setup.Interview{Answers: f, Preset: preset, Ask: ask, Prints: given}
+			if !noCheck {
+				talk.Pool = pool
+			}
+			defer talk.Close()
+			cfg, err := writeConfig(ctx, a, talk)
 			if err != nil {
 				return err
 			}
 			if noCheck && len(given) == 0 && ask == nil {
 				return concludeInit(a, cfg)
 			}
-			return tryOut(ctx, a, cfg, given, ask, noCheck)
+			return tryOut(ctx, a, cfg, talk, noCheck)
 		},
 	}
 	answerFlags(cmd, f)
+	preset = *f
 	fl := cmd.Flags()
 	fl.StringArrayVar(&prints, "fingerprint", nil, "pin a host key with this `fingerprint` (SHA256:...) without asking; may be repeated")
 	fl.BoolVar(&noCheck, "no-check", false, "do not run `grab check`; without a terminal and --fingerprint contact nobody at all")
@@ -63,8 +71,8 @@ type initReport struct {
 }
 
 // writeConfig makes the configuration file and loads it.
-func writeConfig(a *app, f *setup.Answers, ask *terminal.Asker) (*config.Config, error) {
-	path := a.config
+func writeConfig(ctx context.Context, a *app, talk *setup.Interview) (*config.Config, error) {
+	f, path := talk.Answers, a.config
 	if path == "" {
 		path = os.Getenv("GRAB_CONFIG")
 	}
@@ -75,10 +83,11 @@ func writeConfig(a *app, f *setup.Answers, ask *terminal.Asker) (*config.Config,
 		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s already exists", path), "edit it, or name another file with --config; `grab check` says whether it is right"))
 	}
 	if missing := f.Missing(); len(missing) > 0 {
-		if ask == nil {
+		if talk.Ask == nil {
 			return nil, advice.Usage(advice.WithHint(fmt.Errorf("missing answers: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
 		}
-		if err := f.Ask(ask); err != nil {
+		talk.Path = path
+		if err := talk.Run(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -89,6 +98,11 @@ func writeConfig(a *app, f *setup.Answers, ask *terminal.Asker) (*config.Config,
 	cfg, err := setup.PlaceConfig(path, text)
 	if err != nil {
 		return nil, err
+	}
+	if talk.Path != "" {
+		if err := talk.Written(); err != nil {
+			a.say("grab: warning: %v", err)
+		}
 	}
 	if doubt := f.Doubt(); doubt != "" {
 		a.say("grab: warning: %s", doubt)
@@ -108,19 +122,19 @@ func concludeInit(a *app, cfg *config.Config) error {
 }
 
 // tryOut pins the hosts' keys and runs the check with the new configuration.
-func tryOut(ctx context.Context, a *app, cfg *config.Config, prints []string, ask *terminal.Asker, noCheck bool) error {
+func tryOut(ctx context.Context, a *app, cfg *config.Config, talk *setup.Interview, noCheck bool) error {
 	hosts, err := cfg.HostsOf()
 	if err != nil {
 		return err
 	}
-	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, keysOut(a, ask), hosts, wiring.Ledger(cfg), prints, ask), Checks: []checkup.Finding{}}
+	rep := initReport{Config: cfg.Path, TrustReport: setup.Trust(ctx, keysOut(a, talk.Ask), hosts, wiring.Ledger(cfg), talk.Prints, talk.Ask), Checks: []checkup.Finding{}}
 	rep.OK = rep.TrustReport.OK
 	if !rep.OK {
 		a.say("grab: hint: not every host is pinned: run `grab trust`, then `grab check`")
 	}
 	full, err := config.Load(cfg.Path) // known_hosts must be there by now
 	if err == nil && !noCheck && ctx.Err() == nil {
-		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Tell: a.findings().Show}
+		c := &checkup.Checkup{Cfg: full, Hosts: hosts, Pool: talk.Pool, Lender: "grab init", Tell: a.findings().Show}
 		c.Run(ctx)
 		checked := c.Report()
 		a.findings().Conclude(checked.Checks)

@@ -20,7 +20,7 @@ func (a *app) asker() *terminal.Asker {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
-	return &terminal.Asker{In: bufio.NewReader(f), Out: a.err, Interrupted: a.interrupted}
+	return &terminal.Asker{In: bufio.NewReader(f), Out: a.err, Interrupted: a.interrupted, Terminal: f}
 }
 
 // load finds and reads the configuration.

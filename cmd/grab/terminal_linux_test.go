@@ -101,12 +101,17 @@ func TestAskInterrupted(t *testing.T) {
 func TestInitOnATerminal(t *testing.T) {
 	c := newLab(t, two()...).withMail()
 	path := filepath.Join(c.Dir, "new", "grab.yaml")
-	r := runGrabIn(typing(t, filepath.Join(c.Dir, "store2"), c.Mail.Addr(), "", c.Mail.User, "oauth", "", filepath.Join(c.Dir, "imap.secret"), "", filepath.Join(c.Dir, "ca.pem"),
-		"", "America/New_York", "StandAloneCluster, other", "nonsense", "expc01,c,"+c.Peers[0].Addr(), "expe01,E,"+c.Peers[1].Addr(), "",
-		"", filepath.Join(c.Dir, "id"), "yes", "yes"), "-c", path, "init", "--logs-dir", c.Peers[0].Dir())
+	r := runGrabIn(typing(t, filepath.Join(c.Dir, "store2"), c.Mail.Addr(), "", filepath.Join(c.Dir, "ca.pem"), c.Mail.User, "hunter2", "", "", filepath.Join(c.Dir, "imap.secret"), "",
+		"", "America/New_York", "StandAloneCluster, other", "", filepath.Join(c.Dir, "id"),
+		"nonsense", "expc01,c,"+c.Peers[0].Addr(), "yes", "expe01,E,"+c.Peers[1].Addr(), "yes", "", "yes"), "-c", path, "init", "--logs-dir", c.Peers[0].Dir())
 	// expe01's logs lie elsewhere, but one process serves both
-	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "want password, microsoft or google") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
+	if r.code != 0 || !strings.Contains(r.err, "nonsense") || !strings.Contains(r.err, "answer 1, 2 or 3") || strings.Contains(r.err, "hunter2") || !strings.Contains(r.err, "written: "+path) || !strings.Contains(r.out, "mailbox") {
 		t.Fatal(r)
+	}
+	for _, e := range c.Peers {
+		if s := e.Stats(); s.Accepted != 1 || s.Refused != 0 {
+			t.Errorf("%s: more than one login: %+v", e.Name(), s)
+		}
 	}
 	cfg := loadConfig(t, path)
 	if s := cfg.Sites[0]; s.Name != "hq" || !slices.Equal(s.Clusters, []string{"StandAloneCluster", "other"}) || len(s.Hosts) != 2 || s.Hosts[0].Role != "C" || s.Zone().String() != "America/New_York" {
@@ -129,16 +134,16 @@ func TestInitOnATerminal(t *testing.T) {
 func TestInitAsksForOAuth(t *testing.T) {
 	c := newLab(t)
 	secret, known := c.File("s", "hidden\n"), c.File("kh", "# empty\n")
-	rest := []string{"", "", "", "UTC", "", "a,C,127.0.0.1:9", "", "", filepath.Join(c.Dir, "id"), "no"}
+	rest := []string{"", "", "UTC", "", "", filepath.Join(c.Dir, "id"), "a,C,127.0.0.1:9", "", ""}
 	for i, tt := range []struct {
 		typed []string
 		want  string
 	}{
-		{[]string{"outlook.office365.com", "", "u@x", "", "", "example.com", "app", secret}, "provider: \"microsoft\"\n    tenant: \"example.com\""},
-		{[]string{"outlook.office365.com", "", "u@x", "", "t", "app", "", secret}, "certificate: {file: \"" + secret},
-		{[]string{"imap.gmail.com", "", "u@x", "", secret}, "service_account: {file: \"" + secret},
-		{[]string{"imap.gmail.com", "", "u@x", "google", "", "app", secret, secret}, "refresh_token: {file: \"" + secret},
-		{[]string{"imap.example.com", "", "u@x", "microsoft", "t", "app", secret}, "client_secret: {file: \"" + secret},
+		{[]string{"outlook.office365.com", "", "", "u@x", "", "", "example.com", "app", secret}, "provider: \"microsoft\"\n    tenant: \"example.com\""},
+		{[]string{"outlook.office365.com", "", "", "u@x", "", "t", "app", "", secret}, "certificate: {file: \"" + secret},
+		{[]string{"imap.gmail.com", "", "", "u@x", "", secret}, "service_account: {file: \"" + secret},
+		{[]string{"imap.gmail.com", "", "", "u@x", "google", "", "app", secret, secret}, "refresh_token: {file: \"" + secret},
+		{[]string{"imap.example.com", "", "", "u@x", "2", "t", "app", secret}, "client_secret: {file: \"" + secret},
 	} {
 		path := filepath.Join(c.Dir, fmt.Sprint(i, ".yaml"))
 		r := runGrabIn(typing(t, append(append([]string{filepath.Join(c.Dir, "store")}, tt.typed...), rest...)...), "-c", path, "init", "--no-check", "--known-hosts", known)

@@ -55,6 +55,15 @@ func (o Options) Load(path string) (*Config, error) {
 	return cfg, nil
 }
 
+// Parse judges what would be the file at path. Relative paths in it are relative to its folder.
+func (o Options) Parse(path string, data []byte) (*Config, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return o.parse(path, abs, data)
+}
+
 // read is the absolute path and the contents of a file, as far as parseTree looks at them.
 func read(path string) (abs string, data []byte, err error) {
 	if abs, err = filepath.Abs(path); err != nil {

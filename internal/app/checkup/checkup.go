@@ -63,6 +63,7 @@ type Checkup struct {
 	notify    bool                         // send test notices
 	began     time.Time                    // set by run
 	Pool      *hostconn.Pool               // whose sessions are used, unless hosts are named; nil: there are none
+	Lender    string                       // whose sessions those are; empty: grab watch
 	Tell      func(f Finding, columns int) // is told each finding at once, and how wide the hosts' names are
 	MailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
 	Looked    func(string, logset.Depths)  // is told what was seen of each host; nil: nobody asks

@@ -144,7 +144,11 @@ func (c *Checkup) visitWarm(ctx context.Context, src wiring.Source, visits []vis
 	for i := range visits {
 		v := &visits[i]
 		v.reached(session.SSH(), visits[0].host, nil)
-		v.add("session", StatusOK, "this was grab watch's own session; `grab check HOST` makes a new login", "")
+		lender := c.Lender
+		if lender == "" {
+			lender = "grab watch"
+		}
+		v.add("session", StatusOK, "this was "+lender+"'s own session; `grab check HOST` makes a new login", "")
 	}
 	c.lookAll(ctx, visits, get)
 	return true

@@ -12,8 +12,6 @@ import (
 	"text/template"
 	"unicode"
 	"unicode/utf8"
-
-	"rtmtgrab/internal/terminal"
 )
 
 // Answers are what a configuration is written from. Paths may be relative to
@@ -47,71 +45,6 @@ func (f *Answers) Missing() []string {
 		out = append(out, "and for `grab watch` --mail-server HOST:PORT, --mail-user USER, and --mail-password-file FILE or --mail-auth microsoft or google")
 	}
 	return out
-}
-
-var errInterrupted = errors.New("interrupted; nothing was written")
-
-// Ask asks for everything, with what is known as the default.
-func (f *Answers) Ask(q *terminal.Asker) error {
-	ok := true
-	one := func(value *string, question string) {
-		if ok {
-			*value, ok = q.Or(*value, "%s", question)
-		}
-	}
-	must := func(value *string, question string) {
-		for ok {
-			if one(value, question); *value != "" {
-				return
-			}
-		}
-	}
-	one(&f.Store, "Folder for incidents and bundles")
-	one(&f.MailServer, "IMAP server of the mailbox that RTMT writes to, host:port (empty: none, `grab now` only)")
-	if f.MailServer != "" {
-		one(&f.MailTLS, "Encryption, implicit (port 993) or starttls (port 143)")
-		must(&f.MailUser, "User of the mailbox")
-		f.askMail(q, one, must, func() bool { return ok })
-		one(&f.Mailbox, "Folder of the mailbox")
-		one(&f.CAFile, "File with its CA certificate (empty: the system's)")
-	} else {
-		f.MailUser, f.mailAnswers = "", mailAnswers{}
-	}
-	must(&f.Site, "Name of the site")
-	one(&f.TimeZone, "Time zone of the cluster")
-	if len(f.Clusters)+len(f.Nodes) == 0 {
-		names := ""
-		one(&names, "Cluster names as in RTMT's subjects, comma between (empty: all)")
-		f.Clusters = splitList(names)
-	}
-	for ok && len(f.Hosts) == 0 {
-		f.askHosts(q, &ok)
-	}
-	must(&f.User, "SSH user")
-	if f.KeyFile == "" && f.PasswordFile == "" {
-		one(&f.KeyFile, "File that holds the private key, ECDSA or RSA (empty: a password)")
-		if f.KeyFile == "" {
-			must(&f.PasswordFile, "File that holds the SSH password (mode 0600)")
-		}
-	}
-	if !ok {
-		return errInterrupted
-	}
-	return nil
-}
-
-func (f *Answers) askHosts(q *terminal.Asker, ok *bool) {
-	for *ok {
-		var line string
-		if line, *ok = q.Ask("An Expressway as name,role,address (such as expc01,C,10.0.30.2:22; empty: no more):"); line == "" {
-			return
-		}
-		if _, err := parseHost(line); err != nil {
-			fmt.Fprintln(q.Out, err)
-			continue
-		}
-		f.Hosts = append(f.Hosts, line)
-	}
 }
 
 func splitList(s string) []string {

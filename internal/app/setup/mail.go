@@ -7,7 +7,6 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/terminal"
 )
 
 // byPassword is the way in by a password; the others are providers of OAuth2.
@@ -87,45 +86,6 @@ func (f *Answers) missingMail(need func(given bool, flag string)) {
 		if f.RefreshingFile != "" {
 			need(f.ClientID != "", "--mail-client-id ID")
 			need(f.ClientSecretFile != "", "--mail-client-secret-file FILE")
-		}
-	}
-}
-
-// askMail asks how to log in to the mailbox.
-func (f *Answers) askMail(q *terminal.Asker, one, must func(*string, string), more func() bool) {
-	if k := f.known(); k.provider != "" {
-		fmt.Fprintf(q.Out, "%s: use %s. docs/mailbox.md has the steps.\n", k.why, k.provider)
-	}
-	for f.MailAuth = f.way(); more(); {
-		one(&f.MailAuth, "Login method: password, microsoft (OAuth2 for Microsoft 365) or google (OAuth2)")
-		if f.checkWay() == nil {
-			break
-		}
-		fmt.Fprintln(q.Out, f.checkWay())
-		f.MailAuth = ""
-		f.MailAuth = f.way()
-	}
-	switch f.MailAuth {
-	case byPassword:
-		must(&f.MailPasswordFile, "File that holds its password (mode 0600)")
-		return
-	case config.ProviderMicrosoft:
-		must(&f.Tenant, "Tenant: its ID or its domain")
-		must(&f.ClientID, "Application (client) ID")
-		if f.CertificateFile == "" {
-			one(&f.ClientSecretFile, "File that holds the client secret (mode 0600; empty: a certificate)")
-		}
-		if f.ClientSecretFile == "" {
-			must(&f.CertificateFile, "PEM file with the RSA key and its certificate (mode 0600)")
-		}
-	case config.ProviderGoogle:
-		if f.RefreshingFile == "" {
-			one(&f.ServiceAccountFile, "JSON file of the service account (mode 0600; empty: a refresh token)")
-		}
-		if f.ServiceAccountFile == "" {
-			must(&f.ClientID, "OAuth client's ID")
-			must(&f.ClientSecretFile, "File that holds the client's secret (mode 0600)")
-			must(&f.RefreshingFile, "File that holds the refresh token (mode 0600)")
 		}
 	}
 }
