@@ -94,7 +94,7 @@ func TestAdhocHostKey(t *testing.T) {
 		cmd.Stderr = &errOut
 		cmd.Run()
 		said(errOut.String())
-		if code := cmd.ProcessState.ExitCode(); code != 1 || len(pinned(home)) != 0 || !strings.Contains(errOut.String(), "give it --fingerprint "+print) {
+		if code := cmd.ProcessState.ExitCode(); code != 4 || len(pinned(home)) != 0 || !strings.Contains(errOut.String(), "give it --fingerprint "+print) {
 			t.Errorf("exit %d: %s", code, errOut.String())
 		}
 	})

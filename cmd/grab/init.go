@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,10 +41,15 @@ func initCmd(a *app) *cobra.Command {
 				talk.Pool = pool
 			}
 			defer talk.Close()
-			cfg, err := writeConfig(ctx, a, talk)
+			path := a.config
+			if path == "" {
+				path = os.Getenv("GRAB_CONFIG")
+			}
+			cfg, err := talk.Configure(ctx, path, a.say)
 			if err != nil {
 				return err
 			}
+			a.config = cfg.Path
 			if noCheck && len(given) == 0 && ask == nil {
 				return concludeInit(a, cfg)
 			}
@@ -68,48 +70,6 @@ type initReport struct {
 	Config string `json:"config"`
 	setup.TrustReport
 	Checks []checkup.Finding `json:"checks"` // empty if no check was made
-}
-
-// writeConfig makes the configuration file and loads it.
-func writeConfig(ctx context.Context, a *app, talk *setup.Interview) (*config.Config, error) {
-	f, path := talk.Answers, a.config
-	if path == "" {
-		path = os.Getenv("GRAB_CONFIG")
-	}
-	if path == "" {
-		path = setup.NewConfig(runtime.GOOS)
-	}
-	if _, err := os.Lstat(path); err == nil {
-		return nil, advice.Usage(advice.WithHint(fmt.Errorf("%s already exists", path), "edit it, or name another file with --config; `grab check` says whether it is right"))
-	}
-	if missing := f.Missing(); len(missing) > 0 {
-		if talk.Ask == nil {
-			return nil, advice.Usage(advice.WithHint(fmt.Errorf("missing answers: %s", strings.Join(missing, ", ")), "give them as flags, or run `grab init` on a terminal, where it asks"))
-		}
-		talk.Path = path
-		if err := talk.Run(ctx); err != nil {
-			return nil, err
-		}
-	}
-	text, err := f.Render()
-	if err != nil {
-		return nil, advice.Usage(err)
-	}
-	cfg, err := setup.PlaceConfig(path, text)
-	if err != nil {
-		return nil, err
-	}
-	if talk.Path != "" {
-		if err := talk.Written(); err != nil {
-			a.say("grab: warning: %v", err)
-		}
-	}
-	if doubt := f.Doubt(); doubt != "" {
-		a.say("grab: warning: %s", doubt)
-	}
-	a.config = path
-	a.say("written: %s", cfg.Path)
-	return cfg, nil
 }
 
 // concludeInit ends an init that contacts nobody.

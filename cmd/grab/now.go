@@ -113,7 +113,7 @@ func pinAdhoc(ctx context.Context, a *app, machines []sshdial.Config, prints []s
 	ctx, cancel := a.context(ctx)
 	defer cancel()
 	ask := a.asker()
-	return setup.PinUnknown(ctx, keysOut(a, ask), machines, given, ask)
+	return setup.PinUnknown(ctx, a.err, machines, given, ask)
 }
 
 var errBeforeBegun = errors.New("interrupted before the start")

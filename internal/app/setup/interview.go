@@ -73,8 +73,8 @@ func (i *Interview) Close() {
 	}
 }
 
-// Written forgets the answers: they are in the configuration by now.
-func (i *Interview) Written() error {
+// forget removes the kept answers: they are in the configuration by now.
+func (i *Interview) forget() error {
 	if err := os.Remove(i.draft().Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -35,7 +34,8 @@ func PinUnknown(ctx context.Context, w io.Writer, machines []sshdial.Config, pri
 		return nil
 	}
 	if ask == nil && len(prints) == 0 {
-		return notPinned(ctx, w, unknown, len(machines))
+		sayUnknown(ctx, w, unknown)
+		return nil
 	}
 	rep, lost := Trust(ctx, w, unknown, nil, prints, ask), 0
 	var why []error
@@ -50,32 +50,21 @@ func PinUnknown(ctx context.Context, w io.Writer, machines []sshdial.Config, pri
 	return advice.WithHint(errors.Join(why...), "no login was made; find out which key is the right one, then run this again")
 }
 
-// notPinned says of machines that nobody can be asked about what would be asked. It is an
-// error if there are no others.
-func notPinned(ctx context.Context, w io.Writer, unknown []*config.Host, all int) error {
+// sayUnknown says of machines that nobody can be asked about what would be asked, and the
+// next move. Their logins will not be made, and their rows say why.
+func sayUnknown(ctx context.Context, w io.Writer, unknown []*config.Host) {
 	var marks []mark
 	for _, round := range rounds(unknown, nil) {
 		marks = append(marks, round...)
 	}
 	scans := scanAll(ctx, marks)
-	var why []error
-	var prints []string
 	for _, m := range marks {
 		keys := scans[wiring.Route(m.dial)].keys
 		if len(keys) == 0 {
 			continue
 		}
 		print := ssh.FingerprintSHA256(keys[0])
-		prints = append(prints, "--fingerprint "+print)
-		why = append(why, fmt.Errorf("%s is not in %s and shows %s (%s); compare it on the peer's console with `%s`; pin it?", m.Address, m.SSH.KnownHosts, print, keys[0].Type(), onConsole(m.Address)))
+		fmt.Fprintf(w, "%s is not in %s and shows %s (%s); compare it on the peer's console with `%s`; pin it?\n", m.Address, m.SSH.KnownHosts, print, keys[0].Type(), onConsole(m.Address))
+		fmt.Fprintf(w, "  hint: no login is made; run this on a terminal, where it asks, or give it --fingerprint %s\n", print)
 	}
-	if len(why) == 0 {
-		return nil
-	}
-	err := errors.Join(why...)
-	if len(why) < all {
-		fmt.Fprintln(w, err)
-		return nil
-	}
-	return advice.WithHint(err, "no login was made; run this on a terminal, where it asks, or give it "+strings.Join(prints, " "))
 }
