@@ -25,10 +25,13 @@ func (a *app) completes(offers func(cfg *config.Config, typed []string) []string
 
 func (a *app) completeHosts() cobra.CompletionFunc { return a.completes(completion.Hosts, false) }
 
+func (a *app) completeSites() cobra.CompletionFunc {
+	return a.completes(func(cfg *config.Config, _ []string) []string { return completion.Sites(cfg) }, false)
+}
+
 // completeSite completes the flag --site.
 func completeSite(a *app, cmd *cobra.Command) {
-	sites := func(cfg *config.Config, _ []string) []string { return completion.Sites(cfg) }
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", a.completes(sites, false)))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", a.completeSites()))
 }
 
 // completeIncident completes one argument, or several where a command takes files too.

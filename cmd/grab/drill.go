@@ -28,9 +28,7 @@ func drillCmd(a *app) *cobra.Command {
 			"it made. Each step is shown with its time and PASS, or FAIL and the cause. A drill joins no incident and is no\n" +
 			"news to any; nobody is told of it. Ctrl-C ends it at once. drill: in the configuration does it by itself.\n" +
 			"SITE may be left out where there is one only. Exit 0 if every step passed, 1 if not.",
-		Example: "  grab drill              the only site\n" +
-			"  grab drill hq --json    one document with every step, for scripts\n" +
-			"  grab drill hq --wait 10m    a mail server that is slow",
+		ValidArgsFunction: a.completeSites(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Site = strings.Join(args, "")
 			ctx, cancel := a.context(cmd.Context())

@@ -28,7 +28,9 @@ func examplesOf(text string) map[string]string {
 // finishCommand gives a command, and all below it, examples, and makes errors of usage of
 // what is wrong with its arguments.
 func finishCommand(cmd *cobra.Command, examples map[string]string) {
-	cmd.Example = examples[cmd.CommandPath()]
+	if lines := examples[cmd.CommandPath()]; lines != "" {
+		cmd.Example = lines
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)

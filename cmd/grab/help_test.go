@@ -147,6 +147,7 @@ sites:
 		{"verify ", []string{"@last", id, ":0"}, "expc01"},
 		{"report ", []string{"@last", id, ":0"}, "expc01"},
 		{"export ", []string{"@last", id, ":0"}, "expc01"},
+		{"drill ", []string{"hq\texpc01, expe01", ":4"}, id},
 		{"retry ", []string{"@last", id, ":4"}, "expc01"},
 		{"stat", []string{"status"}, id},
 	} {

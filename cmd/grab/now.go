@@ -101,19 +101,9 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 
 // pinAdhoc pins the keys of user@address hosts that are not known yet.
 func pinAdhoc(ctx context.Context, a *app, machines []sshdial.Config, prints []string) error {
-	given, err := setup.ParsePrints(prints)
-	switch {
-	case err != nil:
-		return err
-	case len(machines) == 0 && len(prints) > 0:
-		return advice.Usage(advice.WithHint(errors.New("--fingerprint works with user@address, not with configured names"), "`grab trust` pins their keys"))
-	case len(machines) == 0:
-		return nil
-	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	ask := a.asker()
-	return setup.PinUnknown(ctx, a.err, machines, given, ask)
+	return setup.PinUnknown(ctx, a.err, machines, prints, a.asker())
 }
 
 var errBeforeBegun = errors.New("interrupted before the start")

@@ -20,6 +20,13 @@ import (
 // is left that could be logged in to: what some have is worth having. One
 // that does not answer may answer later. ask may be nil.
 func PinUnknown(ctx context.Context, w io.Writer, machines []sshdial.Config, prints []string, ask *terminal.Asker) error {
+	given, err := ParsePrints(prints)
+	if err != nil {
+		return err
+	}
+	if len(machines) == 0 && len(given) > 0 {
+		return advice.Usage(advice.WithHint(errors.New("--fingerprint works with user@address, not with configured names"), "`grab trust` pins their keys"))
+	}
 	var unknown []*config.Host
 	for _, m := range machines {
 		pinned, err := PinnedKeys(m.KnownHosts, m.Address)
@@ -33,11 +40,11 @@ func PinUnknown(ctx context.Context, w io.Writer, machines []sshdial.Config, pri
 	if len(unknown) == 0 {
 		return nil
 	}
-	if ask == nil && len(prints) == 0 {
+	if ask == nil && len(given) == 0 {
 		sayUnknown(ctx, w, unknown)
 		return nil
 	}
-	rep, lost := Trust(ctx, w, unknown, nil, prints, ask), 0
+	rep, lost := Trust(ctx, w, unknown, nil, given, ask), 0
 	var why []error
 	for _, h := range rep.Hosts {
 		if h.State == TrustNot && len(h.Keys) > 0 {
