@@ -27,7 +27,7 @@ func checkCmd(a *app) *cobra.Command {
 			"nothing on a host and logs in once. `grab check HOST` checks only the hosts named, and logs in even if an earlier\n" +
 			"refusal blocks it; success lifts the block. Exit code 1 if anything is marked FAIL.",
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: a.completeHosts(),
+		ValidArgsFunction: completeHosts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if eml != "" {
 				ctx, cancel := a.context(cmd.Context())

@@ -9,7 +9,7 @@ import (
 
 // completes offers at a shell what a function finds in the configuration; without one
 // there is nothing to offer but, where wanted, files.
-func (a *app) completes(offers func(cfg *config.Config, typed []string) []string, files bool) cobra.CompletionFunc {
+func completes(a *app, offers func(cfg *config.Config, typed []string) []string, files bool) cobra.CompletionFunc {
 	how := cobra.ShellCompDirectiveNoFileComp
 	if files {
 		how = cobra.ShellCompDirectiveDefault
@@ -23,20 +23,20 @@ func (a *app) completes(offers func(cfg *config.Config, typed []string) []string
 	}
 }
 
-func (a *app) completeHosts() cobra.CompletionFunc { return a.completes(completion.Hosts, false) }
+func completeHosts(a *app) cobra.CompletionFunc { return completes(a, completion.Hosts, false) }
 
-func (a *app) completeSites() cobra.CompletionFunc {
-	return a.completes(func(cfg *config.Config, _ []string) []string { return completion.Sites(cfg) }, false)
+func completeSites(a *app) cobra.CompletionFunc {
+	return completes(a, func(cfg *config.Config, _ []string) []string { return completion.Sites(cfg) }, false)
 }
 
 // completeSite completes the flag --site.
 func completeSite(a *app, cmd *cobra.Command) {
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", a.completeSites()))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", completeSites(a)))
 }
 
 // completeIncident completes one argument, or several where a command takes files too.
-func (a *app) completeIncident(files bool) cobra.CompletionFunc {
-	return a.completes(func(cfg *config.Config, typed []string) []string {
+func completeIncident(a *app, files bool) cobra.CompletionFunc {
+	return completes(a, func(cfg *config.Config, typed []string) []string {
 		if len(typed) > 0 {
 			return nil
 		}

@@ -28,7 +28,7 @@ func drillCmd(a *app) *cobra.Command {
 			"it made. Each step is shown with its time and PASS, or FAIL and the cause. A drill joins no incident and is no\n" +
 			"news to any; nobody is told of it. Ctrl-C ends it at once. drill: in the configuration does it by itself.\n" +
 			"SITE may be left out where there is one only. Exit 0 if every step passed, 1 if not.",
-		ValidArgsFunction: a.completeSites(),
+		ValidArgsFunction: completeSites(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Site = strings.Join(args, "")
 			ctx, cancel := a.context(cmd.Context())

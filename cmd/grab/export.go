@@ -43,7 +43,7 @@ func exportCmd(a *app) *cobra.Command {
 			"twice; the interface is the host, the packet's comment names the file and the byte in it.\n" +
 			"Credentials are replaced, unless --raw. Logs that were written at INFO hold no messages: exit code 1.",
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeIncident(true),
+		ValidArgsFunction: completeIncident(a, true),
 		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()

@@ -35,7 +35,7 @@ func nowCmd(a *app) *cobra.Command {
 			"it has; --direct does it here.\n" +
 			"Exit codes: 0 coverage complete, 3 partial, 4 nothing of the window was found.",
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: a.completeHosts(),
+		ValidArgsFunction: completeHosts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.Hosts = args; cmd.Flags().Changed("before") {
 				f.Before = &before

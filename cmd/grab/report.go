@@ -40,7 +40,7 @@ func reportCmd(a *app) *cobra.Command {
 			"and " + analysis.JSONName + ". Give C and E together. BUNDLE may be an incident of the store, or @last. The exit code is\n" +
 			"0 whatever the verdict.",
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeIncident(true),
+		ValidArgsFunction: completeIncident(a, true),
 		RunE:              func(cmd *cobra.Command, args []string) error { return runReport(cmd.Context(), a, f, args) },
 	}
 	fl := cmd.Flags()

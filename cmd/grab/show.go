@@ -25,7 +25,7 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 }
 
 func showCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeIncident(true),
+	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
 		Long: "BUNDLE is a file, an incident of the store, or @last; an open incident shows what was copied so far.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, path, err := a.finder().Manifest(cmd.Context(), args[0])
@@ -57,7 +57,7 @@ func openStore(a *app) (*incident.Store, error) {
 func storeOf(cfg *config.Config) *incident.Store { return &incident.Store{Dir: cfg.Store} }
 
 func verifyCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeIncident(true),
+	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
 		Long: "BUNDLE is a file, an incident of the store, or @last.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -93,7 +93,7 @@ func retryCmd(a *app) *cobra.Command {
 	var out string
 	var patience time.Duration
 	var direct bool
-	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Retry a failed or partial incident", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeIncident(false),
+	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Retry a failed or partial incident", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, false),
 		Long: "Writes a new revision of the bundle, with everything of the earlier one.\nExit codes as for `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := a.finder().Incident(args[0])

@@ -21,7 +21,7 @@ func trustCmd(a *app) *cobra.Command {
 			"Compare them on the peers' consoles first. For scripts, --fingerprint pins a key that has that fingerprint and no other.\n" +
 			"It logs in to jump hosts only (ssh.jump), and pins them first. Exit code 0 only if every host is pinned at the end.",
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: a.completeHosts(),
+		ValidArgsFunction: completeHosts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
