@@ -13,6 +13,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration/logs"
+	"rtmtgrab/internal/testrace"
 )
 
 // writeStranger is one REGISTER of a stranger as an E logs it: received, and refused.
@@ -115,6 +116,7 @@ func TestFlood(t *testing.T) {
 // TestUsers: one device with very many users is one phone of bounded length, and what is
 // left out is counted.
 func TestUsers(t *testing.T) {
+	testrace.Whole(t)
 	const users = 12000
 	r, _ := flooded(t, Options{}, func(w io.Writer) error { return writeUsers(w, users) })
 	if len(r.Phones) != 1 {
@@ -135,9 +137,7 @@ func TestUsers(t *testing.T) {
 // TestTooMuch: a log that holds more than is kept is read as far as that goes, and no phone
 // is said to have fallen silent for it.
 func TestTooMuch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it reads 150 MiB")
-	}
+	testrace.Whole(t)
 	r, most := flooded(t, Options{}, func(w io.Writer) error { return writeWorst(w, 5000, 90) })
 	if words := strings.Join(r.Notes, "\n"); !strings.Contains(words, "could not be read to its end (it holds more REGISTERs than one report can") {
 		t.Errorf("the notes do not say that there was too much: %s", words)

@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
 	labscenario "rtmtgrab/internal/lab/scenario"
+	"rtmtgrab/internal/testrace"
 )
 
 func scenario(t *testing.T, name string) *labscenario.Played {
@@ -54,6 +55,7 @@ func essenceOfPhones(r *Report) string {
 
 // TestKnownBeside: what is known beside the logs counts.
 func TestKnownBeside(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	p := scenario(t, "late")
 	s, o := sources(p, true)
@@ -106,6 +108,7 @@ func TestKnownBeside(t *testing.T) {
 // TestSameRecords: a log given twice, and one whose INFO and DEBUG records stand in two
 // files, tell the same as the log itself.
 func TestSameRecords(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	p := scenario(t, "late-12s")
 	s, o := sources(p, true)
@@ -139,6 +142,7 @@ func TestSameRecords(t *testing.T) {
 
 // TestClocks: with measured offsets times are the collector's.
 func TestClocks(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	p := scenario(t, "late-clocks")
 	s, o := sources(p, true)

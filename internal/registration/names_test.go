@@ -3,11 +3,13 @@ package registration
 import (
 	"bytes"
 	"regexp"
+	"rtmtgrab/internal/testrace"
 	"testing"
 )
 
 // TestSpellings: a host that one log calls expc01 and another EXPC01.example.com is one.
 func TestSpellings(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	p := scenario(t, "tcp-and-late")
 	s, o := sources(p, true)

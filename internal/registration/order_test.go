@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 // TestOrder: neither the order of sources nor that of records up to 5 s apart changes
 // what is said.
 func TestOrder(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	for _, name := range []string{"late-12s", "tcp-and-late"} {
 		p := scenario(t, name)

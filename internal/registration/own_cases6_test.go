@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/testrace"
 )
 
 // bkAlone is a site of which only C logs.
@@ -22,6 +23,7 @@ func bkAlone() (*bkSite, *bkPhone) {
 // Memory must grow with the messages, not with their square: four times as many may take
 // eight times as much here, and not more. OWN_LONG=1 tells the times of more forms.
 func TestOwnQuadratic(t *testing.T) {
+	testrace.Whole(t)
 	if testing.Short() {
 		t.Skip("whole sites take long")
 	}

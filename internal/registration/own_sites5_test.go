@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"rtmtgrab/internal/testrace"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 // TestOwnUnknownCoverage: of logs that are not known to be whole nothing that rests on an
 // absence is certain, and nothing is healthy.
 func TestOwnUnknownCoverage(t *testing.T) {
+	testrace.Whole(t)
 	n, _ := strconv.Atoi(os.Getenv("OWN_SEEDS"))
 	from, _ := strconv.Atoi(os.Getenv("OWN_FROM"))
 	count, eg := map[string]int{}, map[string][]string{}

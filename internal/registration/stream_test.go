@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 // writeSite writes the log of one C: phones that keep alive, among so much noise.
@@ -82,6 +83,7 @@ func writeRegister(w io.Writer, rng *rand.Rand, p, i int, at time.Time) {
 // TestMemory: what a big log costs in memory does not grow with what is no REGISTER, and
 // grows by little with each message of one.
 func TestMemory(t *testing.T) {
+	testrace.Whole(t)
 	var most atomic.Uint64
 	run := func(noise int64) (int64, *Report, uint64) {
 		most.Store(0)

@@ -20,3 +20,11 @@ func Smaller(size, n int) int {
 }
 
 func sampled() bool { return On || testing.Short() }
+
+// Whole leaves a test to the run that is neither short nor with the detector.
+func Whole(t *testing.T) {
+	t.Helper()
+	if sampled() {
+		t.Skip("the run without the detector has it")
+	}
+}

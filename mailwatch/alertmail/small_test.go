@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/testrace"
 )
 
 // Alerts of padded mails are small: none holds its mail.
@@ -21,7 +22,7 @@ func TestAlertsAreSmall(t *testing.T) {
 	}
 	r := &Reader{}
 	before := held()
-	const n = 40
+	n := testrace.Smaller(40, 8)
 	var all []evidence.Alert
 	for i := range n {
 		raw := fmt.Sprintf("Subject: [RTMT-ALERT-c1] PartiallyRegisteredPhone\r\nTo: rtmt%d@example.com\r\nMessage-ID: <%d@x>\r\n\r\n"+
@@ -33,7 +34,7 @@ func TestAlertsAreSmall(t *testing.T) {
 		}
 		all = append(all, a)
 	}
-	if got := int64(held()) - int64(before); got > n*8<<10 {
+	if got := int64(held()) - int64(before); got > int64(n)*8<<10 {
 		t.Errorf("%d alerts hold %d bytes", len(all), got)
 	}
 	runtime.KeepAlive(all)
