@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/incident"
@@ -28,12 +31,14 @@ func (c *labConfig) drilled(code int, args ...string) drill.Result {
 	return got
 }
 
-// answering waits until a watch answers.
+// answering waits until a watch answers, and is connected to its mailboxes.
 func (c *labConfig) answering() {
 	c.T.Helper()
-	testsite.Until(c.T, "the watch answers", func() bool {
-		w, _ := findWatcher(c.T.Context(), c.Path)
-		return w != nil
+	testsite.Until(c.T, "the watch is connected", func() bool {
+		r := c.grab("status", "--json")
+		var now status.Report
+		return json.Unmarshal([]byte(r.out), &now) == nil && len(now.Mailboxes) > 0 &&
+			!slices.ContainsFunc(now.Mailboxes, func(m status.Mailbox) bool { return !m.Connected })
 	})
 }
 

@@ -165,10 +165,10 @@ func TestCheckTwinsReal(t *testing.T) {
 	s.file("known_hosts", append(both, bytes.ReplaceAll(known, []byte("127.0.0.1"), []byte("localhost"))...))
 	code, out, errOut := s.grab("check")
 	for _, want := range []string{
-		"warn  -       hosts          twin and expc01 have the same address, " + addr,
+		"warn  -  hosts          twin and expc01 have the same address, " + addr,
 		"show the same key SHA256:", "the logs of twin, alias and expc01 call their host by one name, expc01",
 		"warn  expc01  role           role is E, but by its log it connects to a traversal zone", "warn  expe01  role           role is C, but by its log others connect",
-		"warn  -       time_zone      site hq: time_zone EST is UTC-5 all year", "such as America/New_York"} {
+		"warn  -  time_zone      site hq: time_zone EST is UTC-5 all year", "such as America/New_York"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in exit %d\n%s%s", want, code, out, errOut)
 		}

@@ -137,7 +137,8 @@ func TestThroughAndDirect(t *testing.T) {
 	c.Write()
 	c.watching(c.Socket())
 	c.warm()
-	incidents := map[string]string{} // by coverage and way
+	begun := time.Now().UTC().Format(time.RFC3339)                         // the newest records are of about then
+	incidents := map[string]string{"BEGUN": begun, "BEGUN--direct": begun} // and by coverage and way
 	for _, tt := range []struct {
 		args string
 		down bool // the second host
@@ -145,7 +146,7 @@ func TestThroughAndDirect(t *testing.T) {
 	}{
 		{args: "now --reason why --case 7", code: 0},
 		{args: "now --json --phone SEP00EBD5D5D8C6", code: 0},
-		{args: "now expc01 --before 10s --after 500ms", code: 0},
+		{args: "now expc01 --at BEGUN --before 20s --after 500ms", code: 0},
 		{args: "now --at 2020-01-01T00:00:00Z --json", code: 4},
 		{args: "now --before -1s", code: 2},
 		{args: "now --json --at yesterday", code: 2},
