@@ -141,7 +141,8 @@ func (s *realSite) watch() (stop func(os.Signal) string) {
 			select {
 			case <-done:
 			case <-time.After(5 * time.Minute):
-				cmd.Process.Kill()
+				cmd.Process.Signal(syscall.SIGQUIT) // what its goroutines do stands in its log
+				time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 				<-done
 				s.t.Error("watch did not end after a signal")
 			}

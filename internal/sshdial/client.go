@@ -36,8 +36,9 @@ type Client struct {
 }
 
 func newClient(c stop, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, key ssh.PublicKey) *Client {
+	done := make(chan struct{})
 	cl := &Client{
-		Client:      ssh.NewClient(sc, chans, reqs),
+		Client:      ssh.NewClient(&opener{sc, done}, chans, reqs),
 		HostKey:     ssh.FingerprintSHA256(key),
 		HostKeyType: key.Type(),
 		Server:      string(sc.ServerVersion()),
@@ -45,7 +46,7 @@ func newClient(c stop, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, reqs 
 		config:      c,
 		conn:        cn,
 		hop:         cn.below,
-		done:        make(chan struct{}),
+		done:        done,
 	}
 	if cl.hop != nil {
 		cl.Legacy = slices.Clone(cl.hop.Legacy)
