@@ -50,6 +50,13 @@ func childOf(t *testing.T, parent int, ended <-chan struct{}) int {
 func TestAnalysisKilled(t *testing.T) {
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C", Logs: lab.LogConfig{Rate: 50}}, lab.ExpresswayConfig{Name: "expe01", Role: "E"})
+	hold := filepath.Join(filepath.Join(c.Dir, "store"), holdsAnalysis)
+	if err := os.MkdirAll(filepath.Join(c.Dir, "store"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var out, said bytes.Buffer
 	cmd := program("-c", c.Path, "now", "--json", "--before", "1m")
 	cmd.Stdout, cmd.Stderr = &out, &said
@@ -65,6 +72,7 @@ func TestAnalysisKilled(t *testing.T) {
 	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	os.Remove(hold)
 	<-ended
 	var first, second struct {
 		evidence.Manifest

@@ -3,11 +3,14 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"rtmtgrab/internal/analysis"
 )
 
 // TestMain lets the test binary be the program: in scripts as `grab`, and for
@@ -22,6 +25,9 @@ func TestMain(m *testing.M) {
 		misbehave(how)
 		return
 	}
+	for len(os.Args) == 3 && os.Args[1] == analysis.Command && exists(filepath.Join(os.Args[2], "..", "..", "..", holdsAnalysis)) {
+		time.Sleep(10 * time.Millisecond)
+	}
 	os.Setenv("GORACE", endsAtOnce())
 	testscript.Main(m, map[string]func(){"grab": main})
 }
@@ -34,6 +40,11 @@ const asProgram = "GRAB_TEST_AS_PROGRAM"
 
 // provesEvery is the time between two proofs of a host in programs that the tests start.
 const provesEvery = "GRAB_TEST_PROVES_EVERY"
+
+// holdsAnalysis is a file in a store that keeps the processes that analyse from beginning.
+const holdsAnalysis = "hold-analysis"
+
+func exists(name string) bool { _, err := os.Stat(name); return err == nil }
 
 // program is the real program as a child process.
 func program(args ...string) *exec.Cmd {

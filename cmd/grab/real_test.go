@@ -234,7 +234,7 @@ func (s *realSite) checkSlices(path string, w evidence.Window) evidence.Manifest
 func TestRealNow(t *testing.T) {
 	t.Parallel()
 	s := newRealSite(t)
-	code, out, errOut := s.grab("now", "--json", "--reason", "test", "--case", "42", "--phone", "7022")
+	code, out, errOut := s.grab("now", "--json", "--reason", "test", "--case", "42", "--phone", "7022", "--patience", "2m")
 	var got oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
@@ -262,7 +262,7 @@ func TestRealNow(t *testing.T) {
 	}
 	// retry gets it, and keeps what the earlier revision held
 	s.sshd[1].Restart()
-	code, out, errOut = s.grab("retry", "--json", got.Incident)
+	code, out, errOut = s.grab("retry", "--json", "--patience", "2m", got.Incident)
 	var again oneshot.Outcome
 	if err := json.Unmarshal([]byte(out), &again); err != nil || code != 0 || again.Revision != 2 || again.Coverage != evidence.Complete {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errOut)
