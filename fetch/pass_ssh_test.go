@@ -213,6 +213,7 @@ func TestCommandsRotationRace(t *testing.T) {
 			stop, done := make(chan struct{}), make(chan struct{})
 			finish := sync.OnceFunc(func() { close(stop); <-done })
 			defer finish()
+			w.WriteRecord(t) // before the window, however late the next one comes
 			go func() {
 				defer close(done)
 				rnd := rand.New(rand.NewPCG(1, 2))
