@@ -3,10 +3,12 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +123,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// No way to print a key shows its secret half.
+func TestNoSecretPrinted(t *testing.T) {
+	t.Parallel()
+	k := madeKey(t, Ring{t.TempDir()})
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		for _, v := range []any{k, *k, []*Key{k}, struct{ K Key }{*k}} {
+			if got := fmt.Sprintf(format, v); strings.Contains(got, fmt.Sprintf(format, []byte(k.secret))) || strings.Contains(got, "["+strconv.Itoa(int(k.secret[0]))) {
+				t.Errorf("%s of %T: %s", format, v, got)
+			}
+		}
+	}
+}
+
 func TestPublicKeys(t *testing.T) {
 	t.Parallel()
 	a, b := madeKey(t, Ring{t.TempDir()}).Public, madeKey(t, Ring{t.TempDir()}).Public
@@ -168,12 +183,14 @@ func TestOneKey(t *testing.T) {
 func TestUnusable(t *testing.T) {
 	t.Parallel()
 	whole := madeKey(t, Ring{t.TempDir()}).file()
+	changed := bytes.Clone(whole)
+	changed[len(changed)-60] ^= 1
 	for name, damage := range map[string]func(file string) error{
 		"lost":      os.Remove,
 		"cut off":   func(f string) error { return os.WriteFile(f, whole[:len(whole)/2], 0o600) },
 		"empty":     func(f string) error { return os.WriteFile(f, nil, 0o600) },
 		"a folder":  func(f string) error { return errors.Join(os.Remove(f), os.Mkdir(f, 0o700)) },
-		"a bit":     func(f string) error { return os.WriteFile(f, bytes.Replace(whole, []byte("A"), []byte("B"), 1), 0o600) },
+		"a bit":     func(f string) error { return os.WriteFile(f, changed, 0o600) },
 		"too large": func(f string) error { return os.WriteFile(f, make([]byte, 1<<20), 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {

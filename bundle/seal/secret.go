@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ type Key struct {
 	Public PublicKey
 	secret ed25519.PrivateKey
 }
+
+// Format prints a key as its public half: logs and errors show no secret.
+func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, "key "+k.Public.ID.String()) }
 
 // newKey makes one.
 func newKey() (*Key, error) {
