@@ -4,8 +4,8 @@
 // It guarantees that the same input gives the same bytes, that a bundle appears
 // under its name only after it was written, fsynced and read back without a
 // fault, that every log in it has the length and the hash that its manifest
-// states, and that Verify finds every changed, missing or added byte. A seal is
-// a checksum: it shows damage, not a forger who computes all sums anew.
+// states, and that Verify finds every changed, missing or added byte. The sums show
+// damage, not a forger who computes all of them anew: the signature does (package seal).
 //
 // It knows nothing of networks, mails or incidents: slices and mails come as
 // readers, everything else is in the manifest. Nothing large is held in memory.
@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
@@ -38,6 +39,8 @@ type Input struct {
 	Log func(host, family string) (io.ReadCloser, error)
 	// Reports have names of the form "report/<name>".
 	Reports []Part
+	// Key signs the bundle, and makes Manifest.SignedBy; nil: it is not signed.
+	Key *seal.Key
 	// Zone is the site's, for README.txt; nil is UTC.
 	Zone *time.Location
 
@@ -116,17 +119,17 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 			os.Remove(part)
 		}
 	}()
-	seal, err := writePart(ctx, part, f, pl, in.create)
+	sealed, err := writePart(ctx, part, f, pl, in.create)
 	if err != nil {
 		return Info{}, err
 	}
-	if err := readBack(ctx, part, f, seal); err != nil {
+	if err := readBack(ctx, part, f, sealed, in.Key); err != nil {
 		return Info{}, err
 	}
 	if err := atomicfile.Rename(part, path); err != nil {
 		return Info{}, err
 	}
-	return Info{Path: path, Bytes: seal.bytes, SHA256: seal.whole}, nil
+	return Info{Path: path, Bytes: sealed.bytes, SHA256: sealed.whole}, nil
 }
 
 func writePart(ctx context.Context, part string, f format, pl *plan, create func(string) (partFile, error)) (s sealed, err error) {
@@ -162,8 +165,12 @@ func writePart(ctx context.Context, part string, f format, pl *plan, create func
 }
 
 // readBack verifies what lies on disk, and that it is what was written.
-func readBack(ctx context.Context, part string, f format, want sealed) error {
-	res, got, err := verifyFile(ctx, part, f)
+func readBack(ctx context.Context, part string, f format, want sealed, key *seal.Key) error {
+	var keys []seal.PublicKey
+	if key != nil {
+		keys = append(keys, key.Public)
+	}
+	res, got, err := verifyFile(ctx, part, f, keys...)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read back: %w", err)

@@ -111,7 +111,7 @@ func TestOtherToolsOpenIt(t *testing.T) {
 			dir := t.TempDir()
 			extract(dir)
 			out := run(t, filepath.Join(dir, top), "sha256sum", "-c", "manifest-sha256.txt")
-			if n := strings.Count(out, ": OK\n"); n != 2+2+4+1 {
+			if n := strings.Count(out, ": OK\n"); n != 3+2+4+1 {
 				t.Errorf("sha256sum saw %d files:\n%s", n, out)
 			}
 			for path, b := range s.logs {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 
+	"rtmtgrab/bundle/custody"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -18,26 +20,44 @@ type entry struct {
 	manifest evidence.Manifest
 	readable bool // the manifest
 	sums     map[string]string
+	hash     []byte // of the sums, as it is signed
+	raw      []byte // of the signature
+	head     custody.Head
 }
 
-// read hashes the file; of the two that Verify needs it also takes the meaning.
+// read hashes the file; of those that Verify needs it also takes the meaning.
 func (e *entry) read(ctx context.Context, body io.Reader) {
 	m := newMeter()
 	tee := io.TeeReader(body, m)
-	var meaning error
-	var manifest evidence.Manifest
-	var sums map[string]string
-	switch e.name {
-	case manifestName:
-		manifest, meaning = decodeManifest(tee)
-	case sumsName:
-		sums, meaning = readSums(tee)
+	meaning, err := e.understand(ctx, tee)
+	if err == nil {
+		err = copyTo(ctx, io.Discard, tee)
 	}
-	if e.err = copyTo(ctx, io.Discard, tee); e.err != nil {
+	if err != nil {
+		*e = entry{name: e.name, bad: e.bad, err: err}
 		return
 	}
-	e.meter, e.err, e.manifest, e.sums = m, meaning, manifest, sums
+	e.meter, e.err = m, meaning
 	e.readable = e.name == manifestName && meaning == nil
+}
+
+// understand takes the meaning of a file, as far as it has one. err is of reading.
+func (e *entry) understand(ctx context.Context, r io.Reader) (meaning, err error) {
+	switch e.name {
+	case manifestName:
+		e.manifest, meaning = decodeManifest(r)
+	case sumsName:
+		h := seal.NewHash()
+		tee := io.TeeReader(r, h)
+		e.sums, meaning = readSums(tee)
+		err = copyTo(ctx, io.Discard, tee)
+		e.hash = h.Sum(nil)
+	case signatureName:
+		e.raw, err = io.ReadAll(io.LimitReader(r, seal.MaxSignature+1))
+	case custodyName:
+		e.head, meaning = custody.Walk(r, custody.Head{}, nil)
+	}
+	return meaning, err
 }
 
 // admit looks at a file's name. The files are admitted in the archive's order.
@@ -84,7 +104,11 @@ func (c *check) settle(e *entry) {
 	case e.name == manifestName:
 		c.manifest, c.readable = e.manifest, e.readable
 	case e.name == sumsName:
-		c.sums = e.sums
+		c.sums, c.signed.hash = e.sums, e.hash
+	case e.name == signatureName:
+		c.signed.raw = e.raw
+	case e.name == custodyName:
+		c.head = e.head
 	}
 }
 

@@ -16,6 +16,13 @@ const (
 	sumsName     = "manifest-sha256.txt"
 )
 
+// What bundles of earlier versions have not: the signature over the sums, which is the only
+// file that these do not name, and the chain of custody.
+const (
+	signatureName = sumsName + ".minisig"
+	custodyName   = "custody.jsonl"
+)
+
 // simpleRE is a name that every system can unpack: no blanks, slashes, colons,
 // control characters; it starts with a letter or digit.
 var simpleRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
@@ -39,7 +46,7 @@ func checkSimple(name string) error {
 // checkInside says why name, without the top folder, has no place in a bundle.
 func checkInside(name string) error {
 	switch name {
-	case readmeName, manifestName, sumsName:
+	case readmeName, manifestName, sumsName, signatureName, custodyName:
 		return nil
 	}
 	dir, base, _ := strings.Cut(name, "/")

@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
+	"rtmtgrab/bundle/custody"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -37,10 +40,14 @@ type plan struct {
 	names nameSet
 }
 
-// newPlan orders the files: README.txt, manifest.json, manifest-sha256.txt,
-// mails, logs in the manifest's order, reports.
+// newPlan orders the files: README.txt, manifest.json, manifest-sha256.txt, its
+// signature if there is a key, custody.jsonl, mails, logs in the manifest's order, reports.
 func newPlan(ctx context.Context, in Input) (*plan, error) {
 	m := in.Manifest
+	m.SignedBy = ""
+	if in.Key != nil {
+		m.SignedBy = in.Key.Public.ID.String()
+	}
 	p := &plan{top: Name(m), time: stamp(m), names: nameSet{}}
 	if err := checkSimple(p.top); err != nil {
 		return nil, fmt.Errorf("incident: %w", err)
@@ -48,7 +55,7 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 	if m.Coverage == "" {
 		return nil, errors.New("the manifest is not concluded: it has no coverage")
 	}
-	var readme, sums bytes.Buffer
+	var readme bytes.Buffer
 	if err := Readme(&readme, m, in.Zone); err != nil {
 		return nil, err
 	}
@@ -58,7 +65,12 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 	}
 	p.addBytes(readmeName, readme.Bytes())
 	p.addBytes(manifestName, manifest)
-	p.files = append(p.files, planned{}) // the sums, when they are known
+	sums := len(p.files)
+	chain, err := custody.Of(m, p.files[sums-1].sha256)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", custodyName, err)
+	}
+	p.addBytes(custodyName, chain)
 	if err := p.addParts(ctx, in.Mails, "alerts/"); err != nil {
 		return nil, err
 	}
@@ -73,16 +85,24 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 	if err := p.addParts(ctx, in.Reports, "report/"); err != nil {
 		return nil, err
 	}
-	if len(p.files) > maxEntries {
-		return nil, fmt.Errorf("%d files are too many for a bundle (at most %d)", len(p.files), maxEntries)
+	if len(p.files)+2 > maxEntries {
+		return nil, fmt.Errorf("%d files are too many for a bundle (at most %d)", len(p.files)+2, maxEntries)
 	}
-	for _, f := range p.files {
-		if f.name != "" {
-			fmt.Fprintf(&sums, "%s  %s\n", f.sha256, f.name)
-		}
-	}
-	p.files[2] = plannedBytes(sumsName, sums.Bytes())
+	p.files = slices.Insert(p.files, sums, p.summed(in.Key)...)
 	return p, nil
+}
+
+// summed are the sums of all files, and the signature over them.
+func (p *plan) summed(key *seal.Key) []planned {
+	var sums bytes.Buffer
+	for _, f := range p.files {
+		fmt.Fprintf(&sums, "%s  %s\n", f.sha256, f.name)
+	}
+	list := []planned{plannedBytes(sumsName, sums.Bytes())}
+	if key != nil {
+		list = append(list, plannedBytes(signatureName, key.Sign(sums.Bytes(), "grab bundle "+p.top)))
+	}
+	return list
 }
 
 // encodeManifest is manifest.json: indented, with a line feed at its end, and

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"rtmtgrab/bundle/custody"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -28,14 +30,22 @@ type Result struct {
 	OK       bool              `json:"ok"`
 	Bad      []Bad             `json:"bad"` // never nil
 	Manifest evidence.Manifest `json:"-"`   // zero if it could not be read
+
+	Signature string        `json:"signature"`         // one of Signature…
+	Key       string        `json:"key,omitempty"`     // the ID of the key that it is said to be of
+	Custody   *custody.Head `json:"custody,omitempty"` // the end of its own chain; absent in bundles of earlier versions
+
+	Sums string `json:"-"` // SHA-256 of the list of sums; empty if it could not be read
+	Size int64  `json:"-"` // of all files in it
 }
 
 // Verify reads a whole bundle and says what was changed, is missing or was
-// added since it was written. Contents are only hashed, never kept or stored,
+// added since it was written. With keys a signature that is not one of theirs is bad too;
+// without any the sums decide. Contents are only hashed, never kept or stored,
 // so that any archive can be given. An error means that the file could not be
 // read at all, or that ctx is done; a file that is no bundle is a bad one.
-func Verify(ctx context.Context, path string) (Result, error) {
-	res, _, err := verifyFile(ctx, path, -1)
+func Verify(ctx context.Context, path string, keys ...seal.PublicKey) (Result, error) {
+	res, _, err := verifyFile(ctx, path, -1, keys...)
 	if err != nil {
 		return Result{}, fmt.Errorf("verify %s: %w", path, err)
 	}
@@ -44,7 +54,7 @@ func Verify(ctx context.Context, path string) (Result, error) {
 
 // verifyFile also gives the seal that the archive's bytes ask for. A format of
 // -1 is found out.
-func verifyFile(ctx context.Context, path string, f format) (Result, string, error) {
+func verifyFile(ctx context.Context, path string, f format, keys ...seal.PublicKey) (Result, string, error) {
 	file, size, err := openBundle(path)
 	if err != nil {
 		return Result{}, "", err
@@ -53,13 +63,13 @@ func verifyFile(ctx context.Context, path string, f format) (Result, string, err
 	if f < 0 {
 		var ok bool
 		if f, ok = sniff(path, file); !ok {
-			return Result{Bad: []Bad{{printable(filepath.Base(path)), "neither a zip nor a tar.zst"}}}, "", nil
+			return Result{Bad: []Bad{{printable(filepath.Base(path)), "neither a zip nor a tar.zst"}}, Signature: SignatureMissing}, "", nil
 		}
 	}
-	return verify(ctx, printable(filepath.Base(path)), f, file, size)
+	return verify(ctx, printable(filepath.Base(path)), f, file, size, keys...)
 }
 
-func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size int64) (Result, string, error) {
+func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size int64, keys ...seal.PublicKey) (Result, string, error) {
 	seal, sealOK, err := readSeal(ctx, r, size)
 	if err != nil {
 		return Result{}, "", err
@@ -78,10 +88,23 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 		c.add(archive, "damaged, cannot be read to its end: %v", err)
 	}
 	c.compare()
+	signature, key := c.signature(keys)
 	if !sealOK && len(c.bad) == 0 {
 		c.add(archive, "the archive was changed or cut outside the files in it; those are intact")
 	}
-	return Result{OK: len(c.bad) == 0, Bad: append([]Bad{}, c.bad...), Manifest: c.manifest}, seal, nil
+	res := Result{OK: len(c.bad) == 0, Bad: append([]Bad{}, c.bad...), Manifest: c.manifest, Signature: signature, Key: key}
+	if c.head.N > 0 {
+		res.Custody = &c.head
+	}
+	if m := c.got[sumsName]; m != nil {
+		res.Sums = m.sum()
+	}
+	for _, m := range c.got {
+		if m != nil {
+			res.Size += m.n
+		}
+	}
+	return res, seal, nil
 }
 
 // A check is one verification: what was found on the way through the archive.
@@ -97,6 +120,8 @@ type check struct {
 	readable bool              // the manifest
 	sums     map[string]string // name to SHA-256; nil if they cannot be read
 	broken   bool              // not all of the archive could be gone through
+	signed   signed
+	head     custody.Head // of its chain
 }
 
 func (c *check) add(file, format string, args ...any) {
@@ -169,7 +194,7 @@ func (c *check) compare() {
 	for _, name := range slices.Sorted(maps.Keys(c.got)) {
 		m, want := c.got[name], c.sums[name]
 		switch {
-		case name == sumsName || m == nil:
+		case name == sumsName || name == signatureName || m == nil:
 		case want == "":
 			c.add(name, "added: %s does not name it", sumsName)
 		case m.sum() == want || logs[name] == "changed":
@@ -181,7 +206,7 @@ func (c *check) compare() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.sums)) {
 		_, found := c.got[name]
-		if !found && logs[name] != "missing" && name != readmeName && name != manifestName && name != sumsName {
+		if !found && logs[name] != "missing" && name != readmeName && name != manifestName && name != sumsName && name != signatureName {
 			c.miss(name)
 		}
 	}

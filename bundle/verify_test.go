@@ -334,8 +334,8 @@ func TestRenamed(t *testing.T) {
 
 func TestResultJSON(t *testing.T) {
 	for want, res := range map[string]Result{
-		`{"ok":true,"bad":[]}`:                               {OK: true, Bad: []Bad{}},
-		`{"ok":false,"bad":[{"file":"a","what":"missing"}]}`: {Bad: []Bad{{"a", "missing"}}},
+		`{"ok":true,"bad":[],"signature":"missing"}`:                                     {OK: true, Bad: []Bad{}, Signature: SignatureMissing},
+		`{"ok":false,"bad":[{"file":"a","what":"missing"}],"signature":"ok","key":"0A"}`: {Bad: []Bad{{"a", "missing"}}, Signature: SignatureOK, Key: "0A"},
 	} {
 		if b, err := json.Marshal(res); err != nil || string(b) != want {
 			t.Errorf("%s, %v", b, err)

@@ -200,6 +200,9 @@ type Host struct {
 
 	Ring []RingFamily `json:"ring,omitempty"` // the copy that was kept beforehand, where there is one
 
+	Began time.Time `json:"began,omitzero"` // the first look at it began
+	Ended time.Time `json:"ended,omitzero"` // the last one ended
+
 	Credentials int64    `json:"credentials"` // Authorization and Proxy-Authorization headers seen
 	Notes       []string `json:"notes,omitempty"`
 }
@@ -258,4 +261,7 @@ type Manifest struct {
 
 	Registration *Registration `json:"registration,omitempty"` // absent: no report was made, and a note says why
 	NoReport     string        `json:"no_report,omitempty"`    // why not; a retry adds it
+
+	RequestedBy string `json:"requested_by,omitempty"` // who asked by hand, by the system's account; empty: nobody, or not known
+	SignedBy    string `json:"signed_by,omitempty"`    // the ID of the key that signed the bundle; empty: it is not signed
 }

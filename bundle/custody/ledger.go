@@ -1,0 +1,151 @@
+package custody
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// A Ledger is the folder in which the chains of bundles go on: NAME.jsonl for the bundle of
+// that name. What is in it outlives the bundles.
+type Ledger struct{ Dir string }
+
+// LedgerOf is that of a store.
+func LedgerOf(store string) Ledger { return Ledger{filepath.Join(store, "custody")} }
+
+// LedgerFor is that of the store in whose folder of bundles a file lies, if it does.
+func LedgerFor(bundle string) (Ledger, bool) {
+	abs, err := filepath.Abs(bundle)
+	if err != nil || filepath.Base(filepath.Dir(abs)) != "bundles" {
+		return Ledger{}, false
+	}
+	store := filepath.Dir(filepath.Dir(abs))
+	info, err := os.Stat(filepath.Join(store, "incidents"))
+	return LedgerOf(store), err == nil && info.IsDir()
+}
+
+var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
+
+// File is where the chain of a bundle goes on, by the bundle's name.
+func (l Ledger) File(bundle string) string { return filepath.Join(l.Dir, bundle+".jsonl") }
+
+// Walk is Walk of a bundle's later entries. There is no error if there are none.
+func (l Ledger) Walk(bundle string, from Head, visit func(Entry) error) (Head, error) {
+	f, err := openRegular(l.File(bundle))
+	if errors.Is(err, fs.ErrNotExist) {
+		return from, nil
+	}
+	if err != nil {
+		return from, err
+	}
+	defer f.Close()
+	return Walk(f, from, visit)
+}
+
+func openRegular(name string) (*os.File, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	return os.Open(name)
+}
+
+// Append adds an entry to a bundle's chain, and fsyncs it. from is where the bundle's own
+// chain ends. A torn last line is left, ended, and named by the new one. A chain that is
+// broken is not continued: the error is a *BrokenError.
+func (l Ledger) Append(bundle string, from Head, e Entry) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("custody of %s: %w", bundle, err)
+		}
+	}()
+	if !nameRE.MatchString(bundle) {
+		return errors.New("not the name of a bundle")
+	}
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	w, err := l.walked(bundle, from)
+	if err != nil {
+		return err
+	}
+	e.Time = e.Time.UTC().Round(0)
+	line, err := w.continued(e)
+	if err != nil {
+		return err
+	}
+	return l.write(l.File(bundle), line)
+}
+
+// walked has come to the end of a bundle's later entries, or to what is torn there.
+func (l Ledger) walked(bundle string, from Head) (*walker, error) {
+	f, err := openRegular(l.File(bundle))
+	if errors.Is(err, fs.ErrNotExist) {
+		return newWalker(nil, from, nil), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w := newWalker(f, from, nil)
+	if err := w.walk(); err != nil && !errors.Is(err, ErrTorn) {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (l Ledger) write(name string, line []byte) (err error) {
+	_, serr := os.Lstat(name)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(line); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if serr != nil {
+		atomicfile.Adopt(name)
+		return atomicfile.SyncDir(l.Dir)
+	}
+	return nil
+}
+
+// lockWait is how long another process is waited for that adds an entry.
+const lockWait = 10 * time.Second
+
+func (l Ledger) lock() (unlock func(), err error) {
+	if err := atomicfile.MkdirAll(l.Dir); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(l.Dir, "lock")
+	if _, err := atomicfile.FreeLock(name); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	f := flock.New(name, flock.SetPermissions(0o600))
+	_, err = f.TryLockContext(ctx, 20*time.Millisecond)
+	atomicfile.Adopt(name)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return func() { f.Unlock() }, nil
+}

@@ -1,0 +1,66 @@
+package custody
+
+import (
+	"bytes"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A chain is being made.
+type chain struct {
+	out  bytes.Buffer
+	head Head
+	err  error
+}
+
+func (c *chain) add(act string, at time.Time, e Entry) {
+	if c.err != nil {
+		return
+	}
+	e.Act, e.Time = act, at
+	line, err := c.head.add(e)
+	if err != nil {
+		c.err = err
+		return
+	}
+	c.head = c.head.next(line)
+	c.out.Write(line)
+}
+
+// Of is the chain of a bundle up to its sealing, and nothing but what its manifest, with
+// that SHA-256, says.
+func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
+	c := &chain{}
+	c.asked(m)
+	for _, h := range m.Hosts {
+		c.host(h)
+	}
+	c.add(Sealed, m.Timing.Sealed, Entry{Seal: &BundleSeal{Incident: m.Incident, Revision: m.Revision, Coverage: m.Coverage,
+		Manifest: sha256, SignedBy: m.SignedBy, Grab: printable(m.Grab)}})
+	return c.out.Bytes(), c.err
+}
+
+// asked is who wanted the logs.
+func (c *chain) asked(m evidence.Manifest) {
+	for _, a := range m.Alerts {
+		c.add(Asked, a.Time, Entry{Alert: &Alert{ID: a.ID, Name: printable(a.Name), Node: printable(a.Node), Time: a.Time, File: a.File}})
+	}
+	if m.RequestedBy != "" || len(m.Alerts) == 0 {
+		c.add(Asked, m.Timing.Claimed, Entry{Person: &Person{By: printable(m.RequestedBy), Reason: printable(m.Reason), Case: printable(m.Case)}})
+	}
+}
+
+// host is a host, what was read of it, and what became of that.
+func (c *chain) host(h evidence.Host) {
+	c.add(Reached, h.Began, Entry{Host: &Host{Host: h.Host, Role: h.Role, Address: printable(h.Address), HostKey: printable(h.HostKey),
+		Transport: h.Transport, Via: h.Via[:min(len(h.Via), 10)], Until: h.Ended, Error: printable(h.Error)}})
+	for _, f := range h.Files {
+		for _, s := range f.Sources {
+			c.add(Read, time.Time{}, Entry{Source: &Source{Host: h.Host, Family: f.Family, File: printable(s.Name), Offset: s.Offset, Length: s.Length, SHA256: s.SHA256, From: s.From}})
+		}
+		if f.Path != "" {
+			c.add(Written, time.Time{}, Entry{Log: &Log{Path: f.Path, Bytes: f.Bytes, SHA256: f.SHA256}})
+		}
+	}
+}
