@@ -127,7 +127,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) }, Reserve: reserve,
 		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
-			return wiring.Sealer(cfg().Bundle, analyst)(ctx, job)
+			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir})(ctx, job)
 		},
 	}
 }

@@ -79,8 +79,9 @@ type Incident struct {
 	Members []Member        `json:"members,omitempty"`
 
 	Reason   string    `json:"reason,omitempty"`
-	At       time.Time `json:"at,omitzero"`  // of a grab by hand: the event that it is about; zero: the end of Asked
-	By       string    `json:"by,omitempty"` // who had the watcher do it; empty: nobody, or a command of its own
+	At       time.Time `json:"at,omitzero"`    // of a grab by hand: the event that it is about; zero: the end of Asked
+	User     string    `json:"user,omitempty"` // whose command did it, by the system's account; empty: no command, or the watcher did it
+	By       string    `json:"by,omitempty"`   // who had the watcher do it; empty: nobody, or a command of its own
 	Case     string    `json:"case,omitempty"`
 	Phones   []string  `json:"phones,omitempty"`
 	TimeZone string    `json:"time_zone,omitempty"`

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/analysis"
@@ -198,8 +199,10 @@ func Policy(cfg *config.Config) incident.Policy {
 	return p
 }
 
-// Sealer makes bundles of a format, "zip" or "tar.zst", and has analyst make the report.
-func Sealer(form config.Bundle, analyst *analysis.Analyst) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
+// Sealer makes bundles of a format, "zip" or "tar.zst", signed with the ring's key, and has
+// analyst make the report. Without a usable key the bundle is not signed, and says so; a
+// Ring of no store has none.
+func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
 	return func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 		made := runner.SealedBundle{Path: job.Base + "." + form.Format}
 		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: ZoneNamed(job.Manifest.TimeZone)}
@@ -221,6 +224,7 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst) func(context.Context,
 				return made, err
 			}
 		}
+		addKey(keys, &in)
 		if job.Analyzed != nil {
 			if err := job.Analyzed(noReport); err != nil {
 				return made, err
@@ -230,6 +234,19 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst) func(context.Context,
 		made.Registration, made.Bytes = in.Manifest.Registration, info.Bytes
 		return made, err
 	}
+}
+
+// addKey has a bundle signed.
+func addKey(keys seal.Ring, in *bundle.Input) {
+	if keys.Dir == "" {
+		return
+	}
+	key, err := keys.Key()
+	if err != nil {
+		note(in, "this bundle is not signed: %v; `grab key rotate` on the collector makes a new key", err)
+		return
+	}
+	in.Key = key
 }
 
 // VerifyBundle tells whether a bundle verifies and is that of the incident.

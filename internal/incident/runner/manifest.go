@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -73,7 +74,7 @@ func endToCome(missing []evidence.Span, asked evidence.Window, looked time.Time)
 func assemble(st *incident.Store, in incident.Incident, states []incident.HostState, configured []string) (evidence.Manifest, error) {
 	m := evidence.Manifest{
 		Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Reason: in.Reason, Case: in.Case,
-		PhonesNamed: in.Phones, Asked: in.Asked,
+		PhonesNamed: in.Phones, Asked: in.Asked, RequestedBy: evidence.Printable(cmp.Or(in.By, in.User), 100),
 	}
 	m.Timing.Claimed = in.Created
 	if err := addAlerts(st, &m, in); err != nil {
@@ -91,6 +92,9 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 			result = stretched(result, h.Judged, in.Asked)
 		}
 		result.Files = slices.Clone(result.Files)
+		if n := len(h.Attempts); n > 0 {
+			result.Began, result.Ended = h.Attempts[0].Began, h.Attempts[n-1].Ended
+		}
 		m.Hosts = append(m.Hosts, result)
 		widen = max(widen, result.WidenedMS)
 		m.Timing.Held, m.Timing.Copied = evidence.Later(m.Timing.Held, h.Held), evidence.Later(m.Timing.Copied, h.Copied)

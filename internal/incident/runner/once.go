@@ -27,7 +27,7 @@ type Request struct {
 	Asked    evidence.Window
 	At       time.Time // the event, around which bytes are kept when not all may be; zero: the end of Asked
 	Reason   string
-	By       string // as in Incident
+	By, User string // as in Incident
 	Case     string
 	Phones   []string
 	Out      string          // folder for the bundle; "": the store's
@@ -53,7 +53,7 @@ func (r *Runner) Once(ctx context.Context, q Request) (incident.Incident, error)
 	}
 	now := r.now().UTC().Round(0)
 	in := incident.Incident{
-		Site: q.Site.Name, Kind: cmp.Or(q.Kind, incident.KindNow), Members: q.Members, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), At: q.At.UTC().Round(0), Reason: q.Reason, By: q.By, Case: q.Case,
+		Site: q.Site.Name, Kind: cmp.Or(q.Kind, incident.KindNow), Members: q.Members, State: incident.Waiting, Asked: evidence.NewWindow(q.Asked.Since, q.Asked.Until), At: q.At.UTC().Round(0), Reason: q.Reason, By: q.By, User: q.User, Case: q.Case,
 		Phones: q.Phones, TimeZone: q.Site.TimeZone, Hosts: slices.Clone(q.Site.Hosts), Families: q.Site.Families, Out: out,
 		Created: now, Revision: 1,
 	}
@@ -107,7 +107,7 @@ var (
 // A RetryRequest says how a retry is made.
 type RetryRequest struct {
 	Out      string          // folder for the bundle; "": where the earlier one is
-	By       string          // as in Incident; "": as it was
+	By, User string          // as in Incident; "": as they were
 	Patience time.Duration   // as in Request
 	Stop     <-chan struct{} // as in Request
 }
@@ -143,6 +143,9 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 	}
 	if q.By != "" {
 		in.By = q.By
+	}
+	if q.User != "" {
+		in.User = q.User
 	}
 	if in.State == incident.Sealed {
 		in.State, in.Stopped = incident.Running, time.Time{}

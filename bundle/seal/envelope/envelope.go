@@ -1,0 +1,110 @@
+// Package envelope encrypts files to recipients, and opens what was, in the format of age:
+// `age -d` opens what it makes.
+//
+// It guarantees that a file appears under its name only when it is whole and fsynced, that
+// after an error nothing of it is left, neither encrypted nor plain, and that nothing large
+// is held in memory. It does not know what is in the files.
+package envelope
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"filippo.io/age"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// Ending ends the names of encrypted files.
+const Ending = ".age"
+
+// magic begins them, as age writes them without armor.
+const magic = "age-encryption.org/v1\n"
+
+// ErrNoKey is that none of the keys opens a file.
+var ErrNoKey = errors.New("none of these keys opens it: it is encrypted to others")
+
+// IsEncrypted reports whether a file begins as encrypted ones do.
+func IsEncrypted(path string) bool {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return false // a pipe could block for ever
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == magic
+}
+
+// Encrypt writes the file from, encrypted, as to; one that is there is replaced.
+func Encrypt(ctx context.Context, from, to string, r Recipients) error {
+	if len(r.list) == 0 {
+		return errors.New("no recipient")
+	}
+	return copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
+		out, err := age.Encrypt(w, r.list...)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, in); err != nil {
+			return err
+		}
+		return out.Close()
+	})
+}
+
+// Decrypt writes the file from, decrypted, as to.
+func Decrypt(ctx context.Context, from, to string, keys Keys) error {
+	return copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
+		out, err := age.Decrypt(in, keys.list...)
+		if errors.As(err, new(*age.NoIdentityMatchError)) {
+			return ErrNoKey
+		}
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, out)
+		return err
+	})
+}
+
+// copyFile makes a file of another one, wholly or not at all.
+func copyFile(ctx context.Context, from, to string, change func(io.Writer, io.Reader) error) error {
+	if st, err := os.Stat(from); err != nil {
+		return err
+	} else if !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", from)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return atomicfile.Write(to, func(w io.Writer) error {
+		out := bufio.NewWriterSize(w, 256<<10)
+		if err := change(out, cancellable{ctx, bufio.NewReaderSize(in, 256<<10)}); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+}
+
+// cancellable reads until ctx is done.
+type cancellable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cancellable) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
+}

@@ -1,0 +1,174 @@
+package envelope
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/agessh"
+)
+
+// Bounds on files of recipients and keys.
+const (
+	maxFile       = 1 << 20
+	maxRecipients = 1000
+)
+
+// Recipients are those who can open what is encrypted to them.
+type Recipients struct {
+	Names []string // as they were written, without a comment
+	list  []age.Recipient
+}
+
+// ReadRecipients reads recipients: age1..., age1pq1..., ssh-ed25519 ..., ssh-rsa ..., or a
+// file with one in each line. Post-quantum ones and others do not mix: what is encrypted to
+// both could be opened by whoever breaks the weaker.
+func ReadRecipients(args ...string) (Recipients, error) {
+	var r Recipients
+	for _, arg := range args {
+		if isRecipient(arg) {
+			if err := r.add(arg); err != nil {
+				return Recipients{}, err
+			}
+			continue
+		}
+		if err := r.addFile(arg); err != nil {
+			return Recipients{}, err
+		}
+	}
+	if len(r.list) == 0 {
+		return r, errors.New("no recipient")
+	}
+	return r, r.unmixed()
+}
+
+func isRecipient(s string) bool {
+	return strings.HasPrefix(s, "age1") || strings.HasPrefix(s, "ssh-")
+}
+
+func (r *Recipients) addFile(name string) error {
+	b, err := readSmall(name)
+	if err != nil {
+		return fmt.Errorf("recipients: %w", err)
+	}
+	before, lines := len(r.list), bufio.NewScanner(bytes.NewReader(b))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := r.add(line); err != nil {
+			return fmt.Errorf("%s, line %d: %w", name, n, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if len(r.list) == before {
+		return fmt.Errorf("%s: no recipient in it", name)
+	}
+	return nil
+}
+
+func (r *Recipients) add(s string) error {
+	var to age.Recipient
+	var err error
+	fields := strings.Fields(s)
+	switch {
+	case strings.HasPrefix(s, "AGE-SECRET-KEY-") || strings.HasPrefix(s, "-----BEGIN"):
+		return errors.New("this is a secret key; a recipient is its public half (age-keygen -y prints it)")
+	case strings.HasPrefix(s, "ssh-") && len(fields) >= 2:
+		to, err = agessh.ParseRecipient(s)
+		s = fields[0] + " " + fields[1]
+	case strings.HasPrefix(s, "age1pq1"):
+		to, err = age.ParseHybridRecipient(s)
+	case strings.HasPrefix(s, "age1"):
+		to, err = age.ParseX25519Recipient(s)
+	default:
+		err = errors.New("want age1..., age1pq1..., ssh-ed25519 ... or ssh-rsa ...")
+	}
+	if err != nil {
+		return fmt.Errorf("no recipient: %w", err)
+	}
+	if len(r.list) == maxRecipients {
+		return fmt.Errorf("more than %d recipients", maxRecipients)
+	}
+	r.list, r.Names = append(r.list, to), append(r.Names, s)
+	return nil
+}
+
+// unmixed is an error if recipients are of both kinds.
+func (r *Recipients) unmixed() error {
+	strong, weak := "", ""
+	for i, to := range r.list {
+		if _, is := to.(*age.HybridRecipient); is {
+			strong = r.Names[i]
+		} else {
+			weak = r.Names[i]
+		}
+	}
+	if strong != "" && weak != "" {
+		return fmt.Errorf("post-quantum recipients and others do not mix (%.20s... and %.20s...): take age1pq1 keys for all, or for none", strong, weak)
+	}
+	return nil
+}
+
+// Keys open what is encrypted.
+type Keys struct{ list []age.Identity }
+
+// ReadKeys reads files of secret keys: those of age-keygen, and SSH keys without a
+// passphrase. No error says what is in one.
+func ReadKeys(files ...string) (Keys, error) {
+	var k Keys
+	for _, name := range files {
+		b, err := readSmall(name)
+		if err != nil {
+			return Keys{}, fmt.Errorf("key: %w", err)
+		}
+		list, err := parseKeys(b)
+		if err != nil {
+			return Keys{}, fmt.Errorf("key %s: %w", name, err)
+		}
+		k.list = append(k.list, list...)
+	}
+	if len(k.list) == 0 {
+		return k, errors.New("no key")
+	}
+	return k, nil
+}
+
+func parseKeys(b []byte) ([]age.Identity, error) {
+	switch {
+	case bytes.HasPrefix(b, []byte("-----BEGIN AGE")) || bytes.HasPrefix(b, []byte(magic)):
+		return nil, errors.New("it is encrypted itself: decrypt it with `age -d`, and give that")
+	case bytes.Contains(b, []byte("-----BEGIN")):
+		id, err := agessh.ParseIdentity(b)
+		if err != nil {
+			return nil, fmt.Errorf("no SSH key that can be used without a passphrase (`age -d -i` asks for one): %w", err)
+		}
+		return []age.Identity{id}, nil
+	}
+	list, err := age.ParseIdentities(bytes.NewReader(b))
+	if err != nil {
+		return nil, errors.New("no key of age-keygen, and no SSH key") // age's own error may quote a line
+	}
+	return list, nil
+}
+
+// readSmall reads a regular file, and only that: a pipe could block for ever.
+func readSmall(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file", name)
+	case st.Size() > maxFile:
+		return nil, fmt.Errorf("%s is larger than %d KiB", name, maxFile>>10)
+	}
+	return os.ReadFile(name)
+}
