@@ -133,6 +133,7 @@ func (c *check) zip(r io.ReaderAt, size int64) error {
 	}
 	var entries []*entry
 	var wg sync.WaitGroup
+	most := budgetOf(size)
 	slots := make(chan struct{}, workers())
 	for _, f := range z.File {
 		var e *entry
@@ -146,7 +147,7 @@ func (c *check) zip(r io.ReaderAt, size int64) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			visitZip(f, func(_ string, body io.Reader, readErr error) error {
+			visitZip(f, most, func(_ string, body io.Reader, readErr error) error {
 				if e.err = readErr; readErr == nil {
 					e.read(c.ctx, body)
 				}

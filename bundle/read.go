@@ -73,11 +73,12 @@ func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) erro
 	if err != nil {
 		return err
 	}
+	most := budgetOf(size)
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := visitZip(f, visit); err != nil {
+		if err := visitZip(f, most, visit); err != nil {
 			return err
 		}
 	}
@@ -105,7 +106,7 @@ func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 	return z, nil
 }
 
-func visitZip(f *zip.File, visit visitor) error {
+func visitZip(f *zip.File, most *budget, visit visitor) error {
 	if f.Method != zip.Deflate || !f.Mode().IsRegular() {
 		return visit(f.Name, nil, errors.New("not a plain, deflated file"))
 	}
@@ -114,7 +115,7 @@ func visitZip(f *zip.File, visit visitor) error {
 		return visit(f.Name, nil, err)
 	}
 	defer body.Close()
-	return visit(f.Name, body, nil)
+	return visit(f.Name, charged{most, body}, nil)
 }
 
 // A quotaReaderAt refuses to read more than left bytes until the quota is lifted, so
@@ -159,7 +160,7 @@ func walkTarZst(ctx context.Context, r io.ReaderAt, size int64, visit visitor) e
 		dec.Reset(nil) // lets go of r
 		decoders.Put(dec)
 	}()
-	tr := tar.NewReader(dec)
+	tr := tar.NewReader(charged{budgetOf(size), dec})
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

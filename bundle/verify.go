@@ -37,6 +37,8 @@ type Result struct {
 
 	Sums string `json:"-"` // SHA-256 of the list of sums; empty if it could not be read
 	Size int64  `json:"-"` // of all files in it
+
+	largest string // of its files, by name
 }
 
 // Verify reads a whole bundle and says what was changed, is missing or was
@@ -99,9 +101,13 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 	if m := c.got[sumsName]; m != nil {
 		res.Sums = m.sum()
 	}
-	for _, m := range c.got {
-		if m != nil {
-			res.Size += m.n
+	var most int64
+	for name, m := range c.got {
+		if m == nil {
+			continue
+		}
+		if res.Size += m.n; m.n > most {
+			most, res.largest = m.n, name
 		}
 	}
 	return res, seal, nil

@@ -1,0 +1,40 @@
+package bundle
+
+import (
+	"errors"
+	"io"
+	"math"
+	"sync/atomic"
+)
+
+// Bounds on what an archive unpacks to, so that a bomb costs no patience either. Logs have
+// 10 to 30 times the archive's size, and a zip cannot have more than 1032 times.
+const (
+	maxRatio = 2000
+	always   = 1 << 30 // of an archive of any size
+)
+
+var errTooMuch = errors.New("it unpacks to more than logs ever would")
+
+// A budget is how many bytes may yet be unpacked of an archive, by all who read in it.
+type budget struct{ left atomic.Int64 }
+
+func budgetOf(size int64) *budget {
+	b := &budget{}
+	b.left.Store(max(min(size, math.MaxInt64/2/maxRatio)*maxRatio, always))
+	return b
+}
+
+// charged reads at the expense of a budget.
+type charged struct {
+	budget *budget
+	r      io.Reader
+}
+
+func (c charged) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.budget.left.Add(int64(-n)) < 0 {
+		return 0, errTooMuch
+	}
+	return n, err
+}

@@ -1,0 +1,121 @@
+package bundle
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rtmtgrab/bundle/seal"
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/diskspace"
+)
+
+// Bounds on what is written to the disk of an archive that somebody sent: narrower than
+// those on what is only read.
+const (
+	unpackRatio  = 200
+	unpackAlways = 64 << 20
+	unpackLeaves = 64 << 20 // of the disk, free
+)
+
+// Unpack verifies a bundle as Verify does, and only if all is well unpacks it into a folder
+// of its own below dir, which is returned; one of that name must not be there. It appears
+// under its name when all of it is on disk. Files are 0600, folders 0700.
+func Unpack(ctx context.Context, path, dir string, keys ...seal.PublicKey) (res Result, folder string, err error) {
+	res, err = Verify(ctx, path, keys...)
+	if err != nil || !res.OK {
+		return res, "", err
+	}
+	folder = filepath.Join(dir, Name(res.Manifest))
+	if err := unpack(ctx, path, folder, res); err != nil {
+		return res, "", fmt.Errorf("unpack %s: %w", path, err)
+	}
+	return res, folder, nil
+}
+
+func unpack(ctx context.Context, path, folder string, res Result) (err error) {
+	total := res.Size
+	if _, err := os.Lstat(folder); err == nil {
+		return fmt.Errorf("%s: %w", folder, fs.ErrExist)
+	}
+	file, size, err := openBundle(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	f, ok := sniff(path, file)
+	if !ok {
+		return errors.New("neither a zip nor a tar.zst")
+	}
+	if total > max(size*unpackRatio, unpackAlways) {
+		return fmt.Errorf("%s: %w: in all %d bytes of %d", res.largest, errTooMuch, total, size)
+	}
+	part := folder + atomicfile.PartSuffix
+	if err := os.RemoveAll(part); err != nil {
+		return err
+	}
+	if err := atomicfile.MkdirAll(part); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(part)
+		}
+	}()
+	if space, err := diskspace.Measure(part); err == nil && space.Free-unpackLeaves < total {
+		return fmt.Errorf("%d bytes are free on the disk of %s, and the bundle needs %d", space.Free, filepath.Dir(folder), total)
+	}
+	u := &unpacker{ctx: ctx, dir: part, names: nameSet{}, left: &budget{}}
+	u.left.left.Store(total)
+	if err := walk(ctx, f, file, size, u.visit); err != nil {
+		return err
+	}
+	return atomicfile.Rename(part, folder)
+}
+
+// An unpacker writes what Verify has found good. It trusts no name all the same: the file
+// may have been changed in between.
+type unpacker struct {
+	ctx   context.Context
+	dir   string
+	names nameSet
+	left  *budget
+}
+
+func (u *unpacker) visit(full string, body io.Reader, err error) error {
+	_, name, nerr := splitTop(full)
+	if err = errors.Join(err, nerr); err == nil {
+		err = u.names.add(name)
+	}
+	if err == nil {
+		err = u.write(filepath.Join(u.dir, filepath.FromSlash(name)), body)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", printable(full), err)
+	}
+	return nil
+}
+
+func (u *unpacker) write(path string, body io.Reader) (err error) {
+	if err := atomicfile.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	out := bufio.NewWriterSize(f, 256<<10)
+	if err := copyTo(u.ctx, out, charged{u.left, body}); err != nil {
+		return err
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return f.Sync()
+}
