@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +18,7 @@ import (
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 	"rtmtgrab/internal/sources"
+	"rtmtgrab/internal/terminal"
 )
 
 // reportFlags are those of `grab report`.
@@ -88,7 +87,9 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 		err = printReport(a.out, rep, page)
 	}
 	if err == nil && f.open {
-		openPage(page, a.say)
+		if err := terminal.OpenPage(page); err != nil {
+			a.say("grab: warning: cannot open the browser: %v; open %s yourself", err, page)
+		}
 	}
 	return err
 }
@@ -106,27 +107,4 @@ func printReport(w io.Writer, rep *registration.Report, page string) error {
 	}
 	_, err := fmt.Fprintf(w, "\npage      %s\n          %s and %s beside it\n", page, analysis.CSVName, analysis.JSONName)
 	return err
-}
-
-// openPage shows a file in the browser. Failing is no failure of the report.
-func openPage(path string, say func(format string, args ...any)) {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	var cmd *exec.Cmd
-	switch runtime.GOOS {
-	case "windows":
-		cmd = exec.Command("rundll32", "url.dll,FileProtocolHandler", path)
-	case "darwin":
-		cmd = exec.Command("open", path)
-	default:
-		cmd = exec.Command("xdg-open", path)
-	}
-	err := cmd.Start()
-	if err == nil {
-		err = cmd.Process.Release() // the browser outlives this program
-	}
-	if err != nil {
-		say("grab: warning: cannot open the browser: %v; open %s yourself", err, path)
-	}
 }
