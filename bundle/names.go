@@ -19,7 +19,7 @@ const (
 // What bundles of earlier versions have not: the signature over the sums, which is the only
 // file that these do not name, and the chain of custody.
 const (
-	signatureName = sumsName + ".minisig"
+	signatureName = SignatureFile
 	custodyName   = "custody.jsonl"
 )
 

@@ -6,6 +6,9 @@ import (
 	"rtmtgrab/bundle/seal"
 )
 
+// SignatureFile is the file of the signature, over the sums.
+const SignatureFile = sumsName + ".minisig"
+
 // What is found of a bundle's signature: Result.Signature. Readers must accept new values.
 const (
 	SignatureOK         = "ok"

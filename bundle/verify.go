@@ -41,6 +41,15 @@ type Result struct {
 	largest string // of its files, by name
 }
 
+// Chain is where the chain of custody of the bundle ends, and what is done with it goes on.
+// That of a version without one begins with the sums; the zero value is no bundle's.
+func (r Result) Chain() custody.Head {
+	if r.Custody != nil {
+		return *r.Custody
+	}
+	return custody.Head{Hash: r.Sums}
+}
+
 // Verify reads a whole bundle and says what was changed, is missing or was
 // added since it was written. With keys a signature that is not one of theirs is bad too;
 // without any the sums decide. Contents are only hashed, never kept or stored,

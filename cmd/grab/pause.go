@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"os/user"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
@@ -78,7 +77,7 @@ func doPause(ctx context.Context, a *app, direct bool, method, path string, q *c
 		return err
 	}
 	d := collector.PauseDesk{Store: &incident.Store{Dir: cfg.Store}, Cfg: func() *config.Config { return cfg }}
-	if list, err = d.Do(ctx, path, q, whoami(), time.Now()); err != nil {
+	if list, err = d.Do(ctx, path, q, oneshot.Whoami(), time.Now()); err != nil {
 		return err
 	}
 	return printPauses(a, list)
@@ -102,16 +101,4 @@ func printPauses(a *app, list []status.Pause) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", collector.EverySite(p.Site), clock.Short(p.From.Truncate(time.Second)), clock.Short(p.Until.Truncate(time.Second)), p.By, human.Dash(p.Reason))
 	}
 	return w.Flush()
-}
-
-// whoami is the user that runs this command.
-func whoami() string {
-	name := "an unknown user"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if su := os.Getenv("SUDO_USER"); su != "" && os.Geteuid() == 0 {
-		name += " (sudo by " + su + ")"
-	}
-	return name
 }

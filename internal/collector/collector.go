@@ -17,6 +17,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
@@ -94,6 +95,9 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		return nil, err
 	}
 	w.OwnMails = notify.NewOwnMails(w.Store.Dir, key, log, &w.tokens)
+	if _, err := (seal.Ring{Dir: w.Store.Dir}).Key(); err != nil {
+		log.Error("bundles are sealed without a signature", "err", err) // status says so too
+	}
 	analyst := analysis.New()
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.Notifier.Analyst = analyst
@@ -125,7 +129,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) }, Reserve: reserve,
-		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Log: log, Version: version.Version, Events: events,
+		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Removing: wiring.Removing, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir})(ctx, job)
 		},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -36,6 +37,7 @@ func (w *Collector) Status() status.Report {
 	r.JudgeIncidents(cfg.Patience)
 	w.health.Store.Report(&r)
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
+	reportKey(&r, w.Store)
 	w.OwnMails.Report(&r)
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
@@ -46,6 +48,14 @@ func (w *Collector) Status() status.Report {
 	w.health.Since.Fill(&r)
 	r.Finish()
 	return r
+}
+
+// reportKey says that bundles are not signed.
+func reportKey(r *status.Report, store *incident.Store) {
+	if _, err := (seal.Ring{Dir: store.Dir}).Load(); err != nil {
+		r.Add(status.Problem{Key: "signing_key", What: "bundles are not signed: " + redact.Foreign(err.Error(), 300),
+			Hint: "put the key back from where it is kept, or make a new one: `grab key rotate`, and give `grab key show` to those who verify"})
+	}
 }
 
 // reportClusters says when each cluster was heard of last.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/custody"
 	"rtmtgrab/bundle/seal"
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
@@ -247,6 +248,19 @@ func addKey(keys seal.Ring, in *bundle.Input) {
 		return
 	}
 	in.Key = key
+}
+
+// Removing writes into a bundle's chain of custody that it is about to be removed.
+func Removing(path, why string, at time.Time) error {
+	ledger, in := custody.LedgerFor(path)
+	if !in {
+		return nil
+	}
+	name, head, err := bundle.ChainOf(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	return ledger.Append(name, head, custody.Entry{Time: at, Act: custody.Removed, Later: &custody.Later{Why: why, File: filepath.Base(path)}})
 }
 
 // VerifyBundle tells whether a bundle verifies and is that of the incident.

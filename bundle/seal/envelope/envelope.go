@@ -9,6 +9,8 @@ package envelope
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -43,13 +45,20 @@ func IsEncrypted(path string) bool {
 	return err == nil && string(head) == magic
 }
 
+// A Made is a file that was encrypted. Each time the bytes are others.
+type Made struct {
+	Bytes  int64
+	SHA256 string // hex
+}
+
 // Encrypt writes the file from, encrypted, as to; one that is there is replaced.
-func Encrypt(ctx context.Context, from, to string, r Recipients) error {
+func Encrypt(ctx context.Context, from, to string, r Recipients) (made Made, err error) {
 	if len(r.list) == 0 {
-		return errors.New("no recipient")
+		return made, errors.New("no recipient")
 	}
-	return copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
-		out, err := age.Encrypt(w, r.list...)
+	sum := sha256.New()
+	err = copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
+		out, err := age.Encrypt(io.MultiWriter(w, sum, (*counter)(&made.Bytes)), r.list...)
 		if err != nil {
 			return err
 		}
@@ -58,6 +67,16 @@ func Encrypt(ctx context.Context, from, to string, r Recipients) error {
 		}
 		return out.Close()
 	})
+	made.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return made, err
+}
+
+// A counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
 }
 
 // Decrypt writes the file from, decrypted, as to.

@@ -3,6 +3,8 @@ package envelope
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"os/exec"
@@ -32,6 +34,16 @@ func put(t testing.TB, dir, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func sumOf(t testing.TB, file string) Made {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(b)
+	return Made{int64(len(b)), hex.EncodeToString(sum[:])}
 }
 
 // A pair is a secret key's file and its recipient, by kind.
@@ -73,7 +85,7 @@ func TestKinds(t *testing.T) {
 			t.Fatal(kind, err)
 		}
 		sealed, opened := filepath.Join(dir, kind+".age"), filepath.Join(dir, kind+".opened")
-		if err := Encrypt(t.Context(), plain, sealed, r); err != nil || !IsEncrypted(sealed) || IsEncrypted(plain) {
+		if made, err := Encrypt(t.Context(), plain, sealed, r); err != nil || sumOf(t, sealed) != made || !IsEncrypted(sealed) || IsEncrypted(plain) {
 			t.Fatal(kind, err)
 		}
 		for other, q := range all {
@@ -146,7 +158,7 @@ func TestNothingLeft(t *testing.T) {
 	keys, _ := ReadKeys(put(t, dir, "key", x.String()))
 	r, _ := ReadRecipients(x.Recipient().String())
 	plain, sealed := put(t, dir, "plain", strings.Repeat("x", 200_000)), filepath.Join(dir, "sealed")
-	if err := Encrypt(t.Context(), plain, sealed, r); err != nil {
+	if _, err := Encrypt(t.Context(), plain, sealed, r); err != nil {
 		t.Fatal(err)
 	}
 	whole, _ := os.ReadFile(sealed)
@@ -161,7 +173,7 @@ func TestNothingLeft(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := Encrypt(gone, plain, to, r); !errors.Is(err, context.Canceled) {
+	if _, err := Encrypt(gone, plain, to, r); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if err := Decrypt(gone, sealed, to, keys); !errors.Is(err, context.Canceled) {

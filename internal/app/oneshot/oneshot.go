@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/fetch"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
@@ -63,6 +64,14 @@ type Effort struct {
 	Growth  *growth.Book    // by which logs without records are judged; nil: as the store says
 }
 
+// user is who runs the command that does it; empty: the watcher does it.
+func (e Effort) user() string {
+	if e.By != "" {
+		return ""
+	}
+	return Whoami()
+}
+
 // Once makes the grab that the flags ask for.
 func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.Store, incident.Incident, error) {
 	asked, err := g.window(f, time.Now())
@@ -75,7 +84,7 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 		return nil, incident.Incident{}, err
 	}
 	g.shareRoom()
-	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, Case: f.Case, Phones: f.Phones,
+	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, User: e.user(), Case: f.Case, Phones: f.Phones,
 		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
 	if err != nil {
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
@@ -118,13 +127,21 @@ func outError(err error) error {
 	return err
 }
 
+// keys are those of the store that is kept.
+func (g *grabbing) keys(store *incident.Store) seal.Ring {
+	if g.Scratch {
+		return seal.Ring{}
+	}
+	return seal.Ring{Dir: store.Dir}
+}
+
 func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	if e.Growth == nil {
 		e.Growth = growth.Read(store.GrowthFile().Path)
 	}
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all }, Reserve: g.reserve,
-		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New()), VerifyBundle: wiring.VerifyBundle, Events: e.Event, Log: e.Log, Version: version.Version,
+		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store)), VerifyBundle: wiring.VerifyBundle, Removing: wiring.Removing, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth,
 	}
 }
@@ -230,7 +247,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 		return incident.Incident{}, advice.Usage(err)
 	}
 	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
-	q.By, q.Stop = e.By, e.Stop
+	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {
 	case errors.Is(err, runner.ErrComplete):

@@ -44,5 +44,8 @@ func (i *Interview) Configure(ctx context.Context, path string, say func(format 
 		say("grab: warning: %s", doubt)
 	}
 	say("written: %s", cfg.Path)
+	if err := makeKey(cfg.Store); err != nil {
+		say("grab: warning: the key that signs bundles is made later: %v", err)
+	}
 	return cfg, nil
 }

@@ -132,7 +132,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			u.room.back()
 			wait, fair, backoff = h.untilNext(due.Sub(now)), now, backoffFirst
 		}
-		if !u.r.naps.rest(ctx, u.key, wait, changed) {
+		if !u.r.working.naps.rest(ctx, u.key, wait, changed) {
 			return false
 		}
 	}

@@ -35,8 +35,8 @@ func TestNudgeFailed(t *testing.T) {
 		}
 		synctest.Wait()
 		b.sealedOnly()
-		if b.r.Nudge(key) || len(b.r.naps.some) != 0 || len(b.r.naps.working) != 0 {
-			t.Errorf("%v %v", b.r.naps.some, b.r.naps.working)
+		if b.r.Nudge(key) || len(b.r.working.naps.some) != 0 || len(b.r.working.naps.working) != 0 {
+			t.Errorf("%v %v", b.r.working.naps.some, b.r.working.naps.working)
 		}
 		stop()
 	})

@@ -87,6 +87,7 @@ func (r *Runner) remove(key string, now time.Time, may func(incident.Incident) b
 		return 0, fmt.Errorf("record the removal of %s: %w", in.ID, err)
 	}
 	for _, b := range rm.Bundles {
+		r.sayRemoving(b, why, now)
 		if err := r.Store.Remove(b); err != nil {
 			return 0, fmt.Errorf("remove bundle: %w", err)
 		}
@@ -98,6 +99,15 @@ func (r *Runner) remove(key string, now time.Time, may func(incident.Incident) b
 	}
 	r.log().Info("old incident removed", "incident", in.ID, "bundles", len(rm.Bundles), "bytes", rm.Bytes, "sealed", rm.Sealed, "why", why)
 	return rm.Bytes, nil
+}
+
+func (r *Runner) sayRemoving(bundle, why string, at time.Time) {
+	if r.Removing == nil {
+		return
+	}
+	if err := r.Removing(bundle, why, at); err != nil {
+		r.log().Warn("that a bundle is removed is not in its custody", "bundle", bundle, "err", err)
+	}
 }
 
 // removal is what is written down of it.

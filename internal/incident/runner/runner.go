@@ -38,8 +38,11 @@ type Runner struct {
 	Growth  *growth.Book       // by which logs without records are judged; nil: nothing is known of them
 	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
 
+	// Removing hears of a bundle that is about to be removed, and why; its error is only
+	// logged. May be nil.
+	Removing func(bundle, why string, at time.Time) error
+
 	working working
-	naps    naps
 }
 
 // working is what is being worked at.
@@ -48,6 +51,7 @@ type working struct {
 	mu    sync.Mutex
 	runs  map[string]*run // that ask hosts, by key
 	seals chan struct{}   // a place for each bundle that is made
+	naps  naps
 }
 
 // Triage decides about alerts, and so which incidents there are.
@@ -109,12 +113,12 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 // Nudge makes the runner try an incident again at once if it waits to do so, or any
 // host of it. It reports whether Run works at the incident at all.
 func (r *Runner) Nudge(key string) bool {
-	r.naps.nudge(key)
-	return r.naps.worksOn(key)
+	r.working.naps.nudge(key)
+	return r.working.naps.worksOn(key)
 }
 
 // WorksOn reports whether Run works at the incident, or waits to try it again.
-func (r *Runner) WorksOn(key string) bool { return r.naps.worksOn(key) }
+func (r *Runner) WorksOn(key string) bool { return r.working.naps.worksOn(key) }
 
 func (r *Runner) decide(t Triage) {
 	if _, err := t.Decide(r.now()); err != nil {

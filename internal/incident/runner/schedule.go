@@ -68,7 +68,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 		return
 	}
 	defer lock.Release()
-	defer r.naps.work(key)()
+	defer r.working.naps.work(key)()
 	if todo, err := table.Reload(key); err != nil || !todo {
 		if err != nil {
 			r.log().Error("cannot start work on incident", "key", key, "err", err)
@@ -88,7 +88,7 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 			return
 		}
 		u.fail(err)
-		if !r.naps.rest(ctx, key, wait, nil) {
+		if !r.working.naps.rest(ctx, key, wait, nil) {
 			return
 		}
 	}
