@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
@@ -44,7 +45,7 @@ func decodeExport(t *testing.T, r result) (e exported) {
 func TestExport(t *testing.T) {
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
-	made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true}, analysis.New())(t.Context(), job)
+	made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true}, analysis.New(), seal.Ring{})(t.Context(), job)
 	path := made.Path
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"rtmtgrab/bundle"
 	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/handing"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/collector/health/status"
@@ -193,7 +193,7 @@ func (s *goldenSite) reads(codes *exitCodes, w watched) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	goldenType(t, "verify", reflect.TypeFor[bundle.Result](), codes.run("verify", "verify", "--json", w.bundle), codes.run("verify, a bit is changed", "verify", "--json", bad))
+	goldenType(t, "verify", reflect.TypeFor[handing.Checked](), codes.run("verify", "verify", "--json", w.bundle), codes.run("verify, a bit is changed", "verify", "--json", bad))
 	id := s.heldAlert()
 	goldenShape(t, "quarantine-release", codes.run("quarantine release, no watcher", "quarantine", "release", "--json", id))
 	goldenShape(t, "quarantine-drop", codes.run("quarantine drop, no watcher", "quarantine", "drop", "--json", id))

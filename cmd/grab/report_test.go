@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
@@ -259,7 +260,7 @@ func TestSealedReport(t *testing.T) {
 	job := l.job(t, t.TempDir())
 	var sums []string
 	for i, format := range []string{"zip", "zip", "tar.zst"} {
-		made, err := wiring.Sealer(config.Bundle{Format: format}, analysis.New())(t.Context(), job)
+		made, err := wiring.Sealer(config.Bundle{Format: format}, analysis.New(), seal.Ring{})(t.Context(), job)
 		path := made.Path
 		if err != nil {
 			t.Fatal(err)
@@ -347,7 +348,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 			case "files":
 				analyst.Limits.Files = 8 << 20
 			}
-			made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: how == "panic"}, analyst)(t.Context(), job)
+			made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: how == "panic"}, analyst, seal.Ring{})(t.Context(), job)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -390,7 +391,7 @@ func TestReportCancelled(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	if _, err := wiring.Sealer(config.Bundle{Format: "zip"}, analyst)(ctx, job); !errors.Is(err, context.Canceled) {
+	if _, err := wiring.Sealer(config.Bundle{Format: "zip"}, analyst, seal.Ring{})(ctx, job); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 0 {

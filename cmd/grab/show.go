@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -55,39 +54,6 @@ func openStore(a *app) (*incident.Store, error) {
 
 // storeOf is the configured store, for reading: no folders are made.
 func storeOf(cfg *config.Config) *incident.Store { return &incident.Store{Dir: cfg.Store} }
-
-func verifyCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "verify BUNDLE", Short: "Say whether a bundle is intact", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
-		Long: "BUNDLE is a file, an incident of the store, or @last.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := a.context(cmd.Context())
-			defer cancel()
-			path, err := a.finder().Path(args[0])
-			if err != nil {
-				return err
-			}
-			res, err := bundle.Verify(ctx, path)
-			if err != nil {
-				return err
-			}
-			if !res.OK {
-				a.exit = advice.Failed
-			}
-			if a.json {
-				return a.print(res)
-			}
-			if res.OK {
-				_, err = fmt.Fprintln(a.out, "intact:", path)
-				return err
-			}
-			for _, b := range res.Bad {
-				fmt.Fprintf(a.out, "%s: %s\n", b.File, b.What)
-			}
-			fmt.Fprintln(a.err, "grab: error: the bundle was changed or damaged")
-			fmt.Fprintln(a.err, "grab: hint: copy it again from the collector's store; the intact files in it can still be read")
-			return nil
-		}}
-}
 
 func retryCmd(a *app) *cobra.Command {
 	var out string
