@@ -35,6 +35,7 @@ func golden(t *testing.T, name string, got []byte) {
 func now(t *testing.T) evidence.Manifest {
 	m := newSample(t, 1000).Manifest
 	m.Incident, m.Alerts, m.Notes, m.TimeZone = "20260302T141407Z-adhoc-0a1b2c", nil, nil, ""
+	m.RequestedBy, m.SignedBy = "alice", "E7620F1842B4E81F"
 	m.Reason, m.Case, m.PhonesNamed = "phones in building 4 lose lines", "697001234", []string{"SEP00EBD5D5D8C6"}
 	m.Hosts = m.Hosts[:1]
 	m.Hosts[0].ClockOffsetMS = nil

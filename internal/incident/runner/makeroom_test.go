@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,14 @@ func TestMakeRoom(t *testing.T) {
 				}
 				return diskspace.Space{Free: free, Total: 100 * keep}, nil
 			}}
+			var heard []string
+			b.r.Removing = func(bundle, why string, _ time.Time) error {
+				if _, err := os.Stat(bundle); err != nil || !strings.Contains(why, "keep.free") {
+					t.Errorf("removing %s, %q: %v", bundle, why, err)
+				}
+				heard = append(heard, strings.TrimSuffix(filepath.Base(bundle), ".zip"))
+				return errors.New("no room for that either")
+			}
 			cause := error(syscall.ENOSPC)
 			if c.wants > 0 {
 				cause = fmt.Errorf("copy: %w", &diskspace.ReservedError{Wants: c.wants})
@@ -92,6 +101,9 @@ func TestMakeRoom(t *testing.T) {
 			}
 			if got := strings.Join(gone, " "); got != c.gone {
 				t.Errorf("gone are %q, want %q", got, c.gone)
+			}
+			if got := strings.Join(heard, " "); got != c.gone {
+				t.Errorf("heard of %q, want %q", got, c.gone)
 			}
 			said, _ := os.ReadFile(filepath.Join(st.Dir, "removed.jsonl"))
 			if n := strings.Count(string(said), "keep.free"); n != len(gone) {
