@@ -30,6 +30,8 @@ import (
 //	bundles/                        finished bundles
 //	removed.jsonl                   what keep.age or keep.free removed
 //	pauses.json                     maintenance by hand, written by grab pause
+//	custody/<bundle>.jsonl          what was done with a bundle since it was sealed, see bundle/custody
+//	seal.key, seal.pub              the key that signs bundles, see bundle/seal
 //	growth.json                     how logs grow and clocks go, see package growth
 //
 // Reading works beside a running watch and needs no lock.
