@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -41,21 +42,22 @@ func verifyCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printChecked(a, res.OK, res, func() error { return res.Write(a.out, a.err) })
+			return printChecked(a, res, res, res.Write)
 		}}
 	f.add(cmd.Flags())
 	return cmd
 }
 
 // printChecked prints what was found of a bundle.
-func printChecked(a *app, ok bool, doc any, words func() error) error {
-	if !ok {
+func printChecked(a *app, c handing.Checked, doc any, words func(out, errOut io.Writer) error) error {
+	c.Warn(a.err)
+	if !c.OK {
 		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(doc)
 	}
-	return words()
+	return words(a.out, a.err)
 }
 
 func openCmd(a *app) *cobra.Command {
@@ -77,7 +79,7 @@ func openCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printChecked(a, res.OK, res, func() error { return res.Write(a.out, a.err) })
+			return printChecked(a, res.Checked, res, res.Write)
 		}}
 	cmd.Flags().StringArrayVarP(&q.Keys, "identity", "i", nil, "`file` of your secret key: of age-keygen, or an SSH key; may be repeated")
 	cmd.Flags().StringVar(&q.Out, "out", ".", "`folder` below which it is unpacked")
@@ -118,7 +120,7 @@ func runEncrypt(ctx context.Context, a *app, to []string, out string, args []str
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	made, err := handing.Encrypt(ctx, args[0], to, out, oneshot.Whoami(), a.say)
+	made, err := handing.Encrypt(ctx, args[0], to, out, oneshot.Whoami(), a.err)
 	if err != nil {
 		return err
 	}

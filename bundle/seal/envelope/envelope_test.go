@@ -183,3 +183,17 @@ func TestNothingLeft(t *testing.T) {
 		t.Errorf("left over: %v", left)
 	}
 }
+
+// BenchmarkEncrypt is of a file in the page cache.
+func BenchmarkEncrypt(b *testing.B) {
+	x, _ := age.GenerateX25519Identity()
+	r, _ := ReadRecipients(x.Recipient().String())
+	dir := b.TempDir()
+	plain := put(b, dir, "plain", strings.Repeat("x", 64<<20))
+	b.SetBytes(64 << 20)
+	for b.Loop() {
+		if _, err := Encrypt(b.Context(), plain, filepath.Join(dir, "sealed"), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -107,8 +107,8 @@ type Envelope struct {
 }
 
 // Encrypt verifies a bundle and encrypts it to recipients: to out, a file, or a folder in
-// which it is named after the bundle. say hears what did not go well and is no failure.
-func Encrypt(ctx context.Context, path string, to []string, out, by string, say func(format string, args ...any)) (Envelope, error) {
+// which it is named after the bundle. What went wrong that is no failure is said on warn.
+func Encrypt(ctx context.Context, path string, to []string, out, by string, warn io.Writer) (Envelope, error) {
 	r, err := envelope.ReadRecipients(to...)
 	if err != nil {
 		return Envelope{}, advice.Usage(fmt.Errorf("--encrypt-to: %w", err))
@@ -137,9 +137,7 @@ func Encrypt(ctx context.Context, path string, to []string, out, by string, say 
 	if ledger, in := custody.LedgerFor(path); in {
 		c := Checked{Result: res}
 		c.record(ledger, custody.Encrypted, custody.Later{By: by, File: filepath.Base(e.File), SHA256: made.SHA256, To: r.Names[:min(len(r.Names), 20)]})
-		for _, n := range c.notes {
-			say("grab: warning: %s", n)
-		}
+		c.Warn(warn)
 	}
 	return e, nil
 }

@@ -98,11 +98,15 @@ func (c *Checked) record(ledger custody.Ledger, act string, l custody.Later) {
 	}
 }
 
-// Write says it for people: the result on out, what else there is to say on errOut.
-func (c Checked) Write(out, errOut io.Writer) error {
+// Warn says what went wrong that is no failure.
+func (c Checked) Warn(w io.Writer) {
 	for _, n := range c.notes {
-		fmt.Fprintln(errOut, "grab: warning:", n)
+		fmt.Fprintln(w, "grab: warning:", n)
 	}
+}
+
+// Write says it for people: the result on out, what is wrong and the next move on errOut.
+func (c Checked) Write(out, errOut io.Writer) error {
 	if !c.OK {
 		for _, b := range c.Bad {
 			fmt.Fprintf(out, "%s: %s\n", b.File, b.What)

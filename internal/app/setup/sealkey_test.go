@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"path/filepath"
 	"testing"
 
 	"rtmtgrab/bundle/seal"
@@ -9,7 +10,7 @@ import (
 // The key is made where the store is, and stays the one that is there.
 func TestMakeKey(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "store")
 	for range 2 {
 		if err := makeKey(dir); err != nil {
 			t.Fatal(err)

@@ -105,13 +105,13 @@ func setAside(store string, found []string) (list []string) {
 }
 
 // smallFolders are a store's folders that are read in no time: those without alerts,
-// mails, incidents, bundles and rings.
+// mails, incidents, bundles, their custody and rings.
 func smallFolders(store string) []string {
 	dirs := []string{"."}
 	for _, in := range []string{".", "outbox"} {
 		entries, _ := os.ReadDir(filepath.Join(store, in))
 		for _, e := range entries {
-			if e.IsDir() && !slices.Contains([]string{"alerts", "mails", "incidents", "bundles", "ring"}, e.Name()) {
+			if e.IsDir() && !slices.Contains([]string{"alerts", "mails", "incidents", "bundles", "ring", "custody"}, e.Name()) {
 				dirs = append(dirs, filepath.Join(in, e.Name()))
 			}
 		}
