@@ -89,7 +89,7 @@ func (r *Recipients) add(s string) error {
 	case strings.HasPrefix(s, "age1"):
 		to, err = age.ParseX25519Recipient(s)
 	default:
-		err = errors.New("want age1..., age1pq1..., ssh-ed25519 ... or ssh-rsa ...")
+		err = errors.New("want one that begins with age1, age1pq1, ssh-ed25519 or ssh-rsa")
 	}
 	if err != nil {
 		return fmt.Errorf("no recipient: %w", err)

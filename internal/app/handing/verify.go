@@ -142,7 +142,7 @@ func (c Checked) fault() (what, hint string) {
 func (c Checked) words() string {
 	switch c.Signature {
 	case bundle.SignatureOK:
-		return "signature: ok, of key " + c.Key + " (" + c.path + ")"
+		return "signature: ok, of key " + c.Key
 	case bundle.SignatureNotChecked:
 		return "signature not checked: it is said to be of key " + c.Key + "; --key or --trust checks it"
 	}
