@@ -134,3 +134,31 @@ func written(t testing.TB, name string, b []byte) string {
 	}
 	return path
 }
+
+// Whatever is unpacked, verified or not: nothing comes to lie beside the folder, and after an
+// error nothing at all.
+func FuzzUnpack(f *testing.F) {
+	top := Name(newSample(f, 10).Manifest)
+	for _, kind := range []format{formatZip, formatTarZst} {
+		f.Add(forge(f, kind, top, []forged{{"README.txt", "x"}, {"hosts/a/b.txt", "y"}}))
+		f.Add(forge(f, kind, top, []forged{{"../../up.txt", "x"}}))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		path := written(t, "x", b)
+		err := unpack(t.Context(), path, filepath.Join(dir, "in", "folder"), Result{Size: 1 << 20})
+		var found []string
+		filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if name, _ := filepath.Rel(dir, path); name != "." && name != "in" && !strings.HasPrefix(name, filepath.Join("in", "folder")) || err != nil {
+				found = append(found, name)
+			}
+			return nil
+		})
+		if _, serr := os.Stat(filepath.Join(dir, "in", "folder")); (serr == nil) != (err == nil) || len(found) > 0 {
+			t.Errorf("%v, %v; beside the folder: %q", err, serr, found)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "in", "*"+".part")); len(left) > 0 {
+			t.Errorf("left over: %q", left)
+		}
+	})
+}
