@@ -152,7 +152,7 @@ func TestTorn(t *testing.T) {
 	}
 	whole, _ := os.ReadFile(l.File("x"))
 	first := bytes.IndexByte(whole, '\n') + 1
-	for cut := first; cut < len(whole); cut++ {
+	for _, cut := range []int{first, first + 1, first + 9, (first + len(whole)) / 2, len(whole) - 2, len(whole) - 1} {
 		for _, tail := range []string{"", "\n", "\n{\"n\":", "\x00\x00"} {
 			name := fmt.Sprintf("c%d-%x", cut, tail)
 			was := append(bytes.Clone(whole[:cut]), tail...)
