@@ -37,7 +37,7 @@ func TestBacklog(t *testing.T) {
 	var commands atomic.Int64
 	w := k.watcher(dovecotServer(d))
 	w.TLS, w.Addr, w.Mark = TLSNone, d.IMAP, MarkFlagged
-	w.dial = func(ctx context.Context, addr string) (net.Conn, error) {
+	w.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		return counting{c, &commands}, err
 	}

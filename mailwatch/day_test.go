@@ -147,7 +147,7 @@ func TestDay(t *testing.T) {
 			seen[mail.Alert.Cluster] = time.Now()
 			return handle(ctx, mail)
 		}
-		w.dial = l.dial
+		w.Dial = l.dial
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- w.Run(ctx) }()

@@ -128,7 +128,7 @@ func play(t *testing.T, d time.Duration, trick trick, change ...func(*Watcher)) 
 					s.up++
 				}
 			},
-			dial: func(context.Context, string) (net.Conn, error) {
+			Dial: func(context.Context, string) (net.Conn, error) {
 				client, server := net.Pipe()
 				s.dials++
 				p := &puppet{Conn: server, br: bufio.NewReader(server), n: s.dials}

@@ -120,7 +120,7 @@ type Watcher struct {
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 
-	dial func(ctx context.Context, addr string) (net.Conn, error) // nil means TCP; tests replace it
+	Dial func(ctx context.Context, addr string) (net.Conn, error) // reaches the server; nil means TCP
 }
 
 // Events of a State.

@@ -73,7 +73,7 @@ func (r *run) session(ctx context.Context) error {
 	if err := r.pos.load(); err != nil {
 		return err
 	}
-	s, err := r.Server.open(ctx, r.dial)
+	s, err := r.Server.open(ctx, r.Dial)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type mailboxes struct {
 	sign     func(store string, st mailwatch.State) // leaves a sign of life
 	states   boxStates
 	drills   *drillMails
+	reach    reach                // in place of TCP
 	OnMail   func(mailwatch.Mail) // gets every fresh alert; may be nil
 }
 
@@ -96,7 +97,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	removes := notify.RemovesCanaries(b.Mail)
 	m.ownMails.SetUp(b, false)
 	return &mailwatch.Watcher{
-		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log,
+		Server: server, Mailbox: b.Folder, Poll: b.Mail.Poll, CatchUp: b.Mail.CatchUp, Mark: b.Mail.Mark, Log: log, Dial: m.reach,
 		Reader:      reader,
 		CursorStore: mailwatch.CursorStore{Load: func() (mailwatch.Cursor, bool, error) { return loadCursor(cursor, b.Mail.CatchUp, log) }, Save: cursor.Save},
 		Intake: mailwatch.Intake{

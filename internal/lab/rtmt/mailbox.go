@@ -28,6 +28,7 @@ import (
 type Mailbox struct {
 	User, Password string // for LOGIN and PLAIN
 
+	listen func(network, address string) (net.Listener, error)
 	user   *imapmemserver.User
 	caPEM  []byte
 	tls    *tls.Config
@@ -44,8 +45,11 @@ type Mailbox struct {
 
 // NewMailbox starts one on a free port of 127.0.0.1 with an empty INBOX. It lives
 // until Close or until ctx is done; Close must be called in either case.
-func NewMailbox(ctx context.Context) (*Mailbox, error) {
-	m := &Mailbox{User: "grab@example.com", Password: rand.Text(), addr: "127.0.0.1:0", conns: map[*tracked]struct{}{}}
+func NewMailbox(ctx context.Context) (*Mailbox, error) { return NewMailboxOn(ctx, net.Listen) }
+
+// NewMailboxOn is NewMailbox with another net.Listen.
+func NewMailboxOn(ctx context.Context, listen func(network, address string) (net.Listener, error)) (*Mailbox, error) {
+	m := &Mailbox{User: "grab@example.com", Password: rand.Text(), listen: listen, addr: "127.0.0.1:0", conns: map[*tracked]struct{}{}}
 	var err error
 	if m.caPEM, m.tls, err = NewTLS(); err != nil {
 		return nil, fmt.Errorf("start mailbox: %w", err)
@@ -116,7 +120,7 @@ func (m *Mailbox) SetDown(down bool) error {
 	if m.ln != nil || m.closed {
 		return nil
 	}
-	ln, err := net.Listen("tcp", m.addr)
+	ln, err := m.listen("tcp", m.addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
