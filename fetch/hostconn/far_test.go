@@ -83,7 +83,7 @@ func FarSession(t *testing.T) (s *Session, end func()) {
 		})
 		return c
 	}
-	s = &Session{ssh: &sshdial.Client{}, sftp: channel(), folders: folders{Client: channel(), budget: &budgetReader{}}}
+	s = &Session{ssh: &sshdial.Client{}, sftp: channel(), folders: folders{Client: channel(), turn: make(chan struct{}, 1), budget: &budgetReader{}}}
 	return s, func() {
 		s.calls.Wait()
 		for _, f := range ends {

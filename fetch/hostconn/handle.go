@@ -17,11 +17,14 @@ const readsAtOnce = 64
 
 // sftpHandle is an open file of a session.
 type sftpHandle struct {
-	s *Session
-	f *sftp.File
+	s     *Session
+	f     *sftp.File
+	calls callGroup // under way, which the library's Close would wait for with a lock
 }
 
 func (h *sftpHandle) ReadAt(b []byte, off int64) (n int, err error) {
+	h.calls.begin()
+	defer h.calls.end()
 	err = h.s.guard(func() error {
 		n, err = h.read(b, off)
 		return err
@@ -55,6 +58,8 @@ func (h *sftpHandle) read(b []byte, off int64) (int, error) {
 }
 
 func (h *sftpHandle) Stat() (int64, time.Time, error) {
+	h.calls.begin()
+	defer h.calls.end()
 	var info fs.FileInfo
 	err := h.s.guard(func() (err error) {
 		info, err = h.f.Stat() // FSTAT: of the handle
@@ -76,7 +81,10 @@ func (h *sftpHandle) Close() error {
 		return nil
 	}
 	done := make(chan error, 1)
-	h.s.calls.Go(func() { done <- h.f.Close() })
+	h.s.calls.Go(func() {
+		h.calls.Wait()
+		done <- h.f.Close()
+	})
 	if h.s.frozen.Load() {
 		return nil
 	}

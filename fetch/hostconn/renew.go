@@ -63,7 +63,7 @@ func (s *Session) watchFolders(c *sftp.Client) {
 }
 
 // renewFolders opens the channel for listings anew if it has ended. Its caller has
-// folders.mu.
+// the turn.
 func (s *Session) renewFolders() error {
 	if s.folders.ended == nil || !s.folders.ended.Load() || s.Lost() != nil {
 		return nil

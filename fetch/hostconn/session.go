@@ -51,7 +51,7 @@ type Session struct {
 // folders is where listings are made, on a channel of its own whose answers are counted.
 type folders struct {
 	*sftp.Client
-	mu     sync.Mutex // one listing at a time; guards what follows, too
+	turn   chan struct{} // one listing at a time: who makes it has put a value in, and has what follows
 	budget *budgetReader
 	ended  *atomic.Bool // the channel is gone; nil: it is that of the files
 }
@@ -65,7 +65,7 @@ func (s *Session) SSH() *sshdial.Client { return s.ssh }
 func NewSession(ctx context.Context, client *sshdial.Client, allowed Commands) (*Session, error) {
 	s := &Session{ssh: client, allowed: allowed, replaced: make(chan struct{}), mute: mute{over: make(chan struct{})}}
 	s.speed = newSpeed(client.Bandwidth(), s.abort)
-	s.folders.budget = &budgetReader{s: s}
+	s.folders.turn, s.folders.budget = make(chan struct{}, 1), &budgetReader{s: s}
 	defer context.AfterFunc(ctx, client.Abort)()
 	var errs [2]error
 	err := s.guard(func() error {
@@ -190,8 +190,14 @@ func (s *Session) List(ctx context.Context, dir string) (entries []Entry, err er
 	if s.commands != nil {
 		return s.commands.list(ctx, dir)
 	}
-	s.folders.mu.Lock()
-	defer s.folders.mu.Unlock()
+	select { // behind one that a slow host makes last
+	case s.folders.turn <- struct{}{}:
+		defer func() { <-s.folders.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-s.ssh.Done():
+		return nil, fmt.Errorf("list %s: %w", dir, s.why(sftp.ErrSSHFxConnectionLost))
+	}
 	if err := s.renewFolders(); err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
 	}
@@ -226,7 +232,7 @@ func (s *Session) Open(ctx context.Context, name string) (h Handle, err error) {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", evidence.Printable(name, 300), s.why(err))
 		}
-		h = &sftpHandle{s, f}
+		h = &sftpHandle{s: s, f: f}
 		return nil
 	})
 	return h, err

@@ -196,13 +196,17 @@ type callGroup struct {
 }
 
 func (c *callGroup) Go(f func()) {
-	c.mu.Lock()
-	c.n++
-	c.mu.Unlock()
+	c.begin()
 	go func() {
 		defer c.end()
 		f()
 	}()
+}
+
+func (c *callGroup) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
 }
 
 func (c *callGroup) end() {

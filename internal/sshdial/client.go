@@ -30,6 +30,7 @@ type Client struct {
 	conn   *conn
 	hop    *Client       // carries the connection, and ends with it; nil: none
 	ours   atomic.Bool   // we have ended it
+	turn   chan struct{} // who asks has put a value in
 	done   chan struct{} // closed when it has ended
 	lost   error         // why; set before done is closed
 	wg     sync.WaitGroup
@@ -46,6 +47,7 @@ func newClient(c stop, cn *conn, sc ssh.Conn, chans <-chan ssh.NewChannel, reqs 
 		config:      c,
 		conn:        cn,
 		hop:         cn.below,
+		turn:        make(chan struct{}, 1),
 		done:        done,
 	}
 	if cl.hop != nil {
@@ -111,6 +113,18 @@ func (c *Client) keepAlive() {
 		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
 			return
 		}
+	}
+}
+
+// SendRequest asks the server for something that concerns no channel. One asks after the
+// other, as the library has it, but who waits for a turn does not outwait the connection.
+func (c *Client) SendRequest(name string, wantReply bool, payload []byte) (ok bool, reply []byte, err error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+		return c.Client.SendRequest(name, wantReply, payload)
+	case <-c.done:
+		return false, nil, io.EOF
 	}
 }
 
