@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	proofWait  = time.Minute // for one proof of a host
-	proofFiles = 4           // of a family that are opened, the newest
-	proofTail  = 8 << 10     // of a file in which its newest record is looked for first
+	proofWait  = 30 * time.Second // for one proof of a host: what is slower is no proof, and is told within two periods
+	proofFiles = 4                // of a family that are opened at least, the newest
+	proofMost  = 64               // and at most
+	proofTail  = 8 << 10          // of a file in which its newest record is looked for first
 )
 
 // A Proof is what a look at a host's logs has shown: whether they could be had now. Times
@@ -28,6 +29,8 @@ type Proof struct {
 	Err      error                // of the host: its folder cannot be listed, or holds none of its logs
 	Families []FamilyProof        // in the order of Host.Families; none after an error of the folder
 	Depths   map[string]Retention // how far back they go, as far as that is known
+
+	slow bool // its time was over before it was made
 }
 
 // A FamilyProof is what was seen of one family.
@@ -52,6 +55,7 @@ func (p Proof) OK() bool {
 type Prover struct {
 	Hosts  []hostconn.Host // whose logs are read over the session
 	Proven func(host string, p Proof)
+	Reach  func() time.Duration // how far back an alert asks: files that old are opened; nil: the newest few are
 
 	depths map[string]knownDepths // by host
 }
@@ -64,7 +68,8 @@ type knownDepths struct {
 	all    map[string]Retention
 }
 
-// Prove proves each host. A host with a fault is not told of before the last look.
+// Prove proves each host. A host with a fault is not told of before the last look, but for
+// one that took too long: it would do so again.
 func (p *Prover) Prove(ctx context.Context, conn hostconn.Conn, l hostconn.Look) (ok bool) {
 	ok = true
 	for _, host := range p.Hosts {
@@ -72,19 +77,20 @@ func (p *Prover) Prove(ctx context.Context, conn hostconn.Conn, l hostconn.Look)
 		if ctx.Err() != nil {
 			return true // nobody waits for it any more
 		}
-		good := proof.OK()
-		ok = ok && good
-		if good || l.Last {
+		known := proof.OK() || proof.slow
+		ok = ok && known
+		if known || l.Last {
 			p.Proven(host.Name, proof)
 		}
 	}
 	return ok
 }
 
-func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) Proof {
+func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) (proof Proof) {
 	ctx, cancel := context.WithTimeoutCause(ctx, proofWait, fmt.Errorf("no answer in %v", proofWait))
 	defer cancel()
-	proof := Proof{At: h.now()}
+	proof.At = h.now()
+	defer func() { proof.slow = ctx.Err() != nil }()
 	entries, err := h.list(ctx)
 	if err != nil {
 		proof.Err = fmt.Errorf("the logs cannot be listed: %w", err)
@@ -98,16 +104,21 @@ func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) Proof {
 		proof.Err = &hostconn.Fault{Why: evidence.ReasonAbsent, Err: err}
 		return proof
 	}
+	reach := time.Duration(0)
+	if p.Reach != nil {
+		reach = p.Reach()
+	}
 	proof.Families = make([]FamilyProof, len(h.Host.Families))
-	each(len(proof.Families), func(i int) { proof.Families[i] = proveFamily(ctx, h, h.Host.Families[i]) })
+	each(len(proof.Families), func(i int) { proof.Families[i] = proveFamily(ctx, h, h.Host.Families[i], reach) })
 	if proof.Depths, err = p.depthsOf(ctx, h, deep); err != nil {
 		proof.Err = fmt.Errorf("how far back the logs go cannot be seen: %w", err)
 	}
 	return proof
 }
 
-// proveFamily opens the newest files of a family and finds its newest record.
-func proveFamily(ctx context.Context, h *Holder, name string) FamilyProof {
+// proveFamily opens the files of a family for which an alert would ask and finds its newest
+// record.
+func proveFamily(ctx context.Context, h *Holder, name string, reach time.Duration) FamilyProof {
 	p := FamilyProof{Family: name}
 	var mine []hostconn.Entry // in opening order: the live one first, then the newest
 	for _, e := range h.listing {
@@ -116,12 +127,15 @@ func proveFamily(ctx context.Context, h *Holder, name string) FamilyProof {
 			p.Size += e.Size
 		}
 	}
+	if p.Err = notRegular(h, name, mine, reach); p.Err != nil {
+		return p
+	}
 	if len(mine) == 0 {
 		p.Err = &hostconn.Fault{Why: evidence.ReasonAbsent, Err: fmt.Errorf("no file of %s in %s", name, h.Host.Dir)}
 		return p
 	}
 	opened, silent := 0, ""
-	for _, e := range mine[:min(len(mine), proofFiles)] {
+	for _, e := range asked(mine, reach) {
 		t, bytes, err := newestIn(ctx, h, e, p.Newest.IsZero())
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, hostconn.ErrShort) {
 			continue // it was rotated a moment ago
@@ -145,6 +159,36 @@ func proveFamily(ctx context.Context, h *Holder, name string) FamilyProof {
 		p.Err = &hostconn.Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("no record can be found at the end of %s", evidence.Printable(silent, 80))}
 	}
 	return p
+}
+
+// asked are those of a family's files, in opening order, for which an alert would ask that
+// reaches so far back: the one that has the window's start is the last.
+func asked(files []hostconn.Entry, reach time.Duration) []hostconn.Entry {
+	n := min(len(files), proofFiles)
+	for n < min(len(files), proofMost) && !files[n-1].MTime.Before(newestOf(files).Add(-reach)) {
+		n++
+	}
+	return files[:n]
+}
+
+// newestOf is when one of the files was written last; zero without any.
+func newestOf(files []hostconn.Entry) (t time.Time) {
+	for _, e := range files {
+		t = evidence.Later(t, e.MTime)
+	}
+	return t
+}
+
+// notRegular is the error of what stands in the place of one of the files for which an
+// alert would ask: a folder, a link, a pipe. Nothing is read from it.
+func notRegular(h *Holder, family string, files []hostconn.Entry, reach time.Duration) error {
+	oldest := newestOf(files).Add(-reach)
+	for _, e := range h.irregular {
+		if e.Name == family || h.setOf(e.Name).Family == family && !e.MTime.Before(oldest) {
+			return &hostconn.Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%s is no regular file: it is not read", evidence.Printable(e.Name, 80))}
+		}
+	}
+	return nil
 }
 
 // newestIn is the time of the last record of a listed file, if that is wanted, zero if none
@@ -197,7 +241,7 @@ func lastHead(b []byte, from int64, ref expressway.Ref) (t time.Time) {
 // is another one.
 func (p *Prover) depthsOf(ctx context.Context, h *Holder, deep bool) (map[string]Retention, error) {
 	known, now, oldest := p.depths[h.Host.Name], h.now(), oldestFiles(h)
-	if !deep && oldest == known.oldest {
+	if !deep && oldest != "" && oldest == known.oldest {
 		all := maps.Clone(known.all)
 		for name, r := range all {
 			r.Seen = r.Seen.Add(now.Sub(known.at))
@@ -216,8 +260,8 @@ func (p *Prover) depthsOf(ctx context.Context, h *Holder, deep bool) (map[string
 	return all, nil
 }
 
-// oldestFiles tells apart what the oldest files of the families are. One that is alone
-// grows, and stays the oldest.
+// oldestFiles tells apart what the oldest files of the families are. One that is alone tells
+// nothing: it grows, and another one has its name when it was rotated away. It is "" then.
 func oldestFiles(h *Holder) string {
 	var b strings.Builder
 	for _, name := range h.Host.Families {
@@ -231,11 +275,10 @@ func oldestFiles(h *Holder) string {
 				oldest = e
 			}
 		}
-		if n > 1 {
-			fmt.Fprintf(&b, "%d %d,", oldest.Size, oldest.MTime.UnixNano())
-		} else {
-			fmt.Fprintf(&b, "%d,", n)
+		if n == 1 {
+			return ""
 		}
+		fmt.Fprintf(&b, "%d %d %d,", n, oldest.Size, oldest.MTime.UnixNano())
 	}
 	return b.String()
 }

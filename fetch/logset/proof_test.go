@@ -3,11 +3,13 @@ package logset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -31,6 +33,10 @@ func TestProof(t *testing.T) {
 		"a family is gone":            {do: func(w *fetchtest.World) { w.Remove("network_log"); w.Remove("network_log.1") }, log: "no file of network_log"},
 		"a permission went":           {denied: "network_log", log: "network_log cannot be read: permission denied"},
 		"that of a rotated sibling":   {denied: "network_log.1", log: "network_log.1 cannot be read: permission denied"},
+		"that of an old one":          {do: rotatedOften, denied: "network_log.5", log: "network_log.5 cannot be read: permission denied"},
+		"of one that is too old":      {do: rotatedOften, denied: "network_log.9"},
+		"a folder is in its place":    {do: func(w *fetchtest.World) { swap(w, "network_log") }, log: "network_log is no regular file"},
+		"in that of a rotated one":    {do: func(w *fetchtest.World) { swap(w, "network_log.1") }, log: "network_log.1 is no regular file"},
 		"it is rotated in the moment": {gone: "network_log"},
 		"just rotated":                {do: func(w *fetchtest.World) { w.Put("network_log", "", 0) }},
 		"never written":               {do: func(w *fetchtest.World) { w.Remove("network_log.1"); w.Put("network_log", "", 0) }, empty: true},
@@ -58,7 +64,7 @@ func TestProof(t *testing.T) {
 				return nil
 			}}
 			host := hostconn.Host{Name: "h", Dir: w.Dir, Families: []string{"network_log", "messages"}, Dial: func(context.Context) (hostconn.Conn, error) { return c, nil }}
-			p := proofOf(t, &Prover{}, host)
+			p := proofOf(t, &Prover{Reach: func() time.Duration { return 15 * time.Minute }}, host)
 			if !faulty(p.Err, tt.host) || p.OK() != (tt.host+tt.log == "") {
 				t.Fatalf("%+v", p)
 			}
@@ -71,6 +77,20 @@ func TestProof(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rotatedOften has a file of the log for each two minutes.
+func rotatedOften(w *fetchtest.World) {
+	for i := range 10 {
+		ago := time.Duration(2*i) * time.Minute
+		w.Put([]string{"network_log", fmt.Sprintf("network_log.%d", i)}[min(i, 1)], w.Text(ago+2*time.Minute, ago), ago)
+	}
+}
+
+// swap puts a folder in the place of a file.
+func swap(w *fetchtest.World, name string) {
+	w.Remove(name)
+	os.Mkdir(filepath.Join(w.Dir, name), 0o700)
 }
 
 func faulty(err error, want string) bool {
@@ -115,6 +135,13 @@ func TestProver(t *testing.T) {
 	if !prove(hostconn.Look{}) || depth() != 20*time.Minute {
 		t.Errorf("%+v", last)
 	}
+	w.Remove("network_log.1")
+	for _, age := range []time.Duration{10 * time.Minute, 3 * time.Minute} { // alone it tells nothing: another one may have its name
+		w.Put("network_log", w.Text(age, 0), 0)
+		if !prove(hostconn.Look{}) || depth() != age {
+			t.Errorf("%v: %+v", age, last)
+		}
+	}
 	broken, told = true, 0
 	if prove(hostconn.Look{}) || told != 0 || prove(hostconn.Look{Last: true}) || told != 1 || last.Families[0].Err == nil {
 		t.Errorf("told %d times: %+v", told, last)
@@ -124,4 +151,26 @@ func TestProver(t *testing.T) {
 	if told = 0; !p.Prove(ctx, c, hostconn.Look{Last: true}) || told != 0 {
 		t.Error("who has stopped it is told")
 	}
+}
+
+// mute never answers a listing.
+type mute struct{ conntest.Local }
+
+func (*mute) List(ctx context.Context, _ string) ([]hostconn.Entry, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+// A host whose answers take too long is told of at the first look: another one would take as
+// long again.
+func TestSlowProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := mute{}
+		var last Proof
+		p := &Prover{Hosts: []hostconn.Host{{Name: "h", Dir: "/log", Families: []string{"messages"}}}, Proven: func(_ string, found Proof) { last = found }}
+		began := time.Now()
+		if !p.Prove(t.Context(), &c, hostconn.Look{}) || last.Err == nil || time.Since(began) > time.Minute {
+			t.Errorf("%+v after %v", last, time.Since(began))
+		}
+	})
 }

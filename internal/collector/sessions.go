@@ -21,8 +21,10 @@ import (
 type sessions struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
-	gate    gate          // shut to hosts that are paused
-	period  time.Duration // between two proofs of a host; zero: the keeper's own
+	gate    gate                 // shut to hosts that are paused
+	period  time.Duration        // between two proofs of a host; zero: the keeper's own
+	reach   reach                // in place of TCP
+	back    func() time.Duration // how far back an alert asks
 	proven  func(host string, p logset.Proof)
 	clock   func(host string, at time.Time, s hostconn.KeeperState)
 	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
@@ -55,7 +57,8 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		if w.keepers[key] != nil {
 			continue
 		}
-		prover := &logset.Prover{Proven: w.proven}
+		list[0].Dial.Conn = w.reach
+		prover := &logset.Prover{Proven: w.proven, Reach: w.back}
 		for _, s := range list {
 			prover.Hosts = append(prover.Hosts, s.Host)
 		}

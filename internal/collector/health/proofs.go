@@ -17,7 +17,8 @@ import (
 // proofNote is what the last proof of a host has shown.
 type proofNote struct {
 	at       time.Time
-	fault    fault // of the host
+	fault    fault         // of the host
+	ahead    time.Duration // of its newest record, by its own clock
 	families map[string]familyProof
 }
 
@@ -57,6 +58,9 @@ func (n *hostNotes) Proven(host string, p logset.Proof) {
 			h.proof.families = map[string]familyProof{}
 		}
 		for _, f := range p.Families {
+			if !f.Newest.IsZero() {
+				h.proof.ahead = max(h.proof.ahead, f.Newest.Sub(p.At))
+			}
 			fp := familyProof{at: p.At.UTC(), fault: was.families[f.Family].fault.next(f.Err, p.At.UTC())}
 			if !f.Newest.IsZero() {
 				fp.newest = evidence.Clamp(f.Newest.Add(-offset(h.clock))).UTC()
@@ -99,6 +103,9 @@ func (n *hostNotes) prove(st *status.Host, h *config.Host, note hostNote, peers 
 	st.Known = evidence.Later(note.seen, p.at)
 	if st.Ring != nil {
 		st.Known = evidence.Later(st.Known, st.Ring.Last)
+	}
+	if unknown := !h.SSH.Commands || st.ClockMS == nil || st.ClockError != ""; unknown && p.ahead > logset.UnknownClock {
+		st.AheadS = p.ahead.Seconds()
 	}
 	for _, name := range h.Logs.Families {
 		f := status.Family{Name: name}

@@ -60,3 +60,36 @@ func TestProven(t *testing.T) {
 		t.Error(*note.clock)
 	}
 }
+
+// A record of the future tells that a clock is ahead, where it cannot be measured: commands
+// are not allowed, or none came of it.
+func TestAhead(t *testing.T) {
+	at := time.Now().UTC()
+	for name, tt := range map[string]struct {
+		commands, measured bool
+		err                string
+		by                 time.Duration
+		want               float64
+	}{
+		"no commands":      {by: 5 * time.Minute, want: 300},
+		"within a minute":  {by: time.Minute},
+		"behind":           {by: -5 * time.Minute},
+		"measured":         {commands: true, measured: true, by: 5 * time.Minute},
+		"never measured":   {commands: true, by: 5 * time.Minute, want: 300},
+		"not measured now": {commands: true, measured: true, err: "no date", by: 5 * time.Minute, want: 300},
+		"of an old bundle": {measured: true, by: 5 * time.Minute, want: 300},
+	} {
+		n, h := hostNotes{}, &config.Host{Name: "h"}
+		h.SSH.Commands = tt.commands
+		n.Proven("h", logset.Proof{At: at, Families: []logset.FamilyProof{{Family: "messages", Newest: at.Add(tt.by)}, {Family: "network_log"}}})
+		st, ms := status.Host{}, tt.by.Milliseconds()
+		if st.ClockError = tt.err; tt.measured {
+			st.ClockMS = &ms
+		}
+		_, note := n.of("k", "h")
+		n.prove(&st, h, note, nil, evidence.Window{})
+		if st.AheadS != tt.want {
+			t.Errorf("%s: %v, want %v", name, st.AheadS, tt.want)
+		}
+	}
+}

@@ -54,12 +54,16 @@ func (r *Report) JudgeLogs(h Host, n Need) {
 	fresh := h.Ring != nil && r.judgeRing(h, n)
 	for _, f := range h.Families {
 		depth := seconds(f.DepthS)
-		if f.Young || depth >= 2*window || f.DepthS == 0 && !f.Proven.IsZero() || f.Error != "" || h.ProofError != "" {
+		if f.Young && depth >= n.Before || depth >= 2*window || f.DepthS == 0 && !f.Proven.IsZero() || f.Error != "" || h.ProofError != "" {
 			continue
 		}
-		r.Add(Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
+		p := Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
 			What: fmt.Sprintf("%s keeps %s of %s; an alert needs %s plus the mail's delay", h.Name, human.Span(depth), f.Name, human.Span(window)),
-			Hint: "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"})
+			Hint: "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"}
+		if f.Young {
+			p.Hint = "it never rotated, so it is new, or what was before was removed: it comes to reach further back by itself"
+		}
+		r.Add(p)
 	}
 	if off := clock(h); off.Abs() > ClockOff {
 		r.Add(Problem{Key: key + "/clock", What: fmt.Sprintf("the clock of %s is %s", h.Name, astray(off)),

@@ -61,6 +61,11 @@ func (r *Report) JudgeProof(h Host, p Proving) {
 		r.judgeGrowth(h, f)
 	}
 	r.judgeStep(h, p)
+	if h.AheadS > 0 {
+		r.Add(Problem{Key: key + "/ahead", Blocks: true,
+			What: fmt.Sprintf("the clock of %s cannot be measured and is ahead, by %s at least: a record is from then. An alert gets what was logged until then, not what happened", h.Name, human.Span(seconds(h.AheadS))),
+			Hint: "set NTP on the peer (System > Time) and on this machine; with ssh.commands: true the clock is measured, and windows are corrected by it"})
+	}
 	if h.ClockError != "" && h.ClockMS != nil {
 		r.Add(Problem{Key: key + "/clock/unknown", What: "the clock of " + h.Name + ", which was known, cannot be measured any more: " + h.ClockError,
 			Hint: "windows are widened by a minute on either side meanwhile; `grab check " + h.Name + "`"})

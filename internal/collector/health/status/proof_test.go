@@ -31,6 +31,7 @@ func TestJudgeProof(t *testing.T) {
 		"it is not known whether":               {h: Host{Seen: proven, Families: family(Family{Growth: &Growth{Kind: "unknown", StillS: 9000, UsualS: 60}})}, says: "has not grown for 2h30m"},
 		"its clock leapt":                       {h: Host{Seen: Seen{Proven: now, Stepped: now.Add(-time.Minute), SteppedMS: -30000}}, want: "!host/h/step", says: "leapt back by 30 s"},
 		"its clock is unknown again":            {h: Host{ClockMS: ms(3), Seen: Seen{Proven: now, ClockError: "no date"}}, want: "host/h/clock/unknown", says: "no date"},
+		"its records are of the future":         {h: Host{Seen: Seen{Proven: now, ClockError: "no date", AheadS: 300}}, want: "!host/h/ahead", says: "cannot be measured and is ahead, by 5 min at least"},
 		"its clock never was":                   {h: Host{Seen: Seen{Proven: now, ClockError: "no date"}}},
 	} {
 		r := Report{Now: now, Started: now.Add(-time.Hour)}

@@ -149,7 +149,8 @@ var shortWords = map[string]string{
 	"host/login": "login to % refused", "host/key": "host key of % not the pinned one", "host/ban": "% silent, perhaps banned",
 	"host/unreachable": "% unreachable", "host/sftp": "% lets nobody read its logs",
 	"host/logs": "logs of % not readable", "host/stale": "nothing heard of the logs of %", "host/step": "clock of % leapt",
-	"disk": "the store's disk full", "store": "the store not writable", "clock": "the clock of this machine wrong",
+	"host/ahead": "clock of % ahead",
+	"disk":       "the store's disk full", "store": "the store not writable", "clock": "the clock of this machine wrong",
 	"canary": "canary of % missing", "heartbeat": "heartbeat % missing", "limit": "alerts.limit of % reached",
 	"incident/held": "logs not held for incident %", "incident/late": "incident % not sealed",
 }

@@ -112,6 +112,7 @@ type Seen struct {
 	ClockError string    `json:"clock_error,omitempty"`  // why its clock could not be measured
 	Stepped    time.Time `json:"clock_stepped,omitzero"` // its clock leapt then, and an alert now would reach back to it
 	SteppedMS  int64     `json:"clock_step_ms,omitempty"`
+	AheadS     float64   `json:"clock_ahead_s,omitempty"` // by how much its clock, which could not be measured, is ahead at least: a record of the future tells
 }
 
 // Family is how far back one log of a host reaches, and how it was when it was looked at.
