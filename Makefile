@@ -31,7 +31,7 @@ deps bench-deps busy-deps:
 # as long with the race detector, which looks at a sample of it (internal/testrace); the
 # rest of the lines takes all of it, without the detector. -parallel: many tests wait.
 WHOLE          = ./bundle ./internal/config ./internal/export ./internal/lab/... ./internal/registration/... ./internal/report ./mailwatch/alertmail
-WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestDamagedStore|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures)$$
+WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestDamagedStore|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures|TestTruth)$$
 WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./fetch ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
@@ -50,7 +50,7 @@ test-busy: busy-deps
 # What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
 test-long: deps
 	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/...
-	GRAB_LONG=1 $(GO) test -timeout 60m -run TestMixtures ./internal/chaos
+	GRAB_LONG=1 $(GO) test -timeout 60m -run 'TestMixtures|TestTruth' ./internal/chaos
 	$(MAKE) chaos fuzz
 
 lint:

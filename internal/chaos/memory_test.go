@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -140,7 +141,12 @@ func connection(latency time.Duration, down int64) (client, server *end) {
 type address string
 
 func (a address) Network() string { return "tcp" }
-func (a address) String() string  { return "192.0.2.1:22" }
+func (a address) String() string {
+	if strings.Contains(string(a), ":") {
+		return string(a)
+	}
+	return "192.0.2.1:22"
+}
 
 func (e *end) Read(b []byte) (int, error)  { return e.in.read(b) }
 func (e *end) Write(b []byte) (int, error) { return e.out.write(b) }

@@ -2,8 +2,6 @@ package chaos
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -59,15 +57,7 @@ type memPeer struct {
 }
 
 func newMemPeer(name string, sick sickness, after int64) *memPeer {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	key, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		panic(err)
-	}
-	p := &memPeer{name: name, sick: sick, width: 200, after: after, born: time.Now().Add(-2 * time.Hour), key: key, open: map[net.Conn]bool{}}
+	p := &memPeer{name: name, sick: sick, width: 200, after: after, born: time.Now().Add(-2 * time.Hour), key: newKey(), open: map[net.Conn]bool{}}
 	switch sick {
 	case floods:
 		p.width = 20_000
@@ -219,24 +209,11 @@ func (s *sftpPeer) run() {
 			s.held(file, -1)
 		}
 	}()
-	for {
-		var head [4]byte
-		if _, err := io.ReadFull(s.rw, head[:]); err != nil {
-			return
-		}
-		b := make([]byte, binary.BigEndian.Uint32(head[:]))
-		if _, err := io.ReadFull(s.rw, b); err != nil {
-			return
-		}
-		answer := s.answer(b[0], b[1:])
+	packets(s.rw, func(kind byte, b []byte) []byte {
+		answer := s.answer(kind, b)
 		s.spoil(answer)
-		if _, err := s.rw.Write(binary.BigEndian.AppendUint32(nil, uint32(len(answer)))); err != nil {
-			return
-		}
-		if _, err := s.rw.Write(answer); err != nil {
-			return
-		}
-	}
+		return answer
+	})
 }
 
 // spoil does what the peer's sickness does to an answer.
@@ -284,7 +261,7 @@ func (s *sftpPeer) answer(kind byte, b []byte) []byte {
 		file := int64(-1)
 		if kind == open {
 			if file = s.file(arg); file < 0 {
-				return s.status(id, 2)
+				return statusCode(id, 2)
 			}
 		}
 		s.next++
@@ -295,12 +272,12 @@ func (s *sftpPeer) answer(kind byte, b []byte) []byte {
 	case shut:
 		s.held(s.handles[arg], -1)
 		delete(s.handles, arg)
-		return s.status(id, 0)
+		return statusCode(id, 0)
 	case read:
 		off, n := int64(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint32(b[8:])
 		got := s.read(s.handles[arg], off, int(min(n, 32<<10)))
 		if len(got) == 0 {
-			return s.status(id, 1)
+			return statusCode(id, 1)
 		}
 		return str(to(data), string(got))
 	case fstat:
@@ -309,17 +286,17 @@ func (s *sftpPeer) answer(kind byte, b []byte) []byte {
 		if file := s.file(arg); file >= 0 {
 			return s.attributes(to(attrs), file)
 		}
-		return s.status(id, 2)
+		return statusCode(id, 2)
 	case readDir:
 		if s.handles[arg] == -2 && !s.is(endless) {
-			return s.status(id, 1)
+			return statusCode(id, 1)
 		}
 		s.handles[arg] = -2
 		return s.listing(to(name))
 	case realPath:
 		return append(str(str(binary.BigEndian.AppendUint32(to(name), 1), arg), arg), 0, 0, 0, 0)
 	}
-	return s.status(id, 8)
+	return statusCode(id, 8)
 }
 
 func (s *sftpPeer) listing(b []byte) []byte {
@@ -360,11 +337,6 @@ func (s *sftpPeer) attributes(b []byte, file int64) []byte {
 	b = binary.BigEndian.AppendUint32(b, regular)
 	at := uint32(s.mtime(file).Unix())
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, at), at)
-}
-
-func (s *sftpPeer) status(id []byte, code byte) []byte {
-	b := append([]byte{101}, id...)
-	return str(str(append(b, 0, 0, 0, code), "status"), "")
 }
 
 func text(b []byte) (string, []byte) {
