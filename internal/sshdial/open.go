@@ -42,3 +42,11 @@ func (o *opener) OpenChannel(name string, data []byte) (ssh.Channel, <-chan *ssh
 		return nil, nil, errEnded
 	}
 }
+
+// Algorithms are those in use, as ssh.AlgorithmsConnMetadata has it.
+func (o *opener) Algorithms() ssh.NegotiatedAlgorithms {
+	if meta, ok := o.Conn.(ssh.AlgorithmsConnMetadata); ok {
+		return meta.Algorithms()
+	}
+	return ssh.NegotiatedAlgorithms{}
+}
