@@ -44,8 +44,9 @@ type logPeer struct {
 
 // A peerLog is one family: its files, the one that is written first.
 type peerLog struct {
-	files []*peerFile
-	bad   map[string]bool
+	files   []*peerFile
+	bad     map[string]bool
+	written []time.Time // when each record was written, by this machine's clock
 }
 
 type peerFile struct {
@@ -88,6 +89,7 @@ func (p *logPeer) write() {
 				live = &peerFile{denied: l.bad["private"]}
 				l.files = append([]*peerFile{live}, l.files...)
 			}
+			l.written = append(l.written, p.at)
 			live.stamps, live.mtime = append(live.stamps, p.at.Add(p.clock)), p.at.Add(p.clock)
 			keep := logFiles
 			if l.bad["shallow"] {

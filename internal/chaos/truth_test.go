@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -255,8 +256,40 @@ func (w *truth) seal(_ context.Context, job runner.SealJob) (runner.SealedBundle
 	for _, a := range job.Manifest.Alerts {
 		w.sealed[job.Manifest.Site+" "+a.Node] = job.Manifest
 	}
+	for _, h := range job.Manifest.Hosts {
+		for _, f := range h.Files {
+			if f.Coverage == evidence.Complete {
+				w.count(job, h.Host, f.Family)
+			}
+		}
+	}
 	path := job.Base + ".zip"
 	return runner.SealedBundle{Path: path}, os.WriteFile(path, nil, 0o600)
+}
+
+// count wants every record of the window in what is said to be complete. Of a host whose
+// clock is not this machine's it is not known which those are.
+func (w *truth) count(job runner.SealJob, host, family string) {
+	if slices.ContainsFunc(w.faults, func(f *fault) bool { return f.host == host && f.name == "clock steps" }) {
+		return
+	}
+	r, err := job.Open(host, family)
+	if err != nil {
+		w.t.Errorf("%s of %s: %v", family, host, err)
+		return
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	w.must(err)
+	p, text := w.peers[host], string(b)
+	p.change(func() {
+		for _, at := range p.logs[family].written {
+			if job.Manifest.Asked.Contains(at) && !strings.Contains(text, at.UTC().Format("2006-01-02T15:04:05.000-07:00")) {
+				w.t.Errorf("%s of %s is complete, without the record of %s", family, host, at.Format(time.TimeOnly))
+			}
+		}
+	})
+	w.tally.read++
 }
 
 // at changes the peer of a fault, log one of its logs.
@@ -467,6 +500,7 @@ func missingOf(h evidence.Host) string {
 // tally counts over all seeds. Seeds run one after the other.
 type tally struct {
 	yes, no int
+	read    int // logs that are complete
 	faults  map[string]int
 	costly  map[string]int
 }
@@ -493,7 +527,7 @@ func (t *tally) lost(active []*fault, host string) {
 }
 
 func (t *tally) String() string {
-	return fmt.Sprintf("%d Yes and %d No; faults %v; of a host that lost something %v", t.yes, t.no, t.faults, t.costly)
+	return fmt.Sprintf("%d Yes and %d No; %d complete logs counted; faults %v; of a host that lost something %v", t.yes, t.no, t.read, t.faults, t.costly)
 }
 
 // A door is a net.Listener whose connections are in memory.
