@@ -1,6 +1,8 @@
 package hostconn
 
 import (
+	"context"
+	"errors"
 	"io"
 	"sync"
 	"testing"
@@ -89,5 +91,18 @@ func FarSession(t *testing.T) (s *Session, end func()) {
 		for _, f := range ends {
 			f()
 		}
+	}
+}
+
+// Who waits for the listing of another one, of a host that does not answer, waits as long as
+// its own context.
+func TestListingTurn(t *testing.T) {
+	s := &Session{ssh: &sshdial.Client{}, folders: folders{turn: make(chan struct{}, 1)}}
+	s.folders.turn <- struct{}{}
+	why := errors.New("not any more")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	if _, err := s.List(ctx, "/log"); !errors.Is(err, why) {
+		t.Error(err)
 	}
 }

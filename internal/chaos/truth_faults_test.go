@@ -21,7 +21,6 @@ type faultKind struct {
 	explains   []string      // keys; HOST, FAMILY and SITE stand for its own, * at the end for any rest
 	lag        time.Duration // for which its problem may be said when it is over
 	of         string        // "host", "family", "site" or "store"
-	noTwice    []string      // faults of its host that it does not go with
 }
 
 const (

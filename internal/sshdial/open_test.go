@@ -2,6 +2,7 @@ package sshdial
 
 import (
 	"errors"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,4 +34,14 @@ func TestOpenWhileEnding(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who waits to ask, behind one that is not answered, waits as long as the connection stands.
+func TestRequestTurn(t *testing.T) {
+	c := &Client{turn: make(chan struct{}, 1), done: make(chan struct{})}
+	c.turn <- struct{}{}
+	close(c.done)
+	if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != io.EOF {
+		t.Error(err)
+	}
 }
