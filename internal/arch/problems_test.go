@@ -36,7 +36,7 @@ func toldKeys(t *testing.T) (keys []string) {
 	}
 	_, text, _ := strings.Cut(string(b), "\n## Problems\n")
 	text, _, _ = strings.Cut(text, "\n## ")
-	quoted := regexp.MustCompile("`([a-z]+(?:/[A-Za-z]+)*)`")
+	quoted := regexp.MustCompile("`([a-z_]+(?:/[A-Za-z]+)*)`")
 	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 		keys = append(keys, m[1])
 	}
