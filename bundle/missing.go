@@ -44,7 +44,7 @@ func (v view) lacking(why string) (lines []string) {
 		for _, f := range h.Files {
 			for _, s := range f.Missing {
 				if s.Reason == why {
-					where.add(v.Span(s.Since, s.Until)+", "+human.Millis(s.Until.Sub(s.Since)), h.Host, f.Family)
+					where.add(v.Span(s.Since, s.Until)+", "+human.Exactly(s.Until.Sub(s.Since)), h.Host, f.Family)
 				}
 			}
 		}
@@ -60,7 +60,7 @@ func (v view) Errors() (lines []string) {
 	where := folded{}
 	for _, h := range v.Hosts {
 		if h.Error != "" {
-			where.add(printable(v.Say(h.Error)), h.Host, "")
+			where.add(printable(v.Say(evidence.Unnamed(h.Host, h.Error))), h.Host, "")
 		}
 	}
 	for _, f := range where.list {

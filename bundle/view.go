@@ -101,7 +101,7 @@ func (v view) AllClocks() bool {
 
 // MissingSpan is a missing part: when, how long, why.
 func (v view) MissingSpan(s evidence.Span) string {
-	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), human.Millis(s.Until.Sub(s.Since)), printable(s.Reason))
+	return fmt.Sprintf("missing %s, %s: %s", v.Span(s.Since, s.Until), human.Exactly(s.Until.Sub(s.Since)), printable(s.Reason))
 }
 
 // byName puts reasons in another order.
@@ -172,7 +172,7 @@ func (v view) Steps() (steps []step) {
 		name string
 		at   time.Time
 	}{
-		{"alert", t.Alert}, {"mail", t.Mail}, {"seen", t.Seen}, {"claimed", t.Claimed}, {"held", t.Held}, {"copied", t.Copied}, {"sealed", t.Sealed},
+		{"alert", t.Alert}, {"mail", t.Mail}, {"seen", t.Seen}, {"started", t.Claimed}, {"files open", t.Held}, {"copied", t.Copied}, {"sealed", t.Sealed},
 	} {
 		switch {
 		case s.at.IsZero():
@@ -180,7 +180,7 @@ func (v view) Steps() (steps []step) {
 			first = s.at
 			steps = append(steps, step{s.name, v.At(s.at)})
 		default:
-			steps = append(steps, step{s.name, "+" + human.Millis(s.at.Sub(first))})
+			steps = append(steps, step{s.name, human.Exactly(s.at.Sub(first)) + " later"})
 		}
 	}
 	return steps
@@ -221,7 +221,7 @@ func clockLine(h evidence.Host) string {
 		return name + ": not measured"
 	}
 	ms := *h.ClockOffsetMS
-	d := human.Millis(time.Duration(ms) * time.Millisecond)
+	d := human.Exactly(time.Duration(ms) * time.Millisecond)
 	switch {
 	case ms < 0:
 		return fmt.Sprintf("%s: %s behind the collector, measured (%s)", name, strings.TrimPrefix(d, "-"), orUnknown(h.ClockFrom))

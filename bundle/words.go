@@ -123,5 +123,5 @@ func (v view) ClocksApart() string {
 		return ""
 	}
 	return fmt.Sprintf("WARNING: the clocks of %s and %s differ by %s. Correct for that before comparing times of the two; check NTP.",
-		printable(slow.Host), printable(fast.Host), human.Millis(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
+		printable(slow.Host), printable(fast.Host), human.Exactly(time.Duration(*fast.ClockOffsetMS-*slow.ClockOffsetMS)*time.Millisecond))
 }

@@ -9,6 +9,7 @@ import (
 	"rtmtgrab/internal/expressway"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/human"
 )
 
 // suspect is a gap that a file left which was cut off or gone before it was read
@@ -50,7 +51,7 @@ func (c *copier) noteGaps() {
 	}
 	if c.strange {
 		f.gap(c.cut.Since, c.cut.Until, evidence.ReasonClock, offset)
-		c.store.note("its clock was measured %s away from this machine's, and its files are written by another", offset.Round(time.Second))
+		c.store.note("its clock was measured %s away from this machine's, and its files are written by another", human.Span(offset))
 	}
 	for _, file := range p.Files { // the live file cannot have been written in the future
 		if file.Name == p.Family {

@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at time.Time)) (err error) {
@@ -188,7 +189,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 		}
 	}
 	if s.Ahead > logset.UnknownClock {
-		g.store.note("the clock could not be measured; it is at least %s ahead", s.Ahead.Round(time.Second))
+		g.store.note("the clock could not be measured; it is at least %s ahead", human.Span(s.Ahead))
 	}
 	return again && err == nil, err
 }

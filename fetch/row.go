@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -32,7 +32,7 @@ type surveyed struct {
 func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evidence.Host, error) {
 	h := evidence.Host{Host: g.Host.Name, Role: g.Host.Role, Address: g.Host.Address, ClockFrom: "none", BodiesLogged: "unknown"}
 	if err != nil {
-		h.Error = redact.Foreign(strings.ReplaceAll(err.Error(), "\n", "; "), 500)
+		h.Error = redact.Foreign(human.OneLine(err), 500)
 	}
 	if g.store == nil {
 		return evidence.Lacking(h, g.Host.Families, asked, faultReason(err)), nil

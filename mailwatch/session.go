@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *session) do(limit time.Duration, command func() error) error {
 // doMails is do for a command whose answer has mails of so many bytes.
 func (s *session) doMails(limit time.Duration, mails int64, command func() error) error {
 	s.g.command(mails)
-	t := time.AfterFunc(limit, func() { s.g.fail(fmt.Errorf("the server did not answer within %v", limit)) })
+	t := time.AfterFunc(limit, func() { s.g.fail(fmt.Errorf("the server did not answer within %s", human.Span(limit))) })
 	err := command()
 	t.Stop()
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/terminal"
 )
@@ -84,7 +85,7 @@ func concludeCheck(a *app, rep checkup.Report) error {
 	if !rep.OK {
 		prefix = "grab: error: "
 	}
-	a.say("%s%d ok, %d warnings, %d failed", prefix, count[checkup.StatusOK], count[checkup.StatusWarn], count[checkup.StatusFail])
+	a.say("%s%d ok, %s, %d failed", prefix, count[checkup.StatusOK], human.Plural(count[checkup.StatusWarn], "warning"), count[checkup.StatusFail])
 	return nil
 }
 

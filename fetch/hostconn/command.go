@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/fetch/hostconn/hostcmd"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -118,7 +119,7 @@ func (c *commands) run(line string, use func(io.Reader) error) error {
 	if wait == 0 {
 		wait = silence
 	}
-	timer := time.AfterFunc(wait, func() { c.s.abort(fmt.Errorf("no answer for %v, connection closed", wait)) })
+	timer := time.AfterFunc(wait, func() { c.s.abort(fmt.Errorf("no answer for %s, connection closed", human.Span(wait))) })
 	defer timer.Stop()
 	stderr := &capped{left: maxStderr}
 	session.Stderr = stderr

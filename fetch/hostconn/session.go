@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/sftp"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/sshdial"
 )
@@ -150,7 +151,7 @@ func (s *Session) guard(f func() error) error {
 		if quiet < silence && !done {
 			timer.Reset(silence - quiet)
 		} else if !done {
-			s.abort(fmt.Errorf("no answer for %v, connection closed", silence))
+			s.abort(fmt.Errorf("no answer for %s, connection closed", human.Span(silence)))
 		}
 	})
 	mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/human"
 )
 
 const (
@@ -87,7 +88,7 @@ func (p *Prover) Prove(ctx context.Context, conn hostconn.Conn, l hostconn.Look)
 }
 
 func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) (proof Proof) {
-	ctx, cancel := context.WithTimeoutCause(ctx, proofWait, fmt.Errorf("no answer in %v", proofWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, proofWait, fmt.Errorf("no answer in %s", human.Span(proofWait)))
 	defer cancel()
 	proof.At = h.now()
 	defer func() { proof.slow = ctx.Err() != nil }()

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/confine"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/version"
 )
 
@@ -99,7 +100,7 @@ func (a *Analyst) take(ctx context.Context, turns chan struct{}, job Job, task s
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-late.C:
-		return nil, fmt.Errorf("its turn did not come within %v", turnTime)
+		return nil, fmt.Errorf("its turn did not come within %s", human.Span(turnTime))
 	}
 	dir, err := os.MkdirTemp(job.Scratch, "analysis-*"+atomicfile.PartSuffix)
 	if err != nil {

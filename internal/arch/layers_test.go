@@ -25,8 +25,8 @@ var layers = [][]string{
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status"},
 	{"bundle/custody", "bundle/seal", "bundle/seal/envelope", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
 	{"internal/registration/logs", "internal/config", "internal/growth"},
-	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/human", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},
-	{"internal/access", "internal/evidence"},
+	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},
+	{"internal/access", "internal/evidence", "internal/human"},
 }
 
 // gear are packages for tests and the demo, which may import what they test.

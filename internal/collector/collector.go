@@ -11,7 +11,6 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +29,7 @@ import (
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/growth"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
@@ -273,7 +273,7 @@ func (w *Collector) reload() (warnings []string, err error) {
 		err = w.journal.Configure(wiring.Sites(cfg), wiring.Policy(cfg))
 	}
 	if err != nil {
-		w.log.Error("reload failed: the old configuration stays in force", "err", strings.ReplaceAll(err.Error(), "\n", "; "))
+		w.log.Error("reload failed: the old configuration stays in force", "err", human.OneLine(err))
 		return nil, err
 	}
 	warnings = []string{}
@@ -298,16 +298,16 @@ func (w *Collector) event(e runner.Event) {
 	case runner.EventStarted, runner.EventGrown:
 		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
 	case runner.EventHeld:
-		w.log.Info("held", "incident", e.Incident, "host", e.Host)
+		w.log.Info("files open", "incident", e.Incident, "host", e.Host)
 	case runner.EventFirstPass:
-		w.log.Info("copied", "incident", e.Incident, "coverage", e.Coverage)
+		w.log.Info("first copy done", "incident", e.Incident, "coverage", e.Coverage)
 	case runner.EventPass:
 		if e.Result != nil {
 			w.shallow.row(e.Result, w.cfg.window())
 			w.health.Hosts.Row(e.Result, time.Now())
 		}
-		if e.Err != nil {
-			w.log.Warn("host pass failed", "incident", e.Incident, "host", e.Host, "err", e.Err, "hint", advice.For(e.Err))
+		if hint := advice.For(e.Err); hint != "" { // the runner has logged the error
+			w.log.Warn("what to do about the host", "incident", e.Incident, "host", e.Host, "hint", hint)
 		}
 	}
 }

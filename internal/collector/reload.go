@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
@@ -46,7 +47,7 @@ func (a *reloadAsk) answer(r reloadResult) {
 
 // reload has the configuration read again and waits until it is in force, or refused.
 func (c *configuration) reload(ctx context.Context) (Reloaded, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, reloadWait, fmt.Errorf("grab watch has not come to an end with the reload within %v", reloadWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, reloadWait, fmt.Errorf("grab watch did not finish the reload within %s", human.Span(reloadWait)))
 	defer cancel()
 	a := &reloadAsk{make(chan reloadResult, 1)}
 	select {
@@ -86,7 +87,7 @@ func (f *refusal) report(r *status.Report, file string) {
 		return
 	}
 	r.Add(status.Problem{Key: "reload", Since: f.at.UTC(), What: "the reload of " + file + " was refused, " + f.what + ": " + firstLines(f.err),
-		Hint: "mend that (`grab check --offline` names all of it), then `grab reload`; a start would fail by it too"})
+		Hint: "fix that (`grab check --offline` names all of it), then `grab reload`; a restart would fail for the same reason"})
 }
 
 // firstLines are the first of an error that may have many.
@@ -115,7 +116,7 @@ func (s *server) serveReload(rw http.ResponseWriter, r *http.Request) {
 		control.Fail(rw, http.StatusForbidden, control.Failure{Message: "only root and the user of grab watch may have it reload", Hint: "sudo grab reload, or systemctl reload grab", Exit: advice.Failed})
 		return
 	}
-	s.log.Info("asked", "what", "reload", "by", peer.String())
+	s.log.Info("request", "what", "reload", "by", peer.String())
 	done, err := s.reload(r.Context())
 	switch {
 	case err == nil:

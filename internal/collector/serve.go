@@ -82,7 +82,7 @@ func (s *server) listen(wg *sync.WaitGroup) {
 	if info, err := os.Stat(filepath.Dir(path)); cfg.Socket.Group != "" && err == nil && info.Mode().Perm()&0o011 == 0 {
 		s.log.Warn("members of socket.group cannot reach the socket: no search permission on its directory; set socket.path to another one", "folder", filepath.Dir(path))
 	}
-	s.log.Info("answering", "socket", path, "group", cfg.Socket.Group)
+	s.log.Info("control socket open", "socket", path, "group", cfg.Socket.Group)
 	wg.Go(func() {
 		if err := control.Serve(s.ctx, l, s.mux(), s.log); err != nil {
 			s.log.Error("control socket closed", "err", err)
@@ -105,7 +105,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 	}
 	control.Work(rw, r, req, admit, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
 		d := &doing{job: j, by: by, last: map[string]time.Time{}}
-		s.log.Info("asked", "what", what, "by", by)
+		s.log.Info("request", "what", what, "by", by)
 		defer func() {
 			if v := recover(); v != nil {
 				s.log.Error("panic in a request", "what", what, "panic", v, "stack", string(debug.Stack()))

@@ -38,7 +38,7 @@ func (s *server) serveBundle(rw http.ResponseWriter, r *http.Request) {
 		control.Fail(rw, http.StatusNotFound, control.Failure{Message: "the bundle is not a file", Exit: advice.Failed})
 		return
 	}
-	s.log.Info("bundle", "file", f.Name(), "to", control.PeerOf(r.Context()).String())
+	s.log.Info("bundle sent", "file", f.Name(), "to", control.PeerOf(r.Context()).String())
 	rw.Header().Set("Content-Type", "application/octet-stream")
 	rw.Header().Set(LengthHeader, strconv.FormatInt(info.Size(), 10))
 	rw.Header().Set("Trailer", SumTrailer)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // A Program is what runs. The zero value is this program itself.
@@ -136,7 +137,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, pid int, dir str
 		case <-ctx.Done():
 			return
 		case <-over.C:
-			cancel(fmt.Errorf("%w: %v", ErrTime, l.Time))
+			cancel(fmt.Errorf("%w: %s", ErrTime, human.Span(l.Time)))
 			return
 		case <-tick.C:
 		}

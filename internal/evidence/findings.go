@@ -165,8 +165,11 @@ func (w *findings) rest() string {
 	if n := w.reg.Healthy; n > 0 {
 		parts = append(parts, phones(n, "phone")+" stayed registered")
 	}
-	if n := w.reg.Unknown; n > 0 {
-		parts = append(parts, phones(n, "more phone")+": not known")
+	switch n := w.reg.Unknown; {
+	case n > 0 && len(w.out) == 0 && len(parts) == 0:
+		parts = append(parts, phones(n, "phone")+": not known")
+	case n > 0:
+		parts = append(parts, "the other "+phones(n, "phone")+": not known")
 	}
 	return strings.Join(parts, "; ")
 }

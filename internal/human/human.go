@@ -91,8 +91,23 @@ func Seconds(d time.Duration) string {
 	return short(d.Round(time.Second))
 }
 
-// Millis is a duration with at most three figures behind the point: "1h0m3.25s".
-func Millis(d time.Duration) string { return short(d.Round(time.Millisecond)) }
+// Exactly is a duration to the millisecond: "1h0m3.25s", or "20 min", "3.25 s", "141 ms" where
+// one unit says it all.
+func Exactly(d time.Duration) string {
+	d = d.Round(time.Millisecond)
+	switch s := short(d); {
+	case d.Abs() < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d.Abs() < time.Minute:
+		return strings.TrimSuffix(s, "s") + " s"
+	case d%time.Hour == 0:
+		return strings.TrimSuffix(s, "h") + " h"
+	case d.Abs() < time.Hour && d%time.Minute == 0:
+		return strings.TrimSuffix(s, "m") + " min"
+	default:
+		return s
+	}
+}
 
 // short leaves out the zeros at the end of "1h0m0s".
 func short(d time.Duration) string {

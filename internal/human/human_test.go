@@ -40,10 +40,10 @@ func TestAgo(t *testing.T) {
 
 func TestDurations(t *testing.T) {
 	for d, want := range map[time.Duration][2]string{
-		0: {"less than a second", "0s"}, 999 * time.Millisecond: {"less than a second", "999ms"}, 1500 * time.Millisecond: {"2s", "1.5s"},
-		3*time.Minute + 53*time.Second + 250400*time.Microsecond: {"3m53s", "3m53.25s"}, 20 * time.Minute: {"20m", "20m"}, time.Hour: {"1h", "1h"}, -time.Minute: {"less than a second", "-1m"},
+		0: {"less than a second", "0 ms"}, 999 * time.Millisecond: {"less than a second", "999 ms"}, 1500 * time.Millisecond: {"2s", "1.5 s"},
+		3*time.Minute + 53*time.Second + 250400*time.Microsecond: {"3m53s", "3m53.25s"}, 20 * time.Minute: {"20m", "20 min"}, time.Hour: {"1h", "1 h"}, -time.Minute: {"less than a second", "-1 min"},
 	} {
-		if got := [2]string{Seconds(d), Millis(d)}; got != want {
+		if got := [2]string{Seconds(d), Exactly(d)}; got != want {
 			t.Errorf("%v: %q", d, got)
 		}
 	}

@@ -186,7 +186,7 @@ func (c *Canary) Report(r *status.Report) {
 			last = fmt.Sprintf("the last arrived %s, after %s", s.SeenAt.UTC().Format("2006-01-02 15:04:05 UTC"), human.Span(time.Duration(s.DelayS*float64(time.Second)).Round(time.Second)))
 		}
 		r.Add(status.Problem{Key: "canary/" + c.Mailbox, Since: s.Missing, Blocks: true,
-			What: fmt.Sprintf("the canary to mailbox %s did not arrive within %v; %s", c.Mailbox, c.Late, last),
+			What: fmt.Sprintf("the canary to mailbox %s did not arrive within %s; %s", c.Mailbox, human.Span(c.Late), last),
 			Hint: "send a mail to the mailbox yourself; check the spam folder, rules that move mails, the quota, and the mail server's queue"})
 	}
 	if s.Error != "" {

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/human"
 )
 
 // A Heartbeat is an alert that comes every so often.
@@ -133,7 +134,7 @@ func (h *Heartbeats) Report(r *status.Report) {
 			last = "came last " + s.Last.Format(time.RFC3339)
 		}
 		r.Add(status.Problem{Key: "heartbeat/" + b.Name, Since: from.Add(b.Every), Blocks: true,
-			What: fmt.Sprintf("heartbeat %s %s, expected every %v", b.Name, last, b.Every),
+			What: fmt.Sprintf("heartbeat %s %s, expected every %s", b.Name, last, human.Span(b.Every)),
 			Hint: "CUCM's own mail path may be broken: in RTMT check the alert's e-mail action, the mail server in the options, and the Cisco AMC Service"})
 	}
 }

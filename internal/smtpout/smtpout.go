@@ -19,6 +19,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/loopback"
 	"rtmtgrab/internal/redact"
 )
@@ -91,7 +92,7 @@ func (s *Server) Check(ctx context.Context) error {
 
 // with does something in a conversation. Ending ctx closes the connection.
 func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, fmt.Errorf("the server took more than %v", allLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, fmt.Errorf("the server took more than %s", human.Span(allLimit)))
 	defer cancel()
 	defer func() { err = cause(ctx, err) }()
 	host, _, err := net.SplitHostPort(s.Addr)

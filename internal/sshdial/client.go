@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/human"
 )
 
 // A Client is a connection that is logged in. It keeps itself alive: after three
@@ -82,7 +84,7 @@ func (c *Client) broke(err error) *Error {
 	case errors.Is(err, io.EOF):
 		err = errors.New("the server closed the connection")
 	case isTimeout(err):
-		err = fmt.Errorf("no data for %v: %w", c.config.silence, err)
+		err = fmt.Errorf("no data for %s: %w", human.Span(c.config.silence), err)
 	}
 	return &Error{Kind: KindLost, Stage: StageSession, Host: c.config.target, Address: c.config.Address, Hop: c.config.hop, Err: err}
 }

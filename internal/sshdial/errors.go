@@ -86,10 +86,25 @@ func (e *Error) Error() string {
 	if len(e.Got) > 0 {
 		b.WriteString(": it shows " + strings.Join(e.Got, " "))
 	}
-	if e.Err != nil {
-		b.WriteString(": " + redact.Foreign(e.Err.Error(), 600))
+	if why := e.why(); why != "" {
+		b.WriteString(": " + why)
 	}
 	return b.String()
+}
+
+// why is the cause, without what was said already: an operation on the address, or the kind again.
+func (e *Error) why() string {
+	err := e.Err
+	if op, ok := err.(*net.OpError); ok && op.Op == "dial" {
+		err = op.Err
+		if call, ok := err.(*os.SyscallError); ok {
+			err = call.Err
+		}
+	}
+	if err == nil || e.Kind == KindRefused && isRefused(err) {
+		return ""
+	}
+	return redact.Foreign(err.Error(), 600)
 }
 
 func (e *Error) says() string {

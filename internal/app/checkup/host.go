@@ -266,7 +266,7 @@ func (c *Checkup) look(ctx context.Context, v *visit, host hostconn.Host) {
 		v.add("logs", StatusFail, err.Error(), "set logs.dir to the folder of the logs; on an Expressway it is /mnt/harddisk/log")
 		return
 	default:
-		v.add("logs", StatusFail, strings.ReplaceAll(err.Error(), "\n", "; "), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
+		v.add("logs", StatusFail, human.OneLine(err), "see whether "+v.host.SSH.User+" may read "+host.Dir+" there")
 		return
 	}
 	v.judgeLogs(d, host.Dir, c.windowLength(), time.Now(), human.Clock{Zone: host.Zone})

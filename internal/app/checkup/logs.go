@@ -110,7 +110,7 @@ func (v *visit) judgeClock(d logset.Depths) {
 	if d.Clock < 0 {
 		where = "behind this machine"
 	}
-	detail := fmt.Sprintf("%s %s (+- %s)", human.Millis(d.Clock.Abs()), where, human.Millis(d.ClockDoubt))
+	detail := fmt.Sprintf("%s %s (+- %s)", human.Exactly(d.Clock.Abs()), where, human.Exactly(d.ClockDoubt))
 	if d.Clock.Abs()-d.ClockDoubt > time.Second {
 		v.add("clock", StatusWarn, detail, "windows are corrected by this, but logs of several hosts are hard to compare: check NTP on the peer (System > Time) and on this machine")
 		return

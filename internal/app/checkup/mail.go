@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -82,7 +81,7 @@ func mailFinding(m *config.Mail, folder string, rep mailwatch.Report, err error)
 	f := Finding{What: "mailbox", Status: StatusOK}
 	who := fmt.Sprintf("%s at %s", m.User, m.Server)
 	if err != nil {
-		f.Status, f.Detail, f.Hint = StatusFail, who+": "+strings.ReplaceAll(err.Error(), "\n", "; "), advice.ForMail(m, err)
+		f.Status, f.Detail, f.Hint = StatusFail, who+": "+human.OneLine(err), advice.ForMail(m, err)
 		return f
 	}
 	f.Detail = fmt.Sprintf("%s, %s: %s", who, folder, human.Plural(int(rep.Messages), "mail"))

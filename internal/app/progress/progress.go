@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident/runner"
 )
@@ -31,6 +32,8 @@ type Display struct {
 	bars  *mpb.Progress // nil: no terminal, or the bars have ended
 	hosts map[string]*host
 	sum   *bar // nil: one host, or none
+
+	causes map[string]string // by host: what was last said to have failed
 }
 
 type host struct {
@@ -41,8 +44,8 @@ type host struct {
 
 // New shows a grab on to.
 func New(to io.Writer) *Display {
-	d := &Display{to: to, now: time.Now, hosts: map[string]*host{}}
-	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	d := &Display{to: to, now: time.Now, hosts: map[string]*host{}, causes: map[string]string{}}
+	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		d.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(barWidth))
 	}
 	return d
@@ -125,13 +128,21 @@ func (d *Display) Event(e runner.Event) {
 		case errors.Is(e.Err, runner.ErrStopped):
 			d.say("%s: stopped by you; what was being copied is cut short", e.Host)
 		case e.Err != nil:
-			d.say("%s: %v", e.Host, e.Err)
+			d.failed(e.Host, evidence.Unnamed(e.Host, human.OneLine(e.Err)))
 		}
 	case runner.EventFull:
-		d.say("warning: no room for all of it: %v", e.Err)
+		d.say("warning: no room for all of it: %s", human.OneLine(e.Err))
 	case runner.EventSealing:
 		d.endBars()
 		d.say("sealing, coverage %s", e.Coverage)
+	}
+}
+
+// failed says why an attempt at a host failed, again only if it is for another cause.
+func (d *Display) failed(host, why string) {
+	if d.causes[host] != why {
+		d.causes[host] = why
+		d.say("%s: %s", host, why)
 	}
 }
 

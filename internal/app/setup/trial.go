@@ -48,7 +48,7 @@ func (i *Interview) tryMailbox(ctx context.Context) bool {
 // failed says that a trial went wrong.
 func (i *Interview) failed(what, name string, err error, hint string) bool {
 	i.tried[what] = "did not work"
-	fmt.Fprintf(i.Ask.Out, "%s does not work: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintf(i.Ask.Out, "%s does not work: %s\n", name, human.OneLine(err))
 	if hint != "" {
 		fmt.Fprintln(i.Ask.Out, "  hint:", hint)
 	}

@@ -56,7 +56,7 @@ func (s *incidentNotifier) startFirstLook(ctx context.Context, in incident.Incid
 	}
 	limit := cmp.Or(s.LookLimit, firstLookLimit)
 	f := &firstLook{event: e}
-	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the analysis took more than %v", limit))
+	f.ctx, f.cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the analysis took more than %s", human.Span(limit)))
 	s.looks[in.Key] = f
 	s.wg.Go(func() {
 		defer f.cancel()

@@ -243,6 +243,6 @@ func (s *incidentNotifier) notifyIncident(ctx context.Context, e incidentEvent) 
 	if err := s.file.Save(s.told); err != nil {
 		s.log.Warn("cannot record that the notification was sent; it may be sent again, with the same id, after a restart", "incident", in.ID, "err", err)
 	}
-	s.log.Info("notice", "kind", kind, "incident", in.ID, "revision", in.Revision)
+	s.log.Info("notification", "kind", kind, "incident", in.ID, "revision", in.Revision)
 	return nil
 }

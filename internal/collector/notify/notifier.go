@@ -60,7 +60,7 @@ func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 	ctx, t.stop = context.WithCancel(ctx)
 	dispatcher, err := NewDispatcher(cfg, t.store.Dir, t.key, t.tokens, t.log)
 	if err != nil {
-		t.log.Error("notices", "err", err)
+		t.log.Error("cannot send notifications", "err", err)
 	}
 	t.mu.Lock()
 	t.dispatcher = dispatcher

@@ -69,7 +69,7 @@ func (t *OwnMails) Configure(ctx context.Context, cfg *config.Config) {
 		}
 		c, err := t.canary(cfg, m)
 		if err != nil {
-			t.log.Error("canary", "err", err)
+			t.log.Error("cannot send canaries", "mailbox", m.Name, "err", err)
 			continue
 		}
 		c.Up(t.isUp(m.Name))

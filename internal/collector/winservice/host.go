@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
 
 // A state is that of a Windows service, with Windows' numbers.
@@ -55,7 +57,7 @@ const (
 	stopLimit  = time.Minute      // after which a stop that does not end is given up
 )
 
-var errStuck = fmt.Errorf("it did not stop within %v; what was copied is safe, and work goes on at the next start", stopLimit)
+var errStuck = fmt.Errorf("it did not stop within %s; what was copied is safe, and work goes on at the next start", human.Span(stopLimit))
 
 // Host stands between a watch and the service manager that runs it.
 type Host struct {

@@ -184,12 +184,15 @@ func hostNotes(states []incident.HostState) []string {
 				}
 			}
 		}
-		switch name := h.Result.Host + ": "; {
-		case bad == 1 && first == h.Result.Error, bad == 0: // its row says it
+		cause := evidence.Unnamed(h.Result.Host, first)
+		switch name, known := h.Result.Host+": ", first == h.Result.Error; {
+		case bad == 0, bad == 1 && known: // its row says it
 		case bad == 1:
-			notes = append(notes, name+"one attempt failed: "+strings.TrimPrefix(first, name))
+			notes = append(notes, name+"one attempt failed: "+cause)
+		case known:
+			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed", name, bad, len(h.Attempts)))
 		default:
-			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed; the first: %s", name, bad, len(h.Attempts), strings.TrimPrefix(first, name)))
+			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed; the first: %s", name, bad, len(h.Attempts), cause))
 		}
 	}
 	return notes

@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/redact"
 )
@@ -104,13 +105,13 @@ func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err 
 func errorText(own string, err error) string {
 	for _, e := range []error{ErrStopped, errPatience} {
 		if errors.Is(err, e) {
-			return err.Error()
+			return human.OneLine(err)
 		}
 	}
 	if own != "" {
 		return own
 	}
-	return err.Error()
+	return human.OneLine(err)
 }
 
 func (u *run) markHeld(h *hostRun, at time.Time) {

@@ -77,7 +77,7 @@ func (d *Dispatcher) checkProblems() {
 	}
 	d.stuck = err != nil
 	if err == nil && len(changes) > 0 {
-		d.Log.Info("notice", "changes", len(changes), "first", changes[0].Key, "event", changes[0].Event)
+		d.Log.Info("notification", "changes", len(changes), "first", changes[0].Key, "event", changes[0].Event)
 		d.wake()
 	}
 }

@@ -155,7 +155,7 @@ func (c Change) headline() string {
 func (c Change) write(b *strings.Builder) {
 	switch c.Event {
 	case Ended:
-		fmt.Fprintf(b, "%s is resolved, it lasted %s.\nIt was: %s\n", c.Key, human.Seconds(c.Ended.Sub(c.Since)), c.What)
+		fmt.Fprintf(b, "%s is resolved, it lasted %s.\nIt was: %s\n", c.Key, human.Span(c.Ended.Sub(c.Since)), c.What)
 	case Flapped:
 		now := "At the moment it is resolved."
 		if c.Present {

@@ -230,7 +230,7 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 }
 
 func (o *Outbox) attempt(ctx context.Context, n Notice) error {
-	try, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), attemptLimit, fmt.Errorf("no answer within %v", attemptLimit))
+	try, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), attemptLimit, fmt.Errorf("no answer within %s", human.Span(attemptLimit)))
 	defer cancel()
 	try, stop := context.WithCancelCause(try)
 	defer stop(nil)
