@@ -38,7 +38,7 @@ func TestDescribeFolds(t *testing.T) {
 		"Coverage  partial so far\n",
 		"\nTo come\n  until 2026-03-02 07:20:00 EST (12:20:00 UTC): expc01, expc02, expe01, expe02 (network_log, messages, developer_log)\n",
 		"\n  expc01, expc02, expe01, expe02: no route\n",
-		"\n    2026-03-02 07:00:00 to 07:01:00 EST (12:00:00 to 12:01:00 UTC), 1m: expc01, expc02, expe01 (network_log, messages, developer_log); expe02 (network_log, messages)\n",
+		"\n    2026-03-02 07:00:00 to 07:01:00 EST (12:00:00 to 12:01:00 UTC), 1 min: expc01, expc02, expe01 (network_log, messages, developer_log); expe02 (network_log, messages)\n",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not in\n%s", want, said)

@@ -180,10 +180,18 @@ func (v view) Steps() (steps []step) {
 			first = s.at
 			steps = append(steps, step{s.name, v.At(s.at)})
 		default:
-			steps = append(steps, step{s.name, human.Exactly(s.at.Sub(first)) + " later"})
+			steps = append(steps, step{s.name, after(s.at.Sub(first))})
 		}
 	}
 	return steps
+}
+
+// after is how long after something else a thing was, or before it, by the clocks of two machines.
+func after(d time.Duration) string {
+	if d < 0 {
+		return human.Exactly(-d) + " earlier"
+	}
+	return human.Exactly(d) + " later"
 }
 
 // reached says what is unusual about how a host was reached.

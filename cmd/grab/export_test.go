@@ -116,7 +116,7 @@ func TestExportFails(t *testing.T) {
 		{"--pcapng " + dir + " " + info, advice.BadUsage, []string{"is not a file"}},
 		{"--pcapng " + filepath.Join(dir, "none", "x") + " " + info, advice.BadUsage, []string{"--pcapng"}},
 		{info, advice.BadUsage, []string{"missing --pcapng"}},
-		{"--pcapng " + out, advice.BadUsage, []string{"requires at least 1 arg"}},
+		{"--pcapng " + out, advice.BadUsage, []string{"missing BUNDLE"}},
 		{"--pcapng " + out + " --since yesterday " + info, advice.BadUsage, []string{`--since "yesterday"`}},
 		{"--pcapng " + out + " --since 2026-03-02T14:00:00Z --until 2026-03-02T13:00:00Z " + info, advice.BadUsage, []string{"--since is not before --until"}},
 	} {

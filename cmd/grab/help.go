@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +33,10 @@ func finishCommand(cmd *cobra.Command, examples map[string]string) {
 	if lines := examples[cmd.CommandPath()]; lines != "" {
 		cmd.Example = lines
 	}
+	if !cmd.Runnable() && cmd.HasAvailableSubCommands() {
+		cmd.Args = cobra.NoArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)
@@ -40,12 +46,52 @@ func finishCommand(cmd *cobra.Command, examples map[string]string) {
 			if cmd.HasAvailableSubCommands() && len(args) > 0 {
 				return advice.Usage(advice.WithHint(err, commandHint(cmd, args[0])))
 			}
-			return advice.Usage(advice.WithHint(err, "`"+cmd.CommandPath()+" --help` shows examples"))
+			return advice.Usage(advice.WithHint(badArguments(cmd, args), "`"+cmd.CommandPath()+" --help` shows examples"))
 		}
 	}
 	for _, c := range cmd.Commands() {
 		finishCommand(c, examples)
 	}
+}
+
+// helpOf is what `grab help COMMAND` does; of a command that is not there cobra says nothing.
+func helpOf(cmd *cobra.Command, args []string) error {
+	of, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		of = cmp.Or(of, cmd.Root())
+		return advice.Usage(advice.WithHint(fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), of.CommandPath()), commandHint(of, args[len(args)-1])))
+	}
+	of.InitDefaultHelpFlag()
+	return of.Help()
+}
+
+// badArguments says what a command takes, for one that got something else.
+func badArguments(cmd *cobra.Command, args []string) error {
+	wanted := ""
+	if all := strings.Fields(cmd.Use); len(all) > 1 {
+		wanted = all[len(all)-1] // flags that must be given stand before it
+	}
+	switch {
+	case wanted == "":
+		return fmt.Errorf("%s takes no arguments: %q", cmd.CommandPath(), args[0])
+	case len(args) == 0:
+		return fmt.Errorf("missing %s", strings.TrimSuffix(wanted, "..."))
+	}
+	return fmt.Errorf("%s takes one %s: %q is too much", cmd.CommandPath(), strings.Trim(wanted, "[]"), args[1])
+}
+
+// wantedValue is what may stand behind a flag.
+func wantedValue(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "duration":
+		return "a duration such as 90s, 20m or 2h"
+	case "int", "int64", "uint":
+		return "a number"
+	case "bool":
+		return "true or false"
+	}
+	name, _ := pflag.UnquoteUsage(f)
+	return "a " + name
 }
 
 // commandHint is the next move after the name of a command that there is not.
@@ -67,6 +113,16 @@ func commandHint(cmd *cobra.Command, typed string) string {
 func unknownFlag(cmd *cobra.Command, err error) error {
 	hint := "`" + cmd.CommandPath() + " --help` lists the flags"
 	var none *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	var bad *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &bare):
+		err = fmt.Errorf("--%s wants a value", bare.GetFlag().Name)
+	case errors.As(err, &bad):
+		err = fmt.Errorf("--%s %q: want %s", bad.GetFlag().Name, bad.GetValue(), wantedValue(bad.GetFlag()))
+	case errors.As(err, &none) && none.GetSpecifiedShortnames() != "":
+		err = fmt.Errorf("unknown flag: -%s", none.GetSpecifiedName())
+	}
 	if errors.As(err, &none) && none.GetSpecifiedShortnames() == "" {
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {

@@ -23,7 +23,12 @@ func listCmd(a *app) *cobra.Command {
 	f := &listFlags{}
 	cmd := &cobra.Command{Use: "list", Short: "List incidents and bundles, the newest first", Args: cobra.NoArgs,
 		Long: "Each time is in the zone of the incident's site. COVERAGE of an open incident is what is to come, and until when.",
-		RunE: func(*cobra.Command, []string) error { return runList(a, f) }}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("last") && f.query.Last == 0 {
+				return advice.Usage(errors.New("--last 0: want 1 or more"))
+			}
+			return runList(a, f)
+		}}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.alerts, "alerts", false, "list every alert mail instead, with its outcome and why")
 	fl.StringVar(&f.query.Site, "site", "", "only incidents of this `site`")
@@ -34,7 +39,7 @@ func listCmd(a *app) *cobra.Command {
 }
 
 func runList(a *app, f *listFlags) error {
-	cfg, err := a.load(offline)
+	cfg, err := a.load(config.Options{Reading: true})
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,11 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(a.commands()...)
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	finishCommand(root, examplesOf(examplesText))
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Run, help.RunE = nil, helpOf
+	}
 	return root
 }
 

@@ -54,15 +54,15 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 	if f.grace < 0 {
 		return advice.Usage(errors.New("--grace must not be negative"))
 	}
-	if err := oneshot.PrepareOut(f.out); err != nil {
-		return advice.Usage(err)
-	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
 	defer analysis.BoundMemory()()
 	args, err := a.finder().Paths(args)
 	if err != nil {
 		return err
+	}
+	if err := oneshot.PrepareOut(f.out); err != nil {
+		return advice.Usage(err)
 	}
 	set, err := sources.Open(ctx, f.out, args...)
 	if err != nil {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +48,7 @@ func (a *app) finder() inventory.Finder {
 
 // openStore opens the configured store for reading.
 func openStore(a *app) (*incident.Store, error) {
-	cfg, err := a.load(offline)
+	cfg, err := a.load(config.Options{Reading: true})
 	if err != nil {
 		return nil, err
 	}
@@ -63,10 +66,18 @@ func retryCmd(a *app) *cobra.Command {
 		Long: "Writes a new revision of the bundle, with everything of the earlier one.\nExit codes as for `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := a.finder().Incident(args[0])
-			if err != nil {
+			unseen := args[0] == inventory.Last && errors.Is(err, fs.ErrPermission) // the watcher knows it
+			if err != nil && (!unseen || direct) {
 				return err
 			}
-			if w := runningWatcher(cmd.Context(), a, direct); w != nil {
+			if unseen {
+				name = inventory.Last
+			}
+			w := runningWatcher(cmd.Context(), a, direct)
+			if w == nil && unseen {
+				return err
+			}
+			if w != nil {
 				return retryThrough(cmd.Context(), a, w, oneshot.RetryRequest{Incident: name, Patience: patience}, out)
 			}
 			cfg, err := a.load(config.Options{})

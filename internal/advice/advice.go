@@ -105,7 +105,7 @@ func For(err error) string {
 		return "`grab list` shows the incidents"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
-	case errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
+	case isDenied(err), errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user of grab watch, or as root"
 	case isReserved(err):
 		return "free disk space, or lower keep.free, then `grab retry`; what was copied is kept"
@@ -157,6 +157,12 @@ func hostHint(e *sshdial.Error) string {
 		return "check the key file, its passphrase or the agent on this machine"
 	}
 	return ""
+}
+
+// isDenied: this user may not use a file or folder.
+func isDenied(err error) bool {
+	p, ok := errors.AsType[*fs.PathError](err)
+	return ok && errors.Is(p, fs.ErrPermission)
 }
 
 func isReserved(err error) bool {

@@ -30,7 +30,7 @@ func TestMissing(t *testing.T) {
 	if got := For(WithHint(&os.PathError{Op: "open", Path: "x", Err: os.ErrNotExist}, "own")); got != "own" {
 		t.Error(got)
 	}
-	if got := For(&os.PathError{Op: "open", Path: dir, Err: os.ErrPermission}); got != "" {
+	if got := For(&os.PathError{Op: "open", Path: dir, Err: os.ErrPermission}); got != "run this as the user of grab watch, or as root" {
 		t.Error(got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
@@ -43,7 +44,11 @@ func outcome(store *incident.Store, in incident.Incident) (any, error) {
 func (s *server) serveRetry(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.RetryRequest
 	s.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
-		in, err := s.store.Load(q.Incident)
+		id, err := inventory.Finder{Store: func() (*incident.Store, error) { return s.store, nil }}.ID(q.Incident)
+		if err != nil {
+			return nil, err
+		}
+		in, err := s.store.Load(id)
 		if err != nil {
 			return nil, err
 		}

@@ -217,7 +217,7 @@ sites:
 		{"", "", "there are several sites: choose one with --site (a, b), or name hosts"},
 		{"a", "c3", `host "c3" is not in site a`},
 		{"x", "", `unknown site "x"; configured are a, b`},
-		{"", "c9", `unknown host "c9"; configured are c1, c2, c3`},
+		{"", "c9", `unknown host "c9" (did you mean c1?); configured are c1, c2, c3`},
 	} {
 		var names []string
 		if c.names != "" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/human"
 )
 
 // Site is the site of that name, without regard to case, or nil.
@@ -63,7 +65,7 @@ func (c *Config) HostsOf(names ...string) ([]*Host, error) {
 	for _, name := range names {
 		h := c.Host(name)
 		if h == nil {
-			return nil, fmt.Errorf("unknown host %s; configured are %s", quote(name), strings.Join(c.hostNames(), ", "))
+			return nil, unknown("host", name, c.hostNames())
 		}
 		if !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
@@ -98,6 +100,22 @@ func (c *Config) Select(site string, names ...string) (*Site, []*Host, error) {
 	return s, hosts, nil
 }
 
+// mostKnown is how many names an error lists.
+const mostKnown = 20
+
+// unknown says that there is no such name, which one was probably meant, and which there are.
+func unknown(what, name string, known []string) error {
+	s := "unknown " + what + " " + quote(name)
+	if meant := human.Nearest(name, known...); meant != "" {
+		s += " (did you mean " + meant + "?)"
+	}
+	s += "; configured are " + strings.Join(known[:min(len(known), mostKnown)], ", ")
+	if more := len(known) - mostKnown; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return errors.New(s)
+}
+
 func (c *Config) siteFor(site string, names []string) (*Site, error) {
 	if _, err := c.HostsOf(names...); err != nil {
 		return nil, err
@@ -105,7 +123,7 @@ func (c *Config) siteFor(site string, names []string) (*Site, error) {
 	if site != "" {
 		s := c.Site(site)
 		if s == nil {
-			return nil, fmt.Errorf("unknown site %s; configured are %s", quote(site), strings.Join(c.siteNames(), ", "))
+			return nil, unknown("site", site, c.siteNames())
 		}
 		return s, nil
 	}

@@ -83,12 +83,20 @@ func (f Finder) Paths(names []string) (paths []string, err error) {
 	return paths, nil
 }
 
+// ID is name, or that of the incident that Last means.
+func (f Finder) ID(name string) (string, error) {
+	if name != Last {
+		return name, nil
+	}
+	_, in, err := f.incident(name, nil, func(incident.Incident) bool { return true })
+	return in.ID, err
+}
+
 // Incident is the ID of the incident that is meant: of Last, or of a bundle's file. Any other
 // name is an ID, which whoever works at it looks up.
 func (f Finder) Incident(name string) (string, error) {
 	if name == Last {
-		_, in, err := f.incident(name, nil, func(incident.Incident) bool { return true })
-		return in.ID, err
+		return f.ID(name)
 	}
 	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() {
 		m, err := bundle.ReadManifest(name)
@@ -104,10 +112,12 @@ func (f Finder) incident(name string, missing error, may func(incident.Incident)
 	if errors.Is(err, config.ErrNotFound) && name != Last {
 		return nil, incident.Incident{}, missing // there is no store in which it could be
 	}
-	if err != nil {
+	switch {
+	case err != nil && name == Last:
+		return nil, incident.Incident{}, fmt.Errorf("%s: %w", Last, err)
+	case err != nil:
 		return nil, incident.Incident{}, errors.Join(missing, err)
-	}
-	if name == Last {
+	case name == Last:
 		in, err := newest(store, may)
 		return store, in, err
 	}
@@ -137,7 +147,7 @@ func newest(store *incident.Store, may func(incident.Incident) bool) (incident.I
 	if found.Key != "" {
 		return found, nil
 	}
-	return found, fmt.Errorf("%s: the store %s has none: %w", Last, store.Dir, incident.ErrNotFound)
+	return found, fmt.Errorf("%s: %w in the store %s", Last, incident.ErrNotFound, store.Dir)
 }
 
 // second is the time with which a key begins.
