@@ -306,7 +306,7 @@ func (w *Collector) event(e runner.Event) {
 			w.shallow.row(e.Result, w.cfg.window())
 			w.health.Hosts.Row(e.Result, time.Now())
 		}
-		if hint := advice.For(e.Err); hint != "" { // the runner has logged the error
+		if hint := advice.For(e.Err); hint != "" && !e.Again { // the runner has logged the error
 			w.log.Warn("what to do about the host", "incident", e.Incident, "host", e.Host, "hint", hint)
 		}
 	}

@@ -110,7 +110,7 @@ func Write(w io.Writer, list []incident.Listed, now time.Time) error {
 		if l.Bytes > 0 {
 			size = human.ShortSize(l.Bytes)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, covered(l),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, covered(l, now),
 			human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}.Short(l.Time.Truncate(time.Second)), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), size)
 	}
 	return t.Flush()
@@ -131,12 +131,13 @@ func trigger(l incident.Listed) string {
 	return evidence.Printable(string(l.Kind), 40)
 }
 
-// covered is the coverage; of an open incident so far, and until when the rest is to come.
-func covered(l incident.Listed) string {
+// covered is the coverage; of an open incident so far, and until when the rest is to come. After
+// that the hosts that did not answer are tried still.
+func covered(l incident.Listed, now time.Time) string {
 	switch {
 	case l.State == incident.Sealed || l.State == incident.Sealing:
 		return human.Dash(string(l.Coverage))
-	case l.State == incident.Failed:
+	case l.State == incident.Failed, now.After(l.Until) && l.Coverage != "":
 		return human.Dash(string(l.Coverage)) + " so far"
 	}
 	return "to come, until " + l.Until.In(wiring.ZoneNamed(l.TimeZone)).Format(time.TimeOnly)

@@ -20,6 +20,7 @@ type Event struct {
 	Coverage evidence.Coverage
 	Bundle   string
 	Err      error
+	Again    bool // Err is what the attempt before failed with, in this run
 }
 
 // What an Event can tell.

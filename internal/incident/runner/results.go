@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -29,9 +30,10 @@ func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, result 
 	if err != nil {
 		a.Error = result.Error
 	}
+	again := u.failedBefore(h, a.Error)
 	all := u.addAttempt(h, w, result, a, err)
 	u.save(ctx, h)
-	u.report(ctx, h, result, err)
+	u.report(ctx, h, result, err, again)
 	if all {
 		u.firstPass()
 	}
@@ -94,10 +96,23 @@ func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
 	return evidence.Lacking(none, u.families, w, evidence.ReasonUnreachable)
 }
 
-func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error) {
-	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err})
+// failedBefore reports whether the attempt before, of this run, failed for the same cause.
+func (u *run) failedBefore(h *hostRun, cause string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := len(h.state.Attempts)
+	return h.tried && cause != "" && n > 0 && h.state.Attempts[n-1].Error == cause
+}
+
+// report logs why a host failed, once for as long as it fails for the same cause.
+func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err error, again bool) {
+	u.tell(Event{What: EventPass, Host: h.ref.Name, Result: &result, Coverage: result.Coverage, Err: err, Again: again})
 	if err != nil && ctx.Err() == nil {
-		u.r.log().Warn("host incomplete", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
+		level := slog.LevelWarn
+		if again {
+			level = slog.LevelDebug
+		}
+		u.r.log().Log(ctx, level, "host incomplete", "incident", u.id, "host", h.ref.Name, "coverage", result.Coverage, "final", permanent(err), "err", result.Error)
 	}
 }
 
