@@ -206,7 +206,7 @@ func (g *Grab) meter(copiers []*copier, turn *copyqueue.Turn) *hostconn.Meter {
 	if g.Progress != nil {
 		var total int64
 		for _, c := range copiers {
-			total += c.plan.Bytes()
+			total += c.missing() // what an earlier pass copied is not taken again
 		}
 		m.Tell = func(done int64) { g.Progress(Progress{Host: g.Host.Name, Total: total, Done: done}) }
 	}

@@ -112,19 +112,6 @@ func (p *Plan) DropStale() {
 	p.Files = slices.DeleteFunc(p.Files, func(f *File) bool { return f.Stale })
 }
 
-// Bytes is how much the plan is about to take off the host.
-func (p *Plan) Bytes() int64 {
-	var n int64
-	for _, f := range p.Files {
-		if f.Found == nil {
-			n += f.Size
-		} else {
-			n += f.Found.To - f.Found.From
-		}
-	}
-	return n
-}
-
 // Oldest is the time of the oldest record held, if there is any.
 func (p *Plan) Oldest() (t time.Time, ok bool) {
 	for _, f := range p.Files {
