@@ -17,8 +17,9 @@ import (
 // How far back an incident remembers its site's earlier ones.
 const (
 	memoryAge   = 24 * time.Hour
-	maxRecalled = 50  // incidents
-	maxPast     = 200 // phones
+	maxRecalled = 50   // incidents
+	maxLooked   = 1000 // incidents that may be the site's, by their names
+	maxPast     = 200  // phones
 )
 
 // MemoryFile is where it is kept what later incidents should know of the phones of one.
@@ -37,12 +38,13 @@ func Before(s *Store, in Incident) ([]evidence.PastPhone, error) {
 	}
 	past, over := map[string]evidence.PastPhone{}, map[string]time.Time{}
 	var errs []error
-	for _, k := range keys {
-		was, m, err := recall(s, k)
+	for n, i := 0, 0; i < len(keys) && n < maxRecalled; i++ {
+		was, m, err := recall(s, keys[i], in.Site)
 		errs = append(errs, err)
 		if was.Site != in.Site || was.Kind == KindDrill {
 			continue // its name is longer, nothing is known of it, or it soon goes
 		}
+		n++
 		if m.Cut {
 			break // what it does not name may have registered: nothing before it is certain
 		}
@@ -81,16 +83,17 @@ func earlier(s *Store, in Incident) ([]string, error) {
 		return len(k) < len(stamp) || k == in.Key || k[:len(stamp)] < first || k[:len(stamp)] > last || !strings.HasPrefix(k[len(stamp):], "-"+in.Site+"-")
 	})
 	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) })
-	return keys[:min(len(keys), maxRecalled)], nil
+	return keys[:min(len(keys), maxLooked)], nil
 }
 
-// recall reads an incident and what is to be known of its phones, if that is written down.
-func recall(s *Store, key string) (Incident, evidence.Memory, error) {
+// recall reads an incident, and if it is of a site what is to be known of its phones, as far as
+// that is written down.
+func recall(s *Store, key, site string) (Incident, evidence.Memory, error) {
 	in, err := s.Read(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return in, evidence.Memory{}, nil // just claimed, or just removed
 	}
-	if err != nil {
+	if err != nil || in.Site != site {
 		return in, evidence.Memory{}, err
 	}
 	m, _, err := MemoryFile(s, key).Load()

@@ -22,6 +22,24 @@ func incidentAt(minutes int, site, hex string) incident.Incident {
 	return incident.Incident{Key: id, ID: id, Site: site, Asked: evidence.NewWindow(at(minutes-5), at(minutes+5))}
 }
 
+// The many incidents of a site whose name begins with another's do not push that one's out.
+func TestBeforeBesideALoudNeighbour(t *testing.T) {
+	t.Parallel()
+	st := incidenttest.FastStore(t, t.TempDir())
+	save := func(in incident.Incident, partial ...evidence.PhoneTime) {
+		if err := errors.Join(st.Create(in.Key), st.Save(in), incident.MemoryFile(st, in.Key).Save(evidence.Memory{Partial: partial})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(incidentAt(0, "hq", "f00000"), evidence.PhoneTime{Device: "a", Verdict: "partial", At: at(0)})
+	for i := range 60 {
+		save(incidentAt(1+i/2, "hq-far", fmt.Sprintf("%06x", i)))
+	}
+	if open, err := incident.Before(st, incidentAt(60, "hq", "100000")); err != nil || len(open) != 1 {
+		t.Errorf("%+v, %v", open, err)
+	}
+}
+
 // Phones stay in mind until a bundle shows them registered in full, for a day, at their own
 // site; and not beyond a bundle that does not name all that registered.
 func TestBefore(t *testing.T) {

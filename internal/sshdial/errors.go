@@ -84,7 +84,7 @@ func (e *Error) Error() string {
 		b.WriteString(": pinned " + strings.Join(e.Want, " "))
 	}
 	if len(e.Got) > 0 {
-		b.WriteString(": it shows " + strings.Join(e.Got, " "))
+		b.WriteString(", it shows " + strings.Join(e.Got, " "))
 	}
 	if why := e.why(); why != "" {
 		b.WriteString(": " + why)
