@@ -61,7 +61,7 @@ func Span(d time.Duration) string {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	}
 	if d < 0 {
-		return "-" + Span(-d)
+		return "-" + Span(d.Abs()) // the least has no opposite
 	}
 	d = d.Round(time.Second)
 	units := []struct {

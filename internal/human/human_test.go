@@ -1,6 +1,8 @@
 package human
 
 import (
+	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,6 +36,18 @@ func TestAgo(t *testing.T) {
 		2 * time.Hour: "2 hours ago", 47*time.Hour + 59*time.Minute: "47 hours ago", 48 * time.Hour: "2 days ago", 1000 * time.Hour: "41 days ago"} {
 		if got := Ago(d); got != want {
 			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
+// A foreign clock may be as far away as can be.
+func TestExtremes(t *testing.T) {
+	for _, d := range []time.Duration{math.MinInt64, math.MinInt64 + 1, math.MaxInt64} {
+		if got := strings.TrimPrefix(Span(d), "-"); got != "106751d23h" && got != "106751 days" {
+			t.Errorf("%d: %s", d, got)
+		}
+		if Exactly(d) == "" || Seconds(d) == "" || Ago(d) == "" {
+			t.Error(d)
 		}
 	}
 }

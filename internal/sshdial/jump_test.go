@@ -321,7 +321,7 @@ func TestJumpSilence(t *testing.T) {
 			}
 			<-cl.Done()
 			e, ok := errors.AsType[*Error](cl.Lost())
-			if !ok || e.Kind != KindLost || e.Hop != hop || !strings.Contains(e.Error(), "no data for 900ms") {
+			if !ok || e.Kind != KindLost || e.Hop != hop || !strings.Contains(e.Error(), "no data for 0.9 s") {
 				t.Errorf("got %v", cl.Lost())
 			}
 			cl.Close()
@@ -409,7 +409,7 @@ func TestRealJump(t *testing.T) {
 		t.Error("a frozen hop opens a session")
 	}
 	<-cl.Done()
-	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Hop != 1 || !strings.Contains(e.Error(), "no data for 900ms") {
+	if e, ok := errors.AsType[*Error](cl.Lost()); !ok || e.Hop != 1 || !strings.Contains(e.Error(), "no data for 0.9 s") {
 		t.Errorf("got %v", cl.Lost())
 	}
 	hop.Thaw()

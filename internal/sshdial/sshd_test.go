@@ -232,7 +232,7 @@ func TestRealFrozen(t *testing.T) {
 		t.Error("a frozen host opens a session")
 	}
 	<-cl.Done()
-	if err := cl.Lost(); err == nil || !strings.Contains(err.Error(), "no data for 600ms") {
+	if err := cl.Lost(); err == nil || !strings.Contains(err.Error(), "no data for 0.6 s") {
 		t.Errorf("got %v", err)
 	}
 	patient.Close()

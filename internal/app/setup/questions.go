@@ -53,6 +53,9 @@ var ways = []struct{ name, says string }{
 // askWay asks for one of the ways by its number: who takes the question for that for the
 // password is not believed, and what he typed is not repeated.
 func (i *Interview) askWay() {
+	if i.over {
+		return
+	}
 	f := i.Answers
 	if k := f.known(); k.provider != "" {
 		fmt.Fprintf(i.Ask.Out, "%s: use %s. docs/mailbox.md has the steps.\n", k.why, k.provider)
