@@ -66,7 +66,7 @@ func printList[T any](a *app, list []T, err error, write func() error) error {
 		return err
 	}
 	if err != nil {
-		a.say("grab: warning: %v", err)
+		a.say("grab: warning: %s", strings.ReplaceAll(err.Error(), "\n", "\ngrab: warning: "))
 	}
 	if a.json {
 		return a.print(list)

@@ -168,8 +168,10 @@ func (w *findings) rest() string {
 	switch n := w.reg.Unknown; {
 	case n > 0 && len(w.out) == 0 && len(parts) == 0:
 		parts = append(parts, phones(n, "phone")+": not known")
+	case n == 1:
+		parts = append(parts, "the other phone: not known")
 	case n > 0:
-		parts = append(parts, "the other "+phones(n, "phone")+": not known")
+		parts = append(parts, fmt.Sprintf("the other %d: not known", n))
 	}
 	return strings.Join(parts, "; ")
 }

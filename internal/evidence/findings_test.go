@@ -37,7 +37,7 @@ func TestFindings(t *testing.T) {
 	crowd := dropped(45)
 	crowd.Groups, crowd.More, crowd.Healthy, crowd.Unknown = nil, 5, 0, 0
 	list := "SEP00, SEP01, SEP02, SEP03, SEP04, SEP05, SEP06, SEP07, SEP08, SEP09"
-	rest := "3 phones stayed registered; 1 more phone: not known\n"
+	rest := "3 phones stayed registered; the other phone: not known\n"
 	for name, c := range map[string]struct {
 		r    *Registration
 		want string
@@ -46,7 +46,7 @@ func TestFindings(t *testing.T) {
 			"  [certain] SEP04: Registered in full at 14:12.\n    [cannot tell] Cause: not known.\n" + rest},
 		"one":   {one, "[likely] The connection dropped.\n  next: Look at firewalls.\n  [certain] SEP00: Came back with one line.\n    [likely] Cause: the connection.\n" + rest},
 		"many":  {many, "[likely] The connection dropped.\n  next: Look at firewalls.\n  300 phones: " + list + " and 290 more\n" + rest},
-		"older": {older, "[likely] SEP00 is partial.\n  next: Look at firewalls.\nSEP01: partial\n2 more phones: not known\n"},
+		"older": {older, "[likely] SEP00 is partial.\n  next: Look at firewalls.\nSEP01: partial\nthe other 2: not known\n"},
 	} {
 		if got := said(c.r); got != c.want {
 			t.Errorf("%s:\n%swant\n%s", name, got, c.want)

@@ -102,7 +102,10 @@ func (s *Store) Load(id string) (Incident, error) {
 	var found *Incident
 	for _, k := range keys {
 		in, err := s.Read(k)
-		if err != nil {
+		switch {
+		case err != nil && k == id && !errors.Is(err, fs.ErrNotExist):
+			return Incident{}, fmt.Errorf("incident %s: %w", evidence.Printable(id, 100), err)
+		case err != nil:
 			continue // another one's fault; List reports it
 		}
 		if in.ID == id {

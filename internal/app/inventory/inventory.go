@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
@@ -122,10 +124,32 @@ func (f Finder) incident(name string, missing error, may func(incident.Incident)
 		return store, in, err
 	}
 	in, err := store.Load(name)
-	if errors.Is(err, incident.ErrNotFound) {
+	switch path := bundleOf(store, name); {
+	case err == nil:
+	case !errors.Is(err, incident.ErrNotFound):
+		if path != "" {
+			err = advice.WithHint(err, "its bundle is "+path+": name that instead")
+		}
+	default:
 		err = advice.WithHint(fmt.Errorf("no file %s, and %w", evidence.Printable(name, 300), err), "`grab list` has the incidents; "+Last+" is the newest")
 	}
 	return store, in, err
+}
+
+// bundleOf is the newest bundle in the store that bears an incident's name, "" if there is none.
+func bundleOf(store *incident.Store, id string) (path string) {
+	entries, _ := os.ReadDir(store.Bundles()) // a folder that cannot be read has none
+	newest := time.Time{}
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), id)
+		if !ok || !strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, "-r") || strings.HasSuffix(rest, ".part") {
+			continue
+		}
+		if st, err := e.Info(); err == nil && !st.ModTime().Before(newest) {
+			path, newest = filepath.Join(store.Bundles(), e.Name()), st.ModTime()
+		}
+	}
+	return path
 }
 
 // newest is the newest incident that may be meant.

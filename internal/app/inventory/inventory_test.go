@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
@@ -142,6 +143,32 @@ func BenchmarkList(b *testing.B) {
 	for b.Loop() {
 		if list, err := List(st, Query{}); err != nil || len(list) != 10_000 {
 			b.Fatal(len(list), err)
+		}
+	}
+}
+
+// An incident whose record is damaged is not called unknown, and its bundle is named.
+func TestFinderOfADamagedIncident(t *testing.T) {
+	t.Parallel()
+	st := incidenttest.FastStore(t, t.TempDir())
+	in := put(t, st, 0, nil)
+	if err := errors.Join(os.MkdirAll(st.Bundles(), 0o700), os.WriteFile(in.Bundle, nil, 0o600), os.WriteFile(filepath.Join(st.IncidentDir(in.Key), "incident.json"), []byte("{"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Finder{Store: func() (*incident.Store, error) { return st, nil }}.Path(in.ID)
+	if err == nil || errors.Is(err, incident.ErrNotFound) || !strings.Contains(err.Error(), "damaged") || !strings.Contains(advice.For(err), in.Bundle) {
+		t.Errorf("%v, %s", err, advice.For(err))
+	}
+}
+
+// What is open says so to its end: first until when the rest is to come, then what there is.
+func TestCoveredSoFar(t *testing.T) {
+	t.Parallel()
+	until := incidenttest.T0
+	l := incident.Listed{State: incident.Running, Coverage: evidence.Partial, Until: until}
+	for after, want := range map[time.Duration]string{-time.Minute: "to come, until " + until.UTC().Format(time.TimeOnly), time.Minute: "partial so far"} {
+		if got := covered(l, until.Add(after)); got != want {
+			t.Errorf("%s: %s, want %s", after, got, want)
 		}
 	}
 }
