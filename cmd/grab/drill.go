@@ -26,7 +26,7 @@ func drillCmd(a *app) *cobra.Command {
 		Long: "The running `grab watch` sends a mail like RTMT's through smtp: (or, without smtp:, puts it into the mailbox over\n" +
 			"IMAP), sees it arrive, grabs a few seconds of logs from every host of the site, seals, verifies, and removes what\n" +
 			"it made. Each step is shown with its time and PASS, or FAIL and the cause. A drill joins no incident and is no\n" +
-			"news to any; nobody is told of it. Ctrl-C ends it at once. drill: in the configuration does it by itself.\n" +
+			"news to any; no notification is sent. Ctrl-C ends it at once. drill: in the configuration does it by itself.\n" +
 			"SITE may be left out where there is one only. Exit 0 if every step passed, 1 if not.",
 		ValidArgsFunction: completeSites(a),
 		RunE: func(cmd *cobra.Command, args []string) error {

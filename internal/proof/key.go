@@ -43,7 +43,7 @@ func LoadKey(file string, log *slog.Logger) (Key, error) {
 			return Key{}, fmt.Errorf("key of our own mails: %w", errors.Join(damage, err))
 		}
 		if log != nil {
-			log.Error("the key of our own mails was damaged; it was set aside and made anew: notices and canaries that were sent before are not known again",
+			log.Error("the key of our own mails was damaged; it was set aside and a new one made: notifications and canaries that were sent before are not recognized",
 				"file", file, "now", aside, "err", damage)
 		}
 	}

@@ -253,7 +253,7 @@ func (d *demo) event(e runner.Event) {
 	case runner.EventHeld:
 		d.step("%s: all files of three families are open", e.Host)
 	case runner.EventFirstPass:
-		d.step("first pass copied; waiting for the end of the window")
+		d.step("first copy done; waiting for the end of the window")
 	case runner.EventSealed, runner.EventFailed:
 		select {
 		case d.sealed <- e:

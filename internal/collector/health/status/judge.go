@@ -152,7 +152,7 @@ func (r *Report) JudgeDisk() {
 	switch d := r.Disk; {
 	case d.FreeBytes < d.ReserveBytes:
 		p.Blocks = true
-		p.What = fmt.Sprintf("only %s are free for the store, and %s are reserved (keep.free): alerts are taken and files held, but nothing is copied until there is room",
+		p.What = fmt.Sprintf("only %s are free for the store, and %s are reserved (keep.free): alerts are accepted and files kept open, but nothing is copied until there is room",
 			human.Size(d.FreeBytes), human.Size(d.ReserveBytes))
 	case d.ReserveBytes == 0 && d.FreeBytes < LowDisk:
 		p.Blocks = true
@@ -175,7 +175,7 @@ func (r *Report) JudgeAside(files []string) {
 	if more := len(files) - shown; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	r.Add(Problem{Key: "damaged", What: "files of the store were damaged and set aside, and what they held began anew: " + list,
+	r.Add(Problem{Key: "damaged", What: "files of the store were damaged and set aside, and start again empty: " + list,
 		Hint: "see the log of grab watch for what that means, look at the disk, and then remove them from " + r.Store})
 }
 
@@ -191,7 +191,7 @@ func (r *Report) JudgeIncidents(patience time.Duration) {
 		begun := latest(in.Since, r.Started)
 		if len(in.Waiting) > 0 && r.Now.Sub(begun) > HeldIn {
 			r.Add(Problem{Key: key + "/held", Since: begun, Blocks: true,
-				What: fmt.Sprintf("incident %s waits for its hosts: the logs of %s are not held after %s, and may be overwritten", in.Incident, strings.Join(in.Waiting, ", "), human.Span(HeldIn)),
+				What: fmt.Sprintf("incident %s waits for its hosts: the logs of %s are not open after %s, and may be overwritten", in.Incident, strings.Join(in.Waiting, ", "), human.Span(HeldIn)),
 				Hint: "see what else is said of the hosts, and `grab check`"})
 		}
 		due := latest(in.Until, begun).Add(patience)

@@ -152,7 +152,7 @@ var shortWords = map[string]string{
 	"host/ahead": "clock of % ahead",
 	"disk":       "the store's disk full", "store": "the store not writable", "clock": "the clock of this machine wrong",
 	"canary": "canary of % missing", "heartbeat": "heartbeat % missing", "limit": "alerts.limit of % reached",
-	"incident/held": "logs not held for incident %", "incident/late": "incident % not sealed",
+	"incident/held": "logs not open for incident %", "incident/late": "incident % not sealed",
 }
 
 // short is a problem in few words, with how long it lasts.

@@ -47,7 +47,7 @@ func TestHeadline(t *testing.T) {
 		{report(3, down("mailbox/m/INBOX")), "No for all 3 sites: mailbox m/INBOX down for 4 min", false},
 		{report(3, down("mailbox/n/In/Lab/stuck")), "Yes for 2 sites; No for lab: mailbox n/In/Lab stuck for 4 min", false},
 		{report(3, down("canary/n")), "Yes for 1 site; No for hq, lab: canary of n missing for 4 min", false},
-		{report(3, down("incident/i/held")), "Yes for 2 sites; No for lab: logs not held for incident i for 4 min", false},
+		{report(3, down("incident/i/held")), "Yes for 2 sites; No for lab: logs not open for incident i for 4 min", false},
 		{report(3, down("limit/lab")), "Yes for 2 sites; No for lab: alerts.limit of lab reached for 4 min", false},
 		{report(3, down("host/expe02/other/thing")), "Yes for 2 sites; No for hq: long words (for 4 min)", false},
 		{report(3, down("new")), "No for all 3 sites: long words (for 4 min)", false},

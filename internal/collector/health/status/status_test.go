@@ -82,7 +82,7 @@ func TestProblems(t *testing.T) {
 		{"disk", disk(2<<30, 0), ""},
 		{"disk reserve", func(r *Report) { r.Disk = Disk{FreeBytes: 5 << 30, ReserveBytes: 5 << 30}; r.JudgeDisk() }, ""},
 		{"disk reserve touched", func(r *Report) { r.Disk = Disk{FreeBytes: 5<<30 - 1, ReserveBytes: 5 << 30}; r.JudgeDisk() },
-			"!disk: only 5.0 GiB are free for the store, and 5.0 GiB are reserved (keep.free): alerts are taken and files held, but nothing is copied"},
+			"!disk: only 5.0 GiB are free for the store, and 5.0 GiB are reserved (keep.free): alerts are accepted and files kept open, but nothing is copied"},
 		{"small disk, all reserved", func(r *Report) { r.Disk = Disk{FreeBytes: 1 << 29, ReserveBytes: 1 << 28}; r.JudgeDisk() }, ""},
 		{"disk low", disk(1<<29, 0), "!disk: only 512.0 MiB are free"},
 		{"disk soon full", disk(2<<30, 2.5), "disk: the store's disk will be full in 2.5 days"},
@@ -93,9 +93,9 @@ func TestProblems(t *testing.T) {
 		}, "incident/j: incident j cannot be finished: no"},
 		{"damaged files", func(r *Report) {
 			r.JudgeAside([]string{"a.damaged-1", "b", "c", "d", "e", "f"})
-		}, "damaged: files of the store were damaged and set aside, and what they held began anew: a.damaged-1, b, c, d, e and 1 more"},
+		}, "damaged: files of the store were damaged and set aside, and start again empty: a.damaged-1, b, c, d, e and 1 more"},
 		{"no damaged files", func(r *Report) { r.JudgeAside(nil) }, ""},
-		{"incident not held", incident(Incident{Since: now.Add(-61 * time.Second), Waiting: []string{"expc01"}}), "!incident/i/held: incident i waits for its hosts: the logs of expc01 are not held after 1 min"},
+		{"incident not held", incident(Incident{Since: now.Add(-61 * time.Second), Waiting: []string{"expc01"}}), "!incident/i/held: incident i waits for its hosts: the logs of expc01 are not open after 1 min"},
 		{"incident begun", incident(Incident{Since: now.Add(-59 * time.Second), Waiting: []string{"expc01"}}), ""},
 		{"incident not sealed", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16*time.Minute - time.Second)}), "!incident/i/late: incident i has no bundle more than 15 min after its time"},
 		{"incident copies", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16 * time.Minute)}), ""},
