@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 )
 
@@ -88,7 +89,7 @@ func showStep(out io.Writer, s drill.Step) {
 	if s.Host != "" {
 		what += " " + s.Host
 	}
-	fmt.Fprintf(out, "%s  %s  +%6.1f s  %s: %s\n", mark, s.At.Local().Format("15:04:05"), s.AfterS, what, s.What)
+	fmt.Fprintf(out, "%s  %s  +%6.1f s  %s: %s\n", mark, s.At.Local().Format("15:04:05"), s.AfterS, what, human.Local().Say(evidence.Unnamed(s.Host, s.What)))
 	if s.Hint != "" {
 		fmt.Fprintln(out, "      hint:", s.Hint)
 	}

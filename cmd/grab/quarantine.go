@@ -62,7 +62,7 @@ func listQuarantine(a *app) error {
 		if i == 0 {
 			fmt.Fprintln(w, "ID\tSEEN\tSENDER\tALERT\tCLUSTER\tNODE\tWHY")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], human.Local().Short(h.Seen.Truncate(time.Second)), human.Dash(h.Sender), human.Dash(h.Alert.Name), human.Dash(h.Alert.Cluster), human.Dash(h.Alert.Node), h.Why)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], human.Local().Short(h.Seen.Truncate(time.Second)), human.Dash(h.Sender), human.Dash(h.Alert.Name), human.Dash(h.Alert.Cluster), human.Dash(h.Alert.Node), human.Local().Say(h.Why))
 	}
 	return w.Flush()
 }

@@ -227,7 +227,7 @@ func ReceivedAt(raw []byte, now time.Time) (t time.Time, from string) {
 func (r *EMLReport) Text() string {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
-		fmt.Fprintf(&b, "%-9s  %s\n", what, evidence.Printable(fmt.Sprintf(format, args...), 900))
+		fmt.Fprintf(&b, "%-9s  %s\n", what, human.Local().Say(evidence.Printable(fmt.Sprintf(format, args...), 900)))
 	}
 	line("mail", "%s, received %s (%s)", r.File, human.Local().At(r.Received.Truncate(time.Second)), r.ReceivedFrom)
 	if al := r.Alert; al != nil {

@@ -42,7 +42,7 @@ func (p Printer) Conclude(all []Finding) {
 }
 
 func (p Printer) line(f Finding, columns int) {
-	fmt.Fprintf(p.Out, "%s  %-*s  %-13s  %s\n", p.mark(f.Status), columns, human.Dash(f.Host), f.What, f.Detail)
+	fmt.Fprintf(p.Out, "%s  %-*s  %-13s  %s\n", p.mark(f.Status), columns, human.Dash(f.Host), f.What, human.Local().Say(f.Detail))
 	p.hint(f.Hint)
 }
 
@@ -80,7 +80,7 @@ func (p Printer) said(s *saying) {
 	case f.KeepsS > 0:
 		fmt.Fprintf(p.Out, "  %s\n", s.kept(len(hosts)))
 	case len(details) == 1:
-		fmt.Fprintf(p.Out, "  %s\n", f.Detail)
+		fmt.Fprintf(p.Out, "  %s\n", human.Local().Say(f.Detail))
 	default:
 		fmt.Fprintln(p.Out)
 		for _, d := range details {

@@ -23,7 +23,7 @@ func WriteAlerts(out io.Writer, list []incident.ListedAlert, zone func(site stri
 		}
 		row := func(site string, what incident.What, in, why string) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clock.Short(l.Time), clock.Short(l.Seen.Truncate(time.Second)), l.ID[:12], l.Kind,
-				human.Dash(l.Cluster), human.Dash(l.Node), human.Dash(site), what, human.Dash(in), human.Dash(why))
+				human.Dash(l.Cluster), human.Dash(l.Node), human.Dash(site), what, human.Dash(in), human.Dash(clock.Say(why)))
 		}
 		for _, s := range l.Sites {
 			why := s.Why

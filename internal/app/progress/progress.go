@@ -142,7 +142,7 @@ func (d *Display) Event(e runner.Event) {
 func (d *Display) failed(host, why string) {
 	if d.causes[host] != why {
 		d.causes[host] = why
-		d.say("%s: %s", host, why)
+		d.say("%s: %s", host, human.Local().Say(why))
 	}
 }
 

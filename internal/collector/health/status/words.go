@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 )
 
@@ -162,7 +163,7 @@ func (w *writer) host(h Host) {
 	}
 	w.line("%s", line)
 	if h.Error != "" {
-		w.line("    %s", h.Error)
+		w.line("    %s", evidence.Unnamed(h.Name, h.Error))
 	}
 	line = "    clock unknown"
 	if h.ClockMS != nil {
