@@ -18,13 +18,14 @@ type reason struct {
 	Lines               []string // each span once, with its hosts and families
 }
 
-// Reasons are those for which parts are missing, each once; what is to come is none.
+// Reasons are those for which parts are missing, each once. What is to come is none while the
+// incident is open.
 func (v view) Reasons() (list []reason) {
 	var seen []string
 	for _, h := range v.Hosts {
 		for _, f := range h.Files {
 			for _, s := range f.Missing {
-				if s.Reason != evidence.ReasonToCome && !slices.Contains(seen, s.Reason) && len(seen) < maxReasons {
+				if (s.Reason != evidence.ReasonToCome || v.Sealed()) && !slices.Contains(seen, s.Reason) && len(seen) < maxReasons {
 					seen = append(seen, s.Reason)
 				}
 			}
@@ -36,6 +37,9 @@ func (v view) Reasons() (list []reason) {
 	}
 	return list
 }
+
+// Sealed: it is a bundle, and no open incident.
+func (v view) Sealed() bool { return !v.Timing.Sealed.IsZero() }
 
 // lacking are the spans that are missing for a reason.
 func (v view) lacking(why string) (lines []string) {
@@ -72,6 +76,9 @@ func (v view) Errors() (lines []string) {
 // ToCome is what an open incident waits for: until when, and on which hosts; "" if nothing is
 // to come.
 func (v view) ToCome() string {
+	if v.Sealed() {
+		return ""
+	}
 	until, where := time.Time{}, folded{}
 	for _, h := range v.Hosts {
 		for _, f := range h.Files {

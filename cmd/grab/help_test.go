@@ -143,6 +143,8 @@ sites:
 		{"now --site ", []string{"hq\texpc01, expe01", "lab", ":4"}, "expc01\tC"},
 		{"pause --site ", []string{"hq"}, id},
 		{"resume --site ", []string{"lab"}, id},
+		{"list --site ", []string{"lab", ":4"}, id},
+		{"list --verdict ", []string{"came_back_by_keepalive", ":4"}, id},
 		{"show ", []string{"@last", id, ":0"}, "expc01"},
 		{"verify ", []string{"@last", id, ":0"}, "expc01"},
 		{"report ", []string{"@last", id, ":0"}, "expc01"},

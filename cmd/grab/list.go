@@ -35,6 +35,8 @@ func listCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.since, "since", "", "only since this `time`: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone, or an age such as 90m, 24h, 7d")
 	fl.IntVar(&f.query.Last, "last", 0, "only the newest `n`")
 	fl.StringVar(&f.query.Verdict, "verdict", "", "only with this `verdict`, of the report or of a phone: "+strings.Join(inventory.Verdicts, ", "))
+	completeSite(a, cmd)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("verdict", cobra.FixedCompletions(inventory.Verdicts, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
 

@@ -33,6 +33,7 @@ type step struct {
 	Coverage evidence.Coverage `json:"coverage,omitempty"`
 	Error    string            `json:"error,omitempty"`
 	Stopped  bool              `json:"stopped,omitempty"` // Error is that somebody stopped the grab
+	Until    time.Time         `json:"until,omitzero"`    // the window's end, of EventFirstPass
 }
 
 // doing is a work for a client.
@@ -66,6 +67,9 @@ func (d *doing) fetched(p fetch.Progress) {
 
 func (d *doing) event(e runner.Event) {
 	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
+	if e.What == runner.EventFirstPass {
+		s.Until = e.Window.Until
+	}
 	if e.Err != nil {
 		s.Error, s.Stopped = redact.Error(e.Err).Error(), errors.Is(e.Err, runner.ErrStopped)
 	}
@@ -75,6 +79,7 @@ func (d *doing) event(e runner.Event) {
 // Event is what was told.
 func (s *step) Event() runner.Event {
 	e := runner.Event{What: s.What, Incident: s.Incident, Host: s.Host, Coverage: s.Coverage}
+	e.Window.Until = s.Until
 	switch {
 	case s.Stopped:
 		e.Err = runner.ErrStopped

@@ -26,7 +26,7 @@ const (
 	ReasonSlow        = "slow"                     // the host answers too slowly to be waited for
 	ReasonTooLarge    = "too_large"                // there was more of it than may be copied of one host
 	ReasonSilent      = "silent"                   // it was read, and has no record where it always has some; or the host's clock leapt
-	ReasonToCome      = "to_come"                  // of an open incident alone: the host is looked at again
+	ReasonToCome      = "to_come"                  // of an open incident: the host is looked at again; of a stopped one: it was not
 )
 
 // DefaultKind is the kind of the alerts that match alerts.match.

@@ -87,7 +87,7 @@ func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, w
 		no = "no route matches; "
 	}
 	names = Route(sites, a.Cluster, a.Node)
-	what := fmt.Sprintf("cluster %q or node %q", evidence.Printable(a.Cluster, 80), evidence.Printable(a.Node, 80))
+	what := claimedBy(a.Cluster, a.Node)
 	switch {
 	case len(names) == 0:
 		return nil, no + "no site claims " + what
@@ -95,6 +95,21 @@ func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, w
 		return names, no + "claimed by " + what
 	}
 	return names, no + "no site claims " + what + "; sites without clusters and nodes take the rest"
+}
+
+// claimedBy is by what an alert could be claimed, in words.
+func claimedBy(cluster, node string) string {
+	var parts []string
+	if cluster != "" {
+		parts = append(parts, fmt.Sprintf("cluster %q", evidence.Printable(cluster, 80)))
+	}
+	if node != "" {
+		parts = append(parts, fmt.Sprintf("node %q", evidence.Printable(node, 80)))
+	}
+	if len(parts) == 0 {
+		return "an alert without cluster and node"
+	}
+	return strings.Join(parts, " or ")
 }
 
 func (r Rule) meets(a evidence.Alert) bool {

@@ -130,6 +130,10 @@ func (d *Display) Event(e runner.Event) {
 		case e.Err != nil:
 			d.failed(e.Host, evidence.Unnamed(e.Host, human.OneLine(e.Err)))
 		}
+	case runner.EventFirstPass:
+		if e.Window.Until.After(d.now()) {
+			d.say("waiting until %s, the end of the window", human.Local().OfDay(e.Window.Until.Truncate(time.Second)))
+		}
 	case runner.EventFull:
 		d.say("warning: no room for all of it: %s", human.OneLine(e.Err))
 	case runner.EventSealing:

@@ -23,14 +23,14 @@ func draft(st *incident.Store, in incident.Incident) (evidence.Manifest, error) 
 		states = append(states, h)
 	}
 	m, err := assemble(st, in, states, nil)
-	if !in.Frozen {
+	if !in.Frozen && in.Stopped.IsZero() {
 		toCome(&m, states)
 	}
 	return m, err
 }
 
-// toCome tells what an open incident lacks because its hosts are looked at again from what
-// it will never have: the bundle gives that its reason.
+// toCome tells what an incident lacks because its hosts are looked at again, or would have been
+// if nobody had stopped it, from what it will never have: the bundle gives that its reason.
 func toCome(m *evidence.Manifest, states []incident.HostState) {
 	for i := range m.Hosts {
 		looked := m.Asked.Since // the last look began here
@@ -102,6 +102,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
 	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
 	if !in.Stopped.IsZero() {
+		toCome(&m, states) // and did not: nobody looked again
 		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": grab did not wait for what was still missing")
 	}
 	m.Conclude()

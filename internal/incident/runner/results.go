@@ -174,7 +174,8 @@ func (u *run) firstPass() {
 			parts = append(parts, h.state.Result.Coverage)
 		}
 		u.mu.Unlock()
-		u.tell(Event{What: EventFirstPass, Coverage: evidence.Sum(parts...)})
+		w, _, _ := u.target.current()
+		u.tell(Event{What: EventFirstPass, Window: w, Coverage: evidence.Sum(parts...)})
 	})
 }
 

@@ -45,6 +45,11 @@ func TestToCome(t *testing.T) {
 		}
 		frozen := in
 		frozen.Frozen = true
+		stopped := frozen
+		stopped.Stopped = min(16)
+		if m, err = Manifest(st, stopped); err != nil || spansOf(m.Hosts[0]) != c.want {
+			t.Errorf("%s: stopped by hand it lacks %s, %v", name, spansOf(m.Hosts[0]), err)
+		}
 		if m, err = Manifest(st, frozen); err != nil || spansOf(m.Hosts[0]) == c.want && c.reason != evidence.ReasonLogin {
 			t.Errorf("%s: frozen it lacks %s, %v", name, spansOf(m.Hosts[0]), err)
 		}
