@@ -1,11 +1,13 @@
 package progress
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"rtmtgrab/fetch"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/testsite"
 )
@@ -55,5 +57,25 @@ func TestLines(t *testing.T) {
 	d.Close()
 	if got, want := out.String(), "expc01: files open\nexpc01: copying 1.0 MiB\nsealing, coverage partial\n"; got != want {
 		t.Errorf("%q", strings.ReplaceAll(got, want, "…"))
+	}
+}
+
+// A cause is said once for as long as it stays the same, without the host's name twice; and
+// it is said what is waited for.
+func TestRepeats(t *testing.T) {
+	var out testsite.SafeBuffer
+	d := New(&out)
+	d.now = func() time.Time { return time.Unix(1000, 0) }
+	refused := errors.New("expe01 (10.0.40.5:22): connection refused")
+	for _, err := range []error{refused, refused, errors.Join(refused, refused), errors.New("login refused"), refused} {
+		d.Event(runner.Event{What: runner.EventPass, Host: "expe01", Err: err})
+	}
+	for _, left := range []time.Duration{20 * time.Second, 0, -time.Minute} {
+		d.Event(runner.Event{What: runner.EventFirstPass, Window: evidence.Window{Until: d.now().Add(left)}})
+	}
+	d.Close()
+	const why = "expe01: 10.0.40.5:22: connection refused\n"
+	if got, want := out.String(), why+"expe01: login refused\n"+why+"waiting 20 s for the end of the window\n"; got != want {
+		t.Errorf("%s", got)
 	}
 }

@@ -131,8 +131,8 @@ func (d *Display) Event(e runner.Event) {
 			d.failed(e.Host, evidence.Unnamed(e.Host, human.OneLine(e.Err)))
 		}
 	case runner.EventFirstPass:
-		if e.Window.Until.After(d.now()) {
-			d.say("waiting until %s, the end of the window", human.Local().OfDay(e.Window.Until.Truncate(time.Second)))
+		if left := e.Window.Until.Sub(d.now()); left >= time.Second {
+			d.say("waiting %s for the end of the window", human.Span(left.Round(time.Second)))
 		}
 	case runner.EventFull:
 		d.say("warning: no room for all of it: %s", human.OneLine(e.Err))

@@ -124,7 +124,7 @@ func errorText(own string, err error) string {
 		}
 	}
 	if own != "" {
-		return own
+		return human.OneLine(errors.New(own))
 	}
 	return human.OneLine(err)
 }
