@@ -359,7 +359,7 @@ func TestRealStop(t *testing.T) {
 	if _, out, _ := s.grab("show", "--json", id); !strings.Contains(out, `"reason": "to_come"`) || strings.Contains(out, evidence.ReasonRotated) {
 		t.Errorf("show --json of an open incident:\n%s", out)
 	}
-	if code, _, err := s.grab("verify", "@last"); code != 1 || !strings.Contains(err, "has none") {
+	if code, _, err := s.grab("verify", "@last"); code != 1 || !strings.Contains(err, "has no incident with a bundle") {
 		t.Errorf("verify of an open incident: %d\n%s", code, err)
 	}
 	s.watch()

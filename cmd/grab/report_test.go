@@ -329,7 +329,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 		"garbage": "its process answered what cannot be read: invalid character",
 		"twice":   "its process answered more than was asked",
 		"memory":  "it needed more memory than it may have: 96 MiB",
-		"time":    "it took longer than it may: 1s",
+		"time":    "it took longer than it may: 1 s",
 		"files":   "it wrote more than it may: 8 MiB",
 		"answer":  "it wrote more than it may",
 		"version": "the program's file is another version than the one that is running",

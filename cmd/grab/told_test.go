@@ -171,7 +171,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Millisecond; w.Notifier.Turn <- struct{}{} })
 		c.alertNow(rtmt.MailOptions{})
 		n := c.toldOf(channel.KindCopied, 1)[0]
-		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "the analysis took more than 1ms" || !strings.Contains(n.Text, "Preliminary verdict: none (the analysis took") {
+		if f := n.Incident.Found; f == nil || !f.Preliminary || f.Verdict != "" || f.Why != "the analysis took more than 1 ms" || !strings.Contains(n.Text, "Preliminary verdict: none (the analysis took") {
 			t.Errorf("%+v\n%s", f, n.Text)
 		}
 	})

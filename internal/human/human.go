@@ -57,6 +57,9 @@ func Ago(d time.Duration) string {
 // Span is a duration by its two largest units: "1d4h", or "30 days", "20 min", "0.4 s"
 // where one says it all.
 func Span(d time.Duration) string {
+	if d >= time.Millisecond && d < 50*time.Millisecond {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
 	if d.Abs() < 10*time.Second {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	}

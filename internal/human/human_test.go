@@ -8,7 +8,7 @@ import (
 )
 
 func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0 s", 400 * time.Millisecond: "0.4 s", 1234 * time.Millisecond: "1.2 s", 2 * time.Second: "2 s", 20 * time.Second: "20 s",
+	for d, want := range map[time.Duration]string{0: "0 s", time.Microsecond: "0 s", 12 * time.Millisecond: "12 ms", 400 * time.Millisecond: "0.4 s", 1234 * time.Millisecond: "1.2 s", 2 * time.Second: "2 s", 20 * time.Second: "20 s",
 		10 * time.Minute: "10 min", 61 * time.Second: "1m1s", 2 * time.Hour: "2 h", 90 * time.Minute: "1h30m", 50 * time.Hour: "2d2h", 48*time.Hour + time.Minute: "2 days",
 		24 * time.Hour: "1 day", 720 * time.Hour: "30 days", -time.Hour: "-1 h", 9999 * time.Millisecond: "10 s"} {
 		if got := Span(d); got != want {

@@ -46,7 +46,7 @@ func (f Finder) Manifest(ctx context.Context, name string) (evidence.Manifest, s
 		}
 		return m, name, err
 	}
-	store, in, err := f.incident(name, missing, func(incident.Incident) bool { return true })
+	store, in, err := f.incident(name, missing, anyIncident)
 	if err != nil {
 		return evidence.Manifest{}, "", err
 	}
@@ -61,7 +61,7 @@ func (f Finder) Path(name string) (string, error) {
 	if missing == nil {
 		return name, nil
 	}
-	_, in, err := f.incident(name, missing, func(in incident.Incident) bool { return exists(in.Bundle) })
+	_, in, err := f.incident(name, missing, withBundle)
 	switch {
 	case err != nil:
 		return "", err
@@ -90,7 +90,7 @@ func (f Finder) ID(name string) (string, error) {
 	if name != Last {
 		return name, nil
 	}
-	_, in, err := f.incident(name, nil, func(incident.Incident) bool { return true })
+	_, in, err := f.incident(name, nil, anyIncident)
 	return in.ID, err
 }
 
@@ -109,7 +109,7 @@ func (f Finder) Incident(name string) (string, error) {
 
 // incident finds one in the store; of all that may be meant by Last the newest. missing
 // says that the name is no path.
-func (f Finder) incident(name string, missing error, may func(incident.Incident) bool) (*incident.Store, incident.Incident, error) {
+func (f Finder) incident(name string, missing error, may wanted) (*incident.Store, incident.Incident, error) {
 	store, err := f.Store()
 	if errors.Is(err, config.ErrNotFound) && name != Last {
 		return nil, incident.Incident{}, missing // there is no store in which it could be
@@ -152,8 +152,25 @@ func bundleOf(store *incident.Store, id string) (path string) {
 	return path
 }
 
+// A wanted says which incidents Last may mean, and what one is called.
+type wanted struct {
+	what string
+	fits func(incident.Incident) bool
+}
+
+var (
+	anyIncident = wanted{"incident", func(incident.Incident) bool { return true }}
+	withBundle  = wanted{"incident with a bundle", func(in incident.Incident) bool { return exists(in.Bundle) }}
+)
+
+// A noLast is that the store has nothing that Last could mean.
+type noLast struct{ what, dir string }
+
+func (e noLast) Error() string      { return Last + ": the store " + e.dir + " has no " + e.what }
+func (noLast) Is(target error) bool { return target == incident.ErrNotFound }
+
 // newest is the newest incident that may be meant.
-func newest(store *incident.Store, may func(incident.Incident) bool) (incident.Incident, error) {
+func newest(store *incident.Store, may wanted) (incident.Incident, error) {
 	keys, err := store.Keys()
 	if err != nil {
 		return incident.Incident{}, err
@@ -164,14 +181,14 @@ func newest(store *incident.Store, may func(incident.Incident) bool) (incident.I
 		if found.Key != "" && second(k) != second(found.Key) {
 			break
 		}
-		if in, err := store.Read(k); err == nil && in.Kind != incident.KindDrill && may(in) && (found.Key == "" || in.Created.After(found.Created)) {
+		if in, err := store.Read(k); err == nil && in.Kind != incident.KindDrill && may.fits(in) && (found.Key == "" || in.Created.After(found.Created)) {
 			found = in
 		}
 	}
 	if found.Key != "" {
 		return found, nil
 	}
-	return found, fmt.Errorf("%s: %w in the store %s", Last, incident.ErrNotFound, store.Dir)
+	return found, noLast{may.what, store.Dir}
 }
 
 // second is the time with which a key begins.
