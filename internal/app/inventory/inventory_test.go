@@ -121,6 +121,15 @@ func TestFinder(t *testing.T) {
 	if id, err := f.Incident(Last); err != nil || id != open.ID {
 		t.Errorf("the newest is %s, %v", id, err)
 	}
+	for name, want := range map[string]string{Last: open.ID, old.ID: old.ID} {
+		if id, err := f.ID(name); err != nil || id != want {
+			t.Errorf("%s is %s, %v", name, id, err)
+		}
+	}
+	denied := Finder{Store: func() (*incident.Store, error) { return nil, os.ErrPermission }}
+	if _, err := denied.Path(Last); !errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "stat") {
+		t.Errorf("a store that may not be read: %v", err)
+	}
 	if m, _, err := f.Manifest(t.Context(), Last); err != nil || m.Incident != open.ID {
 		t.Errorf("the newest is %s, %v", m.Incident, err)
 	}
