@@ -45,14 +45,14 @@ func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
 	w, err := findWatcher(ctx, a.config)
 	switch {
 	case errors.Is(err, control.ErrDenied):
-		return advice.WithHint(err, askerHint(runtime.GOOS))
+		return advice.WithHint(err, advice.Asker(runtime.GOOS))
 	case err != nil:
 		return err
 	case w == nil:
 		if _, err := a.load(config.Options{MissingSecrets: true, MissingKnownHosts: true}); err != nil {
 			return err
 		}
-		return advice.WithHint(errors.New("no grab watch answers: a drill is seen and grabbed by the one that runs"), startHint(runtime.GOOS))
+		return advice.WithHint(errors.New("no grab watch answers: a drill is seen and grabbed by the one that runs"), advice.Start(runtime.GOOS))
 	}
 
 	var r drill.Result

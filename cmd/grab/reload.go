@@ -45,7 +45,7 @@ func askReload(ctx context.Context, a *app) (r collector.Reloaded, err error) {
 	w, err := findWatcher(ctx, a.config)
 	switch {
 	case errors.Is(err, control.ErrDenied):
-		return r, advice.WithHint(err, askerHint(runtime.GOOS))
+		return r, advice.WithHint(err, advice.Asker(runtime.GOOS))
 	case err != nil:
 		return r, err
 	case w == nil:

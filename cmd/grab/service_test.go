@@ -31,10 +31,10 @@ func TestServiceCommand(t *testing.T) {
 	if setup.NewConfig("linux") != "grab.yaml" || setup.NewConfig("windows") != config.SystemPlace() {
 		t.Error("where init writes")
 	}
-	if h := startHint("windows") + askerHint("windows"); !strings.Contains(h, "grab service start") || strings.Contains(h, "systemctl") || strings.Contains(h, "root") {
+	if h := advice.Start("windows") + advice.Asker("windows"); !strings.Contains(h, "grab service start") || strings.Contains(h, "systemctl") || strings.Contains(h, "root") {
 		t.Error(h)
 	}
-	if h := startHint("linux") + askerHint("linux"); !strings.Contains(h, "systemctl start grab") || !strings.Contains(h, "as root") {
+	if h := advice.Start("linux") + advice.Asker("linux"); !strings.Contains(h, "systemctl start grab") || !strings.Contains(h, "as root") {
 		t.Error(h)
 	}
 }
