@@ -172,14 +172,18 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 	period := cmp.Or(k.Period, keepProof)
 	k.reportUp(conn, nil)
 	var clockErr error
+	ill := false // at the last proof: then nothing is to be waited for
 	for n := 0; ; n++ {
-		look := Look{Deep: n%deepEvery == 0}
-		if k.Prove != nil && !k.Prove(ctx, conn, look) {
+		look := Look{Deep: n%deepEvery == 0, Last: ill}
+		if k.Prove != nil {
+			ill = !k.Prove(ctx, conn, look)
+		}
+		if ill && !look.Last {
 			if !conn.stands(ctx, min(proofAgain, period/4)) {
 				return
 			}
 			look.Last = true
-			k.Prove(ctx, conn, look)
+			ill = !k.Prove(ctx, conn, look)
 		}
 		if clockErr == nil || n%clockEvery == 0 {
 			clockErr = conn.measure(ctx)

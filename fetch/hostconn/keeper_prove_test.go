@@ -44,10 +44,13 @@ func TestKeeperProves(t *testing.T) {
 	if c := <-calls; !c.Deep || c.Last {
 		t.Errorf("the first: %+v", c)
 	}
-	for range 2 {
-		first, again := <-calls, <-calls
-		if first.Deep || first.Last || !again.Last {
-			t.Errorf("%+v, then %+v", first, again)
+	if first, again := <-calls, <-calls; first.Deep || first.Last || !again.Last {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	<-clocks
+	for range 2 { // what is known to be wrong needs no second look
+		if c := <-calls; c.Deep || !c.Last {
+			t.Errorf("%+v", c)
 		}
 		<-clocks
 	}

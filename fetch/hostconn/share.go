@@ -27,6 +27,14 @@ func newShared(s *Session, m *memory, leave func(broken bool)) *shared {
 	return &shared{Session: s, memory: m, leave: leave, gone: make(chan struct{}), silent: make(chan struct{}), files: map[*sharedFile]struct{}{}}
 }
 
+// Share is a further share of the session, for as long as this one is not closed: with it
+// goes what is open of its own.
+func (s *shared) Share() Conn {
+	further := newShared(s.Session, s.memory, func(bool) {})
+	further.silent = s.silent
+	return further
+}
+
 // Close gives the session back, and all files that are open. broken says that its
 // user has given up on it: if there is no other it ends at once. Others notice
 // for themselves when it is lost; what they hold must not be let go for one.

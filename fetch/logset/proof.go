@@ -2,11 +2,8 @@ package logset
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
 	"strings"
 	"time"
 
@@ -90,8 +87,24 @@ func (p *Prover) Prove(ctx context.Context, conn hostconn.Conn, l hostconn.Look)
 func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) (proof Proof) {
 	ctx, cancel := context.WithTimeoutCause(ctx, proofWait, fmt.Errorf("no answer in %s", human.Span(proofWait)))
 	defer cancel()
-	proof.At = h.now()
-	defer func() { proof.slow = ctx.Err() != nil }()
+	if s, ok := h.conn.(sharer); ok { // a read knows no context
+		mine := s.Share()
+		defer mine.Close(false)
+		defer context.AfterFunc(ctx, func() { mine.Close(false) })()
+		h.conn = mine
+	}
+	proof = p.look(ctx, h, deep)
+	if ctx.Err() != nil {
+		return Proof{At: proof.At, slow: true, Err: fmt.Errorf("the logs cannot be read: %w", context.Cause(ctx))}
+	}
+	return proof
+}
+
+// A sharer is a hostconn.Conn that gives a further share of its session, with files of its own.
+type sharer interface{ Share() hostconn.Conn }
+
+func (p *Prover) look(ctx context.Context, h *Holder, deep bool) Proof {
+	proof := Proof{At: h.now()}
 	entries, err := h.list(ctx)
 	if err != nil {
 		proof.Err = fmt.Errorf("the logs cannot be listed: %w", err)
@@ -105,137 +118,12 @@ func (p *Prover) prove(ctx context.Context, h *Holder, deep bool) (proof Proof) 
 		proof.Err = &hostconn.Fault{Why: evidence.ReasonAbsent, Err: err}
 		return proof
 	}
-	reach := time.Duration(0)
-	if p.Reach != nil {
-		reach = p.Reach()
-	}
 	proof.Families = make([]FamilyProof, len(h.Host.Families))
-	each(len(proof.Families), func(i int) { proof.Families[i] = proveFamily(ctx, h, h.Host.Families[i], reach) })
+	each(len(proof.Families), func(i int) { proof.Families[i] = p.proveFamily(ctx, h, h.Host.Families[i]) })
 	if proof.Depths, err = p.depthsOf(ctx, h, deep); err != nil {
 		proof.Err = fmt.Errorf("how far back the logs go cannot be seen: %w", err)
 	}
 	return proof
-}
-
-// proveFamily opens the files of a family for which an alert would ask and finds its newest
-// record.
-func proveFamily(ctx context.Context, h *Holder, name string, reach time.Duration) FamilyProof {
-	p := FamilyProof{Family: name}
-	var mine []hostconn.Entry // in opening order: the live one first, then the newest
-	for _, e := range h.listing {
-		if expressway.FamilyOf(e.Name, h.Host.Families) == name {
-			mine = append(mine, e)
-			p.Size += e.Size
-		}
-	}
-	if p.Err = notRegular(h, name, mine, reach); p.Err != nil {
-		return p
-	}
-	if len(mine) == 0 {
-		p.Err = &hostconn.Fault{Why: evidence.ReasonAbsent, Err: fmt.Errorf("no file of %s in %s", name, h.Host.Dir)}
-		return p
-	}
-	opened, silent := 0, ""
-	for _, e := range asked(mine, reach) {
-		t, bytes, err := newestIn(ctx, h, e, p.Newest.IsZero())
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, hostconn.ErrShort) {
-			continue // it was rotated a moment ago
-		}
-		if err != nil {
-			p.Err = fmt.Errorf("%s cannot be read: %w", evidence.Printable(e.Name, 80), err)
-			return p
-		}
-		opened++
-		if p.Newest.IsZero() {
-			p.Newest = t
-		}
-		if bytes && silent == "" {
-			silent = e.Name
-		}
-	}
-	switch {
-	case opened == 0:
-		p.Err = &hostconn.Fault{Why: evidence.ReasonVanished, Err: fmt.Errorf("no file of %s in %s could be opened: each was gone", name, h.Host.Dir)}
-	case p.Newest.IsZero() && silent != "":
-		p.Err = &hostconn.Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("no record can be found at the end of %s", evidence.Printable(silent, 80))}
-	}
-	return p
-}
-
-// asked are those of a family's files, in opening order, for which an alert would ask that
-// reaches so far back: the one that has the window's start is the last.
-func asked(files []hostconn.Entry, reach time.Duration) []hostconn.Entry {
-	n := min(len(files), proofFiles)
-	for n < min(len(files), proofMost) && !files[n-1].MTime.Before(newestOf(files).Add(-reach)) {
-		n++
-	}
-	return files[:n]
-}
-
-// newestOf is when one of the files was written last; zero without any.
-func newestOf(files []hostconn.Entry) (t time.Time) {
-	for _, e := range files {
-		t = evidence.Later(t, e.MTime)
-	}
-	return t
-}
-
-// notRegular is the error of what stands in the place of one of the files for which an
-// alert would ask: a folder, a link, a pipe. Nothing is read from it.
-func notRegular(h *Holder, family string, files []hostconn.Entry, reach time.Duration) error {
-	oldest := newestOf(files).Add(-reach)
-	for _, e := range h.irregular {
-		if e.Name == family || h.setOf(e.Name).Family == family && !e.MTime.Before(oldest) {
-			return &hostconn.Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("%s is no regular file: it is not read", evidence.Printable(e.Name, 80))}
-		}
-	}
-	return nil
-}
-
-// newestIn is the time of the last record of a listed file, if that is wanted, zero if none
-// is within reach; and whether the file has bytes that should have told it.
-func newestIn(ctx context.Context, h *Holder, e hostconn.Entry, wanted bool) (t time.Time, bytes bool, err error) {
-	handle, err := h.conn.Open(ctx, path.Join(h.Host.Dir, e.Name))
-	if err != nil {
-		return t, false, err
-	}
-	defer handle.Close()
-	if !wanted || e.Size == 0 || strings.HasSuffix(e.Name, ".gz") {
-		return t, false, nil
-	}
-	size, mtime, err := handle.Stat()
-	if err != nil {
-		return t, false, err
-	}
-	ref := h.setOf(e.Name).Ref(mtime)
-	for n := int64(proofTail); ; n *= 8 {
-		n = min(n, size, inspectTail)
-		tail := make([]byte, max(n, 0))
-		if err := hostconn.ReadFull(handle, tail, size-n); err != nil {
-			return t, false, err
-		}
-		if t = lastHead(tail, size-n, ref); !t.IsZero() || n == min(size, inspectTail) {
-			return t, size > 0, nil
-		}
-	}
-}
-
-// lastHead is the time of the last record that begins in b, which stands at from in its
-// file; zero if none does.
-func lastHead(b []byte, from int64, ref expressway.Ref) (t time.Time) {
-	if from > 0 {
-		b = b[expressway.LineBreak(b)+1:]
-	}
-	lines := expressway.NewLineReader(strings.NewReader(string(b)), from, ref)
-	for {
-		line, err := lines.Next()
-		if err != nil {
-			return t
-		}
-		if line.Head {
-			t = line.Time
-		}
-	}
 }
 
 // depthsOf is how far back each family goes, read anew if that is wanted or an oldest file

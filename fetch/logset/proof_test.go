@@ -39,7 +39,20 @@ func TestProof(t *testing.T) {
 		"in that of a rotated one":    {do: func(w *fetchtest.World) { swap(w, "network_log.1") }, log: "network_log.1 is no regular file"},
 		"it is rotated in the moment": {gone: "network_log"},
 		"just rotated":                {do: func(w *fetchtest.World) { w.Put("network_log", "", 0) }},
-		"never written":               {do: func(w *fetchtest.World) { w.Remove("network_log.1"); w.Put("network_log", "", 0) }, empty: true},
+		"emptied":                     {do: func(w *fetchtest.World) { w.Remove("network_log.1"); w.Put("network_log", "", 0) }, log: "every file of network_log in "},
+		"only compressed ones": {do: func(w *fetchtest.World) {
+			w.Remove("network_log.1")
+			w.Put("network_log", "", 0)
+			w.Put("network_log.2.gz", "x", 0)
+		}, empty: true},
+		"a link in its place": {do: func(w *fetchtest.World) {
+			w.Remove("network_log")
+			os.Symlink("messages", filepath.Join(w.Dir, "network_log"))
+		}, log: "network_log is no regular file"},
+		"a folder in that of a sibling": {do: func(w *fetchtest.World) { os.Mkdir(filepath.Join(w.Dir, "network_log.7"), 0o700) }, log: "network_log.7 is no regular file"},
+		"the end is no text":            {do: func(w *fetchtest.World) { w.Grow("network_log", strings.Repeat("\x00", 300<<10), 0) }, log: "no record can be found at the end of network_log"},
+		"a sibling that an alert needs": {do: siblings, denied: "network_log.9", log: "network_log.9 cannot be read: permission denied"},
+		"one that none needs":           {do: siblings, denied: "network_log.20"},
 		"no records": {do: func(w *fetchtest.World) {
 			w.Remove("network_log.1")
 			w.Put("network_log", strings.Repeat("x", 300<<10), 0)
@@ -95,6 +108,14 @@ func swap(w *fetchtest.World, name string) {
 
 func faulty(err error, want string) bool {
 	return err == nil && want == "" || err != nil && want != "" && strings.Contains(err.Error(), want)
+}
+
+// siblings are rotated ones, of a minute each.
+func siblings(w *fetchtest.World) {
+	for i := 2; i <= 20; i++ {
+		age := time.Duration(i+3) * time.Minute
+		w.Put(fmt.Sprintf("network_log.%d", i), w.Text(age+time.Minute, age), age)
+	}
 }
 
 func empty(dir string) {

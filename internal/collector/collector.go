@@ -104,7 +104,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.metrics.CountLoops(w.OwnMails.CameBack)
 	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
-	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, back: func() time.Duration { return w.cfg.Load().Window.Before }, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, proven: func(host string, p logset.Proof) {
+	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, forget: w.health.Hosts.Unproven, back: func() time.Duration { return w.cfg.Load().Window.Before }, proven: func(host string, p logset.Proof) {
 		w.health.Hosts.Proven(host, p)
 		w.shallow.depths(host, p.Depths, w.cfg.window())
 	}}

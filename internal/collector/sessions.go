@@ -26,6 +26,7 @@ type sessions struct {
 	reach   reach                // in place of TCP
 	back    func() time.Duration // how far back an alert asks
 	proven  func(host string, p logset.Proof)
+	forget  func(host string) // what was proven of it: it is configured anew
 	clock   func(host string, at time.Time, s hostconn.KeeperState)
 	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
 	keepers map[string]*keeping                         // by source.key
@@ -61,6 +62,7 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		prover := &logset.Prover{Proven: w.proven, Reach: w.back}
 		for _, s := range list {
 			prover.Hosts = append(prover.Hosts, s.Host)
+			w.forget(s.Host.Name)
 		}
 		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.stateOf(key, list),
 			Period: w.period, Prove: prover.Prove,

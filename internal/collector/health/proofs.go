@@ -76,6 +76,11 @@ func (n *hostNotes) Proven(host string, p logset.Proof) {
 	}
 }
 
+// Unproven forgets what was proven of a host: it may be another machine now.
+func (n *hostNotes) Unproven(host string) {
+	n.change(host, func(h *hostNote) { h.proof = proofNote{} })
+}
+
 func offset(ms *int64) time.Duration {
 	if ms == nil {
 		return 0

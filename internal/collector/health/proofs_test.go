@@ -59,6 +59,11 @@ func TestProven(t *testing.T) {
 	if _, note := n.of("k", "h"); *note.clock != leapt.Milliseconds() {
 		t.Error(*note.clock)
 	}
+
+	n.Unproven("h")
+	if st = seen(); !st.Proven.IsZero() || len(st.Families) != 0 {
+		t.Errorf("it is configured anew: %+v", st)
+	}
 }
 
 // A record of the future tells that a clock is ahead, where it cannot be measured: commands
