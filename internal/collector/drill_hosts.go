@@ -60,7 +60,7 @@ func (h *drillHosts) host(name string) {
 		s.Step = drill.StepHeld
 		s.What = cmp.Or(text(err), "the host was not reached within "+human.Span(drillPatience))
 	case err != nil:
-		s.What = err.Error()
+		s.What = text(err)
 	case e.Result == nil:
 		s.What = "nothing was copied"
 	default:
@@ -72,11 +72,18 @@ func (h *drillHosts) host(name string) {
 	h.add(s)
 }
 
+// text says each thing once that several parts of a pass ended by.
 func text(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+	var once []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(once, line) {
+			once = append(once, line)
+		}
+	}
+	return strings.Join(once, "; ")
 }
 
 // copied says what was copied of a host, and what is missing.

@@ -90,7 +90,8 @@ func (c *drillClock) next(cfg *config.Config, now time.Time) map[string]time.Tim
 func (c *drillClock) sinceOf(d config.Drill, now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.since.IsZero() || c.every != d.Every || c.at != d.At {
+	now = now.Round(0) // by the wall clock, which may have been set back
+	if c.since.IsZero() || c.since.After(now) || c.every != d.Every || c.at != d.At {
 		c.every, c.at, c.since = d.Every, d.At, now
 	}
 	return c.since

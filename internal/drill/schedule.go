@@ -35,7 +35,7 @@ func Delay(site string) time.Duration {
 // last scheduled one began; zero: there was none, and the schedule holds since.
 func (s Schedule) Next(last, since, now time.Time) time.Time {
 	first := since
-	if !last.IsZero() {
+	if !last.IsZero() && last.Sub(now) <= early { // else the clock has been set back since
 		first = last.Add(s.Every - early)
 	}
 	if late := now.Add(-Grace); late.After(first) { // however many were missed, one is made

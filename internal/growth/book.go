@@ -66,7 +66,7 @@ func (s *State) wentOn(host, family string, peers []string, at time.Time) bool {
 			continue
 		}
 		for f, l := range h.Logs {
-			if (name != host || f != family) && !l.Grown.Before(at.Add(-lapse)) {
+			if (name != host || f != family) && l.Grown.Sub(at).Abs() <= lapse {
 				return true
 			}
 		}

@@ -8,6 +8,8 @@ package growth
 
 import (
 	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // Unit is the minute in which growth is counted.
@@ -62,6 +64,9 @@ func (l *Log) observe(at time.Time, m Mark) {
 	at = at.UTC().Round(0)
 	gap := at.Sub(l.Seen)
 	grew, seen := m.grewSince(l.Mark), !l.Seen.IsZero() && gap >= 0 && gap <= lapse
+	if gap < 0 { // the clock was set back
+		l.Begun, l.Grown, l.Seen = evidence.Earlier(l.Begun, at), evidence.Earlier(l.Grown, at), at
+	}
 	before := l.Seen
 	l.Mark, l.Seen = m, at
 	switch {

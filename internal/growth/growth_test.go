@@ -55,19 +55,20 @@ func TestVerdicts(t *testing.T) {
 		w    *world
 		want Kind
 	}{
-		"it always grew, and stopped":           {newWorld().minutes(100, both...).minutes(10, "b"), Stopped},
-		"not for long enough":                   {newWorld().minutes(100, both...).minutes(9, "b"), Growing},
-		"too little history":                    {newWorld().minutes(50, both...).minutes(30, "b"), Unknown},
-		"all others stopped too":                {newWorld().minutes(100, both...).minutes(30), Growing},
-		"it grew again":                         {newWorld().minutes(1000, both...).minutes(30, "b").minutes(1, both...), Growing},
-		"it seldom grows":                       {newWorld().minutes(30, both...).minutes(40, "b").minutes(30, both...).minutes(30, "b"), Seldom},
-		"it rests for six minutes every hour":   {rests(6), Growing},
-		"time in which nobody looked is none":   {newWorld().minutes(100, both...).down(time.Hour).minutes(9, "b"), Growing},
-		"and it is stopped by what was seen":    {newWorld().minutes(100, both...).minutes(5, "b").down(time.Hour).minutes(6, "b"), Stopped},
-		"it grew while nobody looked":           {grewUnseen(), Growing},
-		"after a week that is how it is":        {newWorld().minutes(100, both...).minutes(7*24*60+2, "b"), Unknown},
-		"it never grew":                         {newWorld().minutes(200, "b"), Seldom},
-		"a long history does not forget itself": {newWorld().minutes(20*24*60, both...).minutes(10, "b"), Stopped},
+		"it always grew, and stopped":            {newWorld().minutes(100, both...).minutes(10, "b"), Stopped},
+		"not for long enough":                    {newWorld().minutes(100, both...).minutes(9, "b"), Growing},
+		"too little history":                     {newWorld().minutes(50, both...).minutes(30, "b"), Unknown},
+		"all others stopped too":                 {newWorld().minutes(100, both...).minutes(30), Growing},
+		"so they did after a clock was set back": {newWorld().minutes(100, both...).down(-48 * time.Hour).minutes(30), Growing},
+		"it grew again":                          {newWorld().minutes(1000, both...).minutes(30, "b").minutes(1, both...), Growing},
+		"it seldom grows":                        {newWorld().minutes(30, both...).minutes(40, "b").minutes(30, both...).minutes(30, "b"), Seldom},
+		"it rests for six minutes every hour":    {rests(6), Growing},
+		"time in which nobody looked is none":    {newWorld().minutes(100, both...).down(time.Hour).minutes(9, "b"), Growing},
+		"and it is stopped by what was seen":     {newWorld().minutes(100, both...).minutes(5, "b").down(time.Hour).minutes(6, "b"), Stopped},
+		"it grew while nobody looked":            {grewUnseen(), Growing},
+		"after a week that is how it is":         {newWorld().minutes(100, both...).minutes(7*24*60+2, "b"), Unknown},
+		"it never grew":                          {newWorld().minutes(200, "b"), Seldom},
+		"a long history does not forget itself":  {newWorld().minutes(20*24*60, both...).minutes(10, "b"), Stopped},
 	} {
 		if got := tt.w.verdict("a"); got.Kind != tt.want {
 			t.Errorf("%s: %+v, want %s", name, got, tt.want)
