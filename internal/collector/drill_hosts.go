@@ -43,8 +43,20 @@ func (h *drillHosts) event(e runner.Event) {
 			h.host(host.Name)
 		}
 	case runner.EventSealed:
-		h.add(drill.Step{Step: drill.StepSealed, OK: true, What: "coverage " + string(e.Coverage)})
+		h.add(h.sealed(e.Coverage))
 	}
+}
+
+// sealed says what came of sealing. What the hosts have no part in can still be missing
+// then.
+func (h *drillHosts) sealed(c evidence.Coverage) drill.Step {
+	s := drill.Step{Step: drill.StepSealed, OK: true, What: "coverage " + string(c)}
+	if c != evidence.Complete && h.allOK() {
+		s.OK = false
+		s.What += ": all was copied, and a log had no record where it always has some, or a host's clock leapt"
+		s.Hint = "`grab status` says which log has stopped, or whose clock it was"
+	}
+	return s
 }
 
 // host says what came of a host. The lock is held.

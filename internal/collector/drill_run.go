@@ -148,6 +148,13 @@ func (r *rehearsal) lastOK() bool {
 	return r.result.Steps[len(r.result.Steps)-1].OK
 }
 
+// allOK reports whether all steps so far went well.
+func (r *rehearsal) allOK() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.result.Failed().Step == ""
+}
+
 // arrival waits until the mail is recognised, or not, or does not come. The alert's ID is
 // empty if its mail is not on disk.
 func (r *rehearsal) arrival(ctx context.Context, seen <-chan drillSighting, until time.Time) (evidence.Alert, error) {

@@ -35,6 +35,7 @@ func (s Step) By() time.Duration { return s.After - s.Before }
 // measured takes a measurement into account.
 func (h *Host) measured(c Clock) {
 	c.At = c.At.UTC().Round(0)
+	h.Steps = slices.DeleteFunc(h.Steps, func(s Step) bool { return s.Until.After(c.At) }) // by a clock of this machine that was set back since
 	was := h.Clock
 	h.Clock = &c
 	if was == nil {

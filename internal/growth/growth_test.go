@@ -192,6 +192,9 @@ func TestSteps(t *testing.T) {
 	if len(h.Steps) != mostSteps {
 		t.Error(len(h.Steps))
 	}
+	if measure(-10*time.Minute-time.Second, 0); len(h.Steps) != 5 { // this machine's clock was set back
+		t.Error(h.Steps)
+	}
 }
 
 // A book outlives a restart; a damaged one is begun anew and set aside; what cannot be is

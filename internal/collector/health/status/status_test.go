@@ -30,7 +30,7 @@ func TestProblems(t *testing.T) {
 	need := Need{Before: 15 * time.Minute, After: 5 * time.Minute, Every: 5 * time.Second}
 	logs := func(depth time.Duration, young bool, ring *Ring) func(*Report) {
 		return func(r *Report) {
-			r.JudgeLogs(Host{Name: "expc01", Ring: ring, Families: []Family{{Name: "messages", DepthS: depth.Seconds(), Young: young}}}, need)
+			r.JudgeLogs(Host{Name: "expc01", Ring: ring, Families: []Family{{Name: "messages", DepthS: depth.Seconds(), Young: young, Proven: now}}}, need)
 		}
 	}
 	ring := func(depth, age time.Duration) *Ring { return &Ring{DepthS: depth.Seconds(), Last: now.Add(-age)} }
