@@ -72,8 +72,9 @@ func problem(r status.Report, key string) *status.Problem {
 }
 
 // TestRealProof: a folder that is gone, one that is empty, a family of which the account
-// may not read the files any more and one that is removed are each a No within two periods,
-// by real OpenSSH servers, and a Yes again when they are back.
+// may not read the files any more, one that is removed, empty or a link are each a No within
+// two periods, by real OpenSSH servers, and a Yes again when they are back. What was proven
+// of a host is worth nothing once it is configured anew.
 func TestRealProof(t *testing.T) {
 	t.Parallel()
 	s := newRealSite(t)
@@ -116,6 +117,8 @@ func TestRealProof(t *testing.T) {
 		{"host/expc01/logs", "holds no log", 0, func() { mount(t.TempDir()) }, func() { mount(s.peers[0].Dir()) }},
 		{"host/expe01/logs/network_log", "permission denied", 1, func() { os.Chmod(log, 0) }, func() { os.Chmod(log, 0o644) }},
 		{"host/expe01/logs/network_log", "no file of network_log", 1, func() { os.Rename(log, still+".away") }, func() { os.Rename(still+".away", log) }},
+		{"host/expe01/logs/network_log", "is no regular file", 1, func() { os.Rename(log, still+".away"); os.Symlink(still+".away", log) }, func() { os.Rename(still+".away", log) }},
+		{"host/expe01/logs/network_log", "is empty", 1, func() { os.Rename(log, still+".away"); os.WriteFile(log, nil, 0o644) }, func() { os.Rename(still+".away", log) }},
 	} {
 		fault.make()
 		at := time.Now()
@@ -134,6 +137,12 @@ func TestRealProof(t *testing.T) {
 	text, _ := program("status", "-c", s.config).Output()
 	if !strings.Contains(string(text), "logs listed and read as of ") {
 		t.Errorf("%s", text)
+	}
+
+	s.file("grab.yaml", bytes.Replace(b, []byte(logs), []byte(t.TempDir()), 1))
+	out, err := program("reload", "-c", s.config).CombinedOutput()
+	if r = statusOf(t, s.config, "it answers", func(r status.Report) bool { return len(r.Hosts) == 2 && r.Mailboxes[0].Connected }); err != nil || r.Works || problem(r, "host/expc01/logs") == nil && problem(r, "host/expc01/stale") == nil {
+		t.Errorf("a host that is configured anew is a Yes by its old proof: %s %+v", out, r.Problems)
 	}
 }
 
