@@ -38,7 +38,7 @@ type exportFlags struct {
 func exportCmd(a *app) *cobra.Command {
 	f := &exportFlags{}
 	cmd := &cobra.Command{
-		Use:   "export --pcapng FILE BUNDLE|DIR|FILE... | export --encrypt-to RECIPIENT BUNDLE",
+		Use:   "export --encrypt-to RECIPIENT BUNDLE | export --pcapng FILE BUNDLE|DIR|FILE...",
 		Short: "Write the SIP messages of the logs for Wireshark, or a bundle encrypted for others",
 		Long: "Reads what `grab report` reads (an incident and @last too), and writes every SIP message that was logged in full (network.sip at DEBUG) as a packet:\n" +
 			"between the addresses and ports of the log, at its time, TLS legs in the clear. A message that two hosts logged is there\n" +
