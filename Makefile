@@ -28,14 +28,16 @@ deps bench-deps busy-deps:
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
 # every test program sleeps for a second before it ends. What only computes takes ten times
-# as long with the race detector, which looks at a sample of it (internal/testrace); the
-# rest of the lines takes all of it, without the detector. -parallel: many tests wait.
-WHOLE          = ./bundle ./internal/config ./internal/export ./internal/lab/... ./internal/registration/... ./internal/report ./mailwatch/alertmail
+# as long with the race detector, which looks at a sample of it (internal/testrace), and at
+# nothing of what has no goroutines (PURE, by TestPure); the rest of the lines takes all of
+# it, without the detector. -parallel: many tests wait.
+PURE           = ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./mailwatch/alertmail
+WHOLE          = $(PURE) ./bundle ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/registration ./internal/registration/logs
 WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestDamagedStore|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures|TestTruth)$$
 WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./fetch ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) cross TARGETS=windows/amd64
-	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -parallel 4 -timeout 20m ./...
+	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -race -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
 	$(GO) test -timeout 20m $(WHOLE)
 	$(GO) test -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
 
