@@ -74,7 +74,7 @@ func (c *labConfig) warm() {
 
 var (
 	incidentRE = regexp.MustCompile(`[0-9]{8}T[0-9]{6}Z-[a-z]+-[0-9a-f]{6}`)
-	changing   = regexp.MustCompile(`ahead of|behind|[0-9][0-9,.:TZhmsµn-]*( [KMG]iB| bytes)?|SHA256:[A-Za-z0-9+/]+|\b[0-9a-f]{12,}\b|(sessions?|connections?) .*`)
+	changing   = regexp.MustCompile(`ahead of|behind|[0-9][0-9,.:TZhmsµn-]*(?:( [KMG]iB| bytes| ms| s| min| h)\b)?|SHA256:[A-Za-z0-9+/]+|\b[0-9a-f]{12,}\b|(sessions?|connections?) .*`)
 	blanks     = regexp.MustCompile(`[ \t]+`)
 )
 
