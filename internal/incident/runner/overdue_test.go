@@ -19,6 +19,7 @@ func TestHalfABatch(t *testing.T) {
 		j := b.journal()
 		stop := b.watch(j)
 		defer stop()
+		synctest.Wait() // it has decided what was there when it began
 		begun := time.Now().Add(-50 * time.Minute)
 		part := func(late bool) {
 			for i := range 100 { // one node's, every 30 s; half an hour in the middle comes late
