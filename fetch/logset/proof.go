@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	proofWait  = 30 * time.Second // for one proof of a host: what is slower is no proof, and is told within two periods
+	proofWait  = 10 * time.Second // for one proof of a host: what is slower is no proof, and is told within two periods
 	proofFiles = 4                // of a family that are opened at least, the newest
 	proofMost  = 64               // and at most
 	proofTail  = 8 << 10          // of a file in which its newest record is looked for first
