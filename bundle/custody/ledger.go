@@ -1,16 +1,12 @@
 package custody
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"rtmtgrab/internal/atomicfile"
 )
@@ -128,24 +124,9 @@ func (l Ledger) write(name string, line []byte) (err error) {
 	return nil
 }
 
-// lockWait is how long another process is waited for that adds an entry.
-const lockWait = 10 * time.Second
-
 func (l Ledger) lock() (unlock func(), err error) {
 	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(l.Dir, "lock")
-	if _, err := atomicfile.FreeLock(name); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	f := flock.New(name, flock.SetPermissions(0o600))
-	_, err = f.TryLockContext(ctx, 20*time.Millisecond)
-	atomicfile.Adopt(name)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
-	return func() { f.Unlock() }, nil
+	return atomicfile.WaitLock(filepath.Join(l.Dir, "lock"))
 }

@@ -2,16 +2,12 @@ package seal
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"rtmtgrab/internal/atomicfile"
 )
@@ -189,24 +185,9 @@ func (r Ring) Rotate() (*Key, error) {
 	return k, r.publish(k.Public)
 }
 
-// lockWait is how long another process is waited for that makes a key.
-const lockWait = 10 * time.Second
-
 func (r Ring) lock() (unlock func(), err error) {
-	name := r.file("seal.lock")
 	if err := atomicfile.MkdirAll(r.Dir); err != nil {
 		return nil, err
 	}
-	if _, err := atomicfile.FreeLock(name); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
-	f := flock.New(name, flock.SetPermissions(0o600))
-	_, err = f.TryLockContext(ctx, 20*time.Millisecond)
-	atomicfile.Adopt(name)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", name, err)
-	}
-	return func() { f.Unlock() }, nil
+	return atomicfile.WaitLock(r.file("seal.lock"))
 }
