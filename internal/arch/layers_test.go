@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"bundle/custody", "bundle/seal", "bundle/seal/envelope", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
 	{"internal/registration/logs", "internal/config", "internal/growth"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},
-	{"internal/access", "internal/evidence", "internal/human"},
+	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human"},
 }
 
 // gear are packages for tests and the demo, which may import what they test.
