@@ -69,7 +69,7 @@ func runReport(ctx context.Context, a *app, f *reportFlags, args []string) error
 		return err
 	}
 	defer set.Close()
-	sayOpened(set, a.say)
+	set.Announce(a.say)
 	rep, err := analysis.Analyze(ctx, set, f.phones, f.grace)
 	if err != nil {
 		return err

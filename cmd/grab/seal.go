@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -111,22 +109,4 @@ func keyCmd(a *app) *cobra.Command {
 	show.Flags().BoolVar(&all, "all", false, "those before it too, for grab verify --trust")
 	cmd.AddCommand(show, use("rotate", "Make a new key; the public one of the old stays listed", handing.Rotate))
 	return cmd
-}
-
-// runEncrypt is `grab export --encrypt-to`.
-func runEncrypt(ctx context.Context, a *app, to []string, out string, args []string) error {
-	if len(args) != 1 {
-		return advice.Usage(fmt.Errorf("--encrypt-to takes one bundle, not %d arguments", len(args)))
-	}
-	ctx, cancel := a.context(ctx)
-	defer cancel()
-	made, err := handing.Encrypt(ctx, args[0], to, out, oneshot.Whoami(), a.err)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.print(made)
-	}
-	_, err = fmt.Fprintf(a.out, "encrypted: %s\nsha256:    %s\n", made.File, made.SHA256)
-	return err
 }

@@ -50,7 +50,7 @@ var rules = []struct {
 	{what: module + "/internal/registration/phone", except: []string{"internal/registration", "internal/registration/judge"}},
 	{what: module + "/internal/registration/judge", except: []string{"internal/registration"}},
 	{what: module + "/internal/expressway", only: []string{"internal/registration", "internal/registration/judge"}},
-	{what: module + "/internal/export", except: []string{"cmd/grab", "internal/analysis"}},
+	{what: module + "/internal/export", except: []string{"internal/app/exporting", "internal/analysis"}},
 	{what: module + "/bundle", only: []string{"internal/export"}},
 	{what: module + "/internal/sources", only: []string{"internal/export"}},
 	{what: "go.yaml.in/yaml/", except: []string{"internal/config"}},

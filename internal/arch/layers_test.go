@@ -13,7 +13,7 @@ var layers = [][]string{
 	{"internal/app/demo", "internal/app/quarantine"},
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
-	{"internal/app/inventory", "internal/app/setup", "internal/collector/notify", "internal/collector/health"},
+	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/health"},
 	{"internal/app/handing", "internal/app/oneshot", "internal/app/progress", "internal/app/completion"},
 	{"internal/wiring"},
 	{"internal/analysis"},

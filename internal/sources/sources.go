@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -149,6 +150,16 @@ func wrap(path string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+// Announce says each log when it is first read.
+func (s *Set) Announce(say func(format string, args ...any)) {
+	var mu sync.Mutex
+	s.Opened = func(file string) {
+		mu.Lock()
+		defer mu.Unlock()
+		say("reading %s", evidence.Printable(file, 300))
+	}
 }
 
 // Notes says what was passed over, and what ended early. It is complete when the

@@ -106,6 +106,12 @@ type Envelope struct {
 	To     []string `json:"recipients"`
 }
 
+// Write says it for people.
+func (e Envelope) Write(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "encrypted: %s\nsha256:    %s\n", e.File, e.SHA256)
+	return err
+}
+
 // Encrypt verifies a bundle and encrypts it to recipients: to out, a file, or a folder in
 // which it is named after the bundle. What went wrong that is no failure is said on warn.
 func Encrypt(ctx context.Context, path string, to []string, out, by string, warn io.Writer) (Envelope, error) {
