@@ -38,7 +38,7 @@ func TestEveryKey(t *testing.T) {
 		}
 		return name, text
 	})
-	for name, text := range map[string]string{"secret": "hunter2\n", "url": "https://example.com/hook\n"} {
+	for name, text := range map[string]string{"secret": "hunter2\n", "url": "https://example.com/hook\n", "proxy": "http://u:p@proxy.example.com:3128\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

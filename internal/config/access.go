@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/access"
@@ -36,35 +38,51 @@ func vouched(name string) error {
 	return nil
 }
 
-// trusted refuses a store or files of host keys that others can change: what stands there
-// decides whom grab trusts and what it does next.
+// trusted refuses a store, files of host keys and of recipients that others can change:
+// what stands there decides whom grab trusts, what it does next, and who reads bundles.
 func trusted(cfg *Config) error {
 	if err := access.Trusted(cfg.Store, true); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	seen := map[string]bool{"": true}
+	var pins, recipients []string
 	for _, s := range cfg.Sites {
 		for _, h := range s.Hosts {
-			for _, file := range h.pinned() {
-				if seen[file] {
-					continue
-				}
-				seen[file] = true
-				if err := access.Trusted(file, false); err != nil {
-					return fmt.Errorf("known_hosts: %w", err)
-				}
-			}
+			pins = append(pins, pinned(h.HostKey, h.SSH.KnownHosts, h.SSH.Jump)...)
+		}
+	}
+	for i := range cfg.Handover {
+		h := &cfg.Handover[i]
+		if s := h.SFTP; s != nil {
+			pins = append(pins, pinned(s.HostKey, s.KnownHosts, s.Jump)...)
+		}
+		for _, site := range cfg.sealed(h) {
+			recipients = append(recipients, slices.DeleteFunc(h.Recipients(site), isRecipient)...)
+		}
+	}
+	return errors.Join(firstUntrusted("known_hosts", pins), firstUntrusted("recipients", recipients))
+}
+
+// firstUntrusted is the fault of the first file that others can change.
+func firstUntrusted(what string, files []string) error {
+	seen := map[string]bool{"": true}
+	for _, file := range files {
+		if seen[file] {
+			continue
+		}
+		seen[file] = true
+		if err := access.Trusted(file, false); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 	return nil
 }
 
 // pinned are the files that say which keys a host and the hops before it have.
-func (h *Host) pinned() (files []string) {
-	if h.HostKey == "" {
-		files = append(files, h.SSH.KnownHosts)
+func pinned(hostKey, knownHosts string, jumps []Jump) (files []string) {
+	if hostKey == "" {
+		files = append(files, knownHosts)
 	}
-	for _, j := range h.SSH.Jump {
+	for _, j := range jumps {
 		if j.HostKey == "" {
 			files = append(files, j.KnownHosts)
 		}

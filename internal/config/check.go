@@ -38,6 +38,7 @@ func checkAll(c *checker) {
 	checkHTTP(c)
 	checkSites(c)
 	checkRouting(c)
+	checkHandover(c)
 }
 
 // required records a fault if a text is missing or empty; of several faults of

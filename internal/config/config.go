@@ -38,6 +38,7 @@ type Config struct {
 	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
 	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
 	Drill    *Drill        `yaml:"drill"`      // nil: only by hand, see Drilling
+	Handover []Handover    `yaml:"handover"`   // where finished bundles go; after SSH, whose known_hosts they begin with
 	Socket   Socket        `yaml:"socket"`
 	HTTP     HTTP          `yaml:"http"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims

@@ -59,6 +59,10 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) 
 		*p = d.key(n, path, "{file: NAME}, {env: NAME} or {agent: KEY}", "file", "env", "agent")
 	case *Address:
 		d.address(n, path, p)
+	case *Value:
+		d.textOrSecret(n, path, p)
+	case *Proxy:
+		d.proxy(n, path, p)
 	case *time.Duration:
 		if opt == "clock" {
 			text(d, n, path, p, parseClock)

@@ -51,6 +51,8 @@ func begin(v any, cfg *Config) {
 		*v = Heartbeat{Every: 25 * time.Hour}
 	case *Host:
 		*v = blankHost(cfg)
+	default:
+		beginHandover(v, cfg)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // it is written anew.
 func FuzzLoad(f *testing.F) {
 	dir := folder(f)
-	for _, c := range slices.Concat(faultCases, mailFaultCases, oauthFaultCases) {
+	for _, c := range slices.Concat(faultCases, mailFaultCases, oauthFaultCases, handoverFaultCases) {
 		if len(c.text) < 2000 {
 			f.Add([]byte(c.text))
 		}
