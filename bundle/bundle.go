@@ -89,7 +89,7 @@ func createPart(path string) (partFile, error) {
 	return f, err
 }
 
-// Write makes the bundle path, which ends in ".zip" or ".tar.zst"; a file of
+// Write makes the bundle path, which ends in one of Formats; a file of
 // that name is replaced. The bundle grows beside it as path + ".part" (mode
 // 0600), is fsynced, verified by reading it back and renamed, then the folder is
 // fsynced.
@@ -107,7 +107,7 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 	}()
 	f, ok := formatOf(path)
 	if !ok {
-		return Info{}, errors.New("its name must end in .zip or .tar.zst")
+		return Info{}, errors.New("its name must end in .zip, .tar.zst or .tar.gz")
 	}
 	pl, err := newPlan(ctx, in)
 	if err != nil {
@@ -119,11 +119,11 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 			os.Remove(part)
 		}
 	}()
-	sealed, err := writePart(ctx, part, f, pl, in.create)
+	sealed, err := writePart(part, in.create, pl.archive(ctx, f))
 	if err != nil {
 		return Info{}, err
 	}
-	if err := readBack(ctx, part, f, sealed, in.Key); err != nil {
+	if _, err := readBack(ctx, part, f, sealed, in.Key); err != nil {
 		return Info{}, err
 	}
 	if err := atomicfile.Rename(part, path); err != nil {
@@ -132,7 +132,8 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 	return Info{Path: path, Bytes: sealed.bytes, SHA256: sealed.whole}, nil
 }
 
-func writePart(ctx context.Context, part string, f format, pl *plan, create func(string) (partFile, error)) (s sealed, err error) {
+// writePart makes a file of what write writes, fsynced.
+func writePart(part string, create func(string) (partFile, error), write func(io.Writer) (sealed, error)) (s sealed, err error) {
 	if create == nil {
 		create = createPart
 	}
@@ -147,11 +148,7 @@ func writePart(ctx context.Context, part string, f format, pl *plan, create func
 		}
 	}()
 	buf := bufio.NewWriterSize(file, 256<<10)
-	sw := newSealWriter(buf)
-	if err := pl.writeTo(ctx, newContainer(f, sw, pl.top, pl.time)); err != nil {
-		return sealed{}, err
-	}
-	if s, err = sw.finish(); err != nil {
+	if s, err = write(buf); err != nil {
 		return sealed{}, err
 	}
 	if err := buf.Flush(); err != nil {
@@ -164,8 +161,28 @@ func writePart(ctx context.Context, part string, f format, pl *plan, create func
 	return s, file.Close()
 }
 
+func (p *plan) archive(ctx context.Context, f format) func(io.Writer) (sealed, error) {
+	return func(w io.Writer) (sealed, error) {
+		return writeArchive(w, f, p.top, p.time, func(c container) error { return p.writeTo(ctx, c) })
+	}
+}
+
+// writeArchive writes an archive and its seal. fill gives it its files.
+func writeArchive(w io.Writer, f format, top string, t time.Time, fill func(container) error) (sealed, error) {
+	sw := newSealWriter(f, w)
+	c := newContainer(f, sw, top, t)
+	defer c.abandon()
+	if err := fill(c); err != nil {
+		return sealed{}, err
+	}
+	if err := c.close(); err != nil {
+		return sealed{}, err
+	}
+	return sw.finish()
+}
+
 // readBack verifies what lies on disk, and that it is what was written.
-func readBack(ctx context.Context, part string, f format, want sealed, key *seal.Key) error {
+func readBack(ctx context.Context, part string, f format, want sealed, key *seal.Key) (Result, error) {
 	var keys []seal.PublicKey
 	if key != nil {
 		keys = append(keys, key.Public)
@@ -173,11 +190,11 @@ func readBack(ctx context.Context, part string, f format, want sealed, key *seal
 	res, got, err := verifyFile(ctx, part, f, keys...)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read back: %w", err)
+		return res, fmt.Errorf("read back: %w", err)
 	case !res.OK:
-		return fmt.Errorf("read back: %s: %s", res.Bad[0].File, res.Bad[0].What)
+		return res, fmt.Errorf("read back: %s: %s", res.Bad[0].File, res.Bad[0].What)
 	case got != want.seal:
-		return fmt.Errorf("read back: the archive has SHA-256 %s, written was %s", got, want.seal)
+		return res, fmt.Errorf("read back: the archive has SHA-256 %s, written was %s", got, want.seal)
 	}
-	return nil
+	return res, nil
 }

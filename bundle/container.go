@@ -16,15 +16,24 @@ type format int
 const (
 	formatZip format = iota
 	formatTarZst
+	formatTarGz
 )
+
+// formats are the endings of names, without the dot, by format.
+var formats = [...]string{"zip", "tar.zst", "tar.gz"}
+
+// noFormat is what an archive is that is none of them.
+const noFormat = "neither a zip nor a tar.zst nor a tar.gz"
+
+// Formats are the archives that a bundle can be, as their names end, without the dot.
+func Formats() []string { return formats[:] }
 
 func formatOf(path string) (format, bool) {
 	lower := strings.ToLower(path)
-	switch {
-	case strings.HasSuffix(lower, ".zip"):
-		return formatZip, true
-	case strings.HasSuffix(lower, ".tar.zst"):
-		return formatTarZst, true
+	for f, ending := range formats {
+		if strings.HasSuffix(lower, "."+ending) {
+			return format(f), true
+		}
 	}
 	return 0, false
 }
@@ -41,8 +50,11 @@ type container interface {
 }
 
 func newContainer(f format, w io.Writer, top string, t time.Time) container {
-	if f == formatTarZst {
+	switch f {
+	case formatTarZst:
 		return newTarZst(w, top, t)
+	case formatTarGz:
+		return newTarGz(w, top, t)
 	}
 	return newZip(w, top, t)
 }
@@ -98,9 +110,11 @@ func (z *tarZst) create(name string, size int64) (io.Writer, error) {
 	if err := z.endFrame(); err != nil {
 		return nil, err
 	}
-	return z.tar, z.tar.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: z.top + "/" + name, Size: size, Mode: 0o600, ModTime: z.t,
-	})
+	return z.tar, z.tar.WriteHeader(tarHeader(z.top+"/"+name, size, z.t))
+}
+
+func tarHeader(name string, size int64, t time.Time) *tar.Header {
+	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: t}
 }
 
 func (z *tarZst) abandon() {} // it compresses while it is written to

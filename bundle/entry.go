@@ -96,6 +96,7 @@ func (c *check) settle(e *entry) {
 		return
 	}
 	c.got[e.name] = e.meter
+	c.order = append(c.order, e.name)
 	if e.err != nil {
 		c.add(e.name, "damaged, cannot be read: %v", e.err)
 	}

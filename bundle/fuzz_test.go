@@ -44,21 +44,20 @@ func FuzzName(f *testing.F) {
 // never panics and is OK only if it is the original; with the seal made right
 // again it is OK only if every file in it is.
 func FuzzVerify(f *testing.F) {
-	original := map[format][]byte{formatZip: tiny(f, ".zip"), formatTarZst: tiny(f, ".tar.zst")}
+	original := map[format][]byte{formatZip: tiny(f, ".zip"), formatTarZst: tiny(f, ".tar.zst"), formatTarGz: tiny(f, ".tar.gz")}
 	contents := map[format]map[string]string{}
 	for kind, b := range original {
 		contents[kind] = sumsOf(f, kind, b)
 	}
-	f.Add(true, uint(0), uint(0), []byte{})
-	f.Add(false, uint(30), uint(5), []byte("../../"))
-	f.Add(true, uint(40), uint(3), []byte("/.."))
-	f.Add(false, uint(2000), uint(1), []byte{0xff})
-	f.Add(true, uint(3700), uint(4), []byte{0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, isZip bool, from, length uint, with []byte) {
-		kind := formatTarZst
-		if isZip {
-			kind = formatZip
-		}
+	for kind := range formats {
+		f.Add(uint(kind), uint(0), uint(0), []byte{})
+		f.Add(uint(kind), uint(30), uint(5), []byte("../../"))
+		f.Add(uint(kind), uint(40), uint(3), []byte("/.."))
+		f.Add(uint(kind), uint(2000), uint(1), []byte{0xff})
+		f.Add(uint(kind), uint(3700), uint(4), []byte{0xff, 0xff, 0xff, 0xff})
+	}
+	f.Fuzz(func(t *testing.T, as, from, length uint, with []byte) {
+		kind := format(as % uint(len(formats)))
 		b := original[kind]
 		i := from % uint(len(b)+1)
 		j := min(i+length%64, uint(len(b)))
@@ -66,7 +65,7 @@ func FuzzVerify(f *testing.F) {
 		if res := verifyBytes(t, kind, c); res.OK != bytes.Equal(b, c) {
 			t.Errorf("OK is %v: %v", res.OK, res.Bad)
 		}
-		c = reseal(c)
+		c = reseal(kind, c)
 		if res := verifyBytes(t, kind, c); res.OK {
 			got := sumsOf(t, kind, c)
 			if len(got) != len(contents[kind]) {
@@ -86,8 +85,9 @@ func FuzzArchive(f *testing.F) {
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0x58, 1, 0, 0})
+	f.Add([]byte(string(gzipHead(0)) + gzipTail + string(gzipSeal()) + gzipTail))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, kind := range []format{formatZip, formatTarZst} {
+		for _, kind := range []format{formatZip, formatTarZst, formatTarGz} {
 			if res := verifyBytes(t, kind, b); res.OK {
 				t.Error("OK")
 			}
@@ -96,13 +96,13 @@ func FuzzArchive(f *testing.F) {
 }
 
 // reseal puts the right digits at the end.
-func reseal(b []byte) []byte {
-	if len(b) < sealDigits {
+func reseal(f format, b []byte) []byte {
+	if len(b) < sealDigits+len(sealTail(f)) {
 		return b
 	}
 	var out bytes.Buffer
-	w := newSealWriter(&out)
-	w.Write(b)
+	w := newSealWriter(f, &out)
+	w.Write(b[:len(b)-len(sealTail(f))])
 	w.finish()
 	return out.Bytes()
 }

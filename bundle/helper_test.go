@@ -162,4 +162,4 @@ func run(t testing.TB, dir, tool string, args ...string) string {
 	return string(out)
 }
 
-var extensions = []string{".zip", ".tar.zst"}
+var extensions = []string{".zip", ".tar.zst", ".tar.gz"}

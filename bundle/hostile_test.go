@@ -171,7 +171,7 @@ func TestTarLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		res := verifyBytes(t, formatTarZst, reseal(append(zstdOf(t, out.Bytes()), sealBlank()...)))
+		res := verifyBytes(t, formatTarZst, reseal(formatTarZst, append(zstdOf(t, out.Bytes()), sealBlank()...)))
 		if res.OK || !slices.ContainsFunc(res.Bad, func(b Bad) bool { return strings.Contains(b.What, "plain") }) {
 			t.Errorf("type %c: %v", kind, res.Bad)
 		}

@@ -198,13 +198,12 @@ func hashPart(ctx context.Context, part Part) (size int64, sum string, err error
 }
 
 func (p *plan) writeTo(ctx context.Context, c container) error {
-	defer c.abandon()
 	for _, f := range p.files {
 		if err := writeFile(ctx, c, f); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	return c.close()
+	return nil
 }
 
 // writeFile copies one file and holds it against what is known of it. At most

@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
@@ -10,10 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/zstd"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -53,6 +50,9 @@ func sniff(path string, r io.ReaderAt) (format, bool) {
 	case "\x28\xb5\x2f\xfd":
 		return formatTarZst, true
 	}
+	if string(magic[:3]) == "\x1f\x8b\x08" {
+		return formatTarGz, true
+	}
 	return 0, false
 }
 
@@ -62,10 +62,10 @@ type visitor func(full string, body io.Reader, err error) error
 
 // walk goes through an archive. Its errors are the visitor's, or damage.
 func walk(ctx context.Context, f format, r io.ReaderAt, size int64, visit visitor) error {
-	if f == formatTarZst {
-		return walkTarZst(ctx, r, size, visit)
+	if f == formatZip {
+		return walkZip(ctx, r, size, visit)
 	}
-	return walkZip(ctx, r, size, visit)
+	return walkTar(ctx, f, r, size, visit)
 }
 
 func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
@@ -138,67 +138,6 @@ func (q *quotaReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// decoders saves clearing 8 MiB for each archive. Without concurrency a decoder
-// has no goroutines and need not be closed.
-var decoders sync.Pool // of *zstd.Decoder
-
-// newDecoder takes a decoder whose memory is bounded whatever it is given.
-func newDecoder(r io.Reader) (*zstd.Decoder, error) {
-	if dec, ok := decoders.Get().(*zstd.Decoder); ok {
-		return dec, dec.Reset(r)
-	}
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(2*zstdWindow))
-}
-
-func walkTarZst(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
-	dec, err := newDecoder(io.NewSectionReader(r, 0, size))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		dec.Reset(nil) // lets go of r
-		decoders.Put(dec)
-	}()
-	tr := tar.NewReader(charged{budgetOf(size), dec})
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		h, err := tr.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := visitTar(h, tr, visit); err != nil {
-			return err
-		}
-	}
-	switch _, err := io.ReadFull(dec, make([]byte, 1)); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return errors.New("data after the end of the tar archive")
-	default:
-		return err
-	}
-}
-
-// visitTar lets plain files pass: no links, no sparse files, nothing that an
-// extended header could change but a long name and a large size.
-func visitTar(h *tar.Header, tr *tar.Reader, visit visitor) error {
-	plain := h.Typeflag == tar.TypeReg
-	for key := range h.PAXRecords {
-		plain = plain && (key == "path" || key == "size")
-	}
-	if !plain {
-		return visit(h.Name, nil, errors.New("not a plain file"))
-	}
-	return visit(h.Name, tr, nil)
-}
-
 var errFound = errors.New("found")
 
 // ReadManifest reads the manifest of a bundle without verifying anything else.
@@ -218,7 +157,7 @@ func readManifest(path string) (m evidence.Manifest, err error) {
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return m, errors.New("neither a zip nor a tar.zst")
+		return m, errors.New(noFormat)
 	}
 	n := 0
 	err = walk(context.Background(), f, file, size, func(full string, body io.Reader, err error) error {
@@ -255,7 +194,7 @@ func CheckNames(ctx context.Context, path string) error {
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return fmt.Errorf("read %s: neither a zip nor a tar.zst", path)
+		return fmt.Errorf("read %s: %s", path, noFormat)
 	}
 	names := evidence.FileNames{}
 	if f == formatZip { // its directory says all of it

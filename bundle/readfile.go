@@ -19,7 +19,7 @@ func ReadFile(ctx context.Context, path, name string, read func(io.Reader) error
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return fmt.Errorf("read %s: neither a zip nor a tar.zst", path)
+		return fmt.Errorf("read %s: %s", path, noFormat)
 	}
 	err = walk(ctx, f, file, size, func(full string, body io.Reader, err error) error {
 		if _, inside, nerr := splitTop(full); nerr != nil || inside != name {

@@ -9,9 +9,10 @@ import (
 	"sync"
 )
 
-// Both kinds of archive end in sealMark and 64 lower-case hexadecimal digits, the
+// All kinds of archive end in sealMark and 64 lower-case hexadecimal digits, the
 // SHA-256 of all bytes before the digits: in a zip as the archive's comment, in
-// a tar.zst as a skippable frame. So no byte of the container is unprotected
+// a tar.zst as a skippable frame, in a tar.gz in the header of an empty member, whose end,
+// always the same, comes behind them. So no byte of the container is unprotected
 // either: headers, paddings, directory.
 const (
 	sealMark   = "grab sha256:"
@@ -28,10 +29,18 @@ func sealBlank() string {
 	return sealMark + string(zeros)
 }
 
+// sealTail is what stands behind the digits.
+func sealTail(f format) string {
+	if f == formatTarGz {
+		return gzipTail
+	}
+	return ""
+}
+
 // A sealed is what is known of an archive after its last byte.
 type sealed struct {
 	bytes int64
-	seal  string // hex digits at its end
+	seal  string // its hex digits
 	whole string // hex SHA-256 over all of it, seal included
 }
 
@@ -39,13 +48,14 @@ type sealed struct {
 // for which finish puts the hash.
 type sealWriter struct {
 	w    io.Writer
+	tail string // written behind the digits
 	hash hash.Hash
 	held []byte // the last bytes written, at most sealDigits
 	n    int64  // bytes passed on
 }
 
-func newSealWriter(w io.Writer) *sealWriter {
-	return &sealWriter{w: w, hash: sha256.New()}
+func newSealWriter(f format, w io.Writer) *sealWriter {
+	return &sealWriter{w: w, tail: sealTail(f), hash: sha256.New()}
 }
 
 func (s *sealWriter) Write(p []byte) (int, error) {
@@ -79,7 +89,7 @@ func (s *sealWriter) pass(p []byte) error {
 
 func (s *sealWriter) finish() (sealed, error) {
 	digits := hex.EncodeToString(s.hash.Sum(nil))
-	if err := s.pass([]byte(digits)); err != nil {
+	if err := s.pass([]byte(digits + s.tail)); err != nil {
 		return sealed{}, err
 	}
 	return sealed{bytes: s.n, seal: digits, whole: hex.EncodeToString(s.hash.Sum(nil))}, nil
@@ -87,21 +97,22 @@ func (s *sealWriter) finish() (sealed, error) {
 
 // readSeal gives the digits that the archive's bytes ask for, and whether they
 // stand at its end. An error is one of reading.
-func readSeal(ctx context.Context, r io.ReaderAt, size int64) (want string, ok bool, err error) {
-	body := max(size-sealDigits, 0)
+func readSeal(ctx context.Context, f format, r io.ReaderAt, size int64) (want string, ok bool, err error) {
+	behind := sealTail(f)
+	body := max(size-sealDigits-int64(len(behind)), 0)
 	h := sha256.New()
 	if err := copyTo(ctx, h, io.NewSectionReader(r, 0, body)); err != nil {
 		return "", false, err
 	}
 	want = hex.EncodeToString(h.Sum(nil))
-	tail := make([]byte, len(sealMark)+sealDigits)
+	tail := make([]byte, len(sealMark)+sealDigits+len(behind))
 	if size < int64(len(tail)) {
 		return want, false, nil
 	}
 	if _, err := io.ReadFull(io.NewSectionReader(r, size-int64(len(tail)), int64(len(tail))), tail); err != nil {
 		return "", false, err
 	}
-	return want, string(tail) == sealMark+want, nil
+	return want, string(tail) == sealMark+want+behind, nil
 }
 
 // copyTo copies in blocks of 64 KiB, whatever the reader's own, until the end or

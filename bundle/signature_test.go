@@ -75,7 +75,7 @@ func (s *sample) forge(t *testing.T, ext string, change func([]planned) []planne
 	pl.files = change(pl.files)
 	path := filepath.Join(t.TempDir(), Name(s.Manifest)+ext)
 	f, _ := formatOf(path)
-	if _, err := writePart(t.Context(), path, f, pl, nil); err != nil {
+	if _, err := writePart(path, nil, pl.archive(t.Context(), f)); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/atomicfile"
@@ -50,10 +52,10 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return errors.New("neither a zip nor a tar.zst")
+		return errors.New(noFormat)
 	}
 	if total > max(size*unpackRatio, unpackAlways) {
-		return fmt.Errorf("%s: %w: in all %d bytes of %d", res.largest, errTooMuch, total, size)
+		return fmt.Errorf("%s: %w: in all %d bytes of %d", res.largest(), errTooMuch, total, size)
 	}
 	part := folder + atomicfile.PartSuffix
 	if err := os.RemoveAll(part); err != nil {
@@ -76,6 +78,14 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 		return err
 	}
 	return atomicfile.Rename(part, folder)
+}
+
+// largest is the name of the largest file.
+func (r Result) largest() string {
+	if len(r.files) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(r.files, func(a, b planned) int { return cmp.Compare(a.size, b.size) }).name
 }
 
 // An unpacker writes what Verify has found good. It trusts no name all the same: the file

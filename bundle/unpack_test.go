@@ -139,7 +139,7 @@ func written(t testing.TB, name string, b []byte) string {
 // error nothing at all.
 func FuzzUnpack(f *testing.F) {
 	top := Name(newSample(f, 10).Manifest)
-	for _, kind := range []format{formatZip, formatTarZst} {
+	for _, kind := range []format{formatZip, formatTarZst, formatTarGz} {
 		f.Add(forge(f, kind, top, []forged{{"README.txt", "x"}, {"hosts/a/b.txt", "y"}}))
 		f.Add(forge(f, kind, top, []forged{{"../../up.txt", "x"}}))
 	}

@@ -38,7 +38,7 @@ type Result struct {
 	Sums string `json:"-"` // SHA-256 of the list of sums; empty if it could not be read
 	Size int64  `json:"-"` // of all files in it
 
-	largest string // of its files, by name
+	files []planned // that could be read, in the archive's order
 }
 
 // Chain is where the chain of custody of the bundle ends, and what is done with it goes on.
@@ -74,14 +74,18 @@ func verifyFile(ctx context.Context, path string, f format, keys ...seal.PublicK
 	if f < 0 {
 		var ok bool
 		if f, ok = sniff(path, file); !ok {
-			return Result{Bad: []Bad{{printable(filepath.Base(path)), "neither a zip nor a tar.zst"}}, Signature: SignatureMissing}, "", nil
+			return notBundle(path), "", nil
 		}
 	}
 	return verify(ctx, printable(filepath.Base(path)), f, file, size, keys...)
 }
 
+func notBundle(path string) Result {
+	return Result{Bad: []Bad{{printable(filepath.Base(path)), noFormat}}, Signature: SignatureMissing}
+}
+
 func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size int64, keys ...seal.PublicKey) (Result, string, error) {
-	seal, sealOK, err := readSeal(ctx, r, size)
+	seal, sealOK, err := readSeal(ctx, f, r, size)
 	if err != nil {
 		return Result{}, "", err
 	}
@@ -89,7 +93,7 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 	if f == formatZip {
 		err = c.zip(r, size)
 	} else {
-		err = walkTarZst(ctx, r, size, c.visit)
+		err = walkTar(ctx, f, r, size, c.visit)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -110,13 +114,10 @@ func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size i
 	if m := c.got[sumsName]; m != nil {
 		res.Sums = m.sum()
 	}
-	var most int64
-	for name, m := range c.got {
-		if m == nil {
-			continue
-		}
-		if res.Size += m.n; m.n > most {
-			most, res.largest = m.n, name
+	for _, name := range c.order {
+		if m := c.got[name]; m != nil {
+			res.Size += m.n
+			res.files = append(res.files, planned{name: name, size: m.n, sha256: m.sum()})
 		}
 	}
 	return res, seal, nil
@@ -130,6 +131,7 @@ type check struct {
 	names    nameSet
 	admitted int               // files
 	got      map[string]*meter // by name inside the top folder; nil: cannot be read
+	order    []string          // of their names
 	top      string
 	manifest evidence.Manifest
 	readable bool              // the manifest

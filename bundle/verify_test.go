@@ -157,7 +157,7 @@ type forged struct{ name, body string }
 func forge(t testing.TB, f format, top string, entries []forged) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	sw := newSealWriter(&out)
+	sw := newSealWriter(f, &out)
 	c := newContainer(f, sw, top, until)
 	for _, e := range entries {
 		w, err := c.create(e.name, int64(len(e.body)))
@@ -259,7 +259,7 @@ func TestForged(t *testing.T) {
 		"mail named elsewhere": {edit(manifestName, id, "alerts/none.eml"), "alerts/none.eml"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, f := range []format{formatZip, formatTarZst} {
+			for _, f := range []format{formatZip, formatTarZst, formatTarGz} {
 				s := newSample(t, 500)
 				b := forge(t, f, Name(s.Manifest), c.change(s, entriesOf(t, s)))
 				res := verifyBytes(t, f, b)
@@ -297,7 +297,7 @@ func TestNotABundle(t *testing.T) {
 	if _, err := Verify(t.Context(), dir); err == nil {
 		t.Error("a folder is no error")
 	}
-	for _, name := range []string{"x.zip", "x.tar.zst", "x.doc"} {
+	for _, name := range []string{"x.zip", "x.tar.zst", "x.tar.gz", "x.doc"} {
 		path := filepath.Join(dir, name)
 		for _, content := range []string{"", "hello", strings.Repeat("\x00", 5000)} {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

@@ -33,7 +33,7 @@ func checkAll(c *checker) {
 	checkLogs(c, "logs", c.cfg.Logs)
 	checkRing(c, "ring", c.cfg.Ring)
 	checkLimits(c)
-	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst")
+	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst", "tar.gz")
 	checkSocket(c)
 	checkHTTP(c)
 	checkSites(c)

@@ -187,7 +187,7 @@ type Host struct {
 
 // Bundle is the form of what analysts get.
 type Bundle struct {
-	Format string `yaml:"format"` // zip or tar.zst
+	Format string `yaml:"format"` // zip, tar.zst or tar.gz
 	PCAPNG bool   `yaml:"pcapng"` // with report/sip.pcapng
 }
 

@@ -33,7 +33,7 @@ var faultCases = []struct {
 		"5 sites[0].hosts[0].adress: did you mean address?", "5 sites[0].hosts[0].user: did you mean ssh.user?"}},
 	{"everything at once", "store: [a]\nsettle: soon\npatience: -1s\nalerts:\n  match: ['(']\nbundle: {format: rar}\nring:\n  enabled: 7\nsettle: 1s\n", []string{
 		"1 store: expected a single value", "1 ssh: no", "1 sites: no sites", "2 settle: \"soon\" is not a duration", "3 patience: must not be negative",
-		"5 alerts.match[0]: is not a valid regular expression: missing closing )", "6 bundle.format: must be one of zip, tar.zst; got \"rar\"", "8 ring.enabled: expected true or false", "9 settle: duplicate key, first given in line 2"}},
+		"5 alerts.match[0]: is not a valid regular expression: missing closing )", "6 bundle.format: must be one of zip, tar.zst, tar.gz; got \"rar\"", "8 ring.enabled: expected true or false", "9 settle: duplicate key, first given in line 2"}},
 	{"empty", "", []string{"1 : the file is empty"}},
 	{"only comments", "# a\n# b\n", []string{"1 : the file is empty"}},
 	{"a list", "- a\n", []string{"1 : expected a mapping, got a list"}},

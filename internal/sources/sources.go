@@ -117,7 +117,7 @@ func (s *search) addFile(path, name string, several bool, st fs.FileInfo) error 
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	if kind == kindZip || kind == kindZstd {
+	if kind == kindZip || kind == kindZstd || kind == kindGzip {
 		prefix := ""
 		if several {
 			prefix = filepath.Base(path) + "/"

@@ -200,7 +200,7 @@ func Policy(cfg *config.Config) incident.Policy {
 	return p
 }
 
-// Sealer makes bundles of a format, "zip" or "tar.zst", signed with the ring's key, and has
+// Sealer makes bundles of a format, one of bundle.Formats, signed with the ring's key, and has
 // analyst make the report. Without a usable key the bundle is not signed, and says so; a
 // Ring of no store has none.
 func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
