@@ -12,7 +12,7 @@ build:
 
 # The servers and tools that the tests start by themselves on loopback ports. What is
 # installed here is not started as a service.
-NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age
+NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age 7z:7zip bsdtar:libarchive-tools
 bench-deps: NEED += rsync:rsync lftp:lftp
 busy-deps: NEED += stress-ng:stress-ng
 deps bench-deps busy-deps:
@@ -31,7 +31,7 @@ deps bench-deps busy-deps:
 # as long with the race detector, which looks at a sample of it (internal/testrace), and at
 # nothing of what has no goroutines (PURE, by TestPure); the rest of the lines takes all of
 # it, without the detector. -parallel: many tests wait.
-PURE           = ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./mailwatch/alertmail
+PURE           = ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 WHOLE          = $(PURE) ./bundle ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/registration ./internal/registration/logs
 WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestDamagedStore|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures|TestTruth)$$
 WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./fetch ./fetch/logset ./fetch/ring

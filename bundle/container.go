@@ -28,6 +28,12 @@ const noFormat = "neither a zip nor a tar.zst nor a tar.gz"
 // Formats are the archives that a bundle can be, as their names end, without the dot.
 func Formats() []string { return formats[:] }
 
+// FormatOf is the one of Formats that the name of a file ends in.
+func FormatOf(path string) (ending string, ok bool) {
+	f, ok := formatOf(path)
+	return formats[f], ok
+}
+
 func formatOf(path string) (format, bool) {
 	lower := strings.ToLower(path)
 	for f, ending := range formats {

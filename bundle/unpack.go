@@ -25,9 +25,13 @@ const (
 	unpackLeaves = 64 << 20 // of the disk, free
 )
 
+// WorkName begins the names of folders in which something is unpacked.
+const WorkName = "grab-open"
+
 // Unpack verifies a bundle as Verify does, and only if all is well unpacks it into a folder
 // of its own below dir, which is returned; one of that name must not be there. It appears
-// under its name when all of it is on disk. Files are 0600, folders 0700.
+// under its name when all of it is on disk; until then it grows in a folder beside it, which
+// the next Unpack there removes if this one is killed. Files are 0600, folders 0700.
 func Unpack(ctx context.Context, path, dir string, keys ...seal.PublicKey) (res Result, folder string, err error) {
 	res, err = Verify(ctx, path, keys...)
 	if err != nil || !res.OK {
@@ -57,18 +61,18 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 	if total > max(size*unpackRatio, unpackAlways) {
 		return fmt.Errorf("%s: %w: in all %d bytes of %d", res.largest(), errTooMuch, total, size)
 	}
-	part := folder + atomicfile.PartSuffix
-	if err := os.RemoveAll(part); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(folder)); err != nil {
 		return err
 	}
+	work, remove, err := atomicfile.TempDir(filepath.Dir(folder), WorkName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	part := filepath.Join(work, filepath.Base(folder))
 	if err := atomicfile.MkdirAll(part); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(part)
-		}
-	}()
 	if space, err := diskspace.Measure(part); err == nil && space.Free-unpackLeaves < total {
 		return fmt.Errorf("%d bytes are free on the disk of %s, and the bundle needs %d", space.Free, filepath.Dir(folder), total)
 	}

@@ -16,6 +16,7 @@ const (
 	Verified  = "verified"  // and the result
 	Opened    = "opened"    // decrypted or unpacked
 	Encrypted = "encrypted" // to recipients
+	Exported  = "exported"  // in another form
 	Removed   = "removed"   // from the store
 )
 

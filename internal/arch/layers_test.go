@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"fetch/logset", "internal/incident/triage", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"fetch/hostconn", "internal/registration/judge"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status"},
-	{"bundle/custody", "bundle/seal", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
+	{"bundle/custody", "internal/snapshot", "bundle/seal", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth"},
 	{"internal/registration/logs", "internal/config", "internal/growth"},
 	{"bundle/seal/envelope"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},

@@ -53,16 +53,28 @@ type Made struct {
 
 // Encrypt writes the file from, encrypted, as to; one that is there is replaced.
 func Encrypt(ctx context.Context, from, to string, r Recipients) (made Made, err error) {
+	err = readFile(ctx, from, func(in io.Reader) (err error) {
+		made, err = Write(to, r, func(w io.Writer) error {
+			_, err := io.Copy(w, in)
+			return err
+		})
+		return err
+	})
+	return made, err
+}
+
+// Write writes what fill writes, encrypted, as to; one that is there is replaced.
+func Write(to string, r Recipients, fill func(io.Writer) error) (made Made, err error) {
 	if len(r.list) == 0 {
 		return made, errors.New("no recipient")
 	}
 	sum := sha256.New()
-	err = copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
+	err = writeFile(to, func(w io.Writer) error {
 		out, err := age.Encrypt(io.MultiWriter(w, sum, (*counter)(&made.Bytes)), r.list...)
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(out, in); err != nil {
+		if err := fill(out); err != nil {
 			return err
 		}
 		return out.Close()
@@ -81,34 +93,41 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // Decrypt writes the file from, decrypted, as to.
 func Decrypt(ctx context.Context, from, to string, keys Keys) error {
-	return copyFile(ctx, from, to, func(w io.Writer, in io.Reader) error {
-		out, err := age.Decrypt(in, keys.list...)
-		if errors.As(err, new(*age.NoIdentityMatchError)) {
-			return ErrNoKey
-		}
-		if err != nil {
+	return readFile(ctx, from, func(in io.Reader) error {
+		return writeFile(to, func(w io.Writer) error {
+			out, err := age.Decrypt(in, keys.list...)
+			if errors.As(err, new(*age.NoIdentityMatchError)) {
+				return ErrNoKey
+			}
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(w, out)
 			return err
-		}
-		_, err = io.Copy(w, out)
-		return err
+		})
 	})
 }
 
-// copyFile makes a file of another one, wholly or not at all.
-func copyFile(ctx context.Context, from, to string, change func(io.Writer, io.Reader) error) error {
-	if st, err := os.Stat(from); err != nil {
+// readFile has a regular file read, and only that: a pipe could block for ever.
+func readFile(ctx context.Context, name string, read func(io.Reader) error) error {
+	if st, err := os.Stat(name); err != nil {
 		return err
 	} else if !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a file", from)
+		return fmt.Errorf("%s is not a file", name)
 	}
-	in, err := os.Open(from)
+	in, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	return atomicfile.Write(to, func(w io.Writer) error {
+	return read(cancellable{ctx, bufio.NewReaderSize(in, 256<<10)})
+}
+
+// writeFile makes a file, wholly or not at all.
+func writeFile(name string, write func(io.Writer) error) error {
+	return atomicfile.Write(name, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 256<<10)
-		if err := change(out, cancellable{ctx, bufio.NewReaderSize(in, 256<<10)}); err != nil {
+		if err := write(out); err != nil {
 			return err
 		}
 		return out.Flush()

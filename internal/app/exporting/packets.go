@@ -1,5 +1,6 @@
-// Package exporting is what a person does to have logs in another program's form: the SIP
-// messages for Wireshark.
+// Package exporting is what a person does to have logs in another program's form: a bundle
+// as another kind of archive, as an appliance's diagnostic archive, and the SIP messages for
+// Wireshark.
 //
 // It guarantees that no input is overwritten, that what is written is whole or not there, and
 // that a fault of the request is told before anything is read. It does not know how
@@ -43,6 +44,9 @@ type Written struct {
 	zone *time.Location
 }
 
+// Warn says nothing: what went wrong that is no failure is among the notes.
+func (w Written) Warn(io.Writer) {}
+
 // Write says it for people.
 func (w Written) Write(out io.Writer) error { return w.Result.Write(out, w.File, w.zone) }
 
@@ -74,7 +78,7 @@ func (p Packets) Write(ctx context.Context, args []string, say func(format strin
 // check looks at what can be wrong before anything is read: no input is overwritten.
 func (p Packets) check(args []string) error {
 	if p.File == "" {
-		return errors.New("missing --pcapng: name the file to write")
+		return errors.New("missing --pcapng: name the file to write, or give --format or --encrypt-to")
 	}
 	st, err := os.Stat(p.File)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -52,9 +51,7 @@ func Open(ctx context.Context, q OpenRequest) (o Opened, err error) {
 	if err != nil || !o.OK {
 		return o, err
 	}
-	if ledger, in := custody.LedgerFor(q.Path); in {
-		o.record(ledger, custody.Opened, custody.Later{By: q.By, File: filepath.Base(q.Path)})
-	}
+	o.noteLater(custody.Opened, custody.Later{By: q.By, File: filepath.Base(q.Path)})
 	return o, nil
 }
 
@@ -72,11 +69,16 @@ func decrypt(ctx context.Context, q OpenRequest) (plain string, remove func(erro
 	if err := atomicfile.MkdirAll(q.Out); err != nil {
 		return "", remove, err
 	}
-	dir, err := os.MkdirTemp(q.Out, "grab-open-*"+atomicfile.PartSuffix)
+	dir, gone, err := atomicfile.TempDir(q.Out, bundle.WorkName)
 	if err != nil {
 		return "", remove, err
 	}
-	remove = func(err error) error { return removeAll(dir, err) }
+	remove = func(err error) error {
+		if rm := gone(); rm != nil {
+			return errors.Join(err, fmt.Errorf("what was decrypted is left in %s: %w", dir, rm))
+		}
+		return err
+	}
 	plain = filepath.Join(dir, strings.TrimSuffix(filepath.Base(q.Path), envelope.Ending))
 	err = envelope.Decrypt(ctx, q.Path, plain, keys)
 	if errors.Is(err, envelope.ErrNoKey) {
@@ -95,55 +97,4 @@ func (o Opened) Write(out, errOut io.Writer) error {
 	}
 	_, err := fmt.Fprintln(out, "unpacked:", o.Folder)
 	return err
-}
-
-// An Envelope is a bundle that was encrypted.
-type Envelope struct {
-	Bundle string   `json:"bundle"`
-	File   string   `json:"file"`
-	Bytes  int64    `json:"bytes"`
-	SHA256 string   `json:"sha256"`
-	To     []string `json:"recipients"`
-}
-
-// Write says it for people.
-func (e Envelope) Write(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "encrypted: %s\nsha256:    %s\n", e.File, e.SHA256)
-	return err
-}
-
-// Encrypt verifies a bundle and encrypts it to recipients: to out, a file, or a folder in
-// which it is named after the bundle. What went wrong that is no failure is said on warn.
-func Encrypt(ctx context.Context, path string, to []string, out, by string, warn io.Writer) (Envelope, error) {
-	r, err := envelope.ReadRecipients(to...)
-	if err != nil {
-		return Envelope{}, advice.Usage(fmt.Errorf("--encrypt-to: %w", err))
-	}
-	e := Envelope{Bundle: path, To: r.Names, File: out}
-	if st, err := os.Stat(out); err == nil && st.IsDir() {
-		e.File = filepath.Join(out, filepath.Base(path)+envelope.Ending)
-	}
-	if a, err := os.Stat(path); err == nil {
-		if b, err := os.Stat(e.File); err == nil && os.SameFile(a, b) {
-			return e, advice.Usage(fmt.Errorf("--out: %s is also the input", e.File))
-		}
-	}
-	res, err := bundle.Verify(ctx, path)
-	if err != nil {
-		return e, err
-	}
-	if !res.OK {
-		return e, advice.WithHint(fmt.Errorf("%s: %s: %s", path, res.Bad[0].File, res.Bad[0].What), "nothing was written; `grab verify` says all that is wrong with it")
-	}
-	made, err := envelope.Encrypt(ctx, path, e.File, r)
-	if err != nil {
-		return e, fmt.Errorf("encrypt %s: %w", path, err)
-	}
-	e.Bytes, e.SHA256 = made.Bytes, made.SHA256
-	if ledger, in := custody.LedgerFor(path); in {
-		c := Checked{Result: res}
-		c.record(ledger, custody.Encrypted, custody.Later{By: by, File: filepath.Base(e.File), SHA256: made.SHA256, To: r.Names[:min(len(r.Names), 20)]})
-		c.Warn(warn)
-	}
-	return e, nil
 }

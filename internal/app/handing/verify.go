@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -55,7 +54,7 @@ type Checked struct {
 // was verified, and by whom, is added to that.
 func Verify(ctx context.Context, path string, keys []seal.PublicKey, by string) (Checked, error) {
 	if envelope.IsEncrypted(path) {
-		return Checked{}, advice.WithHint(fmt.Errorf("%s is encrypted", path), "`grab open "+path+" -i KEY` decrypts, verifies and unpacks it")
+		return Checked{}, encryptedAlready(path)
 	}
 	res, err := bundle.Verify(ctx, path, keys...)
 	if err != nil {
@@ -73,6 +72,10 @@ func Verify(ctx context.Context, path string, keys []seal.PublicKey, by string) 
 	}
 	c.record(ledger, custody.Verified, custody.Later{By: by, Result: result, Why: "signature " + c.Signature})
 	return c, nil
+}
+
+func encryptedAlready(path string) error {
+	return advice.WithHint(fmt.Errorf("%s is encrypted", path), "`grab open "+path+" -i KEY` decrypts, verifies and unpacks it")
 }
 
 // walk goes through what the store knows of what was done with it.
@@ -98,9 +101,19 @@ func (c *Checked) record(ledger custody.Ledger, act string, l custody.Later) {
 	}
 }
 
+// noteLater adds to the chain what was done, if the bundle lies in a store.
+func (c *Checked) noteLater(act string, l custody.Later) {
+	if ledger, in := custody.LedgerFor(c.path); in {
+		c.record(ledger, act, l)
+	}
+}
+
 // Warn says what went wrong that is no failure.
-func (c Checked) Warn(w io.Writer) {
-	for _, n := range c.notes {
+func (c Checked) Warn(w io.Writer) { Warn(w, c.notes) }
+
+// Warn says what went wrong that is no failure.
+func Warn(w io.Writer, notes []string) {
+	for _, n := range notes {
 		fmt.Fprintln(w, "grab: warning:", n)
 	}
 }
@@ -155,12 +168,4 @@ func (c Checked) chainWords() string {
 		s += fmt.Sprintf(", %d since", c.Later.N-c.Custody.N)
 	}
 	return s
-}
-
-// removeAll removes a folder of what is plain, and says if that fails.
-func removeAll(dir string, err error) error {
-	if rm := os.RemoveAll(dir); rm != nil {
-		return errors.Join(err, fmt.Errorf("what was decrypted is left in %s: %w", dir, rm))
-	}
-	return err
 }
