@@ -106,6 +106,20 @@ func TestOtherToolsOpenIt(t *testing.T) {
 			run(t, dir, "zstd", "--version")
 			run(t, dir, "tar", "--zstd", "-xf", s.write(t, ".tar.zst"))
 		},
+		"tar of gz":     func(dir string) { run(t, dir, "tar", "-xzf", s.write(t, ".tar.gz")) },
+		"bsdtar":        func(dir string) { run(t, dir, "bsdtar", "-xf", s.write(t, ".zip")) },
+		"bsdtar of zst": func(dir string) { run(t, dir, "bsdtar", "-xf", s.write(t, ".tar.zst")) },
+		"bsdtar of gz":  func(dir string) { run(t, dir, "bsdtar", "-xf", s.write(t, ".tar.gz")) },
+		"7zz":           func(dir string) { run(t, dir, "7zz", "x", "-bd", s.write(t, ".zip")) },
+		"7zz of gz": func(dir string) { // in two steps, as it does
+			run(t, dir, "7zz", "x", "-bd", s.write(t, ".tar.gz"))
+			run(t, dir, "7zz", "x", "-bd", top+".tar")
+		},
+		"gzip": func(dir string) {
+			path := s.write(t, ".tar.gz")
+			run(t, dir, "gzip", "-t", path)
+			run(t, dir, "python3", "-c", "import sys, tarfile; tarfile.open(sys.argv[1]).extractall('.')", path)
+		},
 	} {
 		t.Run(tool, func(t *testing.T) {
 			dir := t.TempDir()
