@@ -259,7 +259,7 @@ func TestSealedReport(t *testing.T) {
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
 	var sums []string
-	for i, format := range []string{"zip", "zip", "tar.zst"} {
+	for i, format := range []string{"zip", "zip", "tar.zst", "tar.gz"} {
 		made, err := wiring.Sealer(config.Bundle{Format: format}, analysis.New(), seal.Ring{})(t.Context(), job)
 		path := made.Path
 		if err != nil {
@@ -299,7 +299,7 @@ func TestSealedReport(t *testing.T) {
 	if sums[0] != sums[1] {
 		t.Error("the same logs made two bundles")
 	}
-	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 2 {
+	if left, err := os.ReadDir(filepath.Dir(job.Base)); err != nil || len(left) != 3 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"archive/zip"
+	"compress/gzip"
 	"io"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ func twice(last string) [][2]string {
 // one program shows another has not looked at.
 func TestSameNames(t *testing.T) {
 	for _, last := range []string{"hosts/expc01/network_log.txt", "hosts/EXPC01/Network_Log.txt", "hosts/expc01/network_log.txt. ", `hosts\expc01\network_log.txt`, "manifest.json", "Manifest.JSON"} {
-		for form, write := range map[string]func(io.Writer, [][2]string) error{"b.zip": writeZip, "b.tar.zst": writeTar} {
+		for form, write := range map[string]func(io.Writer, [][2]string) error{"b.zip": writeZip, "b.tar.zst": writeTarZst, "b.tar.gz": writeTarGz} {
 			name := filepath.Join(t.TempDir(), form)
 			f, err := os.Create(name)
 			if err != nil {
@@ -37,7 +38,8 @@ func TestSameNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.Close()
-			for _, args := range [][]string{{"show", name}, {"verify", name}, {"report", "--out", t.TempDir(), name}, {"export", name, "--pcapng", filepath.Join(t.TempDir(), "x.pcapng")}} {
+			for _, args := range [][]string{{"show", name}, {"verify", name}, {"report", "--out", t.TempDir(), name}, {"export", name, "--pcapng", filepath.Join(t.TempDir(), "x.pcapng")},
+				{"export", "--format", "zip", "--out", t.TempDir(), name}, {"export", "--format", "snapshot", "--out", t.TempDir(), name}, {"open", "--out", t.TempDir(), name}} {
 				r := runGrab(args...)
 				said := r.out + r.err
 				if r.code == 0 || !strings.Contains(strings.ReplaceAll(said, `\\`, `\`), last) {
@@ -60,11 +62,17 @@ func writeZip(w io.Writer, files [][2]string) error {
 	return z.Close()
 }
 
-func writeTar(w io.Writer, files [][2]string) error {
+func writeTarZst(w io.Writer, files [][2]string) error {
 	c, err := zstd.NewWriter(w)
 	if err != nil {
 		return err
 	}
+	return writeTar(c, files)
+}
+
+func writeTarGz(w io.Writer, files [][2]string) error { return writeTar(gzip.NewWriter(w), files) }
+
+func writeTar(c io.WriteCloser, files [][2]string) error {
 	z := tar.NewWriter(c)
 	for _, f := range files {
 		if err := z.WriteHeader(&tar.Header{Name: f[0], Mode: 0o600, Size: int64(len(f[1]))}); err != nil {

@@ -40,8 +40,9 @@ func TestBundle(t *testing.T) {
 	log := someLog(5, 400, "REGISTER")
 	in := incident(log)
 	dir := t.TempDir()
+	gz := filepath.Join(dir, "a.tar.gz")
 	zip, zst, top := filepath.Join(dir, "a.zip"), filepath.Join(dir, "a.tar.zst"), filepath.Join(dir, "un", bundle.Name(in.Manifest))
-	for _, path := range []string{zip, zst} {
+	for _, path := range []string{zip, zst, gz} {
 		_, err := bundle.Write(t.Context(), path, in)
 		must(t, err)
 	}
@@ -52,7 +53,9 @@ func TestBundle(t *testing.T) {
 	}))
 	odd := filepath.Join(dir, "without-ending")
 	must(t, os.Rename(zst, odd))
-	for _, arg := range []string{zip, odd, top, filepath.Dir(top)} {
+	oddGz := filepath.Join(dir, "without-ending-too")
+	must(t, os.Rename(gz, oddGz))
+	for _, arg := range []string{zip, odd, oddGz, top, filepath.Dir(top)} {
 		s := mustOpen(t, arg)
 		if len(s.Sources) != 2 || s.Window != in.Manifest.Asked || len(s.Alerts) != 1 || len(s.PhonesNamed) != 1 || len(s.Peers) != 1 || s.Peers[0] != "10.0.40.6" {
 			t.Errorf("%s: %+v", arg, s)
