@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
@@ -42,7 +43,7 @@ func drillCmd(a *app) *cobra.Command {
 }
 
 func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
-	w, err := findWatcher(ctx, a.config)
+	w, err := remote.Find(ctx, a.config)
 	switch {
 	case errors.Is(err, control.ErrDenied):
 		return advice.WithHint(err, advice.Asker(runtime.GOOS))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/progress"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/app/setup"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -81,7 +81,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 		return err
 	}
 	if a.ended() {
-		return errBeforeBegun
+		return remote.ErrBeforeBegun
 	}
 	p := progress.New(a.err)
 	store, in, err := g.Once(ctx, f, oneshot.Effort{Pool: &hostconn.Pool{}, Say: p.Say, Fetched: p.Fetched, Event: p.Event, Stop: a.interrupted})
@@ -105,8 +105,6 @@ func pinAdhoc(ctx context.Context, a *app, machines []sshdial.Config, prints []s
 	defer cancel()
 	return setup.PinUnknown(ctx, a.err, machines, prints, a.asker())
 }
-
-var errBeforeBegun = errors.New("interrupted before the start")
 
 // sayRecovery says how to get what comes after a window that ended with the event.
 func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.Location) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
@@ -42,7 +43,7 @@ func askReload(ctx context.Context, a *app) (r collector.Reloaded, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
-	w, err := findWatcher(ctx, a.config)
+	w, err := remote.Find(ctx, a.config)
 	switch {
 	case errors.Is(err, control.ErrDenied):
 		return r, advice.WithHint(err, advice.Asker(runtime.GOOS))

@@ -19,6 +19,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -447,12 +448,12 @@ func TestNotThrough(t *testing.T) {
 	if _, err := os.Stat("/etc/grab/grab.yaml"); err == nil {
 		return // this machine has one
 	}
-	if path, places, ok := whereWatcher(""); path != "" || !ok || !slices.Contains(places, "/run/grab/grab.sock") {
+	if path, places, ok := remote.Where(""); path != "" || !ok || !slices.Contains(places, "/run/grab/grab.sock") {
 		t.Errorf("without a configuration: %q %v %v", path, places, ok)
 	}
 	c.Extra = "socket: {path: none}"
 	c.Write()
-	if _, _, ok := whereWatcher(c.Path); ok {
+	if _, _, ok := remote.Where(c.Path); ok {
 		t.Error("a watcher that answers nobody is looked for")
 	}
 }

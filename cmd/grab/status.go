@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
@@ -34,7 +35,7 @@ const statusWait = 20 * time.Second
 func runStatus(ctx context.Context, a *app) error {
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	w, err := findWatcher(ctx, a.config)
+	w, err := remote.Find(ctx, a.config)
 	var r status.Report
 	if err == nil && w != nil {
 		err = w.Do(ctx, http.MethodGet, "/status", nil, &r)

@@ -61,7 +61,7 @@ var rules = []struct {
 	{what: module + "/internal/collector/winservice", except: []string{"cmd/grab"}},
 	{what: module + "/internal/collector", only: []string{"internal/collector/winservice"}},
 	{what: "os/signal", except: []string{"cmd/grab"}},
-	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/advice"}},
+	{what: module + "/internal/collector/control", except: []string{"cmd/grab", "internal/collector", "internal/app/remote", "internal/advice"}},
 	{what: module + "/internal/lab", except: []string{"internal/app/demo", "internal/lab/mra", "internal/lab/scenario", "internal/testsite", "fetch/internal/fetchtest"}},
 	{what: module + "/internal/lab/timeline", except: []string{"internal/lab", "internal/lab/mra"}},
 	{what: module + "/internal/lab/mra", except: []string{"internal/app/demo", "internal/lab/rtmt", "internal/lab/scenario"}},

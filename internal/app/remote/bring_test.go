@@ -1,6 +1,6 @@
 //go:build !windows
 
-package main
+package remote
 
 import (
 	"context"
@@ -59,7 +59,7 @@ func TestBring(t *testing.T) {
 			if err := os.Mkdir(out, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			w := &remote{Client: &control.Client{Path: filepath.Join(dir, "s")}}
+			w := &Watcher{Client: &control.Client{Path: filepath.Join(dir, "s")}}
 			o := oneshot.Outcome{Manifest: evidence.Manifest{Incident: id, Revision: 1}, Bundle: tt.bundle}
 			if tt.incident != "" {
 				o.Incident = tt.incident
