@@ -128,8 +128,8 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, queue *copyqueue.Queue, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
-		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) }, Reserve: reserve,
-		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Removing: wiring.Removing, Log: log, Version: version.Version, Events: events,
+		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
+		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing}, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir})(ctx, job)
 		},

@@ -140,8 +140,8 @@ func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 		e.Growth = growth.Read(store.GrowthFile().Path)
 	}
 	return &runner.Runner{
-		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all }, Reserve: g.reserve,
-		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store)), VerifyBundle: wiring.VerifyBundle, Removing: wiring.Removing, Events: e.Event, Log: e.Log, Version: version.Version,
+		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
+		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store)), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing}, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth,
 	}
 }

@@ -62,8 +62,8 @@ type dispensable struct {
 	bytes int64 // of its bundles
 }
 
-// dispensable are the sealed incidents with bundles in the store, the oldest first,
-// without the newest of each site.
+// dispensable are the sealed and delivered incidents with bundles in the store, the oldest
+// first, without the newest of each site.
 func (r *Runner) dispensable() (list []dispensable) {
 	all, err := r.Store.IncidentsOnDisk(func(string, ...any) {}) // what cannot be read is said elsewhere
 	if err != nil {
@@ -75,6 +75,9 @@ func (r *Runner) dispensable() (list []dispensable) {
 	})
 	for i, in := range all {
 		if !slices.ContainsFunc(all[i+1:], func(o incident.Incident) bool { return o.Site == in.Site }) {
+			continue
+		}
+		if r.undelivered(in.Key) {
 			continue
 		}
 		if rm := r.removal(in, lastSealed(in), ""); rm.Bytes > 0 {

@@ -38,7 +38,7 @@ func (r *Runner) cleanUp(t Triage) {
 
 // RemoveOlder removes incidents whose newest revision was sealed more than age ago (zero:
 // none): bundles in the store, kept slices, the incident's folder. Each is written
-// to removed.jsonl first, and logged. What is not sealed, or worked at, stays; so
+// to removed.jsonl first, and logged. What is not sealed, not delivered, or worked at, stays; so
 // do bundles outside the store, which belong to whoever asked for them.
 func (r *Runner) RemoveOlder(now time.Time, age time.Duration) error {
 	if age <= 0 {
@@ -79,7 +79,7 @@ func (r *Runner) remove(key string, now time.Time, may func(incident.Incident) b
 	release := func() { lock.Release() }
 	defer func() { release() }()
 	in, err := r.Store.Read(key)
-	if err != nil || !may(in) {
+	if err != nil || !may(in) || r.undelivered(key) {
 		return 0, err
 	}
 	rm := r.removal(in, now, why)

@@ -35,15 +35,32 @@ type Runner struct {
 	Events   func(Event)      // nil: nobody listens; must not block for long
 	Version  string           // of the program, for the manifest
 
-	Growth  *growth.Book       // by which logs without records are judged; nil: nothing is known of them
-	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
+	Growth *growth.Book // by which logs without records are judged; nil: nothing is known of them
 
-	// Removing hears of a bundle that is about to be removed, and why; its error is only
-	// logged. May be nil.
-	Removing func(bundle, why string, at time.Time) error
+	Keeping
 
 	working working
 }
+
+// Keeping is what a runner asks before it removes an incident, and whom it tells.
+type Keeping struct {
+	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
+
+	// Removing hears of a bundle that is about to be removed, and why; its error is only
+	// logged. It may hear of one again after a crash. May be nil.
+	Removing func(bundle, why string, at time.Time) error
+
+	// Undelivered reports whether a bundle of the incident of that key still has to go
+	// somewhere: then nothing of the incident is removed, whatever its age and the room. It is
+	// asked while the incident's lock is held, of sealed incidents alone, and of many in a row:
+	// it answers from memory or by one small file, and does not lock an incident itself. What it
+	// cannot tell it calls undelivered. A delivery has to be written down before its incident
+	// is saved as sealed, or it is not known here in time. nil: what is sealed is delivered.
+	Undelivered func(key string) bool
+}
+
+// undelivered reports whether a bundle of the incident still has to go somewhere.
+func (k Keeping) undelivered(key string) bool { return k.Undelivered != nil && k.Undelivered(key) }
 
 // working is what is being worked at.
 type working struct {
