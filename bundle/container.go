@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 type format int
@@ -44,7 +42,7 @@ func formatOf(path string) (format, bool) {
 	return 0, false
 }
 
-const zstdWindow = 8 << 20 // within what every zstd decoder takes
+const zstdWindow = 8 << 20 // of bundles of earlier versions; within what every zstd decoder takes
 
 // A container is an archive being written. Each file gets the same mode (0600)
 // and time; size must be true. Whether it was closed or not, nothing goes on in it
@@ -67,7 +65,7 @@ func newContainer(f format, w io.Writer, top string, t time.Time) container {
 
 type zipContainer struct {
 	zip     *zip.Writer
-	deflate *deflater
+	deflate *blockWriter
 	top     string
 	t       time.Time
 }
@@ -96,26 +94,27 @@ func (z *zipContainer) close() error {
 
 func (z *zipContainer) abandon() { z.deflate.wait() }
 
-// A tarZst has one zstd frame for each file, so that damage is told, by the
-// frame's own checksum, where it is.
+// A tarZst has zstd frames of blocks that are compressed side by side, and in none of them
+// two files, so that damage is told, by the frame's own checksum, where it is.
 type tarZst struct {
-	out  io.Writer
-	zstd *zstd.Encoder
-	tar  *tar.Writer
-	err  error // of making the encoder
-	top  string
-	t    time.Time
+	out    io.Writer
+	frames *blockWriter
+	tar    *tar.Writer
+	top    string
+	t      time.Time
 }
 
 func newTarZst(w io.Writer, top string, t time.Time) *tarZst {
-	enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow))
-	return &tarZst{out: w, zstd: enc, tar: tar.NewWriter(enc), err: err, top: top, t: t}
+	frames := newFramer(workers())
+	frames.reset(w)
+	return &tarZst{out: w, frames: frames, tar: tar.NewWriter(frames), top: top, t: t}
 }
 
 func (z *tarZst) create(name string, size int64) (io.Writer, error) {
-	if err := z.endFrame(); err != nil {
+	if err := z.tar.Flush(); err != nil {
 		return nil, err
 	}
+	z.frames.cut()
 	return z.tar, z.tar.WriteHeader(tarHeader(z.top+"/"+name, size, z.t))
 }
 
@@ -123,35 +122,17 @@ func tarHeader(name string, size int64, t time.Time) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: t}
 }
 
-func (z *tarZst) abandon() {} // it compresses while it is written to
-
-// endFrame ends the frame of the file before, if there is one, and begins another.
-func (z *tarZst) endFrame() error {
-	if z.err != nil {
-		return z.err
-	}
-	if err := z.tar.Flush(); err != nil {
-		return err
-	}
-	if err := z.zstd.Close(); err != nil { // writes nothing where nothing was written
-		return err
-	}
-	z.zstd.Reset(z.out)
-	return nil
-}
+func (z *tarZst) abandon() { z.frames.wait() }
 
 // skippable is the magic number of a zstd frame that decoders pass over
 // (RFC 8878, 3.1.2).
 const skippable = 0x184d2a5f
 
 func (z *tarZst) close() error {
-	if err := z.endFrame(); err != nil {
-		return err
-	}
 	if err := z.tar.Close(); err != nil {
 		return err
 	}
-	if err := z.zstd.Close(); err != nil {
+	if err := z.frames.Close(); err != nil {
 		return err
 	}
 	blank := sealBlank()

@@ -121,4 +121,3 @@ func TestConvertHostile(t *testing.T) {
 
 // unsealed is a tar.gz without its last member.
 func unsealed(b []byte) []byte { return b[:len(b)-len(gzipSeal())-len(gzipTail)] }
-

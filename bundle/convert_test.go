@@ -56,7 +56,7 @@ func contentsOf(t testing.TB, path string) (names []string, bodies map[string]st
 // However often a bundle is converted, its files stay as they are, and what was a format
 // once has the same bytes again. The signature is good for all.
 func TestConvertRoundTrip(t *testing.T) {
-	s := newSample(t, 300_000)
+	s := newSample(t, 60_000)
 	key := newKey(t)
 	s.Key = key
 	for _, from := range extensions {

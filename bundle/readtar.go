@@ -63,7 +63,9 @@ func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, visit vis
 		return err
 	}
 	defer release()
-	tr := tar.NewReader(charged{budgetOf(size), dec})
+	body := newAhead(charged{budgetOf(size), dec})
+	defer body.stop() // before dec is released
+	tr := tar.NewReader(body)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -79,7 +81,7 @@ func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, visit vis
 			return err
 		}
 	}
-	switch _, err := io.ReadFull(dec, make([]byte, 1)); err {
+	switch _, err := io.ReadFull(body, make([]byte, 1)); err {
 	case io.EOF:
 		return nil
 	case nil:

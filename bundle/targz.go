@@ -61,7 +61,7 @@ const gzipTail = "\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 // A gzipWriter makes one gzip member. Close leaves what is below open.
 type gzipWriter struct {
 	w       io.Writer
-	deflate *deflater
+	deflate *blockWriter
 	crc     hash.Hash32
 	n       int64
 	begun   bool

@@ -5,6 +5,8 @@ import (
 	"compress/flate"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -66,3 +68,44 @@ func TestDeflaterFails(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// However many frames are made at a time, and in whatever portions they come, they are the
+// same; a cut ends one, and stock readers read all.
+func TestFramer(t *testing.T) {
+	log := someLog(1, 3*zstdBlock+17)
+	var first []byte
+	for _, most := range []int{1, 2, 5} {
+		for _, portion := range []int{64 << 10, 4097, len(log)} {
+			var out bytes.Buffer
+			f := newFramer(most)
+			f.reset(&out)
+			for at := 0; at < len(log); at += portion {
+				if _, err := f.Write(log[at:min(at+portion, len(log))]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.cut()
+			f.cut()
+			f.Write([]byte("behind"))
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = bytes.Clone(out.Bytes())
+			}
+			if !bytes.Equal(first, out.Bytes()) {
+				t.Errorf("%d at a time, in portions of %d: other bytes", most, portion)
+			}
+			if n := bytes.Count(out.Bytes(), []byte("\x28\xb5\x2f\xfd")); n != 5 {
+				t.Errorf("%d frames, want 5", n)
+			}
+		}
+	}
+	name := filepath.Join(t.TempDir(), "x.zst")
+	if err := os.WriteFile(name, first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := run(t, "", "zstd", "-dc", name); out != string(log)+"behind" {
+		t.Errorf("zstd reads %d bytes of %d", len(out), len(log)+6)
+	}
+}
