@@ -59,7 +59,7 @@ func printChecked(a *app, c handing.Checked, doc any, words func(out, errOut io.
 }
 
 func openCmd(a *app) *cobra.Command {
-	f, q := &trustFlags{}, handing.OpenRequest{}
+	f, q, words := &trustFlags{}, handing.OpenRequest{}, handing.PassphraseSource{}
 	cmd := &cobra.Command{Use: "open BUNDLE", Short: "Decrypt, verify and unpack a bundle", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
 		Long: "BUNDLE is a file that `grab export --encrypt-to` or age has encrypted, or a plain bundle. Nothing is unpacked of one that\n" +
 			"does not verify.",
@@ -72,6 +72,9 @@ func openCmd(a *app) *cobra.Command {
 			if q.Path, err = a.finder().Path(args[0]); err != nil {
 				return err
 			}
+			if q.Ask, err = words.Ask(a.asker()); err != nil {
+				return err
+			}
 			q.By = oneshot.Whoami()
 			res, err := handing.Open(ctx, q)
 			if err != nil {
@@ -79,7 +82,9 @@ func openCmd(a *app) *cobra.Command {
 			}
 			return printChecked(a, res.Checked, res, res.Write)
 		}}
-	cmd.Flags().StringArrayVarP(&q.Keys, "identity", "i", nil, "`file` of your secret key: of age-keygen, or an SSH key; may be repeated")
+	cmd.Flags().StringArrayVarP(&q.Keys, "identity", "i", nil, "`file` of your secret key: of age-keygen, or an SSH key; may be repeated. The passphrase of one that has one is asked for")
+	cmd.Flags().StringVar(&words.File, "passphrase-file", "", "`file` of the passphrase of the keys, where nobody can be asked")
+	cmd.Flags().StringVar(&words.Env, "passphrase-env", "", "`variable` of the environment with it")
 	cmd.Flags().StringVar(&q.Out, "out", ".", "`folder` below which it is unpacked")
 	f.add(cmd.Flags())
 	return cmd

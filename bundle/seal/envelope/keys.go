@@ -1,135 +1,50 @@
 package envelope
 
 import (
-	"bufio"
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
+	"io"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
+	"filippo.io/age/armor"
+	"golang.org/x/crypto/ssh"
 )
-
-// Bounds on files of recipients and keys.
-const (
-	maxFile       = 1 << 20
-	maxRecipients = 1000
-)
-
-// Recipients are those who can open what is encrypted to them.
-type Recipients struct {
-	Names []string // as they were written, without a comment
-	list  []age.Recipient
-}
-
-// ReadRecipients reads recipients: age1..., age1pq1..., ssh-ed25519 ..., ssh-rsa ..., or a
-// file with one in each line. Post-quantum ones and others do not mix: what is encrypted to
-// both could be opened by whoever breaks the weaker.
-func ReadRecipients(args ...string) (Recipients, error) {
-	var r Recipients
-	for _, arg := range args {
-		if isRecipient(arg) {
-			if err := r.add(arg); err != nil {
-				return Recipients{}, err
-			}
-			continue
-		}
-		if err := r.addFile(arg); err != nil {
-			return Recipients{}, err
-		}
-	}
-	if len(r.list) == 0 {
-		return r, errors.New("no recipient")
-	}
-	return r, r.unmixed()
-}
-
-func isRecipient(s string) bool {
-	return strings.HasPrefix(s, "age1") || strings.HasPrefix(s, "ssh-")
-}
-
-func (r *Recipients) addFile(name string) error {
-	b, err := readSmall(name)
-	if err != nil {
-		return fmt.Errorf("recipients: %w", err)
-	}
-	before, lines := len(r.list), bufio.NewScanner(bytes.NewReader(b))
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		if err := r.add(line); err != nil {
-			return fmt.Errorf("%s, line %d: %w", name, n, err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if len(r.list) == before {
-		return fmt.Errorf("%s: no recipient in it", name)
-	}
-	return nil
-}
-
-func (r *Recipients) add(s string) error {
-	var to age.Recipient
-	var err error
-	fields := strings.Fields(s)
-	switch {
-	case strings.HasPrefix(s, "AGE-SECRET-KEY-") || strings.HasPrefix(s, "-----BEGIN"):
-		return errors.New("this is a secret key; a recipient is its public half (age-keygen -y prints it)")
-	case strings.HasPrefix(s, "ssh-") && len(fields) >= 2:
-		to, err = agessh.ParseRecipient(s)
-		s = fields[0] + " " + fields[1]
-	case strings.HasPrefix(s, "age1pq1"):
-		to, err = age.ParseHybridRecipient(s)
-	case strings.HasPrefix(s, "age1"):
-		to, err = age.ParseX25519Recipient(s)
-	default:
-		err = errors.New("want one that begins with age1, age1pq1, ssh-ed25519 or ssh-rsa")
-	}
-	if err != nil {
-		return fmt.Errorf("no recipient: %w", err)
-	}
-	if len(r.list) == maxRecipients {
-		return fmt.Errorf("more than %d recipients", maxRecipients)
-	}
-	r.list, r.Names = append(r.list, to), append(r.Names, s)
-	return nil
-}
-
-// unmixed is an error if recipients are of both kinds.
-func (r *Recipients) unmixed() error {
-	strong, weak := "", ""
-	for i, to := range r.list {
-		if _, is := to.(*age.HybridRecipient); is {
-			strong = r.Names[i]
-		} else {
-			weak = r.Names[i]
-		}
-	}
-	if strong != "" && weak != "" {
-		return fmt.Errorf("post-quantum recipients and others do not mix (%.20s... and %.20s...): take age1pq1 keys for all, or for none", strong, weak)
-	}
-	return nil
-}
 
 // Keys open what is encrypted.
 type Keys struct{ list []age.Identity }
 
-// ReadKeys reads files of secret keys: those of age-keygen, and SSH keys without a
+// A Passphrase gives the passphrase of a key's file.
+type Passphrase func(file string) (string, error)
+
+// What is wrong with a passphrase.
+var (
+	ErrNoPassphrase    = errors.New("it is encrypted with a passphrase, and none was given")
+	ErrWrongPassphrase = errors.New("the passphrase does not open it")
+)
+
+// ReadKeys reads files of secret keys: those of age-keygen, and SSH keys, without a
 // passphrase. No error says what is in one.
-func ReadKeys(files ...string) (Keys, error) {
+func ReadKeys(files ...string) (Keys, error) { return UnlockKeys(nil, files...) }
+
+// UnlockKeys is ReadKeys for files that may be encrypted with a passphrase too: by `age -p`,
+// or as ssh-keygen does. ask is asked for each that is.
+func UnlockKeys(ask Passphrase, files ...string) (Keys, error) {
 	var k Keys
 	for _, name := range files {
 		b, err := readSmall(name)
 		if err != nil {
 			return Keys{}, fmt.Errorf("key: %w", err)
 		}
-		list, err := parseKeys(b)
+		list, err := parseKeys(b, func() (string, error) {
+			if ask == nil {
+				return "", ErrNoPassphrase
+			}
+			return ask(name)
+		})
 		if err != nil {
 			return Keys{}, fmt.Errorf("key %s: %w", name, err)
 		}
@@ -141,17 +56,20 @@ func ReadKeys(files ...string) (Keys, error) {
 	return k, nil
 }
 
-func parseKeys(b []byte) ([]age.Identity, error) {
+func parseKeys(b []byte, ask func() (string, error)) ([]age.Identity, error) {
+	trimmed := bytes.TrimSpace(b)
 	switch {
-	case bytes.HasPrefix(b, []byte("-----BEGIN AGE")) || bytes.HasPrefix(b, []byte(magic)):
-		return nil, errors.New("it is encrypted itself: decrypt it with `age -d`, and give that")
+	case bytes.HasPrefix(trimmed, []byte(armor.Header)):
+		return unlockAge(armor.NewReader(bytes.NewReader(trimmed)), ask)
+	case bytes.HasPrefix(b, []byte(magic)):
+		return unlockAge(bytes.NewReader(b), ask)
 	case bytes.Contains(b, []byte("-----BEGIN")):
-		id, err := agessh.ParseIdentity(b)
-		if err != nil {
-			return nil, fmt.Errorf("no SSH key that can be used without a passphrase (`age -d -i` asks for one): %w", err)
-		}
-		return []age.Identity{id}, nil
+		return parseSSH(b, ask)
 	}
+	return parseAge(b)
+}
+
+func parseAge(b []byte) ([]age.Identity, error) {
 	list, err := age.ParseIdentities(bytes.NewReader(b))
 	if err != nil {
 		return nil, errors.New("no key of age-keygen, and no SSH key") // age's own error may quote a line
@@ -159,16 +77,84 @@ func parseKeys(b []byte) ([]age.Identity, error) {
 	return list, nil
 }
 
-// readSmall reads a regular file, and only that: a pipe could block for ever.
-func readSmall(name string) ([]byte, error) {
-	st, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", name)
-	case st.Size() > maxFile:
-		return nil, fmt.Errorf("%s is larger than %d KiB", name, maxFile>>10)
+// maxWork bounds what a passphrase may cost: 1 GiB of memory. That of `age -p` is 18, 256 MiB.
+const maxWork = 20
+
+// A lock is an identity that asks for a passphrase when it comes upon what is encrypted
+// with one, and remembers how that went: what age says is words.
+type lock struct {
+	ask func() (string, error)
+	err error
+}
+
+func (l *lock) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	if len(stanzas) != 1 || stanzas[0].Type != "scrypt" {
+		l.err = errors.New("it is encrypted to a key and not with a passphrase: is it the bundle? A key's file is wanted here")
+		return nil, age.ErrIncorrectIdentity
 	}
-	return os.ReadFile(name)
+	var words string
+	if words, l.err = l.ask(); l.err != nil {
+		return nil, age.ErrIncorrectIdentity
+	}
+	id, err := age.NewScryptIdentity(words)
+	if err != nil {
+		l.err = ErrWrongPassphrase // it is empty
+		return nil, age.ErrIncorrectIdentity
+	}
+	id.SetMaxWorkFactor(maxWork)
+	key, err := id.Unwrap(stanzas)
+	if errors.Is(err, age.ErrIncorrectIdentity) {
+		l.err = ErrWrongPassphrase
+	}
+	return key, err
+}
+
+// unlockAge reads keys that `age -p` has encrypted.
+func unlockAge(r io.Reader, ask func() (string, error)) ([]age.Identity, error) {
+	l := &lock{ask: ask}
+	plain, err := age.Decrypt(r, l)
+	if l.err != nil {
+		return nil, l.err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it begins like a file of age's, and is damaged: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(plain, maxFile))
+	if err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	return parseAge(b)
+}
+
+// parseSSH reads a key of ssh-keygen.
+func parseSSH(b []byte, ask func() (string, error)) ([]age.Identity, error) {
+	id, err := agessh.ParseIdentity(b)
+	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
+		id, err = unlockSSH(b, ask)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []age.Identity{id}, nil
+}
+
+// unlockSSH reads one that has a passphrase.
+func unlockSSH(b []byte, ask func() (string, error)) (age.Identity, error) {
+	words, err := ask()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := ssh.ParseRawPrivateKeyWithPassphrase(b, []byte(words))
+	if err != nil {
+		return nil, ErrWrongPassphrase // or it is damaged: that cannot be told
+	}
+	switch k := raw.(type) {
+	case *ed25519.PrivateKey:
+		return agessh.NewEd25519Identity(*k)
+	case ed25519.PrivateKey:
+		return agessh.NewEd25519Identity(k)
+	case *rsa.PrivateKey:
+		return agessh.NewRSAIdentity(k)
+	}
+	return nil, fmt.Errorf("an SSH key of this kind opens nothing that age encrypts: %T", raw)
 }

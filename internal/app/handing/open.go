@@ -20,8 +20,9 @@ import (
 // An OpenRequest says what is opened.
 type OpenRequest struct {
 	Path  string
-	Keys  []string // files of secret keys; none: it is not encrypted
-	Out   string   // the folder below which it is unpacked
+	Keys  []string            // files of secret keys; none: it is not encrypted
+	Ask   envelope.Passphrase // of those that have one; nil: nobody can be asked
+	Out   string              // the folder below which it is unpacked
 	Trust []seal.PublicKey
 	By    string
 }
@@ -62,7 +63,13 @@ func decrypt(ctx context.Context, q OpenRequest) (plain string, remove func(erro
 	if len(q.Keys) == 0 {
 		return "", remove, advice.Usage(advice.WithHint(fmt.Errorf("%s is encrypted: a key is missing", q.Path), "-i KEY names the file of your secret key, as for age"))
 	}
-	keys, err := envelope.ReadKeys(q.Keys...)
+	keys, err := envelope.UnlockKeys(q.Ask, q.Keys...)
+	switch {
+	case errors.Is(err, envelope.ErrNoPassphrase):
+		err = advice.WithHint(err, "run it on a terminal, which asks for it, or name it with --passphrase-file or --passphrase-env")
+	case errors.Is(err, envelope.ErrWrongPassphrase):
+		err = advice.WithHint(err, "for several keys with passphrases of their own run it on a terminal, which asks for each")
+	}
 	if err != nil {
 		return "", remove, advice.Usage(err)
 	}
