@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"io"
@@ -80,6 +81,10 @@ func TestConvertHostile(t *testing.T) {
 			b          []byte
 		}{".tar.gz", "report/" + kind + ".html", withSeal(gzipOf(t, b))}
 	}
+	raw["symlink in a zip"] = struct {
+		ext, named string
+		b          []byte
+	}{".zip", "report/link.html", zipLink(t, top+"/report/link.html")}
 	for name, c := range map[string]hostile{
 		"zip slip":        {add("../../evil.txt", "x"), top + "/../../evil.txt"},
 		"absolute":        {add("/etc/passwd", "x"), top + "//etc/passwd"},
@@ -117,6 +122,24 @@ func TestConvertHostile(t *testing.T) {
 			t.Errorf("%s: %d MiB allocated for %d KiB", name, n>>20, len(c.b)>>10)
 		}
 	}
+}
+
+// zipLink is a zip with a symbolic link.
+func zipLink(t testing.TB, name string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+	h.SetMode(0o777 | os.ModeSymlink)
+	w, err := z.CreateHeader(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(w, "/etc/passwd")
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // unsealed is a tar.gz without its last member.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"rtmtgrab/bundle"
@@ -127,8 +128,18 @@ func UnpackIntact(ctx context.Context, path, dir string) (res bundle.Result, fol
 	return res, folder, err
 }
 
+// broken names a file in the bundle, if one is bad: that an archive cannot be read to its end
+// says less.
 func broken(path string, res bundle.Result) error {
-	return advice.WithHint(fmt.Errorf("%s: %s: %s", path, res.Bad[0].File, res.Bad[0].What), "nothing was written; `grab verify` says all that is wrong with it")
+	bad := res.Bad[0]
+	if i := slices.IndexFunc(res.Bad, func(b bundle.Bad) bool { return b.File != filepath.Base(path) }); i > 0 {
+		bad = res.Bad[i]
+	}
+	more := ""
+	if n := len(res.Bad) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return advice.WithHint(fmt.Errorf("%s: %s: %s%s", path, bad.File, bad.What, more), "nothing was written; `grab verify` says all that is wrong with it")
 }
 
 // NoteExport writes down, where the bundle lies in a store, that somebody made something of
