@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // An Artifact is a file that is delivered. It does not change between attempts.
@@ -77,8 +78,9 @@ const (
 // An Error is why a delivery was not confirmed.
 type Error struct {
 	Cause     Cause
-	Permanent bool // another attempt without a change by a person is of no use
-	Unknown   bool // the far side may have it all the same
+	Permanent bool          // another attempt without a change by a person is of no use
+	Unknown   bool          // the far side may have it all the same
+	After     time.Duration // the far side asks to be left alone for so long (Retry-After); zero: it does not say
 	Err       error
 }
 

@@ -1,0 +1,125 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+)
+
+// A Source reads an artifact from its beginning to its end, once. It never gives the last
+// bytes of a file that is not the one that was meant: what is sent is never whole then. Its
+// errors are *Error of cause Local, or the context's.
+type Source struct {
+	a    Artifact
+	file *os.File
+	flow io.Reader
+	sum  hash.Hash
+	read int64
+}
+
+// Open opens an artifact for sending at the pace of ctx.
+func Open(ctx context.Context, a Artifact) (*Source, error) {
+	f, err := OpenFile(a)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{a: a, file: f, flow: Reader(ctx, f), sum: sha256.New()}, nil
+}
+
+// OpenFile opens an artifact's file, which has its size.
+func OpenFile(a Artifact) (*os.File, error) {
+	st, err := os.Stat(a.Path)
+	switch {
+	case err != nil:
+		return nil, local(err)
+	case !st.Mode().IsRegular():
+		return nil, local(fmt.Errorf("%s is not a file", a.Path))
+	case st.Size() != a.Size:
+		return nil, local(fmt.Errorf("%s has %d bytes, not %d: it was changed", a.Path, st.Size(), a.Size))
+	}
+	f, err := os.Open(a.Path)
+	if err != nil {
+		return nil, local(err)
+	}
+	return f, nil
+}
+
+// local is an error of the artifact here. It is of no use to read a changed file again.
+func local(err error) *Error { return &Error{Cause: Local, Permanent: true, Err: err} }
+
+// Read is io.Reader's.
+func (s *Source) Read(b []byte) (int, error) {
+	if left := s.a.Size - s.read; left == 0 {
+		return 0, io.EOF
+	} else if int64(len(b)) > left {
+		b = b[:left]
+	}
+	n, err := s.flow.Read(b)
+	if n > 0 {
+		s.read += int64(n)
+		s.sum.Write(b[:n])
+	}
+	switch {
+	case s.read == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256:
+		return 0, local(fmt.Errorf("%s was changed: its SHA-256 is another", s.a.Path))
+	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return n, err
+	case err == io.EOF && s.read < s.a.Size:
+		return n, local(fmt.Errorf("%s ends at byte %d", s.a.Path, s.read))
+	case err == io.EOF:
+		return n, err
+	case pathError(err):
+		return n, local(err)
+	}
+	return n, err // of the pace: the context's, in other words
+}
+
+func pathError(err error) bool {
+	_, ok := errors.AsType[*os.PathError](err)
+	return ok
+}
+
+// Sent is how many bytes were read.
+func (s *Source) Sent() int64 { return s.read }
+
+// Close closes the file.
+func (s *Source) Close() error { return s.file.Close() }
+
+// Same reports whether what far gives is the artifact's file from offset on, and how many
+// bytes of it are alike, as far as far goes. Nothing large is held.
+func Same(ctx context.Context, near io.ReaderAt, offset int64, far io.Reader) (alike int64, err error) {
+	far = Reader(ctx, far)
+	a, b := make([]byte, most), make([]byte, most)
+	for {
+		n, err := far.Read(a)
+		m, nerr := near.ReadAt(b[:n], offset+alike)
+		if nerr != nil && nerr != io.EOF {
+			return alike, local(nerr)
+		}
+		if !bytes.Equal(a[:n], b[:m]) {
+			return alike + common(a[:n], b[:m]), nil
+		}
+		alike += int64(n)
+		if err == io.EOF {
+			return alike, nil
+		}
+		if err != nil {
+			return alike, err
+		}
+	}
+}
+
+// common is how many bytes two begin with alike.
+func common(a, b []byte) int64 {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return int64(n)
+}
