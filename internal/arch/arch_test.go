@@ -44,7 +44,7 @@ var rules = []struct {
 	{what: module + "/internal/config", only: []string{"internal/smtpout", "internal/collector/notify/channel", "internal/proof"}},
 	{what: module + "/internal/incident", only: []string{"internal/collector/notify/channel", "internal/proof"}},
 	{what: "golang.org/x/crypto/ssh", except: []string{"bundle/seal/envelope", "internal/sshdial", "fetch/hostconn", "internal/lab", "internal/testserver", "internal/app/oneshot", "internal/app/setup", "cmd/grab"}},
-	{what: "github.com/pkg/sftp", except: []string{"fetch/hostconn", "internal/lab"}},
+	{what: "github.com/pkg/sftp", except: []string{"fetch/hostconn", "internal/lab", "internal/handover/sink/sftp"}},
 	{what: "github.com/gopacket/", except: []string{"internal/export"}},
 	{what: module + "/internal/registration/", except: []string{"internal/registration", "internal/registration/wire", "internal/registration/phone", "internal/registration/judge"}},
 	{what: module + "/internal/registration/phone", except: []string{"internal/registration", "internal/registration/judge"}},

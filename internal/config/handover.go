@@ -107,7 +107,7 @@ type CXDSink struct {
 // MailSink sends what is known of a bundle through smtp:, never the bundle.
 type MailSink struct {
 	To   []string `yaml:"to,some"` // bare addresses
-	Link string   `yaml:"link"`    // where the bundle is to be had; {name}, {case}, {site} stand for its own; may be empty
+	Link string   `yaml:"link"`    // where the bundle is to be had; {name} and {case} stand for its own; may be empty
 }
 
 // Roots are the authorities of CAFile, or nil for the system's if there is none.

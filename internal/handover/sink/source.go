@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -85,41 +84,24 @@ func pathError(err error) bool {
 	return ok
 }
 
-// Sent is how many bytes were read.
+// Skip reads the next n bytes, which the far side has already.
+func (s *Source) Skip(n int64) error {
+	if n > s.a.Size-s.read {
+		return local(fmt.Errorf("%s has no %d bytes after byte %d", s.a.Path, n, s.read))
+	}
+	m, err := io.CopyN(s.sum, s.file, n)
+	s.read += m
+	if err != nil {
+		return local(err)
+	}
+	if s.read == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256 {
+		return local(fmt.Errorf("%s was changed: its SHA-256 is another", s.a.Path))
+	}
+	return nil
+}
+
+// Sent is how many bytes were read or skipped.
 func (s *Source) Sent() int64 { return s.read }
 
 // Close closes the file.
 func (s *Source) Close() error { return s.file.Close() }
-
-// Same reports whether what far gives is the artifact's file from offset on, and how many
-// bytes of it are alike, as far as far goes. Nothing large is held.
-func Same(ctx context.Context, near io.ReaderAt, offset int64, far io.Reader) (alike int64, err error) {
-	far = Reader(ctx, far)
-	a, b := make([]byte, most), make([]byte, most)
-	for {
-		n, err := far.Read(a)
-		m, nerr := near.ReadAt(b[:n], offset+alike)
-		if nerr != nil && nerr != io.EOF {
-			return alike, local(nerr)
-		}
-		if !bytes.Equal(a[:n], b[:m]) {
-			return alike + common(a[:n], b[:m]), nil
-		}
-		alike += int64(n)
-		if err == io.EOF {
-			return alike, nil
-		}
-		if err != nil {
-			return alike, err
-		}
-	}
-}
-
-// common is how many bytes two begin with alike.
-func common(a, b []byte) int64 {
-	n := 0
-	for n < min(len(a), len(b)) && a[n] == b[n] {
-		n++
-	}
-	return int64(n)
-}

@@ -1,0 +1,55 @@
+// Package cxd uploads bundles to a case of Cisco's, by the Customer eXperience Drive: an
+// HTTP PUT with the case's number and its upload token, which is answered with 201.
+//
+// It guarantees what package https does. A repeat has the same file name: as far as the
+// public description goes the drive may then show two files of one name. It says nothing
+// of how the drive can be asked for what it has; the answer to the PUT has to do.
+package cxd
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/handover/sink/https"
+	"rtmtgrab/internal/handover/sink/web"
+)
+
+// A Sink is the drive.
+type Sink struct {
+	URL    func() (string, error)              // of the folder that files are put into
+	Token  func(number string) (string, error) // of a case
+	Client web.Client
+}
+
+// Deliver uploads an artifact to its case.
+func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
+	if a.Case == "" {
+		return sink.Receipt{}, &sink.Error{Cause: sink.Rejected, Permanent: true, Err: fmt.Errorf("the bundle has no case: set it with `grab case INCIDENT NUMBER`, or case: in the configuration")}
+	}
+	up := &https.Sink{
+		URL: s.URL, Method: http.MethodPut, Trusted: true, Client: s.Client,
+		User:     func() (string, error) { return a.Case, nil },
+		Password: func() (string, error) { return s.Token(a.Case) },
+	}
+	r, err := up.Deliver(ctx, a)
+	if r.Place != "" {
+		r.Place += " (case " + a.Case + ")"
+	}
+	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused {
+		e.Err = fmt.Errorf("%w: the token is of another case, or has expired; get a new one from Support Case Manager", e.Err)
+	}
+	return r, err
+}
+
+// Check says whether the drive is reached. Whether a token is right only an upload shows.
+func (s *Sink) Check(ctx context.Context) error {
+	up := &https.Sink{URL: s.URL, Method: http.MethodPut, Client: s.Client}
+	err := up.Check(ctx)
+	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused && strings.Contains(e.Err.Error(), "401") {
+		return nil // it asks who we are, and was not told
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+// Package mail tells people by mail what a bundle says and where it is; the bundle itself
+// is never sent.
+//
+// It guarantees that a repeated mail has the same Message-ID and Date, so that most
+// mailboxes show it once; after an outcome that nobody knows there may be two all the same.
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"strings"
+
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/redact"
+	"rtmtgrab/internal/smtpout"
+)
+
+// A Sink is people's addresses.
+type Sink struct {
+	Server smtpout.Server
+	From   string
+	To     []string
+	Link   string // where the bundle is; {name} and {case} stand for its own; empty: the mail does not say
+}
+
+// Deliver sends the mail on an artifact.
+func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
+	receipt := sink.Receipt{Place: "mail to " + strings.Join(s.To, ", "), Verified: sink.ByStatus}
+	msg, err := s.message(a)
+	if err != nil {
+		return receipt, &sink.Error{Cause: sink.Local, Permanent: true, Err: err}
+	}
+	refused, err := s.Server.Send(ctx, s.From, s.To, msg)
+	if err != nil {
+		return receipt, failed(ctx, err)
+	}
+	if len(refused) > 0 {
+		return receipt, &sink.Error{Cause: sink.Rejected, Permanent: true, Unknown: true,
+			Err: fmt.Errorf("the server refuses %s; the other recipients have the mail", redact.Foreign(strings.Join(refused, ", "), 300))}
+	}
+	return receipt, nil
+}
+
+func (s *Sink) message(a sink.Artifact) ([]byte, error) {
+	_, domain, _ := strings.Cut(s.From, "@")
+	m := smtpout.Message{ID: "<handover." + a.ID + "@" + domain + ">", From: mail.Address{Name: "grab", Address: s.From}, To: s.To,
+		Subject: a.Note.Subject, Fields: [][2]string{{"X-Grab-Bundle", a.Name}}, Text: s.text(a)}
+	if m.Subject == "" {
+		m.Subject = a.Name
+	}
+	return m.Bytes()
+}
+
+// text is the answer and where to find the evidence.
+func (s *Sink) text(a sink.Artifact) string {
+	var b strings.Builder
+	if t := strings.TrimSpace(a.Note.Text); t != "" {
+		b.WriteString(t + "\n\n")
+	}
+	fmt.Fprintf(&b, "Bundle: %s\n", a.Name)
+	if a.Case != "" {
+		fmt.Fprintf(&b, "Case: %s\n", a.Case)
+	}
+	if s.Link != "" {
+		link := strings.NewReplacer("{name}", url.PathEscape(a.Name), "{case}", url.PathEscape(a.Case)).Replace(s.Link)
+		fmt.Fprintf(&b, "Where: %s\n", link)
+	}
+	return b.String()
+}
+
+// failed is what a failure of SMTP means for a delivery.
+func failed(ctx context.Context, err error) error {
+	e := &sink.Error{Cause: sink.Unreachable, Err: redact.Error(err)}
+	at, ok := errors.AsType[*smtpout.Error](err)
+	if !ok {
+		return e
+	}
+	if ctx.Err() != nil && !at.Refused {
+		if at.Stage == smtpout.StageMessage {
+			return &sink.Error{Cause: sink.Timeout, Unknown: true, Err: context.Cause(ctx)}
+		}
+		return context.Cause(ctx)
+	}
+	e.Permanent = at.Refused
+	switch {
+	case at.Refused && at.Stage == smtpout.StageLogin:
+		e.Cause = sink.Refused
+	case at.Refused:
+		e.Cause = sink.Rejected
+	case at.Stage == smtpout.StageTLS && isCertificate(err):
+		e.Cause = sink.Certificate
+	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+		e.Cause = sink.Timeout
+	case isReply(err):
+		e.Cause = sink.Busy
+	}
+	e.Unknown = at.Stage == smtpout.StageMessage && !at.Refused && e.Cause != sink.Busy
+	return e
+}
+
+func isCertificate(err error) bool {
+	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	return verify || unknown
+}
+
+// Check logs in and sends nothing.
+func (s *Sink) Check(ctx context.Context) error {
+	if err := s.Server.Check(ctx); err != nil {
+		return failed(ctx, err)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Package sftp hands bundles over to a folder on an SSH server.
+//
+// It guarantees that a bundle appears under its name only when it is whole, written
+// through where the server can do that, and read back and the same byte by byte, or, where
+// the server lets nobody read, of the same size; that an attempt which broke off is taken
+// up where it ended, after what is there was compared; that a repeat leaves one copy; and
+// that a refused login is made once, by the ledger of logins, as with any host. It does not
+// know why a bundle goes there.
+package sftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/sshdial"
+)
+
+// A Sink is a folder on a server.
+type Sink struct {
+	Dial  sshdial.Config
+	Dir   string        // with slashes; relative to where the login begins
+	Stall time.Duration // without an answer to anything that was asked, and the server is given up; zero: 1 min
+}
+
+// Deliver brings the artifact there.
+func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
+	receipt := sink.Receipt{Place: s.place(a)}
+	sess, err := s.open(ctx, s.Dial)
+	if err != nil {
+		return receipt, err
+	}
+	defer sess.close()
+	u := &upload{session: sess, a: a, dir: s.Dir, final: path.Join(s.Dir, a.Name), temp: path.Join(s.Dir, tempName(a))}
+	err = u.run(&receipt)
+	if err != nil {
+		return receipt, u.explain(err)
+	}
+	return receipt, nil
+}
+
+// tempName is the name under which an artifact lies until it is whole: the same at each
+// attempt, so that what is left of one is found by the next.
+func tempName(a sink.Artifact) string { return ".grab-" + a.ID[:min(32, len(a.ID))] + ".part" }
+
+func (s *Sink) place(a sink.Artifact) string {
+	dir := s.Dir
+	if !path.IsAbs(dir) {
+		dir = "/~/" + dir
+	}
+	return "sftp://" + s.Dial.Address + path.Join(dir, a.Name)
+}
+
+// An upload is one attempt.
+type upload struct {
+	*session
+	a           sink.Artifact
+	dir         string
+	final, temp string
+	renaming    bool // from now on it may be there whatever the server says
+}
+
+func (u *upload) run(r *sink.Receipt) error {
+	done, by, err := u.delivered()
+	if err != nil || done {
+		r.Verified, r.Resumed = by, u.a.Size
+		return err
+	}
+
+	src, err := sink.Open(u.ctx, u.a)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	from, err := u.left()
+	if err != nil {
+		return err
+	}
+	if err := src.Skip(from); err != nil {
+		return err
+	}
+	r.Resumed = from
+	r.Verified, err = u.write(src, from)
+	r.Sent = src.Sent() - from
+	if err != nil {
+		return err
+	}
+	return u.publish()
+}
+
+// delivered reports whether an earlier attempt has done it all, and how that is known.
+func (u *upload) delivered() (bool, string, error) {
+	st, err := u.lstat(u.final)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!st.Mode().IsRegular() || st.Size() != u.a.Size) {
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", err
+	}
+	alike, err := u.compare(u.final, st.Size())
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return false, "", nil // it may be another of that size: it is sent again
+	}
+	return err == nil && alike == u.a.Size, sink.BySHA256, err
+}
+
+// left is how much of the artifact an earlier attempt left under the temporary name. What
+// is there and is not of it is removed.
+func (u *upload) left() (int64, error) {
+	st, err := u.lstat(u.temp)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case !st.Mode().IsRegular():
+		return 0, u.do(func() error { return u.c.Remove(u.temp) }) // a link could lead anywhere
+	}
+	alike, err := u.compare(u.temp, st.Size())
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, nil
+	}
+	return alike, err
+}
+
+// publish gives the artifact its name.
+func (u *upload) publish() error {
+	u.renaming = true
+	if err := u.do(u.rename); err != nil {
+		return fmt.Errorf("rename: %w", err)
+	}
+	st, err := u.lstat(u.final)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil // whoever waits for bundles there has taken it already
+	}
+	if err != nil {
+		return err
+	}
+	if st.Size() != u.a.Size {
+		return &sink.Error{Cause: sink.Mismatch, Unknown: true, Err: fmt.Errorf("the server has %d bytes of it, not %d", st.Size(), u.a.Size)}
+	}
+	return nil
+}
+
+func (u *upload) rename() error {
+	if _, ok := u.c.HasExtension("posix-rename@openssh.com"); ok {
+		return u.c.PosixRename(u.temp, u.final)
+	}
+	err := u.c.Rename(u.temp, u.final)
+	if err == nil {
+		return nil
+	}
+	if _, there := u.c.Lstat(u.final); there != nil {
+		return err
+	}
+	if err := u.c.Remove(u.final); err != nil { // this server renames over nothing
+		return err
+	}
+	return u.c.Rename(u.temp, u.final)
+}
+
+func (u *upload) lstat(name string) (st os.FileInfo, err error) {
+	err = u.do(func() error { st, err = u.c.Lstat(name); return err })
+	return st, err
+}
+
+// Check logs in, though an earlier login was refused: a person asks. It writes an empty
+// file there and removes it.
+func (s *Sink) Check(ctx context.Context) error {
+	dial := s.Dial
+	dial.Override = true
+	sess, err := s.open(ctx, dial)
+	if err != nil {
+		return err
+	}
+	defer sess.close()
+	u := &upload{session: sess, dir: s.Dir}
+	if err := u.try(); err != nil {
+		return u.explain(err)
+	}
+	return nil
+}
+
+func (u *upload) try() error {
+	var st os.FileInfo
+	if err := u.do(func() (err error) { st, err = u.c.Stat(u.dir); return err }); err != nil {
+		return fmt.Errorf("folder %s: %w", u.dir, err)
+	}
+	if !st.IsDir() {
+		return &sink.Error{Cause: sink.Rejected, Permanent: true, Err: fmt.Errorf("%s is not a folder there", u.dir)}
+	}
+	name := path.Join(u.dir, fmt.Sprintf(".grab-check-%d.part", time.Now().UnixNano()))
+	return u.do(func() error {
+		f, err := u.c.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Close(), u.c.Remove(name))
+	})
+}

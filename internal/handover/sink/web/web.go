@@ -1,0 +1,121 @@
+// Package web is what sinks that speak HTTP have in common: a client that ends whatever
+// the peer does, and what its answers and failures mean for a delivery.
+//
+// It guarantees that a redirect is never followed, so that nothing, and no credential,
+// comes to another host than the configured one; that certificates are verified; that a
+// peer which takes or says nothing for a while is given up; that what a peer says is
+// bounded; and that no error holds a secret. It does not know what is uploaded.
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"rtmtgrab/internal/redact"
+)
+
+// DefaultStall is Client.Stall's zero value.
+const DefaultStall = time.Minute
+
+// A Client says how a server is reached.
+type Client struct {
+	Roots       *x509.CertPool         // nil: the system's
+	Certificate func() (string, error) // PEM: the client's certificate and its key; nil: none
+	Proxy       func() (string, error) // URL, or "none"; nil: what the environment says
+
+	Stall  time.Duration // without a byte that the peer takes, and it is given up; zero: DefaultStall
+	Answer time.Duration // from the last byte that it took to its answer; zero: 5 min, for it may hash and store
+}
+
+// HTTP makes a client for one delivery. After it close is due.
+func (c Client) HTTP() (client *http.Client, close func(), err error) {
+	conf := &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
+	if c.Certificate != nil {
+		pem, err := c.Certificate()
+		if err != nil {
+			return nil, nil, Local(err)
+		}
+		cert, err := tls.X509KeyPair([]byte(pem), []byte(pem))
+		if err != nil {
+			return nil, nil, Local(fmt.Errorf("the client's certificate: %w", err))
+		}
+		conf.Certificates = []tls.Certificate{cert}
+	}
+	proxy, err := c.proxy()
+	if err != nil {
+		return nil, nil, Local(err)
+	}
+	stall := c.Stall
+	if stall <= 0 {
+		stall = DefaultStall
+	}
+	answer := c.Answer
+	if answer <= 0 {
+		answer = 5 * time.Minute
+	}
+	dialer := &net.Dialer{Timeout: min(stall, 30*time.Second)}
+	t := &http.Transport{
+		Proxy: proxy, TLSClientConfig: conf, TLSHandshakeTimeout: min(stall, 30*time.Second),
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &patient{Conn: conn, stall: stall}, nil
+		},
+		ResponseHeaderTimeout: answer, ExpectContinueTimeout: min(stall, 10*time.Second), MaxResponseHeaderBytes: 64 << 10,
+		WriteBufferSize: 64 << 10, DisableCompression: true, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16,
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: its uploads are as fast as the line, whatever windows a server grants
+	}
+	client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client, t.CloseIdleConnections, nil
+}
+
+func (c Client) proxy() (func(*http.Request) (*url.URL, error), error) {
+	if c.Proxy == nil {
+		return http.ProxyFromEnvironment, nil
+	}
+	text, err := c.Proxy()
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	if text == "none" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("proxy: this is not a URL (not shown, as it may hold a password)")
+	}
+	if p, ok := u.User.Password(); ok {
+		redact.Add(p)
+	}
+	return http.ProxyURL(u), nil
+}
+
+// patient is a connection whose writes end when the peer takes nothing for a while.
+// Reading waits for answers, which the transport bounds.
+type patient struct {
+	net.Conn
+	stall time.Duration
+}
+
+func (p *patient) Write(b []byte) (n int, err error) {
+	for n < len(b) { // in parts: a slow line may take long for all of it, not for one
+		if err := p.Conn.SetWriteDeadline(time.Now().Add(p.stall)); err != nil {
+			return n, err
+		}
+		m, err := p.Conn.Write(b[n:min(len(b), n+16<<10)])
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
