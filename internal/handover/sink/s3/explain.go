@@ -1,0 +1,52 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/handover/sink/web"
+	"rtmtgrab/internal/redact"
+)
+
+// explain is what an error of a request means for a delivery. sent says that the request
+// makes the object.
+func (b *bucket) explain(ctx context.Context, err error, sent bool) error {
+	if ours, ok := errors.AsType[*sink.Error](err); ok {
+		return ours
+	}
+	var said minio.ErrorResponse
+	if !errors.As(err, &said) || said.StatusCode == 0 {
+		if b.own && strings.Contains(err.Error(), "IAM") {
+			return &sink.Error{Cause: sink.Refused, Err: fmt.Errorf("this machine has no credentials of its own: %s", redact.Foreign(err.Error(), 200))}
+		}
+		return web.Failed(ctx, err, sent)
+	}
+	e := web.Status(said.StatusCode)
+	e.After = time.Duration(b.heard.after.Load())
+	e.Unknown = sent && said.StatusCode >= 500 && e.Cause == sink.Busy && said.Code != "SlowDown" && said.Code != "ServiceUnavailable"
+	e.Err = fmt.Errorf("it answered %d %s", said.StatusCode, redact.Foreign(strings.TrimSpace(said.Code+": "+said.Message), 300))
+	switch said.Code {
+	case "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted":
+		e.Cause, e.Permanent = sink.Busy, false
+	case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage", "StorageFull":
+		e.Cause, e.Permanent = sink.Full, false
+	case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody":
+		e.Cause, e.Permanent = sink.Mismatch, false
+	case "NoSuchUpload": // somebody aborted it: the next attempt begins anew
+		e.Cause, e.Permanent = sink.Busy, false
+	case "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed":
+		e.Cause, e.Permanent = sink.Refused, !b.own // the instance's own are renewed
+	case "RequestTimeTooSkewed":
+		e.Cause, e.Permanent = sink.Refused, false
+		e.Err = fmt.Errorf("%w: set this machine's clock", e.Err)
+	case "PermanentRedirect", "TemporaryRedirect":
+		e.Err = fmt.Errorf("%w: the bucket is elsewhere; set endpoint and region", e.Err)
+	}
+	return e
+}
