@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/evidence"
@@ -111,7 +110,7 @@ func (m drillMail) send(ctx context.Context, cfg *config.Config, tokens *wiring.
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	if cfg.SMTP != nil {
-		out, err := notify.SMTPServer(cfg, tokens)
+		out, err := wiring.SMTPServer(cfg, tokens)
 		if err == nil {
 			_, err = out.Send(ctx, m.from, []string{m.to}, m.raw)
 		}

@@ -99,6 +99,15 @@ func secretFile(name string) string {
 	return ""
 }
 
+// CheckSecretFile is what is wrong with a file that holds a secret and that a configuration
+// does not name itself, or nil.
+func CheckSecretFile(name string) error {
+	if what := secretFile(name); what != "" {
+		return errors.New(what)
+	}
+	return nil
+}
+
 // opens says why this process cannot read a file.
 func opens(name string) error {
 	f, err := openRegular(name)

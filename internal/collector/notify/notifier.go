@@ -7,7 +7,6 @@ package notify
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,7 +21,6 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/proof"
-	"rtmtgrab/internal/smtpout"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -100,30 +98,6 @@ func (t *Notifier) Report(r *status.Report) {
 	}
 }
 
-// SMTPServer is the configured server for mails that are sent. shelf may be nil.
-func SMTPServer(cfg *config.Config, shelf *wiring.TokenSources) (*smtpout.Server, error) {
-	s := cfg.SMTP
-	if s == nil {
-		return nil, errors.New("no SMTP server is configured (smtp:)")
-	}
-	roots, err := s.Roots()
-	if err != nil {
-		return nil, err
-	}
-	out := &smtpout.Server{Addr: s.Server, TLS: s.TLS, User: s.User}
-	if !s.Password.IsZero() {
-		out.Password = s.Password.Read
-	}
-	if roots != nil {
-		out.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	source, err := shelf.Source(cfg, s.OAuth, s.User)
-	if source != nil {
-		out.Token = func(ctx context.Context) (string, error) { return source.Token(ctx, "") }
-	}
-	return out, err
-}
-
 // NewDispatcher has the channels of a configuration; nil if there is none.
 func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wiring.TokenSources, log *slog.Logger) (*channel.Dispatcher, error) {
 	n := cfg.Notify
@@ -135,7 +109,7 @@ func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wirin
 		dispatcher.Boxes = append(dispatcher.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}
 	if len(n.Mail.To) > 0 {
-		server, err := SMTPServer(cfg, shelf)
+		server, err := wiring.SMTPServer(cfg, shelf)
 		if err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ func beatsOf(cfg *config.Config) []proof.Heartbeat {
 
 // canary makes the canary of a mailbox.
 func (t *OwnMails) canary(cfg *config.Config, m *config.Mail) (*proof.Canary, error) {
-	server, err := SMTPServer(cfg, t.tokens)
+	server, err := wiring.SMTPServer(cfg, t.tokens)
 	if err != nil {
 		return nil, err
 	}
