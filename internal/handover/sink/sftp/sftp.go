@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"rtmtgrab/internal/handover/sink"
@@ -62,7 +63,8 @@ type upload struct {
 	a           sink.Artifact
 	dir         string
 	final, temp string
-	renaming    bool // from now on it may be there whatever the server says
+	renaming    bool        // from now on it may be there whatever the server says
+	blind       atomic.Bool // the server lets nobody read what was written
 }
 
 func (u *upload) run(r *sink.Receipt) error {

@@ -21,7 +21,7 @@ func (u *upload) write(src *sink.Source, from int64) (by string, err error) {
 	if err := u.room(u.a.Size - from); err != nil {
 		return "", err
 	}
-	f, readable, err := u.create()
+	f, err := u.create()
 	if err != nil {
 		return "", fmt.Errorf("create a file in folder %s: %w", u.dir, err)
 	}
@@ -29,7 +29,7 @@ func (u *upload) write(src *sink.Source, from int64) (by string, err error) {
 	if err := u.do(func() error { return f.Truncate(from) }); err != nil {
 		return "", fmt.Errorf("truncate: %w", err)
 	}
-	if err := u.pump(src, f, from, readable); err != nil {
+	if err := u.pump(src, f, from); err != nil {
 		return "", err
 	}
 	if _, ok := u.c.HasExtension("fsync@openssh.com"); ok {
@@ -44,24 +44,23 @@ func (u *upload) write(src *sink.Source, from int64) (by string, err error) {
 	if st.Size() != u.a.Size {
 		return "", &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("the server has %d bytes of it, not %d", st.Size(), u.a.Size)}
 	}
-	if readable {
-		return sink.BySHA256, nil
+	if u.blind.Load() {
+		return sink.BySize, nil
 	}
-	return sink.BySize, nil
+	return sink.BySHA256, nil
 }
 
-// create opens the temporary file, and reports whether it can be read back.
-func (u *upload) create() (f *sftp.File, readable bool, err error) {
+// create opens the temporary file.
+func (u *upload) create() (f *sftp.File, err error) {
 	open := func(flags int) error {
 		return u.do(func() (err error) { f, err = u.c.OpenFile(u.temp, flags); return err })
 	}
-	readable = true
 	err = open(os.O_RDWR | os.O_CREATE)
 	if errors.Is(err, fs.ErrPermission) {
-		readable = false // a box for letters
+		u.blind.Store(true)
 		err = open(os.O_WRONLY | os.O_CREATE)
 	}
-	return f, readable, err
+	return f, err
 }
 
 // room refuses what there is no room for, if the server tells.
@@ -92,7 +91,7 @@ type part struct {
 
 // pump has many writes under way; who has written a part reads it back. The first error
 // ends all.
-func (u *upload) pump(src io.Reader, f *sftp.File, off int64, readable bool) error {
+func (u *upload) pump(src io.Reader, f *sftp.File, off int64) error {
 	parts, free := make(chan part), make(chan []byte, window)
 	ctx, stop := context.WithCancelCause(u.ctx)
 	defer stop(nil)
@@ -102,7 +101,7 @@ func (u *upload) pump(src io.Reader, f *sftp.File, off int64, readable bool) err
 		wg.Go(func() {
 			back := make([]byte, 0, chunk)
 			for p := range parts {
-				if err := u.put(f, p, back, readable); err != nil {
+				if err := u.put(f, p, back); err != nil {
 					stop(err)
 				}
 				free <- p.data[:chunk]
@@ -150,16 +149,20 @@ func feed(ctx context.Context, src io.Reader, off int64, parts chan<- part, free
 }
 
 // put writes a part and reads it back.
-func (u *upload) put(f *sftp.File, p part, back []byte, readable bool) error {
+func (u *upload) put(f *sftp.File, p part, back []byte) error {
 	if err := u.do(func() error { _, err := f.WriteAt(p.data, p.off); return err }); err != nil {
 		return err
 	}
-	if !readable {
+	if u.blind.Load() {
 		return nil
 	}
 	back = back[:len(p.data)]
 	var n int
 	err := u.do(func() (err error) { n, err = f.ReadAt(back, p.off); return err })
+	if errors.Is(err, fs.ErrPermission) {
+		u.blind.Store(true) // a box for letters: nobody reads what is in it
+		return nil
+	}
 	if err != nil && err != io.EOF {
 		return err
 	}
