@@ -46,9 +46,6 @@ type Header struct {
 	Value func() (string, error)
 }
 
-// large is from which size a server is asked first whether it takes the body.
-const large = 256 << 10
-
 // Deliver puts or posts an artifact.
 func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
 	var receipt sink.Receipt
@@ -63,7 +60,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 	}
 	defer done()
 
-	receipt.Sent, err = s.upload(ctx, client, target, a, a.Size >= large)
+	receipt.Sent, err = s.upload(ctx, client, target, a, a.Size > 0)
 	if err != nil {
 		return receipt, err
 	}
@@ -107,7 +104,9 @@ func (s *Sink) place(u *url.URL) string {
 	return shown.String()
 }
 
-// upload sends the artifact, once more if the server knows nothing of Expect.
+// upload sends the artifact. The server is asked first whether it takes the body: then a
+// refused login, a redirect or a size that is too large costs no upload. If it knows nothing
+// of that it gets the body once more.
 func (s *Sink) upload(ctx context.Context, client *http.Client, target *url.URL, a sink.Artifact, ask bool) (int64, error) {
 	src, err := sink.Open(ctx, a)
 	if err != nil {

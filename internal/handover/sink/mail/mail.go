@@ -1,7 +1,7 @@
 // Package mail tells people by mail what a bundle says and where it is; the bundle itself
 // is never sent.
 //
-// It guarantees that a repeated mail has the same Message-ID and Date, so that most
+// It guarantees that a repeated mail has the same Message-ID, so that most
 // mailboxes show it once; after an outcome that nobody knows there may be two all the same.
 package mail
 
@@ -37,7 +37,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 	}
 	refused, err := s.Server.Send(ctx, s.From, s.To, msg)
 	if err != nil {
-		return receipt, failed(ctx, err)
+		return receipt, explain(ctx, err)
 	}
 	if len(refused) > 0 {
 		return receipt, &sink.Error{Cause: sink.Rejected, Permanent: true, Unknown: true,
@@ -73,8 +73,8 @@ func (s *Sink) text(a sink.Artifact) string {
 	return b.String()
 }
 
-// failed is what a failure of SMTP means for a delivery.
-func failed(ctx context.Context, err error) error {
+// explain is what a failure of SMTP means for a delivery.
+func explain(ctx context.Context, err error) error {
 	e := &sink.Error{Cause: sink.Unreachable, Err: redact.Error(err)}
 	at, ok := errors.AsType[*smtpout.Error](err)
 	if !ok {
@@ -112,7 +112,7 @@ func isCertificate(err error) bool {
 // Check logs in and sends nothing.
 func (s *Sink) Check(ctx context.Context) error {
 	if err := s.Server.Check(ctx); err != nil {
-		return failed(ctx, err)
+		return explain(ctx, err)
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func isCertificate(err error) bool {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, name := errors.AsType[x509.HostnameError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
-	return verify || unknown || name || record
+	return verify || unknown || name || record || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
 func isTimeout(err error) bool {

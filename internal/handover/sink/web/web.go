@@ -70,7 +70,7 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 			}
 			return &patient{Conn: conn, stall: stall}, nil
 		},
-		ResponseHeaderTimeout: answer, ExpectContinueTimeout: min(stall, 10*time.Second), MaxResponseHeaderBytes: 64 << 10,
+		ResponseHeaderTimeout: answer, ExpectContinueTimeout: min(stall, 3*time.Second), MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize: 64 << 10, DisableCompression: true, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16,
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: its uploads are as fast as the line, whatever windows a server grants
 	}
