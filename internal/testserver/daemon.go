@@ -35,7 +35,7 @@ type daemon struct {
 func newDaemon(tb testing.TB, binary, log string) *daemon {
 	tb.Helper()
 	d := &daemon{tb: tb, binary: Need(tb, binary)}
-	dir, err := os.MkdirTemp("", binary[:2]) // short, for the names of sockets have at most 107 bytes
+	dir, err := os.MkdirTemp("", filepath.Base(binary)[:2]) // short, for the names of sockets have at most 107 bytes
 	must(tb, err)
 	d.Dir, d.log = dir, filepath.Join(dir, log)
 	tb.Cleanup(func() { os.RemoveAll(dir) })

@@ -40,7 +40,7 @@ func (b *bucket) explain(ctx context.Context, err error, sent bool) error {
 		e.Cause, e.Permanent = sink.Mismatch, false
 	case "NoSuchUpload": // somebody aborted it: the next attempt begins anew
 		e.Cause, e.Permanent = sink.Busy, false
-	case "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed":
+	case "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "XAdminUserNotFound":
 		e.Cause, e.Permanent = sink.Refused, !b.own // the instance's own are renewed
 	case "RequestTimeTooSkewed":
 		e.Cause, e.Permanent = sink.Refused, false
