@@ -13,7 +13,7 @@ build:
 # The servers and tools that the tests start by themselves on loopback ports. What is
 # installed here is not started as a service.
 NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age 7zz:7zip bsdtar:libarchive-tools
-bench-deps: NEED += rsync:rsync lftp:lftp zip:zip
+bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli curl:curl
 busy-deps: NEED += stress-ng:stress-ng
 deps bench-deps busy-deps:
 	@missing=""; for n in $(NEED); do \
@@ -24,6 +24,7 @@ deps bench-deps busy-deps:
 	    apt-get -o DPkg::Lock::Timeout=120 update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $$missing; \
 	  else echo "deps: missing:$$missing. Install them (as root: apt-get install$$missing); the tests that need them will fail."; fi; fi
+	$(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null # the S3 server of the tests: minutes, once
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else

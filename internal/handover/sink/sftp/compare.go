@@ -24,11 +24,11 @@ func (u *upload) compare(name string, size int64) (int64, error) {
 	}
 	defer u.do(far.Close)
 
-	c := &comparison{alike: min(size, u.a.Size)}
+	c := &comparison{alike: min(size, u.a.Size), chunk: int64(u.chunk())}
 	var wg sync.WaitGroup
-	for range window {
+	for range u.readers() {
 		wg.Go(func() {
-			a, b := make([]byte, chunk), make([]byte, chunk)
+			a, b := make([]byte, u.chunk()), make([]byte, u.chunk())
 			for {
 				off, n := c.next()
 				if n == 0 {
@@ -67,6 +67,7 @@ func (u *upload) differs(near io.ReaderAt, far io.ReaderAt, off int64, a, b []by
 // A comparison hands out what is yet to be compared.
 type comparison struct {
 	mu    sync.Mutex
+	chunk int64
 	at    int64
 	alike int64 // as far as it is known
 	err   error
@@ -78,7 +79,7 @@ func (c *comparison) next() (off, n int64) {
 	if c.err != nil || c.at >= c.alike {
 		return 0, 0
 	}
-	off, n = c.at, min(chunk, c.alike-c.at)
+	off, n = c.at, min(c.chunk, c.alike-c.at)
 	c.at += n
 	return off, n
 }

@@ -23,17 +23,20 @@ type session struct {
 	cl     *sshdial.Client
 	c      *sftp.Client
 	stall  time.Duration
+	fast   bool // an OpenSSH server: it takes large writes, in any order, over several channels
 	cancel context.CancelCauseFunc
 	unhook func() bool
 
 	mu    sync.Mutex
 	open  int // what was asked and is not answered
 	timer *time.Timer
+	more  []*sftp.Client // channels beside c
 }
 
 const (
-	chunk  = 32000 // of a write: with its head it fits into one packet of SSH
-	window = 160   // writes and reads under way: 5 MB, more than a channel of OpenSSH takes
+	small  = 32000     // bytes of a write that every server takes: with its head it fits into one packet of SSH
+	large  = 255 << 10 // that OpenSSH takes, of any version: eight times fewer requests
+	window = 64        // requests under way for one file
 )
 
 var errStalled = errors.New("it answers nothing")
@@ -44,17 +47,14 @@ func (s *Sink) open(ctx context.Context, dial sshdial.Config) (*session, error) 
 		return nil, dialed(ctx, err)
 	}
 	own, cancel := context.WithCancelCause(ctx)
-	sess := &session{ctx: own, cl: cl, stall: s.Stall, cancel: cancel}
+	sess := &session{ctx: own, cl: cl, stall: s.Stall, fast: strings.Contains(cl.Server, "OpenSSH"), cancel: cancel}
 	if sess.stall <= 0 {
 		sess.stall = time.Minute
 	}
 	sess.unhook = context.AfterFunc(own, cl.Abort)
 	sess.timer = time.AfterFunc(time.Hour, sess.expired)
 	sess.timer.Stop()
-	err = sess.do(func() (err error) {
-		sess.c, err = sftp.NewClient(cl.Client, sftp.MaxPacketChecked(32<<10), sftp.UseConcurrentWrites(true))
-		return err
-	})
+	err = sess.do(func() (err error) { sess.c, err = sess.newClient(); return err })
 	if err != nil {
 		defer sess.close()
 		if strings.Contains(err.Error(), "subsystem request failed") {
@@ -65,6 +65,36 @@ func (s *Sink) open(ctx context.Context, dial sshdial.Config) (*session, error) 
 	return sess, nil
 }
 
+func (s *session) newClient() (*sftp.Client, error) {
+	packet := sftp.MaxPacketChecked(small)
+	if s.fast {
+		packet = sftp.MaxPacketUnchecked(large)
+	}
+	return sftp.NewClient(s.cl.Client, packet, sftp.MaxConcurrentRequestsPerFile(window), sftp.UseConcurrentWrites(true))
+}
+
+// chunk is how much is written at once.
+func (s *session) chunk() int {
+	if s.fast {
+		return large
+	}
+	return small
+}
+
+// readers is how many chunks are read at once.
+func (s *session) readers() int { return max(1, 4<<20/s.chunk()) }
+
+// channel opens another channel, which ends with the session.
+func (s *session) channel() (c *sftp.Client, err error) {
+	err = s.do(func() (err error) { c, err = s.newClient(); return err })
+	if err == nil {
+		s.mu.Lock()
+		s.more = append(s.more, c)
+		s.mu.Unlock()
+	}
+	return c, err
+}
+
 // close ends the connection first: a sick server may never end the channel.
 func (s *session) close() {
 	s.unhook()
@@ -72,6 +102,9 @@ func (s *session) close() {
 	s.cl.Close()
 	if s.c != nil {
 		s.c.Close()
+	}
+	for _, c := range s.more { // nobody adds one any more
+		c.Close()
 	}
 	s.cancel(nil)
 }
@@ -94,6 +127,15 @@ func (s *session) do(ask func() error) error {
 		s.timer.Reset(s.stall)
 	}
 	return err
+}
+
+// answered says that the server has answered some of what it was asked.
+func (s *session) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open > 0 {
+		s.timer.Reset(s.stall)
+	}
 }
 
 // expired gives the server up.

@@ -65,13 +65,25 @@ type upload struct {
 	final, temp string
 	renaming    bool        // from now on it may be there whatever the server says
 	blind       atomic.Bool // the server lets nobody read what was written
+
+	space      uint64 // bytes that are free there
+	spaceKnown bool
 }
 
 func (u *upload) run(r *sink.Receipt) error {
-	done, by, err := u.delivered()
-	if err != nil || done {
-		r.Verified, r.Resumed = by, u.a.Size
+	var done, temp os.FileInfo
+	err := together( // what is there already, and how much room
+		func() (err error) { done, err = u.lstat(u.final); return err },
+		func() (err error) { temp, err = u.lstat(u.temp); return err },
+		func() error { u.space, u.spaceKnown = u.free(); return nil })
+	if err != nil {
 		return err
+	}
+	if done != nil && done.Mode().IsRegular() && done.Size() == u.a.Size {
+		if same, err := u.delivered(); err != nil || same {
+			r.Verified, r.Resumed = sink.BySHA256, u.a.Size
+			return err
+		}
 	}
 
 	src, err := sink.Open(u.ctx, u.a)
@@ -79,12 +91,15 @@ func (u *upload) run(r *sink.Receipt) error {
 		return err
 	}
 	defer src.Close()
-	from, err := u.left()
+	from, err := u.left(temp)
 	if err != nil {
 		return err
 	}
 	if err := src.Skip(from); err != nil {
 		return err
+	}
+	if u.spaceKnown && u.space < uint64(u.a.Size-from) {
+		return &sink.Error{Cause: sink.Full, Err: fmt.Errorf("%d bytes are free there, %d are wanted", u.space, u.a.Size-from)}
 	}
 	r.Resumed = from
 	r.Verified, err = u.write(src, from)
@@ -95,32 +110,23 @@ func (u *upload) run(r *sink.Receipt) error {
 	return u.publish()
 }
 
-// delivered reports whether an earlier attempt has done it all, and how that is known.
-func (u *upload) delivered() (bool, string, error) {
-	st, err := u.lstat(u.final)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (!st.Mode().IsRegular() || st.Size() != u.a.Size) {
-		return false, "", nil
-	}
-	if err != nil {
-		return false, "", err
-	}
-	alike, err := u.compare(u.final, st.Size())
+// delivered reports whether the file that is there is the artifact, as far as it can be
+// read: an earlier attempt came to its end then, and its answer was lost.
+func (u *upload) delivered() (bool, error) {
+	alike, err := u.compare(u.final, u.a.Size)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
-		return false, "", nil // it may be another of that size: it is sent again
+		return false, nil // it may be another of that size: it is sent again
 	}
-	return err == nil && alike == u.a.Size, sink.BySHA256, err
+	return alike == u.a.Size, err
 }
 
 // left is how much of the artifact an earlier attempt left under the temporary name. What
 // is there and is not of it is removed.
-func (u *upload) left() (int64, error) {
-	st, err := u.lstat(u.temp)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+func (u *upload) left(st os.FileInfo) (int64, error) {
+	if st == nil {
 		return 0, nil
-	case err != nil:
-		return 0, err
-	case !st.Mode().IsRegular():
+	}
+	if !st.Mode().IsRegular() {
 		return 0, u.do(func() error { return u.c.Remove(u.temp) }) // a link could lead anywhere
 	}
 	alike, err := u.compare(u.temp, st.Size())
@@ -137,7 +143,7 @@ func (u *upload) publish() error {
 		return fmt.Errorf("rename: %w", err)
 	}
 	st, err := u.lstat(u.final)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if err == nil && st == nil || errors.Is(err, fs.ErrPermission) {
 		return nil // whoever waits for bundles there has taken it already
 	}
 	if err != nil {
@@ -166,8 +172,12 @@ func (u *upload) rename() error {
 	return u.c.Rename(u.temp, u.final)
 }
 
+// lstat is nil for what is not there.
 func (u *upload) lstat(name string) (st os.FileInfo, err error) {
 	err = u.do(func() error { st, err = u.c.Lstat(name); return err })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	return st, err
 }
 

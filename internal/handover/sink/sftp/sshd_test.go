@@ -17,7 +17,7 @@ import (
 
 func TestDeliver(t *testing.T) {
 	_, s := server(t, testserver.SSHDOptions{})
-	for _, size := range []int{0, 1, chunk, chunk + 1, 5 << 20} {
+	for _, size := range []int{0, 1, small, large, large + 1, 5 << 20} {
 		a, want := artifact(t, size)
 		r, err := s.Deliver(deadline(t), a)
 		if err != nil {

@@ -1,8 +1,6 @@
 package sftp
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,34 +13,15 @@ import (
 	"rtmtgrab/internal/handover/sink"
 )
 
-// write sends the artifact from an offset on, under the temporary name, and reads it back
-// on the way. It returns by what it is verified.
+// write sends the artifact from an offset on, under the temporary name, and reads it back.
+// It returns by what it is verified.
 func (u *upload) write(src *sink.Source, from int64) (by string, err error) {
-	if err := u.room(u.a.Size - from); err != nil {
+	send := u.stream
+	if u.fast {
+		send = u.pump // of others nobody knows whether they take writes in any order
+	}
+	if err := send(src, from); err != nil {
 		return "", err
-	}
-	f, err := u.create()
-	if err != nil {
-		return "", fmt.Errorf("create a file in folder %s: %w", u.dir, err)
-	}
-	defer u.do(f.Close)
-	if err := u.do(func() error { return f.Truncate(from) }); err != nil {
-		return "", fmt.Errorf("truncate: %w", err)
-	}
-	if err := u.pump(src, f, from); err != nil {
-		return "", err
-	}
-	if _, ok := u.c.HasExtension("fsync@openssh.com"); ok {
-		if err := u.do(f.Sync); err != nil {
-			return "", fmt.Errorf("fsync: %w", err)
-		}
-	}
-	var st os.FileInfo
-	if err := u.do(func() (err error) { st, err = f.Stat(); return err }); err != nil {
-		return "", err
-	}
-	if st.Size() != u.a.Size {
-		return "", &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("the server has %d bytes of it, not %d", st.Size(), u.a.Size)}
 	}
 	if u.blind.Load() {
 		return sink.BySize, nil
@@ -50,28 +29,119 @@ func (u *upload) write(src *sink.Source, from int64) (by string, err error) {
 	return sink.BySHA256, nil
 }
 
-// create opens the temporary file.
-func (u *upload) create() (f *sftp.File, err error) {
-	open := func(flags int) error {
-		return u.do(func() (err error) { f, err = u.c.OpenFile(u.temp, flags); return err })
+// create opens the temporary file for writing, cut off at an offset, and for reading too if
+// that is wanted and allowed.
+func (u *upload) create(c *sftp.Client, both bool, from int64) (f *sftp.File, err error) {
+	flags := os.O_CREATE
+	if from == 0 {
+		flags |= os.O_TRUNC
 	}
-	err = open(os.O_RDWR | os.O_CREATE)
+	open := func(how int) error {
+		return u.do(func() (err error) { f, err = c.OpenFile(u.temp, flags|how); return err })
+	}
+	if both {
+		err = open(os.O_RDWR)
+	}
 	if errors.Is(err, fs.ErrPermission) {
-		u.blind.Store(true)
-		err = open(os.O_WRONLY | os.O_CREATE)
+		u.blind.Store(true) // a box for letters
 	}
-	return f, err
+	if !both || u.blind.Load() {
+		err = open(os.O_WRONLY)
+	}
+	if err == nil && from > 0 {
+		err = u.do(func() error { return f.Truncate(from) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create a file in folder %s: %w", u.dir, err)
+	}
+	return f, nil
 }
 
-// room refuses what there is no room for, if the server tells.
-func (u *upload) room(n int64) error {
-	free, ok := u.free()
-	if ok && free < uint64(n) {
-		return &sink.Error{Cause: sink.Full, Err: fmt.Errorf("%d bytes are free there, %d are wanted", free, n)}
+// finish sees to it that what was written stays, where the server can say so.
+func (u *upload) finish(f *sftp.File) error {
+	var st os.FileInfo
+	err := together(
+		func() (err error) { return u.do(func() (err error) { st, err = f.Stat(); return err }) },
+		func() error {
+			if _, ok := u.c.HasExtension("fsync@openssh.com"); !ok {
+				return nil
+			}
+			if err := u.do(f.Sync); err != nil {
+				return fmt.Errorf("fsync: %w", err)
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	if st.Size() != u.a.Size {
+		return &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("the server has %d bytes of it, not %d", st.Size(), u.a.Size)}
 	}
 	return nil
 }
 
+// together does what does not wait for each other, in one round trip.
+func together(all ...func() error) error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, do := range all {
+		wg.Go(func() { errs[i] = do() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// stream writes in order, and reads back when all is written.
+func (u *upload) stream(src *sink.Source, from int64) error {
+	f, err := u.create(u.c, false, from)
+	if err != nil {
+		return err
+	}
+	err = u.do(func() error {
+		if _, err := f.Seek(from, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := f.ReadFromWithConcurrency(&watched{src, u.session}, window)
+		return err
+	})
+	if err == nil {
+		err = u.finish(f)
+	}
+	if closed := u.do(f.Close); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	alike, err := u.compare(u.temp, u.a.Size)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		u.blind.Store(true)
+		return nil
+	case err == nil && alike != u.a.Size:
+		return mismatch(alike)
+	}
+	return err
+}
+
+func mismatch(at int64) error {
+	return &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("what the server has from byte %d on is not what was sent", at)}
+}
+
+// watched tells the session that the server answers: with so many writes under way, more is
+// read only when one was answered.
+type watched struct {
+	io.Reader
+	s *session
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	w.s.answered()
+	return n, err
+}
+
+// free is how much room there is, if the server tells.
 func (u *upload) free() (bytes uint64, ok bool) {
 	if _, offered := u.c.HasExtension("statvfs@openssh.com"); !offered {
 		return 0, false
@@ -81,93 +151,4 @@ func (u *upload) free() (bytes uint64, ok bool) {
 		return 0, false
 	}
 	return st.Bavail * st.Frsize, true
-}
-
-// A part is bytes on their way.
-type part struct {
-	data []byte
-	off  int64
-}
-
-// pump has many writes under way; who has written a part reads it back. The first error
-// ends all.
-func (u *upload) pump(src io.Reader, f *sftp.File, off int64) error {
-	parts, free := make(chan part), make(chan []byte, window)
-	ctx, stop := context.WithCancelCause(u.ctx)
-	defer stop(nil)
-	var wg sync.WaitGroup
-	for range window {
-		free <- nil // buffers are made when they are needed
-		wg.Go(func() {
-			back := make([]byte, 0, chunk)
-			for p := range parts {
-				if err := u.put(f, p, back); err != nil {
-					stop(err)
-				}
-				free <- p.data[:chunk]
-			}
-		})
-	}
-	err := feed(ctx, src, off, parts, free)
-	close(parts)
-	wg.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
-}
-
-// feed reads src to its end.
-func feed(ctx context.Context, src io.Reader, off int64, parts chan<- part, free <-chan []byte) error {
-	for {
-		var b []byte
-		select {
-		case b = <-free:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if b == nil {
-			b = make([]byte, chunk)
-		}
-		n, err := io.ReadFull(src, b)
-		if n > 0 && (err == nil || err == io.ErrUnexpectedEOF) {
-			select {
-			case parts <- part{b[:n], off}:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			off += int64(n)
-		}
-		switch err {
-		case nil:
-		case io.EOF, io.ErrUnexpectedEOF:
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// put writes a part and reads it back.
-func (u *upload) put(f *sftp.File, p part, back []byte) error {
-	if err := u.do(func() error { _, err := f.WriteAt(p.data, p.off); return err }); err != nil {
-		return err
-	}
-	if u.blind.Load() {
-		return nil
-	}
-	back = back[:len(p.data)]
-	var n int
-	err := u.do(func() (err error) { n, err = f.ReadAt(back, p.off); return err })
-	if errors.Is(err, fs.ErrPermission) {
-		u.blind.Store(true) // a box for letters: nobody reads what is in it
-		return nil
-	}
-	if err != nil && err != io.EOF {
-		return err
-	}
-	if !bytes.Equal(back[:n], p.data) {
-		return &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("what the server has from byte %d on is not what was sent", p.off)}
-	}
-	return nil
 }
