@@ -1,0 +1,262 @@
+package handover
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"rtmtgrab/internal/handover/sink"
+)
+
+var (
+	errStalled = errors.New("not a byte further")
+	errDropped = errors.New("dropped by a person")
+)
+
+// work does what is next with a job: it makes its artefact, and an attempt.
+func (e *Engine) work(ctx context.Context, l *lane, to Destination, j *Job, w *work) {
+	if j.State == Queued && !e.prepare(ctx, to, j, w) {
+		return
+	}
+	s, err := e.opened(l, to)
+	if err == nil {
+		err = e.readable(j)
+	}
+	if err != nil {
+		e.attempt(ctx, l, j, w, func(context.Context, sink.Artifact) (sink.Receipt, error) { return sink.Receipt{}, err }, to)
+		return
+	}
+	e.attempt(ctx, l, j, w, func(ctx context.Context, a sink.Artifact) (sink.Receipt, error) { return e.guarded(ctx, l, s, a, w) }, to)
+}
+
+// opened is what delivers.
+func (e *Engine) opened(l *lane, to Destination) (sink.Sink, error) {
+	e.state.mu.Lock()
+	s := l.sink
+	e.state.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	s, err := to.Open()
+	if err != nil {
+		if !errors.As(err, new(*sink.Error)) {
+			err = &sink.Error{Cause: sink.Unreachable, Err: err}
+		}
+		return nil, err
+	}
+	e.state.mu.Lock()
+	l.sink = s
+	e.state.mu.Unlock()
+	return s, nil
+}
+
+// prepare makes the artefact of a job; false: there is none, now or for good.
+func (e *Engine) prepare(ctx context.Context, to Destination, j *Job, w *work) bool {
+	select {
+	case e.state.making <- struct{}{}: // it takes a processor: one at a time
+		defer func() { <-e.state.making }()
+	case <-ctx.Done():
+		return e.gaveUp(ctx, j, w)
+	}
+	terms := to.Terms(j.Site)
+	a, err := e.Maker.make(ctx, *j, terms, e.Store)
+	if ctx.Err() != nil {
+		e.discard(j)
+		return e.gaveUp(ctx, j, w)
+	}
+	return e.change(ctx, j, func(now time.Time) error {
+		if err != nil {
+			e.Log.Error("cannot prepare a bundle for handover", "job", j.Name(), "err", printable(err), "again", !sink.Permanent(err))
+			return j.unprepared(err, terms.String(), now, now.Add(backoff(j.Unmade+1)))
+		}
+		return j.prepared(a, terms.String(), now)
+	}) && err == nil
+}
+
+// gaveUp ends a job that is to be dropped; it is always false.
+func (e *Engine) gaveUp(ctx context.Context, j *Job, w *work) bool {
+	e.state.mu.Lock()
+	by := w.drop
+	e.state.mu.Unlock()
+	if by != "" {
+		e.conclude(ctx, j, func(now time.Time) error { return j.end(Dropped, "by "+by, now) })
+	}
+	return false
+}
+
+// readable says whether the artefact is there as it was made.
+func (e *Engine) readable(j *Job) error {
+	st, err := os.Stat(e.path(j))
+	switch {
+	case err != nil:
+		return &sink.Error{Cause: sink.Local, Permanent: j.Artefact.File == "" && errors.Is(err, os.ErrNotExist), Err: err}
+	case st.Size() != j.Artefact.Size:
+		return &sink.Error{Cause: sink.Local, Permanent: true, Err: fmt.Errorf("%s has %d bytes, and had %d when it was prepared", e.path(j), st.Size(), j.Artefact.Size)}
+	}
+	return nil
+}
+
+func (e *Engine) path(j *Job) string {
+	if j.Artefact.File == "" {
+		return j.Bundle
+	}
+	return filepath.Join(e.Store.Outbox(j.Name()), j.Artefact.File)
+}
+
+// attempt makes one, written down before and after.
+func (e *Engine) attempt(ctx context.Context, l *lane, j *Job, w *work, deliver func(context.Context, sink.Artifact) (sink.Receipt, error), to Destination) {
+	if !e.change(ctx, j, j.begin) {
+		return // it cannot be written down: it is not made
+	}
+	a := sink.Artifact{Path: e.path(j), Name: j.Artefact.Name, Size: j.Artefact.Size, SHA256: j.Artefact.SHA256, ID: j.ID, Note: j.Artefact.Note, Case: cmp.Or(j.Case, e.caseOf(j), to.Case)}
+	r, err := deliver(ctx, a)
+	stopped := ctx.Err() != nil && err != nil
+	e.note(l, j, r, err, stopped)
+	switch {
+	case err == nil:
+		e.conclude(ctx, j, func(now time.Time) error { return j.deliver(r, now) })
+	case stopped:
+		e.change(ctx, j, func(now time.Time) error { return j.stop(sink.Unknown(err), now) })
+		e.gaveUp(ctx, j, w)
+	default:
+		e.change(ctx, j, func(now time.Time) error { return j.fail(err, now, e.due(j, err, now)) })
+	}
+	e.record(j, false)
+	e.sayFailure(j, err, stopped)
+}
+
+func (e *Engine) caseOf(j *Job) string {
+	if e.Case == nil {
+		return ""
+	}
+	return e.Case(*j)
+}
+
+// due is when a job may be tried again: what is about the destination is its lane's to
+// say, for all of its jobs.
+func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
+	if ofSink(causeOf(err)) {
+		return time.Time{}
+	}
+	return now.Add(backoff(j.failures() + 1))
+}
+
+// note tells the lane and the book of destinations what came of an attempt.
+func (e *Engine) note(l *lane, j *Job, r sink.Receipt, err error, stopped bool) {
+	s := &e.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now()
+	switch {
+	case err == nil:
+		l.passed()
+		s.seen.delivered(l.name, j, r.Place, at)
+	case stopped:
+		l.sink = nil
+		return
+	case ofSink(causeOf(err)):
+		l.failed(sink.Permanent(err), at)
+		s.seen.failed(l.name, err, at)
+	default:
+		s.seen.failed(l.name, err, at)
+	}
+	s.seen.save(e.Log)
+}
+
+func (e *Engine) sayFailure(j *Job, err error, stopped bool) {
+	switch {
+	case err == nil:
+		e.Log.Info("bundle delivered", "incident", j.Incident, "revision", j.Revision, "to", j.Sink, "place", j.Place, "attempts", j.tried())
+	case stopped:
+	case j.State == Failed:
+		e.Log.Error("a bundle cannot be delivered", "incident", j.Incident, "revision", j.Revision, "to", j.Sink, "cause", j.Cause, "err", j.Error)
+	case j.failures() <= 3 || j.failures()%10 == 0: // repeats are no news
+		e.Log.Warn("delivery failed; it is tried again", "incident", j.Incident, "revision", j.Revision, "to", j.Sink, "attempt", j.tried(), "cause", j.Cause, "err", j.Error)
+	}
+}
+
+// A result is what a sink returned.
+type result struct {
+	r   sink.Receipt
+	err error
+}
+
+// guarded delivers for as long as bytes move. A sink that does not end when it is told to is
+// left to itself, and its lane is not used until it has ended.
+func (e *Engine) guarded(ctx context.Context, l *lane, s sink.Sink, a sink.Artifact, w *work) (sink.Receipt, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := e.Limits.stall()
+	quiet := time.AfterFunc(max(limit, silent(a.Size)), func() { cancel(errStalled) })
+	defer quiet.Stop()
+	e.state.mu.Lock()
+	pace := l.pace
+	e.state.mu.Unlock()
+	deliver := sink.WithFlow(ctx, flow(pace, func(n int) {
+		quiet.Reset(limit)
+		e.state.mu.Lock()
+		w.moved += int64(n)
+		e.state.mu.Unlock()
+	}))
+	done := make(chan result, 1)
+	go func() { // ends when the sink does; its lane waits for it
+		r, err := safely(deliver, s, a)
+		done <- result{r, err}
+	}()
+	select {
+	case got := <-done:
+		return got.r, e.stalled(ctx, got.err)
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(e.Limits.grace())
+	defer grace.Stop()
+	select {
+	case got := <-done:
+		return got.r, e.stalled(ctx, got.err)
+	case <-grace.C:
+	}
+	e.leave(l, done)
+	return sink.Receipt{}, &sink.Error{Cause: sink.Timeout, Unknown: true, Err: errors.New("it hangs, and does not end when it is told to")}
+}
+
+// silent is how long a sink that tells nothing of its bytes may take: at 64 KiB per second.
+func silent(size int64) time.Duration {
+	return time.Duration(size>>16) * time.Second
+}
+
+// stalled is the error of a delivery that was broken off because nothing moved.
+func (e *Engine) stalled(ctx context.Context, err error) error {
+	if err == nil || !errors.Is(context.Cause(ctx), errStalled) {
+		return err
+	}
+	return &sink.Error{Cause: sink.Timeout, Unknown: sink.Unknown(err), Err: fmt.Errorf("%w for %v: %w", errStalled, e.Limits.stall(), err)}
+}
+
+// leave has nothing else begin on the lane until the sink has ended.
+func (e *Engine) leave(l *lane, done <-chan result) {
+	s := &e.state
+	s.mu.Lock()
+	l.hung, l.sink = true, nil
+	s.mu.Unlock()
+	go func() { // ends with the sink, or with the program
+		<-done
+		s.mu.Lock()
+		l.hung = false
+		s.mu.Unlock()
+		e.wakeUp()
+	}()
+}
+
+// safely has a panic of a sink cost the attempt alone.
+func safely(ctx context.Context, s sink.Sink, a sink.Artifact) (r sink.Receipt, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &sink.Error{Cause: sink.Local, Unknown: true, Err: fmt.Errorf("internal error: %v", v)}
+		}
+	}()
+	return s.Deliver(ctx, a)
+}

@@ -1,0 +1,56 @@
+package handover
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/redact"
+)
+
+const (
+	againFirst = 10 * time.Second
+	againMost  = 15 * time.Minute
+	jitter     = 0.25 // of the pause, either way
+)
+
+// pause is how long is waited after so many failures in a row, spread so that what failed
+// together is not tried together. random is in [0, 1).
+func pause(failures int, random float64) time.Duration {
+	d := againMost
+	if failures = max(failures, 1); failures < 20 {
+		d = min(againFirst<<(failures-1), againMost)
+	}
+	return time.Duration(float64(d) * (1 - jitter + 2*jitter*random))
+}
+
+func backoff(failures int) time.Duration { return pause(failures, rand.Float64()) }
+
+// ofSink reports whether a cause is about the destination, and so in the way of all that
+// is to go there; any other is about the one bundle.
+func ofSink(c sink.Cause) bool {
+	switch c {
+	case sink.Unreachable, sink.Timeout, sink.Certificate, sink.Refused, sink.Full, sink.Busy, sink.Redirect:
+		return true
+	}
+	return false
+}
+
+// causeOf is why an attempt failed; an error of no known kind is of the way to the far side.
+func causeOf(err error) sink.Cause {
+	var e *sink.Error
+	if errors.As(err, &e) {
+		return e.Cause
+	}
+	return sink.Unreachable
+}
+
+// printable is an error for people and for the journal, without secrets.
+func printable(err error) string {
+	if err == nil {
+		return ""
+	}
+	return evidence.Printable(redact.Text(err.Error()), 500)
+}

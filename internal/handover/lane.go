@@ -1,0 +1,57 @@
+package handover
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"rtmtgrab/internal/handover/sink"
+)
+
+// A lane is the way to one destination, on which one bundle goes at a time.
+type lane struct {
+	name string
+	to   *Destination // nil: it is not configured
+
+	sink      sink.Sink // nil: to be opened
+	pace      *rate.Limiter
+	job       string    // under way; empty: none
+	hung      bool      // a delivery that was broken off has not ended: nothing else begins
+	closed    bool      // another attempt is of no use until somebody has changed something
+	notBefore time.Time // after failures that are about the destination
+	failures  int       // of this kind, in a row
+}
+
+// burst is what may go at once however low the rate is: one read of a sink.Reader.
+const burst = 64 << 10
+
+// configure puts a destination in force, and forgets what stood in its way before.
+func (l *lane) configure(to *Destination) {
+	l.to, l.sink, l.pace, l.name = to, nil, nil, to.Name
+	l.closed, l.notBefore = false, time.Time{}
+	if to.Bandwidth > 0 {
+		l.pace = rate.NewLimiter(rate.Limit(to.Bandwidth), int(max(burst, to.Bandwidth/4)))
+	}
+}
+
+// flow bounds and tells the bytes of a delivery.
+func flow(pace *rate.Limiter, moved func(n int)) sink.Flow {
+	f := sink.Flow{Moved: moved}
+	if pace != nil {
+		f.Pace = func(ctx context.Context, n int) error { return pace.WaitN(ctx, n) }
+	}
+	return f
+}
+
+// failed notes an outcome that is about the destination; permanent: until somebody has
+// changed something.
+func (l *lane) failed(permanent bool, now time.Time) {
+	l.failures++
+	l.sink = nil
+	l.closed = l.closed || permanent
+	l.notBefore = now.Add(backoff(l.failures))
+}
+
+// passed notes that something came through.
+func (l *lane) passed() { l.failures, l.closed, l.notBefore = 0, false, time.Time{} }
