@@ -131,7 +131,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
 		NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing}, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
-			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir})(ctx, job)
+			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir}, cfg().Handover...)(ctx, job)
 		},
 	}
 }

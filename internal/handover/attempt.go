@@ -142,7 +142,7 @@ func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
 	if ofSink(causeOf(err)) {
 		return time.Time{}
 	}
-	return now.Add(backoff(j.failures() + 1))
+	return now.Add(max(backoff(j.failures()+1), asked(err)))
 }
 
 // note tells the lane and the book of destinations what came of an attempt.
@@ -159,7 +159,7 @@ func (e *Engine) note(l *lane, j *Job, r sink.Receipt, err error, stopped bool) 
 		l.sink = nil
 		return
 	case ofSink(causeOf(err)):
-		l.failed(sink.Permanent(err), at)
+		l.failed(err, at)
 		s.seen.failed(l.name, err, at)
 	default:
 		s.seen.failed(l.name, err, at)

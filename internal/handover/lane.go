@@ -2,6 +2,7 @@ package handover
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -44,13 +45,25 @@ func flow(pace *rate.Limiter, moved func(n int)) sink.Flow {
 	return f
 }
 
-// failed notes an outcome that is about the destination; permanent: until somebody has
-// changed something.
-func (l *lane) failed(permanent bool, now time.Time) {
+// failed notes an outcome that is about the destination; a permanent one closes the lane
+// until somebody has changed something.
+func (l *lane) failed(err error, now time.Time) {
 	l.failures++
 	l.sink = nil
-	l.closed = l.closed || permanent
-	l.notBefore = now.Add(backoff(l.failures))
+	l.closed = l.closed || sink.Permanent(err)
+	l.notBefore = now.Add(max(backoff(l.failures), asked(err)))
+}
+
+// mostAsked is how long a far side is left alone at the most when it asks for it.
+const mostAsked = time.Hour
+
+// asked is how long the far side asks to be left alone.
+func asked(err error) time.Duration {
+	var e *sink.Error
+	if errors.As(err, &e) {
+		return min(e.After, mostAsked)
+	}
+	return 0
 }
 
 // passed notes that something came through.

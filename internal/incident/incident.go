@@ -61,6 +61,7 @@ type Revision struct {
 	Sealed   time.Time         `json:"sealed"`
 	NoReport string            `json:"no_report,omitempty"` // why the bundle has no report
 	Brief    *Brief            `json:"brief,omitempty"`     // nil: its bundle says it, which was sealed by an earlier version or adopted
+	HandTo   []string          `json:"hand_to,omitempty"`   // destinations whose conditions it met when it was sealed
 }
 
 // An Incident is one grab, from the alert (or the command) to its bundle.

@@ -202,8 +202,8 @@ func Policy(cfg *config.Config) incident.Policy {
 
 // Sealer makes bundles of a format, one of bundle.Formats, signed with the ring's key, and has
 // analyst make the report. Without a usable key the bundle is not signed, and says so; a
-// Ring of no store has none.
-func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
+// Ring of no store has none. to are the destinations in force.
+func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring, to ...config.Handover) func(context.Context, runner.SealJob) (runner.SealedBundle, error) {
 	return func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 		made := runner.SealedBundle{Path: job.Base + "." + form.Format}
 		in := bundle.Input{Manifest: job.Manifest, Log: job.Open, Zone: ZoneNamed(job.Manifest.TimeZone)}
@@ -217,7 +217,10 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring) func(
 		if err != nil {
 			return made, err
 		}
-		made.NoReport = noReport
+		made.NoReport, made.HandTo = noReport, handTo(to, job.Incident, in.Manifest)
+		if job.Hand != nil {
+			job.Hand(made.HandTo)
+		}
 		if form.PCAPNG {
 			removeExport, err := addExport(ctx, analyst, job, &in)
 			defer removeExport()

@@ -40,6 +40,7 @@ type grabbing struct {
 	Zone   *time.Location
 	before time.Duration // default of --before
 	bundle config.Bundle
+	handTo []config.Handover // destinations of bundles
 	Out    string
 	site   incident.Site
 	policy incident.Policy
@@ -141,7 +142,7 @@ func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	}
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store)), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing}, Events: e.Event, Log: e.Log, Version: version.Version,
+		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing}, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth,
 	}
 }
@@ -181,7 +182,7 @@ func PrepareConfigured(cfg *config.Config, f *Request) (*grabbing, error) {
 	for _, h := range chosen {
 		list = append(list, *h)
 	}
-	return &grabbing{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, Out: f.Out,
+	return &grabbing{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, handTo: cfg.Handover, Out: f.Out,
 		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}, nil
 }
 

@@ -27,6 +27,10 @@ type SealJob struct {
 	// Analyzed hears why the bundle will have no report, empty if it will, before it is
 	// written; an error ends the sealing. May be nil.
 	Analyzed func(noReport string) error
+	Incident incident.Incident // whose bundle it is
+	// Hand hears to which destinations the bundle is to go, before Analyzed is called. May
+	// be nil.
+	Hand func(to []string)
 	// Remember hears what later incidents should know of the phones, before the bundle is
 	// written; an error ends the sealing. May be nil.
 	Remember func(evidence.Memory) error
@@ -39,6 +43,7 @@ type SealedBundle struct {
 
 	Registration *evidence.Registration // what the report found
 	Bytes        int64
+	HandTo       []string // destinations whose conditions it meets
 }
 
 // ErrNoReport says that a retry which was to add the report could not.
@@ -88,7 +93,7 @@ func (u *run) seal(ctx context.Context) error {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	path := made.Path
-	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made)}
+	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made), HandTo: made.HandTo}
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error = incident.Sealed, m.Coverage, path, ""
@@ -138,7 +143,7 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 func (u *run) bundle(ctx context.Context, m evidence.Manifest) (_ SealedBundle, err error) {
 	base, begun := bundleBase(u.r.Store, u.inc), u.sealingOf()
 	if path := u.adopt(ctx, base); path != "" {
-		return SealedBundle{Path: path, NoReport: begun.NoReport}, nil
+		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo}, nil
 	}
 	select {
 	case u.r.sealing() <- struct{}{}:
@@ -149,7 +154,7 @@ func (u *run) bundle(ctx context.Context, m evidence.Manifest) (_ SealedBundle, 
 	if m.Before, err = incident.Before(u.r.Store, u.inc); err != nil {
 		u.r.log().Warn("earlier bundles of the site are not remembered", "incident", u.inc.ID, "err", err)
 	}
-	return u.makeBundle(ctx, begun, SealJob{Manifest: m, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
+	return u.makeBundle(ctx, begun, SealJob{Manifest: m, Incident: u.inc, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
 		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }})
 }
 

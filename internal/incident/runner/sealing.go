@@ -17,9 +17,10 @@ const maxCrashes = 2
 // A sealing is what is written down of the making of a bundle, beside its incident: before
 // the work begins, so that a crash leaves a trace.
 type sealing struct {
-	Revision int    `json:"revision"`
-	Begun    int    `json:"begun"`               // how often it was begun and came to no end
-	NoReport string `json:"no_report,omitempty"` // the bundle that is being written has no report
+	Revision int      `json:"revision"`
+	Begun    int      `json:"begun"`               // how often it was begun and came to no end
+	NoReport string   `json:"no_report,omitempty"` // the bundle that is being written has no report
+	HandTo   []string `json:"hand_to,omitempty"`   // destinations that it is to go to
 }
 
 func sealingFile(st *incident.Store, key string) atomicfile.JSON[sealing] {
@@ -61,6 +62,7 @@ func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made Seal
 		s.NoReport = noReport
 		return file.Save(s)
 	}
+	job.Hand = func(to []string) { s.HandTo = to }
 	job.Remember = func(m evidence.Memory) error {
 		m.Revision = u.inc.Revision
 		return incident.MemoryFile(u.r.Store, u.key).Save(m)
