@@ -18,6 +18,7 @@ const (
 	Encrypted = "encrypted" // to recipients
 	Exported  = "exported"  // in another form
 	Removed   = "removed"   // from the store
+	Delivery  = "delivery"  // an attempt to hand it over, and its result: ok, failed, unknown, stopped
 )
 
 // An Entry is one line. Of the nested ones there is at most one, that of Act.

@@ -205,6 +205,21 @@ func (e *Engine) Retry(destination string) {
 	e.wakeUp()
 }
 
+// Reopen takes up what failed of an incident: something about it is different now.
+func (e *Engine) Reopen(key string) {
+	s := &e.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, j := range s.jobs {
+		if j.Key == key && s.busy[name] == nil && j.State == Failed {
+			j.reopen(now())
+			e.saveLater(j)
+			s.lane(j.Sink).closed = false
+		}
+	}
+	e.wakeUp()
+}
+
 // Drop gives a delivery up, as somebody asks.
 func (e *Engine) Drop(name, by string) error {
 	s := &e.state

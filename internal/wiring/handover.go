@@ -1,8 +1,12 @@
 package wiring
 
 import (
+	"fmt"
+
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/handover/sink/folder"
 	"rtmtgrab/internal/incident"
 )
 
@@ -25,4 +29,12 @@ func handTo(list []config.Handover, in incident.Incident, m evidence.Manifest) (
 		}
 	}
 	return names
+}
+
+// NewSink is what delivers to a destination.
+func NewSink(_ *config.Config, h *config.Handover) (sink.Sink, error) {
+	if h.Folder != "" {
+		return folder.New(h.Folder), nil
+	}
+	return nil, fmt.Errorf("%s: not yet", h.Sink())
 }
