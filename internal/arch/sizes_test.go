@@ -39,6 +39,7 @@ var documents = map[string]string{
 	"evidence.Manifest": "manifest.json",
 	"expressway.Note":   "a record of a log as it was decoded",
 	"expressway.SIP":    "a SIP message as it was parsed: a field for each header that is of use",
+	"handover.Job":      "a job's file in the folder handover of the store",
 	"incident.Incident": "incident.json",
 	"report.page":       "what the template of the page names",
 	"report.phone":      "what that template shows of a phone",

@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
@@ -68,6 +69,8 @@ type grabs struct {
 	Runner    *runner.Runner
 	followers followers // of what it works at
 	drills    drillClock
+
+	deliveries *delivery.Desk // of what it sealed
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -108,6 +111,8 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		w.health.Hosts.Proven(host, p)
 		w.shallow.depths(host, p.Depths, w.cfg.window())
 	}}
+	w.deliveries = &delivery.Desk{Store: w.Store, Cfg: w.cfg.Load, Log: log, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
+	w.Notifier.News.Handed = handed(w.deliveries)
 	queue := &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
@@ -162,6 +167,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	pauses.look(time.Now()) // before the first login
 	wg.Go(func() { pauses.run(ctx) })
 	wg.Go(func() { w.drills.run(ctx) })
+	wg.Go(func() { w.deliveries.Run(ctx) })
 
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
@@ -204,6 +210,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.sessions.configure(ctx, cfg)
 	w.OwnMails.Configure(ctx, cfg)
 	w.Notifier.Configure(ctx, cfg)
+	w.deliveries.Configure()
 }
 
 // server answers for it until ctx ends.
@@ -212,7 +219,7 @@ func (w *Collector) server(ctx context.Context) *server {
 		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
 		status: w.Status, event: w.event, drills: w.drills.desk, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
-		reload: w.cfg.reload,
+		reload: w.cfg.reload, handing: handing{w.deliveries, w.journal.Table()},
 	}
 }
 
@@ -293,6 +300,9 @@ func (w *Collector) reload() (warnings []string, err error) {
 func (w *Collector) event(e runner.Event) {
 	w.Notifier.Event(e)
 	w.followers.event(e)
+	if e.What == runner.EventSealed {
+		w.deliveries.Sealed()
+	}
 	w.metrics.Event(e, w.Store)
 	switch e.What {
 	case runner.EventStarted, runner.EventGrown:

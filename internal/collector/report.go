@@ -41,6 +41,7 @@ func (w *Collector) Status() status.Report {
 	w.OwnMails.Report(&r)
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
+	reportHandover(&r, w.deliveries, cfg)
 	w.drills.desk.report(&r, cfg, w.drills.next(cfg, r.Now))
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
@@ -43,6 +44,13 @@ type server struct {
 	looked    func(host string, d logset.Depths) // told of the logs that a check has seen
 	mailWorks func(name string)                  // told of a mailbox where a check could log in
 	reload    func(context.Context) (Reloaded, error)
+	handing
+}
+
+// handing is who hands bundles over, and where the case of an open incident stands.
+type handing struct {
+	deliveries *delivery.Desk
+	table      *incident.Table
 }
 
 // mux is what can be asked of a running watch.
@@ -56,6 +64,9 @@ func (s *server) mux() *http.ServeMux {
 	mux.HandleFunc("POST /check", s.serveCheck)
 	mux.HandleFunc("POST /drill", s.serveDrill)
 	mux.HandleFunc("GET /bundle", s.serveBundle)
+	mux.HandleFunc("POST /send", s.serveSend)
+	mux.HandleFunc("GET /deliveries", s.serveDeliveries)
+	mux.HandleFunc("POST /case", s.serveCase)
 	pauses := PauseDesk{Store: s.store, Cfg: s.cfg}
 	mux.Handle("GET /pauses", pauses)
 	mux.Handle("POST /pause", pauses)

@@ -1,12 +1,14 @@
 package handover
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,6 +163,15 @@ func (s Store) Ended(name string) (j Job, there bool, err error) { return s.done
 func (s Store) HasEnded(name string) bool {
 	_, err := os.Lstat(s.doneFile(name).Path)
 	return err == nil
+}
+
+// Waiting are the jobs that are not at their end, the oldest first, for who only looks.
+func (s Store) Waiting() ([]*Job, error) {
+	jobs, err := s.active(nil)
+	slices.SortFunc(jobs, func(a, b *Job) int {
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Name(), b.Name()))
+	})
+	return jobs, err
 }
 
 // Waits reports whether a job of the incident is not at its end, without reading it.

@@ -30,6 +30,7 @@ type Desk struct {
 	Log     *slog.Logger
 	Reserve *diskspace.Reserve // of the store's disk; nil: artefacts take what room there is
 	Limits  handover.Limits    // for tests
+	Heard   func()             // called when a delivery has come further; must not block; nil: nobody wants to know
 
 	state deskState
 }
@@ -147,6 +148,9 @@ func (d *Desk) close(wg *sync.WaitGroup) {
 
 // hear wakes who waits for a delivery.
 func (d *Desk) hear() {
+	if d.Heard != nil {
+		d.Heard()
+	}
 	d.state.mu.Lock()
 	defer d.state.mu.Unlock()
 	close(d.state.heard)

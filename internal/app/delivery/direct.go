@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -13,7 +14,50 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/handover"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
+
+// New has the deliveries of a store that no watch works at.
+func New(store *incident.Store, cfg *config.Config) *Desk {
+	force := func() *config.Config { return cfg }
+	return &Desk{Store: store, Cfg: force, Log: slog.New(slog.DiscardHandler), Reserve: wiring.Reserve(force)}
+}
+
+// Opened is the store.
+func (d *Desk) Opened() (*incident.Store, error) { return d.Store, nil }
+
+// Read is what waits, as it stands in the store.
+func (d *Desk) Read() ([]Delivered, error) {
+	jobs, err := handover.Store{Dir: Dir(d.Store)}.Waiting()
+	list := []Delivered{}
+	for _, j := range jobs {
+		list = append(list, shown(handover.View{Job: *j}))
+	}
+	if len(list) > 0 {
+		err = nil // what can be read is more than nothing
+	}
+	return list, err
+}
+
+// SetCaseAlone is SetCase without a watch: an incident that one has open is its own to
+// change.
+func (d *Desk) SetCaseAlone(id, number string) (incident.Incident, error) {
+	in, err := d.Store.Load(id)
+	if err != nil {
+		return in, err
+	}
+	if in.State != incident.Sealed {
+		lock, err := d.Store.LockWatch()
+		if errors.Is(err, incident.ErrWatching) {
+			err = advice.WithHint(fmt.Errorf("incident %s is open: %w", in.ID, err), "ask it: without --direct, as a user who may use its socket")
+		}
+		if err != nil {
+			return in, err
+		}
+		defer lock.Release()
+	}
+	return d.SetCase(id, number, nil)
+}
 
 // Alone does something with the deliveries of a store that no watch works at: do runs while
 // they do.

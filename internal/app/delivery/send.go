@@ -299,3 +299,14 @@ func (d *Desk) Outcomes(in incident.Incident) (list []Outcome, settled bool) {
 	}
 	return list, settled
 }
+
+// Report is how it stands with every destination, and why nothing is delivered at all.
+func (d *Desk) Report() ([]handover.Summary, error) {
+	d.state.mu.Lock()
+	e, err := d.state.engine, d.state.err
+	d.state.mu.Unlock()
+	if e == nil {
+		return nil, err
+	}
+	return e.Report(), nil
+}

@@ -52,6 +52,11 @@ var (
 	gaugeDrill     = gauge("drill_ok", "1 if the site's last drill passed, 0 if it failed; absent if there was none.", "site")
 	gaugeDrillAt   = gauge("drill_timestamp_seconds", "When the site's last drill began.", "site")
 	gaugePauses    = gauge("pauses", "Active pauses.")
+	gaugeHandWait  = gauge("handover_waiting", "Bundles that wait to be handed over to the destination, failed ones too.", "destination")
+	gaugeHandFail  = gauge("handover_failed", "Of them, those that failed for good.", "destination")
+	gaugeHandDone  = gauge("handover_delivered", "Bundles that were handed over to the destination so far.", "destination")
+	gaugeHandLast  = gauge("handover_last_timestamp_seconds", "When the last bundle was handed over to the destination; absent if none was.", "destination")
+	gaugeHandDown  = gauge("handover_failing", "1 while the last attempt at the destination failed.", "destination")
 	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
 )
 
@@ -105,6 +110,13 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 			c.set(gaugeDrill, truth(d.OK), d.Site)
 			c.at(gaugeDrillAt, d.At, d.Site)
 		}
+	}
+	for _, d := range r.Handover {
+		c.set(gaugeHandWait, float64(d.Waiting), d.Name)
+		c.set(gaugeHandFail, float64(d.Failed), d.Name)
+		c.set(gaugeHandDone, float64(d.Count), d.Name)
+		c.at(gaugeHandLast, d.Delivered, d.Name)
+		c.set(gaugeHandDown, truth(!d.Failing.IsZero()), d.Name)
 	}
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))

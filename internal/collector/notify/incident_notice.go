@@ -52,6 +52,9 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 	case sealed.NoReport != "":
 		n.Found = &channel.Registration{Why: shown("the bundle has no report: " + sealed.NoReport + "; grab retry adds it")}
 	}
+	if t.News.Handed != nil {
+		n.Handed, _ = t.News.Handed(in)
+	}
 	n.Bundle = in.Bundle
 	n.Size, n.SHA256, err = sumFile(ctx, in.Bundle)
 	if errors.Is(err, fs.ErrNotExist) { // keep.age, or a person, was faster

@@ -16,6 +16,10 @@ import (
 
 // incidentNews is what happened to incidents and was not told yet.
 type incidentNews struct {
+	// Handed says where the newest bundle of an incident was handed over to, or is to be, and
+	// whether nothing more is to come of that soon; nil: nowhere.
+	Handed func(incident.Incident) (list []channel.Handed, settled bool)
+
 	mu      sync.Mutex
 	waiting []incidentEvent
 	wake    chan struct{} // nil: nobody listens
@@ -166,7 +170,7 @@ func (s *incidentNotifier) notifyAll(ctx context.Context, todo []incidentEvent) 
 	tell := func(e incidentEvent) {
 		if err := s.notifyIncident(ctx, e); err != nil {
 			left = append(left, e)
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !errors.Is(err, errOnItsWay) {
 				s.log.Warn("incident notification is delayed", "incident", e.Incident, "err", err)
 			}
 		}
@@ -204,6 +208,22 @@ func (s *incidentNotifier) sealed() (todo []incidentEvent) {
 	return todo
 }
 
+// errOnItsWay is that a notice waits for the place to which the bundle is handed over.
+var errOnItsWay = errors.New("the bundle is being handed over")
+
+// handedWait is how long a notice waits for that.
+const handedWait = 2 * time.Minute
+
+// onItsWay reports whether the notice is to wait until it can say where the bundle is.
+func (s *incidentNotifier) onItsWay(in incident.Incident) bool {
+	n := len(in.Revisions)
+	if s.News.Handed == nil || n == 0 || time.Since(in.Revisions[n-1].Sealed).Abs() > handedWait {
+		return false
+	}
+	_, settled := s.News.Handed(in)
+	return !settled
+}
+
 // notifyIncident tells one thing, once. A first notice that has no verdict yet waits for one.
 func (s *incidentNotifier) notifyIncident(ctx context.Context, e incidentEvent) error {
 	if e.What == runner.EventSealing {
@@ -231,6 +251,9 @@ func (s *incidentNotifier) notifyIncident(ctx context.Context, e incidentEvent) 
 	if kind == channel.KindCopied && e.found == nil {
 		s.startFirstLook(ctx, in, e)
 		return nil
+	}
+	if kind == channel.KindSealed && s.onItsWay(in) {
+		return errOnItsWay
 	}
 	about, err := s.about(ctx, in, e)
 	if err != nil {

@@ -71,6 +71,12 @@ func (r Report) Write(out io.Writer) error {
 		w.line("\nopen incidents")
 		w.incidents(r.Incidents)
 	}
+	if len(r.Handover) > 0 {
+		w.line("\nhandover")
+	}
+	for _, d := range r.Handover {
+		w.destination(d)
+	}
 	r.rest(w)
 	return w.Flush()
 }

@@ -80,6 +80,9 @@ func Told(now time.Time, kind string, in Incident) Notice {
 		n.Subject = fmt.Sprintf("grab: bundle for %s is sealed (%s)", in.Site, in.Coverage)
 		fmt.Fprintf(&b, "The bundle of site %s is sealed.\n\n", in.Site)
 	}
+	if kind == KindSealed {
+		in.answer(&b)
+	}
 	fmt.Fprintf(&b, "Incident: %s\n", in.Incident)
 	for _, a := range in.Alerts {
 		fmt.Fprintf(&b, "Alert:    %s\n", a)
@@ -101,8 +104,27 @@ func Told(now time.Time, kind string, in Incident) Notice {
 	if in.Bundle != "" {
 		fmt.Fprintf(&b, "Bundle:   %s\nSize:     %d bytes\nSHA-256:  %s\n", in.Bundle, in.Size, in.SHA256)
 	}
+	for _, h := range in.Handed {
+		switch {
+		case h.Place != "":
+			fmt.Fprintf(&b, "Handed:   to %s: %s\n", h.To, h.Place)
+		case h.Error != "":
+			fmt.Fprintf(&b, "Handed:   not to %s yet: %s\n", h.To, h.Error)
+		default:
+			fmt.Fprintf(&b, "Handed:   to %s, on its way\n", h.To)
+		}
+	}
 	n.Text = in.clock().Say(b.String())
 	return n
+}
+
+// answer is the verdict and how much of the logs there is, in two lines, before all else.
+func (in Incident) answer(b *strings.Builder) {
+	verdict := "No verdict."
+	if in.Found != nil && in.Found.Verdict != "" {
+		verdict = strings.ToUpper(in.Found.Verdict[:1]) + in.Found.Verdict[1:] + ": " + in.Found.Summary
+	}
+	fmt.Fprintf(b, "%s\nLogs of %s: %s.\n\n", verdict, human.Plural(len(in.Hosts), "host"), in.Coverage)
 }
 
 // clock is the site's.

@@ -76,9 +76,23 @@ type Incident struct {
 	Hosts    []Host          `json:"hosts"`
 	Verdict  string          `json:"verdict,omitempty"` // of KindSealed: one sentence on the registrations
 	Found    *Registration   `json:"registration,omitempty"`
-	Bundle   string          `json:"bundle,omitempty"` // path on the machine of grab
-	Size     int64           `json:"size,omitempty"`
-	SHA256   string          `json:"sha256,omitempty"`
+	Bundled
+}
+
+// Bundled is what a notice says of a bundle.
+type Bundled struct {
+	Bundle string   `json:"bundle,omitempty"` // path on the machine of grab
+	Size   int64    `json:"size,omitempty"`
+	SHA256 string   `json:"sha256,omitempty"`
+	Handed []Handed `json:"handed_over,omitempty"` // where it is, or is to go
+}
+
+// Handed is a place that a bundle was handed over to, or is to be.
+type Handed struct {
+	To    string `json:"to"` // the destination's name
+	State string `json:"state"`
+	Place string `json:"place,omitempty"` // where it is; empty: not there yet
+	Error string `json:"error,omitempty"`
 }
 
 // MaxAlerts is how many alerts of an incident are named.
