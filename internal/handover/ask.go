@@ -129,14 +129,16 @@ func (e *Engine) supersede(o, by *Job) {
 		return
 	}
 	e.changed(o)
+	e.discard(o)
 	e.retireLocked(o)
 }
 
-// retireLocked is retire with the lock held.
+// retireLocked moves a job at its end out of the way. The lock is held.
 func (e *Engine) retireLocked(j *Job) {
-	e.discard(j)
 	if err := e.Store.finish(j.Name()); err != nil {
-		e.errorf(j, err, "a delivery that has ended stays listed until the next start")
+		e.errorf(j, err, "a delivery that has ended cannot be moved away yet")
+		j.Due = now().Add(leftEvery)
+		return
 	}
 	delete(e.state.jobs, j.Name())
 }
@@ -226,7 +228,7 @@ func (e *Engine) Drop(name, by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.jobs[name]
-	if j == nil {
+	if j == nil || j.State.Final() {
 		return ErrNoJob
 	}
 	by = cmp.Or(by, "somebody")
@@ -244,6 +246,7 @@ func (e *Engine) Drop(name, by string) error {
 		return fmt.Errorf("drop the delivery %s: %w", name, err)
 	}
 	e.changed(j)
+	e.discard(j)
 	e.retireLocked(j)
 	return nil
 }
@@ -253,7 +256,7 @@ func (e *Engine) Waits(key string) bool {
 	e.state.mu.Lock()
 	defer e.state.mu.Unlock()
 	for _, j := range e.state.jobs {
-		if j.Key == key {
+		if j.Key == key && !j.State.Final() {
 			return true
 		}
 	}
@@ -275,7 +278,9 @@ func (e *Engine) Jobs() (list []View) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, j := range s.jobs {
-		list = append(list, s.view(j))
+		if !j.State.Final() {
+			list = append(list, s.view(j))
+		}
 	}
 	slices.SortFunc(list, func(a, b View) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.Job.Name(), b.Job.Name()))

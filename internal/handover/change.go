@@ -62,21 +62,42 @@ func (e *Engine) conclude(ctx context.Context, j *Job, to func(now time.Time) er
 	if !e.change(ctx, j, to) {
 		return
 	}
-	e.record(j, false)
-	e.retire(j)
+	e.retire(j, false)
 }
 
-// retire removes the artefact of a job at its end, and the job from those that are looked
-// at.
-func (e *Engine) retire(j *Job) {
+// retire has a job at its end in the chain of custody, removes its artefact, and the job
+// from those that are looked at. What of that fails is done later: see leftOver.
+func (e *Engine) retire(j *Job, again bool) {
+	recorded := e.record(j, again)
 	e.discard(j)
-	err := e.Store.finish(j.Name())
-	if err != nil {
-		e.errorf(j, err, "a delivery that has ended stays listed until the next start")
-	}
 	e.state.mu.Lock()
-	delete(e.state.jobs, j.Name())
-	e.state.mu.Unlock()
+	defer e.state.mu.Unlock()
+	if recorded {
+		e.retireLocked(j)
+		return
+	}
+	j.Due = now().Add(leftEvery)
+}
+
+// leftEvery is how often what is left to do for jobs at their end is tried.
+const leftEvery = time.Minute
+
+// leftOver starts what is left to do for jobs at their end. The lock is held.
+func (e *Engine) leftOver(now time.Time) {
+	s := &e.state
+	for name, j := range s.jobs {
+		if !j.State.Final() || s.busy[name] != nil || j.Due.After(now) {
+			continue
+		}
+		s.busy[name] = &work{cancel: func(error) {}}
+		s.workers.Go(func() {
+			e.retire(j, true)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.busy, name)
+			e.wakeUp()
+		})
+	}
 }
 
 // discard removes the artefact of a job.
@@ -86,15 +107,17 @@ func (e *Engine) discard(j *Job) {
 	}
 }
 
-// record writes attempts that ended into the chain of custody; again: after a crash.
-func (e *Engine) record(j *Job, again bool) {
+// record writes attempts that ended into the chain of custody, as far as they are not; again:
+// some may be. It reports whether all are, or never will be.
+func (e *Engine) record(j *Job, again bool) (all bool) {
 	if e.Record == nil {
-		return
+		return true
 	}
 	e.state.mu.Lock()
 	c := j.clone()
 	e.state.mu.Unlock()
 	upTo := c.Recorded
+	all = true
 	for _, a := range c.Attempts {
 		if a.N <= c.Recorded || a.Outcome == "" {
 			continue
@@ -103,13 +126,14 @@ func (e *Engine) record(j *Job, again bool) {
 		if err != nil {
 			e.Log.Warn("a delivery is not in the chain of custody", "job", j.Name(), "attempt", a.N, "err", err)
 			if !errors.Is(err, ErrNoCustody) {
-				break // the next attempt, or the next start, tries again
+				all = false // the next attempt, or the next start, tries again
+				break
 			}
 		}
 		upTo = a.N
 	}
 	if upTo == c.Recorded {
-		return
+		return all
 	}
 	e.state.mu.Lock()
 	j.Recorded = upTo
@@ -118,4 +142,5 @@ func (e *Engine) record(j *Job, again bool) {
 	if err := e.Store.file(c.Name()).Save(c); err != nil {
 		e.Log.Warn("a delivery's state cannot be saved", "job", j.Name(), "err", err)
 	}
+	return all
 }

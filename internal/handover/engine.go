@@ -128,10 +128,11 @@ func (e *Engine) resume(j *Job) {
 	case j.State == Failed && ofSink(sink.Cause(j.Cause)):
 		j.reopen(now) // whoever started the program may have changed something
 	}
-	e.record(j, true)
 	if j.State.Final() {
-		e.retire(j)
+		e.retire(j, true)
+		return
 	}
+	e.record(j, true)
 }
 
 // Close ends what Open began, after Run.
@@ -222,6 +223,7 @@ func (e *Engine) dispatch(ctx context.Context) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, next := now(), lookAgain
+	e.leftOver(now)
 	for _, l := range s.lanes {
 		if l.to == nil || l.job != "" || l.hung || l.closed {
 			continue

@@ -38,9 +38,9 @@ func (t Terms) String() string {
 type Maker struct {
 	// Verify says whether a job's bundle is whole, and the job's.
 	Verify func(ctx context.Context, j Job) error
-	// Mask writes a masked copy of the bundle src as dst and returns what it is to be called
-	// without its ending; nil: nothing can be masked.
-	Mask func(ctx context.Context, src, dst string, j Job, t Terms) (name string, err error)
+	// Mask writes a masked copy of the bundle src into the folder dir, under the name that it
+	// is to have; nil: nothing can be masked.
+	Mask func(ctx context.Context, src, dir string, j Job, t Terms) (path string, err error)
 	// Convert writes the bundle src in another format as dst; nil: none can be converted.
 	Convert func(ctx context.Context, src, dst, format string) error
 	// Note is the answer that is in a bundle.
@@ -156,14 +156,14 @@ func (s *stages) mask(j Job, t Terms) error {
 	if err := s.fault("mask", j.Name()); err != nil {
 		return err
 	}
-	to := filepath.Join(s.dir, "masked."+s.format)
-	name, err := s.m.Mask(s.ctx, s.path, to, j, t)
+	to, err := s.m.Mask(s.ctx, s.path, s.dir, j, t)
 	if err != nil {
 		return fmt.Errorf("mask: %w", err)
 	}
-	if name != "" {
-		s.name = filepath.Base(name)
+	if filepath.Dir(to) != s.dir {
+		return never("mask: it wrote %s, not into %s", to, s.dir)
 	}
+	s.name, s.format = formatOf(filepath.Base(to))
 	return s.next(to)
 }
 

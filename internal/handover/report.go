@@ -39,6 +39,9 @@ func (e *Engine) Report() (list []Summary) {
 		by[key] = r
 	}
 	for _, j := range s.jobs {
+		if j.State.Final() {
+			continue
+		}
 		r := by[strings.ToLower(j.Sink)]
 		r.Waiting++
 		if j.State == Failed {

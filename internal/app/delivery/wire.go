@@ -50,9 +50,22 @@ func (d *Desk) maker() handover.Maker {
 			}
 			return err
 		},
-		Note: note,
+		Convert: convert, Note: note,
 		Room: func(n int64) error { return d.Reserve.Refusal(n) },
 	}
+}
+
+// convert writes a bundle in another format, with the same sums.
+func convert(ctx context.Context, src, dst, format string) error {
+	v, res, err := bundle.OpenVerified(ctx, src)
+	switch {
+	case err != nil:
+		return err
+	case v == nil:
+		return fmt.Errorf("%s: %s", res.Bad[0].File, res.Bad[0].What)
+	}
+	_, err = v.Convert(ctx, dst, format)
+	return errors.Join(err, v.Close())
 }
 
 // note is the answer that is in a bundle, in two lines.
