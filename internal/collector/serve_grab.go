@@ -134,6 +134,7 @@ func (s *server) serveCheck(rw http.ResponseWriter, r *http.Request) {
 		}
 		c.Pool = s.pool
 		c.Looked = s.looked
+		c.Reached = s.deliveries.Retry
 		c.MailWorks = func(m *config.Mail) {
 			if i := slices.IndexFunc(s.cfg().Mails, func(o config.Mail) bool { return reflect.DeepEqual(o, *m) }); i >= 0 {
 				s.mailWorks(m.Name) // as it is in force it works again: the check has logged in

@@ -41,7 +41,7 @@ const (
 // Finding is the result of one check.
 type Finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk; of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination; of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -67,6 +67,7 @@ type Checkup struct {
 	Tell      func(f Finding, columns int) // is told each finding at once, and how wide the hosts' names are
 	MailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
 	Looked    func(string, logset.Depths)  // is told what was seen of each host; nil: nobody asks
+	Reached   func(destination string)     // is told of each destination that could be written to; nil: nobody asks
 
 	checks []Finding
 }
@@ -122,6 +123,9 @@ func (c *Checkup) Run(ctx context.Context) {
 		}
 		c.add(done.findings...)
 		c.add(c.judgeRing(done.host)...)
+	}
+	if !c.named {
+		c.destinations(ctx)
 	}
 	if c.notify {
 		c.notices(ctx)

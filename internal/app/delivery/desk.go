@@ -173,6 +173,13 @@ func (d *Desk) Configure() {
 	d.Sealed()
 }
 
+// Retry takes up what failed at a destination: it is known to work again.
+func (d *Desk) Retry(name string) {
+	if e := d.engine(); e != nil {
+		e.Retry(name)
+	}
+}
+
 // plan queues what the records of incidents want delivered and what is no job yet.
 func (d *Desk) plan(e *handover.Engine, seen map[string]time.Time) {
 	list, err := d.Store.Changed(seen)
