@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,16 +48,12 @@ func sendCmd(a *app) *cobra.Command {
 func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bool) error {
 	ctx, cancel := a.context(ctx)
 	defer cancel()
-	if q.Incident = name; opens(name) {
-		path, err := filepath.Abs(name)
-		if err != nil {
-			return err
-		}
-		q.Incident, q.File = "", path
+	if err := q.Mean(name); err != nil {
+		return err
 	}
 	var done delivery.Delivered
 	if w := runningWatcher(ctx, a, direct); w != nil {
-		if _, err := w.ask(ctx, a, "/send", q, &done); err != nil {
+		if _, err := w.Ask(ctx, personOf(a), "/send", q, &done); err != nil {
 			return err
 		}
 		return printDelivered(a, done)
@@ -140,7 +135,7 @@ func runCase(ctx context.Context, a *app, args []string, direct bool) error {
 	defer cancel()
 	var set collector.CaseSet
 	if w := runningWatcher(ctx, a, direct); w != nil {
-		if _, err := w.ask(ctx, a, "/case", collector.CaseAsk{Incident: args[0], Case: args[1]}, &set); err != nil {
+		if _, err := w.Ask(ctx, personOf(a), "/case", collector.CaseAsk{Incident: args[0], Case: args[1]}, &set); err != nil {
 			return err
 		}
 	} else {

@@ -2,13 +2,41 @@ package wiring
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/handover"
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/folder"
 	"rtmtgrab/internal/incident"
 )
+
+// Jobs are the deliveries of a store.
+func Jobs(store *incident.Store) handover.Store {
+	return handover.Store{Dir: filepath.Join(store.Dir, "handover")}
+}
+
+// Undelivered reports whether a bundle of an incident is to be delivered yet: what its own
+// record says is to go somewhere and has not come to its end, or what was asked for by
+// hand. What cannot be read is not delivered.
+func Undelivered(store *incident.Store) func(key string) bool {
+	jobs := Jobs(store)
+	return func(key string) bool {
+		in, err := store.Read(key)
+		if err != nil || jobs.Waits(key) {
+			return true
+		}
+		for _, rev := range in.Revisions {
+			for _, to := range rev.HandTo {
+				if !jobs.HasEnded(handover.Name(key, rev.Revision, to)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}
 
 // handTo are the destinations whose conditions a bundle meets. What a drill makes goes
 // nowhere.

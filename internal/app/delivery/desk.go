@@ -12,7 +12,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/handover"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
 
 // A Desk has the deliveries of a store. Its fields are set before the first call and not
@@ -45,7 +45,7 @@ type deskState struct {
 }
 
 // Dir is the folder of the jobs of a store.
-func Dir(store *incident.Store) string { return filepath.Join(store.Dir, "handover") }
+func Dir(store *incident.Store) string { return wiring.Jobs(store).Dir }
 
 const (
 	lookEvery  = 30 * time.Second // between two looks at what other processes sealed
@@ -128,7 +128,7 @@ func (d *Desk) wanted() bool {
 
 // open is an engine that has the store's jobs and the destinations in force.
 func (d *Desk) open() (*handover.Engine, error) {
-	e := &handover.Engine{Store: handover.Store{Dir: Dir(d.Store)}, Log: d.Log, Limits: d.Limits, Maker: d.maker(), Case: d.caseOf, Record: d.record, Changed: func(handover.Job) { d.hear() }}
+	e := &handover.Engine{Store: wiring.Jobs(d.Store), Log: d.Log, Limits: d.Limits, Maker: d.maker(), Case: d.caseOf, Record: d.record, Changed: func(handover.Job) { d.hear() }}
 	if err := e.Open(); err != nil {
 		return nil, err
 	}
@@ -220,23 +220,4 @@ func (d *Desk) prune() {
 			return errors.Is(err, os.ErrNotExist)
 		})
 	}
-}
-
-// Undelivered reports whether anything of an incident is to be delivered yet: its bundles
-// are not to be removed.
-func (d *Desk) Undelivered(in incident.Incident) bool {
-	store := handover.Store{Dir: Dir(d.Store)}
-	if e := d.engine(); e != nil && e.Waits(in.Key) {
-		return true
-	} else if e == nil && store.Waits(in.Key) {
-		return true
-	}
-	for _, rev := range in.Revisions {
-		for _, to := range rev.HandTo {
-			if !store.HasEnded(handover.Name(in.Key, rev.Revision, to)) {
-				return true
-			}
-		}
-	}
-	return false
 }

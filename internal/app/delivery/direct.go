@@ -28,7 +28,7 @@ func (d *Desk) Opened() (*incident.Store, error) { return d.Store, nil }
 
 // Read is what waits, as it stands in the store.
 func (d *Desk) Read() ([]Delivered, error) {
-	jobs, err := handover.Store{Dir: Dir(d.Store)}.Waiting()
+	jobs, err := wiring.Jobs(d.Store).Waiting()
 	list := []Delivered{}
 	for _, j := range jobs {
 		list = append(list, shown(handover.View{Job: *j}))

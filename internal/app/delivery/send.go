@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/wiring"
 )
 
 // An Ask is what a person wants done with a delivery.
@@ -30,6 +32,18 @@ type Ask struct {
 	Case     string        `json:"case,omitempty"`
 	Drop     bool          `json:"drop,omitempty"`    // give it up
 	Wait     time.Duration `json:"wait_ns,omitempty"` // how long without getting further; zero: DefaultWait
+}
+
+// Mean has it be about what a person names: a file, or an incident.
+func (q *Ask) Mean(name string) error {
+	q.Incident = name
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	q.Incident = ""
+	q.File, err = filepath.Abs(name)
+	return err
 }
 
 // DefaultWait is how long a delivery by hand is waited for that comes no further.
@@ -289,7 +303,7 @@ func (d *Desk) Outcomes(in incident.Incident) (list []Outcome, settled bool) {
 		if e := d.engine(); e != nil {
 			v, ok = e.Look(name)
 		} else {
-			v.Job, ok, _ = handover.Store{Dir: Dir(d.Store)}.Ended(name)
+			v.Job, ok, _ = wiring.Jobs(d.Store).Ended(name)
 		}
 		if ok {
 			o.State, o.Place, o.Error = string(v.State), v.Place, v.Error
