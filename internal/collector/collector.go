@@ -129,6 +129,9 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	return w, nil
 }
 
+// Deliveries are those of what it sealed.
+func (w *Collector) Deliveries() *delivery.Desk { return w.deliveries }
+
 // newRunner is one that works by the configuration in force.
 func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, queue *copyqueue.Queue, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }

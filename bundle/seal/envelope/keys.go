@@ -12,6 +12,8 @@ import (
 	"filippo.io/age/agessh"
 	"filippo.io/age/armor"
 	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/atomicfile"
 )
 
 // Keys open what is encrypted.
@@ -157,4 +159,14 @@ func unlockSSH(b []byte, ask func() (string, error)) (age.Identity, error) {
 		return agessh.NewRSAIdentity(k)
 	}
 	return nil, fmt.Errorf("an SSH key of this kind opens nothing that age encrypts: %T", raw)
+}
+
+// NewKey makes a secret key, writes its file as age-keygen does, and returns its recipient.
+func NewKey(file string) (recipient string, err error) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", err
+	}
+	recipient = id.Recipient().String()
+	return recipient, atomicfile.WriteBytes(file, fmt.Appendf(nil, "# public key: %s\n%s\n", recipient, id))
 }

@@ -125,7 +125,7 @@ func (c *Checkup) Run(ctx context.Context) {
 		c.add(c.judgeRing(done.host)...)
 	}
 	if !c.named {
-		c.destinations(ctx)
+		c.add(trial{c.Cfg, c.timeout, c.Reached}.all(ctx)...)
 	}
 	if c.notify {
 		c.notices(ctx)

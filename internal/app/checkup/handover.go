@@ -18,25 +18,32 @@ import (
 // sinkWait bounds the trying of one destination.
 const sinkWait = 30 * time.Second
 
-// destinations tries every destination of handover at once, and delivers nothing.
-func (c *Checkup) destinations(ctx context.Context) {
-	found := make([]Finding, len(c.Cfg.Handover)) // one element for each goroutine
-	var wg sync.WaitGroup
-	for i := range c.Cfg.Handover {
-		wg.Go(func() { found[i] = c.destination(ctx, &c.Cfg.Handover[i]) })
-	}
-	wg.Wait()
-	c.add(found...)
+// A trial tries destinations, and delivers nothing.
+type trial struct {
+	cfg     *config.Config
+	timeout time.Duration
+	reached func(destination string) // nil: nobody asks
 }
 
-func (c *Checkup) destination(ctx context.Context, h *config.Handover) Finding {
+// all tries every destination of handover at once.
+func (c trial) all(ctx context.Context) []Finding {
+	found := make([]Finding, len(c.cfg.Handover)) // one element for each goroutine
+	var wg sync.WaitGroup
+	for i := range c.cfg.Handover {
+		wg.Go(func() { found[i] = c.destination(ctx, &c.cfg.Handover[i]) })
+	}
+	wg.Wait()
+	return found
+}
+
+func (c trial) destination(ctx context.Context, h *config.Handover) Finding {
 	f := Finding{What: "handover/" + h.Name, Status: StatusOK, Detail: h.Sink() + " can be written to" + inWhatForm(h)}
-	if err := c.tryDestination(ctx, h); err != nil {
+	if err := c.try(ctx, h); err != nil {
 		f.Status, f.Detail, f.Hint = StatusFail, err.Error(), hintFor(h, err)
 		return f
 	}
-	if c.Reached != nil {
-		c.Reached(h.Name)
+	if c.reached != nil {
+		c.reached(h.Name)
 	}
 	return f
 }
@@ -50,17 +57,17 @@ func inWhatForm(h *config.Handover) string {
 	return fmt.Sprintf("; bundles go as %s, mask %s, %s", h.Format, h.Mask, sealed)
 }
 
-// tryDestination is whether a delivery would come through. One that does not end when it is
+// try says whether a delivery would come through. One that does not end when it is
 // told to is left to itself: a share that hangs.
-func (c *Checkup) tryDestination(ctx context.Context, h *config.Handover) error {
-	for _, site := range c.Cfg.Sites {
+func (c trial) try(ctx context.Context, h *config.Handover) error {
+	for _, site := range c.cfg.Sites {
 		if to := h.Recipients(site.Name); len(to) > 0 {
 			if _, err := envelope.ReadRecipients(to...); err != nil {
 				return fmt.Errorf("seal: %w", err)
 			}
 		}
 	}
-	s, err := wiring.NewSink(c.Cfg, h)
+	s, err := wiring.NewSink(c.cfg, h)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
@@ -37,6 +38,10 @@ const (
 	demoRestart = 33 * time.Second   // before it begins the phone was restarted: its full REGISTER is in the window
 	demoPoll    = 2 * time.Second    // between going partial and RTMT's mail
 	Limit       = 40 * time.Second
+
+	demoShare = "share"       // the folder of the analysts
+	demoKey   = "analyst.key" // their secret key
+	demoMask  = config.MaskNone
 )
 
 // demo is a running demonstration.
@@ -136,6 +141,13 @@ func (d *demo) write(login *lab.Login) error {
 	for _, e := range d.peers {
 		fmt.Fprintf(&hosts, "      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), e.LogDir())
 	}
+	recipient, err := envelope.NewKey(filepath.Join(d.dir, demoKey))
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.MkdirAll(filepath.Join(d.dir, demoShare)); err != nil {
+		return err
+	}
 	files := map[string]string{
 		"known_hosts": string(lab.KnownHosts(d.peers...)),
 		"id_ecdsa":    string(login.PEM),
@@ -147,13 +159,15 @@ mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}
 window: {before: 45s, after: 4s}
 settle: 1s
 keep: {free: 1MiB}  # its logs are small
+handover:
+  - {name: analysts, folder: %s, mask: %s, seal: %s}
 ssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
 sites:
   - name: demo
     clusters: [StandAloneCluster]
     time_zone: America/New_York
     hosts:
-%s`, d.mail.Addr(), d.mail.User, hosts.String()),
+%s`, d.mail.Addr(), d.mail.User, demoShare, demoMask, recipient, hosts.String()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
@@ -188,7 +202,11 @@ func (d *demo) happened(h mra.Happening) {
 func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w.Runner.Events = d.event
+	watch := w.Runner.Events
+	w.Runner.Events = func(e runner.Event) {
+		watch(e)
+		d.event(e)
+	}
 	w.Mailboxes.OnMail = func(m mailwatch.Mail) { d.step("the watcher has seen the mail, alert %s", m.Alert.ID[:12]) }
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -198,11 +216,12 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error
 	select {
 	case e := <-d.sealed:
 		d.step("sealed, coverage %s: written, fsynced, read back, renamed", e.Coverage)
+		handed, herr := d.handed(ctx, w, e)
 		cancel()
-		if err = errors.Join(<-done, ignoreCancel(<-mailed)); err != nil {
+		if err = errors.Join(herr, <-done, ignoreCancel(<-mailed)); err != nil {
 			return nil, err
 		}
-		return d.result(w, e)
+		return d.result(w, e, handed)
 	case err = <-done:
 	case <-ctx.Done():
 		err = errors.Join(context.Cause(ctx), ignoreCancel(<-done))

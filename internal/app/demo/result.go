@@ -11,9 +11,11 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab/mra"
@@ -28,10 +30,11 @@ type Result struct {
 	intact bool
 	dir    string
 	victim *mra.Happening // nil: no phone went partial
+	handed delivery.Outcome
 }
 
 // result takes the bundle out of the store, and checks it once more.
-func (d *demo) result(w *collector.Collector, e runner.Event) (*Result, error) {
+func (d *demo) result(w *collector.Collector, e runner.Event, handed delivery.Outcome) (*Result, error) {
 	if e.Err != nil {
 		return nil, e.Err
 	}
@@ -49,7 +52,7 @@ func (d *demo) result(w *collector.Collector, e runner.Event) (*Result, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim}, nil
+	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim, handed: handed}, nil
 }
 
 // Exit is the exit code.
@@ -121,6 +124,11 @@ func (r *Result) answer(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "page      %s: open it in a browser\n", page)
+	fmt.Fprintf(out, "page      %s: open it in a browser\n", page)
+	form := "encrypted"
+	if demoMask != config.MaskNone {
+		form = "masked (" + demoMask + ") and encrypted"
+	}
+	_, err = fmt.Fprintf(out, "delivered %s: a copy, %s\n          grab open %s -i %s --key %s\n", r.handed.Place, form, r.handed.Place, filepath.Join(r.dir, demoKey), filepath.Join(r.dir, "store", "seal.pub"))
 	return err
 }
