@@ -45,6 +45,8 @@ var rules = []struct {
 	{what: module + "/internal/incident", only: []string{"internal/collector/notify/channel", "internal/proof"}},
 	{what: "golang.org/x/crypto/ssh", except: []string{"bundle/seal/envelope", "internal/sshdial", "fetch/hostconn", "internal/lab", "internal/testserver", "internal/app/oneshot", "internal/app/setup", "cmd/grab"}},
 	{what: "github.com/pkg/sftp", except: []string{"fetch/hostconn", "internal/lab", "internal/handover/sink/sftp"}},
+	{what: "github.com/minio/", except: []string{"internal/handover/sink/s3"}},
+	{what: module + "/internal/config", only: []string{"internal/handover/sink", "internal/handover/sink/web", "internal/handover/sink/https", "internal/handover/sink/cxd", "internal/handover/sink/s3", "internal/handover/sink/sftp", "internal/handover/sink/mail"}},
 	{what: "github.com/gopacket/", except: []string{"internal/export"}},
 	{what: module + "/internal/registration/", except: []string{"internal/registration", "internal/registration/wire", "internal/registration/phone", "internal/registration/judge"}},
 	{what: module + "/internal/registration/phone", except: []string{"internal/registration", "internal/registration/judge"}},

@@ -37,3 +37,9 @@ func certify(tb testing.TB, dir string) []byte {
 	must(tb, os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 	return ca
 }
+
+// CertificatePEM is a certificate that can stand where one is wanted and nobody connects.
+func CertificatePEM(tb testing.TB) []byte {
+	tb.Helper()
+	return certify(tb, tb.TempDir())
+}
