@@ -71,6 +71,7 @@ func (e *Engine) prepare(ctx context.Context, to Destination, j *Job, w *work) b
 	return e.change(ctx, j, func(now time.Time) error {
 		if err != nil {
 			e.Log.Error("cannot prepare a bundle for handover", "job", j.Name(), "err", printable(err), "again", !sink.Permanent(err))
+			e.state.seen.failed(j.Sink, err, now)
 			return j.unprepared(err, terms.String(), now, now.Add(backoff(j.Unmade+1)))
 		}
 		return j.prepared(a, terms.String(), now)

@@ -51,7 +51,11 @@ func (e *Engine) Report() (list []Summary) {
 			}
 			continue
 		}
-		if from := later(j.Created, j.Due); !from.After(now()) && (r.Oldest.IsZero() || from.Before(r.Oldest)) {
+		from := j.Created
+		if j.failures()+j.Unmade == 0 { // it is gathered, and not late before that is over
+			from = later(j.Created, j.Due)
+		}
+		if !from.After(now()) && (r.Oldest.IsZero() || from.Before(r.Oldest)) {
 			r.Oldest = from
 		}
 	}

@@ -46,7 +46,7 @@ func (d *Desk) maker() handover.Maker {
 		Verify: func(ctx context.Context, j handover.Job) error {
 			err := wiring.VerifyBundle(ctx, j.Bundle, j.Incident, j.Revision)
 			if err != nil && ctx.Err() == nil {
-				return fmt.Errorf("the bundle is not sent: %w", err)
+				return &sink.Error{Cause: sink.Local, Permanent: true, Err: fmt.Errorf("the bundle is not sent: %w", err)}
 			}
 			return err
 		},

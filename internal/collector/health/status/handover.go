@@ -41,6 +41,9 @@ type Destination struct {
 // usual.
 const failingFor = 5 * time.Minute
 
+// lateAfter is how long a bundle waits before that is a problem although others come through.
+const lateAfter = 30 * time.Minute
+
 // JudgeHandover says what keeps bundles from being handed over. None of it costs an alert
 // anything.
 func JudgeHandover(r *Report) {
@@ -67,6 +70,9 @@ func judgeDestination(d Destination, now time.Time) (what, hint string, since ti
 		return fmt.Sprintf("handing over to %s hangs, and %s", d.Name, waiting(d.Waiting)), d.Hint, d.Failing
 	case !d.Failing.IsZero() && now.Sub(d.Failing) >= failingFor:
 		return fmt.Sprintf("%s not handed over to %s: %s: %s", waits, d.Name, cmp.Or(d.Cause, "failed"), d.Error), d.Hint, d.Failing
+	}
+	if !d.Oldest.IsZero() && !d.Sending && now.Sub(d.Oldest) >= lateAfter {
+		return fmt.Sprintf("a bundle waits to be handed over to %s; the last error: %s: %s", d.Name, cmp.Or(d.Cause, "none"), cmp.Or(d.Error, "-")), d.Hint, d.Oldest
 	}
 	return "", "", since
 }
