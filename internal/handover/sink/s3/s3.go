@@ -53,6 +53,8 @@ const (
 	partSize = 8 << 20
 	maxParts = 10_000
 	atOnce   = 4 // parts under way
+
+	maxAnswer = 8 << 20 // bytes: lists of 1,000 parts are far smaller
 )
 
 // A bucket is a Sink during one attempt.
@@ -64,10 +66,12 @@ type bucket struct {
 	own   bool // the credentials are the instance's
 }
 
-// ear hears what minio-go does not pass on: how long a server wants to be left alone.
+// ear hears what minio-go does not pass on: how long a server wants to be left alone. It
+// bounds what a server may say, which minio-go holds whole.
 type ear struct {
 	http.RoundTripper
-	after atomic.Int64
+	answer time.Duration
+	after  atomic.Int64
 }
 
 // RoundTrip is http.RoundTripper's.
@@ -77,6 +81,7 @@ func (e *ear) RoundTrip(req *http.Request) (*http.Response, error) {
 		if d := web.RetryAfter(resp.Header.Get("Retry-After"), time.Now()); d > 0 {
 			e.after.Store(int64(d))
 		}
+		resp.Body = web.Bounded(resp.Body, maxAnswer, e.answer)
 	}
 	return resp, err
 }
@@ -86,7 +91,7 @@ func (s *Sink) open() (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bucket{Sink: s, heard: &ear{RoundTripper: client.Transport}, close: done}
+	b := &bucket{Sink: s, heard: &ear{RoundTripper: client.Transport, answer: s.Client.Patience()}, close: done}
 	creds, err := b.credentials()
 	if err == nil {
 		var c *minio.Client

@@ -341,6 +341,39 @@ func TestLiars(t *testing.T) {
 	close(end)
 }
 
+// TestEndless: a server whose answer does not end, in size or in time.
+func TestEndless(t *testing.T) {
+	a, _ := artifact(t, 2*partSize)
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"size": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "<ListMultipartUploadsResult>")
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, strings.Repeat("<Upload><Key>x</Key></Upload>", 10_000)); err != nil {
+					return
+				}
+			}
+		},
+		"time": func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				io.WriteString(w, " ")
+				w.(http.Flusher).Flush()
+				time.Sleep(time.Millisecond)
+			}
+		},
+	} {
+		_, err := liar(t, func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet {
+				return false
+			}
+			answer(w, r)
+			return true
+		}).Deliver(deadline(t), a)
+		if e, ok := errors.AsType[*sink.Error](err); !ok || e.Permanent {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestInstance: the machine's own credentials, from where clouds have them.
 func TestInstance(t *testing.T) {
 	d, s := server(t)

@@ -95,10 +95,9 @@ func Answered(resp *http.Response, sent bool) *sink.Error {
 
 // Drain reads a bounded part of an answer, as it may be shown, and closes its body.
 func Drain(resp *http.Response) string {
-	end := time.AfterFunc(10*time.Second, func() { resp.Body.Close() }) // one that trickles
-	defer end.Stop()
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxSaid))
+	body := Bounded(resp.Body, maxSaid, 10*time.Second) // it may trickle
+	defer body.Close()
+	b, _ := io.ReadAll(body)
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
 		return strings.TrimSpace(redact.Foreign(string(b), 300))
 	}

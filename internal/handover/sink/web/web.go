@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +33,14 @@ type Client struct {
 
 	Stall  time.Duration // without a byte that the peer takes, and it is given up; zero: DefaultStall
 	Answer time.Duration // from the last byte that it took to its answer; zero: 5 min, for it may hash and store
+}
+
+// Patience is how long an answer may take.
+func (c Client) Patience() time.Duration {
+	if c.Answer > 0 {
+		return c.Answer
+	}
+	return 5 * time.Minute
 }
 
 // HTTP makes a client for one delivery. After it close is due.
@@ -56,10 +65,6 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 	if stall <= 0 {
 		stall = DefaultStall
 	}
-	answer := c.Answer
-	if answer <= 0 {
-		answer = 5 * time.Minute
-	}
 	dialer := &net.Dialer{Timeout: min(stall, 30*time.Second)}
 	t := &http.Transport{
 		Proxy: proxy, TLSClientConfig: conf, TLSHandshakeTimeout: min(stall, 30*time.Second),
@@ -70,7 +75,7 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 			}
 			return &patient{Conn: conn, stall: stall}, nil
 		},
-		ResponseHeaderTimeout: answer, ExpectContinueTimeout: min(stall, 3*time.Second), MaxResponseHeaderBytes: 64 << 10,
+		ResponseHeaderTimeout: c.Patience(), ExpectContinueTimeout: min(stall, 3*time.Second), MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize: 64 << 10, DisableCompression: true, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16,
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: its uploads are as fast as the line, whatever windows a server grants
 	}
@@ -118,4 +123,20 @@ func (p *patient) Write(b []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// Bounded is a body of which so many bytes can be read, for so long.
+func Bounded(body io.ReadCloser, limit int64, d time.Duration) io.ReadCloser {
+	return &bounded{Reader: io.LimitReader(body, limit), body: body, end: time.AfterFunc(d, func() { body.Close() })}
+}
+
+type bounded struct {
+	io.Reader
+	body io.Closer
+	end  *time.Timer
+}
+
+func (b *bounded) Close() error {
+	b.end.Stop()
+	return b.body.Close()
 }
