@@ -66,7 +66,7 @@ type Grab struct {
 	retained bool         // how far back the logs go was noted
 	clockWas logset.Clock // of the connection before, until that of this one is known
 	broken   bool         // the connection was lost before
-	surveyed map[string]surveyed
+	counted  map[string]counted
 	ring     ringUse
 }
 
@@ -130,7 +130,7 @@ func (g *Grab) load() error {
 	s, err := openStore(g.Dir, g.Host, g.create)
 	if err == nil {
 		s.reserve = g.Share.Reserve
-		g.store, g.surveyed = s, map[string]surveyed{}
+		g.store, g.counted = s, map[string]counted{}
 	}
 	return err
 }

@@ -18,17 +18,17 @@ import (
 	"rtmtgrab/internal/redact"
 )
 
-// surveyed remembers what was said of a slice, to be said again while it does
-// not change.
-type surveyed struct {
+// counted remembers what was said of a slice, to be said again while it does not change.
+type counted struct {
 	key    string
 	file   evidence.File
-	survey expressway.Survey
-	defect string // why the records could not be looked over, though their bytes were read
+	tally  expressway.Tally
+	defect string // why the records could not be counted, though their bytes were read
 }
 
 // row is the host's row as it stands: what is on disk, and what of asked is
-// missing, because of err or for other reasons.
+// missing, because of err or for other reasons. What the records say it leaves open, but
+// for their times: evidence.Contents is found out elsewhere.
 func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evidence.Host, error) {
 	h := evidence.Host{Host: g.Host.Name, Role: g.Host.Role, Address: g.Host.Address, ClockFrom: "none", BodiesLogged: "unknown"}
 	if err != nil {
@@ -50,28 +50,24 @@ func (g *Grab) row(ctx context.Context, asked evidence.Window, err error) (evide
 		h.Notes = append(h.Notes, fmt.Sprintf("the folder changed during each of %d listings", logset.Relistings))
 	}
 	h.Ring = g.ring.costs
-	var all expressway.Survey
 	var fail error
 	for _, name := range g.Host.Families {
 		s, err2 := g.fileRow(ctx, name, asked, err)
 		fail = errors.Join(fail, err2)
 		h.Files = append(h.Files, s.file)
-		all.Join(&s.survey)
 		if s.defect != "" {
 			h.Notes = append(h.Notes, fmt.Sprintf("the records of %s could not be read (%s): they are here as they were copied, and what they cover is not known", name, s.defect))
 		}
 	}
-	h.BodiesLogged, h.Credentials = all.BodiesLogged(), all.Credentials
-	h.OwnAddresses, h.PeersNamed = all.Own(), all.Peers()
 	h.Conclude()
 	return h, fail
 }
 
 // fileRow is what was got of one family, and what of asked is missing.
-func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (surveyed, error) {
-	s, fail := g.survey(ctx, name)
+func (g *Grab) fileRow(ctx context.Context, name string, asked evidence.Window, err error) (counted, error) {
+	s, fail := g.count(ctx, name)
 	f := g.store.state.family(name)
-	spans := g.holes(s.survey.Holes, asked)
+	spans := g.holes(s.tally.Holes, asked)
 	if s.defect != "" {
 		spans = []evidence.Span{{Since: asked.Since, Until: asked.Until, Reason: evidence.ReasonRead}}
 	}
@@ -98,31 +94,31 @@ func tellRetention(r *logset.Retention, f *evidence.File, asked evidence.Window,
 	}
 }
 
-// surveyRecords looks over what r gives, to its end. What strangers wrote may find a
-// defect in that: it costs what would have been told of the records, not their bytes.
-func surveyRecords(r io.Reader, ref expressway.Ref) (s expressway.Survey, defect string, err error) {
+// countRecords reads what r gives, to its end. What strangers wrote may find a defect in
+// that: it costs what would have been told of the records, not their bytes.
+func countRecords(r io.Reader, ref expressway.Ref) (t expressway.Tally, defect string, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s, defect = expressway.Survey{}, "internal error: "+evidence.Printable(fmt.Sprint(v), 200)
+			t, defect = expressway.Tally{}, "internal error: "+evidence.Printable(fmt.Sprint(v), 200)
 			_, err = io.Copy(io.Discard, r)
 		}
 	}()
-	err = s.Add(r, ref)
-	return s, "", err
+	err = t.Add(r, ref)
+	return t, "", err
 }
 
-// survey reads a family's slice from disk: hashes, records, what they tell.
-func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
+// count reads a family's slice from disk: hashes, and how many records of which times.
+func (g *Grab) count(ctx context.Context, name string) (counted, error) {
 	f := g.store.state.family(name)
 	pieces := f.sorted()
 	key := ""
 	for _, e := range pieces {
 		key += fmt.Sprintf("%s:%d:%d:%s;", e.File, e.Offset, e.whole(), e.Name)
 	}
-	if s, ok := g.surveyed[name]; ok && s.key == key {
+	if s, ok := g.counted[name]; ok && s.key == key {
 		return s, nil
 	}
-	s := surveyed{key: key, file: evidence.File{Family: name, Sources: []evidence.Source{}}}
+	s := counted{key: key, file: evidence.File{Family: name, Sources: []evidence.Source{}}}
 	r, err := f.open(g.Dir)
 	if err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
@@ -142,7 +138,7 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 	} else {
 		joined = io.TeeReader(joined, whole)
 	}
-	if s.survey, s.defect, err = surveyRecords(stoppable{ctx, joined}, ref); err != nil {
+	if s.tally, s.defect, err = countRecords(stoppable{ctx, joined}, ref); err != nil {
 		return s, fmt.Errorf("read the slice of %s: %w", name, err)
 	}
 	for i, e := range pieces {
@@ -150,11 +146,11 @@ func (g *Grab) survey(ctx context.Context, name string) (surveyed, error) {
 		s.file.Sources = append(s.file.Sources, evidence.Source{Name: redact.Foreign(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
 			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost)})
 	}
-	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.survey.Records
-	if s.survey.Records > 0 {
-		first, last := s.survey.First, s.survey.Last
+	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.tally.Records
+	if s.tally.Records > 0 {
+		first, last := s.tally.First, s.tally.Last
 		s.file.First, s.file.Last = &first, &last
 	}
-	g.surveyed[name] = s
+	g.counted[name] = s
 	return s, nil
 }

@@ -28,24 +28,24 @@ func (p *panics) Read(b []byte) (int, error) {
 	return p.Reader.Read(b[:min(len(b), 512)])
 }
 
-// A defect in looking over records costs neither their bytes nor the host's row.
-func TestSurveyDefect(t *testing.T) {
+// A defect in counting records costs neither their bytes nor the host's row.
+func TestCountDefect(t *testing.T) {
 	log := []byte(strings.Repeat("2026-03-02T14:14:07.000+00:00 expc01 tvcs: UTCTime=\"2026-03-02 14:14:07,000\" Module=\"network.sip\"\n", 100))
 	whole := sha256.New()
-	s, defect, err := surveyRecords(&panics{io.TeeReader(bytes.NewReader(log), whole), 3}, expressway.Ref{})
+	s, defect, err := countRecords(&panics{io.TeeReader(bytes.NewReader(log), whole), 3}, expressway.Ref{})
 	if err != nil || defect != "internal error: index out of range" || s.Records != 0 {
 		t.Fatal(s, defect, err)
 	}
 	if want := sha256.Sum256(log); !bytes.Equal(whole.Sum(nil), want[:]) {
 		t.Error("the bytes after the defect were not read")
 	}
-	s, defect, err = surveyRecords(bytes.NewReader(log), expressway.Ref{})
+	s, defect, err = countRecords(bytes.NewReader(log), expressway.Ref{})
 	if err != nil || defect != "" || s.Records != 100 {
 		t.Error(s, defect, err)
 	}
 }
 
-// What could not be looked over is in the row, and is not called complete.
+// What could not be counted is in the row, and is not called complete.
 func TestRowOfDefect(t *testing.T) {
 	dir, now, n := t.TempDir(), time.Now().UTC().Truncate(time.Second), 0
 	fetchtest.Logs(t, filepath.Join(dir, "network_log"), now.Add(-2*time.Minute), now, &n)
@@ -55,9 +55,9 @@ func TestRowOfDefect(t *testing.T) {
 	if err != nil || before.Coverage != evidence.Complete {
 		t.Fatal(before, err)
 	}
-	s := g.surveyed["network_log"]
+	s := g.counted["network_log"]
 	s.defect = "internal error: x"
-	g.surveyed["network_log"] = s
+	g.counted["network_log"] = s
 	row, err := g.row(t.Context(), asked, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"rtmtgrab/internal/version"
 )
 
-// What an analysis may have. The unit's MemoryMax agrees: two reports, one look, and half a
-// gigabyte for the collector itself (configs/grab.service).
+// What an analysis may have. The unit's MemoryMax agrees: two reports, one first look,
+// two looks over a host's records (contents.go), and the rest for the collector itself (configs/grab.service).
 const (
 	reportHard  = 512 << 20        // resident; what registration keeps of any logs stays below it
 	reportSoft  = 200 << 20        // collects garbage more often from here on: reports of 2 GB of logs need less
@@ -38,12 +38,12 @@ type Analyst struct {
 	Program confine.Program // zero: this program, as Command
 	Limits  confine.Limits  // zero fields: as above
 
-	reports, looks chan struct{}
+	reports, looks, contents chan struct{}
 }
 
 // New is an Analyst of this program.
 func New() *Analyst {
-	return &Analyst{reports: make(chan struct{}, reportTurns), looks: make(chan struct{}, lookTurns)}
+	return &Analyst{reports: make(chan struct{}, reportTurns), looks: make(chan struct{}, lookTurns), contents: make(chan struct{}, contentsTurns)}
 }
 
 // A Job is logs that are to be analysed.
@@ -57,7 +57,8 @@ type Job struct {
 type Result struct {
 	Registration *evidence.Registration
 	Memory       *evidence.Memory // what later incidents should know
-	Files        []string         // in the folder Dir
+	Contents     *evidence.Contents
+	Files        []string // in the folder Dir
 	Dir          string
 }
 
@@ -153,6 +154,6 @@ func (a *Analyst) ask(ctx context.Context, job Job, task string, l confine.Limit
 	if confine.Size(dir) > l.Files {
 		return confine.ErrFiles
 	}
-	res.Registration, res.Memory, res.Files = got.Registration, got.Memory, files(task)
+	res.Registration, res.Memory, res.Contents, res.Files = got.Registration, got.Memory, got.Contents, files(task)
 	return nil
 }

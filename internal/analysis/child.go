@@ -33,7 +33,7 @@ func Serve(dir string, out io.Writer, exit func(code int)) error {
 	confine.Enter(q.Soft, q.Hard, exit)
 	a := answer{Version: version.Version}
 	if q.Version == version.Version {
-		if a.Registration, a.Memory, err = q.work(dir); err != nil {
+		if err = q.work(dir, &a); err != nil {
 			a.Error = err.Error()
 		}
 	}
@@ -41,31 +41,49 @@ func Serve(dir string, out io.Writer, exit func(code int)) error {
 }
 
 // work does the task. A defect of the analysis is an error like any other.
-func (q *request) work(dir string) (_ *evidence.Registration, _ *evidence.Memory, err error) {
+func (q *request) work(dir string, a *answer) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error in the analysis: %v", p)
 		}
 	}()
 	ctx := context.Background() // the parent's limits end it
+	switch q.Task {
+	case taskContents:
+		if len(q.Manifest.Hosts) != 1 {
+			return errors.New("not one host")
+		}
+		a.Contents, err = q.contentsOf(&q.Manifest.Hosts[0])
+		return err
+	case taskLook: // the rows are not sealed: nobody has looked over them yet
+		for i := range q.Manifest.Hosts {
+			h := &q.Manifest.Hosts[i]
+			c, err := q.contentsOf(h)
+			if err != nil {
+				return err
+			}
+			c.Tell(h)
+		}
+	}
 	set := sources.Of(ctx, dir, q.Manifest, q.open)
 	defer func() { err = errors.Join(err, set.Close()) }()
 	switch q.Task {
 	case taskExport:
-		return nil, nil, writeFile(dir, ExportName, func(w io.Writer) error {
+		return writeFile(dir, ExportName, func(w io.Writer) error {
 			_, err := export.PCAPNG(ctx, w, set.Sources, export.Options{Place: set.Place, Program: "grab " + version.Version})
 			return err
 		})
 	case taskLook:
 		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Before: set.Before, Hops: 1})
-		if err != nil {
-			return nil, nil, err
+		if err == nil {
+			a.Registration = report.Brief(rep)
 		}
-		return report.Brief(rep), nil, nil
+		return err
 	case taskReport:
-		return writeReport(ctx, set, dir)
+		a.Registration, a.Memory, err = writeReport(ctx, set, dir)
+		return err
 	}
-	return nil, nil, fmt.Errorf("no task %q", q.Task)
+	return fmt.Errorf("no task %q", q.Task)
 }
 
 // writeReport writes the three files.

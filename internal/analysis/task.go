@@ -16,6 +16,8 @@ const (
 	taskReport = "report" // the three files, and what the manifest says of them
 	taskLook   = "look"   // only what a manifest would say, of what was copied so far
 	taskExport = "export" // the SIP messages as packets
+
+	taskContents = "contents" // what one host's records say beside when
 )
 
 // A request is what a child is asked, in a file of its folder.
@@ -41,6 +43,7 @@ type answer struct {
 	Error        string                 `json:"error,omitempty"`
 	Registration *evidence.Registration `json:"registration,omitempty"`
 	Memory       *evidence.Memory       `json:"memory,omitempty"` // of a report
+	Contents     *evidence.Contents     `json:"contents,omitempty"`
 }
 
 // What may cross the border at most.
@@ -91,6 +94,13 @@ func (a *answer) check(q *request, dir string) error {
 		return fmt.Errorf("%w: %s is asked by %s", errVersion, evidence.Printable(a.Version, 50), q.Version)
 	case a.Error != "":
 		return errors.New(evidence.Printable(a.Error, 400))
+	case q.Task == taskContents:
+		if a.Contents == nil {
+			return errors.New("its process answered nothing")
+		}
+		if err := a.Contents.Check(); err != nil {
+			return fmt.Errorf("its process answered what cannot be: %w", err)
+		}
 	case q.Task != taskExport && a.Registration == nil:
 		return errors.New("its process answered nothing")
 	}

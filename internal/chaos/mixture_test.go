@@ -229,7 +229,7 @@ func watch(t *testing.T, dir string, sites []incident.Site, peers map[string]*me
 	}
 	find := func(_, host string) (wiring.Source, bool) { return sourceOf(peers[host]), true }
 	r := &runner.Runner{Store: store, Policy: func() incident.Policy { return policy }, Sites: func() []incident.Site { return sites }, Log: log,
-		NewPuller: wiring.Pullers(&hostconn.Pool{}, &copyqueue.Queue{}, nil, find, nil),
+		Logs: runner.Logs{NewPuller: wiring.Pullers(&hostconn.Pool{}, &copyqueue.Queue{}, nil, find, nil)},
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			sealed(job)
 			path := job.Base + ".zip"

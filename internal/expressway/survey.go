@@ -2,41 +2,28 @@ package expressway
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"maps"
 	"net/netip"
 	"slices"
-	"time"
+
+	"rtmtgrab/internal/evidence"
 )
 
 // A Survey is what one look over a stretch of records tells of a peer.
 type Survey struct {
-	Records     int64
-	First, Last time.Time // least and greatest record time; zero without records
-	SIP         int64     // one-line notes of SIP messages (INFO)
-	Bodies      int64     // SIP messages in full (DEBUG)
-	Credentials int64     // Authorization and Proxy-Authorization headers
-	Holes       []Hole
+	Tally
+	SIP         int64 // one-line notes of SIP messages (INFO)
+	Bodies      int64 // SIP messages in full (DEBUG)
+	Credentials int64 // Authorization and Proxy-Authorization headers
 	own, peers  map[netip.Addr]bool
 	names       map[string]bool // by which some records call their host; at most maxNames
 	server      int64           // records of connections to a traversal port of its own
 	client      int64           // records of connections from it to another's
-	nuls        int64           // NUL bytes since the last record began
-	latest      time.Time
 }
 
-// A Hole is a stretch of NUL bytes between two records, as a crash leaves it.
-type Hole struct{ After, Before time.Time } // times of the records around it; Before is zero at the end
-
-// HoleSize is from how many NUL bytes on a stretch counts as a hole.
-const HoleSize = 256 << 10
-
-// maxHoles bounds what is remembered of holes.
-const maxHoles = 1000
-
 // maxAddrs bounds what is remembered of addresses that a log names.
-const maxAddrs = 4096
+const maxAddrs = evidence.MaxAddresses
 
 // maxNames is beyond how many names of its host a log tells nothing by them, and every
 // how many records one is looked at.
@@ -50,48 +37,20 @@ const roleRecords = 3
 
 // Add looks over one family's slice.
 func (s *Survey) Add(r io.Reader, ref Ref) error {
-	lines := NewLineReader(r, 0, ref)
-	for {
-		line, err := lines.Next()
-		if errors.Is(err, io.EOF) {
-			s.hole(time.Time{})
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return s.count(r, ref, func(line Line) {
 		switch {
 		case line.Head:
-			s.hole(line.Time)
-			s.latest = line.Time
 			s.head(line)
 			if s.Records%nameEvery == 1 {
 				s.name(HostOf(line.Text, ref))
 			}
-		case line.NUL():
-			s.nuls += line.Length
-		default:
+		case !line.NUL():
 			s.body(line.Text)
 		}
-	}
-}
-
-// hole ends a run of NULs at a record of that time.
-func (s *Survey) hole(before time.Time) {
-	if s.nuls > HoleSize && !s.latest.IsZero() && len(s.Holes) < maxHoles {
-		s.Holes = append(s.Holes, Hole{s.latest, before})
-	}
-	s.nuls = 0
+	})
 }
 
 func (s *Survey) head(line Line) {
-	s.Records++
-	if s.First.IsZero() || line.Time.Before(s.First) {
-		s.First = line.Time
-	}
-	if line.Time.After(s.Last) {
-		s.Last = line.Time
-	}
 	if !bytes.Contains(line.Text, []byte(`Module="network.`)) {
 		return
 	}

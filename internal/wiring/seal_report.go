@@ -20,6 +20,13 @@ func analysisOf(job runner.SealJob) analysis.Job {
 	return analysis.Job{Manifest: job.Manifest, Path: job.Path, Scratch: cmp.Or(job.Scratch, filepath.Dir(job.Base))}
 }
 
+// Contents is the Contents of a runner.
+func Contents(analyst *analysis.Analyst) func(context.Context, runner.ContentsJob) (evidence.Contents, error) {
+	return func(ctx context.Context, job runner.ContentsJob) (evidence.Contents, error) {
+		return analyst.Contents(ctx, analysis.Job{Manifest: job.Manifest, Path: job.Path, Scratch: job.Scratch})
+	}
+}
+
 // addReport adds to a bundle what the REGISTER messages in its logs show. What goes
 // wrong with that costs the report and never the bundle: then a note says why, and
 // the only error is that of a ctx that is done. The files lie in the job's scratch folder

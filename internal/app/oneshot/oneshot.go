@@ -140,9 +140,11 @@ func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 	if e.Growth == nil {
 		e.Growth = growth.Read(store.GrowthFile().Path)
 	}
+	analyst := analysis.New()
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
-		NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Seal: wiring.Sealer(g.bundle, analysis.New(), g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Events: e.Event, Log: e.Log, Version: version.Version,
+		Logs: runner.Logs{NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Contents: wiring.Contents(analyst)},
+		Seal: wiring.Sealer(g.bundle, analyst, g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth,
 	}
 }

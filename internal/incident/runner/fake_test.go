@@ -127,9 +127,9 @@ func newBench(t testing.TB, st *incident.Store) *bench {
 	}
 	b.r = &Runner{
 		Store: st, Policy: incidenttest.Policy, Sites: func() []incident.Site { return incidenttest.Sites }, Log: slog.New(slog.DiscardHandler),
-		NewPuller: func(site, host, dir string) (Puller, error) {
+		Logs: Logs{NewPuller: func(site, host, dir string) (Puller, error) {
 			return &fakePuller{host: host, dir: dir, f: b.hosts[host]}, nil
-		},
+		}},
 		Seal: b.sealIt, VerifyBundle: verifyIt,
 		Events: func(e Event) {
 			b.mu.Lock()

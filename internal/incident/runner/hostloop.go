@@ -62,6 +62,7 @@ type hostRun struct {
 	tried  bool      // a first pass of this run ended
 	copied time.Time // when the pass under way had all on disk
 	saved  bool      // state is on disk
+	looked looked    // what was found in the records
 }
 
 // loop asks the host until nothing more is to be had, for each window that the

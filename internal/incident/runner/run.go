@@ -179,9 +179,12 @@ func (u *run) nothingFits() error {
 	return err
 }
 
-// freeze saves what is not saved yet, and the manifest; ErrGrew if the window is
-// not w any more.
+// freeze has the records looked over, saves what is not saved yet, and the manifest;
+// ErrGrew if the window is not w any more.
 func (u *run) freeze(ctx context.Context, w evidence.Window) error {
+	if err := u.lookOver(ctx); err != nil {
+		return err
+	}
 	for _, h := range u.hosts {
 		if err := u.write(ctx, h); err != nil {
 			return fmt.Errorf("save host %s: %w", h.ref.Name, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
 )
@@ -20,9 +21,8 @@ type Runner struct {
 	Policy func() incident.Policy // in force at this moment; Settle, Patience and Keep are used
 	Sites  func() []incident.Site // configured at this moment; nil: none
 
-	// NewPuller returns what asks a host and keeps its slices in dir. It must
-	// work for a host that is configured no longer as far as Puller.Open goes.
-	NewPuller func(site, host, dir string) (Puller, error)
+	Logs
+
 	// Seal writes, fsyncs, verifies and renames a bundle, whose path is SealJob.Base and
 	// an ending.
 	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
@@ -61,6 +61,16 @@ type Keeping struct {
 
 // undelivered reports whether a bundle of the incident still has to go somewhere.
 func (k Keeping) undelivered(key string) bool { return k.Undelivered != nil && k.Undelivered(key) }
+
+// Logs are how hosts' logs are had, and what is in them.
+type Logs struct {
+	// NewPuller returns what asks a host and keeps its slices in dir. It must
+	// work for a host that is configured no longer as far as Puller.Open goes.
+	NewPuller func(site, host, dir string) (Puller, error)
+	// Contents tells what the copied records of the job's one host say; its error is noted
+	// in the host's row, and costs nothing else. nil: nobody looks.
+	Contents func(ctx context.Context, job ContentsJob) (evidence.Contents, error)
+}
 
 // working is what is being worked at.
 type working struct {
