@@ -16,8 +16,8 @@ import (
 	"rtmtgrab/internal/lab"
 )
 
-// childOf waits for the process that analyses for another, and returns its id.
-func childOf(t *testing.T, parent int, ended <-chan struct{}) int {
+// childOf waits for the process that does a task for another, and returns its id.
+func childOf(t *testing.T, parent int, task string, ended <-chan struct{}) int {
 	t.Helper()
 	for {
 		select {
@@ -36,7 +36,7 @@ func childOf(t *testing.T, parent int, ended <-chan struct{}) int {
 				continue
 			}
 			args, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
-			if bytes.Contains(args, []byte(analysis.Command)) {
+			if a := strings.Split(strings.TrimRight(string(args), "\x00"), "\x00"); len(a) == 3 && a[1] == analysis.Command && taskOf(a[2]) == task {
 				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 				return pid
 			}
@@ -44,14 +44,12 @@ func childOf(t *testing.T, parent int, ended <-chan struct{}) int {
 	}
 }
 
-// TestAnalysisKilled: the real program, whose analysis is killed with SIGKILL as the kernel
-// does where memory ends, seals the complete incident without a report and says so; `grab
-// retry` adds it as a second revision with the same logs.
-func TestAnalysisKilled(t *testing.T) {
-	t.Parallel()
-	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C", Logs: lab.LogConfig{Rate: 50}}, lab.ExpresswayConfig{Name: "expe01", Role: "E"})
-	hold := filepath.Join(filepath.Join(c.Dir, "store"), holdsAnalysis)
-	if err := os.MkdirAll(filepath.Join(c.Dir, "store"), 0o700); err != nil {
+// killed is what `grab now` came to whose first process with that task was killed with
+// SIGKILL, as the kernel does where memory ends.
+func killed(t *testing.T, c *labConfig, task string) result {
+	t.Helper()
+	hold := filepath.Join(c.Dir, "store", holdsAnalysis+task)
+	if err := os.MkdirAll(filepath.Dir(hold), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(hold, nil, 0o600); err != nil {
@@ -65,7 +63,7 @@ func TestAnalysisKilled(t *testing.T) {
 	}
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
-	child := childOf(t, cmd.Process.Pid, ended)
+	child := childOf(t, cmd.Process.Pid, task, ended)
 	if child == 0 {
 		t.Fatalf("no process analysed: %s%s", &out, &said)
 	}
@@ -74,11 +72,42 @@ func TestAnalysisKilled(t *testing.T) {
 	}
 	os.Remove(hold)
 	<-ended
+	return result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: said.String()}
+}
+
+// TestContentsKilled: where the look over a host's records ends by force, the incident is
+// complete, with its report, and the host's row says what is not known of it.
+func TestContentsKilled(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C", Logs: lab.LogConfig{Rate: 50}})
+	r := killed(t, c, "contents")
+	var m evidence.Manifest
+	r.decode(t, &m)
+	h := m.Hosts[0]
+	if r.code != 0 || m.Coverage != evidence.Complete || m.Registration == nil || h.Files[0].Records == 0 || h.Files[0].First == nil {
+		t.Fatalf("%s", r)
+	}
+	if h.BodiesLogged != "unknown" || len(h.OwnAddresses) > 0 || !strings.Contains(strings.Join(m.Notes, "\n"), "its records were not looked over: its process ended: signal: killed") {
+		t.Errorf("bodies %s, addresses %v, notes %q", h.BodiesLogged, h.OwnAddresses, m.Notes)
+	}
+	r = c.grab("now", "--json", "--before", "1m")
+	r.decode(t, &m)
+	if h := m.Hosts[0]; h.BodiesLogged == "unknown" || len(h.OwnAddresses) == 0 || strings.Contains(strings.Join(m.Notes, "\n"), "looked over") {
+		t.Errorf("the next one: bodies %s, addresses %v, notes %q", h.BodiesLogged, h.OwnAddresses, m.Notes)
+	}
+}
+
+// TestAnalysisKilled: the real program, whose analysis is killed with SIGKILL as the kernel
+// does where memory ends, seals the complete incident without a report and says so; `grab
+// retry` adds it as a second revision with the same logs.
+func TestAnalysisKilled(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C", Logs: lab.LogConfig{Rate: 50}}, lab.ExpresswayConfig{Name: "expe01", Role: "E"})
+	r := killed(t, c, "report")
 	var first, second struct {
 		evidence.Manifest
 		Bundle string `json:"bundle"`
 	}
-	r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: said.String()}
 	r.decode(t, &first)
 	if r.code != 0 || first.Coverage != evidence.Complete || first.Registration != nil || !strings.Contains(first.NoReport, "signal: killed") {
 		t.Fatalf("%s", r)

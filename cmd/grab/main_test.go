@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		misbehave(how)
 		return
 	}
-	for len(os.Args) == 3 && os.Args[1] == analysis.Command && exists(filepath.Join(os.Args[2], "..", "..", "..", holdsAnalysis)) {
+	for len(os.Args) == 3 && os.Args[1] == analysis.Command && exists(filepath.Join(os.Args[2], "..", "..", "..", holdsAnalysis+taskOf(os.Args[2]))) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	os.Setenv("GORACE", endsAtOnce())
@@ -41,8 +42,18 @@ const asProgram = "GRAB_TEST_AS_PROGRAM"
 // provesEvery is the time between two proofs of a host in programs that the tests start.
 const provesEvery = "GRAB_TEST_PROVES_EVERY"
 
-// holdsAnalysis is a file in a store that keeps the processes that analyse from beginning.
-const holdsAnalysis = "hold-analysis"
+// holdsAnalysis is a file in a store that keeps the processes which analyse from beginning:
+// with "report", "contents" and so on behind it, those of that task.
+const holdsAnalysis = "hold-analysis-"
+
+// taskOf is what a process that analyses is asked for in its folder.
+func taskOf(dir string) string {
+	var q struct{ Task string }
+	if b, err := os.ReadFile(filepath.Join(dir, "request.json")); err == nil {
+		json.Unmarshal(b, &q)
+	}
+	return q.Task
+}
 
 func exists(name string) bool { _, err := os.Stat(name); return err == nil }
 
