@@ -2,10 +2,13 @@ package fetch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,6 +103,9 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 	}
 	s := &store{dir: dir, host: host, create: create, written: map[string]json.RawMessage{}}
 	read, _, err := stateIn(dir).Load()
+	if _, damaged := errors.AsType[*atomicfile.DamagedError](err); damaged {
+		read, err = beginAnew(dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +122,29 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 		}
 	}
 	return s, s.put(s.state.families()...)
+}
+
+// beginAnew sets a damaged state aside. What was copied before stays under its names,
+// which are not used again, but is not known any more: what the host still has of it is
+// copied anew.
+func beginAnew(dir string) (fresh state, err error) {
+	aside, err := atomicfile.SetAside(filepath.Join(dir, stateFile))
+	if err != nil {
+		return fresh, err
+	}
+	copied, err := os.ReadDir(dir)
+	if err != nil {
+		return fresh, err
+	}
+	for _, e := range copied {
+		name, n, ok := strings.Cut(strings.TrimSuffix(e.Name(), ".raw"), ".")
+		if seq, err := strconv.Atoi(n); ok && err == nil {
+			f := fresh.family(name)
+			f.Seq = max(f.Seq, seq)
+		}
+	}
+	fresh.Notes = []string{fmt.Sprintf("the record of what was copied of it was damaged on this machine, and is set aside as %s: it was asked anew for all of it", filepath.Base(aside))}
+	return fresh, nil
 }
 
 func (s *store) path(name string) string { return filepath.Join(s.dir, name) }

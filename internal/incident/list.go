@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -234,10 +235,25 @@ func (s *Store) waiting(in Incident) (hosts []string) {
 	return hosts
 }
 
-// ReadHost reads what is known of a host, which is nothing before it was asked.
+// ReadHost reads what is known of a host, which is nothing before it was asked, or if the
+// record is damaged: whoever works at the incident says so.
 func (s *Store) ReadHost(key, host string) (HostState, error) {
+	h, err := s.LoadHost(key, host)
+	if _, damaged := errors.AsType[*atomicfile.DamagedError](err); damaged {
+		return HostState{}, nil
+	}
+	return h, err
+}
+
+// LoadHost is ReadHost for who does something about a damaged record.
+func (s *Store) LoadHost(key, host string) (HostState, error) {
 	h, _, err := s.resultFile(key, host).Load()
 	return h, err
+}
+
+// SetHostAside moves a host's record out of the way.
+func (s *Store) SetHostAside(key, host string) (aside string, err error) {
+	return atomicfile.SetAside(s.resultFile(key, host).Path)
 }
 
 func (s *Store) SaveHost(key, host string, h HostState) error {
