@@ -163,6 +163,7 @@ func (r *rig) calm() {
 	r.line.CutAfter(-1)
 	r.line.SetRoundTrip(0)
 	r.line.SetRate(0)
+	r.line.Duplicate(0)
 	r.line.Cut()
 }
 

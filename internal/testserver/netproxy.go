@@ -87,8 +87,9 @@ func (p *Proxy) Cut() {
 // false; connections stay open, and nobody is told.
 func (p *Proxy) Stall(on bool) { p.stalled.Store(on) }
 
-// Duplicate passes the next n pieces of what the target sends on twice.
-func (p *Proxy) Duplicate(n int) { p.twice.Add(int64(n)) }
+// Duplicate passes the next n pieces of what the target sends on twice, in place of those
+// that an earlier call has left.
+func (p *Proxy) Duplicate(n int) { p.twice.Store(int64(n)) }
 
 // Close ends everything and waits for it.
 func (p *Proxy) Close() error {
