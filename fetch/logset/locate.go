@@ -17,7 +17,7 @@ const (
 	// disorder is by how much a record may be older than one before it.
 	Disorder = 5 * time.Second
 	// probeReach is how far ahead of a probe a record is looked for.
-	ProbeReach = expressway.HoleSize
+	ProbeReach = 256 << 10
 	probeStep  = 16 << 10
 	gridSize   = 8
 	cell       = 64 << 10  // a stretch that is read instead of searched further

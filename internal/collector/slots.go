@@ -10,17 +10,20 @@ import (
 // How many grabs and checks the watcher does for others at once; those whose client is
 // gone count too.
 const (
-	maxWorks     = 6 // in all, besides those that are kept
-	maxUserWorks = 3 // of one user
-	keptWorks    = 1 // for root and for the service's own user each, whatever the others do
+	maxWorks     = 6  // in all, besides those that are kept
+	maxUserWorks = 3  // of one user
+	keptWorks    = 1  // for root and for the service's own user each, whatever the others do
+	firstWorks   = 10 // beyond those for everybody, of users who have none yet
 )
 
-// slots are the places for works: nobody has all of them.
+// slots are the places for works: nobody has all of them, and a few users who hold theirs
+// for a day keep no other user out.
 type slots struct {
 	mu     sync.Mutex
 	closed bool
-	all    int // of those for everybody
-	users  map[int]int
+	all    int         // of those for everybody
+	first  int         // of firstWorks
+	users  map[int]int // of both
 	kept   map[int]int
 	under  sync.WaitGroup // works under way
 }
@@ -45,10 +48,14 @@ func (s *slots) enter(p control.Peer) (leave func(), err error) {
 	case p.Ours() && s.kept[uid] < keptWorks:
 		s.kept[uid]++
 		back = func() { s.kept[uid]-- }
+	case p.Known && s.users[uid] == 0 && s.first < firstWorks:
+		s.first++
+		s.users[uid]++
+		back = func() { s.first--; s.users[uid]-- }
 	case s.users[uid] >= maxUserWorks && p.Known:
 		return nil, fmt.Errorf("grab watch has too many requests of %s: %d", p, s.users[uid])
 	default:
-		return nil, fmt.Errorf("grab watch has too many requests: %d", s.all)
+		return nil, fmt.Errorf("grab watch has too many requests: %d", s.all+s.first)
 	}
 	s.under.Add(1)
 	return func() {

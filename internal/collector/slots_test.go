@@ -17,13 +17,19 @@ func TestSlots(t *testing.T) {
 		for range 10 {
 			l, err := s.enter(control.Peer{Known: true, UID: 5000 + uid})
 			if err == nil {
-				taken[uid]++
-				leave = l
+				if taken[uid]++; uid < 2 {
+					leave = l // of those for everybody
+				}
 			}
 		}
 	}
-	if taken[0] != maxUserWorks || taken[1] != maxWorks-maxUserWorks || len(taken) != 2 {
+	if taken[0] != maxUserWorks || taken[1] != maxWorks-maxUserWorks || len(taken) != 2+firstWorks {
 		t.Errorf("taken: %v", taken)
+	}
+	for uid := 2; uid < len(taken); uid++ {
+		if taken[uid] != 1 {
+			t.Errorf("user %d, who came when the others had all, has %d", uid, taken[uid])
+		}
 	}
 	for _, uid := range []int{0, os.Getuid()} {
 		l, err := s.enter(control.Peer{Known: true, UID: uid})

@@ -3,6 +3,7 @@ package expressway
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -185,4 +186,23 @@ func FuzzRecords(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTallyHoles: what is remembered of holes is bounded, and what comes after that is
+// no less missing.
+func TestTallyHoles(t *testing.T) {
+	var b bytes.Buffer
+	at := time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
+	for i := range maxHoles + 50 {
+		fmt.Fprintf(&b, "%s e x\n%s", at.Add(time.Duration(i)*time.Second).Format("2006-01-02T15:04:05-07:00"), make([]byte, HoleSize))
+	}
+	fmt.Fprintf(&b, "%s e x\n", at.Add(2*time.Hour).Format("2006-01-02T15:04:05-07:00"))
+	var c Tally
+	if err := c.Add(&b, Ref{}); err != nil {
+		t.Fatal(err)
+	}
+	last := c.Holes[len(c.Holes)-1]
+	if len(c.Holes) != maxHoles || !last.Before.Equal(at.Add(2*time.Hour)) || c.Records != maxHoles+51 {
+		t.Errorf("%d holes, the last %+v, %d records", len(c.Holes), last, c.Records)
+	}
 }

@@ -20,8 +20,9 @@ type Tally struct {
 // A Hole is a stretch of NUL bytes between two records, as a crash leaves it.
 type Hole struct{ After, Before time.Time } // times of the records around it; Before is zero at the end
 
-// HoleSize is from how many NUL bytes on a stretch counts as a hole.
-const HoleSize = 256 << 10
+// HoleSize is from how many NUL bytes on a stretch counts as a hole: a crash loses whole
+// blocks of a file system. Fewer are part of a record.
+const HoleSize = 4 << 10
 
 // maxHoles bounds what is remembered of holes: what comes after them is one with the last.
 const maxHoles = 1000
@@ -67,7 +68,7 @@ func (t *Tally) record(at time.Time) {
 // hole ends a run of NULs at a record of that time.
 func (t *Tally) hole(before time.Time) {
 	switch {
-	case t.nuls <= HoleSize || t.latest.IsZero():
+	case t.nuls < HoleSize || t.latest.IsZero():
 	case len(t.Holes) < maxHoles:
 		t.Holes = append(t.Holes, Hole{t.latest, before})
 	default:
