@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/app/completion"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/config"
 )
 
@@ -32,6 +33,11 @@ func completeSites(a *app) cobra.CompletionFunc {
 // completeSite completes the flag --site.
 func completeSite(a *app, cmd *cobra.Command) {
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("site", completeSites(a)))
+}
+
+// completeDestination completes the flag --to.
+func completeDestination(a *app, cmd *cobra.Command) {
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("to", completes(a, func(cfg *config.Config, _ []string) []string { return delivery.Names(cfg) }, false)))
 }
 
 // completeIncident completes one argument, or several where a command takes files too.

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/progress"
 	"rtmtgrab/internal/app/remote"
@@ -95,6 +96,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 	if g.Scratch {
 		os.RemoveAll(g.Store) // the bundle is in --out
 	}
+	delivery.SayWaiting(in, a.say)
 	sayRecovery(a, f, in.Asked, g.Zone)
 	return nil
 }

@@ -40,6 +40,7 @@ func sendCmd(a *app) *cobra.Command {
 	fl.DurationVar(&q.Wait, "wait", delivery.DefaultWait, "how long to wait while it comes no further")
 	fl.BoolVar(&list, "list", false, "show what waits to be handed over")
 	directFlag(fl, &direct)
+	completeDestination(a, cmd)
 	cmd.MarkFlagsMutuallyExclusive("list", "to")
 	cmd.MarkFlagsMutuallyExclusive("list", "drop")
 	return cmd

@@ -39,7 +39,6 @@ type deskState struct {
 	mu     sync.Mutex
 	engine *handover.Engine // nil: there was nothing to deliver yet, or another process does
 	err    error            // why there is none although there should be
-	ran    chan struct{}    // closed when the engine runs no more
 	wake   chan struct{}
 	heard  chan struct{} // closed when a delivery has come further, and made anew
 }

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
 )
 
 // Write says for people what became of a delivery.
@@ -18,6 +20,14 @@ func (d Delivered) Write(out io.Writer) error {
 	}
 	_, err := fmt.Fprintf(out, "delivered: %s\nto:        %s, confirmed by %s\nsize:      %s\nsha256:    %s\n", d.Place, d.To, cmp.Or(d.Verified, "nothing"), human.Size(d.Bytes), d.SHA256)
 	return err
+}
+
+// SayWaiting says of an incident that no watch has sealed where its bundle is to go.
+func SayWaiting(in incident.Incident, say func(format string, args ...any)) {
+	if n := len(in.Revisions); n > 0 && len(in.Revisions[n-1].HandTo) > 0 {
+		to := in.Revisions[n-1].HandTo
+		say("to be handed over to %s: a running grab watch does it within a minute, or now `grab send %s --to %s`", strings.Join(to, ", "), in.ID, to[0])
+	}
 }
 
 // WriteQueue lists for people what waits.

@@ -112,14 +112,15 @@ func (d *Desk) Do(ctx context.Context, q Ask, by string, say func(format string,
 	return d.follow(ctx, e, name, cmp.Or(q.Wait, DefaultWait), say)
 }
 
-// names are those of the destinations.
-func names(cfg *config.Config) string {
-	var all []string
+// Names are those of the destinations.
+func Names(cfg *config.Config) (all []string) {
 	for i := range cfg.Handover {
 		all = append(all, cfg.Handover[i].Name)
 	}
-	return strings.Join(all, ", ")
+	return all
 }
+
+func names(cfg *config.Config) string { return strings.Join(Names(cfg), ", ") }
 
 // meant is the revision that is to be sent.
 func (d *Desk) meant(q Ask) (handover.Finished, error) {
