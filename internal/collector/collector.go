@@ -111,7 +111,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		w.health.Hosts.Proven(host, p)
 		w.shallow.depths(host, p.Depths, w.cfg.window())
 	}}
-	w.deliveries = &delivery.Desk{Store: w.Store, Cfg: w.cfg.Load, Log: log, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
+	w.deliveries = &delivery.Desk{Store: w.Store, Cfg: w.cfg.Load, Log: log, Tokens: &w.tokens, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
 	w.Notifier.News.Handed = handed(w.deliveries)
 	queue := &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)

@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"rtmtgrab/internal/config"
@@ -59,10 +58,10 @@ func handTo(list []config.Handover, in incident.Incident, m evidence.Manifest) (
 	return names
 }
 
-// NewSink is what delivers to a destination.
-func NewSink(_ *config.Config, h *config.Handover) (sink.Sink, error) {
+// NewSink is what delivers to a destination. shelf may be nil.
+func NewSink(cfg *config.Config, h *config.Handover, shelf *TokenSources) (sink.Sink, error) {
 	if h.Folder != "" {
 		return folder.New(h.Folder), nil
 	}
-	return nil, fmt.Errorf("%s: not yet", h.Sink())
+	return NetworkSink(cfg, h, shelf)
 }

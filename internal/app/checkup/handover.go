@@ -67,7 +67,7 @@ func (c trial) try(ctx context.Context, h *config.Handover) error {
 			}
 		}
 	}
-	s, err := wiring.NewSink(c.cfg, h)
+	s, err := wiring.NewSink(c.cfg, h, nil)
 	if err != nil {
 		return err
 	}

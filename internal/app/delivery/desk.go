@@ -28,9 +28,10 @@ type Desk struct {
 	Store   *incident.Store
 	Cfg     func() *config.Config // in force
 	Log     *slog.Logger
-	Reserve *diskspace.Reserve // of the store's disk; nil: artefacts take what room there is
-	Limits  handover.Limits    // for tests
-	Heard   func()             // called when a delivery has come further; must not block; nil: nobody wants to know
+	Reserve *diskspace.Reserve   // of the store's disk; nil: artefacts take what room there is
+	Tokens  *wiring.TokenSources // of OAuth2, for mail; nil: made anew
+	Limits  handover.Limits      // for tests
+	Heard   func()               // called when a delivery has come further; must not block; nil: nobody wants to know
 
 	state deskState
 }
@@ -131,7 +132,7 @@ func (d *Desk) open() (*handover.Engine, error) {
 	if err := e.Open(); err != nil {
 		return nil, err
 	}
-	e.Configure(destinations(d.Cfg()))
+	e.Configure(destinations(d.Cfg(), d.Tokens))
 	return e, nil
 }
 
@@ -167,7 +168,7 @@ func (d *Desk) heard() <-chan struct{} {
 // Configure puts the destinations in force that the configuration has now.
 func (d *Desk) Configure() {
 	if e := d.engine(); e != nil {
-		e.Configure(destinations(d.Cfg()))
+		e.Configure(destinations(d.Cfg(), d.Tokens))
 	}
 	d.Sealed()
 }

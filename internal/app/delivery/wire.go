@@ -17,13 +17,13 @@ import (
 )
 
 // destinations are those of a configuration.
-func destinations(cfg *config.Config) (list []handover.Destination) {
+func destinations(cfg *config.Config, shelf *wiring.TokenSources) (list []handover.Destination) {
 	for i := range cfg.Handover {
 		h := &cfg.Handover[i]
 		list = append(list, handover.Destination{
 			Name: h.Name, Bandwidth: h.Bandwidth, Case: h.Case,
 			Terms: func(site string) handover.Terms { return termsOf(h, site) },
-			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h) },
+			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h, shelf) },
 		})
 	}
 	return list
