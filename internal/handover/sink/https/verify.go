@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/web"
+	"rtmtgrab/internal/redact"
 )
 
 // verify asks the server what it has. Many let nobody see what was put there: their answer
@@ -47,10 +48,13 @@ func judge(resp *http.Response, a sink.Artifact) (by string, err error) {
 		}
 		return "", &sink.Error{Cause: sink.Mismatch, Unknown: true, Err: fmt.Errorf("the server has %d bytes, not %d", n, a.Size)}
 	}
-	for _, d := range digests(resp.Header) {
+	known := digests(resp.Header)
+	for _, d := range known {
 		if d != a.SHA256 {
-			return "", &sink.Error{Cause: sink.Mismatch, Unknown: true, Err: fmt.Errorf("the server's SHA-256 of it is %.64s, not %s", d, a.SHA256)}
+			return "", &sink.Error{Cause: sink.Mismatch, Unknown: true, Err: fmt.Errorf("the server's SHA-256 of it is %.64s, not %s", redact.Foreign(d, 64), a.SHA256)}
 		}
+	}
+	if len(known) > 0 {
 		return sink.BySHA256, nil
 	}
 	if resp.Header.Get("Content-Length") != "" && resp.Header.Get("Content-Encoding") == "" {
