@@ -10,11 +10,20 @@
 // does, that what was masked under a table and is masked again under it (Again) stays as it
 // is, and that memory is bounded whatever a file holds.
 //
+// Names that are long enough to be told from other words are replaced wherever they stand;
+// short ones and numbers only where names stand: in a URI before the @, in front of one, in
+// an XML element, a CSV column or a JSON value that is called so, behind Name= and its like.
+//
 // It does not know archives, manifests and their sums, encryption, or how a masked bundle
-// is marked as such.
+// is marked as such. It does not know names that stand where no name is expected and are
+// known from nowhere else.
 package mask
 
-import "io"
+import (
+	"io"
+	"maps"
+	"sync"
+)
 
 // A Strength says how much is taken out.
 type Strength string
@@ -48,63 +57,167 @@ type Count struct {
 	Hits int64  `json:"hits"`
 }
 
-// A Masker masks the files of one bundle. Its methods may be called one after the other only:
-// Learn for all files, then Mask, then Search for what Mask wrote.
+// A Masker masks the files of one bundle: Learn for all files, then Mask, then Search for
+// what Mask wrote. Within each pass files may be given at once.
 type Masker struct {
 	table    *Table
 	strength Strength
 	masked   bool
+
+	mu      sync.Mutex
+	learned [classes]map[string]struct{}
+	domains map[string]bool
+	known   *dictionary // of all that was learned; nil: something came after it was made
+	counts  [rules]int64
+	full    error
 }
 
 // New masks files as they were collected: whatever stands in them is raw, even if it
 // happens to be a pseudonym that was issued for something else. The table gets the new
 // pseudonyms: save it before what Mask wrote leaves the machine.
-func New(t *Table, s Strength) *Masker { return &Masker{table: t, strength: s} }
+func New(t *Table, s Strength) *Masker {
+	m := &Masker{table: t, strength: s, domains: map[string]bool{}}
+	for c := range m.learned {
+		m.learned[c] = map[string]struct{}{}
+	}
+	return m
+}
 
 // Again masks files that were masked under the same table before: what was issued stays.
-func Again(t *Table, s Strength) *Masker { return &Masker{table: t, strength: s, masked: true} }
+func Again(t *Table, s Strength) *Masker {
+	m := New(t, s)
+	m.masked = true
+	return m
+}
+
+func (m *Masker) options(k Kind, d *dictionary) options {
+	return options{log: k == Log, identities: m.strength != Credentials, known: d}
+}
 
 // Learn reads a file and remembers what is to get a pseudonym. name is the file's, for
 // errors.
 func (m *Masker) Learn(name string, k Kind, r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
+	if m.strength == Credentials {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	}
+	if k == Mail {
+		return m.mail(name, io.Discard, r, learning{m})
+	}
+	return learning{m}.text(name, k, nil, r)
 }
 
 // Mask writes a file's text to w without what is to go.
 func (m *Masker) Mask(name string, k Kind, w io.Writer, r io.Reader) error {
-	_, err := io.Copy(w, r)
-	return err
+	p, err := m.masking()
+	if err != nil {
+		return err
+	}
+	if k == Mail {
+		return m.mail(name, w, r, p)
+	}
+	return p.text(name, k, w, r)
 }
 
 // Search reads a text that Mask wrote. The error is a *Found if something raw is left.
 func (m *Masker) Search(name string, k Kind, r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
+	p, err := m.masking()
+	if err != nil {
+		return err
+	}
+	if k == Mail {
+		return m.mail(name, io.Discard, r, searching{p})
+	}
+	return searching{p}.text(name, k, nil, r)
+}
+
+// masking is a pass with all that was learned. Pseudonyms are issued here.
+func (m *Masker) masking() (masking, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.full != nil {
+		return masking{}, m.full
+	}
+	if m.known == nil {
+		if err := m.table.settle(&m.learned, !m.masked); err != nil {
+			return masking{}, err
+		}
+		m.known = newDictionary(m.table, m.domains)
+		for c := range m.learned {
+			clear(m.learned[c])
+		}
+	}
+	return masking{m, m.known}, nil
+}
+
+// learn takes in what a worker found.
+func (m *Masker) learn(found *[classes]map[string]struct{}, domains map[string]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known = nil
+	n := 0
+	for c := range found {
+		maps.Copy(m.learned[c], found[c])
+		n += len(m.learned[c])
+	}
+	maps.Copy(m.domains, domains)
+	if n > maxNames {
+		m.full = errFull
+	}
+}
+
+func (m *Masker) count(n *[rules]int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for r, k := range n {
+		m.counts[r] += k
+	}
+}
+
+// Counts are what Mask struck, by rule.
+func (m *Masker) Counts() []Count {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []Count
+	for r, n := range m.counts {
+		if n > 0 {
+			out = append(out, Count{ruleNames[r], n})
+		}
+	}
+	return out
 }
 
 // Name is a name with what is to go taken out: of a file, with its path, or of a host.
 // What is in it must have been learned (LearnName) or stand in a file that was.
-func (m *Masker) Name(name string) string { return name }
-
-// LearnName is Learn for a name that Name will be asked for.
-func (m *Masker) LearnName(name string) {}
-
-// LearnHost and LearnUser tell what is known from elsewhere: the hosts of a manifest, the
-// users of a configuration. An address is taken for what it is.
-func (m *Masker) LearnHost(name string) {}
-
-// LearnUser is for users.
-func (m *Masker) LearnUser(name string) {}
-
-// Counts are what Mask struck, by rule.
-func (m *Masker) Counts() []Count { return nil }
-
-// Found is something raw that Search found. It never has the value itself.
-type Found struct {
-	File string
-	Line int64
-	Rule string
+func (m *Masker) Name(name string) (string, error) {
+	if m.strength == Credentials {
+		return name, nil
+	}
+	p, err := m.masking()
+	if err != nil {
+		return "", err
+	}
+	return p.name(name)
 }
 
-func (f *Found) Error() string { return f.File }
+// LearnName is Learn for a name that Name will be asked for.
+func (m *Masker) LearnName(name string) { m.learnValue(keyNone, name) }
+
+// LearnHost tells of a host that is known from elsewhere, of a manifest or a configuration:
+// a name or an address.
+func (m *Masker) LearnHost(name string) { m.learnValue(keyHost, name) }
+
+// LearnUser tells of a user, a device or a number that is known from elsewhere.
+func (m *Masker) LearnUser(name string) { m.learnValue(keyUser, name) }
+
+func (m *Masker) learnValue(k keyKind, v string) {
+	if m.strength == Credentials || v == "" {
+		return
+	}
+	s := scanner{options: m.options(Text, nil), b: []byte(v)}
+	s.run()
+	if k != keyNone {
+		s.identity(k, 0, len(v))
+	}
+	learning{m}.take(&s)
+}

@@ -1,0 +1,105 @@
+package mask
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// issue gives a value of a class a pseudonym that is no value of it, issued or raw.
+func (t *Table) issue(c class, v string, raw map[string]struct{}) string {
+	for try := 0; ; try++ {
+		as := t.propose(c, v, try)
+		if as == v || !fit(c, as) {
+			continue
+		}
+		_, isRaw := raw[as]
+		_, given := t.given[c][as]
+		_, issued := t.issued[c][as]
+		_, retired := t.retired[c][as]
+		if isRaw || given || issued || retired {
+			continue
+		}
+		t.given[c][v], t.issued[c][as] = as, v
+		return as
+	}
+}
+
+// propose is a pseudonym of the same shape: another with each try, and longer ones where
+// short ones are all taken.
+func (t *Table) propose(c class, v string, try int) string {
+	switch c {
+	case macs:
+		h := t.prf("mac", v, strconv.Itoa(try))
+		return "02" + hexOf(h[:5]) // locally administered: no maker's
+	case addrs:
+		return t.addr(v, try)
+	}
+	longer := try / 100
+	return t.alike(classNames[c], v, try, longer)
+}
+
+// alike is a text with a letter for each letter and a digit for each digit, and so many more.
+func (t *Table) alike(class, v string, try, longer int) string {
+	var out []byte
+	var pool []byte
+	next := func() byte {
+		if len(pool) == 0 {
+			h := t.prf(class, v, strconv.Itoa(try), strconv.Itoa(len(out)))
+			pool = h[:]
+		}
+		b := pool[0]
+		pool = pool[1:]
+		return b
+	}
+	for i := 0; i < len(v); i++ {
+		switch k := kinds[v[i]]; {
+		case k&isDigit != 0:
+			d := '0' + next()%10
+			if i == 0 && v[0] != '0' {
+				d = '1' + next()%9
+			}
+			out = append(out, d)
+		case k&isLetter != 0:
+			out = append(out, 'a'+next()%26)
+		default:
+			out = append(out, v[i])
+		}
+	}
+	for range longer {
+		if class == classNames[numbers] {
+			out = append(out, '0'+next()%10)
+		} else {
+			out = append(out, 'a'+next()%26)
+		}
+	}
+	return string(out)
+}
+
+// fit reports whether a pseudonym will be taken for what it is wherever it stands.
+func fit(c class, as string) bool {
+	if c == addrs {
+		a, err := netip.ParseAddr(as)
+		return err == nil && blockOf(a).name != ""
+	}
+	if c != names {
+		return true
+	}
+	if neutral[as] || common[as] || topLevels[as] || keyKinds[as] != keyNone {
+		return false
+	}
+	for _, p := range devicePrefixes {
+		if len(as) >= len(p) && as[:len(p)] == p {
+			return false
+		}
+	}
+	return true
+}
+
+func hexOf(b []byte) string {
+	const digits = "0123456789abcdef"
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = append(out, digits[c>>4], digits[c&15])
+	}
+	return string(out)
+}

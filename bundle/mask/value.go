@@ -1,0 +1,248 @@
+package mask
+
+import "bytes"
+
+// maxValue bounds how far the end of a value is looked for.
+const maxValue = 64 << 10
+
+// keyed looks at the = or : at i: is a key in front, and a value behind that goes or gets a
+// pseudonym? It returns where to go on.
+func (s *scanner) keyed(i int, sep byte) int {
+	from, to := s.keyBefore(i)
+	if from == to {
+		return i + 1
+	}
+	k := keyKindOf(s.b[from:to])
+	if k == keyNone && i > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
+		k = keyKindOf(s.b[from+3 : to])
+	}
+	if k == keyNone {
+		if i < s.line.params && sep == '=' && !harmless[string(bytes.ToLower(s.b[from:to]))] {
+			return s.value(keyDigest, i+1, sep)
+		}
+		return i + 1
+	}
+	switch k {
+	case keyAuth:
+		return s.authorization(from, to, i+1)
+	case keyCookie:
+		return s.toEnd(ruleCookie, from, i+1)
+	case keyLong:
+		if i < s.line.params {
+			k = keyDigest
+		}
+	}
+	return s.value(k, i+1, sep)
+}
+
+// harmless are the parameters of a challenge and of its answer that are no secrets.
+var harmless = set("username", "realm", "uri", "algorithm", "qop", "nc", "stale", "domain", "error", "error_description", "scope", "charset", "userhash", "auth_param")
+
+// keyBefore is the word in front of i, quotes and blanks between them passed over.
+func (s *scanner) keyBefore(i int) (from, to int) {
+	j := i
+	for j > 0 && i-j < 3 && isBlank(s.b[j-1]) {
+		j--
+	}
+	if j > 0 && (s.b[j-1] == '"' || s.b[j-1] == '\'') {
+		j--
+		if j > 0 && s.b[j-1] == '\\' {
+			j--
+		}
+	}
+	if s.last.to != j || s.last.from >= j {
+		return 0, 0
+	}
+	return s.last.from, s.last.to
+}
+
+// value treats the value that begins at i, blanks and quotes aside, and returns where to go
+// on: behind it if it was replaced.
+func (s *scanner) value(k keyKind, i int, sep byte) int {
+	start := i
+	if k < keySecret && !s.identities || k == keyOpaque || k == keyVersion {
+		return start
+	}
+	for i < len(s.b) && i-start < 8 && (isBlank(s.b[i]) || sep == '>' && (s.b[i] == '\n' || s.b[i] == '\r')) {
+		i++
+	}
+	if i < len(s.b) && s.b[i] == '[' && (sep == ':' || sep == '=') {
+		s.list = k
+		return start
+	}
+	from, to := s.extent(i, sep, k)
+	if from == to {
+		return start
+	}
+	before := len(s.hits)
+	switch {
+	case k >= keySecret:
+		s.secretValue(k, from, to)
+	case !s.identity(k, from, to):
+		return start
+	}
+	if len(s.hits) == before {
+		return start
+	}
+	return to
+}
+
+// listItem treats a string of a list of JSON that stands behind a key.
+func (s *scanner) listItem(i int) int {
+	if s.list == keyNone {
+		return i + 1
+	}
+	j := i
+	for j > 0 && i-j < 64 && (isBlank(s.b[j-1]) || s.b[j-1] == '\n' || s.b[j-1] == '\r') {
+		j--
+	}
+	if j == 0 || s.b[j-1] != ',' && s.b[j-1] != '[' {
+		return i + 1
+	}
+	return s.value(s.list, i, ',')
+}
+
+// extent is where the value at i stands: between quotes, up to the next element, or up to a
+// sign that ends values.
+func (s *scanner) extent(i int, sep byte, k keyKind) (from, to int) {
+	limit := min(len(s.b), i+maxValue)
+	if sep == '>' {
+		n := bytes.IndexByte(s.b[i:limit], '<')
+		if n < 0 {
+			return i, i
+		}
+		v := s.b[i : i+n]
+		end := i + len(bytes.TrimRight(v, " \t\r\n"))
+		return i, end
+	}
+	if i < limit && s.b[i] == '\\' {
+		i++
+	}
+	if i >= limit {
+		return i, i
+	}
+	if q := s.b[i]; q == '"' || q == '\'' {
+		for to = i + 1; to < limit && s.b[to] != '\n'; to++ {
+			if s.b[to] == '\\' && to+1 < limit && s.b[i-1] != '\\' {
+				to++
+				continue
+			}
+			if s.b[to] == q {
+				if s.b[to-1] == '\\' {
+					to--
+				}
+				break
+			}
+		}
+		return i + 1, max(i+1, min(to, limit))
+	}
+	for to = i; to < limit; to++ {
+		switch c := s.b[to]; c {
+		case ' ', '\t', '\r', '\n', '"', '<', '>', ';', '&', ',', 0:
+			return i, to
+		case '|', '\'', ')', '}', ']', '?', '#', '%':
+			if k < keySecret || c == '|' {
+				return i, to
+			}
+		}
+	}
+	return i, to
+}
+
+// secretValue takes a value out, if it is one.
+func (s *scanner) secretValue(k keyKind, from, to int) {
+	v := s.b[from:to]
+	r := rulePassword
+	switch k {
+	case keyLong:
+		if len(v) < 16 || !anyOf(v, isDigit) {
+			return
+		}
+		r = ruleToken
+	case keyDigest:
+		r = ruleDigest
+	case keySDP:
+		r = ruleSDPKey
+	default:
+		switch lower(s.b[max(0, s.last.to-1)]) {
+		case 'n', 'e', 't':
+			r = ruleToken
+		}
+		if len(v) <= 5 && dull[string(bytes.ToLower(v))] {
+			return
+		}
+	}
+	s.secret(r, from, to)
+}
+
+var dull = set("true", "false", "null", "none", "yes", "no", "0", "1", "nil", "{", "[", "(")
+
+// secret takes a stretch out.
+func (s *scanner) secret(r rule, from, to int) {
+	if to > from {
+		s.put(hit{from: from, to: to, class: secret, rule: r, v: s.b[from:to]})
+	}
+}
+
+// identity gives a value a pseudonym. False: there is none to give, or names stand in it.
+func (s *scanner) identity(k keyKind, from, to int) bool {
+	switch k {
+	case keyUser:
+		return s.thing(from, to, ruleUser)
+	case keyNumber:
+		return s.thing(from, to, ruleNumber)
+	case keyDevice:
+		return s.thing(from, to, ruleDevice)
+	case keyDisplay:
+		return s.thing(from, to, ruleDisplay)
+	case keySerial:
+		return s.thing(from, to, ruleSerial)
+	case keyHost:
+		return s.hostValue(from, to)
+	case keyFile:
+		s.fileName(from, to)
+	case keyPath:
+		s.anyKnown(from, to)
+		return false
+	case keyMAC:
+		if to-from == 12 && isHexes(s.b[from:to]) {
+			s.add(macs, ruleMAC, from, to)
+		}
+	case keyName:
+		return s.named(from, to)
+	}
+	return true
+}
+
+// hostValue takes a value for a host, whose port may follow.
+func (s *scanner) hostValue(from, to int) bool {
+	v := s.b[from:to]
+	if bytes.ContainsAny(v, "@/ ={}<>\n") {
+		return false
+	}
+	if i := bytes.IndexByte(v, ':'); i >= 0 {
+		if bytes.IndexByte(v[i+1:], ':') >= 0 { // IPv6
+			return false
+		}
+		to = from + i
+	}
+	if !all(s.b[from:to], 0xff) || !anyOf(s.b[from:to], isLetter) {
+		return false
+	}
+	s.host(from, to, ruleHost)
+	return true
+}
+
+// named treats Name=: numbers, devices, and whatever is known.
+func (s *scanner) named(from, to int) bool {
+	w := s.b[from:to]
+	switch {
+	case len(w) >= 3 && len(w) <= maxNumber && all(w, isDigit):
+		s.add(numbers, ruleNumber, from, to)
+	case len(w) > 3 && all(w, 0xff) && s.device(from, to, false):
+	default:
+		s.anyKnown(from, to)
+		return false
+	}
+	return true
+}

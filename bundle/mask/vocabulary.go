@@ -1,0 +1,169 @@
+package mask
+
+// A keyKind says what stands behind a key: `key="value"`, `Key: value`, <key>value</key>.
+type keyKind uint8
+
+const (
+	keyNone    keyKind = iota
+	keyUser            // or a number, or a device
+	keyHost            // or an address
+	keyNumber          // or a user
+	keyDevice          // or a user
+	keyDisplay         // words
+	keySerial          //
+	keyFile            // a file's name, with an ending
+	keyPath            // names in it that are known
+	keyName            // of anything: devices, numbers, and what is known
+	keyMAC             // in any form
+	keyOpaque          // an ID: what stands before an @ is no user
+	keyVersion         // four numbers are no address
+	keySecret          // goes
+	keyLong            // goes if it is long enough to be no word
+	keyDigest          // goes
+	keySDP             // goes
+	keyAuth            // goes but for the scheme and what a digest may tell
+	keyCookie          // goes to the end of the line
+)
+
+func kindsOf(k keyKind, words ...string) map[string]keyKind {
+	m := map[string]keyKind{}
+	for _, w := range words {
+		m[w] = k
+	}
+	return m
+}
+
+// keyKinds has keys in lower case, without - and _.
+var keyKinds = func() map[string]keyKind {
+	all := map[string]keyKind{}
+	for _, m := range []map[string]keyKind{
+		kindsOf(keyUser, "user", "username", "userid", "users", "login", "loginname", "owner", "ownerid", "owneruserid", "mailid", "alias", "srcalias", "dstalias", "account", "accountname",
+			"samaccountname", "principal", "subscriber", "enduser", "enduserid", "askedby", "by", "who", "uid", "requestedby", "operator", "jid", "impi", "impu", "email", "mail", "emailaddress"),
+		kindsOf(keyHost, "host", "hostname", "hosts", "server", "servername", "node", "nodename", "nodeid", "realm", "domain", "domainname", "fqdn", "peer", "peername", "publisher", "subscribernode",
+			"cn", "commonname", "dns", "dnsname", "expressway", "cucm", "proxy", "relay", "gateway", "received", "maddr", "servers", "nodes", "peers", "processnode", "callmanager", "homecluster", "collector"),
+		kindsOf(keyNumber, "dn", "directorynumber", "number", "numbers", "callingnumber", "callednumber", "callingpartynumber", "calledpartynumber", "callingparty", "calledparty", "extension", "extn",
+			"phonenumber", "telephonenumber", "telephone", "mobile", "homephone", "pattern", "dnorpattern", "originalcalledpartynumber", "finalcalledpartynumber", "lastredirectdn", "e164", "linenumber", "cgpn", "cdpn",
+			"externalnumber", "dirn", "primaryextension", "touser", "fromuser"),
+		kindsOf(keyDevice, "device", "devices", "devicename", "devicename.ccm.cisco.com", "u.sip!devicename.ccm.cisco.com", "devicenames", "deviceid", "phone", "phones", "origdevicename", "destdevicename", "endpoint", "device.name"),
+		kindsOf(keyDisplay, "displayname", "firstname", "lastname", "givenname", "surname", "fullname", "callername", "calleename", "callingpartyname", "calledpartyname", "middlename", "alertingname", "contactname"),
+		kindsOf(keySerial, "serial", "serialnumber", "serialno", "sn", "chassisserial", "hardwareserial", "serials"),
+		kindsOf(keyFile, "filename", "filename*", "attachment"),
+		kindsOf(keyPath, "file", "path", "files", "folder", "slice", "dir", "bundle", "entry"),
+		kindsOf(keyName, "name"),
+		kindsOf(keyMAC, "mac", "macaddress", "macaddr", "macs", "hwaddr", "ether", "phonemac"),
+		kindsOf(keyOpaque, "callid", "i", "messageid", "proxycallid", "inreplyto", "references", "cid", "replaces", "targetdialog", "contentid", "tag", "branch", "fromtag", "totag", "xtaatag"),
+		kindsOf(keyVersion, "version", "swversion", "softwareversion", "load", "activeload", "inactiveload", "useragent", "release"),
+		kindsOf(keySecret, "password", "passwd", "pwd", "passwort", "pass", "passphrase", "pin", "passcode", "secret", "clientsecret", "credential", "credentials", "apikey", "xapikey", "privatekey", "community",
+			"token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "oauthtoken", "bearertoken", "usertoken", "assertion", "clientassertion", "samlresponse", "samlrequest", "samlassertion", "jsessionid",
+			"jsessionidsso", "authorizationcode", "userpassword", "xauthtoken", "sessiontoken", "csrftoken", "xcsrftoken", "authpassword", "hash", "jwt", "bearer", "devicecode", "refresh", "digestcredentials"),
+		kindsOf(keyLong, "session", "sessionid", "sid", "code", "response", "key", "auth", "state", "ticket", "otp"),
+		kindsOf(keyDigest, "nonce", "cnonce", "opaque", "nextnonce", "rspauth"),
+		kindsOf(keySDP, "inline", "icepwd", "iceufrag", "keymgmt"),
+		kindsOf(keyAuth, "authorization", "proxyauthorization", "wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"),
+		kindsOf(keyCookie, "cookie", "setcookie", "cookies", "cookie2", "setcookie2"),
+	} {
+		for w, k := range m {
+			all[w] = k
+		}
+	}
+	delete(all, "hash") // of messages and files, which are no secrets
+	return all
+}()
+
+// keyFilter has a bit for the first letter of each key, by its length.
+var keyFilter = func() (t [64]uint32) {
+	for k := range keyKinds {
+		t[len(k)] |= 1 << (k[0] & 31)
+	}
+	return t
+}()
+
+// secretEndings are how the names of secrets end whatever stands before.
+var secretEndings = []string{"password", "passwd", "secret", "token", "cookie", "apikey", "passphrase"}
+
+// maxKey is how long a key may be that is looked at.
+const maxKey = 40
+
+// keyKindOf is what a key says of its value.
+func keyKindOf(word []byte) keyKind {
+	if len(word) == 0 || len(word) > maxKey {
+		return keyNone
+	}
+	var buf [maxKey]byte
+	n := 0
+	for _, c := range word {
+		if c != '-' && c != '_' {
+			buf[n] = lower(c)
+			n++
+		}
+	}
+	if n == 0 {
+		return keyNone
+	}
+	key := buf[:n]
+	if keyFilter[n]&(1<<(key[0]&31)) != 0 {
+		if k := keyKinds[string(key)]; k != keyNone {
+			return k
+		}
+	}
+	switch key[n-1] {
+	case 'd', 't', 'n', 'e', 'y':
+		for _, end := range secretEndings {
+			if n > len(end) && string(key[n-len(end):]) == end {
+				return keySecret
+			}
+		}
+	}
+	return keyNone
+}
+
+func set(words ...string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range words {
+		m[w] = true
+	}
+	return m
+}
+
+// neutral are words that stand where names do and name nobody.
+var neutral = set("", "anonymous", "localhost", "invalid", "unknown", "null", "none", "nil", "true", "false", "yes", "no", "unavailable", "restricted", "private", "undefined", "na", "any", "all", "ccmsipline",
+	"tandberg", "ciscosystemsccm-sip", "cisco-sipua", "asterisk", "defaultzone", "traversalzone", "collaborationedgezone", "localzone", "defaultsubzone", "traversalsubzone", "clustersubzone", "conf-factory",
+	"undisclosed-recipients", "multiple", "self", "public", "digest", "bearer", "basic", "e", "c", "udp", "tcp", "tls", "sip", "sips", "http", "https", "tel", "mailto", "conference", "voicemail", "on", "off", "up",
+	"down", "transport", "service", "server", "client", "host", "user", "phone", "device", "number", "name")
+
+// common are words of which logs are full: a name that is one of them is replaced only where
+// names stand, never wherever it is seen.
+var common = set("network", "developer", "messages", "register", "request", "response", "received", "sending", "receive", "method", "detail", "module", "action", "thread", "reason", "service", "server", "client",
+	"contact", "content", "length", "session", "connection", "connected", "connecting", "closed", "failed", "established", "expires", "expired", "warning", "critical", "system", "process", "status", "transport",
+	"protocol", "address", "subject", "message", "cluster", "traffic", "expressway", "callmanager", "registration", "registered", "unregistered", "authentication", "authorization", "succeeded", "attempted",
+	"disconnected", "completed", "search", "admin", "administrator", "operator", "manager", "default", "traversal", "collaboration", "supported", "required", "allowed", "forward", "forwards", "package", "application",
+	"multipart", "boundary", "version", "encoding", "register", "options", "invite", "notify", "subscribe", "publish", "cancel", "refer", "update", "prack", "location", "contenttype", "complete", "partial",
+	"recovered", "healthy", "missing", "manifest", "bundle", "report", "hosts", "files", "window", "coverage", "records", "developer_log", "network_log", "gateway", "internal", "external", "library", "security",
+	"monitor", "backup", "primary", "secondary", "publisher", "subscriber", "subscription", "presence", "jabber", "webex", "mobile", "remote", "access", "proxy", "cisco", "router", "switch", "database", "support",
+	"accept", "accepted", "expired", "keepalive", "timeout", "certificate", "verified", "intact", "sealed", "likely", "certain", "possible", "unknown", "incident", "alert", "notice", "summary", "phones",
+	"january", "february", "march", "april", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+	"component", "connectionid", "language", "profile", "template", "parameter", "username", "password", "displayname", "configuration", "provisioning", "edgeconfigprovisioning")
+
+// topLevels are labels at the end of a domain name that stay.
+var topLevels = set("com", "net", "org", "edu", "gov", "mil", "int", "local", "lan", "internal", "corp", "intranet", "home", "localdomain", "info", "biz", "io", "cloud", "example", "test", "invalid", "arpa",
+	"de", "at", "ch", "uk", "fr", "nl", "be", "lu", "it", "es", "pt", "pl", "cz", "sk", "hu", "ro", "bg", "gr", "dk", "se", "no", "fi", "ie", "us", "ca", "mx", "br", "ar", "cl", "jp", "cn", "kr", "tw", "hk", "sg",
+	"au", "nz", "za", "il", "tr", "ru", "ua", "eu", "in", "ae", "sa", "co", "ac", "app", "dev", "tech", "online", "global", "group", "bank", "health", "email", "network", "systems")
+
+// spellings are endings of which no domain is told by them alone: words of sentences and of
+// source code end so.
+var spellings = set("in", "at", "no", "it", "is", "be", "de", "co", "ac", "io", "se", "us", "ca", "test", "int", "info", "home", "app", "dev", "network", "systems", "group", "global", "email", "online", "cloud", "health", "internal", "example", "es", "ch", "cl", "il", "eu", "invalid")
+
+// foreign are domains of makers and standards, which tell nothing of a site.
+var foreign = []string{"cisco.com", "w3.org", "ietf.org", "xmlsoap.org", "oasis-open.org", "jabber.org", "openxmlformats.org", "apache.org", "java.net", "age-encryption.org"}
+
+// devicePrefixes are those of CUCM before a user's name or a MAC address, in lower case.
+var devicePrefixes = []string{"sep", "csf", "tct", "bot", "tab", "ata", "cipc", "ip-"}
+
+// noDevices are words that begin like one.
+var noDevices = set("table", "tables", "tablet", "tablets", "tabs", "tabular", "both", "bottom", "bots", "botnet", "sept", "september", "separator", "separate", "ata")
+
+// zonePrefixes are those of the zones that Expressways make by themselves.
+var zonePrefixes = []string{"CEtcp-", "CEtls-", "CEOAuth-", "CEudp-"}
+
+// agents are products of which four numbers are the version.
+var agents = set("chrome", "firefox", "edge", "edg", "safari", "version", "opr", "jabber", "webex", "java", "apache", "openssl", "curl", "python", "nginx", "tandberg", "applewebkit", "teams")

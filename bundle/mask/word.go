@@ -1,0 +1,306 @@
+package mask
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// word looks at a run of letters, digits, dots and dashes, whose kinds are flags, and
+// returns where to go on.
+func (s *scanner) word(from, to int, flags uint8) int {
+	end := to
+	for to > from && kinds[s.b[to-1]]&(isDot|isDash) != 0 {
+		to--
+	}
+	for from < to && kinds[s.b[from]]&(isDot|isDash) != 0 {
+		from++
+	}
+	n := to - from
+	if n < 3 {
+		return end
+	}
+	if n >= 8 && flags&(isUpper|isLower) == isUpper|isLower {
+		if stop := s.encoded(from, to, flags); stop > 0 {
+			return stop
+		}
+	}
+	if !s.identities {
+		return end
+	}
+	if flags&isDigit != 0 {
+		if flags == isDigit && n <= maxNumber {
+			s.listed(from, to)
+		}
+		if flags&isDot != 0 || flags&isDash != 0 && s.known != nil {
+			s.quads(from, to)
+		}
+		if n >= 12 {
+			s.mac(from, to, flags)
+		}
+		if n == 11 && flags == isDigit|isUpper|flags&isLetter {
+			s.serial(from, to)
+		}
+	}
+	if flags&isUpper != 0 && n > 3 {
+		s.prefixed(from, to)
+	}
+	if flags&isDot != 0 && flags&isLetter != 0 {
+		s.dotted(from, to)
+	}
+	if s.last.from > 1 && flags&(isDigit|isDot) != 0 && flags&isLetter != 0 && s.b[s.last.from-1] == ' ' {
+		s.afterNoun(from, to)
+	}
+	if s.known != nil {
+		s.knownIn(from, to, flags)
+	}
+	return end
+}
+
+// quads finds IPv4 addresses in a word, and those that are known with dashes for dots.
+func (s *scanner) quads(from, to int) {
+	for i := from; i < to; {
+		if kinds[s.b[i]] != isDigit {
+			i++
+			continue
+		}
+		end, sep := quad(s.b[i:to])
+		if end == 0 {
+			for i < to && kinds[s.b[i]]&(isDigit|isDot) != 0 {
+				i++
+			}
+			continue
+		}
+		s.quad(i, i+end, sep)
+		i += end
+	}
+}
+
+// quad is how long the four numbers are that b begins with, and what stands between them;
+// 0: there are none, or more.
+func quad(b []byte) (n int, sep byte) {
+	i := 0
+	for part := range 4 {
+		if part > 0 {
+			if i >= len(b) || b[i] != '.' && b[i] != '-' || sep != 0 && b[i] != sep {
+				return 0, 0
+			}
+			sep = b[i]
+			i++
+		}
+		v, digits := 0, 0
+		for i < len(b) && kinds[b[i]] == isDigit && digits < 4 {
+			v = v*10 + int(b[i]-'0')
+			i++
+			digits++
+		}
+		if digits == 0 || digits > 3 || v > 255 {
+			return 0, 0
+		}
+	}
+	if i < len(b) && (kinds[b[i]] == isDigit || b[i] == sep && i+1 < len(b) && kinds[b[i+1]] == isDigit) {
+		return 0, 0
+	}
+	return i, sep
+}
+
+func (s *scanner) quad(from, to int, sep byte) {
+	v := s.b[from:to]
+	if sep == '-' {
+		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
+	}
+	a, err := netip.ParseAddr(string(v))
+	if err != nil || blockOf(a).name == "" {
+		return
+	}
+	sure := sep == '.'
+	if from > 0 {
+		switch before := s.b[from-1]; {
+		case kinds[before]&(isLetter|isDot|isDigit) != 0 && from > s.last.from:
+			sure = false
+		case before == '/' && from > 1 && kinds[s.b[from-2]]&isLetter != 0:
+			sure = sure && !s.agent(from-1)
+		}
+	}
+	if !sure && !s.known.has(addrs, v) {
+		return
+	}
+	s.put(hit{from: from, to: to, class: addrs, rule: ruleIPv4, v: v})
+}
+
+// agent reports whether the word that ends at to is a product whose versions look like an
+// address.
+func (s *scanner) agent(to int) bool {
+	from := to
+	for from > 0 && to-from < 16 && kinds[s.b[from-1]]&isLetter != 0 {
+		from--
+	}
+	var buf [16]byte
+	return agents[string(appendLower(buf[:0], s.b[from:to]))]
+}
+
+// serial finds a maker's serial number: LLLYYWWXXXX.
+func (s *scanner) serial(from, to int) {
+	w := s.b[from:to]
+	if all(w[:3], isUpper) && all(w[3:7], isDigit) && all(w, isUpper|isDigit) {
+		s.add(names, ruleSerial, from, to)
+	}
+}
+
+// prefixed finds the host in the name of a zone, and the user in that of a device.
+func (s *scanner) prefixed(from, to int) {
+	w := s.b[from:to]
+	switch w[0] {
+	case 'C':
+		if w[1] == 'E' {
+			for _, p := range zonePrefixes {
+				if bytes.HasPrefix(w, []byte(p)) {
+					s.zone(from+len(p), to)
+				}
+			}
+			return
+		}
+		s.device(from, to, false)
+	case 'T', 'B':
+		s.device(from, to, false)
+	}
+}
+
+func (s *scanner) zone(from, to int) {
+	if n, sep := quad(s.b[from:to]); n == to-from && n > 0 {
+		v := s.b[from:to]
+		if sep == '-' {
+			v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
+		}
+		if a, err := netip.ParseAddr(string(v)); err == nil && blockOf(a).name != "" {
+			s.put(hit{from: from, to: to, class: addrs, rule: ruleIPv4, v: v})
+		}
+		return
+	}
+	s.host(from, to, ruleHost)
+}
+
+// device finds CSFASMITH and its like: the prefix stays. sure: it is one, in whatever case.
+func (s *scanner) device(from, to int, sure bool) bool {
+	w := s.b[from:to]
+	if len(w) < 4 || len(w) > 60 {
+		return false
+	}
+	var buf [64]byte
+	low := appendLower(buf[:0], w)
+	switch string(low[:3]) {
+	case "csf", "tct", "bot", "tab":
+	default:
+		return false
+	}
+	if noDevices[string(low)] || !sure && (!all(w[:3], isUpper) || anyOf(w, isLower)) {
+		return false
+	}
+	s.labels(from+3, to, ruleDevice)
+	return true
+}
+
+// dotted finds a domain name by its ending, or because its domain is known.
+func (s *scanner) dotted(from, to int) {
+	w := s.b[from:to]
+	dot := bytes.LastIndexByte(w, '.')
+	if dot < 1 || !anyOf(w[:dot], isLetter) {
+		return
+	}
+	var buf [16]byte
+	if last := w[dot+1:]; len(last) <= len(buf) && all(last, isLetter) {
+		top := string(appendLower(buf[:0], last))
+		if topLevels[top] && (!spellings[top] || bytes.Count(w, []byte(".")) > 1 && !anyOf(w, isUpper)) {
+			s.host(from, to, ruleHost)
+			return
+		}
+	}
+	if s.known == nil || len(s.known.domains) == 0 {
+		return
+	}
+	var name [256]byte
+	if len(w) > len(name) {
+		return
+	}
+	low := appendLower(name[:0], w)
+	for i := 0; i >= 0; {
+		if s.known.domains[string(low)] {
+			s.host(from, to, ruleHost)
+			return
+		}
+		if i = bytes.IndexByte(low, '.'); i >= 0 {
+			low = low[i+1:]
+		}
+	}
+}
+
+var (
+	numberNouns = set("number", "numbers", "extension", "ext", "dn", "dns")
+	hostNouns   = set("node", "host", "server", "peer", "expressway", "from", "to", "on", "at")
+)
+
+// maxNumber is how many digits a directory number may have.
+const maxNumber = 20
+
+// listed finds a number after the word number, and those that a list goes on with.
+func (s *scanner) listed(from, to int) {
+	if from < 4 || from == s.line.from {
+		return
+	}
+	if s.line.numbers == from || numberNouns[s.wordBefore(from)] {
+		s.add(numbers, ruleNumber, from, to)
+		s.line.numbers = -1
+		for _, and := range []string{", ", " and ", " to "} {
+			if bytes.HasPrefix(s.b[to:], []byte(and)) {
+				s.line.numbers = to + len(and)
+			}
+		}
+	}
+}
+
+// wordBefore is the word before that of from, in lower case, if a blank is between them.
+func (s *scanner) wordBefore(from int) string {
+	i := from - 1
+	if i < 1 || s.b[i] != ' ' {
+		return ""
+	}
+	j := i
+	for j > 0 && i-j < 12 && kinds[s.b[j-1]]&isLetter != 0 {
+		j--
+	}
+	var buf [16]byte
+	return string(appendLower(buf[:0], s.b[j:i]))
+}
+
+// afterNoun finds a host after the word node: only what has a digit or a dot is one.
+func (s *scanner) afterNoun(from, to int) {
+	switch s.b[from-2] {
+	case 'e', 't', 'r', 'E', 'T', 'R':
+	default:
+		return
+	}
+	switch s.wordBefore(from) {
+	case "node", "host", "server", "peer":
+		if kinds[s.b[from]]&isLetter != 0 {
+			s.host(from, to, ruleHost)
+		}
+	}
+}
+
+// bracket finds the number behind a device: SEP00EBD5D5D8E8 (7042).
+func (s *scanner) bracket(i int) {
+	n := len(s.hits)
+	if !s.identities || n == 0 || i == 0 || i+1 >= len(s.b) || kinds[s.b[i+1]] != isDigit {
+		return
+	}
+	h := &s.hits[n-1]
+	if h.class != macs && h.rule != ruleDevice || h.to != i && h.to != i-1 {
+		return
+	}
+	to := i + 1
+	for to < len(s.b) && kinds[s.b[to]] == isDigit {
+		to++
+	}
+	if to < len(s.b) && s.b[to] == ')' && to-i <= maxNumber {
+		s.add(numbers, ruleNumber, i+1, to)
+	}
+}
