@@ -55,7 +55,7 @@ func (s *scanner) six(from, to int) int {
 		return 0
 	}
 	if blockOf(a).name != "" {
-		s.put(hit{from: from, to: to, class: addrs, rule: ruleIPv6, v: []byte(a.Unmap().String())})
+		s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv6, v: []byte(a.Unmap().String())})
 	}
 	return to
 }

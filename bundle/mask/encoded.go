@@ -6,8 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// A coding is how a text was made base64.
-type coding struct{ enc *base64.Encoding }
+// A coding is what is in base64, and how it was made.
+type coding struct {
+	enc  *base64.Encoding
+	hits []hit
+}
 
 // encoded looks at a word that may be base64, or a token of JSON's kind, and returns where to
 // go on; 0: it is none that matters.
@@ -99,7 +102,6 @@ func (s *scanner) nested(from, to int) bool {
 	if len(child.hits) == 0 {
 		return false
 	}
-	s.domains = append(s.domains, child.domains...)
-	s.put(hit{from: from, to: to, class: coded, rule: ruleKnown, v: text[:n], sub: child.hits, form: coding{enc}})
+	s.put(hit{from: int32(from), to: int32(to), class: coded, rule: ruleKnown, v: text[:n], coded: &coding{enc, child.hits}})
 	return true
 }

@@ -80,7 +80,7 @@ func (s *scanner) rolling(from, to int) {
 			at[n&15] = i
 			n++
 			if n >= 12 && s.known.hasMAC(v&(1<<48-1)) {
-				s.put(hit{from: at[(n-12)&15], to: i + 1, class: macs, rule: ruleMAC, v: s.b[at[(n-12)&15] : i+1]})
+				s.put(hit{from: int32(at[(n-12)&15]), to: int32(i + 1), class: macs, rule: ruleMAC, v: s.b[at[(n-12)&15] : i+1]})
 				n = 0
 			}
 		case k&(isDot|isDash) != 0 && c != '_' && i > from && isHex(s.b[i-1]):

@@ -90,10 +90,6 @@ func Again(t *Table, s Strength) *Masker {
 	return m
 }
 
-func (m *Masker) options(k Kind, d *dictionary) options {
-	return options{log: k == Log, identities: m.strength != Credentials, known: d}
-}
-
 // Learn reads a file and remembers what is to get a pseudonym. name is the file's, for
 // errors.
 func (m *Masker) Learn(name string, k Kind, r io.Reader) error {
@@ -150,20 +146,23 @@ func (m *Masker) masking() (masking, error) {
 	return masking{m, m.known}, nil
 }
 
-// learn takes in what a worker found.
-func (m *Masker) learn(found *[classes]map[string]struct{}, domains map[string]bool) {
+// learn takes in what is new in a chunk.
+func (m *Masker) learn(f *fresh) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.known = nil
 	n := 0
-	for c := range found {
-		maps.Copy(m.learned[c], found[c])
+	for c, now := range f.now {
+		for _, v := range now {
+			m.learned[c][v] = struct{}{}
+		}
 		n += len(m.learned[c])
 	}
-	maps.Copy(m.domains, domains)
-	if n > maxNames {
+	maps.Copy(m.domains, f.domains)
+	if n+len(m.domains) > maxNames {
 		m.full = errFull
 	}
+	return m.full
 }
 
 func (m *Masker) count(n *[rules]int64) {
@@ -214,10 +213,12 @@ func (m *Masker) learnValue(k keyKind, v string) {
 	if m.strength == Credentials || v == "" {
 		return
 	}
-	s := scanner{options: m.options(Text, nil), b: []byte(v)}
+	f := newFresh()
+	s := m.scanner(Text, nil, &chunk{b: []byte(v)})
+	s.domains = f.domains
 	s.run()
 	if k != keyNone {
 		s.identity(k, 0, len(v))
 	}
-	learning{m}.take(&s)
+	learning{m}.take(f, s.hits) // a later pass says what is wrong
 }

@@ -18,7 +18,7 @@ func (s *scanner) host(from, to int, r rule) {
 	if len(w) == 0 || len(w) > 255 || !anyOf(w, isLetter) {
 		return
 	}
-	if n, _ := quad(w); n == len(w) {
+	if q := quadOf(w); q.n == len(w) {
 		return
 	}
 	var buf [256]byte
@@ -28,7 +28,7 @@ func (s *scanner) host(from, to int, r rule) {
 	}
 	keep := kept(low)
 	end := to - keep
-	if s.known == nil {
+	if s.domains != nil {
 		s.learnDomain(low, keep)
 	}
 	s.labels(from, end, r)
@@ -64,7 +64,9 @@ func isForeign(low []byte) bool {
 // not anybody's alone.
 func (s *scanner) learnDomain(low []byte, keep int) {
 	for d := low; bytes.IndexByte(d[:len(d)-keep], '.') >= 0 || keep > 0 && len(d) > keep; {
-		s.domains = append(s.domains, bytes.Clone(d))
+		if !s.domains[string(d)] {
+			s.domains[string(d)] = true
+		}
 		i := bytes.IndexByte(d, '.')
 		if i < 0 || len(d)-i-1 <= keep {
 			return
@@ -122,8 +124,7 @@ func (s *scanner) label(from, to int, r rule) {
 }
 
 func (s *scanner) dashed(from, to int) bool {
-	n, _ := quad(s.b[from:to])
-	if n != to-from || n == 0 {
+	if q := quadOf(s.b[from:to]); q.n != to-from || q.n == 0 {
 		return false
 	}
 	s.zone(from, to)

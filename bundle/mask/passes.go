@@ -15,42 +15,68 @@ type pass interface {
 type learning struct{ m *Masker }
 
 func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
-	err := each(columns(k, r), k == Log, nil, func(c *chunk) {
-		s := scanner{options: l.m.options(k, nil), b: c.b}
+	return each(r, k == Log, nil, func(c *chunk) {
+		s := l.m.scanner(k, nil, c)
+		if c.fresh == nil {
+			c.fresh = newFresh()
+		}
+		s.domains = c.fresh.domains
 		s.run()
-		c.err = l.take(&s)
+		c.hits = s.hits
+		c.err = l.take(c.fresh, s.hits)
 	})
+}
+
+// scanner scans a chunk in the memory that the one before it had.
+func (m *Masker) scanner(k Kind, d *dictionary, c *chunk) *scanner {
+	return &scanner{options: options{log: k == Log, csv: k == CSV, identities: m.strength != Credentials, known: d}, b: c.b, hits: c.hits[:0]}
+}
+
+// A fresh is what a chunk has that is new, and what those before it in the same memory had.
+type fresh struct {
+	seen    [classes]map[string]struct{}
+	now     [classes][]string
+	domains map[string]bool
+}
+
+func newFresh() *fresh {
+	f := &fresh{domains: map[string]bool{}}
+	for c := range f.seen {
+		f.seen[c] = map[string]struct{}{}
+	}
+	return f
+}
+
+// maxSeen bounds what each chunk's memory remembers.
+const maxSeen = 1 << 16
+
+// take takes in what a scan found.
+func (l learning) take(f *fresh, hits []hit) error {
+	f.gather(hits)
+	err := l.m.learn(f)
+	for c := range f.now {
+		f.now[c] = f.now[c][:0]
+		if len(f.seen[c]) > maxSeen {
+			clear(f.seen[c])
+		}
+	}
+	clear(f.domains)
 	return err
 }
 
-// take takes in what a scan found.
-func (l learning) take(s *scanner) error {
-	var found [classes]map[string]struct{}
-	for c := range found {
-		found[c] = map[string]struct{}{}
-	}
-	gather(&found, s.hits)
-	domains := map[string]bool{}
-	for _, d := range s.domains {
-		domains[string(d)] = true
-	}
-	l.m.learn(&found, domains)
-	l.m.mu.Lock()
-	defer l.m.mu.Unlock()
-	return l.m.full
-}
-
-func gather(found *[classes]map[string]struct{}, hits []hit) {
+func (f *fresh) gather(hits []hit) {
 	var buf []byte
 	for i := range hits {
 		h := &hits[i]
 		switch h.class {
 		case coded:
-			gather(found, h.sub)
+			f.gather(h.coded.hits)
 		case macs, addrs, names, numbers:
 			buf = canonical(buf[:0], h)
-			if _, ok := found[h.class][string(buf)]; !ok {
-				found[h.class][string(buf)] = struct{}{}
+			if _, ok := f.seen[h.class][string(buf)]; !ok {
+				v := string(buf)
+				f.seen[h.class][v] = struct{}{}
+				f.now[h.class] = append(f.now[h.class], v)
 			}
 		}
 	}
@@ -75,18 +101,23 @@ type masking struct {
 
 func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
 	return each(r, k == Log, w, func(c *chunk) {
-		s := scanner{options: p.m.options(k, p.known), b: c.b}
+		s := p.m.scanner(k, p.known, c)
 		s.run()
-		rw := rewriter{table: p.m.table}
-		c.out = rw.rewrite(c.out[:0], c.b, s.hits, s.msg.done)
-		c.err = rw.err
-		p.m.count(&rw.counts)
+		c.hits = s.hits
+		if c.rw == nil {
+			c.rw = &rewriter{table: p.m.table}
+		}
+		c.out = c.rw.rewrite(c.out[:0], c.b, s.hits, s.msg.done)
+		c.err = c.rw.err
+		p.m.count(&c.rw.counts)
+		clear(c.rw.counts[:])
 	})
 }
 
 // name masks a file's name.
 func (p masking) name(name string) (string, error) {
-	s := scanner{options: p.m.options(Text, p.known), b: []byte(name)}
+	c := &chunk{b: []byte(name)}
+	s := p.m.scanner(Text, p.known, c)
 	s.run()
 	short := scanner{options: s.options, b: s.b}
 	short.anyKnown(0, len(s.b))
@@ -120,7 +151,7 @@ func (rw *rewriter) rewrite(out, b []byte, hits []hit, lengths []lengthOf) []byt
 			rw.counts[h.rule] += rw.struck(h)
 			out = rw.replace(out, h)
 		}
-		at = h.to
+		at = int(h.to)
 	}
 	return append(out, b[at:]...)
 }
@@ -129,7 +160,7 @@ func (rw *rewriter) rewrite(out, b []byte, hits []hit, lengths []lengthOf) []byt
 func withLengths(b []byte, hits []hit, lengths []lengthOf) []hit {
 	more := make([]hit, 0, len(lengths))
 	for i, l := range lengths {
-		more = append(more, hit{from: l.length.from, to: l.length.to, class: length, rule: ruleLength, v: b[l.length.from:l.length.to], at: i})
+		more = append(more, hit{from: int32(l.length.from), to: int32(l.length.to), class: length, rule: ruleLength, v: b[l.length.from:l.length.to], at: int32(i)})
 	}
 	return over(more, hits)
 }
@@ -140,10 +171,10 @@ func (rw *rewriter) relength(out []byte, h *hit, after []hit, body span) []byte 
 	by := 0
 	for i := range after {
 		a := &after[i]
-		if a.from >= body.to {
+		if int(a.from) >= body.to {
 			break
 		}
-		if a.from >= body.from && a.class != length {
+		if int(a.from) >= body.from && a.class != length {
 			rw.buf2 = rw.replace(rw.buf2[:0], a)
 			by += len(rw.buf2) - len(a.v)
 		}
@@ -180,8 +211,8 @@ func (rw *rewriter) replace(out []byte, h *hit) []byte {
 	case secret:
 		return append(out, stars...)
 	case coded:
-		text := rw.rewrite(nil, h.v, h.sub, nil)
-		return h.form.enc.AppendEncode(out, text)
+		text := rw.rewrite(nil, h.v, h.coded.hits, nil)
+		return h.coded.enc.AppendEncode(out, text)
 	}
 	rw.buf = canonical(rw.buf[:0], h)
 	as := rw.pseudonym(h.class, rw.buf)
@@ -206,7 +237,7 @@ func (rw *rewriter) pseudonym(c class, v []byte) string {
 			rw.err = err
 		}
 	}
-	if rw.seen[c] == nil {
+	if rw.seen[c] == nil || len(rw.seen[c]) > maxSeen {
 		rw.seen[c] = map[string]string{}
 	}
 	rw.seen[c][string(v)] = as

@@ -7,35 +7,34 @@ import (
 
 // A hit is a stretch of a text that is to be replaced.
 type hit struct {
-	from, to int
+	from, to int32
+	at       int32 // of length: which
 	class    class
 	rule     rule
 	v        []byte // what stands there, escapes undone, in its own spelling
-	sub      []hit  // of coded: what is in v
-	form     coding // of coded
-	at       int    // of length: which
+	coded    *coding
 }
 
 // A scanner finds the hits of one text. The passes differ only in what they do with them,
 // so what one replaces the other looks for.
 type scanner struct {
 	options
-	b       []byte
-	hits    []hit
-	domains [][]byte // of the hosts that were named
-	last    span     // the latest word
-	line    lineState
-	msg     message
-	tag     keyKind // of the XML element that is being opened
-	list    keyKind // of the list of JSON that is being read
+	b    []byte
+	hits []hit
+	last span // the latest word
+	line lineState
+	msg  message
+	tag  keyKind // of the XML element that is being opened
+	list keyKind // of the list of JSON that is being read
 }
 
 // options are what does not change with the text.
 type options struct {
-	log        bool
+	log, csv   bool
 	identities bool
-	known      *dictionary // nil: nothing is known yet
-	depth      int         // how many encodings were undone
+	known      *dictionary     // nil: nothing is known yet
+	domains    map[string]bool // of the hosts that were named; nil: nobody asks
+	depth      int             // how many encodings were undone
 }
 
 // A span is b[from:to].
@@ -47,6 +46,7 @@ type lineState struct {
 	text    int // where its text begins, without indentation and bar
 	hits    int // how many there were before it
 	escaped bool
+	quoted  bool
 	userAt  int // an @ whose left side is done
 	params  int // up to here stand parameters of a challenge or its answer
 	numbers int // a list of numbers goes on here
@@ -97,6 +97,7 @@ func (s *scanner) sign(i int) int {
 		s.endLine(i)
 		return s.newLine(i + 1)
 	case '=':
+		s.line.quoted = s.line.quoted || s.known != nil && s.depth == 0 && quotedName(s.b, i)
 		return s.keyed(i, '=')
 	case ':':
 		return s.colon(i)
@@ -123,7 +124,7 @@ func (s *scanner) sign(i int) int {
 // add takes in a hit. What lies within an earlier one is none, what lies around one takes
 // its place.
 func (s *scanner) add(c class, r rule, from, to int) {
-	s.put(hit{from: from, to: to, class: c, rule: r, v: s.b[from:to]})
+	s.put(hit{from: int32(from), to: int32(to), class: c, rule: r, v: s.b[from:to]})
 }
 
 func (s *scanner) put(h hit) {
@@ -155,7 +156,7 @@ func (s *scanner) put(h hit) {
 
 // newLine begins a line and returns where to go on.
 func (s *scanner) newLine(i int) int {
-	s.line.from, s.line.hits, s.line.escaped, s.tag = i, len(s.hits), false, keyNone
+	s.line.from, s.line.hits, s.line.escaped, s.line.quoted, s.tag = i, len(s.hits), false, false, keyNone
 	if i >= len(s.b) {
 		return i
 	}
@@ -225,7 +226,7 @@ func (s *scanner) endLine(end int) {
 	if s.line.escaped {
 		s.through(text, unescape(text), false)
 	}
-	if s.known != nil && s.depth == 0 && quoted(text) {
+	if s.line.quoted {
 		s.through(text, unquote(text), true)
 	}
 }
@@ -242,18 +243,17 @@ func (s *scanner) through(text []byte, v view, onlyKnown bool) {
 		if onlyKnown && !s.known.has(h.class, h.v) {
 			continue
 		}
-		h.from, h.to = base+int(v.from[h.from]), base+int(v.from[h.to])
+		h.from, h.to = int32(base)+v.from[h.from], int32(base)+v.from[h.to]
 		found = append(found, h)
 	}
 	if !onlyKnown {
 		for _, f := range child.msg.done {
 			s.msg.done = append(s.msg.done, f.moved(base, v.from))
 		}
-		s.domains = append(s.domains, child.domains...)
 	}
 	if len(found) > 0 {
-		own := s.hits[s.line.hits:]
-		s.hits = append(s.hits[:s.line.hits:s.line.hits], merge(own, found)...)
+		merged := merge(s.hits[s.line.hits:], found) // of its own
+		s.hits = append(s.hits[:s.line.hits], merged...)
 	}
 }
 

@@ -10,8 +10,9 @@ type searching struct{ masking }
 
 func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 	return each(r, k == Log, nil, func(c *chunk) {
-		s := scanner{options: p.m.options(k, p.known), b: c.b}
+		s := p.m.scanner(k, p.known, c)
 		s.run()
+		c.hits = s.hits
 		at, why := p.left(s.hits)
 		if why != "" {
 			c.err = &Found{File: name, Line: c.line + int64(bytes.Count(c.b[:at], []byte("\n"))), Rule: why}
@@ -28,12 +29,12 @@ func (p searching) left(hits []hit) (at int, why string) {
 		switch h.class {
 		case secret:
 			if string(h.v) != stars {
-				return h.from, ruleNames[h.rule]
+				return int(h.from), ruleNames[h.rule]
 			}
 			continue
 		case coded:
-			if _, why := p.left(h.sub); why != "" {
-				return h.from, why + ", in base64"
+			if _, why := p.left(h.coded.hits); why != "" {
+				return int(h.from), why + ", in base64"
 			}
 			continue
 		}
@@ -43,7 +44,7 @@ func (p searching) left(hits []hit) (at int, why string) {
 			continue
 		}
 		if why := p.m.table.raw(h.class, buf[1:]); why != "" {
-			return h.from, ruleNames[h.rule] + ": " + why
+			return int(h.from), ruleNames[h.rule] + ": " + why
 		}
 		seen[string(buf)] = true
 	}

@@ -11,7 +11,7 @@ import (
 // A stream is read in chunks that end where a record or a line does, or where neither does
 // for long, at a sign that is part of no name.
 const (
-	chunkSize = 512 << 10
+	chunkSize = 256 << 10
 	longest   = 2 << 20 // a record that is longer is treated in pieces
 )
 
@@ -22,6 +22,11 @@ type chunk struct {
 	out  []byte
 	err  error
 	done chan struct{}
+
+	// What is used again for the chunk after.
+	hits  []hit
+	fresh *fresh
+	rw    *rewriter
 }
 
 // A chunker cuts a stream.

@@ -286,7 +286,7 @@ func (s *scanner) display(i int, _ bool) {
 
 // anew takes what the scan has passed for a display name.
 func (s *scanner) anew(from, to int) {
-	for n := len(s.hits); n > s.line.hits && s.hits[n-1].from >= from; n-- {
+	for n := len(s.hits); n > s.line.hits && int(s.hits[n-1].from) >= from; n-- {
 		s.hits = s.hits[:n-1]
 	}
 	if !s.thing(from, to, ruleDisplay) { // an address, for one
@@ -294,7 +294,7 @@ func (s *scanner) anew(from, to int) {
 		again.depth = maxDepth
 		again.run()
 		for _, h := range again.hits {
-			h.from, h.to = h.from+from, h.to+from
+			h.from, h.to = h.from+int32(from), h.to+int32(from)
 			s.put(h)
 		}
 	}

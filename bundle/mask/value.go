@@ -180,7 +180,7 @@ var dull = set("true", "false", "null", "none", "yes", "no", "0", "1", "nil", "{
 // secret takes a stretch out.
 func (s *scanner) secret(r rule, from, to int) {
 	if to > from {
-		s.put(hit{from: from, to: to, class: secret, rule: r, v: s.b[from:to]})
+		s.add(secret, r, from, to)
 	}
 }
 

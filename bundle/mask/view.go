@@ -129,25 +129,17 @@ func unhex(c byte) byte {
 	return c&15 + 9
 }
 
-// quoted reports whether a line may hold quoted-printable text: there a sign that names have
-// in them, or several bytes on end, are escaped.
-func quoted(b []byte) bool {
-	for i := bytes.IndexByte(b, '='); i >= 0 && i+2 < len(b); {
-		if quotedAt(b, i) {
-			switch c := unhex(b[i+1])<<4 | unhex(b[i+2]); {
-			case c == '@' || c == '.' || c == ':' || c == '-' || c == '_' || c == '=' || c == ' ' || c == '/':
-				return true
-			case quotedAt(b, i+3):
-				return true
-			}
-		}
-		n := bytes.IndexByte(b[i+1:], '=')
-		if n < 0 {
-			return false
-		}
-		i += 1 + n
+// quotedName reports whether the = at i is the first of quoted-printable that may hide a
+// name: a sign that names have in them, or several bytes on end, are escaped.
+func quotedName(b []byte, i int) bool {
+	if !quotedAt(b, i) {
+		return false
 	}
-	return false
+	switch unhex(b[i+1])<<4 | unhex(b[i+2]) {
+	case '@', '.', ':', '-', '_', '=', ' ', '/':
+		return true
+	}
+	return quotedAt(b, i+3)
 }
 
 func quotedAt(b []byte, i int) bool {

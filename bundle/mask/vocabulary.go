@@ -1,5 +1,7 @@
 package mask
 
+import "bytes"
+
 // A keyKind says what stands behind a key: `key="value"`, `Key: value`, <key>value</key>.
 type keyKind uint8
 
@@ -38,13 +40,13 @@ var keyKinds = func() map[string]keyKind {
 	all := map[string]keyKind{}
 	for _, m := range []map[string]keyKind{
 		kindsOf(keyUser, "user", "username", "userid", "users", "login", "loginname", "owner", "ownerid", "owneruserid", "mailid", "alias", "srcalias", "dstalias", "account", "accountname",
-			"samaccountname", "principal", "subscriber", "enduser", "enduserid", "askedby", "by", "who", "uid", "requestedby", "operator", "jid", "impi", "impu", "email", "mail", "emailaddress"),
+			"samaccountname", "principal", "subscriber", "enduser", "enduserid", "askedby", "by", "who", "uid", "sip.userid", "sip.user.id", "requestedby", "operator", "jid", "impi", "impu", "email", "mail", "emailaddress"),
 		kindsOf(keyHost, "host", "hostname", "hosts", "server", "servername", "node", "nodename", "nodeid", "realm", "domain", "domainname", "fqdn", "peer", "peername", "publisher", "subscribernode",
 			"cn", "commonname", "dns", "dnsname", "expressway", "cucm", "proxy", "relay", "gateway", "received", "maddr", "servers", "nodes", "peers", "processnode", "callmanager", "homecluster", "collector"),
 		kindsOf(keyNumber, "dn", "directorynumber", "number", "numbers", "callingnumber", "callednumber", "callingpartynumber", "calledpartynumber", "callingparty", "calledparty", "extension", "extn",
 			"phonenumber", "telephonenumber", "telephone", "mobile", "homephone", "pattern", "dnorpattern", "originalcalledpartynumber", "finalcalledpartynumber", "lastredirectdn", "e164", "linenumber", "cgpn", "cdpn",
 			"externalnumber", "dirn", "primaryextension", "touser", "fromuser"),
-		kindsOf(keyDevice, "device", "devices", "devicename", "devicename.ccm.cisco.com", "u.sip!devicename.ccm.cisco.com", "devicenames", "deviceid", "phone", "phones", "origdevicename", "destdevicename", "endpoint", "device.name"),
+		kindsOf(keyDevice, "device", "devices", "devicename", "devicenames", "deviceid", "phone", "phones", "origdevicename", "destdevicename", "endpoint", "sip.device.name", "sip.devicename"),
 		kindsOf(keyDisplay, "displayname", "firstname", "lastname", "givenname", "surname", "fullname", "callername", "calleename", "callingpartyname", "calledpartyname", "middlename", "alertingname", "contactname"),
 		kindsOf(keySerial, "serial", "serialnumber", "serialno", "sn", "chassisserial", "hardwareserial", "serials"),
 		kindsOf(keyFile, "filename", "filename*", "attachment"),
@@ -100,7 +102,10 @@ func keyKindOf(word []byte) keyKind {
 	if n == 0 {
 		return keyNone
 	}
-	key := buf[:n]
+	key := bytes.TrimSuffix(buf[:n], []byte(".ccm.cisco.com"))
+	if n = len(key); n == 0 {
+		return keyNone
+	}
 	if keyFilter[n]&(1<<(key[0]&31)) != 0 {
 		if k := keyKinds[string(key)]; k != keyNone {
 			return k

@@ -1,9 +1,6 @@
 package mask
 
-import (
-	"bytes"
-	"net/netip"
-)
+import "bytes"
 
 // word looks at a run of letters, digits, dots and dashes, whose kinds are flags, and
 // returns where to go on.
@@ -63,28 +60,33 @@ func (s *scanner) quads(from, to int) {
 			i++
 			continue
 		}
-		end, sep := quad(s.b[i:to])
-		if end == 0 {
-			for i < to && kinds[s.b[i]]&(isDigit|isDot) != 0 {
-				i++
-			}
+		if q := quadOf(s.b[i:to]); q.n > 0 {
+			s.quad(i, q)
+			i += q.n
 			continue
 		}
-		s.quad(i, i+end, sep)
-		i += end
+		for i < to && kinds[s.b[i]]&(isDigit|isDot) != 0 {
+			i++
+		}
 	}
 }
 
-// quad is how long the four numbers are that b begins with, and what stands between them;
-// 0: there are none, or more.
-func quad(b []byte) (n int, sep byte) {
+// A quad is an IPv4 address as it is written, with dots or dashes.
+type quad struct {
+	n    int // bytes; 0: there is none
+	sep  byte
+	addr [4]byte
+}
+
+// quadOf reads the four numbers that b begins with, if there are no more.
+func quadOf(b []byte) (q quad) {
 	i := 0
 	for part := range 4 {
 		if part > 0 {
-			if i >= len(b) || b[i] != '.' && b[i] != '-' || sep != 0 && b[i] != sep {
-				return 0, 0
+			if i >= len(b) || b[i] != '.' && b[i] != '-' || q.sep != 0 && b[i] != q.sep {
+				return quad{}
 			}
-			sep = b[i]
+			q.sep = b[i]
 			i++
 		}
 		v, digits := 0, 0
@@ -93,26 +95,33 @@ func quad(b []byte) (n int, sep byte) {
 			i++
 			digits++
 		}
-		if digits == 0 || digits > 3 || v > 255 {
-			return 0, 0
+		if digits == 0 || digits > 3 || v > 255 || digits > 1 && b[i-digits] == '0' {
+			return quad{}
 		}
+		q.addr[part] = byte(v)
 	}
-	if i < len(b) && (kinds[b[i]] == isDigit || b[i] == sep && i+1 < len(b) && kinds[b[i+1]] == isDigit) {
-		return 0, 0
+	if i < len(b) && (kinds[b[i]] == isDigit || b[i] == q.sep && i+1 < len(b) && kinds[b[i+1]] == isDigit) {
+		return quad{}
 	}
-	return i, sep
+	q.n = i
+	return q
 }
 
-func (s *scanner) quad(from, to int, sep byte) {
-	v := s.b[from:to]
-	if sep == '-' {
-		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
-	}
-	a, err := netip.ParseAddr(string(v))
-	if err != nil || blockOf(a).name == "" {
+// somebodys reports whether an address has a pseudonym; it says what blockOf does.
+func (q quad) somebodys() bool {
+	return q.n > 0 && q.addr[0] != 0 && q.addr[0] != 127 && q.addr[0] < 224
+}
+
+func (s *scanner) quad(from int, q quad) {
+	if !q.somebodys() {
 		return
 	}
-	sure := sep == '.'
+	to := from + q.n
+	v := s.b[from:to]
+	if q.sep == '-' {
+		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
+	}
+	sure := q.sep == '.'
 	if from > 0 {
 		switch before := s.b[from-1]; {
 		case kinds[before]&(isLetter|isDot|isDigit) != 0 && from > s.last.from:
@@ -124,7 +133,7 @@ func (s *scanner) quad(from, to int, sep byte) {
 	if !sure && !s.known.has(addrs, v) {
 		return
 	}
-	s.put(hit{from: from, to: to, class: addrs, rule: ruleIPv4, v: v})
+	s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv4, v: v})
 }
 
 // agent reports whether the word that ends at to is a product whose versions look like an
@@ -166,17 +175,19 @@ func (s *scanner) prefixed(from, to int) {
 }
 
 func (s *scanner) zone(from, to int) {
-	if n, sep := quad(s.b[from:to]); n == to-from && n > 0 {
-		v := s.b[from:to]
-		if sep == '-' {
-			v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
-		}
-		if a, err := netip.ParseAddr(string(v)); err == nil && blockOf(a).name != "" {
-			s.put(hit{from: from, to: to, class: addrs, rule: ruleIPv4, v: v})
-		}
+	q := quadOf(s.b[from:to])
+	if q.n == 0 || q.n < to-from {
+		s.host(from, to, ruleHost)
 		return
 	}
-	s.host(from, to, ruleHost)
+	if !q.somebodys() {
+		return
+	}
+	v := s.b[from:to]
+	if q.sep == '-' {
+		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
+	}
+	s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv4, v: v})
 }
 
 // device finds CSFASMITH and its like: the prefix stays. sure: it is one, in whatever case.
@@ -293,7 +304,7 @@ func (s *scanner) bracket(i int) {
 		return
 	}
 	h := &s.hits[n-1]
-	if h.class != macs && h.rule != ruleDevice || h.to != i && h.to != i-1 {
+	if h.class != macs && h.rule != ruleDevice || int(h.to) != i && int(h.to) != i-1 {
 		return
 	}
 	to := i + 1
