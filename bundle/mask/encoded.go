@@ -96,7 +96,7 @@ func (s *scanner) nested(from, to int) bool {
 		return false
 	}
 	child := scanner{options: s.options, b: text[:n]}
-	child.log = false
+	child.log, child.columns = false, nil
 	child.depth++
 	child.run()
 	if len(child.hits) == 0 {

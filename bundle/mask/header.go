@@ -32,6 +32,11 @@ func (s *scanner) authorization(from, to, i int) int {
 	}
 	if starts {
 		s.line.folded = foldSecret
+	} else if n := bytes.IndexByte(s.b[at:max(at, end)], '"'); n > 0 {
+		end = at + n
+		if s.b[end-1] == '\\' {
+			end--
+		}
 	}
 	s.secret(ruleAuthorization, at, end)
 	return max(end, i)

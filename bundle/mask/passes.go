@@ -8,6 +8,7 @@ import (
 
 // A pass does one thing with a text.
 type pass interface {
+	// text is for a text that is no mail. w may be nil where nothing is written.
 	text(name string, k Kind, w io.Writer, r io.Reader) error
 }
 
@@ -15,8 +16,10 @@ type pass interface {
 type learning struct{ m *Masker }
 
 func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
+	cols, r := columns(k, r)
 	return each(r, k == Log, nil, func(c *chunk) {
 		s := l.m.scanner(k, nil, c)
+		s.columns = cols
 		if c.fresh == nil {
 			c.fresh = newFresh()
 		}
@@ -29,7 +32,7 @@ func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
 
 // scanner scans a chunk in the memory that the one before it had.
 func (m *Masker) scanner(k Kind, d *dictionary, c *chunk) *scanner {
-	return &scanner{options: options{log: k == Log, csv: k == CSV, identities: m.strength != Credentials, known: d}, b: c.b, hits: c.hits[:0]}
+	return &scanner{options: options{log: k == Log, identities: m.strength != Credentials, known: d, first: c.line == 1}, b: c.b, hits: c.hits[:0]}
 }
 
 // A fresh is what a chunk has that is new, and what those before it in the same memory had.
@@ -100,8 +103,10 @@ type masking struct {
 }
 
 func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
+	cols, r := columns(k, r)
 	return each(r, k == Log, w, func(c *chunk) {
 		s := p.m.scanner(k, p.known, c)
+		s.columns = cols
 		s.run()
 		c.hits = s.hits
 		if c.rw == nil {
@@ -129,6 +134,7 @@ func (p masking) name(name string) (string, error) {
 // A rewriter writes a text anew.
 type rewriter struct {
 	table  *Table
+	keep   bool // what the table does not have stays
 	seen   [classes]map[string]string
 	buf    []byte
 	buf2   []byte
@@ -231,7 +237,11 @@ func (rw *rewriter) pseudonym(c class, v []byte) string {
 		return as
 	}
 	as, ok := rw.table.look(c, v)
-	if !ok {
+	switch {
+	case ok:
+	case rw.keep:
+		as = string(v)
+	default:
 		var err error
 		if as, err = rw.table.assign(c, string(v)); err != nil {
 			rw.err = err

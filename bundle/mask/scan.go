@@ -30,10 +30,12 @@ type scanner struct {
 
 // options are what does not change with the text.
 type options struct {
-	log, csv   bool
+	log        bool
 	identities bool
 	known      *dictionary     // nil: nothing is known yet
 	domains    map[string]bool // of the hosts that were named; nil: nobody asks
+	columns    []keyKind       // of CSV
+	first      bool            // the text begins with their names
 	depth      int             // how many encodings were undone
 }
 
@@ -179,6 +181,9 @@ func (s *scanner) newLine(i int) int {
 		s.line.pem = s.identities || bytes.Contains(s.b[j:s.lineEnd(j)], []byte("PRIVATE KEY"))
 		return s.lineEnd(j)
 	}
+	if s.columns != nil {
+		s.fields(i)
+	}
 	return i
 }
 
@@ -236,6 +241,7 @@ func (s *scanner) endLine(end int) {
 func (s *scanner) through(text []byte, v view, onlyKnown bool) {
 	child := scanner{options: s.options, b: v.b}
 	child.depth++
+	child.columns = nil
 	child.run()
 	base := s.line.from
 	var found []hit

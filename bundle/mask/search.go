@@ -9,8 +9,10 @@ import (
 type searching struct{ masking }
 
 func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
+	cols, r := columns(k, r)
 	return each(r, k == Log, nil, func(c *chunk) {
 		s := p.m.scanner(k, p.known, c)
+		s.columns = cols
 		s.run()
 		c.hits = s.hits
 		at, why := p.left(s.hits)

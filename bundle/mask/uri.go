@@ -64,10 +64,10 @@ func (s *scanner) uri(k uriKind, i int) int {
 	at := -1
 	for end < len(s.b) && end-start < 512 {
 		c := s.b[end]
-		if c == '@' {
+		if c == '@' && (at < 0 || k == anyURI) {
 			at = end
 		}
-		if c <= ' ' || c == '<' || c == '>' || c == '"' || k == anyURI && (c == '/' || c == '?' || c == '#') || at >= 0 && c != '@' && (c == ';' || c == ',' || c == '?' || c == '\'') || c == ',' {
+		if c <= ' ' || c == '<' || c == '>' || c == '"' || k == anyURI && (c == '/' || c == '?' || c == '#') || at >= 0 && bytes.IndexByte([]byte(";?'&"), c) >= 0 || c == ',' {
 			break
 		}
 		end++

@@ -1,0 +1,85 @@
+package mask
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
+
+// maxHead is how long the first line of a CSV file may be.
+const maxHead = 64 << 10
+
+// columns is what the columns of a CSV file say of their values, by their names in its first
+// line; nil: nothing. The reader has all of the file yet.
+func columns(k Kind, r io.Reader) ([]keyKind, io.Reader) {
+	if k != CSV {
+		return nil, r
+	}
+	b := bufio.NewReaderSize(r, maxHead)
+	head, _ := b.Peek(maxHead) // an error comes again
+	head, _, _ = bytes.Cut(head, []byte("\n"))
+	head = bytes.TrimPrefix(bytes.TrimRight(head, "\r"), []byte("\xef\xbb\xbf"))
+	var out []keyKind
+	any := false
+	for len(head) > 0 {
+		from, to, next := field(head, 0)
+		kind := keyKindOf(bytes.ReplaceAll(bytes.TrimSpace(head[from:to]), []byte(" "), nil))
+		any = any || kind != keyNone
+		out = append(out, kind)
+		head = head[next:]
+	}
+	if !any {
+		return nil, b
+	}
+	return out, b
+}
+
+// field is where the field of a line of CSV that begins at i stands, and where the next one
+// begins.
+func field(b []byte, i int) (from, to, next int) {
+	if i < len(b) && b[i] == '"' {
+		from = i + 1
+		for to = from; to < len(b) && b[to] != '\n'; to++ {
+			if b[to] != '"' {
+				continue
+			}
+			if to+1 < len(b) && b[to+1] == '"' {
+				to++
+				continue
+			}
+			break
+		}
+		next = to + 1
+	} else {
+		from = i
+		for to = from; to < len(b) && b[to] != ',' && b[to] != ';' && b[to] != '\t' && b[to] != '\n' && b[to] != '\r'; to++ {
+		}
+		next = to
+	}
+	if next < len(b) && (b[next] == ',' || b[next] == ';' || b[next] == '\t') {
+		next++
+	}
+	return from, min(to, len(b)), min(max(next, i+1), len(b))
+}
+
+// fields treats the fields of the line at i by their columns. Their names are no values.
+func (s *scanner) fields(i int) {
+	if i == 0 && s.first {
+		return
+	}
+	end := s.lineEnd(i)
+	for _, k := range s.columns {
+		if i >= end {
+			return
+		}
+		from, to, next := field(s.b[:end], i)
+		switch {
+		case from == to:
+		case k >= keySecret:
+			s.secretValue(k, from, to)
+		case k != keyNone && s.identities:
+			s.identity(k, from, to)
+		}
+		i = next
+	}
+}
