@@ -69,12 +69,12 @@ const (
 const maxDepth = 3
 
 func (s *scanner) run() {
-	s.line.userAt = -1
+	s.line.userAt, s.last = -1, span{-1, -1}
 	i := s.newLine(0)
 	for i < len(s.b) {
 		k := kinds[s.b[i]]
 		if k == 0 {
-			i = s.sign(i)
+			i = max(i+1, s.sign(i))
 			continue
 		}
 		from, flags := i, k

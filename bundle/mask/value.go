@@ -99,7 +99,7 @@ func (s *scanner) listItem(i int) int {
 	if j == 0 || s.b[j-1] != ',' && s.b[j-1] != '[' {
 		return i + 1
 	}
-	return s.value(s.list, i, ',')
+	return max(i+1, s.value(s.list, i, ','))
 }
 
 // extent is where the value at i stands: between quotes, up to the next element, or up to a
