@@ -133,7 +133,9 @@ func TestContentLength(t *testing.T) {
 	}
 }
 
-func itoa(n int) string { return strings.TrimSpace(strings.Join([]string{string(rune('0' + n/10)), string(rune('0' + n%10))}, "")) }
+func itoa(n int) string {
+	return strings.TrimSpace(strings.Join([]string{string(rune('0' + n/10)), string(rune('0' + n%10))}, ""))
+}
 
 // TestStable: the same things get the same names in a later bundle, from the table as it was
 // saved; and a value that turns out to be another's pseudonym takes that from it.
@@ -277,7 +279,7 @@ func FuzzTwice(f *testing.F) {
 			if !errors.As(err, &found) {
 				t.Fatal(err)
 			}
-			return // nothing is handed over
+			t.Fatalf("%v: %q became %q", err, text, once)
 		}
 		if k != Mail && strings.Count(once[0], "\n") != strings.Count(text, "\n") {
 			t.Fatalf("other lines: %q became %q", text, once[0])

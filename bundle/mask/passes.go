@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -113,10 +114,43 @@ func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
 			c.rw = &rewriter{table: p.m.table}
 		}
 		c.out = c.rw.rewrite(c.out[:0], c.b, s.hits, s.msg.done)
+		if delicate(c.b, s.hits) {
+			p.settled(k, c)
+		}
 		c.err = c.rw.err
 		p.m.count(&c.rw.counts)
 		clear(c.rw.counts[:])
 	})
+}
+
+// delicate reports whether a hit stands behind the beginning of an escape, so that what is
+// put there may be read as more of it than what was.
+func delicate(b []byte, hits []hit) bool {
+	for i := range hits {
+		from := int(hits[i].from)
+		if bytes.ContainsAny(b[max(0, from-7):from], `%&\#`) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxAgain is how often a chunk is masked again until it stays as it is.
+const maxAgain = 4
+
+// settled masks what came of a chunk again until it stays as it is.
+func (p masking) settled(k Kind, c *chunk) {
+	again := *c
+	for range maxAgain {
+		again.b, again.hits = c.out, nil
+		s := p.m.scanner(k, p.known, &again)
+		s.run()
+		out := c.rw.rewrite(nil, c.out, s.hits, s.msg.done)
+		if bytes.Equal(out, c.out) {
+			return
+		}
+		c.out = out
+	}
 }
 
 // name masks a file's name.
