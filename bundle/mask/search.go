@@ -53,6 +53,8 @@ func (p searching) left(hits []hit) (at int, why string) {
 	return 0, ""
 }
 
+const wasReplaced = "a value that was to be replaced"
+
 // raw says why a value may not stand in what was masked; "": it may.
 func (t *Table) raw(c class, v []byte) string {
 	t.mu.RLock()
@@ -61,7 +63,7 @@ func (t *Table) raw(c class, v []byte) string {
 		return ""
 	}
 	if _, ok := t.given[c][string(v)]; ok {
-		return "a value that was to be replaced"
+		return wasReplaced
 	}
 	return "it looks raw and is no pseudonym"
 }
