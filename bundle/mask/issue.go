@@ -3,10 +3,12 @@ package mask
 import (
 	"net/netip"
 	"strconv"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // issue gives a value of a class a pseudonym that is no value of it, issued or raw.
-func (t *Table) issue(c class, v string, raw map[string]struct{}) string {
+func (t *Table) issue(c find.Class, v string, raw map[string]struct{}) string {
 	for try := 0; ; try++ {
 		as := t.propose(c, v, try)
 		if as == v || !fit(c, as) {
@@ -26,16 +28,16 @@ func (t *Table) issue(c class, v string, raw map[string]struct{}) string {
 
 // propose is a pseudonym of the same shape: another with each try, and longer ones where
 // short ones are all taken.
-func (t *Table) propose(c class, v string, try int) string {
+func (t *Table) propose(c find.Class, v string, try int) string {
 	switch c {
-	case macs:
+	case find.MACs:
 		h := t.prf("mac", v, strconv.Itoa(try))
 		return "02" + hexOf(h[:5]) // locally administered: no maker's
-	case addrs:
+	case find.Addrs:
 		return t.addr(v, try)
 	}
 	longer := try / 100
-	return t.alike(classNames[c], v, try, longer)
+	return t.alike(find.ClassNames[c], v, try, longer)
 }
 
 // alike is a text with a letter for each letter and a digit for each digit, and so many more.
@@ -52,21 +54,21 @@ func (t *Table) alike(class, v string, try, longer int) string {
 		return b
 	}
 	for i := 0; i < len(v); i++ {
-		switch k := kinds[v[i]]; {
-		case k&isDigit != 0:
+		switch {
+		case find.IsDigit(v[i]):
 			d := '0' + next()%10
 			if i == 0 && v[0] != '0' {
 				d = '1' + next()%9
 			}
 			out = append(out, d)
-		case k&isLetter != 0:
+		case find.IsLetter(v[i]):
 			out = append(out, 'a'+next()%26)
 		default:
 			out = append(out, v[i])
 		}
 	}
 	for range longer {
-		if class == classNames[numbers] {
+		if class == find.ClassNames[find.Numbers] {
 			out = append(out, '0'+next()%10)
 		} else {
 			out = append(out, 'a'+next()%26)
@@ -76,23 +78,12 @@ func (t *Table) alike(class, v string, try, longer int) string {
 }
 
 // fit reports whether a pseudonym will be taken for what it is wherever it stands.
-func fit(c class, as string) bool {
-	if c == addrs {
+func fit(c find.Class, as string) bool {
+	if c == find.Addrs {
 		a, err := netip.ParseAddr(as)
-		return err == nil && blockOf(a).name != ""
+		return err == nil && find.BlockOf(a).Name != ""
 	}
-	if c != names {
-		return true
-	}
-	if neutral[as] || common[as] || topLevels[as] || keyKinds[as] != keyNone {
-		return false
-	}
-	for _, p := range devicePrefixes {
-		if len(as) >= len(p) && as[:len(p)] == p {
-			return false
-		}
-	}
-	return true
+	return c != find.Names || !find.Reserved(as)
 }
 
 func hexOf(b []byte) string {

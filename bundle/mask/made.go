@@ -3,6 +3,8 @@ package mask
 import (
 	"bytes"
 	"io"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // SearchMade is Search for a file that somebody made of what Mask wrote, and put his own
@@ -20,11 +22,9 @@ func (m *Masker) SearchMade(name string, k Kind, r io.Reader) error {
 type searchingMade struct{ masking }
 
 func (p searchingMade) text(name string, k Kind, _ io.Writer, r io.Reader) error {
-	return each(r, k == Log, nil, func(c *chunk) {
-		s := p.m.scanner(k, p.known, c)
-		s.run()
-		c.hits = s.hits
-		at, why := p.left(s.hits)
+	return each(r, k, nil, func(c *chunk) {
+		p.scan(c)
+		at, why := p.left(c.hits)
 		if why != "" {
 			c.err = &Found{File: name, Line: c.line + int64(bytes.Count(c.b[:at], []byte("\n"))), Rule: why}
 		}
@@ -32,26 +32,26 @@ func (p searchingMade) text(name string, k Kind, _ io.Writer, r io.Reader) error
 }
 
 // left is the first hit that was to be replaced, and what it is.
-func (p searchingMade) left(hits []hit) (at int, why string) {
+func (p searchingMade) left(hits []find.Hit) (at int, why string) {
 	var buf []byte
 	for i := range hits {
 		h := &hits[i]
-		switch h.class {
-		case secret, length:
+		switch h.Class {
+		case find.Secret, find.Length:
 			continue
-		case coded:
-			if _, why := p.left(h.coded.hits); why != "" {
-				return int(h.from), why + ", in base64"
+		case find.Coded:
+			if _, why := p.left(h.Coded.Hits); why != "" {
+				return int(h.From), why + ", in base64"
 			}
 			continue
 		}
-		if (h.class == names || h.class == numbers) && len(h.v) < shortest {
+		if (h.Class == find.Names || h.Class == find.Numbers) && len(h.V) < find.Shortest {
 			continue // his own words, or packets, have all letters
 		}
-		buf = canonical(buf[:0], h)
-		why := p.m.table.raw(h.class, buf)
-		if why == wasReplaced || why != "" && (h.class == macs || h.class == addrs) {
-			return int(h.from), ruleNames[h.rule] + ": " + why
+		buf = find.Canonical(buf[:0], h)
+		why := p.m.table.raw(h.Class, buf)
+		if why == wasReplaced || why != "" && (h.Class == find.MACs || h.Class == find.Addrs) {
+			return int(h.From), h.Rule.String() + ": " + why
 		}
 	}
 	return 0, ""

@@ -10,6 +10,8 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"strings"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // maxHeader is how much of a header is read at once; what is longer is taken for text.
@@ -153,7 +155,7 @@ func readHeader(head []byte) partHeader {
 	h := partHeader{kind: "text/plain"}
 	var unfolded []byte
 	for l := range bytes.Lines(head) {
-		if len(l) > 0 && !isBlank(l[0]) {
+		if len(l) > 0 && l[0] != ' ' && l[0] != '\t' {
 			unfolded = append(unfolded, '\n')
 		}
 		unfolded = append(unfolded, bytes.TrimRight(l, "\r\n")...)
@@ -227,7 +229,7 @@ func (m *mailer) content(h partHeader, w io.Writer, r io.Reader) error {
 		}
 	}
 	if _, ok := m.p.(masking); ok {
-		m.m.count(&[rules]int64{ruleBinary: 1})
+		m.m.count(&[find.Rules]int64{find.RuleBinary: 1})
 		_, err := fmt.Fprintf(w, "left out when this mail was masked: %s\n", h.kind)
 		return err
 	}

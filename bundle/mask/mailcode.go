@@ -6,6 +6,8 @@ import (
 	"mime"
 	"regexp"
 	"unicode/utf8"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // only64 passes on what is base64, in whole groups, whatever else stands between: a damaged
@@ -26,7 +28,7 @@ func (o *only64) Read(p []byte) (int, error) {
 		var in [4096]byte
 		n, err := o.r.Read(in[:])
 		for _, c := range in[:n] {
-			if !o.over && (kinds[c]&isAlnum != 0 && c < 0x80 || c == '+' || c == '/') {
+			if !o.over && find.Is64(c) {
 				o.buf = append(o.buf, c)
 				o.n = (o.n + 1) % 4
 			}
@@ -110,7 +112,7 @@ func (q *fromQuoted) Read(p []byte) (int, error) {
 		if bytes.HasSuffix(text, []byte("=")) && bytes.HasSuffix(l, []byte("\n")) {
 			l = text[:len(text)-1]
 		}
-		q.buf = unquote(l).b
+		q.buf = find.Unquote(l)
 	}
 	n := copy(p, q.buf)
 	q.buf = q.buf[n:]

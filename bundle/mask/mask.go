@@ -23,6 +23,8 @@ import (
 	"io"
 	"maps"
 	"sync"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // A Strength says how much is taken out.
@@ -65,10 +67,10 @@ type Masker struct {
 	masked   bool
 
 	mu      sync.Mutex
-	learned [classes]map[string]struct{}
+	learned [find.Classes]map[string]struct{}
 	domains map[string]bool
-	known   *dictionary // of all that was learned; nil: something came after it was made
-	counts  [rules]int64
+	known   *find.Dictionary // of all that was learned; nil: something came after it was made
+	counts  [find.Rules]int64
 	full    error
 }
 
@@ -138,7 +140,7 @@ func (m *Masker) masking() (masking, error) {
 		if err := m.table.settle(&m.learned, !m.masked); err != nil {
 			return masking{}, err
 		}
-		m.known = newDictionary(m.table, m.domains)
+		m.known = m.table.dictionary(m.domains, false)
 		for c := range m.learned {
 			clear(m.learned[c])
 		}
@@ -165,7 +167,7 @@ func (m *Masker) learn(f *fresh) error {
 	return m.full
 }
 
-func (m *Masker) count(n *[rules]int64) {
+func (m *Masker) count(n *[find.Rules]int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for r, k := range n {
@@ -180,7 +182,7 @@ func (m *Masker) Counts() []Count {
 	var out []Count
 	for r, n := range m.counts {
 		if n > 0 {
-			out = append(out, Count{ruleNames[r], n})
+			out = append(out, Count{find.Rule(r).String(), n})
 		}
 	}
 	return out
@@ -200,25 +202,24 @@ func (m *Masker) Name(name string) (string, error) {
 }
 
 // LearnName is Learn for a name that Name will be asked for.
-func (m *Masker) LearnName(name string) { m.learnValue(keyNone, name) }
+func (m *Masker) LearnName(name string) {
+	m.learnValue(name, func(v []byte, o find.Options) []find.Hit {
+		hits, _ := find.Scan(v, o, nil)
+		return hits
+	})
+}
 
 // LearnHost tells of a host that is known from elsewhere, of a manifest or a configuration:
 // a name or an address.
-func (m *Masker) LearnHost(name string) { m.learnValue(keyHost, name) }
+func (m *Masker) LearnHost(name string) { m.learnValue(name, find.Host) }
 
 // LearnUser tells of a user, a device or a number that is known from elsewhere.
-func (m *Masker) LearnUser(name string) { m.learnValue(keyUser, name) }
+func (m *Masker) LearnUser(name string) { m.learnValue(name, find.User) }
 
-func (m *Masker) learnValue(k keyKind, v string) {
+func (m *Masker) learnValue(v string, hits func([]byte, find.Options) []find.Hit) {
 	if m.strength == Credentials || v == "" {
 		return
 	}
 	f := newFresh()
-	s := m.scanner(Text, nil, &chunk{b: []byte(v)})
-	s.domains = f.domains
-	s.run()
-	if k != keyNone {
-		s.identity(k, 0, len(v))
-	}
-	learning{m}.take(f, s.hits) // a later pass says what is wrong
+	learning{m}.take(f, hits([]byte(v), find.Options{Identities: true, Domains: f.domains})) // a later pass says what is wrong
 }

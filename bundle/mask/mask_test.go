@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // through masks texts of one scope, and searches what came of them.
@@ -153,12 +155,12 @@ func TestStable(t *testing.T) {
 	if second := through(t, loaded, Identities, Log, "From: <sip:7022@cucm01.corp.com> 10.0.0.1 10.0.0.2 10.0.1.1", "To: <sip:9000@x.corp.com>")[0]; second != first {
 		t.Errorf("%s\nand later\n%s", first, second)
 	}
-	as := loaded.given[numbers]["7022"]
+	as := loaded.given[find.Numbers]["7022"]
 	out := through(t, loaded, Identities, Log, "From: <sip:7022@corp.com> To: <sip:"+as+"@corp.com>")[0]
 	if strings.Contains(out, as+"@") || strings.Contains(out, "7022") {
 		t.Errorf("%s was issued and is raw now: %s", as, out)
 	}
-	if got := loaded.Restore("the phone " + loaded.given[numbers]["7022"] + " at " + loaded.given[addrs]["10.0.1.1"]); got != "the phone 7022 at 10.0.1.1" {
+	if got := loaded.Restore("the phone " + loaded.given[find.Numbers]["7022"] + " at " + loaded.given[find.Addrs]["10.0.1.1"]); got != "the phone 7022 at 10.0.1.1" {
 		t.Error(got)
 	}
 }
@@ -185,10 +187,10 @@ func TestSubnets(t *testing.T) {
 		b := a
 		b[3] ^= 1 + rapid.ByteRange(0, 254).Draw(t, "x")
 		x, y := dotted(a), dotted(b)
-		if err := table.settle(&[classes]map[string]struct{}{addrs: {x: {}, y: {}}}, true); err != nil {
+		if err := table.settle(&[find.Classes]map[string]struct{}{find.Addrs: {x: {}, y: {}}}, true); err != nil {
 			t.Fatal(err)
 		}
-		p, q := table.given[addrs][x], table.given[addrs][y]
+		p, q := table.given[find.Addrs][x], table.given[find.Addrs][y]
 		if p == q || p[:strings.LastIndexByte(p, '.')] != q[:strings.LastIndexByte(q, '.')] || strings.HasPrefix(p, "10.") != private {
 			t.Fatalf("%s %s became %s %s", x, y, p, q)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // A pass does one thing with a text.
@@ -17,29 +19,26 @@ type pass interface {
 type learning struct{ m *Masker }
 
 func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
-	cols, r := columns(k, r)
-	return each(r, k == Log, nil, func(c *chunk) {
-		s := l.m.scanner(k, nil, c)
-		s.columns = cols
+	return each(r, k, nil, func(c *chunk) {
 		if c.fresh == nil {
 			c.fresh = newFresh()
 		}
-		s.domains = c.fresh.domains
-		s.run()
-		c.hits = s.hits
-		c.err = l.take(c.fresh, s.hits)
+		o := l.m.options(c)
+		o.Domains = c.fresh.domains
+		c.hits, _ = find.Scan(c.b, o, c.hits)
+		c.err = l.take(c.fresh, c.hits)
 	})
 }
 
-// scanner scans a chunk in the memory that the one before it had.
-func (m *Masker) scanner(k Kind, d *dictionary, c *chunk) *scanner {
-	return &scanner{options: options{log: k == Log, identities: m.strength != Credentials, known: d, first: c.line == 1}, b: c.b, hits: c.hits[:0]}
+// options are how a chunk is scanned.
+func (m *Masker) options(c *chunk) find.Options {
+	return find.Options{Log: c.kind == Log, Identities: m.strength != Credentials, Columns: c.cols, First: c.line == 1}
 }
 
 // A fresh is what a chunk has that is new, and what those before it in the same memory had.
 type fresh struct {
-	seen    [classes]map[string]struct{}
-	now     [classes][]string
+	seen    [find.Classes]map[string]struct{}
+	now     [find.Classes][]string
 	domains map[string]bool
 }
 
@@ -55,7 +54,7 @@ func newFresh() *fresh {
 const maxSeen = 1 << 16
 
 // take takes in what a scan found.
-func (l learning) take(f *fresh, hits []hit) error {
+func (l learning) take(f *fresh, hits []find.Hit) error {
 	f.gather(hits)
 	err := l.m.learn(f)
 	for c := range f.now {
@@ -68,54 +67,39 @@ func (l learning) take(f *fresh, hits []hit) error {
 	return err
 }
 
-func (f *fresh) gather(hits []hit) {
+func (f *fresh) gather(hits []find.Hit) {
 	var buf []byte
 	for i := range hits {
 		h := &hits[i]
-		switch h.class {
-		case coded:
-			f.gather(h.coded.hits)
-		case macs, addrs, names, numbers:
-			buf = canonical(buf[:0], h)
-			if _, ok := f.seen[h.class][string(buf)]; !ok {
+		switch h.Class {
+		case find.Coded:
+			f.gather(h.Coded.Hits)
+		case find.MACs, find.Addrs, find.Names, find.Numbers:
+			buf = find.Canonical(buf[:0], h)
+			if _, ok := f.seen[h.Class][string(buf)]; !ok {
 				v := string(buf)
-				f.seen[h.class][v] = struct{}{}
-				f.now[h.class] = append(f.now[h.class], v)
+				f.seen[h.Class][v] = struct{}{}
+				f.now[h.Class] = append(f.now[h.Class], v)
 			}
 		}
 	}
 }
 
-// canonical appends a hit's value as the table has it.
-func canonical(to []byte, h *hit) []byte {
-	switch h.class {
-	case macs:
-		return canonicalMAC(to, h.v)
-	case names:
-		return appendLower(to, h.v)
-	}
-	return append(to, h.v...)
-}
-
 // masking is the second pass.
 type masking struct {
 	m     *Masker
-	known *dictionary
+	known *find.Dictionary
 }
 
 func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
-	cols, r := columns(k, r)
-	return each(r, k == Log, w, func(c *chunk) {
-		s := p.m.scanner(k, p.known, c)
-		s.columns = cols
-		s.run()
-		c.hits = s.hits
+	return each(r, k, w, func(c *chunk) {
 		if c.rw == nil {
 			c.rw = &rewriter{table: p.m.table}
 		}
-		c.out = c.rw.rewrite(c.out[:0], c.b, s.hits, s.msg.done)
-		if delicate(c.b, s.hits) {
-			p.settled(k, c)
+		lengths := p.scan(c)
+		c.out = c.rw.rewrite(c.out[:0], c.b, c.hits, lengths)
+		if delicate(c.b, c.hits) {
+			p.settled(c)
 		}
 		c.err = c.rw.err
 		p.m.count(&c.rw.counts)
@@ -123,11 +107,19 @@ func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
 	})
 }
 
+// scan finds the hits of a chunk, those of what is known among them.
+func (p masking) scan(c *chunk) (lengths []find.LengthOf) {
+	o := p.m.options(c)
+	o.Known = p.known
+	c.hits, lengths = find.Scan(c.b, o, c.hits)
+	return lengths
+}
+
 // delicate reports whether a hit stands behind the beginning of an escape, so that what is
 // put there may be read as more of it than what was.
-func delicate(b []byte, hits []hit) bool {
+func delicate(b []byte, hits []find.Hit) bool {
 	for i := range hits {
-		from := int(hits[i].from)
+		from := int(hits[i].From)
 		if bytes.ContainsAny(b[max(0, from-7):from], `%&\#`) {
 			return true
 		}
@@ -139,13 +131,12 @@ func delicate(b []byte, hits []hit) bool {
 const maxAgain = 4
 
 // settled masks what came of a chunk again until it stays as it is.
-func (p masking) settled(k Kind, c *chunk) {
-	again := *c
+func (p masking) settled(c *chunk) {
+	again := chunk{kind: c.kind, cols: c.cols, line: c.line}
 	for range maxAgain {
-		again.b, again.hits = c.out, nil
-		s := p.m.scanner(k, p.known, &again)
-		s.run()
-		out := c.rw.rewrite(nil, c.out, s.hits, s.msg.done)
+		again.b = c.out
+		lengths := p.scan(&again)
+		out := c.rw.rewrite(nil, c.out, again.hits, lengths)
 		if bytes.Equal(out, c.out) {
 			return
 		}
@@ -156,12 +147,9 @@ func (p masking) settled(k Kind, c *chunk) {
 // name masks a file's name.
 func (p masking) name(name string) (string, error) {
 	c := &chunk{b: []byte(name)}
-	s := p.m.scanner(Text, p.known, c)
-	s.run()
-	short := scanner{options: s.options, b: s.b}
-	short.anyKnown(0, len(s.b))
+	p.scan(c)
 	rw := rewriter{table: p.m.table}
-	out := rw.rewrite(nil, s.b, over(s.hits, short.hits), nil)
+	out := rw.rewrite(nil, c.b, find.Over(c.hits, find.Known(c.b, find.Options{Identities: true, Known: p.known})), nil)
 	return string(out), rw.err
 }
 
@@ -169,76 +157,76 @@ func (p masking) name(name string) (string, error) {
 type rewriter struct {
 	table  *Table
 	keep   bool // what the table does not have stays
-	seen   [classes]map[string]string
+	seen   [find.Classes]map[string]string
 	buf    []byte
 	buf2   []byte
-	counts [rules]int64
+	counts [find.Rules]int64
 	err    error
 }
 
 // rewrite appends b to out with all hits replaced, and each Content-Length as its body asks.
-func (rw *rewriter) rewrite(out, b []byte, hits []hit, lengths []lengthOf) []byte {
+func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.LengthOf) []byte {
 	if len(lengths) > 0 {
 		hits = withLengths(b, hits, lengths)
 	}
 	at := 0
 	for i := range hits {
 		h := &hits[i]
-		out = append(out, b[at:h.from]...)
-		if h.class == length {
-			out = rw.relength(out, h, hits[i+1:], lengths[h.at].body)
+		out = append(out, b[at:h.From]...)
+		if h.Class == find.Length {
+			out = rw.relength(out, h, hits[i+1:], lengths[h.At].Body)
 		} else {
-			rw.counts[h.rule] += rw.struck(h)
+			rw.counts[h.Rule] += rw.struck(h)
 			out = rw.replace(out, h)
 		}
-		at = int(h.to)
+		at = int(h.To)
 	}
 	return append(out, b[at:]...)
 }
 
 // withLengths puts the Content-Lengths among the hits.
-func withLengths(b []byte, hits []hit, lengths []lengthOf) []hit {
-	more := make([]hit, 0, len(lengths))
+func withLengths(b []byte, hits []find.Hit, lengths []find.LengthOf) []find.Hit {
+	more := make([]find.Hit, 0, len(lengths))
 	for i, l := range lengths {
-		more = append(more, hit{from: int32(l.length.from), to: int32(l.length.to), class: length, rule: ruleLength, v: b[l.length.from:l.length.to], at: int32(i)})
+		more = append(more, find.Hit{From: int32(l.Value.From), To: int32(l.Value.To), Class: find.Length, Rule: find.RuleLength, V: b[l.Value.From:l.Value.To], At: int32(i)})
 	}
-	return over(more, hits)
+	return find.Over(more, hits)
 }
 
 // relength appends a Content-Length by which the hits of its body changed that. Logs write
 // bodies otherwise than they were sent, so it is not counted anew.
-func (rw *rewriter) relength(out []byte, h *hit, after []hit, body span) []byte {
+func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body find.Span) []byte {
 	by := 0
 	for i := range after {
 		a := &after[i]
-		if int(a.from) >= body.to {
+		if int(a.From) >= body.To {
 			break
 		}
-		if int(a.from) >= body.from && a.class != length {
+		if int(a.From) >= body.From && a.Class != find.Length {
 			rw.buf2 = rw.replace(rw.buf2[:0], a)
-			by += len(rw.buf2) - len(a.v)
+			by += len(rw.buf2) - len(a.V)
 		}
 	}
-	n, err := strconv.Atoi(string(h.v))
+	n, err := strconv.Atoi(string(h.V))
 	if by == 0 || err != nil || n == 0 {
-		return append(out, h.v...)
+		return append(out, h.V...)
 	}
-	rw.counts[ruleLength]++
+	rw.counts[find.RuleLength]++
 	return strconv.AppendInt(out, int64(max(n+by, 0)), 10)
 }
 
 // struck is how many changes a hit is.
-func (rw *rewriter) struck(h *hit) int64 {
-	switch h.class {
-	case secret:
-		if string(h.v) == stars {
+func (rw *rewriter) struck(h *find.Hit) int64 {
+	switch h.Class {
+	case find.Secret:
+		if string(h.V) == find.Stars {
 			return 0
 		}
-	case coded:
+	case find.Coded:
 		return 0 // what is in it counts
 	default:
-		rw.buf = canonical(rw.buf[:0], h)
-		if rw.pseudonym(h.class, rw.buf) == string(rw.buf) {
+		rw.buf = find.Canonical(rw.buf[:0], h)
+		if rw.pseudonym(h.Class, rw.buf) == string(rw.buf) {
 			return 0
 		}
 	}
@@ -246,27 +234,27 @@ func (rw *rewriter) struck(h *hit) int64 {
 }
 
 // replace appends what is to stand for a hit.
-func (rw *rewriter) replace(out []byte, h *hit) []byte {
-	switch h.class {
-	case secret:
-		return append(out, stars...)
-	case coded:
-		text := rw.rewrite(nil, h.v, h.coded.hits, nil)
-		return h.coded.enc.AppendEncode(out, text)
+func (rw *rewriter) replace(out []byte, h *find.Hit) []byte {
+	switch h.Class {
+	case find.Secret:
+		return append(out, find.Stars...)
+	case find.Coded:
+		text := rw.rewrite(nil, h.V, h.Coded.Hits, nil)
+		return h.Coded.Enc.AppendEncode(out, text)
 	}
-	rw.buf = canonical(rw.buf[:0], h)
-	as := rw.pseudonym(h.class, rw.buf)
-	switch h.class {
-	case macs:
-		return respell(out, h.v, as)
-	case names:
-		return recase(out, h.v, as)
+	rw.buf = find.Canonical(rw.buf[:0], h)
+	as := rw.pseudonym(h.Class, rw.buf)
+	switch h.Class {
+	case find.MACs:
+		return find.Respell(out, h.V, as)
+	case find.Names:
+		return find.Recase(out, h.V, as)
 	}
 	return append(out, as...)
 }
 
 // pseudonym is what stands for a value.
-func (rw *rewriter) pseudonym(c class, v []byte) string {
+func (rw *rewriter) pseudonym(c find.Class, v []byte) string {
 	if as, ok := rw.seen[c][string(v)]; ok {
 		return as
 	}
@@ -286,18 +274,6 @@ func (rw *rewriter) pseudonym(c class, v []byte) string {
 	}
 	rw.seen[c][string(v)] = as
 	return as
-}
-
-// recase appends a name with capitals where raw has them.
-func recase(out, raw []byte, as string) []byte {
-	for i := range len(as) {
-		c := as[i]
-		if k := raw[min(i, len(raw)-1)]; kinds[k]&isUpper != 0 && c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		out = append(out, c)
-	}
-	return out
 }
 
 // Found is something raw that Search found. It never has the value itself.

@@ -3,19 +3,17 @@ package mask
 import (
 	"bytes"
 	"io"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // searching is the third pass, over what the second wrote.
 type searching struct{ masking }
 
 func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
-	cols, r := columns(k, r)
-	return each(r, k == Log, nil, func(c *chunk) {
-		s := p.m.scanner(k, p.known, c)
-		s.columns = cols
-		s.run()
-		c.hits = s.hits
-		at, why := p.left(s.hits)
+	return each(r, k, nil, func(c *chunk) {
+		p.scan(c)
+		at, why := p.left(c.hits)
 		if why != "" {
 			c.err = &Found{File: name, Line: c.line + int64(bytes.Count(c.b[:at], []byte("\n"))), Rule: why}
 		}
@@ -23,30 +21,30 @@ func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 }
 
 // left is the first hit that is neither stars nor an issued pseudonym, and what it is.
-func (p searching) left(hits []hit) (at int, why string) {
+func (p searching) left(hits []find.Hit) (at int, why string) {
 	var buf []byte
 	seen := map[string]bool{}
 	for i := range hits {
 		h := &hits[i]
-		switch h.class {
-		case secret:
-			if string(h.v) != stars {
-				return int(h.from), ruleNames[h.rule]
+		switch h.Class {
+		case find.Secret:
+			if string(h.V) != find.Stars {
+				return int(h.From), h.Rule.String()
 			}
 			continue
-		case coded:
-			if _, why := p.left(h.coded.hits); why != "" {
-				return int(h.from), why + ", in base64"
+		case find.Coded:
+			if _, why := p.left(h.Coded.Hits); why != "" {
+				return int(h.From), why + ", in base64"
 			}
 			continue
 		}
-		buf = append(buf[:0], byte(h.class))
-		buf = canonical(buf, h)
+		buf = append(buf[:0], byte(h.Class))
+		buf = find.Canonical(buf, h)
 		if seen[string(buf)] {
 			continue
 		}
-		if why := p.m.table.raw(h.class, buf[1:]); why != "" {
-			return int(h.from), ruleNames[h.rule] + ": " + why
+		if why := p.m.table.raw(h.Class, buf[1:]); why != "" {
+			return int(h.From), h.Rule.String() + ": " + why
 		}
 		seen[string(buf)] = true
 	}
@@ -56,7 +54,7 @@ func (p searching) left(hits []hit) (at int, why string) {
 const wasReplaced = "a value that was to be replaced"
 
 // raw says why a value may not stand in what was masked; "": it may.
-func (t *Table) raw(c class, v []byte) string {
+func (t *Table) raw(c find.Class, v []byte) string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if _, ok := t.issued[c][string(v)]; ok {

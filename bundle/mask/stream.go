@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // A stream is read in chunks that end where a record or a line does, or where neither does
@@ -24,7 +26,9 @@ type chunk struct {
 	done chan struct{}
 
 	// What is used again for the chunk after.
-	hits  []hit
+	cols  []find.Key // of CSV
+	kind  Kind
+	hits  []find.Hit
 	fresh *fresh
 	rw    *rewriter
 }
@@ -74,7 +78,7 @@ func cut(b []byte, log, force bool) int {
 			if i < len(b)/4 {
 				break
 			}
-			if next := b[i+1:]; len(next) > 20 && (stamp(next) > 0 || next[0] == '<' || next[0] >= '0' && next[0] <= '9' && frame(next[:20]) > 0) {
+			if find.Begins(b[i+1:]) {
 				return i + 1
 			}
 			end = i
@@ -96,9 +100,13 @@ func cut(b []byte, log, force bool) int {
 
 // each has do called for all chunks of a stream, by as many at once as there are processors,
 // and then in order takes what was made of them to w.
-func each(r io.Reader, log bool, w io.Writer, do func(c *chunk)) error {
-	cutter := &chunker{r: r, log: log, line: 1}
-	first := &chunk{done: make(chan struct{})}
+func each(r io.Reader, k Kind, w io.Writer, do func(c *chunk)) error {
+	var cols []find.Key
+	if k == CSV {
+		cols, r = find.Columns(r)
+	}
+	cutter := &chunker{r: r, log: k == Log, line: 1}
+	first := &chunk{done: make(chan struct{}), kind: k, cols: cols}
 	var err error
 	if first.b, first.line, err = cutter.next(nil); err != nil {
 		return err
@@ -118,7 +126,7 @@ func (c *chunk) finish(w io.Writer) error {
 	return err
 }
 
-func parallel(cutter *chunker, next *chunk, w io.Writer, do func(c *chunk)) error {
+func parallel(cutter *chunker, first *chunk, w io.Writer, do func(c *chunk)) error {
 	workers := min(runtime.GOMAXPROCS(0), 8)
 	todo := make(chan *chunk, workers)
 	var wg sync.WaitGroup
@@ -134,6 +142,7 @@ func parallel(cutter *chunker, next *chunk, w io.Writer, do func(c *chunk)) erro
 	defer close(todo)
 
 	var open, free []*chunk
+	next := first
 	finish := func() error {
 		c := open[0]
 		open = open[1:]
@@ -153,7 +162,7 @@ func parallel(cutter *chunker, next *chunk, w io.Writer, do func(c *chunk)) erro
 		if cutter.err != nil && len(cutter.rest) == 0 {
 			break
 		}
-		next = &chunk{}
+		next = &chunk{kind: first.kind, cols: first.cols}
 		if n := len(free); n > 0 {
 			next, free = free[n-1], free[:n-1]
 		}

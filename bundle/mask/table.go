@@ -12,6 +12,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"rtmtgrab/bundle/mask/find"
 )
 
 // maxNames is how many pseudonyms a table may hold: a file can be made that is nothing but
@@ -24,9 +26,9 @@ type Table struct {
 	mu      sync.RWMutex
 	key     []byte
 	salts   map[string]int // by block of addresses
-	given   [classes]map[string]string
-	issued  [classes]map[string]string // the same, the other way
-	retired [classes]map[string]string // pseudonyms that are issued no more, for what they stood
+	given   [find.Classes]map[string]string
+	issued  [find.Classes]map[string]string // the same, the other way
+	retired [find.Classes]map[string]string // pseudonyms that are issued no more, for what they stood
 }
 
 // tableFile is a Table as JSON.
@@ -49,7 +51,7 @@ func NewTable() *Table {
 
 func newTable(key []byte) *Table {
 	t := &Table{key: key, salts: map[string]int{}}
-	for c := range classes {
+	for c := range find.Classes {
 		t.given[c], t.issued[c], t.retired[c] = map[string]string{}, map[string]string{}, map[string]string{}
 	}
 	return t
@@ -70,7 +72,7 @@ func Load(b []byte) (*Table, error) {
 	}
 	t := newTable(key)
 	maps.Copy(t.salts, f.Salts)
-	for c, name := range classNames {
+	for c, name := range find.ClassNames {
 		for raw, as := range f.Given[name] {
 			if _, twice := t.issued[c][as]; twice || raw == "" || as == "" {
 				return nil, errors.New("the map of pseudonyms is damaged: one of them stands for two things")
@@ -92,7 +94,7 @@ func (t *Table) Bytes() ([]byte, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	f := tableFile{Version: 1, Key: base64.StdEncoding.EncodeToString(t.key), Salts: t.salts, Given: map[string]map[string]string{}, Retired: map[string]map[string]string{}}
-	for c, name := range classNames {
+	for c, name := range find.ClassNames {
 		if len(t.given[c]) > 0 {
 			f.Given[name] = t.given[c]
 		}
@@ -136,7 +138,7 @@ func (t *Table) prf(parts ...string) [sha256.Size]byte {
 }
 
 // look is the pseudonym of a raw value; known also if the value is itself one.
-func (t *Table) look(c class, v []byte) (as string, known bool) {
+func (t *Table) look(c find.Class, v []byte) (as string, known bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if as, ok := t.given[c][string(v)]; ok {
@@ -153,11 +155,11 @@ var errFull = fmt.Errorf("more than %d different names and addresses: mask the b
 // settle issues pseudonyms to all values of a bundle. With raw, whatever of them was issued
 // for something else before is issued anew: nothing that a bundle of this scope holds
 // stands for something else in what comes.
-func (t *Table) settle(learned *[classes]map[string]struct{}, raw bool) error {
+func (t *Table) settle(learned *[find.Classes]map[string]struct{}, raw bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var wanted [classes][]string
-	for c := range classes {
+	var wanted [find.Classes][]string
+	for c := range find.Classes {
 		for v := range learned[c] {
 			if of, ok := t.issued[c][v]; ok {
 				if !raw {
@@ -175,8 +177,8 @@ func (t *Table) settle(learned *[classes]map[string]struct{}, raw bool) error {
 		slices.Sort(wanted[c])
 		wanted[c] = slices.Compact(wanted[c])
 	}
-	t.chooseSalts(wanted[addrs])
-	for c := range classes {
+	t.chooseSalts(wanted[find.Addrs])
+	for c := range find.Classes {
 		for _, v := range wanted[c] {
 			if t.size() >= maxNames {
 				return errFull
@@ -188,7 +190,7 @@ func (t *Table) settle(learned *[classes]map[string]struct{}, raw bool) error {
 }
 
 // assign is settle for one value that turns up late.
-func (t *Table) assign(c class, v string) (string, error) {
+func (t *Table) assign(c find.Class, v string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if as, ok := t.given[c][v]; ok {
@@ -198,4 +200,11 @@ func (t *Table) assign(c class, v string) (string, error) {
 		return "", errFull
 	}
 	return t.issue(c, v, nil), nil
+}
+
+// dictionary is what the table has pseudonyms for.
+func (t *Table) dictionary(domains map[string]bool, everywhere bool) *find.Dictionary {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return find.NewDictionary(&t.given, domains, everywhere)
 }

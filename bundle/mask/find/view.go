@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 // those that are known in whatever spelling, with dots and dashes between any digits.
 func (s *scanner) mac(from, to int, flags uint8) {
 	s.written(from, to, flags)
-	if s.known != nil && len(s.known.macs) > 0 {
+	if s.Known != nil && len(s.Known.byMAC) > 0 {
 		s.rolling(from, to)
 	}
 }
@@ -22,18 +22,18 @@ func (s *scanner) written(from, to int, flags uint8) {
 	switch {
 	case flags&isLetter == 0 && flags&(isDot|isDash) == 0:
 	case len(w) >= 15 && macDevice(w):
-		s.add(macs, ruleMAC, from+3, from+15)
+		s.add(MACs, ruleMAC, from+3, from+15)
 	case len(w) == 17 && pairs(w, '-'):
-		s.add(macs, ruleMAC, from, to)
+		s.add(MACs, ruleMAC, from, to)
 	case len(w) >= 14 && (len(w) == 14 || kinds[w[14]]&isAlnum == 0) && w[4] == '.' && w[9] == '.' && isHexes(w[:4]) && isHexes(w[5:9]) && isHexes(w[10:14]):
-		s.add(macs, ruleMAC, from, from+14)
+		s.add(MACs, ruleMAC, from, from+14)
 	case len(w) == 36 && bytes.HasPrefix(w, []byte("00000000-0000-0000-0000-")):
 		if isHexes(w[24:]) && !bytes.Equal(w[24:], []byte("000000000000")) {
-			s.add(macs, ruleMAC, from+24, to)
+			s.add(MACs, ruleMAC, from+24, to)
 		}
 	case len(w) == 35 && w[8] == '-' && w[17] == '-' && w[26] == '-' && isHexes(w[:8]) && isHexes(w[9:17]):
 		if _, ok := expressway.MACOfCallID(string(w)); ok {
-			s.add(macs, ruleMAC, from, from+13)
+			s.add(MACs, ruleMAC, from, from+13)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func (s *scanner) rolling(from, to int) {
 			v = v<<4 | uint64(unhex(c))
 			at[n&15] = i
 			n++
-			if n >= 12 && s.known.hasMAC(v&(1<<48-1)) {
-				s.put(hit{from: int32(at[(n-12)&15]), to: int32(i + 1), class: macs, rule: ruleMAC, v: s.b[at[(n-12)&15] : i+1]})
+			if n >= 12 && s.Known.hasMAC(v&(1<<48-1)) {
+				s.put(Hit{From: int32(at[(n-12)&15]), To: int32(i + 1), Class: MACs, Rule: ruleMAC, V: s.b[at[(n-12)&15] : i+1]})
 				n = 0
 			}
 		case k&(isDot|isDash) != 0 && c != '_' && i > from && isHex(s.b[i-1]):
@@ -108,26 +108,6 @@ func canonicalMAC(to, b []byte) []byte {
 		if isHex(c) {
 			to = append(to, lower(c))
 		}
-	}
-	return to
-}
-
-// respell appends the digits of as in the spelling of raw.
-func respell(to, raw []byte, as string) []byte {
-	upper := anyOf(raw, isUpper)
-	if !upper && !anyOf(raw, isLower) {
-		upper = len(to) > 0 && kinds[to[len(to)-1]]&isUpper != 0 // SEP001122334455
-	}
-	n := 0
-	for _, c := range raw {
-		if isHex(c) && n < len(as) {
-			c = as[n]
-			if upper && c >= 'a' {
-				c -= 'a' - 'A'
-			}
-			n++
-		}
-		to = append(to, c)
 	}
 	return to
 }

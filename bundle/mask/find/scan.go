@@ -1,46 +1,46 @@
-package mask
+package find
 
 import (
 	"bytes"
 	"slices"
 )
 
-// A hit is a stretch of a text that is to be replaced.
-type hit struct {
-	from, to int32
-	at       int32 // of length: which
-	class    class
-	rule     rule
-	v        []byte // what stands there, escapes undone, in its own spelling
-	coded    *coding
+// A Hit is a stretch of a text that is to be replaced.
+type Hit struct {
+	From, To int32
+	At       int32 // of Length: which
+	Class    Class
+	Rule     Rule
+	V        []byte // what stands there, escapes undone, in its own spelling
+	Coded    *Coding
 }
 
 // A scanner finds the hits of one text. The passes differ only in what they do with them,
 // so what one replaces the other looks for.
 type scanner struct {
-	options
+	Options
 	b    []byte
-	hits []hit
-	last span // the latest word
+	hits []Hit
+	last Span // the latest word
 	line lineState
 	msg  message
-	tag  keyKind // of the XML element that is being opened
-	list keyKind // of the list of JSON that is being read
+	tag  Key // of the XML element that is being opened
+	list Key // of the list of JSON that is being read
 }
 
-// options are what does not change with the text.
-type options struct {
-	log        bool
-	identities bool
-	known      *dictionary     // nil: nothing is known yet
-	domains    map[string]bool // of the hosts that were named; nil: nobody asks
-	columns    []keyKind       // of CSV
-	first      bool            // the text begins with their names
+// Options are what does not change with the text.
+type Options struct {
+	Log        bool            // records and messages begin in it
+	Identities bool            // else secrets alone are found
+	Known      *Dictionary     // nil: nothing is known yet
+	Domains    map[string]bool // gets those of the hosts that are named; nil: nobody asks
+	Columns    []Key           // of CSV
+	First      bool            // the text begins with their names
 	depth      int             // how many encodings were undone
 }
 
-// A span is b[from:to].
-type span struct{ from, to int }
+// A Span is b[from:to].
+type Span struct{ From, To int }
 
 // lineState is what is known of the line in hand.
 type lineState struct {
@@ -69,7 +69,7 @@ const (
 const maxDepth = 3
 
 func (s *scanner) run() {
-	s.line.userAt, s.last = -1, span{-1, -1}
+	s.line.userAt, s.last = -1, Span{-1, -1}
 	i := s.newLine(0)
 	for i < len(s.b) {
 		k := kinds[s.b[i]]
@@ -84,7 +84,7 @@ func (s *scanner) run() {
 			}
 			flags |= k
 		}
-		s.last = span{from, i}
+		s.last = Span{from, i}
 		i = max(i, s.word(from, i, flags))
 	}
 	s.endLine(len(s.b))
@@ -99,7 +99,7 @@ func (s *scanner) sign(i int) int {
 		s.endLine(i)
 		return s.newLine(i + 1)
 	case '=':
-		s.line.quoted = s.line.quoted || s.known != nil && s.depth == 0 && quotedName(s.b, i)
+		s.line.quoted = s.line.quoted || s.Known != nil && s.depth == 0 && quotedName(s.b, i)
 		return s.keyed(i, '=')
 	case ':':
 		return s.colon(i)
@@ -125,30 +125,30 @@ func (s *scanner) sign(i int) int {
 
 // add takes in a hit. What lies within an earlier one is none, what lies around one takes
 // its place.
-func (s *scanner) add(c class, r rule, from, to int) {
-	s.put(hit{from: int32(from), to: int32(to), class: c, rule: r, v: s.b[from:to]})
+func (s *scanner) add(c Class, r Rule, from, to int) {
+	s.put(Hit{From: int32(from), To: int32(to), Class: c, Rule: r, V: s.b[from:to]})
 }
 
-func (s *scanner) put(h hit) {
-	if h.from >= h.to {
+func (s *scanner) put(h Hit) {
+	if h.From >= h.To {
 		return
 	}
 	n := len(s.hits)
-	if n == s.line.hits || s.hits[n-1].to <= h.from { // as ever
+	if n == s.line.hits || s.hits[n-1].To <= h.From { // as ever
 		s.hits = append(s.hits, h)
 		return
 	}
-	for n > s.line.hits && s.hits[n-1].from >= h.to { // what a look ahead found
+	for n > s.line.hits && s.hits[n-1].From >= h.To { // what a look ahead found
 		n--
 	}
 	first := n
-	for first > s.line.hits && s.hits[first-1].to > h.from {
+	for first > s.line.hits && s.hits[first-1].To > h.From {
 		last := &s.hits[first-1]
 		switch {
-		case h.class == secret && (last.from > h.from || last.class != secret):
-			h.from, h.to = min(h.from, last.from), max(h.to, last.to)
-			h.v = s.b[h.from:h.to]
-		case last.from < h.from || last.to >= h.to || last.class == secret:
+		case h.Class == Secret && (last.From > h.From || last.Class != Secret):
+			h.From, h.To = min(h.From, last.From), max(h.To, last.To)
+			h.V = s.b[h.From:h.To]
+		case last.From < h.From || last.To >= h.To || last.Class == Secret:
 			return
 		}
 		first--
@@ -163,7 +163,7 @@ func (s *scanner) newLine(i int) int {
 		return i
 	}
 	c := s.b[i]
-	if s.log && (c >= '0' && c <= '9' || c == '<' || c >= 'A' && c <= 'S') && s.head(i) {
+	if s.Log && (c >= '0' && c <= '9' || c == '<' || c >= 'A' && c <= 'S') && s.head(i) {
 		s.line.pem, s.line.folded = false, foldNone
 	}
 	j := i
@@ -171,17 +171,17 @@ func (s *scanner) newLine(i int) int {
 		j++
 	}
 	s.line.text = j
-	if s.log {
+	if s.Log {
 		s.message(i, j)
 	}
 	if s.line.pem || s.line.folded != foldNone {
 		return s.goesOn(i, j)
 	}
 	if j < len(s.b) && s.b[j] == '-' && bytes.HasPrefix(s.b[j:], []byte("-----BEGIN ")) {
-		s.line.pem = s.identities || bytes.Contains(s.b[j:s.lineEnd(j)], []byte("PRIVATE KEY"))
+		s.line.pem = s.Identities || bytes.Contains(s.b[j:s.lineEnd(j)], []byte("PRIVATE KEY"))
 		return s.lineEnd(j)
 	}
-	if s.columns != nil {
+	if s.Columns != nil {
 		s.fields(i)
 	}
 	return i
@@ -199,7 +199,7 @@ func (s *scanner) goesOn(i, text int) int {
 			s.line.pem = false
 			return end
 		}
-		s.secret(rulePEM, text, stop)
+		s.out(rulePEM, text, stop)
 		return end
 	}
 	if lead := s.b[i:text]; !bytes.HasPrefix(lead, []byte("  ")) && bytes.IndexByte(lead, '\t') < 0 || text == stop {
@@ -210,7 +210,7 @@ func (s *scanner) goesOn(i, text int) int {
 		s.line.params = end
 		return i
 	}
-	s.secret(ruleAuthorization, text, stop)
+	s.out(ruleAuthorization, text, stop)
 	return end
 }
 
@@ -239,17 +239,17 @@ func (s *scanner) endLine(end int) {
 // through scans a line with its escapes undone. onlyKnown: what is found counts only if it
 // is known to be raw.
 func (s *scanner) through(text []byte, v view, onlyKnown bool) {
-	child := scanner{options: s.options, b: v.b}
+	child := scanner{Options: s.Options, b: v.b}
 	child.depth++
-	child.columns = nil
+	child.Columns = nil
 	child.run()
 	base := s.line.from
-	var found []hit
+	var found []Hit
 	for _, h := range child.hits {
-		if onlyKnown && !s.known.has(h.class, h.v) {
+		if onlyKnown && !s.Known.has(h.Class, h.V) {
 			continue
 		}
-		h.from, h.to = int32(base)+v.from[h.from], int32(base)+v.from[h.to]
+		h.From, h.To = int32(base)+v.from[h.From], int32(base)+v.from[h.To]
 		found = append(found, h)
 	}
 	if !onlyKnown {
@@ -265,10 +265,10 @@ func (s *scanner) through(text []byte, v view, onlyKnown bool) {
 
 // merge joins the hits of a text as it is and with its escapes undone. Secrets are joined to
 // the largest, of others those of the undone text count.
-func merge(own, undone []hit) []hit {
-	secrets := func(of []hit) (yes, no []hit) {
+func merge(own, undone []Hit) []Hit {
+	secrets := func(of []Hit) (yes, no []Hit) {
 		for _, h := range of {
-			if h.class == secret {
+			if h.Class == Secret {
 				yes = append(yes, h)
 			} else {
 				no = append(no, h)
@@ -278,17 +278,17 @@ func merge(own, undone []hit) []hit {
 	}
 	ownSecrets, own := secrets(own)
 	undoneSecrets, undone := secrets(undone)
-	out := over(join(ownSecrets, undoneSecrets), undone)
-	return over(out, own)
+	out := Over(join(ownSecrets, undoneSecrets), undone)
+	return Over(out, own)
 }
 
 // join is the hits of both in order, those that touch each other made one.
-func join(a, b []hit) []hit {
+func join(a, b []Hit) []Hit {
 	all := inOrder(a, b)
 	out := all[:0]
 	for _, h := range all {
-		if n := len(out); n > 0 && h.from < out[n-1].to {
-			out[n-1].to = max(out[n-1].to, h.to)
+		if n := len(out); n > 0 && h.From < out[n-1].To {
+			out[n-1].To = max(out[n-1].To, h.To)
 			continue
 		}
 		out = append(out, h)
@@ -297,24 +297,24 @@ func join(a, b []hit) []hit {
 }
 
 // over is first and those of then that touch none of it, in order.
-func over(first, then []hit) []hit {
+func Over(first, then []Hit) []Hit {
 	i := 0
-	var free []hit
+	var free []Hit
 	for _, h := range then {
-		for i < len(first) && first[i].to <= h.from {
+		for i < len(first) && first[i].To <= h.From {
 			i++
 		}
-		if i == len(first) || first[i].from >= h.to {
+		if i == len(first) || first[i].From >= h.To {
 			free = append(free, h)
 		}
 	}
 	return inOrder(first, free)
 }
 
-func inOrder(a, b []hit) []hit {
-	out := make([]hit, 0, len(a)+len(b))
+func inOrder(a, b []Hit) []Hit {
+	out := make([]Hit, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
-		if a[0].from <= b[0].from {
+		if a[0].From <= b[0].From {
 			out, a = append(out, a[0]), a[1:]
 		} else {
 			out, b = append(out, b[0]), b[1:]

@@ -1,4 +1,4 @@
-package mask
+package find
 
 import "bytes"
 
@@ -38,12 +38,12 @@ func (s *scanner) authorization(from, to, i int) int {
 			end--
 		}
 	}
-	s.secret(ruleAuthorization, at, end)
+	s.out(ruleAuthorization, at, end)
 	return max(end, i)
 }
 
 // toEnd takes out all of a header's value.
-func (s *scanner) toEnd(r rule, from, i int) int {
+func (s *scanner) toEnd(r Rule, from, i int) int {
 	end, starts := s.headerEnd(from, i)
 	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\') {
 		i++
@@ -51,7 +51,7 @@ func (s *scanner) toEnd(r rule, from, i int) int {
 	if starts {
 		s.line.folded = foldSecret
 	}
-	s.secret(r, i, end)
+	s.out(r, i, end)
 	return max(end, i)
 }
 

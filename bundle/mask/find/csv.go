@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bufio"
@@ -9,17 +9,14 @@ import (
 // maxHead is how long the first line of a CSV file may be.
 const maxHead = 64 << 10
 
-// columns is what the columns of a CSV file say of their values, by their names in its first
+// Columns is what the columns of a CSV file say of their values, by their names in its first
 // line; nil: nothing. The reader has all of the file yet.
-func columns(k Kind, r io.Reader) ([]keyKind, io.Reader) {
-	if k != CSV {
-		return nil, r
-	}
+func Columns(r io.Reader) ([]Key, io.Reader) {
 	b := bufio.NewReaderSize(r, maxHead)
 	head, _ := b.Peek(maxHead) // an error comes again
 	head, _, _ = bytes.Cut(head, []byte("\n"))
 	head = bytes.TrimPrefix(bytes.TrimRight(head, "\r"), []byte("\xef\xbb\xbf"))
-	var out []keyKind
+	var out []Key
 	any := false
 	for len(head) > 0 {
 		from, to, next := field(head, 0)
@@ -64,11 +61,11 @@ func field(b []byte, i int) (from, to, next int) {
 
 // fields treats the fields of the line at i by their columns. Their names are no values.
 func (s *scanner) fields(i int) {
-	if i == 0 && s.first {
+	if i == 0 && s.First {
 		return
 	}
 	end := s.lineEnd(i)
-	for _, k := range s.columns {
+	for _, k := range s.Columns {
 		if i >= end {
 			return
 		}
@@ -77,7 +74,7 @@ func (s *scanner) fields(i int) {
 		case from == to:
 		case k >= keySecret:
 			s.secretValue(k, from, to)
-		case k != keyNone && s.identities:
+		case k != keyNone && s.Identities:
 			s.identity(k, from, to)
 		}
 		i = next

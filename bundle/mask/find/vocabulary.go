@@ -1,34 +1,34 @@
-package mask
+package find
 
 import "bytes"
 
-// A keyKind says what stands behind a key: `key="value"`, `Key: value`, <key>value</key>.
-type keyKind uint8
+// A Key says what stands behind a key: `key="value"`, `Key: value`, <key>value</key>.
+type Key uint8
 
 const (
-	keyNone    keyKind = iota
-	keyUser            // or a number, or a device
-	keyHost            // or an address
-	keyNumber          // or a user
-	keyDevice          // or a user
-	keyDisplay         // words
-	keySerial          //
-	keyFile            // a file's name, with an ending
-	keyPath            // names in it that are known
-	keyName            // of anything: devices, numbers, and what is known
-	keyMAC             // in any form
-	keyOpaque          // an ID: what stands before an @ is no user
-	keyVersion         // four numbers are no address
-	keySecret          // goes
-	keyLong            // goes if it is long enough to be no word
-	keyDigest          // goes
-	keySDP             // goes
-	keyAuth            // goes but for the scheme and what a digest may tell
-	keyCookie          // goes to the end of the line
+	keyNone    Key = iota
+	keyUser        // or a number, or a device
+	keyHost        // or an address
+	keyNumber      // or a user
+	keyDevice      // or a user
+	keyDisplay     // words
+	keySerial      //
+	keyFile        // a file's name, with an ending
+	keyPath        // names in it that are known
+	keyName        // of anything: devices, numbers, and what is known
+	keyMAC         // in any form
+	keyOpaque      // an ID: what stands before an @ is no user
+	keyVersion     // four numbers are no address
+	keySecret      // goes
+	keyLong        // goes if it is long enough to be no word
+	keyDigest      // goes
+	keySDP         // goes
+	keyAuth        // goes but for the scheme and what a digest may tell
+	keyCookie      // goes to the end of the line
 )
 
-func kindsOf(k keyKind, words ...string) map[string]keyKind {
-	m := map[string]keyKind{}
+func kindsOf(k Key, words ...string) map[string]Key {
+	m := map[string]Key{}
 	for _, w := range words {
 		m[w] = k
 	}
@@ -36,9 +36,9 @@ func kindsOf(k keyKind, words ...string) map[string]keyKind {
 }
 
 // keyKinds has keys in lower case, without - and _.
-var keyKinds = func() map[string]keyKind {
-	all := map[string]keyKind{}
-	for _, m := range []map[string]keyKind{
+var keyKinds = func() map[string]Key {
+	all := map[string]Key{}
+	for _, m := range []map[string]Key{
 		kindsOf(keyUser, "user", "username", "userid", "users", "login", "loginname", "owner", "ownerid", "owneruserid", "mailid", "alias", "srcalias", "dstalias", "account", "accountname",
 			"samaccountname", "principal", "subscriber", "enduser", "enduserid", "askedby", "by", "who", "uid", "sip.userid", "sip.user.id", "requestedby", "operator", "jid", "impi", "impu", "email", "mail", "emailaddress"),
 		kindsOf(keyHost, "host", "hostname", "hosts", "server", "servername", "node", "nodename", "nodeid", "realm", "domain", "domainname", "fqdn", "peer", "peername", "publisher", "subscribernode",
@@ -87,7 +87,7 @@ var secretEndings = []string{"password", "passwd", "secret", "token", "cookie", 
 const maxKey = 40
 
 // keyKindOf is what a key says of its value.
-func keyKindOf(word []byte) keyKind {
+func keyKindOf(word []byte) Key {
 	if len(word) == 0 || len(word) > maxKey {
 		return keyNone
 	}

@@ -1,13 +1,13 @@
-package mask
+package find
 
 import "bytes"
 
 // A message is what is known of a SIP or HTTP message in a log while its lines pass.
 type message struct {
-	state  messageState
-	length span // of Content-Length's value
-	body   int  // where it begins
-	done   []lengthOf
+	state messageState
+	value Span // of Content-Length's value
+	body  int  // where it begins
+	done  []LengthOf
 }
 
 type messageState uint8
@@ -18,19 +18,19 @@ const (
 	inBody
 )
 
-// lengthOf is a Content-Length and the body whose it is.
-type lengthOf struct{ length, body span }
+// LengthOf is a Content-Length and the body whose it is.
+type LengthOf struct{ Value, Body Span }
 
-func (l lengthOf) moved(base int, from []int32) lengthOf {
-	move := func(s span) span { return span{base + int(from[s.from]), base + int(from[s.to])} }
-	return lengthOf{move(l.length), move(l.body)}
+func (l LengthOf) moved(base int, from []int32) LengthOf {
+	move := func(s Span) Span { return Span{base + int(from[s.From]), base + int(from[s.To])} }
+	return LengthOf{move(l.Value), move(l.Body)}
 }
 
 // message looks at the line of i, whose text begins at text.
 func (s *scanner) message(i, text int) {
 	if s.msg.state == outside {
 		if text < len(s.b) && (s.b[text] == 'S' || s.b[text] == 'H') && (bytes.HasPrefix(s.b[text:], []byte("SIPMSG:")) || bytes.HasPrefix(s.b[text:], []byte("HTTPMSG:"))) {
-			s.msg.state, s.msg.length = inHeaders, span{}
+			s.msg.state, s.msg.value = inHeaders, Span{}
 		}
 		return
 	}
@@ -65,14 +65,14 @@ func (s *scanner) contentLength(text int) {
 		to++
 	}
 	if to > from && to-from < 10 {
-		s.msg.length = span{from, to}
+		s.msg.value = Span{from, to}
 	}
 }
 
 // endMessage ends the body at i, if one goes on.
 func (s *scanner) endMessage(i int) {
-	if s.msg.state == inBody && s.msg.length.to > 0 && i > s.msg.body {
-		s.msg.done = append(s.msg.done, lengthOf{s.msg.length, span{s.msg.body, i}})
+	if s.msg.state == inBody && s.msg.value.To > 0 && i > s.msg.body {
+		s.msg.done = append(s.msg.done, LengthOf{s.msg.value, Span{s.msg.body, i}})
 	}
 	s.msg.state = outside
 }

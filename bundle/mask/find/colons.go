@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ const maxColons = 46
 // there is none.
 func (s *scanner) colons(i int) int {
 	from := i
-	if s.last.to == i {
-		if from = s.last.from; i-from > 4 || !isHexes(s.b[from:i]) {
+	if s.last.To == i {
+		if from = s.last.From; i-from > 4 || !isHexes(s.b[from:i]) {
 			return 0
 		}
 	}
@@ -36,7 +36,7 @@ func (s *scanner) colons(i int) int {
 		return 0
 	}
 	if colons >= 5 && to-from >= 17 && pairs(s.b[from:from+17], ':') && (to-from == 17 || s.b[from+17] != ':') {
-		s.add(macs, ruleMAC, from, from+17)
+		s.add(MACs, ruleMAC, from, from+17)
 		return from + 17
 	}
 	for to > from && s.b[to-1] == '.' || to > from+1 && s.b[to-1] == ':' && s.b[to-2] != ':' {
@@ -54,8 +54,8 @@ func (s *scanner) six(from, to int) int {
 	if err != nil || !a.Is6() {
 		return 0
 	}
-	if blockOf(a).name != "" {
-		s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv6, v: []byte(a.Unmap().String())})
+	if BlockOf(a).Name != "" {
+		s.put(Hit{From: int32(from), To: int32(to), Class: Addrs, Rule: ruleIPv6, V: []byte(a.Unmap().String())})
 	}
 	return to
 }

@@ -1,4 +1,4 @@
-package mask
+package find
 
 import "bytes"
 
@@ -9,17 +9,17 @@ func (s *scanner) colon(i int) int {
 	}
 	next := s.b[i+1]
 	if next == ':' || isHex(next) {
-		if s.identities {
+		if s.Identities {
 			if to := s.colons(i); to > 0 {
 				return to
 			}
 		}
-		if next != ':' && s.last.to == i && kinds[s.b[i-1]] == isDigit && kinds[next] == isDigit {
+		if next != ':' && s.last.To == i && kinds[s.b[i-1]] == isDigit && kinds[next] == isDigit {
 			return i + 1 // a time, a port
 		}
 	}
-	if s.last.to == i {
-		switch w := s.b[s.last.from:i]; len(w) {
+	if s.last.To == i {
+		switch w := s.b[s.last.From:i]; len(w) {
 		case 2, 3, 4, 5, 6, 8:
 			if k := schemeOf(w); k != noURI {
 				return s.uri(k, i)
@@ -98,7 +98,7 @@ func (s *scanner) uri(k uriKind, i int) int {
 
 // number takes digits for a number, whatever else stands between them.
 func (s *scanner) number(from, to int) {
-	if !s.identities {
+	if !s.Identities {
 		return
 	}
 	end := from
@@ -111,7 +111,7 @@ func (s *scanner) number(from, to int) {
 			i++
 		}
 		if i > from && i-from <= maxNumber {
-			s.add(numbers, ruleNumber, from, i)
+			s.add(Numbers, ruleNumber, from, i)
 		}
 		from = i + 1
 	}
@@ -123,7 +123,7 @@ func (s *scanner) userInfo(from, to int) {
 		to = from + i
 	}
 	if i := bytes.IndexByte(s.b[from:to], ':'); i >= 0 {
-		s.secret(rulePassword, from+i+1, to)
+		s.out(rulePassword, from+i+1, to)
 		to = from + i
 	}
 	s.user(from, to)
@@ -131,7 +131,7 @@ func (s *scanner) userInfo(from, to int) {
 
 // user treats the user of a URI or of a mail address: what is an ID is none.
 func (s *scanner) user(from, to int) {
-	if !s.identities || isID(s.b[from:to]) {
+	if !s.Identities || isID(s.b[from:to]) {
 		return
 	}
 	if e := bytes.IndexByte(s.b[from:to], '%'); e >= 0 { // see through
@@ -155,7 +155,7 @@ func isID(w []byte) bool {
 
 // at looks at the @ at i: a user stands before it and a host after.
 func (s *scanner) at(i int) {
-	if !s.identities || i == 0 || i+1 >= len(s.b) {
+	if !s.Identities || i == 0 || i+1 >= len(s.b) {
 		return
 	}
 	to := i + 1
@@ -252,7 +252,7 @@ var addressHeaders = set("from", "to", "cc", "bcc", "reply-to", "sender", "conta
 
 // display finds the name in front of the < at i.
 func (s *scanner) display(i int, _ bool) {
-	if !s.identities {
+	if !s.Identities {
 		return
 	}
 	to := i
@@ -286,15 +286,15 @@ func (s *scanner) display(i int, _ bool) {
 
 // anew takes what the scan has passed for a display name.
 func (s *scanner) anew(from, to int) {
-	for n := len(s.hits); n > s.line.hits && int(s.hits[n-1].from) >= from; n-- {
+	for n := len(s.hits); n > s.line.hits && int(s.hits[n-1].From) >= from; n-- {
 		s.hits = s.hits[:n-1]
 	}
 	if !s.thing(from, to, ruleDisplay) { // an address, for one
-		again := scanner{options: s.options, b: s.b[from:to]}
+		again := scanner{Options: s.Options, b: s.b[from:to]}
 		again.depth = maxDepth
 		again.run()
 		for _, h := range again.hits {
-			h.from, h.to = h.from+int32(from), h.to+int32(from)
+			h.From, h.To = h.From+int32(from), h.To+int32(from)
 			s.put(h)
 		}
 	}
@@ -302,12 +302,12 @@ func (s *scanner) anew(from, to int) {
 
 // segment finds the name after /user/ or /device/ in a path.
 func (s *scanner) segment(i int) int {
-	if !s.identities || s.last.to != i || i+1 >= len(s.b) {
+	if !s.Identities || s.last.To != i || i+1 >= len(s.b) {
 		return i + 1
 	}
 	var buf [16]byte
-	w := s.b[s.last.from:i]
-	if len(w) > 10 || len(w) < 2 || s.last.from == 0 || s.b[s.last.from-1] != '/' {
+	w := s.b[s.last.From:i]
+	if len(w) > 10 || len(w) < 2 || s.last.From == 0 || s.b[s.last.From-1] != '/' {
 		return i + 1
 	}
 	r := ruleUser

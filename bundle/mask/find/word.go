@@ -1,4 +1,4 @@
-package mask
+package find
 
 import "bytes"
 
@@ -21,14 +21,14 @@ func (s *scanner) word(from, to int, flags uint8) int {
 			return stop
 		}
 	}
-	if !s.identities {
+	if !s.Identities {
 		return end
 	}
 	if flags&isDigit != 0 {
 		if flags == isDigit && n <= maxNumber {
 			s.listed(from, to)
 		}
-		if flags&isDot != 0 || flags&isDash != 0 && s.known != nil {
+		if flags&isDot != 0 || flags&isDash != 0 && s.Known != nil {
 			s.quads(from, to)
 		}
 		if n >= 12 {
@@ -44,10 +44,10 @@ func (s *scanner) word(from, to int, flags uint8) int {
 	if flags&isDot != 0 && flags&isLetter != 0 {
 		s.dotted(from, to)
 	}
-	if s.last.from > 1 && flags&(isDigit|isDot) != 0 && flags&isLetter != 0 && s.b[s.last.from-1] == ' ' {
+	if s.last.From > 1 && flags&(isDigit|isDot) != 0 && flags&isLetter != 0 && s.b[s.last.From-1] == ' ' {
 		s.afterNoun(from, to)
 	}
-	if s.known != nil {
+	if s.Known != nil {
 		s.knownIn(from, to, flags)
 	}
 	return end
@@ -124,16 +124,16 @@ func (s *scanner) quad(from int, q quad) {
 	sure := q.sep == '.'
 	if from > 0 {
 		switch before := s.b[from-1]; {
-		case kinds[before]&(isLetter|isDot|isDigit) != 0 && from > s.last.from:
+		case kinds[before]&(isLetter|isDot|isDigit) != 0 && from > s.last.From:
 			sure = false
 		case before == '/' && from > 1 && kinds[s.b[from-2]]&isLetter != 0:
 			sure = sure && !s.agent(from-1)
 		}
 	}
-	if !sure && !s.known.has(addrs, v) {
+	if !sure && !s.Known.has(Addrs, v) {
 		return
 	}
-	s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv4, v: v})
+	s.put(Hit{From: int32(from), To: int32(to), Class: Addrs, Rule: ruleIPv4, V: v})
 }
 
 // agent reports whether the word that ends at to is a product whose versions look like an
@@ -151,7 +151,7 @@ func (s *scanner) agent(to int) bool {
 func (s *scanner) serial(from, to int) {
 	w := s.b[from:to]
 	if all(w[:3], isUpper) && all(w[3:7], isDigit) && all(w, isUpper|isDigit) {
-		s.add(names, ruleSerial, from, to)
+		s.add(Names, ruleSerial, from, to)
 	}
 }
 
@@ -187,7 +187,7 @@ func (s *scanner) zone(from, to int) {
 	if q.sep == '-' {
 		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
 	}
-	s.put(hit{from: int32(from), to: int32(to), class: addrs, rule: ruleIPv4, v: v})
+	s.put(Hit{From: int32(from), To: int32(to), Class: Addrs, Rule: ruleIPv4, V: v})
 }
 
 // device finds CSFASMITH and its like: the prefix stays. sure: it is one, in whatever case.
@@ -225,7 +225,7 @@ func (s *scanner) dotted(from, to int) {
 			return
 		}
 	}
-	if s.known == nil || len(s.known.domains) == 0 {
+	if s.Known == nil || len(s.Known.domains) == 0 {
 		return
 	}
 	var name [256]byte
@@ -234,7 +234,7 @@ func (s *scanner) dotted(from, to int) {
 	}
 	low := appendLower(name[:0], w)
 	for i := 0; i >= 0; {
-		if s.known.domains[string(low)] {
+		if s.Known.domains[string(low)] {
 			s.host(from, to, ruleHost)
 			return
 		}
@@ -258,7 +258,7 @@ func (s *scanner) listed(from, to int) {
 		return
 	}
 	if s.line.numbers == from || numberNouns[s.wordBefore(from)] {
-		s.add(numbers, ruleNumber, from, to)
+		s.add(Numbers, ruleNumber, from, to)
 		s.line.numbers = -1
 		for _, and := range []string{", ", " and ", " to "} {
 			if bytes.HasPrefix(s.b[to:], []byte(and)) {
@@ -300,11 +300,11 @@ func (s *scanner) afterNoun(from, to int) {
 // bracket finds the number behind a device: SEP00EBD5D5D8E8 (7042).
 func (s *scanner) bracket(i int) {
 	n := len(s.hits)
-	if !s.identities || n == 0 || i == 0 || i+1 >= len(s.b) || kinds[s.b[i+1]] != isDigit {
+	if !s.Identities || n == 0 || i == 0 || i+1 >= len(s.b) || kinds[s.b[i+1]] != isDigit {
 		return
 	}
 	h := &s.hits[n-1]
-	if h.class != macs && h.rule != ruleDevice || int(h.to) != i && int(h.to) != i-1 {
+	if h.Class != MACs && h.Rule != ruleDevice || int(h.To) != i && int(h.To) != i-1 {
 		return
 	}
 	to := i + 1
@@ -312,6 +312,6 @@ func (s *scanner) bracket(i int) {
 		to++
 	}
 	if to < len(s.b) && s.b[to] == ')' && to-i <= maxNumber {
-		s.add(numbers, ruleNumber, i+1, to)
+		s.add(Numbers, ruleNumber, i+1, to)
 	}
 }

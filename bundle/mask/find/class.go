@@ -1,28 +1,28 @@
-package mask
+package find
 
 // A class is a kind of thing that gets pseudonyms. The same text is another thing in
 // another class.
-type class uint8
+type Class uint8
 
 const (
-	none    class = iota
-	secret        // gets no pseudonym: it goes
-	macs          // twelve hexadecimal digits in lower case
-	addrs         // as netip prints it
-	names         // of users, hosts, devices, files: one label, in lower case
-	numbers       // digits
-	coded         // base64 of a text that has hits of its own
-	length        // the value of a Content-Length
-	classes
+	None    Class = iota
+	Secret        // gets no pseudonym: it goes
+	MACs          // twelve hexadecimal digits in lower case
+	Addrs         // as netip prints it
+	Names         // of users, hosts, devices, files: one label, in lower case
+	Numbers       // digits
+	Coded         // base64 of a text that has hits of its own
+	Length        // the value of a Content-Length
+	Classes
 )
 
-var classNames = [classes]string{macs: "mac", addrs: "address", names: "name", numbers: "number"}
+var ClassNames = [Classes]string{MACs: "mac", Addrs: "address", Names: "name", Numbers: "number"}
 
 // A rule says why something is a hit, for the report and for errors.
-type rule uint8
+type Rule uint8
 
 const (
-	ruleNone rule = iota
+	ruleNone Rule = iota
 	ruleAuthorization
 	ruleCookie
 	ruleDigest
@@ -41,20 +41,22 @@ const (
 	ruleSerial
 	ruleFile
 	ruleKnown
-	ruleLength
-	ruleBinary
-	rules
+	RuleLength
+	RuleBinary
+	Rules
 )
 
-var ruleNames = [rules]string{
+func (r Rule) String() string { return ruleNames[r] }
+
+var ruleNames = [Rules]string{
 	ruleAuthorization: "authorization header", ruleCookie: "cookie", ruleDigest: "digest parameter", rulePassword: "password", ruleToken: "token", ruleSDPKey: "SDP key",
 	rulePEM: "PEM block", ruleMAC: "MAC address", ruleIPv4: "IPv4 address", ruleIPv6: "IPv6 address", ruleHost: "host or domain name", ruleUser: "user name",
 	ruleDisplay: "display name", ruleDevice: "device name", ruleNumber: "directory number", ruleSerial: "serial number", ruleFile: "file name",
-	ruleKnown: "name known from elsewhere", ruleLength: "Content-Length made anew", ruleBinary: "binary attachment left out",
+	ruleKnown: "name known from elsewhere", RuleLength: "Content-Length made anew", RuleBinary: "binary attachment left out",
 }
 
 // stars stand where a secret was.
-const stars = "********"
+const Stars = "********"
 
 // What a byte may be, as a set.
 const (

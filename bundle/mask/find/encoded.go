@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bytes"
@@ -7,9 +7,9 @@ import (
 )
 
 // A coding is what is in base64, and how it was made.
-type coding struct {
-	enc  *base64.Encoding
-	hits []hit
+type Coding struct {
+	Enc  *base64.Encoding
+	Hits []Hit
 }
 
 // encoded looks at a word that may be base64, or a token of JSON's kind, and returns where to
@@ -17,7 +17,7 @@ type coding struct {
 func (s *scanner) encoded(from, to int, flags uint8) int {
 	w := s.b[from:to]
 	if w[0] == 'e' && bytes.HasPrefix(w, []byte("eyJ")) && flags&isDot != 0 && len(w) > 20 {
-		s.secret(ruleToken, from, to)
+		s.out(ruleToken, from, to)
 		return to
 	}
 	if s.depth >= maxDepth || flags&isDot != 0 || bytes.HasPrefix(w, []byte("z9hG4bK")) {
@@ -95,13 +95,13 @@ func (s *scanner) nested(from, to int) bool {
 	if err != nil || !plain(text[:n], false) {
 		return false
 	}
-	child := scanner{options: s.options, b: text[:n]}
-	child.log, child.columns = false, nil
+	child := scanner{Options: s.Options, b: text[:n]}
+	child.Log, child.Columns = false, nil
 	child.depth++
 	child.run()
 	if len(child.hits) == 0 {
 		return false
 	}
-	s.put(hit{from: int32(from), to: int32(to), class: coded, rule: ruleKnown, v: text[:n], coded: &coding{enc, child.hits}})
+	s.put(Hit{From: int32(from), To: int32(to), Class: Coded, Rule: ruleKnown, V: text[:n], Coded: &Coding{enc, child.hits}})
 	return true
 }

@@ -1,4 +1,4 @@
-package mask
+package find
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 
 // host takes what stands there for a host's name: its labels become names, what all domains
 // have in common stays.
-func (s *scanner) host(from, to int, r rule) {
-	if !s.identities {
+func (s *scanner) host(from, to int, r Rule) {
+	if !s.Identities {
 		return
 	}
 	for to > from && s.b[to-1] == '.' {
@@ -28,7 +28,7 @@ func (s *scanner) host(from, to int, r rule) {
 	}
 	keep := kept(low)
 	end := to - keep
-	if s.domains != nil {
+	if s.Domains != nil {
 		s.learnDomain(low, keep)
 	}
 	s.labels(from, end, r)
@@ -64,8 +64,8 @@ func isForeign(low []byte) bool {
 // not anybody's alone.
 func (s *scanner) learnDomain(low []byte, keep int) {
 	for d := low; bytes.IndexByte(d[:len(d)-keep], '.') >= 0 || keep > 0 && len(d) > keep; {
-		if !s.domains[string(d)] {
-			s.domains[string(d)] = true
+		if !s.Domains[string(d)] {
+			s.Domains[string(d)] = true
 		}
 		i := bytes.IndexByte(d, '.')
 		if i < 0 || len(d)-i-1 <= keep {
@@ -76,7 +76,7 @@ func (s *scanner) learnDomain(low []byte, keep int) {
 }
 
 // labels takes what stands there for names with dots between them.
-func (s *scanner) labels(from, to int, r rule) {
+func (s *scanner) labels(from, to int, r Rule) {
 	for from < to {
 		end := from
 		for end < to && s.b[end] != '.' {
@@ -88,7 +88,7 @@ func (s *scanner) labels(from, to int, r rule) {
 }
 
 // label takes what stands there for one name, or what it turns out to be.
-func (s *scanner) label(from, to int, r rule) {
+func (s *scanner) label(from, to int, r Rule) {
 	for from < to && kinds[s.b[from]]&isAlnum == 0 {
 		if s.b[from] == '_' && r == ruleHost {
 			return // _sip._tcp: services are anybody's
@@ -104,7 +104,7 @@ func (s *scanner) label(from, to int, r rule) {
 	}
 	if all(w, isDigit) {
 		if r != ruleHost && len(w) <= maxNumber {
-			s.add(numbers, ruleNumber, from, to)
+			s.add(Numbers, ruleNumber, from, to)
 		}
 		return
 	}
@@ -113,13 +113,13 @@ func (s *scanner) label(from, to int, r rule) {
 	switch {
 	case neutral[string(low)]:
 	case len(w) >= 15 && macDevice(w):
-		s.add(macs, ruleMAC, from+3, from+15)
+		s.add(MACs, ruleMAC, from+3, from+15)
 	case len(w) == 17 && pairs(w, '-'):
-		s.add(macs, ruleMAC, from, to)
+		s.add(MACs, ruleMAC, from, to)
 	case bytes.HasPrefix(low, []byte("ip-")) && s.dashed(from+3, to):
 	case r != ruleDevice && s.device(from, to, false):
 	default:
-		s.add(names, r, from, to)
+		s.add(Names, r, from, to)
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *scanner) dashed(from, to int) bool {
 
 // thing takes what stands there for whatever bears a name: users, numbers, devices. False:
 // it is something else that has names in it.
-func (s *scanner) thing(from, to int, r rule) bool {
+func (s *scanner) thing(from, to int, r Rule) bool {
 	w := s.b[from:to]
 	if len(w) == 0 || len(w) > 200 || bytes.ContainsAny(w, "@{}=<>\n") || bytes.Contains(w, []byte("://")) || bytes.Contains(w, []byte("sip:")) {
 		return false
@@ -175,7 +175,7 @@ func (s *scanner) fileName(from, to int) {
 
 // anyKnown finds the names that are known, the short ones too.
 func (s *scanner) anyKnown(from, to int) {
-	if s.known == nil {
+	if s.Known == nil {
 		return
 	}
 	var buf [64]byte
@@ -188,8 +188,8 @@ func (s *scanner) anyKnown(from, to int) {
 			end++
 		}
 		if w := s.b[from:end]; len(w) > 0 && len(w) <= len(buf) {
-			if _, ok := s.known.names[string(appendLower(buf[:0], w))]; ok {
-				s.add(names, ruleKnown, from, end)
+			if _, ok := s.Known.byName[string(appendLower(buf[:0], w))]; ok {
+				s.add(Names, ruleKnown, from, end)
 			}
 		}
 		from = end
@@ -232,11 +232,11 @@ func (s *scanner) knownParts(from, to int) {
 
 func (s *scanner) knownWord(from, to int) {
 	w := s.b[from:to]
-	if len(w) < shortest || len(w) > 64 || !s.known.maybe(w) {
+	if len(w) < Shortest || len(w) > 64 || !s.Known.maybe(w) {
 		return
 	}
 	var buf [64]byte
-	if s.known.names[string(appendLower(buf[:0], w))] {
-		s.add(names, ruleKnown, from, to)
+	if s.Known.byName[string(appendLower(buf[:0], w))] {
+		s.add(Names, ruleKnown, from, to)
 	}
 }

@@ -1,4 +1,4 @@
-package mask
+package find
 
 import "bytes"
 
@@ -50,17 +50,17 @@ func (s *scanner) keyBefore(i int) (from, to int) {
 			j--
 		}
 	}
-	if s.last.to != j || s.last.from >= j {
+	if s.last.To != j || s.last.From >= j {
 		return 0, 0
 	}
-	return s.last.from, s.last.to
+	return s.last.From, s.last.To
 }
 
 // value treats the value that begins at i, blanks and quotes aside, and returns where to go
 // on: behind it if it was replaced.
-func (s *scanner) value(k keyKind, i int, sep byte) int {
+func (s *scanner) value(k Key, i int, sep byte) int {
 	start := i
-	if k < keySecret && !s.identities || k == keyOpaque || k == keyVersion {
+	if k < keySecret && !s.Identities || k == keyOpaque || k == keyVersion {
 		return start
 	}
 	for i < len(s.b) && i-start < 8 && (isBlank(s.b[i]) || sep == '>' && (s.b[i] == '\n' || s.b[i] == '\r')) {
@@ -104,7 +104,7 @@ func (s *scanner) listItem(i int) int {
 
 // extent is where the value at i stands: between quotes, up to the next element, or up to a
 // sign that ends values.
-func (s *scanner) extent(i int, sep byte, k keyKind) (from, to int) {
+func (s *scanner) extent(i int, sep byte, k Key) (from, to int) {
 	limit := min(len(s.b), i+maxValue)
 	if sep == '>' {
 		n := bytes.IndexByte(s.b[i:limit], '<')
@@ -150,7 +150,7 @@ func (s *scanner) extent(i int, sep byte, k keyKind) (from, to int) {
 }
 
 // secretValue takes a value out, if it is one.
-func (s *scanner) secretValue(k keyKind, from, to int) {
+func (s *scanner) secretValue(k Key, from, to int) {
 	v := s.b[from:to]
 	r := rulePassword
 	switch k {
@@ -164,7 +164,7 @@ func (s *scanner) secretValue(k keyKind, from, to int) {
 	case keySDP:
 		r = ruleSDPKey
 	default:
-		switch lower(s.b[max(0, s.last.to-1)]) {
+		switch lower(s.b[max(0, s.last.To-1)]) {
 		case 'n', 'e', 't':
 			r = ruleToken
 		}
@@ -172,20 +172,20 @@ func (s *scanner) secretValue(k keyKind, from, to int) {
 			return
 		}
 	}
-	s.secret(r, from, to)
+	s.out(r, from, to)
 }
 
 var dull = set("true", "false", "null", "none", "yes", "no", "0", "1", "nil", "{", "[", "(")
 
 // secret takes a stretch out.
-func (s *scanner) secret(r rule, from, to int) {
+func (s *scanner) out(r Rule, from, to int) {
 	if to > from {
-		s.add(secret, r, from, to)
+		s.add(Secret, r, from, to)
 	}
 }
 
 // identity gives a value a pseudonym. False: there is none to give, or names stand in it.
-func (s *scanner) identity(k keyKind, from, to int) bool {
+func (s *scanner) identity(k Key, from, to int) bool {
 	switch k {
 	case keyUser:
 		return s.thing(from, to, ruleUser)
@@ -206,7 +206,7 @@ func (s *scanner) identity(k keyKind, from, to int) bool {
 		return false
 	case keyMAC:
 		if to-from == 12 && isHexes(s.b[from:to]) {
-			s.add(macs, ruleMAC, from, to)
+			s.add(MACs, ruleMAC, from, to)
 		}
 	case keyName:
 		return s.named(from, to)
@@ -238,7 +238,7 @@ func (s *scanner) named(from, to int) bool {
 	w := s.b[from:to]
 	switch {
 	case len(w) >= 3 && len(w) <= maxNumber && all(w, isDigit):
-		s.add(numbers, ruleNumber, from, to)
+		s.add(Numbers, ruleNumber, from, to)
 	case len(w) > 3 && all(w, 0xff) && s.device(from, to, false):
 	default:
 		s.anyKnown(from, to)

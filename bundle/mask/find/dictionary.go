@@ -1,0 +1,86 @@
+package find
+
+import "strings"
+
+// Shortest is how many letters a name must have to be looked for wherever it may stand.
+const Shortest = 4
+
+// A Dictionary is what is known to be raw.
+type Dictionary struct {
+	filter    [1 << 10]uint64
+	byName    map[string]bool // true: wherever it is seen
+	byMAC     map[uint64]bool
+	macFilter [1 << 10]uint64
+	byAddr    map[string]bool
+	domains   map[string]bool
+}
+
+// NewDictionary is one of what a table gave pseudonyms to, and of domains. everywhere: short
+// names count wherever they are seen, too.
+func NewDictionary(given *[Classes]map[string]string, domains map[string]bool, everywhere bool) *Dictionary {
+	d := &Dictionary{byName: make(map[string]bool, len(given[Names])), byMAC: make(map[uint64]bool, len(given[MACs])), byAddr: make(map[string]bool, len(given[Addrs])), domains: domains}
+	for v := range given[Names] {
+		d.byName[v] = distinct(v) || everywhere && len(v) >= 3
+		if d.byName[v] {
+			h := nameHash([]byte(v))
+			d.filter[h>>6] |= 1 << (h & 63)
+		}
+	}
+	for v := range given[MACs] {
+		if k, ok := macKey([]byte(v)); ok {
+			d.byMAC[k] = true
+			h := macHash(k)
+			d.macFilter[h>>6] |= 1 << (h & 63)
+		}
+	}
+	for v := range given[Addrs] {
+		d.byAddr[v] = true
+	}
+	return d
+}
+
+// distinct reports whether a name is told from other words wherever it stands.
+func distinct(v string) bool {
+	if len(v) < Shortest || common[v] || topLevels[v] || neutral[v] || keyKinds[v] != keyNone {
+		return false
+	}
+	digits := strings.ContainsAny(v, "0123456789")
+	letters := anyOf([]byte(v), isLetter)
+	return letters && (digits || len(v) >= 6)
+}
+
+func nameHash(w []byte) uint16 {
+	n := len(w)
+	h := uint32(lower(w[0])) | uint32(lower(w[1]))<<8 | uint32(lower(w[n-1]))<<16 | uint32(n)<<24
+	return uint16(h * 2654435761 >> 16)
+}
+
+func macHash(k uint64) uint16 { return uint16(k * 0x9e3779b97f4a7c15 >> 48) }
+
+func (d *Dictionary) maybe(w []byte) bool {
+	h := nameHash(w)
+	return d.filter[h>>6]&(1<<(h&63)) != 0
+}
+
+func (d *Dictionary) hasMAC(k uint64) bool {
+	h := macHash(k)
+	return d.macFilter[h>>6]&(1<<(h&63)) != 0 && d.byMAC[k]
+}
+
+// has reports whether a value is known to be raw; nil knows nothing.
+func (d *Dictionary) has(c Class, v []byte) bool {
+	if d == nil {
+		return false
+	}
+	switch c {
+	case Names:
+		var buf [64]byte
+		return d.byName[string(appendLower(buf[:0], v))]
+	case MACs:
+		k, ok := macKey(v)
+		return ok && d.hasMAC(k)
+	case Addrs:
+		return d.byAddr[string(v)]
+	}
+	return false
+}
