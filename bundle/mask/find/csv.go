@@ -58,25 +58,3 @@ func field(b []byte, i int) (from, to, next int) {
 	}
 	return from, min(to, len(b)), min(max(next, i+1), len(b))
 }
-
-// fields treats the fields of the line at i by their columns. Their names are no values.
-func (s *scanner) fields(i int) {
-	if i == 0 && s.First {
-		return
-	}
-	end := s.lineEnd(i)
-	for _, k := range s.Columns {
-		if i >= end {
-			return
-		}
-		from, to, next := field(s.b[:end], i)
-		switch {
-		case from == to:
-		case k >= keySecret:
-			s.secretValue(k, from, to)
-		case k != keyNone && s.Identities:
-			s.identity(k, from, to)
-		}
-		i = next
-	}
-}

@@ -26,34 +26,33 @@ func (l LengthOf) moved(base int, from []int32) LengthOf {
 	return LengthOf{move(l.Value), move(l.Body)}
 }
 
-// message looks at the line of i, whose text begins at text.
-func (s *scanner) message(i, text int) {
-	if s.msg.state == outside {
-		if text < len(s.b) && (s.b[text] == 'S' || s.b[text] == 'H') && (bytes.HasPrefix(s.b[text:], []byte("SIPMSG:")) || bytes.HasPrefix(s.b[text:], []byte("HTTPMSG:"))) {
-			s.msg.state, s.msg.value = inHeaders, Span{}
+// pass looks at the line of i of b, whose text begins at text.
+func (m *message) pass(b []byte, i, text int) {
+	if m.state == outside {
+		if text < len(b) && (b[text] == 'S' || b[text] == 'H') && (bytes.HasPrefix(b[text:], []byte("SIPMSG:")) || bytes.HasPrefix(b[text:], []byte("HTTPMSG:"))) {
+			m.state, m.value = inHeaders, Span{}
 		}
 		return
 	}
-	empty := text >= len(s.b) || s.b[text] == '\n' || s.b[text] == '\r'
-	bar := bytes.IndexByte(s.b[i:text], '|') >= 0
-	if s.msg.state == inBody {
-		if empty && bar {
-			s.endMessage(i)
-		}
-		return
-	}
+	empty := text >= len(b) || b[text] == '\n' || b[text] == '\r'
+	bar := bytes.IndexByte(b[i:text], '|') >= 0
 	switch {
+	case m.state == inBody:
+		if empty && bar {
+			m.end(i)
+		}
 	case empty && !bar:
-		s.msg.state, s.msg.body = inBody, min(s.lineEnd(i)+1, len(s.b))
-	case empty && bar:
-		s.msg.state = outside
-	case !empty && (lower(s.b[text]) == 'c' || lower(s.b[text]) == 'l'):
-		s.contentLength(text)
+		m.state, m.body = inBody, min(lineEnd(b, i)+1, len(b))
+	case empty:
+		m.state = outside
+	case lower(b[text]) == 'c' || lower(b[text]) == 'l':
+		m.header(b, text)
 	}
 }
 
-func (s *scanner) contentLength(text int) {
-	line := s.b[text:s.lineEnd(text)]
+// header looks whether the header at text is Content-Length.
+func (m *message) header(b []byte, text int) {
+	line := b[text:lineEnd(b, text)]
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	name = bytes.TrimRight(name, " \t")
 	if !ok || !bytes.EqualFold(name, []byte("Content-Length")) && !bytes.EqualFold(name, []byte("l")) {
@@ -61,55 +60,51 @@ func (s *scanner) contentLength(text int) {
 	}
 	from := text + len(line) - len(bytes.TrimLeft(value, " \t"))
 	to := from
-	for to < len(s.b) && kinds[s.b[to]] == isDigit {
+	for to < len(b) && kinds[b[to]] == isDigit {
 		to++
 	}
 	if to > from && to-from < 10 {
-		s.msg.value = Span{from, to}
+		m.value = Span{from, to}
 	}
 }
 
-// endMessage ends the body at i, if one goes on.
-func (s *scanner) endMessage(i int) {
-	if s.msg.state == inBody && s.msg.value.To > 0 && i > s.msg.body {
-		s.msg.done = append(s.msg.done, LengthOf{s.msg.value, Span{s.msg.body, i}})
+// end ends the body at i, if one goes on.
+func (m *message) end(i int) {
+	if m.state == inBody && m.value.To > 0 && i > m.body {
+		m.done = append(m.done, LengthOf{m.value, Span{m.body, i}})
 	}
-	s.msg.state = outside
+	m.state = outside
 }
 
-// head looks whether a record begins at i, and notes the host that speaks. Relays and
-// servers may have written theirs in front.
-func (s *scanner) head(i int) bool {
-	from, end := i, s.lineEnd(i)
-	if n := frame(s.b[i:end]); n > 0 {
-		i += n
-	}
-	for layer := range 4 {
-		n := stamp(s.b[i:end])
+// maxLayers is how many relays may have written their header in front of a record.
+const maxLayers = 4
+
+// speakers are the hosts that the header of a record names that begins at i, that of a relay
+// first. False: none begins there.
+func speakers(b []byte, i int) (hosts [maxLayers]Span, ok bool) {
+	end := lineEnd(b, i)
+	i += frame(b[i:end])
+	for layer := range maxLayers {
+		n := stamp(b[i:end])
 		if n == 0 {
-			return layer > 0
+			return hosts, layer > 0
 		}
-		if layer == 0 {
-			s.endMessage(from)
+		from := i + n
+		for from < end && b[from] == ' ' {
+			from++
 		}
-		host := i + n
-		for host < end && s.b[host] == ' ' {
-			host++
-		}
-		to := host
-		for to < end && s.b[to] != ' ' {
+		to := from
+		for to < end && b[to] != ' ' {
 			to++
 		}
-		if to > host && all(s.b[host:to], 0xff) && anyOf(s.b[host:to], isLetter) {
-			s.host(host, to, ruleHost)
-		}
-		next := nextStamp(s.b[to:min(end, to+96)])
+		hosts[layer] = Span{from, to}
+		next := nextStamp(b[to:min(end, to+96)])
 		if next < 0 {
-			return true
+			return hosts, true
 		}
 		i = to + next
 	}
-	return true
+	return hosts, true
 }
 
 // frame is how long the length of a frame, the priority and the version before a stamp are.

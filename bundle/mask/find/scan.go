@@ -88,7 +88,7 @@ func (s *scanner) run() {
 		i = max(i, s.word(from, i, flags))
 	}
 	s.endLine(len(s.b))
-	s.endMessage(len(s.b))
+	s.msg.end(len(s.b))
 }
 
 // sign looks at a byte that belongs to no word and returns where to go on.
@@ -172,14 +172,14 @@ func (s *scanner) newLine(i int) int {
 	}
 	s.line.text = j
 	if s.Log {
-		s.message(i, j)
+		s.msg.pass(s.b, i, j)
 	}
 	if s.line.pem || s.line.folded != foldNone {
 		return s.goesOn(i, j)
 	}
 	if j < len(s.b) && s.b[j] == '-' && bytes.HasPrefix(s.b[j:], []byte("-----BEGIN ")) {
-		s.line.pem = s.Identities || bytes.Contains(s.b[j:s.lineEnd(j)], []byte("PRIVATE KEY"))
-		return s.lineEnd(j)
+		s.line.pem = s.Identities || bytes.Contains(s.b[j:lineEnd(s.b, j)], []byte("PRIVATE KEY"))
+		return lineEnd(s.b, j)
 	}
 	if s.Columns != nil {
 		s.fields(i)
@@ -189,7 +189,7 @@ func (s *scanner) newLine(i int) int {
 
 // goesOn treats a line that goes on with a PEM block or a header with secrets.
 func (s *scanner) goesOn(i, text int) int {
-	end := s.lineEnd(i)
+	end := lineEnd(s.b, i)
 	stop := end
 	for stop > text && (isBlank(s.b[stop-1]) || s.b[stop-1] == '\r' || s.b[stop-1] == '|') {
 		stop--
@@ -215,11 +215,26 @@ func (s *scanner) goesOn(i, text int) int {
 }
 
 // lineEnd is where the line of i ends.
-func (s *scanner) lineEnd(i int) int {
-	if n := bytes.IndexByte(s.b[i:], '\n'); n >= 0 {
+func lineEnd(b []byte, i int) int {
+	if n := bytes.IndexByte(b[i:], '\n'); n >= 0 {
 		return i + n
 	}
-	return len(s.b)
+	return len(b)
+}
+
+// head looks whether a record begins at i, and notes the hosts that speak.
+func (s *scanner) head(i int) bool {
+	hosts, ok := speakers(s.b, i)
+	if !ok {
+		return false
+	}
+	s.msg.end(i)
+	for _, h := range hosts {
+		if h.To > h.From && all(s.b[h.From:h.To], 0xff) {
+			s.host(h.From, h.To, ruleHost)
+		}
+	}
+	return true
 }
 
 // endLine looks once more at a line with escapes, with these undone.
@@ -261,64 +276,4 @@ func (s *scanner) through(text []byte, v view, onlyKnown bool) {
 		merged := merge(s.hits[s.line.hits:], found) // of its own
 		s.hits = append(s.hits[:s.line.hits], merged...)
 	}
-}
-
-// merge joins the hits of a text as it is and with its escapes undone. Secrets are joined to
-// the largest, of others those of the undone text count.
-func merge(own, undone []Hit) []Hit {
-	secrets := func(of []Hit) (yes, no []Hit) {
-		for _, h := range of {
-			if h.Class == Secret {
-				yes = append(yes, h)
-			} else {
-				no = append(no, h)
-			}
-		}
-		return yes, no
-	}
-	ownSecrets, own := secrets(own)
-	undoneSecrets, undone := secrets(undone)
-	out := Over(join(ownSecrets, undoneSecrets), undone)
-	return Over(out, own)
-}
-
-// join is the hits of both in order, those that touch each other made one.
-func join(a, b []Hit) []Hit {
-	all := inOrder(a, b)
-	out := all[:0]
-	for _, h := range all {
-		if n := len(out); n > 0 && h.From < out[n-1].To {
-			out[n-1].To = max(out[n-1].To, h.To)
-			continue
-		}
-		out = append(out, h)
-	}
-	return out
-}
-
-// over is first and those of then that touch none of it, in order.
-func Over(first, then []Hit) []Hit {
-	i := 0
-	var free []Hit
-	for _, h := range then {
-		for i < len(first) && first[i].To <= h.From {
-			i++
-		}
-		if i == len(first) || first[i].From >= h.To {
-			free = append(free, h)
-		}
-	}
-	return inOrder(first, free)
-}
-
-func inOrder(a, b []Hit) []Hit {
-	out := make([]Hit, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		if a[0].From <= b[0].From {
-			out, a = append(out, a[0]), a[1:]
-		} else {
-			out, b = append(out, b[0]), b[1:]
-		}
-	}
-	return append(append(out, a...), b...)
 }

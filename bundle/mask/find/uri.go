@@ -10,8 +10,11 @@ func (s *scanner) colon(i int) int {
 	next := s.b[i+1]
 	if next == ':' || isHex(next) {
 		if s.Identities {
-			if to := s.colons(i); to > 0 {
-				return to
+			if h, ok := withColons(s.b, i, s.last); ok {
+				if h.Class != None {
+					s.put(h)
+				}
+				return int(h.To)
 			}
 		}
 		if next != ':' && s.last.To == i && kinds[s.b[i-1]] == isDigit && kinds[next] == isDigit {
@@ -27,28 +30,6 @@ func (s *scanner) colon(i int) int {
 		}
 	}
 	return s.keyed(i, ':')
-}
-
-type uriKind uint8
-
-const (
-	noURI uriKind = iota
-	sipURI
-	telURI
-	anyURI // with an authority after //
-)
-
-func schemeOf(w []byte) uriKind {
-	var buf [8]byte
-	switch string(appendLower(buf[:0], w)) {
-	case "sip", "sips", "xmpp", "im", "pres", "h323", "mailto":
-		return sipURI
-	case "tel", "callto":
-		return telURI
-	case "http", "https", "ftp", "sftp", "ldap", "ldaps", "ws", "wss", "imap", "imaps", "smtp", "tcp", "tls", "ssh", "rtsp", "rtmp", "xcp", "postgres", "syslog":
-		return anyURI
-	}
-	return noURI
 }
 
 // uri looks at what follows the scheme that ends at i.
@@ -138,19 +119,6 @@ func (s *scanner) user(from, to int) {
 		return
 	}
 	s.thing(from, to, ruleUser)
-}
-
-// isID reports whether a user is a UUID or another long run of hexadecimal digits.
-func isID(w []byte) bool {
-	if len(w) < 16 {
-		return false
-	}
-	for _, c := range w {
-		if !isHex(c) && c != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 // at looks at the @ at i: a user stands before it and a host after.

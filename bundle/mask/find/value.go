@@ -70,7 +70,7 @@ func (s *scanner) value(k Key, i int, sep byte) int {
 		s.list = k
 		return start
 	}
-	from, to := s.extent(i, sep, k)
+	from, to := extent(s.b, i, sep, k)
 	if from == to {
 		return start
 	}
@@ -100,53 +100,6 @@ func (s *scanner) listItem(i int) int {
 		return i + 1
 	}
 	return max(i+1, s.value(s.list, i, ','))
-}
-
-// extent is where the value at i stands: between quotes, up to the next element, or up to a
-// sign that ends values.
-func (s *scanner) extent(i int, sep byte, k Key) (from, to int) {
-	limit := min(len(s.b), i+maxValue)
-	if sep == '>' {
-		n := bytes.IndexByte(s.b[i:limit], '<')
-		if n < 0 {
-			return i, i
-		}
-		v := s.b[i : i+n]
-		end := i + len(bytes.TrimRight(v, " \t\r\n"))
-		return i, end
-	}
-	if i < limit && s.b[i] == '\\' {
-		i++
-	}
-	if i >= limit {
-		return i, i
-	}
-	if q := s.b[i]; q == '"' || q == '\'' {
-		for to = i + 1; to < limit && s.b[to] != '\n'; to++ {
-			if s.b[to] == '\\' && to+1 < limit && s.b[i-1] != '\\' {
-				to++
-				continue
-			}
-			if s.b[to] == q {
-				if s.b[to-1] == '\\' {
-					to--
-				}
-				break
-			}
-		}
-		return i + 1, max(i+1, min(to, limit))
-	}
-	for to = i; to < limit; to++ {
-		switch c := s.b[to]; c {
-		case ' ', '\t', '\r', '\n', '"', '<', '>', ';', '&', ',', 0:
-			return i, to
-		case '|', '\'', ')', '}', ']', '?', '#', '%':
-			if k < keySecret || c == '|' {
-				return i, to
-			}
-		}
-	}
-	return i, to
 }
 
 // secretValue takes a value out, if it is one.
@@ -245,4 +198,79 @@ func (s *scanner) named(from, to int) bool {
 		return false
 	}
 	return true
+}
+
+// authorization treats a header with credentials, whose value begins at i.
+func (s *scanner) authorization(from, to, i int) int {
+	starts := from == s.line.text
+	end := headerEnd(s.b, i, starts)
+	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\') {
+		i++
+	}
+	word := i
+	for word < end && kinds[s.b[word]]&isAlnum != 0 {
+		word++
+	}
+	scheme := string(bytes.ToLower(s.b[i:word]))
+	challenge := lower(s.b[from]) == 'w' || bytes.Contains(bytes.ToLower(s.b[from:to]), []byte("nticat"))
+	if challenge || scheme == "digest" {
+		s.line.params = end
+		if starts {
+			s.line.folded = foldParams
+		}
+		return word
+	}
+	at := i
+	if schemes[scheme] {
+		at = word
+	}
+	for at < end && isBlank(s.b[at]) {
+		at++
+	}
+	if starts {
+		s.line.folded = foldSecret
+	} else if n := bytes.IndexByte(s.b[at:max(at, end)], '"'); n > 0 {
+		end = at + n
+		if s.b[end-1] == '\\' {
+			end--
+		}
+	}
+	s.out(ruleAuthorization, at, end)
+	return max(end, i)
+}
+
+// toEnd takes out all of a header's value.
+func (s *scanner) toEnd(r Rule, from, i int) int {
+	starts := from == s.line.text
+	end := headerEnd(s.b, i, starts)
+	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\') {
+		i++
+	}
+	if starts {
+		s.line.folded = foldSecret
+	}
+	s.out(r, i, end)
+	return max(end, i)
+}
+
+// fields treats the fields of the line at i by their columns. Their names are no values.
+func (s *scanner) fields(i int) {
+	if i == 0 && s.First {
+		return
+	}
+	end := lineEnd(s.b, i)
+	for _, k := range s.Columns {
+		if i >= end {
+			return
+		}
+		from, to, next := field(s.b[:end], i)
+		switch {
+		case from == to:
+		case k >= keySecret:
+			s.secretValue(k, from, to)
+		case k != keyNone && s.Identities:
+			s.identity(k, from, to)
+		}
+		i = next
+	}
 }

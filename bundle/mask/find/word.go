@@ -21,36 +21,106 @@ func (s *scanner) word(from, to int, flags uint8) int {
 			return stop
 		}
 	}
-	if !s.Identities {
+	if s.Identities {
+		s.names(from, to, flags)
+	}
+	return end
+}
+
+// encoded looks at a word that may be base64, or a token of JSON's kind, and returns where to
+// go on; 0: it is none that matters.
+func (s *scanner) encoded(from, to int, flags uint8) int {
+	w := s.b[from:to]
+	if w[0] == 'e' && bytes.HasPrefix(w, []byte("eyJ")) && flags&isDot != 0 && len(w) > 20 {
+		s.out(ruleToken, from, to)
+		return to
+	}
+	if s.depth >= maxDepth || flags&isDot != 0 || bytes.HasPrefix(w, []byte("z9hG4bK")) {
+		return 0
+	}
+	if !readable(w, flags&isDash != 0) {
+		return 0
+	}
+	if end := run64(s.b, from); end > to {
+		if s.nested(from, end) {
+			return end
+		}
+	}
+	end := to
+	for end < len(s.b) && s.b[end] == '=' && end-to < 2 {
+		end++
+	}
+	if s.nested(from, end) {
 		return end
 	}
+	return 0
+}
+
+// nested looks into base64 and takes it for a hit if there are hits in it.
+func (s *scanner) nested(from, to int) bool {
+	text, enc, ok := decode(s.b[from:to])
+	if !ok {
+		return false
+	}
+	child := scanner{Options: s.Options, b: text}
+	child.Log, child.Columns = false, nil
+	child.depth++
+	child.run()
+	if len(child.hits) == 0 {
+		return false
+	}
+	s.put(Hit{From: int32(from), To: int32(to), Class: Coded, Rule: ruleKnown, V: text, Coded: &Coding{enc, child.hits}})
+	return true
+}
+
+// names finds what tells who and where in a word.
+func (s *scanner) names(from, to int, flags uint8) {
+	n := to - from
 	if flags&isDigit != 0 {
-		if flags == isDigit && n <= maxNumber {
-			s.listed(from, to)
-		}
-		if flags&isDot != 0 || flags&isDash != 0 && s.Known != nil {
-			s.quads(from, to)
-		}
-		if n >= 12 {
-			s.mac(from, to, flags)
-		}
-		if n == 11 && flags == isDigit|isUpper|flags&isLetter {
-			s.serial(from, to)
-		}
+		s.withDigits(from, to, flags)
 	}
 	if flags&isUpper != 0 && n > 3 {
 		s.prefixed(from, to)
 	}
-	if flags&isDot != 0 && flags&isLetter != 0 {
-		s.dotted(from, to)
-	}
-	if s.last.From > 1 && flags&(isDigit|isDot) != 0 && flags&isLetter != 0 && s.b[s.last.From-1] == ' ' {
-		s.afterNoun(from, to)
+	if flags&isLetter != 0 {
+		if flags&isDot != 0 {
+			s.dotted(from, to)
+		}
+		if flags&(isDigit|isDot) != 0 && s.last.From > 1 && s.b[s.last.From-1] == ' ' {
+			s.afterNoun(from, to)
+		}
 	}
 	if s.Known != nil {
 		s.knownIn(from, to, flags)
 	}
-	return end
+}
+
+// withDigits finds addresses and numbers.
+func (s *scanner) withDigits(from, to int, flags uint8) {
+	n := to - from
+	if flags == isDigit && n <= maxNumber {
+		s.listed(from, to)
+	}
+	if flags&isDot != 0 || flags&isDash != 0 && s.Known != nil {
+		s.quads(from, to)
+	}
+	if n >= 12 {
+		s.mac(from, to, flags)
+	}
+	if n == 11 && flags == isDigit|isUpper|flags&isLetter {
+		s.serial(from, to)
+	}
+}
+
+// mac finds the MAC addresses of a word: those that are told by how they are written, and
+// those that are known in whatever spelling.
+func (s *scanner) mac(from, to int, flags uint8) {
+	if a, b := written(s.b[from:to], flags); a < b {
+		s.add(MACs, ruleMAC, from+a, from+b)
+	}
+	if s.Known != nil && len(s.Known.byMAC) > 0 {
+		s.Known.macsIn(s.b, from, to, func(from, to int) { s.add(MACs, ruleMAC, from, to) })
+	}
 }
 
 // quads finds IPv4 addresses in a word, and those that are known with dashes for dots.
@@ -69,47 +139,6 @@ func (s *scanner) quads(from, to int) {
 			i++
 		}
 	}
-}
-
-// A quad is an IPv4 address as it is written, with dots or dashes.
-type quad struct {
-	n    int // bytes; 0: there is none
-	sep  byte
-	addr [4]byte
-}
-
-// quadOf reads the four numbers that b begins with, if there are no more.
-func quadOf(b []byte) (q quad) {
-	i := 0
-	for part := range 4 {
-		if part > 0 {
-			if i >= len(b) || b[i] != '.' && b[i] != '-' || q.sep != 0 && b[i] != q.sep {
-				return quad{}
-			}
-			q.sep = b[i]
-			i++
-		}
-		v, digits := 0, 0
-		for i < len(b) && kinds[b[i]] == isDigit && digits < 4 {
-			v = v*10 + int(b[i]-'0')
-			i++
-			digits++
-		}
-		if digits == 0 || digits > 3 || v > 255 || digits > 1 && b[i-digits] == '0' {
-			return quad{}
-		}
-		q.addr[part] = byte(v)
-	}
-	if i < len(b) && (kinds[b[i]] == isDigit || b[i] == q.sep && i+1 < len(b) && kinds[b[i+1]] == isDigit) {
-		return quad{}
-	}
-	q.n = i
-	return q
-}
-
-// somebodys reports whether an address has a pseudonym; it says what blockOf does.
-func (q quad) somebodys() bool {
-	return q.n > 0 && q.addr[0] != 0 && q.addr[0] != 127 && q.addr[0] < 224
 }
 
 func (s *scanner) quad(from int, q quad) {

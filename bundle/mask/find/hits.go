@@ -1,0 +1,61 @@
+package find
+
+// merge joins the hits of a text as it is and with its escapes undone. Secrets are joined to
+// the largest, of others those of the undone text count.
+func merge(own, undone []Hit) []Hit {
+	secrets := func(of []Hit) (yes, no []Hit) {
+		for _, h := range of {
+			if h.Class == Secret {
+				yes = append(yes, h)
+			} else {
+				no = append(no, h)
+			}
+		}
+		return yes, no
+	}
+	ownSecrets, own := secrets(own)
+	undoneSecrets, undone := secrets(undone)
+	out := Over(join(ownSecrets, undoneSecrets), undone)
+	return Over(out, own)
+}
+
+// join is the hits of both in order, those that touch each other made one.
+func join(a, b []Hit) []Hit {
+	all := inOrder(a, b)
+	out := all[:0]
+	for _, h := range all {
+		if n := len(out); n > 0 && h.From < out[n-1].To {
+			out[n-1].To = max(out[n-1].To, h.To)
+			continue
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// over is first and those of then that touch none of it, in order.
+func Over(first, then []Hit) []Hit {
+	i := 0
+	var free []Hit
+	for _, h := range then {
+		for i < len(first) && first[i].To <= h.From {
+			i++
+		}
+		if i == len(first) || first[i].From >= h.To {
+			free = append(free, h)
+		}
+	}
+	return inOrder(first, free)
+}
+
+func inOrder(a, b []Hit) []Hit {
+	out := make([]Hit, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].From <= b[0].From {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
