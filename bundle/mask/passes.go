@@ -176,8 +176,9 @@ func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.Lengt
 		if h.Class == find.Length {
 			out = rw.relength(out, h, hits[i+1:], lengths[h.At].Body)
 		} else {
-			rw.counts[h.Rule] += rw.struck(h)
-			out = rw.replace(out, h)
+			var n int64
+			out, n = rw.replace(out, h)
+			rw.counts[h.Rule] += n
 		}
 		at = int(h.To)
 	}
@@ -203,7 +204,7 @@ func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body fin
 			break
 		}
 		if int(a.From) >= body.From && a.Class != find.Length {
-			rw.buf2 = rw.replace(rw.buf2[:0], a)
+			rw.buf2, _ = rw.replace(rw.buf2[:0], a)
 			by += len(rw.buf2) - len(a.V)
 		}
 	}
@@ -215,42 +216,30 @@ func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body fin
 	return strconv.AppendInt(out, int64(max(n+by, 0)), 10)
 }
 
-// struck is how many changes a hit is.
-func (rw *rewriter) struck(h *find.Hit) int64 {
+// replace appends what is to stand for a hit. n is how many changes that is: what is in
+// base64 counts by itself.
+func (rw *rewriter) replace(out []byte, h *find.Hit) (_ []byte, n int64) {
 	switch h.Class {
 	case find.Secret:
-		if string(h.V) == find.Stars {
-			return 0
+		if string(h.V) != find.Stars {
+			n = 1
 		}
+		return append(out, find.Stars...), n
 	case find.Coded:
-		return 0 // what is in it counts
-	default:
-		rw.buf = find.Canonical(rw.buf[:0], h)
-		if rw.pseudonym(h.Class, rw.buf) == string(rw.buf) {
-			return 0
-		}
-	}
-	return 1
-}
-
-// replace appends what is to stand for a hit.
-func (rw *rewriter) replace(out []byte, h *find.Hit) []byte {
-	switch h.Class {
-	case find.Secret:
-		return append(out, find.Stars...)
-	case find.Coded:
-		text := rw.rewrite(nil, h.V, h.Coded.Hits, nil)
-		return h.Coded.Enc.AppendEncode(out, text)
+		return h.Coded.Enc.AppendEncode(out, rw.rewrite(nil, h.V, h.Coded.Hits, nil)), 0
 	}
 	rw.buf = find.Canonical(rw.buf[:0], h)
 	as := rw.pseudonym(h.Class, rw.buf)
+	if as != string(rw.buf) {
+		n = 1
+	}
 	switch h.Class {
 	case find.MACs:
-		return find.Respell(out, h.V, as)
+		return find.Respell(out, h.V, as), n
 	case find.Names:
-		return find.Recase(out, h.V, as)
+		return find.Recase(out, h.V, as), n
 	}
-	return append(out, as...)
+	return append(out, as...), n
 }
 
 // pseudonym is what stands for a value.

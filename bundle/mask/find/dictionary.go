@@ -41,7 +41,7 @@ func NewDictionary(given *[Classes]map[string]string, domains map[string]bool, e
 
 // distinct reports whether a name is told from other words wherever it stands.
 func distinct(v string) bool {
-	if len(v) < Shortest || common[v] || topLevels[v] || neutral[v] || keyKinds[v] != keyNone {
+	if len(v) < Shortest || common.in[v] || topLevels.in[v] || neutral.in[v] || keyKinds[v] != keyNone {
 		return false
 	}
 	digits := strings.ContainsAny(v, "0123456789")

@@ -66,7 +66,7 @@ func Alone(text []byte, has func(c Class, v []byte) bool) []Hit {
 // Reserved reports whether a word means something of its own where names stand: it can be no
 // pseudonym.
 func Reserved(word string) bool {
-	if neutral[word] || common[word] || topLevels[word] || keyKinds[word] != keyNone {
+	if neutral.in[word] || common.in[word] || topLevels.in[word] || keyKinds[word] != keyNone {
 		return true
 	}
 	for _, p := range devicePrefixes {

@@ -23,7 +23,7 @@ func (s *scanner) host(from, to int, r Rule) {
 	}
 	var buf [256]byte
 	low := appendLower(buf[:0], w)
-	if neutral[string(low)] || isForeign(low) {
+	if neutral.has(low) || isForeign(low) {
 		return
 	}
 	keep := kept(low)
@@ -37,7 +37,7 @@ func (s *scanner) host(from, to int, r Rule) {
 // kept is how many bytes at the end of a domain name are anybody's: .com, .co.uk.
 func kept(low []byte) int {
 	dot := bytes.LastIndexByte(low, '.')
-	if dot < 1 || !topLevels[string(low[dot+1:])] {
+	if dot < 1 || !topLevels.has(low[dot+1:]) {
 		return 0
 	}
 	n := len(low) - dot
@@ -111,7 +111,7 @@ func (s *scanner) label(from, to int, r Rule) {
 	var buf [64]byte
 	low := appendLower(buf[:0], w)
 	switch {
-	case neutral[string(low)]:
+	case neutral.has(low):
 	case len(w) >= 15 && macDevice(w):
 		s.add(MACs, ruleMAC, from+3, from+15)
 	case len(w) == 17 && pairs(w, '-'):

@@ -247,7 +247,7 @@ func (s *scanner) display(i int, _ bool) {
 	}
 	line := s.b[s.line.text:i]
 	name, _, ok := bytes.Cut(line, []byte(":"))
-	if from < to && ok && len(name) < 24 && addressHeaders[string(bytes.ToLower(bytes.TrimSpace(name)))] {
+	if from < to && ok && addressHeaders.folds(bytes.TrimSpace(name)) {
 		s.anew(from, to)
 	}
 }

@@ -17,7 +17,7 @@ func (s *scanner) keyed(i int, sep byte) int {
 		k = keyKindOf(s.b[from+3 : to])
 	}
 	if k == keyNone {
-		if i < s.line.params && sep == '=' && !harmless[string(bytes.ToLower(s.b[from:to]))] {
+		if i < s.line.params && sep == '=' && !harmless.folds(s.b[from:to]) {
 			return s.value(keyDigest, i+1, sep)
 		}
 		return i + 1
@@ -121,7 +121,7 @@ func (s *scanner) secretValue(k Key, from, to int) {
 		case 'n', 'e', 't':
 			r = ruleToken
 		}
-		if len(v) <= 5 && dull[string(bytes.ToLower(v))] {
+		if dull.folds(v) {
 			return
 		}
 	}
@@ -221,7 +221,7 @@ func (s *scanner) authorization(from, to, i int) int {
 		return word
 	}
 	at := i
-	if schemes[scheme] {
+	if schemes.in[scheme] {
 		at = word
 	}
 	for at < end && isBlank(s.b[at]) {

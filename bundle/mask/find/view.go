@@ -136,8 +136,10 @@ func quotedName(b []byte, i int) bool {
 		return false
 	}
 	switch unhex(b[i+1])<<4 | unhex(b[i+2]) {
-	case '@', '.', ':', '-', '_', '=', ' ', '/':
+	case '.', ':', '-', '_', '=', '/':
 		return true
+	case '@', ' ': // Code=401, CSeq=200
+		return i+3 < len(b) && kinds[b[i+3]]&isLetter != 0
 	}
 	return quotedAt(b, i+3)
 }

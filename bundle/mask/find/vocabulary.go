@@ -1,6 +1,9 @@
 package find
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+)
 
 // A Key says what stands behind a key: `key="value"`, `Key: value`, <key>value</key>.
 type Key uint8
@@ -72,13 +75,7 @@ var keyKinds = func() map[string]Key {
 	return all
 }()
 
-// keyFilter has a bit for the first letter of each key, by its length.
-var keyFilter = func() (t [64]uint32) {
-	for k := range keyKinds {
-		t[len(k)] |= 1 << (k[0] & 31)
-	}
-	return t
-}()
+var keyFilter = newFilter(maps.Keys(keyKinds))
 
 // secretEndings are how the names of secrets end whatever stands before.
 var secretEndings = []string{"password", "passwd", "secret", "token", "cookie", "apikey", "passphrase"}
@@ -106,7 +103,7 @@ func keyKindOf(word []byte) Key {
 	if n = len(key); n == 0 {
 		return keyNone
 	}
-	if keyFilter[n]&(1<<(key[0]&31)) != 0 {
+	if keyFilter.maybe(key) {
 		if k := keyKinds[string(key)]; k != keyNone {
 			return k
 		}
@@ -120,14 +117,6 @@ func keyKindOf(word []byte) Key {
 		}
 	}
 	return keyNone
-}
-
-func set(words ...string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range words {
-		m[w] = true
-	}
-	return m
 }
 
 // neutral are words that stand where names do and name nobody.

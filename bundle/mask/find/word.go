@@ -172,8 +172,7 @@ func (s *scanner) agent(to int) bool {
 	for from > 0 && to-from < 16 && kinds[s.b[from-1]]&isLetter != 0 {
 		from--
 	}
-	var buf [16]byte
-	return agents[string(appendLower(buf[:0], s.b[from:to]))]
+	return agents.folds(s.b[from:to])
 }
 
 // serial finds a maker's serial number: LLLYYWWXXXX.
@@ -232,7 +231,7 @@ func (s *scanner) device(from, to int, sure bool) bool {
 	default:
 		return false
 	}
-	if noDevices[string(low)] || !sure && (!all(w[:3], isUpper) || anyOf(w, isLower)) {
+	if noDevices.has(low) || !sure && (!all(w[:3], isUpper) || anyOf(w, isLower)) {
 		return false
 	}
 	s.labels(from+3, to, ruleDevice)
@@ -246,10 +245,8 @@ func (s *scanner) dotted(from, to int) {
 	if dot < 1 || !anyOf(w[:dot], isLetter) {
 		return
 	}
-	var buf [16]byte
-	if last := w[dot+1:]; len(last) <= len(buf) && all(last, isLetter) {
-		top := string(appendLower(buf[:0], last))
-		if topLevels[top] && (!spellings[top] || bytes.Count(w, []byte(".")) > 1 && !anyOf(w, isUpper)) {
+	if last := w[dot+1:]; all(last, isLetter) {
+		if topLevels.folds(last) && (!spellings.folds(last) || bytes.Count(w, []byte(".")) > 1 && !anyOf(w, isUpper)) {
 			s.host(from, to, ruleHost)
 			return
 		}
@@ -273,10 +270,7 @@ func (s *scanner) dotted(from, to int) {
 	}
 }
 
-var (
-	numberNouns = set("number", "numbers", "extension", "ext", "dn", "dns")
-	hostNouns   = set("node", "host", "server", "peer", "expressway", "from", "to", "on", "at")
-)
+var numberNouns = set("number", "numbers", "extension", "ext", "dn", "dns")
 
 // maxNumber is how many digits a directory number may have.
 const maxNumber = 20
@@ -286,7 +280,7 @@ func (s *scanner) listed(from, to int) {
 	if from < 4 || from == s.line.from {
 		return
 	}
-	if s.line.numbers == from || numberNouns[s.wordBefore(from)] {
+	if s.line.numbers == from || numberNouns.in[s.wordBefore(from)] {
 		s.add(Numbers, ruleNumber, from, to)
 		s.line.numbers = -1
 		for _, and := range []string{", ", " and ", " to "} {
