@@ -14,11 +14,16 @@ const lockWait = 10 * time.Second
 // WaitLock takes the OS lock of the file name, which it makes with mode 0600, and waits for
 // who has it for up to 10 s. The folder must be there.
 func WaitLock(name string) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	return LockUntil(ctx, name)
+}
+
+// LockUntil is WaitLock that waits until ctx is done.
+func LockUntil(ctx context.Context, name string) (unlock func(), err error) {
 	if _, err := FreeLock(name); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
-	defer cancel()
 	f := flock.New(name, flock.SetPermissions(0o600))
 	_, err = f.TryLockContext(ctx, 20*time.Millisecond)
 	Adopt(name)
