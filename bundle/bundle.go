@@ -39,6 +39,8 @@ type Input struct {
 	Log func(host, family string) (io.ReadCloser, error)
 	// Reports have names of the form "report/<name>".
 	Reports []Part
+	// MaskReport is mask-report.txt of a masked bundle.
+	MaskReport []byte
 	// Key signs the bundle, and makes Manifest.SignedBy; nil: it is not signed.
 	Key *seal.Key
 	// Zone is the site's, for README.txt; nil is UTC.
@@ -61,13 +63,22 @@ type Info struct {
 	SHA256 string // of the whole archive, hex
 }
 
-// Name is the stem of a bundle's file and the name of its top folder:
+// Name is the name of a bundle and of its top folder:
 // the incident, and from the second revision on "-r<revision>".
 func Name(m evidence.Manifest) string {
 	if m.Revision > 1 {
 		return fmt.Sprintf("%s-r%d", m.Incident, m.Revision)
 	}
 	return m.Incident
+}
+
+// FileName is the stem of a bundle's file: its name, and of a masked one that it is masked,
+// so that it takes no other's place.
+func FileName(m evidence.Manifest) string {
+	if m.Masked != nil {
+		return Name(m) + "-masked"
+	}
+	return Name(m)
 }
 
 type partFile interface {

@@ -23,6 +23,9 @@ const (
 	custodyName   = "custody.jsonl"
 )
 
+// maskReportName is what masked bundles have besides: which rule struck how often.
+const maskReportName = "mask-report.txt"
+
 // simpleRE is a name that every system can unpack: no blanks, slashes, colons,
 // control characters; it starts with a letter or digit.
 var simpleRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
@@ -46,7 +49,7 @@ func checkSimple(name string) error {
 // checkInside says why name, without the top folder, has no place in a bundle.
 func checkInside(name string) error {
 	switch name {
-	case readmeName, manifestName, sumsName, signatureName, custodyName:
+	case readmeName, manifestName, sumsName, signatureName, custodyName, maskReportName:
 		return nil
 	}
 	dir, base, _ := strings.Cut(name, "/")

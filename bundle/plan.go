@@ -71,6 +71,9 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 		return nil, fmt.Errorf("%s: %w", custodyName, err)
 	}
 	p.addBytes(custodyName, chain)
+	if m.Masked != nil {
+		p.addBytes(maskReportName, in.MaskReport)
+	}
 	if err := p.addParts(ctx, in.Mails, "alerts/"); err != nil {
 		return nil, err
 	}

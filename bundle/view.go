@@ -47,6 +47,9 @@ func (v view) When(t *time.Time) string {
 // Folder is the name of the bundle's folder.
 func (v view) Folder() string { return Name(v.Manifest) }
 
+// File is the stem of the bundle's file.
+func (v view) File() string { return FileName(v.Manifest) }
+
 // Earliest is the alert that began it, nil if there is none.
 func (v view) Earliest() *evidence.Alert {
 	if len(v.Alerts) == 0 {

@@ -19,6 +19,7 @@ const (
 	Exported  = "exported"  // in another form
 	Removed   = "removed"   // from the store
 	Delivery  = "delivery"  // an attempt to hand it over, and its result: ok, failed, unknown, stopped
+	Masked    = "masked"    // the first of a masked bundle's own chain; and, later, that one was made of a bundle
 )
 
 // An Entry is one line. Of the nested ones there is at most one, that of Act.
@@ -28,6 +29,7 @@ type Entry struct {
 	Time time.Time `json:"time,omitzero"`
 	Act  string    `json:"act"`
 
+	Mask   *Mask        `json:"mask,omitempty"`
 	Alert  *Alert       `json:"alert,omitempty"`
 	Person *Person      `json:"person,omitempty"`
 	Host   *Host        `json:"host,omitempty"`
@@ -36,6 +38,14 @@ type Entry struct {
 	Seal   *BundleSeal  `json:"seal,omitempty"`
 	Later  *Later       `json:"later,omitempty"`
 	After  *AfterDamage `json:"after,omitempty"` // what is before was torn by a crash
+}
+
+// A Mask is of what a masked bundle was made. What follows of its chain is masked too.
+type Mask struct {
+	RawHead  string `json:"raw_head"` // where the chain of that bundle ends
+	Strength string `json:"strength"`
+	Scope    string `json:"scope"`
+	Map      string `json:"map"`
 }
 
 // An Alert is one that asked.

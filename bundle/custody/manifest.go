@@ -32,6 +32,9 @@ func (c *chain) add(act string, at time.Time, e Entry) {
 // that SHA-256, says.
 func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
 	c := &chain{}
+	if k := m.Masked; k != nil {
+		c.add(Masked, time.Time{}, Entry{Mask: &Mask{RawHead: k.RawHead, Strength: k.Strength, Scope: k.Scope, Map: k.Map}})
+	}
 	c.asked(m)
 	for _, h := range m.Hosts {
 		c.host(h)

@@ -264,4 +264,6 @@ type Manifest struct {
 
 	RequestedBy string `json:"requested_by,omitempty"` // who asked by hand, by the system's account; empty: nobody, or not known
 	SignedBy    string `json:"signed_by,omitempty"`    // the ID of the key that signed the bundle; empty: it is not signed
+
+	Masked *Masked `json:"masked,omitempty"` // absent: all is as it was collected
 }

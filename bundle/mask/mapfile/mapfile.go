@@ -91,9 +91,10 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // A Map is one that was opened, and locked for others, until Close.
 type Map struct {
-	ID    string
-	Scope Scope
-	Table []byte // as it was saved last; nil: it is new
+	ID     string
+	Scope  Scope
+	Secret []byte // of this map alone, for hashes that nobody else can compute
+	Table  []byte // as it was saved last; nil: it is new
 
 	folder Folder
 	unlock func()
@@ -104,6 +105,7 @@ type stored struct {
 	Version int             `json:"version"`
 	ID      string          `json:"id"`
 	Scope   Scope           `json:"scope"`
+	Secret  []byte          `json:"secret"`
 	Table   json.RawMessage `json:"table"`
 }
 
@@ -158,7 +160,7 @@ func (m *Map) load() error {
 	if err != nil {
 		return m.folder.lost(m.Scope, err)
 	}
-	m.ID, m.Table = was.ID, was.Table
+	m.ID, m.Secret, m.Table = was.ID, was.Secret, was.Table
 	return nil
 }
 
@@ -168,9 +170,9 @@ func (m *Map) begin() error {
 	if _, err := os.Lstat(id); !errors.Is(err, fs.ErrNotExist) {
 		return m.folder.lost(m.Scope, fmt.Errorf("%s is not there any more, and %s is", m.folder.file(m.Scope, ".age"), id))
 	}
-	var b [8]byte
-	rand.Read(b[:])
-	m.ID = hex.EncodeToString(b[:])
+	b := make([]byte, 8+32)
+	rand.Read(b)
+	m.ID, m.Secret = hex.EncodeToString(b[:8]), b[8:]
 	return nil
 }
 
@@ -202,7 +204,7 @@ func (f Folder) read(name string) (s stored, err error) {
 	if err == nil {
 		err = json.Unmarshal(plain, &s)
 	}
-	if err == nil && (s.Version != 1 || s.ID == "" || s.Scope.Name == "" || len(s.Table) == 0) {
+	if err == nil && (s.Version != 1 || s.ID == "" || s.Scope.Name == "" || len(s.Secret) == 0 || len(s.Table) == 0) {
 		err = fmt.Errorf("version %d of maps is not known to this program", s.Version)
 	}
 	if err != nil {
@@ -213,7 +215,7 @@ func (f Folder) read(name string) (s stored, err error) {
 
 // Save keeps a table, which is JSON, in place of the one before.
 func (m *Map) Save(table []byte) error {
-	plain, err := json.Marshal(stored{1, m.ID, m.Scope, table})
+	plain, err := json.Marshal(stored{1, m.ID, m.Scope, m.Secret, table})
 	if err == nil && len(plain) > maxMap*9/10 {
 		err = fmt.Errorf("it has grown over %d MiB", maxMap>>20)
 	}
