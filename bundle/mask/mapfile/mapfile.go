@@ -240,6 +240,9 @@ func (m *Map) Save(table []byte) error {
 // with Close.
 func (m *Map) Work() string { return m.folder.file(m.Scope, ".work"+atomicfile.PartSuffix) }
 
+// File is where it lies.
+func (m *Map) File() string { return m.folder.file(m.Scope, ".age") }
+
 // Close lets others have it.
 func (m *Map) Close() error {
 	err := os.RemoveAll(m.Work())

@@ -1,0 +1,242 @@
+package masking
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/mask"
+	"rtmtgrab/bundle/mask/mapfile"
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/analysis"
+	"rtmtgrab/internal/evidence"
+)
+
+// A job is one masking, on its way.
+type job struct {
+	*Masker
+	ctx    context.Context // of this one call
+	src    *source
+	chart  *mapfile.Map
+	table  *mask.Table
+	masker *mask.Masker
+	how    evidence.Masked
+	made   map[string]written // by the name in the bundle that is masked
+}
+
+// written is a file that was masked.
+type written struct {
+	path   string // on disk
+	bytes  int64
+	sha256 string
+}
+
+// begin has the masker and a place for temporary files.
+func (m *Masker) begin(ctx context.Context, src *source, chart *mapfile.Map, q Request) (*job, error) {
+	j := &job{Masker: m, ctx: ctx, src: src, chart: chart, table: mask.NewTable(), made: map[string]written{}}
+	j.how = evidence.Masked{Strength: string(q.Strength), Scope: chart.Scope.Kind, Map: chart.ID, RawHead: src.result.Chain().Hash, LeftOut: []evidence.LeftOut{}}
+	if chart.Table != nil {
+		var err error
+		if j.table, err = mask.Load(chart.Table); err != nil {
+			return nil, lostHint(&mapfile.LostError{Scope: chart.Scope, File: chart.File(), Err: err})
+		}
+	}
+	j.masker = mask.New(j.table, q.Strength)
+	if was := src.manifest.Masked; was != nil {
+		j.masker = mask.Again(j.table, q.Strength)
+		j.how.RawHead, j.how.LeftOut = was.RawHead, append(j.how.LeftOut, was.LeftOut...)
+	}
+	if err := m.step("work"); err != nil {
+		return nil, err
+	}
+	return j, os.Mkdir(chart.Work(), 0o700)
+}
+
+// A part is what becomes of a file of a bundle.
+type part int
+
+const (
+	anew   part = iota // it is made anew of what was masked
+	masked             // it is masked
+	other              // a file that this program does not write
+)
+
+// partOf is that of a file by its name, and its kind.
+func partOf(name string) (part, mask.Kind) {
+	dir, _, _ := strings.Cut(name, "/")
+	switch dir {
+	case "hosts":
+		return masked, mask.Log
+	case "alerts":
+		return masked, mask.Mail
+	case "report":
+		if ours(name) {
+			return anew, kindOf(name)
+		}
+		return other, kindOf(name)
+	}
+	return anew, kindOf(name)
+}
+
+// kindOf is the kind of a text by the ending of its name.
+func kindOf(name string) mask.Kind {
+	_, ending, _ := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ".")
+	switch strings.ToLower(ending[strings.LastIndexByte(ending, '.')+1:]) {
+	case "json":
+		return mask.JSON
+	case "jsonl":
+		return mask.JSONL
+	case "xml":
+		return mask.XML
+	case "csv":
+		return mask.CSV
+	case "html":
+		return mask.HTML
+	case "eml":
+		return mask.Mail
+	case "log", "txt", "pcapng":
+		return mask.Log
+	}
+	return mask.Text
+}
+
+// learn reads all that is to be masked.
+func (j *job) learn() error {
+	if err := j.learnManifest(); err != nil {
+		return err
+	}
+	return bundle.Files(j.ctx, j.src.path, func(name string, r io.Reader) error {
+		j.src.packets = j.src.packets || name == "report/"+analysis.ExportName
+		switch what, kind := partOf(name); what {
+		case masked:
+			return j.masker.Learn(name, kind, r)
+		case other:
+			return j.learnOther(name, r)
+		}
+		return nil
+	})
+}
+
+// write masks it into temporary files.
+func (j *job) write() error {
+	return bundle.Files(j.ctx, j.src.path, func(name string, r io.Reader) error {
+		what, kind := partOf(name)
+		switch what {
+		case other:
+			return j.writeOther(name, r)
+		case anew:
+			return nil
+		}
+		return j.writeFile(name, func(w io.Writer) error {
+			lines := &lineReader{r: r}
+			out := &lineWriter{w: w}
+			if err := j.masker.Mask(name, kind, out, lines); err != nil {
+				return err
+			}
+			if kind == mask.Log && lines.n != out.n {
+				return fmt.Errorf("internal error: it had %d lines and has %d", lines.n, out.n)
+			}
+			return nil
+		})
+	})
+}
+
+// writeFile makes a temporary file for what a file becomes.
+func (j *job) writeFile(name string, fill func(io.Writer) error) (err error) {
+	path := filepath.Join(j.chart.Work(), fmt.Sprintf("%d", len(j.made)))
+	if err := j.step("write " + name); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	m := &meter{w: f, hash: sha256.New()}
+	err = errors.Join(fill(m), f.Close())
+	j.made[name] = written{path, m.n, hex.EncodeToString(m.hash.Sum(nil))}
+	return err
+}
+
+// search looks through the masked bundle for what was taken out.
+func (j *job) search(path string) error {
+	err := bundle.Files(j.ctx, path, func(name string, r io.Reader) error {
+		if name == bundle.SignatureFile {
+			return nil // a key's ID and the bundle's name, which the sums' file is searched for
+		}
+		if what, _ := partOf(name); what == other {
+			return j.searchOther(name, r)
+		}
+		_, kind := partOf(name)
+		return j.masker.Search(name, kind, r)
+	})
+	if found, is := errors.AsType[*mask.Found](err); is {
+		return advice.WithHint(fmt.Errorf("something that was taken out is still there, nothing was handed over: %w", found),
+			"report it with the name of the rule; `grab export --encrypt-to` hands the bundle over unmasked, to those who may read it")
+	}
+	return err
+}
+
+// keep makes the map durable.
+func (j *job) keep() error {
+	if err := j.step("map"); err != nil {
+		return err
+	}
+	b, err := j.table.Bytes()
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(b, j.chart.Table) {
+		return nil
+	}
+	return j.chart.Save(b)
+}
+
+// leave writes down that something is not in the bundle.
+func (j *job) leave(what, why string) {
+	j.how.LeftOut = append(j.how.LeftOut, evidence.LeftOut{What: j.masker.Name(what), Why: why})
+}
+
+// A meter counts and hashes what it passes on.
+type meter struct {
+	w    io.Writer
+	hash hash.Hash
+	n    int64
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	n, err := m.w.Write(p)
+	m.n += int64(n)
+	m.hash.Write(p[:n])
+	return n, err
+}
+
+// lineReader and lineWriter count line feeds.
+type lineReader struct {
+	r io.Reader
+	n int64
+}
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	l.n += int64(bytes.Count(p[:n], []byte{'\n'}))
+	return n, err
+}
+
+type lineWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (l *lineWriter) Write(p []byte) (int, error) {
+	l.n += int64(bytes.Count(p, []byte{'\n'}))
+	return l.w.Write(p)
+}

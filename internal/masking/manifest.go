@@ -1,0 +1,239 @@
+package masking
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/mask"
+	"rtmtgrab/internal/evidence"
+)
+
+const manifestName = "manifest.json"
+
+// identities reports whether who and where is to be taken out too.
+func (j *job) identities() bool { return j.how.Strength == evidence.MaskedIdentities }
+
+// learnManifest tells the masker what the manifest knows.
+func (j *job) learnManifest() error {
+	m := j.src.manifest
+	j.masker.LearnHost(m.Site)
+	for _, h := range m.Hosts {
+		j.masker.LearnHost(h.Host)
+		for _, name := range slices.Concat(h.OwnAddresses, h.PeersNamed) {
+			j.masker.LearnHost(name)
+		}
+	}
+	for _, a := range m.Alerts {
+		j.masker.LearnHost(a.Cluster)
+		j.masker.LearnHost(a.Node)
+		j.masker.LearnUser(a.Mailbox)
+	}
+	for _, name := range people(m.RequestedBy) {
+		j.masker.LearnUser(name)
+	}
+	var all strings.Builder
+	eachText(&m, func(s *string) { all.WriteString(*s + "\n") })
+	return j.masker.Learn(manifestName, mask.Text, strings.NewReader(all.String()))
+}
+
+// people are the accounts in the words for who asked: "root (sudo by alice)".
+func people(by string) []string {
+	return strings.FieldsFunc(by, func(r rune) bool { return r == ' ' || r == '(' || r == ')' })
+}
+
+// A manifestMasker makes the manifest of the masked bundle.
+type manifestMasker struct {
+	*job
+	manifest evidence.Manifest
+	logs     map[string]written // by the name in the masked bundle
+	err      error
+}
+
+// maskManifest masks the manifest. What it says of the logs is of those that were masked.
+func (j *job) maskManifest() (*manifestMasker, error) {
+	k := &manifestMasker{job: j, manifest: j.src.manifest, logs: map[string]written{}}
+	m := &k.manifest
+	m.SignedBy, m.Registration, m.NoReport = "", nil, ""
+	k.copyLists()
+	if k.identities() {
+		k.leavePeople()
+	}
+	was := m.Site
+	m.Site = k.name(m.Site)
+	m.Incident = k.incident(m.Incident, was)
+	for i := range m.Before {
+		m.Before[i].Incident = k.incident(m.Before[i].Incident, was)
+	}
+	for i := range m.Alerts {
+		k.alert(&m.Alerts[i])
+	}
+	for i := range m.Hosts {
+		k.host(&m.Hosts[i])
+	}
+	eachText(m, func(s *string) { *s = k.text(*s) })
+	m.Masked = &j.how
+	return k, k.err
+}
+
+// copyLists makes what is to be changed the manifest's own.
+func (k *manifestMasker) copyLists() {
+	m := &k.manifest
+	m.PhonesNamed, m.Notes, m.Before = slices.Clone(m.PhonesNamed), slices.Clone(m.Notes), slices.Clone(m.Before)
+	m.Alerts, m.Hosts = slices.Clone(m.Alerts), slices.Clone(m.Hosts)
+	for i := range m.Alerts {
+		a := &m.Alerts[i]
+		a.Devices, a.Notes, a.Recipients, a.From = slices.Clone(a.Devices), slices.Clone(a.Notes), slices.Clone(a.Recipients), maps.Clone(a.From)
+		if a.Auth != nil {
+			auth := *a.Auth
+			a.Auth = &auth
+		}
+	}
+	for i := range m.Hosts {
+		h := &m.Hosts[i]
+		h.Via, h.OwnAddresses, h.PeersNamed, h.Notes, h.Legacy = slices.Clone(h.Via), slices.Clone(h.OwnAddresses), slices.Clone(h.PeersNamed), slices.Clone(h.Notes), slices.Clone(h.Legacy)
+		h.Files = slices.Clone(h.Files)
+		for f := range h.Files {
+			h.Files[f].Sources = slices.Clone(h.Files[f].Sources)
+		}
+	}
+}
+
+// eachText visits what is a text, or one name of any kind. Names that files bear are not among
+// them.
+func eachText(m *evidence.Manifest, visit func(*string)) {
+	all := func(list []string) {
+		for i := range list {
+			visit(&list[i])
+		}
+	}
+	visit(&m.Reason)
+	all(m.PhonesNamed)
+	all(m.Notes)
+	for i := range m.Before {
+		b := &m.Before[i]
+		visit(&b.Device)
+		visit(&b.Summary)
+	}
+	for i := range m.Alerts {
+		a := &m.Alerts[i]
+		for _, s := range []*string{&a.Name, &a.Subject, &a.Folder} {
+			visit(s)
+		}
+		all(a.Devices)
+		all(a.Recipients)
+		all(a.Notes)
+		if a.Auth != nil {
+			visit(&a.Auth.Why)
+			visit(&a.Auth.Sender)
+		}
+	}
+	for i := range m.Hosts {
+		h := &m.Hosts[i]
+		visit(&h.Address)
+		visit(&h.Error)
+		all(h.Via)
+		all(h.Legacy)
+		all(h.Notes)
+	}
+}
+
+// leavePeople takes out what a person wrote as he liked.
+func (k *manifestMasker) leavePeople() {
+	if m := &k.manifest; m.Reason != "" {
+		m.Reason = ""
+		k.leave("the reason given", "a person's own words")
+	}
+}
+
+// text masks a text of the manifest.
+func (k *manifestMasker) text(s string) string {
+	if s == "" || k.err != nil {
+		return s
+	}
+	var b bytes.Buffer
+	k.err = k.masker.Mask(manifestName, mask.Text, &b, strings.NewReader(s))
+	return b.String()
+}
+
+// name masks a name.
+func (k *manifestMasker) name(s string) string {
+	if s == "" {
+		return s
+	}
+	return k.masker.Name(s)
+}
+
+// incident masks the site in an incident's ID: its time, and the beginning of its alert's ID,
+// stay.
+func (k *manifestMasker) incident(id, site string) string {
+	before, after, found := strings.Cut(id, "-"+site+"-")
+	if site == "" || !found {
+		return k.name(id)
+	}
+	return before + "-" + k.name(site) + "-" + after
+}
+
+// alertID is that of an alert. It is a hash of the mail: of another one that nobody can
+// compute who has no map its beginning stays, which incidents' IDs have too.
+func (k *manifestMasker) alertID(id string) string {
+	if !k.identities() || k.src.manifest.Masked != nil && k.src.manifest.Masked.Strength == evidence.MaskedIdentities {
+		return id
+	}
+	h := hmac.New(sha256.New, k.chart.Secret)
+	h.Write([]byte(id))
+	return id[:min(len(id), 6)] + hex.EncodeToString(h.Sum(nil))[min(len(id), 6):]
+}
+
+// mailFile is where a mail lies.
+func (k *manifestMasker) mailFile(name string) string {
+	if name == "" {
+		return name
+	}
+	return "alerts/" + k.alertID(strings.TrimSuffix(path.Base(name), ".eml")) + ".eml"
+}
+
+func (k *manifestMasker) alert(a *evidence.Alert) {
+	a.ID, a.File = k.alertID(a.ID), k.mailFile(a.File)
+	a.Cluster, a.Node, a.Mailbox, a.Drill = k.name(a.Cluster), k.name(a.Node), k.name(a.Mailbox), k.name(a.Drill)
+	for field, where := range a.From {
+		a.From[field] = k.text(where)
+	}
+}
+
+func (k *manifestMasker) host(h *evidence.Host) {
+	was := h.Host
+	h.Host = k.name(h.Host)
+	if k.identities() {
+		h.HostKey = "" // tells which machine it is
+	}
+	for i := range h.OwnAddresses {
+		h.OwnAddresses[i] = k.name(h.OwnAddresses[i])
+	}
+	for i := range h.PeersNamed {
+		h.PeersNamed[i] = k.name(h.PeersNamed[i])
+	}
+	for i := range h.Files {
+		k.file(was, h.Host, &h.Files[i])
+	}
+}
+
+// file is a log as it was masked. Its sources' names, offsets and sizes say where it came
+// from; their sums are of what is not in the bundle.
+func (k *manifestMasker) file(was, host string, f *evidence.File) {
+	for i := range f.Sources {
+		f.Sources[i].Name, f.Sources[i].SHA256 = k.name(f.Sources[i].Name), ""
+	}
+	if f.Path == "" {
+		return
+	}
+	log := k.made[bundle.LogName(was, f.Family)]
+	f.Path, f.Bytes, f.SHA256 = bundle.LogName(host, f.Family), log.bytes, log.sha256
+	k.logs[f.Path] = log
+}
