@@ -34,6 +34,7 @@ func checkAll(c *checker) {
 	checkRing(c, "ring", c.cfg.Ring)
 	checkLimits(c)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst", "tar.gz")
+	c.oneOf("mask.scope", c.cfg.Mask.Scope, ScopeSite, ScopeCase)
 	checkSocket(c)
 	checkHTTP(c)
 	checkSites(c)

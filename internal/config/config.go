@@ -33,6 +33,7 @@ type Config struct {
 	Ring     Ring          `yaml:"ring"`     // the same
 	Limits   Limits        `yaml:"limits"`
 	Bundle   Bundle        `yaml:"bundle"`
+	Mask     Mask          `yaml:"mask"`
 	Keep     Keep          `yaml:"keep"`
 	SMTP     *SMTP         `yaml:"smtp"`       // nil: no mail is sent
 	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
@@ -189,6 +190,17 @@ type Host struct {
 type Bundle struct {
 	Format string `yaml:"format"` // zip, tar.zst or tar.gz
 	PCAPNG bool   `yaml:"pcapng"` // with report/sip.pcapng
+}
+
+// Within what the same thing has the same name: Mask.Scope.
+const (
+	ScopeSite = "site"
+	ScopeCase = "case"
+)
+
+// Mask is how bundles are masked for people outside.
+type Mask struct {
+	Scope string `yaml:"scope"` // ScopeSite or ScopeCase
 }
 
 // Keep bounds what stays in the store.

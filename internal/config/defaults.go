@@ -23,6 +23,7 @@ func defaults(base string) Config {
 		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
 		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
 		Bundle:   Bundle{Format: "zip"},
+		Mask:     Mask{Scope: ScopeSite},
 		Keep:     Keep{Age: 30 * day},
 	}
 }

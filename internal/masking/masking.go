@@ -62,6 +62,14 @@ type Made struct {
 	registration *evidence.Registration
 }
 
+// Verdict is what the report says that was made of what was masked.
+func (m Made) Verdict() string {
+	if m.registration == nil {
+		return "none (" + m.NoReport + ")"
+	}
+	return m.registration.Verdict + ": " + m.registration.Summary
+}
+
 // Mask masks a bundle.
 func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	made := Made{Bundle: q.Path, Rules: []mask.Count{}, LeftOut: []evidence.LeftOut{}}
