@@ -61,18 +61,27 @@ func (s stopped) Read(b []byte) (int, error) {
 	return s.r.Read(b)
 }
 
-// Ending is how the name of a bundle's file should end, by what it is: ".zip".
+// Ending is what a bundle's file is, as its name should end: ".zip".
 func Ending(path string) (string, error) {
 	file, _, err := openBundle(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	switch f, ok := sniff(path, file); {
-	case !ok:
+	f, ok := sniff(path, file)
+	if !ok {
 		return "", fmt.Errorf("%s: neither a zip nor a tar.zst", path)
-	case f == formatTarZst:
-		return ".tar.zst", nil
 	}
-	return ".zip", nil
+	return endings[f], nil
+}
+
+// endings are how files' names end, by format.
+var endings = [...]string{".zip", ".tar.zst"}
+
+// EndingOf is how the name of a bundle's file ends, "" if none is called so.
+func EndingOf(path string) string {
+	if f, ok := formatOf(path); ok {
+		return endings[f]
+	}
+	return ""
 }

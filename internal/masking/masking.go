@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"rtmtgrab/bundle"
@@ -88,7 +87,7 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	if err != nil {
 		return made, lostHint(err)
 	}
-	if src.ours && enough(src.manifest.Masked.Strength, q.Strength) {
+	if src.same(q.Strength) {
 		err = m.again(ctx, src, &made)
 	} else {
 		err = m.anew(ctx, src, chart, q, &made)
@@ -104,7 +103,7 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 func (m *Masker) again(ctx context.Context, src *source, made *Made) error {
 	k := src.manifest.Masked
 	made.Already, made.Strength, made.Scope, made.Incident, made.LeftOut = true, k.Strength, k.Scope, src.manifest.Incident, k.LeftOut
-	return m.hand(ctx, src.path, src.out, made)
+	return m.hand(ctx, src.path, src.place(src.manifest), made)
 }
 
 // anew masks.
@@ -150,11 +149,3 @@ func (m *Masker) step(name string) error {
 
 // ring has the keys that sign.
 func (m *Masker) ring() seal.Ring { return seal.Ring{Dir: m.Store} }
-
-// place is where the masked bundle goes, by what it is called.
-func (s *source) place(man evidence.Manifest) string {
-	if st, err := os.Stat(s.out); err == nil && st.IsDir() {
-		return filepath.Join(s.out, bundle.FileName(man)+s.ending)
-	}
-	return s.out
-}

@@ -19,7 +19,8 @@ import (
 // A source is a bundle that is whole.
 type source struct {
 	path, out string
-	ending    string // of its file's name
+	form      string // what it is: ".zip"
+	ending    string // what the masked one is to be
 	result    bundle.Result
 	manifest  evidence.Manifest
 	ours      bool // it was masked, and signed, by this collector
@@ -41,8 +42,11 @@ func (m *Masker) verify(ctx context.Context, q Request) (*source, error) {
 		return nil, advice.WithHint(fmt.Errorf("%s: %s: %s", q.Path, bad.File, bad.What), "nothing was written; `grab verify` says all that is wrong with it")
 	}
 	s.manifest = s.result.Manifest
-	if s.ending, err = bundle.Ending(q.Path); err != nil {
+	if s.form, err = bundle.Ending(q.Path); err != nil {
 		return nil, err
+	}
+	if s.ending = bundle.EndingOf(q.Out); s.ending == "" {
+		s.ending = s.form
 	}
 	if s.manifest.Masked != nil {
 		s.ours = m.signed(ctx, q.Path)
@@ -146,7 +150,19 @@ func lostHint(err error) error {
 		" away: names will be others from then on, and those in bundles that were masked before cannot be turned back")
 }
 
-// enough reports whether what was masked with the strength was needs no more.
-func enough(was string, want mask.Strength) bool {
+// same reports whether the bundle needs no more masking, and is wanted in the form that it has.
+func (s *source) same(want mask.Strength) bool {
+	if !s.ours || s.ending != s.form {
+		return false
+	}
+	was := s.manifest.Masked.Strength
 	return was == evidence.MaskedIdentities || was == string(want)
+}
+
+// place is where the masked bundle goes, by what it is called.
+func (s *source) place(man evidence.Manifest) string {
+	if st, err := os.Stat(s.out); err == nil && st.IsDir() {
+		return filepath.Join(s.out, bundle.FileName(man)+s.ending)
+	}
+	return s.out
 }
