@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -27,6 +28,9 @@ func (m *Masker) hand(ctx context.Context, from, to string, made *Made) error {
 	}
 	defer in.Close()
 	made.File = to
+	if err := clear(to); err != nil {
+		return err
+	}
 	return atomicfile.Write(to, func(w io.Writer) error {
 		sum := &meter{w: w, hash: sha256.New()}
 		out := bufio.NewWriterSize(sum, 256<<10)
@@ -39,6 +43,20 @@ func (m *Masker) hand(ctx context.Context, from, to string, made *Made) error {
 		made.Bytes, made.SHA256 = sum.n, hex.EncodeToString(sum.hash.Sum(nil))
 		return m.step("handed over")
 	})
+}
+
+// clear removes what one that was killed left of the file: it was searched, and is no use.
+func clear(to string) error {
+	entries, err := os.ReadDir(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, filepath.Base(to)+".") && strings.HasSuffix(name, atomicfile.PartSuffix) {
+			os.Remove(filepath.Join(filepath.Dir(to), name)) // what stays is no harm
+		}
+	}
+	return nil
 }
 
 // stopped reads until ctx is done.

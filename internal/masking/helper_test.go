@@ -246,3 +246,22 @@ func rezip(t testing.TB, path string, change func(name string, b []byte) []byte)
 	must(t, w.Close())
 	return out
 }
+
+// minimal is a bundle of one empty host.
+func (b *raw) minimal(t testing.TB) *raw {
+	t.Helper()
+	at := time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
+	w := evidence.NewWindow(at.Add(-time.Minute), at)
+	b.Manifest = evidence.Manifest{Incident: "20260302T142000Z-hq-3fa2c1", Revision: 1, Window: w, Asked: w, Site: "hq"}
+	b.Manifest.Hosts = []evidence.Host{evidence.Lacking(evidence.Host{Host: "expc01", Role: "C"}, []string{"network_log"}, w, evidence.ReasonUnreachable)}
+	b.Manifest.Conclude()
+	return b
+}
+
+func openMap(t testing.TB, m *Masker) *mapfile.Map {
+	t.Helper()
+	chart, err := mapfile.Of(m.Store).Open(t.Context(), mapfile.Scope{Kind: mapfile.Site, Name: "hq"})
+	must(t, err)
+	t.Cleanup(func() { must(t, chart.Close()) })
+	return chart
+}

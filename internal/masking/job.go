@@ -31,6 +31,7 @@ type job struct {
 	masker *mask.Masker
 	how    evidence.Masked
 	made   map[string]written // by the name in the bundle that is masked
+	files  int                // that were begun
 }
 
 // written is a file that was masked.
@@ -72,7 +73,7 @@ const (
 
 // partOf is that of a file by its name, and its kind.
 func partOf(name string) (part, mask.Kind) {
-	dir, _, _ := strings.Cut(name, "/")
+	dir, _, below := strings.Cut(name, "/")
 	switch dir {
 	case "hosts":
 		return masked, mask.Log
@@ -82,6 +83,9 @@ func partOf(name string) (part, mask.Kind) {
 		if ours(name) {
 			return anew, kindOf(name)
 		}
+		return other, kindOf(name)
+	}
+	if below {
 		return other, kindOf(name)
 	}
 	return anew, kindOf(name)
@@ -152,7 +156,8 @@ func (j *job) write() error {
 
 // writeFile makes a temporary file for what a file becomes.
 func (j *job) writeFile(name string, fill func(io.Writer) error) (err error) {
-	path := filepath.Join(j.chart.Work(), fmt.Sprintf("%d", len(j.made)))
+	path := filepath.Join(j.chart.Work(), fmt.Sprint(j.files))
+	j.files++
 	if err := j.step("write " + name); err != nil {
 		return err
 	}

@@ -1,14 +1,48 @@
 package masking
 
 import (
+	"errors"
 	"io"
+
+	"rtmtgrab/bundle/mask"
 )
 
-func (j *job) learnOther(name string, r io.Reader) error { return nil }
+// A file that this program does not make is masked if it is a text, also one that is packed;
+// what is none is left out.
 
-func (j *job) writeOther(name string, r io.Reader) error {
-	j.leave(name, "not a file of this program")
-	return nil
+func (j *job) learnOther(name string, r io.Reader) error {
+	j.masker.LearnName(name)
+	p := &packer{job: j, left: func(string, error) {}, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
+		j.masker.LearnName(name)
+		return j.masker.Learn(name, k, r)
+	}}
+	return maskable(p.file(name, io.Discard, r, 0))
 }
 
-func (j *job) searchOther(name string, r io.Reader) error { return nil }
+func (j *job) writeOther(name string, r io.Reader) error {
+	p := &packer{job: j, left: func(member string, why error) { j.leave(member, why.Error()) }, leaf: func(name string, k mask.Kind, w io.Writer, r io.Reader) error {
+		return j.masker.Mask(name, k, w, r)
+	}}
+	err := j.writeFile(name, func(w io.Writer) error { return p.file(name, w, r, 0) })
+	if why, is := errors.AsType[unmaskable](err); is {
+		delete(j.made, name)
+		j.leave(name, why.Error())
+		return nil
+	}
+	return err
+}
+
+func (j *job) searchOther(name string, r io.Reader) error {
+	p := &packer{job: j, left: func(string, error) {}, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
+		return j.masker.Search(name, k, r)
+	}}
+	return p.file(name, io.Discard, r, 0)
+}
+
+// maskable is an error without those that are no failure.
+func maskable(err error) error {
+	if _, is := errors.AsType[unmaskable](err); is {
+		return nil
+	}
+	return err
+}
