@@ -49,7 +49,7 @@ func (j *job) input() (*input, error) {
 		in.Reports = append(in.Reports, partAt("report/"+k.name(strings.TrimPrefix(name, "report/")), j.made[name].path))
 	}
 	if in.Key, err = j.ring().Key(); err != nil {
-		note(in, "this bundle is not signed: %v; `grab key rotate` on the collector makes a new key", err)
+		note(in, "this bundle is not signed; `grab key show` on the collector says why")
 	}
 	in.MaskReport = j.maskReport(in.Manifest)
 	return in, nil
@@ -123,9 +123,12 @@ func (in *input) addReports(res *analysis.Result) {
 	}
 }
 
-// note adds a note to the manifest.
+// note adds a note to the manifest, once.
 func note(in *input, format string, args ...any) {
-	in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(format, args...), 800))
+	text := evidence.Printable(fmt.Sprintf(format, args...), 800)
+	if !slices.Contains(in.Manifest.Notes, text) {
+		in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), text)
+	}
 }
 
 func zoneOf(name string) *time.Location {

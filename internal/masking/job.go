@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -199,7 +200,11 @@ func (j *job) keep() error {
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(b, j.chart.Table) {
+	var short bytes.Buffer
+	if err := json.Compact(&short, b); err != nil {
+		return err
+	}
+	if bytes.Equal(short.Bytes(), j.chart.Table) {
 		return nil
 	}
 	return j.chart.Save(b)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -68,19 +69,29 @@ func shout(_ string, _ mask.Kind, w io.Writer, r io.Reader) error {
 // pack lets a file through, and gives what it becomes, and what was left out.
 func pack(t testing.TB, name string, b []byte, do leaf) (out []byte, left []string, err error) {
 	t.Helper()
+	j := newJob(t)
+	out, left, err = packWith(j, name, b, do)
+	if tmp, _ := os.ReadDir(j.chart.Work()); len(tmp) > 0 {
+		t.Errorf("left behind: %v", tmp)
+	}
+	return out, left, err
+}
+
+func newJob(t testing.TB) *job {
+	t.Helper()
 	m := newMasker(t)
 	path := (&raw{}).minimal(t).in(t, m, ".zip")
 	src, err := m.verify(t.Context(), Request{Path: path, Out: t.TempDir()})
 	must(t, err)
-	chart := openMap(t, m)
-	j, err := m.begin(t.Context(), src, chart, Request{Strength: mask.Identities})
+	j, err := m.begin(context.Background(), src, openMap(t, m), Request{Strength: mask.Identities})
 	must(t, err)
+	return j
+}
+
+func packWith(j *job, name string, b []byte, do leaf) (out []byte, left []string, err error) {
 	var w bytes.Buffer
 	p := &packer{job: j, leaf: do, left: func(name string, why error) { left = append(left, name+": "+why.Error()) }}
 	err = p.file(name, &w, bytes.NewReader(b), 0)
-	if tmp, _ := os.ReadDir(chart.Work()); len(tmp) > 0 {
-		t.Errorf("left behind: %v", tmp)
-	}
 	return w.Bytes(), left, err
 }
 
@@ -183,12 +194,13 @@ func FuzzPacked(f *testing.F) {
 	for _, b := range [][]byte{gzipped([]byte("a\n")), tarred(member{"a", []byte("a\n")}), zipped(member{"a", []byte("a\n")}), []byte("a\n"), gzipped(tarred(member{"a", nil}))} {
 		f.Add(b)
 	}
+	j := newJob(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out, _, err := pack(t, "report/x", b, shout)
+		out, _, err := packWith(j, "report/x", b, shout)
 		if err != nil {
 			return
 		}
-		_, _, err = pack(t, "report/x", out, func(name string, _ mask.Kind, w io.Writer, r io.Reader) error {
+		_, _, err = packWith(j, "report/x", out, func(name string, _ mask.Kind, w io.Writer, r io.Reader) error {
 			b, err := io.ReadAll(r)
 			if !bytes.Equal(b, bytes.ToUpper(b)) {
 				t.Errorf("%s passed: %q", name, b)
