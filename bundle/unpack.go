@@ -58,8 +58,8 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 	if !ok {
 		return errors.New(noFormat)
 	}
-	if total > unpacksTo(size) {
-		return fmt.Errorf("%s: %w: in all %d bytes of %d", res.largest(), errTooMuch, total, size)
+	if err := unfolds(res, size); err != nil {
+		return err
 	}
 	if err := atomicfile.MkdirAll(filepath.Dir(folder)); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (m *Masker) record(src *source, q Request, made *Made) {
 	if !in {
 		return
 	}
-	err := ledger.Append(bundle.Name(src.manifest), src.result.Chain(), custody.Entry{Time: time.Now(), Act: custody.Masked,
+	err := ledger.Append(bundle.Name(src.manifest), src.bundle.Chain(), custody.Entry{Time: time.Now(), Act: custody.Masked,
 		Later: &custody.Later{By: q.By, Result: made.Strength, File: filepath.Base(made.File), SHA256: made.SHA256}})
 	if err != nil {
 		made.Warnings = append(made.Warnings, fmt.Sprintf("not recorded: %v", err))

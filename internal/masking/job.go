@@ -45,7 +45,7 @@ type written struct {
 // begin has the masker and a place for temporary files.
 func (m *Masker) begin(ctx context.Context, src *source, chart *mapfile.Map, q Request) (*job, error) {
 	j := &job{Masker: m, ctx: ctx, src: src, chart: chart, table: mask.NewTable(), made: map[string]written{}}
-	j.how = evidence.Masked{Strength: string(q.Strength), Scope: chart.Scope.Kind, Map: chart.ID, RawHead: src.result.Chain().Hash, LeftOut: []evidence.LeftOut{}}
+	j.how = evidence.Masked{Strength: string(q.Strength), Scope: chart.Scope.Kind, Map: chart.ID, RawHead: src.bundle.Chain().Hash, LeftOut: []evidence.LeftOut{}}
 	if chart.Table != nil {
 		var err error
 		if j.table, err = mask.Load(chart.Table); err != nil {
@@ -119,7 +119,7 @@ func (j *job) learn() error {
 	if err := j.learnManifest(); err != nil {
 		return err
 	}
-	return bundle.Files(j.ctx, j.src.path, func(name string, r io.Reader) error {
+	return j.src.bundle.Files(j.ctx, func(name string, r io.Reader) error {
 		j.src.packets = j.src.packets || name == "report/"+analysis.ExportName
 		switch what, kind := partOf(name); what {
 		case masked:
@@ -133,7 +133,7 @@ func (j *job) learn() error {
 
 // write masks it into temporary files.
 func (j *job) write() error {
-	return bundle.Files(j.ctx, j.src.path, func(name string, r io.Reader) error {
+	return j.src.bundle.Files(j.ctx, func(name string, r io.Reader) error {
 		what, kind := partOf(name)
 		switch what {
 		case other:
@@ -211,8 +211,10 @@ func (j *job) keep() error {
 }
 
 // leave writes down that something is not in the bundle.
-func (j *job) leave(what, why string) {
-	j.how.LeftOut = append(j.how.LeftOut, evidence.LeftOut{What: j.masker.Name(what), Why: why})
+func (j *job) leave(what, why string) error {
+	name, err := j.masker.Name(what)
+	j.how.LeftOut = append(j.how.LeftOut, evidence.LeftOut{What: name, Why: why})
+	return err
 }
 
 // A meter counts and hashes what it passes on.

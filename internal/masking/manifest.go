@@ -148,7 +148,7 @@ func eachText(m *evidence.Manifest, visit func(*string)) {
 func (k *manifestMasker) leavePeople() {
 	if m := &k.manifest; m.Reason != "" {
 		m.Reason = ""
-		k.leave("the reason given", "a person's own words")
+		k.how.LeftOut = append(k.how.LeftOut, evidence.LeftOut{What: "the reason given", Why: "a person's own words"})
 	}
 }
 
@@ -164,10 +164,12 @@ func (k *manifestMasker) text(s string) string {
 
 // name masks a name.
 func (k *manifestMasker) name(s string) string {
-	if s == "" {
+	if s == "" || k.err != nil {
 		return s
 	}
-	return k.masker.Name(s)
+	name, err := k.masker.Name(s)
+	k.err = err
+	return name
 }
 
 // incident masks the site in an incident's ID: its time, and the beginning of its alert's ID,

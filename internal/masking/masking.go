@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"rtmtgrab/bundle"
@@ -79,6 +80,7 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	if err != nil {
 		return made, err
 	}
+	defer src.bundle.Close()
 	scope, err := m.scope(src.manifest, q)
 	if err != nil {
 		return made, err
@@ -88,7 +90,7 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 		return made, lostHint(err)
 	}
 	if src.same(q.Strength) {
-		err = m.again(ctx, src, &made)
+		err = m.again(ctx, src, chart, &made)
 	} else {
 		err = m.anew(ctx, src, chart, q, &made)
 	}
@@ -100,10 +102,20 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 }
 
 // again hands over what was masked before: it is the same.
-func (m *Masker) again(ctx context.Context, src *source, made *Made) error {
+func (m *Masker) again(ctx context.Context, src *source, chart *mapfile.Map, made *Made) error {
 	k := src.manifest.Masked
 	made.Already, made.Strength, made.Scope, made.Incident, made.LeftOut = true, k.Strength, k.Scope, src.manifest.Incident, k.LeftOut
-	return m.hand(ctx, src.path, src.place(src.manifest), made)
+	path := src.path
+	if src.form != src.bundle.Format() {
+		if err := os.Mkdir(chart.Work(), 0o700); err != nil {
+			return err
+		}
+		path = filepath.Join(chart.Work(), "masked."+src.form)
+		if _, err := src.bundle.Convert(ctx, path, src.form); err != nil {
+			return err
+		}
+	}
+	return m.hand(ctx, path, src.place(src.manifest), made)
 }
 
 // anew masks.
@@ -123,7 +135,7 @@ func (m *Masker) anew(ctx context.Context, src *source, chart *mapfile.Map, q Re
 		return err
 	}
 	defer in.remove()
-	path := filepath.Join(chart.Work(), "masked"+src.ending)
+	path := filepath.Join(chart.Work(), "masked."+src.form)
 	if _, err := bundle.Write(ctx, path, in.Input); err != nil {
 		return err
 	}

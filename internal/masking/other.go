@@ -12,7 +12,7 @@ import (
 
 func (j *job) learnOther(name string, r io.Reader) error {
 	j.masker.LearnName(name)
-	p := &packer{job: j, left: func(string, error) {}, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
+	p := &packer{job: j, left: func(string, error) error { return nil }, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
 		j.masker.LearnName(name)
 		return j.masker.Learn(name, k, r)
 	}}
@@ -20,20 +20,19 @@ func (j *job) learnOther(name string, r io.Reader) error {
 }
 
 func (j *job) writeOther(name string, r io.Reader) error {
-	p := &packer{job: j, left: func(member string, why error) { j.leave(member, why.Error()) }, leaf: func(name string, k mask.Kind, w io.Writer, r io.Reader) error {
+	p := &packer{job: j, left: func(member string, why error) error { return j.leave(member, why.Error()) }, leaf: func(name string, k mask.Kind, w io.Writer, r io.Reader) error {
 		return j.masker.Mask(name, k, w, r)
 	}}
 	err := j.writeFile(name, func(w io.Writer) error { return p.file(name, w, r, 0) })
 	if why, is := errors.AsType[unmaskable](err); is {
 		delete(j.made, name)
-		j.leave(name, why.Error())
-		return nil
+		return j.leave(name, why.Error())
 	}
 	return err
 }
 
 func (j *job) searchOther(name string, r io.Reader) error {
-	p := &packer{job: j, left: func(string, error) {}, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
+	p := &packer{job: j, left: func(string, error) error { return nil }, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
 		return j.masker.Search(name, k, r)
 	}}
 	return p.file(name, io.Discard, r, 0)

@@ -55,7 +55,7 @@ type leaf func(name string, k mask.Kind, w io.Writer, r io.Reader) error
 type packer struct {
 	*job
 	leaf    leaf
-	left    func(name string, why error) // a member is left out
+	left    func(name string, why error) error // a member is left out
 	members int
 }
 
@@ -141,10 +141,13 @@ func (p *packer) tar(name string, w io.Writer, r io.Reader, depth int) error {
 		err = isNoPlain
 		if h.Typeflag == tar.TypeReg {
 			err = p.member(member, in, depth, func(size int64, masked io.Reader) error {
-				if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: p.masker.Name(cleaned(h.Name)), Size: size, Mode: 0o600, ModTime: h.ModTime}); err != nil {
-					return err
+				to, err := p.masker.Name(cleaned(h.Name))
+				if err == nil {
+					err = out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: to, Size: size, Mode: 0o600, ModTime: h.ModTime})
 				}
-				_, err := io.Copy(out, masked)
+				if err == nil {
+					_, err = io.Copy(out, masked)
+				}
 				return err
 			})
 		}
@@ -198,7 +201,11 @@ func (p *packer) zipped(member string, m *zip.File, out *zip.Writer, depth int) 
 	defer in.Close()
 	most := &unpacking{r: in, in: &counted{n: int64(min(m.CompressedSize64, math.MaxInt64/packedRatio))}}
 	return p.member(member, most, depth, func(_ int64, masked io.Reader) error {
-		w, err := out.CreateHeader(&zip.FileHeader{Name: p.masker.Name(cleaned(m.Name)), Method: zip.Deflate, Modified: m.Modified})
+		to, err := p.masker.Name(cleaned(m.Name))
+		if err != nil {
+			return err
+		}
+		w, err := out.CreateHeader(&zip.FileHeader{Name: to, Method: zip.Deflate, Modified: m.Modified})
 		if err == nil {
 			_, err = io.Copy(w, masked)
 		}
@@ -244,8 +251,7 @@ func (p *packer) count(names evidence.FileNames, name string) error {
 // skip leaves a member out that cannot be masked.
 func (p *packer) skip(name string, err error) error {
 	if why, is := errors.AsType[unmaskable](err); is {
-		p.left(name, why)
-		return nil
+		return p.left(name, why)
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func newJob(t testing.TB) *job {
 
 func packWith(j *job, name string, b []byte, do leaf) (out []byte, left []string, err error) {
 	var w bytes.Buffer
-	p := &packer{job: j, leaf: do, left: func(name string, why error) { left = append(left, name+": "+why.Error()) }}
+	p := &packer{job: j, leaf: do, left: func(name string, why error) error { left = append(left, name+": "+why.Error()); return nil }}
 	err = p.file(name, &w, bytes.NewReader(b), 0)
 	return w.Bytes(), left, err
 }

@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,8 @@ import (
 // A source is a bundle that is whole.
 type source struct {
 	path, out string
-	form      string // what it is: ".zip"
-	ending    string // what the masked one is to be
-	result    bundle.Result
+	bundle    *bundle.Verified
+	form      string // of the masked one, as of Verified.Format
 	manifest  evidence.Manifest
 	ours      bool // it was masked, and signed, by this collector
 	packets   bool // it has the SIP messages as packets
@@ -32,26 +32,25 @@ func (m *Masker) verify(ctx context.Context, q Request) (*source, error) {
 	if envelope.IsEncrypted(q.Path) {
 		return nil, advice.WithHint(fmt.Errorf("%s is encrypted", q.Path), "`grab open "+q.Path+" -i KEY` decrypts it; mask what it unpacks from, or the bundle in the store")
 	}
-	s := &source{path: q.Path, out: q.Out}
-	var err error
-	if s.result, err = bundle.Verify(ctx, q.Path); err != nil {
+	v, res, err := bundle.OpenVerified(ctx, q.Path)
+	if err != nil {
 		return nil, err
 	}
-	if !s.result.OK {
-		bad := s.result.Bad[0]
-		return nil, advice.WithHint(fmt.Errorf("%s: %s: %s", q.Path, bad.File, bad.What), "nothing was written; `grab verify` says all that is wrong with it")
+	if v == nil {
+		return nil, advice.WithHint(fmt.Errorf("%s: %s: %s", q.Path, res.Bad[0].File, res.Bad[0].What), "nothing was written; `grab verify` says all that is wrong with it")
 	}
-	s.manifest = s.result.Manifest
-	if s.form, err = bundle.Ending(q.Path); err != nil {
-		return nil, err
-	}
-	if s.ending = bundle.EndingOf(q.Out); s.ending == "" {
-		s.ending = s.form
+	s := &source{path: q.Path, out: q.Out, bundle: v, form: v.Format(), manifest: v.Manifest}
+	if form, ok := bundle.FormatOf(q.Out); ok {
+		s.form = form
 	}
 	if s.manifest.Masked != nil {
 		s.ours = m.signed(ctx, q.Path)
 	}
-	return s, m.checkOut(s)
+	if err := cmp.Or(v.Unfolds(), m.checkOut(s)); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // signed reports whether a bundle is signed with a key of this collector, the retired ones
@@ -150,19 +149,15 @@ func lostHint(err error) error {
 		" away: names will be others from then on, and those in bundles that were masked before cannot be turned back")
 }
 
-// same reports whether the bundle needs no more masking, and is wanted in the form that it has.
+// same reports whether the bundle needs no more masking.
 func (s *source) same(want mask.Strength) bool {
-	if !s.ours || s.ending != s.form {
-		return false
-	}
-	was := s.manifest.Masked.Strength
-	return was == evidence.MaskedIdentities || was == string(want)
+	return s.ours && (s.manifest.Masked.Strength == evidence.MaskedIdentities || s.manifest.Masked.Strength == string(want))
 }
 
 // place is where the masked bundle goes, by what it is called.
 func (s *source) place(man evidence.Manifest) string {
 	if st, err := os.Stat(s.out); err == nil && st.IsDir() {
-		return filepath.Join(s.out, bundle.FileName(man)+s.ending)
+		return filepath.Join(s.out, bundle.FileName(man)+"."+s.form)
 	}
 	return s.out
 }
