@@ -178,11 +178,14 @@ func (j *job) search(path string) error {
 		if name == bundle.SignatureFile {
 			return nil // a key's ID and the bundle's name, which the sums' file is searched for
 		}
-		if what, _ := partOf(name); what == other {
+		switch what, kind := partOf(name); what {
+		case other:
 			return j.searchOther(name, r)
+		case anew:
+			return j.masker.SearchMade(name, kind, r)
+		default:
+			return j.masker.Search(name, kind, r)
 		}
-		_, kind := partOf(name)
-		return j.masker.Search(name, kind, r)
 	})
 	if found, is := errors.AsType[*mask.Found](err); is {
 		return advice.WithHint(fmt.Errorf("something that was taken out is still there, nothing was handed over: %w", found),

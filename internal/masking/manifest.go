@@ -38,6 +38,7 @@ func (j *job) learnManifest() error {
 	for _, name := range people(m.RequestedBy) {
 		j.masker.LearnUser(name)
 	}
+	eachThing(&m, func(s *string) { j.masker.LearnUser(*s) })
 	var all strings.Builder
 	eachText(&m, func(s *string) { all.WriteString(*s + "\n") })
 	return j.masker.Learn(manifestName, mask.Text, strings.NewReader(all.String()))
@@ -77,7 +78,9 @@ func (j *job) maskManifest() (*manifestMasker, error) {
 	for i := range m.Hosts {
 		k.host(&m.Hosts[i])
 	}
+	eachThing(m, func(s *string) { *s = k.name(*s) })
 	eachText(m, func(s *string) { *s = k.text(*s) })
+	m.RequestedBy = k.name(m.RequestedBy)
 	m.Masked = &j.how
 	return k, k.err
 }
@@ -105,8 +108,29 @@ func (k *manifestMasker) copyLists() {
 	}
 }
 
-// eachText visits what is a text, or one name of any kind. Names that files bear are not among
-// them.
+// eachThing visits what is a phone, a number or an address of mail.
+func eachThing(m *evidence.Manifest, visit func(*string)) {
+	for i := range m.PhonesNamed {
+		visit(&m.PhonesNamed[i])
+	}
+	for i := range m.Before {
+		visit(&m.Before[i].Device)
+	}
+	for i := range m.Alerts {
+		a := &m.Alerts[i]
+		for d := range a.Devices {
+			visit(&a.Devices[d])
+		}
+		for r := range a.Recipients {
+			visit(&a.Recipients[r])
+		}
+		if a.Auth != nil {
+			visit(&a.Auth.Sender)
+		}
+	}
+}
+
+// eachText visits the texts.
 func eachText(m *evidence.Manifest, visit func(*string)) {
 	all := func(list []string) {
 		for i := range list {
@@ -114,24 +138,18 @@ func eachText(m *evidence.Manifest, visit func(*string)) {
 		}
 	}
 	visit(&m.Reason)
-	all(m.PhonesNamed)
 	all(m.Notes)
 	for i := range m.Before {
-		b := &m.Before[i]
-		visit(&b.Device)
-		visit(&b.Summary)
+		visit(&m.Before[i].Summary)
 	}
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
 		for _, s := range []*string{&a.Name, &a.Subject, &a.Folder} {
 			visit(s)
 		}
-		all(a.Devices)
-		all(a.Recipients)
 		all(a.Notes)
 		if a.Auth != nil {
 			visit(&a.Auth.Why)
-			visit(&a.Auth.Sender)
 		}
 	}
 	for i := range m.Hosts {

@@ -19,12 +19,22 @@ import (
 	"rtmtgrab/internal/testrace"
 )
 
+// every is how many of the scenarios are masked: one in so many, with GRAB_LONG all. That
+// masking changes no verdict package mask tests on each.
+var every = 17
+
+func init() {
+	if os.Getenv("GRAB_LONG") != "" {
+		every = 1
+	}
+}
+
 // Of every scenario the masked bundle verifies with the collector's key, says the same, and
 // has as many lines as before; of what is known of the scenario nothing is left.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	for i, sc := range scenario.Scenarios() {
-		if testrace.Skips(i, 9) {
+		if i%every != 0 || testrace.Skips(i/every, 7) {
 			continue
 		}
 		t.Run(sc.Name, func(t *testing.T) {
