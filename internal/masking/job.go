@@ -33,6 +33,7 @@ type job struct {
 	how    evidence.Masked
 	made   map[string]written // by the name in the bundle that is masked
 	files  int                // that were begun
+	before []byte             // the mask report of a bundle that was masked before
 }
 
 // written is a file that was masked.
@@ -124,6 +125,10 @@ func (j *job) learn() error {
 		switch what, kind := partOf(name); what {
 		case masked:
 			return j.masker.Learn(name, kind, r)
+		case anew:
+			if name == maskReportName {
+				return j.readReport(r)
+			}
 		case other:
 			return j.learnOther(name, r)
 		}
