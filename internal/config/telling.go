@@ -51,6 +51,7 @@ type Notify struct {
 	Webhooks []Webhook     `yaml:"webhooks"`
 	Command  []string      `yaml:"command"` // program, an absolute path, and its arguments
 	On       []string      `yaml:"on"`      // problems, incidents
+	Mask     string        `yaml:"mask"`    // MaskNone, MaskCredentials or MaskIdentities
 }
 
 // NotifyMail is who gets notices by mail.
@@ -108,7 +109,7 @@ func hostPort(u *url.URL) string {
 func defaultCanary() Canary { return Canary{Every: 15 * time.Minute, Late: 5 * time.Minute} }
 
 func defaultNotify() Notify {
-	return Notify{After: 5 * time.Minute, On: []string{"problems", "incidents"}}
+	return Notify{After: 5 * time.Minute, On: []string{"problems", "incidents"}, Mask: MaskCredentials}
 }
 
 // checkTelling checks smtp:, mail.canary, notify: and heartbeats:.
@@ -229,6 +230,7 @@ func checkNotify(c *checker) {
 	if len(n.On) == 0 && c.sound("notify.on") {
 		c.bad("notify.on", "the list is empty: no notification would be sent")
 	}
+	c.oneOf("notify.mask", n.Mask, MaskNone, MaskCredentials, MaskIdentities)
 	for i, on := range n.On {
 		c.oneOf(indexed("notify.on", i), on, "problems", "incidents")
 	}

@@ -74,7 +74,7 @@ func (s stopped) Read(b []byte) (int, error) {
 
 // record writes into the raw bundle's chain of custody that it was masked, and what the file
 // is. A failure is no failure of that.
-func (m *Masker) record(src *source, q Request, made *Made) {
+func record(src *source, q Request, made *Made) {
 	ledger, in := custody.LedgerFor(src.path)
 	if !in {
 		return

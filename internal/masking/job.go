@@ -45,13 +45,11 @@ type written struct {
 
 // begin has the masker and a place for temporary files.
 func (m *Masker) begin(ctx context.Context, src *source, chart *mapfile.Map, q Request) (*job, error) {
-	j := &job{Masker: m, ctx: ctx, src: src, chart: chart, table: mask.NewTable(), made: map[string]written{}}
+	j := &job{Masker: m, ctx: ctx, src: src, chart: chart, made: map[string]written{}}
 	j.how = evidence.Masked{Strength: string(q.Strength), Scope: chart.Scope.Kind, Map: chart.ID, RawHead: src.bundle.Chain().Hash, LeftOut: []evidence.LeftOut{}}
-	if chart.Table != nil {
-		var err error
-		if j.table, err = mask.Load(chart.Table); err != nil {
-			return nil, lostHint(&mapfile.LostError{Scope: chart.Scope, File: chart.File(), Err: err})
-		}
+	var err error
+	if j.table, err = tableOf(chart); err != nil {
+		return nil, err
 	}
 	j.masker = mask.New(j.table, q.Strength)
 	if was := src.manifest.Masked; was != nil {
@@ -204,7 +202,24 @@ func (j *job) keep() error {
 	if err := j.step("map"); err != nil {
 		return err
 	}
-	b, err := j.table.Bytes()
+	return keepTable(j.chart, j.table)
+}
+
+// tableOf is what a map has, or a new table.
+func tableOf(chart *mapfile.Map) (*mask.Table, error) {
+	if chart.Table == nil {
+		return mask.NewTable(), nil
+	}
+	table, err := mask.Load(chart.Table)
+	if err != nil {
+		return nil, lostHint(&mapfile.LostError{Scope: chart.Scope, File: chart.File(), Err: err})
+	}
+	return table, nil
+}
+
+// keepTable makes a table durable, if it is not so already.
+func keepTable(chart *mapfile.Map, table *mask.Table) error {
+	b, err := table.Bytes()
 	if err != nil {
 		return err
 	}
@@ -212,10 +227,10 @@ func (j *job) keep() error {
 	if err := json.Compact(&short, b); err != nil {
 		return err
 	}
-	if bytes.Equal(short.Bytes(), j.chart.Table) {
+	if bytes.Equal(short.Bytes(), chart.Table) {
 		return nil
 	}
-	return j.chart.Save(b)
+	return chart.Save(b)
 }
 
 // leave writes down that something is not in the bundle.

@@ -97,7 +97,7 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	if err = errors.Join(err, chart.Close()); err != nil {
 		return made, fmt.Errorf("mask %s: %w", q.Path, err)
 	}
-	m.record(src, q, &made)
+	record(src, q, &made)
 	return made, nil
 }
 

@@ -104,7 +104,7 @@ func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wirin
 	if n == nil {
 		return nil, nil
 	}
-	dispatcher := &channel.Dispatcher{Log: log}
+	dispatcher := &channel.Dispatcher{Log: log, Mask: masking(cfg, store)}
 	add := func(name string, c channel.Channel) {
 		dispatcher.Boxes = append(dispatcher.Boxes, &channel.Outbox{Name: name, Dir: filepath.Join(store, "outbox", name), Channel: c, Log: log})
 	}

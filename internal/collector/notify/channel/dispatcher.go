@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ type Dispatcher struct {
 	Problems func() []status.Problem // at this moment
 	Every    time.Duration           // between two looks at them; zero: 10 s
 	Log      *slog.Logger
+
+	Mask func(Notice) (Notice, error) // takes out what is not to leave; an error may pass. nil: nothing
 
 	stuck bool // it was said that notices cannot be kept
 }
@@ -89,6 +92,13 @@ func (d *Dispatcher) Notify(n Notice) error {
 }
 
 func (d *Dispatcher) enqueue(n Notice) error {
+	if d.Mask != nil {
+		masked, err := d.Mask(n)
+		if err != nil {
+			return fmt.Errorf("mask the notice: %w", err)
+		}
+		n = masked
+	}
 	var errs []error
 	for _, b := range d.Boxes {
 		errs = append(errs, b.Add(n))

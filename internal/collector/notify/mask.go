@@ -1,0 +1,78 @@
+package notify
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"rtmtgrab/bundle/mask"
+	"rtmtgrab/internal/collector/notify/channel"
+	"rtmtgrab/internal/config"
+	masker "rtmtgrab/internal/masking"
+)
+
+// maskWait is how long a map is waited for. The notice is tried again later.
+const maskWait = 20 * time.Second
+
+// masking is how a configuration's notices are masked; nil: not.
+func masking(cfg *config.Config, store string) func(channel.Notice) (channel.Notice, error) {
+	if cfg.Notify.Mask == config.MaskNone {
+		return nil
+	}
+	strength := mask.Credentials
+	if cfg.Notify.Mask == config.MaskIdentities {
+		strength = mask.Identities
+	}
+	m := &masker.Masker{Store: store}
+	return func(n channel.Notice) (channel.Notice, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), maskWait)
+		defer cancel()
+		return masked(n, func(w masker.Words) error { return m.Words(ctx, strength, w) })
+	}
+}
+
+// masked is a notice, made anew of what it says when that is masked.
+func masked(n channel.Notice, do func(masker.Words) error) (channel.Notice, error) {
+	switch {
+	case n.Incident != nil:
+		in := *n.Incident
+		w := wordsOf(&in)
+		if err := do(w); err != nil {
+			return n, err
+		}
+		return channel.Told(n.Time, n.Kind, in), nil
+	case len(n.Changes) > 0:
+		changes, w := slices.Clone(n.Changes), masker.Words{}
+		for i := range changes {
+			w.Texts = append(w.Texts, &changes[i].What)
+		}
+		if err := do(w); err != nil {
+			return n, err
+		}
+		return channel.Problems(n.Time, changes), nil
+	}
+	return n, nil
+}
+
+// wordsOf are what an incident says of people and machines, its own to be changed.
+func wordsOf(in *channel.Incident) masker.Words {
+	in.Alerts, in.Hosts = slices.Clone(in.Alerts), slices.Clone(in.Hosts)
+	w := masker.Words{Site: in.Site, Names: []*string{&in.Incident, &in.Bundle}, Hosts: []*string{&in.Site}, Texts: []*string{&in.Verdict}}
+	for i := range in.Alerts {
+		w.Texts = append(w.Texts, &in.Alerts[i])
+	}
+	for i := range in.Hosts {
+		w.Hosts = append(w.Hosts, &in.Hosts[i].Host)
+		w.Texts = append(w.Texts, &in.Hosts[i].Error)
+	}
+	if in.Found == nil {
+		return w
+	}
+	found := *in.Found
+	in.Found, found.Phones = &found, slices.Clone(found.Phones)
+	w.Texts = append(w.Texts, &found.Summary, &found.Advice, &found.Why)
+	for i := range found.Phones {
+		w.Things = append(w.Things, &found.Phones[i].Device)
+	}
+	return w
+}
