@@ -32,6 +32,7 @@ import (
 //	pauses.json                     maintenance by hand, written by grab pause
 //	custody/<bundle>.jsonl          what was done with a bundle since it was sealed, see bundle/custody
 //	seal.key, seal.pub              the key that signs bundles, see bundle/seal
+//	mask/                           which names masked bundles have for what, see bundle/mask/mapfile
 //	growth.json                     how logs grow and clocks go, see package growth
 //
 // Reading works beside a running watch and needs no lock.
