@@ -30,11 +30,17 @@ type mailer struct {
 	lines  *bufio.Reader
 	ahead  []byte   // a line that was read and is not done
 	bounds []string // of the parts that are open
+	deep   int      // mails in each other
 	err    error
 }
 
 func (m *Masker) mail(name string, w io.Writer, r io.Reader, p pass) error {
-	ml := &mailer{name: name, w: w, p: p, m: m, lines: bufio.NewReaderSize(r, 64<<10)}
+	return m.mailIn(0, name, w, r, p)
+}
+
+// mailIn is mail for one that lies in so many others.
+func (m *Masker) mailIn(deep int, name string, w io.Writer, r io.Reader, p pass) error {
+	ml := &mailer{deep: deep, name: name, w: w, p: p, m: m, lines: bufio.NewReaderSize(r, 64<<10)}
 	if err := ml.part(); err != nil {
 		return err
 	}
@@ -126,7 +132,8 @@ func (m *mailer) part() error {
 	case strings.HasPrefix(h.kind, "multipart/") && b != "" && len(m.bounds) < maxParts:
 		m.bounds = append(m.bounds, b)
 		return nil
-	case h.kind == "message/rfc822" && h.encoding != "base64" && h.encoding != "quoted-printable" && len(m.bounds) < maxParts:
+	case h.kind == "message/rfc822" && h.encoding != "base64" && h.encoding != "quoted-printable" && m.deep < maxParts:
+		m.deep++
 		return m.part()
 	}
 	return m.body(h, bytes.Contains(head, []byte("\r\n")))
@@ -213,11 +220,11 @@ func (m *mailer) content(h partHeader, w io.Writer, r io.Reader) error {
 		kind = CSV
 	case strings.HasSuffix(h.kind, "json"), strings.HasSuffix(h.kind, "xml"):
 		binary = strings.HasPrefix(charset, "utf-16")
-	case h.kind == "message/rfc822":
+	case h.kind == "message/rfc822" && m.deep < maxParts:
 		if _, search := m.p.(searching); search {
 			w = io.Discard
 		}
-		return m.m.mail(m.name, w, r, m.p)
+		return m.m.mailIn(m.deep+1, m.name, w, r, m.p)
 	}
 	if !binary {
 		return m.p.text(m.name, kind, w, r)
@@ -242,26 +249,36 @@ type body struct {
 	rest []byte // of a line
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	if len(b.rest) > 0 {
-		n := copy(p, b.rest)
-		b.rest = b.rest[n:]
-		return n, nil
-	}
+// next reads a line; false: the part ends.
+func (b *body) next() bool {
 	l := b.m.line()
 	if l == nil {
-		if b.m.err != nil && !errors.Is(b.m.err, io.EOF) {
-			return 0, b.m.err
-		}
-		return 0, io.EOF
+		return false
 	}
 	if n, _ := b.m.bound(l); n >= 0 {
 		b.m.ahead = l
-		return 0, io.EOF
+		return false
 	}
-	n := copy(p, l)
-	b.rest = l[n:]
-	return n, nil
+	b.rest = l
+	return true
+}
+
+func (b *body) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(b.rest) == 0 && !b.next() {
+			break
+		}
+		k := copy(p[n:], b.rest)
+		b.rest = b.rest[k:]
+		n += k
+	}
+	switch {
+	case n > 0 || len(p) == 0:
+		return n, nil
+	case b.m.err != nil && !errors.Is(b.m.err, io.EOF):
+		return 0, b.m.err
+	}
+	return 0, io.EOF
 }
 
 func (b *body) drain() error {

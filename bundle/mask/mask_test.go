@@ -292,3 +292,47 @@ func FuzzTwice(f *testing.F) {
 		}
 	})
 }
+
+// TestHostile: what is written to cost time or memory is masked as all else. What takes
+// squared time would not come to an end here.
+func TestHostile(t *testing.T) {
+	const size = 1 << 20
+	for name, part := range map[string]string{
+		"blanks": " ", "letters": "a", "hex": "00ebd5d5d8c6", "digests": "Authorization: Digest ", "challenges": `WWW-Authenticate: Digest a="b",`, "cookies": `x Cookie: a="b",`, "users": "user=", "sessions": "session=", "at": "a@", "angles": "<a@",
+		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, k := range []Kind{Log, CSV, Mail} {
+				text := strings.Repeat(part, size/len(part))
+				m := New(fixed(), Identities)
+				if err := m.Learn("a", k, strings.NewReader(text)); err != nil {
+					t.Fatal(err)
+				}
+				var w bytes.Buffer
+				if err := m.Mask("a", k, &w, strings.NewReader(text)); err != nil {
+					t.Fatal(err)
+				}
+				if k != Mail && bytes.Count(w.Bytes(), []byte("\n")) != strings.Count(text, "\n") {
+					t.Error("other lines")
+				}
+			}
+		})
+	}
+}
+
+// TestDeepMail: mails in mails in mails.
+func TestDeepMail(t *testing.T) {
+	text := strings.Repeat("Content-Type: message/rfc822\n\n", 100000) + "alice@corp.com\n"
+	if out := through(t, fixed(), Identities, Mail, text)[0]; strings.Contains(out, "alice") {
+		t.Error("alice is left")
+	}
+}
+
+// TestManyNumbers: where all numbers of a length are raw the pseudonyms are longer.
+func TestManyNumbers(t *testing.T) {
+	var text strings.Builder
+	for i := range 1000 {
+		text.WriteString("sip:" + string([]byte{'0' + byte(i/100), '0' + byte(i/10%10), '0' + byte(i%10)}) + "@h.corp.com\n")
+	}
+	through(t, fixed(), Identities, Log, text.String())
+}

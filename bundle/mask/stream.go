@@ -3,6 +3,7 @@ package mask
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -15,6 +16,7 @@ import (
 const (
 	chunkSize = 256 << 10
 	longest   = 2 << 20 // a record that is longer is treated in pieces
+	readSize  = 64 << 10
 )
 
 // A chunk is a stretch of a text, and what was made of it.
@@ -54,9 +56,8 @@ func (c *chunker) next(buf []byte) (b []byte, line int64, err error) {
 				break
 			}
 		}
-		want := min(max(chunkSize, len(buf)+chunkSize/2), longest+chunkSize)
-		if cap(buf) < want {
-			buf = append(make([]byte, 0, want), buf...)
+		if cap(buf)-len(buf) < readSize {
+			buf = append(make([]byte, 0, max(chunkSize+readSize, 2*len(buf))), buf...)
 		}
 		n, err := c.r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -112,10 +113,21 @@ func each(r io.Reader, k Kind, w io.Writer, do func(c *chunk)) error {
 		return err
 	}
 	if cutter.err != nil { // there are no more
-		do(first)
+		first.guarded(do)
 		return first.finish(w)
 	}
 	return parallel(cutter, first, w, do)
+}
+
+// guarded has do called. What a peer writes must not end the collector, whatever we
+// overlooked in it.
+func (c *chunk) guarded(do func(c *chunk)) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.err = fmt.Errorf("a stretch that begins in line %d cannot be masked: %v: report this", c.line, r)
+		}
+	}()
+	do(c)
 }
 
 func (c *chunk) finish(w io.Writer) error {
@@ -133,7 +145,7 @@ func parallel(cutter *chunker, first *chunk, w io.Writer, do func(c *chunk)) err
 	for range workers {
 		wg.Go(func() {
 			for c := range todo {
-				do(c)
+				c.guarded(do)
 				close(c.done)
 			}
 		})

@@ -6,6 +6,9 @@ import (
 	"io"
 )
 
+// maxColumns is how many columns are looked at.
+const maxColumns = 1000
+
 // maxHead is how long the first line of a CSV file may be.
 const maxHead = 64 << 10
 
@@ -18,7 +21,7 @@ func Columns(r io.Reader) ([]Key, io.Reader) {
 	head = bytes.TrimPrefix(bytes.TrimRight(head, "\r"), []byte("\xef\xbb\xbf"))
 	var out []Key
 	any := false
-	for len(head) > 0 {
+	for len(head) > 0 && len(out) < maxColumns {
 		from, to, next := field(head, 0)
 		kind := keyKindOf(bytes.ReplaceAll(bytes.TrimSpace(head[from:to]), []byte(" "), nil))
 		any = any || kind != keyNone

@@ -6,6 +6,12 @@ import "bytes"
 // sign that ends values.
 func extent(b []byte, i int, sep byte, k Key) (from, to int) {
 	limit := min(len(b), i+maxValue)
+	switch {
+	case k == keyLong:
+		limit = min(len(b), i+maxLong)
+	case k >= keySecret:
+		limit = min(len(b), i+maxSecret)
+	}
 	if sep == '>' {
 		n := bytes.IndexByte(b[i:limit], '<')
 		if n < 0 {

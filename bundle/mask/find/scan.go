@@ -52,6 +52,7 @@ type lineState struct {
 	userAt  int // an @ whose left side is done
 	params  int // up to here stand parameters of a challenge or its answer
 	numbers int // a list of numbers goes on here
+	run     int // up to here signs of base64 go on
 	folded  fold
 	pem     bool
 }

@@ -45,10 +45,12 @@ func (s *scanner) uri(k uriKind, i int) int {
 	at := -1
 	for end < len(s.b) && end-start < 512 {
 		c := s.b[end]
-		if c == '@' && (at < 0 || k == anyURI) {
-			at = end
+		if c == '@' {
+			if at = end; k != anyURI {
+				break
+			}
 		}
-		if c <= ' ' || c == '<' || c == '>' || c == '"' || k == anyURI && (c == '/' || c == '?' || c == '#') || at >= 0 && bytes.IndexByte([]byte(";?'&"), c) >= 0 || c == ',' {
+		if c <= ' ' || c == '<' || c == '>' || c == '"' || k == anyURI && (c == '/' || c == '?' || c == '#') || c == ',' {
 			break
 		}
 		end++
@@ -121,6 +123,14 @@ func (s *scanner) user(from, to int) {
 	s.thing(from, to, ruleUser)
 }
 
+// endsUser are the signs that a user in front of an @ does not have in him.
+var endsUser = func() (t [256]bool) {
+	for _, c := range []byte(" \t<>\"(),;=:/|&?{}\n[]\x00@") {
+		t[c] = true
+	}
+	return t
+}()
+
 // at looks at the @ at i: a user stands before it and a host after.
 func (s *scanner) at(i int) {
 	if !s.Identities || i == 0 || i+1 >= len(s.b) {
@@ -139,7 +149,7 @@ func (s *scanner) at(i int) {
 		return
 	}
 	from := i
-	for from > s.line.from && i-from < 128 && bytes.IndexByte([]byte(" \t<>\"(),;=:/|&?{}\n[]\x00"), s.b[from-1]) < 0 {
+	for from > s.line.from && i-from < 128 && !endsUser[s.b[from-1]] {
 		from--
 	}
 	if from == i {
@@ -245,9 +255,9 @@ func (s *scanner) display(i int, _ bool) {
 	for from > s.line.from && to-from < 200 && bytes.IndexByte([]byte(":,;<>\"="), s.b[from-1]) < 0 {
 		from--
 	}
-	line := s.b[s.line.text:i]
+	line := s.b[s.line.text:min(i, s.line.text+40)]
 	name, _, ok := bytes.Cut(line, []byte(":"))
-	if from < to && ok && addressHeaders.folds(bytes.TrimSpace(name)) {
+	if s.line.text < from && from < to && ok && addressHeaders.folds(bytes.TrimSpace(name)) {
 		s.anew(from, to)
 	}
 }

@@ -2,8 +2,13 @@ package find
 
 import "bytes"
 
-// maxValue bounds how far the end of a value is looked for.
-const maxValue = 64 << 10
+// How far the end of a value is looked for: of a secret it goes at once, of others it may be
+// looked for again.
+const (
+	maxValue  = 256
+	maxLong   = 1 << 10
+	maxSecret = 64 << 10
+)
 
 // keyed looks at the = or : at i: is a key in front, and a value behind that goes or gets a
 // pseudonym? It returns where to go on.
@@ -203,7 +208,10 @@ func (s *scanner) named(from, to int) bool {
 // authorization treats a header with credentials, whose value begins at i.
 func (s *scanner) authorization(from, to, i int) int {
 	starts := from == s.line.text
-	end := headerEnd(s.b, i, starts)
+	end := s.line.params
+	if i >= end {
+		end = headerEnd(s.b, i, starts)
+	}
 	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\') {
 		i++
 	}

@@ -41,9 +41,10 @@ func (s *scanner) encoded(from, to int, flags uint8) int {
 	if !readable(w, flags&isDash != 0) {
 		return 0
 	}
-	if end := run64(s.b, from); end > to {
-		if s.nested(from, end) {
-			return end
+	if from >= s.line.run { // else it was tried with what stands before
+		s.line.run = run64(s.b, from)
+		if s.line.run > to && s.nested(from, s.line.run) {
+			return s.line.run
 		}
 	}
 	end := to
