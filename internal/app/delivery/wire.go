@@ -22,15 +22,15 @@ func destinations(cfg *config.Config, shelf *wiring.TokenSources) (list []handov
 		h := &cfg.Handover[i]
 		list = append(list, handover.Destination{
 			Name: h.Name, Bandwidth: h.Bandwidth, Case: h.Case,
-			Terms: func(site string) handover.Terms { return termsOf(h, site) },
+			Terms: func(site string) handover.Terms { return termsOf(cfg, h, site) },
 			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h, shelf) },
 		})
 	}
 	return list
 }
 
-func termsOf(h *config.Handover, site string) handover.Terms {
-	t := handover.Terms{Format: h.Format, Mask: h.Mask, To: h.Recipients(site)}
+func termsOf(cfg *config.Config, h *config.Handover, site string) handover.Terms {
+	t := handover.Terms{Format: h.Format, Mask: h.Mask, Scope: cfg.Mask.Scope, To: h.Recipients(site)}
 	if len(t.To) == 0 {
 		return t
 	}
@@ -50,7 +50,7 @@ func (d *Desk) maker() handover.Maker {
 			}
 			return err
 		},
-		Convert: convert, Note: note,
+		Mask: d.mask, Convert: convert, Note: note,
 		Room: func(n int64) error { return d.Reserve.Refusal(n) },
 	}
 }

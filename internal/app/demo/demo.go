@@ -41,7 +41,7 @@ const (
 
 	demoShare = "share"       // the folder of the analysts
 	demoKey   = "analyst.key" // their secret key
-	demoMask  = config.MaskNone
+	demoMask  = config.MaskIdentities
 )
 
 // demo is a running demonstration.

@@ -56,7 +56,7 @@ func masked(n channel.Notice, do func(masker.Words) error) (channel.Notice, erro
 
 // wordsOf are what an incident says of people and machines, its own to be changed.
 func wordsOf(in *channel.Incident) masker.Words {
-	in.Alerts, in.Hosts = slices.Clone(in.Alerts), slices.Clone(in.Hosts)
+	in.Alerts, in.Hosts, in.Handed = slices.Clone(in.Alerts), slices.Clone(in.Hosts), slices.Clone(in.Handed)
 	w := masker.Words{Site: in.Site, Names: []*string{&in.Incident, &in.Bundle}, Hosts: []*string{&in.Site}, Texts: []*string{&in.Verdict}}
 	for i := range in.Alerts {
 		w.Texts = append(w.Texts, &in.Alerts[i])
@@ -64,6 +64,10 @@ func wordsOf(in *channel.Incident) masker.Words {
 	for i := range in.Hosts {
 		w.Hosts = append(w.Hosts, &in.Hosts[i].Host)
 		w.Texts = append(w.Texts, &in.Hosts[i].Error)
+	}
+	for i := range in.Handed {
+		w.Names = append(w.Names, &in.Handed[i].Place)
+		w.Texts = append(w.Texts, &in.Handed[i].Error)
 	}
 	if in.Found == nil {
 		return w

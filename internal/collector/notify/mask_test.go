@@ -19,7 +19,7 @@ func noticeOf(site string) channel.Notice {
 	now := time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
 	return channel.Told(now, channel.KindSealed, channel.Incident{Key: "k", Incident: "20260302T142000Z-" + site + "-3fa2c1", Revision: 1, Site: site, Window: evidence.NewWindow(now.Add(-time.Hour), now),
 		Coverage: "complete", Alerts: []string{"14:19:00 UTC PartiallyRegisteredPhone on cucm01.corp.example.net"}, Verdict: "partial: SEP00EBD5D5D8C6 went partial",
-		Hosts: []channel.Host{{Host: "expc01", Coverage: "lost", Error: "dial tcp 10.0.30.2:22: i/o timeout"}}, Bundle: "/var/lib/grab/bundles/20260302T142000Z-" + site + "-3fa2c1.zip",
+		Hosts: []channel.Host{{Host: "expc01", Coverage: "lost", Error: "dial tcp 10.0.30.2:22: i/o timeout"}}, Bundled: channel.Bundled{Bundle: "/var/lib/grab/bundles/20260302T142000Z-" + site + "-3fa2c1.zip"},
 		Found: &channel.Registration{Verdict: "partial", Summary: "SEP00EBD5D5D8C6 went partial", Phones: []channel.Phone{{Device: "SEP00EBD5D5D8C6", Verdict: "partial"}}}})
 }
 
