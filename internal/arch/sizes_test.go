@@ -41,6 +41,7 @@ var documents = map[string]string{
 	"expressway.SIP":    "a SIP message as it was parsed: a field for each header that is of use",
 	"handover.Job":      "a job's file in the folder handover of the store",
 	"incident.Incident": "incident.json",
+	"incident.Removal":  "a line of removed.jsonl",
 	"report.page":       "what the template of the page names",
 	"report.phone":      "what that template shows of a phone",
 	"setup.Answers":     "the answers that grab.yaml is written from",

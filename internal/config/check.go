@@ -111,6 +111,9 @@ func checkTimes(c *checker) {
 	c.positive("cooldown", c.cfg.Cooldown)
 	c.positive("again", c.cfg.Again)
 	c.positive("keep.age", c.cfg.Keep.Age)
+	if n := c.cfg.Keep.Size; n < minFree && n != 0 && c.given("keep.size") {
+		c.bad("keep.size", "must be at least 1MiB, or 0 for no limit")
+	}
 	if n := c.cfg.Keep.Free; n < minFree && n != 0 && c.given("keep.free") {
 		c.bad("keep.free", "must be at least 1MiB, or 0 for the default")
 	}

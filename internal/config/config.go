@@ -206,5 +206,6 @@ type Mask struct {
 // Keep bounds what stays in the store.
 type Keep struct {
 	Age  time.Duration `yaml:"age"`
+	Size int64         `yaml:"size,size"` // bytes that bundles in the store may take; 0: no limit
 	Free int64         `yaml:"free,size"` // bytes of the store's disk that copying leaves free; 0: a tenth of it, from 1 GiB to 20 GiB; never over half of it
 }

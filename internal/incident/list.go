@@ -45,7 +45,7 @@ func (s *Store) List() ([]Listed, error) {
 		errs = append(errs, err)
 		list = append(list, l)
 	}
-	slices.SortFunc(list, func(a, b Listed) int { return strings.Compare(b.Incident, a.Incident) })
+	slices.SortFunc(list, newestListed)
 	return list, errors.Join(errs...)
 }
 
@@ -54,6 +54,9 @@ func (s *Store) listed(in Incident) (Listed, error) {
 		Kind: in.Kind, By: in.By, TimeZone: in.TimeZone}
 	if t := in.Alerted(); !t.IsZero() {
 		l.Time = t
+	}
+	if p, pinned := PinOf(s, in.Key); pinned {
+		l.Pinned, l.PinReason = true, p.Reason
 	}
 	switch n := len(in.Revisions); {
 	case n > 0 && in.Revisions[n-1].Brief != nil:
@@ -94,7 +97,7 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 }
 
 // Load finds an incident by its ID, its key or an earlier ID. Store.Manifest then
-// has what was got of it, of an open one too.
+// has what was got of it, of an open one too. One that was removed is a *RemovedError.
 func (s *Store) Load(id string) (Incident, error) {
 	keys, err := s.Keys()
 	if err != nil {
@@ -117,6 +120,9 @@ func (s *Store) Load(id string) (Incident, error) {
 		}
 	}
 	if found == nil {
+		if r, err := LoadRemoved(s, id); err == nil {
+			return Incident{}, &RemovedError{r}
+		}
 		return Incident{}, fmt.Errorf("incident %q: %w", evidence.Printable(id, 100), ErrNotFound)
 	}
 	return *found, nil

@@ -20,6 +20,12 @@ type Listed struct {
 	Kind     Kind      `json:"kind"`
 	By       string    `json:"by,omitempty"` // who had the watcher do it
 
+	Pinned    bool   `json:"pinned,omitempty"`
+	PinReason string `json:"pin_reason,omitempty"`
+
+	RemovedAt  time.Time `json:"removed,omitzero"` // of state removed
+	RemovedWhy string    `json:"removed_why,omitempty"`
+
 	Brief
 	Known bool `json:"-"` // Brief is; false: an earlier version sealed the bundle, which says it
 }

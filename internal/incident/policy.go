@@ -31,6 +31,8 @@ type Policy struct {
 	MaxAge   time.Duration `json:"max_age"` // zero: no alert is too old
 	Keep     time.Duration `json:"keep"`    // keep.age; zero: for ever
 
+	KeepSize int64 `json:"keep_size,omitempty"` // keep.size, in bytes; zero: no bound
+
 	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
 
 	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind

@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,8 +26,11 @@ import (
 //	incidents/<key>/hosts/<host>/         the puller's own
 //	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
 //	incidents/<key>/phones.json           what later incidents should know of its phones
+//	incidents/<key>/pin.json              it is not to be removed, see Pin
+//	removing/<key>/                       an incident's folder, from when its removal is decided until it is gone
+//	removing.lock                         held while that is decided, and while a pin is set
 //	bundles/                        finished bundles
-//	removed.jsonl                   what keep.age or keep.free removed
+//	removed.jsonl                   what keep.age, keep.size or keep.free removed, see Removal
 //	pauses.json                     maintenance by hand, written by grab pause
 //	custody/<bundle>.jsonl          what was done with a bundle since it was sealed, see bundle/custody
 //	seal.key, seal.pub              the key that signs bundles, see bundle/seal
@@ -204,25 +206,6 @@ func (s *Store) RemoveParts(dir string, keep func(name string) bool) {
 			os.RemoveAll(filepath.Join(dir, e.Name())) // garbage either way; the next start tries again
 		}
 	}
-}
-
-// AppendJSONL adds one line to a file and fsyncs it.
-func (s *Store) AppendJSONL(name string, v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return s.do("append", name, func() (err error) {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		if _, err := f.Write(append(line, '\n')); err != nil {
-			return err
-		}
-		return f.Sync()
-	})
 }
 
 // Alert reads what is known of an alert.

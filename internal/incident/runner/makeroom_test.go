@@ -85,7 +85,7 @@ func TestMakeRoom(t *testing.T) {
 			if c.wants > 0 {
 				cause = fmt.Errorf("copy: %w", &diskspace.ReservedError{Wants: c.wants})
 			}
-			if made := b.r.makeRoom(cause); made != c.made {
+			if made := (keeper{b.r}).makeRoom(cause); made != c.made {
 				t.Errorf("made: %v", made)
 			}
 			var gone []string

@@ -95,6 +95,10 @@ func (r *Runner) alone(ctx context.Context, in incident.Incident, patience time.
 		u.fail(err)
 	}
 	done, err2 := table.Get(in.Key)
+	if err == nil && in.Kind != incident.KindDrill { // for which nothing is removed
+		k := keeper{r}
+		k.logRemoval(ctx, k.keepSize(ctx))
+	}
 	return done, errors.Join(err, err2)
 }
 

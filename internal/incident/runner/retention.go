@@ -1,158 +1,134 @@
 package runner
 
 import (
+	"cmp"
+	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
-	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
-// A Removed is one line of removed.jsonl, written before anything is removed.
-type Removed struct {
-	Time     time.Time         `json:"time"`
-	Incident string            `json:"incident"`
-	Site     string            `json:"site"`
-	Bundles  []string          `json:"bundles"`
-	Bytes    int64             `json:"bytes"`
-	Coverage evidence.Coverage `json:"coverage"`
-	Sealed   time.Time         `json:"sealed"`
-	Why      string            `json:"why"`
-}
-
-// cleanUp does the hourly cleaning, whose errors are only logged: the next one tries
-// again.
-func (r *Runner) cleanUp(t Triage) {
-	now := r.now().UTC().Round(0)
-	if err := r.RemoveOlder(now, r.Policy().Keep); err != nil {
-		r.log().Error("cannot remove old bundles", "err", err)
-	}
-	if err := t.Prune(now); err != nil {
-		r.log().Error("cannot remove old alerts", "err", err)
-	}
-}
-
-// RemoveOlder removes incidents whose newest revision was sealed more than age ago (zero:
-// none): bundles in the store, kept slices, the incident's folder. Each is written
-// to removed.jsonl first, and logged. What is not sealed, not delivered, or worked at, stays; so
-// do bundles outside the store, which belong to whoever asked for them.
-func (r *Runner) RemoveOlder(now time.Time, age time.Duration) error {
-	if age <= 0 {
-		return nil
-	}
-	keys, err := r.Store.Keys()
+// removeOld is Runner.RemoveOld.
+func (r keeper) removeOld(ctx context.Context, now time.Time) error {
+	errs := []error{r.finishRemovals(ctx)}
+	list, err := r.sealedIncidents(ctx)
 	if err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	var errs []error
-	for _, k := range keys {
-		if in, err := r.Store.Read(k); err != nil || !older(in, now, age) {
-			continue // unreadable ones are said by the journal
-		}
-		_, err := r.remove(k, now, func(in incident.Incident) bool { return older(in, now, age) }, "older than keep.age, "+human.Span(age))
+	p := r.Policy()
+	if p.Keep > 0 {
+		old := func(s sealedOne) bool { return now.Sub(s.sealed) > p.Keep }
+		list, err = r.removeAll(ctx, list, now, "older than keep.age, "+human.Span(p.Keep), func(s sealedOne, _ int64) bool { return old(s) })
 		errs = append(errs, err)
 	}
+	if p.KeepSize > 0 && len(list) > 0 {
+		last := list[len(list)-1]
+		list, err = r.removeAll(ctx, list, now, "the bundles take more than keep.size, "+human.Size(p.KeepSize), func(s sealedOne, all int64) bool {
+			return all > p.KeepSize && s.bytes > 0 && s.key != last.key
+		})
+		errs = append(errs, err)
+	}
+	r.working.note(keptOf(list, p.KeepSize))
 	return errors.Join(errs...)
 }
 
-func older(in incident.Incident, now time.Time, age time.Duration) bool {
-	return in.State == incident.Sealed && len(in.Revisions) > 0 && now.Sub(lastSealed(in)) > age
+// removeAll removes those of a list that may go and that want says yes to, given how many bytes all
+// that are there take, and returns what is left.
+func (r keeper) removeAll(ctx context.Context, list []sealedOne, now time.Time, why string, want func(s sealedOne, all int64) bool) ([]sealedOne, error) {
+	all := bytesOf(list)
+	var left []sealedOne
+	var errs []error
+	for _, s := range list {
+		if ctx.Err() != nil || !s.mayGo() || !want(s, all) {
+			left = append(left, s)
+			continue
+		}
+		gone, err := r.remove(s, now, why)
+		errs = append(errs, err)
+		if !gone {
+			left = append(left, s)
+		}
+		if gone || err != nil { // it goes the next time: no younger one in its place
+			all -= s.bytes
+		}
+	}
+	return left, errors.Join(errs...)
+}
+
+// keepSize is removeOld where the bundles are too large, found out without reading any record.
+func (r keeper) keepSize(ctx context.Context) error {
+	size := r.Policy().KeepSize
+	if size <= 0 {
+		return nil
+	}
+	if bundleBytes(r.Store.Bundles()) <= size {
+		r.working.fits()
+		return nil
+	}
+	return r.removeOld(ctx, r.now().UTC().Round(0))
+}
+
+// bundleBytes is how much the files in a folder take.
+func bundleBytes(dir string) (n int64) {
+	entries, _ := os.ReadDir(dir) // one that cannot be read is said elsewhere
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// A sealedOne is a sealed incident, as far as it matters to what is removed.
+type sealedOne struct {
+	key, site   string
+	sealed      time.Time // the newest revision
+	bytes       int64     // of its bundles in the store
+	pinned      bool
+	undelivered bool
+}
+
+func (s sealedOne) mayGo() bool { return !s.pinned && !s.undelivered }
+
+func isSealed(in incident.Incident) bool {
+	return in.State == incident.Sealed && len(in.Revisions) > 0 && in.Kind != incident.KindDrill
 }
 
 // lastSealed is when the newest revision of an incident was sealed that has one.
 func lastSealed(in incident.Incident) time.Time { return in.Revisions[len(in.Revisions)-1].Sealed }
 
-// remove removes an incident that nobody works at if it still may be, and returns how
-// many bytes its bundles had.
-func (r *Runner) remove(key string, now time.Time, may func(incident.Incident) bool, why string) (freed int64, err error) {
-	lock, err := r.Store.LockIncident(key)
-	if errors.Is(err, incident.ErrBusy) {
-		return 0, nil // somebody works at it
-	}
+// sealedIncidents are all of the store but drills, the oldest first. One record is read at a
+// time; what cannot be read is said elsewhere, and stays.
+func (r keeper) sealedIncidents(ctx context.Context) (list []sealedOne, err error) {
+	keys, err := r.Store.Keys()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	release := func() { lock.Release() }
-	defer func() { release() }()
-	in, err := r.Store.Read(key)
-	if err != nil || !may(in) || r.undelivered(key) {
-		return 0, err
-	}
-	rm := r.removal(in, now, why)
-	if err := r.Store.AppendJSONL(filepath.Join(r.Store.Dir, "removed.jsonl"), rm); err != nil {
-		return 0, fmt.Errorf("record the removal of %s: %w", in.ID, err)
-	}
-	for _, b := range rm.Bundles {
-		r.sayRemoving(b, why, now)
-		if err := r.Store.Remove(b); err != nil {
-			return 0, fmt.Errorf("remove bundle: %w", err)
+	for _, key := range keys {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-	}
-	release() // Windows removes no open file
-	release = func() {}
-	if err := r.Store.Remove(r.Store.IncidentDir(key)); err != nil {
-		return rm.Bytes, fmt.Errorf("remove incident: %w", err)
-	}
-	r.log().Info("old incident removed", "incident", in.ID, "bundles", len(rm.Bundles), "bytes", rm.Bytes, "sealed", rm.Sealed, "why", why)
-	return rm.Bytes, nil
-}
-
-func (r *Runner) sayRemoving(bundle, why string, at time.Time) {
-	if r.Removing == nil {
-		return
-	}
-	if err := r.Removing(bundle, why, at); err != nil {
-		r.log().Warn("that a bundle is removed is not in its custody", "bundle", bundle, "err", err)
-	}
-}
-
-// removal is what is written down of it.
-func (r *Runner) removal(in incident.Incident, now time.Time, why string) Removed {
-	rm := Removed{Time: now, Incident: in.ID, Site: in.Site, Coverage: in.Coverage, Sealed: lastSealed(in), Bundles: []string{}, Why: why}
-	for _, rev := range in.Revisions {
-		fi, err := os.Stat(rev.Bundle)
-		if err != nil || !owns(r.Store, rev.Bundle) {
-			continue // gone, or not ours
-		}
-		rm.Bundles = append(rm.Bundles, rev.Bundle)
-		rm.Bytes += fi.Size()
-	}
-	return rm
-}
-
-// owns reports whether the bundle lies in the store.
-func owns(st *incident.Store, bundle string) bool {
-	a, errA := filepath.Abs(filepath.Dir(bundle))
-	b, errB := filepath.Abs(st.Bundles())
-	return errA == nil && errB == nil && a == b
-}
-
-// tidy finishes what a crash left undone of sealed incidents: the slices of
-// complete ones, which nobody needs. Unsealed incidents are taken up by Run like
-// new ones; a bundle that was finished before the crash is adopted there.
-func (r *Runner) tidy() {
-	all, err := r.Store.IncidentsOnDisk(r.log().Error)
-	if err != nil {
-		r.log().Error("cannot list incidents", "err", err)
-		return
-	}
-	for _, in := range all {
-		if in.State != incident.Sealed {
+		in, err := r.Store.Read(key)
+		if err != nil || !isSealed(in) {
 			continue
 		}
-		lock, err := r.Store.LockIncident(in.Key)
-		if err != nil {
-			continue // somebody works at it
+		s := sealedOne{key: key, site: in.Site, sealed: lastSealed(in), pinned: incident.IsPinned(r.Store, key), undelivered: r.undelivered(key)}
+		for _, b := range incident.OwnBundles(r.Store, in) {
+			s.bytes += b.Bytes
 		}
-		if now, err := r.Store.Read(in.Key); err == nil {
-			if err := dropSlices(r.Store, now); err != nil {
-				r.log().Warn("cannot remove slices yet", "incident", in.ID, "err", err)
-			}
-		}
-		lock.Release()
+		list = append(list, s)
 	}
+	slices.SortFunc(list, func(a, b sealedOne) int { return cmp.Or(a.sealed.Compare(b.sealed), cmp.Compare(a.key, b.key)) })
+	return list, nil
+}
+
+func bytesOf(list []sealedOne) (n int64) {
+	for _, s := range list {
+		n += s.bytes
+	}
+	return n
 }

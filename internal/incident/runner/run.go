@@ -42,7 +42,7 @@ type terms struct {
 
 func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
 	u := &run{r: r, table: table, key: key, terms: t}
-	u.room = &room{wait: t.waitRoom, say: u.sayRoom, make: r.makeRoom}
+	u.room = &room{wait: t.waitRoom, say: u.sayRoom, make: keeper{r}.makeRoom}
 	return u
 }
 

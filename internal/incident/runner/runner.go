@@ -18,7 +18,7 @@ import (
 // not changed afterwards.
 type Runner struct {
 	Store  *incident.Store
-	Policy func() incident.Policy // in force at this moment; Settle, Patience and Keep are used
+	Policy func() incident.Policy // in force at this moment; Settle, Patience, Keep and KeepSize are used
 	Sites  func() []incident.Site // configured at this moment; nil: none
 
 	Logs
@@ -52,10 +52,11 @@ type Keeping struct {
 
 	// Undelivered reports whether a bundle of the incident of that key still has to go
 	// somewhere: then nothing of the incident is removed, whatever its age and the room. It is
-	// asked while the incident's lock is held, of sealed incidents alone, and of many in a row:
-	// it answers from memory or by one small file, and does not lock an incident itself. What it
-	// cannot tell it calls undelivered. A delivery has to be written down before its incident
-	// is saved as sealed, or it is not known here in time. nil: what is sealed is delivered.
+	// asked of sealed incidents alone, of many in a row, and once more of each that is to go, within
+	// incident.Withdraw: so it answers from memory or by one small file, and locks no incident. What it
+	// cannot tell it calls undelivered. A delivery has to be written down before its incident is
+	// saved as sealed, a later one within incident.WhileKept, or it is not known here in time. nil: what is
+	// sealed is delivered.
 	Undelivered func(key string) bool
 }
 
@@ -79,6 +80,9 @@ type working struct {
 	runs  map[string]*run // that ask hosts, by key
 	seals chan struct{}   // a place for each bundle that is made
 	naps  naps
+
+	sealed chan struct{} // size 1: a bundle was, see sealings
+	kept   Kept          // at the last look
 }
 
 // Triage decides about alerts, and so which incidents there are.
@@ -96,9 +100,9 @@ type Triage interface {
 }
 
 const (
-	cleanEvery = time.Hour
 	againFirst = 15 * time.Second // before a failed incident is tried again
 	againMax   = 10 * time.Minute
+	lookEvery  = time.Minute     // whether there is an alert of which nobody told
 	decideWait = 5 * time.Second // before Decide is called again after an error
 )
 
@@ -106,14 +110,13 @@ const (
 // ends; then it returns nil, with all that is unfinished kept on disk for the next
 // start. Nothing that goes wrong with an incident ends it.
 func (r *Runner) Run(ctx context.Context, t Triage) error {
-	r.tidy()
 	r.decide(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { keeper{r}.keep(ctx, t) })
 	s := &schedule{r: r, table: t.Table(), active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
-	clean := time.NewTicker(cleanEvery)
-	defer clean.Stop()
-	r.cleanUp(t)
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	retry := time.NewTimer(decideWait)
 	defer retry.Stop()
 	for {
@@ -124,8 +127,7 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 			return nil
 		case <-s.table.Woken():
 		case <-s.freed:
-		case <-clean.C:
-			r.cleanUp(t)
+		case <-look.C:
 		case <-retry.C:
 			if t.Overdue() {
 				r.decide(t)
@@ -135,6 +137,23 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 			retry.Reset(decideWait)
 		}
 	}
+}
+
+// RemoveOld finishes removals that a crash broke off, and removes sealed incidents: those whose
+// newest revision was sealed more than Policy.Keep ago, then, the oldest first, as many as the
+// bundles in the store are above Policy.KeepSize. With an incident go its bundles in the store, its
+// kept slices and its folder; each is written to removed.jsonl first, and logged. What is not sealed, not
+// delivered, pinned or worked at stays, and so do bundles outside the store, which belong to
+// whoever asked for them. For KeepSize the newest incident stays too, however large.
+func (r *Runner) RemoveOld(ctx context.Context, now time.Time) error {
+	return keeper{r}.removeOld(ctx, now)
+}
+
+// Kept tells what the last look at the sealed incidents has shown; Run looks at least once an hour.
+func (r *Runner) Kept() Kept {
+	r.working.mu.Lock()
+	defer r.working.mu.Unlock()
+	return r.working.kept
 }
 
 // Nudge makes the runner try an incident again at once if it waits to do so, or any

@@ -110,6 +110,7 @@ func (u *run) seal(ctx context.Context) error {
 	}
 	u.r.Store.Remove(sealingFile(u.r.Store, u.key).Path) // if it stays, it is of a revision that is done
 	u.tell(Event{What: EventSealed, Incident: u.inc.ID, Bundle: path, Coverage: m.Coverage})
+	u.r.working.tellSealed()
 	u.closePullers() // first: Windows removes no open file
 	if err := dropSlices(u.r.Store, u.inc); err != nil {
 		u.r.log().Warn("cannot remove slices yet", "incident", u.inc.ID, "err", err) // the next start removes them

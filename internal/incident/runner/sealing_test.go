@@ -24,7 +24,7 @@ func TestReportLater(t *testing.T) {
 		if err != nil || in.Coverage != evidence.Complete || in.NoReport() != "its process ended" {
 			t.Fatalf("%+v, %v", in, err)
 		}
-		b.r.tidy() // as the next start does
+		keeper{b.r}.tidy(t.Context()) // as the next start does
 		if _, err := os.Stat(b.st.SlicesDir(in.Key)); err != nil {
 			t.Fatalf("the slices are gone: %v", err)
 		}

@@ -16,16 +16,20 @@ import (
 func TestUndeliveredStays(t *testing.T) {
 	const keep = 10_000
 	names := []string{"hq-a", "hq-b", "hq-c", "hq-d", "hq-new"}
+	old := func(r *Runner) error {
+		r.Policy = func() incident.Policy { return incident.Policy{Keep: time.Minute} }
+		return r.RemoveOld(t.Context(), time.Now())
+	}
 	for _, c := range []struct {
 		name   string
 		waits  string // that are not delivered
 		remove func(r *Runner) error
 		left   string
 	}{
-		{"age", "hq-a hq-c", func(r *Runner) error { return r.RemoveOlder(time.Now(), time.Minute) }, "hq-a hq-c"},
-		{"age, all delivered", "", func(r *Runner) error { return r.RemoveOlder(time.Now(), time.Minute) }, ""},
-		{"room", "hq-a hq-c", func(r *Runner) error { r.makeRoom(syscall.ENOSPC); return nil }, "hq-a hq-c hq-d hq-new"},
-		{"room, nothing is delivered", strings.Join(names, " "), func(r *Runner) error { r.makeRoom(syscall.ENOSPC); return nil }, strings.Join(names, " ")},
+		{"age", "hq-a hq-c", old, "hq-a hq-c"},
+		{"age, all delivered", "", old, ""},
+		{"room", "hq-a hq-c", func(r *Runner) error { keeper{r}.makeRoom(syscall.ENOSPC); return nil }, "hq-a hq-c hq-d hq-new"},
+		{"room, nothing is delivered", strings.Join(names, " "), func(r *Runner) error { keeper{r}.makeRoom(syscall.ENOSPC); return nil }, strings.Join(names, " ")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			st, err := incident.OpenStore(t.TempDir())

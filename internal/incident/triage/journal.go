@@ -108,7 +108,7 @@ func planFile(st *incident.Store) atomicfile.JSON[planState] {
 func (j *Journal) setPolicy(p incident.Policy) error {
 	plan := p
 	plan.Rules = nil
-	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep = 0, 0, 0, 0
+	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep, plan.KeepSize = 0, 0, 0, 0, 0
 	was, there, damage, err := planFile(j.st).Renew(j.log)
 	if err != nil {
 		return fmt.Errorf("set the policy of earlier decisions aside: %w", err)
