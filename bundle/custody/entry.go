@@ -20,6 +20,8 @@ const (
 	Removed   = "removed"   // from the store
 	Delivery  = "delivery"  // an attempt to hand it over, and its result: ok, failed, unknown, stopped
 	Masked    = "masked"    // the first of a masked bundle's own chain; and, later, that one was made of a bundle
+	Pinned    = "pinned"    // not to be removed
+	Unpinned  = "unpinned"
 )
 
 // An Entry is one line. Of the nested ones there is at most one, that of Act.

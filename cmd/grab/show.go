@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/progress"
+	"rtmtgrab/internal/app/retention"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -27,9 +28,12 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 
 func showCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
-		Long: "BUNDLE is a file, an incident of the store, or @last; an open incident shows what was copied so far.",
+		Long: "BUNDLE is a file, an incident of the store, or @last; an open incident shows what was copied so far,\none that was removed what is left of it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, path, err := a.finder().Manifest(cmd.Context(), args[0])
+			if gone, ok := errors.AsType[*incident.RemovedError](err); ok {
+				return printLeft(a, gone.Removal)
+			}
 			if err != nil {
 				return err
 			}
@@ -38,6 +42,19 @@ func showCmd(a *app) *cobra.Command {
 			}
 			return printManifest(a.out, m, wiring.ZoneNamed(m.TimeZone))
 		}}
+}
+
+// printLeft prints what is left of an incident that was removed.
+func printLeft(a *app, r incident.Removal) error {
+	store, err := openStore(a)
+	if err != nil {
+		return err
+	}
+	left := retention.LeftOf(store, r)
+	if a.json {
+		return a.print(left)
+	}
+	return left.Write(a.out)
 }
 
 // finder finds what a person names.

@@ -87,7 +87,7 @@ func (s *oldSite) reads(alerts map[string]alertRecord) {
 		}
 	}
 	open, sealed := s.oldIncident("running"), s.oldIncident("sealed")
-	if open.Coverage != "partial" || sealed.Coverage != "partial" || len(s.list()) != 2 {
+	if open.Coverage != "partial" || sealed.Coverage != "partial" || len(s.list()) != 3 || s.oldIncident("removed").Bundle != "" {
 		s.t.Errorf("%+v", s.list())
 	}
 	for _, name := range []string{open.Incident, sealed.Incident, sealed.Bundle} {

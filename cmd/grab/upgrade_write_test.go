@@ -124,7 +124,7 @@ func (s *oldSite) removeOne() {
 	s.keep = "1ms"
 	s.write()
 	stop = s.watch()
-	s.until("it is removed", func() bool { return len(s.list()) == 0 })
+	s.until("it is removed", func() bool { l := s.list(); return len(l) == 1 && l[0].State == "removed" })
 	stop(os.Interrupt)
 	s.keep = "3640d"
 	s.write()
@@ -143,7 +143,7 @@ func (s *oldSite) sealPartial() {
 	s.t.Helper()
 	s.hosts["expe01"].SetDown(true)
 	s.alert(rtmt.MailOptions{Cluster: "HQ", Name: "QuickAlert", Node: "cucm01"})
-	s.until("it is sealed", func() bool { l := s.list(); return len(l) == 1 && l[0].State == "sealed" })
+	s.until("it is sealed", func() bool { l := s.list(); return len(l) == 2 && l[0].State == "sealed" })
 	s.until("it is told of", func() bool {
 		return slices.ContainsFunc(s.hook.told(), func(n told) bool { return n.Kind == "sealed" && n.Incident.Incident == s.list()[0].Incident })
 	})

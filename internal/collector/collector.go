@@ -164,6 +164,7 @@ func (w *Collector) Run(ctx context.Context) error {
 		ended = w.Runner.Run(ctx, w.journal)
 	})
 	wg.Go(func() { w.health.Store.Run(ctx, w.Store.Dir, w.log) })
+	wg.Go(func() { w.health.Disk.Run(ctx, w.Store.Dir) })
 	wg.Go(func() { keepBook(ctx, w.health.Hosts.Growth, w.log) })
 	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
 	wg.Go(func() { held.run(ctx) })

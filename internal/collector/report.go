@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/version"
@@ -37,6 +38,7 @@ func (w *Collector) Status() status.Report {
 	r.JudgeIncidents(cfg.Patience)
 	w.health.Store.Report(&r)
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
+	reportKept(&r, w.Runner.Kept())
 	reportKey(&r, w.Store)
 	w.OwnMails.Report(&r)
 	beatSites(&r, cfg)
@@ -49,6 +51,16 @@ func (w *Collector) Status() status.Report {
 	w.health.Since.Fill(&r)
 	r.Finish()
 	return r
+}
+
+// reportKept says what the bundles take, and what of them may not be removed.
+func reportKept(r *status.Report, k runner.Kept) {
+	if !k.Looked {
+		return
+	}
+	r.Disk.Bundles = &status.Bundles{Bytes: k.Bytes, SizeBytes: k.Size, OverBytes: k.Over, Pinned: k.Pinned.Incidents, PinnedBytes: k.Pinned.Bytes,
+		Undelivered: k.Undelivered.Incidents, UndeliveredBytes: k.Undelivered.Bytes}
+	status.JudgeKept(r)
 }
 
 // reportKey says that bundles are not signed.

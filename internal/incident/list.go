@@ -99,6 +99,11 @@ func (s *Store) soFar(in Incident) (evidence.Coverage, error) {
 // Load finds an incident by its ID, its key or an earlier ID. Store.Manifest then
 // has what was got of it, of an open one too. One that was removed is a *RemovedError.
 func (s *Store) Load(id string) (Incident, error) {
+	if filepath.IsLocal(id) && filepath.Base(id) == id { // mostly its key: then no other record is read
+		if in, err := s.Read(id); err == nil && in.ID == id {
+			return in, nil
+		}
+	}
 	keys, err := s.Keys()
 	if err != nil {
 		return Incident{}, err

@@ -171,14 +171,13 @@ func unwritten(s *Store) (list []Removal) {
 // MaxRemoved is how many removed incidents a list has, the newest.
 const MaxRemoved = 100_000
 
-// ListRemoved lists the removed incidents that want says yes to, the newest first, at most
-// MaxRemoved; more reports whether there are others. What cannot be read makes an error
+// ListRemoved lists the removed incidents that want says yes to, the newest first, at most so
+// many, 0 for MaxRemoved; more reports whether there are others. What cannot be read makes an error
 // beside the list.
-func ListRemoved(s *Store, want func(Listed) bool) (list []Listed, more bool, err error) {
-	return listRemoved(s, want, MaxRemoved)
-}
-
-func listRemoved(s *Store, want func(Listed) bool, most int) (list []Listed, more bool, err error) {
+func ListRemoved(s *Store, want func(Listed) bool, most int) (list []Listed, more bool, err error) {
+	if most <= 0 {
+		most = MaxRemoved
+	}
 	newest := func() {
 		slices.SortStableFunc(list, newestListed)
 		list = slices.CompactFunc(list, func(a, b Listed) bool { return a.Incident == b.Incident })

@@ -70,7 +70,7 @@ func TestRemovedIsAStream(t *testing.T) {
 // A list is no longer than it may be, whatever is in the file, and has the newest.
 func TestListRemoved(t *testing.T) {
 	st := &Store{Dir: t.TempDir()}
-	if list, more, err := ListRemoved(st, func(Listed) bool { return true }); len(list) != 0 || more || err != nil {
+	if list, more, err := ListRemoved(st, func(Listed) bool { return true }, 0); len(list) != 0 || more || err != nil {
 		t.Errorf("of nothing: %v %v %v", list, more, err)
 	}
 	var file bytes.Buffer
@@ -84,7 +84,7 @@ func TestListRemoved(t *testing.T) {
 	}
 	all := func(Listed) bool { return true }
 	for most, want := range map[int]int{10: 10, 95: 95, 200: 95} {
-		list, more, err := listRemoved(st, all, most)
+		list, more, err := ListRemoved(st, all, most)
 		if err != nil || len(list) != want || more != (most < n) {
 			t.Errorf("%d of at most %d, more %v, %v", len(list), most, more, err)
 			continue
@@ -95,12 +95,12 @@ func TestListRemoved(t *testing.T) {
 			}
 		}
 	}
-	if list, _, _ := ListRemoved(st, func(l Listed) bool { return l.Time.Year() > 2020 }); len(list) != 0 {
+	if list, _, _ := ListRemoved(st, func(l Listed) bool { return l.Time.Year() > 2020 }, 0); len(list) != 0 {
 		t.Errorf("%d that nobody wants", len(list))
 	}
 	old := `{"time":"2026-01-02T00:00:00Z","incident":"20260101T000000Z-hq-abcdef","site":"hq","bundles":[],"bytes":1,"coverage":"complete","sealed":"2026-01-01T00:01:00Z","why":"older"}` + "\n"
 	os.WriteFile(RemovedFile(st), []byte(old), 0o600)
-	if list, _, err := ListRemoved(st, all); err != nil || len(list) != 1 || list[0].Time.IsZero() || list[0].Bundle != "" {
+	if list, _, err := ListRemoved(st, all, 0); err != nil || len(list) != 1 || list[0].Time.IsZero() || list[0].Bundle != "" {
 		t.Errorf("a line of an earlier version: %+v, %v", list, err)
 	}
 }

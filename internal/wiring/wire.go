@@ -253,7 +253,8 @@ func addKey(keys seal.Ring, in *bundle.Input) {
 	in.Key = key
 }
 
-// Removing writes into a bundle's chain of custody that it is about to be removed.
+// Removing writes into a bundle's chain of custody that it is about to be removed, unless
+// it says so already: a crash came in between.
 func Removing(path, why string, at time.Time) error {
 	ledger, in := custody.LedgerFor(path)
 	if !in {
@@ -263,7 +264,11 @@ func Removing(path, why string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return ledger.Append(name, head, custody.Entry{Time: at, Act: custody.Removed, Later: &custody.Later{Why: why, File: filepath.Base(path)}})
+	file, last := filepath.Base(path), custody.Entry{}
+	if _, err := ledger.Walk(name, head, func(e custody.Entry) error { last = e; return nil }); err == nil && last.Act == custody.Removed && last.Later != nil && last.Later.File == file {
+		return nil
+	}
+	return ledger.Append(name, head, custody.Entry{Time: at, Act: custody.Removed, Later: &custody.Later{Why: why, File: file}})
 }
 
 // VerifyBundle tells whether a bundle verifies and is that of the incident.

@@ -126,6 +126,8 @@ func (f Finder) incident(name string, missing error, may wanted) (*incident.Stor
 	in, err := store.Load(name)
 	switch path := bundleOf(store, name); {
 	case err == nil:
+	case errors.Is(err, incident.ErrRemoved):
+		err = advice.WithHint(err, "`grab show "+name+"` says what is left of it")
 	case !errors.Is(err, incident.ErrNotFound):
 		if path != "" {
 			err = advice.WithHint(err, "its bundle is "+path+": name that instead")

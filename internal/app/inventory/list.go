@@ -1,8 +1,10 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -57,31 +59,64 @@ func (q *Query) Read(since string, now time.Time, zone *time.Location) error {
 	return nil
 }
 
-// List is the incidents that are wanted, the newest first. What cannot be read makes an
-// error beside the list.
+// List is the incidents that are wanted, those of which only a line is left too, the newest
+// first. What cannot be read makes an error beside the list.
 func List(store *incident.Store, q Query) ([]incident.Listed, error) {
 	all, err := store.List()
 	if all == nil {
 		return nil, err
 	}
-	list, opened := []incident.Listed{}, 0
+	there := map[string]bool{}
 	for _, l := range all {
-		if q.Site != "" && l.Site != q.Site || l.Time.Before(q.Since) {
-			continue
-		}
+		there[l.Incident] = true
+	}
+	gone, more, errGone := incident.ListRemoved(store, func(l incident.Listed) bool { return !there[l.Incident] && q.wants(l) && q.judges(l) }, q.Last)
+	if more && q.Last == 0 {
+		errGone = errors.Join(errGone, fmt.Errorf("of the removed incidents only the newest %d are listed: %s has them all", len(gone), incident.RemovedFile(store)))
+	}
+
+	list, opened := []incident.Listed{}, 0
+	for l := range merged(all, gone) {
 		if q.Last > 0 && len(list) == q.Last {
 			break
+		}
+		if !q.wants(l) {
+			continue
 		}
 		if !l.Known && l.Bundle != "" && opened < maxOpened {
 			opened++
 			tell(&l)
 		}
-		if q.Verdict == "" || is(l, q.Verdict) {
+		if q.judges(l) {
 			list = append(list, l)
 		}
 	}
-	return list, err
+	return list, errors.Join(err, errGone)
 }
+
+// merged are two lists as one, all the newest first.
+func merged(a, b []incident.Listed) iter.Seq[incident.Listed] {
+	return func(yield func(incident.Listed) bool) {
+		for len(a)+len(b) > 0 {
+			from := &a
+			if len(a) == 0 || len(b) > 0 && b[0].Incident > a[0].Incident {
+				from = &b
+			}
+			if !yield((*from)[0]) {
+				return
+			}
+			*from = (*from)[1:]
+		}
+	}
+}
+
+// wants reports whether an incident is asked for, as far as it is known without its verdict.
+func (q Query) wants(l incident.Listed) bool {
+	return (q.Site == "" || l.Site == q.Site) && !l.Time.Before(q.Since)
+}
+
+// judges reports whether its verdict is asked for.
+func (q Query) judges(l incident.Listed) bool { return q.Verdict == "" || is(l, q.Verdict) }
 
 // tell enters what the bundle says; of one that is gone nothing more is known.
 func tell(l *incident.Listed) {
@@ -96,7 +131,7 @@ func tell(l *incident.Listed) {
 
 func is(l incident.Listed, verdict string) bool {
 	if verdict == NoReport {
-		return l.Verdict == "" && l.State == incident.Sealed
+		return l.Verdict == "" && (l.State == incident.Sealed || l.State == incident.Removed && l.Known)
 	}
 	return l.Verdict == verdict || slices.ContainsFunc(l.Phones, func(p incident.NamedFate) bool { return p.Verdict == verdict })
 }
@@ -104,16 +139,43 @@ func is(l incident.Listed, verdict string) bool {
 // Write prints a list as a table for people, each time in its site's zone.
 func Write(w io.Writer, list []incident.Listed, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "INCIDENT\tSITE\tSTATE\tCOVERAGE\tTIME\tAGE\tTRIGGER\tVERDICT\tSIZE")
+	header := "INCIDENT\tSITE\tSTATE\tCOVERAGE\tTIME\tAGE\tTRIGGER\tVERDICT\tSIZE"
+	noted := slices.ContainsFunc(list, func(l incident.Listed) bool { return note(l) != "" })
+	if noted {
+		header += "\tNOTE"
+	}
+	fmt.Fprintln(t, header)
 	for _, l := range list {
 		size := "-"
-		if l.Bytes > 0 {
+		if l.Bytes > 0 && l.State != incident.Removed {
 			size = human.ShortSize(l.Bytes)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Incident, l.Site, l.State, covered(l, now),
-			human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}.Short(l.Time.Truncate(time.Second)), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), size)
+			human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}.Short(l.Time.Truncate(time.Second)), human.Ago(now.Sub(l.Time)), trigger(l), verdict(l), end(size, note(l), noted))
 	}
 	return t.Flush()
+}
+
+// end is the end of a line; a table in which nothing has a note has no column for it.
+func end(size, note string, noted bool) string {
+	if !noted {
+		return size
+	}
+	return size + "\t" + human.Dash(note)
+}
+
+// note is what is to be known of an incident's being kept.
+func note(l incident.Listed) string {
+	switch {
+	case l.State == incident.Removed:
+		clock := human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}
+		return "removed " + clock.Short(l.RemovedAt.Truncate(time.Second)) + ": " + evidence.Printable(l.RemovedWhy, 100)
+	case l.Pinned && l.PinReason != "":
+		return "pinned: " + evidence.Printable(l.PinReason, 100)
+	case l.Pinned:
+		return "pinned"
+	}
+	return ""
 }
 
 // trigger is what an incident came from.
@@ -135,7 +197,7 @@ func trigger(l incident.Listed) string {
 // that the hosts that did not answer are tried still.
 func covered(l incident.Listed, now time.Time) string {
 	switch {
-	case l.State == incident.Sealed || l.State == incident.Sealing:
+	case l.State == incident.Sealed || l.State == incident.Sealing || l.State == incident.Removed:
 		return human.Dash(string(l.Coverage))
 	case l.State == incident.Failed, now.After(l.Until) && l.Coverage != "":
 		return human.Dash(string(l.Coverage)) + " so far"

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,12 +23,29 @@ const (
 
 // diskUse says how much room a store takes and has. It is safe for concurrent use.
 type diskUse struct {
-	mu     sync.Mutex
-	looked time.Time
-	used   int64
+	mu   sync.Mutex
+	used diskUsed // as of the last look
+}
+
+// diskUsed is what a look at a store has found.
+type diskUsed struct {
+	bytes  int64
 	perDay float64       // bytes
 	byAge  map[int]int64 // of bundles, by days
 	aside  []string      // damaged files that were set aside
+}
+
+// Run looks now and then until ctx ends: years of incidents are many files, for which no
+// report waits.
+func (d *diskUse) Run(ctx context.Context, store string) {
+	for {
+		d.look(ctx, time.Now(), store)
+		select {
+		case <-time.After(usedEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Report adds the disk to a report, with the reserve that is kept of it.
@@ -39,34 +57,55 @@ func (d *diskUse) Report(r *status.Report, cfg *config.Config, reserve *diskspac
 		return
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if age := r.Now.Sub(d.looked); age < 0 || age > usedEvery {
-		d.look(r.Now, cfg.Store)
-	}
-	const day = 24 * time.Hour
-	r.Disk = status.Disk{FreeBytes: space.Free, ReserveBytes: keep, UsedBytes: d.used,
-		DaysLeft: status.DaysLeft(space.Free-keep, d.perDay, int(cfg.Keep.Age/day), d.byAge)}
+	used := d.used
+	d.mu.Unlock()
+	r.Disk = status.Disk{FreeBytes: space.Free, ReserveBytes: keep, UsedBytes: used.bytes, DaysLeft: used.daysLeft(space.Free-keep, cfg.Keep)}
 	r.JudgeDisk()
-	r.JudgeAside(setAside(cfg.Store, d.aside))
+	r.JudgeAside(setAside(cfg.Store, used.aside))
+}
+
+// daysLeft is in how many days so much room is used up; 0: it is not, or nobody knows.
+func (u diskUsed) daysLeft(room int64, keep config.Keep) float64 {
+	var bundles int64
+	for _, n := range u.byAge {
+		bundles += n
+	}
+	if keep.Size > 0 && keep.Size-bundles <= room {
+		return 0 // keep.size is reached before
+	}
+	return status.DaysLeft(room, u.perDay, int(keep.Age/(24*time.Hour)), u.byAge)
 }
 
 // look measures the store. What goes away meanwhile does not count.
-func (d *diskUse) look(now time.Time, store string) {
-	d.looked, d.used, d.byAge, d.aside = now, 0, map[int]int64{}, nil
+func (d *diskUse) look(ctx context.Context, now time.Time, store string) {
+	u := diskUsed{byAge: map[int]int64{}}
 	filepath.WalkDir(store, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return fs.SkipAll
+		}
 		if atomicfile.IsAside(path) {
 			name, _ := filepath.Rel(store, path)
-			d.aside = append(d.aside, name)
+			u.aside = append(u.aside, name)
 		}
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			d.used += info.Size()
+			u.bytes += info.Size()
 		}
 		return nil
 	})
-	entries, _ := os.ReadDir(filepath.Join(store, "bundles"))
+	u.bundles(now, filepath.Join(store, "bundles"))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ctx.Err() == nil {
+		d.used = u
+	}
+}
+
+// bundles looks at how much comes a day.
+func (u *diskUsed) bundles(now time.Time, dir string) {
+	entries, _ := os.ReadDir(dir)
 	var lately int64
 	oldest := 1.0 // days
 	for _, e := range entries {
@@ -75,13 +114,13 @@ func (d *diskUse) look(now time.Time, store string) {
 			continue
 		}
 		age := max(now.Sub(info.ModTime()).Hours()/24, 0)
-		d.byAge[int(age)] += info.Size()
+		u.byAge[int(age)] += info.Size()
 		if age < rateDays {
 			lately += info.Size()
 		}
 		oldest = max(oldest, age)
 	}
-	d.perDay = float64(lately) / min(oldest, rateDays)
+	u.perDay = float64(lately) / min(oldest, rateDays)
 }
 
 // setAside are the damaged files of a store that were set aside: those that the last look

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
 )
@@ -98,9 +99,15 @@ func TestDiskLook(t *testing.T) {
 		os.Chtimes(path, at, at)
 	}
 	var d diskUse
-	d.look(now, store)
-	if d.used != 2100 || d.perDay != 200 || d.byAge[0] != 700 || d.byAge[2] != 700 || d.byAge[9] != 700 {
-		t.Errorf("%d %v %v", d.used, d.perDay, d.byAge)
+	d.look(t.Context(), now, store)
+	u := d.used
+	if u.bytes != 2100 || u.perDay != 200 || u.byAge[0] != 700 || u.byAge[2] != 700 || u.byAge[9] != 700 {
+		t.Errorf("%+v", u)
+	}
+	for size, want := range map[int64]bool{0: true, 2100 + 999: false, 2100 + 1001: true} { // the reserve is touched first
+		if got := u.daysLeft(1000, config.Keep{Age: 30 * 24 * time.Hour, Size: size}) > 0; got != want {
+			t.Errorf("keep.size %d: will be full %v", size, got)
+		}
 	}
 }
 
@@ -205,13 +212,13 @@ func TestSetAside(t *testing.T) {
 		}
 	}
 	var d diskUse
-	d.look(time.Now(), store)
+	d.look(t.Context(), time.Now(), store)
 	want := fmt.Sprint([]string{filepath.Join("incidents", "i", "lock"+mark), filepath.Join("logins", ".key"+mark+"-2"), "notice.key" + mark})
-	if got := fmt.Sprint(setAside(store, d.aside)); got != want {
+	if got := fmt.Sprint(setAside(store, d.used.aside)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	os.Remove(filepath.Join(store, "incidents", "i", "lock"+mark))
-	if got := setAside(store, d.aside); len(got) != 2 {
+	if got := setAside(store, d.used.aside); len(got) != 2 {
 		t.Error(got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,10 +142,11 @@ func (n *hostNotes) Row(row *evidence.Host, at time.Time) {
 
 // Recall notes what the newest manifests of a store say, the oldest first.
 func (n *hostNotes) Recall(store *incident.Store) {
-	list, _ := store.List() // what cannot be read is said by list
-	for _, l := range slices.Backward(list[:min(len(list), newest)]) {
-		in, err := store.Load(l.Incident)
-		if err != nil {
+	keys, _ := store.Keys() // what cannot be read is said by list
+	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) })
+	for _, key := range slices.Backward(keys[:min(len(keys), newest)]) {
+		in, err := store.Read(key)
+		if err != nil || in.Kind == incident.KindDrill {
 			continue
 		}
 		m, err := runner.Manifest(store, in)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -108,7 +109,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return false
 		case atomicfile.Full(err):
 			switch wait = roomEvery; {
-			case u.room.copyFull(err):
+			case u.room.copyFull(err, func() bool { return now.After(deadline) && u.waitedEnough() }):
 			case began.Before(due):
 				wait = h.untilNext(due.Sub(now)) // the rest is held until then
 			case more == 0 || h.bytes() == had:
@@ -137,6 +138,14 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return false
 		}
 	}
+}
+
+// waitedEnough reports whether there is no use in waiting for room any longer, once patience is
+// over: old bundles could make some, but they are pinned or not delivered, and something was copied that is
+// worth being sealed. Who has nothing holds on to the files: there may be room before they are let go.
+func (u *run) waitedEnough() bool {
+	k := u.r.Kept()
+	return k.Pinned.Bytes+k.Undelivered.Bytes > 0 && slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return h.bytes() > 0 })
 }
 
 // untilNext is how long to wait for the next pass when the last one is due in so

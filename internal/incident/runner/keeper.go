@@ -69,6 +69,7 @@ func (r keeper) pressed() bool {
 
 // Kept is what the sealed incidents take, as of the last look at them all.
 type Kept struct {
+	Looked      bool
 	Bytes       int64 // of their bundles in the store
 	Pinned      KeptShare
 	Undelivered KeptShare // and not pinned
@@ -83,7 +84,7 @@ type KeptShare struct {
 }
 
 func keptOf(list []sealedOne, size int64) Kept {
-	k := Kept{Bytes: bytesOf(list), Size: size}
+	k := Kept{Looked: true, Bytes: bytesOf(list), Size: size}
 	for _, s := range list {
 		share := &k.Undelivered
 		if s.pinned {

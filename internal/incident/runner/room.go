@@ -46,16 +46,17 @@ func (r *room) retry(ctx context.Context, try func() error) error {
 	}
 }
 
-// copyFull is full for a copy, of which what fitted is worth having where nobody waits.
-func (r *room) copyFull(err error) (again bool) {
-	if r.wait {
+// copyFull is full for a copy, of which what fitted is worth having where nobody waits, or
+// not any more: enough says so.
+func (r *room) copyFull(err error, enough func() bool) (again bool) {
+	if r.wait && !enough() {
 		return r.full(err)
 	}
 	if r.make != nil && r.make(err) {
 		return true
 	}
 	r.mu.Lock()
-	said := r.lacked != nil
+	said := r.lacked != nil || r.none
 	r.lacked = err
 	r.mu.Unlock()
 	if !said {

@@ -56,6 +56,19 @@ type Disk struct {
 	DaysLeft  float64 `json:"days_left,omitempty"` // until the reserve is touched, at the rate of the last days; 0: not known, or keep.age removes as much as comes
 
 	ReserveBytes int64 `json:"reserve_bytes,omitempty"` // that copying leaves free (keep.free)
+
+	Bundles *Bundles `json:"bundles,omitempty"` // nil: nobody has looked yet
+}
+
+// Bundles is what the bundles in the store take, as of the last look, and how much of it may not be removed.
+type Bundles struct {
+	Bytes            int64 `json:"bytes"`
+	SizeBytes        int64 `json:"size_bytes,omitempty"` // that they may take (keep.size); 0: no limit
+	OverBytes        int64 `json:"over_bytes,omitempty"` // above that, and nothing may be removed for it
+	Pinned           int   `json:"pinned"`               // incidents
+	PinnedBytes      int64 `json:"pinned_bytes"`
+	Undelivered      int   `json:"undelivered"` // incidents, and not pinned
+	UndeliveredBytes int64 `json:"undelivered_bytes"`
 }
 
 // Mailbox is one watched mailbox.

@@ -257,7 +257,10 @@ func (r Report) rest(w *writer) {
 	if r.Held > 0 {
 		w.line("alerts in quarantine: %d", r.Held)
 	}
-	disk := fmt.Sprintf("disk: %s free, the store uses %s", human.Size(r.Disk.FreeBytes), human.Size(r.Disk.UsedBytes))
+	disk := fmt.Sprintf("disk: %s free", human.Size(r.Disk.FreeBytes))
+	if r.Disk.UsedBytes > 0 { // else nobody has looked yet
+		disk += fmt.Sprintf(", the store uses %s", human.Size(r.Disk.UsedBytes))
+	}
 	if r.Disk.ReserveBytes > 0 {
 		disk += fmt.Sprintf(", %s are reserved", human.Size(r.Disk.ReserveBytes))
 	}
