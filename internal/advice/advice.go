@@ -101,6 +101,8 @@ func For(err error) string {
 		return "`grab now`, `list`, `show` and `retry` work beside it; to watch a second mailbox use another store"
 	case errors.Is(err, incident.ErrBusy):
 		return "wait until it is sealed: `grab list`"
+	case errors.Is(err, incident.ErrRemoved):
+		return "`grab show` with its ID says what is left of it; its bundles may be where they were handed over"
 	case errors.Is(err, incident.ErrNotFound):
 		return "`grab list` shows the incidents"
 	case errors.Is(err, sources.ErrNoLog):

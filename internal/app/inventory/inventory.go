@@ -127,7 +127,6 @@ func (f Finder) incident(name string, missing error, may wanted) (*incident.Stor
 	switch path := bundleOf(store, name); {
 	case err == nil:
 	case errors.Is(err, incident.ErrRemoved):
-		err = advice.WithHint(err, "`grab show "+name+"` says what is left of it")
 	case !errors.Is(err, incident.ErrNotFound):
 		if path != "" {
 			err = advice.WithHint(err, "its bundle is "+path+": name that instead")

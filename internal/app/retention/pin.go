@@ -76,7 +76,7 @@ func Pin(ctx context.Context, store *incident.Store, q PinAsk, by string, now ti
 func hinted(err error, store *incident.Store) error {
 	switch {
 	case errors.Is(err, incident.ErrRemoved):
-		return advice.WithHint(err, "a pin comes too late; `grab show` says what is left of it")
+		return err
 	case errors.Is(err, incident.ErrNotFound):
 		return advice.WithHint(err, "`grab list` has the incidents; @last is the newest")
 	case errors.Is(err, fs.ErrPermission):
