@@ -20,13 +20,15 @@ type index struct {
 	clusters   clusters
 	unrouted   unrouted
 	mails      *mailSpace
+	records    records
 }
 
 func newIndex(st *incident.Store, log *slog.Logger) *index {
 	return &index{
 		st: st, seen: map[string]time.Time{}, sites: map[string]*siteIndex{},
 		quarantine: quarantine{st: st, log: log, known: map[string]bool{}}, clusters: clusters{},
-		mails: &mailSpace{st: st, log: log, kept: map[string]keptMail{}, budget: mailBudget},
+		mails:   &mailSpace{st: st, log: log, kept: map[string]keptMail{}, budget: mailBudget},
+		records: records{log: log, most: maxRecords},
 	}
 }
 

@@ -233,6 +233,9 @@ func (j *Journal) commit() error {
 	if j.index.enterAll(recs) {
 		j.due.some, j.due.came = true, j.now()
 	}
+	if err := j.index.boundRecords(j.conf.policy, j.now()); err != nil {
+		j.log.Error("old alerts cannot be forgotten", "err", err) // the next mail tries again
+	}
 	return nil
 }
 

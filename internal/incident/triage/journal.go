@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -144,7 +145,7 @@ func (j *Journal) Prune(now time.Time) error {
 	defer j.intake.mu.Unlock()
 	j.table.Lock()
 	defer j.table.Unlock()
-	return j.index.prune(now)
+	return errors.Join(j.index.prune(now), j.index.boundRecords(j.conf.policy, now))
 }
 
 // Open lists the journal's incidents that are not sealed, the newest first.

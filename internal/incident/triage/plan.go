@@ -270,7 +270,7 @@ func (p *planner) freshen(e *entry, why incident.Why, opened bool) {
 	case why != incident.WhyAgain:
 		m.gap = p.policy.Again
 	case opened:
-		m.gap = min(2*m.gap, max(maxGap, p.policy.Again))
+		m.gap = min(max(2*m.gap, p.policy.Again), max(maxGap, p.policy.Again)) // 0: how the storm began is forgotten
 	}
 }
 
