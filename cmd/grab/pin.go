@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/app/inventory"
-	"rtmtgrab/internal/app/retention"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/app/retention"
 )
 
 func pinCmd(a *app) *cobra.Command {
