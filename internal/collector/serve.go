@@ -67,7 +67,7 @@ func (s *server) mux() *http.ServeMux {
 	mux.HandleFunc("POST /send", s.serveSend)
 	mux.HandleFunc("GET /deliveries", s.serveDeliveries)
 	mux.HandleFunc("POST /case", s.serveCase)
-	mux.HandleFunc("POST /pin", s.servePin)
+	mux.Handle("POST /pin", pinDesk{s.store, s.log})
 	pauses := PauseDesk{Store: s.store, Cfg: s.cfg}
 	mux.Handle("GET /pauses", pauses)
 	mux.Handle("POST /pause", pauses)

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -11,24 +12,30 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// servePin pins an incident, or ends that.
-func (s *server) servePin(rw http.ResponseWriter, r *http.Request) {
+// pinDesk pins incidents, and ends that.
+type pinDesk struct {
+	store *incident.Store
+	log   *slog.Logger
+}
+
+// ServeHTTP answers POST /pin.
+func (d pinDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var q retention.PinAsk
 	if err := control.Read(r, &q); err != nil {
 		control.Fail(rw, http.StatusBadRequest, control.Failure{Message: err.Error(), Exit: advice.BadUsage})
 		return
 	}
 	by := control.PeerOf(r.Context()).String()
-	id, err := inventory.Finder{Store: func() (*incident.Store, error) { return s.store, nil }}.ID(q.Incident)
+	id, err := inventory.Finder{Store: func() (*incident.Store, error) { return d.store, nil }}.ID(q.Incident)
 	var p retention.Pinned
 	if err == nil {
 		q.Incident = id
-		p, err = retention.Pin(r.Context(), s.store, q, by, time.Now())
+		p, err = retention.Pin(r.Context(), d.store, q, by, time.Now())
 	}
 	if err != nil {
 		control.Fail(rw, http.StatusConflict, control.Failure{Message: err.Error(), Hint: advice.For(err), Exit: advice.Exit(err)})
 		return
 	}
-	s.log.Info("pin", "incident", p.Incident, "pinned", p.Pinned, "by", by, "reason", p.Reason)
+	d.log.Info("pin", "incident", p.Incident, "pinned", p.Pinned, "by", by, "reason", p.Reason)
 	control.Answer(rw, p)
 }

@@ -174,6 +174,21 @@ func (s Store) Waiting() ([]*Job, error) {
 	return jobs, err
 }
 
+// WaitingKeys are the incidents that have a job which is not at its end.
+func (s Store) WaitingKeys() (map[string]bool, error) {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	keys := map[string]bool{}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ending) {
+			keys[keyOf(e.Name())] = true
+		}
+	}
+	return keys, nil
+}
+
 // Waits reports whether a job of the incident is not at its end, without reading it.
 func (s Store) Waits(key string) bool {
 	entries, _ := os.ReadDir(s.Dir) // what is not there has none

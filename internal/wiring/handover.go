@@ -1,7 +1,12 @@
 package wiring
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -21,9 +26,10 @@ func Jobs(store *incident.Store) handover.Store {
 // hand. What cannot be read is not delivered.
 func Undelivered(store *incident.Store) func(key string) bool {
 	jobs := Jobs(store)
+	waiting := waitingJobs{jobs: jobs}
 	return func(key string) bool {
 		in, err := store.Read(key)
-		if err != nil || jobs.Waits(key) {
+		if err != nil || waiting.has(key) {
 			return true
 		}
 		for _, rev := range in.Revisions {
@@ -35,6 +41,40 @@ func Undelivered(store *incident.Store) func(key string) bool {
 		}
 		return false
 	}
+}
+
+// waitingJobs knows which incidents have jobs that are not at their end. It is asked of
+// thousands in a row, and reads the folder again only if it has changed. It is safe for concurrent use.
+type waitingJobs struct {
+	jobs handover.Store
+	mu   sync.Mutex
+	at   time.Time // when the folder was changed last, as it was read
+	keys map[string]bool
+}
+
+// settledFor is how long a folder's time must have been the same for nothing to have changed
+// since: a file system's clock may tick so seldom.
+const settledFor = 3 * time.Second
+
+func (w *waitingJobs) has(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	info, err := os.Stat(w.jobs.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		return true
+	}
+	if at := info.ModTime(); w.keys == nil || !at.Equal(w.at) || time.Since(at).Abs() < settledFor {
+		keys, err := w.jobs.WaitingKeys()
+		if err != nil {
+			w.keys = nil
+			return true
+		}
+		w.at, w.keys = at, keys
+	}
+	return w.keys[key]
 }
 
 // handTo are the destinations whose conditions a bundle meets. What a drill makes goes

@@ -105,7 +105,13 @@ func (d *Desk) Do(ctx context.Context, q Ask, by string, say func(format string,
 	if err != nil {
 		return Delivered{}, err
 	}
-	name, err := e.Send(f, to.Name, by, q.Case)
+	name := ""
+	queue := func() (err error) { name, err = e.Send(f, to.Name, by, q.Case); return err }
+	if strings.HasPrefix(f.Key, fileKey) {
+		err = queue()
+	} else { // from then on it is not removed
+		err = incident.WhileKept(d.Store, f.Key, queue)
+	}
 	if err != nil {
 		return Delivered{}, err
 	}
@@ -157,9 +163,12 @@ func (d *Desk) file(path string) (handover.Finished, error) {
 	return handover.Finished{Key: keyOfFile(path, head), Incident: m.Incident, Site: m.Site, Bundle: path, Revision: m.Revision, Sealed: m.Timing.Sealed}, nil
 }
 
+// fileKey is how the key of a file begins that is of no incident of the store.
+const fileKey = "file-"
+
 // keyOfFile stands for an incident where there is none: the same file has the same.
 func keyOfFile(path string, head custody.Head) string {
-	return "file-" + hex.EncodeToString(sum(path + "\n" + head.Hash))[:16]
+	return fileKey + hex.EncodeToString(sum(path + "\n" + head.Hash))[:16]
 }
 
 // drop gives up a delivery.
