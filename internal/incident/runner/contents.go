@@ -36,15 +36,16 @@ func (u *run) lookOver(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	for _, h := range u.hosts {
-		wg.Go(func() { u.lookOverHost(ctx, h) })
+		wg.Go(func() { h.lookOver(ctx) })
 	}
 	wg.Wait()
 	return ctx.Err()
 }
 
-// lookOverHost puts into a host's row what its records say. If the window grows meanwhile
+// lookOver puts into the host's row what its records say. If the window grows meanwhile
 // and a pass brings more, it changes nothing: the next freeze looks again.
-func (u *run) lookOverHost(ctx context.Context, h *hostRun) {
+func (h *hostRun) lookOver(ctx context.Context) {
+	u := h.run
 	u.mu.Lock()
 	row := h.state.Result
 	fresh := h.tried || noteAt(row) >= 0 // else the row is an earlier revision's, and has it

@@ -8,11 +8,12 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// resumeHost reads what is known of a host. A record that is damaged costs that host's row
+// resume reads what is known of a host. A record that is damaged costs that host's row
 // alone: it is set aside, which `status` tells, and the host is asked anew; what was copied
 // of it has a record of its own. A bundle that is only to be made again takes the row of
 // the one before.
-func resumeHost(u *run, h *hostRun, ref incident.HostRef) (err error) {
+func (h *hostRun) resume(ref incident.HostRef) (err error) {
+	u := h.run
 	h.state, err = u.r.Store.LoadHost(u.key, ref.Name)
 	if _, damaged := errors.AsType[*atomicfile.DamagedError](err); !damaged {
 		return err

@@ -140,14 +140,6 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 	}
 }
 
-// waitedEnough reports whether there is no use in waiting for room any longer, once patience is
-// over: old bundles could make some, but they are pinned or not delivered, and something was copied that is
-// worth being sealed. Who has nothing holds on to the files: there may be room before they are let go.
-func (u *run) waitedEnough() bool {
-	k := u.r.Kept()
-	return k.Pinned.Bytes+k.Undelivered.Bytes > 0 && slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return h.bytes() > 0 })
-}
-
 // untilNext is how long to wait for the next pass when the last one is due in so
 // long. A host whose logs may wrap before that is looked at in between: files that
 // came to be are held then, and copied, before they go.

@@ -232,3 +232,11 @@ func (u *run) closePullers() {
 	}
 	wg.Wait()
 }
+
+// waitedEnough reports whether there is no use in waiting for room any longer, once patience is
+// over: old bundles could make some, but they are pinned or not delivered, and something was copied that is
+// worth being sealed. Who has nothing holds on to the files: there may be room before they are let go.
+func (u *run) waitedEnough() bool {
+	k := u.r.Kept()
+	return k.Pinned.Bytes+k.Undelivered.Bytes > 0 && slices.ContainsFunc(u.hosts, func(h *hostRun) bool { return h.bytes() > 0 })
+}

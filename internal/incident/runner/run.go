@@ -62,7 +62,7 @@ func (u *run) work(ctx context.Context) error {
 			return fmt.Errorf("host: %w", err)
 		}
 		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true}
-		if err := resumeHost(u, h, ref); err != nil {
+		if err := h.resume(ref); err != nil {
 			return fmt.Errorf("resume host %s: %w", ref.Name, err)
 		}
 		u.hosts = append(u.hosts, h)
