@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
