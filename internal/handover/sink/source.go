@@ -9,17 +9,19 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 // A Source reads an artifact from its beginning to its end, once. It never gives the last
 // bytes of a file that is not the one that was meant: what is sent is never whole then. Its
-// errors are *Error of cause Local, or the context's.
+// errors are *Error of cause Local, or the context's. Sent and Close may be called while
+// somebody reads: a server may answer before it has taken all.
 type Source struct {
 	a    Artifact
 	file *os.File
 	flow io.Reader
-	sum  hash.Hash
-	read int64
+	sum  hash.Hash // of who reads
+	read atomic.Int64
 }
 
 // Open opens an artifact for sending at the pace of ctx.
@@ -54,23 +56,24 @@ func local(err error) *Error { return &Error{Cause: Local, Permanent: true, Err:
 
 // Read is io.Reader's.
 func (s *Source) Read(b []byte) (int, error) {
-	if left := s.a.Size - s.read; left == 0 {
+	left := s.a.Size - s.read.Load()
+	if left == 0 {
 		return 0, io.EOF
 	} else if int64(len(b)) > left {
 		b = b[:left]
 	}
 	n, err := s.flow.Read(b)
 	if n > 0 {
-		s.read += int64(n)
+		left = s.a.Size - s.read.Add(int64(n))
 		s.sum.Write(b[:n])
 	}
 	switch {
-	case s.read == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256:
+	case left == 0 && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256:
 		return 0, local(fmt.Errorf("%s was changed: its SHA-256 is another", s.a.Path))
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return n, err
-	case err == io.EOF && s.read < s.a.Size:
-		return n, local(fmt.Errorf("%s ends at byte %d", s.a.Path, s.read))
+	case err == io.EOF && left > 0:
+		return n, local(fmt.Errorf("%s ends at byte %d", s.a.Path, s.a.Size-left))
 	case err == io.EOF:
 		return n, err
 	case pathError(err):
@@ -86,22 +89,22 @@ func pathError(err error) bool {
 
 // Skip reads the next n bytes, which the far side has already.
 func (s *Source) Skip(n int64) error {
-	if n > s.a.Size-s.read {
-		return local(fmt.Errorf("%s has no %d bytes after byte %d", s.a.Path, n, s.read))
+	if at := s.read.Load(); n > s.a.Size-at {
+		return local(fmt.Errorf("%s has no %d bytes after byte %d", s.a.Path, n, at))
 	}
 	m, err := io.CopyN(s.sum, s.file, n)
-	s.read += m
+	at := s.read.Add(m)
 	if err != nil {
 		return local(err)
 	}
-	if s.read == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256 {
+	if at == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256 {
 		return local(fmt.Errorf("%s was changed: its SHA-256 is another", s.a.Path))
 	}
 	return nil
 }
 
 // Sent is how many bytes were read or skipped.
-func (s *Source) Sent() int64 { return s.read }
+func (s *Source) Sent() int64 { return s.read.Load() }
 
 // Close closes the file.
 func (s *Source) Close() error { return s.file.Close() }
