@@ -149,7 +149,11 @@ func (e *Engine) Send(f Finished, destination, by, number string) (name string, 
 	s := &e.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j := s.jobs[Name(f.Key, f.Revision, destination)]
+	j, there := s.jobs[Name(f.Key, f.Revision, destination)]
+	was := Job{}
+	if there {
+		was = j.clone()
+	}
 	switch {
 	case j != nil && s.busy[j.Name()] != nil:
 		if number != "" && number != j.Case {
@@ -168,6 +172,9 @@ func (e *Engine) Send(f Finished, destination, by, number string) (name string, 
 	}
 	j.By, j.Case, j.Due = cmp.Or(by, "somebody"), cmp.Or(number, j.Case), time.Time{}
 	if err := e.Store.revive(j); err != nil {
+		if there {
+			*j = was
+		}
 		return "", fmt.Errorf("queue the delivery of %s to %s: %w", f.Incident, destination, err)
 	}
 	s.jobs[j.Name()] = j
@@ -237,13 +244,18 @@ func (e *Engine) Drop(name, by string) error {
 		w.cancel(errDropped)
 		return nil
 	}
+	return e.dropLocked(j, by)
+}
+
+// dropLocked gives up a delivery that nobody works at. The lock is held.
+func (e *Engine) dropLocked(j *Job, by string) error {
 	was := j.clone()
 	if err := j.end(Dropped, "by "+by, now()); err != nil {
 		return err
 	}
-	if err := e.Store.file(name).Save(*j); err != nil {
+	if err := e.Store.file(j.Name()).Save(*j); err != nil {
 		*j = was
-		return fmt.Errorf("drop the delivery %s: %w", name, err)
+		return fmt.Errorf("drop the delivery %s: %w", j.Name(), err)
 	}
 	e.changed(j)
 	e.discard(j)

@@ -3,8 +3,11 @@ package handover
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,7 +22,13 @@ var (
 
 // work does what is next with a job: it makes its artefact, and an attempt.
 func (e *Engine) work(ctx context.Context, l *lane, to Destination, j *Job, w *work) {
-	if j.State == Queued && !e.prepare(ctx, to, j, w) {
+	if j.State != Queued && e.lost(ctx, j, j.Cause) {
+		e.Log.Warn("what was prepared for handover is not there any more as it was made; it is made anew", "job", j.Name())
+		if !e.change(ctx, j, j.requeue) {
+			return
+		}
+	}
+	if j.State == Queued && !e.prepare(ctx, to, j) {
 		return
 	}
 	s, err := e.opened(l, to)
@@ -55,18 +64,18 @@ func (e *Engine) opened(l *lane, to Destination) (sink.Sink, error) {
 }
 
 // prepare makes the artefact of a job; false: there is none, now or for good.
-func (e *Engine) prepare(ctx context.Context, to Destination, j *Job, w *work) bool {
+func (e *Engine) prepare(ctx context.Context, to Destination, j *Job) bool {
 	select {
 	case e.state.making <- struct{}{}: // it takes a processor: one at a time
 		defer func() { <-e.state.making }()
 	case <-ctx.Done():
-		return e.gaveUp(ctx, j, w)
+		return false
 	}
 	terms := to.Terms(j.Site)
 	a, err := e.Maker.make(ctx, *j, terms, e.Store)
 	if ctx.Err() != nil {
 		e.discard(j)
-		return e.gaveUp(ctx, j, w)
+		return false
 	}
 	return e.change(ctx, j, func(now time.Time) error {
 		if err != nil {
@@ -78,15 +87,28 @@ func (e *Engine) prepare(ctx context.Context, to Destination, j *Job, w *work) b
 	}) && err == nil
 }
 
-// gaveUp ends a job that is to be dropped; it is always false.
-func (e *Engine) gaveUp(ctx context.Context, j *Job, w *work) bool {
-	e.state.mu.Lock()
-	by := w.drop
-	e.state.mu.Unlock()
-	if by != "" {
-		e.conclude(ctx, j, func(now time.Time) error { return j.end(Dropped, "by "+by, now) })
+// lost reports whether an artefact that lies in the outbox is not the one that was made: it
+// is gone, as from a store that was restored, or other bytes. Those are looked at when the
+// cause of a failure was here.
+func (e *Engine) lost(ctx context.Context, j *Job, cause string) bool {
+	if j.Artefact.File == "" {
+		return false // the bundle itself
 	}
-	return false
+	st, err := os.Stat(e.path(j))
+	if err != nil || st.Size() != j.Artefact.Size {
+		return err == nil || errors.Is(err, os.ErrNotExist)
+	}
+	if cause != string(sink.Local) {
+		return false
+	}
+	f, err := os.Open(e.path(j))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, sink.Reader(ctx, f))
+	return err == nil && hex.EncodeToString(sum.Sum(nil)) != j.Artefact.SHA256
 }
 
 // readable says whether the artefact is there as it was made.
@@ -116,13 +138,15 @@ func (e *Engine) attempt(ctx context.Context, l *lane, j *Job, w *work, deliver 
 	a := sink.Artifact{Path: e.path(j), Name: j.Artefact.Name, Size: j.Artefact.Size, SHA256: j.Artefact.SHA256, ID: j.ID, Note: j.Artefact.Note, Case: cmp.Or(j.Case, e.caseOf(j), to.Case)}
 	r, err := deliver(ctx, a)
 	stopped := ctx.Err() != nil && err != nil
+	if ours := (*sink.Error)(nil); errors.As(err, &ours) && ours.Permanent && e.lost(ctx, j, string(ours.Cause)) {
+		err = &sink.Error{Cause: ours.Cause, Unknown: ours.Unknown, Err: ours.Err} // it can be made anew
+	}
 	e.note(l, j, r, err, stopped)
 	switch {
 	case err == nil:
 		e.conclude(ctx, j, func(now time.Time) error { return j.deliver(r, now) })
 	case stopped:
 		e.change(ctx, j, func(now time.Time) error { return j.stop(sink.Unknown(err), now) })
-		e.gaveUp(ctx, j, w)
 	default:
 		e.change(ctx, j, func(now time.Time) error { return j.fail(err, now, e.due(j, err, now)) })
 	}
@@ -192,7 +216,7 @@ func (e *Engine) guarded(ctx context.Context, l *lane, s sink.Sink, a sink.Artif
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := e.Limits.stall()
-	quiet := time.AfterFunc(max(limit, silent(a.Size)), func() { cancel(errStalled) })
+	quiet := time.AfterFunc(limit, func() { cancel(errStalled) })
 	defer quiet.Stop()
 	e.state.mu.Lock()
 	pace := l.pace
@@ -222,11 +246,6 @@ func (e *Engine) guarded(ctx context.Context, l *lane, s sink.Sink, a sink.Artif
 	}
 	e.leave(l, done)
 	return sink.Receipt{}, &sink.Error{Cause: sink.Timeout, Unknown: true, Err: errors.New("it hangs, and does not end when it is told to")}
-}
-
-// silent is how long a sink that tells nothing of its bytes may take: at 64 KiB per second.
-func silent(size int64) time.Duration {
-	return time.Duration(size>>16) * time.Second
 }
 
 // stalled is the error of a delivery that was broken off because nothing moved.

@@ -298,6 +298,11 @@ func (e *Engine) start(ctx context.Context, l *lane, j *Job) {
 			s.mu.Lock()
 			delete(s.busy, j.Name())
 			l.job = ""
+			if w.drop != "" && !j.State.Final() {
+				if err := e.dropLocked(j, w.drop); err != nil {
+					e.errorf(j, err, "a delivery that was dropped goes on")
+				}
+			}
 			s.mu.Unlock()
 			e.wakeUp()
 		}()

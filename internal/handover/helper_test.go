@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type fake struct {
 	fail  func(call int, a sink.Artifact) error // nil: nothing fails
 	hang  chan struct{}                         // not nil: it waits for that, whatever its context says
 	slow  time.Duration
+	whole bool // it fails with what cannot be read of the artefact
 }
 
 func (f *fake) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
@@ -58,6 +60,9 @@ func (f *fake) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 	for {
 		n, err := in.Read(b)
 		sum.Write(b[:n])
+		if f.whole && err != nil && err != io.EOF {
+			return sink.Receipt{}, err
+		}
 		if err != nil {
 			break
 		}
@@ -93,7 +98,8 @@ type bench struct {
 	dir   string
 	stop  func()
 	fault func(step, name string) error
-	kept  []string // custody
+	kept  []string    // custody
+	heard func(j Job) // called with each line of custody; nil: nobody
 }
 
 func newBench(t *testing.T) *bench {
@@ -110,6 +116,9 @@ func (b *bench) begin(to ...Destination) {
 		mu.Lock()
 		defer mu.Unlock()
 		b.kept = append(b.kept, fmt.Sprintf("%s %d %s %v", j.Name(), a.N, a.Outcome, again))
+		if b.heard != nil {
+			b.heard(j)
+		}
 		return nil
 	}}
 	if err := b.Open(); err != nil {

@@ -60,3 +60,21 @@ func (f *flowing) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Alive reads r until ctx ends, and shows that it does: for what is read to be compared and
+// does not go out.
+func Alive(ctx context.Context, r io.Reader) io.Reader { return alive{ctx, r} }
+
+type alive struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (a alive) Read(b []byte) (int, error) {
+	if a.ctx.Err() != nil {
+		return 0, context.Cause(a.ctx)
+	}
+	n, err := a.r.Read(b)
+	Moved(a.ctx, 0)
+	return n, err
+}

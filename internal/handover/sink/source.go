@@ -87,14 +87,17 @@ func pathError(err error) bool {
 	return ok
 }
 
-// Skip reads the next n bytes, which the far side has already.
-func (s *Source) Skip(n int64) error {
+// Skip reads the next n bytes, which the far side has already: until ctx ends, at no pace.
+func (s *Source) Skip(ctx context.Context, n int64) error {
 	if at := s.read.Load(); n > s.a.Size-at {
 		return local(fmt.Errorf("%s has no %d bytes after byte %d", s.a.Path, n, at))
 	}
-	m, err := io.CopyN(s.sum, s.file, n)
+	m, err := io.CopyN(s.sum, Alive(ctx, s.file), n)
 	at := s.read.Add(m)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		return local(err)
 	}
 	if at == s.a.Size && hex.EncodeToString(s.sum.Sum(nil)) != s.a.SHA256 {

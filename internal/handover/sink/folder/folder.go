@@ -150,7 +150,7 @@ func (f *Folder) readBack(ctx context.Context, name string, a sink.Artifact) err
 	}
 	defer in.Close()
 	sum := sha256.New()
-	n, err := io.Copy(sum, alive{ctx, in})
+	n, err := io.Copy(sum, sink.Alive(ctx, in))
 	if err != nil {
 		return err
 	}
@@ -158,21 +158,6 @@ func (f *Folder) readBack(ctx context.Context, name string, a sink.Artifact) err
 		return &sink.Error{Cause: sink.Mismatch, Err: fmt.Errorf("what was read back from %s is not what was written", filepath.Dir(name))}
 	}
 	return nil
-}
-
-// alive reads until ctx ends, and shows that it does.
-type alive struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (a alive) Read(b []byte) (int, error) {
-	if a.ctx.Err() != nil {
-		return 0, context.Cause(a.ctx)
-	}
-	n, err := a.r.Read(b)
-	sink.Moved(a.ctx, 0)
-	return n, err
 }
 
 // write brings the artefact to its temporary file, fsynced; what is right in that already
@@ -231,7 +216,15 @@ func (f *Folder) open(name string) (*os.File, error) {
 			return nil, err
 		}
 	}
-	out, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err := f.step("create"); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(f.Dir) // a link that somebody puts there now leads nowhere else
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	out, err := root.OpenFile(filepath.Base(name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -215,6 +215,36 @@ func TestFolderOfOthers(t *testing.T) {
 	}
 }
 
+// Who may write to the folder puts a link there at the last moment: nothing elsewhere is
+// written, and the next attempt comes through.
+func TestLinkInBetween(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("links need rights there")
+	}
+	f := New(t.TempDir())
+	a, text := artifact(t, 300_000)
+	victim := filepath.Join(t.TempDir(), "victim")
+	os.WriteFile(victim, []byte("precious"), 0o600)
+	f.fault = func(step string) error {
+		if step == "create" {
+			return os.Symlink(victim, f.temp(a))
+		}
+		return nil
+	}
+	if _, err := f.Deliver(t.Context(), a); err == nil || sink.Permanent(err) {
+		t.Errorf("%v", err)
+	}
+	if got, _ := os.ReadFile(victim); string(got) != "precious" {
+		t.Errorf("written through a link: %d bytes", len(got))
+	}
+	f.fault = nil
+	if _, err := f.Deliver(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	whole(t, f.Dir, a, text)
+}
+
 // A real disk that is full: room is given back, and the cause said.
 func TestRealFull(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,7 @@ func copyTo(ctx context.Context, w io.Writer, r io.Reader, n int64) (int64, erro
 		}
 		m, err := io.CopyN(w, r, min(step, n-done))
 		done += m
+		sink.Moved(ctx, 0) // the disk is read
 		if err == io.EOF {
 			return done, web.Local(io.ErrUnexpectedEOF)
 		}

@@ -212,6 +212,32 @@ func TestAbandoned(t *testing.T) {
 	alone(t, d, a, want)
 }
 
+// A server that is busy for a moment, or a stop, does not cost what an earlier attempt sent.
+func TestBusyWhenResumed(t *testing.T) {
+	a, _ := artifact(t, 2*partSize)
+	aborted := false
+	s := liar(t, func(w http.ResponseWriter, r *http.Request) bool {
+		q := r.URL.Query()
+		switch {
+		case r.Method == http.MethodDelete:
+			aborted = true
+		case q.Has("uploads") && r.Method == http.MethodGet:
+			fmt.Fprintf(w, "<ListMultipartUploadsResult><Bucket>bundles</Bucket><Upload><Key>%s</Key><UploadId>u1</UploadId></Upload></ListMultipartUploadsResult>", a.Name)
+		case q.Has("uploadId") && r.Method == http.MethodGet:
+			w.WriteHeader(503)
+			fmt.Fprint(w, "<Error><Code>SlowDown</Code><Message>later</Message></Error>")
+		default:
+			return false
+		}
+		return true
+	})
+	_, err := s.Deliver(deadline(t), a)
+	failed(t, err, sink.Busy, false)
+	if aborted {
+		t.Error("the upload that could be gone on with was aborted")
+	}
+}
+
 func TestWhatCannotBe(t *testing.T) {
 	d, s := server(t)
 	a, _ := artifact(t, 1000)

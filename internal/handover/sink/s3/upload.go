@@ -140,6 +140,9 @@ func (b *bucket) resume(ctx context.Context, a sink.Artifact, p *plan) (id strin
 			continue
 		}
 		there, err := b.there(ctx, a, p, up.UploadID)
+		if err != nil && passes(err) {
+			return "", parts, err // it may be gone on with at the next attempt
+		}
 		if err != nil || len(there) == 0 {
 			b.abort(ctx, a, up.UploadID)
 			continue
@@ -160,7 +163,7 @@ func (b *bucket) there(ctx context.Context, a sink.Artifact, p *plan, id string)
 		for _, got := range list.ObjectParts {
 			n := got.PartNumber
 			if n < 1 || n > len(p.sums) {
-				return nil, fmt.Errorf("part %d is not of this upload", n)
+				return nil, nil // it is of another artifact
 			}
 			if _, size := p.bounds(n); got.Size == size && got.ChecksumSHA256 == p.sum64(n) {
 				parts[n] = minio.CompletePart{PartNumber: n, ETag: got.ETag, ChecksumSHA256: got.ChecksumSHA256}
@@ -172,6 +175,13 @@ func (b *bucket) there(ctx context.Context, a sink.Artifact, p *plan, id string)
 		after = list.NextPartNumberMarker
 	}
 	return parts, nil
+}
+
+// passes reports whether an error is of this moment: no answer, a stop, a server that is
+// busy.
+func passes(err error) bool {
+	code := minio.ToErrorResponse(err).StatusCode
+	return code == 0 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code >= 500 && code != http.StatusNotImplemented
 }
 
 // abort gives up an upload, so that its parts cost nothing. If it fails they stay.

@@ -95,7 +95,7 @@ func (u *upload) run(r *sink.Receipt) error {
 	if err != nil {
 		return err
 	}
-	if err := src.Skip(from); err != nil {
+	if err := src.Skip(u.ctx, from); err != nil {
 		return err
 	}
 	if u.spaceKnown && u.space < uint64(u.a.Size-from) {
