@@ -174,6 +174,7 @@ func (j *Job) unprepared(err error, terms string, now, due time.Time) error {
 	j.Unmade++
 	j.Cause, j.Error = why(err)
 	if sink.Permanent(err) {
+		j.Due = time.Time{}
 		j.become(Failed, now)
 	}
 	return nil

@@ -120,8 +120,11 @@ func (d *Desk) record(j handover.Job, a handover.Attempt, again bool) error {
 	if a.Place != "" {
 		l.To = append(l.To, evidence.Printable(a.Place, 500))
 	}
+	if a.Cause != "" {
+		l.Why += ": " + a.Cause
+	}
 	if a.Error != "" {
-		l.Why += ": " + a.Cause + ": " + evidence.Printable(a.Error, 300)
+		l.Why += ": " + evidence.Printable(a.Error, 300)
 	}
 	ledger := custody.LedgerOf(d.Store.Dir)
 	if again && recorded(ledger, name, head, which) {

@@ -226,7 +226,7 @@ func (f *Folder) open(name string) (*os.File, error) {
 	defer root.Close()
 	out, err := root.OpenFile(filepath.Base(name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("folder %s: %w", f.Dir, err)
 	}
 	if dir, err := os.Stat(f.Dir); err == nil {
 		out.Chmod(0o600 | dir.Mode().Perm()&0o044) // a share may have other ideas

@@ -37,3 +37,26 @@ func TestAnswersTooSoon(t *testing.T) {
 		}
 	}
 }
+
+// A server that answers at once and closes: what it says is what stood in the way, and it
+// is sent nothing.
+func TestAnswersInstead(t *testing.T) {
+	a, _ := artifact(t, 4<<20)
+	for code, cause := range map[int]sink.Cause{307: sink.Redirect, 302: sink.Redirect, 201: sink.Mismatch, 429: sink.Busy, 507: sink.Full} {
+		s := newShelf(t)
+		s.setLie(func(w http.ResponseWriter, r *http.Request) bool {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return true
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 %d Not here\r\nLocation: https://elsewhere.example.com/\r\nContent-Length: 0\r\n\r\n", code)
+			conn.Close()
+			return true
+		})
+		r, err := s.sink(t, http.MethodPut, "/drop/").Deliver(deadline(t), a)
+		if failed(t, err, cause, false); r.Sent != 0 {
+			t.Errorf("%d: %d bytes were sent", code, r.Sent)
+		}
+	}
+}

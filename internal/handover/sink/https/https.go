@@ -123,6 +123,7 @@ func (s *Sink) upload(ctx context.Context, client *http.Client, target *url.URL,
 	}
 	if ask {
 		req.Header.Set("Expect", "100-continue")
+		req.Close = true // or an answer without it would be followed by the body, to keep the connection
 	}
 	resp, err := client.Do(req)
 	if err != nil {
