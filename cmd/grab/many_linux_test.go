@@ -155,12 +155,12 @@ func BenchmarkManyBundles(b *testing.B) {
 			stop := started(b, c)
 			b.ReportMetric(float64(time.Since(begun).Milliseconds()), "ms/until-it-answers")
 			b.StopTimer()
-			spent(b, stop())
+			spent(b, stop(os.Interrupt))
 			b.StartTimer()
 		}
 	})
 	stop := started(b, c)
-	defer stop()
+	defer stop(os.Interrupt)
 	b.Run("status", func(b *testing.B) {
 		for b.Loop() {
 			cmd := program("-c", c.Path, "status", "--json")
@@ -175,7 +175,7 @@ func BenchmarkManyBundles(b *testing.B) {
 }
 
 // started runs the program as a watch of its own, until it answers.
-func started(t testing.TB, c *labConfig) (stop func() *exec.Cmd) {
+func started(t testing.TB, c *labConfig) (stop func(os.Signal) *exec.Cmd) {
 	var log testsite.SafeBuffer
 	cmd := program("-c", c.Path, "watch")
 	cmd.Stderr = &log
@@ -191,8 +191,8 @@ func started(t testing.TB, c *labConfig) (stop func() *exec.Cmd) {
 			t.Fatalf("%v\n%s", err, log.String())
 		}
 	}
-	return func() *exec.Cmd {
-		cmd.Process.Signal(os.Interrupt)
+	return func(how os.Signal) *exec.Cmd {
+		cmd.Process.Signal(how)
 		cmd.Wait()
 		return cmd
 	}

@@ -50,7 +50,7 @@ func TestRemovedIsAStream(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		most := uint64(0)
 		err := readRemovals(&years{most: lines}, func(Removal) bool {
-			if got++; got%10_000 == 0 {
+			if got++; got%25_000 == 0 {
 				runtime.GC()
 				runtime.ReadMemStats(&after)
 				most = max(most, after.HeapAlloc-min(after.HeapAlloc, before.HeapAlloc))
