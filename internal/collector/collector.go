@@ -316,6 +316,8 @@ func (w *Collector) event(e runner.Event) {
 		w.log.Info("files open", "incident", e.Incident, "host", e.Host)
 	case runner.EventFirstPass:
 		w.log.Info("first copy done", "incident", e.Incident, "coverage", e.Coverage)
+	case runner.EventLooked:
+		w.health.Hosts.Row(e.Result, time.Now())
 	case runner.EventPass:
 		if e.Result != nil {
 			w.shallow.row(e.Result, w.cfg.window())

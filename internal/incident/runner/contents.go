@@ -66,12 +66,21 @@ func (h *hostRun) lookOver(ctx context.Context) {
 			u.r.log().Warn("records are not looked over; the logs and their coverage are as they were copied", "incident", u.id, "host", h.ref.Name, "why", evidence.Printable(err.Error(), 200))
 		}
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if slicesOf(h.state.Result) == key {
-		h.looked.tell(&h.state.Result)
-		h.saved = false
+	if row, ok := h.addLooked(); ok {
+		u.tell(Event{What: EventLooked, Host: h.ref.Name, Result: &row, Coverage: row.Coverage})
 	}
+}
+
+// addLooked puts what was found into the host's row, if that is still of the same slices.
+func (h *hostRun) addLooked() (row evidence.Host, ok bool) {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	if slicesOf(h.state.Result) != h.looked.at {
+		return row, false
+	}
+	h.looked.tell(&h.state.Result)
+	h.saved = false
+	return h.state.Result, true
 }
 
 // tell puts it into a row.

@@ -16,7 +16,7 @@ type Event struct {
 	Site     string
 	Host     string
 	Window   evidence.Window
-	Result   *evidence.Host // of EventPass; not to be changed
+	Result   *evidence.Host // of EventPass and EventLooked; not to be changed
 	Coverage evidence.Coverage
 	Bundle   string
 	Err      error
@@ -28,6 +28,7 @@ const (
 	EventStarted   = "started"    // hosts are about to be asked
 	EventHeld      = "held"       // one host's files are held
 	EventPass      = "pass"       // a pass over one host ended; Result, and Err if it did not go well
+	EventLooked    = "looked"     // one host's records were looked over; Result
 	EventFirstPass = "first_pass" // every host was asked once; Coverage so far
 	EventGrown     = "grown"      // Window is the new one
 	EventFull      = "full"       // no room on this machine; watch waits
