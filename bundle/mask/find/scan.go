@@ -178,10 +178,6 @@ func (s *scanner) newLine(i int) int {
 	if s.line.pem || s.line.folded != foldNone {
 		return s.goesOn(i, j)
 	}
-	if j < len(s.b) && s.b[j] == '-' && bytes.HasPrefix(s.b[j:], []byte("-----BEGIN ")) {
-		s.line.pem = s.Identities || bytes.Contains(s.b[j:lineEnd(s.b, j)], []byte("PRIVATE KEY"))
-		return lineEnd(s.b, j)
-	}
 	if s.Columns != nil {
 		s.fields(i)
 	}
@@ -196,9 +192,9 @@ func (s *scanner) goesOn(i, text int) int {
 		stop--
 	}
 	if s.line.pem {
-		if bytes.HasPrefix(s.b[text:], []byte("-----END")) {
+		if !pemLine(s.b[text:stop]) {
 			s.line.pem = false
-			return end
+			return i
 		}
 		s.out(rulePEM, text, stop)
 		return end
@@ -213,6 +209,16 @@ func (s *scanner) goesOn(i, text int) int {
 	}
 	s.out(ruleAuthorization, text, stop)
 	return end
+}
+
+// pemLine reports whether a line goes on with a PEM block.
+func pemLine(line []byte) bool {
+	for _, c := range line {
+		if !Is64(c) && c != '=' && c != '*' {
+			return bytes.HasPrefix(line, []byte("Proc-Type:")) || bytes.HasPrefix(line, []byte("DEK-Info:"))
+		}
+	}
+	return true
 }
 
 // lineEnd is where the line of i ends.

@@ -36,6 +36,10 @@ func (s *scanner) keyed(i int, sep byte) int {
 		if i < s.line.params {
 			k = keyDigest
 		}
+	case keyHost:
+		if sep == ':' && from == s.line.text && bytes.EqualFold(s.b[from:to], []byte("Server")) {
+			return i + 1 // of SIP and HTTP: a product
+		}
 	}
 	return s.value(k, i+1, sep)
 }
@@ -212,7 +216,7 @@ func (s *scanner) authorization(from, to, i int) int {
 	if i >= end {
 		end = headerEnd(s.b, i, starts)
 	}
-	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\') {
+	for i < end && (isBlank(s.b[i]) || s.b[i] == '"' || s.b[i] == '\\' || s.b[i] == '[') {
 		i++
 	}
 	word := i

@@ -59,7 +59,7 @@ var keyKinds = func() map[string]Key {
 		kindsOf(keyOpaque, "callid", "i", "messageid", "proxycallid", "inreplyto", "references", "cid", "replaces", "targetdialog", "contentid", "tag", "branch", "fromtag", "totag", "xtaatag"),
 		kindsOf(keyVersion, "version", "swversion", "softwareversion", "load", "activeload", "inactiveload", "useragent", "release"),
 		kindsOf(keySecret, "password", "passwd", "pwd", "passwort", "pass", "passphrase", "pin", "passcode", "secret", "clientsecret", "credential", "credentials", "apikey", "xapikey", "privatekey", "community",
-			"token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "oauthtoken", "bearertoken", "usertoken", "assertion", "clientassertion", "samlresponse", "samlrequest", "samlassertion", "jsessionid",
+			"passwords", "secrets", "tokens", "token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "oauthtoken", "bearertoken", "usertoken", "assertion", "clientassertion", "samlresponse", "samlrequest", "samlassertion", "jsessionid",
 			"jsessionidsso", "authorizationcode", "userpassword", "xauthtoken", "sessiontoken", "csrftoken", "xcsrftoken", "authpassword", "hash", "jwt", "bearer", "devicecode", "refresh", "digestcredentials"),
 		kindsOf(keyLong, "session", "sessionid", "sid", "code", "response", "key", "auth", "state", "ticket", "otp"),
 		kindsOf(keyDigest, "nonce", "cnonce", "opaque", "nextnonce", "rspauth"),

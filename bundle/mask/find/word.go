@@ -16,6 +16,9 @@ func (s *scanner) word(from, to int, flags uint8) int {
 	if n < 3 {
 		return end
 	}
+	if n == 5 && s.b[from] == 'B' && bytes.HasPrefix(s.b[from:], []byte("BEGIN ")) && bytes.HasSuffix(s.b[:from], []byte("-----")) {
+		return s.pem(from)
+	}
 	if n >= 8 && flags&(isUpper|isLower) == isUpper|isLower {
 		if stop := s.encoded(from, to, flags); stop > 0 {
 			return stop
@@ -74,6 +77,29 @@ func (s *scanner) nested(from, to int) bool {
 	return true
 }
 
+// pem begins a PEM block whose word BEGIN is at from, in the middle of a line too, and
+// returns where to go on.
+func (s *scanner) pem(from int) int {
+	end := lineEnd(s.b, from)
+	s.line.pem = s.Identities || bytes.Contains(s.b[from:end], []byte("PRIVATE KEY"))
+	n := bytes.Index(s.b[from:end], []byte("-----"))
+	if n < 0 || !s.line.pem {
+		return end
+	}
+	body := from + n + len("-----")
+	stop := body
+	for stop < end && (isBlank(s.b[stop]) || Is64(s.b[stop]) || s.b[stop] == '=') {
+		stop++
+	}
+	if len(bytes.TrimSpace(s.b[body:stop])) > 0 {
+		s.out(rulePEM, body, stop)
+	}
+	if bytes.Contains(s.b[body:end], []byte("-----END")) {
+		s.line.pem = false
+	}
+	return stop
+}
+
 // names finds what tells who and where in a word.
 func (s *scanner) names(from, to int, flags uint8) {
 	n := to - from
@@ -87,8 +113,8 @@ func (s *scanner) names(from, to int, flags uint8) {
 		if flags&isDot != 0 {
 			s.dotted(from, to)
 		}
-		if flags&(isDigit|isDot) != 0 && s.last.From > 1 && s.b[s.last.From-1] == ' ' {
-			s.afterNoun(from, to)
+		if s.last.From > 1 && s.b[s.last.From-1] == ' ' {
+			s.afterNoun(from, to, flags)
 		}
 	}
 	if s.Known != nil {
@@ -306,10 +332,19 @@ func (s *scanner) wordBefore(from int) string {
 	return string(appendLower(buf[:0], s.b[j:i]))
 }
 
-// afterNoun finds a host after the word node: only what has a digit or a dot is one.
-func (s *scanner) afterNoun(from, to int) {
-	switch s.b[from-2] {
+// afterNoun finds a host after the word node, where only what has a digit or a dot is one,
+// and after the transport of a Via.
+func (s *scanner) afterNoun(from, to int, flags uint8) {
+	switch s.b[s.last.From-2] {
+	case 'S', 'P':
+		if before := s.b[max(0, from-14) : from-1]; bytes.Contains(before, []byte("SIP/2.0/")) {
+			s.host(from, to, ruleHost)
+		}
+		return
 	case 'e', 't', 'r', 'E', 'T', 'R':
+		if flags&(isDigit|isDot) == 0 {
+			return
+		}
 	default:
 		return
 	}
