@@ -116,10 +116,13 @@ func (p masking) scan(c *chunk) (lengths []find.LengthOf) {
 }
 
 // delicate reports whether a hit stands behind the beginning of an escape, so that what is
-// put there may be read as more of it than what was.
+// put there may be read as more of it than what was, or between two @.
 func delicate(b []byte, hits []find.Hit) bool {
 	for i := range hits {
-		from := int(hits[i].From)
+		from, to := int(hits[i].From), int(hits[i].To)
+		if from > 0 && to < len(b) && b[from-1] == '@' && b[to] == '@' {
+			return true
+		}
 		if bytes.ContainsAny(b[max(0, from-7):from], `%&\#`) {
 			return true
 		}

@@ -155,13 +155,20 @@ func (s *scanner) at(i int) {
 	if from == i {
 		return
 	}
-	if bytes.IndexByte(host, '.') < 0 && s.b[i+1] != '[' && isHexes(host) {
+	if isObject(s.b[from:i], host) {
 		return // Object@5f4fcc96
 	}
 	if !s.opaque(from) {
 		s.user(from, i)
 	}
 	s.host(i+1, to, ruleHost)
+}
+
+// isObject reports whether what stands around an @ is an object of Java: its class, which is
+// in a package, and a number.
+func isObject(class, number []byte) bool {
+	dot := bytes.LastIndexByte(class, '.')
+	return dot > 0 && dot+1 < len(class) && kinds[class[dot+1]]&isUpper != 0 && len(number) <= 8 && isHexes(number)
 }
 
 // opaque reports whether the key in front of from is that of an ID.
