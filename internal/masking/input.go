@@ -39,7 +39,7 @@ func (j *job) input() (*input, error) {
 		return os.Open(k.logs[bundle.LogName(host, family)].path)
 	}
 	for _, name := range j.names("alerts/") {
-		in.Mails = append(in.Mails, partAt(k.mailFile(name), j.made[name].path))
+		in.Mails = append(in.Mails, partAt(cmp.Or(k.mails[name], k.mailFile(name, "")), j.made[name].path))
 	}
 	if err := j.report(k, in); err != nil {
 		in.remove()

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,12 +55,13 @@ type manifestMasker struct {
 	*job
 	manifest evidence.Manifest
 	logs     map[string]written // by the name in the masked bundle
+	mails    map[string]string  // what they are called there, by their names
 	err      error
 }
 
 // maskManifest masks the manifest. What it says of the logs is of those that were masked.
 func (j *job) maskManifest() (*manifestMasker, error) {
-	k := &manifestMasker{job: j, manifest: j.src.manifest, logs: map[string]written{}}
+	k := &manifestMasker{job: j, manifest: j.src.manifest, logs: map[string]written{}, mails: map[string]string{}}
 	m := &k.manifest
 	m.SignedBy, m.Registration, m.NoReport = "", nil, ""
 	k.copyLists()
@@ -162,9 +164,10 @@ func eachText(m *evidence.Manifest, visit func(*string)) {
 	}
 }
 
-// leavePeople takes out what a person wrote as he liked.
+// leavePeople takes out what a person wrote as he liked. That an alert is the reason this
+// program has written.
 func (k *manifestMasker) leavePeople() {
-	if m := &k.manifest; m.Reason != "" {
+	if m := &k.manifest; m.Reason != "" && (m.RequestedBy != "" || len(m.Alerts) == 0) {
 		m.Reason = ""
 		k.how.LeftOut = append(k.how.LeftOut, evidence.LeftOut{What: "the reason given", Why: "a person's own words"})
 	}
@@ -211,16 +214,27 @@ func (k *manifestMasker) alertID(id string) string {
 	return id[:min(len(id), 6)] + hex.EncodeToString(h.Sum(nil))[min(len(id), 6):]
 }
 
-// mailFile is where a mail lies.
-func (k *manifestMasker) mailFile(name string) string {
-	if name == "" {
-		return name
+// mailFile is where the mail of an alert lies: its file is called by the alert's ID, or by its
+// time and the beginning of that.
+func (k *manifestMasker) mailFile(file, id string) string {
+	if file == "" {
+		return file
 	}
-	return "alerts/" + k.alertID(strings.TrimSuffix(path.Base(name), ".eml")) + ".eml"
+	stem := strings.TrimSuffix(path.Base(file), ".eml")
+	dash := strings.LastIndexByte(stem, '-') + 1
+	begins, short := stem[:dash], stem[dash:]
+	if len(short) < 6 || !strings.HasPrefix(id, short) || begins != "" && !timeRE.MatchString(begins) {
+		begins, id, short = "", stem, stem
+	}
+	return "alerts/" + begins + k.alertID(id)[:min(len(short), 64)] + ".eml"
 }
 
+var timeRE = regexp.MustCompile(`^\d{8}T\d{6}Z-$`)
+
 func (k *manifestMasker) alert(a *evidence.Alert) {
-	a.ID, a.File = k.alertID(a.ID), k.mailFile(a.File)
+	to := k.mailFile(a.File, a.ID)
+	k.mails[a.File] = to
+	a.ID, a.File = k.alertID(a.ID), to
 	a.Cluster, a.Node, a.Mailbox, a.Drill = k.name(a.Cluster), k.name(a.Node), k.name(a.Mailbox), k.name(a.Drill)
 	for field, where := range a.From {
 		a.From[field] = k.text(where)
