@@ -123,7 +123,7 @@ func keyKindOf(word []byte) Key {
 var neutral = set("", "anonymous", "localhost", "invalid", "unknown", "null", "none", "nil", "true", "false", "yes", "no", "unavailable", "restricted", "private", "undefined", "na", "any", "all", "ccmsipline",
 	"tandberg", "ciscosystemsccm-sip", "cisco-sipua", "asterisk", "defaultzone", "traversalzone", "collaborationedgezone", "localzone", "defaultsubzone", "traversalsubzone", "clustersubzone", "conf-factory",
 	"undisclosed-recipients", "multiple", "self", "public", "digest", "bearer", "basic", "e", "c", "udp", "tcp", "tls", "sip", "sips", "http", "https", "tel", "mailto", "conference", "voicemail", "on", "off", "up",
-	"down", "transport", "service", "server", "client", "host", "user", "phone", "device", "number", "name")
+	"down", "transport", "service", "server", "client", "host", "user", "phone", "device", "number", "name", "from", "by", "with", "for")
 
 // common are words of which logs are full: a name that is one of them is replaced only where
 // names stand, never wherever it is seen.
