@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"rtmtgrab/bundle/seal"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
@@ -148,6 +150,22 @@ func TestMaskCommand(t *testing.T) {
 	if r := c.grab("mask", "--scope", "case", "--case", "698112233", "--out", out, path); r.code != 0 || !strings.Contains(r.out, "within one case") {
 		t.Error(r)
 	}
+	if old, _ := filepath.Glob(filepath.Join("testdata", "store-v1", "store", "bundles", "*.zip")); len(old) == 0 {
+		t.Error("no bundle of an earlier version")
+	} else if m := c.masked("--out", out, old[0]); m.SHA256 == "" {
+		t.Errorf("of an earlier version: %+v", m)
+	}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted := filepath.Join(out, "x.zip.age")
+	if r := c.grab("export", "--encrypt-to", id.Recipient().String(), "--out", encrypted, path); r.code != 0 {
+		t.Fatal(r)
+	}
+	if r := c.grab("mask", "--out", out, encrypted); r.code != 1 || !strings.Contains(r.err, "is encrypted") || !strings.Contains(r.err, "grab open") {
+		t.Error(r)
+	}
 	for _, args := range [][]string{{}, {"--restore", "x", path}, {"--strength", "all", path}, {"--scope", "world", path}, {"--scope", "case", path}, {"--out", filepath.Dir(path), path}} {
 		if r := c.grab(append([]string{"mask"}, args...)...); r.code != advice.BadUsage || r.err == "" {
 			t.Errorf("%q: %s", args, r)
@@ -197,4 +215,3 @@ func TestMaskKilled(t *testing.T) {
 		t.Error(m, err)
 	}
 }
-

@@ -32,6 +32,7 @@ type job struct {
 	masker *mask.Masker
 	how    evidence.Masked
 	made   map[string]written // by the name in the bundle that is masked
+	work   string             // folder for temporary files
 	files  int                // that were begun
 	before []byte             // the mask report of a bundle that was masked before
 }
@@ -59,7 +60,8 @@ func (m *Masker) begin(ctx context.Context, src *source, chart *mapfile.Map, q R
 	if err := m.step("work"); err != nil {
 		return nil, err
 	}
-	return j, os.Mkdir(chart.Work(), 0o700)
+	j.work, err = chart.Work()
+	return j, err
 }
 
 // A part is what becomes of a file of a bundle.
@@ -160,7 +162,7 @@ func (j *job) write() error {
 
 // writeFile makes a temporary file for what a file becomes.
 func (j *job) writeFile(name string, fill func(io.Writer) error) (err error) {
-	path := filepath.Join(j.chart.Work(), fmt.Sprint(j.files))
+	path := filepath.Join(j.work, fmt.Sprint(j.files))
 	j.files++
 	if err := j.step("write " + name); err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"rtmtgrab/bundle"
@@ -107,10 +106,11 @@ func (m *Masker) again(ctx context.Context, src *source, chart *mapfile.Map, mad
 	made.Already, made.Strength, made.Scope, made.Incident, made.LeftOut = true, k.Strength, k.Scope, src.manifest.Incident, k.LeftOut
 	path := src.path
 	if src.form != src.bundle.Format() {
-		if err := os.Mkdir(chart.Work(), 0o700); err != nil {
+		work, err := chart.Work()
+		if err != nil {
 			return err
 		}
-		path = filepath.Join(chart.Work(), "masked."+src.form)
+		path = filepath.Join(work, "masked."+src.form)
 		if _, err := src.bundle.Convert(ctx, path, src.form); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (m *Masker) anew(ctx context.Context, src *source, chart *mapfile.Map, q Re
 		return err
 	}
 	defer in.remove()
-	path := filepath.Join(chart.Work(), "masked."+src.form)
+	path := filepath.Join(j.work, "masked."+src.form)
 	if _, err := bundle.Write(ctx, path, in.Input); err != nil {
 		return err
 	}

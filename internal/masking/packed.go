@@ -230,7 +230,7 @@ func (p *packer) member(name string, r io.Reader, depth int, give func(size int6
 	return cmp.Or(err, give(size, f))
 }
 
-func (p *packer) temporary() (*os.File, error) { return os.CreateTemp(p.chart.Work(), "packed-*") }
+func (p *packer) temporary() (*os.File, error) { return os.CreateTemp(p.work, "packed-*") }
 
 func (p *packer) drop(f *os.File) {
 	f.Close()

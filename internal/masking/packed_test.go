@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +71,7 @@ func pack(t testing.TB, name string, b []byte, do leaf) (out []byte, left []stri
 	t.Helper()
 	j := newJob(t)
 	out, left, err = packWith(j, name, b, do)
-	if tmp, _ := os.ReadDir(j.chart.Work()); len(tmp) > 0 {
+	if tmp, _ := filepath.Glob(filepath.Join(j.work, "packed-*")); len(tmp) > 0 {
 		t.Errorf("left behind: %v", tmp)
 	}
 	return out, left, err

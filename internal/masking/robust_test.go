@@ -124,11 +124,15 @@ func TestDamagedMap(t *testing.T) {
 	}
 	empty(t, out)
 	must(t, os.WriteFile(filepath.Join(out, "x.zip.123.part"), nil, 0o600))
-	must(t, os.Mkdir(filepath.Join(m.Store, "mask", "site-branch.work.part"), 0o700))
-	must(t, os.WriteFile(filepath.Join(m.Store, "mask", "site-branch.work.part", "0"), nil, 0o600))
+	killed := filepath.Join(m.Store, "mask", "site-branch.work-123.part")
+	must(t, os.Mkdir(killed, 0o700))
+	must(t, os.WriteFile(filepath.Join(killed, "lock"), nil, 0o600))
 	m.masks(t, Request{Path: branch, Out: filepath.Join(out, "x.zip")})
 	if left, _ := os.ReadDir(out); len(left) != 1 {
 		t.Errorf("left: %v", left)
+	}
+	if _, err := os.Stat(killed); err == nil {
+		t.Errorf("%s is still there", killed)
 	}
 	all, lost, err := m.Restore("x")
 	if len(all) != 0 || len(lost) != 1 || err != nil {

@@ -5,7 +5,7 @@
 //	site-NAME.age         a map, encrypted to the key (case-NAME.age of a case)
 //	site-NAME.id          its ID, which bundles that were masked with it bear
 //	site-NAME.lock        held by who masks with it
-//	site-NAME.work.part   his temporary files
+//	site-NAME.work-*.part his temporary files
 //
 // It guarantees that a map is wholly the one before or wholly the new one, and durable when
 // Save returns; that there is one masker of a scope at a time; and that neither a key nor a
@@ -98,6 +98,8 @@ type Map struct {
 
 	folder Folder
 	unlock func()
+	work   string       // empty: nobody asked for it
+	remove func() error // of it
 }
 
 // stored is what is encrypted.
@@ -111,7 +113,7 @@ type stored struct {
 
 // Open is the map of a scope, a new one if there was none. It waits until ctx is done for
 // another who has it.
-func (f Folder) Open(ctx context.Context, s Scope) (_ *Map, err error) {
+func (f Folder) Open(ctx context.Context, s Scope) (*Map, error) {
 	if s.Name == "" || s.Kind != Site && s.Kind != Case {
 		return nil, fmt.Errorf("no scope: a %q of no name", s.Kind)
 	}
@@ -125,15 +127,11 @@ func (f Folder) Open(ctx context.Context, s Scope) (_ *Map, err error) {
 		return nil, fmt.Errorf("the map of %s: %w", s, err)
 	}
 	m := &Map{Scope: s, folder: f, unlock: unlock}
-	defer func() {
-		if err != nil {
-			unlock()
-		}
-	}()
-	if err := os.RemoveAll(m.Work()); err != nil { // of one that was killed
+	if err := m.load(); err != nil {
+		unlock()
 		return nil, err
 	}
-	return m, m.load()
+	return m, nil
 }
 
 func (f Folder) makeKey() error {
@@ -236,16 +234,23 @@ func (m *Map) Save(table []byte) error {
 	return nil
 }
 
-// Work is the folder for temporary files of who has the map. It is not there, and goes
-// with Close.
-func (m *Map) Work() string { return m.folder.file(m.Scope, ".work"+atomicfile.PartSuffix) }
+// Work is a folder for temporary files of who has the map, which goes with Close. What one
+// that was killed left there is removed.
+func (m *Map) Work() (dir string, err error) {
+	if m.work == "" {
+		m.work, m.remove, err = atomicfile.TempDir(m.folder.Dir, m.Scope.stem()+".work")
+	}
+	return m.work, err
+}
 
 // File is where it lies.
 func (m *Map) File() string { return m.folder.file(m.Scope, ".age") }
 
 // Close lets others have it.
-func (m *Map) Close() error {
-	err := os.RemoveAll(m.Work())
+func (m *Map) Close() (err error) {
+	if m.work != "" {
+		err = m.remove()
+	}
 	m.unlock()
 	return err
 }
