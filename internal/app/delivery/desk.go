@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/handover"
@@ -30,6 +31,7 @@ type Desk struct {
 	Log     *slog.Logger
 	Reserve *diskspace.Reserve   // of the store's disk; nil: artefacts take what room there is
 	Tokens  *wiring.TokenSources // of OAuth2, for mail; nil: made anew
+	Analyst *analysis.Analyst    // makes the reports of masked bundles; nil: one of its own
 	Limits  handover.Limits      // for tests
 	Heard   func()               // called when a delivery has come further; must not block; nil: nobody wants to know
 

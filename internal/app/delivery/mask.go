@@ -7,6 +7,7 @@ import (
 
 	"rtmtgrab/bundle/mask"
 	"rtmtgrab/bundle/mask/mapfile"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/handover"
@@ -15,37 +16,46 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// mask writes a masked copy of a bundle into dir. Within a case if there is one to go by,
-// else within the bundle's site.
+// mask writes a masked copy of a bundle into a folder. A bundle of no case is masked within
+// its site.
 func (d *Desk) mask(ctx context.Context, src, dir string, j handover.Job, t handover.Terms) (string, error) {
-	cfg := d.Cfg()
-	q := masking.Request{Path: src, Strength: mask.Strength(t.Mask), Scope: t.Scope, Out: dir, By: "handover to " + j.Sink}
-	if q.Scope == mapfile.Case {
-		q.Case = cmp.Or(j.Case, d.caseOf(j), caseOfSink(cfg, j.Sink))
+	cfg, analyst := d.Cfg(), d.Analyst
+	if analyst == nil {
+		analyst = analysis.New()
 	}
-	if q.Scope == mapfile.Case && q.Case == "" {
-		q.Scope = mapfile.Site
+	q := masking.Request{Path: src, Strength: mask.Strength(t.Mask), Scope: t.Scope, Out: dir, By: j.By}
+	if t.Scope == config.ScopeCase {
+		q.Case = cmp.Or(j.Case, d.caseOf(j))
+		if h := cfg.Destination(j.Sink); q.Case == "" && h != nil {
+			q.Case = h.Case
+		}
+		if q.Case == "" {
+			q.Scope = config.ScopeSite
+		}
 	}
-
-	made, err := wiring.Masker(cfg, analysis.New()).Mask(ctx, q)
-	if err != nil && ctx.Err() == nil && lasting(err) {
-		err = &sink.Error{Cause: sink.Local, Permanent: true, Err: err}
+	made, err := wiring.Masker(cfg, analyst).Mask(ctx, q)
+	if err != nil && hopeless(err) {
+		err = &sink.Error{Cause: sink.Local, Permanent: true, Err: withHint{err, advice.For(err)}}
 	}
 	return made.File, err
 }
 
-// lasting reports whether masking fails the next time too: something raw was left, or the
-// map is lost.
-func lasting(err error) bool {
-	return errors.As(err, new(*mask.Found)) || errors.As(err, new(*mapfile.LostError))
+// hopeless reports whether masking once more would end as it did.
+func hopeless(err error) bool {
+	return errors.As(err, new(*mask.Found)) || errors.As(err, new(*mapfile.LostError)) || advice.Exit(err) == advice.BadUsage
 }
 
-// caseOfSink is the case of a destination's own.
-func caseOfSink(cfg *config.Config, name string) string {
-	for i := range cfg.Handover {
-		if cfg.Handover[i].Name == name {
-			return cfg.Handover[i].Case
-		}
-	}
-	return ""
+// withHint says the next move too, for a job's error is read much later.
+type withHint struct {
+	error
+	hint string
 }
+
+func (w withHint) Error() string {
+	if w.hint == "" {
+		return w.error.Error()
+	}
+	return w.error.Error() + "; " + w.hint
+}
+
+func (w withHint) Unwrap() error { return w.error }

@@ -30,7 +30,10 @@ func destinations(cfg *config.Config, shelf *wiring.TokenSources) (list []handov
 }
 
 func termsOf(cfg *config.Config, h *config.Handover, site string) handover.Terms {
-	t := handover.Terms{Format: h.Format, Mask: h.Mask, Scope: cfg.Mask.Scope, To: h.Recipients(site)}
+	t := handover.Terms{Format: h.Format, Mask: h.Mask, To: h.Recipients(site)}
+	if h.Mask != config.MaskNone {
+		t.Scope = cfg.Mask.Scope
+	}
 	if len(t.To) == 0 {
 		return t
 	}
