@@ -1,6 +1,10 @@
 package find
 
-import "strings"
+import (
+	"bytes"
+	"maps"
+	"strings"
+)
 
 // Shortest is how many letters a name must have to be looked for wherever it may stand.
 const Shortest = 4
@@ -12,13 +16,13 @@ type Dictionary struct {
 	byMAC     map[uint64]bool
 	macFilter [1 << 10]uint64
 	byAddr    map[string]bool
-	domains   map[string]bool
+	domains   words
 }
 
 // NewDictionary is one of what a table gave pseudonyms to, and of domains. everywhere: short
 // names count wherever they are seen, too.
 func NewDictionary(given *[Classes]map[string]string, domains map[string]bool, everywhere bool) *Dictionary {
-	d := &Dictionary{byName: make(map[string]bool, len(given[Names])), byMAC: make(map[uint64]bool, len(given[MACs])), byAddr: make(map[string]bool, len(given[Addrs])), domains: domains}
+	d := &Dictionary{byName: make(map[string]bool, len(given[Names])), byMAC: make(map[uint64]bool, len(given[MACs])), byAddr: make(map[string]bool, len(given[Addrs])), domains: words{newFilter(maps.Keys(domains)), domains}}
 	for v := range given[Names] {
 		d.byName[v] = distinct(v) || everywhere && len(v) >= 3
 		if d.byName[v] {
@@ -65,6 +69,24 @@ func (d *Dictionary) maybe(w []byte) bool {
 func (d *Dictionary) hasMAC(k uint64) bool {
 	h := macHash(k)
 	return d.macFilter[h>>6]&(1<<(h&63)) != 0 && d.byMAC[k]
+}
+
+// ofDomain reports whether a name is that of a domain that is known, or of a host in one.
+func (d *Dictionary) ofDomain(w []byte) bool {
+	if len(w) > 255 {
+		return false
+	}
+	var buf [256]byte
+	for {
+		if d.domains.filter.maybe(w) && d.domains.has(appendLower(buf[:0], w)) {
+			return true
+		}
+		i := bytes.IndexByte(w, '.')
+		if i < 0 {
+			return false
+		}
+		w = w[i+1:]
+	}
 }
 
 // has reports whether a value is known to be raw; nil knows nothing.

@@ -278,22 +278,8 @@ func (s *scanner) dotted(from, to int) {
 			return
 		}
 	}
-	if s.Known == nil || len(s.Known.domains) == 0 {
-		return
-	}
-	var name [256]byte
-	if len(w) > len(name) {
-		return
-	}
-	low := appendLower(name[:0], w)
-	for i := 0; i >= 0; {
-		if s.Known.domains[string(low)] {
-			s.host(from, to, ruleHost)
-			return
-		}
-		if i = bytes.IndexByte(low, '.'); i >= 0 {
-			low = low[i+1:]
-		}
+	if s.Known != nil && s.Known.ofDomain(w) {
+		s.host(from, to, ruleHost)
 	}
 }
 
