@@ -19,28 +19,59 @@ type Dictionary struct {
 	domains   words
 }
 
-// NewDictionary is one of what a table gave pseudonyms to, and of domains. everywhere: short
-// names count wherever they are seen, too.
+// NewDictionary is one of what a table gave pseudonyms to, of domains, and of the pseudonyms:
+// what stands in a masked text is found as what stood in the raw one was, or something else
+// would be seen there. everywhere: short names count wherever they are seen, too.
 func NewDictionary(given *[Classes]map[string]string, domains map[string]bool, everywhere bool) *Dictionary {
-	d := &Dictionary{byName: make(map[string]bool, len(given[Names])), byMAC: make(map[uint64]bool, len(given[MACs])), byAddr: make(map[string]bool, len(given[Addrs])), domains: words{newFilter(maps.Keys(domains)), domains}}
-	for v := range given[Names] {
-		d.byName[v] = distinct(v) || everywhere && len(v) >= 3
-		if d.byName[v] {
-			h := nameHash([]byte(v))
-			d.filter[h>>6] |= 1 << (h & 63)
+	d := &Dictionary{byName: make(map[string]bool, 2*len(given[Names])), byMAC: make(map[uint64]bool, 2*len(given[MACs])), byAddr: make(map[string]bool, 2*len(given[Addrs]))}
+	for v, as := range given[Names] {
+		d.name(v, distinct(v) || everywhere && len(v) >= 3)
+		if !everywhere {
+			d.name(as, distinct(v))
 		}
 	}
-	for v := range given[MACs] {
-		if k, ok := macKey([]byte(v)); ok {
-			d.byMAC[k] = true
-			h := macHash(k)
-			d.macFilter[h>>6] |= 1 << (h & 63)
-		}
+	for v, as := range given[MACs] {
+		d.mac(v)
+		d.mac(as)
 	}
-	for v := range given[Addrs] {
-		d.byAddr[v] = true
+	for v, as := range given[Addrs] {
+		d.byAddr[v], d.byAddr[as] = true, true
 	}
+	all := make(map[string]bool, 2*len(domains))
+	for v := range domains {
+		all[v], all[otherDomain(v, given[Names])] = true, true
+	}
+	d.domains = words{newFilter(maps.Keys(all)), all}
 	return d
+}
+
+// name takes a name in. everywhere: it counts wherever it is seen.
+func (d *Dictionary) name(v string, everywhere bool) {
+	d.byName[v] = everywhere
+	if everywhere && len(v) >= 2 {
+		h := nameHash([]byte(v))
+		d.filter[h>>6] |= 1 << (h & 63)
+	}
+}
+
+func (d *Dictionary) mac(v string) {
+	if k, ok := macKey([]byte(v)); ok {
+		d.byMAC[k] = true
+		h := macHash(k)
+		d.macFilter[h>>6] |= 1 << (h & 63)
+	}
+}
+
+// otherDomain is what becomes of a domain when its labels are replaced.
+func otherDomain(v string, given map[string]string) string {
+	end := len(v) - kept([]byte(v))
+	labels := strings.Split(v[:end], ".")
+	for i, l := range labels {
+		if as, ok := given[l]; ok {
+			labels[i] = as
+		}
+	}
+	return strings.Join(labels, ".") + v[end:]
 }
 
 // distinct reports whether a name is told from other words wherever it stands.

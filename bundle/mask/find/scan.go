@@ -160,6 +160,10 @@ func (s *scanner) put(h Hit) {
 // newLine begins a line and returns where to go on.
 func (s *scanner) newLine(i int) int {
 	s.line.from, s.line.hits, s.line.escaped, s.line.quoted, s.tag = i, len(s.hits), false, false, keyNone
+	for s.line.hits > 0 && int(s.hits[s.line.hits-1].To) > i { // found by looking ahead
+		s.line.hits--
+	}
+
 	if i >= len(s.b) {
 		return i
 	}
