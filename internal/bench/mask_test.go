@@ -40,6 +40,9 @@ func BenchmarkMask(b *testing.B) {
 			b.Errorf("%s took %s", m.what, sizeText(m.rss))
 		}
 	}
+	m := r.start("grab report, of it", io.Discard, r.grab, "report", "--out", r.fresh(), path)
+	m.bytes = n
+	t.add(0, m, sizeText(int64(float64(n)/m.time.Seconds())))
 	t.print()
 }
 

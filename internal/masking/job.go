@@ -177,26 +177,46 @@ func (j *job) writeFile(name string, fill func(io.Writer) error) (err error) {
 	return err
 }
 
-// search looks through the masked bundle for what was taken out.
+// search looks through the masked bundle for what was taken out: through the logs, mails and
+// others as they lie beside it, which the sums in it are of, and through what was made of
+// them as it stands in it.
 func (j *job) search(path string) error {
-	err := bundle.Files(j.ctx, path, func(name string, r io.Reader) error {
-		if name == bundle.SignatureFile {
-			return nil // a key's ID and the bundle's name, which the sums' file is searched for
-		}
-		switch what, kind := partOf(name); what {
-		case other:
-			return j.searchOther(name, r)
-		case anew:
-			return j.masker.SearchMade(name, kind, r)
-		default:
-			return j.masker.Search(name, kind, r)
-		}
-	})
+	err := j.step("search")
+	if err == nil {
+		err = j.searchMasked()
+	}
+	if err == nil {
+		err = bundle.Files(j.ctx, path, func(name string, r io.Reader) error {
+			if what, kind := partOf(name); what == anew && name != bundle.SignatureFile { // that has a key's ID and the bundle's name
+				return j.masker.SearchMade(name, kind, r)
+			}
+			return nil
+		})
+	}
 	if found, is := errors.AsType[*mask.Found](err); is {
 		return advice.WithHint(fmt.Errorf("something that was taken out is still there, nothing was handed over: %w", found),
 			"report it with the name of the rule; `grab export --encrypt-to` hands the bundle over unmasked, to those who may read it")
 	}
 	return err
+}
+
+func (j *job) searchMasked() error {
+	for _, name := range j.names("") {
+		f, err := os.Open(j.made[name].path)
+		if err != nil {
+			return err
+		}
+		what, kind := partOf(name)
+		if r := (stopped{j.ctx, f}); what == other {
+			err = j.searchOther(name, r)
+		} else {
+			err = j.masker.Search(name, kind, r)
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keep makes the map durable.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
@@ -22,6 +23,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 )
 
 // A Masker masks the bundles of one collector.
@@ -84,9 +86,9 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	if err != nil {
 		return made, err
 	}
-	chart, err := mapfile.Of(m.Store).Open(ctx, scope)
+	chart, err := m.open(ctx, scope)
 	if err != nil {
-		return made, lostHint(err)
+		return made, err
 	}
 	if src.same(q.Strength) {
 		err = m.again(ctx, src, chart, &made)
@@ -98,6 +100,20 @@ func (m *Masker) Mask(ctx context.Context, q Request) (Made, error) {
 	}
 	record(src, q, &made)
 	return made, nil
+}
+
+// mapWait is how long another masking within the same scope is waited for.
+const mapWait = 15 * time.Minute
+
+// open has the map of a scope.
+func (m *Masker) open(ctx context.Context, s mapfile.Scope) (*mapfile.Map, error) {
+	waiting, cancel := context.WithTimeout(ctx, mapWait)
+	defer cancel()
+	chart, err := mapfile.Of(m.Store).Open(waiting, s)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		err = advice.WithHint(fmt.Errorf("the map of %s is in use: another masking has it for more than %s", s, human.Span(mapWait)), "wait for it to end, or end it")
+	}
+	return chart, lostHint(err)
 }
 
 // again hands over what was masked before: it is the same.

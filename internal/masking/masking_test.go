@@ -90,9 +90,7 @@ func checkLines(t testing.TB, b *raw, files map[string][]byte) {
 
 // secretsOf are what must not be in a masked bundle, as a list of the scenario's own.
 func secretsOf(p *scenario.Played, b *raw) (all []string) {
-	for _, mac := range p.Site.MACs() {
-		all = append(all, mac)
-	}
+	all = append(all, p.Site.MACs()...)
 	all = append(all, p.Site.Devices()...)
 	for _, h := range b.Manifest.Hosts {
 		all = append(all, h.Host, h.HostKey)

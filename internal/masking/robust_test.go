@@ -2,6 +2,7 @@ package masking
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -263,5 +264,44 @@ func TestUnsigned(t *testing.T) {
 	}
 	if _, err := (seal.Ring{Dir: m.Store}).Load(); err == nil {
 		t.Error("the signing key was made anew")
+	}
+}
+
+// What was taken out and is there all the same is found, in whatever spelling, and nothing is
+// handed over: neither the bundle nor what it says is in its place.
+func TestFound(t *testing.T) {
+	t.Parallel()
+	m := newMasker(t)
+	sc := play(t, "late").Scenario
+	sc.Length, sc.Steps, sc.Site.Phones, sc.Pairs = sc.Length/4, nil, 1, 1
+	p := playAll(t, sc)
+	path := rawOf(t, p, "hq", 0).in(t, m, ".zip")
+	mac := strings.ToLower(p.Site.MACs()[0])
+	for name, leak := range map[string]string{
+		"the device": "SEP" + strings.ToUpper(mac),
+		"dotted":     mac[:4] + "." + mac[4:8] + "." + mac[8:],
+		"base64":     base64.StdEncoding.EncodeToString([]byte("<device>SEP" + strings.ToUpper(mac) + "</device>")),
+		"percent":    "%53%45%50" + strings.ToUpper(mac),
+		"an address": "10.0.30.2",
+		"credential": `nonce="dcd98b7102dd2f0e8b11d0f600bfb0c0"`,
+	} {
+		out := t.TempDir()
+		m.fault = func(step string) error {
+			if step != "search" {
+				return nil
+			}
+			logs, err := filepath.Glob(filepath.Join(m.Store, "mask", "*.part", "2"))
+			must(t, err)
+			f, err := os.OpenFile(logs[0], os.O_APPEND|os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteString("2026-03-02T09:14:07.512-05:00 x tvcs: Detail=" + leak + "\n")
+			must(t, errors.Join(err, f.Close()))
+			return nil
+		}
+		_, err := m.Mask(t.Context(), Request{Path: path, Strength: mask.Identities, Out: out})
+		if !errors.As(err, new(*mask.Found)) || strings.Contains(err.Error(), leak) {
+			t.Errorf("%s: %v", name, err)
+		}
+		empty(t, out)
 	}
 }
