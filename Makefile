@@ -52,7 +52,7 @@ test-busy: busy-deps
 
 # What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
 test-long: deps
-	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/...
+	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/... ./bundle/mask
 	GRAB_LONG=1 $(GO) test -timeout 60m -run 'TestMixtures|TestTruth' ./internal/chaos
 	$(MAKE) chaos fuzz
 
