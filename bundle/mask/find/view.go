@@ -79,7 +79,7 @@ func meant(e []byte) []byte {
 	case '%':
 		return []byte{unhex(e[1])<<4 | unhex(e[2])}
 	case '#':
-		return []byte{'0' - '0' + (e[2]-'0')<<3 | (e[3] - '0')}
+		return []byte{(e[2]-'0')<<3 | (e[3] - '0')}
 	case '\\':
 		switch e[1] {
 		case 'n':
