@@ -178,7 +178,7 @@ func (e *Engine) Send(f Finished, destination, by, number string) (name string, 
 		return "", fmt.Errorf("queue the delivery of %s to %s: %w", f.Incident, destination, err)
 	}
 	s.jobs[j.Name()] = j
-	if l := s.lane(destination); l.to != nil {
+	if l := s.queue(destination); l.to != nil {
 		l.closed, l.notBefore = false, time.Time{}
 	}
 	e.changed(j)
@@ -202,7 +202,7 @@ func (e *Engine) Retry(destination string) {
 	s := &e.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.lane(destination); l.to != nil {
+	if l := s.queue(destination); l.to != nil {
 		l.configure(l.to)
 	}
 	for _, j := range s.jobs {
@@ -223,7 +223,7 @@ func (e *Engine) Reopen(key string) {
 		if j.Key == key && s.busy[name] == nil && j.State == Failed {
 			j.reopen(now())
 			e.saveLater(j)
-			s.lane(j.Sink).closed = false
+			s.queue(j.Sink).closed = false
 		}
 	}
 	e.wakeUp()
@@ -327,7 +327,7 @@ func (s *engineState) view(j *Job) View {
 		v.Busy, v.Moved = true, w.moved
 		return v
 	}
-	switch l := s.lane(j.Sink); {
+	switch l := s.queue(j.Sink); {
 	case j.State == Failed:
 	case l.to == nil:
 		v.Why = "no destination of that name is configured"

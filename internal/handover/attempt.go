@@ -21,7 +21,7 @@ var (
 )
 
 // work does what is next with a job: it makes its artefact, and an attempt.
-func (e *Engine) work(ctx context.Context, l *lane, to Destination, j *Job, w *work) {
+func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *work) {
 	if j.State != Queued && e.lost(ctx, j, j.Cause) {
 		e.Log.Warn("what was prepared for handover is not there any more as it was made; it is made anew", "job", j.Name())
 		if !e.change(ctx, j, j.requeue) {
@@ -43,7 +43,7 @@ func (e *Engine) work(ctx context.Context, l *lane, to Destination, j *Job, w *w
 }
 
 // opened is what delivers.
-func (e *Engine) opened(l *lane, to Destination) (sink.Sink, error) {
+func (e *Engine) opened(l *queue, to Destination) (sink.Sink, error) {
 	e.state.mu.Lock()
 	s := l.sink
 	e.state.mu.Unlock()
@@ -131,7 +131,7 @@ func (e *Engine) path(j *Job) string {
 }
 
 // attempt makes one, written down before and after.
-func (e *Engine) attempt(ctx context.Context, l *lane, j *Job, w *work, deliver func(context.Context, sink.Artifact) (sink.Receipt, error), to Destination) {
+func (e *Engine) attempt(ctx context.Context, l *queue, j *Job, w *work, deliver func(context.Context, sink.Artifact) (sink.Receipt, error), to Destination) {
 	if !e.change(ctx, j, j.begin) {
 		return // it cannot be written down: it is not made
 	}
@@ -161,7 +161,7 @@ func (e *Engine) caseOf(j *Job) string {
 	return e.Case(*j)
 }
 
-// due is when a job may be tried again: what is about the destination is its lane's to
+// due is when a job may be tried again: what is about the destination is its queue's to
 // say, for all of its jobs.
 func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
 	if ofSink(causeOf(err)) {
@@ -170,8 +170,8 @@ func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
 	return now.Add(max(backoff(j.failures()+1), asked(err)))
 }
 
-// note tells the lane and the book of destinations what came of an attempt.
-func (e *Engine) note(l *lane, j *Job, r sink.Receipt, err error, stopped bool) {
+// note tells the queue and the book of destinations what came of an attempt.
+func (e *Engine) note(l *queue, j *Job, r sink.Receipt, err error, stopped bool) {
 	s := &e.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,8 +211,8 @@ type result struct {
 }
 
 // guarded delivers for as long as bytes move. A sink that does not end when it is told to is
-// left to itself, and its lane is not used until it has ended.
-func (e *Engine) guarded(ctx context.Context, l *lane, s sink.Sink, a sink.Artifact, w *work) (sink.Receipt, error) {
+// left to itself, and its queue is not used until it has ended.
+func (e *Engine) guarded(ctx context.Context, l *queue, s sink.Sink, a sink.Artifact, w *work) (sink.Receipt, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := e.Limits.stall()
@@ -228,7 +228,7 @@ func (e *Engine) guarded(ctx context.Context, l *lane, s sink.Sink, a sink.Artif
 		e.state.mu.Unlock()
 	}))
 	done := make(chan result, 1)
-	go func() { // ends when the sink does; its lane waits for it
+	go func() { // ends when the sink does; its queue waits for it
 		r, err := safely(deliver, s, a)
 		done <- result{r, err}
 	}()
@@ -256,8 +256,8 @@ func (e *Engine) stalled(ctx context.Context, err error) error {
 	return &sink.Error{Cause: sink.Timeout, Unknown: sink.Unknown(err), Err: fmt.Errorf("%w for %v: %w", errStalled, e.Limits.stall(), err)}
 }
 
-// leave has nothing else begin on the lane until the sink has ended.
-func (e *Engine) leave(l *lane, done <-chan result) {
+// leave has nothing else begin on the queue until the sink has ended.
+func (e *Engine) leave(l *queue, done <-chan result) {
 	s := &e.state
 	s.mu.Lock()
 	l.hung, l.sink = true, nil

@@ -61,8 +61,8 @@ var ErrNoCustody = errors.New("no chain of custody")
 type engineState struct {
 	mu      sync.Mutex
 	jobs    map[string]*Job
-	lanes   map[string]*lane // by name in lower case; also of destinations that are gone
-	busy    map[string]*work // by job
+	queues  map[string]*queue // by name in lower case; also of destinations that are gone
+	busy    map[string]*work  // by job
 	seen    seenBook
 	making  chan struct{} // one artefact is made at a time
 	wake    chan struct{}
@@ -99,7 +99,7 @@ func (e *Engine) Open() (err error) {
 	if s.release, err = e.Store.Open(); err != nil {
 		return err
 	}
-	s.jobs, s.lanes, s.busy = map[string]*Job{}, map[string]*lane{}, map[string]*work{}
+	s.jobs, s.queues, s.busy = map[string]*Job{}, map[string]*queue{}, map[string]*work{}
 	s.making, s.wake = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.seen.open(e.Store.Dir, e.Log)
 	jobs, err := e.Store.active(e.Log)
@@ -147,15 +147,15 @@ func (e *Engine) Configure(list []Destination) {
 	s := &e.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.lanes {
+	for _, l := range s.queues {
 		l.to = nil
 	}
 	for i := range list {
-		l := s.lane(list[i].Name)
+		l := s.queue(list[i].Name)
 		l.configure(&list[i])
 	}
 	for _, j := range s.jobs {
-		if l := s.lane(j.Sink); l.to != nil {
+		if l := s.queue(j.Sink); l.to != nil {
 			e.reconsider(j, l.to)
 		}
 	}
@@ -180,13 +180,13 @@ func (e *Engine) reconsider(j *Job, to *Destination) {
 	e.saveLater(j)
 }
 
-// lane is that of a destination.
-func (s *engineState) lane(name string) *lane {
+// queue is that of a destination.
+func (s *engineState) queue(name string) *queue {
 	key := strings.ToLower(name)
-	if s.lanes[key] == nil {
-		s.lanes[key] = &lane{name: name}
+	if s.queues[key] == nil {
+		s.queues[key] = &queue{name: name}
 	}
-	return s.lanes[key]
+	return s.queues[key]
 }
 
 func (e *Engine) wakeUp() {
@@ -224,7 +224,7 @@ func (e *Engine) dispatch(ctx context.Context) time.Duration {
 	defer s.mu.Unlock()
 	now, next := now(), lookAgain
 	e.leftOver(now)
-	for _, l := range s.lanes {
+	for _, l := range s.queues {
 		if l.to == nil || l.job != "" || l.hung || l.closed {
 			continue
 		}
@@ -252,10 +252,10 @@ func (e *Engine) parallel() int {
 	return 4
 }
 
-// choose is the job of a lane whose turn it is: that which was tried least, so that one
+// choose is the job of a queue whose turn it is: that which was tried least, so that one
 // which never comes through keeps no other waiting; of those the oldest. Without one it
 // says how long until one is due.
-func (s *engineState) choose(l *lane, now time.Time) (best *Job, wait time.Duration) {
+func (s *engineState) choose(l *queue, now time.Time) (best *Job, wait time.Duration) {
 	wait = lookAgain
 	for name, j := range s.jobs {
 		if !strings.EqualFold(j.Sink, l.name) || s.busy[name] != nil || j.State != Queued && j.State != Prepared && j.State != Unknown {
@@ -286,7 +286,7 @@ func earlier(a, b *Job) bool {
 }
 
 // start has a worker do what is next with a job.
-func (e *Engine) start(ctx context.Context, l *lane, j *Job) {
+func (e *Engine) start(ctx context.Context, l *queue, j *Job) {
 	s := &e.state
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &work{cancel: cancel}

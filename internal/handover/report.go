@@ -29,9 +29,9 @@ func (e *Engine) Report() (list []Summary) {
 	defer s.mu.Unlock()
 	by := map[string]*Summary{}
 	for _, j := range s.jobs {
-		s.lane(j.Sink)
+		s.queue(j.Sink)
 	}
-	for key, l := range s.lanes {
+	for key, l := range s.queues {
 		r := &Summary{Name: l.name, Configured: l.to != nil, Running: l.job != "", Closed: l.closed, Hung: l.hung, Seen: s.seen.of(key)}
 		if l.notBefore.After(now()) {
 			r.Next = l.notBefore

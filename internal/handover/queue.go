@@ -10,8 +10,8 @@ import (
 	"rtmtgrab/internal/handover/sink"
 )
 
-// A lane is the way to one destination, on which one bundle goes at a time.
-type lane struct {
+// A queue is the way to one destination, on which one bundle goes at a time.
+type queue struct {
 	name string
 	to   *Destination // nil: it is not configured
 
@@ -28,7 +28,7 @@ type lane struct {
 const burst = 64 << 10
 
 // configure puts a destination in force, and forgets what stood in its way before.
-func (l *lane) configure(to *Destination) {
+func (l *queue) configure(to *Destination) {
 	l.to, l.sink, l.pace, l.name = to, nil, nil, to.Name
 	l.closed, l.notBefore = false, time.Time{}
 	if to.Bandwidth > 0 {
@@ -45,9 +45,9 @@ func flow(pace *rate.Limiter, moved func(n int)) sink.Flow {
 	return f
 }
 
-// failed notes an outcome that is about the destination; a permanent one closes the lane
+// failed notes an outcome that is about the destination; a permanent one closes the queue
 // until somebody has changed something.
-func (l *lane) failed(err error, now time.Time) {
+func (l *queue) failed(err error, now time.Time) {
 	l.failures++
 	l.sink = nil
 	l.closed = l.closed || sink.Permanent(err)
@@ -67,4 +67,4 @@ func asked(err error) time.Duration {
 }
 
 // passed notes that something came through.
-func (l *lane) passed() { l.failures, l.closed, l.notBefore = 0, false, time.Time{} }
+func (l *queue) passed() { l.failures, l.closed, l.notBefore = 0, false, time.Time{} }
