@@ -33,7 +33,7 @@ deps bench-deps busy-deps:
 # nothing of what has no goroutines (PURE, by TestPure); the rest of the lines takes all of
 # it, without the detector. -parallel: many tests wait.
 PURE           = ./bundle/mask/find ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
-WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/registration ./internal/registration/logs
+WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/registration ./internal/registration/logs ./internal/masking
 WHOLE_TESTS    = ^(TestReportOfSyslogFiles|TestGoldenDemo|TestDamagedStore|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestLocateVoid|TestMixtures|TestTruth)$$
 WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./fetch ./fetch/logset ./fetch/ring
 test: deps lint

@@ -31,7 +31,7 @@ func BenchmarkMask(b *testing.B) {
 	must(b, f.Close())
 	path, n := r.bundle("C", filepath.Join(phones, lab.NetworkLog), "E", mixed)
 	r.write("grab.yaml", "store: "+r.path("store")+"\nsites: [{name: hq, hosts: [{name: expc01, role: C, address: 10.0.30.2, host_key: \"SHA256:8SJi7vJo6AWkrMxPzxpuGL2sIAcEUhsi/l9WegtXA6g\"}]}]\nssh: {key: {file: key}}\n")
-	t := newTable(fmt.Sprintf("9. Masking a bundle with %s of network_log at DEBUG", sizeText(n)), "a second")
+	t := newTable(fmt.Sprintf("10. Masking a bundle with %s of network_log at DEBUG", sizeText(n)), "a second")
 	for _, strength := range []string{"identities", "credentials"} {
 		m := r.start("grab mask --strength "+strength, io.Discard, r.grab, "mask", "-c", r.path("grab.yaml"), "--strength", strength, "--out", r.fresh(), path)
 		m.bytes = n

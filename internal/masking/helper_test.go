@@ -55,16 +55,6 @@ func newMasker(t testing.TB) *Masker {
 	return &Masker{Store: store, Scope: mapfile.Site, Analyst: analysis.New()}
 }
 
-func play(t testing.TB, name string) *scenario.Played {
-	t.Helper()
-	all := scenario.Scenarios()
-	i := slices.IndexFunc(all, func(sc scenario.Scenario) bool { return sc.Name == name })
-	if i < 0 {
-		t.Fatalf("no scenario %s", name)
-	}
-	return playAll(t, all[i])
-}
-
 func playAll(t testing.TB, sc scenario.Scenario) *scenario.Played {
 	t.Helper()
 	p, err := sc.Play(t.Context(), t.TempDir(), time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC))
@@ -264,4 +254,18 @@ func openMap(t testing.TB, m *Masker) *mapfile.Map {
 	must(t, err)
 	t.Cleanup(func() { must(t, chart.Close()) })
 	return chart
+}
+
+// brief is a scenario of a few minutes, of one phone.
+func brief(t testing.TB) *scenario.Played {
+	t.Helper()
+	sc := scenario.Scenarios()[0]
+	sc.Length, sc.Alert, sc.Steps, sc.Site.Phones, sc.Pairs = 3*time.Minute, 0, nil, 1, 1
+	return playAll(t, sc)
+}
+
+// small is a bundle that is masked quickly.
+func small(t testing.TB, m *Masker, site string) string {
+	t.Helper()
+	return rawOf(t, brief(t), site, 0).in(t, m, ".zip")
 }

@@ -125,7 +125,7 @@ func within(text []byte, i, n int) bool {
 func TestManifest(t *testing.T) {
 	t.Parallel()
 	m := newMasker(t)
-	b := rawOf(t, play(t, "late"), "headquarters", 1)
+	b := rawOf(t, brief(t), "headquarters", 1)
 	path := b.in(t, m, ".zip")
 	raw, err := bundle.Verify(t.Context(), path)
 	must(t, err)
@@ -174,7 +174,7 @@ func TestManifest(t *testing.T) {
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	m := newMasker(t)
-	path := rawOf(t, play(t, "late"), "headquarters", 1).in(t, m, ".zip")
+	path := small(t, m, "headquarters")
 	for _, strength := range []mask.Strength{mask.Credentials, mask.Identities} {
 		once := m.masks(t, Request{Path: path, Strength: strength})
 		same := m.masks(t, Request{Path: path, Strength: strength})

@@ -20,15 +20,6 @@ import (
 	"rtmtgrab/internal/atomicfile"
 )
 
-// small is a bundle that is masked quickly.
-func small(t testing.TB, m *Masker, site string) string {
-	t.Helper()
-	sc := play(t, "late").Scenario
-	sc.Length = sc.Length / 4
-	sc.Steps, sc.Site.Phones, sc.Pairs = nil, 1, 1
-	return rawOf(t, playAll(t, sc), site, 0).in(t, m, ".zip")
-}
-
 // empty says what is left in a folder.
 func empty(t testing.TB, dir string) {
 	t.Helper()
@@ -203,9 +194,7 @@ func TestForged(t *testing.T) {
 	}
 	man, err := bundle.ReadManifest(done.File)
 	must(t, err)
-	sc := play(t, "late").Scenario
-	sc.Length, sc.Steps = sc.Length/4, nil
-	p := playAll(t, sc)
+	p := brief(t)
 	lie := rawOf(t, p, "hq", 0)
 	lie.Manifest.Masked = man.Masked
 	forged := filepath.Join(t.TempDir(), "forged.zip")
@@ -272,9 +261,7 @@ func TestUnsigned(t *testing.T) {
 func TestFound(t *testing.T) {
 	t.Parallel()
 	m := newMasker(t)
-	sc := play(t, "late").Scenario
-	sc.Length, sc.Steps, sc.Site.Phones, sc.Pairs = sc.Length/4, nil, 1, 1
-	p := playAll(t, sc)
+	p := brief(t)
 	path := rawOf(t, p, "hq", 0).in(t, m, ".zip")
 	mac := strings.ToLower(p.Site.MACs()[0])
 	for name, leak := range map[string]string{
