@@ -24,6 +24,9 @@ func withColons(b []byte, i int, last Span) (h Hit, ok bool) {
 	if !double && colons < 5 || to < len(b) && kinds[b[to]] != 0 {
 		return h, false
 	}
+	if colons == 6 && to-from == 20 && b[from] == '0' && b[from+1] == '1' && b[from+2] == ':' && pairs(b[from+3:to], ':') { // of DHCP: 01 and the address
+		return Hit{From: int32(from + 3), To: int32(to), Class: MACs, Rule: ruleMAC, V: b[from+3 : to]}, true
+	}
 	if colons >= 5 && to-from >= 17 && pairs(b[from:from+17], ':') && (to-from == 17 || b[from+17] != ':') {
 		return Hit{From: int32(from), To: int32(from + 17), Class: MACs, Rule: ruleMAC, V: b[from : from+17]}, true
 	}

@@ -60,7 +60,7 @@ func pairs(w []byte, sep byte) bool {
 func isHexes(b []byte) bool { return all(b, isDigit|isAF) }
 
 // macsIn calls found for known addresses wherever twelve digits stand on end in b[from:to],
-// dots and dashes between any of them.
+// dots, dashes and colons between any of them.
 func (d *Dictionary) macsIn(b []byte, from, to int, found func(from, to int)) {
 	var v uint64
 	var at [16]int // where the latest digits stand
@@ -76,7 +76,7 @@ func (d *Dictionary) macsIn(b []byte, from, to int, found func(from, to int)) {
 				found(at[(n-12)&15], i+1)
 				n = 0
 			}
-		case k&(isDot|isDash) != 0 && c != '_' && i > from && isHex(b[i-1]):
+		case (k&(isDot|isDash) != 0 && c != '_' || c == ':') && i > from && isHex(b[i-1]):
 		default:
 			n = 0
 		}

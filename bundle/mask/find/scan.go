@@ -54,6 +54,7 @@ type lineState struct {
 	numbers int // a list of numbers goes on here
 	run     int // up to here signs of base64 go on
 	folded  fold
+	indent  int // of the header that is folded
 	pem     bool
 }
 
@@ -182,6 +183,9 @@ func (s *scanner) newLine(i int) int {
 	if s.line.pem || s.line.folded != foldNone {
 		return s.goesOn(i, j)
 	}
+	if j > i && s.Identities && j+3 < len(s.b) && s.b[j] == 'b' && s.b[j+1] == 'y' && hopGoesOn(s.b[j:lineEnd(s.b, j)]) {
+		s.received(j)
+	}
 	if s.Columns != nil {
 		s.fields(i)
 	}
@@ -203,7 +207,7 @@ func (s *scanner) goesOn(i, text int) int {
 		s.out(rulePEM, text, stop)
 		return end
 	}
-	if lead := s.b[i:text]; !bytes.HasPrefix(lead, []byte("  ")) && bytes.IndexByte(lead, '\t') < 0 || text == stop {
+	if indent(s.b[i:text]) <= s.line.indent || text == stop {
 		s.line.folded = foldNone
 		return i
 	}
@@ -223,6 +227,18 @@ func pemLine(line []byte) bool {
 		}
 	}
 	return true
+}
+
+// fold notes that lines that are further indented go on with the header of this one.
+func (s *scanner) fold(f fold) {
+	s.line.folded, s.line.indent = f, indent(s.b[s.line.from:s.line.text])
+}
+
+// indent is how many blanks stand in front of a line, of those that have a bar behind that. A
+// tab counts for eight.
+func indent(lead []byte) int {
+	lead = lead[bytes.LastIndexByte(lead, '|')+1:]
+	return len(lead) + 7*bytes.Count(lead, []byte("\t"))
 }
 
 // lineEnd is where the line of i ends.

@@ -21,6 +21,9 @@ func (s *scanner) colon(i int) int {
 			return i + 1 // a time, a port
 		}
 	}
+	if s.Known != nil && s.last.To == i && isHex(next) {
+		s.macAcross(i)
+	}
 	if s.last.To == i {
 		switch w := s.b[s.last.From:i]; len(w) {
 		case 2, 3, 4, 5, 6, 8:
@@ -30,6 +33,18 @@ func (s *scanner) colon(i int) int {
 		}
 	}
 	return s.keyed(i, ':')
+}
+
+// macAcross finds a MAC address that is known and has the : at i in it: 00ebd5:d5d8e8.
+func (s *scanner) macAcross(i int) {
+	if w := s.b[s.last.From:i]; len(w) < 4 || len(w) > 8 || !isHexes(w) {
+		return
+	}
+	to := i
+	for to < len(s.b) && to-i < 12 && (isHex(s.b[to]) || s.b[to] == ':') {
+		to++
+	}
+	s.Known.macsIn(s.b, s.last.From, to, func(from, to int) { s.add(MACs, ruleMAC, from, to) })
 }
 
 // uri looks at what follows the scheme that ends at i.
@@ -250,7 +265,7 @@ func (s *scanner) display(i int, _ bool) {
 	if s.b[to-1] == '"' {
 		end := to - 1
 		from := end
-		for from > s.line.from && end-from < 200 && s.b[from-1] != '"' {
+		for from > s.line.from && end-from < 200 && (s.b[from-1] != '"' || from-1 > s.line.from && s.b[from-2] == '\\' && s.b[end-1] != '\\') {
 			from--
 		}
 		if from > s.line.from && s.b[from-1] == '"' && from > s.line.from+1 && s.b[from-2] != '=' {

@@ -40,6 +40,12 @@ func (s *scanner) keyed(i int, sep byte) int {
 		if sep == ':' && from == s.line.text && bytes.EqualFold(s.b[from:to], []byte("Server")) {
 			return i + 1 // of SIP and HTTP: a product
 		}
+	case keyReceived:
+		if sep == ':' {
+			s.received(i + 1)
+			return i + 1
+		}
+		k = keyHost
 	}
 	return s.value(k, i+1, sep)
 }
@@ -49,10 +55,7 @@ var harmless = set("username", "realm", "uri", "algorithm", "qop", "nc", "stale"
 
 // keyBefore is the word in front of i, quotes and blanks between them passed over.
 func (s *scanner) keyBefore(i int) (from, to int) {
-	j := i
-	for j > 0 && i-j < 3 && isBlank(s.b[j-1]) {
-		j--
-	}
+	j := blanksBefore(s.b, i)
 	if j > 0 && (s.b[j-1] == '"' || s.b[j-1] == '\'') {
 		j--
 		if j > 0 && s.b[j-1] == '\\' {
@@ -72,9 +75,7 @@ func (s *scanner) value(k Key, i int, sep byte) int {
 	if k < keySecret && !s.Identities || k == keyOpaque || k == keyVersion {
 		return start
 	}
-	for i < len(s.b) && i-start < 8 && (isBlank(s.b[i]) || sep == '>' && (s.b[i] == '\n' || s.b[i] == '\r')) {
-		i++
-	}
+	i = s.valueAt(i, sep)
 	if i < len(s.b) && s.b[i] == '[' && (sep == ':' || sep == '=') {
 		s.list = k
 		return start
@@ -94,6 +95,28 @@ func (s *scanner) value(k Key, i int, sep byte) int {
 		return start
 	}
 	return to
+}
+
+// valueAt is where the value behind the sign in front of i begins, blanks passed over.
+func (s *scanner) valueAt(i int, sep byte) int {
+	if sep == ':' && i+1 < len(s.b) && s.b[i] == ':' && isBlank(s.b[i+1]) { // of LDIF
+		i++
+	}
+	start := i
+	for i < len(s.b) && i-start < maxBlanks && isBlank(s.b[i]) {
+		i++
+	}
+	if i == len(s.b) || s.b[i] != '\n' && s.b[i] != '\r' || sep != '>' && !(sep == ':' && quotedBefore(s.b, start-1)) {
+		return i
+	}
+	j := i
+	for j < len(s.b) && j-i < maxBlanks && (isBlank(s.b[j]) || s.b[j] == '\n' || s.b[j] == '\r') {
+		j++
+	}
+	if sep == ':' && (j == len(s.b) || s.b[j] != '"') {
+		return i
+	}
+	return j
 }
 
 // listItem treats a string of a list of JSON that stands behind a key.
@@ -172,6 +195,18 @@ func (s *scanner) identity(k Key, from, to int) bool {
 		}
 	case keyName:
 		return s.named(from, to)
+	case keyRelative:
+		return s.relative(from)
+	case keyWarning:
+		if w := warner(s.b, from-1); w.To > w.From {
+			s.host(w.From, w.To, ruleHost)
+		}
+		return false
+	case keyOrigin:
+		if u := origin(s.b, from); s.line.text == from-2 {
+			s.thing(u.From, u.To, ruleUser)
+		}
+		return false
 	}
 	return true
 }
@@ -181,6 +216,10 @@ func (s *scanner) hostValue(from, to int) bool {
 	v := s.b[from:to]
 	if bytes.ContainsAny(v, "@/ ={}<>\n") {
 		return false
+	}
+	if v[0] == '+' && all(v[1:], isDigit) { // phone-context
+		s.number(from, to)
+		return true
 	}
 	if i := bytes.IndexByte(v, ':'); i >= 0 {
 		if bytes.IndexByte(v[i+1:], ':') >= 0 { // IPv6
@@ -193,6 +232,24 @@ func (s *scanner) hostValue(from, to int) bool {
 	}
 	s.host(from, to, ruleHost)
 	return true
+}
+
+// relative treats a part of a directory's or a certificate's name. Only of names that stand
+// in no quotes of their own the end is another one than that of other values.
+func (s *scanner) relative(from int) bool {
+	to := relative(s.b, from)
+	w := s.b[from:to]
+	if bytes.IndexByte(w, ' ') >= 0 {
+		return s.thing(from, to, ruleDisplay)
+	}
+	return topLevels.folds(w) || s.hostValue(from, to)
+}
+
+// received treats a Received header's line, whose hosts stand after from and by.
+func (s *scanner) received(i int) {
+	for _, h := range hops(s.b[i:lineEnd(s.b, i)]) {
+		s.host(i+h.From, i+h.To, ruleHost)
+	}
 }
 
 // named treats Name=: numbers, devices, and whatever is known.
@@ -228,7 +285,7 @@ func (s *scanner) authorization(from, to, i int) int {
 	if challenge || scheme == "digest" {
 		s.line.params = end
 		if starts {
-			s.line.folded = foldParams
+			s.fold(foldParams)
 		}
 		return word
 	}
@@ -240,7 +297,7 @@ func (s *scanner) authorization(from, to, i int) int {
 		at++
 	}
 	if starts {
-		s.line.folded = foldSecret
+		s.fold(foldSecret)
 	} else if n := bytes.IndexByte(s.b[at:max(at, end)], '"'); n > 0 {
 		end = at + n
 		if s.b[end-1] == '\\' {
@@ -259,7 +316,7 @@ func (s *scanner) toEnd(r Rule, from, i int) int {
 		i++
 	}
 	if starts {
-		s.line.folded = foldSecret
+		s.fold(foldSecret)
 	}
 	s.out(r, i, end)
 	return max(end, i)

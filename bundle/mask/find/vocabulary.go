@@ -9,25 +9,29 @@ import (
 type Key uint8
 
 const (
-	keyNone    Key = iota
-	keyUser        // or a number, or a device
-	keyHost        // or an address
-	keyNumber      // or a user
-	keyDevice      // or a user
-	keyDisplay     // words
-	keySerial      //
-	keyFile        // a file's name, with an ending
-	keyPath        // names in it that are known
-	keyName        // of anything: devices, numbers, and what is known
-	keyMAC         // in any form
-	keyOpaque      // an ID: what stands before an @ is no user
-	keyVersion     // four numbers are no address
-	keySecret      // goes
-	keyLong        // goes if it is long enough to be no word
-	keyDigest      // goes
-	keySDP         // goes
-	keyAuth        // goes but for the scheme and what a digest may tell
-	keyCookie      // goes to the end of the line
+	keyNone     Key = iota
+	keyUser         // or a number, or a device
+	keyHost         // or an address
+	keyNumber       // or a user
+	keyDevice       // or a user
+	keyDisplay      // words
+	keySerial       //
+	keyFile         // a file's name, with an ending
+	keyPath         // names in it that are known
+	keyName         // of anything: devices, numbers, and what is known
+	keyMAC          // in any form
+	keyRelative     // part of a name of a directory
+	keyWarning      // a code, a host, a text
+	keyReceived     // hosts after words
+	keyOrigin       // of SDP, whose user it begins with
+	keyOpaque       // an ID: what stands before an @ is no user
+	keyVersion      // four numbers are no address
+	keySecret       // goes
+	keyLong         // goes if it is long enough to be no word
+	keyDigest       // goes
+	keySDP          // goes
+	keyAuth         // goes but for the scheme and what a digest may tell
+	keyCookie       // goes to the end of the line
 )
 
 func kindsOf(k Key, words ...string) map[string]Key {
@@ -45,16 +49,21 @@ var keyKinds = func() map[string]Key {
 		kindsOf(keyUser, "user", "username", "userid", "users", "login", "loginname", "owner", "ownerid", "owneruserid", "mailid", "alias", "srcalias", "dstalias", "account", "accountname",
 			"samaccountname", "principal", "subscriber", "enduser", "enduserid", "askedby", "by", "who", "uid", "sip.userid", "sip.user.id", "requestedby", "operator", "jid", "impi", "impu", "email", "mail", "emailaddress"),
 		kindsOf(keyHost, "host", "hostname", "hosts", "server", "servername", "node", "nodename", "nodeid", "realm", "domain", "domainname", "fqdn", "peer", "peername", "publisher", "subscribernode",
-			"cn", "commonname", "dns", "dnsname", "expressway", "cucm", "proxy", "relay", "gateway", "received", "maddr", "servers", "nodes", "peers", "processnode", "callmanager", "homecluster", "collector"),
+			"commonname", "dns", "dnsname", "expressway", "cucm", "proxy", "relay", "gateway", "phonecontext", "maddr", "servers", "nodes", "peers", "processnode", "callmanager", "homecluster", "collector"),
 		kindsOf(keyNumber, "dn", "directorynumber", "number", "numbers", "callingnumber", "callednumber", "callingpartynumber", "calledpartynumber", "callingparty", "calledparty", "extension", "extn",
 			"phonenumber", "telephonenumber", "telephone", "mobile", "homephone", "pattern", "dnorpattern", "originalcalledpartynumber", "finalcalledpartynumber", "lastredirectdn", "e164", "linenumber", "cgpn", "cdpn",
-			"externalnumber", "dirn", "primaryextension", "touser", "fromuser"),
+			"externalnumber", "homenumber", "mobilenumber", "worknumber", "officenumber", "othernumber", "cellnumber", "cellphone", "mobilephone", "workphone", "otherphone", "ipphone", "pager",
+			"fax", "faxnumber", "facsimiletelephonenumber", "msisdn", "ext", "dirn", "primaryextension", "touser", "fromuser"),
 		kindsOf(keyDevice, "device", "devices", "devicename", "devicenames", "deviceid", "phone", "phones", "origdevicename", "destdevicename", "endpoint", "sip.device.name", "sip.devicename"),
-		kindsOf(keyDisplay, "displayname", "firstname", "lastname", "givenname", "surname", "fullname", "callername", "calleename", "callingpartyname", "calledpartyname", "middlename", "alertingname", "contactname"),
+		kindsOf(keyDisplay, "displayname", "firstname", "lastname", "givenname", "surname", "fullname", "callername", "calleename", "callingpartyname", "calledpartyname", "middlename", "alertingname", "contactname", "nickname"),
 		kindsOf(keySerial, "serial", "serialnumber", "serialno", "sn", "chassisserial", "hardwareserial", "serials"),
 		kindsOf(keyFile, "filename", "filename*", "attachment"),
 		kindsOf(keyPath, "file", "path", "files", "folder", "slice", "dir", "bundle", "entry"),
 		kindsOf(keyName, "name"),
+		kindsOf(keyRelative, "cn", "ou", "dc"),
+		kindsOf(keyWarning, "warning"),
+		kindsOf(keyReceived, "received"),
+		kindsOf(keyOrigin, "o"),
 		kindsOf(keyMAC, "mac", "macaddress", "macaddr", "macs", "hwaddr", "ether", "phonemac"),
 		kindsOf(keyOpaque, "callid", "i", "messageid", "proxycallid", "inreplyto", "references", "cid", "replaces", "targetdialog", "contentid", "tag", "branch", "fromtag", "totag", "xtaatag"),
 		kindsOf(keyVersion, "version", "swversion", "softwareversion", "load", "activeload", "inactiveload", "useragent", "release"),

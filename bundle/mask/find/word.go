@@ -24,6 +24,12 @@ func (s *scanner) word(from, to int, flags uint8) int {
 			return stop
 		}
 	}
+	if n <= 6 && s.b[from]|0x20 == 'b' && from >= s.line.params {
+		if t := bareToken(s.b, Span{from, to}); t.To > 0 {
+			s.out(ruleToken, t.From, t.To)
+			return t.To
+		}
+	}
 	if s.Identities {
 		s.names(from, to, flags)
 	}
