@@ -14,10 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
 	"rtmtgrab/bundle/mask/mapfile"
-	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/evidence"
 )
@@ -146,17 +144,21 @@ func (j *job) write() error {
 		case anew:
 			return nil
 		}
-		return j.writeFile(name, func(w io.Writer) error {
-			lines := &lineReader{r: r}
-			out := &lineWriter{w: w}
-			if err := j.masker.Mask(name, kind, out, lines); err != nil {
-				return err
-			}
-			if kind == mask.Log && lines.n != out.n {
-				return fmt.Errorf("internal error: it had %d lines and has %d", lines.n, out.n)
-			}
-			return nil
-		})
+		return j.maskFile(name, kind, r)
+	})
+}
+
+func (j *job) maskFile(name string, kind mask.Kind, r io.Reader) error {
+	return j.writeFile(name, func(w io.Writer) error {
+		lines := &lineReader{r: r}
+		out := &lineWriter{w: w}
+		if err := j.masker.Mask(name, kind, out, lines); err != nil {
+			return err
+		}
+		if kind == mask.Log && lines.n != out.n {
+			return fmt.Errorf("internal error: it had %d lines and has %d", lines.n, out.n)
+		}
+		return nil
 	})
 }
 
@@ -175,48 +177,6 @@ func (j *job) writeFile(name string, fill func(io.Writer) error) (err error) {
 	err = errors.Join(fill(m), f.Close())
 	j.made[name] = written{path, m.n, hex.EncodeToString(m.hash.Sum(nil))}
 	return err
-}
-
-// search looks through the masked bundle for what was taken out: through the logs, mails and
-// others as they lie beside it, which the sums in it are of, and through what was made of
-// them as it stands in it.
-func (j *job) search(path string) error {
-	err := j.step("search")
-	if err == nil {
-		err = j.searchMasked()
-	}
-	if err == nil {
-		err = bundle.Files(j.ctx, path, func(name string, r io.Reader) error {
-			if what, kind := partOf(name); what == anew && name != bundle.SignatureFile { // that has a key's ID and the bundle's name
-				return j.masker.SearchMade(name, kind, r)
-			}
-			return nil
-		})
-	}
-	if found, is := errors.AsType[*mask.Found](err); is {
-		return advice.WithHint(fmt.Errorf("something that was taken out is still there, nothing was handed over: %w", found),
-			"report it with the name of the rule; `grab export --encrypt-to` hands the bundle over unmasked, to those who may read it")
-	}
-	return err
-}
-
-func (j *job) searchMasked() error {
-	for _, name := range j.names("") {
-		f, err := os.Open(j.made[name].path)
-		if err != nil {
-			return err
-		}
-		what, kind := partOf(name)
-		if r := (stopped{j.ctx, f}); what == other {
-			err = j.searchOther(name, r)
-		} else {
-			err = j.masker.Search(name, kind, r)
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // keep makes the map durable.

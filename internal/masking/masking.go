@@ -146,6 +146,9 @@ func (m *Masker) anew(ctx context.Context, src *source, chart *mapfile.Map, q Re
 	if err := j.write(); err != nil {
 		return err
 	}
+	if err := searchMasked(j); err != nil {
+		return err
+	}
 	in, err := j.input()
 	if err != nil {
 		return err
@@ -155,7 +158,7 @@ func (m *Masker) anew(ctx context.Context, src *source, chart *mapfile.Map, q Re
 	if _, err := bundle.Write(ctx, path, in.Input); err != nil {
 		return err
 	}
-	if err := j.search(path); err != nil {
+	if err := searchMade(j, path); err != nil {
 		return err
 	}
 	if err := j.keep(); err != nil {

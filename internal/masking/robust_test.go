@@ -292,3 +292,39 @@ func TestFound(t *testing.T) {
 		empty(t, out)
 	}
 }
+
+// What is found once is masked again, and the bundle handed over without it.
+func TestMaskedAgain(t *testing.T) {
+	t.Parallel()
+	m := newMasker(t)
+	p := brief(t)
+	path := rawOf(t, p, "hq", 0).in(t, m, ".zip")
+	leak := "SEP" + strings.ToUpper(p.Site.MACs()[0])
+	searches := 0
+	m.fault = func(step string) error {
+		if step != "search" {
+			return nil
+		}
+		if searches++; searches > 1 {
+			return nil
+		}
+		logs, err := filepath.Glob(filepath.Join(m.Store, "mask", "*.part", "2"))
+		must(t, err)
+		f, err := os.OpenFile(logs[0], os.O_APPEND|os.O_WRONLY, 0)
+		must(t, err)
+		_, err = f.WriteString("2026-03-02T09:14:07.512-05:00 x tvcs: Detail=" + leak + "\n")
+		must(t, errors.Join(err, f.Close()))
+		return nil
+	}
+	files := entries(t, m.masks(t, Request{Path: path}).File)
+	if searches != 2 {
+		t.Errorf("searched %d times", searches)
+	}
+	checkGone(t, []string{leak}, files)
+	for name, text := range files {
+		if strings.HasSuffix(name, ".txt") && strings.Contains(string(text), "tvcs: Detail=SEP") {
+			return
+		}
+	}
+	t.Error("the line is gone")
+}
