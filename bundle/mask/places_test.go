@@ -99,13 +99,15 @@ var places = map[string]place{
 	"double percent":     {Log, `GET /x?u=sip%253Aquentin%2540kiwi.example.org HTTP/1.1`, []string{"quentin", "kiwi"}, nil},
 	"b64 in percent":     {Log, `GET /x?d=` + strings.ReplaceAll(in64("sip:quentin@kiwi.example.org!"), "=", "%3D") + ` HTTP/1.1`, []string{in64("sip:quentin@kiwi.example.org!")[:24]}, nil},
 	"b64 wrapped":        {Log, "x: " + in64("<userid>quentin</userid><host>kiwi.example.org</host><a>")[:40] + "\n" + in64("<userid>quentin</userid><host>kiwi.example.org</host><a>")[40:] + "\n", []string{in64("<userid>quentin</userid><host>kiwi.example.org</host><a>")[:40]}, nil},
-	"csv":                {CSV, "Device Name,User ID,Directory Number,IP Address,Description\nSEPA1B2C3D4E5F6,quentin,7766,10.3.3.1,\"Walrus, Quentin\"\n", []string{"A1B2", "quentin", "7766", "10.3.3.1"}, nil},
+	"csv":                {CSV, "Device Name,User ID,Directory Number,IP Address,Description\nSEPA1B2C3D4E5F6,quentin,7766,10.3.3.1,\"Walrus, Quentin\"\n", []string{"A1B2", "quentin", "Walrus", "7766", "10.3.3.1"}, nil},
 	"sdp session name":   {Log, "v=0\ns=Meeting of Quentin Walrus\nu=http://kiwi.example.org\ne=quentin@kiwi.example.org\n", []string{"quentin", "kiwi"}, nil},
 	"ccm sdl":            {Log, `00123.001 |14:05:01.100 |SdlSig |StationInit |wait |SIPStationD(1,100,76,1) |(1,100,77,1) |1,100,14,1.1^10.3.3.1^SEPA1B2C3D4E5F6 |[R:N-H:0] DeviceName=SEPA1B2C3D4E5F6 DN=7766 pattern="7766" cn=7767 cgpn=7768 lineDN=7769 userID=quentin Owner=walrus`, []string{"10.3.3.1", "A1B2", "7766", "7768", "quentin", "walrus"}, nil},
 	"cert subject":       {Log, `subject="/C=DE/ST=Bavaria/L=Munich/O=Zoo GmbH/OU=IT/CN=kiwi01.zoo.de" issuer="CN=Zoo Root CA, DC=zoo" san="DNS:emu.zoo.de, IP Address:10.3.3.9, URI:sip:zoo.de"`, []string{"kiwi01", "emu", "10.3.3.9", "zoo.de"}, nil},
 	"aligned":            {Log, "Password              : geheim1\npassword        =      \"geheim2\"\n<userid>\n                        quentin\n                </userid>\n", []string{"geheim1", "geheim2", "quentin"}, nil},
 	"next header":        {Log, sip("Authorization: Basic "+in64("quentin:geheim"), "X-Other: y", "CSeq: 767 REGISTER"), []string{in64("quentin:geheim")}, []string{"X-Other: y", "CSeq: 767 REGISTER"}},
 	"cut off":            {Log, `Detail="x" User="quentin Module="network.sip" Level="DEBUG"` + "\n", []string{"quentin"}, []string{`Level="DEBUG"`}},
+	"header in detail":   {Log, `Detail="From: Quentin Walrus <sip:7766@kiwi.example.org>" x="To: Otto <sip:7767@kiwi.example.org>"`, []string{"Quentin", "Walrus", "Otto"}, []string{`x="To: `}},
+	"ris":                {JSON, `{"Name":"SEPA1B2C3D4E5F6","LoginUserId":"quentin","DirNumber":"7766554-Registered,7766555-Registered","IPAddress":{"item":[{"IP":"10.3.3.1"}]}}`, []string{"A1B2C3", "quentin", "7766554", "7766555", "10.3.3.1"}, []string{"-Registered,", `-Registered"`}},
 	"uuid v1":            {Log, `id=urn:uuid:f81d4fae-7dec-11d0-a765-a1b2c3d4e5f6 mac=a1b2c3d4e5f6`, []string{"a1b2c3d4e5f6"}, nil},
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"slices"
 )
 
 // maxColumns is how many columns are looked at.
@@ -20,13 +21,19 @@ func Columns(r io.Reader) ([]Key, io.Reader) {
 	head, _, _ = bytes.Cut(head, []byte("\n"))
 	head = bytes.TrimPrefix(bytes.TrimRight(head, "\r"), []byte("\xef\xbb\xbf"))
 	var out []Key
-	any := false
+	any, described := false, -1
 	for len(head) > 0 && len(out) < maxColumns {
 		from, to, next := field(head, 0)
 		kind := keyKindOf(bytes.ReplaceAll(bytes.TrimSpace(head[from:to]), []byte(" "), nil))
 		any = any || kind != keyNone
+		if bytes.EqualFold(bytes.TrimSpace(head[from:to]), []byte("description")) {
+			described = len(out)
+		}
 		out = append(out, kind)
 		head = head[next:]
+	}
+	if described >= 0 && slices.Contains(out, keyDevice) { // of phones: whose it is
+		out[described] = keyDisplay
 	}
 	if !any {
 		return nil, b

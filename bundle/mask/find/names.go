@@ -112,6 +112,8 @@ func (s *scanner) label(from, to int, r Rule) {
 	low := appendLower(buf[:0], w)
 	switch {
 	case neutral.has(low):
+	case r == ruleNumber && lined(w) > 0:
+		s.add(Numbers, ruleNumber, from, from+lined(w))
 	case len(w) >= 15 && macDevice(w):
 		s.add(MACs, ruleMAC, from+3, from+15)
 	case len(w) == 17 && pairs(w, '-'):
@@ -121,6 +123,15 @@ func (s *scanner) label(from, to int, r Rule) {
 	default:
 		s.add(Names, r, from, to)
 	}
+}
+
+// lined is how long the number of a line is whose state stands behind it: 7042-Registered.
+func lined(w []byte) int {
+	n := bytes.IndexByte(w, '-')
+	if n < 2 || n > maxNumber || !all(w[:n], isDigit) || !all(w[n+1:], isLetter) {
+		return 0
+	}
+	return n
 }
 
 func (s *scanner) dashed(from, to int) bool {

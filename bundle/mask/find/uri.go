@@ -279,9 +279,23 @@ func (s *scanner) display(i int, _ bool) {
 	}
 	line := s.b[s.line.text:min(i, s.line.text+40)]
 	name, _, ok := bytes.Cut(line, []byte(":"))
-	if s.line.text < from && from < to && ok && addressHeaders.folds(bytes.TrimSpace(name)) {
+	if from < to && (s.line.text < from && ok && addressHeaders.folds(bytes.TrimSpace(name)) || addressHeaders.folds(headerBefore(s.b[s.line.from:from]))) {
 		s.anew(from, to)
 	}
+}
+
+// headerBefore is the name of the header whose : ends b, wherever in a line it stands: From in
+// Detail="From:.
+func headerBefore(b []byte) []byte {
+	if len(b) < 2 || b[len(b)-1] != ':' {
+		return nil
+	}
+	to := len(b) - 1
+	from := to
+	for from > 0 && to-from < maxKey && kinds[b[from-1]] != 0 {
+		from--
+	}
+	return b[from:to]
 }
 
 // anew takes what the scan has passed for a display name.

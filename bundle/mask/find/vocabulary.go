@@ -52,7 +52,7 @@ var keyKinds = func() map[string]Key {
 			"commonname", "dns", "dnsname", "expressway", "cucm", "proxy", "relay", "gateway", "phonecontext", "maddr", "servers", "nodes", "peers", "processnode", "callmanager", "homecluster", "collector"),
 		kindsOf(keyNumber, "dn", "directorynumber", "number", "numbers", "callingnumber", "callednumber", "callingpartynumber", "calledpartynumber", "callingparty", "calledparty", "extension", "extn",
 			"phonenumber", "telephonenumber", "telephone", "mobile", "homephone", "pattern", "dnorpattern", "originalcalledpartynumber", "finalcalledpartynumber", "lastredirectdn", "e164", "linenumber", "cgpn", "cdpn",
-			"externalnumber", "homenumber", "mobilenumber", "worknumber", "officenumber", "othernumber", "cellnumber", "cellphone", "mobilephone", "workphone", "otherphone", "ipphone", "pager",
+			"externalnumber", "dirnumber", "linedirnumber", "homenumber", "mobilenumber", "worknumber", "officenumber", "othernumber", "cellnumber", "cellphone", "mobilephone", "workphone", "otherphone", "ipphone", "pager",
 			"fax", "faxnumber", "facsimiletelephonenumber", "msisdn", "ext", "dirn", "primaryextension", "touser", "fromuser"),
 		kindsOf(keyDevice, "device", "devices", "devicename", "devicenames", "deviceid", "phone", "phones", "origdevicename", "destdevicename", "endpoint", "sip.device.name", "sip.devicename"),
 		kindsOf(keyDisplay, "displayname", "firstname", "lastname", "givenname", "surname", "fullname", "callername", "calleename", "callingpartyname", "calledpartyname", "middlename", "alertingname", "contactname", "nickname"),
@@ -89,6 +89,15 @@ var keyFilter = newFilter(maps.Keys(keyKinds))
 // secretEndings are how the names of secrets end whatever stands before.
 var secretEndings = []string{"password", "passwd", "secret", "token", "cookie", "apikey", "passphrase"}
 
+// endings are how the names of things end that have pseudonyms, whatever stands before:
+// mobilityUserID, altPhoneNumber.
+var endings = []struct {
+	end string
+	key Key
+}{
+	{"userid", keyUser}, {"username", keyUser}, {"devicename", keyDevice}, {"hostname", keyHost}, {"phonenumber", keyNumber}, {"directorynumber", keyNumber}, {"partynumber", keyNumber},
+}
+
 // maxKey is how long a key may be that is looked at.
 const maxKey = 40
 
@@ -118,7 +127,12 @@ func keyKindOf(word []byte) Key {
 		}
 	}
 	switch key[n-1] {
-	case 'd', 't', 'n', 'e', 'y':
+	case 'd', 'r', 't', 'n', 'e', 'y':
+		for _, e := range endings {
+			if n > len(e.end) && string(key[n-len(e.end):]) == e.end {
+				return e.key
+			}
+		}
 		for _, end := range secretEndings {
 			if n > len(end) && string(key[n-len(end):]) == end {
 				return keySecret
