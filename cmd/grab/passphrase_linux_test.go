@@ -28,7 +28,7 @@ func TestOpenPassphrase(t *testing.T) {
 		return append([]string{"open", sealed, "--out", t.TempDir(), "-i", key}, more...)
 	}
 	t.Setenv("KEY_WORDS", "correct horse")
-	words, wrong := c.File("words", "correct horse\n"), c.File("wrong", "other\n")
+	words, wrong := c.File("words", "correct horse\n"), c.File("wrong", "no-such-phrase-71\n")
 	for _, args := range [][]string{open("--passphrase-file", words), open("--passphrase-env", "KEY_WORDS")} {
 		if r := runGrab(args...); r.code != 0 {
 			t.Error(r)
