@@ -17,6 +17,7 @@ type login struct {
 
 	reached bool     // the server has let us ask what it offers
 	began   bool     // the key or secret is on its way: an attempt that counts
+	unshown bool     // by key, and the server has not seen it
 	partial bool     // it was accepted, but does not suffice
 	offered []string // methods
 	odd     error    // the server asks what we do not answer
@@ -49,6 +50,7 @@ func (l *login) next(ctx context.Context, ac *ssh.ClientAuthContext, remote stri
 	l.began = true
 	switch m {
 	case "publickey":
+		l.unshown = true
 		return ssh.PublicKeys(watched{l.cred.signer, l}), nil
 	case "password":
 		return ssh.Password(l.cred.password), nil
@@ -88,7 +90,7 @@ func (l *login) conclude(err error) {
 		return
 	}
 	switch {
-	case l.signing != nil, notSent(err): // it never came to an attempt
+	case l.signing != nil, l.unshown: // it never came to an attempt
 		l.attempt.cancel()
 	case isWire(err): // nobody knows
 		l.attempt.release()
@@ -102,7 +104,7 @@ func (l *login) explain(e *Error, wire bool) {
 	switch {
 	case !l.began || wire:
 		// A connection that breaks, or that the server ends before we try.
-	case notSent(e.Err):
+	case l.unshown:
 		e.Kind = KindNoCommon
 	case l.odd != nil:
 		e.Kind, e.Err = KindLoginRefused, l.odd
@@ -128,8 +130,18 @@ func (w watched) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string
 	return sig, err
 }
 
-// notSent reports that x/crypto has found no algorithm to sign with and has left
-// it at that. The error has no type; a test watches over the text.
-func notSent(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "no common public key signature algorithm")
+func (w watched) PublicKey() ssh.PublicKey {
+	return watchedKey{w.MultiAlgorithmSigner.PublicKey(), w.login}
+}
+
+// watchedKey remembers that it was sent. x/crypto sends no key if it finds no algorithm to
+// sign with, an error that has no type.
+type watchedKey struct {
+	ssh.PublicKey
+	login *login
+}
+
+func (k watchedKey) Marshal() []byte {
+	k.login.unshown = false
+	return k.PublicKey.Marshal()
 }
