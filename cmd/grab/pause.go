@@ -76,7 +76,7 @@ func doPause(ctx context.Context, a *app, direct bool, method, path string, q *c
 	if err != nil {
 		return err
 	}
-	d := collector.PauseDesk{Store: &incident.Store{Dir: cfg.Store}, Cfg: func() *config.Config { return cfg }}
+	d := collector.Pauser{Store: &incident.Store{Dir: cfg.Store}, Cfg: func() *config.Config { return cfg }}
 	if list, err = d.Do(ctx, path, q, oneshot.Whoami(), time.Now()); err != nil {
 		return err
 	}

@@ -116,7 +116,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	queue := &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
-	w.drills.desk = &drillDesk{
+	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
 		newRunner: func(events func(runner.Event)) *runner.Runner {
@@ -195,7 +195,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	tellSystemd(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
-	w.drills.desk.wg.Wait()
+	w.drills.runner.wg.Wait()
 	w.sessions.close()
 	saveBook(w.health.Hosts.Growth, w.log)
 	w.Notifier.Close()
@@ -223,7 +223,7 @@ func (w *Collector) server(ctx context.Context) *server {
 	return &server{
 		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
-		status: w.Status, event: w.event, drills: w.drills.desk, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
+		status: w.Status, event: w.event, drills: w.drills.runner, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
 		reload: w.cfg.reload, handing: handing{w.deliveries, w.journal.Table()},
 	}
 }

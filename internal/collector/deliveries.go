@@ -54,7 +54,7 @@ func handed(desk *delivery.Desk) func(incident.Incident) ([]channel.Handed, bool
 func (s *server) serveSend(rw http.ResponseWriter, r *http.Request) {
 	var q delivery.Ask
 	peer := control.PeerOf(r.Context())
-	s.work(rw, r, "send", &q, func(ctx context.Context, d *doing) (any, error) {
+	s.work(rw, r, "send", &q, func(ctx context.Context, d *operation) (any, error) {
 		if q.File != "" && (!peer.Ours() || !filepath.IsAbs(q.File)) {
 			return nil, advice.WithHint(errors.New("grab watch sends bundles of its own store"), "name an incident; a bundle in another place only root or the user of grab watch may have sent")
 		}
@@ -95,7 +95,7 @@ type CaseSet struct {
 
 func (s *server) serveCase(rw http.ResponseWriter, r *http.Request) {
 	var q CaseAsk
-	s.work(rw, r, "case", &q, func(context.Context, *doing) (any, error) {
+	s.work(rw, r, "case", &q, func(context.Context, *operation) (any, error) {
 		id, err := inventory.Finder{Store: func() (*incident.Store, error) { return s.store, nil }}.ID(q.Incident)
 		if err != nil {
 			return nil, err

@@ -83,7 +83,7 @@ func (b *drillBook) all(log *slog.Logger) map[string]siteDrills {
 }
 
 // report adds the drills of configured sites, and those that failed by themselves.
-func (d *drillDesk) report(r *status.Report, cfg *config.Config, next map[string]time.Time) {
+func (d *drillRunner) report(r *status.Report, cfg *config.Config, next map[string]time.Time) {
 	known := d.book.all(d.log)
 	for _, site := range cfg.Sites {
 		s := known[site.Name]

@@ -32,7 +32,7 @@ func TestDrillMails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()
-	nonces := w.drills.desk.mails.nonces
+	nonces := w.drills.runner.mails.nonces
 	deliver := func(raw []byte) {
 		t.Helper()
 		if err := s.Mail.Deliver(raw, time.Now()); err != nil {
@@ -51,7 +51,7 @@ func TestDrillMails(t *testing.T) {
 			t.Fatal(err)
 		}
 		nonces.Now = nil
-		waits[m.mark], _ = w.drills.desk.mails.await(m.mark)
+		waits[m.mark], _ = w.drills.runner.mails.await(m.mark)
 		return m.raw
 	}
 	alert := rtmt.Mail(rtmt.MailOptions{Node: "quoting", Time: time.Now()})
@@ -59,7 +59,7 @@ func TestDrillMails(t *testing.T) {
 	copy(forged[bytes.Index(forged, []byte("GRABD1-"))+len("GRABD1-"):], "00000000")
 	quoted := append(append(bytes.Clone(alert), "\r\n> "...), bytes.ReplaceAll(sent(0), []byte("\n"), []byte("\n> "))...)
 	late := sent(0)
-	_, nobody := w.drills.desk.mails.await(drill.MarkOf(late))
+	_, nobody := w.drills.runner.mails.await(drill.MarkOf(late))
 	nobody()
 	for _, raw := range [][]byte{
 		late, sent(drill.Life + time.Second), quoted,

@@ -32,7 +32,7 @@ const (
 
 // A rehearsal is one drill under way.
 type rehearsal struct {
-	desk    *drillDesk
+	runner  *drillRunner
 	cfg     *config.Config
 	site    *config.Site
 	mailbox string // by which; "": the site's
@@ -85,14 +85,14 @@ func (r *rehearsal) perform(ctx context.Context) error {
 		r.fail(drill.StepArrived, err)
 		return nil
 	}
-	until, err := r.desk.mails.nonces.Issue(m.mark, r.site.Name, m.said)
+	until, err := r.runner.mails.nonces.Issue(m.mark, r.site.Name, m.said)
 	if err != nil {
 		return err
 	}
-	seen, end := r.desk.mails.await(m.mark)
+	seen, end := r.runner.mails.await(m.mark)
 	defer end()
 
-	how, put, server, err := m.send(ctx, r.cfg, r.desk.tokens)
+	how, put, server, err := m.send(ctx, r.cfg, r.runner.tokens)
 	defer r.takeOut(ctx, put, server)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -121,7 +121,7 @@ func (r *rehearsal) watched(ctx context.Context, mailbox string) error {
 	defer look.Stop()
 	for limit := time.Now().Add(min(r.wait, connectLimit)); ; {
 		why := errors.New("it is not connected yet")
-		for _, b := range r.desk.boxes() {
+		for _, b := range r.runner.boxes() {
 			switch {
 			case b.Mail != mailbox:
 			case b.State.Connected:
@@ -188,7 +188,7 @@ func (r *rehearsal) missing(arrived bool, until time.Time) {
 		step, why = drill.StepRecognised, "the mail came, and was not taken within "+human.Span(r.wait)
 	}
 	hint := "check the spam folder, rules that move mails, the quota, and the mail server's queue"
-	for _, b := range r.desk.boxes() {
+	for _, b := range r.runner.boxes() {
 		if err := errors.Join(b.State.Err, b.State.Held); err != nil {
 			why += "; mailbox " + b.Name + ": " + err.Error()
 			hint = "`grab status` says what is wrong with the mailbox"
@@ -200,7 +200,7 @@ func (r *rehearsal) missing(arrived bool, until time.Time) {
 // grab grabs for the alert as a drill, and verifies what was sealed.
 func (r *rehearsal) grab(ctx context.Context, alert evidence.Alert) error {
 	hosts := &drillHosts{rehearsal: r, held: map[string]bool{}, last: map[string]runner.Event{}}
-	in, err := r.desk.newRunner(hosts.event).Once(ctx, runner.Request{
+	in, err := r.runner.newRunner(hosts.event).Once(ctx, runner.Request{
 		Kind: incident.KindDrill, Members: []incident.Member{{Alert: alert.ID, Time: alert.Time, Why: incident.WhyNews}},
 		Site: wiring.SiteOf(r.site, r.site.Hosts), Asked: drillWindow(alert), Reason: "drill", By: r.result.By, Patience: drillPatience,
 	})
@@ -224,16 +224,16 @@ func (r *rehearsal) grab(ctx context.Context, alert evidence.Alert) error {
 
 // remove removes the drill's incident and bundle.
 func (r *rehearsal) remove(in incident.Incident) {
-	if err := triage.EndDrill(r.desk.journal, in); err != nil {
-		r.desk.log.Warn("cannot remove a drill", "incident", in.ID, "err", err)
+	if err := triage.EndDrill(r.runner.journal, in); err != nil {
+		r.runner.log.Warn("cannot remove a drill", "incident", in.ID, "err", err)
 		r.note("%s", redact.Foreign(err.Error(), 300))
 	}
 }
 
 // drop removes the copy of the drill's mail.
 func (r *rehearsal) drop(id string) {
-	if err := triage.DropDrillMail(r.desk.journal, id); err != nil {
-		r.desk.log.Warn("cannot remove the copy of a drill's mail", "err", err)
+	if err := triage.DropDrillMail(r.runner.journal, id); err != nil {
+		r.runner.log.Warn("cannot remove the copy of a drill's mail", "err", err)
 	}
 }
 
@@ -248,12 +248,12 @@ func (r *rehearsal) takeOut(ctx context.Context, put mailwatch.Appended, server 
 		defer cancel()
 		err := put.Remove(ctx, server)
 		if err != nil {
-			r.desk.log.Warn("the mail of a drill stays in the mailbox", "mailbox", put.Mailbox, "uid", put.UID, "err", err)
+			r.runner.log.Warn("the mail of a drill stays in the mailbox", "mailbox", put.Mailbox, "uid", put.UID, "err", err)
 		}
 		return err
 	}
 	if ctx.Err() != nil {
-		r.desk.wg.Go(func() { take() })
+		r.runner.wg.Go(func() { take() })
 		return
 	}
 	if err := take(); err != nil {

@@ -18,7 +18,7 @@ const (
 
 // drillClock makes drills by the configuration in force.
 type drillClock struct {
-	desk   *drillDesk
+	runner *drillRunner
 	taking sync.Mutex // one looks what is due at a time
 
 	mu    sync.Mutex
@@ -55,14 +55,14 @@ func (c *drillClock) makeDue(ctx context.Context, now time.Time) bool {
 	c.taking.Lock()
 	site := c.due(now)
 	if site != "" {
-		c.desk.book.began(site, now, c.desk.log)
+		c.runner.book.began(site, now, c.runner.log)
 	}
 	c.taking.Unlock()
 	if site == "" {
 		return false
 	}
-	if _, err := c.desk.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
-		c.desk.log.Warn("no scheduled drill this time", "site", site, "err", err)
+	if _, err := c.runner.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
+		c.runner.log.Warn("no scheduled drill this time", "site", site, "err", err)
 	}
 	return true
 }
@@ -74,7 +74,7 @@ func (c *drillClock) next(cfg *config.Config, now time.Time) map[string]time.Tim
 	if d.Every == 0 || len(cfg.Mails) == 0 {
 		return nil
 	}
-	known, next := c.desk.book.all(c.desk.log), map[string]time.Time{}
+	known, next := c.runner.book.all(c.runner.log), map[string]time.Time{}
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
 		schedule := drill.Schedule{Every: d.Every, At: d.At, Zone: s.Zone()}
@@ -100,11 +100,11 @@ func (c *drillClock) sinceOf(d config.Drill, now time.Time) time.Time {
 // due is the site whose drill has been due for the longest, "" if none is. While a site is
 // paused its drill waits.
 func (c *drillClock) due(now time.Time) string {
-	cfg := c.desk.cfg()
+	cfg := c.runner.cfg()
 	next := c.next(cfg, now)
 	var list []string
 	for site, at := range next {
-		if _, paused := c.desk.paused(cfg, site, now); !at.After(now) && !paused {
+		if _, paused := c.runner.paused(cfg, site, now); !at.After(now) && !paused {
 			list = append(list, site)
 		}
 	}

@@ -28,8 +28,8 @@ sites:
   - {name: rest, hosts: [{name: c3, address: 10.0.0.3, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}
 `
 
-// newDrillDesk is a desk over a store of its own.
-func newDrillDesk(t *testing.T, text string) *drillDesk {
+// newDrillRunner is one over a store of its own.
+func newDrillRunner(t *testing.T, text string) *drillRunner {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "grab.yaml")
@@ -44,15 +44,15 @@ func newDrillDesk(t *testing.T, text string) *drillDesk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &drillDesk{log: slog.New(slog.DiscardHandler), cfg: func() *config.Config { return cfg }, store: store,
+	return &drillRunner{log: slog.New(slog.DiscardHandler), cfg: func() *config.Config { return cfg }, store: store,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(store.Dir, "drills.json")}}}
 }
 
 // Each site has its drill at its own time, once, also across restarts, and not while it is
 // paused.
 func TestDrillClock(t *testing.T) {
-	d := newDrillDesk(t, drillSites)
-	c := &drillClock{desk: d}
+	d := newDrillRunner(t, drillSites)
+	c := &drillClock{runner: d}
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	c.next(d.cfg(), start)
 	at := start
@@ -65,7 +65,7 @@ func TestDrillClock(t *testing.T) {
 			made[site] = append(made[site], at)
 			d.book.began(site, at, d.log)
 			d.book.sites = nil // a restart
-			c = &drillClock{desk: d}
+			c = &drillClock{runner: d}
 		}
 	}
 	rome, _ := time.LoadLocation("Europe/Rome")
@@ -81,7 +81,7 @@ func TestDrillClock(t *testing.T) {
 
 // A scheduled drill that failed is a problem until one has passed, whoever made that.
 func TestDrillReport(t *testing.T) {
-	d := newDrillDesk(t, drillSites)
+	d := newDrillRunner(t, drillSites)
 	report := func() (r status.Report) {
 		d.book.sites = nil // a restart
 		d.report(&r, d.cfg(), nil)
@@ -111,12 +111,12 @@ func TestDrillReport(t *testing.T) {
 
 // A drill that is due is made once, whatever comes of it, and what came of it is reported.
 func TestScheduledDrill(t *testing.T) {
-	d := newDrillDesk(t, strings.Replace(drillSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
+	d := newDrillRunner(t, strings.Replace(drillSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
 	d.mails = &drillMails{log: d.log, nonces: &drill.Nonces{File: filepath.Join(d.store.Dir, "drill-nonces.json")}}
 	d.boxes = func() []boxState {
 		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Connected: true}}}
 	}
-	c := &drillClock{desk: d}
+	c := &drillClock{runner: d}
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	if c.makeDue(t.Context(), start) {
 		t.Error("due at once")
@@ -139,7 +139,7 @@ func TestScheduledDrill(t *testing.T) {
 
 // While its mailbox is not connected no mail is sent.
 func TestDrillIsNotSent(t *testing.T) {
-	d := newDrillDesk(t, drillSites)
+	d := newDrillRunner(t, drillSites)
 	d.boxes = func() []boxState {
 		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Err: errors.New("connection refused")}}, {Mail: "other", State: mailwatch.State{Connected: true}}}
 	}
@@ -159,7 +159,7 @@ func TestDrillIsNotSent(t *testing.T) {
 func TestComposeDrill(t *testing.T) {
 	now := time.Now()
 	for _, site := range []string{"hq", "rome", "rest"} {
-		d := newDrillDesk(t, drillSites)
+		d := newDrillRunner(t, drillSites)
 		m, err := composeDrill(d.cfg(), d.cfg().Site(site), "", now)
 		if err != nil || m.said.Text == "" || m.from != "grab@example.com" || m.to != "rtmt@example.com" || drill.MarkOf(m.raw) != m.mark {
 			t.Errorf("%s: %+v, %v", site, m, err)
@@ -174,7 +174,7 @@ func TestComposeDrill(t *testing.T) {
 		{"another mailbox", "it", "", "it@example.com", "Italy", ""},
 		{"no such mailbox", "fr", "", "", "", `unknown mailbox "fr"; configured are rtmt@example.com, it`},
 	} {
-		d := newDrillDesk(t, c.text+strings.Replace(drillSites, "mail: {", "mail:\n- {name: it, mailbox: [Italy, Rome], server: imap.example.com, user: it@example.com, password: {env: HOME}}\n- {", 1))
+		d := newDrillRunner(t, c.text+strings.Replace(drillSites, "mail: {", "mail:\n- {name: it, mailbox: [Italy, Rome], server: imap.example.com, user: it@example.com, password: {env: HOME}}\n- {", 1))
 		cfg := d.cfg()
 		cfg.Mails[0], cfg.Mails[1] = cfg.Mails[1], cfg.Mails[0]
 		m, err := composeDrill(d.cfg(), d.cfg().Site("rome"), c.box, now)

@@ -92,7 +92,7 @@ func TestPauseOverTheSocket(t *testing.T) {
 	watch := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
 	mux := http.NewServeMux()
 	for _, p := range []string{"GET /pauses", "POST /pause", "POST /resume"} {
-		mux.Handle(p, PauseDesk{Store: w.Store, Cfg: w.cfg.Load})
+		mux.Handle(p, Pauser{Store: w.Store, Cfg: w.cfg.Load})
 	}
 	do := func(method, path, body string, code int) (list []status.Pause, text string) {
 		t.Helper()

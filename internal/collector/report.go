@@ -44,7 +44,7 @@ func (w *Collector) Status() status.Report {
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
 	reportHandover(&r, w.deliveries, cfg)
-	w.drills.desk.report(&r, cfg, w.drills.next(cfg, r.Now))
+	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	w.cfg.refused.report(&r, cfg.Path)

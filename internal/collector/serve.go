@@ -39,7 +39,7 @@ type server struct {
 	pool      *hostconn.Pool
 	log       *slog.Logger
 	status    func() status.Report
-	drills    *drillDesk
+	drills    *drillRunner
 	event     func(runner.Event)                 // told of what is grabbed for a client
 	looked    func(host string, d logset.Depths) // told of the logs that a check has seen
 	mailWorks func(name string)                  // told of a mailbox where a check could log in
@@ -67,8 +67,8 @@ func (s *server) mux() *http.ServeMux {
 	mux.HandleFunc("POST /send", s.serveSend)
 	mux.HandleFunc("GET /deliveries", s.serveDeliveries)
 	mux.HandleFunc("POST /case", s.serveCase)
-	mux.Handle("POST /pin", pinDesk{s.store, s.log})
-	pauses := PauseDesk{Store: s.store, Cfg: s.cfg}
+	mux.Handle("POST /pin", pinner{s.store, s.log})
+	pauses := Pauser{Store: s.store, Cfg: s.cfg}
 	mux.Handle("GET /pauses", pauses)
 	mux.Handle("POST /pause", pauses)
 	mux.Handle("POST /resume", pauses)
@@ -104,7 +104,7 @@ func (s *server) listen(wg *sync.WaitGroup) {
 }
 
 // work has do work at a request, unless too many are under way.
-func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req any, do func(ctx context.Context, d *doing) (any, error)) {
+func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req any, do func(ctx context.Context, d *operation) (any, error)) {
 	peer := control.PeerOf(r.Context())
 	by := peer.String()
 	admit := func() (func(), *control.Failure) {
@@ -116,7 +116,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 		return nil, &control.Failure{Message: err.Error(), Hint: "try again in a minute", Exit: advice.Failed}
 	}
 	control.Work(rw, r, req, admit, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
-		d := &doing{job: j, by: by, last: map[string]time.Time{}}
+		d := &operation{job: j, by: by, last: map[string]time.Time{}}
 		s.log.Info("request", "what", what, "by", by)
 		defer func() {
 			if v := recover(); v != nil {
@@ -144,7 +144,7 @@ func (s *server) failure(err error) *control.Failure {
 }
 
 // effort is with what the watcher does it.
-func (s *server) effort(d *doing) oneshot.Effort {
+func (s *server) effort(d *operation) oneshot.Effort {
 	return oneshot.Effort{Pool: s.pool, Growth: s.runner.Growth, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: s.log, Event: func(e runner.Event) {
 		s.event(e)
 		d.event(e)

@@ -21,7 +21,7 @@ import (
 // serveNow grabs. A client that is lost changes nothing: the grab ends in the store.
 func (s *server) serveNow(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.Request
-	s.work(rw, r, "now", &q, func(_ context.Context, d *doing) (any, error) {
+	s.work(rw, r, "now", &q, func(_ context.Context, d *operation) (any, error) {
 		g, err := oneshot.PrepareConfigured(s.cfg(), &q)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func outcome(store *incident.Store, in incident.Incident) (any, error) {
 // serveRetry takes an incident up again, or makes the watcher try its own again now.
 func (s *server) serveRetry(rw http.ResponseWriter, r *http.Request) {
 	var q oneshot.RetryRequest
-	s.work(rw, r, "retry", &q, func(ctx context.Context, d *doing) (any, error) {
+	s.work(rw, r, "retry", &q, func(ctx context.Context, d *operation) (any, error) {
 		id, err := inventory.Finder{Store: func() (*incident.Store, error) { return s.store, nil }}.ID(q.Incident)
 		if err != nil {
 			return nil, err
@@ -73,7 +73,7 @@ const tendEvery = time.Second
 
 // follow makes the watcher try an incident of its own again now if it waits to, and
 // waits until that has come to an end. A client's leaving ends the following alone.
-func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (incident.Incident, error) {
+func (s *server) follow(ctx context.Context, in incident.Incident, d *operation) (incident.Incident, error) {
 	ended := make(chan error, 1)
 	end := s.followers.add(&follower{in.Key, func(e runner.Event) {
 		d.event(e)
@@ -114,7 +114,7 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *doing) (in
 // serveDrill rehearses an alert. It ends with its client.
 func (s *server) serveDrill(rw http.ResponseWriter, r *http.Request) {
 	var q DrillAsk
-	s.work(rw, r, "drill", &q, func(ctx context.Context, d *doing) (any, error) {
+	s.work(rw, r, "drill", &q, func(ctx context.Context, d *operation) (any, error) {
 		return s.drills.ask(ctx, q, d.by, func(w Word) { d.job.Progress(w) })
 	})
 }
@@ -123,7 +123,7 @@ func (s *server) serveDrill(rw http.ResponseWriter, r *http.Request) {
 // force.
 func (s *server) serveCheck(rw http.ResponseWriter, r *http.Request) {
 	var q checkup.Request
-	s.work(rw, r, "check", &q, func(ctx context.Context, d *doing) (any, error) {
+	s.work(rw, r, "check", &q, func(ctx context.Context, d *operation) (any, error) {
 		cfg, err := config.Load(s.cfg().Path)
 		if err != nil {
 			return nil, advice.Usage(err)

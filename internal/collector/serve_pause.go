@@ -29,14 +29,14 @@ type PauseAsk struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// PauseDesk begins and ends pauses.
-type PauseDesk struct {
+// Pauser begins and ends pauses.
+type Pauser struct {
 	Store *incident.Store
 	Cfg   func() *config.Config
 }
 
 // Do does what is asked for and tells what is paused then.
-func (d PauseDesk) Do(ctx context.Context, path string, q *PauseAsk, by string, now time.Time) ([]status.Pause, error) {
+func (d Pauser) Do(ctx context.Context, path string, q *PauseAsk, by string, now time.Time) ([]status.Pause, error) {
 	var err error
 	switch path {
 	case "/pause":
@@ -64,7 +64,7 @@ func (d PauseDesk) Do(ctx context.Context, path string, q *PauseAsk, by string, 
 }
 
 // site is the one that is meant: "" for all of them.
-func (d PauseDesk) site(q PauseAsk) (string, *time.Location, error) {
+func (d Pauser) site(q PauseAsk) (string, *time.Location, error) {
 	switch {
 	case q.All && q.Site != "":
 		return "", nil, advice.Usage(errors.New("--site and --all do not go together"))
@@ -82,7 +82,7 @@ func (d PauseDesk) site(q PauseAsk) (string, *time.Location, error) {
 	return s.Name, s.Zone(), nil
 }
 
-func (d PauseDesk) pause(ctx context.Context, q PauseAsk, by string, now time.Time) error {
+func (d Pauser) pause(ctx context.Context, q PauseAsk, by string, now time.Time) error {
 	site, zone, err := d.site(q)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func parseUntil(s string, now time.Time, zone *time.Location) (time.Time, error)
 	return t, nil
 }
 
-func (d PauseDesk) resume(ctx context.Context, q PauseAsk, by string, now time.Time) error {
+func (d Pauser) resume(ctx context.Context, q PauseAsk, by string, now time.Time) error {
 	site, _, err := d.site(q)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (d PauseDesk) resume(ctx context.Context, q PauseAsk, by string, now time.T
 }
 
 // servePauses answers GET /pauses, POST /pause and POST /resume.
-func (d PauseDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (d Pauser) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var q PauseAsk
 	if r.Method == http.MethodPost {
 		if err := control.Read(r, &q); err != nil {

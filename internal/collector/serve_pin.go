@@ -12,14 +12,14 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// pinDesk pins incidents, and ends that.
-type pinDesk struct {
+// pinner pins incidents, and ends that.
+type pinner struct {
 	store *incident.Store
 	log   *slog.Logger
 }
 
 // ServeHTTP answers POST /pin.
-func (d pinDesk) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (d pinner) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	var q retention.PinAsk
 	if err := control.Read(r, &q); err != nil {
 		control.Fail(rw, http.StatusBadRequest, control.Failure{Message: err.Error(), Exit: advice.BadUsage})

@@ -36,8 +36,8 @@ type step struct {
 	Until    time.Time         `json:"until,omitzero"`    // the window's end, of EventFirstPass
 }
 
-// doing is a work for a client.
-type doing struct {
+// An operation is work for a client.
+type operation struct {
 	job *control.Job
 	by  string
 
@@ -45,14 +45,14 @@ type doing struct {
 	last map[string]time.Time // when each host's bytes were told
 }
 
-func (d *doing) say(format string, args ...any) {
+func (d *operation) say(format string, args ...any) {
 	d.job.Progress(Word{Say: fmt.Sprintf(format, args...)})
 }
 
 // fetchedEvery is how often a host's bytes are told.
 const fetchedEvery = 200 * time.Millisecond
 
-func (d *doing) fetched(p fetch.Progress) {
+func (d *operation) fetched(p fetch.Progress) {
 	d.mu.Lock()
 	now := time.Now()
 	tell := p.Done == 0 || p.Done >= p.Total || now.Sub(d.last[p.Host]) >= fetchedEvery
@@ -65,7 +65,7 @@ func (d *doing) fetched(p fetch.Progress) {
 	}
 }
 
-func (d *doing) event(e runner.Event) {
+func (d *operation) event(e runner.Event) {
 	s := step{What: e.What, Incident: e.Incident, Host: e.Host, Coverage: e.Coverage}
 	if e.What == runner.EventFirstPass {
 		s.Until = e.Window.Until

@@ -29,11 +29,11 @@ type sessions struct {
 	forget  func(host string) // what was proven of it: it is configured anew
 	clock   func(host string, at time.Time, s hostconn.KeeperState)
 	state   func(key string) func(hostconn.KeeperState) // who gets the state of a session
-	keepers map[string]*keeping                         // by source.key
+	keepers map[string]*sessionKeeper                   // by source.key
 }
 
-// keeping is a keeper at work.
-type keeping struct {
+// A sessionKeeper is a keeper that runs.
+type sessionKeeper struct {
 	hosts  []config.Host // for which it works
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -52,7 +52,7 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 	}
 	stopped.Wait()
 	if w.keepers == nil {
-		w.keepers = map[string]*keeping{}
+		w.keepers = map[string]*sessionKeeper{}
 	}
 	for key, list := range sources {
 		if w.keepers[key] != nil {
@@ -67,9 +67,9 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.stateOf(key, list),
 			Period: w.period, Prove: prover.Prove,
 			Dial:  func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
-			Fixed: func(ctx context.Context, err error) func() bool { return mended(ctx, list[0].Dial, err) }}
+			Fixed: func(ctx context.Context, err error) func() bool { return fixed(ctx, list[0].Dial, err) }}
 		ctx, cancel := context.WithCancel(ctx)
-		k := &keeping{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
+		k := &sessionKeeper{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k
 		go func() {
 			defer close(k.done)
@@ -115,7 +115,7 @@ func (w *sessions) close() {
 	w.keepers = nil
 }
 
-func (k *keeping) stop() {
+func (k *sessionKeeper) stop() {
 	k.cancel()
 	<-k.done
 }

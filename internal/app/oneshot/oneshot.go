@@ -34,8 +34,8 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// grabbing is a grab by hand, ready to start.
-type grabbing struct {
+// A Grab is one by hand, ready to start.
+type Grab struct {
 	Store  string
 	Zone   *time.Location
 	before time.Duration // default of --before
@@ -74,7 +74,7 @@ func (e Effort) user() string {
 }
 
 // Once makes the grab that the flags ask for.
-func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.Store, incident.Incident, error) {
+func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store, incident.Incident, error) {
 	asked, err := g.window(f, time.Now())
 	if err != nil {
 		return nil, incident.Incident{}, advice.Usage(err)
@@ -94,7 +94,7 @@ func (g *grabbing) Once(ctx context.Context, f *Request, e Effort) (*incident.St
 }
 
 // shareRoom has the hosts share what room there is, if it is not enough for all.
-func (g *grabbing) shareRoom() {
+func (g *Grab) shareRoom() {
 	find, n := g.find, len(g.site.Hosts)
 	g.find = func(site, host string) (wiring.Source, bool) {
 		s, ok := find(site, host)
@@ -129,14 +129,14 @@ func outError(err error) error {
 }
 
 // keys are those of the store that is kept.
-func (g *grabbing) keys(store *incident.Store) seal.Ring {
+func (g *Grab) keys(store *incident.Store) seal.Ring {
 	if g.Scratch {
 		return seal.Ring{}
 	}
 	return seal.Ring{Dir: store.Dir}
 }
 
-func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
+func (g *Grab) runner(store *incident.Store, e Effort) *runner.Runner {
 	if e.Growth == nil {
 		e.Growth = growth.Read(store.GrowthFile().Path)
 	}
@@ -151,7 +151,7 @@ func (g *grabbing) runner(store *incident.Store, e Effort) *runner.Runner {
 
 // Prepare finds out which hosts are meant and what is known of them. load reads the
 // configuration, if one is needed.
-func Prepare(load func() (*config.Config, error), f *Request) (*grabbing, error) {
+func Prepare(load func() (*config.Config, error), f *Request) (*Grab, error) {
 	switch adhoc := AdhocHosts(f.Hosts); {
 	case adhoc == 0:
 		cfg, err := load()
@@ -175,7 +175,7 @@ func AdhocHosts(hosts []string) (n int) {
 	return n
 }
 
-func PrepareConfigured(cfg *config.Config, f *Request) (*grabbing, error) {
+func PrepareConfigured(cfg *config.Config, f *Request) (*Grab, error) {
 	s, chosen, err := cfg.Select(f.Site, f.Hosts...)
 	if err != nil {
 		return nil, advice.Usage(err)
@@ -184,7 +184,7 @@ func PrepareConfigured(cfg *config.Config, f *Request) (*grabbing, error) {
 	for _, h := range chosen {
 		list = append(list, *h)
 	}
-	return &grabbing{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, handTo: cfg.Handover, Out: f.Out,
+	return &Grab{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, handTo: cfg.Handover, Out: f.Out,
 		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}, nil
 }
 
@@ -202,11 +202,11 @@ type Outcome struct {
 const scratchReserve = 64 << 20
 
 // prepareAdhoc makes a site of hosts that no configuration knows.
-func prepareAdhoc(f *Request) (*grabbing, error) {
+func prepareAdhoc(f *Request) (*Grab, error) {
 	if f.Site != "" {
 		return nil, advice.Usage(errors.New("--site works with configured names, not with user@address"))
 	}
-	g := &grabbing{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
+	g := &Grab{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
 	if g.Out == "" {
 		g.Out = "."
@@ -249,7 +249,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	if err := CheckWait("--patience", q.Patience); err != nil {
 		return incident.Incident{}, advice.Usage(err)
 	}
-	g := &grabbing{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
+	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
 	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {

@@ -12,7 +12,7 @@ import (
 const longestWindow = 7 * 24 * time.Hour
 
 // window is what the flags ask for.
-func (g *grabbing) window(f *Request, now time.Time) (evidence.Window, error) {
+func (g *Grab) window(f *Request, now time.Time) (evidence.Window, error) {
 	at := now
 	if f.At != "" {
 		var err error

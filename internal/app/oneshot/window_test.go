@@ -47,7 +47,7 @@ func TestParseTime(t *testing.T) {
 // TestLongWaits: whoever may ask the watcher for a grab must not have it wait for ever.
 func TestLongWaits(t *testing.T) {
 	day, most := 24*time.Hour, time.Duration(math.MaxInt64)
-	g := &grabbing{Zone: time.UTC, before: time.Minute}
+	g := &Grab{Zone: time.UTC, before: time.Minute}
 	for _, q := range []Request{{Patience: most}, {Patience: day + 1}, {After: day + time.Second}, {After: most}, {After: most, Before: &most}, {Patience: -1}} {
 		if w, err := g.window(&q, time.Now()); err == nil {
 			t.Errorf("%+v: %v", q, w)

@@ -19,8 +19,8 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// drillDesk makes drills: when it is asked to, and by schedule.
-type drillDesk struct {
+// drillRunner makes drills: when it is asked to, and by schedule.
+type drillRunner struct {
 	log       *slog.Logger
 	cfg       func() *config.Config // in force
 	store     *incident.Store
@@ -48,7 +48,7 @@ type drillOrder struct {
 
 // drill makes one. An error is that there was none, or that ctx ended; a failed drill is a
 // result.
-func (d *drillDesk) drill(ctx context.Context, o drillOrder) (drill.Result, error) {
+func (d *drillRunner) drill(ctx context.Context, o drillOrder) (drill.Result, error) {
 	cfg := d.cfg()
 	site, err := drillSite(cfg, o.site)
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *drillDesk) drill(ctx context.Context, o drillOrder) (drill.Result, erro
 	}
 	defer d.leave(site.Name)
 
-	r := &rehearsal{desk: d, cfg: cfg, site: site, mailbox: o.mailbox, wait: o.wait, tell: o.tell,
+	r := &rehearsal{runner: d, cfg: cfg, site: site, mailbox: o.mailbox, wait: o.wait, tell: o.tell,
 		result: drill.Result{Site: site.Name, Scheduled: o.scheduled, By: o.by, Began: time.Now().UTC().Round(time.Millisecond), Steps: []drill.Step{}, Notes: []string{}}}
 	if r.wait <= 0 {
 		r.wait = drillWait
@@ -100,7 +100,7 @@ func drillSite(cfg *config.Config, name string) (*config.Site, error) {
 }
 
 // paused is the pause of a site that is in force.
-func (d *drillDesk) paused(cfg *config.Config, site string, now time.Time) (incident.Pause, bool) {
+func (d *drillRunner) paused(cfg *config.Config, site string, now time.Time) (incident.Pause, bool) {
 	list, err := d.store.Pauses(now)
 	if err != nil {
 		d.log.Warn("cannot read the pauses", "err", err)
@@ -113,7 +113,7 @@ func (d *drillDesk) paused(cfg *config.Config, site string, now time.Time) (inci
 	return list[i], true
 }
 
-func (d *drillDesk) enter(site string) bool {
+func (d *drillRunner) enter(site string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.running[site] {
@@ -126,7 +126,7 @@ func (d *drillDesk) enter(site string) bool {
 	return true
 }
 
-func (d *drillDesk) leave(site string) {
+func (d *drillRunner) leave(site string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, site)
@@ -140,7 +140,7 @@ type DrillAsk struct {
 }
 
 // ask makes a drill for a client, as long as it is there.
-func (d *drillDesk) ask(ctx context.Context, q DrillAsk, by string, say func(Word)) (any, error) {
+func (d *drillRunner) ask(ctx context.Context, q DrillAsk, by string, say func(Word)) (any, error) {
 	if q.Wait < 0 || q.Wait > drill.Life {
 		return nil, advice.Usage(fmt.Errorf("--wait must be at most %s: for so long the mail counts as a drill", human.Span(drill.Life)))
 	}

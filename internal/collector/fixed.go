@@ -10,10 +10,10 @@ import (
 	"rtmtgrab/internal/sshdial"
 )
 
-// mended returns what tells that a person has fixed what keeps dialing c from a
+// fixed returns what tells that a person has fixed what keeps dialing c from a
 // session: `grab check` has logged in, or the secret is another one; `grab trust` has
 // changed known_hosts. nil: a dial alone can tell. It sends nothing to the host.
-func mended(ctx context.Context, c sshdial.Config, err error) func() bool {
+func fixed(ctx context.Context, c sshdial.Config, err error) func() bool {
 	e, ok := errors.AsType[*sshdial.Error](err)
 	if !ok {
 		return nil

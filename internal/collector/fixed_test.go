@@ -15,7 +15,7 @@ import (
 )
 
 // What a person does about a host is seen without asking the host.
-func TestMended(t *testing.T) {
+func TestFixed(t *testing.T) {
 	dir := t.TempDir()
 	known, secret := filepath.Join(dir, "known_hosts"), "wrong"
 	write := func(at time.Time) {
@@ -26,7 +26,7 @@ func TestMended(t *testing.T) {
 	c := sshdial.Config{Name: "h", Address: "127.0.0.1:9", User: "root", KnownHosts: known, Ledger: &sshdial.Ledger{Dir: filepath.Join(dir, "logins")},
 		Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return secret, nil }}}
 	write(time.Now().Add(-time.Hour))
-	is := mended(t.Context(), c, &sshdial.Error{Kind: sshdial.KindHostKeyChanged})
+	is := fixed(t.Context(), c, &sshdial.Error{Kind: sshdial.KindHostKeyChanged})
 	if is() {
 		t.Error("the key is trusted, and nobody has said so")
 	}
@@ -35,14 +35,14 @@ func TestMended(t *testing.T) {
 		t.Error("known_hosts was written, and it does not see it")
 	}
 	for _, kind := range []sshdial.Kind{sshdial.KindTimeout, sshdial.KindLoginRefused} { // the latter: nothing is in the ledger
-		if mended(t.Context(), c, &sshdial.Error{Kind: kind}) != nil {
+		if fixed(t.Context(), c, &sshdial.Error{Kind: kind}) != nil {
 			t.Error(kind)
 		}
 	}
 	peer := testsite.New(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
 	c.Address, c.KnownHosts, c.HostKey = peer.Addr(), "", ssh.FingerprintSHA256(peer.HostKey())
 	_, err := sshdial.Dial(t.Context(), c)
-	if is = mended(t.Context(), c, err); is == nil || is() {
+	if is = fixed(t.Context(), c, err); is == nil || is() {
 		t.Fatalf("%v: the refusal stands", err)
 	}
 	secret = "right"
