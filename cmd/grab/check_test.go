@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
 )
@@ -59,6 +60,7 @@ func TestCheckAllIsWell(t *testing.T) {
 }
 
 func TestCheckTellsApart(t *testing.T) {
+	testrace.Without(t)
 	other, err := lab.NewLogin()
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 // childOf waits for the process that does a task for another, and returns its id.
@@ -101,6 +102,7 @@ func TestContentsKilled(t *testing.T) {
 // does where memory ends, seals the complete incident without a report and says so; `grab
 // retry` adds it as a second revision with the same logs.
 func TestAnalysisKilled(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C", Logs: lab.LogConfig{Rate: 50}}, lab.ExpresswayConfig{Name: "expe01", Role: "E"})
 	r := killed(t, c, "report")

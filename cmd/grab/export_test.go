@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -43,6 +44,7 @@ func decodeExport(t *testing.T, r result) (e exported) {
 // TestExport: the same messages from a folder with rotated and compressed logs, from a
 // bundle, and from both at once; a bundle that is to have the file has the same bytes.
 func TestExport(t *testing.T) {
+	testrace.Without(t)
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
 	made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true}, analysis.New(), seal.Ring{})(t.Context(), job)

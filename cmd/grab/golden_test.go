@@ -30,6 +30,7 @@ import (
 //
 // One site and one run of the program serve all of it.
 func TestGolden(t *testing.T) {
+	testrace.Without(t)
 	if testing.Short() {
 		t.Skip("it takes long")
 	}

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -81,6 +82,7 @@ func (s *session) underway() {
 // A grab on a terminal shows how far it is, and ends whatever becomes of the copy: it is
 // carried through, stopped by Ctrl-C, or a peer goes.
 func TestNowOnATerminal(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string

@@ -51,14 +51,13 @@ func proving(t *testing.T, config string) {
 // statusOf asks the running watch until ok is content.
 func statusOf(t *testing.T, config, what string, ok func(status.Report) bool) (r status.Report) {
 	t.Helper()
-	var out []byte
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		out, _ = program("status", "--json", "-c", config).Output()
-		if r = (status.Report{}); json.Unmarshal(out, &r) == nil && ok(r) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		said := runGrab("status", "--json", "-c", config) // a process for each takes most of the test's time
+		if r = (status.Report{}); json.Unmarshal([]byte(said.out), &r) == nil && ok(r) {
 			return r
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s; %s", what, out)
+			t.Fatalf("never: %s; %s", what, said)
 		}
 	}
 }

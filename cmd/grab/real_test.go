@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/wiring"
 )
@@ -190,7 +191,7 @@ func (s *realSite) until(what string) {
 func (s *realSite) sealed(n int) []incident.Listed {
 	s.t.Helper()
 	var list []incident.Listed
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		code, out, errOut := s.grab("list", "--json")
 		if code != 0 {
 			s.t.Fatalf("list: %d %s", code, errOut)
@@ -302,6 +303,7 @@ func TestRealWatch(t *testing.T) {
 }
 
 func TestRealReadOnlyKey(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	s := newRealSite(t, func(s *realSite, o *[]testserver.SSHDOptions) {
 		for i := range *o {

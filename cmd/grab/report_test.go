@@ -28,6 +28,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -121,6 +122,7 @@ func (l *reportLab) file(t testing.TB, path string) []byte {
 // TestReport: the same verdict from every form that logs come in, with places that
 // hold what they are said to.
 func TestReport(t *testing.T) {
+	testrace.Without(t)
 	l := newReportLab(t)
 	other := t.TempDir()
 	var loose, snapshots, archives, syslog []string
@@ -256,6 +258,7 @@ func (l *reportLab) job(t testing.TB, dir string) runner.SealJob {
 // TestSealedReport: a bundle has the report in it, in README.txt and in its manifest;
 // the same logs make the same bundle; and `grab report` on it says the same.
 func TestSealedReport(t *testing.T) {
+	testrace.Without(t)
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
 	var sums []string
@@ -319,6 +322,7 @@ func entry(t testing.TB, path, name string) (b []byte) {
 // TestReportCostsNoBundle: an analysis that fails, however, leaves a bundle without a
 // report, which says so; one that is cancelled leaves nothing.
 func TestReportCostsNoBundle(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	l := newReportLab(t)
 	for how, want := range map[string]string{

@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testsite"
 	"rtmtgrab/mailwatch"
 )
@@ -107,6 +108,7 @@ func TestReserveOnDisk(t *testing.T) {
 // A grab by hand for which the disk has not room enough warns, copies what is nearest the
 // event and seals it; the rest is missing for want of room.
 func TestNowTakesWhatFits(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	logs := lab.LogConfig{Rate: 100}
 	c := newLab(t, lab.ExpresswayConfig{Role: "C", Logs: logs}, lab.ExpresswayConfig{Role: "E", Logs: logs})

@@ -15,6 +15,7 @@ import (
 
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -22,6 +23,7 @@ import (
 // against a laboratory of two Expressways and a mailbox that each script has for
 // itself. $C and $E are the addresses, grab.yaml is the configuration.
 func TestScripts(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

@@ -196,6 +196,7 @@ var logsEnd = regexp.MustCompile(`the logs end at \S+ UTC`)
 // TestReportOfSyslogFiles: whatever form a syslog server writes, with several hosts in
 // one file or not, the report says what it says of the appliances' own logs.
 func TestReportOfSyslogFiles(t *testing.T) {
+	testrace.Without(t)
 	if testing.Short() {
 		t.Skip("it takes long")
 	}
@@ -217,9 +218,6 @@ func TestReportOfSyslogFiles(t *testing.T) {
 		}
 		all := recordsOf(t, p)
 		for i, f := range syslogForms() {
-			if testrace.Skips(i, 9) { // the layouts take turns by five
-				continue
-			}
 			t.Run(f.name, func(t *testing.T) {
 				_, got := reportOf(t, putForm(t, t.TempDir(), all, f, i%5, until))
 				if got != want {
@@ -228,15 +226,12 @@ func TestReportOfSyslogFiles(t *testing.T) {
 			})
 		}
 		for layout := range 5 {
-			if testrace.Skips(layout, 5) {
-				continue
-			}
 			if _, got := reportOf(t, putForm(t, t.TempDir(), all, syslogForms()[4], layout, until)); got != want {
 				t.Errorf("every line, layout %d: %s", layout, firstDifference(got, want))
 			}
 		}
-		for i, f := range syslogForms() {
-			if f.lines && !testrace.Skips(i, 5) {
+		for _, f := range syslogForms() {
+			if f.lines {
 				file := writeFile(t, filepath.Join(t.TempDir(), "all.log"), woven(all, f))
 				if err := os.Chtimes(file, until, until); err != nil {
 					t.Fatal(err)

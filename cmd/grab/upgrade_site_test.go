@@ -226,7 +226,7 @@ func (s *oldSite) deliver(o rtmt.MailOptions) {
 // until waits until something is so; the limit is only there so that a fault ends.
 func (s *oldSite) until(what string, ok func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("never: %s", what)
 		}

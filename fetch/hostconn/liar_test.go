@@ -11,6 +11,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 )
 
@@ -63,8 +64,8 @@ func TestListingWithoutEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "one a time" && testing.Short() {
-				t.Skip("it takes long")
+			if name == "one a time" { // it takes long
+				testrace.Whole(t)
 			}
 			var asked atomic.Int64
 			s := liarSession(t, &testserver.Liar{Answer: func(r testserver.LiarRequest, w *testserver.LiarWriter) bool {

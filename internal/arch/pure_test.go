@@ -4,9 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,15 +14,7 @@ import (
 // started there, and nothing is shared.
 func TestPure(t *testing.T) {
 	root := filepath.Join("..", "..")
-	b, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := regexp.MustCompile(`(?m)^PURE += (.*)$`).FindSubmatch(b)
-	if line == nil {
-		t.Fatal("the Makefile has no PURE")
-	}
-	for _, dir := range strings.Fields(string(line[1])) {
+	for _, dir := range strings.Fields(makeVar(t, "PURE")) {
 		files, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
 		files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
 		if len(files) == 0 {

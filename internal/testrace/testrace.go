@@ -21,6 +21,15 @@ func Smaller(size, n int) int {
 
 func sampled() bool { return On || testing.Short() }
 
+// Without leaves a test that is not about who does what at the same time to the run without
+// the detector, where it takes a third.
+func Without(t *testing.T) {
+	t.Helper()
+	if On {
+		t.Skip("the run without the detector has it")
+	}
+}
+
 // Whole leaves a test to the run that is neither short nor with the detector.
 func Whole(t *testing.T) {
 	t.Helper()
