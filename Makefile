@@ -35,7 +35,7 @@ deps bench-deps busy-deps:
 # sampled, and what is about words and not about who does what at the same time (WHOLE and
 # WHOLE_TESTS, by TestWhole), without the detector. -parallel, -j: many tests wait.
 PURE           = ./bundle/mask/find ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
-UNWATCHED      = compress/flate github.com/klauspost/compress/flate regexp regexp/syntax encoding/json
+UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
 WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
 WHOLE_TESTS    = ^(TestAnalysisKilled|TestCheckTellsApart|TestDamagedStore|TestExport|TestGolden|TestGoldenDemo|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestMixtures|TestNowOnATerminal|TestNowTakesWhatFits|TestRealReadOnlyKey|TestReport|TestReportCostsNoBundle|TestReportOfSyslogFiles|TestRingDamage|TestRingHonest|TestScripts|TestSealedReport|TestTortureCutAtEachRequest|TestTruth)$$
