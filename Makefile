@@ -86,15 +86,16 @@ bench: bench-deps
 chaos: deps
 	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$${GRAB_CHAOS_SECONDS:-600} $(GO) test -count 1 -v -run TestChaos -timeout 60m ./internal/chaos
 
-# A day and more: virtual days in memory, with hosts that fall sick and get well, and then the
-# real binary under chaos. SOAK_DAYS and SOAK_SECONDS make it shorter or longer; what of the days
+# A day and more: virtual days in memory, with hosts that fall sick and get well, then the real
+# binary with an incident every two seconds, and the same under chaos. SOAK_DAYS and SOAK_SECONDS make it shorter or longer; what of the days
 # is done stands in SOAK_DIR/days and is not done again.
 SOAK_DAYS    ?= 30
 SOAK_SECONDS ?= 3600
 SOAK_DIR     ?= soak
 soak: deps
 	mkdir -p $(SOAK_DIR)
-	GRAB_SOAK_DAYS=$(SOAK_DAYS) GRAB_SOAK_DIR=$(abspath $(SOAK_DIR)) $(GO) test -count 1 -v -run TestSoak -timeout 10h ./internal/chaos
+	GRAB_SOAK_DAYS=$(SOAK_DAYS) GRAB_SOAK_DIR=$(abspath $(SOAK_DIR)) $(GO) test -count 1 -v -run 'TestSoak$$' -timeout 10h ./internal/chaos
+	GRAB_SOAK_SECONDS=$(SOAK_SECONDS) $(GO) test -count 1 -v -run TestSoakReal -timeout 30h ./internal/chaos
 	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$(SOAK_SECONDS) $(GO) test -count 1 -v -run TestChaos -timeout 30h ./internal/chaos
 
 # configs/grab.service as it is, under a systemd that is process 1 of namespaces of its own: as
