@@ -218,13 +218,17 @@ func (e *Engine) guarded(ctx context.Context, l *queue, s sink.Sink, a sink.Arti
 	limit := e.Limits.stall()
 	quiet := time.AfterFunc(limit, func() { cancel(errStalled) })
 	defer quiet.Stop()
+	still := time.AfterFunc(e.Limits.still(), func() { e.standsStill(w) })
+	defer still.Stop()
 	e.state.mu.Lock()
 	pace := l.pace
 	e.state.mu.Unlock()
 	deliver := sink.WithFlow(ctx, flow(pace, func(n int) {
 		quiet.Reset(limit)
+		still.Reset(e.Limits.still())
 		e.state.mu.Lock()
 		w.moved += int64(n)
+		w.still = false
 		e.state.mu.Unlock()
 	}))
 	done := make(chan result, 1)
@@ -246,6 +250,14 @@ func (e *Engine) guarded(ctx context.Context, l *queue, s sink.Sink, a sink.Arti
 	}
 	e.leave(l, done)
 	return sink.Receipt{}, &sink.Error{Cause: sink.Timeout, Unknown: true, Err: errors.New("it hangs, and does not end when it is told to")}
+}
+
+// standsStill has a delivery that moves no byte take no place from others.
+func (e *Engine) standsStill(w *work) {
+	e.state.mu.Lock()
+	w.still = true
+	e.state.mu.Unlock()
+	e.wakeUp()
 }
 
 // stalled is the error of a delivery that was broken off because nothing moved.

@@ -40,7 +40,7 @@ type Engine struct {
 	// Changed hears of each job that has come to a new state; must not block. May be nil.
 	Changed func(Job)
 
-	Parallel int // deliveries at once in all; zero: 4. Of one destination it is one
+	Parallel int // deliveries at once in all, but for those that do not move; zero: 4. Of one destination it is one
 	Limits   Limits
 
 	state engineState
@@ -74,10 +74,12 @@ type engineState struct {
 type work struct {
 	cancel context.CancelCauseFunc
 	moved  int64  // bytes
+	still  bool   // none for a while: it takes no place from others
 	drop   string // who wants it dropped
 }
 
 func (l Limits) stall() time.Duration { return or(l.Stall, 5*time.Minute) }
+func (l Limits) still() time.Duration { return l.stall() / 10 }
 func (l Limits) grace() time.Duration { return or(l.Grace, 5*time.Second) }
 func (l Limits) quiet() time.Duration { return or(l.Quiet, 10*time.Minute) }
 func (l Limits) every() time.Duration { return or(l.Every, 30*time.Minute) }
@@ -237,12 +239,23 @@ func (e *Engine) dispatch(ctx context.Context) time.Duration {
 			next = min(next, wait)
 			continue
 		}
-		if len(s.busy) >= e.parallel() {
-			break // whoever ends wakes
+		if s.moving() >= e.parallel() {
+			break // whoever ends, or stands still, wakes
 		}
 		e.start(ctx, l, j)
 	}
 	return max(next, time.Millisecond)
+}
+
+// moving is how many jobs are worked at, those that stand still left out: a destination that
+// hangs costs the others nothing.
+func (s *engineState) moving() (n int) {
+	for _, w := range s.busy {
+		if !w.still {
+			n++
+		}
+	}
+	return n
 }
 
 func (e *Engine) parallel() int {

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -243,6 +244,29 @@ func TestHang(t *testing.T) {
 		stuck.mu.Unlock()
 		b.begin(destination("stuck", stuck))
 		b.until(name, Done)
+	})
+}
+
+// As many hanging destinations as there are places keep no other waiting until they are given up.
+func TestHangAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, hang, good := newBench(t), make(chan struct{}), &fake{}
+		to := []Destination{destination("zz", good)}
+		for i := range 6 {
+			to = append(to, destination(fmt.Sprintf("stuck%d", i), &fake{hang: hang}))
+		}
+		b.begin(to...)
+		f := b.bundle(1, 1)
+		for i := range 6 {
+			b.add(f, fmt.Sprintf("stuck%d", i))
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		b.until(b.add(f, "zz"), Done)
+		if d := time.Since(began); d > 2*time.Minute {
+			t.Errorf("it waited for %v", d)
+		}
+		close(hang)
 	})
 }
 
