@@ -59,6 +59,9 @@ func (b *bucket) inParts(ctx context.Context, a sink.Artifact, p *plan, o minio.
 	}
 	info, err := b.core.CompleteMultipartUpload(ctx, b.Bucket, b.key(a), id, list, minio.PutObjectOptions{})
 	if err != nil {
+		if r.Resumed > 0 && minio.ToErrorResponse(err).StatusCode != 0 {
+			b.abort(ctx, a, id) // parts from before may be what the server cannot put together: next time from the start
+		}
 		return "", b.explain(ctx, err, true)
 	}
 	return info.ChecksumSHA256, nil
