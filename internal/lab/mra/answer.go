@@ -92,6 +92,7 @@ func (p *phone) notify(now time.Time, number string) {
 	toPhone := toE.forward(fmt.Sprintf("SIP/2.0/TLS %s:5061;branch=z9hG4bK%s;rport", p.e.IP(), p.hex(32)), ";received="+p.c.IP(), "")
 	toE.paths, toPhone.paths = nil, nil
 	z := p.e.zone
+	u.sent(now.Add(-time.Millisecond), p.c.IP(), l.port, m)
 	p.c.logSIP(now, false, l.port, u.ip, sipPort, m)
 	p.c.logSIP(now.Add(2*time.Millisecond), true, z.port, p.e.IP(), tunnelPort, toE)
 	p.e.logSIP(now.Add(4*time.Millisecond), false, tunnelPort, p.c.IP(), z.port, toE)
@@ -102,7 +103,9 @@ func (p *phone) notify(now time.Time, number string) {
 	ok = ok.back()
 	p.e.logSIP(back.Add(2*time.Millisecond), true, tunnelPort, p.c.IP(), z.port, ok)
 	p.c.logSIP(back.Add(4*time.Millisecond), false, z.port, p.e.IP(), tunnelPort, ok)
-	p.c.logSIP(back.Add(6*time.Millisecond), true, l.port, u.ip, sipPort, ok.back())
+	ok = ok.back()
+	p.c.logSIP(back.Add(6*time.Millisecond), true, l.port, u.ip, sipPort, ok)
+	u.received(back.Add(8*time.Millisecond), p.c.IP(), l.port, ok)
 }
 
 // A model is what a device says of its kind.

@@ -14,6 +14,7 @@ type cucm struct {
 	name, ip string
 	regs     map[string]*registration // by phone.key
 	down     bool
+	trace    *tracer // nil: the node writes no traces
 }
 
 type registration struct {
@@ -80,13 +81,14 @@ func (l *link) drop(at time.Time) {
 	for _, p := range l.site.all() {
 		if r := l.cucm.regs[p.key()]; r != nil && r.link == l {
 			p.cutBy = HopToCUCM
-			l.cucm.forget(at, p)
+			l.cucm.forget(at, p, alarmDisconnected)
 		}
 	}
 }
 
-func (u *cucm) forget(at time.Time, p *phone) {
+func (u *cucm) forget(at time.Time, p *phone, why alarm) {
 	delete(u.regs, p.key())
+	u.raise(at, p, why)
 	h := p.happening(at, p.main, Dropped)
 	h.CUCM = u.name
 	u.site.story.tell(h)
@@ -113,6 +115,7 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		expires = 0
 	case at.Before(p.refused):
 		delete(u.regs, p.key())
+		u.raise(at, p, alarmTransient)
 		h.What, h.Code, h.By = Refused, 403, u.name
 		short, _, _ := strings.Cut(u.name, ".")
 		return m.answer(403, "Forbidden", tag, date, `Warning: 399 `+short+` "Unable to find a device handler for the request received on port 5060 from `+p.c.IP()+`"`,
@@ -121,10 +124,13 @@ func (u *cucm) handle(at time.Time, p *phone, l *link, m *message, r register) (
 		p.nonce = strings.ToUpper(fmt.Sprintf("%016x%016x", u.site.rng.Uint64(), u.site.rng.Uint64()))
 		return m.answer(401, "Unauthorized", tag, date, `WWW-Authenticate: Digest realm="`+realm+`", nonce="`+p.nonce+`", algorithm=MD5`, server), h
 	case r.expires == 0:
+		if u.regs[p.key()] != nil {
+			u.raise(at, p, alarmLeft)
+		}
 		delete(u.regs, p.key())
 		h.What, expires = Unregistered, 0
 	case r.line > 0:
-		u.addLine(p, m, &h)
+		u.addLine(at, p, m, &h)
 	default:
 		u.register(at, p, l, m, r, &h)
 	}
@@ -147,10 +153,12 @@ func (m *message) accept(p *phone, r register, tag, date string, newreg bool, ex
 }
 
 // addLine registers one more line of a phone, if that is registered.
-func (u *cucm) addLine(p *phone, m *message, h *Happening) {
+func (u *cucm) addLine(at time.Time, p *phone, m *message, h *Happening) {
 	if known := u.regs[p.key()]; known != nil {
 		known.lines = min(known.lines+1, len(p.numbers))
-		h.Lines = known.lines
+		if h.Lines = known.lines; h.Lines == len(p.numbers) {
+			u.raise(at, p, alarmRegistered)
+		}
 	}
 	h.What, h.NewReg, h.Number = RegisteredLine, true, m.dialog.number
 }
@@ -174,9 +182,14 @@ func (u *cucm) register(at time.Time, p *phone, l *link, m *message, r register,
 		}
 	}
 	known.until, known.link, h.Lines = at.Add(u.site.cfg.Expires+u.site.cfg.Grace), l, known.lines
+	if h.NewReg && known.lines < len(p.numbers) {
+		u.raise(at.Add(3*time.Millisecond), p, alarmPartial)
+	} else if h.NewReg {
+		u.raise(at.Add(3*time.Millisecond), p, alarmRegistered)
+	}
 	u.site.time.At(known.until, func(now time.Time) {
 		if u.regs[p.key()] == known && !now.Before(known.until) {
-			u.forget(now, p)
+			u.forget(now, p, alarmTimedOut)
 		}
 	})
 }

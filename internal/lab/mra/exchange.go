@@ -200,7 +200,7 @@ func (t *trip) toCUCM(now time.Time) {
 		t.unanswered(now, t.byC, t.up.link.code)
 		return
 	}
-	t.deliver("CUCM", now, p.ms(2, 4), t.sendUp, nil, t.atCUCM)
+	t.deliver("CUCM", now, p.ms(2, 4), t.sendUp, t.traceArrival, t.atCUCM)
 }
 
 func (t *trip) sendUp(now time.Time) {

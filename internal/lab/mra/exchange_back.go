@@ -5,11 +5,17 @@ import (
 	"time"
 )
 
+// traceArrival has the node trace that the message came.
+func (t *trip) traceArrival(now time.Time) {
+	t.up.link.cucm.received(now, t.c.IP(), t.up.port, t.up.m)
+}
+
 func (t *trip) atCUCM(now time.Time) {
 	p, s, u := t.p, t.p.site, t.up.link.cucm
 	if t.stalled(now, t.atCUCM, t.c.stalls[stallUp]) {
 		return
 	}
+	t.traceArrival(now)
 	t.attempt.reach(HopCUCM, now)
 	switch {
 	case u.down:
@@ -42,8 +48,12 @@ func (t *trip) answer(now time.Time, m *message) {
 	p, s, u := t.p, t.p.site, t.up.link.cucm
 	late := t.takeSlow()
 	trying := t.thaw(now.Add(time.Millisecond))
-	t.c.logSIP(trying, false, t.up.port, u.ip, sipPort, t.up.m.answer(100, "Trying", ""))
-	at := t.thaw(now.Add(p.ms(2, 3) + late))
+	again := t.up.m.answer(100, "Trying", "")
+	t.c.logSIP(trying, false, t.up.port, u.ip, sipPort, again)
+	way := p.ms(2, 3)
+	u.sent(now.Add(500*time.Microsecond), t.c.IP(), t.up.port, again)
+	u.sent(now.Add(way/2+late), t.c.IP(), t.up.port, m)
+	at := t.thaw(now.Add(way + late))
 	t.c.logSIP(at, false, t.up.port, u.ip, sipPort, m)
 	if late > s.timeout() {
 		t.unanswered(t.up.sent, t.byC, 408)

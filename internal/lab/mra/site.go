@@ -26,6 +26,7 @@ type SiteConfig struct {
 	// Grace after it, zero: Expires/8 (15 s).
 	Expires, Delta, Grace time.Duration
 	Seed                  uint64
+	SDL                   *SDLConfig      // traces of the CUCM nodes; nil: none
 	LogFrom               time.Time       // the logs begin there, if the Site begins before; zero: with it
 	Notify                func(Happening) // told of everything, in order, by the Site's own goroutine; nil: nobody
 }
@@ -78,6 +79,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 			p.twin = newTwin(p)
 		}
 	}
+	s.addTraces()
 	return s, nil
 }
 
@@ -139,6 +141,7 @@ func (s *Site) begin(t time.Time) {
 	for _, e := range s.peers() {
 		e.Grow(s.time, later(t, s.cfg.LogFrom), func() bool { return e.silent || e.frozen })
 	}
+	s.growTraces(t)
 	for _, p := range s.all() {
 		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.Interval())/4)), "25", "initialized")
 	}
