@@ -1,0 +1,182 @@
+package cucmtrace
+
+import (
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// A clock turns times of day into times. It goes from record to record: a time of day is
+// that of the day that brings it nearest to the one before.
+type clock struct {
+	given  *time.Location // of the node, as somebody said; nil: nobody did
+	zone   *time.Location // that counts
+	hand   time.Time      // of the newest record that fits; zero: none yet
+	known  bool           // the date is known; else hand is a day of its own
+	latest time.Time      // records cannot be later, but by slack; zero: not known
+
+	day    time.Time // midnight of the day in use
+	plain  bool      // the clock does not change on it, nor on those beside it
+	days   int       // midnights that were passed
+	walked bool      // the date is to be found: days are counted, nothing else
+}
+
+const (
+	// ordinary is how far apart, at most, the times of neighbouring records are taken as
+	// they are. Beyond it the one after them has to agree.
+	ordinary = time.Hour
+	dayMS    = 24 * 60 * 60 * 1000
+	// slack is by how much a file's newest record may be later than the file.
+	slack = 2 * time.Minute
+)
+
+func newClock(p Place) clock {
+	c := clock{given: p.Zone, zone: p.Zone}
+	if c.zone == nil {
+		c.zone = time.UTC
+	}
+	if evidence.Believable(p.Modified) && !p.Modified.IsZero() {
+		c.latest = p.Modified
+	}
+	if !p.First.IsZero() && evidence.Believable(p.First) {
+		c.hand, c.known = p.First, true
+	}
+	return c
+}
+
+// begins takes a file's head for the date. Its offset counts where no zone is known, or
+// another one.
+func (c *clock) begins(h head, tod int) {
+	if tod == noClock {
+		return
+	}
+	t := h.date.Add(time.Duration(tod) * time.Millisecond)
+	if !evidence.Believable(t) {
+		return
+	}
+	if c.zone = c.given; c.zone == nil || offsetAt(t.In(c.zone)) != int(h.offset/time.Second) {
+		c.zone = t.Location()
+	}
+	c.hand, c.known, c.walked, c.day = t, true, false, time.Time{}
+}
+
+// at is the time of a record with that time of day, of which the next one has next; odd: it
+// is the one before's, for its own cannot be right.
+func (c *clock) at(tod, next int) (t time.Time, odd bool) {
+	if tod == noClock {
+		return c.out(c.hand), true
+	}
+	if c.hand.IsZero() {
+		if c.walked = !c.known; c.walked {
+			c.hand = time.Date(2000, 1, 10, 0, 0, 0, 0, time.UTC).Add(time.Duration(tod) * time.Millisecond)
+		}
+		return c.out(c.hand), false
+	}
+	near := c.nearest(tod)
+	if d := near.Sub(c.hand); d < -ordinary || d > ordinary {
+		if next != noClock && apart(tod, next) > ordinary || next == noClock && !c.possible(near) {
+			return c.out(c.hand), true
+		}
+		if d < 0 { // the trace goes on, so a great step is one forward
+			near = c.onDay(tod, 1, near)
+		}
+	}
+	if c.walked {
+		y, m, d := c.hand.Date()
+		ny, nm, nd := near.Date()
+		c.days += int(time.Date(ny, nm, nd, 0, 0, 0, 0, time.UTC).Sub(time.Date(y, m, d, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour))
+	}
+	c.hand = near
+	return c.out(near), false
+}
+
+// out is a time as it is told: none where the date is not known.
+func (c *clock) out(t time.Time) time.Time {
+	if !c.known {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// possible reports whether the last record may have that time.
+func (c *clock) possible(t time.Time) bool {
+	return c.walked || c.latest.IsZero() || !t.After(c.latest.Add(slack))
+}
+
+// apart is how far apart two times of day are, around midnight too.
+func apart(a, b int) time.Duration {
+	d := (b - a + dayMS) % dayMS
+	return time.Duration(min(d, dayMS-d)) * time.Millisecond
+}
+
+// nearest is the time with that time of day that is nearest to the hand.
+func (c *clock) nearest(tod int) time.Time {
+	c.useDay()
+	if c.plain {
+		t := c.day.Add(time.Duration(tod) * time.Millisecond)
+		switch d := t.Sub(c.hand); {
+		case d > 12*time.Hour:
+			t = t.Add(-24 * time.Hour)
+		case d <= -12*time.Hour:
+			t = t.Add(24 * time.Hour)
+		}
+		return t
+	}
+	var best time.Time
+	for day := -1; day <= 1; day++ {
+		for _, t := range c.readings(tod, day) {
+			if best.IsZero() || t.Sub(c.hand).Abs() < best.Sub(c.hand).Abs() {
+				best = t
+			}
+		}
+	}
+	return best
+}
+
+// onDay is the time with that time of day so many days after the day of t.
+func (c *clock) onDay(tod, days int, t time.Time) time.Time {
+	y, m, d := t.In(c.where()).Date()
+	return time.Date(y, m, d+days, 0, 0, 0, tod*1e6, c.where())
+}
+
+// where is the zone that counts: of a date that is not known, none.
+func (c *clock) where() *time.Location {
+	if c.walked {
+		return time.UTC
+	}
+	return c.zone
+}
+
+// useDay makes the hand's day the one in use.
+func (c *clock) useDay() {
+	if d := c.hand.Sub(c.day); !c.day.IsZero() && d >= 0 && d < 24*time.Hour && c.plain {
+		return
+	}
+	y, m, d := c.hand.In(c.where()).Date()
+	c.day = time.Date(y, m, d, 0, 0, 0, 0, c.where())
+	before, after := c.day.AddDate(0, 0, -1), c.day.AddDate(0, 0, 2)
+	c.plain = after.Sub(before) == 72*time.Hour && offsetAt(before) == offsetAt(after)
+}
+
+func offsetAt(t time.Time) int { _, o := t.Zone(); return o }
+
+// readings are the times that may be meant by a time of day on a day near the hand's: two
+// in the hour that comes twice.
+func (c *clock) readings(tod, days int) []time.Time {
+	zone := c.where()
+	y, m, d := c.hand.In(zone).Date()
+	var out []time.Time
+	for _, o := range []int{offsetAt(time.Date(y, m, d+days, 0, 0, 0, 0, zone)), offsetAt(time.Date(y, m, d+days+1, 0, 0, 0, 0, zone))} {
+		t := time.Date(y, m, d+days, 0, 0, 0, 0, time.FixedZone("", o)).Add(time.Duration(tod) * time.Millisecond).In(zone)
+		if len(out) == 0 || !t.Equal(out[0]) {
+			out = append(out, t)
+		}
+	}
+	h := tod / 3_600_000
+	for i, t := range out { // one of them shows another time of day, unless the hour comes twice
+		if t.Hour() == h && len(out) > 1 && out[1-i].Hour() != h {
+			return out[i : i+1]
+		}
+	}
+	return out
+}
