@@ -62,13 +62,26 @@ func (p Place) beganWith(r *Reader, first int) Place {
 // walkBack is the time of the first record: the last one is the latest that is not after
 // the file, and between them are as many midnights as were passed.
 func (c *clock) walkBack(first int) time.Time {
-	last := c.hand // a day of its own, with the right time of day
-	tod := last.Sub(time.Date(last.Year(), last.Month(), last.Day(), 0, 0, 0, 0, time.UTC))
 	y, m, d := c.latest.In(c.zone).Date()
 	for back := -1; ; back++ {
-		t := time.Date(y, m, d-back, 0, 0, 0, int(tod), c.zone)
-		if !t.After(c.latest.Add(slack)) {
-			return evidence.Clamp(time.Date(y, m, d-back-c.days, 0, 0, 0, first*1e6, c.zone))
+		shown := time.Date(y, m, d-back, c.hand.Hour(), c.hand.Minute(), c.hand.Second(), c.hand.Nanosecond(), time.UTC) // the hand is on a day of its own
+		all := readings(shown, c.zone)
+		for i := len(all) - 1; i >= 0; i-- {
+			if !all[i].After(c.latest.Add(slack)) {
+				return evidence.Clamp(c.firstOf(readings(time.Date(y, m, d-back-c.days, 0, 0, 0, first*1e6, time.UTC), c.zone), all[i]))
+			}
 		}
 	}
+}
+
+// firstOf picks the first record's time where the clock shows it twice: if it was set back
+// since, the first, else the one that is nearest to the last record.
+func (c *clock) firstOf(readings []time.Time, last time.Time) time.Time {
+	best := readings[0]
+	for _, t := range readings[1:] {
+		if !c.setBack && !t.After(last) {
+			best = t
+		}
+	}
+	return best
 }

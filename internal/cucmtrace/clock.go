@@ -15,10 +15,11 @@ type clock struct {
 	known  bool           // the date is known; else hand is a day of its own
 	latest time.Time      // records cannot be later, but by slack; zero: not known
 
-	day    time.Time // midnight of the day in use
-	plain  bool      // the clock does not change on it, nor on those beside it
-	days   int       // midnights that were passed
-	walked bool      // the date is to be found: days are counted, nothing else
+	day     time.Time // midnight of the day in use
+	plain   bool      // the clock does not change on it, nor on those beside it
+	days    int       // midnights that were passed
+	walked  bool      // the date is to be found: days are counted, nothing else
+	setBack bool      // while walking: the clock went back by more than disorder does
 }
 
 const (
@@ -82,6 +83,7 @@ func (c *clock) at(tod, next int) (t time.Time, odd bool) {
 		}
 	}
 	if c.walked {
+		c.setBack = c.setBack || near.Before(c.hand.Add(-10*time.Minute))
 		y, m, d := c.hand.Date()
 		ny, nm, nd := near.Date()
 		c.days += int(time.Date(ny, nm, nd, 0, 0, 0, 0, time.UTC).Sub(time.Date(y, m, d, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour))
@@ -125,12 +127,22 @@ func (c *clock) nearest(tod int) time.Time {
 	var best time.Time
 	for day := -1; day <= 1; day++ {
 		for _, t := range c.readings(tod, day) {
-			if best.IsZero() || t.Sub(c.hand).Abs() < best.Sub(c.hand).Abs() {
+			if best.IsZero() || c.far(t) < c.far(best) {
 				best = t
 			}
 		}
 	}
 	return best
+}
+
+// far is how far a time is from the hand. Of two in the hour that comes twice the later is
+// nearer, unless the earlier is disorder.
+func (c *clock) far(t time.Time) time.Duration {
+	d := t.Sub(c.hand)
+	if d < -time.Minute {
+		return -d + 2*time.Hour
+	}
+	return d.Abs()
 }
 
 // onDay is the time with that time of day so many days after the day of t.
@@ -160,23 +172,28 @@ func (c *clock) useDay() {
 
 func offsetAt(t time.Time) int { _, o := t.Zone(); return o }
 
-// readings are the times that may be meant by a time of day on a day near the hand's: two
-// in the hour that comes twice.
+// readings are the times that may be meant by a time of day on a day near the hand's.
 func (c *clock) readings(tod, days int) []time.Time {
-	zone := c.where()
-	y, m, d := c.hand.In(zone).Date()
-	var out []time.Time
-	for _, o := range []int{offsetAt(time.Date(y, m, d+days, 0, 0, 0, 0, zone)), offsetAt(time.Date(y, m, d+days+1, 0, 0, 0, 0, zone))} {
-		t := time.Date(y, m, d+days, 0, 0, 0, 0, time.FixedZone("", o)).Add(time.Duration(tod) * time.Millisecond).In(zone)
-		if len(out) == 0 || !t.Equal(out[0]) {
-			out = append(out, t)
+	y, m, d := c.hand.In(c.where()).Date()
+	return readings(time.Date(y, m, d+days, 0, 0, 0, 0, time.UTC).Add(time.Duration(tod)*time.Millisecond), c.where())
+}
+
+// readings are the times at which the clocks of a zone show what t shows in UTC: two where the
+// hour comes twice, and the two nearest where it does not come.
+func readings(t time.Time, zone *time.Location) []time.Time {
+	var all, right []time.Time
+	for _, around := range []time.Time{t.Add(-26 * time.Hour), t.Add(26 * time.Hour)} {
+		at := t.Add(-time.Duration(offsetAt(around.In(zone))) * time.Second)
+		if len(all) == 1 && at.Equal(all[0]) {
+			break
+		}
+		all = append(all, at.In(zone))
+		if offsetAt(at.In(zone)) == offsetAt(around.In(zone)) {
+			right = append(right, at.In(zone))
 		}
 	}
-	h := tod / 3_600_000
-	for i, t := range out { // one of them shows another time of day, unless the hour comes twice
-		if t.Hour() == h && len(out) > 1 && out[1-i].Hour() != h {
-			return out[i : i+1]
-		}
+	if len(right) == 0 {
+		return all
 	}
-	return out
+	return right
 }

@@ -21,6 +21,10 @@ type Part struct {
 // Quiet is how long a Call Manager traces nothing at most: it has timers every second.
 const Quiet = 5 * time.Minute
 
+// disorder is how far records may be from the order of their times: what is missing reaches so
+// far into what is there.
+const disorder = 5 * time.Second
+
 // Missing is what the files of one log of a node lack of a window, by the node's clock: what is
 // older than the oldest file, files that are not there, and stretches that were not read. The
 // window's end is covered by records behind it, or if a file that is plain text was taken after
@@ -30,6 +34,9 @@ func Missing(parts []Part, window evidence.Window, quiet time.Duration) []eviden
 	silent := func(since, until time.Time) bool { return quiet > 0 && until.Sub(since) > quiet }
 	var out []evidence.Span
 	lack := func(since, until time.Time, reason string) {
+		if reason != evidence.ReasonSilent {
+			since, until = since.Add(-disorder), until.Add(disorder)
+		}
 		if since.Before(until) {
 			out = append(out, evidence.Span{Since: since, Until: until, Reason: reason})
 		}

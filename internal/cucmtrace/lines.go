@@ -92,14 +92,20 @@ func (l *LineReader) syslogTime(line []byte) (time.Time, bool) {
 	if ref.IsZero() || !evidence.Believable(ref) {
 		return time.Time{}, false
 	}
-	t, err := time.ParseInLocation("2006 Jan _2 15:04:05", strconv.Itoa(ref.In(l.zone).Year())+" "+string(line[:15]), l.zone)
+	t, err := time.Parse("2006 Jan _2 15:04:05", strconv.Itoa(ref.In(l.zone).Year())+" "+string(line[:15]))
 	if err != nil {
 		return time.Time{}, false
 	}
 	if t.After(ref.Add(26 * time.Hour)) { // written before the year changed
 		t = t.AddDate(-1, 0, 0)
 	}
-	return evidence.BoundedTime(t.UTC()), true
+	all := readings(t, l.zone)
+	for _, at := range all { // of an hour that comes twice, the first that goes on
+		if !at.Before(l.last.Add(-time.Minute)) {
+			return evidence.BoundedTime(at.UTC()), true
+		}
+	}
+	return evidence.BoundedTime(all[len(all)-1].UTC()), true
 }
 
 // embedded is the stamp that CiscoLog puts into a line: …: Jul 02 2015 06:22:31.123 UTC : %UC_…
