@@ -33,15 +33,21 @@ type Happening struct {
 	What   string    // one of the constants above
 	Device string    // SEP…; empty for what happens to connections, zones, nodes and peers
 	Number string    // the first directory number
-	CallID string
-	CSeq   int
-	CUCM   string // node
-	C, E   string // names of the peers it went through, as far as there are any
-	Lines  int    // lines registered afterwards
-	All    int    // lines that the phone has
-	Code   int    // of a Refused
-	By     string // who made the answer of a Refused: a node or a peer
-	NewReg bool   // the answer had x-cisco-newreg
+	// Numbers are all that the phone has, in their order: the first Lines of them are
+	// registered afterwards. User is who has them, Path 2 the second registration of a
+	// phone with HA.
+	Numbers []string
+	User    string
+	Path    int
+	CallID  string
+	CSeq    int
+	CUCM    string // node
+	C, E    string // names of the peers it went through, as far as there are any
+	Lines   int    // lines registered afterwards
+	All     int    // lines that the phone has
+	Code    int    // of a Refused
+	By      string // who made the answer of a Refused: a node or a peer
+	NewReg  bool   // the answer had x-cisco-newreg
 	// Sent is when Expressway-C sent the REGISTER on to CUCM, Gap the time since
 	// the one before it of the same Call-ID; zero without one.
 	Sent time.Time
@@ -67,8 +73,8 @@ func (s *story) tell(h Happening) {
 	}
 }
 
-func (s *story) all() []Happening {
+func (s *story) since(n int) []Happening {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Happening{}, s.happened...)
+	return append([]Happening{}, s.happened[min(n, len(s.happened)):]...)
 }

@@ -117,7 +117,7 @@ func (p *phone) take(pair int) {
 func (p *phone) key() string { return p.device + strings.Repeat("/2", p.path/2) }
 
 func (p *phone) happening(at time.Time, d *dialog, what string) Happening {
-	return Happening{Time: at, What: what, Device: p.device, Number: p.numbers[0], CallID: d.callID, CSeq: d.cseq, CUCM: d.cucm.name,
+	return Happening{Time: at, What: what, Device: p.device, Number: p.numbers[0], Numbers: p.numbers, User: p.user, Path: max(p.path, 1), CallID: d.callID, CSeq: d.cseq, CUCM: d.cucm.name,
 		C: p.c.Name(), E: p.e.Name(), All: len(p.numbers)}
 }
 

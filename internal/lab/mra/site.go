@@ -230,7 +230,10 @@ func (s *Site) timeout() time.Duration { return s.cfg.Expires * 4 / 15 }
 func (s *Site) silence() time.Duration { return s.cfg.Expires + s.cfg.Grace + 100*time.Millisecond }
 
 // Happened is everything that happened so far. It is a copy.
-func (s *Site) Happened() []Happening { return s.story.all() }
+func (s *Site) Happened() []Happening { return s.story.since(0) }
+
+// HappenedSince is what happened after the first n happenings. It is a copy.
+func (s *Site) HappenedSince(n int) []Happening { return s.story.since(n) }
 
 // Story is what happened to a device, in order, repetitions told once.
 func (s *Site) Story(device string) string {
@@ -278,16 +281,4 @@ func (s *Site) Partial(node string) int {
 		}
 	}
 	return n
-}
-
-// NodeAddress is the laboratory's address of a CUCM node: cucm01 is 10.0.20.11.
-func NodeAddress(node string) string {
-	n := 0
-	name, _, _ := strings.Cut(node, ".")
-	for _, r := range name {
-		if r >= '0' && r <= '9' {
-			n = (n*10 + int(r-'0')) % 200
-		}
-	}
-	return fmt.Sprintf("10.0.20.%d", 10+n)
 }
