@@ -62,18 +62,14 @@ func resetPhone(c *Cluster, device string, alarm int, deaf bool) error {
 		return nil
 	}
 	if c.cfg.Site != nil {
-		for i, name := range c.cfg.Site.Devices() {
-			if name != device {
-				continue
-			}
+		if i, ok := c.truth.index[device]; ok {
 			c.resets = append(c.resets, device)
-			c.truth.reset[device] = true
 			return c.cfg.Site.Schedule(mra.Event{At: time.Now(), Kind: mra.Reset, Phone: i, Alarm: alarm})
 		}
 	}
 	for _, of := range c.truth.nodes {
 		d := of[device]
-		if d == nil || c.cfg.Site != nil && c.truth.own[device].Device != "" {
+		if d == nil {
 			continue
 		}
 		c.resets = append(c.resets, device)

@@ -25,11 +25,13 @@ type Config struct {
 	Accounts []Account
 	Phones   map[string]Phone // what the database has beside, by device
 	Records  []Record         // devices that are none of the Site's
-	Sources  []Source         // of files beside the Cluster's own
-	Traces   Rotation         // of the files that the Cluster writes itself
-	Faults   Faults
-	Now      func() time.Time // of all nodes; nil: time.Now
-	Listen   func(node int) (net.Listener, error)
+	Sources  []Source         // of files beside the Site's
+	// Clocks are how far the clocks of nodes are ahead, by FQDN; of a Site that writes
+	// traces the same as its SDLConfig has, and Zone too.
+	Clocks map[string]time.Duration
+	Faults Faults
+	Now    func() time.Time // of all nodes; nil: time.Now
+	Listen func(node int) (net.Listener, error)
 }
 
 // A Phone is what people wrote into CUCM's database about one.
@@ -84,7 +86,7 @@ func (cfg *Config) setDefaults() error {
 	if len(cfg.Nodes) == 0 {
 		cfg.Nodes = []string{"cucm01.example.com"}
 		if cfg.Site != nil {
-			cfg.Nodes = mra.Nodes(cfg.Site)
+			cfg.Nodes = cfg.Site.Nodes()
 		}
 	}
 	if cfg.Cluster == "" {
@@ -112,7 +114,6 @@ func (cfg *Config) setDefaults() error {
 		}
 		cfg.Zone = zone
 	}
-	cfg.Traces.setDefaults()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -19,7 +18,7 @@ import (
 // What RISPort, PerfMon and the logs say is what happened at the site.
 func TestTruth(t *testing.T) {
 	at := time.Now().Add(-4 * time.Minute)
-	s := site(t, mra.SiteConfig{Phones: 4, Lines: 3}, 20*time.Minute, mra.Event{At: at, Kind: mra.LateKeepAlive, Phone: 2})
+	s := site(t, mra.SiteConfig{Phones: 4, Lines: 3, SDL: &mra.SDLConfig{}}, 20*time.Minute, mra.Event{At: at, Kind: mra.LateKeepAlive, Phone: 2})
 	device := s.Devices()[2]
 	c := start(t, Config{Site: s, Phones: map[string]Phone{device: {Description: `Réception & <home> 📞 هاتف`}}})
 	call, n := c.caller(t), c.Nodes()[1]
@@ -41,37 +40,18 @@ func TestTruth(t *testing.T) {
 }
 
 // Files are listed and come byte for byte, closed ones as they end, and the open one as it
-// grows.
+// is by then.
 func TestFiles(t *testing.T) {
-	traces := NewTraces(Rotation{Size: 1000})
-	c := start(t, Config{Nodes: []string{"cucm01.example.com"}, Sources: []Source{traces}})
+	s := site(t, mra.SiteConfig{SDL: &mra.SDLConfig{FileSize: 64 << 10}}, 20*time.Minute)
+	c := start(t, Config{Site: s, Zone: time.UTC})
 	call, n := c.caller(t), c.Nodes()[0]
-	now := time.Now()
-	write := func(i int) {
-		traces.Write(n.FQDN, now.Add(time.Duration(i)*time.Second), fmt.Appendf(nil, "%08d.000 |12:00:00.000 |AppInfo |%s\n", i, strings.Repeat("x", 60)))
-	}
-	for i := range 28 {
-		write(i)
-	}
-	list := call.post(n, logPath, askLogs("Cisco CallManager", "", now.Add(-time.Minute), now.Add(time.Minute)))
-	call.want(list, 200, `SDL001_100_000001.txt.gz<`, `SDL001_100_000003.txt.gzo<`)
-	write(28)
+	list := call.post(n, logPath, askLogs("Cisco CallManager", "Event Viewer-Application Log", time.Now().Add(-time.Hour), time.Now()))
+	call.want(list, 200, `SDL001_100_001001.txt.gz<`, `SDL001_100_\d+.txt.gzo<`, `/CiscoSyslog<`)
 	var text strings.Builder
-	for _, m := range regexp.MustCompile(`<ns1:absolutepath>([^<]+)<`).FindAllStringSubmatch(list.body, -1) {
+	for _, m := range regexp.MustCompile(`<ns1:absolutepath>([^<]+/SDL[^<]+)<`).FindAllStringSubmatch(list.body, -1) {
 		r := call.post(n, dimePath, dimeGet(m[1]))
 		call.want(r, 200)
-		_, params, err := mime.ParseMediaType(r.header.Get("Content-Type"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mr := multipart.NewReader(strings.NewReader(r.body), params["boundary"])
-		mr.NextPart()
-		p, err := mr.NextPart()
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _ := io.ReadAll(p)
-		z, err := gzip.NewReader(bytes.NewReader(b))
+		z, err := gzip.NewReader(bytes.NewReader(attachment(t, r)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,12 +61,43 @@ func TestFiles(t *testing.T) {
 		}
 		text.Write(plain)
 	}
-	if n := strings.Count(text.String(), "\n"); n != 29 || !strings.Contains(text.String(), "00000028.000 |") {
-		t.Errorf("%d records of 29 came:\n%s", n, text.String())
+	var want strings.Builder
+	for _, r := range s.TraceRecords(n.FQDN) {
+		if r.Kind == mra.SDL {
+			want.WriteString(r.Text)
+		}
+	}
+	if text.String() != want.String() || want.Len() < 100<<10 {
+		t.Errorf("%d bytes of %d came", text.Len(), want.Len())
 	}
 	call.want(call.post(n, dimePath, dimeGet("/var/log/active/cm/trace/ccm/sdl/none")), 500, `none do not exist`)
 	call.want(call.post(n, logPath, `<a:listNodeServiceLogs><a:ListRequest/></a:listNodeServiceLogs>`), 200, `<ns1:name>cucm01.example.com</ns1:name>`, `<ns1:item>Event Viewer-System Log<`)
-	call.want(call.post(n, logPath, `<a:getTimeZone/>`), 200, `America/New_York`)
+	call.want(call.post(n, logPath, `<a:getTimeZone/>`), 200, `\(GMT\+0:0\)UTC`)
+	if r := call.post(n, logPath, askLogs("Cisco CallManager", "", time.Now().Add(-10*time.Minute), time.Now())); strings.Count(r.body, "<ns1:File>") >= strings.Count(list.body, "/SDL") {
+		t.Errorf("the last ten minutes are in all files:\n%s", r.body)
+	}
+}
+
+// attachment is the second part of a reply.
+func attachment(t *testing.T, r reply) []byte {
+	t.Helper()
+	_, params, err := mime.ParseMediaType(r.header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mr := multipart.NewReader(strings.NewReader(r.body), params["boundary"])
+	if _, err := mr.NextPart(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := mr.NextPart()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // Who may not come in is told so by a page, and locked out after three times.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/lab/mra"
 )
 
 // The names of services and logs, as selectLogFiles knows them.
@@ -15,12 +17,8 @@ const (
 	AMC              = "Cisco AMC Service"
 	EventApplication = "Event Viewer-Application Log"
 	EventSystem      = "Event Viewer-System Log"
-	TraceFolder      = "/var/log/active/cm/trace/ccm/sdl"
-	syslogFolder     = "/var/log/active/syslog"
-	alertFolder      = "/var/log/active/cm/log/amc/AlertLog"
 	everything       = "/var/log/active"
 	openSuffix       = ".gzo" // of a file that is still being written
-	compressedSuffix = ".gz"
 	otherServices    = "Cisco CTIManager|Cisco Tftp|Cisco Extension Mobility|Cisco DRF Local|Cisco RIS Data Collector"
 	otherLogs        = "Cisco Syslog Agent|Event Viewer-Security Log|Netdump Logs|Packet Capture Logs"
 )
@@ -55,13 +53,11 @@ func (f Fixed) Files(node string) []File { return slices.Concat(f[""], f[node]) 
 
 // files are all of a node's, by path.
 func filesOn(c *Cluster, n *Node) []File {
-	c.mu.Lock()
-	c.truth.follow()
-	c.truth.events.poll(c.cfg.Now())
-	all := Fixed{n.FQDN: c.truth.events.files(n.FQDN)}
-	c.mu.Unlock()
 	var out []File
-	sources := append(slices.Clone(c.cfg.Sources), all)
+	sources := slices.Clone(c.cfg.Sources)
+	if c.cfg.Site != nil {
+		sources = append(sources, siteFiles{c.cfg.Site})
+	}
 	for _, s := range sources {
 		for _, f := range s.Files(n.FQDN) {
 			if within(c, f) {
@@ -75,3 +71,31 @@ func filesOn(c *Cluster, n *Node) []File {
 
 // within keeps files of the nodes where CUCM's are.
 func within(c *Cluster, f File) bool { return strings.HasPrefix(path.Clean(f.Path), everything+"/") }
+
+// siteFiles are those that the nodes of a Site write.
+type siteFiles struct{ site *mra.Site }
+
+// Files are those of one node. What an SDL file tells of begins where the one before ends.
+func (s siteFiles) Files(node string) []File {
+	var out []File
+	var last time.Time
+	for _, f := range s.site.TraceFiles(node) {
+		file := File{Path: f.Path, Size: f.Size, Modified: f.Modified, Open: func() (io.ReadCloser, error) {
+			b, err := s.site.ReadTrace(node, f.Path)
+			return io.NopCloser(bytes.NewReader(b)), err
+		}}
+		switch f.Kind {
+		case mra.SDL:
+			file.Log, file.First = CallManager, last
+			last = f.Modified
+		case mra.AlertLog:
+			file.Log = AMC
+		case mra.Application:
+			file.Log, file.System = EventApplication, true
+		case mra.System:
+			file.Log, file.System = EventSystem, true
+		}
+		out = append(out, file)
+	}
+	return out
+}

@@ -58,3 +58,8 @@ func (n *Node) Addr() string { return n.addr }
 func (n *Node) is(name string) bool {
 	return strings.EqualFold(name, n.FQDN) || strings.EqualFold(name, n.Name()) || strings.EqualFold(name, shortName(n.FQDN)) || name == n.IP
 }
+
+// now is what its clock says.
+func (n *Node) now() time.Time {
+	return n.cluster.cfg.Now().Add(n.cluster.cfg.Clocks[n.FQDN])
+}

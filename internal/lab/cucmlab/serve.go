@@ -38,6 +38,7 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.wg.Done()
+	w.Header().Set("Date", n.now().UTC().Format(http.TimeFormat))
 	service, known := services[strings.TrimSuffix(r.URL.Path, "/")]
 	if !known {
 		send(w, page(http.StatusNotFound, r.URL.Path))

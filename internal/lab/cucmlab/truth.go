@@ -1,6 +1,7 @@
 package cucmlab
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,6 @@ const (
 // Reasons for which a device is not registered, as CUCM counts them.
 const (
 	reasonConnectivity = 6  // the connection closed
-	reasonReset        = 9  // by CUCM
 	reasonUnregistered = 10 // by the device
 	reasonKeepAlive    = 13 // it was silent for too long
 )
@@ -67,13 +67,12 @@ type truth struct {
 	site   *mra.Site
 	phones map[string]Phone
 	own    map[string]mra.Handset
+	index  map[string]int                // of the Site's phones
 	seen   int                           // happenings taken in
 	nodes  map[string]map[string]*device // by the node's FQDN and the device's name
 	since  map[string]time.Time          // a node was started
 	down   map[string]bool
-	reset  map[string]bool         // CUCM asked for the next unregistration
 	closed map[[2]string]time.Time // when a connection of a C to a node closed
-	events *events                 // writes the logs
 }
 
 // A device at a node may have two registrations.
@@ -85,14 +84,14 @@ type device struct {
 type registered struct{ lines, all int }
 
 func newTruth(cfg *Config) *truth {
-	t := &truth{site: cfg.Site, phones: cfg.Phones, own: map[string]mra.Handset{}, nodes: map[string]map[string]*device{}, since: map[string]time.Time{}, down: map[string]bool{}, reset: map[string]bool{}, closed: map[[2]string]time.Time{}}
+	t := &truth{site: cfg.Site, phones: cfg.Phones, own: map[string]mra.Handset{}, index: map[string]int{}, nodes: map[string]map[string]*device{}, since: map[string]time.Time{}, down: map[string]bool{}, closed: map[[2]string]time.Time{}}
 	start := cfg.Now().Add(-30 * 24 * time.Hour)
 	for _, fqdn := range cfg.Nodes {
 		t.nodes[fqdn], t.since[fqdn] = map[string]*device{}, start
 	}
 	if t.site != nil {
-		for _, h := range mra.Handsets(t.site) {
-			t.own[h.Device] = h
+		for i, h := range mra.Handsets(t.site) {
+			t.own[h.Device], t.index[h.Device] = h, i
 		}
 	}
 	for _, r := range cfg.Records {
@@ -102,7 +101,6 @@ func newTruth(cfg *Config) *truth {
 			}
 		}
 	}
-	t.events = newEvents(cfg, t)
 	return t
 }
 
@@ -130,11 +128,9 @@ func (t *truth) take(h mra.Happening) {
 		t.since[h.CUCM] = h.Time
 	case h.What == mra.TCPClosed:
 		t.closed[[2]string{h.CUCM, h.C}] = h.Time
-		return
 	case h.Device != "":
 		t.change(of, h)
 	}
-	t.events.take(h)
 }
 
 // change is what a happening makes of a device at its node.
@@ -160,10 +156,6 @@ func (t *truth) change(of map[string]*device, h mra.Happening) {
 		}
 	case mra.Unregistered:
 		*path, d.Reason = registered{}, reasonUnregistered
-		if t.reset[h.Device] {
-			d.Reason = reasonReset
-			delete(t.reset, h.Device)
-		}
 	case mra.Refused:
 		if h.By != h.CUCM {
 			return // the node never heard of it
@@ -201,7 +193,9 @@ func (d *device) describe(t *truth, h mra.Happening) {
 	d.Status = status(d.Lines)
 	own, said := t.own[h.Device], t.phones[h.Device]
 	d.Model, d.Load, d.User = own.Model, own.Load, h.User
-	d.Description, d.Product = said.Description, said.Product
+	if d.Description, d.Product = said.Description, said.Product; d.Description == "" {
+		d.Description = fmt.Sprintf("Phone %d", t.index[h.Device]+1) // as alarms in the traces have it
+	}
 }
 
 // at are the records of a node, by name.

@@ -2,7 +2,6 @@ package mra
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -25,9 +24,6 @@ func Handsets(s *Site) []Handset {
 	}
 	return out
 }
-
-// Nodes are a Site's CUCM nodes as FQDN, the primary first.
-func Nodes(s *Site) []string { return slices.Clone(s.cfg.CUCM) }
 
 // PeerAddress is the address of a Site's Expressway, by which CUCM knows the phones behind
 // a C; empty: there is none of that name.
