@@ -68,6 +68,7 @@ var rules = []struct {
 	{what: module + "/internal/lab/timeline", except: []string{"internal/lab", "internal/lab/mra"}},
 	{what: module + "/internal/lab/mra", except: []string{"internal/app/demo", "internal/lab/cucmlab", "internal/lab/rtmt", "internal/lab/scenario"}},
 	{what: module + "/internal/lab/cucmlab", except: []string{"internal/app/demo"}},
+	{what: module + "/internal/lab/prtlab", except: []string{"internal/app/demo"}},
 	{what: module + "/internal/lab/scenario", except: []string{}},
 	{what: module + "/internal/lab/rtmt", except: []string{"internal/app/demo", "internal/testserver", "internal/testsite"}},
 	{what: module + "/fetch/internal/", except: []string{}},

@@ -1,0 +1,129 @@
+package prtlab
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// Wrong is how a phone's post differs from a good one. The zero value is good.
+type Wrong struct {
+	// What real phones do, and a receiver has to bear:
+	Chunked   bool // no Content-Length
+	Quotes    bool // the values stand in quotes
+	FileFirst bool // the file stands before the fields
+	Expect    bool // Expect: 100-continue
+	Fields    int  // so many more fields
+
+	// What it has to refuse:
+	Device   string // another one is named
+	NoDevice bool
+	FileName string // of the file; it is written as it is
+	NoFile   bool
+	NoForm   bool // the file is the body
+	TwoFiles bool // the file is twice in the form
+	Method   string
+	Type     string // Content-Type; zero: the form's
+	Kind     Kind   // of what is in the file
+	Size     int64  // so many bytes without an end that makes sense follow the gzip magic, instead of the report
+	Short    int64  // the file lacks its last bytes, in a form that is whole
+	Long     int    // bytes of one more field
+
+	// How the connection fails:
+	Cut     int64 // after so many bytes of the body
+	TooLong int64 // Content-Length is larger than the body
+	NoEnd   bool  // the form's last boundary is missing
+	Pause   time.Duration
+	Gate    <-chan struct{} // after the first byte nothing comes until it is closed
+}
+
+// Kind says what a file is that is no gzip.
+type Kind string
+
+// The kinds. The zero value is gzip.
+const (
+	Text  Kind = "text"
+	Zip   Kind = "zip"
+	Empty Kind = "empty"
+	Magic Kind = "magic" // gzip's first bytes and nothing behind
+)
+
+func (w *Wrong) contentType() string {
+	switch {
+	case w.Type != "":
+		return w.Type
+	case w.NoForm:
+		return "application/gzip"
+	}
+	return `multipart/form-data; boundary="` + boundary + `"`
+}
+
+// contents are the file's, and how many bytes.
+func (w *Wrong) contents(r Report) (io.Reader, int64) {
+	b := r.Contents
+	switch w.Kind {
+	case Text:
+		b = []byte("<html>this is not what it says</html>\n")
+	case Zip:
+		b = append([]byte("PK\x03\x04"), b...)
+	case Empty:
+		b = nil
+	case Magic:
+		b = []byte{0x1f, 0x8b, 8}
+	}
+	if w.Size > 0 {
+		head := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3}
+		return io.MultiReader(bytes.NewReader(head), io.LimitReader(noise{rand.New(rand.NewPCG(1, 2))}, w.Size-int64(len(head)))), w.Size
+	}
+	b = b[:max(int64(len(b))-w.Short, 0)]
+	return bytes.NewReader(b), int64(len(b))
+}
+
+// A Case is a way to post, and whether the receiver may take it.
+type Case struct {
+	Name  string
+	Wrong Wrong
+	Good  bool // it is to be kept byte for byte
+}
+
+// Cases are all ways of one post, beside size and place.
+func Cases() []Case {
+	return []Case{
+		{"good", Wrong{}, true},
+		{"chunked", Wrong{Chunked: true}, true},
+		{"quoted", Wrong{Quotes: true}, true},
+		{"file_first", Wrong{FileFirst: true}, true},
+		{"expect", Wrong{Expect: true}, true},
+		{"some_fields", Wrong{Fields: 5}, true},
+		{"wrong_mac", Wrong{Device: "SEP00GG11223344"}, false},
+		{"device_path", Wrong{Device: "../../../SEP001122334455"}, false},
+		{"device_empty", Wrong{Device: `""`}, false},
+		{"device_nul", Wrong{Device: "SEP0011223344\x0055"}, false},
+		{"no_device", Wrong{NoDevice: true}, false},
+		{"no_file", Wrong{NoFile: true}, false},
+		{"no_form", Wrong{NoForm: true}, false},
+		{"two_files", Wrong{TwoFiles: true}, false},
+		{"put", Wrong{Method: http.MethodPut}, false},
+		{"get", Wrong{Method: http.MethodGet}, false},
+		{"json", Wrong{Type: "application/json"}, false},
+		{"no_boundary", Wrong{Type: "multipart/form-data"}, false},
+		{"text", Wrong{Kind: Text}, false},
+		{"zip", Wrong{Kind: Zip}, false},
+		{"empty", Wrong{Kind: Empty}, false},
+		{"magic", Wrong{Kind: Magic}, false},
+		{"short_file", Wrong{Short: 40}, false},
+		{"cut", Wrong{Cut: 700}, false},
+		{"too_long", Wrong{TooLong: 1000}, false},
+		{"no_end", Wrong{NoEnd: true}, false},
+		{"many_fields", Wrong{Fields: 20_000}, false},
+		{"long_field", Wrong{Long: 4 << 20}, false},
+	}
+}
+
+// Names are file names that are to harm nobody: the report is good, and what is kept bears
+// none of them.
+func Names() []string {
+	return []string{"../../../../etc/cron.d/x", `..\..\windows\x.tar.gz`, "/etc/passwd", "prt.tar.gz\r\nX-Evil: 1", "a/../../b.tar.gz", "CON", "con.tar.gz", "nul", "prt:stream.tar.gz", ".", "..", " ", "prt\x00.tar.gz", "‮gz.tar", string(bytes.Repeat([]byte("n"), 5000))}
+}
