@@ -84,11 +84,11 @@ func TestWays(t *testing.T) {
 		g := <-last
 		whole := bytes.Equal(g.file, r.Contents) && g.err == nil && strings.Trim(g.fields["devicename"], `"`) == phone.Device
 		switch {
-		case c.Good && (!whole || err != nil):
+		case c.Take == Keep && (!whole || err != nil):
 			t.Errorf("%s: %d bytes came, %v, %v", c.Name, len(g.file), g.err, err)
 		case c.Name == "chunked" && g.length != -1, c.Name == "quoted" && g.fields["username"] != `"jdoe"`, c.Name == "many_fields" && len(g.fields) < 20_000, c.Name == "long_field" && len(g.fields["comment"]) < 1<<20:
 			t.Errorf("%s: %d bytes announced, fields %.200v", c.Name, g.length, g.fields)
-		case whole && (c.Wrong.Cut > 0 || c.Wrong.TooLong > 0 || c.Wrong.NoEnd || c.Wrong.Kind != "" || c.Wrong.Short > 0 || c.Wrong.Device != "" || c.Wrong.NoDevice):
+		case whole && (c.Wrong.Cut > 0 || c.Wrong.NoEnd || c.Wrong.Kind != "" || c.Wrong.Short > 0 || c.Wrong.Device != "" || c.Wrong.NoDevice):
 			t.Errorf("%s: nothing is wrong with it", c.Name)
 		}
 	}

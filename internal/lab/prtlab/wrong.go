@@ -85,40 +85,50 @@ func (w *Wrong) contents(r Report) (io.Reader, int64) {
 type Case struct {
 	Name  string
 	Wrong Wrong
-	Good  bool // it is to be kept byte for byte
+	Take  Take
 }
+
+// Take says what a receiver does with a post.
+type Take int
+
+// The answers.
+const (
+	Refuse Take = iota
+	Keep        // byte for byte
+	Either      // whole, if it is kept
+)
 
 // Cases are all ways of one post, beside size and place.
 func Cases() []Case {
 	return []Case{
-		{"good", Wrong{}, true},
-		{"chunked", Wrong{Chunked: true}, true},
-		{"quoted", Wrong{Quotes: true}, true},
-		{"file_first", Wrong{FileFirst: true}, true},
-		{"expect", Wrong{Expect: true}, true},
-		{"some_fields", Wrong{Fields: 5}, true},
-		{"wrong_mac", Wrong{Device: "SEP00GG11223344"}, false},
-		{"device_path", Wrong{Device: "../../../SEP001122334455"}, false},
-		{"device_empty", Wrong{Device: `""`}, false},
-		{"device_nul", Wrong{Device: "SEP0011223344\x0055"}, false},
-		{"no_device", Wrong{NoDevice: true}, false},
-		{"no_file", Wrong{NoFile: true}, false},
-		{"no_form", Wrong{NoForm: true}, false},
-		{"two_files", Wrong{TwoFiles: true}, false},
-		{"put", Wrong{Method: http.MethodPut}, false},
-		{"get", Wrong{Method: http.MethodGet}, false},
-		{"json", Wrong{Type: "application/json"}, false},
-		{"no_boundary", Wrong{Type: "multipart/form-data"}, false},
-		{"text", Wrong{Kind: Text}, false},
-		{"zip", Wrong{Kind: Zip}, false},
-		{"empty", Wrong{Kind: Empty}, false},
-		{"magic", Wrong{Kind: Magic}, false},
-		{"short_file", Wrong{Short: 40}, false},
-		{"cut", Wrong{Cut: 700}, false},
-		{"too_long", Wrong{TooLong: 1000}, false},
-		{"no_end", Wrong{NoEnd: true}, false},
-		{"many_fields", Wrong{Fields: 20_000}, false},
-		{"long_field", Wrong{Long: 4 << 20}, false},
+		{"good", Wrong{}, Keep},
+		{"chunked", Wrong{Chunked: true}, Keep},
+		{"quoted", Wrong{Quotes: true}, Keep},
+		{"file_first", Wrong{FileFirst: true}, Keep},
+		{"expect", Wrong{Expect: true}, Keep},
+		{"some_fields", Wrong{Fields: 5}, Keep},
+		{"wrong_mac", Wrong{Device: "SEP00GG11223344"}, Refuse},
+		{"device_path", Wrong{Device: "../../../SEP001122334455"}, Refuse},
+		{"device_empty", Wrong{Device: `""`}, Refuse},
+		{"device_nul", Wrong{Device: "SEP0011223344\x0055"}, Refuse},
+		{"no_device", Wrong{NoDevice: true}, Refuse},
+		{"no_file", Wrong{NoFile: true}, Refuse},
+		{"no_form", Wrong{NoForm: true}, Refuse},
+		{"two_files", Wrong{TwoFiles: true}, Either},
+		{"put", Wrong{Method: http.MethodPut}, Refuse},
+		{"get", Wrong{Method: http.MethodGet}, Refuse},
+		{"json", Wrong{Type: "application/json"}, Refuse},
+		{"no_boundary", Wrong{Type: "multipart/form-data"}, Refuse},
+		{"text", Wrong{Kind: Text}, Refuse},
+		{"zip", Wrong{Kind: Zip}, Refuse},
+		{"empty", Wrong{Kind: Empty}, Refuse},
+		{"magic", Wrong{Kind: Magic}, Refuse},
+		{"short_file", Wrong{Short: 40}, Refuse},
+		{"cut", Wrong{Cut: 700}, Refuse},
+		{"too_long", Wrong{TooLong: 1000}, Either},
+		{"no_end", Wrong{NoEnd: true}, Refuse},
+		{"many_fields", Wrong{Fields: 20_000}, Refuse},
+		{"long_field", Wrong{Long: 4 << 20}, Refuse},
 	}
 }
 
