@@ -25,8 +25,10 @@ var layers = [][]string{
 	{"fetch/hostconn", "internal/registration/judge", "internal/handover/sink/cxd"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status", "internal/handover/sink/https", "internal/handover/sink/s3", "internal/handover/sink/sftp"},
 	{"bundle/custody", "bundle/mask/mapfile", "bundle/mask", "internal/snapshot", "bundle/seal", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth", "internal/handover/sink/web"},
-	{"bundle/mask/find", "internal/registration/logs", "internal/config", "internal/growth", "internal/handover/sink/folder"},
-	{"bundle/seal/envelope"},
+	{"internal/cucm"},
+	{"internal/cucm/soap"},
+	{"bundle/mask/find", "internal/registration/logs", "internal/config", "internal/cucm/ledger", "internal/growth", "internal/handover/sink/folder"},
+	{"bundle/seal/envelope", "internal/httpproxy"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/redact", "internal/terminal", "internal/version"},
 	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human"},
 }

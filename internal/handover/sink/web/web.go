@@ -11,15 +11,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
-	"rtmtgrab/internal/redact"
+	"rtmtgrab/internal/httpproxy"
 )
 
 // DefaultStall is Client.Stall's zero value.
@@ -57,7 +55,7 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}
-	proxy, err := c.proxy()
+	proxy, err := httpproxy.Of(c.Proxy)
 	if err != nil {
 		return nil, nil, Local(err)
 	}
@@ -81,27 +79,6 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 	}
 	client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return client, t.CloseIdleConnections, nil
-}
-
-func (c Client) proxy() (func(*http.Request) (*url.URL, error), error) {
-	if c.Proxy == nil {
-		return http.ProxyFromEnvironment, nil
-	}
-	text, err := c.Proxy()
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
-	}
-	if text == "none" {
-		return nil, nil
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return nil, errors.New("proxy: this is not a URL (not shown, as it may hold a password)")
-	}
-	if p, ok := u.User.Password(); ok {
-		redact.Add(p)
-	}
-	return http.ProxyURL(u), nil
 }
 
 // patient is a connection whose writes end when the peer takes nothing for a while.

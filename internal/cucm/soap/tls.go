@@ -1,0 +1,104 @@
+package soap
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// A Pin is the SHA-256 of a node's own certificate (DER).
+type Pin [sha256.Size]byte
+
+// ParsePin reads "SHA256:" with hexadecimal, also with colons, or base64.
+func ParsePin(s string) (Pin, error) {
+	rest, found := cutPrefixFold(strings.TrimSpace(s), "SHA256:")
+	bad := errors.New("this is not a certificate's fingerprint: write SHA256: and 64 hexadecimal digits or base64")
+	if !found {
+		return Pin{}, bad
+	}
+	if b, err := hex.DecodeString(strings.ReplaceAll(rest, ":", "")); err == nil && len(b) == sha256.Size {
+		return Pin(b), nil
+	}
+	b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "="))
+	if err != nil || len(b) != sha256.Size {
+		return Pin{}, bad
+	}
+	return Pin(b), nil
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// String is the pin as it is configured.
+func (p Pin) String() string { return "SHA256:" + hex.EncodeToString(p[:]) }
+
+// A pinError is of a node that shows another certificate than a pinned one.
+type pinError struct{ shown Pin }
+
+func (e *pinError) Error() string {
+	return "it is none of the pinned ones; it shows " + e.shown.String()
+}
+
+// tlsConfig verifies a node by pins, or else by roots and any of the node's names.
+// A certificate that is itself among the roots, as a self-signed one is, needs no name.
+func (c *Client) tlsConfig(t Target) *tls.Config {
+	host, _, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		host = t.Address
+	}
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	conf.InsecureSkipVerify = true // VerifyConnection does it: by pin, or with all the names of a node
+	conf.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return &tls.CertificateVerificationError{Err: errors.New("no certificate")}
+		}
+		if err := c.verify(s.PeerCertificates, append([]string{host, t.Node}, t.Names...)); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
+	}
+	return conf
+}
+
+func (c *Client) verify(certs []*x509.Certificate, names []string) error {
+	leaf := certs[0]
+	if shown := Pin(sha256.Sum256(leaf.Raw)); len(c.Pins) > 0 {
+		if slices.Contains(c.Pins, shown) {
+			return nil
+		}
+		return &pinError{shown}
+	}
+	opts := x509.VerifyOptions{Roots: c.Roots, Intermediates: x509.NewCertPool()}
+	for _, cert := range certs[1:] {
+		opts.Intermediates.AddCert(cert)
+	}
+	chains, err := leaf.Verify(opts)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool { return len(chain) == 1 }) {
+		return nil
+	}
+	var first error
+	for _, name := range names {
+		err := leaf.VerifyHostname(name)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return fmt.Errorf("%w", first)
+}
