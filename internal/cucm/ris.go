@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -92,7 +93,8 @@ func ReasonWord(reason int) string {
 
 // answer is one call's.
 type answer struct {
-	total   int
+	total   int  // of records that were found; -1: not told
+	held    bool // by the state of the nodes, not all were returned
 	nodes   []NodeAnswer
 	devices []Device // one for each node that has a record
 }
@@ -205,8 +207,8 @@ func readPhones(d *xml.Decoder, start xml.StartElement, a *answer) error {
 			}
 		}
 	}
-	if a.total < 0 {
-		return fmt.Errorf("the answer %s does not say how many devices were found", start.Name.Local)
+	if len(a.nodes) == 0 && a.total != 0 {
+		return fmt.Errorf("the answer %s has no nodes", start.Name.Local)
 	}
 	for i := range a.devices { // a node's name may stand behind its devices
 		n, _ := strconv.Atoi(a.devices[i].Node)
@@ -233,12 +235,29 @@ func (a *answer) element(d *xml.Decoder, s xml.StartElement, parent string) (int
 		if x.Name = clean(x.Name); x.Name != "" && len(a.nodes) > 0 {
 			a.devices = append(a.devices, x.device(strconv.Itoa(len(a.nodes)-1)))
 		}
+	case s.Name.Local == "stateinfo":
+		var text string
+		text, err = decodeText(d, s)
+		a.held = a.held || heldBack(text)
 	case inner[s.Name.Local]:
 		return true, nil
 	default:
 		err = d.Skip()
 	}
 	return false, err
+}
+
+var itemsRE = regexp.MustCompile(`TotalItemsFound="([0-9]{1,9})"\s+TotalItemsReturned="([0-9]{1,9})"`)
+
+// heldBack reads a StateInfo: whether a node found more than it returned.
+func heldBack(state string) bool {
+	for _, m := range itemsRE.FindAllStringSubmatch(state, -1) {
+		found, _ := strconv.Atoi(m[1])
+		if returned, _ := strconv.Atoi(m[2]); found > returned {
+			return true
+		}
+	}
+	return false
 }
 
 func decodeText(d *xml.Decoder, s xml.StartElement) (text string, err error) {

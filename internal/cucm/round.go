@@ -130,7 +130,9 @@ func (r *round) named(ctx context.Context, names []string) error {
 }
 
 // cut: an answer that holds not all, which no flag tells.
-func cut(a answer) bool { return a.total != len(a.devices) || len(a.devices) >= maxDevices }
+func cut(a answer) bool {
+	return a.held || a.total > len(a.devices) || len(a.devices) >= maxDevices
+}
 
 // ask makes one call, at whichever node answers, and again after the rate fault.
 func (r *round) ask(ctx context.Context, items []string) (answer, error) {

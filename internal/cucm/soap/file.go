@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -63,7 +64,7 @@ func (c *Client) content(ctx context.Context, t Target, r Request, reply *http.R
 		}
 		return x.raw, nil
 	}
-	inline, ref, fault, err := c.reference(x.xml, x.parts != nil)
+	inline, ref, fault, err := reference(x.xml, x.parts != nil)
 	switch {
 	case fault != nil:
 		return nil, c.fault(t, r, reply, fault)
@@ -97,13 +98,14 @@ const maxReference = 64 << 10
 
 // reference reads the envelope of a file. It holds the file itself in base64, of which
 // little is read ahead (inline), or names a part.
-func (c *Client) reference(r io.Reader, parts bool) (inline io.Reader, ref string, fault *Fault, err error) {
+func reference(r io.Reader, parts bool) (inline io.Reader, ref string, fault *Fault, err error) {
 	b := bufio.NewReaderSize(r, maxReference)
 	head, err := b.Peek(maxReference)
 	if err != nil && err != io.EOF {
 		return nil, "", nil, err
 	}
-	if at, found := contentStart(head); found {
+	named := hrefIn(head)
+	if at, inline := contentStart(head); inline && named == "" && (!parts || !bytes.HasPrefix(head[at:], []byte("<"))) {
 		b.Discard(at)
 		return base64.NewDecoder(base64.StdEncoding, &text{r: b}), "", nil, nil
 	}
@@ -115,35 +117,27 @@ func (c *Client) reference(r io.Reader, parts bool) (inline io.Reader, ref strin
 	case !parts:
 		return nil, "", nil, errors.New("the answer has no file in it")
 	}
-	return nil, hrefIn(head), nil, nil
+	return nil, named, nil, nil
 }
 
 // contentStart is where base64 begins in an envelope: behind the start of a
-// GetOneFileReturn that has text in it.
+// GetOneFileReturn that has no element in it. Of an empty file there is none.
 func contentStart(head []byte) (at int, found bool) {
-	const name = "getonefilereturn"
-	d := xml.NewTokenDecoder(folded{xml.NewDecoder(bytes.NewReader(head))})
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return 0, false
-		}
-		if s, ok := t.(xml.StartElement); ok && s.Name.Local == name {
-			break
-		}
-	}
-	// The decoder of tokens does not tell its offset: the tag's end is looked for.
-	i := bytes.Index(bytes.ToLower(head), []byte(name))
-	end := bytes.IndexByte(head[i:], '>')
-	if end < 1 || head[i+end-1] == '/' {
+	m := returnRE.FindIndex(head)
+	if m == nil {
 		return 0, false
 	}
-	rest := bytes.TrimLeft(head[i+end+1:], " \t\r\n")
-	if len(rest) == 0 || rest[0] == '<' {
+	if head[m[1]-2] == '/' {
+		return m[1], true // what follows is the next tag
+	}
+	rest := bytes.TrimLeft(head[m[1]:], " \t\r\n")
+	if len(rest) == 0 || rest[0] == '<' && !bytes.HasPrefix(rest, []byte("</")) {
 		return 0, false
 	}
-	return i + end + 1, true
+	return m[1], true
 }
+
+var returnRE = regexp.MustCompile(`(?i)<(?:[A-Za-z0-9._-]+:)?GetOneFileReturn(?:\s[^<>]*)?/?>`)
 
 // hrefIn is the reference of an envelope to a part, "" if there is none.
 func hrefIn(head []byte) string {
