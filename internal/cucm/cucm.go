@@ -113,11 +113,13 @@ type Cluster struct {
 	perf   *budget
 	clocks clocks
 	found  catalogue
+
+	selects func(ctx context.Context, c *Cluster, n Node, status string, items []string) (answer, error) // selectPhones
 }
 
 // New makes a cluster. Nothing is asked yet.
 func New(cfg Config) *Cluster {
-	c := &Cluster{cfg: cfg, ris: newBudget(risPerMinute), perf: newBudget(perfPerMinute)}
+	c := &Cluster{cfg: cfg, ris: newBudget(risPerMinute), perf: newBudget(perfPerMinute), selects: selectPhones}
 	base := soap.Client{Cluster: cfg.Cluster, Roots: cfg.Roots, Pins: cfg.Pins, Proxy: cfg.Proxy, FirstByte: cfg.FirstByte, Clock: c.clocks.note}
 	client, reset := base, base
 	client.Login = &ledger.Login{Ledger: cfg.Ledger, Cluster: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}

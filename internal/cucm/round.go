@@ -166,7 +166,7 @@ func (r *round) askNodes(ctx context.Context, items []string) (answer, error) {
 			return answer{}, &Error{Kind: KindCanceled, Cluster: r.cluster.cfg.Cluster, Node: n.Name, Address: n.Address, Service: risService, Err: err}
 		}
 		r.calls++
-		a, err := selectPhones(ctx, r.cluster, n, r.status, items)
+		a, err := r.cluster.selects(ctx, r.cluster, n, r.status, items)
 		if err == nil {
 			r.nodes[0], r.nodes[i] = r.nodes[i], r.nodes[0]
 			return a, nil
