@@ -60,8 +60,10 @@ func checkInside(name string) error {
 			return errors.New("a file of alerts/ ends in .eml")
 		}
 		return checkSimple(id)
-	case "report":
+	case "report", "prt":
 		return checkSimple(base)
+	case "cucm":
+		return checkCUCM(base)
 	case "hosts":
 		host, file, _ := strings.Cut(base, "/")
 		family, ok := strings.CutSuffix(file, ".txt")
@@ -74,6 +76,20 @@ func checkInside(name string) error {
 		return evidence.CheckName(family)
 	}
 	return errors.New("a bundle has no file of this name")
+}
+
+// checkCUCM is checkInside below cucm/: <file>, <node>/<file> or <node>/whole/<file>.
+func checkCUCM(name string) error {
+	parts := strings.Split(name, "/")
+	if len(parts) > 3 || len(parts) == 3 && parts[1] != "whole" {
+		return errors.New("a file of CUCM is named cucm/<file>, cucm/<node>/<file> or cucm/<node>/whole/<file>")
+	}
+	for _, p := range parts {
+		if err := checkSimple(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // splitTop parts "<top>/<inside>" and checks both.

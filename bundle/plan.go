@@ -41,7 +41,8 @@ type plan struct {
 }
 
 // newPlan orders the files: README.txt, manifest.json, manifest-sha256.txt, its
-// signature if there is a key, custody.jsonl, mails, logs in the manifest's order, reports.
+// signature if there is a key, custody.jsonl, mails, logs in the manifest's order, what came of
+// CUCM and phones, reports.
 func newPlan(ctx context.Context, in Input) (*plan, error) {
 	m := in.Manifest
 	m.SignedBy = ""
@@ -83,6 +84,9 @@ func newPlan(ctx context.Context, in Input) (*plan, error) {
 		}
 	}
 	if err := p.addLogs(in); err != nil {
+		return nil, err
+	}
+	if err := p.addExtra(ctx, in); err != nil {
 		return nil, err
 	}
 	if err := p.addParts(ctx, in.Reports, "report/"); err != nil {

@@ -246,6 +246,7 @@ func (c *check) compareManifest() map[string]string {
 			}
 		}
 	}
+	c.compareExtra(found)
 	for _, a := range c.manifest.Alerts {
 		if _, ok := c.got[a.File]; a.File != "" && !ok && found[a.File] == "" {
 			c.miss(a.File)

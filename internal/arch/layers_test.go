@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"internal/advice"},
 	{"fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/notify/channel"},
 	{"fetch/ring", "internal/sources", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
-	{"fetch/logset", "internal/incident/triage", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
+	{"fetch/logset", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"fetch/hostconn", "internal/registration/judge", "internal/handover/sink/cxd"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status", "internal/handover/sink/https", "internal/handover/sink/s3", "internal/handover/sink/sftp"},
 	{"bundle/custody", "bundle/mask/mapfile", "bundle/mask", "internal/snapshot", "bundle/seal", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth", "internal/handover/sink/web"},

@@ -266,4 +266,7 @@ type Manifest struct {
 	SignedBy    string `json:"signed_by,omitempty"`    // the ID of the key that signed the bundle; empty: it is not signed
 
 	Masked *Masked `json:"masked,omitempty"` // absent: all is as it was collected
+
+	CUCM []CUCM `json:"cucm,omitempty"` // what was got of CUCM; absent: none is configured for the site
+	PRTs []PRT  `json:"prts,omitempty"` // phones' problem reports
 }

@@ -23,6 +23,22 @@ func CheckName(name string) error {
 	return nil
 }
 
+var fileRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
+
+// CheckFileName is CheckName for the longer names of files: 1 to 127 characters.
+func CheckFileName(name string) error {
+	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	switch {
+	case !fileRE.MatchString(name):
+		return fmt.Errorf("%q: a file's name has 1 to 127 of A-Z a-z 0-9 . _ - and starts with a letter or digit", Printable(name, 200))
+	case strings.HasSuffix(name, "."):
+		return fmt.Errorf("%q: a name may not end in a dot", name)
+	case reserved(stem):
+		return fmt.Errorf("%q: this name is reserved on Windows", name)
+	}
+	return nil
+}
+
 func reserved(stem string) bool {
 	switch stem {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":

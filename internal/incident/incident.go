@@ -62,6 +62,8 @@ type Revision struct {
 	NoReport string            `json:"no_report,omitempty"` // why the bundle has no report
 	Brief    *Brief            `json:"brief,omitempty"`     // nil: its bundle says it, which was sealed by an earlier version or adopted
 	HandTo   []string          `json:"hand_to,omitempty"`   // destinations whose conditions it met when it was sealed
+	Material string            `json:"material,omitempty"`  // digest of what it has beside logs and mails, see package material
+	Late     bool              `json:"late,omitempty"`      // it was made for that alone
 }
 
 // An Incident is one grab, from the alert (or the command) to its bundle.
@@ -95,6 +97,7 @@ type Incident struct {
 	Starts  int       `json:"starts"`  // how often the work was taken up
 
 	Stopped time.Time `json:"stopped,omitzero"` // by hand, before its end
+	Late    bool      `json:"late,omitempty"`   // the revision that is being made is for what came late alone: no host is asked
 
 	Revision  int               `json:"revision"`
 	Coverage  evidence.Coverage `json:"coverage,omitempty"` // of the newest manifest

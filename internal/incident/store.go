@@ -27,6 +27,9 @@ import (
 //	incidents/<key>/manifest-r<n>.json    as it goes into the bundle
 //	incidents/<key>/phones.json           what later incidents should know of its phones
 //	incidents/<key>/pin.json              it is not to be removed, see Pin
+//	incidents/<key>/material.json         what came of CUCM and phones, see package material
+//	incidents/<key>/cucm/, prt/           the files of it, as they will lie in the bundle
+//	late/<key>.json                       something came that the newest bundle may not have
 //	removing/<key>/                       an incident's folder, from when its removal is decided until it is gone
 //	removing.lock                         held while that is decided, and while a pin is set
 //	bundles/                        finished bundles

@@ -84,6 +84,14 @@ func parts(res *analysis.Result) (list []bundle.Part) {
 	return list
 }
 
+// extraParts are what came of CUCM and phones.
+func extraParts(job runner.SealJob) (list []bundle.Part) {
+	for _, f := range job.Extra {
+		list = append(list, bundle.Part{Name: f.Name, Open: func() (io.ReadCloser, error) { return os.Open(f.Path) }})
+	}
+	return list
+}
+
 // note adds a note to the manifest, which others have too.
 func note(in *bundle.Input, format string, args ...any) {
 	in.Manifest.Notes = append(slices.Clone(in.Manifest.Notes), evidence.Printable(fmt.Sprintf(format, args...), 800))

@@ -212,6 +212,7 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring, to ..
 				in.Mails = append(in.Mails, bundle.Part{Name: al.File, Open: func() (io.ReadCloser, error) { return job.Mail(al.ID) }})
 			}
 		}
+		in.Extra = extraParts(job)
 		remove, noReport, err := addReport(ctx, analyst, job, &in)
 		defer remove()
 		if err != nil {

@@ -21,6 +21,9 @@ type SealJob struct {
 	Open     func(host, family string) (io.ReadCloser, error) // a slice, for each file of the manifest with a path
 	Mail     func(alertID string) (io.ReadCloser, error)      // a mail, for each alert with a file
 
+	// Extra are the files beside logs and mails: what came of CUCM and phones.
+	Extra []ExtraFile
+
 	Path    func(host, family string) string // where a slice lies, for other processes: a folder of slices, or a file
 	Scratch string                           // folder for temporary files; empty: that of Base
 	Plain   string                           // why nothing is to be made of the logs, and they are sealed as they are; empty: a report is
@@ -34,6 +37,12 @@ type SealJob struct {
 	// Remember hears what later incidents should know of the phones, before the bundle is
 	// written; an error ends the sealing. May be nil.
 	Remember func(evidence.Memory) error
+}
+
+// An ExtraFile is a file of the bundle below cucm/ or prt/.
+type ExtraFile struct {
+	Name string // in the bundle
+	Path string // where it lies
 }
 
 // A SealedBundle is what a sealer made.

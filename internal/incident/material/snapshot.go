@@ -1,0 +1,61 @@
+package material
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"rtmtgrab/internal/atomicfile"
+)
+
+// Snapshot makes in dir, which must not be there, what has come until this moment, as it is
+// to lie in the bundle, and is the state of that moment. Files that lie in an earlier
+// bundle alone (File.In) are not in it.
+func (f Folder) Snapshot(dir string) (State, error) {
+	if !exists(f.file().Path) {
+		return State{}, nil
+	}
+	unlock, err := f.lock()
+	if err != nil {
+		return State{}, err
+	}
+	defer unlock()
+	s, err := f.settle()
+	if err != nil {
+		return s, err
+	}
+	for _, file := range s.Files {
+		if file.In > 0 {
+			continue
+		}
+		to := filepath.Join(dir, filepath.FromSlash(file.Name))
+		if err := atomicfile.MkdirAll(filepath.Dir(to)); err != nil {
+			return s, err
+		}
+		if err := link(f.path(file.Name), to); err != nil {
+			return s, fmt.Errorf("%s: %w", file.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// link gives a file a second name; where the file system has no such thing it is copied. What
+// is under a name is never changed, only replaced.
+func link(from, to string) error {
+	if err := os.Link(from, to); err == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
