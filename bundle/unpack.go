@@ -84,6 +84,30 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 	return atomicfile.Rename(part, folder)
 }
 
+// Extract verifies a bundle as Verify does, and only if all is well writes those of its files
+// that want says yes to into the folder dir, below their names in the bundle. After an error some may be there.
+func Extract(ctx context.Context, path, dir string, want func(name string) bool) (Result, error) {
+	res, err := Verify(ctx, path)
+	if err != nil || !res.OK {
+		return res, err
+	}
+	file, size, err := openBundle(path)
+	if err != nil {
+		return res, err
+	}
+	defer file.Close()
+	f, ok := sniff(path, file)
+	if !ok {
+		return res, errors.New(noFormat)
+	}
+	u := &unpacker{ctx: ctx, dir: dir, names: nameSet{}, left: &budget{}, want: want}
+	u.left.left.Store(res.Size)
+	if err := walk(ctx, f, file, size, u.visit); err != nil {
+		return res, fmt.Errorf("unpack %s: %w", path, err)
+	}
+	return res, nil
+}
+
 // largest is the name of the largest file.
 func (r Result) largest() string {
 	if len(r.files) == 0 {
@@ -99,6 +123,7 @@ type unpacker struct {
 	dir   string
 	names nameSet
 	left  *budget
+	want  func(name string) bool // nil: all
 }
 
 func (u *unpacker) visit(full string, body io.Reader, err error) error {
@@ -106,7 +131,7 @@ func (u *unpacker) visit(full string, body io.Reader, err error) error {
 	if err = errors.Join(err, nerr); err == nil {
 		err = u.names.add(name)
 	}
-	if err == nil {
+	if err == nil && (u.want == nil || u.want(name)) {
 		err = u.write(filepath.Join(u.dir, filepath.FromSlash(name)), body)
 	}
 	if err != nil {

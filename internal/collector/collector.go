@@ -137,7 +137,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: func() []incident.Site { return wiring.Sites(cfg()) },
-		Logs:         runner.Logs{NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), Contents: wiring.Contents(analyst)},
+		Logs:         runner.Logs{NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), Contents: wiring.Contents(analyst), Unpack: wiring.Unpack},
 		VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir}, cfg().Handover...)(ctx, job)

@@ -275,15 +275,30 @@ func Removing(path, why string, at time.Time) error {
 // VerifyBundle tells whether a bundle verifies and is that of the incident.
 func VerifyBundle(ctx context.Context, path, id string, revision int) error {
 	res, err := bundle.Verify(ctx, path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return isOf(res, path, id, revision)
+}
+
+// isOf is why a bundle is not an intact one of the incident.
+func isOf(res bundle.Result, path, id string, revision int) error {
+	switch {
 	case !res.OK:
 		return fmt.Errorf("%s: %s: %s", path, res.Bad[0].File, res.Bad[0].What)
 	case res.Manifest.Incident != id || res.Manifest.Revision != revision:
 		return fmt.Errorf("%s is the bundle of %s, revision %d", path, res.Manifest.Incident, res.Manifest.Revision)
 	}
 	return nil
+}
+
+// Unpack is the Unpack of a runner.
+func Unpack(ctx context.Context, path, id string, revision int, dir string, want func(name string) bool) error {
+	res, err := bundle.Extract(ctx, path, dir, want)
+	if err != nil {
+		return err
+	}
+	return isOf(res, path, id, revision)
 }
 
 // ZoneNamed is the time zone of that name, UTC if there is none.

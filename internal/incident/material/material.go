@@ -40,6 +40,8 @@ type State struct {
 	CUCM  []evidence.CUCM `json:"cucm,omitempty"`
 	PRTs  []evidence.PRT  `json:"prts,omitempty"`
 
+	Gone []string `json:"gone,omitempty"` // files that somebody has removed before a bundle had them
+
 	Moves map[string]string `json:"moves,omitempty"` // temporary files that are to get their names: found after a crash
 }
 
@@ -155,14 +157,25 @@ func (f Folder) add(now time.Time, c Change) error {
 	if err := f.queue(now); err != nil { // first: what nobody added is queued for nothing, and is found to be
 		return err
 	}
-	if err := f.file().Save(s); err != nil {
+	err = f.file().Save(s)
+	if err != nil && !f.has(s) {
 		return err
 	}
 	for i := range c.Files {
 		c.Files[i].temp = "" // it is the state's from here on
 	}
+	if err != nil {
+		return err
+	}
 	_, err = f.settle()
 	return err
+}
+
+// has reports whether the state is on the disk, though saving it was an error: then its files
+// have to stay.
+func (f Folder) has(s State) bool {
+	now, err := f.Read()
+	return err != nil || now.Digest() == s.Digest()
 }
 
 // take puts a change into the state. Of what is less than what is there it takes nothing.

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/evidence"
 )
 
 // Snapshot makes in dir, which must not be there, what has come until this moment, as it is
@@ -26,8 +29,13 @@ func (f Folder) Snapshot(dir string) (State, error) {
 	if err != nil {
 		return s, err
 	}
+	var gone []string
 	for _, file := range s.Files {
 		if file.In > 0 {
+			continue
+		}
+		if _, err := os.Stat(f.path(file.Name)); errors.Is(err, fs.ErrNotExist) {
+			gone = append(gone, file.Name)
 			continue
 		}
 		to := filepath.Join(dir, filepath.FromSlash(file.Name))
@@ -38,7 +46,28 @@ func (f Folder) Snapshot(dir string) (State, error) {
 			return s, fmt.Errorf("%s: %w", file.Name, err)
 		}
 	}
+	if len(gone) > 0 {
+		s = s.without(gone)
+		s.Gone = append(slices.Clone(s.Gone), gone...)
+		return s, f.file().Save(s)
+	}
 	return s, nil
+}
+
+// without is the state without some files, which somebody has removed.
+func (s State) without(gone []string) State {
+	s.Moves = nil
+	s.Files = slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return slices.Contains(gone, f.Name) })
+	s.PRTs = slices.DeleteFunc(slices.Clone(s.PRTs), func(p evidence.PRT) bool { return slices.Contains(gone, p.Path) })
+	s.CUCM = slices.Clone(s.CUCM)
+	for i := range s.CUCM {
+		s.CUCM[i].Nodes = slices.Clone(s.CUCM[i].Nodes)
+		for j := range s.CUCM[i].Nodes {
+			n := &s.CUCM[i].Nodes[j]
+			n.Files = slices.DeleteFunc(slices.Clone(n.Files), func(f evidence.File) bool { return slices.Contains(gone, f.Path) })
+		}
+	}
+	return s
 }
 
 // link gives a file a second name; where the file system has no such thing it is copied. What

@@ -129,7 +129,7 @@ func newBench(t testing.TB, st *incident.Store) *bench {
 		Store: st, Policy: incidenttest.Policy, Sites: func() []incident.Site { return incidenttest.Sites }, Log: slog.New(slog.DiscardHandler),
 		Logs: Logs{NewPuller: func(site, host, dir string) (Puller, error) {
 			return &fakePuller{host: host, dir: dir, f: b.hosts[host]}, nil
-		}},
+		}, Unpack: unpackIt},
 		Seal: b.sealIt, VerifyBundle: verifyIt,
 		Events: func(e Event) {
 			b.mu.Lock()
@@ -156,6 +156,24 @@ type fakeBundle struct {
 	Manifest evidence.Manifest
 	Slices   map[string]string
 	Mails    map[string]string
+	Extra    map[string]string
+}
+
+// unpackIt writes files of a fake bundle.
+func unpackIt(ctx context.Context, path, id string, rev int, dir string, want func(name string) bool) error {
+	if err := verifyIt(ctx, path, id, rev); err != nil {
+		return err
+	}
+	fb, err := readBundle(path)
+	for _, files := range []map[string]string{fb.Slices, fb.Mails, fb.Extra} {
+		for name, text := range files {
+			if want(name) && err == nil {
+				to := filepath.Join(dir, filepath.FromSlash(name))
+				err = errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, []byte(text), 0o600))
+			}
+		}
+	}
+	return err
 }
 
 func (b *bench) sealIt(ctx context.Context, job SealJob) (SealedBundle, error) {
@@ -181,7 +199,7 @@ func (b *bench) writeIt(ctx context.Context, job SealJob) (string, error) {
 			return "", err
 		}
 	}
-	fb := fakeBundle{job.Manifest, map[string]string{}, map[string]string{}}
+	fb := fakeBundle{job.Manifest, map[string]string{}, map[string]string{}, map[string]string{}}
 	read := func(r io.ReadCloser, err error) (string, error) {
 		if err != nil {
 			return "", err
@@ -208,6 +226,13 @@ func (b *bench) writeIt(ctx context.Context, job SealJob) (string, error) {
 			return "", err
 		}
 		fb.Mails[a.File] = text
+	}
+	for _, x := range job.Extra {
+		text, err := os.ReadFile(x.Path)
+		if err != nil {
+			return "", err
+		}
+		fb.Extra[x.Name] = string(text)
 	}
 	text, err := json.Marshal(fb)
 	if err != nil {

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
 )
 
 // A run is the work of one process at one incident, whose lock is held.
@@ -72,7 +74,7 @@ func (u *run) work(ctx context.Context) error {
 	u.r.Store.RemoveParts(u.r.Store.ResultsDir(u.key), nil)
 	switch {
 	case u.manifestWritten():
-	case u.inc.ReportOnly():
+	case u.inc.ReportOnly(), u.inc.Late:
 		err = u.freeze(ctx, u.inc.Asked)
 	default:
 		err = u.pull(ctx)
@@ -182,12 +184,14 @@ func (u *run) nothingFits() error {
 // freeze has the records looked over, saves what is not saved yet, and the manifest;
 // ErrGrew if the window is not w any more.
 func (u *run) freeze(ctx context.Context, w evidence.Window) error {
-	if err := u.lookOver(ctx); err != nil {
-		return err
-	}
-	for _, h := range u.hosts {
-		if err := u.write(ctx, h); err != nil {
-			return fmt.Errorf("save host %s: %w", h.ref.Name, err)
+	if !u.inc.Late { // its rows are those of the revision before
+		if err := u.lookOver(ctx); err != nil {
+			return err
+		}
+		for _, h := range u.hosts {
+			if err := u.write(ctx, h); err != nil {
+				return fmt.Errorf("save host %s: %w", h.ref.Name, err)
+			}
 		}
 	}
 	return u.room.retry(ctx, func() error {
@@ -232,17 +236,34 @@ func (u *run) tell(e Event) {
 }
 
 // concluded puts an incident back to the revision that it has if a retry of it
-// would have held less, or no report again.
+// would have held less, or no report again, and if what came late could not be added: that is
+// tried again.
 func (u *run) concluded(err error) error {
-	if !inVain(err) {
+	late := u.inc.Late && err != nil && !errors.Is(err, context.Canceled)
+	if !inVain(err) && !late {
 		return err
 	}
-	u.r.log().Warn("retry abandoned", "incident", u.id, "err", err)
+	if late {
+		u.r.log().Warn("what came late is not in a bundle yet; it is tried again", "incident", u.id, "err", err)
+		if err := u.lateInVain(err); err != nil {
+			return err
+		}
+	} else {
+		u.r.log().Warn("retry abandoned", "incident", u.id, "err", err)
+	}
 	_, err = u.table.Update(u.key, func(in *incident.Incident) {
 		last := in.Revisions[len(in.Revisions)-1]
-		in.State, in.Revision, in.Coverage, in.Bundle, in.Error = incident.Sealed, last.Revision, last.Coverage, last.Bundle, ""
+		in.State, in.Revision, in.Coverage, in.Bundle, in.Error, in.Late = incident.Sealed, last.Revision, last.Coverage, last.Bundle, "", false
 	})
 	return err
+}
+
+// lateInVain notes why what came late could not be added, and takes back what was begun: whoever
+// makes the next revision begins anew.
+func (u *run) lateInVain(why error) error {
+	return errors.Join(
+		material.Of(u.r.Store, u.key).Tried(u.r.now(), human.OneLine(why)),
+		u.r.Store.Remove(u.r.Store.ManifestFile(u.key, u.inc.Revision).Path))
 }
 
 // inVain reports whether a retry ended without a revision, and an incident as it was.

@@ -71,6 +71,10 @@ type Logs struct {
 	// Contents tells what the copied records of the job's one host say; its error is noted
 	// in the host's row, and costs nothing else. nil: nobody looks.
 	Contents func(ctx context.Context, job ContentsJob) (evidence.Contents, error)
+	// Unpack verifies the bundle, which must be that of the incident and revision, and writes those of its files
+	// that want says yes to into the folder dir, below their names in it. nil: what came
+	// late is sealed only where the logs still lie in the store.
+	Unpack func(ctx context.Context, bundle, incident string, revision int, dir string, want func(name string) bool) error
 }
 
 // working is what is being worked at.
@@ -114,6 +118,7 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { keeper{r}.keep(ctx, t) })
+	wg.Go(func() { latecomer{r}.work(ctx) })
 	s := &schedule{r: r, table: t.Table(), active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
 )
 
 // A SealJob is all that a sealer needs for one bundle.
@@ -53,6 +55,8 @@ type SealedBundle struct {
 	Registration *evidence.Registration // what the report found
 	Bytes        int64
 	HandTo       []string // destinations whose conditions it meets
+
+	material string // digest of what it has beside logs and mails
 }
 
 // ErrNoReport says that a retry which was to add the report could not.
@@ -64,15 +68,18 @@ var ErrLess = errors.New("it would have less than the revision before it")
 // build is the manifest of a frozen incident.
 func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
 	now := u.r.now().UTC().Round(0)
+	last, err := lastManifest(u.r.Store, in)
+	if err != nil {
+		return evidence.Manifest{}, err
+	}
+	if in.Late {
+		return lateManifest(last, in, now, u.r.Version)
+	}
 	m, err := assemble(u.r.Store, in, u.states(), u.r.addresses())
 	if err != nil {
 		return m, err
 	}
 	m.Timing.Sealed, m.Grab = now, u.r.Version
-	last, err := lastManifest(u.r.Store, in)
-	if err != nil {
-		return m, err
-	}
 	judgeSilence(&m, last, u.r.Growth)
 	return m, keepsAll(last, m)
 }
@@ -97,15 +104,16 @@ func (u *run) seal(ctx context.Context) error {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
-	made, err := u.bundle(ctx, m)
+	made, err := u.bundle(ctx, &m)
 	if err != nil {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
 	path := made.Path
-	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made), HandTo: made.HandTo}
+	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made), HandTo: made.HandTo,
+		Material: made.material, Late: u.inc.Late}
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
-			in.State, in.Coverage, in.Bundle, in.Error = incident.Sealed, m.Coverage, path, ""
+			in.State, in.Coverage, in.Bundle, in.Error, in.Late = incident.Sealed, m.Coverage, path, "", false
 			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), rev)
 		})
 		return err
@@ -137,10 +145,19 @@ func briefOf(m evidence.Manifest, made SealedBundle) *incident.Brief {
 	return &b
 }
 
-// dropSlices removes the slices of a complete incident; those of any other are
-// kept for a retry, and so are those of which no report was made.
+// dropSlices removes the slices of a complete incident, and what its newest bundle has of CUCM
+// and phones; those of any other are kept for a retry, and so are those of which no report was
+// made. It takes the incident from the queue of late material if its newest bundle has all of it.
 func dropSlices(st *incident.Store, in incident.Incident) error {
-	if in.State != incident.Sealed || in.Coverage != evidence.Complete || in.NoReport() != "" {
+	if in.State != incident.Sealed || len(in.Revisions) == 0 {
+		return nil
+	}
+	done := in.Coverage == evidence.Complete && in.NoReport() == ""
+	last := in.Revisions[len(in.Revisions)-1]
+	if err := material.Of(st, in.Key).Sealed(last.Revision, last.Material, done); err != nil {
+		return fmt.Errorf("remove what %s has in its bundle: %w", in.ID, err)
+	}
+	if !done {
 		return nil
 	}
 	if err := st.Remove(st.SlicesDir(in.Key)); err != nil {
@@ -150,10 +167,10 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 }
 
 // bundle adopts or makes the bundle.
-func (u *run) bundle(ctx context.Context, m evidence.Manifest) (_ SealedBundle, err error) {
+func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle, err error) {
 	base, begun := bundleBase(u.r.Store, u.inc), u.sealingOf()
 	if path := u.adopt(ctx, base); path != "" {
-		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo}, nil
+		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, nil
 	}
 	select {
 	case u.r.sealing() <- struct{}{}:
@@ -164,8 +181,17 @@ func (u *run) bundle(ctx context.Context, m evidence.Manifest) (_ SealedBundle, 
 	if m.Before, err = incident.Before(u.r.Store, u.inc); err != nil {
 		u.r.log().Warn("earlier bundles of the site are not remembered", "incident", u.inc.ID, "err", err)
 	}
-	return u.makeBundle(ctx, begun, SealJob{Manifest: m, Incident: u.inc, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
-		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }})
+	job := SealJob{Incident: u.inc, Base: base, Open: u.open, Mail: u.r.Store.OpenMail, Scratch: u.r.Store.IncidentDir(u.key),
+		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }}
+	work := filepath.Join(job.Scratch, "material"+atomicfile.PartSuffix)
+	defer os.RemoveAll(work) // what stays is garbage at the next start
+	if begun.Material, err = u.addMaterial(ctx, work, m, &job); err != nil {
+		return SealedBundle{}, err
+	}
+	job.Manifest = *m
+	made, err := u.makeBundle(ctx, begun, job)
+	made.material = begun.Material
+	return made, err
 }
 
 // adopt returns the path of a bundle of that incident and revision that is there

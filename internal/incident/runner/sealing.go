@@ -21,6 +21,7 @@ type sealing struct {
 	Begun    int      `json:"begun"`               // how often it was begun and came to no end
 	NoReport string   `json:"no_report,omitempty"` // the bundle that is being written has no report
 	HandTo   []string `json:"hand_to,omitempty"`   // destinations that it is to go to
+	Material string   `json:"material,omitempty"`  // digest of what it has beside logs and mails
 }
 
 func sealingFile(st *incident.Store, key string) atomicfile.JSON[sealing] {
@@ -56,7 +57,7 @@ func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made Seal
 		u.r.log().Error("incident is sealed without a report", "incident", u.inc.ID, "why", job.Plain)
 	}
 	job.Analyzed = func(noReport string) error {
-		if noReport != "" && u.inc.ReportOnly() {
+		if noReport != "" && mustReport(u.r.Store, u.inc) {
 			return fmt.Errorf("%w: %s", ErrNoReport, noReport)
 		}
 		s.NoReport = noReport

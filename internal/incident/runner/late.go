@@ -1,0 +1,129 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
+)
+
+const (
+	// LateQuiet is how long nothing more has to have come to a sealed incident before a further
+	// revision is made of what came.
+	LateQuiet = 10 * time.Minute
+	// LateEvery is how long after such a revision the next one is made at the earliest.
+	LateEvery = 30 * time.Minute
+
+	lateMost  = 2 * time.Hour // after the first of it a revision is made, quiet or not
+	lateTries = 3             // in vain for want of a report, before it is sealed without one
+)
+
+// LateDue is when a further revision of a sealed incident is due.
+func LateDue(q material.Queued, in incident.Incident) time.Time {
+	due := evidence.Earlier(q.Last.Add(LateQuiet), q.First.Add(lateMost))
+	for _, r := range in.Revisions {
+		if r.Late {
+			due = evidence.Later(due, r.Sealed.Add(LateEvery))
+		}
+	}
+	if q.Tries > 0 {
+		due = evidence.Later(due, q.Tried.Add(LateEvery))
+	}
+	return due
+}
+
+// A latecomer makes further revisions of sealed incidents for a Runner.
+type latecomer struct{ *Runner }
+
+// work makes each revision when it is due, one at a time, until ctx ends. What is queued is on
+// disk: it is looked at once a minute, for other processes queue too.
+func (l latecomer) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait := min(l.look(ctx), lookEvery)
+		if !sleep(ctx, max(wait, time.Second), nil) {
+			return
+		}
+	}
+}
+
+// look makes what is due, and is how long to wait for what is due next.
+func (l latecomer) look(ctx context.Context) (wait time.Duration) {
+	list, err := material.Queue(l.Store)
+	if err != nil {
+		l.log().Error("cannot list what came late", "err", err)
+	}
+	wait = lookEvery
+	for _, q := range list {
+		if ctx.Err() != nil {
+			return wait
+		}
+		next, err := l.one(ctx, q)
+		if err != nil && ctx.Err() == nil {
+			l.log().Error("cannot look after what came late; retrying", "incident", q.Key, "err", err)
+		}
+		if err == nil && next > 0 {
+			wait = min(wait, next)
+		}
+	}
+	return wait
+}
+
+// one makes the further revision of one incident if it is due; else it is due in wait. 0: nobody
+// knows, or it is done.
+func (l latecomer) one(ctx context.Context, q material.Queued) (wait time.Duration, err error) {
+	in, err := l.Store.Read(q.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, material.Forget(l.Store, q.Key)
+	}
+	if err != nil || !isSealed(in) {
+		return 0, err // whoever works at it seals it too
+	}
+	now := l.now()
+	if due := LateDue(q, in); now.Before(due) && !q.Last.After(now.Add(LateQuiet)) { // else a clock was set back
+		return due.Sub(now), nil
+	}
+	lock, err := l.Store.LockIncident(q.Key)
+	if errors.Is(err, incident.ErrBusy) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Release()
+	if in, err = l.Store.Read(q.Key); err != nil || !isSealed(in) {
+		return 0, err
+	}
+	if has, err := l.sealed(in); has || err != nil {
+		return 0, err
+	}
+	in.State, in.Late = incident.Sealing, true
+	in.Revision++
+	if err := l.Store.Save(in); err != nil {
+		return 0, err
+	}
+	return 0, l.make(ctx, in)
+}
+
+// sealed reports whether the newest bundle has all that came; then it takes the incident from the queue.
+func (l latecomer) sealed(in incident.Incident) (bool, error) {
+	state, err := material.Of(l.Store, in.Key).Read()
+	if err != nil {
+		return false, err
+	}
+	if state.Digest() != in.Revisions[len(in.Revisions)-1].Material {
+		return false, nil
+	}
+	return true, dropSlices(l.Store, in)
+}
+
+// make makes the revision. Its failure is written down and is no error.
+func (l latecomer) make(ctx context.Context, in incident.Incident) error {
+	l.log().Info("making a further revision of what came late", "incident", in.ID, "revision", in.Revision)
+	defer l.working.naps.work(in.Key)()
+	u := newRun(l.Runner, incident.NewTable(l.Store, in), in.Key, terms{settle: l.Policy().Settle, patience: DefaultNowPatience})
+	return u.concluded(u.work(ctx))
+}
