@@ -41,6 +41,12 @@ func (j *job) input() (*input, error) {
 	for _, name := range j.names("alerts/") {
 		in.Mails = append(in.Mails, partAt(cmp.Or(k.mails[name], k.mailFile(name, "")), j.made[name].path))
 	}
+	for _, name := range j.names("cucm/") {
+		in.Extra = append(in.Extra, partAt(k.extraName(name), j.made[name].path))
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
 	if err := j.report(k, in); err != nil {
 		in.remove()
 		return nil, err

@@ -36,6 +36,7 @@ func (j *job) learnManifest() error {
 		j.masker.LearnHost(a.Node)
 		j.masker.LearnUser(a.Mailbox)
 	}
+	j.learnCUCM()
 	for _, name := range people(m.RequestedBy) {
 		j.masker.LearnUser(name)
 	}
@@ -55,13 +56,14 @@ type manifestMasker struct {
 	*job
 	manifest evidence.Manifest
 	logs     map[string]written // by the name in the masked bundle
+	extra    map[string]string  // what files of CUCM are called there, by their names
 	mails    map[string]string  // what they are called there, by their names
 	err      error
 }
 
 // maskManifest masks the manifest. What it says of the logs is of those that were masked.
 func (j *job) maskManifest() (*manifestMasker, error) {
-	k := &manifestMasker{job: j, manifest: j.src.manifest, logs: map[string]written{}, mails: map[string]string{}}
+	k := &manifestMasker{job: j, manifest: j.src.manifest, logs: map[string]written{}, mails: map[string]string{}, extra: map[string]string{}}
 	m := &k.manifest
 	m.SignedBy, m.Registration, m.NoReport = "", nil, ""
 	k.copyLists()
@@ -80,6 +82,7 @@ func (j *job) maskManifest() (*manifestMasker, error) {
 	for i := range m.Hosts {
 		k.host(&m.Hosts[i])
 	}
+	k.cucm()
 	eachThing(m, func(s *string) { *s = k.name(*s) })
 	eachText(m, func(s *string) { *s = k.text(*s) })
 	m.RequestedBy = k.name(m.RequestedBy)
@@ -108,6 +111,7 @@ func (k *manifestMasker) copyLists() {
 			h.Files[f].Sources = slices.Clone(h.Files[f].Sources)
 		}
 	}
+	m.CUCM = copyOfCUCM(m.CUCM)
 }
 
 // eachThing visits what is a phone, a number or an address of mail.
@@ -117,6 +121,9 @@ func eachThing(m *evidence.Manifest, visit func(*string)) {
 	}
 	for i := range m.Before {
 		visit(&m.Before[i].Device)
+	}
+	for i := range m.PRTs {
+		visit(&m.PRTs[i].Device)
 	}
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
@@ -162,6 +169,7 @@ func eachText(m *evidence.Manifest, visit func(*string)) {
 		all(h.Legacy)
 		all(h.Notes)
 	}
+	eachTextOfCUCM(m.CUCM, visit)
 }
 
 // leavePeople takes out what a person wrote as he liked. That an alert is the reason this

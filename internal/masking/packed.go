@@ -61,7 +61,7 @@ type packer struct {
 
 // file takes one file.
 func (p *packer) file(name string, w io.Writer, r io.Reader, depth int) error {
-	if prtRE.MatchString(path.Base(name)) {
+	if prtRE.MatchString(path.Base(name)) || strings.HasPrefix(name, "prt/") {
 		return isPRT
 	}
 	b := bufio.NewReaderSize(r, headSize)

@@ -1,0 +1,104 @@
+package masking
+
+import (
+	"slices"
+	"strings"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// What came of CUCM is masked as other files of a bundle are; its rows are those of what was
+// masked. A phone's problem report cannot be masked: it is left out, and its row with it.
+
+// learnCUCM tells the masker what the manifest knows of CUCM and phones.
+func (j *job) learnCUCM() {
+	for _, c := range j.src.manifest.CUCM {
+		j.masker.LearnHost(c.Cluster)
+		for _, n := range c.Nodes {
+			j.masker.LearnHost(n.Node)
+		}
+	}
+	for _, p := range j.src.manifest.PRTs {
+		j.masker.LearnHost(p.From)
+	}
+}
+
+func copyOfCUCM(list []evidence.CUCM) []evidence.CUCM {
+	list = slices.Clone(list)
+	for i := range list {
+		c := &list[i]
+		if c.Names != nil {
+			names := *c.Names
+			c.Names = &names
+		}
+		c.Nodes = slices.Clone(c.Nodes)
+		for n := range c.Nodes {
+			c.Nodes[n].Files = slices.Clone(c.Nodes[n].Files)
+			for f := range c.Nodes[n].Files {
+				c.Nodes[n].Files[f].Sources = slices.Clone(c.Nodes[n].Files[f].Sources)
+			}
+		}
+	}
+	return list
+}
+
+func eachTextOfCUCM(list []evidence.CUCM, visit func(*string)) {
+	for i := range list {
+		if list[i].Names != nil {
+			visit(&list[i].Names.Why)
+		}
+		for n := range list[i].Nodes {
+			visit(&list[i].Nodes[n].Address)
+			visit(&list[i].Nodes[n].Error)
+		}
+	}
+}
+
+// cucm masks the rows.
+func (k *manifestMasker) cucm() {
+	m := &k.manifest
+	m.PRTs = nil // left out, and named among what is
+	for i := range m.CUCM {
+		c := &m.CUCM[i]
+		c.Cluster = k.name(c.Cluster)
+		for n := range c.Nodes {
+			c.Nodes[n].Node = k.name(c.Nodes[n].Node)
+			for f := range c.Nodes[n].Files {
+				k.trace(&c.Nodes[n].Files[f])
+			}
+		}
+	}
+}
+
+// trace is a file of a node as it was masked.
+func (k *manifestMasker) trace(f *evidence.File) {
+	for i := range f.Sources {
+		f.Sources[i].Name, f.Sources[i].SHA256 = k.name(f.Sources[i].Name), ""
+	}
+	if f.Path == "" {
+		return
+	}
+	made, there := k.made[f.Path]
+	if !there { // left out
+		f.Path, f.Bytes, f.SHA256 = "", 0, ""
+		return
+	}
+	f.Path, f.Bytes, f.SHA256 = k.extraName(f.Path), made.bytes, made.sha256
+}
+
+// extraName is what a file below cucm/ is called in the masked bundle: cucm/<node>/… has the
+// node's other name.
+func (k *manifestMasker) extraName(name string) string {
+	if to, known := k.extra[name]; known {
+		return to
+	}
+	parts := strings.Split(name, "/")
+	if len(parts) > 2 {
+		parts[1] = k.name(parts[1])
+	}
+	if len(parts) > 3 {
+		parts[3] = k.name(parts[3])
+	}
+	k.extra[name] = strings.Join(parts, "/")
+	return k.extra[name]
+}
