@@ -253,7 +253,7 @@ func alert(t *testing.T, j *triage.Journal, a alarm) {
 	now := time.Now()
 	n := 2
 	e := evidence.Alert{ID: incidenttest.AlertID(fmt.Sprint(a)), Name: "PartiallyRegisteredPhone", Cluster: fmt.Sprintf("c%d", a.site), Node: "cucm01", Count: &n, Time: now, Received: &now}
-	if _, err := j.AddMail(context.Background(), e, nil, false, now); err != nil {
+	if _, err := j.Add(context.Background(), e, nil, false, now); err != nil {
 		t.Error(err)
 	}
 	if _, err := j.Decide(now); err != nil {

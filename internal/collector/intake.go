@@ -38,7 +38,7 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	}
 	site, mark := i.drills.claim(m)
 	m.Alert.Drill = site
-	fresh, err := i.journal.TakeMail(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
+	fresh, err := i.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 	if err == nil && site != "" {
 		i.takeDrill(m, mark, fresh)
 		return nil

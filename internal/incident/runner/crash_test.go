@@ -35,7 +35,7 @@ func story(b *bench, j *triage.Journal, base time.Time) error {
 		if wait := time.Until(a.Time); wait > 0 {
 			time.Sleep(wait)
 		}
-		if _, err := j.AddMail(context.Background(), a, []byte("mail"), false, time.Now()); err != nil {
+		if _, err := j.Add(context.Background(), a, []byte("mail"), false, time.Now()); err != nil {
 			return err
 		}
 		if _, err := j.Decide(time.Now()); err != nil {
@@ -193,7 +193,7 @@ func TestFullDiskWatchWaits(t *testing.T) {
 				if n := b.count(EventFull); n != 1 {
 					t.Errorf("said %d times", n)
 				}
-				if _, err := j.AddMail(context.Background(), incidenttest.AlertAt(0, "n", 1), nil, false, time.Now()); !errors.Is(err, syscall.ENOSPC) {
+				if _, err := j.Add(context.Background(), incidenttest.AlertAt(0, "n", 1), nil, false, time.Now()); !errors.Is(err, syscall.ENOSPC) {
 					t.Errorf("a mail was taken on a full disk: %v", err)
 				}
 				disk.is.Store(false)
@@ -220,7 +220,7 @@ func TestFullDiskDecide(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		b.sealedOnly()
 		a := evidence.Alert{ID: incidenttest.AlertID("a"), Name: "Partial", Cluster: "c1", Time: time.Now()}
-		if _, err := j.AddMail(context.Background(), a, nil, false, time.Now()); err != nil {
+		if _, err := j.Add(context.Background(), a, nil, false, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		disk.is.Store(true)

@@ -326,7 +326,7 @@ func (b *bench) put(j *triage.Journal, a evidence.Alert) {
 
 func (b *bench) add(j *triage.Journal, a evidence.Alert) {
 	b.t.Helper()
-	if _, err := j.AddMail(context.Background(), a, []byte("mail "+a.ID), false, a.Time); err != nil {
+	if _, err := j.Add(context.Background(), a, []byte("mail "+a.ID), false, a.Time); err != nil {
 		b.t.Fatal(err)
 	}
 }

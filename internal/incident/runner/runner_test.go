@@ -254,7 +254,7 @@ func TestAllAtOnce(t *testing.T) {
 		now := time.Now()
 		for i := range 4 {
 			a := evidence.Alert{ID: incidenttest.AlertID(fmt.Sprint(i)), Name: "Partial", Cluster: "c1", Node: "n1", Time: now.Add(-time.Duration(i) * time.Hour)}
-			if _, err := j.AddMail(context.Background(), a, nil, false, now); err != nil {
+			if _, err := j.Add(context.Background(), a, nil, false, now); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -62,7 +62,7 @@ func TestStormOfTenNodes(t *testing.T) {
 		for range rounds { // a look at the mailbox each
 			for node := range nodes {
 				a := incidenttest.StormAlert(time.Now(), node)
-				if _, err := j.TakeMail(context.Background(), a, []byte("mail"), false, time.Now()); err != nil {
+				if _, err := j.Take(context.Background(), a, []byte("mail"), false, time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(3 * time.Second)
@@ -109,7 +109,7 @@ func TestWeekendsBacklog(t *testing.T) {
 		const n = 1000
 		for i := range n { // over 60 h, the newest a minute old
 			a := incidenttest.StormAlert(now.Add(-time.Minute-time.Duration(n-1-i)*216*time.Second), i%10)
-			if fresh, err := j.TakeMail(context.Background(), a, []byte("mail"), false, now); !fresh || err != nil {
+			if fresh, err := j.Take(context.Background(), a, []byte("mail"), false, now); !fresh || err != nil {
 				t.Fatal(fresh, err)
 			}
 		}

@@ -94,7 +94,7 @@ func TestOrderOfCopies(t *testing.T) {
 		j = copyJournal(t, st, nil)
 		for _, a := range rapid.Permutation(copies).Draw(rt, "order") {
 			lost := j.Lost()
-			if _, err := j.TakeMail(context.Background(), a, []byte("mail "+a.ID), false, a.Time.Add(time.Minute)); err != nil {
+			if _, err := j.Take(context.Background(), a, []byte("mail "+a.ID), false, a.Time.Add(time.Minute)); err != nil {
 				rt.Fatal(err)
 			}
 			then := rapid.IntRange(0, 4).Draw(rt, "then") // 0, 4: one batch with the next
@@ -211,7 +211,7 @@ func TestCopiesThatAddNothing(t *testing.T) {
 	}
 	late := inFolder(a, "West")
 	for range 2 {
-		if _, err := j.AddMail(t.Context(), late, nil, false, incidenttest.T0.Add(25*time.Hour)); err != nil {
+		if _, err := j.Add(t.Context(), late, nil, false, incidenttest.T0.Add(25*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,7 @@
 // go, what is a repeat and what is news, and which incident each joins or opens.
 //
 // The way of one alert is read in two functions, for a batch of mails is safe on disk
-// before any of it is judged. Journal.TakeMail: heard before? -> routed to which sites? ->
+// before any of it is judged. Journal.Take: heard before? -> routed to which sites? ->
 // paused? -> written down. Journal.Decide: repeat or news? -> does it join or open an
 // incident? -> written down, the incident first.
 //

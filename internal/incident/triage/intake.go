@@ -30,7 +30,7 @@ func newIntake(st *incident.Store, log *slog.Logger) intake {
 	return intake{files: incident.Batch{St: st}, newest: map[string]int{}, log: log}
 }
 
-// maxIntake bounds an intake: TakeMail commits what is more.
+// maxIntake bounds an intake: Take commits what is more.
 const maxIntake = 512
 
 // heard is what an alert's mail is, beside those that were read before.
@@ -42,20 +42,20 @@ const (
 	redeems              // a copy that may trigger, of an alert in quarantine: one came by a way on which its sender could not be verified
 )
 
-// AddMail makes one mail safe on disk: after a nil error it may be forgotten
+// Add makes one mail safe on disk: after a nil error it may be forgotten
 // elsewhere. fresh is false if the alert was seen before, which is harmless. raw
 // is the mail, of which truncated says that it was cut. What the alert starts is
 // left to Decide. A copy that lay elsewhere may add sites, see Rule.
-func (j *Journal) AddMail(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+func (j *Journal) Add(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
 	lost := j.Lost()
-	if fresh, err = j.TakeMail(ctx, a, raw, truncated, seen); err == nil {
+	if fresh, err = j.Take(ctx, a, raw, truncated, seen); err == nil {
 		err = j.Commit(lost)
 	}
 	return fresh && err == nil, err
 }
 
-// TakeMail is AddMail for one of many mails: it is safe only after Commit.
-func (j *Journal) TakeMail(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
+// Take is Add for one of many mails: it is safe only after Commit.
+func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, truncated bool, seen time.Time) (fresh bool, err error) {
 	if !incident.IsID(a.ID) {
 		return false, fmt.Errorf("add alert: ID %q is not a SHA-256 in hex", evidence.Printable(a.ID, 80))
 	}
@@ -204,7 +204,7 @@ func (j *Journal) Lost() int {
 }
 
 // Commit makes all that was taken safe on disk. lost is what Lost said before the
-// caller's first TakeMail: an error means that what was taken since is to be taken
+// caller's first Take: an error means that what was taken since is to be taken
 // again, whoever's commit it was that failed.
 func (j *Journal) Commit(lost int) error {
 	j.intake.mu.Lock()

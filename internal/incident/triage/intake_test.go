@@ -22,7 +22,7 @@ func genuine(a evidence.Alert) evidence.Alert {
 
 func take(t *testing.T, j *Journal, a evidence.Alert) {
 	t.Helper()
-	if fresh, err := j.TakeMail(context.Background(), a, []byte("mail"), false, incidenttest.T0); !fresh || err != nil {
+	if fresh, err := j.Take(context.Background(), a, []byte("mail"), false, incidenttest.T0); !fresh || err != nil {
 		t.Fatalf("fresh %v, %v", fresh, err)
 	}
 }
@@ -34,7 +34,7 @@ func TestGenuineCopyInOneBatch(t *testing.T) {
 	a := heldAt(0, "n1")
 	take(t, j, a)
 	take(t, j, genuine(a))
-	if fresh, err := j.TakeMail(context.Background(), a, nil, false, incidenttest.T0); fresh || err != nil {
+	if fresh, err := j.Take(context.Background(), a, nil, false, incidenttest.T0); fresh || err != nil {
 		t.Errorf("a third copy: %v, %v", fresh, err)
 	}
 	if err := j.Commit(0); err != nil {
@@ -132,7 +132,7 @@ func TestTakeLeavesNothingBehind(t *testing.T) {
 	j := testJournal(t, st)
 	defer j.Close()
 	for range 3 {
-		if _, err := j.TakeMail(context.Background(), incidenttest.AlertAt(0, "n1", 1), []byte("mail"), false, incidenttest.T0); err == nil {
+		if _, err := j.Take(context.Background(), incidenttest.AlertAt(0, "n1", 1), []byte("mail"), false, incidenttest.T0); err == nil {
 			t.Fatal("no fault")
 		}
 	}

@@ -29,7 +29,7 @@ func testJournal(t testing.TB, st *incident.Store) *Journal {
 
 func add(t testing.TB, j *Journal, a evidence.Alert) bool {
 	t.Helper()
-	fresh, err := j.AddMail(context.Background(), a, []byte("mail "+a.ID), false, a.Time.Add(time.Minute))
+	fresh, err := j.Add(context.Background(), a, []byte("mail "+a.ID), false, a.Time.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAddRefusesWhatIsNoID(t *testing.T) {
 	for _, id := range []string{"", "../../x", strings.Repeat("G", 64), strings.Repeat("A", 64), strings.Repeat("a", 63)} {
 		a := incidenttest.AlertAt(0, "n1", 1)
 		a.ID = id
-		if _, err := j.AddMail(context.Background(), a, nil, false, incidenttest.T0); err == nil {
+		if _, err := j.Add(context.Background(), a, nil, false, incidenttest.T0); err == nil {
 			t.Errorf("ID %q was taken", id)
 		}
 	}
@@ -107,7 +107,7 @@ func TestAddTimeThatCannotBe(t *testing.T) {
 	defer j.Close()
 	a := incidenttest.AlertAt(0, "n1", 1)
 	a.Time = incidenttest.T0.AddDate(73, 0, 0)
-	if _, err := j.AddMail(context.Background(), a, nil, true, incidenttest.T0); err != nil {
+	if _, err := j.Add(context.Background(), a, nil, true, incidenttest.T0); err != nil {
 		t.Fatal(err)
 	}
 	rec, err := st.Alert(a.ID)
@@ -127,7 +127,7 @@ func TestExpiredAndUnrouted(t *testing.T) {
 	old, foreign := incidenttest.AlertAt(0, "n1", 1), incidenttest.AlertAt(time.Minute, "n1", 1)
 	foreign.Cluster = "elsewhere"
 	for a, seen := range map[*evidence.Alert]time.Time{&old: incidenttest.T0.Add(24*time.Hour + time.Second), &foreign: incidenttest.T0.Add(time.Minute)} {
-		if _, err := j.AddMail(context.Background(), *a, nil, false, seen); err != nil {
+		if _, err := j.Add(context.Background(), *a, nil, false, seen); err != nil {
 			t.Fatal(err)
 		}
 	}

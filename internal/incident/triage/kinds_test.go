@@ -64,7 +64,7 @@ func BenchmarkIntake(b *testing.B) {
 				j := testJournal(b, incidenttest.Store(b, b.TempDir()))
 				for i := range 1000 {
 					a := incidenttest.StormAlert(incidenttest.T0.Add(time.Duration(i)*3*time.Second), i%10)
-					if _, err := j.TakeMail(context.Background(), a, make([]byte, 4000), false, incidenttest.T0.Add(time.Hour)); err != nil {
+					if _, err := j.Take(context.Background(), a, make([]byte, 4000), false, incidenttest.T0.Add(time.Hour)); err != nil {
 						b.Fatal(err)
 					}
 					if (i+1)%batch == 0 {

@@ -149,7 +149,7 @@ func TestLimitHolds(t *testing.T) {
 			st := incidenttest.FastStore(t, filepath.Join(dir, name))
 			j := limitJournal(t, st, limit)
 			for _, a := range alerts {
-				if _, err := j.AddMail(context.Background(), a, nil, false, a.Time.Add(time.Minute)); err != nil {
+				if _, err := j.Add(context.Background(), a, nil, false, a.Time.Add(time.Minute)); err != nil {
 					rt.Fatal(err)
 				}
 				then := 0
@@ -230,7 +230,7 @@ func TestPreview(t *testing.T) {
 			if err != nil || len(list) != 1 || onDisk(t, st) != before {
 				rt.Fatalf("%+v, %v", list, err)
 			}
-			if _, err := j.AddMail(context.Background(), a, nil, false, seen); err != nil {
+			if _, err := j.Add(context.Background(), a, nil, false, seen); err != nil {
 				rt.Fatal(err)
 			}
 			decide(t, j)

@@ -31,7 +31,7 @@ func bigMail(a evidence.Alert) []byte {
 // addBig adds an alert with a mail of 4 kB.
 func addBig(t *testing.T, j *Journal, a evidence.Alert) {
 	t.Helper()
-	if _, err := j.AddMail(context.Background(), a, bigMail(a), false, a.Time.Add(time.Minute)); err != nil {
+	if _, err := j.Add(context.Background(), a, bigMail(a), false, a.Time.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -162,7 +162,7 @@ func TestRememberedIsSmall(t *testing.T) {
 		whole := fmt.Sprintf("n%03d.example.com ", i) + strings.Repeat("x", 256<<10)
 		a := incidenttest.AlertAt(time.Duration(i)*time.Second, whole[:16], 1)
 		a.Name, a.Devices, a.Recipients = whole[5:12], []string{whole[:9]}, []string{whole[1:9]}
-		if _, err := j.TakeMail(context.Background(), a, []byte("mail"), false, a.Time); err != nil {
+		if _, err := j.Take(context.Background(), a, []byte("mail"), false, a.Time); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,7 +16,7 @@ type Preview struct {
 	Window evidence.Window // of the incident, the alert included; zero without one
 }
 
-// Draft is the record that Journal.AddMail would write of an alert.
+// Draft is the record that Journal.Add would write of an alert.
 func Draft(a evidence.Alert, truncated bool, seen time.Time, sites []incident.Site, policy incident.Policy) incident.AlertRecord {
 	return routed(a, truncated, seen, config{sites, policy})
 }

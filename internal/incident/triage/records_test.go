@@ -59,7 +59,7 @@ func TestForgottenAlertsDecideNothing(t *testing.T) {
 				largest, all := 0, storms(seed, hours)
 				for i, a := range all {
 					time.Sleep(time.Until(a.Time))
-					if _, err := j.AddMail(t.Context(), a, nil, false, time.Now()); err != nil {
+					if _, err := j.Add(t.Context(), a, nil, false, time.Now()); err != nil {
 						t.Fatal(err)
 					}
 					if _, err := j.Decide(time.Now()); err != nil {
@@ -133,7 +133,7 @@ func TestBoundRecords(t *testing.T) {
 		j.index.records.most = 16
 		add := func(i int, cluster string) evidence.Alert {
 			a := evidence.Alert{ID: incidenttest.AlertID(fmt.Sprint(i, cluster)), Name: "Partial", Cluster: cluster, Node: fmt.Sprint("n", i), Time: time.Now()}
-			if _, err := j.AddMail(t.Context(), a, []byte("mail"), false, time.Now()); err != nil {
+			if _, err := j.Add(t.Context(), a, []byte("mail"), false, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

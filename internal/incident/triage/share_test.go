@@ -50,7 +50,7 @@ func TestLimitIsSpentNewestFirst(t *testing.T) {
 func arrive(t testing.TB, j *Journal, a evidence.Alert, came time.Time) {
 	t.Helper()
 	a.Received = &came
-	if _, err := j.AddMail(context.Background(), a, nil, false, came.Add(time.Second)); err != nil {
+	if _, err := j.Add(context.Background(), a, nil, false, came.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	decide(t, j)

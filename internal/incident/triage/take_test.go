@@ -30,7 +30,7 @@ func TestTakeIsNothingWithoutCommit(t *testing.T) {
 	a, b := incidenttest.AlertAt(0, "n1", 1), incidenttest.AlertAt(time.Minute, "n2", 1)
 	take := func(a evidence.Alert, want bool) {
 		t.Helper()
-		if fresh, err := j.TakeMail(ctx, a, []byte("mail"), false, incidenttest.T0); fresh != want || err != nil {
+		if fresh, err := j.Take(ctx, a, []byte("mail"), false, incidenttest.T0); fresh != want || err != nil {
 			t.Errorf("fresh %v, %v", fresh, err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestBacklogIsEnteredWhenItIsSafe(t *testing.T) {
 	defer j.Close()
 	const n = 1000
 	for i := range n {
-		if fresh, err := j.TakeMail(context.Background(), incidenttest.StormAlert(incidenttest.T0.Add(time.Duration(i)*time.Second), i%10), []byte("mail"), false, incidenttest.T0.Add(time.Hour)); !fresh || err != nil {
+		if fresh, err := j.Take(context.Background(), incidenttest.StormAlert(incidenttest.T0.Add(time.Duration(i)*time.Second), i%10), []byte("mail"), false, incidenttest.T0.Add(time.Hour)); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
 	}
