@@ -81,6 +81,9 @@ func TestFileBytes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				content := []byte(rapid.SampledFrom(ends).Draw(t, "head") + string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "middle")) + rapid.SampledFrom(ends).Draw(t, "tail"))
+				if bytes.Contains(content, []byte("--"+boundary)) {
+					t.Skip("no server picks a boundary that is in the file")
+				}
 				media, body := manner(content)
 				got, err := fileOf(media, 200, iotest.HalfReader(bytes.NewReader(body)))
 				if err != nil || !bytes.Equal(got, content) {
