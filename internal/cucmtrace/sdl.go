@@ -30,7 +30,9 @@ type Reader struct {
 	split *splitter
 	clock clock
 	last  time.Time
-	Heads int // files that begin in what was read
+
+	Heads    int    // files that begin in what was read
+	Node, IP string // host name and address of the node, as the newest head says; empty: none did
 }
 
 // NewReader reads the trace r. Without a head in it, and without place.First, its times are
@@ -52,6 +54,7 @@ func (r *Reader) Next() (Record, error) {
 	}
 	if h, ok := headOf(p.text); ok {
 		r.Heads++
+		r.Node, r.IP = h.node, h.ip
 		r.clock.begins(h, clockOf(p.text))
 	}
 	rec.Time, rec.Odd = r.clock.at(clockOf(p.text), clockOf(p.next))
@@ -107,8 +110,8 @@ func clockOf(b []byte) int {
 type head struct {
 	date   time.Time // midnight, by offset
 	offset time.Duration
-	Node   string // host name
-	IP     string
+	node   string // host name
+	ip     string
 }
 
 // headOf reads a FileHead record: |FileHead |UTC:-05:00,Date: 2024/08/13, … HostName: …
@@ -126,7 +129,7 @@ func headOf(record []byte) (head, bool) {
 	if err != nil || !evidence.Believable(date) {
 		return head{}, false
 	}
-	return head{date: date, offset: utc, Node: field(b, "HostName:"), IP: field(b, "HostIPAddress:")}, true
+	return head{date: date, offset: utc, node: field(b, "HostName:"), ip: field(b, "HostIPAddress:")}, true
 }
 
 // field is what stands behind the first of some names that is there, up to the next comma.

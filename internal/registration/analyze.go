@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/cucmlog"
+	"rtmtgrab/internal/registration/hear"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/phone"
@@ -16,12 +18,19 @@ import (
 // what reading takes, so the type is of package logs.
 type Source = logs.Source
 
+// A TraceSource is one log of a CUCM node.
+type TraceSource = cucmlog.Source
+
 // Options say what is known beside the logs. The zero value knows nothing.
 type Options struct {
 	Window      evidence.Window // that the logs were asked for; empty: not known, then no coverage is
 	Alerts      []evidence.Alert
 	PhonesNamed []string             // devices, MACs or numbers that somebody asked for
 	Before      []evidence.PastPhone // phones that earlier bundles of the site show without all their lines
+	// What CUCM itself says: the traces of its nodes, and its answers about phones when it
+	// was asked. None: only what the Expressways' logs show counts.
+	Traces []TraceSource
+	Names  []evidence.ClusterPhones
 	// Grace is how long CUCM waits beyond Expires; zero: an eighth of Expires, which is
 	// 15 s of 120 s.
 	Grace time.Duration
@@ -36,7 +45,8 @@ type Options struct {
 // cannot be read is said in the notes; the error is that of ctx.
 //
 // Each step returns a value that the next ones take and do not change: logs, what their
-// messages show together, phones with their history, a ruling on each, and the words for it.
+// messages show together, phones with their history, a ruling on each, what CUCM itself says,
+// and the words for it.
 func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) {
 	if o.Hops == 0 {
 		o.Hops = 100_000
@@ -56,5 +66,15 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	for i, p := range phones {
 		rulings[i] = judge.Rule(w, p)
 	}
-	return write(o, w, phones, rulings), nil
+	records, err := cucmlog.Read(ctx, o.Traces)
+	if err != nil {
+		return nil, err
+	}
+	h := hear.Join(w, records, o.Names)
+	stories := make([]*hear.Story, len(phones))
+	for i, p := range phones {
+		stories[i] = h.Of(p, rulings[i])
+		rulings[i] = stories[i].Ruling
+	}
+	return write(o, h, w, phones, rulings, stories), nil
 }

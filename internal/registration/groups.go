@@ -220,6 +220,8 @@ func lateWhere(where string) string {
 		return ", held up " + strings.Replace(where, "in ", "in Expressway-", 1)
 	case judge.BetweenEAndC:
 		return ", held up between Expressway-E and -C"
+	case judge.InCUCM:
+		return ", held up in CUCM itself"
 	}
 	return ", held up between Expressway-C and CUCM"
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"rtmtgrab/internal/registration/hear"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/phone"
 	"rtmtgrab/internal/registration/wire"
@@ -13,7 +14,7 @@ import (
 // writeHops writes the transactions of every phone, and returns how many are not shown
 // message by message: they are as far as the budget of messages goes, first around what happened
 // to affected phones, then the rest of theirs, then the others'.
-func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
+func writeHops(w *wire.Wire, h *hear.Heard, all []told, budget int) (hidden int) {
 	shown := map[*wire.Txn]bool{}
 	take := func(t *wire.Txn) {
 		n := 0
@@ -40,14 +41,14 @@ func writeHops(w *wire.Wire, all []told, budget int) (hidden int) {
 	}
 	listed := listedOf(all)
 	for i := range all {
-		hidden += all[i].list(w, listed, shown)
+		hidden += all[i].list(w, h, listed, shown)
 	}
 	return hidden
 }
 
 // list writes the phone's transactions, as far as they are listed (nil: all), and returns of
 // how many the messages are not shown.
-func (t *told) list(w *wire.Wire, listed, shown map[*wire.Txn]bool) (hidden int) {
+func (t *told) list(w *wire.Wire, h *hear.Heard, listed, shown map[*wire.Txn]bool) (hidden int) {
 	timed := timesOf(t.Phone)
 	for _, x := range t.Txns {
 		if listed != nil && !listed[x] {
@@ -55,8 +56,9 @@ func (t *told) list(w *wire.Wire, listed, shown map[*wire.Txn]bool) (hidden int)
 			continue
 		}
 		out := transaction(w, x, timed[x])
+		out.AtCUCM = t.atCUCM(h, x)
 		if shown[x] {
-			out.Hops = hops(w, x)
+			out.Hops = t.withCUCM(h, x, hops(w, x))
 		} else {
 			hidden++
 		}

@@ -9,8 +9,8 @@
 //
 // It is pure: records in, a Report out. It guarantees that every statement names the
 // records that prove it, and that what rests on an absence is never above "cannot
-// tell" unless the logs are completely covered. It does not know what CUCM did but
-// by its answers.
+// tell" unless the logs are completely covered. What CUCM did it knows by its answers, and
+// by its own traces where it is given them (cucmlog, hear): those count more.
 package registration
 
 import (
@@ -69,12 +69,17 @@ type Report struct {
 	Files        []File               `json:"files"`
 	Window       *evidence.Window     `json:"window,omitempty"`
 	Alerts       []evidence.Alert     `json:"alerts,omitempty"`
-	TimeZone     string               `json:"time_zone,omitempty"`   // IANA name of the site's, for people
-	Connections  []Connection         `json:"connections"`           // between Expressway-C and CUCM, as far as DEBUG shows them
-	Groups       []Group              `json:"groups"`                // what happened, each thing once, the worst first
-	Before       []evidence.PastPhone `json:"before,omitempty"`      // of earlier bundles, which have not registered in full since
-	MorePhones   int                  `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
-	Phones       []Phone              `json:"phones"`                // those named first, then the affected ones
+	TimeZone     string               `json:"time_zone,omitempty"` // IANA name of the site's, for people
+	Connections  []Connection         `json:"connections"`         // between Expressway-C and CUCM, as far as DEBUG shows them
+	Groups       []Group              `json:"groups"`              // what happened, each thing once, the worst first
+	Before       []evidence.PastPhone `json:"before,omitempty"`    // of earlier bundles, which have not registered in full since
+	CUCM         []CUCMNode           `json:"cucm,omitempty"`      // nodes of which there is a trace
+	// Contradictions are where CUCM's own records say something else than the Expressways'
+	// logs alone suggest. The records count.
+	Contradictions []Contradiction `json:"contradictions,omitempty"`
+
+	MorePhones int     `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
+	Phones     []Phone `json:"phones"`                // those named first, then the affected ones
 }
 
 // A File is one log that was read.
@@ -174,6 +179,10 @@ type Phone struct {
 	Shares         []string            `json:"shares,omitempty"` // devices that went with it, for one connection carried them
 	Proofs         []Proof             `json:"evidence"`
 
+	CUCMEvents     []CUCMEvent         `json:"cucm_events,omitempty"`    // CUCM's own alarms about it, in time order
+	Contradictions []string            `json:"contradictions,omitempty"` // where CUCM's record says something else than the Expressways' logs
+	CUCMPhone      *evidence.CUCMPhone `json:"cucm_phone,omitempty"`     // what CUCM said of it when it was asked
+
 	Transactions []Transaction `json:"transactions"`
 }
 
@@ -207,7 +216,8 @@ type Transaction struct {
 	Challenge string     `json:"challenge,omitempty"` // digest, bearer
 	C         string     `json:"c,omitempty"`
 	E         string     `json:"e,omitempty"`
-	Hops      []Hop      `json:"hops"` // in time order
+	AtCUCM    *AtNode    `json:"at_cucm,omitempty"` // what CUCM's own trace has of it
+	Hops      []Hop      `json:"hops"`              // in time order
 }
 
 // Ends of a Hop that are no peers.
@@ -223,5 +233,6 @@ type Hop struct {
 	To      string    `json:"to"`
 	What    string    `json:"what"`               // "REGISTER", "401 Unauthorized", …
 	DelayMS *float64  `json:"delay_ms,omitempty"` // since the hop before of the same message
+	Node    string    `json:"node,omitempty"`     // of what CUCM's own trace shows: the node; From and To are AtCUCM
 	Proofs  []Proof   `json:"evidence"`
 }

@@ -18,7 +18,8 @@ func causeWords(r *judge.Reason) string {
 		return words[r.Cause]
 	}
 	return map[string]string{judge.BetweenCAndCUCM: "REGISTERs that got no answer between Expressway-C and CUCM, or from CUCM itself", judge.BetweenEAndC: "REGISTERs that were lost between Expressway-E and -C",
-		judge.InC: "REGISTERs that Expressway-C did not send on", judge.InE: "REGISTERs that Expressway-E did not send on", judge.BeforeE: "something before Expressway-E"}[r.Where]
+		judge.InC: "REGISTERs that Expressway-C did not send on", judge.InE: "REGISTERs that Expressway-E did not send on", judge.BeforeE: "something before Expressway-E",
+		judge.InCUCM: "CUCM, which was slow to answer"}[r.Where]
 }
 
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
@@ -71,6 +72,8 @@ func lateAdvice(r *judge.Reason) string {
 		return "Look at the load and the events of Expressway-E at that time."
 	case judge.InC:
 		return "Look at the load and the events of Expressway-C at that time."
+	case judge.InCUCM:
+		return "Look at CUCM's load at that time: it had the REGISTER, and was slow to answer."
 	case judge.BetweenEAndC:
 		return "Look at the traversal zone, at the firewall between Expressway-E and -C, and at the load of Expressway-C at that time."
 	}

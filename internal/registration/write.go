@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/registration/hear"
 	"rtmtgrab/internal/registration/judge"
 	"rtmtgrab/internal/registration/logs"
 	"rtmtgrab/internal/registration/phone"
@@ -14,7 +15,7 @@ import (
 )
 
 // write makes the report of what was found: the last step.
-func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruling) *Report {
+func write(o Options, h *hear.Heard, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruling, stories []*hear.Story) *Report {
 	r := &Report{BodiesLogged: w.Bodies, Notes: []string{}, Files: []File{}, Alerts: o.Alerts, Connections: []Connection{}, Groups: []Group{}, Phones: []Phone{}}
 	if !w.Window.Empty() {
 		r.Window = &w.Window
@@ -29,6 +30,7 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 	for i, p := range phones {
 		ruling, past := remember(rulings[i], r.Before, p)
 		all[i] = tellOf(w, p, ruling)
+		all[i].hears(h, stories[i])
 		if all[i].out.Before = past; past != nil && all[i].out.Advice == "" {
 			all[i].out.Advice = AdviceBefore
 		}
@@ -38,7 +40,7 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 	r.MorePhones = left + w.More.Devices
 	groups := groupsOf(w, all)
 	shareOf(all)
-	hidden := writeHops(w, all, o.Hops)
+	hidden := writeHops(w, h, all, o.Hops)
 	for _, t := range all {
 		r.Phones = append(r.Phones, t.out)
 	}
@@ -48,6 +50,8 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 	r.Connections = connections(w, all)
 	r.Verdict, r.Summary = conclude(w, o, all, groups, r.Before)
 	r.Notes = append(r.Notes, notes(o, w, all, left, hidden)...)
+	r.CUCM, r.Contradictions = nodesOf(h), contradictions(all)
+	r.Notes = append(r.Notes, heardNotes(o, h, all)...)
 	return r
 }
 
@@ -55,7 +59,8 @@ func write(o Options, w *wire.Wire, phones []*phone.Phone, rulings []*judge.Ruli
 type told struct {
 	*phone.Phone
 	*judge.Ruling
-	out Phone
+	story *hear.Story
+	out   Phone
 }
 
 // tellOf puts a ruling into the words of the report.

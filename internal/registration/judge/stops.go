@@ -17,6 +17,7 @@ const (
 	BetweenEAndC    = "between E and C"
 	InC             = "in C"
 	BetweenCAndCUCM = "between C and CUCM"
+	InCUCM          = "in CUCM" // by CUCM's own record
 	AfterE          = "after E" // C's logs do not tell
 	Nowhere         = ""        // not known
 )

@@ -56,8 +56,8 @@ func (m *Message) addText(s *expressway.SIP, t *Texts) {
 	if s.Cut && s.CSeqMethod == "" { // what stands last may be cut as well: the line of the same hash tells
 		m.Ident = Ident{}
 	}
-	if s.Branch != "" {
-		m.Branch = sum(s.Branch)
+	if b := BranchOf(s.Branch); b != 0 {
+		m.Branch = b
 	}
 	m.Expires, m.Alarm = int32(s.Expires), int16(min(s.Alarm, 1<<14))
 	asked := int32(-1)
@@ -110,6 +110,14 @@ func joined(warning, retry, challenge string) string {
 		out = append(out, "error: "+challenge)
 	}
 	return strings.Join(out, "; ")
+}
+
+// BranchOf is a Via's branch as Ident.Branch has it; 0: there is none.
+func BranchOf(branch string) uint64 {
+	if branch == "" {
+		return 0
+	}
+	return sum(branch)
 }
 
 func sum(s string) uint64 {

@@ -1,0 +1,189 @@
+package hear
+
+import (
+	"strconv"
+	"time"
+
+	"rtmtgrab/internal/cucmtrace"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/registration/phone"
+)
+
+func codeWord(code uint16) string { return strconv.Itoa(int(code)) }
+
+// ownHistory follows the phone's REGISTERs as CUCM had them, and corrects a ruling that had to
+// do without the texts, or without some REGISTERs.
+func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
+	if len(p.Chains) > 1 {
+		return // of two registrations the ruling is about one
+	}
+	one, full := h.newest(p)
+	switch {
+	case one != nil && (full == nil || full.Said < one.Said):
+		if s.Verdict == judge.VerdictUnknown || s.Verdict == judge.PhoneRegistered && s.Chain != nil && s.Chain.History.Came == nil {
+			h.took(s, one)
+			s.become(judge.PhoneCameBack, judge.Certain, "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
+				judge.Clock(one.At), one.Node.Name, one.Request.CSeq)
+		}
+	case full != nil && (s.Verdict == judge.VerdictPartial || s.Verdict == judge.PhoneCameBack) && s.About != nil && full.At > s.About.Sent+near:
+		h.took(s, full)
+		s.Back = full.Said
+		s.Contradictions = append(s.Contradictions, "it registered all its lines at "+judge.Clock(full.At)+", which is not in the Expressways' logs")
+		s.become(judge.VerdictRecovered, judge.Certain, "recovered: it came back with one line, and registered all its lines at %s", judge.Clock(full.At))
+	}
+}
+
+func (h *Heard) took(s *Story, a *Arrival) {
+	s.Proofs = append(s.Proofs, Proof{a.Node, a.Request.Where, a.At, "REGISTER, as it arrived at CUCM"}, Proof{a.Node, a.Answer.Where, a.Said, "CUCM's answer"})
+}
+
+// newest are the last keep-alive that CUCM took for a new registration, and the last full
+// REGISTER that it accepted, of all that its traces show of the phone's Call-IDs; nil: there is
+// none.
+func (h *Heard) newest(p *phone.Phone) (one, full *Arrival) {
+	for _, call := range p.CallIDs(h.w) {
+		open := map[callSeq]*Arrival{}
+		for _, m := range h.calls[call] {
+			k := callSeq{call, m.CSeq}
+			if !m.Answer {
+				open[k] = &Arrival{Node: m.Node, Request: m, At: h.Time(m.Node, m.At)}
+				continue
+			}
+			a := open[k]
+			if a == nil || m.Code/100 != 2 || a.Request.Second || a.Request.Leaves || m.Node != a.Node {
+				continue
+			}
+			a.Answer, a.Said = m, h.Time(m.Node, m.At)
+			switch {
+			case a.Request.Full && !m.Failed && (full == nil || a.Said > full.Said):
+				full = a
+			case !a.Request.Full && m.NewReg && (one == nil || a.Said > one.Said):
+				one = a
+			}
+		}
+	}
+	return one, full
+}
+
+// lines lets CUCM say whether the phone has all its lines: it raises an alarm for one that is
+// partially registered, and not before it knows. That a device registered does not say with how
+// many lines.
+func (h *Heard) lines(s *Story) {
+	last := s.standing()
+	if last == nil {
+		return
+	}
+	sure := h.sure(s)
+	what := last.Node.Name + " at " + judge.Clock(last.At)
+	switch last.Kind {
+	case cucmtrace.Partially:
+		h.shows(s, *last, last.Name)
+		if s.ended(last.At) {
+			s.say(sure, "it was partially registered with %s (%s)", what, last.Name)
+			return
+		}
+		s.differs("it was partially registered with " + what + ", and nothing in CUCM's record ends that")
+		s.become(judge.VerdictPartial, sure, "is partially registered with %s (%s)", what, last.Name)
+	case cucmtrace.Registered:
+		s.say(sure, "registered with %s (%s; that does not say with how many lines)", what, last.Name)
+	case cucmtrace.Unregistered:
+		if s.Reason == nil || s.Reason.Lost != last.At {
+			h.shows(s, *last, last.Name+", "+cucmtrace.ReasonWords(last.Reason))
+			s.say(sure, "the last word on it is that %s dropped it (%s)", what, cucmtrace.ReasonWords(last.Reason))
+		}
+	}
+}
+
+// differs notes a contradiction if the phone would not be called partial from the logs alone.
+func (s *Story) differs(what string) {
+	if s.Verdict == judge.VerdictRecovered || s.Verdict == judge.PhoneUnregistered || s.Verdict == judge.PhoneRegistered && s.Confidence == judge.Certain {
+		s.Contradictions = append(s.Contradictions, what+"; from the Expressways' logs alone it would be "+s.Verdict)
+	}
+}
+
+// ended reports whether the logs show that the phone registered all its lines, or left, after a
+// time.
+func (s *Story) ended(at int64) bool {
+	if s.Chain == nil {
+		return false
+	}
+	hist := &s.Chain.History
+	return s.Back > at || hist.Full != nil && !hist.Full.Marks.Rejected && hist.Full.OK > at || hist.Gone != nil && hist.Gone.Sent > at
+}
+
+// standing is CUCM's last alarm on the phone's registration; of one for a partial registration
+// and one for a registration that come together, the former. nil: there is none.
+func (s *Story) standing() *Event {
+	var last *Event
+	for i := range s.Events {
+		e := &s.Events[i]
+		switch {
+		case e.Kind != cucmtrace.Registered && e.Kind != cucmtrace.Partially && e.Kind != cucmtrace.Unregistered:
+		case last != nil && last.Kind == cucmtrace.Partially && e.Kind == cucmtrace.Registered && e.At-last.At < int64(together) && e.Node == last.Node:
+		default:
+			last = e
+		}
+	}
+	return last
+}
+
+// together is how soon after one another alarms tell of one registration.
+const together = 5 * time.Second
+
+// asked lets what CUCM said of the phone when it was asked count: line by line.
+func (h *Heard) asked(s *Story, p *phone.Phone) {
+	said := h.phones[device(p)]
+	if said == nil {
+		return
+	}
+	s.Phone = &said.CUCMPhone
+	sure := judge.Likely
+	if said.Certain {
+		sure = judge.Certain
+	}
+	at := evidence.Nanos(said.at)
+	lines := said.LineWords()
+	if lines != "" {
+		lines = ": " + lines
+	}
+	switch {
+	case said.Status == evidence.CUCMPartially && s.ended(at):
+		s.say(sure, "it was partially registered when CUCM was asked at %s%s", judge.Clock(at), lines)
+	case said.Status == evidence.CUCMPartially:
+		s.differs("CUCM said at " + judge.Clock(at) + " that it is partially registered" + lines)
+		s.become(judge.VerdictPartial, sure, "is partially registered at %s with %s%s", judge.Clock(at), said.Node, lines)
+	case said.Status == evidence.CUCMRegistered && said.Certain && allUp(said.Lines) && (s.Verdict == judge.VerdictPartial || s.Verdict == judge.PhoneCameBack) && at > s.since():
+		h.backInFull(s, said, at, lines)
+	default:
+		s.say(sure, "%s at %s: %s%s", said.Node, judge.Clock(at), said.Status, lines)
+	}
+}
+
+// backInFull: CUCM says that a phone that came back with one line has all of them.
+func (h *Heard) backInFull(s *Story, said *said, at int64, lines string) {
+	s.Contradictions = append(s.Contradictions, "CUCM said at "+judge.Clock(at)+" that all its lines are registered"+lines+"; from the logs alone it would be "+s.Verdict)
+	if len(said.Lines) == 1 {
+		s.become(judge.PhoneRegistered, judge.Certain, "has one line, which is registered at %s with %s%s", judge.Clock(at), said.Node, lines)
+		return
+	}
+	s.Back = at
+	s.become(judge.VerdictRecovered, judge.Certain, "recovered: all its lines are registered at %s with %s%s", judge.Clock(at), said.Node, lines)
+}
+
+// since is from when on the phone stands as the ruling says.
+func (s *Story) since() int64 {
+	if s.About == nil {
+		return 0
+	}
+	return s.About.Sent
+}
+
+func allUp(lines []evidence.CUCMLine) bool {
+	for _, l := range lines {
+		if l.Status != evidence.CUCMRegistered {
+			return false
+		}
+	}
+	return len(lines) > 0
+}
