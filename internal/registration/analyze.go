@@ -61,19 +61,19 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	}
 
 	w := wire.New(l, msgs)
-	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
-	rulings := make([]*judge.Ruling, len(phones))
-	for i, p := range phones {
-		rulings[i] = judge.Rule(w, p)
-	}
 	records, err := cucmlog.Read(ctx, o.Traces)
 	if err != nil {
 		return nil, err
 	}
 	h := hear.Join(w, records, o.Names)
-	stories := make([]*hear.Story, len(phones))
+	h.Teach()
+	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
+	rulings, stories := make([]*judge.Ruling, len(phones)), make([]*hear.Story, len(phones))
 	for i, p := range phones {
-		stories[i] = h.Of(p, rulings[i])
+		if p.Device == "" {
+			p.Device = h.Name(p)
+		}
+		stories[i] = h.Of(p, judge.Rule(w, p))
 		rulings[i] = stories[i].Ruling
 	}
 	return write(o, h, w, phones, rulings, stories), nil

@@ -78,9 +78,11 @@ func TestScenarios(t *testing.T) {
 		}
 		t.Run(sc.Name, func(t *testing.T) {
 			t.Parallel()
-			p := play(t, sc)
+			p := play(t, withTraces(sc, true))
 			s, o := sources(p, true)
 			r := analyze(t, s, o)
+			o.Traces = traces(t, p)
+			checkHeard(t, p, r, analyze(t, s, o))
 			checkWant(t, p, r)
 			checkSaid(t, p, r)
 			checkLies(t, p, r)

@@ -57,3 +57,11 @@ func (p *Played) Late(phone int) bool {
 	}
 	return false
 }
+
+// Sets is how the phone with that index differs from the others.
+func (p *Played) Sets(phone int) mra.PhoneConfig {
+	if phone < len(p.Scenario.Site.Sets) {
+		return p.Scenario.Site.Sets[phone]
+	}
+	return mra.PhoneConfig{}
+}

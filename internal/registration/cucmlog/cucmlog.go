@@ -68,6 +68,7 @@ type Message struct {
 	Second bool   // a keep-alive to a secondary node
 	NewReg bool   // an answer to what was taken for a new registration
 	Failed bool   // an answer whose body has a code of failure
+	Grants int32  // s, of an answer; 0: not said
 	Where
 }
 

@@ -27,6 +27,9 @@ func (r *Records) message(s *Scan, m *cucmtrace.Message, at int64, where Where) 
 			asked = c.Expires
 		}
 	}
+	if sip.Expires > 0 && !sip.Request {
+		k.Grants = int32(sip.Expires)
+	}
 	if sip.Request {
 		k.Second = sip.KeepAlive
 		k.Leaves = asked == 0 && !sip.KeepAlive

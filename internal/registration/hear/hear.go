@@ -31,6 +31,7 @@ type Heard struct {
 
 	messages map[callSeq][]*cucmlog.Message
 	calls    map[string][]*cucmlog.Message
+	byDevice map[string][]string         // Call-IDs, each once
 	events   map[string][]*cucmlog.Event // by device
 	phones   map[string]*said
 }
@@ -49,10 +50,13 @@ type said struct {
 // Join joins them. names are what CUCM said of phones when it was asked.
 func Join(w *wire.Wire, r *cucmlog.Records, names []evidence.ClusterPhones) *Heard {
 	h := &Heard{Records: r, w: w, Ahead: map[*cucmlog.Node]int64{}, Joins: map[*cucmlog.Node]int{}, messages: map[callSeq][]*cucmlog.Message{},
-		calls: map[string][]*cucmlog.Message{}, events: map[string][]*cucmlog.Event{}, phones: map[string]*said{}}
+		calls: map[string][]*cucmlog.Message{}, byDevice: map[string][]string{}, events: map[string][]*cucmlog.Event{}, phones: map[string]*said{}}
 	for _, m := range r.Messages {
 		k := callSeq{m.Call, m.CSeq}
 		h.messages[k] = append(h.messages[k], m)
+		if len(h.calls[m.Call]) == 0 && m.Device != "" {
+			h.byDevice[m.Device] = append(h.byDevice[m.Device], m.Call)
+		}
 		h.calls[m.Call] = append(h.calls[m.Call], m)
 	}
 	for _, e := range r.Events {
@@ -129,41 +133,35 @@ func (h *Heard) arrival(at *wire.Attempt) *Arrival {
 }
 
 // compareClocks finds how far each node's clock is ahead of the wire's: no message arrives
-// before it was sent, there and back.
+// before it was sent, there and back. Single stamps of an Expressway are off by some ms, so of
+// many the outermost do not count.
 func (h *Heard) compareClocks() {
-	type bounds struct {
-		most, least int64
-		all         []int64
-	}
-	by := map[*cucmlog.Node]*bounds{}
+	there, back := map[*cucmlog.Node][]int64{}, map[*cucmlog.Node][]int64{}
 	for _, line := range h.w.Timelines {
 		for _, at := range line.Attempts {
 			a := h.arrival(at)
 			if a == nil || a.Request == nil || at.SentUp == nil {
 				continue
 			}
-			b := by[a.Node]
-			if b == nil {
-				b = &bounds{most: 1 << 62, least: -1 << 62}
-				by[a.Node] = b
-			}
 			h.Joins[a.Node]++
-			up := a.Request.At - h.w.Steady(at.SentUp)
-			b.most = min(b.most, up)
-			b.all = append(b.all, up)
+			there[a.Node] = append(there[a.Node], a.Request.At-h.w.Steady(at.SentUp))
 			if got := at.At[logs.FromCUCM]; got != nil && a.Answer != nil && got.Code == a.Answer.Code {
-				b.least = max(b.least, a.Answer.At-h.w.Steady(got))
+				back[a.Node] = append(back[a.Node], a.Answer.At-h.w.Steady(got))
 			}
 		}
 	}
-	for n, b := range by {
-		switch {
-		case b.least == -1<<62:
-			h.Ahead[n] = b.most
-		case b.least <= b.most:
-			h.Ahead[n] = b.least + (b.most-b.least)/2
-		default: // a clock went back or forth: most of the messages count
-			h.Ahead[n] = wire.Median(b.all)
+	for n, up := range there {
+		down := back[n]
+		slices.Sort(up)
+		slices.Sort(down)
+		most := up[len(up)/10]
+		if len(down) == 0 {
+			h.Ahead[n] = most
+			continue
+		}
+		least := down[len(down)-1-len(down)/10]
+		if h.Ahead[n] = least + (most-least)/2; least > most+int64(100*time.Millisecond) {
+			h.Ahead[n] = wire.Median(up) // a clock was set: most of the messages count
 		}
 	}
 	h.uncompared()
@@ -214,6 +212,56 @@ func device(p *phone.Phone) string {
 	return strings.ToUpper(p.Device)
 }
 
+// Teach tells the wire what the Expressways did not log of transactions: what a REGISTER wanted,
+// and what CUCM took it for.
+func (h *Heard) Teach() {
+	if len(h.Messages) > 0 {
+		h.w.Learn(h.learned)
+	}
+}
+
+func (h *Heard) learned(t *wire.Txn) wire.Learned {
+	var k wire.Learned
+	for _, at := range t.Attempts {
+		a := h.arrival(at)
+		if a == nil {
+			continue
+		}
+		if m := a.Request; m != nil && k.Kind != wire.KindFull {
+			k.Kind = kindOf(m)
+		}
+		if m := a.Answer; m != nil && at == t.Last && m.Code/100 == 2 {
+			k.Answered, k.NewReg, k.Rejected, k.Expires = true, m.NewReg, m.Failed, m.Grants
+		}
+	}
+	return k
+}
+
+func kindOf(m *cucmlog.Message) string {
+	switch {
+	case m.Full:
+		return wire.KindFull
+	case m.Second:
+		return wire.KindSecondary
+	case m.Leaves:
+		return wire.KindUnregister
+	}
+	return wire.KindKeepAlive
+}
+
+// Name is the device of a phone of which the Expressways' logs do not tell it, as its REGISTERs
+// at CUCM do; empty: they do not either.
+func (h *Heard) Name(p *phone.Phone) string {
+	for _, call := range p.CallIDs(h.w) {
+		for _, m := range h.calls[call] {
+			if m.Device != "" {
+				return m.Device
+			}
+		}
+	}
+	return ""
+}
+
 // sure is how certain alarms about a phone are: certain where its messages are in the trace of
 // that node.
 func (h *Heard) sure(s *Story) string {
@@ -241,11 +289,18 @@ type Event struct {
 	At int64 // by the wire's clock
 }
 
+// stampNoise is by how much single stamps of an Expressway are off.
+const stampNoise = 30 * time.Millisecond
+
 // Delay is how long a REGISTER took from Expressway-C to CUCM, in ms; nil: not known.
 func (h *Heard) Delay(sent *logs.Message, a *Arrival) *float64 {
 	if h.Joins[a.Node] == 0 {
 		return nil
 	}
-	ms := float64((a.At-h.w.Steady(sent))/1000) / 1000
+	d := a.At - h.w.Steady(sent)
+	if d < 0 && d > -int64(stampNoise) {
+		d = 0
+	}
+	ms := float64(d/1000) / 1000
 	return &ms
 }

@@ -1,6 +1,7 @@
 package hear
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,16 +16,11 @@ func codeWord(code uint16) string { return strconv.Itoa(int(code)) }
 // ownHistory follows the phone's REGISTERs as CUCM had them, and corrects a ruling that had to
 // do without the texts, or without some REGISTERs.
 func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
-	if len(p.Chains) > 1 {
-		return // of two registrations the ruling is about one
-	}
-	one, full := h.newest(p)
+	one, full := h.newest(s, p)
 	switch {
 	case one != nil && (full == nil || full.Said < one.Said):
-		if s.Verdict == judge.VerdictUnknown || s.Verdict == judge.PhoneRegistered && s.Chain != nil && s.Chain.History.Came == nil {
-			h.took(s, one)
-			s.become(judge.PhoneCameBack, judge.Certain, "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
-				judge.Clock(one.At), one.Node.Name, one.Request.CSeq)
+		if s.Verdict == judge.VerdictUnknown || s.Verdict == judge.PhoneRegistered && s.Chain != nil && s.Chain.History.Came == nil && !s.overtaken(one) {
+			h.cameBack(s, one)
 		}
 	case full != nil && (s.Verdict == judge.VerdictPartial || s.Verdict == judge.PhoneCameBack) && s.About != nil && full.At > s.About.Sent+near:
 		h.took(s, full)
@@ -34,15 +30,39 @@ func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
 	}
 }
 
+// overtaken reports whether the Expressways' logs show that the phone registered all its lines,
+// or left, after what CUCM's trace shows.
+func (s *Story) overtaken(a *Arrival) bool { return s.ended(a.Said) }
+
+// cameBack: CUCM took a keep-alive for a new registration, which the Expressways' logs could not
+// show. Why it had dropped the phone is explained anew.
+func (h *Heard) cameBack(s *Story, one *Arrival) {
+	h.took(s, one)
+	s.become(judge.PhoneCameBack, judge.Certain, "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
+		judge.Clock(one.At), one.Node.Name, one.Request.CSeq)
+	for t, all := range s.Arrivals {
+		for _, a := range all {
+			if a != nil && a.Request == one.Request && s.Chain != nil && slices.Contains(s.Chain.Txns, t) {
+				s.About = t
+				s.Keys = append(slices.Clone(s.Keys), t)
+				why := judge.Explain(h.w, s.Chain.LapseTo(t))
+				s.Reason = &why
+				return
+			}
+		}
+	}
+}
+
 func (h *Heard) took(s *Story, a *Arrival) {
 	s.Proofs = append(s.Proofs, Proof{a.Node, a.Request.Where, a.At, "REGISTER, as it arrived at CUCM"}, Proof{a.Node, a.Answer.Where, a.Said, "CUCM's answer"})
 }
 
 // newest are the last keep-alive that CUCM took for a new registration, and the last full
-// REGISTER that it accepted, of all that its traces show of the phone's Call-IDs; nil: there is
-// none.
-func (h *Heard) newest(p *phone.Phone) (one, full *Arrival) {
-	for _, call := range p.CallIDs(h.w) {
+// REGISTER that it accepted, of all that its traces show of the registration that the ruling is
+// about; nil: there is none.
+func (h *Heard) newest(s *Story, p *phone.Phone) (one, full *Arrival) {
+	own, others := h.callsOf(s, p)
+	for i, call := range slices.Concat(own, others) {
 		open := map[callSeq]*Arrival{}
 		for _, m := range h.calls[call] {
 			k := callSeq{call, m.CSeq}
@@ -58,12 +78,38 @@ func (h *Heard) newest(p *phone.Phone) (one, full *Arrival) {
 			switch {
 			case a.Request.Full && !m.Failed && (full == nil || a.Said > full.Said):
 				full = a
-			case !a.Request.Full && m.NewReg && (one == nil || a.Said > one.Said):
+			case i < len(own) && !a.Request.Full && m.NewReg && (one == nil || a.Said > one.Said):
 				one = a
 			}
 		}
 	}
 	return one, full
+}
+
+// callsOf are the Call-IDs of the registration that the ruling is about, and those that CUCM
+// alone has of a phone that holds one registration: they may be of single lines.
+func (h *Heard) callsOf(s *Story, p *phone.Phone) (own, others []string) {
+	seen := map[string]bool{}
+	if s.Chain != nil {
+		for _, t := range s.Chain.Txns {
+			if call := h.w.Texts.Of(t.Timeline.Call); !seen[call] {
+				seen[call] = true
+				own = append(own, call)
+			}
+		}
+	}
+	if len(p.Chains) > 1 {
+		return own, nil
+	}
+	for _, call := range p.CallIDs(h.w) {
+		seen[call] = true
+	}
+	for _, call := range h.byDevice[device(p)] {
+		if !seen[call] {
+			others = append(others, call)
+		}
+	}
+	return own, others
 }
 
 // lines lets CUCM say whether the phone has all its lines: it raises an alarm for one that is
@@ -128,8 +174,9 @@ func (s *Story) standing() *Event {
 	return last
 }
 
-// together is how soon after one another alarms tell of one registration.
-const together = 5 * time.Second
+// together is how soon after one another alarms tell of one registration. A registration later
+// than that is one of further lines.
+const together = 100 * time.Millisecond
 
 // asked lets what CUCM said of the phone when it was asked count: line by line.
 func (h *Heard) asked(s *Story, p *phone.Phone) {

@@ -25,6 +25,10 @@ func unexplained(why string) Reason {
 	return Reason{Cause: CauseUnknown, Confidence: CannotTell, Why: why}
 }
 
+// Explain is why a phone had to register anew at the end of a lapse, or why CUCM took a keep-alive
+// for that, as far as the logs of Expressways tell.
+func Explain(w *wire.Wire, l phone.Lapse) Reason { return reasonOf(w, l) }
+
 // reasonOf explains why a phone had to register anew at the end of a lapse, or why CUCM
 // took a keep-alive for that. What rests on nothing having been sent meanwhile is no more
 // than "cannot tell" unless every C is covered; where the logs are known to lack a part

@@ -15,7 +15,8 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// A Wire is what the messages of the logs show together. It does not change after New.
+// A Wire is what the messages of the logs show together. It does not change after New, and
+// what it lacks is learned (Learn).
 type Wire struct {
 	*logs.Logs
 	*Clocks
