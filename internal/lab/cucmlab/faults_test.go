@@ -264,7 +264,9 @@ func TestPerfSession(t *testing.T) {
 	call.want(call.post(n, perfPath, `<a:perfmonAddCounter>`+session+`<a:ArrayOfCounter><a:Counter><a:Name>\\cucm01\Cisco CallManager\PartiallyRegisteredPhone</a:Name></a:Counter></a:ArrayOfCounter></a:perfmonAddCounter>`), 200)
 	collect := `<a:perfmonCollectSessionData>` + session + `</a:perfmonCollectSessionData>`
 	call.want(call.post(n, perfPath, collect), 200, `PartiallyRegisteredPhone</ns1:Name><ns1:Value>2</ns1:Value><ns1:CStatus>1<`)
-	c.SetFaults(func(f *Faults) { f.Perf.Values, f.Perf.Invalid = map[string]int64{"PartiallyRegisteredPhone": 7}, []string{"PartiallyRegisteredPhone"} })
+	c.SetFaults(func(f *Faults) {
+		f.Perf.Values, f.Perf.Invalid = map[string]int64{"PartiallyRegisteredPhone": 7}, []string{"PartiallyRegisteredPhone"}
+	})
 	call.want(call.post(n, perfPath, collect), 200, `<ns1:Value>-1</ns1:Value><ns1:CStatus>2<`)
 	c.SetFaults(func(f *Faults) { f.Perf.Amiss = true })
 	call.want(call.post(n, perfPath, collect), 500, `is not valid`)
