@@ -83,15 +83,16 @@ type PerfFault struct {
 
 // LogFault is about logs and files.
 type LogFault struct {
-	Dates   Dates
-	Gone    []string // path patterns: listed, and not there when they are fetched
-	Form    Form     // of files by DimeGetFile and GetOneFile
-	Lag     int64    // a .gzo is listed with so many bytes less than it has when it is fetched
-	Torn    int64    // a .gzo lacks its last bytes
-	Odd     bool     // filename and AbsolutePath instead of name and absolutepath
-	Extra   int64    // bytes of rubbish behind a file's contents, as if it had no end
-	NoZone  bool     // getTimeZone is not known
-	NoNames bool     // the list of nodes has no services
+	Dates    Dates
+	Gone     []string // path patterns: listed, and not there when they are fetched
+	Form     Form     // of files by DimeGetFile and GetOneFile
+	Lag      int64    // a .gzo is listed with so many bytes less than it has when it is fetched
+	Torn     int64    // a .gzo lacks its last bytes
+	Odd      bool     // filename and AbsolutePath instead of name and absolutepath
+	Extra    int64    // bytes of rubbish behind a file's contents, as if it had no end
+	ByOffset bool     // dates are read by the offset of the zone, not by its name
+	NoZone   bool     // getTimeZone is not known
+	NoNames  bool     // the list of nodes has no services
 }
 
 // Dates are what selectLogFiles makes of the dates that it is asked for.

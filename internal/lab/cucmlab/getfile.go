@@ -59,7 +59,11 @@ func fileAnswer(q *asking, name, wrapper string) answer {
 	case FormDIME:
 		a.kind, a.body = "application/dime", func(w io.Writer) error { return dime(w, body) }
 	case FormBase64:
-		a.kind, a.body = "text/xml;charset=utf-8", func(w io.Writer) error { return inBase64(w, wrapper, body) }
+		open, end := "<ns1:"+wrapper+` xmlns:ns1="`+nsDIME+`">`, "</ns1:"+wrapper+">"
+		if q.service == GetFile {
+			open, end = open+"<GetOneFileReturn>", "</GetOneFileReturn>"+end
+		}
+		a.kind, a.body = "text/xml;charset=utf-8", func(w io.Writer) error { return inBase64(w, open, end, body) }
 	case FormXOP:
 		root := el(wrapper, el("xop:Include").plain().with(`xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:A2%40cucm"`))
 		a.kind = `multipart/related; type="application/xop+xml"; start="<A1@cucm>"; start-info="text/xml"; boundary="` + boundary + `"`
@@ -122,8 +126,8 @@ func parts(rootType string, root []byte, rootID, fileID string, file func(io.Wri
 }
 
 // inBase64 writes a file into the envelope itself, in lines as Java does.
-func inBase64(w io.Writer, wrapper string, file func(io.Writer) error) error {
-	fmt.Fprintf(w, `<soapenv:Envelope xmlns:soapenv="%s"><soapenv:Body><ns1:%s xmlns:ns1="%s">`, nsSOAP, wrapper, nsDIME)
+func inBase64(w io.Writer, open, end string, file func(io.Writer) error) error {
+	fmt.Fprintf(w, `<soapenv:Envelope xmlns:soapenv="%s"><soapenv:Body>%s`, nsSOAP, open)
 	enc := base64.NewEncoder(base64.StdEncoding, &wrapped{w: w})
 	if err := file(enc); err != nil {
 		return err
@@ -131,7 +135,7 @@ func inBase64(w io.Writer, wrapper string, file func(io.Writer) error) error {
 	if err := enc.Close(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, `</ns1:%s></soapenv:Body></soapenv:Envelope>`, wrapper)
+	_, err := fmt.Fprintf(w, `%s</soapenv:Body></soapenv:Envelope>`, end)
 	return err
 }
 

@@ -3,6 +3,7 @@ package cucmlab
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,15 +75,15 @@ func readSelection(q *asking) (selection, error) {
 	if _, err := strconv.ParseInt(k.get("RelTime"), 10, 8); err != nil {
 		return s, fmt.Errorf("RelTime is %q", k.get("RelTime"))
 	}
-	return s, s.span(k)
+	return s, s.span(k, q.faults.Logs.ByOffset)
 }
 
 // span reads the dates, which are of the client's zone and to the minute.
-func (s *selection) span(k *node) error {
+func (s *selection) span(k *node, byOffset bool) error {
 	if k.get("FromDate") == "" && k.get("ToDate") == "" {
 		return nil
 	}
-	zone, err := readZone(k.get("TimeZone"))
+	zone, err := readZone(k.get("TimeZone"), byOffset)
 	if err != nil {
 		return err
 	}
@@ -94,20 +95,28 @@ func (s *selection) span(k *node) error {
 	return nil
 }
 
-// readZone takes what stands before the name of the zone, the offset, for what counts.
-func readZone(text string) (*time.Location, error) {
-	rest, ok := strings.CutPrefix(text, "Client: (GMT")
-	offset, name, closed := strings.Cut(rest, ")")
-	hours, minutes, colon := strings.Cut(offset, ":")
-	h, err := strconv.Atoi(hours)
-	m, err2 := strconv.Atoi(minutes)
-	if !ok || !closed || !colon || err != nil || err2 != nil || name == "" || !strings.ContainsAny(hours[:1], "+-") || max(h, -h) > 14 || m < 0 || m > 59 {
+var zoneText = regexp.MustCompile(`^(?:Client: |Server: )?\(GMT([+-])([0-9]{1,2}):([0-9]{1,2})\)(.+)$`)
+
+// readZone goes by the zone's name where that is known, or by the offset before it, which
+// is that of the winter: what a real one does is not known.
+func readZone(text string, byOffset bool) (*time.Location, error) {
+	m := zoneText.FindStringSubmatch(text)
+	if m == nil {
 		return nil, fmt.Errorf("TimeZone is %q", text)
 	}
-	if hours[0] == '-' {
-		m = -m
+	if _, name, found := strings.Cut(m[4], "Greenwich Mean Time-"); found {
+		m[4] = name
 	}
-	return time.FixedZone(name, h*3600+m*60), nil
+	if zone, err := time.LoadLocation(m[4]); err == nil && !byOffset {
+		return zone, nil
+	}
+	h, _ := strconv.Atoi(m[2])
+	minutes, _ := strconv.Atoi(m[3])
+	seconds := h*3600 + minutes*60
+	if m[1] == "-" {
+		seconds = -seconds
+	}
+	return time.FixedZone(m[4], seconds), nil
 }
 
 // takes reports whether a file of these is in the span.
@@ -170,7 +179,7 @@ func getTimeZone(q *asking) answer {
 	if q.faults.Logs.NoZone {
 		return invalid("No such operation 'getTimeZone'")
 	}
-	_, offset := q.c.cfg.Now().In(q.c.cfg.Zone).Zone()
+	_, offset := time.Date(2026, 1, 1, 0, 0, 0, 0, q.c.cfg.Zone).Zone()
 	sign := "+"
 	if offset < 0 {
 		sign, offset = "-", -offset
