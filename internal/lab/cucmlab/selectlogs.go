@@ -179,7 +179,9 @@ func getTimeZone(q *asking) answer {
 	if q.faults.Logs.NoZone {
 		return invalid("No such operation 'getTimeZone'")
 	}
-	_, offset := time.Date(2026, 1, 1, 0, 0, 0, 0, q.c.cfg.Zone).Zone()
+	_, january := time.Date(2026, 1, 1, 0, 0, 0, 0, q.c.cfg.Zone).Zone()
+	_, july := time.Date(2026, 7, 1, 0, 0, 0, 0, q.c.cfg.Zone).Zone()
+	offset := min(january, july) // as Java has it, without summer time
 	sign := "+"
 	if offset < 0 {
 		sign, offset = "-", -offset
