@@ -134,8 +134,8 @@ type Line struct {
 	DripBody time.Duration   // between two bytes of the body
 	Cut      int64           // the connection is cut when the body has so many bytes
 	TooLong  int64           // Content-Length is larger than the body by so much
-	Status   int             // and Tomcat's page, instead of an answer
-	Body     []byte          // instead of the answer's
+	Status   int             // and Tomcat's page, instead of an answer; with a Body, of that
+	Body     []byte          // instead of the answer's, with status 200 unless there is a Status
 	Type     string          // of that Body
 }
 

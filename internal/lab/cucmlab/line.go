@@ -1,6 +1,7 @@
 package cucmlab
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +39,7 @@ func (l *Line) send(w http.ResponseWriter, r *http.Request, a answer) {
 		return
 	}
 	if l.Body != nil {
-		a = bytesAnswer(a.status, l.Type, l.Body)
+		a = bytesAnswer(cmp.Or(l.Status, http.StatusOK), l.Type, l.Body)
 	}
 	if l.TooLong > 0 {
 		b := a.bytes()
