@@ -35,17 +35,6 @@ type link struct {
 	closedUntil time.Time // until then it cannot be opened
 }
 
-// link is the connection from c that reaches u, or the node that is reached instead.
-func (s *Site) link(c *peer, u *cucm) *link {
-	if other := c.instead[u]; other != nil && other != u {
-		return s.link(c, other)
-	}
-	if c.links[u] == nil {
-		c.links[u] = &link{site: s, c: c, cucm: u}
-	}
-	return c.links[u]
-}
-
 // connect opens the connection if need be and returns when it can be used, or
 // false and when it is known that it cannot.
 func (l *link) connect(at time.Time) (time.Time, bool) {

@@ -223,6 +223,17 @@ func (s *Site) plan(ev Event) {
 	}
 }
 
+// link is the connection from c that reaches u, or the node that is reached instead.
+func (s *Site) link(c *peer, u *cucm) *link {
+	if other := c.instead[u]; other != nil && other != u {
+		return s.link(c, other)
+	}
+	if c.links[u] == nil {
+		c.links[u] = &link{site: s, c: c, cucm: u}
+	}
+	return c.links[u]
+}
+
 // timeout is how long a peer waits for an answer: 32 s, with CUCM's Expires of 120.
 func (s *Site) timeout() time.Duration { return s.cfg.Expires * 4 / 15 }
 

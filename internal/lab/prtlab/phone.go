@@ -51,7 +51,7 @@ func (p *Phone) Post(ctx context.Context, url string, r Report, w Wrong) (Answer
 	if !loopback.Host(req.URL.Hostname()) {
 		return Answer{}, fmt.Errorf("post a report: %s is not this machine", req.URL.Host)
 	}
-	req.Header.Set("Content-Type", w.contentType())
+	req.Header.Set("Content-Type", contentType(w))
 	req.Header.Set("User-Agent", "Cisco-CP8865/14.1.1")
 	if req.ContentLength = length + w.TooLong; w.Chunked {
 		req.ContentLength = -1
@@ -82,7 +82,7 @@ const boundary = "----------------------------8f3a=c1.2d"
 
 // form is the body, and how long it is.
 func (p *Phone) form(r Report, w Wrong) (io.Reader, int64) {
-	file, size := w.contents(r)
+	file, size := contents(w, r)
 	if w.NoForm {
 		return file, size
 	}
@@ -109,7 +109,7 @@ func (p *Phone) form(r Report, w Wrong) (io.Reader, int64) {
 		list = []any{head, file, "\r\n" + fields.String()}
 		end = strings.TrimPrefix(end, "\r\n")
 	case w.TwoFiles:
-		again, _ := w.contents(r)
+		again, _ := contents(w, r)
 		list = append(list, "\r\n"+head, again)
 		total += size + int64(len(head)) + 2
 	}

@@ -50,7 +50,7 @@ const (
 	Magic Kind = "magic" // gzip's first bytes and nothing behind
 )
 
-func (w *Wrong) contentType() string {
+func contentType(w Wrong) string {
 	switch {
 	case w.Type != "":
 		return w.Type
@@ -61,7 +61,7 @@ func (w *Wrong) contentType() string {
 }
 
 // contents are the file's, and how many bytes.
-func (w *Wrong) contents(r Report) (io.Reader, int64) {
+func contents(w Wrong, r Report) (io.Reader, int64) {
 	b := r.Contents
 	switch w.Kind {
 	case Text:
