@@ -51,6 +51,7 @@ func (l *Line) send(w http.ResponseWriter, r *http.Request, a answer) {
 		return
 	}
 	head(w, a)
+	http.NewResponseController(w).Flush() // the head comes in time
 	if err := a.body(&spoilt{w: w, r: r, line: l, left: l.Cut}); err != nil {
 		panic(http.ErrAbortHandler)
 	}
