@@ -104,11 +104,16 @@ func zoneText(ctx context.Context, c *Cluster, n Node) string {
 			c.found.mu.Unlock()
 		}
 	}
-	if zoneOf(zone) == nil {
-		return ownZone(configuredZone(c), time.Now())
+	if at := offsetRE.FindStringIndex(zone); at != nil && zoneOf(zone) != nil {
+		return "Client: " + zone[at[0]:] // what clients are known to send
 	}
-	return zone
+	if loc := zoneOf(zone); loc != nil {
+		return ownZone(loc, time.Now())
+	}
+	return ownZone(configuredZone(c), time.Now())
 }
+
+var offsetRE = regexp.MustCompile(`\(GMT[+-][0-9]{1,2}:[0-9]{1,2}\)`)
 
 // ownZone is a zone's text as CUCM writes it, "Client: (GMT-5:0)America/New_York": the
 // offset is that of the winter.

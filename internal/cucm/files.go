@@ -58,7 +58,7 @@ func (c *Cluster) Files(ctx context.Context, n Node, kind string, w evidence.Win
 	zone := zoneText(ctx, c, n)
 	loc := location(c, zone)
 	now := time.Now()
-	from, to := w.Since.Add(-slack), now.Add(24*time.Hour) // what is written on is modified later
+	from, to := w.Since.Add(-slack-time.Hour), now.Add(24*time.Hour) // whether summer time counts is not known; what is written on is modified later
 	if w.Until.After(to) {
 		to = w.Until.Add(slack)
 	}
