@@ -4,30 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rtmtgrab/internal/access"
 )
-
-// exposed says that the access list of a secret's file lets others at it, or "". It is
-// for Windows: elsewhere modes say so.
-func exposed(name string) string {
-	who, err := access.Exposed(name)
-	if err != nil {
-		return err.Error()
-	}
-	if who == nil {
-		return ""
-	}
-	return openTo(name, who)
-}
-
-// openTo is the fault of a file that the groups of who can read or change, with what to
-// do: the list that comes from above is made the file's own, then the groups go.
-func openTo(name string, who []string) string {
-	return fmt.Sprintf(`%s can be read or changed by %s: run icacls "%s" /inheritance:d and icacls "%s" /remove:g *S-1-1-0 *S-1-5-11 *S-1-5-32-545, or move it into %%ProgramData%%\grab`,
-		name, strings.Join(who, ", "), name, name)
-}
 
 // vouched refuses a configuration at the system's usual place that somebody else than
 // an administrator or this user may have put there.

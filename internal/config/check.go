@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -179,16 +180,16 @@ func checkRing(c *checker, path string, r Ring) {
 
 // secret checks that a secret is there and for its owner alone.
 func (c *checker) secret(path string, s Secret) {
-	if s.s == nil || s.s.value != nil || c.opts.MissingSecrets || !c.given(path) {
+	if s.FileName() == "" && s.EnvName() == "" || c.opts.MissingSecrets || !c.given(path) {
 		return
 	}
-	if s.s.env != "" {
-		if os.Getenv(s.s.env) == "" {
-			c.bad(path, "environment variable %s is not set, or empty", evidence.Printable(s.s.env, 60))
+	if s.EnvName() != "" {
+		if os.Getenv(s.EnvName()) == "" {
+			c.bad(path, "environment variable %s is not set, or empty", evidence.Printable(s.EnvName(), 60))
 		}
 		return
 	}
-	if what := secretFile(s.s.file); what != "" {
+	if what := secret.CheckFile(s.FileName()); what != "" {
 		c.bad(path, "%s", what)
 	}
 }
@@ -199,7 +200,7 @@ func (c *checker) caFile(path, file string) (ca caText) {
 	if file == "" || c.opts.Reading || !c.given(path) {
 		return ca
 	}
-	ca, err := readCA(file)
+	ca, err := secret.ReadCA(file)
 	if err == nil {
 		_, err = roots(file, ca)
 	}

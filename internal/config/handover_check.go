@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rtmtgrab/bundle/seal/envelope"
+	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -119,7 +120,7 @@ func checkSeal(c *checker, at string, h *Handover) {
 			continue
 		}
 		said[err.Error()] = true
-		c.bad(path, "%s", evidence.Printable(plain(err), 300))
+		c.bad(path, "%s", evidence.Printable(secret.Plain(err), 300))
 	}
 }
 
@@ -166,7 +167,7 @@ func tokensFolder(c *checker, at, dir string) {
 		return
 	}
 	if st, err := os.Stat(dir); err != nil {
-		c.bad(at, "%s", plain(err))
+		c.bad(at, "%s", secret.Plain(err))
 	} else if !st.IsDir() {
 		c.bad(at, "%s is not a folder: it has a file for each case, called like its number", dir)
 	}

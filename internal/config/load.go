@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/config/secret"
 	"runtime"
 	"strings"
 )
@@ -69,7 +70,7 @@ func read(path string) (abs string, data []byte, err error) {
 	if abs, err = filepath.Abs(path); err != nil {
 		return "", nil, fmt.Errorf("read configuration: %w", err)
 	}
-	f, err := openRegular(abs)
+	f, err := secret.OpenRegular(abs)
 	if err != nil {
 		return abs, nil, fmt.Errorf("read configuration: %w", err)
 	}

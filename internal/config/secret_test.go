@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"rtmtgrab/internal/config/secret"
 	"strings"
 	"testing"
 )
@@ -47,8 +48,8 @@ sites: [{name: hq, nodes: [a], hosts: [{name: c1, address: x, ssh: {password: {e
 			t.Errorf("printed: %s", out.String())
 		}
 	}
-	if !strings.Contains(out.String(), stars) {
-		t.Error("no stars at all: does this test look at anything?")
+	if !strings.Contains(out.String(), secret.Stars) {
+		t.Error("no secret.Stars at all: does this test look at anything?")
 	}
 	if b, _ := json.Marshal(Secret{}); string(b) != `""` {
 		t.Errorf("the zero Secret is %s", b)
@@ -57,7 +58,7 @@ sites: [{name: hq, nodes: [a], hosts: [{name: c1, address: x, ssh: {password: {e
 
 func TestSecretRead(t *testing.T) {
 	dir := t.TempDir()
-	big := strings.Repeat("x", maxSecret)
+	big := strings.Repeat("x", secret.Max)
 	for _, c := range []struct{ text, want string }{
 		{"a", "a"}, {"a\n", "a"}, {"a\r\n", "a"}, {"a\n\n", "a\n"}, {" a ", " a "}, {big, big}, {big + "\r\n", big}, {"", "!"}, {"\n", "!"}, {big + "x", "!"}, {big + "xx\n", "!"},
 	} {

@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"io/fs"
+
+	"rtmtgrab/internal/config/secret"
 )
 
 // checkSSH checks one ssh: of the file, where it stands. s may be merged: only what
@@ -44,8 +46,8 @@ func checkAgent(c *checker, at, agent string) {
 	if agent == "" || fingerprint(agent) || c.opts.MissingSecrets || !c.given(at) {
 		return
 	}
-	if err := opens(agent); err != nil {
-		c.bad(at, "%s", plain(err))
+	if err := secret.Opens(agent); err != nil {
+		c.bad(at, "%s", secret.Plain(err))
 	}
 }
 
@@ -62,13 +64,13 @@ func checkKnownHosts(c *checker, host, at, file string) {
 		c.known = map[string]bool{}
 	}
 	c.known[file] = true
-	switch err := opens(file); {
+	switch err := secret.Opens(file); {
 	case errors.Is(err, fs.ErrNotExist):
 		if !c.has(at) {
 			at = host
 		}
 		c.bad(at, "%s does not exist: run `grab trust`, which shows the hosts' keys and writes it", file)
 	case err != nil:
-		c.bad(at, "%s", plain(err))
+		c.bad(at, "%s", secret.Plain(err))
 	}
 }

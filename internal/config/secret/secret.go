@@ -1,4 +1,11 @@
-package config
+// Package secret is where a password, a passphrase or a private key is to be found: what
+// a configuration says in place of the secret itself; and what a file of secrets, or of
+// certificate authorities, has to be like.
+//
+// It guarantees that nothing that prints a Secret prints the secret, that a file is read
+// within bounds and never one that blocks, and that authorities are those that were there
+// when the configuration was judged. It does not know what secrets are for.
+package secret
 
 import (
 	"errors"
@@ -10,9 +17,11 @@ import (
 	"strings"
 )
 
-const maxSecret = 64 << 10
+// Max is the most bytes of a secret.
+const Max = 64 << 10
 
-const stars = "***"
+// Stars are what is printed of a secret.
+const Stars = "***"
 
 // A Secret says where a password, passphrase or private key is to be found. It
 // holds a pointer and prints as stars, whoever prints it. The zero Secret is
@@ -21,17 +30,17 @@ type Secret struct{ s *source }
 
 type source struct {
 	file, env string
-	value     *string // for NewSecret
+	value     *string // for New
 }
 
-// NewSecret is a secret that this process made up itself and keeps in memory.
-func NewSecret(value string) Secret { return Secret{&source{value: &value}} }
+// New is a secret that this process made up itself and keeps in memory.
+func New(value string) Secret { return Secret{&source{value: &value}} }
 
-// SecretFile is the secret in a file.
-func SecretFile(name string) Secret { return Secret{&source{file: name}} }
+// File is the secret in a file.
+func File(name string) Secret { return Secret{&source{file: name}} }
 
-// SecretEnv is the secret in a variable of the environment.
-func SecretEnv(name string) Secret { return Secret{&source{env: name}} }
+// Env is the secret in a variable of the environment.
+func Env(name string) Secret { return Secret{&source{env: name}} }
 
 // IsZero reports whether no secret is named.
 func (s Secret) IsZero() bool { return s.s == nil }
@@ -48,6 +57,22 @@ func (s Secret) Source() string {
 		return "environment variable " + s.s.env
 	}
 	return "memory"
+}
+
+// FileName is the file that the secret is in, "" if it is in none.
+func (s Secret) FileName() string {
+	if s.s == nil {
+		return ""
+	}
+	return s.s.file
+}
+
+// EnvName is the variable of the environment that the secret is in, "" if it is in none.
+func (s Secret) EnvName() string {
+	if s.s == nil {
+		return ""
+	}
+	return s.s.env
 }
 
 // Read fetches the secret anew, less one newline at its end. It is at most
@@ -78,7 +103,7 @@ func (s Secret) read() (string, error) {
 	}
 	v = strings.TrimSuffix(strings.TrimSuffix(v, "\n"), "\r")
 	switch {
-	case len(v) > maxSecret:
+	case len(v) > Max:
 		return "", fmt.Errorf("read secret: %s is larger than 64 KiB", s.Source())
 	case v == "":
 		return "", fmt.Errorf("read secret: %s is empty", s.Source())
@@ -95,26 +120,13 @@ func (s Secret) fromEnv() (string, error) {
 }
 
 func readSecret(name string) (string, error) {
-	f, err := openRegular(name)
+	f, err := OpenRegular(name)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+3)) // room for the newline that is cut off
+	b, err := io.ReadAll(io.LimitReader(f, Max+3)) // room for the newline that is cut off
 	return string(b), err
-}
-
-// openRegular opens a file that is no pipe, device or folder: opening those may
-// block for ever.
-func openRegular(name string) (*os.File, error) {
-	fi, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", name)
-	}
-	return os.Open(name)
 }
 
 // String is stars, or nothing of the zero Secret.
@@ -122,7 +134,7 @@ func (s Secret) String() string {
 	if s.s == nil {
 		return ""
 	}
-	return stars
+	return Stars
 }
 
 // GoString is String.
