@@ -39,6 +39,7 @@ func checkAll(c *checker) {
 	checkSocket(c)
 	checkHTTP(c)
 	checkSites(c)
+	checkCUCM(c)
 	checkRouting(c)
 	checkHandover(c)
 }

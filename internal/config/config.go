@@ -40,6 +40,7 @@ type Config struct {
 	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
 	Drill    *Drill        `yaml:"drill"`      // nil: only by hand, see Drilling
 	Handover []Handover    `yaml:"handover"`   // where finished bundles go; after SSH, whose known_hosts they begin with
+	CUCM     []CUCM        `yaml:"cucm"`       // clusters that are asked for names and traces
 	Socket   Socket        `yaml:"socket"`
 	HTTP     HTTP          `yaml:"http"`
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
@@ -161,6 +162,7 @@ type Site struct {
 	TimeZone *time.Location `yaml:"time_zone"` // nil if none is given. See Zone
 	Hosts    []Host         `yaml:"hosts"`
 	Quiet    []Quiet        `yaml:"quiet"`
+	CUCM     []string       `yaml:"cucm"` // clusters of cucm:; empty: those among Clusters. See ClustersOf
 }
 
 // CatchAll reports whether the site takes the alerts that no other site claims.

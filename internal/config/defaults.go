@@ -50,6 +50,8 @@ func begin(v any, cfg *Config) {
 		*v = Webhook{Template: "json"}
 	case *Heartbeat:
 		*v = Heartbeat{Every: 25 * time.Hour}
+	case *CUCM:
+		*v = defaultCUCM()
 	case *Host:
 		*v = blankHost(cfg)
 	default:

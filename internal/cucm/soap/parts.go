@@ -74,3 +74,10 @@ func cidOf(href string) string {
 	}
 	return contentID(id)
 }
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
