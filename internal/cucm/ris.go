@@ -29,6 +29,7 @@ const (
 type Query struct {
 	Status string   // one of CUCM's; empty: StatusAny
 	Names  []string // none: all
+	Once   bool     // not again after the rate fault
 }
 
 // Phones is what the cluster knows of phones.

@@ -31,6 +31,7 @@ func hexPrefixes(front, digits string) []string {
 type round struct {
 	cluster *Cluster
 	status  string
+	once    bool
 	nodes   []Node // those that may be asked; the first has answered last
 	calls   int
 	phones  Phones
@@ -44,7 +45,7 @@ type round struct {
 // after 30 s and more, three times, if the cluster's rate limit is used up. What was
 // found is returned with an error too.
 func (c *Cluster) Phones(ctx context.Context, q Query) (Phones, error) {
-	r := &round{cluster: c, status: q.Status, nodes: c.risNodes(), newest: map[string]Device{}, codes: map[string]string{}, total: -1, records: map[[2]string]bool{}}
+	r := &round{cluster: c, status: q.Status, once: q.Once, nodes: c.risNodes(), newest: map[string]Device{}, codes: map[string]string{}, total: -1, records: map[[2]string]bool{}}
 	r.phones.Asked = time.Now().UTC()
 	var err error
 	if len(q.Names) > 0 {
@@ -145,7 +146,7 @@ func (r *round) ask(ctx context.Context, items []string) (answer, error) {
 			return a, nil
 		}
 		e, ok := errors.AsType[*Error](err)
-		if !ok || e.Kind != KindRate && e.Kind != KindBusy || try == rateTries || r.calls >= callsOfRound {
+		if !ok || e.Kind != KindRate && e.Kind != KindBusy || r.once || try == rateTries || r.calls >= callsOfRound {
 			break
 		}
 		if sleep(ctx, ratePause*time.Duration(try+1)) != nil {
