@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -81,6 +82,9 @@ func For(err error) string {
 	}
 	if e, ok := errors.AsType[*sshdial.Error](err); ok {
 		return ForSSH(e)
+	}
+	if e, ok := errors.AsType[*cucm.Error](err); ok {
+		return ForCUCM(e)
 	}
 	if f, ok := errors.AsType[*control.Failure](err); ok {
 		return f.Hint

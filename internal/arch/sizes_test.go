@@ -35,6 +35,7 @@ const linesStep = 100
 // reads, and their methods fill them or say something about them.
 var documents = map[string]string{
 	"config.Config":     "grab.yaml",
+	"config.CUCM":       "an entry of cucm: in grab.yaml",
 	"evidence.Host":     "a host in manifest.json and in rows/HOST.json",
 	"evidence.Manifest": "manifest.json",
 	"expressway.Note":   "a record of a log as it was decoded",

@@ -14,6 +14,31 @@ const (
 	perfPerMinute = 40
 )
 
+// Budgets are those of a process, by cluster: whoever is made anew of one, by a reload or a
+// check, shares its budget. The zero value has none yet. It is safe for concurrent use.
+type Budgets struct {
+	mu  sync.Mutex
+	all map[string][2]*budget
+}
+
+// of are a cluster's budgets for RIS and PerfMon.
+func (b *Budgets) of(cluster string) (ris, perf *budget) {
+	if b == nil {
+		return newBudget(risPerMinute), newBudget(perfPerMinute)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	two, there := b.all[cluster]
+	if !there {
+		if b.all == nil {
+			b.all = map[string][2]*budget{}
+		}
+		two = [2]*budget{newBudget(risPerMinute), newBudget(perfPerMinute)}
+		b.all[cluster] = two
+	}
+	return two[0], two[1]
+}
+
 // A budget lets so many calls begin in any minute. Whoever came first goes first.
 type budget struct {
 	turn chan struct{}

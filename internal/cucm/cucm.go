@@ -96,6 +96,7 @@ type Config struct {
 	Zone      *time.Location         // of the nodes; nil: what they say themselves, else UTC
 	Ledger    *ledger.Ledger         // nil: a refusal is remembered by this process alone
 	Override  bool                   // a person has a login made, whatever was refused before
+	Budgets   *Budgets               // of the process; nil: this cluster has one of its own
 
 	ResetUser     string // for Reset alone
 	ResetPassword func() (string, error)
@@ -103,8 +104,8 @@ type Config struct {
 	FirstByte time.Duration // until an answer begins; zero: 90 s
 }
 
-// A Cluster is safe for concurrent use. Several of one Config share no budget: a process
-// makes one.
+// A Cluster is safe for concurrent use. Several of one cluster share their budget by
+// Config.Budgets.
 type Cluster struct {
 	cfg    Config
 	soap   *soap.Client
@@ -119,7 +120,8 @@ type Cluster struct {
 
 // New makes a cluster. Nothing is asked yet.
 func New(cfg Config) *Cluster {
-	c := &Cluster{cfg: cfg, ris: newBudget(risPerMinute), perf: newBudget(perfPerMinute), selects: selectPhones}
+	c := &Cluster{cfg: cfg, selects: selectPhones}
+	c.ris, c.perf = cfg.Budgets.of(cfg.Cluster + "\x00" + cfg.Publisher)
 	base := soap.Client{Cluster: cfg.Cluster, Roots: cfg.Roots, Pins: cfg.Pins, Proxy: cfg.Proxy, FirstByte: cfg.FirstByte, Clock: c.clocks.note}
 	client, reset := base, base
 	client.Login = &ledger.Login{Ledger: cfg.Ledger, Cluster: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}

@@ -41,7 +41,7 @@ const (
 // Finding is the result of one check.
 type Finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination; of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination, cucm/ and a cluster (with /names, /nodes, or a node and /counters, /logs, /trace, /clock); of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -106,9 +106,10 @@ func (c *Checkup) Run(ctx context.Context) {
 	c.began = time.Now().UTC()
 	c.configuration()
 	c.store()
-	mail := make(chan []Finding, 1)
+	mail, clusters := make(chan []Finding, 1), make(chan []Finding, 1)
 	if !c.named {
 		go func() { mail <- c.mailboxes(ctx) }() // waited for below
+		go func() { clusters <- tryClusters(ctx, c.Cfg, c.timeout) }()
 	}
 	visits := c.visitHosts(ctx)
 	if !c.named {
@@ -126,6 +127,7 @@ func (c *Checkup) Run(ctx context.Context) {
 	}
 	if !c.named {
 		c.add(trial{c.Cfg, c.timeout, c.Reached}.all(ctx)...)
+		c.add(<-clusters...)
 	}
 	if c.notify {
 		c.notices(ctx)
