@@ -30,9 +30,9 @@ import (
 // An Input is all that goes into a bundle.
 type Input struct {
 	// Manifest is written as it is: coverage concluded, Timing.Sealed set.
-	// Alerts[i].File names a mail of Mails, or is empty.
+	// Alerts[i].File names a part of Mails, or is empty.
 	Manifest evidence.Manifest
-	// Mails have names of the form "alerts/<id>.eml".
+	// Mails have names of the form "alerts/<id>.eml"; what came by another way than mail ends in .json.
 	Mails []Part
 	// Log opens the slice of each Hosts[].Files[] that has a Path. What it
 	// gives must have the length and the hash of the manifest.

@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
@@ -55,11 +56,11 @@ func checkInside(name string) error {
 	dir, base, _ := strings.Cut(name, "/")
 	switch dir {
 	case "alerts":
-		id, ok := strings.CutSuffix(base, ".eml")
-		if !ok {
-			return errors.New("a file of alerts/ ends in .eml")
+		ending := path.Ext(base)
+		if ending != ".eml" && ending != ".json" {
+			return errors.New("a file of alerts/ ends in .eml or .json")
 		}
-		return checkSimple(id)
+		return checkSimple(strings.TrimSuffix(base, ending))
 	case "report", "prt":
 		return checkSimple(base)
 	case "cucm":

@@ -78,11 +78,36 @@ func (v view) AlertLine(a evidence.Alert) string {
 		s += ", devices " + printable(strings.Join(a.Devices, " "))
 	}
 	s += ", time from " + orUnknown(cmp.Or(a.From["time"], a.TimeFrom))
+	if !a.IsMail() {
+		s += ", by " + printable(a.Way())
+	}
 	if a.Truncated {
 		s += ", mail cut off at 1 MiB"
 	}
 	return s
 }
+
+// Rise is by how much the counter rose, as far as the alert knows; "" if it does not.
+func (v view) Rise(a evidence.Alert) string {
+	if a.Count == nil || a.Was == nil {
+		return ""
+	}
+	return fmt.Sprintf("from %d to %d", *a.Was, *a.Count)
+}
+
+// OtherWays are those in which alerts came that were no mails; "" if there are none.
+func (v view) OtherWays() string {
+	var ways []string
+	for _, a := range v.Alerts {
+		if w := strings.TrimSpace(cmp.Or(waysOf[a.Source], a.Source)); w != "" && !slices.Contains(ways, w) {
+			ways = append(ways, w)
+		}
+	}
+	return list(ways)
+}
+
+// waysOf are the ways of alerts of several nodes.
+var waysOf = map[string]string{evidence.SourcePoll: "PerfMon polls"}
 
 // Credentials is how many were counted on all hosts.
 func (v view) Credentials() (n int64) {

@@ -14,7 +14,7 @@ const (
 // none is a part of a longer text, which would be kept in memory for as long as the
 // alert is.
 func Bounded(a Alert) Alert {
-	for _, s := range []*string{&a.Name, &a.Cluster, &a.Node, &a.TimeFrom, &a.File, &a.Subject, &a.Kind, &a.Mailbox, &a.Folder, &a.Sender} {
+	for _, s := range []*string{&a.Name, &a.Cluster, &a.Node, &a.TimeFrom, &a.File, &a.Subject, &a.Kind, &a.Mailbox, &a.Folder, &a.Sender, &a.Source} {
 		*s = Printable(*s, maxField)
 	}
 	a.ID = strings.Clone(a.ID)

@@ -39,6 +39,14 @@ const (
 	TimeFromDate      = "date"         // the mail's Date header
 	TimeFromReceived  = "received"     // the first Received header
 	TimeFromInternal  = "internaldate" // IMAP INTERNALDATE
+	TimeFromPoll      = "poll"         // this machine's clock when CUCM had answered
+	TimeFromSender    = "sender"       // what the program says that sent it
+)
+
+// How an alert came: Alert.Source. Readers must accept new values.
+const (
+	SourcePoll    = "poll"    // grab asked CUCM's PerfMon
+	SourceWebhook = "webhook" // a program posted it
 )
 
 // How the bytes of a host were read.
@@ -87,10 +95,11 @@ func (w Window) Length() time.Duration { return w.Until.Sub(w.Since) }
 // Empty reports whether the window holds no instant.
 func (w Window) Empty() bool { return !w.Since.Before(w.Until) }
 
-// An Alert is what was read out of one mail of RTMT. Every field but ID, Time
-// and TimeFrom may be empty: docs/rtmt-mail.md says how little is certain.
+// An Alert is what was read out of one mail of RTMT, or came by another way, see Source.
+// Every field but ID, Time and TimeFrom may be empty: docs/rtmt-mail.md says how little is
+// certain.
 type Alert struct {
-	ID       string    `json:"id"` // hex SHA-256, see docs/rtmt-mail.md
+	ID       string    `json:"id"` // hex SHA-256, see docs/rtmt-mail.md and docs/alerts.md
 	Name     string    `json:"name"`
 	Cluster  string    `json:"cluster"`
 	Node     string    `json:"node"`  // where it happened: name, FQDN or address as written
@@ -98,7 +107,7 @@ type Alert struct {
 	Devices  []string  `json:"devices"`
 	Time     time.Time `json:"time"`      // UTC; all comparisons of alerts use it
 	TimeFrom string    `json:"time_from"` // one of TimeFrom…
-	File     string    `json:"file"`      // the mail's path in the bundle
+	File     string    `json:"file"`      // the path of what came, a mail say, in the bundle
 
 	Subject   string            `json:"subject,omitempty"` // printable, at most 200 characters
 	From      map[string]string `json:"from,omitempty"`    // field name -> where it was found
@@ -114,6 +123,9 @@ type Alert struct {
 	Sender     string   `json:"-"`                    // From's address as the mail says, printable; whether it is true Auth tells
 
 	Auth *Auth `json:"auth,omitempty"` // absent: anyone may trigger
+
+	Source string `json:"source,omitempty"` // one of Source…; empty: a mail
+	Was    *int   `json:"was,omitempty"`    // the counter's value before, where the source watches it; nil: not known
 
 	Drill string `json:"drill,omitempty"` // the site of which the mail is a drill, sent by this grab; empty: it is an alert
 }

@@ -14,7 +14,8 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A ListedAlert is one line of `grab list --alerts`: a mail, and what became of it.
+// A ListedAlert is one line of `grab list --alerts`: a mail, or what came by another way,
+// and what became of it.
 type ListedAlert struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"` // of the alert
@@ -25,6 +26,9 @@ type ListedAlert struct {
 	Node    string    `json:"node"`
 	Mailbox string    `json:"mailbox"`
 	Folder  string    `json:"folder"`
+	Source  string    `json:"source,omitempty"` // evidence.Alert.Source; empty: a mail
+
+	Way string `json:"-"` // how it came, in words
 
 	What   What         `json:"what"`   // of the alert as a whole: expired, unrouted, quarantined, …; "" if its sites decide
 	Why    string       `json:"why"`    // in words
@@ -89,7 +93,7 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 	a := rec.Alert
 	text := func(s string) string { return evidence.Printable(s, 100) }
 	l := ListedAlert{ID: a.ID, Time: a.Time, Seen: rec.Seen, Kind: KindOf(a.Kind), Name: text(a.Name), Cluster: text(a.Cluster), Node: text(a.Node),
-		Mailbox: text(a.Mailbox), Folder: text(a.Folder), What: rec.What, Routed: rec.Routed, Sites: []ListedSite{}}
+		Mailbox: text(a.Mailbox), Folder: text(a.Folder), Source: text(a.Source), Way: text(a.Way()), What: rec.What, Routed: rec.Routed, Sites: []ListedSite{}}
 	switch rec.What {
 	case "":
 	case Expired:

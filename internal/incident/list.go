@@ -63,7 +63,7 @@ func (s *Store) listed(in Incident) (Listed, error) {
 		l.Brief, l.Known = *in.Revisions[n-1].Brief, true
 	case n == 0 && len(in.Members) > 0:
 		if rec, err := s.Alert(in.Members[0].Alert); err == nil { // it cannot be read: the journal says so
-			l.Node = rec.Alert.Node
+			l.Node, l.Source = rec.Alert.Node, rec.Alert.Source
 		}
 	}
 	if in.State == Sealed || in.State == Sealing {

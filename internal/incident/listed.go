@@ -33,6 +33,7 @@ type Listed struct {
 // A Brief is what lists say of a sealed revision, so that nobody has to open its bundle.
 type Brief struct {
 	Node    string      `json:"node,omitempty"`    // of the first alert
+	Source  string      `json:"source,omitempty"`  // how that came; empty: by mail, or there is none
 	Verdict string      `json:"verdict,omitempty"` // of the report; empty: there is none, or not yet
 	Phones  []NamedFate `json:"phones,omitempty"`  // those that something happened to, at most maxFates
 	More    int         `json:"more_phones,omitempty"`
@@ -52,7 +53,7 @@ const maxFates = 5
 func BriefOf(m evidence.Manifest, bytes int64) Brief {
 	b := Brief{Bytes: bytes}
 	if len(m.Alerts) > 0 {
-		b.Node = evidence.Printable(m.Alerts[0].Node, 100)
+		b.Node, b.Source = evidence.Printable(m.Alerts[0].Node, 100), evidence.Printable(m.Alerts[0].Source, 50)
 	}
 	reg := m.Registration
 	if reg == nil {

@@ -36,6 +36,7 @@ type Policy struct {
 	Limit int `json:"limit,omitempty"` // incidents of alerts an hour and site; zero: no limit
 
 	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
+	Nodes Nodes        `json:"nodes,omitempty"` // by which names nodes are spelled; nil: no table
 	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
 }
 

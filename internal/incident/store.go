@@ -18,7 +18,8 @@ import (
 //
 //	watch.lock                      held by grab watch
 //	plan.json                       the policy under which old decisions were made
-//	mails/<alert ID>.eml            written before the alert's record
+//	mails/<alert ID>.eml            what came, byte for byte; written before the alert's record
+//	mails/<alert ID>.json           the same of an alert that was no mail
 //	alerts/<alert ID>.json          an alert and what was decided about it
 //	incidents/<key>/incident.json
 //	incidents/<key>/lock
@@ -68,10 +69,24 @@ func (s *Store) MailsDir() string              { return filepath.Join(s.Dir, "ma
 func (s *Store) AlertsDir() string             { return filepath.Join(s.Dir, "alerts") }
 func (s *Store) incidentsDir() string          { return filepath.Join(s.Dir, "incidents") }
 func (s *Store) IncidentDir(key string) string { return filepath.Join(s.incidentsDir(), key) }
-func (s *Store) MailPath(id string) string     { return filepath.Join(s.MailsDir(), id+".eml") }
 func (s *Store) AlertPath(id string) string    { return filepath.Join(s.AlertsDir(), id+".json") }
 func (s *Store) SlicesDir(key string) string   { return filepath.Join(s.IncidentDir(key), "hosts") }
 func (s *Store) ResultsDir(key string) string  { return filepath.Join(s.IncidentDir(key), "rows") }
+
+// MailPath is where what came of an alert lies, or would: a mail, or where another file is
+// there what came by another way.
+func (s *Store) MailPath(id string) string {
+	stem := filepath.Join(s.MailsDir(), id)
+	if other := stem + (evidence.Alert{Source: evidence.SourceWebhook}).FileEnding(); isThere(other) {
+		return other
+	}
+	return stem + evidence.Alert{}.FileEnding()
+}
+
+func isThere(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
 
 // File is a state that is kept in a file of the store: what is saved there passes the
 // store's seams.
@@ -238,10 +253,14 @@ type Batch struct {
 	b  atomicfile.Batch
 }
 
-// WriteAlert adds an alert's record and its mail: both, or neither.
-func (b *Batch) WriteAlert(rec AlertRecord, mail []byte) error {
+// WriteAlert adds an alert's record and what came, its mail say: both, or neither. Nothing is
+// kept of what came if raw is nil.
+func (b *Batch) WriteAlert(rec AlertRecord, raw []byte) error {
 	before := b.b.Len()
-	err := b.write(b.St.MailPath(rec.Alert.ID), mail)
+	var err error
+	if raw != nil || rec.Alert.IsMail() {
+		err = b.write(filepath.Join(b.St.MailsDir(), rec.Alert.ID+rec.Alert.FileEnding()), raw)
+	}
 	if err == nil {
 		err = b.WriteRecord(rec)
 	}

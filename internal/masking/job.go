@@ -78,7 +78,7 @@ func partOf(name string) (part, mask.Kind) {
 	case "hosts":
 		return masked, mask.Log
 	case "alerts":
-		return masked, mask.Mail
+		return masked, kindOf(name)
 	case "report":
 		if ours(name) {
 			return anew, kindOf(name)

@@ -228,13 +228,14 @@ func (k *manifestMasker) mailFile(file, id string) string {
 	if file == "" {
 		return file
 	}
-	stem := strings.TrimSuffix(path.Base(file), ".eml")
+	ending := path.Ext(file)
+	stem := strings.TrimSuffix(path.Base(file), ending)
 	dash := strings.LastIndexByte(stem, '-') + 1
 	begins, short := stem[:dash], stem[dash:]
 	if len(short) < 6 || !strings.HasPrefix(id, short) || begins != "" && !timeRE.MatchString(begins) {
 		begins, id, short = "", stem, stem
 	}
-	return "alerts/" + begins + k.alertID(id)[:min(len(short), 64)] + ".eml"
+	return "alerts/" + begins + k.alertID(id)[:min(len(short), 64)] + ending
 }
 
 var timeRE = regexp.MustCompile(`^\d{8}T\d{6}Z-$`)

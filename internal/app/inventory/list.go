@@ -181,10 +181,15 @@ func note(l incident.Listed) string {
 // trigger is what an incident came from.
 func trigger(l incident.Listed) string {
 	switch {
-	case l.Kind == incident.KindAlert && l.Node != "":
-		return "alert of " + evidence.Printable(l.Node, 60)
 	case l.Kind == incident.KindAlert:
-		return "alert"
+		s := "alert"
+		if l.Node != "" {
+			s += " of " + evidence.Printable(l.Node, 60)
+		}
+		if l.Source != "" {
+			s += " by " + evidence.Printable(l.Source, 40)
+		}
+		return s
 	case l.Kind == incident.KindNow && l.By != "":
 		return "by hand (" + evidence.Printable(l.By, 40) + ")"
 	case l.Kind == incident.KindNow:

@@ -71,6 +71,9 @@ func alertLine(a evidence.Alert) string {
 	if a.Cluster != "" {
 		line += " (" + a.Cluster + ")"
 	}
+	if !a.IsMail() {
+		line += ", by " + a.Way()
+	}
 	return line
 }
 

@@ -119,10 +119,10 @@ func addAlerts(st *incident.Store, m *evidence.Manifest, in incident.Incident) e
 		a := rec.Alert
 		a.File = ""
 		if st.HasMail(a.ID) {
-			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + ".eml"
+			a.File = "alerts/" + a.Time.UTC().Format("20060102T150405Z") + "-" + a.ID[:12] + a.FileEnding()
 		}
 		m.Alerts = append(m.Alerts, a)
-		if i == 0 || rec.Seen.Before(m.Timing.Seen) { // the mail that was read first started it
+		if i == 0 || rec.Seen.Before(m.Timing.Seen) { // what was read first started it
 			m.Timing.Seen, m.Timing.Mail = rec.Seen, time.Time{}
 			if a.Received != nil {
 				m.Timing.Mail = a.Received.UTC()

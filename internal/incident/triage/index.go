@@ -21,6 +21,7 @@ type index struct {
 	unrouted   unrouted
 	mails      *mailSpace
 	records    records
+	nodes      incident.Nodes
 }
 
 func newIndex(st *incident.Store, log *slog.Logger) *index {
@@ -46,12 +47,16 @@ type entry struct {
 	id   string
 	t    time.Time
 	seen time.Time
-	node string // folded
-	name string // folded
+	node string // see incident.Nodes
+	name string // folded; empty: it is no mail, and has no name of its own
 	kind string // KindOf
 	n    *int   // the counter
 	from string // the sender's address, in lower case
 	late bool   // see lateAfter
+	way  string // in which it came, evidence.Alert.Source
+	was  *int   // the counter before, if that is known
+
+	cluster, spelled string // the node as the alert has it
 
 	d      incident.Decision
 	frozen bool // member of an incident that nothing joins any more
@@ -89,8 +94,12 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 		if s.byID[a.ID] != nil { // a further copy added other sites
 			continue
 		}
-		s.insert(&entry{id: a.ID, t: a.Time, seen: rec.Seen, node: incident.FoldNode(a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, d: d,
-			from: strings.ToLower(evidence.Printable(rec.Sender, 254)), late: isLate(rec)})
+		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: x.nodes.Known(a.Cluster, a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, d: d,
+			from: strings.ToLower(evidence.Printable(rec.Sender, 254)), late: isLate(rec), way: a.Source, was: a.Was, cluster: a.Cluster, spelled: a.Node}
+		if !a.IsMail() {
+			e.name = ""
+		}
+		s.insert(e)
 		undecided = true
 	}
 	return undecided
@@ -133,6 +142,16 @@ func (x *index) forget(id string) {
 func (x *index) replan() {
 	for _, s := range x.sites {
 		s.stale = true
+	}
+}
+
+// name puts another table of nodes in force.
+func (x *index) name(nodes incident.Nodes) {
+	x.nodes = nodes
+	for _, s := range x.sites {
+		for _, e := range s.entries {
+			e.node = nodes.Known(e.cluster, e.spelled)
+		}
 	}
 }
 
@@ -200,10 +219,11 @@ const maxClusters = 200
 type clusters map[string]time.Time
 
 // noteMail takes a mail into account. One that is in quarantine proves nothing: its
-// sender may be anyone. Nor does a drill's: it is not the cluster's.
+// sender may be anyone. Nor does a drill's: it is not the cluster's. What is no mail says
+// nothing of the way of mails.
 func (c clusters) noteMail(rec incident.AlertRecord) {
 	name := strings.TrimSpace(evidence.Printable(rec.Alert.Cluster, 80))
-	if name == "" || rec.What == incident.Quarantined || rec.What == incident.Drilled {
+	if name == "" || rec.What == incident.Quarantined || rec.What == incident.Drilled || !rec.Alert.IsMail() {
 		return
 	}
 	at := rec.Seen

@@ -70,6 +70,7 @@ func newJournal(st *incident.Store, conf config, log *slog.Logger, now func() ti
 	}
 	j := &Journal{st: st, table: incident.NewTable(st), log: log, now: now, conf: conf, index: newIndex(st, log), limits: limits{}}
 	j.intake = newIntake(st, log)
+	j.index.name(conf.policy.Nodes)
 	j.table.OnFreeze = j.freezeEntries
 	return j
 }
@@ -116,6 +117,7 @@ func (j *Journal) setPolicy(p incident.Policy) error {
 	}
 	if there && reflect.DeepEqual(was.Policy, plan) {
 		j.cutoff, j.conf.policy = was.Cutoff, p
+		j.index.name(p.Nodes)
 		return nil
 	}
 
@@ -127,6 +129,7 @@ func (j *Journal) setPolicy(p incident.Policy) error {
 		return fmt.Errorf("save policy: %w", err)
 	}
 	j.cutoff, j.conf.policy = was.Cutoff, p
+	j.index.name(p.Nodes)
 	j.index.replan()
 	return nil
 }

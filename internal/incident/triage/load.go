@@ -3,6 +3,7 @@ package triage
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"rtmtgrab/internal/evidence"
@@ -63,15 +64,17 @@ func (j *Journal) readAlerts() error {
 }
 
 // dropOrphans removes mails without a record: the crash came between the two, and
-// the mailbox still has the mail.
+// the mailbox still has the mail. Of what came by another way its sender was not told that
+// it is safe.
 func (j *Journal) dropOrphans() error {
 	entries, err := os.ReadDir(j.st.MailsDir())
 	if err != nil {
 		return fmt.Errorf("read mails: %w", err)
 	}
 	for _, f := range entries {
-		id, ok := strings.CutSuffix(f.Name(), ".eml")
-		if _, known := j.index.seen[id]; ok && incident.IsID(id) && !known {
+		ending := filepath.Ext(f.Name())
+		id := strings.TrimSuffix(f.Name(), ending)
+		if _, known := j.index.seen[id]; (ending == ".eml" || ending == ".json") && incident.IsID(id) && !known {
 			if err := j.st.Remove(j.st.MailPath(id)); err != nil {
 				return err
 			}

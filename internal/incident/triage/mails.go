@@ -20,6 +20,9 @@ const (
 // headerOnly is the note of an alert of whose mail only the header is kept.
 const headerOnly = "only the header of the mail is kept: the budget for mails (256 MiB) was reached"
 
+// notKept is the note of an alert that was no mail, of which nothing is kept as it came.
+const notKept = "what came is not kept as it came: the budget for mails (256 MiB) was reached"
+
 // Skimping is what the budget for mails has cost.
 type Skimping struct {
 	Mails int       // of which only the header was kept, or nothing any more, since Since
@@ -90,13 +93,18 @@ func headerOf(raw []byte) []byte {
 }
 
 // fit is what is kept of a mail that has just come, beside those that came with it: all
-// of it if there is room, or if room can be made, else its header. open reports whether
-// the incident of a key is.
+// of it if there is room, or if room can be made, else its header. What is no mail has no
+// header. open reports whether the incident of a key is.
 func (x *index) fit(rec incident.AlertRecord, raw []byte, beside int64, open func(key string) bool, now time.Time) (incident.AlertRecord, []byte) {
 	m := x.mails
 	need := beside + int64(len(raw))
 	if m.bytes+need > m.budget && !m.tight {
 		x.makeRoom(need, open, now)
+	}
+	if m.bytes+need > m.budget && !rec.Alert.IsMail() {
+		m.count(1, now)
+		rec.Alert.Notes = append(slices.Clone(rec.Alert.Notes), notKept)
+		return rec, nil
 	}
 	if head := headerOf(raw); m.bytes+need > m.budget && len(head) < len(raw) {
 		m.count(1, now)
@@ -204,7 +212,7 @@ func (m *mailSpace) cutText(files *incident.Batch, id string) (saved int64, err 
 	}
 	raw, errMail := m.st.Mail(id)
 	rec, errRec := m.st.Alert(id)
-	if errMail != nil || errRec != nil {
+	if errMail != nil || errRec != nil || !rec.Alert.IsMail() {
 		return 0, nil
 	}
 	head := headerOf(raw)

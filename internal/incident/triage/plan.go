@@ -35,8 +35,6 @@ type verdict struct {
 	note    string // of limited: which part of it
 }
 
-type nodeName struct{ node, name string }
-
 // A planner walks over one site's alerts in alert order. It is pure: what it says
 // follows from the policy, the entries and the started incidents alone, so that
 // the order of arrival does not matter.
@@ -46,27 +44,17 @@ type planner struct {
 	open   []*group             // that an alert may still join, in the order of opening
 	ahead  []*group             // started ones whose first alert has not been reached
 
-	kinds map[string]*memory
+	kinds  map[string]*memory
+	sealed []*entry // of incidents that nothing joins any more, in alert order
 
 	share  share           // of the limit
 	chosen map[string]bool // alerts for which a part of the limit is kept, see chooseNewest
 }
 
-// A memory is what the alerts of one kind have said so far.
-type memory struct {
-	nodes  map[string]time.Time // last seen
-	names  map[string]time.Time
-	counts map[nodeName]int
-
-	fresh   string        // alert that last brought or opened something
-	freshAt time.Time     // when
-	gap     time.Duration // from freshAt to the next incident of an unchanged storm
-}
-
 func (p *planner) of(kind string) *memory {
 	m := p.kinds[kind]
 	if m == nil {
-		m = &memory{nodes: map[string]time.Time{}, names: map[string]time.Time{}, counts: map[nodeName]int{}}
+		m = newMemory()
 		p.kinds[kind] = m
 	}
 	return m
@@ -143,7 +131,7 @@ func (p *planner) grewBack(grown map[string]evidence.Window) (some bool) {
 func (p *planner) judgeEntry(e *entry) verdict {
 	v := p.verdictOf(e)
 	if !v.limited { // else it is news still
-		p.remember(e)
+		p.of(e.kind).remember(e)
 	}
 	return v
 }
@@ -162,7 +150,7 @@ func (p *planner) verdictOf(e *entry) verdict {
 		return p.join(g, e, e.pin.why)
 	}
 
-	why := p.newsOf(e)
+	why, by := p.newsOf(e)
 	if g := p.joinable(p.open, e); g != nil {
 		if why == incident.WhyNews {
 			return p.join(g, e, incident.WhyNews)
@@ -170,7 +158,7 @@ func (p *planner) verdictOf(e *entry) verdict {
 		return p.join(g, e, incident.WhyJoined)
 	}
 	if why == "" {
-		return verdict{e: e, of: p.of(e.kind).fresh}
+		return verdict{e: e, of: by}
 	}
 
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
@@ -237,29 +225,31 @@ func (p *planner) joinable(groups []*group, e *entry) *group {
 	return nil
 }
 
-// newsOf says why an alert is no repeat: WhyNews, WhyAgain, or "" if it is one.
-func (p *planner) newsOf(e *entry) incident.Why {
+// newsOf says why an alert is no repeat: WhyNews, WhyAgain, or "" if it is one; by is
+// the alert that it repeats.
+func (p *planner) newsOf(e *entry) (why incident.Why, by string) {
 	m := p.of(e.kind)
-	switch {
-	case m.unheard(e, p.policy.Cooldown):
-		return incident.WhyNews
-	case p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap)): // an unchanged storm has lasted long enough
-		return incident.WhyAgain
+	why, by = "", m.fresh
+	for _, news := range []struct{ is, rise bool }{{m.unseen(e, p.policy.Cooldown), false}, {m.rose(e), true}} {
+		if !news.is {
+			continue
+		}
+		x := p.told(e, news.rise)
+		if x == nil {
+			why = incident.WhyNews
+			break
+		}
+		by = x.id
 	}
-	return ""
-}
-
-// unheard reports whether the node or the name was unseen for a cooldown (silence is
-// news), or the counter is above the node's previous value for that name.
-func (m *memory) unheard(e *entry, cooldown time.Duration) bool {
-	unseen := func(last time.Time, ok bool) bool { return !ok || e.t.Sub(last) >= cooldown }
-	node, okNode := m.nodes[e.node]
-	name, okName := m.names[e.name]
-	if unseen(node, okNode) || unseen(name, okName) {
-		return true
+	if why == "" && p.policy.Again > 0 && !e.t.Before(m.freshAt.Add(m.gap)) { // an unchanged storm has lasted long enough
+		why = incident.WhyAgain
 	}
-	last, ok := m.counts[nodeName{e.node, e.name}]
-	return ok && e.n != nil && *e.n > last
+	if why != "" {
+		if x := p.foretold(e, why == incident.WhyNews && m.rose(e)); x != nil {
+			return "", x.id
+		}
+	}
+	return why, by
 }
 
 // freshen notes that e opened an incident, or brought news to one.
@@ -271,14 +261,6 @@ func (p *planner) freshen(e *entry, why incident.Why, opened bool) {
 		m.gap = p.policy.Again
 	case opened:
 		m.gap = min(max(2*m.gap, p.policy.Again), max(maxGap, p.policy.Again)) // 0: how the storm began is forgotten
-	}
-}
-
-func (p *planner) remember(e *entry) {
-	m := p.of(e.kind)
-	m.nodes[e.node], m.names[e.name] = e.t, e.t
-	if e.n != nil {
-		m.counts[nodeName{e.node, e.name}] = *e.n
 	}
 }
 

@@ -26,7 +26,18 @@ func (s *siteIndex) restartPlan(c circumstances, grown map[string]evidence.Windo
 		e.fixed = e.frozen || (e.d.What == incident.Repeat || e.d.What == incident.Limited) && (e.t.Before(horizon) || e.seen.Before(c.cutoff))
 	}
 	s.plan, s.planned = newPlanner(c.policy, started), 0
+	s.plan.sealed = s.sealed()
 	s.plan.share = share{site: c.site, taken: openings(s.entries, c)}
+}
+
+// sealed are the alerts of incidents that nothing joins any more.
+func (s *siteIndex) sealed() (list []*entry) {
+	for _, e := range s.entries {
+		if e.fixed && e.d.What == incident.InIncident {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // startedGroups are the incidents whose hosts were asked, and which alerts are pinned
