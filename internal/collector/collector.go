@@ -34,6 +34,7 @@ import (
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
+	"rtmtgrab/internal/openhttp"
 	"rtmtgrab/internal/proof"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
@@ -151,7 +152,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pages := &web{handler: health.ByName(health.Handler(w.Status, w.metrics, w.log), func() config.HTTP { return w.cfg.Load().HTTP }), log: w.log}
+	pages := &web{handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), log: w.log}
 	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
 		return err
 	}

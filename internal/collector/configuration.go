@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/openhttp"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -31,6 +32,12 @@ func (c *configuration) again() (*config.Config, error) {
 		return nil, fmt.Errorf("store: cannot change while grab watch runs (from %s to %s)", was, cfg.Store)
 	}
 	return cfg, nil
+}
+
+// names are those by which health and metrics may be asked for.
+func (c *configuration) names() openhttp.Names {
+	h := c.Load().HTTP
+	return openhttp.Names{Listen: h.Listen, More: h.Hosts, Key: "http.hosts"}
 }
 
 // window is how much an alert asks for.

@@ -7,15 +7,15 @@ import (
 	"net/http"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/openhttp"
 )
 
 // web serves health and metrics where the configuration says.
 type web struct {
 	handler http.Handler
 	log     *slog.Logger
-	now     health.Web // the zero Web: nowhere
+	now     openhttp.Server
 }
 
 // serve begins to serve as configured.
@@ -30,7 +30,7 @@ func (w *web) serve(h config.HTTP) error {
 	if !h.Loopback() {
 		w.log.Warn("health and metrics are open to everyone who can reach this address: there is no authentication", "listen", h.Listen)
 	}
-	w.now = health.Serve(h.Listen, l, w.handler, w.log)
+	w.now = openhttp.Serve("health and metrics", h.Listen, l, nil, w.handler, w.log)
 	w.log.Info("health and metrics", "listen", l.Addr())
 	return nil
 }
@@ -43,7 +43,7 @@ func (w *web) serveAnew(h config.HTTP) error {
 	}
 	old := w.now
 	if h.Listen == "" {
-		w.now = health.Web{}
+		w.now = openhttp.Server{}
 	} else if err := w.serve(h); err != nil {
 		w.log.Error("reload: health and metrics stay at the old address", "err", err, "listen", old.Listen)
 		return err

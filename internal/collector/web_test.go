@@ -65,7 +65,7 @@ func TestHTTPAnew(t *testing.T) {
 		t.Error("the old address still answers")
 	}
 	w.serveAnew(cfg().HTTP)
-	if w.now.HTTP != nil {
+	if w.now.Listen != "" {
 		t.Error("it is served still")
 	}
 }

@@ -1,11 +1,9 @@
 package health
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"regexp"
 	"sync"
@@ -15,41 +13,6 @@ import (
 
 	"rtmtgrab/internal/collector/health/status"
 )
-
-// Web is the server of /healthz and /metrics.
-type Web struct {
-	Listen string // as configured; empty: there is none
-	HTTP   *http.Server
-	done   chan struct{}
-}
-
-// Serve serves on l, which is listen of the configuration, until it is closed.
-func Serve(listen string, l net.Listener, h http.Handler, log *slog.Logger) Web {
-	s := Web{listen, newServer(h, log), make(chan struct{})}
-	go s.serve(l, log)
-	return s
-}
-
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	c := &crowd{}
-	return &http.Server{Handler: c.answering(h), ConnState: c.state, ConnContext: c.context, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-}
-
-func (s Web) serve(l net.Listener, log *slog.Logger) {
-	defer close(s.done)
-	if err := s.HTTP.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		log.Error("health and metrics server stopped", "err", err)
-	}
-}
-
-// Close stops at once.
-func (s Web) Close() {
-	if s.HTTP != nil {
-		s.HTTP.Close()
-		<-s.done
-	}
-}
 
 // Handler is what anyone may ask.
 func Handler(report func() status.Report, m *Metrics, log *slog.Logger) http.Handler {

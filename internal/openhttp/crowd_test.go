@@ -1,4 +1,4 @@
-package health
+package openhttp
 
 import (
 	"fmt"
@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"testing"
-
-	"rtmtgrab/internal/config"
 )
 
 func served(t *testing.T, h http.Handler) string {
@@ -17,7 +15,7 @@ func served(t *testing.T, h http.Handler) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(Serve(l.Addr().String(), l, h, slog.New(slog.DiscardHandler)).Close)
+	t.Cleanup(Serve("test", l.Addr().String(), l, nil, h, slog.New(slog.DiscardHandler)).Close)
 	return l.Addr().String()
 }
 
@@ -46,8 +44,8 @@ func TestIdleConnections(t *testing.T) {
 }
 
 func TestByName(t *testing.T) {
-	cfg := config.HTTP{Listen: "monitor:9618", Hosts: []string{"Grab.example.com"}}
-	addr := served(t, ByName(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok") }), func() config.HTTP { return cfg }))
+	names := Names{"monitor:9618", []string{"Grab.example.com"}, "http.hosts"}
+	addr := served(t, ByName(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "ok") }), func() Names { return names }))
 	for host, want := range map[string]int{
 		"127.0.0.1": 200, "10.1.2.3:9618": 200, "[::1]:9618": 200, "[::1]": 200, "localhost": 200, "LOCALHOST:1": 200, "localhost.": 200,
 		"monitor": 200, "monitor:80": 200, "grab.example.com:9618": 200, "GRAB.example.com.": 200,

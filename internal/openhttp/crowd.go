@@ -1,4 +1,4 @@
-package health
+package openhttp
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// maxConns is how many may be connected to /healthz and /metrics at once.
+// maxConns is how many may be connected to a server at once.
 const maxConns = 64
 
 // A crowd is those who are connected. Whoever comes when there are too many is let in all

@@ -1,4 +1,4 @@
-package health
+package openhttp
 
 import (
 	"io"
@@ -7,29 +7,35 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"rtmtgrab/internal/config"
 )
+
+// Names are those by which a server may be called, beside localhost and addresses.
+type Names struct {
+	Listen string   // address:port; its host is one
+	More   []string // which Key adds
+	Key    string   // of the configuration
+}
 
 // ByName is h for those who call this server by an address, as localhost, or by a name
 // that is configured. A page in somebody's browser whose own name was made to lead here
 // calls it by that name, and learns nothing.
-func ByName(h http.Handler, cfg func() config.HTTP) http.Handler {
+func ByName(h http.Handler, names func() Names) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if called(r.Host, cfg()) {
+		n := names()
+		if n.called(r.Host) {
 			h.ServeHTTP(rw, r)
 			return
 		}
 		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		rw.Header().Set("X-Content-Type-Options", "nosniff")
 		rw.WriteHeader(http.StatusMisdirectedRequest)
-		io.WriteString(rw, "grab does not answer to this name: ask by its IP address, or add the name to http.hosts\n")
+		io.WriteString(rw, "grab does not answer to this name: ask by its IP address, or add the name to "+n.Key+"\n")
 	})
 }
 
 // called reports whether a Host header names us. HTTP/1.0 may be without one; browsers are
 // not.
-func called(host string, cfg config.HTTP) bool {
+func (n Names) called(host string) bool {
 	if host == "" {
 		return true
 	}
@@ -37,7 +43,7 @@ func called(host string, cfg config.HTTP) bool {
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return true
 	}
-	return name != "" && (name == bare(cfg.Listen) || slices.ContainsFunc(cfg.Hosts, func(h string) bool { return name == bare(h) }))
+	return name != "" && (name == bare(n.Listen) || slices.ContainsFunc(n.More, func(h string) bool { return name == bare(h) }))
 }
 
 // bare is a host without port, brackets and final dot, in small letters.
