@@ -36,6 +36,7 @@ const linesStep = 100
 var documents = map[string]string{
 	"config.Config":     "grab.yaml",
 	"config.CUCM":       "an entry of cucm: in grab.yaml",
+	"evidence.Alert":    "an alert in manifest.json and in alerts/ID.json",
 	"evidence.Host":     "a host in manifest.json and in rows/HOST.json",
 	"evidence.Manifest": "manifest.json",
 	"expressway.Note":   "a record of a log as it was decoded",

@@ -38,6 +38,7 @@ func checkAll(c *checker) {
 	c.oneOf("mask.scope", c.cfg.Mask.Scope, ScopeSite, ScopeCase)
 	checkSocket(c)
 	checkHTTP(c)
+	checkIntake(c)
 	checkSites(c)
 	checkCUCM(c)
 	checkRouting(c)

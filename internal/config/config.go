@@ -79,8 +79,9 @@ type Alerts struct {
 	From  []string         `yaml:"from"`  // addresses or "@domain", lower case; empty: anyone
 
 	Authenticity Authenticity `yaml:"authenticity"`
-	Limit        int          `yaml:"limit"` // incidents an hour and site; 0: no limit
-	Kinds        []Kind       `yaml:"kinds"` // looked for before Match, in order
+	Limit        int          `yaml:"limit"`   // incidents an hour and site; 0: no limit
+	Kinds        []Kind       `yaml:"kinds"`   // looked for before Match, in order
+	Webhook      *Intake      `yaml:"webhook"` // nil: none
 }
 
 // Window is how much is cut around an alert's time.

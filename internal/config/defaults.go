@@ -46,6 +46,8 @@ func begin(v any, cfg *Config) {
 		*v = defaultDrill()
 	case *Notify:
 		*v = defaultNotify()
+	case *Intake:
+		*v = Intake{Skew: 5 * time.Minute}
 	case *Webhook:
 		*v = Webhook{Template: "json"}
 	case *Heartbeat:

@@ -51,12 +51,9 @@ type entry struct {
 	name string // folded; empty: it is no mail, and has no name of its own
 	kind string // KindOf
 	n    *int   // the counter
-	from string // the sender's address, in lower case
-	late bool   // see lateAfter
-	way  string // in which it came, evidence.Alert.Source
 	was  *int   // the counter before, if that is known
-
-	cluster, spelled string // the node as the alert has it
+	origin
+	spelling
 
 	d      incident.Decision
 	frozen bool // member of an incident that nothing joins any more
@@ -64,6 +61,16 @@ type entry struct {
 	pin    pin
 	opened time.Time // of the frozen incident, see openings
 }
+
+// An origin is where an alert came from.
+type origin struct {
+	way  string // evidence.Alert.Source
+	from string // the sender's address, in lower case
+	late bool   // see lateAfter
+}
+
+// A spelling is a node as the alert has it.
+type spelling struct{ cluster, spelled string }
 
 func (e *entry) before(o *entry) int {
 	if c := e.t.Compare(o.t); c != 0 {
@@ -94,8 +101,8 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 		if s.byID[a.ID] != nil { // a further copy added other sites
 			continue
 		}
-		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: x.nodes.Known(a.Cluster, a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, d: d,
-			from: strings.ToLower(evidence.Printable(rec.Sender, 254)), late: isLate(rec), way: a.Source, was: a.Was, cluster: a.Cluster, spelled: a.Node}
+		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: x.nodes.Known(a.Cluster, a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, was: a.Was, d: d,
+			origin: origin{a.Source, strings.ToLower(evidence.Printable(rec.Sender, 254)), isLate(rec)}, spelling: spelling{a.Cluster, a.Node}}
 		if !a.IsMail() {
 			e.name = ""
 		}
