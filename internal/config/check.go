@@ -39,6 +39,7 @@ func checkAll(c *checker) {
 	checkSocket(c)
 	checkHTTP(c)
 	checkIntake(c)
+	checkPRT(c)
 	checkSites(c)
 	checkCUCM(c)
 	checkRouting(c)

@@ -13,6 +13,8 @@ package config
 import (
 	"regexp"
 	"time"
+
+	"rtmtgrab/internal/config/prtconf"
 )
 
 // Config is one configuration file with all defaults filled in. It is not
@@ -43,6 +45,7 @@ type Config struct {
 	CUCM     []CUCM        `yaml:"cucm"`       // clusters that are asked for names and traces
 	Socket   Socket        `yaml:"socket"`
 	HTTP     HTTP          `yaml:"http"`
+	PRT      *prtconf.PRT  `yaml:"prt"`    // nil: phones' problem reports are not received
 	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
 	Sites    []Site        `yaml:"sites"`  // last: hosts begin as the keys above say
 }

@@ -56,6 +56,8 @@ func begin(v any, cfg *Config) {
 		*v = defaultCUCM()
 	case *Host:
 		*v = blankHost(cfg)
+	case interface{ Begin() }:
+		v.Begin()
 	default:
 		beginHandover(v, cfg)
 	}

@@ -11,7 +11,7 @@ import (
 // masked. A phone's problem report cannot be masked: it is left out, and its row with it.
 
 // learnCUCM tells the masker what the manifest knows of CUCM and phones.
-func (j *job) learnCUCM() {
+func learnCUCM(j *job) {
 	for _, c := range j.src.manifest.CUCM {
 		j.masker.LearnHost(c.Cluster)
 		for _, n := range c.Nodes {

@@ -36,7 +36,7 @@ func (j *job) learnManifest() error {
 		j.masker.LearnHost(a.Node)
 		j.masker.LearnUser(a.Mailbox)
 	}
-	j.learnCUCM()
+	learnCUCM(j)
 	for _, name := range people(m.RequestedBy) {
 		j.masker.LearnUser(name)
 	}

@@ -17,12 +17,15 @@ import (
 	"rtmtgrab/internal/incident/material"
 )
 
-// addMaterial puts what came of CUCM and phones into the manifest, which is saved, and into
+// materials adds to the bundle of a run what came of CUCM and phones.
+type materials struct{ *run }
+
+// addTo puts what came of CUCM and phones into the manifest, which is saved, and into
 // the job, and returns its digest. What lies only in the earlier bundle is unpacked into the
 // folder work; so are the logs, where they are not in the store any more or are to be those of
 // the earlier revision. What goes wrong with it costs a first revision nothing else: it is
 // tried again.
-func (u *run) addMaterial(ctx context.Context, work string, m *evidence.Manifest, job *SealJob) (digest string, err error) {
+func (u materials) addTo(ctx context.Context, work string, m *evidence.Manifest, job *SealJob) (digest string, err error) {
 	if err := u.r.Store.Remove(work); err != nil {
 		return "", err
 	}
@@ -68,7 +71,7 @@ func goneNote(state material.State) string {
 func inFolder(dir, name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
 
 // fromEarlier has unpacked what the job needs of the revision before.
-func (u *run) fromEarlier(ctx context.Context, work string, state material.State, m evidence.Manifest, job *SealJob) error {
+func (u materials) fromEarlier(ctx context.Context, work string, state material.State, m evidence.Manifest, job *SealJob) error {
 	needs := map[string]bool{}
 	for _, f := range state.Files {
 		if f.In > 0 {
@@ -102,7 +105,7 @@ func (u *run) fromEarlier(ctx context.Context, work string, state material.State
 }
 
 // unpackable is why there is no use in unpacking an earlier bundle.
-func (u *run) unpackable(ctx context.Context, before incident.Revision, m evidence.Manifest) error {
+func (u materials) unpackable(ctx context.Context, before incident.Revision, m evidence.Manifest) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

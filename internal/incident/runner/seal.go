@@ -185,7 +185,7 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 		Path: func(host, _ string) string { return u.r.Store.Slices(u.key, host) }}
 	work := filepath.Join(job.Scratch, "material"+atomicfile.PartSuffix)
 	defer os.RemoveAll(work) // what stays is garbage at the next start
-	if begun.Material, err = u.addMaterial(ctx, work, m, &job); err != nil {
+	if begun.Material, err = (materials{u}).addTo(ctx, work, m, &job); err != nil {
 		return SealedBundle{}, err
 	}
 	job.Manifest = *m
