@@ -22,6 +22,12 @@ const (
 	Masked    = "masked"    // the first of a masked bundle's own chain; and, later, that one was made of a bundle
 	Pinned    = "pinned"    // not to be removed
 	Unpinned  = "unpinned"
+	Received  = "received" // a phone's problem report, and from whom
+)
+
+// Roles of what was asked beside Expressways: Host.Role.
+const (
+	RoleCUCM = "CUCM"
 )
 
 // An Entry is one line. Of the nested ones there is at most one, that of Act.
@@ -37,6 +43,7 @@ type Entry struct {
 	Host   *Host        `json:"host,omitempty"`
 	Source *Source      `json:"source,omitempty"`
 	Log    *Log         `json:"log,omitempty"`
+	PRT    *PRT         `json:"prt,omitempty"`
 	Seal   *BundleSeal  `json:"seal,omitempty"`
 	Later  *Later       `json:"later,omitempty"`
 	After  *AfterDamage `json:"after,omitempty"` // what is before was torn by a crash
@@ -91,6 +98,16 @@ type Source struct {
 
 // A Log is what they were joined to.
 type Log struct {
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// A PRT is a phone's problem report. Who sent it is the address; that it is of the device is
+// the sender's word.
+type PRT struct {
+	Device string `json:"device"`
+	From   string `json:"from"`
 	Path   string `json:"path"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`

@@ -39,6 +39,14 @@ func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
 	for _, h := range m.Hosts {
 		c.host(h)
 	}
+	for _, k := range m.CUCM {
+		for _, n := range k.Nodes {
+			c.host(evidence.Host{Host: n.Node, Role: RoleCUCM, Address: n.Address, Error: n.Error, Files: n.Files})
+		}
+	}
+	for _, p := range m.PRTs {
+		c.add(Received, p.Received, Entry{PRT: &PRT{Device: printable(p.Device), From: printable(p.From), Path: p.Path, Bytes: p.Bytes, SHA256: p.SHA256}})
+	}
 	c.add(Sealed, m.Timing.Sealed, Entry{Seal: &BundleSeal{Incident: m.Incident, Revision: m.Revision, Coverage: m.Coverage,
 		Manifest: sha256, SignedBy: m.SignedBy, Grab: printable(m.Grab)}})
 	return c.out.Bytes(), c.err

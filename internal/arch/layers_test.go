@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"internal/analysis"},
 	{"internal/advice"},
 	{"fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/intake", "internal/collector/notify/channel"},
-	{"fetch/ring", "internal/sources", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
+	{"fetch/ring", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
 	{"fetch/logset", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"fetch/hostconn", "internal/registration/judge", "internal/handover/sink/cxd"},
 	{"fetch/hostconn/hostcmd", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status", "internal/handover/sink/https", "internal/handover/sink/s3", "internal/handover/sink/sftp"},

@@ -36,6 +36,7 @@ import (
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/openhttp"
 	"rtmtgrab/internal/proof"
+	"rtmtgrab/internal/prt/filing"
 	"rtmtgrab/internal/version"
 	"rtmtgrab/internal/wiring"
 )
@@ -71,7 +72,8 @@ type grabs struct {
 	followers followers // of what it works at
 	drills    drillClock
 
-	deliveries *delivery.Desk // of what it sealed
+	deliveries *delivery.Desk  // of what it sealed
+	prts       *filing.Service // phones' problem reports
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -117,6 +119,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	queue := &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
+	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
@@ -174,6 +177,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	wg.Go(func() { pauses.run(ctx) })
 	wg.Go(func() { w.drills.run(ctx) })
 	wg.Go(func() { w.deliveries.Run(ctx) })
+	wg.Go(func() { w.prts.Run(ctx) })
 
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
@@ -217,6 +221,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.OwnMails.Configure(ctx, cfg)
 	w.Notifier.Configure(ctx, cfg)
 	w.deliveries.Configure()
+	w.prts.Configure(cfg.PRT)
 }
 
 // server answers for it until ctx ends.

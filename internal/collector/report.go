@@ -44,6 +44,8 @@ func (w *Collector) Status() status.Report {
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
 	reportHandover(&r, w.deliveries, cfg)
+	reportPRT(&r, w.prts.State())
+	reportLate(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())

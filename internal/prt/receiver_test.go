@@ -200,7 +200,9 @@ func TestRefuse(t *testing.T) {
 		"no form":           {NotForm, 400, func(e *end) int { return e.post("application/gzip", bytes.NewReader(text)) }},
 		"form cut":          {CutOff, 400, func(e *end) int { return e.post(kind, bytes.NewReader(body[:len(body)-40])) }},
 		"form cut, chunked": {CutOff, 400, func(e *end) int { return e.post(kind, io.MultiReader(bytes.NewReader(body[:30_000]))) }},
-		"no file":           {NotForm, 400, func(e *end) int { return e.post(kind, strings.NewReader(string(body[:bytes.Index(body, []byte("prt_file"))-60])+"--\r\n")) }},
+		"no file": {NotForm, 400, func(e *end) int {
+			return e.post(kind, strings.NewReader(string(body[:bytes.Index(body, []byte("prt_file"))-60])+"--\r\n"))
+		}},
 		"read": {NotPost, 405, func(e *end) int {
 			resp, err := http.Get("http://" + e.s.Addr + "/prt")
 			if err != nil {
@@ -284,8 +286,8 @@ func TestFull(t *testing.T) {
 		reason string
 		fits   int
 	}{
-		"count": {func(s *Settings, _ *Receiver) { s.Count = 3 }, Full, 3},
-		"total": {func(s *Settings, _ *Receiver) { s.Total, s.Max = 150_000, 75_000 }, Full, 2},
+		"count":         {func(s *Settings, _ *Receiver) { s.Count = 3 }, Full, 3},
+		"total":         {func(s *Settings, _ *Receiver) { s.Total, s.Max = 150_000, 75_000 }, Full, 2},
 		"of one device": {func(*Settings, *Receiver) {}, Full, ofDevice},
 		"disk": {func(_ *Settings, v *Receiver) {
 			v.Reserve = &diskspace.Reserve{Dir: os.TempDir(), Keep: func() int64 { return 1 << 60 }}

@@ -57,6 +57,11 @@ var (
 	gaugeHandDone  = gauge("handover_delivered", "Bundles that were handed over to the destination so far.", "destination")
 	gaugeHandLast  = gauge("handover_last_timestamp_seconds", "When the last bundle was handed over to the destination; absent if none was.", "destination")
 	gaugeHandDown  = gauge("handover_failing", "1 while the last attempt at the destination failed.", "destination")
+	gaugePRTs      = gauge("prt_received", "Phones' problem reports that were received since the start; absent if none are (prt:).")
+	gaugePRTRefuse = gauge("prt_refused", "Phones' problem reports that were refused since the start, by reason.", "reason")
+	gaugePRTWait   = gauge("prt_waiting", "Phones' problem reports that wait for an incident.")
+	gaugePRTBytes  = gauge("prt_waiting_bytes", "Disk space that these use.")
+	gaugeLate      = gauge("incidents_late", "Sealed incidents for which something came that no bundle has yet.")
 	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
 )
 
@@ -118,6 +123,7 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.at(gaugeHandLast, d.Delivered, d.Name)
 		c.set(gaugeHandDown, truth(!d.Failing.IsZero()), d.Name)
 	}
+	c.prts(r)
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))
 }
@@ -147,6 +153,21 @@ func (c collecting) at(d *prometheus.Desc, t time.Time, labels ...string) {
 func (c collecting) age(d *prometheus.Desc, t time.Time, labels ...string) {
 	if !t.IsZero() {
 		c.set(d, max(c.now.Sub(t).Seconds(), 0), labels...)
+	}
+}
+
+// prts are phones' problem reports, and what came late.
+func (c collecting) prts(r status.Report) {
+	c.set(gaugeLate, float64(len(r.Late)))
+	p := r.PRT
+	if p == nil {
+		return
+	}
+	c.set(gaugePRTs, float64(p.Received))
+	c.set(gaugePRTWait, float64(p.Waiting))
+	c.set(gaugePRTBytes, float64(p.WaitingBytes))
+	for reason, n := range p.Refused {
+		c.set(gaugePRTRefuse, float64(n), reason)
 	}
 }
 

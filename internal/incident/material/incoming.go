@@ -16,7 +16,8 @@ type Incoming struct {
 	temp string // where it lies; "": it is somebody's already
 }
 
-func (in *Incoming) drop() {
+// Drop removes a file that was not added.
+func (in *Incoming) Drop() {
 	if in.temp != "" {
 		os.Remove(in.temp) // what stays is removed with the incident, or by Sweep
 		in.temp = ""
@@ -57,7 +58,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Finish makes it durable; Folder.Add is to be given the result. After an error nothing is left.
 func (w *Writer) Finish() (Incoming, error) {
 	if err := errors.Join(w.f.Sync(), w.f.Close()); err != nil {
-		w.in.drop()
+		w.in.Drop()
 		return Incoming{}, err
 	}
 	w.in.SHA256 = hex.EncodeToString(w.hash.Sum(nil))
@@ -67,7 +68,7 @@ func (w *Writer) Finish() (Incoming, error) {
 // Abort drops it.
 func (w *Writer) Abort() {
 	w.f.Close()
-	w.in.drop()
+	w.in.Drop()
 }
 
 func exists(name string) bool {

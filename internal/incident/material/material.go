@@ -114,7 +114,7 @@ type Change struct {
 func (f Folder) Add(now time.Time, c Change) (err error) {
 	defer func() {
 		for i := range c.Files {
-			c.Files[i].drop()
+			c.Files[i].Drop()
 		}
 		if err != nil {
 			err = fmt.Errorf("add to incident %s: %w", f.key, err)
@@ -184,7 +184,7 @@ func (s *State) take(c *Change) {
 		was, there := s.Find(in.Name)
 		less := there && (was.Bytes > in.Bytes || was.SHA256 == in.SHA256)
 		if less {
-			in.drop()
+			in.Drop()
 		}
 		return less
 	})

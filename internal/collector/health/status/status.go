@@ -45,6 +45,8 @@ type Report struct {
 	Pauses    []Pause       `json:"pauses"`            // in force
 	Held      int           `json:"quarantine"`        // alerts in quarantine
 	Handover  []Destination `json:"handover"`          // where bundles go
+	PRT       *PRT          `json:"prt,omitempty"`     // phones' problem reports; absent: they are not received here
+	Late      []Late        `json:"late,omitempty"`    // what came to sealed incidents, and no bundle has yet
 	Notes     []string      `json:"notes"`             // what is not known, and is no problem
 	Senders   string        `json:"senders,omitempty"` // who may trigger without being verified, one sentence
 }

@@ -77,6 +77,7 @@ func (r Report) Write(out io.Writer) error {
 	for _, d := range r.Handover {
 		w.destination(d)
 	}
+	w.material(r)
 	r.rest(w)
 	return w.Flush()
 }
