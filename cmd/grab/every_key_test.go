@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/testserver"
 )
 
 // unlike are keys of smtp.oauth that stand in the data below mail.oauth alone, where
@@ -43,6 +44,7 @@ func TestEveryKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	testserver.KeyPair(t, dir)
 	for _, name := range []string{"grab.yaml", "other.yaml"} {
 		cmd := command(dir, "-c", name, "check", "--offline")
 		cmd.Env = append(cmd.Env, "GRAB_TEST_SECRET=hunter2")

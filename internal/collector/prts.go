@@ -26,7 +26,7 @@ func reportPRT(r *status.Report, st filing.State) {
 		p.Last = append(p.Last, status.PRTRefused{Time: f.Time, From: f.From, Device: f.Device, Reason: f.Reason, What: f.What})
 	}
 	r.PRT = p
-	r.JudgePRT()
+	status.JudgePRT(r)
 }
 
 // reportLate says for which sealed incidents something came that no bundle has yet.
@@ -42,5 +42,5 @@ func reportLate(r *status.Report, store *incident.Store) {
 		}
 		r.Late = append(r.Late, status.Late{Incident: in.ID, Since: q.First, Due: runner.LateDue(q, in), Tries: q.Tries, Error: evidence.Printable(q.Error, 300)})
 	}
-	r.JudgeLate()
+	status.JudgeLate(r)
 }

@@ -36,6 +36,17 @@ type CUCMNode struct {
 	Files         []File   `json:"files"`
 }
 
+// Conclude makes lists non-nil, so that JSON never says null where a list is promised.
+func (c *CUCM) Conclude() {
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		n.Files = list(n.Files)
+		for j := range n.Files {
+			n.Files[j].Missing, n.Files[j].Sources = list(n.Files[j].Missing), list(n.Files[j].Sources)
+		}
+	}
+}
+
 // A PRT is a phone's problem report, as the phone sent it.
 type PRT struct {
 	Device   string    `json:"device"`

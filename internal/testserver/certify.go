@@ -38,6 +38,12 @@ func certify(tb testing.TB, dir string) []byte {
 	return ca
 }
 
+// KeyPair writes a certificate and its key, cert.pem and key.pem, into a folder.
+func KeyPair(tb testing.TB, dir string) {
+	tb.Helper()
+	certify(tb, dir)
+}
+
 // CertificatePEM is a certificate that can stand where one is wanted and nobody connects.
 func CertificatePEM(tb testing.TB) []byte {
 	tb.Helper()

@@ -9,6 +9,7 @@ import (
 // takeCluster puts what is known of a cluster in the place of what was, but for what would
 // be less.
 func (s *State) takeCluster(now evidence.CUCM) {
+	now.Conclude()
 	s.CUCM = slices.Clone(s.CUCM)
 	i := slices.IndexFunc(s.CUCM, func(c evidence.CUCM) bool { return c.Cluster == now.Cluster })
 	if i < 0 {

@@ -46,7 +46,7 @@ type Late struct {
 const refusedFor = time.Hour
 
 // JudgePRT adds what is wrong with the receiving of reports.
-func (r *Report) JudgePRT() {
+func JudgePRT(r *Report) {
 	p := r.PRT
 	if p == nil {
 		return
@@ -84,7 +84,7 @@ var prtHints = map[string]string{
 }
 
 // JudgeLate adds what came late and cannot be sealed.
-func (r *Report) JudgeLate() {
+func JudgeLate(r *Report) {
 	for _, l := range r.Late {
 		if l.Error != "" {
 			r.Add(Problem{Key: "late/" + l.Incident, Since: l.Since, What: "what came late to " + l.Incident + " is not in a bundle: " + l.Error,
