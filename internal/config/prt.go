@@ -1,6 +1,9 @@
 package config
 
-import "rtmtgrab/internal/config/prtconf"
+import (
+	"rtmtgrab/internal/config/prtconf"
+	"rtmtgrab/internal/config/secret"
+)
 
 func checkPRT(c *checker) {
 	p := c.cfg.PRT
@@ -10,7 +13,7 @@ func checkPRT(c *checker) {
 	c.address("prt.listen", &p.Listen, prtconf.DefaultPort)
 	files := !c.opts.MissingSecrets
 	if p.TLS != nil && files && p.TLS.KeyFile != "" {
-		if what := secretFile(p.TLS.KeyFile); what != "" {
+		if what := secret.CheckFile(p.TLS.KeyFile); what != "" {
 			c.bad("prt.tls.key_file", "%s", what)
 			files = false
 		}
