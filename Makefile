@@ -12,8 +12,8 @@ build:
 
 # The servers and tools that the tests start by themselves on loopback ports. What is
 # installed here is not started as a service.
-NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age 7zz:7zip bsdtar:libarchive-tools
-bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli curl:curl
+NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age curl:curl openssl:openssl 7zz:7zip bsdtar:libarchive-tools
+bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli
 busy-deps: NEED += stress-ng:stress-ng
 deps bench-deps busy-deps:
 	@missing=""; for n in $(NEED); do \

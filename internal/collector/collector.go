@@ -64,6 +64,7 @@ type Collector struct {
 	OwnMails  *notify.OwnMails // what comes back of what we sent
 	health    health.Health
 	metrics   *health.Metrics
+	ways      ways
 }
 
 // grabs is who grabs.
@@ -79,8 +80,8 @@ type grabs struct {
 // New opens the store, which no other watcher may have open. run closes it. load
 // reads the configuration again for a reload; super may be nil.
 func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, error), super Supervisor) (w *Collector, err error) {
-	if len(cfg.Mails) == 0 {
-		return nil, advice.Usage(advice.WithHint(wiring.ErrNoMail, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
+	if err := listens(cfg); err != nil {
+		return nil, advice.Usage(advice.WithHint(err, "add mail: to "+cfg.Path+"; configs/grab.example.yaml explains it"))
 	}
 	w = &Collector{cfg: configuration{read: load, asks: make(chan *reloadAsk)}, super: super, log: log, shallow: shallow{log: log}, health: health.Health{Started: time.Now().UTC()}}
 	w.cfg.Store(cfg)
@@ -108,6 +109,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.Notifier.Analyst = analyst
 	w.metrics.CountLoops(w.OwnMails.CameBack)
+	w.ways = newWays(w)
 	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, forget: w.health.Hosts.Unproven, back: func() time.Duration { return w.cfg.Load().Window.Before }, proven: func(host string, p logset.Proof) {
@@ -156,10 +158,11 @@ func (w *Collector) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pages := &web{handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), log: w.log}
-	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
+	defer pages.close()
+	defer w.ways.door.Close()
+	if err := w.serve(pages); err != nil {
 		return err
 	}
-	defer pages.close()
 
 	var wg sync.WaitGroup
 	var ended error
@@ -234,16 +237,27 @@ func (w *Collector) server(ctx context.Context) *server {
 	}
 }
 
+// serve begins to serve what the configuration says.
+func (w *Collector) serve(pages *web) error {
+	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
+		return err
+	}
+	return w.ways.door.Serve(w.cfg.Load().Alerts.Webhook)
+}
+
 // putInForce lets the rest work by the configuration that a reload has brought; r is nil
 // at the end.
 func (w *Collector) putInForce(ctx context.Context, pages *web, r *reload) {
 	cfg := w.cfg.Load()
-	err := pages.serveAnew(cfg.HTTP)
+	err, stays := pages.serveAnew(cfg.HTTP), "health and metrics stay at the old address"
+	if errHook := w.ways.door.ServeAnew(cfg.Alerts.Webhook); errHook != nil {
+		err, stays = errors.Join(err, errHook), "the webhook for alerts stays as it was"
+	}
 	w.configure(ctx)
 	if r == nil {
 		return
 	}
-	w.cfg.refused.set(time.Now(), "health and metrics stay at the old address", err)
+	w.cfg.refused.set(time.Now(), stays, err)
 	r.ask.answer(reloadResult{Reloaded{cfg.Path, r.warnings}, err})
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/openhttp"
-	"rtmtgrab/internal/wiring"
 )
 
 // configuration is the one in force.
@@ -25,8 +24,8 @@ func (c *configuration) again() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(cfg.Mails) == 0 {
-		return nil, wiring.ErrNoMail
+	if err := listens(cfg); err != nil {
+		return nil, err
 	}
 	if was := c.Load().Store; cfg.Store != was {
 		return nil, fmt.Errorf("store: cannot change while grab watch runs (from %s to %s)", was, cfg.Store)

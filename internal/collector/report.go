@@ -47,6 +47,7 @@ func (w *Collector) Status() status.Report {
 	reportPRT(&r, w.prts.State())
 	reportLate(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
+	w.ways.report(&r, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	w.cfg.refused.report(&r, cfg.Path)

@@ -21,6 +21,7 @@ type Metrics struct {
 	sealed    *prometheus.CounterVec   // by coverage
 	took      *prometheus.HistogramVec // by step
 	copied    *prometheus.CounterVec   // bytes by host
+	alerts    *prometheus.CounterVec
 	Outcomes  outcomes
 }
 
@@ -41,12 +42,16 @@ func NewMetrics(report func() status.Report) *Metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800}}, []string{"step"}),
 		copied: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_copied_bytes_total",
 			Help: "Bytes of logs in sealed bundles, by host."}, []string{"host"}),
+		alerts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_alerts_total",
+			Help: "Alerts that were no mails, by source (poll, webhook) and outcome: alert, seen_before, not_kept."}, []string{"source", "outcome"}),
 		Outcomes: newOutcomes(),
 	}
-	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.Outcomes.count, reported(report),
+	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.alerts, m.Outcomes.count, reported(report),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, o := range []string{"alert", "seen_before", "not_kept"} {
 		m.mails.WithLabelValues(o)
+		m.alerts.WithLabelValues(evidence.SourcePoll, o)
+		m.alerts.WithLabelValues(evidence.SourceWebhook, o)
 	}
 	for _, o := range []string{"started", "sealed", "failed"} {
 		m.incidents.WithLabelValues(o)
@@ -70,6 +75,18 @@ func (m *Metrics) Mail(mail mailwatch.Mail, fresh bool, err error) {
 	default:
 		m.mails.WithLabelValues("seen_before").Inc()
 	}
+}
+
+// Alert counts one that was no mail.
+func (m *Metrics) Alert(source string, fresh bool, err error) {
+	outcome := "seen_before"
+	switch {
+	case err != nil:
+		outcome = "not_kept"
+	case fresh:
+		outcome = "alert"
+	}
+	m.alerts.WithLabelValues(source, outcome).Inc()
 }
 
 // Event counts the steps of incidents.

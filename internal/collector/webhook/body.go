@@ -9,20 +9,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/collector/intake"
+	"rtmtgrab/internal/collector/incoming"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 )
-
-// A Kind is a kind of alerts beside evidence.DefaultKind.
-type Kind struct {
-	Name  string
-	Match *regexp.Regexp // looked for in the alert's name and text
-}
 
 // A FieldError says which field of a body is wrong.
 type FieldError struct{ Field, What string }
@@ -40,7 +34,7 @@ const DefaultName = "PartiallyRegisteredPhone"
 
 // Read reads what was posted at now: one alert as keys of an object, or a list of alerts in
 // Alertmanager's shape. An error in one of them is one in all.
-func Read(body []byte, kinds []Kind, now time.Time) (Body, error) {
+func Read(body []byte, kinds []config.Kind, now time.Time) (Body, error) {
 	top, err := object(body)
 	if err != nil {
 		return Body{}, err
@@ -79,7 +73,7 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 }
 
 // readList reads Alertmanager's shape: what the alerts have in common, and each.
-func readList(top map[string]json.RawMessage, list json.RawMessage, kinds []Kind, now time.Time) (b Body, err error) {
+func readList(top map[string]json.RawMessage, list json.RawMessage, kinds []config.Kind, now time.Time) (b Body, err error) {
 	var alerts []map[string]json.RawMessage
 	if err := json.Unmarshal(list, &alerts); err != nil {
 		return b, &FieldError{"alerts", "is not a list of objects"}
@@ -112,22 +106,22 @@ func readList(top map[string]json.RawMessage, list json.RawMessage, kinds []Kind
 
 // alerts are those of a body as they are taken: the only one is known by the body's hash,
 // as is the first; of further ones the hash goes with their number.
-func (b Body) alerts(body []byte) []intake.Alert {
+func (b Body) alerts(body []byte) []incoming.Alert {
 	first := sha256.Sum256(body)
-	var list []intake.Alert
+	var list []incoming.Alert
 	for i, a := range b.Alerts {
 		a.ID = hex.EncodeToString(first[:])
 		if i > 0 {
 			h := sha256.Sum256(fmt.Appendf(nil, "%s/%d", a.ID, i))
 			a.ID = hex.EncodeToString(h[:])
 		}
-		list = append(list, intake.Alert{Alert: a, Raw: body})
+		list = append(list, incoming.Alert{Alert: a, Raw: body})
 	}
 	return list
 }
 
-// kindOf is the kind of an alert by its name and text.
-func kindOf(kinds []Kind, texts ...string) string {
+// kindOf is the kind of an alert by what its name and text match, as that of a mail is.
+func kindOf(kinds []config.Kind, texts ...string) string {
 	for _, k := range kinds {
 		if k.Match != nil && slices.ContainsFunc(texts, k.Match.MatchString) {
 			return k.Name

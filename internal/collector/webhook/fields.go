@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -71,11 +72,8 @@ func (f *fields) find(keys []string) (raw json.RawMessage, path string) {
 	}
 	for _, k := range keys {
 		v, ok := f.values[k]
-		if !ok || string(v) == "null" || string(v) == `""` {
-			continue
-		}
 		f.asked[k] = true
-		if raw == nil {
+		if ok && raw == nil && string(v) != "null" && string(v) != `""` {
 			raw, path = v, f.path(k)
 		}
 	}
@@ -116,7 +114,7 @@ func (f *fields) resolved() bool {
 }
 
 // alert is the alert that the keys say.
-func (f *fields) alert(kinds []Kind, now time.Time) (a evidence.Alert, err error) {
+func (f *fields) alert(kinds []config.Kind, now time.Time) (a evidence.Alert, err error) {
 	a = evidence.Alert{Source: evidence.SourceWebhook, TimeFrom: evidence.TimeFromSender,
 		Auth: &evidence.Auth{OK: true, How: "signature", Why: "signed with the secret of alerts.webhook"}}
 	if a.Cluster, err = f.text(clusterKeys); err != nil {
@@ -148,7 +146,7 @@ func (f *fields) alert(kinds []Kind, now time.Time) (a evidence.Alert, err error
 }
 
 // kind is the one that is named, or that the name and the text match.
-func (f *fields) kind(kinds []Kind, name string) (string, error) {
+func (f *fields) kind(kinds []config.Kind, name string) (string, error) {
 	key := "kind"
 	if f.names != nil { // a label of that name is somebody else's
 		key = "grab_kind"
@@ -164,7 +162,7 @@ func (f *fields) kind(kinds []Kind, name string) (string, error) {
 	if strings.EqualFold(given, evidence.DefaultKind) {
 		return evidence.DefaultKind, nil
 	}
-	if i := slices.IndexFunc(kinds, func(k Kind) bool { return strings.EqualFold(k.Name, given) }); i >= 0 {
+	if i := slices.IndexFunc(kinds, func(k config.Kind) bool { return strings.EqualFold(k.Name, given) }); i >= 0 {
 		return kinds[i].Name, nil
 	}
 	return "", &FieldError{f.path(key), "is none of alerts.kinds, nor " + evidence.DefaultKind}

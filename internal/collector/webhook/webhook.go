@@ -22,7 +22,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"rtmtgrab/internal/collector/intake"
+	"rtmtgrab/internal/collector/incoming"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/redact"
 )
@@ -38,10 +39,8 @@ const (
 
 // A Handler answers POST /alerts. It is safe for concurrent use.
 type Handler struct {
-	Secret func() (string, error)
-	Skew   func() time.Duration
-	Kinds  func() []Kind
-	Take   func(ctx context.Context, list ...intake.Alert) (fresh []bool, err error) // as of intake.Intake
+	Config func() *config.Config                                                       // in force; alerts.webhook may be gone from it
+	Take   func(ctx context.Context, list ...incoming.Alert) (fresh []bool, err error) // as of incoming.Intake
 	Decide func()
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -115,24 +114,29 @@ func (h *Handler) post(rw http.ResponseWriter, r *http.Request) {
 		fail(rw, http.StatusBadRequest, "", "the body did not come whole")
 		return
 	}
-	secret, err := h.Secret()
+	cfg := h.Config()
+	if cfg.Alerts.Webhook == nil { // a reload has taken it away
+		fail(rw, http.StatusServiceUnavailable, "", "alerts are not taken here any more")
+		return
+	}
+	secret, err := cfg.Alerts.Webhook.Secret.Read()
 	if err != nil {
 		h.tally.broken(h, err)
 		fail(rw, http.StatusServiceUnavailable, "", "the secret of alerts.webhook cannot be read on this machine; the log of grab watch says why")
 		return
 	}
-	if why := verify(r.Header, body, secret, h.now(), h.Skew()); why != "" {
+	if why := verify(r.Header, body, secret, h.now(), cfg.Alerts.Webhook.Skew); why != "" {
 		h.tally.refuse(h, r, why)
 		rw.Header().Set("WWW-Authenticate", `Grab-HMAC-SHA256 realm="alerts"`)
 		fail(rw, http.StatusUnauthorized, "", why)
 		return
 	}
-	h.signed(rw, r, body)
+	h.signed(rw, r, body, cfg)
 }
 
 // signed takes the alerts of a body whose sender has the secret.
-func (h *Handler) signed(rw http.ResponseWriter, r *http.Request, body []byte) {
-	got, err := Read(body, h.Kinds(), h.now())
+func (h *Handler) signed(rw http.ResponseWriter, r *http.Request, body []byte, cfg *config.Config) {
+	got, err := Read(body, cfg.Alerts.Kinds, h.now())
 	if err != nil {
 		out := answer{Error: err.Error()}
 		if f, ok := errors.AsType[*FieldError](err); ok {
@@ -165,7 +169,7 @@ func (h *Handler) signed(rw http.ResponseWriter, r *http.Request, body []byte) {
 			fail(rw, http.StatusServiceUnavailable, "", "the alert could not be written to disk: send it again")
 			return
 		}
-		h.recent.add(list[0].ID, h.now(), 2*h.Skew())
+		h.recent.add(list[0].ID, h.now(), 2*cfg.Alerts.Webhook.Skew)
 	}
 	h.tally.accept(h.now(), fresh)
 	for i, a := range list {

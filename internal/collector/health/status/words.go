@@ -52,6 +52,9 @@ func (r Report) Write(out io.Writer) error {
 	if r.Senders != "" {
 		w.line("  %s", r.Senders)
 	}
+	if r.Webhook != nil {
+		w.webhook(*r.Webhook)
+	}
 	w.line("\nlast mail of each cluster")
 	if len(r.Clusters) == 0 {
 		w.line("  none yet")

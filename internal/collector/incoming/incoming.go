@@ -1,11 +1,11 @@
-// Package intake takes alerts that are no mails into the journal: what a poll of CUCM has
+// Package incoming takes alerts that are no mails into the journal: what a poll of CUCM has
 // found, what a program has posted, and whatever comes by another way of that kind.
 //
 // It guarantees that after Take returned nil each alert is safe on disk, once, however
 // often it comes; that the road from there is that of mails; and that they are judged
 // soon, by a later Decide at the latest. It does not know how alerts are found out, nor who
 // may send them.
-package intake
+package incoming
 
 import (
 	"context"
