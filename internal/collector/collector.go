@@ -170,17 +170,7 @@ func (w *Collector) Run(ctx context.Context) error {
 		defer cancel()
 		ended = w.Runner.Run(ctx, w.journal)
 	})
-	wg.Go(func() { w.health.Store.Run(ctx, w.Store.Dir, w.log) })
-	wg.Go(func() { w.health.Disk.Run(ctx, w.Store.Dir) })
-	wg.Go(func() { keepBook(ctx, w.health.Hosts.Growth, w.log) })
-	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
-	wg.Go(func() { held.run(ctx) })
-	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
-	pauses.look(time.Now()) // before the first login
-	wg.Go(func() { pauses.run(ctx) })
-	wg.Go(func() { w.drills.run(ctx) })
-	wg.Go(func() { w.deliveries.Run(ctx) })
-	wg.Go(func() { w.prts.Run(ctx) })
+	w.inBackground(ctx, &wg)
 
 	reloads := make(chan struct{}, 1)
 	if w.super != nil {
@@ -213,6 +203,21 @@ func (w *Collector) Run(ctx context.Context) error {
 		err = nil
 	}
 	return errors.Join(err, ended)
+}
+
+// inBackground starts what runs beside runner and mailboxes until ctx ends.
+func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
+	wg.Go(func() { w.health.Store.Run(ctx, w.Store.Dir, w.log) })
+	wg.Go(func() { w.health.Disk.Run(ctx, w.Store.Dir) })
+	wg.Go(func() { keepBook(ctx, w.health.Hosts.Growth, w.log) })
+	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
+	wg.Go(func() { held.run(ctx) })
+	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
+	pauses.look(time.Now()) // before the first login
+	wg.Go(func() { pauses.run(ctx) })
+	wg.Go(func() { w.drills.run(ctx) })
+	wg.Go(func() { w.deliveries.Run(ctx) })
+	wg.Go(func() { w.prts.Run(ctx) })
 }
 
 // configure lets sessions and notifications work by the configuration in force until ctx
