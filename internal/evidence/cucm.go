@@ -14,6 +14,7 @@ type CUCM struct {
 	Cluster string     `json:"cluster"`
 	Names   *CUCMNames `json:"names,omitempty"` // absent: they were not asked for
 	Nodes   []CUCMNode `json:"nodes,omitempty"` // of which traces were asked for
+	Admin   string     `json:"admin,omitempty"` // CUCM's page of phones, where reports are asked for
 }
 
 // CUCMNames is what became of asking which phones are partially registered. The phones

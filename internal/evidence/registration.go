@@ -49,6 +49,7 @@ type PhoneRegistration struct {
 	At         *time.Time `json:"at,omitempty"`
 	Summary    string     `json:"summary"` // one sentence
 	Advice     string     `json:"advice,omitempty"`
+	PRTAsked   *time.Time `json:"prt_asked,omitempty"` // when CUCM asked it for its problem report last, as the logs show
 	// Statements are the single claims, of phones whose group does not say it all.
 	Statements []Statement `json:"statements,omitempty"`
 }

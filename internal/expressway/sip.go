@@ -42,6 +42,11 @@ type SIP struct {
 	Numbers      []string
 	NewReg       bool // an answer with x-cisco-newreg in a Contact
 	KeepAlive    bool // cisco-keep-alive in a Contact: keep-alive to a secondary CUCM
+	// Of CUCM's NOTIFY of Event service-control: the phone is to send its problem report (PRT);
+	// and the Call-ID of the registration that it is about.
+	PRTReport    bool
+	RegisterCall string
+	service      bool // Event: service-control
 
 	Device, Model, UserID string // from Contact; Device also from the alarm's Name=
 	Instance              string // +sip.instance of the first Contact that has one
@@ -79,6 +84,7 @@ func ParseSIP(body []byte) (SIP, bool) {
 	}
 	s.Bulk = ended && isBulk(content)
 	s.remotecc(content)
+	s.prtReport(content)
 	s.contacts()
 	return s, true
 }
@@ -182,6 +188,8 @@ func (s *SIP) header(name, v []byte) {
 		set(&s.UserAgent, v)
 	case "server":
 		set(&s.Server, v)
+	case "event", "o":
+		s.service = s.service || isServiceControl(v)
 	case "reason":
 		s.reason(v)
 	case "warning":

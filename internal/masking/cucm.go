@@ -44,6 +44,7 @@ func copyOfCUCM(list []evidence.CUCM) []evidence.CUCM {
 
 func eachTextOfCUCM(list []evidence.CUCM, visit func(*string)) {
 	for i := range list {
+		visit(&list[i].Admin)
 		if list[i].Names != nil {
 			visit(&list[i].Names.Why)
 		}

@@ -33,8 +33,9 @@ type Options struct {
 	Names  []evidence.ClusterPhones
 	// Grace is how long CUCM waits beyond Expires; zero: an eighth of Expires, which is
 	// 15 s of 120 s.
-	Grace time.Duration
-	Peers []string // Expressways that the logs name and nobody configured
+	Grace     time.Duration
+	PhonePage string   // CUCM's page of phones, for the advice; empty: not known
+	Peers     []string // Expressways that the logs name and nobody configured
 	// Hops is how many messages are shown one by one, those of affected phones first;
 	// zero: 100,000.
 	Hops int

@@ -176,7 +176,8 @@ type Phone struct {
 	Before         *evidence.PastPhone `json:"before,omitempty"`                // what an earlier bundle shows of it, and nothing since has ended
 	Summary        string              `json:"summary"`
 	Advice         string              `json:"advice,omitempty"`
-	Shares         []string            `json:"shares,omitempty"` // devices that went with it, for one connection carried them
+	PRTAsked       *time.Time          `json:"prt_asked,omitempty"` // when CUCM asked it for its problem report last
+	Shares         []string            `json:"shares,omitempty"`    // devices that went with it, for one connection carried them
 	Proofs         []Proof             `json:"evidence"`
 
 	CUCMEvents     []CUCMEvent         `json:"cucm_events,omitempty"`    // CUCM's own alarms about it, in time order

@@ -25,7 +25,10 @@ func causeWords(r *judge.Reason) string {
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
 
 // collect is what vanishes when a phone is reset, and so comes first.
-const collect = "First collect the phone's problem report (PRT) and CUCM's traces of that time: a reset destroys them. "
+const collect = "First collect the phone's problem report (PRT), in CUCM by " + generate + ", and CUCM's traces of that time: a reset destroys them. "
+
+// collectAsked is the same where CUCM has asked the phone for its report.
+const collectAsked = "First see that the phone's problem report (PRT), which was asked for, has come, and collect CUCM's traces of that time: a reset destroys them. "
 
 // advice follows the verdict and the cause; what protects the evidence comes first, a
 // reset last.

@@ -38,6 +38,7 @@ func write(o Options, h *hear.Heard, w *wire.Wire, phones []*phone.Phone, ruling
 	slices.SortFunc(all, byRank)
 	all, left := fit(all)
 	r.MorePhones = left + w.More.Devices
+	problemReports(o, w, all)
 	groups := groupsOf(w, all)
 	shareOf(all)
 	hidden := writeHops(w, h, all, o.Hops)

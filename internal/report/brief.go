@@ -38,7 +38,7 @@ func Brief(rep *registration.Report) *evidence.Registration {
 				b.More++
 				continue
 			}
-			out := evidence.PhoneRegistration{Device: phoneName(p), Verdict: p.Verdict, Cause: p.Cause, Confidence: p.Confidence, At: p.At, Summary: p.Summary, Advice: p.Advice}
+			out := evidence.PhoneRegistration{Device: phoneName(p), Verdict: p.Verdict, Cause: p.Cause, Confidence: p.Confidence, At: p.At, Summary: p.Summary, Advice: p.Advice, PRTAsked: p.PRTAsked}
 			out.Statements = sayings(p, most[of[p]])
 			b.Phones = append(b.Phones, out)
 		case p.Verdict == registration.PhoneRegistered:

@@ -2,12 +2,14 @@ package sources
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +163,9 @@ func (s *Set) addIncident(m evidence.Manifest) {
 			s.Before = append(s.Before, b)
 		}
 	}
+	for _, c := range m.CUCM {
+		s.PhonePage = cmp.Or(s.PhonePage, pageOf(c.Admin))
+	}
 	known := map[string]bool{}
 	for _, h := range m.Hosts {
 		known[bare(h.Address)], known[bare(h.Host)] = true, true
@@ -175,6 +180,15 @@ func (s *Set) addIncident(m evidence.Manifest) {
 			}
 		}
 	}
+}
+
+// pageOf is a link, if it is one that a person may be sent to.
+func pageOf(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(link) > 300 {
+		return ""
+	}
+	return evidence.Printable(u.String(), 300)
 }
 
 // bare is an address or a name without its port, folded.

@@ -39,6 +39,7 @@ type Set struct {
 	Alerts      []evidence.Alert
 	PhonesNamed []string
 	Before      []evidence.PastPhone // what bundles before these left open
+	PhonePage   string               // CUCM's page of phones; empty: not known
 	Peers       []string             // Expressways that logs name and that have no log here
 
 	// Opened, if it is set, hears of each log when it is first read. It is called

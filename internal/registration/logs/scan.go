@@ -42,9 +42,15 @@ type Scan struct {
 	sip, bodies map[Text]int64 // of Hosts, those at INFO and those with the message's text
 	msgs        []*Message
 	tcps        tcpRecords
-	events      []Event
-	alias       map[Text]Text // hosts that bear another name, see oneName
-	ration      *ration       // what may be kept
+	told
+	alias  map[Text]Text // hosts that bear another name, see oneName
+	ration *ration       // what may be kept
+}
+
+// told is what a source tells beside REGISTERs.
+type told struct {
+	events []Event
+	orders []Order
 }
 
 // errTooMuch is of a log that holds more than is kept of one.
@@ -159,6 +165,7 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 		return
 	}
 	s.noteLines(n, h, at)
+	sc.noteOrder(s, n, h, at, where)
 	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
 		return
 	}
