@@ -34,7 +34,7 @@ func ReadForm(contentType string, r io.Reader, save func(io.Reader) error) (f Fo
 		return f, refuse(NotForm, "the upload is no multipart/form-data")
 	}
 	src := &source{r: r}
-	parts := multipart.NewReader(src, boundary)
+	parts := multipart.NewReader(newHeads(src, boundary), boundary)
 	device, files := "", 0
 	for n := 0; ; n++ {
 		p, err := parts.NextRawPart()
