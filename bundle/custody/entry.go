@@ -22,6 +22,7 @@ const (
 	Masked    = "masked"    // the first of a masked bundle's own chain; and, later, that one was made of a bundle
 	Pinned    = "pinned"    // not to be removed
 	Unpinned  = "unpinned"
+	Reset     = "reset"    // of a phone, by hand, and what became of it
 	Received  = "received" // a phone's problem report, and from whom
 )
 

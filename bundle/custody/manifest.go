@@ -47,6 +47,9 @@ func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
 	for _, p := range m.PRTs {
 		c.add(Received, p.Received, Entry{PRT: &PRT{Device: printable(p.Device), From: printable(p.From), Path: p.Path, Bytes: p.Bytes, SHA256: p.SHA256}})
 	}
+	for _, r := range m.Resets {
+		c.add(Reset, r.At, Entry{Later: &Later{By: printable(r.By), Result: r.State, Why: printable(r.Why), To: []string{printable(r.Device)}}})
+	}
 	c.add(Sealed, m.Timing.Sealed, Entry{Seal: &BundleSeal{Incident: m.Incident, Revision: m.Revision, Coverage: m.Coverage,
 		Manifest: sha256, SignedBy: m.SignedBy, Grab: printable(m.Grab)}})
 	return c.out.Bytes(), c.err

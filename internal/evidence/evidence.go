@@ -281,4 +281,6 @@ type Manifest struct {
 
 	CUCM []CUCM `json:"cucm,omitempty"` // what was got of CUCM; absent: none is configured for the site
 	PRTs []PRT  `json:"prts,omitempty"` // phones' problem reports
+
+	Resets []Reset `json:"resets,omitempty"` // of phones, by hand, after the logs were sealed
 }

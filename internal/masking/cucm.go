@@ -18,6 +18,12 @@ func learnCUCM(j *job) {
 			j.masker.LearnHost(n.Node)
 		}
 	}
+	for _, r := range j.src.manifest.Resets {
+		j.masker.LearnHost(r.Cluster)
+		for _, name := range people(r.By) {
+			j.masker.LearnUser(name)
+		}
+	}
 	for _, p := range j.src.manifest.PRTs {
 		j.masker.LearnHost(p.From)
 	}
@@ -42,6 +48,24 @@ func copyOfCUCM(list []evidence.CUCM) []evidence.CUCM {
 	return list
 }
 
+func copyOfResets(list []evidence.Reset) []evidence.Reset {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Lines = slices.Clone(list[i].Lines)
+	}
+	return list
+}
+
+// eachReset visits the phones, numbers and people of resets.
+func eachReset(list []evidence.Reset, visit func(*string)) {
+	for i := range list {
+		visit(&list[i].Device)
+		for n := range list[i].Lines {
+			visit(&list[i].Lines[n].Number)
+		}
+	}
+}
+
 func eachTextOfCUCM(list []evidence.CUCM, visit func(*string)) {
 	for i := range list {
 		visit(&list[i].Admin)
@@ -59,6 +83,13 @@ func eachTextOfCUCM(list []evidence.CUCM, visit func(*string)) {
 func (k *manifestMasker) cucm() {
 	m := &k.manifest
 	m.PRTs = nil // left out, and named among what is
+	for i := range m.Resets {
+		r := &m.Resets[i]
+		r.Cluster, r.By, r.Error = k.name(r.Cluster), k.name(r.By), k.text(r.Error)
+		if r.Why = k.text(r.Why); k.identities() {
+			r.Why = "" // a person's own words
+		}
+	}
 	for i := range m.CUCM {
 		c := &m.CUCM[i]
 		c.Cluster = k.name(c.Cluster)

@@ -111,7 +111,7 @@ func (k *manifestMasker) copyLists() {
 			h.Files[f].Sources = slices.Clone(h.Files[f].Sources)
 		}
 	}
-	m.CUCM = copyOfCUCM(m.CUCM)
+	m.CUCM, m.Resets = copyOfCUCM(m.CUCM), copyOfResets(m.Resets)
 }
 
 // eachThing visits what is a phone, a number or an address of mail.
@@ -125,6 +125,7 @@ func eachThing(m *evidence.Manifest, visit func(*string)) {
 	for i := range m.PRTs {
 		visit(&m.PRTs[i].Device)
 	}
+	eachReset(m.Resets, visit)
 	for i := range m.Alerts {
 		a := &m.Alerts[i]
 		for d := range a.Devices {

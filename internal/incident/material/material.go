@@ -11,6 +11,7 @@
 package material
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -40,6 +41,8 @@ type State struct {
 	CUCM  []evidence.CUCM `json:"cucm,omitempty"`
 	PRTs  []evidence.PRT  `json:"prts,omitempty"`
 
+	Resets []evidence.Reset `json:"resets,omitempty"`
+
 	Gone []string `json:"gone,omitempty"` // files that somebody has removed before a bundle had them
 
 	Moves map[string]string `json:"moves,omitempty"` // temporary files that are to get their names: found after a crash
@@ -47,14 +50,14 @@ type State struct {
 
 // Digest tells states apart by what is in them.
 func (s State) Digest() string {
-	if len(s.Files)+len(s.CUCM)+len(s.PRTs) == 0 {
+	if len(s.Files)+len(s.CUCM)+len(s.PRTs)+len(s.Resets) == 0 {
 		return ""
 	}
 	files := slices.Clone(s.Files)
 	for i := range files {
 		files[i].In = 0
 	}
-	b, err := json.Marshal(State{Files: files, CUCM: s.CUCM, PRTs: s.PRTs})
+	b, err := json.Marshal(State{Files: files, CUCM: s.CUCM, PRTs: s.PRTs, Resets: s.Resets})
 	if err != nil {
 		return "" // not of such fields
 	}
@@ -106,6 +109,8 @@ type Change struct {
 	Files []Incoming
 	CUCM  []evidence.CUCM // each in place of what is there of its cluster
 	PRTs  []evidence.PRT  // beside those that are there
+
+	Resets []evidence.Reset // each in place of what is there of the same phone and time
 }
 
 // Add takes the change in and queues a further revision, which a sealing that has the change
@@ -196,6 +201,11 @@ func (s *State) take(c *Change) {
 	for _, row := range c.CUCM {
 		s.takeCluster(row)
 	}
+	for _, r := range c.Resets {
+		s.Resets = slices.DeleteFunc(slices.Clone(s.Resets), func(o evidence.Reset) bool { return o.Device == r.Device && o.At.Equal(r.At) })
+		s.Resets = append(s.Resets, r)
+	}
+	slices.SortFunc(s.Resets, func(a, b evidence.Reset) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Device, b.Device)) })
 	for _, p := range c.PRTs {
 		if !slices.ContainsFunc(s.PRTs, func(have evidence.PRT) bool { return have.Path == p.Path }) {
 			s.PRTs = append(slices.Clone(s.PRTs), p)

@@ -36,7 +36,7 @@ func (u materials) addTo(ctx context.Context, work string, m *evidence.Manifest,
 	next := *m
 	state, err := material.Of(u.r.Store, u.key).Snapshot(work)
 	if err == nil {
-		next.CUCM, next.PRTs = state.CUCM, state.PRTs
+		next.CUCM, next.PRTs, next.Resets = state.CUCM, state.PRTs, state.Resets
 		if gone := goneNote(state); gone != "" && !slices.Contains(next.Notes, gone) {
 			next.Notes = append(slices.Clone(next.Notes), gone)
 		}
