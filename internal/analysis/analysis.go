@@ -48,7 +48,8 @@ func BoundMemory() (undo func()) {
 // Analyze makes the report of a set. phones are named beside those that the
 // set's bundles name.
 func Analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
-	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers, PhonePage: set.PhonePage, Before: set.Before}
+	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers, PhonePage: set.PhonePage, Before: set.Before,
+		Traces: set.Traces, Names: set.Names}
 	rep, err := registration.Analyze(ctx, set.Sources, o)
 	if err != nil {
 		return nil, err

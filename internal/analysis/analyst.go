@@ -50,6 +50,7 @@ func New() *Analyst {
 type Job struct {
 	Manifest evidence.Manifest
 	Path     func(host, family string) string // where a log lies: a folder of slices of package fetch, or a file
+	Extra    func(name string) string         // where a file of the bundle below cucm/ lies; empty or nil: it is not there
 	Scratch  string                           // folder for temporary files; what a crash leaves there ends in atomicfile.PartSuffix
 }
 
@@ -131,6 +132,9 @@ func (a *Analyst) ask(ctx context.Context, job Job, task string, l confine.Limit
 			}
 			q.Logs = append(q.Logs, logPlace{h.Host, f.Family, path})
 		}
+	}
+	if err := q.addExtra(job); err != nil {
+		return err
 	}
 	if err := q.save(dir); err != nil {
 		return err

@@ -66,6 +66,7 @@ func (q *request) work(dir string, a *answer) (err error) {
 		}
 	}
 	set := sources.Of(ctx, dir, q.Manifest, q.open)
+	set.AddCUCM(q.Manifest, "", q.openExtra)
 	defer func() { err = errors.Join(err, set.Close()) }()
 	switch q.Task {
 	case taskExport:
@@ -74,7 +75,8 @@ func (q *request) work(dir string, a *answer) (err error) {
 			return err
 		})
 	case taskLook:
-		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Before: set.Before, Hops: 1})
+		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Before: set.Before, Hops: 1,
+			Traces: set.Traces, Names: set.Names})
 		if err == nil {
 			a.Registration = report.Brief(rep)
 		}

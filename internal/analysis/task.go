@@ -26,7 +26,8 @@ type request struct {
 	Task     string            `json:"task"`
 	Manifest evidence.Manifest `json:"manifest"`
 	Logs     []logPlace        `json:"logs"`
-	Soft     int64             `json:"soft"` // bytes of memory, see confine.Enter
+	Extra    map[string]string `json:"extra,omitempty"` // files below cucm/ of the bundle: where they lie
+	Soft     int64             `json:"soft"`            // bytes of memory, see confine.Enter
 	Hard     int64             `json:"hard"`
 }
 
@@ -35,6 +36,42 @@ type logPlace struct {
 	Host   string `json:"host"`
 	Family string `json:"family"`
 	Path   string `json:"path"`
+}
+
+// addExtra says where the files lie that came of CUCM.
+func (q *request) addExtra(job Job) error {
+	if job.Extra == nil || len(job.Manifest.CUCM) == 0 {
+		return nil
+	}
+	names := []string{"cucm/partial-phones.json"}
+	for _, c := range job.Manifest.CUCM {
+		for _, n := range c.Nodes {
+			for _, f := range n.Files {
+				names = append(names, f.Path)
+			}
+		}
+	}
+	q.Extra = map[string]string{}
+	for _, name := range names {
+		at := job.Extra(name)
+		if at == "" {
+			continue
+		}
+		path, err := filepath.Abs(at)
+		if err != nil {
+			return err
+		}
+		q.Extra[name] = path
+	}
+	return nil
+}
+
+// openExtra opens one of them.
+func (q *request) openExtra(name string) (io.ReadCloser, error) {
+	if q.Extra[name] == "" {
+		return nil, fmt.Errorf("%s: %w", name, os.ErrNotExist)
+	}
+	return os.Open(q.Extra[name])
 }
 
 // An answer is what a child says on its standard output. What it wrote lies in its folder.

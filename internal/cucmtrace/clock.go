@@ -15,11 +15,12 @@ type clock struct {
 	known  bool           // the date is known; else hand is a day of its own
 	latest time.Time      // records cannot be later, but by slack; zero: not known
 
-	day     time.Time // midnight of the day in use
-	plain   bool      // the clock does not change on it, nor on those beside it
-	days    int       // midnights that were passed
-	walked  bool      // the date is to be found: days are counted, nothing else
-	setBack bool      // while walking: the clock went back by more than disorder does
+	day      time.Time // midnight of the day in use
+	plain    bool      // the clock does not change on it, nor on those beside it
+	days     int       // midnights that were passed
+	walked   bool      // the date is to be found: days are counted, nothing else
+	matching bool      // the zone has still to be held against the first record
+	setBack  bool      // while walking: the clock went back by more than disorder does
 }
 
 const (
@@ -40,7 +41,7 @@ func newClock(p Place) clock {
 		c.latest = p.Modified
 	}
 	if !p.First.IsZero() && evidence.Believable(p.First) {
-		c.hand, c.known = p.First, true
+		c.hand, c.known, c.matching = p.First, true, true
 	}
 	return c
 }
@@ -58,7 +59,7 @@ func (c *clock) begins(h head, tod int) {
 	if c.zone = c.given; c.zone == nil || offsetAt(t.In(c.zone)) != int(h.offset/time.Second) {
 		c.zone = t.Location()
 	}
-	c.hand, c.known, c.walked, c.day = t, true, false, time.Time{}
+	c.hand, c.known, c.walked, c.matching, c.day = t, true, false, false, time.Time{}
 }
 
 // at is the time of a record with that time of day, of which the next one has next; odd: it
@@ -66,6 +67,9 @@ func (c *clock) begins(h head, tod int) {
 func (c *clock) at(tod, next int) (t time.Time, odd bool) {
 	if tod == noClock {
 		return c.out(c.hand), true
+	}
+	if c.matching {
+		c.match(tod)
 	}
 	if c.hand.IsZero() {
 		if c.walked = !c.known; c.walked {
@@ -90,6 +94,25 @@ func (c *clock) at(tod, next int) (t time.Time, odd bool) {
 	}
 	c.hand = near
 	return c.out(near), false
+}
+
+// match holds the zone against the first record, of which the time is known: its time of day
+// tells by how much the node's clocks differ from UTC.
+func (c *clock) match(tod int) {
+	c.matching = false
+	t := c.hand.UTC()
+	midnight := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	ahead := time.Duration(tod)*time.Millisecond - t.Sub(midnight)
+	ahead = ahead.Round(15 * time.Minute)
+	if given := time.Duration(offsetAt(t.In(c.zone))) * time.Second; (ahead-given)%(24*time.Hour) == 0 {
+		return
+	}
+	if ahead > evidence.MaxOffset {
+		ahead -= 24 * time.Hour
+	} else if ahead < -12*time.Hour {
+		ahead += 24 * time.Hour
+	}
+	c.zone, c.day = time.FixedZone("", int(ahead/time.Second)), time.Time{}
 }
 
 // out is a time as it is told: none where the date is not known.

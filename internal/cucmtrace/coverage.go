@@ -1,6 +1,7 @@
 package cucmtrace
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -139,6 +140,33 @@ func NumberOf(name string) int {
 		n = n*10 + int(c-'0')
 	}
 	return n
+}
+
+// Looks says what a file is by its name and its first bytes: "sdl", "application" (Event Viewer:
+// CiscoSyslog), or nothing that is read here.
+func Looks(name string, head []byte) string {
+	switch {
+	case sdlStart(head), IsSDL(name) && bytes.Contains(head, []byte(" |")) && anyStart(head):
+		return "sdl"
+	case strings.HasPrefix(strings.ToLower(name), "ciscosyslog") && syslogStart(head):
+		return "application"
+	}
+	return ""
+}
+
+func anyStart(head []byte) bool {
+	for line := range bytes.Lines(head) {
+		if sdlStart(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasHead reports whether a trace begins with the node's own word on date and name.
+func HasHead(head []byte) bool {
+	_, ok := headOf(head)
+	return ok && sdlStart(head)
 }
 
 // IsSDL reports whether a file is a Call Manager's trace by its name: SDL001_100_000042.txt,

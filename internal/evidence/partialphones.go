@@ -57,11 +57,11 @@ type CUCMLine struct {
 	Status string `json:"status"`
 }
 
-// LineWords are the lines as people read them: 7042 up, 7043 down. Empty: none is known.
-func (p *CUCMPhone) LineWords() string {
+// LineWords are lines as people read them: 7042 up, 7043 down. Empty: none is known.
+func LineWords(lines []CUCMLine) string {
 	const most = 8
 	var words []string
-	for i, l := range p.Lines {
+	for i, l := range lines {
 		if i == most {
 			words = append(words, "…")
 			break

@@ -93,7 +93,8 @@ func (j *job) report(k *manifestMasker, in *input) error {
 	if err := j.step("report"); err != nil {
 		return err
 	}
-	task := analysis.Job{Manifest: in.Manifest, Scratch: j.work, Path: func(host, family string) string { return k.logs[bundle.LogName(host, family)].path }}
+	task := analysis.Job{Manifest: in.Manifest, Scratch: j.work, Path: func(host, family string) string { return k.logs[bundle.LogName(host, family)].path },
+		Extra: func(name string) string { return j.made[name].path }}
 	res, err := j.Analyst.Report(j.ctx, task)
 	in.results = append(in.results, res)
 	switch {

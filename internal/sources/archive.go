@@ -16,6 +16,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"rtmtgrab/internal/cucmtrace"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -213,7 +214,7 @@ func (c *charged) Read(b []byte) (int, error) {
 func (u *unpacker) member(r io.Reader, archive, name string, mtime time.Time, depth int) error {
 	b := bufio.NewReaderSize(r, headSize)
 	head, err := b.Peek(headSize)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if cut := errors.Is(err, io.ErrUnexpectedEOF) && cucmtrace.IsSDL(path.Base(name)) && len(head) > 0; err != nil && !errors.Is(err, io.EOF) && !cut {
 		return err
 	}
 	name = evidence.Printable(strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/"), 200)
@@ -259,6 +260,14 @@ func (u *unpacker) keep(f *found, r io.Reader) error {
 	f.size = n
 	f.open = func() (io.ReadCloser, error) {
 		return section{io.NewSectionReader(sp.f, at, n)}, nil
+	}
+	if f.trace != "" && errors.Is(err, io.ErrUnexpectedEOF) { // a .gzo, which was being written
+		whole := f.open
+		f.cut, err = true, nil
+		f.open = func() (io.ReadCloser, error) {
+			r, err := whole()
+			return cutOff{r}, err
+		}
 	}
 	u.search.found = append(u.search.found, f)
 	return err

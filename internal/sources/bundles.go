@@ -39,14 +39,16 @@ func (s *search) addBundle(path, prefix string) bool {
 	if _, same := errors.AsType[*evidence.SameName](bundle.CheckNames(s.set.ctx, path)); same {
 		return false // whoever takes it for another archive says so
 	}
-	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
+	open := func(name string) (io.ReadCloser, error) {
 		return pipe(func(w io.Writer) error {
 			return bundle.ReadFile(s.set.ctx, path, name, func(r io.Reader) error {
 				_, err := io.Copy(w, r)
 				return err
 			})
 		}), nil
-	})
+	}
+	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) { return open(name) })
+	s.set.AddCUCM(m, prefix, open)
 	return true
 }
 
@@ -102,9 +104,11 @@ func (s *search) addUnpacked(root *os.Root, top, prefix string) error {
 	if err != nil {
 		return fmt.Errorf("manifest.json: %w", err)
 	}
-	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) {
+	open := func(name string) (io.ReadCloser, error) {
 		return root.Open(filepath.Join(top, filepath.FromSlash(name)))
-	})
+	}
+	s.set.addManifest(m, prefix, func(_, _, name string) (io.ReadCloser, error) { return open(name) })
+	s.set.AddCUCM(m, prefix, open)
 	return nil
 }
 

@@ -127,14 +127,22 @@ type found struct {
 	name   string // for people
 	mtime  time.Time
 	open   func() (io.ReadCloser, error)
+	packed bool  // it is compressed: its length is not known
+	cut    bool  // it was unpacked from a stream that is cut off
+	size   int64 // as far as it is known
+	named  bool  // somebody asked for this very file
+	beginning
+}
+
+// A beginning is what the first bytes of a file tell of it.
+type beginning struct {
 	family string    // by name; "" is none
 	first  time.Time // of the first record
 	head   []byte    // the first bytes, which tell files apart
-	packed bool      // it is compressed: its length is not known
-	size   int64     // as far as it is known
-	named  bool      // somebody asked for this very file
 	served bool      // its records stand behind a syslog server's header
 	host   string    // of all records, by the file's name, where they name none themselves
+	ours   bool      // its records look like an Expressway's
+	trace  string    // kind of a log of CUCM's; empty: it is none
 	why    string    // it is no log
 }
 
@@ -159,6 +167,9 @@ const identity = 4 << 10 // bytes of a file's head that tell it from others
 // judge tells by a beginning. A file that bears a family's name needs a record;
 // any other one needs records that look like an Expressway's.
 func (f *found) judge(head []byte) bool {
+	if f.traceOf(head) {
+		return true
+	}
 	f.family = expressway.FamilyOf(f.base, families)
 	f.head = bytes.Clone(head[:min(len(head), identity)])
 	records, ours, hosts := 0, 0, 0
@@ -180,6 +191,7 @@ func (f *found) judge(head []byte) bool {
 			hosts++
 		}
 	}
+	f.ours = ours > 0
 	if ours > 0 && hosts == 0 {
 		f.host = hostOfName(f.dir, f.base)
 	}

@@ -41,6 +41,9 @@ type Set struct {
 	Before      []evidence.PastPhone // what bundles before these left open
 	PhonePage   string               // CUCM's page of phones; empty: not known
 	Peers       []string             // Expressways that logs name and that have no log here
+	// What CUCM says: the traces of its nodes, and its answers about phones.
+	Traces []registration.TraceSource
+	Names  []evidence.ClusterPhones
 
 	// Opened, if it is set, hears of each log when it is first read. It is called
 	// from whatever goroutine reads.
@@ -72,14 +75,15 @@ func Open(ctx context.Context, dir string, args ...string) (s *Set, err error) {
 	}()
 	look := &search{set: s}
 	for _, arg := range args {
-		before := len(look.found) + len(s.Sources)
+		before := len(look.found) + len(s.Sources) + len(s.Traces)
 		if err := look.add(arg, len(args) > 1); err != nil {
 			return s, err
 		}
-		if len(look.found)+len(s.Sources) == before {
+		if len(look.found)+len(s.Sources)+len(s.Traces) == before {
 			return s, fmt.Errorf("%s: %w in it", arg, ErrNoLog)
 		}
 	}
+	look.addTraces()
 	look.group()
 	return s, nil
 }

@@ -65,6 +65,9 @@ func eachProof(r *registration.Report, visit func(*registration.Proof)) {
 	for i := range r.Phones {
 		p := &r.Phones[i]
 		all(p.Proofs)
+		for j := range p.CUCMEvents {
+			visit(&p.CUCMEvents[j].Proof)
+		}
 		for j := range p.Transactions {
 			for k := range p.Transactions[j].Hops {
 				all(p.Transactions[j].Hops[k].Proofs)

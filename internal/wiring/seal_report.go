@@ -17,7 +17,15 @@ import (
 
 // analysisOf is a job as the analysis sees it.
 func analysisOf(job runner.SealJob) analysis.Job {
-	return analysis.Job{Manifest: job.Manifest, Path: job.Path, Scratch: cmp.Or(job.Scratch, filepath.Dir(job.Base))}
+	extra := func(name string) string {
+		for _, f := range job.Extra {
+			if f.Name == name {
+				return f.Path
+			}
+		}
+		return ""
+	}
+	return analysis.Job{Manifest: job.Manifest, Path: job.Path, Extra: extra, Scratch: cmp.Or(job.Scratch, filepath.Dir(job.Base))}
 }
 
 // Contents is the Contents of a runner.

@@ -1,7 +1,6 @@
 package mra
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -63,37 +62,8 @@ type TraceRecord struct {
 	Gone  bool      // its file is no longer there
 }
 
-// Nodes are the CUCM nodes, as FQDN, the primary first.
-func (s *Site) Nodes() []string { return slices.Clone(s.cfg.CUCM) }
-
-// TraceFiles are the files that a node (name or FQDN) has now, the oldest first of each kind.
-func (s *Site) TraceFiles(node string) []TraceFile {
-	if t := s.trace(node); t != nil {
-		return t.list()
-	}
-	return nil
-}
-
-// ReadTrace is what a file of a node holds now, as it is stored: gzip for SDL, without
-// a trailer while it is written.
-func (s *Site) ReadTrace(node, path string) ([]byte, error) {
-	t := s.trace(node)
-	if t == nil {
-		return nil, fmt.Errorf("read %s of %s: no such node", path, node)
-	}
-	return t.read(path)
-}
-
-// TraceRecords is the truth: every record that a node has written, in the order of writing.
-func (s *Site) TraceRecords(node string) []TraceRecord {
-	if t := s.trace(node); t != nil {
-		return t.all()
-	}
-	return nil
-}
-
-// trace is that of a node by its name or FQDN; nil: it writes none.
-func (s *Site) trace(node string) *tracer {
+// traceOf is the trace of a node by its name or FQDN; nil: it writes none.
+func traceOf(s *Site, node string) *tracer {
 	for _, u := range s.nodes {
 		short, _, _ := strings.Cut(u.name, ".")
 		if strings.EqualFold(node, u.name) || strings.EqualFold(node, short) || node == u.ip {
@@ -105,7 +75,7 @@ func (s *Site) trace(node string) *tracer {
 
 // addTraces lets the nodes write traces. Chance there is their own: with traces or
 // without, the same things happen.
-func (s *Site) addTraces() {
+func addTraces(s *Site) {
 	if s.cfg.SDL == nil {
 		return
 	}
@@ -117,7 +87,7 @@ func (s *Site) addTraces() {
 }
 
 // growTraces lets the nodes write what they write without phones, from t on.
-func (s *Site) growTraces(t time.Time) {
+func growTraces(s *Site, t time.Time) {
 	for _, u := range s.nodes {
 		if u.trace == nil || u.trace.cfg.Every < 0 {
 			continue

@@ -79,7 +79,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 			p.twin = newTwin(p)
 		}
 	}
-	s.addTraces()
+	addTraces(s)
 	return s, nil
 }
 
@@ -141,7 +141,7 @@ func (s *Site) begin(t time.Time) {
 	for _, e := range s.peers() {
 		e.Grow(s.time, later(t, s.cfg.LogFrom), func() bool { return e.silent || e.frozen })
 	}
-	s.growTraces(t)
+	growTraces(s, t)
 	for _, p := range s.all() {
 		p.boot(t.Add(p.cfg.Boots+time.Duration(s.rng.Float64()*float64(s.Interval())/4)), "25", "initialized")
 	}
@@ -292,4 +292,33 @@ func (s *Site) Partial(node string) int {
 		}
 	}
 	return n
+}
+
+// Nodes are the CUCM nodes, as FQDN, the primary first.
+func (s *Site) Nodes() []string { return slices.Clone(s.cfg.CUCM) }
+
+// TraceFiles are the files that a node (name or FQDN) has now, the oldest first of each kind.
+func (s *Site) TraceFiles(node string) []TraceFile {
+	if t := traceOf(s, node); t != nil {
+		return t.list()
+	}
+	return nil
+}
+
+// ReadTrace is what a file of a node holds now, as it is stored: gzip for SDL, without
+// a trailer while it is written.
+func (s *Site) ReadTrace(node, path string) ([]byte, error) {
+	t := traceOf(s, node)
+	if t == nil {
+		return nil, fmt.Errorf("read %s of %s: no such node", path, node)
+	}
+	return t.read(path)
+}
+
+// TraceRecords is the truth: every record that a node has written, in the order of writing.
+func (s *Site) TraceRecords(node string) []TraceRecord {
+	if t := traceOf(s, node); t != nil {
+		return t.all()
+	}
+	return nil
 }

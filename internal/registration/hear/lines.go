@@ -190,7 +190,7 @@ func (h *Heard) asked(s *Story, p *phone.Phone) {
 		sure = judge.Certain
 	}
 	at := evidence.Nanos(said.at)
-	lines := said.LineWords()
+	lines := evidence.LineWords(said.Lines)
 	if lines != "" {
 		lines = ": " + lines
 	}
