@@ -51,7 +51,7 @@ var rules = []struct {
 	{what: module + "/internal/registration/", except: []string{"internal/registration", "internal/registration/wire", "internal/registration/phone", "internal/registration/judge", "internal/registration/hear", "internal/registration/cucmlog"}},
 	{what: module + "/internal/registration/phone", except: []string{"internal/registration", "internal/registration/judge", "internal/registration/hear"}},
 	{what: module + "/internal/registration/judge", except: []string{"internal/registration", "internal/registration/hear"}},
-	{what: module + "/internal/expressway", only: []string{"internal/registration", "internal/registration/judge"}},
+	{what: module + "/internal/expressway", only: []string{"internal/registration", "internal/registration/judge", "internal/registration/hear"}},
 	{what: module + "/internal/export", except: []string{"internal/app/exporting", "internal/analysis"}},
 	{what: module + "/bundle", only: []string{"internal/export"}},
 	{what: module + "/internal/sources", only: []string{"internal/export"}},

@@ -21,6 +21,12 @@ type Source = logs.Source
 // A TraceSource is one log of a CUCM node.
 type TraceSource = cucmlog.Source
 
+// Kinds of a TraceSource.
+const (
+	TraceSDL         = cucmlog.SDL
+	TraceApplication = cucmlog.Application
+)
+
 // Options say what is known beside the logs. The zero value knows nothing.
 type Options struct {
 	Window      evidence.Window // that the logs were asked for; empty: not known, then no coverage is

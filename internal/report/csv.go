@@ -20,7 +20,7 @@ var columns = []string{
 	"time_utc", "kind", "cucm", "e", "c", "call_id", "cseq", "attempts", "challenge",
 	"code", "answer", "new_registration", "expires_s", "gap_s", "late_by_s",
 	"answered_utc", "host", "file", "offset", "length",
-	"verdict_confidence", "due_utc", // later columns come last: scripts may count on the order
+	"verdict_confidence", "due_utc", "cucm_node", "cucm_arrived_utc", "cucm_answered_utc", // later columns come last: scripts may count on the order
 }
 
 // CSV writes one row for each transaction, in the order of the report, and one row
@@ -83,10 +83,10 @@ func transactionCells(t *registration.Transaction) []string {
 		number(t.GapS), number(t.LateByS)}
 	answered, where := time.Time{}, registration.Proof{}
 	for _, h := range t.Hops {
-		if h.From == registration.AtCUCM && finalAnswer(h.What) {
+		if h.From == registration.AtCUCM && h.Node == "" && finalAnswer(h.What) {
 			answered = h.Time
 		}
-		if where.File == "" && len(h.Proofs) > 0 {
+		if where.File == "" && h.Node == "" && len(h.Proofs) > 0 {
 			where = h.Proofs[0]
 		}
 	}
@@ -99,11 +99,20 @@ func transactionCells(t *registration.Transaction) []string {
 
 // laterCells are the columns that came last; t may be nil.
 func laterCells(p *registration.Phone, t *registration.Transaction) []string {
-	due := ""
+	row := []string{cell(p.VerdictConfidence), "", "", "", ""}
 	if t != nil && t.Due != nil {
-		due = moment(*t.Due)
+		row[1] = moment(*t.Due)
 	}
-	return []string{cell(p.VerdictConfidence), due}
+	if t == nil || t.AtCUCM == nil {
+		return row
+	}
+	row[2] = cell(t.AtCUCM.Node)
+	for i, at := range []*time.Time{t.AtCUCM.Arrived, t.AtCUCM.Answered} {
+		if at != nil {
+			row[3+i] = moment(*at)
+		}
+	}
+	return row
 }
 
 // finalAnswer reports whether a message is an answer of 200 or more.

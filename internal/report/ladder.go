@@ -231,7 +231,14 @@ func heads(p *registration.Phone, r *registration.Transaction, cols map[string]i
 
 func newHop(h *registration.Hop, cols map[string]int) hop {
 	out := hop{Time: clock(h.Time), Delay: millis(h.DelayMS), What: h.What, Ends: h.From + " to " + h.To}
-	out.Class = fmt.Sprintf("a%d%d m%d", cols[h.From], cols[h.To], status(h.What)/100)
+	sort := status(h.What) / 100
+	if h.Node != "" {
+		out.Ends = h.Node + "'s own trace"
+		if sort = status(strings.TrimPrefix(h.What, "answers ")) / 100; strings.Contains(h.What, "device") {
+			sort = 4
+		}
+	}
+	out.Class = fmt.Sprintf("a%d%d m%d", cols[h.From], cols[h.To], sort)
 	for _, p := range h.Proofs {
 		out.Texts = append(out.Texts, record{Proof: p})
 	}

@@ -177,6 +177,7 @@ func facts(p *registration.Phone, c siteClock) []fact {
 		{"Software", p.Software},
 		{"Call-ID", strings.Join(p.CallIDs, ", ")},
 	}
+	all = append(all, cucmFacts(p, c)...)
 	return slices.DeleteFunc(all, func(f fact) bool { return f.Value == "" })
 }
 

@@ -14,7 +14,6 @@ import (
 	"rtmtgrab/internal/cucmtrace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
-	"rtmtgrab/internal/registration/cucmlog"
 )
 
 // namesFile is where a bundle has CUCM's own word on phones.
@@ -45,7 +44,7 @@ func (s *Set) AddCUCM(m evidence.Manifest, prefix string, open func(name string)
 
 // addNodeFile takes a node's trace, cut to the window, or its Event Viewer's Application log.
 func (s *Set) addNodeFile(m evidence.Manifest, n *evidence.CUCMNode, f evidence.File, prefix string, open func(name string) (io.ReadCloser, error)) {
-	kind := map[string]string{"sdl.txt": cucmlog.SDL, "application.txt": cucmlog.Application}[path.Base(f.Path)]
+	kind := map[string]string{"sdl.txt": registration.TraceSDL, "application.txt": registration.TraceApplication}[path.Base(f.Path)]
 	if kind == "" || evidence.CheckName(n.Node) != nil || path.Dir(f.Path) != "cucm/"+n.Node {
 		return
 	}
