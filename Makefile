@@ -34,7 +34,7 @@ deps bench-deps busy-deps:
 # which share nothing but through package sync. The rest of the lines takes all of what is
 # sampled, and what is about words and not about who does what at the same time (WHOLE and
 # WHOLE_TESTS, by TestWhole), without the detector. -parallel, -j: many tests wait.
-PURE           = ./bundle/mask/find ./internal/export ./internal/lab/scenario ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
+PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
 WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs

@@ -14,7 +14,7 @@ import (
 type Part struct {
 	Name string // SDL001_100_000042.txt.gz
 	Stretch
-	Failed string    // why it could not be read, or not to its end: one of evidence.Reason…; empty: it was
+	Failed string    // why it could not be fetched, or not to its end: one of evidence.Reason…; empty: it was
 	Taken  time.Time // when the file was read to its end, by the node's clock; zero: not known
 	Open   bool      // it was still being written: a .gzo, or a file that is not closed
 }
@@ -98,6 +98,9 @@ func end(p *Part, broken string, window evidence.Window) (from time.Time, why st
 func inOrder(parts []Part) []Part {
 	var out, empty []Part
 	for _, p := range parts {
+		if p.Failed == "" && (p.Err != nil || p.CutOff && !p.Open) {
+			p.Failed = evidence.ReasonRead
+		}
 		if p.First.IsZero() {
 			empty = append(empty, p)
 		} else {

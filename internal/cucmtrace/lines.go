@@ -9,11 +9,12 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// What a file of lines is.
+// LineKind is what a file of a node is.
 type LineKind string
 
-// The files of lines that a node has beside its traces.
+// The files of a node.
 const (
+	SDL         LineKind = "sdl"         // Call Manager: records of several lines
 	System      LineKind = "system"      // Event Viewer-System Log: messages
 	Application LineKind = "application" // Event Viewer-Application Log: CiscoSyslog
 	AlertLog    LineKind = "alertlog"    // AlertLog_….csv

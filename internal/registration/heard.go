@@ -2,6 +2,7 @@ package registration
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -141,6 +142,9 @@ func (t *told) atCUCM(h *hear.Heard, x *wire.Txn) *AtNode {
 	return out
 }
 
+// maxOwn bounds the hops of CUCM's own that are told of one transaction.
+const maxOwn = 100
+
 // withCUCM puts what CUCM's own trace shows of a transaction, and when it dropped the device
 // before that, among its hops.
 func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
@@ -155,7 +159,7 @@ func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
 		if a == nil {
 			continue
 		}
-		for _, m := range a.Way {
+		for _, m := range a.Way[:min(len(a.Way), max(0, maxOwn-len(own)))] {
 			what := "REGISTER arrived"
 			if m.Answer {
 				what = strings.TrimSpace(fmt.Sprintf("answers %d %s", m.Code, m.Phrase))
@@ -163,8 +167,9 @@ func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
 			add(h.Time(m.Node, m.At), what, m.Node, m.Where)
 		}
 	}
+	from, until := t.spell(x)
 	for i := range t.story.Events {
-		if e := &t.story.Events[i]; t.between(x, e.At) && e.Kind != cucmtrace.Registered {
+		if e := &t.story.Events[i]; e.At > from && e.At <= until && len(own) < maxOwn && e.Kind != cucmtrace.Registered {
 			what := map[cucmtrace.Kind]string{cucmtrace.Unregistered: "dropped the device", cucmtrace.Partially: "device is partially registered",
 				cucmtrace.Refused: "device was refused", cucmtrace.Resetting: "resets the device"}[e.Kind]
 			if e.Reason > 0 {
@@ -178,19 +183,17 @@ func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
 	return hops
 }
 
-// between reports whether a time lies after the phone's transaction before this one, and not
-// after this one ended: what happened then is told with it.
-func (t *told) between(x *wire.Txn, at int64) bool {
+// spell is the time after the phone's transaction before this one, up to the end of this one:
+// what happened then is told with it.
+func (t *told) spell(x *wire.Txn) (from, until int64) {
 	i := slices.Index(t.Txns, x)
-	from := int64(0)
 	if i > 0 {
 		from = max(t.Txns[i-1].Sent, t.Txns[i-1].OK) + int64(time.Second)
 	}
-	until := max(x.Sent, x.OK) + int64(time.Second)
 	if i == len(t.Txns)-1 {
-		until = max(until, at)
+		return from, math.MaxInt64
 	}
-	return at > from && at <= until
+	return from, max(x.Sent, x.OK) + int64(time.Second)
 }
 
 // nodesOf are the nodes of which something was read.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -250,5 +251,63 @@ func TestAlarmsAlone(t *testing.T) {
 	checkHeard(t, p, before, r)
 	if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "SIP Call Processing Trace is off") }) {
 		t.Errorf("nothing says that the trace shows no SIP: %q", r.Notes)
+	}
+}
+
+// edited are traces in which one text stands for another of the same length or not.
+func edited(t *testing.T, in []TraceSource, from, to string) []TraceSource {
+	t.Helper()
+	out := slices.Clone(in)
+	for i := range out {
+		f, err := out[i].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(f)
+		if err != nil && err != io.ErrUnexpectedEOF {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, []byte(from), []byte(to))
+		out[i].Packed = false
+		out[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	}
+	return out
+}
+
+// TestTraceFlood: a trace in which one REGISTER stands a hundred thousand times, and as many
+// alarms about one device, costs no more than its bounds.
+func TestTraceFlood(t *testing.T) {
+	t.Parallel()
+	p := play(t, withTraces(labscenario.Scenario{Name: "flood"}, true))
+	s, o := sources(p, true)
+	o.Traces = traces(t, p)
+	f, err := o.Traces[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(f)
+	i := bytes.Index(text, []byte("Incoming SIP"))
+	begin := bytes.LastIndexByte(text[:i], '\n') + 1
+	end := begin + bytes.Index(text[begin:], []byte("|SdlSig"))
+	end = bytes.LastIndexByte(text[:end], '\n') + 1
+	alarm := "00004050.003 |" + string(text[begin+14:begin+26]) + " |AlarmErr |AlarmClass: CallManager, AlarmName: EndPointUnregistered, AlarmParameters: DeviceName:" + p.Site.Devices()[0] + ", Reason:%d,\n"
+	var flood bytes.Buffer
+	flood.Write(text[:begin])
+	for n := range 30_000 {
+		flood.Write(text[begin:end])
+		flood.WriteString(strings.Replace(alarm, "%d", strconv.Itoa(n%900+1), 1))
+	}
+	o.Traces[0].Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(flood.Bytes())), nil }
+	o.Traces[0].Packed = false
+	r := analyze(t, s, o)
+	for _, ph := range r.Phones {
+		if len(ph.CUCMEvents) > maxEvents {
+			t.Errorf("%s has %d alarms", ph.Device, len(ph.CUCMEvents))
+		}
+		for _, tr := range ph.Transactions {
+			if len(tr.Hops) > maxOwn+200 {
+				t.Errorf("%s %d has %d hops", tr.CallID, tr.CSeq, len(tr.Hops))
+			}
+		}
 	}
 }

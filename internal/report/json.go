@@ -67,6 +67,11 @@ func whole(r registration.Report) registration.Report {
 	r.Groups = list(each(r.Groups, func(g *registration.Group) { g.Devices, g.Proofs = list(g.Devices), list(g.Proofs) }))
 	r.Phones = list(each(r.Phones, func(p *registration.Phone) {
 		p.Numbers, p.CallIDs, p.Statements, p.Proofs = list(p.Numbers), list(p.CallIDs), list(p.Statements), list(p.Proofs)
+		if said := p.CUCMPhone; said != nil && said.Lines == nil {
+			own := *said
+			own.Lines = []evidence.CUCMLine{}
+			p.CUCMPhone = &own
+		}
 		p.Transactions = list(each(p.Transactions, func(t *registration.Transaction) {
 			t.Hops = list(each(t.Hops, func(h *registration.Hop) { h.Proofs = list(h.Proofs) }))
 		}))

@@ -111,7 +111,8 @@ type Records struct {
 
 // Bounds on what is kept.
 const (
-	maxMessages = 400_000
+	maxMessages = 200_000
+	maxCallID   = 256 // bytes; longer ones are nobody's
 	maxEvents   = 50_000
 	maxNodes    = 100
 )

@@ -14,7 +14,7 @@ func (r *Records) message(s *Scan, m *cucmtrace.Message, at int64, where Where) 
 	if !strings.EqualFold(sip.CSeqMethod, "REGISTER") || sip.CallID == "" || m.Sent == sip.Request {
 		return
 	}
-	if len(r.Messages) >= maxMessages {
+	if len(r.Messages) >= maxMessages || len(sip.CallID) > maxCallID || len(sip.ToHost) > maxCallID {
 		s.Dropped++
 		return
 	}

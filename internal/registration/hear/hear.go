@@ -96,6 +96,12 @@ type Arrival struct {
 	Said    int64              // of Answer; 0: none
 }
 
+// Bounds on what is told of one attempt, and of one phone.
+const (
+	maxWay    = 60   // messages
+	maxEvents = 2000 // alarms, the newest
+)
+
 // arrival is an attempt at CUCM; nil: its nodes' traces do not show it.
 func (h *Heard) arrival(at *wire.Attempt) *Arrival {
 	m := at.Messages[0]
@@ -112,6 +118,9 @@ func (h *Heard) arrival(at *wire.Attempt) *Arrival {
 	to := h.w.Texts.Of(m.To)
 	a := &Arrival{}
 	for _, m := range all {
+		if len(a.Way) >= maxWay {
+			break // somebody repeats himself
+		}
 		if len(branches) > 0 && m.Branch != 0 && !branches[m.Branch] || len(branches) == 0 && to != "" && m.To != "" && !cucmlog.Same(m.To, to) {
 			continue
 		}
@@ -274,7 +283,8 @@ func (h *Heard) sure(s *Story) string {
 // eventsOf are the alarms about a phone, by the wire's clock.
 func (h *Heard) eventsOf(p *phone.Phone) []Event {
 	var out []Event
-	for _, e := range h.events[device(p)] {
+	all := h.events[device(p)]
+	for _, e := range all[max(0, len(all)-maxEvents):] {
 		out = append(out, Event{e, h.Time(e.Node, e.At)})
 	}
 	slices.SortStableFunc(out, func(a, b Event) int {
