@@ -74,12 +74,9 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	}
 	h := hear.Join(w, records, o.Names)
 	h.Teach()
-	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace})
+	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace, Name: h.Name})
 	rulings, stories := make([]*judge.Ruling, len(phones)), make([]*hear.Story, len(phones))
 	for i, p := range phones {
-		if p.Device == "" {
-			p.Device = h.Name(p)
-		}
 		stories[i] = h.Of(p, judge.Rule(w, p))
 		rulings[i] = stories[i].Ruling
 	}

@@ -173,7 +173,7 @@ func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
 			what := map[cucmtrace.Kind]string{cucmtrace.Unregistered: "dropped the device", cucmtrace.Partially: "device is partially registered",
 				cucmtrace.Refused: "device was refused", cucmtrace.Resetting: "resets the device"}[e.Kind]
 			if e.Reason > 0 {
-				what += " (" + cucmtrace.ReasonWords(e.Reason) + ")"
+				what += fmt.Sprintf(" (reason %d)", e.Reason) // the column is narrow: its word is with the alarm
 			}
 			add(e.At, what, e.Node, e.Where)
 		}

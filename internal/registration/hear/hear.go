@@ -149,12 +149,16 @@ func (h *Heard) compareClocks() {
 	for _, line := range h.w.Timelines {
 		for _, at := range line.Attempts {
 			a := h.arrival(at)
-			if a == nil || a.Request == nil || at.SentUp == nil {
+			if a == nil || a.Request == nil {
+				continue
+			}
+			sent, got := beside(at)
+			if sent == nil {
 				continue
 			}
 			h.Joins[a.Node]++
-			there[a.Node] = append(there[a.Node], a.Request.At-h.w.Steady(at.SentUp))
-			if got := at.At[logs.FromCUCM]; got != nil && a.Answer != nil && got.Code == a.Answer.Code {
+			there[a.Node] = append(there[a.Node], a.Request.At-h.w.Steady(sent))
+			if got != nil && a.Answer != nil && got.Code == a.Answer.Code {
 				back[a.Node] = append(back[a.Node], a.Answer.At-h.w.Steady(got))
 			}
 		}
@@ -174,6 +178,24 @@ func (h *Heard) compareClocks() {
 		}
 	}
 	h.uncompared()
+}
+
+// beside are the request as it was seen nearest to CUCM before it came there, and the answer
+// after it; nil: not seen.
+func beside(at *wire.Attempt) (sent, got *logs.Message) {
+	if sent = at.SentUp; sent == nil {
+		for _, s := range []logs.Stage{logs.IntoC, logs.OutOfE, logs.PhoneToE} {
+			if sent = at.At[s]; sent != nil {
+				break
+			}
+		}
+	}
+	for _, s := range []logs.Stage{logs.FromCUCM, logs.OutOfC, logs.IntoE, logs.EToPhone} {
+		if got = at.At[s]; got != nil {
+			return sent, got
+		}
+	}
+	return sent, nil
 }
 
 // uncompared lets nodes whose clocks could not be compared have the wire's, if their own offset
@@ -258,14 +280,11 @@ func kindOf(m *cucmlog.Message) string {
 	return wire.KindKeepAlive
 }
 
-// Name is the device of a phone of which the Expressways' logs do not tell it, as its REGISTERs
-// at CUCM do; empty: they do not either.
-func (h *Heard) Name(p *phone.Phone) string {
-	for _, call := range p.CallIDs(h.w) {
-		for _, m := range h.calls[call] {
-			if m.Device != "" {
-				return m.Device
-			}
+// Name is the device of a Call-ID as its REGISTERs at CUCM name it; empty: they do not.
+func (h *Heard) Name(call string) string {
+	for _, m := range h.calls[call] {
+		if m.Device != "" {
+			return m.Device
 		}
 	}
 	return ""

@@ -26,7 +26,7 @@ func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
 		h.took(s, full)
 		s.Back = full.Said
 		s.Contradictions = append(s.Contradictions, "it registered all its lines at "+judge.Clock(full.At)+", which is not in the Expressways' logs")
-		s.become(judge.VerdictRecovered, judge.Certain, "recovered: it came back with one line, and registered all its lines at %s", judge.Clock(full.At))
+		s.become(judge.VerdictRecovered, s.atEnd(judge.Certain), "recovered: it came back with one line, and registered all its lines at %s", judge.Clock(full.At))
 	}
 }
 
@@ -38,7 +38,7 @@ func (s *Story) overtaken(a *Arrival) bool { return s.ended(a.Said) }
 // show. Why it had dropped the phone is explained anew.
 func (h *Heard) cameBack(s *Story, one *Arrival) {
 	h.took(s, one)
-	s.become(judge.PhoneCameBack, judge.Certain, "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
+	s.become(judge.PhoneCameBack, s.atEnd(judge.Certain), "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
 		judge.Clock(one.At), one.Node.Name, one.Request.CSeq)
 	for t, all := range s.Arrivals {
 		for _, a := range all {
@@ -130,7 +130,7 @@ func (h *Heard) lines(s *Story) {
 			return
 		}
 		s.differs("it was partially registered with " + what + ", and nothing in CUCM's record ends that")
-		s.become(judge.VerdictPartial, sure, "is partially registered with %s (%s)", what, last.Name)
+		s.become(judge.VerdictPartial, s.atEnd(sure), "is partially registered with %s (%s)", what, last.Name)
 	case cucmtrace.Registered:
 		s.say(sure, "registered with %s (%s; that does not say with how many lines)", what, last.Name)
 	case cucmtrace.Unregistered:
@@ -146,6 +146,19 @@ func (s *Story) differs(what string) {
 	if s.Verdict == judge.VerdictRecovered || s.Verdict == judge.PhoneUnregistered || s.Verdict == judge.PhoneRegistered && s.Confidence == judge.Certain {
 		s.Contradictions = append(s.Contradictions, what+"; from the Expressways' logs alone it would be "+s.Verdict)
 	}
+}
+
+// atEnd is how certain it is that the phone stands at the end as CUCM's record has it: no more
+// than likely if its last REGISTERs failed, or nothing was heard of it since.
+func (s *Story) atEnd(sure string) string {
+	if s.Chain == nil {
+		return sure
+	}
+	hist := &s.Chain.History
+	if len(hist.Failing) > 0 || hist.End.Quiet || hist.End.Cut != nil || hist.End.Silent != nil {
+		return judge.Lesser(sure, judge.Likely)
+	}
+	return sure
 }
 
 // ended reports whether the logs show that the phone registered all its lines, or left, after a

@@ -87,7 +87,7 @@ func (s *Story) become(verdict, confidence, format string, args ...any) {
 		if len(s.Claims) > 0 {
 			s.Claims[0].Confidence = greater(s.Claims[0].Confidence, confidence)
 		}
-		s.say(confidence, "%s", text)
+		s.say(confidence, "it %s", text)
 		return
 	}
 	s.Verdict, s.Confidence = verdict, confidence

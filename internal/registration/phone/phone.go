@@ -41,14 +41,26 @@ type Known struct {
 	Alerts []evidence.Alert
 	Named  []string      // devices, MACs or numbers that somebody asked for
 	Grace  time.Duration // how long CUCM waits beyond Expires; zero: an eighth of Expires
+	// Name is the device of a Call-ID, where the logs do not tell it: by CUCM's own trace. nil, or
+	// an empty name: not known.
+	Name func(call string) string
+}
+
+// name is the device of a timeline, in upper case; empty: not known.
+func (k *Known) name(w *wire.Wire, l *wire.Timeline) string {
+	device := w.Texts.Of(deviceOf(w, l))
+	if device == "" && k.Name != nil {
+		device = k.Name(w.Texts.Of(l.Call))
+	}
+	return strings.ToUpper(device)
 }
 
 // List tells the phones and the history of their registrations.
 func List(w *wire.Wire, k Known) []*Phone {
-	out := phonesOf(w)
+	out := phonesOf(w, &k)
 	notes := linesShown(w)
 	for _, p := range out {
-		p.describe(w)
+		p.describe(w, &k)
 		p.showNumbers(w, notes)
 		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
 		p.Alerted = p.isAlerted(k.Alerts)
@@ -63,7 +75,7 @@ func List(w *wire.Wire, k Known) []*Phone {
 
 // phonesOf makes phones of timelines: by the device that Contacts name, else by the MAC
 // that a Call-ID begins with together with the number, else each by itself.
-func phonesOf(w *wire.Wire) []*Phone {
+func phonesOf(w *wire.Wire, k *Known) []*Phone {
 	var out []*Phone
 	byKey, byMAC := map[string]*Phone{}, map[string]*Phone{}
 	add := func(key string, l *wire.Timeline) *Phone {
@@ -82,7 +94,7 @@ func phonesOf(w *wire.Wire) []*Phone {
 	})
 	var rest []*wire.Timeline
 	for _, l := range lines {
-		device := strings.ToUpper(w.Texts.Of(deviceOf(w, l)))
+		device := k.name(w, l)
 		if device == "" {
 			rest = append(rest, l)
 			continue
@@ -135,7 +147,7 @@ func userOf(l *wire.Timeline) logs.Text {
 }
 
 // describe takes what the messages tell of the phone, of two different things the newer.
-func (p *Phone) describe(w *wire.Wire) {
+func (p *Phone) describe(w *wire.Wire, known *Known) {
 	for _, l := range p.timelines {
 		p.Txns = append(p.Txns, l.Txns...)
 	}
@@ -158,7 +170,9 @@ func (p *Phone) describe(w *wire.Wire) {
 			}
 		}
 	}
-	p.Device = w.Texts.Of(p.Traits.Device)
+	if p.Device = w.Texts.Of(p.Traits.Device); p.Device == "" {
+		p.Device = known.name(w, p.timelines[0])
+	}
 	p.MAC = w.Texts.Of(p.Traits.MAC)
 	if m, ok := strings.CutPrefix(strings.ToUpper(p.Device), "SEP"); ok && len(m) == 12 {
 		p.MAC = m
