@@ -65,7 +65,7 @@ type SOAPFault struct {
 // RISFault is about the answers of RISPort.
 type RISFault struct {
 	Most       int      // devices in an answer, whatever is asked for; zero: 1000
-	Quiet      bool     // TotalDevicesFound is what is returned, not what was found
+	Quiet      bool     // TotalDevicesFound and StateInfo tell what is returned, not what was found
 	NotTotal   bool     // it is missing
 	Unanswered []string // nodes that the asked one cannot reach: NodeNotResponding
 	Records    []Record // that nodes have beside what is so: stale ones of a device that moved

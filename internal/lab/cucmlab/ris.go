@@ -111,6 +111,9 @@ func selectCmDevice(q *asking) answer {
 		shown := records[:min(len(records), most-returned)]
 		returned += len(shown)
 		nodes.add(f.node(n.Name(), shown, answers))
+		if f.Quiet {
+			records = shown
+		}
 		state += fmt.Sprintf(`<Node Name="%s" SubsystemStartTime="%d" StateId="1" TotalItemsFound="%d" TotalItemsReturned="%d"/>`, n.Name(), startedAt(q.c, n).Unix(), len(records), len(shown))
 	}
 	if crit.node != "" && len(nodes.kids) == 0 {
