@@ -27,6 +27,7 @@ import (
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
+	"rtmtgrab/internal/cucm/gather"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/growth"
@@ -75,6 +76,8 @@ type grabs struct {
 
 	deliveries *delivery.Desk  // of what it sealed
 	prts       *filing.Service // phones' problem reports
+	clusters   *wiring.Clusters
+	gatherer   *gather.Gatherer // what CUCM knows of incidents
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -122,6 +125,9 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
+	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: log}
+	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), log)
+	w.Runner.Beside = wiring.Beside(w.gatherer)
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
@@ -194,6 +200,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	cancel()
 	wg.Wait()
 	w.drills.runner.wg.Wait()
+	w.gatherer.Close()
 	w.sessions.close()
 	saveBook(w.health.Hosts.Growth, w.log)
 	w.Notifier.Close()

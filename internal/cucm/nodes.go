@@ -43,6 +43,11 @@ func (c *Cluster) Nodes(ctx context.Context) ([]Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.listed(lists), nil
+}
+
+// listed are the nodes of a list, as they can be reached.
+func (c *Cluster) listed(lists []Services) []Node {
 	p := c.Publisher()
 	_, port, _ := net.SplitHostPort(p.Address)
 	var nodes []Node
@@ -53,7 +58,7 @@ func (c *Cluster) Nodes(ctx context.Context) ([]Node, error) {
 		}
 		nodes = append(nodes, n)
 	}
-	return nodes, nil
+	return nodes
 }
 
 // qualified is a node's name with the publisher's domain, if it has none of its own.
@@ -107,4 +112,18 @@ func (c *Cluster) AskServices(ctx context.Context, n Node) ([]Services, error) {
 	c.found.nodes, c.found.at = lists, time.Now()
 	c.found.mu.Unlock()
 	return lists, nil
+}
+
+// Known are the nodes that are configured, or were listed: nobody is asked.
+func (c *Cluster) Known() []Node {
+	if len(c.cfg.Nodes) > 0 {
+		return c.cfg.Nodes
+	}
+	c.found.mu.Lock()
+	lists := c.found.nodes
+	c.found.mu.Unlock()
+	if len(lists) == 0 {
+		return []Node{c.Publisher()}
+	}
+	return c.listed(lists)
 }

@@ -34,11 +34,11 @@ type Query struct {
 
 // Phones is what the cluster knows of phones.
 type Phones struct {
-	Asked     time.Time
-	Calls     int
-	Nodes     []NodeAnswer // what each node answered, the worst of several calls
-	Devices   []Device     // by name, the newest record of each over all nodes
-	Truncated bool         // more exist than were given
+	Asked     time.Time    `json:"asked"`
+	Calls     int          `json:"calls"`
+	Nodes     []NodeAnswer `json:"nodes"`               // what each node answered, the worst of several calls
+	Devices   []Device     `json:"devices"`             // by name, the newest record of each over all nodes
+	Truncated bool         `json:"truncated,omitempty"` // more exist than were given
 }
 
 // Complete reports whether every node answered, and all that it knows.

@@ -112,6 +112,7 @@ func (u *run) pull(ctx context.Context) error {
 	for _, h := range u.hosts {
 		wg.Go(func() { h.loop(work) })
 	}
+	u.r.Beside.begin(u.inc) // after the hosts, so that it costs them nothing
 	err := u.freezeWhenDone(work)
 	if errors.Is(err, ErrStopped) {
 		cancel(ErrStopped) // the hosts are to say so

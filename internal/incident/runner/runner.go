@@ -39,7 +39,32 @@ type Runner struct {
 
 	Keeping
 
+	Beside Beside
+
 	working working
+}
+
+// Beside is what is got of an incident from elsewhere than its hosts, and comes as material.
+// Neither may cost the hosts anything.
+type Beside struct {
+	// Begin hears that the hosts of an incident are being asked, also once more after a
+	// restart. It returns at once. nil: nobody wants to know.
+	Begin func(in incident.Incident)
+	// Await hears that the logs of an incident are complete, and returns when the bundle
+	// need not wait any longer. It is not asked about what came late. nil: it need not.
+	Await func(ctx context.Context, job SealJob)
+}
+
+func (b Beside) begin(in incident.Incident) {
+	if b.Begin != nil {
+		b.Begin(in)
+	}
+}
+
+func (b Beside) await(ctx context.Context, job SealJob) {
+	if b.Await != nil && !job.Incident.Late {
+		b.Await(ctx, job)
+	}
 }
 
 // Keeping is what a runner asks before it removes an incident, and whom it tells.

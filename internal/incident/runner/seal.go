@@ -172,6 +172,7 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 	if path := u.adopt(ctx, base); path != "" {
 		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, nil
 	}
+	u.r.Beside.await(ctx, SealJob{Incident: u.inc, Manifest: *m, Open: u.open})
 	select {
 	case u.r.sealing() <- struct{}{}:
 		defer func() { <-u.r.sealing() }()

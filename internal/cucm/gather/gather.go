@@ -1,0 +1,240 @@
+// Package gather gets of the CUCM clusters of an incident what they know: which phones are
+// partially registered, and the traces of the window. It puts that beside the incident's
+// logs (package material).
+//
+// It guarantees that nothing of it delays an incident: it works in goroutines of its own,
+// and a bundle waits for names at most for [Patience], never for traces. A cluster that
+// cannot be asked is a row that says why. A phone is certain only if its newest record of
+// all nodes says so, whatever other records there are. What was got is on disk and not
+// asked for again after a restart.
+//
+// It does not know when an incident begins or is sealed, nor what the traces say.
+package gather
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/cucm"
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+)
+
+// Patience is how long a first revision waits for names at most.
+const Patience = 10 * time.Second
+
+// An Entry is a cluster that is asked about a site's incidents.
+type Entry struct {
+	Cluster   *cucm.Cluster
+	Names     bool          // which phones are partial
+	Traces    bool          // and the traces of the window
+	Whole     bool          // their files whole, beside what is cut
+	Settle    time.Duration // after the window's end, before traces are fetched
+	Bandwidth int64         // bytes a second from a node; 0: no limit
+	Max       int64         // bytes of traces an incident
+}
+
+// A Site is what of the configuration is of use for a site's incidents.
+type Site struct {
+	Entries []Entry
+	C       map[netip.Addr]string // the Expressway-Cs by address
+}
+
+// A Gatherer works at incidents until Close. Its fields are set before the first call.
+type Gatherer struct {
+	Store *incident.Store
+	Site  func(name string) Site  // as it is configured at this moment
+	Room  func(bytes int64) error // whether the disk has room for so much; nil: it has
+	Log   *slog.Logger            // nil: nothing
+	Now   func() time.Time        // nil: time.Now
+	Named func(key string)        // hears that the names of an incident are there or better; nil: nobody
+
+	mu     sync.Mutex
+	jobs   map[string]*job
+	wg     sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+	closed bool
+}
+
+// A job is the work at one incident.
+type job struct {
+	g    *Gatherer
+	key  string
+	site Site
+	in   incident.Incident // as it began
+
+	ready chan struct{} // closed when its logs are complete
+	once  sync.Once
+	alert []string      // the nodes of its alerts; set before ready is closed
+	named chan struct{} // closed when there will be no better names
+
+	mu    sync.Mutex // guards what follows, and the files
+	state state
+}
+
+// Logs are an incident's, when they are complete.
+type Logs struct {
+	Manifest evidence.Manifest
+	Open     Opener
+}
+
+// state is what was got, as it is on disk.
+type state struct {
+	Clusters map[string]*answers `json:"clusters"`
+	Seen     *seen               `json:"seen,omitempty"` // in the logs
+}
+
+// answers are a cluster's. Why is why the next is missing.
+type answers struct {
+	First     *cucm.Phones `json:"first,omitempty"`
+	FirstWhy  string       `json:"first_why,omitempty"`
+	Second    *cucm.Phones `json:"second,omitempty"`
+	SecondWhy string       `json:"second_why,omitempty"`
+	Done      bool         `json:"done,omitempty"`   // with names
+	Traced    bool         `json:"traced,omitempty"` // and with traces
+}
+
+func (g *Gatherer) now() time.Time {
+	if g.Now != nil {
+		return g.Now()
+	}
+	return time.Now()
+}
+
+func (g *Gatherer) log() *slog.Logger {
+	if g.Log != nil {
+		return g.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func stateFile(st *incident.Store, key string) atomicfile.JSON[state] {
+	return incident.File[state](st, filepath.Join(st.IncidentDir(key), "cucm.json"))
+}
+
+// Begin takes an incident up, if it is not in work yet. It waits for nothing.
+func (g *Gatherer) Begin(in incident.Incident) { g.take(in) }
+
+// take is the job of an incident, nil if no cluster is asked.
+func (g *Gatherer) take(in incident.Incident) *job {
+	if in.Kind == incident.KindDrill {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if j := g.jobs[in.Key]; j != nil || g.closed {
+		return j
+	}
+	site := g.Site(in.Site)
+	if len(site.Entries) == 0 {
+		return nil
+	}
+	if g.ctx == nil {
+		g.ctx, g.cancel = context.WithCancel(context.Background())
+		g.jobs = map[string]*job{}
+	}
+	j := &job{g: g, key: in.Key, site: site, in: in, ready: make(chan struct{}), named: make(chan struct{})}
+	g.jobs[in.Key] = j
+	j.load()
+	g.wg.Go(func() {
+		j.work(g.ctx)
+		g.mu.Lock()
+		delete(g.jobs, in.Key)
+		g.mu.Unlock()
+	})
+	return j
+}
+
+// Await tells that an incident's logs are complete, and waits for its names, at most for
+// Patience. The logs are read until it returns, at most for half of that.
+func (g *Gatherer) Await(ctx context.Context, in incident.Incident, logs Logs) {
+	j := g.take(in)
+	if j == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	j.once.Do(func() {
+		j.look(ctx, logs)
+		close(j.ready)
+	})
+	select {
+	case <-j.named:
+	case <-ctx.Done():
+	}
+}
+
+// Close ends all work and waits for it. What is unfinished is begun anew by Begin or Await.
+func (g *Gatherer) Close() {
+	g.mu.Lock()
+	g.closed = true
+	if g.cancel != nil {
+		g.cancel()
+	}
+	g.mu.Unlock()
+	g.wg.Wait()
+}
+
+// work does all that is to be done for an incident.
+func (j *job) work(ctx context.Context) {
+	var names, all sync.WaitGroup
+	for _, e := range j.site.Entries {
+		names.Add(1)
+		all.Go(func() {
+			j.names(ctx, e)
+			names.Done()
+			if e.Traces {
+				j.traces(ctx, e)
+			}
+		})
+	}
+	names.Wait()
+	close(j.named)
+	all.Wait()
+}
+
+// load takes up what was got before.
+func (j *job) load() {
+	s, _, err := stateFile(j.g.Store, j.key).Load()
+	if err != nil {
+		j.g.log().Warn("what CUCM was asked for this incident cannot be read; it is asked again", "incident", j.in.ID, "err", err)
+		s = state{}
+	}
+	if s.Clusters == nil {
+		s.Clusters = map[string]*answers{}
+	}
+	for _, e := range j.site.Entries {
+		if s.Clusters[e.Cluster.Name()] == nil {
+			s.Clusters[e.Cluster.Name()] = &answers{}
+		}
+	}
+	j.state = s
+}
+
+// change changes the answers of a cluster and saves them.
+func (j *job) change(cluster string, do func(*answers)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	do(j.state.Clusters[cluster])
+	j.save()
+}
+
+func (j *job) save() {
+	err := incident.WhileKept(j.g.Store, j.key, func() error { return stateFile(j.g.Store, j.key).Save(j.state) })
+	if err != nil {
+		j.g.log().Warn("what CUCM answered cannot be written down", "incident", j.in.ID, "err", err)
+	}
+}
+
+// answered is a copy of the answers of a cluster.
+func (j *job) answered(cluster string) answers {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return *j.state.Clusters[cluster]
+}

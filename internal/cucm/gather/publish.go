@@ -1,0 +1,118 @@
+package gather
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
+)
+
+// The files of names in a bundle.
+const (
+	NamesJSON = "cucm/partial-phones.json"
+	NamesCSV  = "cucm/partial-phones.csv"
+)
+
+// publish puts what is known of phones beside the incident's logs.
+func (j *job) publish() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	doc := j.document()
+	var change material.Change
+	for _, c := range doc.Clusters {
+		change.CUCM = append(change.CUCM, evidence.CUCM{Cluster: c.Cluster, Names: rowOf(c)})
+	}
+	folder := material.Of(j.g.Store, j.key)
+	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: csvOf(doc)} {
+		in, err := put(folder, name, text)
+		if err != nil {
+			j.g.log().Warn("the names of partial phones cannot be written", "incident", j.in.ID, "err", err)
+			return
+		}
+		change.Files = append(change.Files, in)
+	}
+	err := folder.Add(j.g.now(), change)
+	switch {
+	case errors.Is(err, incident.ErrRemoved):
+	case err != nil:
+		j.g.log().Warn("the names of partial phones cannot be added", "incident", j.in.ID, "err", err)
+	case j.g.Named != nil:
+		j.g.Named(j.key)
+	}
+}
+
+// document is what is known of all clusters that are asked for names.
+func (j *job) document() evidence.PartialPhones {
+	doc := evidence.PartialPhones{Clusters: []evidence.ClusterPhones{}}
+	for _, e := range j.site.Entries {
+		if e.Names {
+			doc.Clusters = append(doc.Clusters, judge(e.Cluster.Name(), *j.state.Clusters[e.Cluster.Name()], j.state.Seen, j.site.C))
+		}
+	}
+	return doc
+}
+
+func put(folder material.Folder, name string, text []byte) (material.Incoming, error) {
+	w, err := folder.Create(name)
+	if err != nil {
+		return material.Incoming{}, err
+	}
+	if _, err := w.Write(text); err != nil {
+		w.Abort()
+		return material.Incoming{}, err
+	}
+	return w.Finish()
+}
+
+func jsonOf(doc evidence.PartialPhones) []byte {
+	b, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return []byte("{}\n") // not of such fields
+	}
+	return append(b, '\n')
+}
+
+// csvOf is the same as a table: a row for each phone.
+func csvOf(doc evidence.PartialPhones) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Write([]string{"cluster", "device", "status", "certain", "lines", "description", "user", "model", "product", "load", "ip", "mra", "via", "node", "reason", "reason_text", "since"})
+	for _, c := range doc.Clusters {
+		for _, p := range c.Phones {
+			var lines []string
+			for _, l := range p.Lines {
+				lines = append(lines, l.Number+" "+l.Status)
+			}
+			since := ""
+			if !p.Since.IsZero() {
+				since = p.Since.UTC().Format(time.RFC3339)
+			}
+			mra := p.MRA
+			if mra == "" {
+				mra = "not shown to be MRA"
+			}
+			row := []string{c.Cluster, p.Device, p.Status, strconv.FormatBool(p.Certain), strings.Join(lines, "; "), p.Description, p.User, p.Model, p.Product, p.Load, p.IP, mra, p.Via, p.Node, strconv.Itoa(p.Reason), p.ReasonText, since}
+			for i, v := range row {
+				row[i] = plainCell(v)
+			}
+			w.Write(row)
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+// plainCell keeps a spreadsheet from taking a text for a formula.
+func plainCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

@@ -1,0 +1,84 @@
+package wiring
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/cucm"
+	"rtmtgrab/internal/cucm/gather"
+	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/runner"
+)
+
+// Clusters are the CUCM clusters of the configuration in force. One is made anew when the
+// configuration is. It is safe for concurrent use.
+type Clusters struct {
+	Cfg func() *config.Config
+	Log *slog.Logger // nil: nothing
+
+	mu   sync.Mutex
+	of   *config.Config // for which made are
+	made map[string]*cucm.Cluster
+}
+
+// Of is the cluster of an entry of cucm:, nil if it cannot be made: check says why.
+func (c *Clusters) Of(cfg *config.Config, u *config.CUCM) *cucm.Cluster {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of != cfg {
+		c.of, c.made = cfg, map[string]*cucm.Cluster{}
+	}
+	if made, there := c.made[u.Cluster]; there {
+		return made
+	}
+	made, err := CUCM(cfg, u, false)
+	if err != nil && c.Log != nil {
+		c.Log.Error("a CUCM cluster cannot be asked", "cluster", u.Cluster, "err", err)
+	}
+	c.made[u.Cluster] = made
+	return made
+}
+
+// Site is what of the configuration is of use for gathering about a site's incidents.
+func (c *Clusters) Site(name string) gather.Site {
+	cfg := c.Cfg()
+	s := cfg.Site(name)
+	if s == nil || len(cfg.CUCM) == 0 {
+		return gather.Site{}
+	}
+	site := gather.Site{C: map[netip.Addr]string{}}
+	for _, h := range s.Hosts {
+		host := h.Address[:max(strings.LastIndexByte(h.Address, ':'), 0)]
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && h.Role == "C" {
+			site.C[ip.Unmap()] = h.Name
+		}
+	}
+	for _, u := range cfg.ClustersOf(s) {
+		if made := c.Of(cfg, u); made != nil && (u.Names || u.Traces) {
+			site.Entries = append(site.Entries, gather.Entry{Cluster: made, Names: u.Names, Traces: u.Traces, Whole: u.Whole, Settle: u.Settle, Bandwidth: u.Bandwidth, Max: u.Max})
+		}
+	}
+	return site
+}
+
+// NewGatherer is what gathers about the incidents of a store, by the configuration in force.
+// Its Close is due.
+func NewGatherer(st *incident.Store, c *Clusters, reserve *diskspace.Reserve, log *slog.Logger) *gather.Gatherer {
+	g := &gather.Gatherer{Store: st, Site: c.Site, Log: log}
+	if reserve != nil {
+		g.Room = reserve.Refusal
+	}
+	return g
+}
+
+// Beside is a runner's, for a gatherer.
+func Beside(g *gather.Gatherer) runner.Beside {
+	return runner.Beside{Begin: g.Begin, Await: func(ctx context.Context, job runner.SealJob) {
+		g.Await(ctx, job.Incident, gather.Logs{Manifest: job.Manifest, Open: gather.Opener(job.Open)})
+	}}
+}
