@@ -27,6 +27,9 @@ func masking(cfg *config.Config, store string) func(channel.Notice) (channel.Not
 	return func(n channel.Notice) (channel.Notice, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), maskWait)
 		defer cancel()
+		if strength == mask.Identities {
+			n = withoutDescriptions(n)
+		}
 		return masked(n, func(w masker.Words) error { return m.Words(ctx, strength, w) })
 	}
 }
@@ -69,6 +72,7 @@ func wordsOf(in *channel.Incident) masker.Words {
 		w.Names = append(w.Names, &in.Handed[i].Place)
 		w.Texts = append(w.Texts, &in.Handed[i].Error)
 	}
+	namedWords(in, &w)
 	if in.Found == nil {
 		return w
 	}
@@ -79,4 +83,40 @@ func wordsOf(in *channel.Incident) masker.Words {
 		w.Things = append(w.Things, &found.Phones[i].Device)
 	}
 	return w
+}
+
+// namedWords are what CUCM says of phones.
+func namedWords(in *channel.Incident, w *masker.Words) {
+	if in.CUCM == nil {
+		return
+	}
+	names := *in.CUCM
+	in.CUCM, names.Phones = &names, slices.Clone(names.Phones)
+	w.Texts = append(w.Texts, &names.Why)
+	for i := range names.Phones {
+		p := &names.Phones[i]
+		p.Lines = slices.Clone(p.Lines)
+		w.Things, w.Texts = append(w.Things, &p.Device), append(w.Texts, &p.Description)
+		for j := range p.Lines {
+			w.Things = append(w.Things, &p.Lines[j].Number)
+		}
+		if p.Via != "" {
+			w.Hosts = append(w.Hosts, &p.Via)
+		}
+	}
+}
+
+// withoutDescriptions is a notice without what people wrote into CUCM about phones: mostly
+// whose they are, which nothing tells from other words.
+func withoutDescriptions(n channel.Notice) channel.Notice {
+	if n.Incident == nil || n.Incident.CUCM == nil {
+		return n
+	}
+	in, names := *n.Incident, *n.Incident.CUCM
+	in.CUCM, names.Phones = &names, slices.Clone(names.Phones)
+	for i := range names.Phones {
+		names.Phones[i].Description = ""
+	}
+	n.Incident = &in
+	return n
 }

@@ -88,6 +88,8 @@ type Logs struct {
 type state struct {
 	Clusters map[string]*answers `json:"clusters"`
 	Seen     *seen               `json:"seen,omitempty"` // in the logs
+
+	Names evidence.PartialPhones `json:"names"` // what follows of both
 }
 
 // answers are a cluster's. Why is why the next is missing.
@@ -112,6 +114,15 @@ func (g *Gatherer) log() *slog.Logger {
 		return g.Log
 	}
 	return slog.New(slog.DiscardHandler)
+}
+
+// Read is what is known of an incident's phones, without clusters if CUCM was not asked.
+func Read(st *incident.Store, key string) evidence.PartialPhones {
+	s, _, err := stateFile(st, key).Load()
+	if err != nil {
+		return evidence.PartialPhones{}
+	}
+	return s.Names
 }
 
 func stateFile(st *incident.Store, key string) atomicfile.JSON[state] {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/cucm"
@@ -104,25 +103,6 @@ func mra(p evidence.CUCMPhone, logs *seen, c map[netip.Addr]string) (by, via str
 		return "logs", logs.Devices[p.Device]
 	}
 	return "", ""
-}
-
-// Line is a phone in a notice: "SEP…, 7042 up, 7043 down, Reception, home; via expc01".
-func Line(p evidence.CUCMPhone) string {
-	parts := []string{p.Device}
-	if words := p.LineWords(); words != "" {
-		parts = append(parts, words)
-	}
-	if p.Description != "" {
-		parts = append(parts, evidence.Printable(p.Description, 80))
-	}
-	line := strings.Join(parts, ", ")
-	switch {
-	case p.Via != "":
-		line += "; via " + p.Via
-	case p.MRA == "":
-		line += "; not shown to be MRA"
-	}
-	return evidence.Printable(line, 300)
 }
 
 // rowOf is what the manifest says of a cluster's names.

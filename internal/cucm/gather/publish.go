@@ -25,6 +25,8 @@ func (j *job) publish() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	doc := j.document()
+	j.state.Names = doc
+	j.save()
 	var change material.Change
 	for _, c := range doc.Clusters {
 		change.CUCM = append(change.CUCM, evidence.CUCM{Cluster: c.Cluster, Names: rowOf(c)})

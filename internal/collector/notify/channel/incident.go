@@ -98,6 +98,7 @@ func Told(now time.Time, kind string, in Incident) Notice {
 		}
 		b.WriteString("\n")
 	}
+	in.CUCM.write(&b)
 	if in.Found != nil {
 		in.Found.write(&b)
 	}

@@ -76,6 +76,7 @@ type Incident struct {
 	Hosts    []Host          `json:"hosts"`
 	Verdict  string          `json:"verdict,omitempty"` // of KindSealed: one sentence on the registrations
 	Found    *Registration   `json:"registration,omitempty"`
+	CUCM     *Names          `json:"cucm,omitempty"` // nil: it was not asked
 	Bundled
 }
 
