@@ -6,11 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/cucmtrace"
 	"rtmtgrab/internal/evidence"
 )
 
 // within leaves out the files that hold nothing of a window, in the order of their time.
-// What does not tell its time stays.
+// What does not tell its time stays, and so does the newest, which says how far the log reaches.
 func within(files []File, kind string, w evidence.Window) []File {
 	series := map[string][]File{}
 	for _, f := range files {
@@ -23,13 +24,13 @@ func within(files []File, kind string, w evidence.Window) []File {
 	for _, list := range series {
 		slices.SortStableFunc(list, func(a, b File) int { return cmp.Or(a.Modified.Compare(b.Modified), strings.Compare(a.Name, b.Name)) })
 		var before time.Time // the end of the file before, at the earliest
-		for _, f := range list {
+		for i, f := range list {
 			end := f.Modified
 			if f.Twice {
 				end = end.Add(time.Hour)
 			}
 			switch {
-			case f.Modified.IsZero(), f.Growing(), !end.Before(w.Since.Add(-slack)) && (before.IsZero() || !before.After(w.Until.Add(slack))):
+			case f.Modified.IsZero(), f.Growing(), i == len(list)-1, !end.Before(w.Since.Add(-slack)) && (before.IsZero() || !before.After(w.Until.Add(slack))):
 				kept = append(kept, f)
 			}
 			before = f.Modified
@@ -45,7 +46,7 @@ func ofKind(f File, kind string) bool {
 	name, path := strings.ToLower(f.Name), strings.ToLower(f.Path)
 	switch kind {
 	case LogSDL:
-		return strings.HasPrefix(name, "sdl") && (strings.Contains(name, ".txt") || strings.HasSuffix(name, ".gz") || strings.HasSuffix(name, ".gzo"))
+		return cucmtrace.IsSDL(f.Name)
 	case LogAlerts:
 		return strings.HasPrefix(name, "alertlog") || strings.Contains(path, "/alertlog/")
 	}

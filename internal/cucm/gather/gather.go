@@ -71,8 +71,9 @@ type job struct {
 
 	ready chan struct{} // closed when its logs are complete
 	once  sync.Once
-	alert []string      // the nodes of its alerts; set before ready is closed
-	named chan struct{} // closed when there will be no better names
+	alert []string        // the nodes of its alerts; set before ready is closed
+	asked evidence.Window // that of the incident in the end; the same
+	named chan struct{}   // closed when there will be no better names
 
 	mu    sync.Mutex // guards what follows, and the files
 	state state

@@ -39,7 +39,7 @@ func judge(cluster string, a answers, logs *seen, c map[netip.Addr]string) evide
 	}
 	for _, name := range slices.Sorted(maps.Keys(phones)) {
 		p := phones[name]
-		p.MRA, p.Via = mra(p, logs, c)
+		p.MRA, p.Via = shownMRA(p, logs, c)
 		out.Phones = append(out.Phones, p)
 		if logs != nil && !logs.Cut && logs.Devices[name] == "" && p.Status == cucm.StatusPartial && len(out.CUCMOnly) < maxListed {
 			out.CUCMOnly = append(out.CUCMOnly, name)
@@ -94,8 +94,8 @@ func phoneOf(d cucm.Device, certain bool) evidence.CUCMPhone {
 	return p
 }
 
-// mra is by what a phone is shown to be one behind MRA, and the Expressway-C.
-func mra(p evidence.CUCMPhone, logs *seen, c map[netip.Addr]string) (by, via string) {
+// shownMRA is by what a phone is shown to be one behind MRA, and the Expressway-C.
+func shownMRA(p evidence.CUCMPhone, logs *seen, c map[netip.Addr]string) (by, via string) {
 	if ip, err := netip.ParseAddr(p.IP); err == nil && c[ip.Unmap()] != "" {
 		return "address", c[ip.Unmap()]
 	}

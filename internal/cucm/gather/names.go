@@ -108,6 +108,7 @@ func (j *job) look(ctx context.Context, logs Logs) {
 	for _, a := range logs.Manifest.Alerts {
 		j.alert = append(j.alert, a.Node)
 	}
+	j.asked = logs.Manifest.Asked
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.state.Seen == nil || !found.Cut {
