@@ -224,6 +224,7 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { pauses.run(ctx) })
 	wg.Go(func() { w.drills.run(ctx) })
 	wg.Go(func() { w.deliveries.Run(ctx) })
+	wg.Go(func() { w.gatherer.Resume(ctx) })
 	wg.Go(func() { w.prts.Run(ctx) })
 }
 

@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -71,9 +72,7 @@ type job struct {
 
 	ready chan struct{} // closed when its logs are complete
 	once  sync.Once
-	alert []string        // the nodes of its alerts; set before ready is closed
-	asked evidence.Window // that of the incident in the end; the same
-	named chan struct{}   // closed when there will be no better names
+	named chan struct{} // closed when there will be no better names
 
 	mu    sync.Mutex // guards what follows, and the files
 	state state
@@ -88,9 +87,16 @@ type Logs struct {
 // state is what was got, as it is on disk.
 type state struct {
 	Clusters map[string]*answers `json:"clusters"`
+	Logs     *complete           `json:"logs,omitempty"` // nil: they are not complete yet
 	Seen     *seen               `json:"seen,omitempty"` // in the logs
 
 	Names evidence.PartialPhones `json:"names"` // what follows of both
+}
+
+// complete is what is kept of the logs once they are.
+type complete struct {
+	Asked evidence.Window `json:"asked"`
+	Nodes []string        `json:"nodes"` // of the alerts
 }
 
 // answers are a cluster's. Why is why the next is missing.
@@ -126,8 +132,11 @@ func Read(st *incident.Store, key string) evidence.PartialPhones {
 	return s.Names
 }
 
+// stateName is the file of what was got, in an incident's folder.
+const stateName = "cucm.json"
+
 func stateFile(st *incident.Store, key string) atomicfile.JSON[state] {
-	return incident.File[state](st, filepath.Join(st.IncidentDir(key), "cucm.json"))
+	return incident.File[state](st, filepath.Join(st.IncidentDir(key), stateName))
 }
 
 // Begin takes an incident up, if it is not in work yet. It waits for nothing.
@@ -203,6 +212,8 @@ func (j *job) work(ctx context.Context) {
 			names.Done()
 			if e.Traces {
 				j.traces(ctx, e)
+			} else if ctx.Err() == nil {
+				j.change(e.Cluster.Name(), func(a *answers) { a.Traced = true })
 			}
 		})
 	}
@@ -227,6 +238,42 @@ func (j *job) load() {
 		}
 	}
 	j.state = s
+	if s.Logs != nil {
+		j.once.Do(func() { close(j.ready) })
+	}
+}
+
+// resumeWithin is how old what is unfinished may be to be finished: CUCM keeps traces for
+// hours to days.
+const resumeWithin = 6 * time.Hour
+
+// Resume takes up what an earlier process left unfinished of incidents that are sealed
+// already. The others are begun again anyway.
+func (g *Gatherer) Resume(ctx context.Context) {
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(g.Store.IncidentDir("k")), "*", stateName)) // of a pattern that is right
+	for _, name := range found {
+		info, err := os.Stat(name)
+		if ctx.Err() != nil || err != nil || g.now().Sub(info.ModTime()) > resumeWithin {
+			continue
+		}
+		key := filepath.Base(filepath.Dir(name))
+		s, _, err := stateFile(g.Store, key).Load()
+		if err != nil || s.Logs == nil || !s.unfinished() {
+			continue
+		}
+		if in, err := g.Store.Read(key); err == nil && in.State == incident.Sealed {
+			g.take(in)
+		}
+	}
+}
+
+func (s state) unfinished() bool {
+	for _, a := range s.Clusters {
+		if !a.Done && a.First != nil || !a.Traced {
+			return true
+		}
+	}
+	return false
 }
 
 // change changes the answers of a cluster and saves them.

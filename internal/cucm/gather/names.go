@@ -105,16 +105,24 @@ func (j *job) look(ctx context.Context, logs Logs) {
 	ctx, cancel := context.WithTimeout(ctx, Patience/2)
 	defer cancel()
 	found := scan(ctx, logs, nodes)
+	now := &complete{Asked: logs.Manifest.Asked}
 	for _, a := range logs.Manifest.Alerts {
-		j.alert = append(j.alert, a.Node)
+		now.Nodes = append(now.Nodes, a.Node)
 	}
-	j.asked = logs.Manifest.Asked
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.state.Seen == nil || !found.Cut {
-		j.state.Seen = found
-		j.save()
+	j.state.Logs, j.state.Seen = now, found
+	j.save()
+}
+
+// logs is what is kept of the complete logs.
+func (j *job) logs() complete {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.state.Logs == nil {
+		return complete{}
 	}
+	return *j.state.Logs
 }
 
 func (j *job) seen() *seen {

@@ -28,7 +28,7 @@ func (j *job) traces(ctx context.Context, e Entry) {
 		return
 	}
 	cluster := e.Cluster.Name()
-	if j.answered(cluster).Traced || !j.g.sleepUntil(ctx, j.asked.Until.Add(e.Settle)) {
+	if j.answered(cluster).Traced || !j.g.sleepUntil(ctx, j.logs().Asked.Until.Add(e.Settle)) {
 		return
 	}
 	nodes, err := e.Cluster.Nodes(ctx)
@@ -38,14 +38,14 @@ func (j *job) traces(ctx context.Context, e Entry) {
 	if err != nil {
 		p := e.Cluster.Publisher()
 		j.g.log().Warn("no traces: the nodes of a CUCM cluster are not known", "incident", j.in.ID, "cluster", cluster, "err", err)
-		j.add(cluster, []evidence.CUCMNode{lostNode(p, j.asked, err)}, nil)
+		j.add(cluster, []evidence.CUCMNode{lostNode(p, j.logs().Asked, err)}, nil)
 		nodes = nil
 	}
 	var budget atomic.Int64
 	budget.Store(e.Max)
 	var wg sync.WaitGroup
 	for _, n := range j.concerned(cluster, nodes) {
-		wg.Go(func() { (&fetching{job: j, entry: e, node: n, left: &budget}).all(ctx) })
+		wg.Go(func() { (&fetching{job: j, entry: e, node: n, left: &budget, asked: j.logs().Asked}).all(ctx) })
 	}
 	wg.Wait()
 	if ctx.Err() == nil {
@@ -67,7 +67,7 @@ func (g *Gatherer) sleepUntil(ctx context.Context, at time.Time) bool {
 
 // concerned are the nodes that something tells of; all, if nothing does.
 func (j *job) concerned(cluster string, nodes []cucm.Node) []cucm.Node {
-	told := append([]string{}, j.alert...)
+	told := append([]string{}, j.logs().Nodes...)
 	told = append(told, j.seen().Nodes[cluster]...)
 	a := j.answered(cluster)
 	for _, p := range []*cucm.Phones{a.First, a.Second} {
@@ -102,6 +102,7 @@ type fetching struct {
 	node  cucm.Node
 	left  *atomic.Int64 // bytes that the incident may still take
 
+	asked   evidence.Window
 	ahead   time.Duration   // the node's clock
 	window  evidence.Window // by that clock
 	zone    *time.Location

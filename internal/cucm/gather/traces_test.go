@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/material"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/cucmlab"
@@ -24,8 +25,8 @@ func init() { looks = looks[:1] } // tests do not wait for files to be closed
 
 const nodeName = "cucm01.example.com"
 
-// traced is a site whose one node has written traces for half an hour, and a bench for it.
-func traced(t *testing.T, rng *rand.Rand) (*mra.Site, *mra.SDLConfig, *bench) {
+// traced is a site whose one node has written traces for some minutes, and a bench for it.
+func traced(t *testing.T, rng *rand.Rand, minutes int) (*mra.Site, *mra.SDLConfig, *bench) {
 	t.Helper()
 	zone, err := time.LoadLocation([]string{"America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe"}[rng.IntN(4)])
 	if err != nil {
@@ -35,14 +36,14 @@ func traced(t *testing.T, rng *rand.Rand) (*mra.Site, *mra.SDLConfig, *bench) {
 		Clock: map[string]time.Duration{nodeName: time.Duration(rng.IntN(7)-3) * 7 * time.Second}}
 	site := newSite(t, mra.SiteConfig{CUCM: []string{nodeName}, Phones: 2, Seed: rng.Uint64(), SDL: cfg})
 	end := time.Now().Add(-time.Second)
-	begin := end.Add(-30 * time.Minute)
-	if err := site.Schedule(mra.Event{At: begin.Add(10 * time.Minute), Kind: mra.DropTCP}); err != nil {
+	begin := end.Add(-time.Duration(minutes) * time.Minute)
+	if err := site.Schedule(mra.Event{At: begin.Add(2 * time.Minute), Kind: mra.DropTCP}); err != nil {
 		t.Fatal(err)
 	}
 	site.BackfillUntil(begin, end)
 	b := newBench(t, cucmlab.Config{Site: site, Nodes: []string{nodeName}, Zone: zone, Clocks: cfg.Clock})
-	since := begin.Add(time.Duration(2+rng.IntN(10)) * time.Minute).UTC().Truncate(time.Second)
-	b.in.Asked = evidence.NewWindow(since, since.Add(time.Duration(3+rng.IntN(12))*time.Minute))
+	since := begin.Add(time.Duration(1+rng.IntN(minutes/3)) * time.Minute).UTC().Truncate(time.Second)
+	b.in.Asked = evidence.NewWindow(since, since.Add(time.Duration(2+rng.IntN(minutes/2))*time.Minute))
 	b.entry.Names, b.entry.Traces, b.entry.Max = false, true, 1<<30
 	return site, cfg, b
 }
@@ -85,14 +86,14 @@ func (b *bench) fetch() evidence.CUCMNode {
 // TestTraces: over the wire as on the node: what is kept is the truth, byte for byte, and
 // each gap stands in the coverage, with its reason.
 func TestTraces(t *testing.T) {
-	runs := 5
+	runs, minutes := 4, 9
 	if os.Getenv("GRAB_LONG") != "" {
-		runs = 100
+		runs, minutes = 100, 30
 	}
 	for i := range runs {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(14, uint64(i)))
-			site, cfg, b := traced(t, rng)
+			site, cfg, b := traced(t, rng, minutes)
 			lost := spoil(t, rng, site, b.lab)
 			b.entry.Whole = rng.IntN(3) == 0
 			row := b.fetch()
@@ -200,7 +201,7 @@ func TestTracesErrors(t *testing.T) {
 		"DIME":     {func(_ *bench, f *cucmlab.Faults) { f.Logs.Form = cucmlab.FormDIME }, evidence.ReasonRead, "DIME"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, b := traced(t, rand.New(rand.NewPCG(1, 1)))
+			_, _, b := traced(t, rand.New(rand.NewPCG(1, 1)), 4)
 			b.lab.SetFaults(func(f *cucmlab.Faults) { c.change(b, f) })
 			row := b.fetch()
 			if row.Coverage != evidence.Lost || !strings.Contains(row.Error, c.text) || len(row.Files) == 0 || row.Files[0].Family != cucm.LogSDL || row.Files[0].Missing[0].Reason != c.reason {
@@ -214,7 +215,7 @@ func TestTracesErrors(t *testing.T) {
 func TestTracesClosed(t *testing.T) {
 	gate := make(chan struct{})
 	defer close(gate)
-	_, _, b := traced(t, rand.New(rand.NewPCG(2, 2)))
+	_, _, b := traced(t, rand.New(rand.NewPCG(2, 2)), 4)
 	b.lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Service: cucmlab.GetFile, BodyGate: gate}} })
 	g := b.gatherer()
 	logs := b.complete()
@@ -227,5 +228,38 @@ func TestTracesClosed(t *testing.T) {
 	g.Close()
 	if left, _ := filepath.Glob(filepath.Join(b.store.IncidentDir("k"), "*.part")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestResume: what a process leaves unfinished of a sealed incident the next one finishes.
+func TestResume(t *testing.T) {
+	gate := make(chan struct{})
+	_, _, b := traced(t, rand.New(rand.NewPCG(3, 3)), 4)
+	b.lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Service: cucmlab.GetFile, Gate: gate}} })
+	g := b.gatherer()
+	logs := b.complete()
+	logs.Manifest.Asked = b.in.Asked
+	g.Await(t.Context(), b.in, logs)
+	waitFor(t, func() bool { return asked(b.lab, cucmlab.LogCollection) > 2 })
+	g.Close()
+	close(gate)
+	b.lab.SetFaults(func(f *cucmlab.Faults) { f.Line = nil })
+	b.in.State = incident.Sealed
+	if err := b.store.Save(b.in); err != nil {
+		t.Fatal(err)
+	}
+	again := b.gatherer()
+	again.Resume(t.Context())
+	waitFor(t, func() bool {
+		s, err := material.Of(b.store, "k").Read()
+		return err == nil && len(s.CUCM) == 1 && len(s.CUCM[0].Nodes) == 1 && s.CUCM[0].Nodes[0].Files[0].Records > 0
+	})
+	waitFor(t, func() bool { again.mu.Lock(); defer again.mu.Unlock(); return len(again.jobs) == 0 })
+	before := len(b.lab.Requests())
+	third := b.gatherer()
+	third.Resume(t.Context())
+	third.Close()
+	if n := len(b.lab.Requests()); n != before {
+		t.Errorf("%d requests after all was done", n-before)
 	}
 }
