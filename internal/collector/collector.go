@@ -199,17 +199,22 @@ func (w *Collector) Run(ctx context.Context) error {
 	tellSystemd(daemon.SdNotifyStopping)
 	cancel()
 	wg.Wait()
+	w.closeParts()
+	w.log.Info("stopped")
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, ended)
+}
+
+// closeParts ends what has goroutines and connections of its own.
+func (w *Collector) closeParts() {
 	w.drills.runner.wg.Wait()
 	w.gatherer.Close()
 	w.sessions.close()
 	saveBook(w.health.Hosts.Growth, w.log)
 	w.Notifier.Close()
 	w.OwnMails.Close()
-	w.log.Info("stopped")
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
-	return errors.Join(err, ended)
 }
 
 // inBackground starts what runs beside runner and mailboxes until ctx ends.

@@ -145,7 +145,7 @@ func (s *server) failure(err error) *control.Failure {
 
 // effort is with what the watcher does it.
 func (s *server) effort(d *operation) oneshot.Effort {
-	return oneshot.Effort{Pool: s.pool, Growth: s.runner.Growth, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: s.log, Event: func(e runner.Event) {
+	return oneshot.Effort{Pool: s.pool, Growth: s.runner.Growth, Beside: s.runner.Beside, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: s.log, Event: func(e runner.Event) {
 		s.event(e)
 		d.event(e)
 	}}

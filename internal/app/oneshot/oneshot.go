@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/cucm/gather"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
@@ -48,6 +49,7 @@ type Grab struct {
 	find   func(site, host string) (wiring.Source, bool)
 
 	reserve *diskspace.Reserve // of the store's disk; nil: there is none
+	cfg     *config.Config     // whose CUCM clusters are asked; nil: none is
 
 	Scratch bool             // the store is a temporary folder
 	Adhoc   []sshdial.Config // the ways to hosts that no configuration knows
@@ -59,6 +61,7 @@ type Effort struct {
 	Say     func(format string, args ...any)
 	Fetched func(fetch.Progress)
 	Event   func(runner.Event)
+	Beside  runner.Beside   // the collector's; zero: the grab has its own
 	Stop    <-chan struct{} // closed: seal what there is
 	By      string          // as in incident.Incident
 	Log     *slog.Logger    // may be nil
@@ -85,6 +88,9 @@ func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store,
 		return nil, incident.Incident{}, err
 	}
 	g.shareRoom()
+	beside, done := g.beside(store, e)
+	defer done()
+	e.Beside = beside
 	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, User: e.user(), Case: f.Case, Phones: f.Phones,
 		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
 	if err != nil {
@@ -145,8 +151,25 @@ func (g *Grab) runner(store *incident.Store, e Effort) *runner.Runner {
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
 		Logs: runner.Logs{NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Contents: wiring.Contents(analyst), Unpack: wiring.Unpack},
 		Seal: wiring.Sealer(g.bundle, analyst, g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Events: e.Event, Log: e.Log, Version: version.Version,
-		Growth: e.Growth,
+		Growth: e.Growth, Beside: e.Beside,
 	}
+}
+
+// beside is what gets the names of partial phones from CUCM: the collector's if it does the
+// grab, which fetches traces afterwards too. A command by itself gets names alone, for it
+// ends with the bundle. done ends it.
+func (g *Grab) beside(store *incident.Store, e Effort) (b runner.Beside, done func()) {
+	if e.Beside.Begin != nil || g.cfg == nil || len(g.cfg.CUCM) == 0 {
+		return e.Beside, func() {}
+	}
+	log := e.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	clusters := &wiring.Clusters{Cfg: func() *config.Config { return g.cfg }, Log: log}
+	gatherer := wiring.NewGatherer(store, clusters, g.reserve, log)
+	gatherer.Site = func(name string) gather.Site { return clusters.Site(name).NamesAlone() }
+	return wiring.Beside(gatherer), gatherer.Close
 }
 
 // Prepare finds out which hosts are meant and what is known of them. load reads the
@@ -185,7 +208,7 @@ func PrepareConfigured(cfg *config.Config, f *Request) (*Grab, error) {
 		list = append(list, *h)
 	}
 	return &Grab{Store: cfg.Store, Zone: s.Zone(), before: cfg.Window.Before, bundle: cfg.Bundle, handTo: cfg.Handover, Out: f.Out,
-		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}, nil
+		site: wiring.SiteOf(s, list), policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}, nil
 }
 
 func reserveOf(cfg *config.Config) *diskspace.Reserve {
@@ -249,8 +272,11 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	if err := CheckWait("--patience", q.Patience); err != nil {
 		return incident.Incident{}, advice.Usage(err)
 	}
-	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg)}
+	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
 	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
+	beside, done := g.beside(store, e)
+	defer done()
+	e.Beside = beside
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {
 	case errors.Is(err, runner.ErrComplete):

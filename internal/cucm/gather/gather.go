@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +45,16 @@ type Entry struct {
 type Site struct {
 	Entries []Entry
 	C       map[netip.Addr]string // the Expressway-Cs by address
+}
+
+// NamesAlone is the site without traces.
+func (s Site) NamesAlone() Site {
+	list := slices.Clone(s.Entries)
+	for i := range list {
+		list[i].Traces = false
+	}
+	s.Entries = slices.DeleteFunc(list, func(e Entry) bool { return !e.Names })
+	return s
 }
 
 // A Gatherer works at incidents until Close. Its fields are set before the first call.
@@ -188,6 +199,7 @@ func (g *Gatherer) Await(ctx context.Context, in incident.Incident, logs Logs) {
 	select {
 	case <-j.named:
 	case <-ctx.Done():
+		j.publish() // that nothing is known yet is a row too
 	}
 }
 

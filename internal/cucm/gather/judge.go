@@ -62,7 +62,7 @@ const maxListed = 1000
 func certainty(a answers) (state, why string) {
 	switch {
 	case a.First == nil && a.Second == nil:
-		return evidence.NamesNone, cmp.Or(a.SecondWhy, a.FirstWhy, "CUCM was not asked yet")
+		return evidence.NamesNone, cmp.Or(a.SecondWhy, a.FirstWhy, "CUCM has not answered yet")
 	case a.Second == nil:
 		return evidence.NamesLikely, cmp.Or(a.SecondWhy, "CUCM was not asked again yet when the window was over")
 	case a.Second.Truncated:

@@ -31,6 +31,11 @@ func (j *job) publish() {
 	for _, c := range doc.Clusters {
 		change.CUCM = append(change.CUCM, evidence.CUCM{Cluster: c.Cluster, Names: rowOf(c)})
 	}
+	for _, e := range j.site.Entries {
+		if !e.Names {
+			change.CUCM = append(change.CUCM, evidence.CUCM{Cluster: e.Cluster.Name()})
+		}
+	}
 	folder := material.Of(j.g.Store, j.key)
 	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: csvOf(doc)} {
 		in, err := put(folder, name, text)
