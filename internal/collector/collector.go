@@ -165,7 +165,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	defer cancel()
 	pages := &web{handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), log: w.log}
 	defer pages.close()
-	defer w.ways.door.Close()
+	defer w.ways.close()
 	if err := w.serve(pages); err != nil {
 		return err
 	}
@@ -241,6 +241,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.sessions.configure(ctx, cfg)
 	w.OwnMails.Configure(ctx, cfg)
 	w.Notifier.Configure(ctx, cfg)
+	w.ways.polls.Configure(ctx)
 	w.deliveries.Configure()
 	w.prts.Configure(cfg.PRT)
 }

@@ -1,8 +1,11 @@
 package collector
 
 import (
+	"slices"
+
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/incoming"
+	"rtmtgrab/internal/collector/poll"
 	"rtmtgrab/internal/collector/webhook"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
@@ -12,22 +15,34 @@ import (
 type ways struct {
 	hook *webhook.Handler
 	door *webhook.Door
+
+	polls *poll.Poller
 }
 
 func newWays(w *Collector) ways {
 	in := &incoming.Intake{Journal: w.journal, Log: w.log, Count: w.metrics.Alert}
 	hook := &webhook.Handler{Take: in.Take, Decide: in.Decide, Log: w.log, Config: func() *config.Config { return w.cfg.Load() }}
-	return ways{hook: hook, door: &webhook.Door{Handler: hook, Log: w.log}}
+	polls := &poll.Poller{Store: w.Store.Dir, Config: func() *config.Config { return w.cfg.Load() }, Take: in.Take, Decide: in.Decide, Log: w.log,
+		Reach: func(u *config.CUCM) (poll.Cluster, error) { return wiring.CUCM(w.cfg.Load(), u, false) }}
+	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls}
+}
+
+// close ends them.
+func (y ways) close() {
+	y.door.Close()
+	y.polls.Close()
 }
 
 // report says what comes by them.
 func (y ways) report(r *status.Report, cfg *config.Config) {
 	y.hook.Report(r, cfg.Alerts.Webhook)
+	y.polls.Report(r, cfg)
 }
 
 // listens reports whether alerts can come at all, and how it is said if they cannot.
 func listens(cfg *config.Config) error {
-	if len(cfg.Mails) == 0 && cfg.Alerts.Webhook == nil {
+	polled := slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })
+	if len(cfg.Mails) == 0 && cfg.Alerts.Webhook == nil && !polled {
 		return wiring.ErrNoMail
 	}
 	return nil

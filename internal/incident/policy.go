@@ -13,6 +13,7 @@ type Site struct {
 	Name     string
 	Clusters []string // claimed clusters, as in the mail's subject
 	Nodes    []string // claimed nodes; without clusters and nodes it takes what no other claims
+	CUCM     []string // clusters that are asked about it: it claims what polls of them find
 	TimeZone string   // IANA name, for people
 	Hosts    []HostRef
 	Families []string

@@ -86,6 +86,9 @@ func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, w
 	if len(rules) > 0 {
 		no = "no route matches; "
 	}
+	if names = polled(sites, a); len(names) > 0 {
+		return names, no + "claimed by cluster " + fmt.Sprintf("%q", evidence.Printable(a.Cluster, 80)) + " of cucm:"
+	}
 	names = Route(sites, a.Cluster, a.Node)
 	what := claimedBy(a.Cluster, a.Node)
 	switch {
@@ -95,6 +98,16 @@ func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, w
 		return names, no + "claimed by " + what
 	}
 	return names, no + "no site claims " + what + "; sites without clusters and nodes take the rest"
+}
+
+// polled are the sites that say that they are of the cluster of which a poll found the alert.
+func polled(sites []Site, a evidence.Alert) (names []string) {
+	for _, s := range sites {
+		if a.Source == evidence.SourcePoll && slices.ContainsFunc(s.CUCM, func(c string) bool { return strings.EqualFold(c, a.Cluster) }) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // claimedBy is by what an alert could be claimed, in words.

@@ -42,10 +42,10 @@ func BoxNames(boxes []Box) string {
 }
 
 // maxAge is how old an alert may be: the longest of all mailboxes, for the same
-// mail may lie in several of them.
+// mail may lie in several of them. Without mailboxes it is what it is by default.
 func maxAge(cfg *config.Config) time.Duration {
 	if len(cfg.Mails) == 0 {
-		return 0
+		return 24 * time.Hour
 	}
 	return slices.MaxFunc(cfg.Mails, func(a, b config.Mail) int { return cmp.Compare(a.MaxAge, b.MaxAge) }).MaxAge
 }

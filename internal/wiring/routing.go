@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"net"
 	"slices"
 	"time"
 
@@ -17,6 +18,22 @@ func rules(cfg *config.Config) []incident.Rule {
 		list = append(list, incident.Rule(r))
 	}
 	return list
+}
+
+// nodes are the names of CUCM's nodes: those of cucm:, and of sites what they name beside.
+func nodes(cfg *config.Config) (table incident.Nodes) {
+	for _, u := range cfg.CUCM {
+		for _, n := range u.Nodes {
+			host, _, _ := net.SplitHostPort(n.Address)
+			table = table.Add(incident.Node{Cluster: u.Cluster, Name: n.Name, Aliases: append(slices.Clone(n.Aliases), host)})
+		}
+	}
+	for _, s := range cfg.Sites {
+		for _, n := range s.Nodes {
+			table = table.AddNamed(n)
+		}
+	}
+	return table
 }
 
 // kinds are what a configuration's alert kinds ask for.

@@ -181,7 +181,7 @@ func Sites(cfg *config.Config) []incident.Site {
 }
 
 func SiteOf(s *config.Site, hosts []config.Host) incident.Site {
-	is := incident.Site{Name: s.Name, Clusters: s.Clusters, Nodes: s.Nodes, TimeZone: s.Zone().String(), Quiet: quiet(s)}
+	is := incident.Site{Name: s.Name, Clusters: s.Clusters, Nodes: s.Nodes, CUCM: s.CUCM, TimeZone: s.Zone().String(), Quiet: quiet(s)}
 	for _, h := range hosts {
 		is.Hosts = append(is.Hosts, incident.HostRef{Name: h.Name, Role: h.Role, Address: h.Address})
 		for _, f := range h.Logs.Families {
@@ -195,7 +195,7 @@ func SiteOf(s *config.Site, hosts []config.Host) incident.Site {
 
 func Policy(cfg *config.Config) incident.Policy {
 	p := incident.Policy{Before: cfg.Window.Before, After: cfg.Window.After, Max: cfg.Window.Max, Settle: cfg.Settle,
-		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, KeepSize: cfg.Keep.Size, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Rules: rules(cfg)}
+		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, KeepSize: cfg.Keep.Size, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Nodes: nodes(cfg), Rules: rules(cfg)}
 	p.MaxAge = maxAge(cfg)
 	return p
 }
@@ -328,7 +328,7 @@ func MailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) 
 	return s, nil
 }
 
-var ErrNoMail = errors.New("no mailbox is configured (mail:), nor another way for alerts to come (alerts.webhook)")
+var ErrNoMail = errors.New("no mailbox is configured (mail:), nor another way for alerts to come (alerts.webhook, cucm: poll)")
 
 // LocalZone is this machine's time zone by name, if it has one.
 func LocalZone() string {

@@ -47,6 +47,7 @@ type Report struct {
 	Handover  []Destination `json:"handover"`          // where bundles go
 	PRT       *PRT          `json:"prt,omitempty"`     // phones' problem reports; absent: they are not received here
 	Late      []Late        `json:"late,omitempty"`    // what came to sealed incidents, and no bundle has yet
+	Polls     []Poll        `json:"polls"`             // of CUCM's nodes
 	Webhook   *Webhook      `json:"webhook,omitempty"` // nil: alerts.webhook is not configured
 	Notes     []string      `json:"notes"`             // what is not known, and is no problem
 	Senders   string        `json:"senders,omitempty"` // who may trigger without being verified, one sentence
@@ -237,6 +238,7 @@ func (r *Report) Finish() {
 	some(&r.Drills)
 	some(&r.Pauses)
 	some(&r.Handover)
+	some(&r.Polls)
 	some(&r.Notes)
 	for i := range r.Hosts {
 		some(&r.Hosts[i].Sites)

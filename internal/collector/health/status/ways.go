@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"time"
 
 	"rtmtgrab/internal/human"
@@ -41,5 +42,75 @@ func (w *writer) webhook(h Webhook) {
 	w.line("  %s: %s since the start, the last request %s", h.Listen, human.Plural(h.Alerts, "alert"), w.when(h.Accepted))
 	if h.Refused > 0 {
 		w.line("    refused in the last hour: %d, the last from %s %s", h.Refused, h.From, w.when(h.Last))
+	}
+}
+
+// Poll is what polls of one node of CUCM have found. Without a node it is of a cluster whose
+// nodes cannot be found out.
+type Poll struct {
+	Cluster    string    `json:"cluster"`
+	Node       string    `json:"node"`
+	EveryS     float64   `json:"every_s"`
+	Partial    *int64    `json:"partial,omitempty"`      // partially registered phones: the base line, above which a value is an alert; nil: not known
+	Since      time.Time `json:"since,omitzero"`         // it is what it is
+	Answer     time.Time `json:"answer,omitzero"`        // the last one
+	Registered *int64    `json:"registered,omitempty"`   // phones
+	Over       *int64    `json:"over,omitempty"`         // the lowest value of the last days: RTMT's alert should be over that
+	OverDays   int       `json:"over_days,omitempty"`    // how many days those are
+	Set        time.Time `json:"base_set,omitzero"`      // the last time that the base line was set without an alert, whatever the value
+	SetWhy     string    `json:"base_set_why,omitempty"` // why
+	Error      string    `json:"error,omitempty"`        // why it does not answer
+	Failing    time.Time `json:"failing_since,omitzero"`
+	Failed     int       `json:"failed,omitempty"`        // polls in a row
+	Refused    bool      `json:"login_refused,omitempty"` // nothing more is tried
+
+	Hint  string   `json:"-"`
+	Sites []string `json:"-"`
+}
+
+// JudgePolls adds the nodes that do not answer. Mails and others ways are there still, so
+// none blocks.
+func JudgePolls(r *Report) {
+	refused := map[string]bool{}
+	for _, l := range r.Polls {
+		switch {
+		case l.Error == "" || !l.Refused && l.Failed < 2:
+		case l.Refused && refused[l.Cluster]:
+		case l.Refused:
+			refused[l.Cluster] = true
+			r.Add(Problem{Key: "poll/" + label(l.Cluster) + "/login", Since: l.Failing, Sites: l.Sites, What: "CUCM cluster " + l.Cluster + " is not polled: the login was refused, and none is tried again, for CUCM locks the account: " + l.Error,
+				Hint: l.Hint})
+		case l.Node == "":
+			r.Add(Problem{Key: "poll/" + label(l.Cluster), Since: l.Failing, Sites: l.Sites, What: "CUCM cluster " + l.Cluster + " is not polled, for its nodes cannot be found out: " + l.Error, Hint: l.Hint})
+		default:
+			r.Add(Problem{Key: "poll/" + label(l.Cluster) + "/" + label(l.Node), Since: l.Failing, Sites: l.Sites, What: "node " + l.Node + " of CUCM cluster " + l.Cluster + " is not polled: " + l.Error, Hint: l.Hint})
+		}
+	}
+}
+
+// poll writes it for a person.
+func (w *writer) poll(l Poll) {
+	if l.Node == "" {
+		w.line("  %s: its nodes cannot be found out: %s", l.Cluster, l.Error)
+		return
+	}
+	is := "not known yet"
+	if l.Partial != nil {
+		is = fmt.Sprintf("%s, since %s", human.Plural(int(*l.Partial), "partially registered phone"), w.when(l.Since))
+	}
+	w.line("  %s of %s, every %s: %s", l.Node, l.Cluster, human.Span(seconds(l.EveryS)), is)
+	line := "    last answer " + w.when(l.Answer)
+	if l.Registered != nil {
+		line += "; " + human.Plural(int(*l.Registered), "phone") + " registered"
+	}
+	if l.Over != nil {
+		line += fmt.Sprintf("; never below %d in %s: RTMT's alert should be on over %d", *l.Over, human.Plural(l.OverDays, "day"), *l.Over)
+	}
+	w.line("%s", line)
+	if !l.Set.IsZero() {
+		w.line("    base line set without an alert %s: %s", w.when(l.Set), l.SetWhy)
+	}
+	if l.Error != "" {
+		w.line("    not answering for %s: %s", human.Span(max(w.now.Sub(l.Failing), 0)), l.Error)
 	}
 }

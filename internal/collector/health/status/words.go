@@ -52,6 +52,12 @@ func (r Report) Write(out io.Writer) error {
 	if r.Senders != "" {
 		w.line("  %s", r.Senders)
 	}
+	if len(r.Polls) > 0 {
+		w.line("\npolls of CUCM")
+	}
+	for _, l := range r.Polls {
+		w.poll(l)
+	}
 	if r.Webhook != nil {
 		w.webhook(*r.Webhook)
 	}
