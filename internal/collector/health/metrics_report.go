@@ -62,6 +62,10 @@ var (
 	gaugePRTWait   = gauge("prt_waiting", "Phones' problem reports that wait for an incident.")
 	gaugePRTBytes  = gauge("prt_waiting_bytes", "Disk space that these use.")
 	gaugeLate      = gauge("incidents_late", "Sealed incidents for which something came that no bundle has yet.")
+	gaugePolled    = gauge("poll_partial_phones", "PartiallyRegisteredPhone of a CUCM node as the last poll found it; absent if it is not known.", "cluster", "node")
+	gaugePollLow   = gauge("poll_partial_phones_lowest", "The lowest value of the last days: RTMT's alert should be over that.", "cluster", "node")
+	gaugePollAge   = gauge("poll_answer_age_seconds", "Time since the node's last answer to a poll.", "cluster", "node")
+	gaugePollDown  = gauge("poll_failing", "1 while the node, or without a node the cluster, does not answer polls.", "cluster", "node")
 	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
 )
 
@@ -124,6 +128,9 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.set(gaugeHandDown, truth(!d.Failing.IsZero()), d.Name)
 	}
 	c.prts(r)
+	for _, l := range r.Polls {
+		c.poll(l)
+	}
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))
 }
@@ -214,6 +221,17 @@ func (c collecting) host(h status.Host) {
 		c.set(gaugeRingBytes, float64(h.Ring.Bytes), h.Name)
 		c.age(gaugeRingAge, h.Ring.Last, h.Name)
 	}
+}
+
+func (c collecting) poll(l status.Poll) {
+	if l.Partial != nil {
+		c.set(gaugePolled, float64(*l.Partial), l.Cluster, l.Node)
+	}
+	if l.Over != nil {
+		c.set(gaugePollLow, float64(*l.Over), l.Cluster, l.Node)
+	}
+	c.age(gaugePollAge, l.Answer, l.Cluster, l.Node)
+	c.set(gaugePollDown, truth(l.Error != ""), l.Cluster, l.Node)
 }
 
 // provenWhole reports whether all logs of a host could be had when they were looked at.
