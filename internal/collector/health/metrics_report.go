@@ -128,9 +128,7 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.set(gaugeHandDown, truth(!d.Failing.IsZero()), d.Name)
 	}
 	c.prts(r)
-	for _, l := range r.Polls {
-		c.poll(l)
-	}
+	c.polls(r)
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))
 }
@@ -223,15 +221,17 @@ func (c collecting) host(h status.Host) {
 	}
 }
 
-func (c collecting) poll(l status.Poll) {
-	if l.Partial != nil {
-		c.set(gaugePolled, float64(*l.Partial), l.Cluster, l.Node)
+func (c collecting) polls(r status.Report) {
+	for _, l := range r.Polls {
+		if l.Partial != nil {
+			c.set(gaugePolled, float64(*l.Partial), l.Cluster, l.Node)
+		}
+		if l.Over != nil {
+			c.set(gaugePollLow, float64(*l.Over), l.Cluster, l.Node)
+		}
+		c.age(gaugePollAge, l.Answer, l.Cluster, l.Node)
+		c.set(gaugePollDown, truth(l.Error != ""), l.Cluster, l.Node)
 	}
-	if l.Over != nil {
-		c.set(gaugePollLow, float64(*l.Over), l.Cluster, l.Node)
-	}
-	c.age(gaugePollAge, l.Answer, l.Cluster, l.Node)
-	c.set(gaugePollDown, truth(l.Error != ""), l.Cluster, l.Node)
 }
 
 // provenWhole reports whether all logs of a host could be had when they were looked at.
