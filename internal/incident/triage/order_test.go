@@ -25,6 +25,10 @@ func TestOrderOfArrival(t *testing.T) {
 			at += time.Duration(rapid.IntRange(0, 12*60).Draw(rt, "gap")) * time.Second * time.Duration(rapid.IntRange(0, 2).Draw(rt, "stretch"))
 			a := incidenttest.AlertAt(at, rapid.SampledFrom([]string{"n1", "n2", "N1"}).Draw(rt, "node"), rapid.IntRange(-1, 2).Draw(rt, "n"))
 			a.ID = incidenttest.AlertID(fmt.Sprint(i))
+			a.Source = rapid.SampledFrom([]string{"", "", evidence.SourcePoll, evidence.SourceWebhook}).Draw(rt, "source")
+			if was := rapid.IntRange(-1, 1).Draw(rt, "was"); a.Source == evidence.SourcePoll && was >= 0 {
+				a.Was = &was
+			}
 			alerts = append(alerts, a)
 		}
 		dir, err := os.MkdirTemp("", "order")
