@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"fmt"
 	"slices"
 
 	"rtmtgrab/internal/collector/health/status"
@@ -43,7 +44,7 @@ func (y ways) report(r *status.Report, cfg *config.Config) {
 func listens(cfg *config.Config) error {
 	polled := slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })
 	if len(cfg.Mails) == 0 && cfg.Alerts.Webhook == nil && !polled {
-		return wiring.ErrNoMail
+		return fmt.Errorf("%w, nor another way for alerts to come (alerts.webhook, cucm: poll)", wiring.ErrNoMail)
 	}
 	return nil
 }

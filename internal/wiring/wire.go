@@ -328,7 +328,7 @@ func MailServer(m *config.Mail, source *oauth.Source) (mailwatch.Server, error) 
 	return s, nil
 }
 
-var ErrNoMail = errors.New("no mailbox is configured (mail:), nor another way for alerts to come (alerts.webhook, cucm: poll)")
+var ErrNoMail = errors.New("no mailbox is configured (mail:)")
 
 // LocalZone is this machine's time zone by name, if it has one.
 func LocalZone() string {

@@ -90,7 +90,7 @@ func (p *Poller) Configure(ctx context.Context) {
 		live[u.Cluster] = c
 		asked, err := p.Reach(u)
 		if err != nil {
-			c.fail("", p.now(), err)
+			c.failing[""] = &failure{since: p.now(), times: 2, err: err}
 			p.Log.Error("a CUCM cluster cannot be polled", "cluster", u.Cluster, "err", err)
 			continue
 		}

@@ -25,6 +25,8 @@ type Door struct {
 	server openhttp.Server
 	as     *config.Intake // served; nil: nothing is
 
+	busy sync.RWMutex // a request is being answered
+
 	mu    sync.Mutex
 	names openhttp.Names
 }
@@ -52,7 +54,7 @@ func (d *Door) Serve(in *config.Intake) error {
 	d.mu.Lock()
 	d.names = openhttp.Names{Listen: in.Listen, More: slices.Concat(in.Hosts, names), Key: "alerts.webhook.hosts"}
 	d.mu.Unlock()
-	d.server, d.as = openhttp.Serve("webhook", in.Listen, l, conf, openhttp.ByName(d.Handler, d.Names), d.Log), in
+	d.server, d.as = openhttp.Serve("webhook", in.Listen, l, conf, openhttp.ByName(http.HandlerFunc(d.answer), d.Names), d.Log), in
 	d.Log.Info("webhook for alerts", "listen", l.Addr(), "tls", conf != nil)
 	return nil
 }
@@ -99,5 +101,15 @@ func (d *Door) ServeAnew(in *config.Intake) error {
 	return nil
 }
 
-// Close stops at once.
-func (d *Door) Close() { d.server.Close() }
+func (d *Door) answer(rw http.ResponseWriter, r *http.Request) {
+	d.busy.RLock()
+	defer d.busy.RUnlock()
+	d.Handler.ServeHTTP(rw, r)
+}
+
+// Close stops at once, and waits for what is being written to disk.
+func (d *Door) Close() {
+	d.server.Close()
+	d.busy.Lock()
+	defer d.busy.Unlock()
+}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -32,6 +33,8 @@ import (
 const (
 	MaxBody   = 64 << 10 // bytes of a request
 	MaxAlerts = 64       // of a request
+
+	minSecret = 16 // bytes
 
 	perSecond = 5  // alerts, in the long run
 	atOnce    = 90 // alerts beyond that
@@ -120,6 +123,9 @@ func (h *Handler) post(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secret, err := cfg.Alerts.Webhook.Secret.Read()
+	if err == nil && len(secret) < minSecret {
+		err = fmt.Errorf("it is shorter than %d bytes, and can be guessed: `openssl rand -hex 32` makes a good one", minSecret)
+	}
 	if err != nil {
 		h.tally.broken(h, err)
 		fail(rw, http.StatusServiceUnavailable, "", "the secret of alerts.webhook cannot be read on this machine; the log of grab watch says why")
@@ -163,7 +169,7 @@ func (h *Handler) signed(rw http.ResponseWriter, r *http.Request, body []byte, c
 	}
 	fresh := make([]bool, len(list))
 	if !again {
-		if fresh, err = h.Take(r.Context(), list...); err != nil {
+		if fresh, err = h.Take(context.WithoutCancel(r.Context()), list...); err != nil { // a sender may hang up: what he sent is here
 			h.Log.Error("a posted alert is not safe on disk; its sender was told to send it again", "from", r.RemoteAddr, "err", err)
 			rw.Header().Set("Retry-After", "10")
 			fail(rw, http.StatusServiceUnavailable, "", "the alert could not be written to disk: send it again")

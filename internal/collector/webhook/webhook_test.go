@@ -186,6 +186,10 @@ func TestRefused(t *testing.T) {
 // A secret that cannot be read refuses nobody for good.
 func TestSecretGone(t *testing.T) {
 	d := newDesk(t)
+	d.Config().Alerts.Webhook.Secret = config.NewSecret("x8k2")
+	if code, _ := d.post(ours, testNow, nil); code != 503 {
+		t.Errorf("a secret that can be guessed: %d", code)
+	}
 	d.Config().Alerts.Webhook.Secret = config.SecretFile("no such file")
 	code, _ := d.post(ours, testNow, nil)
 	var r status.Report
