@@ -34,21 +34,20 @@ const linesStep = 100
 // from one, or filled once and only read from then on: their fields are what somebody else
 // reads, and their methods fill them or say something about them.
 var documents = map[string]string{
-	"config.Config":      "grab.yaml",
-	"config.CUCM":        "an entry of cucm: in grab.yaml",
-	"evidence.Alert":     "an alert in manifest.json and in alerts/ID.json",
-	"evidence.CUCMPhone": "a phone in cucm/partial-phones.json",
-	"evidence.Host":      "a host in manifest.json and in rows/HOST.json",
-	"evidence.Manifest":  "manifest.json",
-	"expressway.Note":    "a record of a log as it was decoded",
-	"expressway.SIP":     "a SIP message as it was parsed: a field for each header that is of use",
-	"handover.Job":       "a job's file in the folder handover of the store",
-	"incident.Incident":  "incident.json",
-	"incident.Removal":   "a line of removed.jsonl",
-	"report.page":        "what the template of the page names",
-	"report.phone":       "what that template shows of a phone",
-	"setup.Answers":      "the answers that grab.yaml is written from",
-	"status.Report":      "the JSON of grab status",
+	"config.Config":     "grab.yaml",
+	"config.CUCM":       "an entry of cucm: in grab.yaml",
+	"evidence.Alert":    "an alert in manifest.json and in alerts/ID.json",
+	"evidence.Host":     "a host in manifest.json and in rows/HOST.json",
+	"evidence.Manifest": "manifest.json",
+	"expressway.Note":   "a record of a log as it was decoded",
+	"expressway.SIP":    "a SIP message as it was parsed: a field for each header that is of use",
+	"handover.Job":      "a job's file in the folder handover of the store",
+	"incident.Incident": "incident.json",
+	"incident.Removal":  "a line of removed.jsonl",
+	"report.page":       "what the template of the page names",
+	"report.phone":      "what that template shows of a phone",
+	"setup.Answers":     "the answers that grab.yaml is written from",
+	"status.Report":     "the JSON of grab status",
 }
 
 // next is what to do about a size that grew.

@@ -41,9 +41,7 @@ type Set struct {
 	Before      []evidence.PastPhone // what bundles before these left open
 	PhonePage   string               // CUCM's page of phones; empty: not known
 	Peers       []string             // Expressways that logs name and that have no log here
-	// What CUCM says: the traces of its nodes, and its answers about phones.
-	Traces []registration.TraceSource
-	Names  []evidence.ClusterPhones
+	CUCM
 
 	// Opened, if it is set, hears of each log when it is first read. It is called
 	// from whatever goroutine reads.
@@ -54,6 +52,12 @@ type Set struct {
 	roots []*os.Root
 	names map[string]place
 	notes notes
+}
+
+// CUCM is what that says: the traces of its nodes, and its answers about phones.
+type CUCM struct {
+	Traces []registration.TraceSource
+	Names  []evidence.ClusterPhones
 }
 
 // A search fills a Set with what is found.

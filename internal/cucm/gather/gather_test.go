@@ -133,7 +133,7 @@ func TestNames(t *testing.T) {
 	for _, p := range doc.Phones {
 		byName[p.Device] = p
 	}
-	if p := byName["SEP001122334455"]; p.Status != cucm.StatusPartial || !p.Certain || p.MRA != "address" || p.Via != "expc01" || p.LineWords() != "7042 up, 7043 down" {
+	if p := byName["SEP001122334455"]; p.Status != cucm.StatusPartial || !p.Certain || p.MRA != "address" || p.Via != "expc01" || evidence.LineWords(p.Lines) != "7042 up, 7043 down" {
 		t.Errorf("%+v", p)
 	}
 	if p := byName["SEP00AABBCCDDEE"]; p.Status != cucm.StatusRegistered || p.Node != "cucm02" || !p.Certain {
