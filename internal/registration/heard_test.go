@@ -126,13 +126,12 @@ func checkDrop(t *testing.T, p *labscenario.Played, device string, a Phone) {
 
 // hearing is one case of CUCM's record against what Expressways' logs suggest.
 type hearing struct {
-	scenario string
-	phone    int
-	verdict  string
-	cause    string
-	sure     string // of the cause
-	says     string // a statement holds this
-	against  string // a contradiction holds this; empty: there is none
+	phone   int
+	verdict string
+	cause   string
+	sure    string // of the cause
+	says    string // a statement holds this
+	against string // a contradiction holds this; empty: there is none
 }
 
 // TestHeard: what CUCM's own record says counts more than what was inferred, and where the two
