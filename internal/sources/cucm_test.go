@@ -2,6 +2,8 @@ package sources
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/bundle"
 	"rtmtgrab/internal/cucmtrace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
@@ -158,5 +161,47 @@ func TestBundleOfCUCM(t *testing.T) {
 	}
 	if said := strings.Join(rep.Notes, "\n"); !strings.Contains(said, device) {
 		t.Errorf("nothing says that CUCM names a phone of which there are no logs: %s", said)
+	}
+}
+
+// TestSealedCUCM: the traces that lie in a bundle are read where it is a file and where it is
+// unpacked.
+func TestSealedCUCM(t *testing.T) {
+	_, rtmt, device := aSite(t)
+	first := time.Date(2026, 3, 3, 4, 55, 0, 0, time.UTC)
+	var cut bytes.Buffer
+	for _, f := range rtmt {
+		if strings.HasPrefix(f.name, "cucm01") && strings.Contains(f.name, "/sdl/") {
+			_, err := cucmtrace.CutFile(&cut, func() (io.ReadCloser, error) { return inflate(kindGzip, bytes.NewReader(f.b)) }, cucmtrace.SDL, cucmtrace.Place{}, evidence.NewWindow(first, first.Add(8*time.Minute)))
+			must(t, err)
+		}
+	}
+	names := []byte(`{"clusters":[{"cluster":"c","state":"likely","first":"2026-03-03T04:59:00Z","phones":[{"device":"` + device + `","node":"cucm01","status":"PartiallyRegistered","certain":false,"lines":[]}]}]}`)
+	stated := func(path string, b []byte) evidence.File {
+		sum := sha256.Sum256(b)
+		return evidence.File{Family: "sdl", Path: path, Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:]), First: &first, Coverage: evidence.Complete}
+	}
+	in := incident(someLog(5, 40, "REGISTER"))
+	in.Manifest.CUCM = []evidence.CUCM{{Cluster: "c", Names: &evidence.CUCMNames{State: evidence.NamesLikely}, Nodes: []evidence.CUCMNode{{Node: "cucm01", Files: []evidence.File{stated("cucm/cucm01/sdl.txt", cut.Bytes())}}}}}
+	for name, b := range map[string][]byte{"cucm/cucm01/sdl.txt": cut.Bytes(), namesFile: names} {
+		in.Extra = append(in.Extra, bundle.Part{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+	}
+	dir := t.TempDir()
+	zip := filepath.Join(dir, "a.zip")
+	_, err := bundle.Write(t.Context(), zip, in)
+	must(t, err)
+	top := filepath.Join(dir, "un", bundle.Name(in.Manifest))
+	must(t, bundle.ReadFile(t.Context(), zip, "manifest.json", func(r io.Reader) error {
+		b, err := io.ReadAll(r)
+		put(t, top, file{"manifest.json", b}, file{"hosts/expc01/network_log.txt", nil}, file{"cucm/cucm01/sdl.txt", cut.Bytes()}, file{namesFile, names})
+		return err
+	}))
+	for _, arg := range []string{zip, top} {
+		s := mustOpen(t, arg)
+		rep, err := registration.Analyze(t.Context(), s.Sources, registration.Options{Window: s.Window, Traces: s.Traces, Names: s.Names})
+		must(t, err)
+		if len(rep.CUCM) != 1 || !rep.CUCM[0].SIPTrace || rep.CUCM[0].Files[0].Records < 100 || rep.CUCM[0].Files[0].Error != "" || len(s.Names) != 1 {
+			t.Errorf("%s: %+v, names %+v, notes %q", arg, rep.CUCM, s.Names, append(rep.Notes, s.Notes()...))
+		}
 	}
 }
