@@ -127,7 +127,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
 	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: log}
 	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), log)
-	w.Runner.Beside = wiring.Beside(w.gatherer)
+	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer), w.gatherer.First
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +62,12 @@ func (s *incidentNotifier) startFirstLook(ctx context.Context, in incident.Incid
 	s.wg.Go(func() {
 		defer f.cancel()
 		defer context.AfterFunc(f.ctx, s.News.LookAgain)()
+		var named sync.WaitGroup
+		if s.News.Named != nil {
+			named.Go(func() { s.News.Named(f.ctx, in.Key) })
+		}
 		reg, err := s.firstVerdict(f.ctx, in)
+		named.Wait()
 		if err != nil {
 			f.found.Store(notFound(cmp.Or(context.Cause(f.ctx), err)))
 		} else {

@@ -19,6 +19,9 @@ type incidentNews struct {
 	// Handed says where the newest bundle of an incident was handed over to, or is to be, and
 	// whether nothing more is to come of that soon; nil: nowhere.
 	Handed func(incident.Incident) (list []channel.Handed, settled bool)
+	// Named waits for the phones that CUCM names at once, for some seconds at most: the first
+	// notice is to have them. nil: nobody is asked.
+	Named func(ctx context.Context, key string)
 
 	mu      sync.Mutex
 	waiting []incidentEvent

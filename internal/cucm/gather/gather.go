@@ -83,7 +83,8 @@ type job struct {
 
 	ready chan struct{} // closed when its logs are complete
 	once  sync.Once
-	named chan struct{} // closed when there will be no better names
+	named chan struct{}  // closed when there will be no better names
+	first sync.WaitGroup // the clusters that have not answered the first time
 
 	mu    sync.Mutex // guards what follows, and the files
 	state state
@@ -174,6 +175,7 @@ func (g *Gatherer) take(in incident.Incident) *job {
 	j := &job{g: g, key: in.Key, site: site, in: in, ready: make(chan struct{}), named: make(chan struct{})}
 	g.jobs[in.Key] = j
 	j.load()
+	j.first.Add(len(site.Entries))
 	g.wg.Go(func() {
 		j.work(g.ctx)
 		g.mu.Lock()
@@ -200,6 +202,30 @@ func (g *Gatherer) Await(ctx context.Context, in incident.Incident, logs Logs) {
 	case <-j.named:
 	case <-ctx.Done():
 		j.publish() // that nothing is known yet is a row too
+	}
+}
+
+// First waits for what the clusters of an incident say of phones at once, at most for
+// Patience.
+func (g *Gatherer) First(ctx context.Context, key string) {
+	done := make(chan struct{})
+	g.mu.Lock()
+	j := g.jobs[key]
+	if j != nil {
+		g.wg.Go(func() { // ends with the job at the latest, which is not over yet
+			j.first.Wait()
+			close(done)
+		})
+	}
+	g.mu.Unlock()
+	if j == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
 }
 

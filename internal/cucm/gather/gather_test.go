@@ -192,10 +192,7 @@ func TestNamesUncertain(t *testing.T) {
 			}
 			g := b.gatherer()
 			g.Begin(b.in)
-			waitFor(t, func() bool {
-				s, err := material.Of(b.store, "k").Read()
-				return err == nil && len(s.CUCM) > 0
-			})
+			g.First(t.Context(), "k")
 			if c.second != nil {
 				b.lab.SetFaults(c.second)
 			}

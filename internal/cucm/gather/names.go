@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/evidence"
@@ -14,6 +15,8 @@ import (
 // complete for those and the phones in the logs, whatever their status.
 func (j *job) names(ctx context.Context, e Entry) {
 	cluster := e.Cluster.Name()
+	told := sync.OnceFunc(j.first.Done)
+	defer told()
 	if e.Names && j.answered(cluster).First == nil && !j.answered(cluster).Done {
 		p, err := e.Cluster.Phones(ctx, cucm.Query{Status: cucm.StatusPartial})
 		if ctx.Err() != nil {
@@ -23,6 +26,7 @@ func (j *job) names(ctx context.Context, e Entry) {
 		j.tell(cluster, "at the alert", p, err)
 		j.publish()
 	}
+	told()
 	if e.Traces {
 		e.Cluster.Nodes(ctx) // asked for once, so that the logs can be looked through for them; what fails is told with the traces
 	}
