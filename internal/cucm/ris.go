@@ -226,9 +226,9 @@ func (a *answer) element(d *xml.Decoder, s xml.StartElement, parent string) (int
 	case at == "cmnodes>item":
 		a.nodes = append(a.nodes, NodeAnswer{})
 		return true, nil
-	case at == "item>name":
+	case at == "item>name" && len(a.nodes) > 0:
 		a.nodes[len(a.nodes)-1].Name, err = decodeText(d, s)
-	case at == "item>returncode":
+	case at == "item>returncode" && len(a.nodes) > 0:
 		a.nodes[len(a.nodes)-1].Code, err = decodeText(d, s)
 	case at == "cmdevices>item":
 		var x xmlDevice
