@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"time"
@@ -18,8 +17,6 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
-	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/human"
 )
 
 func drillCmd(a *app) *cobra.Command {
@@ -60,7 +57,7 @@ func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
 	b, err := w.Work(ctx, "/drill", q, nil, func(raw json.RawMessage) {
 		var got collector.Word
 		if json.Unmarshal(raw, &got) == nil && got.Drill != nil {
-			showStep(a.people(), *got.Drill)
+			drill.WriteStep(a.people(), *got.Drill)
 		}
 	})
 	switch {
@@ -78,33 +75,5 @@ func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
 	if a.json {
 		return a.print(r)
 	}
-	return concludeDrill(a.out, r)
-}
-
-// showStep prints a step when it is over.
-func showStep(out io.Writer, s drill.Step) {
-	mark, what := "PASS", s.Step
-	if !s.OK {
-		mark = "FAIL"
-	}
-	if s.Host != "" {
-		what += " " + s.Host
-	}
-	fmt.Fprintf(out, "%s  %s  +%6.1f s  %s: %s\n", mark, s.At.Local().Format("15:04:05"), s.AfterS, what, human.Local().Say(evidence.Unnamed(s.Host, s.What)))
-	if s.Hint != "" {
-		fmt.Fprintln(out, "      hint:", s.Hint)
-	}
-}
-
-func concludeDrill(out io.Writer, r drill.Result) error {
-	for _, n := range r.Notes {
-		fmt.Fprintln(out, "note:", n)
-	}
-	took := human.Span(r.Ended.Sub(r.Began))
-	if bad := r.Failed(); bad.Step != "" {
-		_, err := fmt.Fprintf(out, "\nthe drill of %s failed after %s: an alert would not have come through like this\n", r.Site, took)
-		return err
-	}
-	_, err := fmt.Fprintf(out, "\nthe drill of %s passed in %s\n", r.Site, took)
-	return err
+	return drill.WriteResult(a.out, r)
 }

@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 }
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), pinCmd(a), showCmd(a),
+	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), pinCmd(a), resetCmd(a), showCmd(a),
 		verifyCmd(a), openCmd(a), maskCmd(a), keyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), sendCmd(a), caseCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
 }
 

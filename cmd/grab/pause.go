@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +11,6 @@ import (
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -90,15 +87,5 @@ func printPauses(a *app, list []status.Pause) error {
 	if a.json {
 		return a.print(list)
 	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(a.out, "nothing is paused")
-		return err
-	}
-	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "SITE\tFROM\tUNTIL\tBY\tREASON")
-	clock := human.Local()
-	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", collector.EverySite(p.Site), clock.Short(p.From.Truncate(time.Second)), clock.Short(p.Until.Truncate(time.Second)), p.By, human.Dash(p.Reason))
-	}
-	return w.Flush()
+	return status.WritePauses(a.out, list)
 }

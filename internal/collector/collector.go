@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/delivery"
+	"rtmtgrab/internal/app/reset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
@@ -231,6 +232,8 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { w.deliveries.Run(ctx) })
 	wg.Go(func() { w.gatherer.Resume(ctx) })
 	wg.Go(func() { w.prts.Run(ctx) })
+	resets := &reset.Watcher{Store: w.Store, Clusters: reset.Configured(w.cfg.Load), Log: w.log}
+	wg.Go(func() { resets.Run(ctx) })
 }
 
 // configure lets sessions and notifications work by the configuration in force until ctx

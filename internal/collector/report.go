@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle/seal"
+	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -44,8 +45,9 @@ func (w *Collector) Status() status.Report {
 	beatSites(&r, cfg)
 	w.Notifier.Report(&r)
 	reportHandover(&r, w.deliveries, cfg)
-	reportPRT(&r, w.prts.State())
-	reportLate(&r, w.Store)
+	health.ReportPRT(&r, w.prts.State())
+	health.ReportLate(&r, w.Store)
+	health.ReportResets(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
 	w.ways.report(&r, cfg)
 	reportQuarantine(&r, w.journal)

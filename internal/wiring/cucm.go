@@ -19,12 +19,21 @@ var budgets cucm.Budgets
 
 // CUCM is the cluster of an entry of cucm:. All of one entry share a budget. override: a person has a login made, whatever was refused before.
 func CUCM(cfg *config.Config, u *config.CUCM, override bool) (*cucm.Cluster, error) {
+	return cucmOf(cfg, u, override, &budgets)
+}
+
+// ResetCluster is CUCM for who has phones reset and looks after them: with a budget of its own.
+func ResetCluster(cfg *config.Config, u *config.CUCM) (*cucm.Cluster, error) {
+	return cucmOf(cfg, u, false, nil)
+}
+
+func cucmOf(cfg *config.Config, u *config.CUCM, override bool, b *cucm.Budgets) (*cucm.Cluster, error) {
 	roots, err := u.Roots()
 	if err != nil {
 		return nil, fmt.Errorf("cucm %s: %w", u.Cluster, err)
 	}
 	c := cucm.Config{Cluster: u.Cluster, Publisher: u.Publisher, User: u.User, Password: u.Password.Read, Roots: roots, Pins: u.Pinned(), Zone: u.TimeZone,
-		Ledger: CUCMLedger(cfg), Override: override, Budgets: &budgets}
+		Ledger: CUCMLedger(cfg), Override: override, Budgets: b}
 	for _, n := range u.Nodes {
 		c.Nodes = append(c.Nodes, cucm.Node{Name: n.Name, Address: n.Address, Aliases: n.Aliases})
 	}

@@ -9,40 +9,47 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/terminal"
 )
 
 // A Console is where a person is who has phones reset.
 type Console struct {
-	Store    *incident.Store
-	Clusters func(site string) ([]Cluster, error)
-	Out      io.Writer                                   // what is shown and said
-	Yes      bool                                        // it is confirmed already
-	Ask      func(question string) (yes bool, err error) // nil: nobody can be asked
-	Log      *slog.Logger
+	Cfg   *config.Config
+	Out   io.Writer       // what is shown and said
+	Yes   bool            // it is confirmed already
+	Asker *terminal.Asker // nil: nobody can be asked
+
+	clusters func(site string) ([]Cluster, error) // for tests; nil: as configured
 }
 
 // Run does what is asked, and where no grab watch runs it watches the phones itself until all
 // are back, or ctx ends.
 func (c Console) Run(ctx context.Context, q Request) (Done, error) {
-	d := Desk{Store: c.Store, Clusters: c.Clusters, Show: c.show, Ask: c.confirm, Say: c.say, Sleep: sleep}
+	store, clusters := &incident.Store{Dir: c.Cfg.Store}, c.clusters
+	if clusters == nil {
+		clusters = Configured(func() *config.Config { return c.Cfg })
+	}
+	d := Desk{Store: store, Clusters: clusters, Show: c.show, Ask: c.confirm, Say: c.say, Sleep: sleep}
 	done, err := d.Do(ctx, q)
 	if len(done.Resets) == 0 {
 		return done, err
 	}
-	lock, busy := c.Store.LockWatch()
+	lock, busy := store.LockWatch()
 	if busy != nil {
 		c.say("grab watch looks whether they come back: `grab status`")
 		return done, err
 	}
 	defer lock.Release()
 	c.say("watching whether all their lines come back; Ctrl-C ends that, and the next grab watch goes on")
-	w := &Watcher{Store: c.Store, Clusters: c.Clusters, Log: c.Log, Told: func(r evidence.Reset) { c.say("%s: %s", r.Device, words(r)) }}
+	w := &Watcher{Store: store, Clusters: clusters, Log: slog.New(slog.DiscardHandler), Told: func(r evidence.Reset) { c.say("%s: %s", r.Device, words(r)) }}
 	for w.Look(ctx) && sleep(ctx, LookEvery) == nil {
 	}
-	done.update(c.Store)
+	done.update(store)
 	return done, err
 }
 
@@ -83,10 +90,11 @@ func (c Console) confirm(question string) (bool, error) {
 	switch {
 	case c.Yes:
 		return true, nil
-	case c.Ask == nil:
-		return false, ErrNotAsked
+	case c.Asker == nil:
+		return false, advice.Usage(advice.WithHint(ErrNotAsked, "with --yes nobody is asked"))
 	}
-	return c.Ask(question)
+	yes, ok := c.Asker.Yes(false, "%s", question)
+	return yes && ok, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -94,7 +94,7 @@ func JudgeLate(r *Report) {
 }
 
 // material words what came from elsewhere than hosts.
-func (w *writer) material(r Report) {
+func writeMaterial(w *writer, r Report) {
 	if p := r.PRT; p != nil {
 		w.line("\nphones' problem reports")
 		at := "received at " + p.Listen

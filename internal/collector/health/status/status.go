@@ -46,6 +46,7 @@ type Report struct {
 	Held      int           `json:"quarantine"`        // alerts in quarantine
 	Handover  []Destination `json:"handover"`          // where bundles go
 	PRT       *PRT          `json:"prt,omitempty"`     // phones' problem reports; absent: they are not received here
+	Resets    []Reset       `json:"resets,omitempty"`  // of phones, within the last day
 	Late      []Late        `json:"late,omitempty"`    // what came to sealed incidents, and no bundle has yet
 	Polls     []Poll        `json:"polls"`             // of CUCM's nodes
 	Webhook   *Webhook      `json:"webhook,omitempty"` // nil: alerts.webhook is not configured

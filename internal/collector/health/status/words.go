@@ -86,7 +86,8 @@ func (r Report) Write(out io.Writer) error {
 	for _, d := range r.Handover {
 		w.destination(d)
 	}
-	w.material(r)
+	writeMaterial(w, r)
+	writeResets(w, r.Resets)
 	r.rest(w)
 	return w.Flush()
 }

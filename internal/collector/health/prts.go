@@ -1,4 +1,4 @@
-package collector
+package health
 
 import (
 	"rtmtgrab/internal/collector/health/status"
@@ -9,8 +9,8 @@ import (
 	"rtmtgrab/internal/prt/filing"
 )
 
-// reportPRT says how it stands with phones' problem reports.
-func reportPRT(r *status.Report, st filing.State) {
+// ReportPRT says how it stands with phones' problem reports.
+func ReportPRT(r *status.Report, st filing.State) {
 	if st.Listen == "" {
 		return
 	}
@@ -29,8 +29,8 @@ func reportPRT(r *status.Report, st filing.State) {
 	status.JudgePRT(r)
 }
 
-// reportLate says for which sealed incidents something came that no bundle has yet.
-func reportLate(r *status.Report, store *incident.Store) {
+// ReportLate says for which sealed incidents something came that no bundle has yet.
+func ReportLate(r *status.Report, store *incident.Store) {
 	list, err := material.Queue(store)
 	if err != nil {
 		r.Notes = append(r.Notes, "what came late to sealed incidents cannot be listed: "+evidence.Printable(err.Error(), 200))
