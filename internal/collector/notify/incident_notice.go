@@ -53,6 +53,9 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 	case sealed.NoReport != "":
 		n.Found = &channel.Registration{Why: shown("the bundle has no report: " + sealed.NoReport + "; grab retry adds it")}
 	}
+	if k := len(in.Revisions); k > 0 {
+		n.Late = in.Revisions[k-1].Late
+	}
 	if t.News.Handed != nil {
 		n.Handed, _ = t.News.Handed(in)
 	}

@@ -73,6 +73,9 @@ func Told(now time.Time, kind string, in Incident) Notice {
 	if kind == KindCopied {
 		n.Subject = fmt.Sprintf("grab: alert for %s, logs copied (%s so far)", in.Site, in.Coverage)
 		fmt.Fprintf(&b, "An alert came for site %s. The hosts' logs were copied for the first time; the bundle follows.\n\n", in.Site)
+	} else if in.Late {
+		n.Subject = fmt.Sprintf("grab: revision %d of the bundle for %s is sealed, with what came since (%s)", in.Revision, in.Site, in.Coverage)
+		fmt.Fprintf(&b, "Revision %d of the bundle of site %s is sealed. It adds what came of CUCM or of phones since; it has everything that the earlier one had.\n\n", in.Revision, in.Site)
 	} else if in.Revision > 1 {
 		n.Subject = fmt.Sprintf("grab: revision %d of the bundle for %s is sealed (%s)", in.Revision, in.Site, in.Coverage)
 		fmt.Fprintf(&b, "A retry has finished: revision %d of the bundle of site %s is sealed. It has everything that the earlier one had.\n\n", in.Revision, in.Site)

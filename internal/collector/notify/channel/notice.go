@@ -77,6 +77,7 @@ type Incident struct {
 	Verdict  string          `json:"verdict,omitempty"` // of KindSealed: one sentence on the registrations
 	Found    *Registration   `json:"registration,omitempty"`
 	CUCM     *Names          `json:"cucm,omitempty"` // nil: it was not asked
+	Late     bool            `json:"late,omitempty"` // the revision is for what came of CUCM or phones since
 	Bundled
 }
 
