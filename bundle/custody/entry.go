@@ -64,7 +64,9 @@ type Alert struct {
 	Name string    `json:"name,omitempty"`
 	Node string    `json:"node,omitempty"`
 	Time time.Time `json:"time"`
-	File string    `json:"file,omitempty"` // the mail
+	File string    `json:"file,omitempty"` // the mail, or what came by another way
+
+	Source string `json:"source,omitempty"` // how it came; empty: by mail
 }
 
 // A Person is who asked by hand.

@@ -58,7 +58,7 @@ func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
 // asked is who wanted the logs.
 func (c *chain) asked(m evidence.Manifest) {
 	for _, a := range m.Alerts {
-		c.add(Asked, a.Time, Entry{Alert: &Alert{ID: a.ID, Name: printable(a.Name), Node: printable(a.Node), Time: a.Time, File: a.File}})
+		c.add(Asked, a.Time, Entry{Alert: &Alert{ID: a.ID, Name: printable(a.Name), Node: printable(a.Node), Time: a.Time, File: a.File, Source: printable(a.Source)}})
 	}
 	if m.RequestedBy != "" || len(m.Alerts) == 0 {
 		c.add(Asked, m.Timing.Claimed, Entry{Person: &Person{By: printable(m.RequestedBy), Reason: printable(m.Reason), Case: printable(m.Case)}})

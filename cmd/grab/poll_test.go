@@ -19,10 +19,10 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// polledSite is a site with a cluster whose counter is polled, and a webhook.
-func polledSite(t *testing.T) (s *testsite.Site, cluster *cucmlab.Cluster, url string) {
+// polledSite is a site with a cluster of such nodes whose counters are polled, and a webhook.
+func polledSite(t *testing.T, fqdns ...string) (s *testsite.Site, cluster *cucmlab.Cluster, url string) {
 	t.Helper()
-	cluster, err := cucmlab.New(t.Context(), cucmlab.Config{Nodes: []string{"cucm01.example.com", "cucm02.example.com"}})
+	cluster, err := cucmlab.New(t.Context(), cucmlab.Config{Nodes: fqdns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +46,13 @@ func partial(c *cucmlab.Cluster, n int64) {
 	c.SetFaults(func(f *cucmlab.Faults) { f.Perf.Values = map[string]int64{"PartiallyRegisteredPhone": n} })
 }
 
-// polled waits until status says that the base line of both nodes is n.
+// polled waits until status says that the base line of all nodes is n.
 func polled(t *testing.T, s *testsite.Site, n int64) (r status.Report) {
 	t.Helper()
 	testsite.Until(t, fmt.Sprintf("status has the base line %d", n), func() bool {
 		r = status.Report{}
 		got := runGrab("-c", s.Path, "status", "--json")
-		if json.Unmarshal([]byte(got.out), &r) != nil || len(r.Polls) != 2 {
+		if json.Unmarshal([]byte(got.out), &r) != nil || len(r.Polls) == 0 {
 			return false
 		}
 		for _, l := range r.Polls {
@@ -69,7 +69,7 @@ func polled(t *testing.T, s *testsite.Site, n int64) (r status.Report) {
 // killed; what was there at the first poll does not.
 func TestPollOpensIncident(t *testing.T) {
 	t.Parallel()
-	s, cluster, _ := polledSite(t)
+	s, cluster, _ := polledSite(t, "cucm01.example.com", "cucm02.example.com")
 	partial(cluster, 3)
 	stop := watchSite(s)
 	r := polled(t, s, 3)
@@ -111,13 +111,13 @@ func TestPollOpensIncident(t *testing.T) {
 // Mail, poll and webhook of one event, each with the node as it likes, are one incident.
 func TestThreeWays(t *testing.T) {
 	t.Parallel()
-	s, cluster, url := polledSite(t)
+	s, cluster, url := polledSite(t, "cucm01.example.com")
 	s.StartMail()
 	watchSite(s)
 	polled(t, s, 0)
 	at := time.Now()
 	s.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: at, Node: "cucm01.example.com", Count: 1, Zone: wiring.ZoneNamed("America/New_York")}), at)
-	cluster.SetFaults(func(f *cucmlab.Faults) { f.Perf.Values = map[string]int64{"PartiallyRegisteredPhone": 1} })
+	partial(cluster, 1)
 	if code := post(t, url, fmt.Sprintf(`{"host": "10.0.20.1:8443", "value": "1", "clock": %d}`, at.Unix())); code != 202 {
 		t.Fatal(code)
 	}
@@ -136,7 +136,7 @@ func TestThreeWays(t *testing.T) {
 	})
 	of := map[string]bool{}
 	for _, a := range list {
-		if a.Node != "cucm02" && a.Sites[0].What == incident.InIncident {
+		if a.Sites[0].What == incident.InIncident {
 			of[a.Sites[0].Incident] = true
 		}
 	}
@@ -149,7 +149,7 @@ func TestThreeWays(t *testing.T) {
 // after a restart; alerts by other ways go on.
 func TestPollRefused(t *testing.T) {
 	t.Parallel()
-	s, cluster, url := polledSite(t)
+	s, cluster, url := polledSite(t, "cucm01.example.com")
 	account := cluster.Account(cucmlab.RoleRealtime)
 	s.File("cucm.secret", "wrong-3f9a77c1d2")
 	for range 2 {

@@ -22,7 +22,7 @@ const mailWait = time.Minute
 func (c *Checkup) mailboxes(ctx context.Context) []Finding {
 	if len(c.Cfg.Mails) == 0 {
 		return []Finding{{What: "mailbox", Status: StatusWarn, Detail: wiring.ErrNoMail.Error(),
-			Hint: "`grab now` works without it, `grab watch` does not; configs/grab.example.yaml explains mail:"}}
+			Hint: "`grab now` works without it, `grab watch` only with alerts.webhook or cucm: poll; configs/grab.example.yaml explains mail:"}}
 	}
 	found := make([][]Finding, len(c.Cfg.Mails))
 	var wg sync.WaitGroup

@@ -36,7 +36,7 @@ func (i *Intake) Take(ctx context.Context, list ...Alert) (fresh []bool, err err
 	fresh = make([]bool, len(list))
 	lost, seen := i.Journal.Lost(), time.Now()
 	for k, a := range list {
-		a.Sender = a.Source // of alerts.limit it has a share, as one who sends mails has
+		a.Sender = "by " + a.Source // of alerts.limit it has a share, as one who sends mails has; no address is like that
 		if fresh[k], err = i.Journal.Take(ctx, a.Alert, a.Raw, false, seen); err != nil {
 			break
 		}
