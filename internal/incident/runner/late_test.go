@@ -106,6 +106,42 @@ func TestLateMaterial(t *testing.T) {
 	})
 }
 
+// A person need not wait for a further revision: a retry makes it at once, asks no host, and
+// there is nothing more to retry then.
+func TestRetryTakesWhatCameLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		j := b.journal()
+		stop := b.watch(j)
+		defer stop()
+		b.alertNow(j, "n1", 1)
+		time.Sleep(10 * time.Minute)
+		in, first := b.sealedOnly()
+		if _, err := b.r.Retry(t.Context(), in.ID, RetryRequest{}); !errors.Is(err, ErrComplete) {
+			t.Fatalf("nothing came: %v", err)
+		}
+		asked := len(b.hosts["expc01"].seen())
+		b.bring("SEP001122334455", "one")
+		if _, err := b.r.Retry(t.Context(), in.ID, RetryRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		in, second := b.sealedOnly()
+		if in.Revision != 2 || !in.Revisions[1].Late || in.Late || second.Extra["prt/SEP001122334455.tar.gz"] != "one" || !maps.Equal(first.Slices, second.Slices) {
+			t.Errorf("revision %d, %+v: %v", in.Revision, in.Revisions, second.Extra)
+		}
+		if n := len(b.hosts["expc01"].seen()); n != asked {
+			t.Errorf("the host was asked %d times more", n-asked)
+		}
+		if _, err := b.r.Retry(t.Context(), in.ID, RetryRequest{}); !errors.Is(err, ErrComplete) {
+			t.Errorf("it has all: %v", err)
+		}
+		time.Sleep(3 * time.Hour)
+		if in, _ := b.sealedOnly(); in.Revision != 2 {
+			t.Errorf("revision %d of nothing", in.Revision)
+		}
+	})
+}
+
 // What comes before the first revision is in it, and nothing is queued.
 func TestMaterialInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -118,7 +118,8 @@ type RetryRequest struct {
 
 // Retry takes a partial, lost or failed incident up again, by one of its names, and
 // makes a later revision that holds all that the earlier one held. A complete one that has
-// no report is sealed again with it, and no host is asked. What was
+// no report is sealed again with it, and no host is asked; so is one to which something came
+// after it was sealed, without waiting for more of it. What was
 // interrupted before it was sealed is brought to its end instead.
 func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident.Incident, error) {
 	found, err := r.Store.Load(id)
@@ -138,7 +139,14 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 	case in.Joinable():
 		return in, fmt.Errorf("retry %s: %w", in.ID, ErrOpen)
 	case in.State == incident.Sealed && in.Coverage == evidence.Complete && in.NoReport() == "":
-		return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)
+		has, err := latecomer{r}.sealed(in)
+		if err != nil {
+			return in, fmt.Errorf("retry %s: %w", in.ID, err)
+		}
+		if has {
+			return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)
+		}
+		in.Late = true
 	}
 	if q.Out != "" {
 		if in.Out, err = filepath.Abs(q.Out); err != nil {
@@ -153,6 +161,9 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 	}
 	if in.State == incident.Sealed {
 		in.State, in.Stopped = incident.Running, time.Time{}
+		if in.Late {
+			in.State = incident.Sealing
+		}
 		in.Revision++
 	}
 	if err := r.Store.Save(in); err != nil {
