@@ -1,0 +1,177 @@
+package cucm_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/cucm"
+	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/lab/cucmlab"
+)
+
+// hostile is a cluster whose answers are made by the test, and a client of it.
+func hostile(t *testing.T, cfg cucmlab.Config) (*cucmlab.Cluster, func() *cucm.Cluster) {
+	t.Helper()
+	lab, err := cucmlab.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lab.Close() })
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(lab.CAPEM())
+	look := lab.Account(cucmlab.RoleRealtime)
+	return lab, func() *cucm.Cluster { // a new one each time: its budget is a minute's
+		c := cucm.Config{Cluster: "StandAloneCluster", Publisher: lab.Nodes()[0].Addr(), User: look.User, Password: func() (string, error) { return look.Password, nil },
+			Roots: roots, Proxy: func() (string, error) { return "none", nil }, Ledger: &ledger.Ledger{Dir: t.TempDir()}}
+		for _, n := range lab.Nodes() {
+			c.Nodes = append(c.Nodes, cucm.Node{Name: n.FQDN, Address: n.Addr()})
+		}
+		return cucm.New(c)
+	}
+}
+
+const envelope = `<?xml version="1.0" encoding="utf-8"?><E:Envelope xmlns:E="http://schemas.xmlsoap.org/soap/envelope/"><E:Body>%s</E:Body></E:Envelope>`
+
+func risAnswer(total string, nodes string) []byte {
+	return fmt.Appendf(nil, envelope, `<selectCmDeviceResponse><selectCmDeviceReturn><SelectCmDeviceResult>`+total+`<CmNodes>`+nodes+`</CmNodes></SelectCmDeviceResult></selectCmDeviceReturn></selectCmDeviceResponse>`)
+}
+
+func oneNode(devices string) string {
+	return `<item><ReturnCode>Ok</ReturnCode><Name>cucm01</Name><NoChange>false</NoChange><CmDevices>` + devices + `</CmDevices></item>`
+}
+
+// An answer that is cut anywhere, with a length that fits, is never taken for a whole one.
+func TestAttackCut(t *testing.T) {
+	lab, client := hostile(t, cucmlab.Config{})
+	device := `<item><Name>SEP00112233445%d</Name><DirNumber>7042-Registered,7043-UnRegistered</DirNumber><Status>PartiallyRegistered</Status><TimeStamp>1795902690</TimeStamp><LinesStatus><item><DirectoryNumber>7042</DirectoryNumber><Status>Registered</Status></item></LinesStatus></item>`
+	whole := risAnswer("<TotalDevicesFound>2</TotalDevicesFound>", oneNode(fmt.Sprintf(device, 1)+fmt.Sprintf(device, 2)))
+	for n := 1; n < len(whole); n += 7 {
+		lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: whole[:n], Type: "text/xml"}} })
+		p, err := client().Phones(t.Context(), cucm.Query{Status: cucm.StatusPartial})
+		if err == nil {
+			t.Errorf("cut at %d of %d: %+v", n, len(whole), p)
+		}
+	}
+	lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: whole, Type: "text/xml"}} })
+	if p, err := client().Phones(t.Context(), cucm.Query{Status: cucm.StatusPartial}); err != nil || len(p.Devices) != 2 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+}
+
+// What a node says of times and texts can be written down as JSON, whatever it is.
+func TestAttackValues(t *testing.T) {
+	lab, client := hostile(t, cucmlab.Config{})
+	for _, stamp := range []string{"99999999999999", "-1", "0", "1795902690000", "x", "9223372036854775807", "1e9", ""} {
+		body := risAnswer("", oneNode(`<item><Name>SEP001122334455</Name><Status>PartiallyRegistered</Status><TimeStamp>`+stamp+`</TimeStamp><Description>a&#x202e;b&#x85;c`+strings.Repeat("d", 100_000)+`</Description></item>`))
+		lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: body, Type: "text/xml"}} })
+		p, err := client().Phones(t.Context(), cucm.Query{})
+		if err != nil {
+			t.Errorf("%s: %v", stamp, err)
+			continue
+		}
+		if _, err := json.Marshal(p.Devices); err != nil {
+			t.Errorf("TimeStamp %s: %v", stamp, err)
+		}
+		if n := len(p.Devices[0].Description); n > 4096 {
+			t.Errorf("a description of %d bytes", n)
+		}
+		if strings.ContainsAny(p.Devices[0].Description, "\u202e\u0085") {
+			t.Errorf("a description turns the text around: %q", p.Devices[0].Description[:20])
+		}
+	}
+}
+
+// Answers at the largest size that is read cost no multiple of it.
+func TestAttackMemory(t *testing.T) {
+	lab, client := hostile(t, cucmlab.Config{})
+	fill := func(s string) string { return strings.Repeat(s, 31<<20/len(s)) }
+	for name, body := range map[string][]byte{
+		"nodes":      risAnswer("", fill("<item/>")),
+		"devices":    risAnswer("", oneNode(fill("<item><Name>a</Name></item>"))),
+		"lines":      risAnswer("", oneNode("<item><Name>SEP001122334455</Name><LinesStatus>"+fill("<item/>")+"</LinesStatus></item>")),
+		"addresses":  risAnswer("", oneNode("<item><Name>SEP001122334455</Name><IPAddress>"+fill("<item/>")+"</IPAddress></item>")),
+		"dirnumber":  risAnswer("", oneNode("<item><Name>SEP001122334455</Name><DirNumber>"+fill("1-a,")+"</DirNumber></item>")),
+		"deep":       risAnswer("", fill("<a>")),
+		"attributes": risAnswer("", "<item"+fill(` a="b"`)+"/>"),
+	} {
+		lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: body, Type: "text/xml"}} })
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		p, err := client().Phones(t.Context(), cucm.Query{})
+		runtime.ReadMemStats(&after)
+		held := int64(after.HeapInuse) - int64(before.HeapInuse)
+		t.Logf("%-10s %4d MB of heap, %5d MB allocated, %s, %d nodes %d devices: %.100v", name, held>>20, (after.TotalAlloc-before.TotalAlloc)>>20, time.Since(began).Round(time.Millisecond), len(p.Nodes), len(p.Devices), err)
+		runtime.KeepAlive(p)
+	}
+}
+
+// A file comes byte for byte whatever stands in it, or with an error.
+func TestAttackFiles(t *testing.T) {
+	const path = "/var/log/active/syslog/CiscoSyslog"
+	contents := map[string][]byte{
+		"empty": {}, "white": []byte(" \r\n\t "), "dashes": []byte("--"), "crlf-dashes": []byte("\r\n--"), "almost": []byte("\r\n------=_Part_366_1218632843.179590269011\r\n"),
+		"xml": []byte(`<?xml version="1.0"?><a/>`), "envelope": []byte(`<E:Envelope xmlns:E="http://schemas.xmlsoap.org/soap/envelope/"><E:Body/></E:Envelope>`), "html": []byte("<html>x</html>"),
+		"long": bytes.Repeat([]byte("\r\n-"), 200_000), "nul": make([]byte, 100_000),
+	}
+	for name, want := range contents {
+		for _, form := range []cucmlab.Form{"", cucmlab.FormUnquoted, cucmlab.FormXOP, cucmlab.FormBase64, cucmlab.FormRaw} {
+			lab, client := hostile(t, cucmlab.Config{Sources: []cucmlab.Source{cucmlab.Fixed{"": {cucmlab.FileOf(cucmlab.EventApplication, path, time.Now(), want)}}}})
+			for _, off := range [][]cucmlab.Service{nil, {cucmlab.GetFile}} {
+				lab.SetFaults(func(f *cucmlab.Faults) { f.Logs.Form, f.Off = form, off })
+				c := client()
+				nodes, _ := c.Nodes(t.Context())
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				r, err := c.Open(ctx, nodes[0], path)
+				if err != nil {
+					t.Errorf("%s %q %v: %v", name, form, off, err)
+					cancel()
+					continue
+				}
+				got, err := io.ReadAll(r)
+				r.Close()
+				cancel()
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s %q %v: %d bytes of %d, %v", name, form, off, len(got), len(want), err)
+				}
+			}
+		}
+	}
+}
+
+// A file that is cut anywhere, in each form, ends with an error.
+func TestAttackFileCut(t *testing.T) {
+	const path = "/var/log/active/syslog/CiscoSyslog"
+	want := bytes.Repeat([]byte("0123456789abcdef\r\n"), 40)
+	for _, form := range []cucmlab.Form{"", cucmlab.FormUnquoted, cucmlab.FormXOP, cucmlab.FormBase64, cucmlab.FormRaw} {
+		lab, client := hostile(t, cucmlab.Config{Sources: []cucmlab.Source{cucmlab.Fixed{"": {cucmlab.FileOf(cucmlab.EventApplication, path, time.Now(), want)}}}})
+		for cut := int64(1); cut < 1700; cut += 23 {
+			lab.SetFaults(func(f *cucmlab.Faults) {
+				f.Logs.Form, f.Line = form, []cucmlab.Line{{Service: cucmlab.GetFile, Cut: cut}}
+			})
+			c := client()
+			nodes, _ := c.Nodes(t.Context())
+			r, err := c.Open(t.Context(), nodes[0], path)
+			if err != nil {
+				continue
+			}
+			got, err := io.ReadAll(r)
+			r.Close()
+			if err == nil && !bytes.Equal(got, want) {
+				t.Errorf("%q cut at %d: %d bytes of %d, and no error", form, cut, len(got), len(want))
+			}
+			if !bytes.HasPrefix(want, got) {
+				t.Errorf("%q cut at %d: what came is not the file's beginning", form, cut)
+			}
+		}
+	}
+}
