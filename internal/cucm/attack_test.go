@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -50,7 +51,7 @@ func oneNode(devices string) string {
 
 // An answer that is cut anywhere, with a length that fits, is never taken for a whole one.
 func TestAttackCut(t *testing.T) {
-	lab, client := hostile(t, cucmlab.Config{})
+	lab, client := hostile(t, cucmlab.Config{Faults: cucmlab.Faults{Rate: cucmlab.RateFault{RIS: 100_000}}})
 	device := `<item><Name>SEP00112233445%d</Name><DirNumber>7042-Registered,7043-UnRegistered</DirNumber><Status>PartiallyRegistered</Status><TimeStamp>1795902690</TimeStamp><LinesStatus><item><DirectoryNumber>7042</DirectoryNumber><Status>Registered</Status></item></LinesStatus></item>`
 	whole := risAnswer("<TotalDevicesFound>2</TotalDevicesFound>", oneNode(fmt.Sprintf(device, 1)+fmt.Sprintf(device, 2)))
 	for n := 1; n < len(whole); n += 7 {
@@ -89,10 +90,10 @@ func TestAttackValues(t *testing.T) {
 	}
 }
 
-// Answers at the largest size that is read cost no multiple of it.
+// Answers that would be many times as large in memory are given up early.
 func TestAttackMemory(t *testing.T) {
 	lab, client := hostile(t, cucmlab.Config{})
-	fill := func(s string) string { return strings.Repeat(s, 31<<20/len(s)) }
+	fill := func(s string) string { return strings.Repeat(s, 8<<20/len(s)) }
 	for name, body := range map[string][]byte{
 		"nodes":      risAnswer("", fill("<item/>")),
 		"devices":    risAnswer("", oneNode(fill("<item><Name>a</Name></item>"))),
@@ -104,14 +105,15 @@ func TestAttackMemory(t *testing.T) {
 	} {
 		lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: body, Type: "text/xml"}} })
 		var before, after runtime.MemStats
-		runtime.GC()
 		runtime.ReadMemStats(&before)
-		began := time.Now()
 		p, err := client().Phones(t.Context(), cucm.Query{})
 		runtime.ReadMemStats(&after)
-		held := int64(after.HeapInuse) - int64(before.HeapInuse)
-		t.Logf("%-10s %4d MB of heap, %5d MB allocated, %s, %d nodes %d devices: %.100v", name, held>>20, (after.TotalAlloc-before.TotalAlloc)>>20, time.Since(began).Round(time.Millisecond), len(p.Nodes), len(p.Devices), err)
-		runtime.KeepAlive(p)
+		if e, ok := errors.AsType[*cucm.Error](err); !ok || e.Kind != cucm.KindAnswer || len(p.Devices) > 0 {
+			t.Errorf("%s: %d devices, %v", name, len(p.Devices), err)
+		}
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 1000 {
+			t.Errorf("%s: %d MB were allocated", name, mb)
+		}
 	}
 }
 
@@ -132,6 +134,13 @@ func TestAttackFiles(t *testing.T) {
 				nodes, _ := c.Nodes(t.Context())
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				r, err := c.Open(ctx, nodes[0], path)
+				if name == "envelope" && form == cucmlab.FormRaw {
+					cancel()
+					if err == nil {
+						t.Error("an envelope that is a file is told from an answer") // then it may be compared
+					}
+					continue
+				}
 				if err != nil {
 					t.Errorf("%s %q %v: %v", name, form, off, err)
 					cancel()

@@ -16,6 +16,12 @@ const (
 	risService = "RIS"
 	risPath    = "/realtimeservice2/services/RISService70"
 	maxDevices = 1000 // that one answer may hold
+
+	// Beyond these an answer is none of CUCM's.
+	mostDevices = 5 * maxDevices
+	mostNodes   = 200
+	mostLines   = 1000 // of a device
+	mostText    = 500  // characters of a value
 )
 
 // Status of a device.
@@ -125,7 +131,7 @@ func (x xmlDevice) device(node string) Device {
 	d := Device{Name: clean(x.Name), Node: node, Status: clean(x.Status), Description: clean(x.Description), Model: clean(x.Model),
 		Product: clean(x.Product), Load: clean(x.Load), User: clean(x.User), Protocol: clean(x.Protocol)}
 	d.Reason, _ = strconv.Atoi(clean(x.Reason))
-	if sec, err := strconv.ParseInt(clean(x.TimeStamp), 10, 64); err == nil && sec > 0 {
+	if sec, err := strconv.ParseInt(clean(x.TimeStamp), 10, 64); err == nil && sec > 0 && sec < 1<<36 { // the year 4147: JSON knows none beyond 9999
 		d.Since = time.Unix(sec, 0).UTC()
 	}
 	for _, ip := range x.IP {
@@ -139,13 +145,23 @@ func (x xmlDevice) device(node string) Device {
 	if len(d.Lines) == 0 {
 		d.Lines = dirNumbers(x.DirNumber)
 	}
+	d.Lines = d.Lines[:min(len(d.Lines), mostLines)]
 	return d
 }
 
-// clean is a value without white space around it and without what is no text.
+// clean is a value without white space around it and without what is no text or turns
+// around the text that follows. Of one beyond mostText it is the beginning.
 func clean(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n > mostText {
+			s = s[:i]
+			break
+		}
+	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		switch {
+		case r < ' ', r >= 0x7f && r < 0xa0, r == '\u2028', r == '\u2029', r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
 			return ' '
 		}
 		return r
@@ -223,6 +239,8 @@ func (a *answer) element(d *xml.Decoder, s xml.StartElement, parent string) (int
 	switch at := parent + ">" + s.Name.Local; {
 	case at == "selectcmdeviceresult>totaldevicesfound":
 		a.total, err = decodeNumber(d, s)
+	case len(a.devices) > mostDevices, len(a.nodes) > mostNodes:
+		return false, fmt.Errorf("%d nodes and %d devices are more than CUCM tells of", len(a.nodes), len(a.devices))
 	case at == "cmnodes>item":
 		a.nodes = append(a.nodes, NodeAnswer{})
 		return true, nil

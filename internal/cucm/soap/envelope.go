@@ -30,51 +30,10 @@ type Fault struct {
 	} `xml:"detail"`
 }
 
-// errTooLarge is of an answer beyond its bound.
-var errTooLarge = errors.New("the answer is too large")
-
-// capped is a reader that fails beyond a bound, where io.LimitReader would end.
-type capped struct {
-	r    io.Reader
-	left int64
-}
-
-func (c *capped) Read(b []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errTooLarge
-	}
-	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])
-	c.left -= int64(n)
-	return n, err
-}
-
-// folded are the tokens of XML with local names in small letters and no prefixes, so that
-// the tags of structs match whatever a release writes.
-type folded struct{ d *xml.Decoder }
-
-func (f folded) Token() (xml.Token, error) {
-	t, err := f.d.Token()
-	switch t := t.(type) {
-	case xml.StartElement:
-		t = t.Copy()
-		t.Name = fold(t.Name)
-		for i := range t.Attr {
-			t.Attr[i].Name = fold(t.Attr[i].Name)
-		}
-		return t, err
-	case xml.EndElement:
-		t.Name = fold(t.Name)
-		return t, err
-	}
-	return t, err
-}
-
-func fold(n xml.Name) xml.Name { return xml.Name{Local: strings.ToLower(n.Local)} }
-
 // NewDecoder reads XML as this package does: of at most limit bytes, names folded, bytes
 // that are not of the encoding replaced.
 func NewDecoder(r io.Reader, limit int64) *xml.Decoder {
-	b := bufio.NewReader(&capped{r, limit})
+	b := bufio.NewReader(&capped{r: r, left: limit})
 	head, _ := b.Peek(200)
 	var d *xml.Decoder
 	if m := encodingRE.FindSubmatch(head); m == nil || strings.EqualFold(string(m[1]), "utf-8") {
@@ -83,7 +42,7 @@ func NewDecoder(r io.Reader, limit int64) *xml.Decoder {
 		d = xml.NewDecoder(b)
 		d.CharsetReader = charset
 	}
-	return xml.NewTokenDecoder(folded{d})
+	return xml.NewTokenDecoder(&folded{d: d})
 }
 
 var encodingRE = regexp.MustCompile(`^\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)

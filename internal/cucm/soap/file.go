@@ -141,7 +141,7 @@ var returnRE = regexp.MustCompile(`(?i)<(?:[A-Za-z0-9._-]+:)?GetOneFileReturn(?:
 
 // hrefIn is the reference of an envelope to a part, "" if there is none.
 func hrefIn(head []byte) string {
-	d := xml.NewTokenDecoder(folded{xml.NewDecoder(bytes.NewReader(head))})
+	d := xml.NewTokenDecoder(&folded{d: xml.NewDecoder(bytes.NewReader(head))})
 	for {
 		t, err := d.Token()
 		if err != nil {
