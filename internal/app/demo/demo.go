@@ -24,6 +24,7 @@ import (
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/cucmlab"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/wiring"
@@ -52,6 +53,7 @@ type demo struct {
 	peers []*lab.Expressway
 	site  *mra.Site
 	mail  *rtmt.Mailbox
+	cucm  *cucmlab.Cluster
 
 	mu     sync.Mutex
 	victim *mra.Happening // the keep-alive that was taken for a new registration
@@ -66,7 +68,7 @@ func Run(ctx context.Context, dir string, say func(format string, args ...any)) 
 		return nil, err
 	}
 	defer d.close()
-	d.step("starting a lab: Expressway-C and -E, two peers each, logs that wrap in about a minute, CUCM, a mailbox")
+	d.step("starting a lab: Expressway-C and -E, two peers each, logs that wrap in about a minute, two CUCM nodes, a mailbox")
 	if err := d.build(ctx); err != nil {
 		return nil, fmt.Errorf("build the lab: %w", err)
 	}
@@ -121,7 +123,7 @@ func (d *demo) build(ctx context.Context) error {
 		}
 		d.peers = append(d.peers, e)
 	}
-	d.site, err = mra.NewSite(mra.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, Notify: d.happened})
+	d.site, err = mra.NewSite(mra.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, SDL: traces(), Notify: d.happened})
 	if err != nil {
 		return err
 	}
@@ -133,6 +135,9 @@ func (d *demo) build(ctx context.Context) error {
 		return err
 	}
 	d.site.Start(ctx)
+	if err := d.startCUCM(ctx); err != nil {
+		return err
+	}
 	return d.write(login)
 }
 
@@ -153,6 +158,8 @@ func (d *demo) write(login *lab.Login) error {
 		"id_ecdsa":    string(login.PEM),
 		"imap.secret": d.mail.Password + "\n",
 		"ca.pem":      string(d.mail.CAPEM()),
+		"cucm.secret": d.cucm.Account(cucmlab.RoleRealtime).Password + "\n",
+		"cucm-ca.pem": string(d.cucm.CAPEM()),
 		"grab.yaml": fmt.Sprintf(`# written by grab demo; configs/grab.example.yaml explains every key
 store: store
 mail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}
@@ -161,13 +168,13 @@ settle: 1s
 keep: {free: 1MiB}  # its logs are small
 handover:
   - {name: analysts, folder: %s, mask: %s, seal: %s}
-ssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
+%sssh: {user: root, key: {file: id_ecdsa}, known_hosts: known_hosts}
 sites:
   - name: demo
     clusters: [StandAloneCluster]
     time_zone: America/New_York
     hosts:
-%s`, d.mail.Addr(), d.mail.User, demoShare, demoMask, recipient, hosts.String()),
+%s`, d.mail.Addr(), d.mail.User, demoShare, demoMask, recipient, d.cucmYAML(), hosts.String()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
@@ -287,6 +294,9 @@ func (d *demo) step(format string, args ...any) {
 }
 
 func (d *demo) close() {
+	if d.cucm != nil {
+		d.cucm.Close()
+	}
 	if d.site != nil {
 		d.site.Close()
 	}

@@ -31,6 +31,7 @@ type Result struct {
 	dir    string
 	victim *mra.Happening // nil: no phone went partial
 	handed delivery.Outcome
+	asked  string // what CUCM was asked
 }
 
 // result takes the bundle out of the store, and checks it once more.
@@ -52,7 +53,7 @@ func (d *demo) result(w *collector.Collector, e runner.Event, handed delivery.Ou
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim, handed: handed}, nil
+	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim, handed: handed, asked: d.asked()}, nil
 }
 
 // Exit is the exit code.
