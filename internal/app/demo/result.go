@@ -99,6 +99,9 @@ func (r *Result) answer(out io.Writer) error {
 		fmt.Fprintf(out, "\ntruth     %s (%s): its REGISTER CSeq %d reached CUCM %.1f s after the one before, Expires is %.0f s\n",
 			v.Device, v.Number, v.CSeq, v.Gap.Seconds(), demoExpires.Seconds())
 	}
+	if err := r.names(out); err != nil {
+		return err
+	}
 	clock := human.Clock{Zone: wiring.ZoneNamed(r.TimeZone), Near: r.Asked.Until}
 	fmt.Fprintf(out, "verdict   %s\n", report.VerdictLine(r.Registration, clock))
 	report.PrintFindings(out, r.Registration, clock, "          ")
