@@ -3,12 +3,18 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
+	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/lab/cucmlab"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/wiring"
@@ -38,6 +44,57 @@ func (d *demo) cucmYAML() string {
 	}
 	return fmt.Sprintf("cucm:\n  - cluster: StandAloneCluster\n    publisher: %q\n    nodes:\n%s    user: %s\n    password: {file: cucm.secret}\n    ca_file: cucm-ca.pem\n    proxy: none\n    settle: 1s\n",
 		d.cucm.Nodes()[0].Addr(), nodes.String(), d.cucm.Account(cucmlab.RoleRealtime).User)
+}
+
+// tracesWait bounds the waiting for CUCM's traces.
+const tracesWait = 12 * time.Second
+
+// traced waits for CUCM's traces, for which no first revision waits, and has a revision made
+// of them at once; the watcher would make it after ten quiet minutes.
+func (d *demo) traced(ctx context.Context, w *collector.Collector, e runner.Event) error {
+	if e.Err != nil {
+		return nil // told of by who asks for the bundle
+	}
+	in, err := w.Store.Load(e.Incident)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, tracesWait, errors.New("CUCM's traces have not come"))
+	defer cancel()
+	if err := until(ctx, func() (bool, error) {
+		state, err := material.Of(w.Store, in.Key).Read()
+		return len(state.CUCM) == 1 && len(state.CUCM[0].Nodes) == len(d.cucm.Nodes()), err
+	}); err != nil {
+		return err
+	}
+	d.step("CUCM's traces, syslogs and alert log came; like grab retry: revision %d with them", in.Revision+1)
+	err = until(ctx, func() (bool, error) { // the watcher may not have let go of it yet
+		in, err = w.Runner.Retry(ctx, in.Key, runner.RetryRequest{})
+		if errors.Is(err, incident.ErrBusy) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err == nil {
+		d.step("sealed again, with CUCM's own record")
+	}
+	return err
+}
+
+// until waits for something to be so.
+func until(ctx context.Context, is func() (bool, error)) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := is(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
 }
 
 // asked is what CUCM was asked, in words.

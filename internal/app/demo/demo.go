@@ -224,6 +224,9 @@ func (d *demo) show(ctx context.Context, w *collector.Collector) (*Result, error
 	case e := <-d.sealed:
 		d.step("sealed, coverage %s: written, fsynced, read back, renamed", e.Coverage)
 		handed, herr := d.handed(ctx, w, e)
+		if herr == nil {
+			herr = d.traced(ctx, w, e)
+		}
 		cancel()
 		if err = errors.Join(herr, <-done, ignoreCancel(<-mailed)); err != nil {
 			return nil, err
