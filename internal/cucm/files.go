@@ -95,8 +95,12 @@ func (c *Cluster) Open(ctx context.Context, n Node, path string) (io.ReadCloser,
 	f, err := c.soap.File(ctx, target(n), dime)
 	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == KindService || e.Kind == KindAnswer && e.Status == 200) {
 		other := soap.Request{Service: logService, Path: logPath, Action: "GetOneFile", Background: true, Body: `<a:FileName>` + escape(path) + `</a:FileName>`}
-		if f, again := c.soap.File(ctx, target(n), other); again == nil {
+		f, again := c.soap.File(ctx, target(n), other)
+		if again == nil {
 			return f, nil
+		}
+		if o, ok := errors.AsType[*Error](again); ok && o.Kind != KindService && o.Kind != KindAnswer {
+			return nil, again // it has the operation: what it says is of the file
 		}
 	}
 	if err != nil {

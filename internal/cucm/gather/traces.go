@@ -104,6 +104,7 @@ type fetching struct {
 
 	asked   evidence.Window
 	ahead   time.Duration   // the node's clock
+	clocked bool            // it was measured
 	window  evidence.Window // by that clock
 	zone    *time.Location
 	limiter *rate.Limiter // nil: none
@@ -135,12 +136,15 @@ func (f *fetching) all(ctx context.Context) {
 // once fetches all kinds of logs one after the other.
 func (f *fetching) once(ctx context.Context) (row evidence.CUCMNode, files []material.Incoming, again bool) {
 	f.zone = f.entry.Cluster.Zone(ctx, f.node)
-	f.window = f.asked
 	ahead, measured := f.entry.Cluster.Ahead(f.node)
-	if f.ahead = 0; measured {
-		f.ahead = ahead
-		f.window = f.asked.Shift(ahead).Widen(clockError)
+	if f.window == (evidence.Window{}) || measured && !f.clocked { // measured once: a window that moves would make a later look less
+		f.window, f.ahead, f.clocked = f.asked, 0, measured
+		if measured {
+			f.ahead = ahead
+			f.window = f.asked.Shift(ahead).Widen(clockError)
+		}
 	}
+	ahead, measured = f.ahead, f.clocked
 	row = evidence.CUCMNode{Node: f.node.Name, Address: f.node.Address, Files: []evidence.File{}}
 	if measured {
 		ms := ahead.Milliseconds()
