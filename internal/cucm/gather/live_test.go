@@ -36,7 +36,7 @@ func TestTracesLive(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cfg := &mra.SDLConfig{Zone: zone, FileSize: 12_000 + rng.IntN(30_000), Every: time.Duration(5+rng.IntN(40)) * time.Millisecond, NoHead: rng.IntN(2) == 0, Disorder: time.Duration(rng.IntN(3)) * 20 * time.Millisecond}
+			cfg := &mra.SDLConfig{Zone: zone, FileSize: 5_000 + rng.IntN(9_000), Every: time.Duration(40+rng.IntN(60)) * time.Millisecond, NoHead: rng.IntN(2) == 0, Disorder: time.Duration(rng.IntN(3)) * 20 * time.Millisecond}
 			site := newSite(t, mra.SiteConfig{CUCM: []string{nodeName}, Phones: 2, Expires: 4 * time.Second, Seed: rng.Uint64(), SDL: cfg})
 			site.Backfill(time.Now().Add(-40 * time.Second))
 			site.Start(t.Context())
@@ -47,7 +47,19 @@ func TestTracesLive(t *testing.T) {
 			b.entry.Cluster = inZone(b.lab, zone)
 			faults, name := cucmlab.Draw(rng)
 			b.lab.SetFaults(func(f *cucmlab.Faults) { *f = faults })
-			row := b.fetch()
+			g := b.gatherer()
+			logs := b.complete()
+			logs.Manifest.Asked = b.in.Asked
+			g.Begin(b.in)
+			g.Await(t.Context(), b.in, logs)
+			for deadline := time.Now().Add(5 * time.Minute); g.busy() && time.Now().Before(deadline); {
+				time.Sleep(20 * time.Millisecond)
+			}
+			state, err := material.Of(b.store, "k").Read()
+			if err != nil || len(state.CUCM) != 1 || len(state.CUCM[0].Nodes) != 1 {
+				t.Fatalf("%+v, %v", state, err)
+			}
+			row := state.CUCM[0].Nodes[0]
 			for _, f := range row.Files {
 				if f.Family != cucm.LogSDL {
 					continue
@@ -77,10 +89,6 @@ func TestTracesLive(t *testing.T) {
 					t.Errorf("%s: %s, %d records lack, missing %v", name, f.Coverage, lacking, f.Missing)
 				}
 			}
-			state, err := material.Of(b.store, "k").Read()
-			if err != nil || len(state.CUCM) != 1 {
-				t.Errorf("%+v, %v", state, err)
-			}
 		})
 	}
 }
@@ -96,4 +104,11 @@ func inZone(lab *cucmlab.Cluster, zone *time.Location) *cucm.Cluster {
 		c.Nodes = append(c.Nodes, cucm.Node{Name: n.Name(), Address: n.Addr(), Aliases: []string{n.FQDN}})
 	}
 	return cucm.New(c)
+}
+
+// busy reports whether it works at an incident.
+func (g *Gatherer) busy() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.jobs) > 0
 }
