@@ -115,7 +115,7 @@ func (r *Result) names(out io.Writer) error {
 	}
 	for _, c := range list.Clusters {
 		for _, p := range c.Phones {
-			fmt.Fprintf(out, "names     %s: %s, %q; %s (%s)\n", p.Device, p.LineWords(), p.Description, p.Status, c.State)
+			fmt.Fprintf(out, "names     %s: %s, %q; %s (%s)\n", p.Device, evidence.LineWords(p.Lines), p.Description, p.Status, c.State)
 		}
 	}
 	_, err = fmt.Fprintf(out, "cucm      was asked %s\n", r.asked)
