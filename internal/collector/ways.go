@@ -24,8 +24,18 @@ func newWays(w *Collector) ways {
 	in := &incoming.Intake{Journal: w.journal, Log: w.log, Count: w.metrics.Alert}
 	hook := &webhook.Handler{Take: in.Take, Decide: in.Decide, Log: w.log, Config: func() *config.Config { return w.cfg.Load() }}
 	polls := &poll.Poller{Store: w.Store.Dir, Config: func() *config.Config { return w.cfg.Load() }, Take: in.Take, Decide: in.Decide, Log: w.log,
-		Reach: func(u *config.CUCM) (poll.Cluster, error) { return wiring.CUCM(w.cfg.Load(), u, false) }}
+		Reach: w.reach}
 	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls}
+}
+
+// reach is the cluster that incidents ask too, so that all that ask it have one budget and stop
+// together at a refused login.
+func (w *Collector) reach(u *config.CUCM) (poll.Cluster, error) {
+	cfg := w.cfg.Load()
+	if made := w.clusters.Of(cfg, u); made != nil {
+		return made, nil
+	}
+	return wiring.CUCM(cfg, u, false) // which says why not
 }
 
 // close ends them.
