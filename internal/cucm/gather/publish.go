@@ -36,6 +36,9 @@ func (j *job) publish() {
 			change.CUCM = append(change.CUCM, evidence.CUCM{Cluster: e.Cluster.Name()})
 		}
 	}
+	for i := range change.CUCM {
+		change.CUCM[i].Admin = j.phonePage(change.CUCM[i].Cluster)
+	}
 	folder := material.Of(j.g.Store, j.key)
 	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: csvOf(doc)} {
 		in, err := put(folder, name, text)
@@ -53,6 +56,16 @@ func (j *job) publish() {
 	case j.g.Named != nil:
 		j.g.Named(j.key)
 	}
+}
+
+// phonePage is a cluster's page of phones, where problem reports are asked for.
+func (j *job) phonePage(cluster string) string {
+	for _, e := range j.site.Entries {
+		if e.Cluster.Name() == cluster {
+			return "https://" + e.Cluster.Publisher().Address + "/ccmadmin/phoneFindList.do"
+		}
+	}
+	return ""
 }
 
 // document is what is known of all clusters that are asked for names.

@@ -1,6 +1,7 @@
 package material
 
 import (
+	"cmp"
 	"slices"
 
 	"rtmtgrab/internal/evidence"
@@ -17,6 +18,7 @@ func (s *State) takeCluster(now evidence.CUCM) {
 		return
 	}
 	was := s.CUCM[i]
+	now.Admin = cmp.Or(now.Admin, was.Admin)
 	if now.Names == nil || was.Names != nil && rank(now.Names.State) < rank(was.Names.State) {
 		now.Names = was.Names
 	}
