@@ -12,13 +12,13 @@ import (
 // Every way in which the laboratory's phones post: the good ones byte for byte, of the others
 // nothing.
 func TestWaysToPost(t *testing.T) {
-	e := open(t, func(s *Settings, _ *Receiver) { s.Max, s.Count = 1<<20, 1000 })
 	p := &prtlab.Phone{Device: "SEP00EBD5D5D8C6", Serial: "FCH1234ABCD", User: "jdoe", From: "127.0.0.1"}
 	ways := prtlab.Cases()
 	for _, name := range prtlab.Names() {
 		ways = append(ways, prtlab.Case{Name: "name " + name[:min(len(name), 20)], Wrong: prtlab.Wrong{FileName: name}, Take: prtlab.Keep})
 	}
 	for i, c := range ways {
+		e := open(t, func(s *Settings, _ *Receiver) { s.Max = 1 << 20 }) // one each: what a phone sent that hung up may be kept after it is gone
 		p.Device = []string{"SEP00EBD5D5D8C6", "SEP00EBD5D5D8C7", "SEP00EBD5D5D8C8"}[i%3]
 		r, err := prtlab.NewReport(p.Device, time.Unix(1795902690, 0), 5000, uint64(i))
 		if err != nil {
@@ -52,8 +52,8 @@ func TestWaysToPost(t *testing.T) {
 				t.Errorf("%s: what is kept is another report: %d bytes, %+v, %v", c.Name, len(b), one, err)
 			}
 		}
+		e.waiting()
 	}
-	e.waiting()
 }
 
 func TestManyAtOnceFromElsewhere(t *testing.T) {
