@@ -110,7 +110,7 @@ func (c *labConfig) checkMetrics(text string) {
 	}
 	known := map[string][]string{"outcome": {"alert", "seen_before", "not_kept"}, "what": {"started", "sealed", "failed"}, "step": {"held", "copied", "sealed"},
 		"coverage": {"complete", "partial", "lost", "failed"}, "site": {"hq"}, "blocks": {"true", "false"}, "version": {version.Version}, "family": lab.Families(),
-		"heartbeat": {"daily"}, "mailbox": {c.Mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.Mail.User + "/INBOX"}}
+		"heartbeat": {"daily"}, "source": {"poll", "webhook"}, "mailbox": {c.Mail.User + "/INBOX"}, "key": {"quarantine", "notice/webhook-1", "disk", "clock", "site/hq/clock", "mailbox/" + c.Mail.User + "/INBOX"}}
 	for _, e := range c.Peers {
 		known["host"] = append(known["host"], e.Name())
 	}

@@ -13,12 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/bundle"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/cucmlab"
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -242,5 +244,37 @@ func TestRetryIsTold(t *testing.T) {
 	testsite.Until(t, "revision 2 again", func() bool { return c.ids(channel.KindSealed)[second.ID] == 2 })
 	if ids := c.ids(channel.KindSealed); len(ids) != 3 {
 		t.Errorf("%v", ids)
+	}
+}
+
+// TestTellsNames: the first notice of an alert names the phones that CUCM has as partial, line
+// by line, and the bundle that follows has them.
+func TestTellsNames(t *testing.T) {
+	c, came := newToldLab(t, "2s")
+	cluster, err := cucmlab.New(t.Context(), cucmlab.Config{Records: []cucmlab.Record{{Device: came.Device, Node: "cucm01", Status: "PartiallyRegistered", Since: came.Time, IP: "10.0.30.2",
+		Description: "Reception, home", Lines: []cucmlab.LineState{{Number: "7042", Status: "Registered"}, {Number: "7043", Status: "UnRegistered"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cluster.Close() })
+	account := cluster.Account(cucmlab.RoleRealtime)
+	c.File("cucm.secret", account.Password)
+	c.File("cucm-ca.pem", string(cluster.CAPEM()))
+	c.Extra += fmt.Sprintf("\ncucm: [{cluster: Main, publisher: %q, user: %s, password: {file: cucm.secret}, ca_file: cucm-ca.pem, proxy: none}]\n", cluster.Nodes()[0].Addr(), account.User)
+	c.Write()
+	c.Replace("  - name: hq\n", "  - name: hq\n    cucm: [Main]\n")
+	c.watching(c.Socket())
+	began := time.Now()
+	c.alertNow(rtmt.MailOptions{Node: "cucm01", Count: 1})
+
+	first := c.toldOf(channel.KindCopied, 1)[0]
+	t.Logf("told after %v", first.Time.Sub(began).Round(time.Millisecond))
+	if want := came.Device + ", 7042 up, 7043 down, Reception, home"; !strings.Contains(first.Text, want) {
+		t.Errorf("%q is not in\n%s", want, first.Text)
+	}
+	sealed := c.toldOf(channel.KindSealed, 1)[0]
+	m, err := bundle.ReadManifest(sealed.Incident.Bundle)
+	if err != nil || len(m.CUCM) != 1 || m.CUCM[0].Names == nil || m.CUCM[0].Names.Phones != 1 {
+		t.Errorf("%+v, %v", m.CUCM, err)
 	}
 }
