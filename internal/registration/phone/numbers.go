@@ -14,8 +14,7 @@ import (
 // MoreLines says how it is known that the phone had more than one line when a keep-alive
 // brought it back: two of its numbers were seen between the full REGISTERs around it, or
 // CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
-// too. Nor is what was seen before the keep-alive's Call-ID began: where logs have a hole
-// another user may have logged in there. Empty: it is not known.
+// too. Empty: it is not known.
 func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
 	from, to := int64(0), int64(1<<62)
 	for _, o := range c.Txns {
@@ -31,7 +30,6 @@ func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
 			from = o.Ends(w)
 		}
 	}
-	from = max(from, c.began(t))
 	var numbers []string
 	for _, s := range p.shown {
 		if s.to >= from && s.from <= to && !slices.Contains(numbers, s.number) {
@@ -45,17 +43,6 @@ func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
 		return "the alert names it as partially registered"
 	}
 	return ""
-}
-
-// began is when the Call-ID of a transaction is seen first.
-func (c *Chain) began(t *wire.Txn) int64 {
-	first := t.Attempts[0].Begin
-	for _, o := range c.Txns {
-		if o.Timeline.Call == t.Timeline.Call {
-			first = min(first, o.Attempts[0].Begin)
-		}
-	}
-	return first
 }
 
 // fewNumbers is how many numbers a sentence has.
