@@ -120,6 +120,19 @@ type bench struct {
 	noReport string // why no report can be made; empty: one can
 }
 
+// setNoReport says why no report can be made from now on, while a runner works.
+func (b *bench) setNoReport(why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.noReport = why
+}
+
+func (b *bench) reportFault() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.noReport
+}
+
 func newBench(t testing.TB, st *incident.Store) *bench {
 	b := &bench{t: t, st: st, hosts: map[string]*fakeHost{}}
 	for _, h := range incidenttest.Sites[0].Hosts {
@@ -179,7 +192,7 @@ func unpackIt(ctx context.Context, path, id string, rev int, dir string, want fu
 func (b *bench) sealIt(ctx context.Context, job SealJob) (SealedBundle, error) {
 	why := job.Plain
 	if why == "" {
-		why = b.noReport
+		why = b.reportFault()
 	}
 	if err := job.Analyzed(why); err != nil {
 		return SealedBundle{}, err

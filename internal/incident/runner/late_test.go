@@ -203,7 +203,7 @@ func TestLateWithoutReport(t *testing.T) {
 		defer stop()
 		b.alertNow(j, "n1", 1)
 		time.Sleep(10 * time.Minute)
-		b.noReport = "it ran out of memory"
+		b.setNoReport("it ran out of memory")
 		b.bring("SEP001122334455", "one")
 		time.Sleep(time.Hour)
 		if in, _ := b.sealedOnly(); in.Revision != 1 {
@@ -214,7 +214,7 @@ func TestLateWithoutReport(t *testing.T) {
 		if in.Revision != 2 || in.NoReport() == "" || len(fb.Extra) != 1 {
 			t.Fatalf("revision %d: %+v", in.Revision, in.Revisions)
 		}
-		b.noReport = "" // and a retry adds it, though the logs lie in the bundle alone
+		b.setNoReport("") // and a retry adds it, though the logs lie in the bundle alone
 		retried, err := b.r.Retry(t.Context(), in.ID, RetryRequest{})
 		if err != nil || retried.Revision != 3 || retried.NoReport() != "" {
 			t.Fatalf("%+v, %v", retried, err)
