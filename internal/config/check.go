@@ -126,7 +126,7 @@ func checkTimes(c *checker) {
 		if c.has("window.max") {
 			at = "window.max"
 		}
-		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", written(w.Before), written(w.After), written(w.Max))
+		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", Written(w.Before), Written(w.After), Written(w.Max))
 	}
 }
 
@@ -174,7 +174,7 @@ func checkRing(c *checker, path string, r Ring) {
 	}
 	c.positive(keep, r.Keep)
 	if r.Keep < r.Every && (c.has(every) || c.has(keep)) && c.sound(every, keep) {
-		c.bad(path, "keep (%s) is shorter than every (%s)", written(r.Keep), written(r.Every))
+		c.bad(path, "keep (%s) is shorter than every (%s)", Written(r.Keep), Written(r.Every))
 	}
 	if r.MaxSize < minRing && c.given(path+".max_size") {
 		c.bad(path+".max_size", "must be at least 16MiB")

@@ -90,11 +90,11 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
-		for f := range fields(typ) {
-			if !regexp.MustCompile(`(?m)[\s{]` + f.key + `:`).MatchString(text) {
-				t.Errorf("the example lacks %s of %s", f.key, typ)
+		for f := range Fields(typ) {
+			if !regexp.MustCompile(`(?m)[\s{]` + f.Key + `:`).MatchString(text) {
+				t.Errorf("the example lacks %s of %s", f.Key, typ)
 			}
-			e := f.typ
+			e := f.Type
 			for e.Kind() == reflect.Slice || e.Kind() == reflect.Pointer {
 				e = e.Elem()
 			}

@@ -24,18 +24,21 @@ type decoder struct {
 	cfg  *Config // what is filled, for what hosts begin as; nil: there are no hosts
 }
 
-// field is one key of a struct: `yaml:"key,opt"`.
-type field struct {
-	key, opt string
-	index    []int
-	typ      reflect.Type
+// A Field is one key of a section, a field of its struct: `yaml:"name,opt"`.
+type Field struct {
+	Key   string
+	Opt   string // path, size, clock, or some: a list that may be written as its one element
+	Index []int  // as of reflect
+	Type  reflect.Type
 }
 
-func fields(t reflect.Type) iter.Seq[field] {
-	return func(yield func(field) bool) {
-		for _, f := range reflect.VisibleFields(t) { // those of embedded structs are the struct's own
+// Fields are the keys that may stand in a section of type t, in the order in which they
+// are read; those of embedded structs are the struct's own.
+func Fields(t reflect.Type) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for _, f := range reflect.VisibleFields(t) {
 			key, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if key != "" && !yield(field{key, opt, f.Index, f.Type}) {
+			if key != "" && !yield(Field{key, opt, f.Index, f.Type}) {
 				return
 			}
 		}
@@ -112,9 +115,9 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	given := d.keys(n, path, v.Type())
-	for f := range fields(v.Type()) {
-		if val := given[f.key]; val != nil {
-			d.value(val, join(path, f.key), v.FieldByIndex(f.index), f.opt)
+	for f := range Fields(v.Type()) {
+		if val := given[f.Key]; val != nil {
+			d.value(val, join(path, f.Key), v.FieldByIndex(f.Index), f.Opt)
 		}
 	}
 }
@@ -122,8 +125,8 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
 // keys is what a mapping gives for the fields of t.
 func (d *decoder) keys(n *yaml.Node, path string, t reflect.Type) map[string]*yaml.Node {
 	known := map[string]bool{}
-	for f := range fields(t) {
-		known[f.key] = true
+	for f := range Fields(t) {
+		known[f.Key] = true
 	}
 	given := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content) && len(d.faults) <= maxFaults; i += 2 {

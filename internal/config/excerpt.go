@@ -72,9 +72,9 @@ var knownKeys = sync.OnceValue(func() map[string]bool {
 			return
 		}
 		seen[t] = true
-		for f := range fields(t) {
-			known[f.key] = true
-			walk(f.typ)
+		for f := range Fields(t) {
+			known[f.Key] = true
+			walk(f.Type)
 		}
 	}
 	walk(reflect.TypeFor[Config]())

@@ -142,17 +142,17 @@ func join(path, key string) string {
 func meant(key string, t reflect.Type) string {
 	var known []string
 	var deeper string
-	for f := range fields(t) {
-		known = append(known, f.key)
-		if f.typ.Kind() == reflect.Pointer || f.opt == "some" {
-			f.typ = f.typ.Elem()
+	for f := range Fields(t) {
+		known = append(known, f.Key)
+		if f.Type.Kind() == reflect.Pointer || f.Opt == "some" {
+			f.Type = f.Type.Elem()
 		}
-		if f.typ.Kind() != reflect.Struct {
+		if f.Type.Kind() != reflect.Struct {
 			continue
 		}
-		for g := range fields(f.typ) {
-			if g.key == key && deeper == "" {
-				deeper = f.key + "." + key
+		for g := range Fields(f.Type) {
+			if g.Key == key && deeper == "" {
+				deeper = f.Key + "." + key
 			}
 		}
 	}

@@ -40,8 +40,7 @@ func (o Options) Load(path string) (*Config, error) {
 		return nil, err
 	}
 	if o.Reading {
-		o.MissingKnownHosts, o.MissingSecrets = true, true
-		return o.parse(path, abs, data)
+		return o.reading().parse(path, abs, data)
 	}
 	if err := access.Trusted(abs, false); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
@@ -54,6 +53,22 @@ func (o Options) Load(path string) (*Config, error) {
 		return nil, err
 	}
 	return cfg, nil
+}
+
+// reading is o with what somebody who only reads need not have.
+func (o Options) reading() Options {
+	o.MissingKnownHosts, o.MissingSecrets = true, true
+	return o
+}
+
+// Explain is Load for reading, with the line of each key that the file gives, by its path,
+// such as sites[0].hosts[1].address.
+func Explain(path string) (*Config, map[string]int, error) {
+	abs, data, err := read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Options{Reading: true}.reading().explain(path, abs, data)
 }
 
 // Parse judges what would be the file at path. Relative paths in it are relative to its folder.
@@ -81,24 +96,30 @@ func read(path string) (abs string, data []byte, err error) {
 	return abs, data, nil
 }
 
-// parse is Load of contents. file is the name for faults; relative paths are
-// relative to the folder of abs.
+// parse is explain without the lines.
 func (o Options) parse(file, abs string, data []byte) (*Config, error) {
+	cfg, _, err := o.explain(file, abs, data)
+	return cfg, err
+}
+
+// explain is Explain of contents. file is the name for faults; relative paths are
+// relative to the folder of abs.
+func (o Options) explain(file, abs string, data []byte) (*Config, map[string]int, error) {
 	cfg := defaults(filepath.Dir(abs))
 	cfg.Path = abs
 	d := &decoder{book: newBook(file), base: filepath.Dir(abs), cfg: &cfg}
 	root := parseTree(&d.book, data)
 	if root == nil {
-		return nil, d.sorted()
+		return nil, nil, d.sorted()
 	}
 	d.value(root, "", reflect.ValueOf(&cfg).Elem(), "")
 	inheritLogins(&d.book, &cfg)
 	c := &checker{book: &d.book, opts: o, cfg: &cfg}
 	checkAll(c)
 	if err := d.sorted(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &cfg, nil
+	return &cfg, d.lines, nil
 }
 
 // ErrNotFound says that no configuration file lies at any of the usual places.

@@ -101,7 +101,7 @@ func checkKind(c *checker, at string, k *Kind, names map[string]string) {
 	}
 	c.positive(at+".window.before", k.Window.Before)
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
-		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", written(k.Window.Before), written(k.Window.After), written(c.cfg.Window.Max))
+		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", Written(k.Window.Before), Written(k.Window.After), Written(c.cfg.Window.Max))
 	}
 	checkFamilies(c, at+".families", k.Families)
 }

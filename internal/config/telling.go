@@ -186,7 +186,7 @@ func checkCanary(c *checker, at string, k *Canary, user string) {
 		c.bad(at+".late", "must be at least 10s")
 	}
 	if k.Every < k.Late && c.sound(at+".every", at+".late") {
-		c.bad(at, "every (%s) is shorter than late (%s)", written(k.Every), written(k.Late))
+		c.bad(at, "every (%s) is shorter than late (%s)", Written(k.Every), Written(k.Late))
 	}
 	switch {
 	case c.has(at + ".to"):

@@ -51,8 +51,11 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d + time.Duration(days*float64(day)), nil
 }
 
-// written is a duration as one writes it into the file: 1h30m, not 1h30m0s.
-func written(d time.Duration) string {
+// Written is a duration as one writes it into the file: 1h30m, not 1h30m0s; 30d, not 720h.
+func Written(d time.Duration) string {
+	if d >= 2*day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
