@@ -31,6 +31,9 @@ func words(line string) (list []string) {
 			list = append(list, strings.Fields(part)...)
 		}
 	}
+	if i := slices.IndexFunc(list, func(w string) bool { return strings.HasPrefix(w, ">") }); i >= 0 {
+		list = list[:i] // where its output goes
+	}
 	return list
 }
 

@@ -23,14 +23,23 @@ func (a *app) asker() *terminal.Asker {
 	return &terminal.Asker{In: bufio.NewReader(f), Out: a.err, Interrupted: a.interrupted, Terminal: f}
 }
 
-// load finds and reads the configuration.
-func (a *app) load(o config.Options) (*config.Config, error) {
+// find is the path of the configuration.
+func (a *app) find() (string, error) {
 	path, err := config.Find(a.config)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = advice.WithHint(err, "write one with `grab init`, or name another with --config")
 	}
 	if err != nil {
-		return nil, advice.Usage(err)
+		err = advice.Usage(err)
+	}
+	return path, err
+}
+
+// load finds and reads the configuration.
+func (a *app) load(o config.Options) (*config.Config, error) {
+	path, err := a.find()
+	if err != nil {
+		return nil, err
 	}
 	cfg, err := o.Load(path)
 	if err != nil {

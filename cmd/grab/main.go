@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
+	"rtmtgrab/internal/app/usage"
 	"rtmtgrab/internal/version"
 )
 
@@ -59,6 +61,9 @@ func run(interrupted <-chan struct{}, args []string, in io.Reader, out, errOut i
 	return a.exit
 }
 
+//go:embed examples.txt
+var examplesText string
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "grab",
@@ -84,19 +89,19 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
 	root.Flags().Bool("version", false, "print the version")
 	cobra.CheckErr(root.MarkPersistentFlagFilename("config", "yaml", "yml"))
-	root.SetFlagErrorFunc(unknownFlag)
+	root.SetFlagErrorFunc(usage.UnknownFlag)
 	root.AddCommand(a.commands()...)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
-	finishCommand(root, examplesOf(examplesText))
+	usage.Finish(root, usage.Examples(examplesText))
 	if help, _, err := root.Find([]string{"help"}); err == nil {
-		help.Run, help.RunE = nil, helpOf
+		help.Run, help.RunE = nil, usage.HelpOf
 	}
 	return root
 }
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), pauseCmd(a), resumeCmd(a), pinCmd(a), resetCmd(a), showCmd(a),
+	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), configCmd(a), pauseCmd(a), resumeCmd(a), pinCmd(a), resetCmd(a), showCmd(a),
 		verifyCmd(a), openCmd(a), maskCmd(a), keyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), sendCmd(a), caseCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
 }
 

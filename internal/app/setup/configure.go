@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -44,6 +45,9 @@ func (i *Interview) Configure(ctx context.Context, path string, say func(format 
 		say("grab: warning: %s", doubt)
 	}
 	say("written: %s", cfg.Path)
+	if err := placeSchema(filepath.Dir(cfg.Path)); err != nil {
+		say("grab: warning: editors get no help with the configuration: %v", err)
+	}
 	if err := makeKey(cfg.Store); err != nil {
 		say("grab: warning: the key that signs bundles is made later: %v", err)
 	}

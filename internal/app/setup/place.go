@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/schema"
 )
 
 // NewConfig is where a configuration is written if nobody says otherwise: in the present
@@ -32,6 +33,15 @@ func configDir(dir string) error {
 		return err
 	}
 	return os.Chmod(dir, 0o750)
+}
+
+// placeSchema writes what the first line of the configuration names, for editors.
+func placeSchema(dir string) error {
+	text, err := schema.JSON()
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, schema.FileName), text)
 }
 
 // PlaceConfig writes the file, which must be new, and takes it away again if it

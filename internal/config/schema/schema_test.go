@@ -75,6 +75,19 @@ func TestShipped(t *testing.T) {
 	}
 }
 
+// What people begin with names the schema in its first line.
+func TestModeline(t *testing.T) {
+	for _, name := range []string{"../../../configs/grab.example.yaml", "../../app/setup/init.yaml.tmpl"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, _, _ := strings.Cut(string(b), "\n"); strings.TrimSpace(line) != Modeline {
+			t.Errorf("%s begins with %q", name, line)
+		}
+	}
+}
+
 // Every key has its meaning, and nothing else has one.
 func TestWords(t *testing.T) {
 	left, seen := words(), map[reflect.Type]bool{}

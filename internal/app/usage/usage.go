@@ -1,8 +1,12 @@
-package main
+// Package usage helps people at a command line: examples with each command, and after a
+// mistake what was probably meant and what may stand there.
+//
+// It guarantees that each mistake is an error of usage with a next move. It does not know
+// what commands do.
+package usage
 
 import (
 	"cmp"
-	_ "embed"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,11 +18,8 @@ import (
 	"rtmtgrab/internal/human"
 )
 
-//go:embed examples.txt
-var examplesText string
-
-// examplesOf are the examples of each command, by its path.
-func examplesOf(text string) map[string]string {
+// Examples are the examples of each command, by its path: the lines after "== PATH".
+func Examples(text string) map[string]string {
 	out := map[string]string{}
 	for part := range strings.SplitSeq(text, "\n== ") {
 		path, lines, _ := strings.Cut(strings.TrimSpace(part), "\n")
@@ -27,9 +28,9 @@ func examplesOf(text string) map[string]string {
 	return out
 }
 
-// finishCommand gives a command, and all below it, examples, and makes errors of usage of
+// Finish gives a command, and all below it, examples, and makes errors of usage of
 // what is wrong with its arguments.
-func finishCommand(cmd *cobra.Command, examples map[string]string) {
+func Finish(cmd *cobra.Command, examples map[string]string) {
 	if lines := examples[cmd.CommandPath()]; lines != "" {
 		cmd.Example = lines
 	}
@@ -50,12 +51,12 @@ func finishCommand(cmd *cobra.Command, examples map[string]string) {
 		}
 	}
 	for _, c := range cmd.Commands() {
-		finishCommand(c, examples)
+		Finish(c, examples)
 	}
 }
 
-// helpOf is what `grab help COMMAND` does; of a command that is not there cobra says nothing.
-func helpOf(cmd *cobra.Command, args []string) error {
+// HelpOf is what `grab help COMMAND` does; of a command that is not there cobra says nothing.
+func HelpOf(cmd *cobra.Command, args []string) error {
 	of, rest, err := cmd.Root().Find(args)
 	if err != nil || len(rest) > 0 {
 		of = cmp.Or(of, cmd.Root())
@@ -109,8 +110,8 @@ func commandHint(cmd *cobra.Command, typed string) string {
 	return hint
 }
 
-// unknownFlag is a fault of the flags, with the flag that was probably meant.
-func unknownFlag(cmd *cobra.Command, err error) error {
+// UnknownFlag is a fault of the flags, with the flag that was probably meant.
+func UnknownFlag(cmd *cobra.Command, err error) error {
 	hint := "`" + cmd.CommandPath() + " --help` lists the flags"
 	var none *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
