@@ -75,24 +75,33 @@ func compareClocks(l *logs.Logs, lines []*Timeline) *Clocks {
 	return c
 }
 
-// spread gives every clock its shift, from the first C on.
+// spread gives every clock its shift, from the first C on. Peers that no REGISTER connects with
+// that one, by whatever others, have a first C of their own.
 func (c *Clocks) spread() {
 	known := map[*logs.Host]bool{}
-	for range c.Offsets {
-		for _, p := range c.Offsets {
-			if len(known) == 0 {
-				known[p.C] = true
-			}
-			if abs(p.Ahead) < ApartFrom && known[p.C] != known[p.E] {
-				p.Ahead = 0
-			}
-			switch {
-			case known[p.C] && !known[p.E]:
-				c.Ahead[p.E.ID], known[p.E] = c.Ahead[p.C.ID]-p.Ahead, true
-			case known[p.E] && !known[p.C]:
-				c.Ahead[p.C.ID], known[p.C] = c.Ahead[p.E.ID]+p.Ahead, true
+	for _, first := range c.Offsets {
+		if known[first.C] || known[first.E] {
+			continue
+		}
+		known[first.C] = true
+		for range c.Offsets {
+			for _, p := range c.Offsets {
+				c.shift(p, known)
 			}
 		}
+	}
+}
+
+// shift gives the clock of one end its shift where that of the other is known.
+func (c *Clocks) shift(p Offset, known map[*logs.Host]bool) {
+	if abs(p.Ahead) < ApartFrom && known[p.C] != known[p.E] {
+		p.Ahead = 0
+	}
+	switch {
+	case known[p.C] && !known[p.E]:
+		c.Ahead[p.E.ID], known[p.E] = c.Ahead[p.C.ID]-p.Ahead, true
+	case known[p.E] && !known[p.C]:
+		c.Ahead[p.C.ID], known[p.C] = c.Ahead[p.E.ID]+p.Ahead, true
 	}
 }
 
