@@ -146,30 +146,47 @@ func TestThreeWays(t *testing.T) {
 }
 
 // A refused login is tried once, whatever is polled and however often, and stays refused
-// after a restart; alerts by other ways go on.
+// after a restart; alerts by other ways go on. status says No, for an alert would have no
+// names, until the password in the file is another one.
 func TestPollRefused(t *testing.T) {
 	t.Parallel()
 	s, cluster, url := polledSite(t, "cucm01.example.com")
+	s.Replace("names: false", "names: true")
+	s.Replace("  - name: hq\n", "  - name: hq\n    cucm: [StandAloneCluster]\n")
 	account := cluster.Account(cucmlab.RoleRealtime)
 	s.File("cucm.secret", "wrong-3f9a77c1d2")
-	for range 2 {
+	told := func() (keys map[string]status.Problem, r status.Report) {
+		keys = map[string]status.Problem{}
+		json.Unmarshal([]byte(runGrab("-c", s.Path, "status", "--json").out), &r)
+		for _, p := range r.Problems {
+			keys[p.Key] = p
+		}
+		return keys, r
+	}
+	for i := range 2 {
 		stop := watchSite(s)
 		testsite.Until(t, "status says that the login was refused", func() bool {
-			var r status.Report
-			json.Unmarshal([]byte(runGrab("-c", s.Path, "status", "--json").out), &r)
-			for _, p := range r.Problems {
-				if p.Key == "poll/standalonecluster/login" && p.Hint != "" {
-					return true
-				}
-			}
-			return false
+			keys, r := told()
+			login := keys["cucm/standalonecluster/login"]
+			return keys["poll/standalonecluster/login"].Hint != "" && login.Blocks && strings.Contains(login.Hint, "grab check") && !login.Since.IsZero() && !r.Works
 		})
 		if code := post(t, url, fmt.Sprintf(`{"node": "cucm01", "time": %d}`, time.Now().Unix())); code != 202 {
 			t.Error(code)
 		}
+		if i == 1 {
+			break
+		}
 		stop(os.Kill)
+		if got := runGrab("-c", s.Path, "status"); got.code != 1 || !strings.Contains(got.out, "StandAloneCluster is asked nothing") {
+			t.Error(got)
+		}
 	}
 	if n := cluster.Failed(account.User); n != 1 {
 		t.Errorf("%d logins were tried", n)
 	}
+	s.File("cucm.secret", account.Password)
+	testsite.Until(t, "it goes on with the new password", func() bool {
+		keys, r := told()
+		return keys["cucm/standalonecluster/login"].Key == "" && len(r.Polls) == 1 && r.Polls[0].Partial != nil
+	})
 }

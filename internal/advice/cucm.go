@@ -64,7 +64,12 @@ func ForCUCM(e *cucm.Error) string {
 }
 
 func blockedHint(e *cucm.Error) string {
-	hint := "fix the login (" + pageUser + " > the user > Edit Credential: locked? expired?), then lift the block with `grab check`, which makes one try"
+	account, password := "cucm.user", "cucm.password"
+	if e.Service == "AXL" {
+		account, password = "cucm.reset.user", "cucm.reset.password"
+	}
+	hint := "look at the account of " + account + " (" + pageUser + " > the user > Edit Credential: locked? expired?). If the password is another one now put it into " + password + ": grab goes on with it by itself. " +
+		"If it is the same, and only the account was locked, `grab check` makes one try and lifts the block"
 	if b, ok := errors.AsType[*ledger.BlockedError](e.Err); ok && b.Damage != nil {
 		hint = "the record of logins in the store cannot be read: `grab check` makes one try and sets it aside"
 	}

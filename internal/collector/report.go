@@ -49,6 +49,7 @@ func (w *Collector) Status() status.Report {
 	health.ReportLate(&r, w.Store)
 	health.ReportResets(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
+	health.ReportCUCM(&r, cfg, w.clusters)
 	w.ways.report(&r, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())

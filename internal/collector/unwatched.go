@@ -38,6 +38,11 @@ func WriteUnwatched(out io.Writer, cfg *config.Config, now time.Time) {
 	for host, err := range refusedLogins(cfg) {
 		fmt.Fprintf(out, "%s: %v\n", host, err)
 	}
+	var r status.Report
+	health.ReportCUCM(&r, cfg, &wiring.Clusters{})
+	for _, p := range r.Problems {
+		fmt.Fprintf(out, "%s\n  hint: %s\n", p.What, p.Hint)
+	}
 }
 
 // refusedLogins are the hosts to which no login would be tried, and why.

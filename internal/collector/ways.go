@@ -31,11 +31,11 @@ func newWays(w *Collector) ways {
 // reach is the cluster that incidents ask too, so that all that ask it have one budget and stop
 // together at a refused login.
 func (w *Collector) reach(u *config.CUCM) (poll.Cluster, error) {
-	cfg := w.cfg.Load()
-	if made := w.clusters.Of(cfg, u); made != nil {
-		return made, nil
+	made, err := w.clusters.Of(w.cfg.Load(), u)
+	if err != nil {
+		return nil, err
 	}
-	return wiring.CUCM(cfg, u, false) // which says why not
+	return made, nil
 }
 
 // close ends them.

@@ -86,6 +86,16 @@ func (c *Config) ClustersOf(s *Site) []*CUCM {
 	return list
 }
 
+// SitesOfCUCM are the sites about whose incidents a cluster is asked.
+func (c *Config) SitesOfCUCM(u *CUCM) (names []string) {
+	for i := range c.Sites {
+		if slices.Contains(c.ClustersOf(&c.Sites[i]), u) {
+			names = append(names, c.Sites[i].Name)
+		}
+	}
+	return names
+}
+
 // checkCUCM checks cucm: and what sites say of it.
 func checkCUCM(c *checker) {
 	names := map[string]string{}

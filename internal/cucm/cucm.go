@@ -148,19 +148,26 @@ func (c *Cluster) Publisher() Node {
 }
 
 // Blocked is what stops the account, nil if nothing does: nothing is asked.
-func (c *Cluster) Blocked() error {
-	if c.cfg.Ledger == nil {
+func (c *Cluster) Blocked() error { return c.blocked(c.soap, "") }
+
+// ResetBlocked is what stops the account for resets, nil if nothing does or there is none.
+func (c *Cluster) ResetBlocked() error {
+	if c.cfg.ResetUser == "" || c.cfg.ResetPassword == nil {
 		return nil
 	}
-	password, err := c.cfg.Password()
-	if err != nil {
-		return nil // that is told of where it is needed
+	return c.blocked(c.axl, "AXL")
+}
+
+func (c *Cluster) blocked(by *soap.Client, service string) error {
+	err := by.Login.Blocked()
+	if err == nil {
+		return nil
 	}
-	if b := c.cfg.Ledger.Refusal(c.cfg.Cluster, c.cfg.User, password); b != nil {
-		p := c.Publisher()
-		return &Error{Kind: KindBlocked, Cluster: c.cfg.Cluster, Node: p.Name, Address: p.Address, Err: b}
+	p, kind := c.Publisher(), KindLocal
+	if _, refused := errors.AsType[*ledger.BlockedError](err); refused {
+		kind = KindBlocked
 	}
-	return nil
+	return &Error{Kind: kind, Cluster: c.cfg.Cluster, Node: p.Name, Address: p.Address, Service: service, Err: err}
 }
 
 func target(n Node) soap.Target {

@@ -21,27 +21,40 @@ type Clusters struct {
 	Cfg func() *config.Config
 	Log *slog.Logger // nil: nothing
 
+	// Make makes one; nil: CUCM does, for all that ask about incidents.
+	Make func(cfg *config.Config, u *config.CUCM) (*cucm.Cluster, error)
+
 	mu   sync.Mutex
 	of   *config.Config // for which made are
-	made map[string]*cucm.Cluster
+	made map[string]madeCluster
 }
 
-// Of is the cluster of an entry of cucm:, nil if it cannot be made: check says why.
-func (c *Clusters) Of(cfg *config.Config, u *config.CUCM) *cucm.Cluster {
+// madeCluster is one, or why there is none.
+type madeCluster struct {
+	*cucm.Cluster
+	err error
+}
+
+// Of is the cluster of an entry of cucm:, the same for as long as the configuration is.
+func (c *Clusters) Of(cfg *config.Config, u *config.CUCM) (*cucm.Cluster, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of != cfg {
-		c.of, c.made = cfg, map[string]*cucm.Cluster{}
+		c.of, c.made = cfg, map[string]madeCluster{}
 	}
 	if made, there := c.made[u.Cluster]; there {
-		return made
+		return made.Cluster, made.err
 	}
-	made, err := CUCM(cfg, u, false)
+	create := c.Make
+	if create == nil {
+		create = func(cfg *config.Config, u *config.CUCM) (*cucm.Cluster, error) { return CUCM(cfg, u, false) }
+	}
+	made, err := create(cfg, u)
 	if err != nil && c.Log != nil {
 		c.Log.Error("a CUCM cluster cannot be asked", "cluster", u.Cluster, "err", err)
 	}
-	c.made[u.Cluster] = made
-	return made
+	c.made[u.Cluster] = madeCluster{made, err}
+	return made, err
 }
 
 // Site is what of the configuration is of use for gathering about a site's incidents.
@@ -59,7 +72,7 @@ func (c *Clusters) Site(name string) gather.Site {
 		}
 	}
 	for _, u := range cfg.ClustersOf(s) {
-		if made := c.Of(cfg, u); made != nil && (u.Names || u.Traces) {
+		if made, err := c.Of(cfg, u); err == nil && (u.Names || u.Traces) {
 			site.Entries = append(site.Entries, gather.Entry{Cluster: made, Names: u.Names, Traces: u.Traces, Whole: u.Whole, Settle: u.Settle, Bandwidth: u.Bandwidth, Max: u.Max})
 		}
 	}

@@ -66,6 +66,7 @@ var (
 	gaugePollLow   = gauge("poll_partial_phones_lowest", "The lowest value of the last days: RTMT's alert should be over that.", "cluster", "node")
 	gaugePollAge   = gauge("poll_answer_age_seconds", "Time since the node's last answer to a poll.", "cluster", "node")
 	gaugePollDown  = gauge("poll_failing", "1 while the node, or without a node the cluster, does not answer polls.", "cluster", "node")
+	gaugeCUCMLogin = gauge("cucm_login_blocked", "1 while no login to the CUCM cluster is made, after a refusal or for want of a password; account: cucm, or reset.", "cluster", "account")
 	gaugeHeld      = gauge("quarantine_alerts", "Alerts in quarantine.")
 )
 
@@ -129,6 +130,9 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 	}
 	c.prts(r)
 	c.polls(r)
+	for _, u := range r.CUCM {
+		c.set(gaugeCUCMLogin, truth(u.Error != ""), u.Cluster, u.Account)
+	}
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))
 }

@@ -90,13 +90,13 @@ func (p *Poller) Report(r *status.Report, cfg *config.Config) {
 }
 
 // sitesOf are the sites that a cluster concerns.
-func sitesOf(cfg *config.Config, cluster string) (names []string) {
-	for i := range cfg.Sites {
-		if slices.ContainsFunc(cfg.ClustersOf(&cfg.Sites[i]), func(u *config.CUCM) bool { return u.Cluster == cluster }) {
-			names = append(names, cfg.Sites[i].Name)
+func sitesOf(cfg *config.Config, cluster string) []string {
+	for i := range cfg.CUCM {
+		if u := &cfg.CUCM[i]; u.Cluster == cluster {
+			return cfg.SitesOfCUCM(u)
 		}
 	}
-	return names
+	return nil
 }
 
 func (c *cluster) report(r *status.Report, sites []string, known map[string]baseline) {

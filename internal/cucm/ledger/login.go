@@ -154,6 +154,29 @@ func (l *Login) stillRefused() bool {
 	return false
 }
 
+// Blocked is why no login is made at this moment, nil if one would be: a BlockedError after a
+// refusal, another error if there is no password. It asks nobody and changes nothing.
+func (l *Login) Blocked() error {
+	password, err := l.Secret()
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	refused, unwritten := l.refused, l.unwritten || l.Ledger == nil
+	same := l.bad == password
+	l.mu.Unlock()
+	if refused != nil && same && unwritten {
+		return refused
+	}
+	if l.Ledger == nil {
+		return nil
+	}
+	if b := l.Ledger.Refusal(l.Cluster, l.User, password); b != nil {
+		return b
+	}
+	return nil
+}
+
 func (l *Login) known(password string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -150,6 +150,7 @@ var shortWords = map[string]string{
 	"host/unreachable": "% unreachable", "host/sftp": "% lets nobody read its logs",
 	"host/logs": "logs of % not readable", "host/stale": "nothing heard of the logs of %", "host/step": "clock of % leapt",
 	"host/ahead": "clock of % ahead",
+	"cucm/login": "login to CUCM % refused",
 	"disk":       "the store's disk full", "store": "the store not writable", "clock": "the clock of this machine wrong",
 	"canary": "canary of % missing", "heartbeat": "heartbeat % missing", "limit": "alerts.limit of % reached",
 	"incident/held": "logs not open for incident %", "incident/late": "incident % not sealed",

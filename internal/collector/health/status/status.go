@@ -48,6 +48,7 @@ type Report struct {
 	PRT       *PRT          `json:"prt,omitempty"`     // phones' problem reports; absent: they are not received here
 	Resets    []Reset       `json:"resets,omitempty"`  // of phones, within the last day
 	Late      []Late        `json:"late,omitempty"`    // what came to sealed incidents, and no bundle has yet
+	CUCM      []CUCM        `json:"cucm,omitempty"`    // accounts at CUCM clusters
 	Polls     []Poll        `json:"polls"`             // of CUCM's nodes
 	Webhook   *Webhook      `json:"webhook,omitempty"` // nil: alerts.webhook is not configured
 	Notes     []string      `json:"notes"`             // what is not known, and is no problem

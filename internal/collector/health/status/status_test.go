@@ -52,6 +52,9 @@ func TestProblems(t *testing.T) {
 			r.JudgeIncidents(time.Minute)
 		}
 	}
+	cucmAccounts := func(list ...CUCM) func(*Report) {
+		return func(r *Report) { r.CUCM = list; JudgeCUCM(r) }
+	}
 	for _, tt := range []struct {
 		name  string
 		judge func(*Report)
@@ -73,6 +76,11 @@ func TestProblems(t *testing.T) {
 		{"ring empty", logs(time.Hour, false, &Ring{}), "host/expc01/ring: the ring of expc01 is empty"},
 		{"clock far off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(-61000)}, need) }, "host/x/clock: the clock of x is 1m1s behind"},
 		{"clock a little off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(59000)}, need) }, ""},
+		{"CUCM refuses", cucmAccounts(CUCM{Cluster: "Main", Account: AccountCUCM, Blocked: true, Error: "grab was refused", Names: true, Hint: "do this"}),
+			"!cucm/main/login: CUCM cluster Main is asked nothing: a login was refused, and none is tried again, for CUCM locks the account: grab was refused (do this)"},
+		{"CUCM without a password", cucmAccounts(CUCM{Cluster: "Main", Account: AccountCUCM, Error: "no such file", Hint: "do this"}), "cucm/main/login: CUCM cluster Main is asked nothing: no login can be made: no such file (do this)"},
+		{"CUCM refuses resets", cucmAccounts(CUCM{Cluster: "Main", Account: AccountReset, Blocked: true, Error: "axl was refused", Hint: "do this"}), "cucm/main/reset: no phone of CUCM cluster Main can be reset: a login was refused"},
+		{"CUCM does well", cucmAccounts(CUCM{Cluster: "Main", Account: AccountCUCM, Names: true}), ""},
 		{"clocks agree", clocks("hh", 400, -400), ""},
 		{"clocks apart", clocks("hh", 900, -200), "site/h/clock: the clocks of b and a, of site h, are 1.1 s apart"},
 		{"clocks of sites apart", clocks("hk", 900, -200), ""},

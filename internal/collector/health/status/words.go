@@ -58,6 +58,7 @@ func (r Report) Write(out io.Writer) error {
 	for _, l := range r.Polls {
 		w.poll(l)
 	}
+	w.accounts(r.CUCM)
 	if r.Webhook != nil {
 		w.webhook(*r.Webhook)
 	}
