@@ -130,9 +130,6 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 	}
 	c.prts(r)
 	c.polls(r)
-	for _, u := range r.CUCM {
-		c.set(gaugeCUCMLogin, truth(u.Error != ""), u.Cluster, u.Account)
-	}
 	c.set(gaugePauses, float64(len(r.Pauses)))
 	c.set(gaugeHeld, float64(r.Held))
 }
@@ -226,6 +223,9 @@ func (c collecting) host(h status.Host) {
 }
 
 func (c collecting) polls(r status.Report) {
+	for _, u := range r.CUCM {
+		c.set(gaugeCUCMLogin, truth(u.Error != ""), u.Cluster, u.Account)
+	}
 	for _, l := range r.Polls {
 		if l.Partial != nil {
 			c.set(gaugePolled, float64(*l.Partial), l.Cluster, l.Node)
