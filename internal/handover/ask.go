@@ -37,7 +37,7 @@ func (e *Engine) Add(f Finished, destination string) error {
 	j := newJob(f, destination)
 	older, newer := e.siblings(j)
 	e.gather(j, older)
-	if newer {
+	if newer > 0 {
 		j.end(Superseded, "a newer revision is there", now())
 	}
 	if err := e.Store.file(name).Save(*j); err != nil {
@@ -45,11 +45,11 @@ func (e *Engine) Add(f Finished, destination string) error {
 	}
 	s.jobs[name] = j
 	e.changed(j)
-	if newer {
+	if newer > 0 {
 		e.retireLocked(j)
 	}
 	for _, o := range older {
-		e.supersede(o, j)
+		e.supersede(o, j.Revision)
 	}
 	e.wakeUp()
 	return nil
@@ -65,8 +65,8 @@ func newJob(f Finished, destination string) *Job {
 }
 
 // siblings are the deliveries of other revisions to the same destination: the older ones
-// that are not at their end, and whether there is a newer one.
-func (e *Engine) siblings(j *Job) (older []*Job, newer bool) {
+// that are not at their end, and the number of a newer one, 0 if there is none.
+func (e *Engine) siblings(j *Job) (older []*Job, newer int) {
 	for _, o := range e.state.jobs {
 		if o.Key != j.Key || !strings.EqualFold(o.Sink, j.Sink) {
 			continue
@@ -74,10 +74,15 @@ func (e *Engine) siblings(j *Job) (older []*Job, newer bool) {
 		if o.Revision < j.Revision {
 			older = append(older, o)
 		}
-		newer = newer || o.Revision > j.Revision
+		newer = max(newer, o.Revision)
 	}
-	for r := j.Revision + 1; !newer && r <= j.Revision+maxNewer; r++ {
-		newer = e.Store.HasEnded(Name(j.Key, r, j.Sink))
+	if newer <= j.Revision {
+		newer = 0
+	}
+	for r := j.Revision + 1; newer == 0 && r <= j.Revision+maxNewer; r++ {
+		if e.Store.HasEnded(Name(j.Key, r, j.Sink)) {
+			newer = r
+		}
 	}
 	return older, newer
 }
@@ -115,13 +120,13 @@ func (e *Engine) gather(j *Job, older []*Job) {
 	j.Due = quiet
 }
 
-// supersede ends a delivery that waits, for a newer one. One that is under way goes on, and
-// so does what a person asked for.
-func (e *Engine) supersede(o, by *Job) {
+// supersede ends a delivery that waits, for a newer one. One that is under way goes on: see
+// overtaken. So does what a person asked for.
+func (e *Engine) supersede(o *Job, by int) {
 	if e.state.busy[o.Name()] != nil || o.By != "" || o.State.Final() {
 		return
 	}
-	if err := o.end(Superseded, fmt.Sprintf("by revision %d", by.Revision), now()); err != nil {
+	if err := o.end(Superseded, fmt.Sprintf("by revision %d", by), now()); err != nil {
 		return
 	}
 	if err := e.Store.file(o.Name()).Save(*o); err != nil {
@@ -331,7 +336,7 @@ func (s *engineState) view(j *Job) View {
 	case j.State == Failed:
 	case l.to == nil:
 		v.Why = "no destination of that name is configured"
-	case l.hung:
+	case l.hung != nil:
 		v.Why = "an earlier delivery there hangs"
 	case l.closed:
 		v.Why = "the destination refuses; waiting for somebody to change something"

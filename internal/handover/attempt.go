@@ -31,7 +31,10 @@ func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *
 	if j.State == Queued && !e.prepare(ctx, to, j) {
 		return
 	}
-	s, err := e.opened(l, to)
+	if e.stale(l, j, w) {
+		return
+	}
+	s, err := e.opened(l, to, w)
 	if err == nil {
 		err = e.readable(j)
 	}
@@ -42,12 +45,25 @@ func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *
 	e.attempt(ctx, l, j, w, func(ctx context.Context, a sink.Artifact) (sink.Receipt, error) { return e.guarded(ctx, l, s, a, w) }, to)
 }
 
-// opened is what delivers.
-func (e *Engine) opened(l *queue, to Destination) (sink.Sink, error) {
+// stale reports whether something has changed while the artefact was made, so that it is not
+// to be sent as it is: see afterwards.
+func (e *Engine) stale(l *queue, j *Job, w *work) bool {
 	e.state.mu.Lock()
-	s := l.sink
+	defer e.state.mu.Unlock()
+	if j.By == "" {
+		if _, newer := e.siblings(j); newer > 0 {
+			return true
+		}
+	}
+	return l.turn != w.turn
+}
+
+// opened is what delivers.
+func (e *Engine) opened(l *queue, to Destination, w *work) (sink.Sink, error) {
+	e.state.mu.Lock()
+	s, same := l.sink, l.turn == w.turn
 	e.state.mu.Unlock()
-	if s != nil {
+	if s != nil && same {
 		return s, nil
 	}
 	s, err := to.Open()
@@ -58,7 +74,9 @@ func (e *Engine) opened(l *queue, to Destination) (sink.Sink, error) {
 		return nil, err
 	}
 	e.state.mu.Lock()
-	l.sink = s
+	if l.turn == w.turn { // or it is of a configuration that is not in force any more
+		l.sink = s
+	}
 	e.state.mu.Unlock()
 	return s, nil
 }
@@ -141,7 +159,7 @@ func (e *Engine) attempt(ctx context.Context, l *queue, j *Job, w *work, deliver
 	if ours := (*sink.Error)(nil); errors.As(err, &ours) && ours.Permanent && e.lost(ctx, j, string(ours.Cause)) {
 		err = &sink.Error{Cause: ours.Cause, Unknown: ours.Unknown, Err: ours.Err} // it can be made anew
 	}
-	e.note(l, j, r, err, stopped)
+	e.note(l, j, w, r, err, stopped)
 	switch {
 	case err == nil:
 		e.conclude(ctx, j, func(now time.Time) error { return j.deliver(r, now) })
@@ -170,13 +188,16 @@ func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
 	return now.Add(max(backoff(j.failures()+1), asked(err)))
 }
 
-// note tells the queue and the book of destinations what came of an attempt.
-func (e *Engine) note(l *queue, j *Job, r sink.Receipt, err error, stopped bool) {
+// note tells the queue and the book of destinations what came of an attempt. One that failed
+// where the destination was before a reload says nothing of where it is now.
+func (e *Engine) note(l *queue, j *Job, w *work, r sink.Receipt, err error, stopped bool) {
 	s := &e.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := now()
 	switch {
+	case l.turn != w.turn && err != nil:
+		return
 	case err == nil:
 		l.passed()
 		s.seen.delivered(l.name, j, r.Place, at)
@@ -248,7 +269,7 @@ func (e *Engine) guarded(ctx context.Context, l *queue, s sink.Sink, a sink.Arti
 		return got.r, e.stalled(ctx, got.err)
 	case <-grace.C:
 	}
-	e.leave(l, done)
+	e.leave(l, w, done)
 	return sink.Receipt{}, &sink.Error{Cause: sink.Timeout, Unknown: true, Err: errors.New("it hangs, and does not end when it is told to")}
 }
 
@@ -269,15 +290,19 @@ func (e *Engine) stalled(ctx context.Context, err error) error {
 }
 
 // leave has nothing else begin on the queue until the sink has ended.
-func (e *Engine) leave(l *queue, done <-chan result) {
+func (e *Engine) leave(l *queue, w *work, done <-chan result) {
 	s := &e.state
 	s.mu.Lock()
-	l.hung, l.sink = true, nil
+	if l.where == w.where {
+		l.hung, l.sink = done, nil
+	}
 	s.mu.Unlock()
 	go func() { // ends with the sink, or with the program
 		<-done
 		s.mu.Lock()
-		l.hung = false
+		if l.hung == any(done) {
+			l.hung = nil
+		}
 		s.mu.Unlock()
 		e.wakeUp()
 	}()

@@ -17,6 +17,7 @@ import (
 type Destination struct {
 	Name      string
 	Terms     func(site string) Terms
+	Where     string // tells one place from another, as far as a delivery can hang there; may be empty
 	Bandwidth int64  // bytes per second; 0: no limit
 	Case      string // where neither job nor incident has one
 
@@ -73,6 +74,8 @@ type engineState struct {
 // A work is what is being done at a job.
 type work struct {
 	cancel context.CancelCauseFunc
+	turn   int    // of its queue, when it began
+	where  string // of it
 	moved  int64  // bytes
 	still  bool   // none for a while: it takes no place from others
 	drop   string // who wants it dropped
@@ -112,6 +115,7 @@ func (e *Engine) Open() (err error) {
 		s.jobs[j.Name()] = j
 		e.resume(j)
 	}
+	overtake(e)
 	if err == nil { // or not all are known
 		e.Store.sweep(func(name string) bool { return s.jobs[name] != nil && s.jobs[name].Artefact != nil })
 	}
@@ -151,6 +155,7 @@ func (e *Engine) Configure(list []Destination) {
 	defer s.mu.Unlock()
 	for _, l := range s.queues {
 		l.to = nil
+		l.turn++
 	}
 	for i := range list {
 		l := s.queue(list[i].Name)
@@ -165,7 +170,8 @@ func (e *Engine) Configure(list []Destination) {
 }
 
 // reconsider takes up what failed for want of what a person may have changed, and has
-// artefacts made anew whose terms are others now.
+// artefacts made anew whose terms are others now. What somebody works at is looked at when
+// that has ended.
 func (e *Engine) reconsider(j *Job, to *Destination) {
 	if e.state.busy[j.Name()] != nil {
 		return
@@ -174,6 +180,7 @@ func (e *Engine) reconsider(j *Job, to *Destination) {
 	switch {
 	case j.Terms != "" && j.Terms != terms && j.State != Running && !j.State.Final():
 		j.requeue(now())
+		defer e.discard(j) // it may be what must not lie about any more
 	case j.State == Failed && ofSink(sink.Cause(j.Cause)):
 		j.reopen(now())
 	default:
@@ -227,7 +234,7 @@ func (e *Engine) dispatch(ctx context.Context) time.Duration {
 	now, next := now(), lookAgain
 	e.leftOver(now)
 	for _, l := range s.queues {
-		if l.to == nil || l.job != "" || l.hung || l.closed {
+		if l.to == nil || l.job != "" || l.hung != nil || l.closed {
 			continue
 		}
 		if d := l.notBefore.Sub(now); d > 0 {
@@ -302,7 +309,7 @@ func earlier(a, b *Job) bool {
 func (e *Engine) start(ctx context.Context, l *queue, j *Job) {
 	s := &e.state
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &work{cancel: cancel}
+	w := &work{cancel: cancel, turn: l.turn, where: l.where}
 	s.busy[j.Name()], l.job = w, j.Name()
 	to := *l.to
 	s.workers.Go(func() {
@@ -311,16 +318,26 @@ func (e *Engine) start(ctx context.Context, l *queue, j *Job) {
 			s.mu.Lock()
 			delete(s.busy, j.Name())
 			l.job = ""
-			if w.drop != "" && !j.State.Final() {
-				if err := e.dropLocked(j, w.drop); err != nil {
-					e.errorf(j, err, "a delivery that was dropped goes on")
-				}
-			}
+			e.afterwards(l, j, w)
 			s.mu.Unlock()
 			e.wakeUp()
 		}()
 		e.work(ctx, l, to, j, w)
 	})
+}
+
+// afterwards does with a job what had to wait until nobody worked at it. The lock is held.
+func (e *Engine) afterwards(l *queue, j *Job, w *work) {
+	switch {
+	case j.State.Final():
+	case w.drop != "":
+		if err := e.dropLocked(j, w.drop); err != nil {
+			e.errorf(j, err, "a delivery that was dropped goes on")
+		}
+	case overtaken(e, j):
+	case l.to != nil && l.turn != w.turn:
+		e.reconsider(j, l.to)
+	}
 }
 
 // saveLater saves a job that was changed for the better: if that fails, the disk has an

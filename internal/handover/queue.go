@@ -18,7 +18,9 @@ type queue struct {
 	sink      sink.Sink // nil: to be opened
 	pace      *rate.Limiter
 	job       string    // under way; empty: none
-	hung      bool      // a delivery that was broken off has not ended: nothing else begins
+	turn      int       // how often it was configured: what began before says nothing of what is there now
+	where     string    // Destination.Where of the last one
+	hung      any       // a delivery that was broken off and has not ended: nothing else begins; nil: none
 	closed    bool      // another attempt is of no use until somebody has changed something
 	notBefore time.Time // after failures that are about the destination
 	failures  int       // of this kind, in a row
@@ -31,6 +33,10 @@ const burst = 64 << 10
 func (l *queue) configure(to *Destination) {
 	l.to, l.sink, l.pace, l.name = to, nil, nil, to.Name
 	l.closed, l.notBefore = false, time.Time{}
+	l.turn++
+	if l.where != to.Where {
+		l.hung, l.where = nil, to.Where // it hangs elsewhere
+	}
 	if to.Bandwidth > 0 {
 		l.pace = rate.NewLimiter(rate.Limit(to.Bandwidth), int(max(burst, to.Bandwidth/4)))
 	}

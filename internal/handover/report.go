@@ -32,7 +32,7 @@ func (e *Engine) Report() (list []Summary) {
 		s.queue(j.Sink)
 	}
 	for key, l := range s.queues {
-		r := &Summary{Name: l.name, Configured: l.to != nil, Running: l.job != "", Closed: l.closed, Hung: l.hung, Seen: s.seen.of(key)}
+		r := &Summary{Name: l.name, Configured: l.to != nil, Running: l.job != "", Closed: l.closed, Hung: l.hung != nil, Seen: s.seen.of(key)}
 		if l.notBefore.After(now()) {
 			r.Next = l.notBefore
 		}

@@ -21,7 +21,7 @@ func destinations(cfg *config.Config, shelf *wiring.TokenSources) (list []handov
 	for i := range cfg.Handover {
 		h := &cfg.Handover[i]
 		list = append(list, handover.Destination{
-			Name: h.Name, Bandwidth: h.Bandwidth, Case: h.Case,
+			Name: h.Name, Where: h.Sink() + " " + h.Folder, Bandwidth: h.Bandwidth, Case: h.Case,
 			Terms: func(site string) handover.Terms { return termsOf(cfg, h, site) },
 			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h, shelf) },
 		})
