@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/wiring"
@@ -94,7 +95,7 @@ func (d Pauser) pause(ctx context.Context, q PauseAsk, by string, now time.Time)
 	case (q.For == "") == (q.Until == ""):
 		return advice.Usage(errors.New("missing end: set either --for or --until"))
 	case q.For != "":
-		length, err := config.ParseDuration(q.For)
+		length, err := scalar.Duration(q.For)
 		if err != nil {
 			return advice.Usage(fmt.Errorf("--for: %w", err))
 		}

@@ -1,10 +1,9 @@
 package config
 
 import (
-	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
+
+	"rtmtgrab/internal/config/scalar"
 )
 
 // Ways to make sure of who sent a mail, Authenticity.Check.
@@ -27,15 +26,6 @@ const (
 	maxHops  = 10
 )
 
-var countRE = regexp.MustCompile(`^[0-9]{1,9}$`)
-
-func parseCount(s string) (int, error) {
-	if !countRE.MatchString(s) {
-		return 0, fmt.Errorf("%s is not a whole number", quote(s))
-	}
-	return strconv.Atoi(s)
-}
-
 // checkAuthenticity checks alerts.authenticity and alerts.limit.
 func checkAuthenticity(c *checker) {
 	const at = "alerts.authenticity"
@@ -46,8 +36,8 @@ func checkAuthenticity(c *checker) {
 	}
 	c.oneOf(at+".check", a.Check, CheckNone, CheckResults, CheckDKIM)
 	for i, d := range a.Domains {
-		if c.required(indexed(at+".domains", i), d) && (!labelsRE.MatchString(d) || strings.HasSuffix(d, ".") || allDigits(d)) {
-			c.bad(indexed(at+".domains", i), "%s is not a domain: write example.com", quote(d))
+		if c.required(indexed(at+".domains", i), d) && (!scalar.Labels.MatchString(d) || strings.HasSuffix(d, ".") || scalar.Digits(d)) {
+			c.bad(indexed(at+".domains", i), "%s is not a domain: write example.com", scalar.Quote(d))
 		}
 		a.Domains[i] = strings.ToLower(d)
 	}
@@ -55,7 +45,7 @@ func checkAuthenticity(c *checker) {
 		c.bad(at+".authserv_id", "required key is missing: the name that your mail server writes first in Authentication-Results")
 	}
 	if c.has(at+".authserv_id") && c.required(at+".authserv_id", a.AuthServID) && strings.ContainsAny(a.AuthServID, " \t()<>,;:\\\"[]?=") {
-		c.bad(at+".authserv_id", "%s is not the name of a server", quote(a.AuthServID))
+		c.bad(at+".authserv_id", "%s is not the name of a server", scalar.Quote(a.AuthServID))
 	}
 	if a.Hops > maxHops && c.given(at+".hops") {
 		c.bad(at+".hops", "must be at most %d", maxHops)

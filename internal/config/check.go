@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/evidence"
 )
@@ -75,7 +76,7 @@ func (c *checker) oneOf(path, value string, allowed ...string) {
 			allowed[i] = `""`
 		}
 	}
-	c.bad(path, "must be one of %s; got %s", strings.Join(allowed, ", "), quote(value))
+	c.bad(path, "must be one of %s; got %s", strings.Join(allowed, ", "), scalar.Quote(value))
 }
 
 // words checks a list of names that are compared with what mails say.
@@ -101,7 +102,7 @@ func checkAlerts(c *checker) {
 		}
 		_, domain, found := strings.Cut(from, "@")
 		if !found || domain == "" || strings.ContainsAny(domain, "@ <>") || strings.ContainsAny(from, " <>") {
-			c.bad(at, "%s is not an address: write rtmt@example.com, or \"@example.com\" for a whole domain", quote(from))
+			c.bad(at, "%s is not an address: write rtmt@example.com, or \"@example.com\" for a whole domain", scalar.Quote(from))
 		}
 		a.From[i] = strings.ToLower(from)
 	}
@@ -126,7 +127,7 @@ func checkTimes(c *checker) {
 		if c.has("window.max") {
 			at = "window.max"
 		}
-		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", Written(w.Before), Written(w.After), Written(w.Max))
+		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", scalar.Written(w.Before), scalar.Written(w.After), scalar.Written(w.Max))
 	}
 }
 
@@ -138,7 +139,7 @@ func (c *checker) positive(path string, d time.Duration) {
 
 func checkLogs(c *checker, at string, l Logs) {
 	if c.given(at+".dir") && c.required(at+".dir", l.Dir) && (!path.IsAbs(l.Dir) || path.Clean(l.Dir) != strings.TrimSuffix(l.Dir, "/") && l.Dir != "/") {
-		c.bad(at+".dir", "%s is not an absolute path without dots, such as /mnt/harddisk/log", quote(l.Dir))
+		c.bad(at+".dir", "%s is not an absolute path without dots, such as /mnt/harddisk/log", scalar.Quote(l.Dir))
 	}
 	if len(l.Families) == 0 && c.given(at+".families") {
 		c.bad(at+".families", "the list is empty: nothing would be copied")
@@ -174,7 +175,7 @@ func checkRing(c *checker, path string, r Ring) {
 	}
 	c.positive(keep, r.Keep)
 	if r.Keep < r.Every && (c.has(every) || c.has(keep)) && c.sound(every, keep) {
-		c.bad(path, "keep (%s) is shorter than every (%s)", Written(r.Keep), Written(r.Every))
+		c.bad(path, "keep (%s) is shorter than every (%s)", scalar.Written(r.Keep), scalar.Written(r.Every))
 	}
 	if r.MaxSize < minRing && c.given(path+".max_size") {
 		c.bad(path+".max_size", "must be at least 16MiB")
@@ -218,7 +219,7 @@ func (c *checker) address(path string, to *string, port int) bool {
 	if !c.required(path, *to) {
 		return false
 	}
-	a, err := parseAddress(*to, port)
+	a, err := scalar.Address(*to, port)
 	if err != nil {
 		c.bad(path, "%s", err)
 		return false
@@ -231,7 +232,7 @@ func (c *checker) address(path string, to *string, port int) bool {
 func (c *checker) unique(path, name string, seen map[string]string) bool {
 	low := strings.ToLower(name)
 	if first, ok := seen[low]; ok {
-		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", quote(name), first, c.line(first))
+		c.bad(path, "%s is used twice (case is ignored), first at %s in line %d", scalar.Quote(name), first, c.line(first))
 		return false
 	}
 	seen[low] = path

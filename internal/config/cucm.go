@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/cucm/pin"
 )
 
@@ -125,7 +126,7 @@ func checkCUCM(c *checker) {
 		for j, name := range c.cfg.Sites[i].CUCM {
 			at := indexed(sitePath(i)+".cucm", j)
 			if c.required(at, name) && names[strings.ToLower(name)] == "" && c.sound("cucm") {
-				c.bad(at, "no entry of cucm: has the cluster %s", quote(name))
+				c.bad(at, "no entry of cucm: has the cluster %s", scalar.Quote(name))
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -68,20 +69,20 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value, opt string) 
 		d.proxy(n, path, p)
 	case *time.Duration:
 		if opt == "clock" {
-			text(d, n, path, p, parseClock)
+			text(d, n, path, p, scalar.Clock)
 		} else {
-			text(d, n, path, p, ParseDuration)
+			text(d, n, path, p, scalar.Duration)
 		}
 	case *time.Weekday:
-		text(d, n, path, p, parseWeekday)
+		text(d, n, path, p, scalar.Weekday)
 	case **regexp.Regexp:
-		text(d, n, path, p, parsePattern)
+		text(d, n, path, p, scalar.Pattern)
 	case **time.Location:
-		text(d, n, path, p, parseZone)
+		text(d, n, path, p, scalar.Zone)
 	case *int64:
-		text(d, n, path, p, parseSize)
+		text(d, n, path, p, scalar.Size)
 	case *int:
-		text(d, n, path, p, parseCount)
+		text(d, n, path, p, scalar.Count)
 	case *bool:
 		d.bool(n, path, p)
 	case *string:

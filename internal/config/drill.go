@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/config/scalar"
 )
 
 // Drill says how an alert is rehearsed, and how often.
@@ -71,6 +73,6 @@ func checkDrill(c *checker) {
 	case len(c.cfg.Mails) == 0 && !c.has("mail"):
 		c.bad("drill.every", "a drill is sent to a mailbox: add mail:")
 	case len(c.cfg.Mails) > 0 && d.To == "" && c.cfg.Mails[0].Address() == "":
-		c.bad("drill", "user %s of the first mailbox is not an address: set to: to the address whose mails come into it", quote(c.cfg.Mails[0].User))
+		c.bad("drill", "user %s of the first mailbox is not an address: set to: to the address whose mails come into it", scalar.Quote(c.cfg.Mails[0].User))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"rtmtgrab/internal/config/scalar"
 )
 
 // Whatever the contents: no panic, a Config or Faults, never both; each fault is one
@@ -92,11 +94,11 @@ func FuzzAddress(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		a, err := parseAddress(s, 22)
+		a, err := scalar.Address(s, 22)
 		if err != nil {
 			return
 		}
-		if b, err := parseAddress(a, 99); b != a || err != nil {
+		if b, err := scalar.Address(a, 99); b != a || err != nil {
 			t.Fatalf("%q -> %q -> %q, %v", s, a, b, err)
 		}
 		if strings.ContainsAny(a, " \n\r\x00/@") {

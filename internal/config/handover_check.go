@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rtmtgrab/bundle/seal/envelope"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/evidence"
 )
@@ -42,7 +43,7 @@ func checkConditions(c *checker, at string, h *Handover) {
 		switch s := c.cfg.Site(name); {
 		case c.lost("sites") || !c.sound(in):
 		case s == nil:
-			c.bad(in, "unknown site %s", quote(name))
+			c.bad(in, "unknown site %s", scalar.Quote(name))
 		case c.unique(in, name, seen):
 			h.Sites[i] = s.Name
 		}
@@ -53,7 +54,7 @@ func checkConditions(c *checker, at string, h *Handover) {
 		switch {
 		case !c.sound(in, "alerts.kinds"):
 		case n < 0:
-			c.bad(in, "unknown kind %s: name one of alerts.kinds, %s for alerts.match, or %s for grabs by hand", quote(kind), evidence.DefaultKind, KindHand)
+			c.bad(in, "unknown kind %s: name one of alerts.kinds, %s for alerts.match, or %s for grabs by hand", scalar.Quote(kind), evidence.DefaultKind, KindHand)
 		case c.unique(in, kind, seen):
 			h.Kinds[i] = kinds[n]
 		}
@@ -150,7 +151,7 @@ func inFolder(base, name string) string {
 // checkCase checks a case number, which goes into names and logins.
 func checkCase(c *checker, at, number string) {
 	if c.given(at) && number != "" && !CaseNumber(number) {
-		c.bad(at, "%s is not a case number: write letters, digits, - and _", quote(number))
+		c.bad(at, "%s is not a case number: write letters, digits, - and _", scalar.Quote(number))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
 
@@ -69,7 +70,7 @@ func checkSFTP(c *checker, at string, s *SFTPSink) {
 		}
 	}
 	if c.given(at+".dir") && c.required(at+".dir", s.Dir) && path.Clean(s.Dir) != strings.TrimSuffix(s.Dir, "/") && s.Dir != "/" {
-		c.bad(at+".dir", "%s is not a path with slashes and without dots, such as /upload/grab", quote(s.Dir))
+		c.bad(at+".dir", "%s is not a path with slashes and without dots, such as /upload/grab", scalar.Quote(s.Dir))
 	}
 }
 
@@ -92,13 +93,13 @@ func checkS3(c *checker, at string, s *S3Sink) {
 		c.bad(at+".plain", "unencrypted connections are allowed only to loopback addresses")
 	}
 	if c.required(at+".bucket", s.Bucket) && !bucketRE.MatchString(s.Bucket) {
-		c.bad(at+".bucket", "%s is not the name of a bucket: write 3 to 63 of a-z 0-9 . -", quote(s.Bucket))
+		c.bad(at+".bucket", "%s is not the name of a bucket: write 3 to 63 of a-z 0-9 . -", scalar.Quote(s.Bucket))
 	}
 	if c.required(at+".region", s.Region) && !regionRE.MatchString(s.Region) {
-		c.bad(at+".region", "%s is not a region: write eu-central-1 or the like", quote(s.Region))
+		c.bad(at+".region", "%s is not a region: write eu-central-1 or the like", scalar.Quote(s.Region))
 	}
 	if c.given(at+".prefix") && (!prefixRE.MatchString(s.Prefix) || strings.HasPrefix(s.Prefix, "/") || strings.Contains(s.Prefix, "//") || dotted(s.Prefix)) {
-		c.bad(at+".prefix", "%s is not a prefix: write grab/ or the like", quote(s.Prefix))
+		c.bad(at+".prefix", "%s is not a prefix: write grab/ or the like", scalar.Quote(s.Prefix))
 	}
 	c.oneOf(at+".encryption", s.Encryption, "none", "aes256", "kms")
 	if s.KMSKey != "" && s.Encryption != "kms" {
@@ -167,7 +168,7 @@ func checkHeaders(c *checker, at string, list []Header, loggedIn bool) {
 		name := textproto.CanonicalMIMEHeaderKey(h.Name)
 		switch own := slices.Contains(ownHeaders, name); {
 		case !headerRE.MatchString(h.Name):
-			c.bad(in+".name", "%s is not the name of a header field", quote(h.Name))
+			c.bad(in+".name", "%s is not the name of a header field", scalar.Quote(h.Name))
 		case own && (name != "Authorization" || loggedIn):
 			c.bad(in+".name", "%s is set by the upload itself", name)
 		default:

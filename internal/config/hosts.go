@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/config/scalar"
 )
 
 // blankHost is what a host begins as: with the file's ssh:, logs: and ring:, less the
@@ -88,11 +90,11 @@ func checkPlace(c *checker, path string, h *Host, all map[string]placed) {
 	case !ok:
 		all[low] = placed{path, h}
 	case first.host.Name != h.Name:
-		c.bad(path+".name", "%s is written %s in line %d: write it the same way everywhere", quote(h.Name), quote(first.host.Name), c.line(first.path+".name"))
+		c.bad(path+".name", "%s is written %s in line %d: write it the same way everywhere", scalar.Quote(h.Name), scalar.Quote(first.host.Name), c.line(first.path+".name"))
 	case first.host.Address != h.Address:
-		c.bad(path+".address", "%s is %s here and %s in line %d: a name must mean one address in the whole file", quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
+		c.bad(path+".address", "%s is %s here and %s in line %d: a name must mean one address in the whole file", scalar.Quote(h.Name), h.Address, first.host.Address, c.line(first.path+".address"))
 	case c.sound(path, first.path) && !reflect.DeepEqual(first.host, h):
-		c.bad(path, "%s has other settings here than in line %d: a host in several sites must be the same in all", quote(h.Name), c.line(first.path))
+		c.bad(path, "%s has other settings here than in line %d: a host in several sites must be the same in all", scalar.Quote(h.Name), c.line(first.path))
 	}
 }
 
@@ -114,7 +116,7 @@ func checkHost(c *checker, path string, h *Host, seen map[string]string) {
 }
 
 func checkHostKey(c *checker, path, key string) {
-	if c.given(path) && !fingerprint(key) {
+	if c.given(path) && !scalar.Fingerprint(key) {
 		c.bad(path, "this is not a fingerprint: it starts with SHA256: and has 43 characters after that; `grab trust` shows it")
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
 
@@ -26,7 +27,7 @@ func checkHTTP(c *checker) {
 	}
 	for i, name := range c.cfg.HTTP.Hosts {
 		if at := indexed("http.hosts", i); c.required(at, name) && !hostName.MatchString(name) {
-			c.bad(at, "%s is not a host name: write it without a scheme and a port", quote(name))
+			c.bad(at, "%s is not a host name: write it without a scheme and a port", scalar.Quote(name))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
 
@@ -49,7 +50,7 @@ func checkIntake(c *checker) {
 	}
 	for i, name := range in.Hosts {
 		if i := indexed(at+".hosts", i); c.required(i, name) && !hostName.MatchString(name) {
-			c.bad(i, "%s is not a host name: write it without a scheme and a port", quote(name))
+			c.bad(i, "%s is not a host name: write it without a scheme and a port", scalar.Quote(name))
 		}
 	}
 	if in.TLS != nil {

@@ -1,5 +1,7 @@
 package config
 
+import "rtmtgrab/internal/config/scalar"
+
 const (
 	minBandwidth = 16 << 10 // bytes per second
 	maxJumps     = 8
@@ -23,7 +25,7 @@ func checkJumps(c *checker, path string, hops []Jump) {
 	for i := range hops {
 		at, h := indexed(path, i), &hops[i]
 		if !c.has(at) { // inherited: what is wrong is said where it stands
-			if a, err := parseAddress(h.Address, 22); err == nil {
+			if a, err := scalar.Address(h.Address, 22); err == nil {
 				h.Address = a
 			}
 			continue

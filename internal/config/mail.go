@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
 
@@ -47,7 +48,7 @@ func checkMailName(c *checker, at string, m *Mail, names map[string]string) {
 	}
 	m.Name = m.User
 	if first, ok := names[strings.ToLower(m.Name)]; ok && m.Name != "" {
-		c.bad(at, "the mailbox in line %d is called %s too: give this one another name with name:", c.line(first), quote(m.Name))
+		c.bad(at, "the mailbox in line %d is called %s too: give this one another name with name:", c.line(first), scalar.Quote(m.Name))
 	}
 	names[strings.ToLower(m.Name)] = at
 }
@@ -69,7 +70,7 @@ func checkMailboxes(c *checker, at string, m *Mail, boxes map[string]string) {
 		}
 		key := strings.Join([]string{m.Server, m.User, folder}, "\x00")
 		if first, ok := boxes[key]; ok && m.Server != "" && m.User != "" {
-			c.bad(at, "%s is watched twice, first at %s in line %d", quote(folder), first, c.line(first))
+			c.bad(at, "%s is watched twice, first at %s in line %d", scalar.Quote(folder), first, c.line(first))
 		}
 		boxes[key] = at
 	}

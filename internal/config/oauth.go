@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
 
@@ -126,7 +127,7 @@ func checkTenant(c *checker, at string, o *OAuth) {
 		return
 	}
 	if !tenantRE.MatchString(o.Tenant) {
-		c.bad(at+".tenant", "%s is not a tenant: write its ID or its domain, such as example.onmicrosoft.com", quote(o.Tenant))
+		c.bad(at+".tenant", "%s is not a tenant: write its ID or its domain, such as example.onmicrosoft.com", scalar.Quote(o.Tenant))
 	}
 }
 
@@ -134,7 +135,7 @@ func checkScopes(c *checker, at string, o *OAuth) {
 	for i, s := range o.Scopes {
 		at := indexed(at+".scopes", i)
 		if c.required(at, s) && strings.ContainsAny(s, " \"\\") {
-			c.bad(at, "%s is not a scope: write each scope as an element of its own", quote(s))
+			c.bad(at, "%s is not a scope: write each scope as an element of its own", scalar.Quote(s))
 		}
 	}
 	if len(o.Scopes) > 0 {
@@ -175,7 +176,7 @@ func checkTokenURL(c *checker, at string, o *OAuth) {
 }
 
 func withPort(host string) string {
-	if a, err := parseAddress(host, 80); err == nil {
+	if a, err := scalar.Address(host, 80); err == nil {
 		return a
 	}
 	return host

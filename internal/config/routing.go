@@ -1,12 +1,12 @@
 package config
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -43,33 +43,6 @@ type Quiet struct {
 	Reason string         `yaml:"reason"`
 }
 
-var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
-// parseWeekday reads the first three letters of a day of the week.
-func parseWeekday(s string) (time.Weekday, error) {
-	i := slices.Index(weekdays, strings.ToLower(s))
-	if i < 0 {
-		return 0, fmt.Errorf("must be one of %s; got %s", strings.Join(weekdays, ", "), quote(s))
-	}
-	return time.Weekday(i), nil
-}
-
-var clockRE = regexp.MustCompile(`^([0-9]{2}):([0-9]{2})$`)
-
-// parseClock reads a time of day, 00:00 to 24:00, as what has passed since midnight.
-func parseClock(s string) (time.Duration, error) {
-	m := clockRE.FindStringSubmatch(s)
-	bad := fmt.Errorf("%s is not a time of day: write \"22:00\", in quotes", quote(s))
-	if m == nil {
-		return 0, bad
-	}
-	d, err := time.ParseDuration(m[1] + "h" + m[2] + "m")
-	if err != nil || d > day || m[2] > "59" {
-		return 0, bad
-	}
-	return d, nil
-}
-
 // checkRouting judges kinds and routes, and fills in what kinds leave out.
 func checkRouting(c *checker) {
 	names := map[string]string{evidence.DefaultKind: "alerts.match"}
@@ -86,7 +59,7 @@ func checkRouting(c *checker) {
 
 func checkKind(c *checker, at string, k *Kind, names map[string]string) {
 	if strings.EqualFold(k.Name, evidence.DefaultKind) {
-		c.bad(at+".name", "%s is the name for what alerts.match matches: choose another", quote(k.Name))
+		c.bad(at+".name", "%s is the name for what alerts.match matches: choose another", scalar.Quote(k.Name))
 	} else {
 		c.name(at+".name", k.Name, names)
 	}
@@ -101,7 +74,7 @@ func checkKind(c *checker, at string, k *Kind, names map[string]string) {
 	}
 	c.positive(at+".window.before", k.Window.Before)
 	if sum := k.Window.Before + k.Window.After; sum > c.cfg.Window.Max && c.sound(at, "window.max") && c.has(at+".window") {
-		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", Written(k.Window.Before), Written(k.Window.After), Written(c.cfg.Window.Max))
+		c.bad(at+".window", "before (%s) and after (%s) together are longer than window.max (%s)", scalar.Written(k.Window.Before), scalar.Written(k.Window.After), scalar.Written(c.cfg.Window.Max))
 	}
 	checkFamilies(c, at+".families", k.Families)
 }
@@ -111,14 +84,14 @@ func checkRoute(c *checker, at string, r *Route, kinds map[string]string) {
 		c.bad(at, "no condition: set to, folder, cluster, node or kind; a site without clusters and nodes takes what is left")
 	}
 	if r.To != "" && !strings.ContainsAny(r.To, "@*") {
-		c.bad(at+".to", "%s is not an address: write rtmt+hq@example.com", quote(r.To))
+		c.bad(at+".to", "%s is not an address: write rtmt+hq@example.com", scalar.Quote(r.To))
 	}
 	if r.Folder != "" && !strings.Contains(r.Folder, "*") && !c.lost("mail") && !watched(c.cfg.Mails, r.Folder) {
-		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", quote(r.Folder))
+		c.bad(at+".folder", "no mailbox in mail: watches %s: this route would never match", scalar.Quote(r.Folder))
 	}
 	if r.Kind != "" {
 		if _, known := kinds[strings.ToLower(r.Kind)]; !known {
-			c.bad(at+".kind", "unknown kind %s: name one of alerts.kinds, or %s for alerts.match", quote(r.Kind), evidence.DefaultKind)
+			c.bad(at+".kind", "unknown kind %s: name one of alerts.kinds, or %s for alerts.match", scalar.Quote(r.Kind), evidence.DefaultKind)
 		}
 		for _, k := range c.cfg.Alerts.Kinds {
 			if strings.EqualFold(k.Name, r.Kind) {
@@ -136,7 +109,7 @@ func checkRoute(c *checker, at string, r *Route, kinds map[string]string) {
 		switch {
 		case c.lost("sites"):
 		case s == nil:
-			c.bad(in, "unknown site %s", quote(name))
+			c.bad(in, "unknown site %s", scalar.Quote(name))
 		case c.unique(in, name, seen):
 			r.Sites[i] = s.Name
 		}

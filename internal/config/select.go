@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/human"
 )
 
@@ -86,7 +87,7 @@ func (c *Config) Select(site string, names ...string) (*Site, []*Host, error) {
 	for _, name := range names {
 		h := s.Host(name)
 		if h == nil {
-			return nil, nil, fmt.Errorf("host %s is not in site %s", quote(name), s.Name)
+			return nil, nil, fmt.Errorf("host %s is not in site %s", scalar.Quote(name), s.Name)
 		}
 		if !slices.Contains(hosts, h) {
 			hosts = append(hosts, h)
@@ -105,7 +106,7 @@ const mostKnown = 20
 
 // unknown says that there is no such name, which one was probably meant, and which there are.
 func unknown(what, name string, known []string) error {
-	s := "unknown " + what + " " + quote(name)
+	s := "unknown " + what + " " + scalar.Quote(name)
 	if meant := human.Nearest(name, known...); meant != "" {
 		s += " (did you mean " + meant + "?)"
 	}

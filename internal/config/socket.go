@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+
+	"rtmtgrab/internal/config/scalar"
 )
 
 // SocketNone is the Socket.Path of a watch that answers nobody.
@@ -23,9 +25,9 @@ func checkSocket(c *checker) {
 		return
 	}
 	if pipe := strings.HasPrefix(s.Path, `\\.\pipe\`); runtime.GOOS == "windows" && !pipe {
-		c.bad("socket.path", `%s is not a named pipe: write \\.\pipe\NAME, or none`, quote(s.Path))
+		c.bad("socket.path", `%s is not a named pipe: write \\.\pipe\NAME, or none`, scalar.Quote(s.Path))
 	} else if !pipe && !filepath.IsAbs(s.Path) {
-		c.bad("socket.path", "%s is not an absolute path: write one, such as /run/grab/grab.sock, or none", quote(s.Path))
+		c.bad("socket.path", "%s is not an absolute path: write one, such as /run/grab/grab.sock, or none", scalar.Quote(s.Path))
 	}
 }
 

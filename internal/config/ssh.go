@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/config/secret"
 )
 
@@ -43,7 +44,7 @@ func checkLogin(c *checker, path string, l Account, alone bool) {
 }
 
 func checkAgent(c *checker, at, agent string) {
-	if agent == "" || fingerprint(agent) || c.opts.MissingSecrets || !c.given(at) {
+	if agent == "" || scalar.Fingerprint(agent) || c.opts.MissingSecrets || !c.given(at) {
 		return
 	}
 	if err := secret.Opens(agent); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func CheckURL(s string) string {
 }
 
 func hostPort(u *url.URL) string {
-	a, err := parseAddress(u.Host, 80)
+	a, err := scalar.Address(u.Host, 80)
 	if err != nil {
 		return ""
 	}
@@ -160,7 +161,7 @@ func checkSMTP(c *checker) {
 // checkMailAddress checks a bare address, as SMTP's envelope takes it.
 func checkMailAddress(c *checker, at, s string) bool {
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || strings.ContainsAny(s, " \"<>") || len(s) > 254 || strings.ContainsFunc(s, func(r rune) bool { return r > '~' }) {
-		c.bad(at, "%s is not an address: write grab@example.com", quote(s))
+		c.bad(at, "%s is not an address: write grab@example.com", scalar.Quote(s))
 		return false
 	}
 	return true
@@ -186,7 +187,7 @@ func checkCanary(c *checker, at string, k *Canary, user string) {
 		c.bad(at+".late", "must be at least 10s")
 	}
 	if k.Every < k.Late && c.sound(at+".every", at+".late") {
-		c.bad(at, "every (%s) is shorter than late (%s)", Written(k.Every), Written(k.Late))
+		c.bad(at, "every (%s) is shorter than late (%s)", scalar.Written(k.Every), scalar.Written(k.Late))
 	}
 	switch {
 	case c.has(at + ".to"):
@@ -194,7 +195,7 @@ func checkCanary(c *checker, at string, k *Canary, user string) {
 			checkMailAddress(c, at+".to", k.To)
 		}
 	case !strings.Contains(user, "@"):
-		c.bad(at, "user %s is not an address: set to: to the address whose mails come into this mailbox", quote(user))
+		c.bad(at, "user %s is not an address: set to: to the address whose mails come into this mailbox", scalar.Quote(user))
 	default:
 		k.To = user
 	}

@@ -13,7 +13,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/app/oneshot"
-	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -47,7 +47,7 @@ func (q *Query) Read(since string, now time.Time, zone *time.Location) error {
 	case since == "":
 		return nil
 	}
-	if age, err := config.ParseDuration(since); err == nil && age > 0 {
+	if age, err := scalar.Duration(since); err == nil && age > 0 {
 		q.Since = now.Add(-age)
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/config/secret"
 )
 
@@ -92,7 +93,7 @@ func (v *View) node(val reflect.Value, path, opt string) *yaml.Node {
 		}
 		return v.secret(s, x.Secret)
 	case time.Duration:
-		s.Value = config.Written(x)
+		s.Value = scalar.Written(x)
 		if opt == "clock" {
 			s.Value = fmt.Sprintf("%02d:%02d", int(x.Hours()), int(x.Minutes())%60)
 		}
