@@ -1,11 +1,11 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | monitoring
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine
+.PHONY: monitoring build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -115,3 +115,9 @@ fuzz:
 # grab.exe under Wine, which must be installed: docs/windows.md. PACKAGES picks the tests.
 wine:
 	@GO='$(GO)' .ci/wine
+
+# The rules for Prometheus, by promtool (Debian's prometheus).
+monitoring:
+	@command -v promtool >/dev/null || { echo "promtool is not installed: apt-get install prometheus"; exit 1; }
+	promtool check rules configs/prometheus/grab.rules.yaml
+	cd configs/prometheus && promtool test rules grab.rules.test.yaml

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"runtime"
 	"time"
@@ -15,32 +16,48 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/redact"
 )
 
 func statusCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
+	plugin := false
+	cmd := &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
 		Long: "Asks the running `grab watch`: for which sites an alert would work and why not for others,\n" +
 			"mailboxes, hosts, open incidents, disk. Exit 0 if an alert would work now for every site that its schedule (quiet:)\n" +
 			"has not paused, 1 if not, or if no watch answers; then it shows what the store has.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return runStatus(ctx, a)
+			r, err := askStatus(ctx, a)
+			if plugin {
+				return printPlugin(a, r, err)
+			}
+			return printStatus(a, r, err)
 		}}
+	cmd.Flags().BoolVar(&plugin, "check", false, "print and exit like a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	return cmd
 }
 
 // statusWait bounds the wait for a report.
 const statusWait = 20 * time.Second
 
-func runStatus(ctx context.Context, a *app) error {
+// askStatus is the running watcher's report; nil without an error: there is none.
+func askStatus(ctx context.Context, a *app) (*status.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	w, err := remote.Find(ctx, a.config)
-	var r status.Report
-	if err == nil && w != nil {
-		err = w.Do(ctx, http.MethodGet, "/status", nil, &r)
-	}
 	if err != nil || w == nil {
+		return nil, err
+	}
+	r := &status.Report{}
+	if err := w.Do(ctx, http.MethodGet, "/status", nil, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func printStatus(a *app, r *status.Report, err error) error {
+	if r == nil {
 		return noWatcher(a, err)
 	}
 	if !r.Works {
@@ -50,6 +67,20 @@ func runStatus(ctx context.Context, a *app) error {
 		return a.print(r)
 	}
 	return r.Write(a.out)
+}
+
+func printPlugin(a *app, r *status.Report, err error) error {
+	text := ""
+	switch {
+	case err != nil:
+		a.exit, text = status.PluginUnknown, status.PluginLine(status.PluginUnknown, redact.Text(err.Error()))+"\n"
+	case r == nil:
+		a.exit, text = status.PluginCritical, status.PluginLine(status.PluginCritical, "no grab watch answers: an alert would not be seen")+"\n"
+	default:
+		a.exit, text = r.Plugin()
+	}
+	_, err = io.WriteString(a.out, text)
+	return err
 }
 
 // noWatcher says what can be said without one, and returns why there is none.
