@@ -61,6 +61,7 @@ func goldenType(t testing.TB, name string, typ reflect.Type, docs ...string) {
 	s := shape{}
 	s.typed(typ, "$")
 	goldenText(t, name, s.String())
+	goldenSchema(t, name, s, docs)
 	judgeAll(t, name, s, docs)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/bundle/custody"
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/handing"
 	"rtmtgrab/internal/app/oneshot"
@@ -179,6 +180,7 @@ func (s *goldenSite) reads(codes *exitCodes, w watched) {
 		codes.run("retry", "retry", "--json", w.incident))
 	goldenText(t, "bundle-files", s.bundleFiles(w.bundle))
 	goldenType(t, "manifest", reflect.TypeFor[evidence.Manifest](), string(s.entry(w.bundle, "manifest.json")))
+	goldenType(t, "custody", reflect.TypeFor[custody.Entry](), strings.Split(strings.TrimSpace(string(s.entry(w.bundle, "custody.jsonl"))), "\n")...)
 	goldenType(t, "registrations", reflect.TypeFor[registration.Report](), string(s.entry(w.bundle, "report/registrations.json")),
 		codes.run("report", "report", "--json", w.bundle))
 	csv, _, _ := strings.Cut(string(s.entry(w.bundle, "report/registrations.csv")), "\n")
