@@ -8,9 +8,9 @@ import (
 )
 
 // Bounds on what an archive unpacks to, so that a bomb costs no patience either. Logs have
-// 10 to 30 times the archive's size, and a zip cannot have more than 1032 times.
+// 10 to 30 times the archive's size; a zip can have 1032 times, a tar.zst far more.
 const (
-	maxRatio = 2000
+	maxRatio = unpackRatio
 	always   = 1 << 30 // of an archive of any size
 )
 
@@ -19,9 +19,11 @@ var errTooMuch = errors.New("it unpacks to more than logs ever would")
 // A budget is how many bytes may yet be unpacked of an archive, by all who read in it.
 type budget struct{ left atomic.Int64 }
 
-func budgetOf(size int64) *budget {
+// budgetOf is that of an archive of so many bytes, of which it is known that it holds so much;
+// 0: nothing is.
+func budgetOf(size, holds int64) *budget {
 	b := &budget{}
-	b.left.Store(max(min(size, math.MaxInt64/2/maxRatio)*maxRatio, always))
+	b.left.Store(max(min(size, math.MaxInt64/2/maxRatio)*maxRatio, always, holds))
 	return b
 }
 

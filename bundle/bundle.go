@@ -137,7 +137,7 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if _, err := readBack(ctx, part, f, sealed, in.Key); err != nil {
+	if _, err := readBack(ctx, part, f, sealed, holding(pl.files), in.Key); err != nil {
 		return Info{}, err
 	}
 	if err := atomicfile.Rename(part, path); err != nil {
@@ -195,13 +195,22 @@ func writeArchive(w io.Writer, f format, top string, t time.Time, fill func(cont
 	return sw.finish()
 }
 
+// holding is how much an archive of these files unpacks to at the most, with what is around them.
+func holding(files []planned) int64 {
+	n := int64(1 << 20)
+	for _, f := range files {
+		n += f.size + 4<<10
+	}
+	return n
+}
+
 // readBack verifies what lies on disk, and that it is what was written.
-func readBack(ctx context.Context, part string, f format, want sealed, key *seal.Key) (Result, error) {
+func readBack(ctx context.Context, part string, f format, want sealed, holds int64, key *seal.Key) (Result, error) {
 	var keys []seal.PublicKey
 	if key != nil {
 		keys = append(keys, key.Public)
 	}
-	res, got, err := verifyFile(ctx, part, f, keys...)
+	res, got, err := verifyFile(ctx, part, f, holds, keys...)
 	switch {
 	case err != nil:
 		return res, fmt.Errorf("read back: %w", err)

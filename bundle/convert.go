@@ -46,7 +46,7 @@ func openVerified(ctx context.Context, path string) (v *Verified, res Result, er
 	if !ok {
 		return nil, notBundle(path), nil
 	}
-	res, _, err = verify(ctx, printable(filepath.Base(path)), f, file, size)
+	res, _, err = verify(ctx, printable(filepath.Base(path)), f, file, size, budgetOf(size, 0))
 	if err != nil || !res.OK {
 		return nil, res, err
 	}
@@ -121,7 +121,7 @@ func (v *Verified) Convert(ctx context.Context, to, ending string) (info Info, e
 	if err != nil {
 		return Info{}, err
 	}
-	back, err := readBack(ctx, part, f, sealed, nil)
+	back, err := readBack(ctx, part, f, sealed, holding(v.files), nil)
 	if err != nil {
 		return Info{}, err
 	}

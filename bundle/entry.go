@@ -127,14 +127,13 @@ func (c *check) visit(full string, body io.Reader, readErr error) error {
 }
 
 // zip goes through an archive whose files can be read side by side.
-func (c *check) zip(r io.ReaderAt, size int64) error {
+func (c *check) zip(r io.ReaderAt, size int64, most *budget) error {
 	z, err := openZip(r, size)
 	if err != nil {
 		return err
 	}
 	var entries []*entry
 	var wg sync.WaitGroup
-	most := budgetOf(size)
 	slots := make(chan struct{}, workers())
 	for _, f := range z.File {
 		var e *entry

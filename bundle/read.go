@@ -65,7 +65,7 @@ func walk(ctx context.Context, f format, r io.ReaderAt, size int64, visit visito
 	if f == formatZip {
 		return walkZip(ctx, r, size, visit)
 	}
-	return walkTar(ctx, f, r, size, visit)
+	return walkTar(ctx, f, r, size, budgetOf(size, 0), visit)
 }
 
 func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) error {
@@ -73,7 +73,7 @@ func walkZip(ctx context.Context, r io.ReaderAt, size int64, visit visitor) erro
 	if err != nil {
 		return err
 	}
-	most := budgetOf(size)
+	most := budgetOf(size, 0)
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return err

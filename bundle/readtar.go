@@ -57,13 +57,13 @@ func newDecoder(r io.Reader) (*zstd.Decoder, error) {
 
 // walkTar goes through a compressed tar. What follows its end, another archive too, is
 // damage: somebody else's reader may show it.
-func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, visit visitor) error {
+func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, most *budget, visit visitor) error {
 	dec, release, err := decompress(f, stoppable{ctx, io.NewSectionReader(r, 0, size)})
 	if err != nil {
 		return err
 	}
 	defer release()
-	body := newAhead(charged{budgetOf(size), dec})
+	body := newAhead(charged{most, dec})
 	defer body.stop() // before dec is released
 	tr := tar.NewReader(body)
 	for {

@@ -112,17 +112,20 @@ func TestUnpackChanged(t *testing.T) {
 // A bomb that a tar.zst holds ends long before it is unpacked, and is named.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	b := budgetOf(10)
+	b := budgetOf(10, 0)
 	b.left.Store(100)
 	e := &entry{name: "report/zeros.bin"}
 	e.read(t.Context(), charged{b, blanks{}})
 	if !errors.Is(e.err, errTooMuch) {
 		t.Error(e.err)
 	}
-	for size, want := range map[int64]int64{0: always, 1 << 20: 2000 << 20, 1 << 62: (1<<63 - 1) / 2 / maxRatio * maxRatio} {
-		if got := budgetOf(size).left.Load(); got != want {
+	for size, want := range map[int64]int64{0: always, 10 << 20: 2000 << 20, 1 << 62: (1<<63 - 1) / 2 / maxRatio * maxRatio} {
+		if got := budgetOf(size, 0).left.Load(); got != want {
 			t.Errorf("%d: %d, want %d", size, got, want)
 		}
+	}
+	if got := budgetOf(10, 5<<30).left.Load(); got != 5<<30 { // what was sealed here is read back, whatever it holds
+		t.Error(got)
 	}
 }
 

@@ -56,7 +56,7 @@ func (r Result) Chain() custody.Head {
 // so that any archive can be given. An error means that the file could not be
 // read at all, or that ctx is done; a file that is no bundle is a bad one.
 func Verify(ctx context.Context, path string, keys ...seal.PublicKey) (Result, error) {
-	res, _, err := verifyFile(ctx, path, -1, keys...)
+	res, _, err := verifyFile(ctx, path, -1, 0, keys...)
 	if err != nil {
 		return Result{}, fmt.Errorf("verify %s: %w", path, err)
 	}
@@ -64,8 +64,8 @@ func Verify(ctx context.Context, path string, keys ...seal.PublicKey) (Result, e
 }
 
 // verifyFile also gives the seal that the archive's bytes ask for. A format of
-// -1 is found out.
-func verifyFile(ctx context.Context, path string, f format, keys ...seal.PublicKey) (Result, string, error) {
+// -1 is found out; holds is that of budgetOf.
+func verifyFile(ctx context.Context, path string, f format, holds int64, keys ...seal.PublicKey) (Result, string, error) {
 	file, size, err := openBundle(path)
 	if err != nil {
 		return Result{}, "", err
@@ -77,23 +77,23 @@ func verifyFile(ctx context.Context, path string, f format, keys ...seal.PublicK
 			return notBundle(path), "", nil
 		}
 	}
-	return verify(ctx, printable(filepath.Base(path)), f, file, size, keys...)
+	return verify(ctx, printable(filepath.Base(path)), f, file, size, budgetOf(size, holds), keys...)
 }
 
 func notBundle(path string) Result {
 	return Result{Bad: []Bad{{printable(filepath.Base(path)), noFormat}}, Signature: SignatureMissing}
 }
 
-func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size int64, keys ...seal.PublicKey) (Result, string, error) {
+func verify(ctx context.Context, archive string, f format, r io.ReaderAt, size int64, most *budget, keys ...seal.PublicKey) (Result, string, error) {
 	seal, sealOK, err := readSeal(ctx, f, r, size)
 	if err != nil {
 		return Result{}, "", err
 	}
 	c := &check{archive: archive, ctx: ctx, names: nameSet{}, got: map[string]*meter{}}
 	if f == formatZip {
-		err = c.zip(r, size)
+		err = c.zip(r, size, most)
 	} else {
-		err = walkTar(ctx, f, r, size, c.visit)
+		err = walkTar(ctx, f, r, size, most, c.visit)
 	}
 	if err != nil {
 		if ctx.Err() != nil {

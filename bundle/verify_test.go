@@ -18,7 +18,7 @@ import (
 // verifyBytes is Verify of an archive in memory.
 func verifyBytes(t testing.TB, f format, b []byte) Result {
 	t.Helper()
-	res, _, err := verify(t.Context(), "archive", f, bytes.NewReader(b), int64(len(b)))
+	res, _, err := verify(t.Context(), "archive", f, bytes.NewReader(b), int64(len(b)), budgetOf(int64(len(b)), 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +351,7 @@ func TestVerifyCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := tiny(t, ".zip")
-	if _, _, err := verify(ctx, "a", formatZip, bytes.NewReader(b), int64(len(b))); err != context.Canceled {
+	if _, _, err := verify(ctx, "a", formatZip, bytes.NewReader(b), int64(len(b)), budgetOf(int64(len(b)), 0)); err != context.Canceled {
 		t.Error(err)
 	}
 }

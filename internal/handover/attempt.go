@@ -182,7 +182,7 @@ func (e *Engine) caseOf(j *Job) string {
 // due is when a job may be tried again: what is about the destination is its queue's to
 // say, for all of its jobs.
 func (e *Engine) due(j *Job, err error, now time.Time) time.Time {
-	if ofSink(causeOf(err)) {
+	if stopsAll(err) {
 		return time.Time{}
 	}
 	return now.Add(max(backoff(j.failures()+1), asked(err)))
@@ -204,7 +204,7 @@ func (e *Engine) note(l *queue, j *Job, w *work, r sink.Receipt, err error, stop
 	case stopped:
 		l.sink = nil
 		return
-	case ofSink(causeOf(err)):
+	case stopsAll(err):
 		l.failed(err, at)
 		s.seen.failed(l.name, err, at)
 	default:

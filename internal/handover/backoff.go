@@ -38,6 +38,12 @@ func ofSink(c sink.Cause) bool {
 	return false
 }
 
+// stopsAll reports whether an error is in the way of all that is to go to a destination.
+func stopsAll(err error) bool {
+	e, ok := errors.AsType[*sink.Error](err)
+	return ofSink(causeOf(err)) && !(ok && e.Alone)
+}
+
 // causeOf is why an attempt failed; an error of no known kind is of the way to the far side.
 func causeOf(err error) sink.Cause {
 	var e *sink.Error

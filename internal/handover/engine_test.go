@@ -115,6 +115,27 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// A refusal of one bundle alone, as of a case's token, keeps no other; a reload tries it again.
+func TestRefusedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, to := newBench(t), &fake{fail: func(call int, _ sink.Artifact) error {
+			if call == 1 {
+				return &sink.Error{Cause: sink.Refused, Permanent: true, Alone: true, Err: errState}
+			}
+			return nil
+		}}
+		b.begin(destination("share", to))
+		a := b.add(b.bundle(1, 1), "share")
+		b.until(a, Failed)
+		b.until(b.add(b.bundle(2, 1), "share"), Done)
+		if b.Report()[0].Closed || to.made() != 2 {
+			t.Errorf("%d attempts, %+v", to.made(), b.Report()[0])
+		}
+		b.Configure([]Destination{destination("share", to)})
+		b.until(a, Done)
+	})
+}
+
 // A bundle that always fails in a way that looks like the destination's keeps no other
 // waiting for good.
 func TestPoison(t *testing.T) {

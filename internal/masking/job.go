@@ -209,7 +209,7 @@ func keepTable(chart *mapfile.Map, table *mask.Table) error {
 	if err := json.Compact(&short, b); err != nil {
 		return err
 	}
-	if bytes.Equal(short.Bytes(), chart.Table) {
+	if bytes.Equal(short.Bytes(), chart.Table) && chart.Known() {
 		return nil
 	}
 	return chart.Save(b)

@@ -234,6 +234,12 @@ func (m *Map) Save(table []byte) error {
 	return nil
 }
 
+// Known reports whether the map is found by its ID: a crash may have come before that.
+func (m *Map) Known() bool {
+	b, err := os.ReadFile(m.folder.file(m.Scope, ".id"))
+	return err == nil && strings.TrimSpace(string(b)) == m.ID
+}
+
 // Work is a folder for temporary files of who has the map, which goes with Close. What one
 // that was killed left there is removed.
 func (m *Map) Work() (dir string, err error) {

@@ -58,6 +58,14 @@ func TestKept(t *testing.T) {
 	if got := string(m.Table); got != `{"alice":"carol"}` {
 		t.Errorf("kept is %s", got)
 	}
+	must(t, os.Remove(f.file(hq, ".id"))) // as a crash between the two files leaves it
+	if m.Known() {
+		t.Error("it is found by its ID without the file that says so")
+	}
+	must(t, m.Save(m.Table))
+	if s, err := f.ByID(first); err != nil || s != hq || !m.Known() {
+		t.Error(s, err)
+	}
 	work, err := m.Work()
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(work, "x"), nil, 0o600))

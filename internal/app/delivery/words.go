@@ -25,7 +25,7 @@ var hints = map[sink.Cause]string{
 	sink.Busy:        "the far side asks to try later, which is done; if it stays, ask its administrator",
 	sink.Redirect:    "it points elsewhere, where nothing is sent: put the new address into the configuration and `grab reload`",
 	sink.Mismatch:    "what arrived there is not what was sent: check the far side and proxies between; it is tried again",
-	sink.Rejected:    "the far side does not take this: see its message; `grab send INCIDENT --to NAME` tries again after a change, `--drop` gives it up",
+	sink.Rejected:    "the far side does not take this: see its message; after a change there `grab check` tries all again, `grab send INCIDENT --to NAME` one, `--drop` gives it up",
 	sink.Local:       "it cannot be prepared or read here: see the message; `grab verify` checks the bundle, `grab send INCIDENT --to NAME` tries again",
 }
 
@@ -36,7 +36,7 @@ var hintsOf = map[string]map[sink.Cause]string{
 		sink.Timeout:     "the share hangs: check its server and the mount; deliveries go on by themselves when it answers",
 	},
 	"cxd": {
-		sink.Refused:  "the case's token is wrong or has expired: put the case's upload token into the configuration and `grab reload`",
-		sink.Rejected: "`grab case INCIDENT NUMBER` names the case; `grab send INCIDENT --to NAME` tries again",
+		sink.Refused:  "the case's token is wrong or has expired, other cases go on: put the case's upload token into cxd.tokens or the configuration and `grab reload`",
+		sink.Rejected: "see its message; if it has no case, `grab case INCIDENT NUMBER` names it; `grab send INCIDENT --to NAME` tries again, `--drop` gives it up",
 	},
 }

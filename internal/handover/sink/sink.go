@@ -80,6 +80,7 @@ type Error struct {
 	Cause     Cause
 	Permanent bool          // another attempt without a change by a person is of no use
 	Unknown   bool          // the far side may have it all the same
+	Alone     bool          // whatever the cause: it is about this artifact, and others may come through
 	After     time.Duration // the far side asks to be left alone for so long (Retry-After); zero: it does not say
 	Err       error
 }

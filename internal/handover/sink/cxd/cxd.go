@@ -39,6 +39,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 		r.Place += " (case " + a.Case + ")"
 	}
 	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused {
+		e.Alone = true // other cases have tokens of their own
 		e.Err = fmt.Errorf("%w: the token is of another case, or has expired; get a new one from Support Case Manager", e.Err)
 	}
 	return r, err

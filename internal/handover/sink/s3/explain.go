@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ func (b *bucket) explain(ctx context.Context, err error, sent bool) error {
 	e := web.Status(said.StatusCode)
 	e.After = time.Duration(b.heard.after.Load())
 	e.Unknown = sent && said.StatusCode >= 500 && e.Cause == sink.Busy && said.Code != "SlowDown" && said.Code != "ServiceUnavailable"
-	e.Err = fmt.Errorf("it answered %d %s", said.StatusCode, redact.Foreign(strings.TrimSpace(said.Code+": "+said.Message), 300))
+	e.Err = errors.New("it answered " + words(said))
 	switch said.Code {
 	case "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted":
 		e.Cause, e.Permanent = sink.Busy, false
@@ -45,8 +47,19 @@ func (b *bucket) explain(ctx context.Context, err error, sent bool) error {
 	case "RequestTimeTooSkewed":
 		e.Cause, e.Permanent = sink.Refused, false
 		e.Err = fmt.Errorf("%w: set this machine's clock", e.Err)
-	case "PermanentRedirect", "TemporaryRedirect":
-		e.Err = fmt.Errorf("%w: the bucket is elsewhere; set endpoint and region", e.Err)
+	}
+	if e.Cause == sink.Redirect {
+		e.Err = fmt.Errorf("%w%s: the bucket is elsewhere; set endpoint and region", e.Err, *b.heard.elsewhere.Load())
 	}
 	return e
+}
+
+// words are what a server answered. To what it did not say minio-go gives the status as its
+// code and as its message.
+func words(said minio.ErrorResponse) string {
+	status := strconv.Itoa(said.StatusCode)
+	if strings.HasPrefix(said.Code, status) {
+		return status + " " + http.StatusText(said.StatusCode)
+	}
+	return status + " " + redact.Foreign(strings.TrimSpace(said.Code+": "+said.Message), 300)
 }

@@ -66,12 +66,14 @@ type bucket struct {
 	own   bool // the credentials are the instance's
 }
 
-// ear hears what minio-go does not pass on: how long a server wants to be left alone. It
+// ear hears what minio-go does not pass on: how long a server wants to be left alone, where
+// it points. It
 // bounds what a server may say, which minio-go holds whole.
 type ear struct {
 	http.RoundTripper
-	answer time.Duration
-	after  atomic.Int64
+	answer    time.Duration
+	after     atomic.Int64
+	elsewhere atomic.Pointer[string] // where it pointed last; never nil
 }
 
 // RoundTrip is http.RoundTripper's.
@@ -80,6 +82,9 @@ func (e *ear) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		if d := web.RetryAfter(resp.Header.Get("Retry-After"), time.Now()); d > 0 {
 			e.after.Store(int64(d))
+		}
+		if resp.StatusCode/100 == 3 {
+			e.elsewhere.Store(new(web.Elsewhere(resp)))
 		}
 		resp.Body = web.Bounded(resp.Body, maxAnswer, e.answer)
 	}
@@ -92,6 +97,7 @@ func (s *Sink) open() (*bucket, error) {
 		return nil, err
 	}
 	b := &bucket{Sink: s, heard: &ear{RoundTripper: client.Transport, answer: s.Client.Patience()}, close: done}
+	b.heard.elsewhere.Store(new(""))
 	creds, err := b.credentials()
 	if err == nil {
 		var c *minio.Client

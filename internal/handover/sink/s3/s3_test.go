@@ -328,13 +328,22 @@ func TestLiars(t *testing.T) {
 		{301, "PermanentRedirect", sink.Redirect, true}, {307, "TemporaryRedirect", sink.Redirect, false},
 	} {
 		_, err := liar(t, said(c.code, c.s3code)).Deliver(deadline(t), a)
-		if e := failed(t, err, c.cause, c.permanent); e.After != 9*time.Second || !strings.Contains(e.Error(), fmt.Sprint(c.code)) {
+		if e := failed(t, err, c.cause, c.permanent); e.After != 9*time.Second || !strings.Contains(e.Error(), fmt.Sprint(c.code)) || c.cause == sink.Redirect && !strings.Contains(e.Error(), "to https://127.0.0.1:1, where nothing is sent") {
 			t.Errorf("%+v", e)
 		}
 	}
 
+	// It says nothing.
+	_, err := liar(t, func(w http.ResponseWriter, r *http.Request) bool {
+		w.WriteHeader(503)
+		return true
+	}).Deliver(deadline(t), a)
+	if e := failed(t, err, sink.Busy, false); e.Error() != "busy: it answered 503 Service Unavailable" {
+		t.Error(e)
+	}
+
 	// It takes it, and has something else, or nothing.
-	_, err := liar(t, func(http.ResponseWriter, *http.Request) bool { return false }).Deliver(deadline(t), a)
+	_, err = liar(t, func(http.ResponseWriter, *http.Request) bool { return false }).Deliver(deadline(t), a)
 	failed(t, err, sink.Mismatch, false)
 	put := false
 	_, err = liar(t, func(w http.ResponseWriter, r *http.Request) bool {
