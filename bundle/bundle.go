@@ -13,6 +13,7 @@ package bundle
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,10 @@ func Write(ctx context.Context, path string, in Input) (info Info, err error) {
 		return Info{}, err
 	}
 	if _, err := readBack(ctx, part, f, sealed, holding(pl.files), in.Key); err != nil {
-		return Info{}, err
+		if ctx.Err() != nil {
+			return Info{}, err
+		}
+		return Info{}, cmp.Or(pl.whose(ctx), err)
 	}
 	if err := atomicfile.Rename(part, path); err != nil {
 		return Info{}, err

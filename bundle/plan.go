@@ -204,18 +204,47 @@ func hashPart(ctx context.Context, part Part) (size int64, sum string, err error
 	return h.n, h.sum(), nil
 }
 
+// writeTo writes all files. They are not hashed once more: what is read back is, and held
+// against the sums.
 func (p *plan) writeTo(ctx context.Context, c container) error {
 	for _, f := range p.files {
-		if err := writeFile(ctx, c, f); err != nil {
+		if err := putFile(ctx, c, f, nil); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
 	return nil
 }
 
-// writeFile copies one file and holds it against what is known of it. At most
-// one byte more than its size is read.
+// whose is the fault of a file that is not what it was meant to be: what it was made of, with
+// the name, or nil if that is as it was.
+func (p *plan) whose(ctx context.Context) error {
+	for _, f := range p.files {
+		size, sum, err := hashPart(ctx, Part{Open: f.open})
+		if err == nil && (size != f.size || sum != f.sha256) {
+			err = other(f, size, sum)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// writeFile copies one file and holds it against what is known of it.
 func writeFile(ctx context.Context, c container, f planned) error {
+	m := newMeter()
+	if err := putFile(ctx, c, f, m); err != nil {
+		return err
+	}
+	if m.sum() != f.sha256 {
+		return other(f, m.n, m.sum())
+	}
+	return nil
+}
+
+// putFile copies one file, which has its size; m, which may be nil, hashes it. At most one byte
+// more than its size is read.
+func putFile(ctx context.Context, c container, f planned, m *meter) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -228,17 +257,24 @@ func writeFile(ctx context.Context, c container, f planned) error {
 	if err != nil {
 		return err
 	}
-	m := newMeter()
-	if err := copyTo(ctx, io.MultiWriter(m, w), io.LimitReader(r, f.size)); err != nil {
+	if m != nil {
+		w = io.MultiWriter(m, w)
+	}
+	in := &io.LimitedReader{R: r, N: f.size}
+	if err := copyTo(ctx, w, in); err != nil {
 		return err
+	}
+	if in.N > 0 {
+		return fmt.Errorf("read %d bytes, expected %d", f.size-in.N, f.size)
 	}
 	if n, _ := fill(ctx, r, make([]byte, 1)); n > 0 {
 		return fmt.Errorf("longer than the %d bytes of its entry", f.size)
 	}
-	if m.n != f.size || m.sum() != f.sha256 {
-		return fmt.Errorf("read %d bytes with SHA-256 %s, expected %d with %s", m.n, m.sum(), f.size, f.sha256)
-	}
 	return nil
+}
+
+func other(f planned, size int64, sum string) error {
+	return fmt.Errorf("read %d bytes with SHA-256 %s, expected %d with %s", size, sum, f.size, f.sha256)
 }
 
 // stamp is the time that all files of the bundle bear: the end of the window, in
