@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -23,35 +24,55 @@ type plan struct {
 	whole [sha256.Size]byte
 }
 
-// newPlan reads the artifact once, before anything is sent: one that was changed is not.
-func newPlan(ctx context.Context, a sink.Artifact) (*plan, error) {
-	p := &plan{size: a.Size, part: partSize}
+// newPlan reads the artifact before anything is sent: one that was changed is not. Its own
+// hash and those of its parts are taken side by side.
+func newPlan(ctx context.Context, a sink.Artifact) (p *plan, err error) {
+	p = &plan{size: a.Size, part: partSize}
 	for p.count() > maxParts {
 		p.part *= 2
 	}
+	whole, err := hex.DecodeString(a.SHA256)
+	if err != nil || len(whole) != len(p.whole) {
+		return nil, web.Local(fmt.Errorf("no SHA-256 of %s", a.Name))
+	}
+	copy(p.whole[:], whole)
 	src, err := sink.Open(context.Background(), a) // the hash, not the line
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	whole, part := sha256.New(), sha256.New()
-	for left := a.Size; left > 0; {
-		part.Reset()
-		n, err := copyTo(ctx, io.MultiWriter(whole, part), src, min(left, p.part))
-		if err != nil {
-			return nil, err
-		}
-		left -= n
-		p.sums = append(p.sums, [sha256.Size]byte(part.Sum(nil)))
-	}
-	if a.Size == 0 {
-		p.sums = append(p.sums, sha256.Sum256(nil))
-	}
-	p.whole = [sha256.Size]byte(whole.Sum(nil))
 	if p.file, err = sink.OpenFile(a); err != nil {
 		return nil, err
 	}
+	parts := make(chan error, 1)
+	go func() { parts <- p.hash(ctx) }()
+	err = src.Skip(ctx, a.Size)
+	if perr := <-parts; err == nil {
+		err = perr
+	}
+	if err != nil {
+		p.file.Close()
+		return nil, err
+	}
 	return p, nil
+}
+
+// hash takes the hashes of the parts.
+func (p *plan) hash(ctx context.Context) error {
+	p.sums = make([][sha256.Size]byte, p.count())
+	if len(p.sums) == 1 {
+		p.sums[0] = p.whole
+		return nil
+	}
+	for i := range p.sums {
+		off, size := p.bounds(i + 1)
+		h := sha256.New()
+		if _, err := copyTo(ctx, h, io.NewSectionReader(p.file, off, size), size); err != nil {
+			return err
+		}
+		p.sums[i] = [sha256.Size]byte(h.Sum(nil))
+	}
+	return nil
 }
 
 func copyTo(ctx context.Context, w io.Writer, r io.Reader, n int64) (int64, error) {
@@ -68,7 +89,7 @@ func copyTo(ctx context.Context, w io.Writer, r io.Reader, n int64) (int64, erro
 			return done, web.Local(io.ErrUnexpectedEOF)
 		}
 		if err != nil {
-			return done, err
+			return done, web.Local(err)
 		}
 	}
 	return done, nil
