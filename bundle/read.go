@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/klauspost/compress/flate"
 
@@ -187,30 +188,50 @@ func readManifest(path string) (m evidence.Manifest, err error) {
 // CheckNames goes through an archive; the error is an *evidence.SameName if two of its
 // files have names that are one.
 func CheckNames(ctx context.Context, path string) error {
+	_, err := Names(ctx, path)
+	return err
+}
+
+// Names is CheckNames, and gives the names of its files, without the top folder.
+func Names(ctx context.Context, path string) (inside map[string]bool, err error) {
 	file, size, err := openBundle(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
 	f, ok := sniff(path, file)
 	if !ok {
-		return fmt.Errorf("read %s: %s", path, noFormat)
+		return nil, fmt.Errorf("read %s: %s", path, noFormat)
 	}
+	inside = map[string]bool{}
 	names := evidence.FileNames{}
-	if f == formatZip { // its directory says all of it
-		z, err := openZip(file, size)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
+	add := func(full string, _ io.Reader, _ error) error {
+		if _, name, ok := strings.Cut(full, "/"); ok && len(inside) < maxEntries {
+			inside[name] = true
 		}
-		for _, e := range z.File {
-			if err := names.Add(e.Name); err != nil {
-				return fmt.Errorf("read %s: %w", path, err)
-			}
-		}
-		return nil
+		return names.Add(full)
 	}
-	if err := walk(ctx, f, file, size, func(full string, _ io.Reader, _ error) error { return names.Add(full) }); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+	if f == formatZip { // its directory says all of it
+		err = eachName(file, size, add)
+	} else {
+		err = walk(ctx, f, file, size, add)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return inside, nil
+}
+
+// eachName shows the names in a zip's directory.
+func eachName(r io.ReaderAt, size int64, visit visitor) error {
+	z, err := openZip(r, size)
+	if err != nil {
+		return err
+	}
+	for _, e := range z.File {
+		if err := visit(e.Name, nil, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }

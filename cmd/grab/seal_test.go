@@ -183,7 +183,7 @@ func TestCustodyTampered(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Replace(string(b), `"ok"`, `"OK"`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.grab("verify", path); r.code != 1 || !strings.Contains(r.out, "line 2 does not carry the hash") {
+	if r := c.grab("verify", path); r.code != 1 || !strings.Contains(r.out, "line 2 does not carry the hash") || !strings.Contains(r.err, "the bundle is intact, but") {
 		t.Error(r)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -138,5 +139,26 @@ func TestDamagedBundle(t *testing.T) {
 	defer r.Close()
 	if _, err := io.Copy(io.Discard, r); err == nil {
 		t.Error("damage was not noticed")
+	}
+}
+
+// A manifest that names very many logs, alerts and phones costs a bounded time.
+func TestCrowdedManifest(t *testing.T) {
+	var h evidence.Host
+	h.Host = "expc01"
+	m := evidence.Manifest{}
+	for i := range 20_000 {
+		name := fmt.Sprintf("f%d", i)
+		h.Files = append(h.Files, evidence.File{Family: name, Path: bundle.LogName(h.Host, name)})
+		m.Alerts = append(m.Alerts, evidence.Alert{ID: name})
+		m.PhonesNamed = append(m.PhonesNamed, name)
+		h.PeersNamed = append(h.PeersNamed, name, name)
+	}
+	m.Hosts = []evidence.Host{h}
+	s := newSet(t.Context(), t.TempDir())
+	s.addManifest(m, "", nil)
+	s.addManifest(m, "", nil)
+	if len(s.Sources) != 2*maxLogs || len(s.Alerts) != 20_000 || len(s.PhonesNamed) != 20_000 || len(s.Peers) != 20_000 || len(s.notes.sorted()) != 1 {
+		t.Error(len(s.Sources), len(s.Alerts), len(s.PhonesNamed), len(s.Peers), s.notes.sorted())
 	}
 }

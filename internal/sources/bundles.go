@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +35,14 @@ func (s *search) addBundle(path, prefix string) bool {
 	if err != nil {
 		return false
 	}
-	if _, same := errors.AsType[*evidence.SameName](bundle.CheckNames(s.set.ctx, path)); same {
+	names, err := bundle.Names(s.set.ctx, path)
+	if _, same := errors.AsType[*evidence.SameName](err); same {
 		return false // whoever takes it for another archive says so
 	}
 	open := func(name string) (io.ReadCloser, error) {
+		if err == nil && !names[name] { // the whole archive is not gone through for it
+			return nil, fmt.Errorf("read %s of %s: %w", evidence.Printable(name, 200), path, fs.ErrNotExist)
+		}
 		return pipe(func(w io.Writer) error {
 			return bundle.ReadFile(s.set.ctx, path, name, func(r io.Reader) error {
 				_, err := io.Copy(w, r)
@@ -112,11 +115,19 @@ func (s *search) addUnpacked(root *os.Root, top, prefix string) error {
 	return nil
 }
 
+// maxLogs bounds how many logs of one bundle are read: each is looked for in the archive.
+const maxLogs = 5_000
+
 // addManifest takes what a manifest says of each log, of those too that are missing.
 func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, family, name string) (io.ReadCloser, error)) {
 	s.addIncident(m)
+	logs := 0
 	for _, h := range m.Hosts {
 		for _, f := range h.Files {
+			if logs++; logs > maxLogs {
+				s.notes.add("a manifest names more than %d logs: those beyond were left out", maxLogs)
+				return
+			}
 			if evidence.CheckName(h.Host) != nil || evidence.CheckName(f.Family) != nil || f.Path != "" && f.Path != bundle.LogName(h.Host, f.Family) {
 				s.notes.add("a log was skipped, its name in the manifest is not allowed in a bundle: %s", f.Path)
 				continue
@@ -152,21 +163,9 @@ func (s *Set) addIncident(m evidence.Manifest) {
 	if s.TimeZone == "" {
 		s.TimeZone = m.TimeZone
 	}
-	for _, a := range m.Alerts {
-		if !slices.ContainsFunc(s.Alerts, func(b evidence.Alert) bool { return a.ID == b.ID }) {
-			s.Alerts = append(s.Alerts, a)
-		}
-	}
-	for _, p := range m.PhonesNamed {
-		if !slices.Contains(s.PhonesNamed, p) {
-			s.PhonesNamed = append(s.PhonesNamed, p)
-		}
-	}
-	for _, b := range m.Before {
-		if !slices.ContainsFunc(s.Before, func(o evidence.PastPhone) bool { return o.Device == b.Device }) {
-			s.Before = append(s.Before, b)
-		}
-	}
+	s.Alerts = withNew(s.Alerts, m.Alerts, func(a evidence.Alert) string { return a.ID })
+	s.PhonesNamed = withNew(s.PhonesNamed, m.PhonesNamed, func(name string) string { return name })
+	s.Before = withNew(s.Before, m.Before, func(p evidence.PastPhone) string { return p.Device })
 	for _, c := range m.CUCM {
 		s.PhonePage = cmp.Or(s.PhonePage, pageOf(c.Admin))
 	}
@@ -177,13 +176,30 @@ func (s *Set) addIncident(m evidence.Manifest) {
 			known[bare(a)] = true
 		}
 	}
+	var named []string
 	for _, h := range m.Hosts {
 		for _, p := range h.PeersNamed {
-			if p = bare(p); p != "" && !known[p] && !slices.Contains(s.Peers, p) {
-				s.Peers = append(s.Peers, p)
+			if p = bare(p); p != "" && !known[p] {
+				named = append(named, p)
 			}
 		}
 	}
+	s.Peers = withNew(s.Peers, named, func(name string) string { return name })
+}
+
+// withNew is a list with what of more is not in it, each once.
+func withNew[T any](list, more []T, name func(T) string) []T {
+	seen := map[string]bool{}
+	for _, v := range list {
+		seen[name(v)] = true
+	}
+	for _, v := range more {
+		if n := name(v); !seen[n] {
+			seen[n] = true
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // pageOf is a link, if it is one that a person may be sent to.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -78,6 +79,10 @@ func encryptedAlready(path string) error {
 	return advice.WithHint(fmt.Errorf("%s is encrypted", path), "`grab open "+path+" -i KEY` decrypts, verifies and unpacks it")
 }
 
+// custodyDir is the folder of the store in which the chains of bundles go on; no file in a
+// bundle is in one of that name.
+const custodyDir = "custody/"
+
 // walk goes through what the store knows of what was done with it.
 func (c *Checked) walk(ledger custody.Ledger) {
 	name := bundle.Name(c.Manifest)
@@ -87,7 +92,7 @@ func (c *Checked) walk(ledger custody.Ledger) {
 		c.notes = append(c.notes, fmt.Sprintf("%s: %v, by a crash or a full disk", ledger.File(name), err))
 	case err != nil:
 		c.OK = false
-		c.Bad = append(c.Bad, bundle.Bad{File: "custody/" + name + ".jsonl", What: err.Error()})
+		c.Bad = append(c.Bad, bundle.Bad{File: custodyDir + name + ".jsonl", What: err.Error()})
 	}
 	if head.N > c.Chain().N {
 		c.Later = &head
@@ -140,7 +145,10 @@ func (c Checked) Write(out, errOut io.Writer) error {
 // fault is what is wrong in all, and the next move.
 func (c Checked) fault() (what, hint string) {
 	signature := !slices.ContainsFunc(c.Bad, func(b bundle.Bad) bool { return b.File != bundle.SignatureFile })
+	custody := !slices.ContainsFunc(c.Bad, func(b bundle.Bad) bool { return !strings.HasPrefix(b.File, custodyDir) })
 	switch {
+	case custody:
+		return "the bundle is intact, but what the store says was done with it was changed or damaged", "put that file back from a backup of the store; the chain up to the sealing, in the bundle, is whole"
 	case signature && c.Signature == bundle.SignatureUnknown:
 		return "the bundle is signed with key " + c.Key + ", which is none of those given", "compare with `grab key show --all` on the collector; whoever made the bundle, it was not one of these keys"
 	case signature && c.Signature == bundle.SignatureMissing:
