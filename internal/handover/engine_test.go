@@ -1,6 +1,9 @@
 package handover
 
 import (
+	"bytes"
+	"io"
+
 	"context"
 	"fmt"
 	"os"
@@ -9,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"filippo.io/age"
 
 	"rtmtgrab/internal/handover/sink"
 )
@@ -334,6 +339,55 @@ func TestNeverPlain(t *testing.T) {
 					t.Error(v.State)
 				}
 			})
+		})
+	}
+}
+
+// What is converted and encrypted is never plain on the disk, and what is masked first never
+// in the outbox.
+func TestNeverPlainOnTheWay(t *testing.T) {
+	for _, masked := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b, to := newBench(t), &fake{}
+			d := destination("share", to)
+			id, err := age.GenerateX25519Identity()
+			if err != nil {
+				t.Fatal(err)
+			}
+			terms := Terms{Format: "tar.gz", To: []string{id.Recipient().String()}}
+			if masked {
+				terms.Mask = "identities"
+			}
+			d.Terms = func(string) Terms { return terms }
+			plain := bytes.Repeat([]byte("in the clear "), 10_000)
+			found := func(pattern string) (n int) {
+				files, _ := filepath.Glob(filepath.Join(b.dir, "handover", pattern))
+				for _, name := range files {
+					if text, _ := os.ReadFile(name); bytes.Contains(text, plain[:1000]) {
+						n++
+					}
+				}
+				return n
+			}
+			b.begin()
+			b.Engine.Maker.Mask = func(_ context.Context, _, dir string, _ Job, _ Terms) (string, error) {
+				return filepath.Join(dir, "masked.zip"), os.WriteFile(filepath.Join(dir, "masked.zip"), plain, 0o600)
+			}
+			b.Engine.Maker.Copy = func(_ context.Context, _ string, w io.Writer, _ string) error {
+				_, err := w.Write(plain)
+				if n := found("outbox/*/*"); n > 0 || !masked && found("making/*/*") > 0 {
+					t.Errorf("masked %v: plain in %d files", masked, n)
+				}
+				return err
+			}
+			b.Configure([]Destination{d})
+			v := b.until(b.add(b.bundle(1, 1), "share"), Done)
+			if !strings.HasSuffix(v.Artefact.Name, ".tar.gz.age") || to.made() != 1 {
+				t.Errorf("%+v", v.Artefact)
+			}
+			if left, _ := filepath.Glob(filepath.Join(b.dir, "handover", "making", "*")); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
 		})
 	}
 }

@@ -214,7 +214,7 @@ func proveWhole(t *testing.T, dir string, made int) {
 			t.Errorf("share/%s: %d bytes of %d, %v", name, len(got), len(want), err)
 		}
 	}
-	for pattern, want := range map[string]int{"share/*": made, "share/.*": 0, "handover/outbox/*": 0, "handover/*~*": 0, "handover/done/*": 2 * made} {
+	for pattern, want := range map[string]int{"share/*": made, "share/.*": 0, "handover/outbox/*": 0, "handover/making/*": 0, "handover/*~*": 0, "handover/done/*": 2 * made} {
 		list, _ := filepath.Glob(filepath.Join(dir, pattern))
 		if len(list) != want {
 			t.Errorf("%s: %d, not %d: %q", pattern, len(list), want, list[:min(len(list), 5)])

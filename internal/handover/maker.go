@@ -43,6 +43,9 @@ type Maker struct {
 	Mask func(ctx context.Context, src, dir string, j Job, t Terms) (path string, err error)
 	// Convert writes the bundle src in another format as dst; nil: none can be converted.
 	Convert func(ctx context.Context, src, dst, format string) error
+	// Copy is Convert to w, for what is encrypted on its way: then it is never plain on the
+	// disk; nil: it is converted first.
+	Copy func(ctx context.Context, src string, w io.Writer, format string) error
 	// Note is the answer that is in a bundle.
 	Note func(path string) sink.Note
 	// Room is an error if so many bytes are not to be written now.
@@ -64,13 +67,14 @@ func formatOf(name string) (base, format string) {
 
 // make makes the artefact of a job, on disk and fsynced, or leaves nothing.
 func (m Maker) make(ctx context.Context, j Job, t Terms, st Store) (a Artefact, err error) {
-	dir := st.Outbox(j.Name())
+	dir, to := st.making(j.Name()), st.Outbox(j.Name())
 	defer func() {
 		if err != nil {
-			err = errors.Join(local(err), os.RemoveAll(dir))
+			err = errors.Join(local(err), os.RemoveAll(to))
 		}
+		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	if err := os.RemoveAll(dir); err != nil { // of an attempt that was killed
+	if err := errors.Join(os.RemoveAll(dir), os.RemoveAll(to)); err != nil { // of an attempt that was killed
 		return a, err
 	}
 	if m.Verify != nil {
@@ -78,7 +82,7 @@ func (m Maker) make(ctx context.Context, j Job, t Terms, st Store) (a Artefact, 
 			return a, err
 		}
 	}
-	s := &stages{ctx: ctx, m: m, dir: dir, path: j.Bundle, fault: st.fault}
+	s := &stages{ctx: ctx, m: m, dir: dir, to: to, path: j.Bundle, fault: st.fault}
 	s.name, s.format = formatOf(filepath.Base(j.Bundle))
 	if err := s.room(t); err != nil {
 		return a, err
@@ -108,8 +112,10 @@ func never(format string, args ...any) error {
 type stages struct {
 	ctx    context.Context
 	m      Maker
-	dir    string
+	dir    string // in which it is made
+	to     string // where it is kept
 	path   string
+	onWay  bool   // it is converted while it is encrypted
 	name   string // without its ending
 	format string
 	made   Artefact
@@ -171,11 +177,15 @@ func (s *stages) convert(j Job, t Terms) error {
 	if t.Format == "" || t.Format == s.format {
 		return nil
 	}
-	if s.m.Convert == nil {
+	if s.m.Convert == nil && s.m.Copy == nil {
 		return never("it is to go as %s, and this grab cannot convert %s", t.Format, s.format)
 	}
 	if err := s.fault("convert", j.Name()); err != nil {
 		return err
+	}
+	if s.onWay = len(t.To) > 0 && s.m.Copy != nil; s.onWay {
+		s.format = t.Format
+		return nil
 	}
 	to := filepath.Join(s.dir, "converted."+t.Format)
 	if err := s.m.Convert(s.ctx, s.path, to, t.Format); err != nil {
@@ -206,18 +216,35 @@ func (s *stages) encrypt(j Job, t Terms) error {
 		return err
 	}
 	sealed := filepath.Join(s.dir, "sealed"+envelope.Ending)
-	if _, err := envelope.Encrypt(s.ctx, s.path, sealed, to); err != nil {
+	if s.onWay {
+		_, err = envelope.Write(sealed, to, func(w io.Writer) error { return s.m.Copy(s.ctx, s.path, w, s.format) })
+	} else {
+		_, err = envelope.Encrypt(s.ctx, s.path, sealed, to)
+	}
+	if err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
 	s.made.Name += envelope.Ending
 	return s.next(sealed)
 }
 
+// keep puts what was made into the outbox: nothing else ever lies there.
+func (s *stages) keep() error {
+	if err := atomicfile.MkdirAll(s.to); err != nil {
+		return err
+	}
+	kept := filepath.Join(s.to, filepath.Base(s.path))
+	if err := atomicfile.Rename(s.path, kept); err != nil {
+		return err
+	}
+	s.path, s.made.File = kept, filepath.Base(kept)
+	return atomicfile.SyncDir(filepath.Dir(s.to))
+}
+
 // measure reads what is going to be sent, from its beginning to its end.
 func (s *stages) measure(Job, Terms) error {
 	if filepath.Dir(s.path) == s.dir {
-		s.made.File = filepath.Base(s.path)
-		if err := atomicfile.SyncDir(filepath.Dir(s.dir)); err != nil {
+		if err := s.keep(); err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,7 @@ var ErrTaken = errors.New("another grab delivers from this store")
 //	lock              held by who delivers
 //	<job>.json        jobs that are not at their end
 //	done/<job>.json   those that are; never read at the start
+//	making/<job>/     artefacts while they are made; of a crash, until the next start
 //	outbox/<job>/     artefacts, until their jobs are at their end
 //	sinks.json        what was seen of each destination last
 type Store struct {
@@ -47,6 +48,9 @@ func (s Store) doneDir() string { return filepath.Join(s.Dir, "done") }
 
 // Outbox is the folder of the artefact of a job.
 func (s Store) Outbox(name string) string { return filepath.Join(s.Dir, "outbox", name) }
+
+// making is the folder in which an artefact is made.
+func (s Store) making(name string) string { return filepath.Join(s.Dir, "making", name) }
 
 func (s Store) write(name string, b []byte) error {
 	if err := s.fault("write", name); err != nil {
@@ -82,6 +86,7 @@ func (s Store) Open() (release func(), err error) {
 	case !ok:
 		return nil, ErrTaken
 	}
+	os.RemoveAll(filepath.Join(s.Dir, "making")) // of a crash; what stays goes before it is made again
 	return func() { f.Unlock() }, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"rtmtgrab/bundle"
@@ -53,7 +54,7 @@ func (d *Desk) maker() handover.Maker {
 			}
 			return err
 		},
-		Mask: d.mask, Convert: convert, Note: note,
+		Mask: d.mask, Convert: convert, Copy: copied, Note: note,
 		Room: func(n int64) error { return d.Reserve.Refusal(n) },
 	}
 }
@@ -69,6 +70,18 @@ func convert(ctx context.Context, src, dst, format string) error {
 	}
 	_, err = v.Convert(ctx, dst, format)
 	return errors.Join(err, v.Close())
+}
+
+// copied is convert into a stream.
+func copied(ctx context.Context, src string, w io.Writer, format string) error {
+	v, res, err := bundle.OpenVerified(ctx, src)
+	switch {
+	case err != nil:
+		return err
+	case v == nil:
+		return fmt.Errorf("%s: %s", res.Bad[0].File, res.Bad[0].What)
+	}
+	return errors.Join(v.CopyTo(ctx, w, format), v.Close())
 }
 
 // note is the answer that is in a bundle, in two lines.
