@@ -176,7 +176,7 @@ func (q ExportRequest) check(file string) error {
 	}
 	a, err := os.Stat(q.Path)
 	if err != nil {
-		return err
+		return nil // it was removed, and is open
 	}
 	if b, err := os.Stat(file); err == nil && os.SameFile(a, b) {
 		return fmt.Errorf("--out: %s is also the input", file)
