@@ -39,7 +39,9 @@ type realSite struct {
 	key            testserver.Key
 	window         string
 	store, mailbox string
-	more           string // lines of configuration
+	more           string         // lines of configuration
+	sdl            *mra.SDLConfig // traces of the CUCM nodes; nil: none
+	phones         *mra.Site
 }
 
 // rotateKeep is how many rotated files the peers of a realSite keep: about a minute of
@@ -65,13 +67,14 @@ func newRealSite(t *testing.T, opts ...func(*realSite, *[]testserver.SSHDOptions
 		s.peers = append(s.peers, e)
 		s.sshd = append(s.sshd, testserver.StartSSHD(t, sshd[i]))
 	}
-	site, err := mra.NewSite(mra.SiteConfig{C: s.peers[:1], E: s.peers[1:], Expires: 12 * time.Second})
+	site, err := mra.NewSite(mra.SiteConfig{C: s.peers[:1], E: s.peers[1:], Expires: 12 * time.Second, SDL: s.sdl})
 	if err != nil {
 		t.Fatal(err)
 	}
 	site.Backfill(time.Now().Add(-40 * time.Second))
 	site.Start(t.Context())
 	t.Cleanup(site.Close)
+	s.phones = site
 	s.write()
 	return s
 }

@@ -34,6 +34,7 @@ import (
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/material"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/openhttp"
@@ -162,6 +163,9 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 // anew after a reload.
 func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
+	if err := material.Sweep(w.Store); err != nil {
+		w.log.Warn("what a killed process had begun to receive cannot be removed", "err", err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pages := &web{handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), log: w.log}

@@ -46,7 +46,7 @@ func (w *Collector) Status() status.Report {
 	w.Notifier.Report(&r)
 	reportHandover(&r, w.deliveries, cfg)
 	health.ReportPRT(&r, w.prts.State())
-	health.ReportLate(&r, w.Store)
+	health.ReportLate(&r, w.Store, wiring.Policy(cfg).Late)
 	health.ReportResets(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
 	health.ReportCUCM(&r, cfg, w.clusters)

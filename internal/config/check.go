@@ -115,6 +115,8 @@ func checkTimes(c *checker) {
 	c.positive("patience", c.cfg.Patience)
 	c.positive("cooldown", c.cfg.Cooldown)
 	c.positive("again", c.cfg.Again)
+	c.between("late.quiet", c.cfg.Late.Quiet, time.Second, 2*time.Hour)
+	c.between("late.apart", c.cfg.Late.Apart, time.Minute, day)
 	c.positive("keep.age", c.cfg.Keep.Age)
 	if n := c.cfg.Keep.Size; n < minFree && n != 0 && c.given("keep.size") {
 		c.bad("keep.size", "must be at least 1MiB, or 0 for no limit")
@@ -128,6 +130,12 @@ func checkTimes(c *checker) {
 			at = "window.max"
 		}
 		c.bad(at, "before (%s) and after (%s) together are longer than max (%s)", scalar.Written(w.Before), scalar.Written(w.After), scalar.Written(w.Max))
+	}
+}
+
+func (c *checker) between(path string, d, least, most time.Duration) {
+	if (d < least || d > most) && c.given(path) {
+		c.bad(path, "must be from %s to %s; got %s", written(least), written(most), written(d))
 	}
 }
 

@@ -30,9 +30,10 @@ type Config struct {
 	Patience time.Duration `yaml:"patience"` // how long a host may stay unreachable after the window's end
 	Cooldown time.Duration `yaml:"cooldown"` // silence after which the same alert is news
 	Again    time.Duration `yaml:"again"`    // first interval of fresh incidents while a storm lasts; doubles
-	SSH      SSH           `yaml:"ssh"`      // what hosts begin with; Host.SSH is what counts
-	Logs     Logs          `yaml:"logs"`     // the same
-	Ring     Ring          `yaml:"ring"`     // the same
+	Late     Late          `yaml:"late"`
+	SSH      SSH           `yaml:"ssh"`  // what hosts begin with; Host.SSH is what counts
+	Logs     Logs          `yaml:"logs"` // the same
+	Ring     Ring          `yaml:"ring"` // the same
 	Limits   Limits        `yaml:"limits"`
 	Bundle   Bundle        `yaml:"bundle"`
 	Mask     Mask          `yaml:"mask"`
@@ -92,6 +93,12 @@ type Window struct {
 	Before time.Duration `yaml:"before"`
 	After  time.Duration `yaml:"after"`
 	Max    time.Duration `yaml:"max"` // the longest window that joined alerts may make; at least Before + After
+}
+
+// Late is when what came to a sealed incident makes a further revision of its bundle.
+type Late struct {
+	Quiet time.Duration `yaml:"quiet"` // nothing more has come for so long
+	Apart time.Duration `yaml:"apart"` // and so long after the last such revision
 }
 
 // Limits bound what one peer may take of this machine.

@@ -108,3 +108,21 @@ func TestCUCMFaults(t *testing.T) {
 		t.Errorf("a cluster that there is not: %v", err)
 	}
 }
+
+// What came late may not be sealed at every moment, nor wait for ever.
+func TestLateBounds(t *testing.T) {
+	for text, want := range map[string]string{
+		"late: {quiet: 0s}\n":  "late.quiet: must be from 1s to 2h",
+		"late: {quiet: 3h}\n":  "late.quiet: must be from 1s to 2h",
+		"late: {apart: 59s}\n": "late.apart: must be from 1m to 24h",
+		"late: {apart: 25h}\n": "late.apart: must be from 1m to 24h",
+	} {
+		if _, err := load(t, text+minimal); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	cfg := mustLoad(t, "late: {quiet: 1s, apart: 1m}\n"+minimal)
+	if cfg.Late != (Late{Quiet: time.Second, Apart: time.Minute}) {
+		t.Errorf("%+v", cfg.Late)
+	}
+}

@@ -19,6 +19,7 @@ func defaults(base string) Config {
 		Patience: 2 * time.Minute,
 		Cooldown: 10 * time.Minute,
 		Again:    time.Hour,
+		Late:     Late{Quiet: 10 * time.Minute, Apart: 30 * time.Minute},
 		SSH:      SSH{Account: Account{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Compat: CompatNone}, Commands: true, Warm: true, Compress: "none", Jump: []Jump{}},
 		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
 		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},

@@ -39,6 +39,13 @@ type Policy struct {
 	Kinds []KindPolicy `json:"kinds,omitempty"` // of the alert kinds beside evidence.DefaultKind
 	Nodes Nodes        `json:"nodes,omitempty"` // by which names nodes are spelled; nil: no table
 	Rules []Rule       `json:"-"`               // where alerts go, before the sites' own claims
+	Late  Late         `json:"-"`               // when what came late is sealed
+}
+
+// Late says when what came to a sealed incident makes a further revision of its bundle.
+type Late struct {
+	Quiet time.Duration // nothing more has come for so long; zero: 10 min
+	Apart time.Duration // so long after the last such revision; zero: 30 min
 }
 
 // A KindPolicy is what the alerts of one kind ask for. Alerts of different kinds

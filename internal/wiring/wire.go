@@ -195,7 +195,7 @@ func SiteOf(s *config.Site, hosts []config.Host) incident.Site {
 
 func Policy(cfg *config.Config) incident.Policy {
 	p := incident.Policy{Before: cfg.Window.Before, After: cfg.Window.After, Max: cfg.Window.Max, Settle: cfg.Settle,
-		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, KeepSize: cfg.Keep.Size, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Nodes: nodes(cfg), Rules: rules(cfg)}
+		Patience: cfg.Patience, Cooldown: cfg.Cooldown, Again: cfg.Again, Keep: cfg.Keep.Age, KeepSize: cfg.Keep.Size, Limit: cfg.Alerts.Limit, Kinds: kinds(cfg), Nodes: nodes(cfg), Rules: rules(cfg), Late: incident.Late(cfg.Late)}
 	p.MaxAge = maxAge(cfg)
 	return p
 }

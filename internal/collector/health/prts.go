@@ -30,7 +30,7 @@ func ReportPRT(r *status.Report, st filing.State) {
 }
 
 // ReportLate says for which sealed incidents something came that no bundle has yet.
-func ReportLate(r *status.Report, store *incident.Store) {
+func ReportLate(r *status.Report, store *incident.Store, pace incident.Late) {
 	list, err := material.Queue(store)
 	if err != nil {
 		r.Notes = append(r.Notes, "what came late to sealed incidents cannot be listed: "+evidence.Printable(err.Error(), 200))
@@ -40,7 +40,7 @@ func ReportLate(r *status.Report, store *incident.Store) {
 		if err != nil || in.State != incident.Sealed {
 			continue // it is being worked at, and told of as open
 		}
-		r.Late = append(r.Late, status.Late{Incident: in.ID, Since: q.First, Due: runner.LateDue(q, in), Tries: q.Tries, Error: evidence.Printable(q.Error, 300)})
+		r.Late = append(r.Late, status.Late{Incident: in.ID, Since: q.First, Due: runner.LateDue(pace, q, in), Tries: q.Tries, Error: evidence.Printable(q.Error, 300)})
 	}
 	status.JudgeLate(r)
 }

@@ -209,7 +209,7 @@ func (f *fetching) spool(ctx context.Context, l cucm.File) (*spooled, error) {
 	}
 	defer body.Close()
 	dir := f.g.Store.IncidentDir(f.key)
-	to, err := os.CreateTemp(dir, "cucm-*"+atomicfile.PartSuffix)
+	to, err := os.CreateTemp(dir, material.Spool)
 	if err != nil {
 		return nil, errRoom
 	}

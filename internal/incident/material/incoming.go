@@ -24,6 +24,10 @@ func (in *Incoming) Drop() {
 	}
 }
 
+// Spool is the pattern of files in an incident's folder into which somebody fetches what
+// is to be cut, before it is added.
+const Spool = "coming-*" + atomicfile.PartSuffix
+
 // A Writer receives a file on the incident's disk. It is not for concurrent use; many of
 // one incident may be.
 type Writer struct {

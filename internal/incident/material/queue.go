@@ -134,15 +134,42 @@ func (f Folder) unqueue() error {
 // Forget takes an incident from the queue that is no more.
 func Forget(st *incident.Store, key string) error { return Of(st, key).unqueue() }
 
-// Sweep removes what a killed process had begun to receive. Nobody may be receiving.
-func (f Folder) Sweep() error {
+// Sweep removes what a killed process had begun to receive for incidents of a store, which may
+// be large. Nobody of this process may be receiving yet; incidents at which another one works
+// are left alone.
+func Sweep(st *incident.Store) error {
+	keys, err := st.Keys()
+	for _, key := range keys {
+		if f := Of(st, key); f.begun() {
+			err = errors.Join(err, f.sweep())
+		}
+	}
+	return err
+}
+
+// begun reports whether something was begun and not finished.
+func (f Folder) begun() bool {
+	spools, _ := filepath.Glob(filepath.Join(f.st.IncidentDir(f.key), Spool)) // of a pattern that is right
+	return len(spools) > 0 || exists(f.temp())
+}
+
+func (f Folder) sweep() error {
+	working, err := f.st.LockIncident(f.key)
+	if errors.Is(err, incident.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer working.Release()
 	unlock, err := f.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, err := f.settle(); err != nil {
+	if _, err := f.settle(); err != nil { // what was added has its name then
 		return err
 	}
+	f.st.RemoveParts(f.st.IncidentDir(f.key), nil)
 	return f.st.Remove(f.temp())
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -12,26 +13,27 @@ import (
 )
 
 const (
-	// LateQuiet is how long nothing more has to have come to a sealed incident before a further
-	// revision is made of what came.
-	LateQuiet = 10 * time.Minute
-	// LateEvery is how long after such a revision the next one is made at the earliest.
-	LateEvery = 30 * time.Minute
+	// lateQuiet and lateApart are incident.Late's where it does not say.
+	lateQuiet = 10 * time.Minute
+	lateApart = 30 * time.Minute
 
 	lateMost  = 2 * time.Hour // after the first of it a revision is made, quiet or not
 	lateTries = 3             // in vain for want of a report, before it is sealed without one
 )
 
+func quietOf(l incident.Late) time.Duration { return cmp.Or(l.Quiet, lateQuiet) }
+
 // LateDue is when a further revision of a sealed incident is due.
-func LateDue(q material.Queued, in incident.Incident) time.Time {
-	due := evidence.Earlier(q.Last.Add(LateQuiet), q.First.Add(lateMost))
+func LateDue(l incident.Late, q material.Queued, in incident.Incident) time.Time {
+	apart := cmp.Or(l.Apart, lateApart)
+	due := evidence.Earlier(q.Last.Add(quietOf(l)), q.First.Add(lateMost))
 	for _, r := range in.Revisions {
 		if r.Late {
-			due = evidence.Later(due, r.Sealed.Add(LateEvery))
+			due = evidence.Later(due, r.Sealed.Add(apart))
 		}
 	}
 	if q.Tries > 0 {
-		due = evidence.Later(due, q.Tried.Add(LateEvery))
+		due = evidence.Later(due, q.Tried.Add(apart))
 	}
 	return due
 }
@@ -40,10 +42,10 @@ func LateDue(q material.Queued, in incident.Incident) time.Time {
 type latecomer struct{ *Runner }
 
 // work makes each revision when it is due, one at a time, until ctx ends. What is queued is on
-// disk: it is looked at once a minute, for other processes queue too.
+// disk: it is looked at once a minute, or as often as nothing has to come, for other processes queue too.
 func (l latecomer) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait := min(l.look(ctx), lookEvery)
+		wait := min(l.look(ctx), lookEvery, quietOf(l.Policy().Late))
 		if !sleep(ctx, max(wait, time.Second), nil) {
 			return
 		}
@@ -82,8 +84,8 @@ func (l latecomer) one(ctx context.Context, q material.Queued) (wait time.Durati
 	if err != nil || !isSealed(in) {
 		return 0, err // whoever works at it seals it too
 	}
-	now := l.now()
-	if due := LateDue(q, in); now.Before(due) && !q.Last.After(now.Add(LateQuiet)) { // else a clock was set back
+	now, pace := l.now(), l.Policy().Late
+	if due := LateDue(pace, q, in); now.Before(due) && !q.Last.After(now.Add(quietOf(pace))) { // else a clock was set back
 		return due.Sub(now), nil
 	}
 	lock, err := l.Store.LockIncident(q.Key)
