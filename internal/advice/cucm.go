@@ -43,7 +43,8 @@ func ForCUCM(e *cucm.Error) string {
 	case cucm.KindCertificate:
 		return "compare the certificate with " + pageTomcat + "; then set cucm.ca_file to its authority or to itself, or cucm.pin to its SHA-256 fingerprint. A renewed certificate needs a new pin; nodes need the name in it as address or alias"
 	case cucm.KindRefused:
-		return "grab does not try again, because CUCM locks the account. Check cucm.user and the password, and whether it is locked or expired: " + pageUser + " > the user > Edit Credential. Then `grab check`"
+		account, _ := accountOf(e)
+		return "grab does not try again, because CUCM locks the account. Check " + account + " and the password, and whether it is locked or expired: " + pageUser + " > the user > Edit Credential. Then `grab check`"
 	case cucm.KindBlocked:
 		return blockedHint(e)
 	case cucm.KindRole:
@@ -63,11 +64,16 @@ func ForCUCM(e *cucm.Error) string {
 	return ""
 }
 
-func blockedHint(e *cucm.Error) string {
-	account, password := "cucm.user", "cucm.password"
+// accountOf are the keys of the account that an error is of.
+func accountOf(e *cucm.Error) (user, password string) {
 	if e.Service == "AXL" {
-		account, password = "cucm.reset.user", "cucm.reset.password"
+		return "cucm.reset.user", "cucm.reset.password"
 	}
+	return "cucm.user", "cucm.password"
+}
+
+func blockedHint(e *cucm.Error) string {
+	account, password := accountOf(e)
 	hint := "look at the account of " + account + " (" + pageUser + " > the user > Edit Credential: locked? expired?). If the password is another one now put it into " + password + ": grab goes on with it by itself. " +
 		"If it is the same, and only the account was locked, `grab check` makes one try and lifts the block"
 	if b, ok := errors.AsType[*ledger.BlockedError](e.Err); ok && b.Damage != nil {

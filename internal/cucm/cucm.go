@@ -208,10 +208,7 @@ func (c *Cluster) Reset(ctx context.Context, device string) error {
 	if c.cfg.ResetUser == "" || c.cfg.ResetPassword == nil {
 		return &Error{Kind: KindLocal, Cluster: c.cfg.Cluster, Node: n.Name, Address: n.Address, Service: "AXL", Err: errors.New("no account for resets is configured: cucm[].reset")}
 	}
-	body := fmt.Sprintf(`<x:doDeviceReset xmlns:x="http://www.cisco.com/AXL/API/%s" sequence="1"><deviceName>%s</deviceName><isHardReset>true</isHardReset></x:doDeviceReset>`,
-		axlVersion, escape(device))
-	r := soap.Request{Service: "AXL", Path: "/axl/", Action: "CUCM:DB ver=" + axlVersion + " doDeviceReset", Body: body}
-	return c.axl.Call(ctx, target(n), r, func(d *xml.Decoder, start xml.StartElement) error {
+	return c.axlCall(ctx, n, "doDeviceReset", "<deviceName>"+escape(device)+"</deviceName><isHardReset>true</isHardReset>", func(d *xml.Decoder, start xml.StartElement) error {
 		if start.Name.Local != "dodeviceresetresponse" {
 			return fmt.Errorf("this is no answer to a reset: %s", start.Name.Local)
 		}
@@ -226,4 +223,25 @@ func (c *Cluster) Reset(ctx context.Context, device string) error {
 		}
 		return nil
 	})
+}
+
+// TryReset logs in with the account for resets, asks AXL for CUCM's version and changes
+// nothing. Any answer of AXL will do, a fault too: whether a phone may be reset only a reset tells.
+func (c *Cluster) TryReset(ctx context.Context) error {
+	n := c.Publisher()
+	if c.cfg.ResetUser == "" || c.cfg.ResetPassword == nil {
+		return &Error{Kind: KindLocal, Cluster: c.cfg.Cluster, Node: n.Name, Address: n.Address, Service: "AXL", Err: errors.New("no account for resets is configured: cucm[].reset")}
+	}
+	err := c.axlCall(ctx, n, "getCCMVersion", "", func(*xml.Decoder, xml.StartElement) error { return nil })
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == KindFault {
+		return nil
+	}
+	return err
+}
+
+// axlCall has AXL do something.
+func (c *Cluster) axlCall(ctx context.Context, n Node, operation, fields string, read func(*xml.Decoder, xml.StartElement) error) error {
+	body := fmt.Sprintf(`<x:%[1]s xmlns:x="http://www.cisco.com/AXL/API/%[2]s" sequence="1">%[3]s</x:%[1]s>`, operation, axlVersion, fields)
+	r := soap.Request{Service: "AXL", Path: "/axl/", Action: "CUCM:DB ver=" + axlVersion + " " + operation, Body: body}
+	return c.axl.Call(ctx, target(n), r, read)
 }

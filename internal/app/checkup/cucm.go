@@ -80,6 +80,23 @@ func (t *clusterTrial) failed(what string, err error) (stop bool) {
 }
 
 func (t *clusterTrial) all(ctx context.Context) {
+	t.incidents(ctx)
+	if t.entry.Reset.Enabled { // another account
+		t.reset(ctx)
+	}
+}
+
+// reset tries the account for resets.
+func (t *clusterTrial) reset(ctx context.Context) {
+	if err := t.cluster.TryReset(ctx); err != nil {
+		t.failed("/reset", err)
+		return
+	}
+	t.say("/reset", StatusOK, "the account "+t.entry.Reset.User+" may use AXL; nothing was reset", "")
+}
+
+// incidents tries what incidents and polls ask for.
+func (t *clusterTrial) incidents(ctx context.Context) {
 	if t.entry.Names && t.names(ctx) {
 		return
 	}
@@ -95,9 +112,6 @@ func (t *clusterTrial) all(ctx context.Context) {
 		if t.node(ctx, n) {
 			return
 		}
-	}
-	if t.entry.Reset.Enabled {
-		t.say("/reset", StatusOK, "the account "+t.entry.Reset.User+" was not tried: AXL is asked for a reset alone", "")
 	}
 }
 

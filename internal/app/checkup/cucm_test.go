@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/lab/cucmlab"
 )
 
@@ -64,26 +66,34 @@ func TestCUCM(t *testing.T) {
 	for name, c := range map[string]struct {
 		change             func(*cucmlab.Faults)
 		password           string
-		quiet              bool // the trace has no SIP
-		dead               bool // no node answers
+		reset, axl         string // the user for resets, and a password that is not his
+		quiet              bool   // the trace has no SIP
+		dead               bool   // no node answers
 		what, status       string
 		detail, hint       string
 		findings, requests int // at most; 0: any
 	}{
-		"all well":         {what: "names", status: StatusOK, detail: "no phone is partially registered now"},
-		"counter":          {what: "cucm01.example.com/counters", status: StatusOK, detail: "PartiallyRegisteredPhone is 0"},
-		"trace":            {what: "cucm02.example.com/trace", status: StatusOK, detail: "has SIP messages"},
-		"clock":            {what: "cucm01.example.com/clock", status: StatusOK, detail: "within 5 s"},
-		"another clock":    {what: "cucm02.example.com/clock", status: StatusWarn, detail: "1m30s ahead of", hint: "NTP Servers"},
-		"trace too low":    {quiet: true, what: "cucm01.example.com/trace", status: StatusWarn, detail: "no SIP message", hint: "Debug Trace Level to Detailed"},
-		"401":              {password: "no-quartz-lantern", what: "names", status: StatusFail, detail: "login refused (401)", hint: "Edit Credential", findings: 1, requests: 1},
-		"no role":          {change: func(f *cucmlab.Faults) { f.NoRole = []cucmlab.Service{cucmlab.RISPort} }, what: "names", status: StatusFail, detail: "lacks a role (403)", hint: "Standard RealtimeAndTraceCollection"},
-		"no role for logs": {change: func(f *cucmlab.Faults) { f.NoRole = []cucmlab.Service{cucmlab.LogCollection} }, what: "cucm02.example.com/logs", status: StatusFail, detail: "lacks a role (403)", hint: "Access Control Group"},
-		"off":              {change: func(f *cucmlab.Faults) { f.Off = []cucmlab.Service{cucmlab.PerfMon} }, what: "cucm01.example.com/counters", status: StatusFail, detail: "not activated (404)", hint: "SOAP - Performance Monitoring APIs"},
-		"rate":             {change: func(f *cucmlab.Faults) { f.Rate.RIS = -1 }, what: "names", status: StatusWarn, detail: "rate limit exceeded", hint: "Allowed Device Queries Per Minute"},
-		"certificate":      {change: func(f *cucmlab.Faults) { f.Cert = cucmlab.SelfSigned }, what: "names", status: StatusFail, detail: "certificate is not trusted", hint: "Certificate Management > tomcat"},
-		"silent node":      {change: func(f *cucmlab.Faults) { f.RIS.Unanswered = []string{"cucm02.example.com"} }, what: "names", status: StatusWarn, detail: "NodeNotResponding", hint: "Cisco RIS Data Collector"},
-		"unreachable":      {dead: true, what: "names", status: StatusFail, detail: "not reachable", hint: "8443"},
+		"all well":           {what: "names", status: StatusOK, detail: "no phone is partially registered now"},
+		"counter":            {what: "cucm01.example.com/counters", status: StatusOK, detail: "PartiallyRegisteredPhone is 0"},
+		"trace":              {what: "cucm02.example.com/trace", status: StatusOK, detail: "has SIP messages"},
+		"clock":              {what: "cucm01.example.com/clock", status: StatusOK, detail: "within 5 s"},
+		"another clock":      {what: "cucm02.example.com/clock", status: StatusWarn, detail: "1m30s ahead of", hint: "NTP Servers"},
+		"trace too low":      {quiet: true, what: "cucm01.example.com/trace", status: StatusWarn, detail: "no SIP message", hint: "Debug Trace Level to Detailed"},
+		"401":                {password: "no-quartz-lantern", what: "names", status: StatusFail, detail: "login refused (401)", hint: "Edit Credential", findings: 1, requests: 1},
+		"no role":            {change: func(f *cucmlab.Faults) { f.NoRole = []cucmlab.Service{cucmlab.RISPort} }, what: "names", status: StatusFail, detail: "lacks a role (403)", hint: "Standard RealtimeAndTraceCollection"},
+		"no role for logs":   {change: func(f *cucmlab.Faults) { f.NoRole = []cucmlab.Service{cucmlab.LogCollection} }, what: "cucm02.example.com/logs", status: StatusFail, detail: "lacks a role (403)", hint: "Access Control Group"},
+		"off":                {change: func(f *cucmlab.Faults) { f.Off = []cucmlab.Service{cucmlab.PerfMon} }, what: "cucm01.example.com/counters", status: StatusFail, detail: "not activated (404)", hint: "SOAP - Performance Monitoring APIs"},
+		"rate":               {change: func(f *cucmlab.Faults) { f.Rate.RIS = -1 }, what: "names", status: StatusWarn, detail: "rate limit exceeded", hint: "Allowed Device Queries Per Minute"},
+		"certificate":        {change: func(f *cucmlab.Faults) { f.Cert = cucmlab.SelfSigned }, what: "names", status: StatusFail, detail: "certificate is not trusted", hint: "Certificate Management > tomcat"},
+		"silent node":        {change: func(f *cucmlab.Faults) { f.RIS.Unanswered = []string{"cucm02.example.com"} }, what: "names", status: StatusWarn, detail: "NodeNotResponding", hint: "Cisco RIS Data Collector"},
+		"resets":             {reset: "axl", what: "reset", status: StatusOK, detail: "may use AXL; nothing was reset"},
+		"resets refused":     {reset: "axl", axl: "no-amber-lantern", what: "reset", status: StatusFail, detail: "login refused (401)", hint: "cucm.reset.user"},
+		"no role for resets": {reset: "axl", change: func(f *cucmlab.Faults) { f.NoRole = []cucmlab.Service{cucmlab.AXL} }, what: "reset", status: StatusFail, detail: "lacks a role (403)", hint: "Standard AXL API Access"},
+		"AXL off":            {reset: "axl", change: func(f *cucmlab.Faults) { f.Off = []cucmlab.Service{cucmlab.AXL} }, what: "reset", status: StatusFail, detail: "not activated (404)", hint: "Cisco AXL Web Service"},
+		"resets, names fail": {reset: "axl", change: func(f *cucmlab.Faults) {
+			f.Off = []cucmlab.Service{cucmlab.RISPort, cucmlab.LogCollection, cucmlab.PerfMon}
+		}, what: "reset", status: StatusOK, detail: "may use AXL"},
+		"unreachable": {dead: true, what: "names", status: StatusFail, detail: "not reachable", hint: "8443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,6 +108,10 @@ func TestCUCM(t *testing.T) {
 				password = lab.Account(cucmlab.RoleRealtime).Password
 			}
 			cfg := cucmConfig(t, lab, password)
+			if c.reset != "" {
+				axl := lab.Account(cucmlab.RoleAXL).Password
+				cfg.CUCM[0].Reset = config.CUCMReset{Enabled: true, User: c.reset, Password: secret.New(cmp.Or(c.axl, axl))}
+			}
 			if c.change != nil {
 				lab.SetFaults(c.change)
 			}
@@ -113,6 +127,9 @@ func TestCUCM(t *testing.T) {
 			}
 			if f.Status != c.status || !strings.Contains(f.Detail, c.detail) || !strings.Contains(f.Hint, c.hint) {
 				t.Errorf("%+v\nof %+v", f, found)
+			}
+			if len(lab.Resets()) > 0 {
+				t.Errorf("%q were reset", lab.Resets())
 			}
 			if c.findings > 0 && len(found) != c.findings || c.requests > 0 && len(lab.Requests()) != c.requests {
 				t.Errorf("%d findings, %d requests: %+v", len(found), len(lab.Requests()), found)

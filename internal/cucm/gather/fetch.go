@@ -234,6 +234,7 @@ type paced struct {
 func (p *paced) Read(b []byte) (int, error) {
 	b = b[:min(len(b), 16<<10)]
 	n, err := p.r.Read(b)
+	p.f.took += int64(n)
 	if p.f.left.Add(-int64(n)) < 0 {
 		return n, errMax
 	}

@@ -282,8 +282,8 @@ func (j *job) load() {
 }
 
 // resumeWithin is how old what is unfinished may be to be finished: CUCM keeps traces for
-// hours to days.
-const resumeWithin = 6 * time.Hour
+// hours to days, and a machine may be down for a long weekend.
+const resumeWithin = 4 * 24 * time.Hour
 
 // Resume takes up what an earlier process left unfinished of incidents that are sealed
 // already. The others are begun again anyway.

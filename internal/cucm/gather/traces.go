@@ -101,6 +101,7 @@ type fetching struct {
 	entry Entry
 	node  cucm.Node
 	left  *atomic.Int64 // bytes that the incident may still take
+	took  int64         // of these, by the look that is under way
 
 	asked   evidence.Window
 	ahead   time.Duration   // the node's clock
@@ -119,6 +120,8 @@ func (f *fetching) all(ctx context.Context) {
 		if !f.g.sleepUntil(ctx, f.g.now().Add(wait)) {
 			return
 		}
+		f.left.Add(f.took) // what the look before took this one replaces
+		f.took = 0
 		row, files, again := f.once(ctx)
 		if ctx.Err() != nil {
 			for _, in := range files {

@@ -263,3 +263,32 @@ func TestResume(t *testing.T) {
 		t.Errorf("%d requests after all was done", n-before)
 	}
 }
+
+// TestLooksAgain: a look that is repeated, for the newest file was still being written, may take
+// as much as the first: it replaces what that took.
+func TestLooksAgain(t *testing.T) {
+	defer func(was []time.Duration) { looks = was }(looks)
+	looks = []time.Duration{0, 0, 0}
+	_, _, b := traced(t, rand.New(rand.NewPCG(4, 4)), 4)
+	now := time.Now().UTC().Truncate(time.Second)
+	b.in.Asked = evidence.NewWindow(now.Add(-4*time.Minute), now)
+	b.lab.SetFaults(func(f *cucmlab.Faults) { f.Logs.Torn = 7 })
+	whole := int64(0)
+	for _, f := range b.lab.Files(nodeName) {
+		whole += f.Size
+	}
+	b.entry.Max = whole + whole/2
+	row := b.fetch()
+	fetched := 0
+	for _, r := range b.lab.Requests() {
+		if r.Service == cucmlab.GetFile && strings.Contains(r.Item, ".gzo") {
+			fetched++
+		}
+	}
+	if fetched < 2 {
+		t.Fatalf("the open file was fetched %d times", fetched)
+	}
+	if strings.Contains(row.Error, "cucm.max") {
+		t.Errorf("a later look had no room: %s", row.Error)
+	}
+}

@@ -13,16 +13,34 @@ import (
 
 var axlNamespace = regexp.MustCompile(`^` + regexp.QuoteMeta(axlBase) + `(8\.[05]|9\.[01]|1[0-5]\.[05])$`)
 
-// resetDevice resets the laboratory's phone: it unregisters and registers anew.
-func resetDevice(q *asking, action string) answer {
+// axlVersion says which version CUCM has.
+func axlVersion(q *asking, action string) answer {
+	if refused, ok := axlRefusal(q, action, "getCCMVersion"); ok {
+		return refused
+	}
+	version := el("componentVersion", value("version", "14.0.1.13900(155)").plain()).plain()
+	return bytesAnswer(http.StatusOK, "text/xml;charset=utf-8", envelope(dress{soap: "soapenv", ns: q.body.space, pre: "ns"},
+		el("getCCMVersionResponse", el("return", version).plain()).plain()))
+}
+
+// axlRefusal is what AXL answers to a request that it does not look into.
+func axlRefusal(q *asking, action, operation string) (a answer, refused bool) {
 	version := axlNamespace.FindStringSubmatch(q.body.space)
 	switch {
 	case version == nil:
-		return axlFault("599", "Schema not found for AXL version "+q.body.space, "")
-	case !strings.Contains(action, "CUCM:DB ver="+version[1]) || !strings.HasSuffix(strings.Trim(action, `"`), " doDeviceReset"):
-		return axlFault("-1", "SOAPAction "+action+" does not fit the request", "")
+		return axlFault("599", "Schema not found for AXL version "+q.body.space, ""), true
+	case !strings.Contains(action, "CUCM:DB ver="+version[1]) || !strings.HasSuffix(strings.Trim(action, `"`), " "+operation):
+		return axlFault("-1", "SOAPAction "+action+" does not fit the request", ""), true
 	case q.faults.AXL.Busy:
-		return page(http.StatusServiceUnavailable, "Too many change notifications are outstanding")
+		return page(http.StatusServiceUnavailable, "Too many change notifications are outstanding"), true
+	}
+	return answer{}, false
+}
+
+// resetDevice resets the laboratory's phone: it unregisters and registers anew.
+func resetDevice(q *asking, action string) answer {
+	if refused, ok := axlRefusal(q, action, "doDeviceReset"); ok {
+		return refused
 	}
 	for _, k := range q.body.kids {
 		if k.space != "" {

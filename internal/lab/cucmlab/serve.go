@@ -143,7 +143,8 @@ func (q *asking) dispatch(r *http.Request) answer {
 		PerfMon:       {"perfmonCollectCounterData": collectCounters, "perfmonOpenSession": openSession, "perfmonAddCounter": addCounter, "perfmonCollectSessionData": collectSession, "perfmonCloseSession": closeSession},
 		LogCollection: {"listNodeServiceLogs": listLogs, "selectLogFiles": selectLogs, "getTimeZone": getTimeZone, "FileName": getOneFile},
 		GetFile:       {"GetOneFile": dimeGetFile},
-		AXL:           {"doDeviceReset": func(q *asking) answer { return resetDevice(q, r.Header.Get("SOAPAction")) }},
+		AXL: {"doDeviceReset": func(q *asking) answer { return resetDevice(q, r.Header.Get("SOAPAction")) },
+			"getCCMVersion": func(q *asking) answer { return axlVersion(q, r.Header.Get("SOAPAction")) }},
 	}
 	do := operations[q.service][q.body.name]
 	if do == nil {
