@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/nodehttp"
 )
 
 // callLimit is for a whole answer: with the least that a body has to bring, an envelope
@@ -113,7 +115,7 @@ func (c *Client) answerError(ctx context.Context, t Target, r Request, reply *ht
 	}
 	kind := KindAnswer
 	switch {
-	case errors.Is(err, errStalled):
+	case errors.Is(err, nodehttp.ErrStalled):
 		kind = KindUnreachable
 	case ctx.Err() != nil:
 		kind, err = KindCanceled, context.Cause(ctx)

@@ -18,24 +18,21 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/cucm/pin"
 	"rtmtgrab/internal/httpproxy"
+	"rtmtgrab/internal/nodehttp"
 )
 
-const (
-	dialLimit   = 15 * time.Second
-	writeLimit  = 30 * time.Second // for one request's head and body
-	firstByte   = 90 * time.Second // nodes under load need 30 s
-	stallLimit  = 30 * time.Second // without a byte of a body
-	maxHead     = 64 << 10
-	maxEnvelope = 32 << 20 // 1,000 phones are 1 to 2 MB
-)
+const maxEnvelope = 32 << 20 // 1,000 phones are 1 to 2 MB
+
+// A Pin is the SHA-256 of a node's own certificate (DER).
+type Pin = pin.Pin
 
 // A Client says how the nodes of a cluster are reached. It is not changed after its first
 // use and safe for concurrent use.
@@ -90,10 +87,8 @@ func (c *Client) send(ctx context.Context, t Target, r Request) (*http.Response,
 	if err != nil {
 		return nil, c.err(t, r, KindLocal, err)
 	}
-	asking, cancel := context.WithCancel(ctx)
-	req, err := http.NewRequestWithContext(asking, http.MethodPost, "https://"+t.Address+r.Path, strings.NewReader(envelopeHead+r.Body+envelopeTail))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+t.Address+r.Path, strings.NewReader(envelopeHead+r.Body+envelopeTail))
 	if err != nil {
-		cancel()
 		return nil, c.err(t, r, KindLocal, err)
 	}
 	req.Header.Set("Content-Type", "text/xml;charset=UTF-8")
@@ -103,13 +98,12 @@ func (c *Client) send(ctx context.Context, t Target, r Request) (*http.Response,
 	req.SetBasicAuth(c.Login.User, attempt.Password)
 
 	sent := time.Now()
-	reply, err := (&http.Client{Transport: c.transport(t, proxy), CheckRedirect: notFollowed}).Do(req)
+	node := nodehttp.Node{Address: t.Address, Names: append([]string{t.Node}, t.Names...), Roots: c.Roots, Pins: c.Pins, Proxy: proxy, FirstByte: c.FirstByte}
+	reply, err := node.Do(ctx, req)
 	if err != nil {
-		cancel()
 		return nil, c.transportError(ctx, t, r, err)
 	}
 	c.readClock(t, reply, sent)
-	reply.Body = watch(reply.Body, cancel)
 	switch {
 	case reply.StatusCode == http.StatusUnauthorized:
 		attempt.Refused(t.Node)
@@ -117,41 +111,6 @@ func (c *Client) send(ctx context.Context, t Target, r Request) (*http.Response,
 		attempt.Accepted()
 	}
 	return reply, nil
-}
-
-func notFollowed(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// transport is of one request: nodes are asked seldom, and a connection that is kept
-// would hide a renewed certificate.
-func (c *Client) transport(t Target, proxy httpproxy.Func) *http.Transport {
-	first := c.FirstByte
-	if first <= 0 {
-		first = firstByte
-	}
-	dialer := &net.Dialer{Timeout: dialLimit}
-	return &http.Transport{
-		Proxy: proxy, TLSClientConfig: c.tlsConfig(t), TLSHandshakeTimeout: dialLimit,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &limited{conn}, nil
-		},
-		ResponseHeaderTimeout: first, MaxResponseHeaderBytes: maxHead,
-		DisableCompression: true, DisableKeepAlives: true,
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1
-	}
-}
-
-// limited is a connection whose writes end in time.
-type limited struct{ net.Conn }
-
-func (l *limited) Write(b []byte) (int, error) {
-	if err := l.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return 0, err
-	}
-	return l.Conn.Write(b)
 }
 
 func (c *Client) readClock(t Target, reply *http.Response, sent time.Time) {

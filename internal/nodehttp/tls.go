@@ -1,4 +1,4 @@
-package soap
+package nodehttp
 
 import (
 	"crypto/sha256"
@@ -12,11 +12,8 @@ import (
 	"rtmtgrab/internal/cucm/pin"
 )
 
-// A Pin is the SHA-256 of a node's own certificate (DER).
-type Pin = pin.Pin
-
 // A pinError is of a node that shows another certificate than a pinned one.
-type pinError struct{ shown Pin }
+type pinError struct{ shown pin.Pin }
 
 func (e *pinError) Error() string {
 	return "it is none of the pinned ones; it shows " + e.shown.String()
@@ -24,10 +21,10 @@ func (e *pinError) Error() string {
 
 // tlsConfig verifies a node by pins, or else by roots and any of the node's names.
 // A certificate that is itself among the roots, as a self-signed one is, needs no name.
-func (c *Client) tlsConfig(t Target) *tls.Config {
-	host, _, err := net.SplitHostPort(t.Address)
+func (n *Node) tlsConfig() *tls.Config {
+	host, _, err := net.SplitHostPort(n.Address)
 	if err != nil {
-		host = t.Address
+		host = n.Address
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	conf.InsecureSkipVerify = true // VerifyConnection does it: by pin, or with all the names of a node
@@ -35,7 +32,7 @@ func (c *Client) tlsConfig(t Target) *tls.Config {
 		if len(s.PeerCertificates) == 0 {
 			return &tls.CertificateVerificationError{Err: errors.New("no certificate")}
 		}
-		if err := c.verify(s.PeerCertificates, append([]string{host, t.Node}, t.Names...)); err != nil {
+		if err := n.verify(s.PeerCertificates, append([]string{host}, n.Names...)); err != nil {
 			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
 		}
 		return nil
@@ -43,15 +40,15 @@ func (c *Client) tlsConfig(t Target) *tls.Config {
 	return conf
 }
 
-func (c *Client) verify(certs []*x509.Certificate, names []string) error {
+func (n *Node) verify(certs []*x509.Certificate, names []string) error {
 	leaf := certs[0]
-	if shown := Pin(sha256.Sum256(leaf.Raw)); len(c.Pins) > 0 {
-		if slices.Contains(c.Pins, shown) {
+	if shown := pin.Pin(sha256.Sum256(leaf.Raw)); len(n.Pins) > 0 {
+		if slices.Contains(n.Pins, shown) {
 			return nil
 		}
 		return &pinError{shown}
 	}
-	opts := x509.VerifyOptions{Roots: c.Roots, Intermediates: x509.NewCertPool()}
+	opts := x509.VerifyOptions{Roots: n.Roots, Intermediates: x509.NewCertPool()}
 	for _, cert := range certs[1:] {
 		opts.Intermediates.AddCert(cert)
 	}

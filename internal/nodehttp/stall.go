@@ -1,4 +1,4 @@
-package soap
+package nodehttp
 
 import (
 	"context"
@@ -14,7 +14,8 @@ const (
 	leastBps = 16 << 10
 )
 
-var errStalled = errors.New("it stopped sending")
+// ErrStalled is of a body of which nothing more came, or too little.
+var ErrStalled = errors.New("it stopped sending")
 
 // A watched body is given up when nothing comes of it for stallLimit, or too little over
 // a longer time. The time that its reader takes is not counted.
@@ -42,7 +43,7 @@ func (w *watched) Read(b []byte) (int, error) {
 	w.waited += time.Since(began)
 	w.got += int64(n)
 	if err != nil && err != io.EOF && w.stalled.Load() {
-		err = errStalled
+		err = ErrStalled
 	}
 	return n, err
 }
