@@ -38,7 +38,7 @@ type Input struct {
 	// Log opens the slice of each Hosts[].Files[] that has a Path. What it
 	// gives must have the length and the hash of the manifest.
 	Log func(host, family string) (io.ReadCloser, error)
-	// Extra have names below "cucm/" or "prt/". What Manifest.CUCM and Manifest.PRTs name
+	// Extra have names below "cucm/", "prt/" or "diagnostics/". What Manifest.CUCM and Manifest.PRTs name
 	// must be among them, and be as they say.
 	Extra []Part
 	// Reports have names of the form "report/<name>".

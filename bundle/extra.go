@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/evidence"
@@ -29,7 +30,20 @@ func statedIn(m evidence.Manifest) (list []stated) {
 	for _, p := range m.PRTs {
 		list = append(list, stated{p.Path, p.Bytes, p.SHA256})
 	}
+	for _, d := range m.Diagnostics {
+		if d.Path != "" {
+			list = append(list, stated{d.Path, d.Bytes, d.SHA256})
+		}
+	}
 	return list
+}
+
+// extraFolders are where what came beside the hosts' logs lies.
+var extraFolders = []string{"cucm", "prt", "diagnostics"}
+
+func isExtra(name string) bool {
+	folder, _, below := strings.Cut(name, "/")
+	return below && slices.Contains(extraFolders, folder)
 }
 
 // addExtra adds what came of CUCM and phones, and holds it against the manifest.
@@ -37,8 +51,8 @@ func (p *plan) addExtra(ctx context.Context, in Input) error {
 	first := len(p.files)
 	for _, part := range in.Extra {
 		folder, _, _ := strings.Cut(part.Name, "/")
-		if folder != "cucm" && folder != "prt" {
-			return fmt.Errorf("%q: its name must begin with cucm/ or prt/", evidence.Printable(part.Name, 200))
+		if !isExtra(part.Name) {
+			return fmt.Errorf("%q: its name must begin with cucm/, prt/ or diagnostics/", evidence.Printable(part.Name, 200))
 		}
 		if err := p.addParts(ctx, []Part{part}, folder+"/"); err != nil {
 			return err
@@ -65,8 +79,8 @@ func (c *check) compareExtra(found map[string]string) {
 		m, ok := c.got[s.path]
 		switch {
 		case found[s.path] != "":
-		case !strings.HasPrefix(s.path, "cucm/") && !strings.HasPrefix(s.path, "prt/"):
-			c.add(manifestName, "changed: %s is no path of what came of CUCM or a phone", s.path)
+		case !isExtra(s.path):
+			c.add(manifestName, "changed: %s is no path of what came of CUCM, a phone or a diagnostic log", s.path)
 			found[s.path] = "changed"
 		case !ok:
 			c.miss(s.path)

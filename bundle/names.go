@@ -61,7 +61,7 @@ func checkInside(name string) error {
 			return errors.New("a file of alerts/ ends in .eml or .json")
 		}
 		return checkSimple(strings.TrimSuffix(base, ending))
-	case "report", "prt":
+	case "report", "prt", "diagnostics":
 		return checkSimple(base)
 	case "cucm":
 		return checkCUCM(base)

@@ -24,6 +24,8 @@ const (
 	Unpinned  = "unpinned"
 	Reset     = "reset"    // of a phone, by hand, and what became of it
 	Received  = "received" // a phone's problem report, and from whom
+
+	Diagnostics = "diagnostics" // an Expressway's diagnostic log was started or stopped, which sets its log levels
 )
 
 // Roles of what was asked beside Expressways: Host.Role.

@@ -50,9 +50,28 @@ func Of(m evidence.Manifest, sha256 string) ([]byte, error) {
 	for _, r := range m.Resets {
 		c.add(Reset, r.At, Entry{Later: &Later{By: printable(r.By), Result: r.State, Why: printable(r.Why), To: []string{printable(r.Device)}}})
 	}
+	for _, d := range m.Diagnostics {
+		c.diagnostic(d)
+	}
 	c.add(Sealed, m.Timing.Sealed, Entry{Seal: &BundleSeal{Incident: m.Incident, Revision: m.Revision, Coverage: m.Coverage,
 		Manifest: sha256, SignedBy: m.SignedBy, Grab: printable(m.Grab)}})
 	return c.out.Bytes(), c.err
+}
+
+// diagnostic is what was done to an Expressway for its own diagnostic log.
+func (c *chain) diagnostic(d evidence.Diagnostic) {
+	done := func(at time.Time, result, why string) {
+		c.add(Diagnostics, at, Entry{Later: &Later{By: printable(d.By), Result: result, Why: printable(why), To: []string{printable(d.Host)}}})
+	}
+	if !d.Started.IsZero() {
+		done(d.Started, "started", "by configuration; log levels are raised until it is stopped")
+	}
+	switch {
+	case !d.Stopped.IsZero():
+		done(d.Stopped, "stopped", d.Why)
+	case d.LeftOn:
+		done(time.Time{}, "left on", d.Why)
+	}
 }
 
 // asked is who wanted the logs.

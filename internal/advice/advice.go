@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/cucm"
+	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -85,6 +86,9 @@ func For(err error) string {
 	}
 	if e, ok := errors.AsType[*cucm.Error](err); ok {
 		return ForCUCM(e)
+	}
+	if e, ok := errors.AsType[*diagnostics.Error](err); ok {
+		return ForDiagnostics(e)
 	}
 	if f, ok := errors.AsType[*control.Failure](err); ok {
 		return f.Hint

@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"internal/masking"},
 	{"internal/analysis"},
 	{"internal/advice"},
-	{"internal/cucm/gather", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/incoming", "internal/collector/notify/channel"},
+	{"internal/cucm/gather", "internal/diagnostics", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/incoming", "internal/collector/notify/channel"},
 	{"fetch/ring", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
 	{"fetch/logset", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"internal/registration/hear"},
@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"internal/cucm/soap"},
 	{"internal/config/effective", "internal/config/schema"},
 	{"internal/config"},
+	{"internal/config/diagconf"},
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/cucm/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder"},
 	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/cucm/pin", "internal/httpproxy", "internal/prt"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/version"},
@@ -37,7 +38,7 @@ var layers = [][]string{
 }
 
 // gear are packages for tests and the demo, which may import what they test.
-var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}
+var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}
 
 func TestLayers(t *testing.T) {
 	line := map[string]int{}

@@ -29,6 +29,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/cucm/gather"
+	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/growth"
@@ -80,6 +81,8 @@ type grabs struct {
 	prts       *filing.Service // phones' problem reports
 	clusters   *wiring.Clusters
 	gatherer   *gather.Gatherer // what CUCM knows of incidents
+	appliances *wiring.Appliances
+	taker      *diagnostics.Taker // hosts' own diagnostic logs
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -129,7 +132,9 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
 	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: log}
 	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), log)
-	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer), w.gatherer.First
+	w.appliances = &wiring.Appliances{Cfg: w.cfg.Load, Log: log}
+	w.taker = wiring.NewTaker(w.Store, w.appliances, wiring.Reserve(w.cfg.Load), log)
+	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer, w.taker.Begin), w.gatherer.First
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
@@ -216,6 +221,7 @@ func (w *Collector) Run(ctx context.Context) error {
 func (w *Collector) closeParts() {
 	w.drills.runner.wg.Wait()
 	w.gatherer.Close()
+	w.taker.Close()
 	w.sessions.close()
 	saveBook(w.health.Hosts.Growth, w.log)
 	w.Notifier.Close()
@@ -235,6 +241,7 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { w.drills.run(ctx) })
 	wg.Go(func() { w.deliveries.Run(ctx) })
 	wg.Go(func() { w.gatherer.Resume(ctx) })
+	wg.Go(func() { w.taker.Resume(ctx) })
 	wg.Go(func() { w.prts.Run(ctx) })
 	resets := &reset.Watcher{Store: w.Store, Clusters: reset.Configured(w.cfg.Load), Log: w.log}
 	wg.Go(func() { resets.Run(ctx) })

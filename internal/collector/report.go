@@ -50,6 +50,7 @@ func (w *Collector) Status() status.Report {
 	health.ReportResets(&r, w.Store)
 	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
 	health.ReportCUCM(&r, cfg, w.clusters)
+	health.ReportDiagnostics(&r, cfg, w.Store, w.appliances)
 	w.ways.report(&r, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())

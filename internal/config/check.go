@@ -34,6 +34,7 @@ func checkAll(c *checker) {
 	checkSSH(c, "ssh", c.cfg.SSH)
 	checkLogs(c, "logs", c.cfg.Logs)
 	checkRing(c, "ring", c.cfg.Ring)
+	checkDiagnostics(c, "diagnostics", &c.cfg.Diagnostics, nil)
 	checkLimits(c)
 	c.oneOf("bundle.format", c.cfg.Bundle.Format, "zip", "tar.zst", "tar.gz")
 	c.oneOf("mask.scope", c.cfg.Mask.Scope, ScopeSite, ScopeCase)

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"time"
 
+	"rtmtgrab/internal/config/diagconf"
 	"rtmtgrab/internal/config/prtconf"
 )
 
@@ -35,20 +36,22 @@ type Config struct {
 	Logs     Logs          `yaml:"logs"` // the same
 	Ring     Ring          `yaml:"ring"` // the same
 	Limits   Limits        `yaml:"limits"`
-	Bundle   Bundle        `yaml:"bundle"`
-	Mask     Mask          `yaml:"mask"`
-	Keep     Keep          `yaml:"keep"`
-	SMTP     *SMTP         `yaml:"smtp"`       // nil: no mail is sent
-	Notify   *Notify       `yaml:"notify"`     // nil: nobody is told
-	Beats    []Heartbeat   `yaml:"heartbeats"` // alerts that come every so often
-	Drill    *Drill        `yaml:"drill"`      // nil: only by hand, see Drilling
-	Handover []Handover    `yaml:"handover"`   // where finished bundles go; after SSH, whose known_hosts they begin with
-	CUCM     []CUCM        `yaml:"cucm"`       // clusters that are asked for names and traces
-	Socket   Socket        `yaml:"socket"`
-	HTTP     HTTP          `yaml:"http"`
-	PRT      *prtconf.PRT  `yaml:"prt"`    // nil: phones' problem reports are not received
-	Routes   []Route       `yaml:"routes"` // the first that an alert meets; else the sites' own claims
-	Sites    []Site        `yaml:"sites"`  // last: hosts begin as the keys above say
+
+	Diagnostics diagconf.Diagnostics `yaml:"diagnostics"` // what hosts begin with
+	Bundle      Bundle               `yaml:"bundle"`
+	Mask        Mask                 `yaml:"mask"`
+	Keep        Keep                 `yaml:"keep"`
+	SMTP        *SMTP                `yaml:"smtp"`       // nil: no mail is sent
+	Notify      *Notify              `yaml:"notify"`     // nil: nobody is told
+	Beats       []Heartbeat          `yaml:"heartbeats"` // alerts that come every so often
+	Drill       *Drill               `yaml:"drill"`      // nil: only by hand, see Drilling
+	Handover    []Handover           `yaml:"handover"`   // where finished bundles go; after SSH, whose known_hosts they begin with
+	CUCM        []CUCM               `yaml:"cucm"`       // clusters that are asked for names and traces
+	Socket      Socket               `yaml:"socket"`
+	HTTP        HTTP                 `yaml:"http"`
+	PRT         *prtconf.PRT         `yaml:"prt"`    // nil: phones' problem reports are not received
+	Routes      []Route              `yaml:"routes"` // the first that an alert meets; else the sites' own claims
+	Sites       []Site               `yaml:"sites"`  // last: hosts begin as the keys above say
 }
 
 // Ways to protect the connection to the mail server.
@@ -197,6 +200,8 @@ type Host struct {
 	SSH     SSH    `yaml:"ssh"`
 	Logs    Logs   `yaml:"logs"`
 	Ring    Ring   `yaml:"ring"`
+
+	Diagnostics diagconf.Diagnostics `yaml:"diagnostics"`
 }
 
 // Bundle is the form of what analysts get.

@@ -59,15 +59,7 @@ type CUCMReset struct {
 func (u *CUCM) Roots() (*x509.CertPool, error) { return roots(u.CAFile, u.ca) }
 
 // Pinned are the certificates that are trusted whoever signed them.
-func (u *CUCM) Pinned() []pin.Pin {
-	var list []pin.Pin
-	for _, s := range u.Pins {
-		if p, err := pin.Parse(s); err == nil {
-			list = append(list, p)
-		}
-	}
-	return list
-}
+func (u *CUCM) Pinned() []pin.Pin { return pin.List(u.Pins) }
 
 func defaultCUCM() CUCM {
 	return CUCM{Names: true, Traces: true, Settle: 30 * time.Second, Bandwidth: 8 << 20, Max: 2 << 30, Poll: CUCMPoll{Every: 30 * time.Second}}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"runtime"
 	"time"
+
+	"rtmtgrab/internal/config/diagconf"
 )
 
 const day = 24 * time.Hour
@@ -12,20 +14,21 @@ const day = 24 * time.Hour
 // defaults is what an empty file means. base is the configuration's folder.
 func defaults(base string) Config {
 	return Config{
-		Store:    defaultStore(),
-		Alerts:   Alerts{Match: []*regexp.Regexp{regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)}, Authenticity: Authenticity{Check: "none"}, Limit: 12},
-		Window:   Window{Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour},
-		Settle:   2 * time.Second,
-		Patience: 2 * time.Minute,
-		Cooldown: 10 * time.Minute,
-		Again:    time.Hour,
-		Late:     Late{Quiet: 10 * time.Minute, Apart: 30 * time.Minute},
-		SSH:      SSH{Account: Account{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Compat: CompatNone}, Commands: true, Warm: true, Compress: "none", Jump: []Jump{}},
-		Logs:     Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
-		Ring:     Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
-		Bundle:   Bundle{Format: "zip"},
-		Mask:     Mask{Scope: ScopeSite},
-		Keep:     Keep{Age: 30 * day},
+		Store:       defaultStore(),
+		Alerts:      Alerts{Match: []*regexp.Regexp{regexp.MustCompile(`(?i)Partial(ly)?RegisteredPhones?`)}, Authenticity: Authenticity{Check: "none"}, Limit: 12},
+		Window:      Window{Before: 15 * time.Minute, After: 5 * time.Minute, Max: time.Hour},
+		Settle:      2 * time.Second,
+		Patience:    2 * time.Minute,
+		Cooldown:    10 * time.Minute,
+		Again:       time.Hour,
+		Late:        Late{Quiet: 10 * time.Minute, Apart: 30 * time.Minute},
+		SSH:         SSH{Account: Account{User: "root", Login: "auto", KnownHosts: filepath.Join(base, "known_hosts"), Compat: CompatNone}, Commands: true, Warm: true, Compress: "none", Jump: []Jump{}},
+		Logs:        Logs{Dir: "/mnt/harddisk/log", Families: []string{"network_log", "messages", "developer_log"}},
+		Ring:        Ring{Every: 5 * time.Second, Keep: 30 * time.Minute, MaxSize: 1 << 30},
+		Diagnostics: diagconf.Default(),
+		Bundle:      Bundle{Format: "zip"},
+		Mask:        Mask{Scope: ScopeSite},
+		Keep:        Keep{Age: 30 * day},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // blankHost is what a host begins as: with the file's ssh:, logs: and ring:, less the
 // login, which is whole or inherited.
 func blankHost(cfg *Config) Host {
-	h := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring}
+	h := Host{SSH: cfg.SSH, Logs: cfg.Logs, Ring: cfg.Ring, Diagnostics: cfg.Diagnostics}
 	h.SSH.Key, h.SSH.Password, h.SSH.Passphrase = Key{}, Secret{}, Secret{}
 	return h
 }
@@ -107,6 +107,7 @@ func checkHost(c *checker, path string, h *Host, seen map[string]string) {
 	checkSSH(c, path+".ssh", h.SSH)
 	checkLogs(c, path+".logs", h.Logs)
 	checkRing(c, path+".ring", h.Ring)
+	checkDiagnostics(c, path+".diagnostics", &h.Diagnostics, &c.cfg.Diagnostics)
 	if h.HostKey == "" {
 		checkKnownHosts(c, path, path+".ssh.known_hosts", h.SSH.KnownHosts)
 	}

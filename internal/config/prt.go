@@ -1,6 +1,7 @@
 package config
 
 import (
+	"rtmtgrab/internal/config/diagconf"
 	"rtmtgrab/internal/config/prtconf"
 	"rtmtgrab/internal/config/secret"
 )
@@ -23,4 +24,9 @@ func checkPRT(c *checker) {
 			c.bad(at, format, args...)
 		}
 	})
+}
+
+func checkDiagnostics(c *checker, at string, d, base *diagconf.Diagnostics) {
+	pins := func(at string, pins []string) { checkPins(c, at, pins) }
+	d.Check(at, base, diagconf.Judge{Has: c.has, Given: c.given, Bad: c.bad, Text: c.required, CA: c.caFile, Secret: c.secret, Needed: c.requiredSecret, Pins: pins})
 }

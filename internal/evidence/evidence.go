@@ -283,4 +283,6 @@ type Manifest struct {
 	PRTs []PRT  `json:"prts,omitempty"` // phones' problem reports
 
 	Resets []Reset `json:"resets,omitempty"` // of phones, by hand, after the logs were sealed
+
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"` // Expressways' own diagnostic logs
 }

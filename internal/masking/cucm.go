@@ -24,6 +24,10 @@ func learnCUCM(j *job) {
 			j.masker.LearnUser(name)
 		}
 	}
+	for _, d := range j.src.manifest.Diagnostics {
+		j.masker.LearnHost(d.Host)
+		j.masker.LearnUser(d.By)
+	}
 	for _, p := range j.src.manifest.PRTs {
 		j.masker.LearnHost(p.From)
 	}
@@ -90,6 +94,9 @@ func (k *manifestMasker) cucm() {
 			r.Why = "" // a person's own words
 		}
 	}
+	for i := range m.Diagnostics {
+		k.diagnostic(&m.Diagnostics[i])
+	}
 	for i := range m.CUCM {
 		c := &m.CUCM[i]
 		c.Cluster = k.name(c.Cluster)
@@ -100,6 +107,17 @@ func (k *manifestMasker) cucm() {
 			}
 		}
 	}
+}
+
+// diagnostic is an Expressway's own diagnostic log as it was masked, or left out.
+func (k *manifestMasker) diagnostic(d *evidence.Diagnostic) {
+	d.By, d.Why, d.Named = k.name(d.By), k.text(d.Why), k.name(d.Named)
+	if made, there := k.made[d.Path]; there {
+		d.Path, d.Bytes, d.SHA256 = k.extraName(d.Path), made.bytes, made.sha256
+	} else { // left out
+		d.Path, d.Bytes, d.SHA256 = "", 0, ""
+	}
+	d.Host = k.name(d.Host)
 }
 
 // trace is a file of a node as it was masked.
@@ -125,6 +143,9 @@ func (k *manifestMasker) extraName(name string) string {
 		return to
 	}
 	parts := strings.Split(name, "/")
+	if host, ending, ok := strings.Cut(parts[len(parts)-1], "."); ok && parts[0] == "diagnostics" {
+		parts[1] = k.name(host) + "." + ending
+	}
 	if len(parts) > 2 {
 		parts[1] = k.name(parts[1])
 	}

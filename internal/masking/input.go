@@ -41,7 +41,7 @@ func (j *job) input() (*input, error) {
 	for _, name := range j.names("alerts/") {
 		in.Mails = append(in.Mails, partAt(cmp.Or(k.mails[name], k.mailFile(name, "")), j.made[name].path))
 	}
-	for _, name := range j.names("cucm/") {
+	for _, name := range append(j.names("cucm/"), j.names("diagnostics/")...) {
 		in.Extra = append(in.Extra, partAt(k.extraName(name), j.made[name].path))
 	}
 	if k.err != nil {

@@ -111,7 +111,7 @@ func (k *manifestMasker) copyLists() {
 			h.Files[f].Sources = slices.Clone(h.Files[f].Sources)
 		}
 	}
-	m.CUCM, m.Resets = copyOfCUCM(m.CUCM), copyOfResets(m.Resets)
+	m.CUCM, m.Resets, m.Diagnostics = copyOfCUCM(m.CUCM), copyOfResets(m.Resets), slices.Clone(m.Diagnostics)
 }
 
 // eachThing visits what is a phone, a number or an address of mail.

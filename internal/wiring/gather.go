@@ -89,9 +89,15 @@ func NewGatherer(st *incident.Store, c *Clusters, reserve *diskspace.Reserve, lo
 	return g
 }
 
-// Beside is a runner's, for a gatherer.
-func Beside(g *gather.Gatherer) runner.Beside {
-	return runner.Beside{Begin: g.Begin, Await: func(ctx context.Context, job runner.SealJob) {
+// Beside is a runner's, for a gatherer and others who hear that an incident begins.
+func Beside(g *gather.Gatherer, begin ...func(incident.Incident)) runner.Beside {
+	all := func(in incident.Incident) {
+		g.Begin(in)
+		for _, b := range begin {
+			b(in)
+		}
+	}
+	return runner.Beside{Begin: all, Await: func(ctx context.Context, job runner.SealJob) {
 		g.Await(ctx, job.Incident, gather.Logs{Manifest: job.Manifest, Open: gather.Opener(job.Open)})
 	}}
 }

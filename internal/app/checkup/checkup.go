@@ -41,7 +41,7 @@ const (
 // Finding is the result of one check.
 type Finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination, cucm/ and a cluster (with /names, /nodes, or a node and /counters, /logs, /trace, /clock); of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination, cucm/ and a cluster (with /names, /nodes, or a node and /counters, /logs, /trace, /clock); of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers, diagnostics
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -111,6 +111,8 @@ func (c *Checkup) Run(ctx context.Context) {
 		go func() { mail <- c.mailboxes(ctx) }() // waited for below
 		go func() { clusters <- tryClusters(ctx, c.Cfg, c.timeout) }()
 	}
+	logs := make(chan []Finding, 1)
+	go func() { logs <- tryDiagnostics(ctx, c.Cfg, c.Hosts, c.timeout) }()
 	visits := c.visitHosts(ctx)
 	if !c.named {
 		c.add(<-mail...)
@@ -125,6 +127,7 @@ func (c *Checkup) Run(ctx context.Context) {
 		c.add(done.findings...)
 		c.add(c.judgeRing(done.host)...)
 	}
+	c.add(<-logs...)
 	if !c.named {
 		c.add(trial{c.Cfg, c.timeout, c.Reached}.all(ctx)...)
 		c.add(<-clusters...)

@@ -30,6 +30,16 @@ func Parse(s string) (Pin, error) {
 	return Pin(b), nil
 }
 
+// List are those of texts that are pins.
+func List(texts []string) (list []Pin) {
+	for _, s := range texts {
+		if p, err := Parse(s); err == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
 func cutPrefixFold(s, prefix string) (string, bool) {
 	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
 		return s, false

@@ -43,6 +43,8 @@ type State struct {
 
 	Resets []evidence.Reset `json:"resets,omitempty"`
 
+	Diagnostics []evidence.Diagnostic `json:"diagnostics,omitempty"`
+
 	Gone []string `json:"gone,omitempty"` // files that somebody has removed before a bundle had them
 
 	Moves map[string]string `json:"moves,omitempty"` // temporary files that are to get their names: found after a crash
@@ -50,14 +52,14 @@ type State struct {
 
 // Digest tells states apart by what is in them.
 func (s State) Digest() string {
-	if len(s.Files)+len(s.CUCM)+len(s.PRTs)+len(s.Resets) == 0 {
+	if len(s.Files)+len(s.CUCM)+len(s.PRTs)+len(s.Resets)+len(s.Diagnostics) == 0 {
 		return ""
 	}
 	files := slices.Clone(s.Files)
 	for i := range files {
 		files[i].In = 0
 	}
-	b, err := json.Marshal(State{Files: files, CUCM: s.CUCM, PRTs: s.PRTs, Resets: s.Resets})
+	b, err := json.Marshal(State{Files: files, CUCM: s.CUCM, PRTs: s.PRTs, Resets: s.Resets, Diagnostics: s.Diagnostics})
 	if err != nil {
 		return "" // not of such fields
 	}
@@ -111,6 +113,8 @@ type Change struct {
 	PRTs  []evidence.PRT  // beside those that are there
 
 	Resets []evidence.Reset // each in place of what is there of the same phone and time
+
+	Diagnostics []evidence.Diagnostic // each in place of what is there of its host
 }
 
 // Add takes the change in and queues a further revision, which a sealing that has the change
@@ -206,11 +210,27 @@ func (s *State) take(c *Change) {
 		s.Resets = append(s.Resets, r)
 	}
 	slices.SortFunc(s.Resets, func(a, b evidence.Reset) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Device, b.Device)) })
+	for _, d := range c.Diagnostics {
+		s.takeDiagnostic(d)
+	}
 	for _, p := range c.PRTs {
 		if !slices.ContainsFunc(s.PRTs, func(have evidence.PRT) bool { return have.Path == p.Path }) {
 			s.PRTs = append(slices.Clone(s.PRTs), p)
 		}
 	}
+}
+
+// takeDiagnostic puts what became of a host's diagnostic log in the place of what was.
+func (s *State) takeDiagnostic(now evidence.Diagnostic) {
+	s.Diagnostics = slices.Clone(s.Diagnostics)
+	i := slices.IndexFunc(s.Diagnostics, func(d evidence.Diagnostic) bool { return d.Host == now.Host })
+	switch {
+	case i < 0:
+		s.Diagnostics = append(s.Diagnostics, now)
+	case s.Diagnostics[i].Path == "" || now.Path != "" && now.Bytes >= s.Diagnostics[i].Bytes:
+		s.Diagnostics[i] = now
+	}
+	slices.SortFunc(s.Diagnostics, func(a, b evidence.Diagnostic) int { return strings.Compare(a.Host, b.Host) })
 }
 
 // isNames: a file that is made anew with each answer of CUCM, in which a shorter one may say
@@ -239,6 +259,11 @@ func (s State) check() error {
 					errs = append(errs, named(f.Path, f.Bytes, f.SHA256))
 				}
 			}
+		}
+	}
+	for _, d := range s.Diagnostics {
+		if d.Path != "" {
+			errs = append(errs, named(d.Path, d.Bytes, d.SHA256))
 		}
 	}
 	for _, p := range s.PRTs {
@@ -282,7 +307,7 @@ func (f Folder) step(op, name string) error {
 // CheckName says why a file of that name has no place in a bundle beside its logs.
 func CheckName(name string) error {
 	parts := strings.Split(name, "/")
-	most := map[string]int{"cucm": 4, "prt": 2}[parts[0]]
+	most := map[string]int{"cucm": 4, "prt": 2, "diagnostics": 2}[parts[0]]
 	if len(parts) < 2 || len(parts) > most {
 		return fmt.Errorf("%q: no place for it in a bundle", evidence.Printable(name, 100))
 	}

@@ -120,7 +120,7 @@ func (f Folder) drop(s State, revision int) error {
 	if err := f.file().Save(s); err != nil {
 		return err
 	}
-	return errors.Join(f.st.Remove(f.path("cucm")), f.st.Remove(f.path("prt")))
+	return errors.Join(f.st.Remove(f.path("cucm")), f.st.Remove(f.path("prt")), f.st.Remove(f.path("diagnostics")))
 }
 
 func (f Folder) unqueue() error {

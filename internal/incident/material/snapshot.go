@@ -59,6 +59,12 @@ func (s State) without(gone []string) State {
 	s.Moves = nil
 	s.Files = slices.DeleteFunc(slices.Clone(s.Files), func(f File) bool { return slices.Contains(gone, f.Name) })
 	s.PRTs = slices.DeleteFunc(slices.Clone(s.PRTs), func(p evidence.PRT) bool { return slices.Contains(gone, p.Path) })
+	s.Diagnostics = slices.Clone(s.Diagnostics)
+	for i, d := range s.Diagnostics {
+		if slices.Contains(gone, d.Path) {
+			s.Diagnostics[i].State, s.Diagnostics[i].Why, s.Diagnostics[i].Path, s.Diagnostics[i].Bytes, s.Diagnostics[i].SHA256 = evidence.DiagnosticNone, "somebody removed the file before a bundle had it", "", 0, ""
+		}
+	}
 	s.CUCM = slices.Clone(s.CUCM)
 	for i := range s.CUCM {
 		s.CUCM[i].Nodes = slices.Clone(s.CUCM[i].Nodes)

@@ -36,7 +36,7 @@ func (u materials) addTo(ctx context.Context, work string, m *evidence.Manifest,
 	next := *m
 	state, err := material.Of(u.r.Store, u.key).Snapshot(work)
 	if err == nil {
-		next.CUCM, next.PRTs, next.Resets = state.CUCM, state.PRTs, state.Resets
+		next.CUCM, next.PRTs, next.Resets, next.Diagnostics = state.CUCM, state.PRTs, state.Resets, state.Diagnostics
 		if gone := goneNote(state); gone != "" && !slices.Contains(next.Notes, gone) {
 			next.Notes = append(slices.Clone(next.Notes), gone)
 		}
@@ -183,6 +183,11 @@ func materialOf(m evidence.Manifest) (list []material.File) {
 					list = append(list, material.File{Name: f.Path, Bytes: f.Bytes})
 				}
 			}
+		}
+	}
+	for _, d := range m.Diagnostics {
+		if d.Path != "" {
+			list = append(list, material.File{Name: d.Path, Bytes: d.Bytes})
 		}
 	}
 	for _, p := range m.PRTs {

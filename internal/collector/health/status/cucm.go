@@ -44,7 +44,7 @@ func JudgeCUCM(r *Report) {
 }
 
 // accounts writes those that nothing is asked with.
-func (w *writer) accounts(list []CUCM) {
+func writeAccounts(w *writer, list []CUCM) {
 	said := false
 	for _, u := range list {
 		if u.Error == "" {

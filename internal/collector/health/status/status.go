@@ -24,35 +24,36 @@ type Problem struct {
 
 // Report is the whole document. Times are UTC; zero times are left out.
 type Report struct {
-	Works     bool          `json:"works"`    // an alert that came now would be seen and every host asked, or its site's schedule says not to
-	Sites     []Site        `json:"sites"`    // in the order of the configuration
-	Problems  []Problem     `json:"problems"` // unrouted alerts, then those that block
-	Now       time.Time     `json:"now"`
-	Started   time.Time     `json:"started"`
-	Version   string        `json:"version"`
-	Config    string        `json:"config"`              // path
-	Store     string        `json:"store"`               // path
-	TimeZone  string        `json:"time_zone,omitempty"` // that all sites have in common, for people
-	Disk      Disk          `json:"disk"`
-	Mailboxes []Mailbox     `json:"mailboxes"`
-	Clusters  []Cluster     `json:"clusters"`
-	Hosts     []Host        `json:"hosts"`
-	Incidents []Incident    `json:"incidents"` // that are open
-	Unrouted  []Unrouted    `json:"unrouted"`  // of the last 24 hours
-	Canaries  []Canary      `json:"canaries"`
-	Beats     []Heartbeat   `json:"heartbeats"`
-	Drills    []Drill       `json:"drills"`            // the last of each site that had one, or is to have one
-	Pauses    []Pause       `json:"pauses"`            // in force
-	Held      int           `json:"quarantine"`        // alerts in quarantine
-	Handover  []Destination `json:"handover"`          // where bundles go
-	PRT       *PRT          `json:"prt,omitempty"`     // phones' problem reports; absent: they are not received here
-	Resets    []Reset       `json:"resets,omitempty"`  // of phones, within the last day
-	Late      []Late        `json:"late,omitempty"`    // what came to sealed incidents, and no bundle has yet
-	CUCM      []CUCM        `json:"cucm,omitempty"`    // accounts at CUCM clusters
-	Polls     []Poll        `json:"polls"`             // of CUCM's nodes
-	Webhook   *Webhook      `json:"webhook,omitempty"` // nil: alerts.webhook is not configured
-	Notes     []string      `json:"notes"`             // what is not known, and is no problem
-	Senders   string        `json:"senders,omitempty"` // who may trigger without being verified, one sentence
+	Works       bool          `json:"works"`    // an alert that came now would be seen and every host asked, or its site's schedule says not to
+	Sites       []Site        `json:"sites"`    // in the order of the configuration
+	Problems    []Problem     `json:"problems"` // unrouted alerts, then those that block
+	Now         time.Time     `json:"now"`
+	Started     time.Time     `json:"started"`
+	Version     string        `json:"version"`
+	Config      string        `json:"config"`              // path
+	Store       string        `json:"store"`               // path
+	TimeZone    string        `json:"time_zone,omitempty"` // that all sites have in common, for people
+	Disk        Disk          `json:"disk"`
+	Mailboxes   []Mailbox     `json:"mailboxes"`
+	Clusters    []Cluster     `json:"clusters"`
+	Hosts       []Host        `json:"hosts"`
+	Incidents   []Incident    `json:"incidents"` // that are open
+	Unrouted    []Unrouted    `json:"unrouted"`  // of the last 24 hours
+	Canaries    []Canary      `json:"canaries"`
+	Beats       []Heartbeat   `json:"heartbeats"`
+	Drills      []Drill       `json:"drills"`                // the last of each site that had one, or is to have one
+	Pauses      []Pause       `json:"pauses"`                // in force
+	Held        int           `json:"quarantine"`            // alerts in quarantine
+	Handover    []Destination `json:"handover"`              // where bundles go
+	PRT         *PRT          `json:"prt,omitempty"`         // phones' problem reports; absent: they are not received here
+	Resets      []Reset       `json:"resets,omitempty"`      // of phones, within the last day
+	Late        []Late        `json:"late,omitempty"`        // what came to sealed incidents, and no bundle has yet
+	CUCM        []CUCM        `json:"cucm,omitempty"`        // accounts at CUCM clusters
+	Polls       []Poll        `json:"polls"`                 // of CUCM's nodes
+	Diagnostics []Diagnostic  `json:"diagnostics,omitempty"` // own logs of hosts: under way, left running, or not to be had
+	Webhook     *Webhook      `json:"webhook,omitempty"`     // nil: alerts.webhook is not configured
+	Notes       []string      `json:"notes"`                 // what is not known, and is no problem
+	Senders     string        `json:"senders,omitempty"`     // who may trigger without being verified, one sentence
 }
 
 // Disk is the room of the store.

@@ -58,7 +58,7 @@ func (r Report) Write(out io.Writer) error {
 	for _, l := range r.Polls {
 		w.poll(l)
 	}
-	w.accounts(r.CUCM)
+	writeAccounts(w, r.CUCM)
 	if r.Webhook != nil {
 		w.webhook(*r.Webhook)
 	}
@@ -89,6 +89,7 @@ func (r Report) Write(out io.Writer) error {
 	}
 	writeMaterial(w, r)
 	writeResets(w, r.Resets)
+	writeDiagnostics(w, r.Diagnostics)
 	r.rest(w)
 	return w.Flush()
 }
