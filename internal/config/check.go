@@ -136,7 +136,7 @@ func checkTimes(c *checker) {
 
 func (c *checker) between(path string, d, least, most time.Duration) {
 	if (d < least || d > most) && c.given(path) {
-		c.bad(path, "must be from %s to %s; got %s", written(least), written(most), written(d))
+		c.bad(path, "must be from %s to %s; got %s", scalar.Written(least), scalar.Written(most), scalar.Written(d))
 	}
 }
 
