@@ -67,11 +67,11 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 		return nil, err
 	}
 
-	w := wire.New(l, msgs)
 	records, err := cucmlog.Read(ctx, o.Traces)
 	if err != nil {
 		return nil, err
 	}
+	w := wire.New(l, msgs, hear.Witness(l.Texts, records))
 	h := hear.Join(w, records, o.Names)
 	h.Teach()
 	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace, Name: h.Name})

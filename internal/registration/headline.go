@@ -26,7 +26,7 @@ func conclude(w *wire.Wire, o Options, all []told, groups []*group, past []evide
 		verdict = VerdictRecovered
 		how := "went partial"
 		for _, t := range all {
-			if t.Verdict == VerdictRecovered && t.MoreLines(w, t.Chain, t.Chain.History.Came) == "" {
+			if t.Verdict == VerdictRecovered && t.Chain != nil && t.Chain.History.Came != nil && t.LinesAt(w, t.Chain, t.Chain.History.Came).More == "" {
 				how = "came back by keep-alive"
 			}
 		}

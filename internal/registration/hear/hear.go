@@ -2,8 +2,9 @@
 // and lets the record have its say in the ruling on a phone. A REGISTER is joined by Call-ID,
 // CSeq and branch (the topmost Via of what Expressway-C sent); an alarm by device and time.
 //
-// It guarantees that a ruling is never less certain for what CUCM recorded, and that where the
-// record contradicts what was inferred, the record wins and the contradiction is told. Without
+// It guarantees that a ruling is never less certain for what CUCM recorded, but where that is that
+// it dropped the phone last, and that where the record contradicts what was inferred, the record
+// wins and the contradiction is told. Without
 // a joined message an alarm makes nothing more than likely. What rests on an absence from a
 // trace is said only where the trace is known to be whole. It does not know how the report puts
 // it.

@@ -20,7 +20,7 @@ func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
 	switch {
 	case one != nil && (full == nil || full.Said < one.Said):
 		if s.Verdict == judge.VerdictUnknown || s.Verdict == judge.PhoneRegistered && s.Chain != nil && s.Chain.History.Came == nil && !s.overtaken(one) {
-			h.cameBack(s, one)
+			h.cameBack(s, p, one)
 		}
 	case full != nil && (s.Verdict == judge.VerdictPartial || s.Verdict == judge.PhoneCameBack) && s.About != nil && full.At > s.About.Sent+near:
 		h.took(s, full)
@@ -35,11 +35,17 @@ func (h *Heard) ownHistory(s *Story, p *phone.Phone) {
 func (s *Story) overtaken(a *Arrival) bool { return s.ended(a.Said) }
 
 // cameBack: CUCM took a keep-alive for a new registration, which the Expressways' logs could not
-// show. Why it had dropped the phone is explained anew.
-func (h *Heard) cameBack(s *Story, one *Arrival) {
+// show. Why it had dropped the phone is explained anew. Which lines it had at that time is
+// nothing that these logs prove: they lack something just there.
+func (h *Heard) cameBack(s *Story, p *phone.Phone, one *Arrival) {
 	h.took(s, one)
-	s.become(judge.PhoneCameBack, s.atEnd(judge.Certain), "came back at %s: %s took its keep-alive (CSeq %d) for a new registration; the number of its lines was not seen: partial if it has more lines",
-		judge.Clock(one.At), one.Node.Name, one.Request.CSeq)
+	verdict, sure, lines := judge.PhoneCameBack, judge.Certain, "; the number of its lines was not seen: partial if it has more lines"
+	if s.Chain != nil && !p.OneLine() {
+		if known := p.NumbersAround(h.w, s.Chain, one.At); len(known) > 1 {
+			verdict, sure, lines = judge.VerdictPartial, judge.Likely, " with one line, though it seems to have more (the numbers "+phone.Few(known, 0)+" were seen)"
+		}
+	}
+	s.become(verdict, s.atEnd(sure), "came back at %s%s: %s took its keep-alive (CSeq %d) for a new registration", judge.Clock(one.At), lines, one.Node.Name, one.Request.CSeq)
 	for t, all := range s.Arrivals {
 		for _, a := range all {
 			if a != nil && a.Request == one.Request && s.Chain != nil && slices.Contains(s.Chain.Txns, t) {
@@ -134,10 +140,30 @@ func (h *Heard) lines(s *Story) {
 	case cucmtrace.Registered:
 		s.say(sure, "registered with %s (%s; that does not say with how many lines)", what, last.Name)
 	case cucmtrace.Unregistered:
+		h.droppedLast(s, last, what)
 		if s.Reason == nil || s.Reason.Lost != last.At {
 			h.shows(s, *last, last.Name+", "+cucmtrace.ReasonWords(last.Reason))
 			s.say(sure, "the last word on it is that %s dropped it (%s)", what, cucmtrace.ReasonWords(last.Reason))
 		}
+	}
+}
+
+// droppedLast: CUCM dropped the phone after its last REGISTER, so that it does not stand as that
+// REGISTER left it.
+func (h *Heard) droppedLast(s *Story, last *Event, what string) {
+	if s.Chain == nil || s.Chain.History.Last == nil {
+		return
+	}
+	t := s.Chain.History.Last
+	if last.At <= t.OK || h.nodeOf(t) != last.Node {
+		return
+	}
+	switch s.Verdict {
+	case judge.PhoneRegistered, judge.VerdictRecovered:
+		s.become(judge.VerdictUnknown, judge.CannotTell, "was dropped by %s (%s), and its next REGISTER is not in these logs: how it is registered since then cannot be told", what, cucmtrace.ReasonWords(last.Reason))
+	case judge.VerdictPartial, judge.PhoneCameBack:
+		s.Confidence = judge.Lesser(s.Confidence, judge.Likely)
+		s.Claims[0].Confidence = judge.Lesser(s.Claims[0].Confidence, judge.Likely)
 	}
 }
 

@@ -16,11 +16,16 @@ func (r *Ruling) came(w *wire.Wire, p *phone.Phone) {
 	t := s.Came
 	r.Verdict, r.Confidence, r.About = PhoneCameBack, Certain, t
 	lines := "; the number of its lines was not seen: partial if it has more lines"
-	if known := p.MoreLines(w, r.Chain, t); known != "" {
+	known := p.LinesAt(w, r.Chain, t)
+	switch {
+	case known.Sure:
 		r.Verdict = VerdictPartial
-		lines = " with one line, though it has more (" + known + ")"
+		lines = " with one line, though it has more (" + known.More + ")"
+	case known.More != "":
+		r.Verdict, r.Confidence = VerdictPartial, Likely
+		lines = " with one line, though it seems to have more (" + known.More + "; these logs do not rule out that it had other lines in between)"
 	}
-	r.claim(Certain, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", Clock(t.Sent), lines, t.Last.Messages[0].CSeq, w.Texts.Of(t.Timeline.To))
+	r.claim(r.Confidence, "came back at %s%s: its keep-alive (CSeq %d) was answered as a new registration by %s", Clock(t.Sent), lines, t.Last.Messages[0].CSeq, w.Texts.Of(t.Timeline.To))
 	r.Proofs = cameProofs(t)
 	r.explain(w, r.Chain.LapseTo(t))
 	if r.Chain.Txns[0] == t && r.Chain.Prev[0] == nil && !t.UsedBefore() {
@@ -35,9 +40,9 @@ func (r *Ruling) came(w *wire.Wire, p *phone.Phone) {
 
 // after says what followed until the logs end.
 func (r *Ruling) after(w *wire.Wire, t *wire.Txn) {
-	s := &r.Chain.History
+	s, end := &r.Chain.History, r.Chain.End(w)
 	whole := Certain
-	if !w.Covered(t.Sent, w.Logs.End) {
+	if !w.Covered(t.Sent, end) {
 		whole = CannotTell
 	}
 	switch {
@@ -47,9 +52,9 @@ func (r *Ruling) after(w *wire.Wire, t *wire.Txn) {
 	case s.Unclear != nil && s.Unclear.Sent > t.Sent:
 		r.lower(Likely)
 		r.claim(CannotTell, "of a later REGISTER, at %s, it was not logged what it wanted: whether it registered all lines cannot be told", Clock(s.Unclear.Sent))
-	case w.Logs.End < t.Sent:
+	case end < t.Sent:
 		r.lower(Likely)
-		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", Clock(w.Logs.End))
+		r.claim(CannotTell, "the logs of Expressway-C end at %s, before that: whether it registered all lines since cannot be told", Clock(end))
 	case len(s.Failing) > 0:
 		r.lower(Likely)
 		t := s.Failing[len(s.Failing)-1]
@@ -57,18 +62,18 @@ func (r *Ruling) after(w *wire.Wire, t *wire.Txn) {
 		if t.Code != 0 {
 			became = fmt.Sprintf("was answered %d %s", t.Code, t.Phrase(w))
 		}
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", Clock(w.Logs.End), Clock(t.Sent), became)
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", Clock(end), Clock(t.Sent), became)
 	case s.End.Cut != nil:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", Clock(w.Logs.End), Clock(s.End.Cut.Closed))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; the connection that carried it closed at %s", Clock(end), Clock(s.End.Cut.Closed))
 	case s.End.Quiet:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", Clock(w.Logs.End), Clock(s.Last.Sent))
-	case w.Logs.End-t.Sent < restAfter:
+		r.claim(whole, "no full REGISTER follows until the logs end at %s; nothing was heard of it since %s", Clock(end), Clock(s.Last.Sent))
+	case end-t.Sent < restAfter:
 		r.lower(Likely)
-		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", Clock(w.Logs.End), Seconds(w.Logs.End-t.Sent))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s, %s later: its other lines may have registered since", Clock(end), Seconds(end-t.Sent))
 	default:
-		r.claim(whole, "no full REGISTER follows until the logs end at %s", Clock(w.Logs.End))
+		r.claim(whole, "no full REGISTER follows until the logs end at %s", Clock(end))
 	}
 }
 

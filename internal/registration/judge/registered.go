@@ -15,7 +15,7 @@ func (r *Ruling) registered(w *wire.Wire, p *phone.Phone) {
 	case s.Back != nil:
 		r.About, r.Back = s.Came, s.Back.OK
 		lines := "came back by keep-alive"
-		if p.MoreLines(w, r.Chain, s.Came) != "" {
+		if p.LinesAt(w, r.Chain, s.Came).Sure {
 			lines = "came back with one line"
 		}
 		r.Verdict = VerdictRecovered

@@ -204,7 +204,7 @@ func (r *Ruling) trying(w *wire.Wire) {
 // doubt lowers what is certain where logs are missing, for what they would show may have
 // changed it: from a time on up to the end of the logs.
 func (r *Ruling) doubt(w *wire.Wire, from int64) {
-	if w.Covered(from, w.Logs.End) {
+	if w.Covered(from, r.Chain.End(w)) {
 		return
 	}
 	r.lower(Likely)

@@ -40,6 +40,22 @@ func (l *Logs) span() (begin, end int64) {
 	return begin, end
 }
 
+// LastOf is a host's last record, by the collector's clock as far as its own was measured; 0: none.
+func (l *Logs) LastOf(h *Host) int64 {
+	var last int64
+	for _, i := range h.sources {
+		at := l.Scans[i].Last
+		if at.IsZero() {
+			continue
+		}
+		if o := l.Sources[i].ClockOffset; o != nil {
+			at = at.Add(-*o)
+		}
+		last = max(last, evidence.Nanos(at))
+	}
+	return last
+}
+
 // isOf reports whether a source is of a host of that role.
 func (l *Logs) isOf(source int, role string) bool {
 	return slices.ContainsFunc(l.OfRole(role), func(h *Host) bool { return slices.Contains(h.sources, source) })

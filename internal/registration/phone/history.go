@@ -47,6 +47,7 @@ type Ending struct {
 // historyOf goes through a chain in time order.
 func historyOf(w *wire.Wire, c *Chain) History {
 	var s History
+	end := c.End(w)
 	for i, t := range c.Txns {
 		switch {
 		case t.Kind == wire.KindUnregister && (t.Code == 0 || t.Code/100 == 2):
@@ -60,7 +61,7 @@ func historyOf(w *wire.Wire, c *Chain) History {
 				s.Doubtful = d
 			}
 			s.success(t)
-		case t.Code == 0 && w.Logs.End-t.Sent < wire.InFlight:
+		case t.Code == 0 && end-t.Sent < wire.InFlight:
 		default:
 			s.Failing = append(s.Failing, t)
 		}
@@ -69,7 +70,7 @@ func historyOf(w *wire.Wire, c *Chain) History {
 		return s
 	}
 	s.End = endOf(w, c, &s)
-	if h := w.Missing(w.Teller(), s.Last.OK, w.Logs.End); h != nil && missable(c, len(c.Txns)-1, w.Logs.End-s.Last.OK) {
+	if h := w.Missing(w.Teller(), s.Last.OK, end); h != nil && missable(c, len(c.Txns)-1, end-s.Last.OK) {
 		s.Hole = h
 	}
 	return s
@@ -143,6 +144,14 @@ func missable(c *Chain, i int, gap int64) bool {
 	return gap > pace+Tolerated(pace)
 }
 
+// End is where the logs end for the phone's last REGISTER, by the same clock.
+func (c *Chain) End(w *wire.Wire) int64 {
+	if len(c.Txns) == 0 {
+		return w.Logs.End
+	}
+	return w.EndOf(hostOf(c.Txns[len(c.Txns)-1]))
+}
+
 func endOf(w *wire.Wire, c *Chain, s *History) Ending {
 	var e Ending
 	if l := s.Last.Link; l != nil && l.Closed > s.Last.Sent && !l.Failed {
@@ -157,6 +166,6 @@ func endOf(w *wire.Wire, c *Chain, s *History) Ending {
 	} else {
 		wait = 2 * c.cadence(len(c.Txns))
 	}
-	e.Quiet = wait > 0 && w.Logs.End-s.Last.OK > wait
+	e.Quiet = wait > 0 && c.End(w)-s.Last.OK > wait
 	return e
 }

@@ -11,40 +11,6 @@ import (
 	"rtmtgrab/internal/registration/wire"
 )
 
-// MoreLines says how it is known that the phone had more than one line when a keep-alive
-// brought it back: two of its numbers were seen between the full REGISTERs around it, or
-// CUCM's alert names it. A bulk body alone is no proof: phones with one line send it
-// too. Empty: it is not known.
-func (p *Phone) MoreLines(w *wire.Wire, c *Chain, t *wire.Txn) string {
-	from, to := int64(0), int64(1<<62)
-	for _, o := range c.Txns {
-		if o.Kind != wire.KindFull && o.Kind != wire.KindUnregister || o.Code/100 != 2 {
-			continue
-		}
-		switch {
-		case o.Sent > t.Sent:
-			to = min(to, o.Sent)
-		case o.Kind == wire.KindFull:
-			from = o.Attempts[0].Begin // its own number counts
-		default:
-			from = o.Ends(w)
-		}
-	}
-	var numbers []string
-	for _, s := range p.shown {
-		if s.to >= from && s.from <= to && !slices.Contains(numbers, s.number) {
-			numbers = append(numbers, s.number)
-		}
-	}
-	switch {
-	case len(numbers) > 1:
-		return "the numbers " + Few(numbers, 0) + " were seen"
-	case p.Alerted:
-		return "the alert names it as partially registered"
-	}
-	return ""
-}
-
 // fewNumbers is how many numbers a sentence has.
 const fewNumbers = 50
 
@@ -60,10 +26,13 @@ func Few(numbers []string, more int) string {
 	return s
 }
 
-// A shownNumber is a number of the phone and when it was seen first and last.
+// A shownNumber is a number of the phone and when a host showed it first and last, by the
+// reference clock. In between it may have been another's.
 type shownNumber struct {
 	number   string
+	host     logs.Text
 	from, to int64
+	noted    bool // by another message than a REGISTER: where the host's clock was set its times are doubtful
 }
 
 // noteKey is how a lineNote names a phone: one of the three is set.
@@ -83,7 +52,7 @@ func linesShown(w *wire.Wire) map[noteKey][]shownNumber {
 			}
 			for _, at := range seen {
 				shift := w.Ahead[n.Host]
-				out[k] = append(out[k], shownNumber{n.Number, at.From - shift, at.To - shift})
+				out[k] = append(out[k], shownNumber{n.Number, n.Host, at.From - shift, at.To - shift, true})
 			}
 		}
 	}
@@ -107,7 +76,7 @@ func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 		}
 	}
 	slices.SortFunc(p.shown, func(x, y shownNumber) int {
-		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.from, y.from), cmp.Compare(x.to, y.to))
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.from, y.from), cmp.Compare(x.to, y.to), cmp.Compare(x.host, y.host))
 	})
 	numbers := map[string]bool{}
 	for _, s := range p.shown {
@@ -122,7 +91,11 @@ func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 // ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
 // registered, and the Contacts by which CUCM calls it.
 func (p *Phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
-	last := map[string]int{} // of p.shown, since the phone registered in full or unregistered
+	type shown struct {
+		number string
+		host   logs.Text
+	}
+	last := map[shown]int{} // of p.shown, since the phone registered in full or unregistered
 	see := func(m *logs.Message) {
 		if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" {
 			keys[noteKey{contact: c}] = true
@@ -131,10 +104,11 @@ func (p *Phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
 		if n == "" {
 			return
 		}
-		i, ok := last[n]
+		k := shown{n, m.Host}
+		i, ok := last[k]
 		if !ok {
-			i, p.shown = len(p.shown), append(p.shown, shownNumber{n, w.Steady(m), w.Steady(m)})
-			last[n] = i
+			i, p.shown = len(p.shown), append(p.shown, shownNumber{number: n, host: m.Host, from: w.Steady(m), to: w.Steady(m)})
+			last[k] = i
 		}
 		p.shown[i].from, p.shown[i].to = min(p.shown[i].from, w.Steady(m)), max(p.shown[i].to, w.Steady(m))
 	}

@@ -34,6 +34,7 @@ type Phone struct {
 	timelines []*wire.Timeline
 	guessed   bool // the MAC is a guess from the Call-ID
 	shown     []shownNumber
+	alerts    []int64 // when those were raised
 }
 
 // Known is what is known of phones beside the logs.
@@ -63,7 +64,8 @@ func List(w *wire.Wire, k Known) []*Phone {
 		p.describe(w, &k)
 		p.showNumbers(w, notes)
 		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
-		p.Alerted = p.isAlerted(k.Alerts)
+		p.alerts = p.alertTimes(k.Alerts)
+		p.Alerted = len(p.alerts) > 0
 		p.Chains = chainsOf(p, sideLines(p), k.Grace)
 		for _, c := range p.Chains {
 			c.measure()
@@ -181,16 +183,6 @@ func (p *Phone) describe(w *wire.Wire, known *Known) {
 		p.MAC = macOf(w, p.timelines[0])
 		p.guessed = p.MAC != ""
 	}
-}
-
-// isAlerted reports whether an alert names the phone as partially registered.
-func (p *Phone) isAlerted(alerts []evidence.Alert) bool {
-	for _, al := range alerts {
-		if slices.ContainsFunc(al.Devices, func(d string) bool { return p.Device != "" && strings.EqualFold(d, p.Device) }) {
-			return true
-		}
-	}
-	return false
 }
 
 // IsNamed reports whether a person means this phone: by device, MAC or number.

@@ -17,6 +17,9 @@ type Clocks struct {
 	Offsets []Offset            // by the hosts' names
 	Steps   []Step              // by the host's name
 	Shifts  []Shift             // by the hosts' names
+
+	groups map[logs.Text]int // of hosts whose clocks were held against each other, from 1 on
+	ends   map[int]int64     // of each group: the last record of the peers that talk to CUCM, by its reference clock
 }
 
 // An Offset says by how much the clock of a C is ahead of that of an E, as the delays of
@@ -46,10 +49,31 @@ func (c *Clocks) Agree(x, y logs.Text) bool {
 	return x == y || c.Ahead[x] == c.Ahead[y] && !stepped(x) && !stepped(y)
 }
 
+// Compared reports whether the clocks of two hosts were held against each other, by REGISTERs
+// that went through both or others, by CUCM's clock, or by the collector's.
+func (c *Clocks) Compared(x, y logs.Text) bool {
+	return x == y || c.groups[x] != 0 && c.groups[x] == c.groups[y]
+}
+
+// EndOf is where the logs end for what a host logged: with the last record of the peers that talk
+// to CUCM, or of all, by the reference clock of that host.
+func (w *Wire) EndOf(h logs.Text) int64 {
+	if end := w.ends[w.groups[h]]; end != 0 {
+		return end
+	}
+	return w.Logs.End
+}
+
+// Stepped reports whether a host's clock was set, or may have been.
+func (c *Clocks) Stepped(h logs.Text) bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Host == h }) ||
+		slices.ContainsFunc(c.Shifts, func(s Shift) bool { return s.C.ID == h || s.E.ID == h })
+}
+
 // compareClocks finds clocks that stepped and clocks that are apart. Times that are
 // shown stay as they are.
-func compareClocks(l *logs.Logs, lines []*Timeline) *Clocks {
-	c := &Clocks{Ahead: map[logs.Text]int64{}}
+func compareClocks(l *logs.Logs, lines []*Timeline, others []Witness) *Clocks {
+	c := &Clocks{Ahead: map[logs.Text]int64{}, groups: map[logs.Text]int{}, ends: map[int]int64{}}
 	c.Steps, c.Shifts = stepsByDate(l, lines)
 	pairs := hopsOf(l, lines, c)
 	for k, hops := range pairs {
@@ -62,7 +86,9 @@ func compareClocks(l *logs.Logs, lines []*Timeline) *Clocks {
 	}
 	slices.SortFunc(c.Offsets, func(x, y Offset) int { return cmp.Or(cmp.Compare(x.C.Name, y.C.Name), cmp.Compare(x.E.Name, y.E.Name)) })
 	slices.SortFunc(c.Shifts, func(x, y Shift) int { return cmp.Or(cmp.Compare(x.C.Name, y.C.Name), cmp.Compare(x.E.Name, y.E.Name)) })
-	c.spread()
+	c.spread(l)
+	c.link(l, lines, append(others, dateOf))
+	c.findEnds(l)
 
 	for _, t := range lines {
 		for _, at := range t.Attempts {
@@ -73,36 +99,6 @@ func compareClocks(l *logs.Logs, lines []*Timeline) *Clocks {
 		}
 	}
 	return c
-}
-
-// spread gives every clock its shift, from the first C on. Peers that no REGISTER connects with
-// that one, by whatever others, have a first C of their own.
-func (c *Clocks) spread() {
-	known := map[*logs.Host]bool{}
-	for _, first := range c.Offsets {
-		if known[first.C] || known[first.E] {
-			continue
-		}
-		known[first.C] = true
-		for range c.Offsets {
-			for _, p := range c.Offsets {
-				c.shift(p, known)
-			}
-		}
-	}
-}
-
-// shift gives the clock of one end its shift where that of the other is known.
-func (c *Clocks) shift(p Offset, known map[*logs.Host]bool) {
-	if abs(p.Ahead) < ApartFrom && known[p.C] != known[p.E] {
-		p.Ahead = 0
-	}
-	switch {
-	case known[p.C] && !known[p.E]:
-		c.Ahead[p.E.ID], known[p.E] = c.Ahead[p.C.ID]-p.Ahead, true
-	case known[p.E] && !known[p.C]:
-		c.Ahead[p.C.ID], known[p.C] = c.Ahead[p.E.ID]+p.Ahead, true
-	}
 }
 
 // A hop is what one REGISTER shows of the clocks of a C and an E: how long it took to

@@ -34,11 +34,11 @@ type TraversalEnd struct {
 	E netip.Addr // the Expressway-E's address
 }
 
-// New joins the messages of the logs, which are sorted thereby. It takes the records of
-// connections out of the logs, and so it is called once.
-func New(l *logs.Logs, msgs []*logs.Message) *Wire {
+// New joins the messages of the logs, which are sorted thereby; others saw them too. It takes the
+// records of connections out of the logs, and so it is called once.
+func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 	w := &Wire{Logs: l, Timelines: join(l, msgs)}
-	w.Clocks = compareClocks(l, w.Timelines)
+	w.Clocks = compareClocks(l, w.Timelines, others)
 	ends, _ := nodes(l, w.Timelines)
 	tcps := pickTCP(l, ends)
 	w.Links = connect(l, w.Timelines, tcps)
