@@ -77,7 +77,7 @@ func printPlugin(a *app, r *status.Report, err error) error {
 	case r == nil:
 		a.exit, text = status.PluginCritical, status.PluginLine(status.PluginCritical, "no grab watch answers: an alert would not be seen")+"\n"
 	default:
-		a.exit, text = r.Plugin()
+		a.exit, text = status.Plugin(*r)
 	}
 	_, err = io.WriteString(a.out, text)
 	return err

@@ -49,7 +49,7 @@ func BoundMemory() (undo func()) {
 // set's bundles name.
 func Analyze(ctx context.Context, set *sources.Set, phones []string, grace time.Duration) (*registration.Report, error) {
 	o := registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: slices.Concat(set.PhonesNamed, phones), Grace: grace, Peers: set.Peers, PhonePage: set.PhonePage, Before: set.Before,
-		Traces: set.Traces, Names: set.Names}
+		Traces: set.Traces, Names: set.Names, Taken: set.Taken}
 	rep, err := registration.Analyze(ctx, set.Sources, o)
 	if err != nil {
 		return nil, err

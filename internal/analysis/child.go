@@ -76,7 +76,7 @@ func (q *request) work(dir string, a *answer) (err error) {
 		})
 	case taskLook:
 		rep, err := registration.Analyze(ctx, set.Sources, registration.Options{Window: set.Window, Alerts: set.Alerts, PhonesNamed: set.PhonesNamed, Peers: set.Peers, Before: set.Before, Hops: 1,
-			Traces: set.Traces, Names: set.Names})
+			Traces: set.Traces, Names: set.Names, Taken: set.Taken, PhonePage: set.PhonePage})
 		if err == nil {
 			a.Registration = report.Brief(rep)
 		}

@@ -37,6 +37,7 @@ type Options struct {
 	// was asked. None: only what the Expressways' logs show counts.
 	Traces []TraceSource
 	Names  []evidence.ClusterPhones
+	Taken  Taken
 	// Grace is how long CUCM waits beyond Expires; zero: an eighth of Expires, which is
 	// 15 s of 120 s.
 	Grace     time.Duration

@@ -1,7 +1,6 @@
 package registration
 
 import (
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/registration/logs"
@@ -12,22 +11,18 @@ import (
 const generate = "Device > Phone > SEP... > Generate PRT"
 
 // problemReports says of which phones CUCM asked for their problem report (PRT), as the
-// logs show, and where it is asked for those of which it did not.
-func problemReports(o Options, w *wire.Wire, all []told) {
+// logs show.
+func problemReports(w *wire.Wire, all []told) {
 	asked := ordersBy(w)
 	for i := range all {
 		t := &all[i]
 		at := asked.of(w, t)
 		if at == nil {
-			if o.PhonePage != "" {
-				t.out.Advice = strings.Replace(t.out.Advice, generate, generate+" ("+o.PhonePage+")", 1)
-			}
 			continue
 		}
 		t.out.PRTAsked = stamp(at.At)
 		t.out.Statements = append(t.out.Statements, Statement{"CUCM asked the phone for its problem report (PRT) at " + t.out.PRTAsked.Format(time.RFC3339) + ".", Certain})
 		t.out.Proofs = append(t.out.Proofs, proofsOf(w, []logs.Proof{at.Shows("NOTIFY to the phone: it is to send its problem report (prt-report)")})...)
-		t.out.Advice = strings.Replace(t.out.Advice, collect, collectAsked, 1)
 	}
 }
 

@@ -76,7 +76,9 @@ type Report struct {
 	CUCM         []CUCMNode           `json:"cucm,omitempty"`      // nodes of which there is a trace
 	// Contradictions are where CUCM's own records say something else than the Expressways'
 	// logs alone suggest. The records count.
-	Contradictions []Contradiction `json:"contradictions,omitempty"`
+	Contradictions []Contradiction  `json:"contradictions,omitempty"`
+	PRTs           []evidence.PRT   `json:"prts,omitempty"`   // phones' problem reports that are in the bundle
+	Resets         []evidence.Reset `json:"resets,omitempty"` // of phones, by hand, since
 
 	MorePhones int     `json:"more_phones,omitempty"` // that Phones leaves out, and all else too, for there are too many
 	Phones     []Phone `json:"phones"`                // those named first, then the affected ones
@@ -176,8 +178,9 @@ type Phone struct {
 	Before         *evidence.PastPhone `json:"before,omitempty"`                // what an earlier bundle shows of it, and nothing since has ended
 	Summary        string              `json:"summary"`
 	Advice         string              `json:"advice,omitempty"`
-	PRTAsked       *time.Time          `json:"prt_asked,omitempty"` // when CUCM asked it for its problem report last
-	Shares         []string            `json:"shares,omitempty"`    // devices that went with it, for one connection carried them
+	PRTAsked       *time.Time          `json:"prt_asked,omitempty"`    // when CUCM asked it for its problem report last
+	PRTReceived    *time.Time          `json:"prt_received,omitempty"` // when the last one came that is in the bundle
+	Shares         []string            `json:"shares,omitempty"`       // devices that went with it, for one connection carried them
 	Proofs         []Proof             `json:"evidence"`
 
 	CUCMEvents     []CUCMEvent         `json:"cucm_events,omitempty"`    // CUCM's own alarms about it, in time order

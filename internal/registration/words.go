@@ -24,11 +24,18 @@ func causeWords(r *judge.Reason) string {
 
 var sure = map[string]string{Certain: "certain", Likely: "likely", CannotTell: "cannot be told for sure"}
 
-// collect is what vanishes when a phone is reset, and so comes first.
+// collect is what vanishes when a phone is reset, and so comes first: where some of it is here
+// already, protect says so instead.
 const collect = "First collect the phone's problem report (PRT), in CUCM by " + generate + ", and CUCM's traces of that time: a reset destroys them. "
 
-// collectAsked is the same where CUCM has asked the phone for its report.
-const collectAsked = "First see that the phone's problem report (PRT), which was asked for, has come, and collect CUCM's traces of that time: a reset destroys them. "
+// mayTell is where to look where nothing is known.
+const mayTell = "CUCM's traces at that time, and the phone's problem report, may tell why."
+
+// What comes last.
+const (
+	resetIt      = " Then reset the phone, so that all its lines register again."
+	resetPerhaps = " Then look in CUCM whether all its lines are registered; if not, reset the phone."
+)
 
 // advice follows the verdict and the cause; what protects the evidence comes first, a
 // reset last.
@@ -45,7 +52,7 @@ func advice(verdict string, r *judge.Reason) string {
 		CauseAuth:         "Look at the user's login: an expired token, a changed password, or the phone's security profile.",
 		CauseRefused:      "Read the Warning of the answer, and look at how CUCM knows the device, and at its traces at that time.",
 		CauseResetOrLogin: "Nothing needs fixing if the reset, login or logout was intended.",
-		CauseUnknown:      "CUCM's traces at that time, and the phone's problem report, may tell why.",
+		CauseUnknown:      mayTell,
 		CauseLate:         lateAdvice(r),
 	}[r.Cause]
 	if r.Cause == CauseUnknown && r.Where == judge.BetweenCAndCUCM {
@@ -56,9 +63,9 @@ func advice(verdict string, r *judge.Reason) string {
 	}
 	switch verdict {
 	case VerdictPartial:
-		out = collect + out + " Then reset the phone, so that all its lines register again."
+		out = collect + out + resetIt
 	case PhoneCameBack:
-		out = collect + out + " Then look in CUCM whether all its lines are registered; if not, reset the phone."
+		out = collect + out + resetPerhaps
 	}
 	return out
 }

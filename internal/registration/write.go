@@ -38,7 +38,11 @@ func write(o Options, h *hear.Heard, w *wire.Wire, phones []*phone.Phone, ruling
 	slices.SortFunc(all, byRank)
 	all, left := fit(all)
 	r.MorePhones = left + w.More.Devices
-	problemReports(o, w, all)
+	problemReports(w, all)
+	r.PRTs, r.Resets = o.Taken.PRTs, o.Taken.Resets
+	for i := range all {
+		keeper{&all[i], o, h, w}.protect()
+	}
 	groups := groupsOf(w, all)
 	shareOf(all)
 	hidden := writeHops(w, h, all, o.Hops)

@@ -166,6 +166,7 @@ func (s *Set) addIncident(m evidence.Manifest) {
 	s.Alerts = withNew(s.Alerts, m.Alerts, func(a evidence.Alert) string { return a.ID })
 	s.PhonesNamed = withNew(s.PhonesNamed, m.PhonesNamed, func(name string) string { return name })
 	s.Before = withNew(s.Before, m.Before, func(p evidence.PastPhone) string { return p.Device })
+	s.addTaken(m)
 	for _, c := range m.CUCM {
 		s.PhonePage = cmp.Or(s.PhonePage, pageOf(c.Admin))
 	}
@@ -200,6 +201,22 @@ func withNew[T any](list, more []T, name func(T) string) []T {
 		}
 	}
 	return list
+}
+
+// addTaken takes up what a bundle has beside its logs, and what was done since.
+func (s *Set) addTaken(m evidence.Manifest) {
+	for _, p := range m.PRTs {
+		if !slices.ContainsFunc(s.Taken.PRTs, func(o evidence.PRT) bool { return o.Path == p.Path && o.SHA256 == p.SHA256 }) {
+			s.Taken.PRTs = append(s.Taken.PRTs, p)
+		}
+	}
+	for _, r := range m.Resets { // of several bundles the last knows most
+		s.Taken.Resets = slices.DeleteFunc(s.Taken.Resets, func(o evidence.Reset) bool { return o.Device == r.Device && o.At.Equal(r.At) && o.Open() })
+		if !slices.ContainsFunc(s.Taken.Resets, func(o evidence.Reset) bool { return o.Device == r.Device && o.At.Equal(r.At) }) {
+			s.Taken.Resets = append(s.Taken.Resets, r)
+		}
+	}
+	s.Taken.CUCM = append(s.Taken.CUCM, m.CUCM...)
 }
 
 // pageOf is a link, if it is one that a person may be sent to.

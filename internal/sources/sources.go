@@ -58,6 +58,7 @@ type Set struct {
 type CUCM struct {
 	Traces []registration.TraceSource
 	Names  []evidence.ClusterPhones
+	Taken  registration.Taken // what became of asking, and what bundles have beside logs
 }
 
 // A search fills a Set with what is found.

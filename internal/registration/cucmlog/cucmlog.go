@@ -323,3 +323,31 @@ func (r *Records) Covers(n *Node, from, to int64) bool {
 	}
 	return some
 }
+
+// Lacks says what of a span, in the collector's time, the SDL traces of a node lack, and
+// whether that is known; empty: nothing.
+func (r *Records) Lacks(n *Node, from, to int64) (lacks string, known bool) {
+	since, until := time.Unix(0, from).UTC(), time.Unix(0, to).UTC()
+	var out []string
+	known = true
+	for _, i := range n.sources {
+		src, s := &r.Sources[i], r.Scans[i]
+		if src.Kind != SDL {
+			continue
+		}
+		for _, m := range src.Missing {
+			if !m.Since.After(until) && m.Until.After(since) {
+				out = append(out, spanWords(m.Since, m.Until)+" ("+strings.ReplaceAll(evidence.Printable(m.Reason, 60), "_", " ")+")")
+			}
+		}
+		known = known && (src.Complete || len(src.Missing) > 0) && s.Err == nil && s.Dropped == 0
+		if !src.Complete && len(src.Missing) == 0 && len(n.sources) == 1 && (s.First.IsZero() || s.First.After(until) || s.Last.Before(since)) {
+			out = append(out, spanWords(since, until))
+		}
+	}
+	return strings.Join(out, ", "), known
+}
+
+func spanWords(since, until time.Time) string {
+	return since.UTC().Format("15:04:05") + " to " + until.UTC().Format("15:04:05 UTC")
+}

@@ -334,3 +334,12 @@ func (h *Heard) Delay(sent *logs.Message, a *Arrival) *float64 {
 	ms := float64(d/1000) / 1000
 	return &ms
 }
+
+// NodeOf is the node that a transaction went to; nil: there is no log of it.
+func (h *Heard) NodeOf(t *wire.Txn) *cucmlog.Node { return h.nodeOf(t) }
+
+// Lacks says what of a span, by the wire's clock, the SDL traces of a node lack, for people;
+// empty: nothing, as far as that is known.
+func (h *Heard) Lacks(n *cucmlog.Node, from, to int64) (lacks string, known bool) {
+	return h.Records.Lacks(n, from+h.Ahead[n], to+h.Ahead[n])
+}

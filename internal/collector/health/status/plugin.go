@@ -19,7 +19,7 @@ const (
 // Plugin is the report as a plugin for Nagios and its kin tells it: an exit status and lines
 // of text, the first with performance data. Critical: an alert now would lose something, or
 // alerts came that belong to no site. Warning: any other problem.
-func (r Report) Plugin() (exit int, text string) {
+func Plugin(r Report) (exit int, text string) {
 	exit, sum := PluginOK, "an alert would work now"
 	switch {
 	case !r.Works:
@@ -32,7 +32,7 @@ func (r Report) Plugin() (exit int, text string) {
 	if n := len(r.Problems); n > 0 {
 		sum += ", " + human.Plural(n, "problem") + ": " + r.Problems[0].What
 	}
-	lines := []string{PluginLine(exit, sum) + " | " + r.performance()}
+	lines := []string{PluginLine(exit, sum) + " | " + performance(r)}
 	for _, s := range r.Sites {
 		if !s.Works {
 			lines = append(lines, oneLine("site "+s.Site+": "+s.Why))
@@ -49,7 +49,7 @@ func (r Report) Plugin() (exit int, text string) {
 }
 
 // performance is what a monitoring system draws: label=value;warn;crit;min;max.
-func (r Report) performance() string {
+func performance(r Report) string {
 	working, blocking := 0, 0
 	for _, s := range r.Sites {
 		if s.Works {

@@ -22,7 +22,7 @@ func TestPlugin(t *testing.T) {
 		"blocked":  {Report{Problems: []Problem{blocks}}, PluginCritical, "GRAB CRITICAL - an alert would not work now, 1 problem: the mailbox / is down | problems=1;0 blocking=1;;0 "},
 		"paused":   {Report{Sites: []Site{{Site: "hq", Why: "paused by hand"}}}, PluginCritical, "GRAB CRITICAL - an alert would not work now | "},
 	} {
-		exit, text := c.report.Plugin()
+		exit, text := Plugin(c.report)
 		if exit != c.exit || !strings.HasPrefix(text, c.first) {
 			t.Errorf("%s: %d %q", name, exit, text)
 		}
@@ -34,7 +34,7 @@ func TestPlugin(t *testing.T) {
 			t.Errorf("%s: performance data begins twice: %q", name, text)
 		}
 	}
-	if _, text := (Report{Sites: []Site{{Site: "hq", Why: "paused by hand"}}}).Plugin(); !strings.Contains(text, "\nsite hq: paused by hand\n") {
+	if _, text := Plugin(Report{Sites: []Site{{Site: "hq", Why: "paused by hand"}}}); !strings.Contains(text, "\nsite hq: paused by hand\n") {
 		t.Errorf("%q", text)
 	}
 }
