@@ -147,8 +147,11 @@ func (p masking) settled(c *chunk) {
 	}
 }
 
-// name masks a file's name.
+// name masks a file's name, a host's, or a number that is known.
 func (p masking) name(name string) (string, error) {
+	if as, ok := p.m.table.look(find.Numbers, []byte(name)); ok {
+		return as, nil
+	}
 	c := &chunk{b: []byte(name)}
 	p.scan(c)
 	rw := rewriter{table: p.m.table}

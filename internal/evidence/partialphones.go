@@ -1,6 +1,10 @@
 package evidence
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,4 +80,43 @@ func LineWords(lines []CUCMLine) string {
 		words = append(words, Printable(l.Number, 60)+Printable(word, 30))
 	}
 	return strings.Join(words, ", ")
+}
+
+// CSV is the same as a table: a row for each phone.
+func (doc PartialPhones) CSV() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	w.Write([]string{"cluster", "device", "status", "certain", "lines", "description", "user", "model", "product", "load", "ip", "mra", "via", "node", "reason", "reason_text", "since"})
+	for _, c := range doc.Clusters {
+		for _, p := range c.Phones {
+			row := p.row(c.Cluster)
+			for i, v := range row {
+				row[i] = plainCell(v)
+			}
+			w.Write(row)
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+func (p *CUCMPhone) row(cluster string) []string {
+	var lines []string
+	for _, l := range p.Lines {
+		lines = append(lines, l.Number+" "+l.Status)
+	}
+	since := ""
+	if !p.Since.IsZero() {
+		since = p.Since.UTC().Format(time.RFC3339)
+	}
+	mra := cmp.Or(p.MRA, "not shown to be MRA")
+	return []string{cluster, p.Device, p.Status, strconv.FormatBool(p.Certain), strings.Join(lines, "; "), p.Description, p.User, p.Model, p.Product, p.Load, p.IP, mra, p.Via, p.Node, strconv.Itoa(p.Reason), p.ReasonText, since}
+}
+
+// plainCell keeps a spreadsheet from taking a text for a formula.
+func plainCell(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,9 +91,13 @@ func (k *manifestMasker) cucm() {
 	for i := range m.Resets {
 		r := &m.Resets[i]
 		r.Cluster, r.By, r.Error = k.name(r.Cluster), k.name(r.By), k.text(r.Error)
-		if r.Why = k.text(r.Why); k.identities() {
-			r.Why = "" // a person's own words
+		if k.identities() {
+			r.Why, r.Error, r.PRT, r.State = "", ownWords(r.Error), of(r.PRT, prtForm), of(r.State, resetForm) // a person's own words, and a server's
+			for n := range r.Lines {
+				r.Lines[n].Status = of(r.Lines[n].Status, statusForm)
+			}
 		}
+		r.Why = k.text(r.Why)
 	}
 	for i := range m.Diagnostics {
 		k.diagnostic(&m.Diagnostics[i])
@@ -100,8 +105,13 @@ func (k *manifestMasker) cucm() {
 	for i := range m.CUCM {
 		c := &m.CUCM[i]
 		c.Cluster = k.name(c.Cluster)
+		if c.Names != nil && k.identities() {
+			c.Names.Why, c.Names.State = ownWords(c.Names.Why), of(c.Names.State, stateForm)
+		}
 		for n := range c.Nodes {
-			c.Nodes[n].Node = k.name(c.Nodes[n].Node)
+			if c.Nodes[n].Node = k.name(c.Nodes[n].Node); k.identities() {
+				c.Nodes[n].Error = ownWords(c.Nodes[n].Error)
+			}
 			for f := range c.Nodes[n].Files {
 				k.trace(&c.Nodes[n].Files[f])
 			}
@@ -119,6 +129,11 @@ func (k *manifestMasker) diagnostic(d *evidence.Diagnostic) {
 	}
 	d.Host = k.name(d.Host)
 }
+
+var (
+	prtForm   = regexp.MustCompile(`^(received|asked|none)$`)
+	resetForm = regexp.MustCompile(`^(ordered|failed|taken|back|not_back)$`)
+)
 
 // trace is a file of a node as it was masked.
 func (k *manifestMasker) trace(f *evidence.File) {

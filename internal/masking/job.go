@@ -33,6 +33,9 @@ type job struct {
 	work   string             // folder for temporary files
 	files  int                // that were begun
 	before []byte             // the mask report of a bundle that was masked before
+
+	phones       *evidence.PartialPhones // what CUCM said of phones, if it can be read
+	phonesMasked bool                    // its fields have been masked
 }
 
 // written is a file that was masked.

@@ -1,13 +1,8 @@
 package gather
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"strconv"
-	"strings"
-	"time"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -40,7 +35,7 @@ func (j *job) publish() {
 		change.CUCM[i].Admin = j.phonePage(change.CUCM[i].Cluster)
 	}
 	folder := material.Of(j.g.Store, j.key)
-	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: csvOf(doc)} {
+	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: doc.CSV()} {
 		in, err := put(folder, name, text)
 		if err != nil {
 			j.g.log().Warn("the names of partial phones cannot be written", "incident", j.in.ID, "err", err)
@@ -97,42 +92,4 @@ func jsonOf(doc evidence.PartialPhones) []byte {
 		return []byte("{}\n") // not of such fields
 	}
 	return append(b, '\n')
-}
-
-// csvOf is the same as a table: a row for each phone.
-func csvOf(doc evidence.PartialPhones) []byte {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	w.Write([]string{"cluster", "device", "status", "certain", "lines", "description", "user", "model", "product", "load", "ip", "mra", "via", "node", "reason", "reason_text", "since"})
-	for _, c := range doc.Clusters {
-		for _, p := range c.Phones {
-			var lines []string
-			for _, l := range p.Lines {
-				lines = append(lines, l.Number+" "+l.Status)
-			}
-			since := ""
-			if !p.Since.IsZero() {
-				since = p.Since.UTC().Format(time.RFC3339)
-			}
-			mra := p.MRA
-			if mra == "" {
-				mra = "not shown to be MRA"
-			}
-			row := []string{c.Cluster, p.Device, p.Status, strconv.FormatBool(p.Certain), strings.Join(lines, "; "), p.Description, p.User, p.Model, p.Product, p.Load, p.IP, mra, p.Via, p.Node, strconv.Itoa(p.Reason), p.ReasonText, since}
-			for i, v := range row {
-				row[i] = plainCell(v)
-			}
-			w.Write(row)
-		}
-	}
-	w.Flush()
-	return b.Bytes()
-}
-
-// plainCell keeps a spreadsheet from taking a text for a formula.
-func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
