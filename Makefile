@@ -79,7 +79,7 @@ cross:
 # GRAB_BENCH_TRIPS, say 0,30, and GRAB_BENCH_ROTATIONS make it shorter; BENCH picks.
 BENCH ?= .
 bench: bench-deps
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 60m ./internal/bench
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime 1x -timeout 60m ./internal/bench ./cmd/grab
 
 # 10,000 mails while everything goes wrong: docs/reliability.md. GRAB_CHAOS_SEED is
 # another course of events.

@@ -28,14 +28,14 @@ import (
 
 // newToldLab is a site of two peers on which one phone went partial a few minutes ago,
 // and a mailbox; notices of incidents go to a command that keeps them.
-func newToldLab(t *testing.T, after string) (*labConfig, mra.Happening) {
+func newToldLab(t testing.TB, after string) (*labConfig, mra.Happening) {
 	t.Helper()
 	c, came := toldLab(t, after, mra.Event{At: time.Now().Add(-8 * time.Minute), Kind: mra.LateKeepAlive, Phone: 2})
 	return c, came[0]
 }
 
 // toldLab is such a site to which other things happened; each is a phone that came back.
-func toldLab(t *testing.T, after string, events ...mra.Event) (*labConfig, []mra.Happening) {
+func toldLab(t testing.TB, after string, events ...mra.Event) (*labConfig, []mra.Happening) {
 	t.Helper()
 	c := newLab(t)
 	for i, name := range []string{"expc01", "expe01"} {

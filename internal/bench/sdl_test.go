@@ -25,7 +25,7 @@ const sdlPerSecond = 150 << 20
 func BenchmarkSDL(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "SDL001_100_000001.txt")
 	total, begin, end := writeSDL(b, path, size/4)
-	t := newTable(fmt.Sprintf("SDL. A trace of %s", sizeText(total)), "a second of CPU")
+	t := newTable(fmt.Sprintf("SDL. A trace of %s", sizeText(total)), "a second of CPU", "a second")
 	for _, c := range []struct {
 		what string
 		read func(io.Reader) int64
@@ -55,7 +55,7 @@ func BenchmarkSDL(b *testing.B) {
 		took, cpu := time.Since(at), ownCPU(b)-used
 		must(b, f.Close())
 		rate := int64(float64(total) / cpu.Seconds()) // by CPU, for others work on the machine as well
-		t.add(0, measured{what: c.what, bytes: total, time: took, cpu: cpu}, sizeText(rate))
+		t.add(0, measured{what: c.what, bytes: total, time: took, cpu: cpu}, sizeText(rate), sizeText(int64(float64(total)/took.Seconds())))
 		if n == 0 {
 			b.Errorf("%s: nothing was read", c.what)
 		}

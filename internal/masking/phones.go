@@ -148,6 +148,9 @@ func (j *job) otherName(was string, form *regexp.Regexp) (string, error) {
 		return gone, nil
 	}
 	name, err := j.masker.Name(was)
+	if was := j.src.manifest.Masked; was != nil && was.Strength == evidence.MaskedIdentities {
+		return name, err // it is another's already
+	}
 	if err == nil && strings.EqualFold(name, was) && !harmlessName(was) {
 		name = gone
 	}
