@@ -51,7 +51,10 @@ func (f Finder) Manifest(ctx context.Context, name string) (evidence.Manifest, s
 		return evidence.Manifest{}, "", err
 	}
 	m, err := oneshot.ManifestOf(store, in)
-	return m, in.Bundle, err
+	if err != nil {
+		return m, in.Bundle, err
+	}
+	return withComing(store, in, m), in.Bundle, nil
 }
 
 // Path is the path itself, or that of an incident's newest bundle. Last is the newest
