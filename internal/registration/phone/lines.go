@@ -79,10 +79,14 @@ type stay struct {
 	first, last   *wire.Txn   // of the Call-ID without a gap in CSeq around t
 	after, before []*wire.Txn // REGISTERs that may have changed the lines, before t and behind it
 	apart         bool        // of one of those it is not known when it was, by t's clock
+	bounds        map[logs.Text]bound
 }
 
+// A bound is from when up to when what a host logged was logged between those.
+type bound struct{ from, to int64 }
+
 func (p *Phone) stayOf(w *wire.Wire, c *Chain, t *wire.Txn) *stay {
-	s := &stay{w: w, t: t}
+	s := &stay{w: w, t: t, bounds: map[logs.Text]bound{}}
 	s.first, s.last = unbroken(t)
 	for _, o := range p.Txns {
 		anew := o.Kind == wire.KindFull || o.Kind == wire.KindUnregister || o.Kind == wire.KindRegister && o != t
@@ -135,6 +139,9 @@ func unbroken(t *wire.Txn) (first, last *wire.Txn) {
 	}
 }
 
+// maxSure is how many numbers are held against each other.
+const maxSure = 200
+
 // numbers are those of which it is certain that they were the phone's in a stay, sorted. Of
 // two that may be one, in another spelling, one counts.
 func (s *stay) numbers(shown []shownNumber) []string {
@@ -146,6 +153,9 @@ func (s *stay) numbers(shown []shownNumber) []string {
 		out = append(out, n)
 	}
 	for _, n := range shown {
+		if len(out) == maxSure {
+			break
+		}
 		doubtful := n.noted && s.w.Stepped(n.host) || !s.w.Compared(n.host, hostOf(s.t))
 		if !doubtful && !alike(n.number) && (s.has(n.host, n.from) || s.has(n.host, n.to)) {
 			out = append(out, n.number)
@@ -162,15 +172,30 @@ func (s *stay) has(host logs.Text, at int64) bool {
 	if at >= from && at <= to {
 		return true
 	}
-	if s.apart || at < from && !s.w.Covered(at, from) || at > to && !s.w.Covered(to, at) {
+	if k := s.bound(host); s.apart || at < k.from || at >= k.to {
 		return false
 	}
+	return (at >= from || s.w.Covered(at, from)) && (at <= to || s.w.Covered(to, at))
+}
+
+// bound is that of a host, or by another clock.
+func (s *stay) bound(host logs.Text) bound {
+	if k, ok := s.bounds[host]; ok {
+		return k
+	}
+	k := bound{math.MinInt64, math.MaxInt64}
 	for _, o := range s.after {
-		if o.Kind == wire.KindFull && at < s.since(o, host) || o.Kind != wire.KindFull && at <= s.gone(o, host) {
-			return false
+		if o.Kind == wire.KindFull {
+			k.from = max(k.from, s.since(o, host))
+		} else {
+			k.from = max(k.from, s.gone(o, host)+1)
 		}
 	}
-	return !slices.ContainsFunc(s.before, func(o *wire.Txn) bool { return at >= s.ahead(o, host) })
+	for _, o := range s.before {
+		k.to = min(k.to, s.ahead(o, host))
+	}
+	s.bounds[host] = k
+	return k
 }
 
 // covers reports whether an alert was raised in the stay, and tells of nothing before it.
