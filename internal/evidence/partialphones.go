@@ -89,7 +89,7 @@ func (doc PartialPhones) CSV() []byte {
 	w.Write([]string{"cluster", "device", "status", "certain", "lines", "description", "user", "model", "product", "load", "ip", "mra", "via", "node", "reason", "reason_text", "since"})
 	for _, c := range doc.Clusters {
 		for _, p := range c.Phones {
-			row := p.row(c.Cluster)
+			row := rowOf(c.Cluster, p)
 			for i, v := range row {
 				row[i] = plainCell(v)
 			}
@@ -100,7 +100,7 @@ func (doc PartialPhones) CSV() []byte {
 	return b.Bytes()
 }
 
-func (p *CUCMPhone) row(cluster string) []string {
+func rowOf(cluster string, p CUCMPhone) []string {
 	var lines []string
 	for _, l := range p.Lines {
 		lines = append(lines, l.Number+" "+l.Status)

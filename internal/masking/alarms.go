@@ -15,7 +15,7 @@ import (
 // before anything else is looked for; lines and all other parameters stay.
 
 // withoutDescriptions is a file of CUCM's without them, where who and where is to go.
-func (j *job) withoutDescriptions(name string, r io.Reader) io.Reader {
+func withoutDescriptions(j *job, name string, r io.Reader) io.Reader {
 	if !j.identities() || !strings.HasPrefix(name, "cucm/") {
 		return r
 	}

@@ -13,24 +13,24 @@ import (
 
 func (j *job) learnOther(name string, r io.Reader) error {
 	j.masker.LearnName(name)
-	if j.ofPhones(name) {
-		return phonesError(name, j.learnPhones(name, r))
+	if ofPhones(j, name) {
+		return phonesError(name, phoneMasker{j}.learn(name, r))
 	}
 	file := name
 	p := &packer{job: j, left: func(string, error) error { return nil }, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {
 		j.masker.LearnName(name)
-		return j.masker.Learn(name, k, j.withoutDescriptions(path.Join(path.Dir(file), path.Base(name)), r))
+		return j.masker.Learn(name, k, withoutDescriptions(j, path.Join(path.Dir(file), path.Base(name)), r))
 	}}
 	return maskable(p.file(name, io.Discard, r, 0))
 }
 
 func (j *job) writeOther(name string, r io.Reader) error {
-	if j.ofPhones(name) {
-		return phonesError(name, j.writePhones(name))
+	if ofPhones(j, name) {
+		return phonesError(name, phoneMasker{j}.write(name))
 	}
 	file := name
 	p := &packer{job: j, left: func(member string, why error) error { return j.leave(member, why.Error()) }, leaf: func(name string, k mask.Kind, w io.Writer, r io.Reader) error {
-		return j.masker.Mask(name, k, w, j.withoutDescriptions(path.Join(path.Dir(file), path.Base(name)), r))
+		return j.masker.Mask(name, k, w, withoutDescriptions(j, path.Join(path.Dir(file), path.Base(name)), r))
 	}}
 	err := j.writeFile(name, func(w io.Writer) error { return p.file(name, w, r, 0) })
 	if why, is := errors.AsType[unmaskable](err); is {
@@ -41,7 +41,7 @@ func (j *job) writeOther(name string, r io.Reader) error {
 }
 
 func (j *job) searchOther(name string, r io.Reader) error {
-	if j.ofPhones(name) && name == phonesCSV { // made of the same list; in a cell stand several numbers, with semicolons
+	if ofPhones(j, name) && name == phonesCSV { // made of the same list; in a cell stand several numbers, with semicolons
 		return j.masker.Search(name, mask.Text, r)
 	}
 	p := &packer{job: j, left: func(string, error) error { return nil }, leaf: func(name string, k mask.Kind, _ io.Writer, r io.Reader) error {

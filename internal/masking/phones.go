@@ -28,13 +28,16 @@ const gone = "private"
 
 const isNoList = unmaskable("no list of phones that this program can read")
 
+// A phoneMasker masks the list of a job.
+type phoneMasker struct{ *job }
+
 // ofPhones reports whether a file is one of the two, and whether it is masked by its fields.
-func (j *job) ofPhones(name string) bool {
+func ofPhones(j *job, name string) bool {
 	return j.identities() && (name == phonesJSON || name == phonesCSV)
 }
 
-// learnPhones reads the list and tells the masker who is in it. The table is made of the list.
-func (j *job) learnPhones(name string, r io.Reader) error {
+// learn reads the list and tells the masker who is in it. The table is made of the list.
+func (j phoneMasker) learn(name string, r io.Reader) error {
 	if name == phonesCSV {
 		return nil
 	}
@@ -83,14 +86,14 @@ func eachPhoneName(doc *evidence.PartialPhones, host, thing, user func(*string))
 	}
 }
 
-// writePhones writes one of the two files as it is masked.
-func (j *job) writePhones(name string) error {
+// write writes one of the two files as it is masked.
+func (j phoneMasker) write(name string) error {
 	if j.phones == nil {
 		return j.leave(name, isNoList.Error())
 	}
 	if !j.phonesMasked {
 		j.phonesMasked = true
-		if err := j.maskPhones(j.phones); err != nil {
+		if err := j.mask(j.phones); err != nil {
 			return err
 		}
 	}
@@ -110,8 +113,8 @@ func (j *job) writePhones(name string) error {
 	})
 }
 
-// maskPhones masks the fields of the list, in its place.
-func (j *job) maskPhones(doc *evidence.PartialPhones) (err error) {
+// mask masks the fields of the list, in its place.
+func (j phoneMasker) mask(doc *evidence.PartialPhones) (err error) {
 	named := func(form *regexp.Regexp) func(*string) {
 		return func(s *string) {
 			if was := *s; err == nil && was != "" {
@@ -143,7 +146,7 @@ func (j *job) maskPhones(doc *evidence.PartialPhones) (err error) {
 
 // otherName is the other name of what has a form. What has none of it, and what is the same
 // afterwards, goes.
-func (j *job) otherName(was string, form *regexp.Regexp) (string, error) {
+func (j phoneMasker) otherName(was string, form *regexp.Regexp) (string, error) {
 	if !form.MatchString(was) {
 		return gone, nil
 	}

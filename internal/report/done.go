@@ -36,15 +36,15 @@ type resetRow struct {
 // maxDone bounds what the page lists of each.
 const maxDone = 100
 
-// Done is nil where there is nothing to say.
-func (p *page) Done() *done {
+// doneOf is nil where there is nothing to say.
+func doneOf(p *page) *done {
 	d := &done{}
 	for _, r := range p.PRTs {
 		if len(d.PRTs) == maxDone {
 			d.More++
 			continue
 		}
-		d.PRTs = append(d.PRTs, prtRow{Phone: p.named(r.Device), Name: evidence.Printable(r.Device, 100), Received: p.Clock.both(r.Received), From: evidence.Printable(r.From, 100),
+		d.PRTs = append(d.PRTs, prtRow{Phone: phoneNamed(p, r.Device), Name: evidence.Printable(r.Device, 100), Received: p.Clock.both(r.Received), From: evidence.Printable(r.From, 100),
 			Path: evidence.Printable(r.Path, 200), Bytes: r.Bytes})
 	}
 	for _, ph := range p.People {
@@ -61,7 +61,7 @@ func (p *page) Done() *done {
 			d.More++
 			continue
 		}
-		d.Resets = append(d.Resets, p.reset(r))
+		d.Resets = append(d.Resets, resetOf(p, r))
 	}
 	if len(d.PRTs)+len(d.Asked)+len(d.Resets) == 0 {
 		return nil
@@ -69,8 +69,8 @@ func (p *page) Done() *done {
 	return d
 }
 
-func (p *page) reset(r evidence.Reset) resetRow {
-	row := resetRow{Phone: p.named(r.Device), Name: evidence.Printable(r.Device, 100), At: p.Clock.both(r.At), By: evidence.Printable(r.By, 100)}
+func resetOf(p *page, r evidence.Reset) resetRow {
+	row := resetRow{Phone: phoneNamed(p, r.Device), Name: evidence.Printable(r.Device, 100), At: p.Clock.both(r.At), By: evidence.Printable(r.By, 100)}
 	switch r.PRT {
 	case "received":
 		row.PRT = "received before"
@@ -106,8 +106,8 @@ func (p *page) reset(r evidence.Reset) resetRow {
 	return row
 }
 
-// named is the phone of a device's name; nil: it is not on the page.
-func (p *page) named(device string) *phone {
+// phoneNamed is the phone of a device's name; nil: it is not on the page.
+func phoneNamed(p *page, device string) *phone {
 	for _, ph := range p.People {
 		if strings.EqualFold(ph.Device, device) && device != "" || ph.Device == "" && ph.MAC != "" && strings.EqualFold("SEP"+ph.MAC, device) {
 			return ph

@@ -94,10 +94,11 @@ type page struct {
 	Verdicts []tally
 	Kinds    []tally
 	Conns    []conn
-	Omitted  bool // message texts of phones that are not affected
-	Trimmed  bool // message texts of affected phones
-	NoTexts  bool // there are no texts at all
-	Skipped  bool // transactions
+	Done     *done // nil: nothing
+	Omitted  bool  // message texts of phones that are not affected
+	Trimmed  bool  // message texts of affected phones
+	NoTexts  bool  // there are no texts at all
+	Skipped  bool  // transactions
 }
 
 // A tally counts phones of a verdict, or names an entry of a filter.
@@ -134,6 +135,7 @@ func newPage(r *registration.Report, text func(registration.Proof) ([]byte, erro
 	p.Tally = verdictTally(p.People)
 	p.Verdicts, p.Kinds = p.Tally, kindTally(p.People)
 	p.Conns = connections(r, p.People)
+	p.Done = doneOf(p)
 	p.limit(text)
 	p.Picture = newPicture(p)
 	return p
