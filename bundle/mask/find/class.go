@@ -97,6 +97,24 @@ var kinds = func() (t [256]uint8) {
 	return t
 }()
 
+// tableOf has the bytes of a text.
+func tableOf(of string) (t [256]bool) {
+	for i := range len(of) {
+		t[of[i]] = true
+	}
+	return t
+}
+
+// within reports whether b has a byte of a table.
+func within(b []byte, t *[256]bool) bool {
+	for _, c := range b {
+		if t[c] {
+			return true
+		}
+	}
+	return false
+}
+
 func lower(c byte) byte {
 	if c >= 'A' && c <= 'Z' {
 		return c | 0x20

@@ -10,6 +10,7 @@ import (
 func FuzzScan(f *testing.F) {
 	f.Add(`2026-03-02T09:00:03.626-05:00 expc01 tvcs: From: "A" <sip:alice01:pw@h.corp.com> x=%61lice01 YWxpY2UwMUBjb3JwLmNvbQ==`, true)
 	f.Add("Authorization: Digest a=\"b\",\n  c=d\n\"users\":[\"x\",\"\\u0061\"] 00:eb:d5:d5:d8:c6 fe80::1 =61=6C", false)
+	f.Add("dn=\"CN=/a\" dc==b OU=+c", true)
 	given := [Classes]map[string]string{Names: {"alice01": "x"}, MACs: {"00ebd5d5d8c6": "x"}, Addrs: {"10.0.0.1": "x"}}
 	known := NewDictionary(&given, map[string]bool{"corp.com": true}, false)
 	f.Fuzz(func(t *testing.T, text string, log bool) {

@@ -52,6 +52,9 @@ func (m *message) pass(b []byte, i, text int) {
 
 // header looks whether the header at text is Content-Length.
 func (m *message) header(b []byte, text int) {
+	if next := b[min(text+1, len(b)-1)]; lower(b[text]) == 'l' && next != ':' && !isBlank(next) || lower(b[text]) == 'c' && lower(next) != 'o' {
+		return
+	}
 	line := b[text:lineEnd(b, text)]
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	name = bytes.TrimRight(name, " \t")

@@ -142,14 +142,25 @@ func (s *scanner) dashed(from, to int) bool {
 	return true
 }
 
+// noThing are the signs that no name has in it.
+var noThing = tableOf("@{}=<>\n")
+
+func isAddr(w []byte) bool {
+	if bytes.IndexByte(w, ':') < 0 && (kinds[w[0]] != isDigit || bytes.IndexByte(w, '.') < 0) {
+		return false
+	}
+	_, err := netip.ParseAddr(string(w))
+	return err == nil
+}
+
 // thing takes what stands there for whatever bears a name: users, numbers, devices. False:
 // it is something else that has names in it.
 func (s *scanner) thing(from, to int, r Rule) bool {
 	w := s.b[from:to]
-	if len(w) == 0 || len(w) > 200 || bytes.ContainsAny(w, "@{}=<>\n") || bytes.Contains(w, []byte("://")) || bytes.Contains(w, []byte("sip:")) {
+	if len(w) == 0 || len(w) > 200 || within(w, &noThing) || isAddr(w) {
 		return false
 	}
-	if _, err := netip.ParseAddr(string(w)); err == nil {
+	if bytes.IndexByte(w, ':') >= 0 && (bytes.Contains(w, []byte("://")) || bytes.Contains(w, []byte("sip:"))) {
 		return false
 	}
 	for from < to {

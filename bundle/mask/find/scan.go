@@ -74,9 +74,14 @@ func (s *scanner) run() {
 	s.line.userAt, s.last = -1, Span{-1, -1}
 	i := s.newLine(0)
 	for i < len(s.b) {
-		k := kinds[s.b[i]]
+		c := s.b[i]
+		k := kinds[c]
 		if k == 0 {
-			i = max(i+1, s.sign(i))
+			if !signs[c] || c == '"' && s.list == keyNone {
+				i++
+			} else {
+				i = max(i+1, s.sign(i))
+			}
 			continue
 		}
 		from, flags := i, k
@@ -93,10 +98,12 @@ func (s *scanner) run() {
 	s.msg.end(len(s.b))
 }
 
+// signs are the bytes that sign looks at.
+var signs = tableOf("\n=:@<>/(\"]{%&\\#")
+
 // sign looks at a byte that belongs to no word and returns where to go on.
 func (s *scanner) sign(i int) int {
 	switch s.b[i] {
-	case ' ', ',', ';':
 	case '\n':
 		s.endLine(i)
 		return s.newLine(i + 1)

@@ -8,6 +8,9 @@ func (s *scanner) colon(i int) int {
 		return i + 1
 	}
 	next := s.b[i+1]
+	if s.last.To == i && isTime(s.b, i) {
+		return i + 1
+	}
 	if next == ':' || isHex(next) {
 		if s.Identities {
 			if h, ok := withColons(s.b, i, s.last); ok {
@@ -33,6 +36,14 @@ func (s *scanner) colon(i int) int {
 		}
 	}
 	return s.keyed(i, ':')
+}
+
+// isTime reports whether the : at i is the first of a time: 09:14:07.
+func isTime(b []byte, i int) bool {
+	if i+6 >= len(b) || b[i+3] != ':' || b[i+6] == ':' || isHex(b[i+6]) {
+		return false
+	}
+	return kinds[b[i-1]]&kinds[b[i+1]]&kinds[b[i+2]]&kinds[b[i+4]]&kinds[b[i+5]]&isDigit != 0
 }
 
 // macAcross finds a MAC address that is known and has the : at i in it: 00ebd5:d5d8e8.
@@ -139,12 +150,7 @@ func (s *scanner) user(from, to int) {
 }
 
 // endsUser are the signs that a user in front of an @ does not have in him.
-var endsUser = func() (t [256]bool) {
-	for _, c := range []byte(" \t<>\"(),;=:/|&?{}\n[]\x00@") {
-		t[c] = true
-	}
-	return t
-}()
+var endsUser = tableOf(" \t<>\"(),;=:/|&?{}\n[]\x00@")
 
 // at looks at the @ at i: a user stands before it and a host after.
 func (s *scanner) at(i int) {
@@ -247,6 +253,9 @@ func (s *scanner) opened(i int) int {
 	return s.value(k, i+1, '>')
 }
 
+// endsDisplay are the signs that a name without quotes does not have in it.
+var endsDisplay = tableOf(":,;<>\"=")
+
 var addressHeaders = set("from", "to", "cc", "bcc", "reply-to", "sender", "contact", "f", "t", "m", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "referred-by", "refer-to",
 	"resent-from", "resent-to", "return-path", "delivered-to")
 
@@ -274,7 +283,7 @@ func (s *scanner) display(i int, _ bool) {
 		return
 	}
 	from := to
-	for from > s.line.from && to-from < 200 && bytes.IndexByte([]byte(":,;<>\"="), s.b[from-1]) < 0 {
+	for from > s.line.from && to-from < 200 && !endsDisplay[s.b[from-1]] {
 		from--
 	}
 	line := s.b[s.line.text:min(i, s.line.text+40)]

@@ -214,7 +214,7 @@ func (s *scanner) identity(k Key, from, to int) bool {
 // hostValue takes a value for a host, whose port may follow.
 func (s *scanner) hostValue(from, to int) bool {
 	v := s.b[from:to]
-	if bytes.ContainsAny(v, "@/ ={}<>\n") {
+	if len(v) == 0 || bytes.ContainsAny(v, "@/ ={}<>\n") {
 		return false
 	}
 	if v[0] == '+' && all(v[1:], isDigit) { // phone-context

@@ -98,12 +98,46 @@ var endings = []struct {
 	{"userid", keyUser}, {"username", keyUser}, {"devicename", keyDevice}, {"hostname", keyHost}, {"phonenumber", keyNumber}, {"directorynumber", keyNumber}, {"partynumber", keyNumber},
 }
 
+// keyLetters has the first letter and the last two of all that is a key, and of all that may
+// end one any first.
+var keyLetters = func() (t [32][32]uint32) {
+	note := func(from, to int, end string) {
+		for first := from; first <= to; first++ {
+			t[end[len(end)-1]&31][end[max(0, len(end)-2)]&31] |= 1 << first
+		}
+	}
+	for w := range keyKinds {
+		note(int(w[0]&31), int(w[0]&31), w)
+	}
+	for _, e := range endings {
+		note(0, 31, e.end)
+	}
+	for _, end := range secretEndings {
+		note(0, 31, end)
+	}
+	note(0, 31, keySuffix)
+	return t
+}()
+
+// maybeKey tells most words that are no keys, at little cost.
+func maybeKey(word []byte) bool {
+	n := len(word)
+	first, before, last := word[0], word[max(0, n-2)], word[n-1]
+	if (kinds[first]|kinds[before]|kinds[last])&isDash != 0 {
+		return true
+	}
+	return keyLetters[last&31][before&31]&(1<<(first&31)) != 0
+}
+
+// keySuffix may end a key that is one without it.
+const keySuffix = ".ccm.cisco.com"
+
 // maxKey is how long a key may be that is looked at.
 const maxKey = 40
 
 // keyKindOf is what a key says of its value.
 func keyKindOf(word []byte) Key {
-	if len(word) == 0 || len(word) > maxKey {
+	if len(word) == 0 || len(word) > maxKey || !maybeKey(word) {
 		return keyNone
 	}
 	var buf [maxKey]byte
@@ -117,7 +151,7 @@ func keyKindOf(word []byte) Key {
 	if n == 0 {
 		return keyNone
 	}
-	key := bytes.TrimSuffix(buf[:n], []byte(".ccm.cisco.com"))
+	key := bytes.TrimSuffix(buf[:n], []byte(keySuffix))
 	if n = len(key); n == 0 {
 		return keyNone
 	}

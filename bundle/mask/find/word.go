@@ -6,11 +6,13 @@ import "bytes"
 // returns where to go on.
 func (s *scanner) word(from, to int, flags uint8) int {
 	end := to
-	for to > from && kinds[s.b[to-1]]&(isDot|isDash) != 0 {
-		to--
-	}
-	for from < to && kinds[s.b[from]]&(isDot|isDash) != 0 {
-		from++
+	if flags&(isDot|isDash) != 0 {
+		for to > from && kinds[s.b[to-1]]&(isDot|isDash) != 0 {
+			to--
+		}
+		for from < to && kinds[s.b[from]]&(isDot|isDash) != 0 {
+			from++
+		}
 	}
 	n := to - from
 	if n < 3 {
@@ -112,14 +114,14 @@ func (s *scanner) names(from, to int, flags uint8) {
 	if flags&isDigit != 0 {
 		s.withDigits(from, to, flags)
 	}
-	if flags&isUpper != 0 && n > 3 {
+	if c := s.b[from]; n > 3 && (c == 'C' || c == 'T' || c == 'B') {
 		s.prefixed(from, to)
 	}
 	if flags&isLetter != 0 {
 		if flags&isDot != 0 {
 			s.dotted(from, to)
 		}
-		if s.last.From > 1 && s.b[s.last.From-1] == ' ' {
+		if i := s.last.From; i > 1 && s.b[i-1] == ' ' && nounEnds[s.b[i-2]] {
 			s.afterNoun(from, to, flags)
 		}
 	}
@@ -158,7 +160,7 @@ func (s *scanner) mac(from, to int, flags uint8) {
 
 // quads finds IPv4 addresses in a word, and those that are known with dashes for dots.
 func (s *scanner) quads(from, to int) {
-	for i := from; i < to; {
+	for i := from; i+len("1.1.1.1") <= to; {
 		if kinds[s.b[i]] != isDigit {
 			i++
 			continue
@@ -296,7 +298,7 @@ const maxNumber = 20
 
 // listed finds a number after the word number, and those that a list goes on with.
 func (s *scanner) listed(from, to int) {
-	if from < 4 || from == s.line.from {
+	if from < 4 || from == s.line.from || s.b[from-1] != ' ' {
 		return
 	}
 	if s.line.numbers == from || numberNouns.in[s.wordBefore(from)] {
@@ -323,6 +325,9 @@ func (s *scanner) wordBefore(from int) string {
 	var buf [16]byte
 	return string(appendLower(buf[:0], s.b[j:i]))
 }
+
+// nounEnds are the letters that afterNoun's words end with.
+var nounEnds = tableOf("SPetrETR")
 
 // afterNoun finds a host after the word node, where only what has a digit or a dot is one,
 // and after the transport of a Via.
