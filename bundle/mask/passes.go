@@ -123,8 +123,10 @@ func delicate(b []byte, hits []find.Hit) bool {
 		if from > 0 && to < len(b) && b[from-1] == '@' && b[to] == '@' {
 			return true
 		}
-		if bytes.ContainsAny(b[max(0, from-7):from], `%&\#`) {
-			return true
+		for _, c := range b[max(0, from-7):from] {
+			if c == '%' || c == '&' || c == '\\' || c == '#' {
+				return true
+			}
 		}
 	}
 	return false
@@ -155,7 +157,7 @@ func (p masking) name(name string) (string, error) {
 	c := &chunk{b: []byte(name)}
 	p.scan(c)
 	rw := rewriter{table: p.m.table}
-	out := rw.rewrite(nil, c.b, find.Over(c.hits, find.Known(c.b, find.Options{Identities: true, Known: p.known})), nil)
+	out := rw.rewrite(nil, c.b, find.Over(nil, c.hits, find.Known(c.b, find.Options{Identities: true, Known: p.known})), nil)
 	return string(out), rw.err
 }
 
@@ -164,16 +166,18 @@ type rewriter struct {
 	table  *Table
 	keep   bool // what the table does not have stays
 	seen   [find.Classes]map[string]string
-	buf    []byte
-	buf2   []byte
 	counts [find.Rules]int64
 	err    error
+
+	// What is used again.
+	buf, buf2     []byte
+	hits, lengths []find.Hit
 }
 
 // rewrite appends b to out with all hits replaced, and each Content-Length as its body asks.
 func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.LengthOf) []byte {
 	if len(lengths) > 0 {
-		hits = withLengths(b, hits, lengths)
+		hits = rw.withLengths(b, hits, lengths)
 	}
 	at := 0
 	for i := range hits {
@@ -192,12 +196,13 @@ func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.Lengt
 }
 
 // withLengths puts the Content-Lengths among the hits.
-func withLengths(b []byte, hits []find.Hit, lengths []find.LengthOf) []find.Hit {
-	more := make([]find.Hit, 0, len(lengths))
+func (rw *rewriter) withLengths(b []byte, hits []find.Hit, lengths []find.LengthOf) []find.Hit {
+	rw.lengths = rw.lengths[:0]
 	for i, l := range lengths {
-		more = append(more, find.Hit{From: int32(l.Value.From), To: int32(l.Value.To), Class: find.Length, Rule: find.RuleLength, V: b[l.Value.From:l.Value.To], At: int32(i)})
+		rw.lengths = append(rw.lengths, find.Hit{From: int32(l.Value.From), To: int32(l.Value.To), Class: find.Length, Rule: find.RuleLength, V: b[l.Value.From:l.Value.To], At: int32(i)})
 	}
-	return find.Over(more, hits)
+	rw.hits = find.Over(rw.hits[:0], rw.lengths, hits)
+	return rw.hits
 }
 
 // relength appends a Content-Length by which the hits of its body changed that. Logs write

@@ -14,7 +14,7 @@ func (t *Table) Restore(text string) string {
 	hits, _ := find.Scan(b, find.Options{Identities: true, Known: back.dictionary(nil, true)}, nil)
 	alone := find.Alone(b, func(c find.Class, v []byte) bool { return back.given[c][string(v)] != "" })
 	rw := rewriter{table: back, keep: true}
-	return string(rw.rewrite(nil, b, find.Over(known(back, hits), alone), nil))
+	return string(rw.rewrite(nil, b, find.Over(nil, known(back, hits), alone), nil))
 }
 
 // reversed is a table that gives each pseudonym what it stands for.

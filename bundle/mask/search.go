@@ -13,17 +13,20 @@ type searching struct{ masking }
 func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 	return each(r, k, nil, func(c *chunk) {
 		p.scan(c)
-		at, why := p.left(c.hits)
+		if c.seen == nil || len(c.seen) > maxSeen {
+			c.seen = map[string]bool{}
+		}
+		at, why := p.left(c.hits, c.seen)
 		if why != "" {
 			c.err = &Found{File: name, Line: c.line + int64(bytes.Count(c.b[:at], []byte("\n"))), Rule: why}
 		}
 	})
 }
 
-// left is the first hit that is neither stars nor an issued pseudonym, and what it is.
-func (p searching) left(hits []find.Hit) (at int, why string) {
+// left is the first hit that is neither stars nor an issued pseudonym, and what it is. seen
+// has those that are.
+func (p searching) left(hits []find.Hit, seen map[string]bool) (at int, why string) {
 	var buf []byte
-	seen := map[string]bool{}
 	for i := range hits {
 		h := &hits[i]
 		switch h.Class {
@@ -33,7 +36,7 @@ func (p searching) left(hits []find.Hit) (at int, why string) {
 			}
 			continue
 		case find.Coded:
-			if _, why := p.left(h.Coded.Hits); why != "" {
+			if _, why := p.left(h.Coded.Hits, seen); why != "" {
 				return int(h.From), why + ", in base64"
 			}
 			continue

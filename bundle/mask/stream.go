@@ -33,6 +33,7 @@ type chunk struct {
 	hits  []find.Hit
 	fresh *fresh
 	rw    *rewriter
+	seen  map[string]bool // issued pseudonyms that a search met
 }
 
 // A chunker cuts a stream.

@@ -15,8 +15,8 @@ func merge(own, undone []Hit) []Hit {
 	}
 	ownSecrets, own := secrets(own)
 	undoneSecrets, undone := secrets(undone)
-	out := Over(join(ownSecrets, undoneSecrets), undone)
-	return Over(out, own)
+	out := Over(nil, join(ownSecrets, undoneSecrets), undone)
+	return Over(nil, out, own)
 }
 
 // join is the hits of both in order, those that touch each other made one.
@@ -33,19 +33,18 @@ func join(a, b []Hit) []Hit {
 	return out
 }
 
-// over is first and those of then that touch none of it, in order.
-func Over(first, then []Hit) []Hit {
-	i := 0
-	var free []Hit
-	for _, h := range then {
-		for i < len(first) && first[i].To <= h.From {
-			i++
+// Over appends first and those of then that touch none of it to out, in order.
+func Over(out, first, then []Hit) []Hit {
+	for i := range then {
+		h := &then[i]
+		for len(first) > 0 && first[0].To <= h.From {
+			out, first = append(out, first[0]), first[1:]
 		}
-		if i == len(first) || first[i].From >= h.To {
-			free = append(free, h)
+		if len(first) == 0 || first[0].From >= h.To {
+			out = append(out, *h)
 		}
 	}
-	return inOrder(first, free)
+	return append(out, first...)
 }
 
 func inOrder(a, b []Hit) []Hit {
