@@ -146,10 +146,7 @@ func (m *Masker) anew(ctx context.Context, src *source, chart *mapfile.Map, q Re
 	if err := j.write(); err != nil {
 		return err
 	}
-	if err := searchMasked(j); err != nil {
-		return err
-	}
-	in, err := j.input()
+	in, err := searched(j)
 	if err != nil {
 		return err
 	}
