@@ -38,6 +38,9 @@ func TestMaskCUCM(t *testing.T) {
 	b.Manifest.CUCM = []evidence.CUCM{{Cluster: "HeadquarterCluster", Names: &evidence.CUCMNames{State: evidence.NamesLikely, Why: "cucm77 did not answer"},
 		Nodes: []evidence.CUCMNode{{Node: "cucm77", Address: "10.0.20.1:8443", Coverage: evidence.Complete, Files: []evidence.File{f}}}}}
 	b.Manifest.PRTs = []evidence.PRT{p}
+	b.Manifest.Resets = []evidence.Reset{{Device: "SEP001122334455", Cluster: "HeadquarterCluster", By: "mallory", PRT: "none", State: evidence.ResetOrdered, Error: "no answer of u9", Lines: []evidence.ResetLine{{Number: "7042", Status: "up"}}}}
+	b.Manifest.Alerts = []evidence.Alert{{ID: strings.Repeat("3fa2c1", 10), Name: "PartiallyRegisteredPhone", Cluster: "HeadquarterCluster", Node: "u9", Time: b.Manifest.Window.Since}}
+	b.Manifest.Notes = []string{"u9 of (hq) was slow"}
 	path := b.in(t, m, ".zip")
 
 	made, err := m.Mask(t.Context(), Request{Path: path, Strength: mask.Identities, Out: filepath.Join(t.TempDir(), "masked.zip")})
@@ -62,7 +65,7 @@ func TestMaskCUCM(t *testing.T) {
 		}
 		return nil
 	}))
-	for _, raw := range []string{"cucm77", "001122334455", "7042", "10.0.30.2", "10.0.20.1", "HeadquarterCluster", "secret"} {
+	for _, raw := range []string{"cucm77", "001122334455", "7042", "10.0.30.2", "10.0.20.1", "HeadquarterCluster", "secret", "mallory", " u9", "(hq)", "-hq-"} {
 		if strings.Contains(all.String(), raw) {
 			t.Errorf("%s is in the masked bundle:\n%s", raw, all.String())
 		}

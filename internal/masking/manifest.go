@@ -58,6 +58,7 @@ type manifestMasker struct {
 	logs     map[string]written // by the name in the masked bundle
 	extra    map[string]string  // what files of CUCM are called there, by their names
 	mails    map[string]string  // what they are called there, by their names
+	said     said               // the hosts, clusters and the site, in texts of ours
 	err      error
 }
 
@@ -70,6 +71,7 @@ func (j *job) maskManifest() (*manifestMasker, error) {
 	if k.identities() {
 		k.leavePeople()
 	}
+	k.said, k.err = saidNames(j.masker, machinesOf(*m))
 	was := m.Site
 	m.Site = k.name(m.Site)
 	m.Incident = k.incident(m.Incident, was)
@@ -189,7 +191,25 @@ func (k *manifestMasker) text(s string) string {
 	}
 	var b bytes.Buffer
 	k.err = k.masker.Mask(manifestName, mask.Text, &b, strings.NewReader(s))
-	return b.String()
+	return k.said.in(b.String(), false)
+}
+
+// machinesOf are the names of machines and sites that a manifest knows.
+func machinesOf(m evidence.Manifest) []string {
+	all := []string{m.Site}
+	for _, h := range m.Hosts {
+		all = append(append(all, h.Host), h.PeersNamed...)
+	}
+	for _, a := range m.Alerts {
+		all = append(all, a.Cluster, a.Node)
+	}
+	for _, c := range m.CUCM {
+		all = append(all, c.Cluster)
+		for _, n := range c.Nodes {
+			all = append(all, n.Node)
+		}
+	}
+	return all
 }
 
 // name masks a name.

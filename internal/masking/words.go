@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"rtmtgrab/bundle/mask"
@@ -16,7 +17,11 @@ type Words struct {
 	Hosts  []*string // names or addresses
 	Things []*string // users, devices, numbers
 	Names  []*string // of files, and such as have others' names in them
+	Keys   []*string // of problems, as host/NAME/login: the first part stays
 	Texts  []*string
+
+	Known  []string // hosts, clusters, sites that may be named in all these, in whatever place
+	People []string // users and accounts that may be
 }
 
 // nowhere is the scope of what is of no site. No site can be called so.
@@ -65,32 +70,76 @@ func (w Words) mask(m *mask.Masker) error {
 	for _, s := range w.Things {
 		m.LearnUser(*s)
 	}
+	for _, s := range w.Known {
+		m.LearnHost(s)
+	}
+	for _, s := range w.People {
+		m.LearnUser(s)
+	}
 	for _, s := range w.Texts {
 		if err := m.Learn("notice", mask.Text, strings.NewReader(*s)); err != nil {
 			return err
 		}
 	}
+	said, err := w.said(m)
+	if err != nil {
+		return err
+	}
 	for _, list := range [][]*string{w.Hosts, w.Things, w.Names} {
 		for _, s := range list {
-			name, err := m.Name(*s)
-			if err != nil {
+			if err := maskName(m, said, s); err != nil {
 				return err
 			}
-			*s = name
 		}
 	}
+	for _, s := range w.Keys {
+		parts := strings.Split(*s, "/")
+		for i := range parts[1:] {
+			if err := maskName(m, said, &parts[i+1]); err != nil {
+				return err
+			}
+		}
+		*s = strings.Join(parts, "/")
+	}
 	for _, s := range w.Texts {
-		var b bytes.Buffer
-		if err := m.Mask("notice", mask.Text, &b, strings.NewReader(*s)); err != nil {
+		text, err := maskText(m, *s)
+		if err != nil {
 			return err
 		}
-		*s = b.String()
+		*s = said.in(text, false)
 	}
 	return nil
 }
 
+// said are the names that may stand anywhere.
+func (w Words) said(m *mask.Masker) (said, error) {
+	all := slices.Concat(w.Known, w.People)
+	for _, list := range [][]*string{w.Hosts, w.Things} {
+		for _, s := range list {
+			all = append(all, *s)
+		}
+	}
+	return saidNames(m, all)
+}
+
+// maskName masks a name, and what is said in it.
+func maskName(m *mask.Masker, said said, s *string) error {
+	name, err := m.Name(*s)
+	if err == nil {
+		name, err = maskText(m, name) // credentials
+	}
+	*s = said.in(name, true)
+	return err
+}
+
+func maskText(m *mask.Masker, s string) (string, error) {
+	var b bytes.Buffer
+	err := m.Mask("notice", mask.Text, &b, strings.NewReader(s))
+	return b.String(), err
+}
+
 func (w Words) withhold() {
-	for _, list := range [][]*string{w.Hosts, w.Things, w.Names, w.Texts} {
+	for _, list := range [][]*string{w.Hosts, w.Things, w.Names, w.Keys, w.Texts} {
 		for _, s := range list {
 			if *s != "" {
 				*s = withheld

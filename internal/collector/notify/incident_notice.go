@@ -33,6 +33,7 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 		n.Coverage = string(e.Coverage)
 	}
 	for i, a := range m.Alerts {
+		n.Machines = append(n.Machines, a.Cluster, a.Node)
 		if i == channel.MaxAlerts {
 			n.More = len(m.Alerts) - i
 			break

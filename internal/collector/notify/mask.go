@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"rtmtgrab/bundle/mask"
@@ -23,14 +24,17 @@ func masking(cfg *config.Config, store string) func(channel.Notice) (channel.Not
 	if cfg.Notify.Mask == config.MaskIdentities {
 		strength = mask.Identities
 	}
-	m := &masker.Masker{Store: store}
+	m, known := &masker.Masker{Store: store}, namesIn(cfg)
 	return func(n channel.Notice) (channel.Notice, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), maskWait)
 		defer cancel()
 		if strength == mask.Identities {
 			n = withoutDescriptions(n)
 		}
-		return masked(n, func(w masker.Words) error { return m.Words(ctx, strength, w) })
+		return masked(n, func(w masker.Words) error {
+			w.Known, w.People = append(w.Known, known.Known...), append(w.People, known.People...)
+			return m.Words(ctx, strength, w)
+		})
 	}
 }
 
@@ -45,22 +49,47 @@ func masked(n channel.Notice, do func(masker.Words) error) (channel.Notice, erro
 		}
 		return channel.Told(n.Time, n.Kind, in), nil
 	case len(n.Changes) > 0:
-		changes, w := slices.Clone(n.Changes), masker.Words{}
-		for i := range changes {
-			w.Texts = append(w.Texts, &changes[i].What)
-		}
-		if err := do(w); err != nil {
+		changes := slices.Clone(n.Changes)
+		if err := do(wordsOfChanges(changes)); err != nil {
 			return n, err
 		}
-		return channel.Problems(n.Time, changes), nil
+		told := channel.Problems(n.Time, changes)
+		told.ID = n.ID // by which it is told from others: not of its other names
+		for i := range told.Changes {
+			told.Changes[i].ID = n.Changes[i].ID
+		}
+		return told, nil
 	}
 	return n, nil
+}
+
+// wordsOfChanges are what problems say of people and machines, their own to be changed. In a
+// key the part behind most first ones is a name, which need be in no configuration.
+func wordsOfChanges(changes []channel.Change) (w masker.Words) {
+	for i := range changes {
+		c := &changes[i]
+		w.Keys, w.Texts = append(w.Keys, &c.Key), append(w.Texts, &c.What, &c.Hint)
+		parts := strings.Split(c.Key, "/")
+		if len(parts) < 2 {
+			continue
+		}
+		switch parts[0] {
+		case "mailbox", "canary", "reset":
+			w.People = append(w.People, parts[1])
+		case "host", "site", "drill", "heartbeat", "poll", "limit", "unrouted", "handover":
+			w.Known = append(w.Known, parts[1])
+		}
+		if parts[0] == "poll" && len(parts) > 2 && parts[2] != "login" {
+			w.Known = append(w.Known, parts[2])
+		}
+	}
+	return w
 }
 
 // wordsOf are what an incident says of people and machines, its own to be changed.
 func wordsOf(in *channel.Incident) masker.Words {
 	in.Alerts, in.Hosts, in.Handed = slices.Clone(in.Alerts), slices.Clone(in.Hosts), slices.Clone(in.Handed)
-	w := masker.Words{Site: in.Site, Names: []*string{&in.Incident, &in.Bundle}, Hosts: []*string{&in.Site}, Texts: []*string{&in.Verdict}}
+	w := masker.Words{Site: in.Site, Names: []*string{&in.Incident, &in.Bundle}, Hosts: []*string{&in.Site}, Texts: []*string{&in.Verdict}, Known: in.Machines}
 	for i := range in.Alerts {
 		w.Texts = append(w.Texts, &in.Alerts[i])
 	}
@@ -69,7 +98,7 @@ func wordsOf(in *channel.Incident) masker.Words {
 		w.Texts = append(w.Texts, &in.Hosts[i].Error)
 	}
 	for i := range in.Handed {
-		w.Names = append(w.Names, &in.Handed[i].Place)
+		w.Hosts, w.Names = append(w.Hosts, &in.Handed[i].To), append(w.Names, &in.Handed[i].Place)
 		w.Texts = append(w.Texts, &in.Handed[i].Error)
 	}
 	namedWords(in, &w)
@@ -96,7 +125,7 @@ func namedWords(in *channel.Incident, w *masker.Words) {
 	for i := range names.Phones {
 		p := &names.Phones[i]
 		p.Lines = slices.Clone(p.Lines)
-		w.Things, w.Texts = append(w.Things, &p.Device), append(w.Texts, &p.Description)
+		w.Hosts, w.Things, w.Texts = append(w.Hosts, &p.Cluster), append(w.Things, &p.Device), append(w.Texts, &p.Description)
 		for j := range p.Lines {
 			w.Things = append(w.Things, &p.Lines[j].Number)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,55 @@ func TestMaskNotice(t *testing.T) {
 	n, all = maskWith(t, config.MaskIdentities, store, changes)
 	if n.ID != changes.ID || strings.Contains(all, "10.0.30.2") || strings.Contains(all, "corp") || !strings.Contains(n.Text, "refuses the login") {
 		t.Error(all)
+	}
+}
+
+// Of a site, its hosts, nodes, mailboxes and destinations, called shortly and like words, and
+// of who is named in problems nothing is left in any field.
+func TestMaskNoticeShort(t *testing.T) {
+	t.Parallel()
+	cfg := &config.Config{Notify: &config.Notify{Mask: config.MaskIdentities},
+		Sites:    []config.Site{{Name: "hq", Clusters: []string{"ZuluPBX*"}, Hosts: []config.Host{{Name: "x1", Address: "vcsa.kilo.lan:22", SSH: config.SSH{Account: config.Account{User: "yann"}}}}}},
+		Mails:    []config.Mail{{Name: "tango", User: "tango", Server: "mx9:993", Mailboxes: []string{"INBOX", "Kilofolder"}}},
+		CUCM:     []config.CUCM{{Cluster: "ZuluPBX", Publisher: "pub1:8443", Nodes: []config.CUCMNode{{Name: "sub2", Address: "sub2.kilo.lan:8443"}}}},
+		Handover: []config.Handover{{Name: "nas7", Folder: "/srv/kilo"}}}
+	do := masking(cfg, t.TempDir())
+	now := time.Now()
+	raws := []string{"hq", "zulupbx", "x1", "vcsa", "kilo", "yann", "tango", "mx9", "kilofolder", "pub1", "sub2", "nas7", "quebec", "00ebd5d5d8c6", "7042"}
+	in := noticeOf("hq").Incident
+	in.Alerts, in.Machines = []string{"14:19:00 UTC PartiallyRegisteredPhone on sub3 (Quebec), by poll"}, []string{"Quebec", "sub3"}
+	in.Hosts = []channel.Host{{Host: "x1", Error: "lookup x1: no such host; jump by VCSA"}}
+	in.Handed = []channel.Handed{{To: "nas7", Place: "/srv/hq/20260302T142000Z-hq-3fa2c1.zip"}, {To: "nas7", Error: "nas7 is full"}}
+	in.CUCM = &channel.Names{State: "likely", Why: "ZuluPBX did not answer", Phones: []channel.Named{{Cluster: "ZuluPBX", Device: "SEP00EBD5D5D8C6", Via: "x1", Lines: []channel.NamedLine{{Number: "7042", State: "up"}}}}}
+	var changes []channel.Change
+	for key, what := range map[string]string{"host/x1/login": "x1 refuses yann", "mailbox/tango/Kilofolder": "mx9 does not answer for tango", "site/hq/clock": "x1 and pub1 of hq differ", "poll/ZuluPBX/sub2": "sub2 is silent",
+		"unrouted/quebec": "3 alerts of cluster Quebec came; no site claims it", "reset/SEP00EBD5D5D8C6": "SEP00EBD5D5D8C6 (7042) did not come back", "handover/nas7": "nas7: permission denied", "incident/20260302T142000Z-hq-3fa2c1": "x1 fails"} {
+		changes = append(changes, channel.Change{Key: key, Event: channel.Began, What: what, Hint: "look at x1 and sub2; `grab check hq`", Since: now})
+	}
+	notices := []channel.Notice{channel.Told(now, channel.KindSealed, *in), channel.Problems(now, changes)}
+	for _, c := range changes {
+		notices = append(notices, channel.Problems(now, []channel.Change{c})) // whose subject has its key
+	}
+	for _, raw := range notices {
+		n, err := do(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range strings.FieldsFunc(strings.ToLower(string(b)), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+			if slices.Contains(raws, strings.TrimPrefix(w, "sep")) || w == "sub3" {
+				t.Errorf("%s is left in %s", w, b)
+			}
+		}
+		if n.ID != raw.ID || len(strings.Split(n.Text, "\n")) != len(strings.Split(raw.Text, "\n")) || n.Kind == channel.KindProblems && !strings.Contains(string(b), "/") {
+			t.Errorf("%s", b)
+		}
+	}
+	if changes[0].What == "" || !strings.Contains(changes[0].Hint, "x1") {
+		t.Error("the problems themselves were changed")
 	}
 }
 

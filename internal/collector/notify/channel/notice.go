@@ -70,6 +70,7 @@ type Incident struct {
 	Site     string          `json:"site"`
 	TimeZone string          `json:"time_zone,omitempty"` // of the site: the text's times are in it
 	Alerts   []string        `json:"alerts"`              // name and node of each, at most maxAlerts
+	Machines []string        `json:"-"`                   // clusters and nodes that stand in Alerts
 	More     int             `json:"more_alerts,omitempty"`
 	Window   evidence.Window `json:"window"`
 	Coverage string          `json:"coverage"`
