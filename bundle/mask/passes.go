@@ -249,6 +249,8 @@ func (rw *rewriter) replace(out []byte, h *find.Hit) (_ []byte, n int64) {
 		return find.Respell(out, h.V, as), n
 	case find.Names:
 		return find.Recase(out, h.V, as), n
+	case find.Addrs:
+		return find.SpellAddr(out, h, as), n
 	}
 	return append(out, as...), n
 }

@@ -12,6 +12,7 @@ const Shortest = 4
 // A Dictionary is what is known to be raw.
 type Dictionary struct {
 	filter    [1 << 10]uint64
+	short     [1 << 10]uint64 // of the names that count where names stand
 	byName    map[string]bool // true: wherever it is seen
 	byMAC     map[uint64]bool
 	macFilter [1 << 10]uint64
@@ -48,10 +49,14 @@ func NewDictionary(given *[Classes]map[string]string, domains map[string]bool, e
 // name takes a name in. everywhere: it counts wherever it is seen.
 func (d *Dictionary) name(v string, everywhere bool) {
 	d.byName[v] = everywhere
-	if everywhere && len(v) >= 2 {
-		h := nameHash([]byte(v))
-		d.filter[h>>6] |= 1 << (h & 63)
+	if len(v) < 2 {
+		return
 	}
+	h, filter := nameHash([]byte(v)), &d.short
+	if everywhere {
+		filter = &d.filter
+	}
+	filter[h>>6] |= 1 << (h & 63)
 }
 
 func (d *Dictionary) mac(v string) {
@@ -95,6 +100,11 @@ func macHash(k uint64) uint16 { return uint16(k * 0x9e3779b97f4a7c15 >> 48) }
 func (d *Dictionary) maybe(w []byte) bool {
 	h := nameHash(w)
 	return d.filter[h>>6]&(1<<(h&63)) != 0
+}
+
+func (d *Dictionary) maybeShort(w []byte) bool {
+	h := nameHash(w)
+	return d.short[h>>6]&(1<<(h&63)) != 0
 }
 
 func (d *Dictionary) hasMAC(k uint64) bool {

@@ -8,7 +8,7 @@ import (
 // A Hit is a stretch of a text that is to be replaced.
 type Hit struct {
 	From, To int32
-	At       int32 // of Length: which
+	At       int32 // of Length: which; of Addrs: how it is spelled, if not with dots
 	Class    Class
 	Rule     Rule
 	V        []byte // what stands there, escapes undone, in its own spelling
@@ -56,6 +56,7 @@ type lineState struct {
 	folded  fold
 	indent  int // of the header that is folded
 	pem     bool
+	sdp     bool // a description of media goes on
 }
 
 // A fold says what a header with secrets makes of the lines that go on with it.
@@ -177,7 +178,7 @@ func (s *scanner) newLine(i int) int {
 	}
 	c := s.b[i]
 	if s.Log && (c >= '0' && c <= '9' || c == '<' || c >= 'A' && c <= 'S') && s.head(i) {
-		s.line.pem, s.line.folded = false, foldNone
+		s.line.pem, s.line.sdp, s.line.folded = false, false, foldNone
 	}
 	j := i
 	for j < len(s.b) && (s.b[j] == ' ' || s.b[j] == '|' || s.b[j] == '\t') {
@@ -192,6 +193,11 @@ func (s *scanner) newLine(i int) int {
 	}
 	if j > i && s.Identities && j+3 < len(s.b) && s.b[j] == 'b' && s.b[j+1] == 'y' && hopGoesOn(s.b[j:lineEnd(s.b, j)]) {
 		s.received(j)
+	}
+	if s.Identities && j+2 < len(s.b) && s.b[j+1] == '=' {
+		s.mediaLine(j)
+	} else {
+		s.line.sdp = false
 	}
 	if s.Columns != nil {
 		s.fields(i)

@@ -190,13 +190,18 @@ func (s *scanner) identity(k Key, from, to int) bool {
 		s.anyKnown(from, to)
 		return false
 	case keyMAC:
-		if to-from == 12 && isHexes(s.b[from:to]) {
+		switch {
+		case to-from == 12 && isHexes(s.b[from:to]):
 			s.add(MACs, ruleMAC, from, to)
+		case to-from == 2 && from+17 <= len(s.b) && pairs(s.b[from:from+17], ' '), to-from == 17 && pairs(s.b[from:to], ' '):
+			s.add(MACs, ruleMAC, from, from+17)
 		}
 	case keyName:
 		return s.named(from, to)
 	case keyRelative:
 		return s.relative(from)
+	case keyDescription:
+		return s.ofPhone(from, to) && s.thing(from, to, ruleDisplay)
 	case keyWarning:
 		if w := warner(s.b, from-1); w.To > w.From {
 			s.host(w.From, w.To, ruleHost)

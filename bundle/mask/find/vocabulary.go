@@ -9,29 +9,30 @@ import (
 type Key uint8
 
 const (
-	keyNone     Key = iota
-	keyUser         // or a number, or a device
-	keyHost         // or an address
-	keyNumber       // or a user
-	keyDevice       // or a user
-	keyDisplay      // words
-	keySerial       //
-	keyFile         // a file's name, with an ending
-	keyPath         // names in it that are known
-	keyName         // of anything: devices, numbers, and what is known
-	keyMAC          // in any form
-	keyRelative     // part of a name of a directory
-	keyWarning      // a code, a host, a text
-	keyReceived     // hosts after words
-	keyOrigin       // of SDP, whose user it begins with
-	keyOpaque       // an ID: what stands before an @ is no user
-	keyVersion      // four numbers are no address
-	keySecret       // goes
-	keyLong         // goes if it is long enough to be no word
-	keyDigest       // goes
-	keySDP          // goes
-	keyAuth         // goes but for the scheme and what a digest may tell
-	keyCookie       // goes to the end of the line
+	keyNone        Key = iota
+	keyUser            // or a number, or a device
+	keyHost            // or an address
+	keyNumber          // or a user
+	keyDevice          // or a user
+	keyDisplay         // words
+	keySerial          //
+	keyFile            // a file's name, with an ending
+	keyPath            // names in it that are known
+	keyName            // of anything: devices, numbers, and what is known
+	keyMAC             // in any form
+	keyRelative        // part of a name of a directory
+	keyWarning         // a code, a host, a text
+	keyReceived        // hosts after words
+	keyOrigin          // of SDP, whose user it begins with
+	keyDescription     // of a phone: whose it is
+	keyOpaque          // an ID: what stands before an @ is no user
+	keyVersion         // four numbers are no address
+	keySecret          // goes
+	keyLong            // goes if it is long enough to be no word
+	keyDigest          // goes
+	keySDP             // goes
+	keyAuth            // goes but for the scheme and what a digest may tell
+	keyCookie          // goes to the end of the line
 )
 
 func kindsOf(k Key, words ...string) map[string]Key {
@@ -61,6 +62,7 @@ var keyKinds = func() map[string]Key {
 		kindsOf(keyPath, "file", "path", "files", "folder", "slice", "dir", "bundle", "entry"),
 		kindsOf(keyName, "name"),
 		kindsOf(keyRelative, "cn", "ou", "dc"),
+		kindsOf(keyDescription, "description", "devicedescription"),
 		kindsOf(keyWarning, "warning"),
 		kindsOf(keyReceived, "received"),
 		kindsOf(keyOrigin, "o"),

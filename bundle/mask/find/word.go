@@ -16,6 +16,9 @@ func (s *scanner) word(from, to int, flags uint8) int {
 	}
 	n := to - from
 	if n < 3 {
+		if n == 2 && s.Known != nil && to < len(s.b) && s.b[to] == ' ' {
+			s.spacedMAC(from)
+		}
 		return end
 	}
 	if n == 5 && s.b[from] == 'B' && bytes.HasPrefix(s.b[from:], []byte("BEGIN ")) && bytes.HasSuffix(s.b[:from], []byte("-----")) {
@@ -127,7 +130,27 @@ func (s *scanner) names(from, to int, flags uint8) {
 	}
 	if s.Known != nil {
 		s.knownIn(from, to, flags)
+		if flags&isLetter != 0 && n <= 64 && s.Known.maybeShort(s.b[from:to]) && s.called(from, to) {
+			s.anyKnown(from, to)
+		}
 	}
+}
+
+var userNouns = set("user", "users", "username", "userid", "account", "owner", "login", "subscriber", "principal", "alias", "operator", "by")
+
+// called reports whether the word is what somebody is called, in a sentence: behind a noun,
+// user jdoe, or in quotes behind a word.
+func (s *scanner) called(from, to int) bool {
+	if from < 3 || from <= s.line.from {
+		return false
+	}
+	switch quote := s.b[from-1]; quote {
+	case ' ':
+		return userNouns.in[s.wordBefore(from)]
+	case '"', '\'':
+		return to < len(s.b) && s.b[to] == quote && s.b[from-2] == ' ' && kinds[s.b[from-3]]&isLetter != 0
+	}
+	return false
 }
 
 // withDigits finds addresses and numbers.
@@ -138,6 +161,9 @@ func (s *scanner) withDigits(from, to int, flags uint8) {
 	}
 	if flags&isDot != 0 || flags&isDash != 0 && s.Known != nil {
 		s.quads(from, to)
+	}
+	if n == 10 && s.Known != nil && s.b[from] == '0' && s.b[from+1]|0x20 == 'x' {
+		s.hexAddr(from, to)
 	}
 	if n >= 12 {
 		s.mac(from, to, flags)
@@ -155,6 +181,17 @@ func (s *scanner) mac(from, to int, flags uint8) {
 	}
 	if s.Known != nil && len(s.Known.byMAC) > 0 {
 		s.Known.macsIn(s.b, from, to, func(from, to int) { s.add(MACs, ruleMAC, from, to) })
+	}
+}
+
+// spacedMAC finds a MAC address that is known and written with blanks: 00 eb d5 d5 d8 e8.
+func (s *scanner) spacedMAC(from int) {
+	to := from + 17
+	if to > len(s.b) || !pairs(s.b[from:to], ' ') || to < len(s.b) && kinds[s.b[to]]&isAlnum != 0 {
+		return
+	}
+	if k, _ := macKey(s.b[from:to]); s.Known.hasMAC(k) {
+		s.add(MACs, ruleMAC, from, to)
 	}
 }
 
