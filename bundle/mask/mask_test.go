@@ -303,7 +303,7 @@ func TestHostile(t *testing.T) {
 	const size = 1 << 20
 	for name, part := range map[string]string{
 		"blanks": " ", "letters": "a", "hex": "00ebd5d5d8c6", "digests": "Authorization: Digest ", "challenges": `WWW-Authenticate: Digest a="b",`, "cookies": `x Cookie: a="b",`, "users": "user=", "sessions": "session=", "at": "a@", "angles": "<a@",
-		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40",
+		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40", "descriptions": `"description":"SEP `, "media": "v=0\ns=a b\n", "spaced": "00 eb ", "users in words": "user 'a' ",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, k := range []Kind{Log, CSV, Mail} {
