@@ -10,14 +10,14 @@ import (
 // maxColumns is how many columns are looked at.
 const maxColumns = 1000
 
-// maxHead is how long the first line of a CSV file may be.
-const maxHead = 64 << 10
+// maxNames is how long the first line of a CSV file may be.
+const maxNames = 64 << 10
 
 // Columns is what the columns of a CSV file say of their values, by their names in its first
 // line; nil: nothing. The reader has all of the file yet.
 func Columns(r io.Reader) ([]Key, io.Reader) {
-	b := bufio.NewReaderSize(r, maxHead)
-	head, _ := b.Peek(maxHead) // an error comes again
+	b := bufio.NewReaderSize(r, maxNames)
+	head, _ := b.Peek(maxNames) // an error comes again
 	head, _, _ = bytes.Cut(head, []byte("\n"))
 	head = bytes.TrimPrefix(bytes.TrimRight(head, "\r"), []byte("\xef\xbb\xbf"))
 	var out []Key

@@ -12,16 +12,37 @@ type Coding struct {
 	Hits []Hit
 }
 
-// readable reports whether the beginning of a word is base64 of text, at little cost.
-func readable(w []byte, url bool) bool {
-	enc := base64.RawStdEncoding
-	if url {
-		enc = base64.RawURLEncoding
+// values64 is what the signs of base64 stand for, of both kinds; others have none.
+var values64 = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = 0xff
 	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") {
+		t[c] = uint8(i)
+	}
+	t['+'], t['-'], t['/'], t['_'] = 62, 62, 63, 63
+	return t
+}()
+
+// readable reports whether the beginning of a word is base64 of text, at little cost.
+func readable(w []byte) bool {
 	n := min(len(w), 16) &^ 3
 	var buf [12]byte
-	m, err := enc.Decode(buf[:], w[:n])
-	return err == nil && plain(buf[:m], true)
+	m := 0
+	for ; len(w) >= 4 && m < n/4*3; w, m = w[4:], m+3 {
+		v := uint32(0)
+		for _, c := range w[:4] {
+			if values64[c] == 0xff {
+				return false
+			}
+			v = v<<6 | uint32(values64[c])
+		}
+		buf[m], buf[m+1], buf[m+2] = byte(v>>16), byte(v>>8), byte(v)
+		if buf[m] < ' ' && !plain(buf[m:m+1], true) {
+			return false
+		}
+	}
+	return plain(buf[:m], true)
 }
 
 // plain reports whether bytes are text. At the end of a cut one a rune may be cut, too.

@@ -15,6 +15,9 @@ package find
 // Content-Lengths that depend on them.
 func Scan(text []byte, o Options, hits []Hit) ([]Hit, []LengthOf) {
 	s := scanner{Options: o, b: text, hits: hits[:0]}
+	if len(text) > 16<<10 {
+		s.recent = &recent{}
+	}
 	s.run()
 	return s.hits, s.msg.done
 }

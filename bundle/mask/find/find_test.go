@@ -1,21 +1,27 @@
 package find
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
 
 // FuzzScan: hits are in order, none touches another, and each lies within the text; with
-// something known as well as without.
+// something known as well as without. What was seen before is found again as it was.
 func FuzzScan(f *testing.F) {
 	f.Add(`2026-03-02T09:00:03.626-05:00 expc01 tvcs: From: "A" <sip:alice01:pw@h.corp.com> x=%61lice01 YWxpY2UwMUBjb3JwLmNvbQ==`, true)
 	f.Add("Authorization: Digest a=\"b\",\n  c=d\n\"users\":[\"x\",\"\\u0061\"] 00:eb:d5:d5:d8:c6 fe80::1 =61=6C", false)
+	f.Add("Host: a.b.com, Host: a.b.com: sip:u@a.b.com x@a.b.com SIP/2.0/TLS sepa.b.com csfx.b.com csfx.b.com", true)
 	f.Add("dn=\"CN=/a\" dc==b OU=+c", true)
 	given := [Classes]map[string]string{Names: {"alice01": "x"}, MACs: {"00ebd5d5d8c6": "x"}, Addrs: {"10.0.0.1": "x"}}
 	known := NewDictionary(&given, map[string]bool{"corp.com": true}, false)
 	f.Fuzz(func(t *testing.T, text string, log bool) {
 		for _, d := range []*Dictionary{nil, known} {
 			hits, lengths := Scan([]byte(text), Options{Log: log, Identities: true, Known: d, Domains: map[string]bool{}}, nil)
+			s := scanner{Options: Options{Log: log, Identities: true, Known: d, Domains: map[string]bool{}}, b: []byte(text), recent: &recent{}}
+			if s.run(); !reflect.DeepEqual(append([]Hit(nil), s.hits...), append([]Hit(nil), hits...)) {
+				t.Fatalf("with what was seen before:\n%+v\nwithout:\n%+v\n%q", s.hits, hits, text)
+			}
 			at := int32(0)
 			for _, h := range hits {
 				if h.From < at || h.To <= h.From || int(h.To) > len(text) || h.Class == None || h.Rule == ruleNone {

@@ -82,10 +82,13 @@ func (m *message) end(i int) {
 // maxLayers is how many relays may have written their header in front of a record.
 const maxLayers = 4
 
+// maxHead is how long all their headers may be.
+const maxHead = 1 << 10
+
 // speakers are the hosts that the header of a record names that begins at i, that of a relay
 // first. False: none begins there.
 func speakers(b []byte, i int) (hosts [maxLayers]Span, ok bool) {
-	end := lineEnd(b, i)
+	end := lineEnd(b[:min(len(b), i+maxHead)], i)
 	i += frame(b[i:end])
 	for layer := range maxLayers {
 		n := stamp(b[i:end])

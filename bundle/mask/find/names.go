@@ -14,6 +14,9 @@ func (s *scanner) host(from, to int, r Rule) {
 	for to > from && s.b[to-1] == '.' {
 		to--
 	}
+	if r == ruleHost && s.hostAgain(from, to) {
+		return
+	}
 	w := s.b[from:to]
 	if len(w) == 0 || len(w) > 255 || !anyOf(w, isLetter) {
 		return
@@ -31,7 +34,12 @@ func (s *scanner) host(from, to int, r Rule) {
 	if s.Domains != nil {
 		s.learnDomain(low, keep)
 	}
+	n := len(s.hits)
+	free := n == 0 || int(s.hits[n-1].To) <= from
 	s.labels(from, end, r)
+	if free && r == ruleHost {
+		s.rememberHost(from, to, n)
+	}
 }
 
 // kept is how many bytes at the end of a domain name are anybody's: .com, .co.uk.

@@ -26,6 +26,8 @@ type scanner struct {
 	msg  message
 	tag  Key // of the XML element that is being opened
 	list Key // of the list of JSON that is being read
+
+	recent *recent // nil: it is not worth while
 }
 
 // Options are what does not change with the text.

@@ -17,7 +17,7 @@ func (s *scanner) keyed(i int, sep byte) int {
 	if from == to {
 		return i + 1
 	}
-	k := keyKindOf(s.b[from:to])
+	k := s.key(from, to)
 	if k == keyNone && i > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
 		k = keyKindOf(s.b[from+3 : to])
 	}

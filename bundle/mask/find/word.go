@@ -52,7 +52,7 @@ func (s *scanner) encoded(from, to int, flags uint8) int {
 	if s.depth >= maxDepth || flags&isDot != 0 || bytes.HasPrefix(w, []byte("z9hG4bK")) {
 		return 0
 	}
-	if !readable(w, flags&isDash != 0) {
+	if !readable(w) {
 		return 0
 	}
 	if from >= s.line.run { // else it was tried with what stands before
@@ -130,7 +130,7 @@ func (s *scanner) names(from, to int, flags uint8) {
 	}
 	if s.Known != nil {
 		s.knownIn(from, to, flags)
-		if flags&isLetter != 0 && n <= 64 && s.Known.maybeShort(s.b[from:to]) && s.called(from, to) {
+		if before := s.b[max(0, from-1)]; (before == ' ' || before == '"' || before == '\'') && n <= 64 && flags&isLetter != 0 && s.Known.maybeShort(s.b[from:to]) && s.called(from, to) {
 			s.anyKnown(from, to)
 		}
 	}
