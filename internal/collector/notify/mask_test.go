@@ -2,6 +2,9 @@ package notify
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,10 +105,7 @@ func TestMaskNoticeShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := json.Marshal(n)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := sent(t, n)
 		for _, w := range strings.FieldsFunc(strings.ToLower(string(b)), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
 			if slices.Contains(raws, strings.TrimPrefix(w, "sep")) || w == "sub3" {
 				t.Errorf("%s is left in %s", w, b)
@@ -118,6 +118,34 @@ func TestMaskNoticeShort(t *testing.T) {
 	if changes[0].What == "" || !strings.Contains(changes[0].Hint, "x1") {
 		t.Error("the problems themselves were changed")
 	}
+}
+
+// sent is a notice as webhooks of each template, and a command, get it.
+func sent(t *testing.T, n channel.Notice) (all []byte) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			all = append(all, name+" "+strings.Join(values, " ")+"\n"...)
+		}
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		all = append(append(all, b...), '\n')
+	}))
+	defer server.Close() // when the handlers have ended
+	for _, template := range []string{channel.TemplateJSON, channel.TemplateTeams, channel.TemplateSlack} {
+		w := &channel.Webhook{Template: template, URL: func() (string, error) { return server.URL, nil }}
+		if err := w.Send(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.Close()
+	b, err := json.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(all, b...)
 }
 
 // Without its map a notice tells that it cannot tell; it is not lost, and others' maps are used.
