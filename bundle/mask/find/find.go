@@ -11,6 +11,8 @@
 // known to be raw.
 package find
 
+import "bytes"
+
 // Scan finds the hits of a text, in order, in the memory of those that are given, and the
 // Content-Lengths that depend on them.
 func Scan(text []byte, o Options, hits []Hit) ([]Hit, []LengthOf) {
@@ -31,7 +33,9 @@ func User(v []byte, o Options) []Hit { return value(v, o, keyUser) }
 func value(v []byte, o Options, k Key) []Hit {
 	s := scanner{Options: o, b: v}
 	s.run()
-	s.identity(k, 0, len(v))
+	if !s.identity(k, 0, len(v)) && bytes.IndexByte(v, ' ') > 0 { // of several words
+		s.thing(0, len(v), ruleHost)
+	}
 	return s.hits
 }
 

@@ -76,7 +76,8 @@ func wordsOfChanges(changes []channel.Change) (w masker.Words) {
 		switch parts[0] {
 		case "mailbox", "canary", "reset":
 			w.People = append(w.People, parts[1])
-		case "host", "site", "drill", "heartbeat", "poll", "limit", "unrouted", "handover":
+		case "incident", "late", "keep", "notice", "prt", "webhook": // no names
+		default:
 			w.Known = append(w.Known, parts[1])
 		}
 		if parts[0] == "poll" && len(parts) > 2 && parts[2] != "login" {

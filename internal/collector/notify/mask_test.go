@@ -85,7 +85,7 @@ func TestMaskNoticeShort(t *testing.T) {
 		Handover: []config.Handover{{Name: "nas7", Folder: "/srv/kilo"}}}
 	do := masking(cfg, t.TempDir())
 	now := time.Now()
-	raws := []string{"hq", "zulupbx", "x1", "vcsa", "kilo", "yann", "tango", "mx9", "kilofolder", "pub1", "sub2", "nas7", "quebec", "00ebd5d5d8c6", "7042"}
+	raws := []string{"hq", "zulupbx", "x1", "vcsa", "kilo", "yann", "tango", "mx9", "kilofolder", "pub1", "sub2", "nas7", "quebec", "zulu", "pbx", "00ebd5d5d8c6", "7042"}
 	in := noticeOf("hq").Incident
 	in.Alerts, in.Machines = []string{"14:19:00 UTC PartiallyRegisteredPhone on sub3 (Quebec), by poll"}, []string{"Quebec", "sub3"}
 	in.Hosts = []channel.Host{{Host: "x1", Error: "lookup x1: no such host; jump by VCSA"}}
@@ -93,7 +93,7 @@ func TestMaskNoticeShort(t *testing.T) {
 	in.CUCM = &channel.Names{State: "likely", Why: "ZuluPBX did not answer", Phones: []channel.Named{{Cluster: "ZuluPBX", Device: "SEP00EBD5D5D8C6", Via: "x1", Lines: []channel.NamedLine{{Number: "7042", State: "up"}}}}}
 	var changes []channel.Change
 	for key, what := range map[string]string{"host/x1/login": "x1 refuses yann", "mailbox/tango/Kilofolder": "mx9 does not answer for tango", "site/hq/clock": "x1 and pub1 of hq differ", "poll/ZuluPBX/sub2": "sub2 is silent",
-		"unrouted/quebec": "3 alerts of cluster Quebec came; no site claims it", "reset/SEP00EBD5D5D8C6": "SEP00EBD5D5D8C6 (7042) did not come back", "handover/nas7": "nas7: permission denied", "incident/20260302T142000Z-hq-3fa2c1": "x1 fails"} {
+		"unrouted/quebec": "3 alerts of cluster Quebec came; no site claims it", "reset/SEP00EBD5D5D8C6": "SEP00EBD5D5D8C6 (7042) did not come back", "handover/nas7": "nas7: permission denied", "cucm/zulu pbx/login": "Zulu PBX refused yann", "something/quebec/new": "quebec again", "incident/20260302T142000Z-hq-3fa2c1": "x1 fails"} {
 		changes = append(changes, channel.Change{Key: key, Event: channel.Began, What: what, Hint: "look at x1 and sub2; `grab check hq`", Since: now})
 	}
 	notices := []channel.Notice{channel.Told(now, channel.KindSealed, *in), channel.Problems(now, changes)}
