@@ -10,11 +10,11 @@ const describes = "escription"
 // ofPhone reports whether the description at from is a phone's: of an element of XML, a
 // string of JSON or a field of CSV, with a device's name nearer than other descriptions. Of
 // other things people do not write down whose they are.
-func (s *scanner) ofPhone(from, to int) bool {
-	if s.Columns == nil && !inElement(s.b, from) {
+func ofPhone(b []byte, from, to int, columns bool) bool {
+	if !columns && !inElement(b, from) {
 		return false
 	}
-	before, after := s.b[max(0, from-nearby):from], s.b[to:min(len(s.b), to+nearby)]
+	before, after := b[max(0, from-nearby):from], b[to:min(len(b), to+nearby)]
 	if key := bytes.LastIndex(before, []byte(describes)); key >= 0 {
 		before = before[:key]
 	}

@@ -14,10 +14,10 @@ const (
 )
 
 // hexAddr finds an IPv4 address that is known, written as a number of hexadecimal digits.
-func (s *scanner) hexAddr(from, to int) {
-	digits := s.b[from+2 : to]
+func hexAddr(b []byte, from, to int, known *Dictionary) (h Hit, ok bool) {
+	digits := b[from+2 : to]
 	if !isHexes(digits) {
-		return
+		return h, false
 	}
 	v := uint32(0)
 	for _, c := range digits {
@@ -32,12 +32,12 @@ func (s *scanner) hexAddr(from, to int) {
 		if binary.BigEndian.PutUint32(a[:], v); spelled&backwards != 0 {
 			binary.LittleEndian.PutUint32(a[:], v)
 		}
-		if text := netip.AddrFrom4(a).String(); s.Known.byAddr[text] {
-			s.put(Hit{From: int32(from), To: int32(to), At: spelled, Class: Addrs, Rule: ruleIPv4, V: []byte(text)})
-			return
+		if text := netip.AddrFrom4(a).String(); known.byAddr[text] {
+			return Hit{From: int32(from), To: int32(to), At: spelled, Class: Addrs, Rule: ruleIPv4, V: []byte(text)}, true
 		}
 		spelled |= backwards
 	}
+	return h, false
 }
 
 // SpellAddr appends an address in the spelling of a hit.

@@ -14,7 +14,10 @@ func (s *scanner) host(from, to int, r Rule) {
 	for to > from && s.b[to-1] == '.' {
 		to--
 	}
-	if r == ruleHost && s.hostAgain(from, to) {
+	if labels := s.recent.labels(s.b, from, to); labels != nil && r == ruleHost {
+		for _, l := range labels {
+			s.add(Names, r, from+l.From, from+l.To)
+		}
 		return
 	}
 	w := s.b[from:to]
@@ -37,8 +40,8 @@ func (s *scanner) host(from, to int, r Rule) {
 	n := len(s.hits)
 	free := n == 0 || int(s.hits[n-1].To) <= from
 	s.labels(from, end, r)
-	if free && r == ruleHost {
-		s.rememberHost(from, to, n)
+	if free && r == ruleHost && len(s.hits) >= n {
+		s.recent.remember(s.b, from, to, s.hits[n:])
 	}
 }
 

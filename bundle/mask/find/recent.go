@@ -26,52 +26,51 @@ func recentAt(w []byte) uint8 {
 	return uint8(h*2654435761>>24) ^ uint8(n)
 }
 
-// key is keyKindOf for a word of the text.
-func (s *scanner) key(from, to int) Key {
-	w := s.b[from:to]
-	if s.recent == nil || len(w) == 0 || len(w) > maxKey {
+// key is keyKindOf for b[from:to].
+func (r *recent) key(b []byte, from, to int) Key {
+	w := b[from:to]
+	if r == nil || len(w) == 0 || len(w) > maxKey {
 		return keyKindOf(w)
 	}
 	if !maybeKey(w) {
 		return keyNone
 	}
-	r := &s.recent.keys[recentAt(w)]
-	if !bytes.Equal(w, s.b[r.at.From:r.at.To]) {
-		*r = recentKey{Span{from, to}, keyKindOf(w)}
+	k := &r.keys[recentAt(w)]
+	if !bytes.Equal(w, b[k.at.From:k.at.To]) {
+		*k = recentKey{Span{from, to}, keyKindOf(w)}
 	}
-	return r.is
+	return k.is
 }
 
-// hostAgain finds in a host what was found in it before. False: it is not known.
-func (s *scanner) hostAgain(from, to int) bool {
-	if s.recent == nil || from == to {
-		return false
+// labels are those of the host b[from:to], from its beginning, as they were found before; nil:
+// it is not known.
+func (r *recent) labels(b []byte, from, to int) []Span {
+	if r == nil || from == to {
+		return nil
 	}
-	h := &s.recent.hosts[recentAt(s.b[from:to])]
-	if !bytes.Equal(s.b[from:to], s.b[h.at.From:h.at.To]) {
-		return false
+	h := &r.hosts[recentAt(b[from:to])]
+	if !bytes.Equal(b[from:to], b[h.at.From:h.at.To]) {
+		return nil
 	}
-	for _, l := range h.labels {
-		if l.To == 0 {
-			break
-		}
-		s.add(Names, ruleHost, from+l.From, from+l.To)
+	n := 0
+	for n < len(h.labels) && h.labels[n].To > 0 {
+		n++
 	}
-	return true
+	return h.labels[:n]
 }
 
-// rememberHost notes what was found in a host: the hits from n on, if that is all.
-func (s *scanner) rememberHost(from, to, n int) {
-	if s.recent == nil || from == to || len(s.hits) < n || len(s.hits)-n > 4 {
+// remember notes that nothing but these hits is in the host b[from:to].
+func (r *recent) remember(b []byte, from, to int, hits []Hit) {
+	if r == nil || from == to || len(hits) > len(recentHost{}.labels) {
 		return
 	}
 	h := recentHost{at: Span{from, to}}
-	for i := range s.hits[n:] {
-		hit := &s.hits[n+i]
+	for i := range hits {
+		hit := &hits[i]
 		if hit.Class != Names || hit.Rule != ruleHost || int(hit.From) < from || int(hit.To) > to {
 			return
 		}
 		h.labels[i] = Span{int(hit.From) - from, int(hit.To) - from}
 	}
-	s.recent.hosts[recentAt(s.b[from:to])] = h
+	r.hosts[recentAt(b[from:to])] = h
 }

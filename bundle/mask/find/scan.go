@@ -197,7 +197,7 @@ func (s *scanner) newLine(i int) int {
 		s.received(j)
 	}
 	if s.Identities && j+2 < len(s.b) && s.b[j+1] == '=' {
-		s.mediaLine(j)
+		mediaLine(s, j)
 	} else {
 		s.line.sdp = false
 	}

@@ -7,7 +7,7 @@ var dullSessions = set("-", "", "sip call", "session", "session sdp", "session d
 
 // mediaLine treats a line of SDP, which begins with v=0: in what people wrote into it
 // themselves, who they are and how they are reached. The text of the line is at i.
-func (s *scanner) mediaLine(i int) {
+func mediaLine(s *scanner, i int) {
 	from, end := i+2, lineEnd(s.b, i)
 	for end > from && (s.b[end-1] == '\r' || isBlank(s.b[end-1])) {
 		end--
@@ -24,13 +24,13 @@ func (s *scanner) mediaLine(i int) {
 			s.thing(from, end, ruleDisplay)
 		}
 	case 'p', 'e':
-		s.reached(from, end, s.b[i] == 'p')
+		reached(s, from, end, s.b[i] == 'p')
 	}
 }
 
 // reached treats a number or an address of mail, with the name of whose it is in brackets
 // behind it, or before it where that has brackets.
-func (s *scanner) reached(from, end int, number bool) {
+func reached(s *scanner, from, end int, number bool) {
 	at, name := Span{from, end}, Span{from, from}
 	if open := bytes.IndexAny(s.b[from:end], "(<"); open >= 0 {
 		last := end

@@ -17,7 +17,7 @@ func (s *scanner) keyed(i int, sep byte) int {
 	if from == to {
 		return i + 1
 	}
-	k := s.key(from, to)
+	k := s.recent.key(s.b, from, to)
 	if k == keyNone && i > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
 		k = keyKindOf(s.b[from+3 : to])
 	}
@@ -201,7 +201,7 @@ func (s *scanner) identity(k Key, from, to int) bool {
 	case keyRelative:
 		return s.relative(from)
 	case keyDescription:
-		return s.ofPhone(from, to) && s.thing(from, to, ruleDisplay)
+		return ofPhone(s.b, from, to, s.Columns != nil) && s.thing(from, to, ruleDisplay)
 	case keyWarning:
 		if w := warner(s.b, from-1); w.To > w.From {
 			s.host(w.From, w.To, ruleHost)

@@ -163,7 +163,9 @@ func (s *scanner) withDigits(from, to int, flags uint8) {
 		s.quads(from, to)
 	}
 	if n == 10 && s.Known != nil && s.b[from] == '0' && s.b[from+1]|0x20 == 'x' {
-		s.hexAddr(from, to)
+		if h, ok := hexAddr(s.b, from, to, s.Known); ok {
+			s.put(h)
+		}
 	}
 	if n >= 12 {
 		s.mac(from, to, flags)

@@ -78,12 +78,12 @@ type Incident struct {
 	Verdict  string          `json:"verdict,omitempty"` // of KindSealed: one sentence on the registrations
 	Found    *Registration   `json:"registration,omitempty"`
 	CUCM     *Names          `json:"cucm,omitempty"` // nil: it was not asked
-	Late     bool            `json:"late,omitempty"` // the revision is for what came of CUCM or phones since
 	Bundled
 }
 
 // Bundled is what a notice says of a bundle.
 type Bundled struct {
+	Late   bool     `json:"late,omitempty"`   // the revision is for what came of CUCM or phones since
 	Bundle string   `json:"bundle,omitempty"` // path on the machine of grab
 	Size   int64    `json:"size,omitempty"`
 	SHA256 string   `json:"sha256,omitempty"`
