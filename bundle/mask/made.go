@@ -23,7 +23,9 @@ type searchingMade struct{ masking }
 
 func (p searchingMade) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 	return each(r, k, nil, func(c *chunk) {
-		p.scan(c)
+		o := p.m.options(c)
+		o.Known, o.Ours = p.known, true
+		c.hits, _ = find.Scan(c.b, o, c.hits)
 		at, why := p.left(c.hits)
 		if why != "" {
 			c.err = &Found{File: name, Line: c.line + int64(bytes.Count(c.b[:at], []byte("\n"))), Rule: why}

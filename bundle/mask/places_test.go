@@ -185,3 +185,18 @@ func maskedAgain(m *Masker, k Kind, text string) ([]string, error) {
 	}
 	return []string{w.String()}, m.Search("a", k, bytes.NewReader(w.Bytes()))
 }
+
+// TestMade: in what is made of what was masked, a word that is somebody's short name is a word
+// like others; his long name is his.
+func TestMade(t *testing.T) {
+	m := New(fixed(), Identities)
+	if _, err := try(m, Log, `user="hand" User="quentin"`); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SearchMade("README.txt", Log, strings.NewReader("Grabbed by hand, for the user 'hand'.\n")); err != nil {
+		t.Error(err)
+	}
+	if err := m.SearchMade("README.txt", Log, strings.NewReader("for the user quentin\n")); err == nil {
+		t.Error("a name is not found")
+	}
+}

@@ -38,6 +38,7 @@ type Options struct {
 	Domains    map[string]bool // gets those of the hosts that are named; nil: nobody asks
 	Columns    []Key           // of CSV
 	First      bool            // the text begins with their names
+	Ours       bool            // whoever wrote the text says "by hand" and means no name
 	depth      int             // how many encodings were undone
 }
 

@@ -141,7 +141,7 @@ var userNouns = set("user", "users", "username", "userid", "account", "owner", "
 // called reports whether the word is what somebody is called, in a sentence: behind a noun,
 // user jdoe, or in quotes behind a word.
 func (s *scanner) called(from, to int) bool {
-	if from < 3 || from <= s.line.from {
+	if from < 3 || from <= s.line.from || s.Ours {
 		return false
 	}
 	switch quote := s.b[from-1]; quote {
