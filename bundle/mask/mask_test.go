@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"rtmtgrab/bundle/mask/find"
+	"rtmtgrab/internal/testrace"
 )
 
 // through masks texts of one scope, and searches what came of them.
@@ -300,7 +301,7 @@ func FuzzTwice(f *testing.F) {
 // TestHostile: what is written to cost time or memory is masked as all else. What takes
 // squared time would not come to an end here.
 func TestHostile(t *testing.T) {
-	const size = 1 << 20
+	size := testrace.Smaller(1<<20, 8) // the goroutines are one for each chunk: TestScenarios has many
 	for name, part := range map[string]string{
 		"blanks": " ", "letters": "a", "hex": "00ebd5d5d8c6", "digests": "Authorization: Digest ", "challenges": `WWW-Authenticate: Digest a="b",`, "cookies": `x Cookie: a="b",`, "users": "user=", "sessions": "session=", "at": "a@", "angles": "<a@",
 		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40", "descriptions": `"description":"SEP `, "media": "v=0\ns=a b\n", "spaced": "00 eb ", "users in words": "user 'a' ",
