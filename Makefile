@@ -38,7 +38,7 @@ PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./int
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
 WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
-WHOLE_TESTS    = ^(TestAnalysisKilled|TestCheckTellsApart|TestDamagedStore|TestExport|TestGolden|TestGoldenDemo|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestMixtures|TestNowOnATerminal|TestNowTakesWhatFits|TestOneEventManyWays|TestRealReadOnlyKey|TestReport|TestReportCostsNoBundle|TestReportOfSyslogFiles|TestRingDamage|TestRingHonest|TestScripts|TestSealedReport|TestTortureCutAtEachRequest|TestTruth)$$
+WHOLE_TESTS    = ^(TestAnalysisKilled|TestCheckTellsApart|TestDamagedStore|TestDoubt|TestExport|TestGolden|TestGoldenDemo|TestIncidentsShareHandles|TestKill|TestKilledWhileRemoving|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMask|TestMaskDiskFull|TestMaskKilled|TestMixtures|TestNowOnATerminal|TestNowTakesWhatFits|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRealReadOnlyKey|TestReport|TestReportCostsNoBundle|TestReportOfSyslogFiles|TestRingDamage|TestRingHonest|TestScripts|TestSealedReport|TestTortureCutAtEachRequest|TestTruth)$$
 WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./internal/incident/triage ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) -j 2 test-race test-whole

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 // chunk is how much of a file is read at once.
@@ -53,6 +54,7 @@ func (h *midHandle) ReadAt(b []byte, off int64) (int, error) {
 // read since is another file's: neither a process that is killed before the head is
 // looked at again, nor a connection that is lost then, leaves it to be trusted.
 func TestDoubt(t *testing.T) {
+	testrace.Without(t)
 	for _, how := range []string{"killed", "cut"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 )
 
@@ -33,7 +34,8 @@ func openBelow(dir string) (n int) {
 // one holds goes on being held when another ends.
 func TestIncidentsShareHandles(t *testing.T) {
 	t.Parallel()
-	const files, incidents = 40, 25
+	const files = 40
+	incidents := testrace.Smaller(25, 4)
 	w := fetchtest.NewWorld(t)
 	for i := range files {
 		name := "network_log"

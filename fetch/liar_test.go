@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testserver"
 )
 
@@ -100,11 +101,10 @@ var lies = map[string]func(f testserver.LiarFile, r testserver.LiarRequest, w *t
 // the window is in the slice or said to be missing.
 func TestLyingServer(t *testing.T) {
 	for name, lie := range lies {
-		seeds := uint64(6)
-		if testing.Short() {
-			seeds = 1
-		}
-		for seed := range seeds {
+		for seed := range uint64(6) {
+			if testrace.Skips(int(seed), 3) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
 				t.Parallel()
 				w := fetchtest.NewWorld(t)

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/testsite"
 )
 
 // The real program, killed again and again while it removes: whatever is gone has its line, no
 // line is there twice, what is pinned stays, and in the end all room is free.
 func TestKilledWhileRemoving(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	const n = 200
 	c := many(t, n, 0, os.Link)

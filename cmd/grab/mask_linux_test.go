@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 // TestMaskDiskFull: on a disk that is full at whatever byte the error says so, nothing is left,
 // and the map is whole: with room the names are those of before.
 func TestMaskDiskFull(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	store := c.smallStore("64m")

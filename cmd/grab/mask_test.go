@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -59,6 +60,7 @@ func phonesOf(t testing.TB, r result) (verdict, partial string, all []string) {
 // TestMask: a masked bundle is signed, opens with stock unzip, says the same, and has none of
 // the phones in it, whose names come back with --restore; masked again it is the same.
 func TestMask(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	l, c, dir := newReportLab(t), newLab(t, lab.ExpresswayConfig{}), t.TempDir()
 	made, err := wiring.Sealer(config.Bundle{Format: "zip", PCAPNG: true}, analysis.New(), seal.Ring{})(t.Context(), l.job(t, dir))
@@ -176,6 +178,7 @@ func TestMaskCommand(t *testing.T) {
 // TestMaskKilled: whenever the program is killed, what is at the output is a whole masked
 // bundle or nothing, and the next time all goes well, under the same map.
 func TestMaskKilled(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	path, out := c.sealedNow(), t.TempDir()

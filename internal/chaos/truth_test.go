@@ -51,7 +51,7 @@ var truthFamilies = []string{"network_log", "messages"}
 //
 // GRAB_TRUTH_SEED is one mixture, which is told of step by step.
 func TestTruth(t *testing.T) {
-	n := testrace.Smaller(25, 6)
+	n := testrace.Smaller(12, 4)
 	if os.Getenv("GRAB_LONG") == "1" {
 		n = 500
 	}
