@@ -165,9 +165,12 @@ func (f *fault) String() string {
 	return s + " " + f.began.Format(time.TimeOnly) + " to " + f.ended.Format(time.TimeOnly)
 }
 
-// anyFault is a random one.
+// anyFault is a random one, of a kind that is dealt as long as there are such.
 func (w *truth) anyFault(r *rand.Rand) *fault {
 	f := &fault{faultKind: faultKinds[r.IntN(len(faultKinds))]}
+	if len(w.dealt) > 0 {
+		f.faultKind, w.dealt = w.dealt[0], w.dealt[1:]
+	}
 	switch f.of {
 	case "site":
 		f.site = w.sites[r.IntN(len(w.sites))].name

@@ -40,6 +40,7 @@ import (
 const (
 	truthBefore = 10 * time.Minute // of the window
 	truthAfter  = 20 * time.Second
+	truths      = 12 // mixtures that are played by default
 )
 
 var truthFamilies = []string{"network_log", "messages"}
@@ -51,7 +52,7 @@ var truthFamilies = []string{"network_log", "messages"}
 //
 // GRAB_TRUTH_SEED is one mixture, which is told of step by step.
 func TestTruth(t *testing.T) {
-	n := testrace.Smaller(12, 4)
+	n := testrace.Smaller(truths, 6)
 	if os.Getenv("GRAB_LONG") == "1" {
 		n = 500
 	}
@@ -72,7 +73,7 @@ func TestTruth(t *testing.T) {
 		t.Error("nothing was shown of Yes, or of No")
 	}
 	for _, k := range faultKinds {
-		if n == 500 && done.faults[k.name] == 0 {
+		if n >= truths && done.faults[k.name] == 0 {
 			t.Errorf("%s never happened", k.name)
 		}
 	}
@@ -96,6 +97,7 @@ type truth struct {
 	free  atomic.Int64
 
 	faults []*fault
+	dealt  []*faultKind // what happens first
 
 	mu     sync.Mutex
 	sealed map[string]evidence.Manifest // by the nodes of the alerts
@@ -111,6 +113,9 @@ func tellTruth(t *testing.T, seed uint64, done *tally) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &truth{t: t, r: rand.New(rand.NewPCG(seed, 12)), dir: dir, tally: done, peers: map[string]*logPeer{}, sealed: map[string]evidence.Manifest{}}
 		w.free.Store(100 << 30)
+		if seed < truths { // together they have every kind
+			w.dealt = faultKinds[int(seed)*len(faultKinds)/truths : int(seed+1)*len(faultKinds)/truths]
+		}
 		stop := w.start()
 		time.Sleep(3 * period)
 		w.round(0)
@@ -368,7 +373,7 @@ func (w *truth) happen() {
 			w.end(f)
 		}
 	}
-	for range w.r.IntN(4) {
+	for range max(w.r.IntN(4), min(2, len(w.dealt))) {
 		f := w.anyFault(w.r)
 		if slices.ContainsFunc(w.active(), func(o *fault) bool {
 			return o.name == f.name && o.host == f.host && o.family == f.family && o.site == f.site || f.family != "" && o.host == f.host && o.family == f.family
