@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"rtmtgrab/internal/lab/scenario"
+	"rtmtgrab/internal/testrace"
 )
 
 // TestEverywhere: of a user and her phone nothing is left in a bundle in whose logs, long
 // lines, packed files, their names and comments they stand.
 func TestEverywhere(t *testing.T) {
+	testrace.Without(t)
 	t.Parallel()
 	m := newMasker(t)
 	b := rawOf(t, brief(t), "hq", 0)

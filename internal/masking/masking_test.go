@@ -34,7 +34,7 @@ func init() {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	for i, sc := range scenario.Scenarios() {
-		if i%every != 0 || testrace.Skips(i/every, 7) {
+		if i%every != 0 || testrace.Skips(i/every, 100) {
 			continue
 		}
 		t.Run(sc.Name, func(t *testing.T) {
