@@ -33,7 +33,8 @@ deps bench-deps busy-deps:
 # nothing of what has no goroutines: of our own PURE (by TestPure), of others' UNWATCHED,
 # which share nothing but through package sync. The rest of the lines takes all of what is
 # sampled, and what is about words and not about who does what at the same time (WHOLE and
-# WHOLE_TESTS, by TestWhole), without the detector. -parallel, -j: many tests wait.
+# WHOLE_TESTS, by TestWhole), without the detector. -parallel, -j: many tests wait. -vet=off:
+# lint has done that, once.
 PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
@@ -45,12 +46,12 @@ test: deps lint
 
 .PHONY: test-race test-whole
 test-race:
-	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test $(RACE) -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
+	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
 
 test-whole:
 	@$(MAKE) cross TARGETS=windows/amd64
-	$(GO) test -timeout 20m $(WHOLE)
-	$(GO) test -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
+	$(GO) test -vet=off -timeout 20m $(WHOLE)
+	$(GO) test -vet=off -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
 
 # For the inner loop: without servers, without whole sites.
 test-short:
