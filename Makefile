@@ -1,11 +1,12 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | monitoring
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | monitoring
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION)
+COMMIT  ?= $(shell git describe --always --abbrev=40 --match '' --dirty=+dirty 2>/dev/null)
+LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION) -X rtmtgrab/internal/version.Commit=$(COMMIT)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: monitoring build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine
+.PHONY: monitoring build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine manual
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -103,6 +104,11 @@ soak: deps
 # root; where that cannot be had it says what is missing, and nothing is proven.
 systemd-proof:
 	GRAB_SYSTEMD=1 $(GO) test -count 1 -v -run TestSystemd -timeout 20m ./internal/chaos
+
+# Manual pages and completions, into MANUAL_DIR.
+MANUAL_DIR ?= bin/manual
+manual:
+	GRAB_MANUAL=$(abspath $(MANUAL_DIR)) GRAB_VERSION=$(VERSION) SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) test -count 1 -run '^TestManual$$' ./cmd/grab
 
 cover:
 	$(GO) test -coverprofile=cover.out ./...

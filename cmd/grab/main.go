@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/usage"
 	"rtmtgrab/internal/version"
+	"rtmtgrab/internal/version/licenses"
 )
 
 func main() {
@@ -113,16 +114,24 @@ func confinedCmd(a *app) *cobra.Command {
 }
 
 func versionCmd(a *app) *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		return printVersion(a)
-	}}
+	cmd := &cobra.Command{Use: "version", Short: "Print the version, what it was made of, and the licences of that", Args: cobra.NoArgs}
+	terms := cmd.Flags().Bool("licenses", false, "print the licences of all that is linked in")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if !*terms {
+			return printVersion(a)
+		}
+		if a.json {
+			return a.print(licenses.All())
+		}
+		_, err := io.WriteString(a.out, licenses.Text)
+		return err
+	}
+	return cmd
 }
 
 func printVersion(a *app) error {
 	if a.json {
-		return a.print(struct {
-			Version string `json:"version"`
-		}{version.Version})
+		return a.print(version.Of())
 	}
 	_, err := fmt.Fprintln(a.out, "grab", version.Version)
 	return err

@@ -33,12 +33,12 @@ var layers = [][]string{
 	{"internal/config/diagconf"},
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/cucm/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder"},
 	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/cucm/pin", "internal/httpproxy", "internal/prt"},
-	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/version"},
+	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/version", "internal/version/licenses"},
 	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human"},
 }
 
 // gear are packages for tests and the demo, which may import what they test.
-var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}
+var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/release/manual", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest"}
 
 func TestLayers(t *testing.T) {
 	line := map[string]int{}

@@ -74,5 +74,11 @@ func defaultStore() string {
 	return "/var/lib/grab"
 }
 
+// Begin sets a section, by a pointer to it, to what it is where its keys are left out.
+func Begin(section any) {
+	cfg := Default()
+	begin(section, &cfg)
+}
+
 // Default is what holds without any configuration file.
 func Default() Config { return defaults(".") }
