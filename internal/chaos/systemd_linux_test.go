@@ -41,6 +41,8 @@ func TestSystemd(t *testing.T) {
 		strangers = 150_000
 	}
 	flood(t, s.site.Peers[0], s.began, strangers)
+	s.run("systemd-sysusers", "rtmtgrab.conf")
+	s.run("systemd-tmpfiles", "--create", "rtmtgrab.conf")
 	s.systemctl("start", "grab")
 	pid := s.show("MainPID")
 	t.Logf("in force: memory %s, out of memory: %s, system calls filtered: %s, user %s", s.show("MemoryMax"), s.show("OOMPolicy"), s.status(s.hostPID(), "Seccomp"), s.show("UID"))
@@ -99,8 +101,9 @@ type booted struct {
 // looks over records never.
 const reportHas = 40 << 20
 
-// bootSystemd starts a systemd that has the program, the unit and a configuration.
-func bootSystemd(t *testing.T) *booted {
+// mayBoot skips a test where no systemd can be booted.
+func mayBoot(t *testing.T) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("it needs root: sudo make systemd-proof")
 	}
@@ -109,10 +112,23 @@ func bootSystemd(t *testing.T) *booted {
 			t.Skipf("%v: apt-get install systemd util-linux", err)
 		}
 	}
+}
+
+// bootSystemd starts a systemd that has the program, the unit and a configuration.
+func bootSystemd(t *testing.T) *booted {
+	mayBoot(t)
 	s := &booted{t: t, began: time.Now().UTC().Add(-2 * time.Minute), site: testsite.New(t, lab.ExpresswayConfig{Name: "expe01", Role: "E", Logs: lab.LogConfig{Rate: 50}})}
 	s.site.StartMail()
 	top := t.TempDir()
 	s.files(filepath.Join(top, "files"))
+	s.boot(top)
+	return s
+}
+
+// boot starts a systemd on the machine's files and those of top/files.
+func (s *booted) boot(top string) {
+	t := s.t
+	t.Helper()
 	if err := os.Mkdir(filepath.Join(top, "root"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +160,6 @@ func bootSystemd(t *testing.T) *booted {
 		s.init = systemdBelow(cmd.Process.Pid)
 		return s.init > 0 && exec.Command("nsenter", s.enter("systemctl", "is-active", "basic.target")...).Run() == nil
 	})
-	return s
 }
 
 // files are what the service needs, as an administrator lays it out.
@@ -159,20 +174,26 @@ func (s *booted) files(dir string) {
 			s.t.Fatal(err)
 		}
 	}
-	unit, err := os.ReadFile("../../configs/grab.service")
-	if err != nil {
-		s.t.Fatal(err)
+	for name, place := range map[string]string{"grab.service": "etc/systemd/system/grab.service", "grab.sysusers": "usr/lib/sysusers.d/rtmtgrab.conf", "grab.tmpfiles": "usr/lib/tmpfiles.d/rtmtgrab.conf"} {
+		text, err := os.ReadFile("../../configs/" + name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		put(place, string(text), 0o644)
 	}
-	put("etc/systemd/system/grab.service", string(unit), 0o644)
-	const given = "/run/credentials/grab.service/"
+	const given = "/run/credentials/grab.service/grab_"
 	config := strings.NewReplacer("store: store", "store: /var/lib/grab", "{file: imap.secret}", "{file: "+given+"imap.secret}", "{file: id}", "{file: "+given+"id_ecdsa}", `"}}`, `", families: [network_log]}}`).Replace(s.site.Read("grab.yaml"))
 	put("etc/grab/grab.yaml", config, 0o644)
 	put("etc/grab/ca.pem", s.site.Read("ca.pem"), 0o644)
 	put("etc/grab/known_hosts", s.site.Read("known_hosts"), 0o644)
-	put("etc/grab/imap.secret", s.site.Read("imap.secret"), 0o600)
-	put("etc/grab/id_ecdsa", s.site.Read("id"), 0o600)
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "usr/local/bin/grab"), "rtmtgrab/cmd/grab")
+	put("etc/grab-credentials/imap.secret", s.site.Read("imap.secret"), 0o600)
+	put("etc/grab-credentials/id_ecdsa", s.site.Read("id"), 0o600)
+	program := filepath.Join(dir, "usr/bin/grab")
+	build := exec.Command("go", "build", "-o", program, "rtmtgrab/cmd/grab")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if built := os.Getenv("GRAB_SYSTEMD_PROGRAM"); built != "" {
+		build = exec.Command("install", "-D", built, program)
+	}
 	if out, err := build.CombinedOutput(); err != nil {
 		s.t.Fatalf("build grab: %v\n%s", err, out)
 	}
@@ -183,16 +204,22 @@ func (s *booted) enter(args ...string) []string {
 	return append([]string{"-t", strconv.Itoa(s.init), "-m", "-p", "-C", "-i", "-u", "--", "env", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, args...)
 }
 
-func (s *booted) systemctl(args ...string) string {
+// run runs a command inside and returns what it printed.
+func (s *booted) run(args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nsenter", s.enter(append([]string{"systemctl"}, args...)...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "nsenter", s.enter(args...)...).CombinedOutput()
 	if err != nil {
 		log, _ := exec.CommandContext(ctx, "nsenter", s.enter("journalctl", "--no-pager", "-n", "50")...).CombinedOutput()
-		s.t.Fatalf("systemctl %q: %v\n%s\n%s", args, err, out, log)
+		s.t.Fatalf("%q: %v\n%s\n%s", args, err, out, log)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+func (s *booted) systemctl(args ...string) string {
+	s.t.Helper()
+	return s.run(append([]string{"systemctl"}, args...)...)
 }
 
 func (s *booted) show(property string) string {
@@ -251,7 +278,7 @@ func (s *booted) grab(args ...string) (m evidence.Manifest, seen analyst) {
 // hostPID is the collector's process by the machine's count.
 func (s *booted) hostPID() int {
 	for _, pid := range childrenOf(s.init) {
-		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.HasPrefix(line, []byte("/usr/local/bin/grab\x00watch")) {
+		if line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.HasPrefix(line, []byte("/usr/bin/grab\x00watch")) {
 			return pid
 		}
 	}

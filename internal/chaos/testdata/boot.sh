@@ -74,8 +74,8 @@ if [ -d /sys/fs/cgroup/unified ] || [ ! -e /sys/fs/cgroup/cgroup.controllers ]; 
 else
 	mount -t cgroup2 cgroup2 sys/fs/cgroup
 fi
-mkdir -m 0700 -p "$top/state" var/lib/private # the store lies on the disk, not in memory
-mount --bind "$top/state" var/lib/private
+mkdir -m 0700 -p "$top/state" var/lib/grab # the store lies on the disk, not in memory
+mount --bind "$top/state" var/lib/grab
 for d in run tmp; do mount -t tmpfs -o mode=1777 tmpfs $d; done
 chmod 755 run
 mount -t tmpfs -o mode=755 tmpfs dev
