@@ -1,4 +1,4 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | monitoring
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
@@ -6,7 +6,7 @@ COMMIT  ?= $(shell git describe --always --abbrev=40 --match '' --dirty=+dirty 2
 LDFLAGS  = -X rtmtgrab/internal/version.Version=$(VERSION) -X rtmtgrab/internal/version.Commit=$(COMMIT)
 TARGETS  = linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: monitoring build deps bench-deps busy-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine manual
+.PHONY: monitoring build deps bench-deps busy-deps release-deps test test-short test-busy test-long lint bench chaos soak systemd-proof cover fuzz cross wine manual
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/grab ./cmd/grab
@@ -16,7 +16,9 @@ build:
 NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:unzip zstd:zstd chromium:chromium exim4:exim4-daemon-light tshark:tshark sngrep:sngrep minisign:minisign age:age curl:curl openssl:openssl 7zz:7zip bsdtar:libarchive-tools
 bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli
 busy-deps: NEED += stress-ng:stress-ng
-deps bench-deps busy-deps:
+release-deps: NEED = $(RELEASE_NEED)
+RELEASE_NEED = minisign:minisign lintian:lintian rpm:rpm dpkg-deb:dpkg groff:groff-base unzip:unzip systemd-analyze:systemd unshare:util-linux
+deps bench-deps busy-deps release-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
 	if [ -n "$$missing" ]; then \
@@ -25,7 +27,7 @@ deps bench-deps busy-deps:
 	    apt-get -o DPkg::Lock::Timeout=120 update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $$missing; \
 	  else echo "deps: missing:$$missing. Install them (as root: apt-get install$$missing); the tests that need them will fail."; fi; fi
-	$(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null # the S3 server of the tests: minutes, once
+	@$(if $(filter release-deps,$@),:,$(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null) # the S3 server of the tests: minutes, once
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
@@ -109,6 +111,18 @@ systemd-proof:
 MANUAL_DIR ?= bin/manual
 manual:
 	GRAB_MANUAL=$(abspath $(MANUAL_DIR)) GRAB_VERSION=$(VERSION) SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) test -count 1 -run '^TestManual$$' ./cmd/grab
+
+# A release in dist/: archives, packages, sums and their signature; nothing is published. The
+# tools of it have a go.mod of their own, and to compile them once takes a long time. docs/setup.md
+# and internal/release/make say the rest.
+.PHONY: release release-test
+release: release-deps
+	GO='$(GO)' internal/release/make
+
+# What is in dist/ is looked at, installed, used, upgraded and purged, as root; CI_LONG=1: and
+# built again. What cannot be done here is said.
+release-test: release-deps
+	@GO='$(GO)' internal/release/check
 
 cover:
 	$(GO) test -coverprofile=cover.out ./...
