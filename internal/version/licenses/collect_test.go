@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +64,7 @@ func linked(t *testing.T) []part {
 
 // list asks the go command for the packages of one system.
 func list(system, arch string) (parts []part, err error) {
-	cmd := exec.Command("go", "list", "-deps", "-json=Dir,Standard,Module", "rtmtgrab/cmd/grab")
+	cmd := exec.Command("go", "list", "-deps", "-json=Dir,Root,Standard,Module", "rtmtgrab/cmd/grab")
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0")
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -76,6 +75,7 @@ func list(system, arch string) (parts []part, err error) {
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p struct {
 			Dir      string
+			Root     string // of the compiler, if it is Standard
 			Standard bool
 			Module   *struct{ Path, Version, Dir string }
 		}
@@ -85,7 +85,7 @@ func list(system, arch string) (parts []part, err error) {
 		case err != nil:
 			return nil, err
 		case p.Standard:
-			parts = append(parts, part{std, "", runtime.GOROOT(), map[string]bool{p.Dir: true}})
+			parts = append(parts, part{std, "", p.Root, map[string]bool{p.Dir: true}})
 		case p.Module == nil:
 			return nil, fmt.Errorf("%s is of no module", p.Dir)
 		default:
