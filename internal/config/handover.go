@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"rtmtgrab/internal/config/secret"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -207,7 +208,7 @@ func beginHandover(v any, cfg *Config) {
 	case *HTTPSSink:
 		*v = HTTPSSink{Method: "PUT"}
 	case *CXDSink:
-		*v = CXDSink{URL: Address{NewSecret(cxdURL)}}
+		*v = CXDSink{URL: Address{secret.Text(cxdURL)}}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"rtmtgrab/internal/config/secret"
 )
 
 // A Value is text, or a Secret. It is printed like a Secret.
@@ -48,7 +50,7 @@ func (d *decoder) proxy(n *yaml.Node, path string, to *Proxy) {
 	} else if u, err := url.Parse(s); err == nil && u.User != nil {
 		d.bad(path, "the password of a proxy must not be here: write {file: NAME} or {env: NAME} with the whole URL in it")
 	}
-	to.Secret = NewSecret(s)
+	to.Secret = secret.Text(s)
 }
 
 // CheckProxy says why a text is not a proxy, or "". It quotes nothing of it.

@@ -30,11 +30,16 @@ type Secret struct{ s *source }
 
 type source struct {
 	file, env string
-	value     *string // for New
+	value     *string // for New and Text
+	plain     bool    // it may be shown
 }
 
 // New is a secret that this process made up itself and keeps in memory.
 func New(value string) Secret { return Secret{&source{value: &value}} }
+
+// Text is text that stands where a secret may stand, and is none: package redact is not
+// told, or it would star each "none".
+func Text(value string) Secret { return Secret{&source{value: &value, plain: true}} }
 
 // File is the secret in a file.
 func File(name string) Secret { return Secret{&source{file: name}} }
@@ -79,7 +84,7 @@ func (s Secret) EnvName() string {
 // 64 KiB and never empty. From then on package redact knows it.
 func (s Secret) Read() (string, error) {
 	v, err := s.read()
-	if err == nil {
+	if err == nil && !s.s.plain {
 		redact.Add(v)
 	}
 	return v, err
