@@ -130,6 +130,7 @@ func (a *API) ask(ctx context.Context, method, path string, body []byte) ([]byte
 // refusal is the error of an answer that is none.
 func (a *API) refusal(status int, text []byte) *Error {
 	e := a.err(KindSaid, nil)
+	e.Status = status
 	switch status {
 	case http.StatusUnauthorized:
 		e.Kind = KindRefused
@@ -159,7 +160,7 @@ func (a *API) order(ctx context.Context, mode string, more ...string) error {
 		return err
 	}
 	_, err = a.ask(ctx, http.MethodPut, path, orderBody(mode, more...))
-	if e, ok := errors.AsType[*Error](err); ok && strings.HasPrefix(e.Text, http.StatusText(http.StatusMethodNotAllowed)) {
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusMethodNotAllowed {
 		_, err = a.ask(ctx, http.MethodPost, path, orderBody(mode, more...))
 	}
 	return err

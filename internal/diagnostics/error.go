@@ -28,6 +28,7 @@ type Error struct {
 	Kind    Kind
 	Host    string
 	Address string
+	Status  int    // of an answer over HTTP that is none; 0: it is of none
 	Text    string // what it said, in one line
 	Err     error
 }

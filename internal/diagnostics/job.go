@@ -205,7 +205,7 @@ func (j *job) end() {
 		return
 	}
 	for _, h := range j.note.Hosts {
-		if h.LeftOn && time.Since(h.Started) > leftFor {
+		if h.LeftOn && time.Since(h.Started) > LeftFor {
 			j.forget()
 			return
 		}

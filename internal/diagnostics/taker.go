@@ -19,8 +19,10 @@ const (
 	stopFor    = 30 * time.Minute // an appliance that does not answer is asked to stop
 	readyIn    = 10 * time.Minute // it is collected
 	longestRun = 2 * time.Hour
-	leftFor    = 24 * time.Hour // what may have been left running is told of
 )
+
+// LeftFor is how long it is told that something may have been left running.
+const LeftFor = 24 * time.Hour
 
 // An Appliance is one whose diagnostic log is taken.
 type Appliance struct {

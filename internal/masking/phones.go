@@ -1,7 +1,6 @@
 package masking
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -102,14 +101,9 @@ func (j phoneMasker) write(name string) error {
 			_, err := w.Write(j.phones.CSV())
 			return err
 		}
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
+		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		if err := e.Encode(j.phones); err != nil {
-			return err
-		}
-		_, err := w.Write(b.Bytes())
-		return err
+		return e.Encode(j.phones)
 	})
 }
 

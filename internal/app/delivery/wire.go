@@ -61,12 +61,9 @@ func (d *Desk) maker() handover.Maker {
 
 // convert writes a bundle in another format, with the same sums.
 func convert(ctx context.Context, src, dst, format string) error {
-	v, res, err := bundle.OpenVerified(ctx, src)
-	switch {
-	case err != nil:
+	v, err := verified(ctx, src)
+	if err != nil {
 		return err
-	case v == nil:
-		return fmt.Errorf("%s: %s", res.Bad[0].File, res.Bad[0].What)
 	}
 	_, err = v.Convert(ctx, dst, format)
 	return errors.Join(err, v.Close())
@@ -74,14 +71,20 @@ func convert(ctx context.Context, src, dst, format string) error {
 
 // copied is convert into a stream.
 func copied(ctx context.Context, src string, w io.Writer, format string) error {
-	v, res, err := bundle.OpenVerified(ctx, src)
-	switch {
-	case err != nil:
+	v, err := verified(ctx, src)
+	if err != nil {
 		return err
-	case v == nil:
-		return fmt.Errorf("%s: %s", res.Bad[0].File, res.Bad[0].What)
 	}
 	return errors.Join(v.CopyTo(ctx, w, format), v.Close())
+}
+
+// verified opens a bundle that is whole. Its Close is due.
+func verified(ctx context.Context, src string) (*bundle.Verified, error) {
+	v, res, err := bundle.OpenVerified(ctx, src)
+	if err == nil && v == nil {
+		err = fmt.Errorf("%s: %s", res.Bad[0].File, res.Bad[0].What)
+	}
+	return v, err
 }
 
 // note is the answer that is in a bundle, in two lines.

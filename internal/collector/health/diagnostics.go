@@ -2,7 +2,6 @@ package health
 
 import (
 	"errors"
-	"time"
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health/status"
@@ -14,14 +13,11 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// leftFor is how long it is told that a diagnostic log may have been left running.
-const leftFor = 24 * time.Hour
-
 // ReportDiagnostics says which hosts write a diagnostic log for grab, and what was left running.
 func ReportDiagnostics(r *status.Report, cfg *config.Config, store *incident.Store, a *wiring.Appliances) {
 	for _, n := range diagnostics.Notes(store) {
 		for name, h := range n.Hosts {
-			if h.LeftOn && r.Now.Sub(h.Started) < leftFor || h.Running() {
+			if h.LeftOn && r.Now.Sub(h.Started) < diagnostics.LeftFor || h.Running() {
 				r.Diagnostics = append(r.Diagnostics, status.Diagnostic{Host: name, Incident: n.Incident, Started: h.Started, LeftOn: h.LeftOn, Error: h.Why, Sites: []string{n.Site}})
 			}
 		}

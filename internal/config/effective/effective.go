@@ -24,7 +24,7 @@ import (
 // Where a value comes from.
 const (
 	File      = "file"      // it stands in the file
-	Inherited = "inherited" // a host has it from the file's ssh:, logs: or ring:, a list's element from the list
+	Inherited = "inherited" // a host has it from the file's ssh:, logs: or ring:
 	Default   = "default"   // nothing in the file says it
 )
 
@@ -92,29 +92,18 @@ func (v *View) node(val reflect.Value, path, opt string) *yaml.Node {
 			return v.leaf(s)
 		}
 		return v.secret(s, x.Secret)
-	case time.Duration:
-		s.Value = scalar.Written(x)
-		if opt == "clock" {
-			s.Value = fmt.Sprintf("%02d:%02d", int(x.Hours()), int(x.Minutes())%60)
-		}
-		return v.leaf(s)
-	case time.Weekday:
-		s.Value = strings.ToLower(x.String()[:3])
-		return v.leaf(s)
-	case *regexp.Regexp:
-		if x == nil {
+	case *regexp.Regexp, *time.Location, time.Duration, time.Weekday:
+		text, ok := scalar.Text(x, opt)
+		if !ok {
 			return nil
 		}
-		s.Value = strings.TrimPrefix(x.String(), "(?i)")
-		return v.leaf(s)
-	case *time.Location:
-		if x == nil {
-			return nil
-		}
-		s.Value = x.String()
+		s.Value = text
 		return v.leaf(s)
 	case int64:
-		s.Value = size(x)
+		s.Value = x
+		if text, _ := scalar.Text(x, opt); strings.HasSuffix(text, "iB") {
+			s.Value = text
+		}
 		return v.leaf(s)
 	case int, bool, string:
 		s.Value = x
@@ -236,17 +225,4 @@ func (v *View) ownList(key, inner string) bool {
 			return true
 		}
 	}
-}
-
-// size is a number of bytes as one writes it into the file, exactly.
-func size(n int64) any {
-	for _, u := range []struct {
-		name string
-		of   int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n >= u.of && n%u.of == 0 {
-			return strconv.FormatInt(n/u.of, 10) + u.name
-		}
-	}
-	return n
 }

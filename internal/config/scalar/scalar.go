@@ -69,6 +69,44 @@ func Written(d time.Duration) string {
 	return s
 }
 
+// Text is a single value of the configuration as one writes it into the file; ok is false
+// if v is none, or nil. opt is the option of its key: a clock is a time of day.
+func Text(v any, opt string) (text string, ok bool) {
+	switch x := v.(type) {
+	case time.Duration:
+		if opt == "clock" {
+			return fmt.Sprintf("%02d:%02d", int(x.Hours()), int(x.Minutes())%60), true
+		}
+		return Written(x), true
+	case time.Weekday:
+		return strings.ToLower(x.String()[:3]), true
+	case *regexp.Regexp:
+		if x != nil {
+			return strings.TrimPrefix(x.String(), "(?i)"), true
+		}
+	case *time.Location:
+		if x != nil {
+			return x.String(), true
+		}
+	case int64:
+		return writtenSize(x), true
+	}
+	return "", false
+}
+
+// writtenSize is a number of bytes as one writes it into the file, exactly: 64MiB, 1GiB, 0.
+func writtenSize(n int64) string {
+	for _, u := range []struct {
+		name string
+		of   int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.of && n%u.of == 0 {
+			return strconv.FormatInt(n/u.of, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
 var sizeRE = regexp.MustCompile(`^([0-9]{1,18}) ?(B|KiB|MiB|GiB)?$`)
 
 // Size reads a number of bytes: 65536, 512KiB, 64MiB, 1GiB.

@@ -148,20 +148,8 @@ func written(v reflect.Value, opt string) string {
 	if v.IsZero() {
 		return ""
 	}
-	switch x := v.Interface().(type) {
-	case time.Duration:
-		if opt == "clock" {
-			return fmt.Sprintf("%02d:%02d", int(x.Hours()), int(x.Minutes())%60)
-		}
-		return scalar.Written(x)
-	case time.Weekday:
-		return strings.ToLower(x.String()[:3])
-	case *regexp.Regexp:
-		return strings.TrimPrefix(x.String(), "(?i)")
-	case *time.Location:
-		return x.String()
-	case int64:
-		return size(x)
+	if text, ok := scalar.Text(v.Interface(), opt); ok {
+		return text
 	}
 	switch v.Kind() {
 	case reflect.String, reflect.Int:
@@ -177,16 +165,4 @@ func written(v reflect.Value, opt string) string {
 		return strings.Join(all, ", ")
 	}
 	return ""
-}
-
-func size(n int64) string {
-	for _, u := range []struct {
-		name string
-		of   int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n%u.of == 0 {
-			return fmt.Sprintf("%d%s", n/u.of, u.name)
-		}
-	}
-	return fmt.Sprint(n)
 }
