@@ -125,7 +125,7 @@ func (s *scanner) sign(i int) int {
 	case '/':
 		return s.segment(i)
 	case '(':
-		s.bracket(i)
+		bracket(s, i)
 	case '"':
 		return s.listItem(i)
 	case ']', '{':
