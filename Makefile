@@ -17,7 +17,7 @@ NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:
 bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli
 busy-deps: NEED += stress-ng:stress-ng
 release-deps: NEED = $(RELEASE_NEED)
-RELEASE_NEED = minisign:minisign lintian:lintian rpm:rpm dpkg-deb:dpkg groff:groff-base unzip:unzip systemd-analyze:systemd unshare:util-linux
+RELEASE_NEED = promtool:prometheus minisign:minisign lintian:lintian rpm:rpm dpkg-deb:dpkg groff:groff-base unzip:unzip systemd-analyze:systemd unshare:util-linux
 deps bench-deps busy-deps release-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
@@ -121,7 +121,7 @@ release: release-deps
 
 # What is in dist/ is looked at, installed, used, upgraded and purged, as root; CI_LONG=1: and
 # built again. What cannot be done here is said.
-release-test: release-deps
+release-test: release-deps monitoring
 	@GO='$(GO)' internal/release/check
 
 cover:

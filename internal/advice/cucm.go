@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"rtmtgrab/internal/cucm"
-	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/ledger"
 )
 
 // The pages of CUCM and of its Serviceability on which things are mended.

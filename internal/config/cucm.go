@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config/scalar"
-	"rtmtgrab/internal/cucm/pin"
+	"rtmtgrab/internal/pin"
 )
 
 // defaultCUCMPort is that of CUCM's SOAP services.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/cucm"
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/lab/cucmlab"
+	"rtmtgrab/internal/ledger"
 )
 
 // hostile is a cluster whose answers are made by the test, and a client of it.

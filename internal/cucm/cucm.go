@@ -21,8 +21,8 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/cucm/soap"
+	"rtmtgrab/internal/ledger"
 )
 
 // An Error says why the cluster did not give what it was asked for.
@@ -124,8 +124,8 @@ func New(cfg Config) *Cluster {
 	c.ris, c.perf = cfg.Budgets.of(cfg.Cluster + "\x00" + cfg.Publisher)
 	base := soap.Client{Cluster: cfg.Cluster, Roots: cfg.Roots, Pins: cfg.Pins, Proxy: cfg.Proxy, FirstByte: cfg.FirstByte, Clock: c.clocks.note}
 	client, reset := base, base
-	client.Login = &ledger.Login{Ledger: cfg.Ledger, Cluster: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}
-	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Cluster: cfg.Cluster, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override}
+	client.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}
+	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override}
 	c.soap, c.axl = &client, &reset
 	return c
 }

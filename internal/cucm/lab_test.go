@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/cucm/ledger"
-	"rtmtgrab/internal/cucm/pin"
 	"rtmtgrab/internal/cucm/soap"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab/cucmlab"
+	"rtmtgrab/internal/ledger"
+	"rtmtgrab/internal/pin"
 )
 
 // startLab is a cluster of two nodes and a client of it.

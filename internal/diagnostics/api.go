@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/nodehttp"
 )
 

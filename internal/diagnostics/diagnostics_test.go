@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
 	"rtmtgrab/internal/incident/material"
 	"rtmtgrab/internal/lab/apilab"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/nodehttp"
 )
 
@@ -78,7 +78,7 @@ func (b *bench) add(name string, l *apilab.Appliance, password string) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(l.CAPEM())
 	api := &API{Host: name, Node: nodehttp.Node{Address: l.Addr(), Roots: roots, FirstByte: 2 * time.Second},
-		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: filepath.Join(b.store.Dir, "api-logins")}, Cluster: name, User: l.User, Secret: func() (string, error) { return password, nil }}}
+		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: filepath.Join(b.store.Dir, "api-logins")}, Peer: name, User: l.User, Secret: func() (string, error) { return password, nil }}}
 	b.list = append(b.list, Appliance{Name: name, Role: "C", API: api, Max: b.max})
 }
 

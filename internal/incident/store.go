@@ -39,7 +39,7 @@ import (
 //	custody/<bundle>.jsonl          what was done with a bundle since it was sealed, see bundle/custody
 //	seal.key, seal.pub              the key that signs bundles, see bundle/seal
 //	mask/                           which names masked bundles have for what, see bundle/mask/mapfile
-//	cucm-logins/                    refused logins to CUCM, see package cucm/ledger
+//	cucm-logins/, api-logins/       refused logins to CUCM and to Expressways' REST APIs, see package ledger
 //	growth.json                     how logs grow and clocks go, see package growth
 //
 // Reading works beside a running watch and needs no lock.

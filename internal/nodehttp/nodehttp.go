@@ -15,8 +15,8 @@ import (
 	"net/http"
 	"time"
 
-	"rtmtgrab/internal/cucm/pin"
 	"rtmtgrab/internal/httpproxy"
+	"rtmtgrab/internal/pin"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"net"
 	"slices"
 
-	"rtmtgrab/internal/cucm/pin"
+	"rtmtgrab/internal/pin"
 )
 
 // A pinError is of a node that shows another certificate than a pinned one.

@@ -6,7 +6,7 @@ import (
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/cucm"
-	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/ledger"
 )
 
 // CUCMLedger is the record of refused logins to CUCM clusters.

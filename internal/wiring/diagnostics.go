@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/nodehttp"
 )
 
@@ -32,7 +32,7 @@ func DiagnosticsAPI(cfg *config.Config, h *config.Host, override bool) (*diagnos
 	return &diagnostics.API{
 		Host: h.Name,
 		Node: nodehttp.Node{Address: net.JoinHostPort(host, strconv.Itoa(d.Port)), Names: []string{h.Name}, Roots: roots, Pins: d.Pinned()},
-		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: filepath.Join(cfg.Store, "api-logins")}, Cluster: h.Name, User: d.User, Secret: d.Password.Read,
+		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: filepath.Join(cfg.Store, "api-logins")}, Peer: h.Name, User: d.User, Secret: d.Password.Read,
 			Override: override},
 	}, nil
 }

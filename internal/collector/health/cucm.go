@@ -7,7 +7,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/cucm"
-	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/wiring"
 )

@@ -6,9 +6,9 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/cucm/ledger"
 	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/wiring"
 )

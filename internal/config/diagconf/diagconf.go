@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 
 	"rtmtgrab/internal/config/secret"
-	"rtmtgrab/internal/cucm/pin"
+	"rtmtgrab/internal/pin"
 )
 
 // What stands for what is not given, and the bounds.

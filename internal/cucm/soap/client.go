@@ -23,10 +23,10 @@ import (
 	"strings"
 	"time"
 
-	"rtmtgrab/internal/cucm/ledger"
-	"rtmtgrab/internal/cucm/pin"
 	"rtmtgrab/internal/httpproxy"
+	"rtmtgrab/internal/ledger"
 	"rtmtgrab/internal/nodehttp"
+	"rtmtgrab/internal/pin"
 )
 
 const maxEnvelope = 32 << 20 // 1,000 phones are 1 to 2 MB

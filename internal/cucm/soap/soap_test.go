@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"rtmtgrab/internal/cucm/ledger"
+	"rtmtgrab/internal/ledger"
 )
 
 const secret = "Xy7-quartz-lantern"
@@ -26,7 +26,7 @@ func node(t *testing.T, handle http.HandlerFunc) (*Client, Target) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	c := &Client{Cluster: "Cluster", Roots: roots, Proxy: func() (string, error) { return "none", nil },
-		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: t.TempDir()}, Cluster: "Cluster", User: "grab", Secret: func() (string, error) { return secret, nil }}}
+		Login: &ledger.Login{Ledger: &ledger.Ledger{Dir: t.TempDir()}, Peer: "Cluster", User: "grab", Secret: func() (string, error) { return secret, nil }}}
 	return c, Target{Node: "cucm01", Address: s.Listener.Addr().String()}
 }
 
@@ -124,7 +124,7 @@ func TestRefusedOnce(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	other := *c
-	other.Login = &ledger.Login{Ledger: c.Login.Ledger, Cluster: "Cluster", User: "grab", Secret: c.Login.Secret}
+	other.Login = &ledger.Login{Ledger: c.Login.Ledger, Peer: "Cluster", User: "grab", Secret: c.Login.Secret}
 	done := make(chan error)
 	for i := range 8 {
 		client := []*Client{c, &other}[i%2]

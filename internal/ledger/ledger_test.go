@@ -12,7 +12,7 @@ import (
 )
 
 func login(dir, password string) *Login {
-	return &Login{Ledger: &Ledger{Dir: dir}, Cluster: "Main", User: "grab", Secret: func() (string, error) { return password, nil }}
+	return &Login{Ledger: &Ledger{Dir: dir}, Peer: "Main", User: "grab", Secret: func() (string, error) { return password, nil }}
 }
 
 // ask is one request to a CUCM that has the right password.

@@ -1,5 +1,5 @@
-// Package pin is a certificate's fingerprint as people write it: what a node of CUCM, whose
-// certificates are usually self-signed, is known by.
+// Package pin is a certificate's fingerprint as people write it: what nodes of CUCM and
+// Expressways, whose certificates are often self-signed, are known by.
 package pin
 
 import (

@@ -1,7 +1,8 @@
-// Package ledger remembers logins to CUCM clusters, so that one that was refused is not
-// repeated: after a few, CUCM locks the account.
+// Package ledger remembers logins over HTTPS to CUCM clusters and Expressways, so that one that
+// was refused is not repeated: after a few, CUCM locks the account, and an Expressway bans the
+// address. Logins over SSH have a record of their own (package sshdial).
 //
-// It guarantees that of one user at one cluster at most one request is under way until
+// It guarantees that of one user at one peer at most one request is under way until
 // one was accepted, and at most two without an answer after that; that a refusal is on
 // disk before anybody is told of it, and stops every process that uses the same folder
 // until the user or password is another, or a person lifts it with a login that is
@@ -25,7 +26,7 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A Ledger is a folder of refusals, one file for each cluster and user.
+// A Ledger is a folder of refusals, one file for each peer and user.
 type Ledger struct {
 	Dir string // made when it is missing
 
@@ -34,7 +35,7 @@ type Ledger struct {
 
 // A Row is a login that was refused, or of which nobody knows how it ended.
 type Row struct {
-	Cluster string    `json:"cluster"`
+	Peer    string    `json:"cluster"` // the name is older than other peers
 	User    string    `json:"user"`
 	Node    string    `json:"node,omitempty"` // the one that refused it
 	At      time.Time `json:"at"`
@@ -73,22 +74,22 @@ func (l *Ledger) time() time.Time {
 	return time.Now().UTC()
 }
 
-func (l *Ledger) file(cluster, user string) atomicfile.JSON[Row] {
-	sum := sha256.Sum256([]byte(cluster + "\x00" + user))
-	name := cluster + "-" + hex.EncodeToString(sum[:4])
+func (l *Ledger) file(peer, user string) atomicfile.JSON[Row] {
+	sum := sha256.Sum256([]byte(peer + "\x00" + user))
+	name := peer + "-" + hex.EncodeToString(sum[:4])
 	if evidence.CheckName(name) != nil {
 		name = "cluster-" + hex.EncodeToString(sum[:12])
 	}
 	return atomicfile.JSON[Row]{Path: filepath.Join(l.Dir, name)}
 }
 
-// Refusal is what stops the logins of a user at a cluster, nil if nothing does. password
+// Refusal is what stops the logins of a user at a peer, nil if nothing does. password
 // may be empty: then a refusal counts for whatever it is now.
-func (l *Ledger) Refusal(cluster, user, password string) *BlockedError {
-	row, there, err := l.file(cluster, user).Load()
+func (l *Ledger) Refusal(peer, user, password string) *BlockedError {
+	row, there, err := l.file(peer, user).Load()
 	switch {
 	case err != nil:
-		return &BlockedError{Row: Row{Cluster: cluster, User: user, Refused: true}, Damage: err}
+		return &BlockedError{Row: Row{Peer: peer, User: user, Refused: true}, Damage: err}
 	case !there, !row.Refused && row.Open < openAttempts:
 		return nil
 	case password != "" && !row.of(password):
@@ -111,18 +112,18 @@ func hash(password, salt string) string {
 }
 
 // begin writes down that a login is about to be made.
-func (l *Ledger) begin(cluster, user, password string) (Row, error) {
+func (l *Ledger) begin(peer, user, password string) (Row, error) {
 	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return Row{}, err
 	}
-	file := l.file(cluster, user)
+	file := l.file(peer, user)
 	before, _, err := file.Load()
 	if err != nil { // a person has it made all the same
 		if _, err := atomicfile.SetAside(file.Path); err != nil {
 			return Row{}, err
 		}
 	}
-	row := Row{Cluster: cluster, User: user, At: l.time(), Open: 1, Salt: rand.Text()}
+	row := Row{Peer: peer, User: user, At: l.time(), Open: 1, Salt: rand.Text()}
 	row.Secret = hash(password, row.Salt)
 	if row.Secret == "" {
 		return Row{}, errors.New("the password cannot be hashed")
@@ -134,9 +135,9 @@ func (l *Ledger) begin(cluster, user, password string) (Row, error) {
 }
 
 // lock keeps other processes from logging in as this user meanwhile.
-func (l *Ledger) lock(ctx context.Context, cluster, user string) (unlock func(), err error) {
+func (l *Ledger) lock(ctx context.Context, peer, user string) (unlock func(), err error) {
 	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return nil, err
 	}
-	return atomicfile.LockUntil(ctx, l.file(cluster, user).Path+".lock")
+	return atomicfile.LockUntil(ctx, l.file(peer, user).Path+".lock")
 }

@@ -11,11 +11,11 @@ import (
 	"rtmtgrab/internal/redact"
 )
 
-// A Login is a user of one cluster. It is safe for concurrent use. Its fields are not
+// A Login is a user of one peer: a cluster, or an Expressway. It is safe for concurrent use. Its fields are not
 // changed after its first use.
 type Login struct {
 	Ledger   *Ledger // nil: nothing is on disk, and this process alone remembers
-	Cluster  string
+	Peer     string
 	User     string
 	Secret   func() (string, error)
 	Override bool // a person has it made, whatever was refused before: once
@@ -88,7 +88,7 @@ func (a *Attempt) beginAlone(ctx context.Context) error {
 		return err
 	}
 	if l.Ledger != nil {
-		unlock, err := l.Ledger.lock(ctx, l.Cluster, l.User)
+		unlock, err := l.Ledger.lock(ctx, l.Peer, l.User)
 		if err != nil {
 			return fmt.Errorf("the login cannot be recorded, so it is not tried: %w", err)
 		}
@@ -100,7 +100,7 @@ func (a *Attempt) beginAlone(ctx context.Context) error {
 	if l.known(a.Password) || l.Ledger == nil {
 		return nil
 	}
-	row, err := l.Ledger.begin(l.Cluster, l.User, a.Password)
+	row, err := l.Ledger.begin(l.Peer, l.User, a.Password)
 	if err != nil {
 		return fmt.Errorf("the login cannot be recorded, so it is not tried: %w", err)
 	}
@@ -130,7 +130,7 @@ func (l *Login) allowed(password string) error {
 	if l.Ledger == nil || l.Override {
 		return nil
 	}
-	if b := l.Ledger.Refusal(l.Cluster, l.User, password); b != nil {
+	if b := l.Ledger.Refusal(l.Peer, l.User, password); b != nil {
 		l.mu.Lock()
 		l.good = ""
 		l.mu.Unlock()
@@ -147,7 +147,7 @@ func (l *Login) stillRefused() bool {
 	if l.Ledger == nil || l.Override || l.unwritten {
 		return true
 	}
-	if _, err := os.Lstat(l.Ledger.file(l.Cluster, l.User).Path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(l.Ledger.file(l.Peer, l.User).Path); !errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
 	l.refused, l.bad = nil, ""
@@ -171,7 +171,7 @@ func (l *Login) Blocked() error {
 	if l.Ledger == nil {
 		return nil
 	}
-	if b := l.Ledger.Refusal(l.Cluster, l.User, password); b != nil {
+	if b := l.Ledger.Refusal(l.Peer, l.User, password); b != nil {
 		return b
 	}
 	return nil
@@ -190,7 +190,7 @@ func (a *Attempt) Accepted() {
 	}
 	l := a.login
 	if a.written {
-		os.Remove(l.Ledger.file(l.Cluster, l.User).Path)
+		os.Remove(l.Ledger.file(l.Peer, l.User).Path)
 	}
 	l.mu.Lock()
 	if l.refused == nil || l.bad != a.Password || a.written {
@@ -208,12 +208,12 @@ func (a *Attempt) Refused(node string) {
 	l := a.login
 	row, err := a.row, error(nil)
 	if !a.written && l.Ledger != nil { // a password that was good until now
-		row, err = l.Ledger.begin(l.Cluster, l.User, a.Password)
+		row, err = l.Ledger.begin(l.Peer, l.User, a.Password)
 	}
-	row.Cluster, row.User, row.Node, row.Refused = l.Cluster, l.User, node, true
+	row.Peer, row.User, row.Node, row.Refused = l.Peer, l.User, node, true
 	if l.Ledger != nil {
 		row.At = l.Ledger.time()
-		err = errors.Join(err, l.Ledger.file(l.Cluster, l.User).Save(row))
+		err = errors.Join(err, l.Ledger.file(l.Peer, l.User).Save(row))
 	}
 	l.mu.Lock()
 	l.good, l.refused, l.bad, l.unwritten = "", &BlockedError{Row: row}, a.Password, err != nil
@@ -228,7 +228,7 @@ func (a *Attempt) Unknown() {
 		return
 	}
 	if a.written {
-		file := a.login.Ledger.file(a.login.Cluster, a.login.User)
+		file := a.login.Ledger.file(a.login.Peer, a.login.User)
 		if a.row.Refused {
 			a.row.Open = 0
 			file.Save(a.row)
