@@ -31,30 +31,39 @@ deps bench-deps busy-deps release-deps:
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
-# every test program sleeps for a second before it ends. What only computes takes ten times
-# as long with the race detector, which looks at a sample of it (internal/testrace), and at
-# nothing of what has no goroutines: of our own PURE (by TestPure), of others' UNWATCHED,
-# which share nothing but through package sync. The rest of the lines takes all of what is
-# sampled, and what is about words and not about who does what at the same time (WHOLE and
-# WHOLE_TESTS, by TestWhole), without the detector. -parallel, -j: many tests wait. -vet=off:
-# lint has done that, once.
+# every test program sleeps for a second before it ends. What runs with the race detector
+# takes three to ten times as long, and much of it finds nothing there, so each test has its
+# place once. Without the detector and whole (WHOLE): what only computes, of it PURE, which has
+# no goroutines (TestPure); the whole program, a process of its own. With it: all else, a
+# sample of WHOLE that is not PURE (-short), and RACED of the whole program; of others' code
+# not UNWATCHED, which share nothing but through package sync. What looks at a sample with the
+# detector is also taken whole: it is in WHOLE or of WHOLE_TESTS (TestWhole). `make race` takes
+# everything with the detector. -parallel, -j: many tests wait. -vet=off: lint has done that.
 PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
+SAMPLED        = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
+WHOLE          = ./cmd/grab $(SAMPLED) $(PURE)
+WHOLE_TESTS    = ^(TestDoubt|TestForgottenAlertsDecideNothing|TestIncidentsShareHandles|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMixtures|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestTruth)$$
+WHOLE_TESTS_OF = ./internal/chaos ./internal/incident/triage ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
+RACED          = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
-WHOLE          = $(PURE) ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
-WHOLE_TESTS    = ^(TestAnalysisKilled|TestCheckTellsApart|TestDamagedStore|TestDoubt|TestExport|TestGolden|TestGoldenDemo|TestIncidentsShareHandles|TestKill|TestKilledWhileRemoving|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMask|TestMaskDiskFull|TestMaskKilled|TestMixtures|TestNowOnATerminal|TestNowTakesWhatFits|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRealReadOnlyKey|TestReport|TestReportCostsNoBundle|TestReportOfSyslogFiles|TestRingDamage|TestRingHonest|TestScripts|TestSealedReport|TestTortureCutAtEachRequest|TestTruth)$$
-WHOLE_TESTS_OF = ./cmd/grab ./internal/chaos ./internal/incident/triage ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
 test: deps lint
 	@$(MAKE) -j 2 test-race test-whole
 
-.PHONY: test-race test-whole
+.PHONY: test-race test-whole race
+test-race: export GORACE := $(GORACE) atexit_sleep_ms=0
 test-race:
-	GORACE="$$GORACE atexit_sleep_ms=0" $(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE))")
+	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
+	$(GO) test -vet=off $(RACE) -short -timeout 20m $(SAMPLED)
+	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m -run '$(RACED)' ./cmd/grab
 
 test-whole:
 	@$(MAKE) cross TARGETS=windows/amd64
-	$(GO) test -vet=off -timeout 20m $(WHOLE)
+	$(GO) test -vet=off -parallel 4 -timeout 20m $(WHOLE)
 	$(GO) test -vet=off -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
+
+race: deps
+	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 60m ./...
 
 # For the inner loop: without servers, without whole sites.
 test-short:
@@ -65,7 +74,7 @@ test-busy: busy-deps
 	@RACE='$(RACE)' .ci/busy $(PACKAGES)
 
 # What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
-test-long: deps
+test-long: race
 	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/... ./bundle/mask
 	GRAB_LONG=1 $(GO) test -timeout 60m -run 'TestMixtures|TestTruth' ./internal/chaos
 	$(MAKE) chaos fuzz

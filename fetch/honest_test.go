@@ -155,7 +155,7 @@ func TestOddLogsMixed(t *testing.T) {
 		seeds = 10
 	}
 	for seed := range seeds {
-		if testrace.Skips(int(seed), 7) {
+		if testrace.Skips(int(seed), 13) {
 			continue
 		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestOddLogsOverSSH(t *testing.T) {
 			dial := sshDial(t, testserver.SSHDOptions{NoSFTP: commands, Extra: []string{"SetEnv SHLVL=2"}}, hostconn.Commands{Allowed: true})
 			for i, name := range slices.Sorted(maps.Keys(odds)) {
 				o := odds[name]
-				if o.lie != nil || testrace.Skips(i, 3) {
+				if o.lie != nil || testrace.Skips(i, 5) {
 					continue
 				}
 				w := oddWorld(t, &conntest.Hook{}, map[string]string{"network_log.2": "sound", "network_log.1": "sound", "network_log": name})

@@ -35,7 +35,7 @@ func openBelow(dir string) (n int) {
 func TestIncidentsShareHandles(t *testing.T) {
 	t.Parallel()
 	const files = 40
-	incidents := testrace.Smaller(25, 4)
+	incidents := testrace.Smaller(25, 8)
 	w := fetchtest.NewWorld(t)
 	for i := range files {
 		name := "network_log"

@@ -102,7 +102,7 @@ var lies = map[string]func(f testserver.LiarFile, r testserver.LiarRequest, w *t
 func TestLyingServer(t *testing.T) {
 	for name, lie := range lies {
 		for seed := range uint64(6) {
-			if testrace.Skips(int(seed), 3) {
+			if testrace.Skips(int(seed), 5) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {

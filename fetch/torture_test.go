@@ -76,7 +76,7 @@ func TestTortureCutAtEachRequest(t *testing.T) {
 	}
 	t.Parallel()
 	for n := int64(1); ; n++ {
-		if testrace.Skips(int(n)-1, 3) {
+		if testrace.Skips(int(n)-1, 7) {
 			continue
 		}
 		var e *lab.Expressway

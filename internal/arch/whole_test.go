@@ -17,10 +17,9 @@ import (
 // and its package in WHOLE_TESTS_OF. And nothing stands there that there is not.
 func TestWhole(t *testing.T) {
 	root := filepath.Join("..", "..")
-	pure := makeVar(t, "PURE")
-	whole := append(strings.Fields(pure), strings.Fields(strings.ReplaceAll(makeVar(t, "WHOLE"), "$(PURE)", ""))...)
+	whole := strings.Fields(strings.NewReplacer("$(PURE)", makeVar(t, "PURE"), "$(SAMPLED)", makeVar(t, "SAMPLED")).Replace(makeVar(t, "WHOLE")))
 	of := strings.Fields(makeVar(t, "WHOLE_TESTS_OF"))
-	named := strings.Split(strings.Trim(makeVar(t, "WHOLE_TESTS"), "^$()"), "|")
+	named := testNames(t, "WHOLE_TESTS")
 	found := map[string]bool{}
 	for dir, tests := range sampledTests(t, root) {
 		for _, name := range tests {
@@ -39,6 +38,30 @@ func TestWhole(t *testing.T) {
 			t.Errorf("WHOLE_TESTS has %s, which is no test that is sampled", name)
 		}
 	}
+}
+
+// What of the whole program is run with the detector is there to be run.
+func TestRaced(t *testing.T) {
+	sources, _ := filepath.Glob(filepath.Join("..", "..", "cmd", "grab", "*_test.go"))
+	var all []byte
+	for _, name := range sources {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	for _, name := range testNames(t, "RACED") {
+		if !strings.Contains(string(all), "func "+name+"(t *testing.T)") {
+			t.Errorf("RACED has %s, which is no test of cmd/grab", name)
+		}
+	}
+}
+
+// testNames are the tests that a variable of the Makefile picks.
+func testNames(t *testing.T, name string) []string {
+	t.Helper()
+	return strings.Split(strings.Trim(makeVar(t, name), "^$()"), "|")
 }
 
 func makeVar(t *testing.T, name string) string {

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/testrace"
 )
 
 // storms are alerts of some nodes that repeat themselves every 30 s for hours, with counters
@@ -43,6 +44,7 @@ func storms(seed uint64, hours int) (list []evidence.Alert) {
 // Whatever is forgotten decides nothing: with a bound the same incidents come to be, of the
 // same alerts, as without one, after a restart too; and the records stay within it.
 func TestForgottenAlertsDecideNothing(t *testing.T) {
+	testrace.Without(t)
 	hours := 5
 	for seed := range uint64(1) {
 		var want string
