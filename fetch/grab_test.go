@@ -167,6 +167,7 @@ func TestRotationRace(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(1, 2))
 			w := &fetchtest.Writer{Dir: t.TempDir(), Keep: 30, Dated: kind == "dated", Copies: kind == "copy", Zip: kind == "gzip"}
 			stop, done := make(chan struct{}), make(chan struct{})
+			w.WriteRecord(t) // before the window, however late the next one comes
 			go func() {
 				defer close(done)
 				for {
