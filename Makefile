@@ -67,7 +67,7 @@ race: deps
 
 # For the inner loop: without servers, without whole sites.
 test-short:
-	$(GO) test -short ./...
+	$(GO) test -vet=off -short ./...
 
 # Beside eight busy processes, package by package; busy-logs/ keeps what each said.
 test-busy: busy-deps
