@@ -51,6 +51,7 @@ type copier struct {
 	leftOut []evidence.Span // too large, in the host's time
 	fits    kept            // what of the plan there is room for on this disk
 	unsaved int64           // bytes copied since the family was saved
+	early   *ahead
 }
 
 // locate looks at the held files again and finds the window in them.
@@ -77,9 +78,14 @@ func (c *copier) copy(ctx context.Context) error {
 	if err := c.copyNearest(ctx); err != nil {
 		return errors.Join(err, c.save())
 	}
+	c.early = &ahead{f: c.f, plan: c.plan, meter: c.meter}
 	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
 	for i, file := range c.plan.Files {
-		changed, err := c.copyFile(ctx, file, carry)
+		err := c.early.read(ctx, i, carry)
+		changed := false
+		if err == nil {
+			changed, err = c.copyFile(ctx, file, carry)
+		}
 		if err != nil {
 			c.noteGaps()
 			c.f.cover(c.reached(min(i, stop)), c.asked, c.clock.Offset)
@@ -140,11 +146,18 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 		return false, nil
 	}
 	c.f.doubt()
-	err = c.fill(ctx, c.sourceOf(file, from, to), from, to)
-	if err == nil && file.Found.To == file.Found.Size {
-		err = c.wholeRecord(ctx, file, to)
+	e := c.early.of(file, from, to)
+	err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to)
+	same, lost := true, error(nil)
+	if !e.settled() {
+		now := file.LookAfter()
+		if same, lost = now.Same, now.HeadErr; same && err == nil && file.Found.To == file.Found.Size {
+			if err = now.StatErr; err == nil && now.Size > to {
+				err = c.wholeRecord(ctx, file, to, now)
+				same, lost = file.SameHead()
+			}
+		}
 	}
-	same, lost := file.SameHead()
 	switch {
 	case lost != nil: // nobody can tell
 		c.goBack()
@@ -174,12 +187,8 @@ func (c *copier) sourceOf(file *logset.File, from, to int64) source {
 
 // wholeRecord copies the rest of a record that was being written when its file
 // was looked at: what has come since its end, up to the next record.
-func (c *copier) wholeRecord(ctx context.Context, file *logset.File, end int64) error {
-	size, mtime, err := file.Handle.Stat()
-	if err != nil || size <= end {
-		return err
-	}
-	b := make([]byte, min(size-end+1, logset.ProbeReach))
+func (c *copier) wholeRecord(ctx context.Context, file *logset.File, end int64, now logset.After) error {
+	b := make([]byte, min(now.Size-end+1, logset.ProbeReach))
 	if err := hostconn.ReadFull(file.Handle, b, end-1); err != nil {
 		return err
 	}
@@ -189,7 +198,7 @@ func (c *copier) wholeRecord(ctx context.Context, file *logset.File, end int64) 
 	} else if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 		to = end + int64(i)
 	}
-	file.Size, file.MTime = size, mtime
+	file.Size, file.MTime = now.Size, now.MTime
 	return c.fill(ctx, source{ReaderAt: file.Handle, info: &file.Info, file: file}, end, to)
 }
 

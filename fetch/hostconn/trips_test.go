@@ -18,16 +18,31 @@ import (
 func trips(t *testing.T, w *fetchtest.World, s *hostconn.Session, m *hostconn.Memory) (held, all int, row evidence.Host, g *fetch.Grab) {
 	t.Helper()
 	g = newGrab(t, w.Dir, hostconn.Share(s, m))
+	held, all, row = tripsTo(t, w, g, 10*time.Minute)
+	return held, all, row, g
+}
+
+// tripsOf is trips with nothing known of a host's families.
+func tripsOf(t *testing.T, w *fetchtest.World, s *hostconn.Session, window time.Duration, families []string) (held, all int, row evidence.Host, g *fetch.Grab) {
+	t.Helper()
+	g = newGrab(t, w.Dir, hostconn.Share(s, &hostconn.Memory{}))
+	g.Host.Families = families
+	held, all, row = tripsTo(t, w, g, window)
+	return held, all, row, g
+}
+
+func tripsTo(t *testing.T, w *fetchtest.World, g *fetch.Grab, window time.Duration) (held, all int, row evidence.Host) {
+	t.Helper()
 	began := time.Now()
 	var at time.Time
-	row, err := g.Pass(t.Context(), w.Window(10*time.Minute, 0), func(when time.Time) { at = when })
+	row, err := g.Pass(t.Context(), w.Window(window, 0), func(when time.Time) { at = when })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if at.Sub(began)%hostconn.Trip != 0 {
 		t.Errorf("held after %v: no whole round trips", at.Sub(began))
 	}
-	return int(at.Sub(began) / hostconn.Trip), int(time.Since(began) / hostconn.Trip), row, g
+	return int(at.Sub(began) / hostconn.Trip), int(time.Since(began) / hostconn.Trip), row
 }
 
 // Files that keep their names are held two round trips after the alert, new ones

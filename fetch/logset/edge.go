@@ -32,6 +32,19 @@ func (s *search) edges(points []point) (start, end edge, err error) {
 	return start, end, errors.Join(err, err2)
 }
 
+// ends reads both edges at once and returns where the window's records begin and end.
+func (s *search) ends(start, end edge) (from, to int64, err error) {
+	var err2 error
+	hostconn.Each(2, 2, func(i int) {
+		if i == 0 {
+			from, err = s.start(start)
+		} else {
+			to, err2 = s.end(end, start.lo.off)
+		}
+	})
+	return from, max(from, to), errors.Join(err, err2)
+}
+
 // start returns the offset of the first record of the window, or where it would
 // be.
 func (s *search) start(at edge) (int64, error) {
@@ -87,7 +100,10 @@ func (s *search) end(at edge, from int64) (int64, error) {
 	// go back from hi in growing pieces until one holds a record of the window
 	next := hi.off // of the record behind the piece
 	for upper, width := hi.off, int64(stretch); ; width *= 2 {
-		lower := s.lineStart(upper-width, from)
+		lower := lo.off // the start of a line, and near
+		if upper < hi.off || upper-lower > cell || lower < from {
+			lower = s.lineStart(upper-width, from)
+		}
 		if hi.off-lower > edgeMost {
 			return s.tooLate(lo, hi)
 		}

@@ -46,6 +46,7 @@ type File struct {
 	FoundSize int64           // when the file had that size as stored
 
 	borrowed bool // and not looked at since
+	fresh    bool // opened, and not located since
 
 	born   int // round of listing in which it was held first
 	listed int // round in which the folder last showed it
@@ -90,6 +91,7 @@ func (f *File) look(hint int64) error {
 	if err != nil {
 		return err
 	}
+	f.fresh = true
 	if f.Size < 0 {
 		return fmt.Errorf("%s: the host reports a size of %d bytes", f.Name, f.Size)
 	}
@@ -186,6 +188,24 @@ func (f *File) lookAgain() error {
 	return nil
 }
 
+// After is what a handle shows after its bytes were read.
+type After struct {
+	Same    bool  // it still shows the head that it had
+	HeadErr error // why nobody can tell
+	Size    int64
+	MTime   time.Time
+	StatErr error // why Size and MTime are not known
+}
+
+// LookAfter looks at a handle whose bytes were read, in one round trip.
+func (f *File) LookAfter() (a After) {
+	var wg sync.WaitGroup
+	wg.Go(func() { a.Same, a.HeadErr = f.SameHead() })
+	a.Size, a.MTime, a.StatErr = f.Handle.Stat()
+	wg.Wait()
+	return a
+}
+
 // SameHead reports whether the handle still shows the head that it had.
 func (f *File) SameHead() (bool, error) {
 	if f.Gzip || len(f.Head) == 0 {
@@ -227,10 +247,14 @@ func (f *File) LocatedFor(cut evidence.Window) bool {
 	return f.Found != nil && f.Cut == cut && f.FoundSize == f.Size
 }
 
-// locate refreshes f and finds the window in it, unless that is known.
+// locate refreshes f, unless it was opened just now, and finds the window in it, unless
+// that is known.
 func (f *File) locate(cut evidence.Window, zone *time.Location) error {
-	if err := f.Refresh(); err != nil || f.Stale {
-		return err
+	fresh := f.fresh
+	if f.fresh = false; !fresh {
+		if err := f.Refresh(); err != nil || f.Stale {
+			return err
+		}
 	}
 	f.ShowFirst(zone)
 	if f.LocatedFor(cut) {
@@ -244,7 +268,11 @@ func (f *File) locate(cut evidence.Window, zone *time.Location) error {
 	if f.Gzip {
 		return nil
 	}
-	e, err := Locate(f.Handle, f.Size, cut, expressway.Ref{MTime: f.MTime, Zone: zone})
+	base := int64(-1)
+	if len(f.Head) == hostconn.HeadSize {
+		base = f.At
+	}
+	e, err := locateFrom(f.Handle, base, f.Size, cut, expressway.Ref{MTime: f.MTime, Zone: zone})
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,26 @@ import (
 const (
 	// Relistings is after how many listings a folder that never rests is reported.
 	Relistings = 5
-	openAtOne  = 16 // files opened at once
+	openAtOne  = 128 // files opened at once, and asked for little at once
+	readAtOne  = 16  // files of which more is read at once
 )
 
 // each runs f(0) … f(n-1), some at a time, begun in order, and waits.
 func each(n int, f func(int)) { hostconn.Each(n, openAtOne, f) }
+
+// eachOf is each for what reads much of large files: of those fewer are under way at a time.
+func eachOf(files []*File, f func(int)) {
+	var small, large []int
+	for i, file := range files {
+		if file.Size <= 4*hostconn.HeadSize {
+			small = append(small, i)
+		} else {
+			large = append(large, i)
+		}
+	}
+	hostconn.Each(len(small), openAtOne, func(i int) { f(small[i]) })
+	hostconn.Each(len(large), readAtOne, func(i int) { f(large[i]) })
+}
 
 // Hold opens every file of every family that may have records after oldest, and
 // lists again until nothing unheld shows. What others hold of the host already is
@@ -230,6 +245,8 @@ func (h *Holder) alreadyHeld(s *Set, entries []hostconn.Entry, e hostconn.Entry)
 // another name, and reports whether any was new. Of two the longer one stays.
 func (h *Holder) adopt(fresh []*File) bool {
 	news := false
+	var double []*File
+	defer func() { each(len(double), func(i int) { double[i].Handle.Close() }) }()
 	for _, f := range fresh {
 		s := h.setOf(f.Name)
 		f.born, f.listed = h.round, h.round
@@ -242,7 +259,7 @@ func (h *Holder) adopt(fresh []*File) bool {
 		}
 		switch o := s.Files[i]; {
 		case longer(f, o):
-			o.Handle.Close()
+			double = append(double, o)
 			f.born = o.born
 			s.Files[i] = f
 		default:
@@ -250,7 +267,7 @@ func (h *Holder) adopt(fresh []*File) bool {
 			if !f.Gzip || o.Gzip {
 				o.MTime = f.MTime
 			}
-			f.Handle.Close()
+			double = append(double, f)
 		}
 	}
 	return news

@@ -100,7 +100,7 @@ func inspectError(ctx context.Context, err error) error {
 func (s *Set) depth(note func(format string, args ...any)) (Depth, error) {
 	d := Depth{Family: s.Family, Missed: len(s.Missed)}
 	errs := make([]error, len(s.Files))
-	each(len(s.Files), func(i int) { s.Files[i].First, errs[i] = s.Files[i].firstRecord(s.Zone) })
+	eachOf(s.Files, func(i int) { s.Files[i].First, errs[i] = s.Files[i].firstRecord(s.Zone) })
 	for i, f := range s.Files {
 		switch {
 		case errs[i] != nil && !hostconn.IsAnswer(errs[i]):

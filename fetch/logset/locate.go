@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -89,12 +88,19 @@ type point struct {
 // too large. Where over edgeMost of records stand at an end of the window all of those are
 // taken that are at most 5 s outside.
 func Locate(r io.ReaderAt, size int64, w evidence.Window, ref expressway.Ref) (Extent, error) {
+	return locateFrom(r, -1, size, w, ref)
+}
+
+// locateFrom is Locate for a log before whose offset base there are NULs; negative: that is
+// not known.
+func locateFrom(r io.ReaderAt, base, size int64, w evidence.Window, ref expressway.Ref) (_ Extent, err error) {
 	if size <= linearBelow {
 		return scan(r, 0, size, w, ref)
 	}
-	base, err := leadingNULs(r, size)
-	if err != nil {
-		return Extent{}, err
+	if base < 0 {
+		if base, err = leadingNULs(r, size); err != nil {
+			return Extent{}, err
+		}
 	}
 	s := &search{r: r, base: base, size: size, w: w, ref: ref}
 	e, err := s.locate()
@@ -124,10 +130,7 @@ func (s *search) locate() (e Extent, err error) {
 	if err != nil {
 		return e, err
 	}
-	if e.From, err = s.start(start); err != nil {
-		return e, err
-	}
-	if e.To, err = s.end(end, e.From); err != nil {
+	if e.From, e.To, err = s.ends(start, end); err != nil {
 		return e, err
 	}
 	slices.SortFunc(s.seen, func(a, b point) int { return int(min(max(a.off-b.off, -1), 1)) })
@@ -194,36 +197,43 @@ func (s *search) probe(off int64) (point, bool, error) {
 // grid probes the file at even distances, and its end, at once: a first map of
 // its times, sorted by offset.
 func (s *search) grid() ([]point, error) {
+	offs := make([]int64, gridSize+1)
+	for i := range offs {
+		offs[i] = s.base + (s.size-s.base)/gridSize*int64(i)
+	}
+	offs[gridSize] = max(s.size-cell, s.base)
+	points, _, err := s.probes(offs)
+	return points, err
+}
+
+// probes probes at several offsets at once, which are sorted, and returns the records that
+// were found, each once, and where none was.
+func (s *search) probes(offs []int64) (points []point, voids []int64, err error) {
 	type hit struct {
 		p   point
 		ok  bool
 		err error
 	}
-	hits := make([]hit, gridSize+1)
-	var wg sync.WaitGroup
-	for i := range hits {
-		wg.Go(func() {
-			probe := &search{r: s.r, size: s.size, ref: s.ref}
-			off := s.base + (s.size-s.base)/gridSize*int64(i)
-			if i == gridSize {
-				off = max(s.size-cell, s.base)
-			}
-			h := &hits[i]
-			h.p, h.ok, h.err = probe.probe(off)
-		})
+	if s.spent += len(offs); s.spent > maxProbes {
+		return nil, nil, errContradict
 	}
-	wg.Wait()
-	var points []point
-	for _, h := range hits {
-		if h.err != nil {
-			return nil, h.err
-		}
-		if h.ok && (len(points) == 0 || points[len(points)-1].off < h.p.off) {
+	hits := make([]hit, len(offs))
+	hostconn.Each(len(offs), len(offs), func(i int) {
+		probe := &search{r: s.r, size: s.size, ref: s.ref}
+		hits[i].p, hits[i].ok, hits[i].err = probe.probe(offs[i])
+	})
+	for i, h := range hits {
+		switch {
+		case h.err != nil:
+			return nil, nil, h.err
+		case !h.ok:
+			voids = append(voids, offs[i])
+		case len(points) == 0 || points[len(points)-1].off < h.p.off:
 			points = append(points, h.p)
 		}
 	}
 	s.seen = append(s.seen, points...)
-	return points, nil
+	return points, voids, nil
 }
 
 func nulsOnly(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }

@@ -2,6 +2,7 @@ package logset
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -11,49 +12,69 @@ import (
 
 // narrow closes in on the first record at or after limit: lo is a record before
 // limit, or the first of all; hi is one at or after it, or the end of the file.
-// Between them lie at most `cell` bytes, or a hole. Places are guessed by
-// interpolation on time and by halving in turn.
+// Between them lie at most `cell` bytes, or a hole. Some places are looked at at once: for
+// each turn costs a round trip.
 func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
-	lo, hi := points[0], point{off: s.size}
+	lo, hi := between(points, point{off: s.size}, limit)
+	parted := false // lo and hi are as near as can be to a stretch without records
+	for hi.off-lo.off > cell {
+		offs := places(lo, hi, limit)
+		if parted { // a void costs much at each of them
+			offs = offs[1:2]
+		}
+		found, voids, err := s.probes(offs)
+		if err != nil {
+			return e, err
+		}
+		found = slices.DeleteFunc(found, func(p point) bool { return p.off <= lo.off || p.off >= hi.off })
+		if len(found) > 0 {
+			lo, hi = between(append([]point{lo}, found...), hi, limit)
+		}
+		voids = slices.DeleteFunc(voids, func(off int64) bool { return off <= lo.off || off >= hi.off })
+		if len(found) > 0 && len(voids) == 0 {
+			continue
+		}
+		if !parted {
+			parted = true
+			if lo, hi, err = s.part(lo, hi, append(voids, lo.off+(hi.off-lo.off)/2)[0], limit); err != nil {
+				return edge{lo, hi, false}, err
+			}
+			continue
+		}
+		near, far, err := s.creep(lo, hi, lo.off, lo.off+ProbeReach, limit)
+		if err != nil || near == lo && far == hi {
+			return edge{lo, hi, err == nil && s.hole(lo, hi)}, err
+		}
+		lo, hi = near, far
+	}
+	return edge{lo: lo, hi: hi}, nil
+}
+
+// between is the last of points before the first one at or after limit, and that one, else
+// end. The first point counts as one before limit.
+func between(points []point, end point, limit time.Time) (lo, hi point) {
+	lo = points[0]
 	for _, p := range points {
 		if !p.t.Before(limit) {
-			hi = p
-			break
+			return lo, p
 		}
 		lo = p
 	}
-	parted := false // lo and hi are as near as can be to a stretch without records
-	for turn := 0; hi.off-lo.off > cell; turn++ {
-		mid := lo.off + (hi.off-lo.off)/2
-		if turn%2 == 0 {
-			mid = interpolate(lo, hi, limit)
-		}
-		p, ok, err := s.between(lo, hi, mid)
-		if err == nil && !ok && !parted {
-			parted = true
-			lo, hi, err = s.part(lo, hi, mid, limit)
-			if err == nil {
-				continue
-			}
-		}
-		if err == nil && !ok {
-			near, far, err := s.creep(lo, hi, lo.off, lo.off+ProbeReach, limit)
-			if err != nil || near == lo && far == hi {
-				return edge{lo, hi, err == nil && s.hole(lo, hi)}, err
-			}
-			lo, hi = near, far
-			continue
-		}
-		switch {
-		case err != nil:
-			return e, err
-		case p.t.Before(limit):
-			lo = p
-		default:
-			hi = p
-		}
+	return lo, end
+}
+
+// places is where to look between lo and hi: on both sides of where limit is by
+// interpolation, and in the middle, which halves what is left where times go by leaps.
+func places(lo, hi point, limit time.Time) []int64 {
+	width, mid := hi.off-lo.off, lo.off+(hi.off-lo.off)/2
+	if width <= 4*cell {
+		return []int64{lo.off + width/4, mid, lo.off + width/4*3}
 	}
-	return edge{lo: lo, hi: hi}, nil
+	near := max(cell/8*3, width/40)
+	guess := interpolate(lo, hi, limit)
+	all := []int64{guess - near, guess + near, mid}
+	slices.Sort(all)
+	return all
 }
 
 // interpolate guesses the offset of a time and keeps off the two ends, so that
@@ -64,12 +85,12 @@ func interpolate(lo, hi point, limit time.Time) int64 {
 		return lo.off + width/2
 	}
 	part := float64(limit.Sub(lo.t)) / float64(span)
-	guess := lo.off + int64(part*float64(width)) - cell/2
+	guess := lo.off + int64(part*float64(width))
 	return min(max(guess, lo.off+width/16), hi.off-width/16)
 }
 
-// between probes at off for a record strictly between lo and hi.
-func (s *search) between(lo, hi point, off int64) (point, bool, error) {
+// strictlyBetween probes at off for a record between lo and hi.
+func (s *search) strictlyBetween(lo, hi point, off int64) (point, bool, error) {
 	p, ok, err := s.probe(off)
 	return p, err == nil && ok && p.off > lo.off && p.off < hi.off, err
 }
@@ -80,7 +101,7 @@ func (s *search) between(lo, hi point, off int64) (point, bool, error) {
 func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, error) {
 	for right := mid; right-lo.off > cell; {
 		m := lo.off + (right-lo.off)/2
-		p, ok, err := s.between(lo, hi, m)
+		p, ok, err := s.strictlyBetween(lo, hi, m)
 		switch {
 		case err != nil:
 			return lo, hi, err
@@ -95,7 +116,7 @@ func (s *search) part(lo, hi point, mid int64, limit time.Time) (point, point, e
 	left := mid
 	for right := hi.off; right-left > cell; {
 		m := left + (right-left)/2
-		p, ok, err := s.between(lo, hi, m)
+		p, ok, err := s.strictlyBetween(lo, hi, m)
 		switch {
 		case err != nil:
 			return lo, hi, err

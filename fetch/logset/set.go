@@ -66,7 +66,7 @@ type Plan struct {
 func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, error) {
 	p := &Plan{Family: s.Family, Cut: cut, Files: slices.Clone(s.Files)}
 	errs := make([]error, len(p.Files))
-	each(len(p.Files), func(i int) {
+	eachOf(p.Files, func(i int) {
 		f := p.Files[i]
 		errs[i] = f.locate(cut, s.Zone)
 		if !last || !errors.Is(errs[i], hostconn.ErrShort) && !f.Stale {
