@@ -204,7 +204,7 @@ func TestSickServers(t *testing.T) {
 		}), "", time.Minute},
 		{"ends IDLE by itself", on("IDLE", func(p *puppet, tag string) {
 			p.say("+ idling\r\n")
-			time.Sleep(time.Second)
+			time.Sleep(firstIdle / 2)
 			p.say("%s OK enough\r\n", tag)
 		}), "ended IDLE", 2 * time.Second},
 		{"endless literal", on("UID FETCH", func(p *puppet, _ string) { p.say("* 1 FETCH (UID 1 BODY[] {9999999999}\r\n"); flood("xxxxxxxx")(p, "") }), "literals", time.Second},
@@ -432,5 +432,45 @@ func TestRefusedLoginMended(t *testing.T) {
 	})
 	if s.dials != 2 || len(at) != 1 || at[0].Round(time.Second) != 90*time.Second {
 		t.Errorf("%d dials, connected at %v", s.dials, at)
+	}
+}
+
+// TestIdleSaysNothing: a server whose IDLE says nothing of a mail that came after the look and
+// before it. When something happens more of it comes: it is not left to the next poll.
+func TestIdleSaysNothing(t *testing.T) {
+	var mails []uint32 // that are there
+	came := map[uint32]time.Time{}
+	took := map[uint32]time.Duration{}
+	next := func() {
+		mails = append(mails, uint32(len(mails)+1))
+		came[mails[len(mails)-1]] = time.Now()
+	}
+	s := play(t, 10*time.Minute, func(p *puppet, tag, command string) bool {
+		var uid uint32
+		switch n, _ := fmt.Sscanf(command, "UID FETCH %d (BODY", &uid); {
+		case isList(command):
+			for _, uid := range mails {
+				p.say("* %d FETCH (UID %d INTERNALDATE %q RFC822.SIZE 500)\r\n", uid, uid, time.Now().Format("02-Jan-2006 15:04:05 -0700"))
+			}
+			p.say("%s OK\r\n", tag)
+			if len(mails) < 3 && len(took) == len(mails) { // right behind the look that found the one before
+				next()
+			}
+			return true
+		case n == 1 && uid > 0:
+			raw := alert(fmt.Sprint("a", uid))
+			p.say("* %d FETCH (UID %d BODY[]<0> {%d}\r\n%s)\r\n%s OK\r\n", uid, uid, len(raw), raw, tag)
+			took[uid] = time.Since(came[uid])
+			return true
+		}
+		return false
+	}, func(w *Watcher) { w.Poll = time.Hour })
+	if len(took) != 3 || s.dials != 1 {
+		t.Fatalf("%d of 3 mails were seen on %d connections:\n%s", len(took), s.dials, s.log.String())
+	}
+	for uid, d := range took {
+		if d > time.Second {
+			t.Errorf("mail %d was seen after %v", uid, d)
+		}
 	}
 }

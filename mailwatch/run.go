@@ -15,6 +15,11 @@ const (
 	steady       = time.Minute      // a connection that lived so long was a good one
 	noPush       = 10 * time.Minute // without IDLE, after the server ended one early
 	sign         = 15 * time.Second // between two signs of life
+
+	// firstIdle is how long the first IDLE after news lasts, each further one twice as long.
+	// There are servers whose IDLE says nothing of a mail that came after the look and before
+	// it: when something happens more of it comes, and would wait for a whole poll.
+	firstIdle = 250 * time.Millisecond
 )
 
 // run is the state of Run; its goroutine alone uses it.
@@ -25,11 +30,12 @@ type run struct {
 	pos      position
 	opened   opened
 	ahead    readAhead
-	handled  bool      // mails were handled since the last Flush
-	loose    []uint32  // UIDs of mails that were handled since the last Sync; the cursor on disk is below them
-	pollTill time.Time // no IDLE before
-	empty    int       // looks in a row that were called for and found nothing
-	stuck    bool      // it was said that a mail cannot be removed
+	handled  bool          // mails were handled since the last Flush
+	loose    []uint32      // UIDs of mails that were handled since the last Sync; the cursor on disk is below them
+	pollTill time.Time     // no IDLE before
+	idle     time.Duration // how long the next IDLE lasts; 0: firstIdle
+	empty    int           // looks in a row that were called for and found nothing
+	stuck    bool          // it was said that a mail cannot be removed
 	holds    backoff
 }
 
@@ -85,7 +91,7 @@ func (r *run) session(ctx context.Context) error {
 	if err := r.begin(s, box); err != nil {
 		return err
 	}
-	r.opened.strange = 0
+	r.opened.strange, r.idle = 0, 0
 	r.link.begin(s, r.pos.cur)
 	for {
 		before := r.pos.cur.UID
@@ -101,6 +107,9 @@ func (r *run) session(ctx context.Context) error {
 		} else {
 			r.kept()
 			r.link.isUp(s, r.pos.cur)
+			if r.pos.cur.UID != before {
+				r.idle = 0
+			}
 			r.rest(ctx, r.pos.cur.UID != before)
 			began := time.Now()
 			if err := r.await(ctx, s); err != nil {
@@ -127,7 +136,12 @@ func (r *run) await(ctx context.Context, s *session) error {
 		poll = time.Minute
 	}
 	r.link.idle = s.idle && time.Now().After(r.pollTill)
-	err := s.await(ctx, min(poll, cycle), r.link.idle)
+	d := min(poll, cycle)
+	if r.link.idle {
+		d = min(d, max(r.idle, firstIdle))
+		r.idle = 2 * d
+	}
+	err := s.await(ctx, d, r.link.idle)
 	if errors.Is(err, errIdleEnded) {
 		r.pollTill = time.Now().Add(noPush)
 	}

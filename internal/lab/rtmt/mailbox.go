@@ -36,11 +36,12 @@ type Mailbox struct {
 	stop   func() bool
 	wg     sync.WaitGroup // the listener's loop and one per connection
 
-	mu     sync.Mutex
-	addr   string
-	ln     net.Listener // nil while down
-	conns  map[*tracked]struct{}
-	closed bool
+	mu       sync.Mutex
+	addr     string
+	ln       net.Listener // nil while down
+	conns    map[*tracked]struct{}
+	sessions map[*session]struct{}
+	closed   bool
 }
 
 // NewMailbox starts one on a free port of 127.0.0.1 with an empty INBOX. It lives
@@ -49,7 +50,7 @@ func NewMailbox(ctx context.Context) (*Mailbox, error) { return NewMailboxOn(ctx
 
 // NewMailboxOn is NewMailbox with another net.Listen.
 func NewMailboxOn(ctx context.Context, listen func(network, address string) (net.Listener, error)) (*Mailbox, error) {
-	m := &Mailbox{User: "grab@example.com", Password: rand.Text(), listen: listen, addr: "127.0.0.1:0", conns: map[*tracked]struct{}{}}
+	m := &Mailbox{User: "grab@example.com", Password: rand.Text(), listen: listen, addr: "127.0.0.1:0", conns: map[*tracked]struct{}{}, sessions: map[*session]struct{}{}}
 	var err error
 	if m.caPEM, m.tls, err = NewTLS(); err != nil {
 		return nil, fmt.Errorf("start mailbox: %w", err)
@@ -58,11 +59,9 @@ func NewMailboxOn(ctx context.Context, listen func(network, address string) (net
 	if err := m.user.Create("INBOX", nil); err != nil {
 		return nil, fmt.Errorf("start mailbox: %w", err)
 	}
-	mem := imapmemserver.New()
-	mem.AddUser(m.user)
 	m.server = imapserver.New(&imapserver.Options{
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
-			return mem.NewSession(), nil, nil
+			return m.newSession(), nil, nil
 		},
 		Caps:   imap.CapSet{imap.CapIMAP4rev1: {}, imap.CapUIDPlus: {}, imap.CapMove: {}, imap.CapNamespace: {}},
 		Logger: log.New(io.Discard, "", 0),
@@ -90,6 +89,7 @@ func (m *Mailbox) Deliver(raw []byte, internal time.Time) error {
 	if err != nil {
 		return fmt.Errorf("deliver mail: %w", err)
 	}
+	m.changed()
 	return nil
 }
 
