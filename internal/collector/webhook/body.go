@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"rtmtgrab/internal/collector/incoming"
 	"rtmtgrab/internal/config"
@@ -35,8 +36,14 @@ const DefaultName = "PartiallyRegisteredPhone"
 // Read reads what was posted at now: one alert as keys of an object, or a list of alerts in
 // Alertmanager's shape. An error in one of them is one in all.
 func Read(body []byte, kinds []config.Kind, now time.Time) (Body, error) {
+	if !utf8.Valid(body) {
+		return Body{}, errors.New("the body is not UTF-8, as JSON is")
+	}
 	top, err := object(body)
 	if err != nil {
+		return Body{}, err
+	}
+	if err := once(json.NewDecoder(bytes.NewReader(body)), nil); err != nil {
 		return Body{}, err
 	}
 	if list, ok := top["alerts"]; ok {
@@ -70,6 +77,44 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 		return nil, errors.New("there is more in the body than one JSON object")
 	}
 	return top, nil
+}
+
+// once reads a value and refuses a key that an object in it has twice: readers differ on which
+// counts, so what was signed would not be what is understood. The path is where the value stands.
+func once(d *json.Decoder, path []string) error {
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch t {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := key.(string)
+			at := append(path, "."+name)
+			if seen[name] {
+				return &FieldError{evidence.Printable(strings.TrimPrefix(strings.Join(at, ""), "."), maxText), "is there twice"}
+			}
+			seen[name] = true
+			if err := once(d, at); err != nil {
+				return err
+			}
+		}
+	case json.Delim('['):
+		for i := 0; d.More(); i++ {
+			if err := once(d, append(path, fmt.Sprintf("[%d]", i))); err != nil {
+				return err
+			}
+		}
+	default:
+		return nil
+	}
+	_, err = d.Token() // its end
+	return err
 }
 
 // readList reads Alertmanager's shape: what the alerts have in common, and each.

@@ -231,7 +231,9 @@ func TestFields(t *testing.T) {
 		`{"node": "a", "time": 1772460847, "kind": "unknown"}`: "kind", `{"alerts": {}}`: "alerts", `{"alerts": [{"labels": []}]}`: "alerts[0].labels",
 		`{"alerts": [{"status": "resolved"}, {"labels": {"node": "a"}, "startsAt": "x"}]}`: "alerts[1].startsAt", `{"alerts": [{"labels": {"node": 1}}]}`: "alerts[0].labels.node",
 		`{"commonLabels": 1, "alerts": [{}]}`: "commonLabels", `{"alerts": [` + strings.Repeat(`{},`, MaxAlerts) + `{}]}`: "alerts",
-		`[]`: "", `null`: "", `{`: "", `{} {}`: "", ``: "",
+		`[]`: "", `null`: "", `{`: "", `{} {}`: "", ``: "", "{\"node\": \"a\xff\", \"time\": 1772460847}": "",
+		`{"node": "a", "time": 1772460847, "node": "b"}`: "node", `{"node": "a", "time": 1772460847, "x": [0, {"y": 1, "y": 1}]}`: "x[1].y",
+		`{"alerts": [{"labels": {"node": "a", "node": "b"}, "startsAt": "2026-03-02T14:14:07Z"}]}`: "alerts[0].labels.node",
 	} {
 		code, out := d.post(body, testNow, nil)
 		if code != 400 || out.Field != field || out.Error == "" || len(d.taken) != 0 {
@@ -263,6 +265,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"host": "h", "value": "1", "clock": 1772460847, "devices": "a b"}`))
 	f.Add([]byte(`{"alerts": [{"labels": {"node": "a"}, "startsAt": "2026-03-02T14:14:07Z"}]}`))
 	f.Add([]byte(`{"node": "a", "time": 1e308}`))
+	f.Add([]byte(`{"node": "a", "time": 1772460847, "x": [{"node": 1}, {"node": 1, "node": 2}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		got, err := Read(body, nil, testNow)
 		again, errAgain := Read(body, nil, testNow)
