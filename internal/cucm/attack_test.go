@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
 	"strings"
 	"testing"
@@ -182,5 +183,57 @@ func TestAttackFileCut(t *testing.T) {
 				t.Errorf("%q cut at %d: what came is not the file's beginning", form, cut)
 			}
 		}
+	}
+}
+
+func perfAnswer(counters ...string) []byte {
+	var b strings.Builder
+	for _, c := range counters {
+		name, value, _ := strings.Cut(c, "=")
+		fmt.Fprintf(&b, `<ArrayOfCounterInfo><Name>%s</Name><Value>%s</Value><CStatus>1</CStatus></ArrayOfCounterInfo>`, name, value)
+	}
+	return fmt.Appendf(nil, envelope, `<perfmonCollectCounterDataResponse>`+b.String()+`</perfmonCollectCounterDataResponse>`)
+}
+
+// A node's counters are its own: those of another node in the same answer are not mixed with
+// them, and an answer that is of another node alone is none. What is no number is not there, and
+// an answer without end is bounded.
+func TestAttackCounters(t *testing.T) {
+	lab, client := hostile(t, cucmlab.Config{Nodes: []string{"cucm01.example.com", "cucm02.example.com"}})
+	of := func(node, rest string) string { return `\\` + node + `\Cisco CallManager\` + rest }
+	var many []string
+	for i := range 3000 {
+		many = append(many, of("cucm01", fmt.Sprintf("PartiallyRegisteredPhone%d=%d", i, i)))
+	}
+	const main = cucm.PartialCounter
+	for name, tc := range map[string]struct {
+		answer []byte
+		want   map[string]int64 // nil: an error
+	}{
+		"its own":          {perfAnswer(of("cucm01", main+"=3")), map[string]int64{main: 3}},
+		"in capitals":      {perfAnswer(of("CUCM01.EXAMPLE.COM", main+"=3")), map[string]int64{main: 3}},
+		"beside another's": {perfAnswer(of("cucm02", main+"=9"), of("cucm01", main+"=3"), of("cucm02", main+"=8")), map[string]int64{main: 3}},
+		"another's":        {perfAnswer(of("cucm02", main+"=9")), nil},
+		"two others'":      {perfAnswer(of("x", main+"=9"), of("y", main+"=1")), nil},
+		"by its own name":  {perfAnswer(of("pub-hq", main+"=3")), map[string]int64{main: 3}},
+		"no numbers":       {perfAnswer(of("cucm01", main+"=NaN"), of("cucm01", "A=1e400"), of("cucm01", "B="), of("cucm01", "C=-Inf"), of("cucm01", "D=0x1"), of("cucm01", "E=9223372036854775808"), `\\cucm01=5`, of("cucm01", "F=1.5")), map[string]int64{"F": 1}},
+		"nothing":          {perfAnswer(), map[string]int64{}},
+	} {
+		lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: tc.answer, Type: "text/xml"}} })
+		c := client()
+		nodes, err := c.Nodes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Counters(t.Context(), nodes[0])
+		if e, ok := errors.AsType[*cucm.Error](err); (err != nil) != (tc.want == nil) || err != nil && (!ok || e.Kind != cucm.KindAnswer) || !maps.Equal(got, tc.want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: perfAnswer(many...), Type: "text/xml"}} })
+	c := client()
+	nodes, _ := c.Nodes(t.Context())
+	if got, err := c.Counters(t.Context(), nodes[0]); err != nil || len(got) == 0 || len(got) > 2500 {
+		t.Errorf("%d counters are held, %v", len(got), err)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,22 +53,54 @@ func (x xmlCounter) split() (node, object, counter string, ok bool) {
 	return parts[0], parts[1], parts[2], true
 }
 
+// Bounds of an answer, far beyond what a node has.
+const (
+	mostCounters  = 2000 // of a node
+	mostAnswering = 200  // nodes
+)
+
+// tables are counters by the node that they are of, as the answer names it, and by their names.
+type tables map[string]map[string]int64
+
+// put takes a counter in; what is missing or not valid is left out.
+func (t tables) put(x xmlCounter) {
+	node, _, counter, ok := x.split()
+	v, valid := x.valid()
+	if !ok || !valid || t[node] == nil && len(t) >= mostAnswering {
+		return
+	}
+	if t[node] == nil {
+		t[node] = map[string]int64{}
+	}
+	if len(t[node]) < mostCounters {
+		t[node][counter] = v
+	}
+}
+
 // Counters are those of the node's Cisco CallManager, by name. What is missing or not
 // valid is not among them. The node itself is asked, or the publisher if it is the only
-// one that is configured.
+// one that is configured. An answer that is of another node of the cluster is an error: its
+// rise would be told of the wrong one, or of both.
 func (c *Cluster) Counters(ctx context.Context, n Node) (map[string]int64, error) {
-	values := map[string]int64{}
+	all := tables{}
 	body := fmt.Sprintf(`<a:perfmonCollectCounterData><a:Host>%s</a:Host><a:Object>%s</a:Object></a:perfmonCollectCounterData>`, escape(n.Name), PerfObject)
-	err := c.perfmon(ctx, n, "perfmonCollectCounterData", body, func(x xmlCounter) {
-		_, _, counter, ok := x.split()
-		if v, valid := x.valid(); ok && valid {
-			values[counter] = v
-		}
-	})
-	if err != nil {
+	if err := c.perfmon(ctx, n, "perfmonCollectCounterData", body, all.put); err != nil {
 		return nil, err
 	}
-	return values, nil
+	for name, values := range all {
+		if n.Is(name) {
+			return values, nil
+		}
+	}
+	names := slices.Sorted(maps.Keys(all))
+	switch others := c.Known(); {
+	case len(names) == 0:
+		return map[string]int64{}, nil
+	case len(names) == 1 && !slices.ContainsFunc(others, func(o Node) bool { return o.Is(names[0]) }):
+		return all[names[0]], nil // by a name of its own that nobody has told us
+	}
+	return nil, &Error{Kind: KindAnswer, Cluster: c.cfg.Cluster, Node: n.Name, Address: n.Address, Service: perfService,
+		Text: "it answers for " + strings.Join(names[:min(len(names), 3)], ", ") + ": is cucm[].nodes right, each name with its address?"}
 }
 
 // perfmon makes one call and reads its counters one by one.
@@ -150,19 +184,9 @@ func (s *Session) open(ctx context.Context) (handle string, err error) {
 // Collect is the valid counters of each node, by the node's name as CUCM writes it. After
 // an error the session is of no use.
 func (s *Session) Collect(ctx context.Context) (map[string]map[string]int64, error) {
-	values := map[string]map[string]int64{}
+	values := tables{}
 	body := fmt.Sprintf(`<a:perfmonCollectSessionData><a:SessionHandle>%s</a:SessionHandle></a:perfmonCollectSessionData>`, escape(s.handle))
-	err := s.cluster.perfmon(ctx, s.node, "perfmonCollectSessionData", body, func(x xmlCounter) {
-		node, _, counter, ok := x.split()
-		v, valid := x.valid()
-		if !ok || !valid {
-			return
-		}
-		if values[node] == nil {
-			values[node] = map[string]int64{}
-		}
-		values[node][counter] = v
-	})
+	err := s.cluster.perfmon(ctx, s.node, "perfmonCollectSessionData", body, values.put)
 	if err != nil {
 		return nil, err
 	}
