@@ -32,5 +32,6 @@ func resetCmd(a *app) *cobra.Command {
 		}}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&q.WithoutPRT, "without-prt", "", "`reason` to reset phones of which no problem report was received or asked for")
+	cmd.Flags().BoolVar(&q.Again, "again", false, "also phones that were reset within the last 15 minutes and are not back")
 	return cmd
 }

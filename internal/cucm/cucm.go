@@ -17,6 +17,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -223,6 +224,24 @@ func (c *Cluster) Reset(ctx context.Context, device string) error {
 		}
 		return nil
 	})
+}
+
+// Unsure reports whether CUCM may have taken an order all the same: it went out, and no answer came that
+// says whether it did.
+func Unsure(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !e.Sent {
+		return false
+	}
+	switch e.Kind {
+	case KindUnreachable, KindCanceled:
+		return true
+	case KindAnswer:
+		return e.Status < 300 || e.Status >= 500
+	case KindBusy:
+		return e.Status != http.StatusServiceUnavailable // the gateway's: something before CUCM gave up waiting
+	}
+	return false
 }
 
 // TryReset logs in with the account for resets, asks AXL for CUCM's version and changes

@@ -425,11 +425,46 @@ func TestLabReset(t *testing.T) {
 		t.Error(err)
 	}
 	lab.SetFaults(func(f *cucmlab.Faults) { f.AXL.Busy = true })
-	if err := c.Reset(t.Context(), "SEP001122334455"); !isKind(err, KindBusy) {
+	if err := c.Reset(t.Context(), "SEP001122334455"); !isKind(err, KindBusy) || Unsure(err) {
 		t.Error(err)
 	}
 	if got := lab.Resets(); !slices.Equal(got, []string{"SEP001122334455"}) {
 		t.Errorf("reset were %v", got)
+	}
+	for name, tc := range map[string]struct {
+		line   cucmlab.Line
+		unsure bool
+	}{
+		"cut off":             {cucmlab.Line{Cut: 20}, true},
+		"a gateway gives up":  {cucmlab.Line{Status: 504}, true},
+		"a page":              {cucmlab.Line{Body: []byte("<html>in</html>"), Type: "text/html"}, true},
+		"200 with a fault":    {cucmlab.Line{Body: fmt.Appendf(nil, `<?xml version="1.0"?><S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><S:Fault><faultcode>S:Server</faultcode><faultstring>no</faultstring></S:Fault></S:Body></S:Envelope>`), Type: "text/xml"}, false},
+		"role":                {cucmlab.Line{Status: 403}, false},
+		"moved":               {cucmlab.Line{Status: 302}, false},
+		"not activated":       {cucmlab.Line{Status: 404}, false},
+		"change notification": {cucmlab.Line{Status: 503}, false},
+	} {
+		lab.SetFaults(func(f *cucmlab.Faults) { f.AXL.Busy, f.Line = false, []cucmlab.Line{tc.line} })
+		if err := c.Reset(t.Context(), "SEP001122334455"); err == nil || Unsure(err) != tc.unsure {
+			t.Errorf("%s: unsure %v: %v", name, Unsure(err), err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	gate := make(chan struct{})
+	defer close(gate)
+	lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Gate: gate, Times: 1}} })
+	go func() { // whoever asked is gone before the answer
+		for came := false; !came; time.Sleep(time.Millisecond) {
+			lab.SetFaults(func(f *cucmlab.Faults) { came = len(f.Line) == 0 })
+		}
+		cancel()
+	}()
+	if err := c.Reset(ctx, "SEP001122334455"); !isKind(err, KindCanceled) || !Unsure(err) {
+		t.Errorf("left: unsure %v: %v", Unsure(err), err)
+	}
+	lab.Close()
+	if err := c.Reset(t.Context(), "SEP001122334455"); !isKind(err, KindUnreachable) || Unsure(err) {
+		t.Errorf("nobody there: unsure %v: %v", Unsure(err), err)
 	}
 }
 

@@ -46,6 +46,7 @@ type Request struct {
 	Incident   string
 	Phones     []string // none: those that the report or CUCM says are partial
 	WithoutPRT string   // why a phone is reset though its problem report was neither received nor asked for
+	Again      bool     // also phones whose last reset is still watched
 	By         string
 }
 
@@ -160,12 +161,9 @@ func (d *Desk) plan(ctx context.Context, in incident.Incident, m evidence.Manife
 			return p, nil, fmt.Errorf("cluster %s does not say how the phones are, and nobody is reset unseen: %w", c.Name(), err)
 		}
 		for _, dev := range answer.Devices {
-			if by[dev.Name] != nil {
-				continue
+			if slices.Contains(names, dev.Name) { // whatever else it tells of, nobody asked for
+				p.enter(by, c, dev, prts.of(dev.Name))
 			}
-			by[dev.Name] = c
-			p.Phones = append(p.Phones, Phone{Device: dev.Name, Cluster: c.Name(), Description: evidence.Printable(dev.Description, 60), User: evidence.Printable(dev.User, 60), Status: evidence.Printable(dev.Status, 30),
-				Lines: linesOf(dev), PRT: prts.of(dev.Name), Since: dev.Since})
 		}
 	}
 	slices.SortFunc(p.Phones, func(a, b Phone) int { return strings.Compare(a.Device, b.Device) })
@@ -180,7 +178,50 @@ func (d *Desk) plan(ctx context.Context, in incident.Incident, m evidence.Manife
 	if len(p.Phones) == 0 {
 		return p, nil, advice.WithHint(errors.New("no phone of this incident is partially registered any more"), "name those that are to be reset all the same")
 	}
-	return p, by, p.allowed(q.WithoutPRT)
+	if err := p.allowed(q.WithoutPRT); err != nil {
+		return p, nil, err
+	}
+	return p, by, d.notWatched(p, q)
+}
+
+// enter adds a phone of a cluster. Of one that several clusters know, for it was moved, the
+// cluster counts where it is registered, and else the one with the newest record.
+func (p *Plan) enter(by map[string]Cluster, c Cluster, dev cucm.Device, prt string) {
+	ph := Phone{Device: dev.Name, Cluster: c.Name(), Description: evidence.Printable(dev.Description, 60), User: evidence.Printable(dev.User, 60), Status: evidence.Printable(dev.Status, 30),
+		Lines: linesOf(dev), PRT: prt, Since: dev.Since}
+	i := slices.IndexFunc(p.Phones, func(o Phone) bool { return o.Device == dev.Name })
+	switch {
+	case i < 0:
+		p.Phones = append(p.Phones, ph)
+	case ph.here() && !p.Phones[i].here(), ph.here() == p.Phones[i].here() && ph.Since.After(p.Phones[i].Since):
+		p.Phones[i] = ph
+	default:
+		return
+	}
+	by[dev.Name] = c
+}
+
+// here reports whether a phone is registered with its cluster, with some line at least.
+func (p Phone) here() bool {
+	return p.Status == cucm.StatusRegistered || p.Status == cucm.StatusPartial
+}
+
+// notWatched refuses phones that were reset a short while ago, unless a person says so: what
+// CUCM did may not have come back to us.
+func (d *Desk) notWatched(p Plan, q Request) error {
+	if q.Again {
+		return nil
+	}
+	list, err := Records(d.Store)
+	if err != nil {
+		return fmt.Errorf("nobody is reset, for it is not known who was already: %w", err)
+	}
+	for _, ph := range p.Phones {
+		if err := watched(list, ph.Device, d.now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allowed is why a phone of the plan may not be reset yet.
@@ -218,15 +259,21 @@ func linesOf(d cucm.Device) []evidence.ResetLine {
 
 // order resets the phones, one after another. An error that is not that phone's alone ends it.
 func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by map[string]Cluster, q Request, done Done) (Done, error) {
-	for i, p := range plan.Phones {
-		if i > 0 {
-			if err := d.Sleep(ctx, Between); err != nil {
-				return done, err
-			}
+	unlock, err := alone(d.Store)
+	if err != nil {
+		return done, err
+	}
+	defer unlock()
+	for _, p := range plan.Phones {
+		if err := d.pause(ctx); err != nil {
+			return done, err
 		}
 		r := evidence.Reset{Device: p.Device, Cluster: p.Cluster, By: evidence.Printable(q.By, 100), At: d.now().UTC().Round(0), PRT: p.PRT, State: evidence.ResetOrdered, Lines: p.Lines}
 		if p.PRT == "none" {
 			r.Why = evidence.Printable(q.WithoutPRT, 300)
+		}
+		if err := d.notWatched(Plan{Phones: []Phone{p}}, q); err != nil { // somebody else was quicker
+			return done, err
 		}
 		if err := d.write(in, r, p.Since); err != nil { // before it is done
 			return done, fmt.Errorf("nothing more was reset, for it cannot be written down: %w", err)
@@ -234,7 +281,10 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 		done.Notes = append(done.Notes, d.custody(ctx, in, r)...)
 		err := by[p.Device].Reset(ctx, p.Device)
 		r.State = evidence.ResetTaken
-		if err != nil {
+		switch {
+		case cucm.Unsure(err): // it stays ordered: whether it comes back is watched
+			r.State, r.Error = evidence.ResetOrdered, evidence.Printable(err.Error(), 300)
+		case err != nil:
 			ended := d.now().UTC().Round(0)
 			r.State, r.Error, r.Ended = evidence.ResetFailed, evidence.Printable(err.Error(), 300), &ended
 		}
@@ -243,9 +293,9 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 		if err2 := d.write(in, r, p.Since); err2 != nil {
 			done.Notes = append(done.Notes, "what became of "+r.Device+" cannot be written down: "+err2.Error())
 		}
-		done.Notes = append(done.Notes, d.custody(ctx, in, r)...)
+		done.Notes = append(done.Notes, d.custody(context.WithoutCancel(ctx), in, r)...)
 		if e, ok := errors.AsType[*cucm.Error](err); err != nil && (!ok || e.Kind != cucm.KindFault) {
-			return done, fmt.Errorf("%d of %d phones were reset: %s: %w", i, len(plan.Phones), p.Device, err)
+			return done, fmt.Errorf("%d of %d phones were reset: %s: %w", len(done.Resets)-1, len(plan.Phones), p.Device, err)
 		}
 	}
 	if n := slices.IndexFunc(done.Resets, func(r evidence.Reset) bool { return r.State == evidence.ResetFailed }); n >= 0 {
@@ -254,8 +304,30 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 	return done, nil
 }
 
+// pause waits until Between has passed since the last reset, whoever had it made.
+func (d *Desk) pause(ctx context.Context) error {
+	list, err := Records(d.Store)
+	if err != nil {
+		return fmt.Errorf("nothing more was reset, for it is not known what was: %w", err)
+	}
+	var wait time.Duration
+	for _, rec := range list {
+		for _, r := range rec.Resets {
+			if age := d.now().Sub(r.At); age >= 0 {
+				wait = max(wait, Between-age)
+			}
+		}
+	}
+	if wait <= 0 {
+		return nil
+	}
+	return d.Sleep(ctx, wait)
+}
+
 func words(r evidence.Reset) string {
 	switch r.State {
+	case evidence.ResetOrdered:
+		return strings.TrimSuffix("whether CUCM has taken the order is not known; it is watched: "+r.Error, ": ")
 	case evidence.ResetTaken:
 		return "CUCM has taken the order; it restarts"
 	case evidence.ResetFailed:

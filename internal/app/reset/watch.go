@@ -3,6 +3,7 @@ package reset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -11,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/material"
 )
@@ -61,6 +64,31 @@ func change(st *incident.Store, key string, do func(*Record)) error {
 	}
 	do(&r)
 	return file.Save(r)
+}
+
+// alone is held while phones are reset: one after another, whoever has them reset.
+func alone(st *incident.Store) (unlock func(), err error) {
+	if err := atomicfile.MkdirAll(folder(st)); err != nil {
+		return nil, err
+	}
+	unlock, err = atomicfile.WaitLock(filepath.Join(folder(st), "ordering.lock"))
+	if err != nil {
+		return nil, advice.WithHint(fmt.Errorf("somebody else is resetting phones at this moment: %w", err), "wait until `grab status` shows what became of them; then this again")
+	}
+	return unlock, nil
+}
+
+// watched is an error if a phone was reset and it is not known yet what became of it.
+func watched(list []Record, device string, now time.Time) error {
+	for _, rec := range list {
+		for _, r := range rec.Resets {
+			if age := now.Sub(r.At); r.Device == device && r.Open() && age.Abs() <= BackWithin {
+				return advice.WithHint(fmt.Errorf("%s was reset %s ago by %s (incident %s): %s", device, human.Span(max(age, 0).Truncate(time.Second)), r.By, rec.Incident, words(r)),
+					"`grab status` tells whether it comes back; --again resets it once more all the same")
+			}
+		}
+	}
+	return nil
 }
 
 // save puts a reset into the record of its incident.

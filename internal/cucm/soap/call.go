@@ -72,7 +72,7 @@ func drain(d *xml.Decoder) error {
 // fault is the error of a SOAP fault, which may come with any status.
 func (c *Client) fault(t Target, r Request, reply *http.Response, f *Fault) *Error {
 	e := c.err(t, r, f.kind(), nil)
-	e.Status, e.Text = reply.StatusCode, f.says()
+	e.Status, e.Text, e.Sent = reply.StatusCode, f.says(), true
 	if k := kindOf(reply.StatusCode); e.Kind == KindFault && k != KindAnswer {
 		e.Kind = k
 	}
@@ -82,7 +82,7 @@ func (c *Client) fault(t Target, r Request, reply *http.Response, f *Fault) *Err
 // refusal is the error of an answer that is no envelope.
 func (c *Client) refusal(t Target, r Request, reply *http.Response, text string) *Error {
 	e := c.err(t, r, kindOf(reply.StatusCode), nil)
-	e.Status, e.Text = reply.StatusCode, text
+	e.Status, e.Text, e.Sent = reply.StatusCode, text, true
 	switch {
 	case reply.StatusCode >= 300 && reply.StatusCode < 400:
 		e.Text = "it sends grab elsewhere, where it does not go: " + line(reply.Header.Get("Location"))
@@ -123,7 +123,7 @@ func (c *Client) answerError(ctx context.Context, t Target, r Request, reply *ht
 		kind = kindOf(reply.StatusCode)
 	}
 	e := c.err(t, r, kind, err)
-	e.Status = reply.StatusCode
+	e.Status, e.Sent = reply.StatusCode, true
 	return e
 }
 

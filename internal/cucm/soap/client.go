@@ -19,8 +19,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"rtmtgrab/internal/httpproxy"
@@ -97,11 +99,14 @@ func (c *Client) send(ctx context.Context, t Target, r Request) (*http.Response,
 	req.Header.Set("User-Agent", "grab")
 	req.SetBasicAuth(c.Login.User, attempt.Password)
 
-	sent := time.Now()
+	sent, out := time.Now(), atomic.Bool{}
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { out.Store(true) }})
 	node := nodehttp.Node{Address: t.Address, Names: append([]string{t.Node}, t.Names...), Roots: c.Roots, Pins: c.Pins, Proxy: proxy, FirstByte: c.FirstByte}
-	reply, err := node.Do(ctx, req)
+	reply, err := node.Do(traced, req)
 	if err != nil {
-		return nil, c.transportError(ctx, t, r, err)
+		e := c.transportError(ctx, t, r, err)
+		e.Sent = out.Load()
+		return nil, e
 	}
 	c.readClock(t, reply, sent)
 	switch {
@@ -138,7 +143,7 @@ func (c *Client) loginError(ctx context.Context, t Target, r Request, err error)
 }
 
 // transportError is of a request to which no answer came.
-func (c *Client) transportError(ctx context.Context, t Target, r Request, err error) error {
+func (c *Client) transportError(ctx context.Context, t Target, r Request, err error) *Error {
 	if ctx.Err() != nil {
 		return c.err(t, r, KindCanceled, context.Cause(ctx))
 	}

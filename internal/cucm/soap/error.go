@@ -36,6 +36,7 @@ type Error struct {
 	Status  int    // of HTTP; 0: none
 	Text    string // what the node said, in one line, at most 500 characters
 	Err     error
+	Sent    bool // the request went out: the node may have done what it was asked for
 }
 
 func (e *Error) Error() string {
