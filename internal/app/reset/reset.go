@@ -295,7 +295,11 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 		}
 		done.Notes = append(done.Notes, d.custody(context.WithoutCancel(ctx), in, r)...)
 		if e, ok := errors.AsType[*cucm.Error](err); err != nil && (!ok || e.Kind != cucm.KindFault) {
-			return done, fmt.Errorf("%d of %d phones were reset: %s: %w", len(done.Resets)-1, len(plan.Phones), p.Device, err)
+			what := "was not"
+			if r.Open() {
+				what = "may have been"
+			}
+			return done, fmt.Errorf("%d of %d phones were reset, %s %s: %w", len(done.Resets)-1, len(plan.Phones), p.Device, what, err)
 		}
 	}
 	if n := slices.IndexFunc(done.Resets, func(r evidence.Reset) bool { return r.State == evidence.ResetFailed }); n >= 0 {

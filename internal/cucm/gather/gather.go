@@ -86,8 +86,9 @@ type job struct {
 	named chan struct{}  // closed when there will be no better names
 	first sync.WaitGroup // the clusters that have not answered the first time
 
-	mu    sync.Mutex // guards what follows, and the files
-	state state
+	mu     sync.Mutex // guards what follows, and the files
+	state  state
+	untold bool // there was no room for what is known of phones
 }
 
 // Logs are an incident's, when they are complete.
@@ -257,6 +258,7 @@ func (j *job) work(ctx context.Context) {
 	}
 	names.Wait()
 	close(j.named)
+	all.Go(func() { j.publishAgain(ctx) })
 	all.Wait()
 }
 

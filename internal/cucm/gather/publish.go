@@ -1,9 +1,12 @@
 package gather
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/material"
@@ -38,18 +41,38 @@ func (j *job) publish() {
 	for name, text := range map[string][]byte{NamesJSON: jsonOf(doc), NamesCSV: doc.CSV()} {
 		in, err := put(folder, name, text)
 		if err != nil {
+			j.untold = atomicfile.Full(err)
 			j.g.log().Warn("the names of partial phones cannot be written", "incident", j.in.ID, "err", err)
 			return
 		}
 		change.Files = append(change.Files, in)
 	}
 	err := folder.Add(j.g.now(), change)
+	j.untold = atomicfile.Full(err)
 	switch {
 	case errors.Is(err, incident.ErrRemoved):
 	case err != nil:
 		j.g.log().Warn("the names of partial phones cannot be added", "incident", j.in.ID, "err", err)
 	case j.g.Named != nil:
 		j.g.Named(j.key)
+	}
+}
+
+// roomEvery is how often it is tried whether the disk has room for names again.
+var roomEvery = time.Minute
+
+// publishAgain publishes what a full disk had no room for, when there is room.
+func (j *job) publishAgain(ctx context.Context) {
+	for {
+		j.mu.Lock()
+		untold := j.untold
+		j.mu.Unlock()
+		if !untold || j.g.now().Sub(j.in.Asked.Until) > resumeWithin || !j.g.sleepUntil(ctx, j.g.now().Add(roomEvery)) {
+			return
+		}
+		if j.g.Room == nil || j.g.Room(1<<20) == nil {
+			j.publish()
+		}
 	}
 }
 

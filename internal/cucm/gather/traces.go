@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -116,8 +117,9 @@ func (f *fetching) all(ctx context.Context) {
 	if f.entry.Bandwidth > 0 {
 		f.limiter = rate.NewLimiter(rate.Limit(f.entry.Bandwidth), int(min(f.entry.Bandwidth, 1<<20)))
 	}
-	for _, wait := range looks {
-		if !f.g.sleepUntil(ctx, f.g.now().Add(wait)) {
+	for n := 0; ; n++ {
+		last := n >= len(looks)-1
+		if !f.g.sleepUntil(ctx, f.g.now().Add(looks[min(n, len(looks)-1)])) {
 			return
 		}
 		f.left.Add(f.took) // what the look before took this one replaces
@@ -129,11 +131,27 @@ func (f *fetching) all(ctx context.Context) {
 			}
 			return
 		}
-		f.add(f.entry.Cluster.Name(), []evidence.CUCMNode{row}, files)
-		if !again {
+		err := f.add(f.entry.Cluster.Name(), []evidence.CUCMNode{row}, files)
+		full := atomicfile.Full(err) || lacksRoom(row)
+		switch {
+		case !again && !full:
+			return
+		case last && (!full || f.g.now().Sub(f.asked.Until) > resumeWithin): // CUCM still has them when there is room again
 			return
 		}
 	}
+}
+
+// lacksRoom reports whether something of a node is missing because the disk here is full.
+func lacksRoom(row evidence.CUCMNode) bool {
+	for _, file := range row.Files {
+		for _, s := range file.Missing {
+			if s.Reason == evidence.ReasonDisk {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // once fetches all kinds of logs one after the other.
@@ -193,6 +211,9 @@ func lostFile(kind string, w evidence.Window, err error) evidence.File {
 
 // reasonOf is the manifest's word for an error.
 func reasonOf(err error) string {
+	if errors.Is(err, errRoom) || atomicfile.Full(err) {
+		return evidence.ReasonDisk
+	}
 	if _, ok := errors.AsType[*cucm.ShortError](err); ok {
 		return evidence.ReasonRead
 	}
@@ -220,9 +241,10 @@ func reasonOf(err error) string {
 }
 
 // add puts rows and files beside the incident's logs.
-func (j *job) add(cluster string, rows []evidence.CUCMNode, files []material.Incoming) {
+func (j *job) add(cluster string, rows []evidence.CUCMNode, files []material.Incoming) error {
 	err := material.Of(j.g.Store, j.key).Add(j.g.now(), material.Change{Files: files, CUCM: []evidence.CUCM{{Cluster: cluster, Nodes: rows}}})
 	if err != nil && !errors.Is(err, incident.ErrRemoved) {
 		j.g.log().Warn("traces of CUCM cannot be added", "incident", j.in.ID, "cluster", cluster, "err", err)
 	}
+	return err
 }
