@@ -21,6 +21,7 @@ type Queued struct {
 	Tries int       `json:"tries,omitempty"` // how often a revision was tried in vain
 	Tried time.Time `json:"tried,omitzero"`  // when last
 	Error string    `json:"error,omitempty"` // why
+	Full  bool      `json:"full,omitempty"`  // for want of room on the disk
 }
 
 func queueDir(st *incident.Store) string { return filepath.Join(st.Dir, "late") }
@@ -43,8 +44,8 @@ func (f Folder) queue(now time.Time) error {
 	return file.Save(q)
 }
 
-// Tried writes it down that a further revision could not be made.
-func (f Folder) Tried(now time.Time, why string) error {
+// Tried writes it down that a further revision could not be made; full: for want of room.
+func (f Folder) Tried(now time.Time, why string, full bool) error {
 	unlock, err := f.lock()
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func (f Folder) Tried(now time.Time, why string) error {
 	if err != nil || !there {
 		return err
 	}
-	q.Tries, q.Tried, q.Error = q.Tries+1, now.UTC().Round(0), why
+	q.Tries, q.Tried, q.Error, q.Full = q.Tries+1, now.UTC().Round(0), why, full
 	return file.Save(q)
 }
 

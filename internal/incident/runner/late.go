@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"rtmtgrab/internal/evidence"
@@ -32,10 +33,20 @@ func LateDue(l incident.Late, q material.Queued, in incident.Incident) time.Time
 			due = evidence.Later(due, r.Sealed.Add(apart))
 		}
 	}
-	if q.Tries > 0 {
+	switch {
+	case q.Full: // there may be room by now, which costs little to find out
+		due = evidence.Later(due, q.Tried.Add(min(apart, lookEvery)))
+	case q.Tries > 0:
 		due = evidence.Later(due, q.Tried.Add(apart))
 	}
 	return due
+}
+
+// lacksRoom reports whether a further revision, for which there was no room, would have none now
+// either: it takes the logs out of the bundle, packs them, and adds to them.
+func (l latecomer) lacksRoom(q material.Queued, in incident.Incident) bool {
+	info, err := os.Stat(in.Bundle)
+	return q.Full && err == nil && l.Reserve.Refusal(3*info.Size()) != nil
 }
 
 // A latecomer makes further revisions of sealed incidents for a Runner.
@@ -87,6 +98,9 @@ func (l latecomer) one(ctx context.Context, q material.Queued) (wait time.Durati
 	now, pace := l.now(), l.Policy().Late
 	if due := LateDue(pace, q, in); now.Before(due) && !q.Last.After(now.Add(quietOf(pace))) { // else a clock was set back
 		return due.Sub(now), nil
+	}
+	if l.lacksRoom(q, in) {
+		return lookEvery, nil
 	}
 	lock, err := l.Store.LockIncident(q.Key)
 	if errors.Is(err, incident.ErrBusy) {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +191,43 @@ func TestLateWithoutTheBundle(t *testing.T) {
 		time.Sleep(time.Hour)
 		if in, fb := b.sealedOnly(); in.Revision != 2 || len(fb.Extra) != 1 {
 			t.Errorf("revision %d: %v", in.Revision, fb.Extra)
+		}
+	})
+}
+
+// A further revision for which there is no room leaves the incident as it was, and is made within
+// minutes when there is some, not after the time that lies between two others.
+func TestLateWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		var full atomic.Bool
+		seal := b.r.Seal
+		b.r.Seal = func(ctx context.Context, job SealJob) (SealedBundle, error) {
+			if full.Load() {
+				return SealedBundle{}, fmt.Errorf("write bundle: %w", syscall.ENOSPC)
+			}
+			return seal(ctx, job)
+		}
+		j := b.journal()
+		stop := b.watch(j)
+		defer stop()
+		b.alertNow(j, "n1", 1)
+		time.Sleep(10 * time.Minute)
+		first, fb := b.sealedOnly()
+		full.Store(true)
+		b.bring("SEP001122334455", "one")
+		time.Sleep(2 * time.Hour)
+		in, err := b.st.Load(first.ID)
+		if err != nil || in.State != incident.Sealed || in.Revision != 1 || in.Bundle != first.Bundle {
+			t.Fatalf("%+v, %v", in, err)
+		}
+		if q, there := material.QueuedOf(b.st, in.Key); !there || !q.Full || q.Tries < 3 {
+			t.Errorf("queued %v: %+v", there, q)
+		}
+		full.Store(false)
+		time.Sleep(5 * time.Minute)
+		if in, got := b.sealedOnly(); in.Revision != 2 || len(got.Extra) != 1 || !maps.Equal(got.Slices, fb.Slices) {
+			t.Errorf("revision %d: %v", in.Revision, got.Extra)
 		}
 	})
 }

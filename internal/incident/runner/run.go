@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -263,7 +264,7 @@ func (u *run) concluded(err error) error {
 // makes the next revision begins anew.
 func (u *run) lateInVain(why error) error {
 	return errors.Join(
-		material.Of(u.r.Store, u.key).Tried(u.r.now(), human.OneLine(why)),
+		material.Of(u.r.Store, u.key).Tried(u.r.now(), human.OneLine(why), atomicfile.Full(why)),
 		u.r.Store.Remove(u.r.Store.ManifestFile(u.key, u.inc.Revision).Path))
 }
 
