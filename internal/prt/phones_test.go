@@ -14,14 +14,18 @@ import (
 	"rtmtgrab/internal/lab/prtlab"
 )
 
-// The laboratory's phones, in every way that they post: the good are there byte for byte,
-// and the bad leave nothing behind.
+// The laboratory's phones, in every way that they post and whatever they call the file: the good
+// are there byte for byte, and the bad leave nothing behind.
 func TestPhones(t *testing.T) {
-	p := &prtlab.Phone{Device: phone, Serial: "FCH1234ABCD", User: "jdoe", From: "127.0.0.1"}
-	for i, c := range prtlab.Cases() {
+	ways := prtlab.Cases()
+	for _, name := range prtlab.Names() {
+		ways = append(ways, prtlab.Case{Name: "name " + name[:min(len(name), 20)], Wrong: prtlab.Wrong{FileName: name}, Take: prtlab.Keep})
+	}
+	for i, c := range ways {
 		t.Run(c.Name, func(t *testing.T) {
-			e := open(t, nil)
-			r, err := prtlab.NewReport(phone, time.Unix(1795902690, 0), 3000, uint64(i))
+			e := open(t, func(s *Settings, _ *Receiver) { s.Max = 1 << 20 }) // one each: what a phone sent that hung up may be kept after it is gone
+			p := &prtlab.Phone{Device: []string{phone, "SEP00EBD5D5D8C7", "SEP00EBD5D5D8C8"}[i%3], Serial: "FCH1234ABCD", User: "jdoe", From: "127.0.0.1"}
+			r, err := prtlab.NewReport(p.Device, time.Unix(1795902690, 0), 3000, uint64(i))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,25 +34,32 @@ func TestPhones(t *testing.T) {
 			a, err := p.Post(ctx, "http://"+e.s.Addr+"/prt", r, c.Wrong)
 			e.settled()
 			list := e.waiting()
+			switch kept, ok := len(list), err == nil && a.Status == http.StatusOK; {
+			case kept > 1, c.Take == prtlab.Keep && (kept != 1 || !ok), c.Take == prtlab.Refuse && (kept != 0 || a.Status == http.StatusOK):
+				t.Errorf("%d reports are kept, answer %d %q, %v: %+v", kept, a.Status, a.Text, err, e.v.Tally.Counts().Last)
+			case c.Take == prtlab.Refuse && a.Status == 0 && err == nil:
+				t.Error("nothing was said")
+			}
 			for _, one := range list {
 				f, err := e.v.Box.Open(one.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, _ := io.ReadAll(f)
+				got, err := io.ReadAll(f)
 				f.Close()
-				if !bytes.Equal(got, r.Contents) || one.Device != phone || a.Status == 0 && c.Wrong.TooLong == 0 {
-					t.Errorf("%d bytes of %s are kept, want %d; answer %d", len(got), one.Device, len(r.Contents), a.Status)
+				if err != nil || !bytes.Equal(got, r.Contents) || one.Device != p.Device || a.Status == 0 && c.Wrong.TooLong == 0 {
+					t.Errorf("%d bytes of %s are kept, want %d; answer %d, %v", len(got), one.Device, len(r.Contents), a.Status, err)
+				}
+				if strings.ContainsAny(one.File, "\x00\r\n\u202e") || len(one.File) > 500 || strings.ContainsAny(one.ID, `/\:`) {
+					t.Errorf("%q is called %q", one.ID, one.File)
 				}
 			}
-			switch {
-			case c.Take == prtlab.Keep && (len(list) != 1 || a.Status != http.StatusOK || err != nil):
-				t.Errorf("%d reports are kept, answer %d %q, %v", len(list), a.Status, a.Text, err)
-			case c.Take == prtlab.Refuse && (len(list) != 0 || a.Status == http.StatusOK):
-				t.Errorf("%d reports are kept, answer %d", len(list), a.Status)
-			case c.Take == prtlab.Refuse && a.Status == 0 && err == nil:
-				t.Error("nothing was said")
-			}
+			filepath.WalkDir(filepath.Dir(e.dir), func(path string, _ os.DirEntry, _ error) error {
+				if strings.Contains(path, "evil") || strings.Contains(path, "cron.d") || strings.HasSuffix(path, ".part") {
+					t.Errorf("%s is there", path)
+				}
+				return nil
+			})
 		})
 	}
 }
@@ -63,32 +74,6 @@ func (e *end) settled() {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-// Names of files harm nobody: nothing is outside of the box, and nothing in it is called so.
-func TestPhonesNames(t *testing.T) {
-	e := open(t, nil)
-	p := &prtlab.Phone{Device: phone}
-	for i, name := range prtlab.Names() {
-		r, err := prtlab.NewReport(phone, time.Unix(1795902690, 0), 2000, uint64(i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := p.Post(t.Context(), "http://"+e.s.Addr+"/prt", r, prtlab.Wrong{FileName: name})
-		t.Logf("%.30q: %d %.60q %v", name, a.Status, a.Text, err)
-	}
-	e.settled()
-	for _, r := range e.waiting() {
-		if strings.ContainsAny(r.File, "\x00\r\n\u202e") || len(r.File) > 500 || strings.ContainsAny(r.ID, `/\:`) {
-			t.Errorf("%q is called %q", r.ID, r.File)
-		}
-	}
-	filepath.WalkDir(filepath.Dir(e.dir), func(path string, d os.DirEntry, err error) error {
-		if strings.Contains(path, "evil") || strings.Contains(path, "cron.d") {
-			t.Errorf("%s is there", path)
-		}
-		return nil
-	})
 }
 
 // One that is far too large costs the disk no more than what is allowed.
@@ -142,5 +127,20 @@ func TestPhonesHang(t *testing.T) {
 	e.settled()
 	if a, err := (&prtlab.Phone{Device: phone}).Post(t.Context(), "http://"+e.s.Addr+"/prt", r, prtlab.Wrong{}); err != nil || a.Status != 200 {
 		t.Errorf("after all hung up: %d %q %v", a.Status, a.Text, err)
+	}
+}
+
+func TestManyAtOnceFromElsewhere(t *testing.T) {
+	e := open(t, nil)
+	p := &prtlab.Phone{Device: phone, From: "127.0.7.7"}
+	r, err := prtlab.NewReport(phone, time.Unix(1795902690, 0), 5000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := p.Post(t.Context(), "http://"+e.s.Addr+"/prt", r, prtlab.Wrong{}); err == nil && answer.Status != 403 {
+		t.Errorf("%+v", answer)
+	}
+	if len(e.waiting()) != 0 {
+		t.Error("it is kept")
 	}
 }

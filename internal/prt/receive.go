@@ -2,6 +2,7 @@ package prt
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/time/rate"
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/diskspace"
@@ -20,17 +22,43 @@ import (
 // piece is how much of the disk is asked for at once.
 const piece = 1 << 20
 
-// Bounds on what a report's gzip stream unpacks to, while it is looked through.
+// Bounds on what a report's gzip stream unpacks to, while it is looked through: logs are packed
+// to a tenth or so. What is beyond unpackAtOnce takes its time, for all reports together: copying
+// logs of Expressways needs the processor too.
 const (
-	unpackRatio  = 200
-	unpackAlways = 256 << 20
+	unpackRatio  = 50
+	unpackAlways = 128 << 20
+	unpackMost   = 1 << 30
+
+	unpackAtOnce    = 256 << 20
+	unpackPerSecond = 64 << 20
 )
+
+// slowly is a reader that takes its time.
+type slowly struct {
+	ctx   context.Context
+	r     io.Reader
+	limit *rate.Limiter
+}
+
+func (s *slowly) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if wait := s.limit.WaitN(s.ctx, n); wait != nil {
+		return n, errLeft
+	}
+	return n, err
+}
+
+// errLeft is that who sent a report did not wait for the answer.
+var errLeft = errors.New("its sender hung up before it was looked through")
 
 // A receiving is one upload on its way to the disk.
 type receiving struct {
 	box     *Box
 	reserve *diskspace.Reserve
 	set     Settings
+
+	unpacking *rate.Limiter // bytes, of all that are received
 
 	f       *os.File
 	hash    hash.Hash
@@ -39,7 +67,7 @@ type receiving struct {
 }
 
 // begin makes the temporary file.
-func (b *Box) begin(reserve *diskspace.Reserve, set Settings) (*receiving, error) {
+func (b *Box) begin(reserve *diskspace.Reserve, set Settings, unpacking *rate.Limiter) (*receiving, error) {
 	if err := b.enter(set.Bounds); err != nil {
 		return nil, err
 	}
@@ -49,7 +77,7 @@ func (b *Box) begin(reserve *diskspace.Reserve, set Settings) (*receiving, error
 		return nil, room(err)
 	}
 	atomicfile.Adopt(f.Name())
-	return &receiving{box: b, reserve: reserve, set: set, f: f, hash: sha256.New()}, nil
+	return &receiving{box: b, reserve: reserve, set: set, unpacking: unpacking, f: f, hash: sha256.New()}, nil
 }
 
 // save writes the file of a form. What is no gzip ends at its first bytes.
@@ -112,8 +140,8 @@ func room(err error) error {
 }
 
 // finish makes the file durable and takes it into the box.
-func (c *receiving) finish(form Form, from netip.Addr, now time.Time) (r Report, repeated bool, err error) {
-	if err := c.whole(); err != nil {
+func (c *receiving) finish(ctx context.Context, form Form, from netip.Addr, now time.Time) (r Report, repeated bool, err error) {
+	if err := c.whole(ctx); err != nil {
 		return r, false, err
 	}
 	if err := errors.Join(c.f.Sync(), c.f.Close()); err != nil {
@@ -126,7 +154,7 @@ func (c *receiving) finish(form Form, from netip.Addr, now time.Time) (r Report,
 
 // whole reports whether the gzip stream comes to its end, by unpacking it to nowhere. What
 // stands behind the first member is as it was sent.
-func (c *receiving) whole() error {
+func (c *receiving) whole(ctx context.Context) error {
 	if _, err := c.f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -135,9 +163,11 @@ func (c *receiving) whole() error {
 		return refuse(CutOff, "the report is no whole gzip stream")
 	}
 	z.Multistream(false)
-	most := max(c.n*unpackRatio, cmp.Or(c.set.unpacks, unpackAlways))
-	n, err := io.Copy(io.Discard, io.LimitReader(z, most+1))
+	most := min(max(c.n*unpackRatio, cmp.Or(c.set.unpacks, unpackAlways)), unpackMost)
+	n, err := io.Copy(io.Discard, io.LimitReader(&slowly{ctx, z, c.unpacking}, most+1))
 	switch {
+	case errors.Is(err, errLeft):
+		return refuse(CutOff, "%v", err)
 	case err != nil:
 		return refuse(CutOff, "the report is no whole gzip stream: %v", err)
 	case n > most:

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"rtmtgrab/internal/diskspace"
 )
 
@@ -51,13 +53,14 @@ type Receiver struct {
 	Now      func() time.Time
 	Came     func(Report) // hears of each that is safe on disk; must not block
 
-	Tally Tally
-	slots chan struct{}
+	Tally     Tally
+	slots     chan struct{}
+	unpacking *rate.Limiter // bytes
 }
 
 // NewReceiver makes one for a box.
 func NewReceiver(box *Box, settings func() Settings, reserve *diskspace.Reserve, log *slog.Logger, came func(Report)) *Receiver {
-	return &Receiver{Box: box, Settings: settings, Reserve: reserve, Log: log, Now: time.Now, Came: came, slots: make(chan struct{}, senders)}
+	return &Receiver{Box: box, Settings: settings, Reserve: reserve, Log: log, Now: time.Now, Came: came, slots: make(chan struct{}, senders), unpacking: rate.NewLimiter(unpackPerSecond, unpackAtOnce)}
 }
 
 // ServeHTTP takes one upload. The path does not matter: it is the upload URL's.
@@ -104,7 +107,7 @@ func (v *Receiver) take(w http.ResponseWriter, r *http.Request, from netip.Addr)
 	default:
 		return report, false, refuse(Busy, "%d phones are sending at this moment", senders)
 	}
-	c, err := v.Box.begin(v.Reserve, set)
+	c, err := v.Box.begin(v.Reserve, set, v.unpacking)
 	if err != nil {
 		return report, false, err
 	}
@@ -115,7 +118,7 @@ func (v *Receiver) take(w http.ResponseWriter, r *http.Request, from netip.Addr)
 	if err != nil {
 		return report, false, v.bodyError(err, set)
 	}
-	report, repeated, err = c.finish(form, from, v.Now())
+	report, repeated, err = c.finish(r.Context(), form, from, v.Now())
 	return report, repeated, err
 }
 

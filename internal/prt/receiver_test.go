@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -22,7 +23,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"rtmtgrab/internal/diskspace"
+	"rtmtgrab/internal/lab/prtlab"
 )
 
 const phone = "SEP001122334455"
@@ -378,6 +382,33 @@ func TestBomb(t *testing.T) {
 	e := open(t, func(s *Settings, _ *Receiver) { s.unpacks = 8 << 20 })
 	if code := e.send(phone, "x", b.Bytes()); code != 413 || len(e.waiting()) != 0 {
 		t.Errorf("answered %d: %+v", code, e.v.Tally.Counts())
+	}
+}
+
+// What unpacks to much takes its time, for all together, and one whose sender does not wait for it
+// is given up.
+func TestBombTakesItsTime(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write(make([]byte, 4<<20))
+	z.Close()
+	e := open(t, func(_ *Settings, v *Receiver) { v.unpacking = rate.NewLimiter(1, 1<<20) })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		(&prtlab.Phone{Device: phone}).Post(ctx, "http://"+e.s.Addr+"/prt", prtlab.Report{Name: "x", Contents: b.Bytes()}, prtlab.Wrong{})
+	}()
+	for deadline := time.Now().Add(time.Minute); e.v.unpacking.Tokens() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not looked through")
+		}
+	}
+	cancel()
+	<-done
+	e.settled()
+	if n := len(e.waiting()); n > 0 || e.v.Tally.Counts().Refused[CutOff] != 1 {
+		t.Errorf("%d are kept: %+v", n, e.v.Tally.Counts())
 	}
 }
 
