@@ -55,6 +55,7 @@ func nowCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.Reason, "reason", "", "why the grab is made")
 	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or if a running watch does the work)")
 	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
+	fl.BoolVar(&f.NoTraces, "no-traces", false, "do not wait for CUCM's traces when the bundle is sealed")
 	directFlag(fl, &direct)
 	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
 	fl.StringArrayVar(&prints, "fingerprint", nil, "pin the key of a user@address host with this `fingerprint` (SHA256:...) without asking; may be repeated")

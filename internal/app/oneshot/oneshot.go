@@ -23,7 +23,6 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/cucm/gather"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
@@ -88,11 +87,14 @@ func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store,
 		return nil, incident.Incident{}, err
 	}
 	g.shareRoom()
-	beside, done := g.beside(store, e)
-	defer done()
-	e.Beside = beside
-	in, err := g.runner(store, e).Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, User: e.user(), Case: f.Case, Phones: f.Phones,
+	t := g.tracing(store, &e, !f.NoTraces)
+	defer t.close()
+	r := g.runner(store, e)
+	in, err := r.Once(ctx, runner.Request{Site: g.site, Asked: asked, At: asked.Until.Add(-f.After), Reason: f.Reason, By: e.By, User: e.user(), Case: f.Case, Phones: f.Phones,
 		Out: g.Out, Patience: f.Patience, Stop: e.Stop})
+	if err == nil && !f.NoTraces {
+		in, err = t.further(ctx, r, in)
+	}
 	if err != nil {
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
 	}
@@ -153,23 +155,6 @@ func (g *Grab) runner(store *incident.Store, e Effort) *runner.Runner {
 		Seal: wiring.Sealer(g.bundle, analyst, g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth, Beside: e.Beside,
 	}
-}
-
-// beside is what gets the names of partial phones from CUCM: the collector's if it does the
-// grab, which fetches traces afterwards too. A command by itself gets names alone, for it
-// ends with the bundle. done ends it.
-func (g *Grab) beside(store *incident.Store, e Effort) (b runner.Beside, done func()) {
-	if e.Beside.Begin != nil || g.cfg == nil || len(g.cfg.CUCM) == 0 {
-		return e.Beside, func() {}
-	}
-	log := e.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	clusters := &wiring.Clusters{Cfg: func() *config.Config { return g.cfg }, Log: log}
-	gatherer := wiring.NewGatherer(store, clusters, g.reserve, log)
-	gatherer.Site = func(name string) gather.Site { return clusters.Site(name).NamesAlone() }
-	return wiring.Beside(gatherer), gatherer.Close
 }
 
 // Prepare finds out which hosts are meant and what is known of them. load reads the
@@ -274,9 +259,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	}
 	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
 	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
-	beside, done := g.beside(store, e)
-	defer done()
-	e.Beside = beside
+	defer g.tracing(store, &e, false).close()
 	in, err := g.runner(store, e).Retry(ctx, id, q)
 	switch {
 	case errors.Is(err, runner.ErrComplete):

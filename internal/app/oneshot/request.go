@@ -33,6 +33,8 @@ type Request struct {
 	Case     string         `json:"case,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
 
+	NoTraces bool `json:"-"` // do not wait for CUCM's traces, which a running watch fetches anyway
+
 	Out string `json:"-"` // folder for the bundle
 	Dir string `json:"-"` // of the logs on user@address hosts
 	Key string `json:"-"` // file of the key for them

@@ -66,6 +66,10 @@ type Gatherer struct {
 	Now   func() time.Time        // nil: time.Now
 	Named func(key string)        // hears that the names of an incident are there or better; nil: nobody
 
+	// Looked hears what a look at a node's traces brought, and after how long there is another; 0:
+	// none. nil: nobody.
+	Looked func(key string, row evidence.CUCMNode, again time.Duration)
+
 	mu     sync.Mutex
 	jobs   map[string]*job
 	wg     sync.WaitGroup
@@ -84,6 +88,7 @@ type job struct {
 	ready chan struct{} // closed when its logs are complete
 	once  sync.Once
 	named chan struct{}  // closed when there will be no better names
+	over  chan struct{}  // closed when all is done
 	first sync.WaitGroup // the clusters that have not answered the first time
 
 	mu     sync.Mutex // guards what follows, and the files
@@ -173,11 +178,12 @@ func (g *Gatherer) take(in incident.Incident) *job {
 		g.ctx, g.cancel = context.WithCancel(context.Background())
 		g.jobs = map[string]*job{}
 	}
-	j := &job{g: g, key: in.Key, site: site, in: in, ready: make(chan struct{}), named: make(chan struct{})}
+	j := &job{g: g, key: in.Key, site: site, in: in, ready: make(chan struct{}), named: make(chan struct{}), over: make(chan struct{})}
 	g.jobs[in.Key] = j
 	j.load()
 	j.first.Add(len(site.Entries))
 	g.wg.Go(func() {
+		defer close(j.over)
 		j.work(g.ctx)
 		g.mu.Lock()
 		delete(g.jobs, in.Key)
@@ -228,6 +234,16 @@ func (g *Gatherer) First(ctx context.Context, key string) {
 	case <-done:
 	case <-ctx.Done():
 	}
+}
+
+// Over is closed when nothing more is to come of an incident; nil: nothing is.
+func (g *Gatherer) Over(key string) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if j := g.jobs[key]; j != nil {
+		return j.over
+	}
+	return nil
 }
 
 // Close ends all work and waits for it. What is unfinished is begun anew by Begin or Await.

@@ -66,7 +66,10 @@ func TestNoRoomForTraces(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 			none.Store(false)
-			waitFor(t, func() bool { f := sdl(); return f.Records > 0 && !lacksRoom(evidence.CUCMNode{Files: []evidence.File{f}}) })
+			waitFor(t, func() bool {
+				f := sdl()
+				return f.Records > 0 && !lacksRoom(evidence.CUCMNode{Files: []evidence.File{f}})
+			})
 			waitFor(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.jobs) == 0 })
 		})
 	}

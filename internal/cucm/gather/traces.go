@@ -133,10 +133,15 @@ func (f *fetching) all(ctx context.Context) {
 		}
 		err := f.add(f.entry.Cluster.Name(), []evidence.CUCMNode{row}, files)
 		full := atomicfile.Full(err) || lacksRoom(row)
-		switch {
-		case !again && !full:
-			return
-		case last && (!full || f.g.now().Sub(f.asked.Until) > resumeWithin): // CUCM still has them when there is room again
+		done := !again && !full || last && (!full || f.g.now().Sub(f.asked.Until) > resumeWithin) // CUCM still has them when there is room again
+		if f.g.Looked != nil {
+			next := looks[min(n+1, len(looks)-1)]
+			if done {
+				next = 0
+			}
+			f.g.Looked(f.key, row, next)
+		}
+		if done {
 			return
 		}
 	}

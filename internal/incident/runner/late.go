@@ -102,26 +102,40 @@ func (l latecomer) one(ctx context.Context, q material.Queued) (wait time.Durati
 	if l.lacksRoom(q, in) {
 		return lookEvery, nil
 	}
-	lock, err := l.Store.LockIncident(q.Key)
-	if errors.Is(err, incident.ErrBusy) {
-		return 0, nil
-	}
-	if err != nil {
+	if err := l.further(ctx, q.Key); !errors.Is(err, incident.ErrBusy) {
 		return 0, err
+	}
+	return 0, nil
+}
+
+// further makes a further revision of a sealed incident, if something came since.
+func (l latecomer) further(ctx context.Context, key string) error {
+	lock, err := l.Store.LockIncident(key)
+	if err != nil {
+		return err
 	}
 	defer lock.Release()
-	if in, err = l.Store.Read(q.Key); err != nil || !isSealed(in) {
-		return 0, err
+	in, err := l.Store.Read(key)
+	if err != nil || !isSealed(in) {
+		return err
 	}
 	if has, err := l.sealed(in); has || err != nil {
-		return 0, err
+		return err
 	}
 	in.State, in.Late = incident.Sealing, true
 	in.Revision++
 	if err := l.Store.Save(in); err != nil {
-		return 0, err
+		return err
 	}
-	return 0, l.make(ctx, in)
+	return l.make(ctx, in)
+}
+
+// Further makes a further revision of a sealed incident at once, if something came since, and
+// returns the incident. What cannot be made is tried again by a running watch, or by Retry.
+func (r *Runner) Further(ctx context.Context, key string) (incident.Incident, error) {
+	err := latecomer{r}.further(ctx, key)
+	in, err2 := r.Store.Read(key)
+	return in, errors.Join(err, err2)
 }
 
 // sealed reports whether the newest bundle has all that came; then it takes the incident from the queue.
