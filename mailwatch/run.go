@@ -107,9 +107,6 @@ func (r *run) session(ctx context.Context) error {
 		} else {
 			r.kept()
 			r.link.isUp(s, r.pos.cur)
-			if r.pos.cur.UID != before {
-				r.idle = 0
-			}
 			r.rest(ctx, r.pos.cur.UID != before)
 			began := time.Now()
 			if err := r.await(ctx, s); err != nil {
@@ -152,7 +149,7 @@ func (r *run) await(ctx context.Context, s *session) error {
 // from being asked without a pause.
 func (r *run) rest(ctx context.Context, found bool) {
 	if found {
-		r.empty = 0
+		r.empty, r.idle = 0, 0
 	}
 	r.empty++
 	if n := r.empty - 3; n > 0 {
