@@ -34,8 +34,10 @@ func TestNowTakesTraces(t *testing.T) {
 	s.write()
 	st := &incident.Store{Dir: filepath.Join(s.dir, s.store)}
 
-	at := []string{"--before", "10s", "--at", time.Now().Add(-10 * time.Second).Format(time.RFC3339)} // what CUCM writes of it is written
-	code, out, said := s.grab(append([]string{"now"}, at...)...)
+	now := func() []string { // what CUCM writes of that time is written
+		return []string{"now", "--before", "10s", "--at", time.Now().Add(-10 * time.Second).Format(time.RFC3339)}
+	}
+	code, out, said := s.grab(now()...)
 	list, err := st.List()
 	if code != 0 || err != nil || len(list) != 1 {
 		t.Fatalf("%d: %s%s; %v, %v", code, out, said, list, err)
@@ -48,7 +50,7 @@ func TestNowTakesTraces(t *testing.T) {
 
 	gate := make(chan struct{})
 	cluster.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Service: cucmlab.GetFile, BodyGate: gate}} })
-	cmd := program(append([]string{"-c", s.config, "now"}, at...)...)
+	cmd := program(append([]string{"-c", s.config}, now()...)...)
 	var told testsite.SafeBuffer
 	cmd.Stderr = &told
 	if err := cmd.Start(); err != nil {
