@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testdocs"
 	"rtmtgrab/internal/testsite"
 )
 
@@ -92,13 +93,11 @@ func TestWebhookByTheDocs(t *testing.T) {
 	if code := post(t, url, `{"node": "cucm01"}`); code != 400 {
 		t.Errorf("a body without a time: %d", code)
 	}
-	doc, err := os.ReadFile("../../docs/alerts.md")
+	doc, err := testdocs.Find(repository, "docs/alerts.md", "\nTry it:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, script, _ := strings.Cut(string(doc), "```sh\nSECRET=")
-	_, script, _ = strings.Cut(script, "\n")
-	script, _, _ = strings.Cut(script, "```")
+	_, script, _ := strings.Cut(doc.Text, "\n") // the line with SECRET and URL
 	cmd := exec.Command("sh", "-c", script+"\nprintf '\\n%s' \"$BODY\"")
 	cmd.Env = append(os.Environ(), "SECRET="+filepath.Join(s.Dir, "hook.secret"), "URL="+url)
 	var errs bytes.Buffer
