@@ -207,7 +207,7 @@ func (m *machine) setUp() {
 	}
 	id := strings.TrimSuffix(filepath.Base(found[0]), ".zip")
 	m.is = append(m.is, "20260302T141407Z-hq-3fa2c1", id, `"SEP028F0308B701 registers late, see 10.66.235.169"`, `"$(unzip -l '*-masked.zip' | sed -n 's|.*hosts/\([^/]*\)/.*|\1|p')"`,
-		"grab send INCIDENT --to analysts --drop", fmt.Sprintf("mv /mnt/analysts /mnt/away && ! grab send %[1]s --to analysts --wait 0 && grab send %[1]s --to analysts --drop", id), "INCIDENT", id)
+		"grab send INCIDENT --to analysts --drop", fmt.Sprintf("mv /mnt/analysts /mnt/away && ! grab send %[1]s --to analysts --wait 1s && grab send %[1]s --to analysts --drop", id), "INCIDENT", id)
 	m.begin = []string{"cp " + found[0] + " .", "age-keygen -o key.txt && age-keygen -y key.txt >analysts.txt && cp analysts.txt /etc/grab/", "cp ../README/2*/README.txt answer.txt"}
 }
 

@@ -15,10 +15,11 @@ import (
 
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab/rtmt"
+	"rtmtgrab/internal/testdocs"
 	"rtmtgrab/internal/testsite"
 )
 
-// TestPackage: from the package to a bundle in the commands that docs/setup.md has, under a
+// TestPackage: from the package to a bundle in the commands that README.md has, under a
 // systemd that is process 1; then an upgrade while logs are copied and one when nothing is
 // open, and a purge. `make release-test` runs it.
 func TestPackage(t *testing.T) {
@@ -95,26 +96,15 @@ func newer(t *testing.T, deb, to string) {
 	}
 }
 
-// fiveCommands are the lines of the block of docs/setup.md that is marked.
+// fiveCommands are what README.md has.
 func fiveCommands(t *testing.T) (commands []string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/setup.md")
+	b, err := testdocs.Find("../..", "README.md", testdocs.FiveCommands)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(text), "<!-- `make release-test` runs this block")
-	_, rest, begun := strings.Cut(rest, "```sh\n")
-	block, _, ended := strings.Cut(rest, "```")
-	if !found || !begun || !ended {
-		t.Fatal("docs/setup.md has no marked block")
-	}
-	for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", "")) {
-		if line = strings.TrimSpace(line); line != "" {
-			commands = append(commands, line)
-		}
-	}
-	if len(commands) == 0 || len(commands) > 5 {
-		t.Fatalf("docs/setup.md has %d commands, want at most 5: %q", len(commands), commands)
+	for _, s := range b.Statements() {
+		commands = append(commands, strings.ReplaceAll(s.Text, "\\\n", ""))
 	}
 	return commands
 }

@@ -18,6 +18,9 @@ const (
 	PowerShell = "powershell"
 )
 
+// FiveCommands is what stands before the commands from a package to a running watch.
+const FiveCommands = "<!-- `make release-test` runs this block"
+
 // Known are the languages that a block may have.
 var Known = []string{Shell, Console, YAML, PowerShell, "js", "mermaid", "promql", "text"}
 

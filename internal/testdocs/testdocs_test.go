@@ -27,6 +27,25 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// From a package to a running watch it is five commands, the same in both documents.
+func TestFiveCommands(t *testing.T) {
+	root := filepath.Join("..", "..")
+	readme, err := Find(root, "README.md", FiveCommands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup, err := Find(root, "docs/setup.md", FiveCommands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if readme.Text != setup.Text {
+		t.Errorf("README.md has\n%s\ndocs/setup.md has\n%s", readme.Text, setup.Text)
+	}
+	if n := len(readme.Statements()); n != 5 || !readme.Runs() || readme.Lang != Shell {
+		t.Errorf("%d commands, %+v", n, readme)
+	}
+}
+
 func TestDeadLinks(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
