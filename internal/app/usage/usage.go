@@ -68,17 +68,37 @@ func HelpOf(cmd *cobra.Command, args []string) error {
 
 // badArguments says what a command takes, for one that got something else.
 func badArguments(cmd *cobra.Command, args []string) error {
-	wanted := ""
-	if all := strings.Fields(cmd.Use); len(all) > 1 {
-		wanted = all[len(all)-1] // flags that must be given stand before it
-	}
-	switch {
-	case wanted == "":
+	wanted := operands(cmd.Use)
+	switch n := len(wanted); {
+	case n == 0:
 		return fmt.Errorf("%s takes no arguments: %q", cmd.CommandPath(), args[0])
-	case len(args) == 0:
-		return fmt.Errorf("missing %s", strings.TrimSuffix(wanted, "..."))
+	case len(args) < n:
+		return fmt.Errorf("missing %s", strings.TrimSuffix(wanted[len(args)], "..."))
+	case n == 1:
+		return fmt.Errorf("%s takes one %s: %q is too much", cmd.CommandPath(), strings.Trim(wanted[0], "[]"), args[1])
+	default:
+		return fmt.Errorf("%s takes %s: %q is too much", cmd.CommandPath(), strings.Join(wanted, " and "), args[len(args)-1])
 	}
-	return fmt.Errorf("%s takes one %s: %q is too much", cmd.CommandPath(), strings.Trim(wanted, "[]"), args[1])
+}
+
+// operands are what a command takes besides flags and their values, by the last of its forms
+// that takes any: `mask BUNDLE... | mask --restore TEXT`.
+func operands(use string) (list []string) {
+	for form := range strings.SplitSeq(use, " | ") {
+		var found []string
+		fields := strings.Fields(form)
+		for i := 1; i < len(fields); i++ {
+			if strings.HasPrefix(fields[i], "--") {
+				i++ // and its value
+				continue
+			}
+			found = append(found, fields[i])
+		}
+		if len(found) > 0 {
+			list = found
+		}
+	}
+	return list
 }
 
 // wantedValue is what may stand behind a flag.
