@@ -1,4 +1,4 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring | picture
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
@@ -120,6 +120,12 @@ systemd-proof:
 MANUAL_DIR ?= bin/manual
 manual:
 	GRAB_MANUAL=$(abspath $(MANUAL_DIR)) GRAB_VERSION=$(VERSION) SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) test -count 1 -run '^TestManual$$' ./cmd/grab
+
+# The picture in README.md: the page that `grab demo` makes, in Chromium.
+.PHONY: picture
+picture: build
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && bin/grab demo --out "$$dir/demo" >/dev/null && \
+	GRAB_PICTURE_OF="$$dir/demo/registration.html" GRAB_PICTURE=$(abspath docs/page.png) $(GO) test -count 1 -run '^TestPicture$$' ./internal/report
 
 # A release in dist/: archives, packages, sums and their signature; nothing is published. The
 # tools of it have a go.mod of their own, and to compile them once takes a long time. docs/setup.md

@@ -42,6 +42,23 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
+// `make picture`: the first screen of the page GRAB_PICTURE_OF becomes the file GRAB_PICTURE,
+// which README.md shows.
+func TestPicture(t *testing.T) {
+	page, to := os.Getenv("GRAB_PICTURE_OF"), os.Getenv("GRAB_PICTURE")
+	if page == "" || to == "" {
+		t.Skip("make picture runs it: GRAB_PICTURE_OF and GRAB_PICTURE name no files")
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	startBrowser(t).open(html, "", 1280, false).shoot(to)
+	if info, err := os.Stat(to); err != nil || info.Size() > 200<<10 {
+		t.Errorf("%v: a picture in README.md is to be smaller than 200 KiB: %v", to, info)
+	}
+}
+
 // A look is a report that the page is looked at with.
 type look struct {
 	name  string
