@@ -12,7 +12,7 @@ import (
 func configCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Show what the configuration comes to, and its schema",
+		Short: "Show the configuration that is in effect, or its schema",
 		Long:  "`grab config show` prints every key that is in effect and where it comes from; `grab config schema` a JSON Schema for editors.",
 	}
 	cmd.AddCommand(&cobra.Command{

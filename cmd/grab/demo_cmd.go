@@ -14,7 +14,7 @@ var demoLimit = demo.Limit
 
 func demoCmd(a *app) *cobra.Command {
 	dir := "grab-demo"
-	cmd := &cobra.Command{Use: "demo", Short: "Show everything in a lab inside this process, no set-up", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "demo", Short: "Show the whole job on a built-in laboratory, without any set-up", Args: cobra.NoArgs,
 		Long: "Four Expressway peers whose logs wrap in about a minute, a phone that goes partial, CUCM's mail, names and traces, the real watcher\n" +
 			"and the real bundle, which stays in ./grab-demo. Exit code 0 only if the bundle is complete and verified.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

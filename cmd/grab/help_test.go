@@ -44,6 +44,9 @@ func TestExamples(t *testing.T) {
 	seen := 0
 	eachCommand((&app{}).root(), func(c *cobra.Command) {
 		seen++
+		if c.Parent() == c.Root() && c.Parent() != nil && c.GroupID == "" {
+			t.Errorf("%s is in no group of `grab help`", c.CommandPath())
+		}
 		lines := strings.Split(strings.TrimSpace(c.Example), "\n")
 		if len(lines) < 3 || lines[0] == "" {
 			t.Errorf("%s has %d examples, want 3: put them into examples.txt", c.CommandPath(), len(lines))

@@ -22,11 +22,12 @@ func initCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write grab.yaml, pin host keys, check everything",
-		Long: "Writes a commented configuration (./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names) from flags or, on a terminal, from\n" +
-			"answers to questions, each judged and tried at once; then pins the hosts' keys as `grab trust` does and runs `grab check`.\n" +
-			"An existing file is never overwritten. Answers that did not come to a configuration lie beside it (.answers) and are\n" +
-			"offered again. A password is asked for hidden and written to a file of its own, mode 0600. Passwords, tokens and keys stay in files of their own, which the configuration names. Microsoft 365 and Google\n" +
-			"take no passwords: --mail-auth, or the server's name, selects OAuth2 (docs/mailbox.md).",
+		Long: "Writes a commented configuration: ./grab.yaml, on Windows %ProgramData%\\grab\\grab.yaml, or what --config or $GRAB_CONFIG names. It is made\n" +
+			"from flags or, on a terminal, from answers to questions, each checked and tried at once. Then the hosts' keys are pinned as by `grab trust`,\n" +
+			"and `grab check` runs. An existing file is never overwritten. If it is interrupted, the answers so far are kept beside the file (.answers)\n" +
+			"and offered again. Passwords, tokens and keys stay in files of their own (mode 0600), which the configuration names; a password that is\n" +
+			"typed is not shown, and written to such a file. Microsoft 365 and Google take no passwords: --mail-auth, or the server's name, selects\n" +
+			"OAuth2 (docs/mailbox.md).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.context(cmd.Context())
@@ -60,7 +61,7 @@ func initCmd(a *app) *cobra.Command {
 	preset = *f
 	fl := cmd.Flags()
 	fl.StringArrayVar(&prints, "fingerprint", nil, "pin a host key with this `fingerprint` (SHA256:...) without asking; may be repeated")
-	fl.BoolVar(&noCheck, "no-check", false, "do not run `grab check`; without a terminal and --fingerprint contact nobody at all")
+	fl.BoolVar(&noCheck, "no-check", false, "skip the check at the end; without a terminal and --fingerprint contact nobody at all")
 	return cmd
 }
 

@@ -70,7 +70,9 @@ func (a *app) root() *cobra.Command {
 		Use:   "grab",
 		Short: "Copies Expressway logs before they rotate away",
 		Long: "grab waits for RTMT's mails about partially registered phones, opens the logs of all Expressway\n" +
-			"peers before they rotate, and writes a bundle with the minutes that matter. `grab now` does it by hand.",
+			"peers before they rotate, and writes a bundle with the minutes that matter. `grab now` does it by hand.\n" +
+			"Begin with `grab demo`, then `grab init`; `grab status` says whether an alert would work now.\n" +
+			"Exit codes: 0 all well, 1 failed, 2 usage or configuration; of now, retry and demo also 3 partial, 4 nothing found.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -95,6 +97,7 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	usage.Finish(root, usage.Examples(examplesText))
+	usage.Group(root)
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Run, help.RunE = nil, usage.HelpOf
 	}

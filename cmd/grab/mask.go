@@ -42,9 +42,9 @@ func maskCmd(a *app) *cobra.Command {
 		}}
 	fl := cmd.Flags()
 	fl.StringVar((*string)(&q.Strength), "strength", config.MaskIdentities, "`what` is taken out: credentials, or identities too")
-	fl.StringVar(&q.Scope, "scope", "", "`within` what the same thing gets the same name: site or case (default: mask.scope)")
-	fl.StringVar(&q.Case, "case", "", "the `case`, of --scope case; default: the bundle's own")
-	fl.StringVar(&q.Out, "out", ".", "`file` or folder for the masked bundle")
+	fl.StringVar(&q.Scope, "scope", "", "`scope` in which the same thing gets the same name: site or case (default mask.scope)")
+	fl.StringVar(&q.Case, "case", "", "`case` number, with --scope case (default the bundle's own)")
+	fl.StringVar(&q.Out, "out", ".", "`file` for the masked bundle, or a folder that is there")
 	fl.StringVar(&restore, "restore", "", "turn the names in a `text` back, - is standard input")
 	return cmd
 }

@@ -29,7 +29,7 @@ func nowCmd(a *app) *cobra.Command {
 	var prints []string
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
-		Short: "Grab once, now",
+		Short: "Grab the logs of now, or of --at, by hand",
 		Long: "Copies the logs around a time from all hosts of a site, or from those named, and writes a bundle.\n" +
 			"HOST is a name from the configuration, or user@address[:port] without any configuration.\n" +
 			"If a grab watch runs with the same configuration and this user may use its socket, it does the work, over the sessions\n" +
@@ -48,7 +48,7 @@ func nowCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.Site, "site", "", "`site` whose hosts to grab from")
 	fl.StringVar(&f.At, "at", "", "`time` of the event: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone (default now)")
 	fl.DurationVar(&before, "before", 0, "how much before that time (default window.before)")
-	fl.DurationVar(&f.After, "after", 0, "how much after it")
+	fl.DurationVar(&f.After, "after", 0, "how much after that time (default 0s)")
 	fl.DurationVar(&f.Patience, "patience", runner.DefaultNowPatience, "how long to try a host, from the later of now and the end of the window")
 	fl.StringSliceVar(&f.Phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.Case, "case", "", "case number for the manifest")

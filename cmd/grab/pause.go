@@ -31,9 +31,9 @@ func pauseCmd(a *app) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&q.Site, "site", "", "`site` to pause")
 	fl.BoolVar(&q.All, "all", false, "pause all sites")
-	fl.StringVar(&q.For, "for", "", "for how long, `duration`: 90m, 2h, 1d12h")
-	fl.StringVar(&q.Until, "until", "", "until when, `time`: RFC 3339, 2006-01-02T15:04:05, or 15:04 for the next such time, in the site's zone")
-	fl.StringVar(&q.Reason, "reason", "", "why, for those who find that nothing was grabbed")
+	fl.StringVar(&q.For, "for", "", "`duration` of the pause: 90m, 2h, 1d12h")
+	fl.StringVar(&q.Until, "until", "", "end of the pause, a `time`: RFC 3339, 2006-01-02T15:04:05, or 15:04 for the next such time, in the site's zone")
+	fl.StringVar(&q.Reason, "reason", "", "why: shown wherever it is said that nothing was grabbed")
 	directFlag(fl, &direct)
 	completeSite(a, cmd)
 	return cmd
@@ -46,7 +46,7 @@ func resumeCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return doPause(cmd.Context(), a, direct, http.MethodPost, "/resume", &q)
 		}}
-	cmd.Flags().StringVar(&q.Site, "site", "", "`site` to pause")
+	cmd.Flags().StringVar(&q.Site, "site", "", "`site` to resume")
 	cmd.Flags().BoolVar(&q.All, "all", false, "end all pauses")
 	directFlag(cmd.Flags(), &direct)
 	completeSite(a, cmd)

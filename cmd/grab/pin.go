@@ -22,8 +22,8 @@ func pinCmd(a *app) *cobra.Command {
 		Long: "INCIDENT is its ID, a bundle of it, or @last. What is pinned stays, whatever keep.age, keep.size and keep.free say,\n" +
 			"until `grab pin --off`. It is written into the custody of the bundles. `grab list` shows what is pinned.",
 		RunE: func(cmd *cobra.Command, args []string) error { return runPin(cmd.Context(), a, args[0], q, direct) }}
-	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, for those who wonder at a full disk")
-	cmd.Flags().BoolVar(&q.Off, "off", false, "end it")
+	cmd.Flags().StringVar(&q.Reason, "reason", "", "why: shown by grab list and in the custody of its bundles")
+	cmd.Flags().BoolVar(&q.Off, "off", false, "unpin it: keep.age, keep.size and keep.free apply again")
 	directFlag(cmd.Flags(), &direct)
 	return cmd
 }

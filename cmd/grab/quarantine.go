@@ -22,13 +22,13 @@ func quarantineCmd(a *app) *cobra.Command {
 			"Only a user who can write to the store can release one.",
 		RunE: func(*cobra.Command, []string) error { return listQuarantine(a) }}
 	release := &cobra.Command{Use: "release ID...", Short: "Let alerts trigger after all", Args: cobra.MinimumNArgs(1),
-		Long: "The watcher acts on it within seconds and grabs what is left of the alert's minutes. An ID may be shortened to 6 digits.",
+		Long: "`grab watch` acts on it within seconds and grabs what is left of the alert's minutes. An ID may be shortened to 6 digits.",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
 			return askQuarantine(ctx, a, triage.RequestRelease, ids, force)
 		}}
-	release.Flags().BoolVar(&force, "force", false, "also an alert older than mail.max_age, although its minutes are probably overwritten")
+	release.Flags().BoolVar(&force, "force", false, "release an alert older than mail.max_age too, although its minutes are probably overwritten")
 	drop := &cobra.Command{Use: "drop ID...", Short: "Discard alerts for good", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			ctx, cancel := a.context(cmd.Context())

@@ -10,7 +10,7 @@ import (
 
 func resetCmd(a *app) *cobra.Command {
 	q, yes := reset.Request{By: oneshot.Whoami()}, false
-	cmd := &cobra.Command{Use: "reset INCIDENT [PHONE...]", Short: "Have CUCM reset phones of an incident, after a yes", Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeIncident(a, true),
+	cmd := &cobra.Command{Use: "reset INCIDENT [PHONE...]", Short: "Have CUCM reset phones of an incident, after you confirm", Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeIncident(a, true),
 		Long: "Without PHONE: those that are partially registered by the report or by CUCM, and are so still. Only after the bundle is sealed and\n" +
 			"each phone's problem report (PRT) was received or asked for. One after another; `grab status` then tells whether all lines came back.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {

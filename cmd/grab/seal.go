@@ -82,9 +82,9 @@ func openCmd(a *app) *cobra.Command {
 			}
 			return printChecked(a, res.Checked, res, res.Write)
 		}}
-	cmd.Flags().StringArrayVarP(&q.Keys, "identity", "i", nil, "`file` of your secret key: of age-keygen, or an SSH key; may be repeated. The passphrase of one that has one is asked for")
-	cmd.Flags().StringVar(&words.File, "passphrase-file", "", "`file` of the passphrase of the keys, where nobody can be asked")
-	cmd.Flags().StringVar(&words.Env, "passphrase-env", "", "`variable` of the environment with it")
+	cmd.Flags().StringArrayVarP(&q.Keys, "identity", "i", nil, "`file` of your secret key: of age-keygen, or an SSH key; may be repeated. A passphrase is asked for if the key has one")
+	cmd.Flags().StringVar(&words.File, "passphrase-file", "", "`file` that holds the passphrase of the keys, where nobody can be asked")
+	cmd.Flags().StringVar(&words.Env, "passphrase-env", "", "environment `variable` that holds it")
 	cmd.Flags().StringVar(&q.Out, "out", ".", "`folder` below which it is unpacked")
 	f.add(cmd.Flags())
 	return cmd
@@ -111,7 +111,7 @@ func keyCmd(a *app) *cobra.Command {
 		}}
 	}
 	show := use("show", "Print the public key, for grab verify --key and minisign -p", handing.Show)
-	show.Flags().BoolVar(&all, "all", false, "those before it too, for grab verify --trust")
+	show.Flags().BoolVar(&all, "all", false, "the earlier public keys too, for grab verify --trust")
 	cmd.AddCommand(show, use("rotate", "Make a new key; the public one of the old stays listed", handing.Rotate))
 	return cmd
 }

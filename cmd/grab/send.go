@@ -19,11 +19,11 @@ import (
 
 func sendCmd(a *app) *cobra.Command {
 	q, list, direct := delivery.Ask{}, false, false
-	cmd := &cobra.Command{Use: "send BUNDLE --to NAME | send --list", Short: "Hand a bundle over to a destination, or show what waits", Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeIncident(a, true),
+	cmd := &cobra.Command{Use: "send BUNDLE --to NAME | send --list", Short: "Hand a bundle over to a destination, or show which deliveries wait", Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeIncident(a, true),
 		Long: "BUNDLE is an incident of the store, @last, or a file; NAME is a destination of handover: in the configuration, whose mask,\n" +
 			"format and recipients it goes by. A running grab watch does the work, else this command does, and it waits: Ctrl-C ends\n" +
 			"the waiting, and the delivery goes on while grab watch runs. Sent once more it replaces what is there.\n" +
-			"--drop gives a delivery up that waits. docs/handover.md.",
+			"--drop gives up a delivery that waits. docs/handover.md.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return runDeliveries(cmd.Context(), a, direct)
@@ -37,7 +37,7 @@ func sendCmd(a *app) *cobra.Command {
 	fl.StringVar(&q.To, "to", "", "`name` of the destination")
 	fl.StringVar(&q.Case, "case", "", "case `number` for this delivery, in place of the incident's")
 	fl.BoolVar(&q.Drop, "drop", false, "give up a delivery that waits")
-	fl.DurationVar(&q.Wait, "wait", delivery.DefaultWait, "how long to wait while it comes no further")
+	fl.DurationVar(&q.Wait, "wait", delivery.DefaultWait, "stop waiting after this long without progress; the delivery goes on")
 	fl.BoolVar(&list, "list", false, "show what waits to be handed over")
 	directFlag(fl, &direct)
 	completeDestination(a, cmd)
@@ -126,7 +126,7 @@ func caseCmd(a *app) *cobra.Command {
 			}
 			return runCase(cmd.Context(), a, append(args, "")[:2], direct)
 		}}
-	cmd.Flags().BoolVar(&none, "none", false, "take the number away")
+	cmd.Flags().BoolVar(&none, "none", false, "remove the number")
 	directFlag(cmd.Flags(), &direct)
 	return cmd
 }

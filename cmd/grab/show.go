@@ -28,7 +28,7 @@ func printManifest(w io.Writer, m evidence.Manifest, zone *time.Location) error 
 
 func showCmd(a *app) *cobra.Command {
 	return &cobra.Command{Use: "show BUNDLE", Short: "Say what is in a bundle and what is missing", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, true),
-		Long: "BUNDLE is a file, an incident of the store, or @last; an open incident shows what was copied so far,\none that was removed what is left of it.",
+		Long: "BUNDLE is a file, an incident of the store, or @last; of an open incident it shows what was copied so far,\nof one that was removed what is left.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, path, err := a.finder().Manifest(cmd.Context(), args[0])
 			if gone, ok := errors.AsType[*incident.RemovedError](err); ok {
@@ -78,8 +78,9 @@ func retryCmd(a *app) *cobra.Command {
 	var out string
 	var patience time.Duration
 	var direct bool
-	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Retry a failed or partial incident", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, false),
-		Long: "Writes a new revision of the bundle, with everything of the earlier one.\nExit codes as for `grab now`.",
+	cmd := &cobra.Command{Use: "retry INCIDENT", Short: "Try again to get what an incident lacks", Args: cobra.ExactArgs(1), ValidArgsFunction: completeIncident(a, false),
+		Long: "Goes on with an incident that is partial, lost or failed, or whose report could not be made, or adds what came since it was sealed,\n" +
+			"and writes a new revision of its bundle with everything of the earlier one. Soon is better: logs are overwritten.\nExit codes as for `grab now`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := a.finder().Incident(args[0])
 			unseen := args[0] == inventory.Last && errors.Is(err, fs.ErrPermission) // the watcher knows it

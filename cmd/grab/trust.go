@@ -16,7 +16,7 @@ func trustCmd(a *app) *cobra.Command {
 	var prints []string
 	cmd := &cobra.Command{
 		Use:   "trust [HOST...]",
-		Short: "Show host keys and pin them on a yes",
+		Short: "Show host keys and pin them after you confirm",
 		Long: "Shows the keys of all hosts, or of those named, and pins them in known_hosts after a yes on the terminal.\n" +
 			"Compare them on the peers' consoles first. For scripts, --fingerprint pins a key that has that fingerprint and no other.\n" +
 			"It logs in to jump hosts only (ssh.jump), and pins them first. Exit code 0 only if every host is pinned at the end.",

@@ -134,7 +134,7 @@ func Find(explicit string) (string, error) {
 		return named(explicit, "")
 	}
 	if env := os.Getenv("GRAB_CONFIG"); env != "" {
-		return named(env, " (named by GRAB_CONFIG)")
+		return named(env, " (named by $GRAB_CONFIG)")
 	}
 	system := SystemPlace()
 	places := []string{"grab.yaml", system}
@@ -164,7 +164,10 @@ func SystemPlace() string {
 
 func named(path, by string) (string, error) {
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("find configuration%s: %w", by, err)
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+		return "", fmt.Errorf("configuration %s%s: %w", path, by, err)
 	}
 	return path, nil
 }

@@ -97,7 +97,7 @@ func (d *Desk) Do(ctx context.Context, q Ask, by string, say func(format string,
 	case q.To == "":
 		return Delivered{}, advice.Usage(advice.WithHint(errors.New("missing --to"), "name a destination of handover: "+names(d.Cfg())))
 	case to == nil:
-		return Delivered{}, advice.Usage(advice.WithHint(fmt.Errorf("--to: no destination %s is configured", evidence.Printable(q.To, 100)), "handover: has "+names(d.Cfg())))
+		return Delivered{}, advice.Usage(advice.WithHint(fmt.Errorf("--to: no destination %s is configured", evidence.Printable(q.To, 100)), "handover: in the configuration has "+names(d.Cfg())))
 	case q.Case != "" && !config.CaseNumber(q.Case):
 		return Delivered{}, advice.Usage(fmt.Errorf("--case: %q is not a case number: letters, digits, - and _", q.Case))
 	}

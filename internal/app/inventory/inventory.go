@@ -134,10 +134,17 @@ func (f Finder) incident(name string, missing error, may wanted) (*incident.Stor
 		if path != "" {
 			err = advice.WithHint(err, "its bundle is "+path+": name that instead")
 		}
+	case missing != nil && calledLikeFile(name):
+		err = missing
 	default:
 		err = advice.WithHint(fmt.Errorf("no file %s, and %w", evidence.Printable(name, 300), err), "`grab list` has the incidents; "+Last+" is the newest")
 	}
 	return store, in, err
+}
+
+// calledLikeFile says that no incident has such a name.
+func calledLikeFile(name string) bool {
+	return strings.ContainsAny(name, `/\`) || slices.Contains([]string{".zip", ".zst", ".gz", ".age"}, filepath.Ext(name))
 }
 
 // bundleOf is the newest bundle in the store that bears an incident's name, "" if there is none.

@@ -32,7 +32,7 @@ func (g *Grab) window(f *Request, now time.Time) (evidence.Window, error) {
 	case at.Year() < 1970:
 		return evidence.Window{}, fmt.Errorf("--at %s is before 1970", f.At)
 	case before > longestWindow || f.After > longestWindow || before+f.After > longestWindow: // a sum may wrap
-		return evidence.Window{}, errors.New("the window is longer than seven days")
+		return evidence.Window{}, errors.New("the window is longer than seven days: give less for --before or --after")
 	}
 	if err := CheckWait("--patience", f.Patience); err != nil {
 		return evidence.Window{}, err

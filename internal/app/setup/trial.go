@@ -119,7 +119,7 @@ func (i *Interview) logIn(ctx context.Context, h *config.Host, ledger *sshdial.L
 	i.conns = append(i.conns, conn)
 	entries, err := conn.List(ctx, h.Logs.Dir)
 	if err != nil {
-		return fmt.Errorf("the login works, but not its logs: %w", err)
+		return fmt.Errorf("the login works, but its logs cannot be read: %w", err)
 	}
 	var missing []string
 	for _, family := range h.Logs.Families {

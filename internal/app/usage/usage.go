@@ -55,6 +55,28 @@ func Finish(cmd *cobra.Command, examples map[string]string) {
 	}
 }
 
+// groups are the commands by what somebody is about, as help lists them.
+var groups = []struct{ title, commands string }{
+	{"Grab and read:", "now list show report retry reset"},
+	{"Run the collector:", "watch status check drill pause resume reload quarantine"},
+	{"Hand over and keep bundles:", "send open verify mask export case pin key"},
+	{"Set up:", "demo init trust config service completion version help"},
+}
+
+// Group sorts the commands of a program that help lists into groups.
+func Group(root *cobra.Command) {
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for name := range strings.FieldsSeq(g.commands) {
+			for _, c := range root.Commands() {
+				if c.Name() == name {
+					c.GroupID = g.title
+				}
+			}
+		}
+	}
+}
+
 // HelpOf is what `grab help COMMAND` does; of a command that is not there cobra says nothing.
 func HelpOf(cmd *cobra.Command, args []string) error {
 	of, rest, err := cmd.Root().Find(args)
