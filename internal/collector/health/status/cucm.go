@@ -62,6 +62,6 @@ func writeAccounts(w *writer, list []CUCM) {
 		if u.Account == AccountReset {
 			account = ", for resets"
 		}
-		w.line("  %s%s: none is made%s: %s", u.Cluster, account, since, u.Error)
+		w.line("  %s%s: grab logs in no more%s: %s", u.Cluster, account, since, u.Error)
 	}
 }

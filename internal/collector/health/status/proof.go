@@ -92,12 +92,12 @@ func (r *Report) judgeGrowth(h Host, f Family) {
 	switch {
 	case g.Kind == "stopped":
 		p.Blocks = true
-		p.What = fmt.Sprintf("%s of %s has stopped growing: it rests for %s at most, other logs went on, and nothing came for %s", f.Name, h.Name, usual, still)
+		p.What = fmt.Sprintf("%s of %s has stopped growing: nothing came for %s while other logs went on, and its longest usual pause is %s", f.Name, h.Name, still, usual)
 	case g.Kind == "growing" && g.StillS >= stillNote*g.UsualS:
-		p.What = fmt.Sprintf("%s of %s and all other logs of its site stand still for %s; it usually rests for %s at most", f.Name, h.Name, still, usual)
+		p.What = fmt.Sprintf("%s of %s and all other logs of its site have not grown for %s; its longest usual pause is %s", f.Name, h.Name, still, usual)
 	default:
 		if g.Kind == "unknown" && g.StillS >= stillNote*g.UsualS {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s of %s has not grown for %s; too little was seen of it to say whether it should", f.Name, h.Name, still))
+			r.Notes = append(r.Notes, fmt.Sprintf("%s of %s has not grown for %s; it was watched too briefly to say whether it should", f.Name, h.Name, still))
 		}
 		return
 	}
@@ -108,7 +108,7 @@ func (r *Report) judgeGrowth(h Host, f Family) {
 func (w *writer) proof(h Host) {
 	switch {
 	case h.Proven.IsZero() && h.Known.IsZero():
-		w.line("    nobody has looked at its logs yet")
+		w.line("    its logs were not looked at yet")
 	case h.Proven.IsZero():
 		w.line("    last seen %s", w.when(h.Known))
 	case h.ProofError != "":
