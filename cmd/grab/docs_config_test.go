@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -31,13 +32,40 @@ func TestDocumentedConfiguration(t *testing.T) {
 			if err := yaml.Unmarshal([]byte(b.Text), &parsed); err != nil {
 				t.Errorf("%s: %v", b.At(), err)
 			} else if b.NotRun == "" {
-				loads(t, b, certificate)
+				if err := loads(t, b, certificate); err != nil {
+					t.Errorf("%s: %v\n%s", b.At(), err, b.Text)
+				}
 			}
 		}
 	}
-	if n < 15 {
-		t.Errorf("only %d blocks were found", n)
+	spans := 0
+	for _, d := range documents(t) {
+		for _, s := range d.Spans() {
+			if m := flowMapping.FindStringSubmatch(s.Text); m != nil && topKeys()[m[1]] && s.No < wasSince(d) {
+				spans++
+				err := loads(t, testdocs.Block{Text: s.Text + "\n"}, certificate)
+				if fault := besidesLacking(err); fault != "" {
+					t.Errorf("%s:%d: %s: %s", d.Name, s.No, s.Text, fault)
+				}
+			}
+		}
 	}
+	if n < 15 || spans < 5 {
+		t.Errorf("only %d blocks and %d keys in the text were found", n, spans)
+	}
+}
+
+// flowMapping is a whole part of grab.yaml in a line of text: `drill: {every: 7d}`.
+var flowMapping = regexp.MustCompile(`^(\w+): [{\[][^.]*[}\]]$`)
+
+// topKeys are the keys at the top of grab.yaml.
+func topKeys() map[string]bool {
+	keys := map[string]bool{}
+	for i, t := 0, reflect.TypeFor[config.Config](); i < t.NumField(); i++ {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		keys[name] = true
+	}
+	return keys
 }
 
 // wholeFile is what a configuration must have.
@@ -48,8 +76,22 @@ var wholeFile = map[string]string{
 	"sites": "sites: [{name: hq, hosts: [{name: c1, address: 10.0.0.1}]}]\n",
 }
 
+// besidesLacking is the first fault that is not that something else has to stand there too: a
+// line of text speaks of one key.
+func besidesLacking(err error) string {
+	if err == nil {
+		return ""
+	}
+	for line := range strings.Lines(err.Error()) {
+		if !strings.Contains(line, "required key is missing") && !strings.Contains(line, "no recipients") {
+			return line
+		}
+	}
+	return ""
+}
+
 // loads loads a block, with what a whole configuration has besides, and the files named.
-func loads(t *testing.T, b testdocs.Block, certificate string) {
+func loads(t *testing.T, b testdocs.Block, certificate string) error {
 	t.Helper()
 	text := b.Text
 	for key, rest := range wholeFile {
@@ -80,7 +122,6 @@ func loads(t *testing.T, b testdocs.Block, certificate string) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "/etc/grab/", filepath.ToSlash(dir)+"/")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Load(path); err != nil {
-		t.Errorf("%s: %v\n%s", b.At(), err, b.Text)
-	}
+	_, err := config.Load(path)
+	return err
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -123,9 +124,8 @@ func (m *machine) file(name, text string) {
 
 // stop ends the service.
 func (m *machine) stop() {
-	cmd := exec.Command("systemctl", "stop", "grab")
+	cmd := exec.Command("testdata/stand-ins/systemctl", "stop", "grab")
 	cmd.Env = m.env
-	cmd.Path = "testdata/stand-ins/systemctl"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		m.t.Errorf("stop the service: %v %s", err, out)
 	}
@@ -137,9 +137,19 @@ func (m *machine) stop() {
 // elsewhere is the beginning of a path of the real machine.
 var elsewhere = regexp.MustCompile("(^|[\\s\"'=<>({\\[:,`])(/(?:etc|var|usr|mnt|run|root|opt|home|boot|lib|s?bin|sys|proc)/)")
 
-// here is what a line of a document is on this machine.
+// outside is a path that is none of this machine's.
+var outside = regexp.MustCompile("(?:^|[\\s\"'=<>(])(/\\w[\\w./-]*)(=?)") // but a name of a certificate: /CN=localhost
+
+// here is what a line of a document is on this machine. It must not touch another one.
 func (m *machine) here(text string) string {
-	return elsewhere.ReplaceAllString(strings.NewReplacer(m.is...).Replace(text), "${1}"+m.root+"${2}")
+	m.t.Helper()
+	text = elsewhere.ReplaceAllString(strings.NewReplacer(m.is...).Replace(text), "${1}"+m.root+"${2}")
+	for _, path := range outside.FindAllStringSubmatch(text, -1) {
+		if !strings.HasPrefix(path[1], m.root+"/") && path[1] != os.DevNull && path[2] == "" {
+			m.t.Fatalf("%s is no path that a document's block may name: put the folder into elsewhere, or mark the block", path[1])
+		}
+	}
+	return text
 }
 
 // follow runs the statements of a block, one after another. What one sets the next ones have.
@@ -150,7 +160,9 @@ func (m *machine) follow(b testdocs.Block) {
 	for _, s := range b.Statements() {
 		state := filepath.Join(m.root, "run/state")
 		script := fmt.Sprintf("mkdir -p '%[1]s' && cd '%[1]s'\n[ ! -e '%[2]s' ] || . '%[2]s'\nset -a\n%[3]s\nended=$?\nexport -p >'%[2]s'\npwd >'%[2]s.dir'\nexit $ended\n", m.work, state, m.here(s.Text))
-		cmd := exec.Command("sh", "-c", script)
+		ctx, cancel := context.WithTimeout(m.t.Context(), 10*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "sh", "-c", script)
 		cmd.Env = m.env
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
@@ -195,6 +207,20 @@ func says(got, want string) error {
 		lines = lines[i+1:]
 	}
 	return nil
+}
+
+// What a session says is compared by its words: numbers may be others, dots are what is left out.
+func TestSays(t *testing.T) {
+	t.Parallel()
+	const got = "Yes for 3 sites\n  in the way: expe02 (10.0.0.1:22)\nlast\n"
+	for want, ok := range map[string]bool{
+		"Yes for 249 sites\n…\nlast": true, "Yes for 1 sites\n  in the way: ...\n": true, "": true, "last": true,
+		"No for 3 sites": false, "last\nYes for 3 sites": false, "in the way": false, "Yes for three sites": false,
+	} {
+		if err := says(got, want); (err == nil) != ok {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
 }
 
 // setUp has what the documents take for granted behind README.md: an incident with the name

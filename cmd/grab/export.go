@@ -41,7 +41,7 @@ func exportCmd(a *app) *cobra.Command {
 	fl.BoolVar(&f.Raw, "raw", false, "leave credentials in: digest answers and tokens of Authorization and Proxy-Authorization")
 	fl.StringVar(&f.Format, "format", "", "`format` of what is written: zip, tar.zst, tar.gz or snapshot")
 	fl.StringArrayVar(&f.To, "encrypt-to", nil, "age1..., age1pq1..., ssh-ed25519 ..., ssh-rsa ..., or a file of such `recipients`; may be repeated")
-	fl.StringVar(&f.Out, "out", ".", "`file` or folder for the bundle")
+	fl.StringVar(&f.Out, "out", ".", "`file` for the bundle, or a folder that is there")
 	cobra.CheckErr(cmd.MarkFlagFilename("pcapng", "pcapng"))
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(exporting.Formats(), cobra.ShellCompDirectiveNoFileComp)))
 	cmd.MarkFlagsMutuallyExclusive("encrypt-to", "pcapng")
