@@ -84,7 +84,7 @@ func blockedHint(e *cucm.Error) string {
 
 func rateHint(service string) string {
 	if service == "PerfMon" {
-		return "other applications use CUCM's 80 PerfMon calls a minute up: ask which (RTMT, monitoring), or set cucm.poll.every to more"
+		return "other applications use up CUCM's 80 PerfMon calls a minute: find out which (RTMT, monitoring), or set cucm.poll.every to more"
 	}
-	return "other applications use CUCM's device queries up: find out which (monitoring, CTI, presence), or raise the limit, at most 18: " + pageRate
+	return "other applications use up CUCM's device queries: find out which (monitoring, CTI, presence), or raise the limit, at most 18: " + pageRate
 }

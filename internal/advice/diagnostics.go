@@ -13,7 +13,7 @@ func ForDiagnostics(e *diagnostics.Error) string {
 	case diagnostics.KindCertificate:
 		return "compare the certificate with Maintenance > Security > Server certificate; then set diagnostics.ca_file to its authority, or diagnostics.pin to its SHA-256 fingerprint"
 	case diagnostics.KindRefused:
-		return "grab does not try again, because the appliance bans whoever goes on. Check diagnostics.user and its password: " + accounts + ". Then `grab check`"
+		return "grab does not try again, because the appliance bans addresses after failed logins. Check diagnostics.user and its password: " + accounts + ". Then `grab check`"
 	case diagnostics.KindBlocked:
 		return "look at the account of diagnostics.user (" + accounts + "). If the password is another one now put it into diagnostics.password: grab goes on with it by itself. If it is the same `grab check` makes one try and lifts the block"
 	case diagnostics.KindRole:

@@ -95,7 +95,7 @@ func Restore(m *masking.Masker, text string, in io.Reader, warn io.Writer) ([]ma
 		fmt.Fprintf(warn, "grab: warning: %v; %s\n", l, advice.For(l))
 	}
 	if err == nil && len(all) == 0 {
-		err = advice.WithHint(errors.New("no map of this store knows a name in it"), "names are turned back on the collector that masked the bundle; give them as they stand in it")
+		err = advice.WithHint(errors.New("no map of this store knows a name in this text"), "names are turned back on the collector that masked the bundle; give them as they stand in it")
 	}
 	return all, err
 }
