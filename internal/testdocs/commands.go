@@ -192,7 +192,6 @@ func (s *scanner) word() string {
 			continue
 		case s.escapes && c == '\\' && quote != '\'' && len(s.rest) > 1:
 			s.rest = s.rest[1:]
-			c = s.rest[0]
 		case quote == 0 && strings.IndexByte(" \t;&|()<>", c) >= 0:
 			return b.String()
 		}

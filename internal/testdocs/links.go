@@ -12,7 +12,7 @@ import (
 var (
 	link    = regexp.MustCompile(`\]\(([^()\s]+(?:\([^()\s]*\))?)\)`)
 	heading = regexp.MustCompile(`^#{1,6} +(.*?) *#*$`)
-	mark    = regexp.MustCompile("[^\\p{L}\\p{N}_\\- ]")
+	mark    = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`)
 	linked  = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
 
