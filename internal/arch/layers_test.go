@@ -38,7 +38,7 @@ var layers = [][]string{
 }
 
 // gear are packages for tests and the demo, which may import what they test.
-var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/release/manual", "internal/testdocs", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest", "internal/release"}
+var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/release/manual", "internal/release/oci", "internal/testdocs", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest", "internal/release"}
 
 func TestLayers(t *testing.T) {
 	line := map[string]int{}
