@@ -1,4 +1,4 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring | picture
+# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring | picture | vuln
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
@@ -17,7 +17,7 @@ NEED = dovecot:dovecot-imapd sshd:openssh-server ssh-agent:openssh-client unzip:
 bench-deps: NEED += rsync:rsync lftp:lftp zip:zip aws:awscli
 busy-deps: NEED += stress-ng:stress-ng
 release-deps: NEED = $(RELEASE_NEED)
-RELEASE_NEED = promtool:prometheus minisign:minisign lintian:lintian rpm:rpm dpkg-deb:dpkg groff:groff-base unzip:unzip systemd-analyze:systemd unshare:util-linux
+RELEASE_NEED = wixl:wixl msiinfo:msitools skopeo:skopeo promtool:prometheus minisign:minisign lintian:lintian rpm:rpm dpkg-deb:dpkg groff:groff-base unzip:unzip systemd-analyze:systemd unshare:util-linux
 deps bench-deps busy-deps release-deps:
 	@missing=""; for n in $(NEED); do \
 	  PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $${n%%:*} >/dev/null || missing="$$missing $${n##*:}"; done; \
@@ -151,6 +151,11 @@ fuzz:
 # grab.exe under Wine, which must be installed: docs/windows.md. PACKAGES picks the tests.
 wine:
 	@GO='$(GO)' .ci/wine
+
+# Known vulnerabilities in what is called, where their database can be reached.
+.PHONY: vuln
+vuln:
+	@GO='$(GO)' .ci/vuln
 
 # The rules for Prometheus, by promtool (Debian's prometheus).
 monitoring:
