@@ -70,7 +70,7 @@ func (r release) content(arch string) (base, program []entry, err error) {
 // authorities are those of the Mozilla programme, as golang.org/x/crypto/x509roots has them. Those
 // that it trusts for certificates up to a day alone are left out: a file cannot say that.
 func authorities() []byte {
-	var out bytes.Buffer
+	out := bytes.NewBufferString("# Certificate authorities of the Mozilla programme, Mozilla Public License 2.0,\n# as golang.org/x/crypto/x509roots has them.\n")
 	for root := range bundle.Roots() {
 		if root.Constraint == nil {
 			out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}))
