@@ -153,7 +153,7 @@ func (e *Engine) attempt(ctx context.Context, l *queue, j *Job, w *work, deliver
 	if !e.change(ctx, j, j.begin) {
 		return // it cannot be written down: it is not made
 	}
-	a := sink.Artifact{Path: e.path(j), Name: j.Artefact.Name, Size: j.Artefact.Size, SHA256: j.Artefact.SHA256, ID: j.ID, Note: j.Artefact.Note, Case: cmp.Or(j.Case, e.caseOf(j), to.Case)}
+	a := sink.Artifact{Path: e.path(j), Name: j.Artefact.Name, Size: j.Artefact.Size, SHA256: j.Artefact.SHA256, ID: j.ID, Note: j.Artefact.Note, Case: cmp.Or(j.Case, e.caseOf(j), to.Case), Reached: j.Reached}
 	r, err := deliver(ctx, a)
 	stopped := ctx.Err() != nil && err != nil
 	if ours := (*sink.Error)(nil); errors.As(err, &ours) && ours.Permanent && e.lost(ctx, j, string(ours.Cause)) {
@@ -162,11 +162,11 @@ func (e *Engine) attempt(ctx context.Context, l *queue, j *Job, w *work, deliver
 	e.note(l, j, w, r, err, stopped)
 	switch {
 	case err == nil:
-		e.conclude(ctx, j, func(now time.Time) error { return j.deliver(r, now) })
+		e.conclude(ctx, j, func(now time.Time) error { j.reach(r.Reached); return j.deliver(r, now) })
 	case stopped:
-		e.change(ctx, j, func(now time.Time) error { return j.stop(sink.Unknown(err), now) })
+		e.change(ctx, j, func(now time.Time) error { j.reach(r.Reached); return j.stop(sink.Unknown(err), now) })
 	default:
-		e.change(ctx, j, func(now time.Time) error { return j.fail(err, now, e.due(j, err, now)) })
+		e.change(ctx, j, func(now time.Time) error { j.reach(r.Reached); return j.fail(err, now, e.due(j, err, now)) })
 	}
 	e.record(j, false)
 	e.sayFailure(j, err, stopped)

@@ -357,7 +357,7 @@ func (e *Engine) changed(j *Job) {
 
 func (j *Job) clone() Job {
 	c := *j
-	c.Attempts = slices.Clone(j.Attempts)
+	c.Attempts, c.Reached = slices.Clone(j.Attempts), slices.Clone(j.Reached)
 	if j.Artefact != nil {
 		a := *j.Artefact
 		c.Artefact = &a

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,7 @@ type Job struct {
 	Recorded int       `json:"recorded,omitempty"` // attempts up to this number are in the chain of custody
 	Place    string    `json:"place,omitempty"`    // where it is
 	Verified string    `json:"verified,omitempty"` // as in sink.Receipt
+	Reached  []string  `json:"reached,omitempty"`  // who has it, of a destination that goes to several
 	Cause    string    `json:"cause,omitempty"`    // of Error
 	Error    string    `json:"error,omitempty"`    // why it is not delivered
 }
@@ -194,6 +196,15 @@ func (j *Job) begin(now time.Time) error {
 	return nil
 }
 
+// reach notes who has it now, however the attempt under way ends.
+func (j *Job) reach(who []string) {
+	for _, w := range who {
+		if !slices.Contains(j.Reached, w) {
+			j.Reached = append(j.Reached, w)
+		}
+	}
+}
+
 // deliver ends the attempt under way well.
 func (j *Job) deliver(r sink.Receipt, now time.Time) error {
 	a, err := j.underWay()
@@ -279,7 +290,7 @@ func (j *Job) again(now time.Time) error {
 	}
 	j.Again++
 	j.ID = j.identity()
-	j.Artefact, j.Due, j.Place, j.Verified, j.Cause, j.Error = nil, time.Time{}, "", "", "", ""
+	j.Artefact, j.Due, j.Place, j.Verified, j.Reached, j.Cause, j.Error = nil, time.Time{}, "", "", nil, "", ""
 	j.Created = now
 	j.become(Queued, now)
 	return nil

@@ -32,17 +32,33 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s at %s: %v", c.say[:3], c.at, err)
 		}
 	}
-	for say, want := range map[string]string{"550 no\r\n": "[bad@example.com] <nil>", "450 later\r\n": "[] smtp send: the server answered 450 later"} {
+	for say, want := range map[string]string{
+		"550 no\r\n":    "[x@example.com y@example.com] [bad@example.com] [] <nil>",
+		"450 later\r\n": "[x@example.com y@example.com] [] [bad@example.com] <nil>",
+		"421 going\r\n": "[] [] [] smtp send: the server answered 421 going",
+	} {
+		var mails, named []string
 		s := script(t, func(line string) string {
-			if strings.Contains(line, "bad@") {
+			switch {
+			case strings.Contains(line, "bad@"):
 				return say
+			case strings.HasPrefix(line, "RCPT"):
+				named = append(named, line)
+			case line == ".":
+				mails = append(mails, line)
 			}
 			return usual(line)
 		})
-		refused, err := s.Send(t.Context(), "a@example.com", []string{"x@example.com", "bad@example.com", "y@example.com"}, []byte("Subject: x\r\n\r\ny\r\n"))
-		if got := fmt.Sprint(refused, " ", err); got != want {
+		o, err := s.Send(t.Context(), "a@example.com", []string{"x@example.com", "bad@example.com", "y@example.com"}, []byte("Subject: x\r\n\r\ny\r\n"))
+		if got := fmt.Sprint(o.Taken, " ", Names(o.Refused), " ", Names(o.Later), " ", err); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+		if err == nil && (len(mails) != 1 || len(named) != 2) {
+			t.Errorf("%d mails, %q", len(mails), named)
+		}
+	}
+	if Names(nil) != nil || Said([]Refusal{{"a@example.com", errors.New("no")}}) != "a@example.com (no)" {
+		t.Error(Said([]Refusal{{"a@example.com", errors.New("no")}}))
 	}
 }
 

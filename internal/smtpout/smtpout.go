@@ -75,14 +75,18 @@ type Server struct {
 }
 
 // Send hands a mail in: from and to are the envelope's, bare addresses. A mail that
-// some recipients are refused for is sent to the others, and those refused are
-// returned without an error.
-func (s *Server) Send(ctx context.Context, from string, to []string, msg []byte) (refused []string, err error) {
+// some recipients are refused for, for good or for now, is sent to the others, and what was
+// said of each is returned without an error. An error is that nobody has it, or that it is
+// not known.
+func (s *Server) Send(ctx context.Context, from string, to []string, msg []byte) (o Outcome, err error) {
 	err = s.with(ctx, func(c *smtp.Client) error {
-		refused, err = submit(c, from, to, msg)
+		o, err = submit(c, from, to, msg)
 		return err
 	})
-	return refused, err
+	if err != nil {
+		return Outcome{}, err
+	}
+	return o, nil
 }
 
 // Check logs in and sends nothing.
@@ -228,33 +232,6 @@ func (x *xoauth2) Start() (string, []byte, error) {
 
 // Next answers the challenge that a refusal comes with.
 func (x *xoauth2) Next([]byte) ([]byte, error) { return []byte{}, nil }
-
-func submit(c *smtp.Client, from string, to []string, msg []byte) (refused []string, err error) {
-	if err := c.Mail(from, nil); err != nil {
-		return nil, at(StageSend, err)
-	}
-	var last error
-	for _, rcpt := range to {
-		if err := c.Rcpt(rcpt, nil); err != nil {
-			var no *smtp.SMTPError
-			if !errors.As(err, &no) || no.Temporary() {
-				return nil, at(StageSend, err)
-			}
-			refused, last = append(refused, rcpt), fmt.Errorf("recipient %s: %w", redact.Foreign(rcpt, 100), err)
-		}
-	}
-	if len(refused) == len(to) {
-		return nil, at(StageSend, last)
-	}
-	w, err := c.Data()
-	if err != nil {
-		return nil, at(StageMessage, err)
-	}
-	if _, err := w.Write(msg); err != nil {
-		return nil, at(StageMessage, err)
-	}
-	return refused, at(StageMessage, w.Close())
-}
 
 // at words an error of a stage; what a server said is made fit for a log.
 func at(stage string, err error) error {

@@ -23,6 +23,8 @@ type Artifact struct {
 	ID   string // of the delivery, hex, the same at each attempt: what a far side can tell a repeat by
 	Case string // the vendor's case number, empty if there is none
 	Note Note   // the answer in words, for sinks that people read
+
+	Reached []string // whom earlier attempts reached, of a sink that goes to several: see Receipt
 }
 
 // A Note is what people read of a bundle.
@@ -37,6 +39,10 @@ type Receipt struct {
 	Verified string // by what the far side confirmed it, one of the words below
 	Sent     int64  // bytes of the artifact that this attempt sent
 	Resumed  int64  // bytes that were there of an earlier attempt
+
+	// Reached is who has it by this attempt, of a sink that goes to several: also when that
+	// ended with an error. It is remembered, and they are spared at the next.
+	Reached []string
 }
 
 // By what a delivery was confirmed.

@@ -1,10 +1,13 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/smtpout"
@@ -20,9 +23,23 @@ type Mail struct {
 	Mark func(id string) (field, word string)
 	ID   func(id, domain string) string
 	Log  *slog.Logger
+
+	inHand partial
 }
 
-// Send hands the notice in.
+// A partial is a notice that some recipients have, and some not yet.
+type partial struct {
+	id    string
+	has   []string
+	tries int
+}
+
+// maxLater is how often a notice is tried for recipients whom the server refuses for now
+// while others have it: those that come after wait behind it.
+const maxLater = 4
+
+// Send hands the notice in. Who is refused, for now or for good, keeps it from nobody else, and
+// who has it does not get it again while it is tried for the others.
 func (m *Mail) Send(ctx context.Context, n Notice) error {
 	field, word := m.Mark(n.ID)
 	msg, err := smtpout.Message{
@@ -33,14 +50,32 @@ func (m *Mail) Send(ctx context.Context, n Notice) error {
 	if err != nil {
 		return &Refusal{err}
 	}
-	refused, err := m.Server.Send(ctx, m.From, m.To, msg)
-	if len(refused) > 0 && m.Log != nil {
-		m.Log.Warn("the mail server rejects some recipients of notifications", "refused", strings.Join(refused, ", "))
+	if m.inHand.id != n.ID {
+		m.inHand = partial{id: n.ID}
 	}
+	to := slices.DeleteFunc(slices.Clone(m.To), func(addr string) bool { return slices.Contains(m.inHand.has, addr) })
+	o, err := m.Server.Send(ctx, m.From, to, msg)
 	if e := (*smtpout.Error)(nil); errors.As(err, &e) && e.Refused && e.Stage == smtpout.StageMessage {
 		return &Refusal{err}
 	}
-	return err
+	m.inHand.has = append(m.inHand.has, o.Taken...)
+	if len(m.inHand.has) == 0 {
+		return err // nobody has it
+	}
+	m.inHand.tries++
+	if m.inHand.tries < maxLater && (err != nil || len(o.Later) > 0) {
+		return cmp.Or(err, fmt.Errorf("the mail server does not take it yet for %s; the other recipients have it", smtpout.Said(o.Later)))
+	}
+	m.left(o, err)
+	return nil
+}
+
+// left says who does not have a notice that others have.
+func (m *Mail) left(o smtpout.Outcome, err error) {
+	if m.Log == nil || err == nil && len(o.Refused)+len(o.Later) == 0 {
+		return
+	}
+	m.Log.Warn("some recipients do not get a notification; the others have it", "refused", smtpout.Said(o.Refused), "tried in vain", smtpout.Said(o.Later), "err", err)
 }
 
 func domain(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }

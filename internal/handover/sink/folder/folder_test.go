@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
@@ -61,7 +62,7 @@ func TestDeliver(t *testing.T) {
 			if try == 1 { // a repeat writes nothing
 				want.Sent, want.Resumed = 0, int64(n)
 			}
-			if err != nil || r != want {
+			if err != nil || !reflect.DeepEqual(r, want) {
 				t.Errorf("%d bytes: %+v, %v", n, r, err)
 			}
 			whole(t, f.Dir, a, text)

@@ -1,8 +1,10 @@
 // Package mail tells people by mail what a bundle says and where it is; the bundle itself
 // is never sent.
 //
-// It guarantees that a repeated mail has the same Message-ID, so that most
-// mailboxes show it once; after an outcome that nobody knows there may be two all the same.
+// It guarantees that a recipient whom the server refuses, for now or for good, keeps the mail
+// from nobody else, that who is known to have it is not sent it again, and that a repeated mail has
+// the same Message-ID, so that most mailboxes show it once; after an outcome that nobody knows
+// there may be two all the same.
 package mail
 
 import (
@@ -13,6 +15,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/handover/sink"
@@ -28,22 +31,50 @@ type Sink struct {
 	Link   string // where the bundle is; {name} and {case} stand for its own; empty: the mail does not say
 }
 
-// Deliver sends the mail on an artifact.
+// Deliver sends the mail on an artifact to those who do not have it yet. Who is refused does
+// not keep it from the others.
 func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, error) {
 	receipt := sink.Receipt{Place: "mail to " + strings.Join(s.To, ", "), Verified: sink.ByStatus}
+	to := slices.DeleteFunc(slices.Clone(s.To), func(addr string) bool { return slices.Contains(a.Reached, addr) })
+	if len(to) == 0 && len(s.To) > 0 {
+		return receipt, nil
+	}
 	msg, err := s.message(a)
 	if err != nil {
 		return receipt, &sink.Error{Cause: sink.Local, Permanent: true, Err: err}
 	}
-	refused, err := s.Server.Send(ctx, s.From, s.To, msg)
+	o, err := s.Server.Send(ctx, s.From, to, msg)
 	if err != nil {
-		return receipt, explain(ctx, err)
+		return receipt, s.others(len(to), explain(ctx, err))
 	}
-	if len(refused) > 0 {
-		return receipt, &sink.Error{Cause: sink.Rejected, Permanent: true, Unknown: true,
-			Err: fmt.Errorf("the server refuses %s; the other recipients have the mail", redact.Foreign(strings.Join(refused, ", "), 300))}
+	receipt.Reached = o.Taken
+	return receipt, missed(o)
+}
+
+// others adds to an error that some have the mail of earlier attempts.
+func (s *Sink) others(asked int, err error) error {
+	e, ok := errors.AsType[*sink.Error](err)
+	if !ok || asked == len(s.To) {
+		return err
 	}
-	return receipt, nil
+	own := *e
+	own.Err = fmt.Errorf("%w; the other recipients have the mail", e.Err)
+	own.Unknown = own.Unknown || own.Permanent // as in missed
+	return &own
+}
+
+// missed is that some do not have a mail that others have. It is about this mail, and the
+// next one may reach them all.
+func missed(o smtpout.Outcome) error {
+	switch {
+	case len(o.Later) > 0:
+		return &sink.Error{Cause: sink.Busy, Alone: true,
+			Err: fmt.Errorf("the server does not take it yet for %s; the other recipients have the mail, and do not get it again", smtpout.Said(slices.Concat(o.Later, o.Refused)))}
+	case len(o.Refused) > 0:
+		return &sink.Error{Cause: sink.Rejected, Permanent: true, Unknown: true,
+			Err: fmt.Errorf("the server refuses %s; the other recipients have the mail", smtpout.Said(o.Refused))}
+	}
+	return nil
 }
 
 func (s *Sink) message(a sink.Artifact) ([]byte, error) {

@@ -154,6 +154,45 @@ func script(t *testing.T, answers ...string) string {
 	return l.Addr().String()
 }
 
+// TestEachRecipient: one whom the server refuses, for now or for good, keeps the mail from nobody;
+// who has it is not asked for again.
+func TestEachRecipient(t *testing.T) {
+	s := &Sink{From: "grab@example.com", To: []string{"a@example.com", "b@example.com", "c@example.com"}}
+	a := bundle
+	deliver := func(answers ...string) error {
+		t.Helper()
+		all := append([]string{"220 hi", "250 hi", "250 ok"}, answers...)
+		s.Server = smtpout.Server{Addr: script(t, all...), TLS: smtpout.TLSNone}
+		r, err := s.Deliver(deadline(t), a)
+		a.Reached = append(a.Reached, r.Reached...)
+		return err
+	}
+	took := []string{"354 go on", "250 taken", "221 bye"}
+	err := deliver(append([]string{"250 ok", "451 greylisted", "550 unknown"}, took...)...)
+	e := failed(t, err, sink.Busy, false, false)
+	if !e.Alone || !strings.Contains(e.Error(), "b@example.com (smtp send: the server answered 451 greylisted)") || !strings.Contains(e.Error(), "c@example.com") || strings.Contains(e.Error(), "a@example.com") {
+		t.Fatal(e)
+	}
+	if got := strings.Join(a.Reached, " "); got != "a@example.com" {
+		t.Fatal(got)
+	}
+	err = deliver(append([]string{"250 ok", "550 unknown"}, took...)...) // b and c alone: else the answers are one too few
+	e = failed(t, err, sink.Rejected, true, true)
+	if got := strings.Join(a.Reached, " "); got != "a@example.com b@example.com" || strings.Contains(e.Error(), "b@example.com") {
+		t.Fatal(got, e)
+	}
+	e = failed(t, deliver("550 unknown"), sink.Rejected, true, true)
+	if !strings.Contains(e.Error(), "other recipients have the mail") {
+		t.Fatal(e)
+	}
+	if err := deliver(append([]string{"250 ok"}, took...)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := deliver(); err != nil { // everybody has it: nothing is asked
+		t.Fatal(err)
+	}
+}
+
 // TestOutcomes: what is known of a mail whose way was cut short.
 func TestOutcomes(t *testing.T) {
 	ok := []string{"220 hi", "250 hi", "250 ok", "250 ok", "354 go on"}
