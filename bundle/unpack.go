@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -149,11 +148,7 @@ func (u *unpacker) write(path string, body io.Reader) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	out := bufio.NewWriterSize(f, 256<<10)
-	if err := copyTo(u.ctx, out, charged{u.left, body}); err != nil {
-		return err
-	}
-	if err := out.Flush(); err != nil {
+	if err := copyTo(u.ctx, f, charged{u.left, body}); err != nil {
 		return err
 	}
 	return f.Sync()

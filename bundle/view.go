@@ -99,11 +99,9 @@ func (v view) Rise(a evidence.Alert) string {
 func (v view) OtherWays() string {
 	var ways []string
 	for _, a := range v.Alerts {
-		if w := strings.TrimSpace(cmp.Or(waysOf[a.Source], a.Source)); w != "" && !slices.Contains(ways, w) {
-			ways = append(ways, w)
-		}
+		ways = append(ways, strings.TrimSpace(cmp.Or(waysOf[a.Source], a.Source)))
 	}
-	return list(ways)
+	return list(once(ways))
 }
 
 // waysOf are the ways of alerts of several nodes.
@@ -143,11 +141,19 @@ func (v view) Around() string { return v.Span(v.Asked.Since.Add(-margin), v.Aske
 // Nodes are the nodes that alerts name.
 func (v view) Nodes() (nodes []string) {
 	for _, a := range v.Alerts {
-		if a.Node != "" && !slices.Contains(nodes, a.Node) {
-			nodes = append(nodes, a.Node)
-		}
+		nodes = append(nodes, a.Node)
 	}
-	return nodes
+	return once(nodes)
+}
+
+// once are the words of a list without the empty ones and those that came before.
+func once(words []string) []string {
+	seen := map[string]bool{"": true}
+	return slices.DeleteFunc(words, func(w string) bool {
+		was := seen[w]
+		seen[w] = true
+		return was
+	})
 }
 
 // Phones are those that somebody or an alert named, and those of the report that may be partial.

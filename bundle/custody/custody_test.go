@@ -249,3 +249,50 @@ func FuzzWalk(f *testing.F) {
 		}
 	})
 }
+
+// TestBeside: the chain of a bundle that is in no store goes on in a file beside it, once that was
+// begun; what is no file there is not written to.
+func TestBeside(t *testing.T) {
+	dir := t.TempDir()
+	bundle := filepath.Join(dir, "x.zip")
+	if _, in := LedgerFor(bundle); in {
+		t.Fatal("a ledger that nobody began")
+	}
+	for range 2 {
+		if err := Begin(bundle); err != nil {
+			t.Fatal(err)
+		}
+		l, in := LedgerFor(bundle)
+		if !in || l.File("x") != bundle+BesideSuffix {
+			t.Fatal(in, l.File("x"))
+		}
+		if err := l.Append("x", Head{}, Entry{Time: time.Now(), Act: Opened, Later: &Later{By: "ann", File: "x.zip"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, _ := LedgerFor(bundle)
+	if head, err := l.Walk("x", Head{}, nil); err != nil || head.N != 2 {
+		t.Fatal(head, err)
+	}
+
+	other := filepath.Join(dir, "y.zip")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(other+BesideSuffix, 0o700))
+	l, in := LedgerFor(other)
+	if err := l.Append("y", Head{}, Entry{Time: time.Now(), Act: Opened}); !in || err == nil {
+		t.Error(in, err)
+	}
+	store := filepath.Join(dir, "store")
+	must(os.MkdirAll(filepath.Join(store, "bundles"), 0o700))
+	must(os.MkdirAll(filepath.Join(store, "incidents"), 0o700))
+	in1 := filepath.Join(store, "bundles", "x.zip")
+	must(Begin(in1))
+	if l, in := LedgerFor(in1); !in || l != LedgerOf(store) {
+		t.Error("in a store that of the store counts", in, l)
+	}
+}

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,28 +12,69 @@ import (
 	"rtmtgrab/internal/atomicfile"
 )
 
-// A Ledger is the folder in which the chains of bundles go on: NAME.jsonl for the bundle of
-// that name. What is in it outlives the bundles.
-type Ledger struct{ Dir string }
+// A Ledger is where the chains of bundles go on: in a store's folder as NAME.jsonl for the
+// bundle of that name, or, of a bundle that is in no store, in a file beside it. What is in it
+// outlives the bundles.
+type Ledger struct {
+	Dir    string
+	beside string // the one file in it; empty: one for each bundle
+}
+
+// BesideSuffix ends the name of the ledger beside a bundle, behind the bundle's own.
+const BesideSuffix = ".custody.jsonl"
 
 // LedgerOf is that of a store.
-func LedgerOf(store string) Ledger { return Ledger{filepath.Join(store, "custody")} }
+func LedgerOf(store string) Ledger { return Ledger{Dir: filepath.Join(store, "custody")} }
 
-// LedgerFor is that of the store in whose folder of bundles a file lies, if it does.
+// LedgerFor is that of the store in whose folder of bundles a file lies, or the one beside it,
+// if there is any.
 func LedgerFor(bundle string) (Ledger, bool) {
 	abs, err := filepath.Abs(bundle)
-	if err != nil || filepath.Base(filepath.Dir(abs)) != "bundles" {
+	if err != nil {
 		return Ledger{}, false
 	}
-	store := filepath.Dir(filepath.Dir(abs))
-	info, err := os.Stat(filepath.Join(store, "incidents"))
-	return LedgerOf(store), err == nil && info.IsDir()
+	if dir := filepath.Dir(abs); filepath.Base(dir) == "bundles" {
+		store := filepath.Dir(dir)
+		if info, err := os.Stat(filepath.Join(store, "incidents")); err == nil && info.IsDir() {
+			return LedgerOf(store), true
+		}
+	}
+	l := besides(abs)
+	_, err = os.Lstat(l.File(""))
+	return l, err == nil
+}
+
+// Begin makes a ledger beside a bundle that is in no store, if there is none.
+func Begin(bundle string) error {
+	abs, err := filepath.Abs(bundle)
+	if err != nil {
+		return err
+	}
+	l := besides(abs)
+	f, err := os.OpenFile(l.File(""), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	atomicfile.Adopt(l.File(""))
+	return atomicfile.SyncDir(l.Dir)
+}
+
+func besides(abs string) Ledger {
+	return Ledger{Dir: filepath.Dir(abs), beside: filepath.Base(abs) + BesideSuffix}
 }
 
 var nameRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$`)
 
 // File is where the chain of a bundle goes on, by the bundle's name.
-func (l Ledger) File(bundle string) string { return filepath.Join(l.Dir, bundle+".jsonl") }
+func (l Ledger) File(bundle string) string {
+	return filepath.Join(l.Dir, cmp.Or(l.beside, bundle+".jsonl"))
+}
 
 // Walk is Walk of a bundle's later entries. There is no error if there are none.
 func (l Ledger) Walk(bundle string, from Head, visit func(Entry) error) (Head, error) {
@@ -128,5 +170,9 @@ func (l Ledger) lock() (unlock func(), err error) {
 	if err := atomicfile.MkdirAll(l.Dir); err != nil {
 		return nil, err
 	}
-	return atomicfile.WaitLock(filepath.Join(l.Dir, "lock"))
+	name := "lock"
+	if l.beside != "" {
+		name = "." + l.beside + ".lock" // the folder is somebody's own
+	}
+	return atomicfile.WaitLock(filepath.Join(l.Dir, name))
 }

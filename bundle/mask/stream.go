@@ -17,6 +17,7 @@ const (
 	chunkSize = 256 << 10
 	longest   = 2 << 20 // a record that is longer is treated in pieces
 	readSize  = 64 << 10
+	firstRead = 1 << 10
 )
 
 // A chunk is a stretch of a text, and what was made of it.
@@ -57,8 +58,8 @@ func (c *chunker) next(buf []byte) (b []byte, line int64, err error) {
 				break
 			}
 		}
-		if cap(buf)-len(buf) < readSize {
-			buf = append(make([]byte, 0, max(chunkSize+readSize, 2*len(buf))), buf...)
+		if len(buf) == cap(buf) { // from little on: a manifest has 100,000 texts of one line
+			buf = append(make([]byte, 0, larger(len(buf))), buf...)
 		}
 		n, err := c.r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -70,6 +71,14 @@ func (c *chunker) next(buf []byte) (b []byte, line int64, err error) {
 	line = c.line
 	c.line += int64(bytes.Count(buf, []byte("\n")))
 	return buf, line, nil
+}
+
+// larger is the size after n of memory for a chunk.
+func larger(n int) int {
+	if whole := chunkSize + readSize; n < whole {
+		return min(max(8*n, firstRead), whole)
+	}
+	return 2 * n
 }
 
 // cut is where a chunk may end; 0: nowhere yet.

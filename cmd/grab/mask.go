@@ -37,6 +37,7 @@ func maskCmd(a *app) *cobra.Command {
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
 			q.By = oneshot.Whoami()
+			defer analysis.BoundMemory()()
 			all, err := handing.Mask(ctx, m, q, a.say)
 			return printMasked(a, all, err)
 		}}

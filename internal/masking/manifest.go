@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -21,9 +23,32 @@ const manifestName = "manifest.json"
 // identities reports whether who and where is to be taken out too.
 func (j *job) identities() bool { return j.how.Strength == evidence.MaskedIdentities }
 
+// maxSaid is how many names and texts a manifest may have: one of ten thousand alerts has
+// 60,000.
+const maxSaid = 100_000
+
+// tooMuch says what is wrong with a manifest that has more than that.
+func tooMuch(m *evidence.Manifest) error {
+	n := 3 * len(m.Alerts)
+	for i := range m.Hosts {
+		n += 1 + len(m.Hosts[i].OwnAddresses) + len(m.Hosts[i].PeersNamed)
+	}
+	count := func(*string) { n++ }
+	eachThing(m, count)
+	eachText(m, count)
+	if n <= maxSaid {
+		return nil
+	}
+	return advice.WithHint(fmt.Errorf("%s: it has %d names and texts (%d alerts, %d notes, %d hosts), and no bundle that grab makes has more than %d", manifestName, n, len(m.Alerts), len(m.Notes), len(m.Hosts), maxSaid),
+		"look at it: `grab show` and `grab verify` read it; nothing was written")
+}
+
 // learnManifest tells the masker what the manifest knows.
 func (j *job) learnManifest() error {
 	m := j.src.manifest
+	if err := tooMuch(&m); err != nil {
+		return err
+	}
 	j.masker.LearnHost(m.Site)
 	for _, h := range m.Hosts {
 		j.masker.LearnHost(h.Host)

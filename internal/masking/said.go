@@ -1,7 +1,6 @@
 package masking
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -12,37 +11,44 @@ import (
 // said are names that are known to be somebody's, and what they are called in what is
 // masked. A masker takes short ones for names only where names stand; in a few lines that
 // this program wrote itself they are names wherever they are said.
-type said []saidName
-
-type saidName struct {
-	raw, as string
-	word    bool // it means something else in sentences, too
+type said struct {
+	names   map[string]saidName // by the name in lower case; of those that differ in case alone the first
+	lengths []int               // of names, the longest first
 }
 
-// saidNames have been learned by the masker. The longest come first.
+type saidName struct {
+	as   string
+	word bool // it means something else in sentences, too
+}
+
+// saidNames have been learned by the masker.
 func saidNames(m *mask.Masker, names []string) (said, error) {
-	var all said
+	all := said{names: map[string]saidName{}}
 	slices.Sort(names)
 	for _, raw := range slices.Compact(names) {
 		as, err := m.Name(raw)
 		if err != nil {
-			return nil, err
+			return said{}, err
 		}
-		all = all.and(raw, as)
+		all.and(raw, as)
 		first, _, full := strings.Cut(raw, ".") // a host's, without its domain
 		if asFirst, _, too := strings.Cut(as, "."); full && too && strings.Trim(first, "0123456789") != "" {
-			all = all.and(first, asFirst)
+			all.and(first, asFirst)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b saidName) int { return cmp.Compare(len(b.raw), len(a.raw)) })
+	slices.Sort(all.lengths)
+	slices.Reverse(all.lengths)
+	all.lengths = slices.Compact(all.lengths)
 	return all, nil
 }
 
-func (s said) and(raw, as string) said {
-	if len(raw) < 2 || as == raw {
-		return s
+func (s *said) and(raw, as string) {
+	key := strings.ToLower(raw)
+	if _, there := s.names[key]; there || len(raw) < 2 || as == raw {
+		return
 	}
-	return append(s, saidName{raw, as, find.Reserved(strings.ToLower(raw))})
+	s.names[key] = saidName{as, find.Reserved(key)}
+	s.lengths = append(s.lengths, len(raw))
 }
 
 // in is a text with them replaced where they stand as whole words. words: those too that
@@ -50,31 +56,33 @@ func (s said) and(raw, as string) said {
 func (s said) in(text string, words bool) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
-		n := s.at(text, i, words)
-		if n == nil {
+		as, n := s.at(text, i, words)
+		if n == 0 {
 			b.WriteByte(text[i])
 			i++
 			continue
 		}
-		b.WriteString(n.as)
-		i += len(n.raw)
+		b.WriteString(as)
+		i += n
 	}
 	return b.String()
 }
 
-// at is the one that stands at i; nil: none.
-func (s said) at(text string, i int, words bool) *saidName {
+// at is what the longest one is called that stands at i, and its length; 0: none does.
+func (s said) at(text string, i int, words bool) (as string, n int) {
 	if i > 0 && inWord(text[i-1]) {
-		return nil
+		return "", 0
 	}
-	for k := range s {
-		n := &s[k]
-		to := i + len(n.raw)
-		if to <= len(text) && (words || !n.word) && strings.EqualFold(text[i:to], n.raw) && (to == len(text) || !inWord(text[to])) {
-			return n
+	for _, n := range s.lengths {
+		to := i + n
+		if to > len(text) || to < len(text) && inWord(text[to]) {
+			continue
+		}
+		if name, there := s.names[strings.ToLower(text[i:to])]; there && (words || !name.word) {
+			return name.as, n
 		}
 	}
-	return nil
+	return "", 0
 }
 
 func inWord(c byte) bool { return find.IsLetter(c) || find.IsDigit(c) }

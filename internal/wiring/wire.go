@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,7 +238,21 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring, to ..
 		}
 		info, err := bundle.Write(ctx, made.Path, in)
 		made.Registration, made.Bytes = in.Manifest.Registration, info.Bytes
+		if err == nil {
+			beginCustody(made.Path)
+		}
 		return made, err
+	}
+}
+
+// beginCustody has what is done with a bundle written down, also where it is put beside the
+// store.
+func beginCustody(path string) {
+	if _, has := custody.LedgerFor(path); has {
+		return
+	}
+	if err := custody.Begin(path); err != nil {
+		slog.Warn("what is done with the bundle will be in no chain of custody: none can be begun beside it", "bundle", path, "err", err)
 	}
 }
 

@@ -145,7 +145,10 @@ func (d *Desk) record(j handover.Job, a handover.Attempt, again bool) error {
 	if a.Error != "" {
 		l.Why += ": " + evidence.Printable(a.Error, 300)
 	}
-	ledger := custody.LedgerOf(d.Store.Dir)
+	ledger, has := custody.LedgerFor(j.Bundle)
+	if !has { // it was put elsewhere, by an earlier version
+		ledger = custody.LedgerOf(d.Store.Dir)
+	}
 	if again && recorded(ledger, name, head, which) {
 		return nil
 	}

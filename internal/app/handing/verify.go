@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -92,7 +93,7 @@ func (c *Checked) walk(ledger custody.Ledger) {
 		c.notes = append(c.notes, fmt.Sprintf("%s: %v, by a crash or a full disk", ledger.File(name), err))
 	case err != nil:
 		c.OK = false
-		c.Bad = append(c.Bad, bundle.Bad{File: custodyDir + name + ".jsonl", What: err.Error()})
+		c.Bad = append(c.Bad, bundle.Bad{File: custodyDir + filepath.Base(ledger.File(name)), What: err.Error()})
 	}
 	if head.N > c.Chain().N {
 		c.Later = &head
