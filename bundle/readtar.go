@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -66,6 +67,7 @@ func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, most *bud
 	body := newAhead(charged{most, dec})
 	defer body.stop() // before dec is released
 	tr := tar.NewReader(body)
+	last := ""
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -75,8 +77,9 @@ func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, most *bud
 			break
 		}
 		if err != nil {
-			return err
+			return behind(last, err)
 		}
+		last = h.Name
 		if err := visitTar(h, tr, visit); err != nil {
 			return err
 		}
@@ -85,10 +88,18 @@ func walkTar(ctx context.Context, f format, r io.ReaderAt, size int64, most *bud
 	case io.EOF:
 		return nil
 	case nil:
-		return errors.New("data after the end of the tar archive")
+		return behind(last, errors.New("data after the end of the tar archive"))
 	default:
+		return behind(last, err)
+	}
+}
+
+// behind says where in an archive something is wrong: the entry itself may not be known.
+func behind(last string, err error) error {
+	if last == "" {
 		return err
 	}
+	return fmt.Errorf("behind %q: %w", printable(last), err)
 }
 
 // visitTar lets plain files pass: no links, no sparse files, nothing that an

@@ -75,9 +75,9 @@ func unpack(ctx context.Context, path, folder string, res Result) (err error) {
 	if space, err := diskspace.Measure(part); err == nil && space.Free-unpackLeaves < total {
 		return fmt.Errorf("%d bytes are free on the disk of %s, and the bundle needs %d", space.Free, filepath.Dir(folder), total)
 	}
-	u := &unpacker{ctx: ctx, dir: part, names: nameSet{}, left: &budget{}}
+	u := &unpacker{ctx: ctx, dir: part, names: nameSet{}, left: &budget{}, syncs: newSyncer()}
 	u.left.left.Store(total)
-	if err := walk(ctx, f, file, size, u.visit); err != nil {
+	if err := u.all(f, file, size); err != nil {
 		return err
 	}
 	return atomicfile.Rename(part, folder)
@@ -99,9 +99,9 @@ func Extract(ctx context.Context, path, dir string, want func(name string) bool)
 	if !ok {
 		return res, errors.New(noFormat)
 	}
-	u := &unpacker{ctx: ctx, dir: dir, names: nameSet{}, left: &budget{}, want: want}
+	u := &unpacker{ctx: ctx, dir: dir, names: nameSet{}, left: &budget{}, want: want, syncs: newSyncer()}
 	u.left.left.Store(res.Size)
-	if err := walk(ctx, f, file, size, u.visit); err != nil {
+	if err := u.all(f, file, size); err != nil {
 		return res, fmt.Errorf("unpack %s: %w", path, err)
 	}
 	return res, nil
@@ -123,6 +123,13 @@ type unpacker struct {
 	names nameSet
 	left  *budget
 	want  func(name string) bool // nil: all
+	syncs *syncer
+}
+
+// all unpacks, until all of it is on disk.
+func (u *unpacker) all(f format, r io.ReaderAt, size int64) error {
+	err := walk(u.ctx, f, r, size, u.visit)
+	return errors.Join(err, u.syncs.wait())
 }
 
 func (u *unpacker) visit(full string, body io.Reader, err error) error {
@@ -139,7 +146,7 @@ func (u *unpacker) visit(full string, body io.Reader, err error) error {
 	return nil
 }
 
-func (u *unpacker) write(path string, body io.Reader) (err error) {
+func (u *unpacker) write(path string, body io.Reader) error {
 	if err := atomicfile.MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -147,9 +154,9 @@ func (u *unpacker) write(path string, body io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := copyTo(u.ctx, f, charged{u.left, body}); err != nil {
-		return err
+		return errors.Join(err, f.Close())
 	}
-	return f.Sync()
+	u.syncs.take(f)
+	return nil
 }
