@@ -187,3 +187,38 @@ func TestCustodyTampered(t *testing.T) {
 		t.Error(r)
 	}
 }
+
+// TestCustodyBeside: what is done with a bundle that was put outside of the store goes on beside
+// it, and is walked there.
+func TestCustodyBeside(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{})
+	out := t.TempDir()
+	if r := c.grab("now", "--out", out); r.code != 0 && r.code != 3 {
+		t.Fatal(r)
+	}
+	zips, _ := filepath.Glob(filepath.Join(out, "*.zip"))
+	if len(zips) != 1 {
+		t.Fatal(zips)
+	}
+	for _, args := range [][]string{{"verify", zips[0]}, {"export", "--format", "tar.gz", "--out", t.TempDir(), zips[0]}, {"mask", "--out", t.TempDir(), zips[0]}, {"open", "--out", t.TempDir(), zips[0]}} {
+		if r := c.grab(args...); r.code != 0 || strings.Contains(r.err, "not recorded") {
+			t.Fatal(r)
+		}
+	}
+	b, err := os.ReadFile(zips[0] + ".custody.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, act := range []string{"verified", "exported", "masked", "opened"} {
+		if strings.Count(string(b), `"act":"`+act+`"`) != 1 {
+			t.Errorf("%s is not in it once: %s", act, b)
+		}
+	}
+	if err := os.WriteFile(zips[0]+".custody.jsonl", []byte(strings.Replace(string(b), `"ok"`, `"OK"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.grab("verify", zips[0]); r.code != 1 || !strings.Contains(r.out, filepath.Base(zips[0])+".custody.jsonl") {
+		t.Error(r)
+	}
+}

@@ -238,7 +238,7 @@ func Sealer(form config.Bundle, analyst *analysis.Analyst, keys seal.Ring, to ..
 		}
 		info, err := bundle.Write(ctx, made.Path, in)
 		made.Registration, made.Bytes = in.Manifest.Registration, info.Bytes
-		if err == nil {
+		if err == nil && keys.Dir != "" { // a grab without a store looks after nothing
 			beginCustody(made.Path)
 		}
 		return made, err
