@@ -2,11 +2,16 @@
 //
 // First comes what is not safe yet, by the time when it will be overwritten; then the
 // oldest alert; last what yields. A place is kept for a slice of bytes and then asked for anew, so nobody
-// waits for the end of another's copy. A host, a site and all together have so many
+// waits for the end of another's copy; what is not safe waits for the end of a single read. A host, a site and all together have so many
 // places; whoever has one and waits for an answer of its peer for long counts for its
 // host and its site alone: a sick peer keeps nobody but its own site.
 //
-// It knows nothing of hosts but their names, and does not copy.
+// As long as something is not safe there are only as many places as fill the line: many
+// that copy side by side would end together, when the first of them has lost already.
+// The rest then has every sixteenth byte, whoever has waited longest first: nobody waits
+// for ever, and a wrong deadline stops nobody.
+//
+// It knows nothing of hosts but their names and how fast they answer, and does not copy.
 package copyqueue
 
 import (
@@ -19,7 +24,9 @@ import (
 
 const (
 	slice   = 32 << 20        // bytes that a turn may copy before it asks again, where others wait
-	stalled = 2 * time.Second // without a further read after which a turn counts for its own site alone
+	crumb   = 4 << 20         // the same, of the rest's share
+	share   = 16              // the rest has one of so many bytes
+	stalled = 2 * time.Second // without a further read after which a turn counts for its own site alone; longer on a slow line
 )
 
 // A Queue hands places out. Its exported fields are set before the first Join; zero
@@ -31,6 +38,11 @@ type Queue struct {
 	waiting []*Turn // in no order
 	working []*Turn
 	retry   *time.Timer // looks again whether a turn has stalled; nil: nobody waits
+	line    line        // what it can carry
+	owed    int64       // bytes that what is not safe has copied since the rest had its share
+
+	of   *Queue // whose places it hands out, to claims for work; nil: its own
+	work *Work
 }
 
 // A Claim says who wants to copy, and how urgent it is.
@@ -39,6 +51,7 @@ type Claim struct {
 	Alert      time.Time // older ones first
 	Deadline   time.Time // when what is to be copied will be overwritten; zero: it is held, and safe
 	Yields     bool      // all others first, whatever is overwritten
+	Work       *Work     // what it is for, and how much; nil: nobody says
 }
 
 // A Turn is one pass's place in a Queue. It is safe for concurrent use.
@@ -49,12 +62,21 @@ type Turn struct {
 	left    int64         // bytes of the slice
 	seen    time.Time     // when it asked last
 	granted chan struct{} // closed when it may copy; nil: it does not wait
+	crumb   bool          // it has its place as the share of the rest: beyond the others
+	since   time.Time     // it waits
+	gauge   gauge
+	tried   int     // looks at which it got no more although they did
+	before  float64 // its rate before others stopped for it; 0: they did not
+	most    float64 // the rate above which its host gives no more; 0: not known
 }
 
 // Join makes a turn, which does not wait before it copies. Leave ends it.
 func (q *Queue) Join(c Claim) *Turn {
 	if q == nil {
 		return nil
+	}
+	if q.of != nil {
+		c.Work, q = q.work, q.of
 	}
 	return &Turn{queue: q, claim: c}
 }
@@ -92,32 +114,58 @@ func (t *Turn) ask(n int64) <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t.seen = time.Now()
-	works := slices.Contains(q.working, t)
-	if works && t.left <= 0 {
-		if t.left = slice; len(q.waiting) > 0 { // behind those who wait, if there is a place for one of them
+	if slices.Contains(q.working, t) {
+		switch q.line.look(q); {
+		case q.gives(t): // behind those who wait, if there is a place for one of them
 			q.remove(t)
 			q.wait(t)
 			q.dispatch()
-			works = t.granted == nil
+		case t.left <= 0:
+			t.left = slice
 		}
-	}
-	if works {
-		t.left -= n
-		return nil
-	}
-	if t.granted == nil {
+	} else if t.granted == nil {
 		q.wait(t)
 		q.dispatch()
-		if t.granted == nil {
-			t.left -= n
-			return nil
-		}
+	}
+	if t.granted == nil {
+		q.takes(t, n)
 	}
 	return t.granted
 }
 
+// gives reports whether a turn that works has to let others in.
+func (q *Queue) gives(t *Turn) bool {
+	if t.left <= 0 {
+		return len(q.waiting) > 0
+	}
+	if t.crumb || !q.pressed() {
+		return false
+	}
+	before := 0
+	for _, o := range q.working {
+		if o != t && !o.crumb && !q.stalled(o) && inOrder(o, t) <= 0 {
+			before++
+		}
+	}
+	if before >= q.places() {
+		return true
+	}
+	return slices.ContainsFunc(q.waiting, func(o *Turn) bool { return o.urgent() && inOrder(o, t) < 0 && q.free(o, t) })
+}
+
+// takes notes that a turn reads n bytes.
+func (q *Queue) takes(t *Turn, n int64) {
+	t.left -= n
+	t.gauge.add(n, t.seen)
+	if t.urgent() && slices.ContainsFunc(q.waiting, func(o *Turn) bool { return !o.urgent() }) {
+		if q.owed += n; q.owed >= (share-1)*crumb {
+			q.dispatch()
+		}
+	}
+}
+
 func (q *Queue) wait(t *Turn) {
-	t.granted = make(chan struct{})
+	t.granted, t.since = make(chan struct{}), time.Now()
 	q.waiting = append(q.waiting, t)
 }
 
@@ -126,24 +174,55 @@ func (q *Queue) remove(t *Turn) {
 	is := func(o *Turn) bool { return o == t }
 	q.working = slices.DeleteFunc(q.working, is)
 	q.waiting = slices.DeleteFunc(q.waiting, is)
-	t.granted = nil
+	t.granted, t.crumb = nil, false
+	if len(q.working)+len(q.waiting) == 0 {
+		q.line, q.owed = line{}, 0
+	}
 }
 
 // dispatch gives the free places to those who wait, in their order.
 func (q *Queue) dispatch() {
 	slices.SortStableFunc(q.waiting, inOrder)
 	for i := 0; i < len(q.waiting); {
-		t := q.waiting[i]
-		if !q.free(t) {
+		if t := q.waiting[i]; q.free(t, nil) {
+			q.grant(t, slice)
+		} else {
 			i++
+		}
+	}
+	q.giveRest()
+	q.lookAgain()
+}
+
+// giveRest lets in who of the rest has waited longest, beyond the places, when the rest
+// is owed so much.
+func (q *Queue) giveRest() {
+	if q.owed < (share-1)*crumb || slices.ContainsFunc(q.working, func(o *Turn) bool { return o.crumb && !q.stalled(o) }) {
+		return
+	}
+	var next *Turn
+	for _, t := range q.waiting {
+		if t.urgent() || !q.near(t, nil) {
 			continue
 		}
-		close(t.granted)
-		t.granted, t.left, t.seen = nil, slice, time.Now()
-		q.waiting = slices.Delete(q.waiting, i, i+1)
-		q.working = append(q.working, t)
+		if next == nil || next.claim.Yields && !t.claim.Yields || next.claim.Yields == t.claim.Yields && t.since.Before(next.since) {
+			next = t
+		}
 	}
-	q.lookAgain()
+	if next != nil {
+		q.owed = 0
+		q.grant(next, crumb)
+		next.crumb = true
+	}
+}
+
+// grant gives a place to one who waits.
+func (q *Queue) grant(t *Turn, most int64) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(o *Turn) bool { return o == t })
+	q.working = append(q.working, t)
+	close(t.granted)
+	t.granted, t.crumb, t.left, t.seen = nil, false, most, time.Now()
+	t.gauge = gauge{}
 }
 
 // inOrder has what is not safe first, by its deadline; then the oldest alert; last what
@@ -166,26 +245,60 @@ func inOrder(a, b *Turn) int {
 
 func (t *Turn) urgent() bool { return !t.claim.Deadline.IsZero() && !t.claim.Yields }
 
-// free reports whether there is a place for t. What is urgent leaves a quarter of the
-// places to the rest: a wrong deadline must not stop it.
-func (q *Queue) free(t *Turn) bool {
-	var host, site, all, urgent int
+// free reports whether there is a place for t, or would be without another.
+func (q *Queue) free(t, without *Turn) bool {
+	return q.near(t, without) && q.busy(without) < q.places()
+}
+
+// near reports whether there is a place for t at its host and of its site. What is not
+// safe shares its host with nobody who moves, and its site may have all places.
+func (q *Queue) near(t, without *Turn) bool {
+	var host, site int
 	for _, o := range q.working {
+		if o == without {
+			continue
+		}
 		if o.claim.Host == t.claim.Host {
-			host++
+			if host++; (t.urgent() || o.urgent()) && !q.stalled(o) {
+				return false
+			}
 		}
 		if o.claim.Site == t.claim.Site {
 			site++
 		}
-		if time.Since(o.seen) < stalled {
-			all++
-			if o.urgent() {
-				urgent++
-			}
+	}
+	most := q.perSite()
+	if t.urgent() {
+		most = max(most, q.all())
+	}
+	return host < q.perHost() && site < most
+}
+
+// busy counts who works, without another.
+func (q *Queue) busy(without *Turn) (n int) {
+	for _, o := range q.working {
+		if o != without && !o.crumb && !q.stalled(o) {
+			n++
 		}
 	}
-	most := cmp.Or(q.All, 16)
-	return host < cmp.Or(q.PerHost, 2) && site < cmp.Or(q.PerSite, 4) && all < most && !(t.urgent() && urgent >= max(most*3/4, 1))
+	return n
+}
+
+func (q *Queue) perHost() int { return cmp.Or(q.PerHost, 2) }
+func (q *Queue) perSite() int { return cmp.Or(q.PerSite, 4) }
+func (q *Queue) all() int     { return cmp.Or(q.All, 16) }
+
+// pressed reports whether somebody's bytes are not safe.
+func (q *Queue) pressed() bool {
+	return slices.ContainsFunc(q.working, (*Turn).urgent) || slices.ContainsFunc(q.waiting, (*Turn).urgent)
+}
+
+// places is how many may work at a time.
+func (q *Queue) places() int {
+	if q.pressed() {
+		return min(q.line.places(), q.all())
+	}
+	return q.all()
 }
 
 // lookAgain has dispatch called a little later as long as somebody waits: by then one

@@ -1,0 +1,177 @@
+package copyqueue
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+const (
+	first     = 2                      // places as long as nothing is known
+	lookEvery = 200 * time.Millisecond // between two looks at what the line carries, at least
+	known     = 0.8                    // of it has to be measured, the rest may be guessed
+	full      = 0.85                   // of the most that it carried lately: the line is full
+	fade      = 0.97                   // what is left of that at the next look
+	ample     = 0.8                    // of what somebody gets is enough to end in time: others need not stop
+	better    = 1.1                    // times as fast shows that it was of use
+	tries     = 3                      // looks at which it was not show that it is not
+	rest      = 6                      // looks without fewer places after more were needed
+	longest   = 5 * time.Minute        // that patience lasts
+)
+
+// A line finds out how many have to copy side by side to fill what all share, whatever it
+// is: as long as fewer carry about as much as more did, places are taken away, and so they are
+// behind somebody who would come too late.
+type line struct {
+	room int       // places; 0: nothing is known yet
+	most float64   // bytes a second that all together got lately, at most
+	rest int       // looks until fewer places are tried again
+	at   time.Time // of the last look
+}
+
+// A gauge measures how fast one turn copies: whole reads that began after the last look.
+type gauge struct {
+	first, last time.Time
+	done, asked int64
+	reads       int
+	was         float64 // its rate at an earlier look
+}
+
+func (g *gauge) add(n int64, now time.Time) {
+	if g.reads++; g.reads == 1 {
+		g.first = now
+	} else {
+		g.done += g.asked // what it asked for before is here
+	}
+	g.asked, g.last = n, now
+}
+
+// rate is in bytes a second, and whether that was measured; else it was so much before,
+// or is at most so much.
+func (g *gauge) rate(now time.Time) (rate float64, known bool) {
+	if g.done > 0 && g.last.After(g.first) {
+		return float64(g.done) / g.last.Sub(g.first).Seconds(), true
+	}
+	most := float64(g.asked) / max(now.Sub(g.last).Seconds(), 0.001)
+	if g.was > 0 {
+		most = min(g.was, most)
+	}
+	return most, false
+}
+
+// next begins the measuring anew.
+func (g *gauge) next(now time.Time) {
+	rate, known := g.rate(now)
+	if known {
+		g.was = rate
+	}
+	g.done, g.reads = 0, 0
+}
+
+// look measures, when there is enough to be measured, and finds room anew. Its caller has
+// the lock.
+func (l *line) look(q *Queue) {
+	now := time.Now()
+	if l.at.IsZero() {
+		l.at = now
+	}
+	if now.Sub(l.at) < lookEvery {
+		return
+	}
+	var all, sure float64
+	working := slices.DeleteFunc(slices.Clone(q.working), q.stalled)
+	for _, t := range working {
+		rate, known := t.gauge.rate(now)
+		if all += rate; known {
+			sure += rate
+		}
+	}
+	if sure < known*all || len(working) == 0 {
+		return
+	}
+	l.at = now
+	l.fit(all, len(working), l.late(working, now), q.all())
+	for _, t := range working {
+		t.gauge.next(now)
+	}
+}
+
+// fit finds room for what was measured with so many at work, and for those before the one
+// who would come too late.
+func (l *line) fit(all float64, working, late, most int) {
+	grew := all > l.most/full
+	l.most = max(all, l.most*fade)
+	room := min(l.places(), most)
+	switch {
+	case late > 0 && late < working:
+		l.room, l.rest = late, rest
+	case late > 0 && late == working: // it has all that there is
+	case grew && working >= room: // more may bring more
+		l.room, l.rest = min(most, 2*room), 1
+	case all < full*l.most:
+		l.room, l.rest = min(most, room+max(1, room/4)), rest
+	case l.rest > 0:
+		l.rest--
+	case working < room && room <= first: // nothing is known of so many
+	case room == 1: // once in a while: the line may carry more than it did
+		l.room, l.rest = 2, rest
+	default:
+		room = min(room, working)
+		l.room = max(1, room-max(1, room/4))
+	}
+}
+
+// late is how many there are up to the first who comes too late at the rate that it
+// has now; 0: nobody does, or it has been shown that its host gives no more.
+func (l *line) late(working []*Turn, now time.Time) int {
+	slices.SortStableFunc(working, inOrder)
+	for i, t := range working {
+		rate, known := t.gauge.rate(now)
+		if !known || !t.urgent() {
+			continue
+		}
+		if t.needs(now) < rate*ample {
+			t.before, t.tried = 0, 0
+			continue
+		}
+		if t.before > 0 && l.room == i+1 && len(working) == i+1 && rate < t.before*better {
+			if t.tried++; t.tried >= tries {
+				t.most = rate
+			}
+		}
+		if t.most > 0 && rate < t.most*better && rate > t.most/better {
+			continue
+		}
+		if t.before == 0 {
+			t.before = rate
+		}
+		return i + 1
+	}
+	return 0
+}
+
+// needs is at which rate a turn would end just in time; 0: nobody knows.
+func (t *Turn) needs(now time.Time) float64 {
+	return float64(t.claim.Work.left()) / max(t.claim.Deadline.Sub(now).Seconds(), 0.1)
+}
+
+// places is how many may work while something is not safe.
+func (l *line) places() int { return cmp.Or(l.room, first) }
+
+// stalled reports whether a turn waits for its peer for longer than the line and the peer's own pace explain.
+func (q *Queue) stalled(t *Turn) bool {
+	patience := q.line.patience(len(q.working))
+	if t.gauge.was > 0 {
+		patience = max(patience, min(time.Duration(3*float64(t.gauge.asked)/t.gauge.was*float64(time.Second)), longest))
+	}
+	return time.Since(t.seen) > patience
+}
+
+// patience is how long a read may take with so many at work: what the line explains three times over.
+func (l *line) patience(working int) time.Duration {
+	if l.most <= 0 {
+		return stalled
+	}
+	const read = 1 << 20
+	return min(max(stalled, time.Duration(3*float64(read)*float64(working)/l.most*float64(time.Second))), longest)
+}
