@@ -65,9 +65,7 @@ type Turn struct {
 	crumb   bool          // it has its place as the share of the rest: beyond the others
 	since   time.Time     // it waits
 	gauge   gauge
-	tried   int     // looks at which it got no more although they did
-	before  float64 // its rate before others stopped for it; 0: they did not
-	most    float64 // the rate above which its host gives no more; 0: not known
+	pace    pace
 }
 
 // Join makes a turn, which does not wait before it copies. Leave ends it.
@@ -156,7 +154,7 @@ func (q *Queue) gives(t *Turn) bool {
 // takes notes that a turn reads n bytes.
 func (q *Queue) takes(t *Turn, n int64) {
 	t.left -= n
-	t.gauge.add(n, t.seen)
+	q.line.done += t.gauge.add(n, t.seen)
 	if t.urgent() && slices.ContainsFunc(q.waiting, func(o *Turn) bool { return !o.urgent() }) {
 		if q.owed += n; q.owed >= (share-1)*crumb {
 			q.dispatch()

@@ -27,6 +27,7 @@ type line struct {
 	most float64   // bytes a second that all together got lately, at most
 	rest int       // looks until fewer places are tried again
 	at   time.Time // of the last look
+	done int64     // bytes since
 }
 
 // A gauge measures how fast one turn copies: whole reads that began after the last look.
@@ -37,13 +38,16 @@ type gauge struct {
 	was         float64 // its rate at an earlier look
 }
 
-func (g *gauge) add(n int64, now time.Time) {
+// add notes that a turn asks for n bytes; what it asked for before is here.
+func (g *gauge) add(n int64, now time.Time) (here int64) {
+	here = g.asked
 	if g.reads++; g.reads == 1 {
 		g.first = now
 	} else {
-		g.done += g.asked // what it asked for before is here
+		g.done += here
 	}
 	g.asked, g.last = n, now
+	return here
 }
 
 // rate is in bytes a second, and whether that was measured; else it was so much before,
@@ -78,18 +82,19 @@ func (l *line) look(q *Queue) {
 	if now.Sub(l.at) < lookEvery {
 		return
 	}
-	var all, sure float64
+	var guess, sure float64
 	working := slices.DeleteFunc(slices.Clone(q.working), q.stalled)
 	for _, t := range working {
 		rate, known := t.gauge.rate(now)
-		if all += rate; known {
+		if guess += rate; known {
 			sure += rate
 		}
 	}
-	if sure < known*all || len(working) == 0 {
+	if sure < known*guess || len(working) == 0 {
 		return
 	}
-	l.at = now
+	all := float64(l.done) / now.Sub(l.at).Seconds()
+	l.at, l.done = now, 0
 	l.fit(all, len(working), l.late(working, now), q.all())
 	for _, t := range working {
 		t.gauge.next(now)
@@ -130,24 +135,28 @@ func (l *line) late(working []*Turn, now time.Time) int {
 		if !known || !t.urgent() {
 			continue
 		}
-		if t.needs(now) < rate*ample {
-			t.before, t.tried = 0, 0
-			continue
+		alone := l.room == i+1 && len(working) == i+1
+		if t.pace.late(rate, alone) && t.needs(now) > rate*ample {
+			return i + 1
 		}
-		if t.before > 0 && l.room == i+1 && len(working) == i+1 && rate < t.before*better {
-			if t.tried++; t.tried >= tries {
-				t.most = rate
-			}
-		}
-		if t.most > 0 && rate < t.most*better && rate > t.most/better {
-			continue
-		}
-		if t.before == 0 {
-			t.before = rate
-		}
-		return i + 1
 	}
 	return 0
+}
+
+// A pace is what a turn has shown that its host gives.
+type pace struct {
+	most  float64 // bytes a second at a look, at most
+	tried int     // looks at which those behind it had stopped, and it got no more
+}
+
+// late takes a turn's rate, and reports whether it may get more when others stop.
+func (p *pace) late(rate float64, alone bool) bool {
+	if rate > p.most*better {
+		p.most, p.tried = rate, 0
+	} else if alone && rate > p.most/better {
+		p.tried++
+	}
+	return p.tried < tries || rate < p.most/better
 }
 
 // needs is at which rate a turn would end just in time; 0: nobody knows.

@@ -83,16 +83,15 @@ func (s *storm) enough() float64 {
 	return high
 }
 
-// tight is the same storm over nine tenths of the line, the sixteenth part that the rest always
-// has and what a real line loses to changes set aside, with deadlines that come earlier by what cannot be
-// interrupted: two reads of the host, and two of the line.
+// tight is the same storm with 85 % of the line, a sixteenth being the rest's and the line having to be
+// found out; deadlines come earlier by what cannot be interrupted: four reads of the host, and of the line.
 func (s *storm) tight() *storm {
-	t := &storm{line: s.line * 0.9, jobs: slices.Clone(s.jobs)}
+	t := &storm{line: s.line * 0.85, jobs: slices.Clone(s.jobs)}
 	for _, r := range s.rates {
-		t.rates = append(t.rates, r/0.9)
+		t.rates = append(t.rates, r/0.85)
 	}
 	for i, j := range t.jobs {
-		t.jobs[i].until = max(j.comes, j.until-2*piece/min(s.line, s.line*s.rates[j.host])-2*piece/s.line)
+		t.jobs[i].until = max(j.comes, j.until-4*piece/min(s.line, s.line*s.rates[j.host])-4*piece/s.line)
 	}
 	return t
 }
