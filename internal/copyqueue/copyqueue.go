@@ -35,7 +35,7 @@ type Queue struct {
 	PerHost, PerSite, All int // turns that may copy at a time: 2, 4, 16
 
 	mu      sync.Mutex
-	waiting []*Turn // in no order
+	waiting []*Turn // in no order; among equals who came first
 	working []*Turn
 	retry   *time.Timer // looks again whether a turn has stalled; nil: nobody waits
 	line    line        // what it can carry
@@ -133,15 +133,17 @@ func (t *Turn) ask(n int64) <-chan struct{} {
 
 // gives reports whether a turn that works has to let others in.
 func (q *Queue) gives(t *Turn) bool {
-	if t.left <= 0 {
+	switch {
+	case t.gauge.reads == 0: // it has just been let in: with a place comes a read, or they might change places for ever
+		return false
+	case t.left <= 0:
 		return len(q.waiting) > 0
-	}
-	if t.crumb || !q.pressed() {
+	case t.crumb || !q.pressed():
 		return false
 	}
 	before := 0
-	for _, o := range q.working {
-		if o != t && !o.crumb && !q.stalled(o) && inOrder(o, t) <= 0 {
+	for i, o := range q.working {
+		if by := inOrder(o, t); !o.crumb && !q.stalled(o) && (by < 0 || by == 0 && i < slices.Index(q.working, t)) {
 			before++
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	better    = 1.1                    // times as fast shows that it was of use
 	tries     = 3                      // looks at which it was not show that it is not
 	rest      = 6                      // looks without fewer places after more were needed
-	longest   = 5 * time.Minute        // that patience lasts
+	longest   = 6 * time.Second        // that patience lasts
 )
 
 // A line finds out how many have to copy side by side to fill what all share, whatever it
@@ -41,7 +41,7 @@ type gauge struct {
 // add notes that a turn asks for n bytes; what it asked for before is here.
 func (g *gauge) add(n int64, now time.Time) (here int64) {
 	here = g.asked
-	if g.reads++; g.reads == 1 {
+	if g.reads++; g.first.IsZero() {
 		g.first = now
 	} else {
 		g.done += here
@@ -69,7 +69,7 @@ func (g *gauge) next(now time.Time) {
 	if known {
 		g.was = rate
 	}
-	g.done, g.reads = 0, 0
+	g.done, g.first = 0, time.Time{}
 }
 
 // look measures, when there is enough to be measured, and finds room anew. Its caller has
