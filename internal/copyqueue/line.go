@@ -16,7 +16,7 @@ const (
 	better    = 1.1                    // times as fast shows that it was of use
 	tries     = 3                      // looks at which it was not show that it is not
 	rest      = 6                      // looks without fewer places after more were needed
-	longest   = 6 * time.Second        // that patience lasts
+	longest   = 15 * time.Second       // that patience lasts
 )
 
 // A line finds out how many have to copy side by side to fill what all share, whatever it
@@ -94,6 +94,9 @@ func (l *line) look(q *Queue) {
 		return
 	}
 	all := float64(l.done) / now.Sub(l.at).Seconds()
+	if len(working) == 1 { // while others stalled little was carried, and not for want of room
+		all = max(all, sure)
+	}
 	l.at, l.done = now, 0
 	l.fit(all, len(working), l.late(working, now), q.all())
 	for _, t := range working {
