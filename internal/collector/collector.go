@@ -74,7 +74,8 @@ type Collector struct {
 // grabs is who grabs.
 type grabs struct {
 	Runner    *runner.Runner
-	followers followers // of what it works at
+	queue     *copyqueue.Queue // of those who copy for it
+	followers followers        // of what it works at
 	drills    drillClock
 
 	deliveries *delivery.Desk  // of what it sealed
@@ -126,8 +127,8 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	}}
 	w.deliveries = &delivery.Desk{Store: w.Store, Cfg: w.cfg.Load, Log: log, Tokens: &w.tokens, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
 	w.Notifier.News.Handed = handed(w.deliveries)
-	queue := &copyqueue.Queue{}
-	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, w.event)
+	w.queue = &copyqueue.Queue{}
+	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, w.queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
 	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: log}
@@ -139,7 +140,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
 		newRunner: func(events func(runner.Event)) *runner.Runner {
-			r := newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, queue, analyst, log, events)
+			r := newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, w.queue, analyst, log, events)
 			r.Growth = w.health.Hosts.Growth
 			r.Reserve = nil // no incident is removed for a drill
 			return r

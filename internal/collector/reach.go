@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 
-	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -20,5 +19,5 @@ func (w *Collector) ReachBy(r func(ctx context.Context, address string) (net.Con
 		s.Dial.Conn = r
 		return s, ok
 	}
-	w.Runner.NewPuller = wiring.Pullers(w.sessions.pool, &copyqueue.Queue{}, w.Runner.Reserve, find, nil)
+	w.Runner.NewPuller = wiring.Pullers(w.sessions.pool, w.queue, w.Runner.Reserve, find, nil)
 }

@@ -37,6 +37,7 @@ func (w *Collector) Status() status.Report {
 	w.health.Hosts.Report(&r, cfg)
 	r.Incidents = OpenIncidents(w.journal.Open())
 	r.JudgeIncidents(cfg.Patience)
+	health.ReportQueue(&r, w.queue)
 	w.health.Store.Report(&r)
 	w.health.Disk.Report(&r, cfg, w.Runner.Reserve)
 	reportKept(&r, w.Runner.Kept())

@@ -131,7 +131,8 @@ func (p puller) Pass(ctx context.Context, req runner.Pass) (evidence.Host, error
 func (p puller) Open(family string) (io.ReadCloser, error) { return p.grab.Open(family) }
 func (p puller) Close() error                              { return p.grab.Close() }
 
-// Pullers makes the NewPuller of a runner. find gives the source of a host; one
+// Pullers makes the NewPuller of a runner; dir is that of incident.Store.Slices, which names the
+// incident. find gives the source of a host; one
 // that is configured no longer has only what is on disk.
 // reserve is the store's disk's; nil: copies may fill it.
 func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, reserve *diskspace.Reserve, find func(site, host string) (Source, bool), progress func(fetch.Progress)) func(site, host, dir string) (runner.Puller, error) {
@@ -145,8 +146,20 @@ func Pullers(pool *hostconn.Pool, queue *copyqueue.Queue, reserve *diskspace.Res
 		} else {
 			s.Host = s.Connect(pool)
 		}
-		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: progress, Share: fetch.Share{Queue: queue, Site: site, Limit: s.Limit, Among: s.Among, Reserve: reserve}}}, nil
+		work := workIn(dir, host)
+		tell := func(p fetch.Progress) {
+			work.Left(p.Total - p.Done)
+			if progress != nil {
+				progress(p)
+			}
+		}
+		return puller{&fetch.Grab{Host: s.Host, Dir: dir, Ring: s.ring, Progress: tell, Share: fetch.Share{Queue: queue.For(work), Site: site, Limit: s.Limit, Among: s.Among, Reserve: reserve}}}, nil
 	}
+}
+
+// workIn is what is copied into the folder of an incident for a host: see incident.Store.Slices.
+func workIn(dir, host string) *copyqueue.Work {
+	return &copyqueue.Work{Incident: filepath.Base(filepath.Dir(filepath.Dir(dir))), Host: host}
 }
 
 // Finder looks hosts up in a configuration.

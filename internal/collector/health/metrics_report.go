@@ -46,6 +46,10 @@ var (
 	gaugeUsed      = gauge("store_bytes", "Disk space used by the store.")
 	gaugeDays      = gauge("disk_days_left", "Days until the disk is full at the rate of the last week; absent if never, or unknown.")
 	gaugeOpen      = gauge("incidents_open", "Incidents that are not sealed.")
+	gaugeCopying   = gauge("copies_under_way", "Copies off hosts that are under way.")
+	gaugeCopyWait  = gauge("copies_waiting", "Copies off hosts that wait for their turn.")
+	gaugeCopyLeft  = gauge("copies_left_bytes", "What both have still to copy, as far as it is known.")
+	gaugeCopySafe  = gauge("copies_nearest_deadline_timestamp_seconds", "When the first of what is still to be copied begins to be overwritten; absent if all of it is held.")
 	gaugeCanary    = gauge("canary_delay_seconds", "Delay of the last canary that arrived.", "mailbox")
 	gaugeNoCanary  = gauge("canary_missing", "1 while a canary is missing.", "mailbox")
 	gaugeNoBeat    = gauge("heartbeat_missing", "1 while a heartbeat is missing.", "heartbeat")
@@ -106,6 +110,10 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.set(gaugeDays, r.Disk.DaysLeft)
 	}
 	c.set(gaugeOpen, float64(len(r.Incidents)))
+	c.set(gaugeCopying, float64(r.Queue.Copying))
+	c.set(gaugeCopyWait, float64(r.Queue.Waiting))
+	c.set(gaugeCopyLeft, float64(r.Queue.Left))
+	c.at(gaugeCopySafe, r.Queue.Nearest)
 	for _, k := range r.Canaries {
 		c.set(gaugeNoCanary, truth(k.Missing), k.Mailbox)
 		if !k.Seen.IsZero() {

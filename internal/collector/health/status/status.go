@@ -38,7 +38,8 @@ type Report struct {
 	Clusters    []Cluster     `json:"clusters"`
 	Hosts       []Host        `json:"hosts"`
 	Incidents   []Incident    `json:"incidents"` // that are open
-	Unrouted    []Unrouted    `json:"unrouted"`  // of the last 24 hours
+	Queue       Queue         `json:"copy_queue"`
+	Unrouted    []Unrouted    `json:"unrouted"` // of the last 24 hours
 	Canaries    []Canary      `json:"canaries"`
 	Beats       []Heartbeat   `json:"heartbeats"`
 	Drills      []Drill       `json:"drills"`                // the last of each site that had one, or is to have one
@@ -235,6 +236,7 @@ func (r *Report) Finish() {
 	some(&r.Clusters)
 	some(&r.Hosts)
 	some(&r.Incidents)
+	some(&r.Queue.Copies)
 	some(&r.Unrouted)
 	some(&r.Canaries)
 	some(&r.Beats)

@@ -184,6 +184,9 @@ func full() Report {
 		Drills: []Drill{{Site: "far", Next: now.Add(30 * time.Hour)}, {Site: "hq", At: now.Add(-time.Hour), OK: true, Scheduled: true, Next: now.Add(6 * 24 * time.Hour)},
 			{Site: "rome", At: now.Add(-time.Minute), Step: "held", Host: "expe09", Error: "connection refused"}},
 		Pauses: []Pause{{"lab", now, now.Add(2 * time.Hour), "upgrade", "joe"}, {"east", now, now.Add(11 * time.Hour), "", BySchedule}}, Held: 2}
+	r.Queue.Count([]Copy{{Incident: "20260302T141407Z-hq-3fa2c1", Site: "hq", Host: "expc01", Copies: true, Left: 42 << 20, Safe: now.Add(90 * time.Second)},
+		{Incident: "20260302T141407Z-lab-99aa00", Site: "lab", Host: "expc01", Left: 1 << 30, Since: now.Add(-5 * time.Second)},
+		{Incident: "20260302T141407Z-east-77bb11", Site: "east", Host: "expe07", Safe: now.Add(-3 * time.Second), Since: now.Add(-2 * time.Second)}})
 	r.Add(Problem{Key: "disk", What: "soon full", Hint: "make room"})
 	r.Add(Problem{Key: "host/expe01/login", What: "expe01 refuses", Hint: "fix it", Since: now.Add(-time.Hour), Blocks: true})
 	r.JudgeUnrouted(nil)

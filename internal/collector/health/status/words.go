@@ -81,6 +81,7 @@ func (r Report) Write(out io.Writer) error {
 		w.line("\nopen incidents")
 		w.incidents(r.Incidents)
 	}
+	w.queue(r.Queue)
 	if len(r.Handover) > 0 {
 		w.line("\nhandover")
 	}
