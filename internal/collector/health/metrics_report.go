@@ -110,10 +110,7 @@ func (report reported) Collect(out chan<- prometheus.Metric) {
 		c.set(gaugeDays, r.Disk.DaysLeft)
 	}
 	c.set(gaugeOpen, float64(len(r.Incidents)))
-	c.set(gaugeCopying, float64(r.Queue.Copying))
-	c.set(gaugeCopyWait, float64(r.Queue.Waiting))
-	c.set(gaugeCopyLeft, float64(r.Queue.Left))
-	c.at(gaugeCopySafe, r.Queue.Nearest)
+	c.queue(r.Queue)
 	for _, k := range r.Canaries {
 		c.set(gaugeNoCanary, truth(k.Missing), k.Mailbox)
 		if !k.Seen.IsZero() {
@@ -183,6 +180,14 @@ func (c collecting) prts(r status.Report) {
 	for reason, n := range p.Refused {
 		c.set(gaugePRTRefuse, float64(n), reason)
 	}
+}
+
+// queue is who copies off the hosts, and who waits to.
+func (c collecting) queue(q status.Queue) {
+	c.set(gaugeCopying, float64(q.Copying))
+	c.set(gaugeCopyWait, float64(q.Waiting))
+	c.set(gaugeCopyLeft, float64(q.Left))
+	c.at(gaugeCopySafe, q.Nearest)
 }
 
 func (c collecting) site(s status.Site) {
