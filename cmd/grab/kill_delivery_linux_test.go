@@ -149,9 +149,12 @@ func TestKilledWhileDelivering(t *testing.T) {
 		remain()
 	}
 	stop := started(t, c)
-	testsite.Until(t, "all are there", func() bool { return d.count() == n })
+	testsite.Until(t, "all are there, and that is written down", func() bool {
+		done, _ := filepath.Glob(filepath.Join(st.Dir, "handover", "done", "*.json"))
+		return d.count() == n && len(done) == n
+	})
 	stop(os.Interrupt)
-	stop = started(t, c) // it cleans up at once, and else once a minute
+	stop = started(t, c) // it cleans up at once, and else once an hour
 	testsite.Until(t, "all room is free", func() bool { return remain() == 1 })
 	stop(os.Interrupt)
 	for _, key := range keys {

@@ -40,7 +40,7 @@ func (y *tally) String() string {
 // What is lost in overload is told, and is less than if who came first were first. All 1,000 storms with
 // GRAB_LONG=1.
 func TestStorms(t *testing.T) {
-	storms := 60
+	storms := 30
 	if os.Getenv("GRAB_LONG") != "" {
 		storms = 1000
 	}

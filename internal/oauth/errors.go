@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -47,7 +48,7 @@ func (e *Error) Refused() bool {
 
 // told makes an Error of what the oauth2 package says, whose own words may hold
 // the answer itself.
-func told(endpoint string, err error) error {
+func told(ctx context.Context, endpoint string, err error) error {
 	e := &Error{Endpoint: endpoint}
 	if u, bad := url.Parse(endpoint); bad == nil {
 		e.Endpoint = u.Host
@@ -62,6 +63,10 @@ func told(endpoint string, err error) error {
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		e.Err = redact.Error(u.Err)
+		return e
+	}
+	if ctx.Err() != nil { // while the answer came
+		e.Err = context.Cause(ctx)
 		return e
 	}
 	e.Status, e.Err = http.StatusOK, errors.New("the answer has no token")

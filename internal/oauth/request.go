@@ -91,7 +91,7 @@ func (s *Source) exchange(ctx context.Context, endpoint string, scopes []string,
 	}
 	t, err := conf.Token(context.WithValue(ctx, oauth2.HTTPClient, s.client))
 	if err != nil {
-		return nil, told(endpoint, err)
+		return nil, told(ctx, endpoint, err)
 	}
 	redact.Add(t.AccessToken)
 	redact.Add(t.RefreshToken)

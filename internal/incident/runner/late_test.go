@@ -217,6 +217,7 @@ func TestLateWithoutRoom(t *testing.T) {
 		full.Store(true)
 		b.bring("SEP001122334455", "one")
 		time.Sleep(2 * time.Hour)
+		synctest.Wait() // what begins at this moment has failed too
 		in, err := b.st.Load(first.ID)
 		if err != nil || in.State != incident.Sealed || in.Revision != 1 || in.Bundle != first.Bundle {
 			t.Fatalf("%+v, %v", in, err)
