@@ -63,16 +63,14 @@ func (a *ahead) read(ctx context.Context, i int, carry bool) error {
 		}
 	})
 	same := make([]bool, len(todo))
-	hostconn.Each(2*len(todo), 2*len(todo), func(j int) { // after what was read: what comes later is not in it
-		switch w := &todo[j/2]; {
-		case w.data == nil:
-		case j%2 == 0:
-			ok, err := w.file.SameHead()
-			same[j/2] = ok && err == nil
-		default:
-			size, _, err := w.file.Handle.Stat()
-			w.grown = err != nil || size != w.file.Size
+	hostconn.Each(len(todo), len(todo), func(i int) { // when all is read: what comes later is not in it
+		w := &todo[i]
+		if w.data == nil {
+			return
 		}
+		now := w.file.LookAfter()
+		same[i] = now.Same && now.HeadErr == nil
+		w.grown = now.StatErr != nil || now.Size != w.file.Size
 	})
 	for i := range todo {
 		if same[i] {

@@ -2,6 +2,7 @@ package logset
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -164,7 +165,8 @@ type search struct {
 	ref   expressway.Ref
 	seen  []point
 	holes []evidence.Span
-	spent int // probes
+	spent int   // probes
+	reach int64 // of a probe; 0: ProbeReach
 }
 
 // probe returns the first record that starts at or after off and within
@@ -184,7 +186,7 @@ func (s *search) probe(off int64) (point, bool, error) {
 			return p, false, err
 		}
 		p, found = firstHead(b, from, end == s.size, s.ref)
-		if end == s.size || reach >= ProbeReach || nulsOnly(b[len(b)/2:]) {
+		if end == s.size || reach >= cmp.Or(s.reach, ProbeReach) || nulsOnly(b[len(b)/2:]) {
 			break // a hole of NULs may be long, and is not looked through at many places
 		}
 	}
@@ -202,13 +204,13 @@ func (s *search) grid() ([]point, error) {
 		offs[i] = s.base + (s.size-s.base)/gridSize*int64(i)
 	}
 	offs[gridSize] = max(s.size-cell, s.base)
-	points, _, err := s.probes(offs)
+	points, _, err := s.probes(offs, ProbeReach)
 	return points, err
 }
 
 // probes probes at several offsets at once, which are sorted, and returns the records that
-// were found, each once, and where none was.
-func (s *search) probes(offs []int64) (points []point, voids []int64, err error) {
+// were found, each once, and where none was within reach.
+func (s *search) probes(offs []int64, reach int64) (points []point, voids []int64, err error) {
 	type hit struct {
 		p   point
 		ok  bool
@@ -219,7 +221,7 @@ func (s *search) probes(offs []int64) (points []point, voids []int64, err error)
 	}
 	hits := make([]hit, len(offs))
 	hostconn.Each(len(offs), len(offs), func(i int) {
-		probe := &search{r: s.r, size: s.size, ref: s.ref}
+		probe := &search{r: s.r, size: s.size, ref: s.ref, reach: reach}
 		hits[i].p, hits[i].ok, hits[i].err = probe.probe(offs[i])
 	})
 	for i, h := range hits {

@@ -18,11 +18,11 @@ func (s *search) narrow(points []point, limit time.Time) (e edge, err error) {
 	lo, hi := between(points, point{off: s.size}, limit)
 	parted := false // lo and hi are as near as can be to a stretch without records
 	for hi.off-lo.off > cell {
-		offs := places(lo, hi, limit)
-		if parted { // a void costs much at each of them
-			offs = offs[1:2]
+		offs, reach := places(lo, hi, limit), int64(cell) // at each of them a void costs
+		if parted {
+			offs, reach = offs[1:2], ProbeReach
 		}
-		found, voids, err := s.probes(offs)
+		found, voids, err := s.probes(offs, reach)
 		if err != nil {
 			return e, err
 		}

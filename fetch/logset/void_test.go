@@ -62,7 +62,7 @@ func TestLocateVoid(t *testing.T) {
 				if end := e.To; !nul && end < int64(len(log)) && !bytes.HasPrefix(log[end:], []byte("2026-")) && end != 0 {
 					t.Errorf("void %q before record %d, window from %d: cut at %d of %d", void[:2], at, since, end, len(log))
 				}
-				if limit := int64(9 << 20); r.n-(e.To-e.From) > limit {
+				if limit := int64(8 << 20); r.n-(e.To-e.From) > limit {
 					t.Errorf("void %q before record %d, window from %d: read %d bytes for %d", void[:2], at, since, r.n, e.To-e.From)
 				}
 			}
