@@ -42,6 +42,7 @@ func checkAll(c *checker) {
 	checkHTTP(c)
 	checkIntake(c)
 	checkPRT(c)
+	checkFleet(c)
 	checkSites(c)
 	checkCUCM(c)
 	checkRouting(c)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/config/diagconf"
+	"rtmtgrab/internal/config/fleetconf"
 	"rtmtgrab/internal/config/prtconf"
 )
 
@@ -50,6 +51,7 @@ type Config struct {
 	Socket      Socket               `yaml:"socket"`
 	HTTP        HTTP                 `yaml:"http"`
 	PRT         *prtconf.PRT         `yaml:"prt"`    // nil: phones' problem reports are not received
+	Fleet       *fleetconf.Fleet     `yaml:"fleet"`  // nil: this collector is alone
 	Routes      []Route              `yaml:"routes"` // the first that an alert meets; else the sites' own claims
 	Sites       []Site               `yaml:"sites"`  // last: hosts begin as the keys above say
 }

@@ -29,9 +29,8 @@ func (d *decoder) textOrSecret(n *yaml.Node, path string, to *Value) {
 	}
 }
 
-// A Proxy is the HTTP proxy by which a server is reached: text, or a Secret if there is a
-// password in its URL. The zero Proxy is what the environment says (HTTPS_PROXY, NO_PROXY).
-type Proxy struct{ Secret }
+// A Proxy is the HTTP proxy by which a server is reached.
+type Proxy = secret.Proxy
 
 // NoProxy is the text for the direct way, whatever the environment says.
 const NoProxy = "none"

@@ -1,9 +1,13 @@
 package config
 
 import (
+	"crypto/tls"
+
 	"rtmtgrab/internal/config/diagconf"
+	"rtmtgrab/internal/config/fleetconf"
 	"rtmtgrab/internal/config/prtconf"
 	"rtmtgrab/internal/config/secret"
+	"rtmtgrab/internal/evidence"
 )
 
 func checkPRT(c *checker) {
@@ -29,4 +33,23 @@ func checkPRT(c *checker) {
 func checkDiagnostics(c *checker, at string, d, base *diagconf.Diagnostics) {
 	pins := func(at string, pins []string) { checkPins(c, at, pins) }
 	d.Check(at, base, diagconf.Judge{Has: c.has, Given: c.given, Bad: c.bad, Text: c.required, CA: c.caFile, Secret: c.secret, Needed: c.requiredSecret, Pins: pins})
+}
+
+func checkFleet(c *checker) {
+	f := c.cfg.Fleet
+	if f == nil {
+		return
+	}
+	f.Check("fleet", fleetconf.Judge{Given: c.given, Bad: c.bad, Text: c.required, CA: c.caFile, Secret: c.secret, Pair: func(at, cert, key string) {
+		if !c.required(at+".cert_file", cert) || !c.required(at+".key_file", key) || c.opts.MissingSecrets {
+			return
+		}
+		if what := secret.CheckFile(key); what != "" {
+			c.bad(at+".key_file", "%s", what)
+			return
+		}
+		if _, err := tls.LoadX509KeyPair(cert, key); err != nil {
+			c.bad(at, "the certificate cannot be used: %s", evidence.Printable(err.Error(), 200))
+		}
+	}})
 }

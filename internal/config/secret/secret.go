@@ -156,3 +156,7 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() +
 
 // LogValue is String.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// A Proxy is the HTTP proxy by which a server is reached: text, or a Secret if there is a
+// password in its URL. The zero Proxy is what the environment says (HTTPS_PROXY, NO_PROXY).
+type Proxy struct{ Secret }

@@ -1,0 +1,191 @@
+// Package fleet holds the nouns that collectors share over a hub: what its subjects, streams
+// and buckets are called, and what the messages in them say. It is pure.
+//
+// A tenant is an account of the hub of its own, so no name here has a tenant in it: what one
+// tenant's credentials reach is its account and nothing else. Collectors add fields to messages
+// and never change what one means: an older collector of the same site reads them too.
+//
+// It does not know how a hub is reached, and decides nothing.
+package fleet
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+)
+
+// Streams of a tenant's account. All have limits retention, and are synced before they are
+// acknowledged where the server is ours.
+const (
+	AlertStream = "ALERTS" // AlertSubject of each site
+	EventStream = "EVENTS" // EventSubject of each site, for EventsFor
+)
+
+// How long streams keep what is in them.
+const (
+	AlertsFor = 7 * 24 * time.Hour
+	EventsFor = 90 * 24 * time.Hour
+	StatusFor = 2 * time.Minute // after which a collector that says nothing is missed
+)
+
+// StatusEvery is how often a collector says how it is.
+const StatusEvery = 30 * time.Second
+
+// Key-value buckets of a tenant's account.
+const (
+	SeenBucket      = "grab-seen"      // alert ID: it was published once, whatever the stream's own window
+	DirectoryBucket = "grab-directory" // DirectoryKey: which collector reaches which site, and what the site claims
+	StatusBucket    = "grab-status"    // Token of the collector's name: its Status, for StatusFor
+	EpochBucket     = "grab-epochs"    // Token of the site: Epoch
+	ClaimBucket     = "grab-claims"    // alert ID and site, ClaimKey: Claim
+	LoginBucket     = "grab-logins"    // refused logins and shares of budgets
+	SliceBucket     = "grab-slices"    // object store: encrypted slices, where fleet.share is on
+)
+
+// AlertSubject is where alerts of a site are published.
+func AlertSubject(site string) string { return "alerts." + Token(site) }
+
+// EventSubject is where verdict events of a site are published.
+func EventSubject(site string) string { return "events." + Token(site) }
+
+// AskSubject is where a collector of a site answers requests: what is "now", say.
+func AskSubject(what, site string) string { return "ask." + what + "." + Token(site) }
+
+// DirectoryKey is that of what one collector says of a site.
+func DirectoryKey(site, collector string) string { return Token(site) + "." + Token(collector) }
+
+// ClaimKey is that of an alert at a site.
+func ClaimKey(site, alert string) string { return Token(site) + "." + Token(alert) }
+
+// HoldConsumer is the durable consumer by which one collector hears of a site's alerts, so as to hold.
+func HoldConsumer(site, collector string) string {
+	return "hold-" + Token(site) + "-" + Token(collector)
+}
+
+// OwnConsumer is the durable consumer of a site by which one of its collectors owns its incidents.
+func OwnConsumer(site string) string { return "own-" + Token(site) }
+
+// OwnGroup is the priority group of every OwnConsumer.
+const OwnGroup = "owner"
+
+// maxToken bounds a token, for the names of consumers are file names on the hub.
+const maxToken = 80
+
+// Token is a name as a part of a subject, a key or a consumer's name: letters, digits and - stay,
+// all else becomes _ and two hex digits per byte. Different names have different tokens; an
+// empty name has "_".
+func Token(name string) string {
+	if name == "" {
+		return "_"
+	}
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
+}
+
+// Name is the name of a token that Token made.
+func Name(token string) (string, error) {
+	if token == "_" {
+		return "", nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(token); i++ {
+		if token[i] != '_' {
+			b.WriteByte(token[i])
+			continue
+		}
+		var c byte
+		if i+3 > len(token) {
+			return "", fmt.Errorf("%q is no token", token)
+		}
+		if _, err := fmt.Sscanf(token[i+1:i+3], "%02x", &c); err != nil {
+			return "", fmt.Errorf("%q is no token", token)
+		}
+		b.WriteByte(c)
+		i += 2
+	}
+	if Token(b.String()) != token {
+		return "", fmt.Errorf("%q is no token", token)
+	}
+	return b.String(), nil
+}
+
+// CheckName says what is wrong with the name of a collector or a site of a fleet; nil: nothing.
+func CheckName(name string) error {
+	if name == "" {
+		return fmt.Errorf("it is empty")
+	}
+	if len(Token(name)) > maxToken {
+		return fmt.Errorf("%q is too long for a fleet: at most %d letters, digits and -, and each other byte counts as three", name, maxToken)
+	}
+	return nil
+}
+
+// An Alert is one alert on its way to whoever can reach its site. Its message has the header
+// Nats-Msg-Id: ClaimKey of site and ID.
+type Alert struct {
+	Alert evidence.Alert `json:"alert"`
+	Site  string         `json:"site"`
+	From  string         `json:"from"` // the collector that saw it
+	Seen  time.Time      `json:"seen"` // by that collector's clock
+	Sent  time.Time      `json:"sent"` // the same
+	Raw   []byte         `json:"raw,omitempty"`
+	Cut   bool           `json:"cut,omitempty"` // Raw is not all of it
+}
+
+// An Entry is what a collector says of a site that it reaches, see DirectoryBucket.
+type Entry struct {
+	Site      string    `json:"site"`
+	Collector string    `json:"collector"`
+	Clusters  []string  `json:"clusters,omitempty"` // as in incident.Site
+	Nodes     []string  `json:"nodes,omitempty"`
+	Since     time.Time `json:"since"`
+	Recipient string    `json:"recipient,omitempty"` // age recipient that slices for it are encrypted to
+}
+
+// An Epoch is who owns the incidents of a site. Number only grows; each owner has one of its
+// own, and acts only while it is that of the bucket.
+type Epoch struct {
+	Number uint64    `json:"number"`
+	Owner  string    `json:"owner"` // a collector
+	Since  time.Time `json:"since"`
+}
+
+// A Claim is which incident an alert of a site belongs to. While it is not Sealed, the owner of
+// a later epoch may take it over; once it is, it stays.
+type Claim struct {
+	Incident  string            `json:"incident"`
+	Collector string            `json:"collector"`
+	Epoch     uint64            `json:"epoch"`
+	Sealed    time.Time         `json:"sealed,omitzero"`
+	Coverage  evidence.Coverage `json:"coverage,omitempty"`
+	Held      map[string]int64  `json:"held,omitempty"` // seconds of the window that it has, by host
+}
+
+// A Verdict is a sealed incident as the fleet's list shows it: no logs, and neither names nor
+// numbers of phones unless the tenant allows it.
+type Verdict struct {
+	Incident  string            `json:"incident"`
+	Site      string            `json:"site"`
+	Collector string            `json:"collector"`
+	Kind      string            `json:"kind"`
+	Revision  int               `json:"revision"`
+	Window    evidence.Window   `json:"window"`
+	Sealed    time.Time         `json:"sealed"`
+	Coverage  evidence.Coverage `json:"coverage"`
+	Verdict   string            `json:"verdict,omitempty"`
+	Cause     string            `json:"cause,omitempty"`
+	Phones    int               `json:"phones"`              // that something happened to
+	Names     []string          `json:"names,omitempty"`     // of those, where the tenant allows it
+	Bundle    string            `json:"bundle,omitempty"`    // where it is: a path on that collector, or a destination's address
+	Unclaimed bool              `json:"unclaimed,omitempty"` // sealed while no hub could be asked
+}

@@ -1,0 +1,70 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rtmtgrab/internal/fleet"
+)
+
+// Bounds of what a tenant's account keeps.
+const (
+	dedupeFor  = 10 * time.Minute // the stream's own window; fleet.SeenBucket goes on
+	alertBytes = 1 << 30
+	eventBytes = 1 << 30
+	sliceBytes = 20 << 30
+	slicesFor  = 24 * time.Hour
+	claimsFor  = 30 * 24 * time.Hour // as long as alerts are remembered
+)
+
+// Streams are the streams of a tenant's account, with so many replicas of each.
+func Streams(replicas int) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		{Name: fleet.AlertStream, Subjects: []string{"alerts.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.AlertsFor, MaxBytes: alertBytes, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew},
+		{Name: fleet.EventStream, Subjects: []string{"events.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.EventsFor, MaxBytes: eventBytes, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas},
+	}
+}
+
+// Buckets are the key-value buckets of a tenant's account.
+func Buckets(replicas int) []jetstream.KeyValueConfig {
+	list := []jetstream.KeyValueConfig{
+		{Bucket: fleet.SeenBucket, TTL: claimsFor},
+		{Bucket: fleet.DirectoryBucket},
+		{Bucket: fleet.StatusBucket, TTL: fleet.StatusFor},
+		{Bucket: fleet.EpochBucket},
+		{Bucket: fleet.ClaimBucket, TTL: claimsFor},
+		{Bucket: fleet.LoginBucket, TTL: claimsFor},
+	}
+	for i := range list {
+		list[i].Storage, list[i].Replicas, list[i].History = jetstream.FileStorage, replicas, 1
+	}
+	return list
+}
+
+// Slices is the object store of a tenant's account.
+func Slices(replicas int) jetstream.ObjectStoreConfig {
+	return jetstream.ObjectStoreConfig{Bucket: fleet.SliceBucket, TTL: slicesFor, MaxBytes: sliceBytes, Storage: jetstream.FileStorage, Replicas: replicas}
+}
+
+// Ensure makes what is missing of streams and buckets in the account of js, and brings what is
+// there to what it is to be. It may be repeated, and interrupted.
+func Ensure(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	for _, c := range Streams(replicas) {
+		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("make stream %s: %w", c.Name, err)
+		}
+	}
+	for _, c := range Buckets(replicas) {
+		if _, err := js.CreateOrUpdateKeyValue(ctx, c); err != nil {
+			return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
+		}
+	}
+	c := Slices(replicas)
+	if _, err := js.CreateOrUpdateObjectStore(ctx, c); err != nil {
+		return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
+	}
+	return nil
+}
