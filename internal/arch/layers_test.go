@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"internal/masking"},
 	{"internal/analysis"},
 	{"internal/advice"},
-	{"internal/cucm/gather", "internal/diagnostics", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/incoming", "internal/collector/notify/channel", "internal/fleet/member"},
+	{"internal/cucm/gather", "internal/diagnostics", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/gate", "internal/collector/incoming", "internal/collector/notify/channel", "internal/fleet/member"},
 	{"fetch/ring", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
 	{"fetch/logset", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"internal/registration/hear"},

@@ -32,6 +32,7 @@ import (
 	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
+	"rtmtgrab/internal/fleet/member"
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -84,6 +85,8 @@ type grabs struct {
 	gatherer   *gather.Gatherer // what CUCM knows of incidents
 	appliances *wiring.Appliances
 	taker      *diagnostics.Taker // hosts' own diagnostic logs
+
+	fleet *member.Member // its place among other collectors
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -135,6 +138,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), log)
 	w.appliances = &wiring.Appliances{Cfg: w.cfg.Load, Log: log}
 	w.taker = wiring.NewTaker(w.Store, w.appliances, wiring.Reserve(w.cfg.Load), log)
+	w.fleet = &member.Member{Options: member.Options, Log: log}
 	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer, w.taker.Begin), w.gatherer.First
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
@@ -220,6 +224,7 @@ func (w *Collector) Run(ctx context.Context) error {
 
 // closeParts ends what has goroutines and connections of its own.
 func (w *Collector) closeParts() {
+	w.fleet.Close()
 	w.drills.runner.wg.Wait()
 	w.gatherer.Close()
 	w.taker.Close()
@@ -259,6 +264,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.ways.polls.Configure(ctx)
 	w.deliveries.Configure()
 	w.prts.Configure(cfg.PRT)
+	w.fleet.Configure(ctx, cfg)
 }
 
 // server answers for it until ctx ends.

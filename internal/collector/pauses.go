@@ -3,9 +3,11 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
+	"rtmtgrab/internal/collector/gate"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
@@ -20,7 +22,7 @@ const pauseEvery = time.Second
 type pauseWatch struct {
 	cfg   func() *config.Config // in force
 	store *incident.Store
-	gate  *gate
+	gate  *gate.Gate
 	log   *slog.Logger
 	known map[string]incident.Pause // in force at the last look
 	bad   string
@@ -51,7 +53,7 @@ func (m *pauseWatch) look(now time.Time) {
 	} else {
 		m.bad = ""
 	}
-	m.gate.set(shutHosts(cfg, byHand))
+	m.gate.Set(shutHosts(cfg, byHand))
 	current := map[string]incident.Pause{}
 	for _, p := range slices.Concat(byHand, incident.QuietNow(wiring.Sites(cfg), now)) {
 		key := p.Site + "\x00" + p.From.String() + p.Until.String() + p.By
@@ -65,6 +67,25 @@ func (m *pauseWatch) look(now time.Time) {
 		}
 	}
 	m.known = current
+}
+
+// shutHosts are the hosts of which all sites are in a pause that was begun by hand.
+func shutHosts(cfg *config.Config, pauses []incident.Pause) map[string]bool {
+	shut := map[string]bool{}
+	if len(pauses) == 0 {
+		return shut
+	}
+	for i := range cfg.Sites {
+		for _, h := range cfg.Sites[i].Hosts {
+			shut[h.Name] = !slices.ContainsFunc(cfg.SitesOf(h.Name), func(s *config.Site) bool { return !pausedBy(pauses, s.Name) })
+		}
+	}
+	maps.DeleteFunc(shut, func(_ string, shut bool) bool { return !shut })
+	return shut
+}
+
+func pausedBy(pauses []incident.Pause, site string) bool {
+	return slices.ContainsFunc(pauses, func(p incident.Pause) bool { return p.Covers(site) })
 }
 
 // EverySite is the name of a pause's site for people.

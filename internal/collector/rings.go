@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/collector/gate"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/human"
@@ -20,7 +21,7 @@ import (
 // rings are the rolling copies of hosts.
 type rings struct {
 	pool *hostconn.Pool
-	gate *gate
+	gate *gate.Gate
 
 	reserve *diskspace.Reserve // of the store's disk
 	log     *slog.Logger
@@ -43,7 +44,7 @@ func (r rings) keep(ctx context.Context, cfg *config.Config, wg *sync.WaitGroup)
 			zone := cfg.Sites[i].Zone()
 			wg.Go(func() {
 				defer survive(r.log, "ring", h.Name)
-				r.gate.while(ctx, []string{h.Name}, func(ctx context.Context) {
+				r.gate.While(ctx, []string{h.Name}, func(ctx context.Context) {
 					if err := r.keeper(cfg, h, zone).Run(ctx); err != nil {
 						r.log.Error("ring disabled by an error", "host", h.Name, "err", err)
 					}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector/gate"
 	"rtmtgrab/internal/config"
 )
 
@@ -20,7 +21,7 @@ func TestShortRingSaid(t *testing.T) {
 	for _, site := range []string{"a", "b"} { // the host stands in both
 		cfg.Sites = append(cfg.Sites, config.Site{Name: site, Hosts: []config.Host{{Name: "expc01", Ring: short}, {Name: "expe01", Ring: config.Ring{Keep: time.Minute}}}})
 	}
-	kept := rings{gate: &gate{}, log: slog.New(slog.NewTextHandler(&log, nil))}
+	kept := rings{gate: &gate.Gate{}, log: slog.New(slog.NewTextHandler(&log, nil))}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the rings end at once
 	var wg sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/collector/gate"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
@@ -21,7 +22,7 @@ import (
 type sessions struct {
 	pool    *hostconn.Pool
 	log     *slog.Logger
-	gate    gate                 // shut to hosts that are paused
+	gate    gate.Gate            // shut to hosts that are paused
 	period  time.Duration        // between two proofs of a host; zero: the keeper's own
 	reach   reach                // in place of TCP
 	back    func() time.Duration // how far back an alert asks
@@ -74,7 +75,7 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		go func() {
 			defer close(k.done)
 			defer survive(w.log, "warm session", list[0].Host.Name)
-			w.gate.while(ctx, hostNames(list), keeper.Run)
+			w.gate.While(ctx, hostNames(list), keeper.Run)
 		}()
 	}
 }

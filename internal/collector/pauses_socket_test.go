@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"rtmtgrab/internal/collector/health"
@@ -21,53 +19,6 @@ import (
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
-
-// What logs in to a host runs while one of its sites is not paused, and only then.
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := &gate{}
-		ctx, cancel := context.WithCancel(context.Background())
-		var said []string
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			g.while(ctx, []string{"a", "b"}, func(ctx context.Context) {
-				said = append(said, "up")
-				<-ctx.Done()
-				said = append(said, "down")
-			})
-		}()
-		step := func(want string, hosts ...string) {
-			t.Helper()
-			shut := map[string]bool{}
-			for _, h := range hosts {
-				shut[h] = true
-			}
-			g.set(shut)
-			synctest.Wait()
-			if got := strings.Join(said, " "); got != want {
-				t.Errorf("shut %v: %q, want %q", hosts, got, want)
-			}
-		}
-		step("up")
-		step("up", "a")
-		step("up down", "a", "b")
-		step("up down", "b", "a", "c")
-		step("up down up", "b")
-		cancel()
-		<-done
-		if got := strings.Join(said, " "); got != "up down up down" {
-			t.Error(got)
-		}
-		n := 0
-		g.while(context.Background(), []string{"a"}, func(context.Context) { n++ }) // ends by itself
-		var none *gate
-		none.while(context.Background(), []string{"a"}, func(context.Context) { n++ })
-		if n != 2 {
-			t.Errorf("ran %d times", n)
-		}
-	})
-}
 
 // pausable is a watcher's part that knows of pauses, on a real store.
 func pausable(t *testing.T) *Collector {
@@ -109,7 +60,7 @@ func TestPauseOverTheSocket(t *testing.T) {
 		t.Helper()
 		var got []string
 		for _, h := range []string{"expc01", "shared"} {
-			if s, _ := w.sessions.gate.state([]string{h}); s {
+			if s, _ := w.sessions.gate.State([]string{h}); s {
 				got = append(got, h)
 			}
 		}
