@@ -35,6 +35,11 @@ func Bounded(a Alert) Alert {
 		auth.How, auth.Why, auth.Sender = Printable(auth.How, maxField), Printable(auth.Why, maxReason), Printable(auth.Sender, maxField)
 		a.Auth = &auth
 	}
+	if a.Relay != nil {
+		relay := *a.Relay
+		relay.Site, relay.Collector, relay.Seen = Printable(relay.Site, maxField), Printable(relay.Collector, maxField), BoundedTime(relay.Seen)
+		a.Relay = &relay
+	}
 	return a
 }
 

@@ -128,6 +128,15 @@ type Alert struct {
 	Was    *int   `json:"was,omitempty"`    // the counter's value before, where the source watches it; nil: not known
 
 	Drill string `json:"drill,omitempty"` // the site of which the mail is a drill, sent by this grab; empty: it is an alert
+
+	Relay *Relay `json:"relay,omitempty"` // absent: it came here first
+}
+
+// A Relay says by whom an alert came from another collector of the fleet.
+type Relay struct {
+	Site      string    `json:"site"`      // to which it was sent
+	Collector string    `json:"collector"` // that saw it, and judged whether it may trigger
+	Seen      time.Time `json:"seen"`      // by that collector's clock
 }
 
 // Auth says whether the mail of an alert may trigger, and why.

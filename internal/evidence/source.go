@@ -9,6 +9,9 @@ func (a Alert) IsMail() bool { return a.Source == "" }
 func (a Alert) Way() string {
 	switch a.Source {
 	case "":
+		if a.Relay != nil {
+			return "mail seen by " + a.Relay.Collector
+		}
 		return "mail"
 	case SourcePoll:
 		return "PerfMon poll of " + cmp.Or(a.Node, "a node without a name")

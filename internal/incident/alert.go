@@ -14,6 +14,8 @@ type Place struct {
 	Mailbox    string   `json:"mailbox,omitempty"`
 	Folder     string   `json:"folder,omitempty"`
 	Recipients []string `json:"recipients,omitempty"`
+
+	Relay *evidence.Relay `json:"relay,omitempty"` // it came by the fleet, to this site, and lay nowhere here
 }
 
 // A Why says why an alert got its decision.
@@ -57,6 +59,9 @@ type AlertRecord struct {
 	Copies []Place        `json:"copies,omitempty"` // of further copies of the mail, at most maxCopies
 	Sender string         `json:"sender,omitempty"` // From's address as the mail says: of Policy.Limit it has a share
 
+	SentTo   []string `json:"sent_to,omitempty"`   // sites to whose other collectors it was sent, or waits to be
+	UnsentTo []string `json:"unsent_to,omitempty"` // those for which there was no room so far
+
 	Released time.Time `json:"released,omitzero"` // from quarantine, by hand or because its sender could be verified later
 }
 
@@ -83,6 +88,10 @@ const (
 	Quarantined What = "quarantined" // nothing is grabbed until it is released
 	Dropped     What = "dropped"     // put away by hand
 )
+
+// Forwarded is an alert of sites that other collectors of the fleet reach, and no own one:
+// it is sent to them.
+const Forwarded What = "forwarded"
 
 // Reason says in words why nothing is grabbed for an alert; "" if What says it all.
 func (rec AlertRecord) Reason() string {

@@ -103,6 +103,8 @@ func (rec AlertRecord) listed(ids map[string]string) ListedAlert {
 		}
 	case Drilled:
 		l.Why = "a drill of site " + text(a.Drill)
+	case Forwarded:
+		l.Why = "of " + strings.Join(slices.Concat(rec.SentTo, rec.UnsentTo), ", ") + ", which other collectors of the fleet reach"
 	case Unrouted:
 		l.Why = cmp.Or(rec.Routed, "no site claims its cluster or node")
 	default:

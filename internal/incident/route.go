@@ -77,6 +77,9 @@ type Rule struct {
 // RouteAlert names the sites of an alert: those of the first rule that it meets, or
 // else those that claim it (Route). why says which it was.
 func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, why string) {
+	if a.Relay != nil {
+		return relayed(sites, a.Relay)
+	}
 	for i, r := range rules {
 		if r.meets(a) {
 			return slices.Clone(r.Sites), fmt.Sprintf("routes[%d] (%s)", i, r)
@@ -98,6 +101,31 @@ func RouteAlert(sites []Site, rules []Rule, a evidence.Alert) (names []string, w
 		return names, no + "claimed by " + what
 	}
 	return names, no + "no site claims " + what + "; sites without clusters and nodes take the rest"
+}
+
+// relayed is the site to which another collector has sent the alert.
+func relayed(sites []Site, r *evidence.Relay) (names []string, why string) {
+	by := "collector " + fmt.Sprintf("%q", evidence.Printable(r.Collector, 80)) + " of the fleet"
+	if !slices.ContainsFunc(sites, func(s Site) bool { return s.Name == r.Site }) {
+		return nil, "sent by " + by + " to a site that is not configured here"
+	}
+	return []string{r.Site}, "sent by " + by
+}
+
+// Meant reports whether a route or a claim names sites for the alert: what RouteAlert names is
+// not only what takes the rest.
+func Meant(sites []Site, rules []Rule, a evidence.Alert) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.meets(a) }) || len(polled(sites, a)) > 0 || len(Claiming(sites, a.Cluster, a.Node)) > 0
+}
+
+// Claiming names the sites that claim the cluster or the node.
+func Claiming(sites []Site, cluster, node string) (names []string) {
+	for _, s := range sites {
+		if claims(s, cluster, node) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // polled are the sites that say that they are of the cluster of which a poll found the alert.

@@ -277,6 +277,9 @@ func (b *Batch) WriteRecord(rec AlertRecord) error {
 	return file.Save(rec)
 }
 
+// WriteFile adds another file of the store.
+func (b *Batch) WriteFile(name string, contents []byte) error { return b.write(name, contents) }
+
 func (b *Batch) write(name string, contents []byte) error {
 	if b.St.WriteFile != nil {
 		return b.St.writeBytes(name, contents)

@@ -15,16 +15,24 @@ import (
 const maxCopies = 50
 
 func placeOf(a evidence.Alert) incident.Place {
+	if a.Relay != nil {
+		return incident.Place{Relay: a.Relay}
+	}
 	return incident.Place{Mailbox: a.Mailbox, Folder: a.Folder, Recipients: a.Recipients}
 }
 
 func samePlace(p, o incident.Place) bool {
+	if p.Relay != nil || o.Relay != nil {
+		return p.Relay != nil && o.Relay != nil && p.Relay.Site == o.Relay.Site
+	}
 	return p.Mailbox == o.Mailbox && p.Folder == o.Folder && slices.Equal(p.Recipients, o.Recipients)
 }
 
 // readAt is the alert as if it had been read there first.
 func readAt(p incident.Place, a evidence.Alert) evidence.Alert {
-	a.Mailbox, a.Folder, a.Recipients = p.Mailbox, p.Folder, p.Recipients
+	if a.Relay = p.Relay; p.Relay == nil {
+		a.Mailbox, a.Folder, a.Recipients = p.Mailbox, p.Folder, p.Recipients
+	}
 	return a
 }
 
@@ -45,7 +53,7 @@ func withPlace(rec incident.AlertRecord, p incident.Place, seen time.Time, conf 
 	}
 	rec.Copies = append(slices.Clone(rec.Copies), p)
 	rec.Sites = slices.Clone(rec.Sites)
-	if rec.What != "" && rec.What != incident.Unrouted { // in quarantine: the sites are found when it is let out
+	if rec.What != "" && rec.What != incident.Unrouted && rec.What != incident.Forwarded { // in quarantine: the sites are found when it is let out
 		return rec, true
 	}
 
@@ -63,9 +71,16 @@ func withPlace(rec incident.AlertRecord, p incident.Place, seen time.Time, conf 
 	}
 	if len(rec.Sites) > before {
 		rec.What = ""
-		rec.Routed += "; a copy in " + cmp.Or(p.Folder, "another place") + ": " + why
+		rec.Routed += "; a copy " + whereOf(p) + ": " + why
 	}
 	return rec, true
+}
+
+func whereOf(p incident.Place) string {
+	if p.Relay != nil {
+		return "by the fleet"
+	}
+	return "in " + cmp.Or(p.Folder, "another place")
 }
 
 // withUnsureCopies adds the places of copies in quarantine that could not be judged:

@@ -15,6 +15,7 @@ import (
 type index struct {
 	st         *incident.Store
 	seen       map[string]time.Time // alert ID -> when its mail was read
+	unsent     map[string]bool      // those that may yet turn out to be other collectors', see Forward
 	sites      map[string]*siteIndex
 	quarantine quarantine
 	clusters   clusters
@@ -26,7 +27,7 @@ type index struct {
 
 func newIndex(st *incident.Store, log *slog.Logger) *index {
 	return &index{
-		st: st, seen: map[string]time.Time{}, sites: map[string]*siteIndex{},
+		st: st, seen: map[string]time.Time{}, unsent: map[string]bool{}, sites: map[string]*siteIndex{},
 		quarantine: quarantine{st: st, log: log, known: map[string]bool{}}, clusters: clusters{},
 		mails:   &mailSpace{st: st, log: log, kept: map[string]keptMail{}, budget: mailBudget},
 		records: records{log: log, most: maxRecords},
@@ -88,6 +89,9 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	x.mails.note(rec)
 	x.clusters.noteMail(rec)
 	x.unrouted.enter(rec)
+	if delete(x.unsent, a.ID); awaitsOthers(rec) {
+		x.unsent[a.ID] = true
+	}
 
 	for _, d := range rec.Sites {
 		if d.What == incident.Paused || d.What == incident.Expired { // it is no news, and no older news, of anything
@@ -138,6 +142,7 @@ func (s *siteIndex) remove(id string) {
 // forget takes an alert out of the index.
 func (x *index) forget(id string) {
 	delete(x.seen, id)
+	delete(x.unsent, id)
 	x.quarantine.remove(id)
 	x.mails.forget(id)
 	for _, s := range x.sites {

@@ -23,6 +23,7 @@ type intake struct {
 	lost   int            // commits that failed
 	bytes  int64          // of the mails among files
 	pauses incident.PauseFile
+	fleet  Fleet // nil: there are no others
 	log    *slog.Logger
 }
 
@@ -80,6 +81,10 @@ func (j *Journal) Take(ctx context.Context, a evidence.Alert, raw []byte, trunca
 	rec.Sites = j.intake.silence(rec.Sites, rec.Seen, conf.sites)
 	if was == redeems {
 		rec = j.intake.withUnsureCopies(rec, seen, conf)
+	}
+	rec, err = j.intake.forwarded(&j.intake.files, rec, func() []byte { return raw }, conf)
+	if err != nil {
+		return false, fmt.Errorf("save alert %.12s: %w", a.ID, err)
 	}
 	rec, raw = j.fit(rec, raw)
 	if err := j.intake.write(rec, raw); err != nil {
@@ -218,6 +223,9 @@ func (j *Journal) Commit(lost int) error {
 
 func (j *Journal) commit() error {
 	recs, err := j.intake.commit()
+	if j.intake.fleet != nil && slices.ContainsFunc(recs, func(rec incident.AlertRecord) bool { return len(rec.SentTo) > 0 }) {
+		j.intake.fleet.Posted()
+	}
 	if err != nil {
 		return fmt.Errorf("save %d alerts: %w", len(recs), err)
 	}
@@ -279,7 +287,7 @@ func logRecord(log *slog.Logger, rec incident.AlertRecord) {
 // addCopy takes a further copy of an alert that was taken before. It is safe at once,
 // or with what it is a copy of.
 func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
-	if !byPlace(conf.policy) || !counts(a) {
+	if !byPlace(conf.policy) && a.Relay == nil && j.intake.fleet == nil || !counts(a) {
 		return nil
 	}
 	if i, ok := j.intake.newest[a.ID]; ok {
@@ -287,7 +295,11 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 		if !changed {
 			return nil
 		}
-		err := j.intake.files.WriteRecord(rec)
+		raw := func() []byte { return nil } // the first copy has brought it to where it goes
+		rec, err := j.intake.forwarded(&j.intake.files, rec, raw, conf)
+		if err == nil {
+			err = j.intake.files.WriteRecord(rec)
+		}
 		if err == nil {
 			j.intake.recs[i] = rec
 		}
@@ -308,7 +320,7 @@ func (j *Journal) addCopy(a evidence.Alert, seen time.Time, conf config) error {
 	if !changed {
 		return nil
 	}
-	if err := j.st.SaveAlert(rec); err != nil {
+	if rec, err = j.intake.saveForwarded(rec, conf); err != nil {
 		return err
 	}
 	j.enter(rec)

@@ -185,7 +185,7 @@ func (j *Journal) rejudge(id string, force bool, change func(incident.AlertRecor
 			rec.Sites = j.intake.silence(rec.Sites, rec.Seen, conf.sites)
 		}
 	}
-	if err := j.st.SaveAlert(rec); err != nil {
+	if rec, err = j.intake.saveForwarded(rec, conf); err != nil {
 		return rec, fmt.Errorf("save alert %.12s: %w", id, err)
 	}
 	j.table.Lock()
