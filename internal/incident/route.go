@@ -112,10 +112,25 @@ func relayed(sites []Site, r *evidence.Relay) (names []string, why string) {
 	return []string{r.Site}, "sent by " + by
 }
 
-// Meant reports whether a route or a claim names sites for the alert: what RouteAlert names is
-// not only what takes the rest.
-func Meant(sites []Site, rules []Rule, a evidence.Alert) bool {
-	return slices.ContainsFunc(rules, func(r Rule) bool { return r.meets(a) }) || len(polled(sites, a)) > 0 || len(Claiming(sites, a.Cluster, a.Node)) > 0
+// Meant is by what the sites of an alert are its sites.
+type Meant int
+
+// In order of how surely it is meant.
+const (
+	ByRest  Meant = iota // nobody claims it, or there are none
+	ByClaim              // its cluster or node is theirs
+	ByRule               // a Rule names them
+)
+
+// MeantBy is by what RouteAlert names the sites of an alert.
+func MeantBy(sites []Site, rules []Rule, a evidence.Alert) Meant {
+	switch {
+	case slices.ContainsFunc(rules, func(r Rule) bool { return r.meets(a) }):
+		return ByRule
+	case len(polled(sites, a)) > 0 || len(Claiming(sites, a.Cluster, a.Node)) > 0:
+		return ByClaim
+	}
+	return ByRest
 }
 
 // Claiming names the sites that claim the cluster or the node.

@@ -17,9 +17,9 @@ import (
 // answers at once.
 type Fleet interface {
 	// Route names the sites to whose other collectors an alert is to be sent. own are its
-	// sites here; meant says that a route or a claim names them. instead: others claim the alert,
+	// sites here, meant is by what. instead: others claim the alert,
 	// and own sites, which only take the rest, do not get it.
-	Route(a evidence.Alert, own []string, meant bool) (to []string, instead bool)
+	Route(a evidence.Alert, own []string, meant incident.Meant) (to []string, instead bool)
 
 	// Letter is the file by which an alert gets to a site, and what is in it; ErrNoRoom: not
 	// for now. cut says that raw is not all that came.
@@ -51,7 +51,7 @@ func (in *intake) forwarded(files *incident.Batch, rec incident.AlertRecord, raw
 	if in.fleet == nil || rec.Alert.Relay != nil || rec.Alert.Drill != "" || rec.What != "" && rec.What != incident.Unrouted && rec.What != incident.Forwarded {
 		return rec, nil
 	}
-	to, instead := in.fleet.Route(rec.Alert, decidedSites(rec), incident.Meant(conf.sites, conf.policy.Rules, rec.Alert))
+	to, instead := in.fleet.Route(rec.Alert, decidedSites(rec), incident.MeantBy(conf.sites, conf.policy.Rules, rec.Alert))
 	if instead {
 		rec.Sites = slices.DeleteFunc(slices.Clone(rec.Sites), func(d incident.Decision) bool { return d.What == "" || d.What == incident.Paused })
 	}
@@ -167,7 +167,7 @@ func forwardAgain(j *Journal, id string) (sent int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	to, _ := j.intake.fleet.Route(rec.Alert, decidedSites(rec), incident.Meant(conf.sites, conf.policy.Rules, rec.Alert))
+	to, _ := j.intake.fleet.Route(rec.Alert, decidedSites(rec), incident.MeantBy(conf.sites, conf.policy.Rules, rec.Alert))
 	if !slices.ContainsFunc(to, func(site string) bool { return !slices.Contains(rec.SentTo, site) }) {
 		return 0, nil
 	}
