@@ -47,6 +47,8 @@ var rules = []struct {
 	{what: "github.com/pkg/sftp", except: []string{"fetch/hostconn", "internal/lab", "internal/handover/sink/sftp"}},
 	{what: "github.com/minio/", except: []string{"internal/handover/sink/s3"}},
 	{what: module + "/internal/config", only: []string{"internal/handover/sink", "internal/handover/sink/web", "internal/handover/sink/https", "internal/handover/sink/cxd", "internal/handover/sink/s3", "internal/handover/sink/sftp", "internal/handover/sink/mail"}},
+	{what: "github.com/nats-io/", except: []string{"internal/fleet/alerts", "internal/fleet/hub", "internal/fleet/hubinit", "internal/fleet/hubserver", "internal/fleet/logins", "internal/fleet/member", "internal/fleet/outbox", "internal/fleet/owner", "internal/fleet/share", "internal/fleet/sight", "internal/testserver"}},
+	{what: "github.com/nats-io/nats-server/", except: []string{"internal/fleet/hubserver"}},
 	{what: "github.com/gopacket/", except: []string{"internal/export"}},
 	{what: module + "/internal/registration/", except: []string{"internal/registration", "internal/registration/wire", "internal/registration/phone", "internal/registration/judge", "internal/registration/hear", "internal/registration/cucmlog"}},
 	{what: module + "/internal/registration/phone", except: []string{"internal/registration", "internal/registration/judge", "internal/registration/hear"}},

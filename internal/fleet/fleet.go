@@ -53,6 +53,9 @@ func EventSubject(site string) string { return "events." + Token(site) }
 // AskSubject is where a collector of a site answers requests: what is "now", say.
 func AskSubject(what, site string) string { return "ask." + what + "." + Token(site) }
 
+// InboxPrefix is where answers to a collector come, and to it alone.
+func InboxPrefix(collector string) string { return "_INBOX." + Token(collector) }
+
 // DirectoryKey is that of what one collector says of a site.
 func DirectoryKey(site, collector string) string { return Token(site) + "." + Token(collector) }
 

@@ -2,8 +2,10 @@
 // JetStream.
 //
 // It is tried for as long as it is open: a hub that is away, or that refuses, costs what the hub
-// adds and nothing else, and Down says why. What is asked of it waits for an answer no longer
-// than its context. It does not know what is sent.
+// adds and nothing else, and Down says why. Who is refused comes more rarely, and what he shows
+// is read anew each time: credentials and client certificates may change while it is open. What
+// is asked of it waits for an answer no longer than its context, and while an attempt to connect
+// is under way for that, at most dialFor: ask Down first. It does not know what is sent.
 package hub
 
 import (
@@ -12,31 +14,32 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"rtmtgrab/internal/httpproxy"
 )
 
 // Options are how a hub is reached.
 type Options struct {
-	Servers []string // URLs: nats://, tls://, wss://
+	Servers []string // URLs: nats://, tls://, wss://; no others are used, whatever a server says
 	Name    string   // the collector's, as the hub lists connections
 	TLS     *tls.Config
-	Login   nats.Option       // nil: by TLS alone
-	Dialer  nats.CustomDialer // nil: straight
-	Inbox   string            // prefix of the subjects that answers come to
+	Creds   func() (string, error) // a credentials file's text, or an nkey's seed; it is asked at each connection. nil: see Login
+	Login   nats.Option            // nil: by TLS alone
+	Proxy   httpproxy.Func         // for wss://; nil: none
+	Dialer  nats.CustomDialer      // nil: straight, or by Proxy
+	Inbox   string                 // prefix of the subjects that answers come to
 	Log     *slog.Logger
 }
 
 // How a connection is kept.
 const (
 	dialFor   = 10 * time.Second
-	again     = time.Second
-	againMost = 15 * time.Second
 	pingEvery = 10 * time.Second
 	pingsLost = 2
 )
@@ -49,56 +52,89 @@ type Hub struct {
 	Conn   *nats.Conn
 	Stream jetstream.JetStream
 
+	dial *dialer
+	pace pace
+	log  *slog.Logger
+	look chan struct{} // an attempt is over, it may have failed
+	done chan struct{}
+	once sync.Once
+	wg   sync.WaitGroup
+
 	mu  sync.Mutex
 	why error // of the last attempt; nil: connected
+	met int   // connections until now
 }
 
 // Open begins to connect, and returns at once. Its Close is due.
 func Open(o Options) (*Hub, error) {
-	h := &Hub{why: errors.New("not connected yet")}
-	opts := []nats.Option{
-		nats.Name(o.Name), nats.Timeout(dialFor), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.CustomReconnectDelay(delay), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsLost),
-		nats.ReconnectBufSize(-1), // what is published while it is down is an error, and tried again by whoever did
-		nats.IgnoreAuthErrorAbort(),
-		nats.ConnectHandler(func(*nats.Conn) { h.set(nil) }),
-		nats.ReconnectHandler(func(*nats.Conn) { h.set(nil) }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { h.set(down(err)) }),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { h.set(down(err)) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if o.Log != nil {
-				o.Log.Warn("the hub says", "err", err)
-			}
-		}),
-	}
-	if o.TLS != nil {
-		opts = append(opts, nats.Secure(o.TLS))
-	}
-	if o.Login != nil {
-		opts = append(opts, o.Login)
-	}
-	if o.Dialer != nil {
-		opts = append(opts, nats.SetCustomDialer(o.Dialer))
-	}
-	if o.Inbox != "" {
-		opts = append(opts, nats.CustomInboxPrefix(o.Inbox))
-	}
-	var err error
-	if h.Conn, err = nats.Connect(strings.Join(o.Servers, ","), opts...); err != nil {
+	h := &Hub{why: errOpening, log: o.Log, look: make(chan struct{}, 1), done: make(chan struct{})}
+	h.dial = newDialer(o)
+	conn, err := nats.Connect(strings.Join(o.Servers, ","), h.options(o)...)
+	if err != nil {
 		return nil, fmt.Errorf("connect to the hub: %w", err)
 	}
+	h.Conn = conn
+	h.dial.begin()
 	if h.Stream, err = jetstream.New(h.Conn); err != nil {
 		h.Conn.Close()
 		return nil, fmt.Errorf("connect to the hub: %w", err)
 	}
+	h.wg.Go(h.observe)
 	return h, nil
 }
 
-// delay is how long an attempt waits after so many in vain: collectors whose hub comes back do
-// not all come at once.
-func delay(attempts int) time.Duration {
-	step := min(again<<min(attempts, 4), againMost)
-	return step/2 + rand.N(step)
+func (h *Hub) options(o Options) []nats.Option {
+	opts := []nats.Option{
+		nats.Name(o.Name), nats.Timeout(dialFor), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectToServer(func(servers []nats.Server, info nats.ServerInfo) (*nats.Server, time.Duration) {
+			select {
+			case h.look <- struct{}{}:
+			default:
+			}
+			return h.pace.next(servers, info)
+		}),
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsLost),
+		nats.ReconnectBufSize(-1), // what is published while it is down is an error, and tried again by whoever did
+		nats.IgnoreAuthErrorAbort(), nats.IgnoreDiscoveredServers(), nats.SkipHostLookup(), nats.SetCustomDialer(h.dial),
+		nats.ConnectHandler(func(*nats.Conn) { h.connected() }),
+		nats.ReconnectHandler(func(*nats.Conn) { h.connected() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { h.set(down(err)) }),
+		nats.ReconnectErrHandler(func(c *nats.Conn, err error) { h.failed(c, down(err)) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if h.log != nil {
+				h.log.Warn("the hub says", "err", err)
+			}
+		}),
+	}
+	if o.TLS != nil {
+		c := certainTLS(o.TLS)
+		opts = append(opts, func(n *nats.Options) error { n.TLSConfig = c; return nil })
+	}
+	if o.Creds != nil {
+		opts = append(opts, (&login{read: o.Creds}).option())
+	}
+	if o.Login != nil {
+		opts = append(opts, o.Login)
+	}
+	if o.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(o.Inbox))
+	}
+	return opts
+}
+
+// observe finds out why attempts fail that got as far as a connection: of those nats.go tells
+// nobody.
+func (h *Hub) observe() {
+	for {
+		select {
+		case <-h.look:
+			if err := h.Conn.LastError(); err != nil {
+				h.failed(h.Conn, err)
+			}
+		case <-h.done:
+			return
+		}
+	}
 }
 
 func down(err error) error {
@@ -108,10 +144,35 @@ func down(err error) error {
 	return err
 }
 
+func (h *Hub) connected() {
+	h.pace.connected()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.why = nil
+	h.met++
+}
+
 func (h *Hub) set(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.why = why
+}
+
+// failed writes down why an attempt did, unless a later one succeeded. nats.go answers when no
+// attempt is under way: nothing is locked meanwhile that Down needs.
+func (h *Hub) failed(c *nats.Conn, err error) {
+	h.mu.Lock()
+	met := h.met
+	h.mu.Unlock()
+	if c.IsConnected() {
+		return
+	}
+	h.pace.failed(err)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.met == met {
+		h.why = err
+	}
 }
 
 // Down is why the hub cannot be asked now; nil: it can.
@@ -141,5 +202,12 @@ func (h *Hub) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends the connection.
-func (h *Hub) Close() { h.Conn.Close() }
+// Close ends the connection, and an attempt at one.
+func (h *Hub) Close() {
+	if h.Down() != nil {
+		h.dial.end()
+	}
+	h.Conn.Close()
+	h.once.Do(func() { close(h.done) })
+	h.wg.Wait()
+}
