@@ -22,6 +22,7 @@ type NATS struct {
 // NATSOptions say how a NATS is to be; the zero value is one that anybody may use.
 type NATSOptions struct {
 	Config string // appended to the configuration as it is: accounts, say
+	TLS    string // the same, to what it says of TLS: verify, say. "${DIR}" is the server's folder
 }
 
 // natsBinary builds the server once, or finds it where the Go command has kept it.
@@ -46,7 +47,7 @@ func StartNATS(tb testing.TB, opts NATSOptions) *NATS {
 	conf := filepath.Join(n.Dir, "nats.conf")
 	n.args = []string{"-c", conf}
 	n.run(func(client, web int) {
-		tls := fmt.Sprintf("tls { cert_file: %q, key_file: %q }", filepath.Join(n.Dir, "cert.pem"), filepath.Join(n.Dir, "key.pem"))
+		tls := fmt.Sprintf("tls { cert_file: %q, key_file: %q\n%s }", filepath.Join(n.Dir, "cert.pem"), filepath.Join(n.Dir, "key.pem"), strings.ReplaceAll(opts.TLS, "${DIR}", n.Dir))
 		text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nlog_file: %q\n%s\nwebsocket { listen: \"127.0.0.1:%d\"\n%s }\njetstream { store_dir: %q, sync_interval: always }\n%s\n",
 			client, n.log, tls, web, tls, filepath.Join(n.Dir, "js"), opts.Config)
 		must(tb, os.WriteFile(conf, []byte(text), 0o600))

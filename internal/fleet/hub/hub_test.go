@@ -1,10 +1,16 @@
 package hub
 
 import (
+	"crypto/tls"
 	"errors"
+	"io"
+	"net"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rtmtgrab/internal/fleet"
@@ -90,4 +96,94 @@ func TestEnsure(t *testing.T) {
 	} else if _, err := kv.Create(t.Context(), fleet.ClaimKey("hq 1", "0a1b"), []byte("{}")); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestPace: each server is tried soon, then ever more rarely, and after refusals much more rarely;
+// a connection that lasted makes the next attempt soon again.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers := make([]nats.Server, 3)
+		var p pace
+		tried := map[*nats.Server]bool{}
+		for range servers {
+			s, wait := p.next(servers, nats.ServerInfo{})
+			tried[s] = true
+			if wait > again {
+				t.Errorf("a first attempt waits %v", wait)
+			}
+		}
+		if len(tried) != len(servers) {
+			t.Errorf("of %d servers %d are tried", len(servers), len(tried))
+		}
+		longest := func(n int, fail error) (most time.Duration) {
+			for range n {
+				p.failed(fail)
+				_, wait := p.next(servers, nats.ServerInfo{})
+				most = max(most, wait)
+			}
+			return most
+		}
+		if d := longest(100, io.EOF); d < againMost/2 || d > 2*againMost {
+			t.Errorf("away: %v", d)
+		}
+		if d := longest(100, nats.ErrAuthorization); d < refusedMost/2 || d > 2*refusedMost {
+			t.Errorf("refused: %v", d)
+		}
+		p.connected() // and thrown out at once
+		if _, d := p.next(servers, nats.ServerInfo{}); d < refusedMost/2 {
+			t.Errorf("thrown out at once: %v", d)
+		}
+		p.connected()
+		time.Sleep(steady)
+		if _, d := p.next(servers, nats.ServerInfo{}); d > again {
+			t.Errorf("after a good connection: %v", d)
+		}
+	})
+}
+
+// TestOpenAtOnce: Open and Close wait for no hub, not for one that accepts and says nothing either.
+func TestOpenAtOnce(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	came := make(chan net.Conn, 1)
+	go func() { // ends with the listener
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			came <- c
+		}
+	}()
+	h, err := Open(Options{Servers: []string{"wss://" + l.Addr().String()}, TLS: &tls.Config{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := <-came // an attempt is under way
+	defer silent.Close()
+	if err := h.Down(); !errors.Is(err, errOpening) {
+		t.Error(err)
+	}
+	h.Close()
+	if err := h.Down(); err == nil {
+		t.Error("it is up")
+	}
+}
+
+// FuzzCredential: what is taken can sign; no error quotes what is not.
+func FuzzCredential(f *testing.F) {
+	f.Add("SUAMLZNWXV7BRLVWXK5BOSZC4CLZBXO6LMHNGZ7AGY3VJ2BIQ3XUO5H4QI")
+	f.Add("-----BEGIN NATS USER JWT-----\na.b.c\n------END NATS USER JWT------\n-----BEGIN USER NKEY SEED-----\nSUAM\n------END USER NKEY SEED------\n")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseCredential(text)
+		if err != nil {
+			if len(text) > 20 && strings.Contains(err.Error(), text) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, err := c.key.Sign([]byte("nonce")); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -19,7 +19,7 @@ import (
 // How attempts are spread out.
 const (
 	again       = time.Second
-	againMost   = 15 * time.Second
+	againMost   = 10 * time.Second
 	refused     = 15 * time.Second // after a refused login, twice as long each time
 	refusedMost = 2 * time.Minute
 	steady      = time.Minute // a connection that lasted so long was a good one
