@@ -143,6 +143,8 @@ type Alert struct {
 	Sent  time.Time      `json:"sent"` // the same
 	Raw   []byte         `json:"raw,omitempty"`
 	Cut   bool           `json:"cut,omitempty"` // Raw is not all of it
+
+	Sender string `json:"sender,omitempty"` // From's address as the mail says
 }
 
 // An Entry is what a collector says of a site that it reaches, see DirectoryBucket.
