@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"internal/wiring", "internal/collector/webhook", "internal/collector/poll"},
 	{"internal/masking"},
 	{"internal/analysis"},
-	{"internal/advice"},
+	{"internal/advice", "internal/fleet/alerts"},
 	{"internal/cucm/gather", "internal/diagnostics", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/gate", "internal/collector/incoming", "internal/collector/notify/channel", "internal/fleet/member"},
 	{"fetch/ring", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
 	{"fetch/logset", "internal/fleet/directory", "internal/fleet/outbox", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},

@@ -29,6 +29,17 @@ const batchWorkers = 32
 // Len is how many files wait for Commit.
 func (b *Batch) Len() int { return len(b.parts) }
 
+// WriteFirst is Write of a file that is in place before those that were prepared without it,
+// and durable if its folder is another than theirs.
+func (b *Batch) WriteFirst(name string, contents []byte) error {
+	if err := b.Write(name, contents); err != nil {
+		return err
+	}
+	last := len(b.parts) - 1
+	b.parts = slices.Insert(b.parts[:last], 0, b.parts[last])
+	return nil
+}
+
 // Write prepares the file name (mode 0600).
 func (b *Batch) Write(name string, contents []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*"+PartSuffix)

@@ -45,10 +45,16 @@ func TestBatch(t *testing.T) {
 			}
 		}
 	}
+	if err := MkdirAll(filepath.Join(dir, "c")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WriteFirst(filepath.Join(dir, "c", "0"), []byte("c")); err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Commit(); err != nil || b.Len() != 0 {
 		t.Fatal(err, b.Len())
 	}
-	if files != 2*n || !slices.Equal(dirs, []string{"a", "b"}) {
+	if files != 2*n+1 || !slices.Equal(dirs, []string{"c", "a", "b"}) {
 		t.Errorf("%d files, folders %q", files, dirs)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "b", "99")); err != nil || string(got) != "b" {

@@ -277,14 +277,20 @@ func (b *Batch) WriteRecord(rec AlertRecord) error {
 	return file.Save(rec)
 }
 
-// WriteFile adds another file of the store.
-func (b *Batch) WriteFile(name string, contents []byte) error { return b.write(name, contents) }
+// WriteFirst adds another file of the store, which is in a folder of its own and durable before any record.
+func (b *Batch) WriteFirst(name string, contents []byte) error {
+	return b.writeBy(b.b.WriteFirst, name, contents)
+}
 
 func (b *Batch) write(name string, contents []byte) error {
+	return b.writeBy(b.b.Write, name, contents)
+}
+
+func (b *Batch) writeBy(write func(name string, contents []byte) error, name string, contents []byte) error {
 	if b.St.WriteFile != nil {
 		return b.St.writeBytes(name, contents)
 	}
-	return b.St.do("write", name, func() error { return b.b.Write(name, contents) })
+	return b.St.do("write", name, func() error { return write(name, contents) })
 }
 
 // Drop drops what was added and not committed.

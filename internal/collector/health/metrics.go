@@ -43,7 +43,7 @@ func NewMetrics(report func() status.Report) *Metrics {
 		copied: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_copied_bytes_total",
 			Help: "Bytes of logs in sealed bundles, by host."}, []string{"host"}),
 		alerts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "grab_alerts_total",
-			Help: "Alerts that were no mails, by source (poll, webhook) and outcome: alert, seen_before, not_kept."}, []string{"source", "outcome"}),
+			Help: "Alerts that were no mails, by source (poll, webhook, fleet) and outcome: alert, seen_before, not_kept."}, []string{"source", "outcome"}),
 		Outcomes: newOutcomes(),
 	}
 	m.registry.MustRegister(m.mails, m.delay, m.incidents, m.sealed, m.took, m.copied, m.alerts, m.Outcomes.count, reported(report),

@@ -20,6 +20,7 @@ import (
 type Alert struct {
 	evidence.Alert
 	Raw []byte
+	Cut bool // Raw is not all of it
 }
 
 // An Intake is safe for concurrent use.
@@ -36,8 +37,10 @@ func (i *Intake) Take(ctx context.Context, list ...Alert) (fresh []bool, err err
 	fresh = make([]bool, len(list))
 	lost, seen := i.Journal.Lost(), time.Now()
 	for k, a := range list {
-		a.Sender = "by " + a.Source // of alerts.limit it has a share, as one who sends mails has; no address is like that
-		if fresh[k], err = i.Journal.Take(ctx, a.Alert, a.Raw, false, seen); err != nil {
+		if a.Relay == nil { // else another collector says who sent it
+			a.Sender = "by " + a.Source // of alerts.limit it has a share, as one who sends mails has; no address is like that
+		}
+		if fresh[k], err = i.Journal.Take(ctx, a.Alert, a.Raw, a.Cut, seen); err != nil {
 			break
 		}
 	}
@@ -52,11 +55,21 @@ func (i *Intake) Take(ctx context.Context, list ...Alert) (fresh []bool, err err
 
 func (i *Intake) note(a evidence.Alert, fresh bool, err error) {
 	if i.Count != nil {
-		i.Count(a.Source, fresh, err)
+		i.Count(sourceOf(a), fresh, err)
 	}
 	if fresh {
 		i.Log.Info("alert", "id", a.ID[:12], "by", a.Way(), "kind", a.Kind, "name", a.Name, "cluster", a.Cluster, "node", a.Node, "time", a.Time, "time_from", a.TimeFrom)
 	}
+}
+
+// byFleet is the source, as it is counted, of what another collector has seen.
+const byFleet = "fleet"
+
+func sourceOf(a evidence.Alert) string {
+	if a.Relay != nil {
+		return byFleet
+	}
+	return a.Source
 }
 
 // Decide has what was taken judged.

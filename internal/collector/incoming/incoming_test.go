@@ -40,7 +40,7 @@ func TestTake(t *testing.T) {
 		counts[fmt.Sprintf("%s fresh %v safe %v", source, fresh, err == nil)]++
 	}}
 	alert := func(node string) Alert {
-		return Alert{evidence.Alert{ID: incidenttest.AlertID(node), Name: "x", Cluster: "c1", Node: node, Time: now, Source: evidence.SourceWebhook}, []byte("{}")}
+		return Alert{evidence.Alert{ID: incidenttest.AlertID(node), Name: "x", Cluster: "c1", Node: node, Time: now, Source: evidence.SourceWebhook}, []byte("{}"), false}
 	}
 	failing.Store(true)
 	if _, err := in.Take(t.Context(), alert("a"), alert("b")); err == nil {

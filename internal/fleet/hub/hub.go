@@ -60,14 +60,15 @@ type Hub struct {
 	once sync.Once
 	wg   sync.WaitGroup
 
-	mu  sync.Mutex
-	why error // of the last attempt; nil: connected
-	met int   // connections until now
+	mu     sync.Mutex
+	why    error     // of the last attempt; nil: connected
+	turned time.Time // since when it is connected, or is not
+	met    int       // connections until now
 }
 
 // Open begins to connect, and returns at once. Its Close is due.
 func Open(o Options) (*Hub, error) {
-	h := &Hub{why: errOpening, log: o.Log, look: make(chan struct{}, 1), done: make(chan struct{})}
+	h := &Hub{why: errOpening, turned: time.Now(), log: o.Log, look: make(chan struct{}, 1), done: make(chan struct{})}
 	h.dial = newDialer(o)
 	conn, err := nats.Connect(strings.Join(o.Servers, ","), h.options(o)...)
 	if err != nil {
@@ -148,13 +149,21 @@ func (h *Hub) connected() {
 	h.pace.connected()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.why = nil
+	h.say(nil)
 	h.met++
 }
 
 func (h *Hub) set(why error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.say(why)
+}
+
+// say is set for who holds the lock.
+func (h *Hub) say(why error) {
+	if (why == nil) != (h.why == nil) {
+		h.turned = time.Now()
+	}
 	h.why = why
 }
 
@@ -171,8 +180,15 @@ func (h *Hub) failed(c *nats.Conn, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.met == met {
-		h.why = err
+		h.say(err)
 	}
+}
+
+// Since is since when it can be asked, or cannot.
+func (h *Hub) Since() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.turned
 }
 
 // Down is why the hub cannot be asked now; nil: it can.

@@ -50,7 +50,7 @@ type place struct {
 	fleet  fleetconf.Fleet // by which it was begun
 	hub    *hub.Hub        // nil: err
 	err    error           // why there is no hub
-	since  time.Time       // it was begun
+	since  time.Time       // it was begun; of err
 	stays  *gang
 	others *gang // those that a reload begins again
 }
@@ -154,7 +154,7 @@ type State struct {
 	Name    string    // the collector's
 	Tenant  string    // the fleet's
 	Down    error     // why the hub cannot be asked; nil: it can
-	Since   time.Time // it has its place
+	Since   time.Time // it is connected, or down
 	Failing []Failing // workers that fail although the hub is connected
 }
 
@@ -170,6 +170,7 @@ func (m *Member) State() State {
 	if p.hub == nil {
 		return s
 	}
+	s.Since = p.hub.Since()
 	if s.Down = p.hub.Down(); s.Down == nil {
 		s.Failing = append(p.stays.list(), p.others.list()...)
 	}

@@ -36,7 +36,7 @@ func post(t *testing.T, st *incident.Store, o *Outbox, letters ...fleet.Alert) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := files.WriteFile(name, b); err != nil {
+		if err := files.WriteFirst(name, b); err != nil {
 			t.Fatal(err)
 		}
 	}

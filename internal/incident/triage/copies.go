@@ -48,6 +48,9 @@ func byPlace(p incident.Policy) bool {
 // too late adds sites that do nothing. changed is false if nothing is new.
 func withPlace(rec incident.AlertRecord, p incident.Place, seen time.Time, conf config) (next incident.AlertRecord, changed bool) {
 	known := samePlace(placeOf(rec.Alert), p) || slices.ContainsFunc(rec.Copies, func(o incident.Place) bool { return samePlace(o, p) })
+	if p.Relay != nil && slices.ContainsFunc(rec.Sites, func(d incident.Decision) bool { return d.Site == p.Relay.Site }) {
+		return rec, false // it is there already, by whatever way
+	}
 	if rec.What == incident.Expired || rec.What == incident.Dropped || rec.What == incident.Drilled || known || len(rec.Copies) >= maxCopies {
 		return rec, false
 	}

@@ -68,7 +68,7 @@ func (in *intake) forwarded(files *incident.Batch, rec incident.AlertRecord, raw
 			continue
 		}
 		if err == nil {
-			err = files.WriteFile(name, letter)
+			err = files.WriteFirst(name, letter)
 		}
 		if err != nil {
 			return rec, fmt.Errorf("write the letter to site %s: %w", site, err)
@@ -186,4 +186,17 @@ func forwardAgain(j *Journal, id string) (sent int, err error) {
 // awaitsOthers reports whether an alert may yet turn out to be others'.
 func awaitsOthers(rec incident.AlertRecord) bool {
 	return rec.Alert.Relay == nil && (rec.What == incident.Unrouted || len(rec.UnsentTo) > 0)
+}
+
+// Unsent is for how many alerts of the last day there was no room to send them.
+func Unsent(j *Journal) int {
+	j.table.Lock()
+	defer j.table.Unlock()
+	n := 0
+	for id, noRoom := range j.index.unsent {
+		if noRoom && j.index.seen[id].After(j.now().Add(-forwardFor)) {
+			n++
+		}
+	}
+	return n
 }

@@ -15,7 +15,7 @@ import (
 type index struct {
 	st         *incident.Store
 	seen       map[string]time.Time // alert ID -> when its mail was read
-	unsent     map[string]bool      // those that may yet turn out to be other collectors', see Forward
+	unsent     map[string]bool      // those that may yet turn out to be other collectors', see Forward; true: there was no room
 	sites      map[string]*siteIndex
 	quarantine quarantine
 	clusters   clusters
@@ -90,7 +90,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	x.clusters.noteMail(rec)
 	x.unrouted.enter(rec)
 	if delete(x.unsent, a.ID); awaitsOthers(rec) {
-		x.unsent[a.ID] = true
+		x.unsent[a.ID] = len(rec.UnsentTo) > 0
 	}
 
 	for _, d := range rec.Sites {
