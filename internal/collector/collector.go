@@ -121,7 +121,10 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.Notifier = notify.New(w.Store, key, log, &w.tokens, w.Problems)
 	w.Notifier.Analyst = analyst
 	w.metrics.CountLoops(w.OwnMails.CameBack)
-	w.ways, w.fleet = newWays(w), newFleet(w)
+	if w.ways, err = newWays(w); err != nil {
+		return nil, err
+	}
+	w.fleet = newFleet(w)
 	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, forget: w.health.Hosts.Unproven, back: func() time.Duration { return w.cfg.Load().Window.Before }, proven: func(host string, p logset.Proof) {
@@ -134,10 +137,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, w.queue, analyst, log, w.event)
 	w.Runner.Growth = w.health.Hosts.Growth
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
-	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: log}
-	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), log)
-	w.appliances = &wiring.Appliances{Cfg: w.cfg.Load, Log: log}
-	w.taker = wiring.NewTaker(w.Store, w.appliances, wiring.Reserve(w.cfg.Load), log)
+	w.askBeside()
 	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer, w.taker.Begin), w.gatherer.First
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
@@ -150,6 +150,14 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		},
 	}
 	return w, nil
+}
+
+// askBeside makes who asks others than the hosts' logs about incidents.
+func (w *Collector) askBeside() {
+	w.clusters = &wiring.Clusters{Cfg: w.cfg.Load, Log: w.log}
+	w.gatherer = wiring.NewGatherer(w.Store, w.clusters, wiring.Reserve(w.cfg.Load), w.log)
+	w.appliances = &wiring.Appliances{Cfg: w.cfg.Load, Log: w.log}
+	w.taker = wiring.NewTaker(w.Store, w.appliances, wiring.Reserve(w.cfg.Load), w.log)
 }
 
 // Deliveries are those of what it sealed.

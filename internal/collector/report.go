@@ -53,6 +53,7 @@ func (w *Collector) Status() status.Report {
 	health.ReportCUCM(&r, cfg, w.clusters)
 	health.ReportDiagnostics(&r, cfg, w.Store, w.appliances)
 	w.ways.report(&r, cfg)
+	reportFleet(&r, w, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	w.cfg.refused.report(&r, cfg.Path)

@@ -9,6 +9,7 @@ import (
 	"rtmtgrab/internal/collector/poll"
 	"rtmtgrab/internal/collector/webhook"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/fleet/alerts"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -18,14 +19,17 @@ type ways struct {
 	door *webhook.Door
 
 	polls *poll.Poller
+
+	others *alerts.Exchange // with other collectors
 }
 
-func newWays(w *Collector) ways {
+func newWays(w *Collector) (ways, error) {
 	in := &incoming.Intake{Journal: w.journal, Log: w.log, Count: w.metrics.Alert}
 	hook := &webhook.Handler{Take: in.Take, Decide: in.Decide, Log: w.log, Config: func() *config.Config { return w.cfg.Load() }}
 	polls := &poll.Poller{Store: w.Store.Dir, Config: func() *config.Config { return w.cfg.Load() }, Take: in.Take, Decide: in.Decide, Log: w.log,
 		Reach: w.reach}
-	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls}
+	others, err := alerts.Open(w.Store, fleetPlace(&w.cfg), w.journal, in, w.log)
+	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls, others}, err
 }
 
 // reach is the cluster that incidents ask too, so that all that ask it have one budget and stop
@@ -50,11 +54,15 @@ func (y ways) report(r *status.Report, cfg *config.Config) {
 	y.polls.Report(r, cfg)
 }
 
+// hearsItself reports whether alerts can come by another way than the fleet.
+func hearsItself(cfg *config.Config) bool {
+	return len(cfg.Mails) > 0 || cfg.Alerts.Webhook != nil || slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })
+}
+
 // listens reports whether alerts can come at all, and how it is said if they cannot.
 func listens(cfg *config.Config) error {
-	polled := slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })
-	if len(cfg.Mails) == 0 && cfg.Alerts.Webhook == nil && !polled {
-		return fmt.Errorf("%w, nor another way for alerts to come (alerts.webhook, cucm: poll)", wiring.ErrNoMail)
+	if !hearsItself(cfg) && cfg.Fleet == nil {
+		return fmt.Errorf("%w, nor another way for alerts to come (alerts.webhook, cucm: poll, fleet)", wiring.ErrNoMail)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func hostPath(i, j int) string { return fmt.Sprintf("sites[%d].hosts[%d]", i, j)
 
 // checkSites checks what concerns sites and hosts together.
 func checkSites(c *checker) {
-	if len(c.cfg.Sites) == 0 {
+	if len(c.cfg.Sites) == 0 && c.cfg.Fleet == nil { // else it may see mails for others alone
 		c.bad("sites", "no sites: add at least one, with the hosts to grab from")
 	}
 	names := map[string]string{}
@@ -124,7 +124,7 @@ func checkHostKey(c *checker, path, key string) {
 
 // checkLogins sees to it that every host has a way in.
 func checkLogins(c *checker) {
-	if c.has("ssh.key") || c.has("ssh.password") || c.lost("ssh") || c.lost("sites") {
+	if c.has("ssh.key") || c.has("ssh.password") || c.lost("ssh") || c.lost("sites") || c.cfg.Fleet != nil && len(c.cfg.Sites) == 0 {
 		return
 	}
 	var without []string

@@ -60,11 +60,7 @@ type site struct {
 
 // Open reads the copy in the folder of a store, if there is one.
 func Open(st *incident.Store, log *slog.Logger) (*Directory, error) {
-	dir := filepath.Join(st.Dir, "fleet")
-	if err := atomicfile.MkdirAll(dir); err != nil {
-		return nil, fmt.Errorf("open the directory of the fleet: %w", err)
-	}
-	d := &Directory{file: incident.File[saved](st, filepath.Join(dir, "directory.json")), log: log, entries: map[string]fleet.Entry{}, refused: map[string]bool{}}
+	d := &Directory{file: incident.File[saved](st, filepath.Join(st.Dir, "fleet", "directory.json")), log: log, entries: map[string]fleet.Entry{}, refused: map[string]bool{}}
 	was, _, err := d.file.Recover(log)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory of the fleet: %w", err)
@@ -244,7 +240,11 @@ func (d *Directory) keep(there map[string]bool) (changed bool) {
 func (d *Directory) save() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.file.Save(saved{d.list(), d.mine}); err != nil {
+	err := atomicfile.MkdirAll(filepath.Dir(d.file.Path))
+	if err == nil {
+		err = d.file.Save(saved{d.list(), d.mine})
+	}
+	if err != nil {
 		d.log.Warn("cannot write the copy of the directory of the fleet", "err", err)
 	}
 }

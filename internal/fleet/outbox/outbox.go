@@ -75,12 +75,9 @@ type waiting struct {
 // Open finds what waits in a store.
 func Open(st *incident.Store, log *slog.Logger) (*Outbox, error) {
 	o := &Outbox{st: st, dir: filepath.Join(st.Dir, "fleet", "outbox"), log: log, kick: make(chan struct{}, 1), list: map[string]waiting{}, bounds: bounds{maxLetters, maxBytes}}
-	if err := atomicfile.MkdirAll(o.dir); err != nil {
-		return nil, fmt.Errorf("open outbox: %w", err)
-	}
 	st.RemoveParts(o.dir, nil)
 	entries, err := os.ReadDir(o.dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	for _, e := range entries {
@@ -109,6 +106,9 @@ func (o *Outbox) Letter(a fleet.Alert, raw []byte, cut bool) (name string, conte
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	was := o.list[name]
+	if err := atomicfile.MkdirAll(o.dir); err != nil {
+		return "", nil, err
+	}
 	if was.since.IsZero() && len(o.list) >= o.bounds.letters || o.bytes-was.size+size > o.bounds.bytes {
 		if o.full.IsZero() {
 			o.full = time.Now()

@@ -53,6 +53,7 @@ type Report struct {
 	Polls       []Poll        `json:"polls"`                 // of CUCM's nodes
 	Diagnostics []Diagnostic  `json:"diagnostics,omitempty"` // own logs of hosts: under way, left running, or not to be had
 	Webhook     *Webhook      `json:"webhook,omitempty"`     // nil: alerts.webhook is not configured
+	Fleet       *Fleet        `json:"fleet,omitempty"`       // its place among other collectors; absent: it has none
 	Notes       []string      `json:"notes"`                 // what is not known, and is no problem
 	Senders     string        `json:"senders,omitempty"`     // who may trigger without being verified, one sentence
 }

@@ -62,6 +62,7 @@ func (r Report) Write(out io.Writer) error {
 	if r.Webhook != nil {
 		w.webhook(*r.Webhook)
 	}
+	writeFleet(w, r.Fleet)
 	w.line("\nlast mail of each cluster")
 	if len(r.Clusters) == 0 {
 		w.line("  none yet")

@@ -1,0 +1,117 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"rtmtgrab/internal/human"
+)
+
+// A Fleet is the collector's place among others, and what waits for them.
+type Fleet struct {
+	Tenant string    `json:"tenant"`
+	Name   string    `json:"name"` // the collector's
+	Hub    string    `json:"hub"`  // one of Hub…
+	Why    string    `json:"why,omitempty"`
+	Since  time.Time `json:"since,omitzero"` // it is so
+
+	Outbox  int       `json:"outbox"` // alerts for other collectors that the hub does not have yet
+	Bytes   int64     `json:"outbox_bytes"`
+	Oldest  time.Time `json:"oldest,omitzero"` // since when the oldest of them waits
+	Full    time.Time `json:"outbox_full,omitzero"`
+	Unsent  int       `json:"unsent"`  // alerts in the journal for which there was no room in it
+	Refused int       `json:"refused"` // what came or was to go and can be no alert, since the start
+
+	Failing []FleetFailure `json:"failing,omitempty"`
+
+	Alone bool `json:"-"` // alerts come by the fleet and no other way
+}
+
+// A FleetFailure is what does not get its work done although the hub is connected.
+type FleetFailure struct {
+	What  string    `json:"what"` // a work, or "site NAME": its alerts are not heard
+	Site  string    `json:"site,omitempty"`
+	Error string    `json:"error"`
+	Since time.Time `json:"since"`
+}
+
+// What Fleet.Hub says.
+const (
+	HubConnected = "connected"
+	HubDown      = "down"
+)
+
+// How long something may last before it is a problem.
+const (
+	hubDownFor   = time.Minute
+	outboxFor    = 2 * time.Minute
+	notHeardFor  = time.Minute
+	outboxAction = "alerts for other collectors are safe here and are sent as soon as the hub takes them"
+)
+
+// JudgeFleet adds what keeps the fleet from what it adds. An alert of an own site loses nothing
+// by it, unless it could come by the fleet alone.
+func JudgeFleet(r *Report) {
+	f := r.Fleet
+	if f == nil {
+		return
+	}
+	if f.Hub == HubDown && r.Now.Sub(f.Since) >= hubDownFor {
+		r.Add(Problem{Key: "fleet/hub", Since: f.Since, Blocks: f.Alone, What: "the hub of the fleet cannot be asked: " + f.Why,
+			Hint: "`grab check` says what is wrong with it; it is tried again by itself, and " + outboxAction})
+	}
+	switch {
+	case !f.Full.IsZero() || f.Unsent > 0:
+		what := "too many alerts wait for other collectors (" + human.Plural(f.Outbox, "alert") + ", " + human.Size(f.Bytes) + ")"
+		if f.Unsent > 0 {
+			what += "; " + human.Plural(f.Unsent, "further one") + " of the last day stay in the journal until there is room"
+		}
+		r.Add(Problem{Key: "fleet/outbox", Since: f.Full, What: what, Hint: "bring the hub back (`grab check`): " + outboxAction})
+	case f.Outbox > 0 && r.Now.Sub(f.Oldest) >= outboxFor:
+		r.Add(Problem{Key: "fleet/outbox", Since: f.Oldest, What: alertsWait(f.Outbox) + " for other collectors, the oldest since " + clockTime(f.Oldest, r.Now, nil),
+			Hint: "is the hub there, and does it take them? `grab check`; " + outboxAction})
+	}
+	if f.Refused > 0 {
+		r.Add(Problem{Key: "fleet/refused", What: human.Plural(f.Refused, "message") + " from or for the fleet can be no alert since the start; nothing was grabbed for " + them(f.Refused),
+			Hint: "see the log of grab watch and the files in " + r.Store + "/fleet/refused and " + r.Store + "/fleet/outbox: does another program, or a much older grab, publish to the hub?"})
+	}
+	for _, e := range f.Failing {
+		if r.Now.Sub(e.Since) < notHeardFor {
+			continue
+		}
+		p := Problem{Key: "fleet/work", Since: e.Since, What: "work by the hub of the fleet fails (" + e.What + "): " + e.Error, Hint: "`grab check` says what of the hub is missing or not allowed; all else goes on"}
+		if e.Site != "" {
+			p.Key, p.Sites, p.Blocks = "fleet/site/"+e.Site, []string{e.Site}, f.Alone
+			p.What = "alerts of site " + e.Site + " that other collectors see do not come: " + e.Error
+		}
+		r.Add(p)
+	}
+}
+
+func alertsWait(n int) string {
+	if n == 1 {
+		return "1 alert waits"
+	}
+	return fmt.Sprintf("%d alerts wait", n)
+}
+
+func writeFleet(w *writer, f *Fleet) {
+	if f == nil {
+		return
+	}
+	w.line("\nfleet")
+	state := "connected since " + w.when(f.Since)
+	if f.Hub == HubDown {
+		state = "down since " + w.when(f.Since) + ": " + f.Why
+	}
+	w.line("  %s of tenant %s: hub %s", f.Name, f.Tenant, state)
+	if f.Outbox > 0 {
+		w.line("  %s for other collectors, the oldest since %s", alertsWait(f.Outbox), w.when(f.Oldest))
+	}
+	if f.Unsent > 0 {
+		w.line("  %s in the journal until there is room", alertsWait(f.Unsent))
+	}
+	for _, e := range f.Failing {
+		w.line("  %s: %s", e.What, e.Error)
+	}
+}
