@@ -41,7 +41,7 @@ const (
 	EpochBucket     = "grab-epochs"    // Token of the site: Epoch
 	ClaimBucket     = "grab-claims"    // alert ID and site, ClaimKey: Claim
 	LoginBucket     = "grab-logins"    // refused logins and shares of budgets
-	SliceBucket     = "grab-slices"    // object store: encrypted slices, where fleet.share is on
+	SliceBucket     = "grab-slices"    // object store: encrypted slices, where fleet.share is on. A name is put once: no collector may purge what another put
 )
 
 // AlertSubject is where alerts of a site are published.

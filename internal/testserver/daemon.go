@@ -24,6 +24,7 @@ type daemon struct {
 	binary string // absolute
 	args   []string
 	log    string // path
+	work   string // where it is started; "": here
 
 	addrs  [2]string // for STARTTLS, for TLS from the start
 	cmd    *exec.Cmd
@@ -68,6 +69,7 @@ func (d *daemon) run(configure func(start, tlsPort int)) {
 func (d *daemon) start() error {
 	cmd, exited := exec.Command(d.binary, d.args...), make(chan struct{})
 	ownGroup(cmd)
+	cmd.Dir = d.work
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

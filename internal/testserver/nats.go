@@ -2,6 +2,8 @@ package testserver
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,18 +42,77 @@ var natsBinary = sync.OnceValues(func() (string, error) {
 // StartNATS starts a server; it ends with the test.
 func StartNATS(tb testing.TB, opts NATSOptions) *NATS {
 	tb.Helper()
+	n := newNATS(tb)
+	n.run(func(client, web int) { n.configure(opts, client, web, "") })
+	n.URL, n.Websocket = "tls://"+n.addrs[0], "wss://"+n.addrs[1]
+	return n
+}
+
+func newNATS(tb testing.TB) *NATS {
+	tb.Helper()
 	noShort(tb)
 	binary, err := natsBinary()
 	must(tb, err)
 	n := &NATS{daemon: newDaemon(tb, binary, "log")}
-	conf := filepath.Join(n.Dir, "nats.conf")
-	n.args = []string{"-c", conf}
-	n.run(func(client, web int) {
-		tls := fmt.Sprintf("tls { cert_file: %q, key_file: %q\n%s }", filepath.Join(n.Dir, "cert.pem"), filepath.Join(n.Dir, "key.pem"), strings.ReplaceAll(opts.TLS, "${DIR}", n.Dir))
-		text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nlog_file: %q\n%s\nwebsocket { listen: \"127.0.0.1:%d\"\n%s }\njetstream { store_dir: %q, sync_interval: always }\n%s\n",
-			client, n.log, tls, web, tls, filepath.Join(n.Dir, "js"), opts.Config)
-		must(tb, os.WriteFile(conf, []byte(text), 0o600))
-	})
+	n.args = []string{"-c", filepath.Join(n.Dir, "nats.conf")}
+	return n
+}
+
+func (n *NATS) configure(opts NATSOptions, client, web int, more string) {
+	n.tb.Helper()
+	tls := fmt.Sprintf("tls { cert_file: %q, key_file: %q\n%s }", filepath.Join(n.Dir, "cert.pem"), filepath.Join(n.Dir, "key.pem"), strings.ReplaceAll(opts.TLS, "${DIR}", n.Dir))
+	text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nlog_file: %q\n%s\nwebsocket { listen: \"127.0.0.1:%d\"\n%s }\njetstream { store_dir: %q, sync_interval: always }\n%s\n%s\n",
+		client, n.log, tls, web, tls, filepath.Join(n.Dir, "js"), more, opts.Config)
+	must(n.tb, os.WriteFile(filepath.Join(n.Dir, "nats.conf"), []byte(text), 0o600))
+}
+
+// StartNATSCluster starts three servers that are one hub, each of which may be stopped and
+// started. Each has a certificate of its own: see Trust. They may take a moment to find a
+// leader after they answer.
+func StartNATSCluster(tb testing.TB, opts NATSOptions) []*NATS {
+	tb.Helper()
+	var all []*NATS
+	var routes []string
+	var ports []int
+	for range 3 {
+		all = append(all, newNATS(tb))
+		ports = append(ports, FreePort(tb))
+		routes = append(routes, fmt.Sprintf("\"nats-route://127.0.0.1:%d\"", ports[len(ports)-1]))
+	}
+	for i, n := range all {
+		n.run(func(client, web int) {
+			n.configure(opts, client, web, fmt.Sprintf("server_name: \"n%d\"\ncluster { name: \"test\", listen: \"127.0.0.1:%d\", no_advertise: true, routes: [%s] }", i+1, ports[i], strings.Join(routes, ", ")))
+		})
+		n.URL, n.Websocket = "tls://"+n.addrs[0], "wss://"+n.addrs[1]
+	}
+	return all
+}
+
+// Trust trusts all of the servers, and nothing else.
+func Trust(all []*NATS) *tls.Config {
+	pool := x509.NewCertPool()
+	for _, n := range all {
+		pool.AppendCertsFromPEM(n.CA)
+	}
+	return &tls.Config{RootCAs: pool}
+}
+
+// URLs are where the servers are reached.
+func URLs(all []*NATS) (urls []string) {
+	for _, n := range all {
+		urls = append(urls, n.URL)
+	}
+	return urls
+}
+
+// StartNATSIn starts a server from a folder that has its nats.conf, which says that it listens
+// on these ports of 127.0.0.1, for clients and for websockets.
+func StartNATSIn(tb testing.TB, dir string, client, web int) *NATS {
+	tb.Helper()
+	n := newNATS(tb)
+	n.work, n.args = dir, []string{"-c", "nats.conf", "-l", n.log}
+	n.addrs = [2]string{fmt.Sprintf("127.0.0.1:%d", client), fmt.Sprintf("127.0.0.1:%d", web)}
+	n.Start()
 	n.URL, n.Websocket = "tls://"+n.addrs[0], "wss://"+n.addrs[1]
 	return n
 }

@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"rtmtgrab/internal/fleet"
@@ -13,9 +15,9 @@ import (
 // Bounds of what a tenant's account keeps.
 const (
 	dedupeFor  = 10 * time.Minute // the stream's own window; fleet.SeenBucket goes on
-	alertBytes = 1 << 30
-	eventBytes = 1 << 30
-	sliceBytes = 20 << 30
+	alertBytes = 512 << 20
+	eventBytes = 256 << 20
+	sliceBytes = 4 << 30
 	slicesFor  = 24 * time.Hour
 	claimsFor  = 30 * 24 * time.Hour // as long as alerts are remembered
 )
@@ -67,4 +69,18 @@ func Ensure(ctx context.Context, js jetstream.JetStream, replicas int) error {
 		return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
 	}
 	return nil
+}
+
+// Passing reports whether err may be over in a moment: servers that have no leader yet, or are
+// not all there yet.
+func Passing(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout)
+	}
+	switch api.ErrorCode {
+	case 10005, 10008, 10074: // no suitable peers, JetStream temporarily unavailable, not enough replicas in the cluster
+		return true
+	}
+	return api.Code == 503
 }

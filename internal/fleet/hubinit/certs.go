@@ -1,0 +1,159 @@
+package hubinit
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// How long certificates are good, and how long before their end a new one is made.
+const (
+	authorityFor = 20 * 365 * 24 * time.Hour
+	serverFor    = 825 * 24 * time.Hour
+	renewBefore  = 90 * 24 * time.Hour
+)
+
+// CAFile is where the hub's own authority is, below the folder of Make: for fleet.ca_file.
+const CAFile = "ca.pem"
+
+// A pair is a certificate and its key.
+type pair struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+// certificates makes the authority, and a certificate for each server that has none, or one that
+// ends soon or is for another name.
+func (m *maker) certificates() error {
+	ca, err := m.pair(CAFile, filepath.Join("keys", "ca.key"))
+	if err == nil && ca == nil {
+		ca, err = m.authority()
+	}
+	if err != nil {
+		return fmt.Errorf("the hub's authority: %w", err)
+	}
+	for _, s := range m.state.Servers {
+		if err := m.serverCertificate(s, ca); err != nil {
+			return fmt.Errorf("certificate of %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// pair reads a certificate and its key; there are none: nil.
+func (m *maker) pair(cert, key string) (*pair, error) {
+	c, err := m.read(cert)
+	if err != nil {
+		return nil, err
+	}
+	k, err := m.read(key)
+	if err != nil || k == nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, nil // it was interrupted: both are made
+	}
+	cb, _ := pem.Decode(c)
+	kb, _ := pem.Decode(k)
+	if cb == nil || kb == nil {
+		return nil, fmt.Errorf("%s or %s is damaged: bring both back from a copy", cert, key)
+	}
+	p := &pair{pem: c}
+	if p.cert, err = x509.ParseCertificate(cb.Bytes); err != nil {
+		return nil, fmt.Errorf("%s: %w", cert, err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(kb.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	var ok bool
+	if p.key, ok = parsed.(*ecdsa.PrivateKey); !ok || !p.key.PublicKey.Equal(p.cert.PublicKey) {
+		return nil, fmt.Errorf("%s is not the key of %s", key, cert)
+	}
+	return p, nil
+}
+
+func (m *maker) authority() (*pair, error) {
+	c := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "grab hub"}, NotAfter: time.Now().Add(authorityFor),
+		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	return m.issue(c, nil, CAFile, filepath.Join("keys", "ca.key"))
+}
+
+// foreign marks, in a server's folder, that its certificate is somebody else's to renew.
+const foreign = "certificate-is-foreign"
+
+func (m *maker) serverCertificate(s Server, ca *pair) error {
+	dir := filepath.Join("servers", s.Name)
+	if err := m.write(ca.pem, dir, "ca.pem"); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, dir, foreign)); err == nil {
+		return nil
+	}
+	p, err := m.pair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		return err
+	}
+	if p != nil && p.cert.CheckSignatureFrom(ca.cert) != nil {
+		return errors.New("it is not by this hub's authority: if that is meant, make a file " + filepath.Join(dir, foreign) + ", and renew it yourself")
+	}
+	if p != nil && p.cert.VerifyHostname(s.Host) == nil && time.Until(p.cert.NotAfter) > renewBefore {
+		return nil
+	}
+	c := &x509.Certificate{
+		Subject: pkix.Name{CommonName: s.Host}, NotAfter: time.Now().Add(serverFor), BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, // servers are each other's clients
+	}
+	if ip := net.ParseIP(s.Host); ip != nil {
+		c.IPAddresses = []net.IP{ip}
+	} else {
+		c.DNSNames = []string{s.Host}
+	}
+	_, err = m.issue(c, ca, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	return err
+}
+
+// issue makes a certificate by an authority, or by itself. The key is there first.
+func (m *maker) issue(c *x509.Certificate, by *pair, cert, key string) (*pair, error) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if c.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
+		return nil, err
+	}
+	c.NotBefore = time.Now().Add(-24 * time.Hour) // collectors' clocks may be late
+	parent, signer := c, k
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, k.Public(), signer)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, err
+	}
+	p := &pair{key: k, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+	if p.cert, err = x509.ParseCertificate(der); err != nil {
+		return nil, err
+	}
+	if err := m.write(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), key); err != nil {
+		return nil, err
+	}
+	return p, m.write(p.pem, cert)
+}
