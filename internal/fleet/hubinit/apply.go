@@ -20,6 +20,9 @@ import (
 // that and never written down.
 const shortLived = 10 * time.Minute
 
+// ensureFor bounds one attempt at making streams and buckets.
+const ensureFor = 15 * time.Second
+
 // Apply brings the accounts of a folder of Make to its servers, which have to run, and makes the
 // tenants' streams and buckets there. It may be repeated. say is told what was done.
 func Apply(ctx context.Context, dir string, say func(string)) error {
@@ -56,7 +59,9 @@ func Apply(ctx context.Context, dir string, say func(string)) error {
 // ensure waits for a cluster that has only just found itself.
 func ensure(ctx context.Context, h *hub.Hub, replicas int) error {
 	for {
-		err := hub.Ensure(ctx, h.Stream, replicas)
+		once, cancel := context.WithTimeout(ctx, ensureFor) // nobody answers where there is no leader
+		err := hub.Ensure(once, h.Stream, replicas)
+		cancel()
 		if err == nil || !hub.Passing(err) {
 			return err
 		}

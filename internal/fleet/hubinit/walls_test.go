@@ -292,20 +292,36 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// TestDeliverElsewhere: whether a consumer may have the hub itself write where its maker may not.
+// TestDeliverElsewhere: a consumer has the hub deliver nothing where its maker may not write: what
+// a bucket is made of is no subscriber to a consumer.
 func TestDeliverElsewhere(t *testing.T) {
 	a := startHub(t, map[string][]string{"acme": {"dmz-a"}})
 	h := a.as(t, "acme", "dmz-a")
-	if err := bucket(fleet.StatusBucket, func(ctx context.Context, kv jetstream.KeyValue) error { _, err := kv.Put(ctx, "dmz-a", []byte("x")); return err })(t.Context(), h); err != nil {
+	put := func(ctx context.Context, kv jetstream.KeyValue) error {
+		_, err := kv.Put(ctx, "dmz-a", []byte("x"))
+		return err
+	}
+	if err := bucket(fleet.StatusBucket, put)(t.Context(), h); err != nil {
 		t.Fatal(err)
 	}
-	req, _ := json.Marshal(map[string]any{"stream_name": "KV_grab-status", "config": map[string]any{"name": "x", "deliver_subject": "$KV.grab-directory.hq.dmz-b", "filter_subject": "$KV.grab-status.dmz-a", "ack_policy": "none", "deliver_policy": "all"}})
-	reply, err := h.Conn.Request("$JS.API.CONSUMER.CREATE.KV_grab-status.x.$KV.grab-status.dmz-a", req, 5*time.Second)
+	req, err := json.Marshal(map[string]any{"stream_name": "KV_grab-status", "config": map[string]any{"name": "x", "deliver_subject": "$KV.grab-directory.hq.dmz-b", "filter_subject": "$KV.grab-status.dmz-a", "ack_policy": "none", "deliver_policy": "all"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", reply.Data)
-	time.Sleep(500 * time.Millisecond)
+	if _, err := h.Conn.Request("$JS.API.CONSUMER.CREATE.KV_grab-status.x.$KV.grab-status.dmz-a", req, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := bucket(fleet.StatusBucket, put)(t.Context(), h); err != nil {
+		t.Fatal(err)
+	}
+	whole := a.whole(t, "acme")
+	s, err := whole.Stream.Stream(t.Context(), "KV_grab-status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := s.PushConsumer(t.Context(), "x"); err == nil && (c.CachedInfo().PushBound || c.CachedInfo().Delivered.Consumer > 0) {
+		t.Errorf("%+v", c.CachedInfo())
+	}
 	err = bucket(fleet.DirectoryBucket, func(ctx context.Context, kv jetstream.KeyValue) error { _, err := kv.Get(ctx, "hq.dmz-b"); return err })(t.Context(), h)
 	if !errors.Is(err, jetstream.ErrKeyNotFound) {
 		t.Error(err)

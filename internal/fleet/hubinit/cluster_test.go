@@ -1,0 +1,74 @@
+package hubinit
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/fleet"
+	"rtmtgrab/internal/testserver"
+)
+
+// TestCluster: three servers from one folder are one hub with three copies of everything; with
+// one of them away it takes alerts as before, and keeps them.
+func TestCluster(t *testing.T) {
+	a := &aHub{dir: t.TempDir()}
+	var wish []Server
+	for _, name := range []string{"one", "two", "three"} {
+		wish = append(wish, Server{Name: name, Host: "127.0.0.1", Port: testserver.FreePort(t), Websocket: testserver.FreePort(t), Cluster: testserver.FreePort(t)})
+	}
+	done, err := Make(a.dir, Wish{Servers: wish, Tenant: "acme", Collectors: []string{"dmz-a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.state = done.State
+	var servers []*testserver.NATS
+	for _, s := range done.State.Servers {
+		servers = append(servers, testserver.StartNATSIn(t, filepath.Join(a.dir, ServerDir(s.Name)), s.Port, s.Websocket))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := Apply(ctx, a.dir, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+
+	h := a.as(t, "acme", "dmz-a")
+	alerts, err := h.Stream.Stream(ctx, fleet.AlertStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := alerts.CachedInfo().Config.Replicas; n != 3 {
+		t.Errorf("%d copies", n)
+	}
+	servers[1].Stop()
+	publish := func() {
+		t.Helper()
+		for {
+			_, err := h.Stream.Publish(ctx, fleet.AlertSubject("hq"), []byte("{}"))
+			if err == nil {
+				return
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatal(err)
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	publish()
+	servers[1].Start()
+	servers[2].Stop()
+	publish()
+	for {
+		info, err := alerts.Info(ctx)
+		if err == nil && info.State.Msgs >= 2 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%+v, %v", info, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
