@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"bundle/custody", "bundle/mask/mapfile", "bundle/mask", "internal/snapshot", "bundle/seal", "internal/registration/cucmlog", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth", "internal/handover/sink/web"},
 	{"internal/cucm"},
 	{"internal/cucm/soap"},
-	{"internal/config/effective", "internal/config/schema", "internal/fleet/hubinit"},
+	{"internal/config/effective", "internal/config/schema", "internal/fleet/hubinit", "internal/fleet/hubserver"},
 	{"internal/config"},
 	{"internal/config/diagconf", "internal/config/fleetconf"},
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder", "internal/fleet/hub"},

@@ -189,7 +189,10 @@ func TestTenants(t *testing.T) {
 		if b.Bucket == fleet.DirectoryBucket {
 			key = fleet.DirectoryKey("hq", "dmz-a")
 		}
-		if err := bucket(b.Bucket, func(ctx context.Context, kv jetstream.KeyValue) error { _, err := kv.Put(ctx, key, []byte("acme's")); return err })(t.Context(), acme); err != nil {
+		if err := bucket(b.Bucket, func(ctx context.Context, kv jetstream.KeyValue) error {
+			_, err := kv.Put(ctx, key, []byte("acme's"))
+			return err
+		})(t.Context(), acme); err != nil {
 			t.Fatal(err)
 		}
 	}
