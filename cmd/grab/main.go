@@ -106,7 +106,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{initCmd(a), watchCmd(a), statusCmd(a), reloadCmd(a), nowCmd(a), checkCmd(a), drillCmd(a), trustCmd(a), listCmd(a), configCmd(a), pauseCmd(a), resumeCmd(a), pinCmd(a), resetCmd(a), showCmd(a),
-		verifyCmd(a), openCmd(a), maskCmd(a), keyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), sendCmd(a), caseCmd(a), quarantineCmd(a), demoCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
+		verifyCmd(a), openCmd(a), maskCmd(a), keyCmd(a), reportCmd(a), exportCmd(a), retryCmd(a), sendCmd(a), caseCmd(a), quarantineCmd(a), demoCmd(a), hubCmd(a), serviceCmd(a), versionCmd(a), confinedCmd(a)}
 }
 
 // confinedCmd is what the program starts of itself to have logs analysed.

@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
 	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/health"},
-	{"internal/app/delivery", "internal/app/handing", "internal/app/reset", "internal/app/retention", "internal/app/oneshot", "internal/app/progress", "internal/app/completion", "internal/app/usage"},
+	{"internal/app/delivery", "internal/app/handing", "internal/app/reset", "internal/app/retention", "internal/app/oneshot", "internal/app/progress", "internal/app/completion", "internal/app/hubcmd", "internal/app/usage"},
 	{"internal/wiring", "internal/collector/webhook", "internal/collector/poll"},
 	{"internal/masking"},
 	{"internal/analysis"},

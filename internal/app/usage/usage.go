@@ -60,7 +60,7 @@ var groups = []struct{ title, commands string }{
 	{"Grab and read:", "now list show report retry reset"},
 	{"Run the collector:", "watch status check drill pause resume reload quarantine"},
 	{"Hand over and keep bundles:", "send open verify mask export case pin key"},
-	{"Set up:", "demo init trust config service completion version help"},
+	{"Set up:", "demo init trust config hub service completion version help"},
 }
 
 // Group sorts the commands of a program that help lists into groups.

@@ -26,7 +26,7 @@ const ensureFor = 15 * time.Second
 // Apply brings the accounts of a folder of Make to its servers, which have to run, and makes the
 // tenants' streams and buckets there. It may be repeated. say is told what was done.
 func Apply(ctx context.Context, dir string, say func(string)) error {
-	m := &maker{dir: dir}
+	m := &maker{folder: &folder{dir: dir}}
 	var err error
 	if m.state, err = ReadState(dir); err != nil {
 		return err
@@ -37,7 +37,7 @@ func Apply(ctx context.Context, dir string, say func(string)) error {
 	if err := m.push(ctx); err != nil {
 		return err
 	}
-	say(fmt.Sprintf("accounts of %d tenants are on the servers", len(m.state.Tenants)))
+	say(fmt.Sprintf("tenants whose accounts are on the servers: %d", len(m.state.Tenants)))
 	for _, t := range m.state.Tenants {
 		h, err := m.open(public(m.keys.tenants[t.Name].account), m.keys.tenants[t.Name].account)
 		if err != nil {
@@ -51,7 +51,7 @@ func Apply(ctx context.Context, dir string, say func(string)) error {
 		if err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
-		say(fmt.Sprintf("tenant %s: its streams and buckets are there, %d of each", t.Name, m.state.Replicas()))
+		say(fmt.Sprintf("tenant %s: its streams and buckets are there, copies of each: %d", t.Name, m.state.Replicas()))
 	}
 	return nil
 }

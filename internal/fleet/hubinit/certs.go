@@ -35,16 +35,16 @@ type pair struct {
 
 // certificates makes the authority, and a certificate for each server that has none, or one that
 // ends soon or is for another name.
-func (m *maker) certificates() error {
-	ca, err := m.pair(CAFile, filepath.Join("keys", "ca.key"))
+func (f *folder) certificates(servers []Server) error {
+	ca, err := f.pair(CAFile, filepath.Join("keys", "ca.key"))
 	if err == nil && ca == nil {
-		ca, err = m.authority()
+		ca, err = f.authority()
 	}
 	if err != nil {
 		return fmt.Errorf("the hub's authority: %w", err)
 	}
-	for _, s := range m.state.Servers {
-		if err := m.serverCertificate(s, ca); err != nil {
+	for _, s := range servers {
+		if err := f.serverCertificate(s, ca); err != nil {
 			return fmt.Errorf("certificate of %s: %w", s.Name, err)
 		}
 	}
@@ -52,12 +52,12 @@ func (m *maker) certificates() error {
 }
 
 // pair reads a certificate and its key; there are none: nil.
-func (m *maker) pair(cert, key string) (*pair, error) {
-	c, err := m.read(cert)
+func (f *folder) pair(cert, key string) (*pair, error) {
+	c, err := f.read(cert)
 	if err != nil {
 		return nil, err
 	}
-	k, err := m.read(key)
+	k, err := f.read(key)
 	if err != nil || k == nil {
 		return nil, err
 	}
@@ -84,26 +84,26 @@ func (m *maker) pair(cert, key string) (*pair, error) {
 	return p, nil
 }
 
-func (m *maker) authority() (*pair, error) {
+func (f *folder) authority() (*pair, error) {
 	c := &x509.Certificate{
 		Subject: pkix.Name{CommonName: "grab hub"}, NotAfter: time.Now().Add(authorityFor),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	return m.issue(c, nil, CAFile, filepath.Join("keys", "ca.key"))
+	return f.issue(c, nil, CAFile, filepath.Join("keys", "ca.key"))
 }
 
 // foreign marks, in a server's folder, that its certificate is somebody else's to renew.
 const foreign = "certificate-is-foreign"
 
-func (m *maker) serverCertificate(s Server, ca *pair) error {
+func (f *folder) serverCertificate(s Server, ca *pair) error {
 	dir := filepath.Join("servers", s.Name)
-	if err := m.write(ca.pem, dir, "ca.pem"); err != nil {
+	if err := f.write(ca.pem, dir, "ca.pem"); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(m.dir, dir, foreign)); err == nil {
+	if _, err := os.Stat(filepath.Join(f.dir, dir, foreign)); err == nil {
 		return nil
 	}
-	p, err := m.pair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	p, err := f.pair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	if err != nil {
 		return err
 	}
@@ -122,12 +122,12 @@ func (m *maker) serverCertificate(s Server, ca *pair) error {
 	} else {
 		c.DNSNames = []string{s.Host}
 	}
-	_, err = m.issue(c, ca, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	_, err = f.issue(c, ca, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	return err
 }
 
 // issue makes a certificate by an authority, or by itself. The key is there first.
-func (m *maker) issue(c *x509.Certificate, by *pair, cert, key string) (*pair, error) {
+func (f *folder) issue(c *x509.Certificate, by *pair, cert, key string) (*pair, error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -152,8 +152,8 @@ func (m *maker) issue(c *x509.Certificate, by *pair, cert, key string) (*pair, e
 	if p.cert, err = x509.ParseCertificate(der); err != nil {
 		return nil, err
 	}
-	if err := m.write(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), key); err != nil {
+	if err := f.write(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), key); err != nil {
 		return nil, err
 	}
-	return p, m.write(p.pem, cert)
+	return p, f.write(p.pem, cert)
 }

@@ -12,15 +12,12 @@
 package hubinit
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/fleet"
 )
@@ -81,19 +78,19 @@ func Make(dir string, w Wish) (Done, error) {
 	}
 	defer unlock()
 
-	m := &maker{dir: dir}
+	m := &maker{folder: &folder{dir: dir}}
 	if m.state, err = loadState(dir); err != nil {
 		return Done{}, err
 	}
 	if err := m.state.wish(w); err != nil {
 		return Done{}, err
 	}
-	for _, step := range []func() error{m.loadKeys, m.certificates, func() error { return m.users(w) }, m.accounts, m.configurations} {
+	for _, step := range []func() error{m.loadKeys, func() error { return m.certificates(m.state.Servers) }, func() error { return m.users(w) }, m.accounts, m.configurations} {
 		if err := step(); err != nil {
 			return Done{}, err
 		}
 	}
-	if err := m.saveState(); err != nil {
+	if err := saveState(dir, m.state); err != nil {
 		return Done{}, err
 	}
 	return Done{State: m.state, Created: m.created}, nil
@@ -101,42 +98,9 @@ func Make(dir string, w Wish) (Done, error) {
 
 // A maker is one call of Make.
 type maker struct {
-	dir     string
-	state   State
-	keys    keys
-	created []string
-}
-
-// write writes a file of dir, if it is not as it should be.
-func (m *maker) write(b []byte, elem ...string) error {
-	name := filepath.Join(append([]string{m.dir}, elem...)...)
-	was, err := os.ReadFile(name)
-	if err == nil && slices.Equal(was, b) {
-		return nil
-	}
-	if err := atomicfile.MkdirAll(filepath.Dir(name)); err != nil {
-		return err
-	}
-	if err := atomicfile.WriteBytes(name, b); err != nil {
-		return err
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		m.created = append(m.created, name)
-	}
-	return nil
-}
-
-// read reads a file of dir that write wrote; there is none: nil.
-func (m *maker) read(elem ...string) ([]byte, error) {
-	name := filepath.Join(append([]string{m.dir}, elem...)...)
-	if who, err := access.Exposed(name); err == nil && who != nil {
-		return nil, fmt.Errorf("%s can be read or changed by %s: close it to others first", name, strings.Join(who, ", "))
-	}
-	b, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
+	*folder
+	state State
+	keys  keys
 }
 
 // checkNames says what is wrong with names of tenants, or of a tenant's collectors: they name

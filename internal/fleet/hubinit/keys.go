@@ -53,9 +53,9 @@ func (m *maker) loadKeys() (err error) {
 }
 
 // key reads one key, or makes it.
-func (m *maker) key(kind nkeys.PrefixByte, elem ...string) (nkeys.KeyPair, error) {
+func (f *folder) key(kind nkeys.PrefixByte, elem ...string) (nkeys.KeyPair, error) {
 	path := append([]string{"keys"}, elem...)
-	b, err := m.read(path...)
+	b, err := f.read(path...)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (m *maker) key(kind nkeys.PrefixByte, elem ...string) (nkeys.KeyPair, error
 	if err != nil {
 		return nil, err
 	}
-	return k, m.write(append(seed, '\n'), path...)
+	return k, f.write(append(seed, '\n'), path...)
 }
 
 // public is a key's public half; it never fails for a key that has a seed.

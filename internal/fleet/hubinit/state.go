@@ -76,8 +76,8 @@ func loadState(dir string) (State, error) {
 	return s, err
 }
 
-func (m *maker) saveState() error {
-	return atomicfile.JSON[State]{Path: filepath.Join(m.dir, "hub.json")}.Save(m.state)
+func saveState(dir string, s State) error {
+	return atomicfile.JSON[State]{Path: filepath.Join(dir, "hub.json")}.Save(s)
 }
 
 // wish adds what is wished to what there is.

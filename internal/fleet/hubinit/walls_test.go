@@ -155,7 +155,7 @@ func (a *aHub) whole(t *testing.T, tenant string) *hub.Hub {
 
 func (a *aHub) maker(t *testing.T) *maker {
 	t.Helper()
-	m := &maker{dir: a.dir}
+	m := &maker{folder: &folder{dir: a.dir}}
 	var err error
 	if m.state, err = ReadState(a.dir); err == nil {
 		err = m.loadKeys()

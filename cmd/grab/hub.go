@@ -1,0 +1,11 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"rtmtgrab/internal/app/hubcmd"
+)
+
+func hubCmd(a *app) *cobra.Command {
+	return hubcmd.Command(hubcmd.Shell{Context: a.context, Out: a.out, Err: a.err, JSON: func() bool { return a.json }, Print: a.print})
+}
