@@ -7,13 +7,15 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/fleet/alerts"
+	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/fleet/member"
 	"rtmtgrab/internal/wiring"
 )
 
 // newFleet is what a collector does by the hub of its fleet.
 func newFleet(w *Collector) *member.Member {
-	return &member.Member{Options: member.Options, Log: w.log, Workers: w.ways.others.Workers()}
+	options := func(cfg *config.Config) (hub.Options, error) { return wiring.FleetHub(cfg, w.log) }
+	return &member.Member{Options: options, Log: w.log, Workers: w.ways.others.Workers()}
 }
 
 // fleetPlace is what the collector is in its fleet by the configuration in force. It is asked
