@@ -271,7 +271,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.ways.polls.Configure(ctx)
 	w.deliveries.Configure()
 	w.prts.Configure(cfg.PRT)
-	w.fleet.Configure(ctx, cfg)
+	configureFleet(ctx, w.fleet, cfg, w.log)
 }
 
 // server answers for it until ctx ends.

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"context"
+	"log/slog"
 	"sync/atomic"
 
 	"rtmtgrab/internal/collector/health"
@@ -8,6 +10,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/fleet/alerts"
 	"rtmtgrab/internal/fleet/hub"
+	"rtmtgrab/internal/fleet/logins"
 	"rtmtgrab/internal/fleet/member"
 	"rtmtgrab/internal/wiring"
 )
@@ -15,7 +18,36 @@ import (
 // newFleet is what a collector does by the hub of its fleet.
 func newFleet(w *Collector) *member.Member {
 	options := func(cfg *config.Config) (hub.Options, error) { return wiring.FleetHub(cfg, w.log) }
-	return &member.Member{Options: options, Log: w.log, Workers: w.ways.others.Workers()}
+	refused := &logins.Logins{Place: loginPlace(&w.cfg), Collectors: w.ways.others.Directory.Collectors, Store: w.Store, Log: w.log}
+	workers := append(w.ways.others.Workers(), member.Worker{Name: "refused logins", Run: refused.Run})
+	return &member.Member{Options: options, Log: w.log, Workers: workers}
+}
+
+// configureFleet lets it work by cfg until ctx ends.
+func configureFleet(ctx context.Context, m *member.Member, cfg *config.Config, log *slog.Logger) {
+	if cfg.Fleet == nil {
+		if err := wiring.Ledger(cfg).Share(nil); err != nil {
+			log.Warn("the attempts at hosts are still shared with other collectors", "err", err)
+		}
+	}
+	m.Configure(ctx, cfg)
+}
+
+// loginPlace is to what it logs in, as a member of its fleet.
+func loginPlace(cfg *configuration) func() (p logins.Place, member bool) {
+	return func() (p logins.Place, member bool) {
+		c := cfg.Load()
+		if c.Fleet == nil {
+			return p, false
+		}
+		p = logins.Place{Tenant: c.Fleet.Tenant, Name: c.Fleet.Name, Ledger: wiring.Ledger(c)}
+		for i := range c.Sites {
+			for j := range c.Sites[i].Hosts {
+				p.Hosts = append(p.Hosts, logins.Host{Site: c.Sites[i].Name, Dial: wiring.Dialing(&c.Sites[i].Hosts[j], p.Ledger)})
+			}
+		}
+		return p, true
+	}
 }
 
 // fleetPlace is what the collector is in its fleet by the configuration in force. It is asked

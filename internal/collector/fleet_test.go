@@ -13,8 +13,8 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
+	"rtmtgrab/internal/fleet/outbox"
 	"rtmtgrab/internal/incident/incidenttest"
 	"rtmtgrab/internal/testserver"
 	"rtmtgrab/internal/testsite"
@@ -99,7 +99,7 @@ func TestFleet(t *testing.T) {
 	}
 	endProvider()
 	endDMZ()
-	if _, err := os.Stat(filepath.Join(provider.Store.Dir, "fleet", "outbox", fleet.ClaimKey("hq", incidenttest.AlertID("sub2"))+".json")); err != nil {
+	if _, err := os.Stat(filepath.Join(provider.Store.Dir, "fleet", "outbox", outbox.FileName("hq", incidenttest.AlertID("sub2")))); err != nil {
 		t.Error(err)
 	}
 }

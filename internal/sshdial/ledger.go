@@ -49,6 +49,7 @@ type Attempt struct {
 	Last    time.Time `json:"last"`          // of the latest
 	Count   int       `json:"count"`         // attempts without an outcome
 	Refused bool      `json:"refused"`       // the server has said no to the latest
+	By      string    `json:"by,omitempty"`  // the collector that was refused; empty: this one
 }
 
 // An attempt is the ledger's side of one Dial. All its methods do nothing if the
@@ -86,14 +87,8 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 	if a.ledger == nil {
 		return nil
 	}
-	if a.row.Secret == "" {
-		key, err := a.ledger.key(ctx)
-		if err != nil {
-			return &Error{Kind: KindLedger, Err: err}
-		}
-		mac := hmac.New(sha256.New, key)
-		mac.Write(a.material)
-		a.row.Secret, a.row.Key = hex.EncodeToString(mac.Sum(nil)), keyID(key)
+	if err := a.mark(ctx); err != nil {
+		return &Error{Kind: KindLedger, Err: err}
 	}
 	a.row.Remote = remote
 	if err := a.blockedByDamage(); err != nil {
@@ -103,7 +98,7 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 	if err != nil {
 		return &Error{Kind: KindLedger, Err: err}
 	}
-	open := 0
+	open, most := 0, a.ledger.mayOpen(a.row.Host)
 	for _, r := range rows {
 		if !r.same(a.row) || a.override && !r.Last.After(a.until) {
 			continue
@@ -114,17 +109,40 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 		}
 		if r.Refused {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
-				"%s was refused at %s, and address, user and secret are unchanged since", r.User, r.Last.Format(time.RFC3339))}
+				"%s was refused at %s%s, and address, user and secret are unchanged since", r.User, r.Last.Format(time.RFC3339), r.toWhom())}
 		}
 		if r.Count >= openAttempts || a.ledger.time().Sub(r.First) <= openWithin {
 			open += r.Count
 		}
-		if open >= openAttempts {
+		if open >= most {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
 				"the last %d logins as %s, until %s, ended without an answer", open, r.User, r.Last.Format(time.RFC3339))}
 		}
 	}
 	return nil
+}
+
+// mark fills in by what the secret is known here.
+func (a *attempt) mark(ctx context.Context) error {
+	if a.row.Secret != "" {
+		return nil
+	}
+	key, err := a.ledger.key(ctx)
+	if err != nil {
+		return err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(a.material)
+	a.row.Secret, a.row.Key = hex.EncodeToString(mac.Sum(nil)), keyID(key)
+	return nil
+}
+
+// toWhom says that it was another collector.
+func (r Attempt) toWhom() string {
+	if r.By == "" {
+		return ""
+	}
+	return " to collector " + evidence.Printable(r.By, 80)
 }
 
 // same reports whether two rows are of the same budget.

@@ -39,7 +39,7 @@ func (r *refused) keep(site string, seq uint64, data []byte, why error) {
 		return
 	}
 	dir := filepath.Join(r.st.Dir, "fleet", "refused")
-	name := filepath.Join(dir, fmt.Sprintf("%s.%d", fleet.Token(site), seq))
+	name := filepath.Join(dir, fmt.Sprintf("%d-%s", seq, fleet.Token(site)))
 	err := atomicfile.MkdirAll(dir)
 	if err == nil && room(dir) {
 		err = atomicfile.WriteBytes(name, data[:min(len(data), maxAside)])

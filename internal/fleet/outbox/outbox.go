@@ -10,6 +10,8 @@ package outbox
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,7 +102,7 @@ func (o *Outbox) Letter(a fleet.Alert, raw []byte, cut bool) (name string, conte
 	if err != nil {
 		return "", nil, fmt.Errorf("write alert %.12s to the fleet: %w", a.Alert.ID, err)
 	}
-	name = fleet.ClaimKey(a.Site, a.Alert.ID) + ending
+	name = FileName(a.Site, a.Alert.ID)
 	size := int64(len(contents))
 
 	o.mu.Lock()
@@ -123,6 +125,13 @@ func (o *Outbox) Letter(a fleet.Alert, raw []byte, cut bool) (name string, conte
 	was.size = size
 	o.list[name] = was
 	return filepath.Join(o.dir, name), contents, nil
+}
+
+// FileName is that of the letter about an alert to a site. Sites whose names differ in their
+// capitals alone have different ones where files do not, and none is that of a device.
+func FileName(site, alert string) string {
+	sum := sha256.Sum256([]byte(site))
+	return alert + "-" + hex.EncodeToString(sum[:12]) + ending
 }
 
 // Posted says that all letters so far are safe on disk, or never will be.
@@ -199,7 +208,7 @@ func (o *Outbox) read(name string) (a fleet.Alert, gone bool, err error) {
 	if err := json.Unmarshal(b, &a); err != nil {
 		return a, false, &unreadableError{err}
 	}
-	if fleet.ClaimKey(a.Site, a.Alert.ID)+ending != name || !incident.IsID(a.Alert.ID) {
+	if FileName(a.Site, a.Alert.ID) != name || !incident.IsID(a.Alert.ID) {
 		return a, false, &unreadableError{errors.New("it is of another alert or site")}
 	}
 	return a, false, nil

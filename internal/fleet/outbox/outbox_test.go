@@ -249,7 +249,7 @@ func TestBounds(t *testing.T) {
 	if err != nil || len(b) > 2*maxRaw {
 		t.Fatalf("%v, %d bytes", err, len(b))
 	}
-	for name, b := range map[string][]byte{name: b, filepath.Join(o.dir, "hq.bad.json"): []byte("{"), filepath.Join(o.dir, fmt.Sprintf("hq.%064d.json", 1)): []byte(`{"site":"hq"}`)} {
+	for name, b := range map[string][]byte{name: b, filepath.Join(o.dir, "bad.json"): []byte("{"), filepath.Join(o.dir, FileName("hq", fmt.Sprintf("%064d", 1))): []byte(`{"site":"hq"}`)} {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
