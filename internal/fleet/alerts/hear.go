@@ -86,6 +86,19 @@ func (x *Exchange) isDeaf(site string, err error) {
 	x.deaf[site] = d
 }
 
+// connected says that alerts of the site are waited for: if none could be kept that is not over.
+func (x *Exchange) connected(site string) {
+	x.mu.Lock()
+	known := errors.Is(x.deaf[site].Err, errKeep)
+	x.mu.Unlock()
+	if !known {
+		x.hears(site)
+	}
+}
+
+// errKeep is of alerts that came and could not be kept.
+var errKeep = errors.New("keep alerts")
+
 // hears says that alerts of the sites are heard, or of all if none is named.
 func (x *Exchange) hears(sites ...string) {
 	x.mu.Lock()
@@ -109,7 +122,7 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, me, site string, maxAge
 		return fmt.Errorf("ask for the alerts of site %s: %w", site, err)
 	}
 	defer messages.Stop()
-	x.hears(site)
+	x.connected(site)
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -126,6 +139,7 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, me, site string, maxAge
 		if err := x.take(ctx, site, batch); err != nil {
 			return err
 		}
+		x.hears(site)
 	}
 }
 
@@ -171,7 +185,7 @@ func (x *Exchange) take(ctx context.Context, site string, batch []jetstream.Msg)
 		for _, m := range taken {
 			m.NakWithDelay(againAfter) // what is not heard comes again after ackWait
 		}
-		return fmt.Errorf("keep alerts of site %s: %w", site, err)
+		return fmt.Errorf("%w of site %s: %w", errKeep, site, err)
 	}
 	for _, m := range taken {
 		if err := m.Ack(); err != nil {

@@ -44,6 +44,7 @@ type Directory struct {
 	mine    []string               // keys that this collector has put, under whatever name
 	sites   []site                 // of entries, by name
 	refused map[string]bool        // keys of which it was said that they cannot be read
+	vain    map[string]bool        // keys of mine that cannot be removed: another name's, and the hub may keep names apart
 }
 
 // saved is the copy on disk.
@@ -60,7 +61,7 @@ type site struct {
 
 // Open reads the copy in the folder of a store, if there is one.
 func Open(st *incident.Store, log *slog.Logger) (*Directory, error) {
-	d := &Directory{file: incident.File[saved](st, filepath.Join(st.Dir, "fleet", "directory.json")), log: log, entries: map[string]fleet.Entry{}, refused: map[string]bool{}}
+	d := &Directory{file: incident.File[saved](st, filepath.Join(st.Dir, "fleet", "directory.json")), log: log, entries: map[string]fleet.Entry{}, refused: map[string]bool{}, vain: map[string]bool{}}
 	was, _, err := d.file.Recover(log)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory of the fleet: %w", err)

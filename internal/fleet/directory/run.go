@@ -221,7 +221,7 @@ func (d *Directory) withdraw(ctx context.Context, bucket jetstream.KeyValue, me 
 	gone := map[string]bool{}
 	d.mu.Lock()
 	for _, key := range d.mine {
-		gone[key] = true
+		gone[key] = !d.vain[key]
 	}
 	for key, e := range d.entries { // of a store that was lost, too
 		if e.Collector == me {
@@ -229,11 +229,14 @@ func (d *Directory) withdraw(ctx context.Context, bucket jetstream.KeyValue, me 
 		}
 	}
 	d.mu.Unlock()
-	maps.DeleteFunc(gone, func(key string, _ bool) bool { _, kept := keep[key]; return kept })
+	maps.DeleteFunc(gone, func(key string, due bool) bool { _, kept := keep[key]; return kept || !due })
 	for key := range gone {
 		if err := bucket.Delete(ctx, key); err != nil {
-			d.log.Warn("cannot remove an entry from the directory of the fleet", "key", key, "err", err)
-			return // the next look tries again
+			d.log.Warn("cannot remove an entry from the directory of the fleet, which may be of an earlier name of this collector", "key", key, "err", err)
+			d.mu.Lock()
+			d.vain[key] = true // until the next start
+			d.mu.Unlock()
+			return
 		}
 		d.mu.Lock()
 		d.mine = slices.DeleteFunc(d.mine, func(k string) bool { return k == key })
