@@ -55,7 +55,9 @@ func (in *intake) forwarded(files *incident.Batch, rec incident.AlertRecord, raw
 	if instead {
 		rec.Sites = slices.DeleteFunc(slices.Clone(rec.Sites), func(d incident.Decision) bool { return d.What == "" || d.What == incident.Paused })
 	}
-	to = slices.DeleteFunc(slices.Clone(to), func(site string) bool { return slices.Contains(rec.SentTo, site) || isPausedAt(rec, site) })
+	to = slices.DeleteFunc(slices.Clone(to), func(site string) bool {
+		return slices.Contains(rec.SentTo, site) || isPausedAt(rec, site) || hasCome(rec, site)
+	})
 	if over := len(to) + len(rec.SentTo) - maxLetters; over > 0 && len(to) > 0 {
 		in.log.Error("alert is of too many sites of the fleet: it is not sent to all", "alert", rec.Alert.ID[:12], "sites", len(to), "most", maxLetters)
 		to = to[:max(0, len(to)-over)]
@@ -75,7 +77,11 @@ func (in *intake) forwarded(files *incident.Batch, rec incident.AlertRecord, raw
 		}
 		rec.SentTo = append(rec.SentTo, site)
 	}
-	if len(rec.Sites) == 0 && len(rec.SentTo)+len(rec.UnsentTo) > 0 {
+	switch somewhere := len(rec.SentTo)+len(rec.UnsentTo) > 0; {
+	case len(rec.Sites) > 0:
+	case !somewhere && rec.What == incident.Forwarded: // who reached it is gone before it could be sent
+		rec.What, rec.Routed = incident.Unrouted, "no collector of the fleet reaches its site any more"
+	case somewhere:
 		rec.What, rec.Routed = incident.Forwarded, "other collectors of the fleet reach "+strings.Join(slices.Concat(rec.SentTo, rec.UnsentTo), ", ")
 	}
 	return rec, nil
@@ -95,6 +101,11 @@ func isPausedAt(rec incident.AlertRecord, site string) bool {
 	return slices.ContainsFunc(rec.Sites, func(d incident.Decision) bool {
 		return d.Site == site && (d.What == incident.Paused || d.What == incident.Expired)
 	})
+}
+
+// hasCome reports whether the fleet has the alert of that site: it came from there.
+func hasCome(rec incident.AlertRecord, site string) bool {
+	return slices.ContainsFunc(rec.Copies, func(p incident.Place) bool { return p.Relay != nil && p.Relay.Site == site })
 }
 
 // saveForwarded replaces the record of an alert, with what sends it to others, which is safe first.
@@ -168,7 +179,7 @@ func forwardAgain(j *Journal, id string) (sent int, err error) {
 		return 0, err
 	}
 	to, _ := j.intake.fleet.Route(rec.Alert, decidedSites(rec), incident.MeantBy(conf.sites, conf.policy.Rules, rec.Alert))
-	if !slices.ContainsFunc(to, func(site string) bool { return !slices.Contains(rec.SentTo, site) }) {
+	if len(rec.UnsentTo) == 0 && !slices.ContainsFunc(to, func(site string) bool { return !slices.Contains(rec.SentTo, site) }) {
 		return 0, nil
 	}
 	was := len(rec.SentTo)
