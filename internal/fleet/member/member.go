@@ -90,8 +90,8 @@ func (m *Member) Configure(ctx context.Context, cfg *config.Config) {
 		return
 	}
 	if p := m.place; p != nil && cfg.Fleet != nil && p.hub != nil && same(p.fleet, *cfg.Fleet) {
-		p.others.end()
-		p.others = m.gang(ctx, p.hub, false)
+		p.others.cancel()
+		p.others = m.gang(ctx, p.hub, false, p.others)
 		return
 	}
 	m.leave()
@@ -109,7 +109,7 @@ func (m *Member) Configure(ctx context.Context, cfg *config.Config) {
 		m.Log.Error("the hub of the fleet cannot be used; all else goes on", "err", err)
 		return
 	}
-	p.stays, p.others = m.gang(ctx, p.hub, true), m.gang(ctx, p.hub, false)
+	p.stays, p.others = m.gang(ctx, p.hub, true, nil), m.gang(ctx, p.hub, false, nil)
 }
 
 // same reports whether two configurations have the same hub and the same name there.
@@ -177,15 +177,21 @@ func (m *Member) State() State {
 	return s
 }
 
-// gang begins the workers that stay, or the others.
-func (m *Member) gang(ctx context.Context, h *hub.Hub, stays bool) *gang {
+// gang begins the workers that stay, or the others, when those before them have ended: that may
+// take a while where a hub does not answer, and nobody waits for it.
+func (m *Member) gang(ctx context.Context, h *hub.Hub, stays bool, before *gang) *gang {
 	ctx, cancel := context.WithCancel(ctx)
 	g := &gang{cancel: cancel, log: m.Log, begun: map[string]time.Time{}, failing: map[string]Failing{}}
-	for _, w := range m.Workers {
-		if w.Stays == stays {
-			g.wg.Go(func() { g.keep(ctx, h, w) })
+	g.wg.Go(func() {
+		if before != nil {
+			before.wg.Wait()
 		}
-	}
+		for _, w := range m.Workers {
+			if w.Stays == stays {
+				g.wg.Go(func() { g.keep(ctx, h, w) })
+			}
+		}
+	})
 	return g
 }
 
