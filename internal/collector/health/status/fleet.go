@@ -56,7 +56,7 @@ func JudgeFleet(r *Report) {
 	if f == nil {
 		return
 	}
-	if f.Hub == HubDown && r.Now.Sub(f.Since) >= hubDownFor {
+	if f.Hub == HubDown && (f.Alone || r.Now.Sub(f.Since) >= hubDownFor) {
 		r.Add(Problem{Key: "fleet/hub", Since: f.Since, Blocks: f.Alone, What: "the hub of the fleet cannot be asked: " + f.Why,
 			Hint: "`grab check` says what is wrong with it; it is tried again by itself, and " + outboxAction})
 	}
