@@ -5,18 +5,20 @@ import "cmp"
 // IsMail reports whether the alert was read out of a mail.
 func (a Alert) IsMail() bool { return a.Source == "" }
 
-// Way says in words how the alert came: "mail", "PerfMon poll of cucm01", "webhook".
+// Way says in words how the alert came: "mail", "PerfMon poll of cucm01", "webhook", "mail seen
+// by dmz-a".
 func (a Alert) Way() string {
+	way := a.Source
 	switch a.Source {
 	case "":
-		if a.Relay != nil {
-			return "mail seen by " + a.Relay.Collector
-		}
-		return "mail"
+		way = "mail"
 	case SourcePoll:
-		return "PerfMon poll of " + cmp.Or(a.Node, "a node without a name")
+		way = "PerfMon poll of " + cmp.Or(a.Node, "a node without a name")
 	}
-	return a.Source
+	if a.Relay != nil {
+		way += " seen by " + Printable(a.Relay.Collector, 80)
+	}
+	return way
 }
 
 // FileEnding ends the names of files that hold what came, byte for byte.
