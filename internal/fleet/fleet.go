@@ -174,6 +174,54 @@ type Claim struct {
 	Sealed    time.Time         `json:"sealed,omitzero"`
 	Coverage  evidence.Coverage `json:"coverage,omitempty"`
 	Held      map[string]int64  `json:"held,omitempty"` // seconds of the window that it has, by host
+
+	Key      string `json:"key,omitempty"`      // with Collector and Try: the Sealing that it stands for
+	Try      int    `json:"try,omitempty"`      // of that Sealing
+	Released string `json:"released,omitempty"` // the owner makes no incident of the alert, and why: whoever has one may claim it
+}
+
+// SealingKey is that of a Sealing in ClaimBucket.
+func SealingKey(site, collector, key string) string {
+	return Token(site) + "." + Token(collector) + "." + Token(key)
+}
+
+// States of a Sealing. Of Making it comes to Sealed or GivenUp; Sealed is final.
+const (
+	SealingMaking     = "making"
+	SealingSealed     = "sealed"
+	SealingGivenUp    = "given up"   // a later epoch has taken its alerts, or it was begun anew
+	SealingSupplement = "supplement" // it is kept beside others that have its alerts
+)
+
+// A Sealing is one collector's making of one incident's bundle. That it becomes Sealed decides,
+// at once and for good, where all its alerts are: their Claims only say which Sealing to look at.
+type Sealing struct {
+	Incident  string            `json:"incident"`
+	Collector string            `json:"collector"`
+	Key       string            `json:"key"` // of the incident at that collector
+	Try       int               `json:"try"`
+	Epoch     uint64            `json:"epoch"`
+	State     string            `json:"state"`
+	Alerts    []string          `json:"alerts,omitempty"` // once it is sealed
+	Sealed    time.Time         `json:"sealed,omitzero"`
+	Coverage  evidence.Coverage `json:"coverage,omitempty"`
+	Has       Has               `json:"has,omitempty"`
+	Links     []Link            `json:"links,omitempty"` // its supplements; of a supplement: where its alerts are
+}
+
+// Has is the time that was got of each log, by host and family, as "host/family".
+type Has map[string][]Span
+
+// A Span is from Since until Until.
+type Span struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+}
+
+// A Link names an incident of a collector.
+type Link struct {
+	Collector string `json:"collector"`
+	Incident  string `json:"incident"`
 }
 
 // A Verdict is a sealed incident as the fleet's list shows it: no logs, and neither names nor

@@ -1,0 +1,466 @@
+// Package claims decides in which incident of which collector an alert ends, where several
+// collectors of a site each have one with it. It is pure but for the Book, of which it needs no
+// more than single keys that are created once and replaced only as they were read.
+//
+// The rules:
+//
+//   - An alert's Claim names a Sealing: one attempt of one collector to seal one incident. When the
+//     Sealing becomes sealed, in one step, all alerts that it claimed are there, for good.
+//   - Whoever owns the site claims the alerts of its incident, which are free, released, or
+//     claimed by a Sealing of an earlier epoch. That one is given up first, so that it cannot
+//     become sealed any more; then its claims are free.
+//   - Who does not own the site waits. It claims only what the owner has released, and no other way of
+//     settling its incident is left.
+//   - Of an incident some of whose alerts are sealed elsewhere the rest is sealed, and those are
+//     not in it. Where all are, the incident is dropped if those elsewhere have every log for all of
+//     the time that it has; else it is kept as a supplement, linked both ways.
+//
+// It guarantees, whoever is killed, paused or cut off at any step and whatever the clocks say:
+// no alert is in two Sealings that are sealed, and nothing is dropped that others do not have.
+// Epochs only decide who comes first; that a Sealing which was taken over cannot be sealed does not
+// hang on anybody knowing the epoch.
+//
+// It does not know how a book is reached, who is alive, or what an incident looks like on disk.
+package claims
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/fleet"
+)
+
+// Errors of a Book.
+var (
+	ErrNone  = errors.New("there is no such key")
+	ErrMoved = errors.New("the key is another one by now")
+)
+
+// A Book is the bucket of claims. What it reads may be old; what it writes is not written unless the
+// key is as the caller says: ErrMoved.
+type Book interface {
+	Get(ctx context.Context, key string) (value []byte, revision uint64, err error)
+	Create(ctx context.Context, key string, value []byte) (revision uint64, err error)
+	Update(ctx context.Context, key string, value []byte, revision uint64) (after uint64, err error)
+}
+
+// Me is who asks.
+type Me struct {
+	Collector string
+	Epoch     uint64 // the newest that it knows
+	Owner     bool   // it is the one of Epoch
+}
+
+// An Incident is one that is to be settled.
+type Incident struct {
+	Site, Key, ID string
+	Alerts        []string
+	Coverage      evidence.Coverage
+	Has           fleet.Has
+}
+
+// An Act is what is to become of an incident.
+type Act string
+
+// The acts.
+const (
+	Seal       Act = "seal"       // with the alerts that are Mine
+	Wait       Act = "wait"       // By is to settle it; or nobody yet
+	Drop       Act = "drop"       // Elsewhere has it all
+	Supplement Act = "supplement" // Elsewhere has its alerts, but not all of its logs
+)
+
+// A Place is where an alert is sealed.
+type Place struct {
+	Alert string
+	fleet.Link
+}
+
+// A Verdict is what is to become of an incident.
+type Verdict struct {
+	Act       Act
+	By        string   // of Wait
+	Mine      []string // of Seal
+	Elsewhere []Place
+	Done      bool // of Seal, Supplement: the book says so already
+
+	sealing fleet.Sealing // of Seal
+	at      uint64        // its revision
+	others  map[string]fleet.Sealing
+}
+
+// tries bounds how often one key is read again because somebody else has changed it.
+const tries = 8
+
+// errBusy is that others are changing the same keys at this moment.
+var errBusy = errors.New("the claims are being changed by others at this moment")
+
+// Own says what is to become of an incident, and claims its alerts if that is to be sealed. It
+// may be repeated, and broken off anywhere.
+func Own(ctx context.Context, b Book, me Me, in Incident) (Verdict, error) {
+	c := caller{b, me, in.Site}
+	mine, at, there, err := c.sealing(ctx, me.Collector, in.Key)
+	if err != nil {
+		return Verdict{}, err
+	}
+	switch {
+	case there && mine.State == fleet.SealingSealed:
+		return Verdict{Act: Seal, Mine: mine.Alerts, Done: true, sealing: mine, at: at}, nil
+	case there && mine.State == fleet.SealingSupplement:
+		return Verdict{Act: Supplement, Elsewhere: places(in.Alerts, mine.Links), Done: true, sealing: mine, at: at}, nil
+	}
+	v, free, err := c.look(ctx, in)
+	if err != nil || v.Act != "" {
+		return v, err
+	}
+	if !me.Owner && !free {
+		return Verdict{Act: Wait}, nil
+	}
+	return c.claimAll(ctx, in, mine, at, there)
+}
+
+type caller struct {
+	Book
+	me   Me
+	site string
+}
+
+// look says what is to become of an incident that others settle; free reports whether all that is
+// not sealed elsewhere may be claimed by anybody.
+func (c caller) look(ctx context.Context, in Incident) (v Verdict, free bool, err error) {
+	v.others, free = map[string]fleet.Sealing{}, true
+	for _, alert := range in.Alerts {
+		claim, _, there, err := c.claim(ctx, alert)
+		if err != nil {
+			return v, false, err
+		}
+		if !there {
+			free = false
+			continue
+		}
+		if claim.Released != "" {
+			continue
+		}
+		s, _, known, err := c.sealing(ctx, claim.Collector, claim.Key)
+		if err != nil {
+			return v, false, err
+		}
+		if known && holds(s, alert) {
+			if s.Collector == c.me.Collector && s.Key == in.Key {
+				return v, false, errBusy // it is ours: what Own has read was old
+			}
+			v.put(alert, s)
+			continue
+		}
+		free = free && c.me.Collector == claim.Collector
+	}
+	if len(v.Elsewhere) == len(in.Alerts) {
+		v.Act = c.judge(in, v.others)
+	}
+	return v, free, nil
+}
+
+// holds reports whether a Sealing has the alert for good.
+func holds(s fleet.Sealing, alert string) bool {
+	return s.State == fleet.SealingSealed && slices.Contains(s.Alerts, alert)
+}
+
+func (v *Verdict) put(alert string, s fleet.Sealing) {
+	v.Elsewhere = append(v.Elsewhere, Place{alert, fleet.Link{Collector: s.Collector, Incident: s.Incident}})
+	v.others[fleet.SealingKey("", s.Collector, s.Key)] = s
+}
+
+// judge says whether an incident all of whose alerts are elsewhere is of any use.
+func (c caller) judge(in Incident, others map[string]fleet.Sealing) Act {
+	all := fleet.Has{}
+	for _, s := range others {
+		for log, spans := range s.Has {
+			all[log] = append(all[log], spans...)
+		}
+	}
+	if Covers(all, in.Has) {
+		return Drop
+	}
+	return Supplement
+}
+
+// claimAll claims what is not sealed elsewhere.
+func (c caller) claimAll(ctx context.Context, in Incident, s fleet.Sealing, at uint64, there bool) (Verdict, error) {
+	s = fleet.Sealing{Incident: in.ID, Collector: c.me.Collector, Key: in.Key, Try: s.Try + 1, Epoch: c.me.Epoch, State: fleet.SealingMaking}
+	at, err := c.put(ctx, fleet.SealingKey(c.site, s.Collector, s.Key), s, at, there)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v := Verdict{Act: Seal, sealing: s, at: at, others: map[string]fleet.Sealing{}}
+	alerts := slices.Clone(in.Alerts)
+	slices.Sort(alerts) // two who claim the same come upon each other at the first of them
+	for _, alert := range alerts {
+		by, err := c.claimOne(ctx, s, alert, &v)
+		if err != nil {
+			return Verdict{}, err
+		}
+		if by != "" {
+			return Verdict{Act: Wait, By: by}, nil
+		}
+	}
+	if len(v.Mine) > 0 {
+		return v, nil
+	}
+	v.Act = c.judge(in, v.others)
+	return v, nil
+}
+
+// claimOne claims an alert for s, or notes that it is sealed elsewhere; by is who has claimed
+// it and cannot be taken over.
+func (c caller) claimOne(ctx context.Context, s fleet.Sealing, alert string, v *Verdict) (by string, err error) {
+	mine := fleet.Claim{Incident: s.Incident, Collector: s.Collector, Epoch: s.Epoch, Key: s.Key, Try: s.Try}
+	for range tries {
+		claim, at, there, err := c.claim(ctx, alert)
+		if err != nil {
+			return "", err
+		}
+		if there && claim.Released == "" {
+			held, free, err := c.freed(ctx, claim, s)
+			switch {
+			case err != nil && !errors.Is(err, ErrMoved):
+				return "", err
+			case err != nil:
+				continue
+			case holds(held, alert):
+				v.put(alert, held)
+				return "", nil
+			case !free:
+				return claim.Collector, nil
+			}
+		}
+		_, err = c.put(ctx, fleet.ClaimKey(c.site, alert), mine, at, there)
+		if err == nil {
+			v.Mine = append(v.Mine, alert)
+			return "", nil
+		}
+		if !errors.Is(err, ErrMoved) {
+			return "", err
+		}
+	}
+	return "", errBusy
+}
+
+// freed reports whether a claim is no one's any more, for s, and is the Sealing that it stands for. A
+// Sealing that could still be sealed is given up first. ErrMoved: look again.
+func (c caller) freed(ctx context.Context, claim fleet.Claim, s fleet.Sealing) (held fleet.Sealing, free bool, err error) {
+	if claim.Collector == s.Collector && claim.Key == s.Key {
+		return held, true, nil // an earlier try of ours, which is over since s was begun
+	}
+	key := fleet.SealingKey(c.site, claim.Collector, claim.Key)
+	held, at, there, err := c.sealing(ctx, claim.Collector, claim.Key)
+	switch {
+	case err != nil:
+		return held, false, err
+	case !there: // it was not seen yet: nobody claims before the Sealing is there
+		return held, false, fmt.Errorf("%w: %s", ErrMoved, key)
+	case held.State == fleet.SealingSealed, held.State == fleet.SealingSupplement: // both are final, and what has this alert is known by its list
+		return held, true, nil
+	case held.Try < claim.Try: // what was read is old
+		return held, false, fmt.Errorf("%w: %s", ErrMoved, key)
+	case held.State == fleet.SealingGivenUp, held.Try > claim.Try:
+		return held, true, nil
+	case held.Epoch >= s.Epoch && held.Collector != s.Collector:
+		return held, false, nil
+	}
+	given := held
+	given.State = fleet.SealingGivenUp
+	if _, err := c.put(ctx, key, given, at, true); err != nil {
+		return held, false, err
+	}
+	return given, true, nil
+}
+
+// A Sealed is what is said of an incident that is sealed.
+type Sealed struct {
+	Time     time.Time
+	Coverage evidence.Coverage
+	Has      fleet.Has
+}
+
+// Commit says that the incident of a Verdict to seal is on disk with the alerts that are Mine. ok:
+// they are there for good; else somebody else has taken them over, and Own is to be asked again. After an error
+// it may be either, which Own finds out.
+func Commit(ctx context.Context, b Book, site string, v Verdict, id string, what Sealed) (ok bool, err error) {
+	if v.Done {
+		return true, nil
+	}
+	s := v.sealing
+	s.Incident, s.State, s.Alerts, s.Sealed, s.Coverage, s.Has = id, fleet.SealingSealed, v.Mine, what.Time, what.Coverage, what.Has
+	c := caller{b, Me{}, site}
+	_, err = c.put(ctx, fleet.SealingKey(site, s.Collector, s.Key), s, v.at, true)
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, ErrMoved) {
+		return false, err
+	}
+	now, _, there, err := c.sealing(ctx, s.Collector, s.Key) // it may have been us, and the answer was lost
+	return there && now.State == fleet.SealingSealed && now.Try == s.Try, err
+}
+
+// Held says whether what a Verdict to seal has claimed can still be sealed, as far as the book
+// shows: it is asked before an act that costs something.
+func Held(ctx context.Context, b Book, site string, v Verdict) (bool, error) {
+	if v.Done {
+		return true, nil
+	}
+	now, _, there, err := (caller{b, Me{}, site}).sealing(ctx, v.sealing.Collector, v.sealing.Key)
+	return there && now.Try == v.sealing.Try && (now.State == fleet.SealingMaking || now.State == fleet.SealingSealed), err
+}
+
+// Keep says that an incident is kept as a supplement of those that have its alerts, and has each of
+// them say so too. It may be repeated.
+func Keep(ctx context.Context, b Book, me Me, in Incident, v Verdict) error {
+	c := caller{b, me, in.Site}
+	s, at, there, err := c.sealing(ctx, me.Collector, in.Key)
+	if err != nil {
+		return err
+	}
+	own := fleet.Link{Collector: me.Collector, Incident: in.ID}
+	if s.State != fleet.SealingSupplement {
+		s = fleet.Sealing{Incident: in.ID, Collector: me.Collector, Key: in.Key, Try: s.Try + 1, Epoch: me.Epoch, State: fleet.SealingSupplement, Coverage: in.Coverage, Has: in.Has, Links: links(v.Elsewhere)}
+		if _, err := c.put(ctx, fleet.SealingKey(in.Site, me.Collector, in.Key), s, at, there); err != nil {
+			return err
+		}
+	}
+	for _, alert := range in.Alerts {
+		claim, _, _, err := c.claim(ctx, alert)
+		if err == nil {
+			err = c.link(ctx, claim, alert, own)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link has the Sealing that has an alert name a supplement.
+func (c caller) link(ctx context.Context, claim fleet.Claim, alert string, own fleet.Link) error {
+	for range tries {
+		s, at, _, err := c.sealing(ctx, claim.Collector, claim.Key)
+		if err != nil || slices.Contains(s.Links, own) {
+			return err
+		}
+		if !holds(s, alert) {
+			return errBusy // what was read is old
+		}
+		s.Links = append(s.Links, own)
+		if _, err = c.put(ctx, fleet.SealingKey(c.site, s.Collector, s.Key), s, at, true); !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+	return errBusy
+}
+
+// links are the incidents of places, each once.
+func links(list []Place) (all []fleet.Link) {
+	for _, p := range list {
+		if !slices.Contains(all, p.Link) {
+			all = append(all, p.Link)
+		}
+	}
+	return all
+}
+
+// Mark has the claims of a Sealing that is sealed say so, for who reads nothing else. It may be repeated.
+func Mark(ctx context.Context, b Book, site string, s fleet.Sealing) error {
+	c := caller{b, Me{}, site}
+	for _, alert := range s.Alerts {
+		claim, at, there, err := c.claim(ctx, alert)
+		if err != nil {
+			return err
+		}
+		if there && !claim.Sealed.IsZero() {
+			continue
+		}
+		claim = fleet.Claim{Incident: s.Incident, Collector: s.Collector, Epoch: s.Epoch, Sealed: s.Sealed, Coverage: s.Coverage, Held: Seconds(s.Has), Key: s.Key, Try: s.Try}
+		if _, err := c.put(ctx, fleet.ClaimKey(site, alert), claim, at, there); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SealingOf is what the book has of an incident of a collector.
+func SealingOf(ctx context.Context, b Book, site, collector, key string) (s fleet.Sealing, there bool, err error) {
+	s, _, there, err = (caller{b, Me{}, site}).sealing(ctx, collector, key)
+	return s, there, err
+}
+
+// ClaimOf is what the book has of an alert.
+func ClaimOf(ctx context.Context, b Book, site, alert string) (claim fleet.Claim, there bool, err error) {
+	claim, _, there, err = (caller{b, Me{}, site}).claim(ctx, alert)
+	return claim, there, err
+}
+
+// places are where the alerts of a supplement are, as far as its links say.
+func places(alerts []string, links []fleet.Link) (list []Place) {
+	for _, l := range links {
+		for _, a := range alerts {
+			list = append(list, Place{a, l})
+		}
+	}
+	return list
+}
+
+// Release says that the owner makes no incident of an alert. What is claimed stays so.
+func Release(ctx context.Context, b Book, me Me, site, alert, why string) error {
+	c := caller{b, me, site}
+	_, err := c.put(ctx, fleet.ClaimKey(site, alert), fleet.Claim{Collector: me.Collector, Epoch: me.Epoch, Released: why}, 0, false)
+	if errors.Is(err, ErrMoved) {
+		return nil
+	}
+	return err
+}
+
+func (c caller) claim(ctx context.Context, alert string) (v fleet.Claim, at uint64, there bool, err error) {
+	at, there, err = read(ctx, c.Book, fleet.ClaimKey(c.site, alert), &v)
+	return v, at, there, err
+}
+
+func (c caller) sealing(ctx context.Context, collector, key string) (v fleet.Sealing, at uint64, there bool, err error) {
+	at, there, err = read(ctx, c.Book, fleet.SealingKey(c.site, collector, key), &v)
+	return v, at, there, err
+}
+
+func read(ctx context.Context, b Book, key string, into any) (at uint64, there bool, err error) {
+	value, at, err := b.Get(ctx, key)
+	if errors.Is(err, ErrNone) {
+		return 0, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(value, into)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("read %s of the fleet's claims: %w", key, err)
+	}
+	return at, true, nil
+}
+
+// put writes a key as it is not there, or as it was read.
+func (c caller) put(ctx context.Context, key string, v any, at uint64, there bool) (after uint64, err error) {
+	value, err := json.Marshal(v)
+	if err != nil {
+		return 0, err
+	}
+	if there {
+		after, err = c.Update(ctx, key, value, at)
+	} else {
+		after, err = c.Create(ctx, key, value)
+	}
+	if err != nil {
+		err = fmt.Errorf("write %s of the fleet's claims: %w", key, err)
+	}
+	return after, err
+}
