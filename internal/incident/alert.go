@@ -47,6 +47,9 @@ type Decision struct {
 	Why      Why    `json:"why,omitempty"`
 	Of       string `json:"of,omitempty"`   // of Repeat: the alert that it repeats
 	Note     string `json:"note,omitempty"` // of Paused: by what; of Limited: which part of the limit was reached, "": all of it
+
+	At    string `json:"at,omitempty"`    // of InIncident: another collector, which has the alert in its incident There
+	There string `json:"there,omitempty"` // an ID
 }
 
 // An AlertRecord is one alert on disk: every mail is accounted for by one.

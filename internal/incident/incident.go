@@ -97,7 +97,8 @@ type Incident struct {
 	Starts  int       `json:"starts"`  // how often the work was taken up
 
 	Stopped time.Time `json:"stopped,omitzero"` // by hand, before its end
-	Late    bool      `json:"late,omitempty"`   // the revision that is being made is for what came late alone: no host is asked
+	Fleet   Shared    `json:"fleet,omitzero"`
+	Late    bool      `json:"late,omitempty"` // the revision that is being made is for what came late alone: no host is asked
 
 	Revision  int               `json:"revision"`
 	Coverage  evidence.Coverage `json:"coverage,omitempty"` // of the newest manifest

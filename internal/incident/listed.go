@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/fleet"
 )
 
 // A Listed is one line of `grab list`.
@@ -25,6 +26,12 @@ type Listed struct {
 
 	RemovedAt  time.Time `json:"removed,omitzero"` // of state removed
 	RemovedWhy string    `json:"removed_why,omitempty"`
+
+	StandingBy   *string      `json:"standing_by,omitempty"` // the collector that seals it, "" before one is known; absent: it does not stand by
+	Unclaimed    bool         `json:"unclaimed,omitempty"`
+	SupplementOf []fleet.Link `json:"supplement_of,omitempty"`
+	Supplements  []fleet.Link `json:"supplements,omitempty"`
+	In           []fleet.Link `json:"in,omitempty"` // of state removed: other collectors' incidents that have its alerts
 
 	Brief
 	Known bool `json:"-"` // Brief is; false: an earlier version sealed the bundle, which says it

@@ -347,7 +347,7 @@ func owns(s *Store, bundle string) bool {
 // listed is a removed incident as a list shows it.
 func (r Removal) listed() Listed {
 	l := Listed{Incident: r.Incident, Site: r.Site, State: Removed, Coverage: r.Coverage, Time: r.At, Until: r.Until, TimeZone: r.TimeZone, Kind: cmp.Or(r.Kind, KindAlert), By: r.By,
-		Known: r.Brief != nil, RemovedAt: r.Time, RemovedWhy: r.Why}
+		Known: r.Brief != nil, RemovedAt: r.Time, RemovedWhy: r.Why, In: r.In}
 	if r.Brief != nil {
 		l.Brief = *r.Brief
 	}

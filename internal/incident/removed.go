@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/fleet"
 )
 
 // Removed is the state of an incident of which only a line is left, in removed.jsonl.
@@ -42,6 +43,8 @@ type Removal struct {
 	Until    time.Time `json:"until,omitzero"`
 	Revision int       `json:"revision,omitempty"`
 	Brief    *Brief    `json:"brief,omitempty"` // of the newest revision
+
+	In []fleet.Link `json:"in,omitempty"` // other collectors' incidents that have its alerts and all of its logs
 }
 
 // is reports whether id is one of the names of the incident.

@@ -155,6 +155,12 @@ func (t *Table) Start(key string) (Incident, error) {
 // Freeze ends the joining, if the window is still w, and writes down the manifest
 // that build makes of the frozen incident: from now on a restart only seals.
 func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evidence.Manifest, error)) (Incident, error) {
+	return t.FreezeAs(key, w, nil, build)
+}
+
+// FreezeAs is Freeze with a change that is made to the incident at the same time, under the lock; its
+// error leaves all as it is. nil: none.
+func (t *Table) FreezeAs(key string, w evidence.Window, as func(*Incident) error, build func(Incident) (evidence.Manifest, error)) (Incident, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	cur := t.m[key]
@@ -165,8 +171,13 @@ func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evid
 		return Incident{}, ErrGrew
 	}
 
-	next := cur.Clone()
+	next, whole := cur.Clone(), cur.Members
 	next.Frozen, next.State = true, Sealing
+	if as != nil {
+		if err := as(&next); err != nil {
+			return Incident{}, err
+		}
+	}
 	m, err := build(next)
 	if err != nil {
 		return Incident{}, err
@@ -175,12 +186,37 @@ func (t *Table) Freeze(key string, w evidence.Window, build func(Incident) (evid
 		return Incident{}, fmt.Errorf("save manifest: %w", err)
 	}
 
-	next, err = t.ChangeLocked(key, func(in *Incident) {
-		in.Frozen, in.State, in.Coverage = true, Sealing, m.Coverage
-	})
+	next.Coverage = m.Coverage
+	next, err = t.ChangeLocked(key, func(in *Incident) { *in = next })
+	t.tellFrozen(next, whole, err)
+	return next, err
+}
+
+// tellFrozen says that nothing joins an incident any more, as it was with all its members: those
+// that were taken out of it are decided too.
+func (t *Table) tellFrozen(in Incident, whole []Member, err error) {
 	if err == nil && t.OnFreeze != nil {
-		t.OnFreeze(next)
+		in.Members = whole
+		t.OnFreeze(in)
 	}
+}
+
+// Give ends the joining of an incident that is not to be sealed here, for others have its alerts. as
+// changes it at the same time, under the lock.
+func (t *Table) Give(key string, as func(*Incident) error) (Incident, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	cur := t.m[key]
+	if cur == nil {
+		return Incident{}, ErrGone
+	}
+	next := cur.Clone()
+	if err := as(&next); err != nil {
+		return cur.Clone(), err
+	}
+	next.Frozen = true
+	next, err := t.ChangeLocked(key, func(in *Incident) { *in = next })
+	t.tellFrozen(next, next.Members, err)
 	return next, err
 }
 
@@ -223,6 +259,6 @@ func (t *Table) Reload(key string) (todo bool, err error) {
 // Clone is a copy of the incident that shares nothing which changes.
 func (in Incident) Clone() Incident {
 	in.Aliases, in.Members = slices.Clone(in.Aliases), slices.Clone(in.Members)
-	in.Revisions = slices.Clone(in.Revisions)
+	in.Revisions, in.Fleet = slices.Clone(in.Revisions), in.Fleet.clone()
 	return in
 }

@@ -170,12 +170,19 @@ func note(l incident.Listed) string {
 	case l.State == incident.Removed:
 		clock := human.Clock{Zone: wiring.ZoneNamed(l.TimeZone)}
 		return "removed " + clock.Short(l.RemovedAt.Truncate(time.Second)) + ": " + evidence.Printable(l.RemovedWhy, 100)
-	case l.Pinned && l.PinReason != "":
-		return "pinned: " + evidence.Printable(l.PinReason, 100)
-	case l.Pinned:
-		return "pinned"
 	}
-	return ""
+	var words []string
+	if l.Pinned {
+		words = append(words, strings.TrimSuffix("pinned: "+evidence.Printable(l.PinReason, 100), ": "))
+	}
+	shared := incident.Shared{Unclaimed: l.Unclaimed, SupplementOf: l.SupplementOf, Supplements: l.Supplements}
+	if l.StandingBy != nil {
+		shared.Standing, shared.StandingBy = true, *l.StandingBy
+	}
+	if w := shared.Words(); w != "" {
+		words = append(words, evidence.Printable(w, 200))
+	}
+	return strings.Join(words, "; ")
 }
 
 // trigger is what an incident came from.

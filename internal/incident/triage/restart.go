@@ -22,6 +22,9 @@ func (s *siteIndex) restartPlan(c circumstances, grown map[string]evidence.Windo
 		if e.d.What == incident.InIncident && c.incidents[e.d.Incident] == nil {
 			e.frozen = true // sealed, or removed since
 		}
+		if e.d.At != "" {
+			e.frozen = true // another collector has it
+		}
 		e.pin = pins[e.id]
 		e.fixed = e.frozen || (e.d.What == incident.Repeat || e.d.What == incident.Limited) && (e.t.Before(horizon) || e.seen.Before(c.cutoff))
 	}

@@ -195,7 +195,7 @@ func (r *Report) JudgeIncidents(patience time.Duration) {
 				Hint: "see what else is said of the hosts, and `grab check`"})
 		}
 		due := latest(in.Until, begun).Add(patience)
-		if !in.Until.IsZero() && r.Now.Sub(due) > SealedIn {
+		if !in.Until.IsZero() && in.Standing == "" && r.Now.Sub(due) > SealedIn {
 			r.Add(Problem{Key: key + "/late", Since: due, Blocks: true,
 				What: fmt.Sprintf("incident %s has no bundle more than %s after its time", in.Incident, human.Span(SealedIn)),
 				Hint: "it copies for long, or waits for room on the disk: see the log of grab watch; `grab retry " + in.Incident + "` tries at once"})

@@ -179,6 +179,8 @@ type Incident struct {
 	Error    string    `json:"error,omitempty"`
 	Until    time.Time `json:"until,omitzero"`    // the end of its window
 	Waiting  []string  `json:"waiting,omitempty"` // hosts whose files are not held yet
+
+	Standing string `json:"standing,omitempty"` // in words: it waits for another collector to seal it
 }
 
 // Canary is the mail that a mailbox is sent by its own watcher.

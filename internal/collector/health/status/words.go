@@ -216,6 +216,9 @@ func (w *writer) incidents(list []Incident) {
 		if in.Error != "" {
 			w.line("    %s", in.Error)
 		}
+		if in.Standing != "" {
+			w.line("    %s", in.Standing)
+		}
 	}
 }
 
