@@ -72,12 +72,27 @@ func (h *hostRun) loop(ctx context.Context) {
 		w, gen, changed := h.run.target.current()
 		if h.settle(ctx, w, changed) {
 			h.run.target.finish(gen)
-			select {
-			case <-changed:
-			case <-ctx.Done():
-			case <-h.run.quiet:
+			if h.idle(ctx, changed) {
 				return
 			}
+		}
+	}
+}
+
+// idle waits until there is something to do again, or, ended, nothing any more. While the
+// incident stands by, the host is let go of.
+func (h *hostRun) idle(ctx context.Context, changed <-chan struct{}) (ended bool) {
+	for rest := h.run.whose.rest; ; {
+		select {
+		case <-changed:
+			return false
+		case <-ctx.Done():
+			return false
+		case <-h.run.quiet:
+			return true
+		case <-rest:
+			h.close()
+			rest = nil
 		}
 	}
 }

@@ -100,7 +100,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 		m.Timing.Held, m.Timing.Copied = evidence.Later(m.Timing.Held, h.Held), evidence.Later(m.Timing.Copied, h.Copied)
 	}
 	m.Window = in.Asked.Widen(time.Duration(widen) * time.Millisecond)
-	m.Notes = slices.Concat(incidentNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
+	m.Notes = slices.Concat(incidentNotes(in), fleetNotes(in), hostNotes(states), unknownPeers(m.Hosts, in.Hosts, configured))
 	if !in.Stopped.IsZero() {
 		toCome(&m, states) // and did not: nobody looked again
 		m.Notes = append(m.Notes, "stopped by hand at "+in.Stopped.Format(time.RFC3339)+": grab did not wait for what was still missing")

@@ -220,17 +220,20 @@ func (u *run) open(host, family string) (io.ReadCloser, error) {
 func (u *run) closePullers() {
 	var wg sync.WaitGroup
 	for _, h := range u.hosts {
-		if h.puller == nil {
-			continue
-		}
-		wg.Go(func() {
-			if err := h.puller.Close(); err != nil {
-				u.r.log().Debug("error while closing the host", "incident", u.id, "host", h.ref.Name, "err", err)
-			}
-			h.puller = nil
-		})
+		wg.Go(h.close)
 	}
 	wg.Wait()
+}
+
+// close lets go of the host; what was copied stays, and it may be asked again.
+func (h *hostRun) close() {
+	if h.puller == nil {
+		return
+	}
+	if err := h.puller.Close(); err != nil {
+		h.run.r.log().Debug("error while closing the host", "incident", h.run.id, "host", h.ref.Name, "err", err)
+	}
+	h.puller = nil
 }
 
 // waitedEnough reports whether there is no use in waiting for room any longer, once patience is

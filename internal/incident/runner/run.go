@@ -32,7 +32,8 @@ type run struct {
 	target   *target       // from the first pass on
 	quiet    chan struct{} // closed when every host is done and the incident frozen
 	once     sync.Once     // firstPass
-	mu       sync.Mutex    // the hosts' states
+	whose    whose
+	mu       sync.Mutex // the hosts' states
 }
 
 // terms say how patient a run is.
@@ -44,7 +45,7 @@ type terms struct {
 }
 
 func newRun(r *Runner, table *incident.Table, key string, t terms) *run {
-	u := &run{r: r, table: table, key: key, terms: t}
+	u := &run{r: r, table: table, key: key, terms: t, whose: whose{rest: make(chan struct{})}}
 	u.room = &room{wait: t.waitRoom, say: u.sayRoom, make: keeper{r}.makeRoom}
 	return u
 }
@@ -74,6 +75,8 @@ func (u *run) work(ctx context.Context) error {
 	u.r.Store.RemoveParts(u.r.Store.IncidentDir(u.key), nil)
 	u.r.Store.RemoveParts(u.r.Store.ResultsDir(u.key), nil)
 	switch {
+	case u.inc.Frozen && u.asks():
+		err = u.refreeze(ctx)
 	case u.manifestWritten():
 	case u.inc.ReportOnly(), u.inc.Late:
 		err = u.freeze(ctx, u.inc.Asked)
@@ -166,12 +169,28 @@ func (u *run) freezeWhenDone(work context.Context) error {
 		if err := u.nothingFits(); err != nil {
 			return err
 		}
-		err := u.freeze(work, w)
-		if !errors.Is(err, incident.ErrGrew) {
+		err := u.conclude(work, w)
+		switch {
+		case errors.Is(err, incident.ErrGrew):
+			u.rewind()
+		case errors.Is(err, errJoined):
+			u.target.sayDone() // nobody is asked anew for it, but whose it is
+		default:
 			return err
 		}
-		u.rewind()
 	}
+}
+
+// conclude finds out whose the incident is, and freezes it if it is to be sealed.
+func (u *run) conclude(work context.Context, w evidence.Window) error {
+	_, _, changed := u.target.current()
+	if err := u.own(work, changed); err != nil {
+		return err
+	}
+	if u.whose.Act == ActDrop {
+		return u.give()
+	}
+	return u.freeze(work, w)
 }
 
 // nothingFits is why nothing at all was copied of any host, if it is for want of room.
@@ -197,7 +216,7 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 		}
 	}
 	return u.room.retry(ctx, func() error {
-		inc, err := u.table.Freeze(u.key, w, u.build)
+		inc, err := u.table.FreezeAs(u.key, w, u.take, u.build)
 		if err == nil {
 			u.inc = inc
 		}

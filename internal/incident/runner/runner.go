@@ -44,9 +44,11 @@ type Runner struct {
 	working working
 }
 
-// Beside is what is got of an incident from elsewhere than its hosts, and comes as material.
-// Neither may cost the hosts anything.
+// Beside is who else has to do with an incident: what is got from elsewhere than its hosts, and comes as
+// material, and whose it is. None of it may cost the hosts anything.
 type Beside struct {
+	// Own says whose an incident is. nil: no other collector watches its site.
+	Own Owner
 	// Begin hears that the hosts of an incident are being asked, also once more after a
 	// restart. It returns at once. nil: nobody wants to know.
 	Begin func(in incident.Incident)

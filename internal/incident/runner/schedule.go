@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"rtmtgrab/internal/incident"
 )
@@ -80,6 +81,19 @@ func (r *Runner) workAt(ctx context.Context, table *incident.Table, key string) 
 		p := r.Policy()
 		u := newRun(r, table, key, terms{settle: p.Settle, patience: p.Patience, waitRoom: true})
 		err := u.work(ctx)
+		switch {
+		case errors.Is(err, errAnew):
+			if err = u.undo(); err == nil && sleep(ctx, time.Second, nil) {
+				continue
+			}
+		case errors.Is(err, errGiven):
+			lock.Release() // for the removal
+			if err = r.given(table, key); err != nil {
+				r.log().Warn("an incident that others have stays for now", "key", key, "err", err)
+				sleep(ctx, againFirst, nil)
+				return // it is taken up again
+			}
+		}
 		if err = u.concluded(err); err == nil || errors.Is(err, incident.ErrGone) {
 			table.Drop(key)
 			return

@@ -105,6 +105,9 @@ func (u *run) seal(ctx context.Context) error {
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
 	made, err := u.bundle(ctx, &m)
+	if err == nil {
+		err = u.commit(ctx, m)
+	}
 	if err != nil {
 		return fmt.Errorf("seal incident %s: %w", u.inc.ID, err)
 	}
@@ -114,6 +117,7 @@ func (u *run) seal(ctx context.Context) error {
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error, in.Late = incident.Sealed, m.Coverage, path, "", false
+			u.sealedAs(&in.Fleet)
 			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), rev)
 		})
 		return err

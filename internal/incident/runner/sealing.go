@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -61,7 +62,7 @@ func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made Seal
 			return fmt.Errorf("%w: %s", ErrNoReport, noReport)
 		}
 		s.NoReport = noReport
-		return file.Save(s)
+		return errors.Join(u.still(ctx), file.Save(s))
 	}
 	job.Hand = func(to []string) { s.HandTo = to }
 	job.Remember = func(m evidence.Memory) error {
