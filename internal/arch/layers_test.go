@@ -15,6 +15,7 @@ var layers = [][]string{
 	{"internal/app/checkup"},
 	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/health"},
 	{"internal/app/delivery", "internal/app/handing", "internal/app/reset", "internal/app/retention", "internal/app/oneshot", "internal/app/progress", "internal/app/completion", "internal/app/hubcmd", "internal/app/usage"},
+	{"internal/fleet/owner"},
 	{"internal/wiring", "internal/collector/webhook", "internal/collector/poll"},
 	{"internal/masking"},
 	{"internal/analysis"},
@@ -32,7 +33,7 @@ var layers = [][]string{
 	{"internal/config"},
 	{"internal/config/diagconf", "internal/config/fleetconf"},
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder", "internal/fleet/hub"},
-	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/pin", "internal/httpproxy", "internal/prt"},
+	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/pin", "internal/httpproxy", "internal/prt", "internal/fleet/owner/claims"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/fleet", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/version", "internal/version/licenses"},
 	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human"},
 }

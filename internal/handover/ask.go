@@ -253,9 +253,12 @@ func (e *Engine) Drop(name, by string) error {
 }
 
 // dropLocked gives up a delivery that nobody works at. The lock is held.
-func (e *Engine) dropLocked(j *Job, by string) error {
+func (e *Engine) dropLocked(j *Job, by string) error { return e.giveUp(j, "by "+by) }
+
+// giveUp ends a delivery for good. The lock is held.
+func (e *Engine) giveUp(j *Job, why string) error {
 	was := j.clone()
-	if err := j.end(Dropped, "by "+by, now()); err != nil {
+	if err := j.end(Dropped, why, now()); err != nil {
 		return err
 	}
 	if err := e.Store.file(j.Name()).Save(*j); err != nil {

@@ -95,7 +95,7 @@ func DropWhy(list []Elsewhere) string {
 
 // SetElsewhere writes into the records of alerts in which collectors' incidents they are. It is called
 // with the lock of the site's table held, where there is one.
-func (s *Store) SetElsewhere(site string, list []Elsewhere) error {
+func SetElsewhere(s *Store, site string, list []Elsewhere) error {
 	for _, e := range list {
 		rec, err := s.Alert(e.Alert)
 		if err != nil {

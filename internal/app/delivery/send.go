@@ -205,6 +205,12 @@ func (d *Desk) drop(e *handover.Engine, q Ask, by string) (Delivered, error) {
 	return shown(last), nil
 }
 
+// Withdraw gives up what waits of an incident that is to be removed. begun: something of it is under way.
+func (d *Desk) Withdraw(key, why string) (begun bool) {
+	e := d.engine()
+	return e != nil && handover.Withdraw(e, key, why)
+}
+
 func sameSink(list []handover.View) bool {
 	return !slices.ContainsFunc(list, func(v handover.View) bool { return !strings.EqualFold(v.Sink, list[0].Sink) })
 }

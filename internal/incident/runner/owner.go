@@ -158,7 +158,7 @@ func (u *run) take(in *incident.Incident) error {
 		return errJoined
 	}
 	in.Fleet = incident.Shared{Elsewhere: in.Fleet.Elsewhere, Epoch: v.Epoch, Unclaimed: v.Act == ActAlone}
-	if err := u.r.Store.SetElsewhere(in.Site, v.Elsewhere); err != nil {
+	if err := incident.SetElsewhere(u.r.Store, in.Site, v.Elsewhere); err != nil {
 		return err
 	}
 	if v.Act == ActSupplement {
@@ -178,7 +178,7 @@ func (u *run) give() error {
 	var err error
 	u.inc, err = u.table.Give(u.key, func(in *incident.Incident) error {
 		in.Fleet.Elsewhere = u.whose.Verdict.Elsewhere
-		return u.r.Store.SetElsewhere(in.Site, u.whose.Verdict.Elsewhere)
+		return incident.SetElsewhere(u.r.Store, in.Site, u.whose.Elsewhere)
 	})
 	if err != nil {
 		return err
@@ -320,6 +320,16 @@ func (r *Runner) given(table *incident.Table, key string) error {
 		return fmt.Errorf("incident %s is in %s, and cannot be removed yet: it is pinned, or somebody works at it", in.ID, incident.DropWhy(in.Fleet.Elsewhere))
 	}
 	return err
+}
+
+// RemoveGiven removes a sealed incident whose record says which incidents of others have its alerts.
+// Not gone: it is pinned, or somebody works at it.
+func (r *Runner) RemoveGiven(key string) (gone bool, err error) {
+	in, err := r.Store.Read(key)
+	if err != nil {
+		return false, err
+	}
+	return keeper{r}.removeGiven(in)
 }
 
 // removeGiven removes an incident whose alerts others have, with a line in removed.jsonl that says where

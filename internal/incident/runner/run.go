@@ -29,11 +29,16 @@ type run struct {
 	inc      incident.Incident // of the goroutine in work alone
 	hosts    []*hostRun
 	room     *room
-	target   *target       // from the first pass on
-	quiet    chan struct{} // closed when every host is done and the incident frozen
-	once     sync.Once     // firstPass
-	whose    whose
-	mu       sync.Mutex // the hosts' states
+	target   *target // from the first pass on
+	signals
+	whose whose
+	mu    sync.Mutex // the hosts' states
+}
+
+// signals are given once each.
+type signals struct {
+	quiet chan struct{} // closed when every host is done and the incident frozen
+	once  sync.Once     // firstPass
 }
 
 // terms say how patient a run is.

@@ -221,3 +221,52 @@ func (u *run) adopt(ctx context.Context, base string) string {
 	}
 	return ""
 }
+
+// sealingOf is what was written down of the incident's revision. What cannot be read
+// counts as nothing: then a crash costs one start more.
+func (u *run) sealingOf() sealing {
+	s, _, err := sealingFile(u.r.Store, u.key).Load()
+	if err != nil {
+		u.r.log().Warn("how often this incident was being sealed cannot be read", "incident", u.inc.ID, "err", err)
+	}
+	if err != nil || s.Revision != u.inc.Revision {
+		return sealing{Revision: u.inc.Revision}
+	}
+	return s
+}
+
+// makeBundle has the bundle made, and counts on disk how often that came to no end.
+func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made SealedBundle, err error) {
+	file := sealingFile(u.r.Store, u.key)
+	job.Plain = s.plain()
+	if job.Plain != "" {
+		u.r.log().Error("incident is sealed without a report", "incident", u.inc.ID, "why", job.Plain)
+	}
+	job.Analyzed = func(noReport string) error {
+		if noReport != "" && mustReport(u.r.Store, u.inc) {
+			return fmt.Errorf("%w: %s", ErrNoReport, noReport)
+		}
+		s.NoReport = noReport
+		return errors.Join(u.still(ctx), file.Save(s))
+	}
+	job.Hand = func(to []string) { s.HandTo = to }
+	job.Remember = func(m evidence.Memory) error {
+		m.Revision = u.inc.Revision
+		return incident.MemoryFile(u.r.Store, u.key).Save(m)
+	}
+	s.Begun++
+	if err := u.room.retry(ctx, func() error { return file.Save(s) }); err != nil {
+		return made, err
+	}
+	err = u.room.retry(ctx, func() (err error) {
+		made, err = u.r.Seal(ctx, job)
+		return err
+	})
+	if err != nil {
+		s.Begun-- // it came to an end, though not a good one
+		if err2 := file.Save(s); err2 != nil {
+			u.r.log().Warn("that sealing came to an end cannot be written down", "incident", u.inc.ID, "err", err2)
+		}
+	}
+	return made, err
+}

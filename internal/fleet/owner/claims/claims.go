@@ -97,8 +97,8 @@ type Verdict struct {
 // tries bounds how often one key is read again because somebody else has changed it.
 const tries = 8
 
-// errBusy is that others are changing the same keys at this moment.
-var errBusy = errors.New("the claims are being changed by others at this moment")
+// ErrBusy is that others are changing the same keys, and that what was read may be old: it is asked again.
+var ErrBusy = errors.New("the claims are being changed by others at this moment")
 
 // Own says what is to become of an incident, and claims its alerts if that is to be sealed. It
 // may be repeated, and broken off anywhere.
@@ -110,7 +110,7 @@ func Own(ctx context.Context, b Book, me Me, in Incident) (Verdict, error) {
 	}
 	switch {
 	case there && mine.State == fleet.SealingSealed:
-		return Verdict{Act: Seal, Mine: mine.Alerts, Done: true, sealing: mine, at: at}, nil
+		return c.done(ctx, in, mine, at)
 	case there && mine.State == fleet.SealingSupplement:
 		return Verdict{Act: Supplement, Elsewhere: places(in.Alerts, mine.Links), Done: true, sealing: mine, at: at}, nil
 	}
@@ -122,6 +122,29 @@ func Own(ctx context.Context, b Book, me Me, in Incident) (Verdict, error) {
 		return Verdict{Act: Wait}, nil
 	}
 	return c.claimAll(ctx, in, mine, at, there)
+}
+
+// done is the verdict of an incident that the book has as sealed.
+func (c caller) done(ctx context.Context, in Incident, s fleet.Sealing, at uint64) (Verdict, error) {
+	v := Verdict{Act: Seal, Mine: s.Alerts, Done: true, sealing: s, at: at, others: map[string]fleet.Sealing{}}
+	for _, alert := range in.Alerts {
+		if slices.Contains(s.Alerts, alert) {
+			continue
+		}
+		claim, _, _, err := c.claim(ctx, alert)
+		if err != nil {
+			return v, err
+		}
+		held, _, _, err := c.sealing(ctx, claim.Collector, claim.Key)
+		if err == nil && !holds(held, alert) {
+			err = ErrBusy // it was when this was sealed
+		}
+		if err != nil {
+			return v, err
+		}
+		v.put(alert, held)
+	}
+	return v, nil
 }
 
 type caller struct {
@@ -152,7 +175,7 @@ func (c caller) look(ctx context.Context, in Incident) (v Verdict, free bool, er
 		}
 		if known && holds(s, alert) {
 			if s.Collector == c.me.Collector && s.Key == in.Key {
-				return v, false, errBusy // it is ours: what Own has read was old
+				return v, false, ErrBusy // it is ours: what Own has read was old
 			}
 			v.put(alert, s)
 			continue
@@ -247,7 +270,7 @@ func (c caller) claimOne(ctx context.Context, s fleet.Sealing, alert string, v *
 			return "", err
 		}
 	}
-	return "", errBusy
+	return "", ErrBusy
 }
 
 // freed reports whether a claim is no one's any more, for s, and is the Sealing that it stands for. A
@@ -353,14 +376,14 @@ func (c caller) link(ctx context.Context, claim fleet.Claim, alert string, own f
 			return err
 		}
 		if !holds(s, alert) {
-			return errBusy // what was read is old
+			return ErrBusy // what was read is old
 		}
 		s.Links = append(s.Links, own)
 		if _, err = c.put(ctx, fleet.SealingKey(c.site, s.Collector, s.Key), s, at, true); !errors.Is(err, ErrMoved) {
 			return err
 		}
 	}
-	return errBusy
+	return ErrBusy
 }
 
 // links are the incidents of places, each once.
@@ -464,3 +487,6 @@ func (c caller) put(ctx context.Context, key string, v any, at uint64, there boo
 	}
 	return after, err
 }
+
+// Epoch is the one under which a Verdict was given.
+func (v Verdict) Epoch() uint64 { return v.sealing.Epoch }

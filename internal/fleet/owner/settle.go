@@ -1,0 +1,278 @@
+package owner
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/fleet"
+	"rtmtgrab/internal/fleet/owner/claims"
+	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
+)
+
+// settled does what is to be done about one alert at the hub, and reports whether that was all: it is
+// sealed somewhere for good, or released by its owner.
+func (o *Owner) settled(ctx context.Context, me claims.Me, site, alert string, since time.Time) (bool, error) {
+	b, err := o.bucket(ctx, fleet.ClaimBucket)
+	if err != nil {
+		return false, err
+	}
+	in, d, err := o.incidentOf(site, alert)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case d.At != "":
+		return true, nil
+	case in.Key != "" && in.State != incident.Sealed:
+		if in.Fleet.Standing && me.Owner {
+			o.Nudge(in.Key)
+		}
+		return false, nil
+	case in.Key != "" && in.Fleet.Claimed:
+		return true, o.mark(ctx, b, in)
+	case in.Key != "" && len(in.Fleet.SupplementOf) > 0:
+		return true, nil
+	case in.Key != "":
+		return o.merge(ctx, in.Key)
+	}
+	claim, there, err := claims.ClaimOf(ctx, b, site, alert)
+	if err != nil || there && (!claim.Sealed.IsZero() || claim.Released != "") {
+		return err == nil, err
+	}
+	why := releases(d, o.since(since) >= o.pace(unheardFor))
+	if why == "" || !me.Owner {
+		return false, nil
+	}
+	return true, claims.Release(ctx, b, me, site, alert, why)
+}
+
+// releases says why the owner makes no incident of an alert; "": it may yet.
+func releases(d incident.Decision, late bool) string {
+	switch {
+	case d.What == incident.InIncident:
+		return "removed"
+	case d.What != "":
+		return string(d.What)
+	case late:
+		return "unheard" // it did not come, or is not decided
+	}
+	return ""
+}
+
+// incidentOf is what this collector has of an alert: its incident, if that is there, and what was decided.
+func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident.Decision, err error) {
+	if !incident.IsID(alert) {
+		return in, incident.Decision{What: incident.Unrouted}, nil
+	}
+	rec, err := o.Store.Alert(alert)
+	if errors.Is(err, fs.ErrNotExist) {
+		return in, d, nil
+	}
+	if err != nil {
+		return in, d, err
+	}
+	i := slices.IndexFunc(rec.Sites, func(d incident.Decision) bool { return d.Site == site })
+	if i < 0 {
+		return in, incident.Decision{What: rec.What}, nil
+	}
+	d = rec.Sites[i]
+	if d.What != incident.InIncident || d.At != "" {
+		return in, d, nil
+	}
+	in, err = o.Store.Read(d.Incident)
+	if errors.Is(err, fs.ErrNotExist) {
+		return incident.Incident{}, d, nil
+	}
+	return in, d, err
+}
+
+// mark has the claims of a sealed incident say that they are final, and takes up who supplements it.
+func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident) error {
+	s, there, err := claims.SealingOf(ctx, b, in.Site, o.Name, in.Key)
+	if err != nil || !there {
+		return err
+	}
+	if err := claims.Mark(ctx, b, in.Site, s); err != nil {
+		return err
+	}
+	return o.supplemented(in, s.Links)
+}
+
+// supplemented writes into a sealed incident which ones others keep beside it.
+func (o *Owner) supplemented(in incident.Incident, links []fleet.Link) error {
+	if len(links) == len(in.Fleet.Supplements) {
+		return nil
+	}
+	return o.change(in.Key, func(in *incident.Incident) error {
+		in.Fleet.Supplements = links
+		return nil
+	})
+}
+
+// change changes the record of a sealed incident that nobody works at.
+func (o *Owner) change(key string, change func(*incident.Incident) error) error {
+	lock, err := o.Store.LockIncident(key)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	in, err := o.Store.Read(key)
+	if err != nil {
+		return err
+	}
+	if err := change(&in); err != nil {
+		return err
+	}
+	return o.Store.Save(in)
+}
+
+// putTogether settles what was sealed alone, until ctx ends, and keeps links up to date.
+func (o *Owner) putTogether(ctx context.Context) {
+	seen, open, recent := map[string]time.Time{}, map[string]bool{}, map[string]time.Time{}
+	for ctx.Err() == nil {
+		list, err := o.Store.Changed(seen)
+		if err != nil {
+			o.Log.Debug("some incidents cannot be read", "err", err) // others say so
+		}
+		for _, in := range list {
+			delete(open, in.Key)
+			if in.State != incident.Sealed || in.Kind != incident.KindAlert || !o.shares(in.Site) {
+				continue
+			}
+			if in.Fleet.Unclaimed {
+				open[in.Key] = true
+			} else if in.Fleet.Claimed && o.since(sealedAt(in)) < linksFor {
+				recent[in.Key] = sealedAt(in)
+			}
+		}
+		for key := range open {
+			if done, err := o.merge(ctx, key); err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
+				o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
+			} else if done {
+				delete(open, key)
+			}
+		}
+		o.lookAtLinks(ctx, recent)
+		pause(ctx, o.pace(mergeEvery))
+	}
+}
+
+const (
+	mergeEvery = 10 * time.Second
+	linksFor   = 24 * time.Hour // after it was sealed, an incident learns of its supplements
+)
+
+func sealedAt(in incident.Incident) time.Time {
+	if n := len(in.Revisions); n > 0 {
+		return in.Revisions[n-1].Sealed
+	}
+	return time.Time{}
+}
+
+// lookAtLinks has incidents that were sealed of late learn of supplements that others keep.
+func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]time.Time) {
+	for key, at := range recent {
+		if o.since(at) >= linksFor {
+			delete(recent, key)
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, askFor)
+		in, err := o.Store.Read(key)
+		if errors.Is(err, fs.ErrNotExist) {
+			delete(recent, key)
+		}
+		var b kv
+		if err == nil {
+			b, err = o.bucket(ctx, fleet.ClaimBucket)
+		}
+		if err == nil {
+			err = o.mark(ctx, b, in)
+		}
+		cancel()
+		if err != nil {
+			return // another time
+		}
+	}
+}
+
+// merge settles an incident that was sealed without the hub: it claims its alerts, or gives way to
+// those who did. done: nothing is left to do.
+func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
+	lock, err := o.Store.LockIncident(key)
+	if err != nil {
+		return false, err
+	}
+	release := func() { lock.Release() }
+	defer func() { release() }()
+	in, err := o.Store.Read(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if in.State != incident.Sealed || in.Fleet.Claimed || len(in.Fleet.SupplementOf) > 0 {
+		return in.State == incident.Sealed, nil
+	}
+	m, err := o.Store.ManifestFile(key, in.Revision).Read()
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*askFor)
+	defer cancel()
+	v, _, err := o.judge(ctx, in, claims.HasOf(m.Asked, m.Hosts), m.Coverage)
+	if err != nil {
+		return false, err
+	}
+	switch v.Act {
+	case claims.Seal:
+		return o.claimLate(ctx, in, m, v)
+	case claims.Supplement:
+		if err := o.keep(ctx, in, m, v); err != nil {
+			return false, err
+		}
+		in.Fleet.Unclaimed, in.Fleet.SupplementOf = false, incident.LinksOf(elsewhere(v))
+		return true, o.save(in, v)
+	case claims.Drop:
+		if o.Withdraw != nil && o.Withdraw(key, incident.DropWhy(elsewhere(v))) {
+			return false, nil // what has begun comes to its end first
+		}
+		if err := o.save(in, v); err != nil {
+			return false, err
+		}
+		release() // for the removal
+		release = func() {}
+		return o.Remove(key)
+	}
+	return false, nil
+}
+
+// claimLate claims an incident that was sealed without the hub; what of its alerts others have is not in it any more.
+func (o *Owner) claimLate(ctx context.Context, in incident.Incident, m evidence.Manifest, v claims.Verdict) (done bool, err error) {
+	ok, err := o.commit(ctx, in, m, v)
+	if err != nil || !ok {
+		return false, err
+	}
+	in.Fleet.Claimed, in.Fleet.Unclaimed, in.Fleet.Epoch = true, false, v.Epoch()
+	in.Members = slices.DeleteFunc(slices.Clone(in.Members), func(m incident.Member) bool { return !slices.Contains(v.Mine, m.Alert) })
+	return true, o.save(in, v)
+}
+
+// save writes a sealed incident, and first into its alerts where they are.
+func (o *Owner) save(in incident.Incident, v claims.Verdict) error {
+	list := elsewhere(v)
+	for _, e := range list {
+		if !slices.Contains(in.Fleet.Elsewhere, e) {
+			in.Fleet.Elsewhere = append(in.Fleet.Elsewhere, e)
+		}
+	}
+	if err := o.Locked(func() error { return incident.SetElsewhere(o.Store, in.Site, list) }); err != nil {
+		return err
+	}
+	return o.Store.Save(in)
+}
