@@ -28,6 +28,9 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 		return channel.Incident{}, err
 	}
 	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
+	if !in.Fleet.IsZero() {
+		n.Key = in.ID // the same for all collectors of the site
+	}
 	n.CUCM = namesOf(t.store, in.Key)
 	if e.What == runner.EventFirstPass {
 		n.Coverage = string(e.Coverage)

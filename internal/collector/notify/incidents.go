@@ -22,6 +22,9 @@ type incidentNews struct {
 	// Named waits for the phones that CUCM names at once, for some seconds at most: the first
 	// notice is to have them. nil: nobody is asked.
 	Named func(ctx context.Context, key string)
+	// MayTell reports whether people are told of an incident here, and not by another collector of its
+	// site. It is asked again while the incident is there. nil: they are.
+	MayTell func(incident.Incident) bool
 
 	mu      sync.Mutex
 	waiting []incidentEvent
@@ -173,7 +176,7 @@ func (s *incidentNotifier) notifyAll(ctx context.Context, todo []incidentEvent) 
 	tell := func(e incidentEvent) {
 		if err := s.notifyIncident(ctx, e); err != nil {
 			left = append(left, e)
-			if ctx.Err() == nil && !errors.Is(err, errOnItsWay) {
+			if ctx.Err() == nil && !errors.Is(err, errOnItsWay) && !errors.Is(err, errNotOurs) {
 				s.log.Warn("incident notification is delayed", "incident", e.Incident, "err", err)
 			}
 		}
@@ -210,6 +213,9 @@ func (s *incidentNotifier) sealed() (todo []incidentEvent) {
 	}
 	return todo
 }
+
+// errNotOurs is that another collector may tell of an incident.
+var errNotOurs = errors.New("another collector of the site may have told it")
 
 // errOnItsWay is that a notice waits for the place to which the bundle is handed over.
 var errOnItsWay = errors.New("the bundle is being handed over")
@@ -250,6 +256,14 @@ func (s *incidentNotifier) notifyIncident(ctx context.Context, e incidentEvent) 
 	now.Copied = true
 	if now == was || kind == channel.KindCopied && was.Sealed > 0 {
 		return nil
+	}
+	if s.News.MayTell != nil {
+		switch {
+		case kind == channel.KindCopied && in.State == incident.Sealed && !in.Fleet.IsZero():
+			return nil // it was not known whose it was until there was more to say
+		case !s.News.MayTell(in):
+			return errNotOurs
+		}
 	}
 	if kind == channel.KindCopied && e.found == nil {
 		s.startFirstLook(ctx, in, e)

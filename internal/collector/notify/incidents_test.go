@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -65,6 +66,38 @@ func TestTellerStore(t *testing.T) {
 	}
 	if kept, err := s.file.Read(); err != nil || fmt.Sprint(kept.Told) != fmt.Sprint(s.told.Told) {
 		t.Errorf("%+v, %v", kept, err)
+	}
+}
+
+// TestTellerOthers: what another collector tells is not told, and waits as long as that may change;
+// what becomes this collector's is told once.
+func TestTellerOthers(t *testing.T) {
+	store, err := incident.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := incident.Incident{Key: "a", ID: "a", Site: "hq", Kind: incident.KindAlert, State: incident.Running, Revision: 1, Asked: evidence.NewWindow(time.Now().Add(-time.Hour), time.Now())}
+	in.Fleet.Standing = true
+	if err := errors.Join(store.Create("a"), store.Save(in)); err != nil {
+		t.Fatal(err)
+	}
+	tell := New(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil)
+	mine := false
+	tell.News.MayTell = func(incident.Incident) bool { return mine }
+	s := tell.newIncidentNotifier(&channel.Dispatcher{})
+	s.told.Born = time.Now().Add(-time.Hour)
+	todo := []incidentEvent{{Event: runner.Event{What: runner.EventFirstPass, Key: "a"}}}
+	if todo = s.notifyAll(t.Context(), todo); len(todo) != 1 || len(s.told.Told) != 0 || len(s.looks) != 0 {
+		t.Fatalf("%+v, %+v", todo, s.told)
+	}
+	mine = true
+	in.State, in.Frozen, in.Fleet = incident.Sealed, true, incident.Shared{Claimed: true}
+	in.Revisions = []incident.Revision{{Revision: 1, Sealed: time.Now()}}
+	if err := store.Save(in); err != nil {
+		t.Fatal(err)
+	}
+	if todo = s.notifyAll(t.Context(), append(todo, s.sealed()...)); len(todo) != 0 || s.told.Told["a"] != (toldIncident{true, 1}) || len(s.looks) != 0 {
+		t.Errorf("%+v, %+v", todo, s.told)
 	}
 }
 
