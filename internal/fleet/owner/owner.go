@@ -40,7 +40,7 @@ import (
 // An Owner is what one collector has to do with it. Its fields are set before the first call
 // and not changed afterwards.
 type Owner struct {
-	Name   string                     // the collector's
+	Name   func() string              // the collector's
 	Hub    func() *hub.Hub            // nil: it is in no fleet
 	Others func(site string) []string // other collectors of a site; none: it is this collector's alone
 	Sites  func() []string            // that this collector reaches
@@ -212,7 +212,7 @@ func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runne
 	case claims.Drop:
 		out.Act = runner.ActDrop
 	case claims.Supplement:
-		out.Act, out.ID = runner.ActSupplement, in.ID+"-"+fleet.Token(o.Name)
+		out.Act, out.ID = runner.ActSupplement, in.ID+"-"+fleet.Token(o.Name())
 		if len(in.Fleet.SupplementOf) > 0 {
 			out.ID = in.ID
 		}
@@ -271,7 +271,7 @@ func (o *Owner) keep(ctx context.Context, in incident.Incident, m evidence.Manif
 	if err != nil {
 		return err
 	}
-	return claims.Keep(ctx, b, claims.Me{Collector: o.Name, Epoch: v.Epoch()}, claimed(in, claims.HasOf(m.Asked, m.Hosts), m.Coverage), v)
+	return claims.Keep(ctx, b, claims.Me{Collector: o.Name(), Epoch: v.Epoch()}, claimed(in, claims.HasOf(m.Asked, m.Hosts), m.Coverage), v)
 }
 
 // MayTell reports whether people are to be told of an incident here: it is this collector's, as far as

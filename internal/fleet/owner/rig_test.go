@@ -104,7 +104,7 @@ func (r *rig) start(dir string) {
 		Logs:         runner.Logs{NewPuller: func(_, host, dir string) (runner.Puller, error) { return puller{host, dir, r.lacks}, nil }},
 		Seal:         r.seal,
 		VerifyBundle: verify}
-	r.owner = New(&Owner{Name: r.name, Hub: r.hub.Load, Others: func(string) []string { return r.others }, Sites: func() []string { return []string{"hq"} }, Store: r.st,
+	r.owner = New(&Owner{Name: func() string { return r.name }, Hub: r.hub.Load, Others: func(string) []string { return r.others }, Sites: func() []string { return []string{"hq"} }, Store: r.st,
 		Locked: func(do func() error) error {
 			r.j.Table().Lock()
 			defer r.j.Table().Unlock()

@@ -93,7 +93,7 @@ func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident
 
 // mark has the claims of a sealed incident say that they are final, and takes up who supplements it.
 func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident) error {
-	s, there, err := claims.SealingOf(ctx, b, in.Site, o.Name, in.Key)
+	s, there, err := claims.SealingOf(ctx, b, in.Site, o.Name(), in.Key)
 	if err != nil || !there {
 		return err
 	}
