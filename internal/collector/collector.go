@@ -124,7 +124,6 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if w.ways, err = newWays(w); err != nil {
 		return nil, err
 	}
-	w.fleet = newFleet(w)
 	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, forget: w.health.Hosts.Unproven, back: func() time.Duration { return w.cfg.Load().Window.Before }, proven: func(host string, p logset.Proof) {
@@ -139,6 +138,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.prts = filing.New(w.Store, w.Runner.Reserve, log)
 	w.askBeside()
 	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer, w.taker.Begin), w.gatherer.First
+	w.fleet = newFleet(w)
 	w.drills.runner = &drillRunner{
 		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
 		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},

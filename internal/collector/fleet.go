@@ -12,6 +12,8 @@ import (
 	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/fleet/logins"
 	"rtmtgrab/internal/fleet/member"
+	"rtmtgrab/internal/fleet/owner"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -20,7 +22,15 @@ func newFleet(w *Collector) *member.Member {
 	options := func(cfg *config.Config) (hub.Options, error) { return wiring.FleetHub(cfg, w.log) }
 	refused := &logins.Logins{Place: loginPlace(&w.cfg), Collectors: w.ways.others.Directory.Collectors, Store: w.Store, Log: w.log}
 	workers := append(w.ways.others.Workers(), member.Worker{Name: "refused logins", Run: refused.Run})
-	return &member.Member{Options: options, Log: w.log, Workers: workers}
+	place := fleetPlace(&w.cfg)
+	m := &member.Member{Options: options, Log: w.log, Workers: workers}
+	pairs := owner.New(&owner.Owner{
+		Place: func() (string, []incident.Site) { p, _ := place(); return p.Name, p.Sites },
+		Hub:   m.Hub, Collectors: w.ways.others.Directory.Collectors, Runner: w.Runner, Table: w.journal.Table(), Withdraw: w.deliveries.Withdraw, Log: w.log,
+	})
+	w.Runner.Beside.Own, w.Notifier.News.MayTell = pairs.Own, pairs.MayTell
+	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true})
+	return m
 }
 
 // configureFleet lets it work by cfg until ctx ends.

@@ -133,6 +133,27 @@ func (in *Incident) WithoutElsewhere(list []Elsewhere) {
 	}
 }
 
+// Supplement makes a supplement of an incident that is sealed: its alerts are others' from now on.
+func (in *Incident) Supplement(list []Elsewhere) {
+	in.At = in.Alerted()
+	in.Fleet.Elsewhere, in.Fleet.SupplementOf, in.Fleet.Unclaimed = list, LinksOf(list), false
+	in.Members = nil
+}
+
+// AlertIDs are the alerts that the incident is about, in their order: its members, or of a supplement those of
+// whoever it supplements.
+func (in Incident) AlertIDs() (ids []string) {
+	for _, m := range in.Members {
+		ids = append(ids, m.Alert)
+	}
+	for _, e := range in.Fleet.Elsewhere {
+		if len(in.Members) == 0 && !slices.Contains(ids, e.Alert) {
+			ids = append(ids, e.Alert)
+		}
+	}
+	return ids
+}
+
 // Rename gives an incident that has no bundle yet another ID.
 func (in *Incident) Rename(id string) {
 	if id != in.ID {

@@ -83,7 +83,7 @@ func (o *Owner) saw(site string, e fleet.Epoch, at uint64, asked time.Time) leas
 		l.changed = asked
 	}
 	l.epoch, l.revision = e, at
-	if l.mine != 0 && e.Number == l.mine && e.Owner == o.Name() {
+	if l.mine != 0 && e.Number == l.mine && e.Owner == o.name() {
 		l.proven = asked
 	} else if e.Number >= l.mine {
 		l.mine = 0 // it is over
@@ -101,15 +101,15 @@ func (o *Owner) hold(ctx context.Context, site string, pinned bool) (claims.Me, 
 		return claims.Me{}, "", err
 	}
 	gone := o.since(l.changed) >= o.pace(staleAfter)
-	if !l.isMine() && (l.epoch.Owner == o.Name() || gone || l.revision == 0 && pinned) {
+	if !l.isMine() && (l.epoch.Owner == o.name() || gone || l.revision == 0 && pinned) {
 		l, err = o.seize(ctx, site, l)
 	}
-	return claims.Me{Collector: o.Name(), Epoch: l.epoch.Number, Owner: l.isMine()}, l.epoch.Owner, err
+	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: l.isMine()}, l.epoch.Owner, err
 }
 
 // seize takes the next epoch, if nobody else has meanwhile.
 func (o *Owner) seize(ctx context.Context, site string, l lease) (lease, error) {
-	e := fleet.Epoch{Number: l.epoch.Number + 1, Owner: o.Name(), Since: o.now().UTC().Round(0)}
+	e := fleet.Epoch{Number: l.epoch.Number + 1, Owner: o.name(), Since: o.now().UTC().Round(0)}
 	o.mu.Lock()
 	was := o.leases[site]
 	was.mine = e.Number // before it is: an answer may be lost

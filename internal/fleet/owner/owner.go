@@ -40,19 +40,16 @@ import (
 // An Owner is what one collector has to do with it. Its fields are set before the first call
 // and not changed afterwards.
 type Owner struct {
-	Name   func() string              // the collector's
-	Hub    func() *hub.Hub            // nil: it is in no fleet
-	Others func(site string) []string // other collectors of a site; none: it is this collector's alone
-	Sites  func() []string            // that this collector reaches
-	Store  *incident.Store
-	Locked func(do func() error) error // do runs while nothing is decided about alerts
-	Log    *slog.Logger
+	Place      func() (name string, sites []incident.Site) // the collector's name, and what it reaches
+	Hub        func() *hub.Hub                             // nil: it is in no fleet
+	Collectors func(site string) []string                  // all that reach a site
+	Runner     *runner.Runner
+	Table      *incident.Table
+	Withdraw   func(key, why string) (begun bool) // an incident's deliveries, unless they have begun; nil: there are none
+	Log        *slog.Logger
 
-	Nudge    func(key string)                        // an incident that stands by is asked for again
-	Remove   func(key string) (gone bool, err error) // a sealed incident whose record says that others have it
-	Withdraw func(key, why string) (begun bool)      // its deliveries, unless they have begun
-	Now      func() time.Time                        // nil: time.Now
-	Quick    int                                     // for tests: waits are so many times shorter; zero: 1
+	Now   func() time.Time // nil: time.Now
+	Quick int              // for tests: waits are so many times shorter; zero: 1
 
 	state
 }
@@ -85,8 +82,19 @@ func (o *Owner) now() time.Time {
 // pace is a wait, as long as the tests let it be.
 func (o *Owner) pace(d time.Duration) time.Duration { return d / time.Duration(max(1, o.Quick)) }
 
+// name is the collector's.
+func (o *Owner) name() string {
+	name, _ := o.Place()
+	return name
+}
+
+func (o *Owner) store() *incident.Store { return o.Runner.Store }
+
 // shares reports whether others watch the site too.
-func (o *Owner) shares(site string) bool { return o.Hub() != nil && len(o.Others(site)) > 0 }
+func (o *Owner) shares(site string) bool {
+	name := o.name()
+	return o.Hub() != nil && slices.ContainsFunc(o.Collectors(site), func(c string) bool { return c != name })
+}
 
 // noteHeard notes that the hub answers.
 func (o *Owner) noteHeard() {
@@ -181,7 +189,7 @@ func (o *Owner) judge(ctx context.Context, in incident.Incident, has fleet.Has, 
 	if v, err = claims.Own(ctx, b, me, claimed(in, has, coverage)); err != nil {
 		return v, by, err
 	}
-	if v.Act == claims.Drop && incident.IsPinned(o.Store, in.Key) {
+	if v.Act == claims.Drop && incident.IsPinned(o.store(), in.Key) {
 		v.Act = claims.Supplement // somebody wants it kept
 	}
 	if v.By != "" {
@@ -192,16 +200,12 @@ func (o *Owner) judge(ctx context.Context, in incident.Incident, has fleet.Has, 
 
 // claimed is an incident as claims know it.
 func claimed(in incident.Incident, has fleet.Has, coverage evidence.Coverage) claims.Incident {
-	c := claims.Incident{Site: in.Site, Key: in.Key, ID: in.ID, Coverage: coverage, Has: has}
-	for _, m := range in.Members {
-		c.Alerts = append(c.Alerts, m.Alert)
-	}
-	return c
+	return claims.Incident{Site: in.Site, Key: in.Key, ID: in.ID, Alerts: in.AlertIDs(), Coverage: coverage, Has: has}
 }
 
 // verdict is one as a runner knows it.
 func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runner.Verdict {
-	out := runner.Verdict{Act: runner.ActWait, By: by, Elsewhere: elsewhere(v), Epoch: v.Epoch()}
+	out := runner.Verdict{Act: runner.ActWait, By: by, Elsewhere: elsewhere(in, v), Epoch: v.Epoch()}
 	switch v.Act {
 	case claims.Seal:
 		out.Act = runner.ActSeal
@@ -212,7 +216,7 @@ func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runne
 	case claims.Drop:
 		out.Act = runner.ActDrop
 	case claims.Supplement:
-		out.Act, out.ID = runner.ActSupplement, in.ID+"-"+fleet.Token(o.Name())
+		out.Act, out.ID = runner.ActSupplement, in.ID+"-"+fleet.Token(o.name())
 		if len(in.Fleet.SupplementOf) > 0 {
 			out.ID = in.ID
 		}
@@ -223,9 +227,14 @@ func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runne
 	return out
 }
 
-func elsewhere(v claims.Verdict) (list []incident.Elsewhere) {
-	for _, p := range v.Elsewhere {
-		list = append(list, incident.Elsewhere{Alert: p.Alert, Link: p.Link})
+// elsewhere are an incident's alerts that others have, in its order.
+func elsewhere(in incident.Incident, v claims.Verdict) (list []incident.Elsewhere) {
+	for _, id := range in.AlertIDs() {
+		for _, p := range v.Elsewhere {
+			if p.Alert == id {
+				list = append(list, incident.Elsewhere{Alert: p.Alert, Link: p.Link})
+			}
+		}
 	}
 	return list
 }
@@ -271,7 +280,7 @@ func (o *Owner) keep(ctx context.Context, in incident.Incident, m evidence.Manif
 	if err != nil {
 		return err
 	}
-	return claims.Keep(ctx, b, claims.Me{Collector: o.Name(), Epoch: v.Epoch()}, claimed(in, claims.HasOf(m.Asked, m.Hosts), m.Coverage), v)
+	return claims.Keep(ctx, b, claims.Me{Collector: o.name(), Epoch: v.Epoch()}, claimed(in, claims.HasOf(m.Asked, m.Hosts), m.Coverage), v)
 }
 
 // MayTell reports whether people are to be told of an incident here: it is this collector's, as far as
@@ -291,6 +300,12 @@ func unfinished(err error) bool {
 }
 
 // paired are this collector's sites that others watch too.
-func (o *Owner) paired() []string {
-	return slices.DeleteFunc(slices.Clone(o.Sites()), func(site string) bool { return !o.shares(site) })
+func (o *Owner) paired() (sites []string) {
+	_, all := o.Place()
+	for _, s := range all {
+		if o.shares(s.Name) {
+			sites = append(sites, s.Name)
+		}
+	}
+	return sites
 }

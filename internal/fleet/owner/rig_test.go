@@ -104,13 +104,8 @@ func (r *rig) start(dir string) {
 		Logs:         runner.Logs{NewPuller: func(_, host, dir string) (runner.Puller, error) { return puller{host, dir, r.lacks}, nil }},
 		Seal:         r.seal,
 		VerifyBundle: verify}
-	r.owner = New(&Owner{Name: func() string { return r.name }, Hub: r.hub.Load, Others: func(string) []string { return r.others }, Sites: func() []string { return []string{"hq"} }, Store: r.st,
-		Locked: func(do func() error) error {
-			r.j.Table().Lock()
-			defer r.j.Table().Unlock()
-			return do()
-		},
-		Log: log, Nudge: func(key string) { run.Nudge(key) }, Remove: run.RemoveGiven, Quick: quick})
+	r.owner = New(&Owner{Place: func() (string, []incident.Site) { return r.name, incidenttest.Sites }, Hub: r.hub.Load,
+		Collectors: func(string) []string { return append([]string{r.name}, r.others...) }, Runner: run, Table: r.j.Table(), Log: log, Quick: quick})
 	run.Beside.Own = r.owner.Own
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

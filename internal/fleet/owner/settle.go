@@ -30,7 +30,7 @@ func (o *Owner) settled(ctx context.Context, me claims.Me, site, alert string, s
 		return true, nil
 	case in.Key != "" && in.State != incident.Sealed:
 		if in.Fleet.Standing && me.Owner {
-			o.Nudge(in.Key)
+			o.Runner.Nudge(in.Key)
 		}
 		return false, nil
 	case in.Key != "" && in.Fleet.Claimed:
@@ -69,7 +69,7 @@ func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident
 	if !incident.IsID(alert) {
 		return in, incident.Decision{What: incident.Unrouted}, nil
 	}
-	rec, err := o.Store.Alert(alert)
+	rec, err := o.store().Alert(alert)
 	if errors.Is(err, fs.ErrNotExist) {
 		return in, d, nil
 	}
@@ -84,7 +84,7 @@ func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident
 	if d.What != incident.InIncident || d.At != "" {
 		return in, d, nil
 	}
-	in, err = o.Store.Read(d.Incident)
+	in, err = o.store().Read(d.Incident)
 	if errors.Is(err, fs.ErrNotExist) {
 		return incident.Incident{}, d, nil
 	}
@@ -93,7 +93,7 @@ func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident
 
 // mark has the claims of a sealed incident say that they are final, and takes up who supplements it.
 func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident) error {
-	s, there, err := claims.SealingOf(ctx, b, in.Site, o.Name(), in.Key)
+	s, there, err := claims.SealingOf(ctx, b, in.Site, o.name(), in.Key)
 	if err != nil || !there {
 		return err
 	}
@@ -116,26 +116,26 @@ func (o *Owner) supplemented(in incident.Incident, links []fleet.Link) error {
 
 // change changes the record of a sealed incident that nobody works at.
 func (o *Owner) change(key string, change func(*incident.Incident) error) error {
-	lock, err := o.Store.LockIncident(key)
+	lock, err := o.store().LockIncident(key)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	in, err := o.Store.Read(key)
+	in, err := o.store().Read(key)
 	if err != nil {
 		return err
 	}
 	if err := change(&in); err != nil {
 		return err
 	}
-	return o.Store.Save(in)
+	return o.store().Save(in)
 }
 
 // putTogether settles what was sealed alone, until ctx ends, and keeps links up to date.
 func (o *Owner) putTogether(ctx context.Context) {
 	seen, open, recent := map[string]time.Time{}, map[string]bool{}, map[string]time.Time{}
 	for ctx.Err() == nil {
-		list, err := o.Store.Changed(seen)
+		list, err := o.store().Changed(seen)
 		if err != nil {
 			o.Log.Debug("some incidents cannot be read", "err", err) // others say so
 		}
@@ -182,7 +182,7 @@ func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]time.Time) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(ctx, askFor)
-		in, err := o.Store.Read(key)
+		in, err := o.store().Read(key)
 		if errors.Is(err, fs.ErrNotExist) {
 			delete(recent, key)
 		}
@@ -203,13 +203,13 @@ func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]time.Time) {
 // merge settles an incident that was sealed without the hub: it claims its alerts, or gives way to
 // those who did. done: nothing is left to do.
 func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
-	lock, err := o.Store.LockIncident(key)
+	lock, err := o.store().LockIncident(key)
 	if err != nil {
 		return false, err
 	}
 	release := func() { lock.Release() }
 	defer func() { release() }()
-	in, err := o.Store.Read(key)
+	in, err := o.store().Read(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -219,7 +219,7 @@ func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
 	if in.State != incident.Sealed || in.Fleet.Claimed || len(in.Fleet.SupplementOf) > 0 {
 		return in.State == incident.Sealed, nil
 	}
-	m, err := o.Store.ManifestFile(key, in.Revision).Read()
+	m, err := o.store().ManifestFile(key, in.Revision).Read()
 	if err != nil {
 		return false, err
 	}
@@ -229,6 +229,7 @@ func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	list := elsewhere(in, v)
 	switch v.Act {
 	case claims.Seal:
 		return o.claimLate(ctx, in, m, v)
@@ -236,18 +237,18 @@ func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
 		if err := o.keep(ctx, in, m, v); err != nil {
 			return false, err
 		}
-		in.Fleet.Unclaimed, in.Fleet.SupplementOf = false, incident.LinksOf(elsewhere(v))
-		return true, o.save(in, v)
+		in.Supplement(list)
+		return true, o.save(in, list)
 	case claims.Drop:
-		if o.Withdraw != nil && o.Withdraw(key, incident.DropWhy(elsewhere(v))) {
+		if o.Withdraw != nil && o.Withdraw(key, incident.DropWhy(list)) {
 			return false, nil // what has begun comes to its end first
 		}
-		if err := o.save(in, v); err != nil {
+		if err := o.save(in, list); err != nil {
 			return false, err
 		}
 		release() // for the removal
 		release = func() {}
-		return o.Remove(key)
+		return o.Runner.RemoveGiven(key)
 	}
 	return false, nil
 }
@@ -258,21 +259,24 @@ func (o *Owner) claimLate(ctx context.Context, in incident.Incident, m evidence.
 	if err != nil || !ok {
 		return false, err
 	}
+	list := elsewhere(in, v)
 	in.Fleet.Claimed, in.Fleet.Unclaimed, in.Fleet.Epoch = true, false, v.Epoch()
 	in.Members = slices.DeleteFunc(slices.Clone(in.Members), func(m incident.Member) bool { return !slices.Contains(v.Mine, m.Alert) })
-	return true, o.save(in, v)
+	return true, o.save(in, list)
 }
 
 // save writes a sealed incident, and first into its alerts where they are.
-func (o *Owner) save(in incident.Incident, v claims.Verdict) error {
-	list := elsewhere(v)
+func (o *Owner) save(in incident.Incident, list []incident.Elsewhere) error {
 	for _, e := range list {
 		if !slices.Contains(in.Fleet.Elsewhere, e) {
 			in.Fleet.Elsewhere = append(in.Fleet.Elsewhere, e)
 		}
 	}
-	if err := o.Locked(func() error { return incident.SetElsewhere(o.Store, in.Site, list) }); err != nil {
+	o.Table.Lock()
+	err := incident.SetElsewhere(o.store(), in.Site, list)
+	o.Table.Unlock()
+	if err != nil {
 		return err
 	}
-	return o.Store.Save(in)
+	return o.store().Save(in)
 }

@@ -111,8 +111,8 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 
 // addAlerts puts the members' alerts in, in alert order, and what follows from them.
 func addAlerts(st *incident.Store, m *evidence.Manifest, in incident.Incident) error {
-	for i, mem := range in.Members {
-		rec, err := st.Alert(mem.Alert)
+	for i, alert := range in.AlertIDs() {
+		rec, err := st.Alert(alert)
 		if err != nil {
 			return fmt.Errorf("alert of incident %s: %w", in.ID, err)
 		}

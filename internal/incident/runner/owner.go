@@ -177,7 +177,7 @@ func (u *run) take(in *incident.Incident) error {
 func (u *run) give() error {
 	var err error
 	u.inc, err = u.table.Give(u.key, func(in *incident.Incident) error {
-		in.Fleet.Elsewhere = u.whose.Verdict.Elsewhere
+		in.Fleet.Elsewhere = u.whose.Elsewhere
 		return incident.SetElsewhere(u.r.Store, in.Site, u.whose.Elsewhere)
 	})
 	if err != nil {
@@ -235,10 +235,10 @@ func unsealedBundles(st *incident.Store, in incident.Incident) (list []string) {
 
 // still reports why what is being sealed is not the incident's any more.
 func (u *run) still(ctx context.Context) error {
-	if u.whose.Verdict.Still == nil {
+	if u.whose.Still == nil {
 		return nil
 	}
-	ok, err := u.whose.Verdict.Still(ctx)
+	ok, err := u.whose.Still(ctx)
 	if err == nil && !ok {
 		return errAnew
 	}
@@ -272,7 +272,7 @@ func (u *run) commit(ctx context.Context, m evidence.Manifest) error {
 
 // recommit asks once more whose an incident is whose bundle is there.
 func (u *run) recommit(ctx context.Context, m evidence.Manifest) error {
-	was := u.whose.Verdict.Act
+	was := u.whose.Act
 	if err := u.own(ctx, nil); err != nil {
 		return err
 	}
@@ -283,12 +283,14 @@ func (u *run) recommit(ctx context.Context, m evidence.Manifest) error {
 }
 
 // sealedAs writes into the record what the sealing means to others.
-func (u *run) sealedAs(f *incident.Shared) {
-	switch u.whose.Verdict.Act {
+func (u *run) sealedAs(in *incident.Incident) {
+	switch f := &in.Fleet; u.whose.Act {
 	case ActSeal:
-		f.Claimed, f.Unclaimed, f.Epoch = true, false, u.whose.Verdict.Epoch
+		f.Claimed, f.Unclaimed, f.Epoch = true, false, u.whose.Epoch
 	case ActAlone:
 		f.Unclaimed = true
+	case ActSupplement:
+		in.Supplement(u.whose.Elsewhere)
 	}
 }
 

@@ -215,7 +215,7 @@ func TestSupplement(t *testing.T) {
 		o.set(Verdict{Act: ActSupplement, ID: was + "-dmz-a", Elsewhere: []incident.Elsewhere{{Alert: a.ID, Link: link}}}, nil)
 		time.Sleep(time.Minute)
 		in, fb := b.sealedOnly()
-		if in.ID != was+"-dmz-a" || !slices.Equal(in.Fleet.SupplementOf, []fleet.Link{link}) || !hasNote(fb.Manifest.Notes, "supplement of incident "+was+" of dmz-b") || len(o.committed) != 1 {
+		if in.ID != was+"-dmz-a" || !slices.Equal(in.Fleet.SupplementOf, []fleet.Link{link}) || !hasNote(fb.Manifest.Notes, "supplement of incident "+was+" of dmz-b") || len(o.committed) != 1 || len(in.Members) != 0 || len(fb.Manifest.Alerts) != 1 {
 			t.Errorf("%s: %+v, %q", in.ID, in.Fleet, fb.Manifest.Notes)
 		}
 		stop()

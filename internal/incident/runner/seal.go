@@ -117,7 +117,7 @@ func (u *run) seal(ctx context.Context) error {
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error, in.Late = incident.Sealed, m.Coverage, path, "", false
-			u.sealedAs(&in.Fleet)
+			u.sealedAs(in)
 			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), rev)
 		})
 		return err
