@@ -61,7 +61,7 @@ func newNATS(tb testing.TB) *NATS {
 func (n *NATS) configure(opts NATSOptions, client, web int, more string) {
 	n.tb.Helper()
 	tls := fmt.Sprintf("tls { cert_file: %q, key_file: %q\n%s }", filepath.Join(n.Dir, "cert.pem"), filepath.Join(n.Dir, "key.pem"), strings.ReplaceAll(opts.TLS, "${DIR}", n.Dir))
-	text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nlog_file: %q\n%s\nwebsocket { listen: \"127.0.0.1:%d\"\n%s }\njetstream { store_dir: %q, sync_interval: always }\n%s\n%s\n",
+	text := fmt.Sprintf("listen: \"127.0.0.1:%d\"\nlog_file: %q\n%s\nwebsocket { listen: \"127.0.0.1:%d\"\n%s }\njetstream { store_dir: %q, sync_interval: always, max_file_store: 100GB }\n%s\n%s\n",
 		client, n.log, tls, web, tls, filepath.Join(n.Dir, "js"), more, opts.Config)
 	must(n.tb, os.WriteFile(filepath.Join(n.Dir, "nats.conf"), []byte(text), 0o600))
 }

@@ -13,13 +13,16 @@ import (
 
 // How long things take; takeover needs less than 45 s in all.
 const (
-	pinnedFor  = 12 * time.Second // after its last request the hub pins another
+	pinnedFor  = 18 * time.Second // after its last request the hub pins another
+	fetchFor   = 8 * time.Second  // a request for alerts waits
 	ackWait    = 20 * time.Second // after which the hub delivers to whoever is pinned then
 	workEvery  = 4 * time.Second  // between two looks at what is owned, and two signs of life of an owner that works
 	provenFor  = 10 * time.Second // an epoch that was not proven for so long may be over
 	staleAfter = 22 * time.Second // an owner that has given no sign of life for so long, as this collector saw it, is gone
 	askFor     = 10 * time.Second // the hub, at most
 	aloneAfter = time.Minute      // without an answer of the hub, an incident is sealed alone
+	stuckAfter = time.Minute      // for so long an owner waits for somebody who has claimed what was released
+	againAfter = 10 * time.Second // and up to as much again: whose it is is asked again without a nudge
 )
 
 // A lease is what is known of the epoch of one site.

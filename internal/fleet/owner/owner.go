@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -62,13 +63,13 @@ type state struct {
 	leases  map[string]lease // by site
 	buckets map[string]kv    // of hub, by name
 	hub     *hub.Hub
-	busy    map[string]time.Time // sites that an incident was asked for of late
+	stand   map[string]string // incidents that stand by, and their sites
 }
 
 // New has an Owner know when it began.
 func New(o *Owner) *Owner {
 	o.begun = o.now()
-	o.leases, o.buckets, o.busy = map[string]lease{}, map[string]kv{}, map[string]time.Time{}
+	o.leases, o.buckets, o.stand = map[string]lease{}, map[string]kv{}, map[string]string{}
 	return o
 }
 
@@ -148,11 +149,15 @@ func (o *Owner) bucket(ctx context.Context, name string) (kv, error) {
 // Own says whose an incident is of which all was copied. It is a runner.Owner.
 func (o *Owner) Own(ctx context.Context, in incident.Incident, hosts []evidence.Host) (runner.Verdict, error) {
 	if !o.shares(in.Site) {
+		o.stands(in, false)
 		return runner.Verdict{}, nil
 	}
-	o.mu.Lock()
-	o.busy[in.Site] = o.now()
-	o.mu.Unlock()
+	v, err := o.own(ctx, in, hosts)
+	o.stands(in, err != nil || v.Act == runner.ActWait)
+	return v, err
+}
+
+func (o *Owner) own(ctx context.Context, in incident.Incident, hosts []evidence.Host) (runner.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	v, by, err := o.judge(ctx, in, claims.HasOf(in.Asked, hosts), coverageOf(hosts))
@@ -166,6 +171,33 @@ func (o *Owner) Own(ctx context.Context, in incident.Incident, hosts []evidence.
 		return runner.Verdict{}, err
 	}
 	return o.verdict(in, v, by), nil
+}
+
+// stands notes whether an incident stands by.
+func (o *Owner) stands(in incident.Incident, does bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if does {
+		o.stand[in.Key] = in.Site
+	} else {
+		delete(o.stand, in.Key)
+	}
+}
+
+// waiting are the incidents of a site that stand by.
+func (o *Owner) waiting(site string) (keys []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, of := range o.stand {
+		switch {
+		case of != site:
+		case !o.Runner.WorksOn(key): // it is another's, or gone
+			delete(o.stand, key)
+		default:
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func coverageOf(hosts []evidence.Host) evidence.Coverage {
@@ -192,10 +224,16 @@ func (o *Owner) judge(ctx context.Context, in incident.Incident, has fleet.Has, 
 	if v.Act == claims.Drop && incident.IsPinned(o.store(), in.Key) {
 		v.Act = claims.Supplement // somebody wants it kept
 	}
-	if v.By != "" {
-		by = v.By
+	if v.By == "" {
+		return v, by, nil
 	}
-	return v, by, nil
+	if f := in.Fleet; me.Owner && f.Standing && o.since(f.Since) > o.pace(stuckAfter) { // by the next epoch it can be taken over
+		o.mu.Lock()
+		l := o.leases[in.Site]
+		o.mu.Unlock()
+		_, err = o.seize(ctx, in.Site, l)
+	}
+	return v, v.By, err
 }
 
 // claimed is an incident as claims know it.
@@ -205,7 +243,7 @@ func claimed(in incident.Incident, has fleet.Has, coverage evidence.Coverage) cl
 
 // verdict is one as a runner knows it.
 func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runner.Verdict {
-	out := runner.Verdict{Act: runner.ActWait, By: by, Elsewhere: elsewhere(in, v), Epoch: v.Epoch()}
+	out := runner.Verdict{Act: runner.ActWait, By: by, Again: o.pace(againAfter + rand.N(againAfter)), Elsewhere: elsewhere(in, v), Epoch: v.Epoch()}
 	switch v.Act {
 	case claims.Seal:
 		out.Act = runner.ActSeal

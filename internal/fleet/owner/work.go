@@ -98,7 +98,7 @@ func (o *Owner) workSite(ctx context.Context, h *hub.Hub, site string) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	wg.Go(func() { failed <- fetch(ctx, cons, come, o.pace(workEvery)) })
+	wg.Go(func() { failed <- fetch(ctx, cons, come, o.pace(fetchFor)) })
 	work := map[string]at{}
 	tick := time.NewTicker(o.pace(workEvery))
 	defer tick.Stop()
@@ -157,16 +157,17 @@ func (o *Owner) take(work map[string]at, m jetstream.Msg) {
 
 // sweep looks at every alert in work: what is settled is answered for, the rest is kept alive.
 func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
-	o.mu.Lock()
-	asked := !o.busy[site].IsZero() && o.since(o.busy[site]) < 4*o.pace(workEvery)
-	o.mu.Unlock()
-	if len(work) == 0 && !asked {
+	waiting := o.waiting(site)
+	if len(work) == 0 && len(waiting) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*askFor)
 	defer cancel()
 	me, _, err := o.hold(ctx, site, len(work) > 0)
 	if err == nil && me.Owner {
+		for _, key := range waiting {
+			o.Runner.Nudge(key)
+		}
 		err = o.renew(ctx, site)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ const (
 type Verdict struct {
 	Act       Act
 	By        string               // of ActWait: who seals it; empty: not known
+	Again     time.Duration        // of ActWait: after which it is asked again; zero: 5 s
 	Elsewhere []incident.Elsewhere // its alerts that are in others' incidents for good
 	Epoch     uint64               // of the owner
 	ID        string               // of ActSupplement: its own; empty: as it is
@@ -101,7 +103,7 @@ func (u *run) own(ctx context.Context, changed <-chan struct{}) error {
 			u.whose.Verdict = v
 			return nil
 		}
-		if !u.r.working.naps.rest(ctx, u.key, askEvery, changed) {
+		if !u.r.working.naps.rest(ctx, u.key, cmp.Or(v.Again, askEvery), changed) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
