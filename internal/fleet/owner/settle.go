@@ -105,7 +105,7 @@ func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident) error {
 
 // supplemented writes into a sealed incident which ones others keep beside it.
 func (o *Owner) supplemented(in incident.Incident, links []fleet.Link) error {
-	if len(links) == len(in.Fleet.Supplements) {
+	if len(links) <= len(in.Fleet.Supplements) {
 		return nil
 	}
 	return o.change(in.Key, func(in *incident.Incident) error {
@@ -133,7 +133,7 @@ func (o *Owner) change(key string, change func(*incident.Incident) error) error 
 
 // putTogether settles what was sealed alone, until ctx ends, and keeps links up to date.
 func (o *Owner) putTogether(ctx context.Context) {
-	seen, open, recent := map[string]time.Time{}, map[string]bool{}, map[string]time.Time{}
+	seen, open, recent := map[string]time.Time{}, map[string]bool{}, map[string]*looked{}
 	for ctx.Err() == nil {
 		list, err := o.store().Changed(seen)
 		if err != nil {
@@ -146,8 +146,8 @@ func (o *Owner) putTogether(ctx context.Context) {
 			}
 			if in.Fleet.Unclaimed {
 				open[in.Key] = true
-			} else if in.Fleet.Claimed && o.since(sealedAt(in)) < linksFor {
-				recent[in.Key] = sealedAt(in)
+			} else if in.Fleet.Claimed && recent[in.Key] == nil && o.since(sealedAt(in)) < linksFor {
+				recent[in.Key] = &looked{}
 			}
 		}
 		for key := range open {
@@ -174,30 +174,56 @@ func sealedAt(in incident.Incident) time.Time {
 	return time.Time{}
 }
 
+// A looked is how often an incident was looked at at the hub, and when last.
+type looked struct {
+	times int
+	last  time.Time
+}
+
+// due reports whether it is looked at once more: ever more seldom.
+func (o *Owner) due(l *looked) bool {
+	return l.last.IsZero() || o.since(l.last) >= o.pace(15*time.Second<<min(2*max(0, l.times-1), 12))
+}
+
 // lookAtLinks has incidents that were sealed of late learn of supplements that others keep.
-func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]time.Time) {
-	for key, at := range recent {
-		if o.since(at) >= linksFor {
+func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]*looked) {
+	for key, l := range recent {
+		if !o.due(l) {
+			continue
+		}
+		in, err := o.store().Read(key)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && o.since(sealedAt(in)) >= linksFor {
 			delete(recent, key)
 			continue
 		}
-		ctx, cancel := context.WithTimeout(ctx, askFor)
-		in, err := o.store().Read(key)
-		if errors.Is(err, fs.ErrNotExist) {
-			delete(recent, key)
-		}
-		var b kv
 		if err == nil {
-			b, err = o.bucket(ctx, fleet.ClaimBucket)
+			err = o.lookAtOne(ctx, in, l.times == 0)
 		}
+		if unfinished(err) {
+			return // the hub is away: there is another time for all
+		}
+		l.last = o.now()
 		if err == nil {
-			err = o.mark(ctx, b, in)
-		}
-		cancel()
-		if err != nil {
-			return // another time
+			l.times++
 		}
 	}
+}
+
+func (o *Owner) lookAtOne(ctx context.Context, in incident.Incident, first bool) error {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	b, err := o.bucket(ctx, fleet.ClaimBucket)
+	if err != nil {
+		return err
+	}
+	if first {
+		return o.mark(ctx, b, in)
+	}
+	s, _, err := claims.SealingOf(ctx, b, in.Site, o.name(), in.Key)
+	if err != nil {
+		return err
+	}
+	return o.supplemented(in, s.Links)
 }
 
 // merge settles an incident that was sealed without the hub: it claims its alerts, or gives way to
