@@ -39,7 +39,7 @@ deps bench-deps busy-deps release-deps:
 # not UNWATCHED, which share nothing but through package sync. What looks at a sample with the
 # detector is also taken whole: it is in WHOLE or of WHOLE_TESTS (TestWhole). `make race` takes
 # everything with the detector. -parallel, -j: many tests wait. -vet=off: lint has done that.
-PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
+PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 SAMPLED        = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
 WHOLE          = ./cmd/grab $(SAMPLED) $(PURE)
 WHOLE_TESTS    = ^(TestDoubt|TestForgottenAlertsDecideNothing|TestIncidentsShareHandles|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMixtures|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestTruth)$$

@@ -178,7 +178,7 @@ func full() Report {
 			{Name: "expc01", Role: "C", Address: "10.0.30.2:22", Sites: []string{"hq", "lab"}, Warm: "up", Since: now.Add(-time.Hour), Login: now.Add(-time.Hour), HostKey: "SHA256:abc",
 				ClockMS: ms(-12), Seen: Seen{Level: "yes", Proven: now.Add(-12 * time.Second)}, Families: []Family{{Name: "messages", DepthS: 7200, PerMin: 1 << 20, Proven: now.Add(-12 * time.Second), Newest: now.Add(-13 * time.Second)}}, Ring: &Ring{DepthS: 1800, Bytes: 9 << 20, PerMin: 5, Last: now.Add(-3 * time.Second)}},
 			{Name: "expe01", Role: "E", Address: "10.0.40.5:22", Sites: []string{"hq"}, Warm: "blocked", Since: now.Add(-time.Hour), Refused: now.Add(-time.Hour), Banned: true, Seen: Seen{Level: "unknown"}, Error: "login refused"}},
-		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil}},
+		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil, "standing by: dmz-b seals it"}},
 		Canaries:  []Canary{{Mailbox: "rtmt", Every: 900, Sent: now.Add(-time.Minute), Seen: now.Add(-50 * time.Second), DelayS: 2.5, Missing: true}},
 		Beats:     []Heartbeat{{"daily", 90000, now.Add(-time.Hour), false}},
 		Drills: []Drill{{Site: "far", Next: now.Add(30 * time.Hour)}, {Site: "hq", At: now.Add(-time.Hour), OK: true, Scheduled: true, Next: now.Add(6 * 24 * time.Hour)},

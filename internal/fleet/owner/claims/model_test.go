@@ -177,7 +177,7 @@ func (c *collector) release() {
 	}
 	for _, a := range slices.Sorted(maps.Keys(c.knows)) {
 		if !slices.ContainsFunc(c.disks, func(d *disk) bool { return slices.Contains(d.alerts, a) && d.state != "dropped" }) {
-			if Release(nil, c, c.me(), "hq", a, "repeat") != nil {
+			if Release(context.Background(), c, c.me(), "hq", a, "repeat") != nil {
 				return
 			}
 		}
@@ -192,7 +192,7 @@ func (c *collector) settle(d *disk) {
 		return
 	}
 	in := Incident{Site: "hq", Key: d.key, ID: d.id, Alerts: d.alerts, Coverage: evidence.Complete, Has: d.has}
-	v, err := Own(nil, c, c.me(), in)
+	v, err := Own(context.Background(), c, c.me(), in)
 	switch {
 	case errors.Is(err, errDown) && d.state != "sealed" && c.w.rng.IntN(4) == 0: // alone
 		if c.save(func() { d.state = "frozen" }) && c.save(func() { d.state, d.unclaimed = "sealed", true }) {
@@ -202,7 +202,7 @@ func (c *collector) settle(d *disk) {
 	case v.Act == Drop:
 		c.save(func() { d.state, d.unclaimed, d.links = "dropped", false, links(v.Elsewhere) })
 	case v.Act == Supplement:
-		if Keep(nil, c, c.me(), in, v) == nil {
+		if Keep(context.Background(), c, c.me(), in, v) == nil {
 			c.save(func() { d.state, d.unclaimed, d.links = "supplement", false, links(v.Elsewhere) })
 		}
 	default:
@@ -214,10 +214,10 @@ func (c *collector) seal(d *disk, v Verdict) {
 	if d.state != "sealed" && !c.save(func() { d.state, d.alerts = "frozen", v.Mine }) {
 		return
 	}
-	if ok, err := Held(nil, c, "hq", v); err != nil || !ok || c.pause() != nil {
+	if ok, err := Held(context.Background(), c, "hq", v); err != nil || !ok || c.pause() != nil {
 		return
 	}
-	ok, err := Commit(nil, c, "hq", v, d.id, Sealed{Coverage: evidence.Complete, Has: d.has})
+	ok, err := Commit(context.Background(), c, "hq", v, d.id, Sealed{Coverage: evidence.Complete, Has: d.has})
 	if err == nil && ok {
 		c.save(func() { d.state, d.unclaimed, d.alerts = "sealed", false, v.Mine })
 	}
@@ -295,7 +295,11 @@ func (w *world) trouble() {
 // TestModel: in random courses of two and three collectors each alert is in exactly one index at
 // the end, and nothing is lost that anybody had.
 func TestModel(t *testing.T) {
-	for seed := range uint64(*courses) {
+	n := *courses
+	if testing.Short() {
+		n /= 10
+	}
+	for seed := range uint64(n) {
 		w := newWorld(t, rand.New(rand.NewPCG(seed, 15)))
 		w.log = append(w.log, fmt.Sprint("seed ", seed))
 		for range 40 + w.rng.IntN(300) {
