@@ -230,6 +230,22 @@ func TestKilledWithOthers(t *testing.T) {
 			for at, done := 0, false; !done; at++ {
 				o := &others{say: Verdict{Act: ActWait}}
 				b := shared(t, o)
+				var mu sync.Mutex
+				n, armed, dead := 0, false, false
+				b.st.Fault = func(op, name string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if !armed {
+						return nil
+					}
+					if n++; n > at {
+						dead = true
+					}
+					if dead {
+						return errors.New("killed")
+					}
+					return nil
+				}
 				j := b.journal()
 				stop := b.watch(j)
 				a := b.alertNow(j, "n1", 1)
@@ -239,19 +255,9 @@ func TestKilledWithOthers(t *testing.T) {
 				if act == ActDrop {
 					v.Elsewhere = elsewhere
 				}
-				var mu sync.Mutex
-				n, dead := 0, false
-				b.st.Fault = func(op, name string) error {
-					mu.Lock()
-					defer mu.Unlock()
-					if n++; n > at {
-						dead = true
-					}
-					if dead {
-						return errors.New("killed")
-					}
-					return nil
-				}
+				mu.Lock()
+				armed = true
+				mu.Unlock()
 				o.set(v, nil)
 				time.Sleep(7 * time.Second)
 				stop()
