@@ -60,7 +60,7 @@ var rules = []struct {
 	{what: module + "/internal/sources", only: []string{"internal/export"}},
 	{what: "go.yaml.in/yaml/", except: []string{"internal/config", "internal/config/effective"}},
 	{what: "github.com/spf13/", except: []string{"cmd/grab", "internal/app/hubcmd", "internal/app/usage", "internal/release/manual"}},
-	{what: "github.com/prometheus/", except: []string{"internal/collector/health"}},
+	{what: "github.com/prometheus/", except: []string{"internal/collector/health", "internal/fleet/sight"}},
 	{what: "golang.org/x/sys/windows/svc", except: []string{"internal/collector/winservice"}},
 	{what: "golang.org/x/sys/windows/svc/", except: []string{"internal/collector/winservice"}},
 	{what: module + "/internal/collector/winservice", except: []string{"cmd/grab"}},

@@ -41,6 +41,7 @@ var documents = map[string]string{
 	"evidence.Manifest": "manifest.json",
 	"expressway.Note":   "a record of a log as it was decoded",
 	"expressway.SIP":    "a SIP message as it was parsed: a field for each header that is of use",
+	"fleet.Verdict":     "an event in the hub's stream",
 	"handover.Job":      "a job's file in the folder handover of the store",
 	"incident.Incident": "incident.json",
 	"incident.Removal":  "a line of removed.jsonl",

@@ -127,6 +127,9 @@ func CheckName(name string) error {
 	if name == "" {
 		return fmt.Errorf("it is empty")
 	}
+	if evidence.Printable(name, len(name)) != name {
+		return fmt.Errorf("%q has characters in it that cannot be shown", name)
+	}
 	if len(Token(name)) > maxToken {
 		return fmt.Errorf("%q is too long for a fleet: at most %d letters, digits and -, and each other byte counts as three", name, maxToken)
 	}
@@ -241,4 +244,10 @@ type Verdict struct {
 	Names     []string          `json:"names,omitempty"`     // of those, where the tenant allows it
 	Bundle    string            `json:"bundle,omitempty"`    // where it is: a path on that collector, or a destination's address
 	Unclaimed bool              `json:"unclaimed,omitempty"` // sealed while no hub could be asked
+
+	At       time.Time      `json:"at,omitzero"`         // of the first alert, or of what was asked for by hand
+	TimeZone string         `json:"time_zone,omitempty"` // of the site, for people
+	Counts   map[string]int `json:"counts,omitempty"`    // of Phones, by verdict
+	HandTo   []string       `json:"hand_to,omitempty"`   // names of destinations that the bundle goes to
+	Bytes    int64          `json:"bytes,omitempty"`     // of the bundle
 }

@@ -44,6 +44,10 @@ const (
 	pingsLost = 2
 )
 
+// Backoff is the longest that an attempt to connect waits: so much later than the first may
+// the last be back after an outage.
+const Backoff = againMost * 3 / 2
+
 // ErrDown says that the hub cannot be asked at the moment.
 var ErrDown = errors.New("the hub of the fleet is not connected")
 

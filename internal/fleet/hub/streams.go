@@ -36,6 +36,7 @@ func Buckets(replicas int) []jetstream.KeyValueConfig {
 		{Bucket: fleet.SeenBucket, TTL: claimsFor},
 		{Bucket: fleet.DirectoryBucket},
 		{Bucket: fleet.StatusBucket, TTL: fleet.StatusFor},
+		{Bucket: fleet.PresenceBucket},
 		{Bucket: fleet.EpochBucket},
 		{Bucket: fleet.ClaimBucket, TTL: claimsFor},
 		{Bucket: fleet.LoginBucket, TTL: claimsFor},
