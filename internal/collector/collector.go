@@ -24,6 +24,7 @@ import (
 	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/reset"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/fellow"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/config"
@@ -32,7 +33,6 @@ import (
 	"rtmtgrab/internal/diagnostics"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/drill"
-	"rtmtgrab/internal/fleet/member"
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
@@ -86,7 +86,7 @@ type grabs struct {
 	appliances *wiring.Appliances
 	taker      *diagnostics.Taker // hosts' own diagnostic logs
 
-	fleet *member.Member // its place among other collectors
+	fleet fellow.Place // among other collectors
 }
 
 // New opens the store, which no other watcher may have open. run closes it. load
@@ -256,6 +256,7 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { w.gatherer.Resume(ctx) })
 	wg.Go(func() { w.taker.Resume(ctx) })
 	wg.Go(func() { w.prts.Run(ctx) })
+	wg.Go(func() { w.fleet.Fellow.Run(ctx) })
 	resets := &reset.Watcher{Store: w.Store, Clusters: reset.Configured(w.cfg.Load), Log: w.log}
 	wg.Go(func() { resets.Run(ctx) })
 }
@@ -271,7 +272,7 @@ func (w *Collector) configure(ctx context.Context) {
 	w.ways.polls.Configure(ctx)
 	w.deliveries.Configure()
 	w.prts.Configure(cfg.PRT)
-	configureFleet(ctx, w.fleet, cfg, w.log)
+	configureFleet(ctx, w.fleet.Member, cfg, w.log)
 }
 
 // server answers for it until ctx ends.
@@ -374,6 +375,7 @@ func (w *Collector) event(e runner.Event) {
 	w.followers.event(e)
 	if e.What == runner.EventSealed {
 		w.deliveries.Sealed()
+		w.fleet.Fellow.Sealed()
 	}
 	w.metrics.Event(e, w.Store)
 	switch e.What {

@@ -68,7 +68,7 @@ func (s *server) serveSend(rw http.ResponseWriter, r *http.Request) {
 		defer cancel()
 		go func() {
 			select {
-			case <-d.job.Stop:
+			case <-d.stop:
 				cancel()
 			case <-ctx.Done():
 			}

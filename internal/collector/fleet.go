@@ -3,8 +3,10 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
+	"rtmtgrab/internal/collector/fellow"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
@@ -18,10 +20,11 @@ import (
 )
 
 // newFleet is what a collector does by the hub of its fleet.
-func newFleet(w *Collector) *member.Member {
+func newFleet(w *Collector) fellow.Place {
 	options := func(cfg *config.Config) (hub.Options, error) { return wiring.FleetHub(cfg, w.log) }
 	refused := &logins.Logins{Place: loginPlace(&w.cfg), Collectors: w.ways.others.Directory.Collectors, Store: w.Store, Log: w.log}
-	workers := append(w.ways.others.Workers(), member.Worker{Name: "refused logins", Run: refused.Run})
+	f := fellow.New(fellow.Parts{Cfg: w.cfg.Load, Store: w.Store, Status: w.Status, Grab: grabFor(w), Log: w.log, Unclaimed: func(in incident.Incident, _ incident.Revision) bool { return in.Fleet.Unclaimed }, Waiting: func() int { return w.ways.others.State().Waiting }})
+	workers := slices.Concat(w.ways.others.Workers(), f.Workers(), []member.Worker{{Name: "refused logins", Run: refused.Run}})
 	place := fleetPlace(&w.cfg)
 	m := &member.Member{Options: options, Log: w.log, Workers: workers}
 	pairs := owner.New(&owner.Owner{
@@ -30,7 +33,7 @@ func newFleet(w *Collector) *member.Member {
 	})
 	w.Runner.Beside.Own, w.Notifier.News.MayTell = pairs.Own, pairs.MayTell
 	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true})
-	return m
+	return fellow.Place{Member: m, Fellow: f}
 }
 
 // configureFleet lets it work by cfg until ctx ends.

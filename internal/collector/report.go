@@ -57,6 +57,7 @@ func (w *Collector) Status() status.Report {
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	w.cfg.refused.report(&r, cfg.Path)
+	w.fleet.Fellow.Report(&r)
 	w.health.Since.Fill(&r)
 	r.Finish()
 	return r

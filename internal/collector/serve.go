@@ -116,7 +116,7 @@ func (s *server) work(rw http.ResponseWriter, r *http.Request, what string, req 
 		return nil, &control.Failure{Message: err.Error(), Hint: "try again in a minute", Exit: advice.Failed}
 	}
 	control.Work(rw, r, req, admit, func(ctx context.Context, j *control.Job) (result any, failure *control.Failure) {
-		d := &operation{job: j, by: by, last: map[string]time.Time{}}
+		d := &operation{progress: j.Progress, stop: j.Stop, by: by, last: map[string]time.Time{}}
 		s.log.Info("request", "what", what, "by", by)
 		defer func() {
 			if v := recover(); v != nil {
@@ -145,7 +145,7 @@ func (s *server) failure(err error) *control.Failure {
 
 // effort is with what the watcher does it.
 func (s *server) effort(d *operation) oneshot.Effort {
-	return oneshot.Effort{Pool: s.pool, Growth: s.runner.Growth, Beside: s.runner.Beside, Say: d.say, Fetched: d.fetched, Stop: d.job.Stop, By: d.by, Log: s.log, Event: func(e runner.Event) {
+	return oneshot.Effort{Pool: s.pool, Growth: s.runner.Growth, Beside: s.runner.Beside, Say: d.say, Fetched: d.fetched, Stop: d.stop, By: d.by, Log: s.log, Event: func(e runner.Event) {
 		s.event(e)
 		d.event(e)
 	}}

@@ -94,7 +94,7 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *operation)
 		select {
 		case err := <-ended:
 			return in, advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "grab watch retries it: see `grab list`")
-		case <-d.job.Stop:
+		case <-d.stop:
 			return in, advice.WithHint(fmt.Errorf("incident %s: not waiting any longer; grab watch goes on with it", in.ID), "`grab list`")
 		case <-ctx.Done():
 			return in, fmt.Errorf("incident %s: %w", in.ID, context.Cause(ctx))
@@ -115,7 +115,7 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *operation)
 func (s *server) serveDrill(rw http.ResponseWriter, r *http.Request) {
 	var q DrillAsk
 	s.work(rw, r, "drill", &q, func(ctx context.Context, d *operation) (any, error) {
-		return s.drills.ask(ctx, q, d.by, func(w Word) { d.job.Progress(w) })
+		return s.drills.ask(ctx, q, d.by, func(w Word) { d.progress(w) })
 	})
 }
 
@@ -140,12 +140,12 @@ func (s *server) serveCheck(rw http.ResponseWriter, r *http.Request) {
 				s.mailWorks(m.Name) // as it is in force it works again: the check has logged in
 			}
 		}
-		c.Tell = func(f checkup.Finding, columns int) { d.job.Progress(Word{Finding: &f, Columns: columns}) }
+		c.Tell = func(f checkup.Finding, columns int) { d.progress(Word{Finding: &f, Columns: columns}) }
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
 			select {
-			case <-d.job.Stop:
+			case <-d.stop:
 				cancel()
 			case <-ctx.Done():
 			}

@@ -8,7 +8,6 @@ import (
 
 	"rtmtgrab/fetch"
 	"rtmtgrab/internal/app/checkup"
-	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident/runner"
@@ -38,15 +37,16 @@ type step struct {
 
 // An operation is work for a client.
 type operation struct {
-	job *control.Job
-	by  string
+	progress func(word any)  // it never waits
+	stop     <-chan struct{} // closed: end it early, with what there is
+	by       string
 
 	mu   sync.Mutex
 	last map[string]time.Time // when each host's bytes were told
 }
 
 func (d *operation) say(format string, args ...any) {
-	d.job.Progress(Word{Say: fmt.Sprintf(format, args...)})
+	d.progress(Word{Say: fmt.Sprintf(format, args...)})
 }
 
 // fetchedEvery is how often a host's bytes are told.
@@ -61,7 +61,7 @@ func (d *operation) fetched(p fetch.Progress) {
 	}
 	d.mu.Unlock()
 	if tell {
-		d.job.Progress(Word{Fetched: &p})
+		d.progress(Word{Fetched: &p})
 	}
 }
 
@@ -73,7 +73,7 @@ func (d *operation) event(e runner.Event) {
 	if e.Err != nil {
 		s.Error, s.Stopped = redact.Error(e.Err).Error(), errors.Is(e.Err, runner.ErrStopped)
 	}
-	d.job.Progress(Word{Event: &s})
+	d.progress(Word{Event: &s})
 }
 
 // Event is what was told.

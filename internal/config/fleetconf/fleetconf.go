@@ -24,7 +24,12 @@ type Fleet struct {
 	Proxy   secret.Proxy  `yaml:"proxy"` // for wss://, as elsewhere: a URL or "none"; nothing: what the environment says
 	Share   bool          `yaml:"share"` // slices go to the hub, encrypted, for the others of a site
 	Names   bool          `yaml:"names"` // the fleet's list may name phones
+
+	Requests bool `yaml:"requests"` // whoever has credentials of the tenant may have this collector grab
 }
+
+// Begin sets what holds where keys are left out.
+func (f *Fleet) Begin() { f.Requests = true }
 
 // A Certificate is a client's.
 type Certificate struct {

@@ -78,6 +78,8 @@ const (
 	again     = time.Second
 	againMost = 30 * time.Second
 	steady    = time.Minute // after which a failure counts as the first one
+
+	lastWords = 3 * time.Second // for workers to say to the hub that they end
 )
 
 // Configure begins, changes or ends its place by a configuration that is in force now. What is
@@ -114,7 +116,7 @@ func (m *Member) Configure(ctx context.Context, cfg *config.Config) {
 
 // same reports whether two configurations have the same hub and the same name there.
 func same(a, b fleetconf.Fleet) bool {
-	a.Share, a.Names, b.Share, b.Names = false, false, false, false
+	a.Share, a.Names, a.Requests = b.Share, b.Names, b.Requests
 	return reflect.DeepEqual(a, b)
 }
 
@@ -133,9 +135,11 @@ func (m *Member) leave() {
 	}
 	p.stays.cancel()
 	p.others.cancel()
-	p.hub.Close() // what waits for an answer without looking at its context gives up too
+	late := time.AfterFunc(lastWords, p.hub.Close) // what waits for an answer without looking at its context gives up too
 	p.stays.end()
 	p.others.end()
+	late.Stop()
+	p.hub.Close()
 }
 
 // Hub is that of its place, connected or not; nil: it has none.

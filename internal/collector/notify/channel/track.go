@@ -63,6 +63,13 @@ func (t *Tracker) Load() error {
 	return err
 }
 
+// WasTold reports whether people were told of a problem that lasts, by what a Tracker has kept in
+// file.
+func WasTold(file, key string) bool {
+	state, _, err := atomicfile.JSON[trackState]{Path: file}.Load()
+	return err == nil && state.Problems[key].Told
+}
+
 // Save keeps the state if it has changed. It is called when the changes of a Look
 // are safe.
 func (t *Tracker) Save() error {
