@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rtmtgrab/internal/app/reporting"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/report"
 )
@@ -46,7 +47,7 @@ func TestBriefGroups(t *testing.T) {
 		t.Error("of a phone that was asked for the statements are missing")
 	}
 	var out strings.Builder
-	if err := printReport(&out, thirty(), "page.html"); err != nil {
+	if err := reporting.Print(&out, thirty(), "page.html"); err != nil {
 		t.Fatal(err)
 	}
 	want := "30 phones went partial.\n\n[cannot tell] The connection dropped.\n  next: Look at firewalls.\n" +

@@ -31,10 +31,7 @@ func configCmd(a *app) *cobra.Command {
 				return advice.Usage(err)
 			}
 			view := effective.Of(cfg, lines)
-			if a.json {
-				return a.print(view)
-			}
-			return view.Write(a.out)
+			return a.show(view, view.Write)
 		},
 	}, &cobra.Command{
 		Use:   "schema",

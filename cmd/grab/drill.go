@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"time"
@@ -72,8 +73,5 @@ func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
 	if !r.OK {
 		a.exit = advice.Failed
 	}
-	if a.json {
-		return a.print(r)
-	}
-	return drill.WriteResult(a.out, r)
+	return a.show(r, func(w io.Writer) error { return drill.WriteResult(w, r) })
 }

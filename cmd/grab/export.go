@@ -67,8 +67,5 @@ func runExport(ctx context.Context, a *app, f *exportFlags, args []string) error
 		return err
 	}
 	made.Warn(a.err)
-	if a.json {
-		return a.print(made)
-	}
-	return made.Write(a.out)
+	return a.show(made, made.Write)
 }

@@ -40,6 +40,14 @@ func (a *app) print(v any) error {
 	return e.Encode(v)
 }
 
+// show prints the result of a command: one JSON document, or words for people.
+func (a *app) show(doc any, words func(out io.Writer) error) error {
+	if a.json {
+		return a.print(doc)
+	}
+	return words(a.out)
+}
+
 // say writes a word about progress.
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, format+"\n", args...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -75,8 +76,5 @@ func runRestore(a *app, m *masking.Masker, text string) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(all)
-	}
-	return handing.WriteRestored(a.out, all)
+	return a.show(all, func(w io.Writer) error { return handing.WriteRestored(w, all) })
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -84,8 +85,5 @@ func printPauses(a *app, list []status.Pause) error {
 	if list == nil {
 		list = []status.Pause{}
 	}
-	if a.json {
-		return a.print(list)
-	}
-	return status.WritePauses(a.out, list)
+	return a.show(list, func(w io.Writer) error { return status.WritePauses(w, list) })
 }

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"text/tabwriter"
-	"time"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/app/quarantine"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/triage"
 )
@@ -51,20 +48,10 @@ func listQuarantine(a *app) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(rows)
-	}
 	if len(rows) == 0 {
 		a.say("nothing is in quarantine")
 	}
-	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-	for i, h := range rows {
-		if i == 0 {
-			fmt.Fprintln(w, "ID\tSEEN\tSENDER\tALERT\tCLUSTER\tNODE\tWHY")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID[:12], human.Local().Short(h.Seen.Truncate(time.Second)), human.Dash(h.Sender), human.Dash(h.Alert.Name), human.Dash(h.Alert.Cluster), human.Dash(h.Alert.Node), human.Local().Say(h.Why))
-	}
-	return w.Flush()
+	return a.show(rows, func(w io.Writer) error { return quarantine.Write(w, rows) })
 }
 
 func askQuarantine(ctx context.Context, a *app, what string, ids []string, force bool) error {
@@ -76,18 +63,5 @@ func askQuarantine(ctx context.Context, a *app, what string, ids []string, force
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(results)
-	}
-	for _, r := range results {
-		fmt.Fprintf(a.out, "%s  %s", r.ID[:12], r.What)
-		for _, d := range r.Sites {
-			fmt.Fprintf(a.out, "  %s: %s %s", d.Site, human.Dash(string(d.What)), d.Incident)
-		}
-		fmt.Fprintln(a.out)
-		if r.Note != "" {
-			a.say("%s", r.Note)
-		}
-	}
-	return nil
+	return a.show(results, func(w io.Writer) error { return quarantine.WriteDone(w, results, a.say) })
 }

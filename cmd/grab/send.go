@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -57,7 +58,7 @@ func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bo
 		if _, err := w.Ask(ctx, personOf(a), "/send", q, &done); err != nil {
 			return err
 		}
-		return printDelivered(a, done)
+		return a.show(done, done.Write)
 	}
 	desk, err := deskAlone(a)
 	if err != nil {
@@ -75,7 +76,7 @@ func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bo
 	if err != nil {
 		return err
 	}
-	return printDelivered(a, done)
+	return a.show(done, done.Write)
 }
 
 // deskAlone has the deliveries of a store that no watch works at.
@@ -85,13 +86,6 @@ func deskAlone(a *app) (*delivery.Desk, error) {
 		return nil, err
 	}
 	return delivery.New(storeOf(cfg), cfg), nil
-}
-
-func printDelivered(a *app, d delivery.Delivered) error {
-	if a.json {
-		return a.print(d)
-	}
-	return d.Write(a.out)
 }
 
 func runDeliveries(ctx context.Context, a *app, direct bool) error {
@@ -111,10 +105,7 @@ func runDeliveries(ctx context.Context, a *app, direct bool) error {
 			return err
 		}
 	}
-	if a.json {
-		return a.print(list)
-	}
-	return delivery.WriteQueue(a.out, list, time.Now())
+	return a.show(list, func(w io.Writer) error { return delivery.WriteQueue(w, list, time.Now()) })
 }
 
 func caseCmd(a *app) *cobra.Command {

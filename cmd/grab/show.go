@@ -51,10 +51,7 @@ func printLeft(a *app, r incident.Removal) error {
 		return err
 	}
 	left := retention.LeftOf(store, r)
-	if a.json {
-		return a.print(left)
-	}
-	return left.Write(a.out)
+	return a.show(left, left.Write)
 }
 
 // finder finds what a person names.
