@@ -26,6 +26,9 @@ var titles = map[string]string{
 	"check-mail":    "grab check --mail --json",
 	"trust":         "grab trust --json",
 	"drill":         "grab drill --json",
+	"hub-status":    "grab hub status --json, grab status --fleet --json",
+	"list-fleet":    "grab list --fleet --json",
+	"now-at-site":   "grab now --at-site --json",
 	"notice":        "a notice, as webhooks and commands get it",
 }
 

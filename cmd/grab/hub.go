@@ -7,5 +7,7 @@ import (
 )
 
 func hubCmd(a *app) *cobra.Command {
-	return hubcmd.Command(hubcmd.Shell{Context: a.context, Out: a.out, Err: a.err, JSON: func() bool { return a.json }, Print: a.print})
+	cmd := hubcmd.Command(hubcmd.Shell{Context: a.context, Out: a.out, Err: a.err, JSON: func() bool { return a.json }, Print: a.print})
+	cmd.AddCommand(hubViewCommands(a)...)
+	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/fleetview"
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/config"
 )
@@ -15,6 +17,7 @@ import (
 // listFlags are those of `grab list`.
 type listFlags struct {
 	alerts bool
+	fleet  bool
 	since  string
 	query  inventory.Query
 }
@@ -27,7 +30,7 @@ func listCmd(a *app) *cobra.Command {
 			if cmd.Flags().Changed("last") && f.query.Last == 0 {
 				return advice.Usage(errors.New("--last 0: want 1 or more"))
 			}
-			return runList(a, f)
+			return runList(cmd.Context(), a, f)
 		}}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.alerts, "alerts", false, "list every alert mail instead, with its outcome and why")
@@ -35,18 +38,26 @@ func listCmd(a *app) *cobra.Command {
 	fl.StringVar(&f.since, "since", "", "only since this `time`: RFC 3339, 2006-01-02T15:04:05 or 15:04[:05] in the site's zone, or an age such as 90m, 24h, 7d")
 	fl.IntVar(&f.query.Last, "last", 0, "only the newest `n`")
 	fl.StringVar(&f.query.Verdict, "verdict", "", "only with this `verdict`, of the report or of a phone: "+strings.Join(inventory.Verdicts, ", "))
+	fl.StringVar(&f.query.Coverage, "coverage", "", "only with this `coverage`: "+strings.Join(inventory.Coverages, ", "))
+	fl.BoolVar(&f.fleet, "fleet", false, "list the sealed incidents of all collectors of the fleet, of the last 90 days")
+	cmd.MarkFlagsMutuallyExclusive("alerts", "fleet")
 	completeSite(a, cmd)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("coverage", cobra.FixedCompletions(inventory.Coverages, cobra.ShellCompDirectiveNoFileComp)))
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("verdict", cobra.FixedCompletions(inventory.Verdicts, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
 
-func runList(a *app, f *listFlags) error {
+func runList(ctx context.Context, a *app, f *listFlags) error {
 	cfg, err := a.load(config.Options{Reading: true})
 	if err != nil {
 		return err
 	}
 	if err := f.read(cfg, time.Now()); err != nil {
 		return advice.Usage(err)
+	}
+	if f.fleet {
+		rows, warning, err := fleetview.List(ctx, cfg, f.query)
+		return printList(a, rows, errors.Join(warning, err), func() error { return fleetview.WriteList(a.out, rows, time.Now()) })
 	}
 	store := storeOf(cfg)
 	if f.alerts {
@@ -83,7 +94,7 @@ func (f *listFlags) read(cfg *config.Config, now time.Time) error {
 		zone = cfg.Sites[0].Zone()
 	}
 	if f.alerts && (f.query != inventory.Query{} || f.since != "") {
-		return errors.New("--alerts does not go with --site, --since, --last and --verdict")
+		return errors.New("--alerts does not go with --site, --since, --last, --verdict and --coverage")
 	}
 	return f.query.Read(f.since, now, zone)
 }

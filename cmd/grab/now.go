@@ -27,6 +27,7 @@ import (
 func nowCmd(a *app) *cobra.Command {
 	f, before, direct := &oneshot.Request{}, time.Duration(0), false
 	var prints []string
+	var elsewhere string
 	cmd := &cobra.Command{
 		Use:   "now [HOST...]",
 		Short: "Grab the logs of now, or of --at, by hand",
@@ -40,6 +41,9 @@ func nowCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.Hosts = args; cmd.Flags().Changed("before") {
 				f.Before = &before
+			}
+			if elsewhere != "" {
+				return nowAtSite(cmd.Context(), a, elsewhere, f)
 			}
 			return runNow(cmd.Context(), a, f, prints, direct)
 		},
@@ -59,6 +63,10 @@ func nowCmd(a *app) *cobra.Command {
 	directFlag(fl, &direct)
 	fl.StringVar(&f.Key, "key", "", "private key `file` for user@address hosts (default the first of ~/.ssh)")
 	fl.StringArrayVar(&prints, "fingerprint", nil, "pin the key of a user@address host with this `fingerprint` (SHA256:...) without asking; may be repeated")
+	fl.StringVar(&elsewhere, "at-site", "", "have a collector of the fleet that reaches this `site` grab, and leave the bundle there")
+	for _, own := range []string{"site", "out", "dir", "direct", "key", "fingerprint", "no-traces"} {
+		cmd.MarkFlagsMutuallyExclusive("at-site", own)
+	}
 	completeSite(a, cmd)
 	return cmd
 }

@@ -20,12 +20,15 @@ import (
 )
 
 func statusCmd(a *app) *cobra.Command {
-	plugin := false
+	plugin, fleet := false, false
 	cmd := &cobra.Command{Use: "status", Short: "Say whether an alert would work now, and how grab watch is doing", Args: cobra.NoArgs,
 		Long: "Asks the running `grab watch`: for which sites an alert would work and why not for others,\n" +
 			"mailboxes, hosts, open incidents, disk. Exit 0 if an alert would work now for every site that its schedule (quiet:)\n" +
 			"has not paused, 1 if not, or if no watch answers; then it shows what the store has.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if fleet {
+				return fleetStatus(cmd.Context(), a)
+			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
 			r, err := askStatus(ctx, a)
@@ -35,6 +38,8 @@ func statusCmd(a *app) *cobra.Command {
 			return printStatus(a, r, err)
 		}}
 	cmd.Flags().BoolVar(&plugin, "check", false, "print and exit like a Nagios plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN")
+	cmd.Flags().BoolVar(&fleet, "fleet", false, "say instead how every collector of the fleet is: `grab hub status`")
+	cmd.MarkFlagsMutuallyExclusive("check", "fleet")
 	return cmd
 }
 

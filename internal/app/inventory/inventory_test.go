@@ -62,6 +62,8 @@ func TestList(t *testing.T) {
 		"verdict":   {Query{Verdict: "partial"}, "0"},
 		"a phone's": {Query{Verdict: "came_back_by_keepalive", Last: 1}, "0"},
 		"none":      {Query{Verdict: NoReport}, "30"},
+		"coverage":  {Query{Coverage: "complete"}, "30 10 0"},
+		"lost":      {Query{Coverage: "lost"}, ""},
 	} {
 		list, err := List(st, c.q)
 		var got []string
@@ -191,7 +193,7 @@ func TestQueryRead(t *testing.T) {
 			t.Errorf("%s: %v, %v", since, q.Since, err)
 		}
 	}
-	for _, q := range []Query{{Last: -1}, {Verdict: "fine"}} {
+	for _, q := range []Query{{Last: -1}, {Verdict: "fine"}, {Coverage: "fine"}} {
 		if q.Read("", now, time.UTC) == nil {
 			t.Errorf("%+v is taken", q)
 		}

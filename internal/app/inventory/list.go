@@ -29,12 +29,16 @@ const NoReport = "none"
 // Verdicts are those that can be asked for: of a report, or of one of its phones.
 var Verdicts = []string{"partial", "recovered", "healthy", "unknown", "came_back_by_keepalive", "refused", "unregistered", NoReport}
 
+// Coverages are those that can be asked for.
+var Coverages = []string{string(evidence.Complete), string(evidence.Partial), string(evidence.Lost)}
+
 // A Query says which incidents are wanted; the zero value wants all.
 type Query struct {
-	Site    string
-	Since   time.Time // of the alert, or of the asking
-	Verdict string    // one of Verdicts
-	Last    int       // at most so many, the newest; 0: all
+	Site     string
+	Since    time.Time // of the alert, or of the asking
+	Verdict  string    // one of Verdicts
+	Coverage string    // one of Coverages
+	Last     int       // at most so many, the newest; 0: all
 }
 
 // Read checks what the flags ask for, and reads --since: a time in zone, or an age.
@@ -44,6 +48,8 @@ func (q *Query) Read(since string, now time.Time, zone *time.Location) error {
 		return fmt.Errorf("--last %d: want 1 or more", q.Last)
 	case q.Verdict != "" && !slices.Contains(Verdicts, q.Verdict):
 		return fmt.Errorf("--verdict %q: want one of %s", q.Verdict, strings.Join(Verdicts, ", "))
+	case q.Coverage != "" && !slices.Contains(Coverages, q.Coverage):
+		return fmt.Errorf("--coverage %q: want one of %s", q.Coverage, strings.Join(Coverages, ", "))
 	case since == "":
 		return nil
 	}
@@ -112,7 +118,7 @@ func merged(a, b []incident.Listed) iter.Seq[incident.Listed] {
 
 // wants reports whether an incident is asked for, as far as it is known without its verdict.
 func (q Query) wants(l incident.Listed) bool {
-	return (q.Site == "" || l.Site == q.Site) && !l.Time.Before(q.Since)
+	return (q.Site == "" || l.Site == q.Site) && (q.Coverage == "" || string(l.Coverage) == q.Coverage) && !l.Time.Before(q.Since)
 }
 
 // judges reports whether its verdict is asked for.
