@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"bundle/custody", "bundle/mask/mapfile", "bundle/mask", "internal/snapshot", "bundle/seal", "internal/registration/cucmlog", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth", "internal/handover/sink/web"},
 	{"internal/cucm"},
 	{"internal/cucm/soap"},
+	{"internal/fleet/hubcheck"},
 	{"internal/config/effective", "internal/config/schema", "internal/fleet/hubinit", "internal/fleet/hubserver"},
 	{"internal/config"},
 	{"internal/config/diagconf", "internal/config/fleetconf", "internal/fleet/ask"},

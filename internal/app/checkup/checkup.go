@@ -41,7 +41,7 @@ const (
 // Finding is the result of one check.
 type Finding struct {
 	Host   string `json:"host"` // empty: not of a host
-	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination, cucm/ and a cluster (with /names, /nodes, or a node and /counters, /logs, /trace, /clock); of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers, diagnostics
+	What   string `json:"what"` // configuration, mailbox, store, watch, disk, handover/ and a destination, cucm/ and a cluster (with /names, /nodes, or a node and /counters, /logs, /trace, /clock), fleet (with /permissions, /streams, /sync, or a server of the hub); of hosts connect, host_key, login, session, algorithms, sftp, logs, a family's name, log_level, clock, ring, peers, diagnostics
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint"`
@@ -106,10 +106,11 @@ func (c *Checkup) Run(ctx context.Context) {
 	c.began = time.Now().UTC()
 	c.configuration()
 	c.store()
-	mail, clusters := make(chan []Finding, 1), make(chan []Finding, 1)
+	mail, clusters, hub := make(chan []Finding, 1), make(chan []Finding, 1), make(chan []Finding, 1)
 	if !c.named {
 		go func() { mail <- c.mailboxes(ctx) }() // waited for below
 		go func() { clusters <- tryClusters(ctx, c.Cfg, c.timeout) }()
+		go func() { hub <- tryFleet(ctx, c.Cfg, c.timeout) }()
 	}
 	logs := make(chan []Finding, 1)
 	go func() { logs <- tryDiagnostics(ctx, c.Cfg, c.Hosts, c.timeout) }()
@@ -131,6 +132,7 @@ func (c *Checkup) Run(ctx context.Context) {
 	if !c.named {
 		c.add(trial{c.Cfg, c.timeout, c.Reached}.all(ctx)...)
 		c.add(<-clusters...)
+		c.add(<-hub...)
 	}
 	if c.notify {
 		c.notices(ctx)

@@ -72,7 +72,7 @@ type Hub struct {
 
 // Open begins to connect, and returns at once. Its Close is due.
 func Open(o Options) (*Hub, error) {
-	h := &Hub{why: errOpening, turned: time.Now(), log: o.Log, look: make(chan struct{}, 1), done: make(chan struct{})}
+	h := &Hub{why: ErrOpening, turned: time.Now(), log: o.Log, look: make(chan struct{}, 1), done: make(chan struct{})}
 	h.dial = newDialer(o)
 	conn, err := nats.Connect(strings.Join(o.Servers, ","), h.options(o)...)
 	if err != nil {

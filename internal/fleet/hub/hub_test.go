@@ -160,7 +160,7 @@ func TestOpenAtOnce(t *testing.T) {
 	}
 	silent := <-came // an attempt is under way
 	defer silent.Close()
-	if err := h.Down(); !errors.Is(err, errOpening) {
+	if err := h.Down(); !errors.Is(err, ErrOpening) {
 		t.Error(err)
 	}
 	h.Close()

@@ -25,8 +25,8 @@ const (
 	steady      = time.Minute // a connection that lasted so long was a good one
 )
 
-// errOpening is that of the first attempt, which is none: Open returns at once.
-var errOpening = errors.New("not connected yet")
+// ErrOpening is why a hub is down that was not tried yet.
+var ErrOpening = errors.New("not connected yet")
 
 // A dialer reaches the hub's servers: straight, or those of wss:// by a proxy.
 type dialer struct {
@@ -69,7 +69,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	open := d.open
 	d.mu.Unlock()
 	if !open {
-		return nil, errOpening
+		return nil, ErrOpening
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, dialFor)
 	defer cancel()

@@ -81,6 +81,7 @@ func (m *maker) credentials(tenant, user string, k nkeys.KeyPair) ([]byte, error
 	}
 	c := jwt.NewUserClaims(public(k))
 	c.Name, c.IssuerAccount = fleet.Token(user), public(m.keys.tenants[tenant].account)
+	c.Tags.Add(Tag)
 	c.SetScoped(true)
 	return sealed(c, signer, k)
 }

@@ -10,8 +10,11 @@ import (
 	"rtmtgrab/internal/fleet/hub"
 )
 
-// self stands for the user's own name, as its credentials have it.
-const self = "{{name()}}"
+// Self stands in a role for the user's own name, as its credentials have it.
+const Self = "{{name()}}"
+
+// Tag is in all credentials that this package makes: their hub has servers as it configures them.
+const Tag = "grab-hub-init"
 
 // How long, and how often, a collector may answer one request: a grab by hand takes minutes, and
 // tells how far it is.
@@ -29,8 +32,8 @@ type Role struct {
 // shared are the buckets in which a collector writes only what is its own, as the subjects that
 // it may write; in all others it may write every key.
 var shared = map[string]string{
-	fleet.StatusBucket:    self,
-	fleet.DirectoryBucket: "*." + self,
+	fleet.StatusBucket:    Self,
+	fleet.DirectoryBucket: "*." + Self,
 }
 
 // Collector is what a collector may do in its tenant's account: publish alerts and verdicts;
@@ -82,7 +85,7 @@ func Viewing() Role {
 }
 
 // inbox is fleet.InboxPrefix of whoever it is.
-func inbox() string { return "_INBOX." + self + ".>" }
+func inbox() string { return "_INBOX." + Self + ".>" }
 
 // fetching is how single messages of a stream are read.
 func fetching(stream string) []string {
