@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
@@ -50,6 +51,13 @@ func (s Shell) options(disk string) (o hubserver.Options, err error) {
 }
 
 func (s Shell) serve(ctx context.Context, o hubserver.Options) error {
+	tell := o.Ready
+	o.Ready = func() {
+		daemon.SdNotify(false, daemon.SdNotifyReady)
+		if tell != nil {
+			tell()
+		}
+	}
 	err := hubserver.Run(ctx, o)
 	if errors.Is(err, context.Canceled) {
 		return nil // it was ended while it began
