@@ -10,6 +10,7 @@ package hubserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,10 +38,8 @@ type Options struct {
 // DefaultMemory is what streams in memory may take: consumers that read once are, and no more.
 const DefaultMemory = 256 << 20
 
-const (
-	readyFor  = 2 * time.Minute  // until it takes connections; a large store is read first
-	lookEvery = 15 * time.Second // whether a certificate changed
-)
+// readyFor is how long it may take until it takes connections: a large store is read first.
+const readyFor = 2 * time.Minute
 
 // running is the configuration as this process runs it, in the server's folder: its paths do not
 // depend on where the process was started.
@@ -79,7 +78,12 @@ func Run(ctx context.Context, o Options) error {
 	if o.Ready != nil {
 		o.Ready()
 	}
-	return follow(ctx, s, said, dir, o)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-said.fatal:
+		return err
+	}
 }
 
 // lock keeps a second server out of the folder.
@@ -122,7 +126,15 @@ func configured(dir string, o Options) (*server.Options, error) {
 	if o.Disk > 0 {
 		conf.JetStreamMaxStore = o.Disk
 	}
-	return conf, encrypted(conf)
+	if err := encrypted(conf); err != nil {
+		return nil, err
+	}
+	for _, c := range []*tls.Config{conf.TLSConfig, conf.Websocket.TLSConfig, conf.Cluster.TLSConfig} {
+		if c != nil {
+			newest(c, dir, o.Log)
+		}
+	}
+	return conf, nil
 }
 
 // encrypted says where a configuration would listen for strangers without TLS.
@@ -164,45 +176,4 @@ func ready(ctx context.Context, s *server.Server, said *words) error {
 		default:
 		}
 	}
-}
-
-// follow waits for the end, and takes over certificates that change.
-func follow(ctx context.Context, s *server.Server, said *words, dir string, o Options) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	was := marks(dir)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-said.fatal:
-			return err
-		case <-tick.C:
-		}
-		now := marks(dir)
-		if now == was {
-			continue
-		}
-		conf, err := configured(dir, o)
-		if err == nil {
-			err = s.ReloadOptions(conf)
-		}
-		if err != nil {
-			said.Warnf("the changed certificate is not in use yet: %v", err)
-			continue
-		}
-		was = now
-		said.Noticef("a certificate changed and is in use")
-	}
-}
-
-// marks tell whether the certificate's files changed.
-func marks(dir string) string {
-	var b strings.Builder
-	for _, name := range []string{"cert.pem", "key.pem", "ca.pem"} {
-		if fi, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			fmt.Fprintf(&b, "%s %d %d;", name, fi.Size(), fi.ModTime().UnixNano())
-		}
-	}
-	return b.String()
 }

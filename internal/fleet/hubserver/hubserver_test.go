@@ -120,3 +120,42 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestCertificate: a certificate that is made anew in the folder is in use without a restart; one that
+// is half written is not, and harms nothing.
+func TestCertificate(t *testing.T) {
+	dir := t.TempDir()
+	s := hubinit.Server{Host: "127.0.0.1", Port: testserver.FreePort(t), Websocket: testserver.FreePort(t)}
+	if _, err := hubinit.Make(dir, hubinit.Wish{Servers: []hubinit.Server{s}}); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(dir, hubinit.ServerDir("127.0.0.1"))
+	serving(t, folder)
+	serial := func() string {
+		t.Helper()
+		c, err := tls.Dial("tcp", strings.TrimPrefix(s.WebsocketURL(), "wss://"), &tls.Config{InsecureSkipVerify: true}) // it is only looked at
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	was := serial()
+	if err := os.WriteFile(filepath.Join(folder, "cert.pem"), []byte("-----BEGIN"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if now := serial(); now != was {
+		t.Error("half a certificate is in use")
+	}
+	for _, name := range []string{"cert.pem", "key.pem"} {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := hubinit.Make(dir, hubinit.Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	for serial() == was && t.Context().Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
