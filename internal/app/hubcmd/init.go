@@ -22,9 +22,11 @@ type wish struct {
 	tenant                    string
 	collectors, renew         []string
 	port, websocket, clusters int
+	set                       *pflag.FlagSet
 }
 
 func (w *wish) flags(f *pflag.FlagSet) {
+	w.set = f
 	f.StringArrayVar(&w.servers, "server", nil, "`host` or address under which collectors reach a server; one, or three times")
 	f.StringVar(&w.tenant, "tenant", "", "`name` of whom the collectors are; each tenant has an account of its own")
 	f.StringArrayVar(&w.collectors, "collector", nil, "`name` of a collector of the tenant that gets credentials; may be repeated")
@@ -36,6 +38,7 @@ func (w *wish) flags(f *pflag.FlagSet) {
 
 func (w *wish) wish() hubinit.Wish {
 	out := hubinit.Wish{Tenant: w.tenant, Collectors: w.collectors, Renew: w.renew}
+	out.KeepPorts = !w.set.Changed("port") && !w.set.Changed("websocket-port") && !w.set.Changed("cluster-port")
 	for _, host := range w.servers {
 		out.Servers = append(out.Servers, hubinit.Server{Host: host, Port: w.port, Websocket: w.websocket, Cluster: w.clusters})
 	}

@@ -61,6 +61,9 @@ func (f *Fleet) Check(at string, j Judge) {
 			j.Bad(fmt.Sprintf("%s.servers[%d]", at, i), "%s", err)
 		}
 	}
+	if mixed(f.Servers) {
+		j.Bad(at+".servers", "name either tls:// or wss:// servers: a connection changes from one to another, and not its kind; use wss:// where a firewall passes 443 alone, or a proxy is in the way")
+	}
 	for _, n := range []struct{ key, value string }{{"tenant", f.Tenant}, {"name", f.Name}} {
 		if !j.Text(at+"."+n.key, n.value) {
 			continue
@@ -81,6 +84,17 @@ func (f *Fleet) checkLogin(at string, j Judge) {
 	if f.Cert != (Certificate{}) {
 		j.Pair(at+".certificate", f.Cert.CertFile, f.Cert.KeyFile)
 	}
+}
+
+// mixed reports whether some of the servers are reached by websocket, and others not.
+func mixed(servers []string) bool {
+	web := 0
+	for _, s := range servers {
+		if strings.HasPrefix(strings.ToLower(s), "ws") {
+			web++
+		}
+	}
+	return web > 0 && web < len(servers)
 }
 
 // CheckServer says what is wrong with a hub's URL; nil: nothing.

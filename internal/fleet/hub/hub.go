@@ -68,6 +68,11 @@ type Hub struct {
 	why    error     // of the last attempt; nil: connected
 	turned time.Time // since when it is connected, or is not
 	met    int       // connections until now
+
+	said struct { // by the hub, last
+		text string
+		at   time.Time
+	}
 }
 
 // Open begins to connect, and returns at once. Its Close is due.
@@ -106,9 +111,7 @@ func (h *Hub) options(o Options) []nats.Option {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { h.set(down(err)) }),
 		nats.ReconnectErrHandler(func(c *nats.Conn, err error) { h.failed(c, down(err)) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if h.log != nil {
-				h.log.Warn("the hub says", "err", err)
-			}
+			h.warn(err)
 		}),
 	}
 	if o.TLS != nil {
@@ -125,6 +128,19 @@ func (h *Hub) options(o Options) []nats.Option {
 		opts = append(opts, nats.CustomInboxPrefix(o.Inbox))
 	}
 	return opts
+}
+
+// sameFor is how long what the hub says again and again is not logged again.
+const sameFor = time.Minute
+
+func (h *Hub) warn(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.log == nil || err.Error() == h.said.text && time.Since(h.said.at) < sameFor {
+		return
+	}
+	h.said.text, h.said.at = err.Error(), time.Now()
+	h.log.Warn("the hub says", "err", err)
 }
 
 // observe finds out why attempts fail that got as far as a connection: of those nats.go tells

@@ -2,7 +2,9 @@ package hubinit
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,5 +72,38 @@ func TestCluster(t *testing.T) {
 			t.Fatalf("%+v, %v", info, err)
 		case <-time.After(100 * time.Millisecond):
 		}
+	}
+}
+
+// TestGrow: a hub of one server does not become one of three, which would begin with nothing: it is
+// said, and nothing changes.
+func TestGrow(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Make(dir, Wish{Servers: []Server{{Host: "h1.example.com", Port: Port}}, Tenant: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	was := contents(t, dir)
+	more := Wish{Servers: []Server{{Host: "h2.example.com", Port: Port}, {Host: "h3.example.com", Port: Port}}}
+	if _, err := Make(dir, more); err == nil || !strings.Contains(err.Error(), "make another hub") {
+		t.Error(err)
+	}
+	if now := contents(t, dir); !maps.Equal(now, was) {
+		t.Error("something changed")
+	}
+}
+
+// TestPorts: a server that is there keeps its ports, unless others are wished.
+func TestPorts(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Make(dir, Wish{Servers: []Server{{Host: "h1.example.com", Port: 14222}}}); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Make(dir, Wish{Servers: []Server{{Host: "h1.example.com", Port: Port}}, KeepPorts: true})
+	if err != nil || done.State.Servers[0].Port != 14222 {
+		t.Errorf("%+v, %v", done.State.Servers, err)
+	}
+	done, err = Make(dir, Wish{Servers: []Server{{Host: "h1.example.com", Port: 24222}}})
+	if err != nil || done.State.Servers[0].Port != 24222 {
+		t.Errorf("%+v, %v", done.State.Servers, err)
 	}
 }

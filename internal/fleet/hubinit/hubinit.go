@@ -31,6 +31,7 @@ type Wish struct {
 	Servers    []Server // one or three; the names under which collectors reach them
 	Tenant     string
 	Collectors []string // of Tenant
+	KeepPorts  bool     // of servers that are there already; else those of Servers count
 	Renew      []string // of Tenant: a new credentials file, and the old one is good for nothing
 }
 

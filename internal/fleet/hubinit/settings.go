@@ -32,14 +32,16 @@ func Settings(dir string, done Done) (list []Snip) {
 
 // section is the key fleet: of a collector.
 func section(s State, tenant, collector string) string {
-	var urls []string
+	var urls, webs []string
 	for _, server := range s.Servers {
 		urls = append(urls, strconv.Quote(server.URL()))
-	}
-	for _, server := range s.Servers {
 		if w := server.WebsocketURL(); w != "" {
-			urls = append(urls, strconv.Quote(w))
+			webs = append(webs, strconv.Quote(w))
 		}
 	}
-	return fmt.Sprintf("fleet:\n  servers: [%s]\n  tenant: %q\n  name: %q\n  creds: {file: /etc/grab/hub.creds}\n  ca_file: /etc/grab/hub-ca.pem\n", strings.Join(urls, ", "), tenant, collector)
+	text := fmt.Sprintf("fleet:\n  servers: [%s]\n", strings.Join(urls, ", "))
+	if len(webs) > 0 {
+		text += fmt.Sprintf("  # or, where a firewall passes 443 alone or a proxy is in the way: [%s]\n", strings.Join(webs, ", "))
+	}
+	return text + fmt.Sprintf("  tenant: %q\n  name: %q\n  creds: {file: /etc/grab/hub.creds}\n  ca_file: /etc/grab/hub-ca.pem\n", tenant, collector)
 }

@@ -82,7 +82,7 @@ func saveState(dir string, s State) error {
 
 // wish adds what is wished to what there is.
 func (s *State) wish(w Wish) error {
-	if err := s.wishServers(w.Servers); err != nil {
+	if err := s.wishServers(w.Servers, w.KeepPorts); err != nil {
 		return err
 	}
 	if w.Tenant == "" {
@@ -122,20 +122,24 @@ func (s *State) wish(w Wish) error {
 	return checkNames("collector", users)
 }
 
-func (s *State) wishServers(wished []Server) error {
+func (s *State) wishServers(wished []Server, keep bool) error {
+	had := len(s.Servers)
 	for _, w := range wished {
 		if err := checkHost(w.Host); err != nil {
 			return err
 		}
 		w.Name = serverName(w)
 		i := slices.IndexFunc(s.Servers, func(have Server) bool { return have.Name == w.Name })
-		if i < 0 {
+		switch {
+		case i < 0:
 			s.Servers = append(s.Servers, w)
-		} else {
+		case !keep:
 			s.Servers[i] = w
 		}
 	}
 	switch n := len(s.Servers); {
+	case had == 1 && n > 1:
+		return fmt.Errorf("this hub has one server, %s, and cannot become one of several, which would begin with nothing: make another hub in a folder of its own, and give collectors its credentials", s.Servers[0].Host)
 	case n == 0:
 		return fmt.Errorf("name the hub's servers: one or three names, or addresses, under which collectors reach them")
 	case n != 1 && n != 3:

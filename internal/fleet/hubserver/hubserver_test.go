@@ -159,3 +159,22 @@ func TestCertificate(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// TestAlways: what is promised does not depend on the folder.
+func TestAlways(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := hubinit.Make(dir, hubinit.Wish{Servers: []hubinit.Server{{Host: "127.0.0.1", Port: 4222}}}); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(dir, hubinit.ServerDir("127.0.0.1"))
+	if err := os.WriteFile(filepath.Join(folder, "own.conf"), []byte("jetstream { store_dir: \"data\", sync_interval: \"2m\", max_mem: 8GB }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := configured(folder, Options{Disk: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !conf.SyncAlways || conf.JetStreamMaxMemory != DefaultMemory || conf.JetStreamMaxStore != 1<<30 || !conf.NoSigs {
+		t.Errorf("synced %t, memory %d, disk %d", conf.SyncAlways, conf.JetStreamMaxMemory, conf.JetStreamMaxStore)
+	}
+}
