@@ -27,6 +27,7 @@ import (
 	"rtmtgrab/internal/collector/fellow"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/pages"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/cucm/gather"
@@ -185,10 +186,10 @@ func (w *Collector) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pages := &web{handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), log: w.log}
-	defer pages.close()
+	served := &pages.Pages{Handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), Log: w.log}
+	defer served.Close()
 	defer w.ways.close()
-	if err := w.serve(pages); err != nil {
+	if err := w.serve(served); err != nil {
 		return err
 	}
 
@@ -215,7 +216,7 @@ func (w *Collector) Run(ctx context.Context) error {
 	for ctx.Err() == nil && err == nil {
 		var r *reload
 		r, err = w.mailbox(ctx, reloads)
-		w.putInForce(ctx, pages, r)
+		w.putInForce(ctx, served, r)
 	}
 
 	tellSystemd(daemon.SdNotifyStopping)
@@ -286,8 +287,8 @@ func (w *Collector) server(ctx context.Context) *server {
 }
 
 // serve begins to serve what the configuration says.
-func (w *Collector) serve(pages *web) error {
-	if err := pages.serve(w.cfg.Load().HTTP); err != nil {
+func (w *Collector) serve(served *pages.Pages) error {
+	if err := served.Serve(w.cfg.Load().HTTP); err != nil {
 		return err
 	}
 	return w.ways.door.Serve(w.cfg.Load().Alerts.Webhook)
@@ -295,9 +296,9 @@ func (w *Collector) serve(pages *web) error {
 
 // putInForce lets the rest work by the configuration that a reload has brought; r is nil
 // at the end.
-func (w *Collector) putInForce(ctx context.Context, pages *web, r *reload) {
+func (w *Collector) putInForce(ctx context.Context, served *pages.Pages, r *reload) {
 	cfg := w.cfg.Load()
-	err, stays := pages.serveAnew(cfg.HTTP), "health and metrics stay at the old address"
+	err, stays := served.ServeAnew(cfg.HTTP), "health and metrics stay at the old address"
 	if errHook := w.ways.door.ServeAnew(cfg.Alerts.Webhook); errHook != nil {
 		err, stays = errors.Join(err, errHook), "the webhook for alerts stays as it was"
 	}

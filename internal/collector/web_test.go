@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/pages"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/testsite"
@@ -44,28 +45,28 @@ func TestHTTPAnew(t *testing.T) {
 	first := cfg()
 	first.HTTP.Listen = testsite.FreeAddr(t)
 	report := func() status.Report { return status.Report{} }
-	w := &web{handler: health.Handler(report, health.NewMetrics(report), testsite.LogTo(&log)), log: testsite.LogTo(&log)}
-	if err := w.serve(first.HTTP); err != nil {
+	w := &pages.Pages{Handler: health.Handler(report, health.NewMetrics(report), testsite.LogTo(&log)), Log: testsite.LogTo(&log)}
+	if err := w.Serve(first.HTTP); err != nil {
 		t.Fatal(err)
 	}
-	defer w.close()
+	defer w.Close()
 	second := cfg()
 	second.HTTP.Listen = taken.Addr().String()
-	w.serveAnew(second.HTTP)
+	w.ServeAnew(second.HTTP)
 	if code, _ := testsite.Get(t, first.HTTP.Listen, "/metrics"); code != 200 || !strings.Contains(log.String(), "stay at the old address") {
 		t.Errorf("%d %s", code, log.String())
 	}
 	third := cfg()
 	third.HTTP.Listen = strings.Replace(testsite.FreeAddr(t), "127.0.0.1", "0.0.0.0", 1)
-	w.serveAnew(third.HTTP)
+	w.ServeAnew(third.HTTP)
 	if code, _ := testsite.Get(t, strings.Replace(third.HTTP.Listen, "0.0.0.0", "127.0.0.1", 1), "/metrics"); code != 200 || strings.Count(log.String(), "there is no authentication") != 1 {
 		t.Errorf("%d %s", code, log.String())
 	}
 	if _, err := net.Dial("tcp", first.HTTP.Listen); err == nil {
 		t.Error("the old address still answers")
 	}
-	w.serveAnew(cfg().HTTP)
-	if w.now.Listen != "" {
+	w.ServeAnew(cfg().HTTP)
+	if w.Listen() != "" {
 		t.Error("it is served still")
 	}
 }
