@@ -41,7 +41,6 @@ const (
 	EpochBucket     = "grab-epochs"    // Token of the site: Epoch
 	ClaimBucket     = "grab-claims"    // alert ID and site, ClaimKey: Claim
 	LoginBucket     = "grab-logins"    // refused logins and shares of budgets
-	SliceBucket     = "grab-slices"    // object store: encrypted slices, where fleet.share is on. A name is put once: no collector may purge what another put
 )
 
 // AlertSubject is where alerts of a site are published.
@@ -157,7 +156,6 @@ type Entry struct {
 	Clusters  []string  `json:"clusters,omitempty"` // as in incident.Site
 	Nodes     []string  `json:"nodes,omitempty"`
 	Since     time.Time `json:"since"`
-	Recipient string    `json:"recipient,omitempty"` // age recipient that slices for it are encrypted to
 }
 
 // An Epoch is who owns the incidents of a site. Number only grows; each owner has one of its

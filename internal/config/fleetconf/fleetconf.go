@@ -22,7 +22,6 @@ type Fleet struct {
 	CAFile  string        `yaml:"ca_file,path"` // PEM; empty: the system's authorities. See Roots
 	ca      secret.CA     // what CAFile held when it was judged
 	Proxy   secret.Proxy  `yaml:"proxy"` // for wss://, as elsewhere: a URL or "none"; nothing: what the environment says
-	Share   bool          `yaml:"share"` // slices go to the hub, encrypted, for the others of a site
 	Names   bool          `yaml:"names"` // the fleet's list may name phones
 
 	Requests bool `yaml:"requests"` // whoever has credentials of the tenant may have this collector grab

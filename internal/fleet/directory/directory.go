@@ -93,7 +93,7 @@ func check(key string, e fleet.Entry) error {
 
 // weight is about what an entry takes.
 func weight(e fleet.Entry) int {
-	n := 200 + len(e.Site) + len(e.Collector) + len(e.Recipient)
+	n := 200 + len(e.Site) + len(e.Collector)
 	for _, s := range slices.Concat(e.Clusters, e.Nodes) {
 		n += len(s)
 	}

@@ -17,8 +17,6 @@ const (
 	dedupeFor  = 10 * time.Minute // the stream's own window; fleet.SeenBucket goes on
 	alertBytes = 512 << 20
 	eventBytes = 256 << 20
-	sliceBytes = 4 << 30
-	slicesFor  = 24 * time.Hour
 	claimsFor  = 30 * 24 * time.Hour // as long as alerts are remembered
 )
 
@@ -47,11 +45,6 @@ func Buckets(replicas int) []jetstream.KeyValueConfig {
 	return list
 }
 
-// Slices is the object store of a tenant's account.
-func Slices(replicas int) jetstream.ObjectStoreConfig {
-	return jetstream.ObjectStoreConfig{Bucket: fleet.SliceBucket, TTL: slicesFor, MaxBytes: sliceBytes, Storage: jetstream.FileStorage, Replicas: replicas}
-}
-
 // Ensure makes what is missing of streams and buckets in the account of js, and brings what is
 // there to what it is to be. It may be repeated, and interrupted.
 func Ensure(ctx context.Context, js jetstream.JetStream, replicas int) error {
@@ -64,10 +57,6 @@ func Ensure(ctx context.Context, js jetstream.JetStream, replicas int) error {
 		if _, err := js.CreateOrUpdateKeyValue(ctx, c); err != nil {
 			return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
 		}
-	}
-	c := Slices(replicas)
-	if _, err := js.CreateOrUpdateObjectStore(ctx, c); err != nil {
-		return fmt.Errorf("make bucket %s: %w", c.Bucket, err)
 	}
 	return nil
 }

@@ -62,16 +62,13 @@ func wanted() []jetstream.StreamConfig {
 	for _, b := range hub.Buckets(1) {
 		list = append(list, jetstream.StreamConfig{Name: "KV_" + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, MaxAge: b.TTL, Storage: b.Storage, MaxMsgsPerSubject: int64(b.History), AllowDirect: true})
 	}
-	o := hub.Slices(1)
-	return append(list, jetstream.StreamConfig{Name: "OBJ_" + o.Bucket, Subjects: []string{"$O." + o.Bucket + ".C.>", "$O." + o.Bucket + ".M.>"}, MaxAge: o.TTL, Storage: o.Storage})
+	return list
 }
 
 // nameOf is what a stream is called where people know it.
 func nameOf(stream string) string {
-	for _, prefix := range []string{"KV_", "OBJ_"} {
-		if name, ok := strings.CutPrefix(stream, prefix); ok {
-			return "bucket " + name
-		}
+	if name, ok := strings.CutPrefix(stream, "KV_"); ok {
+		return "bucket " + name
 	}
 	return "stream " + stream
 }

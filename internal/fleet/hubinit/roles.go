@@ -38,7 +38,7 @@ var shared = map[string]string{
 
 // Collector is what a collector may do in its tenant's account: publish alerts and verdicts;
 // write its own status and directory, and what collectors agree upon (who owns, who claimed
-// what, which logins were refused, slices); read all of these buckets; have consumers of alerts,
+// what, which logins were refused); read all of these buckets; have consumers of alerts,
 // by site; answer requests. It may not make, change, purge or delete streams and buckets, delete
 // consumers of alerts, read verdicts, or ask other collectors for anything.
 func Collector() Role {
@@ -61,9 +61,6 @@ func Collector() Role {
 		r.Publish = append(r.Publish, "$KV."+b.Bucket+"."+keys)
 		r.Publish = append(r.Publish, reading("KV_"+b.Bucket)...)
 	}
-	slices := fleet.SliceBucket
-	r.Publish = append(r.Publish, "$O."+slices+".>")
-	r.Publish = append(r.Publish, reading("OBJ_"+slices)...)
 	return r
 }
 
@@ -80,7 +77,6 @@ func Viewing() Role {
 	for _, b := range hub.Buckets(1) {
 		r.Publish = append(r.Publish, reading("KV_"+b.Bucket)...)
 	}
-	r.Publish = append(r.Publish, "$JS.API.STREAM.INFO.OBJ_"+fleet.SliceBucket) // how full it is
 	return r
 }
 

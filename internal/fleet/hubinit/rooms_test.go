@@ -1,7 +1,6 @@
 package hubinit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -147,22 +146,6 @@ func rooms(me string) []act {
 				return err
 			}
 			return s.UnpinConsumer(ctx, own.Durable, fleet.OwnGroup)
-		}},
-		{"slices", func(ctx context.Context, h *hub.Hub) error {
-			o, err := h.Stream.ObjectStore(ctx, fleet.SliceBucket)
-			if err != nil {
-				return err
-			}
-			b := bytes.Repeat([]byte("x"), 300<<10) // several messages
-			if _, err := o.PutBytes(ctx, "incident/"+me+"/slice", b); err != nil {
-				return err
-			}
-			got, err := o.GetBytes(ctx, "incident/"+me+"/slice")
-			if err != nil || !bytes.Equal(got, b) {
-				return errors.Join(err, errors.New("it is not what was put"))
-			}
-			_, err = o.List(ctx)
-			return err
 		}},
 	}
 	for _, b := range hub.Buckets(1) {

@@ -29,7 +29,7 @@ func streams() (names []string) {
 	for _, b := range hub.Buckets(1) {
 		names = append(names, "KV_"+b.Bucket)
 	}
-	return append(names, "OBJ_"+fleet.SliceBucket)
+	return names
 }
 
 // refusals are which of the subjects the hub lets somebody neither publish to nor, if sub, subscribe to.
