@@ -38,7 +38,9 @@ deps bench-deps busy-deps release-deps:
 # sample of WHOLE that is not PURE (-short), and RACED of the whole program; of others' code
 # not UNWATCHED, which share nothing but through package sync. What looks at a sample with the
 # detector is also taken whole: it is in WHOLE or of WHOLE_TESTS (TestWhole). `make race` takes
-# everything with the detector. -parallel, -j: many tests wait. -vet=off: lint has done that.
+# everything with the detector. -parallel, -j: many tests wait. QUICK: lint has vetted, and to
+# link without debug information takes a third. GOGC: as much less for the garbage collector; a
+# test of memory sets its own.
 PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 SAMPLED        = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
 WHOLE          = ./cmd/grab $(SAMPLED) $(PURE)
@@ -47,27 +49,32 @@ WHOLE_TESTS_OF = ./internal/chaos ./internal/incident/triage ./fetch ./fetch/hos
 RACED          = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
+QUICK          = -vet=off -ldflags='-s -w' -timeout 20m
 test: deps lint
-	@$(MAKE) -j 2 test-race test-whole
+	@$(MAKE) -j 3 test-program test-race test-whole
 
-.PHONY: test-race test-whole race
-test-race: export GORACE := $(GORACE) atexit_sleep_ms=0
+.PHONY: test-race test-whole test-program race
+test test-race test-whole test-program test-short: export GOGC := 300
+test-race test-program: export GORACE := $(GORACE) atexit_sleep_ms=0
 test-race:
-	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
-	$(GO) test -vet=off $(RACE) -short -timeout 20m $(SAMPLED)
-	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 20m -run '$(RACED)' ./cmd/grab
+	$(GO) test $(QUICK) $(RACE) -parallel 4 $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
+	$(GO) test $(QUICK) $(RACE) -short $(SAMPLED)
 
 test-whole:
 	@$(MAKE) cross TARGETS=windows/amd64
-	$(GO) test -vet=off -parallel 4 -timeout 20m $(WHOLE)
-	$(GO) test -vet=off -timeout 20m -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
+	$(GO) test $(QUICK) -parallel 4 $(SAMPLED) $(PURE)
+	$(GO) test $(QUICK) -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
+
+test-program:
+	$(GO) test $(QUICK) -parallel 4 ./cmd/grab
+	$(GO) test $(QUICK) $(RACE) -parallel 4 -run '$(RACED)' ./cmd/grab
 
 race: deps
 	$(GO) test -vet=off $(RACE) -parallel 4 -timeout 60m ./...
 
 # For the inner loop: without servers, without whole sites.
 test-short:
-	$(GO) test -vet=off -short ./...
+	$(GO) test $(QUICK) -short ./...
 
 # Beside eight busy processes, package by package; busy-logs/ keeps what each said.
 test-busy: busy-deps

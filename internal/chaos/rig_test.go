@@ -94,6 +94,7 @@ func (r *rig) startWatch() {
 	r.t.Helper()
 	cmd := exec.Command(r.binary, "watch", "-c", filepath.Join(r.dir, "grab.yaml"))
 	cmd.Stderr, cmd.Dir = r.log, r.dir
+	cmd.Env = append(os.Environ(), "GOGC=") // its size is measured
 	r.check(cmd.Start())
 	ended := make(chan struct{})
 	go func() { // ends with the process

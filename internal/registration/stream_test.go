@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,6 +85,7 @@ func writeRegister(w io.Writer, rng *rand.Rand, p, i int, at time.Time) {
 // grows by little with each message of one.
 func TestMemory(t *testing.T) {
 	testrace.Whole(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	var most atomic.Uint64
 	run := func(noise int64) (int64, *Report, uint64) {
 		most.Store(0)
