@@ -44,8 +44,8 @@ deps bench-deps busy-deps release-deps:
 PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 SAMPLED        = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
 WHOLE          = ./cmd/grab $(SAMPLED) $(PURE)
-WHOLE_TESTS    = ^(TestDoubt|TestForgottenAlertsDecideNothing|TestIncidentsShareHandles|TestListingWithoutEnd|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMixtures|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRingDamage|TestRingHonest|TestTortureCutAtEachRequest|TestTruth)$$
-WHOLE_TESTS_OF = ./internal/chaos ./internal/incident/triage ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
+WHOLE_TESTS    = ^(TestAttackFileCut|TestAttackFiles|TestAttackMemory|TestCommandListingWithoutEnd|TestCut|TestDoubt|TestForgottenAlertsDecideNothing|TestIncidentsShareHandles|TestListingWithoutEnd|TestLocateEndless|TestLocateHole|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMany|TestMixtures|TestNightOfDST|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestRemovedIsAStream|TestRingDamage|TestRingHonest|TestRoomThatIsPinned|TestSoak|TestStormOfTenNodes|TestTortureCutAtEachRequest|TestTruth|TestValues)$$
+WHOLE_TESTS_OF = ./internal/chaos ./internal/config/schema ./internal/cucm ./internal/incident ./internal/incident/runner ./internal/incident/triage ./internal/redact ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
 RACED          = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
 UNWATCHED      = compress/flate github.com/klauspost/compress/flate
 RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"rtmtgrab/internal/testrace"
 )
 
 // allocated is how much f allocates in all, garbage included.
@@ -24,6 +26,7 @@ func allocated(f func()) uint64 {
 
 // Archives that unfold, or claim to, cost neither memory nor patience.
 func TestBombs(t *testing.T) {
+	testrace.Whole(t)
 	top := Name(newSample(t, 100).Manifest)
 	zeros := []forged{{"report/zeros.bin", strings.Repeat("\x00", 24<<20)}, {sumsName, strings.Repeat("0", 2<<20)}}
 	for name, c := range map[string]struct {
@@ -61,6 +64,7 @@ func (blanks) Read(p []byte) (int, error) {
 
 // A manifest is read up to its limit and no further.
 func TestEndlessManifest(t *testing.T) {
+	testrace.Whole(t)
 	if _, err := decodeManifest(blanks{}); err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
 		t.Error(err)
 	}

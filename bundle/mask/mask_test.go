@@ -301,7 +301,8 @@ func FuzzTwice(f *testing.F) {
 // TestHostile: what is written to cost time or memory is masked as all else. What takes
 // squared time would not come to an end here.
 func TestHostile(t *testing.T) {
-	size := testrace.Smaller(1<<20, 8) // the goroutines are one for each chunk: TestScenarios has many
+	testrace.Whole(t)
+	const size = 1 << 20 // the goroutines are one for each chunk: TestScenarios has many
 	for name, part := range map[string]string{
 		"blanks": " ", "letters": "a", "hex": "00ebd5d5d8c6", "digests": "Authorization: Digest ", "challenges": `WWW-Authenticate: Digest a="b",`, "cookies": `x Cookie: a="b",`, "users": "user=", "sessions": "session=", "at": "a@", "angles": "<a@",
 		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40", "descriptions": `"description":"SEP `, "media": "v=0\ns=a b\n", "spaced": "00 eb ", "users in words": "user 'a' ",
@@ -327,6 +328,7 @@ func TestHostile(t *testing.T) {
 
 // TestDeepMail: mails in mails in mails.
 func TestDeepMail(t *testing.T) {
+	testrace.Whole(t)
 	text := strings.Repeat("Content-Type: message/rfc822\n\n", 100000) + "alice@corp.com\n"
 	if out := through(t, fixed(), Identities, Mail, text)[0]; strings.Contains(out, "alice") {
 		t.Error("alice is left")

@@ -114,6 +114,7 @@ func TestHugePacket(t *testing.T) {
 
 // The same by commands.
 func TestCommandListingWithoutEnd(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	for name, say := range map[string]struct{ first, then string }{
 		"names":    {"", "1\x00./network_log.1\x0081a4 0 0 1:1\x00"},

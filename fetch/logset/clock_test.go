@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/testrace"
 )
 
 var utcTimes = regexp.MustCompile(`UTCTime="[^"]*" ?`)
@@ -23,6 +24,7 @@ var utcTimes = regexp.MustCompile(`UTCTime="[^"]*" ?`)
 // twice in local time. The offset in the prefix tells them apart, in files whose
 // records have no UTCTime too.
 func TestNightOfDST(t *testing.T) {
+	testrace.Whole(t)
 	ny, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)

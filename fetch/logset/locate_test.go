@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/testrace"
 )
 
 var epoch = time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
@@ -151,6 +152,7 @@ func TestLocateClockStep(t *testing.T) {
 }
 
 func TestLocateHole(t *testing.T) {
+	testrace.Whole(t)
 	rnd := rand.New(rand.NewPCG(5, 5))
 	before := randomLog(rnd, 2000, 0)
 	hole := make([]byte, 5<<20)

@@ -40,7 +40,7 @@ func bounded(edge, scan int64) (restore func()) {
 func TestLocatePlateau(t *testing.T) {
 	defer bounded(1<<20, 2<<20)()
 	for i, off := range []int{-4, -1, 0, 1, 299, 301, 304} { // seconds after the window's start
-		if testrace.Skips(i, 3) {
+		if testrace.Skips(i, 7) {
 			continue
 		}
 		at := 1500 + off
@@ -86,6 +86,7 @@ func TestLocateContradicting(t *testing.T) {
 // A file of any size that has nothing but NULs, or no record, costs a bounded number of
 // bytes, and is said to be missing.
 func TestLocateEndless(t *testing.T) {
+	testrace.Whole(t)
 	defer bounded(1<<20, 2<<20)()
 	for name, fill := range map[string]byte{"NULs": 0, "letters": 'x', "line ends": '\n'} {
 		r := &filling{b: fill}

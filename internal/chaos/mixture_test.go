@@ -94,7 +94,7 @@ const (
 // would be without them, within twice the time, and none takes more than its budget of
 // the disk and of handles. All of it happens in memory and in virtual time.
 func TestMixtures(t *testing.T) {
-	n := testrace.Smaller(12, 6)
+	n := testrace.Smaller(12, 12)
 	if os.Getenv("GRAB_LONG") == "1" {
 		n = 500
 	}

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/lab/cucmlab"
 	"rtmtgrab/internal/ledger"
+	"rtmtgrab/internal/testrace"
 )
 
 // hostile is a cluster whose answers are made by the test, and a client of it.
@@ -93,6 +94,7 @@ func TestAttackValues(t *testing.T) {
 
 // Answers that would be many times as large in memory are given up early.
 func TestAttackMemory(t *testing.T) {
+	testrace.Whole(t)
 	lab, client := hostile(t, cucmlab.Config{})
 	fill := func(s string) string { return strings.Repeat(s, 5<<20/len(s)) }
 	for name, body := range map[string][]byte{
@@ -120,6 +122,7 @@ func TestAttackMemory(t *testing.T) {
 
 // A file comes byte for byte whatever stands in it, or with an error.
 func TestAttackFiles(t *testing.T) {
+	testrace.Whole(t)
 	const path = "/var/log/active/syslog/CiscoSyslog"
 	contents := map[string][]byte{
 		"empty": {}, "white": []byte(" \r\n\t "), "dashes": []byte("--"), "crlf-dashes": []byte("\r\n--"), "almost": []byte("\r\n------=_Part_366_1218632843.179590269011\r\n"),
@@ -160,6 +163,7 @@ func TestAttackFiles(t *testing.T) {
 
 // A file that is cut anywhere, in each form, ends with an error.
 func TestAttackFileCut(t *testing.T) {
+	testrace.Whole(t)
 	const path = "/var/log/active/syslog/CiscoSyslog"
 	want := bytes.Repeat([]byte("0123456789abcdef\r\n"), 40)
 	for _, form := range []cucmlab.Form{"", cucmlab.FormUnquoted, cucmlab.FormXOP, cucmlab.FormBase64, cucmlab.FormRaw} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/testrace"
 )
 
 func removalLine(n int) []byte {
@@ -44,6 +45,7 @@ func (y *years) Read(p []byte) (int, error) {
 
 // Years of removals are read a line at a time: what a reader keeps does not grow with them.
 func TestRemovedIsAStream(t *testing.T) {
+	testrace.Whole(t)
 	held := func(lines int) (got int, grew uint64) {
 		var before, after runtime.MemStats
 		runtime.GC()

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/testrace"
 )
 
 // attack is what people write into CUCM, and what of it must not be left.
@@ -106,6 +107,7 @@ func attacked(t *testing.T, n int, text string) *raw {
 // Whatever stands in a field of CUCM's or a phone's, in no form of it is anything left in the
 // masked bundle; what was masked is still to be read.
 func TestMaskCUCMTexts(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	for i, a := range attacks {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -7,11 +7,13 @@ import (
 
 	"rtmtgrab/bundle/mask"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/testrace"
 )
 
 // TestManyNames: a manifest of 12,000 alerts of nodes of their own is masked in time that grows
 // with it and not with its square, which would be hours.
 func TestManyNames(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	m := newMasker(t)
 	b := new(raw).minimal(t)
@@ -29,6 +31,7 @@ func TestManyNames(t *testing.T) {
 // TestTooManyNames: a manifest of more than grab makes is refused by its name before anything is
 // made of it.
 func TestTooManyNames(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	m := newMasker(t)
 	b := new(raw).minimal(t)

@@ -9,6 +9,7 @@ import (
 
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/lab/scenario"
+	"rtmtgrab/internal/testrace"
 )
 
 var quadRE = regexp.MustCompile(`\b(?:\d{1,3}\.){3}\d{1,3}\b`)
@@ -16,6 +17,7 @@ var quadRE = regexp.MustCompile(`\b(?:\d{1,3}\.){3}\d{1,3}\b`)
 // Of a bundle with packets the masked one has packets too, and in them nothing is left: no
 // name in a message, a comment or an interface's name, and no address in a header.
 func TestPackets(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	m := newMasker(t)
 	p := playAll(t, scenario.Scenarios()[0])

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"rtmtgrab/internal/testrace"
 )
 
 // An encoding is a way in which a peer may quote what it was sent.
@@ -157,7 +159,7 @@ func leaks(text, secret string) bool {
 
 // TestCut: a text that is cut off within a secret ends before the secret.
 func TestCut(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(testrace.Smaller(40, 8)) {
 		for _, e := range encodings {
 			r := rand.New(rand.NewPCG(seed, 11))
 			secret := secretOf(r)
@@ -219,6 +221,7 @@ func TestAddURL(t *testing.T) {
 
 // TestMany: the redactor forgets those that were not used for long, and no others.
 func TestMany(t *testing.T) {
+	testrace.Whole(t)
 	var red Redactor
 	for i := range 3 * maxSecrets {
 		red.Add(fmt.Sprintf("token-%d-%d", i, i*i))

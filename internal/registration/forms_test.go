@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/lab/mra"
 	"rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration"
+	"rtmtgrab/internal/testrace"
 )
 
 const lieCameLate = `(?i)\b(it|keep-alive|REGISTER) came (too )?late\b|reached CUCM too late`
@@ -22,6 +23,7 @@ const lieCameLate = `(?i)\b(it|keep-alive|REGISTER) came (too )?late\b|reached C
 // the folder and the bundle that a person has. What is missing takes certainty away;
 // how the logs come changes nothing.
 func TestForms(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	for i, sc := range scenario.Scenarios() {
 		if i%registration.Every() != 0 {

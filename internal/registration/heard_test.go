@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/lab/mra"
 	labscenario "rtmtgrab/internal/lab/scenario"
 	"rtmtgrab/internal/registration/judge"
+	"rtmtgrab/internal/testrace"
 )
 
 // withTraces lets the CUCM nodes of a scenario trace, which changes nothing else of it.
@@ -137,6 +138,7 @@ type hearing struct {
 // TestHeard: what CUCM's own record says counts more than what was inferred, and where the two
 // differ the report says so.
 func TestHeard(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	late := mra.Event{Kind: mra.LateKeepAlive, Phone: 1}
 	cases := []struct {
@@ -276,6 +278,7 @@ func edited(t *testing.T, in []TraceSource, from, to string) []TraceSource {
 // TestTraceFlood: a trace in which one REGISTER stands a hundred thousand times, and as many
 // alarms about one device, costs no more than its bounds.
 func TestTraceFlood(t *testing.T) {
+	testrace.Whole(t)
 	t.Parallel()
 	p := play(t, withTraces(labscenario.Scenario{Name: "flood"}, true))
 	s, o := sources(p, true)

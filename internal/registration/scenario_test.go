@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
 	labscenario "rtmtgrab/internal/lab/scenario"
+	"rtmtgrab/internal/testrace"
 )
 
 var playedUntil = time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
@@ -73,7 +74,7 @@ func analyze(t *testing.T, s []Source, o Options) *Report {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	for i, sc := range labscenario.Scenarios() {
-		if i%played != 0 || testing.Short() && i%11 != 0 {
+		if i%played != 0 || testing.Short() && !testrace.On && i%11 != 0 {
 			continue
 		}
 		t.Run(sc.Name, func(t *testing.T) {

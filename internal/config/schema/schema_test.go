@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/testrace"
 )
 
 const everyKey = "../../../cmd/grab/testdata/every-key"
@@ -138,6 +139,7 @@ func TestRefused(t *testing.T) {
 
 // A word that keys.txt allows is one that the program takes, and no other.
 func TestValues(t *testing.T) {
+	testrace.Whole(t)
 	dir := t.TempDir()
 	t.Setenv("GRAB_TEST_SECRET", "xq7-not-a-word")
 	tried := 0

@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/testrace"
 )
 
 // Where old bundles take the room and may not go, they stay, the files are held, what fits is
@@ -28,6 +29,9 @@ func TestRoomThatIsPinned(t *testing.T) {
 		"unpinned":      {[]string{"expc01", "expe01"}, true, incident.Sealed, evidence.Complete},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "unpinned" {
+				testrace.Whole(t)
+			}
 			synctest.Test(t, func(t *testing.T) {
 				st := incidenttest.FastStore(t, t.TempDir())
 				putSealed(t, st, "hq", old, 9*time.Hour, 300)

@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/testrace"
 )
 
 // fates counts what became of all alerts of a store, each of which must have one fate
@@ -53,6 +54,7 @@ func fates(t *testing.T, st *incident.Store) map[incident.What]int {
 // incidents are opened, run and sealed: one at the beginning, and fresh ones an hour
 // and two more hours after the last news, which was the tenth node's first alert.
 func TestStormOfTenNodes(t *testing.T) {
+	testrace.Whole(t)
 	synctest.Test(t, func(t *testing.T) {
 		const nodes, rounds = 10, 6 * 120
 		b := newBench(t, incidenttest.FastStore(t, incidenttest.QuickDir(t)))
