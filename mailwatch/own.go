@@ -70,6 +70,6 @@ func (r *run) remove(s *session, uid uint32) {
 	}
 	if err != nil && !r.stuck {
 		r.stuck = true
-		r.log.Warn("cannot remove mail from the mailbox", "mailbox", r.mailbox(), "uid", uid, "err", err)
+		r.log.Warn("cannot remove mail from the mailbox, it stays there and is not handled again; this is said once", "mailbox", r.mailbox(), "uid", uid, "err", err)
 	}
 }

@@ -206,7 +206,7 @@ func (r *run) mark(s *session, uids ...uint32) {
 		return
 	}
 	if err := s.setFlag(uids, r.Mark); err != nil {
-		r.log.Warn("cannot mark mails", "uids", uids, "mark", r.Mark, "err", err)
+		r.log.Warn("cannot mark mails in the mailbox, their alerts are saved; the account needs the right to change flags", "uids", uids, "mark", r.Mark, "err", err)
 	}
 }
 

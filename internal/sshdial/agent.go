@@ -96,7 +96,7 @@ func pick(rw io.ReadWriter, name string) (ssh.Signer, error) {
 		has = append(has, ssh.FingerprintSHA256(s.PublicKey()))
 	}
 	if len(has) == 0 {
-		return nil, errors.New("the agent has no keys")
+		return nil, errors.New("the agent has no keys: add one with ssh-add")
 	}
 	return nil, fmt.Errorf("the agent does not have the key %s, only %s", name, strings.Join(has, ", "))
 }

@@ -133,7 +133,7 @@ func IsPublicKey(text string) bool {
 func modern(s ssh.Signer, legacy bool) (ssh.MultiAlgorithmSigner, error) {
 	as, ok := s.(ssh.AlgorithmSigner)
 	if !ok {
-		return nil, errors.New("this key signs with SHA-1 only")
+		return nil, errors.New("this key signs with SHA-1 only; make an ECDSA or RSA key")
 	}
 	switch typ := s.PublicKey().Type(); {
 	case typ == ssh.KeyAlgoRSA:
