@@ -30,7 +30,8 @@ const (
 // is another, it looks again every 5 minutes, or as soon as Fixed says that it
 // is worth it; package sshdial sees to it that nothing is sent then, until it may be.
 //
-// It never stands in the way of others: they dial at once while it waits, and it
+// Many of a Pool do not dial at the same time: each waits for its turn, at the start
+// too. It never stands in the way of others: they dial at once while it waits, and it
 // takes over what they have dialed.
 type Keeper struct {
 	Pool     *Pool
@@ -59,6 +60,9 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.report(KeeperState{})
 	var step time.Duration
 	down, final := false, false // what has been said of this outage
+	if k.rest(ctx, s, k.Pool.spread.turn(), nil) == restEnded {
+		return
+	}
 	for {
 		began := time.Now()
 		conn, err := k.Pool.Get(ctx, k.Key, k.Commands, k.Dial)
@@ -84,7 +88,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		if step = min(2*step, keepMost); step == 0 || err == nil && time.Since(began) > keepSteady {
 			step = keepFirst
 		}
-		if !k.sleep(ctx, s, max(step, calm(err)), err) {
+		if !k.sleep(ctx, s, step, err) {
 			return
 		}
 	}
@@ -124,38 +128,61 @@ func Permanent(err error) bool {
 	return ok && p.Permanent()
 }
 
-// sleep waits for about d after err, or until someone else has dialed, or until what
-// kept the session down is fixed: who has done that wants to see that it works.
-// False: ctx has ended.
-func (k *Keeper) sleep(ctx context.Context, s *slot, d time.Duration, err error) bool {
+// sleep waits for about a step after err, or longer if that asks for it, and then for its
+// turn; or until someone else has dialed, or until what kept the session down is fixed: who
+// has done that wants to see that it works. False: ctx has ended.
+func (k *Keeper) sleep(ctx context.Context, s *slot, step time.Duration, err error) bool {
+	var d time.Duration
 	if k.wait != nil {
-		d = k.wait(d)
+		d = k.wait(max(step, calm(err)))
 	} else {
-		d += rand.N(d/4 + 1) // many hosts behind one line are not to come at the same time
+		d = jitter(step, calm(err))
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	var fixed func() bool
 	if k.Fixed != nil && err != nil {
 		fixed = k.Fixed(ctx, err)
 	}
+	slept := k.rest(ctx, s, d, fixed)
+	if slept == restOver {
+		slept = k.rest(ctx, s, k.Pool.spread.turn(), fixed)
+	}
+	return slept != restEnded
+}
+
+// How a rest came to its end.
+const (
+	restOver  = iota // by its time
+	restEarly        // there is something to be done
+	restEnded        // with its context
+)
+
+// rest waits for d, or as sleep does for less.
+func (k *Keeper) rest(ctx context.Context, s *slot, d time.Duration, fixed func() bool) int {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	var look <-chan time.Time
 	if fixed != nil {
 		tick := time.NewTicker(keepFixed)
 		defer tick.Stop()
 		look = tick.C
 	}
+	end := restOver
 	for {
 		select {
 		case <-t.C:
 		case <-s.dialed:
+			end = restEarly
 		case <-ctx.Done():
 		case <-look:
 			if !fixed() {
 				continue
 			}
+			end = restEarly
 		}
-		return ctx.Err() == nil
+		if ctx.Err() != nil {
+			return restEnded
+		}
+		return end
 	}
 }
 

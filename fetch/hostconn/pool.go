@@ -15,6 +15,7 @@ type Pool struct {
 	mu       sync.Mutex
 	slots    map[string]*slot
 	patience time.Duration // tests; zero: warmPatience
+	spread   spread        // of those who dial of themselves
 }
 
 type slot struct {

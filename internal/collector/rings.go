@@ -74,8 +74,16 @@ func (r rings) removeOld(cfg *config.Config, kept map[string]bool) {
 // keeper is that of a host.
 func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *ring.Keeper {
 	var down time.Time
+	host := wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(r.pool)
+	dial := host.Dial
+	host.Dial = func(ctx context.Context) (hostconn.Conn, error) { // many rings do not begin at the same time
+		if err := r.pool.WaitTurn(ctx); err != nil {
+			return nil, err
+		}
+		return dial(ctx)
+	}
 	return &ring.Keeper{
-		Host: wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(r.pool), Dir: wiring.RingDir(cfg, h.Name),
+		Host: host, Dir: wiring.RingDir(cfg, h.Name),
 		Every: h.Ring.Every, Keep: h.Ring.Keep, MaxSize: h.Ring.MaxSize, Reserve: r.reserve,
 		Event: func(err error) {
 			switch {
