@@ -10,7 +10,10 @@ import (
 
 func (r *Keeper) TakeUp() (release func(), err error) { return r.open() }
 
-func (r *Keeper) Increment(ctx context.Context) error { return r.increment(ctx) }
+func (r *Keeper) Increment(ctx context.Context) error {
+	_, err := r.increment(ctx)
+	return err
+}
 
 func (r *Keeper) SetNow(now func() time.Time) { r.holder.Now = now }
 

@@ -63,8 +63,7 @@ func (r *Keeper) Run(ctx context.Context) error {
 	defer release()
 	up, first, wait := false, true, r.Every
 	for {
-		began := time.Now()
-		err := r.increment(ctx)
+		began, err := r.increment(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -139,14 +138,21 @@ func (r *Keeper) open() (release func(), err error) {
 // maxRounds is how often an increment holds anew when files change under it.
 const maxRounds = 10
 
-// increment brings the ring up to what the host has now.
-func (r *Keeper) increment(ctx context.Context) error {
+// increment brings the ring up to what the host has now. It began when the host was there: rings
+// that have waited for their turns to dial, one after the other, go on at as many times.
+func (r *Keeper) increment(ctx context.Context) (began time.Time, err error) {
+	began = time.Now()
 	if err := r.room(); err != nil {
-		return err
+		return began, err
 	}
 	if _, err := r.holder.Connect(ctx); err != nil {
-		return err
+		return began, err
 	}
+	return time.Now(), r.takeUp(ctx)
+}
+
+// takeUp is an increment over the connection that there is.
+func (r *Keeper) takeUp(ctx context.Context) error {
 	conn := r.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 	if r.conn != conn {

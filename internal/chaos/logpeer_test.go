@@ -39,7 +39,8 @@ type logPeer struct {
 	conns    map[*end]bool
 	channels map[ssh.Channel]bool
 	all      sync.WaitGroup
-	refused  bool // a login, since one that `grab check` made
+	refused  bool              // a login, since one that `grab check` made
+	seen     func(what string) // told of "logins", "listings" and "keepalives"; may be nil
 }
 
 // A peerLog is one family: its files, the one that is written first.
@@ -198,7 +199,13 @@ func (p *logPeer) serve(c *end) {
 	if err != nil {
 		return
 	}
-	p.all.Go(func() { ssh.DiscardRequests(requests) })
+	p.tell("logins")
+	p.all.Go(func() {
+		for r := range requests {
+			p.tell("keepalives")
+			r.Reply(false, nil)
+		}
+	})
 	for n := range channels {
 		channel, asked, err := n.Accept()
 		if err != nil {
@@ -213,6 +220,12 @@ func (p *logPeer) serve(c *end) {
 		})
 	}
 	conn.Wait()
+}
+
+func (p *logPeer) tell(what string) {
+	if p.seen != nil {
+		p.seen(what)
+	}
 }
 
 // request answers one of a channel: a subsystem, or the command `date`.
@@ -290,6 +303,9 @@ func (s *logSFTP) answer(kind byte, b []byte) (out []byte) {
 	id, b := b[:4], b[4:]
 	to := func(kind byte) []byte { return append([]byte{kind}, id...) }
 	arg, b := text(b)
+	if kind == openDir {
+		s.tell("listings")
+	}
 	s.change(func() {
 		h := s.handles[arg]
 		switch kind {

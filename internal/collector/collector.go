@@ -317,7 +317,7 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) (*relo
 	defer kept.Wait() // after cancel
 	defer cancel()
 	cfg := w.cfg.Load()
-	rings{pool: w.sessions.pool, gate: &w.sessions.gate, reserve: w.Runner.Reserve, log: w.log}.keep(ctx, cfg, &kept)
+	rings{pool: w.sessions.pool, gate: &w.sessions.gate, reach: w.sessions.reach, reserve: w.Runner.Reserve, log: w.log}.keep(ctx, cfg, &kept)
 	done := make(chan error, 1)
 	go func() { done <- w.Mailboxes.watchAll(ctx, cfg) }()
 	for {

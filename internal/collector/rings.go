@@ -20,8 +20,9 @@ import (
 
 // rings are the rolling copies of hosts.
 type rings struct {
-	pool *hostconn.Pool
-	gate *gate.Gate
+	pool  *hostconn.Pool
+	gate  *gate.Gate
+	reach reach // in place of TCP
 
 	reserve *diskspace.Reserve // of the store's disk
 	log     *slog.Logger
@@ -74,7 +75,9 @@ func (r rings) removeOld(cfg *config.Config, kept map[string]bool) {
 // keeper is that of a host.
 func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *ring.Keeper {
 	var down time.Time
-	host := wiring.Configured(h, zone, wiring.Ledger(cfg)).Connect(r.pool)
+	source := wiring.Configured(h, zone, wiring.Ledger(cfg))
+	source.Dial.Conn = r.reach
+	host := source.Connect(r.pool)
 	dial := host.Dial
 	host.Dial = func(ctx context.Context) (hostconn.Conn, error) { // many rings do not begin at the same time
 		if err := r.pool.WaitTurn(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -102,15 +103,19 @@ func (c *Client) failed(silent bool) error {
 }
 
 // keepAlive gives the server something to answer, as OpenSSH's client does; the
-// limit on silence is the connection's own.
+// limit on silence is the connection's own. The first comes early: those of many
+// connections that were made together do not stay together.
 func (c *Client) keepAlive() {
-	tick := time.NewTicker(c.config.KeepAlive)
+	tick := time.NewTicker(rand.N(c.config.KeepAlive) + 1)
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false {
 		select {
 		case <-c.done:
 			return
 		case <-tick.C:
+		}
+		if first {
+			tick.Reset(c.config.KeepAlive)
 		}
 		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
 			return
