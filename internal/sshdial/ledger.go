@@ -295,18 +295,23 @@ func (l *Ledger) Attempt(host string) *Attempt {
 // rows are all attempts that are written down, by file name. One that cannot be read is
 // left out: it blocks the logins that it is of (damage).
 func (l *Ledger) rows() (map[string]Attempt, error) {
-	entries, err := os.ReadDir(l.Dir)
+	dir, err := os.Open(l.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1) // in no order: nearly all are of other kinds, two for each host
 	if err != nil {
 		return nil, err
 	}
 	rows := map[string]Attempt{}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) || atomicfile.IsAside(e.Name()) {
+	for _, name := range names {
+		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, atomicfile.PartSuffix) || atomicfile.IsAside(name) {
 			continue
 		}
-		r, there, err := attemptIn(filepath.Join(l.Dir, e.Name())).Load()
+		r, there, err := attemptIn(filepath.Join(l.Dir, name)).Load()
 		if err == nil && there { // else another login has just succeeded
-			rows[e.Name()] = r
+			rows[name] = r
 		}
 	}
 	return rows, nil
@@ -318,9 +323,13 @@ func (l *Ledger) refusalAt(c stop) *Attempt {
 	if l == nil {
 		return nil
 	}
-	rows, _ := l.rows()
+	return l.Attempts().at(c)
+}
+
+// at is as refusalAt.
+func (all Attempts) at(c stop) *Attempt {
 	var latest *Attempt
-	for _, r := range rows {
+	for _, r := range all {
 		if r.Via == viaOf(c) && (r.Address == strings.ToLower(c.Address) || r.Remote == c.Address) && (latest == nil || r.Last.After(latest.Last)) {
 			latest = &r
 		}

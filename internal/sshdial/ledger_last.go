@@ -42,12 +42,20 @@ func (l *Ledger) Last(host, address string) (LastLogin, bool) {
 	return last, there && last.Address == strings.ToLower(address)
 }
 
+// Attempts are all that are written down at a moment: who asks about many hosts reads them once.
+type Attempts map[string]Attempt
+
+// Attempts are those that are written down now.
+func (l *Ledger) Attempts() Attempts {
+	rows, _ := l.rows()
+	return rows
+}
+
 // Refused is the latest attempt to log in as c says that was refused, whatever
 // the secret was, nil if there is none.
-func (l *Ledger) Refused(c Config) *Attempt {
-	rows, _ := l.rows()
+func (all Attempts) Refused(c Config) *Attempt {
 	var latest *Attempt
-	for _, r := range rows {
+	for _, r := range all {
 		if r.Refused && r.User == c.User && r.Address == strings.ToLower(c.Address) && (latest == nil || r.Last.After(latest.Last)) {
 			latest = &r
 		}
@@ -62,9 +70,14 @@ func Blocked(ctx context.Context, c Config) error {
 	if c.Ledger == nil {
 		return nil
 	}
+	return c.Ledger.Attempts().Blocked(ctx, c)
+}
+
+// Blocked is as Blocked says, by what was written down then.
+func (all Attempts) Blocked(ctx context.Context, c Config) error {
 	c.fill()
 	for _, leg := range c.path() {
-		if c.Ledger.refusalAt(leg) == nil && (leg.hop > 0 || c.Ledger.damage(leg.Name, leg.Name) == nil) {
+		if all.at(leg) == nil && (leg.hop > 0 || c.Ledger.damage(leg.Name, leg.Name) == nil) {
 			continue
 		}
 		l, err := leg.prepare(ctx)

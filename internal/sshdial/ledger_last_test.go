@@ -20,14 +20,14 @@ func TestLastLoginAndBlocked(t *testing.T) {
 	if _, ok := c.Ledger.Last(c.Name, "10.0.0.1:22"); ok {
 		t.Error("the login was to another address")
 	}
-	if err := Blocked(t.Context(), c); err != nil || c.Ledger.Refused(c) != nil {
-		t.Error(err, c.Ledger.Refused(c))
+	if err := Blocked(t.Context(), c); err != nil || c.Ledger.Attempts().Refused(c) != nil {
+		t.Error(err, c.Ledger.Attempts().Refused(c))
 	}
 
 	wrong := c
 	wrong.Auth = withPassword("wrong")
 	wantKind(t, wrong, KindLoginRefused)
-	if a := c.Ledger.Refused(wrong); a == nil || a.Last.Before(last.Time) {
+	if a := c.Ledger.Attempts().Refused(wrong); a == nil || a.Last.Before(last.Time) {
 		t.Errorf("%+v", a)
 	}
 	conns := f.conns.Load()

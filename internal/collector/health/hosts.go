@@ -209,6 +209,7 @@ func ringStatus(cfg *config.Config, h *config.Host, now time.Time) (r status.Rin
 // Report adds the hosts of a configuration to a report, with what is known of them.
 func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 	ledger := wiring.Ledger(cfg)
+	attempts := ledger.Attempts()
 	back := evidence.NewWindow(r.Now.Add(-cfg.Window.Before), r.Now.Add(cfg.Window.After))
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
@@ -220,7 +221,7 @@ func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 			}
 			src := wiring.Configured(h, s.Zone(), ledger)
 			warm, note := n.of(src.Key(), h.Name)
-			st, err := hostStatus(h, src, warm, note)
+			st, err := hostStatus(h, src, attempts, warm, note)
 			st.Sites = []string{s.Name}
 			st.Ring = n.ring(cfg, h, r.Now)
 			n.prove(&st, h, note, peersOf(cfg, h.Name), back)
@@ -236,7 +237,7 @@ func (n *hostNotes) Report(r *status.Report, cfg *config.Config) {
 }
 
 // hostStatus puts together what is known of a host, and why no session to it stands.
-func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote) (status.Host, error) {
+func hostStatus(h *config.Host, src wiring.Source, attempts sshdial.Attempts, warm warmNote, note hostNote) (status.Host, error) {
 	st := status.Host{Name: h.Name, Address: h.Address, Role: h.Role, Warm: "off", Seen: status.Seen{Level: note.level}, ClockMS: note.clock, HostKey: note.key}
 	if st.Level == "" {
 		st.Level = "unknown"
@@ -244,7 +245,7 @@ func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote)
 	if last, ok := src.Dial.Ledger.Last(h.Name, h.Address); ok {
 		st.Login, st.HostKey = last.Time, last.HostKey
 	}
-	if a := src.Dial.Ledger.Refused(src.Dial); a != nil {
+	if a := attempts.Refused(src.Dial); a != nil {
 		st.Refused = a.Last
 	}
 	var err error
@@ -252,7 +253,7 @@ func hostStatus(h *config.Host, src wiring.Source, warm warmNote, note hostNote)
 	case !h.SSH.Warm || !warm.Running:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		err = sshdial.Blocked(ctx, src.Dial)
+		err = attempts.Blocked(ctx, src.Dial)
 	case warm.Up:
 		st.Warm, st.Since, st.HostKey = "up", warm.since, warm.HostKey
 		if warm.Clock != nil {
