@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type oneWay struct {
 	sent chan parcel
 	rest []byte
 	once sync.Once
+	done atomic.Int64 // bytes that were sent
 }
 
 type parcel struct {
@@ -33,6 +35,7 @@ type parcel struct {
 func newOneWay() *oneWay { return &oneWay{sent: make(chan parcel, 1<<16)} }
 
 func (l *oneWay) Write(b []byte) (int, error) {
+	l.done.Add(int64(len(b)))
 	l.sent <- parcel{append([]byte(nil), b...), time.Now().Add(Trip / 2)}
 	return len(b), nil
 }
@@ -64,9 +67,17 @@ type twoWay struct {
 // FarSession is a session with an SFTP server that is a trip away, as long as the
 // test; it is to be used in a bubble of package synctest.
 func FarSession(t *testing.T) (s *Session, end func()) {
+	s, end, _ = CountedSession(t)
+	return s, end
+}
+
+// CountedSession is a FarSession, and how many bytes have come from the server.
+func CountedSession(t *testing.T) (s *Session, end func(), carried func() int64) {
 	var ends []func()
+	var lines []*oneWay
 	channel := func() *sftp.Client {
 		up, down := newOneWay(), newOneWay()
+		lines = append(lines, down)
 		server, err := sftp.NewServer(twoWay{up, down}, sftp.ReadOnly())
 		if err != nil {
 			t.Fatal(err)
@@ -86,11 +97,17 @@ func FarSession(t *testing.T) (s *Session, end func()) {
 		return c
 	}
 	s = &Session{ssh: &sshdial.Client{}, sftp: channel(), folders: folders{Client: channel(), turn: make(chan struct{}, 1), budget: &budgetReader{}}}
-	return s, func() {
+	end = func() {
 		s.calls.Wait()
 		for _, f := range ends {
 			f()
 		}
+	}
+	return s, end, func() (n int64) {
+		for _, l := range lines {
+			n += l.done.Load()
+		}
+		return n
 	}
 }
 
