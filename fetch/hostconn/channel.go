@@ -24,7 +24,20 @@ const (
 	leastPacket                   = 4 << 10  // a server that answers less is not asked fast
 	channelWindow                 = 3 << 20  // bytes asked for at once: more than an SSH channel lets through in a round trip
 	maxReply                      = 64 << 10 // of an answer that is no data
+	maxAnswer                     = largestPacket + 4
 )
+
+// answers is memory for the answers of channels that await any: hundreds of them may be open
+// and wait for their turns to read.
+var answers = sync.Pool{New: func() any { return new([maxAnswer]byte) }}
+
+// rest gives the memory back, as long as nothing is asked for. Data are good until then.
+func (l *channel) rest() {
+	if l.buf != nil {
+		answers.Put(l.buf)
+		l.buf = nil
+	}
+}
 
 // A channel is an SFTP channel that does nothing but read one file at a time, as fast
 // as one channel can: many requests are under way, and data go from the channel to
@@ -44,7 +57,7 @@ type channel struct {
 	calls  map[uint32]*call
 	asked  int // bytes asked for and not answered
 	out    []byte
-	buf    []byte // the data of the last answer
+	buf    *[maxAnswer]byte // the data of the last answer; nil: nothing is awaited
 
 	claims
 }
@@ -68,7 +81,8 @@ type call struct {
 
 // newChannel starts SFTP on a channel and asks what the server's limits are.
 func newChannel(closer io.Closer, r io.Reader, w io.Writer) (*channel, error) {
-	l := &channel{closer: closer, r: r, w: w, packet: packet, calls: map[uint32]*call{}, buf: make([]byte, maxReply)}
+	l := &channel{closer: closer, r: r, w: w, packet: packet, calls: map[uint32]*call{}}
+	defer l.rest()
 	const version = 3
 	if err := l.send(request(fxpInit, version)); err != nil {
 		return nil, err
@@ -235,8 +249,11 @@ func (l *channel) receive() (kind byte, id uint32, body []byte, err error) {
 	l.heard.Add(1)
 	kind, id = h[4], binary.BigEndian.Uint32(h[5:])
 	n := int64(binary.BigEndian.Uint32(h[:])) - 5
-	if n < 0 || n > int64(len(l.buf)) {
+	if n < 0 || n > int64(max(maxReply, l.packet+4)) {
 		return 0, 0, nil, fmt.Errorf("a packet of type %d has %d bytes", kind, n)
+	}
+	if l.buf == nil {
+		l.buf = answers.Get().(*[maxAnswer]byte)
 	}
 	_, err = io.ReadFull(l.r, l.buf[:n])
 	return kind, id, l.buf[:n], err
@@ -261,7 +278,6 @@ func (l *channel) open(w *source) error {
 		return fmt.Errorf("open: %w", refusal(c))
 	}
 	l.handle = strings.Clone(handle)
-	l.buf = make([]byte, max(maxReply, l.packet+4))
 	probe := &call{off: w.At, want: int(min(int64(l.packet), w.Size-w.At))}
 	tail := &call{off: w.to - int64(len(w.tail)), want: len(w.tail)}
 	return l.same(w, probe, tail)

@@ -180,6 +180,7 @@ func (l *channel) abandon(c *Transfer, m *Meter, doubt bool) {
 
 // run copies what c hands out, and is over when nothing is left.
 func (l *channel) run(ctx context.Context, w *source, c *Transfer, m *Meter) error {
+	defer l.rest()
 	if err := l.open(w); err != nil {
 		return err
 	}
@@ -206,6 +207,9 @@ func (l *channel) fill(ctx context.Context, c *Transfer, m *Meter) error {
 			return errors.Join(err, l.flush())
 		}
 		n := c.length(at)
+		if len(l.calls) == 0 {
+			l.rest()
+		}
 		l.queued.Store(true)
 		err = m.Wait(ctx, n)
 		l.queued.Store(false)

@@ -42,28 +42,46 @@ func (c *Transfer) read(ctx context.Context, src io.ReaderAt, m *Meter, enough f
 	var wg sync.WaitGroup
 	for range min(readers, (c.to-c.from+c.chunk-1)/c.chunk) {
 		wg.Go(func() {
-			buf := make([]byte, min(c.chunk, c.to-c.from))
 			for !enough() {
 				at, ok := c.claim(ctx)
 				if !ok {
 					return
 				}
-				b := buf[:c.length(at)]
-				err := m.Wait(ctx, int64(len(b)))
+				n := c.length(at)
+				err := m.Wait(ctx, n)
 				if err == nil {
-					err = ReadFull(src, b, c.from+at)
-				}
-				if err == nil {
-					err = c.write(b, c.from+at)
+					err = c.readChunk(src, at, n)
 				}
 				c.finish(at, err)
 				if err == nil {
-					m.Add(int64(len(b)))
+					m.Add(n)
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// readChunk copies n bytes. It has memory for them while it does: hundreds of hosts may wait for
+// their turns to read.
+func (c *Transfer) readChunk(src io.ReaderAt, at, n int64) error {
+	b, free := chunkMemory(n)
+	if err := ReadFull(src, b, c.from+at); err != nil {
+		return err // what goes on may still write into it: see shared.do
+	}
+	defer free()
+	return c.write(b, c.from+at)
+}
+
+var chunkBuffers = sync.Pool{New: func() any { return new([chunk]byte) }}
+
+// chunkMemory is memory of n bytes, and what gives it back.
+func chunkMemory(n int64) (b []byte, free func()) {
+	if n < chunk/8 || n > chunk {
+		return make([]byte, n), func() {}
+	}
+	buf := chunkBuffers.Get().(*[chunk]byte)
+	return buf[:n], func() { chunkBuffers.Put(buf) }
 }
 
 // A Transfer copies a range of a file. It hands the range out in chunks, which are known
