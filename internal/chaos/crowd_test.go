@@ -37,14 +37,14 @@ type crowd struct {
 	counts map[string]map[int]int // what, by seconds after it began
 }
 
-// newCrowd starts the collector of so many hosts, ten of a site, with more configuration.
-func newCrowd(t *testing.T, dir string, hosts int, more string) (c *crowd, stop func()) {
+// newCrowd starts the collector of so many hosts, some of each site, with more configuration.
+func newCrowd(t *testing.T, dir string, hosts, ofSite int, more string) (c *crowd, stop func()) {
 	c = &crowd{t: t, dir: dir, peers: map[string]*logPeer{}, door: &door{}, counts: map[string]map[int]int{}}
 	var err error
 	if c.box, err = rtmt.NewMailboxOn(context.Background(), c.door.listen); err != nil {
 		t.Fatal(err)
 	}
-	cfg := c.configure(hosts, more)
+	cfg := c.configure(hosts, ofSite, more)
 	if c.w, err = collector.New(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)), nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -74,13 +74,13 @@ func newCrowd(t *testing.T, dir string, hosts int, more string) (c *crowd, stop 
 	}
 }
 
-func (c *crowd) configure(hosts int, more string) *config.Config {
+func (c *crowd) configure(hosts, ofSite int, more string) *config.Config {
 	var b strings.Builder
-	fmt.Fprintf(&b, "store: store\nsocket: {path: none}\nmail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}\nlogs: {dir: /log, families: [network_log]}\nkeep: {free: 1MiB}\n%s\nsites:\n",
+	fmt.Fprintf(&b, "store: store\nsocket: {path: none}\nmail: {server: %q, ca_file: ca.pem, user: %q, password: {file: imap.secret}}\nlogs: {dir: /log, families: [network_log]}\nkeep: {free: 1MiB}\nssh: {password: {file: ssh.secret}}\n%s\nsites:\n",
 		c.box.Addr(), c.box.User, more)
 	for i := range hosts {
-		if i%10 == 0 {
-			fmt.Fprintf(&b, "- name: s%d\n  clusters: [s%d]\n  hosts:\n", i/10, i/10)
+		if i%ofSite == 0 {
+			fmt.Fprintf(&b, "- name: s%d\n  clusters: [s%d]\n  hosts:\n", i/ofSite, i/ofSite)
 		}
 		name := fmt.Sprintf("h%d", i)
 		p := newLogPeer(name, []string{"network_log"})
@@ -137,7 +137,7 @@ func TestCrowd(t *testing.T) {
 	hosts := testrace.Smaller(120, 3)
 	dir := incidenttest.QuickDir(t)
 	synctest.Test(t, func(t *testing.T) {
-		c, stop := newCrowd(t, dir, hosts, "ssh: {password: {file: ssh.secret}}\nring: {enabled: true, every: 30s}")
+		c, stop := newCrowd(t, dir, hosts, 10, "ring: {enabled: true, every: 30s}")
 		defer stop()
 		look := func(when string, from time.Time, wants map[string][2]int) {
 			for what, want := range wants {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -39,6 +40,7 @@ type logPeer struct {
 	conns    map[*end]bool
 	channels map[ssh.Channel]bool
 	all      sync.WaitGroup
+	rate     int64             // bytes a second; 0: at once
 	refused  bool              // a login, since one that `grab check` made
 	seen     func(what string) // told of "logins", "listings" and "keepalives"; may be nil
 }
@@ -55,7 +57,10 @@ type peerFile struct {
 	mtime  time.Time
 	denied bool
 	kind   string // "": a file; else what stands in its place
+	wide   int64  // bytes of a record; 0: logWidth
 }
+
+func (f *peerFile) width() int64 { return cmp.Or(f.wide, logWidth) }
 
 func newLogPeer(name string, families []string) *logPeer {
 	p := &logPeer{name: name, key: newKey(), odd: newKey(), logs: map[string]*peerLog{}, at: time.Now().Add(-time.Hour).Truncate(logEvery),
@@ -87,7 +92,7 @@ func (p *logPeer) write() {
 			}
 			live := l.files[0]
 			if len(live.stamps) == logFile {
-				live = &peerFile{denied: l.bad["private"]}
+				live = &peerFile{denied: l.bad["private"], wide: live.wide}
 				l.files = append([]*peerFile{live}, l.files...)
 			}
 			l.written = append(l.written, p.at)
@@ -161,6 +166,7 @@ func (p *logPeer) dial(context.Context) (net.Conn, error) {
 	if p.bad["silent"] {
 		client.in.frozen = true
 	}
+	server.out.rate = p.rate
 	if p.bad["slow"] {
 		server.out.rate = slowRate
 	}
@@ -413,9 +419,10 @@ func (s *logSFTP) list(b []byte) []byte {
 }
 
 func (s *logSFTP) content(h *peerHandle, off int64, n int) (b []byte) {
-	size := int64(len(h.file.stamps)) * logWidth
+	width := h.file.width()
+	size := int64(len(h.file.stamps)) * width
 	for to := min(off+int64(n), size); off < to; {
-		record := s.record(h.family, h.file.stamps[off/logWidth])[off%logWidth:]
+		record := s.record(h.family, h.file.stamps[off/width], int(width))[off%width:]
 		record = record[:min(int64(len(record)), to-off)]
 		b = append(b, record...)
 		off += int64(len(record))
@@ -423,11 +430,11 @@ func (s *logSFTP) content(h *peerHandle, off int64, n int) (b []byte) {
 	return b
 }
 
-func (s *logSFTP) record(family string, at time.Time) string {
+func (s *logSFTP) record(family string, at time.Time, width int) string {
 	at = at.UTC()
 	head := fmt.Sprintf("%s %s tvcs: UTCTime=%q Module=\"%s\" ", at.Format("2006-01-02T15:04:05.000-07:00"), s.name,
 		strings.Replace(at.Format("2006-01-02 15:04:05.000"), ".", ",", 1), family)
-	return head + strings.Repeat("x", logWidth-len(head)-1) + "\n"
+	return head + strings.Repeat("x", width-len(head)-1) + "\n"
 }
 
 // attributes are size, mode and times.
@@ -435,7 +442,7 @@ func (f *peerFile) attributes(b []byte) []byte {
 	const hasSize, hasMode, hasTimes = 1, 4, 8
 	mode := map[string]uint32{"": 0o100600, "folder": 0o040700, "link": 0o120777, "pipe": 0o010600}[f.kind]
 	b = binary.BigEndian.AppendUint32(b, hasSize|hasMode|hasTimes)
-	b = binary.BigEndian.AppendUint64(b, uint64(len(f.stamps)*logWidth))
+	b = binary.BigEndian.AppendUint64(b, uint64(int64(len(f.stamps))*f.width()))
 	b = binary.BigEndian.AppendUint32(b, mode)
 	at := uint32(f.mtime.Unix())
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, at), at)

@@ -24,7 +24,8 @@ type Line struct {
 // NUL reports whether the line is a run of NUL bytes.
 func (l *Line) NUL() bool { return len(l.Text) > 0 && l.Text[0] == 0 }
 
-// A LineReader reads a log line by line in 128 KiB of memory.
+// A LineReader reads a log line by line in 128 KiB of memory, or less if there is little to
+// read: the ends of thousands of logs are looked at each minute.
 type LineReader struct {
 	r        io.Reader
 	ref      Ref
@@ -37,8 +38,10 @@ type LineReader struct {
 // NewLineReader reads from r, whose first byte is at offset of its file. The
 // first byte must begin a line.
 func NewLineReader(r io.Reader, offset int64, ref Ref) *LineReader {
-	return &LineReader{r: r, ref: ref, offset: offset, buf: make([]byte, 2*MaxLine)}
+	return &LineReader{r: r, ref: ref, offset: offset, buf: make([]byte, littleBuffer)}
 }
+
+const littleBuffer = 16 << 10
 
 // Next returns the next line; io.EOF after the last.
 func (l *LineReader) Next() (Line, error) {
@@ -99,8 +102,12 @@ func (l *LineReader) fill() int {
 			return -1
 		}
 		if l.to == len(l.buf) {
-			copy(l.buf, l.buf[l.from:l.to])
-			l.from, l.to = 0, seen
+			buf := l.buf
+			if len(buf) < 2*MaxLine {
+				buf = make([]byte, 2*MaxLine)
+			}
+			copy(buf, l.buf[l.from:l.to])
+			l.buf, l.from, l.to = buf, 0, seen
 		}
 		n, err := l.r.Read(l.buf[l.to:])
 		l.to += n
