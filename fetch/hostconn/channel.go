@@ -27,8 +27,7 @@ const (
 	maxAnswer                     = largestPacket + 4
 )
 
-// answers is memory for the answers of channels that await any: hundreds of them may be open
-// and wait for their turns to read.
+// answers is memory for answers that are awaited: hundreds of channels may wait for turns.
 var answers = sync.Pool{New: func() any { return new([maxAnswer]byte) }}
 
 // rest gives the memory back, as long as nothing is asked for. Data are good until then.

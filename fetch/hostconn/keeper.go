@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"rtmtgrab/fetch/hostconn/turns"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -60,7 +61,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer k.report(KeeperState{})
 	var step time.Duration
 	down, final := false, false // what has been said of this outage
-	if k.rest(ctx, s, k.Pool.spread.turn(), nil) == restEnded {
+	if k.rest(ctx, s, k.Pool.Turns.Next(), nil) == restEnded {
 		return
 	}
 	for {
@@ -132,25 +133,21 @@ func Permanent(err error) bool {
 // turn; or until someone else has dialed, or until what kept the session down is fixed: who
 // has done that wants to see that it works. False: ctx has ended.
 func (k *Keeper) sleep(ctx context.Context, s *slot, step time.Duration, err error) bool {
-	var d time.Duration
+	d := turns.Jitter(step, calm(err))
 	if k.wait != nil {
 		d = k.wait(max(step, calm(err)))
-	} else {
-		d = jitter(step, calm(err))
 	}
 	var fixed func() bool
 	if k.Fixed != nil && err != nil {
 		fixed = k.Fixed(ctx, err)
 	}
-	slept := k.rest(ctx, s, d, fixed)
-	if slept == restOver {
-		slept = k.rest(ctx, s, k.Pool.spread.turn(), fixed)
+	if slept := k.rest(ctx, s, d, fixed); slept != restOver {
+		return slept != restEnded
 	}
-	return slept != restEnded
+	return k.rest(ctx, s, k.Pool.Turns.Next(), fixed) != restEnded
 }
 
-// How a rest came to its end.
-const (
+const ( // how a rest came to its end
 	restOver  = iota // by its time
 	restEarly        // there is something to be done
 	restEnded        // with its context
@@ -180,7 +177,7 @@ func (k *Keeper) rest(ctx context.Context, s *slot, d time.Duration, fixed func(
 			end = restEarly
 		}
 		if ctx.Err() != nil {
-			return restEnded
+			end = restEnded
 		}
 		return end
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/fetch/hostconn/turns"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -15,7 +16,8 @@ type Pool struct {
 	mu       sync.Mutex
 	slots    map[string]*slot
 	patience time.Duration // tests; zero: warmPatience
-	spread   spread        // of those who dial of themselves
+
+	Turns turns.Turns // of those who dial of themselves; Get asks for none
 }
 
 type slot struct {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rtmtgrab/fetch/hostconn/turns"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -24,7 +25,7 @@ func TestJitter(t *testing.T) {
 	} {
 		seen := map[time.Duration]bool{}
 		for range 1000 {
-			d := jitter(c.step, c.calm)
+			d := turns.Jitter(c.step, c.calm)
 			if seen[d] = true; d < c.least || d > c.most {
 				t.Errorf("%+v: %v", c, d)
 			}
@@ -73,36 +74,5 @@ func TestGrabAwaitsNoTurn(t *testing.T) {
 		}
 		cancel()
 		all.Wait()
-	})
-}
-
-// Who waits for a turn does not outwait its context.
-func TestWaitTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, began := &Pool{}, time.Now()
-		var all sync.WaitGroup
-		for range 100 {
-			all.Go(func() {
-				if err := p.WaitTurn(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if took := time.Since(began); took != 99*spreadGap {
-			t.Errorf("a hundred turns took %v", took)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		p := &Pool{}
-		for range 10 {
-			p.spread.turn()
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), spreadGap)
-		defer cancel()
-		began := time.Now()
-		if err := p.WaitTurn(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != spreadGap {
-			t.Errorf("%v after %v", err, time.Since(began))
-		}
 	})
 }

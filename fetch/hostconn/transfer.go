@@ -62,8 +62,7 @@ func (c *Transfer) read(ctx context.Context, src io.ReaderAt, m *Meter, enough f
 	wg.Wait()
 }
 
-// readChunk copies n bytes. It has memory for them while it does: hundreds of hosts may wait for
-// their turns to read.
+// readChunk copies n bytes, and has memory for them while it does: hundreds may wait for turns.
 func (c *Transfer) readChunk(src io.ReaderAt, at, n int64) error {
 	b, free := chunkMemory(n)
 	if err := ReadFull(src, b, c.from+at); err != nil {
@@ -77,11 +76,10 @@ var chunkBuffers = sync.Pool{New: func() any { return new([chunk]byte) }}
 
 // chunkMemory is memory of n bytes, and what gives it back.
 func chunkMemory(n int64) (b []byte, free func()) {
-	if n < chunk/8 || n > chunk {
-		return make([]byte, n), func() {}
+	if buf, ok := chunkBuffers.Get().(*[chunk]byte); ok && n <= chunk {
+		return buf[:n], func() { chunkBuffers.Put(buf) }
 	}
-	buf := chunkBuffers.Get().(*[chunk]byte)
-	return buf[:n], func() { chunkBuffers.Put(buf) }
+	return make([]byte, n), func() {}
 }
 
 // A Transfer copies a range of a file. It hands the range out in chunks, which are known

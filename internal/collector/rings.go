@@ -80,7 +80,7 @@ func (r rings) keeper(cfg *config.Config, h *config.Host, zone *time.Location) *
 	host := source.Connect(r.pool)
 	dial := host.Dial
 	host.Dial = func(ctx context.Context) (hostconn.Conn, error) { // many rings do not begin at the same time
-		if err := r.pool.WaitTurn(ctx); err != nil {
+		if err := r.pool.Turns.Wait(ctx); err != nil {
 			return nil, err
 		}
 		return dial(ctx)
