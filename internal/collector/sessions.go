@@ -68,7 +68,7 @@ func (w *sessions) configure(ctx context.Context, cfg *config.Config) {
 		keeper := &hostconn.Keeper{Pool: w.pool, Key: key, Commands: list[0].Commands, Name: list[0].Host.Name, Log: w.log, State: w.stateOf(key, list),
 			Period: w.period, Prove: prover.Prove,
 			Dial:  func(ctx context.Context) (*sshdial.Client, error) { return sshdial.Dial(ctx, list[0].Dial) },
-			Fixed: func(ctx context.Context, err error) func() bool { return fixed(ctx, list[0].Dial, err) }}
+			Fixed: func(ctx context.Context, err error) func() bool { return sshdial.Fixed(ctx, list[0].Dial, err) }}
 		ctx, cancel := context.WithCancel(ctx)
 		k := &sessionKeeper{hosts: hosts[key], cancel: cancel, done: make(chan struct{})}
 		w.keepers[key] = k

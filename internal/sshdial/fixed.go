@@ -1,4 +1,4 @@
-package collector
+package sshdial
 
 import (
 	"context"
@@ -6,25 +6,23 @@ import (
 	"os"
 	"slices"
 	"time"
-
-	"rtmtgrab/internal/sshdial"
 )
 
-// fixed returns what tells that a person has fixed what keeps dialing c from a
+// Fixed returns what tells that a person has fixed what keeps dialing c from a
 // session: `grab check` has logged in, or the secret is another one; `grab trust` has
 // changed known_hosts. nil: a dial alone can tell. It sends nothing to the host.
-func fixed(ctx context.Context, c sshdial.Config, err error) func() bool {
-	e, ok := errors.AsType[*sshdial.Error](err)
+func Fixed(ctx context.Context, c Config, err error) func() bool {
+	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return nil
 	}
 	switch e.Kind {
-	case sshdial.KindLoginRefused, sshdial.KindLoginBlocked:
-		if sshdial.Blocked(ctx, c) == nil {
+	case KindLoginRefused, KindLoginBlocked:
+		if Blocked(ctx, c) == nil {
 			return nil
 		}
-		return func() bool { return sshdial.Blocked(ctx, c) == nil }
-	case sshdial.KindHostKeyChanged, sshdial.KindHostKeyUnknown:
+		return func() bool { return Blocked(ctx, c) == nil }
+	case KindHostKeyChanged, KindHostKeyUnknown:
 		was := knownAt(c)
 		return func() bool { return knownAt(c).After(was) }
 	}
@@ -32,8 +30,8 @@ func fixed(ctx context.Context, c sshdial.Config, err error) func() bool {
 }
 
 // knownAt is when the known_hosts of a host and of the hops to it were last written.
-func knownAt(c sshdial.Config) (at time.Time) {
-	for _, leg := range slices.Concat(c.Jump, []sshdial.Config{c}) {
+func knownAt(c Config) (at time.Time) {
+	for _, leg := range slices.Concat(c.Jump, []Config{c}) {
 		if st, err := os.Stat(leg.KnownHosts); err == nil && st.ModTime().After(at) {
 			at = st.ModTime()
 		}

@@ -1,4 +1,4 @@
-package collector
+package sshdial_test
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ func TestFixed(t *testing.T) {
 	c := sshdial.Config{Name: "h", Address: "127.0.0.1:9", User: "root", KnownHosts: known, Ledger: &sshdial.Ledger{Dir: filepath.Join(dir, "logins")},
 		Auth: sshdial.Auth{Kind: sshdial.AuthPassword, Password: func() (string, error) { return secret, nil }}}
 	write(time.Now().Add(-time.Hour))
-	is := fixed(t.Context(), c, &sshdial.Error{Kind: sshdial.KindHostKeyChanged})
+	is := sshdial.Fixed(t.Context(), c, &sshdial.Error{Kind: sshdial.KindHostKeyChanged})
 	if is() {
 		t.Error("the key is trusted, and nobody has said so")
 	}
@@ -35,14 +35,14 @@ func TestFixed(t *testing.T) {
 		t.Error("known_hosts was written, and it does not see it")
 	}
 	for _, kind := range []sshdial.Kind{sshdial.KindTimeout, sshdial.KindLoginRefused} { // the latter: nothing is in the ledger
-		if fixed(t.Context(), c, &sshdial.Error{Kind: kind}) != nil {
+		if sshdial.Fixed(t.Context(), c, &sshdial.Error{Kind: kind}) != nil {
 			t.Error(kind)
 		}
 	}
 	peer := testsite.New(t, lab.ExpresswayConfig{Role: "C", Password: "right"}).Peers[0]
 	c.Address, c.KnownHosts, c.HostKey = peer.Addr(), "", ssh.FingerprintSHA256(peer.HostKey())
 	_, err := sshdial.Dial(t.Context(), c)
-	if is = fixed(t.Context(), c, err); is == nil || is() {
+	if is = sshdial.Fixed(t.Context(), c, err); is == nil || is() {
 		t.Fatalf("%v: the refusal stands", err)
 	}
 	secret = "right"
