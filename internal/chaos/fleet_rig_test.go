@@ -141,6 +141,7 @@ fleet: {servers: ["tls://%s"], tenant: acme, name: %s, creds: {file: hub.seed}, 
 notify: {command: [/bin/sh, -c, "cat >>%s; echo >>%s"], on: [incidents]}
 handover:
   - name: bucket
+    mask: none
     s3: {endpoint: %q, bucket: grab, region: %s, path_style: true, access_key: {file: s3.access}, secret_key: {file: s3.secret}, ca_file: s3.pem}
 sites:
   - name: hq

@@ -5,6 +5,7 @@ package chaos
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -164,6 +165,12 @@ func (r *fleetRig) waits(sent map[string]bool) string {
 		incidents, err := m.store().List()
 		r.check(err)
 		for _, in := range incidents {
+			if in.State == incident.Sealed && !slices.Contains(r.stored(), filepath.Base(in.Bundle)) {
+				list = append(list, fmt.Sprintf("%s: %s is not in the bucket", m.name, in.Incident))
+			}
+			if in.Unclaimed {
+				list = append(list, fmt.Sprintf("%s: %s is unclaimed", m.name, in.Incident))
+			}
 			if in.State != incident.Sealed {
 				list = append(list, fmt.Sprintf("%s: %s is %s", m.name, in.Incident, in.State))
 			}
@@ -242,6 +249,9 @@ func (r *fleetRig) accountNotices(homes map[string][]string) {
 	told := map[string]map[string]int{} // incident, notice: how often
 	for _, m := range r.all {
 		b, err := os.ReadFile(m.told())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		r.check(err)
 		for line := range bytes.Lines(b) {
 			var n channel.Notice
