@@ -80,9 +80,9 @@ func Load(b []byte) (*Table, error) {
 			t.given[c][raw], t.issued[c][as] = as, raw
 		}
 		maps.Copy(t.retired[c], f.Retired[name])
-		for as := range t.issued[c] {
-			if _, both := t.given[c][as]; both {
-				return nil, errors.New("the map of pseudonyms is damaged: one of them is a raw value too")
+		for as, raw := range t.issued[c] {
+			if _, both := t.given[c][as]; both { // an earlier version did that
+				t.retire(find.Class(c), as, raw)
 			}
 		}
 	}
@@ -165,9 +165,7 @@ func (t *Table) settle(learned *[find.Classes]map[string]struct{}, raw bool) err
 				if !raw {
 					continue
 				}
-				delete(t.given[c], of)
-				delete(t.issued[c], v)
-				t.retired[c][v] = of
+				t.retire(c, v, of)
 				wanted[c] = append(wanted[c], of)
 			}
 			if _, ok := t.given[c][v]; !ok {
@@ -176,6 +174,9 @@ func (t *Table) settle(learned *[find.Classes]map[string]struct{}, raw bool) err
 		}
 		slices.Sort(wanted[c])
 		wanted[c] = slices.Compact(wanted[c])
+		for _, v := range wanted[c] { // also of earlier bundles: not to be issued for something else meanwhile
+			learned[c][v] = struct{}{}
+		}
 	}
 	t.chooseSalts(wanted[find.Addrs])
 	for c := range find.Classes {
@@ -189,12 +190,23 @@ func (t *Table) settle(learned *[find.Classes]map[string]struct{}, raw bool) err
 	return nil
 }
 
-// assign is settle for one value that turns up late.
+// retire takes back what was issued for a value: it is a raw value itself.
+func (t *Table) retire(c find.Class, as, raw string) {
+	delete(t.given[c], raw)
+	delete(t.issued[c], as)
+	t.retired[c][as] = raw
+}
+
+// assign is settle for one value that turns up late. One that has been issued by then stays, as
+// look has it.
 func (t *Table) assign(c find.Class, v string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if as, ok := t.given[c][v]; ok {
 		return as, nil
+	}
+	if _, ok := t.issued[c][v]; ok {
+		return v, nil
 	}
 	if t.size() >= maxNames {
 		return "", errFull
