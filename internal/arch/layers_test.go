@@ -10,7 +10,8 @@ import (
 // stands on lower lines.
 var layers = [][]string{
 	{"cmd/grab"},
-	{"internal/app/demo", "internal/app/quarantine", "internal/app/remote", "internal/app/fleetview"},
+	{"internal/app/demo", "internal/app/quarantine", "internal/app/remote"},
+	{"internal/app/fleetview"},
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
 	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/health", "internal/app/reporting", "internal/collector/fellow"},

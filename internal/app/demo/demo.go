@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -38,7 +39,7 @@ const (
 	demoZone    = "America/New_York" // of its site
 	demoRestart = 33 * time.Second   // before it begins the phone was restarted: its full REGISTER is in the window
 	demoPoll    = 2 * time.Second    // between going partial and RTMT's mail
-	Limit       = 40 * time.Second
+	demoLimit   = 40 * time.Second
 
 	demoShare = "share"       // the folder of the analysts
 	demoKey   = "analyst.key" // their secret key
@@ -60,9 +61,37 @@ type demo struct {
 	sealed chan runner.Event
 }
 
-// Run shows everything in a folder that is new, or an earlier demo's, and says each
-// step as it comes.
-func Run(ctx context.Context, dir string, say func(format string, args ...any)) (*Result, error) {
+// A Show is which of the demonstrations is wanted.
+type Show struct {
+	Fleet bool // how a site survives the loss of a collector
+	Say   func(format string, args ...any)
+}
+
+// A Shown is what a demonstration leaves.
+type Shown interface {
+	Exit() int // the exit code
+	Write(io.Writer) error
+	Document() any // for --json
+}
+
+// Limit is how long it may take.
+func (s *Show) Limit() time.Duration {
+	if s.Fleet {
+		return fleetLimit
+	}
+	return demoLimit
+}
+
+// Run shows everything in a folder that is new, or an earlier demo's, and says each step as it
+// comes.
+func (s *Show) Run(ctx context.Context, dir string) (Shown, error) {
+	if s.Fleet {
+		return runFleet(ctx, dir, s.Say)
+	}
+	return run(ctx, dir, s.Say)
+}
+
+func run(ctx context.Context, dir string, say func(format string, args ...any)) (Shown, error) {
 	d := &demo{say: say, dir: dir, begin: time.Now(), sealed: make(chan runner.Event, 1)}
 	if err := d.clean(); err != nil {
 		return nil, err
@@ -106,22 +135,31 @@ func (d *demo) clean() error {
 	return os.WriteFile(mark, nil, 0o600)
 }
 
-// build starts the peers, the mailbox and the phones, and writes grab.yaml.
-func (d *demo) build(ctx context.Context) error {
+// startPeers starts the peers and the mailbox.
+func (d *demo) startPeers(ctx context.Context) (*lab.Login, error) {
 	login, err := lab.NewLogin()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if d.mail, err = rtmt.NewMailbox(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for i, p := range []struct{ role, name, ip string }{{"C", "expc01", "10.0.30.2"}, {"C", "expc02", "10.0.30.3"}, {"E", "expe01", "10.0.40.5"}, {"E", "expe02", "10.0.40.6"}} {
 		e, err := lab.NewExpressway(ctx, lab.ExpresswayConfig{Name: p.name, Role: p.role, IP: p.ip, AuthorizedKey: login.Public, Logs: lab.LogConfig{
 			Rate: 60, RotateSize: 256 << 10, RotateKeep: 8, Style: []lab.Rotation{lab.Numbered, lab.Dated, lab.Gzip, lab.CopyTruncate}[i], Seed: uint64(i + 1)}})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d.peers = append(d.peers, e)
+	}
+	return login, nil
+}
+
+// build starts peers, mailbox and phones, and writes grab.yaml.
+func (d *demo) build(ctx context.Context) error {
+	login, err := d.startPeers(ctx)
+	if err != nil {
+		return err
 	}
 	d.site, err = mra.NewSite(mra.SiteConfig{C: d.peers[:2], E: d.peers[2:], Phones: 6, Lines: 2, Expires: demoExpires, SDL: traces(), Notify: d.happened})
 	if err != nil {
@@ -141,11 +179,16 @@ func (d *demo) build(ctx context.Context) error {
 	return d.write(login)
 }
 
-func (d *demo) write(login *lab.Login) error {
+// hostRows are the peers in a configuration.
+func (d *demo) hostRows() string {
 	var hosts strings.Builder
 	for _, e := range d.peers {
 		fmt.Fprintf(&hosts, "      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), e.LogDir())
 	}
+	return hosts.String()
+}
+
+func (d *demo) write(login *lab.Login) error {
 	recipient, err := envelope.NewKey(filepath.Join(d.dir, demoKey))
 	if err != nil {
 		return err
@@ -174,7 +217,7 @@ sites:
     clusters: [StandAloneCluster]
     time_zone: America/New_York
     hosts:
-%s`, d.mail.Addr(), d.mail.User, demoShare, demoMask, recipient, d.cucmYAML(), hosts.String()),
+%s`, d.mail.Addr(), d.mail.User, demoShare, demoMask, recipient, d.cucmYAML(), d.hostRows()),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {

@@ -56,6 +56,9 @@ func (d *demo) result(w *collector.Collector, e runner.Event, handed delivery.Ou
 	return &Result{Outcome: oneshot.Outcome{Manifest: res.Manifest, Bundle: path}, intact: res.OK, dir: d.dir, victim: d.victim, handed: handed, asked: d.asked()}, nil
 }
 
+// Document is what `grab now` says of a bundle.
+func (r *Result) Document() any { return r.Outcome }
+
 // Exit is the exit code.
 func (r *Result) Exit() int {
 	if !r.intact {
