@@ -3,7 +3,6 @@
 package chaos
 
 import (
-	"crypto/x509"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,7 +27,6 @@ type fleetRig struct {
 	dir    string
 	binary string
 	hub    *testserver.NATS
-	roots  *x509.CertPool
 	seed   []byte // of the one account
 	mail   *testserver.Dovecot
 	bucket *testserver.S3
