@@ -59,17 +59,9 @@ func (o *Owner) epoch(ctx context.Context, site string) (lease, error) {
 		return lease{}, err
 	}
 	asked := o.now()
-	value, at, err := b.Get(ctx, fleet.Token(site))
-	var e fleet.Epoch
-	switch {
-	case errors.Is(err, claims.ErrNone):
-		at = 0
-	case err != nil:
-		return lease{}, fmt.Errorf("read the epoch of site %s: %w", site, err)
-	default:
-		if err := json.Unmarshal(value, &e); err != nil {
-			return lease{}, fmt.Errorf("read the epoch of site %s: %w", site, err)
-		}
+	e, at, err := readEpoch(ctx, b, site)
+	if err != nil {
+		return lease{}, err
 	}
 	return o.saw(site, e, at, asked), nil
 }
