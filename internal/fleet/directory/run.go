@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,8 +45,10 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 		var err error
 		select {
 		case u, open := <-watch.Updates():
-			if err = l.update(u); !open {
-				err = errors.New("the watch of the fleet's directory has ended")
+			if open {
+				err = l.update(u)
+			} else { // by ctx too, and no end of the first look
+				err = cmp.Or(ctx.Err(), errors.New("the watch of the fleet's directory has ended"))
 			}
 		case <-look.C:
 			if err = h.Down(); err == nil {

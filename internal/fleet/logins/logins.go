@@ -10,6 +10,7 @@
 package logins
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -103,8 +104,8 @@ func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 		look := false
 		select {
 		case u, open := <-watch.Updates():
-			if !open {
-				return errors.New("the watch of refused logins has ended")
+			if !open { // by ctx too
+				return cmp.Or(ctx.Err(), errors.New("the watch of refused logins has ended"))
 			}
 			if u == nil {
 				whole = true

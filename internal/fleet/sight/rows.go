@@ -127,7 +127,7 @@ func readAll(ctx context.Context, kv jetstream.KeyValue, each func(jetstream.Key
 				return nil
 			}
 			if !ok {
-				return fmt.Errorf("read bucket %s: the connection was lost", kv.Bucket())
+				return fmt.Errorf("read bucket %s: %w", kv.Bucket(), cmp.Or(ctx.Err(), errors.New("the connection was lost")))
 			}
 			each(e)
 		case <-ctx.Done():
