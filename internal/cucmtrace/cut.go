@@ -60,28 +60,6 @@ func Cut(w io.Writer, r Records, window evidence.Window) (Stretch, error) {
 	}
 }
 
-// CutFile does all of that for one file of a node: it finds the date of a trace that has no head,
-// and reads one that is still being written, as a .gzo, to its last whole record. kind is SDL, or
-// that of a file of lines; open gives what is in the file, unpacked, and is called once or
-// twice. The error is w's; what else went wrong is in the Stretch.
-func CutFile(w io.Writer, open func() (io.ReadCloser, error), kind LineKind, p Place, window evidence.Window) (Stretch, error) {
-	if kind == SDL {
-		var err error
-		if p, _, err = Anchor(open, p); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return Stretch{Err: err}, nil
-		}
-	}
-	f, err := open()
-	if err != nil {
-		return Stretch{Err: err}, nil
-	}
-	defer f.Close()
-	if kind == SDL {
-		return Cut(w, Whole(NewReader(f, p)), window)
-	}
-	return Cut(w, NewLineReader(f, kind, p), window)
-}
-
 // count notes a record, and whether it is of the window.
 func (s *Stretch) count(r *Record, window evidence.Window) bool {
 	if r.Odd {

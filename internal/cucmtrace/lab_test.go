@@ -3,6 +3,7 @@ package cucmtrace_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -133,7 +134,16 @@ func cut(t *testing.T, to io.Writer, stored []byte, p cucmtrace.Place, window ev
 		}
 		return z, nil
 	}
-	s, err := cucmtrace.CutFile(to, open, cucmtrace.SDL, p, window)
+	p, _, err := cucmtrace.Anchor(open, p)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	f, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := cucmtrace.Cut(to, cucmtrace.Whole(cucmtrace.NewReader(f, p)), window)
 	if err != nil || s.Err != nil {
 		t.Fatal(err, s.Err)
 	}

@@ -271,18 +271,6 @@ func (e *Engine) giveUp(j *Job, why string) error {
 	return nil
 }
 
-// Waits reports whether a delivery of the incident is not at its end.
-func (e *Engine) Waits(key string) bool {
-	e.state.mu.Lock()
-	defer e.state.mu.Unlock()
-	for _, j := range e.state.jobs {
-		if j.Key == key && !j.State.Final() {
-			return true
-		}
-	}
-	return false
-}
-
 // Has reports whether the delivery was added ever.
 func (e *Engine) Has(key string, revision int, destination string) bool {
 	name := Name(key, revision, destination)

@@ -194,7 +194,7 @@ func write(t *testing.T, name string, b []byte) {
 
 func proveWhole(t *testing.T, dir string, made int) {
 	t.Helper()
-	keys, err := envelope.ReadKeys(filepath.Join(dir, "key"))
+	keys, err := envelope.UnlockKeys(nil, filepath.Join(dir, "key"))
 	if err != nil {
 		t.Fatal(err)
 	}

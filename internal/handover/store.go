@@ -194,17 +194,6 @@ func (s Store) WaitingKeys() (map[string]bool, error) {
 	return keys, nil
 }
 
-// Waits reports whether a job of the incident is not at its end, without reading it.
-func (s Store) Waits(key string) bool {
-	entries, _ := os.ReadDir(s.Dir) // what is not there has none
-	for _, e := range entries {
-		if keyOf(e.Name()) == key && strings.HasSuffix(e.Name(), ending) {
-			return true
-		}
-	}
-	return false
-}
-
 // revive takes a job at its end back among the others.
 func (s Store) revive(j *Job) error {
 	if err := s.file(j.Name()).Save(*j); err != nil {

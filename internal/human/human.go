@@ -123,14 +123,3 @@ func short(d time.Duration) string {
 	}
 	return s
 }
-
-// Window is a stretch of time in a zone, without the zone's name; the day is said again
-// only where it is another one.
-func Window(since, until time.Time, zone *time.Location) string {
-	since, until = since.In(zone), until.In(zone)
-	end := until.Format(time.DateTime)
-	if since.Format(time.DateOnly) == until.Format(time.DateOnly) {
-		end = until.Format(time.TimeOnly)
-	}
-	return since.Format(time.DateTime) + " to " + end
-}

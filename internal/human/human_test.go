@@ -84,18 +84,3 @@ func TestZoneName(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-func TestWindow(t *testing.T) {
-	zone := time.FixedZone("", -5*3600)
-	for since, want := range map[time.Time]string{
-		time.Date(2026, 3, 2, 14, 0, 0, 5, time.UTC):    "2026-03-02 14:00:00 to 15:00:00, 2026-03-02 09:00:00 to 10:00:00",
-		time.Date(2026, 3, 2, 4, 30, 0, 0, time.UTC):    "2026-03-02 04:30:00 to 05:30:00, 2026-03-01 23:30:00 to 2026-03-02 00:30:00",
-		time.Date(2026, 12, 31, 23, 30, 0, 0, time.UTC): "2026-12-31 23:30:00 to 2027-01-01 00:30:00, 2026-12-31 18:30:00 to 19:30:00",
-		time.Date(2026, 3, 2, 5, 0, 0, 0, time.UTC):     "2026-03-02 05:00:00 to 06:00:00, 2026-03-02 00:00:00 to 01:00:00",
-	} {
-		until := since.Add(time.Hour)
-		if got := Window(since, until, time.UTC) + ", " + Window(since, until, zone); got != want {
-			t.Error(got)
-		}
-	}
-}

@@ -69,7 +69,7 @@ func TestExim(t *testing.T) {
 			t.Fatal(mode, err)
 		}
 		o, err := s.Send(t.Context(), "grab@example.com", []string{d.User, "nobody@example.org"}, message(t, d.User))
-		if err != nil || fmt.Sprint(o.Taken, Names(o.Refused), o.Later) != fmt.Sprintf("[%s] [nobody@example.org] []", d.User) {
+		if err != nil || fmt.Sprint(o.Taken, names(o.Refused), o.Later) != fmt.Sprintf("[%s] [nobody@example.org] []", d.User) {
 			t.Fatal(mode, o, err)
 		}
 		for _, raw := range delivered(t, d, i+1) {

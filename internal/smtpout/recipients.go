@@ -32,14 +32,6 @@ func Said(list []Refusal) string {
 	return strings.Join(all, ", ")
 }
 
-// Names are the recipients of refusals.
-func Names(list []Refusal) (to []string) {
-	for _, r := range list {
-		to = append(to, r.To)
-	}
-	return to
-}
-
 func submit(c *smtp.Client, from string, to []string, msg []byte) (o Outcome, err error) {
 	if err := c.Mail(from, nil); err != nil {
 		return o, at(StageSend, err)

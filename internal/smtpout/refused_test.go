@@ -50,14 +50,14 @@ func TestRefusals(t *testing.T) {
 			return usual(line)
 		})
 		o, err := s.Send(t.Context(), "a@example.com", []string{"x@example.com", "bad@example.com", "y@example.com"}, []byte("Subject: x\r\n\r\ny\r\n"))
-		if got := fmt.Sprint(o.Taken, " ", Names(o.Refused), " ", Names(o.Later), " ", err); got != want {
+		if got := fmt.Sprint(o.Taken, " ", names(o.Refused), " ", names(o.Later), " ", err); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 		if err == nil && (len(mails) != 1 || len(named) != 2) {
 			t.Errorf("%d mails, %q", len(mails), named)
 		}
 	}
-	if Names(nil) != nil || Said([]Refusal{{"a@example.com", errors.New("no")}}) != "a@example.com (no)" {
+	if names(nil) != nil || Said([]Refusal{{"a@example.com", errors.New("no")}}) != "a@example.com (no)" {
 		t.Error(Said([]Refusal{{"a@example.com", errors.New("no")}}))
 	}
 }
@@ -78,4 +78,12 @@ func TestHandedIn(t *testing.T) {
 			t.Errorf("%q: %v", say, err)
 		}
 	}
+}
+
+// names are the recipients of refusals.
+func names(list []Refusal) (to []string) {
+	for _, r := range list {
+		to = append(to, r.To)
+	}
+	return to
 }

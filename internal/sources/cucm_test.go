@@ -172,7 +172,12 @@ func TestSealedCUCM(t *testing.T) {
 	var cut bytes.Buffer
 	for _, f := range rtmt {
 		if strings.HasPrefix(f.name, "cucm01") && strings.Contains(f.name, "/sdl/") {
-			_, err := cucmtrace.CutFile(&cut, func() (io.ReadCloser, error) { return inflate(kindGzip, bytes.NewReader(f.b)) }, cucmtrace.SDL, cucmtrace.Place{}, evidence.NewWindow(first, first.Add(8*time.Minute)))
+			open := func() (io.ReadCloser, error) { return inflate(kindGzip, bytes.NewReader(f.b)) }
+			place, _, err := cucmtrace.Anchor(open, cucmtrace.Place{})
+			must(t, err)
+			r, err := open()
+			must(t, err)
+			_, err = cucmtrace.Cut(&cut, cucmtrace.Whole(cucmtrace.NewReader(r, place)), evidence.NewWindow(first, first.Add(8*time.Minute)))
 			must(t, err)
 		}
 	}

@@ -89,7 +89,7 @@ func TestKinds(t *testing.T) {
 			t.Fatal(kind, err)
 		}
 		for other, q := range all {
-			keys, err := ReadKeys(q.key)
+			keys, err := UnlockKeys(nil, q.key)
 			if err != nil {
 				t.Fatal(other, err)
 			}
@@ -107,7 +107,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: age -d gave %d bytes", kind, len(out))
 		}
 		stock(t, dir, "age", "-r", p.to, "-o", "theirs.age", "plain")
-		keys, _ := ReadKeys(p.key)
+		keys, _ := UnlockKeys(nil, p.key)
 		if err := Decrypt(t.Context(), filepath.Join(dir, "theirs.age"), opened, keys); err != nil {
 			t.Errorf("%s: of stock age: %v", kind, err)
 		}
@@ -145,7 +145,7 @@ func TestRecipients(t *testing.T) {
 			t.Errorf("a secret is shown: %v", err)
 		}
 	}
-	if _, err := ReadKeys(put(t, dir, "key", "AGE-SECRET-KEY-1BROKEN\n")); err == nil || strings.Contains(err.Error(), "BROKEN") {
+	if _, err := UnlockKeys(nil, put(t, dir, "key", "AGE-SECRET-KEY-1BROKEN\n")); err == nil || strings.Contains(err.Error(), "BROKEN") {
 		t.Error(err)
 	}
 }
@@ -155,7 +155,7 @@ func TestNothingLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	x, _ := age.GenerateX25519Identity()
-	keys, _ := ReadKeys(put(t, dir, "key", x.String()))
+	keys, _ := UnlockKeys(nil, put(t, dir, "key", x.String()))
 	r, _ := ReadRecipients(x.Recipient().String())
 	plain, sealed := put(t, dir, "plain", strings.Repeat("x", 200_000)), filepath.Join(dir, "sealed")
 	if _, err := Encrypt(t.Context(), plain, sealed, r); err != nil {

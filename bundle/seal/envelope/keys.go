@@ -28,12 +28,9 @@ var (
 	ErrWrongPassphrase = errors.New("the passphrase does not open it")
 )
 
-// ReadKeys reads files of secret keys: those of age-keygen, and SSH keys, without a
-// passphrase. No error says what is in one.
-func ReadKeys(files ...string) (Keys, error) { return UnlockKeys(nil, files...) }
-
-// UnlockKeys is ReadKeys for files that may be encrypted with a passphrase too: by `age -p`,
-// or as ssh-keygen does. ask is asked for each that is.
+// UnlockKeys reads files of secret keys: those of age-keygen, and SSH keys, which may be encrypted
+// with a passphrase too: by `age -p`, or as ssh-keygen does. ask is asked for each that is; nil:
+// nobody knows one. No error says what is in a file.
 func UnlockKeys(ask Passphrase, files ...string) (Keys, error) {
 	var k Keys
 	for _, name := range files {

@@ -72,7 +72,7 @@ func TestUnlock(t *testing.T) {
 		if err != nil || read(t, opened) != "a log line\n" || asked != c.key {
 			t.Errorf("%s: %v, asked for %q", kind, err, asked)
 		}
-		if _, err := ReadKeys(c.key); !errors.Is(err, ErrNoPassphrase) {
+		if _, err := UnlockKeys(nil, c.key); !errors.Is(err, ErrNoPassphrase) {
 			t.Errorf("%s: %v", kind, err)
 		}
 		for _, wrong := range []string{"", "wrong horse"} {

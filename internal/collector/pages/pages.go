@@ -57,8 +57,5 @@ func (w *Pages) ServeAnew(h config.HTTP) error {
 	return nil
 }
 
-// Listen is where they are served; empty: nowhere.
-func (w *Pages) Listen() string { return w.now.Listen }
-
 // Close ends that.
 func (w *Pages) Close() { w.now.Close() }

@@ -17,19 +17,16 @@ import (
 const (
 	TimestampHeader = "X-Grab-Timestamp" // seconds since 1970, of the sender's clock
 	SignatureHeader = "X-Grab-Signature" // sha256=HEX
+	scheme          = "sha256="
 )
 
 // Sign is the signature of a body that is sent at a time: HMAC-SHA256 over the timestamp
 // as it is sent, a dot, and the body.
 func Sign(secret, timestamp string, body []byte) string {
-	return "sha256=" + hex.EncodeToString(sum(secret, timestamp, body))
-}
-
-func sum(secret, timestamp string, body []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(timestamp + "."))
 	mac.Write(body)
-	return mac.Sum(nil)
+	return scheme + hex.EncodeToString(mac.Sum(nil))
 }
 
 // verify says why a request is not taken for its sender's, "" if it is.
@@ -39,8 +36,8 @@ func verify(header http.Header, body []byte, secret string, now time.Time, skew 
 		return "not signed: send " + TimestampHeader + " and " + SignatureHeader + ", each once"
 	}
 	stamp := stamps[0]
-	got, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(signatures[0]), "sha256="))
-	if err != nil || !hmac.Equal(got, sum(secret, stamp, body)) {
+	got := scheme + strings.ToLower(strings.TrimPrefix(strings.TrimSpace(signatures[0]), scheme))
+	if !hmac.Equal([]byte(got), []byte(Sign(secret, stamp, body))) {
 		return "the signature is wrong: it is HMAC-SHA256, with the secret of alerts.webhook, of the timestamp, a dot, and the body as it is sent"
 	}
 	n, err := strconv.ParseInt(stamp, 10, 64)

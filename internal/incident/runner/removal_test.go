@@ -51,7 +51,7 @@ func removeWith(t *testing.T, fault error, once bool) {
 			b := newBench(t, st)
 			b.r.Policy = func() incident.Policy { return incident.Policy{KeepSize: 1500} }
 			b.r.Undelivered = func(key string) bool { return key == "hq-undelivered" }
-			return b.r.RemoveOld(t.Context(), time.Now())
+			return (keeper{b.r}).removeOld(t.Context(), time.Now())
 		}
 		err := life(st)
 		checkRemoved(t, st, kill, slices.Concat(go1, stay))
@@ -226,7 +226,7 @@ func TestRemovalOfABusyIncident(t *testing.T) {
 	b := newBench(t, st)
 	b.r.Policy = func() incident.Policy { return incident.Policy{Keep: time.Hour} }
 	clean := func() string {
-		if err := b.r.RemoveOld(t.Context(), time.Now()); err != nil {
+		if err := (keeper{b.r}).removeOld(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		keys, _ := st.Keys()
@@ -256,7 +256,7 @@ func TestPinAgainstRemoval(t *testing.T) {
 	b := newBench(t, st)
 	b.r.Policy = func() incident.Policy { return incident.Policy{Keep: time.Minute} }
 	removed := make(chan error, 1)
-	go func() { removed <- b.r.RemoveOld(t.Context(), time.Now()) }()
+	go func() { removed <- (keeper{b.r}).removeOld(t.Context(), time.Now()) }()
 	held := map[string]bool{}
 	for i := range names {
 		name := names[len(names)-1-i] // towards who removes
@@ -268,7 +268,7 @@ func TestPinAgainstRemoval(t *testing.T) {
 	if err := <-removed; err != nil {
 		t.Fatal(err)
 	}
-	if err := b.r.RemoveOld(t.Context(), time.Now()); err != nil {
+	if err := (keeper{b.r}).removeOld(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {

@@ -12,7 +12,12 @@ import (
 	"rtmtgrab/internal/incident"
 )
 
-// removeOld is Runner.RemoveOld.
+// removeOld finishes removals that a crash broke off, and removes sealed incidents: those whose
+// newest revision was sealed more than Policy.Keep ago, then, the oldest first, as many as the
+// bundles in the store are above Policy.KeepSize. With an incident go its bundles in the store, its
+// kept slices and its folder; each is written to removed.jsonl first, and logged. What is not sealed, not
+// delivered, pinned or worked at stays, and so do bundles outside the store, which belong to
+// whoever asked for them. For KeepSize the newest incident stays too, however large.
 func (r keeper) removeOld(ctx context.Context, now time.Time) error {
 	errs := []error{r.finishRemovals(ctx)}
 	list, err := r.sealedIncidents(ctx)

@@ -171,16 +171,6 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 	}
 }
 
-// RemoveOld finishes removals that a crash broke off, and removes sealed incidents: those whose
-// newest revision was sealed more than Policy.Keep ago, then, the oldest first, as many as the
-// bundles in the store are above Policy.KeepSize. With an incident go its bundles in the store, its
-// kept slices and its folder; each is written to removed.jsonl first, and logged. What is not sealed, not
-// delivered, pinned or worked at stays, and so do bundles outside the store, which belong to
-// whoever asked for them. For KeepSize the newest incident stays too, however large.
-func (r *Runner) RemoveOld(ctx context.Context, now time.Time) error {
-	return keeper{r}.removeOld(ctx, now)
-}
-
 // Kept tells what the last look at the sealed incidents has shown; Run looks at least once an hour.
 func (r *Runner) Kept() Kept {
 	r.working.mu.Lock()

@@ -18,7 +18,7 @@ func TestUndeliveredStays(t *testing.T) {
 	names := []string{"hq-a", "hq-b", "hq-c", "hq-d", "hq-new"}
 	old := func(r *Runner) error {
 		r.Policy = func() incident.Policy { return incident.Policy{Keep: time.Minute} }
-		return r.RemoveOld(t.Context(), time.Now())
+		return keeper{r}.removeOld(t.Context(), time.Now())
 	}
 	for _, c := range []struct {
 		name   string
