@@ -86,5 +86,5 @@ func (o *Outcome) nobody() error {
 	}
 	last := list[len(list)-1]
 	e, _ := errors.AsType[*Error](last.Err)
-	return &Error{Stage: StageSend, Refused: e.Refused, Err: fmt.Errorf("recipient %s: %w", redact.Foreign(last.To, 100), e.Err)}
+	return &Error{Stage: StageSend, Refused: e.Refused, Code: e.Code, Err: fmt.Errorf("recipient %s: %w", redact.Foreign(last.To, 100), e.Err)}
 }

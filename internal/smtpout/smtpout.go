@@ -50,6 +50,7 @@ const (
 type Error struct {
 	Stage   string // one of Stage…
 	Refused bool   // the server said no for good
+	Code    int    // that the server answered; 0: it did not
 	Err     error
 }
 
@@ -94,9 +95,16 @@ func (s *Server) Check(ctx context.Context) error {
 	return s.with(ctx, func(c *smtp.Client) error { return at(StageSend, c.Noop()) })
 }
 
+// errSlow is why a conversation that took too long is ended; it is a timeout as net.Error has them.
+type errSlow struct{}
+
+func (errSlow) Error() string   { return "the server took more than " + human.Span(allLimit) }
+func (errSlow) Timeout() bool   { return true }
+func (errSlow) Temporary() bool { return true }
+
 // with does something in a conversation. Ending ctx closes the connection.
 func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, fmt.Errorf("the server took more than %s", human.Span(allLimit)))
+	ctx, cancel := context.WithTimeoutCause(ctx, allLimit, errSlow{})
 	defer cancel()
 	defer func() { err = cause(ctx, err) }()
 	host, _, err := net.SplitHostPort(s.Addr)
@@ -241,7 +249,7 @@ func at(stage string, err error) error {
 	e := &Error{Stage: stage, Err: err}
 	var no *smtp.SMTPError
 	if errors.As(err, &no) {
-		e.Refused = !no.Temporary()
+		e.Refused, e.Code = !no.Temporary(), no.Code
 		said := fmt.Errorf("the server answered %d %s", no.Code, redact.Foreign(strings.ReplaceAll(no.Message, "\n", " "), 200))
 		if before, ok := strings.CutSuffix(err.Error(), no.Error()); ok && before != "" {
 			said = fmt.Errorf("%s%w", before, said)

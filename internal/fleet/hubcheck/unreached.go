@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"rtmtgrab/internal/fleet/hub"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // unreached says why a server is not connected, and what to do.
@@ -83,6 +84,6 @@ func certificate(err error) (detail, hint string) {
 
 // tlsAlert reports whether the server broke TLS off.
 func tlsAlert(err error) bool {
-	_, ok := errors.AsType[tls.AlertError](err)
-	return ok || errors.Is(err, nats.ErrTLS) || strings.Contains(err.Error(), "remote error: tls:")
+	_, ok := tlsfault.Alert(err)
+	return ok || errors.Is(err, nats.ErrTLS)
 }

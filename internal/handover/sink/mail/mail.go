@@ -9,10 +9,9 @@ package mail
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/mail"
 	"net/url"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/smtpout"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // A Sink is people's addresses.
@@ -123,21 +123,20 @@ func explain(ctx context.Context, err error) error {
 		e.Cause = sink.Refused
 	case at.Refused:
 		e.Cause = sink.Rejected
-	case at.Stage == smtpout.StageTLS && isCertificate(err):
+	case at.Stage == smtpout.StageTLS && tlsfault.Certificate(err):
 		e.Cause = sink.Certificate
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
 		e.Cause = sink.Timeout
-	case isReply(err):
+	case at.Code != 0: // no for now: it did not just go silent
 		e.Cause = sink.Busy
 	}
 	e.Unknown = at.Stage == smtpout.StageMessage && !at.Refused && e.Cause != sink.Busy
 	return e
 }
 
-func isCertificate(err error) bool {
-	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	return verify || unknown
+func isTimeout(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
 }
 
 // Check logs in and sends nothing.

@@ -24,8 +24,8 @@ func (b *bucket) explain(ctx context.Context, err error, sent bool) error {
 	}
 	var said minio.ErrorResponse
 	if !errors.As(err, &said) || said.StatusCode == 0 {
-		if b.own && strings.Contains(err.Error(), "IAM") {
-			return &sink.Error{Cause: sink.Refused, Err: fmt.Errorf("this machine has no credentials of its own: %s", redact.Foreign(err.Error(), 200))}
+		if none, ok := errors.AsType[*noCredentials](err); ok {
+			return &sink.Error{Cause: sink.Refused, Err: none}
 		}
 		return web.Failed(ctx, err, sent)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/web"
+	"rtmtgrab/internal/redact"
 )
 
 // How the server encrypts, Sink.Encryption.
@@ -112,10 +113,29 @@ func (s *Sink) open() (*bucket, error) {
 	return b, nil
 }
 
+// A machine gives the credentials that the machine itself has.
+type machine struct{ credentials.IAM }
+
+// RetrieveWithCredContext is that of credentials.IAM, with errors of a type of their own.
+func (m *machine) RetrieveWithCredContext(cc *credentials.CredContext) (credentials.Value, error) {
+	v, err := m.IAM.RetrieveWithCredContext(cc)
+	if err != nil {
+		return v, &noCredentials{err}
+	}
+	return v, nil
+}
+
+// noCredentials is why the machine has none.
+type noCredentials struct{ err error }
+
+func (e *noCredentials) Error() string {
+	return "this machine has no credentials of its own: " + redact.Foreign(e.err.Error(), 200)
+}
+
 func (b *bucket) credentials() (*credentials.Credentials, error) {
 	if b.Keys == nil {
 		b.own = true
-		return credentials.New(&credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}, Endpoint: b.instance, Region: b.Region}), nil
+		return credentials.New(&machine{credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}, Endpoint: b.instance, Region: b.Region}}), nil
 	}
 	k, err := b.Keys()
 	if err != nil {

@@ -57,7 +57,7 @@ func (s *Sink) open(ctx context.Context, dial sshdial.Config) (*session, error) 
 	err = sess.do(func() (err error) { sess.c, err = sess.newClient(); return err })
 	if err != nil {
 		defer sess.close()
-		if strings.Contains(err.Error(), "subsystem request failed") {
+		if errors.Is(err, sshdial.ErrSubsystem) {
 			return nil, &sink.Error{Cause: sink.Rejected, Permanent: true, Err: errors.New("the server does not offer SFTP")}
 		}
 		return nil, sess.explain(err)
@@ -70,7 +70,15 @@ func (s *session) newClient() (*sftp.Client, error) {
 	if s.fast {
 		packet = sftp.MaxPacketUnchecked(large)
 	}
-	return sftp.NewClient(s.cl.Client, packet, sftp.MaxConcurrentRequestsPerFile(window), sftp.UseConcurrentWrites(true))
+	ch, err := s.cl.Subsystem("sftp")
+	if err != nil {
+		return nil, err
+	}
+	c, err := sftp.NewClientPipe(ch, ch, packet, sftp.MaxConcurrentRequestsPerFile(window), sftp.UseConcurrentWrites(true))
+	if err != nil {
+		ch.Close()
+	}
+	return c, err
 }
 
 // chunk is how much is written at once.

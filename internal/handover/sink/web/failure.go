@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/redact"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // Local is an error on this side, before anything went out.
@@ -44,27 +44,23 @@ func Failed(ctx context.Context, err error, sent bool) error {
 		e.Cause, e.Unknown = sink.Certificate, false
 	case isTimeout(err):
 		e.Cause = sink.Timeout
-	case strings.Contains(err.Error(), "remote error: tls: ") && strings.Contains(err.Error(), "certificate"):
-		e.Cause, e.Permanent = sink.Refused, true // ours
-	case strings.HasPrefix(err.Error(), "Proxy Authentication Required"):
+	case tlsfault.OurCertificate(err):
+		e.Cause, e.Permanent = sink.Refused, true
+	case errors.Is(err, errProxyLogin):
 		e.Cause, e.Permanent, e.Unknown = sink.Refused, true, false
-		e.Err = errors.New("the proxy refuses the login")
+		e.Err = errProxyLogin
 	}
 	return e
 }
 
 func isCertificate(err error) bool {
-	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, name := errors.AsType[x509.HostnameError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
-	return verify || unknown || name || record || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+	return tlsfault.Certificate(err) || record || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 func isTimeout(err error) bool {
 	ne, ok := errors.AsType[net.Error](err)
-	return ok && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
-		strings.Contains(err.Error(), "timeout awaiting response headers")
+	return ok && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // maxSaid bounds what is read of an answer.

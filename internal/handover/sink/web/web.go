@@ -11,10 +11,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"rtmtgrab/internal/httpproxy"
@@ -74,11 +76,22 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 			return &patient{Conn: conn, stall: stall}, nil
 		},
 		ResponseHeaderTimeout: c.Patience(), ExpectContinueTimeout: min(stall, 3*time.Second), MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize: 64 << 10, DisableCompression: true, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16,
+		OnProxyConnectResponse: proxied,
+		WriteBufferSize:        64 << 10, DisableCompression: true, MaxConnsPerHost: 16, MaxIdleConnsPerHost: 16,
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: its uploads are as fast as the line, whatever windows a server grants
 	}
 	client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return client, t.CloseIdleConnections, nil
+}
+
+var errProxyLogin = errors.New("the proxy refuses the login")
+
+// proxied judges what a proxy answered to CONNECT, before the transport does.
+func proxied(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusProxyAuthRequired {
+		return errProxyLogin
+	}
+	return nil
 }
 
 // patient is a connection whose writes end when the peer takes nothing for a while.
