@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"rtmtgrab/internal/evidence"
 )
@@ -49,7 +50,7 @@ func (j phoneMasker) learn(name string, r io.Reader) error {
 		return nil // left out
 	}
 	j.phones = doc
-	learn := func(form *regexp.Regexp, learn func(string)) func(*string) {
+	learn := func(form short, learn func(string)) func(*string) {
 		return func(s *string) {
 			if form.MatchString(*s) { // else it goes
 				learn(*s)
@@ -109,7 +110,7 @@ func (j phoneMasker) write(name string) error {
 
 // mask masks the fields of the list, in its place.
 func (j phoneMasker) mask(doc *evidence.PartialPhones) (err error) {
-	named := func(form *regexp.Regexp) func(*string) {
+	named := func(form short) func(*string) {
 		return func(s *string) {
 			if was := *s; err == nil && was != "" {
 				*s, err = j.otherName(was, form)
@@ -140,7 +141,7 @@ func (j phoneMasker) mask(doc *evidence.PartialPhones) (err error) {
 
 // otherName is the other name of what has a form. What has none of it, and what is the same
 // afterwards, goes.
-func (j phoneMasker) otherName(was string, form *regexp.Regexp) (string, error) {
+func (j phoneMasker) otherName(was string, form short) (string, error) {
 	if !form.MatchString(was) {
 		return gone, nil
 	}
@@ -167,9 +168,9 @@ func of(s string, form *regexp.Regexp) string {
 
 // The forms that fields have, as CUCM and this program write them.
 var (
-	hostForm     = regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{N}._:-]{0,252})$|^\[?[0-9a-fA-F.:]+\]?(:\d+)?$`)
-	thingForm    = regexp.MustCompile(`^[+\\]*[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,127}$`)
-	userForm     = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._@\\+-]{0,127}$`)
+	hostForm     = short{253, regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._:-]*$|^\[?[0-9a-fA-F.:]+\]?(:\d+)?$`)}
+	thingForm    = short{128, regexp.MustCompile(`^[+\\]*[\p{L}\p{N}][\p{L}\p{N}._@+-]*$`)}
+	userForm     = short{128, regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._@\\+-]*$`)}
 	stateForm    = regexp.MustCompile(`^(certain|likely|none)$`)
 	statusForm   = regexp.MustCompile(`^(Any|Registered|UnRegistered|PartiallyRegistered|Rejected|Unknown|NotFound)$`)
 	reasonForm   = regexp.MustCompile(`^(none|unknown|connectivity error|keep-alive timeout|device (switch|wipe|forced)|low battery|manual power off)$`)
@@ -178,6 +179,18 @@ var (
 	modelForm    = regexp.MustCompile(`^(\d{1,6}|(Cisco )?(IP Phone |DX|CP-|ATA ?)?\d{2,4}[A-Z]{0,4}(-[A-Z0-9]{1,4})?)$`)
 	loadForm     = regexp.MustCompile(`^(?i)(sip|sccp|jar|cmterm|jabber(_for_(windows|mac|iphone|android|tablet))?|cp|ce|tc|dx|cnu|apps|term)\d{0,4}[a-z]{0,3}([._-](\d{1,5}[a-z]{0,3}\d{0,3}|sr\d{1,2}|es\d{1,3}|loads))+$`)
 )
+
+// A short form is one of so many characters at most: a count in the expression itself, of classes
+// as large as these, would take megabytes.
+type short struct {
+	most int
+	form *regexp.Regexp
+}
+
+// MatchString reports whether a value is of the form.
+func (f short) MatchString(s string) bool {
+	return utf8.RuneCountInString(s) <= f.most && f.form.MatchString(s)
+}
 
 // ownWords are a text on CUCM in which nothing is left but words that this program writes
 // itself: what a server said may be anything.
