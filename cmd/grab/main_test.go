@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ func TestMain(m *testing.M) {
 	proveEvery, _ = time.ParseDuration(os.Getenv(provesEvery))
 	if os.Getenv(asProgram) != "" {
 		main()
+	}
+	if signal.Ignored(os.Interrupt) { // this is a job in the background: what the tests start is none
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 	if how := os.Getenv(misbehaves); how != "" {
 		misbehave(how)
