@@ -1,4 +1,4 @@
-# make build | deps | bench-deps | test | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring | picture | vuln
+# make build | deps | bench-deps | test | test-race | test-short | test-busy | test-long | lint | bench | chaos | soak | systemd-proof | cover | fuzz | cross | wine | manual | release | release-test | monitoring | picture | vuln
 GO      ?= go
 FUZZ    ?= 20s
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
@@ -30,43 +30,35 @@ deps bench-deps busy-deps release-deps:
 	@$(if $(filter release-deps,$@),:,$(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null) # the S3 server of the tests: minutes, once
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
-# minutes on a machine that never built one. The rest is for `make cross`. GORACE: else
-# every test program sleeps for a second before it ends. What runs with the race detector
-# takes three to ten times as long, and much of it finds nothing there, so each test has its
-# place once. Without the detector and whole (WHOLE): what only computes, of it PURE, which has
-# no goroutines (TestPure); the whole program, a process of its own. With it: all else, a
-# sample of WHOLE that is not PURE (-short), and RACED of the whole program; of others' code
-# not UNWATCHED, which share nothing but through package sync. What looks at a sample with the
-# detector is also taken whole: it is in WHOLE or of WHOLE_TESTS (TestWhole). `make race` takes
-# everything with the detector. -parallel, -j: many tests wait. QUICK: lint has vetted, and to
-# link without debug information takes a third. GOGC: as much less for the garbage collector; a
-# test of memory sets its own.
-PURE           = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
-SAMPLED        = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
-WHOLE          = ./cmd/grab $(SAMPLED) $(PURE)
-WHOLE_TESTS    = ^(TestAttackFileCut|TestAttackFiles|TestAttackMemory|TestCommandListingWithoutEnd|TestCrowd|TestCut|TestDoubt|TestForgottenAlertsDecideNothing|TestIncidentsShareHandles|TestListingWithoutEnd|TestLocateEndless|TestLocateHole|TestLocatePlateau|TestLocateVoid|TestLyingServer|TestMany|TestMixtures|TestNightOfDST|TestOddLogsMixed|TestOddLogsOverSSH|TestOneEventManyWays|TestQueueSeen|TestRemovedIsAStream|TestRingDamage|TestRingHonest|TestRoomThatIsPinned|TestSoak|TestStormOfTenNodes|TestTortureCutAtEachRequest|TestTruth|TestValues)$$
-WHOLE_TESTS_OF = ./internal/chaos ./internal/config/schema ./internal/cucm ./internal/incident ./internal/incident/runner ./internal/incident/triage ./internal/redact ./fetch ./fetch/hostconn ./fetch/logset ./fetch/ring
-RACED          = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
-UNWATCHED      = compress/flate github.com/klauspost/compress/flate
-RACE           = -race $(UNWATCHED:%=-gcflags=%=-race=false)
-QUICK          = -vet=off -ldflags='-s -w' -timeout 20m
+# minutes on a machine that never built one. The rest is for `make cross`. -p, -parallel, -j:
+# many tests wait. QUICK: lint has vetted, and to link without debug information takes a third.
+# GOGC: as much less for the garbage collector; a test of memory sets its own.
+QUICK = -vet=off -ldflags='-s -w' -timeout 20m
 test: deps lint
-	@$(MAKE) -j 3 test-program test-race test-whole
+	@$(MAKE) -j 3 test-program test-rest cross TARGETS=windows/amd64
 
-.PHONY: test-race test-whole test-program race
-test test-race test-whole test-program test-short: export GOGC := 300
-test-race test-program: export GORACE := $(GORACE) atexit_sleep_ms=0
-test-race:
-	$(GO) test $(QUICK) $(RACE) -parallel 4 $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
-	$(GO) test $(QUICK) $(RACE) -short $(SAMPLED)
-
-test-whole:
-	@$(MAKE) cross TARGETS=windows/amd64
-	$(GO) test $(QUICK) -parallel 4 $(SAMPLED) $(PURE)
-	$(GO) test $(QUICK) -run '$(WHOLE_TESTS)' $(WHOLE_TESTS_OF)
-
+.PHONY: test-program test-rest test-race race
+test test-program test-rest test-race test-short: export GOGC := 300
 test-program:
-	$(GO) test $(QUICK) -parallel 4 ./cmd/grab
+	$(GO) test $(QUICK) -parallel 6 ./cmd/grab
+
+test-rest:
+	$(GO) test $(QUICK) -p 3 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")
+
+# With the race detector, which takes three to ten times as long, and finds nothing in much of
+# it: not what is PURE, without goroutines (TestPure); a sample of SAMPLED (-short), and of what
+# asks for testrace.On; of the whole program RACED; and not in others' code that shares nothing
+# but through package sync (UNWATCHED). `make race` takes everything. GORACE: else every test
+# program sleeps for a second before it ends.
+PURE      = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
+SAMPLED   = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
+RACED     = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
+UNWATCHED = compress/flate github.com/klauspost/compress/flate
+RACE      = -race $(UNWATCHED:%=-gcflags=%=-race=false)
+test-race: export GORACE := $(GORACE) atexit_sleep_ms=0
+test-race: deps
+	$(GO) test $(QUICK) $(RACE) -p 3 -parallel 4 $$($(GO) list ./... | grep -vxF "$$($(GO) list ./cmd/grab $(SAMPLED) $(PURE))")
+	$(GO) test $(QUICK) $(RACE) -p 3 -short $(SAMPLED)
 	$(GO) test $(QUICK) $(RACE) -parallel 4 -run '$(RACED)' ./cmd/grab
 
 race: deps

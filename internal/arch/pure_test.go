@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What `make test` does not show to the race detector has nothing for it: no goroutine is
+// What `make test-race` does not show to the race detector has nothing for it: no goroutine is
 // started there, and nothing is shared.
 func TestPure(t *testing.T) {
 	root := filepath.Join("..", "..")

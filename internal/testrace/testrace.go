@@ -1,7 +1,7 @@
 // Package testrace says whether a test has the race detector in it, and picks what it
 // looks at then: computation takes ten times as long with the detector, which finds
-// nothing in what has no goroutines. `make test` runs what leaves something out a second
-// time, without the detector and whole. Short tests look at the same sample.
+// nothing in what has no goroutines. `make test` runs everything whole and without the
+// detector, `make test-race` what is left with it. Short tests look at the same sample.
 package testrace
 
 import "testing"
