@@ -74,8 +74,11 @@ func TestDrillMails(t *testing.T) {
 	go func() { done <- second(w.mailbox(ctx, nil)) }()
 	var list []incident.ListedAlert
 	testsite.Until(t, "five alerts", func() bool {
-		list, _ = w.Store.ListAlerts()
-		return len(list) == 5 && w.Mailboxes.states.all()[0].State.Cursor.UID == 5 && !w.journal.Undecided()
+		if boxes := w.Mailboxes.states.all(); len(boxes) == 0 || boxes[0].State.Cursor.UID != 5 || w.journal.Undecided() {
+			return false
+		}
+		list, _ = w.Store.ListAlerts() // read once all is decided, not before
+		return len(list) == 5
 	})
 	cancel()
 	if err := <-done; err != nil {
