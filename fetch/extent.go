@@ -29,6 +29,7 @@ type extent struct {
 	File   string    `json:"file"`
 	From   string    `json:"from,omitempty"` // evidence.FromRing; empty: the host
 	Open   bool      `json:"open,omitempty"` // ends where the ring ends, maybe within a record
+	By     string    `json:"by,omitempty"`   // the collector that has read it; empty: this one
 
 	owner  *logset.Info // of the open file; nil: it is not known
 	agrees bool         // with the host, as far as it was looked at

@@ -26,6 +26,7 @@ type family struct {
 	Retention *logset.Retention `json:"foresight,omitempty"`
 	Ring      []evidence.Window `json:"ring,omitempty"`     // as Covered, by what the ring had
 	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
+	Lent      []evidence.Window `json:"lent,omitempty"`     // as Covered, by what came of other collectors
 
 	sure     []*extent // Pieces without what is in doubt; nil: nothing is
 	suspects []suspect // gaps of files that were cut off
@@ -63,7 +64,7 @@ func (f *family) lacking(file *logset.Info, origin string, from, to int64) (part
 		last = nil
 		if end := e.end(); end >= from {
 			from, last = end, e
-			if e.From != origin {
+			if e.From != origin || e.By != "" {
 				last = nil // a source of its own
 			}
 		}

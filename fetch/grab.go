@@ -104,6 +104,15 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	return row, errors.Join(err, rowErr)
 }
 
+// Adopt takes what another collector has of what is missing in row, the grab's last one, which is of the
+// window asked. It returns the row as it is then, whatever the error. Nobody is asked for it but the Loan.
+func (g *Grab) Adopt(ctx context.Context, row evidence.Host, asked evidence.Window, l Loan) (evidence.Host, error) {
+	if err := g.load(); err != nil {
+		return row, err
+	}
+	return (&adopter{Grab: g, loan: l, asked: asked}).adopt(ctx, row)
+}
+
 // Close lets go of the host. What was copied stays in Dir.
 func (g *Grab) Close() error {
 	g.holder.Drop(g.holder.Conn() == nil)

@@ -84,7 +84,7 @@ func (f *family) missing(asked evidence.Window, err error, spans []evidence.Span
 	if at.Before(asked.Until) {
 		spans = append(spans, evidence.Span{Since: at, Until: asked.Until, Reason: reason})
 	}
-	return evidence.Merge(asked, spans)
+	return uncovered(evidence.Merge(asked, spans), f.Lent)
 }
 
 // faultReason finds the evidence.Reason… that an error stands for.

@@ -146,7 +146,7 @@ func (c *copier) copyRun(ctx context.Context, file *logset.Info, name string, ru
 	return carry, nil
 }
 
-// compareRing compares the end of what was taken out of the ring of a file, which has
+// compareRing compares the end of what was taken of a file out of the ring, or of another collector, which has
 // size bytes, with what src, the host's own file, has there. If they differ the ring's
 // part goes, and the host's is taken. A file that agrees, or that has no such part,
 // costs nothing more.
@@ -154,7 +154,7 @@ func (c *copier) compareRing(file *logset.Info, size int64, src io.ReaderAt) err
 	for _, e := range c.f.of(file) {
 		end := min(e.end(), size)
 		n := min(end-e.Offset, overlap)
-		if e.From != evidence.FromRing || e.agrees || n <= 0 {
+		if e.From != evidence.FromRing && e.By == "" || e.agrees || n <= 0 {
 			continue
 		}
 		ours, err := c.store.sumAt(e, end-n-e.Offset, n)
@@ -167,10 +167,15 @@ func (c *copier) compareRing(file *logset.Info, size int64, src io.ReaderAt) err
 		} else if err != nil {
 			return err
 		}
-		if e.agrees = sha256.Sum256(b) == ours; !e.agrees {
-			c.dropRing(file)
-			return nil
+		if e.agrees = sha256.Sum256(b) == ours; e.agrees {
+			continue
 		}
+		if e.By != "" {
+			c.dropLent(file, e.By)
+		} else {
+			c.dropRing(file)
+		}
+		return nil
 	}
 	return nil
 }
@@ -202,6 +207,20 @@ func (c *copier) dropRing(file *logset.Info) {
 		return gone
 	})
 	c.f.RingBad, c.f.Ring = true, nil
+}
+
+// dropLent gives up what a collector gave of a file, and what it says of the family.
+func (c *copier) dropLent(file *logset.Info, by string) {
+	c.store.note("what collector %s gave of %s differs from the host's %s: it was left out", by, c.f.name, evidence.Printable(file.Name, 80))
+	ours := c.f.of(file)
+	c.f.Pieces = slices.DeleteFunc(c.f.Pieces, func(e *extent) bool {
+		gone := e.By != "" && slices.Contains(ours, e)
+		if gone {
+			os.Remove(c.store.path(e.File)) // it counts no more, with or without its file
+		}
+		return gone
+	})
+	c.f.Lent = nil
 }
 
 // baseAt is a part of a file that begins at base, read by the file's own offsets.

@@ -144,7 +144,7 @@ func (g *Grab) count(ctx context.Context, name string) (counted, error) {
 	for i, e := range pieces {
 		s.file.Bytes += hashes[i].n
 		s.file.Sources = append(s.file.Sources, evidence.Source{Name: redact.Foreign(e.Name, 255), Offset: e.Offset, Length: hashes[i].n,
-			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost)})
+			Size: e.Size, MTime: e.MTime.UTC(), SHA256: hex.EncodeToString(hashes[i].Sum(nil)), From: cmp.Or(e.From, evidence.FromHost), Collector: e.By})
 	}
 	s.file.SHA256, s.file.Records = hex.EncodeToString(whole.Sum(nil)), s.tally.Records
 	if s.tally.Records > 0 {

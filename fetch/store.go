@@ -117,7 +117,7 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 			// otherwise it is copied anew, as far as the host still has it.
 			if info, err := os.Stat(s.path(e.File)); e.Length > 0 && (err != nil || info.Size() < e.Length) {
 				s.note("the slice of %s on this machine was damaged: %s is shorter than the %d bytes recorded", name, e.File, e.Length)
-				e.Length, e.Cut, f.Covered = 0, 0, nil
+				e.Length, e.Cut, f.Covered, f.Lent = 0, 0, nil, nil
 			}
 		}
 	}

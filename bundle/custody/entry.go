@@ -99,6 +99,8 @@ type Source struct {
 	Length int64  `json:"length"`
 	SHA256 string `json:"sha256"`
 	From   string `json:"from,omitempty"` // host or ring
+
+	Collector string `json:"collector,omitempty"` // of the fleet, that read it and gave it by way of the hub; empty: the one that made the bundle
 }
 
 // A Log is what they were joined to.

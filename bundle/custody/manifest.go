@@ -90,7 +90,7 @@ func (c *chain) host(h evidence.Host) {
 		Transport: h.Transport, Via: h.Via[:min(len(h.Via), 10)], Until: h.Ended, Error: printable(h.Error)}})
 	for _, f := range h.Files {
 		for _, s := range f.Sources {
-			c.add(Read, time.Time{}, Entry{Source: &Source{Host: h.Host, Family: f.Family, File: printable(s.Name), Offset: s.Offset, Length: s.Length, SHA256: s.SHA256, From: s.From}})
+			c.add(Read, time.Time{}, Entry{Source: &Source{Host: h.Host, Family: f.Family, File: printable(s.Name), Offset: s.Offset, Length: s.Length, SHA256: s.SHA256, From: s.From, Collector: printable(s.Collector)}})
 		}
 		if f.Path != "" {
 			c.add(Written, time.Time{}, Entry{Log: &Log{Path: f.Path, Bytes: f.Bytes, SHA256: f.SHA256}})

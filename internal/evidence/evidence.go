@@ -171,6 +171,8 @@ type Source struct {
 	MTime  time.Time `json:"mtime"`
 	SHA256 string    `json:"sha256"`
 	From   string    `json:"from"` // FromHost or FromRing
+
+	Collector string `json:"collector,omitempty"` // of the fleet, that has read it and gave it by way of the hub; empty: the one that made the bundle
 }
 
 // A File is one family of logs of one host: the ranges of its siblings joined

@@ -23,6 +23,9 @@ const (
 	EventStream = "EVENTS" // EventSubject of each site, for EventsFor
 )
 
+// MaxLent is the most bytes of one value of ShareBucket.
+const MaxLent = 2 << 20
+
 // How long streams keep what is in them.
 const (
 	AlertsFor = 7 * 24 * time.Hour
@@ -41,6 +44,7 @@ const (
 	EpochBucket     = "grab-epochs"    // Token of the site: Epoch
 	ClaimBucket     = "grab-claims"    // alert ID and site, ClaimKey: Claim
 	LoginBucket     = "grab-logins"    // refused logins and shares of budgets
+	ShareBucket     = "grab-share"     // LentKey, PartKey: what collectors have copied for incidents that are not sealed, encrypted
 )
 
 // AlertSubject is where alerts of a site are published.
@@ -68,6 +72,17 @@ func HoldConsumer(site, collector string) string {
 
 // OwnConsumer is the durable consumer of a site by which one of its collectors owns its incidents.
 func OwnConsumer(site string) string { return "own-" + Token(site) }
+
+// LentKey is that of what a collector lends of a host, for one of its incidents of a site. It begins
+// with who may write it.
+func LentKey(collector, site, incident, host string) string {
+	return Token(collector) + "." + Token(site) + ".lent." + Token(incident) + "." + Token(host)
+}
+
+// PartKey is that of a part of a piece that a collector lends.
+func PartKey(collector, site, piece string, part int) string {
+	return fmt.Sprintf("%s.%s.part.%s.%d", Token(collector), Token(site), piece, part)
+}
 
 // OwnGroup is the priority group of every OwnConsumer.
 const OwnGroup = "owner"
@@ -156,6 +171,13 @@ type Entry struct {
 	Clusters  []string  `json:"clusters,omitempty"` // as in incident.Site
 	Nodes     []string  `json:"nodes,omitempty"`
 	Since     time.Time `json:"since"`
+	Lends     *Lends    `json:"lends,omitempty"` // absent: it neither lends what it has copied nor borrows
+}
+
+// Lends is by what a collector is known that lends to others, and borrows of them.
+type Lends struct {
+	Recipient string `json:"recipient"` // of age, to which others encrypt
+	Signer    string `json:"signer"`    // public key of Ed25519, hex, by which it signs
 }
 
 // An Epoch is who owns the incidents of a site. Number only grows; each owner has one of its

@@ -25,7 +25,7 @@ func tryFleet(ctx context.Context, cfg *config.Config, timeout time.Duration) []
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(timeout, fleetWait))
 	defer cancel()
 	var list []Finding
-	for _, f := range hubcheck.Examine(ctx, o) {
+	for _, f := range hubcheck.Examine(ctx, o, cfg.Fleet.Share) {
 		status := map[int]string{hubcheck.OK: StatusOK, hubcheck.Warn: StatusWarn, hubcheck.Fail: StatusFail}[f.Level]
 		list = append(list, Finding{What: "fleet/" + f.What, Status: status, Detail: f.Detail, Hint: f.Hint})
 	}

@@ -24,6 +24,8 @@ type Fleet struct {
 	Proxy   secret.Proxy  `yaml:"proxy"` // for wss://, as elsewhere: a URL or "none"; nothing: what the environment says
 	Names   bool          `yaml:"names"` // the fleet's list may name phones
 
+	Share bool `yaml:"share"` // what is copied for incidents that are not sealed is put on the hub, encrypted to the site's other collectors
+
 	Requests bool `yaml:"requests"` // whoever has credentials of the tenant may have this collector grab
 }
 

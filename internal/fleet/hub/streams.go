@@ -18,6 +18,8 @@ const (
 	alertBytes = 512 << 20
 	eventBytes = 256 << 20
 	claimsFor  = 30 * 24 * time.Hour // as long as alerts are remembered
+	shareBytes = 512 << 20
+	shareFor   = 24 * time.Hour // of a collector that does not come back to remove what it lent
 )
 
 // Streams are the streams of a tenant's account, with so many replicas of each.
@@ -38,6 +40,7 @@ func Buckets(replicas int) []jetstream.KeyValueConfig {
 		{Bucket: fleet.EpochBucket},
 		{Bucket: fleet.ClaimBucket, TTL: claimsFor},
 		{Bucket: fleet.LoginBucket, TTL: claimsFor},
+		{Bucket: fleet.ShareBucket, TTL: shareFor, MaxBytes: shareBytes, MaxValueSize: fleet.MaxLent},
 	}
 	for i := range list {
 		list[i].Storage, list[i].Replicas, list[i].History = jetstream.FileStorage, replicas, 1

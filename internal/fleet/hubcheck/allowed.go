@@ -27,10 +27,13 @@ const impossible = "18446744073709551614"
 
 // allowed says what the collector may not do that it has to. Without a name what the role has in
 // its own name is left out.
-func allowed(h *hub.Hub, name string) Found {
+func allowed(h *hub.Hub, name string, lends bool) Found {
 	role := hubinit.Collector()
 	if name == hubinit.Viewer {
 		role = hubinit.Viewing()
+	}
+	if !lends {
+		role.Publish = slices.DeleteFunc(role.Publish, func(s string) bool { return strings.Contains(s, fleet.ShareBucket) })
 	}
 	var mu sync.Mutex
 	var said []string

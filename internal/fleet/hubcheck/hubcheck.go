@@ -49,8 +49,9 @@ type server struct {
 	found Found
 }
 
-// Examine looks at the hub of a collector, with its own credentials.
-func Examine(ctx context.Context, o hub.Options) []Found {
+// Examine looks at the hub of a collector, with its own credentials. lends: what only those need
+// who lend others what they have copied (fleet.share) has to be there too.
+func Examine(ctx context.Context, o hub.Options, lends bool) []Found {
 	servers := make([]server, len(o.Servers)) // one element for each goroutine
 	var wg sync.WaitGroup
 	for i, u := range o.Servers {
@@ -76,10 +77,10 @@ func Examine(ctx context.Context, o hub.Options) []Found {
 			found[i].Level = Warn
 		}
 	}
-	if f, on := storage(ctx, h); !on {
+	if f, on := storage(ctx, h, lends); !on {
 		return append(found, f)
 	}
-	return append(found, allowed(h, o.Name), streams(ctx, h), synced(o))
+	return append(found, allowed(h, o.Name, lends), streams(ctx, h, lends), synced(o))
 }
 
 // reach connects to one server.
@@ -150,7 +151,7 @@ func tooOld(version string) bool {
 }
 
 // storage says whether the account has JetStream.
-func storage(ctx context.Context, h *hub.Hub) (Found, bool) {
+func storage(ctx context.Context, h *hub.Hub, lends bool) (Found, bool) {
 	_, err := h.Stream.AccountInfo(ctx)
 	switch {
 	case err == nil:
@@ -160,7 +161,7 @@ func storage(ctx context.Context, h *hub.Hub) (Found, bool) {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
 		return Found{What: "streams", Level: Fail, Detail: "the hub has JetStream off", Hint: "write jetstream { store_dir: ..., sync_interval: always } into its configuration, or use one that grab hub init makes"}, false
 	}
-	if f := allowed(h, ""); f.Level == Fail {
+	if f := allowed(h, "", lends); f.Level == Fail {
 		return f, false
 	}
 	return Found{What: "streams", Level: Fail, Detail: "the hub does not say what it stores: " + err.Error(), Hint: "look into the servers' logs: of three, two have to run and find each other (port 6222)"}, false

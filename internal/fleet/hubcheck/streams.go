@@ -13,14 +13,20 @@ import (
 	"rtmtgrab/internal/fleet/hub"
 )
 
+// shareStream is the bucket of what collectors lend.
+const shareStream = "KV_" + fleet.ShareBucket
+
 // copies is how many of everything there are to be where there are several servers.
 const copies = 3
 
 // streams says which streams and buckets are missing or are not what they have to be.
-func streams(ctx context.Context, h *hub.Hub) Found {
-	var bad, weak []string
+func streams(ctx context.Context, h *hub.Hub, lends bool) Found {
+	var bad, weak, full []string
 	n := 0
 	for _, want := range wanted() {
+		if want.Name == shareStream && !lends {
+			continue
+		}
 		s, err := h.Stream.Stream(ctx, want.Name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -36,6 +42,7 @@ func streams(ctx context.Context, h *hub.Hub) Found {
 			bad = append(bad, nameOf(want.Name)+" is of the wrong kind: "+strings.Join(wrong, ", "))
 		}
 		weak = append(weak, weakness(h, info)...)
+		full = append(full, fullness(info)...)
 	}
 	f := Found{What: "streams", Detail: fmt.Sprintf("all %d streams and buckets are there", n)}
 	switch {
@@ -45,6 +52,9 @@ func streams(ctx context.Context, h *hub.Hub) Found {
 	case len(weak) > 0:
 		f.Level, f.Detail = Warn, some(weak)
 		f.Hint = "see that all servers run and find each other (port 6222), then grab hub init DIR"
+	case len(full) > 0:
+		f.Level, f.Detail = Warn, some(full)
+		f.Hint = "what is lent for incidents that are not sealed goes when they are; what a collector left that is gone goes after a day (docs/fleet.md). Until then each has its own copy"
 	}
 	return f
 }
@@ -100,6 +110,14 @@ func differs(want, is jetstream.StreamConfig) (wrong []string) {
 		say("it cannot be read directly")
 	}
 	return wrong
+}
+
+// fullness says that collectors soon cannot lend any more.
+func fullness(info *jetstream.StreamInfo) (full []string) {
+	if most := info.Config.MaxBytes; info.Config.Name == shareStream && most > 0 && info.State.Bytes > uint64(most)/10*9 {
+		full = append(full, fmt.Sprintf("%s is full, or nearly: %d of %d MiB", nameOf(shareStream), info.State.Bytes>>20, most>>20))
+	}
+	return full
 }
 
 // weakness says of a stream of a hub of several servers that the loss of one would be felt.

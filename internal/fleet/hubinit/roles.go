@@ -34,10 +34,11 @@ type Role struct {
 var shared = map[string]string{
 	fleet.StatusBucket:    Self,
 	fleet.DirectoryBucket: "*." + Self,
+	fleet.ShareBucket:     Self + ".>",
 }
 
 // Collector is what a collector may do in its tenant's account: publish alerts and verdicts;
-// write its own status and directory, and what collectors agree upon (who owns, who claimed
+// write its own status and directory, and what it lends; write what collectors agree upon (who owns, who claimed
 // what, which logins were refused); read all of these buckets; have consumers of alerts,
 // by site; answer requests. It may not make, change, purge or delete streams and buckets, delete
 // consumers of alerts, read verdicts, or ask other collectors for anything.
@@ -75,6 +76,10 @@ func Viewing() Role {
 	r.Publish = append(r.Publish, fetching(alerts)...) // consumers of alerts are the collectors' to make
 	r.Publish = append(r.Publish, "$JS.API.CONSUMER.INFO."+alerts+".*", "$JS.API.CONSUMER.LIST."+alerts, "$JS.API.CONSUMER.NAMES."+alerts)
 	for _, b := range hub.Buckets(1) {
+		if b.Bucket == fleet.ShareBucket { // it is there, and no more
+			r.Publish = append(r.Publish, "$JS.API.STREAM.INFO.KV_"+b.Bucket)
+			continue
+		}
 		r.Publish = append(r.Publish, reading("KV_"+b.Bucket)...)
 	}
 	return r

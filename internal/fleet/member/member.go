@@ -116,7 +116,7 @@ func (m *Member) Configure(ctx context.Context, cfg *config.Config) {
 
 // same reports whether two configurations have the same hub and the same name there.
 func same(a, b fleetconf.Fleet) bool {
-	a.Names, a.Requests = b.Names, b.Requests
+	a.Names, a.Requests, a.Share = b.Names, b.Requests, b.Share
 	return reflect.DeepEqual(a, b)
 }
 

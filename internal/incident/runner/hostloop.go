@@ -58,11 +58,12 @@ type hostRun struct {
 	ref    incident.HostRef
 	state  incident.HostState
 	puller Puller
-	dead   error     // permanent: no more passes
-	tried  bool      // a first pass of this run ended
-	copied time.Time // when the pass under way had all on disk
-	saved  bool      // state is on disk
-	looked looked    // what was found in the records
+	dead   error       // permanent: no more passes
+	tried  bool        // a first pass of this run ended
+	copied time.Time   // when the pass under way had all on disk
+	saved  bool        // state is on disk
+	looked looked      // what was found in the records
+	errand chan func() // done by the host's goroutine while it waits
 }
 
 // loop asks the host until nothing more is to be had, for each window that the
@@ -90,6 +91,8 @@ func (h *hostRun) idle(ctx context.Context, changed <-chan struct{}) (ended bool
 			return false
 		case <-h.run.quiet:
 			return true
+		case do := <-h.errand:
+			do()
 		case <-rest:
 			h.close()
 			rest = nil

@@ -57,6 +57,7 @@ const (
 var (
 	errJoined = errors.New("an alert has joined meanwhile")
 	errAnew   = errors.New("others have taken alerts of it: it is made anew of what is left")
+	errPanic  = errors.New("internal error")
 	errGiven  = errors.New("others have its alerts and its logs")
 )
 
@@ -210,6 +211,7 @@ func (u *run) refreeze(ctx context.Context) error {
 	if v.Act == ActDrop {
 		return u.give()
 	}
+	u.borrow(ctx, u.inc.Asked, false, nil)
 	return u.freeze(ctx, u.inc.Asked)
 }
 

@@ -70,7 +70,7 @@ func (u *run) work(ctx context.Context) error {
 		if err := evidence.CheckName(ref.Name); err != nil {
 			return fmt.Errorf("host: %w", err)
 		}
-		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true}
+		h := &hostRun{run: u, ref: u.r.refresh(inc.Site, ref), saved: true, errand: make(chan func())}
 		if err := h.resume(ref); err != nil {
 			return fmt.Errorf("resume host %s: %w", ref.Name, err)
 		}
@@ -195,6 +195,7 @@ func (u *run) conclude(work context.Context, w evidence.Window) error {
 	if u.whose.Act == ActDrop {
 		return u.give()
 	}
+	u.borrow(work, w, true, changed)
 	return u.freeze(work, w)
 }
 

@@ -49,6 +49,10 @@ type Runner struct {
 type Beside struct {
 	// Own says whose an incident is. nil: no other collector watches its site.
 	Own Owner
+	// Borrow has a puller take what other collectors have of its host and is missing in row, the puller's
+	// last one, which is of the window asked. It returns the row as it is then, whatever the error, or none
+	// at all where it cannot, and not long after ctx ends. nil: nobody lends.
+	Borrow func(ctx context.Context, in incident.Incident, p Puller, row evidence.Host, asked evidence.Window) (evidence.Host, error)
 	// Begin hears that the hosts of an incident are being asked, also once more after a
 	// restart. It returns at once. nil: nobody wants to know.
 	Begin func(in incident.Incident)
