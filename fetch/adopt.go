@@ -59,11 +59,7 @@ func (a *adopter) adopt(ctx context.Context, row evidence.Host) (evidence.Host, 
 		a.takeClock()
 		a.store.note("%s of its logs were read by collector %s%s, and came by way of the fleet's hub", human.Size(a.bytes), a.loan.By, a.way())
 	}
-	err := errors.Join(errs...)
-	if err != nil {
-		a.store.note("not all could be taken that collector %s has of it: %v", evidence.Printable(a.loan.By, 80), human.OneLine(err))
-	}
-	err = errors.Join(err, a.save())
+	err := errors.Join(errors.Join(errs...), a.save())
 	row, rowErr := a.rejoin(context.WithoutCancel(ctx), row)
 	return row, errors.Join(err, rowErr)
 }
@@ -95,7 +91,7 @@ func (a *adopter) takeFamily(ctx context.Context, f *family) error {
 	var want int64
 	for _, p := range a.loan.Pieces {
 		if p.Family == f.name {
-			for _, l := range f.lacksOf(p) {
+			for _, l := range lacksOf(f, p) {
 				want += l.to - l.from
 			}
 		}
@@ -107,7 +103,7 @@ func (a *adopter) takeFamily(ctx context.Context, f *family) error {
 		if p.Family != f.name {
 			continue
 		}
-		for _, l := range f.lacksOf(p) {
+		for _, l := range lacksOf(f, p) {
 			if err := a.takePart(ctx, f, i, l); err != nil {
 				return err
 			}
@@ -127,7 +123,7 @@ func onDisk(families map[string]*family) (n int64) {
 }
 
 // lacksOf are the parts of a piece's range of which no whole record is here.
-func (f *family) lacksOf(p Piece) (parts []lack) {
+func lacksOf(f *family, p Piece) (parts []lack) {
 	var own []*extent
 	for _, e := range f.Pieces {
 		if e.whole() > 0 && e.isOfPiece(p) {

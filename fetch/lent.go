@@ -64,7 +64,7 @@ func lendable(dir string, f *family, row evidence.File) (list []Piece) {
 		if src.Collector != "" || src.Length == 0 {
 			continue
 		}
-		e := f.pieceOf(dir, src)
+		e := pieceOf(f, dir, src)
 		if e == nil {
 			return nil
 		}
@@ -76,7 +76,7 @@ func lendable(dir string, f *family, row evidence.File) (list []Piece) {
 
 // pieceOf is the extent that a row calls src; nil: it is not there any more. What a file is called, and
 // its size and mtime, may be others by now.
-func (f *family) pieceOf(dir string, src evidence.Source) *extent {
+func pieceOf(f *family, dir string, src evidence.Source) *extent {
 	var may []*extent
 	for _, e := range f.Pieces {
 		if e.By == "" && e.Offset == src.Offset && e.whole() >= src.Length && cmp.Or(e.From, evidence.FromHost) == src.From {

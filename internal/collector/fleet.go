@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/fleet/logins"
 	"rtmtgrab/internal/fleet/member"
 	"rtmtgrab/internal/fleet/owner"
+	"rtmtgrab/internal/fleet/share"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/wiring"
 )
@@ -25,14 +26,16 @@ func newFleet(w *Collector) fellow.Place {
 	refused := &logins.Logins{Place: loginPlace(&w.cfg), Collectors: w.ways.others.Directory.Collectors, Store: w.Store, Log: w.log}
 	f := fellow.New(fellow.Parts{Cfg: w.cfg.Load, Store: w.Store, Status: w.Status, Grab: grabFor(w), Log: w.log, Unclaimed: func(in incident.Incident, _ incident.Revision) bool { return in.Fleet.Unclaimed }, Waiting: func() int { return w.ways.others.State().Waiting }})
 	workers := slices.Concat(w.ways.others.Workers(), f.Workers(), []member.Worker{{Name: "refused logins", Run: refused.Run}})
-	place := fleetPlace(&w.cfg)
+	place := fleetPlace(&w.cfg, w.ways.keys, w.log)
 	m := &member.Member{Options: options, Log: w.log, Workers: workers}
 	pairs := owner.New(&owner.Owner{
 		Place: func() (string, []incident.Site) { p, _ := place(); return p.Name, p.Sites },
 		Hub:   m.Hub, Collectors: w.ways.others.Directory.Collectors, Runner: w.Runner, Table: w.journal.Table(), Withdraw: w.deliveries.Withdraw, Log: w.log,
 	})
+	lender := &share.Lender{Place: func() share.Place { return share.PlaceOf(w.cfg.Load().Fleet) }, Entries: w.ways.others.Directory.Of, Hub: m.Hub, Keys: w.ways.keys, Store: w.Store, Table: w.journal.Table(), Log: w.log}
+	w.Runner.Beside.Borrow = lender.Borrow
 	w.Runner.Beside.Own, w.Notifier.News.MayTell = pairs.Own, pairs.MayTell
-	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true})
+	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true}, member.Worker{Name: "what is lent", Run: lender.Run})
 	return fellow.Place{Member: m, Fellow: f}
 }
 
@@ -65,7 +68,7 @@ func loginPlace(cfg *configuration) func() (p logins.Place, member bool) {
 
 // fleetPlace is what the collector is in its fleet by the configuration in force. It is asked
 // for with each alert, and made anew when that is another.
-func fleetPlace(cfg *configuration) func() (p alerts.Place, member bool) {
+func fleetPlace(cfg *configuration, keys share.Keyring, log *slog.Logger) func() (p alerts.Place, member bool) {
 	type made struct {
 		of    *config.Config
 		place alerts.Place
@@ -78,7 +81,7 @@ func fleetPlace(cfg *configuration) func() (p alerts.Place, member bool) {
 		}
 		m := last.Load()
 		if m == nil || m.of != c {
-			m = &made{c, alerts.Place{Name: c.Fleet.Name, Sites: wiring.Sites(c), MaxAge: wiring.Policy(c).MaxAge}}
+			m = &made{c, alerts.Place{Name: c.Fleet.Name, Sites: wiring.Sites(c), MaxAge: wiring.Policy(c).MaxAge, Lends: keys.Known(c.Fleet, log)}}
 			last.Store(m)
 		}
 		return m.place, true

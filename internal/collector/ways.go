@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/collector/webhook"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/fleet/alerts"
+	"rtmtgrab/internal/fleet/share"
 	"rtmtgrab/internal/wiring"
 )
 
@@ -21,6 +22,7 @@ type ways struct {
 	polls *poll.Poller
 
 	others *alerts.Exchange // with other collectors
+	keys   share.Keyring    // by which they lend to each other
 }
 
 func newWays(w *Collector) (ways, error) {
@@ -28,8 +30,9 @@ func newWays(w *Collector) (ways, error) {
 	hook := &webhook.Handler{Take: in.Take, Decide: in.Decide, Log: w.log, Config: func() *config.Config { return w.cfg.Load() }}
 	polls := &poll.Poller{Store: w.Store.Dir, Config: func() *config.Config { return w.cfg.Load() }, Take: in.Take, Decide: in.Decide, Log: w.log,
 		Reach: w.reach}
-	others, err := alerts.Open(w.Store, fleetPlace(&w.cfg), w.journal, in, w.log)
-	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls, others}, err
+	keys := share.KeysIn(w.Store)
+	others, err := alerts.Open(w.Store, fleetPlace(&w.cfg, keys, w.log), w.journal, in, w.log)
+	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls, others, keys}, err
 }
 
 // reach is the cluster that incidents ask too, so that all that ask it have one budget and stop

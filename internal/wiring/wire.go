@@ -128,6 +128,11 @@ func (p puller) Pass(ctx context.Context, req runner.Pass) (evidence.Host, error
 	}
 	return p.grab.Pass(ctx, req.Asked, req.Held)
 }
+
+// Adopt is share.Adopter's.
+func (p puller) Adopt(ctx context.Context, row evidence.Host, asked evidence.Window, l fetch.Loan) (evidence.Host, error) {
+	return p.grab.Adopt(ctx, row, asked, l)
+}
 func (p puller) Open(family string) (io.ReadCloser, error) { return p.grab.Open(family) }
 func (p puller) Close() error                              { return p.grab.Close() }
 

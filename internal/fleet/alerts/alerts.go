@@ -49,6 +49,7 @@ type Place struct {
 	Name   string          // the collector's
 	Sites  []incident.Site // that it reaches
 	MaxAge time.Duration   // see incident.Policy
+	Lends  *fleet.Lends    // nil: it lends nothing
 }
 
 // ErrNoFleet says that the configuration in force has no fleet.
@@ -93,7 +94,7 @@ func (x *Exchange) list(ctx context.Context, h *hub.Hub) error {
 	}
 	var own []fleet.Entry
 	for _, s := range p.Sites {
-		own = append(own, fleet.Entry{Site: s.Name, Collector: p.Name, Clusters: s.Clusters, Nodes: s.Nodes})
+		own = append(own, fleet.Entry{Site: s.Name, Collector: p.Name, Clusters: s.Clusters, Nodes: s.Nodes, Lends: p.Lends})
 	}
 	return x.Directory.Run(ctx, h, p.Name, own)
 }

@@ -30,6 +30,7 @@ const (
 	maxEntries = 20_000
 	maxClaims  = 1000     // clusters, and nodes, of one site
 	maxBytes   = 16 << 20 // of all
+	maxKeys    = 200      // characters of those by which it lends
 )
 
 // A Directory is safe for concurrent use.
@@ -87,6 +88,8 @@ func check(key string, e fleet.Entry) error {
 		return fmt.Errorf("it is of collector %q and site %q", e.Collector, e.Site)
 	case len(e.Clusters) > maxClaims || len(e.Nodes) > maxClaims:
 		return fmt.Errorf("it claims more than %d clusters or nodes", maxClaims)
+	case e.Lends != nil && len(e.Lends.Recipient)+len(e.Lends.Signer) > maxKeys:
+		return fmt.Errorf("its keys are longer than %d characters", maxKeys)
 	}
 	return nil
 }
@@ -94,6 +97,9 @@ func check(key string, e fleet.Entry) error {
 // weight is about what an entry takes.
 func weight(e fleet.Entry) int {
 	n := 200 + len(e.Site) + len(e.Collector)
+	if e.Lends != nil {
+		n += maxKeys
+	}
 	for _, s := range slices.Concat(e.Clusters, e.Nodes) {
 		n += len(s)
 	}
@@ -149,6 +155,19 @@ type Own struct {
 	Sites     []string // all that it reaches
 	Of        []string // those of the alert
 	Meant     incident.Meant
+}
+
+// Of are the entries of all that reach a site, by collector.
+func (d *Directory) Of(site string) (list []fleet.Entry) {
+	for _, c := range d.Collectors(site) {
+		d.mu.Lock()
+		e, known := d.entries[fleet.DirectoryKey(site, c)]
+		d.mu.Unlock()
+		if known {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // Route names the sites to whose other collectors an alert goes: of its own sites those that

@@ -18,7 +18,7 @@ const borrowFor = 12 * time.Second
 // borrow has every host that lacks something take it from other collectors, before an incident is
 // frozen that is this collector's. What does not come in time, or fails, costs only that. going: each
 // host is its own goroutine's, which waits for the window to change; changed ends it.
-func (u *run) borrow(ctx context.Context, w evidence.Window, going bool, changed <-chan struct{}) {
+func borrow(ctx context.Context, u *run, w evidence.Window, going bool, changed <-chan struct{}) {
 	if u.r.Beside.Borrow == nil || u.whose.Act != ActSeal {
 		return
 	}

@@ -211,7 +211,7 @@ func (u *run) refreeze(ctx context.Context) error {
 	if v.Act == ActDrop {
 		return u.give()
 	}
-	u.borrow(ctx, u.inc.Asked, false, nil)
+	borrow(ctx, u, u.inc.Asked, false, nil)
 	return u.freeze(ctx, u.inc.Asked)
 }
 

@@ -195,7 +195,7 @@ func (u *run) conclude(work context.Context, w evidence.Window) error {
 	if u.whose.Act == ActDrop {
 		return u.give()
 	}
-	u.borrow(work, w, true, changed)
+	borrow(work, u, w, true, changed)
 	return u.freeze(work, w)
 }
 
