@@ -67,7 +67,7 @@ func (c *collector) open() {
 	}
 	c.t.Cleanup(func() { c.journal.Close() })
 	in := &incoming.Intake{Journal: c.journal, Log: quiet}
-	place := func() (Place, bool) { return Place{c.name, *c.sites.Load(), policy.MaxAge}, true }
+	place := func() (Place, bool) { return Place{Name: c.name, Sites: *c.sites.Load(), MaxAge: policy.MaxAge}, true }
 	if c.x, err = Open(c.store, place, c.journal, in, quiet); err != nil {
 		c.t.Fatal(err)
 	}

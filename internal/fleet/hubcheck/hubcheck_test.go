@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -74,7 +75,7 @@ func expect(t *testing.T, o hub.Options, what string, level int, detail string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	found := Examine(ctx, o)
+	found := Examine(ctx, o, true)
 	for _, f := range found {
 		if f.What != what {
 			continue
@@ -344,6 +345,43 @@ func TestTooOld(t *testing.T) {
 	for version, want := range map[string]bool{"2.10.29": true, "2.11.0": false, "2.12.0-RC.1": false, "3.0.0": false, "1.4.1": true, "": true} {
 		if tooOld(version) != want {
 			t.Errorf("%q: %v", version, !want)
+		}
+	}
+}
+
+// TestLends: what only those need who lend is looked at for those, also whether there is room.
+func TestLends(t *testing.T) {
+	t.Parallel()
+	s := testserver.StartNATS(t, testserver.NATSOptions{})
+	o := hub.Options{Servers: []string{s.URL}, Name: "dmz-a", TLS: s.ClientTLS()}
+	h, err := hub.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := errors.Join(h.Wait(t.Context()), hub.Ensure(t.Context(), h.Stream, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c := jetstream.KeyValueConfig{Bucket: fleet.ShareBucket, MaxBytes: 2 << 20, Storage: jetstream.FileStorage, History: 1, TTL: 24 * time.Hour}
+	kv, err := h.Stream.UpdateKeyValue(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, o, "streams", OK, "")
+	if _, err := kv.Put(t.Context(), "dmz-a.x", make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "dmz-b.x", make([]byte, 1000<<10)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, o, "streams", Warn, "bucket grab-share is full, or nearly: 1 of 2 MiB")
+	if err := h.Stream.DeleteKeyValue(t.Context(), fleet.ShareBucket); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, o, "streams", Fail, "bucket grab-share is missing")
+	for _, f := range Examine(t.Context(), o, false) {
+		if f.What == "streams" && f.Level != OK {
+			t.Errorf("who does not lend is told: %+v", f)
 		}
 	}
 }

@@ -93,16 +93,16 @@ func TestWalls(t *testing.T) {
 	for user, c := range map[string]struct{ no, yes, deaf []string }{
 		"dmz-a": {
 			no: append(altering(),
-				"$KV.grab-status.dmz-b", "$KV.grab-status.dmz-a.x", "$KV.grab-directory.hq.dmz-b", "$KV.grab-directory.dmz-a", "$KV.other.x", "$O.other.C.x",
+				"$KV.grab-status.dmz-b", "$KV.grab-status.dmz-a.x", "$KV.grab-directory.hq.dmz-b", "$KV.grab-directory.dmz-a", "$KV.grab-share.dmz-b.hq.lent.k.expc01", "$KV.grab-share.dmz-a", "$KV.grab-share.x", "$KV.other.x", "$O.other.C.x",
 				"$JS.API.DIRECT.GET.EVENTS", "$JS.API.DIRECT.GET.EVENTS.events.hq", "$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x.events.hq", "$JS.API.CONSUMER.MSG.NEXT.EVENTS.x",
 				"$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.CONSUMER.NAMES.ALERTS", "$JS.API.CONSUMER.LIST.ALERTS", "ask.now.hq"),
-			yes:  []string{"alerts.hq", "events.hq", "$KV.grab-status.dmz-a", "$KV.grab-directory.hq.dmz-a", "$KV.grab-epochs.hq", "$JS.API.STREAM.INFO.ALERTS"},
+			yes:  []string{"alerts.hq", "events.hq", "$KV.grab-status.dmz-a", "$KV.grab-directory.hq.dmz-a", "$KV.grab-share.dmz-a.hq.part.00.1", "$JS.API.DIRECT.GET.KV_grab-share.x", "$KV.grab-epochs.hq", "$JS.API.STREAM.INFO.ALERTS"},
 			deaf: []string{">", "alerts.>", "alerts.hq", "events.hq", "_INBOX.>", "_INBOX.dmz-b.>", "_INBOX.hub.>", "$KV.>", "$KV.grab-logins.x", "$O.>", "$JS.>", "$JS.ACK.>", "$JS.API.>", "$SYS.>", "ask.>", "*.*", "*.hq"},
 		},
 		Viewer: {
 			no: append(altering(),
 				"alerts.hq", "events.hq", "$KV.grab-status.hub", "$KV.grab-status.dmz-a", "$KV.grab-epochs.hq", "$KV.grab-claims.hq.x", "$KV.grab-logins.x", "$KV.grab-seen.x", "$KV.grab-directory.hq.hub",
-				"$O.grab-slices.C.x", "$JS.ACK.ALERTS.hold-hq-dmz-a.1.1.1.1.0", "$JS.API.CONSUMER.CREATE.ALERTS.x.alerts.hq", "$JS.API.CONSUMER.MSG.NEXT.ALERTS.hold-hq-dmz-a", "$JS.API.CONSUMER.UNPIN.ALERTS.own-hq",
+				"$KV.grab-share.hub.x", "$JS.API.DIRECT.GET.KV_grab-share", "$JS.API.STREAM.MSG.GET.KV_grab-share", "$JS.API.CONSUMER.CREATE.KV_grab-share.x", "$O.grab-slices.C.x", "$JS.ACK.ALERTS.hold-hq-dmz-a.1.1.1.1.0", "$JS.API.CONSUMER.CREATE.ALERTS.x.alerts.hq", "$JS.API.CONSUMER.MSG.NEXT.ALERTS.hold-hq-dmz-a", "$JS.API.CONSUMER.UNPIN.ALERTS.own-hq",
 				"$JS.API.DIRECT.GET.OBJ_grab-slices"),
 			yes:  []string{"ask.now.hq", "$JS.API.STREAM.INFO.ALERTS", "$JS.API.DIRECT.GET.KV_grab-status"},
 			deaf: []string{">", "alerts.hq", "events.hq", "ask.now.hq", "ask.*.*", "_INBOX.>", "_INBOX.dmz-a.>", "$KV.>", "$JS.>", "$SYS.>"},
@@ -186,8 +186,11 @@ func TestTenants(t *testing.T) {
 	}
 	for _, b := range hub.Buckets(1) {
 		key := fleet.Token("dmz-a")
-		if b.Bucket == fleet.DirectoryBucket {
+		switch b.Bucket {
+		case fleet.DirectoryBucket:
 			key = fleet.DirectoryKey("hq", "dmz-a")
+		case fleet.ShareBucket:
+			key = fleet.LentKey("dmz-a", "hq", "k", "expc01")
 		}
 		if err := bucket(b.Bucket, func(ctx context.Context, kv jetstream.KeyValue) error {
 			_, err := kv.Put(ctx, key, []byte("acme's"))

@@ -22,6 +22,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
+	"rtmtgrab/internal/fleet/share"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
 	"rtmtgrab/internal/incident/runner"
@@ -46,6 +47,9 @@ type rig struct {
 	lacks   time.Duration // at the end of the window, of every log
 	sealing func()        // called before a bundle is written; nil: nothing
 	stop    func()
+
+	pull   func(host, dir string) runner.Puller // nil: a line of each log is copied
+	lender *share.Lender                        // nil: nothing is lent
 }
 
 // puller copies a line.
@@ -107,6 +111,13 @@ func (r *rig) start(dir string) {
 	r.owner = New(&Owner{Place: func() (string, []incident.Site) { return r.name, incidenttest.Sites }, Hub: r.hub.Load,
 		Collectors: func(string) []string { return append([]string{r.name}, r.others...) }, Runner: run, Table: r.j.Table(), Log: log, Quick: quick})
 	run.Beside.Own = r.owner.Own
+	if r.pull != nil {
+		run.NewPuller = func(_, host, dir string) (runner.Puller, error) { return r.pull(host, dir), nil }
+	}
+	if r.lender != nil {
+		r.lender.Store, r.lender.Table, r.lender.Log = r.st, r.j.Table(), log
+		run.Beside.Borrow = r.lender.Borrow
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -115,6 +126,13 @@ func (r *rig) start(dir string) {
 		}
 	})
 	wg.Go(func() { run.Run(ctx, r.j) })
+	if r.lender != nil {
+		wg.Go(func() {
+			for h.Wait(ctx) == nil && ctx.Err() == nil {
+				r.lender.Run(ctx, h)
+			}
+		})
+	}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		h.Close()
