@@ -118,11 +118,11 @@ func TestShare(t *testing.T) {
 	sealing, killed := make(chan struct{}), make(chan struct{})
 	a.sealing = sync.OnceFunc(func() { close(sealing); <-killed })
 	a.start(dir)
-	b.start(bdir)
 	x := alert("n1")
 	publish(t, js, x)
 	a.take(x)
 	<-sealing
+	b.start(bdir)
 	b.take(x)
 	until(t, "the other stands by", func() bool {
 		open := b.j.Open()
