@@ -135,7 +135,7 @@ patience: 2s
 cooldown: 1s
 keep: {free: 1MiB}
 ssh: {key: {file: id}, known_hosts: known_hosts}
-fleet: {servers: ["tls://%s"], tenant: acme, name: %s, creds: {file: hub.seed}, ca_file: hub.pem}
+fleet: {servers: ["tls://%s"], tenant: acme, name: %s, creds: {file: hub.seed}, ca_file: hub.pem, share: true}
 notify: {command: [/bin/sh, -c, "cat >>%s; echo >>%s"], on: [incidents]}
 handover:
   - name: bucket
