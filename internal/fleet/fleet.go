@@ -230,6 +230,9 @@ type Sealing struct {
 	Coverage  evidence.Coverage `json:"coverage,omitempty"`
 	Has       Has               `json:"has,omitempty"`
 	Links     []Link            `json:"links,omitempty"` // its supplements; of a supplement: where its alerts are
+
+	Tells     bool      `json:"tells,omitempty"`    // its collector says when it is delivered
+	Delivered time.Time `json:"delivered,omitzero"` // its bundle has gone wherever it was to go
 }
 
 // Has is the time that was got of each log, by host and family, as "host/family".

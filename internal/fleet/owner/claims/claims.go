@@ -13,10 +13,14 @@
 //     settling its incident is left.
 //   - Of an incident some of whose alerts are sealed elsewhere the rest is sealed, and those are
 //     not in it. Where all are, the incident is dropped if those elsewhere have every log for all of
-//     the time that it has; else it is kept as a supplement, linked both ways.
+//     the time that it has, and are delivered; else it is kept as a supplement, linked both ways.
+//   - Where they have it all, and are not delivered, it waits for that. If their collector is gone meanwhile,
+//     as far as is known, it is kept as a supplement too: what is sealed stays so, wherever it is, and
+//     what is delivered is the copy.
 //
 // It guarantees, whoever is killed, paused or cut off at any step and whatever the clocks say:
-// no alert is in two Sealings that are sealed, and nothing is dropped that others do not have.
+// no alert is in two Sealings that are sealed, and nothing is dropped that others do not have, delivered
+// (but by a collector that does not say so, of an earlier version).
 // Epochs only decide who comes first; that a Sealing which was taken over cannot be sealed does not
 // hang on anybody knowing the epoch.
 //
@@ -28,6 +32,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,6 +59,10 @@ type Me struct {
 	Collector string
 	Epoch     uint64 // the newest that it knows
 	Owner     bool   // it is the one of Epoch
+
+	// Gone reports whether a collector is taken for gone, with what it has sealed and not delivered. That may be
+	// wrong. nil: none is.
+	Gone func(collector string) bool
 }
 
 // An Incident is one that is to be settled.
@@ -88,6 +97,9 @@ type Verdict struct {
 	Mine      []string // of Seal
 	Elsewhere []Place
 	Done      bool // of Seal, Supplement: the book says so already
+
+	Delivery bool // of Wait: By has sealed what Elsewhere says, which is all of it, and is to deliver it
+	InPlace  bool // of Supplement: Elsewhere has all of it, and is not delivered by who is gone
 
 	sealing fleet.Sealing // of Seal
 	at      uint64        // its revision
@@ -183,7 +195,7 @@ func (c caller) look(ctx context.Context, in Incident) (v Verdict, free bool, er
 		free = free && c.me.Collector == claim.Collector
 	}
 	if len(v.Elsewhere) == len(in.Alerts) {
-		v.Act = c.judge(in, v.others)
+		c.judge(in, &v)
 	}
 	return v, free, nil
 }
@@ -199,17 +211,25 @@ func (v *Verdict) put(alert string, s fleet.Sealing) {
 }
 
 // judge says whether an incident all of whose alerts are elsewhere is of any use.
-func (c caller) judge(in Incident, others map[string]fleet.Sealing) Act {
+func (c caller) judge(in Incident, v *Verdict) {
 	all := fleet.Has{}
-	for _, s := range others {
+	v.Act = Drop
+	for _, key := range slices.Sorted(maps.Keys(v.others)) {
+		s := v.others[key]
 		for log, spans := range s.Has {
 			all[log] = append(all[log], spans...)
 		}
+		switch {
+		case !s.Tells || !s.Delivered.IsZero() || v.Act == Supplement:
+		case c.me.Gone != nil && c.me.Gone(s.Collector):
+			v.Act, v.By, v.Delivery, v.InPlace = Supplement, "", false, true
+		default:
+			v.Act, v.By, v.Delivery = Wait, s.Collector, true
+		}
 	}
-	if Covers(all, in.Has) {
-		return Drop
+	if !Covers(all, in.Has) {
+		v.Act, v.By, v.Delivery, v.InPlace = Supplement, "", false, false
 	}
-	return Supplement
 }
 
 // claimAll claims what is not sealed elsewhere.
@@ -234,7 +254,7 @@ func (c caller) claimAll(ctx context.Context, in Incident, s fleet.Sealing, at u
 	if len(v.Mine) > 0 {
 		return v, nil
 	}
-	v.Act = c.judge(in, v.others)
+	c.judge(in, &v)
 	return v, nil
 }
 
@@ -318,6 +338,7 @@ func Commit(ctx context.Context, b Book, site string, v Verdict, id string, what
 		return true, nil
 	}
 	s := v.sealing
+	s.Tells = true
 	s.Incident, s.State, s.Alerts, s.Sealed, s.Coverage, s.Has = id, fleet.SealingSealed, v.Mine, what.Time, what.Coverage, what.Has
 	c := caller{b, Me{}, site}
 	_, err = c.put(ctx, fleet.SealingKey(site, s.Collector, s.Key), s, v.at, true)
@@ -329,6 +350,30 @@ func Commit(ctx context.Context, b Book, site string, v Verdict, id string, what
 	}
 	now, _, there, err := c.sealing(ctx, s.Collector, s.Key) // it may have been us, and the answer was lost
 	return there && now.State == fleet.SealingSealed && now.Try == s.Try, err
+}
+
+// Deliver says that an incident which this collector has sealed is delivered, or that nothing is to be. ErrNone: the
+// book has forgotten it. It may be repeated.
+func Deliver(ctx context.Context, b Book, site, collector, key string, at time.Time) error {
+	c := caller{b, Me{}, site}
+	for range tries {
+		s, was, there, err := c.sealing(ctx, collector, key)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			return ErrNone
+		case s.State != fleet.SealingSealed:
+			return ErrBusy // what was read is old
+		case !s.Delivered.IsZero():
+			return nil
+		}
+		s.Delivered = at
+		if _, err = c.put(ctx, fleet.SealingKey(site, collector, key), s, was, true); !errors.Is(err, ErrMoved) {
+			return err
+		}
+	}
+	return ErrBusy
 }
 
 // Held says whether what a Verdict to seal has claimed can still be sealed, as far as the book

@@ -45,6 +45,9 @@ type disk struct {
 	state     string // "", frozen, sealed, supplement, dropped
 	unclaimed bool
 	links     []fleet.Link
+
+	delivered bool // the bundle; a supplement's too
+	told      bool // and the book says so
 }
 
 type collector struct {
@@ -60,6 +63,7 @@ type collector struct {
 	dead    bool
 	yield   func(struct{}) bool
 	stopped bool
+	gone    bool // for good, with its disk
 }
 
 // pause lets the others go on; an error: it was killed here.
@@ -184,15 +188,46 @@ func (c *collector) release() {
 	}
 }
 
-func (c *collector) me() Me { return Me{c.name, c.epoch, c.owner} }
+func (c *collector) me() Me { return Me{Collector: c.name, Epoch: c.epoch, Owner: c.owner} }
+
+// takesForGone is what it believes of another, which may be wrong while things go wrong.
+func (c *collector) takesForGone(name string) bool {
+	i := slices.IndexFunc(c.w.all, func(o *collector) bool { return o.name == name })
+	return c.w.all[i].gone && (c.w.calm || c.w.rng.IntN(2) == 0) || !c.w.calm && c.w.rng.IntN(8) == 0
+}
+
+// deliver is what a collector does about an incident that it has sealed: the bundle goes where it is to go, and
+// then the book is told.
+func (c *collector) deliver(d *disk) {
+	if !d.delivered {
+		if c.w.calm || c.w.rng.IntN(3) == 0 {
+			c.save(func() { d.delivered = true })
+		}
+		return
+	}
+	if d.told || d.unclaimed || d.state != "sealed" {
+		return
+	}
+	if Deliver(context.Background(), c, "hq", c.name, d.key, time.Unix(1, 0)) == nil {
+		c.save(func() { d.told = true })
+	}
+}
 
 // settle is what a collector does about one incident, a step on disk after the other.
 func (c *collector) settle(d *disk) {
+	if d.state == "sealed" || d.state == "supplement" {
+		c.deliver(d)
+	}
 	if d.state == "dropped" || d.state == "supplement" || d.state == "sealed" && !d.unclaimed {
 		return
 	}
 	in := Incident{Site: "hq", Key: d.key, ID: d.id, Alerts: d.alerts, Coverage: evidence.Complete, Has: d.has}
 	v, err := Own(context.Background(), c, c.me(), in)
+	if err == nil && v.Act == Wait && v.Delivery && c.takesForGone(v.By) {
+		me, by := c.me(), v.By
+		me.Gone = func(name string) bool { return name == by }
+		v, err = Own(context.Background(), c, me, in)
+	}
 	switch {
 	case errors.Is(err, errDown) && d.state != "sealed" && c.w.rng.IntN(4) == 0: // alone
 		if c.save(func() { d.state = "frozen" }) && c.save(func() { d.state, d.unclaimed = "sealed", true }) {
@@ -277,17 +312,26 @@ func (w *world) trouble() {
 	case 1, 2:
 		c.cut = !c.cut
 	case 3, 4:
+		if c.gone {
+			return
+		}
 		w.log = append(w.log, c.name+" killed")
 		c.kill()
 		c.live()
 	case 5, 6, 7: // pinned, whoever else believes to be
-		if !c.away() {
+		if !c.away() && !c.gone {
 			w.epoch++
 			c.epoch, c.owner = w.epoch, true
 		}
 	case 8: // looks at the epoch
 		if c.epoch < w.epoch {
 			c.owner = false
+		}
+	case 9: // it burns down
+		if w.rng.IntN(4) == 0 && !slices.ContainsFunc(w.all, func(c *collector) bool { return c.gone }) {
+			w.log = append(w.log, c.name+" is gone")
+			c.kill()
+			c.gone = true
 		}
 	}
 }
@@ -305,13 +349,15 @@ func TestModel(t *testing.T) {
 		for range 40 + w.rng.IntN(300) {
 			w.trouble()
 			for range 1 + w.rng.IntN(3) { // who is not chosen for long is paused
-				w.all[w.rng.IntN(len(w.all))].steps()
+				w.step(w.all[w.rng.IntN(len(w.all))])
 			}
 		}
 		w.heal()
 		w.judge()
 		for _, c := range w.all {
-			c.kill()
+			if !c.gone {
+				c.kill()
+			}
 		}
 		if t.Failed() {
 			return
@@ -331,27 +377,48 @@ func (w *world) heal() {
 			c.owner = false
 		}
 		c := w.all[round%len(w.all)]
+		if c.gone {
+			continue
+		}
 		w.epoch++
 		c.epoch, c.owner = w.epoch, true
 		for _, c := range w.all {
 			c.epoch = w.epoch
 		}
 		for range 400 {
-			w.all[w.rng.IntN(len(w.all))].steps()
+			w.step(w.all[w.rng.IntN(len(w.all))])
 		}
 	}
 	w.fatalf("it comes to no end: %s", w.shown())
 }
 
+func (w *world) step(c *collector) {
+	if !c.gone {
+		c.steps()
+	}
+}
+
 func (w *world) settled() bool {
 	for _, c := range w.all {
 		for _, d := range c.disks {
-			if d.state == "" || d.state == "frozen" || d.unclaimed {
+			open := d.state == "" || d.state == "frozen" || d.unclaimed || d.state == "sealed" && !d.told || d.state == "supplement" && !d.delivered
+			if open && !c.gone {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// sealed reports whether an alert is in the index of a collector, by an incident: of one that is gone, as
+// the book says.
+func (w *world) sealed(c *collector, d *disk, alert string) bool {
+	if !c.gone {
+		return d.state == "sealed"
+	}
+	all := w.book[fleet.SealingKey("hq", c.name, d.key)]
+	var s fleet.Sealing
+	return len(all) > 0 && json.Unmarshal(all[len(all)-1], &s) == nil && s.State == fleet.SealingSealed && slices.Contains(s.Alerts, alert)
 }
 
 func (w *world) shown() string {
@@ -364,6 +431,8 @@ func (w *world) shown() string {
 	return b.String()
 }
 
+// judge: of those that are not gone each alert is in one index, one of a collector that is gone counts
+// where it is sealed there for good; and nothing was dropped that is not kept and delivered.
 func (w *world) judge() {
 	in, wanted, kept := map[string]int{}, map[string]bool{}, fleet.Has{}
 	names := map[fleet.Link]*disk{}
@@ -371,29 +440,28 @@ func (w *world) judge() {
 		for _, d := range c.disks {
 			names[fleet.Link{Collector: c.name, Incident: d.id}] = d
 			for _, a := range d.alerts {
-				wanted[a] = true
-				if d.state == "sealed" {
+				wanted[a] = wanted[a] || !c.gone
+				if w.sealed(c, d, a) {
 					in[a]++
 				}
 			}
+			if d.delivered && (d.state == "sealed" || d.state == "supplement") {
+				kept["e/x"] = append(kept["e/x"], d.has["e/x"]...)
+			}
 		}
 	}
-	for a := range wanted {
-		if in[a] != 1 {
+	for a, is := range wanted {
+		if is && in[a] != 1 {
 			w.fatalf("alert %s is in %d indexes\n%s", a, in[a], w.shown())
 		}
 	}
 	for _, c := range w.all {
 		for _, d := range c.disks {
-			if d.state == "sealed" || d.state == "supplement" {
-				kept["e/x"] = append(kept["e/x"], d.has["e/x"]...)
+			if c.gone {
+				continue
 			}
-		}
-	}
-	for _, c := range w.all {
-		for _, d := range c.disks {
 			if d.state != "sealed" && !Covers(kept, d.has) {
-				w.fatalf("%s of %s is lost in part\n%s", d.key, c.name, w.shown())
+				w.fatalf("%s of %s is lost in part, or not delivered\n%s", d.key, c.name, w.shown())
 			}
 			if d.state == "supplement" {
 				w.linked(c, d, names)
