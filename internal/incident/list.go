@@ -51,9 +51,12 @@ func (s *Store) List() ([]Listed, error) {
 
 func (s *Store) listed(in Incident) (Listed, error) {
 	l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle, Time: in.Created, Until: in.Asked.Until,
-		Kind: in.Kind, By: in.By, TimeZone: in.TimeZone, Unclaimed: in.Fleet.Unclaimed, SupplementOf: in.Fleet.SupplementOf, Supplements: in.Fleet.Supplements}
+		Kind: in.Kind, By: in.By, TimeZone: in.TimeZone, Unclaimed: in.Fleet.Unclaimed, SupplementOf: in.Fleet.SupplementOf, Supplements: in.Fleet.Supplements, InPlace: in.Fleet.InPlace}
 	if in.Fleet.Standing {
 		l.StandingBy = &in.Fleet.StandingBy
+		if in.Fleet.Delivery {
+			l.StandingFor = StandingForDelivery
+		}
 	}
 	if t := in.Alerted(); !t.IsZero() {
 		l.Time = t

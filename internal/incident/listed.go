@@ -27,15 +27,20 @@ type Listed struct {
 	RemovedAt  time.Time `json:"removed,omitzero"` // of state removed
 	RemovedWhy string    `json:"removed_why,omitempty"`
 
-	StandingBy   *string      `json:"standing_by,omitempty"` // the collector that seals it, "" before one is known; absent: it does not stand by
+	StandingBy   *string      `json:"standing_by,omitempty"`  // the collector that seals it, "" before one is known; absent: it does not stand by
+	StandingFor  string       `json:"standing_for,omitempty"` // "delivery": that collector has sealed it and is to deliver it; absent: it seals it
 	Unclaimed    bool         `json:"unclaimed,omitempty"`
 	SupplementOf []fleet.Link `json:"supplement_of,omitempty"`
 	Supplements  []fleet.Link `json:"supplements,omitempty"`
-	In           []fleet.Link `json:"in,omitempty"` // of state removed: other collectors' incidents that have its alerts
+	InPlace      bool         `json:"in_place,omitempty"` // of supplement_of: it has the same logs, and was made because those were not delivered
+	In           []fleet.Link `json:"in,omitempty"`       // of state removed: other collectors' incidents that have its alerts
 
 	Brief
 	Known bool `json:"-"` // Brief is; false: an earlier version sealed the bundle, which says it
 }
+
+// StandingForDelivery is a Listed.StandingFor.
+const StandingForDelivery = "delivery"
 
 // A Brief is what lists say of a sealed revision, so that nobody has to open its bundle.
 type Brief struct {

@@ -13,6 +13,7 @@ import (
 type Shared struct {
 	Standing     bool         `json:"standing,omitempty"`    // its logs are copied, and who seals it is not decided, or somebody else
 	StandingBy   string       `json:"standing_by,omitempty"` // which collector seals it; empty: not known yet
+	Delivery     bool         `json:"delivery,omitempty"`    // of Standing: StandingBy has sealed it, with all of these logs, and is to deliver it
 	Since        time.Time    `json:"since,omitzero"`        // of Standing
 	Claimed      bool         `json:"claimed,omitempty"`     // its alerts are in it and in no other collector's, for good
 	Epoch        uint64       `json:"epoch,omitempty"`       // of the owner that sealed it
@@ -20,6 +21,9 @@ type Shared struct {
 	Elsewhere    []Elsewhere  `json:"elsewhere,omitempty"`   // alerts that were its own and are in incidents of others
 	SupplementOf []fleet.Link `json:"supplement_of,omitempty"`
 	Supplements  []fleet.Link `json:"supplements,omitempty"` // that others keep beside it
+
+	InPlace   bool `json:"in_place,omitempty"`  // of SupplementOf: they have all of it, and who has them was gone before they were delivered
+	Delivered bool `json:"delivered,omitempty"` // of Claimed: the others know that nothing of it is to be delivered any more
 }
 
 // Elsewhere is where an alert is that another collector's incident has.
@@ -45,6 +49,8 @@ func (s Shared) Stands() string {
 		return ""
 	case s.StandingBy == "":
 		return "standing by: no collector has taken it yet"
+	case s.Delivery:
+		return fmt.Sprintf("standing by for the delivery: %s has sealed it, and has yet to deliver it", s.StandingBy)
 	}
 	return fmt.Sprintf("standing by: %s seals it", s.StandingBy)
 }
@@ -58,7 +64,10 @@ func (s Shared) Words() string {
 	if s.Unclaimed {
 		words = append(words, "unclaimed: no hub could be asked")
 	}
-	if len(s.SupplementOf) > 0 {
+	switch {
+	case s.InPlace:
+		words = append(words, "in place of "+linksInWords(s.SupplementOf)+", which was not delivered when nothing more was heard of its collector")
+	case len(s.SupplementOf) > 0:
 		words = append(words, "supplement of "+linksInWords(s.SupplementOf))
 	}
 	if len(s.Supplements) > 0 {

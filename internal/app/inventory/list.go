@@ -181,9 +181,9 @@ func note(l incident.Listed) string {
 	if l.Pinned {
 		words = append(words, strings.TrimSuffix("pinned: "+evidence.Printable(l.PinReason, 100), ": "))
 	}
-	shared := incident.Shared{Unclaimed: l.Unclaimed, SupplementOf: l.SupplementOf, Supplements: l.Supplements}
+	shared := incident.Shared{Unclaimed: l.Unclaimed, SupplementOf: l.SupplementOf, Supplements: l.Supplements, InPlace: l.InPlace}
 	if l.StandingBy != nil {
-		shared.Standing, shared.StandingBy = true, *l.StandingBy
+		shared.Standing, shared.StandingBy, shared.Delivery = true, *l.StandingBy, l.StandingFor == incident.StandingForDelivery
 	}
 	if w := shared.Words(); w != "" {
 		words = append(words, evidence.Printable(w, 200))

@@ -19,6 +19,7 @@
 package owner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ type Owner struct {
 	Withdraw   func(key, why string) (begun bool) // an incident's deliveries, unless they have begun; nil: there are none
 	Log        *slog.Logger
 
+	GoneAfter time.Duration // a collector that has not said for so long how it is does not deliver what it has sealed; zero: 15 min
+
 	Now   func() time.Time // nil: time.Now
 	Quick int              // for tests: waits are so many times shorter; zero: 1
 
@@ -63,13 +66,16 @@ type state struct {
 	leases  map[string]lease // by site
 	buckets map[string]kv    // of hub, by name
 	hub     *hub.Hub
-	stand   map[string]string // incidents that stand by, and their sites
+	stand   map[string]string  // incidents that stand by to be sealed, and their sites
+	silent  map[string]silence // collectors of which nothing is heard
+	fresh   chan struct{}      // size 1: an incident was sealed
 }
 
 // New has an Owner know when it began.
 func New(o *Owner) *Owner {
 	o.begun = o.now()
 	o.leases, o.buckets, o.stand = map[string]lease{}, map[string]kv{}, map[string]string{}
+	o.silent, o.fresh = map[string]silence{}, make(chan struct{}, 1)
 	return o
 }
 
@@ -153,7 +159,7 @@ func (o *Owner) Own(ctx context.Context, in incident.Incident, hosts []evidence.
 		return runner.Verdict{}, nil
 	}
 	v, err := o.own(ctx, in, hosts)
-	o.stands(in, err != nil || v.Act == runner.ActWait)
+	o.stands(in, err != nil || v.Act == runner.ActWait && !v.Delivery)
 	return v, err
 }
 
@@ -163,8 +169,8 @@ func (o *Owner) own(ctx context.Context, in incident.Incident, hosts []evidence.
 	v, by, err := o.judge(ctx, in, claims.HasOf(in.Asked, hosts), coverageOf(hosts))
 	switch {
 	case errors.Is(err, claims.ErrBusy), errors.Is(err, claims.ErrMoved):
-		return runner.Verdict{Act: runner.ActWait, By: in.Fleet.StandingBy}, nil
-	case err != nil && o.alone():
+		return runner.Verdict{Act: runner.ActWait, By: in.Fleet.StandingBy, Delivery: in.Fleet.Delivery}, nil
+	case err != nil && !in.Fleet.Delivery && o.alone(): // where it is known to be sealed that is waited for
 		o.Log.Warn("no hub has answered for long: the incident is sealed unclaimed", "incident", in.ID, "err", err)
 		return runner.Verdict{Act: runner.ActAlone}, nil
 	case err != nil:
@@ -221,11 +227,17 @@ func (o *Owner) judge(ctx context.Context, in incident.Incident, has fleet.Has, 
 	if v, err = claims.Own(ctx, b, me, claimed(in, has, coverage)); err != nil {
 		return v, by, err
 	}
+	if v.Delivery {
+		if v, err = o.delivery(ctx, b, me, claimed(in, has, coverage), v); err != nil {
+			return v, by, err
+		}
+		o.bound(in, &v)
+	}
 	if v.Act == claims.Drop && incident.IsPinned(o.store(), in.Key) {
 		v.Act = claims.Supplement // somebody wants it kept
 	}
-	if v.By == "" {
-		return v, by, nil
+	if v.By == "" || v.Delivery {
+		return v, cmp.Or(v.By, by), nil
 	}
 	if f := in.Fleet; me.Owner && f.Standing && o.since(f.Since) > o.pace(stuckAfter) { // by the next epoch it can be taken over
 		o.mu.Lock()
@@ -243,7 +255,10 @@ func claimed(in incident.Incident, has fleet.Has, coverage evidence.Coverage) cl
 
 // verdict is one as a runner knows it.
 func (o *Owner) verdict(in incident.Incident, v claims.Verdict, by string) runner.Verdict {
-	out := runner.Verdict{Act: runner.ActWait, By: by, Again: o.pace(againAfter + rand.N(againAfter)), Elsewhere: elsewhere(in, v), Epoch: v.Epoch()}
+	out := runner.Verdict{Act: runner.ActWait, By: by, Again: o.pace(againAfter + rand.N(againAfter)), Elsewhere: elsewhere(in, v), Epoch: v.Epoch(), Delivery: v.Delivery, InPlace: v.InPlace}
+	if v.Delivery {
+		out.Again = o.deliveryAgain(in)
+	}
 	switch v.Act {
 	case claims.Seal:
 		out.Act = runner.ActSeal
@@ -307,6 +322,7 @@ func (o *Owner) commit(ctx context.Context, in incident.Incident, m evidence.Man
 	if err != nil {
 		return false, err
 	}
+	defer o.sealed()
 	return claims.Commit(ctx, b, in.Site, v, in.ID, claims.Sealed{Time: m.Timing.Sealed, Coverage: m.Coverage, Has: claims.HasOf(m.Asked, m.Hosts)})
 }
 

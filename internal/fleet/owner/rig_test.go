@@ -50,6 +50,9 @@ type rig struct {
 
 	pull   func(host, dir string) runner.Puller // nil: a line of each log is copied
 	lender *share.Lender                        // nil: nothing is lent
+
+	undelivered func(key string) bool // nil: all is
+	goneAfter   time.Duration         // zero: as it is
 }
 
 // puller copies a line.
@@ -109,7 +112,8 @@ func (r *rig) start(dir string) {
 		Seal:         r.seal,
 		VerifyBundle: verify}
 	r.owner = New(&Owner{Place: func() (string, []incident.Site) { return r.name, incidenttest.Sites }, Hub: r.hub.Load,
-		Collectors: func(string) []string { return append([]string{r.name}, r.others...) }, Runner: run, Table: r.j.Table(), Log: log, Quick: quick})
+		Collectors: func(string) []string { return append([]string{r.name}, r.others...) }, Runner: run, Table: r.j.Table(), Log: log, Quick: quick, GoneAfter: r.goneAfter})
+	run.Undelivered = r.undelivered
 	run.Beside.Own = r.owner.Own
 	if r.pull != nil {
 		run.NewPuller = func(_, host, dir string) (runner.Puller, error) { return r.pull(host, dir), nil }

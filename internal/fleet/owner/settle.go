@@ -131,34 +131,54 @@ func (o *Owner) change(key string, change func(*incident.Incident) error) error 
 	return o.store().Save(in)
 }
 
-// putTogether settles what was sealed alone, until ctx ends, and keeps links up to date.
+// A todo is what is to be done about incidents that are sealed.
+type todo struct {
+	seen   map[string]time.Time
+	open   map[string]bool    // sealed alone
+	recent map[string]*looked // links that may come
+	untold map[string]bool    // that they are delivered
+}
+
+// putTogether settles what was sealed alone, until ctx ends, says what is delivered, and keeps links up
+// to date.
 func (o *Owner) putTogether(ctx context.Context) {
-	seen, open, recent := map[string]time.Time{}, map[string]bool{}, map[string]*looked{}
+	d := &todo{map[string]time.Time{}, map[string]bool{}, map[string]*looked{}, map[string]bool{}}
 	for ctx.Err() == nil {
-		list, err := o.store().Changed(seen)
-		if err != nil {
-			o.Log.Debug("some incidents cannot be read", "err", err) // others say so
-		}
-		for _, in := range list {
-			delete(open, in.Key)
-			if in.State != incident.Sealed || in.Kind != incident.KindAlert || !o.shares(in.Site) {
-				continue
-			}
-			if in.Fleet.Unclaimed {
-				open[in.Key] = true
-			} else if in.Fleet.Claimed && recent[in.Key] == nil && o.since(sealedAt(in)) < linksFor {
-				recent[in.Key] = &looked{}
-			}
-		}
-		for key := range open {
+		o.note(d)
+		for key := range d.open {
 			if done, err := o.merge(ctx, key); err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
 				o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
 			} else if done {
-				delete(open, key)
+				delete(d.open, key)
 			}
 		}
-		o.lookAtLinks(ctx, recent)
-		pause(ctx, o.pace(mergeEvery))
+		o.tellDelivered(ctx, d.untold)
+		o.lookAtLinks(ctx, d.recent)
+		if !pauseOr(ctx, o.pace(mergeEvery), o.fresh) {
+			pause(ctx, o.pace(freshAfter))
+		}
+	}
+}
+
+// note takes up what has changed of incidents on disk.
+func (o *Owner) note(d *todo) {
+	list, err := o.store().Changed(d.seen)
+	if err != nil {
+		o.Log.Debug("some incidents cannot be read", "err", err) // others say so
+	}
+	for _, in := range list {
+		delete(d.open, in.Key)
+		if in.State != incident.Sealed || in.Kind != incident.KindAlert || !o.shares(in.Site) {
+			continue
+		}
+		if o.untold(in) {
+			d.untold[in.Key] = true
+		}
+		if in.Fleet.Unclaimed {
+			d.open[in.Key] = true
+		} else if in.Fleet.Claimed && d.recent[in.Key] == nil && o.since(sealedAt(in)) < linksFor {
+			d.recent[in.Key] = &looked{}
+		}
 	}
 }
 
@@ -264,6 +284,7 @@ func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
 			return false, err
 		}
 		in.Supplement(list)
+		in.Fleet.InPlace = v.InPlace
 		return true, o.save(in, list)
 	case claims.Drop:
 		if o.Withdraw != nil && o.Withdraw(key, incident.DropWhy(list)) {

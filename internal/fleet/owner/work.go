@@ -202,3 +202,16 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// pauseOr waits, no longer than ctx, and until something is to be done: then it is false.
+func pauseOr(ctx context.Context, d time.Duration, due <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-due:
+		return false
+	}
+	return true
+}

@@ -134,7 +134,7 @@ func (r *round) withdraw(ctx context.Context) {
 func (r *round) look(ctx context.Context) error {
 	there := map[string]bool{}
 	for _, in := range r.Table.Unsealed() {
-		if in.Kind != incident.KindAlert {
+		if in.Kind != incident.KindAlert || in.Fleet.Delivery { // others have sealed it
 			continue
 		}
 		others := r.others(in.Site)

@@ -32,6 +32,8 @@ const (
 type Verdict struct {
 	Act       Act
 	By        string               // of ActWait: who seals it; empty: not known
+	Delivery  bool                 // of ActWait: By has sealed it, and is to deliver it; until then this is a copy
+	InPlace   bool                 // of ActSupplement: Elsewhere has the same logs, and is not delivered
 	Again     time.Duration        // of ActWait: after which it is asked again; zero: 5 s
 	Elsewhere []incident.Elsewhere // its alerts that are in others' incidents for good
 	Epoch     uint64               // of the owner
@@ -95,7 +97,7 @@ func (u *run) own(ctx context.Context, changed <-chan struct{}) error {
 			if err.Error() != said {
 				u.r.log().Warn("whose this incident is cannot be found out yet; asking again", "incident", in.ID, "err", err)
 			}
-			v, said = Verdict{Act: ActWait, By: in.Fleet.StandingBy}, err.Error()
+			v, said = Verdict{Act: ActWait, By: in.Fleet.StandingBy, Delivery: in.Fleet.Delivery}, err.Error()
 		}
 		if err := u.standBy(ctx, in, v); err != nil {
 			return err
@@ -124,7 +126,7 @@ func (u *run) rows() (rows []evidence.Host) {
 // standBy writes down that the incident waits for others, or does not any more.
 func (u *run) standBy(ctx context.Context, in incident.Incident, v Verdict) error {
 	waits := v.Act == ActWait
-	if waits == in.Fleet.Standing && (!waits || v.By == in.Fleet.StandingBy) {
+	if f := in.Fleet; waits == f.Standing && (!waits || v.By == f.StandingBy && v.Delivery == f.Delivery) {
 		return nil
 	}
 	if waits {
@@ -139,13 +141,13 @@ func (u *run) standBy(ctx context.Context, in incident.Incident, v Verdict) erro
 					f.Since = u.r.now().UTC().Round(0)
 				}
 			}
-			f.Standing, f.StandingBy = waits, ""
+			f.Standing, f.StandingBy, f.Delivery = waits, "", false
 			if waits {
-				f.StandingBy = v.By
+				f.StandingBy, f.Delivery = v.By, v.Delivery
 			}
 		})
 		if err == nil && waits {
-			u.r.log().Info("standing by", "incident", in.ID, "who_seals", v.By)
+			u.r.log().Info("standing by", "incident", in.ID, "who_seals", v.By, "for_delivery", v.Delivery)
 		}
 		return err
 	})
@@ -165,7 +167,7 @@ func (u *run) take(in *incident.Incident) error {
 		return err
 	}
 	if v.Act == ActSupplement {
-		in.Fleet.SupplementOf = incident.LinksOf(v.Elsewhere)
+		in.Fleet.SupplementOf, in.Fleet.InPlace = incident.LinksOf(v.Elsewhere), v.InPlace
 		if v.ID != "" {
 			in.Rename(v.ID)
 		}
@@ -305,6 +307,10 @@ func fleetNotes(in incident.Incident) (notes []string) {
 		notes = append(notes, "unclaimed: sealed while no hub of the fleet could be asked; another collector of the site may have sealed the same alerts")
 	}
 	for _, l := range f.SupplementOf {
+		if f.InPlace {
+			notes = append(notes, fmt.Sprintf("in place of incident %s, which has its alerts and the same logs, and was not delivered when nothing more was heard of that collector", incident.LinkWords(l)))
+			continue
+		}
 		notes = append(notes, fmt.Sprintf("supplement of incident %s, which has its alerts: this bundle has logs that the other lacks", incident.LinkWords(l)))
 	}
 	for _, e := range f.Elsewhere {
