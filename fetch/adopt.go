@@ -46,7 +46,7 @@ func (a *adopter) adopt(ctx context.Context, row evidence.Host) (evidence.Host, 
 			continue // it has nothing that is lacking here
 		}
 		f := s.family(file.Family)
-		if err := a.takeFamily(ctx, f); err != nil {
+		if err := errors.Join(a.takeFamily(ctx, f), a.store.save(f)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", file.Family, err))
 			continue
 		}
@@ -144,7 +144,7 @@ func lacksOf(f *family, p Piece) (parts []lack) {
 	return parts
 }
 
-// takePart takes a part of a piece. It counts once it is on disk and written down.
+// takePart takes a part of a piece. It is on disk then, and is not written down yet.
 func (a *adopter) takePart(ctx context.Context, f *family, i int, l lack) (err error) {
 	p := a.loan.Pieces[i]
 	f.Seq++
@@ -178,7 +178,7 @@ func (a *adopter) takePart(ctx context.Context, f *family, i int, l lack) (err e
 	}
 	f.Pieces = append(f.Pieces, e)
 	a.bytes += e.Length
-	return a.store.save(f)
+	return nil
 }
 
 // exactly writes so many bytes to a file, and no more.

@@ -254,8 +254,15 @@ func TestAdoptLies(t *testing.T) {
 		"a range behind all":               func(l *Loan) { l.Pieces[0].Offset, l.Pieces[0].Length = 1<<62, 1<<62 },
 		"a long head":                      func(l *Loan) { l.Pieces[0].Head = make([]byte, 1<<20) },
 		"its row has more than its pieces": func(l *Loan) { l.Pieces = l.Pieces[:1] },
-		"no time":                          func(l *Loan) { l.Judged.Until = l.Judged.Since },
-		"too many":                         func(l *Loan) { l.Pieces = make([]Piece, maxLoanPieces+1) },
+		"a year of five digits": func(l *Loan) {
+			l.Pieces[0].MTime = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -5*3600))
+		},
+		"a clock that is none": func(l *Loan) { l.Clock.Offset = 1 << 62 },
+		"a doubt that is none": func(l *Loan) { l.Ahead.Doubt = -1 },
+		"spans without number": func(l *Loan) { l.Row.Files[0].Missing = make([]evidence.Span, maxLoanSpans+1) },
+		"an endless window":    func(l *Loan) { l.Judged.Until = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"no time":              func(l *Loan) { l.Judged.Until = l.Judged.Since },
+		"too many":             func(l *Loan) { l.Pieces = make([]Piece, maxLoanPieces+1) },
 		"too large": func(l *Loan) {
 			p := l.Pieces[0]
 			p.Head, p.Length = []byte(strings.Repeat("another file ", 20)), DefaultLimit

@@ -68,7 +68,7 @@ func lendable(dir string, f *family, row evidence.File) (list []Piece) {
 		if e == nil {
 			return nil
 		}
-		list = append(list, Piece{Family: row.Family, Name: e.Name, Head: e.Head, At: e.At, Offset: e.Offset, Length: src.Length, Size: e.Size, MTime: e.MTime,
+		list = append(list, Piece{Family: row.Family, Name: e.Name, Head: e.Head[:min(len(e.Head), lentHead)], At: e.At, Offset: e.Offset, Length: src.Length, Size: e.Size, MTime: e.MTime,
 			First: e.First, From: src.From, SHA256: src.SHA256, Path: filepath.Join(dir, e.File)})
 	}
 	return list
@@ -123,25 +123,48 @@ type Loan struct {
 
 // Bounds of what is believed of a Loan.
 const (
-	maxLoanPieces = 20_000
+	maxLoanPieces = 2000
+	maxLoanSpans  = 1000 // missing ones of a family
+	maxLoanClock  = 10 * 365 * 24 * time.Hour
+	maxLoanDoubt  = 24 * time.Hour
 	maxLoanName   = 255
 	maxLoanBytes  = 1 << 40 // the offset and the length of a piece
 )
+
+// lentHead is how much of a file's head is lent: more than tells it from any other.
+const lentHead = 512
 
 // check says what cannot be of a Loan; nil: nothing.
 func (l *Loan) check() error {
 	if len(l.Pieces) > maxLoanPieces {
 		return fmt.Errorf("it has more than %d pieces", maxLoanPieces)
 	}
-	if l.Judged.Empty() {
+	if l.Judged.Empty() || !evidence.Believable(l.Judged.Since) || !evidence.Believable(l.Judged.Until) {
 		return errors.New("it speaks of no time")
 	}
+	for _, f := range l.Row.Files {
+		if len(f.Missing) > maxLoanSpans {
+			return fmt.Errorf("of %s more than %d spans are missing", evidence.Printable(f.Family, 80), maxLoanSpans)
+		}
+	}
+	for _, c := range []*ClockOf{l.Clock, &l.Ahead} {
+		if c != nil && (c.Offset < -maxLoanClock || c.Offset > maxLoanClock || c.Doubt < 0 || c.Doubt > maxLoanDoubt) {
+			return errors.New("its clock is none")
+		}
+	}
+	return l.checkPieces()
+}
+
+// checkPieces says what cannot be of its pieces.
+func (l *Loan) checkPieces() error {
 	for i, p := range l.Pieces {
 		switch {
 		case evidence.CheckName(p.Family) != nil, p.Name == "", len(p.Name) > maxLoanName, len(p.Head) > hostconn.HeadSize, p.From != evidence.FromHost && p.From != evidence.FromRing:
 			return fmt.Errorf("piece %d is none of a log", i)
 		case p.Offset < 0, p.At < 0, p.Size < 0, p.Length <= 0, p.Offset > maxLoanBytes, p.Length > maxLoanBytes:
 			return fmt.Errorf("piece %d is no range of bytes", i)
+		case !p.MTime.IsZero() && !evidence.Believable(p.MTime), !p.First.IsZero() && !evidence.Believable(p.First):
+			return fmt.Errorf("piece %d is of no time", i)
 		}
 	}
 	return nil

@@ -183,7 +183,14 @@ func (r *round) host(ctx context.Context, in incident.Incident, host string, oth
 	if same, err := r.pieces(ctx, g, there, r.Store.Slices(in.Key, host)); err != nil || !same {
 		return err
 	}
-	if err := r.say(ctx, key, g); err != nil {
+	err = r.say(ctx, key, g)
+	if errors.Is(err, errLarge) {
+		r.Log.Warn("what was copied of a host cannot be lent", "incident", in.ID, "host", host, "err", err)
+		g.pieces = nil
+		r.lent[key] = g // and not tried again before it changes
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	r.lent[key] = g
