@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,6 +46,9 @@ type fleetMember struct {
 	log    *os.File
 	cmd    *exec.Cmd
 	ended  chan struct{}
+
+	blind string // a host that it does not reach; empty: it reaches all
+	after string // of the window; empty: 1s
 }
 
 func newFleetRig(t *testing.T, names ...string) *fleetRig {
@@ -114,7 +118,11 @@ func (r *fleetRig) member(name, folder string) *fleetMember {
 func (m *fleetMember) configure() {
 	r, hosts := m.rig, ""
 	for _, e := range r.peers {
-		hosts += fmt.Sprintf("      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), e.Addr(), e.LogDir())
+		address := e.Addr()
+		if e.Name() == m.blind {
+			address = "127.0.0.1:1"
+		}
+		hosts += fmt.Sprintf("      - {name: %s, role: %s, address: %q, logs: {dir: %q}}\n", e.Name(), e.Role(), address, e.LogDir())
 	}
 	for name, text := range map[string]string{
 		"imap.secret": r.mail.Password + "\n",
@@ -128,7 +136,7 @@ func (m *fleetMember) configure() {
 		"s3.secret":   r.bucket.Secret + "\n",
 		"grab.yaml": fmt.Sprintf(`store: store
 mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, mailbox: %s, poll: 2s, catch_up: 1h, max_age: 24h}
-window: {before: 5s, after: 1s, max: 2m}
+window: {before: 5s, after: %s, max: 2m}
 alerts: {limit: 0}
 settle: 1ms
 patience: 2s
@@ -145,7 +153,7 @@ sites:
   - name: hq
     clusters: [StandAloneCluster]
     hosts:
-%s`, r.mail.IMAPS, r.mail.User, m.folder, m.line.Addr(), m.name, m.told(), m.told(), r.bucket.Addr, r.bucket.Region, hosts),
+%s`, r.mail.IMAPS, r.mail.User, m.folder, cmp.Or(m.after, "1s"), m.line.Addr(), m.name, m.told(), m.told(), r.bucket.Addr, r.bucket.Region, hosts),
 	} {
 		r.check(os.WriteFile(filepath.Join(m.dir, name), []byte(text), 0o600))
 	}
