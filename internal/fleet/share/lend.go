@@ -38,7 +38,7 @@ type round struct {
 
 // A lending is what was put there of one host for one incident.
 type lending struct {
-	doc    lent
+	doc    lent     // of which only the site stays once it is there
 	to     []string // by whom it can be opened
 	seen   string   // what was looked at last, and needs no look again
 	since  time.Time
@@ -263,6 +263,7 @@ func (r *round) say(ctx context.Context, key string, g *lending) error {
 	if err != nil {
 		return err
 	}
+	g.doc = lent{Site: g.doc.Site} // the rest is on the hub
 	return put(ctx, r.bucket, key, value)
 }
 
