@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,8 +27,9 @@ import (
 type fleetRig struct {
 	t      *testing.T
 	dir    string
-	binary string
-	hub    *testserver.NATS
+	plan   fleetPlan
+	builds fleetBuilds
+	hubs   []*testserver.NATS
 	seed   []byte // of the one account
 	mail   *testserver.Dovecot
 	bucket *testserver.S3
@@ -42,7 +44,9 @@ type fleetMember struct {
 	name   string
 	folder string // of the mailbox that it watches
 	dir    string
-	line   *testserver.Proxy
+	binary string
+	ahead  int                 // seconds, of its clock
+	lines  []*testserver.Proxy // to each server of the hub
 	log    *os.File
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -51,21 +55,71 @@ type fleetMember struct {
 	after string // of the window; empty: 1s
 }
 
-func newFleetRig(t *testing.T, names ...string) *fleetRig {
-	r := &fleetRig{t: t, dir: t.TempDir(), mail: testserver.StartDovecot(t, testserver.DovecotOptions{}), bucket: testserver.StartS3(t, "grab")}
-	r.binary = filepath.Join(r.dir, "grab")
-	if out, err := exec.Command("go", "build", "-o", r.binary, "rtmtgrab/cmd/grab").CombinedOutput(); err != nil {
-		t.Fatalf("build grab: %v\n%s", err, out)
+// The window of an alert.
+const (
+	fleetBefore = 5 * time.Second
+	fleetAfter  = time.Second
+)
+
+// A fleetPlan is how large a run is, and what it has in it.
+type fleetPlan struct {
+	alerts  int
+	span    time.Duration // in which they come
+	seed    uint64
+	servers int           // of the hub, 1 or 3
+	ahead   int           // seconds, of the clock of the last collector
+	upgrade bool          // collectors begin as an older program
+	long    time.Duration // that a trouble lasts at most
+	rotate  int64         // bytes after which a log rotates; zero: many
+}
+
+func planFromEnv() fleetPlan {
+	return fleetPlan{
+		alerts: fromEnv("GRAB_FLEET_ALERTS", 12), span: time.Duration(fromEnv("GRAB_FLEET_SECONDS", 12)) * time.Second, seed: uint64(fromEnv("GRAB_CHAOS_SEED", 1)),
+		servers: fromEnv("GRAB_FLEET_SERVERS", 1), ahead: fromEnv("GRAB_FLEET_AHEAD", 0), upgrade: fromEnv("GRAB_FLEET_UPGRADE", 0) > 0,
+		long: time.Duration(fromEnv("GRAB_FLEET_TROUBLE", 4)) * time.Second, rotate: int64(fromEnv("GRAB_FLEET_ROTATE", 0)),
 	}
+}
+
+// fleetBuilds are the programs that collectors are, the older one and the newer.
+type fleetBuilds struct{ older, newer string }
+
+func (p fleetPlan) build(t *testing.T) (b fleetBuilds) {
+	program, err := usual()
+	if p.ahead > 0 {
+		var changes []change
+		if changes, err = clockChange(); err == nil {
+			program, err = build("grab-new", "9.0.0", changes)
+		}
+	}
+	b.newer = built(t, program, err)
+	b.older = b.newer
+	if p.upgrade {
+		changes := olderChange()
+		if p.ahead > 0 {
+			more, err := clockChange()
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes = append(changes, more...)
+		}
+		program, err := build("grab-old", "8.0.0", changes)
+		b.older = built(t, program, err)
+	}
+	return b
+}
+
+func newFleetRig(t *testing.T, plan fleetPlan, names ...string) *fleetRig {
+	r := &fleetRig{t: t, dir: t.TempDir(), plan: plan, builds: plan.build(t), mail: testserver.StartDovecot(t, testserver.DovecotOptions{}), bucket: testserver.StartS3(t, "grab")}
 	r.startHub()
 	var err error
 	r.login, err = lab.NewLogin()
 	r.check(err)
 	for _, role := range []string{"C", "E"} {
-		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Role: role, AuthorizedKey: r.login.Public, Logs: lab.LogConfig{Rate: 5}})
+		e, err := lab.NewExpressway(t.Context(), lab.ExpresswayConfig{Role: role, AuthorizedKey: r.login.Public, Logs: lab.LogConfig{Rate: 5, RotateSize: plan.rotate}})
 		r.check(err)
 		t.Cleanup(func() { e.Close() })
-		e.Backfill(time.Now().Add(-time.Minute))
+		e.Backfill(time.Now().Add(-time.Minute - time.Duration(plan.ahead)*time.Second))
 		e.Start()
 		r.peers = append(r.peers, e)
 	}
@@ -73,6 +127,7 @@ func newFleetRig(t *testing.T, names ...string) *fleetRig {
 		r.mail.Deliver(fmt.Sprintf("Alerts%d", i), []byte("Subject: x\r\n\r\nx\r\n"))
 		r.all = append(r.all, r.member(name, fmt.Sprintf("Alerts%d", i)))
 	}
+	r.all[len(r.all)-1].ahead = plan.ahead
 	return r
 }
 
@@ -91,21 +146,34 @@ func (r *fleetRig) startHub() {
 	r.check(err)
 	r.seed, err = key.Seed()
 	r.check(err)
-	r.hub = testserver.StartNATS(r.t, testserver.NATSOptions{Config: fmt.Sprintf("authorization { users = [ { nkey: %s } ] }", public)})
-	h, err := hub.Open(hub.Options{Servers: []string{r.hub.URL}, TLS: r.hub.ClientTLS(), Login: login(key, public)})
+	opts := testserver.NATSOptions{Config: fmt.Sprintf("authorization { users = [ { nkey: %s } ] }", public)}
+	if r.plan.servers == 3 {
+		r.hubs = testserver.StartNATSCluster(r.t, opts)
+	} else {
+		r.hubs = []*testserver.NATS{testserver.StartNATS(r.t, opts)}
+	}
+	h, err := hub.Open(hub.Options{Servers: testserver.URLs(r.hubs), TLS: testserver.Trust(r.hubs), Login: login(key, public)})
 	r.check(err)
 	defer h.Close()
-	r.check(h.Wait(r.t.Context()))
-	r.check(hub.Ensure(r.t.Context(), h.Stream, 1))
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
+	defer cancel()
+	r.check(h.Wait(ctx))
+	for err = hub.Ensure(ctx, h.Stream, len(r.hubs)); err != nil && hub.Passing(err) && ctx.Err() == nil; err = hub.Ensure(ctx, h.Stream, len(r.hubs)) {
+		time.Sleep(time.Second) // the servers have no leader yet
+	}
+	r.check(err)
 }
 
 func (r *fleetRig) member(name, folder string) *fleetMember {
-	m := &fleetMember{rig: r, name: name, folder: folder, dir: filepath.Join(r.dir, name)}
+	m := &fleetMember{rig: r, name: name, folder: folder, dir: filepath.Join(r.dir, name), binary: r.builds.older}
 	r.check(os.Mkdir(m.dir, 0o700))
+	for _, h := range r.hubs {
+		line, err := testserver.Start(strings.TrimPrefix(h.URL, "tls://"), 0)
+		r.check(err)
+		r.t.Cleanup(func() { line.Close() })
+		m.lines = append(m.lines, line)
+	}
 	var err error
-	m.line, err = testserver.Start(strings.TrimPrefix(r.hub.URL, "tls://"), 0)
-	r.check(err)
-	r.t.Cleanup(func() { m.line.Close() })
 	m.log, err = os.Create(filepath.Join(m.dir, "watch.log"))
 	r.check(err)
 	r.t.Cleanup(func() { m.log.Close() })
@@ -117,6 +185,10 @@ func (r *fleetRig) member(name, folder string) *fleetMember {
 
 func (m *fleetMember) configure() {
 	r, hosts := m.rig, ""
+	var servers []string
+	for _, l := range m.lines {
+		servers = append(servers, "tls://"+l.Addr())
+	}
 	for _, e := range r.peers {
 		address := e.Addr()
 		if e.Name() == m.blind {
@@ -130,20 +202,20 @@ func (m *fleetMember) configure() {
 		"id":          string(r.login.PEM),
 		"known_hosts": string(lab.KnownHosts(r.peers...)),
 		"hub.seed":    string(r.seed) + "\n",
-		"hub.pem":     string(r.hub.CA),
+		"hub.pem":     string(testserver.CAs(r.hubs)),
 		"s3.pem":      string(r.bucket.CA),
 		"s3.access":   r.bucket.Access + "\n",
 		"s3.secret":   r.bucket.Secret + "\n",
 		"grab.yaml": fmt.Sprintf(`store: store
 mail: {server: %q, ca_file: imap.pem, user: %q, password: {file: imap.secret}, mailbox: %s, poll: 2s, catch_up: 1h, max_age: 24h}
-window: {before: 5s, after: %s, max: 2m}
+window: {before: %s, after: %s, max: 2m}
 alerts: {limit: 0}
 settle: 1ms
 patience: 2s
 cooldown: 1s
 keep: {free: 1MiB}
 ssh: {key: {file: id}, known_hosts: known_hosts}
-fleet: {servers: ["tls://%s"], tenant: acme, name: %s, creds: {file: hub.seed}, ca_file: hub.pem, share: true}
+fleet: {servers: [%s], tenant: acme, name: %s, creds: {file: hub.seed}, ca_file: hub.pem, share: true}
 notify: {command: [/bin/sh, -c, "cat >>%s; echo >>%s"], on: [incidents]}
 handover:
   - name: bucket
@@ -153,7 +225,7 @@ sites:
   - name: hq
     clusters: [StandAloneCluster]
     hosts:
-%s`, r.mail.IMAPS, r.mail.User, m.folder, cmp.Or(m.after, "1s"), m.line.Addr(), m.name, m.told(), m.told(), r.bucket.Addr, r.bucket.Region, hosts),
+%s`, r.mail.IMAPS, r.mail.User, m.folder, fleetBefore, cmp.Or(m.after, fleetAfter.String()), strings.Join(servers, ", "), m.name, m.told(), m.told(), r.bucket.Addr, r.bucket.Region, hosts),
 	} {
 		r.check(os.WriteFile(filepath.Join(m.dir, name), []byte(text), 0o600))
 	}
@@ -168,8 +240,9 @@ func (m *fleetMember) store() *incident.Store {
 
 func (m *fleetMember) start() {
 	m.rig.t.Helper()
-	cmd := exec.Command(m.rig.binary, "watch", "-c", filepath.Join(m.dir, "grab.yaml"))
+	cmd := exec.Command(m.binary, "watch", "-c", filepath.Join(m.dir, "grab.yaml"))
 	cmd.Stderr, cmd.Dir = m.log, m.dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", clockAhead, m.ahead))
 	m.rig.check(cmd.Start())
 	ended := make(chan struct{})
 	go func() { // ends with the process
@@ -196,6 +269,13 @@ func (m *fleetMember) kill() {
 	m.cmd.Process.Kill()
 	<-m.ended
 	m.cmd = nil
+}
+
+// cut has nothing pass between the collector and the hub, both ways, until it is called with false.
+func (m *fleetMember) cut(on bool) {
+	for _, l := range m.lines {
+		l.Stall(on)
+	}
 }
 
 // pause stops the process as it is, and resume lets it go on.

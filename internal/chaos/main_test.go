@@ -8,6 +8,9 @@ import (
 	"rtmtgrab/internal/analysis"
 )
 
+// removeBuilds removes the programs that the tests have built.
+var removeBuilds = func() {}
+
 // TestMain serves as the child in which collectors of these tests have records looked over, and as
 // an Expressway in a process of its own.
 func TestMain(m *testing.M) {
@@ -25,5 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeBuilds()
+	os.Exit(code)
 }

@@ -37,11 +37,9 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{t: t, dir: t.TempDir(), mail: testserver.StartDovecot(t, testserver.DovecotOptions{})}
-	r.binary = filepath.Join(r.dir, "grab")
-	if out, err := exec.Command("go", "build", "-o", r.binary, "rtmtgrab/cmd/grab").CombinedOutput(); err != nil {
-		t.Fatalf("build grab: %v\n%s", err, out)
-	}
 	var err error
+	r.binary, err = usual()
+	r.check(err)
 	r.line, err = testserver.Start(r.mail.IMAP, 0)
 	r.check(err)
 	t.Cleanup(func() { r.line.Close() })

@@ -113,6 +113,16 @@ func (d *daemon) Stop() {
 	d.exited = nil
 }
 
+// Kill ends the server at once, as kill -9 does; Start brings it back.
+func (d *daemon) Kill() {
+	if d.exited == nil {
+		return
+	}
+	killGroup(d.cmd)
+	<-d.exited
+	d.exited = nil
+}
+
 // Start starts a server that was stopped, on the same ports.
 func (d *daemon) Start() {
 	d.tb.Helper()

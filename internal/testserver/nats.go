@@ -88,12 +88,18 @@ func StartNATSCluster(tb testing.TB, opts NATSOptions) []*NATS {
 	return all
 }
 
+// CAs are the authorities of all of the servers, as PEM.
+func CAs(all []*NATS) (pem []byte) {
+	for _, n := range all {
+		pem = append(pem, n.CA...)
+	}
+	return pem
+}
+
 // Trust trusts all of the servers, and nothing else.
 func Trust(all []*NATS) *tls.Config {
 	pool := x509.NewCertPool()
-	for _, n := range all {
-		pool.AppendCertsFromPEM(n.CA)
-	}
+	pool.AppendCertsFromPEM(CAs(all))
 	return &tls.Config{RootCAs: pool}
 }
 

@@ -1,0 +1,119 @@
+//go:build linux
+
+package chaos
+
+import (
+	"slices"
+	"time"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/fleet"
+	"rtmtgrab/internal/fleet/owner/claims"
+	"rtmtgrab/internal/incident"
+)
+
+// copies are what collectors had of the logs around alerts when they had copied, by alert and collector:
+// of the seconds that the alert is about, by the hosts' clocks, which are right here.
+type copies map[string]map[string]fleet.Has
+
+// look notes what each collector has of its open incidents that stand by.
+func (c copies) look(r *fleetRig) {
+	for _, m := range r.all {
+		keys, err := m.store().Keys()
+		if err != nil {
+			continue // not begun yet
+		}
+		for _, key := range keys {
+			in, err := m.store().Read(key)
+			if err != nil || in.State == incident.Sealed || !in.Fleet.Standing {
+				continue
+			}
+			var rows []evidence.Host
+			for _, ref := range in.Hosts {
+				if h, err := m.store().ReadHost(key, ref.Name); err == nil && h.Asked() {
+					rows = append(rows, h.Result)
+				}
+			}
+			for _, a := range in.Members {
+				if c[a.Alert] == nil {
+					c[a.Alert] = map[string]fleet.Has{}
+				}
+				c[a.Alert][m.name] = around(a.Time, in.Asked, rows)
+			}
+		}
+	}
+}
+
+// around is what of an alert's own window is in the logs of hosts that were asked for a window, both
+// by the collector's clock: as spans of the hosts' own time.
+func around(at time.Time, asked evidence.Window, hosts []evidence.Host) fleet.Has {
+	has := fleet.Has{}
+	for _, h := range hosts {
+		offset := time.Duration(0)
+		if h.ClockOffsetMS != nil {
+			offset = time.Duration(*h.ClockOffsetMS) * time.Millisecond
+		}
+		h.ClockOffsetMS = nil
+		for log, spans := range claims.HasOf(asked, []evidence.Host{h}) {
+			for _, s := range spans {
+				from, to := evidence.Later(s.Since.Add(offset), at.Add(-fleetBefore)), evidence.Earlier(s.Until.Add(offset), at.Add(fleetAfter))
+				if from.Before(to) {
+					has[log] = append(has[log], fleet.Span{Since: from, Until: to})
+				}
+			}
+		}
+	}
+	return has
+}
+
+// account holds that of each alert the bundles have what any collector had when it had copied. full
+// is of how many alerts they have all.
+func (c copies) account(r *fleetRig, sent map[string]time.Time) (full int) {
+	r.t.Helper()
+	final := map[string]fleet.Has{}
+	for _, m := range r.all {
+		keys, err := m.store().Keys()
+		r.check(err)
+		for _, key := range keys {
+			in, err := m.store().Load(key)
+			if err != nil || in.State != incident.Sealed {
+				continue
+			}
+			manifest, err := m.store().ManifestFile(key, in.Revision).Read()
+			r.check(err)
+			for _, alert := range in.AlertIDs() {
+				if final[alert] == nil {
+					final[alert] = fleet.Has{}
+				}
+				for log, spans := range around(sent[alert], manifest.Asked, manifest.Hosts) {
+					final[alert][log] = append(final[alert][log], spans...)
+				}
+			}
+		}
+	}
+	for alert, at := range sent {
+		for name, had := range c[alert] {
+			if !claims.Covers(final[alert], had) {
+				r.t.Errorf("alert %.12s at %v: %s had copied %v, and in bundles there is %v", alert, at, name, had, final[alert])
+			}
+		}
+		logs := 0
+		for _, spans := range final[alert] {
+			var n time.Duration
+			slices.SortFunc(spans, func(a, b fleet.Span) int { return a.Since.Compare(b.Since) })
+			for i, s := range spans {
+				if i > 0 {
+					s.Since = evidence.Later(s.Since, spans[i-1].Until)
+				}
+				n += max(0, s.Until.Sub(s.Since))
+			}
+			if n >= fleetBefore+fleetAfter-claims.Slack {
+				logs++
+			}
+		}
+		if logs == len(r.peers)*3 {
+			full++
+		}
+	}
+	return full
+}
