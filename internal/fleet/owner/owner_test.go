@@ -254,6 +254,25 @@ func TestAloneSite(t *testing.T) {
 	}
 }
 
+// TestUnmet: two that did not know of each other yet have each sealed an alert; once they do, one has it.
+func TestUnmet(t *testing.T) {
+	t.Parallel()
+	s, js := fleetOf(t)
+	a, b := pair(t, s)
+	x := alert("n1")
+	for _, r := range []*rig{a, b} {
+		r.alone.Store(true)
+		r.start(t.TempDir())
+		r.take(x)
+		until(t, "it is sealed", func() bool { in, _ := index(t, r.st); return in[x.ID] == 1 })
+	}
+	publish(t, js, x)
+	a.alone.Store(false)
+	b.alone.Store(false)
+	until(t, "one gives way", func() bool { return len(removals(t, a.st))+len(removals(t, b.st)) == 1 })
+	once(t, []evidence.Alert{x}, a.st, b.st)
+}
+
 // TestPaused: an owner whose process is stopped in the middle of sealing, and goes on later, finds
 // that its epoch is over.
 func TestPaused(t *testing.T) {

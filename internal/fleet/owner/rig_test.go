@@ -37,6 +37,7 @@ type rig struct {
 	t      testing.TB
 	name   string
 	others []string
+	alone  atomic.Bool // it does not know of the others
 	url    string
 	tls    *tls.Config
 
@@ -112,7 +113,12 @@ func (r *rig) start(dir string) {
 		Seal:         r.seal,
 		VerifyBundle: verify}
 	r.owner = New(&Owner{Place: func() (string, []incident.Site) { return r.name, incidenttest.Sites }, Hub: r.hub.Load,
-		Collectors: func(string) []string { return append([]string{r.name}, r.others...) }, Runner: run, Table: r.j.Table(), Log: log, Quick: quick, GoneAfter: r.goneAfter})
+		Collectors: func(string) []string {
+			if r.alone.Load() {
+				return []string{r.name}
+			}
+			return append([]string{r.name}, r.others...)
+		}, Runner: run, Table: r.j.Table(), Log: log, Quick: quick, GoneAfter: r.goneAfter})
 	run.Undelivered = r.undelivered
 	run.Beside.Own = r.owner.Own
 	if r.pull != nil {

@@ -134,21 +134,19 @@ func (o *Owner) change(key string, change func(*incident.Incident) error) error 
 // A todo is what is to be done about incidents that are sealed.
 type todo struct {
 	seen   map[string]time.Time
-	open   map[string]bool    // sealed alone
-	recent map[string]*looked // links that may come
-	untold map[string]bool    // that they are delivered
+	open   map[string]incident.Incident // sealed alone; what settleAlone asks of them
+	recent map[string]*looked           // links that may come
+	untold map[string]bool              // that they are delivered
 }
 
 // putTogether settles what was sealed alone, until ctx ends, says what is delivered, and keeps links up
 // to date.
 func (o *Owner) putTogether(ctx context.Context) {
-	d := &todo{map[string]time.Time{}, map[string]bool{}, map[string]*looked{}, map[string]bool{}}
+	d := &todo{map[string]time.Time{}, map[string]incident.Incident{}, map[string]*looked{}, map[string]bool{}}
 	for ctx.Err() == nil {
 		o.note(d)
-		for key := range d.open {
-			if done, err := o.merge(ctx, key); err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
-				o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
-			} else if done {
+		for key, in := range d.open {
+			if o.settleAlone(ctx, key, in) {
 				delete(d.open, key)
 			}
 		}
@@ -168,18 +166,35 @@ func (o *Owner) note(d *todo) {
 	}
 	for _, in := range list {
 		delete(d.open, in.Key)
-		if in.State != incident.Sealed || in.Kind != incident.KindAlert || !o.shares(in.Site) {
+		if in.State != incident.Sealed || in.Kind != incident.KindAlert {
 			continue
 		}
-		if o.untold(in) {
+		if o.shares(in.Site) && o.untold(in) {
 			d.untold[in.Key] = true
 		}
-		if in.Fleet.Unclaimed {
-			d.open[in.Key] = true
-		} else if in.Fleet.Claimed && d.recent[in.Key] == nil && o.since(sealedAt(in)) < linksFor {
+		switch {
+		case !in.Fleet.Claimed && len(in.Fleet.SupplementOf) == 0:
+			d.open[in.Key] = incident.Incident{Site: in.Site, Fleet: in.Fleet, Revisions: in.Revisions}
+		case in.Fleet.Claimed && o.shares(in.Site) && d.recent[in.Key] == nil && o.since(sealedAt(in)) < linksFor:
 			d.recent[in.Key] = &looked{}
 		}
 	}
+}
+
+// settleAlone puts an incident together with others that was sealed alone: marked so, or because nobody
+// knew that others watch the site; of the latter those that were sealed long ago stay as they are.
+func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Incident) (done bool) {
+	if !in.Fleet.Unclaimed && o.since(sealedAt(in)) >= linksFor {
+		return true
+	}
+	if !o.shares(in.Site) {
+		return false
+	}
+	done, err := o.merge(ctx, key)
+	if err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
+		o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
+	}
+	return done && err == nil
 }
 
 const (
