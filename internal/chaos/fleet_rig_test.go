@@ -158,10 +158,21 @@ func (r *fleetRig) startHub() {
 	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	defer cancel()
 	r.check(h.Wait(ctx))
-	for err = hub.Ensure(ctx, h.Stream, len(r.hubs)); err != nil && hub.Passing(err) && ctx.Err() == nil; err = hub.Ensure(ctx, h.Stream, len(r.hubs)) {
-		time.Sleep(time.Second) // the servers have no leader yet
+	r.check(ensure(ctx, h, len(r.hubs)))
+	r.keep(login(key, public))
+}
+
+// ensure makes the streams once the servers have a leader: until then nobody answers.
+func ensure(ctx context.Context, h *hub.Hub, replicas int) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := hub.Ensure(once, h.Stream, replicas)
+		cancel()
+		if err == nil || !hub.Passing(err) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(500 * time.Millisecond)
 	}
-	r.check(err)
 }
 
 func (r *fleetRig) member(name, folder string) *fleetMember {

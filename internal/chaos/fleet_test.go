@@ -172,6 +172,7 @@ func (r *fleetRig) account(sent map[string]time.Time) {
 	for _, m := range r.all {
 		incidents, err := m.store().List()
 		r.check(err)
+		r.say(m, incidents)
 		for _, in := range incidents {
 			res, err := bundle.Verify(r.t.Context(), in.Bundle)
 			if err != nil || !res.OK {
@@ -186,6 +187,27 @@ func (r *fleetRig) account(sent map[string]time.Time) {
 		}
 	}
 	r.accountNotices(homes)
+}
+
+// say says what a collector has.
+func (r *fleetRig) say(m *fleetMember, incidents []incident.Listed) {
+	supplements, offset := 0, "unknown"
+	for _, in := range incidents {
+		if len(in.SupplementOf) > 0 {
+			supplements++
+		}
+		full, err := m.store().Load(in.Incident)
+		r.check(err)
+		manifest, err := m.store().ManifestFile(full.Key, full.Revision).Read()
+		if err == nil && manifest.Hosts[0].ClockOffsetMS != nil {
+			offset = (time.Duration(*manifest.Hosts[0].ClockOffsetMS) * time.Millisecond).String()
+		}
+	}
+	removed, err := os.ReadFile(incident.RemovedFile(m.store()))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.t.Error(err)
+	}
+	r.t.Logf("%s: %d incidents and %d supplements in its index, %d dropped; to its clock the appliances' are %s", m.name, len(incidents)-supplements, supplements, bytes.Count(removed, []byte("\n")), offset)
 }
 
 // stored are the names in the bucket.

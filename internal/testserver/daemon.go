@@ -97,6 +97,9 @@ func (d *daemon) start() error {
 	return nil
 }
 
+// Log is the path of the server's log.
+func (d *daemon) Log() string { return d.log }
+
 // Stop ends the server and all its connections; Start brings it back. Left to itself a
 // server may take seconds to end: it has a moment for its farewells.
 func (d *daemon) Stop() {
