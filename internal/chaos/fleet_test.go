@@ -110,7 +110,7 @@ func (r *fleetRig) settle(sent map[string]time.Time) {
 // waits is what is not done yet; empty: nothing.
 func (r *fleetRig) waits(sent map[string]time.Time) string {
 	var list []string
-	homes := r.homes()
+	homes, stored := r.homes(), r.stored()
 	for id := range sent {
 		if len(homes[id]) == 0 {
 			list = append(list, fmt.Sprintf("alert %.12s is in no index", id))
@@ -118,17 +118,19 @@ func (r *fleetRig) waits(sent map[string]time.Time) string {
 	}
 	for _, m := range r.all {
 		m.alive()
-		incidents, err := m.store().List()
+		keys, err := m.store().Keys()
 		r.check(err)
-		for _, in := range incidents {
-			if in.State == incident.Sealed && !slices.Contains(r.stored(), filepath.Base(in.Bundle)) {
-				list = append(list, fmt.Sprintf("%s: %s is not in the bucket", m.name, in.Incident))
-			}
-			if in.Unclaimed {
-				list = append(list, fmt.Sprintf("%s: %s is unclaimed", m.name, in.Incident))
-			}
-			if in.State != incident.Sealed {
-				list = append(list, fmt.Sprintf("%s: %s is %s", m.name, in.Incident, in.State))
+		for _, key := range keys {
+			in, err := m.store().Read(key)
+			switch {
+			case err != nil:
+				list = append(list, fmt.Sprintf("%s: %s: %v", m.name, key, err)) // being removed
+			case in.State != incident.Sealed:
+				list = append(list, fmt.Sprintf("%s: %s is %s", m.name, in.ID, in.State))
+			case !in.Fleet.Claimed && len(in.Fleet.SupplementOf) == 0:
+				list = append(list, fmt.Sprintf("%s: %s is unclaimed", m.name, in.ID))
+			case !slices.Contains(stored, filepath.Base(in.Bundle)):
+				list = append(list, fmt.Sprintf("%s: %s is not in the bucket", m.name, in.ID))
 			}
 		}
 	}

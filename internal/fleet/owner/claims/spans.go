@@ -17,17 +17,29 @@ const Slack = 2 * time.Second
 // mostSpans bounds what is told of one log; the longest stay.
 const mostSpans = 50
 
-// HasOf is what was got of the logs of some hosts in a window.
+// HasOf is what was got of the logs of some hosts in a window. The window and what is missing are by the
+// collector's clock, as it held the host's against it; the spans are by the host's own, which is the same for
+// all collectors: one whose clock is minutes wrong has other records than it says.
 func HasOf(w evidence.Window, hosts []evidence.Host) fleet.Has {
 	has := fleet.Has{}
 	for _, h := range hosts {
 		for _, f := range h.Files {
-			if spans := got(w, f); len(spans) > 0 {
+			spans := got(w, f)
+			if ms := h.ClockOffsetMS; ms != nil {
+				shift(spans, time.Duration(*ms)*time.Millisecond)
+			}
+			if len(spans) > 0 {
 				has[h.Host+"/"+f.Family] = spans
 			}
 		}
 	}
 	return has
+}
+
+func shift(spans []fleet.Span, by time.Duration) {
+	for i := range spans {
+		spans[i] = fleet.Span{Since: spans[i].Since.Add(by), Until: spans[i].Until.Add(by)}
+	}
 }
 
 // got is a window without what a log lacks of it.
