@@ -70,7 +70,7 @@ func around(at time.Time, asked evidence.Window, hosts []evidence.Host) fleet.Ha
 // is of how many alerts they have all.
 func (c copies) account(r *fleetRig, sent map[string]time.Time) (full int) {
 	r.t.Helper()
-	final := map[string]fleet.Has{}
+	final, homes := map[string]fleet.Has{}, r.homes()
 	for _, m := range r.all {
 		keys, err := m.store().Keys()
 		r.check(err)
@@ -113,6 +113,8 @@ func (c copies) account(r *fleetRig, sent map[string]time.Time) (full int) {
 		}
 		if logs == len(r.peers)*3 {
 			full++
+		} else {
+			r.t.Logf("alert %.12s at %v is not in bundles with all of its window: %v; it is in %v", alert, at, final[alert], homes[alert])
 		}
 	}
 	return full

@@ -29,7 +29,7 @@ func (r *fleetRig) keep(login nats.Option) {
 	r.check(err)
 	r.t.Cleanup(func() {
 		f.Close()
-		if !r.t.Failed() {
+		if !r.t.Failed() && os.Getenv("GRAB_FLEET_KEEP_ALL") == "" {
 			return
 		}
 		for _, h := range r.hubs {
