@@ -2,8 +2,9 @@
 //
 // Each collector says of each of its sites what the site claims; all hear of it and keep a copy
 // on disk, so that an alert finds its way while the hub is away, and right after a start. What
-// somebody says that cannot be, or is too much, is left out, and what was known of it stays. It
-// does not know how alerts get there.
+// somebody says that cannot be, or is too much, is left out, and what was known of it stays. A
+// collector that a person has had forgotten, or that was not there for as long as alerts are kept, counts for
+// nothing until it is back. It does not know how alerts get there.
 package directory
 
 import (
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
@@ -42,6 +44,7 @@ type Directory struct {
 	mu      sync.Mutex
 	entries map[string]fleet.Entry // by fleet.DirectoryKey
 	bytes   int                    // of these
+	away    map[string]away        // collectors that are not there, by name
 	mine    []string               // keys that this collector has put, under whatever name
 	sites   []site                 // of entries, by name
 	refused map[string]bool        // keys of which it was said that they cannot be read
@@ -52,6 +55,8 @@ type Directory struct {
 type saved struct {
 	Entries []fleet.Entry `json:"entries"`
 	Mine    []string      `json:"mine,omitempty"`
+
+	Away map[string]away `json:"away,omitempty"`
 }
 
 // A site is what all its collectors say of it.
@@ -62,7 +67,7 @@ type site struct {
 
 // Open reads the copy in the folder of a store, if there is one.
 func Open(st *incident.Store, log *slog.Logger) (*Directory, error) {
-	d := &Directory{file: incident.File[saved](st, filepath.Join(st.Dir, "fleet", "directory.json")), log: log, entries: map[string]fleet.Entry{}, refused: map[string]bool{}, vain: map[string]bool{}}
+	d := &Directory{file: incident.File[saved](st, filepath.Join(st.Dir, "fleet", "directory.json")), log: log, entries: map[string]fleet.Entry{}, away: map[string]away{}, refused: map[string]bool{}, vain: map[string]bool{}}
 	was, _, err := d.file.Recover(log)
 	if err != nil {
 		return nil, fmt.Errorf("open the directory of the fleet: %w", err)
@@ -74,6 +79,9 @@ func Open(st *incident.Store, log *slog.Logger) (*Directory, error) {
 		}
 	}
 	d.mine = was.Mine
+	if was.Away != nil {
+		d.away = was.Away
+	}
 	d.arrange()
 	return d, nil
 }
@@ -111,6 +119,9 @@ func (d *Directory) arrange() {
 	by := map[string]*site{}
 	for _, key := range slices.Sorted(maps.Keys(d.entries)) {
 		e := d.entries[key]
+		if d.away[e.Collector].counts(time.Now()) && !slices.Contains(d.mine, key) {
+			continue
+		}
 		s := by[e.Site]
 		if s == nil {
 			s = &site{Site: incident.Site{Name: e.Site}}
@@ -262,7 +273,7 @@ func (d *Directory) save() {
 	defer d.mu.Unlock()
 	err := atomicfile.MkdirAll(filepath.Dir(d.file.Path))
 	if err == nil {
-		err = d.file.Save(saved{d.list(), d.mine})
+		err = d.file.Save(saved{d.list(), d.mine, d.away})
 	}
 	if err != nil {
 		d.log.Warn("cannot write the copy of the directory of the fleet", "err", err)

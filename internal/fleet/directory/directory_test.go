@@ -3,11 +3,15 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/fleet"
@@ -180,4 +184,87 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %+v", key, e)
 		}
 	})
+}
+
+// TestAway: who was forgotten by a person, or was not there for longer than alerts are kept, keeps no alert
+// from those who are there, also after a restart without a hub; who is back counts again. A short absence
+// changes nothing.
+func TestAway(t *testing.T) {
+	s := testserver.StartNATS(t, testserver.NATSOptions{})
+	h, err := hub.Open(hub.Options{Servers: []string{s.URL}, TLS: s.ClientTLS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := errors.Join(h.Wait(t.Context()), hub.Ensure(t.Context(), h.Stream, 1)); err != nil {
+		t.Fatal(err)
+	}
+	st := incidenttest.Store(t, t.TempDir())
+	d, err := Open(st, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := h.Stream.KeyValue(t.Context(), fleet.DirectoryBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	presence, err := h.Stream.KeyValue(t.Context(), fleet.PresenceBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(kv jetstream.KeyValue, key string, v any) {
+		t.Helper()
+		b, err := json.Marshal(v)
+		if err == nil {
+			_, err = kv.Put(t.Context(), key, b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []string{"b", "c"} {
+		put(kv, fleet.DirectoryKey("berlin", c), fleet.Entry{Site: "berlin", Collector: c, Clusters: []string{"CM-BE"}})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- d.Run(ctx, h, "a", []fleet.Entry{{Site: "rest", Collector: "a"}})
+	}()
+	says := func(d *Directory) string {
+		to, instead := d.Route(evidence.Alert{Cluster: "CM-BE"}, Own{"a", []string{"rest"}, []string{"rest"}, incident.ByRest})
+		return fmt.Sprint(to, instead, d.Collectors("berlin"))
+	}
+	until := func(want string) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); says(d) != want; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s, not %s", says(d), want)
+			}
+		}
+	}
+	until("[berlin] true [b c]")
+	put(presence, "b", fleet.Presence{Collector: "b", State: fleet.Gone})
+	until("[berlin] true [c]")
+	put(presence, "c", fleet.Presence{Collector: "c", State: fleet.Silent})
+	put(presence, "b", fleet.Presence{Collector: "b", State: fleet.Here})
+	until("[berlin] true [b c]") // c is silent for a moment only
+	put(presence, "b", fleet.Presence{Collector: "b", State: fleet.Gone})
+	until("[berlin] true [c]")
+	d.mu.Lock()
+	d.away["c"] = away{Since: time.Now().Add(-fleet.AlertsFor - time.Minute)}
+	d.mu.Unlock()
+	if !d.over() || d.over() {
+		t.Error("that somebody is away for too long is not noticed, or noticed twice")
+	}
+	until("[] false []")
+	cancel()
+	<-done
+	d.save()
+	again, err := Open(st, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := says(again); got != "[] false []" {
+		t.Errorf("after a restart: %s", got)
+	}
 }

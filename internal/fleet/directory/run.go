@@ -37,6 +37,15 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 		return fmt.Errorf("watch the directory of the fleet: %w", err)
 	}
 	defer watch.Stop()
+	there, err := watchPresence(ctx, h)
+	if err != nil {
+		return err
+	}
+	var presences <-chan jetstream.KeyValueEntry
+	if there != nil {
+		defer there.Stop()
+		presences = there.Updates()
+	}
 	look, save := time.NewTicker(lookEvery), time.NewTicker(saveAfter)
 	defer look.Stop()
 	defer save.Stop()
@@ -50,7 +59,14 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 			} else { // by ctx too, and no end of the first look
 				err = cmp.Or(ctx.Err(), errors.New("the watch of the fleet's directory has ended"))
 			}
+		case u, open := <-presences:
+			if open {
+				l.note(d.present(u))
+			} else {
+				err = cmp.Or(ctx.Err(), errors.New("the watch of who is there in the fleet has ended"))
+			}
 		case <-look.C:
+			l.note(d.over())
 			if err = h.Down(); err == nil {
 				err = l.look()
 			}
