@@ -67,23 +67,27 @@ func (p *process) says(line string) {
 }
 
 // cpu is what it has used, user and system, without its children that still run.
-func (p *process) cpu() (own, children time.Duration) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	must(p.tb, err)
+func (p *process) cpu() (own, children time.Duration) { return cpuOf(p.tb, p.cmd.Process.Pid) }
+
+func cpuOf(tb testing.TB, pid int) (own, children time.Duration) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	must(tb, err)
 	_, rest, _ := strings.Cut(string(b), ") ")
 	f := strings.Fields(rest)
 	ticks := func(i int) time.Duration {
 		n, err := strconv.ParseInt(f[i], 10, 64)
-		must(p.tb, err)
+		must(tb, err)
 		return time.Duration(n) * time.Second / 100
 	}
 	return ticks(11) + ticks(12), ticks(13) + ticks(14)
 }
 
 // memory is its resident set now, and the most since clearPeak.
-func (p *process) memory() (now, peak int64) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	must(p.tb, err)
+func (p *process) memory() (now, peak int64) { return memoryOf(p.tb, p.cmd.Process.Pid) }
+
+func memoryOf(tb testing.TB, pid int) (now, peak int64) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	must(tb, err)
 	return kib(b, "VmRSS:"), kib(b, "VmHWM:")
 }
 

@@ -100,6 +100,9 @@ func (d *daemon) start() error {
 // Log is the path of the server's log.
 func (d *daemon) Log() string { return d.log }
 
+// Pid is the server's process, while it runs.
+func (d *daemon) Pid() int { return d.cmd.Process.Pid }
+
 // Stop ends the server and all its connections; Start brings it back. Left to itself a
 // server may take seconds to end: it has a moment for its farewells.
 func (d *daemon) Stop() {
