@@ -30,7 +30,7 @@ func newFleet(w *Collector) fellow.Place {
 	m := &member.Member{Options: options, Log: w.log, Workers: workers}
 	pairs := owner.New(&owner.Owner{
 		Place: func() (string, []incident.Site) { p, _ := place(); return p.Name, p.Sites },
-		Hub:   m.Hub, Collectors: w.ways.others.Directory.Collectors, Runner: w.Runner, Table: w.journal.Table(), Withdraw: w.deliveries.Withdraw, Log: w.log,
+		Hub:   m.Hub, Collectors: w.ways.others.Directory.Collectors, Runner: w.Runner, Table: w.journal.Table(), Withdraw: w.deliveries.Withdraw, Unfit: f.Astray, Log: w.log,
 	})
 	lender := &share.Lender{Place: func() share.Place { return share.PlaceOf(w.cfg.Load().Fleet) }, Entries: w.ways.others.Directory.Of, Hub: m.Hub, Keys: w.ways.keys, Store: w.Store, Table: w.journal.Table(), Log: w.log}
 	w.Runner.Beside.Borrow = lender.Borrow

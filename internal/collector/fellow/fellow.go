@@ -72,6 +72,9 @@ func New(p Parts) *Fellow {
 	return f
 }
 
+// Astray reports whether this machine's clock is wrong beyond doubt.
+func (f *Fellow) Astray() bool { return f.sight.Astray() }
+
 // Workers are what it does by the hub.
 func (f *Fellow) Workers() []member.Worker {
 	return []member.Worker{

@@ -19,6 +19,7 @@ const (
 	workEvery  = 4 * time.Second  // between two looks at what is owned, and two signs of life of an owner that works
 	provenFor  = 10 * time.Second // an epoch that was not proven for so long may be over
 	staleAfter = 22 * time.Second // an owner that has given no sign of life for so long, as this collector saw it, is gone
+	unfitAfter = 3 * staleAfter   // a collector that leaves sites to others waits for them
 	askFor     = 10 * time.Second // the hub, at most
 	aloneAfter = time.Minute      // without an answer of the hub, an incident is sealed alone
 	stuckAfter = time.Minute      // for so long an owner waits for somebody who has claimed what was released
@@ -32,6 +33,8 @@ type lease struct {
 	changed  time.Time
 	mine     uint64    // the epoch that this collector has taken in this life; 0: none
 	proven   time.Time // when mine was last the one of the bucket
+
+	wanted, asked time.Time // of who is unfit: since when, and last
 }
 
 // isMine reports whether the epoch was this collector's when it was read last.
@@ -88,18 +91,55 @@ func (o *Owner) saw(site string, e fleet.Epoch, at uint64, asked time.Time) leas
 }
 
 // hold has the site be this collector's if it may be: where nobody is its owner, or this collector
-// was in an earlier life, or its owner is gone. pinned: the hub has chosen this collector. It
+// was in an earlier life, or its owner is gone. Who is unfit comes last. pinned: the hub has chosen this collector. It
 // returns who it is.
 func (o *Owner) hold(ctx context.Context, site string, pinned bool) (claims.Me, string, error) {
 	l, err := o.epoch(ctx, site)
 	if err != nil {
 		return claims.Me{}, "", err
 	}
+	if o.unfit() {
+		return o.holdLast(ctx, site, l)
+	}
 	gone := o.since(l.changed) >= o.pace(staleAfter)
 	if !l.isMine() && (l.epoch.Owner == o.name() || gone || l.revision == 0 && pinned) {
 		l, err = o.seize(ctx, site, l)
 	}
 	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: l.isMine()}, l.epoch.Owner, err
+}
+
+// holdLast is hold for who is unfit: it takes the site when it has wanted it for long and nobody else has come
+// for it, and keeps it for a short while only.
+func (o *Owner) holdLast(ctx context.Context, site string, l lease) (me claims.Me, by string, err error) {
+	over := o.since(l.changed) >= o.pace(staleAfter)
+	if o.wanted(site) >= o.pace(unfitAfter) && over {
+		l, err = o.seize(ctx, site, l)
+		over = !l.isMine()
+		o.mu.Lock()
+		was := o.leases[site]
+		was.asked = time.Time{} // the next time it waits as long
+		o.leases[site] = was
+		o.mu.Unlock()
+	}
+	me = claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: l.isMine() && !over}
+	if by = l.epoch.Owner; by == o.name() && !me.Owner {
+		by = ""
+	}
+	return me, by, err
+}
+
+// wanted is for how long a site has been wanted without a pause.
+func (o *Owner) wanted(site string) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	l := o.leases[site]
+	if now := o.now(); l.asked.IsZero() || o.since(l.asked) > o.pace(aloneAfter) {
+		l.wanted, l.asked = now, now
+	} else {
+		l.asked = now
+	}
+	o.leases[site] = l
+	return o.since(l.wanted)
 }
 
 // seize takes the next epoch, if nobody else has meanwhile.
@@ -122,8 +162,11 @@ func (o *Owner) seize(ctx context.Context, site string, l lease) (lease, error) 
 	return l, err
 }
 
-// renew shows that the owner lives, where it is this collector.
+// renew shows that the owner lives, where it is this collector. Who is unfit shows it not, so that another takes over.
 func (o *Owner) renew(ctx context.Context, site string) error {
+	if o.unfit() {
+		return nil
+	}
 	l, err := o.epoch(ctx, site)
 	if err != nil || !l.isMine() {
 		return err

@@ -48,6 +48,7 @@ type Owner struct {
 	Runner     *runner.Runner
 	Table      *incident.Table
 	Withdraw   func(key, why string) (begun bool) // an incident's deliveries, unless they have begun; nil: there are none
+	Unfit      func() bool                        // it leaves sites to others, if there are any: its clock is wrong; nil: never
 	Log        *slog.Logger
 
 	GoneAfter time.Duration // a collector that has not said for so long how it is does not deliver what it has sealed; zero: 15 min
@@ -88,6 +89,9 @@ func (o *Owner) now() time.Time {
 
 // pace is a wait, as long as the tests let it be.
 func (o *Owner) pace(d time.Duration) time.Duration { return d / time.Duration(max(1, o.Quick)) }
+
+// unfit reports whether others should own sites before this collector does.
+func (o *Owner) unfit() bool { return o.Unfit != nil && o.Unfit() }
 
 // name is the collector's.
 func (o *Owner) name() string {

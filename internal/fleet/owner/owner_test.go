@@ -273,6 +273,45 @@ func TestUnmet(t *testing.T) {
 	once(t, []evidence.Alert{x}, a.st, b.st)
 }
 
+// TestUnfit: a collector whose clock is wrong seals what nobody else does, and leaves the site to the other
+// as soon as that is there.
+func TestUnfit(t *testing.T) {
+	t.Parallel()
+	s, js := fleetOf(t)
+	a, b := pair(t, s)
+	a.unfit.Store(true)
+	a.start(t.TempDir())
+	x := alert("n1")
+	publish(t, js, x)
+	a.take(x)
+	until(t, "who is there alone seals, whatever its clock", func() bool { in, _ := index(t, a.st); return in[x.ID] == 1 })
+	b.start(t.TempDir())
+	alerts := []evidence.Alert{x}
+	for others := 0; others < 3; {
+		y := alert(fmt.Sprint("m", len(alerts)))
+		alerts = append(alerts, y)
+		publish(t, js, y)
+		a.take(y)
+		b.take(y)
+		until(t, "it is sealed", func() bool {
+			in, _ := index(t, a.st)
+			other, _ := index(t, b.st)
+			return in[y.ID]+other[y.ID] == 1
+		})
+		in, _ := index(t, b.st)
+		switch in[y.ID] {
+		case 1:
+			others++
+		default:
+			if others > 0 || len(alerts) > 40 { // at first it has the epoch that it took when it was alone
+				t.Fatal("the one whose clock is wrong has sealed although the other is there")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	once(t, alerts, a.st, b.st)
+}
+
 // TestPaused: an owner whose process is stopped in the middle of sealing, and goes on later, finds
 // that its epoch is over.
 func TestPaused(t *testing.T) {

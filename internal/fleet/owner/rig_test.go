@@ -38,6 +38,7 @@ type rig struct {
 	name   string
 	others []string
 	alone  atomic.Bool // it does not know of the others
+	unfit  atomic.Bool
 	url    string
 	tls    *tls.Config
 
@@ -118,7 +119,7 @@ func (r *rig) start(dir string) {
 				return []string{r.name}
 			}
 			return append([]string{r.name}, r.others...)
-		}, Runner: run, Table: r.j.Table(), Log: log, Quick: quick, GoneAfter: r.goneAfter})
+		}, Runner: run, Table: r.j.Table(), Unfit: r.unfit.Load, Log: log, Quick: quick, GoneAfter: r.goneAfter})
 	run.Undelivered = r.undelivered
 	run.Beside.Own = r.owner.Own
 	if r.pull != nil {

@@ -90,7 +90,11 @@ func (s *Sight) hear(e jetstream.KeyValueEntry, me string) {
 	if err != nil {
 		return // of nobody, then
 	}
-	if w.Collector == me && w.Instance != s.instance {
+	switch {
+	case w.Collector != me:
+	case w.Instance == s.instance:
+		s.clock.heard(w.Sent, e.Created())
+	default:
 		s.others.other(e.Revision(), time.Now())
 	}
 	s.others.hear(w.Collector, time.Now())

@@ -43,6 +43,7 @@ type Sight struct {
 	once     sync.Once
 	instance string
 	others   table
+	clock    witnesses
 }
 
 // Bounds of one call to the hub.
@@ -150,7 +151,9 @@ func differ(a, b fleet.Status) bool {
 
 // word is what the collector says of itself now.
 func (s *Sight) word(me string) fleet.Status {
-	w := Word(s.Self())
+	r := s.Self()
+	s.clock.report(r)
+	w := Word(r)
 	w.Collector, w.Instance = me, s.instance
 	if s.Waiting != nil {
 		w.Outbox = s.Waiting()
