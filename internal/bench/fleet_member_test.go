@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +45,7 @@ type fleetMember struct {
 	x       *alerts.Exchange
 	m       *member.Member
 	stop    func()
+	line    wire
 
 	mu   sync.Mutex
 	held map[string]time.Time // by site: when its hosts were held last
@@ -67,13 +70,41 @@ func newFleetMember(tb testing.TB, dir, name string, sites []incident.Site, serv
 		Logs: runner.Logs{NewPuller: func(site, host, dir string) (runner.Puller, error) { return fleetPuller{f, site, host, dir}, nil }},
 		Seal: manifestAlone, VerifyBundle: func(context.Context, string, string, int) error { return nil }}
 	f.m = &member.Member{Log: log, Options: func(*config.Config) (hub.Options, error) {
-		return hub.Options{Servers: servers, Name: name, TLS: trust, Log: log}, nil
+		return hub.Options{Servers: servers, Name: name, TLS: trust, Log: log, Dialer: &f.line}, nil
 	}}
 	pairs := owner.New(&owner.Owner{Place: func() (string, []incident.Site) { return name, sites }, Hub: f.m.Hub, Collectors: f.x.Directory.Collectors, Runner: f.runner, Table: f.journal.Table(), Log: log})
 	f.runner.Beside.Own = pairs.Own
 	seen := &sight.Sight{Name: func() string { return name }, Self: f.report, Waiting: func() int { return f.x.State().Waiting }, Log: log}
 	f.m.Workers = append(f.x.Workers(), member.Worker{Name: "status", Run: seen.Run}, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true})
 	return f
+}
+
+// A wire counts what passes between a collector and the hub, as TLS has it.
+type wire struct{ in, out atomic.Int64 }
+
+func (w *wire) Dial(network, address string) (net.Conn, error) {
+	c, err := net.DialTimeout(network, address, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &counted{c, w}, nil
+}
+
+type counted struct {
+	net.Conn
+	wire *wire
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.wire.in.Add(int64(n))
+	return n, err
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.wire.out.Add(int64(n))
+	return n, err
 }
 
 // start has it join.

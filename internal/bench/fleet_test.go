@@ -182,7 +182,7 @@ func (f *fleetBench) storm(n int) {
 // A fleetLook is what was used until a moment.
 type fleetLook struct {
 	when            time.Time
-	in, out         uint64 // bytes, of all collectors
+	in, out         int64 // bytes on the wire, of all collectors
 	inMsgs, outMsgs uint64
 	cpu             []time.Duration // of each server
 	rss, peak       int64           // of the largest
@@ -198,7 +198,7 @@ func (f *fleetBench) look() (l fleetLook) {
 			continue
 		}
 		s := h.Conn.Stats()
-		l.in, l.out, l.inMsgs, l.outMsgs = l.in+s.InBytes, l.out+s.OutBytes, l.inMsgs+s.InMsgs, l.outMsgs+s.OutMsgs
+		l.in, l.out, l.inMsgs, l.outMsgs = l.in+m.line.in.Load(), l.out+m.line.out.Load(), l.inMsgs+s.InMsgs, l.outMsgs+s.OutMsgs
 	}
 	for _, h := range f.hubs {
 		own, _ := cpuOf(f.b, h.Pid())

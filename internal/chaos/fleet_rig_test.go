@@ -301,7 +301,12 @@ func (m *fleetMember) stop() {
 	select {
 	case <-m.ended:
 	case <-time.After(time.Minute):
-		m.rig.t.Errorf("%s does not stop", m.name)
+		m.rig.t.Errorf("%s does not stop; its log has what it does", m.name)
+		m.cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case <-m.ended:
+		case <-time.After(10 * time.Second):
+		}
 		m.kill()
 		return
 	}
