@@ -88,8 +88,19 @@ func TestEnsure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info, err := alerts.Info(t.Context()); err != nil || info.State.Msgs != 1 {
+	if info, err := alerts.Info(t.Context()); err != nil || info.State.Msgs != 1 || info.Config.MaxConsumers < 10_000 {
 		t.Errorf("%+v, %v", info, err)
+	}
+	old := alerts.CachedInfo().Config // as an earlier version has made it
+	old.MaxConsumers = -1
+	if err := h.Stream.DeleteStream(t.Context(), old.Name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Stream.CreateStream(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if err := Ensure(t.Context(), h.Stream, 1); err != nil {
+		t.Errorf("a stream of an earlier version: %v", err)
 	}
 	if kv, err := h.Stream.KeyValue(t.Context(), fleet.ClaimBucket); err != nil {
 		t.Error(err)

@@ -20,12 +20,16 @@ const (
 	claimsFor  = 30 * 24 * time.Hour // as long as alerts are remembered
 	shareBytes = 512 << 20
 	shareFor   = 24 * time.Hour // of a collector that does not come back to remove what it lent
+
+	// Each collector hears of each of its sites by a consumer, and each site has an owner: a server
+	// whose limits are its own lets a stream have 1,000 unless the stream says otherwise.
+	mostConsumers = 50_000
 )
 
 // Streams are the streams of a tenant's account, with so many replicas of each.
 func Streams(replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
-		{Name: fleet.AlertStream, Subjects: []string{"alerts.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.AlertsFor, MaxBytes: alertBytes, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew},
+		{Name: fleet.AlertStream, Subjects: []string{"alerts.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.AlertsFor, MaxBytes: alertBytes, MaxConsumers: mostConsumers, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew},
 		{Name: fleet.EventStream, Subjects: []string{"events.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.EventsFor, MaxBytes: eventBytes, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas},
 	}
 }
@@ -52,6 +56,9 @@ func Buckets(replicas int) []jetstream.KeyValueConfig {
 // there to what it is to be. It may be repeated, and interrupted.
 func Ensure(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	for _, c := range Streams(replicas) {
+		if was, err := js.Stream(ctx, c.Name); err == nil {
+			c.MaxConsumers = was.CachedInfo().Config.MaxConsumers // cannot be changed
+		}
 		if _, err := js.CreateOrUpdateStream(ctx, c); err != nil {
 			return fmt.Errorf("make stream %s: %w", c.Name, err)
 		}
