@@ -170,7 +170,7 @@ func (f *fleetBench) storm(n int) {
 		}
 		return settled == n && open == 0
 	})
-	f.b.Logf("storm of %d sites, all seen after %s: held by who saw it after %s (median), %s (last); by the other after %s, %s; %d of %d in exactly one index after %s, %d in more; not held: %d", n, seconds(seen),
+	f.print("storm of %d sites, all seen after %s: held by who saw it after %s (median), %s (last); by the other after %s, %s; %d of %d in exactly one index after %s, %d in more; not held: %d", n, seconds(seen),
 		seconds(quantile(own, 50)), seconds(quantile(own, 100)), seconds(quantile(other, 50)), seconds(quantile(other, 100)), settled, n, seconds(time.Since(began)), twice, 2*n-len(own)-len(other))
 	f.say("storm, until held", held.when.Sub(began), at, held)
 	f.say("storm, all of it", time.Since(began), at, f.look())
@@ -224,9 +224,14 @@ func (f *fleetBench) say(what string, span time.Duration, a, z fleetLook) {
 	for i := range z.cpu {
 		cpu += fmt.Sprintf(" %.1f", 100*(z.cpu[i]-a.cpu[i]).Seconds()/s)
 	}
-	f.b.Logf("%s, %d collectors, %d sites, %d servers, %.0f s: of each collector %.1f messages/s and %.0f bytes/s from the hub, %.1f and %.0f to it, %.2f %% of a core; servers%s %% of a core each, %s resident, %s at most; on the first one's disk %s; load %s",
+	f.print("%s, %d collectors, %d sites, %d servers, %.0f s: of each collector %.1f messages/s and %.0f bytes/s from the hub, %.1f and %.0f to it, %.2f %% of a core; servers%s %% of a core each, %s resident, %s at most; on the first one's disk %s; load %s",
 		what, len(f.all), len(f.sites), len(f.hubs), s, float64(z.inMsgs-a.inMsgs)/n/s, float64(z.in-a.in)/n/s, float64(z.outMsgs-a.outMsgs)/n/s, float64(z.out-a.out)/n/s, 100*(z.members-a.members).Seconds()/n/s,
 		cpu, sizeText(z.rss), sizeText(z.peak), sizeText(z.stored), load())
+}
+
+// print says it at once, for a run takes minutes.
+func (f *fleetBench) print(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
 }
 
 // consumers is how many there are once all have joined.
