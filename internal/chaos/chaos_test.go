@@ -27,6 +27,7 @@ func fromEnv(name string, usual int) int {
 // by someone else, and the watcher is killed. Afterwards it is left alone until
 // all is dealt with, and the store is compared with what was sent.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	mails, seed := fromEnv("GRAB_CHAOS_MAILS", 250), uint64(fromEnv("GRAB_CHAOS_SEED", 1))
 	span := time.Duration(fromEnv("GRAB_CHAOS_SECONDS", 15)) * time.Second
 	rng := rand.New(rand.NewPCG(seed, 5))

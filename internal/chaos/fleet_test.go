@@ -36,6 +36,7 @@ func login(key nkeys.KeyPair, public string) nats.Option {
 // Afterwards each alert is in exactly one incident of exactly one index, each bundle is in the bucket once,
 // each incident was told, and the bundles have what any collector had copied.
 func TestFleet(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	plan := planFromEnv()
 	rng := rand.New(rand.NewPCG(plan.seed, 7))
 	r := newFleetRig(t, plan, "dmz-a", "dmz-b")
