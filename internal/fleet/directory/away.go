@@ -79,9 +79,9 @@ func (d *Directory) present(u jetstream.KeyValueEntry) (changed bool) {
 func (d *Directory) over() (changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	before := collectorsOf(d.sites)
+	before := collectorsOf(d.arranged())
 	d.arrange()
-	return !maps.Equal(before, collectorsOf(d.sites))
+	return !maps.Equal(before, collectorsOf(d.arranged()))
 }
 
 func collectorsOf(sites []site) map[string]int {

@@ -46,9 +46,10 @@ type Directory struct {
 	bytes   int                    // of these
 	away    map[string]away        // collectors that are not there, by name
 	mine    []string               // keys that this collector has put, under whatever name
-	sites   []site                 // of entries, by name
-	refused map[string]bool        // keys of which it was said that they cannot be read
-	vain    map[string]bool        // keys of mine that cannot be removed: another name's, and the hub may keep names apart
+	sites   []site                 // of entries, by name, unless stale
+	stale   bool
+	refused map[string]bool // keys of which it was said that they cannot be read
+	vain    map[string]bool // keys of mine that cannot be removed: another name's, and the hub may keep names apart
 }
 
 // saved is the copy on disk.
@@ -114,8 +115,16 @@ func weight(e fleet.Entry) int {
 	return n
 }
 
-// arrange brings sites into line with entries. The lock is held, or nobody else is there.
-func (d *Directory) arrange() {
+// arrange has sites be brought into line with entries when they are asked for: a thousand entries that come
+// at once make one look at all. The lock is held, or nobody else is there.
+func (d *Directory) arrange() { d.stale = true }
+
+// arranged are the sites. The lock is held.
+func (d *Directory) arranged() []site {
+	if !d.stale {
+		return d.sites
+	}
+	d.stale = false
 	by := map[string]*site{}
 	for _, key := range slices.Sorted(maps.Keys(d.entries)) {
 		e := d.entries[key]
@@ -134,6 +143,7 @@ func (d *Directory) arrange() {
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		d.sites = append(d.sites, *by[name])
 	}
+	return d.sites
 }
 
 // Entries are all that is known, by site and collector.
@@ -153,11 +163,12 @@ func (d *Directory) list() []fleet.Entry {
 func (d *Directory) Collectors(name string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i, found := slices.BinarySearchFunc(d.sites, name, func(s site, name string) int { return strings.Compare(s.Name, name) })
+	sites := d.arranged()
+	i, found := slices.BinarySearchFunc(sites, name, func(s site, name string) int { return strings.Compare(s.Name, name) })
 	if !found {
 		return nil
 	}
-	return slices.Clone(d.sites[i].collectors)
+	return slices.Clone(sites[i].collectors)
 }
 
 // An Own is what a collector makes of an alert by itself.
@@ -188,7 +199,7 @@ func (d *Directory) Route(a evidence.Alert, own Own) (to []string, instead bool)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var others []incident.Site
-	for _, s := range d.sites {
+	for _, s := range d.arranged() {
 		alone := !slices.ContainsFunc(s.collectors, func(c string) bool { return c != own.Collector })
 		switch {
 		case alone:

@@ -268,3 +268,17 @@ func TestAway(t *testing.T) {
 		t.Errorf("after a restart: %s", got)
 	}
 }
+
+// BenchmarkEntries: 6,000 entries come one after the other, as at a start in a fleet of 3,000 sites.
+func BenchmarkEntries(b *testing.B) {
+	for b.Loop() {
+		d := &Directory{log: quiet, entries: map[string]fleet.Entry{}, refused: map[string]bool{}}
+		for i := range 6000 {
+			e := fleet.Entry{Site: fmt.Sprint("site", i/2), Collector: fmt.Sprint("c", i%2), Clusters: []string{fmt.Sprint("CM", i)}}
+			d.take(fleet.DirectoryKey(e.Site, e.Collector), &e)
+		}
+		if n := len(d.Collectors("site77")); n != 2 {
+			b.Fatal(n)
+		}
+	}
+}
