@@ -126,11 +126,8 @@ func fetch(ctx context.Context, cons jetstream.Consumer, come chan<- jetstream.M
 		if err != nil {
 			return fmt.Errorf("fetch alerts: %w", err)
 		}
-		for m := range batch.Messages() {
-			select {
-			case come <- m:
-			case <-ctx.Done():
-			}
+		if !handOn(ctx, batch, come) {
+			return ctx.Err()
 		}
 		err = batch.Error()
 		if err != nil && !errors.Is(err, jetstream.ErrPinIDMismatch) && !errors.Is(err, jetstream.ErrNoHeartbeat) && ctx.Err() == nil {
@@ -138,6 +135,26 @@ func fetch(ctx context.Context, cons jetstream.Consumer, come chan<- jetstream.M
 		}
 	}
 	return ctx.Err()
+}
+
+// handOn hands on what comes until the request is over, or ctx is: then the request is left to itself, and what
+// still comes by it comes again to somebody.
+func handOn(ctx context.Context, batch jetstream.MessageBatch, come chan<- jetstream.Msg) bool {
+	for {
+		select {
+		case m, more := <-batch.Messages():
+			if !more {
+				return true
+			}
+			select {
+			case come <- m:
+			case <-ctx.Done():
+				return false
+			}
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // take takes an alert into work. What cannot be read is no alert of this version: it is left to others.
