@@ -98,10 +98,12 @@ bench: bench-deps
 chaos: deps
 	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$${GRAB_CHAOS_SECONDS:-600} $(GO) test -count 1 -v -run TestChaos -timeout 60m ./internal/chaos
 
-# Two collectors of a site, killed, paused and cut off from each other: docs/fleet.md.
+# Two collectors of a site, one's clock five minutes ahead, both upgraded meanwhile, and a hub of three servers,
+# while everybody is killed, paused and cut off: docs/reliability.md has what each variable says.
 .PHONY: chaos-fleet
 chaos-fleet: deps
-	GRAB_FLEET_ALERTS=$${GRAB_FLEET_ALERTS:-1000} GRAB_FLEET_SECONDS=$${GRAB_FLEET_SECONDS:-600} $(GO) test -count 1 -v -run 'TestFleet$$' -timeout 60m ./internal/chaos
+	GRAB_FLEET_ALERTS=$${GRAB_FLEET_ALERTS:-1000} GRAB_FLEET_SECONDS=$${GRAB_FLEET_SECONDS:-600} GRAB_FLEET_SERVERS=$${GRAB_FLEET_SERVERS:-3} GRAB_FLEET_AHEAD=$${GRAB_FLEET_AHEAD:-300} \
+	GRAB_FLEET_UPGRADE=$${GRAB_FLEET_UPGRADE:-1} GRAB_FLEET_TROUBLE=$${GRAB_FLEET_TROUBLE:-60} nice $(GO) test -count 1 -v -run 'TestFleet$$' -timeout 60m ./internal/chaos
 
 # A day and more: virtual days in memory, with hosts that fall sick and get well, then the real
 # binary with an incident every two seconds, and the same under chaos. SOAK_DAYS and SOAK_SECONDS make it shorter or longer; what of the days
