@@ -9,7 +9,10 @@
 package fleet
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +53,15 @@ const (
 // AlertSubject is where alerts of a site are published.
 func AlertSubject(site string) string { return "alerts." + Token(site) }
 
+// SiteOf is the site of an AlertSubject.
+func SiteOf(subject string) (string, error) {
+	token, is := strings.CutPrefix(subject, "alerts.")
+	if !is {
+		return "", fmt.Errorf("%q is no subject of alerts", subject)
+	}
+	return Name(token)
+}
+
 // EventSubject is where verdict events of a site are published.
 func EventSubject(site string) string { return "events." + Token(site) }
 
@@ -68,6 +80,15 @@ func ClaimKey(site, alert string) string { return Token(site) + "." + Token(aler
 // HoldConsumer is the durable consumer by which one collector hears of a site's alerts, so as to hold.
 func HoldConsumer(site, collector string) string {
 	return "hold-" + Token(site) + "-" + Token(collector)
+}
+
+// HoldsConsumer is the same for some of a collector's sites at once. Other sites have another one.
+func HoldsConsumer(collector string, sites []string) string {
+	h := sha256.New()
+	for _, site := range slices.Sorted(slices.Values(sites)) {
+		fmt.Fprintf(h, "%s.", Token(site))
+	}
+	return "holds-" + Token(collector) + "-" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // OwnConsumer is the durable consumer of a site by which one of its collectors owns its incidents.

@@ -18,6 +18,9 @@ func FuzzToken(f *testing.F) {
 		if again, err := Name(token); err != nil || again != name {
 			t.Fatalf("%q: %q: %q, %v", name, token, again, err)
 		}
+		if site, err := SiteOf(AlertSubject(name)); err != nil || site != name {
+			t.Fatalf("%q: %q, %v", name, site, err)
+		}
 	})
 }
 

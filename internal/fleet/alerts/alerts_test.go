@@ -152,8 +152,8 @@ func alertOf(cluster string) evidence.Alert {
 		TimeFrom: evidence.TimeFromSentence, Sender: "rtmt@example.com"}
 }
 
-func startHub(t *testing.T) (*testserver.NATS, *hub.Hub) {
-	s := testserver.StartNATS(t, testserver.NATSOptions{})
+func startHub(t *testing.T, config ...string) (*testserver.NATS, *hub.Hub) {
+	s := testserver.StartNATS(t, testserver.NATSOptions{Config: strings.Join(config, "\n")})
 	h, err := hub.Open(hub.Options{Servers: []string{s.URL}, TLS: s.ClientTLS()})
 	if err != nil {
 		t.Fatal(err)

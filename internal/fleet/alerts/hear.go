@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,19 +22,20 @@ import (
 
 // How alerts are heard.
 const (
-	atOnce     = 16 // messages that are made safe by one sync, and asked for at a time
-	gather     = 2 * time.Millisecond
-	ackWait    = time.Minute
-	answerIn   = 10 * time.Second
-	maxMessage = 2 << 20 // bytes of one that is read
-	idleFor    = fleet.AlertsFor + 24*time.Hour
-	againAfter = 2 * time.Second // after a failure at one site
-	againMost  = time.Minute
-	lateMails  = time.Hour // that an alert may come late to a collector that is new at its site
+	atOnce      = 16 // messages that are made safe by one sync, and asked for at a time
+	gather      = 2 * time.Millisecond
+	ackWait     = time.Minute
+	answerIn    = 10 * time.Second
+	maxMessage  = 2 << 20 // bytes of one that is read
+	idleFor     = fleet.AlertsFor + 24*time.Hour
+	againAfter  = 2 * time.Second // after a failure at one site
+	againMost   = time.Minute
+	atMostSites = 250       // that are heard by one consumer
+	lateMails   = time.Hour // that an alert may come late to a collector that is new at its site
 )
 
-// listen hears of the alerts of each own site until ctx ends or the hub is away. What fails at
-// one site keeps none of the others from it.
+// listen hears of the alerts of the own sites until ctx ends or the hub is away: of many by one consumer,
+// which is what a hub of several servers can bear; of each by one of its own where the hub does not allow that.
 func (x *Exchange) listen(ctx context.Context, h *hub.Hub) error {
 	p, member := x.place()
 	if !member {
@@ -40,28 +44,45 @@ func (x *Exchange) listen(ctx context.Context, h *hub.Hub) error {
 	var wg sync.WaitGroup
 	defer x.hears() // of none, when nobody listens
 	defer wg.Wait()
+	var sites []string
 	for _, s := range p.Sites {
-		site := s.Name
-		if err := fleet.CheckName(site); err != nil {
-			x.isDeaf(site, err)
+		if err := fleet.CheckName(s.Name); err != nil {
+			x.isDeaf(s.Name, err)
 			continue
 		}
-		wg.Go(func() { x.listenAt(ctx, h, p.Name, site, p.MaxAge) })
+		sites = append(sites, s.Name)
+	}
+	slices.Sort(sites)
+	for some := range slices.Chunk(sites, atMostSites) {
+		wg.Go(func() { x.listenAt(ctx, h, hearing{p.Name, some, p.MaxAge}) })
 	}
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-func (x *Exchange) listenAt(ctx context.Context, h *hub.Hub, me, site string, maxAge time.Duration) {
+// hearing is what is heard by one consumer.
+type hearing struct {
+	me     string
+	sites  []string
+	maxAge time.Duration
+}
+
+func (x *Exchange) listenAt(ctx context.Context, h *hub.Hub, of hearing) {
 	pause := againAfter
 	for h.Wait(ctx) == nil && ctx.Err() == nil {
 		began := time.Now()
-		err := x.hear(ctx, h, me, site, maxAge)
+		err := x.hear(ctx, h, of)
 		if ctx.Err() != nil {
 			return
 		}
-		if h.Down() == nil {
-			x.isDeaf(site, err)
+		if errors.Is(err, errOneByOne) {
+			x.listenEach(ctx, h, of)
+			return
+		}
+		if h.Down() == nil && !errors.Is(err, errKeep) { // of that it is known at which site
+			for _, site := range of.sites {
+				x.isDeaf(site, err)
+			}
 		}
 		if time.Since(began) > againMost {
 			pause = againAfter
@@ -71,6 +92,16 @@ func (x *Exchange) listenAt(ctx context.Context, h *hub.Hub, me, site string, ma
 		case <-ctx.Done():
 		}
 		pause = min(2*pause, againMost)
+	}
+}
+
+// listenEach hears of each site by a consumer of its own. What fails at one keeps none of the others from it.
+func (x *Exchange) listenEach(ctx context.Context, h *hub.Hub, of hearing) {
+	x.log.Info("the hub allows one consumer for each site alone: `grab hub init` of this version changes that", "sites", len(of.sites))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, site := range of.sites {
+		wg.Go(func() { x.listenAt(ctx, h, hearing{of.me, []string{site}, of.maxAge}) })
 	}
 }
 
@@ -111,22 +142,29 @@ func (x *Exchange) hears(sites ...string) {
 	}
 }
 
-// hear takes the alerts of one site until ctx ends or something fails.
-func (x *Exchange) hear(ctx context.Context, h *hub.Hub, me, site string, maxAge time.Duration) error {
-	consumer, err := consumerOf(ctx, h, me, site, maxAge)
+// hear takes the alerts of sites until ctx ends or something fails.
+func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
+	consumer, err := of.consumer(ctx, h)
 	if err != nil {
 		return err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(atOnce))
 	if err != nil {
-		return fmt.Errorf("ask for the alerts of site %s: %w", site, err)
+		return fmt.Errorf("ask for the alerts of %s: %w", of, err)
 	}
 	defer messages.Stop()
-	x.connected(site)
+	for _, site := range of.sites {
+		x.connected(site)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { of.retire(ctx, h) })
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return fmt.Errorf("ask for the alerts of site %s: %w", site, err)
+			return fmt.Errorf("ask for the alerts of %s: %w", of, err)
 		}
 		batch := []jetstream.Msg{m}
 		for len(batch) < atOnce {
@@ -136,34 +174,120 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, me, site string, maxAge
 			}
 			batch = append(batch, m)
 		}
-		if err := x.take(ctx, site, batch); err != nil {
+		if err := x.takeBySite(ctx, batch); err != nil {
 			return err
 		}
-		x.hears(site)
 	}
 }
 
-// consumerOf is the collector's own consumer of a site. A new one begins with what is not too old.
-func consumerOf(ctx context.Context, h *hub.Hub, me, site string, maxAge time.Duration) (jetstream.Consumer, error) {
+// takeBySite takes alerts of several sites. What fails at one keeps none of the others from it.
+func (x *Exchange) takeBySite(ctx context.Context, batch []jetstream.Msg) error {
+	by := map[string][]jetstream.Msg{}
+	for _, m := range batch {
+		site, err := fleet.SiteOf(m.Subject())
+		if err != nil {
+			x.refuse("", m, err)
+			continue
+		}
+		by[site] = append(by[site], m)
+	}
+	var errs []error
+	for _, site := range slices.Sorted(maps.Keys(by)) {
+		if err := x.take(ctx, site, by[site]); err != nil {
+			x.isDeaf(site, err)
+			errs = append(errs, err)
+			continue
+		}
+		x.hears(site)
+	}
+	return errors.Join(errs...)
+}
+
+func (of hearing) String() string {
+	if len(of.sites) == 1 {
+		return "site " + of.sites[0]
+	}
+	return fmt.Sprintf("%d sites", len(of.sites))
+}
+
+// errOneByOne says that the hub does not allow one consumer for several sites.
+var errOneByOne = errors.New("the hub does not allow a consumer for several sites")
+
+// consumer is that by which the sites are heard. A new one begins with what is not too old: also that of sites
+// one of which is new, and the journal knows by its ID what it has.
+func (of hearing) consumer(ctx context.Context, h *hub.Hub) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	name := fleet.HoldConsumer(site, me)
-	c, err := h.Stream.Consumer(ctx, fleet.AlertStream, name)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		config := jetstream.ConsumerConfig{
-			Durable: name, FilterSubject: fleet.AlertSubject(site), AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-			MaxDeliver: -1, MaxAckPending: 4 * atOnce, InactiveThreshold: idleFor,
+	config := jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 4 * atOnce, InactiveThreshold: idleFor,
+	}
+	if len(of.sites) == 1 {
+		config.Durable, config.FilterSubject = fleet.HoldConsumer(of.sites[0], of.me), fleet.AlertSubject(of.sites[0])
+	} else {
+		config.Durable = fleet.HoldsConsumer(of.me, of.sites)
+		for _, site := range of.sites {
+			config.FilterSubjects = append(config.FilterSubjects, fleet.AlertSubject(site))
 		}
-		if maxAge > 0 {
-			since := time.Now().Add(-maxAge - lateMails)
+	}
+	c, err := h.Stream.Consumer(ctx, fleet.AlertStream, config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if of.maxAge > 0 {
+			since := time.Now().Add(-of.maxAge - lateMails)
 			config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 		}
-		c, err = h.Stream.CreateConsumer(ctx, fleet.AlertStream, config)
+		c, err = of.create(ctx, h, config)
+	}
+	if errors.Is(err, errOneByOne) {
+		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("consumer %s of stream %s: %w", name, fleet.AlertStream, err)
+		return nil, fmt.Errorf("consumer %s of stream %s: %w", config.Durable, fleet.AlertStream, err)
 	}
 	return c, nil
+}
+
+// retire lets go of consumers of single sites, which an earlier version has left: a collector may not delete
+// them, but has the hub do so when nobody asks by them.
+func (of hearing) retire(ctx context.Context, h *hub.Hub) {
+	for _, site := range of.sites {
+		if len(of.sites) == 1 || ctx.Err() != nil {
+			return
+		}
+		old, err := h.Stream.Consumer(ctx, fleet.AlertStream, fleet.HoldConsumer(site, of.me))
+		if err != nil {
+			continue // mostly there is none
+		}
+		config := old.CachedInfo().Config
+		config.InactiveThreshold = time.Second
+		_, _ = h.Stream.UpdateConsumer(ctx, fleet.AlertStream, config) // or it is gone after idleFor
+	}
+}
+
+// create makes the consumer. To what it does not allow the hub gives no answer: that it has said so is seen beside.
+func (of hearing) create(ctx context.Context, h *hub.Hub, config jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil)
+	wg.Go(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			if denied := h.Denied(); len(of.sites) > 1 && denied != nil && strings.Contains(denied.Error(), config.Durable) {
+				cancel(errOneByOne)
+			}
+		}
+	})
+	c, err := h.Stream.CreateConsumer(ctx, fleet.AlertStream, config)
+	if err != nil && errors.Is(context.Cause(ctx), errOneByOne) {
+		err = errOneByOne
+	}
+	return c, err
 }
 
 // take makes alerts safe in the journal, and tells the hub. After an error they come again.

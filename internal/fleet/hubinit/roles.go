@@ -51,7 +51,7 @@ func Collector() Role {
 	}
 	alerts := fleet.AlertStream
 	r.Publish = append(r.Publish,
-		"$JS.API.CONSUMER.CREATE."+alerts+".*.alerts.*",
+		"$JS.API.CONSUMER.CREATE."+alerts+".*", "$JS.API.CONSUMER.CREATE."+alerts+".*.alerts.*", // of several sites, of one
 		"$JS.API.CONSUMER.INFO."+alerts+".*", "$JS.API.CONSUMER.MSG.NEXT."+alerts+".*", "$JS.API.CONSUMER.UNPIN."+alerts+".*",
 		"$JS.ACK."+alerts+".>")
 	for _, b := range hub.Buckets(1) {

@@ -141,6 +141,14 @@ func rooms(me string) []act {
 			}
 			return fetched(ctx, c)
 		}},
+		{"hold of several sites", func(ctx context.Context, h *hub.Hub) error {
+			several := jetstream.ConsumerConfig{Durable: fleet.HoldsConsumer(me, []string{"hq 1", "lab"}), FilterSubjects: []string{fleet.AlertSubject("hq 1"), fleet.AlertSubject("lab")}, AckPolicy: jetstream.AckExplicitPolicy}
+			c, err := h.Stream.CreateConsumer(ctx, fleet.AlertStream, several)
+			if err != nil {
+				return err
+			}
+			return fetched(ctx, c)
+		}},
 		{"hold, there already", func(ctx context.Context, h *hub.Hub) error {
 			if _, err := h.Stream.CreateOrUpdateConsumer(ctx, fleet.AlertStream, hold); err != nil {
 				return err
