@@ -234,5 +234,6 @@ func (f *fleetBench) print(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 }
 
-// consumers is how many there are once all have joined.
-func (f *fleetBench) consumers() int { return 3 * len(f.sites) }
+// consumers is how many there are once all have joined: each collector hears of all its sites, each site has
+// an owner.
+func (f *fleetBench) consumers() int { return len(f.all) + len(f.sites) }
