@@ -24,7 +24,7 @@ import (
 // and says whose it is.
 func TestFleetShare(t *testing.T) {
 	t.Parallel()
-	r := newFleetRig(t, "dmz-a", "dmz-b")
+	r := newFleetRig(t, fleetPlan{servers: 1}, "dmz-a", "dmz-b")
 	a, b := r.all[0], r.all[1]
 	a.after, b.after, b.blind = "8s", "8s", r.peers[1].Name()
 	for _, m := range r.all {
@@ -48,7 +48,7 @@ func TestFleetShare(t *testing.T) {
 	r.check(err)
 	public, err := key.PublicKey()
 	r.check(err)
-	h, err := hub.Open(hub.Options{Servers: []string{r.hub.URL}, TLS: r.hub.ClientTLS(), Login: login(key, public)})
+	h, err := hub.Open(hub.Options{Servers: []string{r.hubs[0].URL}, TLS: r.hubs[0].ClientTLS(), Login: login(key, public)})
 	r.check(err)
 	defer h.Close()
 	r.check(h.Wait(t.Context()))
