@@ -34,6 +34,9 @@ var scaleIdle = time.Duration(bytesOf("GRAB_BENCH_IDLE", 60)) * time.Second
 // take longer with more sites until the processors are full.
 func BenchmarkScale(b *testing.B) {
 	r := newRig(b, 0)
+	if profiles != "" {
+		r.buildProfiled(b)
+	}
 	s := &scaling{}
 	for _, hosts := range hostsOf("GRAB_BENCH_HOSTS", 40, 400, 1000) {
 		s.run(b, r, hosts)
@@ -137,10 +140,14 @@ func (w *watch) idle(row idleRow) idleRow {
 	time.Sleep(scaleIdle) // the first proofs are over, and the second ones have found their times
 	before, _ := w.cpu()
 	began := time.Now()
-	time.Sleep(scaleIdle)
+	if profiles != "" {
+		w.profile(fmt.Sprintf("idle-%d.cpu", row.hosts), fmt.Sprintf("profile?seconds=%.0f", scaleIdle.Seconds()))
+	}
+	time.Sleep(time.Until(began.Add(scaleIdle)))
 	after, _ := w.cpu()
 	row.cpu, row.span, row.load = after-before, time.Since(began), load()
 	row.rss, _ = w.memory()
+	w.profile(fmt.Sprintf("idle-%d.heap", row.hosts), "heap")
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.cmd.Process.Pid))
 	must(w.tb, err)
 	row.descriptors = len(fds)
@@ -152,6 +159,7 @@ func (w *watch) storm(lab *process, run, sites, times int) (row stormRow) {
 	w.tb.Helper()
 	row = stormRow{sites: sites, alerts: times}
 	w.clearPeak()
+	defer w.profileGrowth(fmt.Sprintf("storm-%d", sites))()
 	for n := range times {
 		w.once(lab, run, n*sites, (n+1)*sites, &row)
 	}

@@ -182,6 +182,7 @@ func startWatch(tb testing.TB, grab, dir string, plan labPlan) *watch {
 	conf := filepath.Join(dir, "grab.yaml")
 	must(tb, os.WriteFile(conf, []byte(b.String()), 0o600))
 	w := &watch{dir: dir, steps: map[string]*siteSteps{}}
+	tb.Setenv("GRAB_PPROF", filepath.Join(dir, "pprof.sock"))
 	w.process = startProcess(tb, w, grab, "watch", "-c", conf)
 	return w
 }
