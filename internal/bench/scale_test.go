@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,6 +22,9 @@ const (
 	scaleAlone = 3                // alerts of single sites, one after the other
 )
 
+// scaleStorms is how many sites have an alert at once, one after the other.
+var scaleStorms = numbersOf("GRAB_BENCH_SITES", 1, 25, 250)
+
 // scaleIdle is for how long the idle watch is looked at: every host is proven once.
 var scaleIdle = time.Duration(bytesOf("GRAB_BENCH_IDLE", 60)) * time.Second
 
@@ -28,7 +32,7 @@ var scaleIdle = time.Duration(bytesOf("GRAB_BENCH_IDLE", 60)) * time.Second
 // process of its own, over real SSH and IMAP on loopback. What the collector takes while nothing happens, and
 // when 1, 25 and 250 sites have an incident at once: until all files of a site are held, until
 // they are copied, and until its bundle is sealed. GRAB_BENCH_HOSTS, say 40,400,
-// is other sizes, GRAB_BENCH_IDLE how many seconds nothing happens.
+// is other sizes, GRAB_BENCH_SITES, say 1,25, other storms, GRAB_BENCH_IDLE how many seconds nothing happens.
 //
 // Goals: 1,000 hosts in 256 MiB and 3 % of a core, 250 incidents in 512 MiB; and held does not
 // take longer with more sites until the processors are full.
@@ -38,19 +42,19 @@ func BenchmarkScale(b *testing.B) {
 		r.buildProfiled(b)
 	}
 	s := &scaling{}
-	for _, hosts := range hostsOf("GRAB_BENCH_HOSTS", 40, 400, 1000) {
+	for _, hosts := range numbersOf("GRAB_BENCH_HOSTS", 40, 400, 1000) {
 		s.run(b, r, hosts)
 	}
 	s.print()
 }
 
-func hostsOf(name string, usual ...int) []int {
+func numbersOf(name string, usual ...int) []int {
 	if s := os.Getenv(name); s != "" {
 		usual = nil
 		for _, f := range strings.Split(s, ",") {
 			n, err := strconv.Atoi(f)
 			if err != nil || n <= 0 {
-				panic(fmt.Sprintf("%s: %q is no number of hosts", name, f))
+				panic(fmt.Sprintf("%s: %q is no number above zero", name, f))
 			}
 			usual = append(usual, n)
 		}
@@ -110,11 +114,15 @@ func (s *scaling) run(b *testing.B, r *rig, hosts int) {
 	s.idle = append(s.idle, w.idle(row))
 	fmt.Fprintf(os.Stderr, "%d hosts: %s\n", hosts, s.idle[len(s.idle)-1])
 	all := hosts / scaleSite
-	for i, at := range [][2]int{{1, scaleAlone}, {25, 1}, {250, 1}} {
-		if at[0] > all && i > 0 && all <= []int{0, 1, 25}[i] {
-			continue
+	for i, sites := range scaleStorms {
+		if i > 0 && all <= scaleStorms[i-1] {
+			continue // it would be the same again
 		}
-		row := w.storm(lab, i, min(at[0], all), min(at[1], all))
+		times := 1
+		if sites == 1 {
+			times = min(scaleAlone, all)
+		}
+		row := w.storm(lab, i, min(sites, all), times)
 		row.hosts = hosts
 		s.storms = append(s.storms, row)
 		fmt.Fprintf(os.Stderr, "%d hosts: %s\n", hosts, row)
@@ -160,6 +168,11 @@ func (w *watch) storm(lab *process, run, sites, times int) (row stormRow) {
 	row = stormRow{sites: sites, alerts: times}
 	w.clearPeak()
 	defer w.profileGrowth(fmt.Sprintf("storm-%d", sites))()
+	if profiles != "" {
+		var cpu sync.WaitGroup
+		defer cpu.Wait()
+		cpu.Go(func() { w.profile(fmt.Sprintf("storm-%d.cpu", sites), "profile?seconds=10") })
+	}
 	for n := range times {
 		w.once(lab, run, n*sites, (n+1)*sites, &row)
 	}
