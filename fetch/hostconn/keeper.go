@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/fetch/hostconn/turns"
+	"rtmtgrab/internal/beat"
 	"rtmtgrab/internal/sshdial"
 )
 
@@ -217,7 +218,7 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 		if n == 0 { // many hosts are not to be proven in the same second
 			wait = rand.N(period)
 		}
-		if !conn.stands(ctx, wait) {
+		if !conn.stands(ctx, beat.On(wait)) {
 			return
 		}
 	}

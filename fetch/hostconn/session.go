@@ -126,7 +126,7 @@ func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 	if r.r, err = c.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	return sftp.NewClientPipe(r, w, sftp.MaxPacket(packet), sftp.UseConcurrentReads(false))
+	return sftp.NewClientPipe(r, newFlight(w, s.calls.Go), sftp.MaxPacket(packet), sftp.UseConcurrentReads(false))
 }
 
 // ErrNoSFTP says that a host let us in and offers no SFTP.

@@ -14,11 +14,12 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"rtmtgrab/internal/beat"
 	"rtmtgrab/internal/human"
 )
 
-// A Client is a connection that is logged in. It keeps itself alive: after three
-// keepalive intervals without a byte from the server it is lost, and whatever
+// A Client is a connection that is logged in. It keeps itself alive: after three times
+// Config.KeepAlive without a byte from the server it is lost, and whatever
 // waits on it returns. It is safe for concurrent use.
 type Client struct {
 	*ssh.Client
@@ -96,30 +97,33 @@ func (c *Client) failed(silent bool) error {
 	if err := c.conn.failure(); err != nil {
 		return err
 	}
-	if quiet := time.Since(time.Unix(0, c.conn.heard.Load())); silent && quiet > c.config.KeepAlive*3/2 {
+	if quiet := time.Since(time.Unix(0, c.conn.heard.Load())); silent && quiet > c.config.KeepAlive*2 {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
 }
 
-// keepAlive gives the server something to answer, as OpenSSH's client does; the
-// limit on silence is the connection's own. The first comes early: those of many
-// connections that were made together do not stay together.
+// keepAlive gives the server something to answer when it has said nothing for one and a half
+// times KeepAlive: the limit on silence, which is the connection's own, lasts twice as long. The
+// first comes early: those of many connections that were made together do not stay together.
 func (c *Client) keepAlive() {
-	tick := time.NewTicker(rand.N(c.config.KeepAlive) + 1)
-	defer tick.Stop()
+	period := c.config.KeepAlive * 3 / 2
+	t := time.NewTimer(beat.On(rand.N(period) + 1))
+	defer t.Stop()
 	for first := true; ; first = false {
 		select {
 		case <-c.done:
 			return
-		case <-tick.C:
+		case <-t.C:
 		}
-		if first {
-			tick.Reset(c.config.KeepAlive)
+		if quiet := time.Since(time.Unix(0, c.conn.heard.Load())); !first && quiet >= 0 && quiet < period/2 {
+			t.Reset(beat.On(period - quiet)) // it is alive without being asked
+			continue
 		}
 		if _, _, err := c.SendRequest("keepalive@openssh.com", true, nil); err != nil {
 			return
 		}
+		t.Reset(beat.On(period))
 	}
 }
 

@@ -45,7 +45,7 @@ type Config struct {
 	Jump []Config
 
 	Timeout   time.Duration // over connect, handshake and login together, hops and all; zero: DefaultTimeout
-	KeepAlive time.Duration // between two keepalives; 3 times as long without a byte, and the connection is lost; zero: 10 s
+	KeepAlive time.Duration // 3 times as long without a byte, and the connection is lost; half of that, and there is a keepalive; zero: 10 s
 	Bandwidth int64         // bytes per second that are read at most; zero: no limit. See Client.SetBandwidth
 
 	Ledger *Ledger // nil: nothing is remembered
