@@ -186,7 +186,7 @@ func firstHead(b []byte, from int64, last bool, ref expressway.Ref) (point, bool
 		}
 		b, off = b[i:], off+int64(i)
 	}
-	lines := expressway.NewLineReader(bytes.NewReader(b), off, ref)
+	lines := expressway.LinesOf(b, off, ref)
 	for {
 		line, err := lines.Next()
 		if err != nil {

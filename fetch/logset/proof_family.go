@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -39,10 +40,7 @@ func (p *Prover) proveFamily(ctx context.Context, h *Holder, name string) Family
 		return found
 	}
 
-	newest := mine[:min(len(mine), proofFiles)]
-	if found.Newest, found.Err = newestRecord(ctx, h, name, newest); found.Err == nil {
-		found.Err = canOpen(ctx, h, needed(mine, since)[len(newest):])
-	}
+	found.Newest, found.Err = newestRecord(ctx, h, name, needed(mine, since))
 	return found
 }
 
@@ -77,11 +75,25 @@ func oddFile(h *Holder, family string, since time.Time) error {
 	return nil
 }
 
-// newestRecord is the time of the newest record in files of a family; all of them are opened.
+// newestRecord is the time of the newest record in the first files of a family; all files are
+// opened, in one flight.
 func newestRecord(ctx context.Context, h *Holder, family string, files []hostconn.Entry) (newest time.Time, err error) {
+	handles, errs := make([]hostconn.Handle, len(files)), make([]error, len(files))
+	each(len(files), func(i int) { handles[i], errs[i] = h.conn.Open(ctx, path.Join(h.Host.Dir, files[i].Name)) })
+	defer each(len(files), func(i int) {
+		if handles[i] != nil {
+			handles[i].Close()
+		}
+	})
+
 	opened, mute := 0, "" // a file that should have told it
-	for _, e := range files {
-		t, silent, err := newestIn(ctx, h, e, newest.IsZero())
+	for i, e := range files {
+		var t time.Time
+		var silent int64
+		err := errs[i]
+		if err == nil && newest.IsZero() && i < proofFiles {
+			t, silent, err = newestIn(handles[i], e, h.setOf(e.Name).Ref)
+		}
 		switch {
 		case rotatedAway(err):
 			continue
@@ -117,49 +129,47 @@ func noRecord(name string) error {
 	return &hostconn.Fault{Why: evidence.ReasonRead, Err: fmt.Errorf("no record can be found at the end of %s", evidence.Printable(name, 80))}
 }
 
-// canOpen is an error if one of the files cannot be opened.
-func canOpen(ctx context.Context, h *Holder, files []hostconn.Entry) error {
-	errs := make([]error, len(files))
-	each(len(files), func(i int) {
-		handle, err := h.conn.Open(ctx, path.Join(h.Host.Dir, files[i].Name))
-		if err == nil {
-			handle.Close()
-		} else if !rotatedAway(err) {
-			errs[i] = unreadable(files[i], err)
-		}
-	})
-	return cmp.Or(errs...)
-}
-
-// newestIn is the time of the last record of a listed file, if that is wanted; without one
+// newestIn is the time of the last record of a file that was listed a moment ago; without one
 // silent is how many bytes the file has that should have told it.
-func newestIn(ctx context.Context, h *Holder, e hostconn.Entry, wanted bool) (t time.Time, silent int64, err error) {
-	handle, err := h.conn.Open(ctx, path.Join(h.Host.Dir, e.Name))
-	if err != nil {
-		return t, 0, err
-	}
-	defer handle.Close()
-	if !wanted || e.Size == 0 || strings.HasSuffix(e.Name, ".gz") {
+func newestIn(handle hostconn.Handle, e hostconn.Entry, ref func(mtime time.Time) expressway.Ref) (t time.Time, silent int64, err error) {
+	if e.Size == 0 || strings.HasSuffix(e.Name, ".gz") {
 		return t, 0, nil
 	}
-	size, mtime, err := handle.Stat()
-	if err != nil {
-		return t, 0, err
-	}
-	ref := h.setOf(e.Name).Ref(mtime)
-	for n := int64(proofTail); ; n *= 8 {
-		n = min(n, size, inspectTail)
-		tail := make([]byte, max(n, 0))
-		if err := hostconn.ReadFull(handle, tail, size-n); err != nil {
-			return t, 0, err
-		}
-		if t = lastHead(tail, size-n, ref); !t.IsZero() {
+	n := min(e.Size, proofTail)
+	tail, size, mtime, err := tailAndStat(handle, e.Size, n)
+	for err == nil {
+		if t = lastHead(tail, size-n, ref(mtime)); !t.IsZero() {
 			return t, 0, nil
 		}
-		if n == min(size, inspectTail) {
+		most := min(size, inspectTail)
+		if n == most {
 			return t, size, nil
 		}
+		n = min(n*8, most)
+		tail = make([]byte, n)
+		err = hostconn.ReadFull(handle, tail, size-n)
 	}
+	return t, 0, err
+}
+
+// tailAndStat reads the last n bytes of a file's first size ones and looks how large it is, both
+// in one flight; where a read is a command one after the other, for it knows then where to look.
+func tailAndStat(handle hostconn.Handle, size, n int64) (tail []byte, now int64, mtime time.Time, err error) {
+	tail = make([]byte, n)
+	var wg sync.WaitGroup
+	var readErr error
+	read := func() { readErr = hostconn.ReadFull(handle, tail, size-n) }
+	if hostconn.Unit(handle, 0) == 0 {
+		wg.Go(read)
+	}
+	now, mtime, err = handle.Stat()
+	if wg.Wait(); hostconn.Unit(handle, 0) != 0 && err == nil {
+		read()
+	}
+	if err == nil && now < size { // another file's, or what is left of it
+		err = hostconn.ErrShort
+	}
+	return tail, size, mtime, cmp.Or(err, readErr)
 }
 
 // lastHead is the time of the last record that begins in b, which stands at from in its
@@ -168,7 +178,7 @@ func lastHead(b []byte, from int64, ref expressway.Ref) (t time.Time) {
 	if from > 0 {
 		b = b[expressway.LineBreak(b)+1:]
 	}
-	lines := expressway.NewLineReader(strings.NewReader(string(b)), from, ref)
+	lines := expressway.LinesOf(b, from, ref)
 	for {
 		line, err := lines.Next()
 		if err != nil {

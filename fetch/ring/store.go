@@ -1,7 +1,6 @@
 package ring
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"os"
 	"slices"
@@ -241,7 +240,7 @@ func timesOf(b []byte, bol bool, ref expressway.Ref) (first, last time.Time) {
 	if !bol {
 		b = b[expressway.LineBreak(b)+1:] // all of it if there is none: harmless, for no line begins there
 	}
-	lines := expressway.NewLineReader(bytes.NewReader(b), 0, ref)
+	lines := expressway.LinesOf(b, 0, ref)
 	for {
 		line, err := lines.Next()
 		if err != nil {

@@ -31,6 +31,7 @@ type LineReader struct {
 	ref      Ref
 	buf      []byte
 	from, to int // unread bytes of buf
+	rounds   int // that were made through buf
 	offset   int64
 	err      error
 }
@@ -41,7 +42,16 @@ func NewLineReader(r io.Reader, offset int64, ref Ref) *LineReader {
 	return &LineReader{r: r, ref: ref, offset: offset, buf: make([]byte, littleBuffer)}
 }
 
-const littleBuffer = 16 << 10
+const (
+	littleBuffer = 16 << 10
+	muchRead     = 1 << 20
+)
+
+// LinesOf reads from b, whose first byte is at offset of its file and begins a line, as
+// NewLineReader does, without memory of its own.
+func LinesOf(b []byte, offset int64, ref Ref) *LineReader {
+	return &LineReader{buf: b, to: len(b), offset: offset, ref: ref, err: io.EOF}
+}
 
 // Next returns the next line; io.EOF after the last.
 func (l *LineReader) Next() (Line, error) {
@@ -102,17 +112,23 @@ func (l *LineReader) fill() int {
 			return -1
 		}
 		if l.to == len(l.buf) {
-			buf := l.buf
-			if len(buf) < 2*MaxLine {
-				buf = make([]byte, 2*MaxLine)
-			}
-			copy(buf, l.buf[l.from:l.to])
-			l.buf, l.from, l.to = buf, 0, seen
+			l.makeRoom()
 		}
 		n, err := l.r.Read(l.buf[l.to:])
 		l.to += n
 		l.err = err
 	}
+}
+
+// makeRoom moves what is unread to the front; into a larger buffer where a line is long, or where
+// there turns out to be much to read.
+func (l *LineReader) makeRoom() {
+	buf := l.buf
+	if l.rounds++; len(buf) < 2*MaxLine && (l.to-l.from > len(buf)/2 || l.rounds > muchRead/littleBuffer) {
+		buf = make([]byte, 2*MaxLine)
+	}
+	l.to = copy(buf, l.buf[l.from:l.to])
+	l.buf, l.from = buf, 0
 }
 
 func (l *LineReader) advance(n int) {

@@ -174,7 +174,7 @@ func (f *found) judge(head []byte) bool {
 	f.head = bytes.Clone(head[:min(len(head), identity)])
 	records, ours, hosts := 0, 0, 0
 	ref := expressway.Ref{MTime: f.mtime}
-	lines := expressway.NewLineReader(bytes.NewReader(head), 0, ref)
+	lines := expressway.LinesOf(head, 0, ref)
 	for line, err := lines.Next(); err == nil; line, err = lines.Next() {
 		at, ok := expressway.RecordTime(line.Text, ref)
 		if !ok {
