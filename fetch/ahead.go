@@ -58,7 +58,8 @@ func (a *ahead) read(ctx context.Context, i int, carry bool) error {
 		return err
 	}
 	hostconn.Each(len(todo), len(todo), func(i int) {
-		if w := &todo[i]; hostconn.ReadFull(w.file.Handle, w.data, w.from) != nil {
+		w := &todo[i] // has its memory only now, when it is its turn
+		if w.data = make([]byte, w.n); hostconn.ReadFull(w.file.Handle, w.data, w.from) != nil {
 			w.data = nil
 		}
 	})
@@ -83,6 +84,7 @@ func (a *ahead) read(ctx context.Context, i int, carry bool) error {
 // wanted is what is to be read early of a file.
 type wanted struct {
 	file *logset.File
+	n    int64
 	early
 }
 
@@ -100,7 +102,7 @@ func (a *ahead) small(i int, carry bool) (todo []wanted, total int64) {
 		}
 		carry = file.Found.Carries(carry)
 		if parts := a.f.lacking(&file.Info, "", from, to); len(parts) == 1 && parts[0].from == from {
-			todo, total = append(todo, wanted{file, early{ReaderAt: file.Handle, from: from, data: make([]byte, n)}}), total+n
+			todo, total = append(todo, wanted{file, n, early{ReaderAt: file.Handle, from: from}}), total+n
 		}
 	}
 	a.next = max(a.next, i+1)

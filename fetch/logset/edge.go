@@ -2,7 +2,6 @@ package logset
 
 import (
 	"errors"
-	"io"
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/expressway"
@@ -164,34 +163,3 @@ func (s *search) lineStart(off, from int64) int64 {
 	return off - 1 + int64(i)
 }
 
-// readAhead reads [from, from+n) of r front to back, in pieces that grow, so
-// that a short look costs little and a long one few round trips.
-func readAhead(r io.ReaderAt, from, n int64) io.Reader {
-	return &aheadReader{r: r, off: from, left: n, step: min(hostconn.Unit(r, stretch), 1<<20)}
-}
-
-type aheadReader struct {
-	r         io.ReaderAt
-	off, left int64
-	step      int64
-	buf       []byte
-}
-
-func (a *aheadReader) Read(b []byte) (int, error) {
-	if len(a.buf) == 0 {
-		if a.left <= 0 {
-			return 0, io.EOF
-		}
-		a.buf = make([]byte, min(a.step, a.left))
-		if err := hostconn.ReadFull(a.r, a.buf, a.off); err != nil {
-			a.buf = nil
-			return 0, err
-		}
-		a.off += int64(len(a.buf))
-		a.left -= int64(len(a.buf))
-		a.step = min(a.step*2, 4<<20)
-	}
-	n := copy(b, a.buf)
-	a.buf = a.buf[n:]
-	return n, nil
-}

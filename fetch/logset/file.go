@@ -109,7 +109,9 @@ func (f *File) look(hint int64) error {
 			return err
 		}
 	}
-	f.Head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
+	if f.Head = raw; cap(raw) > hostconn.HeadSize { // what is kept is no more than that
+		f.Head = bytes.Clone(raw[:min(len(raw), hostconn.HeadSize)])
+	}
 	return nil
 }
 
@@ -121,7 +123,11 @@ func (f *File) start(hint int64) ([]byte, error) {
 	var readErr error
 	var wg sync.WaitGroup
 	if hint > 0 && hostconn.Unit(f.Handle, 0) == 0 { // where a read is a command it knows the size with the first bytes
-		b := make([]byte, min(hint, 4*hostconn.HeadSize)) // no more: a read beyond the end costs another round trip
+		n := int64(hostconn.HeadSize)
+		if strings.HasSuffix(f.Name, ".gz") { // which shows less of what is in it
+			n *= 4
+		}
+		b := make([]byte, min(hint, n)) // no more: a read beyond the end costs another round trip
 		wg.Go(func() {
 			var n int
 			n, readErr = f.Handle.ReadAt(b, 0)

@@ -95,7 +95,9 @@ func (h *holeFinder) see(p point, e *Extent) {
 // eachHead calls f for every record start in [from, to) until it returns false.
 // from must be the start of a line.
 func eachHead(r io.ReaderAt, from, to int64, ref expressway.Ref, f func(point) bool) error {
-	lines := expressway.NewLineReader(readAhead(r, from, to-from), from, ref)
+	ahead := readAhead(r, from, to-from)
+	defer ahead.close()
+	lines := expressway.NewLineReader(ahead, from, ref)
 	var nuls int64
 	for {
 		line, err := lines.Next()

@@ -65,6 +65,13 @@ type Plan struct {
 // that ends before its size is located as far as it goes.
 func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, error) {
 	p := &Plan{Family: s.Family, Cut: cut, Files: slices.Clone(s.Files)}
+	if n := s.toRead(cut); n > 0 {
+		done, err := reading.take(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
 	errs := make([]error, len(p.Files))
 	eachOf(p.Files, func(i int) {
 		f := p.Files[i]
@@ -92,6 +99,16 @@ func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, 
 	}
 	p.sort()
 	return p, nil
+}
+
+// toRead is how many bytes a Plan has in hand at once, at most, unless it can have more.
+func (s *Set) toRead(cut evidence.Window) (n int64) {
+	for _, f := range s.Files {
+		if !f.Gzip && (!f.LocatedFor(cut) || f.Name == s.Family) {
+			n += min(f.Size, stretch)
+		}
+	}
+	return min(n, readAtOne*stretch)
 }
 
 // Held is the files as they are held, the oldest first, without a look at them.
