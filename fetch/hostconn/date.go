@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/redact"
+	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/redact"
 )
 
 // Clock runs `date` on the host and compares. The answer was made at some moment
@@ -100,6 +102,22 @@ func parseDate(s string) (t time.Time, coarse time.Duration, err error) {
 type capped struct {
 	strings.Builder
 	left int
+}
+
+// ReadFrom reads all that a host prints, in little memory: it is asked each minute.
+func (c *capped) ReadFrom(r io.Reader) (all int64, err error) {
+	var b [64]byte
+	for {
+		n, err := r.Read(b[:])
+		all += int64(n)
+		c.Write(b[:n])
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
 }
 
 func (c *capped) Write(b []byte) (int, error) {

@@ -17,7 +17,7 @@ const (
 	proofWait  = 10 * time.Second // for one proof of a host: what is slower is no proof, and is told within two periods
 	proofFiles = 4                // of a family that are opened at least, the newest
 	proofMost  = 64               // and at most
-	proofTail  = 8 << 10          // of a file in which its newest record is looked for first
+	proofTail  = 4 << 10          // of a file in which its newest record is looked for first
 )
 
 // A Proof is what a look at a host's logs has shown: whether they could be had now. Times
