@@ -72,11 +72,13 @@ func (c *Transfer) readChunk(src io.ReaderAt, at, n int64) error {
 	return c.write(b, c.from+at)
 }
 
+// chunkBuffers is memory for whole chunks; what is much smaller is not worth keeping one.
 var chunkBuffers = sync.Pool{New: func() any { return new([chunk]byte) }}
 
 // chunkMemory is memory of n bytes, and what gives it back.
 func chunkMemory(n int64) (b []byte, free func()) {
-	if buf, ok := chunkBuffers.Get().(*[chunk]byte); ok && n <= chunk {
+	if n > chunk/2 && n <= chunk {
+		buf := chunkBuffers.Get().(*[chunk]byte)
 		return buf[:n], func() { chunkBuffers.Put(buf) }
 	}
 	return make([]byte, n), func() {}

@@ -162,4 +162,3 @@ func (s *search) lineStart(off, from int64) int64 {
 	}
 	return off - 1 + int64(i)
 }
-

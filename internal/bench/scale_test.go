@@ -81,8 +81,9 @@ type idleRow struct {
 
 type stormRow struct {
 	hosts, sites, alerts int
-	held, copied, sealed []time.Duration // after the mail, of each incident
-	missing              int             // incidents that did not come so far
+	begun, held          []time.Duration // after the mail, of each incident
+	copied, sealed       []time.Duration
+	missing              int // incidents that did not come so far
 	peak                 int64
 	cpu, children        time.Duration // of the watch and of what it started
 	lab                  time.Duration // CPU of the laboratory
@@ -208,7 +209,8 @@ func (w *watch) once(lab *process, run, from, to int, row *stormRow) {
 			row.missing++
 			continue
 		}
-		row.held, row.copied, row.sealed = append(row.held, s.held.Sub(began)), append(row.copied, s.copied.Sub(began)), append(row.sealed, s.sealed.Sub(began))
+		row.begun, row.held = append(row.begun, s.begun.Sub(began)), append(row.held, s.held.Sub(began))
+		row.copied, row.sealed = append(row.copied, s.copied.Sub(began)), append(row.sealed, s.sealed.Sub(began))
 	}
 }
 
@@ -227,7 +229,7 @@ func (r stormRow) String() string {
 	if len(r.held) == 0 {
 		return fmt.Sprintf("| %d | %d | none was sealed within %v |", r.hosts, r.sites, scaleWait)
 	}
-	return fmt.Sprintf("| %d | %d | %s, %s | %s, %s | %s | %s | %s | %s | %s | %.2f | %s | %d | %s |", r.hosts, r.sites, seconds(quantile(r.held, 50)), seconds(quantile(r.held, 99)),
+	return fmt.Sprintf("| %d | %d | %s, %s | %s, %s | %s, %s | %s | %s | %s | %s | %s | %.2f | %s | %d | %s |", r.hosts, r.sites, seconds(quantile(r.begun, 50)), seconds(quantile(r.begun, 99)), seconds(quantile(r.held, 50)), seconds(quantile(r.held, 99)),
 		seconds(quantile(r.copied, 50)), seconds(quantile(r.copied, 99)), seconds(quantile(r.sealed, 99)), sizeText(r.peak), seconds(r.cpuCopied), seconds(r.lab), seconds(r.until),
 		(r.cpuCopied+r.lab).Seconds()/r.until.Seconds(), seconds(r.cpu+r.children-r.cpuCopied), r.missing, r.load)
 }
@@ -249,7 +251,7 @@ func (s *scaling) print() {
 		fmt.Printf("\nFrom %d to %d hosts (%.1f times): %.2f times the memory, %.0f KiB for each further host; %.2f times the CPU.\n", a.hosts, c.hosts, float64(c.hosts)/float64(a.hosts),
 			float64(c.rss)/float64(a.rss), float64(c.rss-a.rss)/1024/float64(c.hosts-a.hosts), c.cpu.Seconds()/a.cpu.Seconds())
 	}
-	fmt.Printf("\n### 13. One collector, many incidents at once\n\n| hosts | sites | held: median, p99 | copied: median, p99 | sealed: p99 | memory, most | CPU until copied: grab | laboratory | time until copied | cores in use | CPU after that, reports and all | not sealed | load |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Printf("\n### 13. One collector, many incidents at once\n\n| hosts | sites | incident begun: median, p99 | held: median, p99 | copied: median, p99 | sealed: p99 | memory, most | CPU until copied: grab | laboratory | time until copied | cores in use | CPU after that, reports and all | not sealed | load |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range s.storms {
 		fmt.Println(r)
 	}

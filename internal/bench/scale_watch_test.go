@@ -119,6 +119,7 @@ type watch struct {
 // siteSteps are the times of one incident.
 type siteSteps struct {
 	incident             string
+	begun                time.Time // its first line in the log
 	held, copied, sealed time.Time // held: the last host
 }
 
@@ -153,7 +154,7 @@ func (w *watch) take(line string) {
 	}
 	s := w.steps[m[4]]
 	if s == nil || s.incident != m[5] {
-		s = &siteSteps{incident: m[5]}
+		s = &siteSteps{incident: m[5], begun: at}
 		w.steps[m[4]] = s
 	}
 	switch {
