@@ -1,6 +1,7 @@
 // Package copyqueue decides who copies off the hosts when many incidents want to.
 //
-// First comes what is not safe yet, by the time when it will be overwritten; then the
+// First comes what is not safe yet: who has to copy nearly all the time until it will be overwritten, by
+// what its host gives, then by the time when that will be; then the
 // oldest alert; last what yields. A place is kept for a slice of bytes and then asked for anew, so nobody
 // waits for the end of another's copy; what is not safe waits for the end of a single read. A host, a site and all together have so many
 // places; whoever has one and waits for an answer of its peer for long counts for its
@@ -225,8 +226,8 @@ func (q *Queue) grant(t *Turn, most int64) {
 	t.gauge = gauge{}
 }
 
-// inOrder has what is not safe first, by its deadline; then the oldest alert; last what
-// yields.
+// inOrder has what is not safe first: who has no time to lose, then by deadlines; then the oldest
+// alert; last what yields.
 func inOrder(a, b *Turn) int {
 	au, bu := a.urgent(), b.urgent()
 	switch {
@@ -240,6 +241,15 @@ func inOrder(a, b *Turn) int {
 	case bu && !au:
 		return 1
 	}
+	if au {
+		now := time.Now()
+		if at, bt := a.tight(now), b.tight(now); at != bt {
+			if at {
+				return -1
+			}
+			return 1
+		}
+	}
 	return cmp.Or(a.claim.Deadline.Compare(b.claim.Deadline), a.claim.Alert.Compare(b.claim.Alert))
 }
 
@@ -251,7 +261,8 @@ func (q *Queue) free(t, without *Turn) bool {
 }
 
 // near reports whether there is a place for t at its host and of its site. What is not
-// safe shares its host with nobody who moves, and its site may have all places.
+// safe shares its host with nobody who moves, nor with who would come after it: they wait for the same
+// peer. Its site may have all places.
 func (q *Queue) near(t, without *Turn) bool {
 	var host, site int
 	for _, o := range q.working {
@@ -259,7 +270,7 @@ func (q *Queue) near(t, without *Turn) bool {
 			continue
 		}
 		if o.claim.Host == t.claim.Host {
-			if host++; (t.urgent() || o.urgent()) && !q.stalled(o) {
+			if host++; (t.urgent() || o.urgent()) && !q.stalled(o) || o.urgent() && inOrder(o, t) <= 0 {
 				return false
 			}
 		}

@@ -16,6 +16,8 @@ const (
 	better    = 1.1                    // times as fast shows that it was of use
 	tries     = 3                      // looks at which it was not show that it is not
 	rest      = 6                      // looks without fewer places after more were needed
+	hurry     = 0.6                    // of what a host gives is needed to the end: its turn has no time to lose
+	limited   = 1.5                    // times as fast as another one, over the same line: it is the other's host that gives no more
 	longest   = 15 * time.Second       // that patience lasts
 )
 
@@ -98,7 +100,7 @@ func (l *line) look(q *Queue) {
 		all = max(all, sure)
 	}
 	l.at, l.done = now, 0
-	l.fit(all, len(working), l.late(working, now), q.all())
+	l.fit(all, working, l.late(working, now), q.all(), now)
 	for _, t := range working {
 		t.gauge.next(now)
 	}
@@ -106,7 +108,8 @@ func (l *line) look(q *Queue) {
 
 // fit finds room for what was measured with so many at work, and for those before the one
 // who would come too late.
-func (l *line) fit(all float64, working, late, most int) {
+func (l *line) fit(all float64, turns []*Turn, late, most int, now time.Time) {
+	working := len(turns)
 	grew := all > l.most/full
 	l.most = max(all, l.most*fade)
 	room := min(l.places(), most)
@@ -114,6 +117,8 @@ func (l *line) fit(all float64, working, late, most int) {
 	case late > 0 && late < working:
 		l.room, l.rest = late, rest
 	case late > 0 && late == working: // it has all that there is
+	case grew && working >= room && slices.ContainsFunc(turns, func(t *Turn) bool { return t.urgent() && t.tight(now) }): // it is not to be crowded
+		l.room, l.rest = min(most, room+1), 1
 	case grew && working >= room: // more may bring more
 		l.room, l.rest = min(most, 2*room), 1
 	case all < full*l.most:
@@ -130,12 +135,18 @@ func (l *line) fit(all float64, working, late, most int) {
 }
 
 // late is how many there are up to the first who comes too late at the rate that it
-// has now; 0: nobody does, or it has been shown that its host gives no more.
+// has now; 0: nobody does, or it has been shown that its host gives no more: others get far more over
+// the same line, or it got no more when they had stopped.
 func (l *line) late(working []*Turn, now time.Time) int {
 	slices.SortStableFunc(working, inOrder)
+	fastest := fastest(working, now)
 	for i, t := range working {
 		rate, known := t.gauge.rate(now)
 		if !known || !t.urgent() {
+			continue
+		}
+		if rate*limited < fastest {
+			t.pace.most = max(rate, t.pace.most)
 			continue
 		}
 		alone := l.room == i+1 && len(working) == i+1
@@ -144,6 +155,16 @@ func (l *line) late(working []*Turn, now time.Time) int {
 		}
 	}
 	return 0
+}
+
+// fastest is the rate of the fastest that was measured.
+func fastest(working []*Turn, now time.Time) (most float64) {
+	for _, t := range working {
+		if rate, known := t.gauge.rate(now); known {
+			most = max(most, rate)
+		}
+	}
+	return most
 }
 
 // A pace is what a turn has shown that its host gives.
@@ -160,6 +181,13 @@ func (p *pace) late(rate float64, alone bool) bool {
 		p.tried++
 	}
 	return p.tried < tries || rate < p.most/better
+}
+
+// tight reports whether a turn has to go on nearly all the time to end in time, by what its host
+// has shown to give. It goes before those whose bytes are overwritten sooner, but who can wait: a slow
+// host takes little of the line, and what it did not get in time nobody can make up for.
+func (t *Turn) tight(now time.Time) bool {
+	return t.pace.most > 0 && t.needs(now) > hurry*t.pace.most
 }
 
 // needs is at which rate a turn would end just in time; 0: nobody knows.

@@ -67,13 +67,13 @@ func TestStorms(t *testing.T) {
 	t.Logf("just enough (within a seventh, or a few reads): %v", &edge)
 	t.Logf("room to spare, on a line of less than 2 Mbit/s: %v", &slow)
 	t.Logf("overload: %v", &overload)
-	if fits.queue > 1+fits.storms/100 || fits.lost > fits.others/100 {
+	if fits.queue > 1+fits.storms/200 || fits.lost > fits.others/100 {
 		t.Error("the queue loses what it has the time for")
 	}
 	if fits.storms < storms/4 || overload.storms < storms/8 || fits.come == 0 {
 		t.Error("the storms show little: too few fit, or are too much, or first come loses nothing")
 	}
-	if overload.lost > 0.8*overload.others {
+	if overload.lost > 0.6*overload.others {
 		t.Error("in overload the queue is hardly better than first come")
 	}
 }
