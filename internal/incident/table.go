@@ -24,12 +24,14 @@ var ErrGone = errors.New("the incident was merged into another")
 //
 // Its lock also guards what decides about alerts: no incident is started or frozen
 // between the judging of an alert and the writing down of it. Methods whose names
-// end in Locked are to be called with the lock held, all others without.
+// end in Locked are to be called with the lock held, all others without. Who has it may
+// call FindLocked, ClaimLocked and ChangeLocked from several goroutines, for different incidents.
 type Table struct {
 	OnFreeze func(Incident) // told, under the lock, that nothing joins an incident any more; may be nil
 
 	st   *Store
 	mu   sync.Mutex
+	in   sync.Mutex // guards m among those who share the lock
 	m    map[string]*Incident
 	wake chan struct{} // size 1
 }
@@ -62,7 +64,18 @@ func (t *Table) Woken() <-chan struct{} { return t.wake }
 
 // FindLocked is the incident of that key, nil if there is none. It is not to be
 // changed.
-func (t *Table) FindLocked(key string) *Incident { return t.m[key] }
+func (t *Table) FindLocked(key string) *Incident {
+	t.in.Lock()
+	defer t.in.Unlock()
+	return t.m[key]
+}
+
+// put takes in an incident as it is on disk.
+func (t *Table) put(in *Incident) {
+	t.in.Lock()
+	defer t.in.Unlock()
+	t.m[in.Key] = in
+}
 
 // OfSiteLocked are the incidents of a site, by key. They are not to be changed.
 func (t *Table) OfSiteLocked(site string) map[string]*Incident {
@@ -87,13 +100,13 @@ func (t *Table) ClaimLocked(in Incident, now func() time.Time) (Incident, error)
 	if err != nil {
 		return in, err
 	}
-	t.m[in.Key] = &in
+	t.put(&in)
 	return in.Clone(), nil
 }
 
 // ChangeLocked changes an incident.
 func (t *Table) ChangeLocked(key string, change func(*Incident)) (Incident, error) {
-	in := t.m[key]
+	in := t.FindLocked(key)
 	if in == nil {
 		return Incident{}, ErrGone
 	}
@@ -102,7 +115,7 @@ func (t *Table) ChangeLocked(key string, change func(*Incident)) (Incident, erro
 	if err := t.st.Save(next); err != nil {
 		return in.Clone(), err
 	}
-	t.m[key] = &next
+	t.put(&next)
 	return next.Clone(), nil
 }
 

@@ -24,16 +24,7 @@ func (j *Journal) Decide(now time.Time) ([]incident.Incident, error) {
 	if !j.due.some {
 		return nil, nil
 	}
-	var changed []incident.Incident
-	var errs []error
-	for site, s := range j.index.sites {
-		some, err := j.decideSite(site, s, now)
-		changed = append(changed, some...)
-		if err != nil {
-			s.stale = true
-			errs = append(errs, fmt.Errorf("decide alerts of site %s: %w", site, err))
-		}
-	}
+	changed, errs := j.decideSites(now)
 	j.due.some, j.due.failed = len(errs) > 0, len(errs) > 0
 	slices.SortFunc(changed, incident.NewestFirst)
 	j.table.Wake()
@@ -55,37 +46,6 @@ func (j *Journal) Overdue() bool {
 	defer j.table.Unlock()
 	quiet := j.now().Sub(j.due.came)
 	return j.due.some && (j.due.failed || quiet < 0 || quiet >= decideQuiet)
-}
-
-// decideSite judges the alerts of one site and writes down first the incidents, then
-// what became of the alerts, and last what is no incident any more.
-func (j *Journal) decideSite(site string, s *siteIndex, now time.Time) (changed []incident.Incident, err error) {
-	incidents := j.table.OfSiteLocked(site)
-	verdicts, whole := s.judgeAlerts(j.circumstances(site, incidents, now))
-	verdicts, groups := unsettled(verdicts)
-
-	reuse(groups, waiting(incidents))
-	for _, g := range groups {
-		in, fresh, err := j.saveGroup(site, g)
-		if err != nil {
-			return changed, err
-		}
-		if fresh {
-			changed = append(changed, in)
-		}
-	}
-	for some := range slices.Chunk(verdicts, maxIntake) {
-		if err := j.saveVerdicts(site, some); err != nil {
-			return changed, err
-		}
-	}
-	if whole {
-		if err := j.dissolve(incidents, groups); err != nil {
-			return changed, err
-		}
-	}
-	s.stale = false
-	return changed, nil
 }
 
 func (j *Journal) circumstances(site string, incidents map[string]*incident.Incident, now time.Time) circumstances {
@@ -196,37 +156,6 @@ func (j *Journal) newIncident(id, site string, g *group) incident.Incident {
 	return in
 }
 
-// saveVerdicts writes what was decided into the alerts' records.
-func (j *Journal) saveVerdicts(site string, verdicts []verdict) error {
-	files := incident.Batch{St: j.st}
-	defer files.Drop()
-	fresh := map[*entry]incident.Decision{}
-	for _, v := range verdicts {
-		d := v.decision(site)
-		if d == v.e.d {
-			continue
-		}
-		rec, err := decided(j.st, v.e.id, d)
-		if err == nil {
-			err = files.WriteRecord(rec)
-		}
-		if err != nil {
-			return err
-		}
-		fresh[v.e] = d
-	}
-	if err := files.Commit(); err != nil {
-		return err
-	}
-	for e, d := range fresh {
-		e.d = d
-		if d.What == incident.Limited {
-			j.limits.count(site, j.now(), j.conf.policy.Limit, j.log)
-		}
-	}
-	return nil
-}
-
 // decision is a verdict as it is written down.
 func (v verdict) decision(site string) incident.Decision {
 	switch {
@@ -236,15 +165,6 @@ func (v verdict) decision(site string) incident.Decision {
 		return incident.Decision{Site: site, What: incident.Limited, Note: v.note}
 	}
 	return incident.Decision{Site: site, What: incident.Repeat, Of: v.of}
-}
-
-// decided is an alert's record with a site's decision in it.
-func decided(st *incident.Store, id string, d incident.Decision) (incident.AlertRecord, error) {
-	rec, err := st.Alert(id)
-	if i := slices.IndexFunc(rec.Sites, func(o incident.Decision) bool { return o.Site == d.Site }); i >= 0 {
-		rec.Sites[i] = d
-	}
-	return rec, err
 }
 
 // dissolve removes waiting incidents of which nothing is left: their alerts have
