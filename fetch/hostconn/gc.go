@@ -3,6 +3,7 @@ package hostconn
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 )
 
@@ -13,6 +14,7 @@ const (
 	gcPercent     = 400       // percent of what is in use, while one host is copied from
 	gcPercentMin  = 60        // while many are, for the whole is to stay below 100 MiB
 	gcMemoryLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
+	gcGarbage     = 64 << 20  // that may lie about beside what is in use, where that is much: a thousand warm hosts are
 )
 
 var gcState struct {
@@ -21,6 +23,7 @@ var gcState struct {
 	most    int // of them at a time since the first
 	percent int // before the first of them
 	limit   int64
+	garbage int // percent that are gcGarbage bytes
 }
 
 // relaxGC lets the garbage collector run less while one host is copied from, and more than
@@ -36,7 +39,9 @@ func relaxGC(hosts int) {
 	defer c.mu.Unlock()
 	if c.hosts == 0 {
 		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
-		debug.SetMemoryLimit(min(c.limit, gcMemoryLimit))
+		live, all := inUse()
+		c.garbage = int(min(gcPercent, gcGarbage*100/max(live, 1)))
+		debug.SetMemoryLimit(min(c.limit, max(gcMemoryLimit, all+gcGarbage))) // one that is exceeded already would have it collect all the time
 	}
 	if c.hosts += hosts; c.hosts == 0 {
 		c.most = 0
@@ -45,5 +50,13 @@ func relaxGC(hosts int) {
 		return
 	}
 	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
-	debug.SetGCPercent(max(gcPercentMin, gcPercent/(c.most*c.most)))
+	debug.SetGCPercent(max(gcPercentMin, min(c.garbage, gcPercent/(c.most*c.most))))
+}
+
+// inUse is how many bytes of the heap were in use when garbage was collected last, and how many the
+// program has of the system.
+func inUse() (live, all int64) {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(m)
+	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
 }

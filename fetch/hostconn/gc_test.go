@@ -1,6 +1,7 @@
 package hostconn
 
 import (
+	"runtime"
 	"runtime/metrics"
 	"testing"
 )
@@ -41,4 +42,20 @@ func TestRelaxGC(t *testing.T) {
 	if got := now(); got != before {
 		t.Errorf("with $GOGC %d", got)
 	}
+}
+
+// Where much is in use already, as with a thousand warm hosts, a copy leaves garbage by the byte and not by
+// the percent, and the limit is one that is not exceeded from the beginning.
+func TestRelaxGCAmongMany(t *testing.T) {
+	t.Setenv("GOGC", "")
+	much := make([]byte, 320<<20)
+	runtime.GC()
+	relaxGC(1)
+	defer relaxGC(-1)
+	s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+	metrics.Read(s)
+	if percent, limit := s[0].Value.Uint64(), s[1].Value.Uint64(); percent > gcPercentMin || limit < uint64(len(much))+gcGarbage {
+		t.Errorf("%d percent, limit %d MiB, of which %d are in use", percent, limit>>20, len(much)>>20)
+	}
+	runtime.KeepAlive(much)
 }

@@ -30,7 +30,7 @@ type Table struct {
 	OnFreeze func(Incident) // told, under the lock, that nothing joins an incident any more; may be nil
 
 	st   *Store
-	mu   sync.Mutex
+	mu   sync.RWMutex
 	in   sync.Mutex // guards m among those who share the lock
 	m    map[string]*Incident
 	wake chan struct{} // size 1
@@ -154,9 +154,11 @@ func (t *Table) Update(key string, change func(*Incident)) (Incident, error) {
 }
 
 // Start says that hosts are about to be asked: from now on the incident never
-// shrinks and never merges with another.
+// shrinks and never merges with another. Many start at the same time; one does not twice.
 func (t *Table) Start(key string) (Incident, error) {
-	return t.Update(key, func(in *Incident) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.ChangeLocked(key, func(in *Incident) {
 		if in.State == Waiting {
 			in.Opened = in.Asked
 		}
