@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,6 +41,11 @@ type labPlan struct {
 func TestScaleLab(t *testing.T) {
 	if *scaleLab == "" {
 		return
+	}
+	// a connection for each host, and while all are held dozens of files of each
+	most := syscall.Rlimit{Cur: uint64(*scaleHosts)*100 + 1000, Max: uint64(*scaleHosts)*100 + 1000}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &most); err != nil {
+		fmt.Fprintf(os.Stderr, "the laboratory may not open %d files (%v): with many sites at once its hosts will refuse some\n", most.Cur, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
