@@ -3,10 +3,8 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,14 +94,9 @@ type stormRow struct {
 func (s *scaling) run(b *testing.B, r *rig, hosts int) {
 	dir := r.fresh()
 	defer os.RemoveAll(dir)
-	lab := startProcess(b, os.Stderr, os.Args[0], "-test.run", "^TestScaleLab$", "-test.timeout", "2h", "-scale-lab", dir, "-scale-hosts", strconv.Itoa(hosts))
-	lab.says("ready")
-	text, err := os.ReadFile(filepath.Join(dir, "lab.json"))
-	must(b, err)
-	var plan labPlan
-	must(b, json.Unmarshal(text, &plan))
+	lab := startLaboratory(b, dir, hosts)
 	began := time.Now()
-	w := startWatch(b, r.grab, dir, plan)
+	w := startWatch(b, r.grab, dir, lab.plan)
 	row := idleRow{hosts: hosts}
 	waitUntil(scaleWarm, func() bool {
 		row.proven = w.proven(r.grab, began)
@@ -164,7 +157,7 @@ func (w *watch) idle(row idleRow) idleRow {
 }
 
 // storm has alerts of so many sites at once, repeated with other sites.
-func (w *watch) storm(lab *process, run, sites, times int) (row stormRow) {
+func (w *watch) storm(lab *laboratory, run, sites, times int) (row stormRow) {
 	w.tb.Helper()
 	row = stormRow{sites: sites, alerts: times}
 	w.clearPeak()
@@ -183,19 +176,19 @@ func (w *watch) storm(lab *process, run, sites, times int) (row stormRow) {
 }
 
 // once delivers the alerts of the sites from, to and waits until all are sealed.
-func (w *watch) once(lab *process, run, from, to int, row *stormRow) {
+func (w *watch) once(lab *laboratory, run, from, to int, row *stormRow) {
 	w.tb.Helper()
 	own, kids := w.cpu()
-	others, _ := lab.cpu()
+	others := lab.cpu()
 	began := time.Now()
-	_, err := fmt.Fprintf(lab.in, "storm %d %d %d\n", from, to, run)
+	_, err := fmt.Fprintf(lab.parts[0].in, "storm %d %d %d\n", from, to, run)
 	must(w.tb, err)
-	lab.says("delivered")
+	lab.parts[0].says("delivered")
 	copied := func(s *siteSteps) time.Time { return s.copied }
 	waitUntil(scaleWait, func() bool { return w.all(from, to, copied, began) == to-from })
 	row.until += time.Since(began)
 	ownCopied, _ := w.cpu()
-	othersCopied, _ := lab.cpu()
+	othersCopied := lab.cpu()
 	row.cpuCopied, row.lab = row.cpuCopied+ownCopied-own, row.lab+othersCopied-others
 	sealed := func(s *siteSteps) time.Time { return s.sealed }
 	waitUntil(scaleWait, func() bool { return w.all(from, to, sealed, began) == to-from })

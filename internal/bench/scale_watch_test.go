@@ -174,11 +174,11 @@ func startWatch(tb testing.TB, grab, dir string, plan labPlan) *watch {
 	var b strings.Builder
 	fmt.Fprintf(&b, "store: %[1]s/store\nsocket: {path: %[1]s/grab.sock}\nmail: {server: %[2]q, ca_file: %[1]s/ca.pem, user: %[3]q, password: {file: %[1]s/imap.secret}}\n", dir, plan.Mail, plan.User)
 	fmt.Fprintf(&b, "alerts: {limit: 0}\ncooldown: 1s\nwindow: {before: 2m, after: 20s}\nkeep: {free: 1MiB}\nlogs: {dir: %[1]s/logs}\nssh: {user: root, key: {file: %[1]s/key}}\nsites:\n", dir)
-	for i, a := range plan.Addresses {
+	for i, h := range plan.Hosts {
 		if i%scaleSite == 0 {
 			fmt.Fprintf(&b, "- name: s%03d\n  time_zone: UTC\n  clusters: [%s]\n  hosts:\n", i/scaleSite, clusterOf(i/scaleSite))
 		}
-		fmt.Fprintf(&b, "  - {name: h%04d, role: %s, address: %q, host_key: %q}\n", i, "CE"[i%2:i%2+1], a, plan.HostKey)
+		fmt.Fprintf(&b, "  - {name: h%04d, role: %s, address: %q, host_key: %q}\n", i, "CE"[i%2:i%2+1], h.Address, h.Key)
 	}
 	conf := filepath.Join(dir, "grab.yaml")
 	must(tb, os.WriteFile(conf, []byte(b.String()), 0o600))
