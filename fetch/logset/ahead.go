@@ -22,7 +22,7 @@ type aheadReader struct {
 	rest      []byte // of what was read, not taken yet
 
 	own  *[stretch]byte // nil: none, or it may still be written into
-	more func()         // gives back what was taken of the budget; nil: nothing was
+	more *share         // what was taken of the budget beside that; nil: nothing
 }
 
 // readAhead reads [from, from+n) of r. Its user closes it, and looks at nothing of it after that.
@@ -54,7 +54,7 @@ func (a *aheadReader) Read(b []byte) (int, error) {
 // where that is left.
 func (a *aheadReader) memory(n int64) []byte {
 	if a.more != nil {
-		a.more()
+		a.more.giveBack()
 		a.more = nil
 	}
 	if n > stretch {
@@ -71,7 +71,7 @@ func (a *aheadReader) memory(n int64) []byte {
 // close gives the memory back.
 func (a *aheadReader) close() {
 	if a.more != nil {
-		a.more()
+		a.more.giveBack()
 	}
 	if a.own != nil {
 		stretches.Put(a.own)

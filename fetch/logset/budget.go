@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	readingMost = 16 << 20        // bytes that looking for windows may have in hand, of all hosts
+	readingMost = 32 << 20        // bytes that looking for windows may have in hand, of all hosts
 	overdue     = 2 * time.Second // after which a share counts among those of slow hosts
 	overdueMost = 2               // times as much for those
 	lookOverdue = overdue / 4     // between two looks whether a share has become overdue
@@ -18,55 +18,57 @@ const (
 // once, each with dozens of files. Holding takes nothing of it, and never waits for it.
 var reading = &budget{most: readingMost}
 
-// A budget is memory that many share, in the order in which they ask for it. Who has had a share
-// for long, for a host that hardly answers, counts no more against the others, until there are so
+// A budget is memory that many share, in the order in which they ask for it: each asks for what one file
+// takes, and again for the next one, so that none keeps many others waiting. A share that is out
+// for long, for its host hardly answers, counts no more against the others, until there are so
 // many of those that they have a multiple of the budget; a host that says nothing is given up
-// after half a minute, and its share comes back. It is safe for concurrent use.
+// after half a minute, and its shares come back. It is safe for concurrent use.
 type budget struct {
 	most int64
 
 	mu      sync.Mutex
-	shares  []*share // that are out, the oldest first
+	shares  []*share // that are out
 	waiting []*share // in their order
 	timer   *time.Timer
 }
 
 type share struct {
+	of    *budget
 	bytes int64
 	since time.Time     // it is out
 	given chan struct{} // closed when it is
 }
 
-// take waits for n bytes, and returns what gives them back. Who wants more than there is gets
-// all of it.
-func (b *budget) take(ctx context.Context, n int64) (done func(), err error) {
-	s := &share{bytes: min(n, b.most), given: make(chan struct{})}
+// take waits for n bytes. Who wants more than there is gets all of it.
+func (b *budget) take(ctx context.Context, n int64) (*share, error) {
+	s := &share{of: b, bytes: min(n, b.most), given: make(chan struct{})}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, s)
 	b.dispatch()
 	b.mu.Unlock()
 	select {
 	case <-s.given:
-		return func() { b.giveBack(s) }, nil
+		return s, nil
 	case <-ctx.Done():
-		b.giveBack(s)
+		s.giveBack()
 		return nil, context.Cause(ctx)
 	}
 }
 
-// try is take for who can do without; nil: there is nothing left.
-func (b *budget) try(n int64) (done func()) {
+// try is take for who can do without; nil: there is not so much left, or others wait.
+func (b *budget) try(n int64) *share {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &share{bytes: n, given: make(chan struct{})}
+	s := &share{of: b, bytes: n, given: make(chan struct{})}
 	if len(b.waiting) > 0 || !b.fits(s) {
 		return nil
 	}
 	b.give(s)
-	return func() { b.giveBack(s) }
+	return s
 }
 
-func (b *budget) giveBack(s *share) {
+func (s *share) giveBack() {
+	b := s.of
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	is := func(o *share) bool { return o == s }

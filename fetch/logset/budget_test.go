@@ -20,12 +20,12 @@ func TestBudgetBounds(t *testing.T) {
 		for i := range 200 {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * time.Microsecond)
-				n := int64(1 + i%40)
-				done, err := b.take(t.Context(), n)
+				s, err := b.take(t.Context(), int64(1+i%40))
 				if err != nil {
 					t.Error(err)
 					return
 				}
+				n := s.bytes
 				mu.Lock()
 				out, order = out+n, append(order, i)
 				most = max(most, out)
@@ -34,7 +34,7 @@ func TestBudgetBounds(t *testing.T) {
 				mu.Lock()
 				out -= n
 				mu.Unlock()
-				done()
+				s.giveBack()
 			})
 		}
 		all.Wait()
@@ -58,36 +58,35 @@ func TestBudgetSilentHosts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &budget{most: 100}
 		silent := func(n int64) { // as long as a session may be silent
-			done, err := b.take(t.Context(), n)
+			s, err := b.take(t.Context(), n)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			time.Sleep(30 * time.Second)
-			done()
+			s.giveBack()
 		}
 		var all sync.WaitGroup
-		for range 10 {
-			all.Go(func() { silent(10) })
+		for range 100 {
+			all.Go(func() { silent(1) })
 		}
 		synctest.Wait()
 		began := time.Now()
-		done, err := b.take(t.Context(), 30)
+		moves, err := b.take(t.Context(), 30)
 		if err != nil || time.Since(began) > overdue+lookOverdue {
 			t.Errorf("behind silent hosts a share came after %v: %v", time.Since(began), err)
 		}
-		done()
-
-		for range 40 {
-			all.Go(func() { silent(10) })
+		for range 400 {
+			all.Go(func() { silent(1) })
 		}
+		moves.giveBack()
 		time.Sleep(5 * time.Second)
 		var out int64
 		for _, s := range b.shares {
 			out += s.bytes
 		}
 		if out != 300 {
-			t.Errorf("silent hosts have %d bytes", out)
+			t.Errorf("silent hosts have %d shares", out)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -106,25 +105,25 @@ func TestBudgetTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &budget{most: 100}
 		first, err := b.take(t.Context(), 200) // all that there is
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || first.bytes != b.most {
+			t.Fatal(first, err)
 		}
 		if b.try(1) != nil {
 			t.Error("more than there is was given")
 		}
 		go func() {
 			time.Sleep(time.Second)
-			first()
+			first.giveBack()
 		}()
 		second, err := b.take(t.Context(), 10)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || second.bytes != 10 {
+			t.Fatal(second, err)
 		}
-		if done := b.try(90); done == nil {
+		if s := b.try(90); s == nil {
 			t.Error("what is left was not given")
 		} else {
-			done()
+			s.giveBack()
 		}
-		second()
+		second.giveBack()
 	})
 }

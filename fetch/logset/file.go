@@ -253,27 +253,29 @@ func (f *File) LocatedFor(cut evidence.Window) bool {
 	return f.Found != nil && f.Cut == cut && f.FoundSize == f.Size
 }
 
-// locate refreshes f, unless it was opened just now, and finds the window in it, unless
-// that is known.
-func (f *File) locate(cut evidence.Window, zone *time.Location) error {
+// prepare refreshes f, unless it was opened just now, and reports whether it has to be read to
+// find the window in it.
+func (f *File) prepare(cut evidence.Window, zone *time.Location) (read bool, err error) {
 	fresh := f.fresh
 	if f.fresh = false; !fresh {
 		if err := f.Refresh(); err != nil || f.Stale {
-			return err
+			return false, err
 		}
 	}
 	f.ShowFirst(zone)
 	if f.LocatedFor(cut) {
-		return nil
+		return false, nil
 	}
 	f.Found, f.Cut, f.FoundSize = nil, cut, f.Size
 	if f.Before(cut.Since.Add(-OldEnough)) && !f.First.IsZero() {
 		f.Found = &Extent{Size: f.Size, First: f.First} // too old: held as a proof of the window's start
-		return nil
+		return false, nil
 	}
-	if f.Gzip {
-		return nil
-	}
+	return !f.Gzip, nil
+}
+
+// locate finds the window in f, which is prepared.
+func (f *File) locate(cut evidence.Window, zone *time.Location) error {
 	base := int64(-1)
 	if len(f.Head) == hostconn.HeadSize {
 		base = f.At

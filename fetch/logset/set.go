@@ -65,24 +65,23 @@ type Plan struct {
 // that ends before its size is located as far as it goes.
 func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, error) {
 	p := &Plan{Family: s.Family, Cut: cut, Files: slices.Clone(s.Files)}
-	if n := s.toRead(cut); n > 0 {
-		done, err := reading.take(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
+	errs, read := make([]error, len(p.Files)), make([]bool, len(p.Files))
+	eachOf(p.Files, func(i int) { read[i], errs[i] = p.Files[i].prepare(cut, s.Zone) })
+	readEach(ctx, p.Files, read, func(i int) { errs[i] = p.Files[i].locate(cut, s.Zone) })
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	errs := make([]error, len(p.Files))
-	eachOf(p.Files, func(i int) {
-		f := p.Files[i]
-		errs[i] = f.locate(cut, s.Zone)
-		if !last || !errors.Is(errs[i], hostconn.ErrShort) && !f.Stale {
-			return
-		}
-		if ok, err := f.locateShort(cut, s.Zone); err != nil || ok {
-			errs[i] = err
-		}
-	})
+	if last {
+		eachOf(p.Files, func(i int) {
+			f := p.Files[i]
+			if !errors.Is(errs[i], hostconn.ErrShort) && !f.Stale {
+				return
+			}
+			if ok, err := f.locateShort(cut, s.Zone); err != nil || ok {
+				errs[i] = err
+			}
+		})
+	}
 	for i, f := range p.Files {
 		switch {
 		case errors.Is(errs[i], hostconn.ErrShort) || f.Stale:
@@ -99,16 +98,6 @@ func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, 
 	}
 	p.sort()
 	return p, nil
-}
-
-// toRead is how many bytes a Plan has in hand at once, at most, unless it can have more.
-func (s *Set) toRead(cut evidence.Window) (n int64) {
-	for _, f := range s.Files {
-		if !f.Gzip && (!f.LocatedFor(cut) || f.Name == s.Family) {
-			n += min(f.Size, stretch)
-		}
-	}
-	return min(n, readAtOne*stretch)
 }
 
 // Held is the files as they are held, the oldest first, without a look at them.

@@ -156,8 +156,9 @@ func TestCrowd(t *testing.T) {
 
 		idle := time.Now()
 		time.Sleep(2 * time.Minute)
-		// of each host a proof a minute, a listing of the ring every 30 s and a keepalive every 10 s
-		look("idle", idle, map[string][2]int{"dials": {0, 0}, "listings": {2 * 3 * hosts * 9 / 10, 2*second + hosts/6}, "keepalives": {2 * 6 * hosts * 9 / 10, hosts/4 + 4}})
+		// of each host a proof a minute, a listing of the ring every 30 s, and a keepalive when nothing has come
+		// for 15 s; proofs and keepalives on the beat of a second
+		look("idle", idle, map[string][2]int{"dials": {0, 0}, "listings": {2 * 3 * hosts * 9 / 10, 2*second + hosts/6}, "keepalives": {2 * 2 * hosts * 9 / 10, hosts/4 + 4}})
 
 		away := time.Now()
 		c.all(func(p *logPeer) { p.bad["refuses"] = true; p.hangUp() })
@@ -166,7 +167,7 @@ func TestCrowd(t *testing.T) {
 		c.all(func(p *logPeer) { p.bad["refuses"] = false })
 		back := time.Now()
 		time.Sleep(3 * time.Minute)
-		look("back", back, map[string][2]int{"logins": {hosts, second + 1}, "listings": {hosts, 4 * second}, "keepalives": {6 * hosts, second + hosts/4}})
+		look("back", back, map[string][2]int{"logins": {hosts, second + 1}, "listings": {hosts, 4 * second}, "keepalives": {2 * 2 * hosts, second + hosts/4}})
 		if sum, _ := c.between("logins", back, time.Now()); sum != hosts {
 			t.Errorf("%d logins to %d hosts that were away", sum, hosts)
 		}
