@@ -40,7 +40,9 @@ func relaxGC(hosts int) {
 	if c.hosts == 0 {
 		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
 		live, all := inUse()
-		c.garbage = int(min(gcPercent, gcGarbage*100/max(live, 1)))
+		if c.garbage = gcPercent; live > gcGarbage {
+			c.garbage = int(gcGarbage * 100 / live)
+		}
 		debug.SetMemoryLimit(min(c.limit, max(gcMemoryLimit, all+gcGarbage))) // one that is exceeded already would have it collect all the time
 	}
 	if c.hosts += hosts; c.hosts == 0 {

@@ -6,13 +6,15 @@ import (
 )
 
 const (
-	firstReads = 4                      // files of a family that are read at once at first
-	fewReads   = 2                      // where many hosts are looked at
+	firstReads = 4 * stretch            // bytes of a family that are in hand at first
+	fewReads   = 2 * stretch            // where many hosts are looked at
+	leastRead  = 8 << 10                // that a file counts for
 	quickRead  = 500 * time.Millisecond // within which a host has answered that may be asked for more
 )
 
 // A readDone is what came of reading one file.
 type readDone struct {
+	bytes int64
 	took  time.Duration
 	panic any
 }
@@ -23,12 +25,12 @@ type readDone struct {
 // the caller's.
 func readEach(ctx context.Context, files []*File, read []bool, f func(int)) {
 	ended := make(chan readDone)
-	under, more := 0, 0 // way; files at once beyond the first ones
+	var under, more int64 // bytes: under way, and beyond the first ones
 	var caught any
 	wait := func() {
 		d := <-ended
-		if under--; d.took < quickRead {
-			more += 2
+		if under -= d.bytes; d.took < quickRead {
+			more += 2 * d.bytes
 		}
 		if d.panic != nil {
 			caught = d.panic
@@ -38,14 +40,15 @@ func readEach(ctx context.Context, files []*File, read []bool, f func(int)) {
 		if !read[i] {
 			continue
 		}
-		for under >= min(readAtOne, reading.first()+more) {
+		n := max(min(file.Size, stretch), leastRead)
+		for under > 0 && under+n > min(readAtOne*stretch, reading.first()+more) {
 			wait()
 		}
-		mine, err := reading.take(ctx, min(file.Size, stretch))
+		mine, err := reading.take(ctx, n)
 		if err != nil {
 			break
 		}
-		under++
+		under += n
 		go func() { ended <- readOne(mine, i, f) }() // waited for below
 	}
 	for under > 0 {
@@ -60,14 +63,14 @@ func readOne(mine *share, i int, f func(int)) (d readDone) {
 	began := time.Now()
 	defer func() {
 		mine.giveBack()
-		d.took, d.panic = time.Since(began), recover()
+		d.bytes, d.took, d.panic = mine.bytes, time.Since(began), recover()
 	}()
 	f(i)
 	return d
 }
 
-// first is how many files of a family may be read at once at first.
-func (b *budget) first() int {
+// first is how many bytes of a family may be in hand at first.
+func (b *budget) first() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all int64
