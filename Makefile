@@ -50,7 +50,7 @@ test-rest:
 # asks for testrace.On; of the whole program RACED; and not in others' code that shares nothing
 # but through package sync (UNWATCHED). `make race` takes everything. GORACE: else every test
 # program sleeps for a second before it ends.
-PURE      = ./bundle/mask/find ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
+PURE      = ./bundle/mask/find ./bundle/mask/find/undo ./internal/cucmtrace ./internal/export ./internal/fleet/owner/claims ./internal/lab/scenario ./internal/registration/cucmlog ./internal/registration/hear ./internal/registration/judge ./internal/registration/phone ./internal/registration/wire ./internal/report ./internal/snapshot ./mailwatch/alertmail
 SAMPLED   = ./bundle ./bundle/mask ./internal/config ./internal/lab ./internal/lab/mra ./internal/lab/rtmt ./internal/lab/timeline ./internal/masking ./internal/registration ./internal/registration/logs
 RACED     = ^(TestHandover|TestPauseWatch|TestRealDrill|TestRealLate|TestRealNow|TestRealRing|TestRealStop|TestRealWatch|TestRefusedOnce|TestSitesReal|TestThreeWays|TestWarmWatch)$$
 UNWATCHED = compress/flate github.com/klauspost/compress/flate

@@ -32,7 +32,10 @@ func (l learning) text(_ string, k Kind, _ io.Writer, r io.Reader) error {
 
 // options are how a chunk is scanned.
 func (m *Masker) options(c *chunk) find.Options {
-	return find.Options{Log: c.kind == Log, Identities: m.strength != Credentials, Columns: c.cols, First: c.line == 1}
+	if c.memory == nil && len(c.b) > find.Long {
+		c.memory = &find.Memory{}
+	}
+	return find.Options{Log: c.kind == Log, Identities: m.strength != Credentials, Columns: c.cols, First: c.line == 1, Memory: c.memory}
 }
 
 // A fresh is what a chunk has that is new, and what those before it in the same memory had.

@@ -29,12 +29,13 @@ type chunk struct {
 	done chan struct{}
 
 	// What is used again for the chunk after.
-	cols  []find.Key // of CSV
-	kind  Kind
-	hits  []find.Hit
-	fresh *fresh
-	rw    *rewriter
-	seen  map[string]bool // issued pseudonyms that a search met
+	cols   []find.Key // of CSV
+	kind   Kind
+	hits   []find.Hit
+	fresh  *fresh
+	memory *find.Memory
+	rw     *rewriter
+	seen   map[string]bool // issued pseudonyms that a search met
 }
 
 // A chunker cuts a stream.

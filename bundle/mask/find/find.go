@@ -11,15 +11,16 @@
 // known to be raw.
 package find
 
-import "bytes"
+import (
+	"bytes"
+
+	"rtmtgrab/bundle/mask/find/undo"
+)
 
 // Scan finds the hits of a text, in order, in the memory of those that are given, and the
 // Content-Lengths that depend on them.
 func Scan(text []byte, o Options, hits []Hit) ([]Hit, []LengthOf) {
-	s := scanner{Options: o, b: text, hits: hits[:0]}
-	if len(text) > 16<<10 {
-		s.recent = &recent{}
-	}
+	s := scanner{Options: o, b: text, hits: hits[:0], recent: memory(o, text)}
 	s.run()
 	return s.hits, s.msg.done
 }
@@ -90,7 +91,7 @@ func Begins(line []byte) bool {
 }
 
 // Unquote undoes the =XX of quoted-printable.
-func Unquote(b []byte) []byte { return unquote(b).b }
+func Unquote(b []byte) []byte { return undo.Quoted(b).B }
 
 // IsLetter, IsDigit and Is64 say what a byte is.
 func IsLetter(c byte) bool { return kinds[c]&isLetter != 0 }
@@ -99,4 +100,4 @@ func IsLetter(c byte) bool { return kinds[c]&isLetter != 0 }
 func IsDigit(c byte) bool { return kinds[c] == isDigit }
 
 // Is64 is for the signs of base64.
-func Is64(c byte) bool { return kinds[c]&isAlnum != 0 && c < 0x80 || c == '+' || c == '/' }
+func Is64(c byte) bool { return undo.Is64(c) }

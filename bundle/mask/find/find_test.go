@@ -1,7 +1,6 @@
 package find
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -18,10 +17,7 @@ func FuzzScan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, log bool) {
 		for _, d := range []*Dictionary{nil, known} {
 			hits, lengths := Scan([]byte(text), Options{Log: log, Identities: true, Known: d, Domains: map[string]bool{}}, nil)
-			s := scanner{Options: Options{Log: log, Identities: true, Known: d, Domains: map[string]bool{}}, b: []byte(text), recent: &recent{}}
-			if s.run(); !reflect.DeepEqual(append([]Hit(nil), s.hits...), append([]Hit(nil), hits...)) {
-				t.Fatalf("with what was seen before:\n%+v\nwithout:\n%+v\n%q", s.hits, hits, text)
-			}
+			sameAsBefore(t, &Memory{}, strings.Repeat(text+"\n", 3), Options{Log: log, Identities: true, Known: d})
 			at := int32(0)
 			for _, h := range hits {
 				if h.From < at || h.To <= h.From || int(h.To) > len(text) || h.Class == None || h.Rule == ruleNone {

@@ -1,5 +1,7 @@
 package find
 
+import "rtmtgrab/bundle/mask/find/undo"
+
 var schemes = set("digest", "bearer", "basic", "negotiate", "ntlm", "token", "ciscotoken", "oauth")
 
 // headerEnd is where the value of a header ends that begins at i. One that starts its line
@@ -15,7 +17,7 @@ func headerEnd(b []byte, i int, starts bool) (end int) {
 					return j
 				}
 				open = !open
-			case b[j] == '\\' && j+1 < end && (b[j+1] == 'n' || b[j+1] == 'r'), b[j] == '#' && escapeAt(b, j) > 0, b[j] == '<':
+			case b[j] == '\\' && j+1 < end && (b[j+1] == 'n' || b[j+1] == 'r'), b[j] == '#' && undo.EscapeAt(b, j) > 0, b[j] == '<':
 				return j
 			}
 		}

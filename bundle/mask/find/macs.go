@@ -1,10 +1,6 @@
 package find
 
-import (
-	"bytes"
-
-	"rtmtgrab/internal/expressway"
-)
+import "bytes"
 
 // written finds SEP00EBD5D5D8E8, 00-eb-d5-d5-d8-e8, 00eb.d5d5.d8e8, the node of a UUID that
 // has nothing else, and the beginning of a Call-ID as phones make it.
@@ -23,7 +19,7 @@ func written(w []byte, flags uint8) (from, to int) {
 			return 24, 36
 		}
 	case len(w) == 35 && w[8] == '-' && w[17] == '-' && w[26] == '-' && isHexes(w[:8]) && isHexes(w[9:17]):
-		if _, ok := expressway.MACOfCallID(string(w)); ok {
+		if isHexes(w[9:13]) && unhex(w[1])&1 == 0 && !(zeros(w[:8]) && zeros(w[9:13])) { // as expressway.MACOfCallID has it
 			return 0, 13
 		}
 	}
@@ -57,31 +53,65 @@ func pairs(w []byte, sep byte) bool {
 	return true
 }
 
+func zeros(b []byte) bool {
+	for _, c := range b {
+		if c != '0' {
+			return false
+		}
+	}
+	return true
+}
+
 func isHexes(b []byte) bool { return all(b, isDigit|isAF) }
 
 // macsIn calls found for known addresses wherever twelve digits stand on end in b[from:to],
 // dots, dashes and colons between any of them.
 func (d *Dictionary) macsIn(b []byte, from, to int, found func(from, to int)) {
 	var v uint64
-	var at [16]int // where the latest digits stand
 	n := 0
-	for i := from; i < to; i++ {
-		c := b[i]
-		switch k := kinds[c]; {
-		case k&(isDigit|isAF) != 0:
-			v = v<<4 | uint64(unhex(c))
-			at[n&15] = i
-			n++
-			if n >= 12 && d.hasMAC(v&(1<<48-1)) {
-				found(at[(n-12)&15], i+1)
+	for i, c := range b[from:to] {
+		if x := nibbles[c]; x < 16 {
+			v = v<<4 | uint64(x)
+			if n++; n >= 12 && d.hasMAC(v&(1<<48-1)) {
+				found(digitsBack(b, from+i, 12), from+i+1)
 				n = 0
 			}
-		case (k&(isDot|isDash) != 0 && c != '_' || c == ':') && i > from && isHex(b[i-1]):
-		default:
+		} else if x == noNibble || i == 0 || nibbles[b[from+i-1]] > 15 {
 			n = 0
 		}
 	}
 }
+
+// digitsBack is where the last n digits begin that end at i.
+func digitsBack(b []byte, i, n int) int {
+	for ; ; i-- {
+		if nibbles[b[i]] < 16 {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+}
+
+// nibbles is what hexadecimal digits stand for, and what may part them.
+var nibbles = func() (t [256]uint8) {
+	for c := range t {
+		switch b := byte(c); {
+		case isHex(b):
+			t[c] = unhex(b)
+		case b == '.' || b == '-' || b == ':':
+			t[c] = parts
+		default:
+			t[c] = noNibble
+		}
+	}
+	return t
+}()
+
+const (
+	parts = 16 + iota
+	noNibble
+)
 
 // macKey is an address in any spelling as a number.
 func macKey(b []byte) (v uint64, ok bool) {
@@ -103,4 +133,13 @@ func canonicalMAC(to, b []byte) []byte {
 		}
 	}
 	return to
+}
+
+func isHex(c byte) bool { return kinds[c]&(isDigit|isAF) != 0 }
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&15 + 9
 }

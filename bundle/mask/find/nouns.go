@@ -45,7 +45,7 @@ var nounEnds = tableOf("SPetrETR")
 func afterNoun(s *scanner, from, to int, flags uint8) {
 	switch s.b[s.last.From-2] {
 	case 'S', 'P':
-		if before := s.b[max(0, from-14) : from-1]; bytes.Contains(before, []byte("SIP/2.0/")) {
+		if before := s.b[max(s.line.from, from-14) : from-1]; bytes.Contains(before, []byte("SIP/2.0/")) {
 			s.host(from, to, ruleHost)
 		}
 		return

@@ -1,6 +1,10 @@
 package find
 
-import "bytes"
+import (
+	"bytes"
+
+	"rtmtgrab/bundle/mask/find/undo"
+)
 
 // Where in headers and in certificates' and directories' names hosts and people stand.
 
@@ -133,7 +137,7 @@ func bareToken(b []byte, w Span) (token Span) {
 	if len(v) < 8 {
 		return token
 	}
-	if text, _, ok := decode(v); !ok || bytes.IndexByte(text, ':') < 0 {
+	if text, _, ok := undo.Base64(v); !ok || bytes.IndexByte(text, ':') < 0 {
 		return token
 	}
 	return Span{from, to}

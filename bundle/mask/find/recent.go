@@ -5,8 +5,40 @@ import "bytes"
 // recent has what the words of a text turned out to be a moment ago: the same keys and hosts
 // come again and again.
 type recent struct {
-	keys  [256]recentKey
-	hosts [256]recentHost
+	keys  [64]recentKey
+	hosts [64]recentHost
+	words [1 << seenBits]seenWord
+	lines [1 << lineBits]seenLine
+}
+
+// A Memory keeps what words are from one text to the next. It may be used by one scan at a
+// time.
+type Memory struct {
+	recent
+	of Options // it holds for these
+}
+
+// Long is from how many bytes on a text is worth a Memory.
+const Long = 16 << 10
+
+// memory is the one that is given or a new one, fit for the text of a scan with o; nil: none
+// is worth while.
+func memory(o Options, text []byte) *recent {
+	m := o.Memory
+	switch {
+	case m == nil && len(text) <= Long:
+		return nil
+	case m == nil:
+		return &recent{}
+	}
+	if m.of.Known != o.Known || m.of.Identities != o.Identities {
+		clear(m.words[:])
+		clear(m.lines[:])
+		m.of = o
+	}
+	clear(m.keys[:]) // they are where they stand in the text
+	clear(m.hosts[:])
+	return &m.recent
 }
 
 type recentKey struct {
@@ -23,7 +55,7 @@ type recentHost struct {
 func recentAt(w []byte) uint8 {
 	n := len(w)
 	h := uint32(w[0]) | uint32(w[n/2])<<8 | uint32(w[n-1])<<16 | uint32(w[n/3])<<24
-	return uint8(h*2654435761>>24) ^ uint8(n)
+	return (uint8(h*2654435761>>24) ^ uint8(n)) & 63
 }
 
 // key is keyKindOf for b[from:to].

@@ -3,6 +3,8 @@ package find
 import (
 	"bytes"
 	"slices"
+
+	"rtmtgrab/bundle/mask/find/undo"
 )
 
 // A Hit is a stretch of a text that is to be replaced.
@@ -27,7 +29,9 @@ type scanner struct {
 	tag  Key // of the XML element that is being opened
 	list Key // of the list of JSON that is being read
 
-	recent *recent // nil: it is not worth while
+	recent *recent   // nil: it is not worth while
+	seen   *seenWord // the latest word; nil: it is not known
+	puts   int       // how often a hit was put, also such as were none
 }
 
 // Options are what does not change with the text.
@@ -39,6 +43,7 @@ type Options struct {
 	Columns    []Key           // of CSV
 	First      bool            // the text begins with their names
 	Ours       bool            // whoever wrote the text says "by hand" and means no name
+	Memory     *Memory         // nil: none
 	depth      int             // how many encodings were undone
 }
 
@@ -60,6 +65,8 @@ type lineState struct {
 	indent  int // of the header that is folded
 	pem     bool
 	sdp     bool // a description of media goes on
+	crossed bool // what is in it was told by another one, too
+	note    *seenLine
 }
 
 // A fold says what a header with secrets makes of the lines that go on with it.
@@ -96,10 +103,33 @@ func (s *scanner) run() {
 			flags |= k
 		}
 		s.last = Span{from, i}
-		i = max(i, s.word(from, i, flags))
+		if s.recent == nil {
+			i = max(i, s.word(from, i, flags))
+		} else if i = max(i, again(s, from, i, flags)); i == s.last.To && i < len(s.b) {
+			i = s.plainSign(i)
+		}
 	}
 	s.endLine(len(s.b))
 	s.msg.end(len(s.b))
+}
+
+// plainSign goes on behind the = or : at i, if the word before is known and no key.
+func (s *scanner) plainSign(i int) int {
+	c := s.b[i]
+	if c != '=' && c != ':' || s.seen == nil || s.seen.key != keyNone || s.b[s.last.From] == '0' || i+1 >= len(s.b) {
+		return i
+	}
+	if c == ':' {
+		if next := s.b[i+1]; next == ':' || isHex(next) || s.seen.scheme {
+			return i
+		}
+		return i + 1
+	}
+	if i < s.line.params {
+		return i
+	}
+	s.line.quoted = s.line.quoted || s.Known != nil && s.depth == 0 && undo.HidesName(s.b, i)
+	return i + 1
 }
 
 // signs are the bytes that sign looks at.
@@ -112,7 +142,7 @@ func (s *scanner) sign(i int) int {
 		s.endLine(i)
 		return s.newLine(i + 1)
 	case '=':
-		s.line.quoted = s.line.quoted || s.Known != nil && s.depth == 0 && quotedName(s.b, i)
+		s.line.quoted = s.line.quoted || s.Known != nil && s.depth == 0 && undo.HidesName(s.b, i)
 		return s.keyed(i, '=')
 	case ':':
 		return s.colon(i)
@@ -131,7 +161,7 @@ func (s *scanner) sign(i int) int {
 	case ']', '{':
 		s.list = keyNone
 	case '%', '&', '\\', '#':
-		s.line.escaped = s.line.escaped || escapeAt(s.b, i) > 0
+		s.line.escaped = s.line.escaped || undo.EscapeAt(s.b, i) > 0
 	}
 	return i + 1
 }
@@ -143,6 +173,7 @@ func (s *scanner) add(c Class, r Rule, from, to int) {
 }
 
 func (s *scanner) put(h Hit) {
+	s.puts++
 	if h.From >= h.To {
 		return
 	}
@@ -171,7 +202,7 @@ func (s *scanner) put(h Hit) {
 
 // newLine begins a line and returns where to go on.
 func (s *scanner) newLine(i int) int {
-	s.line.from, s.line.hits, s.line.escaped, s.line.quoted, s.tag = i, len(s.hits), false, false, keyNone
+	s.line.from, s.line.hits, s.line.escaped, s.line.quoted, s.line.note, s.tag = i, len(s.hits), false, false, nil, keyNone
 	for s.line.hits > 0 && int(s.hits[s.line.hits-1].To) > i { // found by looking ahead
 		s.line.hits--
 	}
@@ -180,7 +211,8 @@ func (s *scanner) newLine(i int) int {
 		return i
 	}
 	c := s.b[i]
-	if s.Log && (c >= '0' && c <= '9' || c == '<' || c >= 'A' && c <= 'S') && s.head(i) {
+	head := s.Log && (c >= '0' && c <= '9' || c == '<' || c >= 'A' && c <= 'S') && s.head(i)
+	if head {
 		s.line.pem, s.line.sdp, s.line.folded = false, false, foldNone
 	}
 	j := i
@@ -204,6 +236,9 @@ func (s *scanner) newLine(i int) int {
 	}
 	if s.Columns != nil {
 		s.fields(i)
+	}
+	if s.recent != nil && !head {
+		return repeated(s, i, j)
 	}
 	return i
 }
@@ -282,22 +317,25 @@ func (s *scanner) head(i int) bool {
 
 // endLine looks once more at a line with escapes, with these undone.
 func (s *scanner) endLine(end int) {
+	if s.line.note != nil {
+		s.line.note.record(s, end)
+	}
 	if s.depth >= maxDepth || end <= s.line.from {
 		return
 	}
 	text := s.b[s.line.from:end]
 	if s.line.escaped {
-		s.through(text, unescape(text), false)
+		s.through(text, undo.Escapes(text), false)
 	}
 	if s.line.quoted {
-		s.through(text, unquote(text), true)
+		s.through(text, undo.Quoted(text), true)
 	}
 }
 
 // through scans a line with its escapes undone. onlyKnown: what is found counts only if it
 // is known to be raw.
-func (s *scanner) through(text []byte, v view, onlyKnown bool) {
-	child := scanner{Options: s.Options, b: v.b}
+func (s *scanner) through(text []byte, v undo.View, onlyKnown bool) {
+	child := scanner{Options: s.Options, b: v.B}
 	child.depth++
 	child.Columns = nil
 	child.run()
@@ -307,12 +345,12 @@ func (s *scanner) through(text []byte, v view, onlyKnown bool) {
 		if onlyKnown && !s.Known.has(h.Class, h.V) {
 			continue
 		}
-		h.From, h.To = int32(base)+v.from[h.From], int32(base)+v.from[h.To]
+		h.From, h.To = int32(base)+v.From[h.From], int32(base)+v.From[h.To]
 		found = append(found, h)
 	}
 	if !onlyKnown {
 		for _, f := range child.msg.done {
-			s.msg.done = append(s.msg.done, f.moved(base, v.from))
+			s.msg.done = append(s.msg.done, f.moved(base, v.From))
 		}
 	}
 	if len(found) > 0 {

@@ -17,7 +17,12 @@ func (s *scanner) keyed(i int, sep byte) int {
 	if from == to {
 		return i + 1
 	}
-	k := s.recent.key(s.b, from, to)
+	k := keyNone
+	if s.seen != nil {
+		k = s.seen.key
+	} else {
+		k = s.recent.key(s.b, from, to)
+	}
 	if k == keyNone && i > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
 		k = keyKindOf(s.b[from+3 : to])
 	}
@@ -76,6 +81,7 @@ func (s *scanner) value(k Key, i int, sep byte) int {
 		return start
 	}
 	i = s.valueAt(i, sep)
+	s.line.crossed = s.line.crossed || sep == '>' || k == keyDescription
 	if i < len(s.b) && s.b[i] == '[' && (sep == ':' || sep == '=') {
 		s.list = k
 		return start
@@ -109,6 +115,7 @@ func (s *scanner) valueAt(i int, sep byte) int {
 	if i == len(s.b) || s.b[i] != '\n' && s.b[i] != '\r' || sep != '>' && !(sep == ':' && quotedBefore(s.b, start-1)) {
 		return i
 	}
+	s.line.crossed = true
 	j := i
 	for j < len(s.b) && j-i < maxBlanks && (isBlank(s.b[j]) || s.b[j] == '\n' || s.b[j] == '\r') {
 		j++

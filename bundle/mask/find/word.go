@@ -1,6 +1,10 @@
 package find
 
-import "bytes"
+import (
+	"bytes"
+
+	"rtmtgrab/bundle/mask/find/undo"
+)
 
 // word looks at a run of letters, digits, dots and dashes, whose kinds are flags, and
 // returns where to go on.
@@ -52,11 +56,11 @@ func (s *scanner) encoded(from, to int, flags uint8) int {
 	if s.depth >= maxDepth || flags&isDot != 0 || bytes.HasPrefix(w, []byte("z9hG4bK")) {
 		return 0
 	}
-	if !readable(w) {
+	if !undo.Readable(w) {
 		return 0
 	}
 	if from >= s.line.run { // else it was tried with what stands before
-		s.line.run = run64(s.b, from)
+		s.line.run = undo.Run64(s.b, from)
 		if s.line.run > to && s.nested(from, s.line.run) {
 			return s.line.run
 		}
@@ -73,7 +77,7 @@ func (s *scanner) encoded(from, to int, flags uint8) int {
 
 // nested looks into base64 and takes it for a hit if there are hits in it.
 func (s *scanner) nested(from, to int) bool {
-	text, enc, ok := decode(s.b[from:to])
+	text, enc, ok := undo.Base64(s.b[from:to])
 	if !ok {
 		return false
 	}
@@ -204,10 +208,16 @@ func (s *scanner) quads(from, to int) {
 			i++
 			continue
 		}
-		if q := quadOf(s.b[i:to]); q.n > 0 {
-			s.quad(i, q)
-			i += q.n
-			continue
+		first := i
+		for i < to && kinds[s.b[i]] == isDigit {
+			i++
+		}
+		if i-first <= 3 && i < to && kinds[s.b[i]]&(isDot|isDash) != 0 {
+			if q := quadOf(s.b[first:to]); q.n > 0 {
+				s.quad(first, q)
+				i = first + q.n
+				continue
+			}
 		}
 		for i < to && kinds[s.b[i]]&(isDigit|isDot) != 0 {
 			i++

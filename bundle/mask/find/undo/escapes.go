@@ -1,28 +1,34 @@
-package find
+// Package undo undoes how one text is written into another: escapes of URIs, XML, JSON and
+// syslog, quoted-printable, base64.
+//
+// What it undoes of escapes tells of each byte where it stood, so that what is found in the
+// plain text can be replaced in the written one. It takes any bytes, and is pure. It does not
+// know what is looked for.
+package undo
 
 import (
 	"bytes"
 	"unicode/utf8"
 )
 
-// A view is a text with escapes undone: its byte k stands for from[k] to from[k+1].
-type view struct {
-	b    []byte
-	from []int32
+// A View is a text with escapes undone: its byte k stands for From[k] to From[k+1].
+type View struct {
+	B    []byte
+	From []int32
 }
 
-func (v *view) put(at int, b ...byte) {
+func (v *View) put(at int, b ...byte) {
 	for _, c := range b {
-		v.b = append(v.b, c)
-		v.from = append(v.from, int32(at))
+		v.B = append(v.B, c)
+		v.From = append(v.From, int32(at))
 	}
 }
 
-// unescape undoes %XX, &name; and &#N;, backslashes, and #012 of syslog.
-func unescape(b []byte) view {
-	v := view{b: make([]byte, 0, len(b)), from: make([]int32, 0, len(b)+1)}
+// Escapes undoes %XX, &name; and &#N;, backslashes, and #012 of syslog.
+func Escapes(b []byte) View {
+	v := View{B: make([]byte, 0, len(b)), From: make([]int32, 0, len(b)+1)}
 	for i := 0; i < len(b); {
-		n := escapeAt(b, i)
+		n := EscapeAt(b, i)
 		if n == 0 {
 			v.put(i, b[i])
 			i++
@@ -31,12 +37,12 @@ func unescape(b []byte) view {
 		v.put(i, meant(b[i:i+n])...)
 		i += n
 	}
-	v.from = append(v.from, int32(len(b)))
+	v.From = append(v.From, int32(len(b)))
 	return v
 }
 
-// escapeAt is how long the escape at i is; 0: there is none.
-func escapeAt(b []byte, i int) int {
+// EscapeAt is how long the escape at i is; 0: there is none.
+func EscapeAt(b []byte, i int) int {
 	rest := b[i:]
 	switch {
 	case len(rest) < 2:
@@ -100,7 +106,7 @@ func meant(e []byte) []byte {
 		}
 		return nil
 	}
-	if name = name[1:]; len(name) > 1 && lower(name[0]) == 'x' {
+	if name = name[1:]; len(name) > 1 && name[0]|0x20 == 'x' {
 		return runeOf(name[1:], 16)
 	}
 	return runeOf(name, 10)
@@ -120,7 +126,13 @@ func runeOf(digits []byte, base rune) []byte {
 	return utf8.AppendRune(nil, r)
 }
 
-func isHex(c byte) bool { return kinds[c]&(isDigit|isAF) != 0 }
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
+}
+
+func isLetter(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
+}
 
 func unhex(c byte) byte {
 	if c <= '9' {
@@ -129,9 +141,9 @@ func unhex(c byte) byte {
 	return c&15 + 9
 }
 
-// quotedName reports whether the = at i is the first of quoted-printable that may hide a
+// HidesName reports whether the = at i is the first of quoted-printable that may hide a
 // name: a sign that names have in them, or several bytes on end, are escaped.
-func quotedName(b []byte, i int) bool {
+func HidesName(b []byte, i int) bool {
 	if !quotedAt(b, i) {
 		return false
 	}
@@ -139,18 +151,18 @@ func quotedName(b []byte, i int) bool {
 	case '.', ':', '-', '_', '=', '/':
 		return true
 	case '@', ' ': // Code=401, CSeq=200
-		return i+3 < len(b) && kinds[b[i+3]]&isLetter != 0
+		return i+3 < len(b) && isLetter(b[i+3])
 	}
 	return quotedAt(b, i+3)
 }
 
 func quotedAt(b []byte, i int) bool {
-	return i+2 < len(b) && b[i] == '=' && isHex(b[i+1]) && isHex(b[i+2]) && kinds[b[i+1]]&isLower == 0 && kinds[b[i+2]]&isLower == 0
+	return i+2 < len(b) && b[i] == '=' && isHex(b[i+1]) && isHex(b[i+2]) && b[i+1] < 'a' && b[i+2] < 'a'
 }
 
-// unquote undoes =XX.
-func unquote(b []byte) view {
-	v := view{b: make([]byte, 0, len(b)), from: make([]int32, 0, len(b)+1)}
+// Quoted undoes =XX.
+func Quoted(b []byte) View {
+	v := View{B: make([]byte, 0, len(b)), From: make([]int32, 0, len(b)+1)}
 	for i := 0; i < len(b); {
 		if quotedAt(b, i) {
 			v.put(i, unhex(b[i+1])<<4|unhex(b[i+2]))
@@ -160,6 +172,6 @@ func unquote(b []byte) view {
 		v.put(i, b[i])
 		i++
 	}
-	v.from = append(v.from, int32(len(b)))
+	v.From = append(v.From, int32(len(b)))
 	return v
 }
