@@ -140,7 +140,7 @@ const maxAgain = 4
 
 // settled masks what came of a chunk again until it stays as it is.
 func (p masking) settled(c *chunk) {
-	again := chunk{kind: c.kind, cols: c.cols, line: c.line}
+	again := chunk{kind: c.kind, cols: c.cols, line: c.line, memory: c.memory}
 	for range maxAgain {
 		again.b = c.out
 		lengths := p.scan(&again)

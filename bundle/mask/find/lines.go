@@ -19,6 +19,9 @@ const (
 	longestLine = 512
 )
 
+// goesBack are the signs that a line goes on with the one before with.
+var goesBack = tableOf(`:="',`)
+
 // repeated is called with a line that begins at i and its text at text, all that newLine does
 // done. A line that came before, when nothing went on from the lines before either, is not
 // scanned again: its hits are added, and where it ends is returned.
@@ -28,7 +31,7 @@ func repeated(s *scanner, i, text int) int {
 		return i
 	}
 	end := lineEnd(s.b, i)
-	if end-i > longestLine || text >= end || end == len(s.b) || s.b[end-1] == '\\' || bytes.IndexByte([]byte(`:="',`), s.b[text]) >= 0 {
+	if end-i > longestLine || text >= end || end == len(s.b) || s.b[end-1] == '\\' || goesBack[s.b[text]] {
 		return i
 	}
 	line := s.b[i:end]
