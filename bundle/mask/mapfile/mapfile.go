@@ -126,12 +126,25 @@ func (f Folder) Open(ctx context.Context, s Scope) (*Map, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the map of %s: %w", s, err)
 	}
+	f.sweep(s)
 	m := &Map{Scope: s, folder: f, unlock: unlock}
 	if err := m.load(); err != nil {
 		unlock()
 		return nil, err
 	}
 	return m, nil
+}
+
+// sweep removes what one left that was killed while he saved this map. What stays is no harm.
+func (f Folder) sweep(s Scope) {
+	entries, _ := os.ReadDir(f.Dir)
+	for _, e := range entries {
+		rest, own := strings.CutPrefix(e.Name(), s.stem()+".")
+		_, n, cut := strings.Cut(rest, ".") // age.123.part
+		if n, part := strings.CutSuffix(n, atomicfile.PartSuffix); own && cut && part && n != "" && strings.Trim(n, "0123456789") == "" {
+			os.Remove(filepath.Join(f.Dir, e.Name()))
+		}
+	}
 }
 
 func (f Folder) makeKey() error {

@@ -234,3 +234,29 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// What one left that was killed while he saved a map goes with the next look at it, and
+// nothing of another scope's.
+func TestSwept(t *testing.T) {
+	t.Parallel()
+	f := Of(t.TempDir())
+	keep(t, f, hq, `{}`)
+	gone := []string{"site-hq.age.123.part", "site-hq.id.4.part"}
+	stay := []string{"site-hq.age.age.5.part", "site-hq2.id.6.part", "site-hq.age", "site-hq.id", "case-hq.id.7.part"}
+	for _, name := range append(gone, stay...) {
+		if _, err := os.Stat(filepath.Join(f.Dir, name)); err != nil {
+			must(t, os.WriteFile(filepath.Join(f.Dir, name), nil, 0o600))
+		}
+	}
+	must(t, open(t, f, hq).Close())
+	for _, name := range gone {
+		if _, err := os.Stat(filepath.Join(f.Dir, name)); err == nil {
+			t.Errorf("%s is there yet", name)
+		}
+	}
+	for _, name := range stay {
+		if _, err := os.Stat(filepath.Join(f.Dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
