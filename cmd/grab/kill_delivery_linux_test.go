@@ -72,15 +72,15 @@ func (d *drop) count() int {
 	return len(d.got)
 }
 
-// ownBundle is a bundle of the incident that its file is called after, of some 100 KB that do not
+// ownBundle is a bundle of the incident that its file is called after, of some size that does not
 // compress.
-func ownBundle(t *testing.T, name string) error {
+func ownBundle(t *testing.T, name string, size int) error {
 	at := time.Date(2026, 3, 2, 14, 20, 0, 0, time.UTC)
 	w := evidence.NewWindow(at.Add(-time.Minute), at)
 	m := evidence.Manifest{Incident: strings.TrimSuffix(filepath.Base(name), ".zip"), Revision: 1, Window: w, Asked: w, Site: "hq"}
 	m.Hosts = []evidence.Host{evidence.Lacking(evidence.Host{Host: "h0", Role: "C"}, []string{"network_log"}, w, evidence.ReasonUnreachable)}
 	m.Conclude()
-	noise := make([]byte, 100<<10)
+	noise := make([]byte, size)
 	crand.Read(noise)
 	part := bundle.Part{Name: "report/noise.bin", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(noise)), nil }}
 	_, err := bundle.Write(t.Context(), name, bundle.Input{Manifest: m, Zone: time.UTC, Reports: []bundle.Part{part}})
@@ -94,7 +94,7 @@ func TestKilledWhileDelivering(t *testing.T) {
 	testrace.Without(t)
 	t.Parallel()
 	const n = 12
-	c := many(t, n, 0, func(_, name string) error { return ownBundle(t, name) })
+	c := many(t, n, 0, func(_, name string) error { return ownBundle(t, name, 100<<10) })
 	d := &drop{got: map[string]string{}, slow: 20 * time.Millisecond}
 	server := httptest.NewTLSServer(d)
 	t.Cleanup(server.Close)

@@ -199,7 +199,7 @@ func killedToSinks(t *testing.T, s *sinks, n, most, total int) (kills int) {
 		if kills%2 == 0 { // at any moment of its start, too; and every other time something comes of it
 			time.Sleep(time.Duration(rand.N(int64(700 * time.Millisecond))))
 		} else {
-			testsite.Until(t, "something more is there", func() bool { return s.count() > before || remain() == 0 })
+			testsite.Until(t, "something more is there", func() bool { return s.count() > before || len(delivered(t, st)) == n*len(s.names) })
 			time.Sleep(time.Duration(rand.N(int64(100 * time.Millisecond))))
 		}
 		cmd.Process.Kill()

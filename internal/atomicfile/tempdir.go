@@ -38,11 +38,15 @@ func TempDir(dir, name string) (path string, remove func() error, err error) {
 	return "", nil, err
 }
 
-// sweep removes leftovers. What cannot be removed is left for the next time.
+// Sweep removes from dir what killed processes left of the folders that TempDir makes, under
+// whatever name.
+func Sweep(dir string) { sweep(dir, "") }
+
+// sweep removes leftovers of a name; "": of all. What cannot be removed is left for the next time.
 func sweep(dir, name string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), name+"-") && strings.HasSuffix(e.Name(), PartSuffix) {
+		if e.IsDir() && (name == "" && strings.Contains(e.Name(), "-") || name != "" && strings.HasPrefix(e.Name(), name+"-")) && strings.HasSuffix(e.Name(), PartSuffix) {
 			removeUnused(filepath.Join(dir, e.Name()))
 		}
 	}

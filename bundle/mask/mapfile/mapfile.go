@@ -135,6 +135,9 @@ func (f Folder) Open(ctx context.Context, s Scope) (*Map, error) {
 	return m, nil
 }
 
+// Sweep removes what those left that were killed at work.
+func (f Folder) Sweep() { atomicfile.Sweep(f.Dir) }
+
 // sweep removes what one left that was killed while he saved this map. What stays is no harm.
 func (f Folder) sweep(s Scope) {
 	entries, _ := os.ReadDir(f.Dir)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"rtmtgrab/bundle/seal/envelope"
+	"rtmtgrab/internal/atomicfile"
 )
 
 var hq = Scope{Site, "hq"}
@@ -248,6 +249,16 @@ func TestSwept(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(f.Dir, name), nil, 0o600))
 		}
 	}
+	work, remove, err := atomicfile.TempDir(f.Dir, "site-hq.work")
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(f.Dir, "site-hq.work-7.part", "x"), 0o700))
+	must(t, os.WriteFile(filepath.Join(f.Dir, "site-hq.work-7.part", "lock"), nil, 0o600))
+	f.Sweep()
+	if _, err := os.Stat(work); err != nil {
+		t.Errorf("somebody is at work: %v", err)
+	}
+	must(t, remove())
+	gone = append(gone, "site-hq.work-7.part")
 	must(t, open(t, f, hq).Close())
 	for _, name := range gone {
 		if _, err := os.Stat(filepath.Join(f.Dir, name)); err == nil {

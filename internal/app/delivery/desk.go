@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/bundle/mask/mapfile"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/diskspace"
@@ -109,6 +110,7 @@ func (d *Desk) started(ctx context.Context, wg *sync.WaitGroup) *handover.Engine
 	if d.state.engine, d.state.err = e, err; err != nil {
 		return nil
 	}
+	mapfile.Of(d.Store.Dir).Sweep()
 	wg.Go(func() { e.Run(ctx) })
 	return e
 }
