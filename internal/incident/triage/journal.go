@@ -1,12 +1,13 @@
 package triage
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -105,17 +106,24 @@ func planFile(st *incident.Store) atomicfile.JSON[planState] {
 	return incident.File[planState](st, filepath.Join(st.Dir, "plan.json"))
 }
 
+// same reports whether two policies are the same in a file.
+func same(a, b incident.Policy) bool {
+	x, xerr := json.Marshal(a)
+	y, yerr := json.Marshal(b)
+	return xerr == nil && yerr == nil && bytes.Equal(x, y)
+}
+
 // setPolicy changes the policy in force, and what is decided stays decided: a
 // shorter cooldown must not make incidents of yesterday's repeats.
 func (j *Journal) setPolicy(p incident.Policy) error {
 	plan := p
-	plan.Rules = nil
+	plan.Rules, plan.Late = nil, incident.Late{}
 	plan.Settle, plan.Patience, plan.MaxAge, plan.Keep, plan.KeepSize = 0, 0, 0, 0, 0
 	was, there, damage, err := planFile(j.st).Renew(j.log)
 	if err != nil {
 		return fmt.Errorf("set the policy of earlier decisions aside: %w", err)
 	}
-	if there && reflect.DeepEqual(was.Policy, plan) {
+	if there && same(was.Policy, plan) {
 		j.cutoff, j.conf.policy = was.Cutoff, p
 		j.index.name(p.Nodes)
 		return nil
