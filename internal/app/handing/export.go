@@ -167,6 +167,9 @@ func (q ExportRequest) file(v *bundle.Verified) string {
 
 // check looks at what can be wrong with the file before it is written.
 func (q ExportRequest) check(file string) error {
+	if err := noFolder(file); err != nil {
+		return err
+	}
 	name := file
 	if len(q.To) > 0 { // the rest of an envelope's name says what is in it
 		name = strings.TrimSuffix(file, envelope.Ending)

@@ -31,6 +31,9 @@ type Masked struct {
 // error is that of the first.
 func Mask(ctx context.Context, m *masking.Masker, q MaskRequest, say func(format string, args ...any)) (all []Masked, err error) {
 	all = []Masked{}
+	if err := noFolder(q.Out); err != nil {
+		return all, err
+	}
 	for _, path := range q.Paths {
 		q.Path = path
 		say("masking %s", path)
