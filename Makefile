@@ -98,6 +98,12 @@ bench: bench-deps
 chaos: deps
 	GRAB_CHAOS_MAILS=$${GRAB_CHAOS_MAILS:-10000} GRAB_CHAOS_SECONDS=$${GRAB_CHAOS_SECONDS:-600} $(GO) test -count 1 -v -run TestChaos -timeout 60m ./internal/chaos
 
+# The real program masks, encrypts, delivers to four kinds of destinations and removes, and is
+# killed 200 times: docs/handover.md.
+.PHONY: chaos-handover
+chaos-handover: deps
+	GRAB_LONG=1 $(GO) test -count 1 -v -run 'TestKilledToSinks$$' -timeout 30m ./cmd/grab
+
 # Two collectors of a site, one's clock five minutes ahead, both upgraded meanwhile, and a hub of three servers,
 # while everybody is killed, paused and cut off: docs/reliability.md has what each variable says.
 .PHONY: chaos-fleet
